@@ -1,0 +1,37 @@
+# One verb a target. `make demo` and `make test` need nothing but Go.
+.PHONY: build test lint race fuzz bench demo dev clean
+
+GO ?= go
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+build: ## the command, into build/
+	$(GO) build -trimpath -o build/anabranch ./cmd/anabranch
+
+test: ## every test
+	$(GO) test -shuffle=on ./...
+
+lint: ## format, vet, staticcheck, tidiness, and the tests once more under the race detector
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these"; exit 1; }
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+	$(GO) mod tidy -diff
+	$(MAKE) race
+
+race:
+	$(GO) test -race -shuffle=on -count=1 ./...
+
+fuzz: ## every fuzz target, 20 s each
+	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
+		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p; done; done
+
+bench: ## every benchmark
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+demo: build ## real events in, answers that become exact, in under 90 s
+	$(GO) run ./localstack/demo -anabranch build/anabranch
+
+dev: build ## the whole system on http://127.0.0.1:8080, until Ctrl-C
+	build/anabranch dev --views localstack/sample/views.yaml
+
+clean:
+	rm -rf build anabranch-data

@@ -1,0 +1,93 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/dev"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// DevCmd is "anabranch dev".
+type DevCmd struct {
+	Views  string `help:"File with the views." default:"views.yaml" type:"path"`
+	Dir    string `help:"Directory of the archive: what is in it is what the views are rebuilt from." default:"anabranch-data" type:"path"`
+	Listen string `help:"Address to listen on." default:"127.0.0.1:8080"`
+
+	Slot         time.Duration `help:"Length of a slot, the unit in which batch takes over; a used directory keeps its own." default:"5m"`
+	CommitWithin time.Duration `help:"How long after its arrival a request may still be put into the archive." default:"10s"`
+	Settle       time.Duration `help:"How long after its end a slot is sealed; at least commit-within." default:"60s"`
+	BatchEvery   time.Duration `help:"How often batch runs." default:"1m"`
+
+	Verbose bool `help:"Log every invocation." short:"v"`
+}
+
+// Help is printed below the flags.
+func (*DevCmd) Help() string {
+	return `The whole system in this process: no AWS, no Docker. To watch batch take over within seconds:
+
+  anabranch dev --views localstack/sample/views.yaml --slot 2s --commit-within 500ms --settle 1s --batch-every 1s`
+}
+
+// Run serves until ctx ends.
+func (c *DevCmd) Run(ctx context.Context, w *world) error {
+	text, err := os.ReadFile(c.Views)
+	if err != nil {
+		return usage("--views: %w", err)
+	}
+	definitions, err := view.Parse(c.Views, text)
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	level := slog.LevelWarn
+	if c.Verbose {
+		level = slog.LevelInfo
+	}
+	settings := dev.Settings{
+		Definitions: definitions, Dir: c.Dir, Slot: c.Slot, CommitWithin: c.CommitWithin, Settle: c.Settle, BatchEvery: c.BatchEvery,
+		Log: slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})),
+	}
+	listener, err := net.Listen("tcp", c.Listen)
+	if err != nil {
+		return usage("--listen: %w", err)
+	}
+	server, err := dev.Open(ctx, settings)
+	if err != nil {
+		return errors.Join(&failure{exitUsage, err}, listener.Close())
+	}
+	server.Start(ctx)
+	defer server.Close()
+	c.announce(w, listener.Addr(), definitions)
+	return serve(ctx, listener, server.Handler())
+}
+
+func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definition) {
+	names := make([]string, len(definitions))
+	for i, d := range definitions {
+		names[i] = string(d.Name)
+	}
+	fmt.Fprintf(w.stderr, "anabranch dev listens on http://%s\n  views    %s\n  archive  %s\n  slot %s, settle %s, batch every %s\n",
+		address, strings.Join(names, ", "), c.Dir, c.Slot, c.Settle, c.BatchEvery)
+}
+
+// serve answers requests until ctx ends, and then those that are under way.
+func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
+	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(listener) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-ctx.Done():
+	}
+	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	defer cancel()
+	return server.Shutdown(closing)
+}

@@ -1,0 +1,129 @@
+package dev
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/respond"
+)
+
+// apiHandler is a function behind the HTTP API.
+type apiHandler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
+
+const (
+	maxPayload = 6 << 20 // of a request body as sent: what Lambda takes
+	maxAtOnce  = 64      // requests handled at once: it bounds the memory that bodies take
+	timeLimit  = 30 * time.Second
+)
+
+// front does what API Gateway does: it routes, and turns requests into events of payload format 2.0 and answers back.
+type front struct {
+	mux   *http.ServeMux
+	log   *slog.Logger
+	slots chan struct{}
+}
+
+func newFront(ingest, query apiHandler, log *slog.Logger) http.Handler {
+	f := &front{mux: http.NewServeMux(), log: log, slots: make(chan struct{}, maxAtOnce)}
+	f.route("POST /v1/events", ingest)
+	f.route("GET /v1/views", query)
+	f.route("GET /v1/views/{view}", query)
+	f.route("GET /v1/views/{view}/query", query)
+	f.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		f.problem(w, http.StatusNotFound, "no_such_route", "no such route; there are POST /v1/events, GET /v1/views, /v1/views/{view} and "+
+			"/v1/views/{view}/query")
+	})
+	return f.mux
+}
+
+func (f *front) route(key string, handle apiHandler) {
+	f.mux.HandleFunc(key, func(w http.ResponseWriter, r *http.Request) {
+		f.slots <- struct{}{}
+		defer func() { <-f.slots }()
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
+		var tooLarge *http.MaxBytesError
+		switch {
+		case errors.As(err, &tooLarge):
+			f.problem(w, http.StatusRequestEntityTooLarge, "request_too_large", "the body may have 6 MB as sent")
+			return
+		case err != nil:
+			return // the client is gone
+		}
+		ctx, cancel := context.WithTimeout(r.Context(), timeLimit)
+		defer cancel()
+		answer, err := handle(ctx, request(key, r, body))
+		if err != nil {
+			f.log.ErrorContext(ctx, "function failed", "route", key, "error", err)
+			f.problem(w, http.StatusInternalServerError, "internal", "the function failed")
+			return
+		}
+		f.write(w, answer)
+	})
+}
+
+// request is the event API Gateway would make.
+func request(key string, r *http.Request, body []byte) events.APIGatewayV2HTTPRequest {
+	e := events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RouteKey: key, RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery,
+		Headers: map[string]string{}, QueryStringParameters: map[string]string{}, PathParameters: map[string]string{},
+	}
+	for name, values := range r.Header {
+		e.Headers[strings.ToLower(name)] = strings.Join(values, ",")
+	}
+	for name, values := range r.URL.Query() {
+		e.QueryStringParameters[name] = strings.Join(values, ",")
+	}
+	if view := r.PathValue("view"); view != "" {
+		e.PathParameters["view"] = view
+	}
+	e.RequestContext.RouteKey = key
+	e.RequestContext.HTTP = events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: r.Method, Path: r.URL.Path, Protocol: r.Proto}
+	if utf8.Valid(body) {
+		e.Body = string(body)
+	} else {
+		e.Body, e.IsBase64Encoded = base64.StdEncoding.EncodeToString(body), true
+	}
+	return e
+}
+
+func (f *front) write(w http.ResponseWriter, answer events.APIGatewayV2HTTPResponse) {
+	body := []byte(answer.Body)
+	if answer.IsBase64Encoded {
+		decoded, err := base64.StdEncoding.DecodeString(answer.Body)
+		if err != nil {
+			f.problem(w, http.StatusInternalServerError, "internal", "the function's answer is not the base64 it is said to be")
+			return
+		}
+		body = decoded
+	}
+	for name, value := range answer.Headers {
+		w.Header().Set(name, value)
+	}
+	w.WriteHeader(answer.StatusCode)
+	f.send(w, body)
+}
+
+// problem answers in the front's own name.
+func (f *front) problem(w http.ResponseWriter, status int, code, detail string) {
+	answer, err := respond.Fail(respond.Problem{Status: status, Code: code, Detail: detail})
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	f.write(w, answer)
+}
+
+func (f *front) send(w http.ResponseWriter, body []byte) {
+	if _, err := w.Write(body); err != nil {
+		f.log.Debug("client is gone", "error", err)
+	}
+}

@@ -1,0 +1,57 @@
+package dev
+
+import (
+	"context"
+	"encoding/json"
+	"strconv"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/stream"
+)
+
+// tick is what EventBridge Scheduler does.
+func (s *Server) tick(ctx context.Context) {
+	e := events.EventBridgeEvent{
+		Version: "0", DetailType: "Scheduled Event", Source: "aws.scheduler", Time: time.Now().UTC(), Detail: json.RawMessage(`{}`),
+	}
+	if _, err := s.batchHandler.Handle(ctx, e); err != nil && ctx.Err() == nil {
+		s.settings.Log.ErrorContext(ctx, "batch", "error", err)
+	}
+}
+
+// republish is what the event source mapping of the republish queue does: messages that failed stay in the queue.
+func (s *Server) republish(ctx context.Context) {
+	requests := s.queue.Take(10)
+	if len(requests) == 0 {
+		return
+	}
+	failed := requests
+	if response, err := s.republishHandler.Handle(ctx, message(requests)); err == nil {
+		failed = nil
+		for _, f := range response.BatchItemFailures {
+			if i, err := strconv.Atoi(f.ItemIdentifier); err == nil {
+				failed = append(failed, requests[i])
+			}
+		}
+	}
+	for _, request := range failed {
+		if err := s.queue.Enqueue(context.WithoutCancel(ctx), request); err != nil {
+			s.settings.Log.ErrorContext(ctx, "republish request lost", "object", request.Object, "error", err)
+		}
+	}
+}
+
+// message wraps requests as SQS delivers them; a message's id is its place.
+func message(requests []stream.Republish) events.SQSEvent {
+	var e events.SQSEvent
+	for i, request := range requests {
+		body, err := json.Marshal(request)
+		if err != nil {
+			continue // strings always marshal
+		}
+		e.Records = append(e.Records, events.SQSMessage{MessageId: strconv.Itoa(i), Body: string(body), EventSource: "aws:sqs"})
+	}
+	return e
+}

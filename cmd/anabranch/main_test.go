@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"runtime"
+	"strings"
+	"testing"
+)
+
+func newContext(t testing.TB) (context.Context, context.CancelFunc) {
+	return context.WithCancel(t.Context())
+}
+
+func TestUsage(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		says string
+	}{
+		"NoCommand":       {nil, "expected one of"},
+		"UnknownCommand":  {[]string{"sned"}, "sned"},
+		"UnknownFlag":     {[]string{"send", "-", "--bacth=3"}, "--bacth"},
+		"NoFile":          {[]string{"send"}, "<file>"},
+		"BatchZero":       {[]string{"send", "-", "--batch=0"}, "--batch: 0 is not between 1 and 1000"},
+		"BatchTooLarge":   {[]string{"send", "-", "--batch=1001"}, "--batch: 1001 is not between 1 and 1000"},
+		"BatchNoNumber":   {[]string{"send", "-", "--batch=many"}, "--batch"},
+		"Concurrency":     {[]string{"send", "-", "--concurrency=65"}, "--concurrency: 65 is not between 1 and 64"},
+		"NoScheme":        {[]string{"send", "-", "--url=localhost:8080"}, `--url: "localhost:8080" does not start with http://`},
+		"NoView":          {[]string{"query"}, "<view>"},
+		"NoValue":         {[]string{"query", "v", "path"}, `"path" is not field=value`},
+		"NoField":         {[]string{"query", "v", "=x"}, `"=x" is not field=value`},
+		"FieldTwice":      {[]string{"query", "v", "a=1", "a=2"}, `"a=2": the field a is given twice`},
+		"ReservedField":   {[]string{"query", "v", "from=2015"}, "no key field is called from; the flags are --from"},
+		"BadFrom":         {[]string{"query", "v", "--from=yesterday"}, `--from: "yesterday" is not an RFC 3339 time`},
+		"BadTo":           {[]string{"query", "v", "--to=2015-05-17"}, `--to: "2015-05-17" is not an RFC 3339 time`},
+		"BadOutput":       {[]string{"query", "v", "-o", "xml"}, "xml"},
+		"BadViewsOutput":  {[]string{"views", "-o", "xml"}, "xml"},
+		"TooManyViews":    {[]string{"views", "a", "b"}, "b"},
+		"QueryBadAddress": {[]string{"query", "v", "--url=ftp://x"}, "--url"},
+		"ViewsBadAddress": {[]string{"views", "--url=http://x?y"}, "--url"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			s := newSession()
+			s.do(t, exitUsage, test.args...)
+			if says(t, &s.err, test.says, "--help"); s.out.Len() > 0 || strings.Count(s.err.String(), "\n") != 1 {
+				t.Errorf("not one line on stderr:\n%s%s", &s.out, &s.err)
+			}
+		})
+	}
+}
+
+func TestHelp(t *testing.T) {
+	for name, args := range map[string][]string{"": {"--help"}, "send": {"send", "--help"}, "query": {"query", "--help"}, "views": {"views", "-h"}} {
+		t.Run("Help "+name, func(t *testing.T) {
+			s := newSession()
+			s.do(t, exitOK, args...)
+			if says(t, &s.out, "Usage: anabranch", "Exit codes:"); name != "" {
+				says(t, &s.out, "Examples:\n\n    anabranch "+name, "ANABRANCH_URL")
+			}
+			if s.err.Len() > 0 || bytes.ContainsRune(s.out.Bytes(), '\x1b') {
+				t.Errorf("colours, or stderr: %q", &s.err)
+			}
+		})
+	}
+}
+
+func TestVersion(t *testing.T) {
+	s := newSession()
+	s.do(t, exitOK, "--version")
+	if s.out.String() != "v0.0.0-test\n" {
+		t.Errorf("%q", &s.out)
+	}
+}
+
+func TestURLFromTheEnvironment(t *testing.T) {
+	address, last := asked(t, ok(`{"views":[]}`))
+	t.Setenv("ANABRANCH_URL", address+"/stage")
+	newSession().do(t, exitOK, "views")
+	if last() != "GET /stage/v1/views" {
+		t.Errorf("asked %q", last())
+	}
+}
+
+// The command as main runs it, with the real clock, network and signals.
+func TestRun(t *testing.T) {
+	server := newFakeServer(t)
+	var out, stderr bytes.Buffer
+	code := run([]string{"send", "-", "--url", server.URL}, strings.NewReader(`{"id":"a"}`+"\n"), &out, &stderr)
+	if code != exitOK || len(server.ids()) != 1 || stderr.Len() > 0 {
+		t.Errorf("exit code %d, %v\n%s%s", code, server.ids(), &out, &stderr)
+	}
+	out.Reset()
+	if code := run([]string{"--version"}, nil, &out, &stderr); code != exitOK || strings.TrimSpace(out.String()) == "" {
+		t.Errorf("exit code %d, version %q", code, &out)
+	}
+}
+
+// What cannot be printed is an error, not silence.
+func TestOutputFails(t *testing.T) {
+	full := errors.New("disk full")
+	address, _ := asked(t, ok(emptyAnswer))
+	server := newFakeServer(t)
+	for name, args := range map[string][]string{
+		"Send": {"send", "-", "--url", server.URL}, "Table": {"query", "v", "--url", address}, "JSON": {"query", "v", "-ojson", "--url", address}} {
+		t.Run(name, func(t *testing.T) {
+			s := newSession()
+			s.stdout = failing{full}
+			s.do(t, exitUnreachable, args...)
+			says(t, &s.err, "disk full")
+		})
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Write([]byte) (int, error) { return 0, f.err }
+
+func TestIsTerminal(t *testing.T) {
+	if isTerminal(&bytes.Buffer{}) {
+		t.Error("a buffer is taken for a terminal")
+	}
+	file, err := os.Open(os.DevNull)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if isTerminal(file) {
+		t.Errorf("%s is taken for a terminal on %s", os.DevNull, runtime.GOOS)
+	}
+}

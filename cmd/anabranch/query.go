@@ -1,0 +1,235 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/table"
+)
+
+// QueryCmd asks a view.
+type QueryCmd struct {
+	View string   `arg:"" help:"Name of the view; \"anabranch views\" lists them."`
+	Key  []string `arg:"" optional:"" name:"field=value" help:"Every key field of the view, once."`
+
+	From   string `help:"First window start, RFC 3339." placeholder:"TIME"`
+	To     string `help:"Window start to end before, RFC 3339." placeholder:"TIME"`
+	Total  bool   `help:"Also merge all windows into one row."`
+	Parts  bool   `help:"Also show what batch and speed each have."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json: the server's answer as it is."`
+
+	Server
+}
+
+// queryRetry is for somebody who waits at a prompt.
+var queryRetry = client.Retry{Attempts: 3, Base: 200 * time.Millisecond, Cap: time.Second, Longest: 10 * time.Second}
+
+// reserved are the parameters that no key field may be called after (the query interface keeps them for itself).
+var reserved = []string{"from", "to", "total", "parts", "step", "limit", "order", "format", "cursor"}
+
+// Help is the text under --help.
+func (*QueryCmd) Help() string {
+	return `Windows whose start lies in [--from, --to) are listed, those with data only. A row marked exact equals the fold of everything that arrived before the horizon; any other row may still grow.
+
+Exit codes: 0 answered; 1 the question was refused; 2 wrong flags; 3 the server could not be reached or failed.
+
+Examples:
+
+    anabranch query page_views path=/ --from 2015-05-17T00:00:00Z --to 2015-05-18T00:00:00Z --total
+    anabranch query errors_by_status status=404 method=GET -o json`
+}
+
+// Validate refuses what the server would refuse too, in the words of the command line.
+func (c *QueryCmd) Validate() error {
+	for _, bound := range [][2]string{{"--from", c.From}, {"--to", c.To}} {
+		if _, err := time.Parse(time.RFC3339, bound[1]); bound[1] != "" && err != nil {
+			return fmt.Errorf("%s: %q is not an RFC 3339 time; write it as 2015-05-17T10:00:00Z", bound[0], bound[1])
+		}
+	}
+	if _, err := c.parameters(); err != nil {
+		return err
+	}
+	return c.Server.Validate()
+}
+
+// parameters are those of the HTTP query.
+func (c *QueryCmd) parameters() (url.Values, error) {
+	p := url.Values{}
+	for _, pair := range c.Key {
+		field, value, found := strings.Cut(pair, "=")
+		switch {
+		case !found || field == "":
+			return nil, fmt.Errorf("%q is not field=value", pair)
+		case slices.Contains(reserved, field):
+			return nil, fmt.Errorf("%q: no key field is called %s; the flags are --from, --to, --total and --parts", pair, field)
+		case p.Has(field):
+			return nil, fmt.Errorf("%q: the field %s is given twice", pair, field)
+		}
+		p.Set(field, value)
+	}
+	for name, value := range map[string]string{"from": c.From, "to": c.To, "total": whenTrue(c.Total), "parts": whenTrue(c.Parts)} {
+		if value != "" {
+			p.Set(name, value)
+		}
+	}
+	return p, nil
+}
+
+func whenTrue(b bool) string {
+	if b {
+		return "true"
+	}
+	return ""
+}
+
+// Run asks and prints.
+func (c *QueryCmd) Run(ctx context.Context, w *world) error {
+	parameters, err := c.parameters()
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	body, err := w.client(c.Server, queryRetry, 1).Query(ctx, c.View, parameters)
+	switch {
+	case err != nil:
+		return w.refused(err)
+	case c.Output == "json":
+		_, err := w.stdout.Write(body)
+		return err
+	}
+	answer, err := client.DecodeAnswer(body)
+	if err != nil {
+		return err
+	}
+	return printAnswer(w, answer)
+}
+
+func printAnswer(w *world, a client.Answer) error {
+	head := table.New(table.Column{}, table.Column{})
+	head.Row("view", a.View)
+	head.Row("key", members(a.Key, "=", "(none)"))
+	head.Row("definition", short(string(a.Definition)))
+	head.Row("generation", orDash(string(a.Generation)))
+	head.Row("horizon", orDash(string(a.Horizon)))
+	head.Row("lag", members(a.Lag, " ", "-"))
+	for _, warning := range a.Warnings {
+		head.Row("warning", client.Member{Value: warning}.Text())
+	}
+	if err := head.Print(w.stdout); err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintln(w.stdout); err != nil {
+		return err
+	}
+	if len(a.Data) == 0 && a.Total == nil {
+		_, err := fmt.Fprintln(w.stdout, "no window has data")
+		return err
+	}
+	return newAnswerTable(a).Print(w.stdout)
+}
+
+// newAnswerTable has a row per window, below it its parts where the server gave any, and the total last.
+func newAnswerTable(a client.Answer) *table.Table {
+	rows := a.Data
+	if a.Total != nil {
+		total := *a.Total
+		total.Start, total.End = "total", ""
+		rows = append(slices.Clone(rows), total)
+	}
+	names := aggregates(rows)
+	columns := []table.Column{{Name: "start"}, {Name: "end"}}
+	for _, name := range names {
+		columns = append(columns, table.Column{Name: name, Right: true})
+	}
+	columns = append(columns, table.Column{Name: "exact"}, table.Column{Name: header("skipped", rows, skipped)},
+		table.Column{Name: header("horizon", rows, ownHorizon)})
+	t := table.New(columns...)
+	for _, r := range rows {
+		row := append([]string{string(r.Start), string(r.End)}, cells(r.Values, names)...)
+		t.Row(append(row, yesNo(r.Exact), skipped(r), ownHorizon(r))...)
+		addPart(t, "  batch", r.Parts.Batch, names)
+		addPart(t, "  speed", r.Parts.Speed, names)
+	}
+	return t
+}
+
+// addPart adds the row of one arm, where the server gave it.
+func addPart(t *table.Table, name string, values client.Object, names []string) {
+	if values != nil {
+		t.Row(append([]string{name, ""}, cells(values, names)...)...)
+	}
+}
+
+// header is the name of a column that not every answer has: "" when no row fills it.
+func header(name string, rows []client.Row, cell func(client.Row) string) string {
+	if slices.ContainsFunc(rows, func(r client.Row) bool { return cell(r) != "" }) {
+		return name
+	}
+	return ""
+}
+
+func skipped(r client.Row) string { return members(r.Skipped, "=", "") }
+
+func ownHorizon(r client.Row) string { return string(r.Horizon) }
+
+// aggregates are the names of all values, in the order in which the server has them.
+func aggregates(rows []client.Row) []string {
+	var names []string
+	for _, r := range rows {
+		for _, object := range []client.Object{r.Values, r.Parts.Batch, r.Parts.Speed} {
+			for _, m := range object {
+				if !slices.Contains(names, m.Name) {
+					names = append(names, m.Name)
+				}
+			}
+		}
+	}
+	return names
+}
+
+// cells are the values of the names, digit for digit; "-" for null, which is a min, max or mean of nothing.
+func cells(values client.Object, names []string) []string {
+	row := make([]string, len(names))
+	for i, name := range names {
+		value, ok := values.Find(name)
+		switch {
+		case ok && value.Kind() == 'n':
+			row[i] = "-"
+		case ok:
+			row[i] = client.Member{Value: value}.Text()
+		}
+	}
+	return row
+}
+
+// members is an object on one line.
+func members(o client.Object, between, none string) string {
+	if len(o) == 0 {
+		return none
+	}
+	texts := make([]string, len(o))
+	for i, m := range o {
+		texts[i] = m.Name + between + m.Text()
+	}
+	return strings.Join(texts, ", ")
+}
+
+// short is the start of a hash: enough to tell definitions apart by eye.
+func short(hash string) string {
+	const enough = 12
+	if runes := []rune(hash); len(runes) > enough {
+		return string(runes[:enough])
+	}
+	return orDash(hash)
+}
+
+func yesNo(b bool) string {
+	if b {
+		return "yes"
+	}
+	return "no"
+}

@@ -1,0 +1,216 @@
+package main
+
+import (
+	"flag"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+func golden(t testing.TB, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s: %s", path, diff)
+	}
+}
+
+// asked serves one answer for any question and keeps the last.
+func asked(t testing.TB, answer http.HandlerFunc) (address string, last func() string) {
+	var question atomic.Value
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		question.Store(r.Method + " " + r.RequestURI)
+		answer(w, r)
+	}))
+	t.Cleanup(server.Close)
+	return server.URL, func() string { text, _ := question.Load().(string); return text }
+}
+
+func ok(body string) http.HandlerFunc { return fixed(200, "application/json", body) }
+
+// The numbers are beyond float64, and the aggregates in no alphabetical order: both must come through as they are.
+const (
+	windows = `{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":9007199254740993,"bytes":340282366920938463463374607431768211455.000000000000000001,"a_mean":0.30000000000000004},"exact":true}` +
+		`,{"start":"2015-05-17T11:00:00Z","end":"2015-05-17T12:00:00Z","values":{"views":1,"bytes":0,"a_mean":null},"exact":false}`
+	head = `{"view":"page_views","key":{"path":"/a b\u001b[2J","method":"GET"},"window":"PT1H","from":"2015-05-17T00:00:00Z","to":"2015-05-18T00:00:00Z",` +
+		`"definition":"4f1c0e9d2b7a66aa01","generation":"g-7","horizon":"2026-03-01T12:00:00Z","lag":{"batch_seconds":12.30,"speed_seconds":0.5},"data":[`
+	plainAnswer = head + windows + `],"warnings":[]}` + "\n"
+	fullAnswer  = head + `{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":3,"bytes":10.50,"a_mean":5.25},"exact":false,` +
+		`"skipped":{"bytes":1,"a_mean":1},"parts":{"batch":{"views":2,"bytes":10.50,"a_mean":5.25},"speed":{"views":1,"bytes":0,"a_mean":null}}},` +
+		`{"start":"2015-05-17T11:00:00Z","end":"2015-05-17T12:00:00Z","values":{"views":1,"bytes":1,"a_mean":1},"exact":true,"horizon":"2026-03-01T12:05:00Z","parts":{"batch":{"views":1,"bytes":1,"a_mean":1},"speed":null}}],` +
+		`"total":{"values":{"views":4,"bytes":11.50,"a_mean":3.833333333333333},"exact":false},"warnings":["the stream is late","batch is 3 runs behind"]}`
+	emptyAnswer = `{"view":"traffic","key":{},"window":"PT1H","definition":"4f1c","generation":null,"horizon":null,"lag":{},"data":[],"warnings":[]}`
+)
+
+func TestQueryTable(t *testing.T) {
+	tests := map[string]struct{ answer, golden string }{
+		"Windows":       {plainAnswer, "query.golden"},
+		"PartsAndTotal": {fullAnswer, "query_parts_total.golden"},
+		"NoData":        {emptyAnswer, "query_empty.golden"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			address, _ := asked(t, ok(test.answer))
+			s := newSession()
+			s.do(t, exitOK, "query", "page_views", "path=/", "--url", address)
+			golden(t, test.golden, s.out.String())
+			if s.err.Len() > 0 {
+				t.Errorf("stderr: %s", &s.err)
+			}
+		})
+	}
+}
+
+func TestQueryJSON(t *testing.T) {
+	for _, body := range []string{plainAnswer, fullAnswer, "{}", " { \"a\" : 1.0 } \r\n"} {
+		address, _ := asked(t, ok(body))
+		s := newSession()
+		s.do(t, exitOK, "query", "page_views", "-o", "json", "--url", address)
+		if diff := cmp.Diff(body, s.out.String()); diff != "" {
+			t.Errorf("not the server's bytes: %s", diff)
+		}
+	}
+}
+
+func TestQueryParameters(t *testing.T) {
+	tests := map[string]struct {
+		args []string
+		want string
+	}{
+		"Key":      {[]string{"page_views", "path=/a=b&c, d", "method="}, "GET /v1/views/page_views/query?method=&path=%2Fa%3Db%26c%2C+d"},
+		"Negative": {[]string{"v", "n=-1"}, "GET /v1/views/v/query?n=-1"},
+		"All": {[]string{"v", "--from=2015-05-17T10:00:00Z", "--to", "2015-05-17T12:00:00.5+02:00", "--total", "--parts"},
+			"GET /v1/views/v/query?from=2015-05-17T10%3A00%3A00Z&parts=true&to=2015-05-17T12%3A00%3A00.5%2B02%3A00&total=true"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			address, last := asked(t, ok(emptyAnswer))
+			newSession().do(t, exitOK, append([]string{"query", "--url", address}, test.args...)...)
+			if last() != test.want {
+				t.Errorf("asked %s, want %s", last(), test.want)
+			}
+		})
+	}
+}
+
+func TestQueryRefused(t *testing.T) {
+	t.Run("UnknownKeyField", func(t *testing.T) {
+		address, _ := asked(t, fixed(400, "application/problem+json", `{"type":"about:blank","title":"Unknown key field","status":400,`+
+			`"detail":"page_views has no key field \"pth\"","code":"unknown_key","pointer":"/pth","fields":["path"]}`))
+		s := newSession()
+		s.do(t, exitRejected, "query", "page_views", "pth=/", "--url", address)
+		golden(t, "query_refused.golden", s.err.String())
+		if s.out.Len() > 0 {
+			t.Errorf("stdout: %s", &s.out)
+		}
+	})
+
+	tests := map[string]struct {
+		answer http.HandlerFunc
+		code   int
+		says   string
+		waits  int
+	}{
+		"UnknownView":   {fixed(404, "application/problem+json", `{"title":"Unknown view","detail":"no view is called x"}`), exitRejected, "no view is called x", 0},
+		"NoProblem":     {fixed(404, "text/html", "<h1>nginx</h1>"), exitRejected, "<h1>nginx</h1>", 0},
+		"ServerFails":   {fixed(500, "application/problem+json", `{"title":"Internal error"}`), exitUnreachable, "Internal error", 2},
+		"Busy":          {status(503, "Retry-After", "1"), exitUnreachable, "503 Service Unavailable", 2},
+		"BusyForLong":   {status(503, "Retry-After", "3600"), exitUnreachable, "503 Service Unavailable", 0},
+		"TooMany":       {status(429), exitUnreachable, "429 Too Many Requests", 2},
+		"Reset":         {reset, exitUnreachable, "gave up after 3 attempts", 2},
+		"AnotherServer": {fixed(200, "text/html", "<h1>hello</h1>"), exitUnreachable, "not what an Anabranch server answers", 0},
+		"Redirect":      {status(302, "Location", "/login"), exitUnreachable, "the server sends us to /login", 0},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			address, _ := asked(t, test.answer)
+			s := newSession()
+			s.do(t, test.code, "query", "page_views", "--url", address)
+			if says(t, &s.err, test.says); len(s.waits) != test.waits || s.out.Len() > 0 {
+				t.Errorf("%d waits, want %d; stdout: %s", len(s.waits), test.waits, &s.out)
+			}
+		})
+	}
+}
+
+const (
+	pageViews = `{"name":"page_views","description":"Requests and bytes per page and hour","definition":"4f1c0e9d2b7a66aa01","generation":"g-7",` +
+		`"where":"type == \"web.request\" && data.status < 400","key":[{"field":"path","expr":"data.path"}],"window":"PT1H",` +
+		`"aggregates":[{"name":"views","expr":"count()","exact":true},{"name":"visitors","expr":"distinct(data.client)","exact":false}],` +
+		`"horizon":"2026-03-01T12:00:00Z","architecture":"lambda","state":"serving"}`
+	traffic = `{"name":"traffic","description":"","definition":"aa","generation":null,"where":"","key":[],"window":"PT1H",` +
+		`"aggregates":[{"name":"requests","expr":"count()","exact":true}],"horizon":null,"architecture":"lambda"}`
+)
+
+func TestViews(t *testing.T) {
+	tests := map[string]struct {
+		args           []string
+		answer, golden string
+		asked          string
+	}{
+		"List":        {nil, `{"views":[` + pageViews + "," + traffic + `]}`, "views.golden", "GET /v1/views"},
+		"Describe":    {[]string{"page_views"}, pageViews, "views_describe.golden", "GET /v1/views/page_views"},
+		"DescribeAll": {[]string{"traffic"}, traffic, "views_describe_all.golden", "GET /v1/views/traffic"},
+		"None":        {nil, `{"views":[]}`, "views_none.golden", "GET /v1/views"},
+	}
+	for name, test := range tests {
+		t.Run(name, func(t *testing.T) {
+			address, last := asked(t, ok(test.answer))
+			s := newSession()
+			s.do(t, exitOK, append([]string{"views", "--url", address}, test.args...)...)
+			golden(t, test.golden, s.out.String())
+			if last() != test.asked {
+				t.Errorf("asked %s, want %s", last(), test.asked)
+			}
+
+			raw := newSession()
+			raw.do(t, exitOK, append([]string{"views", "-ojson", "--url", address}, test.args...)...)
+			if diff := cmp.Diff(test.answer, raw.out.String()); diff != "" {
+				t.Errorf("not the server's bytes: %s", diff)
+			}
+		})
+	}
+
+	t.Run("Unknown", func(t *testing.T) {
+		address, _ := asked(t, fixed(404, "application/problem+json", `{"title":"Unknown view","detail":"no view is called x","code":"unknown_view"}`))
+		s := newSession()
+		s.do(t, exitRejected, "views", "x", "--url", address)
+		says(t, &s.err, "anabranch:  no view is called x\n", "unknown_view")
+	})
+
+	for name, args := range map[string][]string{"ListOfAnotherServer": {"views"}, "ViewOfAnotherServer": {"views", "x"}} {
+		t.Run(name, func(t *testing.T) {
+			address, _ := asked(t, ok(`["something else"]`))
+			s := newSession()
+			s.do(t, exitUnreachable, append(args, "--url", address)...)
+			says(t, &s.err, "not what an Anabranch server answers")
+		})
+	}
+}
+
+// A question can be given up with Ctrl-C while it is asked.
+func TestQueryInterrupted(t *testing.T) {
+	ctx, cancel := newContext(t)
+	address, _ := asked(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
+	s := newSession()
+	if code := s.run(ctx, []string{"views", "--url", address}); code != exitUnreachable || strings.TrimSpace(s.err.String()) != "anabranch: interrupted" {
+		t.Errorf("exit code %d: %s", code, &s.err)
+	}
+}

@@ -1,0 +1,129 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/send"
+)
+
+// SendCmd sends events from files.
+type SendCmd struct {
+	Files       []string `arg:"" name:"file" help:"NDJSON, plain or packed with gzip or zstd; - for standard input."`
+	Batch       int      `help:"Events per request, 1 to 1000." default:"500"`
+	Concurrency int      `help:"Requests under way at a time, 1 to 64." default:"4"`
+	Verbose     bool     `help:"Name every rejected event and every repeated attempt."`
+
+	Server
+}
+
+// maxConcurrency keeps a slip of the keyboard from becoming a load test.
+const maxConcurrency = 64
+
+// sendRetry waits for about half a minute in all: longer than a restart of the server, short enough to be watched.
+var sendRetry = client.Retry{Attempts: 8, Base: 250 * time.Millisecond, Cap: 10 * time.Second, Longest: 2 * time.Minute}
+
+// Help is the text under --help.
+func (*SendCmd) Help() string {
+	return `Each line is one CloudEvent in JSON. A request that fails is made again with the same bytes. Copies of an event count once when they arrive within the server's dedupe window (24 hours unless set otherwise), so sending a file again soon is safe.
+
+Rejected events are named on stderr as "file:line: id code pointer detail", "-" standing for what is absent. The summary goes to stdout.
+
+Exit codes: 0 every event was accepted; 1 some were rejected; 2 wrong flags or an unreadable file; 3 the server could not be reached, or gave up on us.
+
+Examples:
+
+    anabranch send web-requests.ndjson.gz
+    zcat logs/*.gz | anabranch send --url https://events.example.com -`
+}
+
+// Validate refuses what no server would take.
+func (c *SendCmd) Validate() error {
+	limits := send.ServerLimits()
+	switch {
+	case c.Batch < 1 || c.Batch > limits.Events:
+		return fmt.Errorf("--batch: %d is not between 1 and %d", c.Batch, limits.Events)
+	case c.Concurrency < 1 || c.Concurrency > maxConcurrency:
+		return fmt.Errorf("--concurrency: %d is not between 1 and %d", c.Concurrency, maxConcurrency)
+	}
+	return c.Server.Validate()
+}
+
+// Run sends the files one after the other.
+func (c *SendCmd) Run(ctx context.Context, w *world) error {
+	sources, err := c.sources(w)
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	show := newConsole(w, sources, c.Verbose)
+	said := make(chan struct{})
+	unsaid := context.AfterFunc(ctx, func() { show.stopping(); close(said) })
+	sum := newSummary(w.now())
+	err = c.sender(w, show).Run(ctx, send.NewSplitter(sources, c.limits()), func(r send.Result) {
+		sum.add(r)
+		show.result(r)
+	})
+	if !unsaid() {
+		<-said
+	}
+	show.close()
+	if err := sum.print(w.stdout, w.now()); err != nil {
+		return fmt.Errorf("print the summary: %w", err)
+	}
+	return c.outcome(err, sum)
+}
+
+func (c *SendCmd) sources(w *world) ([]send.Source, error) {
+	var sources []send.Source
+	stdin := false
+	for _, name := range c.Files {
+		if name != "-" {
+			source, err := send.File(name)
+			if err != nil {
+				return nil, err
+			}
+			sources = append(sources, source)
+			continue
+		}
+		if stdin {
+			return nil, errors.New("- stands twice among the files; standard input can be read once only")
+		}
+		stdin = true
+		sources = append(sources, send.Stream("stdin", w.stdin))
+	}
+	return sources, nil
+}
+
+func (c *SendCmd) limits() send.Limits {
+	limits := send.ServerLimits()
+	limits.Events = c.Batch
+	return limits
+}
+
+// sender lets requests under way finish on Ctrl-C: the server may have taken their events, and the summary should say so.
+func (c *SendCmd) sender(w *world, show *console) send.Sender {
+	asker := w.client(c.Server, sendRetry, c.Concurrency)
+	asker.Finish, asker.Retrying = true, show.retrying
+	return send.Sender{Post: asker.PostEvents, Concurrency: c.Concurrency}
+}
+
+// outcome is the exit code, and what the summary does not say.
+func (c *SendCmd) outcome(err error, sum *summary) error {
+	again := fmt.Sprintf("%d events were acknowledged before that; sending everything again now is safe: copies of an event count once",
+		sum.accepted)
+	var input *send.InputError
+	switch {
+	case err == nil && sum.rejected > 0:
+		return &failure{code: exitRejected}
+	case err == nil:
+		return nil
+	case errors.Is(err, context.Canceled):
+		return &failure{exitUnreachable, fmt.Errorf("interrupted; %s", again)}
+	case errors.As(err, &input):
+		return &failure{exitUsage, fmt.Errorf("%w; %s", err, again)}
+	}
+	return &failure{exitUnreachable, fmt.Errorf("%w; %s", hinted(err), again)}
+}

@@ -1,0 +1,72 @@
+package send
+
+import (
+	"bufio"
+	"bytes"
+	"io"
+)
+
+// lines cuts a text into lines. Of a line longer than limit it keeps only the length, so that memory stays bounded whatever the input is.
+type lines struct {
+	r      *bufio.Reader
+	limit  int
+	number int64  // of the line read last, 1 for the first
+	buffer []byte // a line that did not stand whole in r
+}
+
+// line is one line without its end. text is nil when it was too long, and else valid until the next call.
+type line struct {
+	text []byte
+	size int64 // in bytes, without the line end
+	long bool
+}
+
+func newLines(r io.Reader, limit int) *lines {
+	return &lines{r: bufio.NewReaderSize(r, readAhead), limit: limit}
+}
+
+// next is the next line; the last one needs no line end. Errors: io.EOF after the last; else that of the reader, and the line it cuts is
+// lost, since nobody knows how it goes on.
+func (l *lines) next() (line, error) {
+	part, err := l.r.ReadSlice('\n')
+	if err == nil {
+		l.number++
+		return l.whole(part[:len(part)-1], int64(len(part)-1)), nil
+	}
+	l.buffer = l.buffer[:0]
+	var size int64
+	for {
+		size += int64(len(part))
+		l.keep(part)
+		if err != bufio.ErrBufferFull {
+			break
+		}
+		part, err = l.r.ReadSlice('\n')
+	}
+	switch {
+	case err == nil:
+		size--
+		l.buffer = bytes.TrimSuffix(l.buffer, []byte{'\n'})
+	case err != io.EOF, size == 0:
+		return line{}, err
+	}
+	l.number++
+	return l.whole(l.buffer, size), nil
+}
+
+// keep adds part to the buffer as far as a line within the limit could reach, with "\r\n" after it.
+func (l *lines) keep(part []byte) {
+	room := l.limit + 2 - len(l.buffer)
+	l.buffer = append(l.buffer, part[:min(room, len(part))]...)
+}
+
+func (l *lines) whole(text []byte, size int64) line {
+	if size == int64(len(text)) {
+		text = bytes.TrimSuffix(text, []byte{'\r'})
+		size = int64(len(text))
+	}
+	if size > int64(l.limit) {
+		return line{size: size, long: true}
+	}
+	return line{text: bytes.Trim(text, " \t\r"), size: size}
+}

@@ -1,0 +1,329 @@
+package main
+
+import (
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/klauspost/compress/zstd"
+)
+
+// events are n lines with the ids e0001 and on.
+func events(n int) (text string, ids []string) {
+	var b strings.Builder
+	for i := range n {
+		id := fmt.Sprintf("e%04d", i+1)
+		ids = append(ids, id)
+		fmt.Fprintf(&b, `{"id":%q,"padding":"%d"}`+"\n", id, i*i)
+	}
+	return b.String(), ids
+}
+
+func file(t testing.TB, name string, content []byte) string {
+	path := filepath.Join(t.TempDir(), name)
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func gzipped(t testing.TB, text string) []byte {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	if _, err := w.Write([]byte(text)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
+}
+
+func zstdPacked(t testing.TB, text string) []byte {
+	w, err := zstd.NewWriter(nil, zstd.WithEncoderConcurrency(1), zstd.WithWindowSize(64<<10))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w.EncodeAll([]byte(text), nil)
+}
+
+func TestSendInputs(t *testing.T) {
+	text, ids := events(1234)
+	inputs := map[string]func(*session) string{
+		"ndjson":    func(*session) string { return file(t, "e.ndjson", []byte(text)) },
+		"gzip":      func(*session) string { return file(t, "e.ndjson.gz", gzipped(t, text)) },
+		"zstd":      func(*session) string { return file(t, "e.ndjson.zst", zstdPacked(t, text)) },
+		"stdin":     func(s *session) string { s.stdin = strings.NewReader(text); return "-" },
+		"stdinGzip": func(s *session) string { s.stdin = bytes.NewReader(gzipped(t, text)); return "-" },
+		"stdinZstd": func(s *session) string { s.stdin = bytes.NewReader(zstdPacked(t, text)); return "-" },
+	}
+	for name, input := range inputs {
+		t.Run(name, func(t *testing.T) {
+			server, s := newFakeServer(t), newSession()
+			s.do(t, exitOK, "send", input(s), "--url", server.URL)
+			if diff := cmp.Diff(ids, server.ids()); diff != "" {
+				t.Error(diff)
+			}
+			if server.asked() != 3 {
+				t.Errorf("%d requests, want 3", server.asked())
+			}
+			if s.err.Len() > 0 {
+				t.Errorf("stderr of a run without trouble, and without a terminal: %s", &s.err)
+			}
+			sums(t, s, "accepted 1234", "rejected 0", "requests 3", "retries 0", "seconds 0.000")
+		})
+	}
+
+	t.Run("Several", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		half := strings.Index(text, `{"id":"e0600"`)
+		s.stdin = strings.NewReader(text[half:])
+		s.do(t, exitOK, "send", file(t, "a.gz", gzipped(t, text[:half])), "-", "--batch=1000", "--concurrency=1", "--url", server.URL)
+		if diff := cmp.Diff(ids, server.arrived()); diff != "" {
+			t.Error("not in order: " + diff)
+		}
+	})
+
+	t.Run("Nothing", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		s.do(t, exitOK, "send", "-", "--url", server.URL)
+		if sums(t, s, "accepted 0", "requests 0"); server.asked() != 0 {
+			t.Error("asked the server for nothing")
+		}
+	})
+}
+
+// The sample goes through whole.
+func TestSendSample(t *testing.T) {
+	server, s := newFakeServer(t), newSession()
+	s.do(t, exitOK, "send", "../../localstack/sample/web-requests.ndjson.gz", "--url", server.URL)
+	ids := server.ids()
+	if len(slices.Compact(ids)) != 9999 {
+		t.Errorf("%d identities arrived, want 9999", len(slices.Compact(ids)))
+	}
+	sums(t, s, "accepted 9999", "requests 20")
+}
+
+func TestSendRejections(t *testing.T) {
+	text, _ := events(4)
+	text += `{"id":"bad one","reject":"no_type"}` + "\n\n" + `{"id":` + "\n" + strings.Repeat("x", 300<<10) + "\n" + `{"id":"\u001b[2J","reject":"no_type"}`
+
+	t.Run("Some", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		name := file(t, "e.ndjson", []byte(text))
+		s.do(t, exitRejected, "send", name, "--url", server.URL)
+		want := strings.ReplaceAll(`FILE:5: bad one no_type /reject told to
+FILE:7: - malformed - not JSON
+FILE:8: - too_large - the line has 307200 bytes, an event may have 262144; not sent
+FILE:9: \x1b[2J no_type /reject told to
+`, "FILE", name)
+		if diff := cmp.Diff(want, s.err.String()); diff != "" {
+			t.Error(diff)
+		}
+		sums(t, s, "accepted 4", "rejected 4", "malformed 1", "no_type 2", "too_large 1", "requests 1")
+	})
+
+	t.Run("All", func(t *testing.T) { // 422, which is an answer like any other
+		server, s := newFakeServer(t), newSession()
+		s.stdin = strings.NewReader(strings.Repeat(`{"id":"a","reject":"no_type"}`+"\n", 30))
+		s.do(t, exitRejected, "send", "-", "--batch=7", "--url", server.URL)
+		sums(t, s, "accepted 0", "rejected 30", "requests 5", "retries 0")
+		if says(t, &s.err, "stdin:1: a no_type", "stdin:20: a no_type", "and 10 more (--verbose names all)\n"); strings.Count(s.err.String(), "stdin:") != 20 {
+			t.Errorf("not 20 of 30 named:\n%s", &s.err)
+		}
+	})
+
+	t.Run("Verbose", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		s.stdin = strings.NewReader(strings.Repeat(`{"id":"a","reject":"no_type"}`+"\n", 30))
+		s.do(t, exitRejected, "send", "-", "--verbose", "--url", server.URL)
+		if says(t, &s.err, "stdin:30: a"); strings.Count(s.err.String(), "\n") != 30 {
+			t.Errorf("not 30 of 30 named:\n%s", &s.err)
+		}
+	})
+}
+
+// Faults that pass cost attempts, and no event is lost or sent in another form.
+func TestSendRetries(t *testing.T) {
+	text, ids := events(1000)
+	server, s := newFakeServer(t), newSession()
+	server.faults = []http.HandlerFunc{status(503, "Retry-After", "5"), reset, server.swallowed, status(429), status(502)}
+	s.stdin = strings.NewReader(text)
+	s.do(t, exitOK, "send", "-", "--concurrency=1", "--url", server.URL)
+	if diff := cmp.Diff(ids, slices.Compact(server.ids())); diff != "" {
+		t.Error(diff)
+	}
+	for i := range 5 {
+		if !bytes.Equal(server.request(0), server.request(i+1)) {
+			t.Errorf("attempt %d has other bytes", i+2)
+		}
+	}
+	ms := time.Millisecond
+	if diff := cmp.Diff([]time.Duration{5000 * ms, 250 * ms, 500 * ms, 1000 * ms, 2000 * ms}, s.waits); diff != "" {
+		t.Error(diff)
+	}
+	sums(t, s, "accepted 1000", "requests 2", "retries 5", "seconds 8.750", "events/s 114")
+	if says(t, &s.err, "503 Service Unavailable; trying again in 5s (further attempts are only counted)\n"); strings.Count(s.err.String(), "\n") != 1 {
+		t.Errorf("more than one line:\n%s", &s.err)
+	}
+}
+
+func TestSendVerboseNamesEveryRetry(t *testing.T) {
+	server, s := newFakeServer(t, status(503), status(503)), newSession()
+	s.stdin = strings.NewReader(`{"id":"a"}`)
+	s.do(t, exitOK, "send", "-", "--verbose", "--url", server.URL)
+	if strings.Count(s.err.String(), "trying again in") != 2 {
+		t.Errorf("not two lines:\n%s", &s.err)
+	}
+}
+
+func TestSendGivesUp(t *testing.T) {
+	text, _ := events(1500)
+	const safe = "sending everything again now is safe: copies of an event count once"
+
+	t.Run("ServerFails", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { server.judge(w, server.request(0)) })
+		server.faults = append([]http.HandlerFunc{ok}, slices.Repeat([]http.HandlerFunc{fixed(500, "text/plain", "boom")}, 8)...)
+		s.stdin = strings.NewReader(text)
+		s.do(t, exitUnreachable, "send", "-", "--concurrency=1", "--url", server.URL)
+		says(t, &s.err, "anabranch: gave up after 8 attempts: 500 Internal Server Error: boom; 500 events were acknowledged before that; "+safe)
+		sums(t, s, "accepted 500", "requests 2", "retries 7")
+	})
+
+	t.Run("NobodyListens", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		server.Close()
+		s.stdin = strings.NewReader(text)
+		s.do(t, exitUnreachable, "send", "-", "--url", server.URL)
+		says(t, &s.err, "gave up after 8 attempts", "0 events were acknowledged", safe, `start one with "anabranch dev"`)
+		sums(t, s, "accepted 0")
+	})
+
+	t.Run("RefusedWhole", func(t *testing.T) {
+		server, s := newFakeServer(t, fixed(401, "application/problem+json", `{"title":"Unauthorized","detail":"no key"}`)), newSession()
+		s.stdin = strings.NewReader(text)
+		s.do(t, exitUnreachable, "send", "-", "--concurrency=1", "--url", server.URL)
+		if says(t, &s.err, "401 Unauthorized: no key; 0 events"); server.asked() != 1 {
+			t.Errorf("asked %d times", server.asked())
+		}
+	})
+
+	t.Run("Slow", func(t *testing.T) { // an attempt that never ends, up to its deadline
+		held := make(chan struct{})
+		server, s := newFakeServer(t, func(_ http.ResponseWriter, r *http.Request) { close(held); <-r.Context().Done() }), newSession()
+		first := true
+		s.deadline = func(ctx context.Context) (context.Context, context.CancelFunc) {
+			ctx, cancel := context.WithCancel(ctx)
+			if first {
+				first = false
+				go func() { <-held; cancel() }()
+			}
+			return ctx, cancel
+		}
+		s.stdin = strings.NewReader(`{"id":"a"}`)
+		s.do(t, exitOK, "send", "-", "--url", server.URL)
+		sums(t, s, "accepted 1", "retries 1")
+	})
+}
+
+// Ctrl-C lets the request under way finish, and says what was done.
+func TestSendInterrupted(t *testing.T) {
+	text, ids := events(1500)
+	server, s := newFakeServer(t), newSession()
+	ctx, cancel := context.WithCancel(t.Context())
+	server.faults = []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
+		cancel()
+		server.judge(w, server.request(0))
+	}}
+	s.stdin = strings.NewReader(text)
+	if code := s.run(ctx, []string{"send", "-", "--concurrency=1", "--url", server.URL}); code != exitUnreachable {
+		t.Errorf("exit code %d, want %d", code, exitUnreachable)
+	}
+	if diff := cmp.Diff(ids[:500], server.ids()); diff != "" {
+		t.Error(diff)
+	}
+	sums(t, s, "accepted 500", "requests 1")
+	says(t, &s.err, "stopping; waiting for the requests under way", "interrupted; 500 events were acknowledged")
+}
+
+func TestSendUnreadable(t *testing.T) {
+	text, _ := events(600)
+	missing := filepath.Join(t.TempDir(), "none.ndjson")
+
+	t.Run("FoundBeforeAnythingIsSent", func(t *testing.T) {
+		for name, bad := range map[string]string{"Missing": missing, "Folder": t.TempDir()} {
+			t.Run(name, func(t *testing.T) {
+				server, s := newFakeServer(t), newSession()
+				s.do(t, exitUsage, "send", file(t, "e.ndjson", []byte(text)), bad, "--url", server.URL)
+				if says(t, &s.err, bad); server.asked() != 0 {
+					t.Error("sent something")
+				}
+			})
+		}
+	})
+
+	t.Run("Truncated", func(t *testing.T) { // what was whole is sent; the cut line is not
+		server, s := newFakeServer(t), newSession()
+		packed := gzipped(t, text)
+		s.do(t, exitUsage, "send", file(t, "e.ndjson.gz", packed[:len(packed)-30]), "--url", server.URL)
+		accepted := len(server.ids())
+		says(t, &s.err, fmt.Sprintf("after line %d: unexpected EOF; %d events were acknowledged", accepted, accepted))
+		if accepted == 0 || accepted >= 600 {
+			t.Errorf("%d events accepted", accepted)
+		}
+	})
+
+	t.Run("StdinTwice", func(t *testing.T) {
+		s := newSession()
+		s.do(t, exitUsage, "send", "-", "-")
+		says(t, &s.err, "standard input can be read once only")
+	})
+}
+
+// On a terminal a bar shows count, rate and time left, and leaves nothing behind; elsewhere there is none.
+func TestSendProgress(t *testing.T) {
+	text, _ := events(3000)
+	server, s := newFakeServer(t), newSession()
+	s.terminal, s.now = true, ticking()
+	s.do(t, exitOK, "send", file(t, "e.ndjson", []byte(text)), "--batch=100", "--url", server.URL)
+	says(t, &s.err, "accepted", "% |", "/s)", "[0s:")
+	if tail := s.err.String()[strings.LastIndex(s.err.String()[:s.err.Len()-1], "\r")+1:]; strings.TrimSpace(tail) != "" {
+		t.Errorf("leaves %q behind", tail)
+	}
+
+	s = newSession() // an empty file has no bar, and no trouble either
+	s.terminal, s.now = true, ticking()
+	s.do(t, exitOK, "send", file(t, "empty.ndjson", nil), "--url", server.URL)
+	if strings.TrimSpace(s.err.String()) != "" {
+		t.Errorf("a bar for an empty file: %q", &s.err)
+	}
+
+	s = newSession()
+	s.terminal, s.now = true, ticking()
+	s.stdin = strings.NewReader(text + `{"id":"x","reject":"no_type"}`)
+	s.do(t, exitRejected, "send", "-", "--batch=100", "--url", server.URL)
+	says(t, &s.err, "accepted", "/s)", "\rstdin:3001: x no_type")
+}
+
+// ticking is a clock that is a second further each time it is read.
+func ticking() func() time.Time {
+	var mu sync.Mutex
+	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	return func() time.Time {
+		mu.Lock()
+		defer mu.Unlock()
+		now = now.Add(time.Second)
+		return now
+	}
+}

@@ -1,0 +1,45 @@
+// Package handler turns a tick of the schedule into a call of the batch layer.
+package handler
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/batch"
+)
+
+// Handler serves the batch function.
+type Handler struct {
+	Batch *batch.Batch
+	Log   *slog.Logger
+}
+
+// Answer says what the tick did.
+type Answer struct {
+	Run     uint64 `json:"run"`     // the last run
+	Horizon string `json:"horizon"` // that run's
+	Runs    int    `json:"runs"`    // made by this tick
+	Events  int64  `json:"events"`  // read by them
+	Items   int    `json:"items"`   // base items written
+	Backlog bool   `json:"backlog"` // sealed slots are left for the next tick
+}
+
+// Handle serves one tick. When and how often it comes, and what is in it, does not matter.
+func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer, error) {
+	report, err := h.Batch.Tick(ctx)
+	answer := Answer{
+		Run: report.Head.N, Horizon: report.Head.Horizon.String(), Runs: len(report.Runs), Items: report.Items, Backlog: report.Backlog,
+	}
+	for _, run := range report.Runs {
+		answer.Events += run.Events
+		h.Log.InfoContext(ctx, "run", "run", run.N, "horizon", run.Horizon, "objects", run.Objects, "events", run.Events,
+			"stragglers", run.Stragglers, "overlap", run.Overlap, "conflicts", run.Conflicts)
+	}
+	if err != nil {
+		return answer, err
+	}
+	h.Log.InfoContext(ctx, "tick", "head", answer.Run, "horizon", answer.Horizon, "runs", answer.Runs, "items", answer.Items, "views", report.Views)
+	return answer, nil
+}

@@ -1,0 +1,58 @@
+// Package handler turns API Gateway requests into calls of the ingest layer. It serves POST /v1/events.
+package handler
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/respond"
+	"github.com/anabranch/anabranch/shared/ingest"
+)
+
+// Handler serves the ingest function.
+type Handler struct {
+	Ingest *ingest.Ingest
+	Log    *slog.Logger
+}
+
+// Handle answers one request of payload format 2.0.
+func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	body, err := respond.Body(r)
+	if err != nil {
+		return respond.Fail(respond.Problem{Status: http.StatusBadRequest, Code: "malformed_request", Detail: err.Error()})
+	}
+	answer, err := h.Ingest.Accept(ctx, ingest.Request{
+		ContentType: r.Headers["content-type"], ContentEncoding: r.Headers["content-encoding"], Body: body,
+	})
+	if err != nil {
+		return h.fail(ctx, err)
+	}
+	h.Log.InfoContext(ctx, "ingested", "accepted", answer.Accepted, "rejected", len(answer.Rejected), "bytes", len(body))
+	if answer.Accepted == 0 && len(answer.Rejected) > 0 {
+		return respond.Fail(respond.Problem{
+			Status: http.StatusUnprocessableEntity, Code: "no_event_accepted", Detail: "none of the events is acceptable; see rejected",
+			Accepted: &answer.Accepted, Rejected: answer.Rejected,
+		})
+	}
+	return respond.JSON(http.StatusOK, answer)
+}
+
+func (h *Handler) fail(ctx context.Context, err error) (events.APIGatewayV2HTTPResponse, error) {
+	problem := respond.Problem{Detail: err.Error()}
+	switch {
+	case errors.Is(err, ingest.ErrMediaType):
+		problem.Status, problem.Code = http.StatusUnsupportedMediaType, "unsupported_media_type"
+	case errors.Is(err, ingest.ErrTooLarge):
+		problem.Status, problem.Code = http.StatusRequestEntityTooLarge, "request_too_large"
+	case errors.Is(err, ingest.ErrMalformed):
+		problem.Status, problem.Code = http.StatusBadRequest, "malformed_request"
+	default:
+		h.Log.ErrorContext(ctx, "request not acknowledged", "error", err)
+		problem = respond.Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", Detail: ingest.ErrUnavailable.Error()}
+	}
+	return respond.Fail(problem)
+}

@@ -1,0 +1,47 @@
+// Package handler turns messages of the republish queue into calls of the ingest layer.
+package handler
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/stream"
+)
+
+// Handler serves the republish function.
+type Handler struct {
+	Ingest *ingest.Ingest
+	Log    *slog.Logger
+}
+
+// Handle republishes each message's lanes. Messages that failed are named, and come again until the queue gives them to its dead-letter queue.
+func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
+	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	for _, message := range e.Records {
+		if err := h.republish(ctx, message.Body); err != nil {
+			h.Log.ErrorContext(ctx, "not republished", "message", message.MessageId, "error", err)
+			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+		}
+	}
+	return response, nil
+}
+
+func (h *Handler) republish(ctx context.Context, body string) error {
+	d := json.NewDecoder(bytes.NewReader([]byte(body)))
+	d.DisallowUnknownFields()
+	var request stream.Republish
+	if err := d.Decode(&request); err != nil {
+		return fmt.Errorf("message is no republish request: %w", err)
+	}
+	if err := h.Ingest.Republish(ctx, request); err != nil {
+		return err
+	}
+	h.Log.InfoContext(ctx, "republished", "object", request.Object, "lanes", request.Lanes)
+	return nil
+}

@@ -1,0 +1,110 @@
+package handler
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/stream"
+)
+
+var errNotKinesis = errors.New("payload is no Kinesis event")
+
+// decode reads the three members of each record that matter and skips the rest without decoding it.
+func decode(payload io.Reader) ([]stream.Record, error) {
+	d := jsontext.NewDecoder(payload)
+	var records []stream.Record
+	err := object(d, func(name string) error {
+		if name != "Records" {
+			return d.SkipValue()
+		}
+		return array(d, func() error {
+			r, err := record(d)
+			records = append(records, r)
+			return err
+		})
+	})
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", errNotKinesis, err)
+	}
+	return records, nil
+}
+
+func record(d *jsontext.Decoder) (stream.Record, error) {
+	var r stream.Record
+	err := object(d, func(name string) error {
+		if name != "kinesis" {
+			return d.SkipValue()
+		}
+		return object(d, func(name string) error { return member(d, name, &r) })
+	})
+	if err == nil && r.Sequence == "" {
+		err = errors.New("record without a sequence number")
+	}
+	return r, err
+}
+
+func member(d *jsontext.Decoder, name string, r *stream.Record) error {
+	switch name {
+	case "partitionKey":
+		return text(d, func(v []byte) error { r.PartitionKey = string(v); return nil })
+	case "sequenceNumber":
+		return text(d, func(v []byte) error { r.Sequence = event.Sequence(v); return nil })
+	case "data":
+		return text(d, func(v []byte) error {
+			data, err := base64.StdEncoding.AppendDecode(nil, v)
+			r.Data = data
+			return err
+		})
+	}
+	return d.SkipValue()
+}
+
+// text hands over a string's text, which is valid during the call.
+func text(d *jsontext.Decoder, take func([]byte) error) error {
+	value, err := d.ReadValue()
+	if err != nil {
+		return err
+	}
+	if value.Kind() != '"' {
+		return fmt.Errorf("%s where a string is due", value.Kind())
+	}
+	unquoted, err := jsontext.AppendUnquote(nil, value)
+	if err != nil {
+		return err
+	}
+	return take(unquoted)
+}
+
+func object(d *jsontext.Decoder, member func(name string) error) error {
+	return each(d, '{', '}', func() error {
+		name, err := d.ReadToken()
+		if err != nil {
+			return err
+		}
+		return member(name.String())
+	})
+}
+
+func array(d *jsontext.Decoder, element func() error) error { return each(d, '[', ']', element) }
+
+func each(d *jsontext.Decoder, begin, end jsontext.Kind, next func() error) error {
+	token, err := d.ReadToken()
+	if err != nil {
+		return err
+	}
+	if token.Kind() != begin {
+		return fmt.Errorf("%s where %s is due", token.Kind(), begin)
+	}
+	for d.PeekKind() != end {
+		if err := next(); err != nil {
+			return err
+		}
+	}
+	_, err = d.ReadToken()
+	return err
+}

@@ -1,0 +1,287 @@
+package aggregate_test
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"math"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+)
+
+func unhex(t testing.TB, text string) []byte {
+	t.Helper()
+	enc, err := hex.DecodeString(strings.ReplaceAll(text, " ", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return enc
+}
+
+func lookup(t testing.TB, name string) aggregate.Function {
+	t.Helper()
+	f, ok := aggregate.Lookup(name)
+	if !ok {
+		t.Fatalf("no function %q", name)
+	}
+	return f
+}
+
+// parsedRows are the rows of JSON texts; what is no number is nil.
+func parsedRows(texts ...string) []row {
+	rows := make([]row, len(texts))
+	for i, text := range texts {
+		if aggregate.ParseDecimal([]byte(text)).OK {
+			rows[i] = numberText(text)
+		}
+	}
+	return rows
+}
+
+// golden are encodings as they are stored. They stay readable for as long as any store may hold them: a change of encoding adds lines, under a new
+// version, and takes none away.
+var golden = []struct {
+	function string
+	rows     []string
+	encoding string
+}{
+	{"count", nil, "11 00"},
+	{"count", []string{"1", "null", "3"}, "11 03"},
+	{"sum", nil, "12 1f"},
+	{"sum", []string{"null", `"7"`}, "12 5f 02"},
+	{"sum", []string{"0"}, "12 12 01 00"},
+	{"sum", []string{"1"}, "12 12 01 01"},
+	{"sum", []string{"-1"}, "12 32 01 01"},
+	{"sum", []string{"1", "-1"}, "12 12 02 00"},
+	{"sum", []string{"203023", "171717"}, "12 12 02 d4ef16"},
+	{"sum", []string{"12.50", "0.25"}, "12 10 02 fb09"},
+	{"sum", []string{"0.000000000000000001"}, "12 00 01 01"},
+	{"sum", []string{"-2.5", "null"}, "12 71 01 01 19"},
+	{"sum", []string{"99999999999999999999.999999999999999999", "99999999999999999999.999999999999999999"}, "12 00 02 feffffffff8f918a93e8a3ecd096d4ccf6ac02"},
+	{"mean", nil, "13 1f"},
+	{"mean", []string{"203023", "171717", "null"}, "13 52 01 02 d4ef16"},
+	{"min", nil, "14 1f"},
+	{"min", []string{"3", "-7", "2"}, "14 32 07"},
+	{"min", []string{"null"}, "14 5f 01"},
+	{"min", []string{"-99999999999999999999.999999999999999999"}, "14 20 ffffffffffc788c589f491b6a88baaa6bb9601"},
+	{"max", nil, "15 1f"},
+	{"max", []string{"3", "-7", "2"}, "15 12 03"},
+	{"max", []string{"0.5", "null"}, "15 51 01 05"},
+	{"max", []string{"0", "-0.00"}, "15 12 00"},
+}
+
+func TestGoldenEncodings(t *testing.T) {
+	for _, g := range golden {
+		f := lookup(t, g.function)
+		s := fold(f, parsedRows(g.rows...))
+		want := unhex(t, g.encoding)
+		if got := s.AppendEncoded([]byte("before"), 0); string(got) != "before"+string(want) {
+			t.Errorf("%s of %v: %x, want 6265666f7265%x", g.function, g.rows, got, want)
+		}
+		read := fold(f, nil)
+		rest, err := read.MergeEncoded(0, want)
+		if err != nil || len(rest) != 0 || encoded(read) != string(want) {
+			t.Errorf("%s %x: read as %x, rest %x, error %v", g.function, want, encoded(read), rest, err)
+		}
+	}
+}
+
+// expectRefused checks the error, and that the cell, here one with rows, is as it was.
+func expectRefused(t rapid.TB, f aggregate.Function, enc []byte, want error) error {
+	t.Helper()
+	s := fold(f, parsedRows("7", "null", "-0.5"))
+	before := encoded(s)
+	rest, err := s.MergeEncoded(0, enc)
+	if !errors.Is(err, want) || rest != nil {
+		t.Fatalf("%s %x: rest %x, error %v; want nothing and %v", f.Name(), enc, rest, err, want)
+	}
+	if encoded(s) != before {
+		t.Fatalf("%s %x: refused, but the cell is now %x, was %x", f.Name(), enc, encoded(s), before)
+	}
+	return err
+}
+
+func TestRefusedEncodings(t *testing.T) {
+	for _, c := range []struct{ function, encoding, says string }{
+		{"count", "", "count: nothing left to read"},
+		{"count", "11", "count: cut short in its count"},
+		{"count", "11 80", "count: cut short in its count"},
+		{"count", "11 8000", "count: count: not the shortest form"},
+		{"count", "11 ff00", "count: count: not the shortest form"},
+		{"count", "11 80808080808080808001", "count: count: above 2^63-1"},
+		{"count", "11 ffffffffffffffffff01", "count: count: above 2^63-1"},
+		{"count", "11 ffffffffffffffffffff01", "count: count: above 2^63-1"},
+		{"count", "12 1f", "count: the state is one of sum"},
+		{"count", "10 00", "count: the state is one of function 0"},
+		{"count", "01 00", "count: there never was an encoding version 0"},
+		{"sum", "13 1f", "sum: the state is one of mean"},
+		{"sum", "1f 1f", "sum: the state is one of function 15"},
+		{"sum", "12", "sum: cut short before its head"},
+		{"sum", "12 9f", "sum: no state has the head 0x9f"},
+		{"sum", "12 92 01 01", "sum: no state has the head 0x92"},
+		{"sum", "12 3f", "sum: no state has the head 0x3f"},
+		{"sum", "12 13 01 01", "sum: no state has the head 0x13"},
+		{"sum", "12 1e 01 01", "sum: no state has the head 0x1e"},
+		{"sum", "12 5f", "sum: cut short in its number of skipped rows"},
+		{"sum", "12 5f 00", "sum: number of skipped rows: 0 is not written"},
+		{"sum", "12 52 8100 01 01", "sum: number of skipped rows: not the shortest form"},
+		{"sum", "12 12", "sum: cut short in its count"},
+		{"sum", "12 12 00 00", "sum: count: 0 has no amount"},
+		{"sum", "12 12 8100 01", "sum: count: not the shortest form"},
+		{"sum", "12 12 01", "sum: cut short in its amount"},
+		{"sum", "12 12 01 8080", "sum: cut short in its amount"},
+		{"sum", "12 12 01 8100", "sum: amount: not the shortest form"},
+		{"sum", "12 11 01 0a", "sum: amount: not the greatest exponent"},
+		{"sum", "12 00 01 00", "sum: amount: not the greatest exponent"},
+		{"sum", "12 32 01 00", "sum: amount: zero has no sign"},
+		{"sum", "12 12 01 " + varint(t, "100000000000000000000"), "sum: amount: greater than its rows can reach"},
+		{"sum", "12 32 02 " + varint(t, "200000000000000000000"), "sum: amount: greater than its rows can reach"},
+		{"sum", "12 12 01 " + strings.Repeat("ff", 27) + "01", "sum: amount: greater than its rows can reach"},
+		{"sum", "12 12 01 " + strings.Repeat("ff", 28) + "01", "sum: amount: more than 28 bytes"},
+		{"mean", "12 12 01 01", "mean: the state is one of sum"},
+		{"min", "15 12 01", "min: the state is one of max"},
+		{"min", "14 32 00", "min: amount: zero has no sign"},
+		{"min", "14 11 0a", "min: amount: not the greatest exponent"},
+		{"min", "14 32 " + varint(t, "100000000000000000000"), "min: amount: greater than its rows can reach"},
+		{"max", "15 12 " + varint(t, "100000000000000000000"), "max: amount: greater than its rows can reach"},
+		{"max", "15 12", "max: cut short in its amount"},
+		{"max", "15 5f ffffffffffffffffff01", "max: number of skipped rows: above 2^63-1"},
+	} {
+		err := expectRefused(t, lookup(t, c.function), unhex(t, c.encoding), aggregate.ErrCorrupt)
+		if diff := cmp.Diff("aggregate: corrupt state: "+c.says, err.Error()); diff != "" {
+			t.Errorf("%s %s (-want +got):\n%s", c.function, c.encoding, diff)
+		}
+	}
+}
+
+// varint is the base-128 form of a size, in hex.
+func varint(t testing.TB, size string) string {
+	t.Helper()
+	n, ok := new(big.Int).SetString(size, 10)
+	if !ok {
+		t.Fatalf("not a size: %q", size)
+	}
+	var enc []byte
+	for n.BitLen() > 7 {
+		enc = append(enc, byte(new(big.Int).And(n, big.NewInt(0x7f)).Int64())|0x80)
+		n.Rsh(n, 7)
+	}
+	return hex.EncodeToString(append(enc, byte(n.Int64())))
+}
+
+func TestNewerEncodingsAreRefusedByName(t *testing.T) {
+	eachFunction(t, func(t *testing.T, f aggregate.Function) {
+		enc := []byte(encoded(fold(f, parsedRows("1"))))
+		enc[0] += 1 << 4
+		err := expectRefused(t, f, enc, aggregate.ErrVersion)
+		if want := "aggregate: unknown encoding version: " + f.Name() + ": version 2, this engine reads up to 1"; err.Error() != want {
+			t.Errorf("error %q, want %q", err, want)
+		}
+	})
+}
+
+// fullest is a cell with 2^63-1 rows and as many skipped ones, all of one number: doubled and one more, again and again.
+func fullest(f aggregate.Function, number row) aggregate.States {
+	both := fold(f, []row{number, nil})
+	if f.Args() == 0 {
+		both = fold(f, []row{number})
+	}
+	s := merged(f, both, fold(f, nil))
+	for range 62 {
+		s = merged(f, merged(f, s, s), both)
+	}
+	return s
+}
+
+func TestMaxEncodedIsReachedAndNotPassed(t *testing.T) {
+	eachFunction(t, func(t *testing.T, f aggregate.Function) {
+		for _, number := range []row{maxDecimal, new(big.Int).Neg(maxDecimal)} {
+			s := fullest(f, number)
+			enc := s.AppendEncoded(nil, 0)
+			if len(enc) != f.MaxEncoded() {
+				t.Errorf("%x has %d bytes, MaxEncoded is %d", enc, len(enc), f.MaxEncoded())
+			}
+			read := fold(f, nil)
+			if _, err := read.MergeEncoded(0, enc); err != nil || encoded(read) != string(enc) {
+				t.Errorf("%x read as %x, error %v", enc, encoded(read), err)
+			}
+			if f.Args() > 0 && s.Skipped(0) != math.MaxInt64 {
+				t.Errorf("skipped %d, want 2^63-1", s.Skipped(0))
+			}
+		}
+	})
+}
+
+func TestTheGreatestSumIsExact(t *testing.T) {
+	s := fullest(lookup(t, "sum"), maxDecimal)
+	sum := new(big.Int).Mul(maxDecimal, big.NewInt(math.MaxInt64))
+	if got, want := string(s.AppendPresented(nil, 0)), plain(new(big.Rat).SetFrac(sum, unit)); got != want {
+		t.Errorf("sum %s, want %s", got, want)
+	}
+	s = fullest(lookup(t, "mean"), new(big.Int).Neg(maxDecimal))
+	if got, want := string(s.AppendPresented(nil, 0)), "-100000000000000000000"; got != want {
+		t.Errorf("mean %s, want %s", got, want)
+	}
+}
+
+func TestCountsStayAtTheirBound(t *testing.T) {
+	eachFunction(t, func(t *testing.T, f aggregate.Function) {
+		zero := new(big.Int)
+		full := fullest(f, zero)
+		more := merged(f, full, full)
+		add(f, more, 0, []row{zero, nil})
+		if encoded(more) != encoded(full) {
+			t.Errorf("past the bound: %x, want %x", encoded(more), encoded(full))
+		}
+		if rest, err := more.MergeEncoded(0, full.AppendEncoded(nil, 0)); err != nil || len(rest) != 0 || encoded(more) != encoded(full) {
+			t.Errorf("past the bound, from bytes: %x, rest %x, error %v; want %x", encoded(more), rest, err, encoded(full))
+		}
+	})
+}
+
+func FuzzMergeEncoded(f *testing.F) {
+	names := aggregate.Names()
+	for _, g := range golden {
+		for i, name := range names {
+			if name == g.function {
+				f.Add(byte(i), unhex(f, g.encoding))
+			}
+		}
+	}
+	for i, name := range names {
+		f.Add(byte(i), append(fullest(lookup(f, name), maxDecimal).AppendEncoded(nil, 0), 0xff))
+	}
+	f.Fuzz(func(t *testing.T, which byte, enc []byte) {
+		function := lookup(t, names[int(which)%len(names)])
+		fresh := fold(function, nil)
+		rest, err := fresh.MergeEncoded(0, enc)
+		if err != nil {
+			named := aggregate.ErrCorrupt
+			if errors.Is(err, aggregate.ErrVersion) {
+				named = aggregate.ErrVersion
+			}
+			expectRefused(t, function, enc, named)
+			return
+		}
+		read := enc[:len(enc)-len(rest)]
+		if encoded(fresh) != string(read) {
+			t.Fatalf("%s: accepted %x, encodes as %x", function.Name(), read, encoded(fresh))
+		}
+		if len(read) > function.MaxEncoded() {
+			t.Fatalf("%s: accepted %d bytes, MaxEncoded is %d", function.Name(), len(read), function.MaxEncoded())
+		}
+		if presented := fresh.AppendPresented(nil, 0); !json.Valid(presented) {
+			t.Fatalf("%s %x: presented %q, which is not JSON", function.Name(), read, presented)
+		}
+		seven := parsedRows("7", "null", "-0.5")
+		got := fold(function, seven)
+		if _, err := got.MergeEncoded(0, enc); err != nil || encoded(got) != encoded(merged(function, fresh, fold(function, seven))) {
+			t.Fatalf("%s %x: merged into a cell with rows: %x, error %v", function.Name(), read, encoded(got), err)
+		}
+	})
+}

@@ -1,0 +1,79 @@
+package aggregate
+
+// extreme is the state of min and max.
+type extreme struct {
+	value   Decimal // not OK: none yet
+	skipped int64   // rows without a number
+}
+
+// extremes is what min and max share: all but the tag they write and which of two numbers they keep.
+type extremes struct {
+	tag      tag
+	greatest bool // keep the greater number
+	cells    []extreme
+}
+
+// maxExtremeBytes is tag, head, skipped and a size of 127 bits.
+const maxExtremeBytes = 2 + maxCountBytes + 19
+
+func (s *extremes) Len() int               { return len(s.cells) }
+func (s *extremes) Grow(n int)             { s.cells = grow(s.cells, n) }
+func (s *extremes) Reset()                 { s.cells = s.cells[:0] }
+func (s *extremes) Skipped(cell int) int64 { return s.cells[cell].skipped }
+
+// replaces reports whether a number takes the place of the one kept; of equal ones either may stand.
+func (s *extremes) replaces(number, kept *Decimal) bool {
+	return !kept.OK || number.less(*kept) != s.greatest
+}
+
+func (s *extremes) Add(cells []int32, args []Decimal) {
+	args = args[:len(cells)]
+	for i, cell := range cells {
+		e := &s.cells[cell]
+		if !args[i].OK {
+			e.skipped = addCounts(e.skipped, 1)
+		} else if s.replaces(&args[i], &e.value) {
+			e.value = args[i]
+		}
+	}
+}
+
+func (s *extremes) merge(cell int, from extreme) {
+	e := &s.cells[cell]
+	if from.value.OK && s.replaces(&from.value, &e.value) {
+		e.value = from.value
+	}
+	e.skipped = addCounts(e.skipped, from.skipped)
+}
+
+func (s *extremes) MergeEncoded(cell int, enc []byte) ([]byte, error) {
+	h, rest, err := readHead(enc, s.tag)
+	if err != nil {
+		return nil, err
+	}
+	e := extreme{skipped: h.skipped}
+	if !h.nothing {
+		var size natural
+		if size, rest, err = readAmount(rest, h, s.tag, &natural{maxDecimalLo, maxDecimalHi}); err != nil {
+			return nil, err
+		}
+		e.value = decimalOf(h.negative, size[1], size[0])
+	}
+	s.merge(cell, e)
+	return rest, nil
+}
+
+func (s *extremes) AppendEncoded(dst []byte, cell int) []byte {
+	e := &s.cells[cell]
+	if !e.value.OK {
+		return appendHead(dst, s.tag, headNothing, e.skipped)
+	}
+	negative, hi, lo := e.value.size()
+	size := natural{lo, hi}
+	dst = appendHead(dst, s.tag, headOf(negative, &size), e.skipped)
+	return appendSize(dst, &size)
+}
+
+func (s *extremes) AppendPresented(dst []byte, cell int) []byte {
+	return s.cells[cell].value.AppendText(dst)
+}

@@ -1,0 +1,75 @@
+package aggregate
+
+import "math/bits"
+
+// meanFunction is mean(x): the exact sum divided by the number of rows added, presented with 16 significant digits, rounded half to even. A cell
+// without numbers presents as null.
+var meanFunction = properties{
+	name:       "mean",
+	tag:        meanTag,
+	args:       1,
+	exact:      true,
+	maxEncoded: maxTotalBytes,
+	states:     func() States { return &meanStates{totals{tag: meanTag}} },
+}
+
+const (
+	meanTag tag = 1<<4 | 3
+
+	meanDigits = 16 // significant digits
+)
+
+type meanStates struct{ totals }
+
+func (s *meanStates) Merge(cell int, from States, fromCell int) {
+	s.cells[cell].merge(&from.(*meanStates).cells[fromCell])
+}
+
+func (s *meanStates) AppendPresented(dst []byte, cell int) []byte {
+	t := &s.cells[cell]
+	if t.count == 0 {
+		return append(dst, "null"...)
+	}
+	negative, size := t.amount.size()
+	remainder := size.divide(uint64(t.count))
+	var buffer [maxDigits]byte
+	digits := size.appendDigits(buffer[:0])
+	places := decimals
+	// Long division goes on until there is one digit more than asked for.
+	for len(digits) <= meanDigits && remainder != 0 {
+		hi, lo := bits.Mul64(remainder, 10)
+		var next uint64
+		next, remainder = bits.Div64(hi, lo, uint64(t.count))
+		places++
+		if len(digits) > 0 || next > 0 {
+			digits = append(digits, '0'+byte(next))
+		}
+	}
+	digits, dropped := roundHalfEven(digits, remainder != 0)
+	return appendPlain(dst, negative, digits, places-dropped)
+}
+
+// roundHalfEven cuts digits, in place, down to meanDigits, and says how many it dropped; more tells that the number goes on after its last digit.
+func roundHalfEven(digits []byte, more bool) (rounded []byte, dropped int) {
+	if len(digits) <= meanDigits {
+		return digits, 0
+	}
+	rounded, rest := digits[:meanDigits], digits[meanDigits:]
+	dropped = len(rest)
+	for _, digit := range rest[1:] {
+		more = more || digit != '0'
+	}
+	odd := rounded[meanDigits-1]%2 == 1 // '0' is even
+	if rest[0] < '5' || rest[0] == '5' && !more && !odd {
+		return rounded, dropped
+	}
+	for i := meanDigits - 1; i >= 0; i-- {
+		if rounded[i] < '9' {
+			rounded[i]++
+			return rounded, dropped
+		}
+		rounded[i] = '0'
+	}
+	rounded[0] = '1' // 99...9 became 00...0: the number is the next power of ten
+	return rounded, dropped + 1
+}

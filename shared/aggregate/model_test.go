@@ -1,0 +1,212 @@
+package aggregate_test
+
+import (
+	"fmt"
+	"math/big"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"pgregory.net/rapid"
+)
+
+// The reference: every function once more over plain lists of rows, slowly, in math/big. It shares no code with the package.
+
+// row is one row: a number in units of 10^-18, or nil for an argument that is none.
+type row = *big.Int
+
+var (
+	unit       = pow10(18)                              // 1 in units of 10^-18
+	bound      = pow10(38)                              // 10^20, the first size that is no Decimal
+	maxDecimal = new(big.Int).Sub(bound, big.NewInt(1)) // the greatest Decimal
+	wordBase   = new(big.Int).Lsh(big.NewInt(1), 64)    // 2^64
+)
+
+func pow10(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
+
+// decimalOf is the Decimal of a row, put together from its definition as 128-bit two's complement.
+func decimalOf(r row) aggregate.Decimal {
+	if r == nil || r.CmpAbs(bound) >= 0 {
+		return aggregate.Decimal{}
+	}
+	hi, lo := new(big.Int).DivMod(r, wordBase, new(big.Int)) // Euclidean: lo is never negative
+	return aggregate.Decimal{Hi: hi.Int64(), Lo: lo.Uint64(), OK: true}
+}
+
+// model is the state of one cell as the design's table has it.
+type model struct {
+	count, skipped int64
+	sum, min, max  *big.Int
+}
+
+func modelOf(rows []row) model {
+	m := model{sum: new(big.Int)}
+	for _, r := range rows {
+		if r == nil {
+			m.skipped++
+			continue
+		}
+		m.count++
+		m.sum.Add(m.sum, r)
+		if m.min == nil || r.Cmp(m.min) < 0 {
+			m.min = r
+		}
+		if m.max == nil || r.Cmp(m.max) > 0 {
+			m.max = r
+		}
+	}
+	return m
+}
+
+// presented is the answer of a function.
+func (m model) presented(function string) string {
+	switch {
+	case function == "count":
+		return fmt.Sprint(m.count + m.skipped)
+	case function == "sum":
+		return plain(new(big.Rat).SetFrac(m.sum, unit))
+	case m.count == 0:
+		return "null"
+	case function == "mean":
+		count := new(big.Int).Mul(big.NewInt(m.count), unit)
+		return plain(significant(new(big.Rat).SetFrac(m.sum, count)))
+	case function == "min":
+		return plain(new(big.Rat).SetFrac(m.min, unit))
+	case function == "max":
+		return plain(new(big.Rat).SetFrac(m.max, unit))
+	}
+	return "the model does not know " + function
+}
+
+// identity is a text that differs where two states of a function differ.
+func (m model) identity(function string) string {
+	switch function {
+	case "count":
+		return m.presented("count")
+	case "sum", "mean":
+		return fmt.Sprint(m.sum, m.count, m.skipped)
+	}
+	return fmt.Sprint(m.presented(function), m.skipped)
+}
+
+// plain is an exact decimal text of a number that has one of at most 60 places.
+func plain(r *big.Rat) string {
+	text := strings.TrimRight(strings.TrimRight(r.FloatString(60), "0"), ".")
+	if text == "" || text == "-0" {
+		return "0"
+	}
+	if !strings.Contains(r.FloatString(60), ".") || strings.Contains(text, ".") {
+		return text
+	}
+	return r.FloatString(0) // whole numbers: the zeros before the point stay
+}
+
+// significant rounds to 16 significant digits, half to even.
+func significant(r *big.Rat) *big.Rat {
+	if r.Sign() == 0 {
+		return r
+	}
+	ten, scale := big.NewRat(10, 1), big.NewRat(1, 1)
+	least, past := new(big.Rat).SetInt(pow10(15)), new(big.Rat).SetInt(pow10(16))
+	scaled := new(big.Rat).Abs(r)
+	for scaled.Cmp(past) >= 0 {
+		scaled.Quo(scaled, ten)
+		scale.Mul(scale, ten)
+	}
+	for scaled.Cmp(least) < 0 {
+		scaled.Mul(scaled, ten)
+		scale.Quo(scale, ten)
+	}
+	whole, rest := new(big.Int).QuoRem(scaled.Num(), scaled.Denom(), new(big.Int))
+	switch rest.Lsh(rest, 1).Cmp(scaled.Denom()) {
+	case 1:
+		whole.Add(whole, big.NewInt(1))
+	case 0:
+		whole.Add(whole, big.NewInt(int64(whole.Bit(0))))
+	}
+	rounded := new(big.Rat).Mul(new(big.Rat).SetInt(whole), scale)
+	if r.Sign() < 0 {
+		rounded.Neg(rounded)
+	}
+	return rounded
+}
+
+// numbers draws rows with a number: small ones, prices, any of 128 bits, whole powers of ten, and the ends of the range.
+func numbers() *rapid.Generator[row] {
+	return rapid.Custom(func(t *rapid.T) row {
+		digits := rapid.OneOf(
+			rapid.Int64Range(-5, 5),
+			rapid.Int64Range(-1_000_000, 1_000_000),
+			rapid.Int64(),
+		).Draw(t, "digits")
+		n := new(big.Int).Mul(big.NewInt(digits), pow10(rapid.Int64Range(0, 18).Draw(t, "zeros")))
+		switch rapid.IntRange(0, 5).Draw(t, "kind") {
+		case 0: // whole
+			n.Mul(big.NewInt(digits), unit)
+		case 1: // cents
+			n.Mul(big.NewInt(digits), pow10(16))
+		case 2: // many digits
+			n.Mul(n, big.NewInt(rapid.Int64().Draw(t, "more")))
+		case 3: // the ends
+			n.Mod(n, big.NewInt(3))
+			n.Sub(maxDecimal, n)
+			if digits < 0 {
+				n.Neg(n)
+			}
+		}
+		return n.Rem(n, bound)
+	})
+}
+
+// rows draws rows, about one in six without a number.
+func rows() *rapid.Generator[[]row] {
+	one := rapid.Custom(func(t *rapid.T) row {
+		if rapid.IntRange(0, 5).Draw(t, "kind") == 0 {
+			return nil
+		}
+		return numbers().Draw(t, "number")
+	})
+	return rapid.SliceOfN(one, 0, 40)
+}
+
+// fold adds rows to the one cell of new states.
+func fold(f aggregate.Function, rows []row) aggregate.States {
+	s := f.New()
+	s.Grow(1)
+	add(f, s, 0, rows)
+	return s
+}
+
+// add adds rows to a cell in one call.
+func add(f aggregate.Function, s aggregate.States, cell int32, rows []row) {
+	cells := make([]int32, len(rows))
+	args := make([]aggregate.Decimal, len(rows))
+	for i, r := range rows {
+		cells[i], args[i] = cell, decimalOf(r)
+	}
+	if f.Args() == 0 {
+		args = nil
+	}
+	s.Add(cells, args)
+}
+
+// encoded is the encoding of the only cell.
+func encoded(s aggregate.States) string { return string(s.AppendEncoded(nil, 0)) }
+
+// eachFunction runs a test for every function of the engine.
+func eachFunction(t *testing.T, test func(t *testing.T, f aggregate.Function)) {
+	for _, name := range aggregate.Names() {
+		f, ok := aggregate.Lookup(name)
+		if !ok {
+			t.Fatalf("Lookup(%q) does not find a function that Names lists", name)
+		}
+		t.Run(name, func(t *testing.T) { test(t, f) })
+	}
+}
+
+// eachFunctionChecks is eachFunction for a property.
+func eachFunctionChecks(t *testing.T, property func(t *rapid.T, f aggregate.Function)) {
+	eachFunction(t, func(t *testing.T, f aggregate.Function) {
+		rapid.Check(t, func(t *rapid.T) { property(t, f) })
+	})
+}

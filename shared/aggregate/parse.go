@@ -1,0 +1,147 @@
+package aggregate
+
+import "math/bits"
+
+// ParseDecimal reads the text of a JSON number by its value, whatever its notation: 1e3, 1.50, -0 and 1.0000000000000000000 are numbers.
+// Anything else (other JSON, spaces, signs or leading zeros that JSON forbids), a size of 10^20 or more, and more than 18 decimals that are not
+// trailing zeros give a Decimal that is not OK.
+//
+// It takes time in proportion to the length of the text, whatever exponent that names, and never goes through a float.
+//
+// Source: RFC 8259, section 6.
+func ParseDecimal(text []byte) Decimal {
+	number := text
+	if len(number) > 0 && number[0] == '-' {
+		number = number[1:]
+	}
+	// At most 19 digits fit into 64 bits, and at most 17 of them are decimals if there is a point among them.
+	if len(number) == 0 || len(number) > 19 {
+		return parseLong(text)
+	}
+	var digits uint64
+	point := len(number)
+	for i, c := range number {
+		if digit := c - '0'; digit <= 9 {
+			digits = digits*10 + uint64(digit)
+		} else if c == '.' && point == len(number) {
+			point = i
+		} else {
+			return parseLong(text)
+		}
+	}
+	if point == 0 || point == len(number)-1 || number[0] == '0' && point > 1 {
+		return Decimal{} // .5, 5., 05
+	}
+	places := max(len(number)-1-point, 0)
+	hi, lo := bits.Mul64(digits, powersOfTen[decimals-places]) // below 10^37
+	if len(number) < len(text) {
+		hi, lo = negate128(hi, lo)
+	}
+	return Decimal{Hi: int64(hi), Lo: lo, OK: true}
+}
+
+// parseLong is ParseDecimal without its shortcut: any length, any exponent.
+func parseLong(text []byte) Decimal {
+	n, ok := scanNumeral(text)
+	if !ok {
+		return Decimal{}
+	}
+	return n.decimal()
+}
+
+// numeral is the text of a JSON number in its parts.
+type numeral struct {
+	negative bool
+	whole    []byte // digits before the point, at least one
+	fraction []byte // digits after it, if any
+	exponent int64
+}
+
+// exponentBound is where an exponent stops growing: far above the length of any text, so that no number of digits brings the value back in range.
+const exponentBound = 1 << 50
+
+func scanNumeral(text []byte) (n numeral, ok bool) {
+	if len(text) > 0 && text[0] == '-' {
+		n.negative = true
+		text = text[1:]
+	}
+	n.whole, text = scanDigits(text)
+	if len(n.whole) == 0 || n.whole[0] == '0' && len(n.whole) > 1 {
+		return n, false
+	}
+	if len(text) > 0 && text[0] == '.' {
+		n.fraction, text = scanDigits(text[1:])
+		if len(n.fraction) == 0 {
+			return n, false
+		}
+	}
+	if len(text) > 0 && text[0]|0x20 == 'e' {
+		n.exponent, text, ok = scanExponent(text[1:])
+		if !ok {
+			return n, false
+		}
+	}
+	return n, len(text) == 0
+}
+
+func scanDigits(text []byte) (digits, rest []byte) {
+	n := 0
+	for n < len(text) && text[n]-'0' <= 9 {
+		n++
+	}
+	return text[:n], text[n:]
+}
+
+func scanExponent(text []byte) (exponent int64, rest []byte, ok bool) {
+	negative := false
+	if len(text) > 0 && (text[0] == '-' || text[0] == '+') {
+		negative = text[0] == '-'
+		text = text[1:]
+	}
+	digits, rest := scanDigits(text)
+	for _, digit := range digits {
+		if exponent < exponentBound {
+			exponent = exponent*10 + int64(digit-'0')
+		}
+	}
+	if negative {
+		exponent = -exponent
+	}
+	return exponent, rest, len(digits) > 0
+}
+
+// digit is the digit at a place counted from the first of whole through the last of fraction.
+func (n *numeral) digit(place int) uint64 {
+	if place < len(n.whole) {
+		return uint64(n.whole[place] - '0')
+	}
+	return uint64(n.fraction[place-len(n.whole)] - '0')
+}
+
+// decimal is the value. Only the digits from the first to the last that is not zero decide: their powers of ten tell at once whether they fit,
+// and if they fit there are at most 38 of them.
+func (n *numeral) decimal() Decimal {
+	first, end := 0, len(n.whole)+len(n.fraction)
+	for first < end && n.digit(first) == 0 {
+		first++
+	}
+	for end > first && n.digit(end-1) == 0 {
+		end--
+	}
+	if first == end {
+		return Decimal{OK: true}
+	}
+	highest := int64(len(n.whole)-1-first) + n.exponent
+	lowest := int64(len(n.whole)-end) + n.exponent
+	if highest > 19 || lowest < -decimals {
+		return Decimal{}
+	}
+	var size natural
+	for place := first; place < end; place++ {
+		size.multiplyAdd(10, n.digit(place))
+	}
+	for shift := lowest + decimals; shift > 0; shift -= decimals {
+		size.multiplyAdd(powersOfTen[min(shift, decimals)], 0)
+	}
+	return decimalOf(n.negative, size[1], size[0])
+}

@@ -1,0 +1,25 @@
+package aggregate
+
+// sumFunction is sum(x): the exact sum, presented with all its digits. A cell without numbers presents as 0.
+var sumFunction = properties{
+	name:       "sum",
+	tag:        sumTag,
+	args:       1,
+	exact:      true,
+	maxEncoded: maxTotalBytes,
+	states:     func() States { return &sumStates{totals{tag: sumTag}} },
+}
+
+const sumTag tag = 1<<4 | 2
+
+type sumStates struct{ totals }
+
+func (s *sumStates) Merge(cell int, from States, fromCell int) {
+	s.cells[cell].merge(&from.(*sumStates).cells[fromCell])
+}
+
+func (s *sumStates) AppendPresented(dst []byte, cell int) []byte {
+	negative, size := s.cells[cell].amount.size()
+	var digits [maxDigits]byte
+	return appendPlain(dst, negative, size.appendDigits(digits[:0]), decimals)
+}

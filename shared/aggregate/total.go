@@ -1,0 +1,95 @@
+package aggregate
+
+import "encoding/binary"
+
+// total is the state of sum and mean.
+type total struct {
+	amount  integer // in units of 10^-18
+	count   int64   // rows added
+	skipped int64   // rows without a number
+}
+
+func (t *total) merge(from *total) {
+	t.amount.add(&from.amount)
+	t.count = addCounts(t.count, from.count)
+	t.skipped = addCounts(t.skipped, from.skipped)
+}
+
+// totals is what sum and mean share: all but the tag they write and the answer they present.
+type totals struct {
+	tag   tag
+	cells []total
+}
+
+// maxTotalBytes is tag, head, two counts and the greatest size.
+const maxTotalBytes = 2 + 2*maxCountBytes + maxSizeBytes
+
+func (s *totals) Len() int               { return len(s.cells) }
+func (s *totals) Grow(n int)             { s.cells = grow(s.cells, n) }
+func (s *totals) Reset()                 { s.cells = s.cells[:0] }
+func (s *totals) Skipped(cell int) int64 { return s.cells[cell].skipped }
+
+func (s *totals) Add(cells []int32, args []Decimal) {
+	args = args[:len(cells)]
+	for i, cell := range cells {
+		t := &s.cells[cell]
+		if !args[i].OK {
+			t.skipped = addCounts(t.skipped, 1)
+			continue
+		}
+		t.amount.addDecimal(&args[i])
+		t.count = addCounts(t.count, 1)
+	}
+}
+
+func (s *totals) MergeEncoded(cell int, enc []byte) ([]byte, error) {
+	var t total
+	rest, err := t.decode(s.tag, enc)
+	if err != nil {
+		return nil, err
+	}
+	s.cells[cell].merge(&t)
+	return rest, nil
+}
+
+func (t *total) decode(of tag, enc []byte) (rest []byte, err error) {
+	h, rest, err := readHead(enc, of)
+	if err != nil {
+		return nil, err
+	}
+	t.skipped = h.skipped
+	if h.nothing {
+		return rest, nil
+	}
+	if t.count, rest, err = readCount(rest, of, "count"); err != nil {
+		return nil, err
+	}
+	if t.count == 0 {
+		return nil, corrupt(of, "count: 0 has no amount")
+	}
+	limit := reach(t.count)
+	amount, rest, err := readAmount(rest, h, of, &limit)
+	if err != nil {
+		return nil, err
+	}
+	t.amount = amount.signed(h.negative)
+	return rest, nil
+}
+
+// reach is the greatest size that so many rows can sum up to.
+func reach(count int64) natural {
+	limit := natural{maxDecimalLo, maxDecimalHi}
+	limit.multiplyAdd(uint64(count), 0)
+	return limit
+}
+
+func (s *totals) AppendEncoded(dst []byte, cell int) []byte {
+	t := &s.cells[cell]
+	if t.count == 0 {
+		return appendHead(dst, s.tag, headNothing, t.skipped)
+	}
+	negative, size := t.amount.size()
+	dst = appendHead(dst, s.tag, headOf(negative, &size), t.skipped)
+	dst = binary.AppendUvarint(dst, uint64(t.count))
+	return appendSize(dst, &size)
+}

@@ -1,0 +1,186 @@
+package aggregate
+
+import (
+	"math/bits"
+	"slices"
+)
+
+// integer is a 256-bit two's complement integer, lowest word first: the amount of a sum in units of 10^-18.
+//
+// It cannot overflow: a row adds less than 10^38 < 2^126.3, and at most 2^63-1 rows are counted, so that the size stays below 2^190. That is why
+// grouping and order never change a bit.
+type integer [4]uint64
+
+func (x *integer) addDecimal(d *Decimal) {
+	sign := uint64(d.Hi >> 63)
+	var carry uint64
+	x[0], carry = bits.Add64(x[0], d.Lo, 0)
+	x[1], carry = bits.Add64(x[1], uint64(d.Hi), carry)
+	x[2], carry = bits.Add64(x[2], sign, carry)
+	x[3], _ = bits.Add64(x[3], sign, carry)
+}
+
+func (x *integer) add(y *integer) {
+	var carry uint64
+	x[0], carry = bits.Add64(x[0], y[0], 0)
+	x[1], carry = bits.Add64(x[1], y[1], carry)
+	x[2], carry = bits.Add64(x[2], y[2], carry)
+	x[3], _ = bits.Add64(x[3], y[3], carry)
+}
+
+// size splits x into its sign and its size.
+func (x *integer) size() (negative bool, size natural) {
+	if int64(x[3]) >= 0 {
+		return false, natural(*x)
+	}
+	return true, natural(*x).negated()
+}
+
+// natural is a 256-bit unsigned integer, lowest word first.
+type natural [4]uint64
+
+// signed is the integer of a sign and a size below 2^255.
+func (n natural) signed(negative bool) integer {
+	if negative {
+		n = n.negated()
+	}
+	return integer(n)
+}
+
+func (n natural) negated() natural {
+	var borrow uint64
+	for i := range n {
+		n[i], borrow = bits.Sub64(0, n[i], borrow)
+	}
+	return n
+}
+
+func (n *natural) isZero() bool { return n[0]|n[1]|n[2]|n[3] == 0 }
+
+// exceeds reports n > m.
+func (n *natural) exceeds(m *natural) bool {
+	for i := len(n) - 1; i >= 0; i-- {
+		if n[i] != m[i] {
+			return n[i] > m[i]
+		}
+	}
+	return false
+}
+
+// words is the number of words up to the highest that is not zero.
+func (n *natural) words() int {
+	words := len(n)
+	for words > 0 && n[words-1] == 0 {
+		words--
+	}
+	return words
+}
+
+// multiplyAdd makes n be n*by + plus, which must be below 2^256.
+func (n *natural) multiplyAdd(by, plus uint64) {
+	for i := range n {
+		hi, lo := bits.Mul64(n[i], by)
+		var carry uint64
+		n[i], carry = bits.Add64(lo, plus, 0)
+		plus = hi + carry
+	}
+}
+
+// multiply128 is the product of two 128-bit integers.
+func multiply128(aHi, aLo, bHi, bLo uint64) natural {
+	low, high := natural{aLo, aHi}, natural{aLo, aHi}
+	low.multiplyAdd(bLo, 0)
+	high.multiplyAdd(bHi, 0)
+	var carry uint64
+	low[1], carry = bits.Add64(low[1], high[0], 0)
+	low[2], carry = bits.Add64(low[2], high[1], carry)
+	low[3], _ = bits.Add64(low[3], high[2], carry)
+	return low
+}
+
+// divide makes n its quotient by a number that is not zero, and gives the remainder.
+func (n *natural) divide(by uint64) (remainder uint64) {
+	for i := n.words() - 1; i >= 0; i-- {
+		if remainder == 0 {
+			n[i], remainder = n[i]/by, n[i]%by
+		} else {
+			n[i], remainder = bits.Div64(remainder, n[i], by)
+		}
+	}
+	return remainder
+}
+
+// divideExactly makes n its quotient by 10^places and reports true if that leaves no remainder; else n stays as it is.
+func (n *natural) divideExactly(places int) bool {
+	if n[0]<<(64-places) != 0 {
+		return false // 10^places is a multiple of 2^places, n is not
+	}
+	quotient := *n
+	if quotient.divide(powersOfTen[places]) != 0 {
+		return false
+	}
+	*n = quotient
+	return true
+}
+
+// stripZeros divides n by the highest power of ten up to 10^18 that leaves no remainder, and gives its exponent: 18 for 0.
+func (n *natural) stripZeros() (exponent int) {
+	if n.divideExactly(decimals) {
+		return decimals
+	}
+	for places := 16; places > 0; places /= 2 {
+		if n.divideExactly(places) {
+			exponent += places
+		}
+	}
+	return exponent
+}
+
+// maxDigits is how many decimal digits 2^256-1 has.
+const maxDigits = 78
+
+// appendDigits appends n in decimal without leading zeros; nothing for 0.
+func (n natural) appendDigits(dst []byte) []byte {
+	start := len(dst)
+	for !n.isZero() {
+		group := n.divide(1e19) // the lowest 19 digits
+		for i := 0; i < 19 && (group != 0 || !n.isZero()); i++ {
+			dst = append(dst, '0'+byte(group%10))
+			group /= 10
+		}
+	}
+	slices.Reverse(dst[start:])
+	return dst
+}
+
+// appendPlain appends the number digits * 10^-places as the shortest JSON number in plain notation. digits has no leading zeros; places may be
+// below zero.
+func appendPlain(dst []byte, negative bool, digits []byte, places int) []byte {
+	for len(digits) > 0 && digits[len(digits)-1] == '0' {
+		digits = digits[:len(digits)-1]
+		places--
+	}
+	if len(digits) == 0 {
+		return append(dst, '0')
+	}
+	if negative {
+		dst = append(dst, '-')
+	}
+	switch point := len(digits) - places; {
+	case places <= 0:
+		return appendZeros(append(dst, digits...), -places)
+	case point > 0:
+		dst = append(append(dst, digits[:point]...), '.')
+		return append(dst, digits[point:]...)
+	default:
+		dst = appendZeros(append(dst, "0."...), -point)
+		return append(dst, digits...)
+	}
+}
+
+func appendZeros(dst []byte, count int) []byte {
+	for range count {
+		dst = append(dst, '0')
+	}
+	return dst
+}

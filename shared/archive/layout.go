@@ -1,0 +1,153 @@
+package archive
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+)
+
+const layoutVersion = 1
+
+// Layout is what every function must agree on for one archive. It is written once; the slot length and the hash key never change.
+//
+// Source: docs/design.md 2.
+type Layout struct {
+	Number       int           // of the layout, from 1: the first part of a lane's name
+	Slot         slot.Length   // default 5 min
+	Lanes        int           // default 4
+	HashKey      event.HashKey // secret; made when the layout is created
+	DedupeWindow time.Duration // between stamps, for batch; default 24 h
+	SpeedWindow  time.Duration // between stamps, for speed; default 1 h
+	Stream       string        // name of the stream
+}
+
+// layoutText is the stored form.
+type layoutText struct {
+	Version      int            `json:"version"`
+	Number       int            `json:"layout"`
+	Slot         string         `json:"slot"`
+	Lanes        int            `json:"lanes"`
+	HashKey      *event.HashKey `json:"hash_key"`
+	DedupeWindow string         `json:"dedupe_window"`
+	SpeedWindow  string         `json:"speed_window"`
+	Stream       string         `json:"stream"`
+}
+
+// Lane is the lane of an identity under this layout.
+func (l Layout) Lane(id event.Identity) event.Lane { return event.LaneOf(id, l.Number, l.Lanes) }
+
+// OpenLayout reads the archive's layout, creating it as wanted where there is none, and returns it with the store's clock.
+// wanted.HashKey is used only when the layout is created.
+//
+// Errors: one that names each setting in which the archive differs from wanted; nothing is changed then. A wanted layout that could not be
+// read again is refused before it is written, for it would stand for ever.
+func OpenLayout(ctx context.Context, a Archive, wanted Layout) (Layout, time.Time, error) {
+	text := encodeLayout(wanted)
+	if _, err := decodeLayout(text); err != nil {
+		return Layout{}, time.Time{}, fmt.Errorf("wanted layout: %w", err)
+	}
+	if _, err := a.Put(ctx, LayoutKey, text); err != nil && !errors.Is(err, ErrExists) {
+		return Layout{}, time.Time{}, fmt.Errorf("create layout: %w", err)
+	}
+	layout, date, err := ReadLayout(ctx, a)
+	if err != nil {
+		return Layout{}, date, err
+	}
+	return layout, date, layout.differs(wanted)
+}
+
+// ReadLayout reads the archive's layout, with the store's clock.
+func ReadLayout(ctx context.Context, a Archive) (Layout, time.Time, error) {
+	text, date, err := a.Get(ctx, LayoutKey)
+	if err != nil {
+		return Layout{}, date, fmt.Errorf("read layout %s: %w", LayoutKey, err)
+	}
+	layout, err := decodeLayout(text)
+	if err != nil {
+		return Layout{}, date, fmt.Errorf("read layout %s: %w", LayoutKey, err)
+	}
+	return layout, date, nil
+}
+
+func encodeLayout(l Layout) []byte {
+	text, err := json.MarshalIndent(layoutText{
+		Version: layoutVersion, Number: l.Number, Slot: time.Duration(l.Slot).String(), Lanes: l.Lanes, HashKey: &l.HashKey,
+		DedupeWindow: l.DedupeWindow.String(), SpeedWindow: l.SpeedWindow.String(), Stream: l.Stream,
+	}, "", "  ")
+	if err != nil {
+		panic(err) // strings and numbers always marshal
+	}
+	return append(text, '\n')
+}
+
+func decodeLayout(text []byte) (Layout, error) {
+	// The version comes first and alone: of another one, nothing else is known.
+	var v struct {
+		Version int `json:"version"`
+	}
+	if err := json.Unmarshal(text, &v); err != nil {
+		return Layout{}, err
+	}
+	if v.Version != layoutVersion {
+		return Layout{}, fmt.Errorf("layout format %d is not one this version reads (%d)", v.Version, layoutVersion)
+	}
+	var t layoutText
+	if err := json.Unmarshal(text, &t); err != nil {
+		return Layout{}, err
+	}
+	return t.layout()
+}
+
+// layout checks the stored form.
+func (t layoutText) layout() (Layout, error) {
+	var all []error
+	duration := func(name, text string) time.Duration {
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			all = append(all, fmt.Errorf("%s: %w", name, err))
+		}
+		return d
+	}
+	l := Layout{
+		Number: t.Number, Lanes: t.Lanes, Stream: t.Stream,
+		DedupeWindow: duration("dedupe_window", t.DedupeWindow), SpeedWindow: duration("speed_window", t.SpeedWindow),
+	}
+	var err error
+	if l.Slot, err = slot.NewLength(duration("slot", t.Slot)); err != nil {
+		all = append(all, err)
+	}
+	if l.Number < 1 || l.Lanes < 1 || l.Lanes > event.MaxLanes {
+		all = append(all, fmt.Errorf("layout %d with %d lanes: need layout >= 1 and 1 to %d lanes", l.Number, l.Lanes, event.MaxLanes))
+	}
+	if t.HashKey == nil {
+		all = append(all, errors.New("no hash_key: every identity and lane hangs on it"))
+	} else {
+		l.HashKey = *t.HashKey
+	}
+	if len(all) > 0 {
+		return Layout{}, errors.Join(all...)
+	}
+	return l, nil
+}
+
+// differs names each setting in which the archive is not as wanted.
+func (l Layout) differs(wanted Layout) error {
+	var all []error
+	compare := func(name string, is, want any) {
+		if is != want {
+			all = append(all, fmt.Errorf("the archive was laid out with %s %v, not %v", name, is, want))
+		}
+	}
+	compare("layout number", l.Number, wanted.Number)
+	compare("slot length", time.Duration(l.Slot), time.Duration(wanted.Slot))
+	compare("lane count", l.Lanes, wanted.Lanes)
+	compare("dedupe window", l.DedupeWindow, wanted.DedupeWindow)
+	compare("speed window", l.SpeedWindow, wanted.SpeedWindow)
+	compare("stream", l.Stream, wanted.Stream)
+	return errors.Join(all...)
+}

@@ -1,0 +1,232 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync/atomic"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// advance applies one run to the generations that are level with the run before it: base' = base + delta, then the horizon.
+func (t *tick) advance(ctx context.Context, targets []target, run catalog.Run, in *input) error {
+	deltas := t.fold(in, targets)
+	for i, g := range targets {
+		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
+			return err
+		}
+		if err := t.commit(ctx, g, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// build applies the runs up to the head, in one pass, to the generations that have none yet. Duplicates are found over all history.
+func (t *tick) build(ctx context.Context, head catalog.Run) error {
+	all, err := t.targets(ctx)
+	if err != nil {
+		return err
+	}
+	targets := at(all, 0)
+	if len(targets) == 0 || head.N == 0 {
+		return nil
+	}
+	runs, err := t.Catalog.Runs(ctx, 1, head.N)
+	if err != nil {
+		return fmt.Errorf("read runs: %w", err)
+	}
+	totals := make([]*view.Delta, len(targets))
+	for i, g := range targets {
+		totals[i] = t.set.Programs[g.place].NewDelta()
+	}
+	met := map[event.Identity]uint64{} // the payload of the first copy
+	for _, run := range runs {
+		m, err := t.manifest(ctx, run)
+		if err != nil {
+			return err
+		}
+		in, err := t.read(ctx, m)
+		if err != nil {
+			return err
+		}
+		in.dropMet(met)
+		for i, delta := range t.fold(in, targets) {
+			totals[i].Merge(delta)
+		}
+	}
+	for i, g := range targets {
+		if err := t.write(ctx, g, head, totals[i], built); err != nil {
+			return err
+		}
+		if err := t.commit(ctx, g, head); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// dropMet drops every event whose identity was met before, in this input or an earlier one.
+func (in *input) dropMet(met map[event.Identity]uint64) {
+	for i, s := range in.seen {
+		if payload, ok := met[s.Identity]; ok {
+			in.drop(i, payload)
+		} else {
+			met[s.Identity] = s.Payload
+		}
+	}
+}
+
+// fold makes a delta of the input per target. The batches are dealt out to several workers; what they make is the same however they are.
+func (t *tick) fold(in *input, targets []target) []*view.Delta {
+	workers := max(1, min(t.Workers, len(in.batches)))
+	parts := make([][]*view.Delta, workers)
+	// The work cannot fail.
+	_ = t.Run(workers, func(w int) error {
+		parts[w] = make([]*view.Delta, len(targets))
+		for i, g := range targets {
+			parts[w][i] = t.set.Programs[g.place].NewDelta()
+		}
+		var rows, duplicates []int32
+		for b := w; b < len(in.batches); b += workers {
+			rows, duplicates = in.rows(b, rows, duplicates)
+			for _, delta := range parts[w] {
+				delta.Fold(in.batches[b], rows)
+				delta.Touch(in.batches[b], duplicates)
+			}
+		}
+		return nil
+	})
+	for _, part := range parts[1:] {
+		for i, delta := range part {
+			parts[0][i].Merge(delta)
+		}
+	}
+	return parts[0]
+}
+
+// How a delta changes an item that is stored below the run's horizon: it is added to it, or takes its place, as what a build that crashed has
+// left.
+const (
+	advanced = false
+	built    = true
+)
+
+// write brings the base items of a delta's pages to the run's horizon.
+func (t *tick) write(ctx context.Context, g target, run catalog.Run, delta *view.Delta, replace bool) error {
+	const group = 100 // items loaded by one request
+	var pages []view.DeltaPage
+	for page := range delta.Pages() {
+		pages = append(pages, page)
+	}
+	var written atomic.Int64
+	err := t.Run((len(pages)+group-1)/group, func(i int) error {
+		some := pages[i*group : min(len(pages), (i+1)*group)]
+		loaded, err := t.load(ctx, g.generation.ID, some)
+		if err != nil {
+			return err
+		}
+		for _, page := range some {
+			wrote, err := t.writeItem(ctx, g, run, page, loaded[page.PageKey], replace)
+			if err != nil {
+				return err
+			}
+			if wrote {
+				written.Add(1)
+			}
+		}
+		return nil
+	})
+	t.report.Items += int(written.Load())
+	for i := range t.report.Views {
+		if t.report.Views[i].Name == g.view {
+			t.report.Views[i].Folded += delta.Counts().Folded
+			t.report.Views[i].Skipped += delta.Counts().Skipped
+		}
+	}
+	if err != nil {
+		return fmt.Errorf("view %s, run %d: %w", g.view, run.N, err)
+	}
+	return nil
+}
+
+func (t *tick) load(ctx context.Context, generation viewstore.Generation, pages []view.DeltaPage) (map[view.PageKey]viewstore.BaseItem, error) {
+	keys := make([]viewstore.BaseKey, len(pages))
+	for i, page := range pages {
+		keys[i] = viewstore.BaseKey{Generation: generation, Key: page.Key, Page: page.Page}
+	}
+	items, err := t.Base.Load(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("load %d base items: %w", len(keys), err)
+	}
+	loaded := make(map[view.PageKey]viewstore.BaseItem, len(items))
+	for _, item := range items {
+		loaded[view.PageKey{Key: item.Key, Page: item.Page}] = item
+	}
+	return loaded, nil
+}
+
+// writeItem brings one base item to the run's horizon, unless it is there already. It says whether it wrote.
+func (t *tick) writeItem(ctx context.Context, g target, run catalog.Run, page view.DeltaPage, loaded viewstore.BaseItem, replace bool) (bool, error) {
+	key := viewstore.BaseKey{Generation: g.generation.ID, Key: page.Key, Page: page.Page}
+	var err error
+	for range t.Tries {
+		if loaded.Horizon >= run.Horizon {
+			return false, nil
+		}
+		windows := t.set.Programs[g.place].NewWindows()
+		if !replace && loaded.Horizon > 0 {
+			if err := windows.MergePage(page.Page, loaded.States, nil); err != nil {
+				return false, err
+			}
+		}
+		page.MergeInto(windows)
+		item := viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon, States: windows.AppendPage(nil, page.Page)}
+		// Commit point of the item: from here on a query takes this key's slots below the run's horizon from it and none of them from speed
+		// items, although the generation's horizon has yet to follow. Applying the run again passes over it.
+		if err = t.Base.Put(ctx, item, loaded.Horizon); err == nil {
+			return true, nil
+		}
+		items, loadErr := t.Base.Load(ctx, []viewstore.BaseKey{key})
+		if loadErr != nil {
+			return false, fmt.Errorf("load base item: %w", errors.Join(err, loadErr))
+		}
+		loaded = viewstore.BaseItem{}
+		if len(items) > 0 {
+			loaded = items[0]
+		}
+	}
+	if loaded.Horizon >= run.Horizon {
+		return false, nil
+	}
+	return false, fmt.Errorf("put base item, %d tries: %w", t.Tries, err)
+}
+
+// commit moves the generation's horizon to the run's.
+func (t *tick) commit(ctx context.Context, g target, run catalog.Run) error {
+	var err error
+	for range t.Tries {
+		v, readErr := t.Catalog.View(ctx, g.view)
+		if readErr != nil {
+			return fmt.Errorf("read view %s: %w", g.view, errors.Join(err, readErr))
+		}
+		generation, ok := v.Generation(g.generation.ID)
+		if !ok {
+			return fmt.Errorf("view %s has lost generation %s", g.view, g.generation.ID)
+		}
+		if generation.Run >= run.N {
+			return nil // another has done it, or an answer of ours was lost
+		}
+		generation.Run, generation.Horizon = run.N, run.Horizon
+		// Commit point: every item of the generation that the run touches is at the run's horizon, so queries may take all slots below from
+		// base items. A crash before leaves each item right by its own horizon, and the run is applied again.
+		if err = t.Catalog.PutView(ctx, v.With(generation)); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("move horizon of view %s to %s, %d tries: %w", g.view, run.Horizon, t.Tries, err)
+}

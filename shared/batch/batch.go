@@ -1,0 +1,306 @@
+// Package batch is the layer that makes answers exact: it cuts the archive into numbered runs, each over sealed slots, and applies them to
+// the base items of every generation; then it moves the generation's horizon, up to which queries trust batch alone.
+//
+// It knows nothing of the stream or of speed items: what speed keeps of a slot is no longer looked at once batch has covered it.
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Batch makes and applies runs. All fields are needed. A Batch does one thing at a time; several Batches may work on one catalog at once: they
+// help or stop, and do no harm.
+type Batch struct {
+	Archive     archive.Archive
+	Catalog     catalog.Catalog
+	Base        viewstore.Base
+	Codec       *event.Codec
+	Layout      archive.Layout
+	Definitions []view.Definition // what the views are to be
+
+	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin; default 60 s
+	ClockMargin time.Duration // by which the store's clock may differ from ours; default 30 s
+	Relist      time.Duration // slots this far below the horizon are listed again for stragglers; default 3 h
+	RunBytes    int64         // of objects as stored, that one run reads, unless one slot has more; default 64 MiB
+	Tries       int           // at one conditional write; default 5
+
+	Workers int           // deltas folded at once
+	Run     runner.Runner // runs them, and requests to the stores
+	Now     func() time.Time
+	NewID   func() (ulid.ULID, error) // a ULID never made before
+	Log     *slog.Logger
+
+	held held
+}
+
+// Report says what a tick did. It is also its log line.
+type Report struct {
+	Head    catalog.Run   // the last run after the tick
+	Runs    []catalog.Run // made by this tick
+	Items   int           // base items written
+	Views   []ViewReport
+	Backlog bool // sealed slots are left: time was short
+}
+
+// ViewReport says what became of the events for one view.
+type ViewReport struct {
+	Name view.Name
+	view.Counts
+}
+
+// ErrClock: the own clock and the store's differ by more than the margin.
+var ErrClock = errors.New("clock differs from the archive's by more than the margin")
+
+// Tick brings every generation up to the last sealed slot: it finishes what an earlier tick left, makes new runs and applies them, builds
+// generations that have none yet, and lets a generation serve once it is complete.
+//
+// It may be called at any time, twice at once, and again after a crash at any point.
+func (b *Batch) Tick(ctx context.Context) (Report, error) {
+	sealed, now, err := b.sealed(ctx)
+	if err != nil {
+		return Report{}, err
+	}
+	// A definition begins two slots and a margin ahead, so that every speed function has read of it by then (docs/design.md 3.7).
+	live := b.Layout.Slot.Next(b.Layout.Slot.Next(b.Layout.Slot.At(now.Add(b.ClockMargin))))
+	if err := b.Register(ctx, live); err != nil {
+		return Report{}, err
+	}
+	t := tick{Batch: b, started: now}
+	if err := t.run(ctx, sealed); err != nil {
+		return t.report, err
+	}
+	return t.report, nil
+}
+
+// sealed is the exclusive end of the slots that may be claimed, by the earlier of the own clock and the store's, read before any listing.
+func (b *Batch) sealed(ctx context.Context) (slot.Slot, time.Time, error) {
+	layout, date, err := archive.ReadLayout(ctx, b.Archive)
+	if err != nil {
+		return 0, time.Time{}, err
+	}
+	if layout != b.Layout {
+		return 0, time.Time{}, errors.New("the archive's layout is not the one this function was started with")
+	}
+	now := b.Now()
+	if !date.IsZero() {
+		// The store tells whole seconds, hence the second.
+		if off := now.Sub(date).Abs(); off > b.ClockMargin+time.Second {
+			return 0, time.Time{}, fmt.Errorf("%w: by %s, more than %s", ErrClock, off, b.ClockMargin)
+		}
+		if date.Before(now) {
+			now = date
+		}
+	}
+	return b.Layout.Slot.Sealed(now, b.Settle), now, nil
+}
+
+// tick is the work of one Tick.
+type tick struct {
+	*Batch
+	started time.Time
+	report  Report
+	set     *view.Set
+}
+
+func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
+	head, err := t.Catalog.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read head: %w", err)
+	}
+	if err := t.compile(ctx); err != nil {
+		return err
+	}
+	if err := t.level(ctx, head); err != nil {
+		return err
+	}
+	if head, err = t.extend(ctx, head, sealed); err != nil {
+		return err
+	}
+	t.report.Head = head
+	if err := t.build(ctx, head); err != nil {
+		return err
+	}
+	return t.serve(ctx, head)
+}
+
+// compile makes programs of the definitions of all generations.
+func (t *tick) compile(ctx context.Context) error {
+	views, err := t.Catalog.Views(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	var definitions []view.Definition
+	known := map[view.Hash]bool{}
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if known[g.Definition] {
+				continue
+			}
+			known[g.Definition] = true
+			text, err := t.Catalog.Definition(ctx, g.Definition)
+			if err != nil {
+				return fmt.Errorf("read definition %s of view %s: %w", g.Definition, v.Name, err)
+			}
+			d, err := view.ParseText(text)
+			if err != nil {
+				return fmt.Errorf("definition %s of view %s: %w", g.Definition, v.Name, err)
+			}
+			definitions = append(definitions, d)
+		}
+	}
+	if t.set, err = view.Compile(definitions...); err != nil {
+		return fmt.Errorf("compile definitions: %w", err)
+	}
+	for _, d := range definitions {
+		t.report.Views = append(t.report.Views, ViewReport{Name: d.Name})
+	}
+	return nil
+}
+
+// level applies the runs that generations lack which have some already: what a crash has left.
+func (t *tick) level(ctx context.Context, head catalog.Run) error {
+	for {
+		work, next, err := t.lowest(ctx, head)
+		if err != nil || len(work) == 0 {
+			return err
+		}
+		runs, err := t.Catalog.Runs(ctx, next, next)
+		if err != nil || len(runs) != 1 {
+			return fmt.Errorf("read run %d: %w", next, errors.Join(err, missing(len(runs) != 1)))
+		}
+		in, err := t.reread(ctx, runs[0])
+		if err != nil {
+			return err
+		}
+		if err := t.advance(ctx, work, runs[0], in); err != nil {
+			return err
+		}
+	}
+}
+
+func missing(is bool) error {
+	if is {
+		return catalog.ErrNotFound
+	}
+	return nil
+}
+
+// target is a generation with the program that keeps it.
+type target struct {
+	view       view.Name
+	generation catalog.Generation
+	place      int // of its program in the set
+}
+
+// lowest returns the generations that have been built and are furthest behind the head, with the run they lack next.
+func (t *tick) lowest(ctx context.Context, head catalog.Run) ([]target, uint64, error) {
+	all, err := t.targets(ctx)
+	if err != nil {
+		return nil, 0, err
+	}
+	next := head.N
+	for _, g := range all {
+		if run := g.generation.Run; run > 0 && run < next {
+			next = run
+		}
+	}
+	if next == head.N {
+		return nil, 0, nil
+	}
+	return at(all, next), next + 1, nil
+}
+
+// at keeps the targets whose last run is the given one.
+func at(all []target, run uint64) []target {
+	var some []target
+	for _, g := range all {
+		if g.generation.Run == run {
+			some = append(some, g)
+		}
+	}
+	return some
+}
+
+// targets reads all generations.
+func (t *tick) targets(ctx context.Context) ([]target, error) {
+	views, err := t.Catalog.Views(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read views: %w", err)
+	}
+	var all []target
+	for _, v := range views {
+		for _, g := range v.Generations {
+			for place, p := range t.set.Programs {
+				if p.Hash == g.Definition {
+					all = append(all, target{view: v.Name, generation: g, place: place})
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+// extend makes runs until no sealed slot is left or time is short, applying each to the generations that are level with it.
+func (t *tick) extend(ctx context.Context, head catalog.Run, sealed slot.Slot) (catalog.Run, error) {
+	for head.Horizon < sealed {
+		if t.short(ctx) {
+			t.report.Backlog = true
+			break
+		}
+		manifest, err := t.plan(ctx, head, sealed)
+		if err != nil {
+			return head, err
+		}
+		in, err := t.read(ctx, manifest)
+		if err != nil {
+			return head, err
+		}
+		if err := t.judge(ctx, in, head); err != nil {
+			return head, err
+		}
+		run, err := t.makeReal(ctx, in)
+		if errors.Is(err, catalog.ErrConflict) {
+			break // somebody else made this run: the next tick goes on from there
+		}
+		if err != nil {
+			return head, err
+		}
+		t.report.Runs = append(t.report.Runs, run)
+		targets, err := t.targets(ctx)
+		if err != nil {
+			return head, err
+		}
+		// Those at run 0 are built in one pass when the runs are made.
+		if previous := at(targets, head.N); head.N > 0 && len(previous) > 0 {
+			if err := t.advance(ctx, previous, run, in); err != nil {
+				return run, err
+			}
+		}
+		head = run
+	}
+	return head, nil
+}
+
+// short says whether another run may not fit into the time left: less than half of what there was.
+func (t *tick) short(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return false
+	}
+	now := t.Now()
+	return deadline.Sub(now) < now.Sub(t.started)
+}

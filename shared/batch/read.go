@@ -1,0 +1,120 @@
+package batch
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// input is what a run reads: its objects as batches, in archive order, and of every event what a run remembers of it.
+type input struct {
+	manifest archive.Manifest
+	batches  []*event.Batch
+	starts   []int          // the place of each batch's first event among all
+	seen     []archive.Seen // of all events, in archive order
+
+	duplicate []bool // of the same: not counted
+	overlap   int64
+	conflicts int64
+}
+
+// read gets the objects of a manifest, several at once.
+func (t *tick) read(ctx context.Context, m archive.Manifest) (*input, error) {
+	in := &input{manifest: m, batches: make([]*event.Batch, len(m.Objects)), starts: make([]int, len(m.Objects))}
+	seen := make([][]archive.Seen, len(m.Objects))
+	err := t.Run(len(m.Objects), func(i int) error {
+		key := m.Objects[i].Key
+		body, _, err := t.Archive.Get(ctx, key)
+		if err != nil {
+			return fmt.Errorf("get %s: %w", key, err)
+		}
+		if in.batches[i], err = t.decode(body); err != nil {
+			return fmt.Errorf("object %s: %w", key, err)
+		}
+		seen[i] = t.remember(in.batches[i])
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for i, s := range seen {
+		in.starts[i] = len(in.seen)
+		in.seen = append(in.seen, s...)
+	}
+	in.duplicate = make([]bool, len(in.seen))
+	return in, nil
+}
+
+func (t *tick) decode(body []byte) (*event.Batch, error) {
+	lines, err := t.Codec.Decompress(nil, body)
+	if err != nil {
+		return nil, err
+	}
+	b := &event.Batch{}
+	return b, t.set.Fields().Scan(lines, b)
+}
+
+// remember is what a run keeps of each event of a batch.
+func (t *tick) remember(b *event.Batch) []archive.Seen {
+	seen := make([]archive.Seen, b.Len())
+	var scratch []byte
+	for i := range seen {
+		seen[i].Identity, scratch = b.Identity(i, t.Layout.HashKey, scratch)
+		seen[i].Arrival = b.Stamps[i].Arrival()
+		seen[i].Payload = xxhash.Sum64(b.Payload(i))
+	}
+	return seen
+}
+
+// reread gets the input of a real run again, with the verdicts it had: they depend on it and on the runs before it only.
+func (t *tick) reread(ctx context.Context, run catalog.Run) (*input, error) {
+	m, err := t.manifest(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	in, err := t.read(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return in, t.judge(ctx, in, catalog.Run{N: run.N - 1})
+}
+
+// record is the run that the input makes.
+func (in *input) record() catalog.Run {
+	run := catalog.Run{
+		N: in.manifest.Run, Horizon: in.manifest.To, Objects: int64(len(in.manifest.Objects)), Stragglers: int64(in.manifest.Stragglers),
+		Events: int64(len(in.seen)), Overlap: in.overlap, Conflicts: in.conflicts,
+	}
+	run.FirstArrival, run.LastArrival = in.arrivals()
+	return run
+}
+
+// arrivals are the first and the last arrival of the input's events.
+func (in *input) arrivals() (first, last int64) {
+	for i, s := range in.seen {
+		if i == 0 || s.Arrival < first {
+			first = s.Arrival
+		}
+		last = max(last, s.Arrival)
+	}
+	return first, last
+}
+
+// rows splits a batch into the rows that count and the duplicates.
+func (in *input) rows(batch int, rows, duplicates []int32) ([]int32, []int32) {
+	rows, duplicates = rows[:0], duplicates[:0]
+	start := in.starts[batch]
+	for row := range in.batches[batch].Len() {
+		if in.duplicate[start+row] {
+			duplicates = append(duplicates, int32(row))
+		} else {
+			rows = append(rows, int32(row))
+		}
+	}
+	return rows, duplicates
+}

@@ -1,0 +1,250 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Base is the suite of viewstore.Base.
+func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
+	t.Helper()
+	runAll(t, open, []subtest[viewstore.Base]{
+		{"Load returns those of the items that exist", baseLoad},
+		{"Load: more items than a store returns at once", baseLoadMany},
+		{"Put writes an item whose stored horizon is still loaded, 0 for none stored", basePut},
+		{"Put: ErrConflict when it is not, and nothing was written", baseConflict},
+		{"Put: of many at once, one writes each horizon", baseRace},
+		{"Pages returns the items of one key with from <= page <= to, in the order of pages", basePages},
+		{"Pages: more than a store returns at once", basePagesLarge},
+		{"Keys may hold any bytes", baseKeys},
+		{"What is passed and returned stays the caller's", baseOwned},
+		{"An ended ctx is an error, and what was to be written can be written again", baseCancelled},
+	})
+}
+
+func byPage(a, b viewstore.BaseItem) int {
+	return cmp.Or(strings.Compare(string(a.Generation), string(b.Generation)), strings.Compare(string(a.Key), string(b.Key)), cmp.Compare(a.Page, b.Page))
+}
+
+func putBase(t *testing.T, b viewstore.Base, item viewstore.BaseItem, loaded slot.Slot) {
+	t.Helper()
+	wantNoError(t, fmt.Sprintf("put %+v over horizon %s", item.BaseKey, loaded), b.Put(t.Context(), item, loaded))
+}
+
+// wantBase compares what is stored under the keys, in any order, with the items.
+func wantBase(t *testing.T, b viewstore.Base, keys []viewstore.BaseKey, want ...viewstore.BaseItem) {
+	t.Helper()
+	got, err := b.Load(t.Context(), keys)
+	wantNoError(t, "load", err)
+	slices.SortFunc(got, byPage)
+	want = slices.SortedFunc(slices.Values(want), byPage)
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("load of %d keys (-want +got):\n%s", len(keys), diff)
+	}
+}
+
+func wantPages(t *testing.T, b viewstore.Base, of viewstore.BaseKey, from, to view.Page, want []viewstore.BaseItem) {
+	t.Helper()
+	got, err := b.Pages(t.Context(), of.Generation, of.Key, from, to)
+	call := fmt.Sprintf("pages %d to %d of key %q", from, to, of.Key)
+	wantNoError(t, call, err)
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", call, diff)
+	}
+}
+
+// baseOf is an item whose states are its own.
+func baseOf(generation viewstore.Generation, key view.Key, page view.Page) viewstore.BaseItem {
+	return viewstore.BaseItem{
+		BaseKey: viewstore.BaseKey{Generation: generation, Key: key, Page: page}, Horizon: firstSlot,
+		States: fmt.Appendf(nil, "\x01\x00\xff%s %x %d", generation, key, page),
+	}
+}
+
+func keysOf(items []viewstore.BaseItem) []viewstore.BaseKey {
+	keys := make([]viewstore.BaseKey, len(items))
+	for i, item := range items {
+		keys[i] = item.BaseKey
+	}
+	return keys
+}
+
+func baseLoad(t *testing.T, b viewstore.Base) {
+	g, h := generationOf(t, 'A'), generationOf(t, 'B')
+	wantBase(t, b, nil)
+	items := []viewstore.BaseItem{baseOf(g, "k", 1), baseOf(g, "k", -1), baseOf(g, "l", 1), baseOf(h, "k", 1)}
+	wantBase(t, b, keysOf(items))
+	for _, item := range items {
+		putBase(t, b, item, 0)
+	}
+	wantBase(t, b, keysOf(items), items...)
+	none := keysOf([]viewstore.BaseItem{baseOf(g, "k", 0), baseOf(h, "l", 1), baseOf(h, "k", -1), baseOf(g, "", 1)})
+	wantBase(t, b, none)
+	wantBase(t, b, append(none, items[2].BaseKey, items[0].BaseKey), items[0], items[2])
+}
+
+func baseLoadMany(t *testing.T, b viewstore.Base) {
+	var items, large []viewstore.BaseItem
+	for i := range 350 { // DynamoDB reads 100 items at once
+		items = append(items, baseOf(generationOf(t, 'A'), view.Key(fmt.Sprint("k", i%50)), view.Page(i)))
+	}
+	for i := range 60 { // and 16 MB
+		item := baseOf(generationOf(t, 'B'), view.Key(fmt.Sprint("k", i)), 0)
+		item.States = noise(uint64(i), largeStates)
+		large = append(large, item)
+	}
+	for _, item := range slices.Concat(items, large) {
+		putBase(t, b, item, 0)
+	}
+	wantBase(t, b, append(keysOf(items), baseOf(generationOf(t, 'C'), "k", 0).BaseKey), items...)
+	wantBase(t, b, keysOf(large), large...)
+}
+
+func basePut(t *testing.T, b viewstore.Base) {
+	item := baseOf(generationOf(t, 'A'), "k", 7)
+	for i, states := range [][]byte{{0}, []byte("\xff\x00"), noise(1, largeStates), {1}} {
+		loaded := item.Horizon
+		if i == 0 {
+			loaded = 0
+		}
+		item.Horizon, item.States = firstSlot+slot.Slot(i*slotLength), states
+		putBase(t, b, item, loaded)
+		wantBase(t, b, []viewstore.BaseKey{item.BaseKey}, item)
+	}
+}
+
+func baseConflict(t *testing.T, b viewstore.Base) {
+	item := baseOf(generationOf(t, 'A'), "k", 7)
+	conflicts := func(horizons ...slot.Slot) {
+		t.Helper()
+		for _, loaded := range horizons {
+			other := item
+			other.Horizon, other.States = firstSlot+10*slotLength, []byte("another")
+			wantError(t, fmt.Sprintf("put over horizon %d", loaded), b.Put(t.Context(), other, loaded), viewstore.ErrConflict)
+		}
+	}
+	conflicts(firstSlot, 1, -1)
+	wantBase(t, b, []viewstore.BaseKey{item.BaseKey})
+	putBase(t, b, item, 0)
+	conflicts(0, 1, firstSlot-1, firstSlot+1, firstSlot+10*slotLength) // 0: also the repeat of the very call that succeeded
+	wantBase(t, b, []viewstore.BaseKey{item.BaseKey}, item)
+}
+
+func baseRace(t *testing.T, b viewstore.Base) {
+	var loaded slot.Slot
+	for round := range 8 {
+		entry := func(i int) viewstore.BaseItem {
+			item := baseOf(generationOf(t, 'A'), "k", -3)
+			item.Horizon, item.States = firstSlot+slot.Slot(round*slotLength), noise(uint64(i), 2000)
+			return item
+		}
+		var errs [racers]error
+		race(func(i int) { errs[i] = b.Put(t.Context(), entry(i), loaded) })
+		won := entry(oneWinner(t, errs[:], viewstore.ErrConflict))
+		wantBase(t, b, []viewstore.BaseKey{won.BaseKey}, won)
+		loaded = won.Horizon
+	}
+}
+
+func basePages(t *testing.T, b viewstore.Base) {
+	g := generationOf(t, 'A')
+	var items []viewstore.BaseItem
+	for _, page := range pagesAtEdges {
+		items = append(items, baseOf(g, "key", page))
+	}
+	for _, i := range []int{3, 0, 15, 8, 1, 7, 14, 2, 12, 5, 9, 4, 13, 6, 11, 10} {
+		putBase(t, b, items[i], 0)
+	}
+	// Neighbours that do not belong.
+	for _, other := range []viewstore.BaseItem{baseOf(generationOf(t, 'B'), "key", 0), baseOf(g, "ke", 0), baseOf(g, "key\x00", 0), baseOf(g, "kez", 0)} {
+		putBase(t, b, other, 0)
+	}
+	of := items[0].BaseKey
+	for i, from := range pagesAtEdges {
+		for j, to := range pagesAtEdges {
+			wantPages(t, b, of, from, to, items[min(i, j+1):j+1])
+		}
+	}
+	wantPages(t, b, of, -8, -2, nil)
+	wantPages(t, b, of, -300, 8, items[3:9])
+	wantPages(t, b, of, 2, -2, nil)
+	wantPages(t, b, viewstore.BaseKey{Generation: g, Key: "k"}, view.FirstPage, view.LastPage, nil)
+	wantPages(t, b, viewstore.BaseKey{Generation: generationOf(t, 'C'), Key: "key"}, view.FirstPage, view.LastPage, nil)
+}
+
+func basePagesLarge(t *testing.T, b viewstore.Base) {
+	var items []viewstore.BaseItem
+	for i := range 8 {
+		item := baseOf(generationOf(t, 'A'), "k", view.Page(i-4))
+		item.States = noise(uint64(i), largeStates)
+		putBase(t, b, item, 0)
+		items = append(items, item)
+	}
+	wantPages(t, b, items[0].BaseKey, view.FirstPage, view.LastPage, items)
+	wantPages(t, b, items[0].BaseKey, -3, 2, items[1:7])
+}
+
+func baseKeys(t *testing.T, b viewstore.Base) {
+	var items []viewstore.BaseItem
+	for _, key := range awkwardKeys() {
+		items = append(items, baseOf(generationOf(t, 'A'), key, -1), baseOf(generationOf(t, 'A'), key, 0), baseOf(generationOf(t, 'B'), key, 0))
+	}
+	for _, item := range items {
+		putBase(t, b, item, 0)
+	}
+	wantBase(t, b, keysOf(items), items...)
+	for i := 0; i < len(items); i += 3 {
+		wantPages(t, b, items[i].BaseKey, view.FirstPage, view.LastPage, items[i:i+2])
+	}
+}
+
+func baseOwned(t *testing.T, b viewstore.Base) {
+	want := baseOf(generationOf(t, 'A'), "k", 0)
+	passed := baseOf(generationOf(t, 'A'), "k", 0)
+	putBase(t, b, passed, 0)
+	spoil(passed.States)
+	keys := []viewstore.BaseKey{want.BaseKey}
+	wantBase(t, b, keys, want)
+	loaded, err := b.Load(t.Context(), keys)
+	wantNoError(t, "load", err)
+	spoil(loaded[0].States)
+	wantPages(t, b, want.BaseKey, 0, 0, []viewstore.BaseItem{want})
+	pages, err := b.Pages(t.Context(), want.Generation, want.Key, 0, 0)
+	wantNoError(t, "pages", err)
+	spoil(pages[0].States)
+	wantBase(t, b, keys, want)
+}
+
+func baseCancelled(t *testing.T, b viewstore.Base) {
+	item := baseOf(generationOf(t, 'A'), "k", 0)
+	keys := []viewstore.BaseKey{item.BaseKey}
+	if err := b.Put(cancelled(t), item, 0); err == nil || errors.Is(err, viewstore.ErrConflict) {
+		t.Errorf("put with an ended ctx: error %v", err)
+	}
+	if err := b.Put(t.Context(), item, 0); err != nil && !errors.Is(err, viewstore.ErrConflict) { // it may have been applied
+		t.Errorf("put after one with an ended ctx: %v", err)
+	}
+	wantBase(t, b, keys, item)
+	reads := map[string]func(ctx context.Context) error{
+		"load":  func(ctx context.Context) error { _, err := b.Load(ctx, keys); return err },
+		"pages": func(ctx context.Context) error { _, err := b.Pages(ctx, item.Generation, item.Key, 0, 0); return err },
+	}
+	for name, read := range reads {
+		if err := read(cancelled(t)); err == nil {
+			t.Errorf("%s with an ended ctx returned no error", name)
+		}
+	}
+}
+

@@ -1,0 +1,125 @@
+// Package conformance is one suite per contract: what every implementation passes, in memory, as files, or on AWS.
+//
+// Each subtest is named after a sentence of the contract and asks for what that sentence promises, no more. The function that opens a store
+// is called once per subtest and may return the same store each time (a catalog excepted, whose run log must be empty), as long as it began
+// without names of an earlier run of the suite: subtests use names of their own.
+package conformance
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// racers is how many do the same thing at once.
+const racers = 16
+
+// subtest is one sentence of a contract.
+type subtest[T any] struct {
+	name string
+	run  func(t *testing.T, opened T)
+}
+
+func runAll[T any](t *testing.T, open func(t *testing.T) T, tests []subtest[T]) {
+	t.Helper()
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) { test.run(t, open(t)) })
+	}
+}
+
+// own is a name that no other subtest uses, of letters, digits and dashes.
+func own(t *testing.T) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
+			return r
+		}
+		return '-'
+	}, t.Name())
+}
+
+// ownNumber is a number that no other subtest uses.
+func ownNumber(t *testing.T) uint64 {
+	hash := sha256.Sum256([]byte(t.Name()))
+	return binary.BigEndian.Uint64(hash[:])
+}
+
+// race calls do(0) to do(racers-1) at once.
+func race(do func(i int)) {
+	var (
+		ready, group sync.WaitGroup
+		start        = make(chan struct{})
+	)
+	ready.Add(racers)
+	for i := range racers {
+		group.Go(func() {
+			ready.Done()
+			<-start
+			do(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	group.Wait()
+}
+
+// oneWinner is the one racer that got no error; all others must have got the given one.
+func oneWinner(t *testing.T, got []error, lost error) int {
+	t.Helper()
+	winner := -1
+	for i, err := range got {
+		switch {
+		case err == nil && winner < 0:
+			winner = i
+		case err == nil:
+			t.Errorf("racers %d and %d both won", winner, i)
+		case !errors.Is(err, lost):
+			t.Errorf("racer %d: error %v, want %v", i, err, lost)
+		}
+	}
+	if winner < 0 {
+		t.Fatal("nobody won")
+	}
+	return winner
+}
+
+// cancelled is a context that has ended before the call begins.
+func cancelled(t *testing.T) context.Context {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	return ctx
+}
+
+// noise is n bytes of every value in no order that compresses, the same for the same seed.
+func noise(seed uint64, n int) []byte {
+	out := make([]byte, 0, n+sha256.Size)
+	for block := uint64(0); len(out) < n; block++ {
+		hash := sha256.Sum256(binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(nil, seed), block))
+		out = append(out, hash[:]...)
+	}
+	return out[:n]
+}
+
+// spoil overwrites bytes that were passed or returned.
+func spoil(b []byte) {
+	for i := range b {
+		b[i] ^= 0xff
+	}
+}
+
+func wantError(t *testing.T, call string, got, want error) {
+	t.Helper()
+	if !errors.Is(got, want) {
+		t.Errorf("%s: error %v, want %v", call, got, want)
+	}
+}
+
+func wantNoError(t *testing.T, call string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("%s: %v", call, err)
+	}
+}

@@ -1,0 +1,266 @@
+package conformance
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+	"testing"
+
+	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Speed is the suite of viewstore.Speed.
+func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
+	t.Helper()
+	runAll(t, open, []subtest[viewstore.Speed]{
+		{"Load returns those of the items that exist", speedLoad},
+		{"Load: more items than a store returns at once", speedLoadMany},
+		{"Put writes an item whose stored fence is still loaded, empty for none stored", speedPut},
+		{"Put: ErrConflict when it is not, and nothing was written", speedConflict},
+		{"Put: of many at once, one writes each fence", speedRace},
+		{"Slots returns the items of one key with slot >= from, ordered by slot, page and lane", speedSlots},
+		{"Slots: more than a store returns at once", speedSlotsLarge},
+		{"Keys may hold any bytes", speedKeys},
+		{"What is passed and returned stays the caller's", speedOwned},
+		{"An ended ctx is an error, and what was to be written can be written again", speedCancelled},
+	})
+}
+
+// bySlot orders as Slots does. Lanes here have one-digit numbers, for which the order of their names is that of their numbers.
+func bySlot(a, b viewstore.SpeedItem) int {
+	return cmp.Or(strings.Compare(string(a.Definition), string(b.Definition)), strings.Compare(string(a.Key), string(b.Key)),
+		cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Page, b.Page), strings.Compare(a.Lane.String(), b.Lane.String()))
+}
+
+func putSpeed(t *testing.T, s viewstore.Speed, item viewstore.SpeedItem, loaded event.Sequence) {
+	t.Helper()
+	wantNoError(t, fmt.Sprintf("put %+v over fence %q", item.SpeedKey, loaded), s.Put(t.Context(), item, loaded))
+}
+
+// wantSpeed compares what is stored under the keys, in any order, with the items.
+func wantSpeed(t *testing.T, s viewstore.Speed, keys []viewstore.SpeedKey, want ...viewstore.SpeedItem) {
+	t.Helper()
+	got, err := s.Load(t.Context(), keys)
+	wantNoError(t, "load", err)
+	slices.SortFunc(got, bySlot)
+	want = slices.SortedFunc(slices.Values(want), bySlot)
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("load of %d keys (-want +got):\n%s", len(keys), diff)
+	}
+}
+
+func wantSlots(t *testing.T, s viewstore.Speed, of viewstore.SpeedKey, from slot.Slot, want []viewstore.SpeedItem) {
+	t.Helper()
+	got, err := s.Slots(t.Context(), of.Definition, of.Key, from)
+	call := fmt.Sprintf("slots of key %q from %s", of.Key, from)
+	wantNoError(t, call, err)
+	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", call, diff)
+	}
+}
+
+const firstFence event.Sequence = "49546986683135544286507457936321625675700192471156785154"
+
+// fence is the n-th of some sequence numbers that grow.
+func fence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%052d", n)) }
+
+// speedOf is an item whose states are its own.
+func speedOf(definition view.Hash, key view.Key, s slot.Slot, page view.Page, lane event.Lane) viewstore.SpeedItem {
+	return viewstore.SpeedItem{
+		SpeedKey: viewstore.SpeedKey{Definition: definition, Key: key, Slot: s, Page: page, Lane: lane}, Fence: firstFence,
+		States: fmt.Appendf(nil, "\x01\x00\xff%s %x %d %d %s", definition, key, s, page, lane), Expires: never,
+	}
+}
+
+func lane(n int) event.Lane { return event.Lane{Layout: 1, Count: 4, N: n} }
+
+func speedKeysOf(items []viewstore.SpeedItem) []viewstore.SpeedKey {
+	keys := make([]viewstore.SpeedKey, len(items))
+	for i, item := range items {
+		keys[i] = item.SpeedKey
+	}
+	return keys
+}
+
+func speedLoad(t *testing.T, s viewstore.Speed) {
+	d, e := definitionOf(t, 'd'), definitionOf(t, 'e')
+	wantSpeed(t, s, nil)
+	items := []viewstore.SpeedItem{
+		speedOf(d, "k", firstSlot, 1, lane(0)), speedOf(d, "k", firstSlot, 1, lane(1)), speedOf(d, "k", firstSlot, -1, lane(0)),
+		speedOf(d, "k", firstSlot+slotLength, 1, lane(0)), speedOf(d, "l", firstSlot, 1, lane(0)), speedOf(e, "k", firstSlot, 1, lane(0)),
+		speedOf(d, "k", firstSlot, 1, event.Lane{Layout: 2, Count: 4}), speedOf(d, "k", firstSlot, 1, event.Lane{Layout: 1, Count: 8}),
+	}
+	wantSpeed(t, s, speedKeysOf(items))
+	for _, item := range items {
+		putSpeed(t, s, item, "")
+	}
+	wantSpeed(t, s, speedKeysOf(items), items...)
+	none := speedKeysOf([]viewstore.SpeedItem{
+		speedOf(d, "k", firstSlot, 1, lane(2)), speedOf(d, "k", firstSlot, 0, lane(0)), speedOf(e, "l", firstSlot, 1, lane(0)),
+		speedOf(d, "k", firstSlot+1, 1, lane(0)), speedOf(d, "", firstSlot, 1, lane(0)),
+	})
+	wantSpeed(t, s, none)
+	wantSpeed(t, s, append(none, items[3].SpeedKey, items[1].SpeedKey), items[1], items[3])
+}
+
+func speedLoadMany(t *testing.T, s viewstore.Speed) {
+	var items []viewstore.SpeedItem
+	for i := range 350 {
+		item := speedOf(definitionOf(t, 'd'), view.Key(fmt.Sprint("k", i%50)), firstSlot, view.Page(i), lane(i%4))
+		putSpeed(t, s, item, "")
+		items = append(items, item)
+	}
+	wantSpeed(t, s, speedKeysOf(items), items...)
+}
+
+func speedPut(t *testing.T, s viewstore.Speed) {
+	item := speedOf(definitionOf(t, 'd'), "k", firstSlot, 7, lane(3))
+	var loaded event.Sequence
+	for i, fence := range []event.Sequence{"1", "9", "10", firstFence, event.Sequence("1" + strings.Repeat("0", 128))} {
+		item.Fence, item.States, item.Expires = fence, noise(uint64(i), 1+i*largeStates/4), never+int64(i)
+		putSpeed(t, s, item, loaded)
+		wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey}, item)
+		loaded = fence
+	}
+}
+
+func speedConflict(t *testing.T, s viewstore.Speed) {
+	item := speedOf(definitionOf(t, 'd'), "k", firstSlot, 7, lane(3))
+	conflicts := func(fences ...event.Sequence) {
+		t.Helper()
+		for _, loaded := range fences {
+			other := item
+			other.Fence, other.States, other.Expires = fence(1), []byte("another"), never+1
+			wantError(t, fmt.Sprintf("put over fence %q", loaded), s.Put(t.Context(), other, loaded), viewstore.ErrConflict)
+		}
+	}
+	conflicts(firstFence, "0")
+	wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey})
+	putSpeed(t, s, item, "")
+	// "": also the repeat of the very call that succeeded.
+	conflicts("", "0", firstFence[:len(firstFence)-1], firstFence+"0", "0"+firstFence, fence(1))
+	wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey}, item)
+}
+
+func speedRace(t *testing.T, s viewstore.Speed) {
+	var loaded event.Sequence
+	for round := range 8 {
+		entry := func(i int) viewstore.SpeedItem {
+			item := speedOf(definitionOf(t, 'd'), "k", firstSlot, -3, lane(1))
+			item.Fence, item.States = fence(round), noise(uint64(i), 2000)
+			return item
+		}
+		var errs [racers]error
+		race(func(i int) { errs[i] = s.Put(t.Context(), entry(i), loaded) })
+		won := entry(oneWinner(t, errs[:], viewstore.ErrConflict))
+		wantSpeed(t, s, []viewstore.SpeedKey{won.SpeedKey}, won)
+		loaded = won.Fence
+	}
+}
+
+func speedSlots(t *testing.T, s viewstore.Speed) {
+	d := definitionOf(t, 'd')
+	lanes := []event.Lane{{Layout: 1, Count: 2, N: 1}, {Layout: 1, Count: 4, N: 0}, {Layout: 1, Count: 4, N: 3}, {Layout: 2, Count: 4, N: 2}}
+	var items []viewstore.SpeedItem
+	for _, at := range []slot.Slot{1000, firstSlot - slotLength, firstSlot, firstSlot + slotLength} {
+		for _, page := range []view.Page{view.FirstPage, -10, -9, 0, 9, 10, view.LastPage} {
+			for _, lane := range lanes {
+				items = append(items, speedOf(d, "key", at, page, lane))
+			}
+		}
+	}
+	for i := range items {
+		putSpeed(t, s, items[i*37%len(items)], "") // 37 and their number have no common factor: each once, in an order that is none
+	}
+	for _, other := range []viewstore.SpeedItem{
+		speedOf(definitionOf(t, 'e'), "key", firstSlot, 0, lane(0)), speedOf(d, "ke", firstSlot, 0, lane(0)),
+		speedOf(d, "key\x00", firstSlot, 0, lane(0)), speedOf(d, "kez", firstSlot, 0, lane(0)),
+	} {
+		putSpeed(t, s, other, "")
+	}
+	of := items[0].SpeedKey
+	for _, from := range []slot.Slot{
+		0, 999, 1000, 1001, firstSlot - slotLength, firstSlot - 1, firstSlot, firstSlot + 1, firstSlot + slotLength, firstSlot + slotLength + 1, math.MaxInt64,
+	} {
+		at, _ := slices.BinarySearchFunc(items, from, func(item viewstore.SpeedItem, from slot.Slot) int { return cmp.Compare(item.Slot, from) })
+		wantSlots(t, s, of, from, items[at:])
+	}
+	wantSlots(t, s, viewstore.SpeedKey{Definition: d, Key: "k"}, 0, nil)
+	wantSlots(t, s, viewstore.SpeedKey{Definition: definitionOf(t, 'f'), Key: "key"}, 0, nil)
+}
+
+func speedSlotsLarge(t *testing.T, s viewstore.Speed) {
+	var items []viewstore.SpeedItem
+	for i := range 8 {
+		item := speedOf(definitionOf(t, 'd'), "k", firstSlot+slot.Slot(i/2*slotLength), 0, lane(i%2))
+		item.States = noise(uint64(i), largeStates)
+		putSpeed(t, s, item, "")
+		items = append(items, item)
+	}
+	wantSlots(t, s, items[0].SpeedKey, 0, items)
+	wantSlots(t, s, items[0].SpeedKey, firstSlot+slotLength, items[2:])
+}
+
+func speedKeys(t *testing.T, s viewstore.Speed) {
+	d := definitionOf(t, 'd')
+	var items []viewstore.SpeedItem
+	for _, key := range awkwardKeys() {
+		items = append(items, speedOf(d, key, firstSlot, -1, lane(0)), speedOf(d, key, firstSlot, 0, lane(0)),
+			speedOf(definitionOf(t, 'e'), key, firstSlot, 0, lane(0)))
+	}
+	for _, item := range items {
+		putSpeed(t, s, item, "")
+	}
+	wantSpeed(t, s, speedKeysOf(items), items...)
+	for i := 0; i < len(items); i += 3 {
+		wantSlots(t, s, items[i].SpeedKey, 0, items[i:i+2])
+	}
+}
+
+func speedOwned(t *testing.T, s viewstore.Speed) {
+	want := speedOf(definitionOf(t, 'd'), "k", firstSlot, 0, lane(0))
+	passed := speedOf(definitionOf(t, 'd'), "k", firstSlot, 0, lane(0))
+	putSpeed(t, s, passed, "")
+	spoil(passed.States)
+	keys := []viewstore.SpeedKey{want.SpeedKey}
+	wantSpeed(t, s, keys, want)
+	loaded, err := s.Load(t.Context(), keys)
+	wantNoError(t, "load", err)
+	spoil(loaded[0].States)
+	wantSlots(t, s, want.SpeedKey, 0, []viewstore.SpeedItem{want})
+	slots, err := s.Slots(t.Context(), want.Definition, want.Key, 0)
+	wantNoError(t, "slots", err)
+	spoil(slots[0].States)
+	wantSpeed(t, s, keys, want)
+}
+
+func speedCancelled(t *testing.T, s viewstore.Speed) {
+	item := speedOf(definitionOf(t, 'd'), "k", firstSlot, 0, lane(0))
+	keys := []viewstore.SpeedKey{item.SpeedKey}
+	if err := s.Put(cancelled(t), item, ""); err == nil || errors.Is(err, viewstore.ErrConflict) {
+		t.Errorf("put with an ended ctx: error %v", err)
+	}
+	if err := s.Put(t.Context(), item, ""); err != nil && !errors.Is(err, viewstore.ErrConflict) { // it may have been applied
+		t.Errorf("put after one with an ended ctx: %v", err)
+	}
+	wantSpeed(t, s, keys, item)
+	reads := map[string]func(ctx context.Context) error{
+		"load":  func(ctx context.Context) error { _, err := s.Load(ctx, keys); return err },
+		"slots": func(ctx context.Context) error { _, err := s.Slots(ctx, item.Definition, item.Key, 0); return err },
+	}
+	for name, read := range reads {
+		if err := read(cancelled(t)); err == nil {
+			t.Errorf("%s with an ended ctx returned no error", name)
+		}
+	}
+}

@@ -1,0 +1,44 @@
+package conformance
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+const (
+	firstSlot  = slot.Slot(1_795_555_500_000)
+	slotLength = 300_000
+	never      = 4_102_444_800 // the year 2100: no item here expires
+)
+
+// largeStates is near the most that a page may hold; five of them are more than DynamoDB returns at once.
+const largeStates = 300_000
+
+// generationOf is a generation's id of the usual length, one per subtest and letter.
+func generationOf(t *testing.T, letter byte) viewstore.Generation {
+	return viewstore.Generation(fmt.Sprintf("01JD8Z6B1Q%015X%c", ownNumber(t)>>4, letter))
+}
+
+// definitionOf is a definition's hash, one per subtest and letter.
+func definitionOf(t *testing.T, letter byte) view.Hash {
+	return view.Hash(fmt.Sprintf("%016x%014x%02x", ownNumber(t), 0, letter))
+}
+
+// pagesAtEdges are pages in order, with the bounds of all pages.
+var pagesAtEdges = []view.Page{view.FirstPage, view.FirstPage + 1, -1 << 32, -256, -10, -9, -1, 0, 1, 9, 10, 255, 256, 1 << 32, view.LastPage - 1, view.LastPage}
+
+// awkwardKeys are keys as view encodes them, and others: all different, some the beginning of another.
+func awkwardKeys() []view.Key {
+	return []view.Key{
+		"", "\x00", "\x00\x00", "\x01", "\x01a", "\x01a\x01b", "\x02a\x01", "a", "a\x00", "a\x00b", "ab", "a/b", "a#b", "a|b", "A", "%00", "\\x00",
+		"\xff", "\xff\xff", "\xfe\xff", "\x80", "\xc3", "\xc3\xa4", "\xef\xbf\xbd", "\n", " ", "  ",
+		view.EncodeKey([]string{"", ""}), view.EncodeKey([]string{"/", "GET"}), view.EncodeKey([]string{strings.Repeat("k", 3000)}),
+		view.Key(strings.Repeat("\xff", 916)), view.Key(strings.Repeat("\xff", 915)),
+	}
+}
+

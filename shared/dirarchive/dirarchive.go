@@ -1,0 +1,273 @@
+// Package dirarchive keeps the archive as files in a directory, a file per object: the archive of the embedded default. It keeps the
+// contract of shared/archive and decides nothing.
+//
+// A key is the path of its file below the directory. So no key may be another one's folder, and no part of a key may be empty or begin with a
+// dot: such names belong to the file system, the desktop, and this package's drafts.
+package dirarchive
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+)
+
+const (
+	temporary  = ".put" // holds files that are not objects yet
+	maxDurable = 4096   // folders that are remembered as durable
+)
+
+// Archive keeps objects below a directory. Several processes may share it.
+type Archive struct {
+	root string
+	now  func() time.Time
+
+	mu      sync.Mutex
+	durable map[string]bool // folders whose names are known to be on disk, with those of all folders above
+}
+
+var _ archive.Archive = (*Archive)(nil)
+
+// Open uses the directory, creating it where it is missing. now is the clock that answers carry: the machine's.
+func Open(root string, now func() time.Time) (*Archive, error) {
+	a := &Archive{root: filepath.Clean(root), now: now, durable: map[string]bool{}}
+	if err := a.makeRoot(); err != nil {
+		return nil, fmt.Errorf("open archive: %w", err)
+	}
+	return a, nil
+}
+
+// makeRoot makes the directory and the folders above it that are missing, and their names durable.
+func (a *Archive) makeRoot() error {
+	var made []string
+	for folder := a.root; missing(folder); folder = filepath.Dir(folder) {
+		made = append(made, folder)
+	}
+	if err := os.MkdirAll(filepath.Join(a.root, temporary), 0o700); err != nil {
+		return err
+	}
+	for _, folder := range made {
+		if err := syncFolder(filepath.Dir(folder)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func missing(folder string) bool {
+	_, err := os.Stat(folder)
+	return errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder
+}
+
+// file is the path of a key's file. A key that would leave the directory, or share its file with another key, is refused.
+func (a *Archive) file(key archive.Key) (string, error) {
+	name := string(key)
+	if !filepath.IsLocal(name) || path.Clean(name) != name || hidden(name) || strings.Contains(name, "/.") {
+		return "", fmt.Errorf("key %q cannot be a file's path: none of its parts may be empty or begin with a dot", key)
+	}
+	return filepath.Join(a.root, filepath.FromSlash(name)), nil
+}
+
+// hidden says whether a name is none of ours.
+func hidden(name string) bool { return strings.HasPrefix(name, ".") }
+
+// Put implements archive.Archive. The bytes are on disk before the name appears, and the name before Put returns.
+func (a *Archive) Put(ctx context.Context, key archive.Key, body []byte) (time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return time.Time{}, err
+	}
+	file, err := a.file(key)
+	if err == nil {
+		err = a.put(file, body)
+	}
+	if err != nil && !errors.Is(err, archive.ErrExists) {
+		err = fmt.Errorf("put %s: %w", key, err)
+	}
+	return a.now(), err
+}
+
+func (a *Archive) put(file string, body []byte) error {
+	draft, err := a.draft(body)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(draft) }() // a draft left behind is only litter
+	folder := filepath.Dir(file)
+	if err := os.MkdirAll(folder, 0o700); err != nil {
+		return err
+	}
+	// Commit point: the link appears whole or not at all, and fails where there is one already.
+	linked := os.Link(draft, file)
+	if errors.Is(linked, fs.ErrExist) {
+		if err := isObject(file); err != nil {
+			return err
+		}
+		linked = archive.ErrExists
+	} else if linked != nil {
+		return linked
+	}
+	// Also a name that was there already: whoever put it may have died, or failed, before it was durable.
+	if err := a.syncUp(folder); err != nil {
+		return err
+	}
+	return linked
+}
+
+// isObject says why what has a key's name is no object: to take it for one would be to lose what was to be put.
+func isObject(file string) error {
+	info, err := os.Lstat(file)
+	if err == nil && !info.Mode().IsRegular() {
+		err = fmt.Errorf("%s is there and is no file (%s)", file, info.Mode().Type())
+	}
+	return err
+}
+
+// draft writes the bytes to a file of their own and syncs it.
+func (a *Archive) draft(body []byte) (string, error) {
+	f, err := os.CreateTemp(filepath.Join(a.root, temporary), "draft-")
+	if err != nil {
+		return "", err
+	}
+	_, err = f.Write(body)
+	if err == nil {
+		err = f.Sync()
+	}
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		_ = os.Remove(f.Name()) // the write error says what matters
+		return "", err
+	}
+	return f.Name(), nil
+}
+
+// syncUp makes the names in a folder durable, and its own and those above where they are not known to be. A folder that exists may be
+// another process's, made a moment ago: only what this one has synced is known.
+func (a *Archive) syncUp(folder string) error {
+	if err := syncFolder(folder); err != nil || folder == a.root {
+		return err
+	}
+	a.mu.Lock()
+	known := a.durable[folder]
+	a.mu.Unlock()
+	if known {
+		return nil
+	}
+	if err := a.syncUp(filepath.Dir(folder)); err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if len(a.durable) >= maxDurable {
+		clear(a.durable) // costs a few more syncs
+	}
+	a.durable[folder] = true
+	return nil
+}
+
+// syncFolder makes the names in a folder durable.
+func syncFolder(folder string) error {
+	d, err := os.Open(folder)
+	if err != nil {
+		return err
+	}
+	err = d.Sync()
+	if closed := d.Close(); err == nil {
+		err = closed
+	}
+	return err
+}
+
+// Get implements archive.Archive.
+func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, time.Time{}, err
+	}
+	file, err := a.file(key)
+	if err != nil {
+		return nil, a.now(), fmt.Errorf("get: %w", err)
+	}
+	body, err := os.ReadFile(file)
+	// A folder is no object, nor is there one below a file.
+	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) {
+		err = archive.ErrNotFound
+	}
+	if err != nil {
+		return nil, a.now(), fmt.Errorf("get %s: %w", key, err)
+	}
+	return body, a.now(), nil
+}
+
+// List implements archive.Archive.
+func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) ([]archive.Object, time.Time, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, time.Time{}, err
+	}
+	l := listing{ctx: ctx, from: string(from), to: string(to), limit: limit}
+	err := l.walk(a.root, "")
+	if err != nil {
+		return nil, a.now(), fmt.Errorf("list from %s: %w", from, err)
+	}
+	return l.objects, a.now(), nil
+}
+
+type listing struct {
+	ctx      context.Context
+	from, to string
+	limit    int
+	objects  []archive.Object
+}
+
+// walk adds the objects below a folder in the order of their keys, not looking into folders that hold none of the range.
+func (l *listing) walk(folder, prefix string) error {
+	if err := l.ctx.Err(); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(entries, func(m, n fs.DirEntry) int { return strings.Compare(keyOf(prefix, m), keyOf(prefix, n)) })
+	for _, entry := range entries {
+		key := keyOf(prefix, entry)
+		switch {
+		case len(l.objects) == l.limit || key >= l.to:
+			return nil
+		case hidden(entry.Name()):
+		case entry.IsDir():
+			// Everything below begins with key: it comes before from only when from neither comes after key nor begins with it.
+			if key < l.from && !strings.HasPrefix(l.from, key) {
+				continue
+			}
+			if err := l.walk(filepath.Join(folder, entry.Name()), key); err != nil {
+				return err
+			}
+		case key >= l.from && entry.Type().IsRegular():
+			info, err := entry.Info()
+			if err != nil {
+				return err
+			}
+			l.objects = append(l.objects, archive.Object{Key: archive.Key(key), Size: info.Size()})
+		}
+	}
+	return nil
+}
+
+// keyOf is the key of a file, or what the keys of the files in a folder begin with: a folder sorts by the slash that follows its name.
+func keyOf(prefix string, entry fs.DirEntry) string {
+	if entry.IsDir() {
+		return prefix + entry.Name() + "/"
+	}
+	return prefix + entry.Name()
+}

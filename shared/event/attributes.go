@@ -1,0 +1,219 @@
+package event
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// envelope is what the scan knows of the attributes of the event it is in.
+type envelope struct {
+	current    attribute // being read
+	source, id []byte
+	has        [len(required)]bool
+	hasData    bool // or data_base64
+}
+
+// attribute is a member of the event that means something to CloudEvents or to the line.
+type attribute uint8
+
+const (
+	specVersion attribute = iota
+	eventID
+	eventSource
+	eventType
+	eventTime
+	descriptive // subject, datacontenttype, dataschema
+	eventData
+	dataBase64
+	reserved // stamp
+	extension
+)
+
+// required are the attributes that every event has.
+var required = [...]string{specVersion: "specversion", eventID: "id", eventSource: "source", eventType: "type"}
+
+func attributeOf(name []byte) attribute {
+	switch string(name) {
+	case "specversion":
+		return specVersion
+	case "id":
+		return eventID
+	case "source":
+		return eventSource
+	case "type":
+		return eventType
+	case "time":
+		return eventTime
+	case "subject", "datacontenttype", "dataschema":
+		return descriptive
+	case "data":
+		return eventData
+	case "data_base64":
+		return dataBase64
+	case "stamp":
+		return reserved
+	}
+	return extension
+}
+
+// attribute judges a member of the event itself, the current one. raw is its JSON text; of a container, the opening bracket.
+//
+// Source: CloudEvents 1.0.2, Context Attributes; JSON Event Format 1.0.2, sections 2 and 3.
+func (s *scanner) attribute(i int, kind Kind, raw []byte, t traits) {
+	a := s.event.envelope.current
+	switch {
+	case a == reserved:
+		s.rejectAttribute(i, "the name stamp is reserved for what ingest adds; leave the member out")
+	case a == extension:
+		s.extension(i, kind, raw)
+	case a == eventData:
+		s.onlyData(i)
+	case kind == Null:
+		// The JSON format reads null as an attribute that is absent.
+	case kind != String:
+		s.rejectAttribute(i, "it has to be a string; this is "+kind.article())
+	default:
+		s.textAttribute(i, a, raw[1:len(raw)-1], t)
+	}
+}
+
+// textAttribute judges an attribute that is a string.
+func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
+	if t&escaped != 0 {
+		text = s.unescape(text)
+	}
+	if len(text) == 0 && a != dataBase64 {
+		s.rejectAttribute(i, "it must not be empty")
+		return
+	}
+	if int(a) < len(required) {
+		s.event.envelope.has[a] = true
+	}
+	switch a {
+	case specVersion:
+		if string(text) != "1.0" {
+			s.rejectAttribute(i, fmt.Sprintf(`CloudEvents version %.20q is not known; "1.0" is`, text))
+		}
+	case eventID:
+		s.event.envelope.id = s.identifying(i, text, t, s.limits.IDBytes)
+	case eventSource:
+		s.event.envelope.source = s.identifying(i, text, t, s.limits.SourceBytes)
+	case eventTime:
+		if _, ok := ParseTime(text); !ok {
+			s.rejectAttribute(i, fmt.Sprintf(`%.40q is not an RFC 3339 time of the years 0000 to 9999 such as "2015-05-17T10:05:03Z"`, text))
+		}
+	case dataBase64:
+		s.onlyData(i)
+		if !isBase64(text) {
+			s.rejectAttribute(i, "it is not Base64 with padding (RFC 4648, section 4)")
+		}
+	}
+}
+
+// identifying judges source or id; nil when it does not do.
+func (s *scanner) identifying(i int, text []byte, t traits, limit int) []byte {
+	switch {
+	case len(text) > limit:
+		s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("it has %d bytes; at most %d are taken", len(text), limit))
+	case t&control != 0:
+		s.rejectAttribute(i, fmt.Sprintf("%.60q has a control character; none may be in it", text))
+	default:
+		return text
+	}
+	return nil
+}
+
+// noteID keeps the id of an event that was rejected before it came, so that the rejection can name the event.
+func (s *scanner) noteID(kind Kind, raw []byte, t traits) {
+	e := &s.event.envelope
+	if e.id != nil || kind != String || e.current != eventID || t&^escaped != 0 || len(raw)-2 > s.limits.IDBytes {
+		return
+	}
+	e.id = raw[1 : len(raw)-1]
+	if t&escaped != 0 {
+		e.id = s.unescape(e.id)
+	}
+}
+
+// onlyData lets an event have data or data_base64.
+func (s *scanner) onlyData(i int) {
+	if s.event.envelope.hasData {
+		s.rejectAttribute(i, "the event has both data and data_base64; one is allowed")
+	}
+	s.event.envelope.hasData = true
+}
+
+// maxExtensionName bounds the names of extensions; CloudEvents recommends 20.
+const maxExtensionName = 64
+
+// extension judges an extension attribute.
+func (s *scanner) extension(i int, kind Kind, raw []byte) {
+	if name := s.nameText(s.names.list[len(s.names.list)-1]); !isExtensionName(name) {
+		s.rejectAttribute(i, fmt.Sprintf("the attribute name %.60q does not do: need 1 to %d of a-z and 0-9", name, maxExtensionName))
+		return
+	}
+	switch kind {
+	case Object, Array:
+		s.rejectAttribute(i, "an extension has to be a string, a boolean or an integer; this is "+kind.article()+" (what an event tells belongs in data)")
+	case Number:
+		if _, err := strconv.ParseInt(string(raw), 10, 32); err != nil {
+			s.rejectAttribute(i, fmt.Sprintf("the number %.50s is not an integer from -2147483648 to 2147483647, as those of extensions have to be", raw))
+		}
+	}
+}
+
+func isExtensionName(name []byte) bool {
+	for _, c := range name {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(name) > 0 && len(name) <= maxExtensionName
+}
+
+// isBase64 checks the alphabet and the padding.
+func isBase64(text []byte) bool {
+	if len(text)%4 != 0 {
+		return false
+	}
+	for pad := 0; pad < 2 && len(text) > 0 && text[len(text)-1] == '='; pad++ {
+		text = text[:len(text)-1]
+	}
+	for _, c := range text {
+		if (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') && (c < '0' || c > '9') && c != '+' && c != '/' {
+			return false
+		}
+	}
+	return true
+}
+
+// missing rejects an event that lacks a required attribute.
+func (s *scanner) missing() {
+	for a, has := range s.event.envelope.has {
+		if !has {
+			s.reject(s.event.start, MissingAttribute, "/"+required[a], "the event has no "+required[a]+"; specversion, id, source and type are required")
+			return
+		}
+	}
+}
+
+func (s *scanner) rejectAttribute(i int, detail string) {
+	s.reject(i, InvalidAttribute, s.pointer(), detail)
+}
+
+// article is how a rejection calls a value of kind k.
+func (k Kind) article() string {
+	switch k {
+	case Null:
+		return "null"
+	case False, True:
+		return "a boolean"
+	case Number:
+		return "a number"
+	case String:
+		return "a string"
+	case Object:
+		return "an object"
+	}
+	return "an array"
+}

@@ -1,0 +1,76 @@
+package event
+
+// Path leads from the top of an event to one field, for example {"data", "path"}.
+type Path []string
+
+// Kind is the JSON type of a value; Missing where the event has no such field.
+type Kind uint8
+
+// The kinds of a Value.
+const (
+	Missing Kind = iota
+	Null
+	False
+	True
+	Number
+	String
+	Object
+	Array
+)
+
+// Value is where the text of one field stands in Batch.Data: a string without its quotes, anything else as it is in JSON.
+// The zero Value is a missing field. It holds no pointer, so that columns of values cost the garbage collector nothing.
+type Value struct {
+	Start, End uint32
+	Kind       Kind
+	Escaped    bool // a string with backslash escapes: Text unescapes it
+}
+
+// Span is a range of Batch.Data, half-open.
+type Span struct{ Start, End uint32 }
+
+// Batch is a number of lines and what was extracted from them, a column per field. Row i of every column belongs to line i.
+// A Batch is reused: Fields.Scan appends to it, Reset empties it and keeps the memory.
+type Batch struct {
+	Data    []byte  // the lines, each ended by '\n'
+	Lines   []Span  // without the line end
+	Stamps  []Stamp // never invalid: a line without a stamp is not scanned
+	Sources []Value // always strings
+	IDs     []Value // always strings
+	Times   []int64 // event time in Unix milliseconds, UTC, rounded down; arrival where the event has none
+	Columns [][]Value
+}
+
+// Len is the number of lines.
+func (b *Batch) Len() int { return len(b.Lines) }
+
+// Reset empties the batch and keeps its memory.
+func (b *Batch) Reset() {
+	b.Data, b.Lines, b.Stamps, b.Sources, b.IDs, b.Times = b.Data[:0], b.Lines[:0], b.Stamps[:0], b.Sources[:0], b.IDs[:0], b.Times[:0]
+	for i := range b.Columns {
+		b.Columns[i] = b.Columns[i][:0]
+	}
+}
+
+// Raw is the JSON text of v, a string without its quotes and with its escapes. It is valid until the batch is reset.
+func (b *Batch) Raw(v Value) []byte { return b.Data[v.Start:v.End] }
+
+// Text is Raw with the escapes of a string resolved. Text without escapes is returned where it stands; otherwise it is written to scratch,
+// which is returned for reuse.
+func (b *Batch) Text(v Value, scratch []byte) (text, grown []byte) {
+	raw := b.Raw(v)
+	if !v.Escaped {
+		return raw, scratch
+	}
+	scratch = appendUnescaped(scratch[:0], raw)
+	return scratch, scratch
+}
+
+// Identity is the identity of row i under the archive's key. scratch is memory to reuse, and is returned.
+func (b *Batch) Identity(i int, key HashKey, scratch []byte) (Identity, []byte) {
+	source, id := b.Sources[i], b.IDs[i]
+	if !source.Escaped && !id.Escaped {
+		return key.Identity(b.Raw(source), b.Raw(id), scratch)
+	}
+	return key.Identity(appendUnescaped(nil, b.Raw(source)), appendUnescaped(nil, b.Raw(id)), scratch)
+}

@@ -1,0 +1,152 @@
+package event
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+)
+
+// ErrLine is a line that AppendLine did not write.
+var ErrLine = errors.New("not a line of an event")
+
+// Fields is a set of paths compiled for reading lines: only what lies on a path is looked at. It does not change and is safe for concurrent
+// use.
+type Fields struct {
+	nodes   []node // a tree of names; nodes[0] is the event
+	columns int
+	wanted  int // nodes whose value has to be looked for
+}
+
+// node is a place in an event.
+type node struct {
+	names   []string // of its members that are on a path
+	below   []int32  // their nodes
+	columns []int32  // that take the value
+	role    role
+}
+
+// role marks the nodes that every batch wants.
+type role uint8
+
+const (
+	sourceRole role = iota + 1
+	idRole
+	timeRole
+)
+
+// NewFields compiles paths: column j of a batch belongs to paths[j]. Paths may repeat, one may begin another, and the empty path is the whole
+// line. A path leads through objects only, never into an array.
+func NewFields(paths []Path) *Fields {
+	f := &Fields{nodes: make([]node, 1), columns: len(paths)}
+	// stampNode comes first.
+	for i, name := range []string{"stamp", "source", "id", "time"} {
+		f.nodes[f.node(Path{name})].role = role(i)
+	}
+	for j, path := range paths {
+		at := f.node(path)
+		f.nodes[at].columns = append(f.nodes[at].columns, int32(j))
+	}
+	for _, n := range f.nodes[stampNode+1:] {
+		if n.isWanted() {
+			f.wanted++
+		}
+	}
+	return f
+}
+
+const (
+	eventNode = 0
+	stampNode = 1
+)
+
+func (n *node) isWanted() bool { return len(n.columns) > 0 || n.role != 0 }
+
+// node is the node that path leads to, a new one where none did yet.
+func (f *Fields) node(path Path) int32 {
+	at := int32(eventNode)
+	for _, name := range path {
+		below := f.nodes[at].member(name)
+		if below == unwanted {
+			below = int32(len(f.nodes))
+			f.nodes[at].names, f.nodes[at].below = append(f.nodes[at].names, name), append(f.nodes[at].below, below)
+			f.nodes = append(f.nodes, node{})
+		}
+		at = below
+	}
+	return at
+}
+
+// unwanted stands for the node of a member that is on no path.
+const unwanted = -1
+
+func (n *node) member(name string) int32 {
+	if i := slices.Index(n.names, name); i >= 0 {
+		return n.below[i]
+	}
+	return unwanted
+}
+
+// Scan appends lines, each of which ends with '\n', to b, and their fields to b's columns. A batch serves one Fields until it is reset.
+//
+// Lines are taken to be what AppendLine wrote: their syntax is looked at no further than the last field that is wanted. Always checked: a line
+// is an object, has a source and an id that are strings, a time that ParseTime reads or none, and a stamp as last member.
+//
+// Errors: ErrLine, naming the line from 1 and what is wrong with it. Another, when b would pass 4 GiB, or has columns of other Fields. After
+// an error b is as it was.
+func (f *Fields) Scan(lines []byte, b *Batch) error {
+	count := bytes.Count(lines, []byte{'\n'})
+	switch {
+	case len(lines) > 0 && lines[len(lines)-1] != '\n':
+		return fmt.Errorf("%w: line %d: need '\\n' at its end", ErrLine, count+1)
+	case uint64(len(b.Data))+uint64(len(lines)) > math.MaxUint32:
+		return fmt.Errorf("scan lines: a batch of %d bytes has no room for %d more: it holds up to %d", len(b.Data), len(lines), uint32(math.MaxUint32))
+	case b.Len() > 0 && len(b.Columns) != f.columns:
+		return fmt.Errorf("scan lines: the batch has %d columns of other fields, these have %d: reset it first", len(b.Columns), f.columns)
+	}
+	row, start := b.Len(), len(b.Data)
+	b.extend(lines, count, f.columns)
+	r := newReader(f, b)
+	for n := range count {
+		end := start + bytes.IndexByte(b.Data[start:], '\n')
+		if !r.line(row+n, start, end) {
+			b.truncate(row, len(b.Data)-len(lines))
+			return fmt.Errorf("%w: line %d: need %s", ErrLine, n+1, r.need)
+		}
+		start = end + 1
+	}
+	return nil
+}
+
+// extend appends lines to the batch's data, and an empty row for each of them to everything else.
+func (b *Batch) extend(lines []byte, rows, columns int) {
+	b.Data = append(b.Data, lines...)
+	b.Lines = extend(b.Lines, rows)
+	b.Stamps = extend(b.Stamps, rows)
+	b.Sources = extend(b.Sources, rows)
+	b.IDs = extend(b.IDs, rows)
+	b.Times = extend(b.Times, rows)
+	if len(b.Columns) > columns {
+		b.Columns = b.Columns[:columns]
+	}
+	b.Columns = extend(b.Columns, columns-len(b.Columns))
+	for j := range b.Columns {
+		b.Columns[j] = extend(b.Columns[j], rows)
+	}
+}
+
+// extend appends n zero values.
+func extend[T any](list []T, n int) []T {
+	list = slices.Grow(list, n)[:len(list)+n]
+	clear(list[len(list)-n:])
+	return list
+}
+
+// truncate undoes extend.
+func (b *Batch) truncate(rows, data int) {
+	b.Data, b.Lines, b.Stamps, b.Sources, b.IDs, b.Times = b.Data[:data], b.Lines[:rows], b.Stamps[:rows], b.Sources[:rows], b.IDs[:rows], b.Times[:rows]
+	for j := range b.Columns {
+		b.Columns[j] = b.Columns[j][:rows]
+	}
+}

@@ -1,0 +1,616 @@
+package event_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+const least = `{"specversion":"1.0","id":"a","source":"/s","type":"t"}`
+
+// with is the least event with more members.
+func with(members string) string { return strings.TrimSuffix(least, "}") + "," + members + "}" }
+
+func judge(t testing.TB, mode event.Mode, body string) event.Judged {
+	t.Helper()
+	judged, err := event.Judge(mode, []byte(body), event.DefaultLimits())
+	if err != nil {
+		t.Fatalf("Judge(%.200q): %v", body, err)
+	}
+	return judged
+}
+
+// codes sums a result up: "ok" or the code of each event, in order.
+func codes(judged event.Judged) []string {
+	list := make([]string, len(judged.Accepted)+len(judged.Rejected))
+	for _, a := range judged.Accepted {
+		list[a.Index] = "ok"
+	}
+	for _, r := range judged.Rejected {
+		list[r.Index] = string(r.Code)
+	}
+	return list
+}
+
+func TestJudgeAccepts(t *testing.T) {
+	for _, text := range []string{
+		least,
+		with(`"time":"2015-05-17T10:05:03Z"`),
+		with(`"time":"2015-05-17T10:05:03\u005a"`),
+		with(`"time":null,"subject":null,"datacontenttype":null,"dataschema":null,"data_base64":null`),
+		with(`"subject":"s","datacontenttype":"application/json","dataschema":"https://example.com/s"`),
+		with(`"data":null`),
+		with(`"data":null,"data_base64":null`),
+		with(`"data":{"a":[1,2.50,-0,1E+308,1e-308,true,false,null,{},[],""]}`),
+		with(`"data":[]`),
+		with(`"data":"text"`),
+		with(`"data_base64":""`),
+		with(`"data_base64":"AA=="`),
+		with(`"data_base64":"A+\/="`),
+		with(`"traceparent":"x","ok":true,"no":false,"n":-2147483648,"m":2147483647,"z":-0,"nothing":null,"empty":""`),
+		with(`"` + strings.Repeat("a", 64) + `":1`),
+		with(`"data":{"id":1,"ID":2,"Id":3}`),
+		with(`"data":{"":{"":{"":0}}}`),
+		with(`"data":{"a":{"b":1},"b":{"a":1},"c":[{"a":1},{"a":2}]}`),
+		with(`"data":"\u00e9\ud83d\ude00é😀\u2028` + "\u2028\u0085\u007f" + `\u0000\n"`),
+		with(`"data":1234567890123456789012345678901234567890`),
+		with(`"data":1e0000000000000000000308`),
+		with(`"data":` + strings.Repeat("[", 31) + strings.Repeat("]", 31)),
+		with(`"subject":"tab\tis fine here"`),
+		strings.Replace(least, `"a"`, `"`+strings.Repeat("é", 64)+`"`, 1),
+		strings.Replace(least, `"1.0"`, `"\u0031.0"`, 1),
+		strings.Replace(least, `"specversion"`, `"spec\u0076ersion"`, 1),
+	} {
+		for _, mode := range []event.Mode{event.Structured, event.Lines} {
+			judged := judge(t, mode, text)
+			if len(judged.Accepted) != 1 {
+				t.Errorf("mode %d: %s: rejected: %+v", mode, text, judged.Rejected)
+				continue
+			}
+			if got := string(judged.Accepted[0].JSON); got != text {
+				t.Errorf("mode %d: JSON = %s; want %s", mode, got, text)
+			}
+		}
+	}
+}
+
+func TestJudgeRejects(t *testing.T) {
+	wide := func(n int) string {
+		members := make([]string, n)
+		for i := range members {
+			members[i] = fmt.Sprintf(`"k%d":0`, i)
+		}
+		return `"data":{` + strings.Join(members, ",") + `}`
+	}
+	for _, test := range []struct {
+		name string
+		text string
+		want event.Rejection
+	}{
+		{"wrong specversion", strings.Replace(least, "1.0", "0.3", 1),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/specversion", Detail: `CloudEvents version "0.3" is not known; "1.0" is`}},
+		{"specversion a number", strings.Replace(least, `"1.0"`, "1.0", 1),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/specversion", Detail: "it has to be a string; this is a number"}},
+		{"no specversion", `{"id":"a","source":"/s","type":"t"}`,
+			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/specversion",
+				Detail: "the event has no specversion; specversion, id, source and type are required"}},
+		{"empty object", `{}`,
+			event.Rejection{Code: event.MissingAttribute, Pointer: "/specversion",
+				Detail: "the event has no specversion; specversion, id, source and type are required"}},
+		{"id null", strings.Replace(least, `"a"`, "null", 1),
+			event.Rejection{Code: event.MissingAttribute, Pointer: "/id", Detail: "the event has no id; specversion, id, source and type are required"}},
+		{"no source", `{"specversion":"1.0","id":"a","type":"t"}`,
+			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/source", Detail: "the event has no source; specversion, id, source and type are required"}},
+		{"no type", `{"specversion":"1.0","id":"a","source":"/s"}`,
+			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/type", Detail: "the event has no type; specversion, id, source and type are required"}},
+		{"names in capitals", `{"specversion":"1.0","ID":"a","source":"/s","type":"t"}`,
+			event.Rejection{Code: event.InvalidAttribute, Pointer: "/ID", Detail: `the attribute name "ID" does not do: need 1 to 64 of a-z and 0-9`}},
+		{"empty id", strings.Replace(least, `"a"`, `""`, 1),
+			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "it must not be empty"}},
+		{"id an object", strings.Replace(least, `"a"`, `{}`, 1),
+			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "it has to be a string; this is an object"}},
+		{"long id", strings.Replace(least, `"a"`, `"`+strings.Repeat("x", 129)+`"`, 1),
+			event.Rejection{Code: event.LimitExceeded, Pointer: "/id", Detail: "it has 129 bytes; at most 128 are taken"}},
+		{"id with a control character", strings.Replace(least, `"a"`, `"a\tb"`, 1),
+			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: `"a\tb" has a control character; none may be in it`}},
+		{"source with C1 control", strings.Replace(least, `"/s"`, "\"/\u0085\"", 1),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/source", Detail: `"/\u0085" has a control character; none may be in it`}},
+		{"source with DEL", strings.Replace(least, `"/s"`, "\"/\x7f\"", 1),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/source", Detail: `"/\x7f" has a control character; none may be in it`}},
+		{"long source", strings.Replace(least, `"/s"`, `"`+strings.Repeat("x", 2049)+`"`, 1),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/source", Detail: "it has 2049 bytes; at most 2048 are taken"}},
+		{"empty type", strings.Replace(least, `"t"`, `""`, 1),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/type", Detail: "it must not be empty"}},
+		{"empty subject", with(`"subject":""`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/subject", Detail: "it must not be empty"}},
+		{"dataschema an array", with(`"dataschema":[]`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/dataschema", Detail: "it has to be a string; this is an array"}},
+		{"datacontenttype a boolean", with(`"datacontenttype":true`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/datacontenttype", Detail: "it has to be a string; this is a boolean"}},
+		{"bad time", with(`"time":"yesterday"`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/time",
+				Detail: `"yesterday" is not an RFC 3339 time of the years 0000 to 9999 such as "2015-05-17T10:05:03Z"`}},
+		{"time a number", with(`"time":1431857103`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/time", Detail: "it has to be a string; this is a number"}},
+		{"stamp", with(`"stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17"`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/stamp",
+				Detail: "the name stamp is reserved for what ingest adds; leave the member out"}},
+		{"stamp null", with(`"st\u0061mp":null`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/stamp",
+				Detail: "the name stamp is reserved for what ingest adds; leave the member out"}},
+		{"both data", with(`"data":null,"data_base64":"AA=="`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64",
+				Detail: "the event has both data and data_base64; one is allowed"}},
+		{"both data, the other way", with(`"data_base64":"","data":{}`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data", Detail: "the event has both data and data_base64; one is allowed"}},
+		{"bad base64", with(`"data_base64":"AA="`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64", Detail: "it is not Base64 with padding (RFC 4648, section 4)"}},
+		{"base64url", with(`"data_base64":"A-_="`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64", Detail: "it is not Base64 with padding (RFC 4648, section 4)"}},
+		{"too much padding", with(`"data_base64":"A==="`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64", Detail: "it is not Base64 with padding (RFC 4648, section 4)"}},
+		{"extension name", with(`"my-ext":"x"`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/my-ext",
+				Detail: `the attribute name "my-ext" does not do: need 1 to 64 of a-z and 0-9`}},
+		{"empty extension name", with(`"":1`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/", Detail: `the attribute name "" does not do: need 1 to 64 of a-z and 0-9`}},
+		{"long extension name", with(`"` + strings.Repeat("e", 65) + `":1`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/" + strings.Repeat("e", 65),
+				Detail: `the attribute name "` + strings.Repeat("e", 60) + `" does not do: need 1 to 64 of a-z and 0-9`}},
+		{"extension an object", with(`"ext":{"a":1}`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/ext",
+				Detail: "an extension has to be a string, a boolean or an integer; this is an object (what an event tells belongs in data)"}},
+		{"extension a fraction", with(`"ext":1.0`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/ext",
+				Detail: "the number 1.0 is not an integer from -2147483648 to 2147483647, as those of extensions have to be"}},
+		{"extension too large", with(`"ext":2147483648`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/ext",
+				Detail: "the number 2147483648 is not an integer from -2147483648 to 2147483647, as those of extensions have to be"}},
+		{"duplicate at the top", with(`"id":"b"`),
+			event.Rejection{ID: "a", Code: event.DuplicateKey, Pointer: "/id", Detail: `the object has the member "id" twice; names have to differ`}},
+		{"duplicate by escape", with(`"data":{"a":{"b":1,"\u0062":2}}`),
+			event.Rejection{ID: "a", Code: event.DuplicateKey, Pointer: "/data/a/b", Detail: `the object has the member "b" twice; names have to differ`}},
+		{"duplicate in an array", with(`"data":[0,{"x":[{"~/":1,"y":[],"~/":3}]}]`),
+			event.Rejection{ID: "a", Code: event.DuplicateKey, Pointer: "/data/1/x/0/~0~1", Detail: `the object has the member "~/" twice; names have to differ`}},
+		{"duplicate among many", with(strings.Replace(wide(500), `"k250":0`, `"k7":0`, 1)),
+			event.Rejection{ID: "a", Code: event.DuplicateKey, Pointer: "/data/k7", Detail: `the object has the member "k7" twice; names have to differ`}},
+		{"invalid UTF-8", with("\"data\":{\"a\":\"\xff\"}"),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data/a", Detail: "the string is not UTF-8; it has to be"}},
+		{"overlong UTF-8", with("\"data\":\"\xc0\xaf\""),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data", Detail: "the string is not UTF-8; it has to be"}},
+		{"surrogate in UTF-8", with("\"data\":\"\xed\xa0\x80\""),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data", Detail: "the string is not UTF-8; it has to be"}},
+		{"invalid UTF-8 in a name", with("\"data\":{\"b\":0,\"a\xff\":0}"),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data", Detail: "a member's name: the string is not UTF-8; it has to be"}},
+		{"high surrogate alone", with(`"data":["\ud83d"]`),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data/0",
+				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
+		{"low surrogate alone", with(`"data":"\ude00\ud83d"`),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
+				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
+		{"high surrogate, then another escape", with(`"data":"\ud83d\n"`),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
+				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
+		{"surrogate alone in a name", with(`"data":{"\ud83dx":0}`),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
+				Detail: `a member's name: the string has a \u escape for half of a surrogate pair; both halves are needed`}},
+		{"NUL in a name", with(`"data":{"a\u0000":0}`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data", Detail: `the member's name "a\x00" has a control character; none may have`}},
+		{"line feed in a name", with(`"data":{"a\n":0}`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data", Detail: `the member's name "a\n" has a control character; none may have`}},
+		{"DEL in a name", with("\"data\":{\"a\x7f\":0}"),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data", Detail: `the member's name "a\x7f" has a control character; none may have`}},
+		{"too deep", with(`"data":` + strings.Repeat("[", 32) + strings.Repeat("]", 32)),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data" + strings.Repeat("/0", 31),
+				Detail: "objects and arrays are nested more than 32 deep"}},
+		{"far too deep", with(`"data":` + strings.Repeat(`[{"a":`, 20_000) + "0" + strings.Repeat(`}]`, 20_000)),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data" + strings.Repeat("/0/a", 15) + "/0",
+				Detail: "objects and arrays are nested more than 32 deep"}},
+		{"long number", with(`"data":{"n":12345678901234567890123456789012345678901}`),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data/n",
+				Detail: "the number 12345678901234567890123456789012345678901 passes a limit: at most 40 characters, and exponents from -308 to 308"}},
+		{"large exponent", with(`"data":1e309`),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data",
+				Detail: "the number 1e309 passes a limit: at most 40 characters, and exponents from -308 to 308"}},
+		{"small exponent", with(`"data":0E-0000099999999999999999`),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data",
+				Detail: "the number 0E-0000099999999999999999 passes a limit: at most 40 characters, and exponents from -308 to 308"}},
+		{"too many members", with(wide(996)),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data", Detail: "the event has more than 1000 members, at all levels"}},
+		{"too many tokens", with(`"data":[` + strings.Repeat("0,", 10_000) + `0]`),
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data/9989", Detail: "the event has more than 10000 JSON tokens"}},
+		{"too large", with(`"data":"` + strings.Repeat("x", 256<<10) + `"`),
+			event.Rejection{ID: "a", Code: event.TooLarge, Detail: fmt.Sprintf("the event has %d bytes; at most 262144 are taken", 256<<10+len(with(`"data":""`)))}},
+		{"fault beyond the size", with(`"data":"` + strings.Repeat("x", 256<<10) + `","stamp":0`),
+			event.Rejection{ID: "a", Code: event.TooLarge,
+				Detail: fmt.Sprintf("the event has %d bytes; at most 262144 are taken", 256<<10+len(with(`"data":"","stamp":0`)))}},
+		{"fault before the size", with(`"stamp":0,"data":"` + strings.Repeat("x", 256<<10) + `"`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/stamp",
+				Detail: "the name stamp is reserved for what ingest adds; leave the member out"}},
+		{"the first of many faults", `{"stamp":0,"id":"a","id":"b","data":"` + "\xff" + `","specversion":2}`,
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/stamp",
+				Detail: "the name stamp is reserved for what ingest adds; leave the member out"}},
+		{"id after the fault, escaped", `{"stamp":{"id":"no"},"id":"\u0061/"}`,
+			event.Rejection{ID: "a/", Code: event.InvalidAttribute, Pointer: "/stamp",
+				Detail: "the name stamp is reserved for what ingest adds; leave the member out"}},
+		{"id after the fault, too long to show", `{"stamp":0,"id":"` + strings.Repeat("x", 129) + `"}`,
+			event.Rejection{Code: event.InvalidAttribute, Pointer: "/stamp",
+				Detail: "the name stamp is reserved for what ingest adds; leave the member out"}},
+		{"pointer with long names", with(`"data":{"` + strings.Repeat("n", 300) + `":{"` + strings.Repeat("m", 300) + `":{"a":1,"a":2}}}`),
+			event.Rejection{ID: "a", Code: event.DuplicateKey, Pointer: "/data/" + strings.Repeat("n", 300),
+				Detail: `the object has the member "a" twice; names have to differ`}},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			for mode, body := range map[event.Mode]string{
+				event.Structured: " " + test.text + "\n",
+				event.Batched:    "[" + test.text + "]",
+				event.Lines:      test.text + "\r\n\r\n",
+			} {
+				judged := judge(t, mode, body)
+				if len(judged.Accepted) != 0 || len(judged.Rejected) != 1 {
+					t.Fatalf("mode %d: %v; want one rejection", mode, codes(judged))
+				}
+				if diff := cmp.Diff(test.want, judged.Rejected[0]); diff != "" {
+					t.Errorf("mode %d (-want +got):\n%s", mode, diff)
+				}
+				if string(judged.Originals[0]) != test.text {
+					t.Errorf("mode %d: original = %.200q; want %.200q", mode, judged.Originals[0], test.text)
+				}
+			}
+		})
+	}
+}
+
+// syntax is JSON that is broken, with what is said about it.
+var syntax = []struct{ text, detail string }{
+	{`{`, `byte 1 of the line: need a member's name in double quotes, got the end`},
+	{`{"a"`, `byte 4 of the line: need ':' after a member's name, got the end`},
+	{`{"a":`, `byte 5 of the line: need a value, got the end`},
+	{`{"a":1`, `byte 6 of the line: need ',' or '}' after the value of a member, got the end`},
+	{`{"a":[1`, `byte 7 of the line: need ',' or ']' after an element, got the end`},
+	{`{"a":[`, `byte 6 of the line: need a value, got the end`},
+	{`{"a":1,}`, `byte 7 of the line: need a member's name in double quotes, got '}'`},
+	{`{"a":[1,]}`, `byte 8 of the line: need a value, got ']'`},
+	{`{,}`, `byte 1 of the line: need a member's name in double quotes, got ','`},
+	{`{"a":[,]}`, `byte 6 of the line: need a value, got ','`},
+	{`{a:1}`, `byte 1 of the line: need a member's name in double quotes, got 'a'`},
+	{`{'a':1}`, `byte 1 of the line: need a member's name in double quotes, got '\''`},
+	{`{"a" 1}`, `byte 5 of the line: need ':' after a member's name, got '1'`},
+	{`{"a":1 "b":2}`, `byte 7 of the line: need ',' or '}' after the value of a member, got '"'`},
+	{`{"a":[1 2]}`, `byte 8 of the line: need ',' or ']' after an element, got '2'`},
+	{`{"a":[1}`, `byte 7 of the line: need ',' or ']' after an element, got '}'`},
+	{`{"a":1]`, `byte 6 of the line: need ',' or '}' after the value of a member, got ']'`},
+	{`{"a":tru}`, `byte 5 of the line: need a value, got 't'`},
+	{`{"a":nul`, `byte 5 of the line: need a value, got 'n'`},
+	{`{"a":NaN}`, `byte 5 of the line: need a value, got 'N'`},
+	{`{"a":+1}`, `byte 5 of the line: need a value, got '+'`},
+	{`{"a":.5}`, `byte 5 of the line: need a value, got '.'`},
+	{`{"a":-}`, `byte 6 of the line: need a digit of a number, got '}'`},
+	{`{"a":1.}`, `byte 7 of the line: need a digit of a number, got '}'`},
+	{`{"a":1e}`, `byte 7 of the line: need a digit of a number, got '}'`},
+	{`{"a":1e+}`, `byte 8 of the line: need a digit of a number, got '}'`},
+	{`{"a":01}`, `byte 6 of the line: need ',' or '}' after the value of a member, got '1'`},
+	{`{"a":0x1}`, `byte 6 of the line: need ',' or '}' after the value of a member, got 'x'`},
+	{`{"a":"\x"}`, `byte 6 of the line: need an escape: one of \" \\ \/ \b \f \n \r \t, or \u and 4 hexadecimal digits, got '\\'`},
+	{`{"a":"\u12g4"}`, `byte 6 of the line: need an escape: one of \" \\ \/ \b \f \n \r \t, or \u and 4 hexadecimal digits, got '\\'`},
+	{`{"a":"\`, `byte 6 of the line: need an escape: one of \" \\ \/ \b \f \n \r \t, or \u and 4 hexadecimal digits, got '\\'`},
+	{"{\"a\":\"\t\"}", `byte 6 of the line: need an escape such as \n or \u0000 in place of a control character, got '\t'`},
+	{"{\"a\x00\":1}", `byte 3 of the line: need an escape such as \n or \u0000 in place of a control character, got '\x00'`},
+	{`{"a`, `byte 3 of the line: need '"' at the end of a string, got the end`},
+	{`{"a":"long enough to be read by words`, `byte 37 of the line: need '"' at the end of a string, got the end`},
+	{least + `x`, `byte 55 of the line: need nothing after the event, got 'x'`},
+	{least + `,`, `byte 55 of the line: need nothing after the event, got ','`},
+	{least + ` {}`, `byte 56 of the line: need nothing after the event, got '{'`},
+	{"\ufeff" + least, `byte 0 of the line: need a value, got a byte order mark`},
+	{"\xff\xfe", `byte 0 of the line: need a value, got the byte 0xff, which is not UTF-8`},
+	{`// comment`, `byte 0 of the line: need a value, got '/'`},
+	{"\v{}", `byte 0 of the line: need a value, got '\v'`},
+}
+
+func TestJudgeLineMalformed(t *testing.T) {
+	for _, test := range syntax {
+		t.Run(test.text, func(t *testing.T) {
+			judged := judge(t, event.Lines, least+"\n"+test.text+"\n"+least)
+			if diff := cmp.Diff([]string{"ok", "malformed_json", "ok"}, codes(judged)); diff != "" {
+				t.Fatalf("(-want +got):\n%s", diff)
+			}
+			want := event.Rejection{Index: 1, ID: judged.Rejected[0].ID, Code: event.MalformedJSON, Detail: test.detail}
+			if diff := cmp.Diff(want, judged.Rejected[0]); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if string(judged.Originals[0]) != test.text {
+				t.Errorf("original = %q; want %q", judged.Originals[0], test.text)
+			}
+		})
+	}
+}
+
+func TestJudgeBodyMalformed(t *testing.T) {
+	for _, test := range syntax {
+		for mode, body := range map[event.Mode]string{
+			event.Structured: "\n" + test.text,
+			event.Batched:    "[" + least + ",\n" + test.text + "\n]",
+		} {
+			judged, err := event.Judge(mode, []byte(body), event.DefaultLimits())
+			if !errors.Is(err, event.ErrMalformed) || !strings.Contains(err.Error(), "(line ") {
+				t.Errorf("mode %d: %q: error %v; want ErrMalformed with a line", mode, test.text, err)
+			}
+			if diff := cmp.Diff(event.Judged{}, judged); diff != "" {
+				t.Errorf("mode %d: %q: something was judged", mode, test.text)
+			}
+		}
+	}
+}
+
+func TestJudgeErrMalformed(t *testing.T) {
+	for _, test := range []struct {
+		mode event.Mode
+		body string
+		want string
+	}{
+		{event.Structured, "", "malformed body: byte 0 (line 1): need '{': the body is one event, got the end"},
+		{event.Structured, " \n", "malformed body: byte 2 (line 2): need '{': the body is one event, got the end"},
+		{event.Structured, "[]", "malformed body: byte 0 (line 1): need '{': the body is one event, got '['"},
+		{event.Structured, `"x"`, `malformed body: byte 0 (line 1): need '{': the body is one event, got '"'`},
+		{event.Structured, "\ufeff" + least, "malformed body: byte 0 (line 1): need '{': the body is one event, got a byte order mark"},
+		{event.Structured, least + "\n" + least, "malformed body: byte 56 (line 2): need nothing after the event, got '{'"},
+		{event.Batched, "", "malformed body: byte 0 (line 1): need '[': the body is an array of events, got the end"},
+		{event.Batched, least, "malformed body: byte 0 (line 1): need '[': the body is an array of events, got '{'"},
+		{event.Batched, "\ufeff[]", "malformed body: byte 0 (line 1): need '[': the body is an array of events, got a byte order mark"},
+		{event.Batched, "[", "malformed body: byte 1 (line 1): need a value, got the end"},
+		{event.Batched, "[]]", "malformed body: byte 2 (line 1): need nothing after the array of events, got ']'"},
+		{event.Batched, "[{}\n,]", "malformed body: byte 5 (line 2): need a value, got ']'"},
+		{event.Batched, "[{} {}]", "malformed body: byte 4 (line 1): need ',' or ']' after an event, got '{'"},
+		{event.Batched, "[{}", "malformed body: byte 3 (line 1): need ',' or ']' after an event, got the end"},
+		{event.Batched, "[{\"a\"\n:}]", "malformed body: byte 7 (line 2): need a value, got '}'"},
+		{event.Mode(3), "", "malformed body: mode 3 is not known"},
+	} {
+		_, err := event.Judge(test.mode, []byte(test.body), event.DefaultLimits())
+		if !errors.Is(err, event.ErrMalformed) || err.Error() != test.want {
+			t.Errorf("mode %d: %q: error %v; want %s", test.mode, test.body, err, test.want)
+		}
+	}
+}
+
+func TestJudgeBatchKeepsTheGood(t *testing.T) {
+	bad := with(`"stamp":1`)
+	body := "[ 1 ,\n" + least + ",null," + bad + `,[{"id":"x"},"y"],"id",` + "\t" + least + "]\n"
+	judged := judge(t, event.Batched, body)
+	want := []string{"malformed_json", "ok", "malformed_json", "invalid_attribute", "malformed_json", "malformed_json", "ok"}
+	if diff := cmp.Diff(want, codes(judged)); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
+	}
+	var originals []string
+	for _, o := range judged.Originals {
+		originals = append(originals, string(o))
+	}
+	if diff := cmp.Diff([]string{"1", "null", bad, `[{"id":"x"},"y"]`, `"id"`}, originals); diff != "" {
+		t.Errorf("originals (-want +got):\n%s", diff)
+	}
+	wantRejection := event.Rejection{Index: 4, Code: event.MalformedJSON, Detail: "an event is a JSON object; this is an array"}
+	if diff := cmp.Diff(wantRejection, judged.Rejected[3]); diff != "" {
+		t.Errorf("rejection (-want +got):\n%s", diff)
+	}
+}
+
+func TestJudgeEmpty(t *testing.T) {
+	for _, test := range []struct {
+		mode event.Mode
+		body string
+	}{{event.Batched, "[]"}, {event.Batched, " [ \n] "}, {event.Lines, ""}, {event.Lines, "\n\r\n \t\n"}} {
+		judged := judge(t, test.mode, test.body)
+		if len(codes(judged)) != 0 {
+			t.Errorf("mode %d: %q: %v; want no events", test.mode, test.body, codes(judged))
+		}
+	}
+}
+
+func TestJudgeLines(t *testing.T) {
+	judged := judge(t, event.Lines, "\n"+least+"\r\n  \n\t"+least+" \r\n{\n"+least)
+	if diff := cmp.Diff([]string{"ok", "ok", "malformed_json", "ok"}, codes(judged)); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
+	}
+	for _, a := range judged.Accepted {
+		if string(a.JSON) != least || string(a.Source) != "/s" || string(a.ID) != "a" {
+			t.Errorf("event %d: %s, source %q, id %q", a.Index, a.JSON, a.Source, a.ID)
+		}
+	}
+}
+
+func TestJudgeErrTooManyEvents(t *testing.T) {
+	limits := event.DefaultLimits()
+	limits.Events = 3
+	for mode, separator := range map[event.Mode]string{event.Batched: ",", event.Lines: "\n"} {
+		for _, one := range []string{least, "{}", "1"} {
+			for _, n := range []int{3, 4} {
+				body := strings.TrimSuffix(strings.Repeat(one+separator, n), separator)
+				if mode == event.Batched {
+					body = "[" + body + "]"
+				}
+				_, err := event.Judge(mode, []byte(body), limits)
+				if got := errors.Is(err, event.ErrTooManyEvents); got != (n > 3) {
+					t.Errorf("mode %d: %d events like %s: error %v", mode, n, one, err)
+				}
+			}
+		}
+	}
+}
+
+func TestJudgeCompacts(t *testing.T) {
+	spaced := "{ \"specversion\" : \"1.0\" ,\r\n\t\"id\":\"a b\", \"source\":\"\\/s\",\"type\":\"t\",\"data\" : [ 1.00 , { } , [ ] , { \"a b\" : 1E+2 } , \" x \\u0020 \" ] }"
+	want := `{"specversion":"1.0","id":"a b","source":"\/s","type":"t","data":[1.00,{},[],{"a b":1E+2}," x \u0020 "]}`
+	rejected := with(` "data" : [ 1 ] , "data" : 2`)
+	judged := judge(t, event.Batched, "["+spaced+","+least+","+rejected+","+spaced+"\n]")
+	if diff := cmp.Diff([]string{"ok", "ok", "duplicate_key", "ok"}, codes(judged)); diff != "" {
+		t.Fatalf("codes (-want +got):\n%s", diff)
+	}
+	for i, want := range []string{want, least, want} {
+		if got := string(judged.Accepted[i].JSON); got != want {
+			t.Errorf("event %d: JSON = %s; want %s", i, got, want)
+		}
+	}
+	if got := string(judged.Accepted[2].Source); got != "/s" {
+		t.Errorf("source = %q; want /s", got)
+	}
+	if string(judged.Originals[0]) != rejected {
+		t.Errorf("original = %s; want %s", judged.Originals[0], rejected)
+	}
+}
+
+// TestJudgeResultsStandAlone appends to one result and looks at the others.
+func TestJudgeResultsStandAlone(t *testing.T) {
+	body := least + "\n" + `{"specversion":"1.0", "id":"\u0061", "source":"\u0062","type":"t"}` + "\n{}\n" + least
+	judged := judge(t, event.Lines, body)
+	for i := range judged.Accepted {
+		a := &judged.Accepted[i]
+		_, _, _ = append(a.JSON, 'X'), append(a.Source, 'X'), append(a.ID, 'X')
+	}
+	_ = append(judged.Originals[0], 'X')
+	again := judge(t, event.Lines, body)
+	if diff := cmp.Diff(again, judged); diff != "" {
+		t.Errorf("changed by an append (-want +got):\n%s", diff)
+	}
+}
+
+// TestJudgeLimitsAtTheirEdges takes each limit at its value, and not one above.
+func TestJudgeLimitsAtTheirEdges(t *testing.T) {
+	base := with(`"data":{"n":[12345,{"x":1}]}`)
+	limits := event.Limits{EventBytes: len(base), Events: 1, Depth: 4, NumberBytes: 5, Members: 7, Tokens: 21, IDBytes: 1, SourceBytes: 2}
+	if judged, err := event.Judge(event.Structured, []byte(base), limits); err != nil || len(judged.Accepted) != 1 {
+		t.Fatalf("at the limits: %+v, %v", judged.Rejected, err)
+	}
+	for _, lower := range []struct {
+		name  string
+		limit func(*event.Limits)
+		code  event.Code
+		at    string
+	}{
+		{"EventBytes", func(l *event.Limits) { l.EventBytes-- }, event.TooLarge, ""},
+		{"Depth", func(l *event.Limits) { l.Depth-- }, event.LimitExceeded, "/data/n/1"},
+		{"NumberBytes", func(l *event.Limits) { l.NumberBytes-- }, event.LimitExceeded, "/data/n/0"},
+		{"Members", func(l *event.Limits) { l.Members-- }, event.LimitExceeded, "/data/n/1"},
+		{"Tokens", func(l *event.Limits) { l.Tokens-- }, event.LimitExceeded, ""},
+		{"IDBytes", func(l *event.Limits) { l.IDBytes-- }, event.LimitExceeded, "/id"},
+		{"SourceBytes", func(l *event.Limits) { l.SourceBytes-- }, event.LimitExceeded, "/source"},
+	} {
+		low := limits
+		lower.limit(&low)
+		judged, err := event.Judge(event.Structured, []byte(base), low)
+		if err != nil || len(judged.Rejected) != 1 || judged.Rejected[0].Code != lower.code || judged.Rejected[0].Pointer != lower.at {
+			t.Errorf("%s one lower: %+v, %v; want %s at %q", lower.name, judged.Rejected, err, lower.code, lower.at)
+		}
+	}
+	for tokens := range limits.Tokens {
+		low := limits
+		low.Tokens = tokens
+		if judged, err := event.Judge(event.Structured, []byte(base), low); err != nil || len(judged.Rejected) != 1 {
+			t.Errorf("%d tokens: %+v, %v", tokens, judged.Rejected, err)
+		}
+	}
+	if judged, err := event.Judge(event.Lines, []byte(base), event.Limits{Events: 1}); err != nil || len(judged.Rejected) != 1 {
+		t.Errorf("no limits set: %+v, %v; want a rejection", judged, err)
+	}
+}
+
+// TestJudgeShapes sends events whose members come in ever other orders and more of them than are remembered from event to event.
+func TestJudgeShapes(t *testing.T) {
+	var body, want strings.Builder
+	for i := range 300 {
+		members := []string{`"specversion":"1.0"`, fmt.Sprintf(`"id":"%d"`, i), `"source":"/s"`, `"type":"t"`,
+			fmt.Sprintf(`"data":{"a%d":{"b":1},"b":{"a%d":{"b":2}},"a":[{"b":1},{"b":2}]}`, i%90, i%7), fmt.Sprintf(`"ext%d":1`, i%70)}
+		for j := range members {
+			k := (j*(i%5+1) + i) % len(members)
+			members[j], members[k] = members[k], members[j]
+		}
+		text := "{" + strings.Join(members, ",") + "}\n"
+		want.WriteString(text)
+		body.WriteString(strings.ReplaceAll(text, `":`, []string{`":`, `": `, `" :`}[i%3]))
+	}
+	judged := judge(t, event.Lines, body.String())
+	var got strings.Builder
+	for i, a := range judged.Accepted {
+		got.Write(a.JSON)
+		got.WriteByte('\n')
+		if string(a.ID) != fmt.Sprint(i) {
+			t.Errorf("event %d has id %q", i, a.ID)
+		}
+	}
+	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestJudgeManyNames finds the duplicate wherever it stands among many names, at two levels at once.
+func TestJudgeManyNames(t *testing.T) {
+	const n = 40
+	names := func(prefix string, twice, of int, inner string) string {
+		var b strings.Builder
+		for i := range n {
+			name := fmt.Sprintf("%s%d", prefix, (i*17)%n)
+			if i == twice {
+				name = fmt.Sprintf("%s%d", prefix, (of*17)%n)
+			}
+			value := "0"
+			if i == n/2 && inner != "" {
+				value = inner
+			}
+			fmt.Fprintf(&b, `,"%s":%s`, name, value)
+		}
+		return "{" + b.String()[1:] + "}"
+	}
+	for twice := 1; twice < n; twice++ {
+		for _, of := range []int{0, twice / 2, twice - 1} {
+			outer := with(`"data":` + names("k", twice, of, names("k", -1, 0, "")))
+			inner := with(`"data":` + names("k", -1, 0, names("longer-name-", twice, of, "")))
+			for _, text := range []string{outer, inner} {
+				judged := judge(t, event.Structured, text)
+				if len(judged.Rejected) != 1 || judged.Rejected[0].Code != event.DuplicateKey {
+					t.Fatalf("name %d as %d: %v; want duplicate_key", twice, of, codes(judged))
+				}
+			}
+		}
+	}
+	fine := with(`"data":` + names("k", -1, 0, names("k", -1, 0, "")))
+	if judged := judge(t, event.Structured, fine); len(judged.Accepted) != 1 {
+		t.Errorf("names that differ: %+v", judged.Rejected)
+	}
+}
+
+func TestRejectionsAreFitToShow(t *testing.T) {
+	junk := "\x00\xff\u202e\"\\" + strings.Repeat("\u00e9", 300)
+	for _, text := range []string{
+		with(`"` + "\xff" + strings.Repeat("x", 3000) + `":1`), with(`"time":"` + strings.Repeat("é", 3000) + `"`), with(`"` + strings.Repeat("é", 3000) + `":1`),
+		with(`"data":{"` + strings.Repeat("/", 400) + `":1e999}`), strings.Replace(least, "1.0", strings.Repeat("é", 999), 1), with(`"data":` + strings.Repeat("9", 9999)),
+		strings.Replace(least, "/s", strings.Repeat("é", 999)+`\n`, 1), junk, "{" + junk, `{"` + junk,
+	} {
+		judged := judge(t, event.Lines, text)
+		if len(judged.Rejected) != 1 {
+			t.Fatalf("%.40q: accepted", text)
+		}
+		checkRejection(t, judged.Rejected[0])
+	}
+}
+
+func checkRejection(t testing.TB, r event.Rejection) {
+	t.Helper()
+	if r.Detail == "" || len(r.Detail) > 400 || !utf8.ValidString(r.Detail) {
+		t.Errorf("detail has %d bytes, or is not UTF-8: %q", len(r.Detail), r.Detail)
+	}
+	if len(r.Pointer) > 512 || !utf8.ValidString(r.Pointer) || r.Pointer != "" && r.Pointer[0] != '/' {
+		t.Errorf("pointer %q", r.Pointer)
+	}
+	if len(r.ID) > event.DefaultLimits().IDBytes || !utf8.ValidString(r.ID) {
+		t.Errorf("id %q", r.ID)
+	}
+	switch r.Code {
+	case event.MalformedJSON, event.InvalidUTF8, event.DuplicateKey, event.LimitExceeded, event.TooLarge, event.MissingAttribute, event.InvalidAttribute:
+	default:
+		t.Errorf("code %q", r.Code)
+	}
+}

@@ -1,0 +1,280 @@
+package event
+
+import (
+	"bytes"
+
+	"github.com/oklog/ulid/v2"
+)
+
+// reader reads the lines of one call of Fields.Scan. Its methods take and return indices of the batch's data; -1 says that the line is none,
+// and need what was missing.
+type reader struct {
+	*Batch
+	fields *Fields
+	need   string
+
+	text    []byte // the data up to the last member of the line
+	row     int
+	left    int    // wanted nodes not met yet in the line
+	request []byte // the text of the stamp before, up to its dash
+
+	shape shape // its heads are the nodes, its meanings too
+}
+
+func newReader(f *Fields, b *Batch) reader {
+	return reader{Batch: b, fields: f, shape: newShape(len(f.nodes))}
+}
+
+// line reads the line from start to end into a row of the batch.
+func (r *reader) line(row, start, end int) bool {
+	r.row, r.left = row, r.fields.wanted
+	r.shape.begin()
+	r.Lines[row] = Span{uint32(start), uint32(end)}
+	tail := r.stamp(start, end)
+	if tail < 0 || r.Data[start] != '{' {
+		r.need = `an object whose last member is "stamp":"<ULID>-<index>"`
+		return false
+	}
+	r.Times[row] = r.Stamps[row].Arrival()
+	r.put(&r.fields.nodes[eventNode], Value{Start: uint32(start), End: uint32(end), Kind: Object})
+	r.text = r.Data[:tail:tail]
+	if r.object(eventNode, start+1) < 0 {
+		return false
+	}
+	if r.Sources[row].Kind != String || r.IDs[row].Kind != String {
+		r.need = "a source and an id, both strings"
+		return false
+	}
+	return true
+}
+
+// stamp reads the stamp of the line from start to end and returns where its member begins.
+func (r *reader) stamp(start, end int) (tail int) {
+	line := r.Data[start:end]
+	digits := len(line) - len(`"}`)
+	for digits > 0 && line[digits-1]-'0' <= 9 {
+		digits--
+	}
+	text := digits - ulid.EncodedSize - len("-")
+	tail = text - len(stampMember)
+	if tail < 1 || string(line[tail:text]) != stampMember || string(line[len(line)-2:]) != `"}` {
+		return -1
+	}
+	request := line[text:digits]
+	stamp := &r.Stamps[r.row]
+	if index, ok := parseIndex(line[digits : len(line)-2]); ok && bytes.Equal(request, r.request) {
+		// A request's lines stand together, and share all of the stamp but the index.
+		*stamp = Stamp{Request: r.Stamps[r.row-1].Request, Index: index}
+	} else if s, err := ParseStamp(line[text : len(line)-2]); err == nil {
+		*stamp, r.request = s, request
+	} else {
+		return -1
+	}
+	r.put(&r.fields.nodes[stampNode], Value{Start: uint32(start + text), End: uint32(end - 2), Kind: String})
+	return start + tail
+}
+
+// object reads the members of an object at a node, from the index after its '{' to the one after its '}'; of the event itself, up to its last
+// member. It stops early once all wanted nodes were met.
+func (r *reader) object(at int32, i int) int {
+	text := r.text
+	if i < len(text) && text[i] == '}' {
+		return i + 1
+	}
+	for last := at; ; i++ {
+		var below int32
+		if m := r.shape.members[last].next; m != none && r.shape.members[m].standsAt(text, i) {
+			i += r.shape.members[m].size
+			last, below = m, r.shape.members[m].meaning
+		} else if i, last, below = r.name(at, last, i); i < 0 {
+			return -1
+		}
+		switch {
+		case below != unwanted:
+			i = r.value(below, i)
+		case i < len(text) && text[i] == '"':
+			i = pastString(text, i)
+		default:
+			i = pastValue(text, i)
+		}
+		switch {
+		case i < 0:
+			return r.fail("a value")
+		case r.left == 0:
+			return i
+		case i < len(text) && text[i] == ',':
+		case i < len(text) && text[i] == '}' && at != eventNode:
+			return i + 1
+		case i == len(text) && at == eventNode:
+			return i
+		default:
+			return r.fail("',' between members and '}' after them")
+		}
+	}
+}
+
+// name reads a member's name and its colon, where it was not expected after the member last. It returns the member to go on from, and the
+// name's node.
+func (r *reader) name(at, last int32, i int) (after int, m, below int32) {
+	if i == len(r.text) || r.text[i] != '"' {
+		return r.fail("a member's name in double quotes"), none, unwanted
+	}
+	end, isEscaped := closing(r.text, i+1)
+	if end < 0 || end+1 >= len(r.text) || r.text[end+1] != ':' {
+		return r.fail("a member's name in double quotes, then ':'"), none, unwanted
+	}
+	after = end + len(`":`)
+	if m = r.shape.find(r.text, at, last, i, after); m != none {
+		return after, m, r.shape.members[m].meaning
+	}
+	name := r.text[i+1 : end]
+	if isEscaped {
+		name = appendUnescaped(nil, name)
+	}
+	below = r.fields.nodes[at].member(string(name))
+	return after, r.shape.add(r.text, at, last, i, after, below), below
+}
+
+// value reads the value of a member whose node is at.
+func (r *reader) value(at int32, i int) (after int) {
+	n := &r.fields.nodes[at]
+	v := Value{Start: uint32(i), Kind: r.kind(i)}
+	switch {
+	case v.Kind == String:
+		var end int
+		if end, v.Escaped = closing(r.text, i+1); end < 0 {
+			return -1
+		}
+		v.Start, v.End, after = uint32(i+1), uint32(end), end+1
+	case v.Kind == Object && len(n.names) > 0:
+		if after = r.object(at, i+1); after < 0 || r.left == 0 {
+			return after
+		}
+		v.End = uint32(after)
+	default:
+		if after = pastValue(r.text, i); after < 0 {
+			return -1
+		}
+		v.End = uint32(after)
+	}
+	if n.isWanted() {
+		r.left--
+		if !r.put(n, v) {
+			return -1
+		}
+	}
+	return after
+}
+
+// kind tells the kind of the value at i by its first byte.
+func (r *reader) kind(i int) Kind {
+	if i >= len(r.text) {
+		return Missing
+	}
+	switch r.text[i] {
+	case '"':
+		return String
+	case '{':
+		return Object
+	case '[':
+		return Array
+	case 't':
+		return True
+	case 'f':
+		return False
+	case 'n':
+		return Null
+	}
+	return Number
+}
+
+// put gives a node's value to its columns and to the attribute it is.
+func (r *reader) put(n *node, v Value) bool {
+	for _, column := range n.columns {
+		r.Columns[column][r.row] = v
+	}
+	switch n.role {
+	case sourceRole:
+		r.Sources[r.row] = v
+	case idRole:
+		r.IDs[r.row] = v
+	case timeRole:
+		return r.time(v)
+	}
+	return true
+}
+
+func (r *reader) time(v Value) bool {
+	if v.Kind == Null {
+		return true
+	}
+	text, _ := r.Text(v, nil)
+	ms, ok := ParseTime(text)
+	if v.Kind != String || !ok {
+		r.fail("an RFC 3339 time")
+		return false
+	}
+	r.Times[r.row] = ms
+	return true
+}
+
+// fail keeps the first thing that was missing.
+func (r *reader) fail(need string) int {
+	if r.need == "" {
+		r.need = need
+	}
+	return -1
+}
+
+// pastString is the index after the string that begins at i, or -1.
+func pastString(text []byte, i int) int {
+	end, _ := closing(text, i+1)
+	if end < 0 {
+		return -1
+	}
+	return end + 1
+}
+
+// pastValue is the index after the value that begins at i, or -1.
+func pastValue(text []byte, i int) int {
+	switch {
+	case i < len(text) && text[i] == '"':
+		return pastString(text, i)
+	case i < len(text) && (text[i] == '{' || text[i] == '['):
+		return pastContainer(text, i)
+	}
+	return pastBare(text, i)
+}
+
+// pastContainer is the index after the object or array that begins at i, or -1.
+func pastContainer(text []byte, i int) int {
+	for depth := 0; i < len(text); i++ {
+		switch text[i] {
+		case '"':
+			after := pastString(text, i)
+			if after < 0 {
+				return -1
+			}
+			i = after - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth--; depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
+
+// pastBare is the index after the number, true, false or null at i, of which it reads one byte at least, or -1.
+func pastBare(text []byte, i int) int {
+	start := i
+	for i < len(text) && text[i] != ',' && text[i] != '}' && text[i] != ']' {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}

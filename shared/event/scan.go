@@ -1,0 +1,523 @@
+package event
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// scanner reads JSON values strictly (RFC 8259), one event after the other, each in one pass and without recursion. While it reads, it
+// compacts, and judges what the grammar leaves open: names, text, limits, and the attributes of the event (attributes.go).
+//
+// A breach of the grammar ends the scan: the methods return -1, and broken says where and what. Any other fault lets it read on to the
+// event's end, so that the next one can be found; the first fault in the text stands, and from then on only the grammar is checked.
+type scanner struct {
+	text   []byte // its capacity ends where the last event ends
+	limits Limits
+	broken syntaxError
+
+	event struct {
+		start           int
+		code            Code // of the first fault; empty: none
+		pointer, detail string
+		tokens, members int
+		envelope        envelope
+	}
+
+	// The containers that are open. nest goes as deep as the text; frames and names stand still once there is a fault.
+	nest   []byte // their closing brackets
+	frames []frame
+	names  names // of the open objects
+	shape  shape // of events before this; its heads are the depths, its meanings attributes
+
+	// copied is the text from event.start to pending, as far as it is copied, without its white space; nothing is copied while there is none.
+	compact []byte
+	copied  int // where the event begins in compact
+	pending int // where the text begins that is not copied yet
+
+	unescaped []byte // text that had escapes, of all events: slices of it live on in Judged
+}
+
+type frame struct {
+	first int // of its names
+	array bool
+	index int     // of the element being read, in an array
+	names nameSet // that it may have
+	last  int32   // member, in the shape, whose heads are the depths
+}
+
+// syntaxError says what the grammar asks for at a place.
+type syntaxError struct {
+	at   int
+	need string
+}
+
+// value reads the value that begins at i, as an event, and returns the index after it.
+func (s *scanner) value(i int) int {
+	s.begin(i)
+	for i >= 0 {
+		var end int
+		kind, t := String, traits(0)
+		if s.at(i) == '"' {
+			end, t = s.str(i + 1)
+		} else {
+			end, kind, t = s.token(i)
+		}
+		if end < 0 {
+			return -1
+		}
+		if s.event.tokens++; len(s.nest) < 2 || t&troubles != 0 || s.event.tokens > s.limits.Tokens {
+			s.judgeToken(i, end, kind, t)
+		}
+		if kind == Object || kind == Array {
+			s.open(i, kind)
+			if i = s.space(end); s.at(i) != s.nest[len(s.nest)-1] {
+				if kind == Object {
+					i = s.member(i)
+				}
+				continue
+			}
+			end = i
+		}
+		if len(s.nest) == 0 || s.at(end) != ',' {
+			if end = s.closeAll(end); end < 0 || len(s.nest) == 0 {
+				return s.finish(end)
+			}
+		}
+		if i = s.space(end + 1); s.nest[len(s.nest)-1] == '}' {
+			i = s.member(i)
+		} else {
+			s.nextElement()
+		}
+	}
+	return -1
+}
+
+func (s *scanner) begin(i int) {
+	s.event.start, s.event.code, s.event.pointer, s.event.detail = i, "", "", ""
+	s.event.tokens, s.event.members, s.event.envelope = 0, 0, envelope{}
+	s.nest, s.frames, s.names.list = s.nest[:0], s.frames[:0], s.names.list[:0]
+	s.copied, s.pending = len(s.compact), i
+	s.shape.begin()
+}
+
+// token reads a scalar that is no string, or the bracket that opens a container.
+func (s *scanner) token(i int) (end int, kind Kind, t traits) {
+	if i >= len(s.text) {
+		return s.fail(i, "a value"), Missing, 0
+	}
+	switch s.text[i] {
+	case '{':
+		return i + 1, Object, 0
+	case '[':
+		return i + 1, Array, 0
+	case 't':
+		return s.literal(i, "true"), True, 0
+	case 'f':
+		return s.literal(i, "false"), False, 0
+	case 'n':
+		return s.literal(i, "null"), Null, 0
+	}
+	end, t = s.number(i)
+	return end, Number, t
+}
+
+// troubles are the traits that nothing may have.
+const troubles = notUTF8 | loneSurrogate | tooWide
+
+// judgeToken takes note of a token that stands where a value is expected and may need more than to be counted.
+func (s *scanner) judgeToken(i, end int, kind Kind, t traits) {
+	switch {
+	case s.event.code != "":
+		if len(s.nest) == 1 && s.nest[0] == '}' {
+			s.noteID(kind, s.text[i:end], t)
+		}
+	case s.event.tokens > s.limits.Tokens:
+		s.rejectTokens(i, s.pointer())
+	case t&tooWide != 0:
+		s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("the number %.50s passes a limit: at most %d characters, and exponents from -%d to %d",
+			s.text[i:end], s.limits.NumberBytes, maxExponent, maxExponent))
+	case t&troubles != 0:
+		s.reject(i, InvalidUTF8, s.pointer(), t.encoding())
+	case len(s.nest) == 1 && s.nest[0] == '}':
+		s.attribute(i, kind, s.text[i:end], t)
+	case len(s.nest) == 0 && kind != Object:
+		s.reject(i, MalformedJSON, "", "an event is a JSON object; this is "+kind.article())
+	}
+}
+
+func (s *scanner) rejectTokens(i int, pointer string) {
+	s.reject(i, LimitExceeded, pointer, fmt.Sprintf("the event has more than %d JSON tokens", s.limits.Tokens))
+}
+
+func (s *scanner) open(i int, kind Kind) {
+	if s.event.code == "" {
+		if len(s.nest) == s.limits.Depth {
+			s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("objects and arrays are nested more than %d deep", s.limits.Depth))
+		}
+		s.frames = append(s.frames, frame{first: len(s.names.list), array: kind == Array, last: int32(len(s.frames))})
+	}
+	if kind == Object {
+		s.nest = append(s.nest, '}')
+	} else {
+		s.nest = append(s.nest, ']')
+	}
+}
+
+// closeAll closes the containers that end after a value, up to a comma or the end of the event.
+func (s *scanner) closeAll(i int) int {
+	for len(s.nest) > 0 {
+		i = s.space(i)
+		switch closer := s.nest[len(s.nest)-1]; {
+		case s.at(i) == ',':
+			return i
+		case s.at(i) == closer:
+			s.close(i)
+			i++
+		case closer == '}':
+			return s.fail(i, "',' or '}' after the value of a member")
+		default:
+			return s.fail(i, "',' or ']' after an element")
+		}
+	}
+	return i
+}
+
+func (s *scanner) nextElement() {
+	if s.event.code == "" {
+		s.frames[len(s.frames)-1].index++
+	}
+}
+
+func (s *scanner) close(i int) {
+	s.nest = s.nest[:len(s.nest)-1]
+	if s.event.code != "" {
+		return
+	}
+	last := len(s.frames) - 1
+	s.names.list = s.names.list[:s.frames[last].first]
+	s.frames = s.frames[:last]
+	if s.event.tokens++; s.event.tokens > s.limits.Tokens {
+		s.rejectTokens(i, s.pointer())
+	}
+}
+
+// member reads a member's name and colon, up to where its value begins.
+func (s *scanner) member(i int) int {
+	if s.event.code == "" {
+		object := &s.frames[len(s.frames)-1]
+		if m := s.shape.members[object.last].next; m != none && s.shape.members[m].standsAt(s.text, i) {
+			known := &s.shape.members[m]
+			object.last = m
+			s.event.envelope.current = attribute(known.meaning)
+			s.countName(i, name{start: i + 1, end: i + known.size - len(`":`)}, known.set)
+			return s.space(i + known.size)
+		}
+	}
+	return s.unexpected(i)
+}
+
+// unexpected reads a member's name and colon where the shape did not foresee it.
+func (s *scanner) unexpected(i int) int {
+	if s.at(i) != '"' {
+		return s.fail(i, "a member's name in double quotes")
+	}
+	end, t := s.str(i + 1)
+	if end < 0 {
+		return -1
+	}
+	colon := s.space(end)
+	if s.at(colon) != ':' {
+		return s.fail(colon, "':' after a member's name")
+	}
+	n := name{start: i + 1, end: end - 1}
+	if t&escaped != 0 {
+		n = name{len(s.unescaped), len(s.unescaped) + len(s.unescape(s.text[i+1:end-1])), true}
+	}
+	s.event.envelope.current = attributeOf(s.nameText(n))
+	if s.event.code == "" {
+		s.judgeName(i, n, t)
+	}
+	if s.event.code == "" && t == 0 && colon == end {
+		s.expect(i, end+1)
+	}
+	return s.space(colon + 1)
+}
+
+// expect remembers the member whose `"name":` stands from start to end.
+func (s *scanner) expect(start, end int) {
+	object := &s.frames[len(s.frames)-1]
+	depth := int32(len(s.frames) - 1)
+	m := s.shape.find(s.text, depth, object.last, start, end)
+	if m == none {
+		m = s.shape.add(s.text, depth, object.last, start, end, int32(s.event.envelope.current))
+	}
+	object.last = m
+}
+
+// judgeName adds a name to those of its object. A name that cannot be shown is not shown: the pointer stops at its object.
+func (s *scanner) judgeName(i int, n name, t traits) {
+	text := s.nameText(n)
+	switch {
+	case t&troubles != 0:
+		s.reject(i, InvalidUTF8, s.parent(), "a member's name: "+t.encoding())
+	case t&control != 0:
+		s.reject(i, InvalidAttribute, s.parent(), fmt.Sprintf("the member's name %.60q has a control character; none may have", text))
+	default:
+		s.countName(i, n, setOf(text))
+	}
+}
+
+// countName adds a name that is fit to those of its object. set is the one of the name.
+func (s *scanner) countName(i int, n name, set nameSet) {
+	s.event.tokens++
+	s.event.members++
+	switch {
+	case s.event.tokens > s.limits.Tokens:
+		s.rejectTokens(i, s.parent())
+	case s.event.members > s.limits.Members:
+		s.reject(i, LimitExceeded, s.parent(), fmt.Sprintf("the event has more than %d members, at all levels", s.limits.Members))
+	case !s.addName(n, set):
+		s.reject(i, DuplicateKey, s.pointer(), fmt.Sprintf("the object has the member %.60q twice; names have to differ", s.nameText(n)))
+	}
+}
+
+// finish judges what only the end shows. i is the index after the event, which it returns.
+func (s *scanner) finish(i int) int {
+	if i < 0 {
+		return -1
+	}
+	if s.event.code == "" && i-s.event.start > s.limits.EventBytes {
+		s.event.code = TooLarge
+	}
+	if s.event.code == TooLarge {
+		s.event.pointer = ""
+		s.event.detail = fmt.Sprintf("the event has %d bytes; at most %d are taken", i-s.event.start, s.limits.EventBytes)
+	}
+	if s.event.code == "" {
+		s.missing()
+	}
+	if s.event.code != "" {
+		s.compact = s.compact[:s.copied]
+	}
+	return i
+}
+
+// result is the compacted text of the value that was read and ends at end: a part of the text where it had no white space.
+func (s *scanner) result(end int) []byte {
+	if s.pending == s.event.start {
+		return s.text[s.pending:end:end]
+	}
+	s.compact = append(s.compact, s.text[s.pending:end]...)
+	return s.compact[s.copied:len(s.compact):len(s.compact)]
+}
+
+// reject keeps the first fault. What lies beyond the bytes an event may have is not looked at: there, that is the fault.
+func (s *scanner) reject(i int, code Code, pointer, detail string) {
+	if s.event.code != "" {
+		return
+	}
+	if i-s.event.start >= s.limits.EventBytes {
+		code = TooLarge
+	}
+	s.event.code, s.event.pointer, s.event.detail = code, pointer, detail
+}
+
+// fail notes a breach of the grammar.
+func (s *scanner) fail(i int, need string) int {
+	s.broken = syntaxError{at: i, need: need}
+	s.compact = s.compact[:s.copied]
+	return -1
+}
+
+func (s *scanner) space(i int) int {
+	if i < len(s.text) && s.text[i] <= ' ' {
+		return s.skipSpace(i)
+	}
+	return i
+}
+
+// skipSpace leaves the white space at i out of the compacted text.
+func (s *scanner) skipSpace(i int) int {
+	end := afterSpace(s.text, i)
+	if s.event.code == "" && end > i && len(s.nest) > 0 {
+		if s.compact == nil {
+			s.compact = make([]byte, 0, cap(s.text)-s.pending) // enough for all events to come
+		}
+		s.compact = append(s.compact, s.text[s.pending:i]...)
+		s.pending = end
+	}
+	return end
+}
+
+// afterSpace is the index of the first byte from i on that is not white space.
+func afterSpace(text []byte, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// str reads a string: i is the index after its opening quote. It returns the index after its closing quote.
+func (s *scanner) str(i int) (end int, t traits) {
+	text := s.text
+	for i+8 <= len(text) {
+		marks := special(binary.LittleEndian.Uint64(text[i:]))
+		if marks == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(marks) / 8
+		if text[i] == '"' {
+			return i + 1, t
+		}
+		if i, t = s.oddity(i, t); i < 0 {
+			return -1, t
+		}
+	}
+	for i < len(text) {
+		if text[i] == '"' {
+			return i + 1, t
+		}
+		if i, t = s.oddity(i, t); i < 0 {
+			return -1, t
+		}
+	}
+	return s.fail(len(text), "'\"' at the end of a string"), t
+}
+
+// oddity reads one character of a string, which need not be an odd one, and returns the index after it.
+func (s *scanner) oddity(i int, t traits) (int, traits) {
+	switch c := s.text[i]; {
+	case c == '\\':
+		return s.escape(i, t|escaped)
+	case c < ' ':
+		return s.fail(i, "an escape such as \\n or \\u0000 in place of a control character"), t
+	case c < 0x7f:
+		return i + 1, t
+	case c == 0x7f:
+		return i + 1, t | control
+	}
+	r, size := utf8.DecodeRune(s.text[i:])
+	switch {
+	case r == utf8.RuneError && size == 1:
+		t |= notUTF8
+	case isControl(r):
+		t |= control
+	}
+	return i + size, t
+}
+
+func (s *scanner) escape(i int, t traits) (int, traits) {
+	if i+1 < len(s.text) {
+		if c, ok := simpleEscape(s.text[i+1]); ok {
+			if c < ' ' {
+				t |= control
+			}
+			return i + 2, t
+		}
+	}
+	r, size := unicodeEscape(s.text[i:])
+	switch {
+	case size == 0:
+		return s.fail(i, `an escape: one of \" \\ \/ \b \f \n \r \t, or \u and 4 hexadecimal digits`), t
+	case r >= 0xd800 && r <= 0xdfff:
+		t |= loneSurrogate
+	case isControl(r):
+		t |= control
+	}
+	return i + size, t
+}
+
+// encoding says what is wrong with the text of a string.
+func (t traits) encoding() string {
+	if t&notUTF8 != 0 {
+		return "the string is not UTF-8; it has to be"
+	}
+	return `the string has a \u escape for half of a surrogate pair; both halves are needed`
+}
+
+func (s *scanner) literal(i int, word string) int {
+	if len(s.text)-i < len(word) || string(s.text[i:i+len(word)]) != word {
+		return s.fail(i, "a value")
+	}
+	return i + len(word)
+}
+
+// maxExponent bounds the exponent of a number, on both sides: a float64 goes as far.
+const maxExponent = 308
+
+// number reads a number. Its text is not changed, so only its size matters.
+func (s *scanner) number(i int) (end int, t traits) {
+	start := i
+	if s.text[i] == '-' {
+		i++
+	}
+	if s.at(i) == '0' {
+		i++
+	} else if i = s.digits(i, start); i < 0 {
+		return -1, 0
+	}
+	if s.at(i) == '.' {
+		if i = s.digits(i+1, start); i < 0 {
+			return -1, 0
+		}
+	}
+	if s.at(i)|0x20 == 'e' {
+		i++
+		if c := s.at(i); c == '+' || c == '-' {
+			i++
+		}
+		exponent := i
+		if i = s.digits(i, start); i < 0 {
+			return -1, 0
+		}
+		if tooLarge(s.text[exponent:i]) {
+			t |= tooWide
+		}
+	}
+	if i-start > s.limits.NumberBytes {
+		t |= tooWide
+	}
+	return i, t
+}
+
+// tooLarge says whether the digits of an exponent write more than maxExponent.
+func tooLarge(digits []byte) bool {
+	size := 0
+	for _, c := range digits {
+		size = min(10*size+int(c-'0'), maxExponent+1)
+	}
+	return size > maxExponent
+}
+
+// digits reads one digit or more.
+func (s *scanner) digits(i, start int) int {
+	first := i
+	for i < len(s.text) && s.text[i]-'0' <= 9 {
+		i++
+	}
+	switch {
+	case i > first:
+		return i
+	case first == start:
+		return s.fail(i, "a value")
+	}
+	return s.fail(i, "a digit of a number")
+}
+
+// at is the byte at i, or 0 after the end.
+func (s *scanner) at(i int) byte {
+	if i < len(s.text) {
+		return s.text[i]
+	}
+	return 0
+}
+
+// unescape keeps the meaning of a string's text for as long as Judged lives.
+func (s *scanner) unescape(raw []byte) []byte {
+	from := len(s.unescaped)
+	s.unescaped = appendUnescaped(s.unescaped, raw)
+	return s.unescaped[from:len(s.unescaped):len(s.unescaped)]
+}

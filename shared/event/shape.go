@@ -1,0 +1,103 @@
+package event
+
+import (
+	"bytes"
+	"encoding/binary"
+)
+
+// shape remembers in what order objects have their members: the events of one producer mostly agree, and where the member comes that last came
+// after the one before it, its name need not be read again.
+type shape struct {
+	heads   int
+	members []shapeMember // members[:heads] stand for the beginnings of objects
+}
+
+type shapeMember struct {
+	first, last uint64 // 8 bytes from the beginning and to the end of `"name":`; of fewer, all of them twice, under mask
+	mask        uint64
+	back        int // where last begins, in bytes after first
+	start, size int // of `"name":` in the text
+
+	object  int32   // the head that stands for the beginning of its object
+	next    int32   // the member that last came after it, or none
+	meaning int32   // of the name, to the owner of the shape
+	set     nameSet // the one of the name alone
+}
+
+const (
+	none = -1
+
+	// maxMembers bounds what is remembered, since a member that was not expected is searched there.
+	maxMembers = 64
+)
+
+// newShape makes a shape that expects nothing.
+
+func newShape(heads int) shape {
+	s := shape{heads: heads, members: make([]shapeMember, heads, heads+maxMembers/4)}
+	s.forget()
+	return s
+}
+
+func (s *shape) forget() {
+	s.members = s.members[:s.heads]
+	for i := range s.members {
+		s.members[i].next = none
+	}
+}
+
+// begin comes before each event. A shape that is full begins anew.
+func (s *shape) begin() {
+	if s.isFull() {
+		s.forget()
+	}
+}
+
+func (s *shape) isFull() bool { return len(s.members) == s.heads+maxMembers }
+
+// standsAt says whether `"name":` stands in the text at i. It may miss one that ends within 8 bytes of the end.
+func (m *shapeMember) standsAt(text []byte, i int) bool {
+	if i+m.back+8 > len(text) {
+		return false
+	}
+	first, last := binary.LittleEndian.Uint64(text[i:]), binary.LittleEndian.Uint64(text[i+m.back:])
+	return (first^m.first|last^m.last)&m.mask == 0 && (m.size <= 16 || m.agrees(text, i))
+}
+
+func (m *shapeMember) agrees(text []byte, i int) bool {
+	return string(text[i:i+m.size]) == string(text[m.start:m.start+m.size])
+}
+
+// find is the member of an object whose `"name":` stands in the text from start to end, to be expected after last from now on; none: it is not
+// remembered.
+func (s *shape) find(text []byte, object, last int32, start, end int) int32 {
+	for i := s.heads; i < len(s.members); i++ {
+		m := &s.members[i]
+		if m.object == object && m.size == end-start && bytes.Equal(text[m.start:m.start+m.size], text[start:end]) {
+			s.members[last].next = int32(i)
+			return int32(i)
+		}
+	}
+	return none
+}
+
+// add remembers a member that find did not find, to be expected after last, if there is room.
+func (s *shape) add(text []byte, object, last int32, start, end int, meaning int32) int32 {
+	if s.isFull() {
+		return last
+	}
+	m := shapeMember{start: start, size: end - start, mask: ^uint64(0), object: object, next: none, meaning: meaning}
+	if m.size < 8 {
+		m.mask >>= 8 * (8 - m.size)
+	} else {
+		m.back = m.size - 8
+	}
+	var ends [16]byte
+	copy(ends[:8], text[start:end])
+	copy(ends[8:], text[start+m.back:end])
+	m.first, m.last = binary.LittleEndian.Uint64(ends[:8]), binary.LittleEndian.Uint64(ends[8:])
+	m.set = setOf(text[start+1 : end-2])
+	s.members = append(s.members, m)
+	s.members[last].next = int32(len(s.members) - 1)
+	return s.members[last].next
+}

@@ -1,0 +1,118 @@
+package event
+
+import "encoding/binary"
+
+const (
+	secondsPerDay = 24 * 60 * 60
+
+	// The instants whose year in UTC has four digits, in Unix milliseconds.
+	minTime = -62_167_219_200_000 // 0000-01-01T00:00:00Z
+	maxTime = 253_402_300_799_999 // 9999-12-31T23:59:59.999Z
+)
+
+// ParseTime reads an RFC 3339 time, for example "2015-05-17T10:05:03.25+02:00", as Unix milliseconds, UTC, rounded down. The fraction may
+// have any number of digits, T and Z may be lower-case, an offset goes up to 23:59.
+//
+// Not taken: hour 24, second 60 (Unix time has none), and an instant that an offset moves out of the years 0000 to 9999 of UTC, since it
+// could not be written back.
+//
+// Source: RFC 3339, section 5.6.
+func ParseTime(text []byte) (unixMilli int64, ok bool) {
+	if len(text) < len("2015-05-17T10:05:03Z") {
+		return 0, false
+	}
+	// The digits' values, a byte each; other places are 0 where they hold what they have to.
+	date := binary.LittleEndian.Uint64(text) ^ yearMonth
+	clock := (binary.LittleEndian.Uint64(text[8:]) | lowerT) ^ dayHourMinute
+	second := uint64(binary.LittleEndian.Uint32(text[15:])) ^ minuteSecond
+	if bad := (date + notDate | date) | (clock + notClock | clock) | (second + notSecond | second); bad&highs != 0 {
+		return 0, false
+	}
+	date, clock, second = pairs(date), pairs(clock), pairs(second)
+	year, month, day := 100*(date&0xff)+date>>16&0xff, date>>40&0xff, clock&0xff
+	hour, minute, sec := clock>>24&0xff, clock>>48&0xff, second>>16&0xff
+	if month-1 > 11 || day-1 >= daysIn(month, year) || hour > 23 || minute > 59 || sec > 59 {
+		return 0, false
+	}
+	seconds := daysSince1970(year, month, day)*secondsPerDay + int64(3600*hour+60*minute+sec)
+	if len(text) == 20 && text[19] == 'Z' {
+		return seconds * 1000, true
+	}
+	ms, rest := parseFraction(text[19:])
+	offset, ok := parseOffset(rest)
+	unixMilli = (seconds-offset)*1000 + ms
+	return unixMilli, ok && unixMilli >= minTime && unixMilli <= maxTime
+}
+
+// The parts of a time as little-endian words. Exclusive or with the first turns digits into their values and the rest into 0; then, adding the
+// second sets the highest bit of a byte above 9, or, in place of a separator, above 0.
+const (
+	yearMonth     = '0' | '0'<<8 | '0'<<16 | '0'<<24 | '-'<<32 | '0'<<40 | '0'<<48 | '-'<<56 // 2015-05-
+	notDate       = 0x7f76767f_76767676
+	dayHourMinute = '0' | '0'<<8 | 't'<<16 | '0'<<24 | '0'<<32 | ':'<<40 | '0'<<48 | '0'<<56 // 17t10:05
+	notClock      = 0x76767f76_767f7676
+	minuteSecond  = '0' | ':'<<8 | '0'<<16 | '0'<<24 // 5:03
+	notSecond     = 0x76767f76
+	lowerT        = 0x20 << 16
+)
+
+// pairs is, in the place of each digit that another follows, the number they write.
+func pairs(digits uint64) uint64 { return 10*digits + digits>>8 }
+
+func daysIn(month, year uint64) uint64 {
+	if month == 2 && year%4 == 0 && (year%100 != 0 || year%400 == 0) {
+		return 29
+	}
+	return uint64("\x00\x1f\x1c\x1f\x1e\x1f\x1e\x1f\x1f\x1e\x1f\x1e\x1f"[month])
+}
+
+func daysSince1970(year, month, day uint64) int64 {
+	// Years here begin in March, so that the leap day comes last, and four centuries earlier, so that none is negative.
+	month, year = month+9, year+399
+	if month >= 12 {
+		month, year = month-12, year+1
+	}
+	n := 365*year + year/4 - year/100 + year/400 + (153*month+2)/5 + day - 1
+	return int64(n) - 719_468 - 146_097
+}
+
+// parseFraction reads ".123..." as whole milliseconds, if it is there. A dot without a digit stays in rest, where nothing will take it.
+func parseFraction(text []byte) (ms int64, rest []byte) {
+	if text[0] != '.' {
+		return 0, text
+	}
+	i := 1
+	for scale := int64(100); i < len(text) && text[i]-'0' <= 9; i++ {
+		ms += scale * int64(text[i]-'0')
+		scale /= 10
+	}
+	if i == 1 {
+		return 0, text
+	}
+	return ms, text[i:]
+}
+
+// parseOffset reads Z or +HH:MM as seconds east of UTC.
+func parseOffset(text []byte) (seconds int64, ok bool) {
+	if len(text) == 1 && text[0]|0x20 == 'z' {
+		return 0, true
+	}
+	if len(text) != len("+02:00") || text[3] != ':' || text[0] != '+' && text[0] != '-' {
+		return 0, false
+	}
+	h, m := twoDigits(text[1:]), twoDigits(text[4:])
+	seconds = h*3600 + m*60
+	if text[0] == '-' {
+		seconds = -seconds
+	}
+	return seconds, h < 24 && m < 60
+}
+
+// twoDigits is the number that the first two bytes of text write, or one above 99.
+func twoDigits(text []byte) int64 {
+	tens, units := text[0]-'0', text[1]-'0'
+	if tens > 9 || units > 9 {
+		return 1000
+	}
+	return 10*int64(tens) + int64(units)
+}

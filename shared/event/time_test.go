@@ -1,0 +1,108 @@
+package event_test
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+func TestParseTimeTable(t *testing.T) {
+	for text, want := range map[string]int64{
+		"1970-01-01T00:00:00Z":                0,
+		"2015-05-17T10:05:03Z":                1431857103000,
+		"2015-05-17t10:05:03z":                1431857103000,
+		"2015-05-17T10:05:03.25+02:00":        1431849903250,
+		"2015-05-17T10:05:03-00:00":           1431857103000,
+		"2015-05-17T10:05:03.9999999999999Z":  1431857103999,
+		"2015-05-17T10:05:03.0Z":              1431857103000,
+		"1969-12-31T23:59:59.9999Z":           -1,
+		"1969-12-31T23:59:59.9990Z":           -1,
+		"1969-12-31T23:59:59Z":                -1000,
+		"2000-02-29T23:59:59+23:59":           951868799000 - 86340000,
+		"0000-01-01T00:00:00Z":                -62167219200000,
+		"0000-02-29T00:00:00.5Z":              -62167219200000 + 59*86400000 + 500,
+		"9999-12-31T23:59:59.999Z":            253402300799999,
+		"1900-03-01T00:00:00Z":                -2203891200000,
+		"2024-02-29T00:00:00Z":                1709164800000,
+		"2024-12-31T23:59:59.123456789-23:59": 1735689599123 + 86340000,
+	} {
+		if got, ok := event.ParseTime([]byte(text)); !ok || got != want {
+			t.Errorf("ParseTime(%q) = %d, %t; want %d", text, got, ok, want)
+		}
+	}
+}
+
+func TestParseTimeRefuses(t *testing.T) {
+	for _, text := range []string{
+		"", "2015", "2015-05-17", "2015-05-17T10:05Z", "2015-05-17T10:05:03", "2015-05-17 10:05:03Z", "2015-05-17T10:05:03ZZ", "2015-05-17T10:05:03Z ",
+		"2015-05-17T10:05:03.Z", "2015-05-17T10:05:03,5Z", "2015-05-17T10:05:03.5", "2015-05-17T10:05:03.5x", "2015-05-17T10:05:03+0200",
+		"2015-05-17T10:05:03+02", "2015-05-17T10:05:03+24:00", "2015-05-17T10:05:03+23:60", "2015-05-17T10:05:03*02:00", "2015-05-17T10:05:03+02-00",
+		"2015-05-17T24:00:00Z", "2015-05-17T10:60:00Z", "2016-12-31T23:59:60Z", "2015-13-17T10:05:03Z", "2015-00-17T10:05:03Z", "2015-05-00T10:05:03Z",
+		"2015-05-32T10:05:03Z", "2015-04-31T10:05:03Z", "2015-02-29T10:05:03Z", "1900-02-29T10:05:03Z", "-015-05-17T10:05:03Z", "+2015-05-17T10:05:03Z",
+		"2015/05/17T10:05:03Z", "2015-05-17T10.05:03Z", "2015-05-17T10:05.03Z", "2015-05-17T1:05:03.0Z", "20a5-05-17T10:05:03Z", "2015-05-17T10:05:0:Z",
+		"0000-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01", "2015-05-17T10:05:03\x5a\x00", "20\xb05-05-17T10:05:03Z", "２015-05-17T10:05:03Z",
+	} {
+		if got, ok := event.ParseTime([]byte(text)); ok {
+			t.Errorf("ParseTime(%q) = %d; want a refusal", text, got)
+		}
+	}
+}
+
+// oracle is the standard library's strict reader of RFC 3339. It takes capital letters only, and instants outside the years 0000 to 9999.
+func oracle(text string) (int64, bool) {
+	var parsed time.Time
+	if err := parsed.UnmarshalText([]byte(strings.ToUpper(text))); err != nil {
+		return 0, false
+	}
+	year := parsed.UTC().Year()
+	return parsed.UnixMilli(), year >= 0 && year <= 9999
+}
+
+func checkTime(t interface {
+	Helper()
+	Errorf(string, ...any)
+}, text string) {
+	t.Helper()
+	got, ok := event.ParseTime([]byte(text))
+	want, wantOK := oracle(text)
+	if ok != wantOK || ok && got != want {
+		t.Errorf("ParseTime(%q) = %d, %t; the oracle says %d, %t", text, got, ok, want, wantOK)
+	}
+}
+
+func TestParseTimeAgreesWithStandardLibrary(t *testing.T) {
+	for day := time.Date(0, 1, 1, 23, 59, 59, 0, time.UTC); day.Year() < 10_000; day = day.AddDate(0, 0, 29) {
+		checkTime(t, day.Format(time.RFC3339))
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		digit := func(max int, name string) string {
+			return rapid.StringMatching(`[0-`+string(rune('0'+max))+`][0-9]`).Draw(t, name)
+		}
+		text := rapid.StringMatching(`[0-9]{4}`).Draw(t, "year") + "-" + digit(1, "month") + "-" + digit(3, "day") + "T" + digit(2, "hour") + ":" +
+			digit(6, "minute") + ":" + digit(6, "second") + rapid.StringMatching(`(\.[0-9]{0,12})?(Z|[+-][0-2][0-9]:[0-6][0-9])`).Draw(t, "rest")
+		checkTime(t, text)
+	})
+}
+
+func FuzzParseTime(f *testing.F) {
+	for _, text := range []string{"2015-05-17T10:05:03Z", "2015-05-17t10:05:03.123456789+23:59", "0000-02-29T00:00:00-00:01", "9999-12-31T23:59:60Z"} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		if strings.ToUpper(text) != strings.Map(upperASCII, text) {
+			t.Skip("a letter that only becomes ASCII as a capital")
+		}
+		checkTime(t, text)
+	})
+}
+
+func upperASCII(r rune) rune {
+	if r >= 'a' && r <= 'z' {
+		return r - 'a' + 'A'
+	}
+	return r
+}

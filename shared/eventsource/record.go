@@ -1,0 +1,95 @@
+package eventsource
+
+import (
+	"cmp"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// ShardID names a shard: "shardId-000000000006".
+type ShardID string
+
+// Shard is a shard as a listing shows it: its name, and the one or two shards it was split or merged from.
+type Shard struct {
+	ID      ShardID
+	Parents []ShardID
+}
+
+// Sequence is a Kinesis sequence number: decimal digits, at most 129 of them, without leading zeros (or all of one length).
+//
+// Source: Amazon Kinesis API Reference, SequenceNumber (pattern 0|([1-9]\d{0,128})).
+type Sequence string
+
+const maxSequenceDigits = 129
+
+// Compare orders sequence numbers as numbers: by length, then as text. It is negative, zero or positive.
+func (s Sequence) Compare(other Sequence) int {
+	if c := cmp.Compare(len(s), len(other)); c != 0 {
+		return c
+	}
+	return strings.Compare(string(s), string(other))
+}
+
+func (s Sequence) validate() error {
+	if len(s) == 0 || len(s) > maxSequenceDigits {
+		return fmt.Errorf("sequence number %q has %d characters, want 1 to %d decimal digits", s, len(s), maxSequenceDigits)
+	}
+	for i := range len(s) {
+		if s[i] < '0' || s[i] > '9' {
+			return fmt.Errorf("sequence number %q: character %d is %q, want decimal digits only", s, i, s[i])
+		}
+	}
+	return nil
+}
+
+// Record is one record of a shard, as Kinesis keeps it: none of its fields differs between a delivery and its retry.
+// Data is shared, never copied or written to: who passes a record in must not change it afterwards, nor may who gets it out.
+type Record struct {
+	PartitionKey string
+	Sequence     Sequence
+	Data         []byte
+	// Arrival is ApproximateArrivalTimestamp: approximate, millisecond precision, not ordered within a shard.
+	Arrival time.Time
+}
+
+// From says where a reading begins, in the words of Kinesis' ShardIteratorType.
+type From string
+
+// AtSequence and AfterSequence go with a sequence number, the others without.
+const (
+	TrimHorizon   From = "TRIM_HORIZON"          // the oldest record the shard still has
+	Latest        From = "LATEST"                // only what is put after the reading began
+	AtSequence    From = "AT_SEQUENCE_NUMBER"    // the record with the sequence number, or the next one
+	AfterSequence From = "AFTER_SEQUENCE_NUMBER" // the record after the sequence number
+)
+
+// Position is where a reading of a shard begins. The zero value is no position.
+type Position struct {
+	From     From     `json:"from"`
+	Sequence Sequence `json:"sequence,omitempty"`
+}
+
+func (p Position) validate() error {
+	switch p.From {
+	case TrimHorizon, Latest:
+		if p.Sequence != "" {
+			return fmt.Errorf("position %s has the sequence number %q, want none", p.From, p.Sequence)
+		}
+		return nil
+	case AtSequence, AfterSequence:
+		return p.Sequence.validate()
+	}
+	return fmt.Errorf("position %q is unknown, want %s, %s, %s or %s", p.From, TrimHorizon, Latest, AtSequence, AfterSequence)
+}
+
+// admits reports whether a record with the sequence number s lies at or behind p.
+func (p Position) admits(s Sequence) bool {
+	switch p.From {
+	case AtSequence:
+		return s.Compare(p.Sequence) >= 0
+	case AfterSequence:
+		return s.Compare(p.Sequence) > 0
+	}
+	return true
+}

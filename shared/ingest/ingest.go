@@ -1,0 +1,271 @@
+// Package ingest is the layer where events come in: judge each, stamp the accepted ones, write the archive (commit point), publish to the
+// stream, answer per event. It also republishes archived objects whose records may have missed the stream.
+//
+// It knows no view and no item.
+package ingest
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/stream"
+)
+
+// Ingest takes requests. All fields are needed.
+type Ingest struct {
+	Archive archive.Archive
+	Stream  stream.Publisher
+	Queue   stream.Queue
+	Codec   *event.Codec
+	Layout  archive.Layout
+	Limits  event.Limits
+
+	MaxBody      int           // decoded bytes of a request; default 4 MiB
+	CommitWithin time.Duration // the archive put is given up this long after arrival; default 10 s
+	ClockMargin  time.Duration // by which the store's clock may differ from ours; default 30 s
+	Tries        int           // at publishing and at a conflicted put; default 3
+
+	Now        func() time.Time
+	NewRequest func(arrival time.Time) (ulid.ULID, error) // a ULID never made before
+	Log        *slog.Logger
+}
+
+// Request is one request's body with the headers that say how to read it.
+type Request struct {
+	ContentType     string
+	ContentEncoding string
+	Body            []byte
+}
+
+// Answer says what became of each event. The accepted ones are durable.
+type Answer struct {
+	Accepted int               `json:"accepted"`
+	Rejected []event.Rejection `json:"rejected"`
+}
+
+// What can be wrong with a request as a whole. Every other error of Accept is one of ours, and none of the events is acknowledged.
+var (
+	ErrMediaType   = errors.New("unsupported media type")
+	ErrTooLarge    = errors.New("request too large")
+	ErrMalformed   = errors.New("malformed request")
+	ErrUnavailable = errors.New("events could not be made durable in time; send them again as they are")
+)
+
+// Accept takes one request.
+//
+// Errors: ErrMediaType, ErrTooLarge, ErrMalformed: the request is at fault, nothing was kept. ErrUnavailable: nothing is acknowledged,
+// though the events may have become durable; sending them again, with the same identities, is safe.
+func (in *Ingest) Accept(ctx context.Context, r Request) (Answer, error) {
+	mode, err := modeOf(r.ContentType)
+	if err != nil {
+		return Answer{}, err
+	}
+	body, err := in.inflate(r)
+	if err != nil {
+		return Answer{}, err
+	}
+	judged, err := event.Judge(mode, body, in.Limits)
+	if errors.Is(err, event.ErrTooManyEvents) {
+		return Answer{}, fmt.Errorf("%w: %w", ErrTooLarge, err)
+	}
+	if err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	arrival := in.Now()
+	request, err := in.NewRequest(arrival)
+	if err != nil {
+		return Answer{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
+	}
+	if err := in.keep(ctx, request, arrival, judged); err != nil {
+		return Answer{}, err
+	}
+	return Answer{Accepted: len(judged.Accepted), Rejected: nonNil(judged.Rejected)}, nil
+}
+
+// keep makes the events of a request durable and publishes them.
+func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time, judged event.Judged) error {
+	if len(judged.Accepted) > 0 {
+		lines := in.stamp(request, judged.Accepted)
+		key := archive.EventsKey(in.Layout.Slot.Of(event.Stamp{Request: request}), request)
+		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+			return err
+		}
+		in.publish(ctx, key, in.records(lines))
+	}
+	if len(judged.Rejected) > 0 {
+		in.keepRejected(ctx, request, judged)
+	}
+	return nil
+}
+
+// lines are the stamped lines of a request in one piece, with each line's end and lane.
+type lines struct {
+	data  []byte
+	ends  []int
+	lanes []event.Lane
+}
+
+func (in *Ingest) stamp(request ulid.ULID, accepted []event.Accepted) lines {
+	out := lines{ends: make([]int, len(accepted)), lanes: make([]event.Lane, len(accepted))}
+	size := 0
+	for _, a := range accepted {
+		size += len(a.JSON) + 64
+	}
+	out.data = make([]byte, 0, size)
+	var identity event.Identity
+	var scratch []byte
+	for i, a := range accepted {
+		out.data = event.AppendLine(out.data, a.JSON, event.Stamp{Request: request, Index: i})
+		out.ends[i] = len(out.data)
+		identity, scratch = in.Layout.HashKey.Identity(a.Source, a.ID, scratch)
+		out.lanes[i] = in.Layout.Lane(identity)
+	}
+	return out
+}
+
+// commit writes the request's object.
+func (in *Ingest) commit(ctx context.Context, key archive.Key, arrival time.Time, data []byte) error {
+	deadline := arrival.Add(in.CommitWithin)
+	ctx, cancel := context.WithTimeout(ctx, deadline.Sub(in.Now()))
+	defer cancel()
+	body := in.Codec.Compress(nil, data)
+	var err error
+	for range in.Tries {
+		// A frozen function may thaw late: the deadline is looked at right before the put.
+		if now := in.Now(); !now.Before(deadline) {
+			return fmt.Errorf("%w: %s after arrival", ErrUnavailable, now.Sub(arrival))
+		}
+		var date time.Time
+		// Commit point: once the object exists, its events are durable and batch will count them. A crash after it leaves events that are
+		// archived and not yet published, which the sweep repairs.
+		if date, err = in.Archive.Put(ctx, key, body); err == nil || errors.Is(err, archive.ErrExists) {
+			// The key holds this request's ULID, so an object that exists is our own, put by an earlier try.
+			return in.acknowledge(date, deadline)
+		}
+	}
+	return fmt.Errorf("%w: put %s: %w", ErrUnavailable, key, err)
+}
+
+// acknowledge refuses a put whose success came too late to rely on: batch may have listed the slot already.
+func (in *Ingest) acknowledge(date, deadline time.Time) error {
+	now := in.Now()
+	if !now.Before(deadline) {
+		return fmt.Errorf("%w: the archive answered %s too late", ErrUnavailable, now.Sub(deadline))
+	}
+	if !date.IsZero() && now.Sub(date).Abs() > in.ClockMargin+time.Second {
+		// The store tells whole seconds, hence the second.
+		return fmt.Errorf("%w: this clock differs from the store's by %s, more than %s", ErrUnavailable, now.Sub(date).Abs(), in.ClockMargin)
+	}
+	return nil
+}
+
+// records packs the lines of each lane, in order, into as few records as fit the stream.
+func (in *Ingest) records(l lines) []stream.Entry {
+	perLane := map[event.Lane][][]byte{}
+	var order []event.Lane
+	start := 0
+	for i, end := range l.ends {
+		lane, line := l.lanes[i], l.data[start:end]
+		start = end
+		packs := perLane[lane]
+		if packs == nil {
+			order = append(order, lane)
+		}
+		// Bounded before compression: zstd never makes a piece this size larger than a record may be.
+		if last := len(packs) - 1; last >= 0 && len(packs[last])+len(line) <= maxPack {
+			packs[last] = append(packs[last], line...)
+		} else {
+			packs = append(packs, slices.Clone(line))
+		}
+		perLane[lane] = packs
+	}
+	var entries []stream.Entry
+	for _, lane := range order {
+		for _, pack := range perLane[lane] {
+			entries = append(entries, stream.Entry{Lane: lane, Data: in.Codec.Compress(nil, pack)})
+		}
+	}
+	return entries
+}
+
+// maxPack bounds the lines of one record, uncompressed.
+const maxPack = stream.MaxRecord - 16<<10
+
+// publish puts the records into the stream or, when that fails, into the republish queue. The events are durable either way; only their
+// live visibility is late.
+func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream.Entry) {
+	left, err := in.send(ctx, entries)
+	if len(left) == 0 {
+		return
+	}
+	request := stream.Republish{Object: string(key)}
+	for _, e := range left {
+		if name := e.Lane.String(); !slices.Contains(request.Lanes, name) {
+			request.Lanes = append(request.Lanes, name)
+		}
+	}
+	in.Log.WarnContext(ctx, "stream did not take records; queueing them", "object", key, "lanes", request.Lanes, "error", err)
+	if err := in.Queue.Enqueue(ctx, request); err != nil {
+		// Accepted: the answer does not wait for the stream. The sweep finds objects without a receipt.
+		in.Log.ErrorContext(ctx, "republish queue did not take the request; its events show up with batch", "object", key, "error", err)
+	}
+}
+
+// send puts the entries, trying again what was not taken, and returns what is left with the last error.
+func (in *Ingest) send(ctx context.Context, entries []stream.Entry) (left []stream.Entry, err error) {
+	for range in.Tries {
+		var failed []int
+		if failed, err = in.Stream.Publish(ctx, entries); err != nil {
+			continue // any of them may have failed
+		}
+		kept := make([]stream.Entry, 0, len(failed))
+		for _, i := range failed {
+			kept = append(kept, entries[i])
+		}
+		if entries = kept; len(entries) == 0 {
+			return nil, nil
+		}
+	}
+	return entries, err
+}
+
+// rejectedLine is one line of a rejected object.
+type rejectedLine struct {
+	event.Rejection
+	Original string `json:"original"` // the event's own bytes; invalid UTF-8 is kept in OriginalBytes
+	Bytes    []byte `json:"original_base64,omitempty"`
+}
+
+// keepRejected writes the rejected events with their reasons, so that they can be mended and sent again. The client has been told of them in
+// any case: failing here fails nothing else.
+func (in *Ingest) keepRejected(ctx context.Context, request ulid.ULID, judged event.Judged) {
+	var out []byte
+	for i, r := range judged.Rejected {
+		text, err := json.Marshal(newRejectedLine(r, judged.Originals[i]))
+		if err != nil {
+			in.Log.ErrorContext(ctx, "rejected event cannot be kept", "code", r.Code, "error", err)
+			continue
+		}
+		out = append(append(out, text...), '\n')
+	}
+	key := archive.RejectedKey(request)
+	if _, err := in.Archive.Put(ctx, key, in.Codec.Compress(nil, out)); err != nil && !errors.Is(err, archive.ErrExists) {
+		in.Log.ErrorContext(ctx, "rejected events not kept", "object", key, "events", len(judged.Rejected), "error", err)
+	}
+}
+
+func nonNil(r []event.Rejection) []event.Rejection {
+	if r == nil {
+		return []event.Rejection{}
+	}
+	return r
+}

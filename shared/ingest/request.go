@@ -1,0 +1,65 @@
+package ingest
+
+import (
+	"errors"
+	"fmt"
+	"mime"
+	"unicode/utf8"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// The content types of a request, each with how its body is split into events.
+//
+// Source: CloudEvents HTTP protocol binding 1.0; https://github.com/ndjson/ndjson-spec.
+var modes = []struct {
+	contentType string
+	mode        event.Mode
+}{
+	{"application/cloudevents+json", event.Structured},
+	{"application/cloudevents-batch+json", event.Batched},
+	{"application/x-ndjson", event.Lines},
+}
+
+func modeOf(contentType string) (event.Mode, error) {
+	media, parameters, err := mime.ParseMediaType(contentType)
+	if err == nil && (parameters["charset"] == "" || isUTF8(parameters["charset"])) {
+		for _, m := range modes {
+			if m.contentType == media {
+				return m.mode, nil
+			}
+		}
+	}
+	return 0, fmt.Errorf("%w: content type %.80q; send %s, %s or %s, in UTF-8", ErrMediaType, contentType,
+		modes[0].contentType, modes[1].contentType, modes[2].contentType)
+}
+
+func isUTF8(charset string) bool {
+	switch charset {
+	case "utf-8", "UTF-8", "utf8", "UTF8":
+		return true
+	}
+	return false
+}
+
+// inflate decodes the body, to at most MaxBody bytes.
+func (in *Ingest) inflate(r Request) ([]byte, error) {
+	body, err := event.Inflate(r.ContentEncoding, r.Body, in.MaxBody)
+	switch {
+	case errors.Is(err, event.ErrEncoding):
+		return nil, fmt.Errorf("%w: %w", ErrMediaType, err)
+	case errors.Is(err, event.ErrTooLarge):
+		return nil, fmt.Errorf("%w: the decoded body may have %d bytes: %w", ErrTooLarge, in.MaxBody, err)
+	case err != nil:
+		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
+	}
+	return body, nil
+}
+
+// newRejectedLine keeps the original as text where it is text, and as base64 where it is not.
+func newRejectedLine(r event.Rejection, original []byte) rejectedLine {
+	if utf8.Valid(original) {
+		return rejectedLine{Rejection: r, Original: string(original)}
+	}
+	return rejectedLine{Rejection: r, Bytes: original}
+}

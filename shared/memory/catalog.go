@@ -1,0 +1,150 @@
+package memory
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Catalog keeps the control table in memory. The zero Catalog is empty and ready.
+type Catalog struct {
+	Hook Hook
+
+	mu          sync.Mutex
+	runs        []catalog.Run
+	views       map[view.Name]catalog.View
+	definitions map[view.Hash][]byte
+}
+
+var _ catalog.Catalog = (*Catalog)(nil)
+
+// Head implements catalog.Catalog.
+func (c *Catalog) Head(ctx context.Context) (catalog.Run, error) {
+	return answer(c.Hook, "catalog.Head", "", func() (head catalog.Run, err error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if len(c.runs) > 0 {
+			head = c.runs[len(c.runs)-1]
+		}
+		return head, ctx.Err()
+	})
+}
+
+// Runs implements catalog.Catalog.
+func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]catalog.Run, error) {
+	return answer(c.Hook, "catalog.Runs", "", func() (runs []catalog.Run, err error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		from, to = max(from, 1), min(to, uint64(len(c.runs)))
+		if from <= to {
+			runs = slices.Clone(c.runs[from-1 : to])
+		}
+		return runs, ctx.Err()
+	})
+}
+
+// Append implements catalog.Catalog.
+func (c *Catalog) Append(ctx context.Context, run catalog.Run) error {
+	return c.Hook.apply("catalog.Append", strconv.FormatUint(run.N, 10), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if head := uint64(len(c.runs)); run.N != head+1 {
+			return fmt.Errorf("run %d after run %d: %w", run.N, head, catalog.ErrConflict)
+		}
+		c.runs = append(c.runs, run)
+		return nil
+	})
+}
+
+// Views implements catalog.Catalog.
+func (c *Catalog) Views(ctx context.Context) ([]catalog.View, error) {
+	return answer(c.Hook, "catalog.Views", "", func() (views []catalog.View, err error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		for _, v := range c.views {
+			views = append(views, copyView(v))
+		}
+		slices.SortFunc(views, func(a, b catalog.View) int { return strings.Compare(string(a.Name), string(b.Name)) })
+		return views, ctx.Err()
+	})
+}
+
+// View implements catalog.Catalog.
+func (c *Catalog) View(ctx context.Context, name view.Name) (catalog.View, error) {
+	return answer(c.Hook, "catalog.View", string(name), func() (catalog.View, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		stored, ok := c.views[name]
+		if !ok {
+			return catalog.View{}, catalog.ErrNotFound
+		}
+		return copyView(stored), ctx.Err()
+	})
+}
+
+// PutView implements catalog.Catalog.
+func (c *Catalog) PutView(ctx context.Context, v catalog.View) error {
+	return c.Hook.apply("catalog.PutView", string(v.Name), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if stored := c.views[v.Name].Revision; stored != v.Revision {
+			return fmt.Errorf("view %s is at revision %d, not %d: %w", v.Name, stored, v.Revision, catalog.ErrConflict)
+		}
+		if c.views == nil {
+			c.views = map[view.Name]catalog.View{}
+		}
+		v = copyView(v)
+		v.Revision++
+		c.views[v.Name] = v
+		return nil
+	})
+}
+
+// Definition implements catalog.Catalog.
+func (c *Catalog) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
+	return answer(c.Hook, "catalog.Definition", string(hash), func() ([]byte, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		stored, ok := c.definitions[hash]
+		if !ok {
+			return nil, catalog.ErrNotFound
+		}
+		return bytes.Clone(stored), ctx.Err()
+	})
+}
+
+// PutDefinition implements catalog.Catalog.
+func (c *Catalog) PutDefinition(ctx context.Context, hash view.Hash, text []byte) error {
+	return c.Hook.apply("catalog.PutDefinition", string(hash), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.definitions == nil {
+			c.definitions = map[view.Hash][]byte{}
+		}
+		if _, ok := c.definitions[hash]; !ok {
+			c.definitions[hash] = bytes.Clone(text)
+		}
+		return nil
+	})
+}
+
+func copyView(v catalog.View) catalog.View {
+	v.Generations = slices.Clone(v.Generations)
+	return v
+}

@@ -1,0 +1,184 @@
+package memory
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+type basePartition struct {
+	generation viewstore.Generation
+	key        view.Key
+}
+
+// Base keeps base items in memory. The zero Base is empty and ready.
+type Base struct {
+	Hook Hook
+
+	mu    sync.Mutex
+	items map[basePartition]map[view.Page]viewstore.BaseItem
+}
+
+var _ viewstore.Base = (*Base)(nil)
+
+// Load implements viewstore.Base.
+func (b *Base) Load(ctx context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {
+	return answer(b.Hook, "base.Load", "", func() (items []viewstore.BaseItem, err error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for _, key := range keys {
+			if item, ok := b.items[basePartition{key.Generation, key.Key}][key.Page]; ok {
+				items = append(items, copyBase(item))
+			}
+		}
+		return items, ctx.Err()
+	})
+}
+
+// Put implements viewstore.Base.
+func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
+	return b.Hook.apply("base.Put", string(item.Key), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		partition := basePartition{item.Generation, item.Key}
+		if stored := b.items[partition][item.Page].Horizon; stored != loaded {
+			return fmt.Errorf("base item at horizon %s, not %s: %w", stored, loaded, viewstore.ErrConflict)
+		}
+		if b.items == nil {
+			b.items = map[basePartition]map[view.Page]viewstore.BaseItem{}
+		}
+		if b.items[partition] == nil {
+			b.items[partition] = map[view.Page]viewstore.BaseItem{}
+		}
+		b.items[partition][item.Page] = copyBase(item)
+		return nil
+	})
+}
+
+// Pages implements viewstore.Base.
+func (b *Base) Pages(ctx context.Context, generation viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+	return answer(b.Hook, "base.Pages", string(key), func() (items []viewstore.BaseItem, err error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for page, item := range b.items[basePartition{generation, key}] {
+			if page >= from && page <= to {
+				items = append(items, copyBase(item))
+			}
+		}
+		slices.SortFunc(items, func(m, n viewstore.BaseItem) int { return cmp.Compare(m.Page, n.Page) })
+		return items, ctx.Err()
+	})
+}
+
+func copyBase(item viewstore.BaseItem) viewstore.BaseItem {
+	item.States = bytes.Clone(item.States)
+	return item
+}
+
+type speedPartition struct {
+	definition view.Hash
+	key        view.Key
+}
+
+// Speed keeps speed items in memory. The zero Speed is empty and ready.
+type Speed struct {
+	Hook Hook
+	Now  func() time.Time // by this clock items expire; nil: never
+
+	mu    sync.Mutex
+	items map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
+	puts  int
+}
+
+var _ viewstore.Speed = (*Speed)(nil)
+
+// Load implements viewstore.Speed.
+func (s *Speed) Load(ctx context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
+	return answer(s.Hook, "speed.Load", "", func() (items []viewstore.SpeedItem, err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for _, key := range keys {
+			if item, ok := s.items[speedPartition{key.Definition, key.Key}][key]; ok {
+				items = append(items, copySpeed(item))
+			}
+		}
+		return items, ctx.Err()
+	})
+}
+
+// Put implements viewstore.Speed.
+func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
+	return s.Hook.apply("speed.Put", string(item.Key), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.expire()
+		partition := speedPartition{item.Definition, item.Key}
+		if stored := s.items[partition][item.SpeedKey].Fence; stored != loaded {
+			return fmt.Errorf("speed item at fence %q, not %q: %w", stored, loaded, viewstore.ErrConflict)
+		}
+		if s.items == nil {
+			s.items = map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem{}
+		}
+		if s.items[partition] == nil {
+			s.items[partition] = map[viewstore.SpeedKey]viewstore.SpeedItem{}
+		}
+		s.items[partition][item.SpeedKey] = copySpeed(item)
+		return nil
+	})
+}
+
+// expire drops what has expired. It looks every 10,000 puts, so that it costs each of them little.
+func (s *Speed) expire() {
+	if s.puts++; s.Now == nil || s.puts%10_000 != 0 {
+		return
+	}
+	now := s.Now().Unix()
+	for partition, items := range s.items {
+		for key, item := range items {
+			if item.Expires != 0 && item.Expires < now {
+				delete(items, key)
+			}
+		}
+		if len(items) == 0 {
+			delete(s.items, partition)
+		}
+	}
+}
+
+// Slots implements viewstore.Speed.
+func (s *Speed) Slots(ctx context.Context, definition view.Hash, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+	return answer(s.Hook, "speed.Slots", string(key), func() (items []viewstore.SpeedItem, err error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		for key, item := range s.items[speedPartition{definition, key}] {
+			if key.Slot >= from {
+				items = append(items, copySpeed(item))
+			}
+		}
+		slices.SortFunc(items, func(m, n viewstore.SpeedItem) int {
+			return cmp.Or(cmp.Compare(m.Slot, n.Slot), cmp.Compare(m.Page, n.Page), strings.Compare(m.Lane.String(), n.Lane.String()))
+		})
+		return items, ctx.Err()
+	})
+}
+
+func copySpeed(item viewstore.SpeedItem) viewstore.SpeedItem {
+	item.States = bytes.Clone(item.States)
+	return item
+}

@@ -1,0 +1,65 @@
+// Package respond writes the HTTP answers of the functions behind the API: JSON, and problem details for what went wrong.
+package respond
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// Problem is an application/problem+json body. Code is stable, for programs; Detail is for people and holds nothing internal.
+//
+// Source: RFC 9457.
+type Problem struct {
+	Status    int    `json:"status"`
+	Code      string `json:"code"`
+	Title     string `json:"title"`
+	Detail    string `json:"detail"`
+	Parameter string `json:"parameter,omitempty"` // the query parameter at fault
+	Accepted  *int   `json:"accepted,omitempty"`
+	Rejected  any    `json:"rejected,omitempty"`
+}
+
+// JSON answers with a value.
+func JSON(status int, value any) (events.APIGatewayV2HTTPResponse, error) {
+	return response(status, "application/json", value)
+}
+
+// Fail answers with a problem. 503 asks the client to come again.
+func Fail(p Problem) (events.APIGatewayV2HTTPResponse, error) {
+	if p.Title == "" {
+		p.Title = http.StatusText(p.Status)
+	}
+	r, err := response(p.Status, "application/problem+json", p)
+	if p.Status == http.StatusServiceUnavailable && err == nil {
+		r.Headers["retry-after"] = "1"
+	}
+	return r, err
+}
+
+func response(status int, contentType string, value any) (events.APIGatewayV2HTTPResponse, error) {
+	body, err := json.Marshal(value)
+	if err != nil {
+		return events.APIGatewayV2HTTPResponse{}, fmt.Errorf("encode answer: %w", err)
+	}
+	return events.APIGatewayV2HTTPResponse{
+		StatusCode: status,
+		Headers:    map[string]string{"content-type": contentType, "cache-control": "no-store", "x-content-type-options": "nosniff"},
+		Body:       string(body),
+	}, nil
+}
+
+// Body is the request's body as the client sent it.
+func Body(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
+	if !r.IsBase64Encoded {
+		return []byte(r.Body), nil
+	}
+	body, err := base64.StdEncoding.DecodeString(r.Body)
+	if err != nil {
+		return nil, fmt.Errorf("body is not the base64 it is said to be: %w", err)
+	}
+	return body, nil
+}

@@ -1,0 +1,201 @@
+// Package serving is the layer that answers queries: it reads a view's pointer in the catalog once, then base items, then speed items of the
+// slots that batch has not covered, merges their states and presents them, saying of each row whether it is exact, and as of when.
+//
+// It writes nothing.
+package serving
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Serving answers queries. All fields are needed but LateAfter. It is safe for concurrent use.
+type Serving struct {
+	Catalog catalog.Catalog
+	Base    viewstore.Base
+	Speed   viewstore.Speed
+
+	MaxRows   int           // of one answer; default 10,000
+	LateAfter time.Duration // an answer warns when the horizon is older than this; 0: never
+	Now       func() time.Time
+
+	programs programs
+}
+
+// What can be wrong with a query. Every other error is one of ours.
+var (
+	ErrUnknownView  = errors.New("unknown view")
+	ErrNotServing   = errors.New("view is still being built")
+	ErrBadParameter = errors.New("bad parameter")
+	ErrTooManyRows  = errors.New("too many windows")
+)
+
+// ParameterError is an ErrBadParameter that names the parameter.
+type ParameterError struct{ Parameter, Detail string }
+
+func (e *ParameterError) Error() string { return e.Detail }
+
+// Unwrap makes it an ErrBadParameter.
+func (e *ParameterError) Unwrap() error { return ErrBadParameter }
+
+// Answer is the answer to one query. Its rows are in order of time; windows without data have none.
+type Answer struct {
+	View       view.Name            `json:"view"`
+	Key        Object               `json:"key"`
+	Window     string               `json:"window"` // ISO 8601
+	From       *string              `json:"from"`   // as asked; else where the rows begin
+	To         *string              `json:"to"`     // as asked; else where the rows end
+	Definition view.Hash            `json:"definition"`
+	Generation viewstore.Generation `json:"generation"`
+	Horizon    string               `json:"horizon"`
+	Lag        Lag                  `json:"lag"`
+	Data       []Row                `json:"data"`
+	Total      *Total               `json:"total,omitempty"`
+	Warnings   []string             `json:"warnings"`
+}
+
+// Lag says what may be missing: events that arrived after the horizon are in the answer as far as the stream has brought them.
+type Lag struct {
+	BatchSeconds float64 `json:"batch_seconds"` // since the horizon
+}
+
+// Row is one window.
+type Row struct {
+	Start   string  `json:"start"`
+	End     string  `json:"end"`
+	Values  Object  `json:"values"`
+	Exact   bool    `json:"exact"`             // equal to the fold of the distinct events that arrived before the horizon
+	Horizon *string `json:"horizon,omitempty"` // the row's own, where a run in progress has moved it beyond the answer's
+	Skipped Object  `json:"skipped,omitempty"` // events without an argument, of the aggregates that have any
+	Parts   *Parts  `json:"parts,omitempty"`
+}
+
+// Parts are the two halves of a row: its states are theirs merged.
+type Parts struct {
+	Batch *Object `json:"batch"`
+	Speed *Object `json:"speed"`
+}
+
+// Total is all rows as one.
+type Total struct {
+	Values  Object `json:"values"`
+	Exact   bool   `json:"exact"`
+	Skipped Object `json:"skipped,omitempty"`
+}
+
+// Query answers one query.
+//
+// Errors: ErrUnknownView, *ParameterError, ErrTooManyRows, ErrNotServing.
+func (s *Serving) Query(ctx context.Context, name view.Name, parameters map[string][]string) (Answer, error) {
+	pointer, err := s.view(ctx, name)
+	if err != nil {
+		return Answer{}, err
+	}
+	generation, ok := pointer.Generation(pointer.Serving)
+	if !ok {
+		return Answer{}, fmt.Errorf("%w: %s", ErrNotServing, name)
+	}
+	program, err := s.programs.of(ctx, s.Catalog, generation.Definition)
+	if err != nil {
+		return Answer{}, err
+	}
+	q, err := parse(program, parameters)
+	if err != nil {
+		return Answer{}, err
+	}
+	merged, err := s.read(ctx, program, generation, q)
+	if err != nil {
+		return Answer{}, fmt.Errorf("view %s: %w", name, err)
+	}
+	if n := merged.all.Len(); n > s.MaxRows {
+		return Answer{}, fmt.Errorf("%w: %d, at most %d fit one answer; narrow from and to", ErrTooManyRows, n, s.MaxRows)
+	}
+	return s.present(q, generation, merged), nil
+}
+
+func (s *Serving) view(ctx context.Context, name view.Name) (catalog.View, error) {
+	v, err := s.Catalog.View(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+	}
+	if err != nil {
+		return v, fmt.Errorf("read view %s: %w", name, err)
+	}
+	return v, nil
+}
+
+// merged are the states of a key's windows: of each half, and together.
+type merged struct {
+	batch, speed, all *view.Windows
+	horizons          map[view.Page]slot.Slot // of the base items
+}
+
+// read gets the two halves and merges them. The pointer was read before: base items may be ahead of it, never behind.
+func (s *Serving) read(ctx context.Context, p *view.Program, g catalog.Generation, q query) (merged, error) {
+	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows(), horizons: map[view.Page]slot.Slot{}}
+	base, err := s.Base.Pages(ctx, g.ID, q.key, q.firstPage, q.lastPage)
+	if err != nil {
+		return m, fmt.Errorf("read base items: %w", err)
+	}
+	for _, item := range base {
+		m.horizons[item.Page] = item.Horizon
+		if err := m.batch.MergePage(item.Page, item.States, q.wants); err != nil {
+			return m, err
+		}
+	}
+	speed, err := s.Speed.Slots(ctx, g.Definition, q.key, g.Horizon)
+	if err != nil {
+		return m, fmt.Errorf("read speed items: %w", err)
+	}
+	for _, item := range speed {
+		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves items one by one.
+		if item.Page < q.firstPage || item.Page > q.lastPage || item.Slot < max(g.Horizon, m.horizons[item.Page]) {
+			continue
+		}
+		if err := m.speed.MergePage(item.Page, item.States, q.wants); err != nil {
+			return m, err
+		}
+	}
+	m.all.Merge(m.batch)
+	m.all.Merge(m.speed)
+	return m, nil
+}
+
+// programs keeps the compiled definitions: a hash names one text for ever.
+type programs struct {
+	mu     sync.Mutex
+	byHash map[view.Hash]*view.Program
+}
+
+func (p *programs) of(ctx context.Context, c catalog.Catalog, hash view.Hash) (*view.Program, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if program, ok := p.byHash[hash]; ok {
+		return program, nil
+	}
+	text, err := c.Definition(ctx, hash)
+	if err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", hash, err)
+	}
+	d, err := view.ParseText(text)
+	if err != nil {
+		return nil, fmt.Errorf("definition %s: %w", hash, err)
+	}
+	set, err := view.Compile(d)
+	if err != nil {
+		return nil, fmt.Errorf("definition %s: %w", hash, err)
+	}
+	if p.byHash == nil {
+		p.byHash = map[view.Hash]*view.Program{}
+	}
+	p.byHash[hash] = set.Programs[0]
+	return set.Programs[0], nil
+}

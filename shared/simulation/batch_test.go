@@ -1,0 +1,292 @@
+package simulation_test
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+// onCall runs do right before the n-th call of a name, once; the function that makes the call is frozen meanwhile. The result tells how do
+// went, and takes the hook out.
+func onCall(w *simulation.World, name string, n int, do func() error) func() error {
+	var err error
+	hook := func(call memory.Call) memory.Fault {
+		if call.Name == name {
+			if n--; n == -1 {
+				err = do()
+			}
+		}
+		return memory.Fault{}
+	}
+	w.Items.Hook, w.Base.Hook, w.Catalog.Hook, w.Archive.Hook = hook, hook, hook, hook
+	return func() error {
+		uninstall(w)
+		return err
+	}
+}
+
+// TestTwoBatches: the scheduler fires twice. One batch function is frozen at any of its calls while another does the whole work, and another
+// whole run after it; then the first goes on. It may lose; nothing goes wrong.
+func TestTwoBatches(t *testing.T) {
+	for _, name := range []string{"archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView", "catalog.View", "base.Load", "base.Put"} {
+		for n := range 12 {
+			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
+				if err := playTwoBatches(name, n); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+	}
+}
+
+func playTwoBatches(name string, n int) error {
+	ctx := context.Background()
+	w, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		return err
+	}
+	if err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, send(2, 20, 20), send(1, 0, 5), deliver, wait(time.Minute))(w); err != nil {
+		return err
+	}
+	first := w.Batch
+	w.Restart()
+	second := w.Batch
+	ended := onCall(w, name, n, func() error {
+		w.Batch = second
+		return steps(tick, send(3, 40, 10), deliver, wait(time.Minute), tick)(w)
+	})
+	w.Batch = first
+	if _, err := first.Tick(ctx); err != nil {
+		return fmt.Errorf("first: %w", err)
+	}
+	if err := ended(); err != nil {
+		return fmt.Errorf("second: %w", err)
+	}
+	if err := w.CheckExact(ctx); err != nil {
+		return err
+	}
+	if err := steps(wait(time.Minute), tick)(w); err != nil {
+		return err
+	}
+	return w.Check(ctx)
+}
+
+// TestDuplicates: sending everything again, in another order and in other requests, changes no answer after batch, within the window and, for
+// a view that is built later, over all history.
+func TestDuplicates(t *testing.T) {
+	ctx := context.Background()
+	w, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	events := purchases(1, 0, 60)
+	if err := steps(serve, func(w *simulation.World) error { _, err := w.Send(ctx, events...); return err }, deliver, wait(time.Minute), tick)(w); err != nil {
+		t.Fatal(err)
+	}
+	before := values(t, w)
+	for i := len(events); i > 0; i -= 7 {
+		w.Wait(time.Second)
+		if _, err := w.Send(ctx, events[max(0, i-7):i]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := steps(deliver, wait(time.Minute))(w); err != nil {
+		t.Fatal(err)
+	}
+	report, err := w.Tick(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var overlap, conflicts int64
+	for _, run := range report.Runs {
+		overlap, conflicts = overlap+run.Overlap, conflicts+run.Conflicts
+	}
+	if overlap != 60 || conflicts != 0 {
+		t.Errorf("runs report %d events met again and %d conflicts, want 60 and 0", overlap, conflicts)
+	}
+	if after := values(t, w); after != before {
+		t.Errorf("answers changed from\n%s to\n%s", before, after)
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestDedupeWindow: an identity counts again once its copies lie further apart than the window, and a chain of copies within it never ends.
+func TestDedupeWindow(t *testing.T) {
+	ctx := context.Background()
+	for _, c := range []struct {
+		name  string
+		waits []time.Duration // between the copies
+		want  string          // copies counted
+	}{
+		{"at once", []time.Duration{time.Second}, "1"},
+		{"just within", []time.Duration{24 * time.Hour}, "1"},
+		{"just beyond", []time.Duration{24*time.Hour + time.Millisecond}, "2"},
+		{"dropped copies are remembered", []time.Duration{20 * time.Hour, 20 * time.Hour, 20 * time.Hour}, "1"},
+	} {
+		for _, apart := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, a run each %v", c.name, apart), func(t *testing.T) {
+				w, err := simulation.New(1, simulation.Views)
+				if err != nil {
+					t.Fatal(err)
+				}
+				one := `{"specversion":"1.0","id":"1","source":"s","type":"visit","time":"2026-01-01T00:00:00Z","data":{}}`
+				send := func(w *simulation.World) error { _, err := w.Send(ctx, one); return err }
+				all := []func(*simulation.World) error{serve, send}
+				for _, d := range c.waits {
+					if apart {
+						all = append(all, wait(time.Minute), tick, wait(d-time.Minute), send)
+					} else {
+						all = append(all, wait(d), send)
+					}
+				}
+				if err := steps(append(all, wait(time.Hour), tick)...)(w); err != nil {
+					t.Fatal(err)
+				}
+				answer, err := w.Ask(ctx, "everything", "")
+				if err != nil {
+					t.Fatal(err)
+				}
+				if got := string(answer.Data[0].Values[0].Value); got != c.want {
+					t.Errorf("counted %s times, want %s", got, c.want)
+				}
+			})
+		}
+	}
+}
+
+// TestStraggler: an object that lands in a slot which batch has claimed joins the next run, and is counted as a straggler.
+func TestStraggler(t *testing.T) {
+	ctx := context.Background()
+	w, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(serve, send(1, 0, 10))(w); err != nil {
+		t.Fatal(err)
+	}
+	// The second request's object is held back on the wire.
+	var key archive.Key
+	var late []byte
+	w.Archive.Hook = func(call memory.Call) memory.Fault {
+		if call.Name == "archive.Put" {
+			key = archive.Key(call.Key)
+			return memory.Fault{Err: errCrash}
+		}
+		return memory.Fault{}
+	}
+	if err := send(2, 10, 10)(w); !isUnavailable(err) {
+		t.Fatalf("ingest without an archive: %v, want it unavailable", err)
+	}
+	uninstall(w)
+	other, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(serve, send(1, 0, 10), send(2, 10, 10))(other); err != nil {
+		t.Fatal(err)
+	}
+	if late, _, err = other.Archive.Get(ctx, key); err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(deliver, wait(time.Minute), tick)(w); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.Archive.Put(ctx, key, late); err != nil {
+		t.Fatal(err)
+	}
+	w.Wait(time.Minute)
+	report, err := w.Tick(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Runs) != 1 || report.Runs[0].Stragglers != 1 || report.Runs[0].Objects != 1 {
+		t.Errorf("runs after the straggler: %+v, want one, with the straggler alone", report.Runs)
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestBacklog: batch has stood still for long, and catches up by several runs of bounded size; the answers are as if it had not.
+func TestBacklog(t *testing.T) {
+	ctx := context.Background()
+	w, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve(w); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 30 {
+		if err := steps(send(uint64(i), i*10, 10), deliver, wait(simulation.Slot))(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Wait(3 * 24 * time.Hour)
+	if err := w.Check(ctx); err != nil {
+		t.Fatal("while batch stands still:", err)
+	}
+	w.Batch.RunBytes = 2000
+	report, err := w.Tick(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Runs) < 5 {
+		t.Errorf("caught up by %d runs, want several", len(report.Runs))
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRebuild: a view that is registered when the archive has history already is built over all of it, and agrees with one that advanced.
+func TestRebuild(t *testing.T) {
+	ctx := context.Background()
+	w, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve(w); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		if err := steps(send(uint64(i), i*10, 10), send(uint64(i), i*10, 3), deliver, wait(time.Minute), tick)(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Catalog = &memory.Catalog{} // all that is left is the archive
+	w.Base, w.Items = &memory.Base{}, &memory.Speed{}
+	w.Restart()
+	if err := w.Batch.Register(ctx, 0); err != nil {
+		t.Fatal(err)
+	}
+	w.Batch.RunBytes = 500
+	report, err := w.Tick(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(report.Runs) < 3 {
+		t.Errorf("history taken in by %d runs, want several", len(report.Runs))
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+// values are the rows of the view of everything as text.
+func values(t *testing.T, w *simulation.World) string {
+	t.Helper()
+	text, err := json.Marshal(ask(t, w).Data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}

@@ -1,0 +1,279 @@
+package simulation_test
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// The benchmarks of the layers, over memory: what they leave out is the stores. Events are shaped like the sample's, about 400 bytes; pages
+// follow a Zipf distribution over 5,000 paths, times are spread over a day.
+
+const pageViews = `
+views:
+  - name: page_views
+    where: type == "web.request" && data.status < 400
+    key:
+      path: data.path
+    window: 1h
+    aggregates:
+      views: count()
+      bytes: sum(data.bytes)
+      mean_bytes: mean(data.bytes)
+      largest: max(data.bytes)
+`
+
+const (
+	requestEvents = 1000
+	requests      = 200
+)
+
+type rig struct {
+	now     time.Time
+	archive *memory.Archive
+	stream  *memory.Stream
+	catalog *memory.Catalog
+	base    *memory.Base
+	items   *memory.Speed
+	codec   *event.Codec
+	layout  archive.Layout
+	random  *rand.Rand
+	views   []view.Definition
+}
+
+func newRig(b *testing.B) *rig {
+	b.Helper()
+	views, err := view.Parse("views.yaml", []byte(pageViews))
+	if err != nil {
+		b.Fatal(err)
+	}
+	codec, err := event.NewCodec(8 << 20)
+	if err != nil {
+		b.Fatal(err)
+	}
+	length, err := slot.NewLength(5 * time.Minute)
+	if err != nil {
+		b.Fatal(err)
+	}
+	r := &rig{
+		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), archive: &memory.Archive{}, stream: memory.NewStream(4),
+		codec: codec, random: rand.New(rand.NewPCG(1, 1)), views: views,
+	}
+	r.layout, _, err = archive.OpenLayout(b.Context(), r.archive, archive.Layout{
+		Number: 1, Slot: length, Lanes: 4, HashKey: event.HashKey{1}, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour, Stream: "memory",
+	})
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.forget()
+	return r
+}
+
+// forget starts the views anew.
+func (r *rig) forget() {
+	r.catalog, r.base, r.items = &memory.Catalog{}, &memory.Base{}, &memory.Speed{}
+}
+
+func (r *rig) clock() time.Time { return r.now }
+
+func (r *rig) id(at time.Time) (ulid.ULID, error) {
+	var entropy [10]byte
+	for i := range entropy {
+		entropy[i] = byte(r.random.Uint32())
+	}
+	return ulid.New(ulid.Timestamp(at), bytes.NewReader(entropy[:]))
+}
+
+func (r *rig) ingest() *ingest.Ingest {
+	return &ingest.Ingest{
+		Archive: r.archive, Stream: r.stream, Queue: &memory.Queue{}, Codec: r.codec, Layout: r.layout, Limits: event.DefaultLimits(),
+		MaxBody: 4 << 20, CommitWithin: time.Second, Tries: 1, Now: r.clock, NewRequest: r.id, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (r *rig) batch() *batch.Batch {
+	return &batch.Batch{
+		Archive: r.archive, Catalog: r.catalog, Base: r.base, Codec: r.codec, Layout: r.layout, Definitions: r.views,
+		Settle: time.Minute, Relist: time.Hour, RunBytes: 1 << 30, Tries: 3, Workers: runtime.GOMAXPROCS(0),
+		Run: runner.Parallel(runtime.GOMAXPROCS(0)), Now: r.clock, NewID: func() (ulid.ULID, error) { return r.id(r.now) },
+		Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+func (r *rig) speed() *speed.Speed {
+	return &speed.Speed{
+		Archive: r.archive, Catalog: r.catalog, Items: r.items, Codec: r.codec, Layout: r.layout, Retain: time.Hour, Tries: 3,
+		Run: runner.Parallel(runtime.GOMAXPROCS(0)), Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// body is one request of NDJSON.
+func (r *rig) body(first int) []byte {
+	zipf := rand.NewZipf(r.random, 1.1, 1, 4999)
+	var out []byte
+	for i := range requestEvents {
+		at := time.Date(2026, 1, 1, 0, 0, r.random.IntN(86400), 0, time.UTC)
+		out = fmt.Appendf(out, `{"specversion":"1.0","id":"req-%08d","source":"//example.com/web","type":"web.request","time":"%s","data":{`+
+			`"client":"83.149.%d.%d","method":"GET","path":"/presentations/page-%04d/images/kibana-search.png","status":%d,"bytes":%d,`+
+			`"referrer":"http://example.com/presentations/logstash-monitorama-2013/","agent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_1) `+
+			`AppleWebKit/537.36 (KHTML, like Gecko) Chrome/32.0.1700.77 Safari/537.36"}}`+"\n",
+			first+i, at.Format(time.RFC3339), r.random.IntN(256), r.random.IntN(256), zipf.Uint64(), []int{200, 200, 304, 404}[r.random.IntN(4)],
+			r.random.IntN(300_000))
+	}
+	return out
+}
+
+func perEvent(b *testing.B, events int) {
+	n := float64(b.N * events)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n, "ns/event")
+	b.ReportMetric(n/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkIngest decodes, stamps, compresses and puts one request of 1,000 events, on one core.
+func BenchmarkIngest(b *testing.B) {
+	r := newRig(b)
+	body := r.body(0)
+	in := r.ingest()
+	b.SetBytes(int64(len(body)))
+	b.ReportAllocs()
+	for b.Loop() {
+		r.archive, r.stream = &memory.Archive{}, memory.NewStream(4)
+		in.Archive, in.Stream = r.archive, r.stream
+		if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: body}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	perEvent(b, requestEvents)
+}
+
+// BenchmarkSpeed applies the records of one request of 1,000 events: decompress, scan, fold, write the items.
+func BenchmarkSpeed(b *testing.B) {
+	r := newRig(b)
+	r.register(b)
+	if _, err := r.ingest().Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(0)}); err != nil {
+		b.Fatal(err)
+	}
+	var records []stream.Record
+	for _, shard := range r.stream.Shards() {
+		found, _, err := r.stream.Read(shard.ID, "", 1000)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, f := range found {
+			records = append(records, f.Record)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		r.items = &memory.Speed{}
+		applied, _, err := r.speed().Apply(b.Context(), records)
+		if err != nil || applied != len(records) {
+			b.Fatal(applied, err)
+		}
+	}
+	perEvent(b, requestEvents)
+}
+
+func (r *rig) register(b *testing.B) {
+	b.Helper()
+	if err := r.batch().Register(b.Context(), 0); err != nil {
+		b.Fatal(err)
+	}
+}
+
+// BenchmarkBatch is one run over 200 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the base items.
+func BenchmarkBatch(b *testing.B) {
+	r := newRig(b)
+	start := r.now
+	r.now = start.Add(24 * time.Hour)
+	in := r.ingest()
+	for i := range requests {
+		if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(i * requestEvents)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		r.forget()
+		r.now = start
+		r.register(b)
+		tickAll(b, r) // an empty first run: what is timed is an advance
+		r.now = start.Add(25 * time.Hour)
+		b.StartTimer()
+		report := tickAll(b, r)
+		if len(report.Runs) != 1 || report.Runs[0].Events != requests*requestEvents {
+			b.Fatalf("%+v", report)
+		}
+	}
+	perEvent(b, requests*requestEvents)
+}
+
+func tickAll(b *testing.B, r *rig) batch.Report {
+	b.Helper()
+	report, err := r.batch().Tick(b.Context())
+	if err != nil {
+		b.Fatal(err)
+	}
+	return report
+}
+
+// BenchmarkQuery asks for a day of hours of one key that both halves have.
+func BenchmarkQuery(b *testing.B) {
+	r := newRig(b)
+	r.register(b)
+	in := r.ingest()
+	if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(0)}); err != nil {
+		b.Fatal(err)
+	}
+	r.now = r.now.Add(time.Hour)
+	tickAll(b, r)
+	if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(requestEvents)}); err != nil {
+		b.Fatal(err)
+	}
+	fast := r.speed()
+	for _, shard := range r.stream.Shards() {
+		found, _, err := r.stream.Read(shard.ID, "", 1000)
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, f := range found {
+			if _, _, err := fast.Apply(b.Context(), []stream.Record{f.Record}); err != nil {
+				b.Fatal(err)
+			}
+		}
+	}
+	s := &serving.Serving{Catalog: r.catalog, Base: r.base, Speed: r.items, MaxRows: 10_000, Now: r.clock}
+	parameters := map[string][]string{"path": {"/presentations/page-0000/images/kibana-search.png"}}
+	rows := 0
+	b.ReportAllocs()
+	for b.Loop() {
+		answer, err := s.Query(b.Context(), "page_views", parameters)
+		if err != nil {
+			b.Fatal(err)
+		}
+		rows = len(answer.Data)
+	}
+	if rows < 20 {
+		b.Fatalf("%d rows", rows)
+	}
+	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "queries/s")
+}

@@ -1,0 +1,117 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+var errCrash = errors.New("the function was killed here")
+
+// crash makes the n-th call of the named contracts the last that a function makes: it is lost, or its answer is, and every later call fails.
+type crash struct {
+	at      int
+	applied bool
+	only    bool // the function lives on: just this one call fails
+	calls   []string
+	watched func(memory.Call) bool
+}
+
+func (c *crash) hook(call memory.Call) memory.Fault {
+	if !c.watched(call) {
+		return memory.Fault{}
+	}
+	c.calls = append(c.calls, call.Name)
+	switch n := len(c.calls) - 1; {
+	case n == c.at:
+		return memory.Fault{Err: errCrash, Applied: c.applied}
+	case n > c.at && !c.only:
+		return memory.Fault{Err: errCrash}
+	}
+	return memory.Fault{}
+}
+
+func (c *crash) install(w *simulation.World) {
+	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook = c.hook, c.hook, c.hook, c.hook, c.hook, c.hook
+}
+
+func uninstall(w *simulation.World) {
+	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook = nil, nil, nil, nil, nil, nil
+}
+
+// story is a history with one act that can crash anywhere.
+type story struct {
+	name   string
+	before func(*simulation.World) error // what has happened
+	act    func(*simulation.World) error // what crashes, and is done again by a new function
+	after  func(*simulation.World) error // what follows, before the check
+	must   []string                      // calls that the act makes
+}
+
+// TestCrashAnywhere kills each function before and after every call it makes to the world, lets a new one do the work again, and checks every
+// answer. It also loses each single call without killing the function.
+func TestCrashAnywhere(t *testing.T) {
+	for _, s := range stories() {
+		t.Run(s.name, func(t *testing.T) {
+			boundaries := countCalls(t, s)
+			for at := range boundaries {
+				for _, c := range []crash{{at: at}, {at: at, applied: true}, {at: at, only: true}, {at: at, only: true, applied: true}} {
+					c.watched = func(memory.Call) bool { return true }
+					if err := play(s, &c); err != nil {
+						t.Fatalf("call %d of %d (%s), applied %v, function lives on %v: %v", at, boundaries, c.calls[at], c.applied, c.only, err)
+					}
+				}
+			}
+			t.Logf("%d boundaries x 4", boundaries)
+		})
+	}
+}
+
+// countCalls plays the story without a crash, and says how many calls the act makes.
+func countCalls(t *testing.T, s story) int {
+	c := crash{at: -1, only: true, watched: func(memory.Call) bool { return true }}
+	if err := play(s, &c); err != nil {
+		t.Fatal("without a crash:", err)
+	}
+	for _, name := range s.must {
+		if !strings.Contains(strings.Join(c.calls, " "), name) {
+			t.Fatalf("the act makes no call of %s: the story misses its point; it makes %v", name, c.calls)
+		}
+	}
+	return len(c.calls)
+}
+
+func play(s story, c *crash) error {
+	ctx := context.Background()
+	w, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		return err
+	}
+	if err := s.before(w); err != nil {
+		return fmt.Errorf("before: %w", err)
+	}
+	c.install(w)
+	err = s.act(w)
+	uninstall(w)
+	if err != nil && !errors.Is(err, errCrash) && !errors.Is(err, simulation.ErrNotApplied) && !isUnavailable(err) {
+		return fmt.Errorf("the act failed otherwise than by the crash: %w", err)
+	}
+	if err := checkIfServing(ctx, w); err != nil {
+		return fmt.Errorf("after the crash: %w", err)
+	}
+	w.Restart()
+	if err := s.act(w); err != nil {
+		return fmt.Errorf("done again: %w", err)
+	}
+	if s.after != nil {
+		if err := s.after(w); err != nil {
+			return fmt.Errorf("after: %w", err)
+		}
+	}
+	return w.Check(ctx)
+}

@@ -1,0 +1,290 @@
+package simulation
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Views are the views of the simulated world. The oracle knows what they mean without reading this text.
+const Views = `
+views:
+  - name: by_user
+    where: type == "purchase" && data.kind != "test"
+    key:
+      user: data.user
+    window: 1m
+    aggregates:
+      purchases: count()
+      amount: sum(data.amount)
+      mean: mean(data.amount)
+      smallest: min(data.amount)
+      largest: max(data.amount)
+  - name: everything
+    key: {}
+    window: 1h
+    aggregates:
+      events: count()
+      amount: sum(data.amount)
+`
+
+// happened is an event as the oracle reads it.
+type happened struct {
+	Source string    `json:"source"`
+	ID     string    `json:"id"`
+	Type   string    `json:"type"`
+	Time   time.Time `json:"time"`
+	Data   struct {
+		User   string          `json:"user"`
+		Kind   string          `json:"kind"`
+		Amount json.RawMessage `json:"amount"`
+	} `json:"data"`
+}
+
+// cell names one value of one view.
+type cell struct {
+	view, key, start string
+}
+
+// Expected folds the distinct events of the archive in the plainest way: every object, every line, one by one. before bounds the objects by
+// key, to ask for what had arrived before a horizon; "" takes all.
+func (w *World) Expected(ctx context.Context, before archive.Key) (map[cell]map[string]string, error) {
+	events, err := w.archived(ctx, before)
+	if err != nil {
+		return nil, err
+	}
+	groups := map[cell][]happened{}
+	for _, e := range events {
+		add := func(name, key string, window time.Duration) {
+			c := cell{name, key, e.Time.UTC().Truncate(window).Format(time.RFC3339)}
+			groups[c] = append(groups[c], e)
+		}
+		if e.Type == "purchase" && e.Data.Kind != "test" {
+			add("by_user", e.Data.User, time.Minute)
+		}
+		add("everything", "", time.Hour)
+	}
+	expected := map[cell]map[string]string{}
+	for c, events := range groups {
+		amounts := amountsOf(events)
+		count := fmt.Sprint(len(events))
+		if c.view == "everything" {
+			expected[c] = map[string]string{"events": count, "amount": decimal(sum(amounts))}
+			continue
+		}
+		expected[c] = map[string]string{
+			"purchases": count, "amount": decimal(sum(amounts)), "mean": "null", "smallest": "null", "largest": "null",
+		}
+		if len(amounts) > 0 {
+			slices.SortFunc(amounts, (*big.Rat).Cmp)
+			expected[c]["mean"] = rounded(new(big.Rat).Quo(sum(amounts), big.NewRat(int64(len(amounts)), 1)))
+			expected[c]["smallest"], expected[c]["largest"] = decimal(amounts[0]), decimal(amounts[len(amounts)-1])
+		}
+	}
+	return expected, nil
+}
+
+// archived are the distinct events of the archive: of each identity the first copy in archive order.
+func (w *World) archived(ctx context.Context, before archive.Key) ([]happened, error) {
+	if before == "" {
+		before = archive.EndOfEvents
+	}
+	objects, _, err := w.Archive.List(ctx, archive.FirstEvent, before, 1<<30)
+	if err != nil {
+		return nil, err
+	}
+	var all []happened
+	met := map[[2]string]bool{}
+	for _, o := range objects {
+		body, _, err := w.Archive.Get(ctx, o.Key)
+		if err != nil {
+			return nil, err
+		}
+		lines, err := w.codec.Decompress(nil, body)
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(lines) {
+			var e happened
+			if err := json.Unmarshal(line, &e); err != nil {
+				return nil, err
+			}
+			if id := [2]string{e.Source, e.ID}; !met[id] {
+				met[id] = true
+				all = append(all, e)
+			}
+		}
+	}
+	return all, nil
+}
+
+// amountsOf are the amounts that are numbers below 10^20 with at most 18 decimals.
+func amountsOf(events []happened) []*big.Rat {
+	var amounts []*big.Rat
+	limit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
+	unit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil))
+	for _, e := range events {
+		r, ok := new(big.Rat).SetString(string(e.Data.Amount))
+		if ok && new(big.Rat).Abs(r).Cmp(limit) < 0 && new(big.Rat).Mul(r, unit).IsInt() {
+			amounts = append(amounts, r)
+		}
+	}
+	return amounts
+}
+
+func sum(amounts []*big.Rat) *big.Rat {
+	total := new(big.Rat)
+	for _, a := range amounts {
+		total.Add(total, a)
+	}
+	return total
+}
+
+// decimal writes a number of at most 18 decimals.
+func decimal(r *big.Rat) string {
+	text := r.FloatString(18)
+	text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+	if text == "-0" {
+		return "0"
+	}
+	return text
+}
+
+// rounded writes a number with 16 significant digits, half to even.
+func rounded(r *big.Rat) string {
+	if r.Sign() == 0 {
+		return "0"
+	}
+	abs := new(big.Rat).Abs(r)
+	ten, scale := big.NewRat(10, 1), 0
+	low := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(15), nil))
+	high := new(big.Rat).Mul(low, ten)
+	for ; abs.Cmp(low) < 0; scale++ {
+		abs.Mul(abs, ten)
+	}
+	for ; abs.Cmp(high) >= 0; scale-- {
+		abs.Quo(abs, ten)
+	}
+	whole, rest := new(big.Int).QuoRem(abs.Num(), abs.Denom(), new(big.Int))
+	if c := new(big.Int).Lsh(rest, 1).Cmp(abs.Denom()); c > 0 || c == 0 && whole.Bit(0) == 1 {
+		whole.Add(whole, big.NewInt(1))
+	}
+	result := new(big.Rat).SetInt(whole)
+	for ; scale > 0; scale-- {
+		result.Quo(result, ten)
+	}
+	for ; scale < 0; scale++ {
+		result.Mul(result, ten)
+	}
+	if r.Sign() < 0 {
+		result.Neg(result)
+	}
+	text := result.FloatString(60)
+	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
+}
+
+// Check compares every answer with the oracle: the values with the fold of the whole archive, and those of rows marked exact also with the
+// fold of what had arrived before the row's horizon. Rows that the archive does not account for are found too, for the keys it has.
+func (w *World) Check(ctx context.Context) error { return w.check(ctx, true) }
+
+// CheckExact checks only the rows marked exact, for moments at which some events are not visible yet.
+func (w *World) CheckExact(ctx context.Context) error { return w.check(ctx, false) }
+
+func (w *World) check(ctx context.Context, all bool) error {
+	expected, err := w.Expected(ctx, "")
+	if err != nil {
+		return err
+	}
+	keys := map[cell]bool{{view: "everything"}: true}
+	for c := range expected {
+		keys[cell{view: c.view, key: c.key}] = true
+	}
+	for key := range keys {
+		answer, err := w.Ask(ctx, key.view, key.key)
+		if err == nil {
+			err = w.checkRows(ctx, key, answer)
+		}
+		if err == nil && all {
+			err = checkValues(key, answer, expected)
+		}
+		if err != nil {
+			return fmt.Errorf("view %s, key %q: %w", key.view, key.key, err)
+		}
+	}
+	return nil
+}
+
+func (w *World) checkRows(ctx context.Context, key cell, answer serving.Answer) error {
+	for _, row := range answer.Data {
+		if !row.Exact {
+			continue
+		}
+		if err := w.checkExact(ctx, cell{key.view, key.key, row.Start}, row, answer.Horizon); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func checkValues(key cell, answer serving.Answer, expected map[cell]map[string]string) error {
+	got := map[cell]map[string]string{}
+	for _, row := range answer.Data {
+		c := cell{key.view, key.key, row.Start}
+		got[c] = valuesOf(row.Values)
+		if expected[c] == nil {
+			return fmt.Errorf("window %s is %v, and should not be", c.start, got[c])
+		}
+	}
+	for c, want := range expected {
+		if c.view == key.view && c.key == key.key && !maps.Equal(got[c], want) {
+			return fmt.Errorf("window %s is %v, not %v", c.start, got[c], want)
+		}
+	}
+	return nil
+}
+
+// checkExact holds a row marked exact against what had arrived before its horizon.
+func (w *World) checkExact(ctx context.Context, c cell, row serving.Row, horizon string) error {
+	if row.Horizon != nil {
+		horizon = *row.Horizon
+	}
+	at, err := time.Parse(time.RFC3339, horizon)
+	if err != nil {
+		return err
+	}
+	expected, err := w.Expected(ctx, archive.SlotKey(w.layout.Slot.At(at)))
+	if err != nil {
+		return err
+	}
+	if want := expected[c]; !maps.Equal(valuesOf(row.Values), want) {
+		return fmt.Errorf("window %s is marked exact as of %s, with %v, not %v", c.start, horizon, row.Values, want)
+	}
+	return nil
+}
+
+// Ask asks a view of the simulated world for one key.
+func (w *World) Ask(ctx context.Context, name, key string) (serving.Answer, error) {
+	parameters := map[string][]string{"parts": {"true"}}
+	if name == "by_user" {
+		parameters["user"] = []string{key}
+	}
+	return w.Serving.Query(ctx, view.Name(name), parameters)
+}
+
+func valuesOf(values serving.Object) map[string]string {
+	all := map[string]string{}
+	for _, m := range values {
+		all[m.Name] = string(m.Value)
+	}
+	return all
+}

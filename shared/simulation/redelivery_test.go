@@ -1,0 +1,121 @@
+package simulation_test
+
+import (
+	"context"
+	"fmt"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/stream"
+)
+
+// TestRedelivery gives speed the records of each shard again and again: the same batch, a suffix, a half, batches cut anew, by the same
+// environment and by new ones. At least once comes every record; every answer equals the oracle's all along once it has.
+func TestRedelivery(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		ctx := context.Background()
+		w, shards := streamed(t, rapid.IntRange(1, 6).Draw(t, "requests"))
+		for _, records := range shards {
+			for done := 0; done < len(records); {
+				// A delivery starts at or before the first record that is not done, as after a restart of the mapping.
+				from := rapid.IntRange(0, done).Draw(t, "from")
+				to := rapid.IntRange(done+1, len(records)).Draw(t, "to")
+				if err := w.Deliver(ctx, records[from:to]); err != nil {
+					t.Fatal(err)
+				}
+				done = to
+				if rapid.Bool().Draw(t, "restart") {
+					w.Restart()
+				}
+			}
+		}
+		if err := w.Check(ctx); err != nil {
+			t.Fatal(err)
+		}
+		redeliver(t, w, shards)
+		if err := w.Check(ctx); err != nil {
+			t.Fatal("after redelivery:", err)
+		}
+	})
+}
+
+// streamed is a world whose stream holds some requests' records, by shard.
+func streamed(t *rapid.T, requests int) (*simulation.World, [][]stream.Record) {
+	w, err := simulation.New(rapid.Uint64().Draw(t, "seed"), simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve(w); err != nil {
+		t.Fatal(err)
+	}
+	for i := range requests {
+		if err := steps(send(uint64(i), i*10, 10), wait(simulation.Slot/3))(w); err != nil {
+			t.Fatal(err)
+		}
+	}
+	shards, err := w.Records()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return w, shards
+}
+
+func redeliver(t *rapid.T, w *simulation.World, shards [][]stream.Record) {
+	for _, records := range shards {
+		half := len(records) / 2
+		for _, again := range [][]stream.Record{records, records[half:], records[:half], records} {
+			if len(again) == 0 {
+				continue
+			}
+			if rapid.Bool().Draw(t, "new environment") {
+				w.Restart()
+			}
+			if err := w.Deliver(context.Background(), again); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestFrozenTwin: a function is frozen before one of its writes, a twin does all of its work and more, and the first thaws and goes on.
+func TestFrozenTwin(t *testing.T) {
+	for frozen := range 40 {
+		t.Run(fmt.Sprint(frozen), func(t *testing.T) {
+			if err := playTwin(frozen); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+func playTwin(frozen int) error {
+	ctx := context.Background()
+	w, err := simulation.New(1, simulation.Views)
+	if err != nil {
+		return err
+	}
+	if err := steps(serve, send(1, 0, 20), deliver, send(2, 20, 20))(w); err != nil {
+		return err
+	}
+	first := w.Speed
+	w.Restart()
+	twin := w.Speed
+	thaw := onCall(w, "speed.Put", frozen, func() error {
+		w.Speed = twin
+		return steps(deliver, send(3, 40, 10), deliver)(w)
+	})
+	w.Speed = first
+	if err := deliver(w); err != nil {
+		return fmt.Errorf("thawed: %w", err)
+	}
+	if err := thaw(); err != nil {
+		return fmt.Errorf("twin: %w", err)
+	}
+	w.Speed = first
+	if err := deliver(w); err != nil {
+		return err
+	}
+	return w.Check(ctx)
+}

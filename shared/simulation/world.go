@@ -1,0 +1,186 @@
+// Package simulation is the whole system over memory, under a clock and a source of randomness of its own, with an oracle beside it that
+// folds the archive in the plainest way. Its verbs let a test tell a story: send, deliver, tick, check.
+//
+// Nothing here runs by itself: no goroutine, no timer. What happens, and in which order, is what the caller says.
+package simulation
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math/rand/v2"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// The world's settings: short, and as tight as the design's inequalities allow.
+const (
+	Slot         = 10 * time.Second
+	CommitWithin = 2 * time.Second
+	ClockMargin  = time.Second
+	Settle       = CommitWithin + ClockMargin
+	lanes        = 4
+	shards       = 3
+)
+
+// World is the system. Its stores outlive a crash of any function; the functions are made anew by Restart.
+type World struct {
+	Clock time.Time // the time everywhere
+
+	Archive *memory.Archive
+	Stream  *memory.Stream
+	Queue   *memory.Queue
+	Catalog *memory.Catalog
+	Base    *memory.Base
+	Items   *memory.Speed
+
+	Ingest  *ingest.Ingest
+	Speed   *speed.Speed
+	Batch   *batch.Batch
+	Serving *serving.Serving
+
+	Definitions []view.Definition
+
+	layout archive.Layout
+	codec  *event.Codec
+	random *rand.Rand
+}
+
+// New makes a world with the given views, in which nothing has happened. Equal seeds make equal worlds.
+func New(seed uint64, views string) (*World, error) {
+	definitions, err := view.Parse("views.yaml", []byte(views))
+	if err != nil {
+		return nil, err
+	}
+	codec, err := event.NewCodec(8 << 20)
+	if err != nil {
+		return nil, err
+	}
+	length, err := slot.NewLength(Slot)
+	if err != nil {
+		return nil, err
+	}
+	w := &World{
+		Clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
+		Archive: &memory.Archive{}, Stream: memory.NewStream(shards), Queue: &memory.Queue{},
+		Catalog: &memory.Catalog{}, Base: &memory.Base{}, Items: &memory.Speed{},
+		Definitions: definitions, codec: codec, random: rand.New(rand.NewPCG(seed, 0)),
+	}
+	w.Archive.Now, w.Stream.Now = w.now, w.now
+	wanted := archive.Layout{
+		Number: 1, Slot: length, Lanes: lanes, HashKey: event.HashKey{byte(seed), 1, 2, 3}, DedupeWindow: 24 * time.Hour,
+		SpeedWindow: time.Hour, Stream: "memory",
+	}
+	if w.layout, _, err = archive.OpenLayout(context.Background(), w.Archive, wanted); err != nil {
+		return nil, err
+	}
+	w.Restart()
+	return w, w.Batch.Register(context.Background(), 0)
+}
+
+func (w *World) now() time.Time { return w.Clock }
+
+// Restart makes the functions anew, with nothing in their memory.
+func (w *World) Restart() {
+	log := slog.New(slog.DiscardHandler)
+	w.Ingest = &ingest.Ingest{
+		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Codec: w.codec, Layout: w.layout, Limits: event.DefaultLimits(),
+		MaxBody: 4 << 20, CommitWithin: CommitWithin, ClockMargin: ClockMargin, Tries: 3, Now: w.now, NewRequest: w.newULID, Log: log,
+	}
+	w.Speed = &speed.Speed{
+		Archive: w.Archive, Catalog: w.Catalog, Items: w.Items, Codec: w.codec, Layout: w.layout, Retain: 7 * 24 * time.Hour, Tries: 3,
+		Run: runner.Sequential, Log: log,
+	}
+	w.Batch = &batch.Batch{
+		Archive: w.Archive, Catalog: w.Catalog, Base: w.Base, Codec: w.codec, Layout: w.layout, Definitions: w.Definitions,
+		Settle: Settle, ClockMargin: ClockMargin, Relist: time.Hour, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
+		Now: w.now, NewID: func() (ulid.ULID, error) { return w.newULID(w.Clock) }, Log: log,
+	}
+	w.Serving = &serving.Serving{Catalog: w.Catalog, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
+}
+
+func (w *World) newULID(at time.Time) (ulid.ULID, error) {
+	var id ulid.ULID
+	if err := id.SetTime(ulid.Timestamp(at)); err != nil {
+		return id, err
+	}
+	var entropy [10]byte
+	for i := range entropy {
+		entropy[i] = byte(w.random.Uint32())
+	}
+	return id, id.SetEntropy(entropy[:])
+}
+
+// Wait lets time pass.
+func (w *World) Wait(d time.Duration) { w.Clock = w.Clock.Add(d) }
+
+// Send sends events, one JSON text each, in one request.
+func (w *World) Send(ctx context.Context, events ...string) (ingest.Answer, error) {
+	var body []byte
+	for _, e := range events {
+		body = append(append(body, e...), '\n')
+	}
+	return w.Ingest.Accept(ctx, ingest.Request{ContentType: "application/x-ndjson", Body: body})
+}
+
+// Records are all records of the stream by shard, in order.
+func (w *World) Records() ([][]stream.Record, error) {
+	var all [][]stream.Record
+	for _, shard := range w.Stream.Shards() {
+		found, _, err := w.Stream.Read(shard.ID, "", 1<<30)
+		if err != nil {
+			return nil, err
+		}
+		var records []stream.Record
+		for _, r := range found {
+			records = append(records, r.Record)
+		}
+		all = append(all, records)
+	}
+	return all, nil
+}
+
+// ErrNotApplied: speed left records to be delivered again.
+var ErrNotApplied = errors.New("records not applied")
+
+// Deliver gives speed one batch of records.
+func (w *World) Deliver(ctx context.Context, records []stream.Record) error {
+	applied, _, err := w.Speed.Apply(ctx, records)
+	if err == nil && applied < len(records) {
+		err = fmt.Errorf("%w: %d of %d", ErrNotApplied, len(records)-applied, len(records))
+	}
+	return err
+}
+
+// DeliverAll gives speed every record of the stream, a batch per shard: what it has seen already, too.
+func (w *World) DeliverAll(ctx context.Context) error {
+	shards, err := w.Records()
+	if err != nil {
+		return err
+	}
+	for _, records := range shards {
+		if len(records) > 0 {
+			if err := w.Deliver(ctx, records); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Tick runs batch once.
+func (w *World) Tick(ctx context.Context) (batch.Report, error) { return w.Batch.Tick(ctx) }

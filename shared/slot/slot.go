@@ -1,0 +1,61 @@
+// Package slot says when, for the layers: a slot is a half-open interval of arrival time, and the unit in which batch takes over from speed.
+//
+// A slot comes from a stamp alone. It is never derived from a clock after stamping, nor from a time that a store reports.
+package slot
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+const day = 24 * time.Hour
+
+// Slot is the start of an interval of arrival time, in Unix milliseconds, UTC. Its length is the layout's, the same for every slot of an
+// archive. As a bound it is exclusive: the first slot not covered. The zero Slot comes before every slot of an archive.
+type Slot int64
+
+// Length is how long each slot of an archive lasts.
+type Length time.Duration
+
+// NewLength checks a slot length: whole seconds that divide 24 hours.
+func NewLength(d time.Duration) (Length, error) {
+	if d < time.Second || d > day || d%time.Second != 0 || day%d != 0 {
+		return 0, fmt.Errorf("slot length %s does not do: need whole seconds, from 1s to 24h, that divide 24h", d)
+	}
+	return Length(d), nil
+}
+
+func (l Length) ms() int64 { return time.Duration(l).Milliseconds() }
+
+// Of is the slot in which the stamped event arrived.
+func (l Length) Of(s event.Stamp) Slot { return l.at(s.Arrival()) }
+
+// At is the slot that holds the instant t. It serves to seal slots and to begin definitions, never to place an event.
+func (l Length) At(t time.Time) Slot { return l.at(t.UnixMilli()) }
+
+func (l Length) at(ms int64) Slot {
+	n := ms % l.ms()
+	if n < 0 {
+		n += l.ms()
+	}
+	return Slot(ms - n)
+}
+
+// Next is the slot after s.
+func (l Length) Next(s Slot) Slot { return s + Slot(l.ms()) }
+
+// End is the first instant after s.
+func (l Length) End(s Slot) time.Time { return l.Next(s).Start() }
+
+// Sealed is the exclusive end of the slots that batch may claim at the instant now: those with end + settle <= now.
+//
+// Source: docs/design.md 3.2.
+func (l Length) Sealed(now time.Time, settle time.Duration) Slot { return l.At(now.Add(-settle)) }
+
+// Start is the first instant of s.
+func (s Slot) Start() time.Time { return time.UnixMilli(int64(s)).UTC() }
+
+// String is the slot's start, for example "2015-05-17T10:05:00Z".
+func (s Slot) String() string { return s.Start().Format(time.RFC3339) }

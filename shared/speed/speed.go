@@ -1,0 +1,199 @@
+// Package speed is the layer that keeps speed items: a lane's records, in order, folded into the live definitions, only above each item's
+// fence. Redelivery in any form is harmless: the same records, a suffix, a half, a batch cut anew, or a frozen twin of the function.
+//
+// It knows no batch: it learns from the catalog which definitions are live, and which slots batch has taken over.
+package speed
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Speed applies records. All fields are needed. It is safe for concurrent use.
+type Speed struct {
+	Archive archive.Archive // takes records that cannot be decoded
+	Catalog catalog.Catalog
+	Items   viewstore.Speed
+	Codec   *event.Codec
+	Layout  archive.Layout
+
+	Retain time.Duration // how long an item lives after its slot; default 7 days
+	Tries  int           // at writing one item; default 5
+	Run    runner.Runner
+	Log    *slog.Logger
+
+	programs programs
+	cache    cache
+}
+
+// Report says what an invocation did. It is also its log line.
+type Report struct {
+	Records  int
+	Events   int
+	SetAside int           // records that could not be decoded
+	Items    int           // speed items written
+	Views    []view.Counts // of the live definitions, in their order
+}
+
+// Apply folds the records, which are in the order of the stream, into the live definitions.
+//
+// It returns how many records, from the front, are fully applied: the rest must be delivered again, and may have been applied in part.
+// A failure in one lane keeps no other lane from being applied. An error means that nothing is known to have been applied.
+func (s *Speed) Apply(ctx context.Context, records []stream.Record) (applied int, report Report, err error) {
+	live, err := s.live(ctx)
+	if err != nil {
+		return 0, Report{}, err
+	}
+	report = Report{Records: len(records), Views: make([]view.Counts, len(live.programs))}
+	applied = len(records)
+	for _, l := range byLane(records) {
+		lowest, err := s.applyLane(ctx, l, live, &report)
+		if err != nil {
+			s.Log.ErrorContext(ctx, "records not applied", "partition_key", l.partitionKey, "from", l.records[lowest].Sequence, "error", err)
+			applied = min(applied, l.places[lowest])
+		}
+	}
+	return applied, report, nil
+}
+
+// laneRecords are the records of one partition key with their places in the invocation.
+type laneRecords struct {
+	partitionKey string
+	records      []stream.Record
+	places       []int
+}
+
+// byLane groups the records, keeping their order.
+func byLane(records []stream.Record) []*laneRecords {
+	index := map[string]*laneRecords{}
+	var all []*laneRecords
+	for place, r := range records {
+		l := index[r.PartitionKey]
+		if l == nil {
+			l = &laneRecords{partitionKey: r.PartitionKey}
+			index[r.PartitionKey] = l
+			all = append(all, l)
+		}
+		l.records = append(l.records, r)
+		l.places = append(l.places, place)
+	}
+	return all
+}
+
+// applyLane applies one lane's records. On an error it returns the index of the first record that is not fully applied.
+func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report *Report) (lowest int, err error) {
+	lane, err := event.ParseLane(l.partitionKey)
+	if err != nil {
+		return s.setAsideAll(ctx, l, err, report)
+	}
+	batch, kept, err := s.decode(ctx, l, live, report)
+	if err != nil {
+		return 0, err // fences would pass a record that could not be considered: the whole lane waits for it
+	}
+	report.Events += batch.Len()
+	slots := rowsBySlot(batch, s.Layout.Slot)
+	lowest = len(l.records)
+	var all []error
+	for i, program := range live.programs {
+		f := fold{speed: s, program: program, lane: lane, batch: batch, records: kept, slots: slots}
+		first, counts, items, err := f.apply(ctx, live.from[i])
+		report.Views[i].Folded += counts.Folded
+		report.Views[i].Skipped += counts.Skipped
+		report.Items += items
+		if err != nil {
+			lowest = min(lowest, first)
+			all = append(all, err)
+		}
+	}
+	return lowest, errors.Join(all...)
+}
+
+// considered are the records of a lane that were read, with the rows of each.
+type considered struct {
+	sequences []event.Sequence
+	ends      []int // rows of records 0..i
+}
+
+// decode reads the lane's records into one batch. Those that cannot be decoded are set aside and count as considered.
+func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, report *Report) (*event.Batch, considered, error) {
+	batch, lines := &event.Batch{}, []byte(nil)
+	var kept considered
+	for _, r := range l.records {
+		var err error
+		if lines, err = s.Codec.Decompress(lines[:0], r.Data); err == nil {
+			err = live.set.Fields().Scan(lines, batch)
+		}
+		if err != nil {
+			if err := s.setAside(ctx, r, err); err != nil {
+				return batch, kept, err
+			}
+			report.SetAside++
+		}
+		kept.sequences = append(kept.sequences, r.Sequence)
+		kept.ends = append(kept.ends, batch.Len())
+	}
+	return batch, kept, nil
+}
+
+func (s *Speed) setAsideAll(ctx context.Context, l *laneRecords, reason error, report *Report) (int, error) {
+	for i, r := range l.records {
+		if err := s.setAside(ctx, r, reason); err != nil {
+			return i, err
+		}
+		report.SetAside++
+	}
+	return 0, nil
+}
+
+// setAside keeps a record that cannot be decoded, whole and with the reason, so that the lane can go on.
+func (s *Speed) setAside(ctx context.Context, r stream.Record, reason error) error {
+	text, err := json.Marshal(struct {
+		PartitionKey string         `json:"partition_key"`
+		Sequence     event.Sequence `json:"sequence"`
+		Reason       string         `json:"reason"`
+		Data         []byte         `json:"data"`
+	}{r.PartitionKey, r.Sequence, reason.Error(), r.Data})
+	if err != nil {
+		return fmt.Errorf("set aside record %s: %w", r.Sequence, err)
+	}
+	// Commit point: once the object exists the record counts as considered. Its events, if it held any, are in the archive.
+	_, err = s.Archive.Put(ctx, archive.SetAsideKey(r.PartitionKey, r.Sequence), text)
+	if err != nil && !errors.Is(err, archive.ErrExists) {
+		return fmt.Errorf("set aside record %s: %w", r.Sequence, err)
+	}
+	s.Log.WarnContext(ctx, "record set aside", "partition_key", r.PartitionKey, "sequence", r.Sequence, "reason", reason)
+	return nil
+}
+
+// after is the first row of the records above a fence.
+func (c considered) after(fence event.Sequence) int {
+	n, _ := slices.BinarySearchFunc(c.sequences, fence, func(s, f event.Sequence) int {
+		if s.Compare(f) <= 0 {
+			return -1
+		}
+		return 1
+	})
+	if n == 0 {
+		return 0
+	}
+	return c.ends[n-1]
+}
+
+// recordOf is the record that holds a row.
+func (c considered) recordOf(row int) int {
+	n, _ := slices.BinarySearch(c.ends, row+1)
+	return n
+}

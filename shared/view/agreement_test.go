@@ -1,0 +1,271 @@
+package view_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+
+	"cel.dev/cel-go/cel"
+	"pgregory.net/rapid"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Random expressions of the subset that runs as closures, and parts of them that does not, say the same of random events as closures, in the
+// interpreter of this package, and in an interpreter that the test sets up and feeds by itself.
+func TestClosuresAgreeWithInterpreter(t *testing.T) {
+	oracle := newOracle(t)
+	rapid.Check(t, func(t *rapid.T) {
+		source := drawBoolean(t, 3)
+		events := rapid.SliceOfN(rapid.Custom(drawEvent), 1, 1).Draw(t, "events")
+		closures, fields := compileRapid(t, source)
+		interpreter, interpreterFields, err := view.InterpretWhere(source)
+		if err != nil {
+			t.Fatalf("%s: %v", source, err)
+		}
+		b, ib := scanRapid(t, fields, events), scanRapid(t, interpreterFields, events)
+		for row, e := range events {
+			want := oracle.eval(t, source, e)
+			if got := closures.Where(b, row); got != want {
+				t.Errorf("%s of %s: closures say %d, CEL says %d", source, e, got, want)
+			}
+			if got := interpreter(ib, row); got != want {
+				t.Errorf("%s of %s: the interpreter says %d, CEL says %d", source, e, got, want)
+			}
+		}
+	})
+}
+
+// The normal form of an expression is its own normal form, and means the same.
+func TestNormalFormMeansTheSame(t *testing.T) {
+	oracle := newOracle(t)
+	rapid.Check(t, func(t *rapid.T) {
+		source := drawBoolean(t, 3)
+		e := drawEvent(t)
+		normal, err := view.Normal(source)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again, _ := view.Normal(normal); again != normal {
+			t.Errorf("%s: normal form %s has the normal form %s", source, normal, again)
+		}
+		if got, want := oracle.eval(t, normal, e), oracle.eval(t, source, e); got != want {
+			t.Errorf("%s says %d of %s, its normal form %s says %d", source, want, e, normal, got)
+		}
+	})
+}
+
+func compileRapid(t *rapid.T, source string) (*view.Program, *event.Fields) {
+	set, err := view.Compile(counting(source))
+	if err != nil {
+		t.Fatalf("compile %s: %v", source, err)
+	}
+	return set.Programs[0], set.Fields()
+}
+
+func scanRapid(t *rapid.T, fields *event.Fields, events []string) *event.Batch {
+	var lines []byte
+	for i, e := range events {
+		lines = event.AppendLine(lines, []byte(e), event.Stamp{Index: i})
+	}
+	b := &event.Batch{}
+	if err := fields.Scan(lines, b); err != nil {
+		t.Fatalf("scan %s: %v", events, err)
+	}
+	return b
+}
+
+// oracle is CEL on events decoded by encoding/json.
+type oracle struct{ env *cel.Env }
+
+func newOracle(t *testing.T) oracle {
+	options := []cel.EnvOption{cel.Variable("data", cel.DynType), cel.Variable("time", cel.TimestampType), cel.Variable("ext", cel.DynType)}
+	for _, name := range []string{"type", "source", "subject", "id"} {
+		options = append(options, cel.Variable(name, cel.StringType))
+	}
+	env, err := cel.NewEnv(options...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return oracle{env}
+}
+
+func (o oracle) eval(t *rapid.T, source, e string) view.Truth {
+	ast, issues := o.env.Compile(source)
+	if issues.Err() != nil {
+		t.Fatalf("%s: %v", source, issues.Err())
+	}
+	program, err := o.env.Program(ast)
+	if err != nil {
+		t.Fatalf("%s: %v", source, err)
+	}
+	decoder := json.NewDecoder(strings.NewReader(e))
+	decoder.UseNumber()
+	var attributes map[string]any
+	if err := decoder.Decode(&attributes); err != nil {
+		t.Fatal(err)
+	}
+	for name, value := range attributes {
+		if value == nil && name != "data" {
+			delete(attributes, name)
+			continue
+		}
+		attributes[name] = celValue(value)
+	}
+	delete(attributes, "time")
+	out, _, err := program.Eval(attributes)
+	if err != nil {
+		return view.Failed
+	}
+	switch out.Value() {
+	case true:
+		return view.IsTrue
+	case false:
+		return view.IsFalse
+	}
+	return view.Failed
+}
+
+func celValue(value any) any {
+	switch value := value.(type) {
+	case json.Number:
+		if i, err := strconv.ParseInt(value.String(), 10, 64); err == nil {
+			return i
+		}
+		f, _ := value.Float64()
+		return f
+	case map[string]any:
+		for name := range value {
+			value[name] = celValue(value[name])
+		}
+	case []any:
+		for i := range value {
+			value[i] = celValue(value[i])
+		}
+	}
+	return value
+}
+
+func oneOf(t *rapid.T, label string, of ...string) string {
+	return rapid.SampledFrom(of).Draw(t, label)
+}
+
+func drawPath(t *rapid.T) string {
+	return oneOf(t, "path", "data.a", "data.b", "data.o.x", `data.o["y z"]`, `data["a"]`, "data.o.p.q", "data.o", "data", "ext", "data.list", "type.x"[:4], "subject", "source", "id")
+}
+
+func isTyped(path string) bool {
+	return path == "type" || path == "subject" || path == "source" || path == "id"
+}
+
+func drawText(t *rapid.T) string {
+	return oneOf(t, "text", `"x"`, `""`, `"web.request"`, `'é'`, `"a\"b"`, `"\u00e9"`, `"/source"`, `"X"`, `"x\ty"`)
+}
+
+func drawConstant(t *rapid.T) string {
+	return oneOf(t, "constant", drawText(t), "0", "1", "-1", "1.0", "1.5", "-0.0", "9007199254740993", "9007199254740992.0", "9223372036854775807", "-9223372036854775808",
+		"9223372036854775808.0", "1e30", "-1e30", "0.1", "true", "false", "null", "0x10")
+}
+
+// drawOperand is a constant that type-checks beside path.
+func drawOperand(t *rapid.T, path string) string {
+	if isTyped(path) {
+		return drawText(t)
+	}
+	return drawConstant(t)
+}
+
+func drawBoolean(t *rapid.T, depth int) string {
+	kinds := 12
+	if depth == 0 {
+		kinds = 8
+	}
+	path := drawPath(t)
+	switch rapid.IntRange(0, kinds).Draw(t, "kind") {
+	case 0, 1:
+		return fmt.Sprintf("%s %s %s", path, drawOperator(t), drawOperand(t, path))
+	case 2:
+		return fmt.Sprintf("%s %s %s", drawOperand(t, path), drawOperator(t), path)
+	case 3:
+		return fmt.Sprintf("%s %s %s", path, drawOperator(t), drawPath(t))
+	case 4:
+		return "has(" + oneOf(t, "tested", "data.a", "data.o.x", "data.o.p.q", "data.b.c", "ext.x", `data["o"].x`, "data.list.x", "data.a.b.c") + ")"
+	case 5:
+		n := rapid.IntRange(0, 4).Draw(t, "elements")
+		elements := make([]string, n)
+		for i := range elements {
+			elements[i] = drawOperand(t, path)
+		}
+		return fmt.Sprintf("%s in [%s]", path, strings.Join(elements, ", "))
+	case 6:
+		return fmt.Sprintf("%s.%s(%s)", path, oneOf(t, "test", "startsWith", "endsWith", "contains"), drawText(t))
+	case 7:
+		return oneOf(t, "flag", "data.a", "data.o.x", "ext", "true", "false", `data["b"]`)
+	case 8:
+		return oneOf(t, "other", `data.a.matches("x")`, "size(data.list) > 1", "data.a + 1 == 2", "data.list.exists(i, i == 1)", `"x" in data.o`, "data.list[0] == 1",
+			`dyn(type) == 5`, "data.a in data.list", "1u == data.a", "data.a < null", "string(data.a) == '1'", "data.list.all(type, type != 1) == data.b")
+	case 9, 10:
+		return fmt.Sprintf("(%s) && (%s)", drawBoolean(t, depth-1), drawBoolean(t, depth-1))
+	case 11:
+		return fmt.Sprintf("(%s) || (%s)", drawBoolean(t, depth-1), drawBoolean(t, depth-1))
+	}
+	return fmt.Sprintf("!(%s)", drawBoolean(t, depth-1))
+}
+
+func drawOperator(t *rapid.T) string { return oneOf(t, "operator", "==", "!=", "<", "<=", ">", ">=") }
+
+func drawEvent(t *rapid.T) string {
+	var members []string
+	if subject := oneOf(t, "subject", "", "null", `"x"`, `"web.request"`, `"\u00e9"`); subject != "" {
+		members = append(members, `"subject":`+subject)
+	}
+	if ext := oneOf(t, "ext", "", "null", `"x"`, "1", "true"); ext != "" {
+		members = append(members, `"ext":`+ext)
+	}
+	switch rapid.IntRange(0, 9).Draw(t, "data") {
+	case 0:
+	case 1:
+		members = append(members, `"data":`+drawValue(t, 1))
+	default:
+		members = append(members, `"data":`+drawObject(t, []string{"a", "b", "o", "list"}, 2))
+	}
+	return eventWith(strings.Join(members, ","))
+}
+
+func drawValue(t *rapid.T, depth int) string {
+	kinds := 3
+	if depth == 0 {
+		kinds = 2
+	}
+	switch rapid.IntRange(0, kinds).Draw(t, "value") {
+	case 0:
+		return oneOf(t, "number", "0", "1", "-1", "1.0", "1e0", "1.5", "-0", "-0.0", "0.1", "9007199254740993", "9007199254740992", "9223372036854775807", "9223372036854775808",
+			"-9223372036854775808", "1E+30", "1e308", "123456789012345678", "1234567890123456789", "16")
+	case 1:
+		return oneOf(t, "string", `"x"`, `""`, `"web.request"`, `"é"`, `"\u00e9"`, `"a\"b"`, `"x\ty"`, `"xx"`, `"/source"`)
+	case 2:
+		return oneOf(t, "word", "true", "false", "null")
+	}
+	if rapid.Bool().Draw(t, "object") {
+		return drawObject(t, []string{"x", "y z", "p", "q"}, depth-1)
+	}
+	n := rapid.IntRange(0, 3).Draw(t, "length")
+	elements := make([]string, n)
+	for i := range elements {
+		elements[i] = drawValue(t, depth-1)
+	}
+	return "[" + strings.Join(elements, ",") + "]"
+}
+
+func drawObject(t *rapid.T, names []string, depth int) string {
+	var members []string
+	for _, name := range names {
+		if rapid.IntRange(0, 3).Draw(t, "has "+name) > 0 {
+			members = append(members, strconv.Quote(name)+":"+drawValue(t, depth))
+		}
+	}
+	return "{" + strings.Join(members, ",") + "}"
+}

@@ -1,0 +1,283 @@
+package view
+
+import (
+	"strconv"
+	"strings"
+
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// aggregateCall is the expression of an aggregate: a function and its argument.
+type aggregateCall struct {
+	function aggregate.Function
+	argument *term // nil: none
+}
+
+// term is decimal arithmetic over the fields of an event.
+type term struct {
+	operator    string // "+", "-" or "*"; "neg" with a left side only; empty: a constant or a path
+	left, right *term
+	constant    aggregate.Decimal
+	path        event.Path // nil: a constant
+	pathText    string
+}
+
+const negation = "neg"
+
+// aggregate reads the expression of an aggregate, such as sum(data.price * data.pieces).
+func (l *language) aggregate(source string) (aggregateCall, []fault) {
+	parsed, faults := l.parse(source)
+	if len(faults) > 0 {
+		return aggregateCall{}, faults
+	}
+	root := parsed.Expr()
+	names := aggregate.Names()
+	if root.Kind() != celast.CallKind || root.AsCall().IsMemberFunction() || !isWord(root.AsCall().FunctionName()) {
+		return aggregateCall{}, faultf(0, "an aggregate is one function with its arithmetic inside, for example sum(data.price * 100); the aggregates are %s", strings.Join(names, ", "))
+	}
+	name, args := root.AsCall().FunctionName(), root.AsCall().Args()
+	function, ok := aggregate.Lookup(name)
+	if !ok {
+		return aggregateCall{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s", shorten(name), suggestion(name, "aggregates", names))
+	}
+	switch {
+	case function.Args() == 0 && len(args) > 0:
+		return aggregateCall{}, faultf(offsetOf(parsed, args[0]), "%s takes no argument; write %[1]s()", name)
+	case function.Args() != len(args):
+		return aggregateCall{}, faultf(callOffset(parsed, root), "%s takes %d argument, here are %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
+	case len(args) == 0:
+		return aggregateCall{function: function}, nil
+	}
+	r := termReader{language: l, ast: parsed, source: []rune(source)}
+	argument := r.read(args[0])
+	if len(r.faults) > 0 {
+		return aggregateCall{}, r.faults
+	}
+	return aggregateCall{function, argument}, nil
+}
+
+// isWord tells a function's name from an operator's.
+func isWord(name string) bool { return !strings.ContainsAny(name, "_@!") }
+
+// callOffset is where the name of a function stands; the parser points at its parenthesis.
+func callOffset(ast *celast.AST, call celast.Expr) int {
+	return max(0, offsetOf(ast, call)-len(call.AsCall().FunctionName()))
+}
+
+// normalAggregate is the normal form of an aggregate's expression, or the expression itself when it is wrong.
+func (l *language) normalAggregate(source string) string {
+	call, faults := l.aggregate(source)
+	if len(faults) > 0 {
+		return source
+	}
+	if call.argument == nil {
+		return call.function.Name() + "()"
+	}
+	return call.function.Name() + "(" + call.argument.text() + ")"
+}
+
+// termReader reads an argument from CEL's syntax tree. No types are checked: what is no path, constant, + - * is refused.
+type termReader struct {
+	language *language
+	ast      *celast.AST
+	source   []rune
+	faults   []fault
+}
+
+func (r *termReader) fail(e celast.Expr, format string, args ...any) *term {
+	r.faults = append(r.faults, faultf(offsetOf(r.ast, e), format, args...)...)
+	return &term{}
+}
+
+const argumentGrammar = "an argument has paths such as data.bytes, numbers, + - * and parentheses only"
+
+func (r *termReader) read(e celast.Expr) *term {
+	if path, ok := pathOf(e); ok {
+		return r.path(e, path)
+	}
+	switch e.Kind() {
+	case celast.LiteralKind:
+		return r.constant(e)
+	case celast.CallKind:
+		return r.arithmetic(e)
+	case celast.IdentKind:
+		return r.fail(e, "%s is no number; read a number below data", e.AsIdent())
+	}
+	return r.fail(e, "this is not part of an argument; %s", argumentGrammar)
+}
+
+func (r *termReader) arithmetic(e celast.Expr) *term {
+	call := e.AsCall()
+	switch name := call.FunctionName(); name {
+	case operators.Add:
+		return &term{operator: "+", left: r.read(call.Args()[0]), right: r.read(call.Args()[1])}
+	case operators.Subtract:
+		return &term{operator: "-", left: r.read(call.Args()[0]), right: r.read(call.Args()[1])}
+	case operators.Multiply:
+		return &term{operator: "*", left: r.read(call.Args()[0]), right: r.read(call.Args()[1])}
+	case operators.Negate:
+		return negate(r.read(call.Args()[0]))
+	case operators.Divide:
+		return r.fail(e, "/ has no exact result; multiply, for example by 0.5, or divide the answer")
+	case operators.Index:
+		return r.fail(e, "an element of an array cannot be read here; %s", argumentGrammar)
+	default:
+		return r.fail(e, "%s is not part of an argument; %s", readable(name), argumentGrammar)
+	}
+}
+
+func negate(t *term) *term {
+	if t.operator == "" && t.path == nil {
+		return &term{constant: t.constant.Neg()}
+	}
+	return &term{operator: negation, left: t}
+}
+
+func (r *termReader) path(e celast.Expr, path event.Path) *term {
+	root := e
+	for root.Kind() != celast.IdentKind {
+		if root.Kind() == celast.SelectKind {
+			root = root.AsSelect().Operand()
+		} else {
+			root = root.AsCall().Args()[0]
+		}
+	}
+	name := path[0]
+	if text := r.language.judgeAttribute(name); text != "" {
+		return r.fail(root, "%s", text)
+	}
+	if name != dataAttribute && r.language.knows(name) {
+		return r.fail(root, "%s is no number; read a number below data", name)
+	}
+	return &term{path: path, pathText: unparse(r.ast, e, strings.Join(path, "."))}
+}
+
+// constant reads a number from the text of the expression, as it is written: CEL's own value has been a float64.
+func (r *termReader) constant(e celast.Expr) *term {
+	var text string
+	switch value := e.AsLiteral().(type) {
+	case types.Int:
+		text = strconv.FormatInt(int64(value), 10)
+	case types.Double:
+		text = r.doubleText(e, float64(value))
+	default:
+		return r.fail(e, "%s constants are not part of an argument; %s", value.Type().TypeName(), argumentGrammar)
+	}
+	d := aggregate.ParseDecimal([]byte(text))
+	if !d.OK {
+		return r.fail(e, "the number cannot be kept exactly; need less than 10^20 in size and at most 18 decimals")
+	}
+	return &term{constant: d}
+}
+
+// doubleText is a CEL double as a JSON number: CEL also takes leading zeros, a leading dot, and space behind the sign.
+func (r *termReader) doubleText(e celast.Expr, value float64) string {
+	at, ok := r.ast.SourceInfo().GetOffsetRange(e.ID())
+	if !ok || at.Start < 0 || int(at.Stop) > len(r.source) || at.Start >= at.Stop {
+		return ""
+	}
+	text := string(r.source[at.Start:at.Stop])
+	sign := ""
+	if text[0] == '-' {
+		sign, text = "-", strings.TrimSpace(text[1:])
+	}
+	text = strings.TrimLeft(text, "0")
+	if text == "" || text[0] < '0' || text[0] > '9' {
+		text = "0" + text
+	}
+	// Should the range ever be another than the literal's, it is refused rather than taken for another number.
+	if parsed, err := strconv.ParseFloat(sign+text, 64); err != nil || parsed != value {
+		return ""
+	}
+	return sign + text
+}
+
+// text writes a term so that it reads back as the same tree: decimals may go out of range on the way, so no order of evaluation is like another.
+func (t *term) text() string {
+	switch {
+	case t.operator == negation && t.left.operator == "":
+		return "-" + t.left.text()
+	case t.operator == negation:
+		return "-(" + t.left.text() + ")"
+	case t.operator != "":
+		return t.left.within(precedence(t.operator)) + " " + t.operator + " " + t.right.within(precedence(t.operator)+1)
+	case t.path != nil:
+		return t.pathText
+	}
+	text := string(t.constant.AppendText(nil))
+	if _, err := strconv.ParseInt(text, 10, 64); err != nil && !strings.Contains(text, ".") {
+		return text + ".0" // CEL takes no integer above 64 bits
+	}
+	return text
+}
+
+// within is the text of a term where an operator of some precedence is needed, at least.
+func (t *term) within(needed int) string {
+	if t.operator != "" && t.operator != negation && precedence(t.operator) < needed {
+		return "(" + t.text() + ")"
+	}
+	return t.text()
+}
+
+func precedence(operator string) int {
+	if operator == "*" {
+		return 2
+	}
+	return 1
+}
+
+// compile makes the argument's closure; nil: there is no argument.
+func (c aggregateCall) compile(read *columns) argument {
+	switch {
+	case c.argument == nil:
+		return nil
+	case c.argument.path != nil:
+		f := read.field(c.argument.path)
+		return func(b *event.Batch, rows []int32, out []aggregate.Decimal) {
+			for i, row := range rows {
+				out[i] = decimalOf(b, f.of(b, int(row)))
+			}
+		}
+	}
+	value := c.argument.compile(read)
+	return func(b *event.Batch, rows []int32, out []aggregate.Decimal) {
+		for i, row := range rows {
+			out[i] = value(b, int(row))
+		}
+	}
+}
+
+func decimalOf(b *event.Batch, v event.Value) aggregate.Decimal {
+	if v.Kind != event.Number {
+		return aggregate.Decimal{}
+	}
+	return aggregate.ParseDecimal(b.Raw(v))
+}
+
+func (t *term) compile(read *columns) func(b *event.Batch, row int) aggregate.Decimal {
+	switch t.operator {
+	case "":
+		if t.path == nil {
+			constant := t.constant
+			return func(*event.Batch, int) aggregate.Decimal { return constant }
+		}
+		f := read.field(t.path)
+		return func(b *event.Batch, row int) aggregate.Decimal { return decimalOf(b, f.of(b, row)) }
+	case negation:
+		operand := t.left.compile(read)
+		return func(b *event.Batch, row int) aggregate.Decimal { return operand(b, row).Neg() }
+	}
+	left, right := t.left.compile(read), t.right.compile(read)
+	switch t.operator {
+	case "+":
+		return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Add(right(b, row)) }
+	case "-":
+		return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Sub(right(b, row)) }
+	}
+	return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Mul(right(b, row)) }
+}

@@ -1,0 +1,287 @@
+package view
+
+import (
+	"bytes"
+	"cmp"
+	"strings"
+
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// relation is a comparison operator: what it says when its left side is less than, equal to, greater than or of another type than its right.
+type relation struct {
+	less, equal, greater, mismatch truth
+
+	ordering bool // by order: null, objects and arrays have none
+}
+
+func relationOf(operator string) (relation, bool) {
+	switch operator {
+	case operators.Equals:
+		return relation{isFalse, isTrue, isFalse, isFalse, false}, true
+	case operators.NotEquals:
+		return relation{isTrue, isFalse, isTrue, isTrue, false}, true
+	case operators.Less:
+		return relation{isTrue, isFalse, isFalse, failed, true}, true
+	case operators.LessEquals:
+		return relation{isTrue, isTrue, isFalse, failed, true}, true
+	case operators.Greater:
+		return relation{isFalse, isFalse, isTrue, failed, true}, true
+	case operators.GreaterEquals:
+		return relation{isFalse, isTrue, isTrue, failed, true}, true
+	}
+	return relation{}, false
+}
+
+// mirrored is r with its sides exchanged.
+func (r relation) mirrored() relation {
+	r.less, r.greater = r.greater, r.less
+	return r
+}
+
+// says is what r says of two values whose comparison gave sign.
+func (r relation) says(sign int) truth {
+	switch {
+	case sign < 0:
+		return r.less
+	case sign > 0:
+		return r.greater
+	}
+	return r.equal
+}
+
+// comparison compiles a comparison of a path with a constant or with another path.
+func (c *compiler) comparison(r relation, left, right celast.Expr) predicate {
+	path, isPath := pathOf(left)
+	if !isPath {
+		left, right, r = right, left, r.mirrored()
+		if path, isPath = pathOf(left); !isPath {
+			return nil
+		}
+	}
+	if other, ok := pathOf(right); ok {
+		return compareFields(r, c.columns.field(path), c.columns.field(other))
+	}
+	switch want := literal(right).(type) {
+	case types.String:
+		return compareText(r, c.columns.field(path), string(want))
+	case types.Int:
+		return compareNumber(r, c.columns.field(path), number{isInt: true, i: int64(want)})
+	case types.Double:
+		return compareNumber(r, c.columns.field(path), number{f: float64(want)})
+	case types.Bool:
+		return compareBool(r, c.columns.field(path), bool(want))
+	case types.Null:
+		return equalsNull(r, c.columns.field(path))
+	}
+	return nil
+}
+
+func compareText(r relation, f field, want string) predicate {
+	return func(b *event.Batch, row int) truth {
+		v := f.of(b, row)
+		if v.Kind != event.String {
+			return r.unlike(v)
+		}
+		text := b.Raw(v)
+		if v.Escaped {
+			text, _ = b.Text(v, nil)
+		}
+		if string(text) == want {
+			return r.equal
+		}
+		if r.less == r.greater {
+			return r.less
+		}
+		return r.says(strings.Compare(string(text), want))
+	}
+}
+
+// unlike is what r says of a value that has not the type of the other side.
+func (r relation) unlike(v event.Value) truth {
+	if v.Kind == event.Missing {
+		return failed
+	}
+	return r.mismatch
+}
+
+func compareNumber(r relation, f field, want number) predicate {
+	return func(b *event.Batch, row int) truth {
+		v := f.of(b, row)
+		if v.Kind != event.Number {
+			return r.unlike(v)
+		}
+		return r.says(compareNumbers(parseNumber(b.Raw(v)), want))
+	}
+}
+
+func compareBool(r relation, f field, want bool) predicate {
+	return func(b *event.Batch, row int) truth {
+		v := f.of(b, row)
+		if v.Kind != event.True && v.Kind != event.False {
+			return r.unlike(v)
+		}
+		return r.says(compareBools(v.Kind == event.True, want))
+	}
+}
+
+func compareBools(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return 1
+	}
+	return -1
+}
+
+// equalsNull compiles == null and != null; other comparisons with null always fail and are left to the interpreter.
+func equalsNull(r relation, f field) predicate {
+	if r.ordering {
+		return nil
+	}
+	return func(b *event.Batch, row int) truth {
+		v := f.of(b, row)
+		if v.Kind == event.Null {
+			return r.equal
+		}
+		return r.unlike(v)
+	}
+}
+
+func compareFields(r relation, left, right field) predicate {
+	return func(b *event.Batch, row int) truth {
+		v, w := left.of(b, row), right.of(b, row)
+		switch {
+		case v.Kind == event.Missing || w.Kind == event.Missing:
+			return failed
+		case v.Kind == event.Number && w.Kind == event.Number:
+			return r.says(compareNumbers(parseNumber(b.Raw(v)), parseNumber(b.Raw(w))))
+		case v.Kind == event.String && w.Kind == event.String:
+			text, _ := b.Text(v, nil)
+			other, _ := b.Text(w, nil)
+			return r.says(bytes.Compare(text, other))
+		case isBool(v) && isBool(w):
+			return r.says(compareBools(v.Kind == event.True, w.Kind == event.True))
+		case v.Kind != w.Kind || r.ordering:
+			return r.mismatch
+		case v.Kind == event.Null:
+			return r.equal
+		}
+		return r.sameContents(b, v, w)
+	}
+}
+
+// sameContents compares two objects or two arrays for equality.
+func (r relation) sameContents(b *event.Batch, v, w event.Value) truth {
+	left, ok := decode(b, v)
+	right, isValue := decode(b, w)
+	if !ok || !isValue {
+		return failed
+	}
+	adapter := types.DefaultTypeAdapter
+	if types.Equal(adapter.NativeToValue(left), adapter.NativeToValue(right)) == types.True {
+		return r.equal
+	}
+	return r.mismatch
+}
+
+func isBool(v event.Value) bool { return v.Kind == event.True || v.Kind == event.False }
+
+// membership compiles in with a list of constants.
+func (c *compiler) membership(element, list celast.Expr) predicate {
+	path, ok := pathOf(element)
+	if !ok || list.Kind() != celast.ListKind {
+		return nil
+	}
+	s := set{texts: map[string]struct{}{}}
+	for _, e := range list.AsList().Elements() {
+		if !s.add(literal(e)) {
+			return nil
+		}
+	}
+	f := c.columns.field(path)
+	return func(b *event.Batch, row int) truth {
+		v := f.of(b, row)
+		if v.Kind == event.Missing {
+			return failed
+		}
+		return truthOf(s.has(b, v))
+	}
+}
+
+// set is a list of constants, by type.
+type set struct {
+	texts   map[string]struct{}
+	numbers []number
+	kinds   [event.Array + 1]bool // null, false and true
+}
+
+func (s *set) add(constant any) bool {
+	switch value := constant.(type) {
+	case types.String:
+		s.texts[string(value)] = struct{}{}
+	case types.Int:
+		s.numbers = append(s.numbers, number{isInt: true, i: int64(value)})
+	case types.Double:
+		s.numbers = append(s.numbers, number{f: float64(value)})
+	case types.Bool:
+		if value {
+			s.kinds[event.True] = true
+		} else {
+			s.kinds[event.False] = true
+		}
+	case types.Null:
+		s.kinds[event.Null] = true
+	default:
+		return false
+	}
+	return true
+}
+
+func (s *set) has(b *event.Batch, v event.Value) bool {
+	switch v.Kind {
+	case event.String:
+		text, _ := b.Text(v, nil)
+		_, ok := s.texts[string(text)]
+		return ok
+	case event.Number:
+		n := parseNumber(b.Raw(v))
+		for _, other := range s.numbers {
+			if compareNumbers(n, other) == 0 {
+				return true
+			}
+		}
+		return false
+	}
+	return s.kinds[v.Kind]
+}
+
+// compareNumbers compares as CEL does: two integers exactly, else as doubles, with integers that no double reaches told apart by range.
+//
+// Source: cel-go, common/types/compare.go; CEL language definition, "Ordering of numeric values".
+func compareNumbers(a, b number) int {
+	switch {
+	case a.isInt && b.isInt:
+		return cmp.Compare(a.i, b.i)
+	case a.isInt:
+		return -compareDoubleInt(b.f, a.i)
+	case b.isInt:
+		return compareDoubleInt(a.f, b.i)
+	}
+	return cmp.Compare(a.f, b.f)
+}
+
+func compareDoubleInt(d float64, i int64) int {
+	switch {
+	case d < -1<<63:
+		return -1
+	case d > 1<<63:
+		return 1
+	}
+	return cmp.Compare(d, float64(i))
+}

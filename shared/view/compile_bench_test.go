@@ -1,0 +1,118 @@
+package view_test
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// benchRows is a batch as large as folds use.
+const benchRows = 512
+
+func benchEvents(n int) []string {
+	events := make([]string, n)
+	for i := range events {
+		events[i] = eventWith(fmt.Sprintf(`"data":{"client":"83.149.9.%d","method":"GET","path":"/page/%d","status":%d,"bytes":%d,"price":%d.25}`,
+			i%256, i%40, 200+100*(i%4), 1000+i, i%90))
+	}
+	return events
+}
+
+// BenchmarkWhere reports the time of one evaluation.
+func BenchmarkWhere(b *testing.B) {
+	for _, c := range []struct{ name, where string }{
+		{"two closures", `type == "web.request" && data.status < 400`},
+		{"three closures", `type == "web.request" && data.status < 400 && data.method in ["GET", "HEAD"]`},
+		{"a closure and the interpreter", `data.status < 400 && data.path.matches("^/page/1")`},
+		{"interpreter", `data.path.matches("^/page/1")`},
+	} {
+		b.Run(c.name, func(b *testing.B) {
+			program, fields := compile(b, counting(c.where))
+			benchPredicate(b, program.Where, fields)
+		})
+	}
+	b.Run("two terms in the interpreter", func(b *testing.B) {
+		where, fields, err := view.InterpretWhere(`type == "web.request" && data.status < 400`)
+		if err != nil {
+			b.Fatal(err)
+		}
+		benchPredicate(b, where, fields)
+	})
+}
+
+func benchPredicate(b *testing.B, where func(*event.Batch, int) view.Truth, fields *event.Fields) {
+	batch := scan(b, fields, benchEvents(benchRows)...)
+	b.ReportAllocs()
+	matched := 0
+	row := 0
+	for b.Loop() {
+		if where(batch, row) == view.IsTrue {
+			matched++
+		}
+		row = (row + 1) % benchRows
+	}
+	if b.N > benchRows && matched == 0 {
+		b.Fatal("no event matched")
+	}
+}
+
+// BenchmarkKey reports the time of one key.
+func BenchmarkKey(b *testing.B) {
+	for _, expr := range []string{`data.path`, `data.status < 400 ? "good" : "bad"`, `data.path + "?"`} {
+		b.Run(expr, func(b *testing.B) {
+			d := counting("")
+			d.Key = []view.KeyField{{Field: "k", Expr: expr}}
+			program, fields := compile(b, d)
+			batch := scan(b, fields, benchEvents(benchRows)...)
+			var key []byte
+			b.ReportAllocs()
+			row := 0
+			for b.Loop() {
+				var ok bool
+				if key, ok = program.AppendKey(0, batch, row, key[:0]); !ok {
+					b.Fatal("no key")
+				}
+				row = (row + 1) % benchRows
+			}
+		})
+	}
+}
+
+// BenchmarkArgument reports the time of one batch of 512 rows.
+func BenchmarkArgument(b *testing.B) {
+	for _, expr := range []string{"sum(data.bytes)", "sum(data.price)", "sum(data.bytes * data.price + 0.5)"} {
+		b.Run(expr, func(b *testing.B) {
+			d := view.Definition{Name: "v", Window: time.Hour, Aggregates: []view.Aggregate{{Name: "n", Expr: expr}}}
+			program, fields := compile(b, d)
+			batch := scan(b, fields, benchEvents(benchRows)...)
+			rows, out := make([]int32, benchRows), make([]aggregate.Decimal, benchRows)
+			for i := range rows {
+				rows[i] = int32(i)
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				program.Argument(0, batch, rows, out)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
+			for i := range out {
+				if !out[i].OK {
+					b.Fatalf("row %d has no number", i)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	d := counting(`type == "web.request" && data.status < 400`)
+	d.Key = []view.KeyField{{Field: "path", Expr: "data.path"}}
+	for b.Loop() {
+		if _, err := view.Compile(d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

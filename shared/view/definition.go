@@ -1,0 +1,163 @@
+package view
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+)
+
+// Name is a view's name, for example "page_views": a letter a-z, then up to 62 of a-z, 0-9 and _.
+type Name string
+
+// KeyField is one field of a key: the name under which answers and queries have it, and the CEL expression of its value, for example
+// {"path", "data.path"}. Names are those of views.
+type KeyField struct{ Field, Expr string }
+
+// Aggregate is one number of a view: its name in answers, and the function and its argument, for example {"bytes", "sum(data.bytes)"}.
+type Aggregate struct{ Name, Expr string }
+
+// Definition is what one view computes. Parse, ParseText and Compile say whether it is valid.
+type Definition struct {
+	Name        Name
+	Description string // for people only
+	Where       string // a CEL expression, true for the events that count; empty: all of them
+	Key         []KeyField
+	Window      time.Duration // whole seconds, from 1 second to 366 days
+	Aggregates  []Aggregate
+}
+
+// Hash names a definition: the first 128 bits of the SHA-256 of its Text, in 32 hexadecimal digits. Definitions that mean different things, or
+// mean the same on engines whose states differ, have different hashes.
+type Hash string
+
+// ErrVersion: a definition's text is of an engine version that this engine does not know; a newer one may.
+var ErrVersion = errors.New("unknown engine version")
+
+// definitionText is the normal form of a definition. Its bytes name items for as long as they are kept: neither the fields, nor their order, nor
+// how an expression is written ever changes without a new engine version.
+type definitionText struct {
+	Engine     int             `json:"engine"` // aggregate.Version
+	Name       Name            `json:"name"`
+	Where      string          `json:"where,omitempty"`
+	Key        []keyFieldText  `json:"key"`
+	Window     int64           `json:"window"` // seconds
+	Aggregates []aggregateText `json:"aggregates"`
+}
+
+type keyFieldText struct {
+	Field string `json:"field"`
+	Expr  string `json:"expr"`
+}
+
+type aggregateText struct {
+	Name string `json:"name"`
+	Expr string `json:"expr"`
+}
+
+// Text is the normal form of d: JSON with the engine version and everything of d but the description, in one order, without spaces, expressions
+// written in one way. Two definitions with equal texts compute the same. An expression that does not parse stands as it is; such a definition
+// does not compile.
+func (d Definition) Text() []byte {
+	l, err := newLanguage()
+	if err != nil {
+		// Then nothing compiles either, and Compile says why.
+		return d.encode(func(expr string) string { return expr }, func(expr string) string { return expr })
+	}
+	return d.text(l)
+}
+
+func (d Definition) text(l *language) []byte {
+	return d.encode(l.normal, l.normalAggregate)
+}
+
+func (d Definition) encode(normal, normalAggregate func(string) string) []byte {
+	text := definitionText{
+		Engine:     aggregate.Version,
+		Name:       d.Name,
+		Where:      normal(d.Where),
+		Key:        make([]keyFieldText, len(d.Key)),
+		Window:     int64(d.Window / time.Second),
+		Aggregates: make([]aggregateText, len(d.Aggregates)),
+	}
+	for i, k := range d.Key {
+		text.Key[i] = keyFieldText{k.Field, normal(k.Expr)}
+	}
+	for i, a := range d.Aggregates {
+		text.Aggregates[i] = aggregateText{a.Name, normalAggregate(a.Expr)}
+	}
+	var out bytes.Buffer
+	encoder := json.NewEncoder(&out)
+	encoder.SetEscapeHTML(false)
+	// Strings and integers only, into memory: there is nothing that could fail.
+	_ = encoder.Encode(text)
+	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
+}
+
+// Hash is the hash of d's Text.
+func (d Definition) Hash() Hash { return hashOf(d.Text()) }
+
+func hashOf(text []byte) Hash {
+	sum := sha256.Sum256(text)
+	return Hash(hex.EncodeToString(sum[:16]))
+}
+
+// ParseText reads what Text wrote, and only that, so that a definition keeps its hash wherever it is read. The definition compiles.
+//
+// Errors: ErrVersion. Any other: it is no text of a definition, or one that does not compile.
+func ParseText(text []byte) (Definition, error) {
+	d, err := parseText(text)
+	if err != nil {
+		return Definition{}, fmt.Errorf("parse definition text %.60q: %w", text, err)
+	}
+	return d, nil
+}
+
+func parseText(text []byte) (Definition, error) {
+	var version struct {
+		Engine int `json:"engine"`
+	}
+	if err := json.Unmarshal(text, &version); err != nil {
+		return Definition{}, err
+	}
+	if version.Engine != aggregate.Version {
+		return Definition{}, fmt.Errorf("%w: the text has engine %d; this engine knows %d", ErrVersion, version.Engine, aggregate.Version)
+	}
+	var form definitionText
+	if err := json.Unmarshal(text, &form); err != nil {
+		return Definition{}, err
+	}
+	d := form.definition()
+	l, err := newLanguage()
+	if err != nil {
+		return Definition{}, err
+	}
+	if _, err := compileProgram(l, d, &columns{}); err != nil {
+		return Definition{}, err
+	}
+	if normal := d.text(l); !bytes.Equal(normal, text) {
+		return Definition{}, fmt.Errorf("it is not in its normal form, which is %s", normal)
+	}
+	return d, nil
+}
+
+func (t definitionText) definition() Definition {
+	// Windows too long to be told in nanoseconds are out of range; 0 is too.
+	window := time.Duration(t.Window) * time.Second
+	if int64(window/time.Second) != t.Window {
+		window = 0
+	}
+	d := Definition{Name: t.Name, Where: t.Where, Window: window}
+	for _, k := range t.Key {
+		d.Key = append(d.Key, KeyField(k))
+	}
+	for _, a := range t.Aggregates {
+		d.Aggregates = append(d.Aggregates, Aggregate(a))
+	}
+	return d
+}

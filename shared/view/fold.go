@@ -1,0 +1,233 @@
+package view
+
+import (
+	"cmp"
+	"encoding/binary"
+	"iter"
+	"slices"
+	"strings"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// Delta is what events fold into: the states of one program over any number of keys and windows. It is the same in batch, in speed and in
+// tests. Folding is commutative and associative, so events and deltas may come in any order and any grouping.
+//
+// A Delta is not safe for concurrent use; several are folded at once and then merged.
+type Delta struct {
+	program *Program
+	cells   map[string]int32 // window (8 bytes, big-endian, offset so that it sorts) and key -> cell
+	names   []string         // the same, by cell
+	states  []aggregate.States
+	touched map[PageKey]struct{}
+	counts  Counts
+
+	// Scratch, a row each.
+	rows    []int32
+	into    []int32
+	numbers []aggregate.Decimal
+	name    []byte
+}
+
+// Counts says what became of the events that a delta was given.
+type Counts struct {
+	Folded  int64 // counted in some window
+	Skipped int64 // where or key could not be evaluated
+}
+
+// PageKey names a page of one key: what an item is made of.
+type PageKey struct {
+	Key  Key
+	Page Page
+}
+
+// NewDelta makes an empty delta.
+func (p *Program) NewDelta() *Delta {
+	return &Delta{program: p, cells: map[string]int32{}, states: p.newStates(), touched: map[PageKey]struct{}{}}
+}
+
+// Counts says what became of the events so far.
+func (d *Delta) Counts() Counts { return d.counts }
+
+// Fold adds the given rows of the batch, whose columns are those of the program's Set.
+func (d *Delta) Fold(b *event.Batch, rows []int32) {
+	rows = d.filter(b, rows)
+	d.into = d.into[:0]
+	kept := rows[:0]
+	for _, row := range rows {
+		if !d.locate(b, row) {
+			d.counts.Skipped++
+			continue
+		}
+		kept = append(kept, row)
+		d.into = append(d.into, d.cell())
+	}
+	d.counts.Folded += int64(len(kept))
+	d.numbers = slices.Grow(d.numbers[:0], len(kept))[:len(kept)]
+	for i, s := range d.states {
+		s.Grow(len(d.names))
+		argument := d.program.args[i]
+		if argument == nil {
+			s.Add(d.into, nil)
+			continue
+		}
+		argument(b, kept, d.numbers)
+		s.Add(d.into, d.numbers)
+	}
+}
+
+// Touch makes the pages of the given rows part of the delta without counting the rows: duplicates move their items' horizon like the rest.
+func (d *Delta) Touch(b *event.Batch, rows []int32) {
+	skipped := d.counts.Skipped
+	defer func() { d.counts.Skipped = skipped }() // of events, a duplicate is none
+	for _, row := range d.filter(b, rows) {
+		if d.locate(b, row) {
+			d.touched[d.pageKey(string(d.name))] = struct{}{}
+		}
+	}
+}
+
+// filter keeps the rows for which where holds, in memory of the delta.
+func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
+	where := d.program.where
+	if where == nil {
+		d.rows = append(d.rows[:0], rows...)
+		return d.rows
+	}
+	d.rows = d.rows[:0]
+	for _, row := range rows {
+		switch where(b, int(row)) {
+		case isTrue:
+			d.rows = append(d.rows, row)
+		case failed:
+			d.counts.Skipped++
+		case isFalse:
+		}
+	}
+	return d.rows
+}
+
+// locate puts the name of the row's cell into d.name; false when the key cannot be evaluated.
+func (d *Delta) locate(b *event.Batch, row int32) bool {
+	window := d.program.windowOf(b.Times[row])
+	name := binary.BigEndian.AppendUint64(d.name[:0], uint64(window)^1<<63)
+	for _, value := range d.program.keys {
+		// The length goes before the text and is not known until it is written: one byte is kept free, which is enough for most.
+		start := len(name)
+		var ok bool
+		if name, ok = value(b, int(row), append(name, 0)); !ok {
+			d.name = name
+			return false
+		}
+		size := len(name) - start - 1
+		if size < 0x80 {
+			name[start] = byte(size)
+			continue
+		}
+		text := slices.Clone(name[start+1:])
+		name = appendKeyValue(name[:start], text)
+	}
+	d.name = append(name[:8], boundKey(name[8:])...)
+	return true
+}
+
+// cell is the cell named d.name, made where there is none.
+func (d *Delta) cell() int32 {
+	cell, ok := d.cells[string(d.name)]
+	if !ok {
+		cell = int32(len(d.names))
+		name := string(d.name)
+		d.cells[name] = cell
+		d.names = append(d.names, name)
+	}
+	return cell
+}
+
+func (d *Delta) pageKey(name string) PageKey {
+	return PageKey{Key: Key(name[8:]), Page: d.program.PageOf(windowOfName(name))}
+}
+
+func windowOfName(name string) Window {
+	return Window(binary.BigEndian.Uint64([]byte(name[:8])) ^ 1<<63)
+}
+
+// Merge adds all of other, a delta of the same program, which stays as it is.
+func (d *Delta) Merge(other *Delta) {
+	into := make([]int32, len(other.names))
+	for from, name := range other.names {
+		d.name = append(d.name[:0], name...)
+		into[from] = d.cell()
+	}
+	for i, s := range d.states {
+		s.Grow(len(d.names))
+		for from, to := range into {
+			s.Merge(int(to), other.states[i], from)
+		}
+	}
+	for page := range other.touched {
+		d.touched[page] = struct{}{}
+	}
+	d.counts.Folded += other.counts.Folded
+	d.counts.Skipped += other.counts.Skipped
+}
+
+// Pages yields the pages of the delta in order of key and page, each with its cells in order of window; a page that was only touched has none.
+func (d *Delta) Pages() iter.Seq[DeltaPage] {
+	return func(yield func(DeltaPage) bool) {
+		for _, page := range d.sorted() {
+			if !yield(page) {
+				return
+			}
+		}
+	}
+}
+
+// DeltaPage is one page of a delta.
+type DeltaPage struct {
+	PageKey
+	delta *Delta
+	cells []int32
+}
+
+// MergeInto adds the page's states to w, a Windows of the same program.
+func (p DeltaPage) MergeInto(w *Windows) {
+	for _, from := range p.cells {
+		to := w.cell(windowOfName(p.delta.names[from]))
+		for i, s := range w.states {
+			s.Merge(to, p.delta.states[i], int(from))
+		}
+	}
+}
+
+func (d *Delta) sorted() []DeltaPage {
+	cells := make([]int32, len(d.names))
+	for i := range cells {
+		cells[i] = int32(i)
+	}
+	slices.SortFunc(cells, func(a, b int32) int {
+		m, n := d.names[a], d.names[b]
+		return cmp.Or(strings.Compare(m[8:], n[8:]), strings.Compare(m[:8], n[:8]))
+	})
+	var pages []DeltaPage
+	for i, cell := range cells {
+		key := d.pageKey(d.names[cell])
+		if len(pages) == 0 || pages[len(pages)-1].PageKey != key {
+			pages = append(pages, DeltaPage{PageKey: key, delta: d, cells: cells[i:i:len(cells)]})
+		}
+		last := &pages[len(pages)-1]
+		last.cells = last.cells[:len(last.cells)+1]
+	}
+	folded := pages
+	for key := range d.touched {
+		if _, found := slices.BinarySearchFunc(folded, key, comparePage); !found {
+			pages = append(pages, DeltaPage{PageKey: key, delta: d})
+		}
+	}
+	slices.SortFunc(pages, func(a, b DeltaPage) int { return comparePage(a, b.PageKey) })
+	return pages
+}
+
+func comparePage(p DeltaPage, key PageKey) int {
+	return cmp.Or(strings.Compare(string(p.Key), string(key.Key)), cmp.Compare(p.Page, key.Page))
+}

@@ -1,0 +1,410 @@
+package view_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"math/big"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+	"pgregory.net/rapid"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// hitViews are two definitions that are compiled together, so that neither has the batch's columns to itself. The laws are those of the second.
+func hitViews() []view.Definition {
+	return []view.Definition{
+		{
+			Name: "other", Key: []view.KeyField{{Field: "kind", Expr: "data.kind"}}, Window: time.Hour,
+			Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+		},
+		{
+			Name: "hits", Where: `data.kind == "hit"`, Window: time.Minute,
+			Key: []view.KeyField{{Field: "path", Expr: "data.path"}, {Field: "code", Expr: "data.code"}},
+			Aggregates: []view.Aggregate{
+				{Name: "n", Expr: "count()"}, {Name: "total", Expr: "sum(data.x)"}, {Name: "mean", Expr: "mean(data.x)"},
+				{Name: "low", Expr: "min(data.x)"}, {Name: "high", Expr: "max(data.x)"},
+			},
+		},
+	}
+}
+
+// The places of the aggregates above that a test asks for by number.
+const (
+	hitCount = 0
+	hitTotal = 1
+)
+
+// hit is one event: its time in Unix milliseconds, and the JSON text of its fields; "" leaves a field out.
+type hit struct {
+	at               int64
+	kind, path, code string
+	x                string
+}
+
+func (h hit) json(id int) string {
+	var data []string
+	for _, f := range []struct{ name, text string }{{"kind", h.kind}, {"path", h.path}, {"code", h.code}, {"x", h.x}} {
+		if f.text != "" {
+			data = append(data, fmt.Sprintf("%q:%s", f.name, f.text))
+		}
+	}
+	return fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","time":%q,"data":{%s}}`,
+		id, time.UnixMilli(h.at).UTC().Format("2006-01-02T15:04:05.000Z"), strings.Join(data, ","))
+}
+
+// keyTexts are texts of a key field with the value that each has; "" says that it has none and the event is skipped.
+var keyTexts = map[string]string{
+	`"a"`: "a", `"\u0061"`: "a", `"ü€𝄞"`: "ü€𝄞", `"\u00fc\u20ac\ud834\udd1e"`: "ü€𝄞", `"q\"\\\/\n"`: "q\"\\/\n", `" "`: " ",
+	`1`: "1", `1.0`: "1.0", `1e3`: "1e3", `-0`: "-0", `true`: "true", `false`: "false", `"true"`: "true",
+	`null`: "", `[1]`: "", `{"a":1}`: "", "": "",
+	quoted(strings.Repeat("x", 127)):               strings.Repeat("x", 127),
+	quoted(strings.Repeat("x", 128)):               strings.Repeat("x", 128),
+	`"` + strings.Repeat(`\u00fc`, 100) + `"`:      strings.Repeat("ü", 100),
+	quoted(strings.Repeat("y", 500)):               strings.Repeat("y", 500),
+	quoted(strings.Repeat("z", 3000)):              strings.Repeat("z", 3000),
+	quoted(strings.Repeat("z", 2999) + "\u00e9"):   strings.Repeat("z", 2999) + "é",
+	`"\t` + strings.Repeat("w", 900) + `"`:         "\t" + strings.Repeat("w", 900),
+	quoted(strings.Repeat("0123456789abcdef", 60)): strings.Repeat("0123456789abcdef", 60),
+}
+
+// amounts are texts of an argument; "" says that it is no number that counts.
+var amounts = map[string]string{
+	"1": "1", "0.1": "0.1", "-2.5": "-2.5", "1e3": "1000", "1.50": "1.5", "99999999999999999999": "99999999999999999999",
+	"0.000000000000000001": "0.000000000000000001", "-0": "0", "9007199254740993": "9007199254740993",
+	"1e20": "", "1e-19": "", `"1"`: "", "null": "", "true": "", "": "",
+}
+
+func quoted(text string) string {
+	out, err := json.Marshal(text)
+	if err != nil {
+		panic(err) // a string always marshals
+	}
+	return string(out)
+}
+
+// drawHits draws events that share keys and windows, lie at the edges of windows and pages, and before 1970.
+func drawHits(t *rapid.T) []hit {
+	const minute, day = int64(60_000), int64(86_400_000)
+	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) hit {
+		at := rapid.SampledFrom([]int64{0, minute, -minute, 7 * minute, -7 * minute, day, -day, 16_000 * day}).Draw(t, "at")
+		return hit{
+			at:   at + rapid.SampledFrom([]int64{0, 1, -1, 30_000}).Draw(t, "off"),
+			kind: rapid.SampledFrom([]string{`"hit"`, `"hit"`, `"hit"`, `"miss"`, ""}).Draw(t, "kind"),
+			path: rapid.SampledFrom(slices.Sorted(maps.Keys(keyTexts))).Draw(t, "path"),
+			code: rapid.SampledFrom([]string{"200", "200", "404", `"200"`, "true", ""}).Draw(t, "code"),
+			x:    rapid.SampledFrom(slices.Sorted(maps.Keys(amounts))).Draw(t, "x"),
+		}
+	}), 0, 40).Draw(t, "hits")
+}
+
+// compiled is the program of the hits with its batch.
+func compiled(t testing.TB, definitions ...view.Definition) *view.Set {
+	t.Helper()
+	set, err := view.Compile(definitions...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return set
+}
+
+// scanned is a batch of the events, as batch and speed scan them.
+func scanned(t fataler, set *view.Set, hits []hit) *event.Batch {
+	var lines []byte
+	for i, h := range hits {
+		lines = event.AppendLine(lines, []byte(h.json(i)), event.Stamp{Request: ulid.ULID{1}, Index: i})
+	}
+	b := &event.Batch{}
+	if err := set.Fields().Scan(lines, b); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// fataler is what testing.TB and *rapid.T share.
+type fataler interface{ Fatal(...any) }
+
+func allRows(b *event.Batch) []int32 {
+	rows := make([]int32, b.Len())
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	return rows
+}
+
+// encodedPage is one page of a delta as an item would keep it.
+type encodedPage struct {
+	view.PageKey
+	States string
+}
+
+func encodedPages(p *view.Program, d *view.Delta) []encodedPage {
+	var all []encodedPage
+	for page := range d.Pages() {
+		w := p.NewWindows()
+		page.MergeInto(w)
+		all = append(all, encodedPage{page.PageKey, string(w.AppendPage(nil, page.Page))})
+	}
+	return all
+}
+
+// cell is what one window of one key should be.
+type cell struct {
+	Count, Skipped int64
+	Total          string
+}
+
+type cellKey struct {
+	Key    view.Key
+	Window view.Window
+}
+
+// plainly folds events without any of the package's machinery.
+func plainly(hits []hit) (map[cellKey]cell, view.Counts) {
+	totals, cells, counts := map[cellKey]*big.Rat{}, map[cellKey]cell{}, view.Counts{}
+	for _, h := range hits {
+		code := strings.Trim(h.code, `"`)
+		switch {
+		case h.kind == "", h.kind == `"hit"` && (keyTexts[h.path] == "" || code == ""):
+			counts.Skipped++
+			continue
+		case h.kind != `"hit"`:
+			continue
+		}
+		counts.Folded++
+		start := time.UnixMilli(h.at).UTC().Truncate(time.Minute)
+		key := cellKey{view.EncodeKey([]string{keyTexts[h.path], code}), view.Window(start.Unix() / 60)}
+		c := cells[key]
+		if totals[key] == nil {
+			totals[key] = new(big.Rat)
+		}
+		c.Count++
+		if x, ok := new(big.Rat).SetString(amounts[h.x]); ok {
+			totals[key].Add(totals[key], x)
+		} else {
+			c.Skipped++
+		}
+		c.Total = totals[key].FloatString(18)
+		cells[key] = c
+	}
+	return cells, counts
+}
+
+func TestFoldAgainstPlainOne(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	p := set.Programs[1]
+	rapid.Check(t, func(t *rapid.T) {
+		hits := drawHits(t)
+		d := p.NewDelta()
+		b := scanned(t, set, hits)
+		d.Fold(b, allRows(b))
+		got := map[cellKey]cell{}
+		for page := range d.Pages() {
+			w := p.NewWindows()
+			page.MergeInto(w)
+			for _, window := range w.Sorted() {
+				if on := p.PageOf(window); on != page.Page {
+					t.Fatalf("page %d has window %d, which is on page %d", page.Page, window, on)
+				}
+				total, ok := new(big.Rat).SetString(string(w.AppendValue(nil, hitTotal, window)))
+				count, ok2 := new(big.Int).SetString(string(w.AppendValue(nil, hitCount, window)), 10)
+				if !ok || !ok2 {
+					t.Fatalf("window %d presents no numbers", window)
+				}
+				got[cellKey{page.Key, window}] = cell{count.Int64(), w.Skipped(hitTotal, window), total.FloatString(18)}
+			}
+		}
+		want, counts := plainly(hits)
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Error("cells (-plain +folded):", diff)
+		}
+		if diff := cmp.Diff(counts, d.Counts()); diff != "" {
+			t.Error("counts (-plain +folded):", diff)
+		}
+	})
+}
+
+// TestFoldSplitAnywhere: however the rows are dealt out, to deltas and to calls, and in whatever order the deltas are merged, the pages have
+// the same bytes.
+func TestFoldSplitAnywhere(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	p := set.Programs[1]
+	rapid.Check(t, func(t *rapid.T) {
+		b := scanned(t, set, drawHits(t))
+		whole := p.NewDelta()
+		whole.Fold(b, allRows(b))
+		parts := make([]*view.Delta, rapid.IntRange(1, 5).Draw(t, "parts"))
+		for i := range parts {
+			parts[i] = p.NewDelta()
+		}
+		for rows := rapid.Permutation(allRows(b)).Draw(t, "rows"); len(rows) > 0; {
+			n := rapid.IntRange(1, len(rows)).Draw(t, "n")
+			parts[rapid.IntRange(0, len(parts)-1).Draw(t, "part")].Fold(b, rows[:n])
+			rows = rows[n:]
+		}
+		merged := p.NewDelta()
+		for _, part := range rapid.Permutation(parts).Draw(t, "order") {
+			before := encodedPages(p, part)
+			merged.Merge(part)
+			if diff := cmp.Diff(before, encodedPages(p, part)); diff != "" {
+				t.Fatal("merging changed the delta merged:", diff)
+			}
+		}
+		if diff := cmp.Diff(encodedPages(p, whole), encodedPages(p, merged)); diff != "" {
+			t.Error("pages (-whole +split):", diff)
+		}
+		if diff := cmp.Diff(whole.Counts(), merged.Counts()); diff != "" {
+			t.Error("counts (-whole +split):", diff)
+		}
+		if diff := cmp.Diff(encodedPages(p, whole), throughBytes(t, p, parts)); diff != "" {
+			t.Error("pages (-whole +split, encoded and merged again):", diff)
+		}
+	})
+}
+
+// throughBytes merges the deltas' pages as stored items are merged: from their bytes.
+func throughBytes(t fataler, p *view.Program, deltas []*view.Delta) []encodedPage {
+	windows := map[view.PageKey]*view.Windows{}
+	for _, d := range deltas {
+		for _, page := range encodedPages(p, d) {
+			if windows[page.PageKey] == nil {
+				windows[page.PageKey] = p.NewWindows()
+			}
+			if err := windows[page.PageKey].MergePage(page.Page, []byte(page.States), nil); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	var all []encodedPage
+	for key, w := range windows {
+		all = append(all, encodedPage{key, string(w.AppendPage(nil, key.Page))})
+	}
+	slices.SortFunc(all, func(a, b encodedPage) int {
+		return strings.Compare(fmt.Sprintf("%s\x00%020d", a.Key, a.Page+1<<40), fmt.Sprintf("%s\x00%020d", b.Key, b.Page+1<<40))
+	})
+	return all
+}
+
+// TestPagesAreOrdered: by key, then by page, each once; the items are written in this order.
+func TestPagesAreOrdered(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	p := set.Programs[1]
+	rapid.Check(t, func(t *rapid.T) {
+		b := scanned(t, set, drawHits(t))
+		d := p.NewDelta()
+		touched := rapid.IntRange(0, b.Len()).Draw(t, "touched")
+		d.Touch(b, allRows(b)[:touched])
+		d.Fold(b, allRows(b)[touched:])
+		var last *view.PageKey
+		for page := range d.Pages() {
+			if last != nil && (page.Key < last.Key || page.Key == last.Key && page.Page <= last.Page) {
+				t.Fatalf("page %v comes after %v", page.PageKey, *last)
+			}
+			key := page.PageKey
+			last = &key
+		}
+	})
+}
+
+func TestPagesStopsWhenAsked(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	d := set.Programs[1].NewDelta()
+	b := scanned(t, set, []hit{{kind: `"hit"`, path: `"a"`, code: "1"}, {kind: `"hit"`, path: `"b"`, code: "1"}})
+	d.Fold(b, allRows(b))
+	var pages int
+	for range d.Pages() {
+		pages++
+		break
+	}
+	if pages != 1 {
+		t.Errorf("%d pages after the loop was left at the first", pages)
+	}
+}
+
+// TestTouch: the pages of duplicates are part of a delta, without cells, so that their items move to the run's horizon like the others.
+func TestTouch(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	p := set.Programs[1]
+	hits := []hit{
+		{at: 0, kind: `"hit"`, path: `"touched"`, code: "1", x: "1"},
+		{at: 0, kind: `"hit"`, path: `"both"`, code: "1", x: "1"},
+		{at: 0, kind: `"hit"`, path: `"both"`, code: "1", x: "2"},
+		{at: 0, kind: `"miss"`, path: `"filtered"`, code: "1"},
+		{at: 0, kind: "", path: `"undecided"`, code: "1"},
+		{at: 0, kind: `"hit"`, path: `"keyless"`},
+	}
+	b := scanned(t, set, hits)
+	empty := string(p.NewWindows().AppendPage(nil, 0))
+	folded := p.NewDelta()
+	folded.Fold(b, []int32{2})
+	both := encodedPages(p, folded)[0]
+	touched := encodedPage{view.PageKey{Key: view.EncodeKey([]string{"touched", "1"})}, empty}
+
+	t.Run("OK", func(t *testing.T) {
+		d := p.NewDelta()
+		d.Touch(b, []int32{0, 1, 3, 4, 5})
+		d.Fold(b, []int32{2})
+		if diff := cmp.Diff([]encodedPage{both, touched}, encodedPages(p, d)); diff != "" {
+			t.Error("pages (-want +got):", diff)
+		}
+		if want := (view.Counts{Folded: 1}); d.Counts() != want {
+			t.Errorf("counts are %+v, want %+v: a duplicate is neither folded nor skipped", d.Counts(), want)
+		}
+	})
+	t.Run("Merge", func(t *testing.T) {
+		d, other := p.NewDelta(), p.NewDelta()
+		d.Fold(b, []int32{2})
+		other.Touch(b, []int32{0, 1})
+		d.Merge(other)
+		if diff := cmp.Diff([]encodedPage{both, touched}, encodedPages(p, d)); diff != "" {
+			t.Error("pages (-want +got):", diff)
+		}
+	})
+	t.Run("keeps what was skipped", func(t *testing.T) {
+		d := p.NewDelta()
+		d.Fold(b, []int32{4, 5})
+		d.Touch(b, []int32{4, 5})
+		if want := (view.Counts{Skipped: 2}); d.Counts() != want {
+			t.Errorf("counts are %+v, want %+v", d.Counts(), want)
+		}
+	})
+}
+
+// BenchmarkDeltaFold is the fold alone: of a batch that is scanned already, into the cells of a delta, as speed and batch do it for every view.
+func BenchmarkDeltaFold(b *testing.B) {
+	set := compiled(b, hitViews()...)
+	for _, c := range []struct {
+		name string
+		keys int
+	}{{"10 keys", 10}, {"10000 keys", 10_000}} {
+		b.Run(c.name, func(b *testing.B) {
+			const n = 10_000
+			hits := make([]hit, n)
+			for i := range hits {
+				hits[i] = hit{
+					at: int64(i) * 100, kind: `"hit"`, path: fmt.Sprintf(`"/some/path/of/the/site/%d"`, i*7919%c.keys), code: "200",
+					x: fmt.Sprint(i*31%100_000) + ".25",
+				}
+			}
+			batch := scanned(b, set, hits)
+			rows := allRows(batch)
+			b.ReportAllocs()
+			for b.Loop() {
+				d := set.Programs[1].NewDelta()
+				d.Fold(batch, rows)
+				if d.Counts().Folded != n {
+					b.Fatal(d.Counts())
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*n), "ns/event")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}

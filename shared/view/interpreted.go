@@ -1,0 +1,123 @@
+package view
+
+import (
+	"time"
+
+	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/interpreter"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// costLimit bounds one evaluation in the interpreter, in CEL's units of about a basic operation each; an evaluation that would pass it fails. It
+// decides which events count, and so belongs to what aggregate.Version stands for.
+const costLimit = 100_000
+
+// costModel is the revision of CEL's cost rules, for the same reason.
+const costModel = 1
+
+// interpreted is an expression that is left to the CEL interpreter.
+type interpreted struct {
+	program    cel.Program
+	attributes []attribute
+}
+
+// attribute is a variable of an interpreted expression.
+type attribute struct {
+	name  string
+	field field // not of time, which has no column
+}
+
+// interpret plans part of the expression for the interpreter; nil: the faults say why not.
+func (c *compiler) interpret(e celast.Expr) *interpreted {
+	c.interpreted++
+	part := celast.NewCheckedAST(celast.NewAST(e, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap())
+	program, err := c.env.PlanProgram(part, cel.CostLimit(costLimit), cel.OptimizeRegex(interpreter.MatchesRegexOptimization))
+	if err != nil {
+		c.faults = append(c.faults, fault{offsetOf(c.ast, e), "the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
+		return nil
+	}
+	i := &interpreted{program: program}
+	read := map[string]bool{}
+	eachFreeName(e, nil, func(name celast.Expr) { read[name.AsIdent()] = true })
+	for _, name := range c.attributes {
+		if !read[name] {
+			continue
+		}
+		a := attribute{name: name}
+		if name != timeAttribute {
+			a.field = c.columns.field(event.Path{name})
+		}
+		i.attributes = append(i.attributes, a)
+	}
+	return i
+}
+
+func (c *compiler) interpretedPredicate(e celast.Expr) predicate {
+	i := c.interpret(e)
+	return func(b *event.Batch, row int) truth {
+		if value, ok := i.eval(b, row).(types.Bool); ok {
+			return truthOf(bool(value))
+		}
+		return failed
+	}
+}
+
+// eval evaluates one row; nil: the evaluation failed.
+func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val) {
+	// An expression and an event are input: whatever the interpreter does with them, it must not end the process.
+	defer func() {
+		if recover() != nil {
+			value = nil
+		}
+	}()
+	value, _, err := i.program.Eval(&activation{interpreted: i, batch: b, row: row})
+	if err != nil {
+		return nil
+	}
+	return value
+}
+
+// activation gives the interpreter the attributes of one row, decoding only those that it asks for, once.
+type activation struct {
+	*interpreted
+	batch   *event.Batch
+	row     int
+	decoded [4]any // of the first attributes; more are rare
+	known   [4]bool
+}
+
+// ResolveName is the value of an attribute; false when the event has none.
+func (a *activation) ResolveName(name string) (any, bool) {
+	for n := range a.attributes {
+		if a.attributes[n].name != name {
+			continue
+		}
+		if n < len(a.known) && a.known[n] {
+			return a.decoded[n], true
+		}
+		value, ok := a.value(&a.attributes[n])
+		if ok && n < len(a.known) {
+			a.decoded[n], a.known[n] = value, true
+		}
+		return value, ok
+	}
+	return nil, false
+}
+
+func (a *activation) value(attribute *attribute) (any, bool) {
+	if attribute.name == timeAttribute {
+		return time.UnixMilli(a.batch.Times[a.row]).UTC(), true
+	}
+	v := attribute.field.of(a.batch, a.row)
+	if v.Kind == event.Missing {
+		return nil, false
+	}
+	return decode(a.batch, v)
+}
+
+// Parent is part of CEL's interface; there is none.
+func (a *activation) Parent() cel.Activation { return nil }

@@ -1,0 +1,246 @@
+package view
+
+import (
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/types"
+)
+
+// language is CEL with the attributes of an event as its variables. It does not change.
+type language struct{ env *cel.Env }
+
+// expression is a CEL expression that parsed and type-checked.
+type expression struct {
+	env        *cel.Env // that of the language, and the extension attributes that the expression reads
+	ast        *celast.AST
+	attributes []string // that the expression reads, sorted
+}
+
+func (e expression) output() *cel.Type { return e.ast.GetType(e.ast.Expr().ID()) }
+
+// knownAttributes are the variables of every expression besides time, data and the extensions: CloudEvents attributes that are strings.
+//
+// Source: CloudEvents 1.0.2, Context Attributes.
+func knownAttributes() []string {
+	return []string{"type", "source", "subject", "id", "specversion", "datacontenttype", "dataschema"}
+}
+
+const (
+	timeAttribute = "time"
+	dataAttribute = "data"
+)
+
+func newLanguage() (*language, error) {
+	options := []cel.EnvOption{
+		cel.Variable(timeAttribute, cel.TimestampType),
+		cel.Variable(dataAttribute, cel.DynType),
+		cel.EnableMacroCallTracking(), // so that normal can write macros back
+		cel.EnableIdentifierEscapeSyntax(),
+		cel.CostModelVersion(costModel),
+	}
+	for _, name := range knownAttributes() {
+		options = append(options, cel.Variable(name, cel.StringType))
+	}
+	env, err := cel.NewEnv(options...)
+	if err != nil {
+		return nil, fmt.Errorf("set up CEL: %w", err)
+	}
+	return &language{env: env}, nil
+}
+
+// normal is the normal form of an expression: without comments and needless spaces and parentheses, strings in double quotes, numbers as short as
+// they can be. An expression that does not parse is returned as it is.
+func (l *language) normal(source string) string {
+	parsed, faults := l.parse(source)
+	if len(faults) > 0 {
+		return source
+	}
+	return unparse(parsed, parsed.Expr(), source)
+}
+
+// unparse writes part of an expression. What CEL cannot write stands as it is in source.
+func unparse(ast *celast.AST, part celast.Expr, source string) string {
+	text, err := cel.ExprToString(part, ast.SourceInfo(), cel.FormatWrapOnColumn(math.MaxInt), cel.FormatEscapeIdentifiers(true))
+	if err != nil {
+		return source
+	}
+	return text
+}
+
+// parse reads the syntax of an expression.
+func (l *language) parse(source string) (*celast.AST, []fault) {
+	if strings.TrimSpace(source) == "" {
+		return nil, faultf(0, "the expression is empty; write for example data.path")
+	}
+	parsed, issues := l.env.Parse(source)
+	if issues.Err() != nil {
+		// What follows the first error of a parser is mostly its echo.
+		return nil, []fault{syntaxFault(source, firstIssue(issues))}
+	}
+	return parsed.NativeRep(), nil
+}
+
+// check parses an expression and checks its names and types.
+func (l *language) check(source string) (expression, []fault) {
+	parsed, issues := l.parse(source)
+	if len(issues) > 0 {
+		return expression{}, issues
+	}
+	attributes, faults := l.attributesOf(parsed)
+	if len(faults) > 0 {
+		return expression{}, faults
+	}
+	env, err := l.withExtensions(attributes)
+	if err != nil {
+		return expression{}, faultf(0, "%s", err)
+	}
+	unchecked, celIssues := env.Parse(source)
+	if celIssues.Err() != nil {
+		return expression{}, []fault{syntaxFault(source, firstIssue(celIssues))}
+	}
+	checked, celIssues := env.Check(unchecked)
+	if celIssues.Err() != nil {
+		return expression{}, typeFaults(env, source, celIssues)
+	}
+	e := expression{env: env, ast: checked.NativeRep(), attributes: attributes}
+	if faults := checkLiterals(e.ast); len(faults) > 0 {
+		return expression{}, faults
+	}
+	// A stored definition is read back from its normal form, so that has to be stable.
+	if normal := l.normal(source); l.normal(normal) != normal {
+		return expression{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way", shorten(normal))
+	}
+	return e, nil
+}
+
+func (l *language) withExtensions(attributes []string) (*cel.Env, error) {
+	var options []cel.EnvOption
+	for _, name := range attributes {
+		if !l.knows(name) {
+			options = append(options, cel.Variable(name, cel.DynType))
+		}
+	}
+	if len(options) == 0 {
+		return l.env, nil
+	}
+	env, err := l.env.Extend(options...)
+	if err != nil {
+		return nil, fmt.Errorf("declare extension attributes: %w", err)
+	}
+	return env, nil
+}
+
+func (l *language) knows(attribute string) bool {
+	return attribute == timeAttribute || attribute == dataAttribute || slices.Contains(knownAttributes(), attribute)
+}
+
+// attributesOf finds the attributes that an expression reads.
+func (l *language) attributesOf(ast *celast.AST) (attributes []string, faults []fault) {
+	eachFreeName(ast.Expr(), nil, func(e celast.Expr) {
+		name := e.AsIdent()
+		if _, isType := l.env.CELTypeProvider().FindIdent(name); isType && !l.knows(name) {
+			return
+		}
+		if text := l.judgeAttribute(name); text != "" {
+			faults = append(faults, fault{offsetOf(ast, e), text})
+			return
+		}
+		attributes = append(attributes, name)
+	})
+	slices.Sort(attributes)
+	return slices.Compact(attributes), faults
+}
+
+// judgeAttribute says what is wrong with the name of an attribute, if anything is.
+func (l *language) judgeAttribute(name string) string {
+	known := append([]string{dataAttribute, timeAttribute}, knownAttributes()...)
+	near := nearest(name, known)
+	switch {
+	case l.knows(name):
+		return ""
+	case strings.HasPrefix(name, "."):
+		return fmt.Sprintf("%q begins with a dot; write %s", shorten(name), shorten(name[1:]))
+	case name == "stamp":
+		return `"stamp" is what ingest adds to an event, and no part of it; use id or time`
+	case near != "":
+		return fmt.Sprintf("unknown attribute %q; did you mean %q?", shorten(name), near)
+	case !isExtensionName(name):
+		return fmt.Sprintf("unknown attribute %q; need data, time, %s, or an extension attribute, whose name has a-z and 0-9 only", shorten(name), strings.Join(knownAttributes(), ", "))
+	}
+	return ""
+}
+
+// isExtensionName: names of extension attributes have lower-case letters and digits, and at most 64 of them in package event.
+func isExtensionName(name string) bool {
+	for _, c := range []byte(name) {
+		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
+			return false
+		}
+	}
+	return len(name) <= 64
+}
+
+// eachFreeName calls found for the names in an expression that no macro binds.
+func eachFreeName(e celast.Expr, bound []string, found func(celast.Expr)) {
+	switch e.Kind() {
+	case celast.IdentKind:
+		if !slices.Contains(bound, e.AsIdent()) {
+			found(e)
+		}
+	case celast.ComprehensionKind:
+		c := e.AsComprehension()
+		eachFreeName(c.IterRange(), bound, found)
+		eachFreeName(c.AccuInit(), bound, found)
+		withResult := append(slices.Clip(bound), c.AccuVar())
+		eachFreeName(c.Result(), withResult, found)
+		inside := append(slices.Clip(withResult), c.IterVar(), c.IterVar2())
+		eachFreeName(c.LoopCondition(), inside, found)
+		eachFreeName(c.LoopStep(), inside, found)
+	default:
+		for _, child := range children(e) {
+			eachFreeName(child, bound, found)
+		}
+	}
+}
+
+// children are the parts of an expression that is no macro.
+func children(e celast.Expr) (parts []celast.Expr) {
+	switch e.Kind() {
+	case celast.CallKind:
+		if call := e.AsCall(); call.IsMemberFunction() {
+			return append([]celast.Expr{call.Target()}, call.Args()...)
+		}
+		return e.AsCall().Args()
+	case celast.SelectKind:
+		return []celast.Expr{e.AsSelect().Operand()}
+	case celast.ListKind:
+		return e.AsList().Elements()
+	case celast.MapKind:
+		for _, entry := range e.AsMap().Entries() {
+			parts = append(parts, entry.AsMapEntry().Key(), entry.AsMapEntry().Value())
+		}
+	case celast.StructKind:
+		for _, field := range e.AsStruct().Fields() {
+			parts = append(parts, field.AsStructField().Value())
+		}
+	}
+	return parts
+}
+
+// offsetOf is where a part of an expression stands, in characters from its start: an operator or a call at its sign or opening parenthesis.
+func offsetOf(ast *celast.AST, e celast.Expr) int {
+	if at, ok := ast.SourceInfo().GetOffsetRange(e.ID()); ok {
+		return int(at.Start)
+	}
+	return 0
+}
+
+// isType says whether a type is one of some, or not known before an event is there.
+func isType(t *cel.Type, some ...*cel.Type) bool {
+	return t.Kind() == types.DynKind || slices.ContainsFunc(some, t.IsExactType)
+}

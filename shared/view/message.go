@@ -1,0 +1,206 @@
+package view
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common"
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+)
+
+// firstIssue is the issue that stands first in the text.
+func firstIssue(issues *cel.Issues) *common.Error {
+	return slices.MinFunc(issues.Errors(), func(a, b *common.Error) int {
+		if c := a.Location.Line() - b.Location.Line(); c != 0 {
+			return c
+		}
+		return a.Location.Column() - b.Location.Column()
+	})
+}
+
+// issueOffset is where an issue stands, in characters from the start of the expression.
+func issueOffset(source string, issue *common.Error) int {
+	line, column := issue.Location.Line(), issue.Location.Column()
+	if line < 1 || column < 0 {
+		return 0
+	}
+	at := column
+	for i, text := range strings.Split(source, "\n") {
+		if i == line-1 {
+			break
+		}
+		at += len([]rune(text)) + 1
+	}
+	return at
+}
+
+// syntaxFault says what the parser's message means.
+func syntaxFault(source string, issue *common.Error) fault {
+	at := issueOffset(source, issue)
+	message := strings.TrimPrefix(issue.Message, "Syntax error: ")
+	return fault{at, syntaxText(message, source)}
+}
+
+func syntaxText(message, source string) string {
+	if _, after, found := strings.Cut(message, "token recognition error at: '"); found {
+		return unknownSign(strings.TrimSpace(strings.TrimSuffix(after, "'")))
+	}
+	input, isInput := offendingInput(message)
+	switch {
+	case strings.Contains(message, "'<EOF>'") && strings.Contains(message, "IDENTIFIER"):
+		return "the expression ends too early; a value is missing here"
+	case strings.Contains(message, "'<EOF>'"):
+		return "the expression ends too early; a closing bracket or parenthesis is missing here"
+	case strings.HasSuffix(message, "expecting <EOF>") && (input == "and" || input == "or" || input == "not"):
+		return fmt.Sprintf("%q is no operator; write &&, || and !", input)
+	case strings.HasSuffix(message, "expecting <EOF>"):
+		return fmt.Sprintf("the expression could end before %q; an operator is missing here, or this is too much", shorten(input))
+	case strings.HasPrefix(message, "reserved identifier: "):
+		return fmt.Sprintf(`%q is a reserved word; a field of that name is written data.%[1]s`, strings.TrimPrefix(message, "reserved identifier: "))
+	case strings.HasPrefix(message, "invalid int literal"):
+		return "the number does not fit into 64 bits; write it with .0 behind it"
+	case strings.HasPrefix(message, "invalid argument to has()"):
+		return "has() tests a field; write for example has(data.path)"
+	case isInput:
+		return fmt.Sprintf("%q cannot stand here; a value such as data.path, 5 or \"text\" is needed", shorten(input))
+	}
+	return fmt.Sprintf("the expression is not CEL (%s); see https://github.com/google/cel-spec", shorten(message))
+}
+
+// offendingInput is what an ANTLR message says it stumbled on.
+func offendingInput(message string) (input string, ok bool) {
+	for _, before := range []string{"extraneous input '", "mismatched input '", "no viable alternative at input '"} {
+		if after, found := strings.CutPrefix(message, before); found {
+			input, _, _ = strings.Cut(after, "' expecting")
+			return strings.TrimSuffix(input, "'"), true
+		}
+	}
+	return "", false
+}
+
+// unknownSign says what to write instead of something that begins no word of CEL.
+func unknownSign(sign string) string {
+	switch {
+	case sign == "=":
+		return `"=" is no operator; write == to compare`
+	case sign == "&" || sign == "|":
+		return fmt.Sprintf("%q is no operator; write %s", sign, sign+sign)
+	case strings.HasPrefix(sign, `"`) || strings.HasPrefix(sign, "'"):
+		return fmt.Sprintf("the string %s has no end or a wrong escape; close it with the quote it began with, and write a backslash as \\\\", shorten(sign))
+	}
+	return fmt.Sprintf("%q is no part of CEL; leave it out, or put text in quotes", shorten(sign))
+}
+
+// typeFaults says what the type checker's messages mean.
+func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []fault) {
+	for _, issue := range issues.Errors() {
+		at := issueOffset(source, issue)
+		if name, found := quoted(issue.Message, "undeclared reference to '"); found {
+			faults = append(faults, unknownFunction(env, source, at, name))
+			continue
+		}
+		faults = append(faults, fault{at, typeText(issue.Message)})
+	}
+	return faults
+}
+
+func typeText(message string) string {
+	if function, found := quoted(message, "found no matching overload for '"); found {
+		_, applied, _ := strings.Cut(message, "applied to '")
+		return fmt.Sprintf("%s does not take %s; convert a side, or compare with a value of the same type", readable(function), strings.TrimSuffix(applied, "'"))
+	}
+	if strings.HasPrefix(message, "expected type 'bool' but found") {
+		found, _ := quoted(message, "expected type 'bool' but found '")
+		return fmt.Sprintf("true or false is needed here, this is %s; compare it with something", found)
+	}
+	if found, ok := quoted(message, "type '"); ok && strings.Contains(message, "does not support field selection") {
+		return fmt.Sprintf("a %s has no fields; only data and what is below it has", found)
+	}
+	return fmt.Sprintf("the expression is wrong (%s); see https://github.com/google/cel-spec", message)
+}
+
+// unknownFunction: all names but those of functions were judged before the type check.
+func unknownFunction(env *cel.Env, source string, at int, name string) fault {
+	// The checker points at the parenthesis.
+	if runes := []rune(source); at <= len(runes) && strings.HasSuffix(string(runes[:at]), name) {
+		at -= len([]rune(name))
+	}
+	return fault{at, fmt.Sprintf("unknown function %q; %s", shorten(name), suggestion(name, "functions", functionNames(env)))}
+}
+
+func functionNames(env *cel.Env) (names []string) {
+	for name := range env.Functions() {
+		if !strings.ContainsAny(name, "_@!") && name != operators.OldIn && name != "in" {
+			names = append(names, name)
+		}
+	}
+	for _, macro := range env.Macros() {
+		names = append(names, macro.Function())
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
+}
+
+// readable is an operator as it is written.
+func readable(function string) string {
+	if function == operators.Conditional {
+		return "? :"
+	}
+	if written, ok := operators.FindReverse(function); ok && written != "" {
+		return written
+	}
+	return function
+}
+
+// quoted is what stands between before and the next quote.
+func quoted(message, before string) (text string, found bool) {
+	_, after, found := strings.Cut(message, before)
+	text, _, _ = strings.Cut(after, "'")
+	return text, found
+}
+
+// checkLiterals finds the texts in an expression of which it is known beforehand that evaluating them will fail.
+func checkLiterals(ast *celast.AST) (faults []fault) {
+	celast.PostOrderVisit(ast.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
+		if e.Kind() != celast.CallKind {
+			return
+		}
+		args := e.AsCall().Args()
+		if len(args) == 0 || args[len(args)-1].Kind() != celast.LiteralKind {
+			return
+		}
+		last := args[len(args)-1]
+		text, ok := last.AsLiteral().(types.String)
+		if !ok {
+			return
+		}
+		if problem := literalText(e.AsCall().FunctionName(), string(text)); problem != "" {
+			faults = append(faults, fault{offsetOf(ast, last), problem})
+		}
+	}))
+	return faults
+}
+
+func literalText(function, text string) string {
+	switch function {
+	case overloads.Matches:
+		if _, err := regexp.Compile(text); err != nil {
+			return fmt.Sprintf("the regular expression is wrong (%s); see https://github.com/google/re2/wiki/Syntax", err)
+		}
+	case overloads.TypeConvertTimestamp:
+		if types.IsError(types.String(text).ConvertToType(types.TimestampType)) {
+			return fmt.Sprintf("%q is not a time; write for example \"2015-05-17T10:05:03Z\"", shorten(text))
+		}
+	case overloads.TypeConvertDuration:
+		if types.IsError(types.String(text).ConvertToType(types.DurationType)) {
+			return fmt.Sprintf("%q is not a duration; write for example \"90s\" or \"1h30m\"", shorten(text))
+		}
+	}
+	return ""
+}

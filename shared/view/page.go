@@ -1,0 +1,254 @@
+package view
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"slices"
+	"sort"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+)
+
+const (
+	pageBytes   = 16 << 10 // what the worst-case encoding of a page may have
+	pageVersion = 1
+)
+
+// ErrCorruptPage: the bytes are not an encoded page of this program.
+var ErrCorruptPage = errors.New("corrupt page")
+
+// Window numbers the windows of a definition: window w covers event times [w*length, (w+1)*length), counted from the Unix epoch in UTC.
+type Window int64
+
+// Page numbers the pages of a definition: fixed runs of consecutive windows, the unit of storage.
+type Page int64
+
+// The pages of all windows.
+const (
+	FirstPage Page = math.MinInt64
+	LastPage  Page = math.MaxInt64
+)
+
+// windowOf is the window of an event time in Unix milliseconds.
+func (p *Program) windowOf(ms int64) Window { return Window(floorDiv(ms, p.windowMs)) }
+
+// PageOf is the page that holds a window.
+func (p *Program) PageOf(w Window) Page { return Page(floorDiv(int64(w), p.windowsPerPage())) }
+
+// FirstWindowFrom is the first window that starts at or after t.
+func (p *Program) FirstWindowFrom(t time.Time) Window {
+	ms := t.UnixMilli()
+	if t.Nanosecond()%int(time.Millisecond) != 0 {
+		ms++
+	}
+	return Window(-floorDiv(-ms, p.windowMs))
+}
+
+// Start is the first instant of a window.
+func (p *Program) Start(w Window) time.Time { return time.UnixMilli(int64(w) * p.windowMs).UTC() }
+
+// End is the first instant after a window.
+func (p *Program) End(w Window) time.Time { return p.Start(w + 1) }
+
+// windowsPerPage is as many windows as keep a page's worst-case encoding within 16 KB, at least one, at most a day.
+func (p *Program) windowsPerPage() int64 {
+	worst := binary.MaxVarintLen64
+	for _, f := range p.Functions {
+		worst += f.MaxEncoded()
+	}
+	fit := int64((pageBytes - 1 - binary.MaxVarintLen64) / worst)
+	return max(1, min(fit, (24*time.Hour).Milliseconds()/p.windowMs))
+}
+
+func floorDiv(a, b int64) int64 {
+	q := a / b
+	if a%b != 0 && (a < 0) != (b < 0) {
+		q--
+	}
+	return q
+}
+
+// Windows is the states of one key over some windows: what items decode into, are merged in, encoded from and presented from.
+type Windows struct {
+	program *Program
+	cells   map[Window]int
+	states  []aggregate.States // one per aggregate, a cell per window
+}
+
+// NewWindows makes an empty Windows.
+func (p *Program) NewWindows() *Windows {
+	return &Windows{program: p, cells: map[Window]int{}, states: p.newStates()}
+}
+
+func (p *Program) newStates() []aggregate.States {
+	states := make([]aggregate.States, len(p.Functions))
+	for i, f := range p.Functions {
+		states[i] = f.New()
+	}
+	return states
+}
+
+// Reset empties w and keeps its memory.
+func (w *Windows) Reset() {
+	clear(w.cells)
+	for _, s := range w.states {
+		s.Reset()
+	}
+}
+
+// Len is the number of windows with events.
+func (w *Windows) Len() int { return len(w.cells) }
+
+// Has says whether a window has events.
+func (w *Windows) Has(window Window) bool {
+	_, ok := w.cells[window]
+	return ok
+}
+
+// Sorted returns the windows in order of time.
+func (w *Windows) Sorted() []Window {
+	all := make([]Window, 0, len(w.cells))
+	for window := range w.cells {
+		all = append(all, window)
+	}
+	slices.Sort(all)
+	return all
+}
+
+// cell is where the states of a window stand, made empty where it had none.
+func (w *Windows) cell(window Window) int {
+	cell, ok := w.cells[window]
+	if !ok {
+		cell = len(w.cells)
+		w.cells[window] = cell
+		for _, s := range w.states {
+			s.Grow(cell + 1)
+		}
+	}
+	return cell
+}
+
+// Merge adds all of other, a Windows of the same program.
+func (w *Windows) Merge(other *Windows) {
+	for window := range other.cells {
+		w.MergeWindow(other, window)
+	}
+}
+
+// MergeWindow adds one window of other.
+func (w *Windows) MergeWindow(other *Windows, window Window) {
+	from, ok := other.cells[window]
+	if !ok {
+		return
+	}
+	to := w.cell(window)
+	for i, s := range w.states {
+		s.Merge(to, other.states[i], from)
+	}
+}
+
+// MergePage adds an encoded page, those of its windows for which want is true (nil: all). Errors: ErrCorruptPage; w is then of no use.
+func (w *Windows) MergePage(page Page, encoded []byte, want func(Window) bool) error {
+	windows, err := w.mergePage(page, encoded, want)
+	if err != nil {
+		return fmt.Errorf("page %d of view %s, after %d windows: %w", page, w.program.Definition.Name, windows, err)
+	}
+	return nil
+}
+
+func (w *Windows) mergePage(page Page, encoded []byte, want func(Window) bool) (int, error) {
+	if len(encoded) == 0 || encoded[0] != pageVersion {
+		return 0, fmt.Errorf("format is not the one this version reads (%d): %w", pageVersion, ErrCorruptPage)
+	}
+	rest := encoded[1:]
+	first, perPage := int64(page)*w.program.windowsPerPage(), uint64(w.program.windowsPerPage())
+	for n, previous := 0, int64(-1); ; n++ {
+		if len(rest) == 0 {
+			return n, nil
+		}
+		place, size := binary.Uvarint(rest)
+		if size <= 0 || place >= perPage || int64(place) <= previous {
+			return n, fmt.Errorf("window is out of place: %w", ErrCorruptPage)
+		}
+		previous, rest = int64(place), rest[size:]
+		window := Window(first + int64(place))
+		var err error
+		if want == nil || want(window) {
+			rest, err = w.mergeStates(w.cell(window), rest)
+		} else {
+			rest, err = w.skipStates(rest)
+		}
+		if err != nil {
+			return n, err
+		}
+	}
+}
+
+func (w *Windows) mergeStates(cell int, encoded []byte) ([]byte, error) {
+	for i, s := range w.states {
+		rest, err := s.MergeEncoded(cell, encoded)
+		if err != nil {
+			return nil, fmt.Errorf("aggregate %s: %w: %w", w.program.Definition.Aggregates[i].Name, ErrCorruptPage, err)
+		}
+		encoded = rest
+	}
+	return encoded, nil
+}
+
+// skipStates reads the states of one window into a Windows of its own: every state is self-delimiting, so it has to be read to be skipped.
+func (w *Windows) skipStates(encoded []byte) ([]byte, error) {
+	return (&Windows{program: w.program, states: grown(w.program.newStates())}).mergeStates(0, encoded)
+}
+
+func grown(states []aggregate.States) []aggregate.States {
+	for _, s := range states {
+		s.Grow(1)
+	}
+	return states
+}
+
+// AppendPage adds to dst the encoding of those windows that lie on the page: the format's version, then per window its place on the page and
+// one state per aggregate in the definition's order. Equal states have equal bytes.
+func (w *Windows) AppendPage(dst []byte, page Page) []byte {
+	first := Window(int64(page) * w.program.windowsPerPage())
+	windows := w.Sorted()
+	windows = windows[sort.Search(len(windows), func(i int) bool { return windows[i] >= first }):]
+	dst = append(dst, pageVersion)
+	for _, window := range windows {
+		if w.program.PageOf(window) != page {
+			break
+		}
+		dst = binary.AppendUvarint(dst, uint64(window-first))
+		for _, s := range w.states {
+			dst = s.AppendEncoded(dst, w.cells[window])
+		}
+	}
+	return dst
+}
+
+// AppendValue adds to dst the number that aggregate i presents for a window, as JSON.
+func (w *Windows) AppendValue(dst []byte, i int, window Window) []byte {
+	return w.states[i].AppendPresented(dst, w.cells[window])
+}
+
+// Skipped is how many events of a window aggregate i skipped, for want of an argument.
+func (w *Windows) Skipped(i int, window Window) int64 { return w.states[i].Skipped(w.cells[window]) }
+
+// Total merges the given windows into one, window 0 of the Windows returned.
+func (w *Windows) Total(windows []Window) *Windows {
+	total := w.program.NewWindows()
+	to := total.cell(0)
+	for _, window := range windows {
+		from, ok := w.cells[window]
+		if !ok {
+			continue
+		}
+		for i, s := range total.states {
+			s.Merge(to, w.states[i], from)
+		}
+	}
+	return total
+}

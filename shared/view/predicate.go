@@ -1,0 +1,224 @@
+package view
+
+import (
+	"bytes"
+
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/overloads"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// compiler compiles one checked expression to closures.
+type compiler struct {
+	expression
+	columns     *columns
+	faults      []fault
+	interpreted int // parts that were left to the interpreter
+}
+
+// where compiles a boolean expression, as closures as far as that goes.
+func (c *compiler) where(e celast.Expr) predicate {
+	if p := c.predicate(e); p != nil {
+		return p
+	}
+	return c.interpretedPredicate(e)
+}
+
+// predicate compiles a boolean expression to closures; nil: nothing of it can be one. The choice is made for each operand of &&, || and !, since
+// their results do not depend on the order in which operands are looked at.
+func (c *compiler) predicate(e celast.Expr) predicate {
+	switch e.Kind() {
+	case celast.LiteralKind:
+		if value, ok := literal(e).(types.Bool); ok {
+			return constantly(truthOf(bool(value)))
+		}
+	case celast.SelectKind:
+		if e.AsSelect().IsTestOnly() {
+			return c.presence(e.AsSelect())
+		}
+		return c.flag(e)
+	case celast.IdentKind:
+		return c.flag(e)
+	case celast.CallKind:
+		return c.call(e)
+	}
+	return nil
+}
+
+func (c *compiler) call(e celast.Expr) predicate {
+	call := e.AsCall()
+	switch name := call.FunctionName(); name {
+	case operators.LogicalAnd, operators.LogicalOr:
+		return c.junction(e)
+	case operators.LogicalNot:
+		if operand := c.predicate(call.Args()[0]); operand != nil {
+			return not(operand)
+		}
+	case operators.Index:
+		return c.flag(e)
+	case operators.In:
+		return c.membership(call.Args()[0], call.Args()[1])
+	case overloads.StartsWith, overloads.EndsWith, overloads.Contains:
+		if call.IsMemberFunction() {
+			return c.textTest(name, call.Target(), call.Args()[0])
+		}
+	default:
+		if r, ok := relationOf(name); ok {
+			return c.comparison(r, call.Args()[0], call.Args()[1])
+		}
+	}
+	return nil
+}
+
+func truthOf(b bool) truth {
+	if b {
+		return isTrue
+	}
+	return isFalse
+}
+
+func constantly(t truth) predicate {
+	return func(*event.Batch, int) truth { return t }
+}
+
+func not(operand predicate) predicate {
+	return func(b *event.Batch, row int) truth {
+		switch operand(b, row) {
+		case isTrue:
+			return isFalse
+		case isFalse:
+			return isTrue
+		}
+		return failed
+	}
+}
+
+// junction compiles a chain of && or of ||. What needs the interpreter comes last: it is often not needed then.
+func (c *compiler) junction(e celast.Expr) predicate {
+	operator := e.AsCall().FunctionName()
+	var terms []predicate
+	var rest []celast.Expr
+	for _, operand := range operands(e, operator) {
+		if p := c.predicate(operand); p != nil {
+			terms = append(terms, p)
+		} else {
+			rest = append(rest, operand)
+		}
+	}
+	if len(terms) == 0 {
+		return nil
+	}
+	for _, operand := range rest {
+		terms = append(terms, c.interpretedPredicate(operand))
+	}
+	decisive := truthOf(operator == operators.LogicalOr)
+	if len(terms) == 2 {
+		return either(decisive, terms[0], terms[1])
+	}
+	return anyOf(decisive, terms)
+}
+
+// operands are the operands of a chain of one operator.
+func operands(e celast.Expr, operator string) []celast.Expr {
+	if e.Kind() != celast.CallKind || e.AsCall().FunctionName() != operator {
+		return []celast.Expr{e}
+	}
+	args := e.AsCall().Args()
+	return append(operands(args[0], operator), operands(args[1], operator)...)
+}
+
+// either is && with decisive isFalse and || with isTrue: a decisive operand decides, whatever the other is; else a failed one fails.
+func either(decisive truth, p, q predicate) predicate {
+	return func(b *event.Batch, row int) truth {
+		first := p(b, row)
+		if first == decisive {
+			return decisive
+		}
+		if second := q(b, row); second == decisive || first != failed {
+			return second
+		}
+		return failed
+	}
+}
+
+// anyOf is either, of any number of operands.
+func anyOf(decisive truth, terms []predicate) predicate {
+	return func(b *event.Batch, row int) truth {
+		result := isTrue - decisive
+		for _, term := range terms {
+			switch t := term(b, row); t {
+			case decisive:
+				return decisive
+			case failed:
+				result = failed
+			}
+		}
+		return result
+	}
+}
+
+// flag compiles a path in the place of a boolean.
+func (c *compiler) flag(e celast.Expr) predicate {
+	path, ok := pathOf(e)
+	if !ok {
+		return nil
+	}
+	f := c.columns.field(path)
+	return func(b *event.Batch, row int) truth {
+		switch f.of(b, row).Kind {
+		case event.True:
+			return isTrue
+		case event.False:
+			return isFalse
+		}
+		return failed
+	}
+}
+
+// presence compiles has(). An object has the field or not; a list fails, as what is missing does; nothing else has fields.
+func (c *compiler) presence(s celast.SelectExpr) predicate {
+	path, ok := pathOf(s.Operand())
+	if !ok {
+		return nil
+	}
+	above := c.columns.field(path)
+	tested := c.columns.field(append(path[:len(path):len(path)], s.FieldName()))
+	return func(b *event.Batch, row int) truth {
+		if tested.of(b, row).Kind != event.Missing {
+			return isTrue
+		}
+		switch above.of(b, row).Kind {
+		case event.Missing, event.Array:
+			return failed
+		}
+		return isFalse
+	}
+}
+
+// textTest compiles startsWith, endsWith and contains with a constant.
+func (c *compiler) textTest(function string, target, arg celast.Expr) predicate {
+	path, isPath := pathOf(target)
+	value, isText := literal(arg).(types.String)
+	if !isPath || !isText {
+		return nil
+	}
+	test := bytes.Contains
+	switch function {
+	case overloads.StartsWith:
+		test = bytes.HasPrefix
+	case overloads.EndsWith:
+		test = bytes.HasSuffix
+	}
+	f, want := c.columns.field(path), []byte(value)
+	return func(b *event.Batch, row int) truth {
+		v := f.of(b, row)
+		if v.Kind != event.String {
+			return failed
+		}
+		text, _ := b.Text(v, nil)
+		return truthOf(test(text, want))
+	}
+}

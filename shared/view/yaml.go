@@ -1,0 +1,240 @@
+package view
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/goccy/go-yaml"
+	"github.com/goccy/go-yaml/ast"
+	"github.com/goccy/go-yaml/lexer"
+	"github.com/goccy/go-yaml/parser"
+	"github.com/goccy/go-yaml/token"
+)
+
+const (
+	// The YAML parser's time grows with the square of the tokens, and its stack with their nesting. A hundred views of usual size have a tenth.
+	maxTokens  = 20_000
+	maxNesting = 16
+)
+
+// position is a place in a file: both from 1, columns in characters.
+type position struct{ line, column int }
+
+func (p position) compare(q position) int {
+	return cmp.Or(cmp.Compare(p.line, q.line), cmp.Compare(p.column, q.column))
+}
+
+// document parses the YAML of a views file to its one document; nil: the problems say why not.
+func (r *fileReader) document(text []byte) ast.Node {
+	text = bytes.TrimPrefix(text, []byte("\ufeff"))
+	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
+	if !r.acceptable(text) {
+		return nil
+	}
+	for _, line := range strings.Split(string(text), "\n") {
+		r.lines = append(r.lines, []rune(line))
+	}
+	tokens := lexer.Tokenize(string(text))
+	if !r.plain(tokens) {
+		return nil
+	}
+	file, err := parseTokens(tokens)
+	if err != nil {
+		r.note(syntaxError(err))
+		return nil
+	}
+	for _, document := range file.Docs {
+		if document.Body != nil {
+			return document.Body
+		}
+	}
+	r.note(position{1, 1}, "the file has no views; begin it with views:")
+	return nil
+}
+
+// acceptable judges the bytes of a file.
+func (r *fileReader) acceptable(text []byte) bool {
+	if len(text) > maxFile {
+		r.note(position{1, 1}, "the file has %d bytes; at most %d are taken", len(text), maxFile)
+		return false
+	}
+	before := text
+	for i := 0; i < len(text); {
+		c, size := utf8.DecodeRune(text[i:])
+		if c == utf8.RuneError && size == 1 || c == 0 {
+			before = text[:i]
+			break
+		}
+		i += size
+	}
+	if len(before) < len(text) {
+		line := before[bytes.LastIndexByte(before, '\n')+1:]
+		at := position{bytes.Count(before, []byte("\n")) + 1, utf8.RuneCount(line) + 1}
+		r.note(at, "byte %#02x is not text; a views file is UTF-8", text[len(before)])
+		return false
+	}
+	return true
+}
+
+// plain refuses what YAML has beyond one document of mappings, lists and scalars, and what would cost the parser too much.
+func (r *fileReader) plain(tokens token.Tokens) bool {
+	count, flow, lineNesting, documents := 0, 0, 0, 0
+	for _, t := range tokens {
+		at := positionOfToken(t)
+		if t.Type != token.CommentType {
+			count++
+		}
+		if t.Prev == nil || t.Prev.Position.Line != t.Position.Line {
+			lineNesting = 0
+		}
+		switch t.Type {
+		case token.MappingStartType, token.SequenceStartType:
+			flow++
+		case token.MappingEndType, token.SequenceEndType:
+			flow--
+		case token.SequenceEntryType:
+			lineNesting++
+		case token.DocumentHeaderType:
+			if documents++; documents > 1 || count > 1 {
+				r.note(at, "a second document begins here; a views file has one, so leave --- out")
+				return false
+			}
+		}
+		if refused := refusal(t); refused != "" {
+			r.note(at, "%s", refused)
+			return false
+		}
+		if flow > maxNesting || lineNesting > maxNesting || count > maxTokens {
+			r.note(at, "the file is nested too deeply or too long; need at most %d levels in a line or in brackets, and %d words and signs", maxNesting, maxTokens)
+			return false
+		}
+	}
+	return true
+}
+
+// refusal says what is wrong with a token that no views file needs.
+func refusal(t *token.Token) string {
+	switch t.Type {
+	case token.TagType:
+		return fmt.Sprintf("%s is a YAML tag here; put an expression that begins with ! in quotes", shorten(t.Value))
+	case token.AnchorType:
+		return "& begins a YAML anchor here, which is not taken; put text that begins with & in quotes"
+	case token.AliasType:
+		return "* begins a YAML alias here, which is not taken; write the text out, and put text that begins with * in quotes"
+	case token.MergeKeyType:
+		return "<< is a YAML merge, which is not taken; write the fields out"
+	case token.MappingKeyType:
+		return "? begins a YAML complex key here, which is not taken; put text that begins with ? in quotes"
+	case token.DirectiveType:
+		return "% begins a YAML directive here, which is not taken; leave it out"
+	}
+	return ""
+}
+
+// parseTokens is the YAML parser. It must not end the process, whatever it is given.
+func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
+	defer func() {
+		if problem := recover(); problem != nil {
+			err = fmt.Errorf("the YAML parser failed (%v)", problem)
+		}
+	}()
+	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
+}
+
+// syntaxError says what is wrong with the YAML, in the form of note's arguments.
+func syntaxError(err error) (at position, format string, text string) {
+	at, message := position{1, 1}, err.Error()
+	var syntax *yaml.SyntaxError
+	if errors.As(err, &syntax) {
+		at, message = positionOfToken(syntax.GetToken()), syntax.GetMessage()
+	}
+	hint := "check indentation, colons and quotes"
+	if strings.Contains(message, "mapping value is not allowed") || strings.Contains(message, "unexpected key name") {
+		hint = "put text that has a colon and a space in it in quotes, and check the indentation"
+	}
+	return at, "%s", fmt.Sprintf("the YAML is broken: %s; %s", shorten(message), hint)
+}
+
+func positionOfToken(t *token.Token) position {
+	if t == nil || t.Position == nil {
+		return position{1, 1}
+	}
+	return position{max(1, t.Position.Line), max(1, t.Position.Column)}
+}
+
+// positionOf is where a node begins.
+func positionOf(node ast.Node) position {
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		if !n.IsFlowStyle && len(n.Values) > 0 {
+			return positionOf(n.Values[0].Key)
+		}
+	case *ast.MappingValueNode:
+		return positionOf(n.Key)
+	}
+	return positionOfToken(node.GetToken())
+}
+
+// entry is a field of a mapping.
+type entry struct {
+	name  string
+	at    position // of the name
+	value ast.Node
+}
+
+func find(entries []entry, name string) (entry, bool) {
+	for _, e := range entries {
+		if e.name == name {
+			return e, true
+		}
+	}
+	return entry{}, false
+}
+
+// mapping reads the fields of a mapping, of which none may be there twice. known are the fields it may have; nil: any.
+func (r *fileReader) mapping(node ast.Node, what, example string, known []string) ([]entry, bool) {
+	var values []*ast.MappingValueNode
+	switch n := node.(type) {
+	case *ast.MappingNode:
+		values = n.Values
+	case *ast.MappingValueNode:
+		values = []*ast.MappingValueNode{n}
+	default:
+		r.note(positionOf(node), "%s has to be a mapping; write for example %s", what, example)
+		return nil, false
+	}
+	var entries []entry
+	first := map[string]position{}
+	for _, value := range values {
+		e := entry{name: value.Key.GetToken().Value, at: positionOf(value.Key), value: value.Value}
+		if at, twice := first[e.name]; twice {
+			r.note(e.at, "the field %q is there twice, first at %d:%d; leave one out", shorten(e.name), at.line, at.column)
+			continue
+		}
+		first[e.name] = e.at
+		if known != nil && !contains(known, e.name) {
+			r.note(e.at, "unknown field %q; %s", shorten(e.name), suggestion(e.name, "fields of "+what, known))
+			continue
+		}
+		entries = append(entries, e)
+	}
+	return entries, true
+}
+
+func contains(list []string, text string) bool {
+	for _, other := range list {
+		if other == text {
+			return true
+		}
+	}
+	return false
+}
+
+func isEmpty(node ast.Node) bool {
+	_, null := node.(*ast.NullNode)
+	return node == nil || null
+}

@@ -1,0 +1,83 @@
+// Package viewstore is the contract of the views' items: base items, which batch writes, and speed items, which speed writes.
+//
+// Items carry encoded states; the store never looks inside. It decides nothing about the boundary between the two: each item says itself
+// how far it reaches (horizon, fence), and every write is conditional on what the writer had loaded.
+package viewstore
+
+import (
+	"context"
+	"errors"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// ErrConflict: the stored item is not the one loaded; nothing was written. Load again, fold again.
+var ErrConflict = errors.New("item is not as loaded")
+
+// Generation names one full set of base items of a view; an id is never used twice. Example: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N".
+type Generation string
+
+// BaseKey names a base item.
+type BaseKey struct {
+	Generation Generation
+	Key        view.Key
+	Page       view.Page
+}
+
+// BaseItem is the states of one (generation, key, page) over all slots below its horizon.
+type BaseItem struct {
+	BaseKey
+	Horizon slot.Slot // exclusive; never 0 in a stored item
+	States  []byte    // an encoded page (view.Windows)
+}
+
+// Base keeps base items.
+//
+// Calls: safe for concurrent use. Reads are strongly consistent: they see every write that returned before they began.
+type Base interface {
+	// Load returns those of the items that exist, in any order. The caller owns them.
+	Load(ctx context.Context, keys []BaseKey) ([]BaseItem, error)
+
+	// Put writes an item whose stored horizon is still loaded, 0 for none stored.
+	//
+	// Errors: ErrConflict. Any other: it may or may not have been applied; treat it as ErrConflict. On nil it is durable.
+	Put(ctx context.Context, item BaseItem, loaded slot.Slot) error
+
+	// Pages returns the items of one key with from <= page <= to, in the order of pages.
+	Pages(ctx context.Context, generation Generation, key view.Key, from, to view.Page) ([]BaseItem, error)
+}
+
+// SpeedKey names a speed item.
+type SpeedKey struct {
+	Definition view.Hash
+	Key        view.Key
+	Slot       slot.Slot
+	Page       view.Page
+	Lane       event.Lane
+}
+
+// SpeedItem is the states of one (definition, key, page) over one slot and one lane, from the records up to its fence.
+type SpeedItem struct {
+	SpeedKey
+	Fence   event.Sequence // the last record considered; never empty in a stored item
+	States  []byte         // an encoded page (view.Windows)
+	Expires int64          // Unix seconds: the store may drop the item at any time after; readers never rely on it
+}
+
+// Speed keeps speed items.
+//
+// Calls: safe for concurrent use. Reads are strongly consistent.
+type Speed interface {
+	// Load returns those of the items that exist, in any order. The caller owns them.
+	Load(ctx context.Context, keys []SpeedKey) ([]SpeedItem, error)
+
+	// Put writes an item whose stored fence is still loaded, "" for none stored.
+	//
+	// Errors: ErrConflict. Any other: it may or may not have been applied; treat it as ErrConflict. On nil it is durable.
+	Put(ctx context.Context, item SpeedItem, loaded event.Sequence) error
+
+	// Slots returns the items of one key with slot >= from, ordered by slot, page and lane.
+	Slots(ctx context.Context, definition view.Hash, key view.Key, from slot.Slot) ([]SpeedItem, error)
+}

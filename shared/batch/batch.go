@@ -27,10 +27,11 @@ import (
 type Batch struct {
 	Archive     archive.Archive
 	Catalog     catalog.Catalog
+	Programs    *catalog.Programs
 	Base        viewstore.Base
 	Codec       *event.Codec
 	Layout      archive.Layout
-	Definitions []view.Definition // what the views are to be
+	Definitions []catalog.Definition // what the views are to be
 
 	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin; default 60 s
 	ClockMargin time.Duration // by which the store's clock may differ from ours; default 30 s
@@ -143,30 +144,11 @@ func (t *tick) compile(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)
 	}
-	var definitions []view.Definition
-	known := map[view.Hash]bool{}
+	if t.set, err = t.Programs.Of(ctx, t.Catalog, catalog.Hashes(views)); err != nil {
+		return err
+	}
 	for _, v := range views {
-		for _, g := range v.Generations {
-			if known[g.Definition] {
-				continue
-			}
-			known[g.Definition] = true
-			text, err := t.Catalog.Definition(ctx, g.Definition)
-			if err != nil {
-				return fmt.Errorf("read definition %s of view %s: %w", g.Definition, v.Name, err)
-			}
-			d, err := view.ParseText(text)
-			if err != nil {
-				return fmt.Errorf("definition %s of view %s: %w", g.Definition, v.Name, err)
-			}
-			definitions = append(definitions, d)
-		}
-	}
-	if t.set, err = view.Compile(definitions...); err != nil {
-		return fmt.Errorf("compile definitions: %w", err)
-	}
-	for _, d := range definitions {
-		t.report.Views = append(t.report.Views, ViewReport{Name: d.Name})
+		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
 	}
 	return nil
 }

@@ -7,7 +7,6 @@ import (
 
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/slot"
-	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -28,20 +27,20 @@ func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 	return errors.Join(all...)
 }
 
-func (b *Batch) register(ctx context.Context, d view.Definition, live slot.Slot) error {
+func (b *Batch) register(ctx context.Context, d catalog.Definition, live slot.Slot) error {
 	known, err := b.Catalog.View(ctx, d.Name)
 	if err == nil {
 		for _, g := range known.Generations {
-			if g.Definition == d.Hash() {
+			if g.Definition == d.Hash {
 				return nil
 			}
 		}
-		return fmt.Errorf("%w: wanted %s", ErrDefinitionChanged, d.Hash())
+		return fmt.Errorf("%w: wanted %s", ErrDefinitionChanged, d.Hash)
 	}
 	if !errors.Is(err, catalog.ErrNotFound) {
 		return err
 	}
-	if err := b.Catalog.PutDefinition(ctx, d.Hash(), d.Text()); err != nil {
+	if err := b.Catalog.PutDefinition(ctx, d.Hash, d.Text); err != nil {
 		return err
 	}
 	id, err := b.NewID()
@@ -50,7 +49,7 @@ func (b *Batch) register(ctx context.Context, d view.Definition, live slot.Slot)
 	}
 	// Commit point: from here on speed folds the definition. The definition's text is stored before, so that whoever reads the view can run it.
 	err = b.Catalog.PutView(ctx, catalog.View{Name: d.Name, Description: d.Description, Generations: []catalog.Generation{{
-		ID: viewstore.Generation(id.String()), Definition: d.Hash(), State: catalog.Building, Live: live,
+		ID: viewstore.Generation(id.String()), Definition: d.Hash, State: catalog.Building, Live: live,
 	}}})
 	if errors.Is(err, catalog.ErrConflict) {
 		return nil // somebody else has just registered it

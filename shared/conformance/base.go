@@ -9,9 +9,6 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -50,9 +47,7 @@ func wantBase(t *testing.T, b viewstore.Base, keys []viewstore.BaseKey, want ...
 	wantNoError(t, "load", err)
 	slices.SortFunc(got, byPage)
 	want = slices.SortedFunc(slices.Values(want), byPage)
-	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("load of %d keys (-want +got):\n%s", len(keys), diff)
-	}
+	wantItems(t, fmt.Sprintf("load of %d keys", len(keys)), got, want)
 }
 
 func wantPages(t *testing.T, b viewstore.Base, of viewstore.BaseKey, from, to view.Page, want []viewstore.BaseItem) {
@@ -60,9 +55,7 @@ func wantPages(t *testing.T, b viewstore.Base, of viewstore.BaseKey, from, to vi
 	got, err := b.Pages(t.Context(), of.Generation, of.Key, from, to)
 	call := fmt.Sprintf("pages %d to %d of key %q", from, to, of.Key)
 	wantNoError(t, call, err)
-	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", call, diff)
-	}
+	wantItems(t, call, got, want)
 }
 
 // baseOf is an item whose states are its own.
@@ -247,4 +240,3 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 		}
 	}
 }
-

@@ -10,9 +10,6 @@ import (
 	"strings"
 	"testing"
 
-	gocmp "github.com/google/go-cmp/cmp"
-	"github.com/google/go-cmp/cmp/cmpopts"
-
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -54,9 +51,7 @@ func wantSpeed(t *testing.T, s viewstore.Speed, keys []viewstore.SpeedKey, want 
 	wantNoError(t, "load", err)
 	slices.SortFunc(got, bySlot)
 	want = slices.SortedFunc(slices.Values(want), bySlot)
-	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("load of %d keys (-want +got):\n%s", len(keys), diff)
-	}
+	wantItems(t, fmt.Sprintf("load of %d keys", len(keys)), got, want)
 }
 
 func wantSlots(t *testing.T, s viewstore.Speed, of viewstore.SpeedKey, from slot.Slot, want []viewstore.SpeedItem) {
@@ -64,9 +59,7 @@ func wantSlots(t *testing.T, s viewstore.Speed, of viewstore.SpeedKey, from slot
 	got, err := s.Slots(t.Context(), of.Definition, of.Key, from)
 	call := fmt.Sprintf("slots of key %q from %s", of.Key, from)
 	wantNoError(t, call, err)
-	if diff := gocmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", call, diff)
-	}
+	wantItems(t, call, got, want)
 }
 
 const firstFence event.Sequence = "49546986683135544286507457936321625675700192471156785154"

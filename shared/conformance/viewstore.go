@@ -1,9 +1,13 @@
 package conformance
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -18,6 +22,14 @@ const (
 
 // largeStates is near the most that a page may hold; five of them are more than DynamoDB returns at once.
 const largeStates = 300_000
+
+// wantItems compares items in order. Their states are compared as a whole, which is much the faster way.
+func wantItems[T any](t *testing.T, call string, got, want []T) {
+	t.Helper()
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(bytes.Equal)); diff != "" {
+		t.Errorf("%s (-want +got):\n%.4000s", call, diff)
+	}
+}
 
 // generationOf is a generation's id of the usual length, one per subtest and letter.
 func generationOf(t *testing.T, letter byte) viewstore.Generation {
@@ -35,10 +47,9 @@ var pagesAtEdges = []view.Page{view.FirstPage, view.FirstPage + 1, -1 << 32, -25
 // awkwardKeys are keys as view encodes them, and others: all different, some the beginning of another.
 func awkwardKeys() []view.Key {
 	return []view.Key{
-		"", "\x00", "\x00\x00", "\x01", "\x01a", "\x01a\x01b", "\x02a\x01", "a", "a\x00", "a\x00b", "ab", "a/b", "a#b", "a|b", "A", "%00", "\\x00",
+		"", "\x00", "\x01", "\x01a", "\x01a\x01b", "\x02a\x01", "a", "a\x00", "a\x00b", "ab", "a/b", "a#b", "a|b", "A", "%00", "\\x00",
 		"\xff", "\xff\xff", "\xfe\xff", "\x80", "\xc3", "\xc3\xa4", "\xef\xbf\xbd", "\n", " ", "  ",
 		view.EncodeKey([]string{"", ""}), view.EncodeKey([]string{"/", "GET"}), view.EncodeKey([]string{strings.Repeat("k", 3000)}),
 		view.Key(strings.Repeat("\xff", 916)), view.Key(strings.Repeat("\xff", 915)),
 	}
 }
-

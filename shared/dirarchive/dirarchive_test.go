@@ -10,9 +10,11 @@ import (
 )
 
 func TestArchive(t *testing.T) {
-	conformance.Archive(t, func(t *testing.T) archive.Archive { 
-	a, err := dirarchive.Open(t.TempDir(), time.Now)
-	if err != nil { t.Fatal(err) }
-	return a
+	conformance.Archive(t, func(t *testing.T) archive.Archive {
+		a, err := dirarchive.Open(t.TempDir(), time.Now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return a
 	})
 }

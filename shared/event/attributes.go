@@ -118,7 +118,7 @@ func (s *scanner) identifying(i int, text []byte, t traits, limit int) []byte {
 	case t&control != 0:
 		s.rejectAttribute(i, fmt.Sprintf("%.60q has a control character; none may be in it", text))
 	default:
-		return text
+		return text[:len(text):len(text)]
 	}
 	return nil
 }

@@ -533,6 +533,9 @@ func TestJudgeShapes(t *testing.T) {
 		body.WriteString(strings.ReplaceAll(text, `":`, []string{`":`, `": `, `" :`}[i%3]))
 	}
 	judged := judge(t, event.Lines, body.String())
+	if len(judged.Rejected) > 0 {
+		t.Fatalf("rejected: %+v\n%s", judged.Rejected[0], judged.Originals[0])
+	}
 	var got strings.Builder
 	for i, a := range judged.Accepted {
 		got.Write(a.JSON)

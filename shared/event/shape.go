@@ -61,7 +61,7 @@ func (m *shapeMember) standsAt(text []byte, i int) bool {
 		return false
 	}
 	first, last := binary.LittleEndian.Uint64(text[i:]), binary.LittleEndian.Uint64(text[i+m.back:])
-	return (first^m.first|last^m.last)&m.mask == 0 && (m.size <= 16 || m.agrees(text, i))
+	return ((first^m.first)|(last^m.last))&m.mask == 0 && (m.size <= 16 || m.agrees(text, i))
 }
 
 func (m *shapeMember) agrees(text []byte, i int) bool {

@@ -65,6 +65,9 @@ func (a *Archive) search(key archive.Key) int {
 func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, error) {
 	var body []byte
 	err := a.Hook.apply("archive.Get", string(key), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		stored, ok := a.objects[key]
@@ -72,7 +75,7 @@ func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, 
 			return archive.ErrNotFound
 		}
 		body = append([]byte{}, stored...)
-		return ctx.Err()
+		return nil
 	})
 	if err != nil {
 		body = nil
@@ -84,6 +87,9 @@ func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, 
 func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) ([]archive.Object, time.Time, error) {
 	var objects []archive.Object
 	err := a.Hook.apply("archive.List", string(from), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		a.mu.Lock()
 		defer a.mu.Unlock()
 		for _, key := range a.keys[a.search(from):] {
@@ -92,7 +98,7 @@ func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) ([]
 			}
 			objects = append(objects, archive.Object{Key: key, Size: int64(len(a.objects[key]))})
 		}
-		return ctx.Err()
+		return nil
 	})
 	if err != nil {
 		objects = nil

@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
@@ -19,15 +18,14 @@ import (
 
 // Serving answers queries. All fields are needed but LateAfter. It is safe for concurrent use.
 type Serving struct {
-	Catalog catalog.Catalog
-	Base    viewstore.Base
-	Speed   viewstore.Speed
+	Catalog  catalog.Catalog
+	Programs *catalog.Programs
+	Base     viewstore.Base
+	Speed    viewstore.Speed
 
 	MaxRows   int           // of one answer; default 10,000
 	LateAfter time.Duration // an answer warns when the horizon is older than this; 0: never
 	Now       func() time.Time
-
-	programs programs
 }
 
 // What can be wrong with a query. Every other error is one of ours.
@@ -103,7 +101,7 @@ func (s *Serving) Query(ctx context.Context, name view.Name, parameters map[stri
 	if !ok {
 		return Answer{}, fmt.Errorf("%w: %s", ErrNotServing, name)
 	}
-	program, err := s.programs.of(ctx, s.Catalog, generation.Definition)
+	program, err := s.program(ctx, generation.Definition)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -169,33 +167,10 @@ func (s *Serving) read(ctx context.Context, p *view.Program, g catalog.Generatio
 	return m, nil
 }
 
-// programs keeps the compiled definitions: a hash names one text for ever.
-type programs struct {
-	mu     sync.Mutex
-	byHash map[view.Hash]*view.Program
-}
-
-func (p *programs) of(ctx context.Context, c catalog.Catalog, hash view.Hash) (*view.Program, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if program, ok := p.byHash[hash]; ok {
-		return program, nil
-	}
-	text, err := c.Definition(ctx, hash)
+func (s *Serving) program(ctx context.Context, hash view.Hash) (*view.Program, error) {
+	set, err := s.Programs.Of(ctx, s.Catalog, []view.Hash{hash})
 	if err != nil {
-		return nil, fmt.Errorf("read definition %s: %w", hash, err)
+		return nil, err
 	}
-	d, err := view.ParseText(text)
-	if err != nil {
-		return nil, fmt.Errorf("definition %s: %w", hash, err)
-	}
-	set, err := view.Compile(d)
-	if err != nil {
-		return nil, fmt.Errorf("definition %s: %w", hash, err)
-	}
-	if p.byHash == nil {
-		p.byHash = map[view.Hash]*view.Program{}
-	}
-	p.byHash[hash] = set.Programs[0]
 	return set.Programs[0], nil
 }

@@ -72,7 +72,7 @@ func (s *Serving) describe(ctx context.Context, v catalog.View) (Description, er
 		}
 		g = v.Generations[0]
 	}
-	program, err := s.programs.of(ctx, s.Catalog, g.Definition)
+	program, err := s.program(ctx, g.Definition)
 	if err != nil {
 		return Description{}, err
 	}

@@ -17,7 +17,7 @@ import (
 func TestAgreement(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
-		w, err := simulation.New(rapid.Uint64().Draw(t, "seed"), simulation.Views)
+		w, err := newWorld(rapid.Uint64().Draw(t, "seed"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -77,7 +77,7 @@ func allExact(ctx context.Context, w *simulation.World) error {
 // TestTakeover follows one row from speed to batch: its parts, what it says of itself, and that its values never change.
 func TestTakeover(t *testing.T) {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}

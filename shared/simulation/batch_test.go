@@ -47,7 +47,7 @@ func TestTwoBatches(t *testing.T) {
 
 func playTwoBatches(name string, n int) error {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		return err
 	}
@@ -81,7 +81,7 @@ func playTwoBatches(name string, n int) error {
 // a view that is built later, over all history.
 func TestDuplicates(t *testing.T) {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -133,7 +133,7 @@ func TestDedupeWindow(t *testing.T) {
 	} {
 		for _, apart := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, a run each %v", c.name, apart), func(t *testing.T) {
-				w, err := simulation.New(1, simulation.Views)
+				w, err := newWorld(1)
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -165,7 +165,7 @@ func TestDedupeWindow(t *testing.T) {
 // TestStraggler: an object that lands in a slot which batch has claimed joins the next run, and is counted as a straggler.
 func TestStraggler(t *testing.T) {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -186,7 +186,7 @@ func TestStraggler(t *testing.T) {
 		t.Fatalf("ingest without an archive: %v, want it unavailable", err)
 	}
 	uninstall(w)
-	other, err := simulation.New(1, simulation.Views)
+	other, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -218,7 +218,7 @@ func TestStraggler(t *testing.T) {
 // TestBacklog: batch has stood still for long, and catches up by several runs of bounded size; the answers are as if it had not.
 func TestBacklog(t *testing.T) {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestBacklog(t *testing.T) {
 // TestRebuild: a view that is registered when the archive has history already is built over all of it, and agrees with one that advanced.
 func TestRebuild(t *testing.T) {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -13,6 +13,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -47,16 +48,17 @@ const (
 )
 
 type rig struct {
-	now     time.Time
-	archive *memory.Archive
-	stream  *memory.Stream
-	catalog *memory.Catalog
-	base    *memory.Base
-	items   *memory.Speed
-	codec   *event.Codec
-	layout  archive.Layout
-	random  *rand.Rand
-	views   []view.Definition
+	now      time.Time
+	archive  *memory.Archive
+	stream   *memory.Stream
+	catalog  *memory.Catalog
+	base     *memory.Base
+	items    *memory.Speed
+	codec    *event.Codec
+	layout   archive.Layout
+	random   *rand.Rand
+	views    []catalog.Definition
+	programs *catalog.Programs
 }
 
 func newRig(b *testing.B) *rig {
@@ -75,7 +77,8 @@ func newRig(b *testing.B) *rig {
 	}
 	r := &rig{
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), archive: &memory.Archive{}, stream: memory.NewStream(4),
-		codec: codec, random: rand.New(rand.NewPCG(1, 1)), views: views,
+		codec: codec, random: rand.New(rand.NewPCG(1, 1)), views: catalog.Define(views),
+		programs: &catalog.Programs{},
 	}
 	r.layout, _, err = archive.OpenLayout(b.Context(), r.archive, archive.Layout{
 		Number: 1, Slot: length, Lanes: 4, HashKey: event.HashKey{1}, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour, Stream: "memory",
@@ -111,7 +114,7 @@ func (r *rig) ingest() *ingest.Ingest {
 
 func (r *rig) batch() *batch.Batch {
 	return &batch.Batch{
-		Archive: r.archive, Catalog: r.catalog, Base: r.base, Codec: r.codec, Layout: r.layout, Definitions: r.views,
+		Archive: r.archive, Catalog: r.catalog, Programs: r.programs, Base: r.base, Codec: r.codec, Layout: r.layout, Definitions: r.views,
 		Settle: time.Minute, Relist: time.Hour, RunBytes: 1 << 30, Tries: 3, Workers: runtime.GOMAXPROCS(0),
 		Run: runner.Parallel(runtime.GOMAXPROCS(0)), Now: r.clock, NewID: func() (ulid.ULID, error) { return r.id(r.now) },
 		Log: slog.New(slog.DiscardHandler),
@@ -120,7 +123,7 @@ func (r *rig) batch() *batch.Batch {
 
 func (r *rig) speed() *speed.Speed {
 	return &speed.Speed{
-		Archive: r.archive, Catalog: r.catalog, Items: r.items, Codec: r.codec, Layout: r.layout, Retain: time.Hour, Tries: 3,
+		Archive: r.archive, Catalog: r.catalog, Programs: r.programs, Items: r.items, Codec: r.codec, Layout: r.layout, Retain: time.Hour, Tries: 3,
 		Run: runner.Parallel(runtime.GOMAXPROCS(0)), Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -261,7 +264,7 @@ func BenchmarkQuery(b *testing.B) {
 			}
 		}
 	}
-	s := &serving.Serving{Catalog: r.catalog, Base: r.base, Speed: r.items, MaxRows: 10_000, Now: r.clock}
+	s := &serving.Serving{Catalog: r.catalog, Programs: r.programs, Base: r.base, Speed: r.items, MaxRows: 10_000, Now: r.clock}
 	parameters := map[string][]string{"path": {"/presentations/page-0000/images/kibana-search.png"}}
 	rows := 0
 	b.ReportAllocs()

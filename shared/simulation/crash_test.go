@@ -88,7 +88,7 @@ func countCalls(t *testing.T, s story) int {
 
 func play(s story, c *crash) error {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		return err
 	}

@@ -209,10 +209,11 @@ func (w *World) check(ctx context.Context, all bool) error {
 	for c := range expected {
 		keys[cell{view: c.view, key: c.key}] = true
 	}
+	past := past{world: w, folds: map[string]map[cell]map[string]string{}}
 	for key := range keys {
 		answer, err := w.Ask(ctx, key.view, key.key)
 		if err == nil {
-			err = w.checkRows(ctx, key, answer)
+			err = past.checkRows(ctx, key, answer)
 		}
 		if err == nil && all {
 			err = checkValues(key, answer, expected)
@@ -224,13 +225,41 @@ func (w *World) check(ctx context.Context, all bool) error {
 	return nil
 }
 
-func (w *World) checkRows(ctx context.Context, key cell, answer serving.Answer) error {
+// past is the oracle for what had arrived before some horizon.
+type past struct {
+	world *World
+	folds map[string]map[cell]map[string]string // by horizon
+}
+
+func (p past) before(ctx context.Context, horizon string) (map[cell]map[string]string, error) {
+	if fold, ok := p.folds[horizon]; ok {
+		return fold, nil
+	}
+	at, err := time.Parse(time.RFC3339, horizon)
+	if err != nil {
+		return nil, err
+	}
+	fold, err := p.world.Expected(ctx, archive.SlotKey(p.world.layout.Slot.At(at)))
+	p.folds[horizon] = fold
+	return fold, err
+}
+
+// checkRows holds the rows marked exact against what had arrived before their horizon.
+func (p past) checkRows(ctx context.Context, key cell, answer serving.Answer) error {
 	for _, row := range answer.Data {
 		if !row.Exact {
 			continue
 		}
-		if err := w.checkExact(ctx, cell{key.view, key.key, row.Start}, row, answer.Horizon); err != nil {
+		horizon := answer.Horizon
+		if row.Horizon != nil {
+			horizon = *row.Horizon
+		}
+		expected, err := p.before(ctx, horizon)
+		if err != nil {
 			return err
+		}
+		if got, want := valuesOf(row.Values), expected[cell{key.view, key.key, row.Start}]; !maps.Equal(got, want) {
+			return fmt.Errorf("window %s is marked exact as of %s, with %v, not %v", row.Start, horizon, got, want)
 		}
 	}
 	return nil
@@ -249,25 +278,6 @@ func checkValues(key cell, answer serving.Answer, expected map[cell]map[string]s
 		if c.view == key.view && c.key == key.key && !maps.Equal(got[c], want) {
 			return fmt.Errorf("window %s is %v, not %v", c.start, got[c], want)
 		}
-	}
-	return nil
-}
-
-// checkExact holds a row marked exact against what had arrived before its horizon.
-func (w *World) checkExact(ctx context.Context, c cell, row serving.Row, horizon string) error {
-	if row.Horizon != nil {
-		horizon = *row.Horizon
-	}
-	at, err := time.Parse(time.RFC3339, horizon)
-	if err != nil {
-		return err
-	}
-	expected, err := w.Expected(ctx, archive.SlotKey(w.layout.Slot.At(at)))
-	if err != nil {
-		return err
-	}
-	if want := expected[c]; !maps.Equal(valuesOf(row.Values), want) {
-		return fmt.Errorf("window %s is marked exact as of %s, with %v, not %v", c.start, horizon, row.Values, want)
 	}
 	return nil
 }

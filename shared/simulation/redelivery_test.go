@@ -43,7 +43,7 @@ func TestRedelivery(t *testing.T) {
 
 // streamed is a world whose stream holds some requests' records, by shard.
 func streamed(t *rapid.T, requests int) (*simulation.World, [][]stream.Record) {
-	w, err := simulation.New(rapid.Uint64().Draw(t, "seed"), simulation.Views)
+	w, err := newWorld(rapid.Uint64().Draw(t, "seed"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -92,7 +92,7 @@ func TestFrozenTwin(t *testing.T) {
 
 func playTwin(frozen int) error {
 	ctx := context.Background()
-	w, err := simulation.New(1, simulation.Views)
+	w, err := newWorld(1)
 	if err != nil {
 		return err
 	}

@@ -6,12 +6,24 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
+
+var kit = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
+
+// newWorld is a world in which nothing has happened.
+func newWorld(seed uint64) (*simulation.World, error) {
+	k, err := kit()
+	if err != nil {
+		return nil, err
+	}
+	return k.New(seed)
+}
 
 func isUnavailable(err error) bool { return errors.Is(err, ingest.ErrUnavailable) }
 
@@ -87,7 +99,13 @@ func stories() []story {
 			name:   "speed, new items",
 			before: steps(serve, send(1, 0, 20)),
 			act:    deliver,
-			must:   []string{"catalog.Views", "catalog.Definition", "speed.Load", "speed.Put"},
+			must:   []string{"catalog.Views", "speed.Load", "speed.Put"},
+		},
+		{
+			name:   "speed, of a new version",
+			before: steps(serve, send(1, 0, 3), func(w *simulation.World) error { w.Forget(); return nil }),
+			act:    deliver,
+			must:   []string{"catalog.Definition", "speed.Put"},
 		},
 		{
 			name:   "speed, items that hold some of the records",

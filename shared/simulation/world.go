@@ -16,6 +16,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -53,15 +54,22 @@ type World struct {
 	Batch   *batch.Batch
 	Serving *serving.Serving
 
-	Definitions []view.Definition
-
-	layout archive.Layout
-	codec  *event.Codec
-	random *rand.Rand
+	definitions []catalog.Definition
+	programs    *catalog.Programs
+	layout      archive.Layout
+	codec       *event.Codec
+	random      *rand.Rand
 }
 
-// New makes a world with the given views, in which nothing has happened. Equal seeds make equal worlds.
-func New(seed uint64, views string) (*World, error) {
+// Kit is what worlds of the same views share: nothing that ever changes.
+type Kit struct {
+	definitions []catalog.Definition
+	programs    *catalog.Programs
+	codec       *event.Codec
+}
+
+// Prepare makes a kit for the views.
+func Prepare(views string) (*Kit, error) {
 	definitions, err := view.Parse("views.yaml", []byte(views))
 	if err != nil {
 		return nil, err
@@ -70,6 +78,11 @@ func New(seed uint64, views string) (*World, error) {
 	if err != nil {
 		return nil, err
 	}
+	return &Kit{definitions: catalog.Define(definitions), programs: &catalog.Programs{}, codec: codec}, nil
+}
+
+// New makes a world in which nothing has happened. Equal seeds make equal worlds.
+func (k *Kit) New(seed uint64) (*World, error) {
 	length, err := slot.NewLength(Slot)
 	if err != nil {
 		return nil, err
@@ -78,7 +91,7 @@ func New(seed uint64, views string) (*World, error) {
 		Clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		Archive: &memory.Archive{}, Stream: memory.NewStream(shards), Queue: &memory.Queue{},
 		Catalog: &memory.Catalog{}, Base: &memory.Base{}, Items: &memory.Speed{},
-		Definitions: definitions, codec: codec, random: rand.New(rand.NewPCG(seed, 0)),
+		definitions: k.definitions, programs: k.programs, codec: k.codec, random: rand.New(rand.NewPCG(seed, 0)),
 	}
 	w.Archive.Now, w.Stream.Now = w.now, w.now
 	wanted := archive.Layout{
@@ -92,6 +105,12 @@ func New(seed uint64, views string) (*World, error) {
 	return w, w.Batch.Register(context.Background(), 0)
 }
 
+// Forget makes the functions start with nothing compiled, as a new version does.
+func (w *World) Forget() {
+	w.programs = &catalog.Programs{}
+	w.Restart()
+}
+
 func (w *World) now() time.Time { return w.Clock }
 
 // Restart makes the functions anew, with nothing in their memory.
@@ -102,15 +121,16 @@ func (w *World) Restart() {
 		MaxBody: 4 << 20, CommitWithin: CommitWithin, ClockMargin: ClockMargin, Tries: 3, Now: w.now, NewRequest: w.newULID, Log: log,
 	}
 	w.Speed = &speed.Speed{
-		Archive: w.Archive, Catalog: w.Catalog, Items: w.Items, Codec: w.codec, Layout: w.layout, Retain: 7 * 24 * time.Hour, Tries: 3,
+		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Items: w.Items, Codec: w.codec, Layout: w.layout, Retain: 7 * 24 * time.Hour, Tries: 3,
 		Run: runner.Sequential, Log: log,
 	}
 	w.Batch = &batch.Batch{
-		Archive: w.Archive, Catalog: w.Catalog, Base: w.Base, Codec: w.codec, Layout: w.layout, Definitions: w.Definitions,
-		Settle: Settle, ClockMargin: ClockMargin, Relist: time.Hour, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
+		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout,
+		Definitions: w.definitions,
+		Settle:      Settle, ClockMargin: ClockMargin, Relist: time.Hour, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
 		Now: w.now, NewID: func() (ulid.ULID, error) { return w.newULID(w.Clock) }, Log: log,
 	}
-	w.Serving = &serving.Serving{Catalog: w.Catalog, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
+	w.Serving = &serving.Serving{Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
 }
 
 func (w *World) newULID(at time.Time) (ulid.ULID, error) {

@@ -2,10 +2,7 @@ package speed
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"slices"
-	"sync"
 
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -26,22 +23,18 @@ func (s *Speed) live(ctx context.Context) (live, error) {
 	if err != nil {
 		return live{}, fmt.Errorf("read catalog: %w", err)
 	}
-	var hashes []view.Hash
 	from := map[view.Hash]slot.Slot{}
 	for _, v := range views {
 		for _, g := range v.Generations {
 			// Below Live the definition is not speed's to fold; below the horizon batch has taken over, and no query looks there.
 			first := max(g.Live, g.Horizon)
-			if known, ok := from[g.Definition]; !ok {
-				hashes = append(hashes, g.Definition)
-				from[g.Definition] = first
-			} else {
-				from[g.Definition] = min(known, first)
+			if known, ok := from[g.Definition]; ok {
+				first = min(known, first)
 			}
+			from[g.Definition] = first
 		}
 	}
-	slices.Sort(hashes)
-	set, err := s.programs.of(ctx, s.Catalog, hashes)
+	set, err := s.Programs.Of(ctx, s.Catalog, catalog.Hashes(views))
 	if err != nil {
 		return live{}, err
 	}
@@ -50,40 +43,4 @@ func (s *Speed) live(ctx context.Context) (live, error) {
 		l.from = append(l.from, from[p.Hash])
 	}
 	return l, nil
-}
-
-// programs keeps the compiled definitions of the last invocation: they change rarely, and a hash names one text for ever.
-type programs struct {
-	mu     sync.Mutex
-	hashes []view.Hash
-	set    *view.Set
-}
-
-func (p *programs) of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (*view.Set, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.set != nil && slices.Equal(p.hashes, hashes) {
-		return p.set, nil
-	}
-	var definitions []view.Definition
-	for _, hash := range hashes {
-		text, err := c.Definition(ctx, hash)
-		if err != nil {
-			return nil, fmt.Errorf("read definition %s: %w", hash, err)
-		}
-		d, err := view.ParseText(text)
-		if err == nil && d.Hash() != hash {
-			err = errors.New("its text has another hash")
-		}
-		if err != nil {
-			return nil, fmt.Errorf("definition %s cannot be run: %w", hash, err)
-		}
-		definitions = append(definitions, d)
-	}
-	set, err := view.Compile(definitions...)
-	if err != nil {
-		return nil, fmt.Errorf("live definitions: %w", err)
-	}
-	p.hashes, p.set = hashes, set
-	return set, nil
 }

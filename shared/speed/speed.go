@@ -24,19 +24,19 @@ import (
 
 // Speed applies records. All fields are needed. It is safe for concurrent use.
 type Speed struct {
-	Archive archive.Archive // takes records that cannot be decoded
-	Catalog catalog.Catalog
-	Items   viewstore.Speed
-	Codec   *event.Codec
-	Layout  archive.Layout
+	Archive  archive.Archive // takes records that cannot be decoded
+	Catalog  catalog.Catalog
+	Programs *catalog.Programs
+	Items    viewstore.Speed
+	Codec    *event.Codec
+	Layout   archive.Layout
 
 	Retain time.Duration // how long an item lives after its slot; default 7 days
 	Tries  int           // at writing one item; default 5
 	Run    runner.Runner
 	Log    *slog.Logger
 
-	programs programs
-	cache    cache
+	cache cache
 }
 
 // Report says what an invocation did. It is also its log line.

@@ -20,7 +20,7 @@ func TestClosuresAgreeWithInterpreter(t *testing.T) {
 	oracle := newOracle(t)
 	rapid.Check(t, func(t *rapid.T) {
 		source := drawBoolean(t, 3)
-		events := rapid.SliceOfN(rapid.Custom(drawEvent), 1, 1).Draw(t, "events")
+		events := rapid.SliceOfN(rapid.Custom(drawEvent), 8, 8).Draw(t, "events")
 		closures, fields := compileRapid(t, source)
 		interpreter, interpreterFields, err := view.InterpretWhere(source)
 		if err != nil {

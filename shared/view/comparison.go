@@ -70,7 +70,7 @@ func (c *compiler) comparison(r relation, left, right celast.Expr) predicate {
 	case types.String:
 		return compareText(r, c.columns.field(path), string(want))
 	case types.Int:
-		return compareNumber(r, c.columns.field(path), number{isInt: true, i: int64(want)})
+		return compareInt(r, c.columns.field(path), int64(want))
 	case types.Double:
 		return compareNumber(r, c.columns.field(path), number{f: float64(want)})
 	case types.Bool:
@@ -107,6 +107,31 @@ func (r relation) unlike(v event.Value) truth {
 		return failed
 	}
 	return r.mismatch
+}
+
+// compareInt is compareNumber with a quick way for what is most common: a few digits and nothing else.
+func compareInt(r relation, f field, want int64) predicate {
+	other := compareNumber(r, f, number{isInt: true, i: want})
+	return func(b *event.Batch, row int) truth {
+		v := f.of(b, row)
+		if v.Kind != event.Number || v.End-v.Start > 18 {
+			return other(b, row)
+		}
+		var n int64
+		for _, c := range b.Data[v.Start:v.End] {
+			if c -= '0'; c > 9 {
+				return other(b, row)
+			}
+			n = n*10 + int64(c)
+		}
+		switch {
+		case n < want:
+			return r.less
+		case n > want:
+			return r.greater
+		}
+		return r.equal
+	}
 }
 
 func compareNumber(r relation, f field, want number) predicate {

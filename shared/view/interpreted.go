@@ -1,6 +1,7 @@
 package view
 
 import (
+	"slices"
 	"time"
 
 	"cel.dev/cel-go/cel"
@@ -27,8 +28,14 @@ type interpreted struct {
 
 // attribute is a variable of an interpreted expression.
 type attribute struct {
+	name    string
+	field   field    // not of time, which has no column
+	members []member // of data, when the expression reads nothing else of it
+}
+
+type member struct {
 	name  string
-	field field // not of time, which has no column
+	field field
 }
 
 // interpret plans part of the expression for the interpreter; nil: the faults say why not.
@@ -40,20 +47,64 @@ func (c *compiler) interpret(e celast.Expr) *interpreted {
 		c.faults = append(c.faults, fault{offsetOf(c.ast, e), "the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
 		return nil
 	}
-	i := &interpreted{program: program}
 	read := map[string]bool{}
 	eachFreeName(e, nil, func(name celast.Expr) { read[name.AsIdent()] = true })
+	i := &interpreted{program: program}
 	for _, name := range c.attributes {
-		if !read[name] {
-			continue
+		if read[name] {
+			i.attributes = append(i.attributes, c.attribute(name, e))
 		}
-		a := attribute{name: name}
-		if name != timeAttribute {
-			a.field = c.columns.field(event.Path{name})
-		}
-		i.attributes = append(i.attributes, a)
 	}
 	return i
+}
+
+func (c *compiler) attribute(name string, e celast.Expr) attribute {
+	a := attribute{name: name}
+	if name == timeAttribute {
+		return a
+	}
+	a.field = c.columns.field(event.Path{name})
+	if name != dataAttribute {
+		return a
+	}
+	names, all := membersOf(e, nil)
+	if all {
+		return a
+	}
+	for _, name := range names {
+		a.members = append(a.members, member{name, c.columns.field(event.Path{dataAttribute, name})})
+	}
+	return a
+}
+
+// membersOf adds to names the members of data that an expression reads by name, each once; all: it reads data in another way, too. A variable of
+// a macro that is called data as well counts as data, which only makes them more.
+func membersOf(e celast.Expr, names []string) (_ []string, all bool) {
+	if path, ok := selection(e); ok && path[0] == dataAttribute {
+		if !slices.Contains(names, path[1]) {
+			names = append(names, path[1])
+		}
+		return names, false
+	}
+	if e.Kind() == celast.IdentKind && e.AsIdent() == dataAttribute {
+		return names, true
+	}
+	for _, child := range children(e) {
+		var whole bool
+		names, whole = membersOf(child, names)
+		all = all || whole
+	}
+	return names, all
+}
+
+// selection is the path of a field of an attribute, selected or only tested for.
+func selection(e celast.Expr) (event.Path, bool) {
+	if e.Kind() == celast.SelectKind && e.AsSelect().IsTestOnly() {
+		path, ok := pathOf(e.AsSelect().Operand())
+		return append(path, e.AsSelect().FieldName()), ok && len(path) == 1
+	}
+	path, ok := pathOf(e)
+	return path, ok && len(path) == 2
 }
 
 func (c *compiler) interpretedPredicate(e celast.Expr) predicate {
@@ -116,7 +167,27 @@ func (a *activation) value(attribute *attribute) (any, bool) {
 	if v.Kind == event.Missing {
 		return nil, false
 	}
+	if v.Kind == event.Object && len(attribute.members) > 0 {
+		return a.object(attribute.members)
+	}
 	return decode(a.batch, v)
+}
+
+// object is as much of data as the expression can tell from the whole.
+func (a *activation) object(members []member) (any, bool) {
+	object := make(map[string]any, len(members))
+	for _, m := range members {
+		v := m.field.of(a.batch, a.row)
+		if v.Kind == event.Missing {
+			continue
+		}
+		value, ok := decode(a.batch, v)
+		if !ok {
+			return nil, false
+		}
+		object[m.name] = value
+	}
+	return object, true
 }
 
 // Parent is part of CEL's interface; there is none.

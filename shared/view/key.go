@@ -6,8 +6,10 @@ import (
 )
 
 const (
-	maxKey    = 900 // bytes an encoded key may have
-	keptOfKey = 800 // of a longer one, in front of its hash
+	maxKey       = 900 // bytes an encoded key may have
+	keptOfKey    = 800 // of a longer one, in front of its hash
+	hashOfKey    = 16
+	shortenedKey = keptOfKey + hashOfKey
 )
 
 // Key is a key's values in the order of the definition's key fields, encoded so that no two keys are alike: each value behind its length.
@@ -31,12 +33,12 @@ func appendKeyValue(dst, value []byte) []byte {
 	return append(dst, value...)
 }
 
-// boundKey shortens a key in place when it is too long. A shortened key is no prefix of another: the lengths inside promise more bytes than
-// follow.
+// boundKey shortens a key in place when it is too long. Where a value ends right after 800 bytes, the hash could be read as values itself; so
+// that no key can be made to look like another that was shortened, every key of that very length is shortened too.
 func boundKey(key []byte) []byte {
-	if len(key) <= maxKey {
+	if len(key) <= maxKey && len(key) != shortenedKey {
 		return key
 	}
 	hash := sha256.Sum256(key)
-	return append(key[:keptOfKey], hash[:16]...)
+	return append(key[:keptOfKey], hash[:hashOfKey]...)
 }

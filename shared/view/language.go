@@ -208,7 +208,7 @@ func eachFreeName(e celast.Expr, bound []string, found func(celast.Expr)) {
 	}
 }
 
-// children are the parts of an expression that is no macro.
+// children are the parts of an expression.
 func children(e celast.Expr) (parts []celast.Expr) {
 	switch e.Kind() {
 	case celast.CallKind:
@@ -228,6 +228,9 @@ func children(e celast.Expr) (parts []celast.Expr) {
 		for _, field := range e.AsStruct().Fields() {
 			parts = append(parts, field.AsStructField().Value())
 		}
+	case celast.ComprehensionKind:
+		c := e.AsComprehension()
+		return []celast.Expr{c.IterRange(), c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()}
 	}
 	return parts
 }

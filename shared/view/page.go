@@ -170,7 +170,8 @@ func (w *Windows) mergePage(page Page, encoded []byte, want func(Window) bool) (
 			return n, nil
 		}
 		place, size := binary.Uvarint(rest)
-		if size <= 0 || place >= perPage || int64(place) <= previous {
+		longer := size > 1 && rest[size-1] == 0 // than it has to be: AppendPage has one way to write a place
+		if size <= 0 || longer || place >= perPage || int64(place) <= previous {
 			return n, fmt.Errorf("window is out of place: %w", ErrCorruptPage)
 		}
 		previous, rest = int64(place), rest[size:]

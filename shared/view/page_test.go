@@ -97,14 +97,15 @@ func TestPageGolden(t *testing.T) {
 	}{
 		{"no windows", nil, 0, "01"},
 		{
-			// place 0: count 1, sum and mean of 1 row skipped, no min, no max.
+			// Place 0: a count of 1; sum, mean, min and max of 1 row, which is skipped.
 			"nothing but a skipped row", []hit{{at: 0}}, 0, "01" + "00" + "1101" + "125f01" + "135f01" + "145f01" + "155f01",
 		},
 		{
-			// 25 is 25 * 10^18 units, exponent 18; -0.5 is 5 * 10^17 units, below zero.
-			"places 0 and 59, of two rows and of one", []hit{{at: 0, x: "25"}, {at: 59_999, x: "-0.5"}, {at: 59 * 60_000, x: "7"}}, 0, "",
+			// 24.5 is 245 * 10^17 units; -0.5 is 5 * 10^17 below zero; 25 is 25 * 10^18.
+			"places 0 and 59, of two rows and of one", []hit{{at: 0, x: "25"}, {at: 59_999, x: "-0.5"}, {at: 59 * 60_000, x: "7"}}, 0,
+			"01" + "00" + "1102" + "121102f501" + "131102f501" + "143105" + "151219" + "3b" + "1101" + "12120107" + "13120107" + "141207" + "151207",
 		},
-		{"before 1970", []hit{{at: -1, x: "1"}}, -1, ""},
+		{"before 1970", []hit{{at: -1, x: "1"}}, -1, "01" + "5c" + "1101" + "12120101" + "13120101" + "141201" + "151201"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for i := range c.hits {
@@ -292,7 +293,8 @@ func TestWindowsPerPage(t *testing.T) {
 		{7 * time.Hour, []string{"count()"}, 3},
 		{time.Minute, []string{"count()"}, 818},
 		{time.Second, []string{"count()"}, 818},
-		{time.Minute, []string{"count()", "sum(data.x)", "mean(data.x)", "max(data.x)"}, 0},
+		{time.Minute, []string{"count()", "sum(data.x)", "mean(data.x)", "max(data.x)"}, 112},
+		{366 * 24 * time.Hour, []string{"count()", "sum(data.x)", "mean(data.x)", "max(data.x)"}, 1},
 	} {
 		p := windowed(t, c.window, c.exprs...)
 		var got int64

@@ -23,6 +23,7 @@ import (
 	speedhandler "github.com/anabranch/anabranch/functions/speed/handler"
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/dirarchive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
@@ -137,7 +138,8 @@ func (s *Server) wire() error {
 	}
 	var (
 		log      = s.settings.Log
-		catalog  = &memory.Catalog{}
+		table    = &memory.Catalog{}
+		programs = &catalog.Programs{}
 		base     = &memory.Base{}
 		items    = &memory.Speed{Now: time.Now}
 		records  = memory.NewStream(shards)
@@ -149,19 +151,21 @@ func (s *Server) wire() error {
 		MaxBody: maxBody, CommitWithin: s.settings.CommitWithin, Tries: tries, Now: time.Now, NewRequest: newULID, Log: log,
 	}
 	s.batch = &batch.Batch{
-		Archive: s.archive, Catalog: catalog, Base: base, Codec: codec, Layout: s.layout, Definitions: s.settings.Definitions,
-		Settle: s.settings.Settle, Relist: 3 * time.Hour, RunBytes: 64 << 20, Tries: tries,
+		Archive: s.archive, Catalog: table, Programs: programs, Base: base, Codec: codec, Layout: s.layout,
+		Definitions: catalog.Define(s.settings.Definitions),
+		Settle:      s.settings.Settle, Relist: 3 * time.Hour, RunBytes: 64 << 20, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now,
 		NewID: func() (ulid.ULID, error) { return newULID(time.Now()) }, Log: log,
 	}
 	fast := &speed.Speed{
-		Archive: s.archive, Catalog: catalog, Items: items, Codec: codec, Layout: s.layout, Retain: retain, Tries: tries, Run: parallel, Log: log,
+		Archive: s.archive, Catalog: table, Programs: programs, Items: items, Codec: codec, Layout: s.layout,
+		Retain: retain, Tries: tries, Run: parallel, Log: log,
 	}
 	s.ingestHandler = &ingesthandler.Handler{Ingest: s.ingest, Log: log}
 	s.republishHandler = &republishhandler.Handler{Ingest: s.ingest, Log: log}
 	s.batchHandler = &batchhandler.Handler{Batch: s.batch, Log: log}
 	s.queryHandler = &queryhandler.Handler{Log: log, Serving: &serving.Serving{
-		Catalog: catalog, Base: base, Speed: items, MaxRows: 10_000, Now: time.Now,
+		Catalog: table, Programs: programs, Base: base, Speed: items, MaxRows: 10_000, Now: time.Now,
 		LateAfter: 2 * (s.settings.Slot + s.settings.Settle + s.settings.BatchEvery),
 	}}
 	s.source, err = newSource(records, (&speedhandler.Handler{Speed: fast, Log: log}).Invoke)

@@ -1,0 +1,95 @@
+package catalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Definition is a view's definition as the catalog keeps it.
+type Definition struct {
+	Name        view.Name
+	Description string
+	Hash        view.Hash
+	Text        []byte
+}
+
+// Define makes the definitions that views are to have.
+func Define(definitions []view.Definition) []Definition {
+	all := make([]Definition, len(definitions))
+	for i, d := range definitions {
+		all[i] = Definition{Name: d.Name, Description: d.Description, Hash: d.Hash(), Text: d.Text()}
+	}
+	return all
+}
+
+// Programs compiles stored definitions and keeps what it has compiled: a hash names one text for ever. The zero Programs is ready. It is safe
+// for concurrent use, and layers may share one.
+type Programs struct {
+	mu   sync.Mutex
+	sets map[string]*view.Set
+}
+
+// maxSets bounds what is kept. A function uses one set, or one per view; another comes with a change of definitions.
+const maxSets = 256
+
+// Of returns the definitions with the given hashes, compiled together, in their order.
+//
+// Errors: a definition that the catalog does not have, or that this version cannot run, by name.
+func (p *Programs) Of(ctx context.Context, c Catalog, hashes []view.Hash) (*view.Set, error) {
+	name := nameOf(hashes)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if set, ok := p.sets[name]; ok {
+		return set, nil
+	}
+	definitions := make([]view.Definition, len(hashes))
+	for i, hash := range hashes {
+		text, err := c.Definition(ctx, hash)
+		if err != nil {
+			return nil, fmt.Errorf("read definition %s: %w", hash, err)
+		}
+		definitions[i], err = view.ParseText(text)
+		if err == nil && definitions[i].Hash() != hash {
+			err = errors.New("its text has another hash")
+		}
+		if err != nil {
+			return nil, fmt.Errorf("definition %s cannot be run: %w", hash, err)
+		}
+	}
+	set, err := view.Compile(definitions...)
+	if err != nil {
+		return nil, fmt.Errorf("compile definitions: %w", err)
+	}
+	if p.sets == nil || len(p.sets) >= maxSets {
+		p.sets = map[string]*view.Set{}
+	}
+	p.sets[name] = set
+	return set, nil
+}
+
+func nameOf(hashes []view.Hash) string {
+	var b strings.Builder
+	for _, hash := range hashes {
+		b.WriteString(string(hash))
+		b.WriteByte(' ')
+	}
+	return b.String()
+}
+
+// Hashes are the definitions of all generations of the views, each once, sorted.
+func Hashes(views []View) []view.Hash {
+	var all []view.Hash
+	for _, v := range views {
+		for _, g := range v.Generations {
+			all = append(all, g.Definition)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

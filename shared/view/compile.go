@@ -149,7 +149,7 @@ func compileWhere(l *language, source string, read *columns) (predicate, []fault
 		return nil, faults
 	}
 	if !isType(e.output(), cel.BoolType) {
-		return nil, faultf(0, "where has to be true or false, this is %s; compare it with something", e.output())
+		return nil, faultf(0, "where has to be true or false, this is %s; compare it with something", typeName(e.output().String()))
 	}
 	c := compiler{expression: e, columns: read}
 	where := c.where(e.ast.Expr())
@@ -163,7 +163,7 @@ func compileKey(l *language, source string, read *columns) (keyValue, []fault) {
 		return nil, faults
 	}
 	if !isType(e.output(), cel.StringType, cel.BoolType, cel.IntType, cel.UintType, cel.DoubleType) {
-		return nil, faultf(0, "a key field has to be a string, a number or true or false, this is %s; convert it, for example with string()", e.output())
+		return nil, faultf(0, "a key field has to be a string, a number or true or false, this is %s; convert it, for example with string()", typeName(e.output().String()))
 	}
 	c := compiler{expression: e, columns: read}
 	value := c.key(e.ast.Expr())

@@ -147,7 +147,11 @@ func (l *language) attributesOf(ast *celast.AST) (attributes []string, faults []
 			return
 		}
 		if text := l.judgeAttribute(name); text != "" {
-			faults = append(faults, fault{offsetOf(ast, e), text})
+			at := offsetOf(ast, e)
+			if strings.HasPrefix(name, ".") {
+				at-- // the parser points behind the dot
+			}
+			faults = append(faults, fault{at, text})
 			return
 		}
 		attributes = append(attributes, name)

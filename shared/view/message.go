@@ -61,6 +61,8 @@ func syntaxText(message, source string) string {
 		return fmt.Sprintf("%q is no operator; write &&, || and !", input)
 	case strings.HasSuffix(message, "expecting <EOF>"):
 		return fmt.Sprintf("the expression could end before %q; an operator is missing here, or this is too much", shorten(input))
+	case strings.HasPrefix(message, "expression recursion limit"):
+		return "the expression is nested too deeply; 250 levels are taken"
 	case strings.HasPrefix(message, "reserved identifier: "):
 		return fmt.Sprintf(`%q is a reserved word; a field of that name is written data.%[1]s`, strings.TrimPrefix(message, "reserved identifier: "))
 	case strings.HasPrefix(message, "invalid int literal"):
@@ -117,12 +119,28 @@ func typeText(message string) string {
 	}
 	if strings.HasPrefix(message, "expected type 'bool' but found") {
 		found, _ := quoted(message, "expected type 'bool' but found '")
-		return fmt.Sprintf("true or false is needed here, this is %s; compare it with something", found)
+		return fmt.Sprintf("true or false is needed here, this is %s; compare it with something", typeName(found))
 	}
 	if found, ok := quoted(message, "type '"); ok && strings.Contains(message, "does not support field selection") {
-		return fmt.Sprintf("a %s has no fields; only data and what is below it has", found)
+		return fmt.Sprintf("%s has no fields; only data and what is below it has", typeName(found))
 	}
 	return fmt.Sprintf("the expression is wrong (%s); see https://github.com/google/cel-spec", message)
+}
+
+// typeName is a type of CEL in words.
+func typeName(name string) string {
+	base, _, _ := strings.Cut(name, "(")
+	switch base {
+	case "string", "list", "map", "type":
+		return "a " + base
+	case "int", "uint", "double":
+		return "a number"
+	case "google.protobuf.Timestamp":
+		return "a time"
+	case "google.protobuf.Duration":
+		return "a duration"
+	}
+	return name
 }
 
 // unknownFunction: all names but those of functions were judged before the type check.
@@ -191,7 +209,7 @@ func literalText(function, text string) string {
 	switch function {
 	case overloads.Matches:
 		if _, err := regexp.Compile(text); err != nil {
-			return fmt.Sprintf("the regular expression is wrong (%s); see https://github.com/google/re2/wiki/Syntax", err)
+			return fmt.Sprintf("the regular expression is wrong (%s); see https://github.com/google/re2/wiki/Syntax", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
 	case overloads.TypeConvertTimestamp:
 		if types.IsError(types.String(text).ConvertToType(types.TimestampType)) {

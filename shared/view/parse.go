@@ -3,7 +3,6 @@ package view
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/goccy/go-yaml/ast"
@@ -14,9 +13,10 @@ const (
 	maxViews       = 100
 	maxExpression  = 2000 // characters, of a description too
 	maxReported    = 50   // problems
-	viewExample    = "write for example - name: page_views"
-	keyExample     = "write for example key: {path: data.path}, or key: {} for one row per window"
-	numbersExample = "write for example aggregates: {views: count()}"
+
+	viewExample    = "- name: page_views"
+	keyExample     = "key: {path: data.path}, or key: {} for one row per window"
+	numbersExample = "aggregates: {views: count()}"
 )
 
 func viewFields() []string {
@@ -88,7 +88,7 @@ func (r *fileReader) views(root ast.Node) []Definition {
 	}
 	items, ok := list.value.(*ast.SequenceNode)
 	if !ok || len(items.Values) == 0 {
-		r.note(list.at, "views has to be a list of at least one view; %s", viewExample)
+		r.note(list.at, "views has to be a list of at least one view; write for example %s", viewExample)
 		return nil
 	}
 	var definitions []Definition
@@ -103,13 +103,13 @@ func (r *fileReader) views(root ast.Node) []Definition {
 }
 
 func (r *fileReader) view(item ast.Node) Definition {
-	entries, ok := r.mapping(item, "a view", "name: page_views", viewFields())
+	entries, ok := r.mapping(item, "a view", viewExample, viewFields())
 	if !ok {
 		return Definition{}
 	}
 	d := Definition{
 		Name:        r.name(entries, positionOf(item)),
-		Description: r.optional(entries, "description").text,
+		Description: r.optional(entries, "description", "description: Requests per hour, or leave it out").text,
 		Where:       r.where(entries),
 		Window:      r.window(entries, positionOf(item)),
 	}
@@ -137,7 +137,7 @@ func (r *fileReader) name(entries []entry, view position) Name {
 }
 
 func (r *fileReader) where(entries []entry) string {
-	s := r.optional(entries, "where")
+	s := r.optional(entries, "where", "where: data.status < 400, or leave it out")
 	if s.node == nil || r.tooLong(s) {
 		return ""
 	}
@@ -147,7 +147,7 @@ func (r *fileReader) where(entries []entry) string {
 }
 
 func (r *fileReader) window(entries []entry, view position) time.Duration {
-	s, ok := r.required(entries, "window", "write for example window: 1h", view)
+	s, ok := r.required(entries, "window", "window: 1h", view)
 	if !ok {
 		return 0
 	}
@@ -158,7 +158,7 @@ func (r *fileReader) window(entries []entry, view position) time.Duration {
 
 func (r *fileReader) keyField(e entry) KeyField {
 	r.noteAll(scalar{at: e.at}, checkFieldName(e.name))
-	s, ok := r.scalar(e, "data.path")
+	s, ok := r.scalar(e, e.name+": data.path")
 	if !ok || r.tooLong(s) {
 		return KeyField{}
 	}
@@ -169,7 +169,7 @@ func (r *fileReader) keyField(e entry) KeyField {
 
 func (r *fileReader) aggregate(e entry) Aggregate {
 	r.noteAll(scalar{at: e.at}, checkName("the name of an aggregate", e.name))
-	s, ok := r.scalar(e, "count()")
+	s, ok := r.scalar(e, e.name+": count()")
 	if !ok || r.tooLong(s) {
 		return Aggregate{}
 	}
@@ -193,16 +193,16 @@ func (r *fileReader) tooLong(s scalar) bool {
 func (r *fileReader) parts(entries []entry, name, example string, most int, view position) []entry {
 	e, found := find(entries, name)
 	if !found {
-		r.note(view, "the view has no %s; %s", name, example)
+		r.note(view, "the view has no %s; write for example %s", name, example)
 		return nil
 	}
 	if isEmpty(e.value) {
-		r.note(e.at, "%s is empty; %s", name, example)
+		r.note(e.at, "%s is empty; write for example %s", name, example)
 		return nil
 	}
-	parts, ok := r.mapping(e.value, name, strings.TrimPrefix(example, "write for example "+name+": "), nil)
+	parts, ok := r.mapping(e.value, name, example, nil)
 	if ok && len(parts) == 0 && name == "aggregates" {
-		r.note(e.at, "%s is empty; %s", name, example)
+		r.note(e.at, "%s is empty; write for example %s", name, example)
 	}
 	if len(parts) > most {
 		r.note(parts[most].at, "%s has %d fields; at most %d are taken", name, len(parts), most)
@@ -215,19 +215,19 @@ func (r *fileReader) parts(entries []entry, name, example string, most int, view
 func (r *fileReader) required(entries []entry, name, example string, view position) (scalar, bool) {
 	e, found := find(entries, name)
 	if !found {
-		r.note(view, "the view has no %s; %s", name, example)
+		r.note(view, "the view has no %s; write for example %s", name, example)
 		return scalar{}, false
 	}
 	return r.scalar(e, example)
 }
 
 // optional reads a scalar that a view may have; without a node: it has none, or not a good one.
-func (r *fileReader) optional(entries []entry, name string) scalar {
+func (r *fileReader) optional(entries []entry, name, example string) scalar {
 	e, found := find(entries, name)
 	if !found {
 		return scalar{}
 	}
-	s, ok := r.scalar(e, "text, or leave it out")
+	s, ok := r.scalar(e, example)
 	if !ok || name == "description" && r.tooLong(s) {
 		return scalar{}
 	}

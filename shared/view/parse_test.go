@@ -120,6 +120,8 @@ func TestParseBroken(t *testing.T) {
 		{"too many words", "views:\n" + strings.Repeat("- a: b\n", 10_000), nil},
 
 		// Fields.
+		{"misspelt field, and wrong", with(whereLine, `    were: data.status <`), nil},
+		{"misspelt field beside the right one", with(whereLine, whereLine, `    were: data.status <`), nil},
 		{"unknown top field", strings.Replace(sample, "views:", "veiws:", 1), nil},
 		{"unknown field", with(windowLine, `    windows: 1h`), nil},
 		{"unknown field, nothing like it", with(descLine, `    owner: me`), nil},
@@ -130,7 +132,8 @@ func TestParseBroken(t *testing.T) {
 		{"views is null", "views:\n", nil},
 		{"view is no mapping", "views:\n  - page_views\n", nil},
 		{"everything missing", "views:\n  - description: x\n", nil},
-		{"key is text", with(keyLine) + "", nil},
+		{"key is null", with(keyLine), nil},
+		{"key is text", strings.Replace(sample, "    key:\n      path: data.path\n", "    key: data.path\n", 1), nil},
 		{"key is a list", strings.Replace(sample, "    key:\n      path: data.path\n", "    key: [data.path]\n", 1), nil},
 		{"aggregates is empty", strings.Replace(sample, "    aggregates:\n      views: count()\n      bytes: sum(data.bytes)\n", "    aggregates: {}\n", 1), nil},
 		{"where is null", with(whereLine, `    where:`), nil},
@@ -189,7 +192,7 @@ func TestParseBroken(t *testing.T) {
 		{"reserved word", with(whereLine, `    where: if == 1`), nil},
 		{"nested parentheses", with(whereLine, `    where: `+strings.Repeat("(", 500)+"1"+strings.Repeat(")", 500)), nil},
 		{"key is a time", with(keyLine, `      path: time`), nil},
-		{"key is a list", with(keyLine, `      path: '[data.path]'`), nil},
+		{"key field is a list", with(keyLine, `      path: '[data.path]'`), nil},
 		{"single quotes", with(keyLine, `      path: 'data[''a b''] + dat.b'`), nil},
 		{"double quotes", with(keyLine, `      path: "\tdata[\"a\\u0062\"] + \u0064at.b"`), nil},
 		{"literal block", with(whereLine, `    where: |`, `      data.a == "é" &&`, ``, `        tpye == "x" ||`, `      dat.b`), nil},

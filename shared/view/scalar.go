@@ -20,7 +20,7 @@ type scalar struct {
 // scalar reads the value of a field that is text. Numbers, true and false are text as they are written.
 func (r *fileReader) scalar(e entry, example string) (scalar, bool) {
 	if isEmpty(e.value) {
-		r.note(e.at, "%s is empty; %s", shorten(e.name), writeExample(e.name, example))
+		r.note(e.at, "%s is empty; write for example %s", shorten(e.name), example)
 		return scalar{}, false
 	}
 	var text string
@@ -32,7 +32,7 @@ func (r *fileReader) scalar(e entry, example string) (scalar, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		text = strings.TrimSpace(n.GetToken().Value)
 	default:
-		r.note(positionOf(e.value), "%s has to be text; %s", shorten(e.name), writeExample(e.name, example))
+		r.note(positionOf(e.value), "%s has to be text; write for example %s", shorten(e.name), example)
 		return scalar{}, false
 	}
 	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
@@ -42,13 +42,6 @@ func (r *fileReader) scalar(e entry, example string) (scalar, bool) {
 		text:    strings.TrimRightFunc(trimmed, unicode.IsSpace),
 		leading: len([]rune(text)) - len([]rune(trimmed)),
 	}, true
-}
-
-func writeExample(name, example string) string {
-	if strings.HasPrefix(example, "write ") {
-		return example
-	}
-	return "write for example " + shorten(name) + ": " + example
 }
 
 // locate finds a character of a scalar's text in the file. It walks text and file side by side: white space may differ, since YAML folds lines

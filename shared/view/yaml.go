@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -152,11 +153,14 @@ func syntaxError(err error) (at position, format string, text string) {
 	if errors.As(err, &syntax) {
 		at, message = positionOfToken(syntax.GetToken()), syntax.GetMessage()
 	}
+	if runes := []rune(message); len(runes) > 200 {
+		message = string(runes[:200]) + "..."
+	}
 	hint := "check indentation, colons and quotes"
 	if strings.Contains(message, "mapping value is not allowed") || strings.Contains(message, "unexpected key name") {
 		hint = "put text that has a colon and a space in it in quotes, and check the indentation"
 	}
-	return at, "%s", fmt.Sprintf("the YAML is broken: %s; %s", shorten(message), hint)
+	return at, "%s", fmt.Sprintf("the YAML is broken (%s); %s", message, hint)
 }
 
 func positionOfToken(t *token.Token) position {
@@ -207,7 +211,7 @@ func (r *fileReader) mapping(node ast.Node, what, example string, known []string
 		r.note(positionOf(node), "%s has to be a mapping; write for example %s", what, example)
 		return nil, false
 	}
-	var entries []entry
+	var entries, misspelt []entry
 	first := map[string]position{}
 	for _, value := range values {
 		e := entry{name: value.Key.GetToken().Value, at: positionOf(value.Key), value: value.Value}
@@ -216,22 +220,21 @@ func (r *fileReader) mapping(node ast.Node, what, example string, known []string
 			continue
 		}
 		first[e.name] = e.at
-		if known != nil && !contains(known, e.name) {
+		if known != nil && !slices.Contains(known, e.name) {
 			r.note(e.at, "unknown field %q; %s", shorten(e.name), suggestion(e.name, "fields of "+what, known))
+			e.name = nearest(e.name, known)
+			misspelt = append(misspelt, e)
 			continue
 		}
 		entries = append(entries, e)
 	}
-	return entries, true
-}
-
-func contains(list []string, text string) bool {
-	for _, other := range list {
-		if other == text {
-			return true
+	// What is misspelt is not missing too, and is read on, so that all problems show at once.
+	for _, e := range misspelt {
+		if _, there := first[e.name]; !there {
+			entries = append(entries, e)
 		}
 	}
-	return false
+	return entries, true
 }
 
 func isEmpty(node ast.Node) bool {

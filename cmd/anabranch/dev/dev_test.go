@@ -1,0 +1,206 @@
+package dev_test
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/dev"
+	"github.com/anabranch/anabranch/localstack/sample"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// settings are short enough to watch takeover.
+func settings(t *testing.T, dir string) dev.Settings {
+	t.Helper()
+	definitions, err := view.Parse("views.yaml", []byte(sample.Views))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dev.Settings{
+		Definitions: definitions, Dir: dir, Slot: 2 * time.Second, CommitWithin: 500 * time.Millisecond, Settle: time.Second,
+		BatchEvery: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// open is a running server on the directory. What it returns kills it as far as that can be done within a process: it stops at once and keeps
+// nothing but the directory.
+func open(t *testing.T, s dev.Settings) (sample.Server, func()) {
+	t.Helper()
+	server, err := dev.Open(t.Context(), s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	server.Start(t.Context())
+	front := httptest.NewServer(server.Handler())
+	ended := false
+	end := func() {
+		if !ended {
+			ended = true
+			front.Close()
+			server.Close()
+		}
+	}
+	t.Cleanup(end)
+	return sample.Server{URL: front.URL}, end
+}
+
+func lines(t *testing.T) [][]byte {
+	t.Helper()
+	all, err := sample.Lines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+func post(t *testing.T, server sample.Server, events [][]byte) {
+	t.Helper()
+	response, err := http.Post(server.URL+"/v1/events", "application/x-ndjson", bytes.NewReader(bytes.Join(events, []byte("\n"))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode != http.StatusOK {
+		t.Fatalf("%s", response.Status)
+	}
+}
+
+func postAll(t *testing.T, server sample.Server, events [][]byte, size int) {
+	t.Helper()
+	for len(events) > 0 {
+		n := min(size, len(events))
+		post(t, server, events[:n])
+		events = events[n:]
+	}
+}
+
+func complete(a sample.Answer) bool { return a.Requests() == sample.Events }
+
+func wait(t *testing.T, server sample.Server, what string, holds func(sample.Answer) bool) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+	defer cancel()
+	if err := server.Wait(ctx, what, holds); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func verify(t *testing.T, server sample.Server) {
+	t.Helper()
+	verified, err := server.Verify(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range verified {
+		t.Logf("%s: %d keys, %d windows, %d values", v.View, v.Keys, v.Windows, v.Values)
+	}
+}
+
+// TestSample sends the sample, and sends it again in another order and other requests: the answers of batch are those of once. Then the
+// server is opened anew on the directory, and has them still.
+func TestSample(t *testing.T) {
+	dir := t.TempDir()
+	server, end := open(t, settings(t, dir))
+	events := lines(t)
+	postAll(t, server, events, 500)
+	wait(t, server, "every event", complete)
+	random := rand.New(rand.NewPCG(1, 1))
+	random.Shuffle(len(events), func(i, j int) { events[i], events[j] = events[j], events[i] })
+	postAll(t, server, events, 333)
+	wait(t, server, "batch", func(a sample.Answer) bool { return a.Exact() && complete(a) })
+	verify(t, server)
+	end()
+
+	again, _ := open(t, settings(t, dir))
+	wait(t, again, "batch after a restart", func(a sample.Answer) bool { return a.Exact() && complete(a) })
+	verify(t, again)
+}
+
+// TestRestartWithinASlot: what no run holds yet is in the answers at once when the server is opened again.
+func TestRestartWithinASlot(t *testing.T) {
+	s := settings(t, t.TempDir())
+	s.Slot, s.Settle = time.Hour, time.Minute // batch takes nothing during the test, unless it runs over the hour
+	server, end := open(t, s)
+	postAll(t, server, lines(t), 1000)
+	end()
+	again, _ := open(t, s)
+	answer, err := again.Ask(t.Context(), "traffic", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !complete(answer) {
+		t.Errorf("%d requests counted after a restart, want %d", answer.Requests(), sample.Events)
+	}
+}
+
+func TestSettingsErrors(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		change func(*dev.Settings)
+		want   string
+	}{
+		{"settle below commit-within", func(s *dev.Settings) { s.Settle = 400 * time.Millisecond }, "--settle 400ms is below --commit-within 500ms"},
+		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second }, "--slot: slot length 7s"},
+		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond }, "--slot: slot length 1.5s"},
+		{"no time to commit", func(s *dev.Settings) { s.CommitWithin = 0 }, "--commit-within 0s"},
+		{"batch never", func(s *dev.Settings) { s.BatchEvery = 0 }, "--batch-every 0s"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := settings(t, t.TempDir())
+			c.change(&s)
+			if _, err := dev.Open(t.Context(), s); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("error %v, want one with %q", err, c.want)
+			}
+		})
+	}
+}
+
+// TestAnotherSlotLength: a used directory keeps the slot length it began with.
+func TestAnotherSlotLength(t *testing.T) {
+	s := settings(t, t.TempDir())
+	_, end := open(t, s)
+	end()
+	s.Slot = 4 * time.Second
+	if _, err := dev.Open(t.Context(), s); err == nil || !strings.Contains(err.Error(), "slot length 2s, not 4s") {
+		t.Errorf("error %v, want one that names both slot lengths", err)
+	}
+}
+
+// TestFront: what no function answers, the front does.
+func TestFront(t *testing.T) {
+	server, _ := open(t, settings(t, t.TempDir()))
+	for _, c := range []struct {
+		method, path, body string
+		status             int
+	}{
+		{http.MethodGet, "/", "", http.StatusNotFound},
+		{http.MethodGet, "/v1/events", "", http.StatusNotFound},
+		{http.MethodPost, "/v1/views", "", http.StatusNotFound},
+		{http.MethodGet, "/v1/views/nothing", "", http.StatusNotFound},
+		{http.MethodGet, "/v1/views/traffic", "", http.StatusOK},
+		{http.MethodPost, "/v1/events", strings.Repeat("x", 7<<20), http.StatusRequestEntityTooLarge},
+	} {
+		request, err := http.NewRequestWithContext(t.Context(), c.method, server.URL+c.path, strings.NewReader(c.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = response.Body.Close()
+		if response.StatusCode != c.status {
+			t.Errorf("%s %s: %s, want %d", c.method, c.path, response.Status, c.status)
+		}
+		if kind := response.Header.Get("Content-Type"); c.status >= 400 && kind != "application/problem+json" {
+			t.Errorf("%s %s: content type %q, want application/problem+json", c.method, c.path, kind)
+		}
+	}
+}

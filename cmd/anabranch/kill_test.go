@@ -1,0 +1,166 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/localstack/sample"
+)
+
+// TestKill kills "anabranch dev" with SIGKILL while several clients send, starts it again on the same directory, and so on. No acknowledged
+// event is lost; and when the clients send again what was not acknowledged, every answer is right.
+func TestKill(t *testing.T) {
+	command := build(t)
+	dir := t.TempDir()
+	events, err := sample.Lines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const size = 100
+	var chunks [][][]byte
+	for start := 0; start < len(events); start += size {
+		chunks = append(chunks, events[start:min(start+size, len(events))])
+	}
+	acknowledged := make([]bool, len(chunks))
+	for life := 0; ; life++ {
+		server, kill := live(t, command, dir)
+		count := atLeast(t, server, acknowledged, size)
+		t.Logf("life %d begins with %d events counted", life, count)
+		if life == 3 {
+			sendOpen(t, server, chunks, acknowledged, nil)
+			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
+			defer cancel()
+			if err := server.Wait(ctx, "batch", func(a sample.Answer) bool { return a.Exact() && a.Requests() == sample.Events }); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := server.Verify(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			kill()
+			return
+		}
+		sendOpen(t, server, chunks, acknowledged, kill)
+	}
+}
+
+// build makes the command.
+func build(t *testing.T) string {
+	t.Helper()
+	command := filepath.Join(t.TempDir(), "anabranch")
+	if out, err := exec.Command("go", "build", "-o", command, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return command
+}
+
+// live starts one life of the server.
+func live(t *testing.T, command, dir string) (sample.Server, func()) {
+	t.Helper()
+	c := exec.Command(command, "dev", "--views", "../../localstack/sample/views.yaml", "--dir", dir, "--listen", "127.0.0.1:0",
+		"--slot", "2s", "--commit-within", "500ms", "--settle", "1s", "--batch-every", "200ms")
+	out, err := c.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	var dead atomic.Bool
+	kill := func() {
+		if !dead.Swap(true) {
+			_ = c.Process.Signal(syscall.SIGKILL)
+			_ = c.Wait()
+		}
+	}
+	t.Cleanup(kill)
+	for lines := bufio.NewScanner(out); lines.Scan(); {
+		if _, url, ok := strings.Cut(lines.Text(), "listens on "); ok {
+			return sample.Server{URL: url}, kill
+		}
+		t.Log(lines.Text())
+	}
+	t.Fatal("the server did not start")
+	return sample.Server{}, nil
+}
+
+// atLeast fails when the server counts fewer events than were acknowledged: right after its start, all of them are in the answers.
+func atLeast(t *testing.T, server sample.Server, acknowledged []bool, size int) int64 {
+	t.Helper()
+	answer, err := server.Ask(t.Context(), "traffic", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := int64(0)
+	for i, yes := range acknowledged {
+		if yes {
+			want += int64(min(size, sample.Events-i*size))
+		}
+	}
+	if got := answer.Requests(); got < want {
+		t.Fatalf("%d events are counted, %d were acknowledged", got, want)
+	}
+	return answer.Requests()
+}
+
+// sendOpen sends what is not acknowledged, by four clients, and kills the server in the midst of it when it is to.
+func sendOpen(t *testing.T, server sample.Server, chunks [][][]byte, acknowledged []bool, kill func()) {
+	t.Helper()
+	var next, done atomic.Int64
+	results := make(chan error)
+	for range 4 {
+		go func() {
+			for i := int(next.Add(1)) - 1; i < len(chunks); i = int(next.Add(1)) - 1 {
+				if acknowledged[i] {
+					continue
+				}
+				if err := post(server, chunks[i]); err != nil {
+					results <- err
+					return
+				}
+				acknowledged[i] = true
+				if done.Add(1) == 20 && kill != nil {
+					go kill()
+				}
+			}
+			results <- nil
+		}()
+	}
+	for range 4 {
+		if err := <-results; err != nil && kill == nil {
+			t.Error(err)
+		}
+	}
+	if kill != nil {
+		kill()
+	}
+}
+
+// post is nil when all events of the chunk are acknowledged.
+func post(server sample.Server, chunk [][]byte) error {
+	response, err := http.Post(server.URL+"/v1/events", "application/x-ndjson", bytes.NewReader(bytes.Join(chunk, []byte("\n"))))
+	if err != nil {
+		return err
+	}
+	defer func() { _ = response.Body.Close() }()
+	var answer struct {
+		Accepted int `json:"accepted"`
+	}
+	if err := json.NewDecoder(response.Body).Decode(&answer); err != nil {
+		return err
+	}
+	if response.StatusCode != http.StatusOK || answer.Accepted != len(chunk) {
+		return errors.New(response.Status)
+	}
+	return nil
+}

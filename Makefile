@@ -1,8 +1,12 @@
 # One verb a target. `make demo` and `make test` need nothing but Go.
-.PHONY: build test lint race fuzz bench demo dev clean
+.PHONY: help build test lint race fuzz bench demo dev readme clean
+.DEFAULT_GOAL := help
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+help: ## this list
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
 
 build: ## the command, into build/
 	$(GO) build -trimpath -o build/anabranch ./cmd/anabranch
@@ -17,7 +21,7 @@ lint: ## format, vet, staticcheck, tidiness, and the tests once more under the r
 	$(GO) mod tidy -diff
 	$(MAKE) race
 
-race:
+race: ## the tests under the race detector
 	$(GO) test -race -shuffle=on -count=1 ./...
 
 fuzz: ## every fuzz target, 20 s each
@@ -33,5 +37,8 @@ demo: build ## real events in, answers that become exact, in under 90 s
 dev: build ## the whole system on http://127.0.0.1:8080, until Ctrl-C
 	build/anabranch dev --views localstack/sample/views.yaml
 
-clean:
+readme: build ## run the commands of README.md against a server of their own
+	.ci/readme
+
+clean: ## remove what the targets made
 	rm -rf build anabranch-data

@@ -178,14 +178,12 @@ func (t *tick) writeItem(ctx context.Context, g target, run catalog.Run, page vi
 		if loaded.Horizon >= run.Horizon {
 			return false, nil
 		}
-		windows := t.set.Programs[g.place].NewWindows()
-		if !replace && loaded.Horizon > 0 {
-			if err := windows.MergePage(page.Page, loaded.States, nil); err != nil {
-				return false, err
-			}
+		item := viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon}
+		if replace || loaded.Horizon == 0 {
+			item.States = page.AppendPage(nil)
+		} else if item.States, err = t.merge(g, loaded.States, page); err != nil {
+			return false, err
 		}
-		page.MergeInto(windows)
-		item := viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon, States: windows.AppendPage(nil, page.Page)}
 		// Commit point of the item: from here on a query takes this key's slots below the run's horizon from it and none of them from speed
 		// items, although the generation's horizon has yet to follow. Applying the run again passes over it.
 		if err = t.Base.Put(ctx, item, loaded.Horizon); err == nil {
@@ -204,6 +202,21 @@ func (t *tick) writeItem(ctx context.Context, g target, run catalog.Run, page vi
 		return false, nil
 	}
 	return false, fmt.Errorf("put base item, %d tries: %w", t.Tries, err)
+}
+
+// merge adds a page to the states stored.
+func (t *tick) merge(g target, stored []byte, page view.DeltaPage) ([]byte, error) {
+	windows, ok := t.windows[g.place].Get().(*view.Windows)
+	if !ok {
+		windows = t.set.Programs[g.place].NewWindows()
+	}
+	defer t.windows[g.place].Put(windows)
+	windows.Reset()
+	if err := windows.MergePage(page.Page, stored, nil); err != nil {
+		return nil, err
+	}
+	page.MergeInto(windows)
+	return windows.AppendPage(nil, page.Page), nil
 }
 
 // commit moves the generation's horizon to the run's.

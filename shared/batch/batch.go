@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -45,7 +46,8 @@ type Batch struct {
 	NewID   func() (ulid.ULID, error) // a ULID never made before
 	Log     *slog.Logger
 
-	held held
+	held  held
+	lines sync.Pool // of *[]byte
 }
 
 // Report says what a tick did. It is also its log line.
@@ -115,6 +117,7 @@ type tick struct {
 	started time.Time
 	report  Report
 	set     *view.Set
+	windows []sync.Pool // of *view.Windows, per program
 }
 
 func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
@@ -147,6 +150,7 @@ func (t *tick) compile(ctx context.Context) error {
 	if t.set, err = t.Programs.Of(ctx, t.Catalog, catalog.Hashes(views)); err != nil {
 		return err
 	}
+	t.windows = make([]sync.Pool, len(t.set.Programs))
 	for _, v := range views {
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
 	}

@@ -42,6 +42,11 @@ func (t *tick) read(ctx context.Context, m archive.Manifest) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
+	total := 0
+	for _, s := range seen {
+		total += len(s)
+	}
+	in.seen = make([]archive.Seen, 0, total)
 	for i, s := range seen {
 		in.starts[i] = len(in.seen)
 		in.seen = append(in.seen, s...)
@@ -51,12 +56,17 @@ func (t *tick) read(ctx context.Context, m archive.Manifest) (*input, error) {
 }
 
 func (t *tick) decode(body []byte) (*event.Batch, error) {
-	lines, err := t.Codec.Decompress(nil, body)
-	if err != nil {
+	lines, ok := t.lines.Get().(*[]byte)
+	if !ok {
+		lines = new([]byte)
+	}
+	defer t.lines.Put(lines)
+	var err error
+	if *lines, err = t.Codec.Decompress((*lines)[:0], body); err != nil {
 		return nil, err
 	}
 	b := &event.Batch{}
-	return b, t.set.Fields().Scan(lines, b)
+	return b, t.set.Fields().Scan(*lines, b)
 }
 
 // remember is what a run keeps of each event of a batch.

@@ -261,13 +261,13 @@ func checkPointer(t *testing.T, r event.Rejection, text []byte) {
 // inside is the first member of an object, or the element of an array, that a part of a pointer names; nil: there is none.
 func inside(container []byte, part string) []byte {
 	decoder := jsontext.NewDecoder(bytes.NewReader(container), lenient...)
-	open, err := decoder.ReadToken()
-	if err != nil {
+	kind := decoder.PeekKind()
+	if _, err := decoder.ReadToken(); err != nil {
 		return nil
 	}
 	for i := 0; ; i++ {
 		name := strconv.Itoa(i)
-		if open.Kind() == '{' {
+		if kind == '{' {
 			token, err := decoder.ReadToken()
 			if err != nil || token.Kind() != '"' {
 				return nil

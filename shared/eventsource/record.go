@@ -1,10 +1,10 @@
 package eventsource
 
 import (
-	"cmp"
 	"fmt"
-	"strings"
 	"time"
+
+	"github.com/anabranch/anabranch/shared/event"
 )
 
 // ShardID names a shard: "shardId-000000000006".
@@ -16,22 +16,15 @@ type Shard struct {
 	Parents []ShardID
 }
 
-// Sequence is a Kinesis sequence number: decimal digits, at most 129 of them, without leading zeros (or all of one length).
-//
-// Source: Amazon Kinesis API Reference, SequenceNumber (pattern 0|([1-9]\d{0,128})).
-type Sequence string
+// Sequence is a Kinesis sequence number.
+type Sequence = event.Sequence
 
 const maxSequenceDigits = 129
 
-// Compare orders sequence numbers as numbers: by length, then as text. It is negative, zero or positive.
-func (s Sequence) Compare(other Sequence) int {
-	if c := cmp.Compare(len(s), len(other)); c != 0 {
-		return c
-	}
-	return strings.Compare(string(s), string(other))
-}
-
-func (s Sequence) validate() error {
+// validateSequence names what keeps s from being a sequence number: decimal digits, at most 129 of them.
+//
+// Source: Amazon Kinesis API Reference, SequenceNumber (pattern 0|([1-9]\d{0,128})).
+func validateSequence(s Sequence) error {
 	if len(s) == 0 || len(s) > maxSequenceDigits {
 		return fmt.Errorf("sequence number %q has %d characters, want 1 to %d decimal digits", s, len(s), maxSequenceDigits)
 	}
@@ -78,7 +71,7 @@ func (p Position) validate() error {
 		}
 		return nil
 	case AtSequence, AfterSequence:
-		return p.Sequence.validate()
+		return validateSequence(p.Sequence)
 	}
 	return fmt.Errorf("position %q is unknown, want %s, %s, %s or %s", p.From, TrimHorizon, Latest, AtSequence, AfterSequence)
 }

@@ -82,7 +82,7 @@ func (s *shard) validateRead(records []Record) error {
 	position := s.next
 	for i := range records {
 		sequence := records[i].Sequence
-		if err := sequence.validate(); err != nil {
+		if err := validateSequence(sequence); err != nil {
 			return fmt.Errorf("record %d: %w", i, err)
 		}
 		if !position.admits(sequence) {

@@ -222,7 +222,7 @@ func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream
 
 // send puts the entries, trying again what was not taken, and returns what is left with the last error.
 func (in *Ingest) send(ctx context.Context, entries []stream.Entry) (left []stream.Entry, err error) {
-	for range in.Tries {
+	for try := 0; try < in.Tries && len(entries) > 0; try++ {
 		var failed []int
 		if failed, err = in.Stream.Publish(ctx, entries); err != nil {
 			continue // any of them may have failed
@@ -231,12 +231,13 @@ func (in *Ingest) send(ctx context.Context, entries []stream.Entry) (left []stre
 		for _, i := range failed {
 			kept = append(kept, entries[i])
 		}
-		if entries = kept; len(entries) == 0 {
-			return nil, nil
-		}
+		entries, err = kept, errNotTaken
 	}
 	return entries, err
 }
+
+// errNotTaken is the error of entries that are left although the stream answered.
+var errNotTaken = errors.New("the stream did not take them")
 
 // rejectedLine is one line of a rejected object.
 type rejectedLine struct {

@@ -18,13 +18,9 @@ var ErrCannotRepublish = errors.New("cannot be republished")
 //
 // Errors: ErrCannotRepublish; any other: try again.
 func (in *Ingest) Republish(ctx context.Context, request stream.Republish) error {
-	lanes := map[event.Lane]bool{}
-	for _, name := range request.Lanes {
-		lane, err := event.ParseLane(name)
-		if err != nil {
-			return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
-		}
-		lanes[lane] = true
+	lanes, err := in.parseLanes(request.Lanes)
+	if err != nil {
+		return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
 	}
 	key := archive.Key(request.Object)
 	if _, _, err := archive.ParseEventsKey(key); err != nil {
@@ -36,9 +32,28 @@ func (in *Ingest) Republish(ctx context.Context, request stream.Republish) error
 	}
 	entries := in.records(all.only(lanes))
 	if left, err := in.send(ctx, entries); len(left) > 0 {
-		return fmt.Errorf("stream did not take %d of %d records of %s: %w", len(left), len(entries), key, errors.Join(err))
+		return fmt.Errorf("stream did not take %d of %d records of %s: %w", len(left), len(entries), key, err)
 	}
 	return nil
+}
+
+// parseLanes reads the names of lanes of the layout.
+func (in *Ingest) parseLanes(names []string) (map[event.Lane]bool, error) {
+	lanes := map[event.Lane]bool{}
+	for _, name := range names {
+		lane, err := event.ParseLane(name)
+		if err != nil {
+			return nil, err
+		}
+		if lane.Layout != in.Layout.Number || lane.Count != in.Layout.Lanes {
+			return nil, fmt.Errorf("lane %s is none of layout %d, which has %d lanes", lane, in.Layout.Number, in.Layout.Lanes)
+		}
+		lanes[lane] = true
+	}
+	if len(lanes) == 0 {
+		return nil, errors.New("the request names no lanes")
+	}
+	return lanes, nil
 }
 
 // read gets the lines of an object with their lanes.

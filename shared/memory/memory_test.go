@@ -1,13 +1,18 @@
 package memory_test
 
 import (
+	"fmt"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/conformance"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -61,4 +66,83 @@ func readAll(t *testing.T, s *memory.Stream) []stream.Record {
 		}
 	}
 	return all
+}
+
+func TestQueueTake(t *testing.T) {
+	q := &memory.Queue{}
+	if got := q.Take(10); len(got) > 0 {
+		t.Errorf("an empty queue gave %v", got)
+	}
+	var all []stream.Republish
+	for i := range 5 {
+		r := stream.Republish{Object: fmt.Sprint(i), Lanes: []string{"1.4.0"}}
+		if err := q.Enqueue(t.Context(), r); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, r)
+	}
+	take := func(limit int, want ...stream.Republish) []stream.Republish {
+		t.Helper()
+		got := q.Take(limit)
+		if diff := cmp.Diff(append([]stream.Republish{}, want...), got); diff != "" {
+			t.Errorf("take %d (-want +got):\n%s", limit, diff)
+		}
+		return got
+	}
+	take(0)
+	first := take(2, all[0], all[1])
+	if err := q.Enqueue(t.Context(), all[0]); err != nil { // it could not be done, and is enqueued again
+		t.Fatal(err)
+	}
+	take(4, all[2], all[3], all[4], all[0])
+	take(4)
+	if diff := cmp.Diff(all[:2], first); diff != "" {
+		t.Errorf("what was taken first has changed (-want +got):\n%s", diff)
+	}
+}
+
+// TestSpeedItemsExpire: by the given clock, at the latest after 10,000 puts. An item of the last second, one that never expires, and all
+// items without a clock stay.
+func TestSpeedItemsExpire(t *testing.T) {
+	for name, clock := range map[string]func() time.Time{"by Now": now, "never without Now": nil} {
+		t.Run(name, func(t *testing.T) {
+			s := &memory.Speed{Now: clock}
+			item := func(at slot.Slot, expires int64) viewstore.SpeedItem {
+				return viewstore.SpeedItem{
+					SpeedKey: viewstore.SpeedKey{Definition: "d", Key: "k", Slot: at, Lane: lane0}, Fence: "1", States: []byte{1}, Expires: expires,
+				}
+			}
+			put := func(item viewstore.SpeedItem, loaded event.Sequence) {
+				t.Helper()
+				if err := s.Put(t.Context(), item, loaded); err != nil {
+					t.Fatal(err)
+				}
+			}
+			expired, last, kept := item(1, instant.Unix()-1), item(2, instant.Unix()), item(3, 0)
+			for _, i := range []viewstore.SpeedItem{expired, last, kept} {
+				put(i, "")
+			}
+			var busy viewstore.SpeedItem
+			for n := range 10_000 {
+				loaded := busy.Fence
+				busy = item(4, instant.Unix()+1)
+				busy.Fence = event.Sequence(fmt.Sprint(n + 1))
+				put(busy, loaded)
+			}
+			want := []viewstore.SpeedItem{expired, last, kept, busy}
+			if clock != nil {
+				want = want[1:]
+			}
+			got, err := s.Slots(t.Context(), "d", "k", 0)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("items (-want +got):\n%s", diff)
+			}
+			if clock != nil {
+				put(expired, "") // as if there had never been one
+			}
+		})
+	}
 }

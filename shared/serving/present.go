@@ -50,6 +50,10 @@ func (s *Serving) present(q query, g catalog.Generation, m merged) Answer {
 	if s.LateAfter > 0 && behind > s.LateAfter {
 		a.Warnings = append(a.Warnings, fmt.Sprintf("batch is late: nothing that arrived in the last %s is exact yet", behind.Round(time.Second)))
 	}
+	if g.Horizon < g.Live {
+		a.Warnings = append(a.Warnings, fmt.Sprintf("the view is new: what arrived from %s to %s is missing until batch has covered it",
+			formatTime(g.Horizon.Start()), formatTime(g.Live.Start())))
+	}
 	a.From, a.To = q.bounds(windows)
 	for _, w := range windows {
 		a.Data = append(a.Data, q.row(w, g.Horizon, m))

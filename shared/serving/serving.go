@@ -97,7 +97,7 @@ func (s *Serving) Query(ctx context.Context, name view.Name, parameters map[stri
 	if err != nil {
 		return Answer{}, err
 	}
-	generation, ok := pointer.Generation(pointer.Serving)
+	generation, ok := answering(pointer)
 	if !ok {
 		return Answer{}, fmt.Errorf("%w: %s", ErrNotServing, name)
 	}
@@ -117,6 +117,19 @@ func (s *Serving) Query(ctx context.Context, name view.Name, parameters map[stri
 		return Answer{}, fmt.Errorf("%w: %d, at most %d fit one answer; narrow from and to", ErrTooManyRows, n, s.MaxRows)
 	}
 	return s.present(q, generation, merged), nil
+}
+
+// answering is the generation that answers: the one that serves or, before any does, one that batch has built up to some horizon already.
+func answering(v catalog.View) (catalog.Generation, bool) {
+	if g, ok := v.Generation(v.Serving); ok {
+		return g, true
+	}
+	for _, g := range v.Generations {
+		if g.Run > 0 {
+			return g, true
+		}
+	}
+	return catalog.Generation{}, false
 }
 
 func (s *Serving) view(ctx context.Context, name view.Name) (catalog.View, error) {

@@ -22,6 +22,7 @@ type fold struct {
 	batch   *event.Batch
 	records considered
 	slots   []slotRows
+	windows sync.Pool // of *view.Windows
 
 	mu    sync.Mutex
 	above map[aboveKey]map[view.PageKey]view.DeltaPage
@@ -146,12 +147,6 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 	if loaded.Fence.Compare(last) >= 0 {
 		return loaded, nil
 	}
-	windows := f.program.NewWindows()
-	if len(loaded.States) > 0 {
-		if err := windows.MergePage(it.key.Page, loaded.States, nil); err != nil {
-			return loaded, err
-		}
-	}
 	page, ok := it.page, true
 	if first := f.records.after(loaded.Fence); first > int(it.rows[0]) {
 		page, ok = f.pageAbove(it, first)
@@ -159,13 +154,34 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 	if !ok {
 		return loaded, nil // nothing of this item comes after its fence
 	}
-	page.MergeInto(windows)
+	states, err := f.merge(loaded.States, page)
+	if err != nil {
+		return loaded, err
+	}
 	return viewstore.SpeedItem{
 		SpeedKey: it.key,
 		Fence:    last,
-		States:   windows.AppendPage(nil, it.key.Page),
+		States:   states,
 		Expires:  f.speed.Layout.Slot.End(it.key.Slot).Add(f.speed.Retain).Unix(),
 	}, nil
+}
+
+// merge adds a page to the states stored, none where the item is new.
+func (f *fold) merge(stored []byte, page view.DeltaPage) ([]byte, error) {
+	if len(stored) == 0 {
+		return page.AppendPage(nil), nil
+	}
+	windows, ok := f.windows.Get().(*view.Windows)
+	if !ok {
+		windows = f.program.NewWindows()
+	}
+	defer f.windows.Put(windows)
+	windows.Reset()
+	if err := windows.MergePage(page.Page, stored, nil); err != nil {
+		return nil, err
+	}
+	page.MergeInto(windows)
+	return windows.AppendPage(nil, page.Page), nil
 }
 
 // pageAbove is the item's page from only the rows from first on, for an item that holds some of the records already. Items that were written

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
@@ -36,7 +37,14 @@ type Speed struct {
 	Run    runner.Runner
 	Log    *slog.Logger
 
-	cache cache
+	cache   cache
+	scratch sync.Pool // of *scratch
+}
+
+// scratch is memory that invocations use one after another.
+type scratch struct {
+	batch event.Batch
+	lines []byte
 }
 
 // Report says what an invocation did. It is also its log line.
@@ -99,7 +107,13 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	if err != nil {
 		return s.setAsideAll(ctx, l, err, report)
 	}
-	batch, kept, err := s.decode(ctx, l, live, report)
+	memory, ok := s.scratch.Get().(*scratch)
+	if !ok {
+		memory = &scratch{}
+	}
+	defer s.scratch.Put(memory)
+	batch := &memory.batch
+	kept, err := s.decode(ctx, l, live, memory, report)
 	if err != nil {
 		return 0, err // fences would pass a record that could not be considered: the whole lane waits for it
 	}
@@ -128,24 +142,24 @@ type considered struct {
 }
 
 // decode reads the lane's records into one batch. Those that cannot be decoded are set aside and count as considered.
-func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, report *Report) (*event.Batch, considered, error) {
-	batch, lines := &event.Batch{}, []byte(nil)
+func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *scratch, report *Report) (considered, error) {
+	memory.batch.Reset()
 	var kept considered
 	for _, r := range l.records {
 		var err error
-		if lines, err = s.Codec.Decompress(lines[:0], r.Data); err == nil {
-			err = live.set.Fields().Scan(lines, batch)
+		if memory.lines, err = s.Codec.Decompress(memory.lines[:0], r.Data); err == nil {
+			err = live.set.Fields().Scan(memory.lines, &memory.batch)
 		}
 		if err != nil {
 			if err := s.setAside(ctx, r, err); err != nil {
-				return batch, kept, err
+				return kept, err
 			}
 			report.SetAside++
 		}
 		kept.sequences = append(kept.sequences, r.Sequence)
-		kept.ends = append(kept.ends, batch.Len())
+		kept.ends = append(kept.ends, memory.batch.Len())
 	}
-	return batch, kept, nil
+	return kept, nil
 }
 
 func (s *Speed) setAsideAll(ctx context.Context, l *laneRecords, reason error, report *Report) (int, error) {

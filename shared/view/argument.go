@@ -90,7 +90,11 @@ type termReader struct {
 }
 
 func (r *termReader) fail(e celast.Expr, format string, args ...any) *term {
-	r.faults = append(r.faults, faultf(offsetOf(r.ast, e), format, args...)...)
+	return r.failAt(offsetOf(r.ast, e), format, args...)
+}
+
+func (r *termReader) failAt(at int, format string, args ...any) *term {
+	r.faults = append(r.faults, faultf(at, format, args...)...)
 	return &term{}
 }
 
@@ -127,7 +131,11 @@ func (r *termReader) arithmetic(e celast.Expr) *term {
 	case operators.Index:
 		return r.fail(e, "an element of an array cannot be read here; %s", argumentGrammar)
 	default:
-		return r.fail(e, "%s is not part of an argument; %s", readable(name), argumentGrammar)
+		at := offsetOf(r.ast, e)
+		if isWord(name) {
+			at = callOffset(r.ast, e)
+		}
+		return r.failAt(at, "%s is not part of an argument; %s", readable(name), argumentGrammar)
 	}
 }
 

@@ -89,3 +89,6 @@ func Normal(source string) (string, error) {
 	}
 	return l.normal(source), nil
 }
+
+// Decode makes the interpreter's value of a JSON value.
+func Decode(b *event.Batch, v event.Value) (any, bool) { return decode(b, v) }

@@ -200,6 +200,19 @@ func (p DeltaPage) MergeInto(w *Windows) {
 	}
 }
 
+// AppendPage adds to dst the encoding of the page by itself: that of Windows.AppendPage for a page that nothing else is merged into.
+func (p DeltaPage) AppendPage(dst []byte) []byte {
+	dst = append(dst, pageVersion)
+	first := Window(int64(p.Page) * p.delta.program.windowsPerPage())
+	for _, cell := range p.cells {
+		dst = binary.AppendUvarint(dst, uint64(windowOfName(p.delta.names[cell])-first))
+		for _, s := range p.delta.states {
+			dst = s.AppendEncoded(dst, int(cell))
+		}
+	}
+	return dst
+}
+
 func (d *Delta) sorted() []DeltaPage {
 	cells := make([]int32, len(d.names))
 	for i := range cells {

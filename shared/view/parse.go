@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	maxFile        = 1 << 20 // bytes
-	maxViews       = 100
-	maxExpression  = 2000 // characters, of a description too
-	maxReported    = 50   // problems
+	maxFile       = 1 << 20 // bytes
+	maxViews      = 100
+	maxExpression = 2000 // characters, of a description too
+	maxReported   = 50   // problems
 
 	viewExample    = "- name: page_views"
 	keyExample     = "key: {path: data.path}, or key: {} for one row per window"

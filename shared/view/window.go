@@ -27,7 +27,7 @@ func parseWindow(text string) (time.Duration, []fault) {
 	digits, after, hasDays := strings.Cut(text, "d")
 	if hasDays {
 		n, err := strconv.ParseUint(digits, 10, 32)
-		if err != nil {
+		if err != nil || strings.HasPrefix(after, "-") || strings.HasPrefix(after, "+") {
 			return 0, faultf(0, "%q is not a duration; %s", shorten(text), windowExamples)
 		}
 		days, rest = int64(n), after

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/eventsource"
 	"github.com/anabranch/anabranch/shared/memory"
 )
@@ -27,7 +26,7 @@ type answer struct {
 
 // Beside AWS's usual settings, a short window: on a laptop people watch.
 const (
-	window    = 200 * time.Millisecond
+	window    = 100 * time.Millisecond
 	batchSize = 1000
 	pollEvery = 50 * time.Millisecond
 )
@@ -59,7 +58,7 @@ func (s *source) drained() bool {
 		if !known || at.From == eventsource.AtSequence {
 			return false
 		}
-		left, _, err := s.stream.Read(shard.ID, event.Sequence(at.Sequence), 1)
+		left, _, err := s.stream.Read(shard.ID, at.Sequence, 1)
 		if err != nil || len(left) > 0 {
 			return false
 		}
@@ -126,7 +125,7 @@ func (s *source) step(ctx context.Context) error {
 	}
 	for _, shard := range list {
 		if at, ok := s.mapping.Checkpoint(shard.ID); ok && at.From == eventsource.AfterSequence {
-			s.stream.Trim(string(shard.ID), event.Sequence(at.Sequence))
+			s.stream.Trim(string(shard.ID), at.Sequence)
 		}
 	}
 	return nil
@@ -134,13 +133,13 @@ func (s *source) step(ctx context.Context) error {
 
 func (s *source) poll(p eventsource.Poll) error {
 	// The mapping begins at the horizon, and after that behind what it has read.
-	found, ended, err := s.stream.Read(string(p.Shard), event.Sequence(p.From.Sequence), p.Limit)
+	found, ended, err := s.stream.Read(string(p.Shard), p.From.Sequence, p.Limit)
 	if err != nil {
 		return fmt.Errorf("read stream: %w", err)
 	}
 	records := make([]eventsource.Record, len(found))
 	for i, r := range found {
-		records[i] = eventsource.Record{PartitionKey: r.PartitionKey, Sequence: eventsource.Sequence(r.Sequence), Data: r.Data, Arrival: r.Arrival}
+		records[i] = eventsource.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Data: r.Data, Arrival: r.Arrival}
 	}
 	return s.mapping.Read(p.Shard, records, ended, time.Now())
 }

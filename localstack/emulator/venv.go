@@ -1,0 +1,84 @@
+package emulator
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// The files of frozen packages, and the virtual environments that Venv makes of them.
+const (
+	Requirements      = "localstack/requirements.txt"       // the emulator
+	RequirementsTools = "localstack/requirements-tools.txt" // cfn-lint and sam
+)
+
+// Venv returns the bin directory of a Python virtual environment below build/ that holds the packages of a requirements file, installing
+// them when they are missing or others. It needs python3 and, the first time, the network. Processes that ask at once wait for the first.
+//
+// root is the repository's; name that of the directory, for example "venv".
+func Venv(ctx context.Context, root, name, requirements string) (bin string, err error) {
+	wanted, err := os.ReadFile(filepath.Join(root, requirements))
+	if err != nil {
+		return "", fmt.Errorf("read the emulator's packages: %w", err)
+	}
+	build := filepath.Join(root, "build")
+	if err := os.MkdirAll(build, 0o755); err != nil {
+		return "", err
+	}
+	unlock, err := lock(filepath.Join(build, "."+name+".lock"))
+	if err != nil {
+		return "", fmt.Errorf("lock %s: %w", name, err)
+	}
+	defer unlock()
+
+	venv := filepath.Join(build, name)
+	mark := filepath.Join(venv, "installed.txt")
+	if have, err := os.ReadFile(mark); err == nil && string(have) == string(wanted) {
+		return filepath.Join(venv, "bin"), nil
+	}
+	if err := install(ctx, venv, filepath.Join(root, requirements)); err != nil {
+		return "", err
+	}
+	// Last, so that an installation cut short is begun again.
+	if err := os.WriteFile(mark, wanted, 0o644); err != nil {
+		return "", err
+	}
+	return filepath.Join(venv, "bin"), nil
+}
+
+func install(ctx context.Context, venv, requirements string) error {
+	fmt.Fprintf(os.Stderr, "installing %s into %s, once: about a minute\n", filepath.Base(requirements), venv)
+	if err := os.RemoveAll(venv); err != nil {
+		return err
+	}
+	for _, command := range [][]string{
+		{"python3", "-m", "venv", venv},
+		{filepath.Join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements},
+	} {
+		out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
+		if err != nil {
+			return fmt.Errorf("%s: %w; python3 with the module venv, and the network, are needed\n%s", command, err, out)
+		}
+	}
+	return nil
+}
+
+// Root is the repository's directory: the one above the working directory that holds go.mod.
+func Root() (string, error) {
+	dir, err := os.Getwd()
+	if err != nil {
+		return "", err
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir, nil
+		}
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			return "", fmt.Errorf("no go.mod in the working directory or above it: run this inside the repository")
+		}
+		dir = parent
+	}
+}

@@ -1,0 +1,243 @@
+package ingest_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/memory"
+)
+
+func errorIs(err, target error) bool { return errors.Is(err, target) }
+
+func archiveKey(key string) archive.Key { return archive.Key(key) }
+
+// TestCommitAgain: the put is tried again, and an object that exists is one's own, put by an earlier try whose answer was lost.
+func TestCommitAgain(t *testing.T) {
+	lost, persisted := memory.Fault{Err: errLost}, memory.Fault{Err: errLost, Applied: true}
+	for _, c := range []struct {
+		name   string
+		faults []memory.Fault // of the first puts
+		puts   int
+		ok     bool
+	}{
+		{"OK", nil, 1, true},
+		{"lost once", []memory.Fault{lost}, 2, true},
+		{"put, and the answer lost", []memory.Fault{persisted}, 2, true},
+		{"put, and every answer lost until the last", []memory.Fault{persisted, persisted}, 3, true},
+		{"lost every time", []memory.Fault{lost, lost, lost}, 3, false},
+		{"put, and every answer lost", []memory.Fault{persisted, lost, lost}, 3, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			s.put = func(archive.Key) memory.Fault {
+				if n := len(s.puts) - 1; n < len(c.faults) {
+					return c.faults[n]
+				}
+				return memory.Fault{}
+			}
+			answer, err := s.send(append(visits(2), "not JSON")...)
+			events := 0
+			for _, key := range s.puts {
+				if key != s.puts[0] && strings.HasPrefix(string(key), "events/") {
+					t.Errorf("put %s after %s: another stamp", key, s.puts[0])
+				}
+				if strings.HasPrefix(string(key), "events/") {
+					events++
+				}
+			}
+			if events != c.puts {
+				t.Errorf("%d puts, want %d", events, c.puts)
+			}
+			if c.ok {
+				if err != nil || answer.Accepted != 2 || len(s.stream.taken()) == 0 {
+					t.Errorf("answer is %+v, %v, with %d records", answer, err, len(s.stream.taken()))
+				}
+				return
+			}
+			if !errors.Is(err, ingest.ErrUnavailable) || !errors.Is(err, errLost) {
+				t.Errorf("error is %v, want ErrUnavailable for what the archive said", err)
+			}
+			if len(s.stream.calls) != 0 || len(s.queue.Take(1)) != 0 || events != len(s.puts) {
+				t.Error("something was published, queued or put into rejected/ for a request that is not acknowledged")
+			}
+		})
+	}
+}
+
+// TestCommitDeadline: no put starts at or after the deadline, and no success is acknowledged from then on: batch may have listed the slot.
+func TestCommitDeadline(t *testing.T) {
+	for _, c := range []struct {
+		name    string
+		before  time.Duration // how long before the first put the function is frozen
+		during  time.Duration // how long each put takes
+		lost    int           // puts that fail
+		puts    int
+		ok      bool
+		durable bool
+	}{
+		{"at once", 0, 0, 0, 1, true, true},
+		{"frozen up to the last moment", commitWithin - time.Millisecond, 0, 0, 1, true, true},
+		{"frozen until the deadline", commitWithin, 0, 0, 0, false, false},
+		{"frozen for long", time.Hour, 0, 0, 0, false, false},
+		{"answered at the last moment", 0, commitWithin - time.Millisecond, 0, 1, true, true},
+		{"answered at the deadline", 0, commitWithin, 0, 1, false, true},
+		{"frozen and slow", commitWithin / 2, commitWithin / 2, 0, 1, false, true},
+		{"the second try in time", 0, commitWithin/2 - time.Millisecond, 1, 2, true, true},
+		{"the second try answered too late", 0, commitWithin / 2, 1, 2, false, true},
+		{"no time for a second try", 0, commitWithin, 1, 1, false, false},
+		{"no time for a third try", 4 * time.Second, 4 * time.Second, 3, 2, false, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			arrival := s.clock
+			s.made = func(time.Time) (ulid.ULID, error) {
+				s.clock = s.clock.Add(c.before) // what comes between the arrival and the put
+				id := ulid.ULID{}
+				return id, id.SetTime(ulid.Timestamp(arrival))
+			}
+			s.put = func(key archive.Key) memory.Fault {
+				if late := s.clock.Sub(arrival); late >= commitWithin {
+					t.Errorf("put %s started %s after arrival", key, late)
+				}
+				s.clock = s.clock.Add(c.during)
+				if len(s.puts) <= c.lost {
+					return memory.Fault{Err: errLost}
+				}
+				return memory.Fault{}
+			}
+			_, err := s.send(visits(1)...)
+			if len(s.puts) != c.puts {
+				t.Errorf("%d puts, want %d", len(s.puts), c.puts)
+			}
+			if c.ok != (err == nil) || !c.ok && !errors.Is(err, ingest.ErrUnavailable) {
+				t.Errorf("error is %v, acknowledged should be %v", err, c.ok)
+			}
+			if published := len(s.stream.calls) > 0; published != c.ok {
+				t.Errorf("published is %v, acknowledged should be %v", published, c.ok)
+			}
+			objects, _, err := s.archive.List(context.Background(), archive.FirstEvent, archive.EndOfEvents, 10)
+			if err != nil || (len(objects) == 1) != c.durable {
+				t.Errorf("objects are %v, %v", objects, err)
+			}
+		})
+	}
+}
+
+// TestCommitClock: the clock is asked right before each put: it may jump between any two times that it is looked at.
+func TestCommitClock(t *testing.T) {
+	for jump := range 8 {
+		s := newStation(t)
+		arrival, looks := s.clock, 0
+		s.Now = func() time.Time {
+			if looks++; looks == jump+1 {
+				s.clock = s.clock.Add(commitWithin)
+			}
+			return s.clock
+		}
+		s.put = func(archive.Key) memory.Fault {
+			if late := s.clock.Sub(arrival); late >= commitWithin && jump > 0 {
+				t.Errorf("the clock jumped at look %d, and a put started %s after arrival", jump, late)
+			}
+			if len(s.puts) < 2 {
+				return memory.Fault{Err: errLost}
+			}
+			return memory.Fault{}
+		}
+		_, err := s.send(visits(1)...)
+		// Look 0 is the arrival itself; after the last look nothing matters.
+		if jumped := jump > 0 && looks > jump; jumped != (err != nil) || err != nil && !errors.Is(err, ingest.ErrUnavailable) {
+			t.Errorf("the clock jumped at look %d of %d: error is %v", jump, looks, err)
+		}
+	}
+}
+
+// TestCommitGivesUp: a put that hangs is cancelled at the deadline. Time here is the bubble's: nothing waits.
+func TestCommitGivesUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStation(t)
+		s.Now = time.Now
+		hung := &hungArchive{}
+		s.Archive = hung
+		start := time.Now()
+		_, err := s.send(visits(1)...)
+		if !errors.Is(err, ingest.ErrUnavailable) {
+			t.Errorf("error is %v, want ErrUnavailable", err)
+		}
+		if took := time.Since(start); took != commitWithin || hung.puts != 1 {
+			t.Errorf("gave up after %s and %d puts, want %s and 1", took, hung.puts, commitWithin)
+		}
+	})
+}
+
+// hungArchive answers nothing until its caller gives up.
+type hungArchive struct {
+	archive.Archive
+	puts int
+}
+
+func (h *hungArchive) Put(ctx context.Context, _ archive.Key, _ []byte) (time.Time, error) {
+	h.puts++
+	<-ctx.Done()
+	return time.Time{}, ctx.Err()
+}
+
+// TestClockMargin: the store's clock is compared with one's own at each answer. It tells whole seconds.
+func TestClockMargin(t *testing.T) {
+	const most = clockMargin + time.Second
+	for _, c := range []struct {
+		name string
+		off  time.Duration // of the store's clock
+		ok   bool
+	}{
+		{"equal", 0, true},
+		{"behind by the margin", -most, true},
+		{"ahead by the margin", most, true},
+		{"behind by more", -most - time.Millisecond, false},
+		{"ahead by more", most + time.Millisecond, false},
+		{"a day off", 24 * time.Hour, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, exists := range []bool{false, true} {
+				s := newStation(t)
+				s.archive.Now = func() time.Time { return s.clock.Add(c.off) }
+				s.put = func(archive.Key) memory.Fault {
+					if exists && len(s.puts) == 1 {
+						return memory.Fault{Err: errLost, Applied: true} // the next answer is that the object exists
+					}
+					return memory.Fault{}
+				}
+				_, err := s.send(visits(1)...)
+				if c.ok != (err == nil) || !c.ok && !errors.Is(err, ingest.ErrUnavailable) {
+					t.Errorf("the object exists %v: error is %v", exists, err)
+				}
+				if published := len(s.stream.calls) > 0; published != c.ok {
+					t.Errorf("the object exists %v: published is %v", exists, published)
+				}
+			}
+		})
+	}
+	t.Run("an answer without a date", func(t *testing.T) {
+		s := newStation(t)
+		s.archive.Now = nil
+		if _, err := s.send(visits(1)...); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// TestNoRequest: without a ULID there is no stamp, and nothing is kept.
+func TestNoRequest(t *testing.T) {
+	s := newStation(t)
+	s.made = func(time.Time) (ulid.ULID, error) { return ulid.ULID{}, errLost }
+	if _, err := s.send(visits(1)...); !errors.Is(err, ingest.ErrUnavailable) || len(s.puts) != 0 {
+		t.Errorf("error is %v, with %d puts; want ErrUnavailable with none", err, len(s.puts))
+	}
+}

@@ -1,0 +1,331 @@
+package ingest_test
+
+import (
+	"context"
+	"encoding/base64"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/stream"
+)
+
+// laneLines are the archived lines of a request by lane, in archive order: what the stream has to bring.
+func laneLines(t testing.TB, s *station) map[event.Lane]string {
+	t.Helper()
+	all := map[event.Lane]string{}
+	for line := range strings.Lines(s.stored(t, s.puts[len(s.puts)-1])) {
+		var e struct{ Source, ID string }
+		if err := json.Unmarshal([]byte(line), &e); err != nil {
+			t.Fatal(err)
+		}
+		id, _ := s.Layout.HashKey.Identity([]byte(e.Source), []byte(e.ID), nil)
+		all[s.Layout.Lane(id)] += line
+	}
+	return all
+}
+
+// published are the lines that records bring, by lane, in the order of the records.
+func published(t testing.TB, s *station, records []stream.Entry) map[event.Lane]string {
+	t.Helper()
+	all := map[event.Lane]string{}
+	for _, e := range records {
+		if len(e.Data) > stream.MaxRecord {
+			t.Fatalf("a record of %d bytes, more than %d", len(e.Data), stream.MaxRecord)
+		}
+		all[e.Lane] += s.decompressed(t, e.Data)
+	}
+	return all
+}
+
+// incompressible is text of n bytes of which zstd makes little less.
+func incompressible(random *rand.Rand, n int) string {
+	text := make([]byte, 0, n+12)
+	for len(text) < n {
+		text = base64.RawURLEncoding.AppendEncode(text, binary.LittleEndian.AppendUint64(nil, random.Uint64()))
+	}
+	return string(text[:n])
+}
+
+// TestLaneSplits: a lane's lines that exceed one record go into several, in order, each within the stream's bound.
+func TestLaneSplits(t *testing.T) {
+	for _, c := range []struct {
+		name          string
+		events, bytes int // bytes of one line
+		records       int
+	}{
+		{"one record just full", 5, 206_387, 1}, // of at most 1,031,936 bytes: what zstd may add to them fits too
+		{"a byte a line more", 5, 206_388, 2},
+		{"16 events of 250 KB", 16, 250_000, 4},
+		{"1,000 events of 4 KB", 1000, 4_000, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			s.Layout.Lanes = 1
+			random := rand.New(rand.NewPCG(1, 1))
+			events := make([]string, c.events)
+			for i := range events {
+				events[i] = fmt.Sprintf(`{"specversion":"1.0","id":"%03d","source":"s","type":"t","data":""}`, i)
+				fill := incompressible(random, c.bytes-len(events[i])-len(`,"stamp":"01M82HY2RA0000000000000001-0"`)-len("\n"))
+				events[i] = strings.TrimSuffix(events[i], `"}`) + fill + `"}`
+			}
+			if answer, err := s.send(events...); err != nil || answer.Accepted != c.events {
+				t.Fatal(answer, err)
+			}
+			if len(s.stream.calls) != 1 || len(s.stream.calls[0]) != c.records {
+				t.Errorf("%d records in %d calls, want %d in one", len(s.stream.taken()), len(s.stream.calls), c.records)
+			}
+			if diff := cmp.Diff(laneLines(t, s), published(t, s, s.stream.taken())); diff != "" {
+				t.Error("the records' lines are not the archive's")
+			}
+		})
+	}
+}
+
+// TestStreamBringsTheArchive: whatever events come, each archived line is in one record of its lane, in archive order.
+func TestStreamBringsTheArchive(t *testing.T) {
+	rapid.Check(t, func(rt *rapid.T) {
+		s := newStation(t)
+		s.Layout.Lanes = rapid.IntRange(1, 8).Draw(rt, "lanes")
+		var events []string
+		for i, id := range rapid.SliceOfN(rapid.StringMatching(`[a-zü"]{1,4}`), 1, 60).Draw(rt, "ids") {
+			events = append(events, fmt.Sprintf(`{ "specversion" : "1.0", "id":%q, "source":"s\u00fc","type":"t","data":%d}`, id, i))
+		}
+		if answer, err := s.send(events...); err != nil || answer.Accepted != len(events) {
+			rt.Fatal(answer, err)
+		}
+		if diff := cmp.Diff(laneLines(t, s), published(t, s, s.stream.taken())); diff != "" {
+			rt.Error("lines by lane (-archived +published):", diff)
+		}
+		lanes := map[event.Lane]int{}
+		for _, e := range s.stream.taken() {
+			if lanes[e.Lane]++; lanes[e.Lane] > 1 {
+				rt.Errorf("lane %s has several records of few lines", e.Lane)
+			}
+		}
+	})
+}
+
+// TestPublishAgain: what the stream does not take is sent again, that alone; what it never takes is queued, and the answer does not wait for it.
+func TestPublishAgain(t *testing.T) {
+	down := publication{err: errLost}
+	// The events meet the lanes in the order four to one.
+	const one, two, three, four = "1.4.3", "1.4.1", "1.4.2", "1.4.0"
+	for _, c := range []struct {
+		name    string
+		answers []publication
+		calls   [][]string // lanes of the entries of each call
+		queued  []string   // lanes; nil: nothing
+	}{
+		{"all taken", nil, [][]string{{four, three, two, one}}, nil},
+		{"some fail once", []publication{{failed: []int{0, 2}}}, [][]string{{four, three, two, one}, {four, two}}, nil},
+		{
+			"fewer and fewer", []publication{{failed: []int{1, 2, 3}}, {failed: []int{2}}},
+			[][]string{{four, three, two, one}, {three, two, one}, {one}}, nil,
+		},
+		{
+			"one keeps failing", []publication{{failed: []int{2}}, {failed: []int{0}}, {failed: []int{0}}},
+			[][]string{{four, three, two, one}, {two}, {two}}, []string{two},
+		},
+		{"an answer is lost: any of them may have failed", []publication{down}, [][]string{{four, three, two, one}, {four, three, two, one}}, nil},
+		{
+			"some fail, then an answer is lost", []publication{{failed: []int{1, 3}}, down},
+			[][]string{{four, three, two, one}, {three, one}, {three, one}}, nil,
+		},
+		{
+			"the stream is down", []publication{down, down, down},
+			[][]string{{four, three, two, one}, {four, three, two, one}, {four, three, two, one}}, []string{four, three, two, one},
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			s.stream.answers = c.answers
+			answer, err := s.send(visits(10)...)
+			if want := (ingest.Answer{Accepted: 10, Rejected: []event.Rejection{}}); err != nil || !cmp.Equal(want, answer) {
+				t.Errorf("answer is %+v, %v; the events are durable", answer, err)
+			}
+			var calls [][]string
+			for _, call := range s.stream.calls {
+				var lanes []string
+				for _, e := range call {
+					lanes = append(lanes, e.Lane.String())
+				}
+				calls = append(calls, lanes)
+			}
+			if diff := cmp.Diff(c.calls, calls); diff != "" {
+				t.Error("lanes published (-want +got):", diff)
+			}
+			var want []stream.Republish
+			if c.queued != nil {
+				want = []stream.Republish{{Object: string(s.puts[0]), Lanes: c.queued}}
+			}
+			if diff := cmp.Diff(want, append([]stream.Republish(nil), s.queue.Take(10)...)); diff != "" {
+				t.Error("queued (-want +got):", diff)
+			}
+		})
+	}
+}
+
+// TestQueuedOnce: several records of one lane that fail make one request for the lane.
+func TestQueuedOnce(t *testing.T) {
+	s := newStation(t)
+	s.Layout.Lanes = 1
+	s.stream.answers = []publication{{err: errLost}, {err: errLost}, {err: errLost}}
+	var events []string
+	for i := range 10 {
+		events = append(events, fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","data":%q}`, i, strings.Repeat("x", 250_000)))
+	}
+	if _, err := s.send(events...); err != nil {
+		t.Fatal(err)
+	}
+	if n := len(s.stream.calls[0]); n != 3 {
+		t.Fatalf("%d records, want 3", n)
+	}
+	if diff := cmp.Diff([]stream.Republish{{Object: string(s.puts[0]), Lanes: []string{"1.1.0"}}}, s.queue.Take(10)); diff != "" {
+		t.Error("queued (-want +got):", diff)
+	}
+}
+
+// TestQueueDown: neither stream nor queue takes anything. The events are durable all the same, and are acknowledged.
+func TestQueueDown(t *testing.T) {
+	s := newStation(t)
+	s.stream.answers = []publication{{err: errLost}, {err: errLost}, {err: errLost}}
+	s.queue.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
+	if answer, err := s.send(visits(3)...); err != nil || answer.Accepted != 3 {
+		t.Errorf("answer is %+v, %v", answer, err)
+	}
+}
+
+// TestRepublish: exactly the archived lines of the named lanes, byte for byte.
+func TestRepublish(t *testing.T) {
+	s := newStation(t)
+	events := visits(50)
+	for i := range events {
+		events[i] = strings.Replace(events[i], `"n":1`, `"n": 1.50, "t":"\u00fc<&>"`, 1)
+	}
+	if _, err := s.send(events...); err != nil {
+		t.Fatal(err)
+	}
+	all, key := laneLines(t, s), string(s.puts[0])
+	for _, c := range []struct {
+		name  string
+		lanes []string
+	}{
+		{"one lane", []string{"1.4.2"}},
+		{"two", []string{"1.4.3", "1.4.0"}},
+		{"one lane named twice", []string{"1.4.1", "1.4.1"}},
+		{"all", s.Lanes()},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.stream.calls = nil
+			if err := s.Republish(context.Background(), stream.Republish{Object: key, Lanes: c.lanes}); err != nil {
+				t.Fatal(err)
+			}
+			want := map[event.Lane]string{}
+			for _, name := range c.lanes {
+				lane, err := event.ParseLane(name)
+				if err != nil {
+					t.Fatal(err)
+				}
+				want[lane] = all[lane]
+			}
+			if diff := cmp.Diff(want, published(t, s, s.stream.taken())); diff != "" {
+				t.Error("lines by lane (-archived +published):", diff)
+			}
+		})
+	}
+	t.Run("a lane without lines", func(t *testing.T) {
+		s := newStation(t)
+		if _, err := s.send(visits(1)...); err != nil {
+			t.Fatal(err)
+		}
+		s.stream.calls = nil
+		for _, lane := range s.Lanes() {
+			if err := s.Republish(context.Background(), stream.Republish{Object: string(s.puts[0]), Lanes: []string{lane}}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if n := len(s.stream.taken()); n != 1 {
+			t.Errorf("%d records of one event, lane by lane", n)
+		}
+		for _, call := range s.stream.calls {
+			if len(call) == 0 {
+				t.Error("a call of the stream with no records: Kinesis refuses it")
+			}
+		}
+	})
+}
+
+func TestRepublishErrors(t *testing.T) {
+	s := newStation(t)
+	if _, err := s.send(visits(10)...); err != nil {
+		t.Fatal(err)
+	}
+	key := string(s.puts[0])
+	put := func(id string, body []byte) string {
+		key := "events/dt=2026-11-22/slot=211500/" + id + ".ndjson.zst"
+		if _, err := s.archive.Put(context.Background(), archiveKey(key), body); err != nil {
+			t.Fatal(err)
+		}
+		return key
+	}
+	for _, c := range []struct {
+		name    string
+		request stream.Republish
+		detail  string
+	}{
+		{"no object", stream.Republish{Lanes: s.Lanes()}, `object ""`},
+		{"another object of the archive", stream.Republish{Object: "events/_layout.json", Lanes: s.Lanes()}, `object "events/_layout.json"`},
+		{"an unknown object", stream.Republish{Object: strings.Replace(key, "01M", "01N", 1), Lanes: s.Lanes()}, "object not found"},
+		{"no lane's name", stream.Republish{Object: key, Lanes: []string{"1.4.0", "4"}}, `lane "4"`},
+		{"no lanes", stream.Republish{Object: key}, "no lanes"},
+		{"a lane of another layout", stream.Republish{Object: key, Lanes: []string{"1.4.0", "2.8.5"}}, "lane 2.8.5"},
+		{"an object that is no zstd", stream.Republish{Object: put("01M82HY2RA0000000000000009", []byte("lines")), Lanes: s.Lanes()}, "corrupt"},
+		{
+			"an object of other lines",
+			stream.Republish{Object: put("01M82HY2RA0000000000000008", s.codec.Compress(nil, []byte("{}\n"))), Lanes: s.Lanes()}, "line 1",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.stream.calls = nil
+			err := s.Republish(context.Background(), c.request)
+			if err == nil || !errorIs(err, ingest.ErrCannotRepublish) || !strings.Contains(err.Error(), c.detail) {
+				t.Errorf("error is %v, want ErrCannotRepublish that tells of %s", err, c.detail)
+			}
+			if len(s.stream.calls) != 0 {
+				t.Errorf("published %v", s.stream.calls)
+			}
+		})
+	}
+	t.Run("the archive fails", func(t *testing.T) {
+		s.archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
+		defer func() { s.archive.Hook = s.hook }()
+		if err := s.Republish(context.Background(), stream.Republish{Object: key, Lanes: s.Lanes()}); !errorIs(err, errLost) || errorIs(err, ingest.ErrCannotRepublish) {
+			t.Errorf("error is %v, want that of the archive, to be tried again", err)
+		}
+	})
+	for _, answers := range [][]publication{
+		{{err: errLost}, {err: errLost}, {err: errLost}},
+		{{failed: []int{1}}, {failed: []int{0}}, {failed: []int{0}}},
+	} {
+		t.Run("the stream fails", func(t *testing.T) {
+			s.stream.calls, s.stream.answers = nil, answers
+			err := s.Republish(context.Background(), stream.Republish{Object: key, Lanes: s.Lanes()})
+			if err == nil || errorIs(err, ingest.ErrCannotRepublish) || strings.Contains(err.Error(), "%!") {
+				t.Errorf("error is %v, want one that says what is left, to be tried again", err)
+			}
+			if n := len(s.stream.calls); n != tries {
+				t.Errorf("%d calls of the stream, want %d", n, tries)
+			}
+		})
+	}
+}

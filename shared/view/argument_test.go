@@ -1,0 +1,126 @@
+package view_test
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+func summing(expr string) view.Definition {
+	d := counting("")
+	d.Aggregates = []view.Aggregate{{Name: "n", Expr: expr}}
+	return d
+}
+
+const noNumber = "null"
+
+func TestArgument(t *testing.T) {
+	for _, c := range []struct{ expr, data, want string }{
+		{`sum(data.a)`, `{"a":1.10}`, "1.1"},
+		{`sum(data.a)`, `{"a":"1"}`, noNumber},
+		{`sum(data.a)`, `{"a":null}`, noNumber},
+		{`sum(data.a)`, `{}`, noNumber},
+		{`sum(data.a)`, `{"a":1e20}`, noNumber},
+		{`sum(data.a)`, `{"a":12345678901234567890.123456789012345678}`, "12345678901234567890.123456789012345678"},
+		{`sum(data["a b"].c)`, `{"a b":{"c":-7}}`, "-7"},
+		{`sum(data)`, `5`, "5"},
+		{`sum(data.a + 0.1)`, `{"a":0.2}`, "0.3"},
+		{`sum(data.a * 0.1)`, `{"a":3}`, "0.3"},
+		{`sum(data.a - data.b)`, `{"a":0.3,"b":0.1}`, "0.2"},
+		{`sum(data.a - data.b - 1)`, `{"a":5,"b":3}`, "1"},
+		{`sum(data.a - (data.b - 1))`, `{"a":5,"b":3}`, "3"},
+		{`sum(data.a + data.b * 2)`, `{"a":5,"b":3}`, "11"},
+		{`sum((data.a + data.b) * 2)`, `{"a":5,"b":3}`, "16"},
+		{`sum(-data.a)`, `{"a":5}`, "-5"},
+		{`sum(-(data.a + 1))`, `{"a":5}`, "-6"},
+		{`sum(data.a - -3)`, `{"a":5}`, "8"},
+		{`sum(-(-data.a))`, `{"a":5}`, "5"},
+		{`sum(data.a * - 1.50)`, `{"a":2}`, "-3"},
+		{`sum(data.a + .5)`, `{"a":2}`, "2.5"},
+		{`sum(data.a + 1e3)`, `{"a":2}`, "1002"},
+		{`sum(data.a + 007.5)`, `{"a":2}`, "9.5"},
+		{`sum(data.a + 0x10)`, `{"a":2}`, "18"},
+		{`sum(data.a + 0.0)`, `{"a":2}`, "2"},
+		{`sum(data.a * 12345678901234567890.0)`, `{"a":1}`, "12345678901234567890"},
+		{`sum(data.a * 0.000000000000000001)`, `{"a":1}`, "0.000000000000000001"},
+		{`sum(data.a * 0.1234567890123456)`, `{"a":1}`, "0.1234567890123456"},
+		{`sum(data.a + data.b)`, `{"a":1}`, noNumber},
+		{`sum(data.a * data.a)`, `{"a":99999999999}`, noNumber},
+		{`sum(data.a * 0.1)`, `{"a":0.000000000000000001}`, noNumber},
+		{`sum(5)`, `{}`, "5"},
+	} {
+		program, fields := compile(t, summing(c.expr))
+		b := scan(t, fields, eventWith(`"data":{"a":77}`), eventWith(`"data":`+c.data), eventWith(""))
+		out := make([]aggregate.Decimal, 2)
+		if !program.Argument(0, b, []int32{1, 2}, out) {
+			t.Fatalf("%s has no argument", c.expr)
+		}
+		if got := string(out[0].AppendText(nil)); got != c.want {
+			t.Errorf("%s of %s: got %s, want %s", c.expr, c.data, got, c.want)
+		}
+		if out[1].OK != (c.expr == "sum(5)") {
+			t.Errorf("%s without data: got %+v", c.expr, out[1])
+		}
+	}
+}
+
+func TestArgumentOfExtension(t *testing.T) {
+	program, fields := compile(t, summing("sum(weight)"))
+	b := scan(t, fields, eventWith(`"weight":3`), eventWith(`"weight":null`), eventWith(""))
+	out := make([]aggregate.Decimal, 3)
+	program.Argument(0, b, []int32{0, 1, 2}, out)
+	want := []aggregate.Decimal{aggregate.ParseDecimal([]byte("3")), {}, {}}
+	for i := range want {
+		if out[i] != want[i] {
+			t.Errorf("row %d: got %+v, want %+v", i, out[i], want[i])
+		}
+	}
+}
+
+func TestNoArgument(t *testing.T) {
+	program, fields := compile(t, summing("count()"))
+	if program.Argument(0, scan(t, fields, eventWith("")), []int32{0}, make([]aggregate.Decimal, 1)) {
+		t.Error("count() has an argument")
+	}
+}
+
+// An argument's normal form is the same arithmetic, written in one way.
+func TestNormalArgument(t *testing.T) {
+	for expr, want := range map[string]string{
+		`count( )`:                             "count()",
+		`sum( data . a )`:                      "sum(data.a)",
+		`sum((data.a))`:                        "sum(data.a)",
+		`sum(data["a b"])`:                     `sum(data["a b"])`,
+		`sum(data['a'])`:                       `sum(data["a"])`,
+		`sum(data.a+data.b*2)`:                 "sum(data.a + data.b * 2)",
+		`sum((data.a+data.b)*2)`:               "sum((data.a + data.b) * 2)",
+		`sum(data.a-(data.b-1))`:               "sum(data.a - (data.b - 1))",
+		`sum((data.a-data.b)-1)`:               "sum(data.a - data.b - 1)",
+		`sum(data.a+(data.b+1))`:               "sum(data.a + (data.b + 1))",
+		`sum(2*(data.a*data.b))`:               "sum(2 * (data.a * data.b))",
+		`sum(-data.a*2)`:                       "sum(-data.a * 2)",
+		`sum(-(data.a*2))`:                     "sum(-(data.a * 2))",
+		`sum(-(-data.a))`:                      "sum(-(-data.a))",
+		`sum(--data.a)`:                        "sum(data.a)",
+		`sum(-(5))`:                            "sum(-5)",
+		`sum(data.a - - 1)`:                    "sum(data.a - -1)",
+		`sum(data.a * 0.10)`:                   "sum(data.a * 0.1)",
+		`sum(data.a * 1.0)`:                    "sum(data.a * 1)",
+		`sum(data.a * 1e3)`:                    "sum(data.a * 1000)",
+		`sum(data.a * -0.0)`:                   "sum(data.a * 0)",
+		`sum(data.a * 12345678901234567890.0)`: "sum(data.a * 12345678901234567890.0)",
+		`sum(data.a * 0.1000000000000000055)`:  "sum(data.a * 0.1000000000000000055)", // wrong, so as it is
+		`sum(data.a * 0.100000000000000005)`:   "sum(data.a * 0.100000000000000005)",  // no float64
+	} {
+		quoted, err := json.Marshal(want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if text := string(summing(expr).Text()); !strings.Contains(text, `"expr":`+string(quoted)+"}") {
+			t.Errorf("%s: got %s, want %s", expr, text, want)
+		}
+	}
+}

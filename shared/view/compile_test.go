@@ -1,0 +1,156 @@
+package view_test
+
+import (
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Programs of a set share their columns, and none is for what every batch has, or for what nobody reads.
+func TestPaths(t *testing.T) {
+	first := counting(`type == "a" && data.x.y > 1 && data["x"]["y"] < 5 && id != source && has(data.z.w)`)
+	second := counting(`data.m.matches("a") && data.m.n in [1] && time > timestamp("2020-01-01T00:00:00Z") && tenant.matches("b")`)
+	second.Key = []view.KeyField{{Field: "y", Expr: "data.x.y"}}
+	second.Aggregates = []view.Aggregate{{Name: "s", Expr: "sum(data.x.y * weight)"}}
+	third := counting(`"k" in data`)
+	got, err := view.Paths(first, second, third)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []event.Path{
+		{"type"}, {"data", "x", "y"}, {"data", "z"}, {"data", "z", "w"},
+		{"data", "m", "n"}, {"data"}, {"data", "m"}, {"tenant"}, {"weight"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestCompile(t *testing.T) {
+	first, second := counting(""), counting("data.a == 1")
+	second.Aggregates = append(second.Aggregates, view.Aggregate{Name: "m", Expr: "mean(data.b)"})
+	set, err := view.Compile(first, second)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, d := range []view.Definition{first, second} {
+		p := set.Programs[i]
+		if diff := cmp.Diff(d, p.Definition); diff != "" {
+			t.Error(diff)
+		}
+		if p.Hash != d.Hash() {
+			t.Errorf("program %d has hash %s, its definition %s", i, p.Hash, d.Hash())
+		}
+		if len(p.Functions) != len(d.Aggregates) {
+			t.Errorf("program %d has %d functions for %d aggregates", i, len(p.Functions), len(d.Aggregates))
+		}
+	}
+	if set.Programs[0].HasWhere() || !set.Programs[1].HasWhere() {
+		t.Error("a program has a where that its definition has not, or the other way round")
+	}
+	if mean, _ := aggregate.Lookup("mean"); set.Programs[1].Functions[1] != mean {
+		t.Errorf("the function of mean(data.b) is %s", set.Programs[1].Functions[1].Name())
+	}
+	if none, err := view.Compile(); err != nil || len(none.Programs) != 0 {
+		t.Errorf("no definitions: got %+v, %v", none, err)
+	}
+}
+
+// All that is wrong with definitions that did not come from a file is said, by view and part.
+func TestCompileErrors(t *testing.T) {
+	broken := view.Definition{
+		Name:       "Bad",
+		Where:      "data.a ==",
+		Key:        []view.KeyField{{Field: "from", Expr: "dta.x"}, {Field: "k", Expr: "data.k"}, {Field: "k", Expr: "data.k"}},
+		Window:     time.Millisecond,
+		Aggregates: []view.Aggregate{{Name: "n", Expr: "summ(data.x)"}, {Name: "n", Expr: "count()"}},
+	}
+	many := counting("")
+	many.Key = make([]view.KeyField, 9)
+	for i := range many.Key {
+		many.Key[i] = view.KeyField{Field: "k" + string(rune('a'+i)), Expr: "data.k"}
+	}
+	many.Aggregates = nil
+	_, err := view.Compile(broken, counting(""), many)
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	want := []string{
+		`view "Bad": name, character 1: "Bad" cannot be the name of a view; need a letter a-z, then up to 62 of a-z, 0-9 and _`,
+		`view "Bad": window, character 1: a window is at least 1 second and at most 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`,
+		`view "Bad": names, character 1: the key field "k" is there twice; names have to differ`,
+		`view "Bad": names, character 1: the aggregate "n" is there twice; names have to differ`,
+		`view "Bad": where, character 10: the expression ends too early; a value is missing here`,
+		`view "Bad": key field "from", character 1: a key field cannot be called "from", which queries use themselves; choose another name`,
+		`view "Bad": key field "from", character 1: unknown attribute "dta"; did you mean "data"?`,
+		`view "Bad": aggregate "n", character 1: unknown aggregate "summ"; did you mean "sum"?`,
+		`view "v": key, character 1: there are 9 key fields; at most 8 are taken`,
+	}
+	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
+		t.Error(diff)
+	}
+}
+
+// Words that differ from a known name by more than a slip are extension attributes.
+func TestExtensionNames(t *testing.T) {
+	for _, name := range []string{"name", "rate", "kind", "tier", "traceparent", "tenant", "x", "a1", "ids", "datum", "timer2"} {
+		if _, err := view.Compile(counting(name + ` == "x"`)); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, near := range map[string]string{
+		"tpye": "type", "typ": "type", "Type": "type", "dta": "data", "tim": "time", "timee": "time", "sbject": "subject", "sorce": "source", "scourse": "source",
+		"dataschma": "dataschema", "specverson": "specversion",
+	} {
+		_, err := view.Compile(counting(name + ` == "x"`))
+		if want := "did you mean \"" + near + "\"?"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
+	}
+}
+
+// Programs are used by several goroutines on batches of their own.
+func TestProgramsAreConcurrent(t *testing.T) {
+	d := view.Definition{
+		Name:       "v",
+		Where:      `data.status < 400 && data.path.matches("^/page") && type == "web.request"`,
+		Key:        []view.KeyField{{Field: "path", Expr: "data.path"}, {Field: "kind", Expr: `data.path + "!"`}},
+		Window:     time.Hour,
+		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "b", Expr: "sum(data.bytes * data.price)"}},
+	}
+	program, fields := compile(t, d)
+	fold := func() string {
+		b := scan(t, fields, benchEvents(64)...)
+		var out []byte
+		rows, numbers := []int32{0}, make([]aggregate.Decimal, 1)
+		for row := range b.Len() {
+			out = append(out, byte('0'+program.Where(b, row)))
+			for i := range d.Key {
+				out, _ = program.AppendKey(i, b, row, out)
+			}
+			rows[0] = int32(row)
+			program.Argument(1, b, rows, numbers)
+			out = numbers[0].AppendText(out)
+		}
+		return string(out)
+	}
+	want := fold()
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for range 5 {
+				if got := fold(); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}

@@ -1,0 +1,125 @@
+package view_test
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// These texts and hashes name items that are kept for years: they never change. A new engine version adds texts of its own.
+func TestTextGolden(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		d    view.Definition
+		text string
+		hash view.Hash
+	}{{
+		name: "the sample",
+		d: view.Definition{
+			Name: "page_views", Description: "Requests and bytes per page and hour",
+			Where:      `type == 'web.request'  &&  (data.status < 400) // good ones`,
+			Key:        []view.KeyField{{Field: "path", Expr: "data . path"}},
+			Window:     time.Hour,
+			Aggregates: []view.Aggregate{{Name: "views", Expr: "count( )"}, {Name: "bytes", Expr: "sum(data.bytes)"}, {Name: "mean_bytes", Expr: "mean(data.bytes)"}, {Name: "largest", Expr: "max(data.bytes)"}},
+		},
+		text: `{"engine":1,"name":"page_views","where":"type == \"web.request\" && data.status < 400","key":[{"field":"path","expr":"data.path"}],"window":3600,` +
+			`"aggregates":[{"name":"views","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"},{"name":"mean_bytes","expr":"mean(data.bytes)"},{"name":"largest","expr":"max(data.bytes)"}]}`,
+		hash: "8bf85ed739b4f13b732caf2980ac10ba",
+	}, {
+		name: "the least",
+		d:    view.Definition{Name: "n", Window: time.Second, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}},
+		text: `{"engine":1,"name":"n","key":[],"window":1,"aggregates":[{"name":"n","expr":"count()"}]}`,
+		hash: "6a0ed69cb7960b6fbf76177f0dc1ba13",
+	}, {
+		name: "every construct",
+		d: view.Definition{
+			Name: "all",
+			Where: `!(data.a == null) && (data["b c"] in ["x", 1, 1.50, true, -2] || has(data.d.e)) && data.list.exists(i, i.matches('^\\d<&>'))` +
+				` && !(tenant.startsWith("é\t\u2028")) && data.x - (1 - 2) > -3 && 'a long operand, so that the line would be wrapped' != subject`,
+			Key: []view.KeyField{
+				{Field: "b", Expr: `data.n >= 500 ? "bad" : (data.n < 100 ? 'odd' : "good")`},
+				{Field: "a", Expr: "bytes(string(time.getFullYear())) == b'A\\x42' ? 1u : 2u"},
+			},
+			Window:     366 * 24 * time.Hour,
+			Aggregates: []view.Aggregate{{Name: "x", Expr: "sum(-(data.a+0.10)*data.b-(1e3-data.c))"}, {Name: "y", Expr: "min(weight)"}},
+		},
+		text: `{"engine":1,"name":"all","where":"!(data.a == null) && (data[\"b c\"] in [\"x\", 1, 1.5, true, -2] || has(data.d.e)) && data.list.exists(i, i.matches(\"^\\\\d<&>\")) && !tenant.startsWith(\"é\\t\\u2028\") && data.x - (1 - 2) > -3 && \"a long operand, so that the line would be wrapped\" != subject",` +
+			`"key":[{"field":"b","expr":"(data.n >= 500) ? \"bad\" : ((data.n < 100) ? \"odd\" : \"good\")"},{"field":"a","expr":"(bytes(string(time.getFullYear())) == b\"\\101\\102\") ? 1u : 2u"}],` +
+			`"window":31622400,"aggregates":[{"name":"x","expr":"sum(-(data.a + 0.1) * data.b - (1000 - data.c))"},{"name":"y","expr":"min(weight)"}]}`,
+		hash: "144dd39b664b4e3c14b667db04ad3dfc",
+	}} {
+		t.Run(c.name, func(t *testing.T) {
+			if diff := cmp.Diff(c.text, string(c.d.Text())); diff != "" {
+				t.Error(diff)
+			}
+			if got := c.d.Hash(); got != c.hash {
+				t.Errorf("got hash %s, want %s", got, c.hash)
+			}
+			checkText(t, c.d.Text())
+		})
+	}
+}
+
+// What Parse accepts, ParseText reads back from its text, with the same hash; the description is for people only.
+func TestParseTextInverts(t *testing.T) {
+	definitions, err := view.Parse("views.yaml", []byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := definitions[0]
+	got, err := view.ParseText(want.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Hash() != want.Hash() {
+		t.Errorf("got hash %s, want %s", got.Hash(), want.Hash())
+	}
+	want.Description = ""
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
+	}
+}
+
+func TestParseTextErrors(t *testing.T) {
+	good := string(counting("data.a == 1").Text())
+	for name, text := range map[string]string{
+		"no JSON":          "{",
+		"another type":     `{"engine":"1"}`,
+		"trailing text":    good + "{}",
+		"space":            " " + good,
+		"unknown field":    strings.Replace(good, `"key"`, `"keys":1,"key"`, 1),
+		"other order":      strings.Replace(good, `"engine":1,"name":"v"`, `"name":"v","engine":1`, 1),
+		"not normal":       strings.Replace(good, "data.a == 1", "data.a==1", 1),
+		"empty where":      strings.Replace(good, `"where":"data.a == 1"`, `"where":""`, 1),
+		"does not compile": strings.Replace(good, "data.a == 1", "data.a ==", 1),
+		"bad name":         strings.Replace(good, `"name":"v"`, `"name":"V"`, 1),
+		"no window":        strings.Replace(good, `"window":3600`, `"window":0`, 1),
+		"huge window":      strings.Replace(good, `"window":3600`, `"window":9223372036854775807`, 1),
+		"no aggregates":    string(view.Definition{Name: "v", Window: time.Hour}.Text()),
+	} {
+		t.Run(name, func(t *testing.T) {
+			if d, err := view.ParseText([]byte(text)); err == nil || errors.Is(err, view.ErrVersion) {
+				t.Errorf("got %+v, %v", d, err)
+			}
+		})
+	}
+}
+
+// A text of another engine version is refused by name, whatever else that version has put in.
+func TestParseTextVersion(t *testing.T) {
+	for _, text := range []string{`{"engine":2,"name":"v","lateness":5}`, `{"engine":0}`, `{}`} {
+		_, err := view.ParseText([]byte(text))
+		if !errors.Is(err, view.ErrVersion) {
+			t.Errorf("%s: got %v, want ErrVersion", text, err)
+		}
+	}
+	_, err := view.ParseText([]byte(`{"engine":2}`))
+	if want := "the text has engine 2; this engine knows 1"; !strings.Contains(err.Error(), want) {
+		t.Errorf("got %q, want %q in it", err, want)
+	}
+}

@@ -79,14 +79,11 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	}
 	// A definition begins two slots and a margin ahead, so that every speed function has read of it by then (docs/design.md 3.7).
 	live := b.Layout.Slot.Next(b.Layout.Slot.Next(b.Layout.Slot.At(now.Add(b.ClockMargin))))
-	if err := b.Register(ctx, live); err != nil {
-		return Report{}, err
-	}
+	registered := b.Register(ctx, live)
 	t := tick{Batch: b, started: now}
-	if err := t.run(ctx, sealed); err != nil {
-		return t.report, err
-	}
-	return t.report, nil
+	err = t.run(ctx, sealed)
+	// A view that cannot be registered keeps no other from being brought up to date.
+	return t.report, errors.Join(err, registered)
 }
 
 // sealed is the exclusive end of the slots that may be claimed, by the earlier of the own clock and the store's, read before any listing.

@@ -5,9 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 
@@ -215,18 +213,6 @@ func TestScanErrLine(t *testing.T) {
 	err := event.NewFields(nil).Scan([]byte(good+strings.TrimSuffix(good, "\n")), &b)
 	if want := `not a line of an event: line 2: need '\n' at its end`; !errors.Is(err, event.ErrLine) || err.Error() != want || b.Len() != 0 {
 		t.Errorf("no line end: error %v; want %s", err, want)
-	}
-}
-
-// TestScanRefusesBeyondFourGiB gives a batch that is nearly full. Its memory is never touched.
-func TestScanRefusesBeyondFourGiB(t *testing.T) {
-	if strconv.IntSize < 64 {
-		t.Skip("no batch can be so large")
-	}
-	size := uint64(math.MaxUint32 - 60)
-	b := event.Batch{Data: make([]byte, size)}
-	if err := event.NewFields(nil).Scan([]byte(lineOf(least)), &b); err == nil || errors.Is(err, event.ErrLine) || b.Len() != 0 {
-		t.Errorf("error %v; want one that is not ErrLine", err)
 	}
 }
 

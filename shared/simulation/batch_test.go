@@ -3,12 +3,16 @@ package simulation_test
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -278,6 +282,106 @@ func TestRebuild(t *testing.T) {
 	}
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestDeploy: a view that is added is built from all history and serves beside the others; one whose definition has changed is refused by name,
+// and keeps no other from going on.
+func TestDeploy(t *testing.T) {
+	ctx := context.Background()
+	w, err := newWorld(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick)(w); err != nil {
+		t.Fatal(err)
+	}
+	added := strings.Replace(simulation.Views, "- name: everything", "- name: added\n    key: {}\n    window: 1h\n    aggregates:\n      events: count()\n  - name: everything", 1)
+	if err := w.Deploy(added); err != nil {
+		t.Fatal(err)
+	}
+	if err := tick(w); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := w.Ask(ctx, "added", "")
+	if err != nil || len(answer.Data) != 2 || len(answer.Warnings) != 1 {
+		t.Errorf("the added view answers %d rows with warnings %q, %v; want 2 rows, and a warning that it is new", len(answer.Data), answer.Warnings, err)
+	}
+	// Once the horizon has passed the slot from which speed folds it, the view serves.
+	if err := steps(wait(5*simulation.Slot), tick, send(2, 20, 20), deliver)(w); err != nil {
+		t.Fatal(err)
+	}
+	answer, err = w.Ask(ctx, "added", "")
+	if err != nil || len(answer.Warnings) != 0 || fmt.Sprint(valuesOf(answer, "events")) != fmt.Sprint(valuesOf(ask(t, w), "events")) {
+		t.Errorf("the added view answers %+v, %v; want what the view of everything counts", answer, err)
+	}
+
+	if err := w.Deploy(strings.Replace(simulation.Views, "window: 1m", "window: 2m", 1)); err != nil {
+		t.Fatal(err)
+	}
+	w.Wait(time.Minute)
+	if _, err := w.Tick(ctx); !errors.Is(err, batch.ErrDefinitionChanged) || !strings.Contains(err.Error(), "by_user") {
+		t.Errorf("a changed definition: %v, want it refused by name", err)
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func valuesOf(answer serving.Answer, name string) []string {
+	var all []string
+	for _, row := range answer.Data {
+		for _, m := range row.Values {
+			if m.Name == name {
+				all = append(all, string(m.Value))
+			}
+		}
+	}
+	return all
+}
+
+// TestCost counts what a run asks of the stores: it grows with the objects and pages of the run, not with what has been before.
+func TestCost(t *testing.T) {
+	w, err := newWorld(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := serve(w); err != nil {
+		t.Fatal(err)
+	}
+	one := `{"specversion":"1.0","id":"%d","source":"s","type":"purchase","time":"2026-01-01T00:00:00Z","data":{"user":"u%d","kind":"","amount":1}}`
+	for run := range 5 {
+		for request := range 3 { // three objects, over four keys: five pages with that of the view of everything
+			var events []string
+			for i := range 4 {
+				events = append(events, fmt.Sprintf(one, run*100+request*10+i, i))
+			}
+			if _, err := w.Send(context.Background(), events...); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Wait(time.Minute)
+		calls := map[string]int{}
+		count := func(c memory.Call) memory.Fault { calls[c.Name]++; return memory.Fault{} }
+		w.Archive.Hook, w.Catalog.Hook, w.Base.Hook = count, count, count
+		if err := tick(w); err != nil {
+			t.Fatal(err)
+		}
+		uninstall(w)
+		want := map[string]int{
+			"archive.Get":     1 + 3 + run, // the layout, the objects, and the identities of the runs within the window
+			"archive.List":    1,
+			"archive.Put":     2, // manifest and identities
+			"base.Load":       2, // per view, up to 100 pages each
+			"base.Put":        5,
+			"catalog.Append":  1,
+			"catalog.PutView": 2,
+		}
+		for name, n := range want {
+			if calls[name] != n {
+				t.Errorf("run %d: %d calls of %s, want %d", run, calls[name], name, n)
+			}
+		}
 	}
 }
 

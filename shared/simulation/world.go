@@ -105,6 +105,17 @@ func (k *Kit) New(seed uint64) (*World, error) {
 	return w, w.Batch.Register(context.Background(), 0)
 }
 
+// Deploy makes the functions anew with other views.
+func (w *World) Deploy(views string) error {
+	definitions, err := view.Parse("views.yaml", []byte(views))
+	if err != nil {
+		return err
+	}
+	w.definitions = catalog.Define(definitions)
+	w.Restart()
+	return nil
+}
+
 // Forget makes the functions start with nothing compiled, as a new version does.
 func (w *World) Forget() {
 	w.programs = &catalog.Programs{}

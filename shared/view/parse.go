@@ -53,7 +53,12 @@ type fileReader struct {
 	names    map[string]position // of the views so far
 }
 
+// note notes a problem, at a place that the file has: the YAML library puts what is not there beyond the end.
 func (r *fileReader) note(at position, format string, args ...any) {
+	if len(r.lines) > 0 {
+		at.line = min(at.line, len(r.lines))
+		at.column = min(at.column, len(r.lines[at.line-1])+1)
+	}
 	r.problems = append(r.problems, Problem{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
 }
 

@@ -1,0 +1,201 @@
+// Package table is one DynamoDB table as the adapters over DynamoDB use it: strongly consistent reads that return everything asked for, and
+// conditional puts. It keeps no contract and knows no item: dynamoviews and dynamocatalog say what keys and attributes mean.
+//
+// Every table has the partition key "pk" and the sort key "sk"; the adapters choose their type.
+package table
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Names of the key attributes.
+const (
+	PartitionKey = "pk"
+	SortKey      = "sk"
+)
+
+// ErrMismatch: the stored item does not meet the condition; nothing was written.
+var ErrMismatch = errors.New("stored item is not as expected")
+
+// errUnprocessed is what the retry policy of the client is asked about when keys were not read inside an answer that is a success.
+var errUnprocessed = errors.New("DynamoDB left keys unread, as it does under load")
+
+// Item is an item or its key, by attribute.
+type Item = map[string]types.AttributeValue
+
+// Table is one table.
+type Table struct {
+	Client *dynamodb.Client
+	Name   string
+}
+
+// KeyOf is the key of an item.
+func KeyOf(partition, sort types.AttributeValue) Item {
+	return Item{PartitionKey: partition, SortKey: sort}
+}
+
+// Get returns the item with the key, nil when there is none.
+func (t Table) Get(ctx context.Context, key Item) (Item, error) {
+	out, err := t.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.Name, Key: key, ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		return nil, err
+	}
+	return out.Item, nil
+}
+
+// maxKeys is what BatchGetItem takes at once. Source: DynamoDB API Reference, BatchGetItem.
+const maxKeys = 100
+
+// Load returns those of the items that exist, in any order. No key may be given twice: DynamoDB refuses that.
+func (t Table) Load(ctx context.Context, keys []Item) ([]Item, error) {
+	items := make([]Item, 0, len(keys))
+	for chunk := range slices.Chunk(keys, maxKeys) {
+		loaded, err := t.loadChunk(ctx, chunk)
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, loaded...)
+	}
+	return items, nil
+}
+
+// loadChunk asks until every key was read: an answer holds at most 16 MB, and less when the table is under load.
+func (t Table) loadChunk(ctx context.Context, keys []Item) (items []Item, err error) {
+	for fruitless := 0; ; {
+		out, err := t.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems: map[string]types.KeysAndAttributes{t.Name: {Keys: keys, ConsistentRead: aws.Bool(true)}},
+		})
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, out.Responses[t.Name]...)
+		left := out.UnprocessedKeys[t.Name].Keys
+		if len(left) == 0 {
+			return items, nil
+		}
+		if fruitless++; len(left) < len(keys) {
+			fruitless = 0
+		}
+		keys = left
+		if err := t.pause(ctx, fruitless); err != nil {
+			return nil, fmt.Errorf("%d keys not read: %w", len(left), err)
+		}
+	}
+}
+
+// pause waits as the client does before it tries again, and refuses when the client would give up.
+func (t Table) pause(ctx context.Context, fruitless int) error {
+	retryer := t.Client.Options().Retryer
+	if fruitless >= retryer.MaxAttempts() {
+		return fmt.Errorf("%d times: %w", fruitless, errUnprocessed)
+	}
+	release, err := retryer.GetRetryToken(ctx, errUnprocessed)
+	if err != nil {
+		return errors.Join(errUnprocessed, err)
+	}
+	delay, err := retryer.RetryDelay(fruitless+1, errUnprocessed)
+	if err != nil {
+		return errors.Join(errUnprocessed, err)
+	}
+	timer := time.NewTimer(delay)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return release(nil)
+	}
+}
+
+// Range is items of one partition, in the order of their sort keys: those from From to To, both included. A nil bound is none.
+type Range struct {
+	Partition, From, To types.AttributeValue
+}
+
+// condition is the key condition expression of the range with its values.
+func (r Range) condition() (string, Item) {
+	text, values := PartitionKey+" = :partition", Item{":partition": r.Partition}
+	switch {
+	case r.From != nil && r.To != nil:
+		text += " AND " + SortKey + " BETWEEN :from AND :to"
+	case r.From != nil:
+		text += " AND " + SortKey + " >= :from"
+	case r.To != nil:
+		text += " AND " + SortKey + " <= :to"
+	}
+	if r.From != nil {
+		values[":from"] = r.From
+	}
+	if r.To != nil {
+		values[":to"] = r.To
+	}
+	return text, values
+}
+
+// Query returns the items of a range, however many answers they take: one holds at most 1 MB. From must not come after To.
+func (t Table) Query(ctx context.Context, r Range) ([]Item, error) {
+	text, values := r.condition()
+	var items []Item
+	for start := Item(nil); ; {
+		out, err := t.Client.Query(ctx, &dynamodb.QueryInput{
+			TableName: &t.Name, KeyConditionExpression: &text, ExpressionAttributeValues: values,
+			ConsistentRead: aws.Bool(true), ExclusiveStartKey: start,
+		})
+		if err != nil {
+			return nil, err
+		}
+		items = append(items, out.Items...)
+		if start = out.LastEvaluatedKey; len(start) == 0 {
+			return items, nil
+		}
+	}
+}
+
+// Last returns the item of a partition with the greatest sort key, nil when there is none.
+func (t Table) Last(ctx context.Context, partition types.AttributeValue) (Item, error) {
+	text, values := Range{Partition: partition}.condition()
+	out, err := t.Client.Query(ctx, &dynamodb.QueryInput{
+		TableName: &t.Name, KeyConditionExpression: &text, ExpressionAttributeValues: values,
+		ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(1),
+	})
+	if err != nil || len(out.Items) == 0 {
+		return nil, err
+	}
+	return out.Items[0], nil
+}
+
+// Condition is what must be so for a put: the stored item has this value of an attribute. The zero Condition: no item is stored.
+type Condition struct {
+	Attribute string
+	Value     types.AttributeValue
+}
+
+// Put writes an item when the condition holds.
+//
+// Errors: ErrMismatch, with the stored item, nil when there is none. It comes also when an earlier attempt of this very call was applied and its
+// answer lost, for the SDK tries again. Any other: the item may or may not have been written.
+func (t Table) Put(ctx context.Context, item Item, when Condition) (stored Item, err error) {
+	in := &dynamodb.PutItemInput{
+		TableName: &t.Name, Item: item,
+		ConditionExpression:                 aws.String("attribute_not_exists(" + PartitionKey + ")"),
+		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
+	}
+	if when.Attribute != "" {
+		in.ConditionExpression = aws.String("#expected = :expected")
+		in.ExpressionAttributeNames = map[string]string{"#expected": when.Attribute}
+		in.ExpressionAttributeValues = Item{":expected": when.Value}
+	}
+	_, err = t.Client.PutItem(ctx, in)
+	if failed := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &failed) {
+		return failed.Item, ErrMismatch
+	}
+	return nil, err
+}

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// request is the ULID of the examples, made at 2026-11-22T21:17:03.005Z.
+// request is the ULID of the examples, made at 2026-07-22T15:58:33.565Z.
 func request(t *testing.T) ulid.ULID {
 	t.Helper()
 	id, err := ulid.ParseStrict("01KY58SNJXZ0W6V3T5YJ9K4M2N")

@@ -72,6 +72,14 @@ func TestCodecRoundTrip(t *testing.T) {
 	})
 }
 
+func TestCodecOfNothing(t *testing.T) {
+	codec := newCodec(t, 1<<20)
+	data := codec.Compress(nil, nil)
+	if decoded, err := codec.Decompress(nil, data); len(data) == 0 || err != nil || len(decoded) != 0 {
+		t.Errorf("no lines: %d bytes compressed, %d decoded, %v", len(data), len(decoded), err)
+	}
+}
+
 func TestCodecChecksTheContent(t *testing.T) {
 	codec := newCodec(t, 1<<20)
 	// Random bytes are stored as they are, so that nothing but the checksum can tell.

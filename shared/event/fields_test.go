@@ -184,6 +184,9 @@ func TestScanErrLine(t *testing.T) {
 		{"bad time", lineOf(with(`"time":"now"`)), "need an RFC 3339 time"},
 		{"time a number", lineOf(with(`"time":0`)), "need an RFC 3339 time"},
 		{"no end of a string", `{"id":"a` + stampTail, "need a value"},
+		{"no end of a string that is not wanted", `{"zz":"a` + stampTail, "need a value"},
+		{"no end of a string deeper", `{"zz":["a` + stampTail, "need a value"},
+		{"no end of an array", `{"zz":["a"` + stampTail, "need a value"},
 		{"an escape at the end", `{"id":"a\` + stampTail, "need a value"},
 		{"no colon", `{"id" "a"` + stampTail, "need a member's name in double quotes, then ':'"},
 		{"no name", `{1:2` + stampTail, "need a member's name in double quotes"},
@@ -236,6 +239,24 @@ func TestScanShapes(t *testing.T) {
 	}
 	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestScanLongNames reads names that differ in the middle only, one in place of the other.
+func TestScanLongNames(t *testing.T) {
+	var lines strings.Builder
+	for i := range 20 {
+		fmt.Fprintf(&lines, `{"id":"a","source":"/s","data":{"a-long-name-%c-of-a-member":%d,"z":0}%s`, "AB"[i%3%2], i, stampTail)
+	}
+	b := scan(t, lines.String(), event.Path{"data", "a-long-name-A-of-a-member"}, event.Path{"data", "a-long-name-B-of-a-member"})
+	for i := range b.Len() {
+		want := [2]string{fmt.Sprint("4 ", i), "0 "}
+		if i%3%2 == 1 {
+			want[0], want[1] = want[1], want[0]
+		}
+		if got := [2]string{shown(b, b.Columns[0][i]), shown(b, b.Columns[1][i])}; got != want {
+			t.Errorf("row %d: %q; want %q", i, got, want)
+		}
 	}
 }
 

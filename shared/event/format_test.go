@@ -236,11 +236,21 @@ func TestSequenceOrder(t *testing.T) {
 	}
 }
 
+func TestPayloadIsTheLineWithoutItsStamp(t *testing.T) {
+	for _, index := range []int{0, 9, 10, 11, 99, 100, 999_999} {
+		line := event.AppendLine(nil, []byte(least), event.Stamp{Request: testRequest(t), Index: index})
+		b := scan(t, lineOf(least)+string(line))
+		if got := string(b.Payload(1)) + "}"; got != least {
+			t.Errorf("index %d: payload %s; want %s", index, got, least)
+		}
+	}
+}
+
 func TestBatchTextReusesScratch(t *testing.T) {
-	b := scan(t, lineOf(with(`"subject":"a\u00e9\n","data":"plain"`)), event.Path{"subject"}, event.Path{"data"})
+	b := scan(t, lineOf(with(`"subject":"\b\f\n\r\t\/\"\\\u00E9\uD83d\uDE00","data":"plain"`)), event.Path{"subject"}, event.Path{"data"})
 	scratch := make([]byte, 0, 64)
 	text, grown := b.Text(b.Columns[0][0], scratch)
-	if string(text) != "aé\n" || &grown[:1][0] != &scratch[:1][0] {
+	if string(text) != "\b\f\n\r\t/\"\\é😀" || &grown[:1][0] != &scratch[:1][0] {
 		t.Errorf("text %q, scratch used: %t", text, &grown[:1][0] == &scratch[:1][0])
 	}
 	plain, kept := b.Text(b.Columns[1][0], grown)

@@ -58,11 +58,14 @@ func TestJudgeAccepts(t *testing.T) {
 		with(`"data":{"id":1,"ID":2,"Id":3}`),
 		with(`"data":{"":{"":{"":0}}}`),
 		with(`"data":{"a":{"b":1},"b":{"a":1},"c":[{"a":1},{"a":2}]}`),
+		with(`"data":"\b\f\n\r\t\/\"\\ \u00E9\uD83D\uDE00\u00aF"`),
 		with(`"data":"\u00e9\ud83d\ude00é😀\u2028` + "\u2028\u0085\u007f" + `\u0000\n"`),
 		with(`"data":1234567890123456789012345678901234567890`),
 		with(`"data":1e0000000000000000000308`),
 		with(`"data":` + strings.Repeat("[", 31) + strings.Repeat("]", 31)),
 		with(`"subject":"tab\tis fine here"`),
+		strings.Replace(least, `"/s"`, `"/\u00a0\u0020~"`, 1),
+		with(`"data":"\ud7ff\ue000"`),
 		strings.Replace(least, `"a"`, `"`+strings.Repeat("é", 64)+`"`, 1),
 		strings.Replace(least, `"1.0"`, `"\u0031.0"`, 1),
 		strings.Replace(least, `"specversion"`, `"spec\u0076ersion"`, 1),
@@ -121,6 +124,8 @@ func TestJudgeRejects(t *testing.T) {
 			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: `"a\tb" has a control character; none may be in it`}},
 		{"source with C1 control", strings.Replace(least, `"/s"`, "\"/\u0085\"", 1),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/source", Detail: `"/\u0085" has a control character; none may be in it`}},
+		{"source with the last control character", strings.Replace(least, `"/s"`, `"/\u009f"`, 1),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/source", Detail: `"/\u009f" has a control character; none may be in it`}},
 		{"source with DEL", strings.Replace(least, `"/s"`, "\"/\x7f\"", 1),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/source", Detail: `"/\x7f" has a control character; none may be in it`}},
 		{"long source", strings.Replace(least, `"/s"`, `"`+strings.Repeat("x", 2049)+`"`, 1),
@@ -149,6 +154,9 @@ func TestJudgeRejects(t *testing.T) {
 				Detail: "the event has both data and data_base64; one is allowed"}},
 		{"both data, the other way", with(`"data_base64":"","data":{}`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data", Detail: "the event has both data and data_base64; one is allowed"}},
+		{"both data, the second bad", with(`"data":{},"data_base64":"?"`),
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64",
+				Detail: "the event has both data and data_base64; one is allowed"}},
 		{"bad base64", with(`"data_base64":"AA="`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64", Detail: "it is not Base64 with padding (RFC 4648, section 4)"}},
 		{"base64url", with(`"data_base64":"A-_="`),
@@ -195,6 +203,12 @@ func TestJudgeRejects(t *testing.T) {
 			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
 				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
 		{"high surrogate, then another escape", with(`"data":"\ud83d\n"`),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
+				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
+		{"the first surrogate", with(`"data":"\ud800"`),
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
+				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
+		{"the last surrogate", with(`"data":"\udfff"`),
 			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
 				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
 		{"surrogate alone in a name", with(`"data":{"\ud83dx":0}`),
@@ -412,7 +426,10 @@ func TestJudgeEmpty(t *testing.T) {
 }
 
 func TestJudgeLines(t *testing.T) {
-	judged := judge(t, event.Lines, "\n"+least+"\r\n  \n\t"+least+" \r\n{\n"+least)
+	judged := judge(t, event.Lines, "\n"+least+"\r\n  \n\t"+least+" \r\n{\r\n"+least)
+	if len(judged.Originals) != 1 || string(judged.Originals[0]) != "{" {
+		t.Errorf("originals %q; want {", judged.Originals)
+	}
 	if diff := cmp.Diff([]string{"ok", "ok", "malformed_json", "ok"}, codes(judged)); diff != "" {
 		t.Errorf("codes (-want +got):\n%s", diff)
 	}
@@ -424,6 +441,9 @@ func TestJudgeLines(t *testing.T) {
 }
 
 func TestJudgeErrTooManyEvents(t *testing.T) {
+	if _, err := event.Judge(event.Structured, []byte(least), event.Limits{}); !errors.Is(err, event.ErrTooManyEvents) {
+		t.Errorf("one event where none may be: error %v", err)
+	}
 	limits := event.DefaultLimits()
 	limits.Events = 3
 	for mode, separator := range map[event.Mode]string{event.Batched: ",", event.Lines: "\n"} {
@@ -506,6 +526,15 @@ func TestJudgeLimitsAtTheirEdges(t *testing.T) {
 			t.Errorf("%s one lower: %+v, %v; want %s at %q", lower.name, judged.Rejected, err, lower.code, lower.at)
 		}
 	}
+	faulty := with(`"stamp":0,"data":"and more"`)
+	at := strings.Index(faulty, "0,")
+	for size, code := range map[int]event.Code{at: event.TooLarge, at + 1: event.InvalidAttribute, len(faulty): event.InvalidAttribute} {
+		low := limits
+		low.EventBytes = size
+		if judged, err := event.Judge(event.Structured, []byte(faulty), low); err != nil || len(judged.Rejected) != 1 || judged.Rejected[0].Code != code {
+			t.Errorf("a fault at byte %d, %d bytes allowed: %+v, %v; want %s", at, size, judged.Rejected, err, code)
+		}
+	}
 	for tokens := range limits.Tokens {
 		low := limits
 		low.Tokens = tokens
@@ -546,6 +575,41 @@ func TestJudgeShapes(t *testing.T) {
 	}
 	if diff := cmp.Diff(want.String(), got.String()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestJudgeLongNames tells names apart that differ in the middle only, whatever the events before had.
+func TestJudgeLongNames(t *testing.T) {
+	const a, b = `"a-long-name-A-of-a-member":1`, `"a-long-name-B-of-a-member":1`
+	var body strings.Builder
+	var want []string
+	for _, names := range []string{a, a, b, a + "," + b, a + "," + a, a + "," + b, b + "," + a, b + "," + b, a + "," + b} {
+		body.WriteString(with(`"data":{`+names+`}`) + "\n")
+		want = append(want, "ok")
+		if names == a+","+a || names == b+","+b {
+			want[len(want)-1] = "duplicate_key"
+		}
+	}
+	if diff := cmp.Diff(want, codes(judge(t, event.Lines, body.String()))); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestJudgeEscapedNames knows a name by what it means, whatever the events before had.
+func TestJudgeEscapedNames(t *testing.T) {
+	var body strings.Builder
+	for _, members := range []string{`"\u0061":1`, `"\u0061":1`, `"\u0061":1,"a":2`, `"a":1`, `"a":1,"\u0061":2`, `"a":1,"\u0062":2`, `"\u0062":1,"b":2`} {
+		body.WriteString(with(members) + "\n" + with(`"data":{`+members+`}`) + "\n")
+	}
+	want := []string{"ok", "ok", "ok", "ok", "duplicate_key", "duplicate_key", "ok", "ok", "duplicate_key", "duplicate_key", "ok", "ok", "duplicate_key", "duplicate_key"}
+	judged := judge(t, event.Lines, body.String())
+	if diff := cmp.Diff(want, codes(judged)); diff != "" {
+		t.Errorf("codes (-want +got):\n%s", diff)
+	}
+	for i, pointer := range []string{"/a", "/data/a", "/a", "/data/a", "/b", "/data/b"} {
+		if got := judged.Rejected[i].Pointer; got != pointer {
+			t.Errorf("rejection %d: pointer %s; want %s", i, got, pointer)
+		}
 	}
 }
 

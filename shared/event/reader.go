@@ -235,12 +235,9 @@ func pastString(text []byte, i int) int {
 	return end + 1
 }
 
-// pastValue is the index after the value that begins at i, or -1.
+// pastValue is the index after the value that begins at i and is no string, or -1.
 func pastValue(text []byte, i int) int {
-	switch {
-	case i < len(text) && text[i] == '"':
-		return pastString(text, i)
-	case i < len(text) && (text[i] == '{' || text[i] == '['):
+	if i < len(text) && (text[i] == '{' || text[i] == '[') {
 		return pastContainer(text, i)
 	}
 	return pastBare(text, i)

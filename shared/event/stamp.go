@@ -80,9 +80,6 @@ func parseIndex(digits []byte) (index int, ok bool) {
 
 // upperCrockford says whether text is written in the alphabet ULIDs are printed in; the decoder also takes others.
 func upperCrockford(text []byte) bool {
-	if text[0] > '7' {
-		return false // above 2^128
-	}
 	for _, c := range text {
 		switch {
 		case c >= '0' && c <= '9':

@@ -32,9 +32,9 @@ const (
 
 func parse(p *view.Program, parameters map[string][]string) (query, error) {
 	q := query{program: p, firstPage: view.FirstPage, lastPage: view.LastPage}
-	for name, values := range parameters {
-		if len(values) > 1 {
-			return q, badParameter(name, "%s is given %d times; give it once", name, len(values))
+	for _, name := range sorted(parameters) {
+		if n := len(parameters[name]); n > 1 {
+			return q, badParameter(name, "%s is given %d times; give it once", name, n)
 		}
 	}
 	err := q.parseKey(parameters)
@@ -102,7 +102,8 @@ func (q *query) parseRange(parameters map[string][]string) error {
 	}
 	if q.to != nil {
 		q.end = q.program.FirstWindowFrom(*q.to)
-		q.lastPage = q.program.PageOf(q.end - 1)
+		// Where no window starts in the range, one page is read in vain: stores take no range that ends before it begins.
+		q.lastPage = max(q.firstPage, q.program.PageOf(q.end-1))
 	}
 	return nil
 }

@@ -36,6 +36,11 @@ func TestTextGolden(t *testing.T) {
 		text: `{"engine":1,"name":"n","key":[],"window":1,"aggregates":[{"name":"n","expr":"count()"}]}`,
 		hash: "6a0ed69cb7960b6fbf76177f0dc1ba13",
 	}, {
+		name: "names that have to be quoted",
+		d:    counting("data.`a-b` == data[\"a-b\"] && has(data.`in`)"),
+		text: "{\"engine\":1,\"name\":\"v\",\"where\":\"data.`a-b` == data[\\\"a-b\\\"] && has(data.`in`)\",\"key\":[],\"window\":3600,\"aggregates\":[{\"name\":\"n\",\"expr\":\"count()\"}]}",
+		hash: "053049678e82e97e9b24d9f851a38db7",
+	}, {
 		name: "every construct",
 		d: view.Definition{
 			Name: "all",

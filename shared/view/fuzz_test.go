@@ -106,3 +106,34 @@ func FuzzDecode(f *testing.F) {
 func plainJSON(text []byte) bool {
 	return !bytes.ContainsRune(text, '\ufffd') && !bytes.Contains(bytes.ToLower(text), []byte(`\ud`)) && bytes.Count(text, []byte("["))+bytes.Count(text, []byte("{")) < 32
 }
+
+// A filter that compiles says the same as the interpreter, whatever it is, and keeps its meaning in its normal form.
+func FuzzWhere(f *testing.F) {
+	for _, where := range []string{
+		`type == "web.request" && data.status < 400`, `!(data.a in [1, 2.5, "x", null, true]) || has(data.o.x)`, `data.a.contains("x") || data.b == data.o`,
+		`data.list.exists(i, i.x > 1) ? data.a : data.b < 3`, `data["a b"].c != ext && time > timestamp("2020-01-01T00:00:00Z")`, `-data.a > 1.5e3 || "a" in data`,
+	} {
+		f.Add(where)
+	}
+	events := []string{
+		eventWith(``), eventWith(`"data":{}`), eventWith(`"data":null,"ext":"x","subject":"s"`), eventWith(`"data":[1],"ext":null`),
+		eventWith(`"ext":3,"data":{"a":1,"b":"x\u0079","o":{"x":null},"list":[{"x":1},2],"status":200.0,"a b":{"c":true}}`),
+	}
+	f.Fuzz(func(t *testing.T, where string) {
+		set, err := view.Compile(counting(where))
+		if err != nil || where == "" {
+			return
+		}
+		checkText(t, set.Programs[0].Definition.Text())
+		interpreter, fields, err := view.InterpretWhere(where)
+		if err != nil {
+			t.Fatalf("%s compiles, but not for the interpreter: %v", where, err)
+		}
+		b, interpreted := scan(t, set.Fields(), events...), scan(t, fields, events...)
+		for row, e := range events {
+			if got, want := set.Programs[0].Where(b, row), interpreter(interpreted, row); got != want {
+				t.Errorf("%s of %s: closures say %d, the interpreter says %d", where, e, got, want)
+			}
+		}
+	})
+}

@@ -70,8 +70,8 @@ func TestParseBrokenExpression(t *testing.T) {
 			"v.yaml:6:14: a key field has to be a string, a number or true or false, this is a list; convert it, for example with string()"},
 		{"single quotes", with(keyLine, `      path: 'data[''a b''] + dat.b'`),
 			`v.yaml:6:30: unknown attribute "dat"; did you mean "data"?`},
-		{"double quotes", with(keyLine, `      path: "\tdata[\"a\\u0062\"] + \u0064at.b"`),
-			`v.yaml:6:37: unknown attribute "dat"; did you mean "data"?`},
+		{"double quotes", with(keyLine, `      path: "\tdata[\"\u0061\\u0062\x63\"] + \u0064at.b"`),
+			`v.yaml:6:46: unknown attribute "dat"; did you mean "data"?`},
 		{"literal block", with(whereLine, `    where: |`, `      data.a == "é" &&`, ``, `        tpye == "x" ||`, `      dat.b`),
 			`v.yaml:7:9: unknown attribute "tpye"; did you mean "type"?` + "\n" +
 				`v.yaml:8:7: unknown attribute "dat"; did you mean "data"?`},

@@ -18,20 +18,39 @@ var errNotKinesis = errors.New("payload is no Kinesis event")
 func decode(payload io.Reader) ([]stream.Record, error) {
 	d := jsontext.NewDecoder(payload)
 	var records []stream.Record
+	found := false
 	err := object(d, func(name string) error {
 		if name != "Records" {
 			return d.SkipValue()
 		}
+		found = true
 		return array(d, func() error {
 			r, err := record(d)
 			records = append(records, r)
 			return err
 		})
 	})
+	if err == nil && !found {
+		err = errors.New("no member Records") // an event of another source would be taken for done
+	}
+	if err == nil {
+		err = ended(d)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errNotKinesis, err)
 	}
 	return records, nil
+}
+
+func ended(d *jsontext.Decoder) error {
+	token, err := d.ReadToken()
+	if errors.Is(err, io.EOF) {
+		return nil
+	}
+	if err == nil {
+		err = fmt.Errorf("%s where the end is due", token.Kind())
+	}
+	return err
 }
 
 func record(d *jsontext.Decoder) (stream.Record, error) {
@@ -42,10 +61,20 @@ func record(d *jsontext.Decoder) (stream.Record, error) {
 		}
 		return object(d, func(name string) error { return member(d, name, &r) })
 	})
-	if err == nil && r.Sequence == "" {
-		err = errors.New("record without a sequence number")
+	if err == nil && !isSequence(string(r.Sequence)) {
+		err = fmt.Errorf("record with the sequence number %.140q; decimal digits without a leading zero are due", r.Sequence)
 	}
 	return r, err
+}
+
+// isSequence says whether text is a number as fences compare them.
+func isSequence(text string) bool {
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return text != "" && (text[0] != '0' || text == "0")
 }
 
 func member(d *jsontext.Decoder, name string, r *stream.Record) error {

@@ -104,11 +104,15 @@ func read(out *s3.GetObjectOutput) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// List implements archive.Archive. It makes one request per 1,000 objects, and one when there can be none: for the date.
+// List implements archive.Archive. It makes one request per 1,000 objects, and one also when there can be none: for the
+// date.
 func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) (objects []archive.Object, date time.Time, err error) {
 	in := &s3.ListObjectsV2Input{
 		Bucket: &a.bucket, Prefix: optional(commonPrefix(from, to)), StartAfter: optional(before(from)),
 		EncodingType: types.EncodingTypeUrl, // a key may hold what XML cannot
+	}
+	if from >= to {
+		limit = 0
 	}
 	for {
 		in.MaxKeys = aws.Int32(int32(max(1, min(limit-len(objects), maxListed))))

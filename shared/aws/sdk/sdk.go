@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"time"
@@ -41,10 +42,7 @@ func Config(ctx context.Context, s Settings) (aws.Config, error) {
 	if s.Attempts < 1 || s.Attempt < 0 || s.Delay < 0 {
 		return aws.Config{}, fmt.Errorf("SDK settings %+v: need at least 1 attempt and no negative time", s)
 	}
-	client := awshttp.NewBuildableClient().WithTimeout(s.Attempt).WithTransportOptions(func(t *http.Transport) {
-		t.MaxIdleConnsPerHost = connections
-	})
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(client), config.WithRetryer(s.Retryer))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(s.HTTPClient()), config.WithRetryer(s.Retryer))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
 	}
@@ -52,6 +50,27 @@ func Config(ctx context.Context, s Settings) (aws.Config, error) {
 		return aws.Config{}, errors.New("no AWS region: AWS_REGION must name one")
 	}
 	return cfg, nil
+}
+
+// HTTPClient is what all clients of a function share: its connections.
+func (s Settings) HTTPClient() aws.HTTPClient {
+	return plainBodies{awshttp.NewBuildableClient().WithTimeout(s.Attempt).WithTransportOptions(func(t *http.Transport) {
+		t.MaxIdleConnsPerHost = connections
+	})}
+}
+
+// plainBodies keeps net/http from asking a request's body to write itself. The SDK closes that body as soon as the answer has begun, when net/http
+// may still be about to look whether it has more to give; a closed body says io.EOF then, by Read as it should, but also by WriteTo, where it is an
+// error. net/http gives the connection up for it, and the answer to a request that was done is lost.
+//
+// Source: smithy-go v1.28.8, transport/http/internal/io, safeWriteToReadCloser; net/http, transferWriter.writeBody.
+type plainBodies struct{ client aws.HTTPClient }
+
+func (p plainBodies) Do(r *http.Request) (*http.Response, error) {
+	if r.Body != nil && r.Body != http.NoBody {
+		r.Body = struct{ io.ReadCloser }{r.Body}
+	}
+	return p.client.Do(r)
 }
 
 // Retryer is the policy of one client: the SDK's standard one as to what may be tried again and how often over all calls, with these settings'

@@ -1,0 +1,291 @@
+package handler_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/functions/speed/handler"
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+var errLost = errors.New("lost on the way")
+
+// captured is an event as Lambda sends it for six records of a shard, two lanes' between each other: of lane 1.4.3 the records 0, 3 and 4, of lane
+// 1.4.0 the records 1, 2 and 5. Record 2 cannot be decoded. The others are of the slot 2026-01-01T00:01:00Z, and hold nine purchases of ann, of
+// 55.5 in all.
+func captured(t testing.TB) []byte {
+	t.Helper()
+	payload, err := os.ReadFile("testdata/kinesis.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return payload
+}
+
+// The sequence numbers of its records.
+var sequences = []string{
+	"49590338271490256608559692538361571095921575989136588898", "49590338271490256608559692538361571095921575989136588962",
+	"49590338271490256608559692538361571095921575989136589026", "49590338271490256608559692538361571095921575989136589090",
+	"49590338271490256608559692538361571095921575989136589154", "49590338271490256608559692538361571095921575989136589218",
+}
+
+// newWorld is a world that serves, at 2026-01-01T00:01:00Z.
+func newWorld(t testing.TB) (*simulation.World, *handler.Handler) {
+	t.Helper()
+	kit, err := simulation.Prepare(simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := kit.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Wait(time.Minute)
+	if _, err := w.Tick(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	return w, &handler.Handler{Speed: w.Speed, Log: slog.New(slog.DiscardHandler)}
+}
+
+// checkAnn checks ann's purchases in the minute 2026-01-01T00:00, as speed has them.
+func checkAnn(t *testing.T, w *simulation.World, purchases, amount string) {
+	t.Helper()
+	answer, err := w.Ask(context.Background(), "by_user", "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := "none"
+	if len(answer.Data) == 1 {
+		got = fmt.Sprintf("%s of %s", answer.Data[0].Values[0].Value, answer.Data[0].Values[1].Value)
+	}
+	want := "none"
+	if purchases != "0" {
+		want = purchases + " of " + amount
+	}
+	if got != want {
+		t.Errorf("purchases are %s, want %s", got, want)
+	}
+}
+
+const noFailures = `{"batchItemFailures":[]}`
+
+func failedFrom(record int) string {
+	return `{"batchItemFailures":[{"itemIdentifier":"` + sequences[record] + `"}]}`
+}
+
+// TestInvoke: the whole batch is applied, but for the record that cannot be decoded, which is set aside whole. Coming again it changes nothing.
+func TestInvoke(t *testing.T) {
+	w, h := newWorld(t)
+	for range 2 {
+		response, err := h.Invoke(context.Background(), captured(t))
+		if err != nil || string(response) != noFailures {
+			t.Errorf("response is %s, %v; want %s", response, err, noFailures)
+		}
+		checkAnn(t, w, "9", "55.5")
+	}
+	kept, _, err := w.Archive.List(context.Background(), "setaside/", "setaside0", 10)
+	if err != nil || len(kept) != 1 || kept[0].Key != archive.Key("setaside/key=312e342e30/"+sequences[2]+".json") {
+		t.Fatalf("set aside: %v, %v", kept, err)
+	}
+	body, _, err := w.Archive.Get(context.Background(), kept[0].Key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var object struct {
+		PartitionKey string `json:"partition_key"`
+		Sequence     string `json:"sequence"`
+		Reason       string `json:"reason"`
+		Data         []byte `json:"data"`
+	}
+	if err := json.Unmarshal(body, &object); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(object.Reason, "compressed data corrupt: zstd") {
+		t.Errorf("the reason is %q", object.Reason)
+	}
+	if object.PartitionKey != "1.4.0" || object.Sequence != sequences[2] || string(object.Data) != "neither zstd nor lines" {
+		t.Errorf("set aside is %s", body)
+	}
+}
+
+// TestFailures: the response names the first record that is not fully applied, and a failure in one lane keeps none of the other from being in.
+func TestFailures(t *testing.T) {
+	for _, c := range []struct {
+		name              string
+		fails             func(w *simulation.World)
+		response          string
+		purchases, amount string // that are in all the same
+	}{
+		{
+			"no item can be written", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 0, 1000) }, failedFrom(0), "0", "",
+		},
+		{
+			// Of each lane an item of by_user and one of everything; three tries each.
+			"none of the second lane", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 2, 1000) }, failedFrom(1), "6", "30",
+		},
+		{
+			"one write, once", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 1, 2) }, noFailures, "9", "55.5",
+		},
+		{
+			"the record cannot be set aside: its lane waits from its first record on",
+			func(w *simulation.World) { w.Archive.Hook = failing("archive.Put", 0, 1000) }, failedFrom(1), "6", "30",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, h := newWorld(t)
+			c.fails(w)
+			response, err := h.Invoke(context.Background(), captured(t))
+			if err != nil || string(response) != c.response {
+				t.Errorf("response is %s, %v; want %s", response, err, c.response)
+			}
+			w.Items.Hook, w.Archive.Hook = nil, nil
+			checkAnn(t, w, c.purchases, c.amount)
+			if response, err := h.Invoke(context.Background(), captured(t)); err != nil || string(response) != noFailures {
+				t.Errorf("delivered again: response is %s, %v", response, err)
+			}
+			checkAnn(t, w, "9", "55.5")
+		})
+	}
+	t.Run("the catalog cannot be read: the invocation fails", func(t *testing.T) {
+		w, h := newWorld(t)
+		w.Catalog.Hook = failing("catalog.Views", 0, 1)
+		if response, err := h.Invoke(context.Background(), captured(t)); !errors.Is(err, errLost) || response != nil {
+			t.Errorf("response is %s, %v", response, err)
+		}
+	})
+}
+
+// failing makes the calls of a name fail from one on, until another.
+func failing(name string, from, until int) memory.Hook {
+	calls := 0
+	return func(call memory.Call) memory.Fault {
+		if call.Name != name {
+			return memory.Fault{}
+		}
+		if calls++; calls > from && calls <= until {
+			return memory.Fault{Err: errLost}
+		}
+		return memory.Fault{}
+	}
+}
+
+// TestNotKinesis: a payload that is none is an error, so that nothing is taken for done.
+func TestNotKinesis(t *testing.T) {
+	payload := string(captured(t))
+	edit := func(from, to string) string {
+		if !strings.Contains(payload, from) {
+			t.Fatalf("the captured event has no %s", from)
+		}
+		return strings.Replace(payload, from, to, 1)
+	}
+	for _, c := range []struct{ name, payload string }{
+		{"nothing", ""},
+		{"no JSON", "records"},
+		{"null", "null"},
+		{"an array", "[]"},
+		{"another event", `{"version":"2.0","routeKey":"$default"}`},
+		{"an empty object", "{}"},
+		{"records that are none", `{"Records":{}}`},
+		{"records that are null", `{"Records":null}`},
+		{"a record that is none", `{"Records":["record"]}`},
+		{"an event of SQS", `{"Records":[{"messageId":"1","body":"{}"}]}`},
+		{"a record without a number", edit(`"sequenceNumber": "`+sequences[0]+`",`, "")},
+		{"an empty number", edit(`"`+sequences[0]+`",`, `"",`)},
+		{"a number that is none", edit(`"`+sequences[0]+`",`, `"4959x",`)},
+		{"a number that begins with 0", edit(`"`+sequences[0]+`",`, `"0`+sequences[0]+`",`)},
+		{"a number as a number", edit(`"`+sequences[0]+`",`, sequences[0]+`,`)},
+		{"data that is no base64", edit(`"data": "KLUv`, `"data": "!KLUv`)},
+		{"data that is no string", edit(`"data": "`, `"data": 1, "d": "`)},
+		{"the records twice", strings.TrimRight(payload, "}\n") + `, "Records": []}`},
+		{"cut short", payload[:len(payload)/2]},
+		{"no end", strings.TrimRight(payload, "}\n")},
+		{"something after it", payload + "{}"},
+		{"invalid UTF-8", edit("aws:kinesis", "aws:\xffkinesis")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w, h := newWorld(t)
+			w.Items.Hook = func(call memory.Call) memory.Fault {
+				t.Errorf("%s was called", call.Name)
+				return memory.Fault{}
+			}
+			response, err := h.Invoke(context.Background(), []byte(c.payload))
+			if err == nil || response != nil || !strings.Contains(err.Error(), "no Kinesis event") {
+				t.Errorf("response is %s, %v; want an error that says it is no Kinesis event", response, err)
+			}
+		})
+	}
+}
+
+// TestNoRecords: an event without records is done at once.
+func TestNoRecords(t *testing.T) {
+	_, h := newWorld(t)
+	if response, err := h.Invoke(context.Background(), []byte(` {"Records" : [] } `+"\n")); err != nil || string(response) != noFailures {
+		t.Errorf("response is %s, %v", response, err)
+	}
+}
+
+// TestUnknownMembers: members that later versions of the event may have do no harm.
+func TestUnknownMembers(t *testing.T) {
+	w, h := newWorld(t)
+	payload := strings.Replace(string(captured(t)), `"kinesis": {`, `"more": [{"kinesis": 1}], "kinesis": {"more": {"data": "x"},`, 1)
+	payload = strings.Replace(payload, `"Records"`, `"window": {"start": "x"}, "Records"`, 1)
+	if response, err := h.Invoke(context.Background(), []byte(payload)); err != nil || string(response) != noFailures {
+		t.Errorf("response is %s, %v", response, err)
+	}
+	checkAnn(t, w, "9", "55.5")
+}
+
+// FuzzInvoke: whatever comes as a payload, there is an error or a response that names one of its records or none; never a panic.
+func FuzzInvoke(f *testing.F) {
+	f.Add(captured(f))
+	f.Add([]byte(`{"Records":[]}`))
+	f.Add([]byte(`{"Records":[{"kinesis":{"partitionKey":"1.4.0","sequenceNumber":"1","data":""}},{"kinesis":{"partitionKey":"x","sequenceNumber":"2"}}]}`))
+	w, h := newWorld(f)
+	w.Archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} } // else what is set aside would pile up
+	f.Fuzz(func(t *testing.T, payload []byte) {
+		response, err := h.Invoke(context.Background(), payload)
+		if err != nil {
+			if response != nil {
+				t.Fatalf("response %s and error %v", response, err)
+			}
+			return
+		}
+		var decoded events.KinesisEventResponse
+		if err := json.Unmarshal(response, &decoded); err != nil || len(decoded.BatchItemFailures) > 1 {
+			t.Fatalf("response is %s, %v", response, err)
+		}
+		for _, failure := range decoded.BatchItemFailures {
+			if !bytes.Contains(payload, []byte(failure.ItemIdentifier)) || failure.ItemIdentifier == "" {
+				t.Fatalf("response is %s: it names no record of %s", response, payload)
+			}
+		}
+	})
+}
+
+// TestDecodesAsLambda: what the handler reads of an event is what the library of Lambda reads of it.
+func TestDecodesAsLambda(t *testing.T) {
+	var event events.KinesisEvent
+	if err := json.Unmarshal(captured(t), &event); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, r := range event.Records {
+		got = append(got, r.Kinesis.SequenceNumber)
+	}
+	if diff := cmp.Diff(sequences, got); diff != "" {
+		t.Error("sequence numbers (-want +got):", diff)
+	}
+}

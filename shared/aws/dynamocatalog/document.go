@@ -1,0 +1,138 @@
+package dynamocatalog
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/anabranch/anabranch/shared/aws/table"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// documentVersion is the format of the documents. Of another one nothing is known: a reader refuses it.
+const documentVersion = 1
+
+// format begins every document.
+type format struct {
+	Version int `json:"version"`
+}
+
+func (f format) version() int { return f.Version }
+
+// storedRun is a run's document. Its number is in the key.
+type storedRun struct {
+	format
+	Horizon      slot.Slot `json:"horizon"` // Unix milliseconds
+	Manifest     string    `json:"manifest,omitempty"`
+	Identities   string    `json:"identities,omitempty"`
+	FirstArrival int64     `json:"first_arrival,omitempty"` // Unix milliseconds
+	LastArrival  int64     `json:"last_arrival,omitempty"`
+	Objects      int64     `json:"objects,omitempty"`
+	Stragglers   int64     `json:"stragglers,omitempty"`
+	Events       int64     `json:"events,omitempty"`
+	Overlap      int64     `json:"overlap,omitempty"`
+	Conflicts    int64     `json:"conflicts,omitempty"`
+}
+
+// storedView is a view's document. Its name is in the key, its revision in an attribute, for conditions.
+type storedView struct {
+	format
+	Description string               `json:"description,omitempty"`
+	Serving     viewstore.Generation `json:"serving,omitempty"`
+	Generations []storedGeneration   `json:"generations,omitempty"`
+}
+
+type storedGeneration struct {
+	ID         viewstore.Generation `json:"id"`
+	Definition view.Hash            `json:"definition"`
+	State      catalog.State        `json:"state"`
+	Live       slot.Slot            `json:"live"` // Unix milliseconds
+	Run        uint64               `json:"run"`
+	Horizon    slot.Slot            `json:"horizon"`
+}
+
+func encodeRun(r catalog.Run) (table.Item, error) {
+	item := key(runs, number(r.N))
+	return item, setDocument(item, storedRun{
+		format: format{documentVersion}, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
+		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
+		Objects: r.Objects, Stragglers: r.Stragglers, Events: r.Events, Overlap: r.Overlap, Conflicts: r.Conflicts,
+	})
+}
+
+func decodeRun(item table.Item) (catalog.Run, error) {
+	name, err := table.TextOf(item, table.SortKey)
+	if err != nil {
+		return catalog.Run{}, fmt.Errorf("stored run: %w", err)
+	}
+	n, err := strconv.ParseUint(name, 10, 64)
+	if err != nil || number(n) != name {
+		return catalog.Run{}, fmt.Errorf("stored run %q is not numbered in 20 decimal digits", name)
+	}
+	r, err := documentOf[storedRun](item)
+	if err != nil {
+		return catalog.Run{}, fmt.Errorf("stored run %d: %w", n, err)
+	}
+	return catalog.Run{
+		N: n, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
+		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
+		Objects: r.Objects, Stragglers: r.Stragglers, Events: r.Events, Overlap: r.Overlap, Conflicts: r.Conflicts,
+	}, nil
+}
+
+// encodeView leaves the revision to PutView.
+func encodeView(v catalog.View) (table.Item, error) {
+	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving}
+	for _, g := range v.Generations {
+		doc.Generations = append(doc.Generations, storedGeneration(g))
+	}
+	item := key(views, string(v.Name))
+	return item, setDocument(item, doc)
+}
+
+func decodeView(item table.Item) (catalog.View, error) {
+	name, err := table.TextOf(item, table.SortKey)
+	if err != nil {
+		return catalog.View{}, fmt.Errorf("stored view: %w", err)
+	}
+	v := catalog.View{Name: view.Name(name)}
+	if v.Revision, err = table.NumberOf(item, revision); err != nil {
+		return catalog.View{}, fmt.Errorf("stored view %s: %w", name, err)
+	}
+	doc, err := documentOf[storedView](item)
+	if err != nil {
+		return catalog.View{}, fmt.Errorf("stored view %s: %w", name, err)
+	}
+	v.Description, v.Serving = doc.Description, doc.Serving
+	for _, g := range doc.Generations {
+		v.Generations = append(v.Generations, catalog.Generation(g))
+	}
+	return v, nil
+}
+
+func setDocument(item table.Item, doc any) error {
+	encoded, err := json.Marshal(doc)
+	if err != nil {
+		return err
+	}
+	item[document] = table.Text(string(encoded))
+	return nil
+}
+
+// documentOf reads an item's document, whose format must be the one this program knows.
+func documentOf[D interface{ version() int }](item table.Item) (doc D, err error) {
+	encoded, err := table.TextOf(item, document)
+	if err != nil {
+		return doc, err
+	}
+	if err := json.Unmarshal([]byte(encoded), &doc); err != nil {
+		return doc, fmt.Errorf("attribute %q: %w", document, err)
+	}
+	if doc.version() != documentVersion {
+		return doc, fmt.Errorf("attribute %q has format %d, which this version does not read (%d)", document, doc.version(), documentVersion)
+	}
+	return doc, nil
+}

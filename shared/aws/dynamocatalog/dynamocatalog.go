@@ -1,0 +1,203 @@
+// Package dynamocatalog keeps the control table in DynamoDB: the contract of shared/catalog over conditional puts and strongly consistent reads,
+// and no policy.
+//
+// One table holds everything, in three partitions. Its keys are text, so that an operator can read it:
+//
+//	pk            sk                                doc                       other attributes
+//	"run"         number in 20 decimal digits       S, the run as JSON
+//	"view"        name                              S, the view as JSON       rev  N, its revision
+//	"definition"  hash                                                        text B, the definition's text
+//
+// Nothing is ever deleted here, and a run never changes: Append stands on that.
+//
+// Source: docs/design.md 2, 3.4 and 3.7.
+package dynamocatalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/anabranch/anabranch/shared/aws/table"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Partitions and attributes.
+const (
+	runs        = "run"
+	views       = "view"
+	definitions = "definition"
+
+	document = "doc"
+	revision = "rev"
+	text     = "text"
+)
+
+// Catalog is the control table.
+type Catalog struct{ table table.Table }
+
+var _ catalog.Catalog = (*Catalog)(nil)
+
+// New uses a table, which must exist. It makes no request.
+func New(client *dynamodb.Client, name string) *Catalog {
+	return &Catalog{table.Table{Client: client, Name: name}}
+}
+
+func key(partition, sort string) table.Item {
+	return table.KeyOf(table.Text(partition), table.Text(sort))
+}
+
+// number is the sort key of a run: the order of such texts is that of the numbers.
+func number(run uint64) string { return fmt.Sprintf("%020d", run) }
+
+// Head implements catalog.Catalog.
+func (c *Catalog) Head(ctx context.Context) (catalog.Run, error) {
+	stored, err := c.table.Last(ctx, table.Text(runs))
+	if err != nil {
+		return catalog.Run{}, fmt.Errorf("read head: %w", err)
+	}
+	if stored == nil {
+		return catalog.Run{}, nil
+	}
+	return decodeRun(stored)
+}
+
+// Runs implements catalog.Catalog, with a request for each 1 MB: some 3,000 runs.
+func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]catalog.Run, error) {
+	if from > to {
+		return nil, ctx.Err() // DynamoDB refuses such a range
+	}
+	stored, err := c.table.Query(ctx, table.Range{Partition: table.Text(runs), From: table.Text(number(from)), To: table.Text(number(to))})
+	if err != nil {
+		return nil, fmt.Errorf("read runs %d to %d: %w", from, to, err)
+	}
+	return decodeAll(stored, decodeRun)
+}
+
+// Append implements catalog.Catalog.
+//
+// "The head is N-1" is asked in two steps: a strongly consistent read that finds run N-1, then a put of run N under the condition that it is not
+// stored. That is as good as one step. Runs are only ever added, each by this method, so that they are 1 to n without gaps at all times, and
+// what the read found is still so when the put is judged. Given that run N-1 is stored, the head is N-1 exactly when run N is not: which is
+// the put's condition, and DynamoDB serialises the puts of one item, so of many at once one succeeds. A transaction would cost four times
+// the write and could fail for reasons that are no conflict.
+//
+// ErrConflict comes also when an attempt of this very call was applied and its answer lost: Runs tells who made the run real.
+func (c *Catalog) Append(ctx context.Context, run catalog.Run) error {
+	if err := c.hasPredecessor(ctx, run.N); err != nil {
+		return fmt.Errorf("append run %d: %w", run.N, err)
+	}
+	item, err := encodeRun(run)
+	if err != nil {
+		return fmt.Errorf("append run %d: %w", run.N, err)
+	}
+	_, err = c.table.Put(ctx, item, table.Condition{})
+	if errors.Is(err, table.ErrMismatch) {
+		err = fmt.Errorf("it is real already: %w", catalog.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("append run %d: %w", run.N, err)
+	}
+	return nil
+}
+
+// hasPredecessor is ErrConflict when the run before n is not real. The first run needs none.
+func (c *Catalog) hasPredecessor(ctx context.Context, n uint64) error {
+	if n == 0 {
+		return fmt.Errorf("runs are numbered from 1: %w", catalog.ErrConflict)
+	}
+	if n == 1 {
+		return nil
+	}
+	stored, err := c.table.Get(ctx, key(runs, number(n-1)))
+	if err != nil {
+		return fmt.Errorf("read run %d: %w", n-1, err)
+	}
+	if stored == nil {
+		return fmt.Errorf("run %d is not real: %w", n-1, catalog.ErrConflict)
+	}
+	return nil
+}
+
+// Views implements catalog.Catalog, with a request for each 1 MB: at least 256 views.
+func (c *Catalog) Views(ctx context.Context) ([]catalog.View, error) {
+	stored, err := c.table.Query(ctx, table.Range{Partition: table.Text(views)})
+	if err != nil {
+		return nil, fmt.Errorf("read views: %w", err)
+	}
+	return decodeAll(stored, decodeView)
+}
+
+// View implements catalog.Catalog, with one request; at most 4 KB make it one read unit.
+func (c *Catalog) View(ctx context.Context, name view.Name) (catalog.View, error) {
+	stored, err := c.table.Get(ctx, key(views, string(name)))
+	if err == nil && stored == nil {
+		err = catalog.ErrNotFound
+	}
+	if err != nil {
+		return catalog.View{}, fmt.Errorf("read view %s: %w", name, err)
+	}
+	return decodeView(stored)
+}
+
+// PutView implements catalog.Catalog. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+func (c *Catalog) PutView(ctx context.Context, v catalog.View) error {
+	item, err := encodeView(v)
+	if err != nil {
+		return fmt.Errorf("put view %s: %w", v.Name, err)
+	}
+	item[revision] = table.Number(v.Revision + 1)
+	var when table.Condition
+	if v.Revision != 0 {
+		when = table.Condition{Attribute: revision, Value: table.Number(v.Revision)}
+	}
+	_, err = c.table.Put(ctx, item, when)
+	if errors.Is(err, table.ErrMismatch) {
+		err = fmt.Errorf("it is not at revision %d: %w", v.Revision, catalog.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("put view %s: %w", v.Name, err)
+	}
+	return nil
+}
+
+// Definition implements catalog.Catalog.
+func (c *Catalog) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
+	stored, err := c.table.Get(ctx, key(definitions, string(hash)))
+	if err == nil && stored == nil {
+		err = catalog.ErrNotFound
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", hash, err)
+	}
+	value, err := table.BinaryOf(stored, text)
+	if err != nil {
+		return nil, fmt.Errorf("definition %s: %w", hash, err)
+	}
+	return value, nil
+}
+
+// PutDefinition implements catalog.Catalog.
+func (c *Catalog) PutDefinition(ctx context.Context, hash view.Hash, definition []byte) error {
+	item := key(definitions, string(hash))
+	item[text] = table.Binary(definition)
+	// One that is stored has the same hash, hence the same text.
+	if _, err := c.table.Put(ctx, item, table.Condition{}); err != nil && !errors.Is(err, table.ErrMismatch) {
+		return fmt.Errorf("put definition %s: %w", hash, err)
+	}
+	return nil
+}
+
+func decodeAll[T any](stored []table.Item, decode func(table.Item) (T, error)) ([]T, error) {
+	all := make([]T, len(stored))
+	for i, s := range stored {
+		var err error
+		if all[i], err = decode(s); err != nil {
+			return nil, err
+		}
+	}
+	return all, nil
+}

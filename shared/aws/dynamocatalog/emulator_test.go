@@ -1,0 +1,24 @@
+//go:build emulator
+
+package dynamocatalog_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/anabranch/anabranch/localstack/emulator"
+	"github.com/anabranch/anabranch/shared/aws/awstest"
+	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/conformance"
+)
+
+func TestConformance(t *testing.T) {
+	cfg := awstest.Config(emulator.Start(t).Endpoint)
+	opened := 0
+	conformance.Catalog(t, func(t *testing.T) catalog.Catalog {
+		opened++
+		name := fmt.Sprintf("catalog-%d", opened)
+		return dynamocatalog.New(awstest.Table(t, cfg, name, awstest.CatalogTable), name)
+	})
+}

@@ -1,0 +1,225 @@
+// Package dynamoviews keeps the views' items in two DynamoDB tables: the contracts Base and Speed of shared/viewstore over conditional puts and
+// strongly consistent reads, and no policy. States are bytes to it.
+//
+// Both tables have the binary keys "pk" and "sk"; key.go says what is in them. The other attributes have short names, for DynamoDB counts them
+// with every item:
+//
+//	s        B  states, an encoded page
+//	h        N  of a base item: its horizon, Unix milliseconds
+//	f        S  of a speed item: its fence. Only ever compared for equality: DynamoDB's numbers have 38 digits, sequence numbers up to 129
+//	expires  N  of a speed item: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
+//
+// Source: docs/design.md 2, 3.3 and 3.4; DynamoDB Developer Guide, condition expressions, read consistency.
+package dynamoviews
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/anabranch/anabranch/shared/aws/table"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Names of attributes.
+const (
+	states  = "s"
+	horizon = "h"
+	fence   = "f"
+	expires = "expires"
+)
+
+// Base is a table of base items.
+type Base struct{ table table.Table }
+
+var _ viewstore.Base = (*Base)(nil)
+
+// NewBase uses a table, which must exist. It makes no request.
+func NewBase(client *dynamodb.Client, name string) *Base {
+	return &Base{table.Table{Client: client, Name: name}}
+}
+
+// Load implements viewstore.Base, with a request for each 100 items or 16 MB. A key given twice is one item.
+func (b *Base) Load(ctx context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {
+	items, err := load(ctx, b.table, keys, baseKey, baseItem)
+	if err != nil {
+		return nil, fmt.Errorf("load %d base items: %w", len(keys), err)
+	}
+	return items, nil
+}
+
+// Put implements viewstore.Base. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
+	attributes := baseKey(item.BaseKey)
+	attributes[horizon] = table.Number(item.Horizon)
+	attributes[states] = table.Binary(item.States)
+	var when table.Condition
+	if loaded != 0 {
+		when = table.Condition{Attribute: horizon, Value: table.Number(loaded)}
+	}
+	stored, err := b.table.Put(ctx, attributes, when)
+	if errors.Is(err, table.ErrMismatch) {
+		err = fmt.Errorf("it is at %s, not %d: %w", found(stored, horizon, table.NumberOf), loaded, viewstore.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("put base item of generation %s, page %d: %w", item.Generation, item.Page, err)
+	}
+	return nil
+}
+
+// Pages implements viewstore.Base, with a request for each 1 MB.
+func (b *Base) Pages(ctx context.Context, generation viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+	if from > to {
+		return nil, ctx.Err() // DynamoDB refuses such a range
+	}
+	items, err := query(ctx, b.table, table.Range{
+		Partition: table.Binary(partition(generation, key)),
+		From:      table.Binary(appendOrdered(nil, from)), To: table.Binary(appendOrdered(nil, to)),
+	}, baseItem)
+	if err != nil {
+		return nil, fmt.Errorf("read pages %d to %d of generation %s: %w", from, to, generation, err)
+	}
+	return items, nil
+}
+
+// Speed is a table of speed items.
+type Speed struct{ table table.Table }
+
+var _ viewstore.Speed = (*Speed)(nil)
+
+// NewSpeed uses a table, which must exist. It makes no request.
+func NewSpeed(client *dynamodb.Client, name string) *Speed {
+	return &Speed{table.Table{Client: client, Name: name}}
+}
+
+// Load implements viewstore.Speed, with a request for each 100 items or 16 MB. A key given twice is one item.
+func (s *Speed) Load(ctx context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
+	items, err := load(ctx, s.table, keys, speedKey, speedItem)
+	if err != nil {
+		return nil, fmt.Errorf("load %d speed items: %w", len(keys), err)
+	}
+	return items, nil
+}
+
+// Put implements viewstore.Speed. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
+	attributes := speedKey(item.SpeedKey)
+	attributes[fence] = table.Text(item.Fence)
+	attributes[states] = table.Binary(item.States)
+	if item.Expires != 0 {
+		attributes[expires] = table.Number(item.Expires)
+	}
+	var when table.Condition
+	if loaded != "" {
+		when = table.Condition{Attribute: fence, Value: table.Text(loaded)}
+	}
+	stored, err := s.table.Put(ctx, attributes, when)
+	if errors.Is(err, table.ErrMismatch) {
+		err = fmt.Errorf("it is at %s, not %q: %w", found(stored, fence, table.TextOf), loaded, viewstore.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("put speed item of definition %s, slot %s, page %d, lane %s: %w", item.Definition, item.Slot, item.Page, item.Lane, err)
+	}
+	return nil
+}
+
+// Slots implements viewstore.Speed, with a request for each 1 MB.
+func (s *Speed) Slots(ctx context.Context, definition view.Hash, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+	items, err := query(ctx, s.table, table.Range{
+		Partition: table.Binary(partition(definition, key)),
+		From:      table.Binary(appendOrdered(nil, from)), // comes before every longer key that begins with it
+	}, speedItem)
+	if err != nil {
+		return nil, fmt.Errorf("read slots from %s of definition %s: %w", from, definition, err)
+	}
+	return items, nil
+}
+
+// load reads and decodes the items of the keys, each once.
+func load[K comparable, I any](ctx context.Context, t table.Table, keys []K, encode func(K) table.Item, decode func(table.Item) (I, error)) ([]I, error) {
+	asked := make(map[K]struct{}, len(keys))
+	encoded := make([]table.Item, 0, len(keys))
+	for _, key := range keys {
+		if _, twice := asked[key]; !twice {
+			asked[key] = struct{}{}
+			encoded = append(encoded, encode(key))
+		}
+	}
+	loaded, err := t.Load(ctx, encoded)
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll(loaded, decode)
+}
+
+func query[I any](ctx context.Context, t table.Table, r table.Range, decode func(table.Item) (I, error)) ([]I, error) {
+	stored, err := t.Query(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return decodeAll(stored, decode)
+}
+
+func decodeAll[I any](stored []table.Item, decode func(table.Item) (I, error)) ([]I, error) {
+	items := make([]I, len(stored))
+	for i, s := range stored {
+		var err error
+		if items[i], err = decode(s); err != nil {
+			return nil, fmt.Errorf("decode a stored item: %w", err)
+		}
+	}
+	return items, nil
+}
+
+// found says what a conditional put met, for its error.
+func found[V any](stored table.Item, name string, read func(table.Item, string) (V, error)) string {
+	if stored == nil {
+		return "nothing"
+	}
+	value, err := read(stored, name)
+	if err != nil {
+		return err.Error()
+	}
+	return fmt.Sprintf("%q", fmt.Sprint(value))
+}
+
+func baseItem(stored table.Item) (item viewstore.BaseItem, err error) {
+	if item.BaseKey, err = parseBaseKey(stored); err != nil {
+		return viewstore.BaseItem{}, err
+	}
+	at, err := table.NumberOf(stored, horizon)
+	if err != nil {
+		return viewstore.BaseItem{}, err
+	}
+	item.Horizon = slot.Slot(at)
+	if item.States, err = table.BinaryOf(stored, states); err != nil {
+		return viewstore.BaseItem{}, err
+	}
+	return item, nil
+}
+
+func speedItem(stored table.Item) (item viewstore.SpeedItem, err error) {
+	if item.SpeedKey, err = parseSpeedKey(stored); err != nil {
+		return viewstore.SpeedItem{}, err
+	}
+	at, err := table.TextOf(stored, fence)
+	if err != nil {
+		return viewstore.SpeedItem{}, err
+	}
+	item.Fence = event.Sequence(at)
+	if item.States, err = table.BinaryOf(stored, states); err != nil {
+		return viewstore.SpeedItem{}, err
+	}
+	if stored[expires] == nil {
+		return item, nil
+	}
+	if item.Expires, err = table.NumberOf(stored, expires); err != nil {
+		return viewstore.SpeedItem{}, err
+	}
+	return item, nil
+}

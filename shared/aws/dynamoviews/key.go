@@ -1,0 +1,119 @@
+package dynamoviews
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/anabranch/anabranch/shared/aws/table"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// The keys. A partition is all items of one (generation, view key), or (definition, view key); its sort keys order them as the contract does,
+// byte by byte:
+//
+//	base   pk  length of the generation (uvarint), generation, view key      sk  page
+//	speed  pk  length of the definition (uvarint), definition, view key      sk  slot, page, lane's name
+//
+// Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. The length in front keeps any two pairs apart,
+// whatever bytes they hold. A view key has at most 900 bytes: DynamoDB's limits are 2,048 bytes for pk and 1,024 for sk.
+
+const (
+	ordered = 8 // bytes of a number in a sort key
+	sign    = 1 << 63
+)
+
+// appendOrdered adds a number such that the order of the bytes is that of the numbers.
+func appendOrdered[N ~int64](dst []byte, n N) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(n)^sign)
+}
+
+// cutOrdered reads the number at the front.
+func cutOrdered[N ~int64](b []byte) (n N, rest []byte, err error) {
+	if len(b) < ordered {
+		return 0, nil, fmt.Errorf("sort key ends in a number of %d bytes; numbers have %d", len(b), ordered)
+	}
+	return N(binary.BigEndian.Uint64(b) ^ sign), b[ordered:], nil
+}
+
+// partition is the partition key of the items of a view key in one set of items.
+func partition[S ~string](set S, key view.Key) []byte {
+	b := make([]byte, 0, binary.MaxVarintLen16+len(set)+len(key))
+	b = binary.AppendUvarint(b, uint64(len(set)))
+	return append(append(b, set...), key...)
+}
+
+func parsePartition[S ~string](b []byte) (set S, key view.Key, err error) {
+	length, size := binary.Uvarint(b)
+	if size <= 0 || length > uint64(len(b)-size) {
+		return "", "", fmt.Errorf("partition key of %d bytes does not begin with the length of what follows", len(b))
+	}
+	rest := b[size:]
+	set, key = S(rest[:length]), view.Key(rest[length:])
+	if len(partition(set, key)) != len(b) { // a length can be written in more bytes than it needs
+		return "", "", fmt.Errorf("partition key of %d bytes begins with a length that is not written as this program does", len(b))
+	}
+	return set, key, nil
+}
+
+func baseKey(k viewstore.BaseKey) table.Item {
+	return table.KeyOf(table.Binary(partition(k.Generation, k.Key)), table.Binary(appendOrdered(nil, k.Page)))
+}
+
+func parseBaseKey(stored table.Item) (k viewstore.BaseKey, err error) {
+	pk, sk, err := keyBytes(stored)
+	if err != nil {
+		return viewstore.BaseKey{}, err
+	}
+	if k.Generation, k.Key, err = parsePartition[viewstore.Generation](pk); err != nil {
+		return viewstore.BaseKey{}, err
+	}
+	if k.Page, sk, err = cutOrdered[view.Page](sk); err != nil {
+		return viewstore.BaseKey{}, err
+	}
+	if len(sk) > 0 {
+		return viewstore.BaseKey{}, fmt.Errorf("sort key of a base item has %d bytes behind the page", len(sk))
+	}
+	return k, nil
+}
+
+func speedKey(k viewstore.SpeedKey) table.Item {
+	return table.KeyOf(table.Binary(partition(k.Definition, k.Key)), table.Binary(speedOrder(k)))
+}
+
+// speedOrder is the sort key of a speed item.
+func speedOrder(k viewstore.SpeedKey) []byte {
+	lane := k.Lane.String()
+	b := make([]byte, 0, 2*ordered+len(lane))
+	return append(appendOrdered(appendOrdered(b, k.Slot), k.Page), lane...)
+}
+
+func parseSpeedKey(stored table.Item) (k viewstore.SpeedKey, err error) {
+	pk, sk, err := keyBytes(stored)
+	if err != nil {
+		return viewstore.SpeedKey{}, err
+	}
+	if k.Definition, k.Key, err = parsePartition[view.Hash](pk); err != nil {
+		return viewstore.SpeedKey{}, err
+	}
+	if k.Slot, sk, err = cutOrdered[slot.Slot](sk); err != nil {
+		return viewstore.SpeedKey{}, err
+	}
+	if k.Page, sk, err = cutOrdered[view.Page](sk); err != nil {
+		return viewstore.SpeedKey{}, err
+	}
+	if k.Lane, err = event.ParseLane(string(sk)); err != nil {
+		return viewstore.SpeedKey{}, err
+	}
+	return k, nil
+}
+
+func keyBytes(stored table.Item) (pk, sk []byte, err error) {
+	if pk, err = table.BinaryOf(stored, table.PartitionKey); err != nil {
+		return nil, nil, err
+	}
+	sk, err = table.BinaryOf(stored, table.SortKey)
+	return pk, sk, err
+}

@@ -1,0 +1,200 @@
+package event
+
+import (
+	"encoding/binary"
+	"math/bits"
+	"unicode/utf8"
+)
+
+// The tokens of JSON, by RFC 8259. Each method reads from the index it gets and returns the index after what it read, or -1.
+
+func (s *scanner) space(i int) int {
+	if i < len(s.text) && s.text[i] <= ' ' {
+		return s.skipSpace(i)
+	}
+	return i
+}
+
+// skipSpace leaves the white space at i out of the compacted text.
+func (s *scanner) skipSpace(i int) int {
+	end := afterSpace(s.text, i)
+	if s.event.code == "" && end > i && len(s.nest) > 0 {
+		if s.compact == nil {
+			s.compact = make([]byte, 0, cap(s.text)-s.pending) // enough for all events to come
+		}
+		s.compact = append(s.compact, s.text[s.pending:i]...)
+		s.pending = end
+	}
+	return end
+}
+
+// afterSpace is the index of the first byte from i on that is not white space.
+func afterSpace(text []byte, i int) int {
+	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// str reads a string: i is the index after its opening quote. It returns the index after its closing quote.
+func (s *scanner) str(i int) (end int, t traits) {
+	text := s.text
+	for i+8 <= len(text) {
+		marks := special(binary.LittleEndian.Uint64(text[i:]))
+		if marks == 0 {
+			i += 8
+			continue
+		}
+		i += bits.TrailingZeros64(marks) / 8
+		if text[i] == '"' {
+			return i + 1, t
+		}
+		if i, t = s.oddity(i, t); i < 0 {
+			return -1, t
+		}
+	}
+	for i < len(text) {
+		if text[i] == '"' {
+			return i + 1, t
+		}
+		if i, t = s.oddity(i, t); i < 0 {
+			return -1, t
+		}
+	}
+	return s.fail(len(text), "'\"' at the end of a string"), t
+}
+
+// oddity reads one character of a string, which need not be an odd one, and returns the index after it.
+func (s *scanner) oddity(i int, t traits) (int, traits) {
+	switch c := s.text[i]; {
+	case c == '\\':
+		return s.escape(i, t|escaped)
+	case c < ' ':
+		return s.fail(i, "an escape such as \\n or \\u0000 in place of a control character"), t
+	case c < 0x7f:
+		return i + 1, t
+	case c == 0x7f:
+		return i + 1, t | control
+	}
+	r, size := utf8.DecodeRune(s.text[i:])
+	switch {
+	case r == utf8.RuneError && size == 1:
+		t |= notUTF8
+	case isControl(r):
+		t |= control
+	}
+	return i + size, t
+}
+
+func (s *scanner) escape(i int, t traits) (int, traits) {
+	if i+1 < len(s.text) {
+		if c, ok := simpleEscape(s.text[i+1]); ok {
+			if c < ' ' {
+				t |= control
+			}
+			return i + 2, t
+		}
+	}
+	r, size := unicodeEscape(s.text[i:])
+	switch {
+	case size == 0:
+		return s.fail(i, `an escape: one of \" \\ \/ \b \f \n \r \t, or \u and 4 hexadecimal digits`), t
+	case r >= 0xd800 && r <= 0xdfff:
+		t |= loneSurrogate
+	case isControl(r):
+		t |= control
+	}
+	return i + size, t
+}
+
+// encoding says what is wrong with the text of a string.
+func (t traits) encoding() string {
+	if t&notUTF8 != 0 {
+		return "the string is not UTF-8; it has to be"
+	}
+	return `the string has a \u escape for half of a surrogate pair; both halves are needed`
+}
+
+func (s *scanner) literal(i int, word string) int {
+	if len(s.text)-i < len(word) || string(s.text[i:i+len(word)]) != word {
+		return s.fail(i, "a value")
+	}
+	return i + len(word)
+}
+
+// maxExponent bounds the exponent of a number, on both sides: a float64 goes as far.
+const maxExponent = 308
+
+// number reads a number. Its text is not changed, so only its size matters.
+func (s *scanner) number(i int) (end int, t traits) {
+	start := i
+	if s.text[i] == '-' {
+		i++
+	}
+	if s.at(i) == '0' {
+		i++
+	} else if i = s.digits(i, start); i < 0 {
+		return -1, 0
+	}
+	if s.at(i) == '.' {
+		if i = s.digits(i+1, start); i < 0 {
+			return -1, 0
+		}
+	}
+	if s.at(i)|0x20 == 'e' {
+		i++
+		if c := s.at(i); c == '+' || c == '-' {
+			i++
+		}
+		exponent := i
+		if i = s.digits(i, start); i < 0 {
+			return -1, 0
+		}
+		if tooLarge(s.text[exponent:i]) {
+			t |= tooWide
+		}
+	}
+	if i-start > s.limits.NumberBytes {
+		t |= tooWide
+	}
+	return i, t
+}
+
+// tooLarge says whether the digits of an exponent write more than maxExponent.
+func tooLarge(digits []byte) bool {
+	size := 0
+	for _, c := range digits {
+		size = min(10*size+int(c-'0'), maxExponent+1)
+	}
+	return size > maxExponent
+}
+
+// digits reads one digit or more.
+func (s *scanner) digits(i, start int) int {
+	first := i
+	for i < len(s.text) && s.text[i]-'0' <= 9 {
+		i++
+	}
+	switch {
+	case i > first:
+		return i
+	case first == start:
+		return s.fail(i, "a value")
+	}
+	return s.fail(i, "a digit of a number")
+}
+
+// at is the byte at i, or 0 after the end.
+func (s *scanner) at(i int) byte {
+	if i < len(s.text) {
+		return s.text[i]
+	}
+	return 0
+}
+
+// unescape keeps the meaning of a string's text for as long as Judged lives.
+func (s *scanner) unescape(raw []byte) []byte {
+	from := len(s.unescaped)
+	s.unescaped = appendUnescaped(s.unescaped, raw)
+	return s.unescaped[from:len(s.unescaped):len(s.unescaped)]
+}

@@ -1,0 +1,410 @@
+// Package shared_test holds the import rules: core <- contracts <- layers, and who may use what besides.
+//
+// Source: docs/design.md, layout of the code.
+package shared_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+const (
+	module = "github.com/anabranch/anabranch/"
+	awsSDK = "github.com/aws/aws-sdk-go-v2"
+	smithy = "github.com/aws/smithy-go" // the SDK's own foundation
+	events = "github.com/aws/aws-lambda-go/events"
+	ulid   = "github.com/oklog/ulid/v2"
+	xxhash = "github.com/cespare/xxhash/v2"
+	zstd   = "github.com/klauspost/compress/zstd"
+)
+
+// The rings, from the inside out. Each may import those before it.
+var (
+	core      = []string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}
+	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
+	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/serving"}
+)
+
+// rule is what a package's code may import besides the standard library; its tests may import what they need.
+type rule struct {
+	module     []string // packages of the module
+	thirdParty []string // packages, or modules with all their packages
+}
+
+// rules names every package that there may be. A new one gets its rule here, in the commit that brings it.
+func rules() map[string]rule {
+	inner := slices.Concat(core, contracts)
+	layer := func(thirdParty ...string) rule { return rule{append(slices.Clone(inner), "shared/runner"), thirdParty} }
+	handler := func(layer string, thirdParty ...string) rule {
+		return rule{append(slices.Clone(inner), "shared/respond", layer), append(thirdParty, events)}
+	}
+	adapter := func(contracts ...string) rule {
+		return rule{slices.Concat(core, contracts, []string{"shared/aws/sdk", "shared/aws/table"}), []string{awsSDK, smithy}}
+	}
+	return map[string]rule{
+		"shared": {},
+
+		"shared/event":     {nil, []string{"github.com/dchest/siphash", zstd, ulid}},
+		"shared/slot":      {[]string{"shared/event"}, nil},
+		"shared/aggregate": {},
+		"shared/view": {
+			[]string{"shared/event", "shared/aggregate"},
+			[]string{"cel.dev/cel-go", "github.com/goccy/go-yaml", "github.com/sosodev/duration"},
+		},
+
+		"shared/archive":   {[]string{"shared/event", "shared/slot"}, []string{ulid}},
+		"shared/stream":    {[]string{"shared/event"}, nil},
+		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}, nil},
+		"shared/catalog":   {[]string{"shared/slot", "shared/view", "shared/viewstore"}, nil},
+
+		"shared/ingest":  layer(ulid, xxhash),
+		"shared/speed":   layer(),
+		"shared/batch":   layer(ulid, xxhash),
+		"shared/serving": layer(),
+
+		"shared/eventsource": {core, nil},
+		"shared/runner":      {},
+		"shared/respond":     {nil, []string{events}},
+
+		"shared/memory":      {inner, nil},
+		"shared/dirarchive":  {inner, nil},
+		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
+		"shared/simulation":  {slices.Concat(inner, layers, []string{"shared/memory", "shared/eventsource", "shared/runner"}), []string{ulid}},
+
+		"shared/aws/sdk":           {nil, []string{awsSDK, smithy}},
+		"shared/aws/table":         {nil, []string{awsSDK, smithy}},
+		"shared/aws/awstest":       {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
+		"shared/aws/s3archive":     adapter("shared/archive"),
+		"shared/aws/kinesisstream": adapter("shared/stream"),
+		"shared/aws/sqsqueue":      adapter("shared/stream"),
+		"shared/aws/dynamoviews":   adapter("shared/viewstore"),
+		"shared/aws/dynamocatalog": adapter("shared/catalog", "shared/viewstore"), // for a generation's name
+
+		"functions/ingest/handler":    handler("shared/ingest"),
+		"functions/speed/handler":     handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
+		"functions/batch/handler":     handler("shared/batch"),
+		"functions/query/handler":     handler("shared/serving"),
+		"functions/republish/handler": handler("shared/ingest"),
+
+		"cmd/anabranch": {
+			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/table", "shared/view"},
+			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term"},
+		},
+		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
+		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd}},
+		"cmd/anabranch/table":  {},
+		"cmd/anabranch/dev": {
+			slices.Concat(inner, layers, []string{
+				"shared/memory", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/respond",
+				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
+			}),
+			[]string{events, ulid},
+		},
+
+		// The demo folds the sample by itself, or it would prove nothing.
+		"localstack/demo":     {[]string{"localstack/sample"}, nil},
+		"localstack/sample":   {},
+		"localstack/emulator": {},
+	}
+}
+
+// listed is a package as go list describes it.
+type listed struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Imports    []string
+	Deps       []string // Imports, and theirs
+}
+
+// name is the package's path in the module.
+func (p listed) name() string { return strings.TrimPrefix(p.ImportPath, module) }
+
+// list describes every package of the module.
+func list(t *testing.T) []listed {
+	t.Helper()
+	command := exec.Command("go", "list", "-json=ImportPath,Dir,GoFiles,Imports,Deps", "./...")
+	command.Dir = ".."
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	var all []listed
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var p listed
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		all = append(all, p)
+	}
+}
+
+func TestImports(t *testing.T) {
+	all := list(t)
+	if len(all) < 20 {
+		t.Fatalf("go list found only %d packages", len(all))
+	}
+	for _, p := range all {
+		for _, problem := range slices.Concat(checkName(p), checkRule(p), checkRings(p), checkPurity(p), checkSDK(p)) {
+			t.Error(problem)
+		}
+	}
+}
+
+// checkName: a package is a noun of the flow, or a product and its contract.
+func checkName(p listed) (problems []string) {
+	for _, part := range strings.Split(p.name(), "/") {
+		switch part {
+		case "internal", "util", "utils", "common", "pkg", "types", "manager", "helper", "helpers", "misc":
+			problems = append(problems, fmt.Sprintf("%s: a package called %q says nothing of its one job", p.name(), part))
+		}
+	}
+	return problems
+}
+
+// checkRule compares a package's imports with its rule.
+func checkRule(p listed) (problems []string) {
+	r, ok := rules()[p.name()]
+	if !ok {
+		return []string{fmt.Sprintf("%s: no rule names this package; say in imports_test.go what it may import", p.name())}
+	}
+	for _, imported := range p.Imports {
+		inside, isOurs := strings.CutPrefix(imported, module)
+		switch {
+		case isOurs && !slices.Contains(r.module, inside):
+			problems = append(problems, fmt.Sprintf("%s imports %s, which its rule does not allow", p.name(), inside))
+		case !isOurs && !isStandard(imported) && !slices.ContainsFunc(r.thirdParty, func(allowed string) bool { return within(imported, allowed) }):
+			problems = append(problems, fmt.Sprintf("%s imports %s, which its rule does not allow", p.name(), imported))
+		}
+	}
+	return problems
+}
+
+func isStandard(imported string) bool {
+	first, _, _ := strings.Cut(imported, "/")
+	return !strings.Contains(first, ".")
+}
+
+func within(imported, allowed string) bool {
+	return imported == allowed || strings.HasPrefix(imported, allowed+"/")
+}
+
+// checkRings looks at all that a package links, whatever its rule says: a ring knows nothing of those outside it, and layers nothing of each
+// other.
+func checkRings(p listed) (problems []string) {
+	var allowed []string
+	switch {
+	case slices.Contains(core, p.name()):
+		allowed = core
+	case slices.Contains(contracts, p.name()), p.name() == "shared/memory", p.name() == "shared/dirarchive", p.name() == "shared/conformance":
+		allowed = slices.Concat(core, contracts)
+	case slices.Contains(layers, p.name()):
+		allowed = slices.Concat(core, contracts, []string{"shared/runner"})
+	default:
+		return nil
+	}
+	for _, linked := range p.Deps {
+		if inside, isOurs := strings.CutPrefix(linked, module); isOurs && !slices.Contains(allowed, inside) {
+			problems = append(problems, fmt.Sprintf("%s links %s, which lies outside it", p.name(), inside))
+		}
+	}
+	return problems
+}
+
+// checkPurity: core holds values and laws.
+func checkPurity(p listed) (problems []string) {
+	if !slices.Contains(core, p.name()) {
+		return nil
+	}
+	for _, imported := range p.Imports {
+		switch imported {
+		case "os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "io/ioutil", "os/exec", "syscall", "unsafe", "expvar",
+			"flag", "runtime/debug", "testing":
+			problems = append(problems, fmt.Sprintf("%s imports %s: core has no clock, randomness, I/O or log", p.name(), imported))
+		}
+	}
+	return problems
+}
+
+// checkSDK: the AWS SDK is linked by its adapters, by functions, which start in main, and by what deploys; never by the command.
+func checkSDK(p listed) (problems []string) {
+	function, isMain := path.Split(p.name())
+	if within(p.name(), "shared/aws") || within(p.name(), "localstack") || function == "functions/" && isMain != "" {
+		return nil
+	}
+	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, awsSDK) }); i >= 0 {
+		problems = append(problems, fmt.Sprintf("%s links %s: only adapters and functions may", p.name(), p.Deps[i]))
+	}
+	return problems
+}
+
+// TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the simulator owns both.
+func TestNoClockAndNoGoroutines(t *testing.T) {
+	pure := slices.Concat(core, contracts, layers, []string{"shared/eventsource"})
+	for _, p := range list(t) {
+		// go test remembers a result for as long as no file that the test has opened changes: so every file is opened, and every folder.
+		if _, err := os.ReadDir(filepath.Dir(p.Dir)); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range p.GoFiles {
+			text, err := os.ReadFile(filepath.Join(p.Dir, name))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if !slices.Contains(pure, p.name()) {
+				continue
+			}
+			problems, err := impurities(path.Join(p.name(), name), text)
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, problem := range problems {
+				t.Error(problem)
+			}
+		}
+	}
+}
+
+// impurities finds go statements and what reads the clock or waits.
+func impurities(name string, text []byte) (problems []string, err error) {
+	files := token.NewFileSet()
+	file, err := parser.ParseFile(files, name, text, 0)
+	if err != nil {
+		return nil, err
+	}
+	report := func(node ast.Node, what string) {
+		problems = append(problems, fmt.Sprintf("%s: %s", files.Position(node.Pos()), what))
+	}
+	clock := "" // what the file calls package time
+	for _, imported := range file.Imports {
+		if imported.Path.Value != `"time"` {
+			continue
+		}
+		if clock = "time"; imported.Name != nil {
+			clock = imported.Name.Name
+		}
+		if clock == "." {
+			report(imported, "package time without its name hides what reads the clock")
+		}
+	}
+	ast.Inspect(file, func(node ast.Node) bool {
+		switch node := node.(type) {
+		case *ast.GoStmt:
+			report(node, "go statement: goroutines only through an injected runner")
+		case *ast.SelectorExpr:
+			if x, ok := node.X.(*ast.Ident); ok && clock != "" && x.Name == clock && readsClock(node.Sel.Name) {
+				report(node, "time."+node.Sel.Name+": the time is handed in")
+			}
+		}
+		return true
+	})
+	return problems, nil
+}
+
+func readsClock(function string) bool {
+	switch function {
+	case "Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker":
+		return true
+	}
+	return false
+}
+
+// TestTheRulesCatch gives the checks what they are there for.
+func TestTheRulesCatch(t *testing.T) {
+	of := func(name string, imports ...string) listed {
+		return listed{ImportPath: module + name, Imports: imports, Deps: imports}
+	}
+	for _, test := range []struct {
+		name    string
+		check   func(listed) []string
+		p       listed
+		problem string // none when empty
+	}{
+		{"a package without a rule", checkRule, of("shared/watermark"), "no rule names"},
+		{"a package at the top", checkRule, of("tools"), "no rule names"},
+		{"core imports core", checkRule, of("shared/slot", module+"shared/event", "time"), ""},
+		{"core imports a contract", checkRule, of("shared/view", module+"shared/archive"), "imports shared/archive"},
+		{"a layer imports a layer", checkRule, of("shared/speed", module+"shared/batch"), "imports shared/batch"},
+		{"a layer imports memory", checkRule, of("shared/serving", module+"shared/memory"), "imports shared/memory"},
+		{"a layer imports a contract", checkRule, of("shared/speed", module+"shared/catalog", module+"shared/runner"), ""},
+		{"republish imports ingest", checkRule, of("functions/republish/handler", module+"shared/ingest", module+"shared/stream", events), ""},
+		{"a handler imports another layer", checkRule, of("functions/query/handler", module+"shared/batch"), "imports shared/batch"},
+		{"a handler imports the SDK", checkRule, of("functions/query/handler", awsSDK+"/service/s3"), "imports " + awsSDK},
+		{"an adapter imports another contract", checkRule, of("shared/aws/s3archive", module+"shared/stream"), "imports shared/stream"},
+		{"the demo imports the fold", checkRule, of("localstack/demo", module+"shared/view"), "imports shared/view"},
+		{"a library that is not listed", checkRule, of("shared/slot", "github.com/oklog/ulid/v2"), "imports github.com/oklog/ulid/v2"},
+		{"a library with a like name", checkRule, of("shared/view", "github.com/goccy/go-yaml-other"), "imports github.com/goccy/go-yaml-other"},
+		{"a package of a listed library", checkRule, of("shared/view", "github.com/goccy/go-yaml/ast"), ""},
+		{"a layer links a layer", checkRings, of("shared/serving", module+"shared/batch"), "links shared/batch"},
+		{"core links a contract", checkRings, of("shared/event", module+"shared/stream"), "links shared/stream"},
+		{"a contract links a layer", checkRings, of("shared/catalog", module+"shared/ingest"), "links shared/ingest"},
+		{"memory links a layer", checkRings, of("shared/memory", module+"shared/ingest"), "links shared/ingest"},
+		{"a layer links contracts", checkRings, of("shared/serving", module+"shared/catalog", "fmt"), ""},
+		{"core reads files", checkPurity, of("shared/view", "os"), "imports os"},
+		{"core logs", checkPurity, of("shared/event", "log/slog"), "imports log/slog"},
+		{"a layer logs", checkPurity, of("shared/ingest", "log/slog"), ""},
+		{"the command links the SDK", checkSDK, of("cmd/anabranch", awsSDK+"/service/s3"), "links " + awsSDK},
+		{"a handler links the SDK", checkSDK, of("functions/batch/handler", awsSDK+"/aws"), "links " + awsSDK},
+		{"a layer links the SDK", checkSDK, of("shared/ingest", awsSDK+"/aws"), "links " + awsSDK},
+		{"an adapter links the SDK", checkSDK, of("shared/aws/s3archive", awsSDK+"/aws"), ""},
+		{"a function links the SDK", checkSDK, of("functions/batch", awsSDK+"/aws"), ""},
+		{"a name that says nothing", checkName, of("shared/util"), `"util"`},
+		{"internal", checkName, of("internal/event"), `"internal"`},
+		{"a name that says it", checkName, of("shared/viewstore"), ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			problems := test.check(test.p)
+			if test.problem == "" && len(problems) > 0 || test.problem != "" && !strings.Contains(strings.Join(problems, "\n"), test.problem) {
+				t.Errorf("problems %q, want %q", problems, test.problem)
+			}
+		})
+	}
+}
+
+func TestImpuritiesAreFound(t *testing.T) {
+	const text = `package p
+import clock "time"
+func f(now func() clock.Time, Now clock.Duration) {
+	go f(nil, 0)
+	_ = now()
+	_ = clock.Now()
+	defer clock.Sleep(clock.Second)
+	func() { <-clock.After(Now) }()
+}`
+	got, err := impurities("p.go", []byte(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	slices.Sort(got)
+	want := []string{
+		"p.go:4:2: go statement: goroutines only through an injected runner",
+		"p.go:6:6: time.Now: the time is handed in",
+		"p.go:7:8: time.Sleep: the time is handed in",
+		"p.go:8:13: time.After: the time is handed in",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got, err := impurities("p.go", []byte("package p\nimport . \"time\"\n")); err != nil || len(got) != 1 {
+		t.Errorf("a dot import: %q, error %v", got, err)
+	}
+}

@@ -1,0 +1,122 @@
+package runner_test
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/runner"
+)
+
+// runners are all there are, by name.
+func runners() map[string]runner.Runner {
+	return map[string]runner.Runner{
+		"sequential": runner.Sequential, "parallel 0": runner.Parallel(0), "parallel 1": runner.Parallel(1), "parallel 2": runner.Parallel(2),
+		"parallel 8": runner.Parallel(8),
+	}
+}
+
+func TestEveryCallIsMadeOnce(t *testing.T) {
+	for name, run := range runners() {
+		for _, n := range []int{0, 1, 2, 3, 7, 8, 9, 1000} {
+			var (
+				lock sync.Mutex
+				made []int
+			)
+			if err := run(n, func(i int) error {
+				lock.Lock()
+				defer lock.Unlock()
+				made = append(made, i)
+				return nil
+			}); err != nil {
+				t.Errorf("%s, %d calls: %v", name, n, err)
+			}
+			slices.Sort(made)
+			want := make([]int, 0, n)
+			for i := range n {
+				want = append(want, i)
+			}
+			if !slices.Equal(made, want) {
+				t.Errorf("%s, %d calls: made %v", name, n, made)
+			}
+		}
+	}
+}
+
+func TestErrorsAreJoinedAndKeepNoCallFromBeingMade(t *testing.T) {
+	first, second := errors.New("first"), errors.New("second")
+	for name, run := range runners() {
+		var made atomic.Int64
+		err := run(20, func(i int) error {
+			made.Add(1)
+			switch i {
+			case 0:
+				return first
+			case 13:
+				return fmt.Errorf("call %d: %w", i, second)
+			}
+			return nil
+		})
+		if !errors.Is(err, first) || !errors.Is(err, second) {
+			t.Errorf("%s: error %v, want both", name, err)
+		}
+		if got := made.Load(); got != 20 {
+			t.Errorf("%s: %d calls were made, want 20", name, got)
+		}
+	}
+}
+
+func TestSequentialGoesInOrder(t *testing.T) {
+	for name, run := range map[string]runner.Runner{"sequential": runner.Sequential, "one worker": runner.Parallel(1)} {
+		var order []int // without a lock: one call at a time
+		err := run(5, func(i int) error {
+			order = append(order, i)
+			return fmt.Errorf("call %d", i)
+		})
+		if diff := cmp.Diff([]int{0, 1, 2, 3, 4}, order); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", name, diff)
+		}
+		if want := "call 0\ncall 1\ncall 2\ncall 3\ncall 4"; err == nil || err.Error() != want {
+			t.Errorf("%s: error %v, want %q", name, err, want)
+		}
+	}
+}
+
+// TestWorkersAreBounded: calls wait until as many are running as there are workers, which they all must be at some moment; never more.
+func TestWorkersAreBounded(t *testing.T) {
+	for _, test := range []struct{ workers, calls, together int }{{3, 30, 3}, {8, 5, 5}, {2, 2, 2}} {
+		var (
+			lock          sync.Mutex
+			running, most int
+			together      = make(chan struct{})
+		)
+		count := func(by int) {
+			lock.Lock()
+			defer lock.Unlock()
+			if running += by; running > most {
+				if most = running; most == test.together {
+					close(together)
+				}
+			}
+		}
+		if err := runner.Parallel(test.workers)(test.calls, func(int) error {
+			count(1)
+			defer count(-1)
+			<-together
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+		if most != test.together {
+			t.Errorf("%d workers, %d calls: %d ran at once, want %d", test.workers, test.calls, most, test.together)
+		}
+		if running != 0 {
+			t.Errorf("%d workers: %d calls outlive the run", test.workers, running)
+		}
+	}
+}

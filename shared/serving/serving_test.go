@@ -1,0 +1,659 @@
+package serving_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+const slotMs = slot.Slot(300_000)
+
+// horizon is where batch stands in most tests: 11:00, in the middle of a day, which is a page.
+var horizon = slot.Slot(time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC).UnixMilli())
+
+// station is a Serving over items that the test puts where it wants them. The view counts purchases by user and hour.
+type station struct {
+	*serving.Serving
+	catalog *memory.Catalog
+	base    *base
+	items   *memory.Speed
+	program *view.Program
+	set     *view.Set
+	calls   []string
+}
+
+// base notes which pages were asked for.
+type base struct {
+	memory.Base
+	from, to view.Page
+}
+
+func (b *base) Pages(ctx context.Context, g viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+	b.from, b.to = from, to
+	return b.Base.Pages(ctx, g, key, from, to)
+}
+
+func newStation(t testing.TB) *station {
+	t.Helper()
+	d := view.Definition{
+		Name: "by_user", Key: []view.KeyField{{Field: "user", Expr: "data.user"}}, Window: time.Hour,
+		Aggregates: []view.Aggregate{{Name: "amount", Expr: "sum(data.amount)"}},
+	}
+	set, err := view.Compile(d)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &station{catalog: &memory.Catalog{}, base: &base{}, items: &memory.Speed{}, program: set.Programs[0], set: set}
+	if err := s.catalog.PutDefinition(context.Background(), d.Hash(), d.Text()); err != nil {
+		t.Fatal(err)
+	}
+	s.pointTo(t, catalog.View{Name: d.Name, Serving: "g", Generations: []catalog.Generation{
+		{ID: "g", Definition: d.Hash(), State: catalog.Serving, Run: 1, Horizon: horizon},
+	}})
+	note := func(call memory.Call) memory.Fault {
+		s.calls = append(s.calls, call.Name)
+		return memory.Fault{}
+	}
+	s.catalog.Hook, s.base.Hook, s.items.Hook = note, note, note
+	s.Serving = &serving.Serving{
+		Catalog: s.catalog, Programs: &catalog.Programs{}, Base: s.base, Speed: s.items, MaxRows: 1000,
+		Now: func() time.Time { return horizon.Start().Add(90 * time.Second) },
+	}
+	return s
+}
+
+func (s *station) pointTo(t testing.TB, v catalog.View) {
+	t.Helper()
+	if stored, err := s.catalog.View(context.Background(), v.Name); err == nil {
+		v.Revision = stored.Revision
+	}
+	if err := s.catalog.PutView(context.Background(), v); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// moveTo moves the generation's horizon.
+func (s *station) moveTo(t testing.TB, to slot.Slot) {
+	t.Helper()
+	v, err := s.catalog.View(context.Background(), "by_user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Generations[0].Horizon = to
+	s.pointTo(t, v)
+}
+
+// amount is one purchase: when, and how much.
+type amount struct{ at, of string }
+
+// states are the pages of some purchases.
+func (s *station) states(t testing.TB, amounts ...amount) map[view.Page][]byte {
+	t.Helper()
+	var lines []byte
+	for i, a := range amounts {
+		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","time":%q,"data":{"user":"u","amount":%s}}`, i, a.at, a.of)
+		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: ulid.ULID{1}, Index: i})
+	}
+	var b event.Batch
+	if err := s.set.Fields().Scan(lines, &b); err != nil {
+		t.Fatal(err)
+	}
+	rows := make([]int32, b.Len())
+	for i := range rows {
+		rows[i] = int32(i)
+	}
+	d := s.program.NewDelta()
+	d.Fold(&b, rows)
+	pages := map[view.Page][]byte{}
+	for page := range d.Pages() {
+		w := s.program.NewWindows()
+		page.MergeInto(w)
+		pages[page.Page] = w.AppendPage(nil, page.Page)
+	}
+	return pages
+}
+
+var userKey = view.EncodeKey([]string{"u"})
+
+// putBase puts base items of the purchases, at a horizon, in place of those that are there.
+func (s *station) putBase(t testing.TB, at slot.Slot, amounts ...amount) {
+	t.Helper()
+	for page, states := range s.states(t, amounts...) {
+		key := viewstore.BaseKey{Generation: "g", Key: userKey, Page: page}
+		stored, err := s.base.Load(context.Background(), []viewstore.BaseKey{key})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var loaded slot.Slot
+		if len(stored) > 0 {
+			loaded = stored[0].Horizon
+		}
+		if err := s.base.Put(context.Background(), viewstore.BaseItem{BaseKey: key, Horizon: at, States: states}, loaded); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// putSpeed puts speed items of the purchases, of a slot.
+func (s *station) putSpeed(t testing.TB, of slot.Slot, amounts ...amount) {
+	t.Helper()
+	for page, states := range s.states(t, amounts...) {
+		key := viewstore.SpeedKey{Definition: s.program.Hash, Key: userKey, Slot: of, Page: page, Lane: event.Lane{Layout: 1, Count: 4}}
+		if err := s.items.Put(context.Background(), viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// ask asks for the user; parameters are further names and values.
+func (s *station) ask(t testing.TB, parameters ...string) serving.Answer {
+	t.Helper()
+	answer, err := s.try(parameters...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer
+}
+
+func (s *station) try(parameters ...string) (serving.Answer, error) {
+	asked := map[string][]string{"user": {"u"}}
+	for i := 0; i < len(parameters); i += 2 {
+		asked[parameters[i]] = []string{parameters[i+1]}
+	}
+	return s.Query(context.Background(), "by_user", asked)
+}
+
+// rows tells an answer's rows.
+func rows(a serving.Answer) []string {
+	all := []string{}
+	for _, row := range a.Data {
+		text := fmt.Sprintf("%s %s exact=%v", row.Start[5:16], row.Values[0].Value, row.Exact)
+		if row.Horizon != nil {
+			text += " as of " + (*row.Horizon)[5:16]
+		}
+		all = append(all, text)
+	}
+	return all
+}
+
+func checkRows(t *testing.T, a serving.Answer, want ...string) {
+	t.Helper()
+	if diff := cmp.Diff(append([]string{}, want...), rows(a)); diff != "" {
+		t.Error("rows (-want +got):", diff)
+	}
+}
+
+// TestHorizon: each slot counts once. Below the horizon it is in the base item, from the horizon on in the speed items, wherever speed items are
+// still to be found.
+func TestHorizon(t *testing.T) {
+	const at = "2026-11-22T10:30:00Z"
+	for _, c := range []struct {
+		name  string
+		slots []slot.Slot // from the horizon
+		want  string
+	}{
+		{"no speed item", nil, "11-22T10:00 1000 exact=true"},
+		{"the slot before", []slot.Slot{-1}, "11-22T10:00 1000 exact=true"},
+		{"the slot at it", []slot.Slot{0}, "11-22T10:00 1002 exact=false"},
+		{"the slot after", []slot.Slot{1}, "11-22T10:00 1004 exact=false"},
+		{"all three", []slot.Slot{-1, 0, 1}, "11-22T10:00 1006 exact=false"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			s.putBase(t, horizon, amount{at, "1000"})
+			for _, n := range c.slots {
+				s.putSpeed(t, horizon+n*slotMs, amount{at, map[slot.Slot]string{-1: "1", 0: "2", 1: "4"}[n]})
+			}
+			checkRows(t, s.ask(t), c.want)
+		})
+	}
+	t.Run("no base item", func(t *testing.T) {
+		s := newStation(t)
+		for n, of := range map[slot.Slot]string{-1: "1", 0: "2", 1: "4"} {
+			s.putSpeed(t, horizon+n*slotMs, amount{at, of})
+		}
+		checkRows(t, s.ask(t), "11-22T10:00 6 exact=false")
+	})
+	t.Run("nothing at all", func(t *testing.T) {
+		s := newStation(t)
+		if a := s.ask(t); len(a.Data) != 0 || a.From != nil || a.To != nil {
+			t.Errorf("answer is %+v", a)
+		}
+	})
+}
+
+// TestItemAhead: a run in progress has moved some items to its horizon and others not yet. Each item is right by its own; the row says so.
+func TestItemAhead(t *testing.T) {
+	const today, yesterday = "2026-11-22T10:30:00Z", "2026-11-21T10:30:00Z"
+	s := newStation(t)
+	s.putBase(t, horizon, amount{yesterday, "1000"})
+	s.putBase(t, horizon+2*slotMs, amount{today, "1000"})
+	for n, of := range map[slot.Slot]string{-1: "1", 0: "2", 1: "4", 2: "8"} {
+		s.putSpeed(t, horizon+n*slotMs, amount{today, of}, amount{yesterday, of})
+	}
+	a := s.ask(t)
+	checkRows(t, a, "11-21T10:00 1014 exact=false", "11-22T10:00 1008 exact=false as of 11-22T11:10")
+	if a.Horizon != "2026-11-22T11:00:00Z" {
+		t.Errorf("the answer's horizon is %s", a.Horizon)
+	}
+	// The run is done: the pointer follows, and nothing of the moved row changes.
+	s.moveTo(t, horizon+2*slotMs)
+	checkRows(t, s.ask(t), "11-21T10:00 1008 exact=false", "11-22T10:00 1008 exact=false")
+}
+
+// TestItemBehind: runs that do not touch an item leave its horizon where it was; the generation's counts.
+func TestItemBehind(t *testing.T) {
+	const at = "2026-11-22T09:30:00Z"
+	s := newStation(t)
+	s.putBase(t, horizon-6*slotMs, amount{at, "1000"})
+	s.putSpeed(t, horizon-7*slotMs, amount{at, "1"})
+	s.putSpeed(t, horizon-slotMs, amount{at, "2"})
+	checkRows(t, s.ask(t), "11-22T09:00 1000 exact=true")
+}
+
+// TestExact: a row is exact when its window has ended by the horizon that it is as of, and speed has no part in it.
+func TestExact(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		at   slot.Slot // the generation's horizon
+		own  slot.Slot // the item's
+		want []string
+	}{
+		{"the horizon is the window's end", horizon, horizon, []string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
+		{"a slot before it", horizon - slotMs, horizon - slotMs, []string{"11-22T10:00 1 exact=false", "11-22T11:00 2 exact=false"}},
+		{"a slot after it", horizon + slotMs, horizon + slotMs, []string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
+		{"by the item's own", horizon - slotMs, horizon, []string{
+			"11-22T10:00 1 exact=true as of 11-22T11:00", "11-22T11:00 2 exact=false as of 11-22T11:00",
+		}},
+		{"by the generation's", horizon + 12*slotMs, horizon, []string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=true"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			s.putBase(t, c.own, amount{"2026-11-22T10:30:00Z", "1"}, amount{"2026-11-22T11:30:00Z", "2"})
+			s.moveTo(t, c.at)
+			checkRows(t, s.ask(t), c.want...)
+		})
+	}
+	t.Run("speed in another window of the page", func(t *testing.T) {
+		s := newStation(t)
+		s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
+		s.putSpeed(t, horizon, amount{"2026-11-22T09:30:00Z", "1"})
+		checkRows(t, s.ask(t), "11-22T09:00 2 exact=false", "11-22T10:00 1 exact=true")
+	})
+}
+
+// TestTotal: the total is all rows as one, and exact when nothing in the range asked for is open.
+func TestTotal(t *testing.T) {
+	for _, c := range []struct {
+		name, to string
+		speed    bool
+		want     string
+	}{
+		{"no end", "", false, "3 exact=true"},
+		{"no end, and speed has a part", "", true, "7 exact=false"},
+		{"to the horizon", "2026-11-22T11:00:00Z", false, "3 exact=true"},
+		{"beyond the horizon", "2026-11-22T11:00:01Z", false, "3 exact=false"},
+		{"up to the last row", "2026-11-22T10:00:00Z", true, "1 exact=true"},
+		{"a range without rows, closed", "2026-11-22T09:00:00Z", true, "0 exact=true"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
+			if c.speed {
+				s.putSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "4"})
+			}
+			parameters := []string{"total", "true"}
+			if c.to != "" {
+				parameters = append(parameters, "to", c.to)
+			}
+			a := s.ask(t, parameters...)
+			if got := fmt.Sprintf("%s exact=%v", a.Total.Values[0].Value, a.Total.Exact); got != c.want {
+				t.Errorf("total is %s, want %s", got, c.want)
+			}
+		})
+	}
+	t.Run("of nothing, without an end", func(t *testing.T) {
+		if a := newStation(t).ask(t, "total", "true"); string(a.Total.Values[0].Value) != "0" || a.Total.Exact {
+			t.Errorf("total is %+v", a.Total)
+		}
+	})
+	t.Run("not asked for", func(t *testing.T) {
+		if a := newStation(t).ask(t, "total", "false"); a.Total != nil {
+			t.Errorf("total is %+v", a.Total)
+		}
+	})
+}
+
+// TestParts: what each half has of a row; null for a half that has nothing of it.
+func TestParts(t *testing.T) {
+	s := newStation(t)
+	s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
+	s.putSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "4"}, amount{"2026-11-22T11:30:00Z", "8"})
+	var got []string
+	for _, row := range s.ask(t, "parts", "true").Data {
+		text := string(row.Values[0].Value) + " ="
+		for _, part := range []*serving.Object{row.Parts.Batch, row.Parts.Speed} {
+			if part == nil {
+				text += " none"
+			} else {
+				text += " " + string((*part)[0].Value)
+			}
+		}
+		got = append(got, text)
+	}
+	if diff := cmp.Diff([]string{"1 = 1 none", "6 = 2 4", "8 = none 8"}, got); diff != "" {
+		t.Error("parts (-want +got):", diff)
+	}
+	for _, row := range s.ask(t).Data {
+		if row.Parts != nil {
+			t.Errorf("parts were not asked for: %+v", row.Parts)
+		}
+	}
+}
+
+// TestNothingCached: each query reads the pointer, then base items, then speed items, in that order, and knows of none from before. Only
+// programs are kept: a hash names one text for ever.
+func TestNothingCached(t *testing.T) {
+	const at = "2026-11-22T10:30:00Z"
+	s := newStation(t)
+	s.putBase(t, horizon, amount{at, "1000"})
+	s.putSpeed(t, horizon, amount{at, "1"})
+	s.calls = nil
+	checkRows(t, s.ask(t), "11-22T10:00 1001 exact=false")
+	if diff := cmp.Diff([]string{"catalog.View", "catalog.Definition", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
+		t.Error("calls of the first query (-want +made):", diff)
+	}
+	s.putSpeed(t, horizon+slotMs, amount{at, "2"})
+	checkRows(t, s.ask(t), "11-22T10:00 1003 exact=false")
+	s.putBase(t, horizon+slotMs, amount{at, "1001"})
+	checkRows(t, s.ask(t), "11-22T10:00 1003 exact=false as of 11-22T11:05")
+	s.moveTo(t, horizon+2*slotMs)
+	s.putBase(t, horizon+2*slotMs, amount{at, "1003"})
+	s.calls = nil
+	checkRows(t, s.ask(t), "11-22T10:00 1003 exact=true")
+	if diff := cmp.Diff([]string{"catalog.View", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
+		t.Error("calls of a later query (-want +made):", diff)
+	}
+}
+
+// TestMovesMeanwhile: the boundary moves between any two reads of a query. The answer is right all the same: no slot counts twice or never.
+func TestMovesMeanwhile(t *testing.T) {
+	const at = "2026-11-22T10:30:00Z"
+	for _, moment := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
+		t.Run("before "+moment, func(t *testing.T) {
+			s := newStation(t)
+			s.putBase(t, horizon, amount{at, "1000"})
+			s.putSpeed(t, horizon, amount{at, "1"})
+			s.putSpeed(t, horizon+slotMs, amount{at, "2"})
+			s.ask(t)
+			hook := func(call memory.Call) memory.Fault {
+				if call.Name == moment {
+					s.catalog.Hook, s.base.Hook, s.items.Hook = nil, nil, nil
+					s.putBase(t, horizon+slotMs, amount{at, "1001"})
+					s.moveTo(t, horizon+slotMs)
+				}
+				return memory.Fault{}
+			}
+			s.catalog.Hook, s.base.Hook, s.items.Hook = hook, hook, hook
+			if a := s.ask(t); len(a.Data) != 1 || string(a.Data[0].Values[0].Value) != "1003" {
+				t.Errorf("rows are %v, want 1003", rows(a))
+			}
+		})
+	}
+}
+
+// TestRange: windows whose start is in [from, to), and only the pages that may have some are read.
+func TestRange(t *testing.T) {
+	s := newStation(t)
+	hour := func(h int) amount {
+		at := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC).Add(time.Duration(h) * time.Hour)
+		return amount{at.Format(time.RFC3339), fmt.Sprint(h)}
+	}
+	var all []amount
+	for _, h := range []int{0, 23, 24, 25, 47} {
+		all = append(all, hour(h))
+	}
+	s.putBase(t, horizon, all...)
+	s.putSpeed(t, horizon, hour(48), hour(25), hour(71))
+	page := view.Page(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC).Unix() / 86_400)
+	for _, c := range []struct {
+		name, from, to string
+		want           string // starts, in hours after the 21st
+		first, last    view.Page
+	}{
+		{"all", "", "", "0 23 24 25 47 48 71", view.FirstPage, view.LastPage},
+		{"from a second before a window", "2026-11-21T23:59:59Z", "", "24 25 47 48 71", page + 1, view.LastPage},
+		{"from its start", "2026-11-22T00:00:00Z", "", "24 25 47 48 71", page + 1, view.LastPage},
+		{"from a second after", "2026-11-22T00:00:01Z", "", "25 47 48 71", page + 1, view.LastPage},
+		{"from half a second after", "2026-11-22T00:00:00.0005Z", "", "25 47 48 71", page + 1, view.LastPage},
+		{"from the last window of a page", "2026-11-21T23:00:00Z", "", "23 24 25 47 48 71", page, view.LastPage},
+		{"to a second before a window", "", "2026-11-21T23:59:59Z", "0 23", view.FirstPage, page},
+		{"to its start", "", "2026-11-22T00:00:00Z", "0 23", view.FirstPage, page},
+		{"to a second after", "", "2026-11-22T00:00:01Z", "0 23 24", view.FirstPage, page + 1},
+		{"one window", "2026-11-22T01:00:00Z", "2026-11-22T02:00:00Z", "25", page + 1, page + 1},
+		{"across pages", "2026-11-21T12:00:00Z", "2026-11-23T12:00:00Z", "23 24 25 47 48", page, page + 2},
+		{"another zone", "2026-11-22T02:00:00+02:00", "2026-11-22T02:30:00+02:00", "24", page + 1, page + 1},
+		{"no window starts in it", "2026-11-22T00:00:01Z", "2026-11-22T00:59:59Z", "", page + 1, page + 1},
+		{"the years before 1970", "0000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "", -719_528, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var parameters []string
+			if c.from != "" {
+				parameters = append(parameters, "from", c.from)
+			}
+			if c.to != "" {
+				parameters = append(parameters, "to", c.to)
+			}
+			a := s.ask(t, parameters...)
+			var got []string
+			for _, row := range a.Data {
+				at, err := time.Parse(time.RFC3339, row.Start)
+				if err != nil {
+					t.Fatal(err)
+				}
+				got = append(got, fmt.Sprint(int(at.Sub(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)).Hours())))
+			}
+			if strings.Join(got, " ") != c.want {
+				t.Errorf("windows are %v, want %s", got, c.want)
+			}
+			if s.base.from != c.first || s.base.to != c.last {
+				t.Errorf("pages %d to %d were read, want %d to %d", s.base.from, s.base.to, c.first, c.last)
+			}
+		})
+	}
+	t.Run("no window starts in it, at the end of a page", func(t *testing.T) {
+		s.ask(t, "from", "2026-11-21T23:00:01Z", "to", "2026-11-21T23:59:59Z")
+		if s.base.from > s.base.to {
+			t.Errorf("pages %d to %d were read: a store may refuse a range that ends before it begins", s.base.from, s.base.to)
+		}
+	})
+}
+
+// TestRangeOfAnswer: the range as asked, or that of the rows.
+func TestRangeOfAnswer(t *testing.T) {
+	s := newStation(t)
+	s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
+	for _, c := range []struct{ from, to, wantFrom, wantTo string }{
+		{"", "", "2026-11-22T09:00:00Z", "2026-11-22T11:00:00Z"},
+		{"2026-11-22T09:30:00.5+00:00", "2026-11-23T01:00:00+01:00", "2026-11-22T09:30:00.5Z", "2026-11-23T00:00:00Z"},
+	} {
+		var parameters []string
+		if c.from != "" {
+			parameters = []string{"from", c.from, "to", c.to}
+		}
+		a := s.ask(t, parameters...)
+		if *a.From != c.wantFrom || *a.To != c.wantTo {
+			t.Errorf("range is [%s, %s), want [%s, %s)", *a.From, *a.To, c.wantFrom, c.wantTo)
+		}
+	}
+}
+
+// TestLate: an answer tells how far batch is behind, and warns when that is too far.
+func TestLate(t *testing.T) {
+	for _, c := range []struct {
+		behind, late time.Duration
+		seconds      float64
+		warned       bool
+	}{
+		{90 * time.Second, 0, 90, false},
+		{90 * time.Second, 90 * time.Second, 90, false},
+		{90*time.Second + 1500*time.Microsecond, 90 * time.Second, 90.001, true},
+		{-5 * time.Second, time.Second, -5, false},
+	} {
+		s := newStation(t)
+		s.Now = func() time.Time { return horizon.Start().Add(c.behind) }
+		s.LateAfter = c.late
+		a := s.ask(t)
+		if a.Lag.BatchSeconds != c.seconds || (len(a.Warnings) > 0) != c.warned || a.Warnings == nil {
+			t.Errorf("%s behind: lag is %v, warnings are %q", c.behind, a.Lag, a.Warnings)
+		}
+	}
+}
+
+// TestNewView: between the horizon and the slot from which speed folds a new view, nothing is in the answer, and it says so.
+func TestNewView(t *testing.T) {
+	for _, c := range []struct {
+		live slot.Slot
+		want []string
+	}{
+		{horizon - slotMs, []string{}},
+		{horizon, []string{}},
+		{horizon + slotMs, []string{"the view is new: what arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z is missing until batch has covered it"}},
+	} {
+		s := newStation(t)
+		v, err := s.catalog.View(context.Background(), "by_user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Generations[0].Live = c.live
+		s.pointTo(t, v)
+		if diff := cmp.Diff(c.want, s.ask(t).Warnings); diff != "" {
+			t.Errorf("live from %s: warnings (-want +got): %s", c.live, diff)
+		}
+	}
+}
+
+func TestTooManyRows(t *testing.T) {
+	s := newStation(t)
+	s.putBase(t, horizon, amount{"2026-11-22T08:30:00Z", "1"}, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
+	s.MaxRows = 3
+	checkRows(t, s.ask(t), "11-22T08:00 1 exact=true", "11-22T09:00 1 exact=true", "11-22T10:00 1 exact=true")
+	s.MaxRows = 2
+	if _, err := s.try(); !errors.Is(err, serving.ErrTooManyRows) {
+		t.Errorf("error is %v, want ErrTooManyRows", err)
+	}
+	if a := s.ask(t, "from", "2026-11-22T09:00:00Z"); len(a.Data) != 2 {
+		t.Errorf("narrowed: rows are %v", rows(a))
+	}
+}
+
+// TestStoresFail: what goes wrong behind is none of the client's errors.
+func TestStoresFail(t *testing.T) {
+	lost := errors.New("lost on the way")
+	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Pages", "speed.Slots"} {
+		t.Run(name, func(t *testing.T) {
+			s := newStation(t)
+			hook := func(call memory.Call) memory.Fault {
+				if call.Name == name {
+					return memory.Fault{Err: lost}
+				}
+				return memory.Fault{}
+			}
+			s.catalog.Hook, s.base.Hook, s.items.Hook = hook, hook, hook
+			_, err := s.try()
+			checkInternal(t, err, lost)
+		})
+	}
+	t.Run("a corrupt base item", func(t *testing.T) {
+		s := newStation(t)
+		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "g", Key: userKey}, Horizon: horizon, States: []byte("x")}
+		if err := s.base.Put(context.Background(), item, 0); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.try()
+		checkInternal(t, err, view.ErrCorruptPage)
+	})
+	t.Run("a corrupt speed item", func(t *testing.T) {
+		s := newStation(t)
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Definition: s.program.Hash, Key: userKey, Slot: horizon}, Fence: "1", States: []byte("x")}
+		if err := s.items.Put(context.Background(), item, ""); err != nil {
+			t.Fatal(err)
+		}
+		_, err := s.try()
+		checkInternal(t, err, view.ErrCorruptPage)
+	})
+	t.Run("a corrupt speed item of a slot that batch has covered", func(t *testing.T) {
+		s := newStation(t)
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Definition: s.program.Hash, Key: userKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
+		if err := s.items.Put(context.Background(), item, ""); err != nil {
+			t.Fatal(err)
+		}
+		s.ask(t)
+	})
+}
+
+func checkInternal(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("error is %v, want %v", err, want)
+	}
+	for _, clients := range []error{serving.ErrUnknownView, serving.ErrBadParameter, serving.ErrNotServing, serving.ErrTooManyRows} {
+		if errors.Is(err, clients) {
+			t.Errorf("error is %v, which blames the client", err)
+		}
+	}
+}
+
+// TestNotServing: a view that is registered and not built yet is described, and not answered from.
+func TestNotServing(t *testing.T) {
+	s := newStation(t)
+	s.pointTo(t, catalog.View{Name: "by_user", Generations: []catalog.Generation{{ID: "g", Definition: s.program.Hash, State: catalog.Building}}})
+	if _, err := s.try(); !errors.Is(err, serving.ErrNotServing) {
+		t.Errorf("error is %v, want ErrNotServing", err)
+	}
+	d, err := s.View(context.Background(), "by_user")
+	if err != nil || d.State != catalog.Building || d.Horizon != nil {
+		t.Errorf("described as %+v, %v", d, err)
+	}
+	if _, err := s.View(context.Background(), "nobody's"); !errors.Is(err, serving.ErrUnknownView) {
+		t.Errorf("error is %v, want ErrUnknownView", err)
+	}
+}
+
+// TestRollback: queries follow the pointer to another generation, with a definition of its own.
+func TestRollback(t *testing.T) {
+	s := newStation(t)
+	s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
+	other := s.program.Definition
+	other.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}}
+	if err := s.catalog.PutDefinition(context.Background(), other.Hash(), other.Text()); err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.catalog.View(context.Background(), "by_user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.Generations = append(v.Generations, catalog.Generation{ID: "h", Definition: other.Hash(), State: catalog.Serving, Run: 1, Horizon: horizon - slotMs})
+	v.Serving = "h"
+	s.pointTo(t, v)
+	if a := s.ask(t); a.Generation != "h" || a.Definition != other.Hash() || len(a.Data) != 0 || a.Horizon != "2026-11-22T10:55:00Z" {
+		t.Errorf("answer is %+v", a)
+	}
+	v.Serving = "g"
+	s.pointTo(t, v)
+	checkRows(t, s.ask(t), "11-22T10:00 1 exact=true")
+}

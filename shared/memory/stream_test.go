@@ -245,6 +245,34 @@ func TestSplitAndMergeNameTheirParents(t *testing.T) {
 	}
 }
 
+func TestAClosedShardTakesNoMore(t *testing.T) {
+	s := memory.NewStream(2)
+	lanes := lanesOf(8)
+	publish(t, s, lanes, "before")
+	if err := errors.Join(s.Split(ids(s)[0]), s.Merge(ids(s)[3], ids(s)[1])); err != nil {
+		t.Fatal(err)
+	}
+	publish(t, s, lanes, "after")
+	var got [][]string
+	for _, id := range ids(s) {
+		var texts []string
+		for _, r := range shardRecords(t, s, id) {
+			texts = append(texts, r.PartitionKey+" "+string(r.Data))
+		}
+		got = append(got, texts)
+	}
+	want := [][]string{
+		{"1.8.0 before", "1.8.1 before", "1.8.2 before", "1.8.3 before"},
+		{"1.8.4 before", "1.8.5 before", "1.8.6 before", "1.8.7 before"},
+		{"1.8.0 after", "1.8.1 after"},
+		nil, // closed before anything came
+		{"1.8.2 after", "1.8.3 after", "1.8.4 after", "1.8.5 after", "1.8.6 after", "1.8.7 after"},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("records by shard (-want +got):\n%s", diff)
+	}
+}
+
 // TestStreamAsAModel publishes, splits and merges at random: nothing is lost or doubled, sequence numbers grow along a shard and from parent
 // to child, and so a lane that is read parent before child is read in the order in which it was written.
 func TestStreamAsAModel(t *testing.T) {

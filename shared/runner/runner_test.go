@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -87,36 +88,33 @@ func TestSequentialGoesInOrder(t *testing.T) {
 	}
 }
 
-// TestWorkersAreBounded: calls wait until as many are running as there are workers, which they all must be at some moment; never more.
+// TestWorkersAreBounded: whenever nothing moves, as many calls wait as there are workers, until fewer are left.
 func TestWorkersAreBounded(t *testing.T) {
-	for _, test := range []struct{ workers, calls, together int }{{3, 30, 3}, {8, 5, 5}, {2, 2, 2}} {
-		var (
-			lock          sync.Mutex
-			running, most int
-			together      = make(chan struct{})
-		)
-		count := func(by int) {
-			lock.Lock()
-			defer lock.Unlock()
-			if running += by; running > most {
-				if most = running; most == test.together {
-					close(together)
+	for _, test := range []struct{ workers, calls int }{{3, 10}, {8, 5}, {2, 2}, {2, 3}} {
+		synctest.Test(t, func(t *testing.T) {
+			var (
+				running  atomic.Int64
+				release  = make(chan struct{})
+				returned = make(chan error, 1)
+			)
+			go func() {
+				returned <- runner.Parallel(test.workers)(test.calls, func(int) error {
+					running.Add(1)
+					defer running.Add(-1)
+					<-release
+					return nil
+				})
+			}()
+			for left := test.calls; left > 0; left-- {
+				synctest.Wait()
+				if got, want := running.Load(), int64(min(test.workers, left)); got != want {
+					t.Errorf("%d workers, %d of %d calls left: %d at once, want %d", test.workers, left, test.calls, got, want)
 				}
+				release <- struct{}{}
 			}
-		}
-		if err := runner.Parallel(test.workers)(test.calls, func(int) error {
-			count(1)
-			defer count(-1)
-			<-together
-			return nil
-		}); err != nil {
-			t.Error(err)
-		}
-		if most != test.together {
-			t.Errorf("%d workers, %d calls: %d ran at once, want %d", test.workers, test.calls, most, test.together)
-		}
-		if running != 0 {
-			t.Errorf("%d workers: %d calls outlive the run", test.workers, running)
-		}
+			if err := <-returned; err != nil || running.Load() != 0 {
+				t.Errorf("error %v, with %d calls still running", err, running.Load())
+			}
+		})
 	}
 }

@@ -54,6 +54,7 @@ type rig struct {
 	catalog  *memory.Catalog
 	base     *memory.Base
 	items    *memory.Speed
+	seen     *memory.Seen
 	codec    *event.Codec
 	layout   archive.Layout
 	random   *rand.Rand
@@ -92,7 +93,7 @@ func newRig(b *testing.B) *rig {
 
 // forget starts the views anew.
 func (r *rig) forget() {
-	r.catalog, r.base, r.items = &memory.Catalog{}, &memory.Base{}, &memory.Speed{}
+	r.catalog, r.base, r.items, r.seen = &memory.Catalog{}, &memory.Base{}, &memory.Speed{}, &memory.Seen{}
 }
 
 func (r *rig) clock() time.Time { return r.now }
@@ -123,7 +124,8 @@ func (r *rig) batch() *batch.Batch {
 
 func (r *rig) speed() *speed.Speed {
 	return &speed.Speed{
-		Archive: r.archive, Catalog: r.catalog, Programs: r.programs, Items: r.items, Codec: r.codec, Layout: r.layout, Retain: time.Hour, Tries: 3,
+		Archive: r.archive, Catalog: r.catalog, Programs: r.programs, Items: r.items, Seen: r.seen, Codec: r.codec, Layout: r.layout, Retain: time.Hour,
+		RetainSeen: time.Hour, Tries: 3, Now: r.clock,
 		Run: runner.Parallel(runtime.GOMAXPROCS(0)), Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -186,7 +188,7 @@ func BenchmarkSpeed(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		r.items = &memory.Speed{}
+		r.items, r.seen = &memory.Speed{}, &memory.Seen{}
 		applied, _, err := r.speed().Apply(b.Context(), records)
 		if err != nil || applied != len(records) {
 			b.Fatal(applied, err)

@@ -37,11 +37,11 @@ func (c *crash) hook(call memory.Call) memory.Fault {
 }
 
 func (c *crash) install(w *simulation.World) {
-	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook = c.hook, c.hook, c.hook, c.hook, c.hook, c.hook
+	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook, w.Seen.Hook = c.hook, c.hook, c.hook, c.hook, c.hook, c.hook, c.hook
 }
 
 func uninstall(w *simulation.World) {
-	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook = nil, nil, nil, nil, nil, nil
+	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook, w.Seen.Hook = nil, nil, nil, nil, nil, nil, nil
 }
 
 // story is a history with one act that can crash anywhere.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -51,7 +52,9 @@ func streamed(t *rapid.T, requests int) (*simulation.World, [][]stream.Record) {
 		t.Fatal(err)
 	}
 	for i := range requests {
-		if err := steps(send(uint64(i), i*10, 10), wait(simulation.Slot/3))(w); err != nil {
+		// Some of the events come again: clients retry. All copies lie within the speed window.
+		again := send(uint64(i/2), i/2*10, rapid.IntRange(1, 10).Draw(t, "again"))
+		if err := steps(send(uint64(i), i*10, 10), wait(simulation.Slot/3), again, wait(time.Second))(w); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,6 +80,55 @@ func redeliver(t *rapid.T, w *simulation.World, shards [][]stream.Record) {
 			}
 		}
 	}
+}
+
+// TestSpeedWindow: speed drops a copy that arrived within its window of an earlier one, whatever environment meets it, and counts it beyond.
+func TestSpeedWindow(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		waits []time.Duration // between the copies
+		want  string          // copies counted, without batch
+	}{
+		{"at once", []time.Duration{0, time.Second}, "1"},
+		{"just within", []time.Duration{time.Hour}, "1"},
+		{"just beyond", []time.Duration{time.Hour + time.Millisecond}, "2"},
+		{"dropped copies are remembered", []time.Duration{50 * time.Minute, 50 * time.Minute, 50 * time.Minute}, "1"},
+	} {
+		for _, environments := range []string{"one environment", "a new one each time", "all at the end"} {
+			t.Run(c.name+", "+environments, func(t *testing.T) {
+				if got := countCopies(t, c.waits, environments); got != c.want {
+					t.Errorf("counted %s times, want %s", got, c.want)
+				}
+			})
+		}
+	}
+}
+
+func countCopies(t *testing.T, waits []time.Duration, environments string) string {
+	t.Helper()
+	w, err := newWorld(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	one := `{"specversion":"1.0","id":"1","source":"s","type":"visit","time":"2026-01-01T00:00:00Z","data":{}}`
+	all := []func(*simulation.World) error{serve}
+	for _, d := range append([]time.Duration{0}, waits...) {
+		all = append(all, wait(d), func(w *simulation.World) error { _, err := w.Send(context.Background(), one); return err })
+		switch environments {
+		case "one environment":
+			all = append(all, deliver)
+		case "a new one each time":
+			all = append(all, deliver, func(w *simulation.World) error { w.Restart(); return nil })
+		}
+	}
+	if err := steps(append(all, deliver)...)(w); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := w.Ask(context.Background(), "everything", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return valuesOf(answer, "events")[0]
 }
 
 // TestFrozenTwin: a function is frozen before one of its writes, a twin does all of its work and more, and the first thaws and goes on.

@@ -99,7 +99,7 @@ func stories() []story {
 			name:   "speed, new items",
 			before: steps(serve, send(1, 0, 20)),
 			act:    deliver,
-			must:   []string{"catalog.Views", "speed.Load", "speed.Put"},
+			must:   []string{"catalog.Views", "seen.Since", "seen.Put", "speed.Load", "speed.Put"},
 		},
 		{
 			name:   "speed, of a new version",
@@ -112,6 +112,12 @@ func stories() []story {
 			before: steps(serve, send(1, 0, 20), deliver, send(2, 20, 20)),
 			act:    deliver,
 			must:   []string{"speed.Put"},
+		},
+		{
+			name:   "speed, copies of what it has and of what comes with them",
+			before: steps(serve, send(1, 0, 20), deliver, send(1, 0, 20), send(2, 20, 20), send(2, 20, 20)),
+			act:    deliver,
+			must:   []string{"seen.After", "seen.Put", "speed.Put"},
 		},
 		{
 			name:   "batch, the first run",

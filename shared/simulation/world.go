@@ -48,6 +48,7 @@ type World struct {
 	Catalog *memory.Catalog
 	Base    *memory.Base
 	Items   *memory.Speed
+	Seen    *memory.Seen
 
 	Ingest  *ingest.Ingest
 	Speed   *speed.Speed
@@ -90,7 +91,7 @@ func (k *Kit) New(seed uint64) (*World, error) {
 	w := &World{
 		Clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		Archive: &memory.Archive{}, Stream: memory.NewStream(shards), Queue: &memory.Queue{},
-		Catalog: &memory.Catalog{}, Base: &memory.Base{}, Items: &memory.Speed{},
+		Catalog: &memory.Catalog{}, Base: &memory.Base{}, Items: &memory.Speed{}, Seen: &memory.Seen{},
 		definitions: k.definitions, programs: k.programs, codec: k.codec, random: rand.New(rand.NewPCG(seed, 0)),
 	}
 	w.Archive.Now, w.Stream.Now = w.now, w.now
@@ -132,8 +133,8 @@ func (w *World) Restart() {
 		MaxBody: 4 << 20, CommitWithin: CommitWithin, ClockMargin: ClockMargin, Tries: 3, Now: w.now, NewRequest: w.newULID, Log: log,
 	}
 	w.Speed = &speed.Speed{
-		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Items: w.Items, Codec: w.codec, Layout: w.layout, Retain: 7 * 24 * time.Hour, Tries: 3,
-		Run: runner.Sequential, Log: log,
+		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Items: w.Items, Seen: w.Seen, Codec: w.codec, Layout: w.layout,
+		Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: ClockMargin, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
 	}
 	w.Batch = &batch.Batch{
 		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout,

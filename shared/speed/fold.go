@@ -40,10 +40,13 @@ type slotRows struct {
 	rows []int32
 }
 
-// rowsBySlot sorts the rows by the slot of their stamps. Most invocations have one slot or two.
-func rowsBySlot(b *event.Batch, length slot.Length) []slotRows {
+// rowsBySlot sorts the rows that are no duplicates by the slot of their stamps. Most invocations have one slot or two.
+func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []slotRows {
 	var all []slotRows
 	for row, stamp := range b.Stamps {
+		if duplicate[row] {
+			continue
+		}
 		s := length.Of(stamp)
 		i := slices.IndexFunc(all, func(r slotRows) bool { return r.slot == s })
 		if i < 0 {

@@ -29,15 +29,20 @@ type Speed struct {
 	Catalog  catalog.Catalog
 	Programs *catalog.Programs
 	Items    viewstore.Speed
+	Seen     viewstore.Seen
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Retain time.Duration // how long an item lives after its slot; default 7 days
-	Tries  int           // at writing one item; default 5
-	Run    runner.Runner
-	Log    *slog.Logger
+	Retain      time.Duration // how long an item lives after its slot; default 7 days
+	RetainSeen  time.Duration // how long a seen item lives: the longer retention of stream and republish queue, and the speed window; default 5 days
+	ClockMargin time.Duration // by which any two functions' clocks may differ; default 30 s
+	Tries       int           // at writing one item; default 5
+	Run         runner.Runner
+	Now         func() time.Time
+	Log         *slog.Logger
 
 	cache   cache
+	lanes   memories
 	scratch sync.Pool // of *scratch
 }
 
@@ -51,6 +56,7 @@ type scratch struct {
 type Report struct {
 	Records  int
 	Events   int
+	Overlap  int           // of those, copies of events seen before: not counted
 	SetAside int           // records that could not be decoded
 	Items    int           // speed items written
 	Views    []view.Counts // of the live definitions, in their order
@@ -117,8 +123,13 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	if err != nil {
 		return 0, err // fences would pass a record that could not be considered: the whole lane waits for it
 	}
+	duplicate, err := s.dropSeen(ctx, lane, batch, kept)
+	if err != nil {
+		return 0, err // records that are not seen for certain are not considered
+	}
 	report.Events += batch.Len()
-	slots := rowsBySlot(batch, s.Layout.Slot)
+	slots := rowsBySlot(batch, s.Layout.Slot, duplicate)
+	report.Overlap += countTrue(duplicate)
 	lowest = len(l.records)
 	var all []error
 	for i, program := range live.programs {
@@ -160,6 +171,16 @@ func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *s
 		kept.ends = append(kept.ends, memory.batch.Len())
 	}
 	return kept, nil
+}
+
+func countTrue(all []bool) int {
+	n := 0
+	for _, yes := range all {
+		if yes {
+			n++
+		}
+	}
+	return n
 }
 
 func (s *Speed) setAsideAll(ctx context.Context, l *laneRecords, reason error, report *Report) (int, error) {

@@ -67,6 +67,7 @@ func (s *table) forget() { s.loads, s.loaded, s.puts = 0, 0, nil }
 type station struct {
 	*speed.Speed
 	items   *table
+	seen    *memory.Seen
 	archive *memory.Archive
 	catalog *memory.Catalog
 	calls   []string // of catalog and archive
@@ -93,7 +94,7 @@ func newStation(t testing.TB, definitions ...view.Definition) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{items: &table{}, archive: &memory.Archive{}, catalog: &memory.Catalog{}, codec: codec, length: length}
+	s := &station{items: &table{}, seen: &memory.Seen{}, archive: &memory.Archive{}, catalog: &memory.Catalog{}, codec: codec, length: length}
 	note := func(call memory.Call) memory.Fault {
 		s.calls = append(s.calls, call.Name)
 		return memory.Fault{}
@@ -122,9 +123,9 @@ func (s *station) register(t testing.TB, v catalog.View, definitions ...view.Def
 // restart makes a new environment of the function.
 func (s *station) restart() {
 	s.Speed = &speed.Speed{
-		Archive: s.archive, Catalog: s.catalog, Programs: &catalog.Programs{}, Items: s.items, Codec: s.codec,
-		Layout: archive.Layout{Number: 1, Slot: s.length, Lanes: 4}, Retain: retain, Tries: tries, Run: runner.Sequential,
-		Log: slog.New(slog.DiscardHandler),
+		Archive: s.archive, Catalog: s.catalog, Programs: &catalog.Programs{}, Items: s.items, Seen: s.seen, Codec: s.codec,
+		Layout: archive.Layout{Number: 1, Slot: s.length, Lanes: 4, SpeedWindow: time.Hour}, Retain: retain, RetainSeen: retain, Tries: tries,
+		Run: runner.Sequential, Now: func() time.Time { return start.Start().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

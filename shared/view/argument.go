@@ -31,10 +31,11 @@ const negation = "neg"
 
 // aggregate reads the expression of an aggregate, such as sum(data.price * data.pieces).
 func (l *language) aggregate(source string) (aggregateCall, []fault) {
-	parsed, faults := l.parse(source)
+	syntax, faults := l.parse(source)
 	if len(faults) > 0 {
 		return aggregateCall{}, faults
 	}
+	parsed := syntax.NativeRep()
 	root := parsed.Expr()
 	names := aggregate.Names()
 	if root.Kind() != celast.CallKind || root.AsCall().IsMemberFunction() || !isWord(root.AsCall().FunctionName()) {

@@ -60,7 +60,7 @@ func (l *language) normal(source string) string {
 	if len(faults) > 0 {
 		return source
 	}
-	return unparse(parsed, parsed.Expr(), source)
+	return unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
 }
 
 // unparse writes part of an expression. What CEL cannot write stands as it is in source.
@@ -73,7 +73,7 @@ func unparse(ast *celast.AST, part celast.Expr, source string) string {
 }
 
 // parse reads the syntax of an expression.
-func (l *language) parse(source string) (*celast.AST, []fault) {
+func (l *language) parse(source string) (*cel.Ast, []fault) {
 	if strings.TrimSpace(source) == "" {
 		return nil, faultf(0, "the expression is empty; write for example data.path")
 	}
@@ -82,16 +82,16 @@ func (l *language) parse(source string) (*celast.AST, []fault) {
 		// What follows the first error of a parser is mostly its echo.
 		return nil, []fault{syntaxFault(source, firstIssue(issues))}
 	}
-	return parsed.NativeRep(), nil
+	return parsed, nil
 }
 
 // check parses an expression and checks its names and types.
 func (l *language) check(source string) (expression, []fault) {
-	parsed, issues := l.parse(source)
-	if len(issues) > 0 {
-		return expression{}, issues
+	parsed, faults := l.parse(source)
+	if len(faults) > 0 {
+		return expression{}, faults
 	}
-	attributes, faults := l.attributesOf(parsed)
+	attributes, faults := l.attributesOf(parsed.NativeRep())
 	if len(faults) > 0 {
 		return expression{}, faults
 	}
@@ -99,21 +99,18 @@ func (l *language) check(source string) (expression, []fault) {
 	if err != nil {
 		return expression{}, faultf(0, "%s", err)
 	}
-	unchecked, celIssues := env.Parse(source)
-	if celIssues.Err() != nil {
-		return expression{}, []fault{syntaxFault(source, firstIssue(celIssues))}
+	// A stored definition is read back from its normal form, so that has to be stable.
+	normal := unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
+	if l.normal(normal) != normal {
+		return expression{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way", shorten(normal))
 	}
-	checked, celIssues := env.Check(unchecked)
-	if celIssues.Err() != nil {
-		return expression{}, typeFaults(env, source, celIssues)
+	checked, issues := env.Check(parsed)
+	if issues.Err() != nil {
+		return expression{}, typeFaults(env, source, issues)
 	}
 	e := expression{env: env, ast: checked.NativeRep(), attributes: attributes}
 	if faults := checkLiterals(e.ast); len(faults) > 0 {
 		return expression{}, faults
-	}
-	// A stored definition is read back from its normal form, so that has to be stable.
-	if normal := l.normal(source); l.normal(normal) != normal {
-		return expression{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way", shorten(normal))
 	}
 	return e, nil
 }

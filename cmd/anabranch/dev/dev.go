@@ -49,11 +49,13 @@ type Settings struct {
 
 // What a laptop needs no setting for.
 const (
-	lanes   = 4
-	shards  = 3 // fewer than lanes, so that lanes share shards as they do on AWS
-	retain  = 7 * 24 * time.Hour
-	maxBody = 4 << 20
-	tries   = 5
+	lanes  = 4
+	shards = 3 // fewer than lanes, so that lanes share shards as they do on AWS
+	retain = 7 * 24 * time.Hour
+	// The stream in memory does not outlive the process, so seen items need to live no longer than the speed window.
+	retainSeen = 2 * time.Hour
+	maxBody    = 4 << 20
+	tries      = 5
 )
 
 // Validate names every setting that breaks a rule of the design.
@@ -158,8 +160,8 @@ func (s *Server) wire() error {
 		NewID: func() (ulid.ULID, error) { return newULID(time.Now()) }, Log: log,
 	}
 	fast := &speed.Speed{
-		Archive: s.archive, Catalog: table, Programs: programs, Items: items, Codec: codec, Layout: s.layout,
-		Retain: retain, Tries: tries, Run: parallel, Log: log,
+		Archive: s.archive, Catalog: table, Programs: programs, Items: items, Seen: &memory.Seen{}, Codec: codec, Layout: s.layout,
+		Retain: retain, RetainSeen: retainSeen, Tries: tries, Run: parallel, Now: time.Now, Log: log,
 	}
 	s.ingestHandler = &ingesthandler.Handler{Ingest: s.ingest, Log: log}
 	s.republishHandler = &republishhandler.Handler{Ingest: s.ingest, Log: log}

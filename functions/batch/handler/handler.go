@@ -12,8 +12,9 @@ import (
 
 // Handler serves the batch function.
 type Handler struct {
-	Batch *batch.Batch
-	Log   *slog.Logger
+	Batch   *batch.Batch
+	Log     *slog.Logger
+	Observe func(batch.Report) // is told what each tick did, failed ones included; nil: nobody is
 }
 
 // Answer says what the tick did.
@@ -36,6 +37,9 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 		answer.Events += run.Events
 		h.Log.InfoContext(ctx, "run", "run", run.N, "horizon", run.Horizon, "objects", run.Objects, "events", run.Events,
 			"stragglers", run.Stragglers, "overlap", run.Overlap, "conflicts", run.Conflicts)
+	}
+	if h.Observe != nil {
+		h.Observe(report)
 	}
 	if err != nil {
 		return answer, err

@@ -15,8 +15,9 @@ import (
 
 // Handler serves the ingest function.
 type Handler struct {
-	Ingest *ingest.Ingest
-	Log    *slog.Logger
+	Ingest  *ingest.Ingest
+	Log     *slog.Logger
+	Observe func(ingest.Answer) // is told what became of each request's events; nil: nobody is
 }
 
 // Handle answers one request of payload format 2.0.
@@ -32,6 +33,9 @@ func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 		return h.fail(ctx, err)
 	}
 	h.Log.InfoContext(ctx, "ingested", "accepted", answer.Accepted, "rejected", len(answer.Rejected), "bytes", len(body))
+	if h.Observe != nil {
+		h.Observe(answer)
+	}
 	if answer.Accepted == 0 && len(answer.Rejected) > 0 {
 		return respond.Fail(respond.Problem{
 			Status: http.StatusUnprocessableEntity, Code: "no_event_accepted", Detail: "none of the events is acceptable; see rejected",

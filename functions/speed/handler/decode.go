@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
+	"time"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -14,19 +16,22 @@ import (
 
 var errNotKinesis = errors.New("payload is no Kinesis event")
 
-// decode reads the three members of each record that matter and skips the rest without decoding it.
-func decode(payload io.Reader) ([]stream.Record, error) {
+// decode reads the four members of each record that matter and skips the rest without decoding it. oldest is the earliest arrival in the
+// stream that the records tell of.
+func decode(payload io.Reader) (records []stream.Record, oldest time.Time, err error) {
 	d := jsontext.NewDecoder(payload)
-	var records []stream.Record
 	found := false
-	err := object(d, func(name string) error {
+	err = object(d, func(name string) error {
 		if name != "Records" {
 			return d.SkipValue()
 		}
 		found = true
 		return array(d, func() error {
-			r, err := record(d)
+			r, arrival, err := record(d)
 			records = append(records, r)
+			if !arrival.IsZero() && (oldest.IsZero() || arrival.Before(oldest)) {
+				oldest = arrival
+			}
 			return err
 		})
 	})
@@ -37,9 +42,9 @@ func decode(payload io.Reader) ([]stream.Record, error) {
 		err = ended(d)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", errNotKinesis, err)
+		return nil, time.Time{}, fmt.Errorf("%w: %w", errNotKinesis, err)
 	}
-	return records, nil
+	return records, oldest, nil
 }
 
 func ended(d *jsontext.Decoder) error {
@@ -53,18 +58,32 @@ func ended(d *jsontext.Decoder) error {
 	return err
 }
 
-func record(d *jsontext.Decoder) (stream.Record, error) {
-	var r stream.Record
-	err := object(d, func(name string) error {
+func record(d *jsontext.Decoder) (r stream.Record, arrival time.Time, err error) {
+	err = object(d, func(name string) error {
 		if name != "kinesis" {
 			return d.SkipValue()
 		}
-		return object(d, func(name string) error { return member(d, name, &r) })
+		return object(d, func(name string) error {
+			if name == "approximateArrivalTimestamp" && d.PeekKind() == '0' {
+				arrival, err = instant(d)
+				return err
+			}
+			return member(d, name, &r)
+		})
 	})
 	if err == nil && !isSequence(string(r.Sequence)) {
 		err = fmt.Errorf("record with the sequence number %.140q; decimal digits without a leading zero are due", r.Sequence)
 	}
-	return r, err
+	return r, arrival, err
+}
+
+// instant reads a number of seconds since 1970 with up to three decimals. It serves a metric only: nothing hangs on an arrival in the stream.
+func instant(d *jsontext.Decoder) (time.Time, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return time.Time{}, err
+	}
+	return time.UnixMilli(int64(math.Round(token.Float() * 1000))), nil
 }
 
 // isSequence says whether text is a number as fences compare them.

@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -16,6 +17,10 @@ import (
 type Handler struct {
 	Speed *speed.Speed
 	Log   *slog.Logger
+
+	// Observe is told what each invocation did, and when the oldest of its records came into the stream: zero when the event does not say. nil:
+	// nobody is.
+	Observe func(report speed.Report, oldest time.Time)
 }
 
 // Invoke applies one batch of records. The answer names the first record that is not fully applied, if any: Lambda delivers from there again.
@@ -23,7 +28,7 @@ type Handler struct {
 //
 // Source: Lambda Developer Guide, reporting batch item failures for Kinesis.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	records, err := decode(bytes.NewReader(payload))
+	records, oldest, err := decode(bytes.NewReader(payload))
 	if err != nil {
 		return nil, err
 	}
@@ -33,6 +38,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	}
 	h.Log.InfoContext(ctx, "applied", "records", report.Records, "applied", applied, "events", report.Events, "set_aside", report.SetAside,
 		"items", report.Items, "views", report.Views)
+	if h.Observe != nil {
+		h.Observe(report, oldest)
+	}
 	response := events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}
 	if applied < len(records) {
 		response.BatchItemFailures = append(response.BatchItemFailures, events.KinesisBatchItemFailure{

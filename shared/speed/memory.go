@@ -1,0 +1,127 @@
+package speed
+
+import (
+	"sync"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// position is where an event stands in its lane.
+type position struct {
+	sequence event.Sequence
+	line     int
+}
+
+func (p position) before(q position) bool {
+	c := p.sequence.Compare(q.sequence)
+	return c < 0 || c == 0 && p.line < q.line
+}
+
+// laneMemory is what an environment knows of the records that were considered in one lane. It is a copy of seen items, and may be forgotten at
+// any time.
+type laneMemory struct {
+	mu      sync.Mutex
+	known   bool
+	since   int64                 // every item recorded since then is here, Unix milliseconds
+	last    event.Sequence        // and of those, every one up to here
+	records map[position]struct{} // the first line of each
+	chains  map[uint64]chain
+	entries []entry
+}
+
+// chain are the entries of one identity, in the order in which they were added.
+type chain struct{ first, last int32 }
+
+type entry struct {
+	position
+	next    int32 // -1 for none
+	arrival int64 // of the stamp, Unix milliseconds
+}
+
+// maxEntries bounds a lane's memory: beyond it, it begins anew from the store, as in a new environment.
+const maxEntries = 2_000_000
+
+func (m *laneMemory) forget() {
+	m.known, m.since, m.last, m.records, m.chains, m.entries = false, 0, "", nil, nil, nil
+}
+
+func (m *laneMemory) begin(since int64) {
+	m.known, m.since, m.records, m.chains = true, since, map[position]struct{}{}, map[uint64]chain{}
+}
+
+// reaches says whether the memory holds every item recorded since then, but for new ones.
+func (m *laneMemory) reaches(since int64) bool {
+	return m.known && m.since <= since && len(m.entries) <= maxEntries
+}
+
+func (m *laneMemory) knows(first position) bool {
+	_, ok := m.records[first]
+	return ok
+}
+
+func (m *laneMemory) add(items []viewstore.SeenItem) {
+	for _, item := range items {
+		for _, r := range item.Records {
+			m.addRecord(r)
+		}
+		if item.Last().Compare(m.last) > 0 {
+			m.last = item.Last()
+		}
+	}
+}
+
+func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
+	first := position{r.Sequence, r.Line}
+	if m.knows(first) {
+		return
+	}
+	m.records[first] = struct{}{}
+	for line, identity := range r.Identities {
+		at := int32(len(m.entries))
+		m.entries = append(m.entries, entry{position: position{r.Sequence, r.Line + line}, next: -1, arrival: int64(r.Request.Time())})
+		c, ok := m.chains[identity]
+		if ok {
+			m.entries[c.last].next = at
+		} else {
+			c.first = at
+		}
+		c.last = at
+		m.chains[identity] = c
+	}
+}
+
+// holds says whether a position before the given one has the identity, with a stamp within the window of the given arrival.
+func (m *laneMemory) holds(identity uint64, at position, arrival, window int64) bool {
+	c, ok := m.chains[identity]
+	if !ok {
+		return false
+	}
+	for i := c.first; i >= 0; i = m.entries[i].next {
+		e := &m.entries[i]
+		if apart := arrival - e.arrival; e.before(at) && -window <= apart && apart <= window {
+			return true
+		}
+	}
+	return false
+}
+
+// memories are those of an environment.
+type memories struct {
+	mu     sync.Mutex
+	byLane map[event.Lane]*laneMemory
+}
+
+func (l *memories) of(lane event.Lane) *laneMemory {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	m := l.byLane[lane]
+	if m == nil {
+		if l.byLane == nil {
+			l.byLane = map[event.Lane]*laneMemory{}
+		}
+		m = &laneMemory{}
+		l.byLane[lane] = m
+	}
+	return m
+}

@@ -1,0 +1,117 @@
+package speed
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// maxSeen bounds the identities of one seen item, at 8 bytes each, to what a store takes as one item.
+const maxSeen = 30_000
+
+// dropSeen finds the rows of a batch that are duplicates: an earlier position of the lane, record and then line, holds their identity, with a
+// stamp within the window of their own. It first reads what other environments have considered in the lane, and makes the batch's own records
+// durable as seen. The verdict is the same at every delivery, since it compares positions and stamps, and never a clock.
+//
+// Source: docs/design.md 3.5.
+func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batch, kept considered) ([]bool, error) {
+	m := s.lanes.of(lane)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := s.recall(ctx, m, lane, batch); err != nil {
+		return nil, fmt.Errorf("read seen items of lane %s: %w", lane, err)
+	}
+	own := s.identify(batch, kept)
+	if err := s.record(ctx, m, lane, own); err != nil {
+		m.forget() // what the store holds of these records is not known
+		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
+	}
+	duplicate := make([]bool, batch.Len())
+	window := s.Layout.SpeedWindow.Milliseconds()
+	row := 0
+	for _, r := range own {
+		for line, identity := range r.Identities {
+			duplicate[row] = m.holds(identity, position{r.Sequence, r.Line + line}, int64(r.Request.Time()), window)
+			row++
+		}
+	}
+	return duplicate, nil
+}
+
+// recall brings the memory up to what the store holds: what is new and, when a stamp of the batch lies further back than the memory reaches,
+// what is old.
+func (s *Speed) recall(ctx context.Context, m *laneMemory, lane event.Lane, batch *event.Batch) error {
+	// A copy within the window was published after its arrival, and recorded after that, whoever's clock told.
+	back := s.Now().UnixMilli()
+	for _, stamp := range batch.Stamps {
+		back = min(back, stamp.Arrival())
+	}
+	back -= (s.Layout.SpeedWindow + 2*s.ClockMargin).Milliseconds()
+	if m.reaches(back) {
+		items, err := s.Seen.After(ctx, lane, m.last)
+		m.add(items)
+		return err
+	}
+	m.forget()
+	items, err := s.Seen.Since(ctx, lane, back)
+	if err != nil {
+		return err
+	}
+	m.begin(back)
+	m.add(items)
+	return nil
+}
+
+// identify makes seen records of the lines of each record.
+func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRecord {
+	var all []viewstore.SeenRecord
+	var id event.Identity
+	var scratch []byte
+	row := 0
+	for i, end := range kept.ends {
+		for first := row; row < end; row++ {
+			id, scratch = batch.Identity(row, s.Layout.HashKey, scratch)
+			if request := batch.Stamps[row].Request; row == first || request != batch.Stamps[row-1].Request {
+				all = append(all, viewstore.SeenRecord{Sequence: kept.sequences[i], Line: row - first, Request: request})
+			}
+			r := &all[len(all)-1]
+			r.Identities = append(r.Identities, id.Lo)
+		}
+	}
+	return all
+}
+
+// record makes the records durable as seen, those that are not yet, and takes them into the memory.
+func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own []viewstore.SeenRecord) error {
+	now := s.Now()
+	item := viewstore.SeenItem{Lane: lane, Recorded: now.UnixMilli(), Expires: now.Add(s.RetainSeen).Unix()}
+	size := 0
+	flush := func() error {
+		if len(item.Records) == 0 {
+			return nil
+		}
+		// Commit point: these records are seen. A crash after it, before their events are folded, has them delivered again at the same positions,
+		// where no copy of them is earlier than themselves.
+		if err := s.Seen.Put(ctx, item); err != nil {
+			return err
+		}
+		m.add([]viewstore.SeenItem{item})
+		item.Records, size = nil, 0
+		return nil
+	}
+	for _, r := range own {
+		if m.knows(position{r.Sequence, r.Line}) {
+			continue
+		}
+		if size+len(r.Identities) > maxSeen {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+		item.Records = append(item.Records, r)
+		size += len(r.Identities)
+	}
+	return flush()
+}

@@ -19,7 +19,13 @@ type Manifest struct {
 	From       slot.Slot `json:"from"` // the horizon before the run, Unix milliseconds; objects below it are stragglers
 	To         slot.Slot `json:"to"`   // the run's horizon
 	Stragglers int       `json:"stragglers"`
-	Objects    []Object  `json:"objects"`
+	Objects    []Input   `json:"objects"`
+}
+
+// Input is an object that a run reads.
+type Input struct {
+	Object
+	Lanes []int `json:"lanes,omitempty"` // of its lines, ascending: where receipts of its request are looked for
 }
 
 // EncodeManifest writes a manifest; equal manifests have equal bytes.

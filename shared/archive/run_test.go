@@ -19,15 +19,15 @@ import (
 
 // goldenManifest never changes: runs of this format are read for as long as there are any.
 const goldenManifest = `{"version":1,"run":7,"from":1795553700000,"to":1795554000000,"stragglers":1,"objects":[` +
-	`{"key":"events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst","size":1234},` +
+	`{"key":"events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst","size":1234,"lanes":[0,3]},` +
 	`{"key":"events/dt=2026-11-22/slot=212000/01KY58SNJXZ0W6V3T5YJ9K4M2P.ndjson.zst","size":0}]}`
 
 func manifest() archive.Manifest {
 	return archive.Manifest{
 		Version: 1, Run: 7, From: 1795553700000, To: 1795554000000, Stragglers: 1,
-		Objects: []archive.Object{
-			{Key: "events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst", Size: 1234},
-			{Key: "events/dt=2026-11-22/slot=212000/01KY58SNJXZ0W6V3T5YJ9K4M2P.ndjson.zst"},
+		Objects: []archive.Input{
+			{Object: archive.Object{Key: "events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst", Size: 1234}, Lanes: []int{0, 3}},
+			{Object: archive.Object{Key: "events/dt=2026-11-22/slot=212000/01KY58SNJXZ0W6V3T5YJ9K4M2P.ndjson.zst"}},
 		},
 	}
 }
@@ -45,10 +45,10 @@ func TestGoldenManifest(t *testing.T) {
 }
 
 func TestManifestRoundTrip(t *testing.T) {
-	object := rapid.Custom(func(t *rapid.T) archive.Object {
+	object := rapid.Custom(func(t *rapid.T) archive.Input {
 		id := arrival.Draw(t, "request")
 		s := length.Draw(t, "length").Of(event.Stamp{Request: id})
-		return archive.Object{Key: archive.EventsKey(s, id), Size: rapid.Int64Min(0).Draw(t, "size")}
+		return archive.Input{Object: archive.Object{Key: archive.EventsKey(s, id), Size: rapid.Int64Min(0).Draw(t, "size")}}
 	})
 	rapid.Check(t, func(t *rapid.T) {
 		want := archive.Manifest{

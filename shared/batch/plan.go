@@ -50,7 +50,7 @@ func (t *tick) plan(ctx context.Context, head catalog.Run, sealed slot.Slot) (ar
 			if s < head.Horizon {
 				m.Stragglers++
 			}
-			m.Objects = append(m.Objects, object)
+			m.Objects = append(m.Objects, archive.Input{Object: object})
 			size += object.Size
 			last = s
 		}
@@ -199,10 +199,14 @@ func (b *Batch) runsDown(ctx context.Context, from uint64, while func(catalog.Ru
 }
 
 func (b *Batch) manifest(ctx context.Context, run catalog.Run) (archive.Manifest, error) {
+	return readManifest(ctx, b.Archive, run)
+}
+
+func readManifest(ctx context.Context, a archive.Archive, run catalog.Run) (archive.Manifest, error) {
 	if run.Manifest == "" {
 		return archive.Manifest{Run: run.N, To: run.Horizon}, nil
 	}
-	text, _, err := b.Archive.Get(ctx, archive.Key(run.Manifest))
+	text, _, err := a.Get(ctx, archive.Key(run.Manifest))
 	if err != nil {
 		return archive.Manifest{}, fmt.Errorf("get %s: %w", run.Manifest, err)
 	}

@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -50,6 +51,7 @@ func (t *tick) read(ctx context.Context, m archive.Manifest) (*input, error) {
 	for i, s := range seen {
 		in.starts[i] = len(in.seen)
 		in.seen = append(in.seen, s...)
+		in.manifest.Objects[i].Lanes = t.lanesOf(s)
 	}
 	in.duplicate = make([]bool, len(in.seen))
 	return in, nil
@@ -79,6 +81,18 @@ func (t *tick) remember(b *event.Batch) []archive.Seen {
 		seen[i].Payload = xxhash.Sum64(b.Payload(i))
 	}
 	return seen
+}
+
+// lanesOf are the lanes of an object's events: where the sweep looks for receipts of it.
+func (t *tick) lanesOf(seen []archive.Seen) []int {
+	var all []int
+	for _, s := range seen {
+		if n := t.Layout.Lane(s.Identity).N; !slices.Contains(all, n) {
+			all = append(all, n)
+		}
+	}
+	slices.Sort(all)
+	return all
 }
 
 // reread gets the input of a real run again, with the verdicts it had: they depend on it and on the runs before it only.

@@ -117,3 +117,12 @@ type Catalog interface {
 	// PutDefinition keeps the text of a definition under its hash; repeating it changes nothing.
 	PutDefinition(ctx context.Context, hash view.Hash, text []byte) error
 }
+
+// Sweeps keeps how far the sweep has come: the last run whose objects all have receipts of having been streamed.
+type Sweeps interface {
+	// Swept returns that run's number, 0 for none.
+	Swept(ctx context.Context) (uint64, error)
+
+	// PutSwept moves it, when it is still as loaded. Errors: ErrConflict. Any other: it may or may not have been applied; read again.
+	PutSwept(ctx context.Context, run, loaded uint64) error
+}

@@ -16,6 +16,7 @@ type reader struct {
 	text    []byte // the data up to the last member of the line
 	row     int
 	left    int    // wanted nodes not met yet in the line
+	timed   bool   // whether the line has a time
 	request []byte // the text of the stamp before, up to its dash
 
 	shape shape // its heads are the nodes, its meanings too
@@ -27,7 +28,7 @@ func newReader(f *Fields, b *Batch) reader {
 
 // line reads the line from start to end into a row of the batch.
 func (r *reader) line(row, start, end int) bool {
-	r.row, r.left = row, r.fields.wanted
+	r.row, r.left, r.timed = row, r.fields.wanted, false
 	r.shape.begin()
 	r.Lines[row] = Span{uint32(start), uint32(end)}
 	tail := r.stamp(start, end)
@@ -35,8 +36,9 @@ func (r *reader) line(row, start, end int) bool {
 		r.need = `an object whose last member is "stamp":"<ULID>-<index>"`
 		return false
 	}
-	r.Times[row] = r.Stamps[row].Arrival()
-	r.put(&r.fields.nodes[eventNode], Value{Start: uint32(start), End: uint32(end), Kind: Object})
+	if n := &r.fields.nodes[eventNode]; n.isWanted() {
+		r.put(n, Value{Start: uint32(start), End: uint32(end), Kind: Object})
+	}
 	r.text = r.Data[:tail:tail]
 	if r.object(eventNode, start+1) < 0 {
 		return false
@@ -44,6 +46,9 @@ func (r *reader) line(row, start, end int) bool {
 	if r.Sources[row].Kind != String || r.IDs[row].Kind != String {
 		r.need = "a source and an id, both strings"
 		return false
+	}
+	if !r.timed {
+		r.Times[row] = r.Stamps[row].Arrival()
 	}
 	return true
 }
@@ -70,7 +75,9 @@ func (r *reader) stamp(start, end int) (tail int) {
 	} else {
 		return -1
 	}
-	r.put(&r.fields.nodes[stampNode], Value{Start: uint32(start + text), End: uint32(end - 2), Kind: String})
+	if n := &r.fields.nodes[stampNode]; n.isWanted() {
+		r.put(n, Value{Start: uint32(start + text), End: uint32(end - 2), Kind: String})
+	}
 	return start + tail
 }
 
@@ -214,7 +221,7 @@ func (r *reader) time(v Value) bool {
 		r.fail("an RFC 3339 time")
 		return false
 	}
-	r.Times[r.row] = ms
+	r.Times[r.row], r.timed = ms, true
 	return true
 }
 

@@ -21,9 +21,13 @@ type Catalog struct {
 	runs        []catalog.Run
 	views       map[view.Name]catalog.View
 	definitions map[view.Hash][]byte
+	swept       uint64
 }
 
-var _ catalog.Catalog = (*Catalog)(nil)
+var (
+	_ catalog.Catalog = (*Catalog)(nil)
+	_ catalog.Sweeps  = (*Catalog)(nil)
+)
 
 // Head implements catalog.Catalog.
 func (c *Catalog) Head(ctx context.Context) (catalog.Run, error) {
@@ -140,6 +144,33 @@ func (c *Catalog) PutDefinition(ctx context.Context, hash view.Hash, text []byte
 		if _, ok := c.definitions[hash]; !ok {
 			c.definitions[hash] = bytes.Clone(text)
 		}
+		return nil
+	})
+}
+
+// Swept implements catalog.Sweeps.
+func (c *Catalog) Swept(ctx context.Context) (run uint64, err error) {
+	err = c.Hook.apply("catalog.Swept", "", func() error {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		run = c.swept
+		return ctx.Err()
+	})
+	return run, err
+}
+
+// PutSwept implements catalog.Sweeps.
+func (c *Catalog) PutSwept(ctx context.Context, run, loaded uint64) error {
+	return c.Hook.apply("catalog.PutSwept", strconv.FormatUint(run, 10), func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.swept != loaded {
+			return fmt.Errorf("swept through run %d, not %d: %w", c.swept, loaded, catalog.ErrConflict)
+		}
+		c.swept = run
 		return nil
 	})
 }

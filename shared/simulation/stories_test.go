@@ -138,6 +138,13 @@ func stories() []story {
 			act:    tick,
 			must:   []string{"base.Put"},
 		},
+		{
+			name:   "sweep",
+			before: steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), lost(send(3, 40, 20)), deliver, wait(time.Minute), tick, wait(time.Minute)),
+			act:    sweep,
+			after:  steps(republish, deliver, sweep),
+			must:   []string{"catalog.Swept", "archive.Get", "seen.Since", "queue.Enqueue", "catalog.PutSwept"},
+		},
 	}
 }
 

@@ -34,6 +34,7 @@ const (
 	CommitWithin = 2 * time.Second
 	ClockMargin  = time.Second
 	Settle       = CommitWithin + ClockMargin
+	SweepAfter   = 20 * time.Second
 	lanes        = 4
 	shards       = 3
 )
@@ -53,6 +54,7 @@ type World struct {
 	Ingest  *ingest.Ingest
 	Speed   *speed.Speed
 	Batch   *batch.Batch
+	Sweep   *batch.Sweep
 	Serving *serving.Serving
 
 	definitions []catalog.Definition
@@ -142,6 +144,10 @@ func (w *World) Restart() {
 		Settle:      Settle, ClockMargin: ClockMargin, Relist: time.Hour, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
 		Now: w.now, NewID: func() (ulid.ULID, error) { return w.newULID(w.Clock) }, Log: log,
 	}
+	w.Sweep = &batch.Sweep{
+		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Seen: w.Seen, Queue: w.Queue, Layout: w.layout, After: SweepAfter,
+		ClockMargin: ClockMargin, Now: w.now, Log: log,
+	}
 	w.Serving = &serving.Serving{Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
 }
 
@@ -209,6 +215,16 @@ func (w *World) DeliverAll(ctx context.Context) error {
 			if err := w.Deliver(ctx, records); err != nil {
 				return err
 			}
+		}
+	}
+	return nil
+}
+
+// Republish does what is in the republish queue; what fails stays in it.
+func (w *World) Republish(ctx context.Context) error {
+	for _, request := range w.Queue.Take(1000) {
+		if err := w.Ingest.Republish(ctx, request); err != nil {
+			return errors.Join(err, w.Queue.Enqueue(ctx, request))
 		}
 	}
 	return nil

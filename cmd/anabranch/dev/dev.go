@@ -54,6 +54,7 @@ const (
 	retain = 7 * 24 * time.Hour
 	// The stream in memory does not outlive the process, so seen items need to live no longer than the speed window.
 	retainSeen = 2 * time.Hour
+	sweepAfter = time.Minute
 	maxBody    = 4 << 20
 	tries      = 5
 )
@@ -159,13 +160,17 @@ func (s *Server) wire() error {
 		Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now,
 		NewID: func() (ulid.ULID, error) { return newULID(time.Now()) }, Log: log,
 	}
+	seen := &memory.Seen{}
+	sweep := &batch.Sweep{
+		Archive: s.archive, Catalog: table, Sweeps: table, Seen: seen, Queue: s.queue, Layout: s.layout, After: sweepAfter, Now: time.Now, Log: log,
+	}
 	fast := &speed.Speed{
-		Archive: s.archive, Catalog: table, Programs: programs, Items: items, Seen: &memory.Seen{}, Codec: codec, Layout: s.layout,
+		Archive: s.archive, Catalog: table, Programs: programs, Items: items, Seen: seen, Codec: codec, Layout: s.layout,
 		Retain: retain, RetainSeen: retainSeen, Tries: tries, Run: parallel, Now: time.Now, Log: log,
 	}
 	s.ingestHandler = &ingesthandler.Handler{Ingest: s.ingest, Log: log}
 	s.republishHandler = &republishhandler.Handler{Ingest: s.ingest, Log: log}
-	s.batchHandler = &batchhandler.Handler{Batch: s.batch, Log: log}
+	s.batchHandler = &batchhandler.Handler{Batch: s.batch, Sweep: sweep, Log: log}
 	s.queryHandler = &queryhandler.Handler{Log: log, Serving: &serving.Serving{
 		Catalog: table, Programs: programs, Base: base, Speed: items, MaxRows: 10_000, Now: time.Now,
 		LateAfter: 2 * (s.settings.Slot + s.settings.Settle + s.settings.BatchEvery),

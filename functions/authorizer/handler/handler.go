@@ -8,7 +8,6 @@ import (
 	"context"
 	"crypto/sha256"
 	"crypto/subtle"
-	"errors"
 	"fmt"
 	"log/slog"
 	"strings"
@@ -122,29 +121,23 @@ func (h *Handler) match(key string, now time.Time) (scope Scope) {
 	return scope
 }
 
-// refresh reads the secret when what is known of it is older than the given age, and it was not tried within Miss.
+// refresh reads the secret when what is known of it is older than the given age: once in Miss, unless nothing is known that may be used.
 func (h *Handler) refresh(ctx context.Context, now time.Time, age time.Duration) error {
-	if !h.readAt.IsZero() && now.Sub(h.readAt) < age {
+	usable := !h.readAt.IsZero() && now.Sub(h.readAt) < h.Stale
+	if usable && (now.Sub(h.readAt) < age || now.Sub(h.tried) < h.Miss) {
 		return nil
 	}
-	var failed error
-	if h.tried.IsZero() || now.Sub(h.tried) >= h.Miss {
-		h.tried = now
-		if failed = h.read(ctx, now); failed == nil {
-			return nil
-		}
-	}
-	if !h.readAt.IsZero() && now.Sub(h.readAt) < h.Stale {
+	h.tried = now
+	err := h.read(ctx, now)
+	if err != nil && usable {
 		// Accepted: while the secret cannot be read, a key that was taken out of it is good for a while, and the API stays up.
-		if failed != nil {
-			h.Log.ErrorContext(ctx, "keys not read again; the known ones stay", "read", h.readAt, "error", failed)
-		}
+		h.Log.ErrorContext(ctx, "keys not read again; the known ones stay", "read", h.readAt, "error", err)
 		return nil
 	}
-	if failed == nil {
-		failed = errors.New("not tried again so soon")
+	if err != nil {
+		return fmt.Errorf("read keys: %w", err)
 	}
-	return fmt.Errorf("read keys: %w", failed)
+	return nil
 }
 
 // read learns the keys of both versions of the secret.

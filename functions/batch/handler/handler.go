@@ -3,6 +3,7 @@ package handler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -13,6 +14,7 @@ import (
 // Handler serves the batch function.
 type Handler struct {
 	Batch   *batch.Batch
+	Sweep   *batch.Sweep
 	Log     *slog.Logger
 	Observe func(batch.Report) // is told what each tick did, failed ones included; nil: nobody is
 }
@@ -25,6 +27,8 @@ type Answer struct {
 	Events  int64  `json:"events"`  // read by them
 	Items   int    `json:"items"`   // base items written
 	Backlog bool   `json:"backlog"` // sealed slots are left for the next tick
+	Swept   uint64 `json:"swept"`   // the last run whose objects are all known to have been streamed
+	Queued  int    `json:"queued"`  // objects queued for republish
 }
 
 // Handle serves one tick. When and how often it comes, and what is in it, does not matter.
@@ -41,9 +45,12 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 	if h.Observe != nil {
 		h.Observe(report)
 	}
-	if err != nil {
+	swept, sweepErr := h.Sweep.Tick(ctx)
+	answer.Swept, answer.Queued = swept.Swept, swept.Queued
+	if err := errors.Join(err, sweepErr); err != nil {
 		return answer, err
 	}
-	h.Log.InfoContext(ctx, "tick", "head", answer.Run, "horizon", answer.Horizon, "runs", answer.Runs, "items", answer.Items, "views", report.Views)
+	h.Log.InfoContext(ctx, "tick", "head", answer.Run, "horizon", answer.Horizon, "runs", answer.Runs, "items", answer.Items, "views", report.Views,
+		"swept", swept.Swept, "queued", swept.Queued, "missing", swept.Missing)
 	return answer, nil
 }

@@ -1,0 +1,132 @@
+// Command ingest is the Lambda function behind POST /v1/events: it wires the ingest layer to the archive in S3, the stream in Kinesis and the
+// republish queue in SQS.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/functions/ingest/handler"
+	"github.com/anabranch/anabranch/shared/aws/kinesisstream"
+	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/sdk"
+	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/metrics"
+)
+
+// Settings are the function's, from its environment.
+type Settings struct {
+	settings.Layout
+
+	// The queue of what the stream did not take, by URL.
+	RepublishQueue string
+	// A request's archive put is given up this long after its arrival, and the client told to send again. Danger: batch waits for it, as part of
+	// Settle, which must be at least CommitWithin + ClockMargin in every function.
+	CommitWithin time.Duration `default:"10s"`
+}
+
+// What needs no setting.
+const (
+	tries            = 3                // at publishing, and at a put that another try may mend
+	reserve          = time.Second      // of an invocation, to answer in
+	longestCommit    = 20 * time.Second // the gateway waits 30 s for an answer
+	maxStart         = 9 * time.Second  // Lambda gives a start 10 s
+	attemptsOfCall   = 3
+	longestOfAttempt = 3 * time.Second
+	longestOfWait    = 200 * time.Millisecond
+)
+
+func (s Settings) check() error {
+	err := s.Layout.Check()
+	if s.CommitWithin <= 0 || s.CommitWithin > longestCommit {
+		err = errors.Join(err, fmt.Errorf("COMMIT_WITHIN=%s: want above 0 and at most %s", s.CommitWithin, longestCommit))
+	}
+	return err
+}
+
+// function is the started function.
+type function struct {
+	handler *handler.Handler
+	printer metrics.Printer
+	log     *slog.Logger
+}
+
+// start wires the function and opens the archive's layout. Without its settings, or on another layout, it does not start.
+func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
+	var s Settings
+	if err := settings.Read(lookup, &s); err != nil {
+		return nil, err
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	cfg, err := sdk.Config(ctx, sdk.Settings{Attempts: attemptsOfCall, Attempt: longestOfAttempt, Delay: longestOfWait})
+	if err != nil {
+		return nil, err
+	}
+	codec, err := settings.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
+	layout, err := s.Layout.Open(ctx, store, rand.Reader, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	f := &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
+	f.handler = &handler.Handler{Log: log, Observe: f.observe, Ingest: &ingest.Ingest{
+		Archive: store,
+		Stream:  kinesisstream.New(kinesis.NewFromConfig(cfg), s.StreamName),
+		Queue:   sqsqueue.New(sqs.NewFromConfig(cfg), s.RepublishQueue),
+		Codec:   codec, Layout: layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
+		CommitWithin: s.CommitWithin, ClockMargin: s.ClockMargin, Tries: tries,
+		Now: time.Now, NewRequest: newRequest, Log: log,
+	}}
+	return f, nil
+}
+
+func newRequest(arrival time.Time) (ulid.ULID, error) { return ulid.New(ulid.Timestamp(arrival), rand.Reader) }
+
+func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	ctx, cancel := settings.Reserve(ctx, reserve)
+	defer cancel()
+	return f.handler.Handle(ctx, r)
+}
+
+func (f *function) observe(a ingest.Answer) {
+	err := f.printer.Print(
+		metrics.Value{Name: metrics.Accepted, Value: int64(a.Accepted)},
+		metrics.Value{Name: metrics.Rejected, Value: int64(len(a.Rejected))},
+	)
+	if err != nil {
+		f.log.Error("metrics lost", "error", err)
+	}
+}
+
+func main() {
+	log := slog.New(lambdacontext.NewLogHandler())
+	ctx, cancel := context.WithTimeout(context.Background(), maxStart)
+	f, err := start(ctx, os.LookupEnv, log)
+	cancel()
+	if err != nil {
+		log.Error("not started", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(f.handle)
+}

@@ -1,0 +1,461 @@
+package handler_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"log/slog"
+	"maps"
+	"net/url"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/functions/query/handler"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// views are those of the tests. A page of by_second has 112 windows.
+const views = `
+views:
+  - name: by_flag
+    key:
+      flag: data.flag
+      level: data.level
+    window: 1h
+    aggregates:
+      n: count()
+  - name: by_second
+    key:
+      user: data.user
+    window: 1s
+    aggregates: {n: count(), amount: sum(data.amount), mean: mean(data.amount), largest: max(data.amount)}
+  - name: everything
+    key: {}
+    window: 24h
+    aggregates:
+      n: count()
+      amount: sum(data.amount)
+  - name: purchases
+    description: Purchases per user and hour
+    where: type == "purchase" && data.amount != 0
+    key:
+      user: data.user
+    window: 1h
+    aggregates:
+      n: count()
+      amount: sum(data.amount)
+      mean: mean(data.amount)
+      smallest: min(data.amount)
+      largest: max(data.amount)
+`
+
+// station is the handler over a world in memory, which begins at 2026-01-01T00:00:00Z.
+type station struct {
+	*simulation.World
+	*handler.Handler
+	sent int
+}
+
+// newStation is a station that serves, at 00:01:00, with the horizon at 00:00:50.
+func newStation(t testing.TB) *station {
+	t.Helper()
+	s := newStationWithout(t)
+	s.Wait(time.Minute)
+	s.tick(t)
+	return s
+}
+
+// newStationWithout is a station before the first run.
+func newStationWithout(t testing.TB) *station {
+	t.Helper()
+	kit, err := simulation.Prepare(views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := kit.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return &station{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
+}
+
+func (s *station) tick(t testing.TB) {
+	t.Helper()
+	if _, err := s.Tick(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// buy sends a purchase with the given data, and lets speed have it.
+func (s *station) buy(t testing.TB, at, data string) {
+	t.Helper()
+	s.send(t, at, data)
+	if err := s.DeliverAll(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func (s *station) send(t testing.TB, at, data string) {
+	t.Helper()
+	s.sent++
+	answer, err := s.Send(context.Background(),
+		fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","time":%q,"data":%s}`, s.sent, at, data))
+	if err != nil || answer.Accepted != 1 {
+		t.Fatal(answer, err)
+	}
+}
+
+func captured(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var r events.APIGatewayV2HTTPRequest
+	if err := json.Unmarshal(text, &r); err != nil {
+		t.Fatal(name, err)
+	}
+	return r
+}
+
+// call calls the handler with a captured request, changed.
+func (s *station) call(t testing.TB, name string, change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	r := captured(t, name)
+	change(&r)
+	response, err := s.Handle(context.Background(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+func asCaptured(*events.APIGatewayV2HTTPRequest) {}
+
+// query asks a view with a raw query string.
+func (s *station) query(t testing.TB, view, raw string) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	return s.call(t, "query.json", func(r *events.APIGatewayV2HTTPRequest) {
+		r.RawPath, r.RawQueryString, r.PathParameters = "/v1/views/"+view+"/query", raw, map[string]string{"view": view}
+	})
+}
+
+// told is a response as it goes over the wire.
+func told(r events.APIGatewayV2HTTPResponse) string {
+	text := fmt.Sprintln(r.StatusCode)
+	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
+		text += name + ": " + r.Headers[name] + "\n"
+	}
+	if len(r.Cookies) > 0 || len(r.MultiValueHeaders) > 0 || r.IsBase64Encoded {
+		text += fmt.Sprintf("and more: %+v\n", r)
+	}
+	return text + "\n" + r.Body
+}
+
+func problem(status int, body string) string {
+	retry := ""
+	if status == 503 {
+		retry = "retry-after: 1\n"
+	}
+	return fmt.Sprintf("%d\ncache-control: no-store\ncontent-type: application/problem+json\n%sx-content-type-options: nosniff\n\n%s", status, retry, body)
+}
+
+func golden(t *testing.T, name string, r events.APIGatewayV2HTTPResponse) {
+	t.Helper()
+	path, got := filepath.Join("testdata", name), told(r)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		t.Errorf("%s (-golden +got): %s", path, diff)
+	}
+}
+
+// answer is what tests look at in the body of an answer.
+type answer struct {
+	Data []struct {
+		Start  string                     `json:"start"`
+		Values map[string]json.RawMessage `json:"values"`
+		Exact  bool                       `json:"exact"`
+	} `json:"data"`
+	Total *struct {
+		Values map[string]json.RawMessage `json:"values"`
+	} `json:"total"`
+}
+
+func decoded(t testing.TB, r events.APIGatewayV2HTTPResponse) answer {
+	t.Helper()
+	var a answer
+	if r.StatusCode != 200 {
+		t.Fatal(told(r))
+	}
+	if err := json.Unmarshal([]byte(r.Body), &a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+// TestViews: what the views are, before there is a run, and after.
+func TestViews(t *testing.T) {
+	s := newStationWithout(t)
+	golden(t, "views-building.http", s.call(t, "views.json", asCaptured))
+	golden(t, "view-building.http", s.call(t, "view.json", asCaptured))
+	s.Wait(time.Minute)
+	s.tick(t)
+	golden(t, "views.http", s.call(t, "views.json", asCaptured))
+	golden(t, "view.http", s.call(t, "view.json", asCaptured))
+}
+
+// TestQuery: one query as events come in, as batch takes over, and as another event comes late.
+func TestQuery(t *testing.T) {
+	s := newStation(t)
+	golden(t, "query-nothing.http", s.call(t, "query.json", asCaptured))
+	for _, amount := range []string{"9007199254740993", "0.000000000000000001", "-1.50", `"a lot"`} {
+		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann ü","amount":`+amount+`}`)
+	}
+	s.buy(t, "2026-01-01T01:59:59.999Z", `{"user":"ann ü","amount":1e3}`)
+	s.buy(t, "2026-01-01T02:00:00Z", `{"user":"ann ü","amount":1}`)     // beyond the range asked for
+	s.buy(t, "2025-12-31T23:59:59.999Z", `{"user":"ann ü","amount":1}`) // before it
+	s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":1}`)       // another key
+	golden(t, "query-speed.http", s.call(t, "query.json", asCaptured))
+	s.Wait(3 * time.Hour)
+	s.tick(t)
+	golden(t, "query-batch.http", s.call(t, "query.json", asCaptured))
+	s.buy(t, "2026-01-01T00:20:00Z", `{"user":"ann ü","amount":0.25}`)
+	golden(t, "query-both.http", s.call(t, "query.json", asCaptured))
+}
+
+// TestErrors: what can be wrong with a request: its status, its code, the parameter at fault, and what would be right.
+func TestErrors(t *testing.T) {
+	badParameter := func(parameter, detail string) string {
+		text, err := json.Marshal(detail)
+		if err != nil {
+			t.Fatal(err)
+		}
+		named := ""
+		if parameter != "" {
+			named = `,"parameter":"` + parameter + `"`
+		}
+		return problem(400, `{"status":400,"code":"bad_parameter","title":"Bad Request","detail":`+string(text)+named+`}`)
+	}
+	notFound := func(code, detail string) string {
+		return problem(404, `{"status":404,"code":"`+code+`","title":"Not Found","detail":"`+detail+`"}`)
+	}
+	noTime := func(name, text string) string {
+		return badParameter(name, name+"="+text+" is not a time; write it as RFC 3339, for example 2015-05-17T10:00:00Z")
+	}
+	noRange := badParameter("from", "from is not before to: windows are those that start in [from, to)")
+	for _, c := range []struct{ name, view, query, want string }{
+		{"an unknown view", "nobody", "user=ann", notFound("unknown_view", `unknown view: \"nobody\"`)},
+		{"no view", "", "user=ann", notFound("unknown_view", `unknown view: \"\"`)},
+		{"a path for a view", "../purchases", "user=ann", notFound("unknown_view", `unknown view: \"../purchases\"`)},
+		{"no key", "purchases", "", badParameter("user", "key field user is missing; view purchases needs user")},
+		{"half of a key", "by_flag", "flag=true", badParameter("level", "key field level is missing; view by_flag needs flag, level")},
+		{"an unknown parameter", "purchases", "user=ann&path=/", badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, total, parts`)},
+		{"a key field of a view without", "everything", "user=ann", badParameter("user", `unknown parameter "user"; view everything takes from, to, total, parts`)},
+		{"a parameter of later versions", "purchases", "user=ann&limit=1", badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, total, parts`)},
+		{"a key field twice", "purchases", "user=ann&user=bob", badParameter("user", "user is given 2 times; give it once")},
+		{"two parameters twice", "purchases", "user=a&user=b&from=x&from=y", badParameter("from", "from is given 2 times; give it once")},
+		{"no time", "purchases", "user=ann&from=yesterday", noTime("from", `"yesterday"`)},
+		{"a day", "purchases", "user=ann&to=2026-01-01", noTime("to", `"2026-01-01"`)},
+		{"a time without a zone", "purchases", "user=ann&to=2026-01-01T00:00:00", noTime("to", `"2026-01-01T00:00:00"`)},
+		{"a plus that is none", "purchases", "user=ann&to=2026-01-01T00:00:00+01:00", noTime("to", `"2026-01-01T00:00:00 01:00"`)},
+		{"an empty time", "purchases", "user=ann&from=", noTime("from", `""`)},
+		{"from after to", "purchases", "user=ann&from=2026-01-01T00:00:01Z&to=2026-01-01T00:00:00Z", noRange},
+		{"from at to", "purchases", "user=ann&from=2026-01-01T01:00:00%2B01:00&to=2026-01-01T00:00:00Z", noRange},
+		{"neither true nor false", "purchases", "user=ann&total=yes", badParameter("total", `total="yes"; write true or false`)},
+		{"a number for true", "purchases", "user=ann&parts=1", badParameter("parts", `parts="1"; write true or false`)},
+		{"a percent sign that is none", "purchases", "user=%zz", badParameter("", `the query string is not one: invalid URL escape "%zz"`)},
+		{"a semicolon", "purchases", "user=ann;total=true", badParameter("", "the query string is not one: invalid semicolon separator in query")},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":1}`)
+			if diff := cmp.Diff(c.want, told(s.query(t, c.view, c.query))); diff != "" {
+				t.Error("response (-want +got):", diff)
+			}
+		})
+	}
+	t.Run("an unknown view, described", func(t *testing.T) {
+		response := newStation(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.PathParameters["view"] = "nobody" })
+		if diff := cmp.Diff(notFound("unknown_view", `unknown view: \"nobody\"`), told(response)); diff != "" {
+			t.Error("response (-want +got):", diff)
+		}
+	})
+	t.Run("another route", func(t *testing.T) {
+		response := newStation(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
+		want := notFound("no_such_route", "no such route; there are GET /v1/views, /v1/views/{view} and /v1/views/{view}/query")
+		if diff := cmp.Diff(want, told(response)); diff != "" {
+			t.Error("response (-want +got):", diff)
+		}
+	})
+	t.Run("not serving yet", func(t *testing.T) {
+		want := problem(503, `{"status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is still being built: purchases"}`)
+		if diff := cmp.Diff(want, told(newStationWithout(t).query(t, "purchases", "user=ann"))); diff != "" {
+			t.Error("response (-want +got):", diff)
+		}
+	})
+	t.Run("too many windows", func(t *testing.T) {
+		s := newStation(t)
+		s.World.Serving.MaxRows = 2
+		for _, at := range []string{"2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z", "2026-01-01T00:00:03Z"} {
+			s.buy(t, at, `{"user":"ann","amount":1}`)
+		}
+		want := problem(422, `{"status":422,"code":"too_many_windows","title":"Unprocessable Entity",`+
+			`"detail":"too many windows: 3, at most 2 fit one answer; narrow from and to"}`)
+		if diff := cmp.Diff(want, told(s.query(t, "by_second", "user=ann"))); diff != "" {
+			t.Error("response (-want +got):", diff)
+		}
+		if a := decoded(t, s.query(t, "by_second", "user=ann&to=2026-01-01T00:00:03Z")); len(a.Data) != 2 {
+			t.Errorf("narrowed: %+v", a)
+		}
+	})
+	t.Run("a store fails", func(t *testing.T) {
+		want := problem(500, `{"status":500,"code":"internal","title":"Internal Server Error","detail":"the query could not be answered"}`)
+		for _, name := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
+			s := newStation(t)
+			hook := func(call memory.Call) memory.Fault {
+				if call.Name == name {
+					return memory.Fault{Err: errors.New("secret table is gone")}
+				}
+				return memory.Fault{}
+			}
+			s.Catalog.Hook, s.Base.Hook, s.Items.Hook = hook, hook, hook
+			if diff := cmp.Diff(want, told(s.query(t, "purchases", "user=ann"))); diff != "" {
+				t.Error("response (-want +got):", diff)
+			}
+		}
+	})
+}
+
+// TestKeys: a key's values are asked for by their text: a string as it is, a number, true and false by their JSON text.
+func TestKeys(t *testing.T) {
+	long := strings.Repeat("k", 3000)
+	for _, c := range []struct {
+		flag, level           string // in the event
+		askedFlag, askedLevel string
+		n                     int
+	}{
+		{`true`, `1.0`, "true", "1.0", 1},
+		{`"true"`, `"1.0"`, "true", "1.0", 1},
+		{`true`, `1.0`, "true", "1", 0},
+		{`true`, `1e3`, "true", "1000", 0},
+		{`false`, `1e3`, "false", "1e3", 1},
+		{`"a=b&c"`, `"100 %+"`, "a=b&c", "100 %+", 1},
+		{`"\u00fc𝄞"`, `"/"`, "ü𝄞", "/", 1},
+		{`""`, `"x"`, "", "x", 1},
+		{`"a"`, `"b"`, "b", "a", 0},
+		{`"ab"`, `"c"`, "a", "bc", 0},
+		{quote(long), `1`, long, "1", 1},
+		{quote(long), `1`, long + "k", "1", 0},
+		{quote(long), `1`, long, "2", 0},
+		{quote(long), `1`, long[:2999], "1", 0},
+	} {
+		t.Run(fmt.Sprintf("%.20s and %.20s as %.20s and %.20s", c.flag, c.level, c.askedFlag, c.askedLevel), func(t *testing.T) {
+			s := newStation(t)
+			s.buy(t, "2026-01-01T00:10:00Z", `{"flag":`+c.flag+`,"level":`+c.level+`}`)
+			asked := url.Values{"flag": {c.askedFlag}, "level": {c.askedLevel}}.Encode()
+			for _, layer := range []string{"speed", "batch"} {
+				if a := decoded(t, s.query(t, "by_flag", asked)); len(a.Data) != c.n {
+					t.Errorf("by %s: %d rows, want %d", layer, len(a.Data), c.n)
+				}
+				s.Wait(time.Minute)
+				s.tick(t)
+			}
+		})
+	}
+	t.Run("no key field", func(t *testing.T) {
+		s := newStation(t)
+		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":1}`)
+		s.buy(t, "2026-01-01T23:59:59Z", `{}`)
+		for range 2 {
+			if a := decoded(t, s.query(t, "everything", "")); len(a.Data) != 1 || string(a.Data[0].Values["n"]) != "2" {
+				t.Errorf("answer is %+v", a)
+			}
+			s.Wait(time.Minute)
+			s.tick(t)
+		}
+	})
+}
+
+func quote(text string) string { return `"` + text + `"` }
+
+// TestOutsideDecimals: a number that no decimal holds is passed over by the aggregates that need it, and counted as skipped.
+func TestOutsideDecimals(t *testing.T) {
+	s := newStation(t)
+	for _, amount := range []string{"1e20", "0.0000000000000000001", "1e300", "5"} {
+		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":`+amount+`}`)
+	}
+	for range 2 {
+		body := s.query(t, "purchases", "user=ann&total=true").Body
+		for _, want := range []string{
+			`"values":{"n":4,"amount":5,"mean":5,"smallest":5,"largest":5}`, `"skipped":{"amount":3,"mean":3,"smallest":3,"largest":3}`,
+		} {
+			if strings.Count(body, want) != 2 {
+				t.Errorf("the answer is %s, which has %s not both in its row and its total", body, want)
+			}
+		}
+		s.Wait(time.Minute)
+		s.tick(t)
+	}
+}
+
+// TestRange: windows whose start is in [from, to), of a key that spans several pages, in both layers.
+func TestRange(t *testing.T) {
+	s := newStation(t)
+	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	seconds := []int{0, 1, 100, 101, 102, 300, 301, 1000}
+	for _, n := range seconds {
+		s.send(t, start.Add(time.Duration(n)*time.Second).Format(time.RFC3339), fmt.Sprintf(`{"user":"ann","amount":%d}`, n))
+	}
+	if err := s.DeliverAll(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	at := func(seconds float64) string { return start.Add(time.Duration(seconds * 1e9)).Format(time.RFC3339Nano) }
+	for _, layer := range []string{"speed", "batch"} {
+		for _, c := range []struct{ from, to float64 }{
+			{-1, 2000}, {0, 2000}, {1, 2000}, {0.5, 2000}, {0, 1}, {0, 1.5}, {99, 102}, {100, 101}, {100.001, 101}, {100, 102.001}, {101, 301},
+			{299, 300}, {300, 301}, {301, 1000}, {301, 1001}, {1001, 2000}, {-5000, -1},
+		} {
+			var want []string
+			total := 0
+			for _, n := range seconds {
+				if float64(n) >= c.from && float64(n) < c.to {
+					want = append(want, at(float64(n)))
+					total += n
+				}
+			}
+			a := decoded(t, s.query(t, "by_second", "total=true&user=ann&from="+at(c.from)+"&to="+at(c.to)))
+			var got []string
+			for _, row := range a.Data {
+				got = append(got, row.Start)
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("%s, [%v, %v): windows (-want +got): %s", layer, c.from, c.to, diff)
+			}
+			if string(a.Total.Values["amount"]) != fmt.Sprint(total) {
+				t.Errorf("%s, [%v, %v): total is %s, want %d", layer, c.from, c.to, a.Total.Values["amount"], total)
+			}
+		}
+		s.Wait(time.Hour)
+		s.tick(t)
+	}
+}

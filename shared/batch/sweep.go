@@ -1,0 +1,177 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Sweep finds archived objects whose lines never reached the stream, since ingest died between the two or neither stream nor queue took them,
+// and queues them for republish. Batch has counted them; what the sweep mends is what only the stream brings. All fields are needed. A Sweep
+// does one thing at a time; several may work on one catalog at once.
+//
+// Source: docs/design.md 3.1.
+type Sweep struct {
+	Archive archive.Archive
+	Catalog catalog.Catalog
+	Sweeps  catalog.Sweeps
+	Seen    viewstore.Seen
+	Queue   stream.Queue
+	Layout  archive.Layout
+
+	After       time.Duration // a run is swept this long after its horizon; default 10 min
+	ClockMargin time.Duration // by which any two functions' clocks may differ; default 30 s
+	Now         func() time.Time
+	Log         *slog.Logger
+
+	queued map[archive.Key]time.Time // when this environment queued it last
+}
+
+// SweepReport says what a tick of the sweep did.
+type SweepReport struct {
+	Swept   uint64 // the last run whose objects all have receipts
+	Queued  int    // objects queued for republish by this tick
+	Missing int    // objects without all their receipts, queued now or before
+}
+
+// Tick sweeps the runs that are old enough, in order, up to the first with an object that lacks a receipt.
+func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
+	swept, err := s.Sweeps.Swept(ctx)
+	if err != nil {
+		return SweepReport{}, fmt.Errorf("read swept: %w", err)
+	}
+	head, err := s.Catalog.Head(ctx)
+	if err != nil {
+		return SweepReport{Swept: swept}, fmt.Errorf("read head: %w", err)
+	}
+	report := SweepReport{Swept: swept}
+	for n := swept + 1; n <= head.N && report.Missing == 0; n++ {
+		runs, err := s.Catalog.Runs(ctx, n, n)
+		if err != nil || len(runs) != 1 {
+			return report, fmt.Errorf("read run %d: %w", n, errors.Join(err, missing(len(runs) != 1)))
+		}
+		if runs[0].Horizon.Start().Add(s.After).After(s.Now()) {
+			break
+		}
+		if err := s.sweep(ctx, runs[0], &report); err != nil {
+			return report, fmt.Errorf("sweep run %d: %w", n, err)
+		}
+		if report.Missing == 0 {
+			report.Swept = n
+		}
+	}
+	return report, s.move(ctx, report.Swept, swept)
+}
+
+// move makes it known how far the sweep has come.
+func (s *Sweep) move(ctx context.Context, to, from uint64) error {
+	if to == from {
+		return nil
+	}
+	// Commit point: runs up to here need no look again. A crash before has them looked at again, which changes nothing.
+	if err := s.Sweeps.PutSwept(ctx, to, from); err != nil && !errors.Is(err, catalog.ErrConflict) {
+		return fmt.Errorf("move swept to run %d: %w", to, err)
+	}
+	return nil
+}
+
+// sweep looks for the receipts of a run's objects, and queues the lanes that lack one.
+func (s *Sweep) sweep(ctx context.Context, run catalog.Run, report *SweepReport) error {
+	if run.Manifest == "" {
+		return nil
+	}
+	m, err := readManifest(ctx, s.Archive, run)
+	if err != nil {
+		return err
+	}
+	receipts, err := s.receipts(ctx, m, run)
+	if err != nil {
+		return err
+	}
+	for _, object := range m.Objects {
+		_, request, err := archive.ParseEventsKey(object.Key)
+		if err != nil {
+			return err
+		}
+		if lacking := s.lacking(object, request, receipts); len(lacking) > 0 {
+			report.Missing++
+			if err := s.queue(ctx, object.Key, lacking, report); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// receipt says that a request's lines of one lane were streamed.
+type receipt struct {
+	request ulid.ULID
+	lane    int
+}
+
+// receipts reads the seen items of the run's lanes that can hold one of its requests: those recorded after its first event arrived.
+func (s *Sweep) receipts(ctx context.Context, m archive.Manifest, run catalog.Run) (map[receipt]bool, error) {
+	all := map[receipt]bool{}
+	read := map[int]bool{}
+	for _, object := range m.Objects {
+		for _, n := range object.Lanes {
+			if read[n] {
+				continue
+			}
+			read[n] = true
+			items, err := s.Seen.Since(ctx, s.lane(n), run.FirstArrival-2*s.ClockMargin.Milliseconds())
+			if err != nil {
+				return nil, fmt.Errorf("read seen items of lane %s: %w", s.lane(n), err)
+			}
+			for _, item := range items {
+				for _, r := range item.Records {
+					all[receipt{r.Request, n}] = true
+				}
+			}
+		}
+	}
+	return all, nil
+}
+
+func (s *Sweep) lane(n int) event.Lane {
+	return event.Lane{Layout: s.Layout.Number, Count: s.Layout.Lanes, N: n}
+}
+
+func (s *Sweep) lacking(object archive.Input, request ulid.ULID, receipts map[receipt]bool) []string {
+	var names []string
+	for _, n := range object.Lanes {
+		if !receipts[receipt{request, n}] {
+			names = append(names, s.lane(n).String())
+		}
+	}
+	return names
+}
+
+// queue asks for the lanes to be republished, unless this environment has done so a short while ago: what was merely slow would come twice,
+// which is harmless, and costs.
+func (s *Sweep) queue(ctx context.Context, key archive.Key, lanes []string, report *SweepReport) error {
+	now := s.Now()
+	if at, ok := s.queued[key]; ok && now.Before(at.Add(s.After)) {
+		return nil
+	}
+	if err := s.Queue.Enqueue(ctx, stream.Republish{Object: string(key), Lanes: lanes}); err != nil {
+		return fmt.Errorf("queue %s: %w", key, err)
+	}
+	s.Log.WarnContext(ctx, "object without a receipt of the stream; queued", "object", key, "lanes", lanes)
+	if s.queued == nil || len(s.queued) > 10_000 {
+		s.queued = map[archive.Key]time.Time{}
+	}
+	s.queued[key] = now
+	report.Queued++
+	return nil
+}

@@ -90,9 +90,9 @@ func (r *reader) object(at int32, i int) int {
 	}
 	for last := at; ; i++ {
 		var below int32
-		if m := r.shape.members[last].next; m != none && r.shape.members[m].standsAt(text, i) {
-			i += r.shape.members[m].size
-			last, below = m, r.shape.members[m].meaning
+		members := r.shape.members
+		if m := members[last].next; m != none && members[m].standsAt(text, i) {
+			last, below, i = m, members[m].meaning, i+members[m].size
 		} else if i, last, below = r.name(at, last, i); i < 0 {
 			return -1
 		}

@@ -149,14 +149,12 @@ func (c *Catalog) PutDefinition(ctx context.Context, hash view.Hash, text []byte
 }
 
 // Swept implements catalog.Sweeps.
-func (c *Catalog) Swept(ctx context.Context) (run uint64, err error) {
-	err = c.Hook.apply("catalog.Swept", "", func() error {
+func (c *Catalog) Swept(ctx context.Context) (uint64, error) {
+	return answer(c.Hook, "catalog.Swept", "", func() (uint64, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		run = c.swept
-		return ctx.Err()
+		return c.swept, ctx.Err()
 	})
-	return run, err
 }
 
 // PutSwept implements catalog.Sweeps.

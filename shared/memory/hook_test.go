@@ -23,6 +23,7 @@ type stores struct {
 	catalog memory.Catalog
 	base    memory.Base
 	speed   memory.Speed
+	seen    memory.Seen
 	queue   memory.Queue
 	stream  *memory.Stream
 }
@@ -35,7 +36,8 @@ func newStores(hook memory.Hook) *stores {
 }
 
 func (s *stores) setHook(hook memory.Hook) {
-	s.archive.Hook, s.catalog.Hook, s.base.Hook, s.speed.Hook, s.queue.Hook, s.stream.Hook = hook, hook, hook, hook, hook, hook
+	s.archive.Hook, s.catalog.Hook, s.base.Hook, s.speed.Hook, s.seen.Hook = hook, hook, hook, hook, hook
+	s.queue.Hook, s.stream.Hook = hook, hook
 }
 
 var (
@@ -44,6 +46,7 @@ var (
 	speed = viewstore.SpeedItem{
 		SpeedKey: viewstore.SpeedKey{Definition: "d", Key: "k", Slot: 1000, Page: 1, Lane: lane0}, Fence: "1", States: []byte("states"),
 	}
+	seen = viewstore.SeenItem{Lane: lane0, Records: []viewstore.SeenRecord{{Sequence: "1", Identities: []uint64{1}}}, Recorded: 1000, Expires: 2}
 )
 
 // write is a call that changes something, and how to see that it did.
@@ -82,6 +85,19 @@ func writes() []write {
 			memory.Call{Name: "catalog.PutDefinition", Key: "d"},
 			func(ctx context.Context, s *stores) error { return s.catalog.PutDefinition(ctx, "d", []byte("text")) },
 			func(ctx context.Context, s *stores) bool { _, err := s.catalog.Definition(ctx, "d"); return err == nil },
+		},
+		{
+			memory.Call{Name: "catalog.PutSwept", Key: "1"},
+			func(ctx context.Context, s *stores) error { return s.catalog.PutSwept(ctx, 1, 0) },
+			func(ctx context.Context, s *stores) bool { run, _ := s.catalog.Swept(ctx); return run == 1 },
+		},
+		{
+			memory.Call{Name: "seen.Put", Key: "1.4.0"},
+			func(ctx context.Context, s *stores) error { return s.seen.Put(ctx, seen) },
+			func(ctx context.Context, s *stores) bool {
+				items, _ := s.seen.After(ctx, lane0, "")
+				return len(items) == 1
+			},
 		},
 		{
 			memory.Call{Name: "base.Put", Key: "k"},
@@ -155,6 +171,18 @@ func reads() []read {
 		{memory.Call{Name: "catalog.Definition", Key: "d"}, func(ctx context.Context, s *stores) error {
 			text, err := s.catalog.Definition(ctx, "d")
 			return errors.Join(err, noAnswer(err, len(text)))
+		}},
+		{memory.Call{Name: "catalog.Swept"}, func(ctx context.Context, s *stores) error {
+			run, err := s.catalog.Swept(ctx)
+			return errors.Join(err, noAnswer(err, int(run)))
+		}},
+		{memory.Call{Name: "seen.After", Key: "1.4.0"}, func(ctx context.Context, s *stores) error {
+			items, err := s.seen.After(ctx, lane0, "")
+			return errors.Join(err, noAnswer(err, len(items)))
+		}},
+		{memory.Call{Name: "seen.Since", Key: "1.4.0"}, func(ctx context.Context, s *stores) error {
+			items, err := s.seen.Since(ctx, lane0, 0)
+			return errors.Join(err, noAnswer(err, len(items)))
 		}},
 		{memory.Call{Name: "base.Load"}, func(ctx context.Context, s *stores) error {
 			items, err := s.base.Load(ctx, []viewstore.BaseKey{base.BaseKey})

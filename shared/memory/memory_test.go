@@ -38,6 +38,14 @@ func TestSpeed(t *testing.T) {
 	conformance.Speed(t, func(*testing.T) viewstore.Speed { return &memory.Speed{Now: now} })
 }
 
+func TestSeen(t *testing.T) {
+	conformance.Seen(t, func(*testing.T) viewstore.Seen { return &memory.Seen{} })
+}
+
+func TestSweeps(t *testing.T) {
+	conformance.Sweeps(t, func(*testing.T) catalog.Sweeps { return &memory.Catalog{} })
+}
+
 func TestPublisher(t *testing.T) {
 	conformance.Publisher(t, func(*testing.T) (stream.Publisher, func(*testing.T) []stream.Record) {
 		s := memory.NewStream(3)
@@ -144,5 +152,32 @@ func TestSpeedItemsExpire(t *testing.T) {
 				put(expired, "") // as if there had never been one
 			}
 		})
+	}
+}
+
+// TestSeenItemsAreForgotten: those of the lane that had expired when a later item was recorded.
+func TestSeenItemsAreForgotten(t *testing.T) {
+	s := &memory.Seen{}
+	item := func(lane event.Lane, sequence event.Sequence, recorded, expires int64) viewstore.SeenItem {
+		return viewstore.SeenItem{
+			Lane: lane, Records: []viewstore.SeenRecord{{Sequence: sequence, Identities: []uint64{1}}}, Recorded: recorded * 1000, Expires: expires,
+		}
+	}
+	lane1 := event.Lane{Layout: 1, Count: 4, N: 1}
+	expired, last, other := item(lane0, "1", 100, 199), item(lane0, "2", 100, 200), item(lane1, "1", 100, 199)
+	newest := item(lane0, "3", 200, 300)
+	for _, i := range []viewstore.SeenItem{expired, last, other, newest} {
+		if err := s.Put(t.Context(), i); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for lane, want := range map[event.Lane][]viewstore.SeenItem{lane0: {last, newest}, lane1: {other}} {
+		got, err := s.After(t.Context(), lane, "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("lane %s (-want +got):\n%s", lane, diff)
+		}
 	}
 }

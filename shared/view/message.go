@@ -67,6 +67,8 @@ func syntaxText(message, source string) string {
 		return fmt.Sprintf(`%q is a reserved word; a field of that name is written data.%[1]s`, strings.TrimPrefix(message, "reserved identifier: "))
 	case strings.HasPrefix(message, "invalid int literal"):
 		return "the number does not fit into 64 bits; write it with .0 behind it"
+	case strings.HasPrefix(message, "argument must be a simple name"):
+		return "the name of a variable is needed here; write for example data.list.exists(i, i > 1)"
 	case strings.HasPrefix(message, "invalid argument to has()"):
 		return "has() tests a field; write for example has(data.path)"
 	case isInput:

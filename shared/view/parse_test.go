@@ -117,3 +117,24 @@ func numbered(line string, n int) string {
 	}
 	return out.String()
 }
+
+// A file full of mistakes is answered with the first ones, in the order of the file; each is an error of its own.
+func TestParseReportsTheFirst(t *testing.T) {
+	_, err := view.Parse("v.yaml", []byte("views:\n"+numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: summ(data.x)}}\n", 60)))
+	var problems view.Problems
+	if !errors.As(err, &problems) || len(problems) != 51 {
+		t.Fatalf("got %v, want 50 problems and a last one", err)
+	}
+	for i, p := range problems {
+		if p.Line != i+2 {
+			t.Errorf("problem %d is of line %d", i, p.Line)
+		}
+	}
+	if want := "and 10 problems more; mend the ones above first"; problems[50].Text != want {
+		t.Errorf("got %q, want %q", problems[50].Text, want)
+	}
+	var first view.Problem
+	if !errors.As(err, &first) || first != problems[0] {
+		t.Errorf("got %v as the first problem, want %v", first, problems[0])
+	}
+}

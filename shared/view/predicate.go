@@ -132,13 +132,16 @@ func operands(e celast.Expr, operator string) []celast.Expr {
 
 // either is && with decisive isFalse and || with isTrue: a decisive operand decides, whatever the other is; else a failed one fails.
 func either(decisive truth, p, q predicate) predicate {
+	neutral := isTrue - decisive
 	return func(b *event.Batch, row int) truth {
-		first := p(b, row)
-		if first == decisive {
+		switch p(b, row) {
+		case neutral:
+			return q(b, row)
+		case decisive:
 			return decisive
 		}
-		if second := q(b, row); second == decisive || first != failed {
-			return second
+		if q(b, row) == decisive {
+			return decisive
 		}
 		return failed
 	}

@@ -168,6 +168,12 @@ func TestWhereInterpreted(t *testing.T) {
 		{`data.list.exists(data, data == 2)`, `"data":{"list":[1,2]}`, view.IsTrue},
 		{`data.list.all(i, i.n > 0)`, `"data":{"list":[{"n":1},{"n":0}]}`, view.IsFalse},
 		{`"k" in data && data.k + 1 == 3`, `"data":{"k":2,"other":[{}]}`, view.IsTrue},
+		{`true && data.a == 1`, `"data":{"a":1}`, view.IsTrue},
+		{`false || data.a == 1`, `"data":{}`, view.Failed},
+		{`data.a == data.b`, `"data":{"a":9223372036854775807,"b":9223372036854775808}`, view.IsTrue}, // by CEL: compared as doubles
+		{`data.a > data.b`, `"data":{"a":-9223372036854775808,"b":-1e30}`, view.IsTrue},
+		{`data.a > data.b`, `"data":{"a":true,"b":false}`, view.IsTrue},
+		{`data.a == data.b`, `"data":{"a":null,"b":null}`, view.IsTrue},
 		{`data.k + size(data) == 4`, `"data":{"k":2,"other":[{}]}`, view.IsTrue},
 		{`data[type] == 1`, `"data":{"web.request":1}`, view.IsTrue},
 		{`type(data.a) == int`, `"data":{"a":1}`, view.IsTrue},

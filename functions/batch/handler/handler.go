@@ -16,7 +16,7 @@ type Handler struct {
 	Batch   *batch.Batch
 	Sweep   *batch.Sweep
 	Log     *slog.Logger
-	Observe func(batch.Report) // is told what each tick did, failed ones included; nil: nobody is
+	Observe func(batch.Report, batch.SweepReport) // is told what each tick did, failed ones included; nil: nobody is
 }
 
 // Answer says what the tick did.
@@ -42,10 +42,10 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 		h.Log.InfoContext(ctx, "run", "run", run.N, "horizon", run.Horizon, "objects", run.Objects, "events", run.Events,
 			"stragglers", run.Stragglers, "overlap", run.Overlap, "conflicts", run.Conflicts)
 	}
-	if h.Observe != nil {
-		h.Observe(report)
-	}
 	swept, sweepErr := h.Sweep.Tick(ctx)
+	if h.Observe != nil {
+		h.Observe(report, swept)
+	}
 	answer.Swept, answer.Queued = swept.Swept, swept.Queued
 	if err := errors.Join(err, sweepErr); err != nil {
 		return answer, err

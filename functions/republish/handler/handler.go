@@ -2,11 +2,13 @@
 package handler
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"strings"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -33,11 +35,14 @@ func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 }
 
 func (h *Handler) republish(ctx context.Context, body string) error {
-	d := json.NewDecoder(bytes.NewReader([]byte(body)))
+	d := json.NewDecoder(strings.NewReader(body))
 	d.DisallowUnknownFields()
 	var request stream.Republish
 	if err := d.Decode(&request); err != nil {
 		return fmt.Errorf("message is no republish request: %w", err)
+	}
+	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+		return fmt.Errorf("message is no republish request: something follows it at byte %d", d.InputOffset())
 	}
 	if err := h.Ingest.Republish(ctx, request); err != nil {
 		return err

@@ -83,7 +83,8 @@ func instant(d *jsontext.Decoder) (time.Time, error) {
 	if err != nil {
 		return time.Time{}, err
 	}
-	return time.UnixMilli(int64(math.Round(token.Float() * 1000))), nil
+	seconds, err := token.Float()
+	return time.UnixMilli(int64(math.Round(seconds * 1000))), err
 }
 
 // isSequence says whether text is a number as fences compare them.

@@ -1,0 +1,99 @@
+// Command query is the Lambda function behind GET /v1/views...: it wires the serving layer to the tables in DynamoDB. It reads no event, and so
+// neither archive nor layout.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/anabranch/anabranch/functions/query/handler"
+	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
+	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
+	"github.com/anabranch/anabranch/shared/aws/sdk"
+	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/serving"
+)
+
+// Settings are the function's, from its environment.
+type Settings struct {
+	// The tables of control, base items and speed items, by name.
+	CatalogTable, BaseTable, SpeedTable string
+
+	// Windows that one answer may have. Danger: Lambda gives no answer above 6 MB, which some 10,000 rows with parts can be.
+	MaxRows int `default:"10000"`
+	// The length of a slot, how long batch waits after its end, and how often batch comes: an answer warns when its horizon is older than twice
+	// their sum. Danger: other values than batch's make it warn for nothing, or too late.
+	Slot       time.Duration `default:"5m"`
+	Settle     time.Duration `default:"60s"`
+	BatchEvery time.Duration `default:"1m"`
+}
+
+// reserve is kept of an invocation, to answer in.
+const reserve = time.Second
+
+// calls: a client waits for the answer.
+func calls() sdk.Settings {
+	return sdk.Settings{Attempts: 4, Attempt: 3 * time.Second, Delay: 500 * time.Millisecond}
+}
+
+func (s Settings) check() error {
+	var all []error
+	if s.MaxRows < 1 {
+		all = append(all, fmt.Errorf("MAX_ROWS=%d: want at least 1", s.MaxRows))
+	}
+	if s.Slot <= 0 || s.Settle < 0 || s.BatchEvery <= 0 {
+		all = append(all, fmt.Errorf("SLOT=%s, SETTLE=%s, BATCH_EVERY=%s: want no negative time, and above 0 the first and the last",
+			s.Slot, s.Settle, s.BatchEvery))
+	}
+	return errors.Join(all...)
+}
+
+// function is the started function.
+type function struct{ handler *handler.Handler }
+
+// start wires the function. Without its settings it does not start.
+func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
+	var s Settings
+	if err := settings.Read(lookup, &s); err != nil {
+		return nil, err
+	}
+	if err := s.check(); err != nil {
+		return nil, err
+	}
+	cfg, err := sdk.Config(ctx, calls())
+	if err != nil {
+		return nil, err
+	}
+	tables := dynamodb.NewFromConfig(cfg)
+	return &function{&handler.Handler{Log: log, Serving: &serving.Serving{
+		Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &catalog.Programs{},
+		Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
+		MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
+	}}}, nil
+}
+
+func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+	ctx, cancel := settings.Reserve(ctx, reserve)
+	defer cancel()
+	return f.handler.Handle(ctx, r)
+}
+
+func main() {
+	log := slog.New(lambdacontext.NewLogHandler())
+	f, err := start(context.Background(), os.LookupEnv, log)
+	if err != nil {
+		log.Error("not started", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(f.handle)
+}

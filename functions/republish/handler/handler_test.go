@@ -1,0 +1,205 @@
+package handler_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/functions/republish/handler"
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+// The messages of the captured event: the first and the third ask for lanes of an object that the archive has, the second for one it has not.
+const (
+	first  = "059f36b4-87a3-44ab-83d2-661975830a7d"
+	second = "2e1424d4-f796-459a-8184-9c92662be6da"
+	third  = "b8c6a3a4-1f5f-4d0c-9a58-1b0c7c3f3b11"
+)
+
+func captured(t testing.TB) events.SQSEvent {
+	t.Helper()
+	text, err := os.ReadFile("testdata/sqs.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e events.SQSEvent
+	if err := json.Unmarshal(text, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// station is the handler over a world whose archive has the object that the captured messages name, and whose stream is empty.
+type station struct {
+	*simulation.World
+	*handler.Handler
+	codec *event.Codec
+	lines map[string]string // of the object, by lane
+}
+
+func newStation(t testing.TB) *station {
+	t.Helper()
+	kit, err := simulation.Prepare(simulation.Views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := kit.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec, err := event.NewCodec(8 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &station{w, &handler.Handler{Ingest: w.Ingest, Log: slog.New(slog.DiscardHandler)}, codec, map[string]string{}}
+	request, err := ulid.ParseStrict("01KDVDQ5J8EPTJ6MMCDPTWG9D0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var lines []byte
+	for i := range 40 {
+		id := fmt.Sprint(i)
+		line := event.AppendLine(nil, []byte(`{"specversion":"1.0","id":"`+id+`","source":"shop","type":"t","data":{"n":1.50,"t":"\u00fc<"}}`),
+			event.Stamp{Request: request, Index: i})
+		identity, _ := w.Ingest.Layout.HashKey.Identity([]byte("shop"), []byte(id), nil)
+		s.lines[w.Ingest.Layout.Lane(identity).String()] += string(line)
+		lines = append(lines, line...)
+	}
+	key := archive.EventsKey(w.Ingest.Layout.Slot.Of(event.Stamp{Request: request}), request)
+	if _, err := w.Archive.Put(context.Background(), key, codec.Compress(nil, lines)); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// published are the lines that the stream has, by lane.
+func (s *station) published(t testing.TB) map[string]string {
+	t.Helper()
+	shards, err := s.Records()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]string{}
+	for _, records := range shards {
+		for _, r := range records {
+			text, err := s.codec.Decompress(nil, r.Data)
+			if err != nil {
+				t.Fatal(err)
+			}
+			all[r.PartitionKey] += string(text)
+		}
+	}
+	return all
+}
+
+func (s *station) checkPublished(t testing.TB, lanes ...string) {
+	t.Helper()
+	want := map[string]string{}
+	for _, lane := range lanes {
+		want[lane] = s.lines[lane]
+	}
+	if diff := cmp.Diff(want, s.published(t)); diff != "" {
+		t.Error("lines by lane (-archived +published):", diff)
+	}
+}
+
+// respond calls the handler, and gives its answer as Lambda hands it to the queue.
+func (s *station) respond(t testing.TB, e events.SQSEvent) string {
+	t.Helper()
+	response, err := s.Handle(context.Background(), e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := json.Marshal(response)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+func failed(messages ...string) string {
+	all := []string{}
+	for _, m := range messages {
+		all = append(all, `{"itemIdentifier":"`+m+`"}`)
+	}
+	return `{"batchItemFailures":[` + strings.Join(all, ",") + `]}`
+}
+
+// TestCaptured: what can be republished is, byte for byte and only the lanes named; the message that cannot is named, and keeps no other back.
+func TestCaptured(t *testing.T) {
+	s := newStation(t)
+	if got := s.respond(t, captured(t)); got != failed(second) {
+		t.Errorf("response is %s, want %s", got, failed(second))
+	}
+	s.checkPublished(t, "1.4.0", "1.4.2", "1.4.3")
+}
+
+// TestMessages: what is in a message decides what becomes of it.
+func TestMessages(t *testing.T) {
+	const object = `"object":"events/dt=2026-01-01/slot=000100/01KDVDQ5J8EPTJ6MMCDPTWG9D0.ndjson.zst"`
+	for _, c := range []struct {
+		name, body string
+		lanes      []string // published; nil: the message is named
+	}{
+		{"one lane", `{` + object + `,"lanes":["1.4.1"]}`, []string{"1.4.1"}},
+		{"all lanes", `{` + object + `,"lanes":["1.4.0","1.4.1","1.4.2","1.4.3"]}`, []string{"1.4.0", "1.4.1", "1.4.2", "1.4.3"}},
+		{"no JSON", `republish`, nil},
+		{"nothing", ``, nil},
+		{"an array", `[]`, nil},
+		{"an unknown member", `{` + object + `,"lanes":["1.4.1"],"shard":1}`, nil},
+		{"something after it", `{` + object + `,"lanes":["1.4.1"]}{}`, nil},
+		{"no object", `{"lanes":["1.4.1"]}`, nil},
+		{"no lanes", `{` + object + `}`, nil},
+		{"lanes that are none", `{` + object + `,"lanes":["1.4.1","all"]}`, nil},
+		{"another object", `{"object":"events/_layout.json","lanes":["1.4.1"]}`, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStation(t)
+			e := captured(t)
+			e.Records = e.Records[:1]
+			e.Records[0].Body = c.body
+			want := failed()
+			if c.lanes == nil {
+				want = failed(first)
+			}
+			if got := s.respond(t, e); got != want {
+				t.Errorf("response is %s, want %s", got, want)
+			}
+			s.checkPublished(t, c.lanes...)
+		})
+	}
+}
+
+// TestStreamFails: messages whose records the stream does not take are named, and come again.
+func TestStreamFails(t *testing.T) {
+	s := newStation(t)
+	s.Stream.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("lost on the way")} }
+	if got := s.respond(t, captured(t)); got != failed(first, second, third) {
+		t.Errorf("response is %s", got)
+	}
+	s.checkPublished(t)
+	s.Stream.Hook = nil
+	if got := s.respond(t, captured(t)); got != failed(second) {
+		t.Errorf("delivered again: response is %s", got)
+	}
+	s.checkPublished(t, "1.4.0", "1.4.2", "1.4.3")
+}
+
+// TestNoMessages: the answer names none.
+func TestNoMessages(t *testing.T) {
+	if got := newStation(t).respond(t, events.SQSEvent{}); got != failed() {
+		t.Errorf("response is %s", got)
+	}
+}

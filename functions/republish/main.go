@@ -1,0 +1,89 @@
+// Command republish is the Lambda function behind the republish queue: it wires the ingest layer to the archive in S3, from which it reads, and
+// the stream in Kinesis.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/anabranch/anabranch/functions/republish/handler"
+	"github.com/anabranch/anabranch/shared/aws/kinesisstream"
+	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/sdk"
+	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/ingest"
+)
+
+// Settings are the function's, from its environment.
+type Settings struct{ settings.Layout }
+
+// What needs no setting.
+const (
+	tries   = 3               // at publishing; the queue tries the whole message again
+	reserve = 2 * time.Second // of an invocation, to name the messages that are left
+	longest = 9 * time.Second // of a start: Lambda gives it 10 s
+)
+
+// calls: nobody waits for an answer.
+func calls() sdk.Settings {
+	return sdk.Settings{Attempts: 5, Attempt: 10 * time.Second, Delay: time.Second}
+}
+
+// function is the started function.
+type function struct{ handler *handler.Handler }
+
+// start wires the function and opens the archive's layout. Without its settings, or on another layout, it does not start.
+func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
+	var s Settings
+	if err := settings.Read(lookup, &s); err != nil {
+		return nil, err
+	}
+	if err := s.Check(); err != nil {
+		return nil, err
+	}
+	cfg, err := sdk.Config(ctx, calls())
+	if err != nil {
+		return nil, err
+	}
+	codec, err := settings.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
+	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	// Only what republishing needs: it judges and commits nothing, and queues nothing.
+	return &function{&handler.Handler{Log: log, Ingest: &ingest.Ingest{
+		Archive: store, Stream: kinesisstream.New(kinesis.NewFromConfig(cfg), s.StreamName),
+		Codec: codec, Layout: layout, Tries: tries, Log: log,
+	}}}, nil
+}
+
+func (f *function) handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
+	ctx, cancel := settings.Reserve(ctx, reserve)
+	defer cancel()
+	return f.handler.Handle(ctx, e)
+}
+
+func main() {
+	log := slog.New(lambdacontext.NewLogHandler())
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	f, err := start(ctx, os.LookupEnv, log)
+	cancel()
+	if err != nil {
+		log.Error("not started", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(f.handle)
+}

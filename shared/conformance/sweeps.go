@@ -1,0 +1,74 @@
+package conformance
+
+import (
+	"errors"
+	"fmt"
+	"math"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+)
+
+// Sweeps is the suite of catalog.Sweeps. What open returns must have swept nothing, each time.
+func Sweeps(t *testing.T, open func(t *testing.T) catalog.Sweeps) {
+	t.Helper()
+	runAll(t, open, []subtest[catalog.Sweeps]{
+		{"Swept returns that run's number, 0 for none", sweepsMove},
+		{"PutSwept: ErrConflict when it is not as loaded", sweepsConflict},
+		{"PutSwept: of many at once, one moves it", sweepsRace},
+		{"An ended ctx is an error, and what was to be written can be written again", sweepsCancelled},
+	})
+}
+
+func wantSwept(t *testing.T, s catalog.Sweeps, want uint64) {
+	t.Helper()
+	got, err := s.Swept(t.Context())
+	wantNoError(t, "swept", err)
+	if got != want {
+		t.Errorf("swept through run %d, want %d", got, want)
+	}
+}
+
+func sweepsMove(t *testing.T, s catalog.Sweeps) {
+	wantSwept(t, s, 0)
+	var loaded uint64
+	for _, run := range []uint64{1, 2, 10, 9_999_999_999, math.MaxUint64} {
+		wantNoError(t, fmt.Sprintf("put swept %d", run), s.PutSwept(t.Context(), run, loaded))
+		wantSwept(t, s, run)
+		loaded = run
+	}
+}
+
+func sweepsConflict(t *testing.T, s catalog.Sweeps) {
+	wantError(t, "put over 1 of none", s.PutSwept(t.Context(), 2, 1), catalog.ErrConflict)
+	wantSwept(t, s, 0)
+	wantNoError(t, "put", s.PutSwept(t.Context(), 5, 0))
+	for _, loaded := range []uint64{0, 4, 6, math.MaxUint64} { // 0: also the repeat of the very call that succeeded
+		wantError(t, fmt.Sprintf("put over %d of 5", loaded), s.PutSwept(t.Context(), 7, loaded), catalog.ErrConflict)
+	}
+	wantSwept(t, s, 5)
+}
+
+func sweepsRace(t *testing.T, s catalog.Sweeps) {
+	var loaded uint64
+	for round := range uint64(8) {
+		var errs [racers]error
+		moved := func(i int) uint64 { return (round+1)*100 + uint64(i) }
+		race(func(i int) { errs[i] = s.PutSwept(t.Context(), moved(i), loaded) })
+		loaded = moved(oneWinner(t, errs[:], catalog.ErrConflict))
+		wantSwept(t, s, loaded)
+	}
+}
+
+func sweepsCancelled(t *testing.T, s catalog.Sweeps) {
+	if err := s.PutSwept(cancelled(t), 1, 0); err == nil || errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("put with an ended ctx: error %v", err)
+	}
+	if _, err := s.Swept(cancelled(t)); err == nil {
+		t.Error("swept with an ended ctx returned no error")
+	}
+	if err := s.PutSwept(t.Context(), 1, 0); err != nil && !errors.Is(err, catalog.ErrConflict) { // it may have been applied
+		t.Errorf("put after one with an ended ctx: %v", err)
+	}
+	wantSwept(t, s, 1)
+}

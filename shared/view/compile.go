@@ -3,6 +3,7 @@ package view
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -30,10 +31,16 @@ type Program struct {
 
 	where predicate  // nil: every event counts
 	keys  []keyValue // one per key field
-	args  []argument // one per aggregate, nil for those without an argument
+	args  []argument // each once
+	argOf []int      // per aggregate, its argument's place, or noArgument
+
+	argTexts []string // the normal forms of args
 
 	windowMs int64
 }
+
+// noArgument stands for the argument of an aggregate that has none.
+const noArgument = -1
 
 // truth is what a predicate says of an event.
 type truth uint8
@@ -108,9 +115,24 @@ func compileProgram(l *language, d Definition, read *columns) (*Program, error) 
 		call, faults := l.aggregate(a.Expr)
 		note("aggregate "+strconv.Quote(a.Name), faults)
 		p.Functions = append(p.Functions, call.function)
-		p.args = append(p.args, call.compile(read))
+		p.shareArgument(call, read)
 	}
 	return p, errors.Join(problems...)
+}
+
+// shareArgument adds the argument of the next aggregate. Aggregates of one argument, such as sum, mean and max of a field, share its values.
+func (p *Program) shareArgument(call aggregateCall, read *columns) {
+	p.argOf = append(p.argOf, noArgument)
+	if call.argument == nil {
+		return
+	}
+	text := call.argument.text()
+	at := slices.Index(p.argTexts, text)
+	if at < 0 {
+		at = len(p.args)
+		p.args, p.argTexts = append(p.args, call.compile(read)), append(p.argTexts, text)
+	}
+	p.argOf[len(p.argOf)-1] = at
 }
 
 func checkSizes(d Definition) []fault {

@@ -29,10 +29,10 @@ func (p *Program) AppendKey(i int, b *event.Batch, row int, dst []byte) ([]byte,
 
 // Argument evaluates the argument of aggregate i; false: it has none.
 func (p *Program) Argument(i int, b *event.Batch, rows []int32, out []aggregate.Decimal) bool {
-	if p.args[i] == nil {
+	if p.argOf[i] == noArgument {
 		return false
 	}
-	p.args[i](b, rows, out)
+	p.args[p.argOf[i]](b, rows, out)
 	return true
 }
 

@@ -26,7 +26,7 @@ type Delta struct {
 	// Scratch, a row each.
 	rows    []int32
 	into    []int32
-	numbers []aggregate.Decimal
+	numbers [][]aggregate.Decimal // per argument
 	name    []byte
 }
 
@@ -44,7 +44,10 @@ type PageKey struct {
 
 // NewDelta makes an empty delta.
 func (p *Program) NewDelta() *Delta {
-	return &Delta{program: p, cells: map[string]int32{}, states: p.newStates(), touched: map[PageKey]struct{}{}}
+	return &Delta{
+		program: p, cells: map[string]int32{}, states: p.newStates(), touched: map[PageKey]struct{}{},
+		numbers: make([][]aggregate.Decimal, len(p.args)),
+	}
 }
 
 // Counts says what became of the events so far.
@@ -64,16 +67,17 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 		d.into = append(d.into, d.cell())
 	}
 	d.counts.Folded += int64(len(kept))
-	d.numbers = slices.Grow(d.numbers[:0], len(kept))[:len(kept)]
+	for i, argument := range d.program.args {
+		d.numbers[i] = slices.Grow(d.numbers[i][:0], len(kept))[:len(kept)]
+		argument(b, kept, d.numbers[i])
+	}
 	for i, s := range d.states {
 		s.Grow(len(d.names))
-		argument := d.program.args[i]
-		if argument == nil {
+		if at := d.program.argOf[i]; at == noArgument {
 			s.Add(d.into, nil)
-			continue
+		} else {
+			s.Add(d.into, d.numbers[at])
 		}
-		argument(b, kept, d.numbers)
-		s.Add(d.into, d.numbers)
 	}
 }
 

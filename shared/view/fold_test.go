@@ -313,6 +313,26 @@ func TestPagesAreOrdered(t *testing.T) {
 	})
 }
 
+// TestDeltaPageBytes: a page written by itself has the bytes that it has by way of a Windows.
+func TestDeltaPageBytes(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	p := set.Programs[1]
+	rapid.Check(t, func(t *rapid.T) {
+		b := scanned(t, set, drawHits(t))
+		d := p.NewDelta()
+		touched := rapid.IntRange(0, b.Len()).Draw(t, "touched")
+		d.Touch(b, allRows(b)[:touched])
+		d.Fold(b, allRows(b)[touched:])
+		pages := encodedPages(p, d)
+		for page := range d.Pages() {
+			if got := string(page.AppendPage([]byte("before"))); got != "before"+pages[0].States {
+				t.Fatalf("page %v is %x by itself, %x by way of a Windows", page.PageKey, got, pages[0].States)
+			}
+			pages = pages[1:]
+		}
+	})
+}
+
 func TestPagesStopsWhenAsked(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	d := set.Programs[1].NewDelta()

@@ -3,6 +3,7 @@ package view_test
 import (
 	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -11,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -374,6 +376,45 @@ func TestTotal(t *testing.T) {
 			t.Errorf("%s: %d skipped, want %d", c.name, n, c.skipped)
 		}
 	}
+}
+
+// TestWindowsMerge: the two halves of an answer make the whole, and stay as they are.
+func TestWindowsMerge(t *testing.T) {
+	set := compiled(t, hitViews()...)
+	p := set.Programs[1]
+	windowsOf := func(b *event.Batch, rows []int32) *view.Windows {
+		d := p.NewDelta()
+		d.Fold(b, rows)
+		w := p.NewWindows()
+		for page := range d.Pages() {
+			page.MergeInto(w)
+		}
+		return w
+	}
+	told := func(w *view.Windows) (all []string) {
+		for _, window := range w.Sorted() {
+			text := fmt.Sprint(window, " skipped ", w.Skipped(hitTotal, window))
+			for i := range p.Functions {
+				text += " " + string(w.AppendValue(nil, i, window))
+			}
+			all = append(all, text)
+		}
+		return all
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		b := scanned(t, set, drawHits(t))
+		cut := rapid.IntRange(0, b.Len()).Draw(t, "cut")
+		batch, speed, all := windowsOf(b, allRows(b)[:cut]), windowsOf(b, allRows(b)[cut:]), p.NewWindows()
+		before := append(told(batch), told(speed)...)
+		all.Merge(batch)
+		all.Merge(speed)
+		if diff := cmp.Diff(told(windowsOf(b, allRows(b))), told(all)); diff != "" {
+			t.Error("windows (-whole +merged):", diff)
+		}
+		if diff := cmp.Diff(before, append(told(batch), told(speed)...)); diff != "" {
+			t.Error("the halves (-before +after):", diff)
+		}
+	})
 }
 
 func TestWindowsReset(t *testing.T) {

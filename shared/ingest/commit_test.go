@@ -74,15 +74,7 @@ func TestCommitAgain(t *testing.T) {
 
 // TestCommitDeadline: no put starts at or after the deadline, and no success is acknowledged from then on: batch may have listed the slot.
 func TestCommitDeadline(t *testing.T) {
-	for _, c := range []struct {
-		name    string
-		before  time.Duration // how long before the first put the function is frozen
-		during  time.Duration // how long each put takes
-		lost    int           // puts that fail
-		puts    int
-		ok      bool
-		durable bool
-	}{
+	for _, c := range []deadline{
 		{"at once", 0, 0, 0, 1, true, true},
 		{"frozen up to the last moment", commitWithin - time.Millisecond, 0, 0, 1, true, true},
 		{"frozen until the deadline", commitWithin, 0, 0, 0, false, false},
@@ -95,39 +87,54 @@ func TestCommitDeadline(t *testing.T) {
 		{"no time for a second try", 0, commitWithin, 1, 1, false, false},
 		{"no time for a third try", 4 * time.Second, 4 * time.Second, 3, 2, false, false},
 	} {
-		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
-			arrival := s.clock
-			s.made = func(time.Time) (ulid.ULID, error) {
-				s.clock = s.clock.Add(c.before) // what comes between the arrival and the put
-				id := ulid.ULID{}
-				return id, id.SetTime(ulid.Timestamp(arrival))
-			}
-			s.put = func(key archive.Key) memory.Fault {
-				if late := s.clock.Sub(arrival); late >= commitWithin {
-					t.Errorf("put %s started %s after arrival", key, late)
-				}
-				s.clock = s.clock.Add(c.during)
-				if len(s.puts) <= c.lost {
-					return memory.Fault{Err: errLost}
-				}
-				return memory.Fault{}
-			}
-			_, err := s.send(visits(1)...)
-			if len(s.puts) != c.puts {
-				t.Errorf("%d puts, want %d", len(s.puts), c.puts)
-			}
-			if c.ok != (err == nil) || !c.ok && !errors.Is(err, ingest.ErrUnavailable) {
-				t.Errorf("error is %v, acknowledged should be %v", err, c.ok)
-			}
-			if published := len(s.stream.calls) > 0; published != c.ok {
-				t.Errorf("published is %v, acknowledged should be %v", published, c.ok)
-			}
-			objects, _, err := s.archive.List(context.Background(), archive.FirstEvent, archive.EndOfEvents, 10)
-			if err != nil || (len(objects) == 1) != c.durable {
-				t.Errorf("objects are %v, %v", objects, err)
-			}
-		})
+		// Contexts run by a clock that stands still, so that a put with a millisecond left has all of it.
+		t.Run(c.name, func(t *testing.T) { synctest.Test(t, func(t *testing.T) { playDeadline(t, c) }) })
+	}
+}
+
+// deadline is a case of TestCommitDeadline.
+type deadline struct {
+	name    string
+	before  time.Duration // how long before the first put the function is frozen
+	during  time.Duration // how long each put takes
+	lost    int           // puts that fail
+	puts    int
+	ok      bool
+	durable bool
+}
+
+func playDeadline(t *testing.T, c deadline) {
+	t.Helper()
+	s := newStation(t)
+	arrival := s.clock
+	s.made = func(time.Time) (ulid.ULID, error) {
+		s.clock = s.clock.Add(c.before) // what comes between the arrival and the put
+		id := ulid.ULID{}
+		return id, id.SetTime(ulid.Timestamp(arrival))
+	}
+	s.put = func(key archive.Key) memory.Fault {
+		if late := s.clock.Sub(arrival); late >= commitWithin {
+			t.Errorf("put %s started %s after arrival", key, late)
+		}
+		s.clock = s.clock.Add(c.during)
+		if len(s.puts) <= c.lost {
+			return memory.Fault{Err: errLost}
+		}
+		return memory.Fault{}
+	}
+	_, err := s.send(visits(1)...)
+	if len(s.puts) != c.puts {
+		t.Errorf("%d puts, want %d", len(s.puts), c.puts)
+	}
+	if c.ok != (err == nil) || !c.ok && !errors.Is(err, ingest.ErrUnavailable) {
+		t.Errorf("error is %v, acknowledged should be %v", err, c.ok)
+	}
+	if published := len(s.stream.calls) > 0; published != c.ok {
+		t.Errorf("published is %v, acknowledged should be %v", published, c.ok)
+	}
+	objects, _, err := s.archive.List(context.Background(), archive.FirstEvent, archive.EndOfEvents, 10)
+	if err != nil || (len(objects) == 1) != c.durable {
+		t.Errorf("objects are %v, %v", objects, err)
 	}
 }
 

@@ -53,8 +53,15 @@ func rules() map[string]rule {
 	handler := func(layer string, thirdParty ...string) rule {
 		return rule{append(slices.Clone(inner), "shared/respond", layer), append(thirdParty, events)}
 	}
+	function := func(name, layer string) rule {
+		return rule{
+			append(slices.Clone(inner), "functions/"+name+"/handler", layer, "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
+				"shared/aws/s3archive", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
+			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
+		}
+	}
 	adapter := func(contracts ...string) rule {
-		return rule{slices.Concat(core, contracts, []string{"shared/aws/sdk", "shared/aws/table"}), []string{awsSDK, smithy}}
+		return rule{slices.Concat(core, contracts, []string{"shared/aws/sdk", "shared/aws/table"}), []string{awsSDK, smithy, ulid}}
 	}
 	return map[string]rule{
 		"shared": {},
@@ -69,7 +76,7 @@ func rules() map[string]rule {
 
 		"shared/archive":   {[]string{"shared/event", "shared/slot"}, []string{ulid}},
 		"shared/stream":    {[]string{"shared/event"}, nil},
-		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}, nil},
+		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}, []string{ulid}},
 		"shared/catalog":   {[]string{"shared/slot", "shared/view", "shared/viewstore"}, nil},
 
 		"shared/ingest":  layer(ulid, xxhash),
@@ -80,6 +87,7 @@ func rules() map[string]rule {
 		"shared/eventsource": {core, nil},
 		"shared/runner":      {},
 		"shared/respond":     {nil, []string{events}},
+		"shared/metrics":     {},
 
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
@@ -89,6 +97,7 @@ func rules() map[string]rule {
 		"shared/aws/sdk":           {nil, []string{awsSDK, smithy}},
 		"shared/aws/table":         {nil, []string{awsSDK, smithy}},
 		"shared/aws/awstest":       {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
+		"shared/aws/settings":      {inner, nil},
 		"shared/aws/s3archive":     adapter("shared/archive"),
 		"shared/aws/kinesisstream": adapter("shared/stream"),
 		"shared/aws/sqsqueue":      adapter("shared/stream"),
@@ -100,6 +109,17 @@ func rules() map[string]rule {
 		"functions/batch/handler":     handler("shared/batch"),
 		"functions/query/handler":     handler("shared/serving"),
 		"functions/republish/handler": handler("shared/ingest"),
+
+		"functions/authorizer/handler": {nil, []string{events}}, // needs no layer
+
+		"functions/ingest":    function("ingest", "shared/ingest"),
+		"functions/speed":     function("speed", "shared/speed"),
+		"functions/batch":     function("batch", "shared/batch"),
+		"functions/query":     function("query", "shared/serving"),
+		"functions/republish": function("republish", "shared/ingest"),
+		"functions/authorizer": {
+			[]string{"functions/authorizer/handler", "shared/aws/sdk", "shared/aws/settings", "shared/metrics"}, []string{"github.com/aws/aws-lambda-go", awsSDK},
+		},
 
 		"cmd/anabranch": {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/table", "shared/view"},
@@ -120,6 +140,11 @@ func rules() map[string]rule {
 		"localstack/demo":     {[]string{"localstack/sample"}, nil},
 		"localstack/sample":   {},
 		"localstack/emulator": {},
+		"localstack/host":     {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
+		"localstack/host/emf": {},
+
+		"infra/pack": {[]string{"shared/view"}, nil},
+		"infra/tool": {[]string{"localstack/emulator"}, nil},
 	}
 }
 
@@ -368,6 +393,9 @@ func TestTheRulesCatch(t *testing.T) {
 		{"an adapter links the SDK", checkSDK, of("shared/aws/s3archive", awsSDK+"/aws"), ""},
 		{"a function links the SDK", checkSDK, of("functions/batch", awsSDK+"/aws"), ""},
 		{"a name that says nothing", checkName, of("shared/util"), `"util"`},
+		{"a function wires another layer", checkRule, of("functions/query", module+"shared/batch"), "imports shared/batch"},
+		{"a function imports another's handler", checkRule, of("functions/speed", module+"functions/batch/handler"), "imports functions/batch/handler"},
+		{"a layer imports an adapter", checkRule, of("shared/batch", module+"shared/aws/s3archive"), "imports shared/aws/s3archive"},
 		{"internal", checkName, of("internal/event"), `"internal"`},
 		{"a name that says it", checkName, of("shared/viewstore"), ""},
 	} {

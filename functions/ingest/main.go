@@ -43,14 +43,16 @@ type Settings struct {
 
 // What needs no setting.
 const (
-	tries            = 3                // at publishing, and at a put that another try may mend
-	reserve          = time.Second      // of an invocation, to answer in
-	longestCommit    = 20 * time.Second // the gateway waits 30 s for an answer
-	maxStart         = 9 * time.Second  // Lambda gives a start 10 s
-	attemptsOfCall   = 3
-	longestOfAttempt = 3 * time.Second
-	longestOfWait    = 200 * time.Millisecond
+	tries         = 3                // at publishing, and at a put that another try may mend
+	reserve       = time.Second      // of an invocation, to answer in
+	longestCommit = 20 * time.Second // the gateway waits 30 s for an answer
+	longest       = 9 * time.Second  // of a start: Lambda gives it 10 s
 )
+
+// calls: a client waits, and the put must be over within CommitWithin.
+func calls() sdk.Settings {
+	return sdk.Settings{Attempts: 3, Attempt: 3 * time.Second, Delay: 200 * time.Millisecond}
+}
 
 func (s Settings) check() error {
 	err := s.Layout.Check()
@@ -76,7 +78,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	cfg, err := sdk.Config(ctx, sdk.Settings{Attempts: attemptsOfCall, Attempt: longestOfAttempt, Delay: longestOfWait})
+	cfg, err := sdk.Config(ctx, calls())
 	if err != nil {
 		return nil, err
 	}
@@ -85,7 +87,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		return nil, err
 	}
 	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
-	layout, err := s.Layout.Open(ctx, store, rand.Reader, time.Now)
+	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +103,9 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	return f, nil
 }
 
-func newRequest(arrival time.Time) (ulid.ULID, error) { return ulid.New(ulid.Timestamp(arrival), rand.Reader) }
+func newRequest(arrival time.Time) (ulid.ULID, error) {
+	return ulid.New(ulid.Timestamp(arrival), rand.Reader)
+}
 
 func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
 	ctx, cancel := settings.Reserve(ctx, reserve)
@@ -121,7 +125,7 @@ func (f *function) observe(a ingest.Answer) {
 
 func main() {
 	log := slog.New(lambdacontext.NewLogHandler())
-	ctx, cancel := context.WithTimeout(context.Background(), maxStart)
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
 	f, err := start(ctx, os.LookupEnv, log)
 	cancel()
 	if err != nil {

@@ -34,10 +34,11 @@ const (
 	SetAside  Name = "SetAside"  // records that speed could not decode
 	StreamLag Name = "StreamLag" // from the arrival of the invocation's oldest record in the stream until speed was done with it
 
-	Stragglers Name = "Stragglers" // objects of slots that an earlier run had claimed
-	Overlap    Name = "Overlap"    // events that batch dropped as duplicates
-	Conflicts  Name = "Conflicts"  // of those, the ones with another payload
-	HorizonAge Name = "HorizonAge" // since the horizon of the last run: how old what is exact is
+	Stragglers   Name = "Stragglers"   // objects of slots that an earlier run had claimed
+	Overlap      Name = "Overlap"      // events that batch, or speed, dropped as duplicates
+	Conflicts    Name = "Conflicts"    // of batch's, the ones with another payload
+	SweepBacklog Name = "SweepBacklog" // objects of the run being swept that have no receipt of the stream
+	HorizonAge   Name = "HorizonAge"   // since the horizon of the last run: how old what is exact is
 )
 
 // unit is CloudWatch's word for what a metric counts in.

@@ -99,6 +99,28 @@ func TestConflict(t *testing.T) {
 	}
 }
 
+// TestConflictLost: another environment has brought an item as far as this one would. It is not written, and what this one kept of it is forgotten.
+func TestConflictLost(t *testing.T) {
+	d := byUser()
+	s := newStation(t, d)
+	first, second, third := s.record(0, many(1, 1)...), s.record(0, many(2, 1)...), s.record(0, many(4, 1)...)
+	s.apply(t, first)
+	frozen := s.Speed
+	s.restart()
+	s.apply(t, second)
+	s.Speed = frozen
+	s.items.forget()
+	if report := s.apply(t, second); report.Items != 0 || s.items.loads != 1 || len(s.items.puts) != 1 {
+		t.Errorf("the same again: %d items written, %d loads, %d puts; want 0, 1 and the one in vain", report.Items, s.items.loads, len(s.items.puts))
+	}
+	s.items.forget()
+	s.apply(t, third)
+	if s.items.loads != 1 || len(s.items.puts) != 1 {
+		t.Errorf("what comes next: %d loads and %d puts, want 1 and 1", s.items.loads, len(s.items.puts))
+	}
+	s.check(t, d, "u0 slot +0 lane 0 fence 3: 10:00 n=7 amount=7")
+}
+
 // TestLowest: what is named is the first record not fully applied, also where it is one of a lane that others stand between.
 func TestLowest(t *testing.T) {
 	d := byUser()
@@ -315,7 +337,7 @@ func TestAtOnce(t *testing.T) {
 	s.items.Hook = nil
 	plain := &memory.Speed{}
 	s.Items = plain
-	s.catalog.Hook, s.archive.Hook = nil, nil
+	s.catalog.Hook, s.archive.Hook, s.seen.Hook = nil, nil, nil
 	var batches [4][]stream.Record
 	for i := range 8 {
 		for n := range 4 {

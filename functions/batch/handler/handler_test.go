@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -38,10 +39,13 @@ func tick(t testing.TB) events.EventBridgeEvent {
 	return e
 }
 
+// prepared compiles the views once for all tests: worlds share what never changes.
+var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
+
 // newWorld is a world in which five purchases of three users have come in, one of them twice, a minute ago.
 func newWorld(t testing.TB) (*simulation.World, *handler.Handler, *bytes.Buffer) {
 	t.Helper()
-	kit, err := simulation.Prepare(simulation.Views)
+	kit, err := prepared()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -31,6 +32,11 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var errLost = errors.New("lost on the way")
 
+// prepared compiles the views once for all tests: worlds share what never changes.
+var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
+
+var newCodec = sync.OnceValues(func() (*event.Codec, error) { return event.NewCodec(8 << 20) })
+
 // station is the handler over a world in memory.
 type station struct {
 	*simulation.World
@@ -40,7 +46,7 @@ type station struct {
 
 func newStation(t testing.TB) *station {
 	t.Helper()
-	kit, err := simulation.Prepare(simulation.Views)
+	kit, err := prepared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -48,7 +54,7 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codec, err := event.NewCodec(8 << 20)
+	codec, err := newCodec()
 	if err != nil {
 		t.Fatal(err)
 	}

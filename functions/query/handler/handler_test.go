@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -61,6 +62,9 @@ views:
       largest: max(data.amount)
 `
 
+// prepared compiles the views once for all tests: worlds share what never changes.
+var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(views) })
+
 // station is the handler over a world in memory, which begins at 2026-01-01T00:00:00Z.
 type station struct {
 	*simulation.World
@@ -80,7 +84,7 @@ func newStation(t testing.TB) *station {
 // newStationWithout is a station before the first run.
 func newStationWithout(t testing.TB) *station {
 	t.Helper()
-	kit, err := simulation.Prepare(views)
+	kit, err := prepared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -271,7 +275,10 @@ func TestErrors(t *testing.T) {
 		{"half of a key", "by_flag", "flag=true", badParameter("level", "key field level is missing; view by_flag needs flag, level")},
 		{"an unknown parameter", "purchases", "user=ann&path=/", badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, total, parts`)},
 		{"a key field of a view without", "everything", "user=ann", badParameter("user", `unknown parameter "user"; view everything takes from, to, total, parts`)},
-		{"a parameter of later versions", "purchases", "user=ann&limit=1", badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, total, parts`)},
+		{
+			"a parameter of later versions", "purchases", "user=ann&limit=1",
+			badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, total, parts`),
+		},
 		{"a key field twice", "purchases", "user=ann&user=bob", badParameter("user", "user is given 2 times; give it once")},
 		{"two parameters twice", "purchases", "user=a&user=b&from=x&from=y", badParameter("from", "from is given 2 times; give it once")},
 		{"no time", "purchases", "user=ann&from=yesterday", noTime("from", `"yesterday"`)},

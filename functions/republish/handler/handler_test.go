@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -41,6 +42,11 @@ func captured(t testing.TB) events.SQSEvent {
 	return e
 }
 
+// prepared compiles the views once for all tests: worlds share what never changes.
+var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
+
+var newCodec = sync.OnceValues(func() (*event.Codec, error) { return event.NewCodec(8 << 20) })
+
 // station is the handler over a world whose archive has the object that the captured messages name, and whose stream is empty.
 type station struct {
 	*simulation.World
@@ -51,7 +57,7 @@ type station struct {
 
 func newStation(t testing.TB) *station {
 	t.Helper()
-	kit, err := simulation.Prepare(simulation.Views)
+	kit, err := prepared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -59,7 +65,7 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	codec, err := event.NewCodec(8 << 20)
+	codec, err := newCodec()
 	if err != nil {
 		t.Fatal(err)
 	}

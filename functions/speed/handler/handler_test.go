@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/speed"
 )
 
 var errLost = errors.New("lost on the way")
@@ -42,10 +44,13 @@ var sequences = []string{
 	"49590338271490256608559692538361571095921575989136589154", "49590338271490256608559692538361571095921575989136589218",
 }
 
+// prepared compiles the views once for all tests: worlds share what never changes.
+var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
+
 // newWorld is a world that serves, at 2026-01-01T00:01:00Z.
 func newWorld(t testing.TB) (*simulation.World, *handler.Handler) {
 	t.Helper()
-	kit, err := simulation.Prepare(simulation.Views)
+	kit, err := prepared()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -234,6 +239,35 @@ func TestNoRecords(t *testing.T) {
 	_, h := newWorld(t)
 	if response, err := h.Invoke(context.Background(), []byte(` {"Records" : [] } `+"\n")); err != nil || string(response) != noFailures {
 		t.Errorf("response is %s, %v", response, err)
+	}
+}
+
+// TestObserve: the metrics are told what was done, and when the oldest record came into the stream, where the event says so.
+func TestObserve(t *testing.T) {
+	for _, c := range []struct {
+		name, from, to string
+		oldest         time.Time
+	}{
+		{"as captured", "x", "x", time.UnixMilli(1767225661100)},
+		{"without the oldest's", `"approximateArrivalTimestamp": 1767225661.100`, `"more": 1`, time.UnixMilli(1767225661101)},
+		{"the last is the oldest", "1767225661.105", "1767225000", time.UnixMilli(1767225000000)},
+		{"null", "1767225661.100", "null", time.UnixMilli(1767225661101)},
+		{"none", "approximateArrivalTimestamp", "more", time.Time{}},
+	} {
+		_, h := newWorld(t)
+		var report speed.Report
+		var oldest time.Time
+		h.Observe = func(r speed.Report, o time.Time) { report, oldest = r, o }
+		n := 1
+		if c.name == "none" {
+			n = -1
+		}
+		if _, err := h.Invoke(context.Background(), []byte(strings.Replace(string(captured(t)), c.from, c.to, n))); err != nil {
+			t.Fatal(err)
+		}
+		if report.Records != 6 || report.Events != 9 || report.SetAside != 1 || !oldest.Equal(c.oldest) {
+			t.Errorf("%s: told of %+v, the oldest of %s; want 6 records, the oldest of %s", c.name, report, oldest, c.oldest)
+		}
 	}
 }
 

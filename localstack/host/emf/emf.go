@@ -11,6 +11,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 	"unicode/utf8"
 )
@@ -42,23 +44,6 @@ var (
 	earliest = time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 	latest   = time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli()
 )
-
-type metadata struct {
-	Timestamp         *int64
-	CloudWatchMetrics []directive
-}
-
-type directive struct {
-	Namespace  string
-	Dimensions [][]string
-	Metrics    []definition
-}
-
-type definition struct {
-	Name              string
-	Unit              string
-	StorageResolution *int
-}
 
 var member = []byte(`"_aws"`)
 
@@ -119,23 +104,22 @@ func parse(size int, raw json.RawMessage, root map[string]json.RawMessage) ([]Me
 	if size > maxLine {
 		return nil, fmt.Errorf("%d bytes, want at most %d", size, maxLine)
 	}
-	var meta metadata
-	d := json.NewDecoder(bytes.NewReader(raw))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&meta); err != nil {
+	var timestamp *int64
+	var directives []json.RawMessage
+	if err := fields(raw, map[string]any{"Timestamp": &timestamp, "CloudWatchMetrics": &directives}); err != nil {
 		return nil, fmt.Errorf("_aws: %w", err)
 	}
 	switch {
-	case meta.Timestamp == nil:
+	case timestamp == nil:
 		return nil, errors.New("_aws: no Timestamp")
-	case *meta.Timestamp < earliest || *meta.Timestamp >= latest:
-		return nil, fmt.Errorf("_aws: Timestamp %d, want milliseconds since 1970", *meta.Timestamp)
-	case len(meta.CloudWatchMetrics) == 0:
+	case *timestamp < earliest || *timestamp >= latest:
+		return nil, fmt.Errorf("_aws: Timestamp %d, want milliseconds since 1970", *timestamp)
+	case len(directives) == 0:
 		return nil, errors.New("_aws: no CloudWatchMetrics")
 	}
 	var metrics []Metric
-	for i, each := range meta.CloudWatchMetrics {
-		of, err := each.metrics(root)
+	for i, directive := range directives {
+		of, err := extract(directive, root)
 		if err != nil {
 			return nil, fmt.Errorf("directive %d: %w", i, err)
 		}
@@ -144,29 +128,54 @@ func parse(size int, raw json.RawMessage, root map[string]json.RawMessage) ([]Me
 	return metrics, nil
 }
 
-func (d directive) metrics(root map[string]json.RawMessage) ([]Metric, error) {
-	if err := name(d.Namespace, maxName); err != nil {
+// fields decodes the members of an object by their exact names, as encoding/json does not, and refuses others.
+func fields(raw []byte, into map[string]any) error {
+	members, err := object(raw)
+	if err != nil {
+		return err
+	}
+	for _, name := range slices.Sorted(maps.Keys(members)) {
+		target, ok := into[name]
+		if !ok {
+			return fmt.Errorf("unknown member %q, want one of %q", name, slices.Sorted(maps.Keys(into)))
+		}
+		if err := json.Unmarshal(members[name], target); err != nil {
+			return fmt.Errorf("%s: %w", name, err)
+		}
+	}
+	return nil
+}
+
+// extract makes the metrics of one directive.
+func extract(raw json.RawMessage, root map[string]json.RawMessage) ([]Metric, error) {
+	var namespace string
+	var sets [][]string
+	var definitions []json.RawMessage
+	if err := fields(raw, map[string]any{"Namespace": &namespace, "Dimensions": &sets, "Metrics": &definitions}); err != nil {
+		return nil, err
+	}
+	if err := name(namespace, maxName); err != nil {
 		return nil, fmt.Errorf("Namespace: %w", err)
 	}
-	if len(d.Dimensions) == 0 {
+	if len(sets) == 0 {
 		return nil, errors.New("no Dimensions, want at least [[]]")
 	}
-	if n := len(d.Metrics); n == 0 || n > maxMetrics {
+	if n := len(definitions); n == 0 || n > maxMetrics {
 		return nil, fmt.Errorf("%d Metrics, want 1 to %d", n, maxMetrics)
 	}
 	var metrics []Metric
-	for _, set := range d.Dimensions {
+	for _, set := range sets {
 		dimensions, err := values(set, root)
 		if err != nil {
 			return nil, err
 		}
-		for _, m := range d.Metrics {
-			metric, err := m.metric(root)
+		for i, definition := range definitions {
+			m, err := metric(definition, root)
 			if err != nil {
-				return nil, fmt.Errorf("metric %q: %w", m.Name, err)
+				return nil, fmt.Errorf("metric %d: %w", i, err)
 			}
-			metric.Namespace, metric.Dimensions = d.Namespace, dimensions
-			metrics = append(metrics, metric)
+			m.Namespace, m.Dimensions = namespace, dimensions
+			metrics = append(metrics, m)
 		}
 	}
 	return metrics, nil
@@ -197,37 +206,47 @@ func values(set []string, root map[string]json.RawMessage) (map[string]string, e
 	return dimensions, nil
 }
 
-func (d definition) metric(root map[string]json.RawMessage) (Metric, error) {
-	if err := name(d.Name, maxName); err != nil {
+func metric(definition json.RawMessage, root map[string]json.RawMessage) (Metric, error) {
+	m := Metric{Unit: "None"}
+	resolution := 60
+	if err := fields(definition, map[string]any{"Name": &m.Name, "Unit": &m.Unit, "StorageResolution": &resolution}); err != nil {
 		return Metric{}, err
 	}
-	if d.Unit != "" && !units[d.Unit] {
-		return Metric{}, fmt.Errorf("Unit %q is none of CloudWatch's", d.Unit)
+	if err := name(m.Name, maxName); err != nil {
+		return Metric{}, err
 	}
-	if r := d.StorageResolution; r != nil && *r != 1 && *r != 60 {
-		return Metric{}, fmt.Errorf("StorageResolution %d, want 1 or 60", *r)
+	if !units[m.Unit] {
+		return Metric{}, fmt.Errorf("%s: Unit %q is none of CloudWatch's", m.Name, m.Unit)
 	}
-	m := Metric{Name: d.Name, Unit: d.Unit}
-	if m.Unit == "" {
-		m.Unit = "None"
+	if resolution != 1 && resolution != 60 {
+		return Metric{}, fmt.Errorf("%s: StorageResolution %d, want 1 or 60", m.Name, resolution)
 	}
-	raw := orNull(root[d.Name])
+	read, err := numbers(orNull(root[m.Name]))
+	if err != nil {
+		return Metric{}, fmt.Errorf("%s: %w", m.Name, err)
+	}
+	m.Values = read
+	return m, nil
+}
+
+// numbers reads a number, or the numbers of an array.
+func numbers(raw json.RawMessage) ([]float64, error) {
 	var one *float64
 	if err := json.Unmarshal(raw, &one); err == nil && one != nil {
-		m.Values = []float64{*one}
-		return m, nil
+		return []float64{*one}, nil
 	}
 	var many []*float64 // pointers, since null would be taken for 0
 	if err := json.Unmarshal(raw, &many); err != nil || len(many) == 0 || len(many) > maxValues {
-		return Metric{}, fmt.Errorf("member is %.100s, want a number, or 1 to %d in an array", raw, maxValues)
+		return nil, fmt.Errorf("member is %.100s, want a number, or 1 to %d in an array", raw, maxValues)
 	}
-	for _, value := range many {
+	read := make([]float64, len(many))
+	for i, value := range many {
 		if value == nil {
-			return Metric{}, errors.New("an array with null, want numbers")
+			return nil, errors.New("an array with null, want numbers")
 		}
-		m.Values = append(m.Values, *value)
+		read[i] = *value
 	}
-	return m, nil
+	return read, nil
 }
 
 func name(s string, most int) error {

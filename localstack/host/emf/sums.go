@@ -2,6 +2,7 @@ package emf
 
 import (
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -49,7 +50,7 @@ func (s *Sums) Take(line []byte) {
 func (s *Sums) add(metrics []Metric) error {
 	for _, m := range metrics {
 		if known, ok := s.totals[key(m)]; ok && known.Unit != m.Unit {
-			return errors.New("metric " + m.Name + " has the unit " + m.Unit + ", and had " + known.Unit)
+			return fmt.Errorf("%w: metric %s has the unit %s, and had %s", ErrInvalid, m.Name, m.Unit, known.Unit)
 		}
 	}
 	if s.totals == nil {
@@ -79,7 +80,7 @@ func key(m Metric) Key {
 	return Key{Namespace: m.Namespace, Name: m.Name, Dimensions: strings.Join(dimensions, ",")}
 }
 
-// Sum is a metric's sum over all its sets of dimensions; 0 when it never came.
+// Sum is a metric's sum over all its sets of dimensions, so one that a line puts under two sets counts twice; 0 when it never came.
 func (s *Sums) Sum(namespace, name string) float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()

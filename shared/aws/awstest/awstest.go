@@ -24,10 +24,11 @@ type Schema struct {
 	Expires string                    // the TTL attribute; "": none
 }
 
-// The schemas of the three tables.
+// The schemas of the four tables.
 var (
 	BaseTable    = Schema{Keys: types.ScalarAttributeTypeB}
 	SpeedTable   = Schema{Keys: types.ScalarAttributeTypeB, Expires: "expires"}
+	SeenTable    = Schema{Keys: types.ScalarAttributeTypeB, Expires: "expires"}
 	CatalogTable = Schema{Keys: types.ScalarAttributeTypeS}
 )
 

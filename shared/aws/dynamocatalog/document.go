@@ -3,7 +3,6 @@ package dynamocatalog
 import (
 	"encoding/json"
 	"fmt"
-	"strconv"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/catalog"
@@ -64,13 +63,9 @@ func encodeRun(r catalog.Run) (table.Item, error) {
 }
 
 func decodeRun(item table.Item) (catalog.Run, error) {
-	name, err := table.TextOf(item, table.SortKey)
+	n, err := numberOf(item, table.SortKey)
 	if err != nil {
 		return catalog.Run{}, fmt.Errorf("stored run: %w", err)
-	}
-	n, err := strconv.ParseUint(name, 10, 64)
-	if err != nil || number(n) != name {
-		return catalog.Run{}, fmt.Errorf("stored run %q is not numbered in 20 decimal digits", name)
 	}
 	r, err := documentOf[storedRun](item)
 	if err != nil {

@@ -1,12 +1,13 @@
-// Package dynamocatalog keeps the control table in DynamoDB: the contract of shared/catalog over conditional puts and strongly consistent reads,
+// Package dynamocatalog keeps the control table in DynamoDB: the contracts of shared/catalog over conditional puts and strongly consistent reads,
 // and no policy.
 //
-// One table holds everything, in three partitions. Its keys are text, so that an operator can read it:
+// One table holds everything, in four partitions. Its keys are text, so that an operator can read it:
 //
-//	pk            sk                                doc                       other attributes
-//	"run"         number in 20 decimal digits       S, the run as JSON
-//	"view"        name                              S, the view as JSON       rev  N, its revision
-//	"definition"  hash                                                        text B, the definition's text
+//	pk            sk                            attributes
+//	"run"         number in 20 decimal digits   doc   S  the run as JSON
+//	"view"        name                          doc   S  the view as JSON;  rev  N  its revision
+//	"definition"  hash                          text  B  the definition's text
+//	"sweep"       "swept"                       run   S  number of the run, in 20 decimal digits
 //
 // Nothing is ever deleted here, and a run never changes: Append stands on that.
 //
@@ -17,6 +18,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -30,16 +32,22 @@ const (
 	runs        = "run"
 	views       = "view"
 	definitions = "definition"
+	sweeps      = "sweep"
+	swept       = "swept" // the only sort key of sweeps
 
 	document = "doc"
 	revision = "rev"
 	text     = "text"
+	sweptRun = "run"
 )
 
 // Catalog is the control table.
 type Catalog struct{ table table.Table }
 
-var _ catalog.Catalog = (*Catalog)(nil)
+var (
+	_ catalog.Catalog = (*Catalog)(nil)
+	_ catalog.Sweeps  = (*Catalog)(nil)
+)
 
 // New uses a table, which must exist. It makes no request.
 func New(client *dynamodb.Client, name string) *Catalog {
@@ -52,6 +60,19 @@ func key(partition, sort string) table.Item {
 
 // number is the sort key of a run: the order of such texts is that of the numbers.
 func number(run uint64) string { return fmt.Sprintf("%020d", run) }
+
+// numberOf reads a number that number wrote.
+func numberOf(stored table.Item, attribute string) (uint64, error) {
+	digits, err := table.TextOf(stored, attribute)
+	if err != nil {
+		return 0, err
+	}
+	n, err := strconv.ParseUint(digits, 10, 64)
+	if err != nil || number(n) != digits {
+		return 0, fmt.Errorf("attribute %q is %q, not a run's number in 20 decimal digits", attribute, digits)
+	}
+	return n, nil
+}
 
 // Head implements catalog.Catalog.
 func (c *Catalog) Head(ctx context.Context) (catalog.Run, error) {
@@ -187,6 +208,36 @@ func (c *Catalog) PutDefinition(ctx context.Context, hash view.Hash, definition 
 	// One that is stored has the same hash, hence the same text.
 	if _, err := c.table.Put(ctx, item, table.Condition{}); err != nil && !errors.Is(err, table.ErrMismatch) {
 		return fmt.Errorf("put definition %s: %w", hash, err)
+	}
+	return nil
+}
+
+// Swept implements catalog.Sweeps.
+func (c *Catalog) Swept(ctx context.Context) (uint64, error) {
+	stored, err := c.table.Get(ctx, key(sweeps, swept))
+	if err != nil {
+		return 0, fmt.Errorf("read the swept run: %w", err)
+	}
+	if stored == nil {
+		return 0, nil
+	}
+	run, err := numberOf(stored, sweptRun)
+	if err != nil {
+		return 0, fmt.Errorf("swept run: %w", err)
+	}
+	return run, nil
+}
+
+// PutSwept implements catalog.Sweeps. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+func (c *Catalog) PutSwept(ctx context.Context, run, loaded uint64) error {
+	item := key(sweeps, swept)
+	item[sweptRun] = table.Text(number(run))
+	_, err := c.table.Put(ctx, item, table.Condition{Attribute: sweptRun, Value: table.Text(number(loaded)), OrNone: loaded == 0})
+	if errors.Is(err, table.ErrMismatch) {
+		err = fmt.Errorf("it is not run %d: %w", loaded, catalog.ErrConflict)
+	}
+	if err != nil {
+		return fmt.Errorf("put swept run %d: %w", run, err)
 	}
 	return nil
 }

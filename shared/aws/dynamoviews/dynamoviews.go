@@ -1,15 +1,17 @@
-// Package dynamoviews keeps the views' items in two DynamoDB tables: the contracts Base and Speed of shared/viewstore over conditional puts and
+// Package dynamoviews keeps base items, speed items and seen items in DynamoDB tables: the contracts of shared/viewstore over conditional puts and
 // strongly consistent reads, and no policy. States are bytes to it.
 //
-// Both tables have the binary keys "pk" and "sk"; key.go says what is in them. The other attributes have short names, for DynamoDB counts them
+// All tables have the binary keys "pk" and "sk"; key.go says what is in them. The other attributes have short names, for DynamoDB counts them
 // with every item:
 //
 //	s        B  states, an encoded page
 //	h        N  of a base item: its horizon, Unix milliseconds
 //	f        S  of a speed item: its fence. Only ever compared for equality: DynamoDB's numbers have 38 digits, sequence numbers up to 129
-//	expires  N  of a speed item: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
+//	r        B  of a seen item: its records, see record.go
+//	t        N  of a seen item: when it was recorded, Unix milliseconds
+//	expires  N  of a speed or seen item: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
 //
-// Source: docs/design.md 2, 3.3 and 3.4; DynamoDB Developer Guide, condition expressions, read consistency.
+// Source: docs/design.md 2 and 3.3 to 3.5; DynamoDB Developer Guide, condition expressions, read consistency.
 package dynamoviews
 
 import (
@@ -28,10 +30,12 @@ import (
 
 // Names of attributes.
 const (
-	states  = "s"
-	horizon = "h"
-	fence   = "f"
-	expires = "expires"
+	states   = "s"
+	horizon  = "h"
+	fence    = "f"
+	records  = "r"
+	recorded = "t"
+	expires  = "expires"
 )
 
 // Base is a table of base items.
@@ -111,9 +115,7 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 	attributes := speedKey(item.SpeedKey)
 	attributes[fence] = table.Text(item.Fence)
 	attributes[states] = table.Binary(item.States)
-	if item.Expires != 0 {
-		attributes[expires] = table.Number(item.Expires)
-	}
+	setExpires(attributes, item.Expires)
 	var when table.Condition
 	if loaded != "" {
 		when = table.Condition{Attribute: fence, Value: table.Text(loaded)}
@@ -215,11 +217,21 @@ func speedItem(stored table.Item) (item viewstore.SpeedItem, err error) {
 	if item.States, err = table.BinaryOf(stored, states); err != nil {
 		return viewstore.SpeedItem{}, err
 	}
-	if stored[expires] == nil {
-		return item, nil
-	}
-	if item.Expires, err = table.NumberOf(stored, expires); err != nil {
+	if item.Expires, err = expiresOf(stored); err != nil {
 		return viewstore.SpeedItem{}, err
 	}
 	return item, nil
+}
+
+func setExpires(attributes table.Item, at int64) {
+	if at != 0 {
+		attributes[expires] = table.Number(at)
+	}
+}
+
+func expiresOf(stored table.Item) (int64, error) {
+	if stored[expires] == nil {
+		return 0, nil
+	}
+	return table.NumberOf(stored, expires)
 }

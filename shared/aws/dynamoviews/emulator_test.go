@@ -3,12 +3,18 @@
 package dynamoviews_test
 
 import (
+	"fmt"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/anabranch/anabranch/localstack/emulator"
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
 	"github.com/anabranch/anabranch/shared/conformance"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -19,7 +25,62 @@ func TestConformance(t *testing.T) {
 	t.Run("Base", func(t *testing.T) {
 		conformance.Base(t, func(*testing.T) viewstore.Base { return dynamoviews.NewBase(base, "base") })
 	})
+	t.Run("Seen", func(t *testing.T) { seenAsInMemory(t, dynamoviews.NewSeen(speed, "speed")) })
 	t.Run("Speed", func(t *testing.T) {
 		conformance.Speed(t, func(*testing.T) viewstore.Speed { return dynamoviews.NewSpeed(speed, "speed") })
 	})
+}
+
+// seenAsInMemory puts the same items here and in memory: every read must give the same.
+func seenAsInMemory(t *testing.T, s viewstore.Seen) {
+	var reference memory.Seen
+	lanes := []event.Lane{{Layout: 1, Count: 4}, {Layout: 1, Count: 4, N: 1}, {Layout: 1, Count: 16, N: 1}}
+	numbers := []event.Sequence{"9", "10", "99", "100", "4954", "49546986683135544286507457936321625675700192471156785154"}
+	recorded := int64(1_795_555_503_000)
+	for repeat := range 2 { // the second time each replaces itself
+		for i, lane := range lanes {
+			for _, at := range []int{3, 0, 5, 1, 4, 2} {
+				for from := range at + 1 {
+					item := viewstore.SeenItem{Lane: lane, Recorded: recorded + int64(at*10+repeat), Expires: recorded/1000 + 100_000}
+					for n := from; n <= at; n++ {
+						item.Records = append(item.Records, viewstore.SeenRecord{Sequence: numbers[n], Line: n, Identities: []uint64{uint64(i), uint64(n)}})
+					}
+					for name, store := range map[string]viewstore.Seen{"here": s, "in memory": &reference} {
+						if err := store.Put(t.Context(), item); err != nil {
+							t.Fatalf("put %s: %v", name, err)
+						}
+					}
+				}
+			}
+		}
+	}
+	// More than Since reads at once, and more than DynamoDB returns at once.
+	large := event.Lane{Layout: 9, Count: 1}
+	for n := range 120 {
+		item := viewstore.SeenItem{
+			Lane: large, Recorded: recorded + int64(n), Expires: recorded/1000 + 100_000,
+			Records: []viewstore.SeenRecord{{Sequence: event.Sequence(fmt.Sprint(1000 + n)), Identities: make([]uint64, 2000)}},
+		}
+		for name, store := range map[string]viewstore.Seen{"here": s, "in memory": &reference} {
+			if err := store.Put(t.Context(), item); err != nil {
+				t.Fatalf("put %s: %v", name, err)
+			}
+		}
+	}
+	for _, lane := range append(lanes, large, event.Lane{Layout: 8, Count: 1}) {
+		for _, last := range append(numbers, "", "1", "50", "1050", "5000") {
+			got, err := s.After(t.Context(), lane, last)
+			want, wantErr := reference.After(t.Context(), lane, last)
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil || wantErr != nil {
+				t.Fatalf("lane %s after %q: error %v (-want +got):\n%.2000s", lane, last, err, diff)
+			}
+		}
+		for _, since := range []int64{0, recorded, recorded + 20, recorded + 21, recorded + 60, recorded + 119, recorded + 120} {
+			got, err := s.Since(t.Context(), lane, since)
+			want, wantErr := reference.Since(t.Context(), lane, since)
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" || err != nil || wantErr != nil {
+				t.Fatalf("lane %s since %d: error %v (-want +got):\n%.2000s", lane, since, err, diff)
+			}
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package dynamoviews
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 
@@ -16,9 +17,11 @@ import (
 //
 //	base   pk  length of the generation (uvarint), generation, view key      sk  page
 //	speed  pk  length of the definition (uvarint), definition, view key      sk  slot, page, lane's name
+//	seen   pk  0, lane's name                                                sk  sequence number of the last record, of the first
 //
-// Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. The length in front keeps any two pairs apart,
-// whatever bytes they hold. A view key has at most 900 bytes: DynamoDB's limits are 2,048 bytes for pk and 1,024 for sk.
+// Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. A sequence number is its count of digits, one
+// byte, and its digits. The length in front of a set keeps any two pairs apart, whatever bytes they hold; no set is empty, so that 0 stands in front
+// of lanes only. A view key has at most 900 bytes: DynamoDB's limits are 2,048 bytes for pk and 1,024 for sk.
 
 const (
 	ordered = 8 // bytes of a number in a sort key
@@ -108,6 +111,35 @@ func parseSpeedKey(stored table.Item) (k viewstore.SpeedKey, err error) {
 		return viewstore.SpeedKey{}, err
 	}
 	return k, nil
+}
+
+func lanePartition(lane event.Lane) []byte { return append([]byte{0}, lane.String()...) }
+
+func seenKey(item viewstore.SeenItem) table.Item {
+	order := make([]byte, 0, 2+len(item.Last())+len(item.First()))
+	order = appendSequence(appendSequence(order, item.Last()), item.First())
+	return table.KeyOf(table.Binary(lanePartition(item.Lane)), table.Binary(order))
+}
+
+// appendSequence adds a sequence number such that the order of the bytes is that of the numbers.
+func appendSequence(dst []byte, s event.Sequence) []byte {
+	return append(append(dst, byte(len(s))), s...)
+}
+
+// endOfSequences comes after the first byte of every sequence number in a sort key.
+const endOfSequences = 0xff
+
+// laneOf reads the lane of a seen item. The sort key repeats what the records say.
+func laneOf(stored table.Item) (event.Lane, error) {
+	pk, err := table.BinaryOf(stored, table.PartitionKey)
+	if err != nil {
+		return event.Lane{}, err
+	}
+	name, ok := bytes.CutPrefix(pk, []byte{0})
+	if !ok {
+		return event.Lane{}, fmt.Errorf("partition key of %d bytes is not that of a lane", len(pk))
+	}
+	return event.ParseLane(string(name))
 }
 
 func keyBytes(stored table.Item) (pk, sk []byte, err error) {

@@ -75,7 +75,9 @@ func judge(err error) error {
 
 // Get implements archive.Archive.
 func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, error) {
-	out, err := a.client.GetObject(ctx, &s3.GetObjectInput{Bucket: &a.bucket, Key: aws.String(string(key))})
+	out, err := a.client.GetObject(ctx, &s3.GetObjectInput{
+		Bucket: &a.bucket, Key: aws.String(string(key)), ChecksumMode: types.ChecksumModeEnabled,
+	})
 	if missing := (*types.NoSuchKey)(nil); errors.As(err, &missing) {
 		return nil, failure(err), fmt.Errorf("get %s: %w", key, archive.ErrNotFound)
 	}

@@ -42,21 +42,25 @@ func Config(ctx context.Context, s Settings) (aws.Config, error) {
 	if s.Attempts < 1 || s.Attempt < 0 || s.Delay < 0 {
 		return aws.Config{}, fmt.Errorf("SDK settings %+v: need at least 1 attempt and no negative time", s)
 	}
-	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(s.HTTPClient()), config.WithRetryer(s.Retryer))
+	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(s.transport()), config.WithRetryer(s.Retryer))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
 		return aws.Config{}, errors.New("no AWS region: AWS_REGION must name one")
 	}
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient} // only now: AWS_CA_BUNDLE goes into an HTTP client of the SDK's own kind
 	return cfg, nil
 }
 
-// HTTPClient is what all clients of a function share: its connections.
-func (s Settings) HTTPClient() aws.HTTPClient {
-	return plainBodies{awshttp.NewBuildableClient().WithTimeout(s.Attempt).WithTransportOptions(func(t *http.Transport) {
+// HTTPClient is an HTTP client as in Config, for a configuration that is not read from the environment.
+func (s Settings) HTTPClient() aws.HTTPClient { return plainBodies{s.transport()} }
+
+// transport keeps the connections that all clients of a function share.
+func (s Settings) transport() *awshttp.BuildableClient {
+	return awshttp.NewBuildableClient().WithTimeout(s.Attempt).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = connections
-	})}
+	})
 }
 
 // plainBodies keeps net/http from asking a request's body to write itself. The SDK closes that body as soon as the answer has begun, when net/http

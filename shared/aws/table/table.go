@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"slices"
 	"time"
 
@@ -118,10 +119,13 @@ func (t Table) pause(ctx context.Context, fruitless int) error {
 // Range is items of one partition, in the order of their sort keys: those from From to To, both included. A nil bound is none.
 type Range struct {
 	Partition, From, To types.AttributeValue
+
+	Down  bool  // from the greatest sort key to the least
+	Limit int32 // of items in one answer; 0: as many as fit in 1 MB
 }
 
-// condition is the key condition expression of the range with its values.
-func (r Range) condition() (string, Item) {
+// request is the range as a query.
+func (r Range) request(name string) *dynamodb.QueryInput {
 	text, values := PartitionKey+" = :partition", Item{":partition": r.Partition}
 	switch {
 	case r.From != nil && r.To != nil:
@@ -137,45 +141,79 @@ func (r Range) condition() (string, Item) {
 	if r.To != nil {
 		values[":to"] = r.To
 	}
-	return text, values
+	in := &dynamodb.QueryInput{
+		TableName: &name, KeyConditionExpression: &text, ExpressionAttributeValues: values,
+		ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(!r.Down),
+	}
+	if r.Limit > 0 {
+		in.Limit = &r.Limit
+	}
+	return in
 }
 
-// Query returns the items of a range, however many answers they take: one holds at most 1 MB. From must not come after To.
-func (t Table) Query(ctx context.Context, r Range) ([]Item, error) {
-	text, values := r.condition()
-	var items []Item
-	for start := Item(nil); ; {
-		out, err := t.Client.Query(ctx, &dynamodb.QueryInput{
-			TableName: &t.Name, KeyConditionExpression: &text, ExpressionAttributeValues: values,
-			ConsistentRead: aws.Bool(true), ExclusiveStartKey: start,
-		})
+// Each gives the items of a range one by one, asking for more when it has given all of an answer: one holds at most 1 MB. An error ends it. From
+// must not come after To: DynamoDB refuses that.
+func (t Table) Each(ctx context.Context, r Range) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		in := r.request(t.Name)
+		for {
+			out, err := t.Client.Query(ctx, in)
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, item := range out.Items {
+				if !yield(item, nil) {
+					return
+				}
+			}
+			if in.ExclusiveStartKey = out.LastEvaluatedKey; len(in.ExclusiveStartKey) == 0 {
+				return
+			}
+		}
+	}
+}
+
+// Query returns the items of a range, however many answers they take.
+func (t Table) Query(ctx context.Context, r Range) (items []Item, err error) {
+	for item, err := range t.Each(ctx, r) {
 		if err != nil {
 			return nil, err
 		}
-		items = append(items, out.Items...)
-		if start = out.LastEvaluatedKey; len(start) == 0 {
-			return items, nil
-		}
+		items = append(items, item)
 	}
+	return items, nil
 }
 
 // Last returns the item of a partition with the greatest sort key, nil when there is none.
 func (t Table) Last(ctx context.Context, partition types.AttributeValue) (Item, error) {
-	text, values := Range{Partition: partition}.condition()
-	out, err := t.Client.Query(ctx, &dynamodb.QueryInput{
-		TableName: &t.Name, KeyConditionExpression: &text, ExpressionAttributeValues: values,
-		ConsistentRead: aws.Bool(true), ScanIndexForward: aws.Bool(false), Limit: aws.Int32(1),
-	})
-	if err != nil || len(out.Items) == 0 {
-		return nil, err
+	for item, err := range t.Each(ctx, Range{Partition: partition, Down: true, Limit: 1}) {
+		return item, err
 	}
-	return out.Items[0], nil
+	return nil, nil
 }
 
 // Condition is what must be so for a put: the stored item has this value of an attribute. The zero Condition: no item is stored.
 type Condition struct {
 	Attribute string
 	Value     types.AttributeValue
+	OrNone    bool // or no item is stored
+}
+
+// set puts the condition into a request.
+func (c Condition) set(in *dynamodb.PutItemInput) {
+	const none = "attribute_not_exists(" + PartitionKey + ")"
+	in.ReturnValuesOnConditionCheckFailure = types.ReturnValuesOnConditionCheckFailureAllOld
+	if c.Attribute == "" {
+		in.ConditionExpression = aws.String(none)
+		return
+	}
+	in.ConditionExpression = aws.String("#expected = :expected")
+	if c.OrNone {
+		in.ConditionExpression = aws.String(none + " OR #expected = :expected")
+	}
+	in.ExpressionAttributeNames = map[string]string{"#expected": c.Attribute}
+	in.ExpressionAttributeValues = Item{":expected": c.Value}
 }
 
 // Put writes an item when the condition holds.
@@ -183,19 +221,17 @@ type Condition struct {
 // Errors: ErrMismatch, with the stored item, nil when there is none. It comes also when an earlier attempt of this very call was applied and its
 // answer lost, for the SDK tries again. Any other: the item may or may not have been written.
 func (t Table) Put(ctx context.Context, item Item, when Condition) (stored Item, err error) {
-	in := &dynamodb.PutItemInput{
-		TableName: &t.Name, Item: item,
-		ConditionExpression:                 aws.String("attribute_not_exists(" + PartitionKey + ")"),
-		ReturnValuesOnConditionCheckFailure: types.ReturnValuesOnConditionCheckFailureAllOld,
-	}
-	if when.Attribute != "" {
-		in.ConditionExpression = aws.String("#expected = :expected")
-		in.ExpressionAttributeNames = map[string]string{"#expected": when.Attribute}
-		in.ExpressionAttributeValues = Item{":expected": when.Value}
-	}
+	in := &dynamodb.PutItemInput{TableName: &t.Name, Item: item}
+	when.set(in)
 	_, err = t.Client.PutItem(ctx, in)
 	if failed := (*types.ConditionalCheckFailedException)(nil); errors.As(err, &failed) {
 		return failed.Item, ErrMismatch
 	}
 	return nil, err
+}
+
+// Replace writes an item, whatever is stored. On an error it may or may not have been written.
+func (t Table) Replace(ctx context.Context, item Item) error {
+	_, err := t.Client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.Name, Item: item})
+	return err
 }

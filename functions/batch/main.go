@@ -1,0 +1,207 @@
+// Command batch is the Lambda function that the schedule calls: it wires the batch layer and its sweep to the archive in S3, the tables in
+// DynamoDB and the republish queue in SQS. What the views are to be it reads from views.yaml beside it.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/functions/batch/handler"
+	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
+	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
+	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/sdk"
+	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
+	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Settings are the function's, from its environment.
+type Settings struct {
+	settings.Layout
+
+	// The tables of control, base items and seen items, by name.
+	CatalogTable, BaseTable, SeenTable string
+	// The queue for what the sweep finds, by URL.
+	RepublishQueue string
+
+	// As ingest has it, only to be compared with Settle. Danger: a larger one in ingest lets events into slots that batch has taken.
+	CommitWithin time.Duration `default:"10s"`
+	// A slot is taken this long after its end: at least CommitWithin + ClockMargin.
+	Settle time.Duration `default:"60s"`
+	// Slots this far below the horizon are listed again, for objects that came late: at least Settle. Danger: an object that is on its way for
+	// longer is not counted by batch until the views are built anew.
+	Relist time.Duration `default:"3h"`
+	// A run reads so many bytes of objects, as stored, unless one slot has more. Danger: it holds them decoded in memory, ten times as much or
+	// more, and has to be done within the function's time.
+	RunBytes int64 `default:"16777216"`
+	// A run is swept this long after its horizon. Danger: too soon and what is merely slow is published again, which costs and harms nothing.
+	SweepAfter time.Duration `default:"10m"`
+}
+
+// What needs no setting.
+const (
+	viewsFile     = "views.yaml"
+	tries         = 5               // at one conditional write
+	reserve       = 5 * time.Second // of an invocation, to report in
+	longest       = 9 * time.Second // of a start: Lambda gives it 10 s
+	requestAtOnce = 16              // per processor: they wait for S3 and DynamoDB, not for one another
+)
+
+// calls: nobody waits for an answer, and a tick that fails half-way is gone on with by the next.
+func calls() sdk.Settings {
+	return sdk.Settings{Attempts: 8, Attempt: 30 * time.Second, Delay: 5 * time.Second}
+}
+
+func (s Settings) check() error {
+	all := []error{s.Layout.Check()}
+	if s.CommitWithin <= 0 {
+		all = append(all, fmt.Errorf("COMMIT_WITHIN=%s: want above 0", s.CommitWithin))
+	}
+	if s.Settle < s.CommitWithin+s.ClockMargin {
+		all = append(all, fmt.Errorf("SETTLE=%s: want at least COMMIT_WITHIN + CLOCK_MARGIN, %s: batch could take a slot while events may still be "+
+			"put into it", s.Settle, s.CommitWithin+s.ClockMargin))
+	}
+	if s.Relist < s.Settle {
+		all = append(all, fmt.Errorf("RELIST=%s: want at least SETTLE, %s: an object that comes late would not be looked for", s.Relist, s.Settle))
+	}
+	if s.RunBytes < 1 {
+		all = append(all, fmt.Errorf("RUN_BYTES=%d: want at least 1", s.RunBytes))
+	}
+	if s.SweepAfter < 0 {
+		all = append(all, fmt.Errorf("SWEEP_AFTER=%s: want 0 or more", s.SweepAfter))
+	}
+	return errors.Join(all...)
+}
+
+// function is the started function.
+type function struct {
+	handler *handler.Handler
+	printer metrics.Printer
+	log     *slog.Logger
+}
+
+// start wires the function and opens the archive's layout. Without its settings, without views, or on another layout, it does not start.
+func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
+	var s Settings
+	if err := settings.Read(lookup, &s); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.check(), settings.LimitMemory(lookup)); err != nil {
+		return nil, err
+	}
+	definitions, err := readViews(lookup)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := sdk.Config(ctx, calls())
+	if err != nil {
+		return nil, err
+	}
+	codec, err := settings.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
+	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	var (
+		tables  = dynamodb.NewFromConfig(cfg)
+		control = dynamocatalog.New(tables, s.CatalogTable)
+		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
+	)
+	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
+		Archive: store, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
+		Codec: codec, Layout: layout, Definitions: definitions,
+		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, RunBytes: s.RunBytes, Tries: tries,
+		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
+		Now: time.Now, NewID: newID, Log: log,
+	}, Sweep: &batch.Sweep{
+		Archive: store, Catalog: control, Sweeps: control, Seen: dynamoviews.NewSeen(tables, s.SeenTable),
+		Queue: sqsqueue.New(sqs.NewFromConfig(cfg), s.RepublishQueue), Layout: layout,
+		After: s.SweepAfter, ClockMargin: s.ClockMargin, Now: time.Now, Log: log,
+	}}
+	return f, nil
+}
+
+// readViews reads the definitions that were deployed with the function.
+func readViews(lookup settings.Lookup) ([]catalog.Definition, error) {
+	root, _ := lookup("LAMBDA_TASK_ROOT") // where Lambda unpacks the function; unset, the working directory
+	text, err := os.ReadFile(filepath.Join(root, viewsFile))
+	if err != nil {
+		return nil, fmt.Errorf("read the definitions of the views: %w", err)
+	}
+	definitions, err := view.Parse(viewsFile, text)
+	if err != nil {
+		return nil, err
+	}
+	return catalog.Define(definitions), nil
+}
+
+func newID() (ulid.ULID, error) { return ulid.New(ulid.Now(), rand.Reader) }
+
+func (f *function) handle(ctx context.Context, e events.EventBridgeEvent) (handler.Answer, error) {
+	ctx, cancel := settings.Reserve(ctx, reserve)
+	defer cancel()
+	return f.handler.Handle(ctx, e)
+}
+
+func (f *function) observe(r batch.Report, s batch.SweepReport) {
+	var read, stragglers, overlap, conflicts, skipped int64
+	for _, run := range r.Runs {
+		read += run.Events
+		stragglers += run.Stragglers
+		overlap += run.Overlap
+		conflicts += run.Conflicts
+	}
+	for _, v := range r.Views {
+		skipped += v.Skipped
+	}
+	values := []metrics.Value{
+		{Name: metrics.Events, Value: read},
+		{Name: metrics.Stragglers, Value: stragglers},
+		{Name: metrics.Overlap, Value: overlap},
+		{Name: metrics.Conflicts, Value: conflicts},
+		{Name: metrics.Skipped, Value: skipped},
+		{Name: metrics.SweepBacklog, Value: int64(s.Missing)},
+	}
+	if r.Head.N > 0 {
+		values = append(values, metrics.Value{Name: metrics.HorizonAge, Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})
+	}
+	if err := f.printer.Print(values...); err != nil {
+		f.log.Error("metrics lost", "error", err)
+	}
+}
+
+func main() {
+	log := slog.New(lambdacontext.NewLogHandler())
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	f, err := start(ctx, os.LookupEnv, log)
+	cancel()
+	if err != nil {
+		log.Error("not started", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(f.handle)
+}

@@ -1,0 +1,156 @@
+// Command speed is the Lambda function that reads the stream: it wires the speed layer to the tables in DynamoDB, and to the archive in S3, which
+// takes what cannot be decoded.
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"runtime"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-lambda-go/lambdacontext"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/anabranch/anabranch/functions/speed/handler"
+	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
+	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
+	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/sdk"
+	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/speed"
+)
+
+// Settings are the function's, from its environment.
+type Settings struct {
+	settings.Layout
+
+	// The tables of control, speed items and seen items, by name.
+	CatalogTable, SpeedTable, SeenTable string
+
+	// How long the stream keeps records. Danger: less than it does, and a record that comes again late finds neither fence nor seen item, and counts
+	// twice until batch has covered both copies.
+	StreamRetention time.Duration `default:"72h"`
+	// How long a speed item lives after its slot: longer than StreamRetention. Danger: a slot that batch has not taken over by then is gone from
+	// answers until it has.
+	SpeedRetain time.Duration `default:"168h"`
+}
+
+// What needs no setting.
+const (
+	tries              = 5                  // at one item whose fence has moved
+	reserve            = 5 * time.Second    // of an invocation, to say which records are left
+	longest            = 9 * time.Second    // of a start: Lambda gives it 10 s
+	writesAtOnce       = 16                 // per processor: they wait for DynamoDB, not for one another
+	republishRetention = 4 * 24 * time.Hour // of the republish queue, as infra/storage.yaml makes it
+)
+
+// calls: the stream waits for one invocation after the other, and what fails is delivered again.
+func calls() sdk.Settings {
+	return sdk.Settings{Attempts: 5, Attempt: 5 * time.Second, Delay: time.Second}
+}
+
+func (s Settings) check() error {
+	err := s.Layout.Check()
+	if s.StreamRetention <= 0 || s.SpeedRetain <= s.StreamRetention {
+		err = errors.Join(err, fmt.Errorf("SPEED_RETAIN=%s, STREAM_RETENTION=%s: want the first above the second, and both above 0: an item must outlive "+
+			"its records, or a late one would be folded again", s.SpeedRetain, s.StreamRetention))
+	}
+	return err
+}
+
+// seenRetain is how long a seen item lives: for as long as a copy of one of its events may come, and the window behind it.
+func (s Settings) seenRetain() time.Duration {
+	return max(s.StreamRetention, republishRetention) + s.SpeedWindow
+}
+
+// function is the started function. It takes the event's bytes: decoding them twice would cost more than folding them.
+type function struct {
+	handler *handler.Handler
+	printer metrics.Printer
+	log     *slog.Logger
+}
+
+var _ lambda.Handler = (*function)(nil)
+
+// start wires the function and opens the archive's layout. Without its settings, or on another layout, it does not start.
+func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
+	var s Settings
+	if err := settings.Read(lookup, &s); err != nil {
+		return nil, err
+	}
+	if err := errors.Join(s.check(), settings.LimitMemory(lookup)); err != nil {
+		return nil, err
+	}
+	cfg, err := sdk.Config(ctx, calls())
+	if err != nil {
+		return nil, err
+	}
+	codec, err := settings.NewCodec()
+	if err != nil {
+		return nil, err
+	}
+	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
+	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
+	if err != nil {
+		return nil, err
+	}
+	tables := dynamodb.NewFromConfig(cfg)
+	f := &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
+	f.handler = &handler.Handler{Log: log, Observe: f.observe, Speed: &speed.Speed{
+		Archive: store, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &catalog.Programs{},
+		Items: dynamoviews.NewSpeed(tables, s.SpeedTable), Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: codec, Layout: layout,
+		Retain: s.SpeedRetain, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Tries: tries,
+		Run: runner.Parallel(writesAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
+	}}
+	return f, nil
+}
+
+// Invoke implements lambda.Handler.
+func (f *function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
+	ctx, cancel := settings.Reserve(ctx, reserve)
+	defer cancel()
+	return f.handler.Invoke(ctx, payload)
+}
+
+func (f *function) observe(r speed.Report, oldest time.Time) {
+	values := []metrics.Value{
+		{Name: metrics.Events, Value: int64(r.Events)},
+		{Name: metrics.Overlap, Value: int64(r.Overlap)},
+		{Name: metrics.SetAside, Value: int64(r.SetAside)},
+		{Name: metrics.Skipped, Value: skipped(r)},
+	}
+	if !oldest.IsZero() {
+		values = append(values, metrics.Value{Name: metrics.StreamLag, Value: time.Since(oldest).Milliseconds()})
+	}
+	if err := f.printer.Print(values...); err != nil {
+		f.log.Error("metrics lost", "error", err)
+	}
+}
+
+func skipped(r speed.Report) (sum int64) {
+	for _, v := range r.Views {
+		sum += v.Skipped
+	}
+	return sum
+}
+
+func main() {
+	log := slog.New(lambdacontext.NewLogHandler())
+	ctx, cancel := context.WithTimeout(context.Background(), longest)
+	f, err := start(ctx, os.LookupEnv, log)
+	cancel()
+	if err != nil {
+		log.Error("not started", "error", err)
+		os.Exit(1)
+	}
+	lambda.Start(f)
+}

@@ -1,0 +1,298 @@
+package infra_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/importer"
+	"go/parser"
+	"go/token"
+	"go/types"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+)
+
+const (
+	module   = "github.com/anabranch/anabranch/"
+	services = "github.com/aws/aws-sdk-go-v2/service/"
+	lambda   = "github.com/aws/aws-lambda-go/lambda"
+)
+
+// program is the source of the functions, type-checked, with what each declared function refers to.
+type program struct {
+	packages map[string]*types.Package  // of the module, by path below it
+	refers   map[*types.Func]references // of every function with a body in the module
+	handler  *types.Interface           // lambda.Handler: what the Lambda runtime calls
+}
+
+// references are what a function's body names: whatever it names, it may call or make.
+type references struct {
+	functions []*types.Func
+	types     []*types.Named
+}
+
+// load type-checks the named packages of the module, and those of the module that they import. Others are read as the compiler has left them.
+func load(t testing.TB, patterns ...string) *program {
+	t.Helper()
+	listed := list(t, patterns)
+	exports := map[string]string{}
+	for _, l := range listed {
+		exports[l.ImportPath] = l.Export
+	}
+	p := &program{packages: map[string]*types.Package{}, refers: map[*types.Func]references{}}
+	files := token.NewFileSet()
+	others := importer.ForCompiler(files, "gc", func(path string) (io.ReadCloser, error) { return os.Open(exports[path]) })
+	imports := importFunc(func(path string) (*types.Package, error) {
+		if own, ok := p.packages[strings.TrimPrefix(path, module)]; ok {
+			return own, nil
+		}
+		return others.Import(path)
+	})
+	for _, l := range listed { // what is imported comes before who imports it
+		if !strings.HasPrefix(l.ImportPath, module) {
+			continue
+		}
+		if err := p.check(files, imports, l); err != nil {
+			t.Fatalf("%s: %v", l.ImportPath, err)
+		}
+	}
+	runtime, err := imports(lambda)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.handler = runtime.Scope().Lookup("Handler").Type().Underlying().(*types.Interface)
+	return p
+}
+
+type importFunc func(path string) (*types.Package, error)
+
+func (f importFunc) Import(path string) (*types.Package, error) { return f(path) }
+
+// listedPackage is a package as go list describes it.
+type listedPackage struct {
+	ImportPath string
+	Dir        string
+	GoFiles    []string
+	Export     string // a file with what the compiler says of it
+}
+
+func list(t testing.TB, patterns []string) []listedPackage {
+	t.Helper()
+	command := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export"}, patterns...)...)
+	command.Dir = ".."
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+	}
+	var all []listedPackage
+	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
+		var l listedPackage
+		if err := decoder.Decode(&l); errors.Is(err, io.EOF) {
+			return all
+		} else if err != nil {
+			t.Fatalf("go list: %v", err)
+		}
+		all = append(all, l)
+	}
+}
+
+func (p *program) check(files *token.FileSet, imports types.Importer, l listedPackage) error {
+	var parsed []*ast.File
+	for _, name := range l.GoFiles {
+		file, err := parser.ParseFile(files, filepath.Join(l.Dir, name), nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		parsed = append(parsed, file)
+	}
+	info := &types.Info{Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}}
+	checked, err := (&types.Config{Importer: imports}).Check(l.ImportPath, files, parsed, info)
+	if err != nil {
+		return err
+	}
+	p.packages[strings.TrimPrefix(l.ImportPath, module)] = checked
+	for _, file := range parsed {
+		for _, declared := range file.Decls {
+			if f, ok := declared.(*ast.FuncDecl); ok && f.Body != nil {
+				p.refers[info.Defs[f.Name].(*types.Func)] = referencesOf(f.Body, info)
+			}
+		}
+	}
+	return nil
+}
+
+func referencesOf(body ast.Node, info *types.Info) (r references) {
+	ast.Inspect(body, func(node ast.Node) bool {
+		name, ok := node.(*ast.Ident)
+		if !ok {
+			return true
+		}
+		switch used := info.Uses[name].(type) {
+		case *types.Func:
+			r.functions = append(r.functions, used.Origin())
+		case *types.TypeName:
+			if named, ok := types.Unalias(used.Type()).(*types.Named); ok {
+				r.types = append(r.types, named.Origin())
+			}
+		}
+		return true
+	})
+	return r
+}
+
+// reach is what a program may call, begun at its main: every function that is named by one that may be called and, of each method of an interface,
+// those of the types that are named. So it finds too much rather than too little.
+type reach struct {
+	*program
+	called  map[*types.Func]bool
+	made    map[*types.Named]bool
+	methods map[*types.Func]bool // of interfaces
+	queue   []*types.Func
+}
+
+func (p *program) reach(t testing.TB, path string) *reach {
+	t.Helper()
+	r := &reach{program: p, called: map[*types.Func]bool{}, made: map[*types.Named]bool{}, methods: map[*types.Func]bool{}}
+	r.call(p.packages[path].Scope().Lookup("main").(*types.Func))
+	for m := range p.handler.Methods() {
+		r.methods[m] = true
+	}
+	for len(r.queue) > 0 {
+		f := r.queue[0]
+		r.queue = r.queue[1:]
+		for _, named := range p.refers[f].types {
+			r.made[named] = true
+		}
+		for _, g := range p.refers[f].functions {
+			r.call(g)
+		}
+		if len(r.queue) == 0 {
+			r.dispatch()
+		}
+	}
+	return r
+}
+
+func (r *reach) call(f *types.Func) {
+	if receiver := f.Signature().Recv(); receiver != nil && types.IsInterface(receiver.Type()) {
+		r.methods[f] = true
+		return
+	}
+	if !r.called[f] {
+		r.called[f] = true
+		r.queue = append(r.queue, f)
+	}
+}
+
+// dispatch calls the methods that may stand behind those of interfaces.
+func (r *reach) dispatch() {
+	for m := range r.methods {
+		wanted := m.Signature().Recv().Type().Underlying().(*types.Interface)
+		for named := range r.made {
+			pointer := types.NewPointer(named)
+			if types.IsInterface(named) || named.TypeParams().Len() > 0 || !types.Implements(pointer, wanted) {
+				continue
+			}
+			if found, _, _ := types.LookupFieldOrMethod(pointer, false, m.Pkg(), m.Name()); found != nil {
+				if f, ok := found.(*types.Func); ok {
+					r.call(f.Origin())
+				}
+			}
+		}
+	}
+}
+
+// operation is the IAM action that a call of an SDK client needs, "" for a function that is none.
+func operation(f *types.Func) string {
+	receiver := f.Signature().Recv()
+	if f.Pkg() == nil || receiver == nil {
+		return ""
+	}
+	service, ok := strings.CutPrefix(f.Pkg().Path(), services)
+	if !ok || !strings.HasSuffix(receiver.Type().String(), ".Client") || !f.Signature().Variadic() {
+		return ""
+	}
+	if service+":"+f.Name() == "s3:ListObjectsV2" {
+		return "s3:ListBucket"
+	}
+	return service + ":" + f.Name()
+}
+
+// hidden says whether a function of the SDK calls operations that it does not name.
+func hidden(f *types.Func) bool {
+	return f.Pkg() != nil && strings.HasPrefix(f.Pkg().Path(), services) && f.Signature().Recv() == nil &&
+		(strings.HasSuffix(f.Name(), "Paginator") || strings.HasSuffix(f.Name(), "Waiter") || strings.HasSuffix(f.Name(), "PresignClient"))
+}
+
+// actions are those of every operation that may be called.
+func (r *reach) actions(t testing.TB) []string {
+	t.Helper()
+	var all []string
+	for f := range r.called {
+		if action := operation(f); action != "" {
+			all = append(all, action)
+		}
+		if hidden(f) {
+			t.Errorf("%s calls operations that its name does not tell: say here which", f.FullName())
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// byAdapter are the actions that the methods of each adapter need, of the methods that may be called: by "package.Type".
+func (r *reach) byAdapter() map[string][]string {
+	all := map[string][]string{}
+	for f := range r.called {
+		receiver := f.Signature().Recv()
+		if receiver == nil {
+			continue
+		}
+		name := strings.TrimPrefix(receiver.Type().String(), "*")
+		adapter, ok := strings.CutPrefix(name, module)
+		if !ok || !isAdapter(adapter) {
+			continue
+		}
+		for _, action := range r.from(f, map[*types.Func]bool{}) {
+			if !slices.Contains(all[adapter], action) {
+				all[adapter] = append(all[adapter], action)
+			}
+		}
+		slices.Sort(all[adapter])
+	}
+	return all
+}
+
+// isAdapter says whether a type stands between a contract and a service.
+func isAdapter(name string) bool {
+	of := name[:strings.LastIndexByte(name, '.')]
+	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" && of != "shared/aws/sdk" && of != "shared/aws/settings" ||
+		name == "functions/authorizer.secret"
+}
+
+// from are the actions of what a function names, and what that names: an adapter calls nothing through an interface.
+func (r *reach) from(f *types.Func, seen map[*types.Func]bool) (actions []string) {
+	if seen[f] {
+		return nil
+	}
+	seen[f] = true
+	if action := operation(f); action != "" {
+		return []string{action}
+	}
+	for _, g := range r.refers[f].functions {
+		actions = append(actions, r.from(g, seen)...)
+	}
+	return actions
+}
+
+// String is for messages.
+func (r references) String() string { return fmt.Sprint(len(r.functions), " functions, ", len(r.types), " types") }

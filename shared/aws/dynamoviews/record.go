@@ -1,0 +1,139 @@
+package dynamoviews
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math"
+	"math/big"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// The records of a seen item: the format's version, then per record
+//
+//	the step from the sequence number before it: its length in bytes (one byte), and that many bytes, big-endian, without leading zeros
+//	its first line (uvarint)
+//	its request: 16 bytes
+//	the number of its identities (uvarint), and 8 bytes for each, big-endian
+//
+// Sequence numbers of a lane grow, so a step is never negative; it is 0 when lines of two requests stand in one record.
+
+const (
+	recordsVersion = 1
+	identitySize   = 8
+	maxDigits      = 129 // of a sequence number. Source: Kinesis API Reference, SequenceNumber
+)
+
+// MaxSeenSize bounds the bytes of a record with this many identities in a seen item, whatever they are: below 400,000, DynamoDB takes the item.
+// Between records of one shard a step has some 9 bytes, so most take 24 bytes less.
+func MaxSeenSize(identities int) int {
+	const step, line, count = 1 + 54, 3, 3 // 10^129 has 54 bytes; lines and identities of a record of 1 MiB are below 2^21
+	return step + line + len(ulid.ULID{}) + count + identitySize*identities
+}
+
+var errRecords = errors.New("corrupt records of a seen item")
+
+func encodeRecords(all []viewstore.SeenRecord) ([]byte, error) {
+	size := 1
+	for _, r := range all {
+		size += MaxSeenSize(len(r.Identities))
+	}
+	b := append(make([]byte, 0, size), recordsVersion)
+	before, step := new(big.Int), new(big.Int)
+	for _, r := range all {
+		at, ok := number(r.Sequence)
+		if !ok || step.Sub(at, before).Sign() < 0 || r.Line < 0 {
+			return nil, fmt.Errorf("record %q, line %d: want a sequence number in decimal digits, not below the one before it, and a line from 0", r.Sequence, r.Line)
+		}
+		b = append(append(b, byte((step.BitLen()+7)/8)), step.Bytes()...)
+		b = binary.AppendUvarint(b, uint64(r.Line))
+		b = append(b, r.Request[:]...)
+		b = binary.AppendUvarint(b, uint64(len(r.Identities)))
+		for _, identity := range r.Identities {
+			b = binary.BigEndian.AppendUint64(b, identity)
+		}
+		before = at
+	}
+	return b, nil
+}
+
+// number is a sequence number's value, if it is written as Kinesis does: digits without leading zeros.
+func number(s event.Sequence) (*big.Int, bool) {
+	if s == "" || len(s) > maxDigits || s[0] == '0' && len(s) > 1 {
+		return nil, false
+	}
+	for _, c := range []byte(s) {
+		if c < '0' || c > '9' {
+			return nil, false
+		}
+	}
+	return new(big.Int).SetString(string(s), 10)
+}
+
+func decodeRecords(b []byte) ([]viewstore.SeenRecord, error) {
+	if len(b) == 0 || b[0] != recordsVersion {
+		return nil, fmt.Errorf("%w: their format is not the one this version reads (%d)", errRecords, recordsVersion)
+	}
+	r := reader{rest: b[1:]}
+	var all []viewstore.SeenRecord
+	at := new(big.Int)
+	for len(r.rest) > 0 && !r.bad {
+		all = append(all, r.record(at))
+	}
+	if r.bad || len(all) == 0 {
+		return nil, fmt.Errorf("%w: record %d of %d bytes ends early or is out of bounds", errRecords, len(all), len(b))
+	}
+	return all, nil
+}
+
+// reader reads records. Once it has met what no record has, it is bad, and everything is zero.
+type reader struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *reader) take(n uint64) []byte {
+	if r.bad || n > uint64(len(r.rest)) {
+		r.bad = true
+		return nil
+	}
+	taken := r.rest[:n]
+	r.rest = r.rest[n:]
+	return taken
+}
+
+// uvarint reads a number that a uvarint holds in as few bytes as can be.
+func (r *reader) uvarint() uint64 {
+	n, size := binary.Uvarint(r.rest)
+	if r.bad || size <= 0 || n > math.MaxInt32 || size > 1 && n>>(7*(size-1)) == 0 {
+		r.bad = true
+		return 0
+	}
+	r.rest = r.rest[size:]
+	return n
+}
+
+// record reads a record and moves at, the sequence number before it, on to its own.
+func (r *reader) record(at *big.Int) (record viewstore.SeenRecord) {
+	if length := r.take(1); !r.bad {
+		step := r.take(uint64(length[0]))
+		r.bad = r.bad || len(step) > 0 && step[0] == 0
+		at.Add(at, new(big.Int).SetBytes(step))
+	}
+	record.Sequence = event.Sequence(at.String())
+	r.bad = r.bad || len(record.Sequence) > maxDigits
+	record.Line = int(r.uvarint())
+	copy(record.Request[:], r.take(uint64(len(record.Request))))
+	identities := r.take(identitySize * r.uvarint())
+	if len(identities) > 0 {
+		record.Identities = make([]uint64, len(identities)/identitySize)
+	}
+	for i := range record.Identities {
+		record.Identities[i] = binary.BigEndian.Uint64(identities[identitySize*i:])
+	}
+	return record
+}

@@ -1,0 +1,104 @@
+package dynamoviews
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"github.com/anabranch/anabranch/shared/aws/table"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Seen keeps seen items, in a table of their own or in that of speed items: no key is both.
+type Seen struct{ table table.Table }
+
+var _ viewstore.Seen = (*Seen)(nil)
+
+// NewSeen uses a table, which must exist. It makes no request.
+func NewSeen(client *dynamodb.Client, name string) *Seen {
+	return &Seen{table.Table{Client: client, Name: name}}
+}
+
+// Put implements viewstore.Seen. DynamoDB refuses an item above 400 KB, now and at every further try: MaxSeenSize says how large one can be.
+func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
+	attributes, err := seenAttributes(item)
+	if err == nil {
+		err = s.table.Replace(ctx, attributes)
+	}
+	if err != nil {
+		return fmt.Errorf("put seen item of lane %s with %d records: %w", item.Lane, len(item.Records), err)
+	}
+	return nil
+}
+
+// After implements viewstore.Seen, with a request for each 1 MB.
+func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
+	behind := append(appendSequence(nil, last), endOfSequences)
+	items, err := query(ctx, s.table, table.Range{Partition: table.Binary(lanePartition(lane)), From: table.Binary(behind)}, seenItem)
+	if err != nil {
+		return nil, fmt.Errorf("read seen items of lane %s after %q: %w", lane, last, err)
+	}
+	return items, nil
+}
+
+// sinceAtOnce is how many items Since reads at once: it stops somewhere among them.
+const sinceAtOnce = 50
+
+// Since implements viewstore.Seen, with a request for each 50 items or 1 MB.
+func (s *Seen) Since(ctx context.Context, lane event.Lane, from int64) (items []viewstore.SeenItem, err error) {
+	newest := table.Range{Partition: table.Binary(lanePartition(lane)), Down: true, Limit: sinceAtOnce}
+	for stored, err := range s.table.Each(ctx, newest) {
+		var item viewstore.SeenItem
+		if err == nil {
+			item, err = seenItem(stored)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read seen items of lane %s recorded since %d: %w", lane, from, err)
+		}
+		if item.Recorded < from {
+			break
+		}
+		items = append(items, item)
+	}
+	slices.Reverse(items)
+	return items, nil
+}
+
+func seenAttributes(item viewstore.SeenItem) (table.Item, error) {
+	if len(item.Records) == 0 {
+		return nil, errors.New("a seen item without records has no name")
+	}
+	encoded, err := encodeRecords(item.Records)
+	if err != nil {
+		return nil, err
+	}
+	attributes := seenKey(item)
+	attributes[records] = table.Binary(encoded)
+	attributes[recorded] = table.Number(item.Recorded)
+	setExpires(attributes, item.Expires)
+	return attributes, nil
+}
+
+func seenItem(stored table.Item) (item viewstore.SeenItem, err error) {
+	if item.Lane, err = laneOf(stored); err != nil {
+		return viewstore.SeenItem{}, err
+	}
+	encoded, err := table.BinaryOf(stored, records)
+	if err != nil {
+		return viewstore.SeenItem{}, err
+	}
+	if item.Records, err = decodeRecords(encoded); err != nil {
+		return viewstore.SeenItem{}, fmt.Errorf("attribute %q: %w", records, err)
+	}
+	if item.Recorded, err = table.NumberOf(stored, recorded); err != nil {
+		return viewstore.SeenItem{}, err
+	}
+	if item.Expires, err = expiresOf(stored); err != nil {
+		return viewstore.SeenItem{}, err
+	}
+	return item, nil
+}

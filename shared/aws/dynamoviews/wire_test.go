@@ -1,0 +1,215 @@
+package dynamoviews_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/aws/awstest"
+	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+func client(t *testing.T, answers ...awstest.Answer) (*awstest.Wire, *dynamodb.Client) {
+	t.Helper()
+	wire, cfg := awstest.NewWire(t, answers...)
+	return wire, dynamodb.NewFromConfig(cfg)
+}
+
+var (
+	done     = awstest.JSON(`{}`)
+	lost     = awstest.Answer{}
+	mismatch = func(stored string) awstest.Answer {
+		return awstest.Failure("ConditionalCheckFailedException", `"Item":`+stored)
+	}
+)
+
+// b64 is a binary attribute on the wire.
+func b64(b string) string {
+	return fmt.Sprintf(`{"B":"%s"}`, base64.StdEncoding.EncodeToString([]byte(b)))
+}
+
+var base = viewstore.BaseItem{
+	BaseKey: viewstore.BaseKey{Generation: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Key: "\x01/", Page: -2}, Horizon: 1_795_555_500_000, States: []byte("\x01states"),
+}
+
+// baseStored is base as DynamoDB holds it.
+var baseStored = `{"pk":` + b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/") + `,"sk":` + b64("\x7f\xff\xff\xff\xff\xff\xff\xfe") +
+	`,"h":{"N":"1795555500000"},"s":` + b64("\x01states") + `}`
+
+var speed = viewstore.SpeedItem{
+	SpeedKey: viewstore.SpeedKey{
+		Definition: "9f86d081884c7d659a2feaa0c55ad015", Key: "\x01/", Slot: 1_795_555_500_000, Page: 3, Lane: event.Lane{Layout: 1, Count: 4, N: 2},
+	},
+	Fence: "49546986683135544286507457936321625675700192471156785154", States: []byte("\x01states"), Expires: 1_796_160_300,
+}
+
+var speedStored = `{"pk":` + b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/") +
+	`,"sk":` + b64("\x80\x00\x01\xa2\x0f\x72\x9f\xe0\x80\x00\x00\x00\x00\x00\x00\x031.4.2") +
+	`,"f":{"S":"49546986683135544286507457936321625675700192471156785154"},"s":` + b64("\x01states") + `,"expires":{"N":"1796160300"}}`
+
+// wantBody compares a request's operation and body.
+func wantBody(t *testing.T, r awstest.Request, operation, want string) {
+	t.Helper()
+	if r.Operation() != operation {
+		t.Errorf("operation %s, want %s", r.Operation(), operation)
+	}
+	wanted := awstest.Request{Request: r.Request, Body: []byte(want)}.JSON(t)
+	if diff := cmp.Diff(wanted, r.JSON(t)); diff != "" {
+		t.Errorf("%s (-want +got):\n%s", operation, diff)
+	}
+}
+
+func putBody(item, condition string) string {
+	return `{"TableName":"items","Item":` + item + `,"ReturnValuesOnConditionCheckFailure":"ALL_OLD",` + condition + `}`
+}
+
+const none = `"ConditionExpression":"attribute_not_exists(pk)"`
+
+func expected(attribute, value string) string {
+	return `"ConditionExpression":"#expected = :expected","ExpressionAttributeNames":{"#expected":"` + attribute + `"},
+		"ExpressionAttributeValues":{":expected":` + value + `}`
+}
+
+func TestBasePut(t *testing.T) {
+	wire, c := client(t, done, done)
+	b := dynamoviews.NewBase(c, "items")
+	if err := errors.Join(b.Put(t.Context(), base, 0), b.Put(t.Context(), base, 1_795_555_200_000)); err != nil {
+		t.Fatal(err)
+	}
+	wantBody(t, wire.Requests()[0], "PutItem", putBody(baseStored, none))
+	wantBody(t, wire.Requests()[1], "PutItem", putBody(baseStored, expected("h", `{"N":"1795555200000"}`)))
+}
+
+func TestSpeedPut(t *testing.T) {
+	wire, c := client(t, done, done, done)
+	s := dynamoviews.NewSpeed(c, "items")
+	forever := speed
+	forever.Expires = 0
+	if err := errors.Join(s.Put(t.Context(), speed, ""), s.Put(t.Context(), speed, "4953"), s.Put(t.Context(), forever, "")); err != nil {
+		t.Fatal(err)
+	}
+	wantBody(t, wire.Requests()[0], "PutItem", putBody(speedStored, none))
+	wantBody(t, wire.Requests()[1], "PutItem", putBody(speedStored, expected("f", `{"S":"4953"}`)))
+	wantBody(t, wire.Requests()[2], "PutItem", putBody(strings.Replace(speedStored, `,"expires":{"N":"1796160300"}`, "", 1), none))
+}
+
+func TestPutConflicts(t *testing.T) {
+	puts := func(c *dynamodb.Client) map[string]func() error {
+		return map[string]func() error{
+			"base":  func() error { return dynamoviews.NewBase(c, "items").Put(t.Context(), base, 7) },
+			"speed": func() error { return dynamoviews.NewSpeed(c, "items").Put(t.Context(), speed, "7") },
+		}
+	}
+	for name, test := range map[string]struct {
+		answers  []awstest.Answer
+		conflict bool
+		says     string
+	}{
+		"another item is stored":               {[]awstest.Answer{mismatch(baseStored[:len(baseStored)-1] + `,"f":{"S":"1795555500000"}}`)}, true, `it is at "1795555500000", not`},
+		"none is stored":                       {[]awstest.Answer{awstest.Failure("ConditionalCheckFailedException")}, true, "it is at nothing, not"},
+		"what is stored is no item":            {[]awstest.Answer{mismatch(`{}`)}, true, "is missing"},
+		"our own, whose answer was lost":       {[]awstest.Answer{lost, mismatch(baseStored)}, true, ""},
+		"every answer is lost":                 {[]awstest.Answer{lost, lost, lost}, false, ""},
+		"the item is too large for the store":  {[]awstest.Answer{awstest.Failure("ValidationException")}, false, "ValidationException"},
+		"the transaction of somebody else won": {[]awstest.Answer{awstest.Failure("TransactionConflictException")}, false, ""},
+	} {
+		for kind := range puts(nil) {
+			t.Run(name+"/"+kind, func(t *testing.T) {
+				_, c := client(t, test.answers...)
+				err := puts(c)[kind]()
+				if err == nil || errors.Is(err, viewstore.ErrConflict) != test.conflict || !strings.Contains(err.Error(), test.says) {
+					t.Errorf("error %v; want a conflict: %t, and %q", err, test.conflict, test.says)
+				}
+			})
+		}
+	}
+}
+
+func TestLoadAsksForEachKeyOnceAndStronglyConsistent(t *testing.T) {
+	wire, c := client(t, awstest.JSON(`{"Responses":{"items":[`+baseStored+`]}}`), awstest.JSON(`{"Responses":{"items":[`+speedStored+`]}}`))
+	bases, err := dynamoviews.NewBase(c, "items").Load(t.Context(), []viewstore.BaseKey{base.BaseKey, base.BaseKey})
+	if diff := cmp.Diff([]viewstore.BaseItem{base}, bases); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	speeds, err := dynamoviews.NewSpeed(c, "items").Load(t.Context(), []viewstore.SpeedKey{speed.SpeedKey, speed.SpeedKey})
+	if diff := cmp.Diff([]viewstore.SpeedItem{speed}, speeds); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	for i, stored := range []string{baseStored, speedStored} {
+		all := awstest.Request{Body: []byte(stored)}.JSON(t)
+		got := wire.Requests()[i].JSON(t)
+		want := map[string]any{"RequestItems": map[string]any{"items": map[string]any{
+			"ConsistentRead": true, "Keys": []any{map[string]any{"pk": all["pk"], "sk": all["sk"]}},
+		}}}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("request (-want +got):\n%s", diff)
+		}
+	}
+}
+
+func TestReadsOfNothingMakeNoRequest(t *testing.T) {
+	_, c := client(t)
+	if items, err := dynamoviews.NewBase(c, "items").Load(t.Context(), nil); err != nil || len(items) > 0 {
+		t.Errorf("%v, error %v", items, err)
+	}
+	if items, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 2, 1); err != nil || len(items) > 0 {
+		t.Errorf("%v, error %v", items, err)
+	}
+}
+
+func TestRanges(t *testing.T) {
+	wire, c := client(t, awstest.JSON(`{"Items":[`+baseStored+`]}`), awstest.JSON(`{"Items":[`+speedStored+`]}`))
+	bases, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), base.Generation, base.Key, view.FirstPage, 1)
+	if diff := cmp.Diff([]viewstore.BaseItem{base}, bases); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	speeds, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), speed.Definition, speed.Key, speed.Slot)
+	if diff := cmp.Diff([]viewstore.SpeedItem{speed}, speeds); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	wantBody(t, wire.Requests()[0], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
+		"KeyConditionExpression":"pk = :partition AND sk BETWEEN :from AND :to","ExpressionAttributeValues":{
+		":partition":`+b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/")+`,
+		":from":`+b64("\x00\x00\x00\x00\x00\x00\x00\x00")+`,":to":`+b64("\x80\x00\x00\x00\x00\x00\x00\x01")+`}}`)
+	wantBody(t, wire.Requests()[1], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":true,
+		"KeyConditionExpression":"pk = :partition AND sk >= :from","ExpressionAttributeValues":{
+		":partition":`+b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/")+`,":from":`+b64("\x80\x00\x01\xa2\x0f\x72\x9f\xe0")+`}}`)
+}
+
+// TestStoredItemsThatAreNone has items as this program never writes them: each is an error that names what is wrong.
+func TestStoredItemsThatAreNone(t *testing.T) {
+	without := func(stored, attribute string) string {
+		return strings.Replace(stored, `"`+attribute+`":`, `"other":`, 1)
+	}
+	for says, stored := range map[string]string{
+		`"pk" is missing`: without(baseStored, "pk"), `"sk" is missing`: without(baseStored, "sk"), `"h" is missing`: without(baseStored, "h"),
+		`"s" is missing`: without(baseStored, "s"), `"h" is a`: strings.Replace(baseStored, `"N"`, `"S"`, 1),
+		"does not begin with the length": strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x05ab"), 1),
+		"not written as this program":    strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x81\x00ab"), 1),
+		"of 7 bytes":                     strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff"), 1),
+		"1 bytes behind the page":        strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff\xfe!"), 1),
+	} {
+		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
+		if items, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 0, 1); err == nil || !strings.Contains(err.Error(), says) || items != nil {
+			t.Errorf("base: %v, error %v, want one that says %s", items, err, says)
+		}
+	}
+	for says, stored := range map[string]string{
+		`"pk" is missing`: without(speedStored, "pk"), `"f" is missing`: without(speedStored, "f"), `"s" is missing`: without(speedStored, "s"),
+		`"expires" is a`: strings.Replace(speedStored, `"N"`, `"S"`, 1), "is not layout.count.n": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 20))+`,"expires"`, 1),
+		"of 3 bytes": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 11))+`,"expires"`, 1),
+	} {
+		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
+		if items, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), "d", "k", 0); err == nil || !strings.Contains(err.Error(), says) || items != nil {
+			t.Errorf("speed: %v, error %v, want one that says %s", items, err, says)
+		}
+	}
+}

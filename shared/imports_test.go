@@ -143,6 +143,8 @@ func rules() map[string]rule {
 		"localstack/host":     {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
 		"localstack/host/emf": {},
 
+		"infra":      {}, // tests of the template
+		"infra/keys": {nil, []string{awsSDK}},
 		"infra/pack": {[]string{"shared/view"}, nil},
 		"infra/tool": {[]string{"localstack/emulator"}, nil},
 	}
@@ -273,7 +275,7 @@ func checkPurity(p listed) (problems []string) {
 // checkSDK: the AWS SDK is linked by its adapters, by functions, which start in main, and by what deploys; never by the command.
 func checkSDK(p listed) (problems []string) {
 	function, isMain := path.Split(p.name())
-	if within(p.name(), "shared/aws") || within(p.name(), "localstack") || function == "functions/" && isMain != "" {
+	if within(p.name(), "shared/aws") || within(p.name(), "localstack") || p.name() == "infra/keys" || function == "functions/" && isMain != "" {
 		return nil
 	}
 	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, awsSDK) }); i >= 0 {

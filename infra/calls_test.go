@@ -39,9 +39,11 @@ type references struct {
 }
 
 // load type-checks the named packages of the module, and those of the module that they import. Others are read as the compiler has left them.
-func load(t testing.TB, patterns ...string) *program {
-	t.Helper()
-	listed := list(t, patterns)
+func load(patterns ...string) (*program, error) {
+	listed, err := list(patterns)
+	if err != nil {
+		return nil, err
+	}
 	exports := map[string]string{}
 	for _, l := range listed {
 		exports[l.ImportPath] = l.Export
@@ -60,15 +62,15 @@ func load(t testing.TB, patterns ...string) *program {
 			continue
 		}
 		if err := p.check(files, imports, l); err != nil {
-			t.Fatalf("%s: %v", l.ImportPath, err)
+			return nil, fmt.Errorf("%s: %w", l.ImportPath, err)
 		}
 	}
 	runtime, err := imports(lambda)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	p.handler = runtime.Scope().Lookup("Handler").Type().Underlying().(*types.Interface)
-	return p
+	return p, nil
 }
 
 type importFunc func(path string) (*types.Package, error)
@@ -83,29 +85,32 @@ type listedPackage struct {
 	Export     string // a file with what the compiler says of it
 }
 
-func list(t testing.TB, patterns []string) []listedPackage {
-	t.Helper()
+func list(patterns []string) ([]listedPackage, error) {
 	command := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export"}, patterns...)...)
 	command.Dir = ".."
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()
 	if err != nil {
-		t.Fatalf("go list: %v\n%s", err, stderr.Bytes())
+		return nil, fmt.Errorf("go list: %w\n%s", err, stderr.Bytes())
 	}
 	var all []listedPackage
 	for decoder := json.NewDecoder(bytes.NewReader(out)); ; {
 		var l listedPackage
 		if err := decoder.Decode(&l); errors.Is(err, io.EOF) {
-			return all
+			return all, nil
 		} else if err != nil {
-			t.Fatalf("go list: %v", err)
+			return nil, fmt.Errorf("go list: %w", err)
 		}
 		all = append(all, l)
 	}
 }
 
 func (p *program) check(files *token.FileSet, imports types.Importer, l listedPackage) error {
+	// go test remembers a result for as long as nothing changes that the test has opened: so the folder is opened too.
+	if _, err := os.ReadDir(l.Dir); err != nil {
+		return err
+	}
 	var parsed []*ast.File
 	for _, name := range l.GoFiles {
 		file, err := parser.ParseFile(files, filepath.Join(l.Dir, name), nil, parser.SkipObjectResolution)
@@ -293,6 +298,3 @@ func (r *reach) from(f *types.Func, seen map[*types.Func]bool) (actions []string
 	}
 	return actions
 }
-
-// String is for messages.
-func (r references) String() string { return fmt.Sprint(len(r.functions), " functions, ", len(r.types), " types") }

@@ -137,14 +137,15 @@ func rules() map[string]rule {
 		},
 
 		// The demo folds the sample by itself, or it would prove nothing.
-		"localstack/demo":     {[]string{"localstack/sample"}, nil},
-		"localstack/sample":   {},
-		"localstack/emulator": {},
-		"localstack/host":     {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
-		"localstack/host/emf": {},
+		"localstack/demo":         {[]string{"localstack/sample"}, nil},
+		"localstack/sample":       {},
+		"localstack/emulator":     {},
+		"localstack/host":         {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
+		"localstack/host/emf":     {},
+		"localstack/host/trigger": {append(slices.Clone(core), "shared/eventsource", "localstack/host"), []string{awsSDK, smithy, events}},
 
 		"infra":      {}, // tests of the template
-		"infra/keys": {nil, []string{awsSDK}},
+		"infra/keys": {[]string{"functions/authorizer/handler"}, []string{awsSDK}},
 		"infra/pack": {[]string{"shared/view"}, nil},
 		"infra/tool": {[]string{"localstack/emulator"}, nil},
 	}

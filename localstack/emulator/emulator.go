@@ -152,7 +152,7 @@ func (e *Emulator) waitUntilHealthy(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for {
-		err := e.call(ctx, http.MethodGet, "/_ministack/health")
+		err := e.healthy(ctx)
 		if err == nil {
 			return nil
 		}
@@ -164,6 +164,13 @@ func (e *Emulator) waitUntilHealthy(ctx context.Context) error {
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
+}
+
+func (e *Emulator) healthy(ctx context.Context) error {
+	// Who holds the port may be somebody else, who does not answer.
+	ctx, cancel := context.WithTimeout(ctx, time.Second)
+	defer cancel()
+	return e.call(ctx, http.MethodGet, "/_ministack/health")
 }
 
 // Reset forgets everything the emulator holds.

@@ -3,19 +3,87 @@
 package emulator_test
 
 import (
+	"bytes"
+	"net"
+	"net/http"
+	"os"
+	"strings"
 	"testing"
-	"time"
 
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
 
-func TestTmp(t *testing.T) {
-	begin := time.Now()
-	e := emulator.Start(t)
-	t.Log(e.Endpoint, time.Since(begin))
-	begin = time.Now()
-	if err := e.Reset(t.Context()); err != nil {
+func TestAnEmulatorAnswersUntilItIsStopped(t *testing.T) {
+	var log bytes.Buffer
+	e, err := emulator.Launch(t.Context(), emulator.Settings{Log: &log, Env: []string{"LOG_LEVEL=INFO"}})
+	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(time.Since(begin))
+	if !strings.HasPrefix(e.Endpoint, "http://127.0.0.1:") {
+		t.Errorf("endpoint %s: want a port of 127.0.0.1, where the SDK addresses buckets by path", e.Endpoint)
+	}
+	if err := e.Reset(t.Context()); err != nil {
+		t.Errorf("reset: %v", err)
+	}
+	if err := e.Stop(); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if response, err := http.Get(e.Endpoint + "/_ministack/health"); err == nil {
+		t.Errorf("it answers after it was stopped: %s", response.Status)
+	}
+	if !strings.Contains(log.String(), "Ministack") && !strings.Contains(log.String(), "MiniStack") {
+		t.Errorf("its log was not handed on: %q", log.String())
+	}
+}
+
+func TestTwoEmulatorsKnowNothingOfEachOther(t *testing.T) {
+	a, b := emulator.Start(t), emulator.Start(t)
+	if a.Endpoint == b.Endpoint {
+		t.Fatalf("both are at %s", a.Endpoint)
+	}
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, a.Endpoint+"/bucket", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]int{a.Endpoint: http.StatusOK, b.Endpoint: http.StatusNotFound}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil || response.StatusCode != http.StatusOK {
+		t.Fatalf("create bucket: %v, error %v", response, err)
+	}
+	for endpoint, status := range want {
+		response, err := http.Head(endpoint + "/bucket")
+		if err != nil || response.StatusCode != status {
+			t.Errorf("bucket of %s: %v, error %v; want status %d", endpoint, response, err, status)
+		}
+	}
+}
+
+func TestAPortThatIsTakenIsSaidSo(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	_, err = emulator.Launch(t.Context(), emulator.Settings{Port: l.Addr().(*net.TCPAddr).Port})
+	if err == nil || !strings.Contains(err.Error(), "already in use") {
+		t.Errorf("error %v, want what the emulator says", err)
+	}
+}
+
+func TestARootWithoutRequirementsIsAnError(t *testing.T) {
+	if _, err := emulator.Launch(t.Context(), emulator.Settings{Root: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "requirements.txt") {
+		t.Errorf("error %v", err)
+	}
+}
+
+func TestRequirementsThatCannotBeInstalledAreAnErrorEachTime(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(root+"/bad.txt", []byte("./no-such-package\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 {
+		if _, err := emulator.Venv(t.Context(), root, "venv", "bad.txt"); err == nil || !strings.Contains(err.Error(), "no-such-package") {
+			t.Errorf("error %v, want what pip says", err)
+		}
+	}
 }

@@ -1,0 +1,125 @@
+//go:build emulator
+
+package infra_test
+
+import (
+	"bytes"
+	_ "embed"
+	"encoding/json"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/localstack/emulator"
+)
+
+//go:embed expand.py
+var expand string
+
+// venv is the bin directory of a virtual environment of localstack/emulator.
+func venv(t *testing.T, name, requirements string) string {
+	t.Helper()
+	root, err := emulator.Root()
+	if err != nil {
+		t.Fatal(err)
+	}
+	bin, err := emulator.Venv(t.Context(), root, name, requirements)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return bin
+}
+
+// expanded is template.yaml as the SAM transform leaves it.
+func expanded(t *testing.T) template {
+	t.Helper()
+	bin := venv(t, "venv", emulator.Requirements)
+	body, err := os.ReadFile("../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	command := exec.CommandContext(t.Context(), filepath.Join(bin, "python"), "-c", expand)
+	command.Env = append(os.Environ(), "AWS_DEFAULT_REGION=us-east-1")
+	command.Stdin = bytes.NewReader(body)
+	var stderr bytes.Buffer
+	command.Stderr = &stderr
+	out, err := command.Output()
+	if err != nil {
+		t.Fatalf("expand template.yaml: %v\n%s", err, &stderr)
+	}
+	var root object
+	decoder := json.NewDecoder(bytes.NewReader(out))
+	decoder.UseNumber()
+	if err := decoder.Decode(&root); err != nil {
+		t.Fatal(err)
+	}
+	return template{t, "expanded template.yaml", root}
+}
+
+// TestExpanded: SAM makes Lambda functions of ours, with nothing beside them that we have not written: no role, no permission, no policy.
+func TestExpanded(t *testing.T) {
+	app, got := application(t), expanded(t)
+	wanted := map[string]string{"BatchFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig"}
+	for _, r := range app.resources("") {
+		wanted[r.name] = r.kind()
+		if r.kind() == "AWS::Serverless::Function" {
+			wanted[r.name] = "AWS::Lambda::Function"
+			continue
+		}
+		want(t, r.name, got.resource(r.name).object, text(r.object))
+	}
+	kinds := map[string]string{}
+	for _, r := range got.resources("") {
+		kinds[r.name] = r.kind()
+	}
+	if diff := cmp.Diff(wanted, kinds); diff != "" {
+		t.Errorf("(-template.yaml +expanded):\n%s", diff)
+	}
+}
+
+// TestExpandedFunctions: every function has what the template says, in the words of Lambda.
+func TestExpandedFunctions(t *testing.T) {
+	app, got := application(t), expanded(t)
+	same := []string{"Environment", "FunctionName", "LoggingConfig", "MemorySize", "Role", "Timeout"}
+	for _, r := range got.resources("AWS::Lambda::Function") {
+		for _, name := range same {
+			want(t, r.name+": "+name, r.property(name), text(app.resource(r.name).property(name)))
+		}
+		want(t, r.name+": runtime", r.property("Runtime"), "provided.al2023")
+		want(t, r.name+": handler", r.property("Handler"), "bootstrap")
+		want(t, r.name+": architecture", r.property("Architectures"), "[!Ref Architecture]")
+		want(t, r.name+": code", r.property("Code", "S3Key"), text(app.resource(r.name).property("CodeUri")))
+		known := append(slices.Clone(same), "Architectures", "Code", "Handler", "Runtime", "Tags")
+		for _, name := range slices.Sorted(maps.Keys(r.object["Properties"].(object))) {
+			if !slices.Contains(known, name) {
+				t.Errorf("%s has the property %s, which we have not written", r.name, name)
+			}
+		}
+	}
+	config := got.resource("BatchFunctionEventInvokeConfig")
+	want(t, "batch's retries", config.property("MaximumRetryAttempts"), "0")
+	want(t, "batch's age", config.property("MaximumEventAgeInSeconds"), "60")
+	want(t, "batch's qualifier", config.property("Qualifier"), "$LATEST")
+}
+
+// TestLint: cfn-lint and sam find nothing to say.
+func TestLint(t *testing.T) {
+	bin := venv(t, "venv-tools", emulator.RequirementsTools)
+	for _, args := range [][]string{
+		{"cfn-lint", "template.yaml", "infra/storage.yaml"},
+		{"sam", "validate", "--lint", "--template", "template.yaml"},
+		{"sam", "validate", "--lint", "--template", "infra/storage.yaml"},
+	} {
+		command := exec.CommandContext(t.Context(), filepath.Join(bin, args[0]), args[1:]...)
+		command.Dir = ".."
+		command.Env = append(os.Environ(), "AWS_DEFAULT_REGION=us-east-1", "SAM_CLI_TELEMETRY=0")
+		if out, err := command.CombinedOutput(); err != nil {
+			t.Errorf("%s: %v\n%s", args, err, out)
+		}
+	}
+}

@@ -1,0 +1,177 @@
+package infra_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestFunctions: what `make functions` builds is what is deployed, and every function has its log.
+func TestFunctions(t *testing.T) {
+	app := application(t)
+	for name, wanted := range map[string]string{"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": "[!Ref Architecture]"} {
+		want(t, name, at(app.root, "Globals", "Function", name), wanted)
+	}
+	want(t, "architecture by default", app.parameter("Architecture")["Default"], "arm64")
+	for _, r := range app.resources("AWS::Serverless::Function") {
+		name := strings.ToLower(strings.TrimSuffix(r.name, "Function"))
+		want(t, r.name+": code", r.property("CodeUri"), "build/"+name+"/")
+		want(t, r.name+": is built already", at(r.object, "Metadata", "SkipBuild"), "true")
+		want(t, r.name+": name", r.property("FunctionName"), "!Sub ${AWS::StackName}-"+name)
+		want(t, r.name+": log", r.property("LoggingConfig"),
+			"{ApplicationLogLevel: !Ref LogLevel, LogFormat: JSON, LogGroup: !Ref "+large(name)+"Log, SystemLogLevel: WARN}")
+		want(t, r.name+": name of the log", app.resource(large(name)+"Log").property("LogGroupName"), "!Sub /aws/lambda/${AWS::StackName}-"+name)
+		// SAM would make roles and permissions of these, wider than ours.
+		for _, property := range []string{"Policies", "Events", "Connectors", "AutoPublishAlias", "VpcConfig"} {
+			if r.property(property) != nil {
+				t.Errorf("%s has the property %s", r.name, property)
+			}
+		}
+	}
+}
+
+// TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that.
+func TestTimes(t *testing.T) {
+	app := application(t)
+	for name, most := range map[string]int{"ingest": 29, "query": 29, "authorizer": 9, "batch": 900, "speed": 900, "republish": 900} {
+		if got := number(t, app.resource(large(name)+"Function").property("Timeout")); got > most {
+			t.Errorf("%s may take %d s, want at most %d", name, got, most)
+		}
+	}
+	for _, r := range app.resources("AWS::ApiGatewayV2::Integration") {
+		want(t, r.name+": time", r.property("TimeoutInMillis"), "30000")
+	}
+}
+
+// TestLogs: every log ends some day.
+func TestLogs(t *testing.T) {
+	app := application(t)
+	for _, r := range app.resources("AWS::Logs::LogGroup") {
+		want(t, r.name+": retention", r.property("RetentionInDays"), "!Ref LogRetention")
+	}
+	want(t, "retention by default", app.parameter("LogRetention")["Default"], "30")
+	stage := app.resource("ApiStage")
+	want(t, "access log", stage.property("AccessLogSettings", "DestinationArn"), "!GetAtt ApiLog.Arn")
+	format := text(stage.property("AccessLogSettings", "Format"))
+	for _, asked := range []string{"path", "querystring", "sourceIp", "userAgent", "domainName"} {
+		if strings.Contains(format, asked) {
+			t.Errorf("the access log shows %s: %s", asked, format)
+		}
+	}
+}
+
+// routes are the routes of the API, each with what serves it and which tokens open it.
+func routes() map[string][2]string {
+	return map[string][2]string{
+		"POST /v1/events":            {"Ingest", "anabranch/write"},
+		"GET /v1/views":              {"Query", "anabranch/read"},
+		"GET /v1/views/{view}":       {"Query", "anabranch/read"},
+		"GET /v1/views/{view}/query": {"Query", "anabranch/read"},
+	}
+}
+
+// TestEveryRouteHasAnAuthorizer: none is open, with keys or with tokens.
+func TestEveryRouteHasAnAuthorizer(t *testing.T) {
+	app, left := application(t), routes()
+	for _, r := range app.resources("AWS::ApiGatewayV2::Route") {
+		key := text(r.property("RouteKey"))
+		wanted, ok := left[key]
+		if !ok {
+			t.Errorf("route %s is new: say here what opens it", key)
+			continue
+		}
+		delete(left, key)
+		want(t, key+": target", r.property("Target"), "!Sub integrations/${"+wanted[0]+"Integration}")
+		want(t, key+": authorization", r.property("AuthorizationType"), "{Fn::If: [UseJwt, JWT, CUSTOM]}")
+		want(t, key+": authorizer", r.property("AuthorizerId"), "{Fn::If: [UseJwt, !Ref JwtAuthorizer, !Ref KeyAuthorizer]}")
+		want(t, key+": scopes", r.property("AuthorizationScopes"), "{Fn::If: [UseJwt, ["+wanted[1]+", anabranch/admin], !Ref AWS::NoValue]}")
+	}
+	if len(left) > 0 {
+		t.Errorf("routes %v are missing", left)
+	}
+	want(t, "condition UseJwt", at(app.root, "Conditions", "UseJwt"), "{Fn::Not: [{Fn::Equals: [!Ref JwtIssuer, ]}]}")
+	want(t, "keys by default", app.parameter("JwtIssuer")["Default"], "")
+	for _, r := range app.resources("") {
+		switch r.kind() {
+		case "AWS::Lambda::Url", "AWS::Serverless::HttpApi", "AWS::Serverless::Api":
+			t.Errorf("%s is another way in", r.name)
+		}
+	}
+}
+
+// TestAuthorizers: a request without a key is refused by the gateway, and what it remembers of a key it remembers for one route.
+func TestAuthorizers(t *testing.T) {
+	app := application(t)
+	keys := app.resource("KeyAuthorizer")
+	want(t, "identity", keys.property("IdentitySource"), "[!Sub $request.header.${KeyHeader}, $context.routeKey]")
+	want(t, "kind", keys.property("AuthorizerType"), "REQUEST")
+	want(t, "format", keys.property("AuthorizerPayloadFormatVersion"), "2.0")
+	want(t, "answer", keys.property("EnableSimpleResponses"), "true")
+	if n := number(t, keys.property("AuthorizerResultTtlInSeconds")); n > 60 {
+		t.Errorf("the gateway remembers for %d s; functions/authorizer says a minute", n)
+	}
+	if uri := text(keys.property("AuthorizerUri")); !strings.HasSuffix(uri, "functions/${AuthorizerFunction.Arn}/invocations") {
+		t.Errorf("authorizer is %s", uri)
+	}
+	tokens := app.resource("JwtAuthorizer")
+	want(t, "tokens", tokens.object["Condition"], "UseJwt")
+	want(t, "issuer", tokens.property("JwtConfiguration"), "{Audience: [!Ref JwtAudience], Issuer: !Ref JwtIssuer}")
+	for _, r := range app.resources("AWS::ApiGatewayV2::Integration") {
+		want(t, r.name+": format", r.property("PayloadFormatVersion"), "2.0")
+		want(t, r.name+": kind", r.property("IntegrationType"), "AWS_PROXY")
+	}
+}
+
+// TestPermissions: only our own API, and of it only what each function serves, may invoke them.
+func TestPermissions(t *testing.T) {
+	const api = "!Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/"
+	wanted := map[string]string{
+		"!Ref IngestFunction": api + "*/POST/v1/events", "!Ref QueryFunction": api + "*/GET/v1/views*",
+		"!Ref AuthorizerFunction": api + "authorizers/${KeyAuthorizer}",
+	}
+	for _, r := range application(t).resources("AWS::Lambda::Permission") {
+		function := text(r.property("FunctionName"))
+		want(t, r.name+": source", r.property("SourceArn"), wanted[function])
+		want(t, r.name+": principal", r.property("Principal"), "apigateway.amazonaws.com")
+		want(t, r.name+": action", r.property("Action"), "lambda:InvokeFunction")
+		delete(wanted, function)
+	}
+	if len(wanted) > 0 {
+		t.Errorf("permissions %v are missing", wanted)
+	}
+}
+
+// TestKeysAreRandom: three times 32 of letters and digits, as functions/authorizer reads them.
+func TestKeysAreRandom(t *testing.T) {
+	r := application(t).resource("KeysSecret")
+	want(t, "length", r.property("GenerateSecretString", "PasswordLength"), "96")
+	want(t, "member", r.property("GenerateSecretString", "GenerateStringKey"), "keys")
+	want(t, "punctuation", r.property("GenerateSecretString", "ExcludePunctuation"), "true")
+	excluded := text(r.property("GenerateSecretString", "ExcludeCharacters"))
+	for c := byte('!'); c <= '~'; c++ {
+		letter := c >= '0' && c <= '9' || c|0x20 >= 'a' && c|0x20 <= 'z'
+		if letter == strings.Contains(excluded, string(c)) {
+			t.Errorf("character %q is excluded: %v", c, letter)
+		}
+	}
+}
+
+// TestOutputs: what whoever uses the stack has to know.
+func TestOutputs(t *testing.T) {
+	outputs := application(t).root["Outputs"].(object)
+	for name, wanted := range map[string]string{"ApiUrl": "!GetAtt Api.ApiEndpoint", "KeysSecretArn": "!GetAtt KeysSecret.Id"} {
+		want(t, name, at(outputs, name, "Value"), wanted)
+	}
+	for _, name := range functionNames() {
+		want(t, name, at(outputs, large(name)+"Function", "Value"), "!Ref "+large(name)+"Function")
+	}
+	names := []string{"ArchiveBucket", "FailureBucket", "CatalogTable", "BaseTable", "SpeedTable", "SeenTable", "StreamName", "RepublishQueue"}
+	for name := range outputs {
+		if i := slices.Index(names, name); i >= 0 {
+			names = slices.Delete(names, i, i+1)
+		}
+	}
+	if len(names) > 0 {
+		t.Errorf("outputs %v are missing", names)
+	}
+}

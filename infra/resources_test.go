@@ -1,0 +1,192 @@
+package infra_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"github.com/anabranch/anabranch/shared/aws/awstest"
+)
+
+// TestTables: the keys are those of the adapters' own tests, and nothing is lost by mistake.
+func TestTables(t *testing.T) {
+	store := storage(t)
+	schemas := map[string]awstest.Schema{
+		"CatalogTable": awstest.CatalogTable, "BaseTable": awstest.BaseTable, "SpeedTable": awstest.SpeedTable, "SeenTable": awstest.SeenTable,
+	}
+	tables := store.resources("AWS::DynamoDB::Table")
+	if len(tables) != len(schemas) {
+		t.Errorf("%d tables, want %d", len(tables), len(schemas))
+	}
+	for _, r := range tables {
+		schema, ok := schemas[r.name]
+		if !ok {
+			t.Errorf("table %s is of no adapter", r.name)
+			continue
+		}
+		want(t, r.name+": keys", r.property("KeySchema"), "[{AttributeName: pk, KeyType: HASH}, {AttributeName: sk, KeyType: RANGE}]")
+		want(t, r.name+": attributes", r.property("AttributeDefinitions"), attributes(schema.Keys))
+		want(t, r.name+": billing", r.property("BillingMode"), "PAY_PER_REQUEST")
+		want(t, r.name+": recovery", r.property("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled"), "true")
+		want(t, r.name+": encryption", r.property("SSESpecification", "SSEEnabled"), "true")
+		want(t, r.name+": protection", r.property("DeletionProtectionEnabled"), "{Fn::If: [Protect, true, false]}")
+		wantedTTL := "<nil>"
+		if schema.Expires != "" {
+			wantedTTL = "{AttributeName: " + schema.Expires + ", Enabled: true}"
+		}
+		want(t, r.name+": TTL", r.property("TimeToLiveSpecification"), wantedTTL)
+	}
+	want(t, "condition Protect", at(store.root, "Conditions", "Protect"), "{Fn::Equals: [!Ref DeletionProtection, true]}")
+	want(t, "protection by default", store.parameter("DeletionProtection")["Default"], "true")
+}
+
+func attributes(keys types.ScalarAttributeType) string {
+	return "[{AttributeName: pk, AttributeType: " + string(keys) + "}, {AttributeName: sk, AttributeType: " + string(keys) + "}]"
+}
+
+// TestBuckets: nothing is public, nothing goes unencrypted, and the archive is written once.
+func TestBuckets(t *testing.T) {
+	store := storage(t)
+	for _, r := range store.resources("AWS::S3::Bucket") {
+		for _, name := range []string{"BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"} {
+			want(t, r.name+": "+name, r.property("PublicAccessBlockConfiguration", name), "true")
+		}
+		want(t, r.name+": encryption", r.property("BucketEncryption", "ServerSideEncryptionConfiguration"),
+			"[{ServerSideEncryptionByDefault: {SSEAlgorithm: AES256}}]")
+		want(t, r.name+": owner", r.property("OwnershipControls", "Rules"), "[{ObjectOwnership: BucketOwnerEnforced}]")
+		if r.property("BucketName") != nil {
+			t.Errorf("%s has a name of its own: it could not be replaced, nor deployed twice", r.name)
+		}
+		policy := store.resource(r.name + "Policy")
+		want(t, r.name+": policy", policy.property("Bucket"), "!Ref "+r.name)
+		want(t, r.name+": TLS", listOf(policy.property("PolicyDocument", "Statement"))[0],
+			"{Action: s3:*, Condition: {Bool: {aws:SecureTransport: false}}, Effect: Deny, Principal: *, Resource: [!GetAtt "+r.name+
+				".Arn, !Sub ${"+r.name+".Arn}/*], Sid: OnlyTls}")
+	}
+	archive := store.resource("ArchiveBucket")
+	want(t, "versions of the archive", archive.property("VersioningConfiguration"), "{Status: Enabled}")
+	want(t, "lifecycle of the archive: nothing expires", archive.property("LifecycleConfiguration", "Rules"),
+		"[{AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}, Id: abort-incomplete-uploads, Status: Enabled}]")
+	want(t, "puts into the archive", listOf(store.resource("ArchiveBucketPolicy").property("PolicyDocument", "Statement"))[1],
+		"{Action: s3:PutObject, Condition: {Bool: {s3:ObjectCreationOperation: true}, Null: {s3:if-none-match: true}}, Effect: Deny, "+
+			"Principal: *, Resource: !Sub ${ArchiveBucket.Arn}/*, Sid: OnlyCreateOnce}")
+	if n := len(listOf(store.resource("FailureBucketPolicy").property("PolicyDocument", "Statement"))); n != 1 {
+		t.Errorf("the policy of the bucket for failures has %d statements: Lambda's puts ask for nothing", n)
+	}
+}
+
+// TestStream: records are encrypted and stay long enough, and the stream grows by itself unless told otherwise.
+func TestStream(t *testing.T) {
+	store := storage(t)
+	r := store.resource("Stream")
+	want(t, "encryption", r.property("StreamEncryption"), "{EncryptionType: KMS, KeyId: alias/aws/kinesis}")
+	want(t, "retention", r.property("RetentionPeriodHours"), "!Ref StreamRetention")
+	want(t, "mode", r.property("StreamModeDetails", "StreamMode"), "{Fn::If: [OnDemand, ON_DEMAND, PROVISIONED]}")
+	want(t, "shards", r.property("ShardCount"), "{Fn::If: [OnDemand, !Ref AWS::NoValue, !Ref Shards]}")
+	want(t, "condition OnDemand", at(store.root, "Conditions", "OnDemand"), "{Fn::Equals: [!Ref Shards, 0]}")
+	if least := number(t, store.parameter("StreamRetention")["MinValue"]); least < 72 {
+		t.Errorf("retention may be %d hours, want at least 72", least)
+	}
+	if r.property("Name") != nil {
+		t.Error("the stream has a name of its own")
+	}
+}
+
+// TestMapping: Lambda reads the stream as docs/design.md 3.3 asks.
+func TestMapping(t *testing.T) {
+	app := application(t)
+	mappings := app.resources("AWS::Lambda::EventSourceMapping")
+	if len(mappings) != 2 {
+		t.Errorf("%d mappings, want 2", len(mappings))
+	}
+	r := app.resource("StreamMapping")
+	for name, wanted := range map[string]string{
+		"FunctionName":                   "!Ref SpeedFunction",
+		"EventSourceArn":                 "!GetAtt Storage.Outputs.StreamArn",
+		"StartingPosition":               "TRIM_HORIZON",
+		"MaximumRetryAttempts":           "-1",
+		"MaximumRecordAgeInSeconds":      "-1",
+		"BisectBatchOnFunctionError":     "true",
+		"FunctionResponseTypes":          "[ReportBatchItemFailures]",
+		"BatchSize":                      "!Ref BatchSize",
+		"MaximumBatchingWindowInSeconds": "!Ref BatchingWindow",
+		"ParallelizationFactor":          "!Ref ParallelizationFactor",
+		"DestinationConfig":              "{OnFailure: {Destination: !GetAtt Storage.Outputs.FailureBucketArn}}",
+		"Enabled":                        "{Fn::If: [ReadsStream, true, false]}",
+		"TumblingWindowInSeconds":        "<nil>",
+		"FilterCriteria":                 "<nil>", // records are zstd: a filter would drop them all
+	} {
+		want(t, name, r.property(name), wanted)
+	}
+	want(t, "condition ReadsStream", at(app.root, "Conditions", "ReadsStream"), "{Fn::Equals: [!Ref ReadStream, true]}")
+	want(t, "reads by default", app.parameter("ReadStream")["Default"], "true")
+	want(t, "window", app.parameter("BatchingWindow")["Default"], "5")
+	want(t, "parallelization", app.parameter("ParallelizationFactor")["Default"], "1")
+	r = app.resource("RepublishMapping")
+	want(t, "republish: source", r.property("EventSourceArn"), "!GetAtt Storage.Outputs.RepublishQueueArn")
+	want(t, "republish: function", r.property("FunctionName"), "!Ref RepublishFunction")
+	want(t, "republish: answers", r.property("FunctionResponseTypes"), "[ReportBatchItemFailures]")
+}
+
+// TestQueues: encrypted, with a place for what fails every time, and hidden for longer than the function may take.
+func TestQueues(t *testing.T) {
+	app, store := application(t), storage(t)
+	for _, f := range []template{app, store} {
+		for _, r := range f.resources("AWS::SQS::Queue") {
+			want(t, r.name+": encryption", r.property("SqsManagedSseEnabled"), "true")
+			if strings.HasSuffix(r.name, "DeadLetters") {
+				want(t, r.name+": 14 days", r.property("MessageRetentionPeriod"), "1209600")
+			}
+		}
+	}
+	r := store.resource("RepublishQueue")
+	want(t, "dead letters", r.property("RedrivePolicy", "deadLetterTargetArn"), "!GetAtt RepublishDeadLetters.Arn")
+	if n := number(t, r.property("RedrivePolicy", "maxReceiveCount")); n < 5 {
+		t.Errorf("a request is tried %d times only", n)
+	}
+	// Source: Lambda Developer Guide, configuring an SQS queue as an event source.
+	if hidden, takes := number(t, r.property("VisibilityTimeout")), number(t, app.resource("RepublishFunction").property("Timeout")); hidden < 6*takes {
+		t.Errorf("a message is hidden for %d s, an invocation may take %d s; want six times as much", hidden, takes)
+	}
+	want(t, "4 days, as functions/speed says", r.property("MessageRetentionPeriod"), "345600")
+}
+
+// TestWhatHoldsDataStays: when the stack is deleted, and when a change would replace it. What is deleted with the stack can be made again.
+func TestWhatHoldsDataStays(t *testing.T) {
+	stays := map[string]bool{"AWS::S3::Bucket": true, "AWS::S3::BucketPolicy": true, "AWS::DynamoDB::Table": true}
+	// The stream costs by the hour, and all it holds is archived. Queued requests are of archived objects. A changed secret is another one.
+	replaced := map[string]bool{"AWS::Kinesis::Stream": true, "AWS::SQS::Queue": true, "AWS::SecretsManager::Secret": true}
+	for _, f := range []template{application(t), storage(t)} {
+		for _, r := range f.resources("") {
+			switch {
+			case stays[r.kind()]:
+				want(t, r.name+": DeletionPolicy", r.object["DeletionPolicy"], "Retain")
+				want(t, r.name+": UpdateReplacePolicy", r.object["UpdateReplacePolicy"], "Retain")
+			case replaced[r.kind()]:
+				want(t, r.name+": DeletionPolicy", r.object["DeletionPolicy"], "Delete")
+				if r.name != "ScheduleDeadLetters" {
+					want(t, r.name+": UpdateReplacePolicy", r.object["UpdateReplacePolicy"], "Retain")
+				}
+			}
+		}
+	}
+	for _, r := range application(t).resources("") {
+		if stays[r.kind()] {
+			t.Errorf("%s holds data; its place is infra/storage.yaml", r.name)
+		}
+	}
+}
+
+// TestSchedule: batch comes by the clock, is not tried again behind the schedule's back, and what could not be delivered is kept.
+func TestSchedule(t *testing.T) {
+	app := application(t)
+	r := app.resource("BatchSchedule")
+	want(t, "rate", r.property("ScheduleExpression"), "!Sub rate(${BatchEvery} minutes)")
+	want(t, "target", r.property("Target", "Arn"), "!GetAtt BatchFunction.Arn")
+	want(t, "role", r.property("Target", "RoleArn"), "!GetAtt ScheduleRole.Arn")
+	want(t, "tries", r.property("Target", "RetryPolicy"), "{MaximumEventAgeInSeconds: 300, MaximumRetryAttempts: 3}")
+	want(t, "dead letters", r.property("Target", "DeadLetterConfig", "Arn"), "!GetAtt ScheduleDeadLetters.Arn")
+	want(t, "on time", r.property("FlexibleTimeWindow"), "{Mode: OFF}")
+	want(t, "batch is not retried", app.resource("BatchFunction").property("EventInvokeConfig", "MaximumRetryAttempts"), "0")
+}

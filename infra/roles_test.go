@@ -1,0 +1,241 @@
+package infra_test
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// functionNames are the functions' folders; their resources begin with the same word, written large.
+func functionNames() []string {
+	return []string{"authorizer", "batch", "ingest", "query", "republish", "speed"}
+}
+
+func large(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
+
+// grant is what a policy allows on one thing: "ArchiveBucket" and its actions, sorted.
+type grant map[string][]string
+
+func (g grant) add(thing string, actions ...string) {
+	for _, action := range actions {
+		if !slices.Contains(g[thing], action) {
+			g[thing] = append(g[thing], action)
+		}
+	}
+	slices.Sort(g[thing])
+}
+
+// statement is one statement of a policy, of which every member is a list.
+type statement struct{ effects, actions, resources []any }
+
+func statements(policies any) (all []statement) {
+	for _, policy := range listOf(policies) {
+		for _, s := range listOf(at(policy, "PolicyDocument", "Statement")) {
+			all = append(all, statement{listOf(at(s, "Effect")), listOf(at(s, "Action")), listOf(at(s, "Resource"))})
+		}
+	}
+	return all
+}
+
+// granted reads the policies of a role.
+func granted(t testing.TB, role resource) grant {
+	t.Helper()
+	g := grant{}
+	for _, s := range statements(role.property("Policies")) {
+		if text(s.effects) != "[Allow]" {
+			t.Errorf("%s has a statement with effect %s", role.name, text(s.effects))
+		}
+		for _, r := range s.resources {
+			for _, action := range s.actions {
+				g.add(thing(t, r), text(action))
+			}
+		}
+	}
+	return g
+}
+
+// thing is what an ARN of a template names: "ArchiveBucket" of "!Sub ${Storage.Outputs.ArchiveBucketArn}/events/*", and its like.
+func thing(t testing.TB, arn any) string {
+	t.Helper()
+	name := strings.TrimPrefix(strings.TrimPrefix(text(arn), "!Sub "), "!GetAtt ")
+	name, _, _ = strings.Cut(strings.TrimPrefix(name, "${"), "}")
+	if output, ok := strings.CutPrefix(name, "Storage.Outputs."); ok {
+		return strings.TrimSuffix(output, "Arn")
+	}
+	own, attribute, _ := strings.Cut(name, ".")
+	if attribute != "Arn" && attribute != "Id" {
+		t.Errorf("resource %s names nothing of the stack", text(arn))
+	}
+	return own
+}
+
+// behind is the thing behind an adapter.
+func behind(adapter string) string {
+	return map[string]string{
+		"shared/aws/s3archive.Archive":     "ArchiveBucket",
+		"shared/aws/kinesisstream.Stream":  "Stream",
+		"shared/aws/sqsqueue.Queue":        "RepublishQueue",
+		"shared/aws/dynamocatalog.Catalog": "CatalogTable",
+		"shared/aws/dynamoviews.Base":      "BaseTable",
+		"shared/aws/dynamoviews.Speed":     "SpeedTable",
+		"shared/aws/dynamoviews.Seen":      "SeenTable",
+		"functions/authorizer.secret":      "KeysSecret",
+	}[adapter]
+}
+
+// lambdaNeeds adds what Lambda does in the function's role: it writes the log, and reads what the function is invoked with.
+//
+// Source: Lambda Developer Guide: execution role; processing Kinesis records, with an S3 on-failure destination; using Lambda with SQS.
+func lambdaNeeds(function string, g grant) {
+	g.add(large(function)+"Log", "logs:CreateLogStream", "logs:PutLogEvents")
+	switch function {
+	case "speed":
+		g.add("Stream", "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards")
+		g.add("FailureBucket", "s3:ListBucket", "s3:PutObject")
+	case "republish":
+		g.add("RepublishQueue", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
+	}
+}
+
+// functions is the source of all functions, read once for all tests.
+var functions = sync.OnceValues(func() (*program, error) {
+	var patterns []string
+	for _, name := range functionNames() {
+		patterns = append(patterns, "./functions/"+name)
+	}
+	return load(patterns...)
+})
+
+func loadFunctions(t testing.TB) *program {
+	t.Helper()
+	p, err := functions()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p
+}
+
+// TestRolesAllowWhatTheCodeCalls: each function's role allows the calls that its code can make, each on the one thing it makes it on, and what
+// Lambda does in its name; nothing else.
+func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
+	source, app := loadFunctions(t), application(t)
+	for _, name := range functionNames() {
+		t.Run(name, func(t *testing.T) {
+			r := source.reach(t, "functions/"+name)
+			wanted := grant{}
+			var throughAdapters []string
+			for adapter, actions := range r.byAdapter() {
+				if behind(adapter) == "" {
+					t.Errorf("say here what is behind %s", adapter)
+				}
+				wanted.add(behind(adapter), actions...)
+				throughAdapters = append(throughAdapters, actions...)
+			}
+			slices.Sort(throughAdapters)
+			if diff := cmp.Diff(slices.Compact(throughAdapters), r.actions(t)); diff != "" || len(throughAdapters) == 0 {
+				t.Errorf("calls besides those of adapters (-adapters +all):\n%s", diff)
+			}
+			lambdaNeeds(name, wanted)
+			if diff := cmp.Diff(wanted, granted(t, app.resource(large(name)+"Role"))); diff != "" {
+				t.Errorf("role (-code +template):\n%s", diff)
+			}
+			want(t, "role of the function", app.resource(large(name)+"Function").property("Role"), "!GetAtt "+large(name)+"Role.Arn")
+		})
+	}
+}
+
+// TestArchivePrefixes: within the archive, each function reads and writes its own part.
+func TestArchivePrefixes(t *testing.T) {
+	wanted := map[string]map[string][]string{ // function, action, what of the bucket
+		"ingest":    {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layout.json"}},
+		"speed":     {"s3:PutObject": {"events/_layout.json", "setaside/*"}, "s3:GetObject": {"events/_layout.json"}},
+		"batch":     {"s3:PutObject": {"events/_layout.json", "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
+		"republish": {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*"}},
+	}
+	app, got := application(t), map[string]map[string][]string{}
+	for _, name := range functionNames() {
+		for _, s := range statements(app.resource(large(name) + "Role").property("Policies")) {
+			for _, r := range s.resources {
+				if thing(t, r) != "ArchiveBucket" {
+					continue
+				}
+				if got[name] == nil {
+					got[name] = map[string][]string{}
+				}
+				_, key, _ := strings.Cut(text(r), "}/")
+				got[name][text(s.actions[0])] = append(got[name][text(s.actions[0])], key)
+			}
+		}
+	}
+	if diff := cmp.Diff(wanted, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	list := at(app.resource("BatchRole").property("Policies").([]any)[0], "PolicyDocument", "Statement").([]any)
+	i := slices.IndexFunc(list, func(s any) bool { return at(s, "Action") == "s3:ListBucket" })
+	want(t, "what batch may list", at(list[i], "Condition"), "{StringLike: {s3:prefix: events/dt*}}")
+}
+
+// TestNoWildcards: every role, the schedule's too, names its actions and what they are done to.
+func TestNoWildcards(t *testing.T) {
+	for _, f := range []template{application(t), storage(t)} {
+		for _, r := range f.resources("") {
+			if r.kind() != "AWS::IAM::Role" {
+				continue
+			}
+			if r.property("ManagedPolicyArns") != nil || r.property("RoleName") != nil {
+				t.Errorf("%s has a managed policy, or a name of its own", r.name)
+			}
+			for _, s := range statements(r.property("Policies")) {
+				for _, action := range s.actions {
+					if service, name, ok := strings.Cut(text(action), ":"); !ok || service == "" || name == "" || strings.ContainsAny(text(action), "*?") {
+						t.Errorf("%s may do %s", r.name, text(action))
+					}
+				}
+				for _, arn := range s.resources {
+					if !strings.HasPrefix(text(arn), "!GetAtt ") && !strings.HasPrefix(text(arn), "!Sub ${") {
+						t.Errorf("%s may touch %s", r.name, text(arn))
+					}
+				}
+			}
+		}
+	}
+}
+
+// TestTrust: each role is for one service.
+func TestTrust(t *testing.T) {
+	app := application(t)
+	for _, r := range app.resources("AWS::IAM::Role") {
+		service, condition := "lambda.amazonaws.com", ""
+		if r.name == "ScheduleRole" {
+			service, condition = "scheduler.amazonaws.com", "Condition: {StringEquals: {aws:SourceAccount: !Ref AWS::AccountId}}, "
+		}
+		want(t, r.name, r.property("AssumeRolePolicyDocument", "Statement"),
+			"[{Action: sts:AssumeRole, "+condition+"Effect: Allow, Principal: {Service: "+service+"}}]")
+	}
+	want(t, "the schedule's role", func() any {
+		var all []any
+		for _, s := range statements(app.resource("ScheduleRole").property("Policies")) {
+			all = append(all, s.actions, s.resources)
+		}
+		return all
+	}(), "[[lambda:InvokeFunction], [!GetAtt BatchFunction.Arn], [sqs:SendMessage], [!GetAtt ScheduleDeadLetters.Arn]]")
+}
+
+// TestEveryFunctionIsHere: no function of the template is without these tests, and none that is built without a place in the template.
+func TestEveryFunctionIsHere(t *testing.T) {
+	var names []string
+	for _, r := range application(t).resources("AWS::Serverless::Function") {
+		names = append(names, strings.ToLower(strings.TrimSuffix(r.name, "Function")))
+	}
+	if diff := cmp.Diff(functionNames(), names); diff != "" {
+		t.Errorf("(-tests +template):\n%s", diff)
+	}
+	built := slices.Sorted(maps.Keys(mainPackages(t)))
+	if diff := cmp.Diff(functionNames(), built); diff != "" {
+		t.Errorf("(-tests +functions/):\n%s", diff)
+	}
+}

@@ -1,0 +1,172 @@
+package infra_test
+
+import (
+	"fmt"
+	"go/types"
+	"os"
+	"reflect"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/aws/settings"
+)
+
+// mainPackages are the folders of functions/ that hold a function.
+func mainPackages(t testing.TB) map[string]bool {
+	t.Helper()
+	entries, err := os.ReadDir("../functions")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := map[string]bool{}
+	for _, e := range entries {
+		if _, err := os.Stat("../functions/" + e.Name() + "/main.go"); err == nil {
+			all[e.Name()] = true
+		}
+	}
+	return all
+}
+
+// setting is a field of a function's Settings.
+type setting struct {
+	name   string
+	preset string // from its tag
+	has    bool   // a default
+}
+
+// settingsOf are the fields that a function's Settings has, those of embedded structs included.
+func settingsOf(t testing.TB, p *program, function string) (all []setting) {
+	t.Helper()
+	var fields func(s *types.Struct)
+	fields = func(s *types.Struct) {
+		for i := range s.NumFields() {
+			if f := s.Field(i); f.Embedded() {
+				fields(f.Type().Underlying().(*types.Struct))
+			} else {
+				preset, has := reflect.StructTag(s.Tag(i)).Lookup("default")
+				all = append(all, setting{f.Name(), preset, has})
+			}
+		}
+	}
+	declared := p.packages["functions/"+function].Scope().Lookup("Settings")
+	if declared == nil {
+		t.Fatalf("function %s has no Settings", function)
+	}
+	fields(declared.Type().Underlying().(*types.Struct))
+	return all
+}
+
+// TestVariablesAreTheSettings: each function is given every variable that it reads, and no other.
+func TestVariablesAreTheSettings(t *testing.T) {
+	source, app := loadFunctions(t), application(t)
+	for _, name := range functionNames() {
+		t.Run(name, func(t *testing.T) {
+			wanted := map[string]string{}
+			for _, s := range settingsOf(t, source, name) {
+				wanted[settings.Name(s.name)] = valueFor(s.name)
+			}
+			got := map[string]string{}
+			for variable, value := range app.resource(large(name)+"Function").property("Environment", "Variables").(object) {
+				got[variable] = text(value)
+			}
+			if diff := cmp.Diff(wanted, got); diff != "" {
+				t.Errorf("(-main.go +template):\n%s", diff)
+			}
+		})
+	}
+}
+
+// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the same name, or a resource.
+func valueFor(name string) string {
+	switch {
+	case strings.HasSuffix(name, "Table"), name == "ArchiveBucket", name == "StreamName", name == "RepublishQueue":
+		return "!GetAtt Storage.Outputs." + name
+	case name == "KeysSecret":
+		return "!GetAtt KeysSecret.Id"
+	case name == "BatchEvery": // in minutes, as the schedule has it
+		return "!Sub ${BatchEvery}m"
+	case name == "StreamRetention": // in hours, as the stream has it
+		return "!Sub ${StreamRetention}h"
+	}
+	return "!Ref " + name
+}
+
+// TestDefaults: what a parameter says when nobody says anything is what the code would do.
+func TestDefaults(t *testing.T) {
+	source, app := loadFunctions(t), application(t)
+	for _, name := range functionNames() {
+		for _, s := range settingsOf(t, source, name) {
+			if !s.has {
+				continue
+			}
+			got := fmt.Sprint(app.parameter(s.name)["Default"])
+			if s.name == "BatchEvery" {
+				got += "m"
+			}
+			if s.name == "StreamRetention" {
+				got += "h"
+			}
+			if !equalSettings(got, s.preset) {
+				t.Errorf("%s: parameter %s has the default %s, main.go %s", name, s.name, got, s.preset)
+			}
+		}
+	}
+}
+
+// equalSettings compares durations by length, "1m" with "60s", and others as they stand.
+func equalSettings(a, b string) bool {
+	m, errA := time.ParseDuration(a)
+	n, errB := time.ParseDuration(b)
+	return a == b || errA == nil && errB == nil && m == n
+}
+
+// TestParametersSayWhatTheyAre: with defaults that deploy, and each of use.
+func TestParametersSayWhatTheyAre(t *testing.T) {
+	for _, f := range []template{application(t), storage(t)} {
+		body, err := os.ReadFile(f.name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name := range f.root["Parameters"].(object) {
+			p := f.parameter(name)
+			if p["Description"] == nil || p["Default"] == nil {
+				t.Errorf("%s: parameter %s says nothing, or has no default", f.name, name)
+			}
+			if !strings.Contains(string(body), "!Ref "+name) && !strings.Contains(string(body), "${"+name+"}") {
+				t.Errorf("%s: parameter %s is of no use", f.name, name)
+			}
+		}
+	}
+}
+
+// TestStorageParameters: the storage is given every parameter it has, and both say the same when nobody says anything.
+func TestStorageParameters(t *testing.T) {
+	app, store := application(t), storage(t)
+	given := app.resource("Storage").property("Parameters").(object)
+	for name := range store.root["Parameters"].(object) {
+		want(t, "parameter "+name+" of the storage", given[name], "!Ref "+name)
+		want(t, "default of "+name, store.parameter(name)["Default"], text(app.parameter(name)["Default"]))
+	}
+	if len(given) != len(store.root["Parameters"].(object)) {
+		t.Errorf("the storage is given %d parameters, it has %d", len(given), len(store.root["Parameters"].(object)))
+	}
+	for name, output := range app.root["Outputs"].(object) {
+		if wanted := "!GetAtt Storage.Outputs." + name; strings.HasPrefix(text(at(output, "Value")), "!GetAtt Storage.") {
+			want(t, "output "+name, at(output, "Value"), wanted)
+		}
+	}
+}
+
+// number is a number of a template.
+func number(t testing.TB, value any) int {
+	t.Helper()
+	n, err := strconv.Atoi(text(value))
+	if err != nil {
+		t.Fatalf("%s is no number", text(value))
+	}
+	return n
+}

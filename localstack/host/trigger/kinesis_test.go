@@ -1,0 +1,404 @@
+package trigger_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/localstack/host"
+	"github.com/anabranch/anabranch/localstack/host/trigger"
+	"github.com/anabranch/anabranch/shared/eventsource"
+)
+
+// function takes records apart, and fails as told.
+type function struct {
+	mu        sync.Mutex
+	delivered map[string][]string // the data of the records of a partition key, in order, deliveries that failed left out
+	again     int                 // records that had been delivered before
+	seen      map[string]bool
+	fail      func(call int, e events.KinesisEvent) (response string, err error) // nil: it succeeds
+	calls     int
+}
+
+func newFunction() *function {
+	return &function{delivered: map[string][]string{}, seen: map[string]bool{}}
+}
+
+func (f *function) invoke(_ context.Context, payload []byte) ([]byte, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.calls++
+	var e events.KinesisEvent
+	if err := json.Unmarshal(payload, &e); err != nil {
+		return nil, err
+	}
+	response := `{"batchItemFailures":[]}`
+	if f.fail != nil {
+		var err error
+		if response, err = f.fail(f.calls, e); err != nil {
+			return nil, err
+		}
+	}
+	for _, r := range e.Records {
+		if strings.Contains(response, `"`+r.Kinesis.SequenceNumber+`"`) {
+			break // this one, and those behind it, come again
+		}
+		if f.seen[r.EventID] {
+			f.again++
+		}
+		f.seen[r.EventID] = true
+		f.delivered[r.Kinesis.PartitionKey] = append(f.delivered[r.Kinesis.PartitionKey], string(r.Kinesis.Data))
+	}
+	return []byte(response), nil
+}
+
+// failure is a response that names a record.
+func failure(r events.KinesisEventRecord) string {
+	return fmt.Sprintf(`{"batchItemFailures":[{"itemIdentifier":"%s"}]}`, r.Kinesis.SequenceNumber)
+}
+
+func reader(api trigger.KinesisAPI, invoke trigger.Invoke, change func(*eventsource.Settings)) *trigger.Kinesis {
+	settings := eventsource.Defaults()
+	settings.Source = eventsource.Source{StreamARN: "arn:aws:kinesis:us-east-1:000000000000:stream/events", Region: "us-east-1", RoleARN: "role"}
+	settings.StartingPosition = eventsource.TrimHorizon
+	settings.ReportBatchItemFailures = true
+	if change != nil {
+		change(&settings)
+	}
+	return &trigger.Kinesis{API: api, Stream: "events", Mapping: settings, Invoke: invoke, Every: time.Millisecond, List: 10 * time.Millisecond}
+}
+
+// start runs a reader until stop, which says how the run ended.
+func start(t testing.TB, k *trigger.Kinesis) (stop func() error) {
+	t.Helper()
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 1)
+	go func() { ended <- k.Run(ctx) }()
+	return func() error {
+		cancel()
+		return <-ended
+	}
+}
+
+func drain(t testing.TB, k *trigger.Kinesis) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	if err := k.Drain(ctx); err != nil {
+		t.Fatalf("%v; %+v; at %+v", err, k.Counts(), k.Snapshot())
+	}
+}
+
+// put adds n records to a stream, over ten keys; the returned map is what is to be delivered for each of them.
+func put(f *fakeKinesis, from, n int, wanted map[string][]string) map[string][]string {
+	if wanted == nil {
+		wanted = map[string][]string{}
+	}
+	for i := from; i < from+n; i++ {
+		key, data := fmt.Sprintf("%d", i%10), fmt.Sprintf("record %d", i)
+		f.put(key, data)
+		wanted[key] = append(wanted[key], data)
+	}
+	return wanted
+}
+
+func TestKinesis(t *testing.T) {
+	stream, f := newFakeKinesis(3), newFunction()
+	wanted := put(stream, 0, 500, nil)
+	k := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize = 7 })
+	stop := start(t, k)
+	drain(t, k)
+	put(stream, 500, 500, wanted)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := k.Counts(); f.again != 0 || got.Records != 1000 || got.Invocations != f.calls || got.Errors+got.Failures+got.Partial+got.Throttled+got.Discarded != 0 {
+		t.Errorf("%d delivered again, %+v", f.again, got)
+	}
+}
+
+func TestTheEventIsThatOfLambda(t *testing.T) {
+	stream := newFakeKinesis(1)
+	stream.put("1", "data")
+	var got events.KinesisEvent
+	k := reader(stream, func(_ context.Context, payload []byte) ([]byte, error) { return nil, json.Unmarshal(payload, &got) }, nil)
+	stop := start(t, k)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if len(got.Records) != 1 {
+		t.Fatalf("event %+v", got)
+	}
+	r := got.Records[0]
+	if r.EventSourceArn != k.Mapping.Source.StreamARN || r.AwsRegion != "us-east-1" || r.InvokeIdentityArn != "role" ||
+		r.EventID != "shardId-000000000000:"+r.Kinesis.SequenceNumber || string(r.Kinesis.Data) != "data" || r.Kinesis.PartitionKey != "1" {
+		t.Errorf("record %+v", r)
+	}
+}
+
+// TestKinesisFailures: partial responses, errors and throttling, and requests that fail, cost nothing but time.
+func TestKinesisFailures(t *testing.T) {
+	stream, f := newFakeKinesis(2), newFunction()
+	stream.page = 20
+	requests := 0
+	stream.fail = func(string) error {
+		if requests++; requests%3 == 0 {
+			return errors.New("ProvisionedThroughputExceededException")
+		}
+		if requests%40 == 0 {
+			stream.expired = stream.given
+		}
+		return nil
+	}
+	f.fail = func(call int, e events.KinesisEvent) (string, error) {
+		switch {
+		case call%5 == 1:
+			return failure(e.Records[len(e.Records)/2]), nil
+		case call%5 == 2:
+			return "", errors.New("crashed")
+		case call%5 == 3:
+			return "", host.ErrThrottled
+		}
+		return "null", nil
+	}
+	wanted := put(stream, 0, 300, nil)
+	k := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize = 25 })
+	stop := start(t, k)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := k.Counts(); got.Failures == 0 || got.Errors == 0 || got.Partial == 0 || got.Throttled == 0 || got.Discarded != 0 || f.again != 0 {
+		t.Errorf("%d delivered again, %+v; want some of everything but discarded", f.again, got)
+	}
+}
+
+// TestReshardUnderLoad: nothing is lost, nothing comes twice, and each key's records come in order, over splits and merges.
+func TestReshardUnderLoad(t *testing.T) {
+	stream, f := newFakeKinesis(2), newFunction()
+	stream.pageSize = 2
+	k := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize, s.ParallelizationFactor = 5, 3 })
+	stop := start(t, k)
+	wanted := put(stream, 0, 200, nil)
+	for i, reshard := range []func(){
+		func() { stream.split(0) },    // 2, 3
+		func() { stream.split(1) },    // 4, 5
+		func() { stream.merge(3, 4) }, // 6
+		func() { stream.split(6) },    // 7, 8
+		func() { stream.merge(2, 7) }, // 9
+		func() { stream.merge(8, 5) }, // 10
+	} {
+		reshard()
+		put(stream, 200+200*i, 200, wanted)
+	}
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(stream.polls) != 11 || f.again != 0 {
+		t.Errorf("%d shards were read, %d records came twice; want 11 and 0", len(stream.polls), f.again)
+	}
+}
+
+// TestRestart: what was done does not come again, what was not does.
+func TestRestart(t *testing.T) {
+	stream, f := newFakeKinesis(2), newFunction()
+	wanted := put(stream, 0, 100, nil)
+	k := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize = 3 })
+	blocked, release := make(chan struct{}), make(chan struct{})
+	var once sync.Once
+	f.fail = func(call int, e events.KinesisEvent) (string, error) {
+		if call < 10 {
+			return "null", nil
+		}
+		once.Do(func() { close(blocked) })
+		<-release
+		return "", errors.New("crashed")
+	}
+	stop := start(t, k)
+	<-blocked
+	ended := make(chan error, 1)
+	go func() { ended <- stop() }()
+	close(release)
+	if err := <-ended; err != nil {
+		t.Fatal(err)
+	}
+	if k.Snapshot().Shards == nil {
+		t.Fatal("no snapshot was kept")
+	}
+	f.fail = nil
+	put(stream, 100, 100, wanted)
+	second := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize = 50 })
+	second.Restore(k.Snapshot())
+	stop = start(t, second)
+	drain(t, second)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, f.delivered); diff != "" || f.again != 0 {
+		t.Errorf("%d came twice (-want +got):\n%s", f.again, diff)
+	}
+}
+
+// TestTwoReaders: each delivers all.
+func TestTwoReaders(t *testing.T) {
+	stream, f := newFakeKinesis(1), newFunction()
+	put(stream, 0, 50, nil)
+	one, two := reader(stream, f.invoke, nil), reader(stream, f.invoke, nil)
+	stopOne, stopTwo := start(t, one), start(t, two)
+	drain(t, one)
+	drain(t, two)
+	if err := errors.Join(stopOne(), stopTwo()); err != nil {
+		t.Fatal(err)
+	}
+	if f.again != 50 {
+		t.Errorf("%d records came twice, want 50", f.again)
+	}
+}
+
+func TestDiscard(t *testing.T) {
+	stream, f := newFakeKinesis(1), newFunction()
+	wanted := put(stream, 0, 10, nil)
+	f.fail = func(_ int, e events.KinesisEvent) (string, error) {
+		for _, r := range e.Records {
+			if string(r.Kinesis.Data) == "record 4" {
+				return failure(r), nil
+			}
+		}
+		return "null", nil
+	}
+	k := reader(stream, f.invoke, func(s *eventsource.Settings) { s.MaximumRetryAttempts = 1 })
+	var discarded []eventsource.Discarded
+	k.Discard = func(_ context.Context, d []eventsource.Discarded) error {
+		discarded = append(discarded, d...)
+		return nil
+	}
+	stop := start(t, k)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	// The batch was cut at record 4, so that what is given up is that record and those behind it.
+	if len(discarded) != 1 || discarded[0].Condition != eventsource.RetryAttemptsExhausted || len(discarded[0].Records) != 6 ||
+		string(discarded[0].Records[0].Data) != "record 4" || k.Counts().Discarded != 6 {
+		t.Errorf("discarded %+v, %+v", discarded, k.Counts())
+	}
+	for i := 4; i < 10; i++ {
+		delete(wanted, fmt.Sprint(i))
+	}
+	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestDiscardFails: what could not be handed over comes again.
+func TestDiscardFails(t *testing.T) {
+	stream, f := newFakeKinesis(1), newFunction()
+	wanted := put(stream, 0, 10, nil)
+	f.fail = func(int, events.KinesisEvent) (string, error) { return "", errors.New("crashed") }
+	k := reader(stream, f.invoke, func(s *eventsource.Settings) { s.MaximumRetryAttempts = 0 })
+	broken := errors.New("no bucket")
+	k.Discard = func(context.Context, []eventsource.Discarded) error { return broken }
+	if err := k.Run(t.Context()); !errors.Is(err, broken) {
+		t.Fatalf("run ended with %v, want that of Discard", err)
+	}
+	f.fail = nil
+	stop := start(t, k)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+// TestExpiredShard: a shard that is gone holds up nobody.
+func TestExpiredShard(t *testing.T) {
+	stream, f := newFakeKinesis(1), newFunction()
+	put(stream, 0, 10, nil)
+	k := reader(stream, f.invoke, nil)
+	stop := start(t, k)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	stream.split(0)
+	put(stream, 10, 10, nil)
+	stream.forget() // before its end was seen
+	stop = start(t, k)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	var all []string
+	for _, records := range f.delivered {
+		all = append(all, records...)
+	}
+	if len(all) != 20 || f.again != 0 {
+		slices.Sort(all)
+		t.Errorf("%d records, %d twice: %v", len(all), f.again, all)
+	}
+}
+
+func TestLatest(t *testing.T) {
+	stream, f := newFakeKinesis(1), newFunction()
+	put(stream, 0, 10, nil)
+	k := reader(stream, f.invoke, func(s *eventsource.Settings) { s.StartingPosition = eventsource.Latest })
+	stop := start(t, k)
+	drain(t, k)
+	wanted := put(stream, 10, 10, nil)
+	drain(t, k)
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestKinesisErrors(t *testing.T) {
+	stream, f := newFakeKinesis(1), newFunction()
+	if err := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize = 0 }).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "BatchSize") {
+		t.Errorf("without a batch size: %v", err)
+	}
+	k := reader(stream, f.invoke, nil)
+	k.Every = -1
+	if err := k.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Every") {
+		t.Errorf("with a negative time: %v", err)
+	}
+	k.Every = time.Millisecond
+	stop := start(t, k)
+	drain(t, k)
+	if err := k.Run(t.Context()); err == nil || !strings.Contains(err.Error(), "already") {
+		t.Errorf("run twice: %v", err)
+	}
+	if err := stop(); err != nil {
+		t.Fatal(err)
+	}
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := k.Drain(ended); !errors.Is(err, context.Canceled) {
+		t.Errorf("drain without a run: %v", err)
+	}
+}

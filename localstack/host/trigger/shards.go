@@ -1,0 +1,220 @@
+package trigger
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/anabranch/anabranch/shared/eventsource"
+)
+
+// KinesisAPI is what Kinesis needs of *kinesis.Client.
+type KinesisAPI interface {
+	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)
+	GetShardIterator(context.Context, *kinesis.GetShardIteratorInput, ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error)
+	GetRecords(context.Context, *kinesis.GetRecordsInput, ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error)
+}
+
+// shard is how the polling of a shard stands.
+type shard struct {
+	polling  bool
+	due      time.Time            // the next poll
+	iterator string               // goes on at position; "": a new one is needed
+	position eventsource.Position // where the last poll ended
+	tip      time.Time            // when the last poll that found nothing more was begun
+	gone     bool                 // Kinesis does not know it: it has expired, if it is not listed either
+}
+
+func (r *reading) shard(id eventsource.ShardID) *shard {
+	s, ok := r.shards[id]
+	if !ok {
+		s = &shard{}
+		r.shards[id] = s
+	}
+	return s
+}
+
+// startListing lists the shards if it is time, and says when it will be.
+func (r *reading) startListing(ctx context.Context, now time.Time) time.Time {
+	if r.listing {
+		return now.Add(r.list) // its end comes before
+	}
+	if r.listAt.After(now) {
+		return r.listAt
+	}
+	r.listing = true
+	r.listAt = now.Add(r.list)
+	r.fly(func() func() error {
+		list, err := r.listShards(ctx)
+		return func() error { return r.tookListing(ctx, list, err, now) }
+	})
+	return r.listAt
+}
+
+// listShards lists all shards, page by page.
+func (r *reading) listShards(ctx context.Context) ([]eventsource.Shard, error) {
+	var list []eventsource.Shard
+	in := &kinesis.ListShardsInput{StreamName: &r.Stream}
+	for {
+		out, err := r.API.ListShards(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("list shards: %w", err)
+		}
+		for _, s := range out.Shards {
+			entry := eventsource.Shard{ID: eventsource.ShardID(aws.ToString(s.ShardId))}
+			for _, parent := range []*string{s.ParentShardId, s.AdjacentParentShardId} {
+				if aws.ToString(parent) != "" {
+					entry.Parents = append(entry.Parents, eventsource.ShardID(*parent))
+				}
+			}
+			list = append(list, entry)
+		}
+		if aws.ToString(out.NextToken) == "" {
+			return list, nil
+		}
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // a token goes without a name
+	}
+}
+
+func (r *reading) tookListing(ctx context.Context, list []eventsource.Shard, err error, begun time.Time) error {
+	r.listing = false
+	if err != nil {
+		r.failed(ctx, err)
+		r.listAt = time.Now().Add(r.every)
+		return nil
+	}
+	if err := r.mapping.Shards(list); err != nil {
+		return err
+	}
+	r.listed = begun
+	for id, s := range r.shards {
+		if !s.gone || s.polling {
+			continue
+		}
+		s.gone = false // if it is listed it is asked for again
+		if !slices.ContainsFunc(list, func(l eventsource.Shard) bool { return l.ID == id }) {
+			r.Log.WarnContext(ctx, "shard has expired", "stream", r.Stream, "shard", id)
+			if err := r.ended(id, nil); err != nil {
+				return err
+			}
+		}
+	}
+	r.keep(r.mapping.Snapshot())
+	return nil
+}
+
+// poll asks a shard for records.
+func (r *reading) poll(ctx context.Context, s *shard, p eventsource.Poll) {
+	s.polling = true
+	begun := time.Now()
+	iterator := s.iterator
+	if s.position != p.From {
+		iterator = ""
+	}
+	r.fly(func() func() error {
+		out, err := r.records(ctx, p, iterator)
+		return func() error { return r.tookRecords(ctx, s, p, out, err, begun) }
+	})
+}
+
+func (r *reading) records(ctx context.Context, p eventsource.Poll, iterator string) (*kinesis.GetRecordsOutput, error) {
+	if iterator == "" {
+		in := &kinesis.GetShardIteratorInput{
+			StreamName: &r.Stream, ShardId: aws.String(string(p.Shard)), ShardIteratorType: types.ShardIteratorType(p.From.From),
+		}
+		if p.From.Sequence != "" {
+			in.StartingSequenceNumber = aws.String(string(p.From.Sequence))
+		}
+		out, err := r.API.GetShardIterator(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("iterator of shard %s from %s %s: %w", p.Shard, p.From.From, p.From.Sequence, err)
+		}
+		iterator = aws.ToString(out.ShardIterator)
+	}
+	out, err := r.API.GetRecords(ctx, &kinesis.GetRecordsInput{ShardIterator: &iterator, Limit: aws.Int32(int32(p.Limit))})
+	if err != nil {
+		return nil, fmt.Errorf("records of shard %s: %w", p.Shard, err)
+	}
+	return out, nil
+}
+
+func (r *reading) tookRecords(ctx context.Context, s *shard, p eventsource.Poll, out *kinesis.GetRecordsOutput, err error, begun time.Time) error {
+	s.polling = false
+	s.due = begun.Add(r.every)
+	if err != nil {
+		r.lost(ctx, s, err)
+		return nil
+	}
+	records := convert(out.Records)
+	r.count(func(c *Counts) {
+		c.Polls++
+		c.Records += len(records)
+	})
+	if out.NextShardIterator == nil {
+		return r.ended(p.Shard, records)
+	}
+	if err := r.mapping.Read(p.Shard, records, false, time.Now()); err != nil {
+		return err
+	}
+	s.iterator, s.position = *out.NextShardIterator, p.From
+	if n := len(records); n > 0 {
+		s.position = eventsource.Position{From: eventsource.AfterSequence, Sequence: records[n-1].Sequence}
+	}
+	if behind := aws.ToInt64(out.MillisBehindLatest) > 0; behind || len(records) == p.Limit {
+		s.due = begun.Add(min(r.every, behindEvery))
+	} else {
+		s.tip = begun
+	}
+	return nil
+}
+
+// ended takes the last records of a shard. Its children are looked for at once.
+func (r *reading) ended(id eventsource.ShardID, records []eventsource.Record) error {
+	if err := r.mapping.Read(id, records, true, time.Now()); err != nil {
+		return err
+	}
+	r.closedAt = time.Now()
+	r.listAt = time.Time{}
+	r.keep(r.mapping.Snapshot())
+	return nil
+}
+
+// lost is a poll that failed: it is made again, with a new iterator.
+func (r *reading) lost(ctx context.Context, s *shard, err error) {
+	s.iterator = ""
+	var expired *types.ExpiredIteratorException
+	var unknown *types.ResourceNotFoundException
+	switch {
+	case errors.As(err, &expired):
+		s.due = time.Time{}
+	case errors.As(err, &unknown):
+		s.gone = true
+		r.listAt = time.Time{}
+	}
+	r.failed(ctx, err)
+}
+
+func (r *reading) failed(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return // it was given up by us
+	}
+	r.count(func(c *Counts) { c.Failures++ })
+	r.Log.WarnContext(ctx, "stream", "stream", r.Stream, "error", err)
+}
+
+func convert(records []types.Record) []eventsource.Record {
+	converted := make([]eventsource.Record, len(records))
+	for i, r := range records {
+		converted[i] = eventsource.Record{
+			PartitionKey: aws.ToString(r.PartitionKey), Sequence: eventsource.Sequence(aws.ToString(r.SequenceNumber)),
+			Data: r.Data, Arrival: aws.ToTime(r.ApproximateArrivalTimestamp),
+		}
+	}
+	return converted
+}

@@ -46,8 +46,7 @@ type Batch struct {
 	NewID   func() (ulid.ULID, error) // a ULID never made before
 	Log     *slog.Logger
 
-	held  held
-	lines sync.Pool // of *[]byte
+	held held
 }
 
 // Report says what a tick did. It is also its log line.

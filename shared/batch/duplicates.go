@@ -62,28 +62,44 @@ func (in *input) drop(i int, payload uint64) {
 
 // copies finds the events of an input by identity: chains of places in archive order, which is also the order of arrival.
 type copies struct {
-	first map[event.Identity]int32
+	seen  []archive.Seen
+	table []int32 // places of first copies plus one, 0 for none; where an identity stands follows from its hash, or is the next free place
 	next  []int32 // the next copy of event i, -1 for none
 	open  []int32 // by the first copy: how many of the chain are not known to be duplicates
 }
 
 func indexCopies(seen []archive.Seen) copies {
-	c := copies{first: make(map[event.Identity]int32, len(seen)), next: make([]int32, len(seen)), open: make([]int32, len(seen))}
+	size := 2
+	for size < 2*len(seen) {
+		size *= 2
+	}
+	c := copies{seen: seen, table: make([]int32, size), next: make([]int32, len(seen)), open: make([]int32, len(seen))}
 	for i := len(seen) - 1; i >= 0; i-- {
+		place := c.place(seen[i].Identity)
 		c.next[i], c.open[i] = -1, 1
-		if later, ok := c.first[seen[i].Identity]; ok {
+		if later := c.table[place] - 1; later >= 0 {
 			c.next[i], c.open[i] = later, c.open[later]+1
 		}
-		c.first[seen[i].Identity] = int32(i)
+		c.table[place] = int32(i) + 1
 	}
 	return c
+}
+
+// place is where an identity stands in the table, or would. Identities are keyed hashes: nobody can choose them to crowd one place.
+func (c copies) place(id event.Identity) int {
+	mask := len(c.table) - 1
+	place := int(id.Lo) & mask
+	for c.table[place] != 0 && c.seen[c.table[place]-1].Identity != id {
+		place = (place + 1) & mask
+	}
+	return place
 }
 
 // meet drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not walked again, however often the
 // identity comes.
 func (c copies) meet(in *input, earlier archive.Seen, window int64) {
-	first, ok := c.first[earlier.Identity]
-	if !ok || c.open[first] == 0 {
+	first := c.table[c.place(earlier.Identity)] - 1
+	if first < 0 || c.open[first] == 0 {
 		return
 	}
 	for i := first; i >= 0; i = c.next[i] {

@@ -58,17 +58,11 @@ func (t *tick) read(ctx context.Context, m archive.Manifest) (*input, error) {
 }
 
 func (t *tick) decode(body []byte) (*event.Batch, error) {
-	lines, ok := t.lines.Get().(*[]byte)
-	if !ok {
-		lines = new([]byte)
-	}
-	defer t.lines.Put(lines)
-	var err error
-	if *lines, err = t.Codec.Decompress((*lines)[:0], body); err != nil {
+	lines, err := t.Codec.Decompress(nil, body)
+	if err != nil {
 		return nil, err
 	}
-	b := &event.Batch{}
-	return b, t.set.Fields().Scan(*lines, b)
+	return t.set.Fields().NewBatch(lines)
 }
 
 // remember is what a run keeps of each event of a batch.

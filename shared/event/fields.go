@@ -96,22 +96,48 @@ func (n *node) member(name string) int32 {
 // Errors: ErrLine, naming the line from 1 and what is wrong with it. Another, when b would pass 4 GiB, or has columns of other Fields. After
 // an error b is as it was.
 func (f *Fields) Scan(lines []byte, b *Batch) error {
+	if b.Len() > 0 && len(b.Columns) != f.columns {
+		return fmt.Errorf("scan lines: the batch has %d columns of other fields, these have %d: reset it first", len(b.Columns), f.columns)
+	}
+	count, err := countLines(lines, len(b.Data))
+	if err != nil {
+		return err
+	}
+	b.Data = append(b.Data, lines...)
+	return f.scan(b, len(b.Data)-len(lines), count)
+}
+
+// NewBatch makes a batch of lines, as Scan does, that keeps the lines themselves instead of a copy: they must not be changed afterwards.
+func (f *Fields) NewBatch(lines []byte) (*Batch, error) {
+	count, err := countLines(lines, 0)
+	if err != nil {
+		return nil, err
+	}
+	b := &Batch{Data: lines}
+	return b, f.scan(b, 0, count)
+}
+
+// countLines counts the lines that are to stand behind so many bytes.
+func countLines(lines []byte, behind int) (int, error) {
 	count := bytes.Count(lines, []byte{'\n'})
 	switch {
 	case len(lines) > 0 && lines[len(lines)-1] != '\n':
-		return fmt.Errorf("%w: line %d: need '\\n' at its end", ErrLine, count+1)
-	case uint64(len(b.Data))+uint64(len(lines)) > math.MaxUint32:
-		return fmt.Errorf("scan lines: a batch of %d bytes has no room for %d more: it holds up to %d", len(b.Data), len(lines), uint32(math.MaxUint32))
-	case b.Len() > 0 && len(b.Columns) != f.columns:
-		return fmt.Errorf("scan lines: the batch has %d columns of other fields, these have %d: reset it first", len(b.Columns), f.columns)
+		return 0, fmt.Errorf("%w: line %d: need '\\n' at its end", ErrLine, count+1)
+	case uint64(behind)+uint64(len(lines)) > math.MaxUint32:
+		return 0, fmt.Errorf("scan lines: a batch of %d bytes has no room for %d more: it holds up to %d", behind, len(lines), uint32(math.MaxUint32))
 	}
-	row, start := b.Len(), len(b.Data)
-	b.extend(lines, count, f.columns)
+	return count, nil
+}
+
+// scan reads the lines that begin at start of the batch's data into new rows. On an error it takes them away again.
+func (f *Fields) scan(b *Batch, start, count int) error {
+	row, data := b.Len(), start
+	b.extend(count, f.columns)
 	r := newReader(f, b)
 	for n := range count {
 		end := start + bytes.IndexByte(b.Data[start:], '\n')
 		if !r.line(row+n, start, end) {
-			b.truncate(row, len(b.Data)-len(lines))
+			b.truncate(row, data)
 			return fmt.Errorf("%w: line %d: need %s", ErrLine, n+1, r.need)
 		}
 		start = end + 1
@@ -119,9 +145,8 @@ func (f *Fields) Scan(lines []byte, b *Batch) error {
 	return nil
 }
 
-// extend appends lines to the batch's data, and an empty row for each of them to everything else.
-func (b *Batch) extend(lines []byte, rows, columns int) {
-	b.Data = append(b.Data, lines...)
+// extend appends empty rows to everything but the data.
+func (b *Batch) extend(rows, columns int) {
 	b.Lines = extend(b.Lines, rows)
 	b.Stamps = extend(b.Stamps, rows)
 	b.Sources = extend(b.Sources, rows)
@@ -143,7 +168,7 @@ func extend[T any](list []T, n int) []T {
 	return list
 }
 
-// truncate undoes extend.
+// truncate takes rows away, and what is behind so many bytes of the data.
 func (b *Batch) truncate(rows, data int) {
 	b.Data, b.Lines, b.Stamps, b.Sources, b.IDs, b.Times = b.Data[:data], b.Lines[:rows], b.Stamps[:rows], b.Sources[:rows], b.IDs[:rows], b.Times[:rows]
 	for j := range b.Columns {

@@ -35,6 +35,7 @@ type SQS struct {
 	Region                  string        // "us-east-1": awsRegion
 	BatchSize               int           // messages of one event, 1 to 10; 0: 10, as AWS's
 	Wait                    time.Duration // of one request for messages when there are none, whole seconds, at most 20 s; 0: 20 s
+	Pause                   time.Duration // after a request that failed; 0: 1 s
 	Concurrency             int           // batches at once; 0: 2, the fewest that AWS allows
 	ReportBatchItemFailures bool          // look at responses; without it whatever a function returns is success
 	Invoke                  Invoke
@@ -44,8 +45,6 @@ type SQS struct {
 const (
 	maxMessages = 10
 	maxWait     = 20 * time.Second
-	// afterTrouble is the wait after a request that failed.
-	afterTrouble = time.Second
 )
 
 func (q *SQS) validate() error {
@@ -68,7 +67,8 @@ func (q *SQS) validate() error {
 func (q *SQS) Run(ctx context.Context) error {
 	with := *q
 	with.Log = orSilent(q.Log)
-	with.BatchSize, with.Wait, with.Concurrency = cmp.Or(q.BatchSize, maxMessages), cmp.Or(q.Wait, maxWait), cmp.Or(q.Concurrency, 2)
+	with.BatchSize, with.Wait = cmp.Or(q.BatchSize, maxMessages), cmp.Or(q.Wait, maxWait)
+	with.Concurrency, with.Pause = cmp.Or(q.Concurrency, 2), cmp.Or(q.Pause, time.Second)
 	if err := with.validate(); err != nil {
 		return fmt.Errorf("read queue %s: %w", q.QueueURL, err)
 	}
@@ -85,7 +85,7 @@ func (q *SQS) poll(ctx context.Context) {
 		if err := q.once(ctx); err != nil && ctx.Err() == nil {
 			q.Log.WarnContext(ctx, "queue", "queue", q.QueueURL, "error", err)
 			select {
-			case <-time.After(afterTrouble):
+			case <-time.After(q.Pause):
 			case <-ctx.Done():
 			}
 		}

@@ -162,7 +162,7 @@ func TestSQSBatchesAndTrouble(t *testing.T) {
 	f.fail = errors.New("internal error")
 	f.refuse = "handle-4"
 	got := runSQS(t, f, trigger.SQS{
-		BatchSize: 2,
+		BatchSize: 2, Pause: time.Millisecond,
 		Invoke: func(_ context.Context, payload []byte) ([]byte, error) {
 			var e events.SQSEvent
 			err := json.Unmarshal(payload, &e)

@@ -34,8 +34,8 @@ func orSilent(log *slog.Logger) *slog.Logger {
 // Proxy serves MiniStack's Lambda proxy mode: MiniStack posts an event and names the function in a header, and takes the body of a 2xx answer for the
 // function's. With any other status it takes the call for failed, with an error of its own around the first 512 bytes of the body.
 //
-// Answers: 200 with what the function answered; 500 with the function's error; 404, unknown function; 413, the event is too large; 429, throttled;
-// 503, the host is closed or the answer lost. A failed request of an HTTP API is answered, with status 200, by the response that AWS's HTTP API would
+// Answers: 200 with what the function answered; 500 with the function's error; 404, unknown function; 400, the event is no JSON or above 6 MB; 429,
+// throttled; 503, the host is closed or the answer lost. A failed request of an HTTP API is answered, with status 200, by the response that AWS's HTTP API would
 // give its client: MiniStack gives 502 and the error in full, AWS 500 and no more.
 //
 // Source: ministack 1.5.33, services/lambda_svc.py, _execute_function_proxy.
@@ -78,7 +78,7 @@ func failure(err error) (status int, body []byte) {
 	case errors.Is(err, host.ErrUnknown):
 		status, kind = http.StatusNotFound, "ResourceNotFoundException"
 	case errors.Is(err, host.ErrPayload):
-		status, kind = http.StatusRequestEntityTooLarge, "RequestTooLargeException"
+		status, kind = http.StatusBadRequest, "InvalidRequestContentException"
 	default:
 		status = http.StatusServiceUnavailable
 	}

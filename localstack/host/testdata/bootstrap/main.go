@@ -69,7 +69,7 @@ func handle(ctx context.Context, payload json.RawMessage) (any, error) {
 			return nil, err
 		}
 	}
-	switch e.Return {
+	switch first(e.Return, os.Getenv("RETURN")) {
 	case "posted":
 		return json.RawMessage(posted), nil
 	case "event":

@@ -1,0 +1,114 @@
+//go:build emulator
+
+package emulator_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/smithy-go"
+
+	"github.com/anabranch/anabranch/localstack/emulator"
+	"github.com/anabranch/anabranch/shared/aws/awstest"
+)
+
+// quirk is something that the emulator does, and that tests and the local system rely on or have to work around.
+type quirk struct {
+	service, what string
+	aws           string // what AWS does
+	here          string // what the pinned emulator does; "": as AWS
+	probe         func(p *prober) string
+}
+
+// TestProbe asks the emulator for everything we know of it and prints a table. A line that changed fails: read it, mend what relied on it, and
+// write down what is so now. An upgrade of the emulator is judged by this.
+func TestProbe(t *testing.T) {
+	e := emulator.Start(t)
+	p := &prober{T: t, ctx: t.Context(), endpoint: e.Endpoint, cfg: awstest.Config(e.Endpoint)}
+	all := slices.Concat(s3Quirks(), dynamoQuirks(), kinesisQuirks(), queueQuirks())
+	var table strings.Builder
+	out := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(out, "SERVICE\tWHAT\tAWS\tEMULATOR\t")
+	for _, q := range all {
+		want := q.here
+		if want == "" {
+			want = q.aws
+		}
+		begin := time.Now()
+		got, mark := q.probe(p), "differs"
+		if got == q.aws {
+			mark = ""
+		}
+		if got != want {
+			mark = "CHANGED, was: " + want
+			t.Errorf("%s: %s: %q, was %q", q.service, q.what, got, want)
+		}
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", q.service, q.what, q.aws, got, mark)
+		if took := time.Since(begin); took > 5*time.Second {
+			t.Logf("%s: %s took %s", q.service, q.what, took.Round(time.Second))
+		}
+	}
+	if err := out.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	fmt.Fprint(os.Stdout, table.String())
+}
+
+// prober is what probes work with.
+type prober struct {
+	*testing.T
+	ctx      context.Context
+	endpoint string
+	cfg      aws.Config
+	names    int
+}
+
+// name is one that no other probe uses.
+func (p *prober) name() string {
+	p.names++
+	return fmt.Sprintf("probe-%d", p.names)
+}
+
+// must fails the test for what no probe is about.
+func (p *prober) must(err error) {
+	p.Helper()
+	if err != nil {
+		p.Fatal(err)
+	}
+}
+
+// code names an error as a service does, "OK" for none.
+func code(err error) string {
+	var api smithy.APIError
+	switch {
+	case err == nil:
+		return "OK"
+	case errors.As(err, &api):
+		return api.ErrorCode()
+	}
+	return err.Error()
+}
+
+// eventually asks until something is as wanted, for a while, and says what it was at last.
+func eventually[V comparable](p *prober, wanted V, within time.Duration, ask func() V) V {
+	deadline := time.Now().Add(within)
+	for {
+		got := ask()
+		if got == wanted || time.Now().After(deadline) {
+			return got
+		}
+		select {
+		case <-p.ctx.Done():
+			return got
+		case <-time.After(50 * time.Millisecond):
+		}
+	}
+}

@@ -94,15 +94,16 @@ func rules() map[string]rule {
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
 		"shared/simulation":  {slices.Concat(inner, layers, []string{"shared/memory", "shared/eventsource", "shared/runner"}), []string{ulid}},
 
-		"shared/aws/sdk":           {nil, []string{awsSDK, smithy}},
-		"shared/aws/table":         {nil, []string{awsSDK, smithy}},
-		"shared/aws/awstest":       {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
-		"shared/aws/settings":      {inner, nil},
-		"shared/aws/s3archive":     adapter("shared/archive"),
-		"shared/aws/kinesisstream": adapter("shared/stream"),
-		"shared/aws/sqsqueue":      adapter("shared/stream"),
-		"shared/aws/dynamoviews":   adapter("shared/viewstore"),
-		"shared/aws/dynamocatalog": adapter("shared/catalog", "shared/viewstore"), // for a generation's name
+		"shared/aws/sdk":                   {nil, []string{awsSDK, smithy}},
+		"shared/aws/table":                 {nil, []string{awsSDK, smithy}},
+		"shared/aws/awstest":               {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
+		"shared/aws/settings":              {inner, nil},
+		"shared/aws/settings/settingstest": {[]string{"shared/aws/settings"}, nil}, // for tests only
+		"shared/aws/s3archive":             adapter("shared/archive"),
+		"shared/aws/kinesisstream":         adapter("shared/stream"),
+		"shared/aws/sqsqueue":              adapter("shared/stream"),
+		"shared/aws/dynamoviews":           adapter("shared/viewstore"),
+		"shared/aws/dynamocatalog":         adapter("shared/catalog", "shared/viewstore"), // for a generation's name
 
 		"functions/ingest/handler":    handler("shared/ingest"),
 		"functions/speed/handler":     handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
@@ -137,12 +138,13 @@ func rules() map[string]rule {
 		},
 
 		// The demo folds the sample by itself, or it would prove nothing.
-		"localstack/demo":         {[]string{"localstack/sample"}, nil},
-		"localstack/sample":       {},
-		"localstack/emulator":     {},
-		"localstack/host":         {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
-		"localstack/host/emf":     {},
-		"localstack/host/trigger": {append(slices.Clone(core), "shared/eventsource", "localstack/host"), []string{awsSDK, smithy, events}},
+		"localstack/demo":              {[]string{"localstack/sample"}, nil},
+		"localstack/sample":            {},
+		"localstack/emulator":          {},
+		"localstack/host":              {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
+		"localstack/host/emf":          {},
+		"localstack/host/kinesislocal": {},
+		"localstack/host/trigger":      {append(slices.Clone(core), "shared/eventsource", "localstack/host"), []string{awsSDK, smithy, events}},
 
 		"infra":      {}, // tests of the template
 		"infra/keys": {[]string{"functions/authorizer/handler"}, []string{awsSDK}},

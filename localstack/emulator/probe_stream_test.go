@@ -95,10 +95,10 @@ func kinesisQuirks() []quirk {
 		}},
 		{"Kinesis", "501 records in a request", "ValidationException", "", put(501, 1)},
 		{"Kinesis", "a record above 1 MiB", "ValidationException", "", put(1, 1<<20+1)},
-		{"Kinesis", "a record of 1 MiB with its key", "ValidationException", "", put(1, 1<<20)},
-		{"Kinesis", "a request of 6 MB (10 MiB since 2025-10)", "some fail", "", put(6, 1_000_000)},
+		{"Kinesis", "a record of 1 MiB with its key", "ValidationException", "OK", put(1, 1<<20)},
+		{"Kinesis", "a request of 6 MB (10 MiB since 2025-10)", "some fail", "ValidationException", put(6, 1_000_000)},
 		{"Kinesis", "4 MB in a second into a shard", "some fail", "OK", put(4, 1_000_000)},
-		{"Kinesis", "digits of a sequence number", "56", "", func(p *prober) string {
+		{"Kinesis", "digits of a sequence number", "56", "30", func(p *prober) string {
 			c, stream := p.stream(1)
 			out, err := p.putRecords(c, stream, 1, 1)
 			p.must(err)
@@ -118,7 +118,7 @@ func kinesisQuirks() []quirk {
 			}
 			return "whole seconds"
 		}},
-		{"Kinesis", "100 records, then SplitShard", "100 records, 3 shards, 1 ended", "", func(p *prober) string {
+		{"Kinesis", "100 records, then SplitShard", "100 records, 3 shards, 1 ended", "0 records, 2 shards, 0 ended", func(p *prober) string {
 			c, stream := p.stream(1)
 			_, err := p.putRecords(c, stream, 100, 10)
 			p.must(err)
@@ -128,7 +128,7 @@ func kinesisQuirks() []quirk {
 			p.must(err)
 			return p.readable(c, stream)
 		}},
-		{"Kinesis", "children name their parent after SplitShard", "2 of 3", "", func(p *prober) string {
+		{"Kinesis", "children name their parent after SplitShard", "2 of 3", "2 of 2", func(p *prober) string {
 			c, stream := p.stream(1)
 			_, err := c.SplitShard(p.ctx, &kinesis.SplitShardInput{
 				StreamName: stream, ShardToSplit: p.shards(c, stream)[0].ShardId, NewStartingHashKey: aws.String("170141183460469231731687303715884105728"),
@@ -142,7 +142,7 @@ func kinesisQuirks() []quirk {
 			}
 			return fmt.Sprintf("%d of %d", named, len(shards))
 		}},
-		{"Kinesis", "100 records, then UpdateShardCount from 2 to 4", "100 records, 6 shards, 2 ended", "", func(p *prober) string {
+		{"Kinesis", "100 records, then UpdateShardCount from 2 to 4", "100 records, 6 shards, 2 ended", "0 records, 4 shards, 0 ended", func(p *prober) string {
 			c, stream := p.stream(2)
 			_, err := p.putRecords(c, stream, 100, 10)
 			p.must(err)
@@ -185,4 +185,9 @@ func queueQuirks() []quirk {
 			return "stays"
 		}},
 	}
+}
+
+// putRecord is a request for a record of one byte.
+func putRecord(stream *string, b byte) *kinesis.PutRecordInput {
+	return &kinesis.PutRecordInput{StreamName: stream, PartitionKey: aws.String("same"), Data: []byte{b}}
 }

@@ -3,12 +3,18 @@
 package emulator_test
 
 import (
+	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
+	"maps"
+	"net/http"
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"text/tabwriter"
 	"time"
@@ -33,7 +39,7 @@ type quirk struct {
 func TestProbe(t *testing.T) {
 	e := emulator.Start(t)
 	p := &prober{T: t, ctx: t.Context(), endpoint: e.Endpoint, cfg: awstest.Config(e.Endpoint)}
-	all := slices.Concat(s3Quirks(), dynamoQuirks(), kinesisQuirks(), queueQuirks())
+	all := slices.Concat(s3Quirks(), dynamoQuirks(), kinesisQuirks(), queueQuirks(), lambdaQuirks(), mappingQuirks())
 	var table strings.Builder
 	out := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
 	fmt.Fprintln(out, "SERVICE\tWHAT\tAWS\tEMULATOR\t")
@@ -43,7 +49,7 @@ func TestProbe(t *testing.T) {
 			want = q.aws
 		}
 		begin := time.Now()
-		got, mark := q.probe(p), "differs"
+		got, mark := p.run(q), "differs"
 		if got == q.aws {
 			mark = ""
 		}
@@ -69,6 +75,18 @@ type prober struct {
 	endpoint string
 	cfg      aws.Config
 	names    int
+	cleanups []func() // of the probe that is running
+}
+
+// run makes one probe, and cleans up after it.
+func (p *prober) run(q quirk) string {
+	defer func() {
+		for _, clean := range p.cleanups {
+			clean()
+		}
+		p.cleanups = nil
+	}()
+	return q.probe(p)
 }
 
 // name is one that no other probe uses.
@@ -110,5 +128,63 @@ func eventually[V comparable](p *prober, wanted V, within time.Duration, ask fun
 			return got
 		case <-time.After(50 * time.Millisecond):
 		}
+	}
+}
+
+// together calls do n times, 8 at once. It must succeed.
+func (p *prober) together(n int, do func() error) {
+	next := make(chan struct{}, n)
+	for range n {
+		next <- struct{}{}
+	}
+	close(next)
+	var group sync.WaitGroup
+	for range 8 {
+		group.Go(func() {
+			for range next {
+				if err := do(); err != nil {
+					p.Error(err)
+				}
+			}
+		})
+	}
+	group.Wait()
+}
+
+// send makes a request of a service that has no client here. The emulator asks for no signature, but reads from it which service is meant.
+func (p *prober) send(service, method, path string, body []byte, header http.Header) (*http.Response, []byte, error) {
+	request, err := http.NewRequestWithContext(p.ctx, method, p.endpoint+path, bytes.NewReader(body))
+	if err != nil {
+		return nil, nil, err
+	}
+	maps.Copy(request.Header, header)
+	if service != "" {
+		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return nil, nil, err
+	}
+	defer response.Body.Close()
+	answer, err := io.ReadAll(response.Body)
+	return response, answer, err
+}
+
+// call is send for services that speak JSON over REST. It must succeed.
+func (p *prober) call(service, method, path string, in, out any) {
+	p.Helper()
+	var body []byte
+	if in != nil {
+		var err error
+		body, err = json.Marshal(in)
+		p.must(err)
+	}
+	response, answer, err := p.send(service, method, path, body, http.Header{"Content-Type": {"application/json"}})
+	p.must(err)
+	if response.StatusCode >= 300 {
+		p.Fatalf("%s %s: %s %s", method, path, response.Status, answer)
+	}
+	if out != nil {
+		p.must(json.Unmarshal(answer, out))
 	}
 }

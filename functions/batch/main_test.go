@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+)
+
+func TestMain(m *testing.M) { settingstest.Main(m, main) }
+
+const views = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      visits: count()\n"
+
+// variables are those of a function that was unpacked with the given views.
+func variables(t *testing.T, views string) map[string]string {
+	t.Helper()
+	root := t.TempDir()
+	if err := os.WriteFile(filepath.Join(root, "views.yaml"), []byte(views), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	v := settingstest.Layout()
+	for name, value := range map[string]string{
+		"CATALOG_TABLE": "catalog", "BASE_TABLE": "base", "SEEN_TABLE": "seen", "REPUBLISH_QUEUE": "http://queue.test/1/republish", "LAMBDA_TASK_ROOT": root,
+	} {
+		v[name] = value
+	}
+	return v
+}
+
+func begin(t *testing.T, variables map[string]string) (*function, error) {
+	t.Helper()
+	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+}
+
+func TestMissingSettings(t *testing.T) {
+	settingstest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME", "CATALOG_TABLE", "BASE_TABLE", "SEEN_TABLE", "REPUBLISH_QUEUE")
+}
+
+func TestRules(t *testing.T) {
+	settingstest.New(t)
+	for _, c := range []struct{ name, value, part string }{
+		{"SETTLE", "39s", "SETTLE=39s: want at least COMMIT_WITHIN + CLOCK_MARGIN, 40s"},
+		{"COMMIT_WITHIN", "31s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN, 1m1s"},
+		{"CLOCK_MARGIN", "51s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN, 1m1s"},
+		{"COMMIT_WITHIN", "0s", "COMMIT_WITHIN=0s"},
+		{"RELIST", "59s", "RELIST=59s"},
+		{"RUN_BYTES", "0", "RUN_BYTES=0"},
+		{"SWEEP_AFTER", "-1s", "SWEEP_AFTER=-1s"},
+	} {
+		_, err := begin(t, settingstest.With(variables(t, views), c.name, c.value))
+		settingstest.Refusal(t, err, c.part)
+	}
+	if _, err := begin(t, settingstest.With(variables(t, views), "SETTLE", "40s")); err != nil {
+		t.Errorf("the least that settles: %v", err)
+	}
+}
+
+// TestViews: a function without views, or with ones that are wrong, does not start, and says where.
+func TestViews(t *testing.T) {
+	settingstest.New(t)
+	_, err := begin(t, variables(t, "views:\n  - name: visits\n    windows: 1h\n"))
+	settingstest.Refusal(t, err, "views.yaml:3:5")
+	_, err = begin(t, settingstest.With(variables(t, views), "LAMBDA_TASK_ROOT", t.TempDir()))
+	settingstest.Refusal(t, err, "read the definitions of the views")
+}
+
+// TestTick: an empty archive's first tick registers the view and makes a run, and counts.
+func TestTick(t *testing.T) {
+	cloud := settingstest.New(t)
+	var put [][]byte
+	cloud.Answers["PutItem"] = func(request []byte) settingstest.Answer {
+		put = append(put, request)
+		return settingstest.Answer{Body: "{}"}
+	}
+	f, err := begin(t, variables(t, views))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	f.printer.Out, f.printer.Function = &out, "anabranch-batch"
+	answer, err := f.handle(t.Context(), events.EventBridgeEvent{})
+	if err != nil || answer.Run != 1 || answer.Runs != 1 {
+		t.Fatalf("answer is %+v, %v", answer, err)
+	}
+	// The definition, the view, the run.
+	if len(put) != 3 || !bytes.Contains(put[1], []byte("visits")) {
+		t.Errorf("put %d items: %q", len(put), put)
+	}
+	const want = `"FunctionName":"anabranch-batch","Events":0,"Stragglers":0,"Overlap":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"HorizonAge":`
+	if !strings.Contains(out.String(), want) {
+		t.Errorf("metrics are %s", &out)
+	}
+	if diff := cmp.Diff([]string{"GetItem", "GetObject", "ListObjectsV2", "PutItem", "PutObject", "Query"}, cloud.Operations()); diff != "" {
+		t.Errorf("operations (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,61 @@
+package main
+
+import (
+	"bytes"
+	"log/slog"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+)
+
+func TestMain(m *testing.M) { settingstest.Main(m, main) }
+
+func variables() map[string]string {
+	return map[string]string{"CATALOG_TABLE": "catalog", "BASE_TABLE": "base", "SPEED_TABLE": "speed"}
+}
+
+func begin(t *testing.T, variables map[string]string) (*function, error) {
+	t.Helper()
+	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+}
+
+func TestMissingSettings(t *testing.T) {
+	settingstest.Refuses(t, "CATALOG_TABLE", "BASE_TABLE", "SPEED_TABLE")
+}
+
+func TestRules(t *testing.T) {
+	settingstest.New(t)
+	for _, c := range []struct{ name, value, part string }{
+		{"MAX_ROWS", "0", "MAX_ROWS=0"}, {"SLOT", "0s", "SLOT=0s"}, {"SETTLE", "-1s", "SETTLE=-1s"}, {"BATCH_EVERY", "0s", "BATCH_EVERY=0s"},
+	} {
+		_, err := begin(t, settingstest.With(variables(), c.name, c.value))
+		settingstest.Refusal(t, err, c.part)
+	}
+}
+
+// TestRequest: the views are asked for in the catalog's table, strongly consistent.
+func TestRequest(t *testing.T) {
+	cloud := settingstest.New(t)
+	var asked []byte
+	cloud.Answers["Query"] = func(request []byte) settingstest.Answer {
+		asked = request
+		return settingstest.Answer{Body: `{"Items":[],"Count":0}`}
+	}
+	f, err := begin(t, variables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := f.handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: "GET /v1/views"})
+	if err != nil || answer.StatusCode != 200 || answer.Body != `{"views":[]}` {
+		t.Errorf("answer is %+v, %v", answer, err)
+	}
+	if !bytes.Contains(asked, []byte(`"TableName":"catalog"`)) || !bytes.Contains(asked, []byte(`"ConsistentRead":true`)) {
+		t.Errorf("asked for %s", asked)
+	}
+	if diff := cmp.Diff([]string{"Query"}, cloud.Operations()); diff != "" {
+		t.Errorf("operations (-want +got):\n%s", diff)
+	}
+}

@@ -1,0 +1,199 @@
+// Package kinesislocal runs kinesis-local, an emulator of Kinesis, as a process of its own on 127.0.0.1, for tests behind the build tag `emulator`: it
+// splits and merges shards as Kinesis does, which MiniStack does not. It installs it with npm into build/kinesis-local, pinned; Node 20 or later is
+// needed, and the first time the network.
+//
+// It knows nothing of Anabranch.
+package kinesislocal
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/localstack/emulator"
+)
+
+//go:embed package.json package-lock.json launch.js
+var files embed.FS
+
+// Server is a running kinesis-local.
+type Server struct {
+	Endpoint string // "http://127.0.0.1:41233"
+
+	process *exec.Cmd
+	stdin   io.Closer // closed: the process ends
+	output  *bytes.Buffer
+	ended   chan struct{}
+}
+
+// Start runs a server for the rest of the test. One that is missing, or does not start, fails the test: it is never skipped.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	s, err := Launch(t.Context())
+	if err != nil {
+		t.Fatalf("start kinesis-local: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := s.Stop(); err != nil {
+			t.Errorf("stop kinesis-local: %v", err)
+		}
+	})
+	return s
+}
+
+// Launch installs the server where it is missing, starts it and returns when it answers. ctx bounds the start only: Stop ends the server, and so does
+// the end of this process.
+func Launch(ctx context.Context) (*Server, error) {
+	root, err := emulator.Root()
+	if err != nil {
+		return nil, err
+	}
+	home, err := install(ctx, root)
+	if err != nil {
+		return nil, err
+	}
+	ports, err := freePorts()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Endpoint: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), output: &bytes.Buffer{}, ended: make(chan struct{})}
+	s.process = exec.Command("node", filepath.Join(home, "launch.js"))
+	s.process.Dir = filepath.Join(home, "node_modules", "kinesis-local") // it reads server.json there
+	s.process.Env = []string{
+		"PATH=" + os.Getenv("PATH"), "LOG_LEVEL=ERROR",
+		fmt.Sprintf("KINESIS_MOCK_PLAIN_PORT=%d", ports[0]), fmt.Sprintf("KINESIS_MOCK_TLS_PORT=%d", ports[1]),
+		// A reshard takes long enough to be seen under way.
+		"CREATE_STREAM_DURATION=50ms", "SPLIT_SHARD_DURATION=100ms", "MERGE_SHARDS_DURATION=100ms", "UPDATE_SHARD_COUNT_DURATION=100ms",
+	}
+	s.process.Stdout, s.process.Stderr = s.output, s.output
+	if s.stdin, err = s.process.StdinPipe(); err == nil {
+		err = s.process.Start()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("start kinesis-local, which needs Node: %w", err)
+	}
+	go func() {
+		_ = s.process.Wait() // how it ended says less than its output
+		close(s.ended)
+	}()
+	if err := s.wait(ctx); err != nil {
+		return nil, errors.Join(err, s.Stop())
+	}
+	return s, nil
+}
+
+// install returns the directory that holds the package. It is made beside its place and then moved there, so that none is ever half made.
+func install(ctx context.Context, root string) (string, error) {
+	home := filepath.Join(root, "build", "kinesis-local")
+	if same(home) {
+		return home, nil
+	}
+	fmt.Fprintf(os.Stderr, "installing kinesis-local into %s, once\n", home)
+	if err := os.MkdirAll(filepath.Dir(home), 0o755); err != nil {
+		return "", err
+	}
+	dir, err := os.MkdirTemp(filepath.Dir(home), "kinesis-local-")
+	if err != nil {
+		return "", err
+	}
+	defer os.RemoveAll(dir) // gone already, if all went well
+	if err := os.CopyFS(dir, files); err != nil {
+		return "", err
+	}
+	command := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
+	command.Dir = dir
+	if out, err := command.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("npm ci: %w; npm, and the network, are needed\n%s", err, out)
+	}
+	if err := os.RemoveAll(home); err != nil {
+		return "", err
+	}
+	if err := os.Rename(dir, home); err != nil && !same(home) { // another process may have been quicker
+		return "", err
+	}
+	return home, nil
+}
+
+// same reports whether a directory was made of our files.
+func same(home string) bool {
+	return fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		want, err := files.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		have, err := os.ReadFile(filepath.Join(home, name))
+		if err == nil && !bytes.Equal(have, want) {
+			err = errors.New("it differs")
+		}
+		return err
+	}) == nil
+}
+
+// freePorts are two ports that were free a moment ago. Should somebody take one, the server says so and ends.
+func freePorts() (ports [2]int, err error) {
+	var listeners []net.Listener
+	for i := range ports {
+		l, listenErr := net.Listen("tcp", "127.0.0.1:0")
+		if listenErr != nil {
+			err = fmt.Errorf("find a free port: %w", listenErr)
+			break
+		}
+		listeners = append(listeners, l)
+		ports[i] = l.Addr().(*net.TCPAddr).Port
+	}
+	for _, l := range listeners { // only now, or both ports could be the same
+		err = errors.Join(err, l.Close())
+	}
+	return ports, err
+}
+
+func (s *Server) wait(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	defer cancel()
+	for {
+		request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.Endpoint, nil)
+		if err != nil {
+			return err
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err == nil {
+			return response.Body.Close() // whatever it says: it speaks
+		}
+		select {
+		case <-s.ended:
+			return fmt.Errorf("kinesis-local ended:\n%s", s.output)
+		case <-ctx.Done():
+			return fmt.Errorf("kinesis-local at %s does not answer: %w", s.Endpoint, err)
+		case <-time.After(20 * time.Millisecond):
+		}
+	}
+}
+
+// Stop ends the server. What it held is gone.
+func (s *Server) Stop() error {
+	if err := s.stdin.Close(); err != nil {
+		return err
+	}
+	select {
+	case <-s.ended:
+		return nil
+	case <-time.After(10 * time.Second):
+	}
+	err := s.process.Process.Kill()
+	<-s.ended
+	return errors.Join(fmt.Errorf("kinesis-local did not end by itself and was killed:\n%s", s.output), err)
+}

@@ -64,6 +64,5 @@ deploy: functions ## the stack, onto AWS: asks what it needs to know; STACK=its 
 keys: ## the URL and the keys of a deployed stack
 	@$(GO) run ./infra/keys -stack $(STACK)
 
-destroy: ## everything of a stack but its archive and tables, which are listed first
-	$(GO) run ./infra/tool sam list stack-outputs --stack-name $(STACK)
-	$(GO) run ./infra/tool sam delete --stack-name $(STACK)
+destroy: ## a stack, but for its archive and tables; asks first
+	@$(GO) run ./infra/destroy -stack $(STACK)

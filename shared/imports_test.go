@@ -143,7 +143,7 @@ func rules() map[string]rule {
 		"localstack/emulator":          {},
 		"localstack/host":              {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
 		"localstack/host/emf":          {},
-		"localstack/host/kinesislocal": {},
+		"localstack/host/kinesislocal": {[]string{"localstack/emulator"}, nil},
 		"localstack/host/trigger":      {append(slices.Clone(core), "shared/eventsource", "localstack/host"), []string{awsSDK, smithy, events}},
 
 		"infra":      {}, // tests of the template

@@ -22,7 +22,7 @@ import (
 // function takes records apart, and fails as told.
 type function struct {
 	mu        sync.Mutex
-	delivered map[string][]string // the data of the records of a partition key, in order, deliveries that failed left out
+	delivered map[string][]string // the data of the records of a partition key, in order; deliveries that failed, and those after the first, left out
 	again     int                 // records that had been delivered before
 	seen      map[string]bool
 	fail      func(call int, e events.KinesisEvent) (response string, err error) // nil: it succeeds
@@ -54,6 +54,7 @@ func (f *function) invoke(_ context.Context, payload []byte) ([]byte, error) {
 		}
 		if f.seen[r.EventID] {
 			f.again++
+			continue
 		}
 		f.seen[r.EventID] = true
 		f.delivered[r.Kinesis.PartitionKey] = append(f.delivered[r.Kinesis.PartitionKey], string(r.Kinesis.Data))

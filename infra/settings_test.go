@@ -170,3 +170,28 @@ func number(t testing.TB, value any) int {
 	}
 	return n
 }
+
+// TestReadmes: the README of a function has a row for each of its settings, with its default.
+func TestReadmes(t *testing.T) {
+	source := loadFunctions(t)
+	for _, name := range functionNames() {
+		body, err := os.ReadFile("../functions/" + name + "/README.md")
+		if err != nil {
+			t.Fatal(err)
+		}
+		all := settingsOf(t, source, name)
+		for _, s := range all {
+			row := "| `" + settings.Name(s.name) + "` |  | "
+			if s.has {
+				row = "| `" + settings.Name(s.name) + "` | `" + s.preset + "` | "
+			}
+			if !strings.Contains(string(body), row) {
+				t.Errorf("functions/%s/README.md has no row %q", name, row)
+			}
+		}
+		_, section, _ := strings.Cut(string(body), "## Settings")
+		if rows := strings.Count(section, "\n| `"); rows != len(all) {
+			t.Errorf("functions/%s/README.md has %d settings, main.go %d", name, rows, len(all))
+		}
+	}
+}

@@ -146,10 +146,11 @@ func rules() map[string]rule {
 		"localstack/host/kinesislocal": {[]string{"localstack/emulator"}, nil},
 		"localstack/host/trigger":      {append(slices.Clone(core), "shared/eventsource", "localstack/host"), []string{awsSDK, smithy, events}},
 
-		"infra":      {}, // tests of the template
-		"infra/keys": {[]string{"functions/authorizer/handler"}, []string{awsSDK}},
-		"infra/pack": {[]string{"shared/view"}, nil},
-		"infra/tool": {[]string{"localstack/emulator"}, nil},
+		"infra":         {}, // tests of the template
+		"infra/keys":    {[]string{"functions/authorizer/handler"}, []string{awsSDK}},
+		"infra/destroy": {nil, []string{awsSDK, smithy}},
+		"infra/pack":    {[]string{"shared/view"}, nil},
+		"infra/tool":    {[]string{"localstack/emulator"}, nil},
 	}
 }
 
@@ -278,7 +279,7 @@ func checkPurity(p listed) (problems []string) {
 // checkSDK: the AWS SDK is linked by its adapters, by functions, which start in main, and by what deploys; never by the command.
 func checkSDK(p listed) (problems []string) {
 	function, isMain := path.Split(p.name())
-	if within(p.name(), "shared/aws") || within(p.name(), "localstack") || p.name() == "infra/keys" || function == "functions/" && isMain != "" {
+	if within(p.name(), "shared/aws") || within(p.name(), "localstack") || within(p.name(), "infra") || function == "functions/" && isMain != "" {
 		return nil
 	}
 	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, awsSDK) }); i >= 0 {

@@ -163,7 +163,7 @@ func lambdaQuirks() []quirk {
 		return i.failure + ": " + failure.ErrorType
 	}
 	return []quirk{
-		{"Lambda", "what its own executor tells a function", `"true AWS_Lambda_provided.al2023"`, "", func(p *prober) string {
+		{"Lambda", "what its own executor tells a function", `"true AWS_Lambda_provided.al2023"`, `"true "`, func(p *prober) string {
 			result, _ := run(p, 0)
 			return result.payload
 		}},
@@ -196,7 +196,7 @@ func lambdaQuirks() []quirk {
 			}
 			return "OK"
 		}},
-		{"Lambda", "proxy mode: headers", "-", "arn deadline-ms name request-id version", func(p *prober) string {
+		{"Lambda", "proxy mode: headers", noAWS, "arn deadline-ms name request-id version", func(p *prober) string {
 			h, name := p.proxied(always(http.StatusOK, `{}`))
 			p.mustInvoke(name, `{"a":1}`)
 			var names []string
@@ -208,21 +208,21 @@ func lambdaQuirks() []quirk {
 			slices.Sort(names)
 			return strings.Join(names, " ")
 		}},
-		{"Lambda", "proxy mode: event and result", "-", `{"a":1} gives "result"`, func(p *prober) string {
+		{"Lambda", "proxy mode: event and result", noAWS, `{"a":1} gives "result"`, func(p *prober) string {
 			h, name := p.proxied(always(http.StatusOK, `"result"`))
 			result := p.mustInvoke(name, `{"a":1}`)
 			return strings.ReplaceAll(h.seen()[0].body, " ", "") + " gives " + result.payload
 		}},
-		{"Lambda", "proxy mode: status 500", "-", "Unhandled: Runtime.HandlerError", func(p *prober) string {
+		{"Lambda", "proxy mode: status 500", noAWS, "Unhandled: Runtime.HandlerError", func(p *prober) string {
 			_, name := p.proxied(always(http.StatusInternalServerError, `{"errorType":"mine","errorMessage":"of my own"}`))
 			return errorOf(p, p.mustInvoke(name, `{}`))
 		}},
-		{"Lambda", "proxy mode: 200 calls, 8 at once", "-", "200 calls", func(p *prober) string {
+		{"Lambda", "proxy mode: 200 calls, 8 at once", noAWS, "200 calls", func(p *prober) string {
 			h, name := p.proxied(always(http.StatusOK, `{}`))
 			p.together(200, func() error { _, err := p.invoke(name, `{}`); return err })
 			return fmt.Sprintf("%d calls", len(h.seen()))
 		}},
-		{"Lambda", "proxy mode: an answer after the function's time-out of 1 s", "-", "Unhandled: Sandbox.Timedout", func(p *prober) string {
+		{"Lambda", "proxy mode: an answer after the function's time-out of 1 s", noAWS, "Unhandled: Sandbox.Timedout", func(p *prober) string {
 			release := make(chan struct{})
 			defer close(release)
 			_, name := p.proxied(func(int, string) (int, string) { <-release; return http.StatusOK, `{}` })

@@ -115,10 +115,10 @@ func reserved(name string) bool {
 func executable(path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
-		return fmt.Errorf("Bootstrap: %w", err)
+		return fmt.Errorf("bootstrap: %w", err)
 	}
 	if info.IsDir() || info.Mode()&0o111 == 0 {
-		return fmt.Errorf("Bootstrap: %s (%s) is no executable", path, info.Mode())
+		return fmt.Errorf("bootstrap: %s (%s) is no executable", path, info.Mode())
 	}
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/anabranch/anabranch/localstack/host/emf"
 	"github.com/anabranch/anabranch/shared/metrics"
 )
 
@@ -109,4 +110,24 @@ func TestLine(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestCloudWatchTakesIt: what is written is read, by the strictest of readers, as what was meant.
+func TestCloudWatchTakesIt(t *testing.T) {
+	line, err := metrics.Append(nil, at(), "anabranch-speed", metrics.Value{Name: metrics.SetAside, Value: 2}, metrics.Value{Name: metrics.StreamLag, Value: 5_120})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := emf.Parse(line)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dimensions := map[string]string{"FunctionName": "anabranch-speed"}
+	want := []emf.Metric{
+		{Namespace: "Anabranch", Name: "SetAside", Unit: "Count", Dimensions: dimensions, Values: []float64{2}},
+		{Namespace: "Anabranch", Name: "StreamLag", Unit: "Milliseconds", Dimensions: dimensions, Values: []float64{5120}},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
 }

@@ -155,7 +155,7 @@ func extract(raw json.RawMessage, root map[string]json.RawMessage) ([]Metric, er
 		return nil, err
 	}
 	if err := name(namespace, maxName); err != nil {
-		return nil, fmt.Errorf("Namespace: %w", err)
+		return nil, fmt.Errorf("namespace: %w", err)
 	}
 	if len(sets) == 0 {
 		return nil, errors.New("no Dimensions, want at least [[]]")

@@ -66,7 +66,7 @@ func TestInvalid(t *testing.T) {
 		{"an unknown member", `"Unit":"Count"`, `"Units":"Count"`, `unknown member "Units"`},
 		{"no directive", `"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Accepted","Unit":"Count"},{"Name":"Lag","StorageResolution":1}]}]`,
 			`"CloudWatchMetrics":[]`, "no CloudWatchMetrics"},
-		{"no namespace", `"Namespace":"Anabranch",`, ``, "Namespace"},
+		{"no namespace", `"Namespace":"Anabranch",`, ``, "namespace"},
 		{"no dimensions", `"Dimensions":[["FunctionName"]],`, ``, "no Dimensions"},
 		{"a dimension that is not there", `"FunctionName":"ingest",`, ``, "want a string"},
 		{"a dimension that is a number", `"FunctionName":"ingest"`, `"FunctionName":4`, "want a string"},

@@ -102,7 +102,7 @@ func (k *Kinesis) begin() (*reading, error) {
 		return nil, errors.New("it is being read by this Kinesis already, want another one for a second reader")
 	}
 	if k.Every < 0 || k.List < 0 {
-		return nil, fmt.Errorf("Every is %s and List %s, want no negative time", k.Every, k.List)
+		return nil, fmt.Errorf("field Every is %s and List %s, want no negative time", k.Every, k.List)
 	}
 	var mapping *eventsource.Mapping
 	var err error

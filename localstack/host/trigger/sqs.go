@@ -49,13 +49,13 @@ const (
 
 func (q *SQS) validate() error {
 	if q.BatchSize < 1 || q.BatchSize > maxMessages {
-		return fmt.Errorf("BatchSize is %d, want 1 to %d", q.BatchSize, maxMessages)
+		return fmt.Errorf("setting BatchSize is %d, want 1 to %d", q.BatchSize, maxMessages)
 	}
 	if q.Wait < 0 || q.Wait > maxWait || q.Wait%time.Second != 0 {
-		return fmt.Errorf("Wait is %s, want whole seconds up to %s", q.Wait, maxWait)
+		return fmt.Errorf("field Wait is %s, want whole seconds up to %s", q.Wait, maxWait)
 	}
 	if q.Concurrency < 1 {
-		return fmt.Errorf("Concurrency is %d, want at least 1", q.Concurrency)
+		return fmt.Errorf("field Concurrency is %d, want at least 1", q.Concurrency)
 	}
 	return nil
 }

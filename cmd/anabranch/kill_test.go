@@ -146,13 +146,26 @@ func sendOpen(t *testing.T, server sample.Server, chunks [][][]byte, acknowledge
 	}
 }
 
-// post is nil when all events of the chunk are acknowledged.
+// post is nil when all events of the chunk are acknowledged. A server that is too busy to be in time is asked again.
 func post(server sample.Server, chunk [][]byte) error {
+	err := postOnce(server, chunk)
+	for try := 0; errors.Is(err, errBusy) && try < 20; try++ {
+		err = postOnce(server, chunk)
+	}
+	return err
+}
+
+var errBusy = errors.New("503")
+
+func postOnce(server sample.Server, chunk [][]byte) error {
 	response, err := http.Post(server.URL+"/v1/events", "application/x-ndjson", bytes.NewReader(bytes.Join(chunk, []byte("\n"))))
 	if err != nil {
 		return err
 	}
 	defer func() { _ = response.Body.Close() }()
+	if response.StatusCode == http.StatusServiceUnavailable {
+		return errBusy
+	}
 	var answer struct {
 		Accepted int `json:"accepted"`
 	}

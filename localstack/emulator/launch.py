@@ -1,5 +1,7 @@
 """Runs MiniStack until its standard input ends: an emulator never outlives whoever started it, however that one died."""
+import atexit
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -15,5 +17,7 @@ def stop_with_parent():
     os._exit(1)
 
 
+# The directory made for this run, in case nobody is left to remove it.
+atexit.register(shutil.rmtree, os.getcwd(), ignore_errors=True)
 threading.Thread(target=stop_with_parent, daemon=True).start()
 main()

@@ -1,6 +1,7 @@
 package kinesisstream_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -52,7 +53,7 @@ func counts(t *testing.T, wire *awstest.Wire) (all []int) {
 		if r.Operation() != "PutRecords" {
 			t.Errorf("operation %s", r.Operation())
 		}
-		all = append(all, len(r.JSON(t)["Records"].([]any)))
+		all = append(all, bytes.Count(r.Body, []byte(`"PartitionKey"`))) // megabytes: decoding them takes long
 	}
 	return all
 }

@@ -15,8 +15,8 @@ import (
 // maxZip bounds an archive: Lambda takes 50 MB, and a cold start fetches all of it.
 const maxZip = 15 << 20
 
-// pack writes the files of a folder into an archive, and returns the sizes of the bootstrap and the archive.
-func pack(folder, to string) (bootstrap, size int64, err error) {
+// pack writes the files of a folder into an archive of at most limit bytes, and returns the sizes of the bootstrap and the archive.
+func pack(folder, to string, limit int) (bootstrap, size int64, err error) {
 	info, err := os.Stat(filepath.Join(folder, "bootstrap"))
 	if err != nil {
 		return 0, 0, fmt.Errorf("it is not built: %w", err)
@@ -25,8 +25,8 @@ func pack(folder, to string) (bootstrap, size int64, err error) {
 	if err := write(&body, os.DirFS(folder)); err != nil {
 		return 0, 0, err
 	}
-	if body.Len() > maxZip {
-		return 0, 0, fmt.Errorf("its archive has %d bytes; want at most %d", body.Len(), maxZip)
+	if body.Len() > limit {
+		return 0, 0, fmt.Errorf("its archive has %d bytes; want at most %d", body.Len(), limit)
 	}
 	return info.Size(), int64(body.Len()), os.WriteFile(to, body.Bytes(), 0o644)
 }

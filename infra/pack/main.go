@@ -46,7 +46,7 @@ func run(out io.Writer, views string, args []string) error {
 	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
 	fmt.Fprint(table, "bytes of\tbootstrap\tzip\t\n")
 	for _, function := range functions {
-		bootstrap, zip, err := pack(filepath.Join(dir, function), filepath.Join(dir, function+".zip"))
+		bootstrap, zip, err := pack(filepath.Join(dir, function), filepath.Join(dir, function+".zip"), maxZip)
 		if err != nil {
 			return fmt.Errorf("function %s: %w", function, err)
 		}

@@ -4,7 +4,6 @@ import (
 	"archive/zip"
 	"bytes"
 	"io"
-	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -105,15 +104,6 @@ func TestSameBytes(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	large := built(t)
-	noise := make([]byte, maxZip+1)
-	source := rand.NewChaCha8([32]byte{})
-	if _, err := source.Read(noise); err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(filepath.Join(large, "ingest", "bootstrap"), noise, 0o755); err != nil {
-		t.Fatal(err)
-	}
 	for _, c := range []struct {
 		name  string
 		views string
@@ -123,7 +113,6 @@ func TestErrors(t *testing.T) {
 		{"nothing", "", nil, "want a folder"},
 		{"no functions", "", []string{built(t)}, "want a folder"},
 		{"not built", "", []string{built(t), "speed"}, "function speed: it is not built"},
-		{"too large", "", []string{large, "ingest"}, "function ingest: its archive has"},
 		{"no views", "nowhere.yaml", []string{built(t), "batch"}, "nowhere.yaml"},
 		{"views with a mistake", viewsFile(t, "views:\n  - name: x\n    windows: 1h\n"), []string{built(t), "batch"}, "mine.yaml:3:5"},
 	} {
@@ -133,5 +122,23 @@ func TestErrors(t *testing.T) {
 				t.Errorf("error is %v, want %q in it", err, c.part)
 			}
 		})
+	}
+}
+
+func TestTooLarge(t *testing.T) {
+	dir := built(t)
+	to := filepath.Join(dir, "ingest.zip")
+	_, size, err := pack(filepath.Join(dir, "ingest"), to, 1000)
+	if err != nil || size > 1000 {
+		t.Fatalf("%d bytes, %v", size, err)
+	}
+	if err := os.Remove(to); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := pack(filepath.Join(dir, "ingest"), to, int(size)-1); err == nil || !strings.Contains(err.Error(), "its archive has") {
+		t.Errorf("one byte too many: %v", err)
+	}
+	if _, err := os.Stat(to); err == nil {
+		t.Error("it was written all the same")
 	}
 }

@@ -114,7 +114,8 @@ func TestLine(t *testing.T) {
 
 // TestCloudWatchTakesIt: what is written is read, by the strictest of readers, as what was meant.
 func TestCloudWatchTakesIt(t *testing.T) {
-	line, err := metrics.Append(nil, at(), "anabranch-speed", metrics.Value{Name: metrics.SetAside, Value: 2}, metrics.Value{Name: metrics.StreamLag, Value: 5_120})
+	line, err := metrics.Append(nil, at(), "anabranch-speed",
+		metrics.Value{Name: metrics.SetAside, Value: 2}, metrics.Value{Name: metrics.StreamLag, Value: 5_120})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,8 +8,11 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// maxSeen bounds the identities of one seen item, at 8 bytes each, to what a store takes as one item.
-const maxSeen = 30_000
+// maxSeen bounds the bytes of one seen item to what a store takes as one: 8 per identity, and no more than seenRecord for each record besides.
+const (
+	maxSeen    = 380_000
+	seenRecord = 85
+)
 
 // dropSeen finds the rows of a batch that are duplicates: an earlier position of the lane, record and then line, holds their identity, with a
 // stamp within the window of their own. It first reads what other environments have considered in the lane, and makes the batch's own records
@@ -105,13 +108,14 @@ func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own 
 		if m.knows(position{r.Sequence, r.Line}) {
 			continue
 		}
-		if size+len(r.Identities) > maxSeen {
+		bytes := seenRecord + 8*len(r.Identities)
+		if size+bytes > maxSeen {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 		item.Records = append(item.Records, r)
-		size += len(r.Identities)
+		size += bytes
 	}
 	return flush()
 }

@@ -232,6 +232,73 @@ func BenchmarkBatch(b *testing.B) {
 	perEvent(b, requests*requestEvents)
 }
 
+// BenchmarkBatchFold is what a run does to every event, without finding duplicates and without writing: get, decompress, scan, hash the identity,
+// fold, on all cores, and merge.
+func BenchmarkBatchFold(b *testing.B) {
+	r := newRig(b)
+	in := r.ingest()
+	for i := range requests {
+		if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(i * requestEvents)}); err != nil {
+			b.Fatal(err)
+		}
+	}
+	objects, _, err := r.archive.List(b.Context(), archive.FirstEvent, archive.EndOfEvents, 2*requests)
+	if err != nil || len(objects) != requests {
+		b.Fatal(len(objects), err)
+	}
+	r.register(b)
+	set, err := r.programs.Of(b.Context(), r.catalog, []view.Hash{r.views[0].Hash})
+	if err != nil {
+		b.Fatal(err)
+	}
+	workers := runtime.GOMAXPROCS(0)
+	b.ReportAllocs()
+	for b.Loop() {
+		deltas := make([]*view.Delta, workers)
+		err := runner.Parallel(workers)(workers, func(w int) error {
+			deltas[w] = set.Programs[0].NewDelta()
+			return r.fold(b, objects, w, workers, set, deltas[w])
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+		for _, delta := range deltas[1:] {
+			deltas[0].Merge(delta)
+		}
+		if deltas[0].Counts().Folded < requests*requestEvents/2 {
+			b.Fatalf("%+v", deltas[0].Counts())
+		}
+	}
+	perEvent(b, requests*requestEvents)
+}
+
+// fold folds every workers-th object from w on.
+func (r *rig) fold(b *testing.B, objects []archive.Object, w, workers int, set *view.Set, delta *view.Delta) error {
+	var rows []int32
+	var scratch []byte
+	for i := w; i < len(objects); i += workers {
+		body, _, err := r.archive.Get(b.Context(), objects[i].Key)
+		if err != nil {
+			return err
+		}
+		lines, err := r.codec.Decompress(nil, body)
+		if err != nil {
+			return err
+		}
+		batch, err := set.Fields().NewBatch(lines)
+		if err != nil {
+			return err
+		}
+		rows = rows[:0]
+		for row := range batch.Len() {
+			_, scratch = batch.Identity(row, r.layout.HashKey, scratch)
+			rows = append(rows, int32(row))
+		}
+		delta.Fold(batch, rows)
+	}
+	return nil
+}
+
 func tickAll(b *testing.B, r *rig) batch.Report {
 	b.Helper()
 	report, err := r.batch().Tick(b.Context())

@@ -93,7 +93,7 @@ func demo(ctx context.Context, command string) (err error) {
 
 func complete(a sample.Answer) bool { return a.Requests() == sample.Events }
 
-func say(text string) { fmt.Printf("\n\033[1m%s\033[0m\n", text) }
+func say(text string) { fmt.Printf("\n%s\n", text) }
 
 // untilSlotBegins waits for a slot to begin, so that what is sent lies in one slot and there is time to look at it before batch takes over.
 func untilSlotBegins() {

@@ -20,6 +20,7 @@ type CLI struct {
 	Send  SendCmd  `cmd:"" help:"Send events from files, and say what became of each."`
 	Query QueryCmd `cmd:"" help:"Ask a view for the windows of one key."`
 	Views ViewsCmd `cmd:"" help:"List the views, or describe one."`
+	Smoke SmokeCmd `cmd:"" help:"Check a running server end to end, in a minute."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
 }
@@ -64,5 +65,5 @@ func commandOf(err error) string {
 
 const description = `Live and exact counts over events: send events, ask views.
 
-Exit codes: 0 done; 1 the server rejected an event or refused a question; 2 wrong flags or an unreadable file; 3 the server could not be
+Exit codes: 0 done; 1 the server rejected an event, refused a question or failed a check; 2 wrong flags or an unreadable file; 3 the server could not be
 reached, gave up on us, or failed.`

@@ -53,7 +53,7 @@ func TestUsage(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for name, args := range map[string][]string{"": {"--help"}, "send": {"send", "--help"}, "query": {"query", "--help"}, "views": {"views", "-h"}} {
+	for name, args := range map[string][]string{"": {"--help"}, "send": {"send", "--help"}, "query": {"query", "--help"}, "views": {"views", "-h"}, "smoke": {"smoke", "--help"}} {
 		t.Run("Help "+name, func(t *testing.T) {
 			s := newSession()
 			s.do(t, exitOK, args...)

@@ -96,7 +96,7 @@ func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	body, err := w.client(c.Server, queryRetry, 1).Query(ctx, c.View, parameters)
 	switch {
 	case err != nil:
-		return w.refused(err)
+		return w.refused(c.Server, err)
 	case c.Output == "json":
 		_, err := w.stdout.Write(body)
 		return err

@@ -125,5 +125,5 @@ func (c *SendCmd) outcome(err error, sum *summary) error {
 	case errors.As(err, &input):
 		return &failure{exitUsage, fmt.Errorf("%w; %s", err, again)}
 	}
-	return &failure{exitUnreachable, fmt.Errorf("%w; %s", hinted(err), again)}
+	return &failure{exitUnreachable, fmt.Errorf("%w; %s", c.hinted(err), again)}
 }

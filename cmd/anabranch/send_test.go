@@ -214,7 +214,7 @@ func TestSendGivesUp(t *testing.T) {
 		server, s := newFakeServer(t, fixed(401, "application/problem+json", `{"title":"Unauthorized","detail":"no key"}`)), newSession()
 		s.stdin = strings.NewReader(text)
 		s.do(t, exitUnreachable, "send", "-", "--concurrency=1", "--url", server.URL)
-		if says(t, &s.err, "401 Unauthorized: no key; 0 events"); server.asked() != 1 {
+		if says(t, &s.err, "anabranch: this server wants a key: --key or ANABRANCH_KEY (401 Unauthorized: no key); 0 events"); server.asked() != 1 {
 			t.Errorf("asked %d times", server.asked())
 		}
 	})

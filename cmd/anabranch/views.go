@@ -36,7 +36,7 @@ func (c *ViewsCmd) Run(ctx context.Context, w *world) error {
 	body, err := c.ask(ctx, w.client(c.Server, queryRetry, 1))
 	switch {
 	case err != nil:
-		return w.refused(err)
+		return w.refused(c.Server, err)
 	case c.Output == "json":
 		_, err := w.stdout.Write(body)
 		return err

@@ -51,18 +51,22 @@ func version() string {
 	return info.Main.Version
 }
 
-// Server is the flag that every client command has.
+// Server are the flags that every client command has.
 type Server struct {
-	URL string `help:"Address of the server." default:"http://127.0.0.1:8080" env:"ANABRANCH_URL"`
+	URL string     `help:"Address of the server." default:"http://127.0.0.1:8080" env:"ANABRANCH_URL"`
+	Key client.Key `help:"Key of the server, where it wants one. In the variable it is out of sight of other users of this machine." placeholder:"KEY" env:"ANABRANCH_KEY"`
 
 	base *url.URL
 }
 
-// Validate refuses an address that is none, before the command runs.
+// Validate refuses an address that is none, and a key that may not go there, before the command runs.
 func (s *Server) Validate() error {
 	base, err := client.ParseURL(s.URL)
 	if err != nil {
 		return fmt.Errorf("--url: %w", err)
+	}
+	if err := s.Key.Check(base); err != nil {
+		return fmt.Errorf("--key: %w", err)
 	}
 	s.base = base
 	return nil
@@ -73,7 +77,7 @@ const maxAnswer = 64 << 20
 
 // client asks the server, over up to conns connections.
 func (w *world) client(server Server, retry client.Retry, conns int) *client.Client {
-	return &client.Client{Base: server.base, HTTP: client.Transport(conns), Agent: "anabranch/" + w.version, Retry: retry,
+	return &client.Client{Base: server.base, HTTP: client.Transport(conns), Agent: "anabranch/" + w.version, Key: server.Key, Retry: retry,
 		Now: w.now, Sleep: w.sleep, Random: w.random, Deadline: w.deadline, MaxAnswer: maxAnswer}
 }
 
@@ -119,16 +123,21 @@ func (w *world) report(err error) int {
 }
 
 // refused prints an answer that is no answer, field by field, and says which exit code it is.
-func (w *world) refused(err error) error {
+func (w *world) refused(server Server, err error) error {
 	var problem *client.Problem
 	switch {
 	case errors.Is(err, context.Canceled):
 		return &failure{exitUnreachable, errors.New("interrupted")}
 	case !errors.As(err, &problem):
-		return &failure{exitUnreachable, hinted(err)}
+		return &failure{exitUnreachable, server.hinted(err)}
 	}
 	text := table.New(table.Column{}, table.Column{})
-	for _, m := range problemFields(problem) {
+	fields := problemFields(problem)
+	if hint := server.keyHint(problem); hint != "" {
+		fields = append(fields, [2]string{"  detail", fields[0][1]})
+		fields[0][1] = hint
+	}
+	for _, m := range fields {
 		text.Row(m[0], m[1])
 	}
 	if err := text.Print(w.stderr); err != nil {
@@ -140,12 +149,31 @@ func (w *world) refused(err error) error {
 	return &failure{code: exitUnreachable}
 }
 
-// hinted adds what to do about an address where nobody listens.
-func hinted(err error) error {
+// hinted adds what to do about an address where nobody listens, and about a key that is missing or does not do.
+func (s Server) hinted(err error) error {
+	var problem *client.Problem
+	if errors.As(err, &problem) {
+		if hint := s.keyHint(problem); hint != "" {
+			return fmt.Errorf("%s (%w)", hint, err)
+		}
+	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
 		return fmt.Errorf("%w (no server listens there; start one with \"anabranch dev\", or name another with --url)", err)
 	}
 	return err
+}
+
+// keyHint is what to do about a server that does not let us in; "" when it is about something else.
+func (s Server) keyHint(p *client.Problem) string {
+	switch {
+	case p.Status == http.StatusUnauthorized && s.Key == "":
+		return "this server wants a key: --key or ANABRANCH_KEY"
+	case p.Status == http.StatusUnauthorized:
+		return "this server does not take the key; is it of another server, has its time run out, or does the server read another header than authorization?"
+	case p.Status == http.StatusForbidden && s.Key != "":
+		return "the key is not good for that: it is none of this server's, or a read key where a write key is wanted, or the other way round"
+	}
+	return ""
 }
 
 // problemFields is a problem as name and text, the most telling first.

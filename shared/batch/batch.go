@@ -76,13 +76,11 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	// A definition begins two slots and a margin ahead, so that every speed function has read of it by then (docs/design.md 3.7).
-	live := b.Layout.Slot.Next(b.Layout.Slot.Next(b.Layout.Slot.At(now.Add(b.ClockMargin))))
-	registered := b.Register(ctx, live)
+	announced := b.announceAll(ctx)
 	t := tick{Batch: b, started: now}
 	err = t.run(ctx, sealed)
-	// A view that cannot be registered keeps no other from being brought up to date.
-	return t.report, errors.Join(err, registered)
+	// A view that cannot be announced keeps no other from being brought up to date.
+	return t.report, errors.Join(err, announced)
 }
 
 // sealed is the exclusive end of the slots that may be claimed, by the earlier of the own clock and the store's, read before any listing.
@@ -217,7 +215,7 @@ func at(all []target, run uint64) []target {
 	return some
 }
 
-// targets reads all generations.
+// targets reads all generations that runs are applied to: one that is only announced may yet begin at another slot.
 func (t *tick) targets(ctx context.Context) ([]target, error) {
 	views, err := t.Catalog.Views(ctx)
 	if err != nil {
@@ -227,7 +225,7 @@ func (t *tick) targets(ctx context.Context) ([]target, error) {
 	for _, v := range views {
 		for _, g := range v.Generations {
 			for place, p := range t.set.Programs {
-				if p.Hash == g.Definition {
+				if p.Hash == g.Definition && g.State != catalog.Announced {
 					all = append(all, target{view: v.Name, generation: g, place: place})
 				}
 			}

@@ -39,8 +39,9 @@ type State string
 
 // The states of a generation, in this order.
 const (
-	Building State = "building" // batch applies runs; not yet switched to
-	Serving  State = "serving"
+	Announced State = "announced" // speed folds it from Live on, if the announcement came in time: nobody builds it yet
+	Building  State = "building"  // it came in time: batch applies runs; not yet switched to
+	Serving   State = "serving"
 )
 
 // Generation is one full set of base items of a view.
@@ -48,7 +49,7 @@ type Generation struct {
 	ID         viewstore.Generation
 	Definition view.Hash
 	State      State
-	Live       slot.Slot // speed folds the definition for slots from here on
+	Live       slot.Slot // speed folds the definition for slots from here on; 0: for all there are
 	Run        uint64    // the last run applied; 0 for none
 	Horizon    slot.Slot // that run's
 }

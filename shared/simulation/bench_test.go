@@ -199,7 +199,7 @@ func BenchmarkSpeed(b *testing.B) {
 
 func (r *rig) register(b *testing.B) {
 	b.Helper()
-	if err := r.batch().Register(b.Context(), 0); err != nil {
+	if err := r.batch().Register(b.Context()); err != nil {
 		b.Fatal(err)
 	}
 }

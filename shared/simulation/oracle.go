@@ -38,8 +38,8 @@ views:
       amount: sum(data.amount)
 `
 
-// happened is an event as the oracle reads it.
-type happened struct {
+// Event is an event as the oracle reads it.
+type Event struct {
 	Source string    `json:"source"`
 	ID     string    `json:"id"`
 	Type   string    `json:"type"`
@@ -51,22 +51,27 @@ type happened struct {
 	} `json:"data"`
 }
 
-// cell names one value of one view.
-type cell struct {
-	view, key, start string
+// Cell names one row of one view: its key, and the start of its window in RFC 3339.
+type Cell struct {
+	View, Key, Start string
 }
 
 // Expected folds the distinct events of the archive in the plainest way: every object, every line, one by one. before bounds the objects by
 // key, to ask for what had arrived before a horizon; "" takes all.
-func (w *World) Expected(ctx context.Context, before archive.Key) (map[cell]map[string]string, error) {
+func (w *World) Expected(ctx context.Context, before archive.Key) (map[Cell]map[string]string, error) {
 	events, err := w.archived(ctx, before)
 	if err != nil {
 		return nil, err
 	}
-	groups := map[cell][]happened{}
+	return Fold(events), nil
+}
+
+// Fold presents every row of the views from events that all count.
+func Fold(events []Event) map[Cell]map[string]string {
+	groups := map[Cell][]Event{}
 	for _, e := range events {
 		add := func(name, key string, window time.Duration) {
-			c := cell{name, key, e.Time.UTC().Truncate(window).Format(time.RFC3339)}
+			c := Cell{name, key, e.Time.UTC().Truncate(window).Format(time.RFC3339)}
 			groups[c] = append(groups[c], e)
 		}
 		if e.Type == "purchase" && e.Data.Kind != "test" {
@@ -74,11 +79,11 @@ func (w *World) Expected(ctx context.Context, before archive.Key) (map[cell]map[
 		}
 		add("everything", "", time.Hour)
 	}
-	expected := map[cell]map[string]string{}
+	expected := map[Cell]map[string]string{}
 	for c, events := range groups {
 		amounts := amountsOf(events)
 		count := fmt.Sprint(len(events))
-		if c.view == "everything" {
+		if c.View == "everything" {
 			expected[c] = map[string]string{"events": count, "amount": decimal(sum(amounts))}
 			continue
 		}
@@ -91,11 +96,11 @@ func (w *World) Expected(ctx context.Context, before archive.Key) (map[cell]map[
 			expected[c]["smallest"], expected[c]["largest"] = decimal(amounts[0]), decimal(amounts[len(amounts)-1])
 		}
 	}
-	return expected, nil
+	return expected
 }
 
 // archived are the distinct events of the archive: of each identity the first copy in archive order.
-func (w *World) archived(ctx context.Context, before archive.Key) ([]happened, error) {
+func (w *World) archived(ctx context.Context, before archive.Key) ([]Event, error) {
 	if before == "" {
 		before = archive.EndOfEvents
 	}
@@ -103,7 +108,7 @@ func (w *World) archived(ctx context.Context, before archive.Key) ([]happened, e
 	if err != nil {
 		return nil, err
 	}
-	var all []happened
+	var all []Event
 	met := map[[2]string]bool{}
 	for _, o := range objects {
 		body, _, err := w.Archive.Get(ctx, o.Key)
@@ -115,7 +120,7 @@ func (w *World) archived(ctx context.Context, before archive.Key) ([]happened, e
 			return nil, err
 		}
 		for line := range bytes.Lines(lines) {
-			var e happened
+			var e Event
 			if err := json.Unmarshal(line, &e); err != nil {
 				return nil, err
 			}
@@ -129,7 +134,7 @@ func (w *World) archived(ctx context.Context, before archive.Key) ([]happened, e
 }
 
 // amountsOf are the amounts that are numbers below 10^20 with at most 18 decimals.
-func amountsOf(events []happened) []*big.Rat {
+func amountsOf(events []Event) []*big.Rat {
 	var amounts []*big.Rat
 	limit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
 	unit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil))
@@ -205,13 +210,13 @@ func (w *World) check(ctx context.Context, all bool) error {
 	if err != nil {
 		return err
 	}
-	keys := map[cell]bool{{view: "everything"}: true}
+	keys := map[Cell]bool{{View: "everything"}: true}
 	for c := range expected {
-		keys[cell{view: c.view, key: c.key}] = true
+		keys[Cell{View: c.View, Key: c.Key}] = true
 	}
-	past := past{world: w, folds: map[string]map[cell]map[string]string{}}
+	past := past{world: w, folds: map[string]map[Cell]map[string]string{}}
 	for key := range keys {
-		answer, err := w.Ask(ctx, key.view, key.key)
+		answer, err := w.Ask(ctx, key.View, key.Key)
 		if err == nil {
 			err = past.checkRows(ctx, key, answer)
 		}
@@ -219,7 +224,7 @@ func (w *World) check(ctx context.Context, all bool) error {
 			err = checkValues(key, answer, expected)
 		}
 		if err != nil {
-			return fmt.Errorf("view %s, key %q: %w", key.view, key.key, err)
+			return fmt.Errorf("view %s, key %q: %w", key.View, key.Key, err)
 		}
 	}
 	return nil
@@ -228,10 +233,10 @@ func (w *World) check(ctx context.Context, all bool) error {
 // past is the oracle for what had arrived before some horizon.
 type past struct {
 	world *World
-	folds map[string]map[cell]map[string]string // by horizon
+	folds map[string]map[Cell]map[string]string // by horizon
 }
 
-func (p past) before(ctx context.Context, horizon string) (map[cell]map[string]string, error) {
+func (p past) before(ctx context.Context, horizon string) (map[Cell]map[string]string, error) {
 	if fold, ok := p.folds[horizon]; ok {
 		return fold, nil
 	}
@@ -245,7 +250,7 @@ func (p past) before(ctx context.Context, horizon string) (map[cell]map[string]s
 }
 
 // checkRows holds the rows marked exact against what had arrived before their horizon.
-func (p past) checkRows(ctx context.Context, key cell, answer serving.Answer) error {
+func (p past) checkRows(ctx context.Context, key Cell, answer serving.Answer) error {
 	for _, row := range answer.Data {
 		if !row.Exact {
 			continue
@@ -258,25 +263,25 @@ func (p past) checkRows(ctx context.Context, key cell, answer serving.Answer) er
 		if err != nil {
 			return err
 		}
-		if got, want := valuesOf(row.Values), expected[cell{key.view, key.key, row.Start}]; !maps.Equal(got, want) {
+		if got, want := valuesOf(row.Values), expected[Cell{key.View, key.Key, row.Start}]; !maps.Equal(got, want) {
 			return fmt.Errorf("window %s is marked exact as of %s, with %v, not %v", row.Start, horizon, got, want)
 		}
 	}
 	return nil
 }
 
-func checkValues(key cell, answer serving.Answer, expected map[cell]map[string]string) error {
-	got := map[cell]map[string]string{}
+func checkValues(key Cell, answer serving.Answer, expected map[Cell]map[string]string) error {
+	got := map[Cell]map[string]string{}
 	for _, row := range answer.Data {
-		c := cell{key.view, key.key, row.Start}
+		c := Cell{key.View, key.Key, row.Start}
 		got[c] = valuesOf(row.Values)
 		if expected[c] == nil {
-			return fmt.Errorf("window %s is %v, and should not be", c.start, got[c])
+			return fmt.Errorf("window %s is %v, and should not be", c.Start, got[c])
 		}
 	}
 	for c, want := range expected {
-		if c.view == key.view && c.key == key.key && !maps.Equal(got[c], want) {
-			return fmt.Errorf("window %s is %v, not %v", c.start, got[c], want)
+		if c.View == key.View && c.Key == key.Key && !maps.Equal(got[c], want) {
+			return fmt.Errorf("window %s is %v, not %v", c.Start, got[c], want)
 		}
 	}
 	return nil

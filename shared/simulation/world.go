@@ -105,7 +105,7 @@ func (k *Kit) New(seed uint64) (*World, error) {
 		return nil, err
 	}
 	w.Restart()
-	return w, w.Batch.Register(context.Background(), 0)
+	return w, w.Batch.Register(context.Background())
 }
 
 // Deploy makes the functions anew with other views.

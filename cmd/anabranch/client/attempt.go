@@ -35,6 +35,9 @@ func (c *Client) attempt(ctx context.Context, q request) (reply, error) {
 		asked.Header[name] = values
 	}
 	asked.Header.Set("User-Agent", c.Agent)
+	if c.Key != "" {
+		asked.Header.Set("Authorization", "Bearer "+string(c.Key))
+	}
 	answer, err := c.HTTP.Do(asked)
 	if err != nil {
 		return reply{}, err
@@ -49,7 +52,7 @@ func (c *Client) attempt(ctx context.Context, q request) (reply, error) {
 	case answer.StatusCode/100 == 2:
 		return reply{answer.Header, body}, nil
 	}
-	return reply{header: answer.Header}, problem(answer, body)
+	return reply{header: answer.Header}, c.Key.hide(problem(answer, body))
 }
 
 // oversize is an answer above MaxAnswer.

@@ -14,11 +14,12 @@ import (
 	"time"
 )
 
-// Client asks one server. The zero value asks nobody: every field but Retrying and Finish must be set. It is safe for concurrent use.
+// Client asks one server. The zero value asks nobody: every field but Key, Retrying and Finish must be set. It is safe for concurrent use.
 type Client struct {
 	Base   *url.URL     // as ParseURL gives it
 	HTTP   *http.Client // must not follow redirects (see Transport): a redirected POST would lose its body
 	Agent  string       // the User-Agent, for example "anabranch/v1.2.0"
+	Key    Key          // sent with every request, to Base alone; "": none
 	Retry  Retry
 	Now    func() time.Time                                    // read when a Retry-After names a date
 	Sleep  func(ctx context.Context, wait time.Duration) error // returns the error of ctx when that ends first

@@ -184,7 +184,7 @@ func newULID(at time.Time) (ulid.ULID, error) { return ulid.New(ulid.Timestamp(a
 // rebuild brings the views up to the archive: batch takes all sealed slots, and what lies above goes through the stream again.
 func (s *Server) rebuild(ctx context.Context) error {
 	// The stream is about to carry everything above the horizon, hence no slot from which the definitions begin to be live.
-	if err := s.batch.Register(ctx, 0); err != nil {
+	if err := s.batch.Register(ctx); err != nil {
 		return err
 	}
 	report, err := s.batch.Tick(ctx)

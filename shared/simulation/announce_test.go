@@ -1,0 +1,125 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+// unregistered is a world whose catalog is empty.
+func unregistered(seed uint64) (*simulation.World, error) {
+	w, err := newWorld(seed)
+	if err != nil {
+		return nil, err
+	}
+	w.Catalog = &memory.Catalog{}
+	w.Restart()
+	return w, nil
+}
+
+// allServe says whether every view serves.
+func allServe(w *simulation.World) (bool, error) {
+	views, err := w.Catalog.Views(context.Background())
+	for _, v := range views {
+		if v.Serving == "" {
+			return false, err
+		}
+	}
+	return len(views) > 0, err
+}
+
+// TestFirstEventIsLive: on a stack that is new the first tick makes answers live from the first event on; no slot has to begin first.
+func TestFirstEventIsLive(t *testing.T) {
+	w, err := unregistered(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(tick, send(1, 0, 20), deliver)(w); err != nil {
+		t.Fatal(err)
+	}
+	if is, err := allServe(w); !is || err != nil {
+		t.Fatalf("the views serve after the first tick: %v, %v", is, err)
+	}
+	if err := w.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestAnnouncement interrupts the tick that announces the views at each of its calls, with events that come meanwhile, with time that passes, with
+// another tick, on a stack that is new and on one that has events: from when a view serves, no event is missing from its answers.
+func TestAnnouncement(t *testing.T) {
+	befores := map[string]func(*simulation.World) error{
+		"new stack":   steps(),
+		"with events": steps(send(9, 900, 20), deliver, wait(simulation.Slot/2)),
+	}
+	meanwhiles := map[string]func(*simulation.World) error{
+		"events come":                  steps(send(1, 0, 20), deliver),
+		"a slot passes":                wait(simulation.Slot),
+		"a minute passes, with events": steps(send(1, 0, 10), deliver, wait(time.Minute), send(2, 10, 10), deliver),
+		"another tick":                 steps(send(1, 0, 10), deliver, tick, send(2, 10, 10), deliver),
+	}
+	late := 0
+	for before, prepare := range befores {
+		for meanwhile, interrupt := range meanwhiles {
+			for _, name := range []string{"catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List"} {
+				for n := range 6 {
+					t.Run(fmt.Sprint(before, ", ", meanwhile, ", ", name, " ", n), func(t *testing.T) {
+						w, err := unregistered(1)
+						if err == nil {
+							err = prepare(w)
+						}
+						if err != nil {
+							t.Fatal(err)
+						}
+						done := onCall(w, name, n, func() error { return interrupt(w) })
+						ticked := tick(w)
+						if err := errors.Join(ticked, done()); err != nil {
+							t.Fatal(err)
+						}
+						late += countLate(t, w)
+						for i := range 14 {
+							if err := steps(send(uint64(10+i), 100+10*i, 5), deliver, wait(simulation.Slot/2), tick)(w); err != nil {
+								t.Fatal(err)
+							}
+							is, err := allServe(w)
+							if err == nil && is {
+								err = w.Check(context.Background())
+							}
+							if err != nil {
+								t.Fatalf("step %d: %v", i, err)
+							}
+							if i == 13 && !is {
+								t.Error("the views do not serve")
+							}
+						}
+					})
+				}
+			}
+		}
+	}
+	if late == 0 {
+		t.Error("no announcement came too late: the test misses its point")
+	}
+}
+
+// countLate counts the views that are still announced: their announcement was made again, or waits for the next tick.
+func countLate(t *testing.T, w *simulation.World) (n int) {
+	views, err := w.Catalog.Views(context.Background())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if g.State == catalog.Announced || g.Live > 0 {
+				n++
+			}
+		}
+	}
+	return n
+}

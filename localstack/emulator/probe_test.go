@@ -7,11 +7,13 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"maps"
 	"net/http"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
@@ -37,30 +39,40 @@ type quirk struct {
 // noAWS stands for what AWS has no part in.
 const noAWS = "-"
 
+// tableFile is where the table goes, for whoever wants nothing else; "": to the standard output.
+var tableFile = flag.String("table", "", "file for the table of quirks")
+
 // TestProbe asks the emulator for everything we know of it and prints a table. A line that changed fails: read it, mend what relied on it, and
 // write down what is so now. An upgrade of the emulator is judged by this.
 func TestProbe(t *testing.T) {
 	e := emulator.Start(t)
 	p := &prober{T: t, ctx: t.Context(), endpoint: e.Endpoint, cfg: awstest.Config(e.Endpoint)}
 	all := slices.Concat(s3Quirks(), dynamoQuirks(), kinesisQuirks(), queueQuirks(), lambdaQuirks(), mappingQuirks(), apiQuirks(), templateQuirks())
-	var table strings.Builder
-	out := tabwriter.NewWriter(&table, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(out, "SERVICE\tWHAT\tAWS\tEMULATOR\t")
+	var (
+		lines   strings.Builder
+		differs int
+		out     = tabwriter.NewWriter(&lines, 0, 0, 2, ' ', 0)
+	)
+	fmt.Fprintln(out, "SERVICE\tBEHAVIOUR\tAWS\tTHIS EMULATOR")
 	for _, q := range all {
 		want := q.here
 		if want == "" {
 			want = q.aws
 		}
 		begin := time.Now()
-		got, mark := p.run(q), "differs"
-		if got == q.aws || q.aws == noAWS {
-			mark = ""
+		got, shown, mark := p.run(q), "as AWS", ""
+		switch {
+		case q.aws == noAWS:
+			shown = got
+		case got != q.aws:
+			shown = got
+			differs++
 		}
 		if got != want {
-			mark = "CHANGED, was: " + want
+			mark = "  CHANGED, was: " + want
 			t.Errorf("%s: %s: %q, was %q", q.service, q.what, got, want)
 		}
-		fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", q.service, q.what, q.aws, got, mark)
+		fmt.Fprintf(out, "%s\t%s\t%s\t%s%s\n", q.service, q.what, q.aws, shown, mark)
 		if took := time.Since(begin); took > 5*time.Second {
 			t.Logf("%s: %s took %s", q.service, q.what, took.Round(time.Second))
 		}
@@ -68,7 +80,32 @@ func TestProbe(t *testing.T) {
 	if err := out.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	fmt.Fprint(os.Stdout, table.String())
+	p.must(printTable(fmt.Sprintf("%s\n%s: of %d behaviours, %d are not as AWS documents its own (-: AWS has no part in it).\n",
+		lines.String(), p.version(), len(all), differs)))
+}
+
+// printTable writes the table where it is wanted.
+func printTable(text string) error {
+	if *tableFile != "" {
+		return os.WriteFile(*tableFile, []byte(text), 0o644)
+	}
+	_, err := fmt.Fprint(os.Stdout, text)
+	return err
+}
+
+// version is the emulator's, as it is frozen.
+func (p *prober) version() string {
+	root, err := emulator.Root()
+	p.must(err)
+	frozen, err := os.ReadFile(filepath.Join(root, emulator.Requirements))
+	p.must(err)
+	for line := range strings.Lines(string(frozen)) {
+		if version, ok := strings.CutPrefix(strings.TrimSpace(line), "ministack=="); ok {
+			return "MiniStack " + version
+		}
+	}
+	p.Fatalf("%s does not pin ministack", emulator.Requirements)
+	return ""
 }
 
 // prober is what probes work with.

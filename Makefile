@@ -6,7 +6,7 @@ GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
 help: ## this list
-	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 10
+	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
 # The command and the demo are built with the same settings, so that what they share is compiled once.
 PURE = CGO_ENABLED=0 $(GO)
@@ -46,7 +46,7 @@ readme: build ## run the commands of README.md against a server of their own
 clean: ## remove what the targets made
 	rm -rf build anabranch-data
 
-.PHONY: functions deploy keys destroy
+.PHONY: functions deploy keys smoke destroy
 FUNCTIONS = ingest speed batch query republish authorizer
 ARCH ?= arm64
 VIEWS ?= localstack/sample/views.yaml
@@ -64,5 +64,27 @@ deploy: functions ## the stack, onto AWS: asks what it needs to know; STACK=its 
 keys: ## the URL and the keys of a deployed stack
 	@$(GO) run ./infra/keys -stack $(STACK)
 
+smoke: build ## a minute's check of any deployment, local or on AWS: URL=its address KEY=its admin key
+	@$(if $(KEY),ANABRANCH_KEY='$(KEY)') build/anabranch smoke $(if $(URL),--url '$(URL)') $(if $(FOR),--for $(FOR))
+
 destroy: ## a stack, but for its archive and tables; asks first
 	@$(GO) run ./infra/destroy -stack $(STACK)
+
+.PHONY: local e2e emulator emulator-probe
+NATIVE = $$($(GO) env GOARCH)
+
+local: build ## the real template and functions on an emulator, until Ctrl-C; needs python3
+	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE)
+	$(GO) run ./localstack/local
+
+e2e: build ## the end-to-end story on an emulator: real template, real functions, faults; needs python3 and node
+	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml
+	$(GO) test -count=1 -tags emulator -timeout 15m -v ./localstack/e2e
+
+emulator: ## every test that needs an emulator, but for the story; needs python3 and node
+	$(GO) test -count=1 -tags emulator -p 1 $$($(GO) list ./shared/aws/... ./localstack/... ./infra/... | grep -v localstack/e2e)
+
+emulator-probe: ## what the emulator does otherwise than AWS, as a table; about a minute
+	@mkdir -p build; rm -f build/emulator-probe.txt; failed=; \
+	$(GO) test -count=1 -tags emulator -run '^TestProbe$$' ./localstack/emulator -table $(CURDIR)/build/emulator-probe.txt >build/emulator-probe.log 2>&1 || failed=1; \
+	cat build/emulator-probe.txt; test -z "$$failed" || { cat build/emulator-probe.log; exit 1; }

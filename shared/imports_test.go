@@ -93,6 +93,11 @@ func rules() map[string]rule {
 		"shared/dirarchive":  {inner, nil},
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
 		"shared/simulation":  {slices.Concat(inner, layers, []string{"shared/memory", "shared/eventsource", "shared/runner"}), []string{ulid}},
+		"shared/simulation/history": {
+			slices.Concat(inner, layers, []string{"shared/memory", "shared/eventsource", "shared/runner", "shared/simulation"}), []string{ulid},
+		},
+		"shared/simulation/model":       {}, // Promela, and what runs Spin
+		"shared/simulation/model/check": {[]string{"shared/simulation/model"}, nil},
 
 		"shared/aws/sdk":                   {nil, []string{awsSDK, smithy}},
 		"shared/aws/table":                 {nil, []string{awsSDK, smithy}},
@@ -123,11 +128,12 @@ func rules() map[string]rule {
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/table", "shared/view"},
-			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term"},
+			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/view"},
+			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
 		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd}},
+		"cmd/anabranch/smoke":  {[]string{"cmd/anabranch/client"}, []string{ulid, zstd}},
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
@@ -141,6 +147,14 @@ func rules() map[string]rule {
 		"localstack/demo":              {[]string{"localstack/sample"}, nil},
 		"localstack/sample":            {},
 		"localstack/emulator":          {},
+		"localstack/stack": {
+			[]string{"functions/authorizer/handler", "localstack/emulator", "localstack/host", "localstack/host/trigger", "shared/aws/sdk"}, []string{awsSDK},
+		},
+		"localstack/local":             {[]string{"localstack/stack"}, nil},
+		"localstack/e2e":               {}, // the end-to-end story
+		"localstack/wire":              {},
+		"localstack/wire/counts":       {}, // tests of what things cost
+		"localstack/wire/wiretest":     {[]string{"localstack/wire"}, nil},
 		"localstack/host":              {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
 		"localstack/host/emf":          {},
 		"localstack/host/kinesislocal": {[]string{"localstack/emulator"}, nil},

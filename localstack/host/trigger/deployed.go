@@ -11,12 +11,15 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
+	"strconv"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 
 	"github.com/anabranch/anabranch/localstack/host"
+	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
 // proxyVariable, as a variable of a function, has MiniStack send its calls to the URL that it holds.
@@ -54,7 +57,7 @@ func Bind(ctx context.Context, cfg aws.Config, name, target string) error {
 	// All variables, or the others would be gone.
 	body, err := json.Marshal(map[string]any{"Environment": c.Environment})
 	if err == nil {
-		_, err = lambdaAPI(ctx, cfg, http.MethodPut, name, body)
+		_, err = lambdaAPI(ctx, cfg, http.MethodPut, functionPath(name), body)
 	}
 	if err != nil {
 		return fmt.Errorf("bind function %s to %s: %w", name, target, err)
@@ -74,7 +77,7 @@ type deployed struct {
 }
 
 func configuration(ctx context.Context, cfg aws.Config, name string) (c deployed, err error) {
-	body, err := lambdaAPI(ctx, cfg, http.MethodGet, name, nil)
+	body, err := lambdaAPI(ctx, cfg, http.MethodGet, functionPath(name), nil)
 	if err == nil {
 		err = json.Unmarshal(body, &c)
 	}
@@ -84,14 +87,73 @@ func configuration(ctx context.Context, cfg aws.Config, name string) (c deployed
 	return c, nil
 }
 
-// lambdaAPI makes one request of Lambda's API, about a function's configuration. The SDK's client for it would be the largest of all that this
-// repository links, for these two requests. It goes to an emulator only: a function on AWS must never be bound to this machine.
-func lambdaAPI(ctx context.Context, cfg aws.Config, method, name string, body []byte) ([]byte, error) {
+func functionPath(name string) string { return "functions/" + url.PathEscape(name) + "/configuration" }
+
+// DeployedMapping is the event source mapping of a stream as it was deployed to the emulator that cfg names.
+//
+// Errors: there is none, or more than one; settings that AWS would not take.
+func DeployedMapping(ctx context.Context, cfg aws.Config, streamARN string) (eventsource.Settings, error) {
+	m, err := mapping(ctx, cfg, streamARN)
+	if err != nil {
+		return eventsource.Settings{}, fmt.Errorf("read the mapping of stream %s: %w", streamARN, err)
+	}
+	s := eventsource.Defaults()
+	s.Source.StreamARN = streamARN
+	s.BatchSize = m.BatchSize
+	s.MaximumBatchingWindow = time.Duration(m.MaximumBatchingWindowInSeconds) * time.Second
+	if m.ParallelizationFactor != "" {
+		if s.ParallelizationFactor, err = strconv.Atoi(string(m.ParallelizationFactor)); err != nil {
+			return s, fmt.Errorf("mapping of stream %s: ParallelizationFactor: %w", streamARN, err)
+		}
+	}
+	s.BisectBatchOnFunctionError = m.BisectBatchOnFunctionError
+	if m.MaximumRetryAttempts != nil && *m.MaximumRetryAttempts >= 0 { // -1: no limit
+		s.MaximumRetryAttempts = *m.MaximumRetryAttempts
+	}
+	if m.MaximumRecordAgeInSeconds != nil && *m.MaximumRecordAgeInSeconds >= 0 {
+		s.MaximumRecordAge = time.Duration(*m.MaximumRecordAgeInSeconds) * time.Second
+	}
+	s.ReportBatchItemFailures = slices.Contains(m.FunctionResponseTypes, "ReportBatchItemFailures")
+	s.StartingPosition = eventsource.From(m.StartingPosition)
+	return s, nil
+}
+
+// deployedMapping is what matters here of a mapping. MiniStack gives back a ParallelizationFactor as it stood in the template: a parameter is text.
+//
+// Source: AWS Lambda API Reference, ListEventSourceMappings.
+type deployedMapping struct {
+	EventSourceArn                                  string
+	BatchSize, MaximumBatchingWindowInSeconds       int
+	ParallelizationFactor                           json.Number
+	BisectBatchOnFunctionError                      bool
+	MaximumRetryAttempts, MaximumRecordAgeInSeconds *int
+	FunctionResponseTypes                           []string
+	StartingPosition                                string
+}
+
+func mapping(ctx context.Context, cfg aws.Config, streamARN string) (m deployedMapping, err error) {
+	body, err := lambdaAPI(ctx, cfg, http.MethodGet, "event-source-mappings/", nil)
+	if err != nil {
+		return m, err
+	}
+	var listed struct{ EventSourceMappings []deployedMapping }
+	if err := json.Unmarshal(body, &listed); err != nil {
+		return m, err
+	}
+	ours := slices.DeleteFunc(listed.EventSourceMappings, func(m deployedMapping) bool { return m.EventSourceArn != streamARN })
+	if len(ours) != 1 {
+		return m, fmt.Errorf("%d mappings, want one", len(ours))
+	}
+	return ours[0], nil
+}
+
+// lambdaAPI makes one request of Lambda's API. The SDK's client for it would be the largest of all that this
+// repository links, for these few requests. It goes to an emulator only: a function on AWS must never be bound to this machine.
+func lambdaAPI(ctx context.Context, cfg aws.Config, method, path string, body []byte) ([]byte, error) {
 	if cfg.BaseEndpoint == nil || cfg.Credentials == nil {
 		return nil, errors.New("the configuration has no BaseEndpoint or no Credentials, want those of an emulator")
 	}
-	address := *cfg.BaseEndpoint + "/2015-03-31/functions/" + url.PathEscape(name) + "/configuration"
-	request, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
+	request, err := http.NewRequestWithContext(ctx, method, *cfg.BaseEndpoint+"/2015-03-31/"+path, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}

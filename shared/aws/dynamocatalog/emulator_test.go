@@ -16,9 +16,15 @@ import (
 func TestConformance(t *testing.T) {
 	cfg := awstest.Config(emulator.Start(t).Endpoint)
 	opened := 0
-	conformance.Catalog(t, func(t *testing.T) catalog.Catalog {
+	open := func(t *testing.T) *dynamocatalog.Catalog {
 		opened++
 		name := fmt.Sprintf("catalog-%d", opened)
 		return dynamocatalog.New(awstest.Table(t, cfg, name, awstest.CatalogTable), name)
+	}
+	t.Run("Catalog", func(t *testing.T) {
+		conformance.Catalog(t, func(t *testing.T) catalog.Catalog { return open(t) })
+	})
+	t.Run("Sweeps", func(t *testing.T) {
+		conformance.Sweeps(t, func(t *testing.T) catalog.Sweeps { return open(t) })
 	})
 }

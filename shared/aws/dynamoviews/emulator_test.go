@@ -26,7 +26,12 @@ func TestConformance(t *testing.T) {
 	t.Run("Base", func(t *testing.T) {
 		conformance.Base(t, func(*testing.T) viewstore.Base { return dynamoviews.NewBase(base, "base") })
 	})
-	t.Run("Seen", func(t *testing.T) { seenAsInMemory(t, dynamoviews.NewSeen(speed, "speed")) })
+	// A table of seen items of its own, as deployed, and with the speed items', as it may be.
+	seen := awstest.Table(t, cfg, "seen", awstest.SeenTable)
+	t.Run("Seen", func(t *testing.T) {
+		conformance.Seen(t, func(*testing.T) viewstore.Seen { return dynamoviews.NewSeen(seen, "seen") })
+	})
+	t.Run("Seen as in memory", func(t *testing.T) { seenAsInMemory(t, dynamoviews.NewSeen(speed, "speed")) })
 	t.Run("Speed", func(t *testing.T) {
 		conformance.Speed(t, func(*testing.T) viewstore.Speed { return dynamoviews.NewSpeed(speed, "speed") })
 	})

@@ -1,0 +1,78 @@
+//go:build emulator
+
+package e2e_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+
+	"github.com/anabranch/anabranch/localstack/host/kinesislocal"
+	"github.com/anabranch/anabranch/localstack/sample"
+	"github.com/anabranch/anabranch/localstack/stack"
+)
+
+// TestReshard: the stream is split and merged while events come, on an emulator that does it as Kinesis does. Nothing is lost, nothing is counted twice,
+// live and after batch; a lane's records stay in order, whatever the shards do, or fences would have dropped some.
+func TestReshard(t *testing.T) {
+	w := start(t, stack.Settings{Kinesis: kinesislocal.Start(t).Endpoint, Shards: 2})
+	firstTick(t, w)
+	lines, err := sample.Lines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	resharded := make(chan error, 1)
+	go func() {
+		for _, shards := range []int32{4, 3, 1, 2} {
+			if err := w.reshard(t, shards); err != nil {
+				resharded <- err
+				return
+			}
+		}
+		resharded <- nil
+	}()
+	for sent, done := 0, false; sent < len(lines) || !done; { // once more from the beginning while the stream is not there yet: copies
+		from := sent % len(lines)
+		w.send(t, lines[from:min(from+500, len(lines))], "--batch", "50")
+		sent += 500
+		select {
+		case err := <-resharded:
+			if err != nil {
+				t.Fatal(err)
+			}
+			done = true
+		default:
+		}
+	}
+	w.drain(t)
+	a, err := w.reader().Ask(t.Context(), "traffic", nil)
+	if err != nil || a.Requests() != sample.Events {
+		t.Errorf("live, %d requests, %v; want %d", a.Requests(), err, sample.Events)
+	}
+	shards := w.Stream.Snapshot().Shards
+	t.Logf("%d shards were read, in the end; %+v", len(shards), w.Stream.Counts())
+	if len(shards) < 8 {
+		t.Errorf("%d shards were met; the stream was not resharded as it should", len(shards))
+	}
+	if got := len(distinct(t, w.published(t))); got != sample.Events {
+		t.Errorf("the shards hold %d distinct events, want %d", got, sample.Events)
+	}
+	w.takeOver(t, sample.Events)
+	w.verify(t, true)
+}
+
+// reshard changes the number of shards, and waits until it is done.
+func (w *world) reshard(t *testing.T, shards int32) error {
+	stream := w.Outputs["StreamName"]
+	_, err := w.Kinesis.UpdateShardCount(t.Context(), &kinesis.UpdateShardCountInput{
+		StreamName: &stream, TargetShardCount: aws.Int32(shards), ScalingType: types.ScalingTypeUniformScaling,
+	})
+	if err != nil {
+		return err
+	}
+	waiter := kinesis.NewStreamExistsWaiter(w.Kinesis, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second })
+	return waiter.Wait(t.Context(), &kinesis.DescribeStreamInput{StreamName: &stream}, time.Minute)
+}

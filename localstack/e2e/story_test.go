@@ -1,0 +1,160 @@
+//go:build emulator
+
+package e2e_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/localstack/sample"
+	"github.com/anabranch/anabranch/localstack/stack"
+	"github.com/anabranch/anabranch/shared/metrics"
+)
+
+// TestStory is one deployment from its first event on. Its parts build on one another, so the first that fails ends it.
+func TestStory(t *testing.T) {
+	w := start(t, stack.Settings{})
+	for _, part := range []struct {
+		name string
+		do   func(*testing.T, *world)
+	}{
+		{"first tick", firstTick},
+		{"access", access},
+		{"live", live},
+		{"schedule", schedule},
+		{"by hand", byHand},
+		{"sent again", sentAgain},
+		{"ingest killed", ingestKilled},
+		{"faults", faults},
+	} {
+		if !t.Run(part.name, func(t *testing.T) { part.do(t, w) }) {
+			t.Fatalf("the story ends in its part %q; logs are in %s", part.name, w.LogDir)
+		}
+	}
+	for _, function := range []string{stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Republish, stack.Authorizer} {
+		stats := w.Host.Stats(function)
+		if len(stats.ColdStarts) == 0 {
+			t.Errorf("%s was never run", function)
+			continue
+		}
+		t.Logf("%-22s %5d calls, %d starts, the first in %.0f ms", function, stats.Calls, len(stats.ColdStarts), stats.ColdStarts[0].Seconds()*1000)
+	}
+	if err := w.Host.Metrics().Invalid(); err != nil {
+		t.Errorf("metrics: %v", err)
+	}
+}
+
+// firstTick: batch registers the views, as the schedule has it do when it is made.
+func firstTick(t *testing.T, w *world) {
+	if err := w.batchByHand(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// access: every route wants a key, and the right one.
+func access(t *testing.T, w *world) {
+	event := []byte(`{"specversion":"1.0","id":"1","source":"/e2e","type":"access"}`)
+	for _, test := range []struct {
+		name, key string
+		want      int // for a question, and an event
+		post      int
+	}{
+		{"no key", "", http.StatusUnauthorized, http.StatusUnauthorized},
+		{"a wrong key", "0123456789012345678901234567890", http.StatusForbidden, http.StatusForbidden},
+		{"the read key", w.Keys.Read, http.StatusOK, http.StatusForbidden},
+		{"the write key", w.Keys.Write, http.StatusForbidden, http.StatusOK},
+		{"the admin key", w.Keys.Admin, http.StatusOK, http.StatusOK},
+	} {
+		if got, err := w.get(t.Context(), test.key, "/v1/views"); err != nil || got != test.want {
+			t.Errorf("%s: GET /v1/views: %d, %v; want %d", test.name, got, err, test.want)
+		}
+		if got, err := w.post(t.Context(), test.key, event); err != nil || got != test.post {
+			t.Errorf("%s: POST /v1/events: %d, %v; want %d", test.name, got, err, test.post)
+		}
+	}
+	for _, path := range []string{"/v1/views/traffic", "/v1/views/traffic/query"} {
+		if got, err := w.get(t.Context(), "", path); err != nil || got != http.StatusUnauthorized {
+			t.Errorf("no key: GET %s: %d, %v; want 401", path, got, err)
+		}
+	}
+}
+
+// live: the sample in, over the HTTP API, and right answers from the speed layer.
+func live(t *testing.T, w *world) {
+	lines, err := sample.Lines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.send(t, lines)
+	w.drain(t)
+	if got := len(distinct(t, w.published(t))); got != sample.Events+1 { // with the one of access
+		t.Errorf("the shards hold %d distinct events, want %d", got, sample.Events+1)
+	}
+	if got := len(distinct(t, w.archived(t))); got != sample.Events+1 {
+		t.Errorf("the archive holds %d distinct events, want %d", got, sample.Events+1)
+	}
+	if n := w.items(t, "SpeedTable"); n == 0 {
+		t.Error("no speed item in DynamoDB")
+	}
+	if counts := w.Stream.Counts(); counts.Records == 0 || counts.Invocations == 0 {
+		t.Errorf("the stream was not read: %+v", counts)
+	}
+	if called, invoked := w.Host.Stats(stack.Speed).Calls, w.Stream.Counts().Invocations; called != invoked {
+		t.Errorf("speed was called %d times, and %d times by our poller: somebody else reads the stream", called, invoked)
+	}
+	if err := w.reader().Wait(t.Context(), "every event in the answers", func(a sample.Answer) bool { return a.Requests() == sample.Events }); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// schedule: the schedule that was deployed calls batch.
+func schedule(t *testing.T, w *world) {
+	before := w.Host.Stats(stack.Batch).Calls
+	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // the shortest rate is a minute
+	defer cancel()
+	for w.Host.Stats(stack.Batch).Calls == before {
+		select {
+		case <-ctx.Done():
+			t.Fatal("the schedule has not called batch")
+		case <-time.After(100 * time.Millisecond):
+		}
+	}
+	if err := w.reader().Wait(ctx, "batch, by its schedule", func(a sample.Answer) bool { return a.Exact() && a.Requests() == sample.Events }); err != nil {
+		t.Fatal(err)
+	}
+	if n := w.items(t, "BaseTable"); n == 0 {
+		t.Error("no base item in DynamoDB")
+	}
+}
+
+// byHand: batch may be called by hand at any time, and every value is that of an independent fold of the archive.
+func byHand(t *testing.T, w *world) {
+	w.takeOver(t, sample.Events)
+	w.verify(t, true)
+}
+
+// sentAgain: the same events once more change nothing.
+func sentAgain(t *testing.T, w *world) {
+	lines, err := sample.Lines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := w.Host.Metrics().Sum(metrics.Namespace, string(metrics.Overlap))
+	w.send(t, lines)
+	w.drain(t)
+	a, err := w.reader().Ask(t.Context(), "traffic", nil)
+	if err != nil || a.Requests() != sample.Events {
+		t.Errorf("live, %d requests, %v; want %d", a.Requests(), err, sample.Events)
+	}
+	if got := len(w.archived(t)); got != 2*sample.Events+2 { // access sent its event twice
+		t.Errorf("the archive holds %d lines, want %d", got, 2*sample.Events+2)
+	}
+	time.Sleep(10 * time.Second) // the slot's end and settle
+	w.takeOver(t, sample.Events)
+	if got := w.Host.Metrics().Sum(metrics.Namespace, string(metrics.Overlap)) - before; got != 2*sample.Events {
+		t.Errorf("%.0f duplicates counted, want %d by speed and as many by batch", got, sample.Events)
+	}
+	w.verify(t, true)
+}

@@ -1,0 +1,326 @@
+//go:build emulator
+
+package e2e_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	dynamotypes "github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	kinesistypes "github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/anabranch/anabranch/localstack/sample"
+	"github.com/anabranch/anabranch/localstack/stack"
+	"github.com/anabranch/anabranch/localstack/wire"
+)
+
+// short are parameters that let a takeover be waited for. A stack's clock, this machine's, has no error; HTTP's Date has one of a second.
+var short = map[string]string{
+	"Slot": "5s", "CommitWithin": "3s", "ClockMargin": "2s", "Settle": "5s", "SweepAfter": "5s", "BatchingWindow": "1",
+}
+
+// world is a running stack, and who watches it.
+type world struct {
+	*stack.Stack
+	wire *wire.Proxy // between the functions and the emulator
+}
+
+func start(t *testing.T, s stack.Settings) *world {
+	t.Helper()
+	w := &world{}
+	s.Parameters, s.Log = short, os.Stderr
+	s.Wire = func(endpoint string) (url string, err error) {
+		if w.wire, err = wire.Listen(endpoint, 1); err != nil {
+			return "", err
+		}
+		return w.wire.URL, nil
+	}
+	var err error
+	if w.Stack, err = stack.Start(t.Context(), s); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(w.Stop(), w.wire.Close()); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return w
+}
+
+// reader asks with the read key.
+func (w *world) reader() sample.Server { return sample.Server{URL: w.URL, Key: w.Keys.Read} }
+
+// anabranch runs the command with the write key.
+func (w *world) anabranch(ctx context.Context, args ...string) error {
+	command := exec.CommandContext(ctx, filepath.Join("..", "..", "build", "anabranch"), args...)
+	command.Env = append(os.Environ(), "ANABRANCH_KEY="+w.Keys.Write, "ANABRANCH_URL="+w.URL)
+	command.Stdout, command.Stderr = os.Stderr, os.Stderr
+	return command.Run()
+}
+
+// send sends events with the command, from a file.
+func (w *world) send(t *testing.T, lines [][]byte, args ...string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "events.ndjson")
+	if err := os.WriteFile(file, append(bytes.Join(lines, []byte("\n")), '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.anabranch(t.Context(), append([]string{"send", file, "--url", w.URL}, args...)...); err != nil {
+		t.Fatalf("send: %v", err)
+	}
+}
+
+// post makes one request of ingest, and returns the status of its answer.
+func (w *world) post(ctx context.Context, key string, body []byte) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL+"/v1/events", bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	request.Header.Set("Content-Type", "application/x-ndjson")
+	return do(request, key)
+}
+
+func (w *world) get(ctx context.Context, key, path string) (int, error) {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, w.URL+path, nil)
+	if err != nil {
+		return 0, err
+	}
+	return do(request, key)
+}
+
+func do(request *http.Request, key string) (int, error) {
+	if key != "" {
+		request.Header.Set("Authorization", "Bearer "+key)
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return 0, err
+	}
+	_, err = io.Copy(io.Discard, response.Body)
+	return response.StatusCode, errors.Join(err, response.Body.Close())
+}
+
+// batchByHand invokes the batch function through Lambda's API, as `aws lambda invoke` does.
+func (w *world) batchByHand(ctx context.Context) error {
+	url := *w.Config.BaseEndpoint + "/2015-03-31/functions/" + w.Outputs["BatchFunction"] + "/invocations"
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
+	if err != nil {
+		return err
+	}
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	body, err := io.ReadAll(response.Body)
+	if err == nil && (response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "") {
+		err = fmt.Errorf("invoke batch: %s: %s", response.Status, body)
+	}
+	return err
+}
+
+// drain waits until speed is done with what is in the stream now.
+func (w *world) drain(t *testing.T) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	began := time.Now()
+	if err := w.Stream.Drain(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("speed was done with the stream %.1f s later", time.Since(began).Seconds())
+}
+
+// takeOver runs batch by hand until it has taken all that there is.
+func (w *world) takeOver(t *testing.T, events int64) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
+	defer cancel()
+	for {
+		if err := w.batchByHand(ctx); err != nil {
+			t.Fatal(err)
+		}
+		a, err := w.reader().Ask(ctx, "traffic", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if a.Exact() && a.Requests() == events {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("batch has not taken over: %d requests of %d, exact %v", a.Requests(), events, a.Exact())
+		case <-time.After(time.Second):
+		}
+	}
+}
+
+// verify compares every value with a fold of what is in the archive, which shares no code with Anabranch.
+func (w *world) verify(t *testing.T, exact bool) {
+	t.Helper()
+	began := time.Now()
+	lines := distinct(t, w.archived(t))
+	verified, err := w.reader().VerifyLines(t.Context(), lines, exact)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range verified {
+		t.Logf("%-17s %5d keys %6d windows %6d values: all equal, exact %v", v.View, v.Keys, v.Windows, v.Values, exact)
+	}
+	t.Logf("%d distinct events, verified in %.0f s", len(lines), time.Since(began).Seconds())
+}
+
+var eventKey = regexp.MustCompile(`^events/dt=\d{4}-\d\d-\d\d/slot=\d{6}/[0-9A-HJKMNP-TV-Z]{26}\.ndjson\.zst$`)
+
+// archived are the lines of all event objects, in the archive's order.
+func (w *world) archived(t *testing.T) (lines [][]byte) {
+	t.Helper()
+	client := s3.NewFromConfig(w.Config, func(o *s3.Options) { o.UsePathStyle = true })
+	bucket := w.Outputs["ArchiveBucket"]
+	decoder, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decoder.Close()
+	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("events/dt=")})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range page.Contents {
+			if !eventKey.MatchString(*o.Key) {
+				t.Fatalf("object %s is none of Anabranch's", *o.Key)
+			}
+			got, err := client.GetObject(t.Context(), &s3.GetObjectInput{Bucket: &bucket, Key: o.Key})
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(got.Body)
+			if err := errors.Join(err, got.Body.Close()); err != nil {
+				t.Fatal(err)
+			}
+			text, err := decoder.DecodeAll(body, nil)
+			if err != nil {
+				t.Fatalf("object %s: %v", *o.Key, err)
+			}
+			lines = append(lines, bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))...)
+		}
+	}
+	return lines
+}
+
+// published are the lines of all records of the stream, shard by shard.
+func (w *world) published(t *testing.T) (lines [][]byte) {
+	t.Helper()
+	decoder, err := zstd.NewReader(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer decoder.Close()
+	stream := w.Outputs["StreamName"]
+	shards, err := w.Kinesis.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: &stream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shard := range shards.Shards {
+		at, err := w.Kinesis.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+			StreamName: &stream, ShardId: shard.ShardId, ShardIteratorType: kinesistypes.ShardIteratorTypeTrimHorizon,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for iterator, empty := at.ShardIterator, 0; iterator != nil && empty < 3; {
+			got, err := w.Kinesis.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: iterator})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range got.Records {
+				text, err := decoder.DecodeAll(r.Data, nil)
+				if err != nil {
+					t.Fatalf("record %s: %v", *r.SequenceNumber, err)
+				}
+				lines = append(lines, bytes.Split(bytes.TrimSuffix(text, []byte("\n")), []byte("\n"))...)
+			}
+			if iterator, empty = got.NextShardIterator, empty+1; len(got.Records) > 0 {
+				empty = 0
+			}
+		}
+	}
+	return lines
+}
+
+// distinct are the first lines of each identity.
+func distinct(t *testing.T, lines [][]byte) (first [][]byte) {
+	t.Helper()
+	met := map[[2]string]bool{}
+	for _, line := range lines {
+		var e struct{ Source, ID string }
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatal(err)
+		}
+		if id := [2]string{e.Source, e.ID}; !met[id] {
+			met[id] = true
+			first = append(first, line)
+		}
+	}
+	return first
+}
+
+// items counts the items of a table.
+func (w *world) items(t *testing.T, output string) (n int) {
+	t.Helper()
+	client := dynamodb.NewFromConfig(w.Config)
+	table := w.Outputs[output]
+	pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: &table, Select: dynamotypes.SelectCount})
+	for pages.HasMorePages() {
+		page, err := pages.NextPage(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		n += int(page.Count)
+	}
+	return n
+}
+
+// another are the sample's events once more, as others: their ids end with the suffix.
+func another(t *testing.T, suffix string) [][]byte {
+	t.Helper()
+	lines, err := sample.Lines()
+	if err != nil {
+		t.Fatal(err)
+	}
+	others := make([][]byte, len(lines))
+	for i, line := range lines {
+		var e map[string]json.RawMessage
+		if err := json.Unmarshal(line, &e); err != nil {
+			t.Fatal(err)
+		}
+		var id string
+		if err := json.Unmarshal(e["id"], &id); err != nil {
+			t.Fatal(err)
+		}
+		e["id"] = fmt.Appendf(nil, "%q", id+suffix)
+		if others[i], err = json.Marshal(e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return others
+}

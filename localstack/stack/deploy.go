@@ -1,0 +1,53 @@
+package stack
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"maps"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+
+	"github.com/anabranch/anabranch/localstack/emulator"
+)
+
+// architectures are Lambda's words for Go's.
+var architectures = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
+
+// deploy deploys template.yaml to the emulator, as `sam deploy` does to AWS.
+func deploy(ctx context.Context, root, endpoint string, s Settings) error {
+	bin, err := emulator.Venv(ctx, root, "venv-tools", emulator.RequirementsTools)
+	if err != nil {
+		return err
+	}
+	parameters := map[string]string{
+		"ReadStream": "false", // but for our poller's sake, who reads it as Lambda does
+		"Shards":     "2", "Architecture": architectures[runtime.GOARCH], "DeletionProtection": "false",
+	}
+	maps.Copy(parameters, s.Parameters)
+	args := []string{"deploy", "--template-file", "template.yaml", "--stack-name", name, "--resolve-s3", "--region", emulator.Region,
+		"--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"}
+	for _, p := range sorted(parameters) {
+		args = append(args, p+"="+parameters[p])
+	}
+	home, err := os.MkdirTemp("", "sam-")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(home)
+	command := exec.CommandContext(ctx, filepath.Join(bin, "sam"), args...)
+	command.Dir = root
+	command.Env = []string{
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, "SAM_CLI_TELEMETRY=0", "SAM_CLI_POLL_DELAY=0.2",
+		"AWS_ENDPOINT_URL=" + endpoint, "AWS_ACCESS_KEY_ID=" + emulator.AccessKey, "AWS_SECRET_ACCESS_KEY=" + emulator.SecretKey,
+		"AWS_DEFAULT_REGION=" + emulator.Region,
+	}
+	var out bytes.Buffer
+	command.Stdout, command.Stderr = &out, &out
+	if err := command.Run(); err != nil {
+		return fmt.Errorf("sam deploy: %w\n%s", err, out.Bytes())
+	}
+	return nil
+}

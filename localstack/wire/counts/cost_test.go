@@ -1,0 +1,85 @@
+//go:build emulator
+
+package counts_test
+
+import (
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/anabranch/anabranch/localstack/wire"
+)
+
+// List prices of us-east-1 in dollars, November 2026: what AWS bills for what the wire carries. What it bills for time is not here: Lambda's memory
+// and seconds, a stream's hours, storage, logs.
+//
+// Source: the price pages of S3, Kinesis Data Streams (on-demand), DynamoDB (on-demand), API Gateway (HTTP API) and Lambda.
+const (
+	perPut        = 0.005 / 1e3  // S3 PUT and LIST
+	perGet        = 0.0004 / 1e3 // S3 GET
+	perIngested   = 0.08 / 1e9   // byte into Kinesis, each record rounded up to 1 KB
+	perDelivered  = 0.04 / 1e9   // byte out of it
+	perWriteUnit  = 0.625 / 1e6  // DynamoDB
+	perReadUnit   = 0.125 / 1e6
+	perAPIRequest = 1.00 / 1e6 // of up to 512 KB
+	perInvocation = 0.20 / 1e6 // Lambda
+)
+
+// cost is in dollars per million events.
+type cost struct{ api, invocations, objects, stream, writes, reads float64 }
+
+func (c cost) sum() float64 { return c.api + c.invocations + c.objects + c.stream + c.writes + c.reads }
+
+func (c cost) plus(d cost) cost {
+	return cost{c.api + d.api, c.invocations + d.invocations, c.objects + d.objects, c.stream + d.stream, c.writes + d.writes, c.reads + d.reads}
+}
+
+// costOf is what a layer's calls cost per million events when they are made for each 1,000.
+func costOf(counts wire.Counts) (c cost) {
+	const scale = 1e6 / events
+	for call, n := range counts {
+		switch {
+		case call.Service == "s3" && call.Operation == "GetObject":
+			c.objects += scale * perGet * float64(n.Requests)
+		case call.Service == "s3":
+			c.objects += scale * perPut * float64(n.Requests)
+		}
+		c.stream += scale * (perIngested + perDelivered) * float64(n.Ingested)
+		c.writes += scale * perWriteUnit * float64(n.WriteUnits)
+		c.reads += scale * perReadUnit * n.ReadUnits
+	}
+	return c
+}
+
+// costs prints a table of dollars per million events.
+func costs(b *strings.Builder, s story) {
+	const scale = 1e6 / events
+	b.WriteString("\n$ per million events, if every 1,000 of them are such a slot; without what is billed by time:\n\n")
+	out := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "layer\tHTTP API\tLambda requests\tS3\tKinesis\tDynamoDB writes\tDynamoDB reads\tsum\t")
+	var sum cost
+	for _, l := range s.layers {
+		if l.name == "query" {
+			continue // is paid by question
+		}
+		c := costOf(l.counts)
+		switch l.name {
+		case "ingest":
+			c.api, c.invocations = scale*perAPIRequest*float64(s.requests), scale*perInvocation*float64(s.requests)
+		case "speed":
+			c.invocations = scale * perInvocation * float64(s.invocations)
+		case "batch":
+			c.invocations = scale * perInvocation
+		}
+		line(out, l.name, c)
+		sum = sum.plus(c)
+	}
+	line(out, "sum", sum)
+	if err := out.Flush(); err != nil {
+		panic(err) // a strings.Builder takes everything
+	}
+}
+
+func line(out *tabwriter.Writer, name string, c cost) {
+	fmt.Fprintf(out, "%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, c.api, c.invocations, c.objects, c.stream, c.writes, c.reads, c.sum())
+}

@@ -1,0 +1,199 @@
+//go:build emulator
+
+package counts_test
+
+import (
+	"encoding/json"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"text/tabwriter"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/localstack/emulator"
+	"github.com/anabranch/anabranch/localstack/wire"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+var update = flag.Bool("update", false, "write the counts to "+golden)
+
+const (
+	golden  = "testdata/counts.txt"
+	events  = 1000
+	warming = 100 // events before them, in a slot of their own, so that every environment is warm and every view serves
+)
+
+// TestCounts counts what 1,000 real events cost at the wire, at 1, 100 and 1,000 events a request, with duplicate detection and without.
+func TestCounts(t *testing.T) {
+	e := emulator.Start(t)
+	var b strings.Builder
+	for _, size := range []int{1, 100, 1000} {
+		need(t, e.Reset(t.Context()))
+		with := tell(t, newWorld(t, e.Endpoint, true), size)
+		need(t, e.Reset(t.Context()))
+		without := tell(t, newWorld(t, e.Endpoint, false), size)
+		print(&b, with, without)
+	}
+	got := b.String()
+	t.Logf("counted:\n%s", got)
+	if *update {
+		need(t, os.WriteFile(golden, []byte(got), 0o644))
+	}
+	if diff := cmp.Diff(string(file(t, golden)), got); diff != "" {
+		t.Errorf("the wire does not carry what %s says (-want +got):\n%s", golden, diff)
+	}
+}
+
+// story is what the wire carried, layer by layer.
+type story struct {
+	size        int // events a request
+	requests    int
+	invocations int // of speed
+	layers      []layer
+}
+
+type layer struct {
+	name   string
+	counts wire.Counts
+}
+
+// of is a layer's counts.
+func (s story) of(name string) wire.Counts {
+	for _, l := range s.layers {
+		if l.name == name {
+			return l.counts
+		}
+	}
+	return nil
+}
+
+// sum is what the events cost, until batch and sweep are done with them: without the questions.
+func (s story) sum() (sum wire.Count) {
+	for _, l := range s.layers {
+		if l.name != "query" {
+			sum = sum.Plus(l.counts.Sum(nil))
+		}
+	}
+	return sum
+}
+
+// tell sends the events through all layers, and asks.
+func tell(t *testing.T, w *world, size int) story {
+	t.Helper()
+	lines := sample(t, events+warming)
+	w.warm(t, lines[events:])
+	s := story{size: size, requests: (events + size - 1) / size}
+	step := func(name string, do func()) {
+		w.wire.Reset()
+		do()
+		s.layers = append(s.layers, layer{name, w.wire.Counts()})
+	}
+	step("ingest", func() { w.send(t, lines[:events], size) })
+	w.now = w.now.Add(time.Second)
+	step("speed", func() { s.invocations = w.deliver(t, events) })
+	if _, without := w.sweep.Seen.(nothingSeen); without {
+		return s // nothing else is another: the sweep would find no receipt
+	}
+	w.now = begin.Add(2*slotLength + settle)
+	step("batch", func() { w.tick(t, events) })
+	w.now = begin.Add(2*slotLength + sweepAfter)
+	step("sweep", func() { w.sweepAll(t) })
+	step("query", func() { w.ask(t) })
+	if n := s.sum().Unsized; n > 0 {
+		t.Fatalf("%d writes are of a size that nobody knows", n)
+	}
+	return s
+}
+
+// warm has the first slot pass with a few events, and begins the second.
+func (w *world) warm(t *testing.T, lines [][]byte) {
+	t.Helper()
+	need(t, w.batch.Register(t.Context()))
+	w.send(t, lines, len(lines))
+	w.deliver(t, len(lines))
+	w.now = begin.Add(slotLength + settle)
+	w.tick(t, int64(len(lines)))
+}
+
+// tick is one call of batch, whose run must hold so many events.
+func (w *world) tick(t *testing.T, events int64) {
+	t.Helper()
+	report, err := w.batch.Tick(t.Context())
+	need(t, err)
+	if report.Head.Events != events || report.Head.Overlap != 0 || len(report.Runs) != 1 {
+		t.Fatalf("batch made %+v, want one run of %d events", report.Runs, events)
+	}
+}
+
+// sweepAll is one call of the sweep.
+func (w *world) sweepAll(t *testing.T) {
+	t.Helper()
+	report, err := w.sweep.Tick(t.Context())
+	need(t, err)
+	if report.Missing > 0 || report.Swept != 2 {
+		t.Fatalf("the sweep reports %+v, want everything received through run 2", report)
+	}
+}
+
+// ask asks one key of each view for all its windows. What was sent must be in the answer.
+func (w *world) ask(t *testing.T) {
+	t.Helper()
+	for name, parameters := range map[view.Name]map[string][]string{
+		"page_views": {"path": {"/favicon.ico"}}, "traffic": {"total": {"true"}}, "errors_by_status": {"status": {"404"}, "method": {"GET"}},
+	} {
+		answer, err := w.serving.Query(t.Context(), name, parameters)
+		need(t, err)
+		if len(answer.Data) == 0 {
+			t.Fatalf("%s has no rows", name)
+		}
+		if name == "traffic" {
+			text, err := json.Marshal(answer.Total)
+			need(t, err)
+			if want := fmt.Sprintf(`"requests":%d,`, events+warming); !strings.Contains(string(text), want) {
+				t.Fatalf("traffic is %s, want %s", text, want)
+			}
+		}
+	}
+}
+
+// print prints one size's table.
+func print(b *strings.Builder, with, without story) {
+	fmt.Fprintf(b, "%d events at %d a request: %d requests, %d invocations of speed, 1 slot\n\n", events, with.size, with.requests, with.invocations)
+	out := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprintln(out, "layer\toperation\tof\trequests\tsent\treceived\twrite units\tread units\trecords\tpayload units\tingested\t")
+	for _, l := range with.layers {
+		for _, call := range l.counts.Calls() {
+			row(out, l.name, call, l.counts[call])
+		}
+	}
+	row(out, "all but query", wire.Call{}, with.sum())
+	for _, call := range without.of("speed").Calls() {
+		row(out, "(speed)", call, without.of("speed")[call])
+	}
+	if err := out.Flush(); err != nil {
+		panic(err) // a strings.Builder takes everything
+	}
+	b.WriteString("\n(speed) is speed without duplicate detection.\n")
+	detection(b, with.of("speed"), without.of("speed"))
+	costs(b, with)
+	b.WriteByte('\n')
+}
+
+func row(out *tabwriter.Writer, layer string, call wire.Call, c wire.Count) {
+	fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%v\t%d\t%d\t%d\t\n", layer, strings.TrimSpace(call.Service+" "+call.Operation), call.Resource,
+		c.Requests, c.Sent, c.Received, c.WriteUnits, c.ReadUnits, c.Records, c.PayloadUnits, c.Ingested)
+}
+
+// detection is what remembering events costs.
+func detection(b *strings.Builder, with, without wire.Counts) {
+	writes := func(c wire.Counts) wire.Count {
+		return c.Sum(func(call wire.Call) bool { return call.Service == "dynamodb" && call.Operation == "PutItem" })
+	}
+	w, o := writes(with), writes(without)
+	fmt.Fprintf(b, "DynamoDB writes of speed with duplicate detection: %d, %d bytes, %d write units; without: %d, %d bytes, %d write units.\n",
+		w.Requests, w.Sent, w.WriteUnits, o.Requests, o.Sent, o.WriteUnits)
+}

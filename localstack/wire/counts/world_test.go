@@ -1,0 +1,311 @@
+//go:build emulator
+
+package counts_test
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/big"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis"
+	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
+	"github.com/aws/aws-sdk-go-v2/service/s3"
+	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/localstack/wire"
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/aws/awstest"
+	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
+	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
+	"github.com/anabranch/anabranch/shared/aws/kinesisstream"
+	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
+	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// The settings, as the template has them by default.
+const (
+	shards       = 4 // of an on-demand stream at its beginning: one lane each
+	lanes        = 4
+	slotLength   = 5 * time.Minute
+	settle       = time.Minute
+	sweepAfter   = 10 * time.Minute
+	batchRecords = 1000 // of one invocation of speed
+	atOnce       = 16
+)
+
+// begin is when the story begins: at the start of a slot.
+var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// world is the whole system, on a clock of its own, over a wire that counts.
+type world struct {
+	wire   *wire.Transport
+	now    time.Time
+	chance *rand.ChaCha8
+
+	ingest  *ingest.Ingest
+	speed   []*speed.Speed // an environment for each shard
+	batch   *batch.Batch
+	sweep   *batch.Sweep
+	serving *serving.Serving
+
+	reader    *kinesis.Client // past the wire, as Lambda's poller is
+	iterators []*string       // per shard
+	sequence  *big.Int
+}
+
+// newWorld makes the stores in an emulator that holds nothing. Without detection, speed remembers no event.
+func newWorld(t *testing.T, endpoint string, detection bool) *world {
+	t.Helper()
+	w := &world{now: begin, chance: rand.NewChaCha8([32]byte{'c', 'o', 'u', 'n', 't', 's'}), sequence: firstSequence()}
+	plain := awstest.Config(endpoint)
+	cfg := plain
+	w.wire = wire.New(&dated{&http.Transport{MaxIdleConnsPerHost: atOnce}, w.clock}, 1)
+	cfg.HTTPClient = w.wire
+	awstest.Bucket(t, plain, "archive")
+	w.reader = awstest.Stream(t, plain, "events", shards)
+	_, queue := awstest.Queue(t, plain, "republish")
+	awstest.Table(t, plain, "catalog", awstest.CatalogTable)
+	awstest.Table(t, plain, "base", awstest.BaseTable)
+	awstest.Table(t, plain, "speed", awstest.SpeedTable)
+	awstest.Table(t, plain, "seen", awstest.SeenTable)
+	w.wireUp(t, cfg, queue, detection)
+	w.openShards(t)
+	return w
+}
+
+func (w *world) clock() time.Time { return w.now }
+
+// wireUp makes the layers as the functions' mains do.
+func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection bool) {
+	t.Helper()
+	log := slog.New(slog.NewTextHandler(failer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
+	codec, err := settings.NewCodec()
+	need(t, err)
+	definitions, err := view.Parse("views.yaml", file(t, "../../sample/views.yaml"))
+	need(t, err)
+	tables, store := dynamodb.NewFromConfig(cfg), s3archive.New(s3.NewFromConfig(cfg), "archive")
+	layout := w.layout(t, store)
+	control := dynamocatalog.New(tables, "catalog")
+	puts := kinesisstream.New(kinesis.NewFromConfig(cfg), "events")
+	republish := sqsqueue.New(sqs.NewFromConfig(cfg), queue)
+	var seen viewstore.Seen = dynamoviews.NewSeen(tables, "seen")
+	if !detection {
+		seen = nothingSeen{}
+	}
+	w.ingest = &ingest.Ingest{
+		Archive: store, Stream: puts, Queue: republish, Codec: codec, Layout: layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
+		CommitWithin: 10 * time.Second, ClockMargin: 30 * time.Second, Tries: 3, Now: w.clock, NewRequest: w.newULID, Log: log,
+	}
+	for range shards {
+		w.speed = append(w.speed, &speed.Speed{
+			Archive: store, Catalog: control, Programs: &catalog.Programs{}, Items: dynamoviews.NewSpeed(tables, "speed"), Seen: seen,
+			Codec: codec, Layout: layout, Retain: 7 * 24 * time.Hour, RetainSeen: 97 * time.Hour, ClockMargin: 30 * time.Second, Tries: 5,
+			Run: runner.Parallel(atOnce), Now: w.clock, Log: log,
+		})
+	}
+	w.batch = &batch.Batch{
+		Archive: store, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, "base"), Codec: codec, Layout: layout,
+		Definitions: catalog.Define(definitions), Settle: settle, ClockMargin: 30 * time.Second, Relist: 3 * time.Hour, RunBytes: 16 << 20, Tries: 5,
+		Workers: 1, Run: runner.Parallel(atOnce), Now: w.clock, NewID: func() (ulid.ULID, error) { return w.newULID(w.now) }, Log: log,
+	}
+	w.sweep = &batch.Sweep{
+		Archive: store, Catalog: control, Sweeps: control, Seen: seen, Queue: republish, Layout: layout,
+		After: sweepAfter, ClockMargin: 30 * time.Second, Now: w.clock, Log: log,
+	}
+	w.serving = &serving.Serving{
+		Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
+		MaxRows: 10_000, Now: w.clock,
+	}
+}
+
+func (w *world) layout(t *testing.T, store archive.Archive) archive.Layout {
+	t.Helper()
+	length, err := slot.NewLength(slotLength)
+	need(t, err)
+	wanted := archive.Layout{Number: 1, Slot: length, Lanes: lanes, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour, Stream: "events"}
+	_, err = io.ReadFull(w.chance, wanted.HashKey[:])
+	need(t, err)
+	layout, _, err := archive.OpenLayout(t.Context(), store, wanted)
+	need(t, err)
+	return layout
+}
+
+func (w *world) newULID(at time.Time) (ulid.ULID, error) {
+	return ulid.New(ulid.Timestamp(at), w.chance)
+}
+
+// send has ingest take the events, so many a request, evenly within a second less than the batching window.
+func (w *world) send(t *testing.T, lines [][]byte, size int) {
+	t.Helper()
+	requests := slices.Collect(slices.Chunk(lines, size))
+	for _, request := range requests {
+		answer, err := w.ingest.Accept(t.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: bytes.Join(request, []byte("\n"))})
+		need(t, err)
+		if answer.Accepted != len(request) {
+			t.Fatalf("%d of %d events were accepted: %v", answer.Accepted, len(request), answer.Rejected)
+		}
+		w.now = w.now.Add(4 * time.Second / time.Duration(len(requests)))
+	}
+}
+
+// deliver gives speed what the stream holds: a batch per shard, or more when it is full. It returns how many invocations that took.
+func (w *world) deliver(t *testing.T, events int) (invocations int) {
+	t.Helper()
+	folded := 0
+	for shard, s := range w.speed {
+		for records := range slices.Chunk(w.read(t, shard), batchRecords) {
+			applied, report, err := s.Apply(t.Context(), records)
+			need(t, err)
+			if applied != len(records) || report.Overlap != 0 {
+				t.Fatalf("%d of %d records were applied, with %d copies", applied, len(records), report.Overlap)
+			}
+			folded += report.Events
+			invocations++
+		}
+	}
+	if folded != events {
+		t.Fatalf("speed was given %d events, want %d", folded, events)
+	}
+	return invocations
+}
+
+func (w *world) openShards(t *testing.T) {
+	t.Helper()
+	all, err := w.reader.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String("events")})
+	need(t, err)
+	for _, shard := range all.Shards {
+		out, err := w.reader.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{
+			StreamName: aws.String("events"), ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
+		})
+		need(t, err)
+		w.iterators = append(w.iterators, out.ShardIterator)
+	}
+}
+
+// read reads a shard on from where it was. The emulator's sequence numbers hold its clock: AWS's take their place.
+func (w *world) read(t *testing.T, shard int) (all []stream.Record) {
+	t.Helper()
+	for {
+		out, err := w.reader.GetRecords(t.Context(), &kinesis.GetRecordsInput{ShardIterator: w.iterators[shard]})
+		need(t, err)
+		w.iterators[shard] = out.NextShardIterator
+		for _, r := range out.Records {
+			w.sequence.Add(w.sequence, sequenceStep())
+			all = append(all, stream.Record{PartitionKey: *r.PartitionKey, Sequence: event.Sequence(w.sequence.String()), Data: r.Data})
+		}
+		if len(out.Records) == 0 && aws.ToInt64(out.MillisBehindLatest) == 0 {
+			return all
+		}
+	}
+}
+
+// firstSequence and sequenceStep are the numbers of two records that follow each other in one shard, and what lies between them.
+//
+// Source: Lambda Developer Guide, the sample event of a Kinesis stream.
+func firstSequence() *big.Int {
+	return decimal("49590338271490256608559692538361571095921575989136588898")
+}
+
+func sequenceStep() *big.Int {
+	return new(big.Int).Sub(decimal("49590338271490256608559692540925702759324208523137515618"), firstSequence())
+}
+
+func decimal(text string) *big.Int {
+	n, ok := new(big.Int).SetString(text, 10)
+	if !ok {
+		panic("not a decimal number: " + text)
+	}
+	return n
+}
+
+// dated answers with the world's clock, as S3's answers hold S3's.
+type dated struct {
+	next http.RoundTripper
+	now  func() time.Time
+}
+
+func (d *dated) RoundTrip(r *http.Request) (*http.Response, error) {
+	response, err := d.next.RoundTrip(r)
+	if err == nil {
+		response.Header.Set("Date", d.now().UTC().Format(http.TimeFormat))
+	}
+	return response, err
+}
+
+// nothingSeen is speed without duplicate detection: no receipt either.
+type nothingSeen struct{}
+
+func (nothingSeen) Put(context.Context, viewstore.SeenItem) error { return nil }
+
+func (nothingSeen) After(context.Context, event.Lane, event.Sequence) ([]viewstore.SeenItem, error) {
+	return nil, nil
+}
+
+func (nothingSeen) Since(context.Context, event.Lane, int64) ([]viewstore.SeenItem, error) {
+	return nil, nil
+}
+
+// failer fails the test with what a layer warns of: nothing here is to go wrong.
+type failer struct{ t *testing.T }
+
+func (f failer) Write(text []byte) (int, error) {
+	f.t.Errorf("log: %s", text)
+	return len(text), nil
+}
+
+func need(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func file(t *testing.T, name string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(name)
+	need(t, err)
+	return text
+}
+
+// sample is the first n of the real events.
+func sample(t *testing.T, n int) [][]byte {
+	t.Helper()
+	unzipped, err := gzip.NewReader(bytes.NewReader(file(t, "../../sample/web-requests.ndjson.gz")))
+	need(t, err)
+	lines := bufio.NewScanner(unzipped)
+	var all [][]byte
+	for len(all) < n && lines.Scan() {
+		all = append(all, bytes.Clone(lines.Bytes()))
+	}
+	need(t, lines.Err())
+	if len(all) < n {
+		t.Fatal(fmt.Errorf("the sample has %d events, want %d", len(all), n))
+	}
+	return all
+}

@@ -59,8 +59,8 @@ func costs(b *strings.Builder, s story) {
 	fmt.Fprintln(out, "layer\tHTTP API\tLambda requests\tS3\tKinesis\tDynamoDB writes\tDynamoDB reads\tsum\t")
 	var sum cost
 	for _, l := range s.layers {
-		if l.name == "query" {
-			continue // is paid by question
+		if !l.perEvents() {
+			continue
 		}
 		c := costOf(l.counts)
 		switch l.name {
@@ -78,7 +78,15 @@ func costs(b *strings.Builder, s story) {
 	if err := out.Flush(); err != nil {
 		panic(err) // a strings.Builder takes everything
 	}
+	idle, query := costOf(s.of("idle")), costOf(s.of("query"))
+	fmt.Fprintf(b, "\nIdle ticks, one a minute: $%.2f a month. Questions: $%.2f per million, and $%.2f for HTTP API and Lambda requests.\n",
+		minutes*(idle.sum()/scale+perInvocation), query.sum()/scale/views*1e6, 1e6*(perAPIRequest+perInvocation))
 }
+
+const (
+	minutes = 30 * 24 * 60 // of a month
+	views   = 3            // asked, each once
+)
 
 func line(out *tabwriter.Writer, name string, c cost) {
 	fmt.Fprintf(out, "%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, c.api, c.invocations, c.objects, c.stream, c.writes, c.reads, c.sum())

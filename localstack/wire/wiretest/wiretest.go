@@ -147,7 +147,7 @@ func judge(try Try, kind wire.Kind, times int, err error, fired map[wire.Fault]i
 		return ""
 	case times == Attempts && err == nil:
 		return "want that it fails"
-	case times == Attempts && kind != wire.Reset && kind != wire.Truncated && try.Want == nil && try.Lost != nil && errors.Is(err, try.Lost): // a status comes before a reset
+	case times == Attempts && !statusComes(kind) && (is(err, try.Want) || is(err, try.Lost)):
 		return "which says more than anybody knows"
 	case times == Attempts:
 		return ""
@@ -161,6 +161,12 @@ func judge(try Try, kind wire.Kind, times int, err error, fired map[wire.Fault]i
 	}
 	return ""
 }
+
+// statusComes says whether the caller hears what the service made of the call, if not all of it.
+func statusComes(k wire.Kind) bool { return k == wire.Reset || k == wire.Truncated }
+
+// is is errors.Is for an error that may be none, which nothing is.
+func is(err, target error) bool { return target != nil && errors.Is(err, target) }
 
 func text(err error) string {
 	if err == nil {

@@ -82,8 +82,18 @@ func (p plainBodies) Do(r *http.Request) (*http.Response, error) {
 func (s Settings) Retryer() aws.Retryer {
 	return &retryer{longest: s.Delay, RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = s.Attempts
+		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(endsEarly))
 		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return delay(attempt, s.Delay), nil })
 	})}
+}
+
+// endsEarly: an answer that was cut short is tried again, which the SDK does not do by itself. Whether the call was applied nobody knows, as with any
+// answer that is lost.
+func endsEarly(err error) aws.Ternary {
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		return aws.TrueTernary
+	}
+	return aws.UnknownTernary
 }
 
 // delay is a random wait after the attempt with the given number, from 1: by chance alone, so that callers who failed together do not come back

@@ -3,6 +3,7 @@ package sdk_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -12,6 +13,8 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 
@@ -78,6 +81,26 @@ func TestNoAttemptBeginsThatTheContextWouldEnd(t *testing.T) {
 				t.Errorf("error %v; want ErrNoTime with the service's own", err)
 			}
 		})
+	}
+}
+
+// An answer that ends before its end is asked for again.
+func TestAnAnswerCutShortIsTriedAgain(t *testing.T) {
+	var seen atomic.Int32
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		const body = `{"Item":{"a":{"S":"b"}}}`
+		w.Header().Set("Content-Length", fmt.Sprint(len(body)))
+		sent := body
+		if seen.Add(1) == 1 {
+			sent = body[:10]
+		}
+		_, _ = io.WriteString(w, sent) // the client would say
+	}))
+	defer server.Close()
+	client := dynamodb.NewFromConfig(awstest.Config(server.URL))
+	out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("t"), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}})
+	if err != nil || len(out.Item) != 1 || seen.Load() != 2 {
+		t.Errorf("%d requests, %+v, error %v; want the item by the second", seen.Load(), out, err)
 	}
 }
 

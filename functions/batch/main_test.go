@@ -2,9 +2,11 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -79,6 +81,15 @@ func TestTick(t *testing.T) {
 		put = append(put, request)
 		return settingstest.Answer{Body: "{}"}
 	}
+	cloud.Answers["GetItem"] = func(request []byte) settingstest.Answer {
+		for _, p := range slices.Backward(put) {
+			var stored struct{ Item json.RawMessage }
+			if bytes.Contains(request, []byte(`"visits"`)) && bytes.Contains(p, []byte(`"sk":{"S":"visits"}`)) && json.Unmarshal(p, &stored) == nil {
+				return settingstest.Answer{Body: `{"Item":` + string(stored.Item) + `}`}
+			}
+		}
+		return settingstest.Answer{Body: "{}"}
+	}
 	f, err := begin(t, variables(t, views))
 	if err != nil {
 		t.Fatal(err)
@@ -89,8 +100,8 @@ func TestTick(t *testing.T) {
 	if err != nil || answer.Run != 1 || answer.Runs != 1 {
 		t.Fatalf("answer is %+v, %v", answer, err)
 	}
-	// The definition, the view, the run.
-	if len(put) != 3 || !bytes.Contains(put[1], []byte("visits")) {
+	// The definition, the view as it is announced and as it is confirmed, the run.
+	if len(put) != 4 || !bytes.Contains(put[1], []byte("announced")) || !bytes.Contains(put[2], []byte("building")) {
 		t.Errorf("put %d items: %q", len(put), put)
 	}
 	const want = `"FunctionName":"anabranch-batch","Events":0,"Stragglers":0,"Overlap":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"HorizonAge":`

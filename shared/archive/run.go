@@ -25,7 +25,13 @@ type Manifest struct {
 // Input is an object that a run reads.
 type Input struct {
 	Object
-	Lanes []int `json:"lanes,omitempty"` // of its lines, ascending: where receipts of its request are looked for
+	Lanes []LaneEvents `json:"lanes,omitempty"` // of its lines, ascending: where receipts of its request are looked for
+}
+
+// LaneEvents is how many distinct events of an object go through a lane, told apart as seen items do: by the lower half of the identity.
+type LaneEvents struct {
+	Lane   int `json:"lane"`
+	Events int `json:"events"`
 }
 
 // EncodeManifest writes a manifest; equal manifests have equal bytes.

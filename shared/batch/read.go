@@ -3,6 +3,7 @@ package batch
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 
 	"github.com/cespare/xxhash/v2"
@@ -77,15 +78,20 @@ func (t *tick) remember(b *event.Batch) []archive.Seen {
 	return seen
 }
 
-// lanesOf are the lanes of an object's events: where the sweep looks for receipts of it.
-func (t *tick) lanesOf(seen []archive.Seen) []int {
-	var all []int
+// lanesOf are the lanes of an object's events, with how many each: where the sweep looks for receipts of them.
+func (t *tick) lanesOf(seen []archive.Seen) []archive.LaneEvents {
+	met := make(map[uint64]bool, len(seen))
+	perLane := map[int]int{}
 	for _, s := range seen {
-		if n := t.Layout.Lane(s.Identity).N; !slices.Contains(all, n) {
-			all = append(all, n)
+		if !met[s.Identity.Lo] {
+			met[s.Identity.Lo] = true
+			perLane[t.Layout.Lane(s.Identity).N]++
 		}
 	}
-	slices.Sort(all)
+	all := make([]archive.LaneEvents, 0, len(perLane))
+	for _, n := range slices.Sorted(maps.Keys(perLane)) {
+		all = append(all, archive.LaneEvents{Lane: n, Events: perLane[n]})
+	}
 	return all
 }
 

@@ -44,7 +44,7 @@ type SweepReport struct {
 	Missing int    // objects without all their receipts, queued now or before
 }
 
-// Tick sweeps the runs that are old enough, in order, up to the first with an object that lacks a receipt.
+// Tick sweeps the runs that are old enough and applied, in order, up to the first with an object that lacks a receipt.
 func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 	swept, err := s.Sweeps.Swept(ctx)
 	if err != nil {
@@ -54,8 +54,12 @@ func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 	if err != nil {
 		return SweepReport{Swept: swept}, fmt.Errorf("read head: %w", err)
 	}
+	applied, err := s.applied(ctx, head.N)
+	if err != nil {
+		return SweepReport{Swept: swept}, err
+	}
 	report := SweepReport{Swept: swept}
-	for n := swept + 1; n <= head.N && report.Missing == 0; n++ {
+	for n := swept + 1; n <= applied && report.Missing == 0; n++ {
 		runs, err := s.Catalog.Runs(ctx, n, n)
 		if err != nil || len(runs) != 1 {
 			return report, fmt.Errorf("read run %d: %w", n, errors.Join(err, missing(len(runs) != 1)))
@@ -71,6 +75,24 @@ func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 		}
 	}
 	return report, s.move(ctx, report.Swept, swept)
+}
+
+// applied is the last run that every generation has that answers. What a later run holds is not to be streamed yet: speed would fold none of it, being
+// of a slot below the horizon, and would drop as its copies what a client has sent again meanwhile, which then nobody counted (found by the model,
+// shared/simulation/model).
+func (s *Sweep) applied(ctx context.Context, head uint64) (uint64, error) {
+	views, err := s.Catalog.Views(ctx)
+	if err != nil {
+		return 0, fmt.Errorf("read views: %w", err)
+	}
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if g.Run > 0 {
+				head = min(head, g.Run)
+			}
+		}
+	}
+	return head, nil
 }
 
 // move makes it known how far the sweep has come.
@@ -94,7 +116,7 @@ func (s *Sweep) sweep(ctx context.Context, run catalog.Run, report *SweepReport)
 	if err != nil {
 		return err
 	}
-	receipts, err := s.receipts(ctx, m, run)
+	streamed, err := s.receipts(ctx, m, run)
 	if err != nil {
 		return err
 	}
@@ -103,7 +125,7 @@ func (s *Sweep) sweep(ctx context.Context, run catalog.Run, report *SweepReport)
 		if err != nil {
 			return err
 		}
-		if lacking := s.lacking(object, request, receipts); len(lacking) > 0 {
+		if lacking := s.lacking(object, request, streamed); len(lacking) > 0 {
 			report.Missing++
 			if err := s.queue(ctx, object.Key, lacking, report); err != nil {
 				return err
@@ -113,29 +135,43 @@ func (s *Sweep) sweep(ctx context.Context, run catalog.Run, report *SweepReport)
 	return nil
 }
 
-// receipt says that a request's lines of one lane were streamed.
+// receipt names a request's lines of one lane.
 type receipt struct {
 	request ulid.ULID
 	lane    int
 }
 
+// receipts are the identities that were streamed. A lane's lines of one request may stand in several records, of which some may be lost, and others
+// may be there twice: only what is told apart can be counted.
+type receipts map[receipt]map[uint64]bool
+
+func (r receipts) add(lane int, record viewstore.SeenRecord) {
+	at := receipt{record.Request, lane}
+	if r[at] == nil {
+		r[at] = make(map[uint64]bool, len(record.Identities))
+	}
+	for _, identity := range record.Identities {
+		r[at][identity] = true
+	}
+}
+
 // receipts reads the seen items of the run's lanes that can hold one of its requests: those recorded after its first event arrived.
-func (s *Sweep) receipts(ctx context.Context, m archive.Manifest, run catalog.Run) (map[receipt]bool, error) {
-	all := map[receipt]bool{}
+func (s *Sweep) receipts(ctx context.Context, m archive.Manifest, run catalog.Run) (receipts, error) {
+	all := receipts{}
 	read := map[int]bool{}
 	for _, object := range m.Objects {
-		for _, n := range object.Lanes {
-			if read[n] {
+		for _, l := range object.Lanes {
+			if read[l.Lane] {
 				continue
 			}
-			read[n] = true
-			items, err := s.Seen.Since(ctx, s.lane(n), run.FirstArrival-2*s.ClockMargin.Milliseconds())
+			read[l.Lane] = true
+			items, err := s.Seen.Since(ctx, s.lane(l.Lane), run.FirstArrival-2*s.ClockMargin.Milliseconds())
 			if err != nil {
-				return nil, fmt.Errorf("read seen items of lane %s: %w", s.lane(n), err)
+				return nil, fmt.Errorf("read seen items of lane %s: %w", s.lane(l.Lane), err)
 			}
 			for _, item := range items {
 				for _, r := range item.Records {
-					all[receipt{r.Request, n}] = true
+					all.add(l.Lane, r)
 				}
 			}
 		}
@@ -147,11 +183,12 @@ func (s *Sweep) lane(n int) event.Lane {
 	return event.Lane{Layout: s.Layout.Number, Count: s.Layout.Lanes, N: n}
 }
 
-func (s *Sweep) lacking(object archive.Input, request ulid.ULID, receipts map[receipt]bool) []string {
+// lacking are the lanes in which some of the object's events were not streamed.
+func (s *Sweep) lacking(object archive.Input, request ulid.ULID, streamed receipts) []string {
 	var names []string
-	for _, n := range object.Lanes {
-		if !receipts[receipt{request, n}] {
-			names = append(names, s.lane(n).String())
+	for _, l := range object.Lanes {
+		if len(streamed[receipt{request, l.Lane}]) < l.Events {
+			names = append(names, s.lane(l.Lane).String())
 		}
 	}
 	return names

@@ -70,6 +70,20 @@ smoke: build ## a minute's check of any deployment, local or on AWS: URL=its add
 destroy: ## a stack, but for its archive and tables; asks first
 	@$(GO) run ./infra/destroy -stack $(STACK)
 
+.PHONY: simulate model
+SEEDS ?= 2000
+FIRST ?= 1
+
+simulate: ## the whole system under a seeded scheduler, with faults and an oracle; SEEDS=10000, FIRST=the first of them; SEED=one, with its trace
+ifdef SEED
+	$(GO) test -count=1 ./shared/simulation/history -run '^TestHistory$$' -seed $(SEED) -v
+else
+	$(GO) test -count=1 ./shared/simulation/history -run '^TestHistories$$' -seeds $(SEEDS) -first $(FIRST) -timeout 60m -v
+endif
+
+model: ## the checked model of the boundary between batch and speed; needs spin and gcc
+	@$(GO) run ./shared/simulation/model/check
+
 .PHONY: local e2e emulator emulator-probe
 NATIVE = $$($(GO) env GOARCH)
 

@@ -144,9 +144,9 @@ func rules() map[string]rule {
 		},
 
 		// The demo folds the sample by itself, or it would prove nothing.
-		"localstack/demo":              {[]string{"localstack/sample"}, nil},
-		"localstack/sample":            {},
-		"localstack/emulator":          {},
+		"localstack/demo":     {[]string{"localstack/sample"}, nil},
+		"localstack/sample":   {},
+		"localstack/emulator": {},
 		"localstack/stack": {
 			[]string{"functions/authorizer/handler", "localstack/emulator", "localstack/host", "localstack/host/trigger", "shared/aws/sdk"}, []string{awsSDK},
 		},

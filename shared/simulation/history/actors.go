@@ -1,0 +1,324 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"math/big"
+	"strconv"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/eventsource"
+	"github.com/anabranch/anabranch/shared/stream"
+)
+
+// source drives the event source mapping, as Lambda does.
+type source struct {
+	mapping *eventsource.Mapping
+	life    int // grows with each restart: answers to an earlier one are not this one's
+	wakeAt  time.Time
+}
+
+func (h *history) mappingSettings() eventsource.Settings {
+	s := eventsource.Defaults()
+	s.StartingPosition = eventsource.TrimHorizon
+	s.BatchSize = pick(h, 1, 2, 3, 5, 10, 100)
+	s.MaximumBatchingWindow = pick(h, 0, 300*time.Millisecond, time.Second, 2*time.Second)
+	s.ParallelizationFactor = 1 + h.random.IntN(3)
+	s.BisectBatchOnFunctionError = h.random.IntN(4) > 0
+	s.ReportBatchItemFailures = true
+	return s
+}
+
+// polls lists the shards and answers the mapping's polls, again and again.
+func (h *history) polls() {
+	if h.chance(Restarted) {
+		h.restart()
+	}
+	var list []eventsource.Shard
+	for _, shard := range h.stream.Shards() {
+		entry := eventsource.Shard{ID: eventsource.ShardID(shard.ID)}
+		for _, parent := range shard.Parents {
+			entry.Parents = append(entry.Parents, eventsource.ShardID(parent))
+		}
+		list = append(list, entry)
+	}
+	h.must(h.source.mapping.Shards(list))
+	for _, poll := range h.source.mapping.Polls() {
+		h.poll(poll)
+	}
+	if h.chance(Trimmed) {
+		h.trim(list)
+	}
+	h.pump()
+	h.after(h.pollEvery, h.polls)
+}
+
+func (h *history) must(err error) {
+	if err != nil {
+		h.fail(oracleItself, "%v", err)
+	}
+}
+
+func (h *history) poll(p eventsource.Poll) {
+	if h.chance(PollFailed) {
+		return
+	}
+	limit := p.Limit
+	if h.chance(PollShort) {
+		limit = 1 + h.random.IntN(3)
+	}
+	after := p.From.Sequence
+	if p.From.From == eventsource.AtSequence {
+		after = before(after)
+	}
+	found, ended, err := h.stream.Read(string(p.Shard), after, limit)
+	h.must(err)
+	records := make([]eventsource.Record, len(found))
+	for i, r := range found {
+		h.deliver(r.Sequence, r.Data)
+		records[i] = eventsource.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Data: r.Data, Arrival: r.Arrival}
+	}
+	h.must(h.source.mapping.Read(p.Shard, records, ended, h.clock))
+}
+
+// before is the sequence number right before the given one.
+func before(s event.Sequence) event.Sequence {
+	n, _ := new(big.Int).SetString(string(s), 10)
+	return event.Sequence(n.Sub(n, big.NewInt(1)).String())
+}
+
+// pump starts the invocations that are due, and comes again when the next ones will be.
+func (h *history) pump() {
+	started, gaveUp := h.source.mapping.Invocations(h.clock)
+	if len(gaveUp) > 0 {
+		h.fail(oracleSpeed, "the mapping gives up %d records", len(gaveUp[0].Records))
+	}
+	for _, i := range started {
+		h.start(i)
+	}
+	at, timed := h.source.mapping.Wake(h.clock)
+	if !timed || at.Equal(h.source.wakeAt) {
+		return
+	}
+	h.source.wakeAt = at
+	h.at(at, func() {
+		if h.source.wakeAt.Equal(at) {
+			h.source.wakeAt = time.Time{}
+			h.pump()
+		}
+	})
+}
+
+// start invokes speed with a batch.
+func (h *history) start(i eventsource.Invocation) {
+	life := h.source.life
+	finished := func(result eventsource.Result) {
+		if life != h.source.life {
+			return
+		}
+		_, err := h.source.mapping.Finished(i.ID, result, h.clock)
+		h.must(err)
+		h.pump()
+	}
+	if h.chance(NotInvoked) {
+		h.after(20*time.Millisecond, func() { finished(eventsource.Result{Outcome: eventsource.Throttled}) })
+		return
+	}
+	records := make([]stream.Record, len(i.Records))
+	for n, r := range i.Records {
+		records[n] = stream.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Data: r.Data}
+	}
+	var (
+		applied int
+		failed  error
+	)
+	body := func(ctx context.Context, e *environment) {
+		applied, _, failed = e.speed.Apply(ctx, records)
+		if failed == nil {
+			h.done(records[:applied])
+		}
+	}
+	what := fmt.Sprintf("%s: %d records from %s", i.Shard, len(records), short(string(records[0].Sequence)))
+	h.invoke(speedRole, what, body, func(ok bool) {
+		switch {
+		case !ok || failed != nil || h.chance(ResultLost):
+			finished(eventsource.Result{Outcome: eventsource.FunctionError})
+		case applied < len(records):
+			finished(eventsource.Result{Outcome: eventsource.Returned, Failures: []event.Sequence{records[applied].Sequence}})
+		default:
+			finished(eventsource.Result{Outcome: eventsource.Returned})
+		}
+	})
+}
+
+// done notes the records that speed has said to be applied.
+func (h *history) done(records []stream.Record) {
+	for _, r := range records {
+		if d := h.delivered[r.Sequence]; d.done == 0 {
+			d.done = h.step
+		}
+	}
+}
+
+// restart begins a new mapping where the old one's checkpoint stands. What was running goes on, unheard.
+func (h *history) restart() {
+	snapshot := h.source.mapping.Snapshot()
+	m, err := eventsource.Restore(h.mappingSettings(), snapshot)
+	h.must(err)
+	if err == nil {
+		h.source = source{mapping: m, life: h.source.life + 1}
+		h.line("mapping", "restarts", "", "")
+	}
+}
+
+// trim has retention take the records that are done with.
+func (h *history) trim(list []eventsource.Shard) {
+	for _, shard := range list {
+		switch at, ok := h.source.mapping.Checkpoint(shard.ID); {
+		case ok && at.From == eventsource.AfterSequence:
+			h.stream.Trim(string(shard.ID), at.Sequence)
+		case ok && at.From == eventsource.AtSequence:
+			h.stream.Trim(string(shard.ID), before(at.Sequence))
+		}
+	}
+}
+
+// reshard splits and merges shards now and then, and lets a stranger put a record.
+func (h *history) reshard() {
+	if h.calm {
+		return
+	}
+	open := h.openShards()
+	if len(open) < 8 && h.chance(ShardSplit) {
+		h.line("stream", "splits", short(open[h.splitAt(open)]), "")
+	}
+	if len(open) > 1 && h.rates[ShardsMerged] > 0 && h.random.Float64() < h.rates[ShardsMerged] {
+		left, right := open[h.random.IntN(len(open))], open[h.random.IntN(len(open))]
+		if left != right && h.stream.Merge(left, right) == nil { // shards that do not touch stay as they are
+			h.count(ShardsMerged)
+			h.line("stream", "merges", short(left)+" "+short(right), "")
+		}
+	}
+	if h.chance(Junk) {
+		h.stream.PutRecord(pick(h, "x", "1."+strconv.Itoa(h.layout.Lanes)+".0"), []byte("junk"))
+	}
+	h.after(h.between(0, 4*time.Second), h.reshard)
+}
+
+func (h *history) openShards() []string {
+	var open []string
+	for _, shard := range h.stream.Shards() {
+		if !shard.Closed {
+			open = append(open, shard.ID)
+		}
+	}
+	return open
+}
+
+func (h *history) splitAt(open []string) int {
+	n := h.random.IntN(len(open))
+	h.must(h.stream.Split(open[n]))
+	return n
+}
+
+// ticks is the schedule of batch.
+func (h *history) ticks() {
+	switch {
+	case !h.calm && h.clock.Before(h.batchBack) && !h.clock.Before(h.batchGone):
+		h.count(BatchStopped)
+	case h.chance(BatchMissed):
+	default:
+		h.tick()
+		if h.chance(BatchTwice) {
+			h.after(h.between(0, 300*time.Millisecond), h.tick)
+		}
+	}
+	wait := h.tickEvery
+	if h.aimed {
+		// As early as a slot can be claimed, by the clock of any function, or while it settles.
+		after := h.settle + pick(h, -h.margin, 0, h.margin) + h.between(-50*time.Millisecond, 500*time.Millisecond)
+		if h.random.IntN(3) == 0 {
+			after = h.between(0, h.settle)
+		}
+		wait = h.untilEdge(wait/2, after)
+	}
+	h.after(wait, h.ticks)
+}
+
+func (h *history) tick() {
+	h.ticked++
+	h.invoke(batchRole, "tick", func(ctx context.Context, e *environment) {
+		report, err := e.batch.Tick(ctx)
+		h.backlog = report.Backlog || err != nil
+		h.line(e.current.name, "made", strconv.Itoa(len(report.Runs))+" runs", outcome(err))
+	}, func(bool) {})
+	if !h.calm && h.random.IntN(2) == 0 {
+		// A query that reads while the tick writes.
+		h.after(h.between(0, 100*h.latencyUpTo), func() { h.askSomething(marks) })
+	}
+}
+
+// sweeps is the schedule of the sweep.
+func (h *history) sweeps() {
+	h.sweepOnce()
+	if h.chance(SweepTwice) {
+		h.after(h.between(0, 200*time.Millisecond), h.sweepOnce)
+	}
+	h.after(h.sweepEvery, h.sweeps)
+}
+
+func (h *history) sweepOnce() {
+	h.invoke(sweepRole, "tick", func(ctx context.Context, e *environment) {
+		report, err := e.sweep.Tick(ctx)
+		if report.Queued > 0 {
+			h.count(Swept)
+		}
+		h.line(e.current.name, "queued", strconv.Itoa(report.Queued), outcome(err))
+	}, func(bool) {})
+}
+
+// republishing delivers what is in the queue, at least once.
+func (h *history) republishing() {
+	for _, r := range h.queue.Take(10) {
+		h.republish(r, 1)
+		if h.chance(QueueTwice) {
+			h.after(h.between(0, 2*time.Second), func() { h.republish(r, 1) })
+		}
+	}
+	h.after(time.Second, h.republishing)
+}
+
+// receives is how often the queue delivers a request before it puts it among the dead letters (maxReceiveCount): the sweep finds what they were
+// about.
+const receives = 10
+
+func (h *history) republish(r stream.Republish, nth int) {
+	var err error
+	h.invoke(republishRole, short(r.Object), func(ctx context.Context, e *environment) { err = e.ingest.Republish(ctx, r) }, func(ok bool) {
+		if ok && err == nil {
+			return
+		}
+		if nth == receives {
+			h.count(DeadLetter)
+			return
+		}
+		h.waiting++
+		h.after(h.between(h.redeliver, 2*h.redeliver), func() { // the queue's visibility timeout
+			h.waiting--
+			h.republish(r, nth+1)
+		})
+	})
+}
+
+// down says whether a service is out.
+func (h *history) down(service Fault) bool {
+	if h.calm || service < 0 {
+		return false
+	}
+	o := h.outages[service]
+	return !h.clock.Before(o.from) && h.clock.Before(o.to)
+}
+
+// outage is when a service is out.
+type outage struct{ from, to time.Time }

@@ -1,0 +1,316 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/big"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/ingest"
+)
+
+var users = [...]string{"u0", "u1", "u2", "u3"}
+
+// amounts are what events carry, some of which are no numbers that a sum takes.
+var amounts = []struct {
+	text  string
+	units *big.Int
+}{
+	{"1", unit},
+	{"0.1", power(17)},
+	{"-2.5", new(big.Int).Mul(big.NewInt(-25), power(17))},
+	{"1e3", power(21)},
+	{"12345678901234567890", new(big.Int).Mul(mustInt("12345678901234567890"), unit)},
+	{"0.000000000000000001", big.NewInt(1)},
+	{`"text"`, nil},
+	{"null", nil},
+	{"1e40", nil},
+	{"", nil},
+}
+
+func power(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
+
+func mustInt(text string) *big.Int {
+	n, ok := new(big.Int).SetString(text, 10)
+	if !ok {
+		panic(text)
+	}
+	return n
+}
+
+// request is what a client sends, and sends again as it stands.
+type request struct {
+	n     int
+	good  []*identity // in order
+	bad   int         // events that are to be rejected
+	wrong bool        // the request as a whole is to be refused
+	body  ingest.Request
+	tries int
+}
+
+// clients sends requests until the history calms down.
+func (h *history) clients() {
+	if h.calm {
+		return
+	}
+	r := h.newRequest()
+	h.send(r)
+	if !r.wrong && h.chance(DoubledAtEdge) {
+		// The margin stands for all that clocks and the way to speed add.
+		h.after(h.speedWindow+h.between(-3*h.margin, h.margin), func() {
+			if !h.calm {
+				h.send(r)
+			}
+		})
+	}
+	if h.chance(DoubledAtOnce) {
+		h.after(h.between(0, 30*time.Millisecond), func() { h.send(r) })
+	}
+	wait := h.between(0, 2*h.requestEvery)
+	if h.aimed && h.random.IntN(4) == 0 || h.edgy && h.random.IntN(3) > 0 {
+		// The edge as an environment sees it whose clock is right, or off by the margin.
+		behind := pick(h, -h.margin, 0, h.margin, h.margin)
+		if skew, fixed := h.skews[ingestRole]; fixed {
+			behind = -skew
+		}
+		wait = h.untilEdge(wait, behind+h.between(-250*time.Millisecond, 50*time.Millisecond))
+	}
+	h.after(wait, h.clients)
+}
+
+// untilEdge is how long it is, at least the given wait, to some moment near the next edge of a slot: where protocols go wrong.
+func (h *history) untilEdge(wait, beside time.Duration) time.Duration {
+	at := h.clock.Truncate(h.slotLength).Add(beside)
+	for at.Before(h.clock.Add(wait)) {
+		at = at.Add(h.slotLength)
+	}
+	return at.Sub(h.clock)
+}
+
+// newRequest makes a request of a few events: new ones, and ones that were sent before.
+func (h *history) newRequest() *request {
+	h.requests++
+	r := &request{n: h.requests}
+	var body []byte
+	add := func(text string) { body = append(append(body, text...), '\n') }
+	for range 1 + h.random.IntN(h.perRequest) {
+		e, text := h.again()
+		if e == nil {
+			e, text = h.fresh()
+		}
+		if e != nil {
+			r.good = append(r.good, e)
+			add(text)
+			if h.chance(DoubledWithin) {
+				r.good = append(r.good, e)
+				add(text)
+			}
+		}
+		if h.chance(BadEvent) {
+			r.bad++
+			add(pick(h, `{"specversion":"1.0","id":"x","type":"t"}`, `{"specversion":"1.0","id":"x","source":"s","type":"t","stamp":"01"}`, `{"specversion":"1.0",`))
+		}
+	}
+	r.body = ingest.Request{ContentType: "application/x-ndjson", Body: body}
+	if h.chance(BadRequest) {
+		r.wrong = true
+		r.body = pick(h, ingest.Request{ContentType: "text/plain", Body: body}, ingest.Request{ContentType: "application/cloudevents+json", ContentEncoding: "gzip", Body: body})
+	}
+	return r
+}
+
+// fresh makes an event that was never sent, as long as there may be more.
+func (h *history) fresh() (*identity, string) {
+	if len(h.identities) >= h.maxEvents {
+		return nil, ""
+	}
+	e := &identity{n: len(h.identities)}
+	h.identities = append(h.identities, e)
+	at := h.clock.Add(h.between(-20*time.Second, 2*time.Second))
+	switch {
+	case h.chance(LateEvent):
+		at = h.clock.Add(-h.between(time.Minute, 5*time.Hour))
+	case h.chance(FutureEvent):
+		at = h.clock.Add(h.between(time.Minute, 20*time.Minute))
+	case h.chance(Timeless):
+		at = time.Time{}
+	}
+	e.variants = append(e.variants, h.sample(e, at))
+	return e, e.variants[0].text
+}
+
+func (h *history) sample(e *identity, at time.Time) sample {
+	amount := amounts[h.random.IntN(len(amounts))]
+	s := sample{kind: pick(h, "purchase", "purchase", "visit"), test: h.random.IntN(6) == 0, user: users[h.random.IntN(len(users))], amount: amount.units, at: timeless}
+	text := `{"specversion":"1.0","id":"e` + strconv.Itoa(e.n) + `","source":"shop","type":"` + s.kind + `"`
+	if !at.IsZero() {
+		s.at = at.UnixMilli()
+		text += `,"time":"` + at.Format("2006-01-02T15:04:05.000Z") + `"`
+	}
+	text += `,"data":{"user":"` + s.user + `","kind":"`
+	if s.test {
+		text += "test"
+	}
+	text += `","group":"` + e.group() + `","mark":` + decimal(markOf[e.place()])
+	if amount.text != "" {
+		text += `,"amount":` + amount.text
+	}
+	s.text = text + "}}"
+	return s
+}
+
+// again draws an event that was sent before, if it is to be sent again now.
+func (h *history) again() (*identity, string) {
+	if len(h.identities) == 0 || h.calm || h.random.Float64() >= h.rates[DoubledLater]+h.rates[BeyondSpeed]+h.rates[BeyondBatch] {
+		return nil, ""
+	}
+	n := len(h.identities)
+	e := h.identities[h.random.IntN(n)]
+	if len(e.copies) == 0 {
+		return nil, ""
+	}
+	last := e.copies[0].arrival()
+	for _, c := range e.copies {
+		last = max(last, c.arrival())
+	}
+	now := h.clock.UnixMilli()
+	switch {
+	case now-last > h.layout.DedupeWindow.Milliseconds():
+		if h.rates[BeyondBatch] == 0 || h.tooLate(e) {
+			return nil, ""
+		}
+		h.count(BeyondBatch)
+	case now-last > h.layout.SpeedWindow.Milliseconds():
+		if h.rates[BeyondSpeed] == 0 {
+			return nil, ""
+		}
+		h.count(BeyondSpeed)
+	default:
+		h.count(DoubledLater)
+	}
+	if h.chance(Conflicting) {
+		at := time.Time{}
+		if known := e.variants[0].at; known != timeless {
+			at = time.UnixMilli(known).UTC()
+		}
+		e.variants = append(e.variants, h.sample(e, at))
+		return e, e.variants[len(e.variants)-1].text
+	}
+	return e, e.variants[0].text
+}
+
+// tooLate: a generation that is built finds duplicates over all history, one that advances within the window. So that there is one truth for all of
+// them, no client sends an event again when a copy may be further back than the window, before the generations advance.
+func (h *history) tooLate(e *identity) bool {
+	return !e.sent.IsZero() && !h.allBuilt() && h.clock.Sub(e.sent) > h.layout.DedupeWindow-10*time.Second
+}
+
+func (h *history) allBuilt() bool {
+	for v := range views {
+		if h.built[v] == 0 {
+			return false
+		}
+	}
+	return true
+}
+
+// send has ingest take a request, and sends it again when the client is not told that it was taken.
+func (h *history) send(r *request) {
+	if slices.ContainsFunc(r.good, h.tooLate) {
+		return
+	}
+	for _, e := range r.good {
+		if e.sent.IsZero() {
+			e.sent = h.clock
+		}
+	}
+	r.tries++
+	var (
+		answer ingest.Answer
+		err    error
+		inv    *invocation
+	)
+	body := func(ctx context.Context, e *environment) {
+		inv = e.current
+		answer, err = e.ingest.Accept(ctx, r.body)
+	}
+	h.invoke(ingestRole, "request "+strconv.Itoa(r.n), body, func(ok bool) {
+		if ok {
+			h.line("client", "hears of request "+strconv.Itoa(r.n), "", outcome(err))
+		}
+		switch {
+		case ok && r.wrong:
+			if !errors.Is(err, ingest.ErrMediaType) && !errors.Is(err, ingest.ErrMalformed) {
+				h.fail(oracleAnswered, "request %d is wrong as a whole; ingest says %v", r.n, err)
+			}
+			return
+		case ok && err == nil:
+			if answer.Accepted != len(r.good) || len(answer.Rejected) != r.bad {
+				h.fail(oracleAnswered, "request %d: ingest accepts %d and rejects %d, want %d and %d", r.n, answer.Accepted, len(answer.Rejected), len(r.good), r.bad)
+			}
+			h.onAck(inv, r.good, r.n)
+			if !h.chance(Unheard) {
+				return
+			}
+		case ok && !errors.Is(err, ingest.ErrUnavailable):
+			h.fail(oracleAnswered, "request %d: %v", r.n, err)
+		}
+		h.retry(r)
+	})
+}
+
+// retry sends a request again, after a while; some clients give up.
+func (h *history) retry(r *request) {
+	patience := 6
+	if h.edgy {
+		patience = 2 // what lands late is then all that there is
+	}
+	if h.calm || r.tries > 4 || h.random.IntN(patience) == 0 {
+		return
+	}
+	h.after(h.between(100*time.Millisecond, pick(h, time.Second, h.slotLength, 2*h.slotLength)), func() {
+		h.count(Retried)
+		h.send(r)
+	})
+}
+
+func outcome(err error) string {
+	if err != nil {
+		return err.Error()
+	}
+	return "ok"
+}
+
+// queries asks, through the function and so in several reads with other things between.
+func (h *history) queries() {
+	h.askSomething(pick(h, byUser, everything, marks, marks, marks))
+	if !h.calm {
+		h.after(h.between(0, 2*h.queryEvery), h.queries)
+	}
+}
+
+func (h *history) askSomething(view int) {
+	if keys := h.keys(view); len(keys) > 0 {
+		h.ask(view, keys[h.random.IntN(len(keys))])
+	}
+}
+
+func (h *history) ask(view int, key string) {
+	began, writes := h.step, h.looks
+	body := func(ctx context.Context, e *environment) {
+		answer, err := e.query.Query(ctx, parseName(view), parametersOf(view, key))
+		if err != nil {
+			return // of the stores, or not serving yet
+		}
+		if h.looks > writes {
+			h.count(QueriedInFlight)
+		}
+		if h.violation == nil {
+			h.check(view, key, answer, began, false)
+		}
+	}
+	h.invoke(queryRole, fmt.Sprintf("%s %q", viewNames[view], key), body, func(bool) {})
+}

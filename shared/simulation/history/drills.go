@@ -1,0 +1,106 @@
+package history
+
+import (
+	"fmt"
+	"time"
+)
+
+// Drill is an outage, or another trial, of real length at the default settings of a deployment: slots of 5 minutes, a margin of 30 s, a speed
+// window of an hour. Nothing else is wrong. The oracles are those of every history.
+type Drill struct {
+	Name string
+	// What is out, and for how long, after an hour of usual traffic; -1 for nothing.
+	Out Fault
+	For time.Duration
+	// RequestEvery is the time between requests, on average.
+	RequestEvery time.Duration
+	Reshards     int           // splits and merges, spread over the time
+	Skew         time.Duration // by which ingest is behind and batch ahead of the store's clock, or the reverse when it is negative
+	Refused      bool          // what the skew is to lead to: nothing is taken
+}
+
+// CatchUp is how long it took from the end of the trial until all work had ended: every event in a run, every record applied, every run swept.
+type CatchUp struct {
+	Time     time.Duration
+	Runs     int // made meanwhile
+	Ticks    int // of batch
+	Requests int // sent during the whole drill
+	Acked    int // events acknowledged
+	Records  int // of the stream
+}
+
+func (c CatchUp) String() string {
+	return fmt.Sprintf("caught up in %s: %d runs, %d ticks (%d requests, %d events acknowledged, %d records)", c.Time.Round(time.Second), c.Runs, c.Ticks,
+		c.Requests, c.Acked, c.Records)
+}
+
+// Play plays the drill. The error is that of Run.
+func (d Drill) Play(seed uint64) (CatchUp, Result, error) {
+	var done CatchUp
+	result, err := run(seed, options{
+		adjust: d.adjust,
+		stands: d.Refused,
+		begin: func(h *history) {
+			for i := range d.Reshards {
+				h.after(time.Duration(i+1)*h.active/time.Duration(d.Reshards+1), h.reshardOnce)
+			}
+			h.at(epoch.Add(h.active), func() { done.Runs, done.Ticks = -len(h.runs), -h.ticked })
+		},
+		end: func(h *history) {
+			done.Time = h.drainedAt.Sub(epoch.Add(h.active))
+			done.Runs, done.Ticks, done.Requests, done.Records = done.Runs+h.runsThen, done.Ticks+h.ticksThen, h.requests, len(h.delivered)
+			for _, e := range h.identities {
+				if e.acked {
+					done.Acked++
+				}
+			}
+			if d.Refused && (done.Acked > 0 || len(h.runs) > 0) {
+				h.fail(oracleSkew, "%d events are acknowledged and %d runs are made, with clocks that are off by %s", done.Acked, len(h.runs), d.Skew)
+			}
+		},
+	})
+	return done, result, err
+}
+
+// adjust replaces what was drawn.
+func (d Drill) adjust(s *settings) {
+	*s = settings{
+		slotLength: 5 * time.Minute, commitWithin: 10 * time.Second, margin: 30 * time.Second, settle: time.Minute, relist: 3 * time.Hour,
+		speedWindow: time.Hour, batchWindow: 24 * time.Hour, lanes: 4, shards: 3, sweepAfter: 10 * time.Minute, runBytes: 64 << 20,
+		active: time.Hour + d.For, requestEvery: d.RequestEvery, perRequest: 4, maxEvents: 1 << 20, queryEvery: 10 * time.Minute, pollEvery: 5 * time.Second, lookUpTo: 1,
+		tickEvery: 5 * time.Minute, sweepEvery: 5 * time.Minute, longFreeze: time.Minute, latencyUpTo: 20 * time.Millisecond, redeliver: 6 * time.Minute,
+		timeouts: [roles]time.Duration{30 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, time.Minute, 30 * time.Second},
+		patience: 48 * time.Hour, liveBound: 5 * time.Minute, batchBound: 20 * time.Minute,
+		outages: map[Fault]outage{}, skews: map[role]time.Duration{},
+	}
+	from, to := epoch.Add(time.Hour), epoch.Add(time.Hour+d.For)
+	switch d.Out {
+	case BatchStopped:
+		s.batchGone, s.batchBack = from, to
+		s.runBytes = 10_000 // so that the backlog takes several runs
+	case StreamDown, DynamoDown, S3Down:
+		s.outages[d.Out] = outage{from, to}
+	}
+	if d.Skew != 0 {
+		s.skews[ingestRole], s.skews[speedRole], s.skews[batchRole], s.skews[sweepRole] = -d.Skew, d.Skew, d.Skew, -d.Skew
+	}
+}
+
+// reshardOnce splits or merges some shard.
+func (h *history) reshardOnce() {
+	h.rates[ShardSplit], h.rates[ShardsMerged] = 0, 0
+	open := h.openShards()
+	if len(open) < 4 || h.random.IntN(2) == 0 {
+		h.count(ShardSplit)
+		h.splitAt(open)
+		return
+	}
+	for _, left := range open {
+		for _, right := range open {
+			if left != right && h.stream.Merge(left, right) == nil {
+				h.count(ShardsMerged)
+				return
+			}
+		}
+	}
+}

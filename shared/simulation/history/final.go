@@ -1,0 +1,165 @@
+package history
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"math/big"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+// finalAnswers holds the rows of every answer, as JSON and byte for byte, against the plain fold of the archive: every object, every line, one
+// by one, of each identity the first copy and those further than the batch window from the one before. It reads the archive's bytes anew, with
+// another JSON decoder and other numbers than the oracle of the steps.
+func (h *history) finalAnswers() {
+	events, err := h.archived()
+	if err != nil {
+		h.fail(oracleFinal, "%v", err)
+		return
+	}
+	expected := h.plainFold(events)
+	for v := range views {
+		for _, key := range h.keys(v) {
+			h.look(v, key)
+			a, err := h.observer.Query(everywhere, parseName(v), map[string][]string{keyField[v]: {key}}) // without parts
+			if v == everything {
+				a, err = h.observer.Query(everywhere, parseName(v), nil)
+			}
+			if err != nil {
+				h.fail(oracleFinal, "view %s, key %q: %v", viewNames[v], key, err)
+				return
+			}
+			got, err := json.Marshal(withoutSkipped(a.Data))
+			h.must(err)
+			if want := rowsJSON(v, key, expected); !bytes.Equal(got, want) {
+				h.fail(oracleFinal, "view %s, key %q:\n%s\nwant\n%s", viewNames[v], key, got, want)
+				return
+			}
+		}
+	}
+}
+
+var keyField = [views]string{"user", "", "group"}
+
+// withoutSkipped leaves out how many events had no argument, which package view tests.
+func withoutSkipped(rows []serving.Row) []serving.Row {
+	rows = slices.Clone(rows)
+	for i := range rows {
+		rows[i].Skipped = nil
+	}
+	return rows
+}
+
+// plain is an event of the archive as the final fold reads it.
+type plainEvent struct {
+	simulation.Event
+	group, mark string
+}
+
+// archived are the events that count.
+func (h *history) archived() ([]plainEvent, error) {
+	type met struct{ arrivals []int64 }
+	known := map[[2]string]*met{}
+	var all []plainEvent
+	for _, o := range h.archiveOrder() {
+		body, _, err := h.archive.Get(everywhere, o.key)
+		if err != nil {
+			return nil, err
+		}
+		lines, err := h.kit.codec.Decompress(nil, body)
+		if err != nil {
+			return nil, err
+		}
+		for line := range bytes.Lines(lines) {
+			var e struct {
+				simulation.Event
+				Data struct {
+					Group string          `json:"group"`
+					Mark  json.RawMessage `json:"mark"`
+				} `json:"data"`
+			}
+			if err := json.Unmarshal(line, &e.Event); err != nil {
+				return nil, err
+			}
+			if err := json.Unmarshal(line, &e); err != nil {
+				return nil, err
+			}
+			arrival := int64(o.request.Time())
+			if e.Event.Time.IsZero() {
+				e.Event.Time = time.UnixMilli(arrival).UTC()
+			}
+			id := [2]string{e.Source, e.ID}
+			m := known[id]
+			if m == nil {
+				m = &met{}
+				known[id] = m
+			}
+			near := slices.ContainsFunc(m.arrivals, func(a int64) bool { return apart(a, arrival) <= h.layout.DedupeWindow.Milliseconds() })
+			m.arrivals = append(m.arrivals, arrival)
+			if !near {
+				all = append(all, plainEvent{e.Event, e.Data.Group, string(e.Data.Mark)})
+			}
+		}
+	}
+	return all, nil
+}
+
+// plainFold is what every cell is to present.
+func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]string {
+	simple := make([]simulation.Event, len(events))
+	sums := map[simulation.Cell]*big.Rat{}
+	counts := map[simulation.Cell]int{}
+	for i, e := range events {
+		simple[i] = e.Event
+		c := simulation.Cell{View: "marks", Key: e.group, Start: e.Time.UTC().Truncate(time.Minute).Format(time.RFC3339)}
+		mark, ok := new(big.Rat).SetString(e.mark)
+		if !ok {
+			h.fail(oracleFinal, "event %s has the mark %q", e.ID, e.mark)
+			continue
+		}
+		if sums[c] == nil {
+			sums[c] = new(big.Rat)
+		}
+		sums[c].Add(sums[c], mark)
+		counts[c]++
+	}
+	expected := simulation.Fold(simple)
+	for c, sum := range sums {
+		text := strings.TrimSuffix(strings.TrimRight(sum.FloatString(18), "0"), ".")
+		expected[c] = map[string]string{"events": fmt.Sprint(counts[c]), "marks": text}
+	}
+	return expected
+}
+
+// rowsJSON writes the rows of one key as the answer is to have them.
+func rowsJSON(view int, key string, expected map[simulation.Cell]map[string]string) []byte {
+	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"}, {"events", "marks"}}[view]
+	var cells []simulation.Cell
+	for c := range expected {
+		if c.View == viewNames[view] && c.Key == key {
+			cells = append(cells, c)
+		}
+	}
+	slices.SortFunc(cells, func(a, b simulation.Cell) int { return strings.Compare(a.Start, b.Start) })
+	out := []byte{'['}
+	for i, c := range cells {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		start, _ := time.Parse(time.RFC3339, c.Start)
+		out = fmt.Appendf(out, `{"start":%q,"end":%q,"values":{`, c.Start, start.Add(viewWindows[view]).Format(time.RFC3339))
+		for j, name := range names {
+			if j > 0 {
+				out = append(out, ',')
+			}
+			out = fmt.Appendf(out, "%q:%s", name, expected[c][name])
+		}
+		out = append(out, `},"exact":true}`...)
+	}
+	return append(out, ']')
+}

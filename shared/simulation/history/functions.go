@@ -1,0 +1,252 @@
+package history
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/speed"
+)
+
+// role is which function an environment runs.
+type role int
+
+const (
+	ingestRole role = iota
+	republishRole
+	speedRole
+	batchRole
+	sweepRole
+	queryRole
+	roles int = iota
+)
+
+var roleNames = [roles]string{"ingest", "republish", "speed", "batch", "sweep", "query"}
+
+// environment is one execution environment of a function: what it keeps in memory outlives an invocation, and it has a clock of its own. It
+// runs one invocation at a time, as on Lambda.
+type environment struct {
+	h       *history
+	role    role
+	name    string        // "speed/3"
+	skew    time.Duration // its clock is ahead by this
+	current *invocation   // nil: idle
+	over    bool          // takes no more invocations
+
+	ingest *ingest.Ingest
+	speed  *speed.Speed
+	batch  *batch.Batch
+	sweep  *batch.Sweep
+	query  *serving.Serving
+}
+
+func (e *environment) now() time.Time { return e.h.clock.Add(e.skew) }
+
+// invocation is one run of a function.
+type invocation struct {
+	*coroutine
+	env      *environment
+	name     string     // "speed/3#41"
+	started  uint64     // step
+	request  *ulid.ULID // the last that ingest made
+	commitBy time.Time  // by its own clock: until when ingest may write the archive
+	partly   bool       // the next publishing is taken in part
+	ended    bool
+	told     bool // its caller has gone on
+	tell     func(ok bool)
+}
+
+var silent = slog.New(slog.DiscardHandler)
+
+// open makes a new environment.
+func (h *history) open(r role) *environment {
+	h.opened++
+	e := &environment{h: h, role: r, name: fmt.Sprintf("%s/%d", roleNames[r], h.opened)}
+	if skew, fixed := h.skews[r]; fixed {
+		e.skew = skew
+	} else if h.edgy {
+		// As far apart as the margin allows: ingest behind, and so slow to end its slots, or ahead, batch ahead, speed anything.
+		switch r {
+		case ingestRole:
+			e.skew = pick(h, -h.margin, h.margin)
+		case batchRole:
+			e.skew = h.margin
+		default:
+			e.skew = pick(h, -h.margin, 0, h.margin)
+		}
+		h.count(Skewed)
+	} else if h.rates[Skewed] > 0 && h.random.IntN(2) == 0 {
+		// Any clock within the margin, its two ends often.
+		e.skew = pick(h, h.margin, -h.margin, h.between(-h.margin, h.margin))
+		h.count(Skewed)
+	}
+	programs := h.kit.programs
+	if h.chance(ColdStart) {
+		programs = &catalog.Programs{}
+	}
+	p := port{e}
+	switch r {
+	case ingestRole, republishRole:
+		e.ingest = &ingest.Ingest{
+			Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Codec: h.kit.codec, Layout: h.layout, Limits: event.DefaultLimits(),
+			MaxBody: 1 << 20, CommitWithin: h.commitWithin, ClockMargin: h.margin, Tries: 3, Now: e.now, NewRequest: e.newRequest, Log: silent,
+		}
+	case speedRole:
+		e.speed = &speed.Speed{
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Items: speedPort{p}, Seen: seenPort{p}, Codec: h.kit.codec,
+			Layout: h.layout, Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: h.margin, Tries: 3, Run: runner.Sequential,
+			Now: e.now, Log: silent,
+		}
+	case batchRole:
+		e.batch = &batch.Batch{
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
+			Definitions: h.kit.definitions, Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, RunBytes: h.runBytes, Tries: 3, Workers: 2,
+			Run: runner.Sequential, Now: e.now, NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
+		}
+	case sweepRole:
+		e.sweep = &batch.Sweep{
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Seen: seenPort{p}, Queue: queuePort{p}, Layout: h.layout,
+			After: h.sweepAfter, ClockMargin: h.margin, Now: e.now, Log: silent,
+		}
+	case queryRole:
+		e.query = &serving.Serving{
+			Catalog: catalogPort{p}, Programs: programs, Base: basePort{p}, Speed: speedPort{p}, MaxRows: 10_000, Now: e.now,
+		}
+	}
+	h.environments[r] = append(h.environments[r], e)
+	return e
+}
+
+// newRequest also notes until when ingest may commit what arrived then.
+func (e *environment) newRequest(arrival time.Time) (ulid.ULID, error) {
+	id, err := e.h.newULID(arrival)
+	e.current.commitBy, e.current.request = arrival.Add(e.h.commitWithin), &id
+	return id, err
+}
+
+func (h *history) newULID(at time.Time) (ulid.ULID, error) {
+	var id ulid.ULID
+	if err := id.SetTime(ulid.Timestamp(at)); err != nil {
+		return id, err
+	}
+	var entropy [10]byte
+	for i := range entropy {
+		entropy[i] = byte(h.random.Uint32())
+	}
+	return id, id.SetEntropy(entropy[:])
+}
+
+// idle finds an environment that can take an invocation, any of them, or opens one.
+func (h *history) idle(r role) *environment {
+	var free []*environment
+	kept := h.environments[r][:0]
+	for _, e := range h.environments[r] {
+		if e.over {
+			continue
+		}
+		kept = append(kept, e)
+		if e.current == nil {
+			free = append(free, e)
+		}
+	}
+	h.environments[r] = kept
+	if len(free) > 0 && h.chance(EnvironmentEnd) {
+		free[0].over = true
+		h.line(free[0].name, "ends", "", "")
+		free = free[1:]
+	}
+	if len(free) == 0 {
+		return h.open(r)
+	}
+	return free[h.random.IntN(len(free))]
+}
+
+// invoke runs a function in some environment. tell is called once: with true when it has returned, with false when it was killed or outlasted
+// its timeout; its result may still be in the making then.
+func (h *history) invoke(r role, what string, body func(ctx context.Context, e *environment), tell func(ok bool)) {
+	e := h.idle(r)
+	h.invoked++
+	inv := &invocation{env: e, name: fmt.Sprintf("%s#%d", e.name, h.invoked), started: h.step, tell: tell}
+	e.current = inv
+	ctx := lambdaContext{everywhere, e.now().Add(h.timeouts[r])}
+	inv.coroutine = newCoroutine(func() { body(ctx, e) })
+	h.flying = append(h.flying, inv)
+	h.line(inv.name, "begins", what, "")
+	h.after(h.timeouts[r], func() { h.timeout(inv) })
+	h.resume(inv)
+}
+
+// lambdaContext has a deadline of virtual time, by the environment's clock, and never ends.
+type lambdaContext struct {
+	context.Context
+	deadline time.Time
+}
+
+func (c lambdaContext) Deadline() (time.Time, bool) { return c.deadline, true }
+
+// resume lets a function go on until it pauses again or ends.
+func (h *history) resume(inv *invocation) {
+	if inv.ended {
+		return
+	}
+	if d, more := inv.next(); more {
+		h.after(d, func() { h.resume(inv) })
+		return
+	}
+	h.endOf(inv)
+}
+
+// endOf is the end of a function: it has returned, or it was killed.
+func (h *history) endOf(inv *invocation) {
+	inv.ended = true
+	inv.env.current = nil
+	for i, other := range h.flying {
+		if other == inv {
+			h.flying = append(h.flying[:i], h.flying[i+1:]...)
+			break
+		}
+	}
+	if inv.killed {
+		inv.env.over = true
+		h.line(inv.name, "is killed", "", "")
+	} else {
+		h.line(inv.name, "ends", "", "")
+	}
+	if !inv.told {
+		inv.told = true
+		inv.tell(!inv.killed)
+	}
+}
+
+// timeout has the caller go on without a function that takes too long. Lambda ends such a function; one that lives on all the same, a zombie,
+// is worse.
+func (h *history) timeout(inv *invocation) {
+	if inv.ended {
+		return
+	}
+	h.count(TimedOut)
+	h.line(inv.name, "has timed out", "", "")
+	inv.env.over = true
+	inv.told = true
+	inv.tell(false)
+	if h.random.IntN(3) == 0 {
+		h.kill(inv)
+	} else {
+		h.count(Zombie)
+	}
+}
+
+func (h *history) kill(inv *invocation) {
+	inv.stop()
+	inv.killed = true
+	h.endOf(inv)
+}

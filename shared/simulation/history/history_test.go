@@ -1,0 +1,121 @@
+package history_test
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"errors"
+	"flag"
+	"fmt"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/simulation/history"
+)
+
+var (
+	seeds = flag.Int("seeds", 40, "how many histories TestHistories plays")
+	first = flag.Uint64("first", 1, "the seed of the first of them")
+	seed  = flag.Uint64("seed", 1, "the seed of the history that TestHistory plays")
+)
+
+// TestHistory plays one history, and with -v prints its trace.
+func TestHistory(t *testing.T) {
+	result, err := history.Run(*seed)
+	if testing.Verbose() {
+		fmt.Printf("%s\n%s", result.Trace, result.Faults)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("%d events, %d copies, %d runs, %d calls, %d faults, %d looks, %s", result.Events, result.Copies, result.Runs, result.Calls,
+		result.Faults.Total(), result.Looks, result.Virtual)
+}
+
+// TestHistories plays many, on all processors.
+func TestHistories(t *testing.T) {
+	var (
+		lock   sync.Mutex
+		sum    history.Result
+		failed int
+	)
+	each(*seeds, func(i int) {
+		result, err := history.Run(*first + uint64(i))
+		lock.Lock()
+		defer lock.Unlock()
+		sum.Faults.Add(result.Faults)
+		sum.Calls, sum.Looks, sum.Runs = sum.Calls+result.Calls, sum.Looks+result.Looks, sum.Runs+result.Runs
+		sum.Events, sum.Copies = sum.Events+result.Events, sum.Copies+result.Copies
+		if err == nil {
+			return
+		}
+		if failed++; failed <= 20 {
+			t.Error(describe(err))
+		}
+	})
+	n := *seeds
+	if average := sum.Faults.Total() / n; average < 100 {
+		t.Errorf("%d faults a history, want at least 100", average)
+	}
+	t.Logf("%d histories: %d violated; each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks\n%s", n, failed, sum.Events/n, sum.Copies/n,
+		sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n, sum.Faults)
+	const enough = 40 // histories for every kind to fire
+	if missing := sum.Faults.Missing(); len(missing) > 0 && n >= enough {
+		t.Errorf("kinds of faults that never fired: %v", missing)
+	}
+}
+
+// TestTheSameTwice plays up to 100 histories twice each, the second time in the opposite order: equal seeds have equal traces, to the byte.
+func TestTheSameTwice(t *testing.T) {
+	n := min(100, (*seeds+1)/2)
+	traces := make([][32]byte, n)
+	play := func(i int) [32]byte {
+		result, err := history.Run(*first + uint64(i))
+		if err != nil {
+			t.Error(err)
+		}
+		return sha256.Sum256(result.Trace)
+	}
+	each(n, func(i int) { traces[i] = play(i) })
+	distinct := map[[32]byte]bool{}
+	for _, trace := range traces {
+		distinct[trace] = true
+	}
+	if len(distinct) != n {
+		t.Errorf("%d seeds have %d traces", n, len(distinct))
+	}
+	each(n, func(i int) {
+		if i = n - 1 - i; play(i) != traces[i] {
+			t.Errorf("seed %d has two traces", *first+uint64(i))
+		}
+	})
+}
+
+// each calls do for 0 to n-1, on all processors.
+func each(n int, do func(int)) {
+	var next atomic.Int64
+	var group sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		group.Go(func() {
+			for i := next.Add(1) - 1; i < int64(n); i = next.Add(1) - 1 {
+				do(int(i))
+			}
+		})
+	}
+	group.Wait()
+}
+
+func describe(err error) string {
+	var failure *history.Failure
+	if !errors.As(err, &failure) {
+		return err.Error()
+	}
+	trace := failure.Trace
+	for n := 0; n < 10; n++ {
+		if at := bytes.LastIndexByte(trace, '\n'); at >= 0 {
+			trace = trace[:at]
+		}
+	}
+	return failure.Error() + "\n..." + string(failure.Trace[len(trace):])
+}

@@ -1,0 +1,289 @@
+package history
+
+import (
+	"fmt"
+	"math/big"
+	"slices"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+)
+
+// play is the course of a history: clients send and faults happen; then the faults stop, and what was promised has to come true in time; then
+// the clock goes past every window, batch past every event, and the last answers are to be the plain fold.
+func (h *history) play() {
+	h.line("history", "slot "+h.slotLength.String(), fmt.Sprintf("lanes %d, commit %s, margin %s, settle %s, speed window %s, batch window %s",
+		h.layout.Lanes, h.commitWithin, h.margin, h.settle, h.layout.SpeedWindow, h.layout.DedupeWindow), "")
+	if h.begin != nil {
+		h.begin(h)
+	}
+	h.clients()
+	h.polls()
+	h.after(h.tickEvery, h.ticks)
+	h.after(h.sweepEvery, h.sweeps)
+	h.after(time.Second, h.republishing)
+	h.after(h.queryEvery, h.queries)
+	h.after(time.Second, h.reshard)
+	calmFrom := epoch.Add(h.active)
+	if !h.until(calmFrom, nil) {
+		return
+	}
+	h.calm = true
+	h.line("history", "calms down", "", "")
+	if h.stands {
+		h.end(h)
+		return
+	}
+	h.settleDown(calmFrom)
+	if h.violation == nil {
+		h.finish()
+	}
+}
+
+// until lets things happen until the clock is there or done says so. It is false when an oracle was violated.
+func (h *history) until(t time.Time, done func() bool) bool {
+	look := h.clock // looking costs: once a second is enough
+	for h.violation == nil && h.next(t) {
+		if done != nil && !h.clock.Before(look) {
+			look = h.clock.Add(time.Second)
+			if done() {
+				break
+			}
+		}
+	}
+	if done == nil && h.violation == nil {
+		h.clock = t
+	}
+	return h.violation == nil
+}
+
+// The stated bounds, from the moment when faults stop.
+//
+// Live: what stands in the stream then. A function that hangs is given up after its timeout; the mapping waits at most 10 s before it tries
+// again, and a batch at most its window (2 s); a bisected batch is done half by half, at most as many as it has records (100), each in well below
+// a second.
+//
+// Batch: every acknowledged event, streamed or not. Its slot ends, settles, and the next tick but one (the first may be taken up by what a
+// function has left behind, or wait for one that hangs) makes it part of a run and applies it.
+func (s *settings) bounds() {
+	s.liveBound = 60 * time.Second
+	s.batchBound = s.slotLength + s.settle + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
+}
+
+// settleDown checks that everything acknowledged becomes visible within its bound, and waits until all work has ended.
+func (h *history) settleDown(from time.Time) {
+	watch := func() {}
+	watch = func() {
+		if h.drained() {
+			h.drainedAt, h.runsThen, h.ticksThen = h.clock, len(h.runs), h.ticked
+			return
+		}
+		h.after(time.Second, watch)
+	}
+	watch()
+	streamed := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool {
+		return !e.acked || !slices.ContainsFunc(e.positions, func(p *position) bool { return p.object.slot >= h.live[marks] })
+	})
+	acked := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool { return !e.acked })
+	if !h.until(from.Add(h.liveBound), nil) {
+		return
+	}
+	h.visible("what is in the stream", h.liveBound, streamed)
+	if !h.until(from.Add(max(h.liveBound, h.batchBound)), nil) {
+		return
+	}
+	h.visible("everything", max(h.liveBound, h.batchBound), acked)
+	if h.until(from.Add(h.patience), func() bool { return !h.drainedAt.IsZero() }) && h.drainedAt.IsZero() {
+		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests wait", h.patience, len(h.flying),
+			h.sweptRuns(), len(h.runs), h.waiting)
+	}
+	if h.violation == nil {
+		h.quiet()
+	}
+	if h.end != nil && h.violation == nil {
+		h.end(h)
+	}
+}
+
+func (h *history) visible(what string, bound time.Duration, all []*identity) {
+	for _, key := range h.keys(marks) {
+		h.look(marks, key)
+	}
+	for _, e := range all {
+		if e.shown == 0 {
+			h.fail(oracleVisible, "event %d, acknowledged at %s, is not visible %s after faults stopped (%s)", e.n, e.ackedAt.Sub(epoch), bound, what)
+			return
+		}
+	}
+}
+
+func (h *history) sweptRuns() uint64 {
+	swept, err := h.catalog.Swept(everywhere)
+	h.must(err)
+	return swept
+}
+
+// drained says whether nothing is under way: every object is in a run, every run is swept, every record of the stream is done.
+func (h *history) drained() bool {
+	if len(h.flying) > 0 || h.waiting > 0 || h.sweptRuns() < h.lastFilled() || h.level != [views]uint64{h.head(), h.head(), h.head()} {
+		return false
+	}
+	for _, o := range h.landed {
+		if o.run == 0 {
+			return false
+		}
+	}
+	for _, shard := range h.stream.Shards() {
+		after := event.Sequence("")
+		for {
+			found, _, err := h.stream.Read(shard.ID, after, 100)
+			h.must(err)
+			for _, r := range found {
+				if d := h.delivered[r.Sequence]; d == nil || d.done == 0 {
+					return false
+				}
+				after = r.Sequence
+			}
+			if len(found) < 100 {
+				break
+			}
+		}
+	}
+	return true
+}
+
+// lastFilled is the last run that reads an object; later ones are swept in their time.
+func (h *history) lastFilled() uint64 {
+	n := len(h.runs)
+	for n > 0 && h.runs[n-1].Objects == 0 {
+		n--
+	}
+	return uint64(n)
+}
+
+func (h *history) head() uint64 { return uint64(len(h.runs)) }
+
+// quiet holds every answer against runs and lanes while nothing is under way: its values, and not only those of the marks view, are the fold of
+// the runs below the row's horizon and of the counting positions of the slots from there on.
+func (h *history) quiet() {
+	for v := range views {
+		for _, key := range h.keys(v) {
+			h.look(v, key)
+			h.quietKey(v, key)
+			if h.violation != nil {
+				return
+			}
+		}
+	}
+}
+
+func (h *history) quietKey(v int, key string) {
+	a, err := h.observer.Query(everywhere, parseName(v), parametersOf(v, key))
+	if err != nil {
+		h.fail(oracleQuiet, "view %s, key %q: %v", viewNames[v], key, err)
+		return
+	}
+	horizon, err := parseSlot(a.Horizon)
+	h.must(err)
+	expected := map[int64]state{}
+	for _, start := range h.windows[rowsOf{v, key}] {
+		if s := h.folds[cell{rowsOf{v, key}, start}].at(h.runOf[horizon]); s.count > 0 {
+			expected[start] = s
+		}
+	}
+	for _, e := range h.identities {
+		for _, p := range e.positions {
+			if !p.counts || p.object.slot < horizon {
+				continue
+			}
+			p.each(func(at cell, amount *big.Int) {
+				if at.rowsOf == (rowsOf{v, key}) {
+					expected[at.start] = expected[at.start].add(amount)
+				}
+			})
+		}
+	}
+	if len(a.Data) != len(expected) {
+		h.fail(oracleQuiet, "view %s, key %q has %d rows, want %d", viewNames[v], key, len(a.Data), len(expected))
+	}
+	for _, row := range a.Data {
+		start, err := parseSlot(row.Start)
+		h.must(err)
+		if s := expected[int64(start)]; !s.is(v, row.Values) {
+			h.fail(oracleQuiet, "view %s, key %q, row %s: %s, want %s", viewNames[v], key, row.Start, show(&row.Values), s.show(v))
+		}
+	}
+}
+
+// finish has the clock go past every window, and batch past every slot; then every answer is to be exact, and the plain fold.
+func (h *history) finish() {
+	h.agenda = nil // nothing but the schedules' next turns
+	end := h.clock
+	for _, e := range h.identities {
+		for _, s := range e.variants {
+			end = later(end, time.UnixMilli(s.at).UTC())
+		}
+	}
+	end = end.Truncate(time.Hour).Add(time.Hour)
+	h.clock = later(h.clock, end).Add(h.slotLength + h.settle + 2*h.margin)
+	h.line("history", "ends", "", "")
+	for range 100 {
+		h.backlog = false
+		h.tick()
+		if !h.until(h.clock.Add(2*h.timeouts[batchRole]), func() bool { return len(h.flying) == 0 }) {
+			return
+		}
+		if !h.backlog && h.runs[len(h.runs)-1].Horizon >= slotOf(end, h.slotLength) {
+			break
+		}
+	}
+	for _, o := range h.landed {
+		if o.run == 0 {
+			h.fail(oracleFinal, "%s is in no run", o.key)
+			return
+		}
+	}
+	all, err := h.catalog.Views(everywhere)
+	h.must(err)
+	for _, v := range all {
+		if v.Serving == "" {
+			h.fail(oracleFinal, "view %s does not serve", v.Name)
+		}
+	}
+	h.finalAnswers()
+}
+
+func slotOf(t time.Time, length time.Duration) slot.Slot {
+	return slot.Slot(t.Truncate(length).UnixMilli())
+}
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}
+
+// archiveOrder are the landed objects as the final fold reads them: by run, and within a run as the archive lists them.
+func (h *history) archiveOrder() []*object {
+	all := slices.Clone(h.landed)
+	slices.SortFunc(all, func(a, b *object) int {
+		if a.run != b.run {
+			return int(a.run) - int(b.run)
+		}
+		return compareKeys(a.key, b.key)
+	})
+	return all
+}
+
+func compareKeys(a, b archive.Key) int {
+	switch {
+	case a < b:
+		return -1
+	case a > b:
+		return 1
+	}
+	return 0
+}

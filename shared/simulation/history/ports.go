@@ -1,0 +1,312 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// port is an environment's way to the contracts: the stores in memory, with the scheduler and its faults at every call.
+type port struct {
+	*environment
+}
+
+// call makes one call of the running invocation: first others go on for as long as the call takes, then it is applied, or what else the
+// scheduler has in store happens. do applies it, once at most; it is not called at all, or later than call returns, where a fault says so.
+func (p port) call(k kind, name, key string, do func() error) error {
+	h, inv := p.h, p.current
+	inv.pause(h.latency())
+	if h.down(k.service) {
+		h.count(k.service)
+		h.note(inv, name, key, "down")
+		return errDown
+	}
+	if h.tamper != nil {
+		do = h.tampered(name, key, do)
+	}
+	f := h.draw(k)
+	if f < 0 {
+		err := do()
+		h.noteResult(inv, name, key, err)
+		return err
+	}
+	h.count(f)
+	h.note(inv, name, key, faultNames[f])
+	switch f {
+	case FailedBefore:
+		return errInjected
+	case Throttled:
+		return errThrottled
+	case AnswerLost:
+		h.noteResult(inv, name, key, do())
+		return errLost
+	case PartlyTaken:
+		inv.partly = true
+	case LateNever, LateLanded:
+		return p.late(f == LateLanded, name, key, do)
+	case Slow:
+		if k.commit && (h.edgy || h.random.IntN(2) == 0) {
+			// It lands right before ingest gives it up, or somewhat later.
+			beside := pick(h, -h.between(0, 250*time.Millisecond), -h.between(0, 250*time.Millisecond), h.between(0, 2*h.margin))
+			inv.pause(max(0, inv.commitBy.Sub(p.now())+beside))
+			break
+		}
+		inv.pause(h.between(500*time.Millisecond, pick(h, 4*time.Second, 12*time.Second)))
+	case SlowAnswer:
+		err := do()
+		h.noteResult(inv, name, key, err)
+		inv.pause(h.between(500*time.Millisecond, 4*time.Second))
+		return err
+	case KilledAfter:
+		h.noteResult(inv, name, key, do())
+		panic(died{})
+	case KilledBefore:
+		panic(died{})
+	case Frozen:
+		inv.pause(h.between(5*time.Second, h.longFreeze))
+	}
+	// Thawed or slow: the call goes out now, however late it is. An SDK would see that its context has ended; that it does not look in time
+	// is the worst that can happen.
+	err := do()
+	h.noteResult(inv, name, key, err)
+	return err
+}
+
+// late outlasts the deadline of the call. What is on the wire may land long after the caller was told that it failed.
+func (p port) late(lands bool, name, key string, do func() error) error {
+	h, inv := p.h, p.current
+	wait := h.between(time.Second, 3*time.Second)
+	if inv.commitBy != (time.Time{}) && name == "archive.Put" {
+		wait = max(0, inv.commitBy.Sub(p.now())) // ingest gives its put up at the end of its own time to commit
+	}
+	if lands {
+		lag := wait + h.between(-wait, h.longFreeze)
+		h.after(lag, func() { h.noteResult(inv, name+" on the wire", key, do()) })
+	}
+	inv.pause(wait)
+	return errLate
+}
+
+// ask is call for what answers with a value; with an error there is none.
+func ask[T any](p port, k kind, name, key string, do func() (T, error)) (value T, err error) {
+	err = p.call(k, name, key, func() (err error) {
+		value, err = do()
+		return err
+	})
+	if err != nil {
+		var none T
+		return none, err
+	}
+	return value, nil
+}
+
+// everywhere is the context in which stores in memory are called: what ends a call early is the scheduler's to say.
+var everywhere = context.Background()
+
+var (
+	readS3      = kind{service: S3Down}
+	writeS3     = kind{service: S3Down, write: true}
+	readDynamo  = kind{service: DynamoDown}
+	writeDynamo = kind{service: DynamoDown, write: true}
+)
+
+type archivePort struct{ port }
+
+func (a archivePort) Put(_ context.Context, key archive.Key, body []byte) (date time.Time, err error) {
+	k := writeS3
+	k.commit = a.role == ingestRole && strings.HasPrefix(string(key), string(archive.FirstEvent))
+	err = a.call(k, "archive.Put", string(key), func() (err error) {
+		if date, err = a.h.archive.Put(everywhere, key, body); err == nil {
+			a.h.onObject(key, body)
+		}
+		return err
+	})
+	if errors.Is(err, errLost) {
+		date = time.Time{}
+	}
+	return date, err
+}
+
+func (a archivePort) Get(_ context.Context, key archive.Key) (body []byte, date time.Time, err error) {
+	err = a.call(readS3, "archive.Get", string(key), func() (err error) {
+		body, date, err = a.h.archive.Get(everywhere, key)
+		return err
+	})
+	return body, date, err
+}
+
+func (a archivePort) List(_ context.Context, from, to archive.Key, limit int) (objects []archive.Object, date time.Time, err error) {
+	err = a.call(readS3, "archive.List", string(from), func() (err error) {
+		objects, date, err = a.h.archive.List(everywhere, from, to, limit)
+		return err
+	})
+	return objects, date, err
+}
+
+type streamPort struct{ port }
+
+func (s streamPort) Publish(_ context.Context, entries []stream.Entry) (failed []int, err error) {
+	inv := s.current
+	k := kind{service: StreamDown, write: true, partly: len(entries) > 1}
+	err = s.call(k, "stream.Publish", strconv.Itoa(len(entries)), func() error {
+		taken := entries
+		if inv.partly {
+			inv.partly = false
+			taken, failed = s.h.some(entries)
+		}
+		s.h.onPublish(taken)
+		_, err := s.h.stream.Publish(everywhere, taken)
+		return err
+	})
+	if err != nil {
+		failed = nil
+	}
+	return failed, err
+}
+
+type queuePort struct{ port }
+
+func (q queuePort) Enqueue(_ context.Context, request stream.Republish) error {
+	return q.call(kind{service: -1, write: true}, "queue.Enqueue", request.Object, func() error {
+		return q.h.queue.Enqueue(everywhere, request)
+	})
+}
+
+type catalogPort struct{ port }
+
+func (c catalogPort) Head(context.Context) (catalog.Run, error) {
+	return ask(c.port, readDynamo, "catalog.Head", "", func() (catalog.Run, error) { return c.h.catalog.Head(everywhere) })
+}
+
+func (c catalogPort) Runs(_ context.Context, from, to uint64) ([]catalog.Run, error) {
+	return ask(c.port, readDynamo, "catalog.Runs", strconv.FormatUint(from, 10), func() ([]catalog.Run, error) {
+		return c.h.catalog.Runs(everywhere, from, to)
+	})
+}
+
+func (c catalogPort) Append(_ context.Context, run catalog.Run) error {
+	k := writeDynamo
+	k.real = true
+	return c.call(k, "catalog.Append", strconv.FormatUint(run.N, 10), func() error {
+		err := c.h.catalog.Append(everywhere, run)
+		if err == nil {
+			c.h.onRun(run)
+		}
+		return err
+	})
+}
+
+func (c catalogPort) Views(context.Context) ([]catalog.View, error) {
+	return ask(c.port, readDynamo, "catalog.Views", "", func() ([]catalog.View, error) { return c.h.catalog.Views(everywhere) })
+}
+
+func (c catalogPort) View(_ context.Context, name view.Name) (catalog.View, error) {
+	return ask(c.port, readDynamo, "catalog.View", string(name), func() (catalog.View, error) { return c.h.catalog.View(everywhere, name) })
+}
+
+func (c catalogPort) PutView(_ context.Context, v catalog.View) error {
+	k := writeDynamo
+	k.announces = slices.ContainsFunc(v.Generations, func(g catalog.Generation) bool { return g.State == catalog.Announced })
+	return c.call(k, "catalog.PutView", string(v.Name), func() error {
+		err := c.h.catalog.PutView(everywhere, v)
+		if err == nil {
+			c.h.onView(v.Name)
+		}
+		return err
+	})
+}
+
+func (c catalogPort) Definition(_ context.Context, hash view.Hash) ([]byte, error) {
+	return ask(c.port, readDynamo, "catalog.Definition", string(hash), func() ([]byte, error) { return c.h.catalog.Definition(everywhere, hash) })
+}
+
+func (c catalogPort) PutDefinition(_ context.Context, hash view.Hash, text []byte) error {
+	return c.call(writeDynamo, "catalog.PutDefinition", string(hash), func() error { return c.h.catalog.PutDefinition(everywhere, hash, text) })
+}
+
+func (c catalogPort) Swept(context.Context) (uint64, error) {
+	return ask(c.port, readDynamo, "catalog.Swept", "", func() (uint64, error) { return c.h.catalog.Swept(everywhere) })
+}
+
+func (c catalogPort) PutSwept(_ context.Context, run, loaded uint64) error {
+	return c.call(writeDynamo, "catalog.PutSwept", strconv.FormatUint(run, 10), func() error {
+		err := c.h.catalog.PutSwept(everywhere, run, loaded)
+		if err == nil {
+			c.h.onSwept(run)
+		}
+		return err
+	})
+}
+
+type basePort struct{ port }
+
+func (b basePort) Load(_ context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {
+	return ask(b.port, readDynamo, "base.Load", strconv.Itoa(len(keys)), func() ([]viewstore.BaseItem, error) { return b.h.base.Load(everywhere, keys) })
+}
+
+func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
+	return b.call(writeDynamo, "base.Put", keyText(item.Key), func() error {
+		err := b.h.base.Put(everywhere, item, loaded)
+		if err == nil {
+			b.h.onBase(item)
+		}
+		return err
+	})
+}
+
+func (b basePort) Pages(_ context.Context, g viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+	return ask(b.port, readDynamo, "base.Pages", keyText(key), func() ([]viewstore.BaseItem, error) {
+		return b.h.base.Pages(everywhere, g, key, from, to)
+	})
+}
+
+type speedPort struct{ port }
+
+func (s speedPort) Load(_ context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
+	return ask(s.port, readDynamo, "speed.Load", strconv.Itoa(len(keys)), func() ([]viewstore.SpeedItem, error) {
+		return s.h.items.Load(everywhere, keys)
+	})
+}
+
+func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
+	return s.call(writeDynamo, "speed.Put", keyText(item.Key), func() error {
+		err := s.h.items.Put(everywhere, item, loaded)
+		if err == nil {
+			s.h.onSpeed(item)
+		}
+		return err
+	})
+}
+
+func (s speedPort) Slots(_ context.Context, hash view.Hash, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+	return ask(s.port, readDynamo, "speed.Slots", keyText(key), func() ([]viewstore.SpeedItem, error) {
+		return s.h.items.Slots(everywhere, hash, key, from)
+	})
+}
+
+type seenPort struct{ port }
+
+func (s seenPort) Put(_ context.Context, item viewstore.SeenItem) error {
+	return s.call(writeDynamo, "seen.Put", item.Lane.String(), func() error { return s.h.seen.Put(everywhere, item) })
+}
+
+func (s seenPort) After(_ context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
+	return ask(s.port, readDynamo, "seen.After", lane.String(), func() ([]viewstore.SeenItem, error) { return s.h.seen.After(everywhere, lane, last) })
+}
+
+func (s seenPort) Since(_ context.Context, lane event.Lane, recorded int64) ([]viewstore.SeenItem, error) {
+	return ask(s.port, readDynamo, "seen.Since", lane.String(), func() ([]viewstore.SeenItem, error) {
+		return s.h.seen.Since(everywhere, lane, recorded)
+	})
+}

@@ -1,0 +1,133 @@
+package model
+
+// Configuration is one search: how large the world is, and at most one mistake.
+type Configuration struct {
+	Name    string // says what it looks at, or the mistake
+	Sizes   string // preprocessor settings, "REQUESTS=2 COPIES=2"; boundary.pml has their defaults and meanings
+	Mistake string // M_, a mistake; E_, one that changes no answer; REACH_, a situation that must come up; empty: the protocol
+	Expect  Verdict
+	Why     string // of a mistake that changes no answer: the reason
+}
+
+// Sizes that several configurations share. A layer that a configuration does not look at works in one step: that makes room for the others.
+const (
+	// takeover: batch takes slots over while queries go on.
+	takeover = "INGEST_AT_ONCE SPEED_AT_ONCE"
+	// runners: two batch functions, each of which may stop anywhere for ever.
+	runners = "RUNNERS=2 INGEST_AT_ONCE SPEED_AT_ONCE QUERY_AT_ONCE"
+	// redelivery: speed alone; an invocation is given up on, goes on or dies, while another environment gets a batch cut anew.
+	redelivery = "RUNNERS=0 END=2 ENVS=2 TIMEOUTS=1 INGEST_AT_ONCE QUERY_AT_ONCE"
+	// copies: the same for two copies of one event.
+	copies = redelivery + " COPIES=2"
+	// sealing: puts land late within their bound.
+	sealing = "SPEED_AT_ONCE QUERY_AT_ONCE"
+	// stragglers: a put lands after it was given up.
+	stragglers = sealing + " STRAGGLES"
+	// swept: and is found by the sweep.
+	swept = stragglers + " COPIES=2 SWEEPS=1 RECORDS=3"
+)
+
+// Configurations are all searches: first those of the protocol, then situations that must come up in it, then the mistakes, and last the
+// mistakes that change no answer.
+func Configurations() []Configuration {
+	var all []Configuration
+	all = append(all, protocol()...)
+	all = append(all, situations()...)
+	all = append(all, mistakes()...)
+	return append(all, harmless()...)
+}
+
+func protocol() []Configuration {
+	return expect(Holds, []Configuration{
+		{Name: "every step of every layer, two events", Sizes: ""},
+		{Name: "two copies, ingest may die before the stream", Sizes: "COPIES=2 DIES"},
+		{Name: "two copies, swept", Sizes: sealing + " COPIES=2 DIES SWEEPS=1 RECORDS=3"},
+		{Name: "redelivery, two events, a write that fails", Sizes: redelivery + " FAILURES=1"},
+		{Name: "redelivery, two copies, one published twice", Sizes: copies + " PUBLISHES_TWICE RECORDS=3"},
+		{Name: "redelivery while batch takes over", Sizes: "ENVS=2 TIMEOUTS=1 INGEST_AT_ONCE BATCH_AT_ONCE QUERY_AT_ONCE"},
+		{Name: "two batch functions, two events", Sizes: runners},
+		{Name: "two batch functions, two copies", Sizes: runners + " COPIES=2"},
+		{Name: "two batch functions, every step of a query", Sizes: "REQUESTS=1 RUNNERS=2 INGEST_AT_ONCE SPEED_AT_ONCE"},
+		{Name: "two batch functions, a straggler, swept", Sizes: stragglers + " REQUESTS=1 RUNNERS=2 SWEEPS=1 RECORDS=2"},
+		{Name: "a straggler, a client's retry, the sweep", Sizes: swept},
+		{Name: "redelivery, two batch functions, a straggler", Sizes: "REQUESTS=1 SLOTS=1 ENVS=2 TIMEOUTS=1 RUNNERS=2 STRAGGLES"},
+		{Name: "clocks that differ by the margin", Sizes: sealing + " SKEW=1"},
+		{Name: "two lanes", Sizes: "LANES=2 INGEST_AT_ONCE BATCH_AT_ONCE QUERY_AT_ONCE"},
+		{Name: "three slots, three events", Sizes: "REQUESTS=3 SLOTS=3 INGEST_AT_ONCE SPEED_AT_ONCE BATCH_AT_ONCE"},
+	})
+}
+
+// situations are reached, or the searches above would prove less than they seem to.
+func situations() []Configuration {
+	return expect(Refuted, []Configuration{
+		{Name: "comes up: all at rest, the final answer is compared", Sizes: "", Mistake: "REACH_REST"},
+		{Name: "comes up: an identity counts twice, as the design says", Sizes: sealing + " COPIES=2 DIES", Mistake: "REACH_TWICE"},
+		{Name: "comes up: a straggler", Sizes: stragglers, Mistake: "REACH_STRAGGLER"},
+		{Name: "comes up: a fence is not as loaded", Sizes: redelivery, Mistake: "REACH_SPEED_CONFLICT"},
+		{Name: "comes up: a base item is not as loaded", Sizes: runners, Mistake: "REACH_BATCH_CONFLICT"},
+	})
+}
+
+func mistakes() []Configuration {
+	return expect(Refuted, []Configuration{
+		{Name: "stream before archive", Sizes: sealing, Mistake: "M_STREAM_BEFORE_ARCHIVE"},
+		{Name: "a put that is late is published all the same", Sizes: stragglers, Mistake: "M_LATE_PUT_IS_PUBLISHED"},
+		{Name: "no sweep", Sizes: sealing + " DIES SWEEPS=1 RECORDS=3", Mistake: "M_NO_SWEEP"},
+		{Name: "the sweep takes runs that are not applied yet", Sizes: swept, Mistake: "M_SWEEPS_BEFORE_APPLIED"},
+		{Name: "settle 0", Sizes: sealing + " SETTLE=0", Mistake: ""},
+		{Name: "settle without the clocks' margin", Sizes: sealing + " SKEW=1 SETTLE=1", Mistake: ""},
+		{Name: "the clock is read after the listing", Sizes: sealing, Mistake: "M_CLOCK_READ_AFTER_LISTING"},
+
+		{Name: "no fence", Sizes: redelivery, Mistake: "M_NO_FENCE"},
+		{Name: "fence per batch instead of per record", Sizes: redelivery, Mistake: "M_FENCE_PER_BATCH"},
+		{Name: "fence off by one", Sizes: redelivery, Mistake: "M_FENCE_OFF_BY_ONE"},
+		{Name: "fence per item, not per lane: two shards after a split", Sizes: "LANES=2 RUNNERS=0 END=2 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_ONE_FENCE_FOR_ALL_LANES"},
+		{Name: "speed item written unconditionally", Sizes: redelivery, Mistake: "M_WRITE_UNCONDITIONAL"},
+		{Name: "a failed item is reported done", Sizes: redelivery + " FAILURES=1", Mistake: "M_FAILED_ITEM_REPORTED_DONE"},
+		{Name: "the mapping gives up", Sizes: "RUNNERS=0 END=2 TIMEOUTS=1 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_MAPPING_GIVES_UP"},
+		{Name: "no duplicate memory in speed", Sizes: copies, Mistake: "M_NO_SEEN_ITEMS"},
+		{Name: "reported done before the seen item is durable", Sizes: copies, Mistake: "M_REPORTED_BEFORE_SEEN"},
+		{Name: "seen items cached, and not read again", Sizes: copies, Mistake: "M_SEEN_CACHED"},
+		{Name: "duplicates judged by presence instead of position", Sizes: copies, Mistake: "M_JUDGED_BY_PRESENCE"},
+
+		{Name: "two batch functions, append unconditional", Sizes: runners, Mistake: "M_APPEND_UNCONDITIONAL"},
+		{Name: "orphan manifests counted", Sizes: runners, Mistake: "M_ORPHAN_MANIFESTS_COUNT"},
+		{Name: "manifest not frozen", Sizes: stragglers + " REQUESTS=1 RUNNERS=2", Mistake: "M_MANIFEST_NOT_FROZEN"},
+		{Name: "a run consults its own identities", Sizes: runners, Mistake: "M_RUN_ASKS_ITSELF"},
+		{Name: "no duplicate memory in batch", Sizes: takeover + " QUERY_AT_ONCE COPIES=2", Mistake: "M_NO_BATCH_DUPLICATES"},
+		{Name: "stragglers are not listed", Sizes: stragglers, Mistake: "M_NO_STRAGGLERS"},
+		{Name: "a run at an unchanged horizon", Sizes: stragglers, Mistake: "M_RUN_AT_UNCHANGED_HORIZON"},
+		{Name: "base item written unconditionally", Sizes: runners, Mistake: "M_BASE_WRITE_UNCONDITIONAL"},
+		{Name: "base item added to whatever its horizon", Sizes: runners, Mistake: "M_ITEM_HORIZON_IGNORED"},
+		{Name: "the catalog's horizon moves before the items", Sizes: takeover + " QUERY_AT_ONCE", Mistake: "M_HORIZON_BEFORE_ITEMS"},
+		{Name: "speed items deleted at takeover", Sizes: takeover, Mistake: "M_DELETED_AT_TAKEOVER"},
+
+		{Name: "the catalog's horizon alone, not the item's", Sizes: takeover, Mistake: "M_CATALOG_HORIZON_ALONE"},
+		{Name: "horizon inclusive", Sizes: takeover, Mistake: "M_HORIZON_INCLUSIVE"},
+		{Name: "horizon one slot below", Sizes: takeover, Mistake: "M_HORIZON_ONE_BELOW"},
+		{Name: "the base item read before the catalog", Sizes: takeover, Mistake: "M_BASE_BEFORE_CATALOG"},
+		{Name: "the catalog read after the items", Sizes: takeover, Mistake: "M_CATALOG_LAST"},
+	})
+}
+
+func harmless() []Configuration {
+	return expect(Holds, []Configuration{
+		{Name: "speed items read before the base item", Sizes: takeover, Mistake: "E_SPEED_BEFORE_BASE",
+			Why: "a base item that is newer than the speed items covers by itself what it makes them leave out"},
+		{Name: "seen items written after the speed items", Sizes: copies, Mistake: "E_SEEN_AFTER_ITEMS",
+			Why: "what counts is that they are durable before the records are reported done: until then every redelivery brings them along"},
+		{Name: "speed folds slots that batch has covered", Sizes: swept, Mistake: "E_FOLDS_COVERED_SLOTS",
+			Why: "no reader looks at them; it only costs writes"},
+		{Name: "the item's horizon alone, not the catalog's", Sizes: swept, Mistake: "E_ITEM_HORIZON_ALONE",
+			Why: "a run moves every page that one of its events touches, duplicates too; the catalog's horizon only saves reading older speed items"},
+		{Name: "the generation's horizon written unconditionally", Sizes: runners + " REQUESTS=1", Mistake: "E_HORIZON_UNCONDITIONAL",
+			Why: "items keep their own horizons and speed items outlive them, so a horizon that goes back makes answers less exact, never wrong"},
+	})
+}
+
+func expect(verdict Verdict, all []Configuration) []Configuration {
+	for i := range all {
+		all[i].Expect = verdict
+	}
+	return all
+}

@@ -78,7 +78,7 @@ simulate: ## the whole system under a seeded scheduler, with faults and an oracl
 ifdef SEED
 	$(GO) test -count=1 ./shared/simulation/history -run '^TestHistory$$' -seed $(SEED) -v
 else
-	$(GO) test -count=1 ./shared/simulation/history -run '^TestHistories$$' -seeds $(SEEDS) -first $(FIRST) -timeout 60m -v
+	$(GO) test -count=1 ./shared/simulation/history -run '^(TestHistories|TestTheSameTwice)$$' -seeds $(SEEDS) -first $(FIRST) -timeout 60m -v
 endif
 
 model: ## the checked model of the boundary between batch and speed; needs spin and gcc
@@ -89,7 +89,8 @@ NATIVE = $$($(GO) env GOARCH)
 
 local: build ## the real template and functions on an emulator, until Ctrl-C; needs python3
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE)
-	$(GO) run ./localstack/local
+	$(GO) build -o build/local ./localstack/local
+	@build/local
 
 e2e: build ## the end-to-end story on an emulator: real template, real functions, faults; needs python3 and node
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml

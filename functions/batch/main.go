@@ -46,7 +46,7 @@ type Settings struct {
 
 	// As ingest has it, only to be compared with Settle. Danger: a larger one in ingest lets events into slots that batch has taken.
 	CommitWithin time.Duration `default:"10s"`
-	// A slot is taken this long after its end: at least CommitWithin + ClockMargin.
+	// A slot is taken this long after its end: at least CommitWithin + ClockMargin + 1s.
 	Settle time.Duration `default:"60s"`
 	// Slots this far below the horizon are listed again, for objects that came late: at least Settle. Danger: an object that is on its way for
 	// longer is not counted by batch until the views are built anew.
@@ -64,6 +64,7 @@ const (
 	tries         = 5               // at one conditional write
 	reserve       = 5 * time.Second // of an invocation, to report in
 	longest       = 9 * time.Second // of a start: Lambda gives it 10 s
+	second        = time.Second     // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
 	requestAtOnce = 16              // per processor: they wait for S3 and DynamoDB, not for one another
 )
 
@@ -77,9 +78,9 @@ func (s Settings) check() error {
 	if s.CommitWithin <= 0 {
 		all = append(all, fmt.Errorf("COMMIT_WITHIN=%s: want above 0", s.CommitWithin))
 	}
-	if s.Settle < s.CommitWithin+s.ClockMargin {
-		all = append(all, fmt.Errorf("SETTLE=%s: want at least COMMIT_WITHIN + CLOCK_MARGIN, %s: batch could take a slot while events may still be "+
-			"put into it", s.Settle, s.CommitWithin+s.ClockMargin))
+	if least := s.CommitWithin + s.ClockMargin + second; s.Settle < least {
+		all = append(all, fmt.Errorf("SETTLE=%s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, %s: batch could take a slot while events may still be "+
+			"put into it", s.Settle, least))
 	}
 	if s.Relist < s.Settle {
 		all = append(all, fmt.Errorf("RELIST=%s: want at least SETTLE, %s: an object that comes late would not be looked for", s.Relist, s.Settle))

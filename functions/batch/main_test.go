@@ -48,9 +48,9 @@ func TestMissingSettings(t *testing.T) {
 func TestRules(t *testing.T) {
 	settingstest.New(t)
 	for _, c := range []struct{ name, value, part string }{
-		{"SETTLE", "39s", "SETTLE=39s: want at least COMMIT_WITHIN + CLOCK_MARGIN, 40s"},
-		{"COMMIT_WITHIN", "31s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN, 1m1s"},
-		{"CLOCK_MARGIN", "51s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN, 1m1s"},
+		{"SETTLE", "40s", "SETTLE=40s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s"},
+		{"COMMIT_WITHIN", "30s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
+		{"CLOCK_MARGIN", "50s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
 		{"COMMIT_WITHIN", "0s", "COMMIT_WITHIN=0s"},
 		{"RELIST", "59s", "RELIST=59s"},
 		{"RUN_BYTES", "0", "RUN_BYTES=0"},
@@ -59,7 +59,7 @@ func TestRules(t *testing.T) {
 		_, err := begin(t, settingstest.With(variables(t, views), c.name, c.value))
 		settingstest.Refusal(t, err, c.part)
 	}
-	if _, err := begin(t, settingstest.With(variables(t, views), "SETTLE", "40s")); err != nil {
+	if _, err := begin(t, settingstest.With(variables(t, views), "SETTLE", "41s")); err != nil {
 		t.Errorf("the least that settles: %v", err)
 	}
 }

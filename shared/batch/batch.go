@@ -34,7 +34,7 @@ type Batch struct {
 	Layout      archive.Layout
 	Definitions []catalog.Definition // what the views are to be
 
-	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin; default 60 s
+	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones; default 60 s
 	ClockMargin time.Duration // by which the store's clock may differ from ours; default 30 s
 	Relist      time.Duration // slots this far below the horizon are listed again for stragglers; default 3 h
 	RunBytes    int64         // of objects as stored, that one run reads, unless one slot has more; default 64 MiB

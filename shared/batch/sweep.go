@@ -35,16 +35,18 @@ type Sweep struct {
 	Log         *slog.Logger
 
 	queued map[archive.Key]time.Time // when this environment queued it last
+	ahead  map[uint64]time.Time      // when it last looked at a run beyond a gap
 }
 
 // SweepReport says what a tick of the sweep did.
 type SweepReport struct {
 	Swept   uint64 // the last run whose objects all have receipts
 	Queued  int    // objects queued for republish by this tick
-	Missing int    // objects without all their receipts, queued now or before
+	Missing int    // objects without all their receipts, of the runs looked at, queued now or before
 }
 
-// Tick sweeps the runs that are old enough and applied, in order, up to the first with an object that lacks a receipt.
+// Tick sweeps the runs that are old enough and applied, in order, up to the first with an object that lacks a receipt; of those beyond it queues what
+// lacks one, too, a few runs at a time.
 func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 	swept, err := s.Sweeps.Swept(ctx)
 	if err != nil {
@@ -59,7 +61,11 @@ func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 		return SweepReport{Swept: swept}, err
 	}
 	report := SweepReport{Swept: swept}
-	for n := swept + 1; n <= applied && report.Missing == 0; n++ {
+	for n, ahead := swept+1, 0; n <= applied && ahead < maxAhead; n++ {
+		gap := report.Missing > 0
+		if gap && s.looked(n) {
+			continue
+		}
 		runs, err := s.Catalog.Runs(ctx, n, n)
 		if err != nil || len(runs) != 1 {
 			return report, fmt.Errorf("read run %d: %w", n, errors.Join(err, missing(len(runs) != 1)))
@@ -70,11 +76,28 @@ func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 		if err := s.sweep(ctx, runs[0], &report); err != nil {
 			return report, fmt.Errorf("sweep run %d: %w", n, err)
 		}
-		if report.Missing == 0 {
+		switch {
+		case gap:
+			s.ahead[n] = s.Now()
+			ahead++
+		case report.Missing == 0:
 			report.Swept = n
 		}
 	}
 	return report, s.move(ctx, report.Swept, swept)
+}
+
+// maxAhead is how many runs beyond one with a gap a tick looks at: after a long outage of the stream all of them have gaps, and one at a time would
+// take as long as the outage.
+const maxAhead = 16
+
+// looked says whether this environment looked at a run beyond a gap a short while ago.
+func (s *Sweep) looked(run uint64) bool {
+	if s.ahead == nil || len(s.ahead) > 10_000 {
+		s.ahead = map[uint64]time.Time{}
+	}
+	at, ok := s.ahead[run]
+	return ok && s.Now().Before(at.Add(s.After))
 }
 
 // applied is the last run that every generation has that answers. What a later run holds is not to be streamed yet: speed would fold none of it, being

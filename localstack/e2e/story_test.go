@@ -28,6 +28,7 @@ func TestStory(t *testing.T) {
 		{"sent again", sentAgain},
 		{"ingest killed", ingestKilled},
 		{"faults", faults},
+		{"smoke", smoke},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.do(t, w) }) {
 			t.Fatalf("the story ends in its part %q; logs are in %s", part.name, w.LogDir)
@@ -157,4 +158,14 @@ func sentAgain(t *testing.T, w *world) {
 		t.Errorf("%.0f duplicates counted, want %d by speed and as many by batch", got, sample.Events)
 	}
 	w.verify(t, true)
+}
+
+// smoke: what checks any deployment checks this one.
+func smoke(t *testing.T, w *world) {
+	if err := w.anabranch(t.Context(), w.Keys.Admin, "smoke"); err != nil {
+		t.Errorf("smoke: %v", err)
+	}
+	if err := w.anabranch(t.Context(), w.Keys.Read, "smoke", "--for", "10s"); err == nil {
+		t.Error("smoke is content with a key that opens only the views")
+	}
 }

@@ -67,10 +67,10 @@ func start(t *testing.T, s stack.Settings) *world {
 // reader asks with the read key.
 func (w *world) reader() sample.Server { return sample.Server{URL: w.URL, Key: w.Keys.Read} }
 
-// anabranch runs the command with the write key.
-func (w *world) anabranch(ctx context.Context, args ...string) error {
+// anabranch runs the command with a key.
+func (w *world) anabranch(ctx context.Context, key string, args ...string) error {
 	command := exec.CommandContext(ctx, filepath.Join("..", "..", "build", "anabranch"), args...)
-	command.Env = append(os.Environ(), "ANABRANCH_KEY="+w.Keys.Write, "ANABRANCH_URL="+w.URL)
+	command.Env = append(os.Environ(), "ANABRANCH_KEY="+key, "ANABRANCH_URL="+w.URL)
 	command.Stdout, command.Stderr = os.Stderr, os.Stderr
 	return command.Run()
 }
@@ -82,7 +82,7 @@ func (w *world) send(t *testing.T, lines [][]byte, args ...string) {
 	if err := os.WriteFile(file, append(bytes.Join(lines, []byte("\n")), '\n'), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.anabranch(t.Context(), append([]string{"send", file, "--url", w.URL}, args...)...); err != nil {
+	if err := w.anabranch(t.Context(), w.Keys.Write, append([]string{"send", file}, args...)...); err != nil {
 		t.Fatalf("send: %v", err)
 	}
 }

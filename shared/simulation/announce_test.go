@@ -8,21 +8,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
-	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/stream"
 )
-
-// unregistered is a world whose catalog is empty.
-func unregistered(seed uint64) (*simulation.World, error) {
-	w, err := newWorld(seed)
-	if err != nil {
-		return nil, err
-	}
-	w.Catalog = &memory.Catalog{}
-	w.Restart()
-	return w, nil
-}
 
 // once delivers what has not been delivered yet, as a stream does that nothing goes wrong with.
 func once() func(*simulation.World) error {
@@ -60,11 +48,11 @@ func allServe(w *simulation.World) (bool, error) {
 
 // TestFirstEventIsLive: on a stack that is new the first tick makes answers live from the first event on; no slot has to begin first.
 func TestFirstEventIsLive(t *testing.T) {
-	w, err := unregistered(1)
+	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := steps(tick, send(1, 0, 20), deliver)(w); err != nil {
+	if err := steps(unknown, tick, send(1, 0, 20), deliver)(w); err != nil {
 		t.Fatal(err)
 	}
 	if is, err := allServe(w); !is || err != nil {
@@ -97,10 +85,10 @@ func TestAnnouncement(t *testing.T) {
 			for _, name := range []string{"catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List"} {
 				for n := range 4 {
 					t.Run(fmt.Sprint(before, ", ", meanwhile, ", ", name, " ", n), func(t *testing.T) {
-						w, err := unregistered(1)
+						w, err := newWorld(1)
 						deliver := once()
 						if err == nil {
-							err = prepare(deliver)(w)
+							err = steps(unknown, prepare(deliver))(w)
 						}
 						if err != nil {
 							t.Fatal(err)

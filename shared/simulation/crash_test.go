@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"testing"
 
 	"github.com/anabranch/anabranch/shared/memory"
@@ -18,7 +18,7 @@ type crash struct {
 	at      int
 	applied bool
 	only    bool // the function lives on: just this one call fails
-	calls   []string
+	made    int
 	watched func(memory.Call) bool
 }
 
@@ -26,8 +26,9 @@ func (c *crash) hook(call memory.Call) memory.Fault {
 	if !c.watched(call) {
 		return memory.Fault{}
 	}
-	c.calls = append(c.calls, call.Name)
-	switch n := len(c.calls) - 1; {
+	n := c.made
+	c.made++
+	switch {
 	case n == c.at:
 		return memory.Fault{Err: errCrash, Applied: c.applied}
 	case n > c.at && !c.only:
@@ -53,40 +54,47 @@ type story struct {
 	must   []string                      // calls that the act makes
 }
 
-// TestCrashAnywhere kills each function before and after every call it makes to the world, lets a new one do the work again, and checks every
-// answer. It also loses each single call without killing the function.
+// TestCrashAnywhere kills each function before and after every call it makes to the world, once and again at the same call when a new one does the
+// work, lets a last one do it, and checks every answer. It also loses each single call, and each single answer, without killing the function.
 func TestCrashAnywhere(t *testing.T) {
+	points := 0
 	for _, s := range stories() {
 		t.Run(s.name, func(t *testing.T) {
 			boundaries := countCalls(t, s)
 			for at := range boundaries {
 				for _, c := range []crash{{at: at}, {at: at, applied: true}, {at: at, only: true}, {at: at, only: true, applied: true}} {
-					c.watched = func(memory.Call) bool { return true }
-					if err := play(s, &c); err != nil {
-						t.Fatalf("call %d of %d (%s), applied %v, function lives on %v: %v", at, boundaries, c.calls[at], c.applied, c.only, err)
+					for times := 1; times <= 2; times++ {
+						c.watched = func(memory.Call) bool { return true }
+						if err := play(s, c, times); err != nil {
+							t.Fatalf("call %d of %d, applied %v, function lives on %v, %d times: %v", at, boundaries, c.applied, c.only, times, err)
+						}
+						points++
 					}
 				}
 			}
-			t.Logf("%d boundaries x 4", boundaries)
+			t.Logf("%d calls x {lost, answer lost} x {killed there, lives on} x {once, twice}", boundaries)
 		})
 	}
+	t.Logf("%d crash points survived", points)
 }
 
 // countCalls plays the story without a crash, and says how many calls the act makes.
 func countCalls(t *testing.T, s story) int {
-	c := crash{at: -1, only: true, watched: func(memory.Call) bool { return true }}
-	if err := play(s, &c); err != nil {
+	var calls []string
+	c := crash{at: -1, only: true, watched: func(call memory.Call) bool { calls = append(calls, call.Name); return true }}
+	if err := play(s, c, 1); err != nil {
 		t.Fatal("without a crash:", err)
 	}
 	for _, name := range s.must {
-		if !strings.Contains(strings.Join(c.calls, " "), name) {
-			t.Fatalf("the act makes no call of %s: the story misses its point; it makes %v", name, c.calls)
+		if !slices.Contains(calls, name) {
+			t.Fatalf("the act makes no call of %s: the story misses its point; it makes %v", name, calls)
 		}
 	}
-	return len(c.calls)
+	return len(calls)
 }
 
-func play(s story, c *crash) error {
+// play plays a story in which each of the first functions that act crashes.
+func play(s story, crashes crash, times int) error {
 	ctx := context.Background()
 	w, err := newWorld(1)
 	if err != nil {
@@ -95,16 +103,19 @@ func play(s story, c *crash) error {
 	if err := s.before(w); err != nil {
 		return fmt.Errorf("before: %w", err)
 	}
-	c.install(w)
-	err = s.act(w)
-	uninstall(w)
-	if err != nil && !errors.Is(err, errCrash) && !errors.Is(err, simulation.ErrNotApplied) && !isUnavailable(err) {
-		return fmt.Errorf("the act failed otherwise than by the crash: %w", err)
+	for range times {
+		c := crashes
+		c.install(w)
+		err = s.act(w)
+		uninstall(w)
+		if err != nil && !errors.Is(err, errCrash) && !errors.Is(err, simulation.ErrNotApplied) && !isUnavailable(err) {
+			return fmt.Errorf("the act failed otherwise than by the crash: %w", err)
+		}
+		if err := checkIfServing(ctx, w); err != nil {
+			return fmt.Errorf("after the crash: %w", err)
+		}
+		w.Restart()
 	}
-	if err := checkIfServing(ctx, w); err != nil {
-		return fmt.Errorf("after the crash: %w", err)
-	}
-	w.Restart()
 	if err := s.act(w); err != nil {
 		return fmt.Errorf("done again: %w", err)
 	}

@@ -24,8 +24,10 @@ lint: ## format, vet, staticcheck, tidiness, and the tests once more under the r
 	$(GO) mod tidy -diff
 	$(MAKE) race
 
-race: ## the tests under the race detector
-	$(GO) test -race -shuffle=on -count=1 ./...
+race: ## the tests under the race detector; of the simulator, which is one goroutine a world, a few
+	$(GO) test -race -shuffle=on -count=1 $$($(GO) list ./... | grep -v shared/simulation)
+	$(GO) test -race -count=1 ./shared/simulation -run 'Agreement|Redelivery'
+	$(GO) test -race -count=1 ./shared/simulation/history -run 'TestHistories' -seeds 8
 
 fuzz: ## every fuzz target, 20 s each
 	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \

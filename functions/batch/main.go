@@ -51,6 +51,8 @@ type Settings struct {
 	// Slots this far below the horizon are listed again, for objects that came late: at least Settle. Danger: an object that is on its way for
 	// longer is not counted by batch until the views are built anew.
 	Relist time.Duration `default:"3h"`
+	// A generation that has served is kept current for so long, so that the definition before can be deployed again and serves at the next tick.
+	Keep time.Duration `default:"24h"`
 	// A run reads so many bytes of objects, as stored, unless one slot has more. Danger: it holds them decoded in memory, ten times as much or
 	// more, and has to be done within the function's time.
 	RunBytes int64 `default:"16777216"`
@@ -84,6 +86,9 @@ func (s Settings) check() error {
 	}
 	if s.Relist < s.Settle {
 		all = append(all, fmt.Errorf("RELIST=%s: want at least SETTLE, %s: an object that comes late would not be looked for", s.Relist, s.Settle))
+	}
+	if s.Keep < 0 {
+		all = append(all, fmt.Errorf("KEEP=%s: want 0 or more", s.Keep))
 	}
 	if s.RunBytes < 1 {
 		all = append(all, fmt.Errorf("RUN_BYTES=%d: want at least 1", s.RunBytes))
@@ -135,7 +140,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
 		Archive: store, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: codec, Layout: layout, Definitions: definitions,
-		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, RunBytes: s.RunBytes, Tries: tries,
+		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, Keep: s.Keep, RunBytes: s.RunBytes, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
 	}, Sweep: &batch.Sweep{

@@ -53,6 +53,7 @@ func TestRules(t *testing.T) {
 		{"CLOCK_MARGIN", "50s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
 		{"COMMIT_WITHIN", "0s", "COMMIT_WITHIN=0s"},
 		{"RELIST", "59s", "RELIST=59s"},
+		{"KEEP", "-1s", "KEEP=-1s"},
 		{"RUN_BYTES", "0", "RUN_BYTES=0"},
 		{"SWEEP_AFTER", "-1s", "SWEEP_AFTER=-1s"},
 	} {

@@ -27,6 +27,7 @@ func TestStory(t *testing.T) {
 		{"by hand", byHand},
 		{"sent again", sentAgain},
 		{"ingest killed", ingestKilled},
+		{"definition changed", changed},
 		{"faults", faults},
 		{"smoke", smoke},
 	} {

@@ -201,6 +201,16 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 	return nil
 }
 
+// Replace replaces a function by another bootstrap, with the variables it was deployed with: what deploying changed code or views does. Calls under way
+// are finished by the old one.
+func (st *Stack) Replace(ctx context.Context, function, bootstrap string) error {
+	f, err := trigger.Deployed(ctx, st.Config, function, bootstrap)
+	if err != nil {
+		return err
+	}
+	return st.Host.Add(f)
+}
+
 // readStream begins to read the stream, as the template's mapping would.
 func (st *Stack) readStream(ctx context.Context, s Settings) error {
 	var api trigger.KinesisAPI

@@ -228,8 +228,8 @@ func (t *tick) commit(ctx context.Context, g target, run catalog.Run) error {
 			return fmt.Errorf("read view %s: %w", g.view, errors.Join(err, readErr))
 		}
 		generation, ok := v.Generation(g.generation.ID)
-		if !ok {
-			return fmt.Errorf("view %s has lost generation %s", g.view, g.generation.ID)
+		if !ok || !generation.IsKept() {
+			return nil // it was given up meanwhile
 		}
 		if generation.Run >= run.N {
 			return nil // another has done it, or an answer of ours was lost

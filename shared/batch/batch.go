@@ -37,6 +37,7 @@ type Batch struct {
 	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones; default 60 s
 	ClockMargin time.Duration // by which the store's clock may differ from ours; default 30 s
 	Relist      time.Duration // slots this far below the horizon are listed again for stragglers; default 3 h
+	Keep        time.Duration // a generation that has served is kept current for so long, to go back to; default 24 h
 	RunBytes    int64         // of objects as stored, that one run reads, unless one slot has more; default 64 MiB
 	Tries       int           // at one conditional write; default 5
 
@@ -132,7 +133,10 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	if err := t.build(ctx, head); err != nil {
 		return err
 	}
-	return t.serve(ctx, head)
+	if err := t.serve(ctx, head); err != nil {
+		return err
+	}
+	return t.drop(ctx)
 }
 
 // compile makes programs of the definitions of all generations.
@@ -225,7 +229,7 @@ func (t *tick) targets(ctx context.Context) ([]target, error) {
 	for _, v := range views {
 		for _, g := range v.Generations {
 			for place, p := range t.set.Programs {
-				if p.Hash == g.Definition && g.State != catalog.Announced {
+				if p.Hash == g.Definition && g.IsKept() && g.State != catalog.Announced {
 					all = append(all, target{view: v.Name, generation: g, place: place})
 				}
 			}

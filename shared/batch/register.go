@@ -9,19 +9,15 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// ErrDefinitionChanged: a view of the catalog has another definition than the one to be.
-var ErrDefinitionChanged = errors.New("view is in the catalog with another definition")
-
 // Register puts the views that the catalog does not know into it, each with a generation to be built. It is for whoever can promise that speed will
 // be given every event from the horizon on, as one process can that starts all of the system; Tick needs no such promise.
-//
-// Errors: ErrDefinitionChanged, naming the view; the others are registered all the same.
 func (b *Batch) Register(ctx context.Context) error {
 	return b.each(func(d catalog.Definition) error {
-		known, err := b.known(ctx, d)
+		known, err := b.known(ctx, d.Name)
 		if known != nil || err != nil {
 			return err
 		}
@@ -45,21 +41,13 @@ func (b *Batch) each(register func(catalog.Definition) error) error {
 	return errors.Join(all...)
 }
 
-// known is the view of the definition, nil when the catalog has none of that name.
-func (b *Batch) known(ctx context.Context, d catalog.Definition) (*catalog.View, error) {
-	v, err := b.Catalog.View(ctx, d.Name)
+// known is the view of the name, nil when the catalog has none.
+func (b *Batch) known(ctx context.Context, name view.Name) (*catalog.View, error) {
+	v, err := b.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return nil, nil
 	}
-	if err != nil {
-		return nil, err
-	}
-	for _, g := range v.Generations {
-		if g.Definition == d.Hash {
-			return &v, nil
-		}
-	}
-	return nil, fmt.Errorf("%w: wanted %s", ErrDefinitionChanged, d.Hash)
+	return &v, err
 }
 
 // put writes a new view. The definition's text is stored before, so that whoever reads the view can run it.
@@ -85,42 +73,74 @@ func unlessConflict(err error) error {
 }
 
 // announce brings one definition as far as it can come: announced, and confirmed once the announcement has been read in time. What is too late is
-// announced for another slot.
+// announced for another slot. A definition that was on its way is given up for it.
 func (b *Batch) announce(ctx context.Context, d catalog.Definition) error {
 	for range b.Tries {
-		v, err := b.known(ctx, d)
+		v, err := b.known(ctx, d.Name)
 		if err != nil {
 			return err
 		}
+		done := false
 		if v == nil {
-			live, err := b.ahead(ctx)
-			if err == nil {
-				err = unlessConflict(b.put(ctx, d, catalog.Announced, live))
-			}
-			if err != nil {
-				return err
-			}
-			continue
+			err = b.begin(ctx, d)
+		} else {
+			done, err = b.goOn(ctx, *v, d)
 		}
-		g, waits := announced(*v)
-		if !waits {
-			return nil
-		}
-		early, err := b.early(ctx, g.Live)
-		if err != nil {
-			return err
-		}
-		if early {
-			g.State = catalog.Building
-		} else if g.Live, err = b.ahead(ctx); err != nil {
-			return err
-		}
-		// Commit point: confirmed, it is built; or announced for a later slot. What speed has folded for slots before that one, nobody will read.
-		if err := unlessConflict(b.Catalog.PutView(ctx, v.With(g))); err != nil {
+		if done || unlessConflict(err) != nil {
 			return err
 		}
 	}
 	return nil // the next tick goes on
+}
+
+// begin announces the first definition of a view.
+func (b *Batch) begin(ctx context.Context, d catalog.Definition) error {
+	live, err := b.ahead(ctx)
+	if err != nil {
+		return err
+	}
+	return b.put(ctx, d, catalog.Announced, live)
+}
+
+// goOn takes the next step towards a definition, and says whether there is none left.
+func (b *Batch) goOn(ctx context.Context, v catalog.View, d catalog.Definition) (done bool, err error) {
+	if _, changed := v.Wanting(d.Hash, "", 0); changed {
+		return false, b.want(ctx, v, d)
+	}
+	g, waits := announced(v)
+	if !waits {
+		return true, nil
+	}
+	early, err := b.early(ctx, g.Live)
+	if err != nil {
+		return false, err
+	}
+	if early {
+		g.State = catalog.Building
+	} else if g.Live, err = b.ahead(ctx); err != nil {
+		return false, err
+	}
+	// Commit point: confirmed, it is built; or announced for a later slot. What speed has folded for slots before that one, nobody will read.
+	return false, b.Catalog.PutView(ctx, v.With(g))
+}
+
+// want makes the definition the one to be.
+func (b *Batch) want(ctx context.Context, v catalog.View, d catalog.Definition) error {
+	live, err := b.ahead(ctx)
+	if err != nil {
+		return err
+	}
+	if err := b.Catalog.PutDefinition(ctx, d.Hash, d.Text); err != nil {
+		return err
+	}
+	id, err := b.NewID()
+	if err != nil {
+		return err
+	}
+	next, _ := v.Wanting(d.Hash, viewstore.Generation(id.String()), live)
+	next.Description = d.Description
+	// Commit point: from here on speed folds the definition, and no longer one that was given up for it.
+	return b.Catalog.PutView(ctx, next)
 }
 
 func announced(v catalog.View) (catalog.Generation, bool) {
@@ -165,6 +185,52 @@ func (b *Batch) empty(ctx context.Context) (bool, error) {
 	return len(found) == 0, nil
 }
 
+// drop gives up what was retained for long enough, and deletes the items of what was given up, as far as time allows; the next tick goes on.
+func (t *tick) drop(ctx context.Context) error {
+	views, err := t.Catalog.Views(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if g.State == catalog.Retained && t.Now().UnixMilli()-g.Since >= t.Keep.Milliseconds() {
+				g.State = catalog.Dropping
+				// Commit point: from here on nobody goes back to it.
+				if err := unlessConflict(t.Catalog.PutView(ctx, v.With(g))); err != nil {
+					return fmt.Errorf("give up generation %s of view %s: %w", g.ID, v.Name, err)
+				}
+				break // the view is another one now; the next tick drops it
+			}
+			if g.State == catalog.Dropping {
+				if err := t.delete(ctx, v, g); err != nil {
+					return fmt.Errorf("drop generation %s of view %s: %w", g.ID, v.Name, err)
+				}
+				break
+			}
+		}
+	}
+	return nil
+}
+
+// delete deletes a generation's items, and then the generation. Its speed items expire by themselves.
+func (t *tick) delete(ctx context.Context, v catalog.View, g catalog.Generation) error {
+	for after := ""; ; {
+		if t.short(ctx) {
+			return nil
+		}
+		next, err := t.Base.Drop(ctx, g.ID, after)
+		if err != nil {
+			return err
+		}
+		if after = next; after == "" {
+			break
+		}
+	}
+	t.Log.InfoContext(ctx, "generation dropped", "view", v.Name, "generation", g.ID)
+	// Commit point: nothing is left of it. A crash before has the store looked through again.
+	return unlessConflict(t.Catalog.PutView(ctx, v.Without(g.ID)))
+}
+
 // serve lets the generations serve that are built up to the head, when their horizon has reached the slot from which speed folds them: before
 // that, slots between the two would be in neither half.
 func (t *tick) serve(ctx context.Context, head catalog.Run) error {
@@ -177,11 +243,8 @@ func (t *tick) serve(ctx context.Context, head catalog.Run) error {
 			if g.State != catalog.Building || g.Run == 0 || g.Run < head.N || g.Horizon < g.Live {
 				continue
 			}
-			g.State = catalog.Serving
-			next := v.With(g)
-			next.Serving = g.ID
-			// Commit point: queries follow the pointer.
-			if err := t.Catalog.PutView(ctx, next); err != nil && !errors.Is(err, catalog.ErrConflict) {
+			// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with, which is retained.
+			if err := t.Catalog.PutView(ctx, v.Switched(g.ID, t.Now().UnixMilli())); err != nil && !errors.Is(err, catalog.ErrConflict) {
 				return fmt.Errorf("let view %s serve: %w", v.Name, err)
 			}
 			t.Log.InfoContext(ctx, "view serves", "view", v.Name, "generation", g.ID, "horizon", g.Horizon)

@@ -110,7 +110,7 @@ func (s *Sweep) applied(ctx context.Context, head uint64) (uint64, error) {
 	}
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.Run > 0 {
+			if g.Run > 0 && g.IsKept() {
 				head = min(head, g.Run)
 			}
 		}

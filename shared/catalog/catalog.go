@@ -5,6 +5,7 @@ package catalog
 import (
 	"context"
 	"errors"
+	"slices"
 
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -42,6 +43,8 @@ const (
 	Announced State = "announced" // speed folds it from Live on, if the announcement came in time: nobody builds it yet
 	Building  State = "building"  // it came in time: batch applies runs; not yet switched to
 	Serving   State = "serving"
+	Retained  State = "retained" // it served; kept current, so that going back to its definition is one write, until it is dropped
+	Dropping  State = "dropping" // nobody reads or writes it any more; its items are being deleted, and then it is gone
 )
 
 // Generation is one full set of base items of a view.
@@ -52,7 +55,11 @@ type Generation struct {
 	Live       slot.Slot // speed folds the definition for slots from here on; 0: for all there are
 	Run        uint64    // the last run applied; 0 for none
 	Horizon    slot.Slot // that run's
+	Since      int64     // when it was retained, Unix milliseconds; 0 before
 }
+
+// IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced, built, serving or retained.
+func (g Generation) IsKept() bool { return g.State != Dropping }
 
 // View is one view's pointer item: at most 4 KB, read once by every query.
 type View struct {
@@ -83,6 +90,66 @@ func (v View) With(g Generation) View {
 		}
 	}
 	v.Generations = generations
+	return v
+}
+
+// Of returns the generation of a definition, and whether there is one that is kept.
+func (v View) Of(definition view.Hash) (Generation, bool) {
+	for _, g := range v.Generations {
+		if g.Definition == definition && g.IsKept() {
+			return g, true
+		}
+	}
+	return Generation{}, false
+}
+
+// Wanting returns the view as it is when the definition is the one to be, and whether that is a change. A definition that is new comes as a generation
+// with the id, announced for slots from live on; one that is retained is built again, which it is already, so that the next tick switches back to it;
+// and any other that was on its way is given up.
+func (v View) Wanting(definition view.Hash, id viewstore.Generation, live slot.Slot) (next View, changed bool) {
+	next = v
+	for _, g := range v.Generations {
+		switch {
+		case g.Definition == definition && g.State == Retained:
+			g.State, g.Since = Building, 0
+		case g.Definition != definition && (g.State == Announced || g.State == Building):
+			g.State = Dropping
+		default:
+			continue
+		}
+		next, changed = next.With(g), true
+	}
+	if _, ok := v.Of(definition); !ok {
+		next.Generations = append(slices.Clone(next.Generations), Generation{ID: id, Definition: definition, State: Announced, Live: live})
+		changed = true
+	}
+	return next, changed
+}
+
+// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now, Unix milliseconds; what had been
+// retained until then is dropped.
+func (v View) Switched(to viewstore.Generation, now int64) View {
+	next := v
+	next.Serving = to
+	for _, g := range v.Generations {
+		switch {
+		case g.ID == to:
+			g.State, g.Since = Serving, 0
+		case g.State == Serving:
+			g.State, g.Since = Retained, now
+		case g.State == Retained:
+			g.State = Dropping
+		default:
+			continue
+		}
+		next = next.With(g)
+	}
+	return next
+}
+
+// Without returns the view without a generation.
+func (v View) Without(id viewstore.Generation) View {
+	v.Generations = slices.DeleteFunc(slices.Clone(v.Generations), func(g Generation) bool { return g.ID == id })
 	return v
 }
 

@@ -87,7 +87,9 @@ func Hashes(views []View) []view.Hash {
 	var all []view.Hash
 	for _, v := range views {
 		for _, g := range v.Generations {
-			all = append(all, g.Definition)
+			if g.IsKept() {
+				all = append(all, g.Definition)
+			}
 		}
 	}
 	slices.Sort(all)

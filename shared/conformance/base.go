@@ -27,6 +27,7 @@ func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 		{"Pages: more than a store returns at once", basePagesLarge},
 		{"Keys may hold any bytes", baseKeys},
 		{"What is passed and returned stays the caller's", baseOwned},
+		{"Drop deletes the items of a generation, some at a time, and none of another", baseDrop},
 		{"An ended ctx is an error, and what was to be written can be written again", baseCancelled},
 	})
 }
@@ -237,6 +238,61 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 	for name, read := range reads {
 		if err := read(cancelled(t)); err == nil {
 			t.Errorf("%s with an ended ctx returned no error", name)
+		}
+	}
+}
+
+func baseDrop(t *testing.T, base viewstore.Base) {
+	// Generations whose names begin alike, and with more items than one call deletes.
+	const gone = viewstore.Generation("01JD8Z6B1QZ0W6V3T5YJ9K4M2N")
+	others := []viewstore.Generation{gone[:len(gone)-1], gone + "0", "01JD8Z6B1QZ0W6V3T5YJ9K4M2P"}
+	put := func(generation viewstore.Generation, key int, page view.Page) {
+		t.Helper()
+		err := base.Put(t.Context(), viewstore.BaseItem{
+			BaseKey: viewstore.BaseKey{Generation: generation, Key: view.Key(fmt.Sprintf("key %03d", key)), Page: page}, Horizon: 5, States: []byte("states"),
+		}, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for key := range 40 {
+		put(gone, key, 0)
+		put(gone, key, -7)
+		for _, other := range others {
+			put(other, key, 3)
+		}
+	}
+	for again := range 2 {
+		calls := 0
+		for after := ""; ; calls++ {
+			if calls > 1000 {
+				t.Fatal("Drop comes to no end")
+			}
+			next, err := base.Drop(t.Context(), gone, after)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if again == 0 && next != "" { // the same call once more is safe
+				if _, err := base.Drop(t.Context(), gone, after); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if after = next; after == "" {
+				break
+			}
+		}
+		for key := range 40 {
+			name := view.Key(fmt.Sprintf("key %03d", key))
+			for _, generation := range append(slices.Clone(others), gone) {
+				want := 1
+				if generation == gone {
+					want = 0
+				}
+				pages, err := base.Pages(t.Context(), generation, name, -100, 100)
+				if err != nil || len(pages) != want {
+					t.Fatalf("generation %s, key %s: %d items, %v; want %d", generation, name, len(pages), err, want)
+				}
+			}
 		}
 	}
 }

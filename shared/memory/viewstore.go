@@ -68,6 +68,43 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 	})
 }
 
+// dropped is how many keys one call of Drop looks at: few, so that going on is seen to work.
+const dropped = 10
+
+// Drop implements viewstore.Base.
+func (b *Base) Drop(ctx context.Context, generation viewstore.Generation, after string) (string, error) {
+	return answer(b.Hook, "base.Drop", string(generation), func() (string, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		var keys []view.Key
+		for partition := range b.items {
+			if partition.generation == generation && string(partition.key) >= after {
+				keys = append(keys, partition.key)
+			}
+		}
+		slices.Sort(keys)
+		for i, key := range keys {
+			if i == dropped {
+				return string(key), ctx.Err()
+			}
+			delete(b.items, basePartition{generation, key})
+		}
+		return "", ctx.Err()
+	})
+}
+
+// Len is how many items a generation has.
+func (b *Base) Len(generation viewstore.Generation) (n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for partition, pages := range b.items {
+		if partition.generation == generation {
+			n += len(pages)
+		}
+	}
+	return n
+}
+
 // Pages implements viewstore.Base.
 func (b *Base) Pages(ctx context.Context, generation viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
 	return answer(b.Hook, "base.Pages", string(key), func() (items []viewstore.BaseItem, err error) {

@@ -125,7 +125,7 @@ func answering(v catalog.View) (catalog.Generation, bool) {
 		return g, true
 	}
 	for _, g := range v.Generations {
-		if g.Run > 0 {
+		if g.Run > 0 && g.IsKept() {
 			return g, true
 		}
 	}

@@ -3,14 +3,12 @@ package simulation_test
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/simulation"
@@ -285,8 +283,7 @@ func TestRebuild(t *testing.T) {
 	}
 }
 
-// TestDeploy: a view that is added is built from all history and serves beside the others; one whose definition has changed is refused by name,
-// and keeps no other from going on.
+// TestDeploy: a view that is added is built from all history and serves beside the others.
 func TestDeploy(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -314,17 +311,6 @@ func TestDeploy(t *testing.T) {
 	answer, err = w.Ask(ctx, "added", "")
 	if err != nil || len(answer.Warnings) != 0 || fmt.Sprint(valuesOf(answer, "events")) != fmt.Sprint(valuesOf(ask(t, w), "events")) {
 		t.Errorf("the added view answers %+v, %v; want what the view of everything counts", answer, err)
-	}
-
-	if err := w.Deploy(strings.Replace(simulation.Views, "window: 1m", "window: 2m", 1)); err != nil {
-		t.Fatal(err)
-	}
-	w.Wait(time.Minute)
-	if _, err := w.Tick(ctx); !errors.Is(err, batch.ErrDefinitionChanged) || !strings.Contains(err.Error(), "by_user") {
-		t.Errorf("a changed definition: %v, want it refused by name", err)
-	}
-	if err := w.Check(ctx); err != nil {
-		t.Error(err)
 	}
 }
 

@@ -35,6 +35,7 @@ const (
 	ClockMargin  = time.Second
 	Settle       = CommitWithin + ClockMargin
 	SweepAfter   = 20 * time.Second
+	Keep         = 10 * time.Minute
 	lanes        = 4
 	shards       = 3
 )
@@ -141,7 +142,7 @@ func (w *World) Restart() {
 	w.Batch = &batch.Batch{
 		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout,
 		Definitions: w.definitions,
-		Settle:      Settle, ClockMargin: ClockMargin, Relist: time.Hour, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
+		Settle:      Settle, ClockMargin: ClockMargin, Relist: time.Hour, Keep: Keep, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
 		Now: w.now, NewID: func() (ulid.ULID, error) { return w.newULID(w.Clock) }, Log: log,
 	}
 	w.Sweep = &batch.Sweep{

@@ -26,6 +26,9 @@ func (s *Speed) live(ctx context.Context) (live, error) {
 	from := map[view.Hash]slot.Slot{}
 	for _, v := range views {
 		for _, g := range v.Generations {
+			if !g.IsKept() {
+				continue
+			}
 			// Below Live the definition is not speed's to fold; below the horizon batch has taken over, and no query looks there.
 			first := max(g.Live, g.Horizon)
 			if known, ok := from[g.Definition]; ok {

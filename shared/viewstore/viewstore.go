@@ -47,6 +47,13 @@ type Base interface {
 
 	// Pages returns the items of one key with from <= page <= to, in the order of pages.
 	Pages(ctx context.Context, generation Generation, key view.Key, from, to view.Page) ([]BaseItem, error)
+
+	// Drop deletes items of a generation, a bounded number at a time. It goes on after a cursor that an earlier call returned, "" for the beginning,
+	// and returns where to go on, "" when the whole store has been looked through. Nobody may write or read the generation any more: an item that is
+	// written meanwhile may be left.
+	//
+	// Errors: some of the items may have been deleted; the same call again is safe.
+	Drop(ctx context.Context, generation Generation, after string) (next string, err error)
 }
 
 // SpeedKey names a speed item.

@@ -51,6 +51,7 @@ type storedGeneration struct {
 	Live       slot.Slot            `json:"live"` // Unix milliseconds
 	Run        uint64               `json:"run"`
 	Horizon    slot.Slot            `json:"horizon"`
+	Since      int64                `json:"since,omitempty"` // Unix milliseconds
 }
 
 func encodeRun(r catalog.Run) (table.Item, error) {

@@ -57,6 +57,7 @@ func TestFaults(t *testing.T) {
 			{Name: "base: put", Prepare: func(t *testing.T) wiretest.Try { return f.putBase(t, 0, 0, nil) }},
 			{Name: "base: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try { return f.putBase(t, 1000, 1000, nil) }},
 			{Name: "base: put over another", Prepare: func(t *testing.T) wiretest.Try { return f.putBase(t, 2000, 1000, conflict) }},
+			{Name: "base: drop", Prepare: f.dropBase},
 			{Name: "speed: put", Prepare: func(t *testing.T) wiretest.Try { return f.putSpeed(t, "", "", nil) }},
 			{Name: "speed: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try { return f.putSpeed(t, "10", "10", nil) }},
 			{Name: "speed: put over another", Prepare: func(t *testing.T) wiretest.Try { return f.putSpeed(t, "20", "10", conflict) }},
@@ -90,6 +91,42 @@ func (f *faults) putBase(t *testing.T, stored, loaded slot.Slot, want error) wir
 			got, readErr := b.Load(t.Context(), []viewstore.BaseKey{key})
 			need(t, readErr)
 			wantPut(t, err, want, before, ours, got, func() error { return b.Put(t.Context(), ours, loaded) })
+		},
+	}
+}
+
+// dropBase drops a generation whose items take two requests to delete, beside one whose name begins with its own.
+func (f *faults) dropBase(t *testing.T) wiretest.Try {
+	b := f.base()
+	gone := viewstore.Generation("gone " + f.own())
+	kept := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: gone + "0", Key: "k", Page: 1}, Horizon: 1000, States: []byte("kept")}
+	need(t, b.Put(t.Context(), kept, 0))
+	keys := []viewstore.BaseKey{kept.BaseKey}
+	for page := range view.Page(26) {
+		key := viewstore.BaseKey{Generation: gone, Key: "k", Page: page}
+		need(t, b.Put(t.Context(), viewstore.BaseItem{BaseKey: key, Horizon: 1000, States: []byte("gone")}, 0))
+		keys = append(keys, key)
+	}
+	drop := func(ctx context.Context) error {
+		for after := ""; ; {
+			next, err := b.Drop(ctx, gone, after)
+			if err != nil || next == "" {
+				return err
+			}
+			after = next
+		}
+	}
+	return wiretest.Try{
+		Do: drop,
+		Check: func(t *testing.T, err error) {
+			if err != nil {
+				need(t, drop(t.Context()))
+			}
+			got, readErr := b.Load(t.Context(), keys)
+			need(t, readErr)
+			if diff := gocmp.Diff([]viewstore.BaseItem{kept}, got); diff != "" {
+				t.Errorf("after error %v (-want +got):\n%s", err, diff)
+			}
 		},
 	}
 }

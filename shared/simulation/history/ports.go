@@ -271,6 +271,10 @@ func (b basePort) Pages(_ context.Context, g viewstore.Generation, key view.Key,
 	})
 }
 
+func (b basePort) Drop(_ context.Context, g viewstore.Generation, after string) (string, error) {
+	return ask(b.port, writeDynamo, "base.Drop", string(g), func() (string, error) { return b.h.base.Drop(everywhere, g, after) })
+}
+
 type speedPort struct{ port }
 
 func (s speedPort) Load(_ context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {

@@ -1,0 +1,140 @@
+//go:build emulator
+
+package e2e_test
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/localstack/sample"
+	"github.com/anabranch/anabranch/localstack/stack"
+)
+
+// more is how many events come while a definition changes.
+const more = 500
+
+// changed: the batch function is deployed with another definition of a view. It is built beside the running one and takes its place, while events keep
+// coming; not one question fails, and no answer goes back. Deployed again, the old one serves at the next tick.
+func changed(t *testing.T, w *world) {
+	before := w.definition(t)
+	folder := t.TempDir()
+	build := filepath.Join("..", "..", "build", "batch")
+	views, err := os.ReadFile(filepath.Join(build, "views.yaml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It means the same, so that the same fold judges it; to Anabranch it is another definition.
+	other := strings.Replace(string(views), "data.status < 400", "data.status <= 399", 1)
+	if other == string(views) {
+		t.Fatal("the views are not those of the sample")
+	}
+	if err := os.WriteFile(filepath.Join(folder, "views.yaml"), []byte(other), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	bootstrap, err := filepath.Abs(filepath.Join(build, "bootstrap"))
+	if err == nil {
+		err = os.Link(bootstrap, filepath.Join(folder, "bootstrap"))
+	}
+	if err != nil {
+		bytes, readErr := os.ReadFile(bootstrap) // on another file system
+		if readErr != nil {
+			t.Fatal(readErr)
+		}
+		if err := os.WriteFile(filepath.Join(folder, "bootstrap"), bytes, 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Replace(t.Context(), stack.Batch, filepath.Join(folder, "bootstrap")); err != nil {
+		t.Fatal(err)
+	}
+
+	asking, stop := context.WithCancel(t.Context())
+	asked := make(chan int, 1)
+	go func() { asked <- w.ask(t, asking) }()
+	began := time.Now()
+	w.send(t, another(t, "-g")[:more], "--batch", "50")
+	w.untilDefined(t, func(definition string) bool { return definition != before })
+	t.Logf("the changed definition serves %.0f s after it was deployed", time.Since(began).Seconds())
+	w.drain(t)
+	w.takeOver(t, sample.Events+1+more)
+
+	if err := w.Replace(t.Context(), stack.Batch, bootstrap); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.batchByHand(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if got := w.definition(t); got != before {
+		t.Errorf("after the old views were deployed again and one tick, %s serves, want %s", got, before)
+	}
+	stop()
+	t.Logf("%d questions were asked meanwhile; none failed or went back", <-asked)
+}
+
+// untilDefined ticks until page_views is served by a definition that is wanted.
+func (w *world) untilDefined(t *testing.T, wanted func(string) bool) {
+	t.Helper()
+	for ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute); ; time.Sleep(time.Second) {
+		defer cancel()
+		if err := w.batchByHand(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if wanted(w.definition(t)) {
+			return
+		}
+	}
+}
+
+// definition is what page_views is served by.
+func (w *world) definition(t *testing.T) string {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/v1/views/page_views", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	request.Header.Set("Authorization", "Bearer "+w.Keys.Read)
+	response, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer response.Body.Close()
+	var view struct{ Definition string }
+	if err := json.NewDecoder(response.Body).Decode(&view); err != nil || view.Definition == "" {
+		t.Fatalf("page_views: %s, %+v, %v", response.Status, view, err)
+	}
+	return view.Definition
+}
+
+// ask asks for one key of the view over and over: its count, of all windows, must never be less than before.
+func (w *world) ask(t *testing.T, ctx context.Context) (asked int) {
+	last := int64(0)
+	for ; ctx.Err() == nil; asked++ {
+		a, err := w.reader().Ask(ctx, "page_views", map[string][]string{"path": {"/favicon.ico"}})
+		if ctx.Err() != nil {
+			break
+		}
+		if err != nil {
+			t.Errorf("question %d: %v", asked, err)
+			break
+		}
+		sum := int64(0)
+		for _, r := range a.Data {
+			n, err := r.Values["views"].Int64()
+			if err != nil {
+				t.Error(err)
+			}
+			sum += n
+		}
+		if sum < last {
+			t.Errorf("question %d: %d views, and %d before", asked, sum, last)
+		}
+		last = sum
+	}
+	return asked
+}

@@ -1,0 +1,66 @@
+package table
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// maxWrites is what BatchWriteItem takes at once. Source: DynamoDB API Reference, BatchWriteItem.
+const maxWrites = 25
+
+// Scan looks through one page of the table, up to 1 MB, after a key, nil for the beginning. It returns the keys of the items whose partition key begins
+// with the prefix, and the key to go on after, nil at the table's end. All that is looked through is billed as read: it is for what happens seldom.
+func (t Table) Scan(ctx context.Context, prefix types.AttributeValue, after Item) (keys []Item, next Item, err error) {
+	out, err := t.Client.Scan(ctx, &dynamodb.ScanInput{
+		TableName: &t.Name, ConsistentRead: aws.Bool(true), ExclusiveStartKey: after,
+		ProjectionExpression: aws.String("#pk, #sk"), FilterExpression: aws.String("begins_with(#pk, :prefix)"),
+		ExpressionAttributeNames:  map[string]string{"#pk": PartitionKey, "#sk": SortKey},
+		ExpressionAttributeValues: Item{":prefix": prefix},
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	return out.Items, out.LastEvaluatedKey, nil
+}
+
+// Delete deletes the items with the keys, those that exist. No key may be given twice: DynamoDB refuses that.
+//
+// Errors: some may have been deleted.
+func (t Table) Delete(ctx context.Context, keys []Item) error {
+	for chunk := range slices.Chunk(keys, maxWrites) {
+		requests := make([]types.WriteRequest, len(chunk))
+		for i, key := range chunk {
+			requests[i] = types.WriteRequest{DeleteRequest: &types.DeleteRequest{Key: key}}
+		}
+		if err := t.writeChunk(ctx, requests); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// writeChunk asks until every request was done.
+func (t Table) writeChunk(ctx context.Context, requests []types.WriteRequest) error {
+	for fruitless := 0; ; {
+		out, err := t.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{t.Name: requests}})
+		if err != nil {
+			return err
+		}
+		left := out.UnprocessedItems[t.Name]
+		if len(left) == 0 {
+			return nil
+		}
+		if fruitless++; len(left) < len(requests) {
+			fruitless = 0
+		}
+		requests = left
+		if err := t.pause(ctx, fruitless); err != nil {
+			return fmt.Errorf("%d items not written: %w", len(left), err)
+		}
+	}
+}

@@ -1,0 +1,234 @@
+package simulation_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+// variant are the views with a definition of by_user that is another text and means the same, so that one oracle judges all of them. 0 is the original.
+func variant(n int) string {
+	if n == 0 {
+		return simulation.Views
+	}
+	return strings.Replace(simulation.Views, `data.kind != "test"`, fmt.Sprintf(`data.kind != "test" && data.kind != "kind %d"`, n), 1)
+}
+
+func deploy(n int) func(*simulation.World) error {
+	return func(w *simulation.World) error { return w.Deploy(variant(n)) }
+}
+
+// purchaser is by_user's entry in the catalog.
+func purchaser(t *testing.T, w *simulation.World) catalog.View {
+	t.Helper()
+	v, err := w.Catalog.View(context.Background(), "by_user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+func serves(t *testing.T, w *simulation.World) catalog.Generation {
+	t.Helper()
+	v := purchaser(t, w)
+	g, ok := v.Generation(v.Serving)
+	if !ok || g.State != catalog.Serving {
+		t.Fatalf("what serves is %+v", g)
+	}
+	return g
+}
+
+// life is a world in which each record is delivered once: what is delivered again would be folded by definitions that had missed it.
+type life struct {
+	*simulation.World
+	deliver func(*simulation.World) error
+}
+
+// goOn lets life go on for some slots: events come, copies too, batch ticks, and every answer is right after each step.
+func (w life) goOn(t *testing.T, slots, from int) {
+	t.Helper()
+	for i := range 2 * slots {
+		at := from + 10*i
+		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2), tick)(w.World); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		if err := w.Check(context.Background()); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+}
+
+func running(t *testing.T) life {
+	t.Helper()
+	w, err := newWorld(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver := once()
+	if err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick)(w); err != nil {
+		t.Fatal(err)
+	}
+	return life{w, deliver}
+}
+
+// TestChange: a changed definition is built from all history beside the running one, which goes on answering; then it serves, the other is kept current,
+// and dropped in the end with all its items. No answer is wrong on the way.
+func TestChange(t *testing.T) {
+	w := running(t)
+	old := serves(t, w.World)
+	if err := w.Deploy(variant(1)); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, 6, 100)
+	changed := serves(t, w.World)
+	if changed.Definition == old.Definition {
+		t.Fatal("the old definition still serves")
+	}
+	if g, ok := purchaser(t, w.World).Generation(old.ID); !ok || g.State != catalog.Retained || g.Run != changed.Run {
+		t.Errorf("the old generation is %+v, want it retained, and at run %d", g, changed.Run)
+	}
+	if n := w.Base.Len(old.ID); n == 0 {
+		t.Error("the old generation has no item any more")
+	}
+	w.Wait(simulation.Keep)
+	w.goOn(t, 2, 300)
+	if _, ok := purchaser(t, w.World).Generation(old.ID); ok {
+		t.Error("the old generation is still there")
+	}
+	if n := w.Base.Len(old.ID); n != 0 {
+		t.Errorf("%d items of the old generation are still there", n)
+	}
+}
+
+// TestChangeBack: within the time that it is kept, the definition before serves again at the next tick, with all that has come since.
+func TestChangeBack(t *testing.T) {
+	w := running(t)
+	old := serves(t, w.World)
+	if err := w.Deploy(variant(1)); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, 6, 100)
+	if err := steps(deploy(0), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	if got := serves(t, w.World); got.ID != old.ID {
+		t.Errorf("%+v serves, want the generation before", got)
+	}
+	if err := w.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+	w.goOn(t, 3, 300)
+}
+
+// TestChangedAgain: a definition that is on its way is given up for the next one, however far it has come, and nothing of it is left.
+func TestChangedAgain(t *testing.T) {
+	for _, next := range []int{0, 2} {
+		for slots := range 4 {
+			t.Run(fmt.Sprintf("after %d slots to %d", slots, next), func(t *testing.T) {
+				w := running(t)
+				if err := steps(deploy(1), tick)(w.World); err != nil {
+					t.Fatal(err)
+				}
+				given := purchaser(t, w.World).Generations
+				w.goOn(t, slots, 100)
+				if err := w.Deploy(variant(next)); err != nil {
+					t.Fatal(err)
+				}
+				w.goOn(t, 6, 300)
+				w.Wait(simulation.Keep)
+				w.goOn(t, 2, 600)
+				v := purchaser(t, w.World)
+				if len(v.Generations) != 1 {
+					t.Errorf("%d generations are left: %+v", len(v.Generations), v.Generations)
+				}
+				for _, g := range given {
+					if g.ID != v.Serving && w.Base.Len(g.ID) != 0 {
+						t.Errorf("%d items of generation %+v are left", w.Base.Len(g.ID), g)
+					}
+				}
+				if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || strings.Contains(string(text), `kind 1`) {
+					t.Errorf("what serves is %s, %v", text, err)
+				}
+			})
+		}
+	}
+}
+
+// TestTenChanges in a row, while events come: no answer is ever wrong.
+func TestTenChanges(t *testing.T) {
+	w := running(t)
+	for n := 1; n <= 10; n++ {
+		if err := w.Deploy(variant(n)); err != nil {
+			t.Fatal(err)
+		}
+		w.goOn(t, 4, 1000*n)
+		if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), fmt.Sprintf(`kind %d`, n)) {
+			t.Errorf("after change %d what serves is %s, %v", n, text, err)
+		}
+		if v := purchaser(t, w.World); len(v.Generations) > 3 {
+			t.Errorf("after change %d there are %d generations", n, len(v.Generations))
+		}
+	}
+}
+
+// TestTwoVersionsOfBatch: while a deployment goes on, the old version of batch and the new one tick in turn; each wants its own definition. No answer is
+// wrong meanwhile, and the new one has its way in the end.
+func TestTwoVersionsOfBatch(t *testing.T) {
+	w := running(t)
+	for i := range 6 {
+		if err := w.Deploy(variant(i % 2)); err != nil {
+			t.Fatal(err)
+		}
+		w.goOn(t, 1, 100+100*i)
+	}
+	if err := w.Deploy(variant(1)); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, 6, 1000)
+	if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), `kind 1`) {
+		t.Errorf("what serves is %s, %v", text, err)
+	}
+}
+
+// TestChangeInterrupted: the tick that announces, builds, switches or drops is frozen at any of its calls while another one does all that is to be done,
+// and life goes on; then it wakes up.
+func TestChangeInterrupted(t *testing.T) {
+	for _, slots := range []int{0, 1, 3} {
+		for _, name := range []string{"catalog.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition", "base.Load", "base.Put", "base.Drop", "archive.Get"} {
+			for n := range 3 {
+				t.Run(fmt.Sprint(slots, " slots later, ", name, " ", n), func(t *testing.T) {
+					w := running(t)
+					if err := w.Deploy(variant(1)); err != nil {
+						t.Fatal(err)
+					}
+					w.goOn(t, slots, 100)
+					if slots == 3 {
+						w.Wait(simulation.Keep)
+					}
+					done := onCall(w.World, name, n, func() error {
+						return steps(tick, send(7, 700, 10), w.deliver, wait(2*simulation.Slot), tick, wait(simulation.Slot), tick)(w.World)
+					})
+					err := tick(w.World)
+					if err := done(); err != nil {
+						t.Fatal(err)
+					}
+					if err != nil {
+						t.Logf("the tick that was frozen: %v", err)
+					}
+					if err := w.Check(context.Background()); err != nil {
+						t.Fatal(err)
+					}
+					w.goOn(t, 5, 800)
+					if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), `kind 1`) {
+						t.Errorf("what serves is %s, %v", text, err)
+					}
+				})
+			}
+		}
+	}
+}

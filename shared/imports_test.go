@@ -96,8 +96,11 @@ func rules() map[string]rule {
 		"shared/simulation/history": {
 			slices.Concat(inner, layers, []string{"shared/memory", "shared/eventsource", "shared/runner", "shared/simulation"}), []string{ulid},
 		},
-		"shared/simulation/model":       {}, // Promela, and what runs Spin
-		"shared/simulation/model/check": {[]string{"shared/simulation/model"}, nil},
+		"shared/simulation/model":        {}, // Promela, and what runs Spin
+		"shared/simulation/model/check":  {[]string{"shared/simulation/model"}, nil},
+		"shared/simulation/mutants":      {}, // mistakes, as text, and what plays them
+		"shared/simulation/mutants/play": {[]string{"shared/simulation/history"}, nil},
+		"shared/simulation/mutants/run":  {[]string{"shared/simulation/mutants"}, nil},
 
 		"shared/aws/sdk":                   {nil, []string{awsSDK, smithy}},
 		"shared/aws/table":                 {nil, []string{awsSDK, smithy}},

@@ -243,6 +243,9 @@ func (t *tick) serve(ctx context.Context, head catalog.Run) error {
 			if g.State != catalog.Building || g.Run == 0 || g.Run < head.N || g.Horizon < g.Live {
 				continue
 			}
+			if serving, ok := v.Generation(v.Serving); ok && g.Run < serving.Run {
+				continue // another tick has moved on: what is exact would be so no longer
+			}
 			// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with, which is retained.
 			if err := t.Catalog.PutView(ctx, v.Switched(g.ID, t.Now().UnixMilli())); err != nil && !errors.Is(err, catalog.ErrConflict) {
 				return fmt.Errorf("let view %s serve: %w", v.Name, err)

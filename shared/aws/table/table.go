@@ -27,7 +27,7 @@ const (
 var ErrMismatch = errors.New("stored item is not as expected")
 
 // errUnprocessed is what the retry policy of the client is asked about when keys were not read inside an answer that is a success.
-var errUnprocessed = errors.New("DynamoDB left keys unread, as it does under load")
+var errUnprocessed = errors.New("DynamoDB left it undone, and would again")
 
 // Item is an item or its key, by attribute.
 type Item = map[string]types.AttributeValue

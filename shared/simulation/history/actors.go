@@ -224,6 +224,9 @@ func (h *history) splitAt(open []string) int {
 
 // ticks is the schedule of batch.
 func (h *history) ticks() {
+	if h.chance(DefinitionChanged) {
+		h.deploy(h.random.IntN(variants))
+	}
 	switch {
 	case !h.calm && h.clock.Before(h.batchBack) && !h.clock.Before(h.batchGone):
 		h.count(BatchStopped)

@@ -48,7 +48,8 @@ const (
 	BatchMissed  // or not at all
 	BatchStopped // batch does not fire for a while
 	SweepTwice
-	QueueTwice // the republish queue delivers a request twice
+	DefinitionChanged // a view is deployed with another definition
+	QueueTwice        // the republish queue delivers a request twice
 
 	// Outages: each call that fails is counted.
 	StreamDown
@@ -77,6 +78,8 @@ const (
 	Swept           // the sweep queued an object
 	QueriedInFlight // a query's reads lay apart, with writes between
 	SetAside        // a record was set aside
+	Switched        // another generation of a view serves
+	Dropped         // a generation was dropped
 	DeadLetter      // the republish queue gave a request up
 
 	faults int = iota
@@ -86,10 +89,10 @@ var faultNames = [faults]string{
 	"failed before", "answer lost", "late, never applied", "late, landed on the wire", "slow", "slow answer", "throttled", "partly taken",
 	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked", "cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed", "junk record",
-	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "queue delivered twice", "stream down", "DynamoDB down", "S3 down",
+	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "definition changed", "queue delivered twice", "stream down", "DynamoDB down", "S3 down",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request", "sent again at a window's edge", "sent again later", "sent again beyond the speed window",
 	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future", "event without time", "bad event",
-	"bad request", "straggler", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "dead letter",
+	"bad request", "straggler", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "generation switched to", "generation dropped", "dead letter",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -109,7 +109,7 @@ func (h *history) open(r role) *environment {
 	case batchRole:
 		e.batch = &batch.Batch{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
-			Definitions: h.kit.definitions, Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, RunBytes: h.runBytes, Tries: 3, Workers: 2,
+			Definitions: h.kit.variants[h.deployed], Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, Keep: h.keep, RunBytes: h.runBytes, Tries: 3, Workers: 2,
 			Run: runner.Sequential, Now: e.now, NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
 		}
 	case sweepRole:
@@ -143,6 +143,19 @@ func (h *history) newULID(at time.Time) (ulid.ULID, error) {
 		entropy[i] = byte(h.random.Uint32())
 	}
 	return id, id.SetEntropy(entropy[:])
+}
+
+// deploy deploys batch with other definitions. Environments that there are have the old ones until they end.
+func (h *history) deploy(variant int) {
+	h.deployed = variant
+	h.line("history", "deploys definitions", fmt.Sprint(variant), "")
+}
+
+// endOldVersions ends the environments of batch that there are, as a deployment does once their calls have ended.
+func (h *history) endOldVersions() {
+	for _, e := range h.environments[batchRole] {
+		e.over = true
+	}
 }
 
 // idle finds an environment that can take an invocation, any of them, or opens one.

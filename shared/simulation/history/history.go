@@ -144,6 +144,7 @@ type settings struct {
 	edgy         bool          // more of it: slow puts, runs that are made real and not applied, and clocks as far apart as may be
 	lookUpTo     int           // answers of a view, when its horizon moves, and then some of the others; 0: all
 	aimed        bool          // requests and ticks seek the edges of slots
+	keep         time.Duration // how long a generation that has served is kept: longer than any query takes
 	announced    bool          // the views are announced by batch, with events there already; else they are there from the beginning
 	redeliver    time.Duration // the republish queue's visibility timeout, up to twice of it
 	timeouts     [roles]time.Duration
@@ -180,8 +181,10 @@ type history struct {
 	source       source
 	observer     *serving.Serving // asks at one moment
 	generation   map[viewstore.Generation]int
-	level        [views]uint64    // per view: the last run seen applied
-	live         [views]slot.Slot // per view: from where on speed folds it
+	level        [views]uint64              // per view: the last run seen applied to what answers
+	pointers     map[view.Name]catalog.View // as last seen
+	deployed     int                        // which variant of the definitions batch is deployed with
+	live         [views]slot.Slot           // per view: from where on speed folds it
 
 	calm      bool // no more faults
 	counts    Counts
@@ -197,31 +200,49 @@ type history struct {
 
 // kit is what all histories share, and never changes.
 type kit struct {
-	definitions []catalog.Definition
-	programs    *catalog.Programs // compiled beforehand, for every set of views there can be
-	codec       *event.Codec
-	viewOf      map[view.Hash]int
+	variants [variants][]catalog.Definition // of the definitions: others, to Anabranch, that mean the same
+	programs *catalog.Programs              // compiled beforehand, for every set of views there can be
+	codec    *event.Codec
+	viewOf   map[view.Hash]int
+}
+
+// variants is how many definitions of by_user there are.
+const variants = 3
+
+// variant are the views with one of them.
+func variant(n int) string {
+	if n == 0 {
+		return simulation.Views
+	}
+	return strings.Replace(simulation.Views, `data.kind != "test"`, fmt.Sprintf(`data.kind != "test" && data.kind != "kind %d"`, n), 1)
 }
 
 var theKit = sync.OnceValues(newKit)
 
 func newKit() (*kit, error) {
-	parsed, err := view.Parse("views.yaml", []byte(strings.TrimRight(simulation.Views, "\n")+marksView))
-	if err != nil {
-		return nil, err
-	}
-	k := &kit{definitions: catalog.Define(parsed), programs: &catalog.Programs{}, viewOf: map[view.Hash]int{}}
+	k := &kit{programs: &catalog.Programs{}, viewOf: map[view.Hash]int{}}
+	var err error
 	if k.codec, err = event.NewCodec(8 << 20); err != nil {
 		return nil, err
 	}
 	stored := &memory.Catalog{}
 	var hashes []view.Hash
-	for _, d := range k.definitions {
-		k.viewOf[d.Hash] = slices.Index(viewNames[:], string(d.Name))
-		if err := stored.PutDefinition(everywhere, d.Hash, d.Text); err != nil {
+	for n := range variants {
+		parsed, err := view.Parse("views.yaml", []byte(strings.TrimRight(variant(n), "\n")+marksView))
+		if err != nil {
 			return nil, err
 		}
-		hashes = append(hashes, d.Hash)
+		k.variants[n] = catalog.Define(parsed)
+		for _, d := range k.variants[n] {
+			if _, known := k.viewOf[d.Hash]; known {
+				continue
+			}
+			k.viewOf[d.Hash] = slices.Index(viewNames[:], string(d.Name))
+			if err := stored.PutDefinition(everywhere, d.Hash, d.Text); err != nil {
+				return nil, err
+			}
+			hashes = append(hashes, d.Hash)
+		}
 	}
 	// Programs compiles a set under a lock, which no function may hold while others go on: what all share has everything compiled already.
 	slices.Sort(hashes)
@@ -300,7 +321,7 @@ func (h *history) build(seed uint64) error {
 		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{}, runOf: map[slot.Slot]uint64{},
 		folds: map[cell]*fold{}, counting: map[cell][]*position{}, windows: map[rowsOf][]int64{}, built: map[int]uint64{},
 	}
-	h.generation = map[viewstore.Generation]int{}
+	h.generation, h.pointers = map[viewstore.Generation]int{}, map[view.Name]catalog.View{}
 	h.archive, h.queue, h.catalog = &memory.Archive{}, &memory.Queue{}, &memory.Catalog{}
 	h.base, h.items, h.seen = &memory.Base{}, &memory.Speed{}, &memory.Seen{}
 	h.stream = memory.NewStream(h.shards)
@@ -318,7 +339,7 @@ func (h *history) build(seed uint64) error {
 	}
 	if !h.announced {
 		first := batch.Batch{
-			Catalog: h.catalog, Definitions: h.kit.definitions, NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) },
+			Catalog: h.catalog, Definitions: h.kit.variants[0], NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) },
 		}
 		if err := first.Register(everywhere); err != nil {
 			return err
@@ -352,6 +373,7 @@ func (h *history) drawSettings() settings {
 		patience:     30 * time.Minute,
 	}
 	s.announced = h.random.IntN(3) == 0
+	s.keep = h.between(90*time.Second, 4*time.Minute)
 	s.aimed, s.edgy = h.random.IntN(3) > 0, h.random.IntN(5) == 0
 	if s.edgy {
 		s.aimed, s.margin, s.pollEvery = true, pick(h, time.Second, 2*time.Second), 200*time.Millisecond
@@ -414,7 +436,7 @@ var otherRates = []struct {
 	most  float64
 }{
 	{ResultLost, 0.2}, {NotInvoked, 0.2}, {ColdStart, 0.3}, {EnvironmentEnd, 0.2}, {Skewed, 1}, {Restarted, 0.08}, {PollFailed, 0.3}, {PollShort, 0.5},
-	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5}, {SweepTwice, 0.5}, {QueueTwice, 1},
+	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5}, {SweepTwice, 0.5}, {DefinitionChanged, 0.4}, {QueueTwice, 1},
 	{Unheard, 0.3}, {DoubledAtOnce, 0.3}, {DoubledWithin, 0.1}, {DoubledAtEdge, 0.3}, {DoubledLater, 0.3}, {BeyondSpeed, 0.3}, {BeyondBatch, 0.3}, {Conflicting, 0.5}, {LateEvent, 0.3},
 	{FutureEvent, 0.2}, {Timeless, 0.2}, {BadEvent, 0.2}, {BadRequest, 0.1},
 }

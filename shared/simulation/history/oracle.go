@@ -149,24 +149,42 @@ func (h *history) onView(name view.Name) {
 		return
 	}
 	h.learnGenerations()
+	h.countMoves(v)
 	for _, g := range v.Generations {
 		if g.Run != 0 && h.runOf[g.Horizon] != g.Run || g.Run > uint64(len(h.runs)) {
 			h.fail(oracleHorizon, "view %s is at run %d with the horizon %s, which is run %d's", name, g.Run, g.Horizon, h.runOf[g.Horizon])
 		}
 		number := slices.Index(viewNames[:], string(name))
-		if h.built[number] == 0 && g.Run > 0 {
+		if g.Run > 0 && (h.built[number] == 0 || h.built[number] < g.Run && h.rates[DefinitionChanged] > 0) {
 			h.built[number] = g.Run
 			h.sameTruth(g.Run)
+		}
+		if v.Serving == g.ID && (g.Horizon < g.Live || g.State != catalog.Serving) {
+			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon, g.State, g.Live)
+		}
+		if g.ID != v.Serving && (v.Serving != "" || g.Run == 0 || !g.IsKept()) {
+			continue // it is not this one that answers
 		}
 		if g.Run < h.level[number] {
 			h.fail(oracleHorizon, "view %s goes back from run %d to %d", name, h.level[number], g.Run)
 		}
 		h.level[number], h.live[number] = g.Run, g.Live
-		if v.Serving == g.ID && g.Horizon < g.Live {
-			h.fail(oracleHorizon, "view %s serves with the horizon %s, and speed has it from %s on only", name, g.Horizon, g.Live)
-		}
 	}
 	h.lookAt(slices.Index(viewNames[:], string(name)))
+}
+
+// countMoves counts what has become of the view's generations.
+func (h *history) countMoves(v catalog.View) {
+	before := h.pointers[v.Name]
+	if before.Serving != "" && before.Serving != v.Serving {
+		h.count(Switched)
+	}
+	for _, g := range before.Generations {
+		if _, ok := v.Generation(g.ID); !ok {
+			h.count(Dropped) // a function that was frozen may have left items behind, which nobody reads
+		}
+	}
+	h.pointers[v.Name] = v
 }
 
 // sameTruth makes sure of what clients see to (see tooLate): of what a generation is built from, finding duplicates over all history leaves the same

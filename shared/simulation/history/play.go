@@ -31,6 +31,7 @@ func (h *history) play() {
 		return
 	}
 	h.calm = true
+	h.endOldVersions()
 	h.line("history", "calms down", "", "")
 	if h.stands {
 		h.end(h)
@@ -125,8 +126,23 @@ func (h *history) sweptRuns() uint64 {
 	return swept
 }
 
-// drained says whether nothing is under way: every object is in a run, every run is swept, every record of the stream is done.
+// deployedServe says whether what serves is what batch was last deployed with.
+func (h *history) deployedServe() bool {
+	for _, d := range h.kit.variants[h.deployed] {
+		v := h.pointers[d.Name]
+		if g, ok := v.Generation(v.Serving); !ok || g.Definition != d.Hash {
+			return false
+		}
+	}
+	return true
+}
+
+// drained says whether nothing is under way: every object is in a run, every run is swept, every record of the stream is done, and what was deployed
+// serves.
 func (h *history) drained() bool {
+	if !h.deployedServe() {
+		return false
+	}
 	if len(h.flying) > 0 || h.waiting > 0 || h.sweptRuns() < h.lastFilled() || h.level != [views]uint64{h.head(), h.head(), h.head()} {
 		return false
 	}

@@ -133,10 +133,14 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	if err := t.build(ctx, head); err != nil {
 		return err
 	}
-	if err := t.serve(ctx, head); err != nil {
+	views, err := t.Catalog.Views(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	if err := t.serve(ctx, head, views); err != nil {
 		return err
 	}
-	return t.drop(ctx)
+	return t.drop(ctx, views)
 }
 
 // compile makes programs of the definitions of all generations.

@@ -186,11 +186,7 @@ func (b *Batch) empty(ctx context.Context) (bool, error) {
 }
 
 // drop gives up what was retained for long enough, and deletes the items of what was given up, as far as time allows; the next tick goes on.
-func (t *tick) drop(ctx context.Context) error {
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return fmt.Errorf("read views: %w", err)
-	}
+func (t *tick) drop(ctx context.Context, views []catalog.View) error {
 	for _, v := range views {
 		for _, g := range v.Generations {
 			if g.State == catalog.Retained && t.Now().UnixMilli()-g.Since >= t.Keep.Milliseconds() {
@@ -233,11 +229,7 @@ func (t *tick) delete(ctx context.Context, v catalog.View, g catalog.Generation)
 
 // serve lets the generations serve that are built up to the head, when their horizon has reached the slot from which speed folds them: before
 // that, slots between the two would be in neither half.
-func (t *tick) serve(ctx context.Context, head catalog.Run) error {
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return fmt.Errorf("read views: %w", err)
-	}
+func (t *tick) serve(ctx context.Context, head catalog.Run, views []catalog.View) error {
 	for _, v := range views {
 		for _, g := range v.Generations {
 			if g.State != catalog.Building || g.Run == 0 || g.Run < head.N || g.Horizon < g.Live {

@@ -436,7 +436,7 @@ var otherRates = []struct {
 	most  float64
 }{
 	{ResultLost, 0.2}, {NotInvoked, 0.2}, {ColdStart, 0.3}, {EnvironmentEnd, 0.2}, {Skewed, 1}, {Restarted, 0.08}, {PollFailed, 0.3}, {PollShort, 0.5},
-	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5}, {SweepTwice, 0.5}, {DefinitionChanged, 0.4}, {QueueTwice, 1},
+	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5}, {SweepTwice, 0.5}, {DefinitionChanged, 0.15}, {QueueTwice, 1},
 	{Unheard, 0.3}, {DoubledAtOnce, 0.3}, {DoubledWithin, 0.1}, {DoubledAtEdge, 0.3}, {DoubledLater, 0.3}, {BeyondSpeed, 0.3}, {BeyondBatch, 0.3}, {Conflicting, 0.5}, {LateEvent, 0.3},
 	{FutureEvent, 0.2}, {Timeless, 0.2}, {BadEvent, 0.2}, {BadRequest, 0.1},
 }

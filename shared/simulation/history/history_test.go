@@ -60,7 +60,7 @@ func TestHistories(t *testing.T) {
 	}
 	t.Logf("%d histories: %d violated; each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks\n%s", n, failed, sum.Events/n, sum.Copies/n,
 		sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n, sum.Faults)
-	const enough = 40 // histories for every kind to fire
+	const enough = 500 // histories for every kind to fire
 	if missing := sum.Faults.Missing(); len(missing) > 0 && n >= enough {
 		t.Errorf("kinds of faults that never fired: %v", missing)
 	}

@@ -72,7 +72,7 @@ smoke: build ## a minute's check of any deployment, local or on AWS: URL=its add
 destroy: ## a stack, but for its archive and tables; asks first
 	@$(GO) run ./infra/destroy -stack $(STACK)
 
-.PHONY: simulate model
+.PHONY: simulate mutants model
 SEEDS ?= 2000
 FIRST ?= 1
 
@@ -82,6 +82,9 @@ ifdef SEED
 else
 	$(GO) test -count=1 ./shared/simulation/history -run '^(TestHistories|TestTheSameTwice)$$' -seeds $(SEEDS) -first $(FIRST) -timeout 60m -v
 endif
+
+mutants: ## deliberate mistakes in the protocols, each of which the simulator must find; about eight minutes
+	@$(GO) run ./shared/simulation/mutants/run $(if $(RUN),-run '$(RUN)')
 
 model: ## the checked model of the boundary between batch and speed; needs spin and gcc
 	@$(GO) run ./shared/simulation/model/check

@@ -104,7 +104,7 @@ func (b *Batch) begin(ctx context.Context, d catalog.Definition) error {
 
 // goOn takes the next step towards a definition, and says whether there is none left.
 func (b *Batch) goOn(ctx context.Context, v catalog.View, d catalog.Definition) (done bool, err error) {
-	if _, changed := v.Wanting(d.Hash, "", 0); changed {
+	if _, changed := v.Wanting(d.Hash, "", 0, 0); changed {
 		return false, b.want(ctx, v, d)
 	}
 	g, waits := announced(v)
@@ -137,7 +137,7 @@ func (b *Batch) want(ctx context.Context, v catalog.View, d catalog.Definition) 
 	if err != nil {
 		return err
 	}
-	next, _ := v.Wanting(d.Hash, viewstore.Generation(id.String()), live)
+	next, _ := v.Wanting(d.Hash, viewstore.Generation(id.String()), live, b.Now().UnixMilli())
 	next.Description = d.Description
 	// Commit point: from here on speed folds the definition, and no longer one that was given up for it.
 	return b.Catalog.PutView(ctx, next)
@@ -185,19 +185,22 @@ func (b *Batch) empty(ctx context.Context) (bool, error) {
 	return len(found) == 0, nil
 }
 
+// linger is how long the items of what was given up are left, by any two clocks: a query that has begun on them finishes. An HTTP API waits 30 s for one.
+const linger = time.Minute
+
 // drop gives up what was retained for long enough, and deletes the items of what was given up, as far as time allows; the next tick goes on.
 func (t *tick) drop(ctx context.Context, views []catalog.View) error {
 	for _, v := range views {
 		for _, g := range v.Generations {
 			if g.State == catalog.Retained && t.Now().UnixMilli()-g.Since >= t.Keep.Milliseconds() {
-				g.State = catalog.Dropping
+				g.State, g.Since = catalog.Dropping, t.Now().UnixMilli()
 				// Commit point: from here on nobody goes back to it.
 				if err := unlessConflict(t.Catalog.PutView(ctx, v.With(g))); err != nil {
 					return fmt.Errorf("give up generation %s of view %s: %w", g.ID, v.Name, err)
 				}
 				break // the view is another one now; the next tick drops it
 			}
-			if g.State == catalog.Dropping {
+			if g.State == catalog.Dropping && t.Now().UnixMilli()-g.Since >= (linger+t.clocksApart()).Milliseconds() {
 				if err := t.delete(ctx, v, g); err != nil {
 					return fmt.Errorf("drop generation %s of view %s: %w", g.ID, v.Name, err)
 				}

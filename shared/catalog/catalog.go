@@ -44,7 +44,7 @@ const (
 	Building  State = "building"  // it came in time: batch applies runs; not yet switched to
 	Serving   State = "serving"
 	Retained  State = "retained" // it served; kept current, so that going back to its definition is one write, until it is dropped
-	Dropping  State = "dropping" // nobody reads or writes it any more; its items are being deleted, and then it is gone
+	Dropping  State = "dropping" // given up: no query begins with it, nobody writes it; its items are deleted a while later, and then it is gone
 )
 
 // Generation is one full set of base items of a view.
@@ -55,7 +55,7 @@ type Generation struct {
 	Live       slot.Slot // speed folds the definition for slots from here on; 0: for all there are
 	Run        uint64    // the last run applied; 0 for none
 	Horizon    slot.Slot // that run's
-	Since      int64     // when it was retained, Unix milliseconds; 0 before
+	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
 }
 
 // IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced, built, serving or retained.
@@ -105,15 +105,15 @@ func (v View) Of(definition view.Hash) (Generation, bool) {
 
 // Wanting returns the view as it is when the definition is the one to be, and whether that is a change. A definition that is new comes as a generation
 // with the id, announced for slots from live on; one that is retained is built again, which it is already, so that the next tick switches back to it;
-// and any other that was on its way is given up.
-func (v View) Wanting(definition view.Hash, id viewstore.Generation, live slot.Slot) (next View, changed bool) {
+// and any other that was on its way is given up, now, Unix milliseconds.
+func (v View) Wanting(definition view.Hash, id viewstore.Generation, live slot.Slot, now int64) (next View, changed bool) {
 	next = v
 	for _, g := range v.Generations {
 		switch {
 		case g.Definition == definition && g.State == Retained:
 			g.State, g.Since = Building, 0
 		case g.Definition != definition && (g.State == Announced || g.State == Building):
-			g.State = Dropping
+			g.State, g.Since = Dropping, now
 		default:
 			continue
 		}
@@ -138,7 +138,7 @@ func (v View) Switched(to viewstore.Generation, now int64) View {
 		case g.State == Serving:
 			g.State, g.Since = Retained, now
 		case g.State == Retained:
-			g.State = Dropping
+			g.State, g.Since = Dropping, now
 		default:
 			continue
 		}

@@ -37,13 +37,13 @@ func TestWanting(t *testing.T) {
 		"a new one, and others were on their way": {
 			life("A", in("A", catalog.Serving, 0), in("C", catalog.Announced, 0), in("D", catalog.Building, 0), in("E", catalog.Retained, 3)),
 			catalog.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", catalog.Serving, 0),
-				in("C", catalog.Dropping, 0), in("D", catalog.Dropping, 0), in("E", catalog.Retained, 3)).Generations, announced)},
+				in("C", catalog.Dropping, 55), in("D", catalog.Dropping, 55), in("E", catalog.Retained, 3)).Generations, announced)},
 		},
 		"what is retained": {
 			life("A", in("A", catalog.Serving, 0), in("B", catalog.Retained, 3)), life("A", in("A", catalog.Serving, 0), in("B", catalog.Building, 0)),
 		},
 		"what serves, and another was on its way": {
-			life("B", in("B", catalog.Serving, 0), in("C", catalog.Building, 0)), life("B", in("B", catalog.Serving, 0), in("C", catalog.Dropping, 0)),
+			life("B", in("B", catalog.Serving, 0), in("C", catalog.Building, 0)), life("B", in("B", catalog.Serving, 0), in("C", catalog.Dropping, 55)),
 		},
 		"what is being dropped comes anew": {
 			life("A", in("A", catalog.Serving, 0), in("B", catalog.Dropping, 0)),
@@ -53,7 +53,7 @@ func TestWanting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := test.before
 			kept.Generations = append([]catalog.Generation(nil), kept.Generations...)
-			got, changed := test.before.Wanting("B", "new", 7000)
+			got, changed := test.before.Wanting("B", "new", 7000, 55)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -63,7 +63,7 @@ func TestWanting(t *testing.T) {
 			if diff := cmp.Diff(kept, test.before); diff != "" {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
-			if again, changed := got.Wanting("B", "newer", 9000); changed {
+			if again, changed := got.Wanting("B", "newer", 9000, 66); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})
@@ -72,7 +72,7 @@ func TestWanting(t *testing.T) {
 
 func TestSwitched(t *testing.T) {
 	before := life("A", in("A", catalog.Serving, 0), in("B", catalog.Building, 0), in("C", catalog.Retained, 3), in("D", catalog.Dropping, 0), in("E", catalog.Announced, 0))
-	want := life("B", in("A", catalog.Retained, 99), in("B", catalog.Serving, 0), in("C", catalog.Dropping, 3), in("D", catalog.Dropping, 0), in("E", catalog.Announced, 0))
+	want := life("B", in("A", catalog.Retained, 99), in("B", catalog.Serving, 0), in("C", catalog.Dropping, 99), in("D", catalog.Dropping, 0), in("E", catalog.Announced, 0))
 	if diff := cmp.Diff(want, before.Switched("B", 99)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

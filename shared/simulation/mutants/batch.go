@@ -1,0 +1,226 @@
+package mutants
+
+const (
+	batchFile      = "shared/batch/batch.go"
+	planFile       = "shared/batch/plan.go"
+	readFile       = "shared/batch/read.go"
+	duplicatesFile = "shared/batch/duplicates.go"
+	applyFile      = "shared/batch/apply.go"
+	registerFile   = "shared/batch/register.go"
+	sweepFile      = "shared/batch/sweep.go"
+	catalogFile    = "shared/memory/catalog.go"
+)
+
+// ofBatch are mistakes of batch and the sweep.
+func ofBatch() []Mutant {
+	return []Mutant{
+		{
+			Name: "settle-zero", Design: "3.2",
+			Mistake: "a slot is claimed as soon as it has ended",
+			Edits:   []Edit{{batchFile, `Sealed(now, b.Settle), now, nil`, `Sealed(now, 0), now, nil`}},
+		},
+		{
+			Name: "settle-without-the-margin", Design: "3.2",
+			Mistake: "settle covers the time to commit, and not the margin of the clocks",
+			Edits:   []Edit{{batchFile, `Sealed(now, b.Settle), now, nil`, `Sealed(now, b.Settle-b.ClockMargin), now, nil`}},
+		},
+		{
+			Name: "batch-trusts-its-clock-alone", Design: "3.2",
+			Mistake: "slots are sealed by the own clock, also where the store's is behind",
+			Edits: []Edit{{batchFile, `		if date.Before(now) {
+			now = date
+		}
+`, ``}},
+		},
+		{
+			Name: "late-clock-not-refused", Design: "3.2",
+			Mistake: "batch does not refuse to work with a clock that is off by more than the margin",
+			Edits:   []Edit{{batchFile, `off > b.ClockMargin+time.Second {`, `off > b.ClockMargin+time.Hour {`}},
+			Killer: Killer{
+				Package: "shared/simulation/history", Run: "^TestDrills$/^clocks_off_by_more_than_the_margin",
+				Why: "the clocks of a history differ by the margin at most; the drill's by more",
+			},
+		},
+		{
+			Name: "clock-read-after-listing", Design: "3.2",
+			Mistake: "the run's horizon is that of the clock after its slots were listed",
+			Edits: []Edit{{planFile, `		if len(page) < listPage {
+			return m, nil
+		}
+`, `		if len(page) < listPage {
+			m.To, _, err = t.sealed(ctx)
+			return m, err
+		}
+`}},
+		},
+		{
+			Name: "horizon-inclusive-in-batch", Design: "3.2",
+			Mistake: "the slot that is under way is taken for sealed",
+			Edits:   []Edit{{batchFile, `	return b.Layout.Slot.Sealed(now, b.Settle), now, nil`, `	return b.Layout.Slot.Next(b.Layout.Slot.Sealed(now, b.Settle)), now, nil`}},
+		},
+		{
+			Name: "horizon-read-inclusively", Design: "3.4",
+			Mistake: "a run reads the slot at its horizon, too",
+			Edits:   []Edit{{planFile, `	for to := archive.SlotKey(sealed); ; {`, `	for to := archive.SlotKey(t.Layout.Slot.Next(sealed)); ; {`}},
+		},
+		{
+			Name: "run-at-an-unchanged-horizon", Design: "3.4",
+			Mistake: "a run may have the horizon of the one before",
+			Edits:   []Edit{{batchFile, `	for head.Horizon < sealed {`, `	for head.Horizon <= sealed {`}},
+		},
+		{
+			Name: "relist-missing", Design: "3.2",
+			Mistake: "claimed slots are not listed again, and stragglers never found",
+			Edits:   []Edit{{planFile, `		again := head.Horizon - slot.Slot(t.Relist.Milliseconds())`, `		again := head.Horizon`}},
+		},
+		{
+			Name: "held-objects-read-again", Design: "3.2",
+			Mistake: "objects of the slots that are listed again are not held against the earlier runs",
+			Edits:   []Edit{{planFile, `			if s < head.Horizon && t.held.has(object.Key) {`, `			if s < head.Horizon && t.held.has("") {`}},
+		},
+		{
+			Name: "orphans-held", Design: "3.4",
+			Mistake: "the objects of an attempt that did not become real are taken for held",
+			Edits: []Edit{{planFile, `	if err := t.appendRun(ctx, run); err != nil {
+		return run, err
+	}
+	t.held.add(run.N, in.manifest)
+`, `	t.held.add(run.N, in.manifest)
+	if err := t.appendRun(ctx, run); err != nil {
+		return run, err
+	}
+`}},
+		},
+		{
+			Name: "orphan-manifest-read", Design: "3.4",
+			Mistake: "a run's manifest is the first that any attempt has written under its number",
+			Edits: []Edit{{planFile, `	text, _, err := a.Get(ctx, archive.Key(run.Manifest))
+`, `	prefix := run.Manifest[:len("runs/000000000000/")]
+	written, _, err := a.List(ctx, archive.Key(prefix), archive.Key(prefix+"~"), 10)
+	if err != nil {
+		return archive.Manifest{}, err
+	}
+	for i := len(written) - 1; i >= 0; i-- {
+		if key := string(written[i].Key); key[len(key)-4:] == "json" {
+			run.Manifest = key
+		}
+	}
+	text, _, err := a.Get(ctx, archive.Key(run.Manifest))
+`}},
+		},
+		{
+			Name: "manifest-not-frozen", Design: "3.4",
+			Mistake: "a run that is read again lists its slots anew",
+			Edits: []Edit{
+				{readFile, `	m, err := t.manifest(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+`, `	m, err := t.manifest(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	page, _, err := t.Archive.List(ctx, archive.SlotKey(m.From), archive.SlotKey(m.To), listPage)
+	if err != nil {
+		return nil, err
+	}
+	m.Objects = nil
+	for _, object := range page {
+		m.Objects = append(m.Objects, archive.Input{Object: object})
+	}
+`},
+			},
+		},
+		{
+			Name: "append-unconditional", Design: "3.4",
+			Mistake: "a run is made real whatever the head, over one that is real already",
+			Edits: []Edit{{catalogFile, `		c.runs = append(c.runs, run)
+`, `		c.runs = append(c.runs[:run.N-1], run)
+`}, {catalogFile, `run.N != head+1 {`, `run.N > head+1 {`}},
+		},
+		{
+			Name: "loser-goes-on", Design: "3.4",
+			Mistake: "who loses the race for a run goes on with what it has read itself",
+			Edits:   []Edit{{planFile, `	case stored[0] == run: //`, `	case stored[0].N == run.N: //`}},
+		},
+		{
+			Name: "winner-stops", Design: "3.4",
+			Mistake: "what a crash has left is not finished: generations apply the newest run only",
+			Edits:   []Edit{{batchFile, `t.Catalog.Runs(ctx, next, next)`, `t.Catalog.Runs(ctx, head.N, head.N)`}},
+		},
+		{
+			Name: "item-horizon-ignored", Design: "3.4",
+			Mistake: "a run is added to a base item that has it already",
+			Edits: []Edit{{applyFile, `	for range t.Tries {
+		if loaded.Horizon >= run.Horizon {
+`, `	for range t.Tries {
+		if loaded.Horizon > run.Horizon {
+`}},
+		},
+		{
+			Name: "base-write-unconditional", Design: "3.4",
+			Mistake: "the store of base items writes whatever horizon is there",
+			Edits:   []Edit{{storesFile, `Horizon; stored != loaded {`, `Horizon; stored != loaded && stored < 0 {`}},
+		},
+		{
+			Name: "base-conflict-taken-for-done", Design: "3.4",
+			Mistake: "a base item that could not be written is taken for written",
+			Edits:   []Edit{{applyFile, `t.Base.Put(ctx, item, loaded.Horizon); err == nil {`, `t.Base.Put(ctx, item, loaded.Horizon); err == nil || len(item.Key) >= 0 {`}},
+		},
+		{
+			Name: "items-not-all-written", Design: "3.4",
+			Mistake: "the error of writing a generation's items is swallowed, and its horizon moves",
+			Edits: []Edit{{applyFile, `	if err != nil {
+		return fmt.Errorf("view %s, run %d: %w", g.view, run.N, err)
+	}
+`, `	_ = err
+`}},
+		},
+		{
+			Name: "horizon-before-items", Design: "3.4",
+			Mistake: "a generation's horizon moves before its items are written",
+			Edits: []Edit{{applyFile, `		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
+			return err
+		}
+		if err := t.commit(ctx, g, run); err != nil {
+			return err
+		}
+`, `		if err := t.commit(ctx, g, run); err != nil {
+			return err
+		}
+		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
+			return err
+		}
+`}},
+		},
+		{
+			Name: "horizon-goes-back", Design: "3.4",
+			Mistake: "a tick that thaws late writes its run's horizon over that of a later run",
+			Edits:   []Edit{{applyFile, `		if generation.Run >= run.N {`, `		if generation.Run == run.N {`}},
+		},
+		{
+			Name: "crashed-build-added-to", Design: "3.4",
+			Mistake: "a build adds to the items that a crashed one has left, instead of replacing them",
+			Edits:   []Edit{{applyFile, `totals[i], built); err != nil {`, `totals[i], advanced); err != nil {`}},
+		},
+		{
+			Name: "no-sweep", Design: "3.1",
+			Mistake: "nobody looks for objects without receipts",
+			Edits:   []Edit{{sweepFile, `		if lacking := s.lacking(object, request, streamed); len(lacking) > 0 {`, `		if lacking := s.lacking(object, request, streamed); len(lacking) > s.Layout.Lanes {`}},
+		},
+		{
+			Name: "sweep-moves-on-at-once", Design: "3.1",
+			Mistake: "a run counts as swept once what it lacks was queued",
+			Edits:   []Edit{{sweepFile, `		case report.Missing == 0:`, `		default:`}},
+		},
+		{
+			Name: "sweep-before-applied", Design: "3.1",
+			Mistake: "the sweep has runs streamed that no generation has applied yet",
+			Edits:   []Edit{{sweepFile, `				head = min(head, g.Run)`, `				head = max(head, g.Run)`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestSweepWaitsForBatch$",
+				Why: "an event that nobody counts comes back with the run, which is applied within batch's bound; until then speed may say nothing of it",
+			},
+		},
+	}
+}

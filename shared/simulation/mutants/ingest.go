@@ -1,0 +1,139 @@
+package mutants
+
+const (
+	ingestFile    = "shared/ingest/ingest.go"
+	republishFile = "shared/ingest/republish.go"
+)
+
+// ofIngest are mistakes of ingest and republish.
+func ofIngest() []Mutant {
+	return []Mutant{
+		{
+			Name: "stream-before-archive", Design: "3.1",
+			Mistake: "the records are published before the archive has the events",
+			Edits: []Edit{{ingestFile, `
+		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+			return err
+		}
+		in.publish(ctx, key, in.records(lines))
+`, `
+		in.publish(ctx, key, in.records(lines))
+		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+			return err
+		}
+`}},
+		},
+		{
+			Name: "failed-put-is-published", Design: "3.1",
+			Mistake: "the records are published although the archive's answer is not known",
+			Edits: []Edit{{ingestFile, `
+		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+			return err
+		}
+`, `
+		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
+			in.publish(ctx, key, in.records(lines))
+			return err
+		}
+`}},
+		},
+		{
+			Name: "late-put-acknowledged", Design: "3.1",
+			Mistake: "a put that succeeds after its deadline is acknowledged",
+			Edits: []Edit{{ingestFile, `	if !now.Before(deadline) {
+		return fmt.Errorf("%w: the archive answered`, `	if now.IsZero() {
+		return fmt.Errorf("%w: the archive answered`}},
+		},
+		{
+			Name: "unknown-put-acknowledged", Design: "3.1",
+			Mistake: "a put that fails for any reason is taken for one that exists already",
+			Edits:   []Edit{{ingestFile, `err == nil || errors.Is(err, archive.ErrExists) {`, `err == nil || err != nil {`}},
+		},
+		{
+			Name: "slot-from-the-clock-in-ingest", Design: "2",
+			Mistake: "the object's slot is that of the clock at the put, not that of its stamps",
+			Edits: []Edit{{ingestFile, `		var date time.Time
+`, `		var date time.Time
+		if _, request, err := archive.ParseEventsKey(key); err == nil {
+			key = archive.EventsKey(in.Layout.Slot.At(in.Now()), request)
+		}
+`}},
+		},
+		{
+			Name: "lane-of-the-request", Design: "2",
+			Mistake: "a line's lane comes from its request, not from its identity, so that copies go through several lanes",
+			Edits: []Edit{{ingestFile, `		out.lanes[i] = in.Layout.Lane(identity)
+`, `		identity.Hi = request.Time()
+		out.lanes[i] = in.Layout.Lane(identity)
+`}},
+		},
+		{
+			Name: "first-line-only", Design: "3.1",
+			Mistake: "of a lane's lines in one request only the first is published",
+			Edits:   []Edit{{ingestFile, `			packs[last] = append(packs[last], line...)`, `			_ = append(packs[last], line...)`}},
+		},
+		{
+			Name: "republish-changes-the-stamps", Design: "3.1",
+			Mistake: "republish stamps the lines anew",
+			Edits: []Edit{{republishFile, `	out := lines{data: batch.Data}
+`, `	again, err := in.NewRequest(in.Now())
+	if err != nil {
+		return lines{}, err
+	}
+	out := lines{data: bytes.ReplaceAll(batch.Data, []byte(batch.Stamps[0].Request.String()), []byte(again.String()))}
+`}, {republishFile, `import (
+`, `import (
+	"bytes"
+`}},
+		},
+		{
+			Name: "republish-of-the-first-lane", Design: "3.1",
+			Mistake: "republish publishes the first of the lanes it is asked for",
+			Edits: []Edit{{republishFile, `	for _, name := range names {
+`, `	for _, name := range names[:min(1, len(names))] {
+`}},
+			Killer: Killer{
+				Package: "shared/ingest", Run: "^TestRepublish$",
+				Why: "the sweep finds the other lanes, and asks for them one after the other: they are late, as they are where ingest dies",
+			},
+		},
+		{
+			Name: "ingest-trusts-its-clock", Design: "3.1",
+			Mistake: "ingest does not hold its clock against the store's",
+			Edits:   []Edit{{ingestFile, `	if !date.IsZero() && now.Sub(date).Abs() > in.ClockMargin+time.Second {`, `	if date.After(now.AddDate(100, 0, 0)) {`}},
+			Killer: Killer{
+				Package: "shared/simulation/history", Run: "^TestDrills$/^clocks_off_by_more_than_the_margin",
+				Why: "the clocks of a history differ by the margin at most; the drill's by more",
+			},
+		},
+		{
+			Name: "existing-put-fails", Design: "3.1",
+			Mistake: "an object that exists already, put by an earlier try, is taken for a failure",
+			Edits:   []Edit{{ingestFile, `err == nil || errors.Is(err, archive.ErrExists) {`, `err == nil {`}},
+			Killer: Killer{
+				Package: "shared/ingest", Run: "^TestCommitAgain$",
+				Why: "the client sends again, and its copies count once: what is lost is a durable request's acknowledgement, which no answer shows",
+			},
+		},
+		{
+			Name: "all-records-sent-again", Design: "3.1",
+			Mistake: "when the stream takes some of the records, all are sent again",
+			Edits: []Edit{{ingestFile, `		entries, err = kept, errNotTaken`, `		if err = errNotTaken; len(kept) == 0 {
+			entries = kept
+		}`}},
+			Killer: Killer{
+				Package: "shared/ingest", Run: "^TestPublishAgain$",
+				Why: "speed drops the copies: it only costs",
+			},
+		},
+		{
+			Name: "refused-records-forgotten", Design: "3.1",
+			Mistake: "records that the stream refuses are neither sent again nor queued",
+			Edits:   []Edit{{ingestFile, `		entries, err = kept, errNotTaken`, `		entries, err = kept[:0], errNotTaken`}},
+			Killer: Killer{
+				Package: "shared/ingest", Run: "^TestPublishAgain$",
+				Why: "batch shows the events within its bound, and the sweep finds the records: they are late, as they are where ingest dies",
+			},
+		},
+	}
+}

@@ -1,0 +1,177 @@
+package mutants
+
+const (
+	servingFile = "shared/serving/serving.go"
+	presentFile = "shared/serving/present.go"
+)
+
+// ofQuery are mistakes of queries.
+func ofQuery() []Mutant {
+	return []Mutant{
+		{
+			Name: "horizon-inclusive-in-query", Design: "3.6",
+			Mistake: "the slot at the horizon is taken for covered",
+			Edits:   []Edit{{servingFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot <= max(g.Horizon, m.horizons[item.Page]) {`}},
+		},
+		{
+			Name: "horizon-of-the-generation-alone", Design: "3.6",
+			Mistake: "speed items below a base item's own horizon take part while a run is under way",
+			Edits:   []Edit{{servingFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
+		},
+		{
+			Name: "all-speed-items", Design: "3.6",
+			Mistake: "speed items of covered slots take part",
+			Edits: []Edit{
+				{servingFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < 0 {`},
+				{servingFile, `q.key, g.Horizon)`, `q.key, 0)`},
+			},
+		},
+		{
+			Name: "catalog-read-after-items", Design: "3.6",
+			Mistake: "the pointer's horizon is read after the base items",
+			Edits: []Edit{
+				{servingFile, `s.read(ctx, program, generation, q)`, `s.read(ctx, program, &generation, q)`},
+				{servingFile, `p *view.Program, g catalog.Generation, q query) (merged, error) {`, `p *view.Program, g *catalog.Generation, q query) (merged, error) {`},
+				{servingFile, `	speed, err := s.Speed.Slots(`, `	pointer, err := s.view(ctx, p.Definition.Name)
+	if err != nil {
+		return m, err
+	}
+	if now, ok := pointer.Generation(g.ID); ok {
+		*g = now
+	}
+	speed, err := s.Speed.Slots(`},
+			},
+		},
+		{
+			Name: "exact-with-speed", Design: "3.6",
+			Mistake: "a row is called exact although a speed item took part",
+			Edits:   []Edit{{presentFile, `q.exactAggregates() && !m.speed.Has(w) && !`, `q.exactAggregates() && !`}},
+		},
+		{
+			Name: "exact-before-the-end", Design: "3.6",
+			Mistake: "a row is called exact before its window has ended",
+			Edits:   []Edit{{presentFile, `!m.speed.Has(w) && !q.program.End(w).After(horizon.Start())`, `!m.speed.Has(w)`}},
+		},
+		{
+			Name: "exact-by-the-start", Design: "3.6",
+			Mistake: "a row is called exact when its window has begun by the horizon",
+			Edits:   []Edit{{presentFile, `!m.speed.Has(w) && !q.program.End(w).After(horizon.Start())`, `!m.speed.Has(w) && !q.program.Start(w).After(horizon.Start())`}},
+		},
+		{
+			Name: "row-horizon-not-told", Design: "3.6",
+			Mistake: "a row whose base item is ahead of the answer's horizon does not say so",
+			Edits: []Edit{{presentFile, `		row.Horizon = &text
+`, `		_ = text
+`}},
+		},
+	}
+}
+
+// ofGenerations are mistakes in announcing views and letting them serve.
+func ofGenerations() []Mutant {
+	return []Mutant{
+		{
+			Name: "confirmed-unchecked", Design: "3.7",
+			Mistake: "an announcement is confirmed however late it was read",
+			Edits: []Edit{{registerFile, `	if early {
+		g.State = catalog.Building
+`, `	if early || !early {
+		g.State = catalog.Building
+`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestAnnouncement$",
+				Why: "batch ticks again while an announcement is late, and its own, in time, takes the place of the late one; the test has but one tick",
+			},
+		},
+		{
+			Name: "live-from-everywhere", Design: "3.7",
+			Mistake: "a view is announced for all slots although there are events already",
+			Edits: []Edit{{registerFile, `	if err != nil || empty {
+		return 0, err
+	}
+`, `	if err != nil || empty || !empty {
+		return 0, err
+	}
+`}, {registerFile, `		return b.empty(ctx)
+	}
+	return !b.Now()`, `		return true, nil
+	}
+	return !b.Now()`}},
+		},
+		{
+			Name: "serves-before-live", Design: "3.7",
+			Mistake: "a view serves before its horizon has reached the slot from which speed folds it",
+			Edits:   []Edit{{registerFile, ` || g.Run < head.N || g.Horizon < g.Live {`, ` || g.Run < head.N {`}},
+		},
+		{
+			Name: "announced-not-folded", Design: "3.7",
+			Mistake: "speed folds a definition once it is confirmed, not once it is announced",
+			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
+`, `			first := max(g.Live, g.Horizon)
+			if g.State == catalog.Announced {
+				first = 1 << 62
+			}
+`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestAnnouncement$",
+				Why: "it takes a confirmation that lands after its slot has begun, for each of few views; the test stops each call at such a moment",
+			},
+		},
+		{
+			Name: "building-not-folded", Design: "3.7",
+			Mistake: "speed folds a definition once it serves",
+			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
+`, `			first := max(g.Live, g.Horizon)
+			if g.State == catalog.Building {
+				first = 1 << 62
+			}
+`}},
+		},
+		{
+			Name: "retained-not-folded", Design: "3.7",
+			Mistake: "speed no longer folds a definition that may be gone back to",
+			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
+`, `			first := max(g.Live, g.Horizon)
+			if g.State == catalog.Retained {
+				first = 1 << 62
+			}
+`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestChangeBack$",
+				Why: "few histories go back to a definition while what it lacks is not covered yet; the test does, with events right before",
+			},
+		},
+		{
+			Name: "dropped-at-once", Design: "3.7",
+			Mistake: "a generation is not kept once another serves",
+			Edits:   []Edit{{registerFile, `>= t.Keep.Milliseconds() {`, `>= 0*t.Keep.Milliseconds() {`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestChangeBack$",
+				Why: "it is built anew, and no answer is wrong: what is lost is that going back is one write. Queries end long before items are deleted",
+			},
+		},
+		{
+			Name: "catalog-cached-in-speed", Design: "3.7",
+			Mistake: "an environment of speed reads the catalog once, and keeps it",
+			Edits: []Edit{
+				{speedFile, `	live, err := s.live(ctx)
+	if err != nil {
+		return 0, Report{}, err
+	}
+`, `	if s.known == nil {
+		l, err := s.live(ctx)
+		if err != nil {
+			return 0, Report{}, err
+		}
+		s.known = &l
+	}
+	live := *s.known
+`},
+				{speedFile, `	cache   cache
+`, `	known   *live
+	cache   cache
+`},
+			},
+		},
+	}
+}

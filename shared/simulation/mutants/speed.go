@@ -1,0 +1,312 @@
+package mutants
+
+const (
+	speedFile  = "shared/speed/speed.go"
+	foldFile   = "shared/speed/fold.go"
+	liveFile   = "shared/speed/live.go"
+	memoryFile = "shared/speed/memory.go"
+	seenFile   = "shared/speed/seen.go"
+
+	mappingFile = "shared/eventsource/settings.go"
+	storesFile  = "shared/memory/viewstore.go"
+)
+
+// ofSpeed are mistakes of speed: fences, what is reported, what is set aside; and of the mapping before it.
+func ofSpeed() []Mutant {
+	return []Mutant{
+		{
+			Name: "no-fence", Design: "3.3",
+			Mistake: "records are folded whatever the item's fence",
+			Edits: []Edit{
+				{foldFile, `	if loaded.Fence.Compare(last) >= 0 {
+		return loaded, nil
+	}
+	page, ok := it.page, true
+	if first := f.records.after(loaded.Fence); first > int(it.rows[0]) {
+		page, ok = f.pageAbove(it, first)
+	}
+`, `	page, ok := it.page, true
+`},
+				{foldFile, `		if next.Fence == loaded.Fence {
+			return false, nil // every record has been considered before
+		}
+`, ``},
+				{foldFile, `	if !ok {
+		return loaded, nil // nothing of this item comes after its fence
+	}
+`, `	if !ok {
+		page, _ = f.pageAbove(it, 0)
+	}
+`},
+			},
+		},
+		{
+			Name: "fence-per-batch", Design: "3.3",
+			Mistake: "a batch that ends above the item's fence is folded whole, not its records above the fence",
+			Edits:   []Edit{{foldFile, `first > int(it.rows[0]) {`, `first > len(f.batch.Stamps) {`}},
+		},
+		{
+			Name: "fence-off-by-one", Design: "3.3",
+			Mistake: "the record at the fence is folded again",
+			Edits:   []Edit{{speedFile, `		if s.Compare(f) <= 0 {`, `		if s.Compare(f) < 0 {`}},
+		},
+		{
+			Name: "fence-not-per-lane", Design: "3.3",
+			Mistake: "the lanes of a shard share items and their fence, which lasts until they are read side by side or a reshard parts them",
+			Edits:   []Edit{{foldFile, `Page: page.Page, Lane: f.lane}`, `Page: page.Page, Lane: event.Lane{Layout: f.lane.Layout, Count: f.lane.Count}}`}},
+		},
+		{
+			Name: "slot-from-the-clock-in-speed", Design: "2",
+			Mistake: "an event's slot in speed is that in which speed handles it",
+			Edits: []Edit{
+				{speedFile, `rowsBySlot(batch, s.Layout.Slot, duplicate)`, `rowsBySlot(batch, s.Layout.Slot, duplicate, s.Now())`},
+				{foldFile, `func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []slotRows {`,
+					`func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool, now time.Time) []slotRows {`},
+				{foldFile, `	for row, stamp := range b.Stamps {`, `	for row := range b.Stamps {`},
+				{foldFile, `length.Of(stamp)`, `length.At(now)`},
+				{foldFile, `	"sync"
+`, `	"sync"
+	"time"
+`},
+			},
+		},
+		{
+			Name: "conflict-overwrites", Design: "3.3",
+			Mistake: "after a failed write only the fence is loaded again, and the states of before are written under it",
+			Edits: []Edit{
+				{foldFile, `		loaded = viewstore.SpeedItem{SpeedKey: it.key}
+		if len(stored) > 0 {
+			loaded = stored[0]
+		}
+`, `		if len(stored) > 0 {
+			loaded.Fence = stored[0].Fence
+		}
+`},
+			},
+		},
+		{
+			Name: "speed-write-unconditional", Design: "3.3",
+			Mistake: "the store of speed items writes whatever the fence there is",
+			Edits:   []Edit{{storesFile, `Fence; stored != loaded {`, `Fence; stored != loaded && stored == "none" {`}},
+		},
+		{
+			Name: "failed-write-taken-for-done", Design: "3.3",
+			Mistake: "a write of a speed item that fails otherwise than by a conflict is taken for done",
+			Edits: []Edit{{foldFile, `f.speed.Items.Put(ctx, next, loaded.Fence); err == nil {`,
+				`f.speed.Items.Put(ctx, next, loaded.Fence); err == nil || !errors.Is(err, viewstore.ErrConflict) {`}},
+		},
+		{
+			Name: "reported-from-the-last-failure", Design: "3.3",
+			Mistake: "of a failed item's records the last is reported, not the first",
+			Edits:   []Edit{{foldFile, `recordOf(int(items[i].rows[0])))`, `recordOf(int(items[i].rows[len(items[i].rows)-1])))`}},
+			Killer: Killer{
+				Package: "shared/speed", Run: "^TestLowest$",
+				Why: "it takes an item that fails at every try, with records below the last: one history in some hundreds has one",
+			},
+		},
+		{
+			Name: "reported-from-the-last-lane", Design: "3.3",
+			Mistake: "with failures in several lanes the last lane's is reported, not the lowest",
+			Edits:   []Edit{{speedFile, `			applied = min(applied, l.places[lowest])`, `			applied = l.places[lowest]`}},
+		},
+		{
+			Name: "invocation-error-swallowed", Design: "3.3",
+			Mistake: "an invocation that cannot read the catalog reports its records as applied",
+			Edits: []Edit{{speedFile, `	if err != nil {
+		return 0, Report{}, err
+	}
+	report = Report{`, `	if err != nil {
+		return len(records), Report{}, nil
+	}
+	report = Report{`}},
+		},
+		{
+			Name: "undecodable-record-blocks", Design: "3.3",
+			Mistake: "a record that cannot be decoded fails its lane instead of being set aside",
+			Edits: []Edit{{speedFile, `			if err := s.setAside(ctx, r, err); err != nil {
+				return kept, err
+			}
+			report.SetAside++
+`, `			return kept, err
+`}},
+		},
+		{
+			Name: "undecodable-record-dropped", Design: "3.3",
+			Mistake: "a record that cannot be decoded is not kept",
+			Edits: []Edit{{speedFile, `	_, err = s.Archive.Put(ctx, archive.SetAsideKey(r.PartitionKey, r.Sequence), text)
+`, `	_, err = len(text), ctx.Err()
+`}},
+			Killer: Killer{
+				Package: "shared/speed", Run: "^TestSetAside$",
+				Why: "what is set aside is in no answer",
+			},
+		},
+		{
+			Name: "expiry-trusted", Design: "3.3",
+			Mistake: "speed items expire when batch has usually covered their slot, and queries leave out what has expired",
+			Edits: []Edit{
+				{foldFile, `Add(f.speed.Retain).Unix()`, `Add(30 * time.Second).Unix()`},
+				{foldFile, `	"sync"
+`, `	"sync"
+	"time"
+`},
+				{servingFile, `		if item.Page < q.firstPage ||`, `		if item.Expires < s.Now().Unix() || item.Page < q.firstPage ||`},
+			},
+		},
+		{
+			Name: "mapping-gives-up", Design: "3.3",
+			Mistake: "the event source mapping gives a batch up after two tries",
+			Edits:   []Edit{{mappingFile, `		MaximumRetryAttempts:  NoLimit,`, `		MaximumRetryAttempts:  1,`}},
+		},
+	}
+}
+
+// ofDuplicates are mistakes in finding duplicates, in speed and in batch.
+func ofDuplicates() []Mutant {
+	return []Mutant{
+		{
+			Name: "no-duplicates-in-speed", Design: "3.5",
+			Mistake: "speed has no memory of what it has seen",
+			Edits:   []Edit{{seenFile, `			duplicate[row] = m.holds(`, `			duplicate[row] = row < 0 && m.holds(`}},
+		},
+		{
+			Name: "done-before-seen", Design: "3.5",
+			Mistake: "records are reported done although their seen item could not be written",
+			Edits: []Edit{{seenFile, `		if err := s.Seen.Put(ctx, item); err != nil {
+			return err
+		}
+`, `		_ = s.Seen.Put(ctx, item)
+`}},
+		},
+		{
+			Name: "seen-items-cached", Design: "3.5",
+			Mistake: "an environment that knows a lane does not read what others have seen there since",
+			Edits: []Edit{{seenFile, `		items, err := s.Seen.After(ctx, lane, m.last)
+		m.add(items)
+		return err
+`, `		return nil
+`}},
+		},
+		{
+			Name: "seen-from-own-arrivals-on", Design: "3.5",
+			Mistake: "seen items are read back to the window before now, however old the batch's stamps are",
+			Edits:   []Edit{{seenFile, `		back = min(back, stamp.Arrival())`, `		back = min(back, max(back, stamp.Arrival()))`}},
+		},
+		{
+			Name: "seen-without-the-margin", Design: "3.5",
+			Mistake: "seen items are read back to the window before the stamp, as though all clocks were one",
+			Edits:   []Edit{{seenFile, `(s.Layout.SpeedWindow + 2*s.ClockMargin)`, `s.Layout.SpeedWindow`}},
+		},
+		{
+			Name: "memory-reaches-everywhere", Design: "3.5",
+			Mistake: "what an environment remembers is taken for all there is, however far back a stamp lies",
+			Edits:   []Edit{{memoryFile, `m.known && m.since <= since && len(`, `m.known && len(`}},
+		},
+		{
+			Name: "judged-by-record", Design: "3.5",
+			Mistake: "duplicates are judged by record, not by position: two copies in one record both count",
+			Edits:   []Edit{{memoryFile, `	return c < 0 || c == 0 && p.line < q.line`, `	return c < 0`}},
+		},
+		{
+			Name: "judged-by-presence", Design: "3.5",
+			Mistake: "any other copy makes a duplicate, also one at a later position",
+			Edits:   []Edit{{memoryFile, `e.before(at) && `, `e.position != at && `}},
+		},
+		{
+			Name: "redelivered-is-duplicate", Design: "3.5",
+			Mistake: "an event is a duplicate when it has been seen, also at its own position",
+			Edits: []Edit{
+				{seenFile, `	own := s.identify(batch, kept)
+	if err := s.record(ctx, m, lane, own); err != nil {
+		m.forget() // what the store holds of these records is not known
+		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
+	}
+`, `	own := s.identify(batch, kept)
+`},
+				{seenFile, `			row++
+		}
+	}
+	return duplicate, nil
+`, `			row++
+		}
+	}
+	if err := s.record(ctx, m, lane, own); err != nil {
+		m.forget() // what the store holds of these records is not known
+		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
+	}
+	return duplicate, nil
+`},
+				{memoryFile, `e.before(at) && `, `(e.before(at) || e.position == at) && `},
+			},
+		},
+		{
+			Name: "speed-window-ignored", Design: "3.5",
+			Mistake: "speed drops copies however far apart they are",
+			Edits:   []Edit{{memoryFile, `e.before(at) && -window <= apart && apart <= window {`, `e.before(at) && apart == apart+0*window {`}},
+		},
+		{
+			Name: "no-duplicates-in-batch", Design: "3.5",
+			Mistake: "a run does not look at the identities of earlier ones",
+			Edits:   []Edit{{duplicatesFile, `	for _, run := range runs {`, `	for _, run := range runs[:0] {`}},
+		},
+		{
+			Name: "duplicates-within-a-run", Design: "3.5",
+			Mistake: "a run does not compare its own events with each other",
+			Edits: []Edit{{duplicatesFile, `	copies.meetEachOther(in, window)
+`, ``}},
+		},
+		{
+			Name: "batch-window-ignored", Design: "3.5",
+			Mistake: "batch drops copies however far apart they are",
+			Edits:   []Edit{{duplicatesFile, `-window <= apart && apart <= window {`, `apart == apart+0*window {`}},
+		},
+		{
+			Name: "dropped-copies-forgotten", Design: "3.5",
+			Mistake: "a run keeps the identities of the events that it counts, and forgets the dropped copies",
+			Edits: []Edit{
+				{planFile, `archive.EncodeIdentities(in.seen)`, `archive.EncodeIdentities(counted)`},
+				{planFile, `	if run.Events > 0 {
+`, `	var counted []archive.Seen
+	for i, s := range in.seen {
+		if !in.duplicate[i] {
+			counted = append(counted, s)
+		}
+	}
+	if run.Events > 0 {
+`},
+			},
+		},
+		{
+			Name: "identity-has-the-payload", Design: "3.5",
+			Mistake: "batch tells events apart by identity and payload: a copy with another payload counts as another event",
+			Edits: []Edit{
+				{duplicatesFile, `	copies := indexCopies(in.seen)
+`, `	plain := slices.Clone(in.seen)
+	defer func() { in.seen = plain }()
+	for i := range in.seen {
+		in.seen[i].Identity.Hi ^= in.seen[i].Payload
+	}
+	copies := indexCopies(in.seen)
+`},
+				{duplicatesFile, `func(s archive.Seen) { copies.meet(`, `func(s archive.Seen) { s.Identity.Hi ^= s.Payload; copies.meet(`},
+				{duplicatesFile, `	"fmt"
+`, `	"fmt"
+	"slices"
+`},
+			},
+		},
+		{
+			Name: "run-consults-itself", Design: "3.4",
+			Mistake: "a run that is read again asks its own identities, and finds every event met before",
+			Edits:   []Edit{{readFile, `catalog.Run{N: run.N - 1})`, `catalog.Run{N: run.N})`}},
+		},
+		{
+			Name: "build-counts-copies", Design: "3.5",
+			Mistake: "a generation that is built counts every copy",
+			Edits: []Edit{{applyFile, `		in.dropMet(met)
+`, `		in.dropMet(map[event.Identity]uint64{})
+`}, {applyFile, `	met := map[event.Identity]uint64{} // the payload of the first copy
+`, ``}},
+		},
+	}
+}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -14,6 +15,7 @@ import (
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // fail makes the calls of a name fail for which does says so, by their number from 0.
@@ -176,6 +178,32 @@ func TestLowest(t *testing.T) {
 			unharmed.apply(t, records...)
 			s.check(t, d, unharmed.all(t, d)...)
 		})
+	}
+}
+
+// TestLowestOfViews: of two views that fail at different records, the earlier record is named, whichever view comes last.
+func TestLowestOfViews(t *testing.T) {
+	last := map[view.Name]bool{}
+	for _, minutes := range []time.Duration{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30} {
+		window := minutes * time.Minute
+		early, late := byUser(), byUser()
+		early.Name, early.Where = "early", `data.user == "a"`
+		late.Name, late.Where, late.Window = "late", `data.user == "b"`, window
+		s := newStation(t, early, late)
+		if early.Hash() > late.Hash() {
+			last["early"] = true
+		} else {
+			last["late"] = true
+		}
+		s.items.Hook = fail("speed.Put", func(int, string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, true })
+		// The second record is of another slot, so that its item begins with it.
+		records := []stream.Record{s.record(0, purchase{in(start), "a", "1", ""}), s.record(0, purchase{in(s.length.Next(start)), "b", "10", ""})}
+		if applied, _, err := s.Apply(context.Background(), records); err != nil || applied != 0 {
+			t.Errorf("window %s: applied %d, %v; want 0", window, applied, err)
+		}
+	}
+	if len(last) != 2 {
+		t.Errorf("only %v came last: the test misses its point", last)
 	}
 }
 

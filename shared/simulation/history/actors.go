@@ -240,7 +240,7 @@ func (h *history) ticks() {
 	wait := h.tickEvery
 	if h.aimed {
 		// As early as a slot can be claimed, by the clock of any function, or while it settles.
-		after := h.settle + pick(h, -h.margin, 0, h.margin) + h.between(-50*time.Millisecond, 500*time.Millisecond)
+		after := h.settle + pick(h, -h.margin, -h.margin, 0, h.margin) + h.between(-50*time.Millisecond, 500*time.Millisecond)
 		if h.random.IntN(3) == 0 {
 			after = h.between(0, h.settle)
 		}

@@ -72,11 +72,21 @@ func (h *history) clients() {
 	wait := h.between(0, 2*h.requestEvery)
 	if h.aimed && h.random.IntN(4) == 0 || h.edgy && h.random.IntN(3) > 0 {
 		// The edge as an environment sees it whose clock is right, or off by the margin.
-		behind := pick(h, -h.margin, 0, h.margin, h.margin)
+		behind := pick(h, -h.margin, 0, h.margin, h.margin, h.margin)
 		if skew, fixed := h.skews[ingestRole]; fixed {
 			behind = -skew
 		}
 		wait = h.untilEdge(wait, behind+h.between(-250*time.Millisecond, 50*time.Millisecond))
+		if h.edgy {
+			// Several at once, to as many environments as there are: some of them see the edge where it is.
+			for range 2 {
+				h.after(wait+h.between(0, 50*time.Millisecond), func() {
+					if !h.calm {
+						h.send(h.newRequest())
+					}
+				})
+			}
+		}
 	}
 	h.after(wait, h.clients)
 }

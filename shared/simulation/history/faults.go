@@ -167,7 +167,7 @@ func (h *history) draw(k kind) Fault {
 		return -1
 	}
 	switch {
-	case k.commit && h.edgy && h.random.IntN(3) == 0:
+	case k.commit && h.edgy && h.random.IntN(3) > 0:
 		return pick(h, Slow, Slow, LateLanded)
 	case k.announces && h.random.IntN(3) == 0:
 		return pick(h, Frozen, Frozen, LateLanded, SlowAnswer) // an announcement must be in time

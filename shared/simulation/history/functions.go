@@ -60,6 +60,7 @@ type invocation struct {
 	request  *ulid.ULID // the last that ingest made
 	commitBy time.Time  // by its own clock: until when ingest may write the archive
 	partly   bool       // the next publishing is taken in part
+	refused  int        // so many calls of DynamoDB are throttled next: it comes in bursts
 	ended    bool
 	told     bool // its caller has gone on
 	tell     func(ok bool)

@@ -374,7 +374,7 @@ func (h *history) drawSettings() settings {
 	}
 	s.announced = h.random.IntN(3) == 0
 	s.keep = h.between(90*time.Second, 4*time.Minute)
-	s.aimed, s.edgy = h.random.IntN(3) > 0, h.random.IntN(5) == 0
+	s.aimed, s.edgy = h.random.IntN(3) > 0, h.random.IntN(3) == 0
 	if s.edgy {
 		s.aimed, s.margin, s.pollEvery = true, pick(h, time.Second, 2*time.Second), 200*time.Millisecond
 		s.perRequest, s.maxEvents, s.requestEvery = 1+h.random.IntN(2), 150, h.between(500*time.Millisecond, 1500*time.Millisecond)

@@ -36,6 +36,13 @@ func (p port) call(k kind, name, key string, do func() error) error {
 		do = h.tampered(name, key, do)
 	}
 	f := h.draw(k)
+	switch {
+	case inv.refused > 0 && k.service == DynamoDown && !h.calm:
+		inv.refused--
+		f = Throttled
+	case k.service == DynamoDown && k.write && !h.calm && h.rates[Throttled] > 0 && h.random.IntN(40) == 0:
+		f, inv.refused = Throttled, 1+h.random.IntN(8)
+	}
 	if f < 0 {
 		err := do()
 		h.noteResult(inv, name, key, err)

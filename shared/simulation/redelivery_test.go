@@ -8,6 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/stream"
 )
@@ -170,4 +171,36 @@ func playTwin(frozen int) error {
 		return err
 	}
 	return w.Check(ctx)
+}
+
+// TestMemoryReachesBack: a record that comes late, by the sweep, has a stamp further back than what the function remembers; a copy that another
+// environment has handled before that is found all the same.
+func TestMemoryReachesBack(t *testing.T) {
+	ctx := context.Background()
+	w, err := newWorld(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	deliver := once()
+	// The first copies; their second ones, which are archived and not streamed; then a new environment, which remembers an hour back from now.
+	if err := steps(serve, send(1, 0, 20), deliver, wait(50*time.Minute), lost(send(1, 0, 20)), wait(40*time.Minute))(w); err != nil {
+		t.Fatal(err)
+	}
+	w.Restart()
+	if err := steps(send(2, 20, 20), deliver)(w); err != nil {
+		t.Fatal(err)
+	}
+	objects, _, err := w.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 10)
+	if err != nil || len(objects) != 3 {
+		t.Fatalf("%d objects, %v", len(objects), err)
+	}
+	if err := w.Ingest.Republish(ctx, stream.Republish{Object: string(objects[1].Key), Lanes: w.Ingest.Lanes()}); err != nil {
+		t.Fatal(err)
+	}
+	if err := deliver(w); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Error(err)
+	}
 }

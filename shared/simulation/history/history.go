@@ -181,10 +181,11 @@ type history struct {
 	source       source
 	observer     *serving.Serving // asks at one moment
 	generation   map[viewstore.Generation]int
-	level        [views]uint64              // per view: the last run seen applied to what answers
-	pointers     map[view.Name]catalog.View // as last seen
-	deployed     int                        // which variant of the definitions batch is deployed with
-	live         [views]slot.Slot           // per view: from where on speed folds it
+	level        [views]uint64               // per view: the last run seen applied to what answers
+	answers      [views]viewstore.Generation // per view: which it was
+	pointers     map[view.Name]catalog.View  // as last seen
+	deployed     int                         // which variant of the definitions batch is deployed with
+	live         [views]slot.Slot            // per view: from where on speed folds it
 
 	calm      bool // no more faults
 	counts    Counts

@@ -165,10 +165,11 @@ func (h *history) onView(name view.Name) {
 		if g.ID != v.Serving && (v.Serving != "" || g.Run == 0 || !g.IsKept()) {
 			continue // it is not this one that answers
 		}
-		if g.Run < h.level[number] {
+		// Before a view has ever served, one generation that is given up may have been ahead of the one that answers in its place.
+		if g.Run < h.level[number] && (v.Serving != "" || h.answers[number] == g.ID) {
 			h.fail(oracleHorizon, "view %s goes back from run %d to %d", name, h.level[number], g.Run)
 		}
-		h.level[number], h.live[number] = g.Run, g.Live
+		h.level[number], h.live[number], h.answers[number] = g.Run, g.Live, g.ID
 	}
 	h.lookAt(slices.Index(viewNames[:], string(name)))
 }

@@ -87,6 +87,22 @@ func (w *world) send(t *testing.T, lines [][]byte, args ...string) {
 	}
 }
 
+// sendThrough sends events while much goes wrong: where the command gives up it is run again, which is safe, as it says.
+func (w *world) sendThrough(t *testing.T, lines [][]byte, args ...string) {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "events.ndjson")
+	if err := os.WriteFile(file, append(bytes.Join(lines, []byte("\n")), '\n'), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	var err error
+	for range 10 {
+		if err = w.anabranch(t.Context(), w.Keys.Write, append([]string{"send", file}, args...)...); err == nil {
+			return
+		}
+	}
+	t.Fatalf("send, ten times: %v", err)
+}
+
 // post makes one request of ingest, and returns the status of its answer.
 func (w *world) post(ctx context.Context, key string, body []byte) (int, error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, w.URL+"/v1/events", bytes.NewReader(body))

@@ -248,3 +248,26 @@ func TestNoRequest(t *testing.T) {
 		t.Errorf("error is %v, with %d puts; want ErrUnavailable with none", err, len(s.puts))
 	}
 }
+
+// TestSlotOfTheStamp: an object lies in the slot of its stamps, also when the slot ends before the put.
+func TestSlotOfTheStamp(t *testing.T) {
+	s := newStation(t)
+	arrival := s.Layout.Slot.Next(s.Layout.Slot.At(s.clock)).Start().Add(-time.Second) // a second before the slot's end
+	s.clock = arrival
+	looks := 0
+	s.Now = func() time.Time {
+		if looks++; looks == 2 {
+			s.clock = s.clock.Add(2 * time.Second)
+		}
+		return s.clock
+	}
+	if _, err := s.send(visits(1)...); err != nil {
+		t.Fatal(err)
+	}
+	if len(s.puts) != 1 || !s.clock.After(arrival) {
+		t.Fatalf("%d puts, the clock at %s", len(s.puts), s.clock)
+	}
+	if of, _, err := archive.ParseEventsKey(s.puts[0]); err != nil || of != s.Layout.Slot.At(arrival) {
+		t.Errorf("the object is in slot %s, %v; want that of its arrival, %s", of, err, s.Layout.Slot.At(arrival))
+	}
+}

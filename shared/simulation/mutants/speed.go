@@ -201,7 +201,7 @@ func ofDuplicates() []Mutant {
 			Name: "memory-reaches-everywhere", Design: "3.5",
 			Mistake: "what an environment remembers is taken for all there is, however far back a stamp lies",
 			Edits:   []Edit{{memoryFile, `m.known && m.since <= since && len(`, `m.known && len(`}},
-			Killer: Killer{"shared/simulation", "TestMemoryReachesBack",
+			Killer: Killer{"shared/simulation", "^TestMemoryReachesBack$",
 				"it takes a record that the sweep brings late, to an environment younger than its copy: one history in some hundred has that"},
 		},
 		{

@@ -128,9 +128,9 @@ func faults(t *testing.T, w *world) {
 		}
 	})
 	for i := 0; i < len(lines); i += 2000 {
-		w.sendThrough(t, lines[i:min(i+2000, len(lines))], "--batch", "50")
+		w.sendUpTo(t, 10, lines[i:min(i+2000, len(lines))], "--batch", "50")
 	}
-	w.sendThrough(t, lines[:3000], "--batch", "100") // copies
+	w.sendUpTo(t, 10, lines[:3000], "--batch", "100") // copies
 	w.drain(t)
 	sent()
 	ticking.Wait()

@@ -78,29 +78,23 @@ func (w *world) anabranch(ctx context.Context, key string, args ...string) error
 // send sends events with the command, from a file.
 func (w *world) send(t *testing.T, lines [][]byte, args ...string) {
 	t.Helper()
-	file := filepath.Join(t.TempDir(), "events.ndjson")
-	if err := os.WriteFile(file, append(bytes.Join(lines, []byte("\n")), '\n'), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.anabranch(t.Context(), w.Keys.Write, append([]string{"send", file}, args...)...); err != nil {
-		t.Fatalf("send: %v", err)
-	}
+	w.sendUpTo(t, 1, lines, args...)
 }
 
-// sendThrough sends events while much goes wrong: where the command gives up it is run again, which is safe, as it says.
-func (w *world) sendThrough(t *testing.T, lines [][]byte, args ...string) {
+// sendUpTo runs the command again where it gives up, which is safe, as it says: while much goes wrong, so many times at most.
+func (w *world) sendUpTo(t *testing.T, times int, lines [][]byte, args ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "events.ndjson")
 	if err := os.WriteFile(file, append(bytes.Join(lines, []byte("\n")), '\n'), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	var err error
-	for range 10 {
+	for range times {
 		if err = w.anabranch(t.Context(), w.Keys.Write, append([]string{"send", file}, args...)...); err == nil {
 			return
 		}
 	}
-	t.Fatalf("send, ten times: %v", err)
+	t.Fatalf("send, %d times: %v", times, err)
 }
 
 // post makes one request of ingest, and returns the status of its answer.

@@ -56,7 +56,7 @@ func rules() map[string]rule {
 	function := func(name, layer string) rule {
 		return rule{
 			append(slices.Clone(inner), "functions/"+name+"/handler", layer, "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
-				"shared/aws/s3archive", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
+				"shared/aws/launch", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
 		}
 	}
@@ -102,10 +102,13 @@ func rules() map[string]rule {
 		"shared/simulation/mutants/play": {[]string{"shared/simulation/history"}, nil},
 		"shared/simulation/mutants/run":  {[]string{"shared/simulation/mutants"}, nil},
 
-		"shared/aws/sdk":                   {nil, []string{awsSDK, smithy}},
-		"shared/aws/table":                 {nil, []string{awsSDK, smithy}},
-		"shared/aws/awstest":               {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
-		"shared/aws/settings":              {inner, nil},
+		"shared/aws/sdk":      {nil, []string{awsSDK, smithy}},
+		"shared/aws/table":    {nil, []string{awsSDK, smithy}},
+		"shared/aws/awstest":  {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
+		"shared/aws/settings": {inner, nil},
+		"shared/aws/launch": {
+			append(slices.Clone(inner), "shared/aws/s3archive", "shared/aws/sdk", "shared/aws/settings"), []string{"github.com/aws/aws-lambda-go", awsSDK},
+		},
 		"shared/aws/settings/settingstest": {[]string{"shared/aws/settings"}, nil}, // for tests only
 		"shared/aws/s3archive":             adapter("shared/archive"),
 		"shared/aws/kinesisstream":         adapter("shared/stream"),
@@ -127,7 +130,7 @@ func rules() map[string]rule {
 		"functions/query":     function("query", "shared/serving"),
 		"functions/republish": function("republish", "shared/ingest"),
 		"functions/authorizer": {
-			[]string{"functions/authorizer/handler", "shared/aws/sdk", "shared/aws/settings", "shared/metrics"}, []string{"github.com/aws/aws-lambda-go", awsSDK},
+			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/aws/settings", "shared/metrics"}, []string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
 
 		"cmd/anabranch": {

@@ -14,17 +14,15 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/functions/batch/handler"
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
-	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
@@ -65,7 +63,6 @@ const (
 	viewsFile     = "views.yaml"
 	tries         = 5               // at one conditional write
 	reserve       = 5 * time.Second // of an invocation, to report in
-	longest       = 9 * time.Second // of a start: Lambda gives it 10 s
 	second        = time.Second     // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
 	requestAtOnce = 16              // per processor: they wait for S3 and DynamoDB, not for one another
 )
@@ -119,33 +116,24 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err != nil {
 		return nil, err
 	}
-	cfg, err := sdk.Config(ctx, calls())
-	if err != nil {
-		return nil, err
-	}
-	codec, err := settings.NewCodec()
-	if err != nil {
-		return nil, err
-	}
-	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
-	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
+	opened, err := launch.Open(ctx, s.Layout, calls())
 	if err != nil {
 		return nil, err
 	}
 	var (
-		tables  = dynamodb.NewFromConfig(cfg)
+		tables  = dynamodb.NewFromConfig(opened.Config)
 		control = dynamocatalog.New(tables, s.CatalogTable)
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
-		Archive: store, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
-		Codec: codec, Layout: layout, Definitions: definitions,
+		Archive: opened.Archive, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
+		Codec: opened.Codec, Layout: opened.Layout, Definitions: definitions,
 		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, Keep: s.Keep, RunBytes: s.RunBytes, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
 	}, Sweep: &batch.Sweep{
-		Archive: store, Catalog: control, Sweeps: control, Seen: dynamoviews.NewSeen(tables, s.SeenTable),
-		Queue: sqsqueue.New(sqs.NewFromConfig(cfg), s.RepublishQueue), Layout: layout,
+		Archive: opened.Archive, Catalog: control, Sweeps: control, Seen: dynamoviews.NewSeen(tables, s.SeenTable),
+		Queue: sqsqueue.New(sqs.NewFromConfig(opened.Config), s.RepublishQueue), Layout: opened.Layout,
 		After: s.SweepAfter, ClockMargin: s.ClockMargin, Now: time.Now, Log: log,
 	}}
 	return f, nil
@@ -200,14 +188,4 @@ func (f *function) observe(r batch.Report, s batch.SweepReport) {
 	}
 }
 
-func main() {
-	log := slog.New(lambdacontext.NewLogHandler())
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	f, err := start(ctx, os.LookupEnv, log)
-	cancel()
-	if err != nil {
-		log.Error("not started", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(f.handle)
-}
+func main() { launch.Main(start, func(f *function) any { return f.handle }) }

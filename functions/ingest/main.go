@@ -12,16 +12,14 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/functions/ingest/handler"
 	"github.com/anabranch/anabranch/shared/aws/kinesisstream"
-	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
@@ -46,7 +44,6 @@ const (
 	tries         = 3                // at publishing, and at a put that another try may mend
 	reserve       = time.Second      // of an invocation, to answer in
 	longestCommit = 20 * time.Second // the gateway waits 30 s for an answer
-	longest       = 9 * time.Second  // of a start: Lambda gives it 10 s
 )
 
 // calls: a client waits, and the put must be over within CommitWithin.
@@ -78,25 +75,16 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err := s.check(); err != nil {
 		return nil, err
 	}
-	cfg, err := sdk.Config(ctx, calls())
-	if err != nil {
-		return nil, err
-	}
-	codec, err := settings.NewCodec()
-	if err != nil {
-		return nil, err
-	}
-	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
-	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
+	opened, err := launch.Open(ctx, s.Layout, calls())
 	if err != nil {
 		return nil, err
 	}
 	f := &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Ingest: &ingest.Ingest{
-		Archive: store,
-		Stream:  kinesisstream.New(kinesis.NewFromConfig(cfg), s.StreamName),
-		Queue:   sqsqueue.New(sqs.NewFromConfig(cfg), s.RepublishQueue),
-		Codec:   codec, Layout: layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
+		Archive: opened.Archive,
+		Stream:  kinesisstream.New(kinesis.NewFromConfig(opened.Config), s.StreamName),
+		Queue:   sqsqueue.New(sqs.NewFromConfig(opened.Config), s.RepublishQueue),
+		Codec:   opened.Codec, Layout: opened.Layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
 		CommitWithin: s.CommitWithin, ClockMargin: s.ClockMargin, Tries: tries,
 		Now: time.Now, NewRequest: newRequest, Log: log,
 	}}
@@ -123,14 +111,4 @@ func (f *function) observe(a ingest.Answer) {
 	}
 }
 
-func main() {
-	log := slog.New(lambdacontext.NewLogHandler())
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	f, err := start(ctx, os.LookupEnv, log)
-	cancel()
-	if err != nil {
-		log.Error("not started", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(f.handle)
-}
+func main() { launch.Main(start, func(f *function) any { return f.handle }) }

@@ -7,17 +7,15 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/anabranch/anabranch/functions/query/handler"
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
+	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/catalog"
@@ -88,12 +86,4 @@ func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest)
 	return f.handler.Handle(ctx, r)
 }
 
-func main() {
-	log := slog.New(lambdacontext.NewLogHandler())
-	f, err := start(context.Background(), os.LookupEnv, log)
-	if err != nil {
-		log.Error("not started", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(f.handle)
-}
+func main() { launch.Main(start, func(f *function) any { return f.handle }) }

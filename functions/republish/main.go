@@ -4,20 +4,15 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-	"github.com/aws/aws-lambda-go/lambda"
-	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/anabranch/anabranch/functions/republish/handler"
 	"github.com/anabranch/anabranch/shared/aws/kinesisstream"
-	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/ingest"
@@ -30,7 +25,6 @@ type Settings struct{ settings.Layout }
 const (
 	tries   = 3               // at publishing; the queue tries the whole message again
 	reserve = 2 * time.Second // of an invocation, to name the messages that are left
-	longest = 9 * time.Second // of a start: Lambda gives it 10 s
 )
 
 // calls: nobody waits for an answer.
@@ -50,23 +44,14 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err := s.Check(); err != nil {
 		return nil, err
 	}
-	cfg, err := sdk.Config(ctx, calls())
-	if err != nil {
-		return nil, err
-	}
-	codec, err := settings.NewCodec()
-	if err != nil {
-		return nil, err
-	}
-	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
-	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
+	opened, err := launch.Open(ctx, s.Layout, calls())
 	if err != nil {
 		return nil, err
 	}
 	// Only what republishing needs: it judges and commits nothing, and queues nothing.
 	return &function{&handler.Handler{Log: log, Ingest: &ingest.Ingest{
-		Archive: store, Stream: kinesisstream.New(kinesis.NewFromConfig(cfg), s.StreamName),
-		Codec: codec, Layout: layout, Tries: tries, Log: log,
+		Archive: opened.Archive, Stream: kinesisstream.New(kinesis.NewFromConfig(opened.Config), s.StreamName),
+		Codec: opened.Codec, Layout: opened.Layout, Tries: tries, Log: log,
 	}}}, nil
 }
 
@@ -76,14 +61,4 @@ func (f *function) handle(ctx context.Context, e events.SQSEvent) (events.SQSEve
 	return f.handler.Handle(ctx, e)
 }
 
-func main() {
-	log := slog.New(lambdacontext.NewLogHandler())
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	f, err := start(ctx, os.LookupEnv, log)
-	cancel()
-	if err != nil {
-		log.Error("not started", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(f.handle)
-}
+func main() { launch.Main(start, func(f *function) any { return f.handle }) }

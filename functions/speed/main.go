@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -15,12 +14,11 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 
 	"github.com/anabranch/anabranch/functions/speed/handler"
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
-	"github.com/anabranch/anabranch/shared/aws/s3archive"
+	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/catalog"
@@ -48,7 +46,6 @@ type Settings struct {
 const (
 	tries              = 5                  // at one item whose fence has moved
 	reserve            = 5 * time.Second    // of an invocation, to say which records are left
-	longest            = 9 * time.Second    // of a start: Lambda gives it 10 s
 	writesAtOnce       = 16                 // per processor: they wait for DynamoDB, not for one another
 	republishRetention = 4 * 24 * time.Hour // of the republish queue, as infra/storage.yaml makes it
 )
@@ -90,24 +87,15 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err := errors.Join(s.check(), settings.LimitMemory(lookup)); err != nil {
 		return nil, err
 	}
-	cfg, err := sdk.Config(ctx, calls())
+	opened, err := launch.Open(ctx, s.Layout, calls())
 	if err != nil {
 		return nil, err
 	}
-	codec, err := settings.NewCodec()
-	if err != nil {
-		return nil, err
-	}
-	store := s3archive.New(s3.NewFromConfig(cfg), s.ArchiveBucket)
-	layout, err := s.Open(ctx, store, rand.Reader, time.Now)
-	if err != nil {
-		return nil, err
-	}
-	tables := dynamodb.NewFromConfig(cfg)
+	tables := dynamodb.NewFromConfig(opened.Config)
 	f := &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Speed: &speed.Speed{
-		Archive: store, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &catalog.Programs{},
-		Items: dynamoviews.NewSpeed(tables, s.SpeedTable), Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: codec, Layout: layout,
+		Archive: opened.Archive, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &catalog.Programs{},
+		Items: dynamoviews.NewSpeed(tables, s.SpeedTable), Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
 		Retain: s.SpeedRetain, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Tries: tries,
 		Run: runner.Parallel(writesAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
@@ -143,14 +131,4 @@ func skipped(r speed.Report) (sum int64) {
 	return sum
 }
 
-func main() {
-	log := slog.New(lambdacontext.NewLogHandler())
-	ctx, cancel := context.WithTimeout(context.Background(), longest)
-	f, err := start(ctx, os.LookupEnv, log)
-	cancel()
-	if err != nil {
-		log.Error("not started", "error", err)
-		os.Exit(1)
-	}
-	lambda.Start(f)
-}
+func main() { launch.Main(start, func(f *function) any { return f }) }

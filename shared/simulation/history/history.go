@@ -22,9 +22,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"runtime/debug"
-	"slices"
-	"strings"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -36,7 +33,6 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/serving"
-	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
@@ -117,47 +113,6 @@ type options struct {
 	stands bool            // nothing can be done: the history ends when its faults do
 }
 
-// settings are drawn for each history.
-type settings struct {
-	slotLength   time.Duration
-	commitWithin time.Duration
-	margin       time.Duration
-	settle       time.Duration
-	relist       time.Duration
-	speedWindow  time.Duration
-	batchWindow  time.Duration
-	lanes        int
-	shards       int
-	sweepAfter   time.Duration
-	runBytes     int64
-
-	active       time.Duration // for so long clients send and faults happen
-	requestEvery time.Duration // on average
-	perRequest   int           // events, at most
-	maxEvents    int           // distinct
-	queryEvery   time.Duration
-	pollEvery    time.Duration
-	tickEvery    time.Duration
-	sweepEvery   time.Duration
-	longFreeze   time.Duration
-	latencyUpTo  time.Duration
-	edgy         bool          // more of it: slow puts, runs that are made real and not applied, and clocks as far apart as may be
-	lookUpTo     int           // answers of a view, when its horizon moves, and then some of the others; 0: all
-	aimed        bool          // requests and ticks seek the edges of slots
-	keep         time.Duration // how long a generation that has served is kept: longer than any query takes
-	announced    bool          // the views are announced by batch, with events there already; else they are there from the beginning
-	redeliver    time.Duration // the republish queue's visibility timeout, up to twice of it
-	timeouts     [roles]time.Duration
-	skews        map[role]time.Duration // of all environments of a function, where it is not drawn
-
-	liveBound, batchBound, patience time.Duration // see settleDown
-
-	rates                [faults]float64
-	perCall              float64 // the sum of the rates of callFaults
-	outages              map[Fault]outage
-	batchGone, batchBack time.Time
-}
-
 // history is the play of one seed.
 type history struct {
 	settings
@@ -197,68 +152,6 @@ type history struct {
 
 	drainedAt           time.Time // when all work had ended first, after the faults
 	runsThen, ticksThen int
-}
-
-// kit is what all histories share, and never changes.
-type kit struct {
-	variants [variants][]catalog.Definition // of the definitions: others, to Anabranch, that mean the same
-	programs *catalog.Programs              // compiled beforehand, for every set of views there can be
-	codec    *event.Codec
-	viewOf   map[view.Hash]int
-}
-
-// variants is how many definitions of by_user there are.
-const variants = 3
-
-// variant are the views with one of them.
-func variant(n int) string {
-	if n == 0 {
-		return simulation.Views
-	}
-	return strings.Replace(simulation.Views, `data.kind != "test"`, fmt.Sprintf(`data.kind != "test" && data.kind != "kind %d"`, n), 1)
-}
-
-var theKit = sync.OnceValues(newKit)
-
-func newKit() (*kit, error) {
-	k := &kit{programs: &catalog.Programs{}, viewOf: map[view.Hash]int{}}
-	var err error
-	if k.codec, err = event.NewCodec(8 << 20); err != nil {
-		return nil, err
-	}
-	stored := &memory.Catalog{}
-	var hashes []view.Hash
-	for n := range variants {
-		parsed, err := view.Parse("views.yaml", []byte(strings.TrimRight(variant(n), "\n")+marksView))
-		if err != nil {
-			return nil, err
-		}
-		k.variants[n] = catalog.Define(parsed)
-		for _, d := range k.variants[n] {
-			if _, known := k.viewOf[d.Hash]; known {
-				continue
-			}
-			k.viewOf[d.Hash] = slices.Index(viewNames[:], string(d.Name))
-			if err := stored.PutDefinition(everywhere, d.Hash, d.Text); err != nil {
-				return nil, err
-			}
-			hashes = append(hashes, d.Hash)
-		}
-	}
-	// Programs compiles a set under a lock, which no function may hold while others go on: what all share has everything compiled already.
-	slices.Sort(hashes)
-	for set := range 1 << len(hashes) {
-		var some []view.Hash
-		for i, hash := range hashes {
-			if set>>i&1 == 1 {
-				some = append(some, hash)
-			}
-		}
-		if _, err := k.programs.Of(everywhere, stored, some); err != nil {
-			return nil, err
-		}
-	}
-	return k, nil
 }
 
 func run(seed uint64, o options) (result Result, err error) {
@@ -352,106 +245,6 @@ func (h *history) build(seed uint64) error {
 	return err
 }
 
-// drawSettings draws what this history is like.
-func (h *history) drawSettings() settings {
-	s := settings{
-		slotLength:   pick(h, 5*time.Second, 10*time.Second, 10*time.Second, 15*time.Second, 20*time.Second),
-		commitWithin: pick(h, time.Second, 2*time.Second, 3*time.Second),
-		margin:       pick(h, 500*time.Millisecond, time.Second, 2*time.Second),
-		relist:       20 * time.Minute,
-		sweepAfter:   h.between(5*time.Second, 25*time.Second),
-		runBytes:     pick(h, int64(600), 3000, 64<<20, 64<<20),
-		requestEvery: h.between(1*time.Second, 4*time.Second),
-		perRequest:   1 + h.random.IntN(8),
-		maxEvents:    30 + h.random.IntN(100),
-		queryEvery:   h.between(2*time.Second, 8*time.Second),
-		pollEvery:    h.between(200*time.Millisecond, time.Second),
-		longFreeze:   h.between(10*time.Second, 40*time.Second),
-		latencyUpTo:  pick(h, 4*time.Millisecond, 20*time.Millisecond, 80*time.Millisecond),
-		outages:      map[Fault]outage{},
-		redeliver:    time.Second,
-		timeouts:     [roles]time.Duration{30 * time.Second, 10 * time.Second, 8 * time.Second, 20 * time.Second, 10 * time.Second, 10 * time.Second},
-		patience:     30 * time.Minute,
-	}
-	s.announced = h.random.IntN(3) == 0
-	s.keep = h.between(90*time.Second, 4*time.Minute)
-	s.aimed, s.edgy = h.random.IntN(3) > 0, h.random.IntN(3) == 0
-	if s.edgy {
-		s.aimed, s.margin, s.pollEvery = true, pick(h, time.Second, 2*time.Second), 200*time.Millisecond
-		s.perRequest, s.maxEvents, s.requestEvery = 1+h.random.IntN(2), 150, h.between(500*time.Millisecond, 1500*time.Millisecond)
-	}
-	s.settle = s.commitWithin + s.margin + pick(h, 0, 0, time.Second)
-	s.active = time.Duration(6+h.random.IntN(8)) * max(s.slotLength, 10*time.Second)
-	s.tickEvery = pick(h, s.slotLength/2, s.slotLength, s.slotLength, 2*s.slotLength)
-	s.sweepEvery = h.between(5*time.Second, 15*time.Second)
-	h.drawRates(&s)
-	s.speedWindow = h.between(20*time.Second, 70*time.Second).Truncate(time.Second)
-	s.batchWindow = s.speedWindow + h.between(30*time.Second, 90*time.Second).Truncate(time.Second)
-	s.lanes, s.shards = 1+h.random.IntN(6), 1+h.random.IntN(4)
-	s.bounds()
-	return s
-}
-
-// drawRates enables some kinds of faults, at rates of their own.
-func (h *history) drawRates(s *settings) {
-	// How wild a history is as a whole: the share of calls that meet a fault.
-	wild := pick(h, 0.0, 0.03, 0.06, 0.1, 0.15, 0.25)
-	sum := 0.0
-	for _, f := range callFaults {
-		if h.random.IntN(2) == 0 {
-			s.rates[f] = h.random.Float64()
-			sum += s.rates[f]
-		}
-	}
-	for _, f := range callFaults {
-		if sum > 0 {
-			s.rates[f] *= wild / sum
-		}
-	}
-	if sum > 0 {
-		s.perCall = wild
-	}
-	for _, r := range otherRates {
-		if h.random.IntN(2) == 0 {
-			s.rates[r.fault] = h.random.Float64() * r.most
-		}
-	}
-	if s.edgy {
-		s.rates[DoubledAtEdge], s.rates[EnvironmentEnd] = 0.4, 0.3
-	}
-	for _, f := range []Fault{StreamDown, DynamoDown, S3Down} {
-		if h.random.IntN(4) == 0 {
-			from := epoch.Add(h.between(0, s.active))
-			s.outages[f] = outage{from, from.Add(h.between(time.Second, s.active/3))}
-		}
-	}
-	if h.random.IntN(4) == 0 {
-		s.batchGone = epoch.Add(h.between(0, s.active))
-		s.batchBack = s.batchGone.Add(h.between(0, s.active/2))
-	}
-}
-
-// otherRates are the highest rates of the faults that are not of calls, each per thing that it can happen to.
-var otherRates = []struct {
-	fault Fault
-	most  float64
-}{
-	{ResultLost, 0.2}, {NotInvoked, 0.2}, {ColdStart, 0.3}, {EnvironmentEnd, 0.2}, {Skewed, 1}, {Restarted, 0.08}, {PollFailed, 0.3}, {PollShort, 0.5},
-	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5}, {SweepTwice, 0.5}, {DefinitionChanged, 0.15}, {QueueTwice, 1},
-	{Unheard, 0.3}, {DoubledAtOnce, 0.3}, {DoubledWithin, 0.1}, {DoubledAtEdge, 0.3}, {DoubledLater, 0.3}, {BeyondSpeed, 0.3}, {BeyondBatch, 0.3}, {Conflicting, 0.5}, {LateEvent, 0.3},
-	{FutureEvent, 0.2}, {Timeless, 0.2}, {BadEvent, 0.2}, {BadRequest, 0.1},
-}
-
-// latency is how long a call takes when nothing is wrong: mostly little, so that functions overlap and any may be the next.
-func (h *history) latency() time.Duration {
-	h.calls++
-	d := time.Duration(h.random.Int64N(int64(h.latencyUpTo)))
-	if h.random.IntN(16) == 0 {
-		d *= 8
-	}
-	return d
-}
-
 // tampered puts the tamperer before a call.
 func (h *history) tampered(name, key string, do func() error) func() error {
 	return func() error {
@@ -461,58 +254,6 @@ func (h *history) tampered(name, key string, do func() error) func() error {
 		}
 		return do()
 	}
-}
-
-// line adds a line to the trace: when, who, what, about what, and how it went.
-func (h *history) line(who, what, key, result string) {
-	b := h.trace.AvailableBuffer()
-	d := h.clock.Sub(epoch)
-	b = appendClock(b, d)
-	for _, word := range []string{who, what, key} {
-		b = append(b, ' ')
-		b = append(b, word...)
-	}
-	if result != "" {
-		b = append(append(b, ": "...), result...)
-	}
-	h.trace.Write(append(b, '\n'))
-}
-
-// appendClock writes a time since the beginning as hh:mm:ss.mmmmmm.
-func appendClock(b []byte, d time.Duration) []byte {
-	two := func(n time.Duration) { b = append(b, byte('0'+n/10%10), byte('0'+n%10)) }
-	two(d / time.Hour)
-	b = append(b, ':')
-	two(d / time.Minute % 60)
-	b = append(b, ':')
-	two(d / time.Second % 60)
-	b = append(b, '.')
-	micro := d / time.Microsecond % 1_000_000
-	for _, p := range []time.Duration{100_000, 10_000, 1000, 100, 10, 1} {
-		b = append(b, byte('0'+micro/p%10))
-	}
-	return b
-}
-
-func (h *history) note(inv *invocation, name, key, fault string) {
-	h.line(inv.name, name, short(key), fault)
-}
-
-func (h *history) noteResult(inv *invocation, name, key string, err error) {
-	result := "ok"
-	if err != nil {
-		result = err.Error()
-	}
-	h.line(inv.name, name, short(key), result)
-}
-
-// short is enough of a long key to know it by.
-func short(key string) string {
-	const shown = 28
-	if len(key) <= shown {
-		return key
-	}
-	return ".." + key[len(key)-shown+2:]
 }
 
 // some splits entries into those that the stream takes, and the places of the others.

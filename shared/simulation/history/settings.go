@@ -1,0 +1,146 @@
+package history
+
+import (
+	"time"
+)
+
+// settings are drawn for each history.
+type settings struct {
+	slotLength   time.Duration
+	commitWithin time.Duration
+	margin       time.Duration
+	settle       time.Duration
+	relist       time.Duration
+	speedWindow  time.Duration
+	batchWindow  time.Duration
+	lanes        int
+	shards       int
+	sweepAfter   time.Duration
+	runBytes     int64
+
+	active       time.Duration // for so long clients send and faults happen
+	requestEvery time.Duration // on average
+	perRequest   int           // events, at most
+	maxEvents    int           // distinct
+	queryEvery   time.Duration
+	pollEvery    time.Duration
+	tickEvery    time.Duration
+	sweepEvery   time.Duration
+	longFreeze   time.Duration
+	latencyUpTo  time.Duration
+	edgy         bool          // more of it: slow puts, runs that are made real and not applied, and clocks as far apart as may be
+	lookUpTo     int           // answers of a view, when its horizon moves, and then some of the others; 0: all
+	aimed        bool          // requests and ticks seek the edges of slots
+	keep         time.Duration // how long a generation that has served is kept: longer than any query takes
+	announced    bool          // the views are announced by batch, with events there already; else they are there from the beginning
+	redeliver    time.Duration // the republish queue's visibility timeout, up to twice of it
+	timeouts     [roles]time.Duration
+	skews        map[role]time.Duration // of all environments of a function, where it is not drawn
+
+	liveBound, batchBound, patience time.Duration // see settleDown
+
+	rates                [faults]float64
+	perCall              float64 // the sum of the rates of callFaults
+	outages              map[Fault]outage
+	batchGone, batchBack time.Time
+}
+
+// drawSettings draws what this history is like.
+func (h *history) drawSettings() settings {
+	s := settings{
+		slotLength:   pick(h, 5*time.Second, 10*time.Second, 10*time.Second, 15*time.Second, 20*time.Second),
+		commitWithin: pick(h, time.Second, 2*time.Second, 3*time.Second),
+		margin:       pick(h, 500*time.Millisecond, time.Second, 2*time.Second),
+		relist:       20 * time.Minute,
+		sweepAfter:   h.between(5*time.Second, 25*time.Second),
+		runBytes:     pick(h, int64(600), 3000, 64<<20, 64<<20),
+		requestEvery: h.between(1*time.Second, 4*time.Second),
+		perRequest:   1 + h.random.IntN(8),
+		maxEvents:    30 + h.random.IntN(100),
+		queryEvery:   h.between(2*time.Second, 8*time.Second),
+		pollEvery:    h.between(200*time.Millisecond, time.Second),
+		longFreeze:   h.between(10*time.Second, 40*time.Second),
+		latencyUpTo:  pick(h, 4*time.Millisecond, 20*time.Millisecond, 80*time.Millisecond),
+		outages:      map[Fault]outage{},
+		redeliver:    time.Second,
+		timeouts:     [roles]time.Duration{30 * time.Second, 10 * time.Second, 8 * time.Second, 20 * time.Second, 10 * time.Second, 10 * time.Second},
+		patience:     30 * time.Minute,
+	}
+	s.announced = h.random.IntN(3) == 0
+	s.keep = h.between(90*time.Second, 4*time.Minute)
+	s.aimed, s.edgy = h.random.IntN(3) > 0, h.random.IntN(3) == 0
+	if s.edgy {
+		s.aimed, s.margin, s.pollEvery = true, pick(h, time.Second, 2*time.Second), 200*time.Millisecond
+		s.perRequest, s.maxEvents, s.requestEvery = 1+h.random.IntN(2), 150, h.between(500*time.Millisecond, 1500*time.Millisecond)
+	}
+	s.settle = s.commitWithin + s.margin + pick(h, 0, 0, time.Second)
+	s.active = time.Duration(6+h.random.IntN(8)) * max(s.slotLength, 10*time.Second)
+	s.tickEvery = pick(h, s.slotLength/2, s.slotLength, s.slotLength, 2*s.slotLength)
+	s.sweepEvery = h.between(5*time.Second, 15*time.Second)
+	h.drawRates(&s)
+	s.speedWindow = h.between(20*time.Second, 70*time.Second).Truncate(time.Second)
+	s.batchWindow = s.speedWindow + h.between(30*time.Second, 90*time.Second).Truncate(time.Second)
+	s.lanes, s.shards = 1+h.random.IntN(6), 1+h.random.IntN(4)
+	s.bounds()
+	return s
+}
+
+// drawRates enables some kinds of faults, at rates of their own.
+func (h *history) drawRates(s *settings) {
+	// How wild a history is as a whole: the share of calls that meet a fault.
+	wild := pick(h, 0.0, 0.03, 0.06, 0.1, 0.15, 0.25)
+	sum := 0.0
+	for _, f := range callFaults {
+		if h.random.IntN(2) == 0 {
+			s.rates[f] = h.random.Float64()
+			sum += s.rates[f]
+		}
+	}
+	for _, f := range callFaults {
+		if sum > 0 {
+			s.rates[f] *= wild / sum
+		}
+	}
+	if sum > 0 {
+		s.perCall = wild
+	}
+	for _, r := range otherRates {
+		if h.random.IntN(2) == 0 {
+			s.rates[r.fault] = h.random.Float64() * r.most
+		}
+	}
+	if s.edgy {
+		s.rates[DoubledAtEdge], s.rates[EnvironmentEnd] = 0.4, 0.3
+	}
+	for _, f := range []Fault{StreamDown, DynamoDown, S3Down} {
+		if h.random.IntN(4) == 0 {
+			from := epoch.Add(h.between(0, s.active))
+			s.outages[f] = outage{from, from.Add(h.between(time.Second, s.active/3))}
+		}
+	}
+	if h.random.IntN(4) == 0 {
+		s.batchGone = epoch.Add(h.between(0, s.active))
+		s.batchBack = s.batchGone.Add(h.between(0, s.active/2))
+	}
+}
+
+// otherRates are the highest rates of the faults that are not of calls, each per thing that it can happen to.
+var otherRates = []struct {
+	fault Fault
+	most  float64
+}{
+	{ResultLost, 0.2}, {NotInvoked, 0.2}, {ColdStart, 0.3}, {EnvironmentEnd, 0.2}, {Skewed, 1}, {Restarted, 0.08}, {PollFailed, 0.3}, {PollShort, 0.5},
+	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5}, {SweepTwice, 0.5}, {DefinitionChanged, 0.15}, {QueueTwice, 1},
+	{Unheard, 0.3}, {DoubledAtOnce, 0.3}, {DoubledWithin, 0.1}, {DoubledAtEdge, 0.3}, {DoubledLater, 0.3}, {BeyondSpeed, 0.3}, {BeyondBatch, 0.3}, {Conflicting, 0.5}, {LateEvent, 0.3},
+	{FutureEvent, 0.2}, {Timeless, 0.2}, {BadEvent, 0.2}, {BadRequest, 0.1},
+}
+
+// latency is how long a call takes when nothing is wrong: mostly little, so that functions overlap and any may be the next.
+func (h *history) latency() time.Duration {
+	h.calls++
+	d := time.Duration(h.random.Int64N(int64(h.latencyUpTo)))
+	if h.random.IntN(16) == 0 {
+		d *= 8
+	}
+	return d
+}

@@ -96,6 +96,7 @@ func compileProgram(l *language, d Definition, read *columns) (*Program, error) 
 		}
 	}
 	note("name", checkName("the name of a view", string(d.Name)))
+	note("architecture", checkArchitecture(d.Architecture))
 	note("window", checkWindow(d.Window))
 	note("key", checkSizes(d))
 	note("names", checkDistinct(d))
@@ -145,6 +146,13 @@ func checkSizes(d Definition) []fault {
 		return faultf(0, "there are %d aggregates; at most %d are taken", len(d.Aggregates), maxAggregates)
 	}
 	return nil
+}
+
+func checkArchitecture(a Architecture) []fault {
+	if a == Lambda || a == Kappa {
+		return nil
+	}
+	return faultf(0, "there is no architecture %q; there are lambda and kappa", shorten(string(a)))
 }
 
 func checkDistinct(d Definition) (faults []fault) {

@@ -22,14 +22,32 @@ type KeyField struct{ Field, Expr string }
 // Aggregate is one number of a view: its name in answers, and the function and its argument, for example {"bytes", "sum(data.bytes)"}.
 type Aggregate struct{ Name, Expr string }
 
+// Architecture is how a view is kept: by batch and speed together, or by the stream code alone.
+type Architecture string
+
+// The architectures. That of a definition which names none is Lambda.
+const (
+	Lambda Architecture = ""
+	Kappa  Architecture = "kappa"
+)
+
+// String is the architecture's name: "lambda" or "kappa".
+func (a Architecture) String() string {
+	if a == Lambda {
+		return "lambda"
+	}
+	return string(a)
+}
+
 // Definition is what one view computes. Parse, ParseText and Compile say whether it is valid.
 type Definition struct {
-	Name        Name
-	Description string // for people only
-	Where       string // a CEL expression, true for the events that count; empty: all of them
-	Key         []KeyField
-	Window      time.Duration // whole seconds, from 1 second to 366 days
-	Aggregates  []Aggregate
+	Name         Name
+	Description  string // for people only
+	Architecture Architecture
+	Where        string // a CEL expression, true for the events that count; empty: all of them
+	Key          []KeyField
+	Window       time.Duration // whole seconds, from 1 second to 366 days
+	Aggregates   []Aggregate
 }
 
 // Hash names a definition: the first 128 bits of the SHA-256 of its Text, in 32 hexadecimal digits. Definitions that mean different things, or
@@ -42,12 +60,13 @@ var ErrVersion = errors.New("unknown engine version")
 // definitionText is the normal form of a definition. Its bytes name items for as long as they are kept: neither the fields, nor their order, nor
 // how an expression is written ever changes without a new engine version.
 type definitionText struct {
-	Engine     int             `json:"engine"` // aggregate.Version
-	Name       Name            `json:"name"`
-	Where      string          `json:"where,omitempty"`
-	Key        []keyFieldText  `json:"key"`
-	Window     int64           `json:"window"` // seconds
-	Aggregates []aggregateText `json:"aggregates"`
+	Engine       int             `json:"engine"` // aggregate.Version
+	Name         Name            `json:"name"`
+	Architecture Architecture    `json:"architecture,omitempty"`
+	Where        string          `json:"where,omitempty"`
+	Key          []keyFieldText  `json:"key"`
+	Window       int64           `json:"window"` // seconds
+	Aggregates   []aggregateText `json:"aggregates"`
 }
 
 type keyFieldText struct {
@@ -78,12 +97,13 @@ func (d Definition) text(l *language) []byte {
 
 func (d Definition) encode(normal, normalAggregate func(string) string) []byte {
 	text := definitionText{
-		Engine:     aggregate.Version,
-		Name:       d.Name,
-		Where:      normal(d.Where),
-		Key:        make([]keyFieldText, len(d.Key)),
-		Window:     int64(d.Window / time.Second),
-		Aggregates: make([]aggregateText, len(d.Aggregates)),
+		Engine:       aggregate.Version,
+		Name:         d.Name,
+		Architecture: d.Architecture,
+		Where:        normal(d.Where),
+		Key:          make([]keyFieldText, len(d.Key)),
+		Window:       int64(d.Window / time.Second),
+		Aggregates:   make([]aggregateText, len(d.Aggregates)),
 	}
 	for i, k := range d.Key {
 		text.Key[i] = keyFieldText{k.Field, normal(k.Expr)}
@@ -152,7 +172,7 @@ func (t definitionText) definition() Definition {
 	if int64(window/time.Second) != t.Window {
 		window = 0
 	}
-	d := Definition{Name: t.Name, Where: t.Where, Window: window}
+	d := Definition{Name: t.Name, Architecture: t.Architecture, Where: t.Where, Window: window}
 	for _, k := range t.Key {
 		d.Key = append(d.Key, KeyField(k))
 	}

@@ -31,6 +31,13 @@ func TestTextGolden(t *testing.T) {
 			`"aggregates":[{"name":"views","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"},{"name":"mean_bytes","expr":"mean(data.bytes)"},{"name":"largest","expr":"max(data.bytes)"}]}`,
 		hash: "8bf85ed739b4f13b732caf2980ac10ba",
 	}, {
+		name: "a Kappa view",
+		d: view.Definition{
+			Name: "n", Architecture: view.Kappa, Window: time.Second, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+		},
+		text: `{"engine":1,"name":"n","architecture":"kappa","key":[],"window":1,"aggregates":[{"name":"n","expr":"count()"}]}`,
+		hash: "87acebb06589c99d2dbc352b866303d3",
+	}, {
 		name: "the least",
 		d:    view.Definition{Name: "n", Window: time.Second, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}},
 		text: `{"engine":1,"name":"n","key":[],"window":1,"aggregates":[{"name":"n","expr":"count()"}]}`,

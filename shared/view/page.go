@@ -14,6 +14,7 @@ import (
 
 const (
 	pageBytes   = 16 << 10 // what the worst-case encoding of a page may have
+	kappaBytes  = 1 << 10  // the same of a Kappa view, whose pages are written whole for as long as events come
 	pageVersion = 1
 )
 
@@ -53,13 +54,17 @@ func (p *Program) Start(w Window) time.Time { return time.UnixMilli(int64(w) * p
 // End is the first instant after a window.
 func (p *Program) End(w Window) time.Time { return p.Start(w + 1) }
 
-// windowsPerPage is as many windows as keep a page's worst-case encoding within 16 KB, at least one, at most a day.
+// windowsPerPage is as many windows as keep a page's worst-case encoding within 16 KB, 1 KB of a Kappa view, at least one, at most a day.
 func (p *Program) windowsPerPage() int64 {
 	worst := binary.MaxVarintLen64
 	for _, f := range p.Functions {
 		worst += f.MaxEncoded()
 	}
-	fit := int64((pageBytes - 1 - binary.MaxVarintLen64) / worst)
+	most := pageBytes
+	if p.Definition.Architecture == Kappa {
+		most = kappaBytes
+	}
+	fit := int64((most - 1 - binary.MaxVarintLen64) / worst)
 	return max(1, min(fit, (24*time.Hour).Milliseconds()/p.windowMs))
 }
 

@@ -437,3 +437,19 @@ func TestWindowsReset(t *testing.T) {
 		t.Errorf("a Windows that was reset keeps something: %x", got)
 	}
 }
+
+// TestWindowsPerPageOfKappa: as many as fit 1 KB.
+func TestWindowsPerPageOfKappa(t *testing.T) {
+	for window, want := range map[time.Duration]view.Page{time.Minute: 49, time.Hour: 23} {
+		set, err := view.Compile(view.Definition{
+			Name: "v", Architecture: view.Kappa, Window: window, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := set.Programs[0]
+		if got := view.Page(0); p.PageOf(view.Window(want)) != got || p.PageOf(view.Window(want+1)) != 1 {
+			t.Errorf("%s: windows %d and %d are of pages %d and %d", window, want, want+1, p.PageOf(view.Window(want)), p.PageOf(view.Window(want+1)))
+		}
+	}
+}

@@ -20,7 +20,7 @@ const (
 )
 
 func viewFields() []string {
-	return []string{"name", "description", "where", "key", "window", "aggregates"}
+	return []string{"name", "description", "architecture", "where", "key", "window", "aggregates"}
 }
 
 // Parse reads all views of a views file, which the problems call file.
@@ -113,10 +113,11 @@ func (r *fileReader) view(item ast.Node) Definition {
 		return Definition{}
 	}
 	d := Definition{
-		Name:        r.name(entries, positionOf(item)),
-		Description: r.optional(entries, "description", "description: Requests per hour, or leave it out").text,
-		Where:       r.where(entries),
-		Window:      r.window(entries, positionOf(item)),
+		Name:         r.name(entries, positionOf(item)),
+		Description:  r.optional(entries, "description", "description: Requests per hour, or leave it out").text,
+		Architecture: r.architecture(entries),
+		Where:        r.where(entries),
+		Window:       r.window(entries, positionOf(item)),
 	}
 	for _, e := range r.parts(entries, "key", keyExample, maxKeyFields, positionOf(item)) {
 		d.Key = append(d.Key, r.keyField(e))
@@ -139,6 +140,16 @@ func (r *fileReader) name(entries []entry, view position) Name {
 		r.names[s.text] = s.at
 	}
 	return Name(s.text)
+}
+
+func (r *fileReader) architecture(entries []entry) Architecture {
+	s := r.optional(entries, "architecture", "architecture: kappa, or leave it out")
+	a := Architecture(s.text)
+	if s.node == nil || s.text == Lambda.String() {
+		return Lambda
+	}
+	r.noteAll(s, checkArchitecture(a))
+	return a
 }
 
 func (r *fileReader) where(entries []entry) string {

@@ -48,8 +48,9 @@ const (
 
 func TestParse(t *testing.T) {
 	got, err := view.Parse("views.yaml", []byte("# all views\r\n"+strings.ReplaceAll(sample, "\n", "\r\n")+`
-  - {name: all, key: {}, window: PT5M, aggregates: {n: "count()"}}
+  - {name: all, architecture: kappa, key: {}, window: PT5M, aggregates: {n: "count()"}}
   - name: by_kind
+    architecture: lambda
     where: >-
       data.status >= 500
       || has(data.error)
@@ -75,9 +76,10 @@ func TestParse(t *testing.T) {
 		Window:      time.Hour,
 		Aggregates:  []view.Aggregate{{Name: "views", Expr: "count()"}, {Name: "bytes", Expr: "sum(data.bytes)"}},
 	}, {
-		Name:       "all",
-		Window:     5 * time.Minute,
-		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+		Name:         "all",
+		Architecture: view.Kappa,
+		Window:       5 * time.Minute,
+		Aggregates:   []view.Aggregate{{Name: "n", Expr: "count()"}},
 	}, {
 		Name:  "by_kind",
 		Where: "data.status >= 500 || has(data.error)",

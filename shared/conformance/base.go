@@ -27,6 +27,7 @@ func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 		{"Pages: more than a store returns at once", basePagesLarge},
 		{"Keys may hold any bytes", baseKeys},
 		{"What is passed and returned stays the caller's", baseOwned},
+		{"Scan returns the items of a generation, some at a time, and none of another", baseScan},
 		{"Drop deletes the items of a generation, some at a time, and none of another", baseDrop},
 		{"An ended ctx is an error, and what was to be written can be written again", baseCancelled},
 	})
@@ -232,6 +233,7 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 	}
 	wantBase(t, b, keys, item)
 	calls := map[string]func(ctx context.Context) error{
+		"scan":  func(ctx context.Context) error { _, _, err := b.Scan(ctx, generationOf(t, 'B'), ""); return err },
 		"drop":  func(ctx context.Context) error { _, err := b.Drop(ctx, generationOf(t, 'B'), ""); return err },
 		"load":  func(ctx context.Context) error { _, err := b.Load(ctx, keys); return err },
 		"pages": func(ctx context.Context) error { _, err := b.Pages(ctx, item.Generation, item.Key, 0, 0); return err },

@@ -27,6 +27,9 @@ func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 		{"Put: of many at once, one writes each fence", speedRace},
 		{"Slots returns the items of one key with slot >= from, ordered by slot, page and lane", speedSlots},
 		{"Slots: more than a store returns at once", speedSlotsLarge},
+		{"Pages returns the items of one key without a slot, with from <= page <= to, ordered by page and lane", speedPages},
+		{"Scan returns the items of a set, some at a time, and none of another", speedScan},
+		{"Drop deletes the items of a set, some at a time, and none of another", speedDrop},
 		{"Keys may hold any bytes", speedKeys},
 		{"What is passed and returned stays the caller's", speedOwned},
 		{"An ended ctx is an error, and what was to be written can be written again", speedCancelled},
@@ -35,7 +38,7 @@ func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 
 // bySlot orders as Slots does. Lanes here have one-digit numbers, for which the order of their names is that of their numbers.
 func bySlot(a, b viewstore.SpeedItem) int {
-	return cmp.Or(strings.Compare(string(a.Definition), string(b.Definition)), strings.Compare(string(a.Key), string(b.Key)),
+	return cmp.Or(strings.Compare(string(a.Set), string(b.Set)), strings.Compare(string(a.Key), string(b.Key)),
 		cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Page, b.Page), strings.Compare(a.Lane.String(), b.Lane.String()))
 }
 
@@ -56,7 +59,7 @@ func wantSpeed(t *testing.T, s viewstore.Speed, keys []viewstore.SpeedKey, want 
 
 func wantSlots(t *testing.T, s viewstore.Speed, of viewstore.SpeedKey, from slot.Slot, want []viewstore.SpeedItem) {
 	t.Helper()
-	got, err := s.Slots(t.Context(), of.Definition, of.Key, from)
+	got, err := s.Slots(t.Context(), of.Set, of.Key, from)
 	call := fmt.Sprintf("slots of key %q from %s", of.Key, from)
 	wantNoError(t, call, err)
 	wantItems(t, call, got, want)
@@ -70,7 +73,7 @@ func fence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%052d"
 // speedOf is an item whose states are its own.
 func speedOf(definition view.Hash, key view.Key, s slot.Slot, page view.Page, lane event.Lane) viewstore.SpeedItem {
 	return viewstore.SpeedItem{
-		SpeedKey: viewstore.SpeedKey{Definition: definition, Key: key, Slot: s, Page: page, Lane: lane}, Fence: firstFence,
+		SpeedKey: viewstore.SpeedKey{Set: viewstore.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane}, Fence: firstFence,
 		States: fmt.Appendf(nil, "\x01\x00\xff%s %x %d %d %s", definition, key, s, page, lane), Expires: never,
 	}
 }
@@ -188,8 +191,8 @@ func speedSlots(t *testing.T, s viewstore.Speed) {
 		at, _ := slices.BinarySearchFunc(items, from, func(item viewstore.SpeedItem, from slot.Slot) int { return cmp.Compare(item.Slot, from) })
 		wantSlots(t, s, of, from, items[at:])
 	}
-	wantSlots(t, s, viewstore.SpeedKey{Definition: d, Key: "k"}, 0, nil)
-	wantSlots(t, s, viewstore.SpeedKey{Definition: definitionOf(t, 'f'), Key: "key"}, 0, nil)
+	wantSlots(t, s, viewstore.SpeedKey{Set: viewstore.OfDefinition(d), Key: "k"}, 0, nil)
+	wantSlots(t, s, viewstore.SpeedKey{Set: viewstore.OfDefinition(definitionOf(t, 'f')), Key: "key"}, 0, nil)
 }
 
 func speedSlotsLarge(t *testing.T, s viewstore.Speed) {
@@ -231,7 +234,7 @@ func speedOwned(t *testing.T, s viewstore.Speed) {
 	wantNoError(t, "load", err)
 	spoil(loaded[0].States)
 	wantSlots(t, s, want.SpeedKey, 0, []viewstore.SpeedItem{want})
-	slots, err := s.Slots(t.Context(), want.Definition, want.Key, 0)
+	slots, err := s.Slots(t.Context(), want.Set, want.Key, 0)
 	wantNoError(t, "slots", err)
 	spoil(slots[0].States)
 	wantSpeed(t, s, keys, want)
@@ -249,7 +252,10 @@ func speedCancelled(t *testing.T, s viewstore.Speed) {
 	wantSpeed(t, s, keys, item)
 	reads := map[string]func(ctx context.Context) error{
 		"load":  func(ctx context.Context) error { _, err := s.Load(ctx, keys); return err },
-		"slots": func(ctx context.Context) error { _, err := s.Slots(ctx, item.Definition, item.Key, 0); return err },
+		"slots": func(ctx context.Context) error { _, err := s.Slots(ctx, item.Set, item.Key, 0); return err },
+		"pages": func(ctx context.Context) error { _, err := s.Pages(ctx, item.Set, item.Key, 0, 1); return err },
+		"scan":  func(ctx context.Context) error { _, _, err := s.Scan(ctx, item.Set, ""); return err },
+		"drop":  func(ctx context.Context) error { _, err := s.Drop(ctx, item.Set, ""); return err },
 	}
 	for name, read := range reads {
 		if err := read(cancelled(t)); err == nil {

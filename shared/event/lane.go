@@ -18,6 +18,10 @@ type Lane struct {
 	N      int // from 0 to Count-1
 }
 
+// ReplayLane is the lane of what is replayed from the archive, for items only: the archive is one line, whatever lanes its events came through. No layout
+// has its number, and no record of the stream is in it.
+var ReplayLane = Lane{Layout: 0, Count: 1, N: 0}
+
 // LaneOf is the lane of an event: a pure function of its identity.
 func LaneOf(id Identity, layout, count int) Lane {
 	return Lane{Layout: layout, Count: count, N: int(id.Hi % uint64(count))}
@@ -53,6 +57,9 @@ func ParseLane(name string) (Lane, error) {
 		numbers[i] = n
 	}
 	l := Lane{Layout: numbers[0], Count: numbers[1], N: numbers[2]}
+	if l == ReplayLane {
+		return l, nil
+	}
 	if l.Layout < 1 || l.Count < 1 || l.Count > MaxLanes || l.N >= l.Count {
 		return Lane{}, fmt.Errorf("lane %.60q: need layout >= 1, 1 <= count <= %d and n < count", name, MaxLanes)
 	}

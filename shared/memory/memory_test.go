@@ -42,6 +42,10 @@ func TestSeen(t *testing.T) {
 	conformance.Seen(t, func(*testing.T) viewstore.Seen { return &memory.Seen{} })
 }
 
+func TestAudits(t *testing.T) {
+	conformance.Audits(t, func(*testing.T) catalog.Audits { return &memory.Catalog{} })
+}
+
 func TestSweeps(t *testing.T) {
 	conformance.Sweeps(t, func(*testing.T) catalog.Sweeps { return &memory.Catalog{} })
 }
@@ -117,7 +121,7 @@ func TestSpeedItemsExpire(t *testing.T) {
 			s := &memory.Speed{Now: clock}
 			item := func(at slot.Slot, expires int64) viewstore.SpeedItem {
 				return viewstore.SpeedItem{
-					SpeedKey: viewstore.SpeedKey{Definition: "d", Key: "k", Slot: at, Lane: lane0}, Fence: "1", States: []byte{1}, Expires: expires,
+					SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: at, Lane: lane0}, Fence: "1", States: []byte{1}, Expires: expires,
 				}
 			}
 			put := func(item viewstore.SpeedItem, loaded event.Sequence) {

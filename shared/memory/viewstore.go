@@ -68,28 +68,16 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 	})
 }
 
-// dropped is how many keys one call of Drop looks at: few, so that going on is seen to work.
-const dropped = 10
-
 // Drop implements viewstore.Base.
 func (b *Base) Drop(ctx context.Context, generation viewstore.Generation, after string) (string, error) {
 	return answer(b.Hook, "base.Drop", string(generation), func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		var keys []view.Key
-		for partition := range b.items {
-			if partition.generation == generation && string(partition.key) >= after {
-				keys = append(keys, partition.key)
-			}
-		}
-		slices.Sort(keys)
-		for i, key := range keys {
-			if i == dropped {
-				return string(key), ctx.Err()
-			}
+		keys, next := some(b.items, func(p basePartition) (view.Key, bool) { return p.key, p.generation == generation }, after)
+		for _, key := range keys {
 			delete(b.items, basePartition{generation, key})
 		}
-		return "", ctx.Err()
+		return next, ctx.Err()
 	})
 }
 
@@ -125,9 +113,48 @@ func copyBase(item viewstore.BaseItem) viewstore.BaseItem {
 	return item
 }
 
+// Scan implements viewstore.Base.
+func (b *Base) Scan(ctx context.Context, generation viewstore.Generation, after string) (items []viewstore.BaseItem, next string, err error) {
+	next, err = answer(b.Hook, "base.Scan", string(generation), func() (string, error) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		keys, next := some(b.items, func(p basePartition) (view.Key, bool) { return p.key, p.generation == generation }, after)
+		for _, key := range keys {
+			for _, item := range b.items[basePartition{generation, key}] {
+				items = append(items, copyBase(item))
+			}
+		}
+		slices.SortFunc(items, func(m, n viewstore.BaseItem) int {
+			return cmp.Or(cmp.Compare(m.Key, n.Key), cmp.Compare(m.Page, n.Page))
+		})
+		return next, ctx.Err()
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return items, next, nil
+}
+
+// looked is how many keys one call of Scan or Drop looks at: few, so that going on is seen to work.
+const looked = 10
+
+// some are the first keys of a set from the cursor on, and the cursor behind them, "" when there are no more.
+func some[P comparable, I any](partitions map[P]I, keyOf func(P) (view.Key, bool), from string) (keys []view.Key, next string) {
+	for partition := range partitions {
+		if key, ok := keyOf(partition); ok && string(key) >= from {
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	if len(keys) > looked {
+		return keys[:looked], string(keys[looked])
+	}
+	return keys, ""
+}
+
 type speedPartition struct {
-	definition view.Hash
-	key        view.Key
+	set viewstore.Set
+	key view.Key
 }
 
 // Speed keeps speed items in memory. The zero Speed is empty and ready.
@@ -148,7 +175,7 @@ func (s *Speed) Load(ctx context.Context, keys []viewstore.SpeedKey) ([]viewstor
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		for _, key := range keys {
-			if item, ok := s.items[speedPartition{key.Definition, key.Key}][key]; ok {
+			if item, ok := s.items[speedPartition{key.Set, key.Key}][key]; ok {
 				items = append(items, copySpeed(item))
 			}
 		}
@@ -165,7 +192,7 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		s.expire()
-		partition := speedPartition{item.Definition, item.Key}
+		partition := speedPartition{item.Set, item.Key}
 		if stored := s.items[partition][item.SpeedKey].Fence; stored != loaded {
 			return fmt.Errorf("speed item at fence %q, not %q: %w", stored, loaded, viewstore.ErrConflict)
 		}
@@ -199,20 +226,80 @@ func (s *Speed) expire() {
 }
 
 // Slots implements viewstore.Speed.
-func (s *Speed) Slots(ctx context.Context, definition view.Hash, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
-	return answer(s.Hook, "speed.Slots", string(key), func() (items []viewstore.SpeedItem, err error) {
+func (s *Speed) Slots(ctx context.Context, set viewstore.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+	return s.query(ctx, "speed.Slots", set, key, func(item viewstore.SpeedKey) bool { return item.Slot >= from })
+}
+
+// Pages implements viewstore.Speed.
+func (s *Speed) Pages(ctx context.Context, set viewstore.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+	return s.query(ctx, "speed.Pages", set, key, func(item viewstore.SpeedKey) bool {
+		return item.Slot == viewstore.NoSlot && item.Page >= from && item.Page <= to
+	})
+}
+
+func (s *Speed) query(
+	ctx context.Context, name string, set viewstore.Set, key view.Key, want func(viewstore.SpeedKey) bool,
+) ([]viewstore.SpeedItem, error) {
+	return answer(s.Hook, name, string(key), func() (items []viewstore.SpeedItem, err error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		for key, item := range s.items[speedPartition{definition, key}] {
-			if key.Slot >= from {
+		for key, item := range s.items[speedPartition{set, key}] {
+			if want(key) {
 				items = append(items, copySpeed(item))
 			}
 		}
-		slices.SortFunc(items, func(m, n viewstore.SpeedItem) int {
-			return cmp.Or(cmp.Compare(m.Slot, n.Slot), cmp.Compare(m.Page, n.Page), strings.Compare(m.Lane.String(), n.Lane.String()))
-		})
+		slices.SortFunc(items, compareSpeed)
 		return items, ctx.Err()
 	})
+}
+
+func compareSpeed(m, n viewstore.SpeedItem) int {
+	return cmp.Or(cmp.Compare(m.Key, n.Key), cmp.Compare(m.Slot, n.Slot), cmp.Compare(m.Page, n.Page), strings.Compare(m.Lane.String(), n.Lane.String()))
+}
+
+// Scan implements viewstore.Speed.
+func (s *Speed) Scan(ctx context.Context, set viewstore.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+	next, err = answer(s.Hook, "speed.Scan", string(set), func() (string, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		keys, next := some(s.items, func(p speedPartition) (view.Key, bool) { return p.key, p.set == set }, after)
+		for _, key := range keys {
+			for _, item := range s.items[speedPartition{set, key}] {
+				items = append(items, copySpeed(item))
+			}
+		}
+		slices.SortFunc(items, compareSpeed)
+		return next, ctx.Err()
+	})
+	if err != nil {
+		return nil, "", err
+	}
+	return items, next, nil
+}
+
+// Drop implements viewstore.Speed.
+func (s *Speed) Drop(ctx context.Context, set viewstore.Set, after string) (string, error) {
+	return answer(s.Hook, "speed.Drop", string(set), func() (string, error) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		keys, next := some(s.items, func(p speedPartition) (view.Key, bool) { return p.key, p.set == set }, after)
+		for _, key := range keys {
+			delete(s.items, speedPartition{set, key})
+		}
+		return next, ctx.Err()
+	})
+}
+
+// Len is how many items a set has.
+func (s *Speed) Len(set viewstore.Set) (n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for partition, items := range s.items {
+		if partition.set == set {
+			n += len(items)
+		}
+	}
+	return n
 }
 
 func copySpeed(item viewstore.SpeedItem) viewstore.SpeedItem {

@@ -48,6 +48,10 @@ type Base interface {
 	// Pages returns the items of one key with from <= page <= to, in the order of pages.
 	Pages(ctx context.Context, generation Generation, key view.Key, from, to view.Page) ([]BaseItem, error)
 
+	// Scan returns some items of a generation, in any order: those after a cursor that an earlier call returned, "" for the beginning, and where to go
+	// on, "" when the whole store has been looked through. An item that is there from the first call to the last is in one of the answers, at least.
+	Scan(ctx context.Context, generation Generation, after string) (items []BaseItem, next string, err error)
+
 	// Drop deletes items of a generation, a bounded number at a time. It goes on after a cursor that an earlier call returned, "" for the beginning,
 	// and returns where to go on, "" when the whole store has been looked through. Nobody may write or read the generation any more: an item that is
 	// written meanwhile may be left.
@@ -56,21 +60,33 @@ type Base interface {
 	Drop(ctx context.Context, generation Generation, after string) (next string, err error)
 }
 
+// Set names speed items that belong together: those of a definition, which all Lambda generations of it share, or those of one Kappa generation.
+type Set string
+
+// OfDefinition is the set of a Lambda view's definition.
+func OfDefinition(definition view.Hash) Set { return Set(definition) }
+
+// OfGeneration is the set of a Kappa generation.
+func OfGeneration(generation Generation) Set { return Set(generation) }
+
+// NoSlot stands in place of the slot of a Kappa generation's items, which hold all slots. No event arrived in that slot, the first of 1970.
+const NoSlot slot.Slot = 0
+
 // SpeedKey names a speed item.
 type SpeedKey struct {
-	Definition view.Hash
-	Key        view.Key
-	Slot       slot.Slot
-	Page       view.Page
-	Lane       event.Lane
+	Set  Set
+	Key  view.Key
+	Slot slot.Slot // NoSlot in a Kappa generation
+	Page view.Page
+	Lane event.Lane
 }
 
-// SpeedItem is the states of one (definition, key, page) over one slot and one lane, from the records up to its fence.
+// SpeedItem is the states of one (set, key, page) over one slot, or all of them, and one lane, from the records up to its fence.
 type SpeedItem struct {
 	SpeedKey
 	Fence   event.Sequence // the last record considered; never empty in a stored item
 	States  []byte         // an encoded page (view.Windows)
-	Expires int64          // Unix seconds: the store may drop the item at any time after; readers never rely on it
+	Expires int64          // Unix seconds: the store may drop the item at any time after; readers never rely on it. 0: never
 }
 
 // Speed keeps speed items.
@@ -86,5 +102,12 @@ type Speed interface {
 	Put(ctx context.Context, item SpeedItem, loaded event.Sequence) error
 
 	// Slots returns the items of one key with slot >= from, ordered by slot, page and lane.
-	Slots(ctx context.Context, definition view.Hash, key view.Key, from slot.Slot) ([]SpeedItem, error)
+	Slots(ctx context.Context, set Set, key view.Key, from slot.Slot) ([]SpeedItem, error)
+
+	// Pages returns the items of one key that have NoSlot, with from <= page <= to, ordered by page and lane.
+	Pages(ctx context.Context, set Set, key view.Key, from, to view.Page) ([]SpeedItem, error)
+
+	// Scan and Drop are those of Base, for a set.
+	Scan(ctx context.Context, set Set, after string) (items []SpeedItem, next string, err error)
+	Drop(ctx context.Context, set Set, after string) (next string, err error)
 }

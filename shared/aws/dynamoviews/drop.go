@@ -11,27 +11,72 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// errCursor: a cursor is none of Drop's.
-var errCursor = errors.New("cursor is none that Drop returned")
+// errCursor: a cursor is none of Scan's or Drop's.
+var errCursor = errors.New("cursor is none that Scan or Drop returned")
 
-// Drop implements viewstore.Base, with a scan of up to 1 MB of the table and a request for each 25 items that it finds there. What is scanned is billed
-// as read, whatever generation it is of: all of the table for one generation.
+// Scan implements viewstore.Base, with a scan of up to 1 MB of the table. What is scanned is billed as read, whatever generation it is of: all of the table
+// for one generation.
+func (b *Base) Scan(ctx context.Context, generation viewstore.Generation, after string) (items []viewstore.BaseItem, next string, err error) {
+	if items, next, err = scan(ctx, b.table, generation, after, baseItem); err != nil {
+		return nil, "", fmt.Errorf("scan generation %s: %w", generation, err)
+	}
+	return items, next, nil
+}
+
+// Drop implements viewstore.Base, with a scan as Scan's and a request for each 25 items that it finds.
 func (b *Base) Drop(ctx context.Context, generation viewstore.Generation, after string) (next string, err error) {
-	from, err := parseCursor(after)
-	if err != nil {
-		return "", fmt.Errorf("drop generation %s: %w", generation, err)
-	}
-	keys, last, err := b.table.Scan(ctx, table.Binary(partition(generation, "")), from)
-	if err == nil {
-		err = b.table.Delete(ctx, keys)
-	}
-	if err == nil {
-		next, err = formatCursor(last)
-	}
-	if err != nil {
+	if next, err = drop(ctx, b.table, generation, after); err != nil {
 		return "", fmt.Errorf("drop generation %s: %w", generation, err)
 	}
 	return next, nil
+}
+
+// Scan implements viewstore.Speed, as Base's does.
+func (s *Speed) Scan(ctx context.Context, set viewstore.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+	if items, next, err = scan(ctx, s.table, set, after, speedItem); err != nil {
+		return nil, "", fmt.Errorf("scan set %s: %w", set, err)
+	}
+	return items, next, nil
+}
+
+// Drop implements viewstore.Speed, as Base's does.
+func (s *Speed) Drop(ctx context.Context, set viewstore.Set, after string) (next string, err error) {
+	if next, err = drop(ctx, s.table, set, after); err != nil {
+		return "", fmt.Errorf("drop set %s: %w", set, err)
+	}
+	return next, nil
+}
+
+func scan[S ~string, I any](ctx context.Context, t table.Table, set S, after string, decode func(table.Item) (I, error)) ([]I, string, error) {
+	from, err := parseCursor(after)
+	if err != nil {
+		return nil, "", err
+	}
+	stored, last, err := t.Scan(ctx, table.Binary(partition(set, "")), from)
+	if err != nil {
+		return nil, "", err
+	}
+	items, err := decodeAll(stored, decode)
+	if err != nil {
+		return nil, "", err
+	}
+	next, err := formatCursor(last)
+	return items, next, err
+}
+
+func drop[S ~string](ctx context.Context, t table.Table, set S, after string) (next string, err error) {
+	from, err := parseCursor(after)
+	if err != nil {
+		return "", err
+	}
+	keys, last, err := t.Keys(ctx, table.Binary(partition(set, "")), from)
+	if err == nil {
+		err = t.Delete(ctx, keys)
+	}
+	if err != nil {
+		return "", err
+	}
+	return formatCursor(last)
 }
 
 // A cursor is a key: the length of pk (uvarint), pk, sk; in base64.

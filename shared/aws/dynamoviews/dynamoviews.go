@@ -125,19 +125,35 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 		err = fmt.Errorf("it is at %s, not %q: %w", found(stored, fence, table.TextOf), loaded, viewstore.ErrConflict)
 	}
 	if err != nil {
-		return fmt.Errorf("put speed item of definition %s, slot %s, page %d, lane %s: %w", item.Definition, item.Slot, item.Page, item.Lane, err)
+		return fmt.Errorf("put speed item of set %s, slot %s, page %d, lane %s: %w", item.Set, item.Slot, item.Page, item.Lane, err)
 	}
 	return nil
 }
 
 // Slots implements viewstore.Speed, with a request for each 1 MB.
-func (s *Speed) Slots(ctx context.Context, definition view.Hash, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Slots(ctx context.Context, set viewstore.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
 	items, err := query(ctx, s.table, table.Range{
-		Partition: table.Binary(partition(definition, key)),
+		Partition: table.Binary(partition(set, key)),
 		From:      table.Binary(appendOrdered(nil, from)), // comes before every longer key that begins with it
 	}, speedItem)
 	if err != nil {
-		return nil, fmt.Errorf("read slots from %s of definition %s: %w", from, definition, err)
+		return nil, fmt.Errorf("read slots from %s of set %s: %w", from, set, err)
+	}
+	return items, nil
+}
+
+// Pages implements viewstore.Speed, with a request for each 1 MB.
+func (s *Speed) Pages(ctx context.Context, set viewstore.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+	if from > to {
+		return nil, ctx.Err() // DynamoDB refuses such a range
+	}
+	page := func(p view.Page) []byte { return appendOrdered(appendOrdered(nil, viewstore.NoSlot), p) }
+	items, err := query(ctx, s.table, table.Range{
+		Partition: table.Binary(partition(set, key)),
+		From:      table.Binary(page(from)), To: table.Binary(append(page(to), endOfLanes)),
+	}, speedItem)
+	if err != nil {
+		return nil, fmt.Errorf("read pages %d to %d of set %s: %w", from, to, set, err)
 	}
 	return items, nil
 }

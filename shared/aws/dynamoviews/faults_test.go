@@ -133,7 +133,7 @@ func (f *faults) dropBase(t *testing.T) wiretest.Try {
 
 func (f *faults) putSpeed(t *testing.T, stored, loaded event.Sequence, want error) wiretest.Try {
 	s := f.speed()
-	key := viewstore.SpeedKey{Definition: "d", Key: view.Key(f.own()), Slot: 300_000, Page: 1, Lane: event.Lane{Layout: 1, Count: 4, N: 2}}
+	key := viewstore.SpeedKey{Set: "d", Key: view.Key(f.own()), Slot: 300_000, Page: 1, Lane: event.Lane{Layout: 1, Count: 4, N: 2}}
 	var before []viewstore.SpeedItem
 	if stored != "" {
 		before = []viewstore.SpeedItem{{SpeedKey: key, Fence: stored, States: []byte("before")}}
@@ -240,7 +240,7 @@ func (f *faults) readSpeed(t *testing.T) []wiretest.Site {
 	var keys []viewstore.SpeedKey
 	for n := range slot.Slot(10) {
 		item := viewstore.SpeedItem{
-			SpeedKey: viewstore.SpeedKey{Definition: "r", Key: "k", Slot: n * 300_000, Lane: event.Lane{Layout: 1, Count: 4}}, Fence: "1", States: []byte{byte(n)},
+			SpeedKey: viewstore.SpeedKey{Set: "r", Key: "k", Slot: n * 300_000, Lane: event.Lane{Layout: 1, Count: 4}}, Fence: "1", States: []byte{byte(n)},
 		}
 		need(t, f.speed().Put(t.Context(), item, ""))
 		items, keys = append(items, item), append(keys, item.SpeedKey)

@@ -12,11 +12,11 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// The keys. A partition is all items of one (generation, view key), or (definition, view key); its sort keys order them as the contract does,
+// The keys. A partition is all items of one (generation, view key), or (set, view key); its sort keys order them as the contract does,
 // byte by byte:
 //
 //	base   pk  length of the generation (uvarint), generation, view key      sk  page
-//	speed  pk  length of the definition (uvarint), definition, view key      sk  slot, page, lane's name
+//	speed  pk  length of the set (uvarint), set, view key                sk  slot, page, lane's name
 //	seen   pk  0, lane's name                                                sk  sequence number of the last record, of the first
 //
 // Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. A sequence number is its count of digits, one
@@ -83,8 +83,11 @@ func parseBaseKey(stored table.Item) (k viewstore.BaseKey, err error) {
 }
 
 func speedKey(k viewstore.SpeedKey) table.Item {
-	return table.KeyOf(table.Binary(partition(k.Definition, k.Key)), table.Binary(speedOrder(k)))
+	return table.KeyOf(table.Binary(partition(k.Set, k.Key)), table.Binary(speedOrder(k)))
 }
+
+// endOfLanes comes after the first byte of every lane's name in a sort key.
+const endOfLanes = 0xff
 
 // speedOrder is the sort key of a speed item.
 func speedOrder(k viewstore.SpeedKey) []byte {
@@ -98,7 +101,7 @@ func parseSpeedKey(stored table.Item) (k viewstore.SpeedKey, err error) {
 	if err != nil {
 		return viewstore.SpeedKey{}, err
 	}
-	if k.Definition, k.Key, err = parsePartition[view.Hash](pk); err != nil {
+	if k.Set, k.Key, err = parsePartition[viewstore.Set](pk); err != nil {
 		return viewstore.SpeedKey{}, err
 	}
 	if k.Slot, sk, err = cutOrdered[slot.Slot](sk); err != nil {

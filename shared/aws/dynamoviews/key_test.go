@@ -33,7 +33,7 @@ func anyText(t *rapid.T, label string) string {
 func anySpeedKey(t *rapid.T) viewstore.SpeedKey {
 	count := rapid.IntRange(1, 20).Draw(t, "count")
 	return viewstore.SpeedKey{
-		Definition: view.Hash(anyText(t, "definition")), Key: view.Key(anyText(t, "key")),
+		Set: viewstore.Set(anyText(t, "set")), Key: view.Key(anyText(t, "key")),
 		Slot: slot.Slot(anyInt(t, "slot")), Page: view.Page(anyInt(t, "page")),
 		Lane: event.Lane{Layout: rapid.IntRange(1, 20).Draw(t, "layout"), Count: count, N: rapid.IntRange(0, count-1).Draw(t, "n")},
 	}
@@ -53,7 +53,7 @@ func TestSpeedKeysSortByTheirBytes(t *testing.T) {
 		if got := bytes.Compare(bytesOf(x, "sk"), bytesOf(y, "sk")); got != want {
 			t.Errorf("%+v and %+v compare as %d, want %d", a, b, got, want)
 		}
-		same := a.Definition == b.Definition && a.Key == b.Key
+		same := a.Set == b.Set && a.Key == b.Key
 		if got := bytes.Equal(bytesOf(x, "pk"), bytesOf(y, "pk")); got != same {
 			t.Errorf("%+v and %+v share a partition: %t, want %t", a, b, got, same)
 		}
@@ -112,7 +112,7 @@ func TestKeysFitDynamoDB(t *testing.T) {
 	}
 	for _, key := range []table.Item{
 		dynamoviews.EncodeBaseKey(viewstore.BaseKey{Generation: base.Generation, Key: long}),
-		dynamoviews.EncodeSpeedKey(viewstore.SpeedKey{Definition: speed.Definition, Key: whole, Lane: event.Lane{Layout: 1 << 30, Count: event.MaxLanes, N: event.MaxLanes - 1}}),
+		dynamoviews.EncodeSpeedKey(viewstore.SpeedKey{Set: speed.Set, Key: whole, Lane: event.Lane{Layout: 1 << 30, Count: event.MaxLanes, N: event.MaxLanes - 1}}),
 		seenKey,
 	} {
 		if pk, sk := len(bytesOf(key, "pk")), len(bytesOf(key, "sk")); pk > 2048 || sk > 1024 || pk == 0 || sk == 0 {

@@ -46,7 +46,7 @@ var baseStored = `{"pk":` + b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/") + `,"sk":
 
 var speed = viewstore.SpeedItem{
 	SpeedKey: viewstore.SpeedKey{
-		Definition: "9f86d081884c7d659a2feaa0c55ad015", Key: "\x01/", Slot: 1_795_555_500_000, Page: 3, Lane: event.Lane{Layout: 1, Count: 4, N: 2},
+		Set: "9f86d081884c7d659a2feaa0c55ad015", Key: "\x01/", Slot: 1_795_555_500_000, Page: 3, Lane: event.Lane{Layout: 1, Count: 4, N: 2},
 	},
 	Fence: "49546986683135544286507457936321625675700192471156785154", States: []byte("\x01states"), Expires: 1_796_160_300,
 }
@@ -171,7 +171,7 @@ func TestRanges(t *testing.T) {
 	if diff := cmp.Diff([]viewstore.BaseItem{base}, bases); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	speeds, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), speed.Definition, speed.Key, speed.Slot)
+	speeds, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), speed.Set, speed.Key, speed.Slot)
 	if diff := cmp.Diff([]viewstore.SpeedItem{speed}, speeds); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}

@@ -13,15 +13,23 @@ import (
 // maxWrites is what BatchWriteItem takes at once. Source: DynamoDB API Reference, BatchWriteItem.
 const maxWrites = 25
 
-// Scan looks through one page of the table, up to 1 MB, after a key, nil for the beginning. It returns the keys of the items whose partition key begins
-// with the prefix, and the key to go on after, nil at the table's end. All that is looked through is billed as read: it is for what happens seldom.
-func (t Table) Scan(ctx context.Context, prefix types.AttributeValue, after Item) (keys []Item, next Item, err error) {
-	out, err := t.Client.Scan(ctx, &dynamodb.ScanInput{
-		TableName: &t.Name, ConsistentRead: aws.Bool(true), ExclusiveStartKey: after,
-		ProjectionExpression: aws.String("#pk, #sk"), FilterExpression: aws.String("begins_with(#pk, :prefix)"),
-		ExpressionAttributeNames:  map[string]string{"#pk": PartitionKey, "#sk": SortKey},
-		ExpressionAttributeValues: Item{":prefix": prefix},
-	})
+// Scan looks through one page of the table, up to 1 MB, after a key, nil for the beginning. It returns the items whose partition key begins with the
+// prefix, and the key to go on after, nil at the table's end. All that is looked through is billed as read: it is for what happens seldom.
+func (t Table) Scan(ctx context.Context, prefix types.AttributeValue, after Item) (items []Item, next Item, err error) {
+	return t.scan(ctx, &dynamodb.ScanInput{ExpressionAttributeNames: map[string]string{"#pk": PartitionKey}}, prefix, after)
+}
+
+// Keys is Scan for the items' keys alone.
+func (t Table) Keys(ctx context.Context, prefix types.AttributeValue, after Item) (keys []Item, next Item, err error) {
+	return t.scan(ctx, &dynamodb.ScanInput{
+		ProjectionExpression: aws.String("#pk, #sk"), ExpressionAttributeNames: map[string]string{"#pk": PartitionKey, "#sk": SortKey},
+	}, prefix, after)
+}
+
+func (t Table) scan(ctx context.Context, in *dynamodb.ScanInput, prefix types.AttributeValue, after Item) (items []Item, next Item, err error) {
+	in.TableName, in.ConsistentRead, in.ExclusiveStartKey = &t.Name, aws.Bool(true), after
+	in.FilterExpression, in.ExpressionAttributeValues = aws.String("begins_with(#pk, :prefix)"), Item{":prefix": prefix}
+	out, err := t.Client.Scan(ctx, in)
 	if err != nil {
 		return nil, nil, err
 	}

@@ -12,16 +12,32 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/table"
 )
 
+// TestScan: the same as Keys, of whole items.
 func TestScan(t *testing.T) {
-	wire, items := open(t, awstest.JSON(`{"Items":[`+keys(1, 3)+`],"LastEvaluatedKey":`+keys(7, 8)+`}`), awstest.JSON(`{"Items":[]}`))
+	wire, items := open(t, awstest.JSON(`{"Items":[`+keys(1, 3)+`],"LastEvaluatedKey":`+keys(7, 8)+`}`))
 	found, next, err := items.Scan(t.Context(), table.Text("p"), nil)
+	if err != nil || len(found) != 2 || next == nil {
+		t.Fatalf("found %v, next %v, %v", found, next, err)
+	}
+	want := map[string]any{
+		"TableName": name, "ConsistentRead": true, "FilterExpression": "begins_with(#pk, :prefix)", "ExpressionAttributeNames": map[string]any{"#pk": "pk"},
+		"ExpressionAttributeValues": map[string]any{":prefix": map[string]any{"S": "p"}},
+	}
+	if diff := cmp.Diff(want, wire.Requests()[0].JSON(t)); diff != "" {
+		t.Errorf("request (-want +got):\n%s", diff)
+	}
+}
+
+func TestKeys(t *testing.T) {
+	wire, items := open(t, awstest.JSON(`{"Items":[`+keys(1, 3)+`],"LastEvaluatedKey":`+keys(7, 8)+`}`), awstest.JSON(`{"Items":[]}`))
+	found, next, err := items.Keys(t.Context(), table.Text("p"), nil)
 	if err != nil || len(found) != 2 {
 		t.Fatalf("found %v, %v", found, err)
 	}
 	if sk, err := table.TextOf(next, table.SortKey); err != nil || sk != "007" {
 		t.Errorf("to go on after %q, %v", sk, err)
 	}
-	if found, next, err = items.Scan(t.Context(), table.Text("p"), next); err != nil || len(found) != 0 || next != nil {
+	if found, next, err = items.Keys(t.Context(), table.Text("p"), next); err != nil || len(found) != 0 || next != nil {
 		t.Errorf("at the end: %v, next %v, %v", found, next, err)
 	}
 	want := map[string]any{

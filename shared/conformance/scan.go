@@ -1,0 +1,133 @@
+package conformance
+
+import (
+	"slices"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// scanned are the items of a whole scan, each once, in the given order.
+func scanned[I any](t *testing.T, scan func(after string) ([]I, string, error), compare func(a, b I) int) []I {
+	t.Helper()
+	var all []I
+	after := ""
+	for calls := 1; ; calls++ {
+		items, next, err := scan(after)
+		wantNoError(t, "scan after "+after, err)
+		all = append(all, items...)
+		if after = next; after == "" {
+			break
+		}
+		if calls == 10_000 {
+			t.Fatal("Scan comes to no end")
+		}
+	}
+	slices.SortFunc(all, compare)
+	return slices.CompactFunc(all, func(a, b I) bool { return compare(a, b) == 0 })
+}
+
+// manyKeys are as many keys as no store looks through at once.
+const manyKeys = 37
+
+func keyNumber(n int) view.Key {
+	return view.EncodeKey([]string{string(rune('a' + n%26)), string(rune('a' + n/26))})
+}
+
+func baseScan(t *testing.T, b viewstore.Base) {
+	of, other := generationOf(t, 's'), generationOf(t, 'o')
+	scan := func(after string) ([]viewstore.BaseItem, string, error) { return b.Scan(t.Context(), of, after) }
+	wantItems(t, "scan of no items", scanned(t, scan, byPage), nil)
+	var want []viewstore.BaseItem
+	for n := range manyKeys {
+		for page := range view.Page(2) {
+			item := baseOf(of, keyNumber(n), page-1)
+			putBase(t, b, item, 0)
+			want = append(want, item)
+			putBase(t, b, baseOf(other, keyNumber(n), page), 0)
+		}
+	}
+	slices.SortFunc(want, byPage)
+	wantItems(t, "scan", scanned(t, scan, byPage), want)
+}
+
+// kappaOf is an item of a set that has no slot and never expires.
+func kappaOf(set viewstore.Set, key view.Key, page view.Page, lane event.Lane) viewstore.SpeedItem {
+	item := speedOf(view.Hash(set), key, viewstore.NoSlot, page, lane)
+	item.Set, item.Expires = set, 0
+	return item
+}
+
+func speedPages(t *testing.T, s viewstore.Speed) {
+	set := viewstore.OfGeneration(generationOf(t, 'p'))
+	wantPages := func(from, to view.Page, want ...viewstore.SpeedItem) {
+		t.Helper()
+		got, err := s.Pages(t.Context(), set, "k", from, to)
+		wantNoError(t, "pages", err)
+		wantItems(t, "pages", got, want)
+	}
+	wantPages(view.FirstPage, view.LastPage)
+	items := []viewstore.SpeedItem{
+		kappaOf(set, "k", view.FirstPage, lane(0)), kappaOf(set, "k", -1, event.ReplayLane), kappaOf(set, "k", -1, lane(0)), kappaOf(set, "k", -1, lane(3)),
+		kappaOf(set, "k", 0, event.ReplayLane), kappaOf(set, "k", 1, lane(1)), kappaOf(set, "k", view.LastPage, lane(2)),
+	}
+	for _, item := range []viewstore.SpeedItem{items[3], items[6], items[0], items[1], items[5], items[4], items[2]} {
+		putSpeed(t, s, item, "")
+	}
+	// None of these is one of them.
+	putSpeed(t, s, kappaOf(set, "l", 0, lane(0)), "")
+	putSpeed(t, s, kappaOf(set+"x", "k", 0, lane(0)), "")
+	putSpeed(t, s, speedOf(view.Hash(set), "k", firstSlot, 0, lane(0)), "")
+	wantPages(view.FirstPage, view.LastPage, items...)
+	wantPages(-1, 0, items[1:5]...)
+	wantPages(-1, -1, items[1:4]...)
+	wantPages(0, 0, items[4])
+	wantPages(2, 100)
+	wantPages(1, 0)
+}
+
+func speedScan(t *testing.T, s viewstore.Speed) {
+	set := viewstore.OfGeneration(generationOf(t, 's'))
+	scan := func(after string) ([]viewstore.SpeedItem, string, error) { return s.Scan(t.Context(), set, after) }
+	wantItems(t, "scan of no items", scanned(t, scan, bySlot), nil)
+	var want []viewstore.SpeedItem
+	for n := range manyKeys {
+		item := kappaOf(set, keyNumber(n), view.Page(n), lane(n%4))
+		putSpeed(t, s, item, "")
+		replayed := kappaOf(set, keyNumber(n), view.Page(n), event.ReplayLane)
+		putSpeed(t, s, replayed, "")
+		want = append(want, item, replayed)
+		putSpeed(t, s, kappaOf(set+"x", keyNumber(n), 0, lane(0)), "")
+	}
+	slices.SortFunc(want, bySlot)
+	wantItems(t, "scan", scanned(t, scan, bySlot), want)
+}
+
+func speedDrop(t *testing.T, s viewstore.Speed) {
+	gone, left := viewstore.OfGeneration(generationOf(t, 'g')), viewstore.OfGeneration(generationOf(t, 'l'))
+	var want []viewstore.SpeedItem
+	for n := range manyKeys {
+		putSpeed(t, s, kappaOf(gone, keyNumber(n), 0, lane(n%4)), "")
+		item := kappaOf(left, keyNumber(n), 0, lane(n%4))
+		putSpeed(t, s, item, "")
+		want = append(want, item)
+	}
+	slices.SortFunc(want, bySlot)
+	for after, calls := "", 1; ; calls++ {
+		next, err := s.Drop(t.Context(), gone, after)
+		wantNoError(t, "drop", err)
+		if after = next; after == "" {
+			break
+		}
+		if calls == 10_000 {
+			t.Fatal("Drop comes to no end")
+		}
+	}
+	of := func(set viewstore.Set) []viewstore.SpeedItem {
+		return scanned(t, func(after string) ([]viewstore.SpeedItem, string, error) { return s.Scan(t.Context(), set, after) }, bySlot)
+	}
+	wantItems(t, "what was dropped", of(gone), nil)
+	wantItems(t, "what was not", of(left), want)
+}

@@ -56,10 +56,16 @@ type Generation struct {
 	Run        uint64    // the last run applied; 0 for none
 	Horizon    slot.Slot // that run's
 	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
+
+	// Of a Kappa generation, Run and Horizon say how far replay has come: all objects of runs up to Run, of slots below Live, are in its items.
+	Architecture view.Architecture
+	Built        uint64 // the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
 }
 
 // IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced, built, serving or retained.
 func (g Generation) IsKept() bool { return g.State != Dropping }
+
+func (g Generation) isOnItsWay() bool { return g.State == Announced || g.State == Building }
 
 // View is one view's pointer item: at most 4 KB, read once by every query.
 type View struct {
@@ -68,6 +74,9 @@ type View struct {
 	Revision    int64  // of this item: 0 for none stored
 	Serving     viewstore.Generation
 	Generations []Generation
+
+	Held    view.Hash // what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or it is taken up again
+	Rebuild bool      // an operator wants the definition built anew: batch begins at its next tick
 }
 
 // Generation returns the generation with the id.
@@ -93,34 +102,44 @@ func (v View) With(g Generation) View {
 	return v
 }
 
-// Of returns the generation of a definition, and whether there is one that is kept.
+// Of returns the generation of a definition that is kept, the one that has come furthest towards serving where there are several.
 func (v View) Of(definition view.Hash) (Generation, bool) {
-	for _, g := range v.Generations {
-		if g.Definition == definition && g.IsKept() {
-			return g, true
+	for _, state := range []State{Serving, Building, Announced, Retained} {
+		for _, g := range v.Generations {
+			if g.Definition == definition && g.State == state {
+				return g, true
+			}
 		}
 	}
 	return Generation{}, false
 }
 
-// Wanting returns the view as it is when the definition is the one to be, and whether that is a change. A definition that is new comes as a generation
-// with the id, announced for slots from live on; one that is retained is built again, which it is already, so that the next tick switches back to it;
-// and any other that was on its way is given up, now, Unix milliseconds.
-func (v View) Wanting(definition view.Hash, id viewstore.Generation, live slot.Slot, now int64) (next View, changed bool) {
+// Wanting returns the view as it is when the definition of a fresh generation is the one to be, and whether that is a change. A definition that is new
+// comes as that generation; one that is retained is built again, which it is already, so that the next tick switches back to it; and any other that was
+// on its way is given up, now, Unix milliseconds. What an operator holds is left alone; another definition ends the hold.
+func (v View) Wanting(fresh Generation, now int64) (next View, changed bool) {
+	if v.Held == fresh.Definition && !v.Rebuild {
+		return v, false
+	}
 	next = v
+	if v.Held != "" {
+		next.Held, changed = "", true
+	}
+	current, known := v.Of(fresh.Definition)
 	for _, g := range v.Generations {
 		switch {
-		case g.Definition == definition && g.State == Retained:
+		case g.ID == current.ID && g.State == Retained && !v.Rebuild:
 			g.State, g.Since = Building, 0
-		case g.Definition != definition && (g.State == Announced || g.State == Building):
+		case (g.Definition != fresh.Definition || v.Rebuild) && g.isOnItsWay():
 			g.State, g.Since = Dropping, now
 		default:
 			continue
 		}
 		next, changed = next.With(g), true
 	}
-	if _, ok := v.Of(definition); !ok {
-		next.Generations = append(slices.Clone(next.Generations), Generation{ID: id, Definition: definition, State: Announced, Live: live})
+	if !known || v.Rebuild {
+		next.Rebuild = false
+		next.Generations = append(slices.Clone(next.Generations), fresh)
 		changed = true
 	}
 	return next, changed

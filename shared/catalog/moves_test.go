@@ -24,6 +24,18 @@ func in(definition string, state catalog.State, since int64) catalog.Generation 
 
 func TestWanting(t *testing.T) {
 	announced := catalog.Generation{ID: "new", Definition: "B", State: catalog.Announced, Live: 7000}
+	held := func(definition view.Hash, v catalog.View) catalog.View {
+		v.Held = definition
+		return v
+	}
+	rebuild := func(v catalog.View) catalog.View {
+		v.Rebuild = true
+		return v
+	}
+	anew := func(v catalog.View) catalog.View {
+		v.Generations = append(v.Generations, announced)
+		return v
+	}
 	for name, test := range map[string]struct{ before, want catalog.View }{
 		"what serves": {life("B", in("B", catalog.Serving, 0)), life("B", in("B", catalog.Serving, 0))},
 		"what is on its way": {
@@ -49,11 +61,41 @@ func TestWanting(t *testing.T) {
 			life("A", in("A", catalog.Serving, 0), in("B", catalog.Dropping, 0)),
 			catalog.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", catalog.Serving, 0), in("B", catalog.Dropping, 0)).Generations, announced)},
 		},
+		"what is held, and retained": {
+			held("B", life("A", in("A", catalog.Serving, 0), in("B", catalog.Retained, 3))), held("B", life("A", in("A", catalog.Serving, 0), in("B", catalog.Retained, 3))),
+		},
+		"what is held, and was abandoned": {
+			held("B", life("A", in("A", catalog.Serving, 0), in("B", catalog.Dropping, 3))), held("B", life("A", in("A", catalog.Serving, 0), in("B", catalog.Dropping, 3))),
+		},
+		"what is held, and was dropped": {held("B", life("A", in("A", catalog.Serving, 0))), held("B", life("A", in("A", catalog.Serving, 0)))},
+		"another one is held, and this is new": {
+			held("C", life("A", in("A", catalog.Serving, 0), in("C", catalog.Retained, 3))), anew(life("A", in("A", catalog.Serving, 0), in("C", catalog.Retained, 3))),
+		},
+		"another one is held, and this serves": {
+			held("A", life("B", in("B", catalog.Serving, 0), in("A", catalog.Retained, 3))), life("B", in("B", catalog.Serving, 0), in("A", catalog.Retained, 3)),
+		},
+		"another one is held, and this is retained": {
+			held("C", life("A", in("A", catalog.Serving, 0), in("B", catalog.Retained, 3))), life("A", in("A", catalog.Serving, 0), in("B", catalog.Building, 0)),
+		},
+		"what serves, to be rebuilt": {rebuild(life("B", in("B", catalog.Serving, 0))), anew(life("B", in("B", catalog.Serving, 0)))},
+		"what serves, to be rebuilt beside what is retained": {
+			rebuild(life("B", in("A", catalog.Retained, 3), in("B", catalog.Serving, 0))), anew(life("B", in("A", catalog.Retained, 3), in("B", catalog.Serving, 0))),
+		},
+		"what is being built, to be rebuilt": {
+			rebuild(life("A", in("A", catalog.Serving, 0), in("B", catalog.Building, 0))), anew(life("A", in("A", catalog.Serving, 0), in("B", catalog.Dropping, 55))),
+		},
+		"what is held, to be rebuilt": {
+			rebuild(held("B", life("A", in("A", catalog.Serving, 0), in("B", catalog.Retained, 3)))), anew(life("A", in("A", catalog.Serving, 0), in("B", catalog.Retained, 3))),
+		},
+		"what is held and gone, to be rebuilt": {rebuild(held("B", life("A", in("A", catalog.Serving, 0)))), anew(life("A", in("A", catalog.Serving, 0)))},
+		"another one was to be rebuilt when this came": {
+			rebuild(life("A", in("A", catalog.Serving, 0), in("C", catalog.Building, 0))), anew(life("A", in("A", catalog.Serving, 0), in("C", catalog.Dropping, 55))),
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			kept := test.before
 			kept.Generations = append([]catalog.Generation(nil), kept.Generations...)
-			got, changed := test.before.Wanting("B", "new", 7000, 55)
+			got, changed := test.before.Wanting(announced, 55)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -63,7 +105,7 @@ func TestWanting(t *testing.T) {
 			if diff := cmp.Diff(kept, test.before); diff != "" {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
-			if again, changed := got.Wanting("B", "newer", 9000, 66); changed {
+			if again, changed := got.Wanting(catalog.Generation{ID: "newer", Definition: "B", State: catalog.Announced, Live: 9000}, 66); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})
@@ -81,18 +123,42 @@ func TestSwitched(t *testing.T) {
 	}
 }
 
-func TestWithoutAndOf(t *testing.T) {
+func TestWithout(t *testing.T) {
 	v := life("A", in("A", catalog.Serving, 0), in("B", catalog.Dropping, 0))
 	if diff := cmp.Diff(life("A", in("A", catalog.Serving, 0)), v.Without("B")); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if len(v.Generations) != 2 {
-		t.Error("the view itself was changed")
+	if diff := cmp.Diff(v, v.Without("C")); diff != "" {
+		t.Errorf("without one that is not there (-want +got):\n%s", diff)
 	}
-	if _, ok := v.Of("B"); ok {
-		t.Error("what is being dropped is still kept")
+	if len(v.Generations) != 2 || v.Generations[1].ID != "B" {
+		t.Errorf("the view itself was changed: %+v", v)
 	}
-	if g, ok := v.Of("A"); !ok || g.ID != "A" {
-		t.Errorf("of A: %+v, %v", g, ok)
+}
+
+// TestOf: of several generations of one definition, the one that has come furthest towards serving, wherever it stands.
+func TestOf(t *testing.T) {
+	others := []catalog.Generation{{ID: "o1", Definition: "A", State: catalog.Serving}, {ID: "o2", Definition: "C", State: catalog.Building}}
+	order := []catalog.State{catalog.Serving, catalog.Building, catalog.Announced, catalog.Retained}
+	for i, state := range order {
+		v := catalog.View{Generations: others}
+		for _, later := range append([]catalog.State{catalog.Dropping}, order[i:]...) {
+			// Those that come after it in the order stand before it in the view.
+			v.Generations = append([]catalog.Generation{{ID: viewstore.Generation(later), Definition: "B", State: later}}, v.Generations...)
+		}
+		if g, ok := v.Of("B"); !ok || g.State != state || g.Definition != "B" {
+			t.Errorf("of %+v: %+v, %t; want the one that is %s", v.Generations, g, ok, state)
+		}
+	}
+	for name, v := range map[string]catalog.View{
+		"no generation": {}, "others": {Generations: others}, "what was given up": {Generations: []catalog.Generation{{ID: "b", Definition: "B", State: catalog.Dropping}}},
+	} {
+		if g, ok := v.Of("B"); ok || g != (catalog.Generation{}) {
+			t.Errorf("%s: %+v, %t", name, g, ok)
+		}
+	}
+	twice := catalog.View{Generations: []catalog.Generation{{ID: "b1", Definition: "B", State: catalog.Retained}, {ID: "b2", Definition: "B", State: catalog.Serving}}}
+	if g, ok := twice.Of("B"); !ok || g.ID != "b2" {
+		t.Errorf("rebuilt: %+v, %t", g, ok)
 	}
 }

@@ -17,13 +17,15 @@ type Definition struct {
 	Description string
 	Hash        view.Hash
 	Text        []byte
+
+	Architecture view.Architecture
 }
 
 // Define makes the definitions that views are to have.
 func Define(definitions []view.Definition) []Definition {
 	all := make([]Definition, len(definitions))
 	for i, d := range definitions {
-		all[i] = Definition{Name: d.Name, Description: d.Description, Hash: d.Hash(), Text: d.Text()}
+		all[i] = Definition{Name: d.Name, Description: d.Description, Hash: d.Hash(), Text: d.Text(), Architecture: d.Architecture}
 	}
 	return all
 }

@@ -162,8 +162,13 @@ func viewOf(name view.Name) catalog.View {
 		Name: name, Description: "Größe \"je\" Seite\n\t", Serving: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N",
 		Generations: []catalog.Generation{
 			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: hashOf("a"), State: catalog.Serving, Live: 0, Run: math.MaxUint64, Horizon: 1_795_555_500_000},
-			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: catalog.Building, Live: 1_795_555_800_000},
+			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: catalog.Building, Live: 1_795_555_800_000, Architecture: view.Kappa},
+			{
+				ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2Q", Definition: hashOf("a"), State: catalog.Retained, Since: 1_795_555_900_000,
+				Run: math.MaxUint64, Horizon: 1_795_555_500_000, Built: math.MaxUint64 - 1,
+			},
 		},
+		Held: hashOf("c"), Rebuild: true,
 	}
 }
 
@@ -236,6 +241,7 @@ func catalogPutView(t *testing.T, c catalog.Catalog) {
 	wantView(t, c, v)
 	v.Description = ""
 	v.Generations = v.Generations[:1]
+	v.Held, v.Rebuild = "", false // what is taken back is gone
 	v = putView(t, c, v)
 	wantView(t, c, v)
 	v = putView(t, c, v) // nothing but the revision changes

@@ -22,6 +22,7 @@ type Catalog struct {
 	views       map[view.Name]catalog.View
 	definitions map[view.Hash][]byte
 	swept       uint64
+	audits      map[view.Name]catalog.Audit
 }
 
 var (

@@ -11,8 +11,12 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// documentVersion is the format of the documents. Of another one nothing is known: a reader refuses it.
-const documentVersion = 1
+// The formats of the documents. Of a newer one nothing is known: a reader refuses it. A view that makes use of what came with the second one is written
+// as such, so that a version that does not know it stops, by name, rather than take it for something else.
+const (
+	documentVersion = 1
+	kappaVersion    = 2 // architectures, holds, rebuilds on demand
+)
 
 // format begins every document.
 type format struct {
@@ -42,6 +46,8 @@ type storedView struct {
 	Description string               `json:"description,omitempty"`
 	Serving     viewstore.Generation `json:"serving,omitempty"`
 	Generations []storedGeneration   `json:"generations,omitempty"`
+	Held        view.Hash            `json:"held,omitempty"`
+	Rebuild     bool                 `json:"rebuild,omitempty"`
 }
 
 type storedGeneration struct {
@@ -52,6 +58,9 @@ type storedGeneration struct {
 	Run        uint64               `json:"run"`
 	Horizon    slot.Slot            `json:"horizon"`
 	Since      int64                `json:"since,omitempty"` // Unix milliseconds
+
+	Architecture view.Architecture `json:"architecture,omitempty"`
+	Built        uint64            `json:"built,omitempty"`
 }
 
 func encodeRun(r catalog.Run) (table.Item, error) {
@@ -81,8 +90,14 @@ func decodeRun(item table.Item) (catalog.Run, error) {
 
 // encodeView leaves the revision to PutView.
 func encodeView(v catalog.View) (table.Item, error) {
-	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving}
+	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held, Rebuild: v.Rebuild}
+	if v.Held != "" || v.Rebuild {
+		doc.Version = kappaVersion
+	}
 	for _, g := range v.Generations {
+		if g.Architecture != view.Lambda {
+			doc.Version = kappaVersion
+		}
 		doc.Generations = append(doc.Generations, storedGeneration(g))
 	}
 	item := key(views, string(v.Name))
@@ -102,7 +117,7 @@ func decodeView(item table.Item) (catalog.View, error) {
 	if err != nil {
 		return catalog.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
-	v.Description, v.Serving = doc.Description, doc.Serving
+	v.Description, v.Serving, v.Held, v.Rebuild = doc.Description, doc.Serving, doc.Held, doc.Rebuild
 	for _, g := range doc.Generations {
 		v.Generations = append(v.Generations, catalog.Generation(g))
 	}
@@ -127,8 +142,8 @@ func documentOf[D interface{ version() int }](item table.Item) (doc D, err error
 	if err := json.Unmarshal([]byte(encoded), &doc); err != nil {
 		return doc, fmt.Errorf("attribute %q: %w", document, err)
 	}
-	if doc.version() != documentVersion {
-		return doc, fmt.Errorf("attribute %q has format %d, which this version does not read (%d)", document, doc.version(), documentVersion)
+	if v := doc.version(); v != documentVersion && v != kappaVersion {
+		return doc, fmt.Errorf("attribute %q has format %d, which this version does not read (%d and %d)", document, v, documentVersion, kappaVersion)
 	}
 	return doc, nil
 }

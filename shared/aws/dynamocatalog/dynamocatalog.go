@@ -1,13 +1,14 @@
 // Package dynamocatalog keeps the control table in DynamoDB: the contracts of shared/catalog over conditional puts and strongly consistent reads,
 // and no policy.
 //
-// One table holds everything, in four partitions. Its keys are text, so that an operator can read it:
+// One table holds everything, in five partitions. Its keys are text, so that an operator can read it:
 //
 //	pk            sk                            attributes
 //	"run"         number in 20 decimal digits   doc   S  the run as JSON
 //	"view"        name                          doc   S  the view as JSON;  rev  N  its revision
 //	"definition"  hash                          text  B  the definition's text
 //	"sweep"       "swept"                       run   S  number of the run, in 20 decimal digits
+//	"audit"       name of the view              doc   S  its audits as JSON;  rev  N  their revision
 //
 // Nothing is ever deleted here, and a run never changes: Append stands on that.
 //

@@ -16,6 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/catalog"
+	views "github.com/anabranch/anabranch/shared/view"
 )
 
 func open(t *testing.T, answers ...awstest.Answer) (*awstest.Wire, *dynamocatalog.Catalog) {
@@ -280,7 +281,7 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"sk" is "42"`: strings.Replace(runStored, "00000000000000000042", "42", 1), `"sk" is "0000000000000000004x"`: strings.Replace(runStored, "42", "4x", 1),
 		`"doc" is missing`: key("run", "00000000000000000042") + `}`, `stored run 42: attribute "doc": `: runWith(`{`),
-		"format 0, which this version does not read": runWith(`{}`), "format 2, which": runWith(`{"version":2}`), "cannot unmarshal": runWith(`{"version":1,"horizon":"now"}`),
+		"format 0, which this version does not read (1 and 2)": runWith(`{}`), "format 3, which": runWith(`{"version":3}`), "cannot unmarshal": runWith(`{"version":1,"horizon":"now"}`),
 	} {
 		_, c := open(t, items(stored), items(stored))
 		_, head := c.Head(t.Context())
@@ -292,7 +293,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 		}
 	}
 	for says, stored := range map[string]string{
-		`stored view page_views: attribute "rev" is missing`: strings.Replace(viewStored, `"rev"`, `"other"`, 1), "format 2, which": strings.Replace(viewStored, `\"version\":1`, `\"version\":2`, 1),
+		`stored view page_views: attribute "rev" is missing`:                                               strings.Replace(viewStored, `"rev"`, `"other"`, 1),
+		`stored view page_views: attribute "doc" has format 3, which this version does not read (1 and 2)`: strings.Replace(viewStored, `\"version\":1`, `\"version\":3`, 1),
 		`"sk" is missing`: strings.Replace(viewStored, `"sk"`, `"other"`, 1),
 	} {
 		_, c := open(t, items(stored), awstest.JSON(`{"Item":`+stored+`}`))
@@ -320,9 +322,14 @@ func TestTheViewItemStaysBelow4KB(t *testing.T) {
 	for len(longest) < 63 {
 		longest += "v"
 	}
-	v := catalog.View{Name: longest, Description: strings.Repeat("d", 2000), Revision: math.MaxInt64 - 1, Serving: view.Serving}
+	v := catalog.View{
+		Name: longest, Description: strings.Repeat("d", 2000), Revision: math.MaxInt64 - 1, Serving: view.Serving,
+		Held: view.Generations[0].Definition, Rebuild: true,
+	}
 	for range 4 {
-		v.Generations = append(v.Generations, view.Generations[0])
+		g := view.Generations[0]
+		g.Architecture, g.Since = views.Kappa, 1_795_555_500_000
+		v.Generations = append(v.Generations, g)
 	}
 	item, err := dynamocatalog.EncodeView(v)
 	if err != nil {
@@ -347,6 +354,7 @@ func TestTheViewItemStaysBelow4KB(t *testing.T) {
 func FuzzDecodeDocuments(f *testing.F) {
 	f.Add("00000000000000000042", runDocument)
 	f.Add("page_views", viewDocument)
+	f.Add("page_views", `{"version":2,"generations":[{"id":"a","architecture":"kappa","built":3}],"held":"b","rebuild":true}`)
 	f.Fuzz(func(t *testing.T, sort, document string) {
 		stored := table.KeyOf(table.Text("p"), table.Text(sort))
 		stored["doc"], stored["rev"] = table.Text(document), table.Number(int64(3))

@@ -1,0 +1,57 @@
+package catalog_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+)
+
+func TestAuditIsDue(t *testing.T) {
+	const (
+		every = 24 * time.Hour
+		now   = int64(1_795_555_500_000)
+		m     = int64(60_000)
+	)
+	for _, c := range []struct {
+		name         string
+		audit        catalog.Audit
+		running, due bool
+	}{
+		{"never", catalog.Audit{}, false, true},
+		{"asked for, never audited", catalog.Audit{Requested: now}, false, true},
+		{"ended", catalog.Audit{Begun: now - m, Ended: now - m}, false, false},
+		{"ended almost a day ago", catalog.Audit{Begun: now - 24*60*m + 1, Ended: now - 23*60*m}, false, false},
+		{"begun a day ago", catalog.Audit{Begun: now - 24*60*m, Ended: now - 23*60*m}, false, true},
+		{"under way", catalog.Audit{Begun: now - 20*m + 1, Ended: now - 30*m}, true, false},
+		{"never ended", catalog.Audit{Begun: now - 20*m, Ended: now - 30*m}, false, true},
+		{"asked for before it began", catalog.Audit{Requested: now - 3*m, Begun: now - 2*m, Ended: now - m}, false, false},
+		{"asked for while it was under way", catalog.Audit{Requested: now - m, Begun: now - 2*m, Ended: now - m}, false, true},
+		{"asked for, and under way still", catalog.Audit{Requested: now - m, Begun: now - 2*m}, true, false},
+	} {
+		at := time.UnixMilli(now)
+		if running, due := c.audit.IsRunning(at), c.audit.IsDue(at, every); running != c.running || due != c.due {
+			t.Errorf("%s: running %v, due %v; want %v, %v", c.name, running, due, c.running, c.due)
+		}
+	}
+}
+
+// TestAuditMoves: all in one millisecond, what is asked for is asked for after what has begun, and an audit begins after both and ends.
+func TestAuditMoves(t *testing.T) {
+	now := time.UnixMilli(1_795_555_500_000)
+	a := catalog.Audit{View: "v"}
+	for range 3 {
+		if a = a.Asked(now); a.IsRunning(now) || !a.IsDue(now, time.Hour) {
+			t.Fatalf("asked for: %+v", a)
+		}
+		if a = a.Beginning(now); !a.IsRunning(now) || a.IsDue(now, time.Hour) {
+			t.Fatalf("under way: %+v", a)
+		}
+		if again := a.Asked(now); again.Requested <= a.Begun {
+			t.Fatalf("asked for while under way: %+v", again)
+		}
+		if a.Ended = a.Begun; a.IsRunning(now) || a.IsDue(now, time.Hour) {
+			t.Fatalf("ended: %+v", a)
+		}
+	}
+}

@@ -1,0 +1,192 @@
+package catalog
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Refusal says why an operation on a view is not done, and what would be right.
+type Refusal struct {
+	View    view.Name
+	Reason  string
+	Unknown bool // because the view has no generation of the id: it never had, or is rid of it
+}
+
+func (r *Refusal) Error() string { return fmt.Sprintf("view %s: %s", r.View, r.Reason) }
+
+func (v View) refuse(format string, args ...any) error {
+	return &Refusal{View: v.Name, Reason: fmt.Sprintf(format, args...)}
+}
+
+func (v View) unknown(id viewstore.Generation) error {
+	return &Refusal{View: v.Name, Reason: fmt.Sprintf("there is no generation %s", id), Unknown: true}
+}
+
+// MayServe says why a generation cannot serve yet, or at all: nil when it can. It has to be built up to the head, since answers never go back; and its
+// horizon has to have reached the slot from which speed folds it, since slots between the two would be in neither half. Nothing overrides this.
+//
+// Errors: *Refusal.
+func (v View) MayServe(id viewstore.Generation, head Run) error {
+	g, ok := v.Generation(id)
+	serving, serves := v.Generation(v.Serving)
+	switch {
+	case !ok:
+		return v.unknown(id)
+	case g.State == Announced:
+		return v.refuse("generation %s is announced only; batch confirms it at its next tick", id)
+	case g.State == Dropping:
+		return v.refuse("generation %s has been given up; build the definition anew", id)
+	case g.Architecture == view.Lambda && g.Run == 0:
+		return v.refuse("generation %s is not built yet", id)
+	case g.Horizon < g.Live:
+		return v.refuse("generation %s is live from %s on, and has what came before up to %s only", id, g.Live, g.Horizon)
+	case g.Run < head.N:
+		return v.refuse("generation %s lags: it has run %d, the last one is %d", id, g.Run, head.N)
+	case serves && g.Run < serving.Run:
+		return v.refuse("generation %s lags: it has run %d, what serves has %d", id, g.Run, serving.Run)
+	}
+	return nil
+}
+
+// Switch moves the pointer to a generation, now, Unix milliseconds; "" for the one that is being built. Going to a retained one is going back: see
+// Rollback.
+//
+// Errors: *Refusal.
+func (v View) Switch(to viewstore.Generation, head Run, now int64) (View, error) {
+	if to == "" {
+		g, ok := v.in(Building)
+		if !ok {
+			return v, v.refuse("no generation is being built; name one, or deploy or rebuild a definition")
+		}
+		to = g.ID
+	}
+	if to == v.Serving {
+		return v, v.refuse("generation %s serves already", to)
+	}
+	if err := v.MayServe(to, head); err != nil {
+		return v, err
+	}
+	g, _ := v.Generation(to)
+	next := v.Switched(to, now)
+	if g.State == Retained {
+		serving, _ := v.Generation(v.Serving)
+		return next.back(serving.Definition, g.Definition, now), nil
+	}
+	if next.Held == g.Definition {
+		next.Held = ""
+	}
+	return next, nil
+}
+
+// back is the view once it has gone back from a definition to another. What was on its way is given up, and so is the wish for it. What batch is deployed
+// with is held, so that it does not bring it back: what is held already, else what was on its way, else what served; but nothing when that is what the
+// view has gone back to.
+func (v View) back(from, to view.Hash, now int64) View {
+	deployed := from
+	for _, g := range v.Generations {
+		if g.isOnItsWay() {
+			deployed = g.Definition
+			g.State, g.Since = Dropping, now
+			v = v.With(g)
+		}
+	}
+	if v.Held == "" {
+		v.Held = deployed
+	}
+	if v.Held == to {
+		v.Held = ""
+	}
+	v.Rebuild = false
+	return v
+}
+
+// Rollback moves the pointer back to the retained generation, and holds the definition that batch is deployed with. What served is retained, so that a
+// second rollback undoes the first.
+//
+// Errors: *Refusal.
+func (v View) Rollback(head Run, now int64) (View, error) {
+	back, ok := v.in(Retained)
+	if !ok {
+		return v, v.refuse("no generation is retained to go back to")
+	}
+	return v.Switch(back.ID, head, now)
+}
+
+// Drop gives up a retained generation, "" for the one there is: nobody goes back to it any more, and its items are deleted a while later.
+//
+// Errors: *Refusal.
+func (v View) Drop(id viewstore.Generation, now int64) (View, error) {
+	next, _, err := v.giveUp(id, now, "retained", Retained)
+	return next, err
+}
+
+// Abandon gives up a generation that is announced or being built, "" for the one there is, and holds its definition, so that batch, which is deployed
+// with it, does not begin again. A wish to build anew ends with it, and is all that ends when there is no such generation yet.
+//
+// Errors: *Refusal.
+func (v View) Abandon(id viewstore.Generation, now int64) (View, error) {
+	next, given, err := v.giveUp(id, now, "announced or being built", Announced, Building)
+	if err != nil && id == "" && v.Rebuild {
+		v.Rebuild = false
+		return v, nil
+	}
+	if err != nil || given.ID == "" {
+		return v, err
+	}
+	next.Rebuild = false
+	if serving, _ := v.Generation(v.Serving); given.Definition != serving.Definition {
+		next.Held = given.Definition
+	}
+	return next, nil
+}
+
+// giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is given up already.
+func (v View) giveUp(id viewstore.Generation, now int64, what string, states ...State) (next View, given Generation, err error) {
+	if id == "" {
+		g, ok := v.in(states...)
+		if !ok {
+			return v, Generation{}, v.refuse("no generation is %s", what)
+		}
+		id = g.ID
+	}
+	g, ok := v.Generation(id)
+	switch {
+	case !ok:
+		return v, Generation{}, v.unknown(id)
+	case id == v.Serving:
+		return v, Generation{}, v.refuse("generation %s serves; switch to another one first", id)
+	case g.State == Dropping:
+		return v, Generation{}, nil // the same again
+	case !slices.Contains(states, g.State):
+		return v, Generation{}, v.refuse("generation %s is %s, not %s", id, g.State, what)
+	}
+	g.State, g.Since = Dropping, now
+	return v.With(g), g, nil
+}
+
+// WantRebuild asks for the definition that batch is deployed with to be built anew, which begins at its next tick. A hold on it ends then.
+//
+// Errors: *Refusal.
+func (v View) WantRebuild() (View, error) {
+	if len(v.Generations) == 0 && v.Held == "" {
+		return v, v.refuse("it has no definition yet")
+	}
+	if _, ok := v.in(Announced); ok {
+		return v, v.refuse("a generation is announced already; wait for it, or abandon it")
+	}
+	v.Rebuild = true
+	return v, nil
+}
+
+// in is the first generation in one of some states.
+func (v View) in(states ...State) (Generation, bool) {
+	for _, g := range v.Generations {
+		if slices.Contains(states, g.State) {
+			return g, true
+		}
+	}
+	return Generation{}, false
+}

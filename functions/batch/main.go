@@ -51,6 +51,8 @@ type Settings struct {
 	Relist time.Duration `default:"3h"`
 	// A generation that has served is kept current for so long, so that the definition before can be deployed again and serves at the next tick.
 	Keep time.Duration `default:"24h"`
+	// What takes the place of something that serves waits for an operator.
+	Approve bool `default:"false"`
 	// A run reads so many bytes of objects, as stored, unless one slot has more. Danger: it holds them decoded in memory, ten times as much or
 	// more, and has to be done within the function's time.
 	RunBytes int64 `default:"16777216"`
@@ -61,10 +63,12 @@ type Settings struct {
 // What needs no setting.
 const (
 	viewsFile     = "views.yaml"
-	tries         = 5               // at one conditional write
-	reserve       = 5 * time.Second // of an invocation, to report in
-	second        = time.Second     // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
-	requestAtOnce = 16              // per processor: they wait for S3 and DynamoDB, not for one another
+	tries         = 5                // at one conditional write
+	reserve       = 5 * time.Second  // of an invocation, to report in
+	second        = time.Second      // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
+	confirm       = 10 * time.Second // for the writes that announce a definition and confirm it
+	linger        = time.Minute      // an HTTP API waits 30 s for a query
+	requestAtOnce = 16               // per processor: they wait for S3 and DynamoDB, not for one another
 )
 
 // calls: nobody waits for an answer, and a tick that fails half-way is gone on with by the next.
@@ -128,7 +132,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
 		Archive: opened.Archive, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: opened.Codec, Layout: opened.Layout, Definitions: definitions,
-		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, Keep: s.Keep, RunBytes: s.RunBytes, Tries: tries,
+		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, Confirm: confirm, Keep: s.Keep, Linger: linger, Approve: s.Approve, RunBytes: s.RunBytes, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
 	}, Sweep: &batch.Sweep{

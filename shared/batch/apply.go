@@ -7,13 +7,13 @@ import (
 	"sync/atomic"
 
 	"github.com/anabranch/anabranch/shared/catalog"
-	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // advance applies one run to the generations that are level with the run before it: base' = base + delta, then the horizon.
-func (t *tick) advance(ctx context.Context, targets []target, run catalog.Run, in *input) error {
+func (t *tick) advance(ctx context.Context, targets []target, run catalog.Run, in *runs.Input) error {
 	deltas := t.fold(in, targets)
 	for i, g := range targets {
 		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
@@ -36,7 +36,7 @@ func (t *tick) build(ctx context.Context, head catalog.Run) error {
 	if len(targets) == 0 || head.N == 0 {
 		return nil
 	}
-	runs, err := t.Catalog.Runs(ctx, 1, head.N)
+	history, err := t.Catalog.Runs(ctx, 1, head.N)
 	if err != nil {
 		return fmt.Errorf("read runs: %w", err)
 	}
@@ -44,17 +44,17 @@ func (t *tick) build(ctx context.Context, head catalog.Run) error {
 	for i, g := range targets {
 		totals[i] = t.set.Programs[g.place].NewDelta()
 	}
-	met := map[event.Identity]uint64{} // the payload of the first copy
-	for _, run := range runs {
-		m, err := t.manifest(ctx, run)
+	met, reader := runs.Met{}, t.reader()
+	for _, run := range history {
+		m, err := reader.Manifest(ctx, run)
 		if err != nil {
 			return err
 		}
-		in, err := t.read(ctx, m)
+		in, err := reader.Read(ctx, t.set.Fields(), m)
 		if err != nil {
 			return err
 		}
-		in.dropMet(met)
+		met.Drop(in)
 		for i, delta := range t.fold(in, targets) {
 			totals[i].Merge(delta)
 		}
@@ -70,20 +70,9 @@ func (t *tick) build(ctx context.Context, head catalog.Run) error {
 	return nil
 }
 
-// dropMet drops every event whose identity was met before, in this input or an earlier one.
-func (in *input) dropMet(met map[event.Identity]uint64) {
-	for i, s := range in.seen {
-		if payload, ok := met[s.Identity]; ok {
-			in.drop(i, payload)
-		} else {
-			met[s.Identity] = s.Payload
-		}
-	}
-}
-
 // fold makes a delta of the input per target. The batches are dealt out to several workers; what they make is the same however they are.
-func (t *tick) fold(in *input, targets []target) []*view.Delta {
-	workers := max(1, min(t.Workers, len(in.batches)))
+func (t *tick) fold(in *runs.Input, targets []target) []*view.Delta {
+	workers := max(1, min(t.Workers, len(in.Batches)))
 	parts := make([][]*view.Delta, workers)
 	// The work cannot fail.
 	_ = t.Run(workers, func(w int) error {
@@ -92,11 +81,11 @@ func (t *tick) fold(in *input, targets []target) []*view.Delta {
 			parts[w][i] = t.set.Programs[g.place].NewDelta()
 		}
 		var rows, duplicates []int32
-		for b := w; b < len(in.batches); b += workers {
-			rows, duplicates = in.rows(b, rows, duplicates)
+		for b := w; b < len(in.Batches); b += workers {
+			rows, duplicates = in.Rows(b, rows, duplicates)
 			for _, delta := range parts[w] {
-				delta.Fold(in.batches[b], rows)
-				delta.Touch(in.batches[b], duplicates)
+				delta.Fold(in.Batches[b], rows)
+				delta.Touch(in.Batches[b], duplicates)
 			}
 		}
 		return nil
@@ -233,6 +222,9 @@ func (t *tick) commit(ctx context.Context, g target, run catalog.Run) error {
 		}
 		if generation.Run >= run.N {
 			return nil // another has done it, or an answer of ours was lost
+		}
+		if generation.Run == 0 {
+			generation.Built = run.N
 		}
 		generation.Run, generation.Horizon = run.N, run.Horizon
 		// Commit point: every item of the generation that the run touches is at the run's horizon, so queries may take all slots below from

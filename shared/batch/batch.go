@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"sync"
 	"time"
 
@@ -37,7 +38,10 @@ type Batch struct {
 	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones; default 60 s
 	ClockMargin time.Duration // by which the store's clock may differ from ours; default 30 s
 	Relist      time.Duration // slots this far below the horizon are listed again for stragglers; default 3 h
+	Confirm     time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again; default 10 s
 	Keep        time.Duration // a generation that has served is kept current for so long, to go back to; default 24 h
+	Linger      time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min: an HTTP API waits 30 s for one
+	Approve     bool          // what takes the place of something that serves waits for an operator
 	RunBytes    int64         // of objects as stored, that one run reads, unless one slot has more; default 64 MiB
 	Tries       int           // at one conditional write; default 5
 
@@ -77,7 +81,7 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	announced := b.announceAll(ctx)
+	announced := b.announceAll(ctx, false)
 	t := tick{Batch: b, started: now}
 	err = t.run(ctx, sealed)
 	// A view that cannot be announced keeps no other from being brought up to date.
@@ -111,6 +115,8 @@ type tick struct {
 	*Batch
 	started time.Time
 	report  Report
+	rebuild bool // an operator wants some view built anew
+	whole   bool // this tick has made a run of all that the archive holds and no run before it did
 	set     *view.Set
 	windows []sync.Pool // of *view.Windows, per program
 }
@@ -128,6 +134,11 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	}
 	if head, err = t.extend(ctx, head, sealed); err != nil {
 		return err
+	}
+	if t.whole {
+		if err := t.announceAll(ctx, true); err != nil {
+			return err
+		}
 	}
 	t.report.Head = head
 	if err := t.build(ctx, head); err != nil {
@@ -152,6 +163,7 @@ func (t *tick) compile(ctx context.Context) error {
 	if t.set, err = t.Programs.Of(ctx, t.Catalog, catalog.Hashes(views)); err != nil {
 		return err
 	}
+	t.rebuild = slices.ContainsFunc(views, func(v catalog.View) bool { return v.Rebuild })
 	t.windows = make([]sync.Pool, len(t.set.Programs))
 	for _, v := range views {
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
@@ -166,25 +178,18 @@ func (t *tick) level(ctx context.Context, head catalog.Run) error {
 		if err != nil || len(work) == 0 {
 			return err
 		}
-		runs, err := t.Catalog.Runs(ctx, next, next)
-		if err != nil || len(runs) != 1 {
-			return fmt.Errorf("read run %d: %w", next, errors.Join(err, missing(len(runs) != 1)))
-		}
-		in, err := t.reread(ctx, runs[0])
+		run, err := t.reader().Get(ctx, next)
 		if err != nil {
 			return err
 		}
-		if err := t.advance(ctx, work, runs[0], in); err != nil {
+		in, err := t.reread(ctx, run)
+		if err != nil {
+			return err
+		}
+		if err := t.advance(ctx, work, run, in); err != nil {
 			return err
 		}
 	}
-}
-
-func missing(is bool) error {
-	if is {
-		return catalog.ErrNotFound
-	}
-	return nil
 }
 
 // target is a generation with the program that keeps it.
@@ -233,7 +238,7 @@ func (t *tick) targets(ctx context.Context) ([]target, error) {
 	for _, v := range views {
 		for _, g := range v.Generations {
 			for place, p := range t.set.Programs {
-				if p.Hash == g.Definition && g.IsKept() && g.State != catalog.Announced {
+				if p.Hash == g.Definition && g.IsKept() && g.State != catalog.Announced && g.Architecture == view.Lambda {
 					all = append(all, target{view: v.Name, generation: g, place: place})
 				}
 			}
@@ -249,15 +254,12 @@ func (t *tick) extend(ctx context.Context, head catalog.Run, sealed slot.Slot) (
 			t.report.Backlog = true
 			break
 		}
-		manifest, err := t.plan(ctx, head, sealed)
+		manifest, err := t.plan(ctx, head, sealed, t.rebuild && !t.whole)
 		if err != nil {
 			return head, err
 		}
 		in, err := t.read(ctx, manifest)
 		if err != nil {
-			return head, err
-		}
-		if err := t.judge(ctx, in, head); err != nil {
 			return head, err
 		}
 		run, err := t.makeReal(ctx, in)
@@ -268,6 +270,7 @@ func (t *tick) extend(ctx context.Context, head catalog.Run, sealed slot.Slot) (
 			return head, err
 		}
 		t.report.Runs = append(t.report.Runs, run)
+		t.whole = t.rebuild
 		targets, err := t.targets(ctx)
 		if err != nil {
 			return head, err

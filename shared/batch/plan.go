@@ -4,25 +4,33 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
+	"math"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
 const listPage = 1000
 
 // plan chooses the next run's horizon and freezes its input: the objects of the slots between the horizons, and stragglers, which are
-// objects of slots below that no real run holds.
-func (t *tick) plan(ctx context.Context, head catalog.Run, sealed slot.Slot) (archive.Manifest, error) {
+// objects of slots below that no real run holds. whole says to look for them in the whole archive.
+func (t *tick) plan(ctx context.Context, head catalog.Run, sealed slot.Slot, whole bool) (archive.Manifest, error) {
 	m := archive.Manifest{Run: head.N + 1, From: head.Horizon, To: sealed}
-	from := archive.FirstEvent
-	if head.N > 0 {
+	from, known := archive.FirstEvent, &t.held
+	switch {
+	case whole:
+		// Once in a while, so that what is known of the whole archive is not kept.
+		known = &held{}
+		if err := known.read(ctx, t.Batch, head, slot.Slot(math.MinInt64)); err != nil {
+			return m, err
+		}
+	case head.N > 0:
 		// A head of 0 has claimed no slot; the slots of a first run have no bound below.
 		again := head.Horizon - slot.Slot(t.Relist.Milliseconds())
 		from = archive.SlotKey(again)
-		if err := t.held.read(ctx, t.Batch, head, again); err != nil {
+		if err := known.read(ctx, t.Batch, head, again); err != nil {
 			return m, err
 		}
 	}
@@ -40,7 +48,7 @@ func (t *tick) plan(ctx context.Context, head catalog.Run, sealed slot.Slot) (ar
 			if err != nil {
 				return m, fmt.Errorf("foreign object in the archive: %w", err)
 			}
-			if s < head.Horizon && t.held.has(object.Key) {
+			if s < head.Horizon && known.has(object.Key) {
 				continue
 			}
 			if size >= t.RunBytes && s > head.Horizon && s != last {
@@ -62,21 +70,21 @@ func (t *tick) plan(ctx context.Context, head catalog.Run, sealed slot.Slot) (ar
 }
 
 // makeReal writes the run's objects and makes it real.
-func (t *tick) makeReal(ctx context.Context, in *input) (catalog.Run, error) {
+func (t *tick) makeReal(ctx context.Context, in *runs.Input) (catalog.Run, error) {
 	attempt, err := t.NewID()
 	if err != nil {
 		return catalog.Run{}, err
 	}
-	run := in.record()
-	if len(in.manifest.Objects) > 0 {
+	run := record(in)
+	if len(in.Manifest.Objects) > 0 {
 		run.Manifest = string(archive.ManifestKey(run.N, attempt))
-		if err := t.create(ctx, archive.Key(run.Manifest), archive.EncodeManifest(in.manifest)); err != nil {
+		if err := t.create(ctx, archive.Key(run.Manifest), archive.EncodeManifest(in.Manifest)); err != nil {
 			return run, err
 		}
 	}
 	if run.Events > 0 {
 		run.Identities = string(archive.IdentitiesKey(run.N, attempt))
-		if err := t.create(ctx, archive.Key(run.Identities), archive.EncodeIdentities(in.seen)); err != nil {
+		if err := t.create(ctx, archive.Key(run.Identities), archive.EncodeIdentities(in.Seen)); err != nil {
 			return run, err
 		}
 	}
@@ -85,7 +93,7 @@ func (t *tick) makeReal(ctx context.Context, in *input) (catalog.Run, error) {
 	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
-	t.held.add(run.N, in.manifest)
+	t.held.add(run.N, in.Manifest)
 	return run, nil
 }
 
@@ -131,15 +139,13 @@ func (h *held) read(ctx context.Context, b *Batch, head catalog.Run, from slot.S
 	if h.objects == nil {
 		h.objects = map[archive.Key]struct{}{}
 	}
-	runs, err := b.runsDown(ctx, head.N, func(r catalog.Run) bool { return r.N > h.through && r.Horizon > from })
+	reader := b.reader()
+	later, err := reader.Down(ctx, head.N, func(r catalog.Run) bool { return r.N > h.through && r.Horizon > from })
 	if err != nil {
 		return err
 	}
-	for _, r := range runs {
-		if r.Manifest == "" {
-			continue
-		}
-		m, err := b.manifest(ctx, r)
+	for _, r := range later {
+		m, err := reader.Manifest(ctx, r)
 		if err != nil {
 			return err
 		}
@@ -170,52 +176,4 @@ func (h *held) keep(m archive.Manifest) {
 	for _, o := range m.Objects {
 		h.objects[o.Key] = struct{}{}
 	}
-}
-
-// runsDown returns the runs up to the given one for which while holds, going down until it does not, in order.
-func (b *Batch) runsDown(ctx context.Context, from uint64, while func(catalog.Run) bool) ([]catalog.Run, error) {
-	const step = 256
-	var all []catalog.Run
-	for to := from; to > 0; {
-		first := uint64(1)
-		if to > step {
-			first = to - step + 1
-		}
-		runs, err := b.Catalog.Runs(ctx, first, to)
-		if err != nil {
-			return nil, fmt.Errorf("read runs %d to %d: %w", first, to, err)
-		}
-		n := len(runs)
-		for n > 0 && while(runs[n-1]) {
-			n--
-		}
-		all = append(append([]catalog.Run(nil), runs[n:]...), all...)
-		if n > 0 {
-			break
-		}
-		to = first - 1
-	}
-	return all, nil
-}
-
-func (b *Batch) manifest(ctx context.Context, run catalog.Run) (archive.Manifest, error) {
-	return readManifest(ctx, b.Archive, run)
-}
-
-func readManifest(ctx context.Context, a archive.Archive, run catalog.Run) (archive.Manifest, error) {
-	if run.Manifest == "" {
-		return archive.Manifest{Run: run.N, To: run.Horizon}, nil
-	}
-	text, _, err := a.Get(ctx, archive.Key(run.Manifest))
-	if err != nil {
-		return archive.Manifest{}, fmt.Errorf("get %s: %w", run.Manifest, err)
-	}
-	m, err := archive.DecodeManifest(text)
-	if err == nil && (m.Run != run.N || m.To != run.Horizon) {
-		err = fmt.Errorf("manifest is of run %d to %s", m.Run, m.To.Start().Format(time.RFC3339))
-	}
-	if err != nil {
-		return archive.Manifest{}, fmt.Errorf("run %d: %s: %w", run.N, run.Manifest, err)
-	}
-	return m, nil
 }

@@ -13,22 +13,24 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Register puts the views that the catalog does not know into it, each with a generation to be built. It is for whoever can promise that speed will
-// be given every event from the horizon on, as one process can that starts all of the system; Tick needs no such promise.
-func (b *Batch) Register(ctx context.Context) error {
+// Register puts the views that the catalog does not know into it, each with a generation to be built, which speed folds for slots from live on. It is for
+// whoever can promise that speed will be given every event from there on, as one process can that starts all of the system; Tick needs no such promise.
+func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 	return b.each(func(d catalog.Definition) error {
 		known, err := b.known(ctx, d.Name)
 		if known != nil || err != nil {
 			return err
 		}
-		return unlessConflict(b.put(ctx, d, catalog.Building, 0))
+		return unlessConflict(b.put(ctx, d, catalog.Building, live))
 	})
 }
 
 // announceAll announces the definitions that the catalog does not know, and confirms those whose announcement came in time: before any event was
 // streamed that speed is to fold (docs/design.md 3.7).
-func (b *Batch) announceAll(ctx context.Context) error {
-	return b.each(func(d catalog.Definition) error { return b.announce(ctx, d) })
+//
+// What an operator wants built anew is begun when whole says that the runs hold all of the archive: that is what an operator does when something is missing.
+func (b *Batch) announceAll(ctx context.Context, whole bool) error {
+	return b.each(func(d catalog.Definition) error { return b.announce(ctx, d, whole) })
 }
 
 func (b *Batch) each(register func(catalog.Definition) error) error {
@@ -61,7 +63,7 @@ func (b *Batch) put(ctx context.Context, d catalog.Definition, state catalog.Sta
 	}
 	// Commit point: from here on speed folds the definition.
 	return b.Catalog.PutView(ctx, catalog.View{Name: d.Name, Description: d.Description, Generations: []catalog.Generation{{
-		ID: viewstore.Generation(id.String()), Definition: d.Hash, State: state, Live: live,
+		ID: viewstore.Generation(id.String()), Definition: d.Hash, Architecture: d.Architecture, State: state, Live: live,
 	}}})
 }
 
@@ -74,7 +76,7 @@ func unlessConflict(err error) error {
 
 // announce brings one definition as far as it can come: announced, and confirmed once the announcement has been read in time. What is too late is
 // announced for another slot. A definition that was on its way is given up for it.
-func (b *Batch) announce(ctx context.Context, d catalog.Definition) error {
+func (b *Batch) announce(ctx context.Context, d catalog.Definition, whole bool) error {
 	for range b.Tries {
 		v, err := b.known(ctx, d.Name)
 		if err != nil {
@@ -84,7 +86,7 @@ func (b *Batch) announce(ctx context.Context, d catalog.Definition) error {
 		if v == nil {
 			err = b.begin(ctx, d)
 		} else {
-			done, err = b.goOn(ctx, *v, d)
+			done, err = b.goOn(ctx, *v, d, whole)
 		}
 		if done || unlessConflict(err) != nil {
 			return err
@@ -103,9 +105,11 @@ func (b *Batch) begin(ctx context.Context, d catalog.Definition) error {
 }
 
 // goOn takes the next step towards a definition, and says whether there is none left.
-func (b *Batch) goOn(ctx context.Context, v catalog.View, d catalog.Definition) (done bool, err error) {
-	if _, changed := v.Wanting(d.Hash, "", 0, 0); changed {
-		return false, b.want(ctx, v, d)
+func (b *Batch) goOn(ctx context.Context, v catalog.View, d catalog.Definition, whole bool) (done bool, err error) {
+	later := v.Rebuild && !whole
+	v.Rebuild = v.Rebuild && whole
+	if _, changed := v.Wanting(catalog.Generation{Definition: d.Hash}, 0); changed {
+		return false, b.want(ctx, v, d, later)
 	}
 	g, waits := announced(v)
 	if !waits {
@@ -117,15 +121,40 @@ func (b *Batch) goOn(ctx context.Context, v catalog.View, d catalog.Definition) 
 	}
 	if early {
 		g.State = catalog.Building
-	} else if g.Live, err = b.ahead(ctx); err != nil {
+		v = v.With(g)
+	} else if v, err = b.later(ctx, v, g); err != nil {
 		return false, err
 	}
-	// Commit point: confirmed, it is built; or announced for a later slot. What speed has folded for slots before that one, nobody will read.
-	return false, b.Catalog.PutView(ctx, v.With(g))
+	v.Rebuild = later
+	// Commit point: confirmed, it is built; or announced for a later slot.
+	return false, b.Catalog.PutView(ctx, v)
 }
 
-// want makes the definition the one to be.
-func (b *Batch) want(ctx context.Context, v catalog.View, d catalog.Definition) error {
+// later announces a generation for a later slot. What speed has folded of a Lambda view for slots before that one, nobody will read. The items of a Kappa
+// view carry no slot: what is in them stays in, so another generation takes the place of the one that came too late.
+func (b *Batch) later(ctx context.Context, v catalog.View, g catalog.Generation) (catalog.View, error) {
+	live, err := b.ahead(ctx)
+	if err != nil {
+		return v, err
+	}
+	if g.Architecture == view.Lambda {
+		g.Live = live
+		return v.With(g), nil
+	}
+	id, err := b.NewID()
+	if err != nil {
+		return v, err
+	}
+	fresh := g
+	fresh.ID, fresh.Live = viewstore.Generation(id.String()), live
+	g.State, g.Since = catalog.Dropping, b.Now().UnixMilli()
+	v = v.With(g)
+	v.Generations = append(v.Generations, fresh)
+	return v, nil
+}
+
+// want makes the definition the one to be. rebuild is what stays to be done.
+func (b *Batch) want(ctx context.Context, v catalog.View, d catalog.Definition, rebuild bool) error {
 	live, err := b.ahead(ctx)
 	if err != nil {
 		return err
@@ -137,8 +166,15 @@ func (b *Batch) want(ctx context.Context, v catalog.View, d catalog.Definition) 
 	if err != nil {
 		return err
 	}
-	next, _ := v.Wanting(d.Hash, viewstore.Generation(id.String()), live, b.Now().UnixMilli())
-	next.Description = d.Description
+	fresh := catalog.Generation{
+		ID: viewstore.Generation(id.String()), Definition: d.Hash, Architecture: d.Architecture, State: catalog.Announced, Live: live,
+	}
+	if same, ok := v.Of(d.Hash); ok && d.Architecture == view.Lambda && same.State != catalog.Announced {
+		// Speed folds the definition already, into items that all its generations share.
+		fresh.State, fresh.Live = catalog.Building, same.Live
+	}
+	next, _ := v.Wanting(fresh, b.Now().UnixMilli())
+	next.Description, next.Rebuild = d.Description, rebuild
 	// Commit point: from here on speed folds the definition, and no longer one that was given up for it.
 	return b.Catalog.PutView(ctx, next)
 }
@@ -158,11 +194,8 @@ func (b *Batch) ahead(ctx context.Context) (slot.Slot, error) {
 	if err != nil || empty {
 		return 0, err
 	}
-	return b.Layout.Slot.Next(b.Layout.Slot.At(b.Now().Add(b.clocksApart() + timeToConfirm))), nil
+	return b.Layout.Slot.Next(b.Layout.Slot.At(b.Now().Add(b.clocksApart() + b.Confirm))), nil
 }
-
-// timeToConfirm is for the writes of an announcement and its confirmation. One that takes longer is made again.
-const timeToConfirm = 10 * time.Second
 
 // early says whether an announcement that has been read is early enough: whether no event of a slot from live on can have been streamed before.
 //
@@ -185,10 +218,8 @@ func (b *Batch) empty(ctx context.Context) (bool, error) {
 	return len(found) == 0, nil
 }
 
-// linger is how long the items of what was given up are left, by any two clocks: a query that has begun on them finishes. An HTTP API waits 30 s for one.
-const linger = time.Minute
-
-// drop gives up what was retained for long enough, and deletes the items of what was given up, as far as time allows; the next tick goes on.
+// drop gives up what was retained for long enough, and deletes the items of what was given up, as far as time allows; the next tick goes on. The items of
+// a Kappa generation are replay's to delete.
 func (t *tick) drop(ctx context.Context, views []catalog.View) error {
 	for _, v := range views {
 		for _, g := range v.Generations {
@@ -200,7 +231,7 @@ func (t *tick) drop(ctx context.Context, views []catalog.View) error {
 				}
 				break // the view is another one now; the next tick drops it
 			}
-			if g.State == catalog.Dropping && t.Now().UnixMilli()-g.Since >= (linger+t.clocksApart()).Milliseconds() {
+			if g.State == catalog.Dropping && g.Architecture == view.Lambda && t.Now().UnixMilli()-g.Since >= (t.Linger+t.clocksApart()).Milliseconds() {
 				if err := t.delete(ctx, v, g); err != nil {
 					return fmt.Errorf("drop generation %s of view %s: %w", g.ID, v.Name, err)
 				}
@@ -230,16 +261,13 @@ func (t *tick) delete(ctx context.Context, v catalog.View, g catalog.Generation)
 	return unlessConflict(t.Catalog.PutView(ctx, v.Without(g.ID)))
 }
 
-// serve lets the generations serve that are built up to the head, when their horizon has reached the slot from which speed folds them: before
-// that, slots between the two would be in neither half.
+// serve lets the generations serve that can. Replay does the same for those of Kappa views. With approval asked for, only what serves first does so by
+// itself.
 func (t *tick) serve(ctx context.Context, head catalog.Run, views []catalog.View) error {
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.State != catalog.Building || g.Run == 0 || g.Run < head.N || g.Horizon < g.Live {
+			if g.Architecture != view.Lambda || g.State != catalog.Building || t.Approve && v.Serving != "" || v.MayServe(g.ID, head) != nil {
 				continue
-			}
-			if serving, ok := v.Generation(v.Serving); ok && g.Run < serving.Run {
-				continue // another tick has moved on: what is exact would be so no longer
 			}
 			// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with, which is retained.
 			if err := t.Catalog.PutView(ctx, v.Switched(g.ID, t.Now().UnixMilli())); err != nil && !errors.Is(err, catalog.ErrConflict) {

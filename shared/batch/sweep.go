@@ -12,7 +12,9 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -66,14 +68,14 @@ func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 		if gap && s.looked(n) {
 			continue
 		}
-		runs, err := s.Catalog.Runs(ctx, n, n)
-		if err != nil || len(runs) != 1 {
-			return report, fmt.Errorf("read run %d: %w", n, errors.Join(err, missing(len(runs) != 1)))
+		run, err := s.reader().Get(ctx, n)
+		if err != nil {
+			return report, err
 		}
-		if runs[0].Horizon.Start().Add(s.After).After(s.Now()) {
+		if run.Horizon.Start().Add(s.After).After(s.Now()) {
 			break
 		}
-		if err := s.sweep(ctx, runs[0], &report); err != nil {
+		if err := s.sweep(ctx, run, &report); err != nil {
 			return report, fmt.Errorf("sweep run %d: %w", n, err)
 		}
 		switch {
@@ -91,6 +93,8 @@ func (s *Sweep) Tick(ctx context.Context) (SweepReport, error) {
 // take as long as the outage.
 const maxAhead = 16
 
+func (s *Sweep) reader() runs.Reader { return runs.Reader{Archive: s.Archive, Catalog: s.Catalog} }
+
 // looked says whether this environment looked at a run beyond a gap a short while ago.
 func (s *Sweep) looked(run uint64) bool {
 	if s.ahead == nil || len(s.ahead) > 10_000 {
@@ -100,7 +104,7 @@ func (s *Sweep) looked(run uint64) bool {
 	return ok && s.Now().Before(at.Add(s.After))
 }
 
-// applied is the last run that every generation has that answers. What a later run holds is not to be streamed yet: speed would fold none of it, being
+// applied is the last run that every generation has that answers, of those that batch keeps. What a later run holds is not to be streamed yet: speed would fold none of it, being
 // of a slot below the horizon, and would drop as its copies what a client has sent again meanwhile, which then nobody counted (found by the model,
 // shared/simulation/model).
 func (s *Sweep) applied(ctx context.Context, head uint64) (uint64, error) {
@@ -110,7 +114,7 @@ func (s *Sweep) applied(ctx context.Context, head uint64) (uint64, error) {
 	}
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.Run > 0 && g.IsKept() {
+			if g.Run > 0 && g.IsKept() && g.Architecture == view.Lambda {
 				head = min(head, g.Run)
 			}
 		}
@@ -135,7 +139,7 @@ func (s *Sweep) sweep(ctx context.Context, run catalog.Run, report *SweepReport)
 	if run.Manifest == "" {
 		return nil
 	}
-	m, err := readManifest(ctx, s.Archive, run)
+	m, err := s.reader().Manifest(ctx, run)
 	if err != nil {
 		return err
 	}

@@ -98,6 +98,11 @@ func set(v reflect.Value, text string) error {
 			return errors.New(`want a duration, for example "1m30s"`)
 		}
 		*into = d
+	case *bool:
+		if text != "true" && text != "false" {
+			return errors.New("want true or false")
+		}
+		*into = text == "true"
 	case *int:
 		n, err := strconv.Atoi(text)
 		if err != nil {

@@ -1,0 +1,146 @@
+package runs
+
+import (
+	"context"
+	"math"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+)
+
+// Rule says which copies of an event are one too many.
+type Rule struct {
+	Window time.Duration // between arrivals, included
+	Below  slot.Slot     // events of slots from here on are left out, as if they were in no run; 0: none is
+}
+
+// Judge finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive order, arrived within the rule's window of
+// their own arrival. Copies that were dropped count as earlier copies too. A run never asks about itself, so it is judged alike before it is real and
+// ever after. An event that the rule leaves out is no duplicate, and no earlier copy of another.
+//
+// Source: docs/design.md 3.5.
+func (r Reader) Judge(ctx context.Context, in *Input, rule Rule) error {
+	window, below := rule.Window.Milliseconds(), int64(rule.Below)
+	if below == 0 {
+		below = math.MaxInt64
+	}
+	first, last, ok := in.arrivalsBelow(below)
+	if !ok {
+		return nil
+	}
+	before := max(in.Manifest.Run, 1) - 1
+	earlier, err := r.Down(ctx, before, func(run catalog.Run) bool { return int64(run.Horizon) > first-window })
+	if err != nil {
+		return err
+	}
+	copies := indexCopies(in.Seen, below)
+	for _, run := range earlier {
+		if run.Identities == "" || run.LastArrival < first-window || run.FirstArrival > last+window || run.FirstArrival >= below {
+			continue
+		}
+		if err := r.Identities(ctx, run, func(s archive.Seen) { copies.meet(in, s, window) }); err != nil {
+			return err
+		}
+	}
+	copies.meetEachOther(in, window)
+	return nil
+}
+
+// arrivalsBelow are the first and the last arrival below a bound; not ok when there is none.
+func (in *Input) arrivalsBelow(below int64) (first, last int64, ok bool) {
+	for _, s := range in.Seen {
+		if s.Arrival >= below {
+			continue
+		}
+		if !ok || s.Arrival < first {
+			first = s.Arrival
+		}
+		last, ok = max(last, s.Arrival), true
+	}
+	return first, last, ok
+}
+
+// copies finds the events of an input by identity: chains of places in archive order, which is also the order of arrival. Events that the rule leaves
+// out are in no chain.
+type copies struct {
+	seen  []archive.Seen
+	below int64   // arrivals from here on are left out
+	table []int32 // places of first copies plus one, 0 for none; where an identity stands follows from its hash, or is the next free place
+	next  []int32 // the next copy of event i, -1 for none
+	open  []int32 // by the first copy: how many of the chain are not known to be duplicates
+}
+
+func indexCopies(seen []archive.Seen, below int64) copies {
+	size := 2
+	for size < 2*len(seen) {
+		size *= 2
+	}
+	c := copies{seen: seen, below: below, table: make([]int32, size), next: make([]int32, len(seen)), open: make([]int32, len(seen))}
+	for i := len(seen) - 1; i >= 0; i-- {
+		c.next[i], c.open[i] = -1, 1
+		if seen[i].Arrival >= below {
+			continue
+		}
+		place := c.place(seen[i].Identity)
+		if later := c.table[place] - 1; later >= 0 {
+			c.next[i], c.open[i] = later, c.open[later]+1
+		}
+		c.table[place] = int32(i) + 1
+	}
+	return c
+}
+
+// place is where an identity stands in the table, or would. Identities are keyed hashes: nobody can choose them to crowd one place.
+func (c copies) place(id event.Identity) int {
+	mask := len(c.table) - 1
+	place := int(id.Lo) & mask
+	for c.table[place] != 0 && c.seen[c.table[place]-1].Identity != id {
+		place = (place + 1) & mask
+	}
+	return place
+}
+
+// meet drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not walked again, however often the
+// identity comes.
+func (c copies) meet(in *Input, earlier archive.Seen, window int64) {
+	if earlier.Arrival >= c.below {
+		return
+	}
+	first := c.table[c.place(earlier.Identity)] - 1
+	if first < 0 || c.open[first] == 0 {
+		return
+	}
+	for i := first; i >= 0; i = c.next[i] {
+		apart := in.Seen[i].Arrival - earlier.Arrival
+		if !in.Duplicate[i] && -window <= apart && apart <= window {
+			in.drop(int(i), earlier.Payload)
+			c.open[first]--
+		}
+	}
+}
+
+// meetEachOther drops the copies that have another before them in the input. The one right before is the nearest in arrival.
+func (c copies) meetEachOther(in *Input, window int64) {
+	for i, own := range in.Seen {
+		if later := c.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival-own.Arrival <= window {
+			in.drop(int(later), own.Payload)
+		}
+	}
+}
+
+// Met remembers the payload of the first copy of every event of all history: what a generation is built by in one pass. Runs are dropped from it in order.
+type Met map[event.Identity]uint64
+
+// Drop drops every event of the input whose identity was met before, in this input or an earlier one.
+func (m Met) Drop(in *Input) {
+	for i, s := range in.Seen {
+		if payload, ok := m[s.Identity]; ok {
+			in.drop(i, payload)
+		} else {
+			m[s.Identity] = s.Payload
+		}
+	}
+}

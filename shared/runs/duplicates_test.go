@@ -1,0 +1,247 @@
+package runs_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/slot"
+)
+
+var ctx = context.Background()
+
+// seen is an event. Identities meet in a small table, some in one half.
+func seen(id uint64, arrival int64, payload uint64) archive.Seen {
+	return archive.Seen{Identity: event.Identity{Hi: id % 2, Lo: id / 2 * 64}, Arrival: arrival, Payload: payload}
+}
+
+// inputOf is the input of a run with the events.
+func inputOf(run uint64, all []archive.Seen) *runs.Input {
+	return &runs.Input{Manifest: archive.Manifest{Run: run}, Seen: slices.Clone(all), Duplicate: make([]bool, len(all))}
+}
+
+// verdict is what Judge and Drop say.
+type verdict struct {
+	Duplicate          []bool
+	Overlap, Conflicts int64
+}
+
+func verdictOf(in *runs.Input) verdict { return verdict{in.Duplicate, in.Overlap, in.Conflicts} }
+
+// hold drops an event against a copy.
+func (v *verdict) hold(i int, own, earlier archive.Seen) {
+	v.Duplicate[i] = true
+	v.Overlap++
+	if own.Payload != earlier.Payload {
+		v.Conflicts++
+	}
+}
+
+// history are the events of runs 1, 2 ..., each in archive order; the last is the one that is judged.
+type history struct {
+	runs     [][]archive.Seen
+	horizons []int64
+	window   int64
+	below    int64 // 0: nothing is left out
+}
+
+func drawHistory(t *rapid.T) history {
+	h := history{window: rapid.Int64Range(0, 60).Draw(t, "window")}
+	end := int64(1000)
+	for range rapid.IntRange(1, 6).Draw(t, "runs") {
+		end += rapid.Int64Range(1, 40).Draw(t, "length")
+		one := rapid.Custom(func(t *rapid.T) archive.Seen {
+			// Some are of slots that an earlier run has claimed.
+			return seen(rapid.Uint64Range(0, 4).Draw(t, "id"), rapid.Int64Range(end-60, end-1).Draw(t, "arrival"), rapid.Uint64Range(0, 2).Draw(t, "payload"))
+		})
+		all := rapid.SliceOfN(one, 0, 12).Draw(t, "events")
+		slices.SortStableFunc(all, func(a, b archive.Seen) int { return int(a.Arrival - b.Arrival) })
+		h.runs, h.horizons = append(h.runs, all), append(h.horizons, end)
+	}
+	if rapid.Bool().Draw(t, "bounded") {
+		h.below = rapid.Int64Range(end-100, end+10).Draw(t, "below")
+	}
+	return h
+}
+
+// last is the number of the run that is judged.
+func (h history) last() int { return len(h.runs) }
+
+func (h history) counts(e archive.Seen) bool { return h.below == 0 || e.Arrival < h.below }
+
+// copies says whether an event that comes later is one too many.
+func (h history) copies(earlier, own archive.Seen) bool {
+	return h.counts(earlier) && h.counts(own) && earlier.Identity == own.Identity && max(own.Arrival-earlier.Arrival, earlier.Arrival-own.Arrival) <= h.window
+}
+
+// judged is the definition, word for word: every event of the last run is held against every one that came before. One that several forbid is held
+// against the first of an earlier run, else against the nearest of its own.
+func (h history) judged() verdict {
+	before, own := slices.Concat(h.runs[:h.last()-1]...), h.runs[h.last()-1]
+	v := verdict{Duplicate: make([]bool, len(own))}
+	for i, e := range own {
+		isCopy := func(earlier archive.Seen) bool { return h.copies(earlier, e) }
+		nearest := slices.Clone(own[:i])
+		slices.Reverse(nearest)
+		all := slices.Concat(before, nearest)
+		if first := slices.IndexFunc(all, isCopy); first >= 0 {
+			v.hold(i, e, all[first])
+		}
+	}
+	return v
+}
+
+func (h history) rule() runs.Rule {
+	return runs.Rule{Window: time.Duration(h.window) * time.Millisecond, Below: slot.Slot(h.below)}
+}
+
+// appendRun makes run n real, n from 1.
+func (h history) appendRun(t failer, s *stores, n int) {
+	s.append(t, catalog.Run{N: uint64(n), Horizon: slot.Slot(h.horizons[n-1])}, h.runs[n-1])
+}
+
+// TestJudge holds the verdict against its definition, before the run is real and ever after.
+func TestJudge(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		h, s := drawHistory(t), newStores()
+		for n := 1; n < h.last(); n++ {
+			h.appendRun(t, s, n)
+		}
+		want := h.judged()
+		judge := func(when string) {
+			in := inputOf(uint64(h.last()), h.runs[h.last()-1])
+			if err := s.reader().Judge(ctx, in, h.rule()); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(want, verdictOf(in)); diff != "" {
+				t.Fatalf("%s (-want +got):\n%s", when, diff)
+			}
+		}
+		judge("before the run is real")
+		h.appendRun(t, s, h.last())
+		judge("when the run is read again")
+		s.append(t, catalog.Run{N: uint64(h.last() + 1), Horizon: slot.Slot(h.horizons[h.last()-1] + 1)}, h.runs[0])
+		judge("when there is a later run")
+	})
+}
+
+// TestJudgeAtTheEdge: the window's end is within it, and so is the last instant below the bound; dropped copies are copies.
+func TestJudgeAtTheEdge(t *testing.T) {
+	for _, c := range []struct {
+		name     string
+		earlier  []archive.Seen // of run 1
+		own      []archive.Seen
+		below    slot.Slot
+		want     []bool
+		conflict int64
+	}{
+		{name: "within the window", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1100, 0)}, want: []bool{true}},
+		{name: "beyond the window", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1101, 0)}, want: []bool{false}},
+		{name: "a straggler", earlier: []archive.Seen{seen(1, 1100, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{true}},
+		{name: "a straggler beyond the window", earlier: []archive.Seen{seen(1, 1101, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{false}},
+		{name: "each forbids the next", own: []archive.Seen{seen(1, 1000, 0), seen(1, 1100, 0), seen(1, 1200, 0), seen(1, 1301, 0)}, want: []bool{false, true, true, false}},
+		{name: "another identity", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(0, 1000, 0), seen(2, 1000, 0)}, want: []bool{false, false}},
+		{name: "another payload", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1000, 1), seen(1, 1000, 0)}, want: []bool{true, true}, conflict: 1},
+		{name: "an earlier copy at the bound", earlier: []archive.Seen{seen(1, 1050, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, below: 1050, want: []bool{false}},
+		{name: "an earlier copy at the bound, of a run from below", earlier: []archive.Seen{seen(2, 1000, 0), seen(1, 1050, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, below: 1050, want: []bool{false}},
+		{name: "an earlier copy below the bound", earlier: []archive.Seen{seen(1, 1049, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, below: 1050, want: []bool{true}},
+		{name: "a later copy at the bound", own: []archive.Seen{seen(1, 1000, 0), seen(1, 1049, 0), seen(1, 1050, 0)}, below: 1050, want: []bool{false, true, false}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := newStores()
+			s.append(t, catalog.Run{N: 1, Horizon: 1200}, c.earlier)
+			in := inputOf(2, c.own)
+			if err := s.reader().Judge(ctx, in, runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
+				t.Fatal(err)
+			}
+			want := verdict{Duplicate: c.want, Conflicts: c.conflict}
+			for _, dropped := range c.want {
+				if dropped {
+					want.Overlap++
+				}
+			}
+			if diff := cmp.Diff(want, verdictOf(in)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestJudgeAsksForLittle: identities are read of the runs that can hold a copy only, in order.
+func TestJudgeAsksForLittle(t *testing.T) {
+	s := newStores()
+	for i, all := range [][]archive.Seen{
+		{seen(1, 1001, 0)},                   // 1: its horizon, 1100, lies before the window, so it is not even looked at
+		{seen(1, 1120, 0)},                   // 2: its events lie before the window
+		{seen(1, 1290, 0)},                   // 3
+		nil,                                  // 4: has none
+		{seen(1, 1150, 0)},                   // 5: a straggler from before the window
+		{seen(1, 1180, 0), seen(1, 1550, 0)}, // 6
+		{seen(1, 1650, 0)},                   // 7: its events lie after the window
+	} {
+		s.append(t, catalog.Run{N: uint64(i + 1), Horizon: slot.Slot(1100 + 100*i)}, all)
+	}
+	get := func(run uint64) string { return "archive.Get " + identitiesOf(run) }
+	for _, c := range []struct {
+		name  string
+		own   []archive.Seen
+		below slot.Slot
+		want  []string
+	}{
+		{"an event", []archive.Seen{seen(1, 1300, 0)}, 0, []string{"catalog.Runs", get(3), get(6)}},
+		{"an event below the bound", []archive.Seen{seen(1, 1280, 0), seen(1, 1900, 0)}, 1285, []string{"catalog.Runs", get(6)}},
+		{"no event", nil, 0, nil},
+		{"no event below the bound", []archive.Seen{seen(1, 1300, 0)}, 1300, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s.calls = nil
+			if err := s.reader().Judge(ctx, inputOf(8, c.own), runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, s.calls); diff != "" {
+				t.Errorf("requests (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestJudgeFails: without the identities of every run that may hold a copy there is no verdict.
+func TestJudgeFails(t *testing.T) {
+	s := newStores()
+	if err := s.catalog.Append(ctx, catalog.Run{N: 1, Horizon: 1100, Identities: "lost", FirstArrival: 1000, LastArrival: 1000}); err != nil {
+		t.Fatal(err)
+	}
+	err := s.reader().Judge(ctx, inputOf(2, []archive.Seen{seen(1, 1000, 0)}), runs.Rule{})
+	if !errors.Is(err, archive.ErrNotFound) {
+		t.Errorf("error %v, want %v", err, archive.ErrNotFound)
+	}
+}
+
+// TestMet: over all history an event counts once, however far apart its copies are.
+func TestMet(t *testing.T) {
+	met := runs.Met{}
+	first := inputOf(1, []archive.Seen{seen(1, 1000, 0), seen(2, 1000, 7), seen(1, 9000, 5)})
+	second := inputOf(2, []archive.Seen{seen(2, 90_000, 7), seen(3, 90_000, 0), seen(1, 90_000, 5)})
+	met.Drop(first)
+	met.Drop(second)
+	for _, c := range []struct {
+		in   *runs.Input
+		want verdict
+	}{
+		{first, verdict{[]bool{false, false, true}, 1, 1}},
+		{second, verdict{[]bool{true, false, true}, 2, 1}},
+	} {
+		if diff := cmp.Diff(c.want, verdictOf(c.in)); diff != "" {
+			t.Errorf("run %d (-want +got):\n%s", c.in.Manifest.Run, diff)
+		}
+	}
+}

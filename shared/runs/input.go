@@ -1,0 +1,135 @@
+package runs
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// Input is what a run reads: its objects as batches, in archive order, and of every event what a run remembers of it.
+type Input struct {
+	Manifest archive.Manifest
+	Batches  []*event.Batch // one per object
+	Starts   []int          // the place of each batch's first event among all
+	Seen     []archive.Seen // of all events, in archive order
+
+	Duplicate []bool // of the same: not counted
+	Overlap   int64  // duplicates
+	Conflicts int64  // of those, the ones with another payload than the copy they were held against
+}
+
+// Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until Judge or Met.Drop finds otherwise. The
+// input's manifest tells the lanes of every object, also where the given one does not yet; the given one stays as it is.
+//
+// Errors: one that names the object which cannot be read.
+func (r Reader) Read(ctx context.Context, fields *event.Fields, m archive.Manifest) (*Input, error) {
+	m.Objects = slices.Clone(m.Objects)
+	in := &Input{Manifest: m, Batches: make([]*event.Batch, len(m.Objects)), Starts: make([]int, len(m.Objects))}
+	seen := make([][]archive.Seen, len(m.Objects))
+	err := r.Run(len(m.Objects), func(i int) error {
+		key := m.Objects[i].Key
+		body, _, err := r.Archive.Get(ctx, key)
+		if err != nil {
+			return fmt.Errorf("get %s: %w", key, err)
+		}
+		if in.Batches[i], err = r.decode(fields, body); err != nil {
+			return fmt.Errorf("object %s: %w", key, err)
+		}
+		seen[i] = r.remember(in.Batches[i])
+		return nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	total := 0
+	for _, s := range seen {
+		total += len(s)
+	}
+	in.Seen = make([]archive.Seen, 0, total)
+	for i, s := range seen {
+		in.Starts[i] = len(in.Seen)
+		in.Seen = append(in.Seen, s...)
+		if m.Objects[i].Lanes == nil {
+			m.Objects[i].Lanes = r.lanesOf(s)
+		}
+	}
+	in.Duplicate = make([]bool, len(in.Seen))
+	return in, nil
+}
+
+func (r Reader) decode(fields *event.Fields, body []byte) (*event.Batch, error) {
+	lines, err := r.Codec.Decompress(nil, body)
+	if err != nil {
+		return nil, err
+	}
+	return fields.NewBatch(lines)
+}
+
+// remember is what a run keeps of each event of a batch.
+func (r Reader) remember(b *event.Batch) []archive.Seen {
+	seen := make([]archive.Seen, b.Len())
+	var scratch []byte
+	for i := range seen {
+		seen[i].Identity, scratch = b.Identity(i, r.Layout.HashKey, scratch)
+		seen[i].Arrival = b.Stamps[i].Arrival()
+		seen[i].Payload = xxhash.Sum64(b.Payload(i))
+	}
+	return seen
+}
+
+// lanesOf are the lanes of an object's events, with how many each: where the sweep looks for receipts of them.
+func (r Reader) lanesOf(seen []archive.Seen) []archive.LaneEvents {
+	met := make(map[uint64]bool, len(seen))
+	perLane := map[int]int{}
+	for _, s := range seen {
+		if !met[s.Identity.Lo] {
+			met[s.Identity.Lo] = true
+			perLane[r.Layout.Lane(s.Identity).N]++
+		}
+	}
+	all := make([]archive.LaneEvents, 0, len(perLane))
+	for _, n := range slices.Sorted(maps.Keys(perLane)) {
+		all = append(all, archive.LaneEvents{Lane: n, Events: perLane[n]})
+	}
+	return all
+}
+
+// Arrivals are the first and the last arrival of the input's events, Unix milliseconds, both included; 0 when it has none.
+func (in *Input) Arrivals() (first, last int64) {
+	for i, s := range in.Seen {
+		if i == 0 || s.Arrival < first {
+			first = s.Arrival
+		}
+		last = max(last, s.Arrival)
+	}
+	return first, last
+}
+
+// Rows splits a batch into the rows that count and the duplicates. What is handed in is memory to reuse.
+func (in *Input) Rows(batch int, rows, duplicates []int32) (counted, dropped []int32) {
+	rows, duplicates = rows[:0], duplicates[:0]
+	start := in.Starts[batch]
+	for row := range in.Batches[batch].Len() {
+		if in.Duplicate[start+row] {
+			duplicates = append(duplicates, int32(row))
+		} else {
+			rows = append(rows, int32(row))
+		}
+	}
+	return rows, duplicates
+}
+
+// drop makes event i a duplicate of an earlier copy with the given payload.
+func (in *Input) drop(i int, payload uint64) {
+	in.Duplicate[i] = true
+	in.Overlap++
+	if in.Seen[i].Payload != payload {
+		in.Conflicts++
+	}
+}

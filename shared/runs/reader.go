@@ -1,0 +1,105 @@
+// Package runs reads what real runs hold: their manifests and identities, the objects of a manifest as batches of events, and which of those events are
+// duplicates. Batch makes runs; batch, replay and the audit read them, and all by this package, so that they agree on what a run counts.
+//
+// It stands between the contracts and the layers: it knows nothing of views, generations or items, and writes nothing.
+package runs
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
+)
+
+// Reader reads real runs. Codec, Layout and Run are needed by Read alone, Catalog by all that looks for runs. It is safe for concurrent use.
+type Reader struct {
+	Archive archive.Archive
+	Catalog catalog.Catalog
+	Codec   *event.Codec
+	Layout  archive.Layout
+	Run     runner.Runner // gets the objects
+}
+
+// step is how many runs are asked for at once.
+const step = 256
+
+// Down returns the runs up to number from for which while holds, going down until it does not, in order. With from 0 there are none.
+func (r Reader) Down(ctx context.Context, from uint64, while func(catalog.Run) bool) ([]catalog.Run, error) {
+	var parts [][]catalog.Run // the last runs first
+	for to := from; to > 0; {
+		first := uint64(1)
+		if to > step {
+			first = to - step + 1
+		}
+		part, err := r.Catalog.Runs(ctx, first, to)
+		if err != nil {
+			return nil, fmt.Errorf("read runs %d to %d: %w", first, to, err)
+		}
+		n := len(part)
+		for n > 0 && while(part[n-1]) {
+			n--
+		}
+		parts = append(parts, part[n:])
+		if n > 0 {
+			break
+		}
+		to = first - 1
+	}
+	slices.Reverse(parts)
+	return slices.Concat(parts...), nil
+}
+
+// Get returns run n. Errors: catalog.ErrNotFound, among others.
+func (r Reader) Get(ctx context.Context, n uint64) (catalog.Run, error) {
+	found, err := r.Catalog.Runs(ctx, n, n)
+	if err == nil && len(found) != 1 {
+		err = catalog.ErrNotFound
+	}
+	if err != nil {
+		return catalog.Run{}, fmt.Errorf("read run %d: %w", n, err)
+	}
+	return found[0], nil
+}
+
+// Manifest reads a run's manifest; that of a run that reads no object is empty and is not stored.
+//
+// Errors: one that names run and key for a manifest that cannot be read, or is another run's.
+func (r Reader) Manifest(ctx context.Context, run catalog.Run) (archive.Manifest, error) {
+	if run.Manifest == "" {
+		return archive.Manifest{Run: run.N, To: run.Horizon}, nil
+	}
+	text, _, err := r.Archive.Get(ctx, archive.Key(run.Manifest))
+	if err != nil {
+		return archive.Manifest{}, fmt.Errorf("get %s: %w", run.Manifest, err)
+	}
+	m, err := archive.DecodeManifest(text)
+	if err == nil && (m.Run != run.N || m.To != run.Horizon) {
+		err = fmt.Errorf("manifest is of run %d to %s", m.Run, m.To.Start().Format(time.RFC3339))
+	}
+	if err != nil {
+		return archive.Manifest{}, fmt.Errorf("run %d: %s: %w", run.N, run.Manifest, err)
+	}
+	return m, nil
+}
+
+// Identities calls each for every event of a run, counted or dropped, in archive order.
+//
+// Errors: one that names run and key, before the first call.
+func (r Reader) Identities(ctx context.Context, run catalog.Run, each func(archive.Seen)) error {
+	if run.Identities == "" {
+		return nil
+	}
+	data, _, err := r.Archive.Get(ctx, archive.Key(run.Identities))
+	if err == nil {
+		err = archive.DecodeIdentities(data, each)
+	}
+	if err != nil {
+		return fmt.Errorf("identities of run %d, %s: %w", run.N, run.Identities, err)
+	}
+	return nil
+}

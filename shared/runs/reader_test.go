@@ -1,0 +1,246 @@
+package runs_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/slot"
+)
+
+// stores are a catalog and an archive in memory, which tell what is asked of them.
+type stores struct {
+	archive memory.Archive
+	catalog memory.Catalog
+	calls   []string // "archive.Get <key>", "catalog.Runs"
+}
+
+func newStores() *stores {
+	s := &stores{}
+	hook := func(call memory.Call) memory.Fault {
+		s.calls = append(s.calls, strings.TrimSpace(call.Name+" "+call.Key))
+		return memory.Fault{}
+	}
+	s.archive.Hook, s.catalog.Hook = hook, hook
+	return s
+}
+
+func (s *stores) reader() runs.Reader { return runs.Reader{Archive: &s.archive, Catalog: &s.catalog} }
+
+// failer is what a test and a rapid test have in common.
+type failer interface {
+	Helper()
+	Fatal(args ...any)
+}
+
+// put stores an object.
+func (s *stores) put(t failer, key string, body []byte) {
+	t.Helper()
+	if _, err := s.archive.Put(ctx, archive.Key(key), body); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// append makes a run real with the events.
+func (s *stores) append(t failer, run catalog.Run, seen []archive.Seen) {
+	t.Helper()
+	run.Events = int64(len(seen))
+	for i, e := range seen {
+		if i == 0 || e.Arrival < run.FirstArrival {
+			run.FirstArrival = e.Arrival
+		}
+		run.LastArrival = max(run.LastArrival, e.Arrival)
+	}
+	if len(seen) > 0 {
+		run.Identities = identitiesOf(run.N)
+		s.put(t, run.Identities, archive.EncodeIdentities(seen))
+	}
+	if err := s.catalog.Append(ctx, run); err != nil {
+		t.Fatal(err)
+	}
+	s.calls = nil
+}
+
+func identitiesOf(run uint64) string { return fmt.Sprintf("identities of run %d", run) }
+
+func numbers(all []catalog.Run) []uint64 {
+	var n []uint64
+	for _, run := range all {
+		n = append(n, run.N)
+	}
+	return n
+}
+
+// TestDown: runs come in order, without gaps, down to the first that is not wanted, wherever the steps end; and no step more is asked for.
+func TestDown(t *testing.T) {
+	for _, c := range []struct {
+		head, from, above uint64 // wanted are the runs beyond above
+		first             uint64 // what comes, through the lower of head and from; 0: nothing
+		steps             int
+	}{
+		{head: 0, from: 0},
+		{head: 5, from: 0},
+		{head: 0, from: 1, steps: 1},
+		{head: 1, from: 1, first: 1, steps: 1},
+		{head: 1, from: 1, above: 1, steps: 1},
+		{head: 3, from: 2, first: 1, steps: 1},
+		{head: 255, from: 255, first: 1, steps: 1},
+		{head: 256, from: 256, first: 1, steps: 1},
+		{head: 257, from: 257, first: 1, steps: 2},
+		{head: 257, from: 257, above: 1, first: 2, steps: 2},
+		{head: 257, from: 257, above: 2, first: 3, steps: 1},
+		{head: 257, from: 257, above: 257, steps: 1},
+		{head: 512, from: 512, above: 256, first: 257, steps: 2},
+		{head: 600, from: 513, first: 1, steps: 3},
+		{head: 300, from: 700, above: 100, first: 101, steps: 3},
+	} {
+		t.Run(fmt.Sprintf("%d of %d beyond %d", c.from, c.head, c.above), func(t *testing.T) {
+			s := newStores()
+			for n := uint64(1); n <= c.head; n++ {
+				s.append(t, catalog.Run{N: n, Horizon: slot.Slot(n)}, nil)
+			}
+			got, err := s.reader().Down(ctx, c.from, func(run catalog.Run) bool { return run.N > c.above })
+			if err != nil {
+				t.Fatal(err)
+			}
+			var want []uint64
+			for n := c.first; c.first > 0 && n <= min(c.head, c.from); n++ {
+				want = append(want, n)
+			}
+			if diff := cmp.Diff(want, numbers(got)); diff != "" {
+				t.Errorf("runs (-want +got):\n%s", diff)
+			}
+			if len(s.calls) != c.steps {
+				t.Errorf("%d requests, want %d", len(s.calls), c.steps)
+			}
+		})
+	}
+}
+
+// TestDownFails: a step that fails is named, and nothing of the others comes.
+func TestDownFails(t *testing.T) {
+	s := newStores()
+	for n := uint64(1); n <= 257; n++ {
+		s.append(t, catalog.Run{N: n}, nil)
+	}
+	broken, asked := errors.New("broken"), 0
+	s.catalog.Hook = func(memory.Call) memory.Fault {
+		if asked++; asked == 2 {
+			return memory.Fault{Err: broken}
+		}
+		return memory.Fault{}
+	}
+	got, err := s.reader().Down(ctx, 257, func(catalog.Run) bool { return true })
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "runs 1 to 1:") || got != nil {
+		t.Errorf("%d runs, error %v", len(got), err)
+	}
+}
+
+func TestGet(t *testing.T) {
+	s := newStores()
+	s.append(t, catalog.Run{N: 1, Horizon: 100}, nil)
+	s.append(t, catalog.Run{N: 2, Horizon: 200}, nil)
+	if run, err := s.reader().Get(ctx, 2); err != nil || run.Horizon != 200 {
+		t.Errorf("run 2: %+v, error %v", run, err)
+	}
+	for _, n := range []uint64{0, 3} {
+		if run, err := s.reader().Get(ctx, n); !errors.Is(err, catalog.ErrNotFound) || !strings.Contains(err.Error(), fmt.Sprintf("run %d:", n)) {
+			t.Errorf("run %d: %+v, error %v", n, run, err)
+		}
+	}
+	broken := errors.New("broken")
+	s.catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: broken} }
+	if _, err := s.reader().Get(ctx, 2); !errors.Is(err, broken) || errors.Is(err, catalog.ErrNotFound) {
+		t.Errorf("a catalog that fails: error %v", err)
+	}
+}
+
+func TestManifest(t *testing.T) {
+	s := newStores()
+	run := catalog.Run{N: 7, Horizon: 1000, Manifest: "manifest"}
+	want := archive.Manifest{
+		Version: 1, Run: 7, From: 500, To: 1000, Stragglers: 1,
+		Objects: []archive.Input{{Object: archive.Object{Key: "object", Size: 9}, Lanes: []archive.LaneEvents{{Lane: 2, Events: 3}}}},
+	}
+	s.put(t, run.Manifest, archive.EncodeManifest(want))
+	s.calls = nil
+	got, err := s.reader().Manifest(ctx, run)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if len(s.calls) != 1 {
+		t.Errorf("asked for %q, want the manifest once", s.calls)
+	}
+}
+
+// TestRunWithoutObjects: such a run has neither manifest nor identities, and nothing is asked for.
+func TestRunWithoutObjects(t *testing.T) {
+	s := newStores()
+	m, err := s.reader().Manifest(ctx, catalog.Run{N: 7, Horizon: 1000})
+	if diff := cmp.Diff(archive.Manifest{Run: 7, To: 1000}, m); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	if err := s.reader().Identities(ctx, catalog.Run{N: 7, Horizon: 1000}, func(archive.Seen) { t.Error("an event") }); err != nil {
+		t.Error(err)
+	}
+	if len(s.calls) > 0 {
+		t.Errorf("asked for %q", s.calls)
+	}
+}
+
+// TestManifestRefused: what is not the run's manifest is an error that says which run and which object.
+func TestManifestRefused(t *testing.T) {
+	of := func(m archive.Manifest) []byte { return archive.EncodeManifest(m) }
+	for name, c := range map[string]struct {
+		text []byte
+		want string
+	}{
+		"corrupt":           {[]byte(`{"version":1,"run":7`), "manifest:"},
+		"a format to come":  {[]byte(`{"version":2,"run":7,"to":1000}`), "format 2"},
+		"of another run":    {of(archive.Manifest{Run: 8, To: 1000}), "is of run 8"},
+		"to another moment": {of(archive.Manifest{Run: 7, To: 60_000}), "to 1970-01-01T00:01:00Z"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newStores()
+			s.put(t, "the key", c.text)
+			m, err := s.reader().Manifest(ctx, catalog.Run{N: 7, Horizon: 1000, Manifest: "the key"})
+			if err == nil || !strings.Contains(err.Error(), "run 7: the key:") || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("%+v, error %v, want one with %q", m, err, c.want)
+			}
+		})
+	}
+	_, err := newStores().reader().Manifest(ctx, catalog.Run{N: 7, Manifest: "the key"})
+	if !errors.Is(err, archive.ErrNotFound) || !strings.Contains(err.Error(), "the key") {
+		t.Errorf("a manifest that there is not: error %v", err)
+	}
+}
+
+func TestIdentities(t *testing.T) {
+	s := newStores()
+	want := []archive.Seen{seen(2, 30, 1), seen(1, 10, 0)}
+	s.put(t, "good", archive.EncodeIdentities(want))
+	s.put(t, "bad", archive.EncodeIdentities(want)[:40])
+	var got []archive.Seen
+	if err := s.reader().Identities(ctx, catalog.Run{N: 7, Identities: "good"}, func(e archive.Seen) { got = append(got, e) }); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for key, want := range map[string]error{"bad": archive.ErrCorrupt, "none": archive.ErrNotFound} {
+		err := s.reader().Identities(ctx, catalog.Run{N: 7, Identities: key}, func(archive.Seen) { t.Error("an event") })
+		if !errors.Is(err, want) || !strings.Contains(err.Error(), "run 7, "+key+":") {
+			t.Errorf("%s: error %v, want %v, with run and key", key, err, want)
+		}
+	}
+}

@@ -3,7 +3,6 @@ package speed
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"sync"
@@ -14,14 +13,105 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// fold is the application of one lane's records to one program's items.
+// considered are the records of a lane that were read: their rows stand in batches, one after another, and are numbered through all of them.
+type considered struct {
+	batches   []*event.Batch
+	sequences []event.Sequence
+	ends      []int // rows of records 0..i
+}
+
+// after is the first row of the records above a fence.
+func (c considered) after(fence event.Sequence) int {
+	n, _ := slices.BinarySearchFunc(c.sequences, fence, func(s, f event.Sequence) int {
+		if s.Compare(f) <= 0 {
+			return -1
+		}
+		return 1
+	})
+	if n == 0 {
+		return 0
+	}
+	return c.ends[n-1]
+}
+
+// recordOf is the record that holds a row.
+func (c considered) recordOf(row int) int {
+	n, _ := slices.BinarySearch(c.ends, row+1)
+	return n
+}
+
+// each splits rows, which ascend, by the batch they stand in, and numbers them there.
+func (c considered) each(rows []int32, do func(*event.Batch, []int32)) {
+	start := 0
+	var own []int32
+	for _, batch := range c.batches {
+		end := start + batch.Len()
+		n, _ := slices.BinarySearch(rows, int32(end))
+		if n > 0 {
+			own = own[:0]
+			for _, row := range rows[:n] {
+				own = append(own, row-int32(start))
+			}
+			do(batch, own)
+		}
+		rows, start = rows[n:], end
+	}
+}
+
+// group are rows that go into items of one slot, or of none.
+type group struct {
+	slot    slot.Slot
+	expires int64 // of its items, Unix seconds; 0: never
+	rows    []int32
+}
+
+// rowsBySlot sorts the rows that are no duplicates by the slot of their stamps. Most invocations have one slot or two.
+func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []group {
+	var all []group
+	for row, stamp := range b.Stamps {
+		if duplicate[row] {
+			continue
+		}
+		s := length.Of(stamp)
+		i := slices.IndexFunc(all, func(g group) bool { return g.slot == s })
+		if i < 0 {
+			i = len(all)
+			all = append(all, group{slot: s})
+		}
+		all[i].rows = append(all[i].rows, int32(row))
+	}
+	slices.SortFunc(all, func(a, b group) int { return int(a.slot - b.slot) })
+	return all
+}
+
+// groups are the rows that go into a target's items: each slot's apart, or those of all slots together.
+func (s *Speed) groups(t target, slots []group) []group {
+	first := slices.IndexFunc(slots, func(g group) bool { return g.slot >= t.from })
+	if first < 0 {
+		return nil
+	}
+	if !t.bySlot {
+		together := group{slot: viewstore.NoSlot}
+		for _, g := range slots[first:] {
+			together.rows = append(together.rows, g.rows...)
+		}
+		slices.Sort(together.rows)
+		return []group{together}
+	}
+	own := slices.Clone(slots[first:])
+	for i := range own {
+		own[i].expires = s.Layout.Slot.End(own[i].slot).Add(s.Retain).Unix()
+	}
+	return own
+}
+
+// fold is the application of one lane's records to one set of items of a program.
 type fold struct {
-	speed   *Speed
+	writer
 	program *view.Program
+	set     viewstore.Set
 	lane    event.Lane
-	batch   *event.Batch
 	records considered
-	slots   []slotRows
 	windows sync.Pool // of *view.Windows
 
 	mu    sync.Mutex
@@ -34,114 +124,70 @@ type aboveKey struct {
 	first int
 }
 
-// slotRows are the rows of one slot.
-type slotRows struct {
-	slot slot.Slot
-	rows []int32
-}
-
-// rowsBySlot sorts the rows that are no duplicates by the slot of their stamps. Most invocations have one slot or two.
-func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []slotRows {
-	var all []slotRows
-	for row, stamp := range b.Stamps {
-		if duplicate[row] {
-			continue
-		}
-		s := length.Of(stamp)
-		i := slices.IndexFunc(all, func(r slotRows) bool { return r.slot == s })
-		if i < 0 {
-			i = len(all)
-			all = append(all, slotRows{slot: s})
-		}
-		all[i].rows = append(all[i].rows, int32(row))
-	}
-	slices.SortFunc(all, func(a, b slotRows) int { return int(a.slot - b.slot) })
-	return all
-}
-
 // item is one speed item that the records may touch.
 type item struct {
-	key  viewstore.SpeedKey
-	page view.DeltaPage // the states of all its rows
-	rows []int32        // all rows of its slot
+	key   viewstore.SpeedKey
+	page  view.DeltaPage // the states of all its rows
+	group group          // of its rows, and others
 }
 
-// apply folds the records into the items of slots from the given one on. On an error it returns the index of the first record that is not
-// fully applied.
-func (f *fold) apply(ctx context.Context, from slot.Slot) (lowest int, counts view.Counts, written int, err error) {
+// apply folds groups of the records' rows into items. On an error it returns the index of the first record that is not fully applied.
+func (f *fold) apply(ctx context.Context, groups []group) (lowest int, counts view.Counts, written int, err error) {
 	var items []item
-	for _, s := range f.slots {
-		if s.slot < from {
-			continue
-		}
-		delta := f.program.NewDelta()
-		delta.Fold(f.batch, s.rows)
+	for _, g := range groups {
+		delta := f.delta(g.rows)
 		counts.Folded += delta.Counts().Folded
 		counts.Skipped += delta.Counts().Skipped
 		for page := range delta.Pages() {
-			key := viewstore.SpeedKey{Definition: f.program.Hash, Key: page.Key, Slot: s.slot, Page: page.Page, Lane: f.lane}
-			items = append(items, item{key: key, page: page, rows: s.rows})
+			key := viewstore.SpeedKey{Set: f.set, Key: page.Key, Slot: g.slot, Page: page.Page, Lane: f.lane}
+			items = append(items, item{key: key, page: page, group: g})
 		}
 	}
-	if len(items) == 0 {
-		return 0, counts, 0, nil
+	lowest = math.MaxInt
+	var all []error
+	for some := range slices.Chunk(items, itemsAtOnce) {
+		first, wrote, err := f.writeAll(ctx, some)
+		lowest = min(lowest, first)
+		written += wrote
+		if err != nil {
+			all = append(all, err)
+		}
 	}
-	loaded, err := f.speed.load(ctx, items)
-	if err != nil {
-		return 0, counts, 0, err
-	}
-	lowest, written, err = f.writeAll(ctx, items, loaded)
-	return lowest, counts, written, err
+	return lowest, counts, written, errors.Join(all...)
+}
+
+// itemsAtOnce bounds what is loaded at once, and so the memory: an invocation of the stream has fewer, a step of replay may have many more.
+const itemsAtOnce = 10_000
+
+func (f *fold) delta(rows []int32) *view.Delta {
+	delta := f.program.NewDelta()
+	f.records.each(rows, delta.Fold)
+	return delta
 }
 
 // writeAll writes the items, each on its own. A failed item fails the invocation from the item's first row on.
-func (f *fold) writeAll(ctx context.Context, items []item, loaded map[viewstore.SpeedKey]viewstore.SpeedItem) (lowest, written int, err error) {
+func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int, err error) {
+	loaded, err := f.load(ctx, items)
+	if err != nil {
+		return 0, 0, err
+	}
 	var lock sync.Mutex
 	lowest = math.MaxInt
-	err = f.speed.Run(len(items), func(i int) error {
-		wrote, err := f.write(ctx, items[i], loaded[items[i].key])
+	err = f.run(len(items), func(i int) error {
+		wrote, err := f.write(ctx, loaded[items[i].key], func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
+			return f.next(items[i], stored)
+		})
 		lock.Lock()
 		defer lock.Unlock()
 		if wrote {
 			written++
 		}
 		if err != nil {
-			lowest = min(lowest, f.records.recordOf(int(items[i].rows[0])))
+			lowest = min(lowest, f.records.recordOf(int(items[i].group.rows[0])))
 		}
 		return err
 	})
 	return lowest, written, err
-}
-
-// write brings one item up to the last record considered. It says whether it wrote.
-func (f *fold) write(ctx context.Context, it item, loaded viewstore.SpeedItem) (bool, error) {
-	var err error
-	for range f.speed.Tries {
-		var next viewstore.SpeedItem
-		if next, err = f.next(it, loaded); err != nil {
-			return false, fmt.Errorf("fold speed item: %w", err)
-		}
-		if next.Fence == loaded.Fence {
-			return false, nil // every record has been considered before
-		}
-		// Commit point: the item and its fence in one conditional write. A crash after it leaves an item that holds these records and passes
-		// over them when they come again.
-		if err = f.speed.Items.Put(ctx, next, loaded.Fence); err == nil {
-			f.speed.cache.put(next)
-			return true, nil
-		}
-		// A conflict, or an answer that was lost: what is stored tells which records are in.
-		f.speed.cache.drop(it.key)
-		stored, loadErr := f.speed.Items.Load(ctx, []viewstore.SpeedKey{it.key})
-		if loadErr != nil {
-			return false, fmt.Errorf("load speed item: %w", errors.Join(err, loadErr))
-		}
-		loaded = viewstore.SpeedItem{SpeedKey: it.key}
-		if len(stored) > 0 {
-			loaded = stored[0]
-		}
-	}
-	return false, fmt.Errorf("put speed item, %d tries: %w", f.speed.Tries, err)
 }
 
 // next is the item after all records above the loaded one's fence. It is the loaded one when there are none.
@@ -151,7 +197,7 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 		return loaded, nil
 	}
 	page, ok := it.page, true
-	if first := f.records.after(loaded.Fence); first > int(it.rows[0]) {
+	if first := f.records.after(loaded.Fence); first > int(it.group.rows[0]) {
 		page, ok = f.pageAbove(it, first)
 	}
 	if !ok {
@@ -165,7 +211,7 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 		SpeedKey: it.key,
 		Fence:    last,
 		States:   states,
-		Expires:  f.speed.Layout.Slot.End(it.key.Slot).Add(f.speed.Retain).Unix(),
+		Expires:  it.group.expires,
 	}, nil
 }
 
@@ -195,9 +241,8 @@ func (f *fold) pageAbove(it item, first int) (view.DeltaPage, bool) {
 	key := aboveKey{it.key.Slot, first}
 	pages, ok := f.above[key]
 	if !ok {
-		at, _ := slices.BinarySearch(it.rows, int32(first))
-		delta := f.program.NewDelta()
-		delta.Fold(f.batch, it.rows[at:])
+		at, _ := slices.BinarySearch(it.group.rows, int32(first))
+		delta := f.delta(it.group.rows[at:])
 		pages = map[view.PageKey]view.DeltaPage{}
 		for page := range delta.Pages() {
 			pages[page.PageKey] = page
@@ -209,64 +254,4 @@ func (f *fold) pageAbove(it item, first int) (view.DeltaPage, bool) {
 	}
 	page, ok := pages[it.page.PageKey]
 	return page, ok
-}
-
-// load gets the items, from the cache where it has them: a stale one only costs a conflict.
-func (s *Speed) load(ctx context.Context, items []item) (map[viewstore.SpeedKey]viewstore.SpeedItem, error) {
-	loaded := make(map[viewstore.SpeedKey]viewstore.SpeedItem, len(items))
-	var missing []viewstore.SpeedKey
-	for _, it := range items {
-		cached, ok := s.cache.get(it.key)
-		if !ok {
-			cached = viewstore.SpeedItem{SpeedKey: it.key}
-			missing = append(missing, it.key)
-		}
-		loaded[it.key] = cached
-	}
-	if len(missing) == 0 {
-		return loaded, nil
-	}
-	stored, err := s.Items.Load(ctx, missing)
-	if err != nil {
-		return nil, fmt.Errorf("load %d speed items: %w", len(missing), err)
-	}
-	for _, it := range stored {
-		loaded[it.SpeedKey] = it
-	}
-	return loaded, nil
-}
-
-// cache keeps the items this environment wrote last. It is bounded by starting anew when it is full: the items of the current slots come back
-// within an invocation.
-type cache struct {
-	mu    sync.Mutex
-	items map[viewstore.SpeedKey]viewstore.SpeedItem
-	bytes int
-}
-
-const cacheBytes = 32 << 20
-
-func (c *cache) get(key viewstore.SpeedKey) (viewstore.SpeedItem, bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	it, ok := c.items[key]
-	return it, ok
-}
-
-func (c *cache) put(it viewstore.SpeedItem) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	size := len(it.States) + len(it.Key) + 256
-	if c.items == nil || c.bytes+size > cacheBytes {
-		c.items, c.bytes = map[viewstore.SpeedKey]viewstore.SpeedItem{}, 0
-	}
-	// An item that replaces another is counted twice: the cache starts anew a little sooner.
-	c.items[it.SpeedKey] = it
-	c.bytes += size
-}
-
-func (c *cache) drop(key viewstore.SpeedKey) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	delete(c.items, key)
 }

@@ -3,47 +3,68 @@ package speed
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
 )
+
+// target is a set of items, and what goes into it.
+type target struct {
+	program *view.Program
+	set     viewstore.Set
+	from    slot.Slot // events of slots below need no folding, or are replay's
+	bySlot  bool      // an item per slot, which expires; otherwise one for all slots, which does not
+}
 
 // live is what speed folds in one invocation.
 type live struct {
-	set      *view.Set
-	programs []*view.Program
-	from     []slot.Slot // per program: slots below need no folding
+	set     *view.Set
+	targets []target
 }
 
-// live reads the catalog: the definitions of all generations that have not ended. A definition that cannot be run fails the invocation,
-// so that its records stay in the stream until a version comes that can.
+// live reads the catalog: the definitions of all generations that have not ended, and the items that each is folded into. A definition that cannot
+// be run fails the invocation, so that its records stay in the stream until a version comes that can.
 func (s *Speed) live(ctx context.Context) (live, error) {
 	views, err := s.Catalog.Views(ctx)
 	if err != nil {
 		return live{}, fmt.Errorf("read catalog: %w", err)
 	}
-	from := map[view.Hash]slot.Slot{}
-	for _, v := range views {
-		for _, g := range v.Generations {
-			if !g.IsKept() {
-				continue
-			}
-			// Below Live the definition is not speed's to fold; below the horizon batch has taken over, and no query looks there.
-			first := max(g.Live, g.Horizon)
-			if known, ok := from[g.Definition]; ok {
-				first = min(known, first)
-			}
-			from[g.Definition] = first
-		}
-	}
 	set, err := s.Programs.Of(ctx, s.Catalog, catalog.Hashes(views))
 	if err != nil {
 		return live{}, err
 	}
-	l := live{set: set, programs: set.Programs}
+	l := live{set: set}
 	for _, p := range set.Programs {
-		l.from = append(l.from, from[p.Hash])
+		l.targets = append(l.targets, targetsOf(p, views)...)
 	}
 	return l, nil
+}
+
+// targetsOf are the sets of a definition: one that all its Lambda generations share, and one of each Kappa generation.
+func targetsOf(p *view.Program, views []catalog.View) []target {
+	var all []target
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if g.Definition != p.Hash || !g.IsKept() {
+				continue
+			}
+			// Below Live the definition is not speed's to fold; below the horizon batch has taken over, and no query looks there.
+			first := max(g.Live, g.Horizon)
+			t := target{program: p, set: viewstore.OfDefinition(p.Hash), from: first, bySlot: true}
+			if g.Architecture == view.Kappa {
+				// Its horizon is that of the other half, which replay brings: what speed has folded it keeps for good.
+				t = target{program: p, set: viewstore.OfGeneration(g.ID), from: g.Live}
+			}
+			known := slices.IndexFunc(all, func(other target) bool { return other.set == t.set })
+			if known < 0 {
+				all = append(all, t)
+			} else {
+				all[known].from = min(all[known].from, t.from)
+			}
+		}
+	}
+	return all
 }

@@ -106,6 +106,22 @@ func (m *laneMemory) holds(identity uint64, at position, arrival, window int64) 
 	return false
 }
 
+// counted says whether a copy of an identity that arrived at an instant was counted from live on: it arrived then or later, and within the window of
+// the instant, and no position before its own holds another copy.
+func (m *laneMemory) counted(identity uint64, arrival, live, window int64) bool {
+	c, ok := m.chains[identity]
+	if !ok {
+		return false
+	}
+	for i := c.first; i >= 0; i = m.entries[i].next {
+		e := &m.entries[i]
+		if e.arrival >= live && e.arrival-arrival <= window && !m.holds(identity, e.position, e.arrival, window) {
+			return true
+		}
+	}
+	return false
+}
+
 // memories are those of an environment.
 type memories struct {
 	mu     sync.Mutex

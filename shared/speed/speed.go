@@ -1,7 +1,9 @@
 // Package speed is the layer that keeps speed items: a lane's records, in order, folded into the live definitions, only above each item's
 // fence. Redelivery in any form is harmless: the same records, a suffix, a half, a batch cut anew, or a frozen twin of the function.
 //
-// It knows no batch: it learns from the catalog which definitions are live, and which slots batch has taken over.
+// Speed folds what the stream brings. Replay brings a Kappa generation what arrived before it was live, from the archive, by the same code.
+//
+// It knows no batch: it learns from the catalog which definitions are live, which slots batch has taken over, and which runs are real.
 package speed
 
 import (
@@ -10,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"sync"
 	"time"
 
@@ -59,7 +60,7 @@ type Report struct {
 	Overlap  int           // of those, copies of events seen before: not counted
 	SetAside int           // records that could not be decoded
 	Items    int           // speed items written
-	Views    []view.Counts // of the live definitions, in their order
+	Views    []view.Counts // of the sets of items that are kept: one for each live definition, and one for each Kappa generation
 }
 
 // Apply folds the records, which are in the order of the stream, into the live definitions.
@@ -71,7 +72,7 @@ func (s *Speed) Apply(ctx context.Context, records []stream.Record) (applied int
 	if err != nil {
 		return 0, Report{}, err
 	}
-	report = Report{Records: len(records), Views: make([]view.Counts, len(live.programs))}
+	report = Report{Records: len(records), Views: make([]view.Counts, len(live.targets))}
 	applied = len(records)
 	for _, l := range byLane(records) {
 		lowest, err := s.applyLane(ctx, l, live, &report)
@@ -110,6 +111,9 @@ func byLane(records []stream.Record) []*laneRecords {
 // applyLane applies one lane's records. On an error it returns the index of the first record that is not fully applied.
 func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report *Report) (lowest int, err error) {
 	lane, err := event.ParseLane(l.partitionKey)
+	if err == nil && lane == event.ReplayLane {
+		err = fmt.Errorf("lane %s is replay's: no record of the stream is in it", lane)
+	}
 	if err != nil {
 		return s.setAsideAll(ctx, l, err, report)
 	}
@@ -132,9 +136,9 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	report.Overlap += countTrue(duplicate)
 	lowest = len(l.records)
 	var all []error
-	for i, program := range live.programs {
-		f := fold{speed: s, program: program, lane: lane, batch: batch, records: kept, slots: slots}
-		first, counts, items, err := f.apply(ctx, live.from[i])
+	for i, t := range live.targets {
+		f := fold{writer: s.writer(), program: t.program, set: t.set, lane: lane, records: kept}
+		first, counts, items, err := f.apply(ctx, s.groups(t, slots))
 		report.Views[i].Folded += counts.Folded
 		report.Views[i].Skipped += counts.Skipped
 		report.Items += items
@@ -146,16 +150,10 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	return lowest, errors.Join(all...)
 }
 
-// considered are the records of a lane that were read, with the rows of each.
-type considered struct {
-	sequences []event.Sequence
-	ends      []int // rows of records 0..i
-}
-
 // decode reads the lane's records into one batch. Those that cannot be decoded are set aside and count as considered.
 func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *scratch, report *Report) (considered, error) {
 	memory.batch.Reset()
-	var kept considered
+	kept := considered{batches: []*event.Batch{&memory.batch}}
 	for _, r := range l.records {
 		var err error
 		if memory.lines, err = s.Codec.Decompress(memory.lines[:0], r.Data); err == nil {
@@ -171,6 +169,10 @@ func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *s
 		kept.ends = append(kept.ends, memory.batch.Len())
 	}
 	return kept, nil
+}
+
+func (s *Speed) writer() writer {
+	return writer{items: s.Items, tries: s.Tries, run: s.Run, cache: &s.cache}
 }
 
 func countTrue(all []bool) int {
@@ -211,24 +213,4 @@ func (s *Speed) setAside(ctx context.Context, r stream.Record, reason error) err
 	}
 	s.Log.WarnContext(ctx, "record set aside", "partition_key", r.PartitionKey, "sequence", r.Sequence, "reason", reason)
 	return nil
-}
-
-// after is the first row of the records above a fence.
-func (c considered) after(fence event.Sequence) int {
-	n, _ := slices.BinarySearchFunc(c.sequences, fence, func(s, f event.Sequence) int {
-		if s.Compare(f) <= 0 {
-			return -1
-		}
-		return 1
-	})
-	if n == 0 {
-		return 0
-	}
-	return c.ends[n-1]
-}
-
-// recordOf is the record that holds a row.
-func (c considered) recordOf(row int) int {
-	n, _ := slices.BinarySearch(c.ends, row+1)
-	return n
 }

@@ -1,0 +1,198 @@
+package handler_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/functions/replay/handler"
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// live is when the view became live, two hours after the events arrived.
+const (
+	live    = slot.Slot(1795428000000)
+	arrived = int64(live) - 2*3_600_000
+)
+
+// tick is what the scheduler sends.
+func tick(t testing.TB) events.EventBridgeEvent {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "scheduler.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e events.EventBridgeEvent
+	if err := json.Unmarshal(text, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+// stores are what a handler works on.
+type stores struct {
+	archive memory.Archive
+	catalog memory.Catalog
+	items   memory.Speed
+}
+
+// newHandler has a Kappa view that lacks two runs: one of five purchases, and an empty one up to when it became live.
+func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
+	t.Helper()
+	ctx := context.Background()
+	codec, err := event.NewCodec(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length, err := slot.NewLength(5 * time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &stores{}
+	var request ulid.ULID
+	if err := request.SetTime(uint64(arrived)); err != nil {
+		t.Fatal(err)
+	}
+	var lines []byte
+	for i := range 5 {
+		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","data":{"user":"u%d"}}`, i, i%3)
+		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: request, Index: i})
+	}
+	key := archive.EventsKey(length.At(time.UnixMilli(arrived)), request)
+	manifest := archive.Manifest{Run: 1, To: live - 1, Objects: []archive.Input{{Object: archive.Object{Key: key, Size: 1}}}}
+	for name, body := range map[archive.Key][]byte{key: codec.Compress(nil, lines), "runs/1/manifest.json": archive.EncodeManifest(manifest)} {
+		if _, err := s.archive.Put(ctx, name, body); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, run := range []catalog.Run{
+		{N: 1, Horizon: live - 1, Manifest: "runs/1/manifest.json", Objects: 1, Events: 5, FirstArrival: arrived, LastArrival: arrived}, {N: 2, Horizon: live},
+	} {
+		if err := s.catalog.Append(ctx, run); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d := view.Definition{
+		Name: "by_user", Key: []view.KeyField{{Field: "user", Expr: "data.user"}}, Window: time.Hour, Architecture: view.Kappa,
+		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+	}
+	if err := s.catalog.PutDefinition(ctx, d.Hash(), d.Text()); err != nil {
+		t.Fatal(err)
+	}
+	v := catalog.View{Name: d.Name, Generations: []catalog.Generation{
+		{ID: "g", Definition: d.Hash(), Architecture: view.Kappa, State: catalog.Building, Live: live},
+	}}
+	if err := s.catalog.PutView(ctx, v); err != nil {
+		t.Fatal(err)
+	}
+	log := &bytes.Buffer{}
+	logger := slog.New(slog.NewTextHandler(log, nil))
+	return s, &handler.Handler{Log: logger, Replay: &speed.Replay{
+		Archive: &s.archive, Catalog: &s.catalog, Sweeps: &s.catalog, Programs: &catalog.Programs{}, Items: &s.items, Seen: &memory.Seen{}, Codec: codec,
+		Layout: archive.Layout{Number: 1, Slot: length, Lanes: 4, SpeedWindow: time.Hour}, Bytes: 1, RetainSeen: 24 * time.Hour, Tries: 3,
+		Run: runner.Sequential, Now: live.Start, Log: logger,
+	}}, log
+}
+
+// TestTick: the first tick brings in what there is, and the view serves; the next has nothing to do.
+func TestTick(t *testing.T) {
+	s, h, _ := newHandler(t)
+	var observed []speed.ReplayReport
+	h.Observe = func(r speed.ReplayReport) { observed = append(observed, r) }
+	for _, want := range []handler.Answer{
+		{Head: 2, Generations: 1, Runs: 2, Events: 5, Items: 3}, {Head: 2, Generations: 1},
+	} {
+		answer, err := h.Handle(context.Background(), tick(t))
+		if diff := cmp.Diff(want, answer); diff != "" || err != nil {
+			t.Errorf("error %v, answer (-want +got): %s", err, diff)
+		}
+	}
+	if v, err := s.catalog.View(context.Background(), "by_user"); err != nil || v.Serving != "g" {
+		t.Errorf("%q serves, %v", v.Serving, err)
+	}
+	if len(observed) != 2 || len(observed[0].Generations) != 1 || observed[0].Generations[0].Events != 5 {
+		t.Errorf("observed %+v", observed)
+	}
+}
+
+// TestAnswer: the scheduler is answered in words that do not change.
+func TestAnswer(t *testing.T) {
+	text, err := json.Marshal(handler.Answer{Head: 1, Generations: 2, Left: 3, Waits: 4, Runs: 5, Events: 6, Items: 7})
+	if want := `{"head":1,"generations":2,"left":3,"waits":4,"runs":5,"events":6,"items":7}`; err != nil || string(text) != want {
+		t.Errorf("answer is %s, %v", text, err)
+	}
+}
+
+// TestWaits: what waits for the sweep is told.
+func TestWaits(t *testing.T) {
+	_, h, log := newHandler(t)
+	h.Replay.Layout.SpeedWindow = 3 * time.Hour // the events arrived within it
+	answer, err := h.Handle(context.Background(), tick(t))
+	if diff := cmp.Diff(handler.Answer{Head: 2, Generations: 1, Left: 2, Waits: 1}, answer); diff != "" || err != nil {
+		t.Errorf("error %v, answer (-want +got): %s", err, diff)
+	}
+	if !strings.Contains(log.String(), "waits=true") {
+		t.Errorf("the log is %s", log)
+	}
+}
+
+// TestLog: a line per generation that has moved and one per tick, without keys or data.
+func TestLog(t *testing.T) {
+	_, h, log := newHandler(t)
+	if _, err := h.Handle(context.Background(), tick(t)); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"msg=replayed", "msg=tick", "generation=g", "events=5", "overlap=0", "head=2"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %s: %s", want, log)
+		}
+	}
+	if strings.Contains(log.String(), "u0") {
+		t.Errorf("the log has a key: %s", log)
+	}
+}
+
+// TestFails: a tick that fails is an error of the invocation, and is observed all the same; the next one does its work.
+func TestFails(t *testing.T) {
+	lost := errors.New("lost on the way")
+	for _, name := range []string{"archive.Get", "catalog.Head", "catalog.PutView", "speed.Put"} {
+		t.Run(name, func(t *testing.T) {
+			s, h, _ := newHandler(t)
+			observed := 0
+			h.Observe = func(speed.ReplayReport) { observed++ }
+			hook := func(call memory.Call) memory.Fault {
+				if call.Name == name {
+					return memory.Fault{Err: lost}
+				}
+				return memory.Fault{}
+			}
+			s.archive.Hook, s.catalog.Hook, s.items.Hook = hook, hook, hook
+			if _, err := h.Handle(context.Background(), tick(t)); !errors.Is(err, lost) {
+				t.Errorf("error is %v, want that of the store", err)
+			}
+			s.archive.Hook, s.catalog.Hook, s.items.Hook = nil, nil, nil
+			if answer, err := h.Handle(context.Background(), events.EventBridgeEvent{}); err != nil || answer.Left != 0 || observed != 2 {
+				t.Errorf("answer is %+v, %v, observed %d times", answer, err, observed)
+			}
+		})
+	}
+}

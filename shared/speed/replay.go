@@ -1,0 +1,322 @@
+package speed
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Replay brings Kappa generations what arrived before they were live: the objects of real runs, of slots below Live, folded in archive order into
+// their items as records of a lane of their own. It goes on for as long as a generation is kept, since objects may come late. It lets a generation
+// serve that has all of it, and deletes the items of what was given up. All fields are needed.
+//
+// A Replay does one thing at a time; several may work on one catalog at once, each from wherever it stands: an item's fence keeps any object from
+// being folded into it twice.
+//
+// Source: docs/design.md 3.7.
+type Replay struct {
+	Archive  archive.Archive
+	Catalog  catalog.Catalog
+	Sweeps   catalog.Sweeps
+	Programs *catalog.Programs
+	Items    viewstore.Speed
+	Seen     viewstore.Seen
+	Codec    *event.Codec
+	Layout   archive.Layout
+
+	Bytes       int64         // of objects as stored, that one step folds, unless one run has more; default 32 MiB
+	RetainSeen  time.Duration // how long a seen item lives, as Speed has it; default 5 days
+	ClockMargin time.Duration // by which any function's clock may differ from the store's; default 30 s
+	Linger      time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min
+	Tries       int           // at one conditional write; default 5
+	Approve     bool          // what takes the place of something that serves waits for an operator
+
+	Run runner.Runner // gets objects, loads and writes items
+	Now func() time.Time
+	Log *slog.Logger
+
+	cache cache
+}
+
+// ReplayReport says what a tick of replay did. It is also its log line.
+type ReplayReport struct {
+	Head        uint64 // the last run, when the tick began
+	Generations []ReplayedGeneration
+}
+
+// ReplayedGeneration says how far replay has come with a generation.
+type ReplayedGeneration struct {
+	View       view.Name
+	Generation viewstore.Generation
+	Run        uint64 // all objects of runs up to here, of slots below Live, are in its items
+	Left       uint64 // runs from there to the head
+	Waits      bool   // the next of them has to be swept first
+
+	Runs    int   // brought in by this tick
+	Events  int64 // read
+	Overlap int64 // of those, copies: not counted
+	Items   int   // written
+	view.Counts
+}
+
+// Tick brings every confirmed Kappa generation up to the head, as far as the sweep and the time allow; the next tick goes on.
+//
+// It may be called at any time, twice at once, and again after a crash at any point. A generation that fails keeps no other from going on.
+func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
+	t := replaying{Replay: r, started: r.Now(), archive: &recent{Archive: r.Archive}}
+	var err error
+	if t.head, err = r.Catalog.Head(ctx); err != nil {
+		return ReplayReport{}, fmt.Errorf("read head: %w", err)
+	}
+	if t.swept, err = r.Sweeps.Swept(ctx); err != nil {
+		return ReplayReport{}, fmt.Errorf("read swept: %w", err)
+	}
+	views, err := r.Catalog.Views(ctx)
+	if err != nil {
+		return ReplayReport{}, fmt.Errorf("read views: %w", err)
+	}
+	all := replayed(views)
+	stepErr := t.bringUp(ctx, all)
+	report := ReplayReport{Head: t.head.N}
+	for _, g := range all {
+		g.report.Run, g.report.Left = g.Run, t.head.N-min(g.Run, t.head.N)
+		report.Generations = append(report.Generations, g.report)
+	}
+	return report, errors.Join(stepErr, t.finish(ctx))
+}
+
+// replaying is the work of one Tick.
+type replaying struct {
+	*Replay
+	archive *recent
+	started time.Time
+	head    catalog.Run
+	swept   uint64
+	lanes   map[edgeLane]*laneMemory
+}
+
+// toReplay is a generation that replay keeps.
+type toReplay struct {
+	catalog.Generation
+	report ReplayedGeneration
+	leave  bool // this tick does no more for it
+}
+
+// replayed are the Kappa generations that replay keeps. One that is only announced may yet be live from another slot.
+func replayed(views []catalog.View) []*toReplay {
+	var all []*toReplay
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if g.Architecture == view.Kappa && g.IsKept() && g.State != catalog.Announced {
+				all = append(all, &toReplay{Generation: g, report: ReplayedGeneration{View: v.Name, Generation: g.ID}})
+			}
+		}
+	}
+	return all
+}
+
+// bringUp takes step after step with the generations that are furthest behind, until none can be taken further or time is short.
+func (t *replaying) bringUp(ctx context.Context, all []*toReplay) error {
+	var errs []error
+	for level := t.lowest(all); len(level) > 0 && !t.short(ctx); level = t.lowest(all) {
+		if err := t.step(ctx, level); err != nil {
+			errs = append(errs, err)
+		}
+		if err := t.refresh(ctx, all); err != nil {
+			return errors.Join(append(errs, err)...)
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// refresh reads how far the generations are, and leaves alone what was given up: its items may be deleted soon.
+func (t *replaying) refresh(ctx context.Context, all []*toReplay) error {
+	views, err := t.Catalog.Views(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	stored := replayed(views)
+	for _, g := range all {
+		at := slices.IndexFunc(stored, func(s *toReplay) bool { return s.ID == g.ID })
+		if at < 0 {
+			g.leave = true
+			continue
+		}
+		g.Generation = stored[at].Generation
+	}
+	return nil
+}
+
+// lowest are the generations that are furthest behind, of those that can go on, and of these the ones that are live from the same slot: what they
+// lack is the same.
+func (t *replaying) lowest(all []*toReplay) []*toReplay {
+	var level []*toReplay
+	for _, g := range all {
+		if g.leave || g.report.Waits || g.Run >= t.head.N {
+			continue
+		}
+		if len(level) > 0 && g.Run < level[0].Run {
+			level = level[:0]
+		}
+		if len(level) == 0 || g.Run == level[0].Run && g.Live == level[0].Live {
+			level = append(level, g)
+		}
+	}
+	return level
+}
+
+// step brings the next runs into generations that lack the same ones. One for which it fails stays as it was.
+func (t *replaying) step(ctx context.Context, level []*toReplay) error {
+	p, err := t.choose(ctx, level[0].Live, level[0].Run)
+	if err != nil {
+		return failed(level, err)
+	}
+	if p.runs == 0 {
+		for _, g := range level {
+			g.report.Waits = true
+		}
+		return nil
+	}
+	var set *view.Set
+	in := &replayInput{}
+	if len(p.chosen) > 0 {
+		if set, err = t.Programs.Of(ctx, t.Catalog, definitions(level)); err != nil {
+			return failed(level, err)
+		}
+		if in, err = t.read(ctx, set.Fields(), level[0].Live, p); err != nil {
+			return failed(level, err)
+		}
+	}
+	var all []error
+	for _, g := range level {
+		if err := t.bringIn(ctx, g, set, in, p.through); err != nil {
+			all = append(all, failed([]*toReplay{g}, err))
+			continue
+		}
+		g.report.Runs += p.runs
+	}
+	return errors.Join(all...)
+}
+
+// bringIn brings a step's input into one generation.
+func (t *replaying) bringIn(ctx context.Context, g *toReplay, set *view.Set, in *replayInput, through catalog.Run) error {
+	if len(in.seen) > 0 {
+		if err := t.fold(ctx, g, set, in); err != nil {
+			return err
+		}
+	}
+	return t.commit(ctx, g, through)
+}
+
+// failed says for which generations a step failed; the next tick tries again.
+func failed(all []*toReplay, err error) error {
+	var names []string
+	for _, g := range all {
+		g.leave = true
+		names = append(names, fmt.Sprintf("generation %s of view %s", g.ID, g.report.View))
+	}
+	return fmt.Errorf("replay %s: %w", strings.Join(names, ", "), err)
+}
+
+func definitions(level []*toReplay) []view.Hash {
+	var all []view.Hash
+	for _, g := range level {
+		all = append(all, g.Definition)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// fold folds the step's events into a generation's items.
+func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *replayInput) error {
+	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
+	f := fold{
+		writer:  writer{items: t.Items, tries: t.Tries, run: t.Run, cache: &t.cache},
+		program: set.Programs[at], set: viewstore.OfGeneration(g.ID), lane: event.ReplayLane, records: in.considered,
+	}
+	_, counts, items, err := f.apply(ctx, []group{{slot: viewstore.NoSlot, rows: in.rows()}})
+	g.report.Events += int64(len(in.duplicate))
+	g.report.Overlap += int64(countTrue(in.duplicate))
+	g.report.Items += items
+	g.report.Folded += counts.Folded
+	g.report.Skipped += counts.Skipped
+	return err
+}
+
+// commit makes it known how far replay has come with a generation.
+func (t *replaying) commit(ctx context.Context, g *toReplay, through catalog.Run) error {
+	var err error
+	for range t.Tries {
+		v, readErr := t.Catalog.View(ctx, g.report.View)
+		if readErr != nil {
+			return fmt.Errorf("read view %s: %w", g.report.View, errors.Join(err, readErr))
+		}
+		stored, ok := v.Generation(g.ID)
+		if !ok || !stored.IsKept() {
+			return nil // it was given up meanwhile
+		}
+		if stored.Run >= through.N {
+			return nil // another has done it, or an answer of ours was lost
+		}
+		stored.Run, stored.Horizon = through.N, through.Horizon
+		// Commit point: all objects of these runs, of slots below Live, are in the generation's items. A crash before leaves items with some of
+		// them under their fences, and the runs are folded again, only above each.
+		if err = t.Catalog.PutView(ctx, v.With(stored)); err == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("move replay to run %d, %d tries: %w", through.N, t.Tries, err)
+}
+
+// short says whether another step may not fit into the time left: less than half of what there was.
+func (t *replaying) short(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return false
+	}
+	now := t.Now()
+	return deadline.Sub(now) < now.Sub(t.started)
+}
+
+// part are the runs that one step brings in.
+type part struct {
+	through catalog.Run // the last of them; the zero Run for none
+	runs    int
+	chosen  []chosen
+}
+
+// chosen is what a step reads of a run: the objects of slots below Live, with their places in the run's manifest.
+type chosen struct {
+	manifest archive.Manifest
+	places   []int
+}
+
+// slotsBelow keeps the objects of a manifest of slots below a bound, and tells their size as stored and when the last of them arrived.
+func slotsBelow(m archive.Manifest, live slot.Slot) (c chosen, size, last int64, err error) {
+	c.manifest = m
+	c.manifest.Objects = nil
+	for place, object := range m.Objects {
+		s, request, err := archive.ParseEventsKey(object.Key)
+		if err != nil {
+			return c, 0, 0, fmt.Errorf("manifest of run %d: %w", m.Run, err)
+		}
+		if s >= live {
+			continue
+		}
+		c.manifest.Objects, c.places = append(c.manifest.Objects, object), append(c.places, place)
+		size, last = size+object.Size, max(last, int64(request.Time()))
+	}
+	return c, size, last, nil
+}

@@ -1,0 +1,422 @@
+package speed_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"pgregory.net/rapid"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// crowded is a past of some runs with copies in runs, over runs, and on both sides of Live, in both orders of the lane, and with an object that comes
+// late. Everything is streamed and swept.
+func crowded(t testing.TB) *past {
+	p := newPast(t, slotAt(0))
+	var requests []*request
+	send := func(slots int, events ...string) { requests = append(requests, p.send(t, at(slots), events...)) }
+	send(-40, "a1:1", "b1:1")
+	send(-40, "c1:1", "a1:1")
+	p.run(t, slotAt(-39))
+	send(-38, "a1:1", "d1:1", "a2:1")
+	send(-37, "b2:1")
+	p.run(t, slotAt(-36))
+	send(-38, "e1:1", "b2:1") // late
+	send(-10, "a3:1", "b3:1")
+	send(-9, "c3:1")
+	p.run(t, slotAt(-5))
+	send(-4, "a4:1", "b4:1", "c1:1") // c1 is far from its copy: counted again
+	p.run(t, slotAt(0))
+	send(0, "a3:1", "b4:1")
+	send(1, "c3:1", "d3:1")
+	send(-3, "e3:1", "d3:1") // late
+	p.run(t, slotAt(2))
+	slices.Reverse(requests[4:]) // what is above Live comes first in the lanes
+	p.stream(t, requests...)
+	p.sweep(t)
+	return p
+}
+
+var crowdedWhole = []string{"ua n=4 amount=4", "ub n=4 amount=4", "uc n=3 amount=3", "ud n=2 amount=2", "ue n=2 amount=2"}
+
+// writes makes a hook of two stores that is told of each write.
+func (p *past) writes(each func(n int) memory.Fault) {
+	n := 0
+	hook := func(call memory.Call) memory.Fault {
+		if call.Name != "speed.Put" && call.Name != "catalog.PutView" {
+			return each(-1)
+		}
+		n++
+		return each(n - 1)
+	}
+	p.items.Hook, p.catalog.Hook = hook, hook
+}
+
+// storedRun is how far replay has come, read without a hook being told.
+func (p *past) storedRun(t testing.TB) uint64 {
+	hook := p.catalog.Hook
+	p.catalog.Hook = nil
+	defer func() { p.catalog.Hook = hook }()
+	return p.generation(t, "k").Run
+}
+
+// cuts are bytes of a step.
+var cuts = []int64{1, 500, 1 << 20}
+
+// TestReplayKilled: killed at any write, before it is applied or after, replay goes on however the runs are cut into steps then, and counts once.
+func TestReplayKilled(t *testing.T) {
+	killed := errors.New("killed")
+	points := 0
+	for _, before := range cuts {
+		for _, after := range cuts {
+			for _, applied := range []bool{false, true} {
+				for n, reached := 0, true; reached; n++ {
+					p := crowded(t)
+					p.replay.Bytes = before
+					reached = false
+					p.writes(func(write int) memory.Fault {
+						reached = reached || write == n
+						return memory.Fault{Err: killedAfter(reached, killed), Applied: applied && write == n}
+					})
+					_, err := p.replay.Tick(context.Background())
+					if reached != (err != nil) {
+						t.Fatalf("killed at write %d %v, but the tick says %v", n, reached, err)
+					}
+					p.items.Hook, p.catalog.Hook = nil, nil
+					p.restart()
+					p.replay.Bytes = after
+					p.tick(t)
+					p.checkMerged(t, crowdedWhole...)
+					if t.Failed() {
+						t.Fatalf("steps of %d bytes, killed at write %d, applied %v; then steps of %d", before, n, applied, after)
+					}
+					points++
+				}
+			}
+		}
+	}
+	if points < 200 {
+		t.Errorf("only %d points of death: the test misses its point", points)
+	}
+}
+
+func killedAfter(dead bool, err error) error {
+	if dead {
+		return err
+	}
+	return nil
+}
+
+// TestReplayFrozen: frozen before any write, while another brings in all there is, in other steps, replay goes on and does no harm; so do two that take
+// turns at every write.
+func TestReplayFrozen(t *testing.T) {
+	for _, before := range cuts {
+		for _, after := range cuts {
+			for n, reached := 0, true; reached; n++ {
+				p := crowded(t)
+				p.replay.Bytes = before
+				twin := p.newReplay()
+				twin.Bytes = after
+				reached = false
+				last := uint64(0)
+				p.writes(func(write int) memory.Fault {
+					if write == n && !reached {
+						reached = true
+						if _, err := twin.Tick(context.Background()); err != nil {
+							t.Error("the twin:", err)
+						}
+					}
+					if write >= 0 {
+						if run := p.storedRun(t); run < last {
+							t.Errorf("replay went back from run %d to %d", last, run)
+						} else {
+							last = run
+						}
+					}
+					return memory.Fault{}
+				})
+				p.tick(t)
+				p.items.Hook, p.catalog.Hook = nil, nil
+				if run := p.storedRun(t); run != 5 {
+					t.Errorf("replay is at run %d, want 5", run)
+				}
+				p.checkMerged(t, crowdedWhole...)
+				if t.Failed() {
+					t.Fatalf("steps of %d bytes, frozen at write %d, while the other made steps of %d", before, n, after)
+				}
+			}
+		}
+	}
+}
+
+// TestReplayTakesTurns: two at once, of which either may wait at any write for the other's next one.
+func TestReplayTakesTurns(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		p := crowded(t)
+		turns := [2]chan bool{make(chan bool), make(chan bool)} // true: go on to the next write; what comes back: whether there is one
+		var ended [2]bool
+		for i := range turns {
+			replay := p.newReplay()
+			replay.Bytes = rapid.SampledFrom(cuts).Draw(r, "bytes")
+			replay.Tries = 100 // the other may be quicker several times
+			replay.Items = turning{p.items, turns[i]}
+			go func() {
+				<-turns[i]
+				if _, err := replay.Tick(context.Background()); err != nil {
+					t.Error(err)
+				}
+				turns[i] <- false
+			}()
+		}
+		for !ended[0] || !ended[1] {
+			i := rapid.IntRange(0, 1).Draw(r, "turn")
+			if ended[i] {
+				i = 1 - i
+			}
+			turns[i] <- true
+			ended[i] = !<-turns[i]
+		}
+		p.checkMerged(t, crowdedWhole...)
+		if t.Failed() {
+			r.Fatal("two at once")
+		}
+	})
+}
+
+// TestReplayAtOnce: objects, loads and writes side by side.
+func TestReplayAtOnce(t *testing.T) {
+	p := crowded(t)
+	p.catalog.Hook, p.archive.Hook, p.seen.Hook = nil, nil, nil
+	p.replay.Items, p.replay.Run = &p.items.Speed, runner.Parallel(4)
+	p.tick(t)
+	p.checkMerged(t, crowdedWhole...)
+}
+
+// turning waits for its turn before each write.
+type turning struct {
+	viewstore.Speed
+	turn chan bool
+}
+
+func (s turning) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
+	s.turn <- true
+	<-s.turn
+	return s.Speed.Put(ctx, item, loaded)
+}
+
+// TestReplayLaw: for Live at any slot, whatever comes when, in the archive and in the lanes, with environments that come and go: once all is in, both
+// halves together are the fold of the distinct events. All copies of an event are within the window of each other.
+func TestReplayLaw(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		const slots = 10 // of 5 min: less than the window
+		live := slot.Slot(0)
+		if n := rapid.IntRange(-1, slots+1).Draw(r, "live"); n >= 0 {
+			live = slotAt(n)
+		}
+		p := newPast(t, live)
+		distinct := map[string]bool{}
+		var waiting []stream.Record
+		owner := map[string]*request{}
+		horizon := 0
+		send := func(r *rapid.T) {
+			var events []string
+			for range rapid.IntRange(1, 3).Draw(r, "events") {
+				e := fmt.Sprintf("%c%d:1", 'a'+rapid.IntRange(0, 1).Draw(r, "user"), rapid.IntRange(0, 4).Draw(r, "id"))
+				events = append(events, e)
+				distinct[e] = true
+			}
+			// Some come late, below the horizon.
+			sent := p.send(t, at(rapid.IntRange(0, slots-1).Draw(r, "slot")), events...)
+			for _, record := range sent.records {
+				waiting = append(waiting, record)
+				owner[string(record.Data)+record.PartitionKey] = sent
+			}
+		}
+		deliver := func(i int) {
+			record := waiting[i]
+			waiting = slices.Delete(waiting, i, i+1)
+			p.apply(t, p.raw(record.PartitionKey, record.Data))
+			sent := owner[string(record.Data)+record.PartitionKey]
+			sent.records = slices.DeleteFunc(slices.Clone(sent.records), func(one stream.Record) bool { return one.PartitionKey == record.PartitionKey })
+			if len(sent.records) == 0 {
+				sent.records = nil
+			}
+		}
+		makeRun := func(to int) {
+			if to > horizon {
+				horizon = to
+				p.run(t, slotAt(horizon))
+			}
+		}
+		for range rapid.IntRange(5, 40).Draw(r, "moves") {
+			switch rapid.SampledFrom([]string{"send", "send", "deliver", "deliver", "run", "tick", "restart", "again"}).Draw(r, "move") {
+			case "send":
+				send(r)
+			case "deliver":
+				if len(waiting) > 0 {
+					deliver(rapid.IntRange(0, len(waiting)-1).Draw(r, "record"))
+				}
+			case "again": // a record that is republished comes twice
+				if len(waiting) > 0 {
+					again := waiting[rapid.IntRange(0, len(waiting)-1).Draw(r, "again")]
+					p.apply(t, p.raw(again.PartitionKey, again.Data))
+				}
+			case "run":
+				makeRun(horizon + rapid.IntRange(1, 3).Draw(r, "slots"))
+			case "tick":
+				p.sweep(t)
+				p.tick(t)
+			case "restart":
+				p.restart()
+				p.replay.Bytes = rapid.SampledFrom(cuts).Draw(r, "bytes")
+			}
+		}
+		for len(waiting) > 0 {
+			deliver(rapid.IntRange(0, len(waiting)-1).Draw(r, "record"))
+		}
+		makeRun(max(horizon+1, slots+2))
+		p.sweep(t)
+		if g := p.tick(t).Generations[0]; g.Left != 0 || g.Waits {
+			r.Fatalf("report is %+v, want all of it", g)
+		}
+		users := map[byte]int{}
+		for e := range distinct {
+			users[e[0]]++
+		}
+		var want []string
+		for _, user := range []byte("ab") {
+			if n := users[user]; n > 0 {
+				want = append(want, fmt.Sprintf("u%c n=%d amount=%d", user, n, n))
+			}
+		}
+		if diff := cmp.Diff(want, p.merged(t, "k")); diff != "" {
+			r.Fatalf("live from %s (-distinct events +both halves): %s", live, diff)
+		}
+		if g := p.generation(t, "k"); g.State != catalog.Serving {
+			r.Fatalf("generation is %+v, want it to serve", g)
+		}
+	})
+}
+
+// TestKappaLive: what the stream brings a Kappa generation stands in one item per page and lane, for all slots from Live on, whatever its horizon; other
+// sets of the same records are not touched by that.
+func TestKappaLive(t *testing.T) {
+	next := slotAt(1)
+	p := newPast(t, 0)
+	p.generations(t, catalog.Generation{ID: "all"}, catalog.Generation{ID: "some", Live: slotAt(0), Run: 9, Horizon: slotAt(5)},
+		catalog.Generation{ID: "announced", Live: next, State: catalog.Announced}, catalog.Generation{ID: "none", Live: slotAt(2)},
+		catalog.Generation{ID: "over", State: catalog.Dropping})
+	lambda := byUser()
+	lambda.Name = "lambda"
+	p.register(t, catalog.View{Name: "lambda", Generations: []catalog.Generation{
+		{ID: "l", Definition: lambda.Hash(), State: catalog.Building, Run: 1, Horizon: next},
+	}}, lambda)
+	a := func(slots int) purchase { return purchase{at(slots), "a", "1", ""} }
+	report := p.apply(t, p.record(0, a(-1), a(1)), p.record(0, a(0)), p.record(1, a(1)))
+	want := map[viewstore.Set][]string{
+		"all": {"lane 0 fence 2 n=3", "lane 1 fence 3 n=1"}, "some": {"lane 0 fence 2 n=2", "lane 1 fence 3 n=1"},
+		"announced": {"lane 0 fence 2 n=1", "lane 1 fence 3 n=1"}, "none": nil, "over": nil,
+	}
+	set := compiled(t)
+	got := map[viewstore.Set][]string{}
+	for id := range want {
+		got[id] = nil
+		for _, item := range p.stored(t, id) {
+			w := set.Programs[0].NewWindows()
+			if err := w.MergePage(item.Page, item.States, nil); err != nil {
+				t.Fatal(err)
+			}
+			if item.Slot != viewstore.NoSlot || item.Expires != 0 {
+				t.Errorf("set %s: item of slot %d, expires %d", id, item.Slot, item.Expires)
+			}
+			got[id] = append(got[id], fmt.Sprintf("lane %d fence %c n=%s", item.Lane.N, item.Fence[len(item.Fence)-1],
+				w.AppendValue(nil, 0, w.Sorted()[0])))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error("items by generation (-want +stored):", diff)
+	}
+	if n := len(p.stored(t, viewstore.OfDefinition(lambda.Hash()))); n != 2 {
+		t.Errorf("%d items of the Lambda definition, want one of a slot for each lane", n)
+	}
+	var folded []int64
+	for _, v := range report.Views {
+		folded = append(folded, v.Folded)
+	}
+	slices.Sort(folded)
+	if diff := cmp.Diff([]int64{0, 2, 2, 3, 4}, folded); diff != "" {
+		t.Error("folded by set (-want +got):", diff)
+	}
+	// Delivered again, whole or in part, by any environment, nothing changes.
+	before := len(p.items.puts)
+	p.restart()
+	p.last = 0
+	p.apply(t, p.record(0, a(-1), a(1)), p.record(0, a(0)), p.record(1, a(1)))
+	if len(p.items.puts) != before {
+		t.Error("records that are in were written again")
+	}
+}
+
+// TestNobodysDefinition: a definition of which every generation was given up is folded for nobody, and need not be there.
+func TestNobodysDefinition(t *testing.T) {
+	p := newPast(t, 0)
+	p.generations(t, catalog.Generation{ID: "over", State: catalog.Dropping})
+	d := byUser()
+	d.Name = "lambda"
+	p.register(t, catalog.View{Name: "lambda", Generations: []catalog.Generation{{ID: "l", Definition: d.Hash(), State: catalog.Dropping}}})
+	if report := p.apply(t, p.record(0, many(3, 3)...)); len(report.Views) != 0 || report.Items != 0 || report.Events != 3 {
+		t.Errorf("report is %+v", report)
+	}
+}
+
+// TestReplayLaneIsNotInTheStream: a record that says it is of replay's lane is set aside: its sequence number would stand among replay's.
+func TestReplayLaneIsNotInTheStream(t *testing.T) {
+	s := newStation(t, byUser())
+	r := s.record(0, many(1, 1)...)
+	r.PartitionKey = event.ReplayLane.String()
+	if report := s.apply(t, r); report.SetAside != 1 || report.Items != 0 {
+		t.Errorf("report is %+v", report)
+	}
+}
+
+// BenchmarkReplay is one step over 100 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the items.
+func BenchmarkReplay(b *testing.B) {
+	const requests, events = 100, 1000
+	p := newPast(b, slotAt(0))
+	for i := range requests {
+		all := make([]string, events)
+		for j := range all {
+			all[j] = fmt.Sprintf("%c%d-%d:1", 'a'+j%20, i, j)
+		}
+		p.send(b, at(-30).Add(time.Duration(i)*time.Millisecond), all...)
+	}
+	p.run(b, slotAt(-20))
+	p.catalog.Hook, p.archive.Hook, p.seen.Hook = nil, nil, nil
+	b.ReportAllocs()
+	for b.Loop() {
+		b.StopTimer()
+		p.generations(b, catalog.Generation{ID: "k", Live: slotAt(0)})
+		p.items = &table{}
+		replay := p.newReplay()
+		replay.Bytes = 32 << 20
+		b.StartTimer()
+		report, err := replay.Tick(context.Background())
+		if err != nil || report.Generations[0].Events != requests*events || report.Generations[0].Items != 20 {
+			b.Fatal(report, err)
+		}
+	}
+	n := float64(b.N * requests * events)
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/n, "ns/event")
+	b.ReportMetric(n/b.Elapsed().Seconds(), "events/s")
+}

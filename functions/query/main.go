@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"math/rand/v2"
+	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"github.com/anabranch/anabranch/functions/query/handler"
@@ -19,6 +22,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
@@ -34,6 +38,9 @@ type Settings struct {
 	Slot       time.Duration `default:"5m"`
 	Settle     time.Duration `default:"60s"`
 	BatchEvery time.Duration `default:"1m"`
+	// Of 100 queries, how many the candidate to serve next answers too; only counts come of it. Danger: each of them reads three times as much or more,
+	// and is answered up to 2 s later.
+	ShadowPercent int `default:"0"`
 }
 
 // reserve is kept of an invocation, to answer in.
@@ -53,11 +60,18 @@ func (s Settings) check() error {
 		all = append(all, fmt.Errorf("SLOT=%s, SETTLE=%s, BATCH_EVERY=%s: want no negative time, and above 0 the first and the last",
 			s.Slot, s.Settle, s.BatchEvery))
 	}
+	if s.ShadowPercent < 0 || s.ShadowPercent > 100 {
+		all = append(all, fmt.Errorf("SHADOW_PERCENT=%d: want 0 to 100", s.ShadowPercent))
+	}
 	return errors.Join(all...)
 }
 
 // function is the started function.
-type function struct{ handler *handler.Handler }
+type function struct {
+	handler *handler.Handler
+	printer metrics.Printer
+	log     *slog.Logger
+}
 
 // start wires the function. Without its settings it does not start.
 func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
@@ -72,12 +86,35 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err != nil {
 		return nil, err
 	}
-	tables := dynamodb.NewFromConfig(cfg)
-	return &function{&handler.Handler{Log: log, Serving: &serving.Serving{
-		Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &catalog.Programs{},
+	var (
+		tables  = dynamodb.NewFromConfig(cfg)
+		control = dynamocatalog.New(tables, s.CatalogTable)
+		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
+	)
+	f.handler = &handler.Handler{Log: log, Serving: &serving.Serving{
+		Catalog: control, Sweeps: control, Programs: &catalog.Programs{},
 		Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
-	}}}, nil
+		Shadow: func() bool { return rand.IntN(100) < s.ShadowPercent }, OnShadow: f.onShadow,
+	}}
+	return f, nil
+}
+
+// onShadow counts a shadow read. The key that was asked for is in no log.
+func (f *function) onShadow(r serving.ShadowReport) {
+	failed := int64(0)
+	if r.Error != "" {
+		failed = 1
+		f.log.Warn("shadow read failed", "view", r.View, "serving", r.Serving, "candidate", r.Candidate, "error", r.Error)
+	}
+	err := f.printer.Print(
+		metrics.Value{Name: metrics.ShadowQueries, Value: 1},
+		metrics.Value{Name: metrics.ShadowDifferences, Value: int64(r.Differing)},
+		metrics.Value{Name: metrics.ShadowErrors, Value: failed},
+	)
+	if err != nil {
+		f.log.Error("metrics lost", "error", err)
+	}
 }
 
 func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {

@@ -38,21 +38,18 @@ func (o Object) MarshalJSON() ([]byte, error) {
 
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-func (s *Serving) present(q query, g catalog.Generation, m merged) Answer {
+// present makes the answer; complete is nil of a Lambda generation.
+func (s *Serving) present(q query, g catalog.Generation, m merged, complete *slot.Slot) Answer {
 	windows := m.all.Sorted()
 	a := Answer{
-		View: q.program.Definition.Name, Key: q.keyObject(), Window: view.FormatWindow(q.program.Definition.Window),
-		Definition: g.Definition, Generation: g.ID, Horizon: formatTime(g.Horizon.Start()),
-		Data: make([]Row, 0, len(windows)), Warnings: []string{},
+		View: q.program.Definition.Name, Key: keyObject(q.program.Definition.Key, q.values), Window: view.FormatWindow(q.program.Definition.Window),
+		Definition: g.Definition, Generation: g.ID, Data: make([]Row, 0, len(windows)), Warnings: []string{},
 	}
-	behind := s.Now().Sub(g.Horizon.Start())
-	a.Lag.BatchSeconds = float64(behind.Milliseconds()) / 1000
-	if s.LateAfter > 0 && behind > s.LateAfter {
-		a.Warnings = append(a.Warnings, fmt.Sprintf("batch is late: nothing that arrived in the last %s is exact yet", behind.Round(time.Second)))
-	}
-	if g.Horizon < g.Live {
-		a.Warnings = append(a.Warnings, fmt.Sprintf("the view is new: what arrived from %s to %s is missing until batch has covered it",
-			formatTime(g.Horizon.Start()), formatTime(g.Live.Start())))
+	isKappa := g.Architecture == view.Kappa
+	if isKappa {
+		a.tellComplete(g, complete, s.Now())
+	} else {
+		a.tellHorizon(g, s.Now(), s.LateAfter)
 	}
 	a.From, a.To = q.bounds(windows)
 	for _, w := range windows {
@@ -60,14 +57,53 @@ func (s *Serving) present(q query, g catalog.Generation, m merged) Answer {
 	}
 	if q.total {
 		a.Total = q.totalOf(windows, a.Data, g.Horizon, m)
+		a.Total.Exact = a.Total.Exact && !isKappa
 	}
 	return a
 }
 
-func (q *query) keyObject() Object {
+// tellHorizon says how far batch has come.
+func (a *Answer) tellHorizon(g catalog.Generation, now time.Time, lateAfter time.Duration) {
+	var behind time.Duration
+	a.Horizon, behind, a.Lag.BatchSeconds = since(g.Horizon, now)
+	if lateAfter > 0 && behind > lateAfter {
+		a.warn("batch is late: nothing that arrived in the last %s is exact yet", behind.Round(time.Second))
+	}
+	if g.Horizon < g.Live {
+		a.warn("the view is new: what arrived from %s to %s is missing until batch has covered it", formatTime(g.Horizon.Start()), formatTime(g.Live.Start()))
+	}
+}
+
+// tellComplete says through when a Kappa answer is complete. How far batch has come is nothing to it.
+func (a *Answer) tellComplete(g catalog.Generation, complete *slot.Slot, now time.Time) {
+	if complete != nil {
+		a.Complete, _, a.Lag.CompleteSeconds = since(*complete, now)
+	}
+	switch {
+	case g.Horizon < g.Live && g.Run == 0:
+		a.warn("replay has not begun: what arrived before %s is missing", formatTime(g.Live.Start()))
+	case g.Horizon < g.Live:
+		a.warn("replay is under way: what arrived from %s to %s is missing until it has come there", formatTime(g.Horizon.Start()), formatTime(g.Live.Start()))
+	case complete == nil:
+		a.warn("nothing has been swept yet: what the stream may have lost is not known")
+	}
+}
+
+func (a *Answer) warn(format string, args ...any) {
+	a.Warnings = append(a.Warnings, fmt.Sprintf(format, args...))
+}
+
+// since tells an instant, and how long ago it was.
+func since(at slot.Slot, now time.Time) (text *string, ago time.Duration, seconds *float64) {
+	formatted, ago := formatTime(at.Start()), now.Sub(at.Start())
+	n := float64(ago.Milliseconds()) / 1000
+	return &formatted, ago, &n
+}
+
+func keyObject(fields []view.KeyField, values []string) Object {
 	key := Object{}
-	for i, f := range q.program.Definition.Key {
-		text, err := json.Marshal(q.values[i])
+	for i, f := range fields {
+		text, err := json.Marshal(values[i])
 		if err != nil {
 			panic(err) // a string always marshals
 		}

@@ -1,5 +1,7 @@
 // Package serving is the layer that answers queries: it reads a view's pointer in the catalog once, then base items, then speed items of the
-// slots that batch has not covered, merges their states and presents them, saying of each row whether it is exact, and as of when.
+// slots that batch has not covered, merges their states and presents them, saying of each row whether it is exact, and as of when. A Kappa
+// generation has speed items only; what it answers says through when it is complete. Diff and shadow reads hold one generation against another,
+// with the very same reading.
 //
 // It writes nothing.
 package serving
@@ -16,9 +18,10 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Serving answers queries. All fields are needed but LateAfter. It is safe for concurrent use.
+// Serving answers queries. All fields are needed but LateAfter, Shadow and OnShadow. It is safe for concurrent use.
 type Serving struct {
 	Catalog  catalog.Catalog
+	Sweeps   catalog.Sweeps
 	Programs *catalog.Programs
 	Base     viewstore.Base
 	Speed    viewstore.Speed
@@ -26,6 +29,9 @@ type Serving struct {
 	MaxRows   int           // of one answer; default 10,000
 	LateAfter time.Duration // an answer warns when the horizon is older than this; 0: never
 	Now       func() time.Time
+
+	Shadow   func() bool        // whether the candidate is to answer a query too; nil: never
+	OnShadow func(ShadowReport) // gets what came of it, before the query returns; nil: nobody does
 }
 
 // What can be wrong with a query. Every other error is one of ours.
@@ -53,7 +59,8 @@ type Answer struct {
 	To         *string              `json:"to"`     // as asked; else where the rows end
 	Definition view.Hash            `json:"definition"`
 	Generation viewstore.Generation `json:"generation"`
-	Horizon    string               `json:"horizon"`
+	Horizon    *string              `json:"horizon"`            // null of a Kappa generation
+	Complete   *string              `json:"complete,omitempty"` // of a Kappa generation: every event that arrived before is in; absent while none is known to be
 	Lag        Lag                  `json:"lag"`
 	Data       []Row                `json:"data"`
 	Total      *Total               `json:"total,omitempty"`
@@ -62,7 +69,8 @@ type Answer struct {
 
 // Lag says what may be missing: events that arrived after the horizon are in the answer as far as the stream has brought them.
 type Lag struct {
-	BatchSeconds float64 `json:"batch_seconds"` // since the horizon
+	BatchSeconds    *float64 `json:"batch_seconds,omitempty"`    // since the horizon
+	CompleteSeconds *float64 `json:"complete_seconds,omitempty"` // since the time through which a Kappa answer is complete
 }
 
 // Row is one window.
@@ -109,6 +117,10 @@ func (s *Serving) Query(ctx context.Context, name view.Name, parameters map[stri
 	if err != nil {
 		return Answer{}, err
 	}
+	complete, err := s.complete(ctx, generation)
+	if err != nil {
+		return Answer{}, fmt.Errorf("view %s: %w", name, err)
+	}
 	merged, err := s.read(ctx, program, generation, q)
 	if err != nil {
 		return Answer{}, fmt.Errorf("view %s: %w", name, err)
@@ -116,20 +128,28 @@ func (s *Serving) Query(ctx context.Context, name view.Name, parameters map[stri
 	if n := merged.all.Len(); n > s.MaxRows {
 		return Answer{}, fmt.Errorf("%w: %d, at most %d fit one answer; narrow from and to", ErrTooManyRows, n, s.MaxRows)
 	}
-	return s.present(q, generation, merged), nil
+	answer := s.present(q, generation, merged, complete)
+	s.shadow(ctx, pointer, reader{program, generation, q}, merged, parameters)
+	return answer, nil
 }
 
-// answering is the generation that answers: the one that serves or, before any does, one that batch has built up to some horizon already.
+// answering is the generation that answers: the one that serves or, before any does, one that has been built up to some horizon already, or has
+// nothing to be built from.
 func answering(v catalog.View) (catalog.Generation, bool) {
 	if g, ok := v.Generation(v.Serving); ok {
 		return g, true
 	}
 	for _, g := range v.Generations {
-		if g.Run > 0 && g.IsKept() {
+		if g.IsKept() && hasAnswers(g) {
 			return g, true
 		}
 	}
 	return catalog.Generation{}, false
+}
+
+// hasAnswers says whether there is anything in a generation that is kept. A Kappa one that is folded from the first slot on needs no run.
+func hasAnswers(g catalog.Generation) bool {
+	return g.Run > 0 || g.Architecture == view.Kappa && g.State != catalog.Announced && g.Horizon >= g.Live
 }
 
 func (s *Serving) view(ctx context.Context, name view.Name) (catalog.View, error) {
@@ -149,8 +169,58 @@ type merged struct {
 	horizons          map[view.Page]slot.Slot // of the base items
 }
 
-// read gets the two halves and merges them. The pointer was read before: base items may be ahead of it, never behind.
+// complete is the horizon of the last run of which a Kappa generation has every object, those of slots below its own beginning by replay and the others
+// by the stream, as the sweep has seen; nil of a Lambda one, and when there is no such run. It is read before the items, so that it holds for them.
+func (s *Serving) complete(ctx context.Context, g catalog.Generation) (*slot.Slot, error) {
+	if g.Architecture != view.Kappa {
+		return nil, nil
+	}
+	n, err := s.Sweeps.Swept(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read how far the sweep has come: %w", err)
+	}
+	if g.Live > 0 {
+		n = min(n, g.Run)
+	}
+	if n == 0 {
+		return nil, nil
+	}
+	runs, err := s.Catalog.Runs(ctx, n, n)
+	if err != nil {
+		return nil, fmt.Errorf("read run %d: %w", n, err)
+	}
+	if len(runs) != 1 {
+		return nil, fmt.Errorf("read run %d: %w", n, catalog.ErrNotFound)
+	}
+	return &runs[0].Horizon, nil
+}
+
+// read gets the states of a key's windows from a generation. Its pointer was read before.
 func (s *Serving) read(ctx context.Context, p *view.Program, g catalog.Generation, q query) (merged, error) {
+	if g.Architecture == view.Kappa {
+		return s.readKappa(ctx, p, g, q)
+	}
+	return s.readLambda(ctx, p, g, q)
+}
+
+// readKappa merges all items: each event is in one of them, whatever the pointer says.
+func (s *Serving) readKappa(ctx context.Context, p *view.Program, g catalog.Generation, q query) (merged, error) {
+	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows()}
+	items, err := s.Speed.Pages(ctx, viewstore.OfGeneration(g.ID), q.key, q.firstPage, q.lastPage)
+	if err != nil {
+		return m, fmt.Errorf("read speed items: %w", err)
+	}
+	for _, item := range items {
+		if err := m.speed.MergePage(item.Page, item.States, q.wants); err != nil {
+			return m, err
+		}
+	}
+	m.all.Merge(m.speed)
+	return m, nil
+}
+
+// readLambda gets the two halves and merges them. Base items may be ahead of the pointer, never behind.
+func (s *Serving) readLambda(ctx context.Context, p *view.Program, g catalog.Generation, q query) (merged, error) {
 	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows(), horizons: map[view.Page]slot.Slot{}}
 	base, err := s.Base.Pages(ctx, g.ID, q.key, q.firstPage, q.lastPage)
 	if err != nil {
@@ -162,7 +232,7 @@ func (s *Serving) read(ctx context.Context, p *view.Program, g catalog.Generatio
 			return m, err
 		}
 	}
-	speed, err := s.Speed.Slots(ctx, g.Definition, q.key, g.Horizon)
+	speed, err := s.Speed.Slots(ctx, viewstore.OfDefinition(g.Definition), q.key, g.Horizon)
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}

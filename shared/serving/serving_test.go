@@ -32,7 +32,6 @@ type station struct {
 	base    *base
 	items   *memory.Speed
 	program *view.Program
-	set     *view.Set
 	calls   []string
 }
 
@@ -57,7 +56,7 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{catalog: &memory.Catalog{}, base: &base{}, items: &memory.Speed{}, program: set.Programs[0], set: set}
+	s := &station{catalog: &memory.Catalog{}, base: &base{}, items: &memory.Speed{}, program: set.Programs[0]}
 	if err := s.catalog.PutDefinition(context.Background(), d.Hash(), d.Text()); err != nil {
 		t.Fatal(err)
 	}
@@ -70,7 +69,7 @@ func newStation(t testing.TB) *station {
 	}
 	s.catalog.Hook, s.base.Hook, s.items.Hook = note, note, note
 	s.Serving = &serving.Serving{
-		Catalog: s.catalog, Programs: &catalog.Programs{}, Base: s.base, Speed: s.items, MaxRows: 1000,
+		Catalog: s.catalog, Sweeps: s.catalog, Programs: &catalog.Programs{}, Base: s.base, Speed: s.items, MaxRows: 1000,
 		Now: func() time.Time { return horizon.Start().Add(90 * time.Second) },
 	}
 	return s
@@ -103,24 +102,34 @@ type amount struct{ at, of string }
 // states are the pages of some purchases.
 func (s *station) states(t testing.TB, amounts ...amount) map[view.Page][]byte {
 	t.Helper()
+	return statesOf(t, s.program, amounts...)
+}
+
+// statesOf are the pages of some purchases, by another definition of the same fields.
+func statesOf(t testing.TB, p *view.Program, amounts ...amount) map[view.Page][]byte {
+	t.Helper()
+	set, err := view.Compile(p.Definition)
+	if err != nil {
+		t.Fatal(err)
+	}
 	var lines []byte
 	for i, a := range amounts {
 		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","time":%q,"data":{"user":"u","amount":%s}}`, i, a.at, a.of)
 		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: ulid.ULID{1}, Index: i})
 	}
 	var b event.Batch
-	if err := s.set.Fields().Scan(lines, &b); err != nil {
+	if err := set.Fields().Scan(lines, &b); err != nil {
 		t.Fatal(err)
 	}
 	rows := make([]int32, b.Len())
 	for i := range rows {
 		rows[i] = int32(i)
 	}
-	d := s.program.NewDelta()
+	d := set.Programs[0].NewDelta()
 	d.Fold(&b, rows)
 	pages := map[view.Page][]byte{}
 	for page := range d.Pages() {
-		w := s.program.NewWindows()
+		w := set.Programs[0].NewWindows()
 		page.MergeInto(w)
 		pages[page.Page] = w.AppendPage(nil, page.Page)
 	}
@@ -152,7 +161,7 @@ func (s *station) putBase(t testing.TB, at slot.Slot, amounts ...amount) {
 func (s *station) putSpeed(t testing.TB, of slot.Slot, amounts ...amount) {
 	t.Helper()
 	for page, states := range s.states(t, amounts...) {
-		key := viewstore.SpeedKey{Definition: s.program.Hash, Key: userKey, Slot: of, Page: page, Lane: event.Lane{Layout: 1, Count: 4}}
+		key := viewstore.SpeedKey{Set: viewstore.OfDefinition(s.program.Hash), Key: userKey, Slot: of, Page: page, Lane: event.Lane{Layout: 1, Count: 4}}
 		if err := s.items.Put(context.Background(), viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -247,8 +256,8 @@ func TestItemAhead(t *testing.T) {
 	}
 	a := s.ask(t)
 	checkRows(t, a, "11-21T10:00 1014 exact=false", "11-22T10:00 1008 exact=false as of 11-22T11:10")
-	if a.Horizon != "2026-11-22T11:00:00Z" {
-		t.Errorf("the answer's horizon is %s", a.Horizon)
+	if *a.Horizon != "2026-11-22T11:00:00Z" {
+		t.Errorf("the answer's horizon is %s", *a.Horizon)
 	}
 	// The run is done: the pointer follows, and nothing of the moved row changes.
 	s.moveTo(t, horizon+2*slotMs)
@@ -518,8 +527,8 @@ func TestLate(t *testing.T) {
 		s.Now = func() time.Time { return horizon.Start().Add(c.behind) }
 		s.LateAfter = c.late
 		a := s.ask(t)
-		if a.Lag.BatchSeconds != c.seconds || (len(a.Warnings) > 0) != c.warned || a.Warnings == nil {
-			t.Errorf("%s behind: lag is %v, warnings are %q", c.behind, a.Lag, a.Warnings)
+		if *a.Lag.BatchSeconds != c.seconds || a.Lag.CompleteSeconds != nil || (len(a.Warnings) > 0) != c.warned || a.Warnings == nil {
+			t.Errorf("%s behind: lag is %v, warnings are %q", c.behind, *a.Lag.BatchSeconds, a.Warnings)
 		}
 	}
 }
@@ -589,7 +598,7 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item", func(t *testing.T) {
 		s := newStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Definition: s.program.Hash, Key: userKey, Slot: horizon}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: viewstore.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon}, Fence: "1", States: []byte("x")}
 		if err := s.items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -598,7 +607,7 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item of a slot that batch has covered", func(t *testing.T) {
 		s := newStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Definition: s.program.Hash, Key: userKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: viewstore.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
 		if err := s.items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -650,7 +659,7 @@ func TestRollback(t *testing.T) {
 	v.Generations = append(v.Generations, catalog.Generation{ID: "h", Definition: other.Hash(), State: catalog.Serving, Run: 1, Horizon: horizon - slotMs})
 	v.Serving = "h"
 	s.pointTo(t, v)
-	if a := s.ask(t); a.Generation != "h" || a.Definition != other.Hash() || len(a.Data) != 0 || a.Horizon != "2026-11-22T10:55:00Z" {
+	if a := s.ask(t); a.Generation != "h" || a.Definition != other.Hash() || len(a.Data) != 0 || *a.Horizon != "2026-11-22T10:55:00Z" {
 		t.Errorf("answer is %+v", a)
 	}
 	v.Serving = "g"

@@ -21,7 +21,7 @@ type Description struct {
 	Key          []KeyField           `json:"key"`
 	Window       string               `json:"window"` // ISO 8601
 	Aggregates   []Aggregate          `json:"aggregates"`
-	Horizon      *string              `json:"horizon"` // null while no run is applied
+	Horizon      *string              `json:"horizon"` // null while no run is applied, and of a Kappa view
 }
 
 // KeyField is a key field of a view.
@@ -77,7 +77,7 @@ func (s *Serving) describe(ctx context.Context, v catalog.View) (Description, er
 		return Description{}, err
 	}
 	d := Description{
-		Name: v.Name, Description: v.Description, Architecture: "lambda", State: g.State, Definition: g.Definition, Generation: g.ID,
+		Name: v.Name, Description: v.Description, Architecture: g.Architecture.String(), State: g.State, Definition: g.Definition, Generation: g.ID,
 		Where: program.Definition.Where, Key: []KeyField{}, Window: view.FormatWindow(program.Definition.Window),
 	}
 	for _, k := range program.Definition.Key {
@@ -86,7 +86,7 @@ func (s *Serving) describe(ctx context.Context, v catalog.View) (Description, er
 	for i, a := range program.Definition.Aggregates {
 		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: program.Functions[i].Exact()})
 	}
-	if g.Run > 0 {
+	if g.Run > 0 && g.Architecture == view.Lambda {
 		text := formatTime(g.Horizon.Start())
 		d.Horizon = &text
 	}

@@ -1,0 +1,93 @@
+package handler_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// kappaStation is a station that serves purchases from a Kappa generation, which has the test's items, live from the given slot on.
+func kappaStation(t *testing.T, live slot.Slot) *station {
+	t.Helper()
+	s, ctx := newStation(t), context.Background()
+	at := strings.Index(views, "  - name: purchases\n")
+	all, err := view.Parse("views.yaml", []byte("views:\n"+strings.Replace(views[at:], "purchases\n", "purchases\n    architecture: kappa\n", 1)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	set, err := view.Compile(all...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v, err := s.Catalog.View(ctx, "purchases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	g := v.Generations[0]
+	g.ID, g.Definition, g.Architecture, g.Live = "01KDVDNA00KAPPAKAPPAKAPPAK", set.Programs[0].Hash, view.Kappa, live
+	v.Serving, v.Generations = g.ID, []catalog.Generation{g}
+	if err := s.Catalog.PutDefinition(ctx, g.Definition, all[0].Text()); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Catalog.PutView(ctx, v); err != nil {
+		t.Fatal(err)
+	}
+	one, two := event.Lane{Layout: 1, Count: 2}, event.ReplayLane
+	for lane, purchases := range map[event.Lane][]string{
+		one: {`"2026-01-01T00:10:00Z" 9007199254740993`, `"2026-01-01T00:10:00Z" "a lot"`, `"2026-01-01T02:00:00Z" 1`},
+		two: {`"2026-01-01T00:20:00Z" 0.25`, `"2026-01-01T01:59:59.999Z" 1e3`},
+	} {
+		s.putPurchases(t, set, g.ID, lane, purchases)
+	}
+	return s
+}
+
+// putPurchases puts the Kappa items of some purchases, each a time and an amount in JSON.
+func (s *station) putPurchases(t *testing.T, set *view.Set, g viewstore.Generation, lane event.Lane, purchases []string) {
+	t.Helper()
+	var lines []byte
+	var rows []int32
+	for i, purchase := range purchases {
+		at, amount, _ := strings.Cut(purchase, " ")
+		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","time":%s,"data":{"user":"ann ü","amount":%s}}`, i, at, amount)
+		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: ulid.ULID{1}, Index: i})
+		rows = append(rows, int32(i))
+	}
+	var b event.Batch
+	if err := set.Fields().Scan(lines, &b); err != nil {
+		t.Fatal(err)
+	}
+	d := set.Programs[0].NewDelta()
+	d.Fold(&b, rows)
+	for page := range d.Pages() {
+		w := set.Programs[0].NewWindows()
+		page.MergeInto(w)
+		key := viewstore.SpeedKey{Set: viewstore.OfGeneration(g), Key: view.EncodeKey([]string{"ann ü"}), Slot: viewstore.NoSlot, Page: page.Page, Lane: lane}
+		item := viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: w.AppendPage(nil, page.Page)}
+		if err := s.Items.Put(context.Background(), item, ""); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestKappa: a query of a Kappa view, before the sweep, after it, and while replay is under way; and how the view is described.
+func TestKappa(t *testing.T) {
+	s := kappaStation(t, 0)
+	golden(t, "kappa-view.http", s.call(t, "view.json", asCaptured))
+	golden(t, "kappa-query-unswept.http", s.call(t, "query.json", asCaptured))
+	if err := s.Catalog.PutSwept(context.Background(), 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	golden(t, "kappa-query.http", s.call(t, "query.json", asCaptured))
+	later := kappaStation(t, slot.Slot(s.Clock.UnixMilli()))
+	golden(t, "kappa-query-replaying.http", later.call(t, "query.json", asCaptured))
+}

@@ -39,6 +39,17 @@ const (
 	Conflicts    Name = "Conflicts"    // of batch's, the ones with another payload
 	SweepBacklog Name = "SweepBacklog" // objects of the run being swept that have no receipt of the stream
 	HorizonAge   Name = "HorizonAge"   // since the horizon of the last run: how old what is exact is
+
+	ReplayRunsLeft Name = "ReplayRunsLeft" // runs that the Kappa generation furthest behind lacks
+	ReplayEvents   Name = "ReplayEvents"   // that replay has read, once per step and generation
+
+	AuditedWindows Name = "AuditedWindows" // that should be there, of the views whose audit has ended
+	Drift          Name = "Drift"          // windows that are not as they should be, of the same
+	LostObjects    Name = "LostObjects"    // objects of no run that none will take in by itself, once per view
+
+	ShadowQueries     Name = "ShadowQueries"     // queries that the candidate to serve next answered too, without anybody seeing it
+	ShadowDifferences Name = "ShadowDifferences" // windows of theirs in which the two differed
+	ShadowErrors      Name = "ShadowErrors"      // of the queries, the ones that the candidate could not answer, or not alike
 )
 
 // unit is CloudWatch's word for what a metric counts in.

@@ -1,0 +1,162 @@
+package handler_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/functions/audit/handler"
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/audit"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// tick is what the scheduler sends.
+func tick(t *testing.T) events.EventBridgeEvent {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", "scheduler.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var e events.EventBridgeEvent
+	if err := json.Unmarshal(text, &e); err != nil {
+		t.Fatal(err)
+	}
+	return e
+}
+
+const views = `views:
+  - name: by_user
+    key: {user: data.user}
+    window: 1h
+    aggregates:
+      visits: count()
+`
+
+// newWorld is a world in which batch has counted visits of three users.
+func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer) {
+	t.Helper()
+	kit, err := simulation.Prepare(views)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := kit.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		visit := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"visit","time":"2026-01-01T00:00:00Z","data":{"user":"u%d"}}`, i, i%3)
+		if _, err := w.Send(t.Context(), visit); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.Wait(time.Minute)
+	if _, err := w.Tick(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	layout, _, err := archive.ReadLayout(t.Context(), w.Archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec, err := event.NewCodec(8 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var (
+		out = &bytes.Buffer{}
+		log = slog.New(slog.NewTextHandler(out, nil))
+	)
+	return w, &handler.Handler{Log: log, Audit: &audit.Audit{
+		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &catalog.Programs{}, Base: w.Base, Codec: codec, Layout: layout,
+		Relist: time.Hour, Every: 24 * time.Hour, Workers: 2, Run: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: log,
+	}}, out
+}
+
+// TestTick: the first tick audits, the next has nothing to do, and a day later what was altered is found; the log names the view, and no key.
+func TestTick(t *testing.T) {
+	w, h, log := newWorld(t)
+	observed := 0
+	h.Observe = func(r audit.Report) { observed += len(r.Views) }
+	next := func(want handler.Answer, e events.EventBridgeEvent) {
+		t.Helper()
+		got, err := h.Handle(t.Context(), e)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil {
+			t.Errorf("error %v, answer (-want +got):\n%s", err, diff)
+		}
+	}
+	next(handler.Answer{Views: 1, Windows: 3}, tick(t))
+	next(handler.Answer{}, tick(t))
+	if strings.Contains(log.String(), "WARN") {
+		t.Errorf("log of a clean system is %s", log)
+	}
+	w.Wait(24 * time.Hour)
+	items := itemsOf(t, w)
+	items[0].States = nil
+	if err := w.Base.Put(t.Context(), items[0], items[0].Horizon); err != nil {
+		t.Fatal(err)
+	}
+	next(handler.Answer{Views: 1, Windows: 3, Drift: 1}, events.EventBridgeEvent{}) // whatever is in it
+	if observed != 2 {
+		t.Errorf("%d audits observed, want 2", observed)
+	}
+	for _, want := range []string{"msg=tick", "level=WARN", `msg="audit ends"`, "view=by_user", "drift=1"} {
+		if !strings.Contains(log.String(), want) {
+			t.Errorf("the log has no %s: %s", want, log)
+		}
+	}
+	if strings.Contains(log.String(), "u0") {
+		t.Errorf("the log has a key: %s", log)
+	}
+}
+
+func itemsOf(t *testing.T, w *simulation.World) []viewstore.BaseItem {
+	t.Helper()
+	v, err := w.Catalog.View(t.Context(), "by_user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	items, _, err := w.Base.Scan(t.Context(), v.Serving, "")
+	if err != nil || len(items) == 0 {
+		t.Fatalf("%d items, error %v", len(items), err)
+	}
+	return items
+}
+
+// TestFails: an audit that fails is an error of the invocation, and of the findings.
+func TestFails(t *testing.T) {
+	lost := errors.New("lost on the way")
+	for _, name := range []string{"archive.Get", "archive.List", "catalog.Runs", "base.Scan"} {
+		t.Run(name, func(t *testing.T) {
+			w, h, _ := newWorld(t)
+			hook := func(call memory.Call) memory.Fault {
+				if call.Name == name {
+					return memory.Fault{Err: lost}
+				}
+				return memory.Fault{}
+			}
+			w.Archive.Hook, w.Catalog.Hook, w.Base.Hook = hook, hook, hook
+			if answer, err := h.Handle(t.Context(), tick(t)); !errors.Is(err, lost) || answer.Views != 1 {
+				t.Errorf("answer %+v, error %v; want that of the store", answer, err)
+			}
+			w.Archive.Hook, w.Catalog.Hook, w.Base.Hook = nil, nil, nil
+			if one, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || !strings.Contains(one.Error, "lost on the way") {
+				t.Errorf("audit is %+v, error %v", one, err)
+			}
+		})
+	}
+}

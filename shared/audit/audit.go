@@ -1,0 +1,200 @@
+// Package audit is the layer that checks what batch has written: it folds the runs that a serving generation has, from the archive alone, and compares
+// the outcome with the generation's base items, state by state. What differs is drift; it is reported by key, window and likely cause.
+//
+// It decides about duplicates by itself, from the events that it reads, and trusts no identities that a run remembers. It writes nothing but what it has
+// found, and knows nothing of the stream or of speed items.
+//
+// Source: docs/design.md 3.4.
+package audit
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Audit audits views. All fields are needed. Several Audits may work on one catalog at once: each view is one's at a time.
+type Audit struct {
+	Archive  archive.Archive
+	Catalog  catalog.Catalog
+	Audits   catalog.Audits
+	Programs *catalog.Programs
+	Base     viewstore.Base
+	Codec    *event.Codec
+	Layout   archive.Layout
+
+	Relist time.Duration // as batch has it: an object of a slot this far below the horizon may still join a run
+	Every  time.Duration // a view is audited so often without being asked for; default 24 h
+
+	Workers int           // deltas folded at once
+	Run     runner.Runner // runs them, and requests to the stores
+	Now     func() time.Time
+	Log     *slog.Logger
+}
+
+// Report says what a tick did. It is also its log line.
+type Report struct {
+	Views []ViewReport // that were audited, in the order in which they were
+	Due   int          // views that are left: time was short
+}
+
+// ViewReport says what was found of one view.
+type ViewReport struct {
+	Name view.Name
+	catalog.Findings
+}
+
+// errClaimed: somebody else has begun to audit the view, or it was asked for at this moment. The next tick sees.
+var errClaimed = errors.New("the audits of the view are not as read")
+
+// tries at writing down what was found.
+const tries = 5
+
+// Tick audits the views that are due, most overdue first, until time is short.
+//
+// It may be called at any time, twice at once, and again after a crash at any point. Errors: those of every view that could not be audited; it keeps
+// no other from being audited.
+func (a *Audit) Tick(ctx context.Context) (Report, error) {
+	var report Report
+	started := a.Now()
+	due, err := a.due(ctx)
+	if err != nil {
+		return report, err
+	}
+	var all []error
+	for i, d := range due {
+		if i > 0 && a.short(ctx, started) {
+			report.Due = len(due) - i
+			break
+		}
+		found, err := a.audit(ctx, d)
+		if errors.Is(err, errClaimed) {
+			continue
+		}
+		if err != nil {
+			all = append(all, fmt.Errorf("audit of view %s: %w", d.View, err))
+		}
+		report.Views = append(report.Views, ViewReport{Name: d.View, Findings: found})
+	}
+	return report, errors.Join(all...)
+}
+
+// short says whether another audit may not fit into the time left: less than half of what there was.
+func (a *Audit) short(ctx context.Context, started time.Time) bool {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return false
+	}
+	now := a.Now()
+	return deadline.Sub(now) < now.Sub(started)
+}
+
+// due are the audits that are to begin: those asked for, by when, then those of views with base items that began longest ago.
+func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
+	views, err := a.Catalog.Views(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read views: %w", err)
+	}
+	now := a.Now()
+	var due []catalog.Audit
+	for _, v := range views {
+		one, err := a.Audits.Audit(ctx, v.Name)
+		if errors.Is(err, catalog.ErrNotFound) {
+			one, err = catalog.Audit{View: v.Name}, nil
+		}
+		if err != nil {
+			return nil, fmt.Errorf("read audit of view %s: %w", v.Name, err)
+		}
+		serving, _ := v.Generation(v.Serving)
+		idle := serving.Run == 0 || serving.Architecture == view.Kappa // nothing to compare: said to those who ask
+		if one.IsDue(now, a.Every) && (!idle || one.Requested > one.Begun) {
+			due = append(due, one)
+		}
+	}
+	slices.SortStableFunc(due, func(m, n catalog.Audit) int {
+		switch asked, other := m.Requested > m.Begun, n.Requested > n.Begun; {
+		case asked && other:
+			return cmp.Compare(m.Requested, n.Requested)
+		case asked:
+			return -1
+		case other:
+			return 1
+		}
+		return cmp.Compare(m.Begun, n.Begun)
+	})
+	return due, nil
+}
+
+// audit audits one view, if nobody else has begun with it.
+//
+// Errors: errClaimed: somebody has. Any other: there are no findings, or they are not written down.
+func (a *Audit) audit(ctx context.Context, one catalog.Audit) (catalog.Findings, error) {
+	one = one.Beginning(a.Now())
+	// Commit point of the claim: until it ends, or has become void, nobody else audits this view. A crash after leaves it to become void.
+	if err := a.Audits.PutAudit(ctx, one); errors.Is(err, catalog.ErrConflict) {
+		return catalog.Findings{}, errClaimed
+	} else if err != nil {
+		return catalog.Findings{Error: cut(err.Error())}, fmt.Errorf("claim: %w", err)
+	}
+	a.Log.InfoContext(ctx, "audit begins", "view", one.View)
+	found, err := a.examine(ctx, one.View)
+	var ended *endedError
+	if err != nil {
+		found = catalog.Findings{Error: cut(err.Error())}
+	}
+	if errors.As(err, &ended) {
+		err = nil // nothing failed: what was looked at has gone
+	}
+	// What is said of an audit that time has cut short is written down all the same.
+	if putErr := a.end(context.WithoutCancel(ctx), one, found); putErr != nil {
+		err = errors.Join(err, fmt.Errorf("write down findings: %w", putErr))
+	}
+	return found, err
+}
+
+// end writes down what the audit that began with this claim has found.
+func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Findings) error {
+	var err error
+	for range tries {
+		stored, readErr := a.Audits.Audit(ctx, claim.View)
+		if readErr != nil {
+			return errors.Join(err, readErr)
+		}
+		if stored.Begun != claim.Begun {
+			return errors.New("another audit of the view has begun meanwhile: this one took too long")
+		}
+		stored.Ended, stored.Findings = max(a.Now().UnixMilli(), stored.Begun), found
+		// Commit point: the findings are there for all to see. A crash before leaves those of the audit before, and the view is due again.
+		if err = a.Audits.PutAudit(ctx, stored); err == nil {
+			return nil
+		}
+	}
+	return err
+}
+
+func (a *Audit) reader() runs.Reader {
+	return runs.Reader{Archive: a.Archive, Catalog: a.Catalog, Codec: a.Codec, Layout: a.Layout, Run: a.Run}
+}
+
+// maxText bounds an error that is written down: those of many objects are joined.
+const maxText = 2000
+
+func cut(text string) string {
+	if len(text) <= maxText {
+		return text
+	}
+	return strings.ToValidUTF8(text[:maxText], "") + " ..."
+}

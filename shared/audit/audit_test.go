@@ -1,0 +1,556 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// TestClean: after many runs, with duplicates within the window, stragglers and a rebuild, nothing drifts.
+func TestClean(t *testing.T) {
+	for seed := range uint64(12) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			w, random := newWorld(t), rand.New(rand.NewPCG(seed, 0))
+			var events []string
+			for range 25 {
+				switch random.IntN(6) {
+				case 0, 1:
+					for range 1 + random.IntN(4) {
+						w.sent++
+						events = append(events, visit(w.sent, fmt.Sprintf("u%d", random.IntN(5)), random.IntN(50)))
+					}
+					w.sendThese(events[len(events)-1:]...)
+					w.sendThese(events[max(0, len(events)-3):]...) // copies, in one slot or run
+				case 2:
+					w.Wait(time.Duration(random.IntN(40)) * time.Minute)
+					if len(events) > 0 {
+						w.sendThese(events[random.IntN(len(events))])
+					}
+				case 3:
+					w.hidden.key = w.send("late", 2) // comes as a straggler
+					w.Wait(time.Minute)
+					w.tick()
+					w.hidden.key = ""
+				case 4:
+					v, err := w.view().WantRebuild()
+					if err == nil {
+						err = w.Catalog.PutView(t.Context(), v)
+					}
+					var refusal *catalog.Refusal
+					if err != nil && !errors.As(err, &refusal) {
+						t.Fatal(err)
+					}
+				case 5:
+					w.Wait(time.Minute)
+					w.tick()
+				}
+			}
+			w.run("last")
+			w.wantClean()
+			if g := w.generation(); w.wantClean().Note != "" && g.Built != 0 {
+				t.Error("there is a note although it is on record how the generation was built")
+			}
+		})
+	}
+}
+
+// TestAltered: an item that was written by somebody else, whether it can be read or not.
+func TestAltered(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann", "bob")
+	w.run("ann", "cid")
+	bob, cid := w.itemOf("bob"), w.itemOf("cid")
+	altered := bob
+	altered.States = cid.States // other amounts
+	w.overwrite(altered)
+	found := w.wantDrifts(3, []string{"bob"}, catalog.Altered)
+	want := catalog.Drift{
+		Key: []string{"bob"}, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), Cause: catalog.Altered,
+		Expected: []byte(`{"visits":1,"amount":4,"least":4}`), Stored: []byte(`{"visits":1,"amount":3,"least":3}`),
+	}
+	if diff := cmp.Diff(want, found.Drifts[0]); diff != "" {
+		t.Errorf("first drift (-want +got):\n%s", diff)
+	}
+	altered.States = []byte("no page")
+	w.overwrite(altered)
+	found = w.wantDrifts(3, []string{"bob"}, catalog.Altered, "cannot be read")
+	if found.Drifts[0].Stored != nil || found.Drifts[0].Expected == nil {
+		t.Errorf("drift of an item that cannot be read is %+v", found.Drifts[0])
+	}
+	ahead := bob
+	ahead.Horizon += slot.Slot(time.Hour.Milliseconds())
+	w.overwrite(ahead)
+	w.wantDrifts(3, []string{"bob"}, catalog.Altered, "is above that of the last run")
+	w.overwrite(bob)
+	w.wantClean()
+}
+
+// TestAlike: of parts that come to the same nobody can tell which it was.
+func TestAlike(t *testing.T) {
+	w := newWorld(t)
+	for id := range 3 {
+		w.sendThese(visit(1001+7*id, "ann", 0)) // one amount
+	}
+	w.run("bob")
+	w.foldAgain(w.generation().Run, func(key archive.Key) bool { return key == w.objects()[1] })
+	w.wantDrifts(1, []string{"ann"}, catalog.Double, "one of 3 that come to the same, such as object ")
+}
+
+func TestDeleted(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann", "bob")
+	w.run("ann", "bob")
+	w.deleteItem("bob")
+	found := w.wantDrifts(3, []string{"bob"}, catalog.Deleted)
+	if found.Drifts[0].Stored != nil || string(found.Drifts[0].Expected) == "" {
+		t.Errorf("drift is %+v", found.Drifts[0])
+	}
+}
+
+// TestUnexpected: an item of a key that nobody sent, and one of nothing at all, which is no drift.
+func TestUnexpected(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann", "bob")
+	item := w.itemOf("bob")
+	item.Key = view.EncodeKey([]string{"nobody"})
+	w.overwrite(item)
+	found := w.wantDrifts(3, []string{"nobody"}, catalog.Unexpected)
+	if found.Drifts[0].Expected != nil || found.Drifts[0].Stored == nil {
+		t.Errorf("drift is %+v", found.Drifts[0])
+	}
+	item.States = item.States[:1]
+	w.overwrite(item)
+	w.wantClean()
+	item.States = []byte("no page")
+	w.overwrite(item)
+	w.wantDrifts(1, []string{"nobody"}, catalog.Altered, "cannot be read")
+}
+
+// TestDouble: what was folded twice is named: an object, a slot or a run, whichever explains the most pages.
+func TestDouble(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann", "bob", "cid", "dan")
+	w.Clock = w.Clock.Truncate(time.Minute)
+	objects := []archive.Key{w.send("ann", 3, "bob"), w.send("ann", 3, "bob")}
+	w.Wait(20 * time.Second) // another slot
+	objects = append(objects, w.send("ann", 3, "cid"))
+	w.Wait(time.Minute)
+	w.tick()
+	w.wantClean()
+	last := w.generation().Run
+	right := w.items()
+	for _, c := range []struct {
+		name   string
+		twice  []archive.Key
+		users  []string
+		detail string
+	}{
+		{"run", objects, []string{"ann", "bob", "cid"}, fmt.Sprintf("run %d", last)},
+		{"slot", objects[:2], []string{"ann", "bob"}, fmt.Sprintf("slot %s in run %d", slotOf(objects[0]), last)},
+		{"object", objects[1:2], []string{"ann", "bob"}, fmt.Sprintf("object %s of run %d", objects[1], last)},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			w.t = t
+			w.foldAgain(last, func(key archive.Key) bool { return slices.Contains(c.twice, key) })
+			for _, d := range w.wantDrifts(3, c.users, catalog.Double).Drifts {
+				if d.Detail != c.detail {
+					t.Errorf("detail is %q, want %q", d.Detail, c.detail)
+				}
+			}
+			for _, item := range right {
+				w.overwrite(item)
+			}
+			w.wantClean()
+		})
+	}
+	// A run of one object is a slot and an object, too.
+	w.t = t
+	w.run("eve")
+	last = w.generation().Run
+	w.foldAgain(last, func(archive.Key) bool { return true })
+	for _, d := range w.wantDrifts(3, []string{"eve"}, catalog.Double).Drifts {
+		if want := fmt.Sprintf("run %d", last); d.Detail != want {
+			t.Errorf("detail is %q, want %q", d.Detail, want)
+		}
+	}
+}
+
+func slotOf(key archive.Key) string {
+	s, _, err := archive.ParseEventsKey(key)
+	if err != nil {
+		return err.Error()
+	}
+	return s.String()
+}
+
+// TestLost: a run that was not folded into its items, and a straggler that was not, are named.
+func TestLost(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann", "bob", "cid")
+	before := w.items()
+	w.run("ann", "bob")
+	for _, item := range before {
+		if item.Key != view.EncodeKey([]string{"cid"}) {
+			item.Horizon = w.generation().Horizon
+			w.overwrite(item)
+		}
+	}
+	w.wantDrifts(3, []string{"ann", "bob"}, catalog.Lost, fmt.Sprintf("run %d", w.generation().Run))
+
+	w = newWorld(t)
+	w.hidden.key = w.send("ann", 3, "bob")
+	w.run("ann", "bob")
+	before = w.items()
+	late := w.hidden.key
+	w.hidden.key = ""
+	w.run("cid")
+	w.wantClean()
+	for _, item := range before {
+		w.overwrite(item)
+	}
+	w.wantDrifts(3, []string{"ann", "bob"}, catalog.Straggler, fmt.Sprintf("object %s of run %d", late, w.generation().Run))
+}
+
+// TestLostObjects: an object that no run holds is pending while batch still looks for it. Then it is lost, and so are the events that no other object has.
+func TestLostObjects(t *testing.T) {
+	w := newWorld(t)
+	w.hidden.key = w.send("ann", 3, "bob")
+	lost := w.hidden.key
+	w.run("ann")
+	w.wantPending(1)
+	w.Wait(relist)
+	w.run("ann")
+	w.wantLost(lost, w.wantDrifts(3, []string{"ann", "bob"}, catalog.Lost, "object "+string(lost), "no run holds"))
+
+	// Copies of its events that a run has are none to miss.
+	w = newWorld(t)
+	one := visit(1001, "ann", 0)
+	w.hidden.key = w.sendThese(one, visit(1002, "ann", 1))
+	lost = w.hidden.key
+	w.sendThese(one)
+	w.Wait(relist)
+	w.run("bob")
+	w.Wait(time.Minute)
+	w.tick()
+	found := w.wantDrifts(1, []string{"ann"}, catalog.Lost, string(lost))
+	w.wantLost(lost, found)
+	if want := time.Date(2026, 1, 1, 0, 1, 0, 0, time.UTC).UnixMilli(); found.Drifts[0].Start != want {
+		t.Errorf("drift is of window %d, want %d", found.Drifts[0].Start, want)
+	}
+}
+
+func (w *world) wantPending(want int64) {
+	w.t.Helper()
+	if found := w.audited(); found.Pending != want || found.Drift != 0 || found.Lost != 0 || found.Error != "" {
+		w.t.Errorf("found %+v, want %d pending", found, want)
+	}
+}
+
+func (w *world) wantLost(want archive.Key, found catalog.Findings) {
+	w.t.Helper()
+	if diff := cmp.Diff([]string{string(want)}, found.LostObjects); diff != "" || found.Lost != 1 || found.Pending != 0 {
+		w.t.Errorf("%d lost, %d pending (-want +got):\n%s", found.Lost, found.Pending, diff)
+	}
+}
+
+// TestBeyondWindow: copies further apart than the window count twice in what was advanced and once in what was built; neither is drift.
+func TestBeyondWindow(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann")
+	one := visit(1, "ann", 0)
+	w.Wait(24*time.Hour + time.Minute)
+	w.sendThese(one)
+	w.run("bob")
+	if found := w.wantClean(); found.Beyond != 1 {
+		t.Errorf("%d windows hold copies beyond the window, want 1", found.Beyond)
+	}
+	v, err := w.view().WantRebuild()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Catalog.PutView(t.Context(), v); err != nil {
+		t.Fatal(err)
+	}
+	advanced := w.generation().ID
+	for range 3 {
+		w.run("cid")
+	}
+	if w.generation().ID == advanced {
+		t.Fatal("what was rebuilt does not serve")
+	}
+	if found := w.wantClean(); found.Beyond != 0 || found.Note != "" {
+		t.Errorf("found %+v, want nothing beyond the window", found)
+	}
+	w.Wait(24*time.Hour + time.Minute)
+	w.sendThese(one, visit(2, "ann", 1))
+	w.run("bob")
+	if found := w.wantClean(); found.Beyond != 2 {
+		t.Errorf("%d windows hold copies beyond the window, want 2", found.Beyond)
+	}
+}
+
+// TestNotOnRecord: of a generation of an older version it is not known which runs it was built of: what explains it best is taken.
+func TestNotOnRecord(t *testing.T) {
+	forget := func(w *world) {
+		g, v := w.generation(), w.view()
+		g.Built = 0
+		if err := w.Catalog.PutView(t.Context(), v.With(g)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, rebuilt := range []bool{false, true} {
+		w := newWorld(t)
+		w.run("ann")
+		w.Wait(25 * time.Hour)
+		w.sendThese(visit(1, "ann", 0))
+		w.run("bob")
+		if rebuilt {
+			v, err := w.view().WantRebuild()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := w.Catalog.PutView(t.Context(), v); err != nil {
+				t.Fatal(err)
+			}
+			w.run("cid")
+			w.run("cid")
+		}
+		forget(w)
+		found := w.wantClean()
+		if want := map[bool]string{false: "none of them", true: "all of them"}[rebuilt]; !strings.Contains(found.Note, want) {
+			t.Errorf("rebuilt %v: note is %q, want %q in it", rebuilt, found.Note, want)
+		}
+	}
+}
+
+// TestManyDrifts: all are counted, the first hundred are kept, in order.
+func TestManyDrifts(t *testing.T) {
+	w := newWorld(t)
+	for i := range 40 {
+		w.send(fmt.Sprintf("u%02d", i), 3)
+	}
+	w.run("ann")
+	other := w.itemOf("ann")
+	for _, item := range w.items() {
+		item.States = other.States
+		w.overwrite(item)
+	}
+	found := w.audited()
+	if found.Drift <= 100 || len(found.Drifts) != 100 {
+		t.Fatalf("%d drifts, %d kept", found.Drift, len(found.Drifts))
+	}
+	if !slices.IsSortedFunc(found.Drifts, func(m, n catalog.Drift) int {
+		return strings.Compare(fmt.Sprint(m.Key, m.Start), fmt.Sprint(n.Key, n.Start))
+	}) {
+		t.Error("drifts are not in order of key and window")
+	}
+}
+
+// TestAdvancing: batch may make runs and apply them between any two calls of the audit. Nothing is taken for drift.
+func TestAdvancing(t *testing.T) {
+	for n := 0; ; n++ {
+		w := newWorld(t)
+		w.run("ann", "bob")
+		w.run("ann", "cid")
+		w.ask()
+		audit := w.audit
+		called := w.onCall(n, func() { w.run("ann", "dan") })
+		report, err := audit.Tick(t.Context())
+		if !called() {
+			if n < 15 {
+				t.Fatalf("an audit makes %d calls only", n)
+			}
+			return
+		}
+		if err != nil || len(report.Views) != 1 {
+			t.Fatalf("call %d: %+v, error %v", n, report, err)
+		}
+		if found := report.Views[0].Findings; found.Drift != 0 || found.Unsettled != 0 || found.Lost != 0 || found.Error != "" {
+			t.Errorf("call %d: found %+v", n, found)
+		}
+		w.wantClean()
+	}
+}
+
+// TestHalfAdvanced: batch has written some items of a run and not come further. They are counted as unsettled, the others are compared.
+func TestHalfAdvanced(t *testing.T) {
+	crash := errors.New("crash")
+	for puts := range 3 {
+		w := newWorld(t)
+		w.run("ann", "bob", "cid")
+		w.send("ann", 3)
+		w.send("bob", 3)
+		w.Wait(time.Minute)
+		left := puts
+		w.Base.Hook = func(c memory.Call) memory.Fault {
+			if c.Name == "base.Put" {
+				if left--; left < 0 {
+					return memory.Fault{Err: crash}
+				}
+			}
+			return memory.Fault{}
+		}
+		w.Catalog.Hook = func(c memory.Call) memory.Fault {
+			if c.Name == "catalog.PutView" {
+				return memory.Fault{Err: crash}
+			}
+			return memory.Fault{}
+		}
+		if _, err := w.Tick(t.Context()); err == nil {
+			t.Fatal("batch did not crash")
+		}
+		w.Base.Hook, w.Catalog.Hook = nil, nil
+		found := w.audited()
+		if found.Unsettled != int64(puts) || found.Drift != 0 || found.Error != "" {
+			t.Errorf("after %d puts: found %+v", puts, found)
+		}
+		w.tick()
+		w.wantClean()
+	}
+}
+
+// TestSwitched: an audit whose generation is switched away from ends without findings, and says why; the tick has not failed.
+func TestSwitched(t *testing.T) {
+	other := strings.Replace(views, "least: min", "most: max", 1)
+	ended := map[string]int{} // by the call before which it was switched
+	for n := 0; ; n++ {
+		w := newWorld(t)
+		w.run("ann", "bob")
+		item := w.itemOf("bob")
+		item.States = w.itemOf("ann").States // to have it look for causes
+		w.overwrite(item)
+		w.ask()
+		called := w.onCall(n, func() {
+			if err := w.Deploy(other); err != nil {
+				t.Error(err)
+			}
+			for range 5 {
+				w.run("ann")
+			}
+		})
+		report, err := w.audit.Tick(t.Context())
+		if !called() {
+			break
+		}
+		if err != nil || len(report.Views) != 1 {
+			t.Fatalf("call %d: %+v, error %v", n, report, err)
+		}
+		found := report.Views[0].Findings
+		switch {
+		case strings.Contains(found.Error, "was switched away from") && found.Drift == 0:
+			ended[w.call]++
+		case found.Error != "" || found.Generation == "":
+			t.Errorf("call %d: found %+v", n, found)
+		}
+	}
+	if ended["base.Scan"] != 1 || ended["archive.List"] != 1 || ended["base.Load"] != 2 {
+		t.Errorf("audits that ended by a switch: %v", ended)
+	}
+}
+
+// TestDedupeWindow: the audit's verdict on duplicates is batch's, to the edge of the window, and along chains of copies.
+func TestDedupeWindow(t *testing.T) {
+	const day = 24 * time.Hour
+	for _, c := range []struct {
+		name   string
+		waits  []time.Duration // between the copies
+		beyond int64
+	}{
+		{"just within", []time.Duration{day}, 0},
+		{"just beyond", []time.Duration{day + time.Millisecond}, 1},
+		{"dropped copies are remembered", []time.Duration{20 * time.Hour, 20 * time.Hour, 20 * time.Hour}, 0},
+		{"counted again, and remembered", []time.Duration{30 * time.Hour, 20 * time.Hour}, 1},
+	} {
+		for _, apart := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, a run each %v", c.name, apart), func(t *testing.T) {
+				w := newWorld(t)
+				one := visit(1001, "ann", 0)
+				w.sendThese(one)
+				for _, d := range c.waits {
+					if apart {
+						w.Wait(time.Minute)
+						w.tick()
+						d -= time.Minute
+					}
+					w.Wait(d)
+					w.sendThese(one)
+				}
+				w.run("bob")
+				if found := w.wantClean(); found.Beyond != c.beyond {
+					t.Errorf("%d windows hold copies beyond the window, want %d", found.Beyond, c.beyond)
+				}
+			})
+		}
+	}
+}
+
+// twice is a store whose scans return every item twice, at once and again in the end.
+type twice struct {
+	viewstore.Base
+	seen []viewstore.BaseItem
+}
+
+func (b *twice) Scan(ctx context.Context, generation viewstore.Generation, after string) ([]viewstore.BaseItem, string, error) {
+	if after == "again" {
+		return b.seen, "", nil
+	}
+	items, next, err := b.Base.Scan(ctx, generation, after)
+	b.seen = append(b.seen, items...)
+	if next == "" {
+		next = "again"
+	}
+	return append(items, items...), next, err
+}
+
+// TestSeenTwice: an item may come several times in a scan; it is one.
+func TestSeenTwice(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann", "bob")
+	w.audit.Base = &twice{Base: w.Base}
+	w.wantClean()
+	w.deleteItem("bob")
+	w.audit.Base = &twice{Base: w.Base}
+	w.wantDrifts(3, []string{"bob"}, catalog.Deleted)
+}
+
+// TestTakenIn: a lost object that a later run holds is lost no more, although the generation has yet to apply that run.
+func TestTakenIn(t *testing.T) {
+	w := newWorld(t)
+	w.hidden.key = w.send("bob", 3)
+	w.Wait(2 * relist)
+	w.run("ann")
+	w.run("ann")
+	w.wantDrifts(3, []string{"bob"}, catalog.Lost)
+	head, err := w.Catalog.Head(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	m := archive.Manifest{
+		Run: head.N + 1, From: head.Horizon, To: head.Horizon + slot.Slot(simulation.Slot.Milliseconds()), Stragglers: 1,
+		Objects: []archive.Input{{Object: archive.Object{Key: w.hidden.key}}},
+	}
+	key := archive.ManifestKey(m.Run, ulid.ULID{})
+	if _, err := w.Archive.Put(t.Context(), key, archive.EncodeManifest(m)); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Catalog.Append(t.Context(), catalog.Run{N: m.Run, Horizon: m.To, Manifest: string(key)}); err != nil {
+		t.Fatal(err)
+	}
+	w.wantClean()
+}

@@ -1,0 +1,131 @@
+package audit
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// driftingPage is a page that is not as expected, kept so that the cause can be looked for.
+type driftingPage struct {
+	view.PageKey
+	expected *view.Windows
+	stored   *view.Windows // empty when there is no item, or none that can be read
+	absent   bool          // there is no item
+	unread   string        // why the item cannot be read; "" for it can
+
+	wanted, had []byte // the two, encoded
+	windows     []view.Window
+	causes      []hypothesis // that explain it
+}
+
+// verdict loads the suspects once more. What differs still is drift, unless batch has come further with it than with the generation. All is counted, the
+// first pages are kept.
+func (e *examination) verdict(ctx context.Context, suspects []view.PageKey) error {
+	kept := 0 // windows of the pages kept
+	return e.compare(ctx, suspects, func(c comparison) error {
+		if c.stored && c.item.Horizon > e.generation.Horizon {
+			head, err := e.Catalog.Head(ctx)
+			if err != nil {
+				return fmt.Errorf("read head: %w", err)
+			}
+			// Batch makes a run real before it writes items of it.
+			if c.item.Horizon <= head.Horizon {
+				e.found.Unsettled++
+				return nil
+			}
+		}
+		page := e.drift(c)
+		e.found.Drift += int64(len(page.windows))
+		if len(page.windows) > 0 && kept < maxListed {
+			e.drifting = append(e.drifting, page)
+			kept += len(page.windows)
+		}
+		return nil
+	})
+}
+
+// drift compares a page window by window.
+func (e *examination) drift(c comparison) *driftingPage {
+	p := &driftingPage{PageKey: c.key, expected: e.program.NewWindows(), stored: e.program.NewWindows(), absent: !c.stored}
+	c.expected.MergeInto(p.expected)
+	if c.stored && c.item.Horizon > e.generation.Horizon {
+		p.unread = fmt.Sprintf("the item's horizon, %s, is above that of the last run", c.item.Horizon)
+	} else if c.stored {
+		if err := p.stored.MergePage(c.key.Page, c.item.States, nil); err != nil {
+			p.stored, p.unread = e.program.NewWindows(), "the item cannot be read: "+err.Error()
+		}
+	}
+	p.wanted, p.had = p.expected.AppendPage(nil, p.Page), p.stored.AppendPage(nil, p.Page)
+	all := append(p.expected.Sorted(), p.stored.Sorted()...)
+	slices.Sort(all)
+	for _, window := range slices.Compact(all) {
+		if p.unread != "" || !bytes.Equal(e.stateOf(p.expected, window), e.stateOf(p.stored, window)) {
+			p.windows = append(p.windows, window)
+		}
+	}
+	if p.unread != "" && len(all) == 0 {
+		p.windows = []view.Window{e.firstOf(p.Page)}
+	}
+	return p
+}
+
+// stateOf is the encoding of one window.
+func (e *examination) stateOf(windows *view.Windows, window view.Window) []byte {
+	one := e.program.NewWindows()
+	one.MergeWindow(windows, window)
+	return one.AppendPage(nil, e.program.PageOf(window))
+}
+
+// firstOf is the first window of a page.
+func (e *examination) firstOf(page view.Page) view.Window {
+	const most = 24 * 60 * 60 * 1000 // windows of a day
+	perPage := sort.Search(most, func(i int) bool { return e.program.PageOf(view.Window(i)) > 0 })
+	return view.Window(int64(page) * int64(perPage))
+}
+
+// report lists the drifts of the pages kept, each with its likely cause.
+func (e *examination) report() error {
+	size := 0
+	for _, p := range e.drifting {
+		cause := e.cause(p)
+		key, _ := view.DecodeKey(p.Key)
+		for _, window := range p.windows {
+			drift := catalog.Drift{
+				Key: key, Start: e.program.Start(window).UnixMilli(), Cause: cause.cause, Detail: cause.detail,
+				Expected: e.present(p.expected, window), Stored: e.present(p.stored, window),
+			}
+			encoded, err := json.Marshal(drift)
+			if err != nil {
+				return fmt.Errorf("key of a drift: %w", err)
+			}
+			if size += len(encoded); size > maxBytes || len(e.found.Drifts) == maxListed {
+				return nil
+			}
+			e.found.Drifts = append(e.found.Drifts, drift)
+		}
+	}
+	return nil
+}
+
+// present is what the aggregates of a window present, by name, as JSON; nil where there is no such window.
+func (e *examination) present(windows *view.Windows, window view.Window) json.RawMessage {
+	if !windows.Has(window) {
+		return nil
+	}
+	text := []byte{'{'}
+	for i, a := range e.program.Definition.Aggregates {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		text = fmt.Appendf(text, "%q:", a.Name)
+		text = windows.AppendValue(text, i, window)
+	}
+	return append(text, '}')
+}

@@ -1,0 +1,134 @@
+package audit
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sort"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// copies remembers when the copies of every event arrived, of all runs so far. It is batch's verdict on duplicates, made anew.
+type copies struct {
+	window int64                      // the dedupe window, milliseconds
+	first  map[event.Identity]int64   // arrival of the first copy, Unix milliseconds
+	more   map[event.Identity][]int64 // of those that have several, the arrivals of all, ascending
+}
+
+func newCopies(layout archive.Layout) copies {
+	return copies{window: layout.DedupeWindow.Milliseconds(), first: map[event.Identity]int64{}, more: map[event.Identity][]int64{}}
+}
+
+// meet takes in one more copy. It says whether an earlier one arrived within the window of it, and whether there was one at all.
+func (c copies) meet(s archive.Seen) (within, ever bool) {
+	first, ever := c.first[s.Identity]
+	if !ever {
+		c.first[s.Identity] = s.Arrival
+		return false, false
+	}
+	all := c.more[s.Identity]
+	if all == nil {
+		all = []int64{first}
+	}
+	near := sort.Search(len(all), func(i int) bool { return all[i] >= s.Arrival-c.window })
+	within = near < len(all) && all[near] <= s.Arrival+c.window
+	if at, met := slices.BinarySearch(all, s.Arrival); !met {
+		c.more[s.Identity] = slices.Insert(all, at, s.Arrival)
+	}
+	return within, true
+}
+
+// judge finds an input's duplicates, over all history or within the window only, as the generation it was folded into had them found. It returns the
+// places of those that count in spite of an earlier copy. Inputs are judged in the order of their runs.
+func (c copies) judge(in *runs.Input, history bool) (beyond map[int]bool) {
+	for i, s := range in.Seen {
+		within, ever := c.meet(s)
+		in.Duplicate[i] = within || ever && history
+		if ever && !in.Duplicate[i] {
+			if beyond == nil {
+				beyond = map[int]bool{}
+			}
+			beyond[i] = true
+		}
+	}
+	return beyond
+}
+
+// foldRuns adds runs to what is expected, and remembers their objects.
+func (e *examination) foldRuns(ctx context.Context, from, to uint64) error {
+	return e.eachRun(ctx, from, to, func(in *runs.Input) error {
+		if err := e.hold(in.Manifest); err != nil {
+			return err
+		}
+		beyond := e.copies.judge(in, in.Manifest.Run <= e.built)
+		for _, delta := range e.foldApart(in, min(max(1, e.Workers), len(in.Batches))) {
+			e.expected.Merge(delta)
+		}
+		e.foldBeyond(in, beyond)
+		return nil
+	})
+}
+
+// eachRun reads the objects of runs, one run after another.
+func (e *examination) eachRun(ctx context.Context, from, to uint64, each func(*runs.Input) error) error {
+	history, err := e.Catalog.Runs(ctx, from, to)
+	if err != nil {
+		return fmt.Errorf("read runs %d to %d: %w", from, to, err)
+	}
+	if want := to + 1 - from; uint64(len(history)) != want {
+		return fmt.Errorf("the catalog has %d runs from %d to %d; want %d", len(history), from, to, want)
+	}
+	reader := e.reader()
+	for _, run := range history {
+		m, err := reader.Manifest(ctx, run)
+		if err != nil {
+			return err
+		}
+		in, err := reader.Read(ctx, e.set.Fields(), m)
+		if err != nil {
+			return fmt.Errorf("run %d: %w", run.N, err)
+		}
+		if err := each(in); err != nil {
+			return fmt.Errorf("run %d: %w", run.N, err)
+		}
+	}
+	return nil
+}
+
+// foldApart makes so many deltas of an input, batch b in delta b modulo their number, at once: with one per batch, a delta for each object.
+func (e *examination) foldApart(in *runs.Input, parts int) []*view.Delta {
+	deltas := make([]*view.Delta, parts)
+	// The work cannot fail.
+	_ = e.Run(parts, func(part int) error {
+		delta := e.program.NewDelta()
+		var rows, duplicates []int32
+		for b := part; b < len(in.Batches); b += parts {
+			rows, duplicates = in.Rows(b, rows, duplicates)
+			delta.Fold(in.Batches[b], rows)
+			delta.Touch(in.Batches[b], duplicates)
+		}
+		deltas[part] = delta
+		return nil
+	})
+	return deltas
+}
+
+// foldBeyond folds the rows that count although an earlier copy is known.
+func (e *examination) foldBeyond(in *runs.Input, beyond map[int]bool) {
+	if len(beyond) == 0 {
+		return
+	}
+	for b, batch := range in.Batches {
+		var rows []int32
+		for row := range batch.Len() {
+			if beyond[in.Starts[b]+row] {
+				rows = append(rows, int32(row))
+			}
+		}
+		e.beyond.Fold(batch, rows)
+	}
+}

@@ -1,0 +1,256 @@
+package audit_test
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// auditsOf ticks once and counts the audits that it made.
+func (w *world) auditsOf() int {
+	w.t.Helper()
+	report, err := w.audit.Tick(w.t.Context())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return len(report.Views)
+}
+
+// TestDue: a view is audited when it never was, when it was asked for, and after a day.
+func TestDue(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann")
+	for _, c := range []struct {
+		when   string
+		before func()
+		want   int
+	}{
+		{"never audited", func() {}, 1},
+		{"just audited", func() { w.Wait(time.Minute) }, 0},
+		{"asked for", w.ask, 1},
+		{"answered", func() { w.Wait(time.Minute) }, 0},
+		{"a day later, less two minutes", func() { w.Wait(every - 2*time.Minute) }, 0},
+		{"a day later", func() { w.Wait(2 * time.Minute) }, 1},
+	} {
+		c.before()
+		if got := w.auditsOf(); got != c.want {
+			t.Errorf("%s: %d audits, want %d", c.when, got, c.want)
+		}
+	}
+}
+
+// TestTwoAudits: of two functions at once, at any of their calls, one audits the view.
+func TestTwoAudits(t *testing.T) {
+	for n := 0; ; n++ {
+		w := newWorld(t)
+		w.run("ann", "bob")
+		item := w.itemOf("bob")
+		item.States = w.itemOf("ann").States
+		w.overwrite(item)
+		w.ask()
+		second := w.newAudit()
+		audited := 0
+		called := w.onCall(n, func() {
+			report, err := second.Tick(t.Context())
+			if err != nil {
+				t.Error(err)
+			}
+			audited += len(report.Views)
+		})
+		report, err := w.audit.Tick(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !called() {
+			return
+		}
+		if audited += len(report.Views); audited != 1 {
+			t.Errorf("call %d: audited %d times", n, audited)
+		}
+		stored, err := w.Catalog.Audit(t.Context(), "by_user")
+		if err != nil || stored.Drift != 3 || stored.Ended < stored.Begun {
+			t.Errorf("call %d: audit is %+v, error %v", n, stored, err)
+		}
+	}
+}
+
+// TestVoidClaim: an audit that never ended keeps others off for twenty minutes; one that ends after it was given up leaves what the other has found.
+func TestVoidClaim(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann")
+	second := w.newAudit()
+	called := w.onCall(10, func() {
+		w.audit, second = second, w.audit
+		w.Wait(19 * time.Minute)
+		if got := w.auditsOf(); got != 0 {
+			t.Errorf("%d audits while another is under way", got)
+		}
+		w.Wait(time.Minute)
+		if got := w.auditsOf(); got != 1 {
+			t.Errorf("%d audits once the other is void, want 1", got)
+		}
+	})
+	_, err := w.audit.Tick(t.Context())
+	if !called() || err == nil || !strings.Contains(err.Error(), "another audit of the view has begun meanwhile") {
+		t.Errorf("error of the audit that was given up is %v", err)
+	}
+	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || stored.Ended != stored.Begun || stored.Error != "" {
+		t.Errorf("audit is %+v, error %v", stored, err)
+	}
+}
+
+// TestFaults: any call may fail, or be applied and its answer lost. What failed is said; the next audit is whole.
+func TestFaults(t *testing.T) {
+	broken := errors.New("broken")
+	for _, applied := range []bool{false, true} {
+		for n := 0; ; n++ {
+			w := newWorld(t)
+			w.run("ann", "bob")
+			item := w.itemOf("bob")
+			item.States = w.itemOf("ann").States
+			w.overwrite(item)
+			w.ask()
+			left, failed := n, ""
+			hook := func(c memory.Call) memory.Fault {
+				if left--; left == -1 {
+					failed = c.Name
+					return memory.Fault{Err: broken, Applied: applied}
+				}
+				return memory.Fault{}
+			}
+			w.Base.Hook, w.Catalog.Hook, w.Archive.Hook = hook, hook, hook
+			_, err := w.audit.Tick(t.Context())
+			w.Base.Hook, w.Catalog.Hook, w.Archive.Hook = nil, nil, nil
+			if failed == "" {
+				if n < 15 {
+					t.Fatalf("an audit makes %d calls only", n)
+				}
+				break
+			}
+			stored, readErr := w.Catalog.Audit(t.Context(), "by_user")
+			if readErr != nil {
+				t.Fatal(readErr)
+			}
+			if err == nil && stored.Drift != 3 {
+				t.Errorf("call %d, %s: no error, and the audit is %+v", n, failed, stored)
+			}
+			if err != nil && (!errors.Is(err, broken) || stored.Ended >= stored.Begun && stored.Begun > 0 && !strings.Contains(stored.Error, "broken")) {
+				t.Errorf("call %d, %s: error %v, and the audit is %+v", n, failed, err, stored)
+			}
+			w.Wait(20 * time.Minute)
+			w.wantDrifts(3, []string{"bob"}, catalog.Altered)
+		}
+	}
+}
+
+// TestOutOfTime: what is said of an audit that its time has cut short is written down all the same.
+func TestOutOfTime(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann")
+	ctx, cancel := context.WithCancel(t.Context())
+	called := w.onCall(8, cancel)
+	_, err := w.audit.Tick(ctx)
+	if !called() || !errors.Is(err, context.Canceled) {
+		t.Fatalf("error %v", err)
+	}
+	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || !strings.Contains(stored.Error, "canceled") || stored.Ended < stored.Begun {
+		t.Errorf("audit is %+v, error %v", stored, err)
+	}
+}
+
+// TestNotAudited: views that there is nothing to compare of are not audited by themselves, and say why to those who ask.
+func TestNotAudited(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann")
+	v := w.view()
+	kappa := catalog.Generation{ID: "g", Architecture: view.Kappa, State: catalog.Serving, Run: 1}
+	empty := catalog.Generation{ID: "g", Definition: v.Generations[0].Definition, State: catalog.Serving}
+	for _, other := range []catalog.View{
+		{Name: "a"},
+		{Name: "b", Serving: "g", Generations: []catalog.Generation{kappa}},
+		{Name: "c", Serving: "g", Generations: []catalog.Generation{empty}},
+	} {
+		if err := w.Catalog.PutView(t.Context(), other); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := w.auditsOf(); got != 1 {
+		t.Errorf("%d audits that nobody asked for, want that of the one view with items", got)
+	}
+	for _, c := range []struct {
+		name view.Name
+		note string
+	}{{"a", "nothing serves"}, {"b", "replaying"}, {"c", "no run"}} {
+		if err := w.Catalog.PutAudit(t.Context(), catalog.Audit{View: c.name}.Asked(w.Clock)); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.auditsOf(); got != 1 {
+			t.Errorf("%s: %d audits, want 1", c.name, got)
+		}
+		if stored, err := w.Catalog.Audit(t.Context(), c.name); err != nil || !strings.Contains(stored.Note, c.note) || stored.Ended < stored.Begun {
+			t.Errorf("audit of %s is %+v, error %v; want %q", c.name, stored, err, c.note)
+		}
+	}
+}
+
+// TestOrder: what was asked for comes first, by when, and then what was audited longest ago.
+func TestOrder(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann")
+	g := w.generation()
+	now := w.Clock.UnixMilli()
+	for name, one := range map[view.Name]catalog.Audit{
+		"a": {}, "b": {Begun: 20, Ended: 30}, "c": {Requested: now - 1}, "d": {Begun: 10, Ended: 11}, "e": {Begun: 5, Ended: 6, Requested: now - 5},
+		"f": {Begun: now - 5, Ended: now - 4},
+	} {
+		one.View = name
+		if err := w.Catalog.PutAudit(t.Context(), one); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Catalog.PutView(t.Context(), catalog.View{Name: name, Serving: g.ID, Generations: []catalog.Generation{g}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	report, err := w.audit.Tick(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []view.Name
+	for _, v := range report.Views {
+		names = append(names, v.Name)
+	}
+	if diff := cmp.Diff([]view.Name{"e", "c", "a", "by_user", "d", "b"}, names); diff != "" {
+		t.Errorf("audited (-want +got):\n%s", diff)
+	}
+}
+
+// TestShort: once more than half of the time is used up, what is left is for the next tick.
+func TestShort(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann")
+	g := w.generation()
+	if err := w.Catalog.PutView(t.Context(), catalog.View{Name: "a", Serving: g.ID, Generations: []catalog.Generation{g}}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))
+	defer cancel()
+	deadline, _ := ctx.Deadline()
+	clock := deadline.Add(-10 * time.Minute)
+	w.audit.Now = func() time.Time { return clock }
+	called := w.onCall(10, func() { clock = clock.Add(6 * time.Minute) })
+	report, err := w.audit.Tick(ctx)
+	if !called() || err != nil || len(report.Views) != 1 || report.Due != 1 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+	if report, err = w.audit.Tick(ctx); err != nil || len(report.Views) != 1 || report.Due != 0 {
+		t.Errorf("report %+v, error %v", report, err)
+	}
+}

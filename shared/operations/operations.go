@@ -1,0 +1,225 @@
+// Package operations is the layer for who operates the views: it tells their status, and does what is wanted of one. It decides nothing: what may be done
+// is said by shared/catalog, and what is begun here, batch, replay and audit carry out at their next ticks.
+//
+// It reads and writes the catalog only, and knows no events and no items.
+package operations
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Operations operates views. All fields are needed. It is safe for concurrent use.
+type Operations struct {
+	Catalog interface {
+		catalog.Catalog
+		catalog.Audits
+	}
+	Sweeps catalog.Sweeps
+	Tries  int // of one operation, each from what is stored by then; default 8
+	Now    func() time.Time
+}
+
+// Operation is what may be wanted of a view.
+type Operation string
+
+// The operations.
+const (
+	Rebuild  Operation = "rebuild"  // build the definition anew, beside what serves
+	Audit    Operation = "audit"    // compare what is stored with what the archive gives
+	Switch   Operation = "switch"   // let a generation serve
+	Rollback Operation = "rollback" // let the retained one serve again
+	Drop     Operation = "drop"     // give up the retained one
+	Abandon  Operation = "abandon"  // give up one that is on its way
+)
+
+// All are the operations, in the order in which people are told them.
+func All() []Operation { return []Operation{Rebuild, Audit, Switch, Rollback, Drop, Abandon} }
+
+// What can be wrong with what is wanted, beside a *catalog.Refusal.
+var (
+	ErrUnknownView      = errors.New("unknown view")
+	ErrUnknownOperation = errors.New("unknown operation")
+	ErrNoGeneration     = errors.New("the operation is about the view; leave out generation")
+)
+
+// Do does an operation on a generation, "" for the only one that it can be about, and returns the view's status after it. It is one conditional write, made
+// again when the view has changed meanwhile, and only for the generation that it was about at first. What has been done already is not done again.
+//
+// Errors: ErrUnknownView; ErrUnknownOperation; ErrNoGeneration; *catalog.Refusal; catalog.ErrConflict: the view kept changing, and nothing was done. Any
+// other: it may or may not have been done; look at the status.
+func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation, generation viewstore.Generation) (Status, error) {
+	if !slices.Contains(All(), operation) {
+		return Status{}, fmt.Errorf("%w: %.80q", ErrUnknownOperation, operation)
+	}
+	if generation != "" && (operation == Rebuild || operation == Audit) {
+		return Status{}, fmt.Errorf("%s: %w", operation, ErrNoGeneration)
+	}
+	v, err := o.view(ctx, name)
+	if err != nil {
+		return Status{}, err
+	}
+	if operation == Audit {
+		err = o.wantAudit(ctx, name)
+	} else {
+		v, err = o.change(ctx, v, operation, generation)
+	}
+	if err != nil {
+		return Status{}, err
+	}
+	return o.statusOf(ctx, v)
+}
+
+// change does an operation that changes the view, and returns the view after it.
+func (o *Operations) change(ctx context.Context, first catalog.View, operation Operation, generation viewstore.Generation) (catalog.View, error) {
+	w := wish{operation: operation, generation: about(first, operation, generation), first: first, now: o.Now().UnixMilli()}
+	v := first
+	var failed error
+	for range o.Tries {
+		if failed != nil {
+			var err error
+			if v, err = o.view(ctx, first.Name); err != nil {
+				return v, errors.Join(failed, err)
+			}
+			if w.isReached(v) {
+				return v, nil // the answer was lost, or somebody else wanted the same
+			}
+		}
+		// The head is read after the view: what it shows of runs is no older than what the view does.
+		head, err := o.Catalog.Head(ctx)
+		if err != nil {
+			return v, fmt.Errorf("read head: %w", err)
+		}
+		next, err := w.apply(v, head)
+		if err != nil || same(v, next) {
+			return v, err
+		}
+		// Commit point: the operation is done. A crash before leaves the view as it was; a crash after leaves an operator without an answer, who finds the
+		// status as wanted.
+		if failed = o.Catalog.PutView(ctx, next); failed == nil {
+			next.Revision++
+			return next, nil
+		}
+	}
+	return v, fmt.Errorf("%s of view %s, %d tries: %w", operation, first.Name, o.Tries, failed)
+}
+
+// wish is what is wanted of a view, as it was when it was asked for.
+type wish struct {
+	operation  Operation
+	generation viewstore.Generation
+	first      catalog.View
+	now        int64 // Unix milliseconds
+}
+
+// about is the generation that an operation is about where none is named; "" when there is none. An operation that is tried again is about the same one: a
+// rollback whose answer was lost must not go forward again.
+func about(v catalog.View, operation Operation, named viewstore.Generation) viewstore.Generation {
+	if named != "" {
+		return named
+	}
+	states := map[Operation][]catalog.State{
+		Switch: {catalog.Building}, Rollback: {catalog.Retained}, Drop: {catalog.Retained}, Abandon: {catalog.Announced, catalog.Building},
+	}[operation]
+	for _, g := range v.Generations {
+		if slices.Contains(states, g.State) {
+			return g.ID
+		}
+	}
+	return ""
+}
+
+// apply is the view when the wish is granted. Errors: *catalog.Refusal.
+func (w wish) apply(v catalog.View, head catalog.Run) (catalog.View, error) {
+	switch w.operation {
+	case Rebuild:
+		return v.WantRebuild()
+	case Switch:
+		return v.Switch(w.generation, head, w.now)
+	case Drop:
+		return v.Drop(w.generation, w.now)
+	case Abandon:
+		return v.Abandon(w.generation, w.now)
+	}
+	if w.generation == "" {
+		return v.Rollback(head, w.now)
+	}
+	if g, _ := v.Generation(w.generation); g.State == catalog.Announced || g.State == catalog.Building {
+		return v, &catalog.Refusal{View: v.Name, Reason: fmt.Sprintf("generation %s is %s, not retained; switch to it instead", g.ID, g.State)}
+	}
+	return v.Switch(w.generation, head, w.now)
+}
+
+// isReached says whether the view, read anew, is as wanted already.
+func (w wish) isReached(v catalog.View) bool {
+	g, ok := v.Generation(w.generation)
+	switch w.operation {
+	case Switch, Rollback:
+		return w.generation != "" && v.Serving == w.generation
+	case Drop, Abandon:
+		return w.generation != "" && (!ok || g.State == catalog.Dropping) || w.generation == "" && w.first.Rebuild && !v.Rebuild
+	}
+	return v.Rebuild || slices.ContainsFunc(v.Generations, func(g catalog.Generation) bool {
+		_, known := w.first.Generation(g.ID)
+		return !known && g.Definition == w.definition()
+	})
+}
+
+// definition is the one that a rebuild is to begin with: what was put away, else what was on its way, else what served.
+func (w wish) definition() view.Hash {
+	if w.first.Held != "" {
+		return w.first.Held
+	}
+	id := about(w.first, Abandon, "")
+	if id == "" {
+		id = w.first.Serving
+	}
+	g, _ := w.first.Generation(id)
+	return g.Definition
+}
+
+func same(a, b catalog.View) bool {
+	return a.Serving == b.Serving && a.Held == b.Held && a.Rebuild == b.Rebuild && slices.Equal(a.Generations, b.Generations)
+}
+
+// wantAudit asks for an audit from now on: one that is under way has read some of the items before.
+func (o *Operations) wantAudit(ctx context.Context, name view.Name) error {
+	now := o.Now().UnixMilli()
+	var failed error
+	for range o.Tries {
+		a, err := o.Catalog.Audit(ctx, name)
+		if errors.Is(err, catalog.ErrNotFound) {
+			a, err = catalog.Audit{View: name}, nil
+		}
+		if err != nil {
+			return fmt.Errorf("read audit of view %s: %w", name, errors.Join(failed, err))
+		}
+		if a.Requested >= now {
+			return nil // the answer was lost, or somebody else has asked
+		}
+		a.Requested = now
+		// Commit point: the audit is asked for, and begins at the audit's next tick.
+		if failed = o.Catalog.PutAudit(ctx, a); failed == nil {
+			return nil
+		}
+	}
+	return fmt.Errorf("audit of view %s, %d tries: %w", name, o.Tries, failed)
+}
+
+func (o *Operations) view(ctx context.Context, name view.Name) (catalog.View, error) {
+	v, err := o.Catalog.View(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+	}
+	if err != nil {
+		return v, fmt.Errorf("read view %s: %w", name, err)
+	}
+	return v, nil
+}

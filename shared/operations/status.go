@@ -1,0 +1,300 @@
+package operations
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Statuses is the status of all views. All times of a status are RFC 3339, UTC; null where there is none.
+type Statuses struct {
+	Head  Position `json:"head"`  // the last real run
+	Swept Position `json:"swept"` // the last run whose objects are known to have been streamed
+	Views []Status `json:"views"` // in the order of their names
+}
+
+// Position is a run, 0 for none.
+type Position struct {
+	Run     uint64  `json:"run"`
+	Horizon *string `json:"horizon"` // exclusive
+}
+
+// Status tells all about a view that its operator may want to know.
+type Status struct {
+	View        view.Name    `json:"view"`
+	Description string       `json:"description"`
+	Serving     *string      `json:"serving"`           // a generation
+	Held        view.Hash    `json:"held,omitempty"`    // the definition that an operator has put away
+	Rebuild     bool         `json:"rebuild,omitempty"` // asked for, and not begun
+	Head        Position     `json:"head"`
+	Generations []Generation `json:"generations"` // in the order in which they came
+	Audit       *AuditStatus `json:"audit"`
+}
+
+// Generation tells how far a generation has come.
+type Generation struct {
+	Generation   viewstore.Generation `json:"generation"`
+	Definition   view.Hash            `json:"definition"`
+	Architecture string               `json:"architecture"` // "lambda" or "kappa"
+	State        catalog.State        `json:"state"`
+	Live         *string              `json:"live"` // speed folds what arrives from here on; null: all there is
+	Run          uint64               `json:"run"`  // the last one that is in it; 0 for none
+	Horizon      *string              `json:"horizon"`
+	Since        *string              `json:"since,omitempty"` // when it was retained, or given up
+	RunsLeft     uint64               `json:"runs_left"`       // up to the head; 0 of what was given up
+	Ready        bool                 `json:"ready"`           // it may be switched to, or serves
+	Waits        string               `json:"waits"`           // why it may not; "" when it may
+	From         *string              `json:"from"`            // when the first event of all runs arrived
+}
+
+// AuditStatus tells when a view was audited, and what the last audit that ended has found: see catalog.Audit.
+type AuditStatus struct {
+	Requested   *string  `json:"requested"`
+	Begun       *string  `json:"begun"`
+	Ended       *string  `json:"ended"`
+	Generation  string   `json:"generation"`
+	Run         uint64   `json:"run"`
+	Horizon     *string  `json:"horizon"`
+	Items       int64    `json:"items"`
+	Windows     int64    `json:"windows"`
+	Drift       int64    `json:"drift"`
+	Beyond      int64    `json:"beyond"`
+	Unsettled   int64    `json:"unsettled"`
+	Pending     int64    `json:"pending"`
+	Lost        int64    `json:"lost"`
+	Drifts      []Drift  `json:"drifts"`
+	LostObjects []string `json:"lost_objects"`
+	Note        string   `json:"note,omitempty"`
+	Error       string   `json:"error"`
+}
+
+// Drift is a window that is not as it should be.
+type Drift struct {
+	Key      key             `json:"key"`
+	Start    *string         `json:"start"`
+	Cause    catalog.Cause   `json:"cause"`
+	Detail   string          `json:"detail"`
+	Expected json.RawMessage `json:"expected"` // null for no such window
+	Stored   json.RawMessage `json:"stored"`
+}
+
+// key is the values of a key under the names of its fields, in the definition's order.
+type key struct{ fields, values []string }
+
+// MarshalJSON implements json.Marshaler.
+func (k key) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, value := range k.values {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		field := fmt.Sprintf("field_%d", i+1) // of a definition that nobody keeps any more
+		if len(k.fields) == len(k.values) {
+			field = k.fields[i]
+		}
+		name, err := json.Marshal(field)
+		if err != nil {
+			return nil, err
+		}
+		text, err := json.Marshal(value)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(append(out, name...), ':'), text...)
+	}
+	return append(out, '}'), nil
+}
+
+// progress is what the status of every view tells of the runs.
+type progress struct {
+	head catalog.Run
+	from *string
+}
+
+// Status tells the status of all views.
+func (o *Operations) Status(ctx context.Context) (Statuses, error) {
+	views, err := o.Catalog.Views(ctx)
+	if err != nil {
+		return Statuses{}, fmt.Errorf("read views: %w", err)
+	}
+	runs, err := o.progress(ctx)
+	if err != nil {
+		return Statuses{}, err
+	}
+	swept, err := o.swept(ctx)
+	if err != nil {
+		return Statuses{}, err
+	}
+	all := Statuses{Head: positionOf(runs.head), Swept: swept, Views: make([]Status, len(views))}
+	for i, v := range views {
+		if all.Views[i], err = o.tell(ctx, v, runs); err != nil {
+			return Statuses{}, err
+		}
+	}
+	return all, nil
+}
+
+// View tells the status of one view. Errors: ErrUnknownView.
+func (o *Operations) View(ctx context.Context, name view.Name) (Status, error) {
+	v, err := o.view(ctx, name)
+	if err != nil {
+		return Status{}, err
+	}
+	return o.statusOf(ctx, v)
+}
+
+func (o *Operations) statusOf(ctx context.Context, v catalog.View) (Status, error) {
+	runs, err := o.progress(ctx)
+	if err != nil {
+		return Status{}, err
+	}
+	return o.tell(ctx, v, runs)
+}
+
+func (o *Operations) progress(ctx context.Context) (progress, error) {
+	head, err := o.Catalog.Head(ctx)
+	if err != nil {
+		return progress{}, fmt.Errorf("read head: %w", err)
+	}
+	first, err := o.Catalog.Runs(ctx, 1, 1)
+	if err != nil {
+		return progress{}, fmt.Errorf("read the first run: %w", err)
+	}
+	p := progress{head: head}
+	if len(first) > 0 {
+		p.from = timeOf(first[0].FirstArrival)
+	}
+	return p, nil
+}
+
+func (o *Operations) swept(ctx context.Context) (Position, error) {
+	n, err := o.Sweeps.Swept(ctx)
+	if err != nil {
+		return Position{}, fmt.Errorf("read the swept run: %w", err)
+	}
+	if n == 0 {
+		return Position{}, nil
+	}
+	runs, err := o.Catalog.Runs(ctx, n, n)
+	if err == nil && len(runs) == 0 {
+		err = catalog.ErrNotFound
+	}
+	if err != nil {
+		return Position{}, fmt.Errorf("read run %d, which is swept: %w", n, err)
+	}
+	return positionOf(runs[0]), nil
+}
+
+func (o *Operations) tell(ctx context.Context, v catalog.View, runs progress) (Status, error) {
+	s := Status{
+		View: v.Name, Description: v.Description, Held: v.Held, Rebuild: v.Rebuild, Head: positionOf(runs.head),
+		Generations: make([]Generation, len(v.Generations)),
+	}
+	if v.Serving != "" {
+		serving := string(v.Serving)
+		s.Serving = &serving
+	}
+	for i, g := range v.Generations {
+		s.Generations[i] = generationOf(v, g, runs)
+	}
+	audit, err := o.audit(ctx, v)
+	s.Audit = audit
+	return s, err
+}
+
+func generationOf(v catalog.View, g catalog.Generation, runs progress) Generation {
+	told := Generation{
+		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State, Run: g.Run, Since: timeOf(g.Since),
+		Live: timeOf(int64(g.Live)), From: runs.from,
+	}
+	if g.Run > 0 {
+		told.Horizon = slotTime(g.Horizon)
+	}
+	if g.IsKept() && g.Run < runs.head.N {
+		told.RunsLeft = runs.head.N - g.Run
+	}
+	var refusal *catalog.Refusal
+	if err := v.MayServe(g.ID, runs.head); g.ID != v.Serving && errors.As(err, &refusal) {
+		told.Waits = refusal.Reason
+	}
+	told.Ready = told.Waits == ""
+	return told
+}
+
+// audit tells the audits of a view, nil when there is nothing to tell.
+func (o *Operations) audit(ctx context.Context, v catalog.View) (*AuditStatus, error) {
+	a, err := o.Catalog.Audit(ctx, v.Name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read audit of view %s: %w", v.Name, err)
+	}
+	told := &AuditStatus{
+		Requested: timeOf(a.Requested), Begun: timeOf(a.Begun), Ended: timeOf(a.Ended), Generation: string(a.Generation), Run: a.Run,
+		Items: a.Items, Windows: a.Windows, Drift: a.Drift, Beyond: a.Beyond, Unsettled: a.Unsettled, Pending: a.Pending, Lost: a.Lost,
+		Drifts: make([]Drift, len(a.Drifts)), LostObjects: append([]string{}, a.LostObjects...), Note: a.Note, Error: a.Error,
+	}
+	if a.Run > 0 {
+		told.Horizon = slotTime(a.Horizon)
+	}
+	if len(a.Drifts) == 0 {
+		return told, nil
+	}
+	fields, err := o.fields(ctx, v, a.Generation)
+	if err != nil {
+		return nil, err
+	}
+	for i, d := range a.Drifts {
+		told.Drifts[i] = Drift{Key: key{fields, d.Key}, Start: slotTime(slot.Slot(d.Start)), Cause: d.Cause, Detail: d.Detail, Expected: d.Expected, Stored: d.Stored}
+	}
+	return told, nil
+}
+
+// fields are the names of the fields of a generation's key; nil when the view is rid of the generation.
+func (o *Operations) fields(ctx context.Context, v catalog.View, id viewstore.Generation) ([]string, error) {
+	g, ok := v.Generation(id)
+	if !ok {
+		return nil, nil
+	}
+	text, err := o.Catalog.Definition(ctx, g.Definition)
+	if err != nil {
+		return nil, fmt.Errorf("read definition %s: %w", g.Definition, err)
+	}
+	definition, err := view.ParseText(text)
+	if err != nil {
+		return nil, fmt.Errorf("definition %s: %w", g.Definition, err)
+	}
+	names := make([]string, len(definition.Key))
+	for i, field := range definition.Key {
+		names[i] = field.Field
+	}
+	return names, nil
+}
+
+func positionOf(r catalog.Run) Position {
+	if r.N == 0 {
+		return Position{}
+	}
+	return Position{Run: r.N, Horizon: slotTime(r.Horizon)}
+}
+
+// timeOf is an instant in Unix milliseconds, nil for 0, which stands for none.
+func timeOf(ms int64) *string {
+	if ms == 0 {
+		return nil
+	}
+	return slotTime(slot.Slot(ms))
+}
+
+func slotTime(s slot.Slot) *string {
+	text := s.Start().Format(time.RFC3339Nano)
+	return &text
+}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -24,7 +25,10 @@ type DevCmd struct {
 	Slot         time.Duration `help:"Length of a slot, the unit in which batch takes over; a used directory keeps its own." default:"5m"`
 	CommitWithin time.Duration `help:"How long after its arrival a request may still be put into the archive." default:"10s"`
 	Settle       time.Duration `help:"How long after its end a slot is sealed; at least commit-within." default:"60s"`
-	BatchEvery   time.Duration `help:"How often batch runs." default:"1m"`
+	BatchEvery   time.Duration `help:"How often batch, replay and audit run." default:"1m"`
+	SweepAfter   time.Duration `help:"How long after it was archived an event is looked for in the stream." default:"1m"`
+	Linger       time.Duration `help:"How long the items of what was given up are left to queries that have begun." default:"1m"`
+	Approve      bool          `help:"A changed view waits for: anabranch views switch."`
 
 	Verbose bool `help:"Log every invocation." short:"v"`
 }
@@ -33,7 +37,9 @@ type DevCmd struct {
 func (*DevCmd) Help() string {
 	return `The whole system in this process: no AWS, no Docker. To watch batch take over within seconds:
 
-  anabranch dev --views localstack/sample/views.yaml --slot 2s --commit-within 500ms --settle 1s --batch-every 1s`
+  anabranch dev --views localstack/sample/views.yaml --slot 2s --commit-within 500ms --settle 1s --batch-every 1s
+
+The file with the views is read again when it changes, as deploying it would: changed views are built beside the running ones, and switched to.`
 }
 
 // Run serves until ctx ends.
@@ -51,7 +57,8 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 		level = slog.LevelInfo
 	}
 	settings := dev.Settings{
-		Definitions: definitions, Dir: c.Dir, Slot: c.Slot, CommitWithin: c.CommitWithin, Settle: c.Settle, BatchEvery: c.BatchEvery,
+		Definitions: definitions, Reload: c.reload(text), Dir: c.Dir, Slot: c.Slot, CommitWithin: c.CommitWithin, Settle: c.Settle,
+		BatchEvery: c.BatchEvery, SweepAfter: c.SweepAfter, Linger: c.Linger, Approve: c.Approve,
 		Log: slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})),
 	}
 	listener, err := net.Listen("tcp", c.Listen)
@@ -66,6 +73,18 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	defer server.Close()
 	c.announce(w, listener.Addr(), definitions)
 	return serve(ctx, listener, server.Handler())
+}
+
+// reload reads the views again whenever their file has changed: nil while it has not.
+func (c *DevCmd) reload(last []byte) func() ([]view.Definition, error) {
+	return func() ([]view.Definition, error) {
+		text, err := os.ReadFile(c.Views)
+		if err != nil || bytes.Equal(text, last) {
+			return nil, err
+		}
+		last = text
+		return view.Parse(c.Views, text)
+	}
 }
 
 func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definition) {

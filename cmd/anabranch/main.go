@@ -19,7 +19,7 @@ type CLI struct {
 	Dev   DevCmd   `cmd:"" help:"Run the whole system in this process."`
 	Send  SendCmd  `cmd:"" help:"Send events from files, and say what became of each."`
 	Query QueryCmd `cmd:"" help:"Ask a view for the windows of one key."`
-	Views ViewsCmd `cmd:"" help:"List the views, or describe one."`
+	Views ViewsCmd `cmd:"" help:"List the views, describe one, or operate them."`
 	Smoke SmokeCmd `cmd:"" help:"Check a running server end to end, in a minute."`
 
 	Version kong.VersionFlag `help:"Print the version and exit."`
@@ -54,16 +54,16 @@ func (w *world) run(ctx context.Context, args []string) int {
 	return w.report(command.Run())
 }
 
-// commandOf is " send" when the command line was wrong within send.
+// commandOf is " send" when the command line was wrong within send, " views switch" within that.
 func commandOf(err error) string {
 	var wrong *kong.ParseError
 	if errors.As(err, &wrong) && wrong.Context != nil && wrong.Context.Selected() != nil {
-		return " " + wrong.Context.Selected().Name
+		return " " + wrong.Context.Selected().Path()
 	}
 	return ""
 }
 
 const description = `Live and exact counts over events: send events, ask views.
 
-Exit codes: 0 done; 1 the server rejected an event, refused a question or failed a check; 2 wrong flags or an unreadable file; 3 the server could not be
-reached, gave up on us, or failed.`
+Exit codes: 0 done; 1 the server rejected an event, refused a question or failed a check, or numbers differ; 2 wrong flags or an unreadable
+file; 3 the server could not be reached, gave up on us, or failed.`

@@ -114,7 +114,11 @@ func printAnswer(w *world, a client.Answer) error {
 	head.Row("key", members(a.Key, "=", "(none)"))
 	head.Row("definition", short(string(a.Definition)))
 	head.Row("generation", orDash(string(a.Generation)))
-	head.Row("horizon", orDash(string(a.Horizon)))
+	if a.Complete != "" {
+		head.Row("complete", string(a.Complete))
+	} else {
+		head.Row("horizon", orDash(string(a.Horizon)))
+	}
 	head.Row("lag", members(a.Lag, " ", "-"))
 	for _, warning := range a.Warnings {
 		head.Row("warning", client.Member{Value: warning}.Text())

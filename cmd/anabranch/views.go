@@ -10,9 +10,19 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// ViewsCmd lists the views, or describes one.
+// ViewsCmd is what can be done with views; without more words it lists them.
 type ViewsCmd struct {
-	View   string `arg:"" optional:"" help:"Name of the view to describe; none lists all."`
+	Show     ViewsShowCmd     `cmd:"" default:"withargs" help:"List the views, or describe one: what \"views\" alone does."`
+	Status   ViewsStatusCmd   `cmd:"" help:"How far each generation has come, and what the last audit found."`
+	Diff     ViewsDiffCmd     `cmd:"" help:"Compare the generation that is built with the one that serves."`
+	Rebuild  ViewsRebuildCmd  `cmd:"" help:"Build a view anew from the archive, beside what serves."`
+	Replay   ViewsReplayCmd   `cmd:"" help:"Replay the archive for a Kappa view, beside what serves."`
+	Switch   ViewsSwitchCmd   `cmd:"" help:"Let a generation that is ready serve."`
+	Rollback ViewsRollbackCmd `cmd:"" help:"Let the generation serve again that did before."`
+	Drop     ViewsDropCmd     `cmd:"" help:"Delete the generation that is kept to go back to."`
+	Abandon  ViewsAbandonCmd  `cmd:"" help:"Give up a generation that has not served yet."`
+	Audit    ViewsAuditCmd    `cmd:"" help:"Fold the archive anew and compare what is stored."`
+
 	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json: the server's answer as it is."`
 
 	Server
@@ -20,24 +30,45 @@ type ViewsCmd struct {
 
 // Help is the text under --help.
 func (*ViewsCmd) Help() string {
-	return `Exit codes: 0 answered; 1 there is no such view; 2 wrong flags; 3 the server could not be reached or failed.
+	return `All but show are for those who operate the server, and want its admin key. A view that is called like one of these words is shown by "views show <view>".
+
+` + viewsCodes + `
 
 Examples:
 
     anabranch views
-    anabranch views page_views -o json`
+    anabranch views page_views -o json
+    anabranch views status
+    anabranch views rebuild page_views --wait`
 }
+
+const viewsCodes = `Exit codes: 0 done; 1 there is no such view, or the server refused; 2 wrong flags; 3 the server could not be reached or failed.`
 
 // Validate refuses an address that is none.
 func (c *ViewsCmd) Validate() error { return c.Server.Validate() }
 
+// ViewsShowCmd lists the views, or describes one.
+type ViewsShowCmd struct {
+	View string `arg:"" optional:"" help:"Name of the view to describe; none lists all."`
+}
+
+// Help is the text under --help.
+func (*ViewsShowCmd) Help() string {
+	return viewsCodes + `
+
+Examples:
+
+    anabranch views show
+    anabranch views show page_views -o json`
+}
+
 // Run asks and prints.
-func (c *ViewsCmd) Run(ctx context.Context, w *world) error {
-	body, err := c.ask(ctx, w.client(c.Server, queryRetry, 1))
+func (c *ViewsShowCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
+	body, err := c.ask(ctx, w.client(views.Server, queryRetry, 1))
 	switch {
 	case err != nil:
-		return w.refused(c.Server, err)
-	case c.Output == "json":
+		return w.refused(views.Server, err)
+	case views.Output == "json":
 		_, err := w.stdout.Write(body)
 		return err
 	case c.View == "":
@@ -54,7 +85,7 @@ func (c *ViewsCmd) Run(ctx context.Context, w *world) error {
 	return printView(w.stdout, view)
 }
 
-func (c *ViewsCmd) ask(ctx context.Context, asker *client.Client) ([]byte, error) {
+func (c *ViewsShowCmd) ask(ctx context.Context, asker *client.Client) ([]byte, error) {
 	if c.View == "" {
 		return asker.Views(ctx)
 	}

@@ -24,6 +24,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	terminal       bool // whether stderr is one that a progress bar can be drawn on
+	asks           bool // whether somebody is at stdin and stderr who can be asked
 	version        string
 	now            func() time.Time
 	sleep          func(context.Context, time.Duration) error
@@ -32,13 +33,13 @@ type world struct {
 }
 
 func earth(stdin io.Reader, stdout, stderr io.Writer) *world {
-	return &world{stdin: stdin, stdout: stdout, stderr: stderr, terminal: isTerminal(stderr), version: version(),
+	return &world{stdin: stdin, stdout: stdout, stderr: stderr, terminal: isTerminal(stderr), asks: isTerminal(stdin) && isTerminal(stderr), version: version(),
 		now: time.Now, sleep: client.Sleep, random: rand.Float64, deadline: client.Within(60 * time.Second)}
 }
 
 // isTerminal is false for TERM=dumb, which cannot go back to the start of a line.
-func isTerminal(w io.Writer) bool {
-	file, ok := w.(*os.File)
+func isTerminal(stream any) bool {
+	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
@@ -56,7 +57,8 @@ type Server struct {
 	URL string     `help:"Address of the server." default:"http://127.0.0.1:8080" env:"ANABRANCH_URL"`
 	Key client.Key `help:"Key of the server, where it wants one. In the variable it is out of sight of other users of this machine." placeholder:"KEY" env:"ANABRANCH_KEY"`
 
-	base *url.URL
+	base  *url.URL
+	admin bool // whether the command wants the admin key
 }
 
 // Validate refuses an address that is none, and a key that may not go there, before the command runs.
@@ -170,6 +172,10 @@ func (s Server) keyHint(p *client.Problem) string {
 		return "this server wants a key: --key or ANABRANCH_KEY"
 	case p.Status == http.StatusUnauthorized:
 		return "this server does not take the key; is it of another server, has its time run out, or does the server read another header than authorization?"
+	case p.Status == http.StatusForbidden && s.admin && s.Key == "":
+		return "this command needs the admin key: --key or ANABRANCH_KEY"
+	case p.Status == http.StatusForbidden && s.admin:
+		return "this command needs the admin key, and the key is another: a read key or a write key, or none of this server's"
 	case p.Status == http.StatusForbidden && s.Key != "":
 		return "the key is not good for that: it is none of this server's, or a read key where a write key is wanted, or the other way round"
 	}

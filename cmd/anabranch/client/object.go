@@ -45,6 +45,25 @@ func (o *Object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
+// MarshalJSONTo writes the members as they are, in their order; nil as null.
+func (o Object) MarshalJSONTo(enc *jsontext.Encoder) error {
+	if o == nil {
+		return enc.WriteToken(jsontext.Null)
+	}
+	if err := enc.WriteToken(jsontext.BeginObject); err != nil {
+		return err
+	}
+	for _, m := range o {
+		if err := enc.WriteToken(jsontext.String(m.Name)); err != nil {
+			return err
+		}
+		if err := enc.WriteValue(m.Value); err != nil {
+			return err
+		}
+	}
+	return enc.WriteToken(jsontext.EndObject)
+}
+
 func readMember(dec *jsontext.Decoder) (Member, error) {
 	name, err := dec.ReadToken()
 	if err != nil {

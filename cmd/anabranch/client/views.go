@@ -25,6 +25,9 @@ type View struct {
 	State        Text        `json:"state"` // of the generation; "" from a server that does not say
 }
 
+// IsKappa says whether the stream alone keeps the view: its answers have no horizon.
+func (v View) IsKappa() bool { return v.Architecture == "kappa" }
+
 // KeyField is one field of a view's key.
 type KeyField struct {
 	Field string `json:"field"` // "path"
@@ -47,8 +50,9 @@ type Answer struct {
 	To         Text             `json:"to"`   // RFC 3339, exclusive; "" when not asked
 	Definition Text             `json:"definition"`
 	Generation Text             `json:"generation"`
-	Horizon    Text             `json:"horizon"`
-	Lag        Object           `json:"lag"` // for example {"batch_seconds":12.3}
+	Horizon    Text             `json:"horizon"`  // "" of a Kappa view
+	Complete   Text             `json:"complete"` // of a Kappa view: RFC 3339, what arrived before has reached speed
+	Lag        Object           `json:"lag"`      // for example {"batch_seconds":12.3}
 	Data       []Row            `json:"data"`
 	Total      *Row             `json:"total"` // without start and end; nil when not asked
 	Warnings   []jsontext.Value `json:"warnings"`

@@ -16,18 +16,23 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	adminhandler "github.com/anabranch/anabranch/functions/admin/handler"
+	audithandler "github.com/anabranch/anabranch/functions/audit/handler"
 	batchhandler "github.com/anabranch/anabranch/functions/batch/handler"
 	ingesthandler "github.com/anabranch/anabranch/functions/ingest/handler"
 	queryhandler "github.com/anabranch/anabranch/functions/query/handler"
+	replayhandler "github.com/anabranch/anabranch/functions/replay/handler"
 	republishhandler "github.com/anabranch/anabranch/functions/republish/handler"
 	speedhandler "github.com/anabranch/anabranch/functions/speed/handler"
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/dirarchive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -39,11 +44,15 @@ import (
 // Settings are the server's. All are needed.
 type Settings struct {
 	Definitions  []view.Definition
-	Dir          string        // the archive's directory
-	Slot         time.Duration // default 5 min; a used directory keeps the one it began with
-	CommitWithin time.Duration // default 10 s
-	Settle       time.Duration // default 60 s; at least CommitWithin
-	BatchEvery   time.Duration // default 1 min
+	Reload       func() ([]view.Definition, error) // the definitions when they have changed, else nil; nil: they never do
+	Dir          string                            // the archive's directory
+	Slot         time.Duration                     // default 5 min; a used directory keeps the one it began with
+	CommitWithin time.Duration                     // default 10 s
+	Settle       time.Duration                     // default 60 s; at least CommitWithin
+	BatchEvery   time.Duration                     // of batch, replay and audit; default 1 min
+	SweepAfter   time.Duration                     // default 1 min
+	Linger       time.Duration                     // default 1 min
+	Approve      bool                              // what takes the place of something that serves waits for an operator
 	Log          *slog.Logger
 }
 
@@ -54,7 +63,10 @@ const (
 	retain = 7 * 24 * time.Hour
 	// The stream in memory does not outlive the process, so seen items need to live no longer than the speed window.
 	retainSeen = 2 * time.Hour
-	sweepAfter = time.Minute
+	relist     = 3 * time.Hour
+	keep       = 24 * time.Hour
+	confirm    = time.Second // writes to memory
+	auditEvery = 24 * time.Hour
 	maxBody    = 4 << 20
 	tries      = 5
 )
@@ -73,6 +85,12 @@ func (s Settings) Validate() error {
 		all = append(all, fmt.Errorf("--settle %s is below --commit-within %s: batch could claim a slot while events may still be put into it; "+
 			"need settle >= commit-within", s.Settle, s.CommitWithin))
 	}
+	if s.SweepAfter < 0 {
+		all = append(all, fmt.Errorf("--sweep-after %s: must be 0 or above", s.SweepAfter))
+	}
+	if s.Linger < 0 {
+		all = append(all, fmt.Errorf("--linger %s: must be 0 or above", s.Linger))
+	}
 	if s.BatchEvery <= 0 {
 		all = append(all, fmt.Errorf("--batch-every %s: must be above 0", s.BatchEvery))
 	}
@@ -85,11 +103,15 @@ type Server struct {
 	layout   archive.Layout
 	archive  archive.Archive
 	queue    *memory.Queue
+	catalog  *memory.Catalog
 	ingest   *ingest.Ingest
 	batch    *batch.Batch
 	source   *source
 
 	ingestHandler    *ingesthandler.Handler
+	adminHandler     *adminhandler.Handler
+	auditHandler     *audithandler.Handler
+	replayHandler    *replayhandler.Handler
 	batchHandler     *batchhandler.Handler
 	queryHandler     *queryhandler.Handler
 	republishHandler *republishhandler.Handler
@@ -109,7 +131,7 @@ func Open(ctx context.Context, settings Settings) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{settings: settings, queue: &memory.Queue{}}
+	s := &Server{settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}}
 	s.archive = &split{files: files, runs: &memory.Archive{Now: time.Now}}
 	length, err := slot.NewLength(settings.Slot)
 	if err != nil {
@@ -141,7 +163,7 @@ func (s *Server) wire() error {
 	}
 	var (
 		log      = s.settings.Log
-		table    = &memory.Catalog{}
+		table    = s.catalog
 		programs = &catalog.Programs{}
 		base     = &memory.Base{}
 		items    = &memory.Speed{Now: time.Now}
@@ -156,13 +178,13 @@ func (s *Server) wire() error {
 	s.batch = &batch.Batch{
 		Archive: s.archive, Catalog: table, Programs: programs, Base: base, Codec: codec, Layout: s.layout,
 		Definitions: catalog.Define(s.settings.Definitions),
-		Settle:      s.settings.Settle, Relist: 3 * time.Hour, RunBytes: 64 << 20, Tries: tries,
+		Settle:      s.settings.Settle, Relist: relist, Confirm: confirm, Keep: keep, Linger: s.settings.Linger, Approve: s.settings.Approve, RunBytes: 64 << 20, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now,
 		NewID: func() (ulid.ULID, error) { return newULID(time.Now()) }, Log: log,
 	}
 	seen := &memory.Seen{}
 	sweep := &batch.Sweep{
-		Archive: s.archive, Catalog: table, Sweeps: table, Seen: seen, Queue: s.queue, Layout: s.layout, After: sweepAfter, Now: time.Now, Log: log,
+		Archive: s.archive, Catalog: table, Sweeps: table, Seen: seen, Queue: s.queue, Layout: s.layout, After: s.settings.SweepAfter, Now: time.Now, Log: log,
 	}
 	fast := &speed.Speed{
 		Archive: s.archive, Catalog: table, Programs: programs, Items: items, Seen: seen, Codec: codec, Layout: s.layout,
@@ -171,10 +193,24 @@ func (s *Server) wire() error {
 	s.ingestHandler = &ingesthandler.Handler{Ingest: s.ingest, Log: log}
 	s.republishHandler = &republishhandler.Handler{Ingest: s.ingest, Log: log}
 	s.batchHandler = &batchhandler.Handler{Batch: s.batch, Sweep: sweep, Log: log}
-	s.queryHandler = &queryhandler.Handler{Log: log, Serving: &serving.Serving{
-		Catalog: table, Programs: programs, Base: base, Speed: items, MaxRows: 10_000, Now: time.Now,
+	replay := &speed.Replay{
+		Archive: s.archive, Catalog: table, Sweeps: table, Programs: programs, Items: items, Seen: seen, Codec: codec, Layout: s.layout,
+		Bytes: 32 << 20, RetainSeen: retainSeen, Linger: s.settings.Linger, Approve: s.settings.Approve, Tries: tries, Run: parallel, Now: time.Now, Log: log,
+	}
+	auditor := &audit.Audit{
+		Archive: s.archive, Catalog: table, Audits: table, Programs: programs, Base: base, Codec: codec, Layout: s.layout, Relist: relist,
+		Every: auditEvery, Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now, Log: log,
+	}
+	answers := &serving.Serving{
+		Catalog: table, Sweeps: table, Programs: programs, Base: base, Speed: items, MaxRows: 10_000, Now: time.Now,
 		LateAfter: 2 * (s.settings.Slot + s.settings.Settle + s.settings.BatchEvery),
-	}}
+	}
+	s.queryHandler = &queryhandler.Handler{Log: log, Serving: answers}
+	s.replayHandler = &replayhandler.Handler{Log: log, Replay: replay}
+	s.auditHandler = &audithandler.Handler{Log: log, Audit: auditor}
+	s.adminHandler = &adminhandler.Handler{
+		Log: log, Serving: answers, Operations: &operations.Operations{Catalog: table, Sweeps: table, Tries: tries, Now: time.Now},
+	}
 	s.source, err = newSource(records, (&speedhandler.Handler{Speed: fast, Log: log}).Invoke)
 	return err
 }
@@ -183,15 +219,20 @@ func newULID(at time.Time) (ulid.ULID, error) { return ulid.New(ulid.Timestamp(a
 
 // rebuild brings the views up to the archive: batch takes all sealed slots, and what lies above goes through the stream again.
 func (s *Server) rebuild(ctx context.Context) error {
-	// The stream is about to carry everything above the horizon, hence no slot from which the definitions begin to be live.
-	if err := s.batch.Register(ctx); err != nil {
+	live := s.layout.Slot.Sealed(time.Now(), s.settings.Settle)
+	if err := s.batch.Register(ctx, live); err != nil {
 		return err
 	}
 	report, err := s.batch.Tick(ctx)
 	if err != nil {
 		return err
 	}
-	from := archive.SlotKey(report.Head.Horizon)
+	// The stream carries everything from live on, and what is remembered of the window before, so that a copy that comes is known as one. Nothing
+	// below is missing from the stream for anybody: there is nothing to sweep.
+	if err := s.catalog.PutSwept(ctx, report.Head.N, 0); err != nil {
+		return err
+	}
+	from := archive.SlotKey(live - slot.Slot(s.layout.SpeedWindow.Milliseconds()))
 	for {
 		page, _, err := s.archive.List(ctx, from, archive.EndOfEvents, 1000)
 		if err != nil {
@@ -219,6 +260,8 @@ func (s *Server) Start(ctx context.Context) {
 		}
 	})
 	s.work.Go(func() { every(ctx, s.settings.BatchEvery, s.tick) })
+	s.work.Go(func() { every(ctx, min(s.settings.BatchEvery, time.Second), s.replay) })
+	s.work.Go(func() { every(ctx, min(s.settings.BatchEvery, time.Second), s.audit) }) // what an operator asks for begins at once
 	s.work.Go(func() { every(ctx, time.Second, s.republish) })
 }
 
@@ -247,7 +290,7 @@ func every(ctx context.Context, period time.Duration, do func(context.Context)) 
 
 // Handler is the HTTP front.
 func (s *Server) Handler() http.Handler {
-	return newFront(s.ingestHandler.Handle, s.queryHandler.Handle, s.settings.Log)
+	return newFront(s.ingestHandler.Handle, s.queryHandler.Handle, s.adminHandler.Handle, s.settings.Log)
 }
 
 // split keeps what can be made again, the runs of this process's catalog, in memory, and the rest in files.

@@ -32,15 +32,19 @@ type front struct {
 	slots chan struct{}
 }
 
-func newFront(ingest, query apiHandler, log *slog.Logger) http.Handler {
+func newFront(ingest, query, admin apiHandler, log *slog.Logger) http.Handler {
 	f := &front{mux: http.NewServeMux(), log: log, slots: make(chan struct{}, maxAtOnce)}
 	f.route("POST /v1/events", ingest)
 	f.route("GET /v1/views", query)
 	f.route("GET /v1/views/{view}", query)
 	f.route("GET /v1/views/{view}/query", query)
+	f.route("GET /v1/admin/views", admin)
+	f.route("GET /v1/admin/views/{view}", admin)
+	f.route("GET /v1/admin/views/{view}/diff", admin)
+	f.route("POST /v1/admin/views/{view}/{operation}", admin)
 	f.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		f.problem(w, http.StatusNotFound, "no_such_route", "no such route; there are POST /v1/events, GET /v1/views, /v1/views/{view} and "+
-			"/v1/views/{view}/query")
+			"/v1/views/{view}/query, and for operators those below /v1/admin/views")
 	})
 	return f.mux
 }
@@ -82,8 +86,10 @@ func request(key string, r *http.Request, body []byte) events.APIGatewayV2HTTPRe
 	for name, values := range r.URL.Query() {
 		e.QueryStringParameters[name] = strings.Join(values, ",")
 	}
-	if view := r.PathValue("view"); view != "" {
-		e.PathParameters["view"] = view
+	for _, name := range []string{"view", "operation"} {
+		if value := r.PathValue(name); value != "" {
+			e.PathParameters[name] = value
+		}
 	}
 	e.RequestContext.RouteKey = key
 	e.RequestContext.HTTP = events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: r.Method, Path: r.URL.Path, Protocol: r.Proto}

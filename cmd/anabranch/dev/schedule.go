@@ -8,16 +8,51 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// tick is what EventBridge Scheduler does.
+// tick is what EventBridge Scheduler does with batch.
 func (s *Server) tick(ctx context.Context) {
-	e := events.EventBridgeEvent{
+	s.reload(ctx)
+	_, err := s.batchHandler.Handle(ctx, scheduled())
+	s.failed(ctx, "batch", err)
+}
+
+func (s *Server) replay(ctx context.Context) {
+	_, err := s.replayHandler.Handle(ctx, scheduled())
+	s.failed(ctx, "replay", err)
+}
+
+func (s *Server) audit(ctx context.Context) {
+	_, err := s.auditHandler.Handle(ctx, scheduled())
+	s.failed(ctx, "audit", err)
+}
+
+func scheduled() events.EventBridgeEvent {
+	return events.EventBridgeEvent{
 		Version: "0", DetailType: "Scheduled Event", Source: "aws.scheduler", Time: time.Now().UTC(), Detail: json.RawMessage(`{}`),
 	}
-	if _, err := s.batchHandler.Handle(ctx, e); err != nil && ctx.Err() == nil {
-		s.settings.Log.ErrorContext(ctx, "batch", "error", err)
+}
+
+func (s *Server) failed(ctx context.Context, function string, err error) {
+	if err != nil && ctx.Err() == nil {
+		s.settings.Log.ErrorContext(ctx, function, "error", err)
+	}
+}
+
+// reload takes in views that have changed, as deploying them would. With a file that is wrong, those before stay.
+func (s *Server) reload(ctx context.Context) {
+	if s.settings.Reload == nil {
+		return
+	}
+	definitions, err := s.settings.Reload()
+	switch {
+	case err != nil:
+		s.settings.Log.ErrorContext(ctx, "the views stay as they were", "error", err)
+	case definitions != nil:
+		s.batch.Definitions = catalog.Define(definitions)
+		s.settings.Log.WarnContext(ctx, "the views have changed", "views", len(definitions))
 	}
 }
 

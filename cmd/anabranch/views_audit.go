@@ -1,0 +1,171 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/cmd/anabranch/table"
+)
+
+// ViewsAuditCmd has a view audited.
+type ViewsAuditCmd struct {
+	View string `arg:"" help:"Name of the view."`
+	Wait bool   `help:"Wait for the result; else only ask for it." default:"true" negatable:""`
+}
+
+// Help is the text under --help.
+func (*ViewsAuditCmd) Help() string {
+	return `The server folds the archive anew, through one run, and compares every window with what is stored for what serves. It changes nothing. Each window that differs is named with the likely cause.
+
+Exit codes: 0 no drift; 1 there is drift, an object of the archive is lost, or the server refused; 2 wrong flags; 3 the audit failed, the server could not be reached, or you stopped waiting.
+
+Examples:
+
+    anabranch views audit page_views
+    anabranch views audit page_views --no-wait; anabranch views status page_views`
+}
+
+// Run asks for an audit, waits for it, and prints what it found.
+func (c *ViewsAuditCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
+	o := newOperator(w, views, c.View)
+	if c.Wait {
+		o.patient()
+	}
+	body, err := o.asker.Operate(ctx, o.view, client.Audit, "")
+	if err != nil {
+		return o.refused(err)
+	}
+	now, err := o.decoded(body)
+	switch {
+	case err != nil:
+		return err
+	case !c.Wait:
+		return o.say("an audit is asked for")
+	}
+	audit, err := o.audited(ctx, now)
+	if err != nil {
+		return err
+	}
+	if err := o.print(func(out io.Writer) error { return printAudit(out, o.view, audit) }); err != nil {
+		return err
+	}
+	switch {
+	case audit.Error != "":
+		return &failure{exitUnreachable, fmt.Errorf("%s: the audit failed: %s", o.view, audit.Error)}
+	case audit.Drift > 0 || lost(audit) > 0:
+		return &failure{code: exitRejected}
+	}
+	return nil
+}
+
+// audited waits until an audit has ended that began after it was asked for: one that was under way already may have passed what it is asked
+// about.
+func (o *operator) audited(ctx context.Context, now client.Status) (client.AuditStatus, error) {
+	if now.Audit == nil || now.Audit.Requested == "" {
+		return client.AuditStatus{}, errors.New("status: not what an Anabranch server answers: it does not say when the audit was asked for")
+	}
+	asked := now.Audit.Requested
+	defer o.meter.close()
+	for {
+		if a := now.Audit; a != nil && a.Ended != "" && !later(a.Begun, a.Ended) && !later(asked, a.Begun) {
+			return *a, nil
+		}
+		o.meter.show(progress{of: "audit", text: o.view + ": the audit is " + underWay(now.Audit), total: -1})
+		if err := o.sleep(ctx); err != nil {
+			return client.AuditStatus{}, err
+		}
+		var err error
+		if now, err = o.status(ctx); err != nil {
+			return client.AuditStatus{}, err
+		}
+	}
+}
+
+func underWay(a *client.AuditStatus) string {
+	if a == nil || a.Begun == "" || later(a.Requested, a.Begun) {
+		return "asked for"
+	}
+	return "under way"
+}
+
+// lost is how many objects of the archive no run has taken in.
+func lost(a client.AuditStatus) int64 { return max(a.Lost, int64(len(a.LostObjects))) }
+
+// printAudit prints what an audit has found: nothing when it failed.
+func printAudit(w io.Writer, view string, a client.AuditStatus) error {
+	if a.Error != "" {
+		return nil
+	}
+	head := table.New(table.Column{}, table.Column{})
+	head.Row("view", view)
+	head.Row("generation", orDash(string(a.Generation)))
+	head.Row("run", strconv.FormatInt(a.Run, 10))
+	head.Row("horizon", orDash(string(a.Horizon)))
+	head.Row("ended", orDash(string(a.Ended)))
+	head.Row("items", strconv.FormatInt(a.Items, 10))
+	head.Row("windows", strconv.FormatInt(a.Windows, 10))
+	head.Row("drift", strconv.FormatInt(a.Drift, 10))
+	for _, count := range []struct {
+		name string
+		n    int64
+	}{{"beyond the dedupe window", a.Beyond}, {"unsettled items", a.Unsettled}, {"pending objects", a.Pending}, {"lost objects", lost(a)}} {
+		if count.n > 0 {
+			head.Row(count.name, strconv.FormatInt(count.n, 10))
+		}
+	}
+	if a.Note != "" {
+		head.Row("note", string(a.Note))
+	}
+	if err := head.Print(w); err != nil {
+		return err
+	}
+	if len(a.Drifts) > 0 {
+		if err := printDrifts(w, a); err != nil {
+			return err
+		}
+	}
+	return printLost(w, a)
+}
+
+func printLost(w io.Writer, a client.AuditStatus) error {
+	if len(a.LostObjects) == 0 {
+		return nil
+	}
+	t := table.New(table.Column{Name: "lost object"})
+	for _, object := range a.LostObjects {
+		t.Row(string(object))
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	return t.Print(w)
+}
+
+// printDrifts prints the windows in order of key and start.
+func printDrifts(w io.Writer, a client.AuditStatus) error {
+	drifts := slices.SortedStableFunc(slices.Values(a.Drifts), func(x, y client.Drift) int {
+		return cmp.Or(cmp.Compare(members(x.Key, "=", ""), members(y.Key, "=", "")), cmp.Compare(x.Start, y.Start))
+	})
+	t := table.New(table.Column{Name: "key"}, table.Column{Name: "window"}, table.Column{Name: "cause"}, table.Column{Name: "stored"},
+		table.Column{Name: "expected"}, table.Column{Name: "detail"})
+	for _, d := range drifts {
+		t.Row(members(d.Key, "=", "-"), string(d.Start), string(d.Cause), members(d.Stored, "=", "-"), members(d.Expected, "=", "-"), string(d.Detail))
+	}
+	if _, err := fmt.Fprintln(w); err != nil {
+		return err
+	}
+	if err := t.Print(w); err != nil {
+		return err
+	}
+	if more := a.Drift - int64(len(drifts)); more > 0 {
+		_, err := fmt.Fprintf(w, "and %d more\n", more)
+		return err
+	}
+	return nil
+}

@@ -1,5 +1,5 @@
 # One verb a target. `make demo` and `make test` need nothing but Go.
-.PHONY: help build test lint race fuzz bench demo dev readme clean
+.PHONY: help build test lint race fuzz bench demo demo-kappa demo-changes dev readme clean
 .DEFAULT_GOAL := help
 
 GO ?= go
@@ -37,7 +37,13 @@ bench: ## every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
 demo: build ## real events in, answers that become exact, in under 90 s
-	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch
+	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch lambda
+
+demo-kappa: build ## a view changed while events keep coming: replay, compare, switch, roll back, drop
+	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch kappa
+
+demo-changes: build ## a view changed ten times in a row under load, from Lambda to Kappa and back
+	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch changes
 
 dev: build ## the whole system on http://127.0.0.1:8080, until Ctrl-C
 	build/anabranch dev --views localstack/sample/views.yaml
@@ -49,7 +55,7 @@ clean: ## remove what the targets made
 	rm -rf build anabranch-data
 
 .PHONY: functions deploy keys smoke destroy
-FUNCTIONS = ingest speed batch query republish authorizer
+FUNCTIONS = ingest speed batch query republish replay audit admin authorizer
 ARCH ?= arm64
 VIEWS ?= localstack/sample/views.yaml
 STACK ?= anabranch

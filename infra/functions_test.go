@@ -33,7 +33,7 @@ func TestFunctions(t *testing.T) {
 // TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that.
 func TestTimes(t *testing.T) {
 	app := application(t)
-	for name, most := range map[string]int{"ingest": 29, "query": 29, "authorizer": 9, "batch": 900, "speed": 900, "republish": 900} {
+	for name, most := range map[string]int{"ingest": 29, "query": 29, "admin": 29, "authorizer": 9, "batch": 900, "speed": 900, "republish": 900, "replay": 900, "audit": 900} {
 		if got := number(t, app.resource(large(name)+"Function").property("Timeout")); got > most {
 			t.Errorf("%s may take %d s, want at most %d", name, got, most)
 		}
@@ -67,6 +67,11 @@ func routes() map[string][2]string {
 		"GET /v1/views":              {"Query", "anabranch/read"},
 		"GET /v1/views/{view}":       {"Query", "anabranch/read"},
 		"GET /v1/views/{view}/query": {"Query", "anabranch/read"},
+
+		"GET /v1/admin/views":                     {"Admin", ""},
+		"GET /v1/admin/views/{view}":              {"Admin", ""},
+		"GET /v1/admin/views/{view}/diff":         {"Admin", ""},
+		"POST /v1/admin/views/{view}/{operation}": {"Admin", ""},
 	}
 }
 
@@ -84,7 +89,11 @@ func TestEveryRouteHasAnAuthorizer(t *testing.T) {
 		want(t, key+": target", r.property("Target"), "!Sub integrations/${"+wanted[0]+"Integration}")
 		want(t, key+": authorization", r.property("AuthorizationType"), "{Fn::If: [UseJwt, JWT, CUSTOM]}")
 		want(t, key+": authorizer", r.property("AuthorizerId"), "{Fn::If: [UseJwt, !Ref JwtAuthorizer, !Ref KeyAuthorizer]}")
-		want(t, key+": scopes", r.property("AuthorizationScopes"), "{Fn::If: [UseJwt, ["+wanted[1]+", anabranch/admin], !Ref AWS::NoValue]}")
+		scopes := "anabranch/admin"
+		if wanted[1] != "" {
+			scopes = wanted[1] + ", " + scopes
+		}
+		want(t, key+": scopes", r.property("AuthorizationScopes"), "{Fn::If: [UseJwt, ["+scopes+"], !Ref AWS::NoValue]}")
 	}
 	if len(left) > 0 {
 		t.Errorf("routes %v are missing", left)
@@ -127,6 +136,7 @@ func TestPermissions(t *testing.T) {
 	const api = "!Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/"
 	wanted := map[string]string{
 		"!Ref IngestFunction": api + "*/POST/v1/events", "!Ref QueryFunction": api + "*/GET/v1/views*",
+		"!Ref AdminFunction":      api + "*/*/v1/admin/*",
 		"!Ref AuthorizerFunction": api + "authorizers/${KeyAuthorizer}",
 	}
 	for _, r := range application(t).resources("AWS::Lambda::Permission") {

@@ -7,6 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"github.com/anabranch/anabranch/shared/aws/awstest"
+	"github.com/anabranch/anabranch/shared/metrics"
 )
 
 // TestTables: the keys are those of the adapters' own tests, and nothing is lost by mistake.
@@ -178,15 +179,51 @@ func TestWhatHoldsDataStays(t *testing.T) {
 	}
 }
 
-// TestSchedule: batch comes by the clock, is not tried again behind the schedule's back, and what could not be delivered is kept.
+// TestSchedule: batch, replay and audit come by the clock, are not tried again behind the schedule's back, and what could not be delivered is kept.
 func TestSchedule(t *testing.T) {
 	app := application(t)
-	r := app.resource("BatchSchedule")
-	want(t, "rate", r.property("ScheduleExpression"), "!Sub rate(${BatchEvery} minutes)")
-	want(t, "target", r.property("Target", "Arn"), "!GetAtt BatchFunction.Arn")
-	want(t, "role", r.property("Target", "RoleArn"), "!GetAtt ScheduleRole.Arn")
-	want(t, "tries", r.property("Target", "RetryPolicy"), "{MaximumEventAgeInSeconds: 300, MaximumRetryAttempts: 3}")
-	want(t, "dead letters", r.property("Target", "DeadLetterConfig", "Arn"), "!GetAtt ScheduleDeadLetters.Arn")
-	want(t, "on time", r.property("FlexibleTimeWindow"), "{Mode: OFF}")
-	want(t, "batch is not retried", app.resource("BatchFunction").property("EventInvokeConfig", "MaximumRetryAttempts"), "0")
+	for name, rate := range map[string]string{
+		"Batch": "!Sub rate(${BatchEvery} minutes)", "Replay": "!Sub rate(${BatchEvery} minutes)", "Audit": "rate(1 minutes)",
+	} {
+		r := app.resource(name + "Schedule")
+		want(t, name+": rate", r.property("ScheduleExpression"), rate)
+		want(t, name+": target", r.property("Target", "Arn"), "!GetAtt "+name+"Function.Arn")
+		want(t, name+": role", r.property("Target", "RoleArn"), "!GetAtt ScheduleRole.Arn")
+		want(t, name+": tries", r.property("Target", "RetryPolicy"), "{MaximumEventAgeInSeconds: 300, MaximumRetryAttempts: 3}")
+		want(t, name+": dead letters", r.property("Target", "DeadLetterConfig", "Arn"), "!GetAtt ScheduleDeadLetters.Arn")
+		want(t, name+": on time", r.property("FlexibleTimeWindow"), "{Mode: OFF}")
+		want(t, name+": not retried", app.resource(name+"Function").property("EventInvokeConfig", "MaximumRetryAttempts"), "0")
+	}
+	if n := len(app.resources("AWS::Scheduler::Schedule")); n != 3 {
+		t.Errorf("%d schedules, want 3", n)
+	}
+}
+
+// TestAlarms: each is of a metric that there is, and is told to the topic, when there is one.
+func TestAlarms(t *testing.T) {
+	app := application(t)
+	ours := map[string]bool{}
+	for _, name := range []metrics.Name{metrics.HorizonAge, metrics.Drift, metrics.LostObjects, metrics.SetAside, metrics.ReplayRunsLeft} {
+		ours[string(name)] = true
+	}
+	alarms := app.resources("AWS::CloudWatch::Alarm")
+	for _, r := range alarms {
+		if text(r.property("Namespace")) == metrics.Namespace {
+			name := text(r.property("MetricName"))
+			if !ours[name] {
+				t.Errorf("%s is of the metric %s: say here that there is one", r.name, name)
+			}
+			delete(ours, name)
+		}
+		for _, actions := range []string{"AlarmActions", "OKActions"} {
+			want(t, r.name+": "+actions, r.property(actions), "{Fn::If: [TellsAlarms, [!Ref AlarmTopic], !Ref AWS::NoValue]}")
+		}
+		if r.property("AlarmDescription") == nil {
+			t.Errorf("%s says nothing", r.name)
+		}
+	}
+	if len(ours) > 0 || len(alarms) == 0 {
+		t.Errorf("no alarms of %v", ours)
+	}
+	want(t, "nobody is told by default", app.parameter("AlarmTopic")["Default"], "")
 }

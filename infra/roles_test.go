@@ -12,7 +12,7 @@ import (
 
 // functionNames are the functions' folders; their resources begin with the same word, written large.
 func functionNames() []string {
-	return []string{"authorizer", "batch", "ingest", "query", "republish", "speed"}
+	return []string{"admin", "audit", "authorizer", "batch", "ingest", "query", "replay", "republish", "speed"}
 }
 
 func large(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
@@ -154,6 +154,8 @@ func TestArchivePrefixes(t *testing.T) {
 		"ingest":    {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layout.json"}},
 		"speed":     {"s3:PutObject": {"events/_layout.json", "setaside/*"}, "s3:GetObject": {"events/_layout.json"}},
 		"batch":     {"s3:PutObject": {"events/_layout.json", "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
+		"replay":    {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*", "runs/*"}},
+		"audit":     {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
 		"republish": {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*"}},
 	}
 	app, got := application(t), map[string]map[string][]string{}
@@ -174,9 +176,11 @@ func TestArchivePrefixes(t *testing.T) {
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	list := at(app.resource("BatchRole").property("Policies").([]any)[0], "PolicyDocument", "Statement").([]any)
-	i := slices.IndexFunc(list, func(s any) bool { return at(s, "Action") == "s3:ListBucket" })
-	want(t, "what batch may list", at(list[i], "Condition"), "{StringLike: {s3:prefix: events/dt*}}")
+	for _, role := range []string{"BatchRole", "AuditRole"} {
+		list := at(app.resource(role).property("Policies").([]any)[0], "PolicyDocument", "Statement").([]any)
+		i := slices.IndexFunc(list, func(s any) bool { return at(s, "Action") == "s3:ListBucket" })
+		want(t, "what "+role+" may list", at(list[i], "Condition"), "{StringLike: {s3:prefix: events/dt*}}")
+	}
 }
 
 // TestNoWildcards: every role, the schedule's too, names its actions and what they are done to.
@@ -222,7 +226,7 @@ func TestTrust(t *testing.T) {
 			all = append(all, s.actions, s.resources)
 		}
 		return all
-	}(), "[[lambda:InvokeFunction], [!GetAtt BatchFunction.Arn], [sqs:SendMessage], [!GetAtt ScheduleDeadLetters.Arn]]")
+	}(), "[[lambda:InvokeFunction], [!GetAtt BatchFunction.Arn, !GetAtt ReplayFunction.Arn, !GetAtt AuditFunction.Arn], [sqs:SendMessage], [!GetAtt ScheduleDeadLetters.Arn]]")
 }
 
 // TestEveryFunctionIsHere: no function of the template is without these tests, and none that is built without a place in the template.

@@ -43,13 +43,16 @@ const (
 	Batch      = name + "-batch"
 	Query      = name + "-query"
 	Republish  = name + "-republish"
+	Replay     = name + "-replay"
+	Audit      = name + "-audit"
+	Admin      = name + "-admin"
 	Authorizer = name + "-authorizer"
 )
 
 // outputs of the template that name the functions, in the order of an event's walk.
 var functions = map[string]string{
 	"IngestFunction": "ingest", "SpeedFunction": "speed", "BatchFunction": "batch", "QueryFunction": "query", "RepublishFunction": "republish",
-	"AuthorizerFunction": "authorizer",
+	"ReplayFunction": "replay", "AuditFunction": "audit", "AdminFunction": "admin", "AuthorizerFunction": "authorizer",
 }
 
 // Settings of a stack. The zero Settings do.

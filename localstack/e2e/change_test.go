@@ -19,18 +19,16 @@ import (
 // more is how many events come while a definition changes.
 const more = 500
 
-// changed: the batch function is deployed with another definition of a view. It is built beside the running one and takes its place, while events keep
-// coming; not one question fails, and no answer goes back. Deployed again, the old one serves at the next tick.
-func changed(t *testing.T, w *world) {
-	before := w.definition(t)
+// deployViews deploys the batch function with the sample's views, changed by replacing a text, and returns its bootstrap's path.
+func (w *world) deployViews(t *testing.T, old, new string) {
+	t.Helper()
 	folder := t.TempDir()
 	build := filepath.Join("..", "..", "build", "batch")
 	views, err := os.ReadFile(filepath.Join(build, "views.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// It means the same, so that the same fold judges it; to Anabranch it is another definition.
-	other := strings.Replace(string(views), "data.status < 400", "data.status <= 399", 1)
+	other := strings.Replace(string(views), old, new, 1)
 	if other == string(views) {
 		t.Fatal("the views are not those of the sample")
 	}
@@ -53,28 +51,54 @@ func changed(t *testing.T, w *world) {
 	if err := w.Replace(t.Context(), stack.Batch, filepath.Join(folder, "bootstrap")); err != nil {
 		t.Fatal(err)
 	}
+}
 
+// deployOldViews deploys the batch function as it was at first.
+func (w *world) deployOldViews(t *testing.T) {
+	t.Helper()
+	bootstrap, err := filepath.Abs(filepath.Join("..", "..", "build", "batch", "bootstrap"))
+	if err == nil {
+		err = w.Replace(t.Context(), stack.Batch, bootstrap)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// asked asks for as long as do takes.
+func (w *world) asked(t *testing.T, do func()) {
+	t.Helper()
 	asking, stop := context.WithCancel(t.Context())
+	defer stop()
 	asked := make(chan int, 1)
 	go func() { asked <- w.ask(t, asking) }()
-	began := time.Now()
-	w.send(t, another(t, "-g")[:more], "--batch", "50")
-	w.untilDefined(t, func(definition string) bool { return definition != before })
-	t.Logf("the changed definition serves %.0f s after it was deployed", time.Since(began).Seconds())
-	w.drain(t)
-	w.takeOver(t, sample.Events+1+more)
-
-	if err := w.Replace(t.Context(), stack.Batch, bootstrap); err != nil {
-		t.Fatal(err)
-	}
-	if err := w.batchByHand(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if got := w.definition(t); got != before {
-		t.Errorf("after the old views were deployed again and one tick, %s serves, want %s", got, before)
-	}
+	do()
 	stop()
 	t.Logf("%d questions were asked meanwhile; none failed or went back", <-asked)
+}
+
+// changed: the batch function is deployed with another definition of a view. It is built beside the running one and takes its place, while events keep
+// coming; not one question fails, and no answer goes back. Deployed again, the old one serves at the next tick.
+func changed(t *testing.T, w *world) {
+	before := w.definition(t)
+	// It means the same, so that the same fold judges it; to Anabranch it is another definition.
+	w.deployViews(t, "data.status < 400", "data.status <= 399")
+	w.asked(t, func() {
+		began := time.Now()
+		w.send(t, another(t, "-g")[:more], "--batch", "50")
+		w.untilDefined(t, func(definition string) bool { return definition != before })
+		t.Logf("the changed definition serves %.0f s after it was deployed", time.Since(began).Seconds())
+		w.drain(t)
+		w.takeOver(t, sample.Events+1+more)
+
+		w.deployOldViews(t)
+		if err := w.batchByHand(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if got := w.definition(t); got != before {
+			t.Errorf("after the old views were deployed again and one tick, %s serves, want %s", got, before)
+		}
+	})
 }
 
 // untilDefined ticks until page_views is served by a definition that is wanted.
@@ -82,8 +106,11 @@ func (w *world) untilDefined(t *testing.T, wanted func(string) bool) {
 	t.Helper()
 	for ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute); ; time.Sleep(time.Second) {
 		defer cancel()
-		if err := w.batchByHand(ctx); err != nil {
-			t.Fatal(err)
+		// One after the other, as the schedule has them, and sooner: what is lost in the stream is found, and what was is replayed.
+		for _, function := range []string{"BatchFunction", "ReplayFunction"} {
+			if err := w.invoke(ctx, function); err != nil {
+				t.Fatal(err)
+			}
 		}
 		if wanted(w.definition(t)) {
 			return

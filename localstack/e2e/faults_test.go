@@ -164,9 +164,10 @@ func faults(t *testing.T, w *world) {
 		}
 	}
 	w.drain(t)
-	if got, want := len(distinct(t, w.archived(t))), 2*sample.Events+2+more; got != want {
+	if got, want := len(distinct(t, w.archived(t))), 2*sample.Events+2+2*more; got != want {
 		t.Fatalf("the archive holds %d distinct events, want %d: what was acknowledged is lost, or more was made of it", got, want)
 	}
-	w.takeOver(t, 2*sample.Events+1+more)
+	w.takeOver(t, 2*sample.Events+1+2*more)
+	w.sweptThrough(t)
 	w.verify(t, true)
 }

@@ -28,14 +28,17 @@ func TestStory(t *testing.T) {
 		{"sent again", sentAgain},
 		{"ingest killed", ingestKilled},
 		{"definition changed", changed},
+		{"Kappa", kappa},
+		{"audited", audited},
 		{"faults", faults},
+		{"Lambda again", lambdaAgain},
 		{"smoke", smoke},
 	} {
 		if !t.Run(part.name, func(t *testing.T) { part.do(t, w) }) {
 			t.Fatalf("the story ends in its part %q; logs are in %s", part.name, w.LogDir)
 		}
 	}
-	for _, function := range []string{stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Republish, stack.Authorizer} {
+	for _, function := range []string{stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Republish, stack.Replay, stack.Audit, stack.Admin, stack.Authorizer} {
 		stats := w.Host.Stats(function)
 		if len(stats.ColdStarts) == 0 {
 			t.Errorf("%s was never run", function)

@@ -127,9 +127,11 @@ func do(request *http.Request, key string) (int, error) {
 	return response.StatusCode, errors.Join(err, response.Body.Close())
 }
 
-// batchByHand invokes the batch function through Lambda's API, as `aws lambda invoke` does.
-func (w *world) batchByHand(ctx context.Context) error {
-	url := *w.Config.BaseEndpoint + "/2015-03-31/functions/" + w.Outputs["BatchFunction"] + "/invocations"
+func (w *world) batchByHand(ctx context.Context) error { return w.invoke(ctx, "BatchFunction") }
+
+// invoke invokes a function, named by the template's output, through Lambda's API, as `aws lambda invoke` does.
+func (w *world) invoke(ctx context.Context, output string) error {
+	url := *w.Config.BaseEndpoint + "/2015-03-31/functions/" + w.Outputs[output] + "/invocations"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
 	if err != nil {
 		return err
@@ -141,7 +143,7 @@ func (w *world) batchByHand(ctx context.Context) error {
 	defer response.Body.Close()
 	body, err := io.ReadAll(response.Body)
 	if err == nil && (response.StatusCode != http.StatusOK || response.Header.Get("X-Amz-Function-Error") != "") {
-		err = fmt.Errorf("invoke batch: %s: %s", response.Status, body)
+		err = fmt.Errorf("invoke %s: %s: %s", output, response.Status, body)
 	}
 	return err
 }

@@ -117,7 +117,7 @@ func tell(t *testing.T, w *world, size int) story {
 // warm has the first slot pass with a few events, and begins the second.
 func (w *world) warm(t *testing.T, lines [][]byte) {
 	t.Helper()
-	need(t, w.batch.Register(t.Context()))
+	need(t, w.batch.Register(t.Context(), 0))
 	w.send(t, lines, len(lines))
 	w.deliver(t, len(lines))
 	w.now = begin.Add(slotLength + settle)

@@ -139,7 +139,7 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 		After: sweepAfter, ClockMargin: 30 * time.Second, Now: w.clock, Log: log,
 	}
 	w.serving = &serving.Serving{
-		Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
+		Catalog: control, Sweeps: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
 		MaxRows: 10_000, Now: w.clock,
 	}
 }

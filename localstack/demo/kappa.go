@@ -1,0 +1,186 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/localstack/sample"
+)
+
+const (
+	pageViews = "  - name: page_views\n"
+	onlyGood  = `type == "web.request" && data.status < 400`
+)
+
+// kappa is the story of the Kappa architecture.
+func kappa(ctx context.Context, command, dir string) error {
+	lines, err := sample.Lines()
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "views.yaml")
+	before := strings.Replace(sample.Views, pageViews, pageViews+"    architecture: kappa\n", 1)
+	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
+		return err
+	}
+	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, 2*time.Second, "--sweep-after", "1s", "--linger", "1s", "--approve")
+	if err != nil {
+		return err
+	}
+	defer server.end()
+
+	say("1. A view with `architecture: kappa` is kept by the stream alone. Half of the sample comes in, and it answers.")
+	half := len(lines) / 2
+	if err := post(ctx, server.URL, lines[:half], 500, 0).end(); err != nil {
+		return err
+	}
+	if err := server.until(ctx, lines[:half], false); err != nil {
+		return err
+	}
+	question := []string{"query", "page_views", "path=/favicon.ico", "--from", "2015-05-17T10:00:00Z", "--to", "2015-05-17T18:00:00Z", "--total"}
+	if err := server.anabranch(ctx, question...); err != nil {
+		return err
+	}
+	watcher := watch(ctx, server.URL+"/v1/views/page_views/query?path=%2Ffavicon.ico&total=true", 20*time.Millisecond, false)
+	third := post(ctx, server.URL, lines[half:half+half/2], 20, 40*time.Millisecond)
+
+	say("2. Its definition is changed, to count requests that failed, too, while events keep coming. Replay builds the new one from the archive.")
+	after := strings.Replace(before, onlyGood, `type == "web.request"`, 1)
+	if after == before {
+		return errors.New("the sample's views are not what this story knows")
+	}
+	if err := os.WriteFile(file, []byte(after), 0o600); err != nil {
+		return err
+	}
+	began := time.Now()
+	if err := server.ready(ctx); err != nil {
+		return err
+	}
+	fmt.Printf("  caught up after %.1f s, with %d events more sent meanwhile\n", time.Since(began).Seconds(), third.sent.Load())
+	if err := server.anabranch(ctx, "views", "status", "page_views"); err != nil {
+		return err
+	}
+
+	say("3. Old and new, side by side. The command exits with 1, since there are differences, as there should be.")
+	if err := server.anabranch(ctx, "views", "diff", "page_views", "--rows", "8"); !exits(err, 1) {
+		return fmt.Errorf("views diff: %w, not exit code 1", err)
+	}
+
+	say("4. The switch is one conditional write. The same question has another answer, and no query failed meanwhile.")
+	if err := server.anabranch(ctx, "views", "switch", "page_views", "--wait", "--yes"); err != nil {
+		return err
+	}
+	if err := server.anabranch(ctx, question...); err != nil {
+		return err
+	}
+	if err := third.end(); err != nil {
+		return err
+	}
+	if err := server.until(ctx, lines[:half+half/2], true); err != nil {
+		return err
+	}
+
+	say("5. More events come. Then back: the old definition answers at once, and has what came since.")
+	if err := post(ctx, server.URL, lines[half+half/2:], 500, 0).end(); err != nil {
+		return err
+	}
+	if err := server.until(ctx, lines, true); err != nil {
+		return err
+	}
+	if err := server.anabranch(ctx, "views", "rollback", "page_views", "--wait", "--yes"); err != nil {
+		return err
+	}
+	verified, err := server.VerifyPageViews(ctx, lines, false)
+	if err != nil {
+		return fmt.Errorf("after the rollback: %w", err)
+	}
+	fmt.Printf("  %d keys, %d windows, %d values: all equal to a fold of all %d events by the old definition\n",
+		verified.Keys, verified.Windows, verified.Values, len(lines))
+
+	say("6. What was rolled back from is dropped.")
+	if err := server.anabranch(ctx, "views", "drop", "page_views", "--yes"); err != nil {
+		return err
+	}
+	if err := server.gone(ctx); err != nil {
+		return err
+	}
+	if err := server.anabranch(ctx, "views", "status", "page_views"); err != nil {
+		return err
+	}
+	return watcher.end()
+}
+
+// until waits until the view of page views counts these events, by the changed definition or the first.
+func (s *server) until(ctx context.Context, lines [][]byte, changed bool) error {
+	for {
+		verified, err := s.VerifyPageViews(ctx, lines, changed)
+		if err == nil {
+			fmt.Printf("  %d keys, %d windows, %d values: all equal to a fold of the %d events sent so far\n",
+				verified.Keys, verified.Windows, verified.Values, len(lines))
+			return nil
+		}
+		if err := pause(ctx, err); err != nil {
+			return err
+		}
+	}
+}
+
+// generation is what an operator is told of one.
+type generation struct {
+	State string `json:"state"`
+	Ready bool   `json:"ready"`
+	Waits string `json:"waits"`
+}
+
+// ready waits until the new generation may be switched to.
+func (s *server) ready(ctx context.Context) error {
+	return s.status(ctx, "page_views", "the new generation to catch up", func(all []generation) bool {
+		return len(all) == 2 && all[1].State == "building" && all[1].Ready
+	})
+}
+
+// gone waits until one generation is left.
+func (s *server) gone(ctx context.Context) error {
+	return s.status(ctx, "page_views", "the old generation to be gone", func(all []generation) bool { return len(all) == 1 })
+}
+
+// status asks for a view's generations until what is wanted holds.
+func (s *server) status(ctx context.Context, view, what string, holds func([]generation) bool) error {
+	for {
+		var answer struct {
+			Generations []generation `json:"generations"`
+		}
+		response, err := http.Get(s.URL + "/v1/admin/views/" + view)
+		if err != nil {
+			return err
+		}
+		body, err := io.ReadAll(response.Body)
+		if err = errors.Join(err, response.Body.Close(), json.Unmarshal(body, &answer)); err != nil {
+			return fmt.Errorf("status: %w: %.200s", err, body)
+		}
+		if holds(answer.Generations) {
+			return nil
+		}
+		if err := pause(ctx, fmt.Errorf("waiting for %s: %.600s", what, body)); err != nil {
+			return err
+		}
+	}
+}
+
+// pause waits a moment; when time is over it says what was waited for.
+func pause(ctx context.Context, waiting error) error {
+	select {
+	case <-ctx.Done():
+		return errors.Join(ctx.Err(), waiting)
+	case <-time.After(50 * time.Millisecond):
+		return nil
+	}
+}

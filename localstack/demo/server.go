@@ -1,0 +1,67 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/localstack/sample"
+)
+
+// server is a running "anabranch dev".
+type server struct {
+	sample.Server
+	command string
+	process *exec.Cmd
+}
+
+// start runs "anabranch dev" on a port of its own and reads from its output which one that is.
+func start(ctx context.Context, command, dir, views string, slot time.Duration, more ...string) (*server, error) {
+	args := append([]string{"dev", "--views", views, "--dir", dir, "--listen", "127.0.0.1:0",
+		"--slot", slot.String(), "--commit-within", "500ms", "--settle", "1s", "--batch-every", "1s"}, more...)
+	fmt.Println("$ anabranch", strings.Join(args, " "))
+	c := exec.CommandContext(ctx, command, args...)
+	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
+	c.WaitDelay = 10 * time.Second
+	out, err := c.StderrPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := c.Start(); err != nil {
+		return nil, fmt.Errorf("start %s: %w", command, err)
+	}
+	lines := bufio.NewScanner(out)
+	for lines.Scan() {
+		fmt.Println(lines.Text())
+		if _, url, ok := strings.Cut(lines.Text(), "listens on "); ok {
+			go func() { _, _ = io.Copy(os.Stderr, out) }() // what the server says later
+			return &server{Server: sample.Server{URL: url}, command: command, process: c}, nil
+		}
+	}
+	return nil, errors.Join(errors.New("the server did not start"), c.Wait())
+}
+
+func (s *server) end() {
+	_ = s.process.Process.Signal(os.Interrupt)
+	_ = s.process.Wait()
+}
+
+// anabranch runs a command against the server, and shows it with all that it says.
+func (s *server) anabranch(ctx context.Context, args ...string) error {
+	fmt.Println("\n$ anabranch", strings.Join(args, " "))
+	c := exec.CommandContext(ctx, s.command, append(args, "--url", s.URL)...)
+	c.Stdout, c.Stderr = os.Stdout, os.Stderr
+	return c.Run()
+}
+
+// exits says whether err is a command's that ended with the code.
+func exits(err error, code int) bool {
+	var ended *exec.ExitError
+	return errors.As(err, &ended) && ended.ExitCode() == code
+}

@@ -37,7 +37,8 @@ const (
 var (
 	core      = []string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
-	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/serving"}
+	readers   = []string{"shared/runs"} // of what contracts keep, for layers to share
+	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/audit", "shared/serving", "shared/operations"}
 )
 
 // rule is what a package's code may import besides the standard library; its tests may import what they need.
@@ -50,6 +51,9 @@ type rule struct {
 func rules() map[string]rule {
 	inner := slices.Concat(core, contracts)
 	layer := func(thirdParty ...string) rule { return rule{append(slices.Clone(inner), "shared/runner"), thirdParty} }
+	reading := func(thirdParty ...string) rule {
+		return rule{slices.Concat(inner, readers, []string{"shared/runner"}), thirdParty}
+	}
 	handler := func(layer string, thirdParty ...string) rule {
 		return rule{append(slices.Clone(inner), "shared/respond", layer), append(thirdParty, events)}
 	}
@@ -79,10 +83,15 @@ func rules() map[string]rule {
 		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}, []string{ulid}},
 		"shared/catalog":   {[]string{"shared/slot", "shared/view", "shared/viewstore"}, nil},
 
+		"shared/runs": layer(xxhash),
+
 		"shared/ingest":  layer(ulid, xxhash),
-		"shared/speed":   layer(),
-		"shared/batch":   layer(ulid, xxhash),
+		"shared/speed":   reading(),
+		"shared/batch":   reading(ulid),
+		"shared/audit":   reading(ulid),
 		"shared/serving": layer(),
+
+		"shared/operations": layer(),
 
 		"shared/eventsource": {core, nil},
 		"shared/runner":      {},
@@ -119,16 +128,27 @@ func rules() map[string]rule {
 		"functions/ingest/handler":    handler("shared/ingest"),
 		"functions/speed/handler":     handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
 		"functions/batch/handler":     handler("shared/batch"),
+		"functions/replay/handler":    handler("shared/speed"),
+		"functions/audit/handler":     handler("shared/audit"),
 		"functions/query/handler":     handler("shared/serving"),
 		"functions/republish/handler": handler("shared/ingest"),
+
+		"functions/admin/handler": {append(slices.Clone(inner), "shared/respond", "shared/operations", "shared/serving"), []string{events}}, // operates, and compares
 
 		"functions/authorizer/handler": {nil, []string{events}}, // needs no layer
 
 		"functions/ingest":    function("ingest", "shared/ingest"),
 		"functions/speed":     function("speed", "shared/speed"),
 		"functions/batch":     function("batch", "shared/batch"),
+		"functions/replay":    function("replay", "shared/speed"),
+		"functions/audit":     function("audit", "shared/audit"),
 		"functions/query":     function("query", "shared/serving"),
 		"functions/republish": function("republish", "shared/ingest"),
+		"functions/admin": {
+			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/aws/sdk", "shared/aws/settings", "shared/aws/launch",
+				"shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
+			[]string{"github.com/aws/aws-lambda-go", awsSDK},
+		},
 		"functions/authorizer": {
 			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/aws/settings", "shared/metrics"}, []string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
@@ -145,6 +165,7 @@ func rules() map[string]rule {
 			slices.Concat(inner, layers, []string{
 				"shared/memory", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/respond",
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
+				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
 			}),
 			[]string{events, ulid},
 		},
@@ -268,8 +289,10 @@ func checkRings(p listed) (problems []string) {
 		allowed = core
 	case slices.Contains(contracts, p.name()), p.name() == "shared/memory", p.name() == "shared/dirarchive", p.name() == "shared/conformance":
 		allowed = slices.Concat(core, contracts)
-	case slices.Contains(layers, p.name()):
+	case slices.Contains(readers, p.name()):
 		allowed = slices.Concat(core, contracts, []string{"shared/runner"})
+	case slices.Contains(layers, p.name()):
+		allowed = slices.Concat(core, contracts, readers, []string{"shared/runner"})
 	default:
 		return nil
 	}
@@ -310,7 +333,7 @@ func checkSDK(p listed) (problems []string) {
 
 // TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the simulator owns both.
 func TestNoClockAndNoGoroutines(t *testing.T) {
-	pure := slices.Concat(core, contracts, layers, []string{"shared/eventsource"})
+	pure := slices.Concat(core, contracts, readers, layers, []string{"shared/eventsource"})
 	for _, p := range list(t) {
 		// go test remembers a result for as long as no file that the test has opened changes: so every file is opened, and every folder.
 		if _, err := os.ReadDir(filepath.Dir(p.Dir)); err != nil {
@@ -407,6 +430,9 @@ func TestTheRulesCatch(t *testing.T) {
 		{"a package of a listed library", checkRule, of("shared/view", "github.com/goccy/go-yaml/ast"), ""},
 		{"a layer links a layer", checkRings, of("shared/serving", module+"shared/batch"), "links shared/batch"},
 		{"core links a contract", checkRings, of("shared/event", module+"shared/stream"), "links shared/stream"},
+		{"a reader of runs links a layer", checkRings, of("shared/runs", module+"shared/batch"), "links shared/batch"},
+		{"a contract links a reader of runs", checkRings, of("shared/archive", module+"shared/runs"), "links shared/runs"},
+		{"a layer links a reader of runs", checkRings, of("shared/batch", module+"shared/runs"), ""},
 		{"a contract links a layer", checkRings, of("shared/catalog", module+"shared/ingest"), "links shared/ingest"},
 		{"memory links a layer", checkRings, of("shared/memory", module+"shared/ingest"), "links shared/ingest"},
 		{"a layer links contracts", checkRings, of("shared/serving", module+"shared/catalog", "fmt"), ""},

@@ -267,7 +267,7 @@ func TestRebuild(t *testing.T) {
 	w.Catalog = &memory.Catalog{} // all that is left is the archive
 	w.Base, w.Items = &memory.Base{}, &memory.Speed{}
 	w.Restart()
-	if err := w.Batch.Register(ctx); err != nil {
+	if err := w.Batch.Register(ctx, 0); err != nil {
 		t.Fatal(err)
 	}
 	w.Batch.RunBytes = 500

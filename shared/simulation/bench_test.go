@@ -199,7 +199,7 @@ func BenchmarkSpeed(b *testing.B) {
 
 func (r *rig) register(b *testing.B) {
 	b.Helper()
-	if err := r.batch().Register(b.Context()); err != nil {
+	if err := r.batch().Register(b.Context(), 0); err != nil {
 		b.Fatal(err)
 	}
 }
@@ -333,7 +333,7 @@ func BenchmarkQuery(b *testing.B) {
 			}
 		}
 	}
-	s := &serving.Serving{Catalog: r.catalog, Programs: r.programs, Base: r.base, Speed: r.items, MaxRows: 10_000, Now: r.clock}
+	s := &serving.Serving{Catalog: r.catalog, Sweeps: r.catalog, Programs: r.programs, Base: r.base, Speed: r.items, MaxRows: 10_000, Now: r.clock}
 	parameters := map[string][]string{"path": {"/presentations/page-0000/images/kibana-search.png"}}
 	rows := 0
 	b.ReportAllocs()

@@ -255,7 +255,7 @@ func (p past) checkRows(ctx context.Context, key Cell, answer serving.Answer) er
 		if !row.Exact {
 			continue
 		}
-		horizon := answer.Horizon
+		horizon := *answer.Horizon // of an answer with an exact row
 		if row.Horizon != nil {
 			horizon = *row.Horizon
 		}

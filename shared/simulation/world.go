@@ -36,6 +36,8 @@ const (
 	Settle       = CommitWithin + ClockMargin
 	SweepAfter   = 20 * time.Second
 	Keep         = 10 * time.Minute
+	Linger       = time.Minute
+	confirm      = 10 * time.Second
 	lanes        = 4
 	shards       = 3
 )
@@ -106,7 +108,7 @@ func (k *Kit) New(seed uint64) (*World, error) {
 		return nil, err
 	}
 	w.Restart()
-	return w, w.Batch.Register(context.Background())
+	return w, w.Batch.Register(context.Background(), 0)
 }
 
 // Deploy makes the functions anew with other views.
@@ -142,14 +144,14 @@ func (w *World) Restart() {
 	w.Batch = &batch.Batch{
 		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout,
 		Definitions: w.definitions,
-		Settle:      Settle, ClockMargin: ClockMargin, Relist: time.Hour, Keep: Keep, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
+		Settle:      Settle, ClockMargin: ClockMargin, Relist: time.Hour, Confirm: confirm, Keep: Keep, Linger: Linger, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
 		Now: w.now, NewID: func() (ulid.ULID, error) { return w.newULID(w.Clock) }, Log: log,
 	}
 	w.Sweep = &batch.Sweep{
 		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Seen: w.Seen, Queue: w.Queue, Layout: w.layout, After: SweepAfter,
 		ClockMargin: ClockMargin, Now: w.now, Log: log,
 	}
-	w.Serving = &serving.Serving{Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
+	w.Serving = &serving.Serving{Catalog: w.Catalog, Sweeps: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
 }
 
 func (w *World) newULID(at time.Time) (ulid.ULID, error) {

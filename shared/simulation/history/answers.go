@@ -77,9 +77,9 @@ type seenRow struct {
 
 // check holds an answer against the truth. began is the step at which its reads began; now says that they were made at this very moment.
 func (h *history) check(view int, key string, a serving.Answer, began uint64, now bool) {
-	horizon, err := parseSlot(a.Horizon)
+	horizon, err := parseSlot(horizonOf(a))
 	if err != nil || h.runOf[horizon] == 0 {
-		h.fail(oracleHorizon, "view %s, key %q: horizon %q is no run's", viewNames[view], key, a.Horizon)
+		h.fail(oracleHorizon, "view %s, key %q: horizon %q is no run's", viewNames[view], key, horizonOf(a))
 		return
 	}
 	rows := make([]seenRow, len(a.Data))
@@ -118,6 +118,14 @@ func rowAt(rows []seenRow, start int64) int {
 		return -1
 	}
 	return at
+}
+
+// horizonOf is an answer's horizon; "" of a Kappa generation, which has none.
+func horizonOf(a serving.Answer) string {
+	if a.Horizon == nil {
+		return ""
+	}
+	return *a.Horizon
 }
 
 func parseSlot(text string) (slot.Slot, error) {

@@ -110,7 +110,7 @@ func (h *history) open(r role) *environment {
 	case batchRole:
 		e.batch = &batch.Batch{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
-			Definitions: h.kit.variants[h.deployed], Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, Keep: h.keep, RunBytes: h.runBytes, Tries: 3, Workers: 2,
+			Definitions: h.kit.variants[h.deployed], Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, Confirm: 10 * time.Second, Keep: h.keep, Linger: time.Minute, RunBytes: h.runBytes, Tries: 3, Workers: 2,
 			Run: runner.Sequential, Now: e.now, NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
 		}
 	case sweepRole:
@@ -120,7 +120,7 @@ func (h *history) open(r role) *environment {
 		}
 	case queryRole:
 		e.query = &serving.Serving{
-			Catalog: catalogPort{p}, Programs: programs, Base: basePort{p}, Speed: speedPort{p}, MaxRows: 10_000, Now: e.now,
+			Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: programs, Base: basePort{p}, Speed: speedPort{p}, MaxRows: 10_000, Now: e.now,
 		}
 	}
 	h.environments[r] = append(h.environments[r], e)

@@ -229,13 +229,13 @@ func (h *history) build(seed uint64) error {
 		return err
 	}
 	h.observer = &serving.Serving{
-		Catalog: h.catalog, Programs: h.kit.programs, Base: h.base, Speed: h.items, MaxRows: 10_000, Now: func() time.Time { return h.clock },
+		Catalog: h.catalog, Sweeps: h.catalog, Programs: h.kit.programs, Base: h.base, Speed: h.items, MaxRows: 10_000, Now: func() time.Time { return h.clock },
 	}
 	if !h.announced {
 		first := batch.Batch{
 			Catalog: h.catalog, Definitions: h.kit.variants[0], NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) },
 		}
-		if err := first.Register(everywhere); err != nil {
+		if err := first.Register(everywhere, 0); err != nil {
 			return err
 		}
 	}

@@ -188,7 +188,7 @@ func (h *history) onBase(item viewstore.BaseItem) {
 }
 
 func (h *history) onSpeed(item viewstore.SpeedItem) {
-	if view := h.kit.viewOf[item.Definition]; view == marks || h.step%4 == 0 {
+	if view := h.kit.viewOf[view.Hash(item.Set)]; view == marks || h.step%4 == 0 {
 		h.look(view, keyText(item.Key))
 	}
 }

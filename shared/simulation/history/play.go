@@ -201,7 +201,7 @@ func (h *history) quietKey(v int, key string) {
 		h.fail(oracleQuiet, "view %s, key %q: %v", viewNames[v], key, err)
 		return
 	}
-	horizon, err := parseSlot(a.Horizon)
+	horizon, err := parseSlot(horizonOf(a))
 	h.must(err)
 	expected := map[int64]state{}
 	for _, start := range h.windows[rowsOf{v, key}] {

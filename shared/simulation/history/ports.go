@@ -282,6 +282,14 @@ func (b basePort) Drop(_ context.Context, g viewstore.Generation, after string) 
 	return ask(b.port, writeDynamo, "base.Drop", string(g), func() (string, error) { return b.h.base.Drop(everywhere, g, after) })
 }
 
+func (b basePort) Scan(_ context.Context, g viewstore.Generation, after string) (items []viewstore.BaseItem, next string, err error) {
+	next, err = ask(b.port, readDynamo, "base.Scan", string(g), func() (next string, err error) {
+		items, next, err = b.h.base.Scan(everywhere, g, after)
+		return next, err
+	})
+	return items, next, err
+}
+
 type speedPort struct{ port }
 
 func (s speedPort) Load(_ context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
@@ -300,10 +308,28 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 	})
 }
 
-func (s speedPort) Slots(_ context.Context, hash view.Hash, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s speedPort) Slots(_ context.Context, set viewstore.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
 	return ask(s.port, readDynamo, "speed.Slots", keyText(key), func() ([]viewstore.SpeedItem, error) {
-		return s.h.items.Slots(everywhere, hash, key, from)
+		return s.h.items.Slots(everywhere, set, key, from)
 	})
+}
+
+func (s speedPort) Pages(_ context.Context, set viewstore.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+	return ask(s.port, readDynamo, "speed.Pages", keyText(key), func() ([]viewstore.SpeedItem, error) {
+		return s.h.items.Pages(everywhere, set, key, from, to)
+	})
+}
+
+func (s speedPort) Scan(_ context.Context, set viewstore.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+	next, err = ask(s.port, readDynamo, "speed.Scan", string(set), func() (next string, err error) {
+		items, next, err = s.h.items.Scan(everywhere, set, after)
+		return next, err
+	})
+	return items, next, err
+}
+
+func (s speedPort) Drop(_ context.Context, set viewstore.Set, after string) (string, error) {
+	return ask(s.port, writeDynamo, "speed.Drop", string(set), func() (string, error) { return s.h.items.Drop(everywhere, set, after) })
 }
 
 type seenPort struct{ port }

@@ -4,9 +4,11 @@ const (
 	batchFile      = "shared/batch/batch.go"
 	planFile       = "shared/batch/plan.go"
 	readFile       = "shared/batch/read.go"
-	duplicatesFile = "shared/batch/duplicates.go"
+	readerFile     = "shared/runs/reader.go"
+	duplicatesFile = "shared/runs/duplicates.go"
 	applyFile      = "shared/batch/apply.go"
 	registerFile   = "shared/batch/register.go"
+	operateFile    = "shared/catalog/operate.go"
 	sweepFile      = "shared/batch/sweep.go"
 	catalogFile    = "shared/memory/catalog.go"
 )
@@ -76,7 +78,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "held-objects-read-again", Design: "3.2",
 			Mistake: "objects of the slots that are listed again are not held against the earlier runs",
-			Edits:   []Edit{{planFile, `			if s < head.Horizon && t.held.has(object.Key) {`, `			if s < head.Horizon && t.held.has("") {`}},
+			Edits:   []Edit{{planFile, `			if s < head.Horizon && known.has(object.Key) {`, `			if s < head.Horizon && t.held.has("") {`}},
 		},
 		{
 			Name: "orphans-held", Design: "3.4",
@@ -84,8 +86,8 @@ func ofBatch() []Mutant {
 			Edits: []Edit{{planFile, `	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
-	t.held.add(run.N, in.manifest)
-`, `	t.held.add(run.N, in.manifest)
+	t.held.add(run.N, in.Manifest)
+`, `	t.held.add(run.N, in.Manifest)
 	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
@@ -94,9 +96,9 @@ func ofBatch() []Mutant {
 		{
 			Name: "orphan-manifest-read", Design: "3.4",
 			Mistake: "a run's manifest is the first that any attempt has written under its number",
-			Edits: []Edit{{planFile, `	text, _, err := a.Get(ctx, archive.Key(run.Manifest))
+			Edits: []Edit{{readerFile, `	text, _, err := r.Archive.Get(ctx, archive.Key(run.Manifest))
 `, `	prefix := run.Manifest[:len("runs/000000000000/")]
-	written, _, err := a.List(ctx, archive.Key(prefix), archive.Key(prefix+"~"), 10)
+	written, _, err := r.Archive.List(ctx, archive.Key(prefix), archive.Key(prefix+"~"), 10)
 	if err != nil {
 		return archive.Manifest{}, err
 	}
@@ -105,18 +107,18 @@ func ofBatch() []Mutant {
 			run.Manifest = key
 		}
 	}
-	text, _, err := a.Get(ctx, archive.Key(run.Manifest))
+	text, _, err := r.Archive.Get(ctx, archive.Key(run.Manifest))
 `}},
 		},
 		{
 			Name: "manifest-not-frozen", Design: "3.4",
 			Mistake: "a run that is read again lists its slots anew",
 			Edits: []Edit{
-				{readFile, `	m, err := t.manifest(ctx, run)
+				{readFile, `	m, err := t.reader().Manifest(ctx, run)
 	if err != nil {
 		return nil, err
 	}
-`, `	m, err := t.manifest(ctx, run)
+`, `	m, err := t.reader().Manifest(ctx, run)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +148,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "winner-stops", Design: "3.4",
 			Mistake: "what a crash has left is not finished: generations apply the newest run only",
-			Edits:   []Edit{{batchFile, `t.Catalog.Runs(ctx, next, next)`, `t.Catalog.Runs(ctx, head.N, head.N)`}},
+			Edits:   []Edit{{batchFile, `t.reader().Get(ctx, next)`, `t.reader().Get(ctx, max(next, head.N))`}},
 		},
 		{
 			Name: "item-horizon-ignored", Design: "3.4",

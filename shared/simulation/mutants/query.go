@@ -29,18 +29,21 @@ func ofQuery() []Mutant {
 		{
 			Name: "catalog-read-after-items", Design: "3.6",
 			Mistake: "the pointer's horizon is read after the base items",
-			Edits: []Edit{
-				{servingFile, `s.read(ctx, program, generation, q)`, `s.read(ctx, program, &generation, q)`},
-				{servingFile, `p *view.Program, g catalog.Generation, q query) (merged, error) {`, `p *view.Program, g *catalog.Generation, q query) (merged, error) {`},
-				{servingFile, `	speed, err := s.Speed.Slots(`, `	pointer, err := s.view(ctx, p.Definition.Name)
+			Edits: []Edit{{servingFile, `	speed, err := s.Speed.Slots(`, `	pointer, err := s.view(ctx, p.Definition.Name)
 	if err != nil {
 		return m, err
 	}
 	if now, ok := pointer.Generation(g.ID); ok {
-		*g = now
+		g = now
 	}
-	speed, err := s.Speed.Slots(`},
-			},
+	speed, err := s.Speed.Slots(`}, {servingFile, `	answer := s.present(q, generation, merged, complete)
+`, `	if later, err := s.view(ctx, name); err == nil {
+		if now, ok := later.Generation(generation.ID); ok {
+			generation = now
+		}
+	}
+	answer := s.present(q, generation, merged, complete)
+`}},
 		},
 		{
 			Name: "exact-with-speed", Design: "3.6",
@@ -101,7 +104,9 @@ func ofGenerations() []Mutant {
 		{
 			Name: "serves-before-live", Design: "3.7",
 			Mistake: "a view serves before its horizon has reached the slot from which speed folds it",
-			Edits:   []Edit{{registerFile, ` || g.Run < head.N || g.Horizon < g.Live {`, ` || g.Run < head.N {`}},
+			Edits: []Edit{{operateFile, `	case g.Horizon < g.Live:
+`, `	case false:
+`}},
 		},
 		{
 			Name: "announced-not-folded", Design: "3.7",

@@ -3,9 +3,14 @@ package mutants
 const (
 	speedFile  = "shared/speed/speed.go"
 	foldFile   = "shared/speed/fold.go"
+	itemsFile  = "shared/speed/items.go"
 	liveFile   = "shared/speed/live.go"
 	memoryFile = "shared/speed/memory.go"
 	seenFile   = "shared/speed/seen.go"
+
+	replayFile = "shared/speed/replay.go"
+	replayRead = "shared/speed/replay_read.go"
+	replayEdge = "shared/speed/replay_edge.go"
 
 	mappingFile = "shared/eventsource/settings.go"
 	storesFile  = "shared/memory/viewstore.go"
@@ -22,12 +27,12 @@ func ofSpeed() []Mutant {
 		return loaded, nil
 	}
 	page, ok := it.page, true
-	if first := f.records.after(loaded.Fence); first > int(it.rows[0]) {
+	if first := f.records.after(loaded.Fence); first > int(it.group.rows[0]) {
 		page, ok = f.pageAbove(it, first)
 	}
 `, `	page, ok := it.page, true
 `},
-				{foldFile, `		if next.Fence == loaded.Fence {
+				{itemsFile, `		if it.Fence == loaded.Fence {
 			return false, nil // every record has been considered before
 		}
 `, ``},
@@ -43,12 +48,12 @@ func ofSpeed() []Mutant {
 		{
 			Name: "fence-per-batch", Design: "3.3",
 			Mistake: "a batch that ends above the item's fence is folded whole, not its records above the fence",
-			Edits:   []Edit{{foldFile, `first > int(it.rows[0]) {`, `first > len(f.batch.Stamps) {`}},
+			Edits:   []Edit{{foldFile, `first > int(it.group.rows[0]) {`, `first > f.records.ends[len(f.records.ends)-1] {`}},
 		},
 		{
 			Name: "fence-off-by-one", Design: "3.3",
 			Mistake: "the record at the fence is folded again",
-			Edits:   []Edit{{speedFile, `		if s.Compare(f) <= 0 {`, `		if s.Compare(f) < 0 {`}},
+			Edits:   []Edit{{foldFile, `		if s.Compare(f) <= 0 {`, `		if s.Compare(f) < 0 {`}},
 		},
 		{
 			Name: "fence-not-per-lane", Design: "3.3",
@@ -60,8 +65,8 @@ func ofSpeed() []Mutant {
 			Mistake: "an event's slot in speed is that in which speed handles it",
 			Edits: []Edit{
 				{speedFile, `rowsBySlot(batch, s.Layout.Slot, duplicate)`, `rowsBySlot(batch, s.Layout.Slot, duplicate, s.Now())`},
-				{foldFile, `func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []slotRows {`,
-					`func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool, now time.Time) []slotRows {`},
+				{foldFile, `func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []group {`,
+					`func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool, now time.Time) []group {`},
 				{foldFile, `	for row, stamp := range b.Stamps {`, `	for row := range b.Stamps {`},
 				{foldFile, `length.Of(stamp)`, `length.At(now)`},
 				{foldFile, `	"sync"
@@ -74,7 +79,7 @@ func ofSpeed() []Mutant {
 			Name: "conflict-overwrites", Design: "3.3",
 			Mistake: "after a failed write only the fence is loaded again, and the states of before are written under it",
 			Edits: []Edit{
-				{foldFile, `		loaded = viewstore.SpeedItem{SpeedKey: it.key}
+				{itemsFile, `		loaded = viewstore.SpeedItem{SpeedKey: loaded.SpeedKey}
 		if len(stored) > 0 {
 			loaded = stored[0]
 		}
@@ -92,13 +97,13 @@ func ofSpeed() []Mutant {
 		{
 			Name: "failed-write-taken-for-done", Design: "3.3",
 			Mistake: "a write of a speed item that fails otherwise than by a conflict is taken for done",
-			Edits: []Edit{{foldFile, `f.speed.Items.Put(ctx, next, loaded.Fence); err == nil {`,
-				`f.speed.Items.Put(ctx, next, loaded.Fence); err == nil || !errors.Is(err, viewstore.ErrConflict) {`}},
+			Edits: []Edit{{itemsFile, `w.items.Put(ctx, it, loaded.Fence); err == nil {`,
+				`w.items.Put(ctx, it, loaded.Fence); err == nil || !errors.Is(err, viewstore.ErrConflict) {`}},
 		},
 		{
 			Name: "reported-from-the-last-failure", Design: "3.3",
 			Mistake: "of a failed item's records the last is reported, not the first",
-			Edits:   []Edit{{foldFile, `recordOf(int(items[i].rows[0])))`, `recordOf(int(items[i].rows[len(items[i].rows)-1])))`}},
+			Edits:   []Edit{{foldFile, `recordOf(int(items[i].group.rows[0])))`, `recordOf(int(items[i].group.rows[len(items[i].group.rows)-1])))`}},
 			Killer: Killer{
 				Package: "shared/speed", Run: "^TestLowest$",
 				Why: "it takes an item that fails at every try, with records below the last: one history in some hundreds has one",
@@ -145,7 +150,7 @@ func ofSpeed() []Mutant {
 			Name: "expiry-trusted", Design: "3.3",
 			Mistake: "speed items expire when batch has usually covered their slot, and queries leave out what has expired",
 			Edits: []Edit{
-				{foldFile, `Add(f.speed.Retain).Unix()`, `Add(30 * time.Second).Unix()`},
+				{foldFile, `Add(s.Retain).Unix()`, `Add(30 * time.Second).Unix()`},
 				{foldFile, `	"sync"
 `, `	"sync"
 	"time"
@@ -157,6 +162,67 @@ func ofSpeed() []Mutant {
 			Name: "mapping-gives-up", Design: "3.3",
 			Mistake: "the event source mapping gives a batch up after two tries",
 			Edits:   []Edit{{mappingFile, `		MaximumRetryAttempts:  NoLimit,`, `		MaximumRetryAttempts:  1,`}},
+		},
+	}
+}
+
+// ofReplay are mistakes of Kappa's two halves. What refutes them plays both, in every order, around the slot that stands between them.
+func ofReplay() []Mutant {
+	by := func(test string) Killer {
+		return Killer{
+			Package: "shared/speed", Run: "^" + test + "$",
+			Why: "it takes a Kappa view, and what happens around the slot from which it is live; the tests of replay make it happen",
+		}
+	}
+	return []Mutant{
+		{
+			Name: "kappa-live-from-the-horizon", Design: "3.7",
+			Mistake: "speed no longer folds for a Kappa view the slots that replay's horizon has passed",
+			Edits: []Edit{{liveFile, `set: viewstore.OfGeneration(g.ID), from: g.Live}`,
+				`set: viewstore.OfGeneration(g.ID), from: first}`}},
+			Killer: by("TestKappaLive"),
+		},
+		{
+			Name: "replay-ignores-the-live-half", Design: "3.7",
+			Mistake: "replay counts an event of which the live half has counted a copy",
+			Edits:   []Edit{{replayEdge, `		in.duplicate[row] = m.counted(`, `		_ = m.counted(`}},
+			Killer:  by("TestReplayEdge"),
+		},
+		{
+			Name: "replay-takes-dropped-for-counted", Design: "3.7",
+			Mistake: "replay drops an event of which the live half has met a copy, also one that it has not counted",
+			Edits:   []Edit{{memoryFile, `e.arrival-arrival <= window && !m.holds(identity, e.position, e.arrival, window) {`, `e.arrival-arrival <= window {`}},
+			Killer:  by("TestReplayEdge"),
+		},
+		{
+			Name: "replay-does-not-wait", Design: "3.7",
+			Mistake: "replay asks what the live half has counted before all that it depends on was streamed",
+			Edits:   []Edit{{replayRead, `last >= t.edge(live) && run.N > t.swept || `, `last < 0 || `}},
+			Killer:  by("TestReplayWaits"),
+		},
+		{
+			Name: "replay-judges-by-the-other-half", Design: "3.7",
+			Mistake: "replay takes an event for a duplicate of one that is the live half's to count",
+			Edits:   []Edit{{replayRead, `Below: live}`, `Below: live * 0}`}},
+			Killer:  by("TestReplayLate"),
+		},
+		{
+			Name: "replay-fence-without-the-run", Design: "3.7",
+			Mistake: "an object's place is that in its run's manifest alone, so that an item takes nothing of the runs that come after",
+			Edits:   []Edit{{replayRead, `placeOf(c.manifest.Run, c.places[i])`, `placeOf(c.manifest.Run*0, c.places[i])`}},
+			Killer:  by("TestReplay"),
+		},
+		{
+			Name: "replay-goes-back", Design: "3.7",
+			Mistake: "a replay that was frozen takes back how far another has come",
+			Edits:   []Edit{{replayFile, `		if stored.Run >= through.N {`, `		if through.N == 0 {`}},
+			Killer:  by("TestReplayFrozen"),
+		},
+		{
+			Name: "replay-guesses", Design: "3.7",
+			Mistake: "replay takes seen items that have expired for such as never were",
+			Edits:   []Edit{{replayEdge, `!t.Now().Before(kept) {`, `kept.IsZero() {`}},
+			Killer:  by("TestReplayTooLate"),
 		},
 	}
 }
@@ -249,7 +315,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "no-duplicates-in-batch", Design: "3.5",
 			Mistake: "a run does not look at the identities of earlier ones",
-			Edits:   []Edit{{duplicatesFile, `	for _, run := range runs {`, `	for _, run := range runs[:0] {`}},
+			Edits:   []Edit{{duplicatesFile, `	for _, run := range earlier {`, `	for _, run := range earlier[:0] {`}},
 		},
 		{
 			Name: "duplicates-within-a-run", Design: "3.5",
@@ -266,11 +332,11 @@ func ofDuplicates() []Mutant {
 			Name: "dropped-copies-forgotten", Design: "3.5",
 			Mistake: "a run keeps the identities of the events that it counts, and forgets the dropped copies",
 			Edits: []Edit{
-				{planFile, `archive.EncodeIdentities(in.seen)`, `archive.EncodeIdentities(counted)`},
+				{planFile, `archive.EncodeIdentities(in.Seen)`, `archive.EncodeIdentities(counted)`},
 				{planFile, `	if run.Events > 0 {
 `, `	var counted []archive.Seen
-	for i, s := range in.seen {
-		if !in.duplicate[i] {
+	for i, s := range in.Seen {
+		if !in.Duplicate[i] {
 			counted = append(counted, s)
 		}
 	}
@@ -282,17 +348,17 @@ func ofDuplicates() []Mutant {
 			Name: "identity-has-the-payload", Design: "3.5",
 			Mistake: "batch tells events apart by identity and payload: a copy with another payload counts as another event",
 			Edits: []Edit{
-				{duplicatesFile, `	copies := indexCopies(in.seen)
-`, `	plain := slices.Clone(in.seen)
-	defer func() { in.seen = plain }()
-	for i := range in.seen {
-		in.seen[i].Identity.Hi ^= in.seen[i].Payload
+				{duplicatesFile, `	copies := indexCopies(in.Seen, below)
+`, `	plain := slices.Clone(in.Seen)
+	defer func() { in.Seen = plain }()
+	for i := range in.Seen {
+		in.Seen[i].Identity.Hi ^= in.Seen[i].Payload
 	}
-	copies := indexCopies(in.seen)
+	copies := indexCopies(in.Seen, below)
 `},
 				{duplicatesFile, `func(s archive.Seen) { copies.meet(`, `func(s archive.Seen) { s.Identity.Hi ^= s.Payload; copies.meet(`},
-				{duplicatesFile, `	"fmt"
-`, `	"fmt"
+				{duplicatesFile, `	"math"
+`, `	"math"
 	"slices"
 `},
 			},
@@ -300,15 +366,16 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "run-consults-itself", Design: "3.4",
 			Mistake: "a run that is read again asks its own identities, and finds every event met before",
-			Edits:   []Edit{{readFile, `catalog.Run{N: run.N - 1})`, `catalog.Run{N: run.N})`}},
+			Edits:   []Edit{{duplicatesFile, `max(in.Manifest.Run, 1) - 1`, `in.Manifest.Run`}},
 		},
 		{
 			Name: "build-counts-copies", Design: "3.5",
 			Mistake: "a generation that is built counts every copy",
-			Edits: []Edit{{applyFile, `		in.dropMet(met)
-`, `		in.dropMet(map[event.Identity]uint64{})
-`}, {applyFile, `	met := map[event.Identity]uint64{} // the payload of the first copy
-`, ``}},
+			Edits: []Edit{{applyFile, `		met.Drop(in)
+`, `		runs.Met{}.Drop(in)
+`}, {applyFile, `	met, reader := runs.Met{}, t.reader()
+`, `	reader := t.reader()
+`}},
 		},
 	}
 }

@@ -1,0 +1,105 @@
+package simulation_test
+
+import (
+	"context"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+)
+
+// hiding is an archive that does not list an object.
+type hiding struct {
+	archive.Archive
+	hidden archive.Key
+}
+
+func (h *hiding) List(ctx context.Context, from, to archive.Key, limit int) ([]archive.Object, time.Time, error) {
+	found, date, err := h.Archive.List(ctx, from, to, limit)
+	return slices.DeleteFunc(found, func(o archive.Object) bool { return o.Key == h.hidden }), date, err
+}
+
+// TestRebuildTakesInWhatIsMissing: an object that no run holds, and that is too old to be looked for, comes in when an operator has a view built anew: into
+// that view, and into all others by the same run. Until then answers lack it, and stay what they were.
+func TestRebuildTakesInWhatIsMissing(t *testing.T) {
+	ctx := context.Background()
+	w := running(t)
+	before, _, err := w.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(send(7, 100, 6), w.deliver)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	after, _, err := w.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 1000)
+	if err != nil || len(after) != len(before)+1 {
+		t.Fatalf("%d objects after %d, %v", len(after), len(before), err)
+	}
+	hidden := &hiding{Archive: w.Archive, hidden: after[len(after)-1].Key}
+	w.Batch.Archive = hidden
+	if err := steps(wait(time.Minute), tick, wait(2*w.Batch.Relist), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	hidden.hidden = ""
+	if err := steps(wait(time.Minute), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	if w.Check(ctx) == nil {
+		t.Fatal("the object was not missing")
+	}
+	first := serves(t, w.World)
+
+	rebuild, err := purchaser(t, w.World).WantRebuild()
+	if err == nil {
+		err = w.Catalog.PutView(ctx, rebuild)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(wait(time.Minute), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Check(ctx); err != nil {
+		t.Error(err)
+	}
+	head, err := w.Catalog.Head(ctx)
+	if err != nil || head.Stragglers != 1 {
+		t.Errorf("the last run is %+v, %v; want one straggler", head, err)
+	}
+	v := purchaser(t, w.World)
+	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.Live != first.Live || v.Rebuild {
+		t.Errorf("%+v serves after %+v; rebuild %t", g, first, v.Rebuild)
+	}
+	if old, ok := v.Generation(first.ID); !ok || old.State != catalog.Retained {
+		t.Errorf("what served before is %+v", old)
+	}
+	w.goOn(t, 4, 1000)
+	if again := serves(t, w.World); again.ID != v.Serving {
+		t.Errorf("%s serves after a while, not %s", again.ID, v.Serving)
+	}
+}
+
+// TestRebuildWaitsForARun: what the archive holds is looked for before anything is built, by the next run; until then nothing begins.
+func TestRebuildWaitsForARun(t *testing.T) {
+	ctx := context.Background()
+	w := running(t)
+	rebuild, err := purchaser(t, w.World).WantRebuild()
+	if err == nil {
+		err = w.Catalog.PutView(ctx, rebuild)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := tick(w.World); err != nil {
+		t.Fatal(err)
+	}
+	if v := purchaser(t, w.World); !v.Rebuild || len(v.Generations) != 1 {
+		t.Errorf("within the same slot: %+v", v)
+	}
+	w.goOn(t, 4, 1000)
+	if v := purchaser(t, w.World); v.Rebuild || len(v.Generations) != 2 {
+		t.Errorf("slots later: %+v", v)
+	}
+}

@@ -232,6 +232,9 @@ func (s *Server) rebuild(ctx context.Context) error {
 	if err := s.catalog.PutSwept(ctx, report.Head.N, 0); err != nil {
 		return err
 	}
+	if _, err := s.replayHandler.Replay.Tick(ctx); err != nil {
+		return err
+	}
 	from := archive.SlotKey(live - slot.Slot(s.layout.SpeedWindow.Milliseconds()))
 	for {
 		page, _, err := s.archive.List(ctx, from, archive.EndOfEvents, 1000)

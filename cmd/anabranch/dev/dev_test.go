@@ -25,7 +25,7 @@ func settings(t *testing.T, dir string) dev.Settings {
 	}
 	return dev.Settings{
 		Definitions: definitions, Dir: dir, Slot: 2 * time.Second, CommitWithin: 500 * time.Millisecond, Settle: time.Second,
-		BatchEvery: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
+		BatchEvery: 200 * time.Millisecond, SweepAfter: time.Second, Linger: time.Second, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -147,6 +147,49 @@ func TestRestartWithinASlot(t *testing.T) {
 	if !complete(answer) {
 		t.Errorf("%d requests counted after a restart, want %d", answer.Requests(), sample.Events)
 	}
+}
+
+// TestKappa: a view that the stream alone keeps has every event, sent twice, and once the server is opened again on the directory: what was there before is
+// replayed then, and copies of it are still known as such.
+func TestKappa(t *testing.T) {
+	s := settings(t, t.TempDir())
+	for i := range s.Definitions {
+		s.Definitions[i].Architecture = view.Kappa
+	}
+	events := lines(t)
+	server, end := open(t, s)
+	postAll(t, server, events[:6000], 500)
+	postAll(t, server, events[:2000], 333)
+	wait(t, server, "every event", func(a sample.Answer) bool { return a.Requests() == 6000 })
+	end()
+
+	again, _ := open(t, s)
+	postAll(t, again, events[5000:], 500)
+	wait(t, again, "every event after a restart", complete)
+	if _, err := again.VerifyLines(t.Context(), events, false); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestReload: views that are changed while the server runs take the place of those before, and a file that is wrong changes nothing.
+func TestReload(t *testing.T) {
+	s := settings(t, t.TempDir())
+	kappa := strings.Replace(sample.Views, "  - name: traffic\n", "  - name: traffic\n    architecture: kappa\n", 1)
+	texts := make(chan string, 2)
+	s.Reload = func() ([]view.Definition, error) {
+		select {
+		case text := <-texts:
+			return view.Parse("views.yaml", []byte(text))
+		default:
+			return nil, nil
+		}
+	}
+	server, _ := open(t, s)
+	postAll(t, server, lines(t), 1000)
+	texts <- "views: {"
+	wait(t, server, "every event", complete)
+	texts <- kappa
+	wait(t, server, "the Kappa view", func(a sample.Answer) bool { return complete(a) && a.Horizon == nil })
 }
 
 func TestSettingsErrors(t *testing.T) {

@@ -1,0 +1,127 @@
+package simulation_test
+
+import (
+	"context"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// older is the catalog as a version sees it that does not know the engine of a definition.
+type older struct {
+	catalog.Catalog
+	unknown view.Hash
+}
+
+func (o *older) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
+	text, err := o.Catalog.Definition(ctx, hash)
+	if hash == o.unknown {
+		text = []byte(strings.Replace(string(text), `"engine":1`, `"engine":99`, 1))
+	}
+	return text, err
+}
+
+// TestOldSpeedBeside: two versions of speed take turns while a deployment goes on. What both know both fold, and no answer tells which of them did. Once a
+// definition is there that the old one cannot run, it refuses every record, by name and before it has applied anything, and the new one has them all.
+func TestOldSpeedBeside(t *testing.T) {
+	ctx := context.Background()
+	w, err := newWorld(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	length, err := slot.NewLength(simulation.Slot)
+	if err != nil {
+		t.Fatal(err)
+	}
+	codec, err := event.NewCodec(8 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	layout := w.Speed.Layout
+	layout.Slot = length
+	seesLess := &older{Catalog: w.Catalog}
+	old := &speed.Speed{
+		Archive: w.Archive, Catalog: seesLess, Programs: &catalog.Programs{}, Items: w.Items, Seen: w.Seen, Codec: codec, Layout: layout,
+		Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: simulation.ClockMargin, Tries: 3, Run: runner.Sequential,
+		Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
+	}
+	// byOld gives the old version all that there is; refused says that it must not take it.
+	byOld := func(refused bool) {
+		t.Helper()
+		shards, err := w.Records()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, records := range shards {
+			if len(records) == 0 {
+				continue
+			}
+			applied, report, err := old.Apply(ctx, records)
+			switch {
+			case refused && (err == nil || !strings.Contains(err.Error(), string(seesLess.unknown)) || applied != 0 || report.Items != 0):
+				t.Fatalf("the old version applied %d records and wrote %d items, error %v", applied, report.Items, err)
+			case !refused && (err != nil || applied < len(records)):
+				t.Fatalf("the old version applied %d of %d records, error %v", applied, len(records), err)
+			}
+		}
+	}
+	if err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick)(w); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 6 {
+		if err := send(uint64(10+i), 10*i, 5)(w); err != nil {
+			t.Fatal(err)
+		}
+		if i%2 == 0 {
+			byOld(false)
+		}
+		if err := steps(deliver, wait(simulation.Slot/2), tick)(w); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Check(ctx); err != nil {
+			t.Fatalf("turn %d: %v", i, err)
+		}
+	}
+
+	before := serves(t, w)
+	if err := steps(deploy(1), wait(time.Minute), tick)(w); err != nil {
+		t.Fatal(err)
+	}
+	for _, g := range purchaser(t, w).Generations {
+		if g.Definition != before.Definition {
+			seesLess.unknown = g.Definition
+		}
+	}
+	if seesLess.unknown == "" {
+		t.Fatal("nothing was announced")
+	}
+	old.Programs = &catalog.Programs{} // as it starts
+	fresh := once()
+	if err := fresh(w); err != nil { // what is delivered again below is folded by nobody who had missed it
+		t.Fatal(err)
+	}
+	for i := range 8 {
+		if err := send(uint64(20+i), 100+10*i, 5)(w); err != nil {
+			t.Fatal(err)
+		}
+		byOld(true)
+		if err := steps(fresh, wait(simulation.Slot), tick)(w); err != nil {
+			t.Fatal(err)
+		}
+		if err := w.Check(ctx); err != nil {
+			t.Fatalf("turn %d of the deployment: %v", i, err)
+		}
+	}
+	if after := serves(t, w); after.Definition != seesLess.unknown {
+		t.Errorf("definition %s serves, not the new one", after.Definition)
+	}
+}

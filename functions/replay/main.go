@@ -37,6 +37,8 @@ type Settings struct {
 	// A step folds so many bytes of objects, as stored, unless one run has more. Danger: it holds them decoded in memory, ten times as much or more, and
 	// has to be done within the function's time.
 	ReplayBytes int64 `default:"33554432"`
+	// A tick begins no step when it has folded so many bytes: with the schedule, the rate of replay. 0: as fast as it can.
+	ReplayTickBytes int64 `default:"0"`
 	// As speed has it: how long a seen item lives follows from it. Danger: more than speed has, and replay takes items that have expired for such as
 	// never were: copies on both sides of the slot from which a view is live count twice.
 	StreamRetention time.Duration `default:"72h"`
@@ -66,6 +68,9 @@ func (s Settings) check() error {
 	all := []error{s.Layout.Check()}
 	if s.ReplayBytes < 1 {
 		all = append(all, fmt.Errorf("REPLAY_BYTES=%d: want at least 1", s.ReplayBytes))
+	}
+	if s.ReplayTickBytes < 0 {
+		all = append(all, fmt.Errorf("REPLAY_TICK_BYTES=%d: want 0 or more", s.ReplayTickBytes))
 	}
 	if s.StreamRetention <= 0 {
 		all = append(all, fmt.Errorf("STREAM_RETENTION=%s: want above 0, as speed has it", s.StreamRetention))
@@ -101,7 +106,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Replay: &speed.Replay{
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Programs: &catalog.Programs{}, Items: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
-		Bytes: s.ReplayBytes, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Linger: linger, Tries: tries, Approve: s.Approve,
+		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Linger: linger, Tries: tries, Approve: s.Approve,
 		Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil

@@ -37,6 +37,7 @@ type Replay struct {
 	Layout   archive.Layout
 
 	Bytes       int64         // of objects as stored, that one step folds, unless one run has more; default 32 MiB
+	TickBytes   int64         // one tick begins no step when it has folded so many: the rate of replay; 0: no bound
 	RetainSeen  time.Duration // how long a seen item lives, as Speed has it; default 5 days
 	ClockMargin time.Duration // by which any function's clock may differ from the store's; default 30 s
 	Linger      time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min
@@ -104,6 +105,7 @@ type replaying struct {
 	started time.Time
 	head    catalog.Run
 	swept   uint64
+	bytes   int64 // of objects, that the tick's steps have read
 	lanes   map[edgeLane]*laneMemory
 }
 
@@ -130,7 +132,7 @@ func replayed(views []catalog.View) []*toReplay {
 // bringUp takes step after step with the generations that are furthest behind, until none can be taken further or time is short.
 func (t *replaying) bringUp(ctx context.Context, all []*toReplay) error {
 	var errs []error
-	for level := t.lowest(all); len(level) > 0 && !t.short(ctx); level = t.lowest(all) {
+	for level := t.lowest(all); len(level) > 0 && !t.short(ctx) && !t.enough(); level = t.lowest(all) {
 		if err := t.step(ctx, level); err != nil {
 			errs = append(errs, err)
 		}
@@ -198,6 +200,7 @@ func (t *replaying) step(ctx context.Context, level []*toReplay) error {
 		if in, err = t.read(ctx, set.Fields(), level[0].Live, p); err != nil {
 			return failed(level, err)
 		}
+		t.bytes += p.bytes
 	}
 	var all []error
 	for _, g := range level {
@@ -280,6 +283,9 @@ func (t *replaying) commit(ctx context.Context, g *toReplay, through catalog.Run
 	return fmt.Errorf("move replay to run %d, %d tries: %w", through.N, t.Tries, err)
 }
 
+// enough says whether this tick has folded as much as one may.
+func (t *replaying) enough() bool { return t.TickBytes > 0 && t.bytes >= t.TickBytes }
+
 // short says whether another step may not fit into the time left: less than half of what there was.
 func (t *replaying) short(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
@@ -294,6 +300,7 @@ func (t *replaying) short(ctx context.Context) bool {
 type part struct {
 	through catalog.Run // the last of them; the zero Run for none
 	runs    int
+	bytes   int64 // of the objects chosen
 	chosen  []chosen
 }
 

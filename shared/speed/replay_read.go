@@ -27,7 +27,6 @@ func (t *replaying) choose(ctx context.Context, live slot.Slot, from uint64) (p 
 		p.through, p.runs = t.head, int(t.head.N-from)
 		return p, nil // speed folds all there is
 	}
-	var bytes int64
 	for n := from; n < t.head.N; n = p.through.N {
 		some, err := t.Catalog.Runs(ctx, n+1, min(n+runsAtOnce, t.head.N))
 		if err != nil {
@@ -46,10 +45,10 @@ func (t *replaying) choose(ctx context.Context, live slot.Slot, from uint64) (p 
 				if err != nil {
 					return p, err
 				}
-				if last >= t.edge(live) && run.N > t.swept || len(p.chosen) > 0 && bytes+size > t.Bytes {
+				if last >= t.edge(live) && run.N > t.swept || len(p.chosen) > 0 && p.bytes+size > t.Bytes {
 					return p, nil
 				}
-				p.chosen, bytes = append(p.chosen, c), bytes+size
+				p.chosen, p.bytes = append(p.chosen, c), p.bytes+size
 			}
 			p.through, p.runs = run, p.runs+1
 		}

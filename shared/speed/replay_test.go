@@ -568,6 +568,21 @@ func TestReplaySteps(t *testing.T) {
 			p.checkMerged(t, "ua n=12 amount=12")
 		})
 	}
+	t.Run("two steps a tick", func(t *testing.T) {
+		p := newPast(t, slotAt(0))
+		for i := range 6 {
+			p.send(t, at(i-40), fmt.Sprintf("a%d:1", i))
+			p.run(t, slotAt(i-39))
+		}
+		p.replay.Bytes, p.replay.TickBytes = 1, 300 // of objects of some 200 bytes
+		for _, want := range []uint64{2, 4, 6, 6} {
+			p.tick(t)
+			if got := p.replayedFences(t); got != want {
+				t.Errorf("a tick ends with run %d, want %d", got, want)
+			}
+		}
+		p.checkMerged(t, "ua n=6 amount=6")
+	})
 	t.Run("time is short", func(t *testing.T) {
 		p := newPast(t, slotAt(0))
 		for i := range 4 {

@@ -154,7 +154,7 @@ func behind(horizon client.Text, now time.Time) string {
 
 func readiness(v client.Status, g client.Generation) string {
 	switch {
-	case g.ID == v.Serving:
+	case g.ID == v.Serving, g.State == "dropping": // the first is where it can be, the second will never be
 		return ""
 	case g.Ready:
 		return "yes"

@@ -28,7 +28,8 @@ func changes(ctx context.Context, command, dir string) error {
 	if err := os.WriteFile(file, []byte(definition(0)), 0o600); err != nil {
 		return err
 	}
-	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, 2*time.Second, "--sweep-after", "1s", "--linger", "1s")
+	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "1s", "--settle", "500ms", "--batch-every", "300ms",
+		"--sweep-after", "300ms", "--linger", "1s")
 	if err != nil {
 		return err
 	}
@@ -42,7 +43,7 @@ func changes(ctx context.Context, command, dir string) error {
 		return err
 	}
 	watcher := watch(ctx, server.URL+"/v1/views/page_views/query?path=%2Ffavicon.ico&total=true", 10*time.Millisecond, true)
-	rest := post(ctx, server.URL, lines[half:], 100, 80*time.Millisecond)
+	rest := post(ctx, server.URL, lines[half:], 100, 50*time.Millisecond)
 	for watcher.now().current == "" {
 		if err := pause(ctx, errors.New("waiting for a first answer")); err != nil {
 			return err

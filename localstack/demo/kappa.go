@@ -31,7 +31,8 @@ func kappa(ctx context.Context, command, dir string) error {
 	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 		return err
 	}
-	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, 2*time.Second, "--sweep-after", "1s", "--linger", "1s", "--approve")
+	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "2s", "--settle", "1s", "--batch-every", "1s",
+		"--sweep-after", "1s", "--linger", "1s", "--approve")
 	if err != nil {
 		return err
 	}

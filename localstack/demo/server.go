@@ -22,9 +22,8 @@ type server struct {
 }
 
 // start runs "anabranch dev" on a port of its own and reads from its output which one that is.
-func start(ctx context.Context, command, dir, views string, slot time.Duration, more ...string) (*server, error) {
-	args := append([]string{"dev", "--views", views, "--dir", dir, "--listen", "127.0.0.1:0",
-		"--slot", slot.String(), "--commit-within", "500ms", "--settle", "1s", "--batch-every", "1s"}, more...)
+func start(ctx context.Context, command, dir, views string, settings ...string) (*server, error) {
+	args := append([]string{"dev", "--views", views, "--dir", dir, "--listen", "127.0.0.1:0", "--commit-within", "500ms"}, settings...)
 	fmt.Println("$ anabranch", strings.Join(args, " "))
 	c := exec.CommandContext(ctx, command, args...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }

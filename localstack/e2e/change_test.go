@@ -22,7 +22,10 @@ const more = 500
 // deployViews deploys the batch function with the sample's views, changed by replacing a text, and returns its bootstrap's path.
 func (w *world) deployViews(t *testing.T, old, new string) {
 	t.Helper()
-	folder := t.TempDir()
+	folder, err := os.MkdirTemp(w.dir, "batch-")
+	if err != nil {
+		t.Fatal(err)
+	}
 	build := filepath.Join("..", "..", "build", "batch")
 	views, err := os.ReadFile(filepath.Join(build, "views.yaml"))
 	if err != nil {

@@ -40,11 +40,12 @@ var short = map[string]string{
 type world struct {
 	*stack.Stack
 	wire *wire.Proxy // between the functions and the emulator
+	dir  string      // for what lives as long as the stack
 }
 
 func start(t *testing.T, s stack.Settings) *world {
 	t.Helper()
-	w := &world{}
+	w := &world{dir: t.TempDir()}
 	s.Parameters, s.Log = short, os.Stderr
 	s.Wire = func(endpoint string) (url string, err error) {
 		if w.wire, err = wire.Listen(endpoint, 1); err != nil {

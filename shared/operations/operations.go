@@ -191,7 +191,7 @@ func same(a, b catalog.View) bool {
 
 // wantAudit asks for an audit from now on: one that is under way has read some of the items before.
 func (o *Operations) wantAudit(ctx context.Context, name view.Name) error {
-	now := o.Now().UnixMilli()
+	now := o.Now()
 	var failed error
 	for range o.Tries {
 		a, err := o.Catalog.Audit(ctx, name)
@@ -201,10 +201,10 @@ func (o *Operations) wantAudit(ctx context.Context, name view.Name) error {
 		if err != nil {
 			return fmt.Errorf("read audit of view %s: %w", name, errors.Join(failed, err))
 		}
-		if a.Requested >= now {
+		if a.Requested >= now.UnixMilli() && a.Requested > a.Begun {
 			return nil // the answer was lost, or somebody else has asked
 		}
-		a.Requested = now
+		a = a.Asked(now)
 		// Commit point: the audit is asked for, and begins at the audit's next tick.
 		if failed = o.Catalog.PutAudit(ctx, a); failed == nil {
 			return nil

@@ -1,0 +1,182 @@
+package handler_test
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/functions/admin/handler"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+const (
+	first  = "01JD8Z6B1QZ0W6V3T5YJ9K4M2A"
+	second = "01JD8Z6B1QZ0W6V3T5YJ9K4M2B"
+)
+
+// differ notes what it was asked for.
+type differ struct {
+	asked string
+	err   error
+}
+
+func (d *differ) Diff(_ context.Context, name view.Name, candidate viewstore.Generation, limit int, cursor string) (serving.Diff, error) {
+	d.asked = string(name) + " " + string(candidate) + " " + strings.Repeat("|", limit) + " " + cursor
+	return serving.Diff{View: name, Comparable: true}, d.err
+}
+
+// desk is the handler over a catalog in memory, which has a view with a generation that serves and one that is built.
+type desk struct {
+	*handler.Handler
+	catalog memory.Catalog
+	differ  differ
+}
+
+func newDesk(t *testing.T) *desk {
+	t.Helper()
+	d := &desk{}
+	ctx := context.Background()
+	for n := range uint64(3) {
+		if err := d.catalog.Append(ctx, catalog.Run{N: n + 1, Horizon: 1000 * 300_000}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	v := catalog.View{Name: "v", Serving: first, Generations: []catalog.Generation{
+		{ID: first, Definition: "one", State: catalog.Serving, Run: 3, Horizon: 1000 * 300_000},
+		{ID: second, Definition: "two", State: catalog.Building, Run: 3, Horizon: 1000 * 300_000, Live: 900 * 300_000},
+	}}
+	if err := d.catalog.PutView(ctx, v); err != nil {
+		t.Fatal(err)
+	}
+	d.Handler = &handler.Handler{
+		Log: slog.New(slog.DiscardHandler), Serving: &d.differ,
+		Operations: &operations.Operations{Catalog: &d.catalog, Sweeps: &d.catalog, Tries: 3, Now: func() time.Time { return time.Unix(400_000, 0) }},
+	}
+	return d
+}
+
+// call makes a request: "GET /v1/admin/views/v/diff?limit=3" by its route.
+func (d *desk) call(t *testing.T, route, view, operation, query, body string) events.APIGatewayV2HTTPResponse {
+	t.Helper()
+	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
+		Version: "2.0", RouteKey: route, RawQueryString: query, Body: body, PathParameters: map[string]string{"view": view, "operation": operation},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return response
+}
+
+const (
+	list    = "GET /v1/admin/views"
+	one     = "GET /v1/admin/views/{view}"
+	diff    = "GET /v1/admin/views/{view}/diff"
+	operate = "POST /v1/admin/views/{view}/{operation}"
+)
+
+// TestRoutes: each route is answered with what the layers say.
+func TestRoutes(t *testing.T) {
+	for name, c := range map[string]struct {
+		route, view, operation, query, body string
+		status                              int
+		parts                               []string
+	}{
+		"all views":     {list, "", "", "", "", 200, []string{`"head":{"run":3,`, `"views":[{"view":"v"`, `"generation":"` + second + `"`, `"ready":true`}},
+		"one view":      {one, "v", "", "", "", 200, []string{`{"view":"v"`, `"serving":"` + first + `"`, `"architecture":"lambda"`}},
+		"no such view":  {one, "w", "", "", "", 404, []string{`"code":"unknown_view"`}},
+		"another route": {"GET /v1/admin", "", "", "", "", 404, []string{`"code":"no_such_route"`, "/v1/admin/views/{view}/{operation}"}},
+
+		"switch":                {operate, "v", "switch", "", "", 200, []string{`"serving":"` + second + `"`}},
+		"switch, by its id":     {operate, "v", "switch", "", `{"generation":"` + second + `"}`, 200, []string{`"serving":"` + second + `"`}},
+		"switch to what serves": {operate, "v", "switch", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves already"}},
+		"roll back to nothing":  {operate, "v", "rollback", "", "", 409, []string{`"code":"refused"`, "no generation is retained"}},
+		"drop what serves":      {operate, "v", "drop", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves"}},
+		"abandon":               {operate, "v", "abandon", "", "{}", 200, []string{`"held":"two"`, `"state":"dropping"`}},
+		"rebuild":               {operate, "v", "rebuild", "", " ", 200, []string{`"rebuild":true`}},
+		"audit":                 {operate, "v", "audit", "", "", 200, []string{`"audit":{"requested":"1970-01-05T15:06:40Z"`}},
+		"rebuild a generation":  {operate, "v", "rebuild", "", `{"generation":"` + first + `"}`, 400, []string{`"code":"bad_parameter"`, `"parameter":"generation"`}},
+		"no such operation":     {operate, "v", "destroy", "", "", 404, []string{`"code":"unknown_operation"`, "rebuild, audit, switch, rollback, drop, abandon"}},
+		"no such generation":    {operate, "v", "switch", "", `{"generation":"x"}`, 404, []string{`"code":"unknown_generation"`}},
+		"operate on no view":    {operate, "w", "switch", "", "", 404, []string{`"code":"unknown_view"`}},
+		"a body that is none":   {operate, "v", "switch", "", "{", 400, []string{`"code":"malformed_request"`, "generation"}},
+		"null":                  {operate, "v", "switch", "", "null", 400, []string{`"code":"malformed_request"`}},
+		"an unknown member":     {operate, "v", "switch", "", `{"force":true}`, 400, []string{`"code":"bad_parameter"`, `"parameter":"force"`}},
+		"a generation in wood":  {operate, "v", "switch", "", `{"generation":3}`, 400, []string{`"parameter":"generation"`}},
+		"a body too large":      {operate, "v", "switch", "", strings.Repeat(" ", 5000), 413, []string{`"code":"request_too_large"`}},
+
+		"a limit of none":      {diff, "v", "", "limit=0", "", 400, []string{`"parameter":"limit"`}},
+		"an unknown parameter": {diff, "v", "", "rows=3", "", 400, []string{`"parameter":"rows"`, "generation, limit, cursor"}},
+		"a parameter twice":    {diff, "v", "", "limit=3&limit=4", "", 400, []string{"give it once"}},
+		"a query that is none": {diff, "v", "", "limit=%zz", "", 400, []string{"the query string is not one"}},
+		"compared":             {diff, "v", "", "", "", 200, []string{`"view":"v"`, `"comparable":true`}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			r := newDesk(t).call(t, c.route, c.view, c.operation, c.query, c.body)
+			if r.StatusCode != c.status {
+				t.Errorf("status %d, want %d: %s", r.StatusCode, c.status, r.Body)
+			}
+			for _, part := range c.parts {
+				if !strings.Contains(r.Body, part) {
+					t.Errorf("no %s in %s", part, r.Body)
+				}
+			}
+		})
+	}
+}
+
+// TestDiffIsAskedFor: as the parameters say.
+func TestDiffIsAskedFor(t *testing.T) {
+	d := newDesk(t)
+	if r := d.call(t, diff, "v", "", "generation="+second+"&limit=3&cursor=abc", ""); r.StatusCode != 200 {
+		t.Fatal(r.Body)
+	}
+	if want := "v " + second + " ||| abc"; d.differ.asked != want {
+		t.Errorf("asked for %q, want %q", d.differ.asked, want)
+	}
+	for err, want := range map[error]string{
+		serving.ErrUnknownGeneration:                     "unknown_generation",
+		&catalog.Refusal{View: "v", Reason: "not today"}: "refused",
+		&serving.ParameterError{Parameter: "cursor"}:     "bad_parameter",
+		errors.New("the secret table is gone"):           "internal",
+	} {
+		d.differ.err = err
+		if r := d.call(t, diff, "v", "", "", ""); !strings.Contains(r.Body, `"code":"`+want+`"`) || strings.Contains(r.Body, "secret") {
+			t.Errorf("%v: %s", err, r.Body)
+		}
+	}
+}
+
+// TestStoreFails: what is wrong with a store is nobody's business, and what may have been done is said.
+func TestStoreFails(t *testing.T) {
+	d := newDesk(t)
+	d.catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("the secret table is gone")} }
+	for route, want := range map[string]string{list: "could not be answered", operate: "may or may not have been done"} {
+		r := d.call(t, route, "v", "switch", "", "")
+		if r.StatusCode != 500 || !strings.Contains(r.Body, want) || strings.Contains(r.Body, "secret") {
+			t.Errorf("%s: %d %s", route, r.StatusCode, r.Body)
+		}
+	}
+}
+
+// TestBase64: the gateway may hand over a body in base64.
+func TestBase64(t *testing.T) {
+	d := newDesk(t)
+	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
+		RouteKey: operate, PathParameters: map[string]string{"view": "v", "operation": "switch"}, IsBase64Encoded: true,
+		Body: base64.StdEncoding.EncodeToString([]byte(`{"generation":"` + second + `"}`)),
+	})
+	if err != nil || response.StatusCode != 200 {
+		t.Errorf("%+v, %v", response, err)
+	}
+}

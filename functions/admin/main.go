@@ -4,7 +4,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"log/slog"
 	"time"
 
@@ -26,9 +25,6 @@ import (
 type Settings struct {
 	// The tables of control, base items and speed items, by name.
 	CatalogTable, BaseTable, SpeedTable string
-
-	// Windows that one answer may have.
-	MaxRows int `default:"10000"`
 }
 
 const (
@@ -41,13 +37,6 @@ func calls() sdk.Settings {
 	return sdk.Settings{Attempts: 4, Attempt: 3 * time.Second, Delay: 500 * time.Millisecond}
 }
 
-func (s Settings) check() error {
-	if s.MaxRows < 1 {
-		return fmt.Errorf("MAX_ROWS=%d: want at least 1", s.MaxRows)
-	}
-	return nil
-}
-
 // function is the started function.
 type function struct{ handler *handler.Handler }
 
@@ -55,9 +44,6 @@ type function struct{ handler *handler.Handler }
 func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
 	var s Settings
 	if err := settings.Read(lookup, &s); err != nil {
-		return nil, err
-	}
-	if err := s.check(); err != nil {
 		return nil, err
 	}
 	cfg, err := sdk.Config(ctx, calls())
@@ -72,7 +58,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Serving: &serving.Serving{
 			Catalog: control, Sweeps: control, Programs: &catalog.Programs{},
 			Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
-			MaxRows: s.MaxRows, Now: time.Now,
+			Now: time.Now, // a diff tells as many rows as it is asked for
 		},
 	}}, nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"log/slog"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -25,12 +26,6 @@ func TestMissingSettings(t *testing.T) {
 	settingstest.Refuses(t, "CATALOG_TABLE", "BASE_TABLE", "SPEED_TABLE")
 }
 
-func TestRules(t *testing.T) {
-	settingstest.New(t)
-	_, err := begin(t, settingstest.With(variables(), "MAX_ROWS", "0"))
-	settingstest.Refusal(t, err, "MAX_ROWS=0")
-}
-
 // TestRequest: the views are asked for in the catalog's table, strongly consistent.
 func TestRequest(t *testing.T) {
 	cloud := settingstest.New(t)
@@ -51,5 +46,42 @@ func TestRequest(t *testing.T) {
 	}
 	if !bytes.Contains(asked, []byte(`"TableName":"catalog"`)) || !bytes.Contains(asked, []byte(`"ConsistentRead":true`)) {
 		t.Errorf("asked for %s", asked)
+	}
+}
+
+// stored is a view with a generation that serves and one to go back to.
+const stored = `{"pk":{"S":"view"},"sk":{"S":"page_views"},"rev":{"N":"8"},"doc":{"S":"{\"version\":1,\"serving\":\"A1\",\"generations\":[` +
+	`{\"id\":\"A1\",\"definition\":\"a\",\"state\":\"serving\",\"live\":0,\"run\":0,\"horizon\":0},` +
+	`{\"id\":\"B1\",\"definition\":\"b\",\"state\":\"retained\",\"live\":0,\"run\":0,\"horizon\":0,\"since\":7}]}"}}`
+
+// TestOperation: one is a conditional write of the view.
+func TestOperation(t *testing.T) {
+	cloud := settingstest.New(t)
+	cloud.Answers["Query"] = func([]byte) settingstest.Answer { return settingstest.Answer{Body: `{"Items":[],"Count":0}`} }
+	cloud.Answers["GetItem"] = func(request []byte) settingstest.Answer {
+		if bytes.Contains(request, []byte(`{"S":"view"}`)) {
+			return settingstest.Answer{Body: `{"Item":` + stored + `}`}
+		}
+		return settingstest.Answer{Body: `{}`}
+	}
+	var put []byte
+	cloud.Answers["PutItem"] = func(request []byte) settingstest.Answer {
+		put = request
+		return settingstest.Answer{Body: `{}`}
+	}
+	f, err := begin(t, variables())
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, err := f.handle(t.Context(), events.APIGatewayV2HTTPRequest{
+		RouteKey: "POST /v1/admin/views/{view}/{operation}", PathParameters: map[string]string{"view": "page_views", "operation": "drop"},
+	})
+	if err != nil || answer.StatusCode != 200 || !strings.Contains(answer.Body, `"generation":"B1","definition":"b","architecture":"lambda","state":"dropping"`) {
+		t.Errorf("answer is %+v, %v", answer, err)
+	}
+	for _, part := range []string{`"TableName":"catalog"`, `"rev":{"N":"9"}`, `"#expected = :expected"`, `":expected":{"N":"8"}`} {
+		if !bytes.Contains(put, []byte(part)) {
+			t.Errorf("the write is %s, without %s", put, part)
+		}
 	}
 }

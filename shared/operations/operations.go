@@ -82,7 +82,7 @@ func (o *Operations) change(ctx context.Context, first catalog.View, operation O
 	w := wish{operation: operation, generation: about(first, operation, generation), first: first, now: o.Now().UnixMilli()}
 	v := first
 	var failed error
-	for range o.Tries {
+	for try := 0; ; try++ {
 		if failed != nil {
 			var err error
 			if v, err = o.view(ctx, first.Name); err != nil {
@@ -91,6 +91,9 @@ func (o *Operations) change(ctx context.Context, first catalog.View, operation O
 			if w.isReached(v) {
 				return v, nil // the answer was lost, or somebody else wanted the same
 			}
+		}
+		if try == o.Tries {
+			return v, fmt.Errorf("%s of view %s, %d tries: %w", operation, first.Name, o.Tries, failed)
 		}
 		// The head is read after the view: what it shows of runs is no older than what the view does.
 		head, err := o.Catalog.Head(ctx)
@@ -108,7 +111,6 @@ func (o *Operations) change(ctx context.Context, first catalog.View, operation O
 			return next, nil
 		}
 	}
-	return v, fmt.Errorf("%s of view %s, %d tries: %w", operation, first.Name, o.Tries, failed)
 }
 
 // wish is what is wanted of a view, as it was when it was asked for.

@@ -404,6 +404,18 @@ func TestDoInVain(t *testing.T) {
 	}
 }
 
+// TestTheLastAnswerIsLost: it is read back, too.
+func TestTheLastAnswerIsLost(t *testing.T) {
+	d, puts := newDesk(t, rich()), 0
+	d.Tries = 3
+	d.puts(&puts, memory.Fault{Err: errDown}, memory.Fault{Err: errDown}, memory.Fault{Err: catalog.ErrConflict, Applied: true})
+	status, err := d.Do(t.Context(), "v", operations.Rollback, "")
+	need(t, err)
+	if *status.Serving != "B1" || puts != 3 || d.stored(t).Revision != 2 {
+		t.Errorf("%d writes, status %s", puts, told(t, status))
+	}
+}
+
 // TestReadBackFails: a write whose answer is lost, and then the reading too: both are told.
 func TestReadBackFails(t *testing.T) {
 	d, reads := newDesk(t, rich()), 0

@@ -11,6 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -270,4 +271,20 @@ func TestKappaStoresFail(t *testing.T) {
 		_, err := s.try()
 		checkInternal(t, err, view.ErrCorruptPage)
 	})
+}
+
+// TestNoGeneration: a view whose only generation was given up is not told, and keeps no other from being told.
+func TestNoGeneration(t *testing.T) {
+	s := newStation(t)
+	s.against(t, candidate(s.program, "h", catalog.Retained))
+	if err := s.catalog.PutView(t.Context(), catalog.View{Name: "abandoned", Held: "d"}); err != nil {
+		t.Fatal(err)
+	}
+	all, err := s.Views(t.Context())
+	if err != nil || len(all) != 1 || all[0].Name != "by_user" {
+		t.Errorf("views are %+v, %v", all, err)
+	}
+	if d, err := s.View(t.Context(), "abandoned"); !errors.Is(err, serving.ErrUnknownView) {
+		t.Errorf("the view is %+v, %v", d, err)
+	}
 }

@@ -37,7 +37,7 @@ type Aggregate struct {
 	Exact bool   `json:"exact"`
 }
 
-// Views describes all views, in the order of their names.
+// Views describes all views, in the order of their names; but for those whose only generation an operator has given up, of which there is nothing to tell.
 func (s *Serving) Views(ctx context.Context) ([]Description, error) {
 	views, err := s.Catalog.Views(ctx)
 	if err != nil {
@@ -45,6 +45,9 @@ func (s *Serving) Views(ctx context.Context) ([]Description, error) {
 	}
 	all := make([]Description, 0, len(views))
 	for _, v := range views {
+		if len(v.Generations) == 0 {
+			continue
+		}
 		d, err := s.describe(ctx, v)
 		if err != nil {
 			return nil, err
@@ -60,6 +63,9 @@ func (s *Serving) View(ctx context.Context, name view.Name) (Description, error)
 	if err != nil {
 		return Description{}, err
 	}
+	if len(v.Generations) == 0 {
+		return Description{}, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+	}
 	return s.describe(ctx, v)
 }
 
@@ -67,9 +73,6 @@ func (s *Serving) View(ctx context.Context, name view.Name) (Description, error)
 func (s *Serving) describe(ctx context.Context, v catalog.View) (Description, error) {
 	g, ok := v.Generation(v.Serving)
 	if !ok {
-		if len(v.Generations) == 0 {
-			return Description{}, fmt.Errorf("view %s has no generation", v.Name)
-		}
 		g = v.Generations[0]
 	}
 	program, err := s.program(ctx, g.Definition)

@@ -28,7 +28,7 @@ func (t *tick) advance(ctx context.Context, targets []target, run catalog.Run, i
 
 // build applies the runs up to the head, in one pass, to the generations that have none yet. Duplicates are found over all history.
 func (t *tick) build(ctx context.Context, head catalog.Run) error {
-	all, err := t.targets(ctx)
+	all, _, err := t.targets(ctx)
 	if err != nil {
 		return err
 	}
@@ -208,6 +208,20 @@ func (t *tick) merge(g target, stored []byte, page view.DeltaPage) ([]byte, erro
 	return windows.AppendPage(nil, page.Page), nil
 }
 
+// passOver moves Kappa generations past a run that has nothing for replay: nothing that arrived before they were live. So they lag behind the head only
+// while there is something to replay, and can be switched to at any time.
+func (t *tick) passOver(ctx context.Context, targets []target, run catalog.Run) error {
+	for _, g := range targets {
+		if run.Events > 0 && run.FirstArrival < int64(g.generation.Live) {
+			continue
+		}
+		if err := t.commit(ctx, g, run); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // commit moves the generation's horizon to the run's.
 func (t *tick) commit(ctx context.Context, g target, run catalog.Run) error {
 	var err error
@@ -223,7 +237,7 @@ func (t *tick) commit(ctx context.Context, g target, run catalog.Run) error {
 		if generation.Run >= run.N {
 			return nil // another has done it, or an answer of ours was lost
 		}
-		if generation.Run == 0 {
+		if generation.Run == 0 && generation.Architecture == view.Lambda {
 			generation.Built = run.N
 		}
 		generation.Run, generation.Horizon = run.N, run.Horizon

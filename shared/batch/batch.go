@@ -201,7 +201,7 @@ type target struct {
 
 // lowest returns the generations that have been built and are furthest behind the head, with the run they lack next.
 func (t *tick) lowest(ctx context.Context, head catalog.Run) ([]target, uint64, error) {
-	all, err := t.targets(ctx)
+	all, _, err := t.targets(ctx)
 	if err != nil {
 		return nil, 0, err
 	}
@@ -228,23 +228,30 @@ func at(all []target, run uint64) []target {
 	return some
 }
 
-// targets reads all generations that runs are applied to: one that is only announced may yet begin at another slot.
-func (t *tick) targets(ctx context.Context) ([]target, error) {
+// targets reads all generations that runs are applied to, and those of Kappa views, which have replay for that: one that is only announced may yet begin
+// at another slot.
+func (t *tick) targets(ctx context.Context) (lambda, kappa []target, err error) {
 	views, err := t.Catalog.Views(ctx)
 	if err != nil {
-		return nil, fmt.Errorf("read views: %w", err)
+		return nil, nil, fmt.Errorf("read views: %w", err)
 	}
-	var all []target
 	for _, v := range views {
 		for _, g := range v.Generations {
+			if !g.IsKept() || g.State == catalog.Announced {
+				continue
+			}
+			if g.Architecture == view.Kappa {
+				kappa = append(kappa, target{view: v.Name, generation: g})
+				continue
+			}
 			for place, p := range t.set.Programs {
-				if p.Hash == g.Definition && g.IsKept() && g.State != catalog.Announced && g.Architecture == view.Lambda {
-					all = append(all, target{view: v.Name, generation: g, place: place})
+				if p.Hash == g.Definition {
+					lambda = append(lambda, target{view: v.Name, generation: g, place: place})
 				}
 			}
 		}
 	}
-	return all, nil
+	return lambda, kappa, nil
 }
 
 // extend makes runs until no sealed slot is left or time is short, applying each to the generations that are level with it.
@@ -271,15 +278,18 @@ func (t *tick) extend(ctx context.Context, head catalog.Run, sealed slot.Slot) (
 		}
 		t.report.Runs = append(t.report.Runs, run)
 		t.whole = t.rebuild
-		targets, err := t.targets(ctx)
+		lambda, kappa, err := t.targets(ctx)
 		if err != nil {
 			return head, err
 		}
 		// Those at run 0 are built in one pass when the runs are made.
-		if previous := at(targets, head.N); head.N > 0 && len(previous) > 0 {
+		if previous := at(lambda, head.N); head.N > 0 && len(previous) > 0 {
 			if err := t.advance(ctx, previous, run, in); err != nil {
 				return run, err
 			}
+		}
+		if err := t.passOver(ctx, at(kappa, head.N), run); err != nil {
+			return run, err
 		}
 		head = run
 	}

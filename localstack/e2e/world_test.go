@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -41,11 +42,14 @@ type world struct {
 	*stack.Stack
 	wire *wire.Proxy // between the functions and the emulator
 	dir  string      // for what lives as long as the stack
+
+	mu     sync.Mutex
+	byHand map[string]int // calls of functions by their outputs
 }
 
 func start(t *testing.T, s stack.Settings) *world {
 	t.Helper()
-	w := &world{dir: t.TempDir()}
+	w := &world{dir: t.TempDir(), byHand: map[string]int{}}
 	s.Parameters, s.Log = short, os.Stderr
 	s.Wire = func(endpoint string) (url string, err error) {
 		if w.wire, err = wire.Listen(endpoint, 1); err != nil {
@@ -132,6 +136,9 @@ func (w *world) batchByHand(ctx context.Context) error { return w.invoke(ctx, "B
 
 // invoke invokes a function, named by the template's output, through Lambda's API, as `aws lambda invoke` does.
 func (w *world) invoke(ctx context.Context, output string) error {
+	w.mu.Lock()
+	w.byHand[output]++
+	w.mu.Unlock()
 	url := *w.Config.BaseEndpoint + "/2015-03-31/functions/" + w.Outputs[output] + "/invocations"
 	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader("{}"))
 	if err != nil {
@@ -147,6 +154,13 @@ func (w *world) invoke(ctx context.Context, output string) error {
 		err = fmt.Errorf("invoke %s: %s: %s", output, response.Status, body)
 	}
 	return err
+}
+
+// handCalls is how often a function was invoked by hand.
+func (w *world) handCalls(output string) int {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.byHand[output]
 }
 
 // drain waits until speed is done with what is in the stream now.

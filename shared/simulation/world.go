@@ -15,11 +15,13 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -38,6 +40,7 @@ const (
 	Keep         = 10 * time.Minute
 	Linger       = time.Minute
 	confirm      = 10 * time.Second
+	retainSeen   = 5 * 24 * time.Hour
 	lanes        = 4
 	shards       = 3
 )
@@ -54,11 +57,14 @@ type World struct {
 	Items   *memory.Speed
 	Seen    *memory.Seen
 
-	Ingest  *ingest.Ingest
-	Speed   *speed.Speed
-	Batch   *batch.Batch
-	Sweep   *batch.Sweep
-	Serving *serving.Serving
+	Ingest     *ingest.Ingest
+	Speed      *speed.Speed
+	Batch      *batch.Batch
+	Sweep      *batch.Sweep
+	Replay     *speed.Replay
+	Audit      *audit.Audit
+	Operations *operations.Operations
+	Serving    *serving.Serving
 
 	definitions []catalog.Definition
 	programs    *catalog.Programs
@@ -139,7 +145,7 @@ func (w *World) Restart() {
 	}
 	w.Speed = &speed.Speed{
 		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Items: w.Items, Seen: w.Seen, Codec: w.codec, Layout: w.layout,
-		Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: ClockMargin, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
+		Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: ClockMargin, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
 	}
 	w.Batch = &batch.Batch{
 		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout,
@@ -151,6 +157,15 @@ func (w *World) Restart() {
 		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Seen: w.Seen, Queue: w.Queue, Layout: w.layout, After: SweepAfter,
 		ClockMargin: ClockMargin, Now: w.now, Log: log,
 	}
+	w.Replay = &speed.Replay{
+		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Programs: w.programs, Items: w.Items, Seen: w.Seen, Codec: w.codec, Layout: w.layout,
+		Bytes: 32 << 20, RetainSeen: retainSeen, ClockMargin: ClockMargin, Linger: Linger, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
+	}
+	w.Audit = &audit.Audit{
+		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout, Relist: w.Batch.Relist,
+		Every: 24 * time.Hour, Workers: 3, Run: runner.Sequential, Now: w.now, Log: log,
+	}
+	w.Operations = &operations.Operations{Catalog: w.Catalog, Sweeps: w.Catalog, Tries: 8, Now: w.now}
 	w.Serving = &serving.Serving{Catalog: w.Catalog, Sweeps: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
 }
 

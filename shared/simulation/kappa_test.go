@@ -1,0 +1,386 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// kappaVariant are the views with a definition of by_user that is Kappa.
+func kappaVariant(n int) string {
+	return strings.Replace(variant(n), "- name: by_user\n", "- name: by_user\n    architecture: kappa\n", 1)
+}
+
+func deployKappa(n int) func(*simulation.World) error {
+	return func(w *simulation.World) error { return w.Deploy(kappaVariant(n)) }
+}
+
+func replay(w *simulation.World) error {
+	_, err := w.Replay.Tick(context.Background())
+	return err
+}
+
+// turn is what the schedule does in its time.
+var turn = steps(tick, sweep, republish, replay)
+
+// goOnWithReplay lets life go on for some slots: events come, copies too, every function has its turn, and every answer is right after each step.
+func (w life) goOnWithReplay(t *testing.T, slots, from int) {
+	t.Helper()
+	for i := range 2 * slots {
+		at := from + 10*i
+		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2), turn)(w.World); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		if err := w.Check(context.Background()); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+}
+
+// needed is how many slots it takes until a Kappa generation serves: it is live from two slots on, that slot has to be sealed, and what came right before
+// it has to be swept.
+const needed = 9
+
+// isKappa says whether a Kappa generation of by_user serves.
+func isKappa(t *testing.T, w *simulation.World) bool {
+	t.Helper()
+	return serves(t, w).Architecture == view.Kappa
+}
+
+// check is an act that checks every answer.
+func check(w *simulation.World) error { return w.Check(context.Background()) }
+
+// TestReplayKilled: replay is killed before and after every call it makes, and again at the same call when a new one goes on; the next one brings in what
+// is left, and lets the view serve. No answer is wrong on the way.
+func TestReplayKilled(t *testing.T) {
+	before := func(w *simulation.World) error {
+		deliver := once()
+		err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deployKappa(0), tick, tick)(w)
+		for i := 0; err == nil && i < 2*needed; i++ { // everything but replay
+			at := 100 + 10*i
+			err = steps(send(uint64(at), at, 6), send(uint64(at), at, 2), deliver, wait(simulation.Slot/2), tick, sweep)(w)
+		}
+		return err
+	}
+	s := story{
+		name: "replay", before: before, act: replay, after: checkSwitched,
+		must: []string{"catalog.Runs", "archive.Get", "seen.Since", "speed.Load", "speed.Put", "catalog.PutView"},
+	}
+	boundaries := countCalls(t, s)
+	for at := range boundaries {
+		for _, c := range []crash{{at: at}, {at: at, applied: true}, {at: at, only: true}, {at: at, only: true, applied: true}} {
+			for times := 1; times <= 2 && (times == 1 || !c.only); times++ {
+				c.watched = func(memory.Call) bool { return true }
+				if err := play(s, c, times); err != nil {
+					t.Fatalf("call %d of %d, applied %v, replay lives on %v, %d times: %v", at, boundaries, c.applied, c.only, times, err)
+				}
+			}
+		}
+	}
+	t.Logf("%d calls x {lost, answer lost} x {killed there once, killed there twice, lives on}", boundaries)
+}
+
+// checkSwitched checks that a Kappa generation of by_user serves, with all there is.
+func checkSwitched(w *simulation.World) error {
+	v, err := w.Catalog.View(context.Background(), "by_user")
+	if err != nil {
+		return err
+	}
+	if g, ok := v.Generation(v.Serving); !ok || g.Architecture != view.Kappa {
+		return fmt.Errorf("what serves is %+v, of %+v", g, v.Generations)
+	}
+	return check(w)
+}
+
+// TestLambdaToKappaAndBack changes the architecture of a view there and back, and then to another Kappa definition: every answer is right on the way.
+func TestLambdaToKappaAndBack(t *testing.T) {
+	w := running(t)
+	for i, deploy := range []func(*simulation.World) error{deployKappa(0), deploy(0), deployKappa(0), deployKappa(1), deploy(1)} {
+		before := serves(t, w.World)
+		if err := deploy(w.World); err != nil {
+			t.Fatal(err)
+		}
+		w.goOnWithReplay(t, needed, 1000*(i+1))
+		if after := serves(t, w.World); after.ID == before.ID {
+			t.Fatalf("change %d: %s still serves", i, after.ID)
+		}
+		if want := i != 1 && i != 4; isKappa(t, w.World) != want {
+			t.Errorf("change %d: Kappa serves: %v", i, !want)
+		}
+	}
+}
+
+// TestChangeDuringReplay: a Kappa definition that is on its way is given up for another one, however far it has come; what it leaves is deleted.
+func TestChangeDuringReplay(t *testing.T) {
+	for slots := 0; slots < needed; slots += 2 {
+		for name, next := range map[string]func(*simulation.World) error{"another Kappa": deployKappa(1), "Lambda": deploy(2), "back": deploy(0)} {
+			t.Run(fmt.Sprintf("after %d slots to %s", slots, name), func(t *testing.T) {
+				t.Parallel()
+				w := running(t)
+				if err := steps(deployKappa(0), tick)(w.World); err != nil {
+					t.Fatal(err)
+				}
+				given := purchaser(t, w.World).Generations
+				w.goOnWithReplay(t, slots, 100)
+				if err := next(w.World); err != nil {
+					t.Fatal(err)
+				}
+				w.goOnWithReplay(t, needed, 400)
+				for range 2 { // what is retained is given up, and then its items
+					w.Wait(simulation.Keep)
+					w.goOnWithReplay(t, 2, 700)
+				}
+				v := purchaser(t, w.World)
+				if len(v.Generations) != 1 || isKappa(t, w.World) != (name == "another Kappa") {
+					t.Errorf("what is left is %+v", v.Generations)
+				}
+				for _, g := range given {
+					if n := w.Items.Len(viewstore.OfGeneration(g.ID)); g.ID != v.Serving && n > 0 {
+						t.Errorf("%d items of generation %+v are left", n, g)
+					}
+				}
+			})
+		}
+	}
+}
+
+// operate has an operator do something to by_user.
+func operate(operation operations.Operation) func(*simulation.World) error {
+	return func(w *simulation.World) error {
+		_, err := w.Operations.Do(context.Background(), "by_user", operation, "")
+		return err
+	}
+}
+
+// refused forgives a refusal: what is wanted may be wanted too soon, or too late.
+func refused(act func(*simulation.World) error) func(*simulation.World) error {
+	return func(w *simulation.World) error {
+		var refusal *catalog.Refusal
+		if err := act(w); err != nil && !errors.As(err, &refusal) {
+			return err
+		}
+		return nil
+	}
+}
+
+// changedToKappa is a world in which a Kappa generation serves, and the Lambda one before it is retained.
+func changedToKappa(t *testing.T) life {
+	t.Helper()
+	w := running(t)
+	if err := w.Deploy(kappaVariant(0)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range 2 * needed {
+		at := 1000 + 10*i
+		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2), turn)(w.World); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !isKappa(t, w.World) {
+		t.Fatalf("what serves is %+v", serves(t, w.World))
+	}
+	return w
+}
+
+// TestRollbackDuringARun: an operator goes back from Kappa to Lambda while batch is frozen in the middle of a run, or replay of a step: once and again, at
+// each of their calls. The one that wakes up undoes nothing; no answer is wrong.
+func TestRollbackDuringARun(t *testing.T) {
+	for what, act := range map[string]struct {
+		act   func(*simulation.World) error
+		calls []string
+	}{
+		"batch":  {tick, []string{"catalog.Append", "base.Load", "base.Put", "catalog.View", "catalog.PutView"}},
+		"replay": {replay, []string{"catalog.Runs", "catalog.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put"}},
+	} {
+		for _, name := range act.calls {
+			for n := range 3 {
+				for times := 1; times <= 2; times++ {
+					t.Run(fmt.Sprintf("%s at %s %d, %d times", what, name, n, times), func(t *testing.T) {
+						t.Parallel()
+						w := changedToKappa(t)
+						if err := steps(send(7, 5000, 10), send(7, 5000, 5), w.deliver, wait(2*simulation.Slot))(w.World); err != nil {
+							t.Fatal(err)
+						}
+						if what == "replay" {
+							if err := tick(w.World); err != nil {
+								t.Fatal(err)
+							}
+						}
+						var left viewstore.Generation // serving, as the operator has left it
+						done := onCall(w.World, name, n, func() error {
+							all := []func(*simulation.World) error{}
+							for range times {
+								all = append(all, refused(operate(operations.Rollback)))
+							}
+							err := steps(append(all, send(8, 5100, 5), w.deliver)...)(w.World)
+							left = purchaser(t, w.World).Serving
+							return err
+						})
+						err := act.act(w.World)
+						if err := done(); err != nil {
+							t.Fatal(err)
+						}
+						if err != nil {
+							t.Logf("what was frozen: %v", err)
+						}
+						if err := w.Check(context.Background()); err != nil {
+							t.Fatal(err)
+						}
+						w.goOnWithReplay(t, 3, 6000)
+						if v := purchaser(t, w.World); left != "" && v.Serving != left {
+							t.Errorf("what the operator has done is undone: %+v, want %s to serve", v, left)
+						}
+					})
+				}
+			}
+		}
+	}
+}
+
+// TestRollback: a rollback from Kappa is one write, the definition that is deployed is held, and a second rollback is the way back; a rebuild ends the hold.
+func TestRollback(t *testing.T) {
+	w := changedToKappa(t)
+	if err := operate(operations.Rollback)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	if isKappa(t, w.World) {
+		t.Error("Kappa still serves")
+	}
+	w.goOnWithReplay(t, 3, 3000)
+	if isKappa(t, w.World) {
+		t.Error("batch has brought back what an operator has put away")
+	}
+	if err := operate(operations.Rollback)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	w.goOnWithReplay(t, 3, 4000)
+	if !isKappa(t, w.World) {
+		t.Error("the rollback of a rollback has not come")
+	}
+	first := serves(t, w.World)
+	if err := operate(operations.Rebuild)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	w.goOnWithReplay(t, needed, 5000)
+	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.Live <= first.Live {
+		t.Errorf("%+v serves after the rebuild of %+v", g, first)
+	}
+}
+
+// TestTwoChangesAtOnce: two operators want different things at once: one is frozen at each of its calls while the other has its way. Both are answered; the
+// view is as one of them left it, or both; and no answer is wrong.
+func TestTwoChangesAtOnce(t *testing.T) {
+	all := []operations.Operation{operations.Rebuild, operations.Rollback, operations.Drop, operations.Switch, operations.Abandon}
+	for _, one := range all {
+		for _, other := range all {
+			for _, name := range []string{"catalog.View", "catalog.Head", "catalog.PutView"} {
+				t.Run(fmt.Sprintf("%s at %s, and %s", one, name, other), func(t *testing.T) {
+					t.Parallel()
+					w := changedToKappa(t)
+					done := onCall(w.World, name, 0, func() error { return refused(operate(other))(w.World) })
+					err := refused(operate(one))(w.World)
+					if err := errors.Join(err, done(), check(w.World)); err != nil {
+						t.Fatal(err)
+					}
+					w.goOnWithReplay(t, 3, 6000)
+					serves(t, w.World)
+				})
+			}
+		}
+	}
+}
+
+// TestTwoVersionsOfBatchOneKappa: two versions of batch tick in turn, of which one wants a view to be Kappa: each undoes the other's announcement, no answer
+// is wrong, and the one that is left has its way.
+func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
+	w := running(t)
+	for i := range 6 {
+		deploy := deploy(0)
+		if i%2 == 0 {
+			deploy = deployKappa(0)
+		}
+		if err := deploy(w.World); err != nil {
+			t.Fatal(err)
+		}
+		w.goOnWithReplay(t, 1, 100+100*i)
+	}
+	if err := w.Deploy(kappaVariant(0)); err != nil {
+		t.Fatal(err)
+	}
+	w.goOnWithReplay(t, needed, 1000)
+	if !isKappa(t, w.World) {
+		t.Errorf("what serves is %+v", serves(t, w.World))
+	}
+}
+
+// TestSwitchRacesAQuery: a query is frozen at each of its reads while the pointer moves from Lambda to Kappa or back, and while events are published and
+// applied. Its answer holds all that there was before, and nothing that there was not after.
+func TestSwitchRacesAQuery(t *testing.T) {
+	raced := 0
+	for _, from := range []string{"Lambda", "Kappa"} {
+		for _, name := range []string{"catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages"} {
+			for _, published := range []bool{true, false} {
+				t.Run(fmt.Sprintf("from %s at %s, published before the switch %v", from, name, published), func(t *testing.T) {
+					w := changedToKappa(t)
+					if from == "Lambda" {
+						if err := operate(operations.Rollback)(w.World); err != nil {
+							t.Fatal(err)
+						}
+					}
+					publish := steps(send(9, 7000, 30), w.deliver)
+					raced += raceQuery(t, w, name, publish, published)
+				})
+			}
+		}
+	}
+	if raced < 6 {
+		t.Errorf("%d queries were met by a switch: the test misses its point", raced)
+	}
+}
+
+// raceQuery asks for a user, with a switch and a publish in the middle, and says whether they came to pass.
+func raceQuery(t *testing.T, w life, name string, publish func(*simulation.World) error, first bool) (raced int) {
+	ctx := context.Background()
+	count := func() (n int) {
+		answer, err := w.Ask(ctx, "by_user", "u1")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range answer.Data {
+			purchases, err := strconv.Atoi(string(row.Values[0].Value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += purchases
+		}
+		return n
+	}
+	before, pointer := count(), purchaser(t, w.World).Serving
+	done := onCall(w.World, name, 0, func() error {
+		raced = 1
+		meanwhile := steps(operate(operations.Rollback), publish)
+		if first {
+			meanwhile = steps(publish, operate(operations.Rollback))
+		}
+		return meanwhile(w.World)
+	})
+	got := count()
+	if err := errors.Join(done(), check(w.World)); err != nil {
+		t.Fatal(err)
+	}
+	if after := count(); got < before || got > after || raced == 1 && (after == before || purchaser(t, w.World).Serving == pointer) {
+		t.Errorf("the answer counts %d, between %d before and %d after; what serves is %s", got, before, after, purchaser(t, w.World).Serving)
+	}
+	return raced
+}

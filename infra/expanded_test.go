@@ -64,7 +64,10 @@ func expanded(t *testing.T) template {
 // TestExpanded: SAM makes Lambda functions of ours, with nothing beside them that we have not written: no role, no permission, no policy.
 func TestExpanded(t *testing.T) {
 	app, got := application(t), expanded(t)
-	wanted := map[string]string{"BatchFunctionEventInvokeConfig": "AWS::Lambda::EventInvokeConfig"}
+	wanted := map[string]string{}
+	for _, name := range []string{"Batch", "Replay", "Audit"} {
+		wanted[name+"FunctionEventInvokeConfig"] = "AWS::Lambda::EventInvokeConfig"
+	}
 	for _, r := range app.resources("") {
 		wanted[r.name] = r.kind()
 		if r.kind() == "AWS::Serverless::Function" {

@@ -225,7 +225,7 @@ func (h *history) splitAt(open []string) int {
 // ticks is the schedule of batch.
 func (h *history) ticks() {
 	if h.chance(DefinitionChanged) {
-		h.deploy(h.random.IntN(variants))
+		h.deploy(h.choices[h.random.IntN(len(h.choices))])
 	}
 	switch {
 	case !h.calm && h.clock.Before(h.batchBack) && !h.clock.Before(h.batchGone):

@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // What an oracle may demand of one answer, whenever its reads were made:
@@ -77,6 +78,15 @@ type seenRow struct {
 
 // check holds an answer against the truth. began is the step at which its reads began; now says that they were made at this very moment.
 func (h *history) check(view int, key string, a serving.Answer, began uint64, now bool) {
+	g := h.generations[a.Generation]
+	if g == nil || g.view != view {
+		h.fail(oracleQuery, "view %s, key %q is answered from generation %s", viewNames[view], key, a.Generation)
+		return
+	}
+	if g.kappa {
+		h.checkKappa(g, key, a, began, now)
+		return
+	}
 	horizon, err := parseSlot(horizonOf(a))
 	if err != nil || h.runOf[horizon] == 0 {
 		h.fail(oracleHorizon, "view %s, key %q: horizon %q is no run's", viewNames[view], key, horizonOf(a))
@@ -105,9 +115,9 @@ func (h *history) check(view int, key string, a serving.Answer, began uint64, no
 	switch {
 	case h.violation != nil:
 	case view == marks:
-		h.checkMarks(key, horizon, rows, began, now)
+		h.checkMarks(g, key, horizon, rows, began, now)
 	default:
-		h.checkSpeed(view, key, horizon, rows, began)
+		h.checkSpeed(g, key, horizon, rows, began)
 	}
 }
 
@@ -219,7 +229,8 @@ func show(o *serving.Object) string {
 
 // checkSpeed holds the speed parts of the rows of a view that does not tell events apart against the lanes: the number of events lies between
 // what must and what may be there; where the two are the same, nothing is under way, and the part is the fold of them.
-func (h *history) checkSpeed(view int, key string, horizon slot.Slot, rows []seenRow, began uint64) {
+func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows []seenRow, began uint64) {
+	view := g.view
 	for _, start := range h.windows[rowsOf{view, key}] {
 		at := rowAt(rows, start)
 		from := horizon
@@ -240,7 +251,7 @@ func (h *history) checkSpeed(view int, key string, horizon slot.Slot, rows []see
 				}
 			})
 			odd = odd || p.sample().at == timeless || len(p.variants) > 1
-			if p.record.done != 0 && p.record.done <= began && p.object.slot >= h.live[view] {
+			if p.record.done != 0 && p.record.done <= began && p.object.slot >= g.live {
 				least++
 			}
 		}
@@ -266,16 +277,10 @@ func (h *history) checkSpeed(view int, key string, horizon slot.Slot, rows []see
 var counts = [views]string{"purchases", "events", "events"}
 
 // checkMarks holds each event of a group against its positions and copies.
-func (h *history) checkMarks(key string, horizon slot.Slot, rows []seenRow, began uint64, now bool) {
-	group, err := strconv.Atoi(key[1:])
-	if err != nil {
-		h.fail(oracleQuery, "group %q: %v", key, err)
-		return
-	}
-	first := group * marksPerGroup
-	all := h.identities[min(first, len(h.identities)):min(first+marksPerGroup, len(h.identities))]
+func (h *history) checkMarks(g *generation, key string, horizon slot.Slot, rows []seenRow, began uint64, now bool) {
+	all, first := h.groupOf(key)
 	for place, e := range all {
-		h.expect(e, place, horizon, rows, began)
+		h.expect(g, e, place, horizon, rows, began)
 	}
 	for i := range rows {
 		r := &rows[i]
@@ -294,12 +299,26 @@ func (h *history) checkMarks(key string, horizon slot.Slot, rows []seenRow, bega
 			n += rows[i].batch[place] + rows[i].speed[place]
 			high = max(high, rows[i].horizon)
 		}
-		h.checkCount(e, n, low, high, began, now)
+		if n > 1 && !h.mayCountTwice(e, low, high) {
+			h.fail(oracleTwice, "event %d counts %d times, horizons %s to %s", e.n, n, low, high)
+		}
+		h.checkCount(g, e, n, began, now)
 	}
 }
 
+// groupOf are the events of a group, and the number of the first.
+func (h *history) groupOf(key string) (all []*identity, first int) {
+	group, err := strconv.Atoi(key[1:])
+	if err != nil {
+		h.fail(oracleQuery, "group %q: %v", key, err)
+		return nil, 0
+	}
+	first = group * marksPerGroup
+	return h.identities[min(first, len(h.identities)):min(first+marksPerGroup, len(h.identities))], first
+}
+
 // expect works out what the speed parts of the rows may and must hold of an event.
-func (h *history) expect(e *identity, place int, horizon slot.Slot, rows []seenRow, began uint64) {
+func (h *history) expect(g *generation, e *identity, place int, horizon slot.Slot, rows []seenRow, began uint64) {
 	for _, p := range e.positions {
 		if !p.counts {
 			continue
@@ -309,40 +328,54 @@ func (h *history) expect(e *identity, place int, horizon slot.Slot, rows []seenR
 		if at < 0 {
 			// Where there is no row, its page may be ahead of the answer all the same; then a copy of the event stands in another window, which only
 			// an event without a time of its own has.
-			if done && p.object.slot >= max(horizon, h.live[marks]) && p.sample().at != timeless {
+			if done && p.object.slot >= max(horizon, g.live) && p.sample().at != timeless {
 				h.fail(oracleSpeed, "event %d: no row, though record %s is applied and its slot %s not below %s", e.n, p.record.sequence, p.object.slot, horizon)
 			}
 			continue
 		}
 		if r := &rows[at]; p.object.slot >= r.horizon {
 			r.most[place]++
-			if done && p.object.slot >= h.live[marks] {
+			if done && p.object.slot >= g.live {
 				r.least[place]++
 			}
 		}
 	}
 }
 
-// checkCount holds how often an event counts against what is allowed, and against before.
-func (h *history) checkCount(e *identity, n int, low, high slot.Slot, began uint64, now bool) {
+// checkCount holds how often an event counts against how often it did before.
+//
+// Before: in answers of the same generation, and of others that have served and are made of the same set of speed items, as those of one Lambda definition
+// are. Of another set an answer demands what expect and checkKappa do, and no more: what speed has applied to all of its sets, and what batch or replay has
+// brought. An event that speed has brought into one set and not yet into another one may be gone for as long as that takes when the pointer moves at that
+// moment. And before a view has ever served, a generation that is given up may have been ahead of the one that answers in its place.
+func (h *history) checkCount(g *generation, e *identity, n int, began uint64, now bool) {
 	if n > 1 {
 		h.count(CountedTwice)
-		if !h.mayCountTwice(e, low, high) {
-			h.fail(oracleTwice, "event %d counts %d times, horizons %s to %s", e.n, n, low, high)
+	}
+	if now && n == 0 && e.shown > 0 {
+		h.count(GoneAtSwitch)
+	}
+	in := []viewstore.Set{viewstore.OfGeneration(g.id)}
+	if g.served && !g.kappa {
+		in = append(in, g.set)
+	}
+	for _, set := range in {
+		before := e.shownIn(set)
+		switch {
+		case !now:
+			if n == 0 && before.at != 0 && before.at <= began {
+				h.fail(oracleBack, "event %d was visible before the query began, and is not in its answer", e.n)
+			}
+			continue
+		case n < before.n && (before.n == 1 || n == 0):
+			h.fail(oracleBack, "event %d counted %d times, and now %d (%s)", e.n, before.n, n, h.tell(e))
+		}
+		if before.n = n; n > 0 && before.at == 0 {
+			before.at = h.step
 		}
 	}
-	if !now {
-		if n == 0 && e.shownAt != 0 && e.shownAt <= began {
-			h.fail(oracleBack, "event %d was visible before the query began, and is not in its answer", e.n)
-		}
-		return
-	}
-	if n < e.shown && (e.shown == 1 || n == 0) {
-		h.fail(oracleBack, "event %d counted %d times, and now %d", e.n, e.shown, n)
-	}
-	e.shown = n
-	if n > 0 && e.shownAt == 0 {
-		e.shownAt = h.step
+	if now {
+		e.shown = n
 	}
 }
 

@@ -3,6 +3,7 @@ package history_test
 import (
 	"context"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
@@ -21,11 +22,11 @@ func TestBrokenWorlds(t *testing.T) {
 		tamper  history.Tamper
 		oracles []string // any of these
 	}{
-		{"a speed write is lost, and acknowledged", drop("speed.Put", 50), []string{"the speed part holds every counting position once"}},
-		{"a seen item is lost, and acknowledged", drop("seen.Put", 3), []string{"the speed part holds every counting position once"}},
+		{"a speed write is lost, and acknowledged", drop("speed.Put", 50), []string{"the speed part holds every counting position once", halves}},
+		{"a seen item is lost, and acknowledged", drop("seen.Put", 3), []string{"the speed part holds every counting position once", halves}},
 		{"a base write is lost, and acknowledged", drop("base.Put", 20), []string{"the batch part is the fold of the runs below the horizon"}},
 		{"an object is lost, and acknowledged", dropEvents, []string{"acknowledged events are archived", "what is streamed is archived"}},
-		{"no record is kept, and all are acknowledged", drop("stream.Publish", 1), []string{"all work ends"}}, // single ones the sweep mends
+		{"no record is kept, and all are acknowledged", drop("stream.Publish", 1), []string{"all work ends", visible}}, // single ones the sweep mends
 		{"a base item is altered", alterBase, []string{"the batch part is the fold of the runs below the horizon"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -43,6 +44,43 @@ func TestBrokenWorlds(t *testing.T) {
 					}
 				}
 				t.Fatalf("caught by another oracle than meant: %v", err)
+			}
+			t.Fatalf("not caught by %d seeds", enough)
+		})
+	}
+}
+
+const (
+	halves  = "a Kappa answer is its live half and its replayed half"
+	visible = "acknowledged events become visible in time" // Kappa views need the stream
+)
+
+// TestLies has a store lie to replay or to speed, and sees that an oracle finds what comes of it within some seeds.
+func TestLies(t *testing.T) {
+	for name, test := range map[string]struct {
+		lie     history.Lie
+		oracles []string
+	}{
+		"replay's items have no fence": {history.NoFences, []string{halves}},
+		"nothing was streamed":         {history.NothingSeen, []string{halves, "an event counts twice in two cases only"}},
+		"live from the first slot":     {history.LiveFromZero, []string{halves}},
+		"a replayed item is lost":      {history.NoObjects, []string{halves}},
+		"everything is swept":          {history.AllSwept, []string{halves, "what is complete has all that arrived before"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			const enough = 200
+			for seed := uint64(1); seed <= enough; seed++ {
+				_, err := history.RunLied(seed, test.lie)
+				var failure *history.Failure
+				if !errors.As(err, &failure) {
+					continue
+				}
+				if !slices.Contains(test.oracles, failure.Oracle) {
+					t.Fatalf("caught by another oracle than meant: %v", err)
+				}
+				t.Logf("caught by seed %d: %s: %s", seed, failure.Oracle, failure.Detail)
+				return
 			}
 			t.Fatalf("not caught by %d seeds", enough)
 		})

@@ -215,7 +215,7 @@ func (h *history) again() (*identity, string) {
 // tooLate: a generation that is built finds duplicates over all history, one that advances within the window. So that there is one truth for all of
 // them, no client sends an event again when a copy may be further back than the window, before the generations advance, or when others may be built.
 func (h *history) tooLate(e *identity) bool {
-	return !e.sent.IsZero() && (!h.allBuilt() || h.rates[DefinitionChanged] > 0) && h.clock.Sub(e.sent) > h.layout.DedupeWindow-10*time.Second
+	return !e.sent.IsZero() && (!h.allBuilt() || h.mayBuild()) && h.clock.Sub(e.sent) > h.layout.DedupeWindow-10*time.Second
 }
 
 func (h *history) allBuilt() bool {

@@ -69,7 +69,9 @@ func (d Drill) adjust(s *settings) {
 		speedWindow: time.Hour, batchWindow: 24 * time.Hour, lanes: 4, shards: 3, sweepAfter: 10 * time.Minute, runBytes: 64 << 20,
 		active: time.Hour + d.For, requestEvery: d.RequestEvery, perRequest: 4, maxEvents: 1 << 20, queryEvery: 10 * time.Minute, pollEvery: 5 * time.Second, lookUpTo: 1,
 		tickEvery: 5 * time.Minute, sweepEvery: 5 * time.Minute, longFreeze: time.Minute, latencyUpTo: 20 * time.Millisecond, redeliver: 6 * time.Minute,
-		timeouts: [roles]time.Duration{30 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, time.Minute, 30 * time.Second},
+		timeouts: [roles]time.Duration{30 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, time.Minute, 30 * time.Second, 5 * time.Minute,
+			5 * time.Minute, 30 * time.Second},
+		changes:  changes{choices: plainDeployments, replayEvery: time.Minute, replayBytes: 32 << 20},
 		patience: 48 * time.Hour, liveBound: 5 * time.Minute, batchBound: 20 * time.Minute,
 		outages: map[Fault]outage{}, skews: map[role]time.Duration{},
 	}

@@ -50,6 +50,17 @@ const (
 	SweepTwice
 	DefinitionChanged // a view is deployed with another definition
 	QueueTwice        // the republish queue delivers a request twice
+	ReplayTwice
+	ReplayMissed
+	AuditTwice
+
+	// Of operators: what one does now and then, wise or not, and is done.
+	OperatorSwitches
+	OperatorRollsBack
+	OperatorDrops
+	OperatorAbandons
+	OperatorRebuilds
+	OperatorAudits
 
 	// Outages: each call that fails is counted.
 	StreamDown
@@ -78,7 +89,17 @@ const (
 	Swept           // the sweep queued an object
 	QueriedInFlight // a query's reads lay apart, with writes between
 	SetAside        // a record was set aside
-	Switched        // another generation of a view serves
+	Switched        // another generation of a view serves, by what the two are:
+	LambdaToLambda
+	LambdaToKappa
+	KappaToLambda
+	KappaToKappa
+	Replayed        // replay has come further with a generation
+	ReplayWaited    // replay waits for the sweep
+	LeftToLive      // replay leaves out an event of which the live half has counted a copy
+	GoneAtSwitch    // an event was visible, and is not for a while in what serves now: see kappa.go
+	OperatorRefused // an operator is told why not
+	Audited         // an audit has ended
 	Dropped         // a generation was dropped
 	DeadLetter      // the republish queue gave a request up
 
@@ -89,10 +110,14 @@ var faultNames = [faults]string{
 	"failed before", "answer lost", "late, never applied", "late, landed on the wire", "slow", "slow answer", "throttled", "partly taken",
 	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked", "cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed", "junk record",
-	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "definition changed", "queue delivered twice", "stream down", "DynamoDB down", "S3 down",
+	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "definition changed", "queue delivered twice", "replay fired twice",
+	"replay not fired", "audit fired twice", "operator switches", "operator rolls back", "operator drops", "operator abandons", "operator rebuilds",
+	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request", "sent again at a window's edge", "sent again later", "sent again beyond the speed window",
 	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future", "event without time", "bad event",
-	"bad request", "straggler", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "generation switched to", "generation dropped", "dead letter",
+	"bad request", "straggler", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "generation switched to",
+	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "replayed", "replay waited for the sweep", "left to the live half",
+	"gone at a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -8,10 +8,12 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/speed"
@@ -27,10 +29,13 @@ const (
 	batchRole
 	sweepRole
 	queryRole
+	replayRole
+	auditRole
+	operatorRole
 	roles int = iota
 )
 
-var roleNames = [roles]string{"ingest", "republish", "speed", "batch", "sweep", "query"}
+var roleNames = [roles]string{"ingest", "republish", "speed", "batch", "sweep", "query", "replay", "audit", "operator"}
 
 // environment is one execution environment of a function: what it keeps in memory outlives an invocation, and it has a clock of its own. It
 // runs one invocation at a time, as on Lambda.
@@ -42,11 +47,14 @@ type environment struct {
 	current *invocation   // nil: idle
 	over    bool          // takes no more invocations
 
-	ingest *ingest.Ingest
-	speed  *speed.Speed
-	batch  *batch.Batch
-	sweep  *batch.Sweep
-	query  *serving.Serving
+	ingest   *ingest.Ingest
+	speed    *speed.Speed
+	batch    *batch.Batch
+	sweep    *batch.Sweep
+	query    *serving.Serving
+	replay   *speed.Replay
+	audit    *audit.Audit
+	operator *operations.Operations
 }
 
 func (e *environment) now() time.Time { return e.h.clock.Add(e.skew) }
@@ -67,6 +75,12 @@ type invocation struct {
 }
 
 var silent = slog.New(slog.DiscardHandler)
+
+// The settings of functions that are the same in all histories.
+const (
+	linger     = time.Minute
+	retainSeen = 5 * 24 * time.Hour
+)
 
 // open makes a new environment.
 func (h *history) open(r role) *environment {
@@ -90,7 +104,7 @@ func (h *history) open(r role) *environment {
 		e.skew = pick(h, h.margin, -h.margin, h.between(-h.margin, h.margin))
 		h.count(Skewed)
 	}
-	programs := h.kit.programs
+	programs := h.compiled.programs
 	if h.chance(ColdStart) {
 		programs = &catalog.Programs{}
 	}
@@ -104,14 +118,15 @@ func (h *history) open(r role) *environment {
 	case speedRole:
 		e.speed = &speed.Speed{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Items: speedPort{p}, Seen: seenPort{p}, Codec: h.kit.codec,
-			Layout: h.layout, Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: h.margin, Tries: 3, Run: runner.Sequential,
+			Layout: h.layout, Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: h.margin, Tries: 3, Run: runner.Sequential,
 			Now: e.now, Log: silent,
 		}
 	case batchRole:
 		e.batch = &batch.Batch{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
-			Definitions: h.kit.variants[h.deployed], Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, Confirm: 10 * time.Second, Keep: h.keep, Linger: time.Minute, RunBytes: h.runBytes, Tries: 3, Workers: 2,
-			Run: runner.Sequential, Now: e.now, NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
+			Definitions: h.kit.of(h.deployed), Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, Confirm: 10 * time.Second, Keep: h.keep, Linger: linger,
+			Approve: h.approve, RunBytes: h.runBytes, Tries: 3, Workers: 2, Run: runner.Sequential, Now: e.now,
+			NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
 		}
 	case sweepRole:
 		e.sweep = &batch.Sweep{
@@ -122,6 +137,19 @@ func (h *history) open(r role) *environment {
 		e.query = &serving.Serving{
 			Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: programs, Base: basePort{p}, Speed: speedPort{p}, MaxRows: 10_000, Now: e.now,
 		}
+	case replayRole:
+		e.replay = &speed.Replay{
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: programs, Items: speedPort{p}, Seen: seenPort{p},
+			Codec: h.kit.codec, Layout: h.layout, Bytes: h.replayBytes, RetainSeen: retainSeen, ClockMargin: h.margin, Linger: linger, Tries: 3,
+			Approve: h.approve, Run: runner.Sequential, Now: e.now, Log: silent,
+		}
+	case auditRole:
+		e.audit = &audit.Audit{
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Audits: catalogPort{p}, Programs: programs, Base: basePort{p}, Codec: h.kit.codec,
+			Layout: h.layout, Relist: h.relist, Every: h.auditEvery, Workers: 2, Run: runner.Sequential, Now: e.now, Log: silent,
+		}
+	case operatorRole:
+		e.operator = &operations.Operations{Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Tries: 3, Now: e.now}
 	}
 	h.environments[r] = append(h.environments[r], e)
 	return e
@@ -147,9 +175,9 @@ func (h *history) newULID(at time.Time) (ulid.ULID, error) {
 }
 
 // deploy deploys batch with other definitions. Environments that there are have the old ones until they end.
-func (h *history) deploy(variant int) {
-	h.deployed = variant
-	h.line("history", "deploys definitions", fmt.Sprint(variant), "")
+func (h *history) deploy(d deployment) {
+	h.deployed = d
+	h.line("history", "deploys definitions", d.String(), "")
 }
 
 // endOldVersions ends the environments of batch that there are, as a deployment does once their calls have ended.

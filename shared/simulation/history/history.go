@@ -1,7 +1,10 @@
 // Package history plays whole histories of the system, one per seed: ingest, republish, stream, speed behind the event source mapping, batch,
-// sweep and queries, several of each at once, over memory, under a virtual clock and a seeded scheduler that interleaves them at every call of
-// a contract and lets every kind of fault happen there. An oracle that shares no code with the layers holds every answer against what has
-// happened, after every step that can change one.
+// sweep, replay, audits, operators and queries, several of each at once, over memory, under a virtual clock and a seeded scheduler that interleaves
+// them at every call of a contract and lets every kind of fault happen there. An oracle that shares no code with the layers holds every answer against
+// what has happened, after every step that can change one.
+//
+// Two histories in five have Lambda views only, which nobody operates; in half of them views are Kappa, or become it and are no longer. Each ends with a
+// Kappa twin of every view, brought in by replay alone: its states are the fold's to the byte, and its answers the plain fold.
 //
 // One seed is one history: the same seed gives the same trace, byte by byte, on any machine. What is drawn for a seed, beside the history's own
 // course, are its settings and which kinds of faults it has, how often: quiet and wild histories both occur ("swarm testing": Groce et al.,
@@ -11,10 +14,11 @@
 //
 //	go test ./shared/simulation/history -run 'TestHistories$' -seeds 10000 -first 1
 //	go test ./shared/simulation/history -run 'TestHistory$' -seed 17 -v
+//	go test ./shared/simulation/history -run 'TestLambdaIsKappa$' -seeds 1000
 //
 // It knows the layers by their exported methods only, and no store but those of package memory. Not played: records that leave the stream before
-// they are applied (the mapping has no limit on tries or age, retention is days), items that expire before their slot is covered, and a change of
-// layout.
+// they are applied (the mapping has no limit on tries or age, retention is days), items that expire before their slot is covered, or seen items before
+// replay has asked for them, diff and shadow reads, and a change of layout.
 package history
 
 import (
@@ -50,12 +54,17 @@ type Result struct {
 	Copies  int           // of them, in the archive
 	Runs    int           // real ones
 	Virtual time.Duration // simulated time
+	Kappa   bool          // a Kappa view served in the end, before the twins
+	Alike   bool          // and answered as a Lambda view does: no copies of an event lay further apart than the speed window, or differed
+	Twins   bool          // in the end, twins of all views answered as Lambda views do: no copies of an event lay further apart than the speed window
+	Pages   int           // of Kappa generations held against the fold, to the byte
 	Trace   []byte        // a line per step
 }
 
 // Failure is the error of a history that an oracle refused.
 type Failure struct {
 	Seed   uint64
+	Kappa  bool   // of RunKappa
 	Oracle string // what must hold
 	Detail string // what does not
 	Trace  []byte
@@ -63,12 +72,19 @@ type Failure struct {
 
 // Error names the seed, the oracle, and the command that plays the history again.
 func (f *Failure) Error() string {
-	return fmt.Sprintf("seed %d: %s: %s\nreplay: go test ./shared/simulation/history -run 'TestHistory$' -seed %d -v", f.Seed, f.Oracle, f.Detail, f.Seed)
+	kappa := ""
+	if f.Kappa {
+		kappa = " -kappa"
+	}
+	return fmt.Sprintf("seed %d: %s: %s\nreplay: go test ./shared/simulation/history -run 'TestHistory$' -seed %d%s -v", f.Seed, f.Oracle, f.Detail, f.Seed, kappa)
 }
 
 // Run plays the history of one seed to its end. The error is a *Failure when an oracle was violated; the result holds what had happened by then.
 // It is safe for concurrent use.
 func Run(seed uint64) (Result, error) { return run(seed, options{}) }
+
+// RunKappa is Run of a history that has Kappa views for certain; of an even seed, one in which mostly Lambda and Kappa views count alike.
+func RunKappa(seed uint64) (Result, error) { return run(seed, options{kappa: true}) }
 
 // Tamper breaks the world on purpose, to see that the oracles find it. It is asked at every call that a function makes: with true the call is
 // not applied, and its caller is told that it succeeded.
@@ -107,6 +123,8 @@ func RunBroken(seed uint64, tamper Tamper) (Result, error) {
 // options are what a history has that its seed does not say.
 type options struct {
 	tamper Tamper
+	lie    Lie
+	kappa  bool            // there are Kappa views; with even seeds mostly such copies only as Lambda and Kappa count alike
 	adjust func(*settings) // changes what was drawn
 	begin  func(*history)  // is called before anything happens
 	end    func(*history)  // when all work has ended
@@ -134,13 +152,14 @@ type history struct {
 	environments [roles][]*environment
 	flying       []*invocation
 	source       source
-	observer     *serving.Serving // asks at one moment
-	generation   map[viewstore.Generation]int
+	observer     *serving.Serving                     // asks at one moment
+	generations  map[viewstore.Generation]*generation // all there have been
+	sets         map[viewstore.Set]int                // the view of each set of speed items there has been
+	compiled     compiled
 	level        [views]uint64               // per view: the last run seen applied to what answers
 	answers      [views]viewstore.Generation // per view: which it was
 	pointers     map[view.Name]catalog.View  // as last seen
-	deployed     int                         // which variant of the definitions batch is deployed with
-	live         [views]slot.Slot            // per view: from where on speed folds it
+	deployed     deployment                  // what batch is deployed with
 
 	calm      bool // no more faults
 	counts    Counts
@@ -149,6 +168,9 @@ type history struct {
 
 	opened, invoked, requests, calls, looks, ticked, waiting int
 	backlog                                                  bool
+
+	endsKappa, likeLambda, twinsAlike bool // see Result
+	pages                             int
 
 	drainedAt           time.Time // when all work had ended first, after the faults
 	runsThen, ticksThen int
@@ -166,12 +188,14 @@ func run(seed uint64, o options) (result Result, err error) {
 			h.fail(oraclePanic, "%v\n%s", r, debug.Stack())
 		}
 		h.abandon()
+		h.spareCompiled()
 		result = h.result(seed)
 		if err == nil && h.violation != nil {
-			err = &Failure{Seed: seed, Oracle: h.violation.Oracle, Detail: h.violation.Detail, Trace: result.Trace}
+			err = &Failure{Seed: seed, Kappa: o.kappa, Oracle: h.violation.Oracle, Detail: h.violation.Detail, Trace: result.Trace}
 		}
 	}()
 	h.settings = h.drawSettings()
+	h.settings.changes = h.drawChanges(seed)
 	if o.adjust != nil {
 		o.adjust(&h.settings)
 	}
@@ -197,7 +221,7 @@ func (h *history) abandon() {
 func (h *history) result(seed uint64) Result {
 	r := Result{
 		Seed: seed, Faults: h.counts, Steps: h.step, Calls: h.calls, Looks: h.looks, Events: len(h.identities), Runs: len(h.runs),
-		Virtual: h.clock.Sub(epoch), Trace: h.trace.Bytes(),
+		Virtual: h.clock.Sub(epoch), Kappa: h.endsKappa, Alike: h.endsKappa && h.likeLambda, Twins: h.twinsAlike, Pages: h.pages, Trace: h.trace.Bytes(),
 	}
 	for _, o := range h.landed {
 		r.Copies += len(o.copies)
@@ -213,9 +237,13 @@ func (h *history) build(seed uint64) error {
 	}
 	h.truth = truth{
 		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{}, runOf: map[slot.Slot]uint64{},
-		folds: map[cell]*fold{}, counting: map[cell][]*position{}, windows: map[rowsOf][]int64{}, built: map[int]uint64{},
+		folds: map[cell]*fold{}, counting: map[cell][]*position{}, held: map[cell][]*copyOf{}, windows: map[rowsOf][]int64{}, built: map[int]uint64{},
 	}
-	h.generation, h.pointers = map[viewstore.Generation]int{}, map[view.Name]catalog.View{}
+	h.generations, h.sets, h.pointers = map[viewstore.Generation]*generation{}, map[viewstore.Set]int{}, map[view.Name]catalog.View{}
+	h.deployed = h.choices[0]
+	if h.compiled.programs = h.kit.programs; !h.isPlain() {
+		h.ownPrograms()
+	}
 	h.archive, h.queue, h.catalog = &memory.Archive{}, &memory.Queue{}, &memory.Catalog{}
 	h.base, h.items, h.seen = &memory.Base{}, &memory.Speed{}, &memory.Seen{}
 	h.stream = memory.NewStream(h.shards)
@@ -229,11 +257,11 @@ func (h *history) build(seed uint64) error {
 		return err
 	}
 	h.observer = &serving.Serving{
-		Catalog: h.catalog, Sweeps: h.catalog, Programs: h.kit.programs, Base: h.base, Speed: h.items, MaxRows: 10_000, Now: func() time.Time { return h.clock },
+		Catalog: h.catalog, Sweeps: h.catalog, Programs: h.compiled.programs, Base: h.base, Speed: h.items, MaxRows: 10_000, Now: func() time.Time { return h.clock },
 	}
 	if !h.announced {
 		first := batch.Batch{
-			Catalog: h.catalog, Definitions: h.kit.variants[0], NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) },
+			Catalog: h.catalog, Definitions: h.kit.of(h.deployed), NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) },
 		}
 		if err := first.Register(everywhere, 0); err != nil {
 			return err

@@ -15,14 +15,19 @@ import (
 )
 
 var (
-	seeds = flag.Int("seeds", 40, "how many histories TestHistories plays")
+	seeds = flag.Int("seeds", 24, "how many histories TestHistories plays")
 	first = flag.Uint64("first", 1, "the seed of the first of them")
 	seed  = flag.Uint64("seed", 1, "the seed of the history that TestHistory plays")
+	kappa = flag.Bool("kappa", false, "whether it is one of TestLambdaIsKappa's")
 )
 
 // TestHistory plays one history, and with -v prints its trace.
 func TestHistory(t *testing.T) {
-	result, err := history.Run(*seed)
+	play := history.Run
+	if *kappa {
+		play = history.RunKappa
+	}
+	result, err := play(*seed)
 	if testing.Verbose() {
 		fmt.Printf("%s\n%s", result.Trace, result.Faults)
 	}
@@ -39,6 +44,7 @@ func TestHistories(t *testing.T) {
 		lock   sync.Mutex
 		sum    history.Result
 		failed int
+		ends   int
 	)
 	each(*seeds, func(i int) {
 		result, err := history.Run(*first + uint64(i))
@@ -46,7 +52,10 @@ func TestHistories(t *testing.T) {
 		defer lock.Unlock()
 		sum.Faults.Add(result.Faults)
 		sum.Calls, sum.Looks, sum.Runs = sum.Calls+result.Calls, sum.Looks+result.Looks, sum.Runs+result.Runs
-		sum.Events, sum.Copies = sum.Events+result.Events, sum.Copies+result.Copies
+		sum.Events, sum.Copies, sum.Pages = sum.Events+result.Events, sum.Copies+result.Copies, sum.Pages+result.Pages
+		if result.Kappa {
+			ends++
+		}
 		if err == nil {
 			return
 		}
@@ -58,11 +67,52 @@ func TestHistories(t *testing.T) {
 	if average := sum.Faults.Total() / n; average < 100 {
 		t.Errorf("%d faults a history, want at least 100", average)
 	}
-	t.Logf("%d histories: %d violated; each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks\n%s", n, failed, sum.Events/n, sum.Copies/n,
-		sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n, sum.Faults)
+	t.Logf("%d histories: %d violated; %d end with a Kappa view; each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks, %d pages\n%s",
+		n, failed, ends, sum.Events/n, sum.Copies/n, sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n, sum.Pages/n, sum.Faults)
 	const enough = 500 // histories for every kind to fire
 	if missing := sum.Faults.Missing(); len(missing) > 0 && n >= enough {
 		t.Errorf("kinds of faults that never fired: %v", missing)
+	}
+}
+
+// TestLambdaIsKappa plays histories in which views are Kappa, change from Lambda to Kappa and back, and from Kappa to Kappa. Each ends with a replay of all
+// views; its states are held against the fold to the byte, and its answers against the plain fold, which is what Lambda views answer wherever no copies of
+// an event lie further apart than the speed window.
+func TestLambdaIsKappa(t *testing.T) {
+	var (
+		lock                       sync.Mutex
+		failed, ends, alike, twins int
+		pages                      int
+		faults                     history.Counts
+	)
+	each(*seeds, func(i int) {
+		result, err := history.RunKappa(*first + uint64(i))
+		lock.Lock()
+		defer lock.Unlock()
+		for n, is := range map[*int]bool{&ends: result.Kappa, &alike: result.Alike, &twins: result.Twins} {
+			if is {
+				*n++
+			}
+		}
+		pages += result.Pages
+		faults.Add(result.Faults)
+		if err != nil {
+			if failed++; failed <= 20 {
+				t.Error(describe(err))
+			}
+		}
+	})
+	t.Logf("%d histories: %d violated; %d end with a Kappa view, %d of them one that answers as a Lambda view does; in %d all twins do; %d pages are the fold's", *seeds,
+		failed, ends, alike, twins, pages)
+	for _, kind := range []history.Fault{
+		history.LambdaToKappa, history.KappaToLambda, history.KappaToKappa, history.Replayed, history.ReplayWaited, history.LeftToLive, history.ReplayTwice,
+		history.OperatorSwitches, history.OperatorRollsBack, history.OperatorDrops, history.OperatorAbandons, history.OperatorRebuilds, history.Audited,
+	} {
+		t.Logf("%10d  %s", faults[kind], kind)
+	}
+	const enough = 10 // histories for each of these to be there
+	if *seeds >= enough && (ends == 0 || alike == 0 || twins == 0 || pages == 0 || faults[history.LambdaToKappa] == 0) {
+		t.Error("the histories miss what they are to show")
 	}
 }
 

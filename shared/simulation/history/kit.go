@@ -13,54 +13,130 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// kit is what all histories share, and never changes.
+// kit is what all histories share. What they see of it never changes.
 type kit struct {
-	variants [variants][]catalog.Definition // of the definitions: others, to Anabranch, that mean the same
-	programs *catalog.Programs              // compiled beforehand, for every set of views there can be
-	codec    *event.Codec
-	viewOf   map[view.Hash]int
+	definitions map[flavoured]catalog.Definition
+	texts       *memory.Catalog   // the texts of all definitions
+	programs    *catalog.Programs // compiled beforehand, for every set there can be of the definitions of plain histories
+	codec       *event.Codec
+
+	mu    sync.Mutex
+	spare []compiled // of histories that have ended
 }
 
-// variants is how many definitions of by_user there are.
-const variants = 3
+// flavour is one definition of a view: another, to Anabranch, that means the same.
+type flavour struct {
+	text  int // 0 is the original
+	kappa bool
+}
 
-// variant are the views with one of them.
-func variant(n int) string {
-	if n == 0 {
-		return simulation.Views
+type flavoured struct {
+	view int
+	flavour
+}
+
+// deployment is what batch is deployed with: a definition of each view.
+type deployment [views]flavour
+
+func (d deployment) String() string {
+	words := make([]string, views)
+	for v, f := range d {
+		words[v] = fmt.Sprintf("%s %d", viewNames[v], f.text)
+		if f.kappa {
+			words[v] += " kappa"
+		}
 	}
-	return strings.Replace(simulation.Views, `data.kind != "test"`, fmt.Sprintf(`data.kind != "test" && data.kind != "kind %d"`, n), 1)
+	return strings.Join(words, ", ")
+}
+
+// The deployments that histories choose from.
+var (
+	original   = deployment{}
+	changed    = deployment{byUser: {text: 1}}
+	changed2   = deployment{byUser: {text: 2}}
+	allChanged = deployment{byUser: {text: 1}, everything: {text: 1}, marks: {text: 1}}
+	userKappa  = deployment{byUser: {kappa: true}}
+	marksKappa = deployment{marks: {kappa: true}}
+	kappa      = deployment{{kappa: true}, {kappa: true}, {kappa: true}}
+	kappa2     = deployment{{1, true}, {1, true}, {1, true}}
+)
+
+// plainDeployments are those of histories in which nothing is Kappa and no operator acts.
+var plainDeployments = []deployment{original, changed, changed2}
+
+// text is what a deployment's file says.
+func (d deployment) text() string {
+	text := strings.TrimRight(simulation.Views, "\n") + marksView
+	replace := func(what, with string) { text = strings.Replace(text, what, with, 1) }
+	if n := d[byUser].text; n > 0 {
+		replace(`data.kind != "test"`, fmt.Sprintf(`data.kind != "test" && data.kind != "kind %d"`, n))
+	}
+	for _, v := range []int{everything, marks} {
+		if n := d[v].text; n > 0 {
+			replace("- name: "+viewNames[v]+"\n", fmt.Sprintf("- name: %s\n    where: type != \"kind %d\"\n", viewNames[v], n))
+		}
+	}
+	for v, f := range d {
+		if f.kappa {
+			replace("- name: "+viewNames[v]+"\n", "- name: "+viewNames[v]+"\n    architecture: kappa\n")
+		}
+	}
+	return text
 }
 
 var theKit = sync.OnceValues(newKit)
 
 func newKit() (*kit, error) {
-	k := &kit{programs: &catalog.Programs{}, viewOf: map[view.Hash]int{}}
+	k := &kit{programs: &catalog.Programs{}, texts: &memory.Catalog{}, definitions: map[flavoured]catalog.Definition{}}
 	var err error
 	if k.codec, err = event.NewCodec(8 << 20); err != nil {
 		return nil, err
 	}
-	stored := &memory.Catalog{}
-	var hashes []view.Hash
-	for n := range variants {
-		parsed, err := view.Parse("views.yaml", []byte(strings.TrimRight(variant(n), "\n")+marksView))
+	for _, d := range []deployment{original, changed, changed2, allChanged, kappa, kappa2} {
+		parsed, err := view.Parse("views.yaml", []byte(d.text()))
 		if err != nil {
 			return nil, err
 		}
-		k.variants[n] = catalog.Define(parsed)
-		for _, d := range k.variants[n] {
-			if _, known := k.viewOf[d.Hash]; known {
-				continue
-			}
-			k.viewOf[d.Hash] = slices.Index(viewNames[:], string(d.Name))
-			if err := stored.PutDefinition(everywhere, d.Hash, d.Text); err != nil {
+		for v, definition := range catalog.Define(parsed) {
+			k.definitions[flavoured{v, d[v]}] = definition
+			if err := k.texts.PutDefinition(everywhere, definition.Hash, definition.Text); err != nil {
 				return nil, err
 			}
-			hashes = append(hashes, d.Hash)
 		}
 	}
-	// Programs compiles a set under a lock, which no function may hold while others go on: what all share has everything compiled already.
+	var hashes []view.Hash
+	for _, d := range plainDeployments {
+		for _, definition := range k.of(d) {
+			hashes = append(hashes, definition.Hash)
+		}
+	}
 	slices.Sort(hashes)
+	for _, set := range subsets(slices.Compact(hashes)) {
+		if err := k.compile(k.programs, set); err != nil {
+			return nil, err
+		}
+	}
+	return k, nil
+}
+
+// of are the definitions of a deployment.
+func (k *kit) of(d deployment) []catalog.Definition {
+	all := make([]catalog.Definition, views)
+	for v, f := range d {
+		all[v] = k.definitions[flavoured{v, f}]
+	}
+	return all
+}
+
+// compile has programs know a set.
+func (k *kit) compile(programs *catalog.Programs, set []view.Hash) error {
+	_, err := programs.Of(everywhere, k.texts, set)
+	return err
+}
+
+// subsets are all sets of some of the hashes, each in their order, the empty one too.
+func subsets(hashes []view.Hash) [][]view.Hash {
+	var all [][]view.Hash
 	for set := range 1 << len(hashes) {
 		var some []view.Hash
 		for i, hash := range hashes {
@@ -68,9 +144,70 @@ func newKit() (*kit, error) {
 				some = append(some, hash)
 			}
 		}
-		if _, err := k.programs.Of(everywhere, stored, some); err != nil {
-			return nil, err
+		all = append(all, some)
+	}
+	return all
+}
+
+// compiled has been compiled beforehand for one history.
+type compiled struct {
+	programs *catalog.Programs
+	sets     map[string]bool
+}
+
+// maxSets is below what catalog.Programs keeps: it never forgets what was compiled.
+const maxSets = 200
+
+// compileAhead compiles every set that a function can ask for which reads the catalog as it is now. Programs compiles under a lock, which no function may
+// hold while others go on: what functions share has everything compiled already.
+func (h *history) compileAhead(all []catalog.View) {
+	if h.compiled.programs == h.kit.programs {
+		return
+	}
+	sets := [][]view.Hash{catalog.Hashes(all)}
+	var replayed []view.Hash
+	for _, v := range all {
+		for _, g := range v.Generations {
+			sets = append(sets, []view.Hash{g.Definition})
+			if g.Architecture == view.Kappa && g.IsKept() {
+				replayed = append(replayed, g.Definition)
+			}
 		}
 	}
-	return k, nil
+	slices.Sort(replayed)
+	for _, set := range append(sets, subsets(slices.Compact(replayed))...) {
+		name := fmt.Sprint(set)
+		if h.compiled.sets[name] {
+			continue
+		}
+		h.compiled.sets[name] = true
+		if len(h.compiled.sets) > maxSets {
+			h.fail(oracleItself, "more than %d sets of definitions", maxSets)
+		}
+		h.must(h.kit.compile(h.compiled.programs, set))
+	}
+}
+
+// ownPrograms begins to compile for this history alone, from what another has compiled that has ended.
+func (h *history) ownPrograms() {
+	if h.compiled.sets != nil {
+		return
+	}
+	k := h.kit
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	h.compiled = compiled{&catalog.Programs{}, map[string]bool{}}
+	if last := len(k.spare) - 1; last >= 0 {
+		h.compiled, k.spare = k.spare[last], k.spare[:last]
+	}
+}
+
+// spareCompiled leaves what this history has compiled to another, while it is not too much.
+func (h *history) spareCompiled() {
+	if len(h.compiled.sets) == 0 || len(h.compiled.sets) > maxSets/2 {
+		return
+	}
+	h.kit.mu.Lock()
+	defer h.kit.mu.Unlock()
+	h.kit.spare = append(h.kit.spare, h.compiled)
 }

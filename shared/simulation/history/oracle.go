@@ -39,6 +39,13 @@ const (
 	oracleSwept    = "swept runs have receipts"
 	oracleDrained  = "all work ends"
 	oracleQuery    = "queries answer"
+	oracleKappa    = "a Kappa answer is its live half and its replayed half"
+	oracleComplete = "what is complete has all that arrived before"
+	oracleStates   = "replayed states are the fold, to the byte"
+	oracleTwins    = "a Kappa twin answers alike"
+	oracleDrift    = "a clean view has no drift"
+	oracleOperator = "operators are answered"
+	oracleMoves    = "generations live as they may"
 	oracleSkew     = "clocks that are off by more than the margin are refused"
 	oracleItself   = "the simulator keeps its own rules"
 	oraclePanic    = "nothing panics"
@@ -124,42 +131,95 @@ func (h *history) onView(name view.Name) {
 	}
 	h.learnGenerations()
 	h.countMoves(v)
+	answering := answeringOf(v)
 	for _, g := range v.Generations {
 		if g.Run != 0 && h.runOf[g.Horizon] != g.Run || g.Run > uint64(len(h.runs)) {
 			h.fail(oracleHorizon, "view %s is at run %d with the horizon %s, which is run %d's", name, g.Run, g.Horizon, h.runOf[g.Horizon])
 		}
 		number := slices.Index(viewNames[:], string(name))
-		if g.Run > 0 && (h.built[number] == 0 || h.built[number] < g.Run && h.rates[DefinitionChanged] > 0) {
+		switch {
+		case g.Architecture == view.Kappa:
+			h.built[number] = max(h.built[number], 1) // it is never built in one pass
+		case g.Run > 0 && (h.built[number] == 0 || h.built[number] < g.Run && h.mayBuild()):
 			h.built[number] = g.Run
 			h.sameTruth(g.Run)
 		}
 		if v.Serving == g.ID && (g.Horizon < g.Live || g.State != catalog.Serving) {
 			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon, g.State, g.Live)
 		}
-		if g.ID != v.Serving && (v.Serving != "" || g.Run == 0 || !g.IsKept()) {
-			continue // it is not this one that answers
+		if g.ID != answering {
+			continue
 		}
 		// Before a view has ever served, one generation that is given up may have been ahead of the one that answers in its place.
 		if g.Run < h.level[number] && (v.Serving != "" || h.answers[number] == g.ID) {
 			h.fail(oracleHorizon, "view %s goes back from run %d to %d", name, h.level[number], g.Run)
 		}
-		h.level[number], h.live[number], h.answers[number] = g.Run, g.Live, g.ID
+		h.level[number], h.answers[number] = g.Run, g.ID
 	}
 	h.lookAt(slices.Index(viewNames[:], string(name)))
+}
+
+// answeringOf is the generation that answers: the one that serves or, before any does, the first in which there is anything.
+func answeringOf(v catalog.View) viewstore.Generation {
+	if v.Serving != "" {
+		return v.Serving
+	}
+	for _, g := range v.Generations {
+		isKappa := g.Architecture == view.Kappa && g.State != catalog.Announced && g.Horizon >= g.Live
+		if g.IsKept() && (g.Run > 0 || isKappa) {
+			return g.ID
+		}
+	}
+	return ""
 }
 
 // countMoves counts what has become of the view's generations.
 func (h *history) countMoves(v catalog.View) {
 	before := h.pointers[v.Name]
 	if before.Serving != "" && before.Serving != v.Serving {
+		h.count(h.switchOf(before.Serving, v.Serving))
 		h.count(Switched)
 	}
 	for _, g := range before.Generations {
 		if _, ok := v.Generation(g.ID); !ok {
 			h.count(Dropped) // a function that was frozen may have left items behind, which nobody reads
 		}
+		h.checkMove(before, v, g)
+	}
+	for _, g := range v.Generations {
+		if _, known := before.Generation(g.ID); !known && isPutAway(before, g) {
+			h.fail(oracleMoves, "view %s: generation %s is begun, of a definition that an operator has put away", v.Name, g.ID)
+		}
 	}
 	h.pointers[v.Name] = v
+}
+
+// moves are the states that may follow one another in the life of a generation.
+var moves = map[catalog.State][]catalog.State{
+	catalog.Announced: {catalog.Announced, catalog.Building, catalog.Dropping},
+	catalog.Building:  {catalog.Building, catalog.Serving, catalog.Dropping},
+	catalog.Serving:   {catalog.Serving, catalog.Retained},
+	catalog.Retained:  {catalog.Retained, catalog.Building, catalog.Serving, catalog.Dropping},
+	catalog.Dropping:  {catalog.Dropping},
+}
+
+// checkMove holds what one write has made of a generation against what its life may be.
+func (h *history) checkMove(before, after catalog.View, g catalog.Generation) {
+	next, ok := after.Generation(g.ID)
+	left := h.clock.UnixMilli() - g.Since + 2*h.margin.Milliseconds()
+	switch {
+	case !ok && (g.State != catalog.Dropping || left < linger.Milliseconds()):
+		h.fail(oracleMoves, "view %s: generation %s is gone %d ms after it was %s", before.Name, g.ID, left, g.State)
+	case ok && !slices.Contains(moves[g.State], next.State):
+		h.fail(oracleMoves, "view %s: generation %s was %s, and is %s", before.Name, g.ID, g.State, next.State)
+	case ok && g.State == catalog.Retained && next.State == catalog.Building && isPutAway(before, g):
+		h.fail(oracleMoves, "view %s: generation %s is taken up, of a definition that an operator has put away", before.Name, g.ID)
+	}
+}
+
+// isPutAway says whether an operator has put away the generation's definition, and has not asked for it since.
+func isPutAway(v catalog.View, g catalog.Generation) bool {
+	return v.Held == g.Definition && !v.Rebuild
 }
 
 // sameTruth makes sure of what clients see to (see tooLate): of what a generation is built from, finding duplicates over all history leaves the same
@@ -183,12 +243,12 @@ func (h *history) onBase(item viewstore.BaseItem) {
 		h.fail(oracleHorizon, "base item %q has the horizon %s, which is no run's", item.Key, item.Horizon)
 	}
 	if h.lookUpTo == 0 || h.step%8 == 0 {
-		h.look(h.generation[item.Generation], keyText(item.Key))
+		h.look(h.generations[item.Generation].view, keyText(item.Key))
 	}
 }
 
 func (h *history) onSpeed(item viewstore.SpeedItem) {
-	if view := h.kit.viewOf[view.Hash(item.Set)]; view == marks || h.step%4 == 0 {
+	if view := h.sets[item.Set]; view == marks || h.step%4 == 0 {
 		h.look(view, keyText(item.Key))
 	}
 }
@@ -222,9 +282,10 @@ func (h *history) learnGenerations() {
 	}
 	for _, v := range all {
 		for _, g := range v.Generations {
-			h.generation[g.ID] = slices.Index(viewNames[:], string(v.Name))
+			h.learn(slices.Index(viewNames[:], string(v.Name)), g)
 		}
 	}
+	h.compileAhead(all)
 }
 
 // lookAt looks at all answers of a view, or at some where there are many.

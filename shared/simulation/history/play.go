@@ -7,7 +7,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
@@ -23,6 +25,7 @@ func (h *history) play() {
 	h.polls()
 	h.after(h.tickEvery, h.ticks)
 	h.after(h.sweepEvery, h.sweeps)
+	h.beginChanges()
 	h.after(time.Second, h.republishing)
 	h.after(h.queryEvery, h.queries)
 	h.after(time.Second, h.reshard)
@@ -66,11 +69,15 @@ func (h *history) until(t time.Time, done func() bool) bool {
 // again, and a batch at most its window (2 s); a bisected batch is done half by half, at most as many as it has records (100), each in well below
 // a second.
 //
+// Swept, where a view may be Kappa: what the stream has lost comes when the sweep has found it, and a request of the queue fails no more; and what replay
+// waits for the sweep with.
+//
 // Batch: every acknowledged event, streamed or not. Its slot ends, settles, and the next tick but one (the first may be taken up by what a
 // function has left behind, or wait for one that hangs) makes it part of a run and applies it.
 func (s *settings) bounds() {
 	s.liveBound = 60 * time.Second
 	s.batchBound = s.slotLength + s.settle + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
+	s.sweptBound = s.batchBound + s.sweepAfter + 2*s.sweepEvery + 2*s.timeouts[sweepRole] + 5*s.timeouts[republishRole] + s.liveBound + 2*s.timeouts[replayRole]
 }
 
 // settleDown checks that everything acknowledged becomes visible within its bound, and waits until all work has ended.
@@ -81,24 +88,35 @@ func (h *history) settleDown(from time.Time) {
 			h.drainedAt, h.runsThen, h.ticksThen = h.clock, len(h.runs), h.ticked
 			return
 		}
+		if h.clock.Sub(from)%(5*time.Second) == 0 {
+			h.restore()
+		}
 		h.after(time.Second, watch)
 	}
 	watch()
-	streamed := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool {
-		return !e.acked || !slices.ContainsFunc(e.positions, func(p *position) bool { return p.object.slot >= h.live[marks] })
-	})
+	streamed := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool { return !e.acked || len(e.positions) == 0 })
 	acked := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool { return !e.acked })
+	if !h.isPlain() && h.pointers[parseName(marks)].Serving == "" {
+		streamed, acked = nil, nil // the view may be long in the making: what answers until then says that it lacks something
+	}
 	if !h.until(from.Add(h.liveBound), nil) {
 		return
 	}
-	h.visible("what is in the stream", h.liveBound, streamed)
-	if !h.until(from.Add(max(h.liveBound, h.batchBound)), nil) {
+	h.visible("what is in the stream", h.liveBound, slices.DeleteFunc(streamed, func(e *identity) bool {
+		return !slices.ContainsFunc(e.positions, func(p *position) bool { return p.counts && p.object.slot >= h.liveFrom(marks) })
+	}))
+	bound := max(h.liveBound, h.batchBound)
+	if h.hasKappa() {
+		bound = h.sweptBound
+	}
+	if !h.until(from.Add(bound), nil) {
 		return
 	}
-	h.visible("everything", max(h.liveBound, h.batchBound), acked)
-	if h.until(from.Add(h.patience), func() bool { return !h.drainedAt.IsZero() }) && h.drainedAt.IsZero() {
-		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests wait", h.patience, len(h.flying),
-			h.sweptRuns(), len(h.runs), h.waiting)
+	h.visible("everything", bound, acked)
+	// What was on the wire may have landed since.
+	if h.until(from.Add(h.patience), h.drained) && !h.drained() {
+		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests wait: %+v", h.patience, len(h.flying),
+			h.sweptRuns(), len(h.runs), h.waiting, h.pointers)
 	}
 	if h.violation == nil {
 		h.quiet()
@@ -114,7 +132,8 @@ func (h *history) visible(what string, bound time.Duration, all []*identity) {
 	}
 	for _, e := range all {
 		if e.shown == 0 {
-			h.fail(oracleVisible, "event %d, acknowledged at %s, is not visible %s after faults stopped (%s)", e.n, e.ackedAt.Sub(epoch), bound, what)
+			h.fail(oracleVisible, "event %d, acknowledged at %s, is not visible %s after faults stopped (%s): %s; %+v", e.n, e.ackedAt.Sub(epoch), bound, what,
+				h.tell(e), h.pointers[parseName(marks)])
 			return
 		}
 	}
@@ -126,12 +145,17 @@ func (h *history) sweptRuns() uint64 {
 	return swept
 }
 
-// deployedServe says whether what serves is what batch was last deployed with.
+// deployedServe says whether what serves is what batch was last deployed with, and nothing else is on its way.
 func (h *history) deployedServe() bool {
-	for _, d := range h.kit.variants[h.deployed] {
+	for _, d := range h.kit.of(h.deployed) {
 		v := h.pointers[d.Name]
-		if g, ok := v.Generation(v.Serving); !ok || g.Definition != d.Hash {
+		if g, ok := v.Generation(v.Serving); !ok || g.Definition != d.Hash || v.Rebuild {
 			return false
+		}
+		for _, g := range v.Generations {
+			if g.State == catalog.Announced || g.State == catalog.Building {
+				return false
+			}
 		}
 	}
 	return true
@@ -201,6 +225,10 @@ func (h *history) quietKey(v int, key string) {
 		h.fail(oracleQuiet, "view %s, key %q: %v", viewNames[v], key, err)
 		return
 	}
+	if g := h.generations[a.Generation]; g.kappa {
+		h.quietKappa(g, key, a)
+		return
+	}
 	horizon, err := parseSlot(horizonOf(a))
 	h.must(err)
 	expected := map[int64]state{}
@@ -221,6 +249,28 @@ func (h *history) quietKey(v int, key string) {
 			})
 		}
 	}
+	h.quietRows(v, key, a, expected)
+}
+
+// quietKappa holds an answer of a Kappa generation against its two halves, all of them.
+func (h *history) quietKappa(g *generation, key string, a serving.Answer) {
+	expected := map[int64]state{}
+	for _, start := range h.windows[rowsOf{g.view, key}] {
+		if all, _ := h.kappaBounds(g, cell{rowsOf{g.view, key}, start}, h.step); all.count > 0 {
+			expected[start] = all
+		}
+	}
+	h.quietRows(g.view, key, a, expected)
+	if run := h.lastFilled(); run > 0 {
+		if a.Complete == nil {
+			h.fail(oracleComplete, "view %s: everything is replayed and swept, and nothing is complete", viewNames[g.view])
+		} else if complete, err := parseSlot(*a.Complete); err != nil || complete < h.runs[run-1].Horizon {
+			h.fail(oracleComplete, "view %s: everything is replayed and swept, and complete through %s", viewNames[g.view], *a.Complete)
+		}
+	}
+}
+
+func (h *history) quietRows(v int, key string, a serving.Answer, expected map[int64]state) {
 	if len(a.Data) != len(expected) {
 		h.fail(oracleQuiet, "view %s, key %q has %d rows, want %d", viewNames[v], key, len(a.Data), len(expected))
 	}
@@ -247,11 +297,10 @@ func (h *history) finish() {
 	h.line("history", "ends", "", "")
 	for range 100 {
 		h.backlog = false
-		h.tick()
-		if !h.until(h.clock.Add(2*h.timeouts[batchRole]), func() bool { return len(h.flying) == 0 }) {
+		if !h.turn() {
 			return
 		}
-		if !h.backlog && h.runs[len(h.runs)-1].Horizon >= slotOf(end, h.slotLength) {
+		if !h.backlog && h.runs[len(h.runs)-1].Horizon >= slotOf(end, h.slotLength) && h.level == [views]uint64{h.head(), h.head(), h.head()} {
 			break
 		}
 	}
@@ -269,6 +318,19 @@ func (h *history) finish() {
 		}
 	}
 	h.finalAnswers()
+	h.finalAudit()
+	h.twins()
+}
+
+// turn has batch and then replay take a turn each, when nothing else happens any more.
+func (h *history) turn() bool {
+	for _, take := range []func(){h.tick, h.replay} {
+		take()
+		if !h.until(h.clock.Add(2*h.timeouts[batchRole]), func() bool { return len(h.flying) == 0 }) {
+			return false
+		}
+	}
+	return true
 }
 
 func slotOf(t time.Time, length time.Duration) slot.Slot {

@@ -37,7 +37,9 @@ type settings struct {
 	timeouts     [roles]time.Duration
 	skews        map[role]time.Duration // of all environments of a function, where it is not drawn
 
-	liveBound, batchBound, patience time.Duration // see settleDown
+	liveBound, batchBound, sweptBound, patience time.Duration // see settleDown
+
+	changes
 
 	rates                [faults]float64
 	perCall              float64 // the sum of the rates of callFaults
@@ -63,8 +65,9 @@ func (h *history) drawSettings() settings {
 		latencyUpTo:  pick(h, 4*time.Millisecond, 20*time.Millisecond, 80*time.Millisecond),
 		outages:      map[Fault]outage{},
 		redeliver:    time.Second,
-		timeouts:     [roles]time.Duration{30 * time.Second, 10 * time.Second, 8 * time.Second, 20 * time.Second, 10 * time.Second, 10 * time.Second},
-		patience:     30 * time.Minute,
+		timeouts: [roles]time.Duration{30 * time.Second, 10 * time.Second, 8 * time.Second, 20 * time.Second, 10 * time.Second, 10 * time.Second, 20 * time.Second,
+			20 * time.Second, 10 * time.Second},
+		patience: 30 * time.Minute,
 	}
 	s.announced = h.random.IntN(3) == 0
 	s.keep = h.between(90*time.Second, 4*time.Minute)

@@ -15,6 +15,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // truth is what has happened, as the oracle tells it, without any code of the layers: which events there are, where their copies stand in the
@@ -29,6 +30,8 @@ type truth struct {
 	runOf      map[slot.Slot]uint64 // by horizon
 	folds      map[cell]*fold
 	counting   map[cell][]*position // those that count
+	held       map[cell][]*copyOf   // those that real runs hold
+	places     int                  // in archive order, given so far
 	windows    map[rowsOf][]int64   // starts of the windows that there is anything of, by view and key
 	built      map[int]uint64       // per view: the run through which its generation was built in one pass
 }
@@ -42,8 +45,27 @@ type identity struct {
 	sent      time.Time   // first
 	acked     bool        // some request with it was acknowledged
 	ackedAt   time.Time
-	shown     int    // how often the marks view counted it when it was looked at last
-	shownAt   uint64 // the step when it was first seen there, 0 for never
+	shown     int // how often the marks view counted it when it was looked at last
+	showings  map[viewstore.Set]*showing
+}
+
+// showing is how an event was seen in the marks view, as far as answers are made of one set of speed items.
+type showing struct {
+	n  int    // how often it counted when it was looked at last
+	at uint64 // the step when it was first seen, 0 for never
+}
+
+// shownIn is how the event was seen in answers of a set.
+func (i *identity) shownIn(set viewstore.Set) *showing {
+	s := i.showings[set]
+	if s == nil {
+		if i.showings == nil {
+			i.showings = map[viewstore.Set]*showing{}
+		}
+		s = &showing{}
+		i.showings[set] = s
+	}
+	return s
 }
 
 // The marks view tells of each event how often it is counted: events are dealt out to groups, and every event of a group adds a power of ten
@@ -71,6 +93,7 @@ type copyOf struct {
 	variant int
 	object  *object
 	index   int
+	nth     int  // in archive order, from 1; 0 while no real run holds it
 	counted bool // by the run that holds it
 	dropped bool // likewise
 }
@@ -401,7 +424,12 @@ func (h *history) take(run catalog.Run) error {
 		o.run = run.N
 		for _, c := range o.copies {
 			events++
-			c.counted = true
+			h.places++
+			c.nth, c.counted = h.places, true
+			c.each(func(at cell, _ *big.Int) {
+				h.know(at)
+				h.held[at] = append(h.held[at], c)
+			})
 			for _, other := range c.copies {
 				earlier := other != c && (other.counted || other.dropped)
 				if earlier && apart(other.arrival(), c.arrival()) <= h.layout.DedupeWindow.Milliseconds() {

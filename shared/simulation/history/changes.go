@@ -1,0 +1,259 @@
+package history
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// changes are the settings of what becomes of the views: which definitions there are, and who operates them.
+type changes struct {
+	choices       []deployment // batch is deployed with the first, and now and then with any of them
+	approve       bool         // what takes the place of something that serves waits for an operator
+	replayEvery   time.Duration
+	replayBytes   int64
+	operatorEvery time.Duration // 0: there is no operator
+	auditEvery    time.Duration // 0: there are no audits while things happen
+}
+
+// isPlain says that nothing is Kappa and nobody operates or audits.
+func (c changes) isPlain() bool { return !c.hasKappa() && c.operatorEvery == 0 && c.auditEvery == 0 }
+
+func (c changes) hasKappa() bool {
+	for _, d := range c.choices {
+		for _, f := range d {
+			if f.kappa {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// mayBuild says whether other generations may be built later, from all history.
+func (h *history) mayBuild() bool {
+	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0
+}
+
+// drawChanges draws the changes of a history, from a source of their own: two histories in five are what they would be without any.
+func (h *history) drawChanges(seed uint64) changes {
+	own := h.random
+	h.random = rand.New(rand.NewPCG(seed, 0x6b61707061))
+	defer func() { h.random = own }()
+	c := changes{choices: plainDeployments, replayEvery: h.between(time.Second, 6*time.Second), replayBytes: pick(h, int64(1), 400, 2000, 1<<20)}
+	s := &h.settings
+	draw := h.random.IntN(20)
+	if h.kappa {
+		draw = 10 + draw/2
+	} else if draw < 8 {
+		return c
+	}
+	if draw < 10 {
+		c.choices = []deployment{original, changed, allChanged}
+	} else {
+		c.choices = pick(h,
+			[]deployment{original, marksKappa}, []deployment{original, kappa}, []deployment{kappa, original}, []deployment{kappa, kappa2},
+			[]deployment{allChanged, kappa, kappa2}, []deployment{original, userKappa, marksKappa, kappa, kappa2, changed}, []deployment{marksKappa},
+		)
+		// It takes a while until a Kappa generation serves: the slot it is live from has to come, and the sweep.
+		s.active, s.requestEvery = s.active*2, s.requestEvery*2
+		s.sweepAfter, s.tickEvery = h.between(3*time.Second, 10*time.Second), min(s.tickEvery, s.slotLength)
+		for _, f := range []Fault{ReplayTwice, ReplayMissed} {
+			if h.random.IntN(2) == 0 {
+				s.rates[f] = h.random.Float64() / 2
+			}
+		}
+	}
+	if h.kappa && seed%2 == 0 {
+		for _, f := range []Fault{DoubledAtEdge, BeyondSpeed, BeyondBatch, Conflicting, Timeless} {
+			s.rates[f] = 0
+		}
+	}
+	s.rates[DefinitionChanged] = 0
+	if len(c.choices) > 1 {
+		s.rates[DefinitionChanged] = 0.02 + 0.15*h.random.Float64()
+	}
+	if h.random.IntN(2) == 0 {
+		c.auditEvery = h.between(5*time.Second, 40*time.Second)
+		s.rates[AuditTwice] = h.random.Float64() / 2
+	}
+	if draw < 10 || h.random.IntN(2) == 0 {
+		h.drawOperator(&c)
+	}
+	return c
+}
+
+func (h *history) drawOperator(c *changes) {
+	c.operatorEvery, c.approve = h.between(3*time.Second, 15*time.Second), h.random.IntN(3) == 0
+	h.settings.active, h.settings.requestEvery = h.settings.active*3/2, h.settings.requestEvery*3/2
+	for _, o := range operatorFaults {
+		if h.random.IntN(3) > 0 {
+			h.settings.rates[o.fault] = h.random.Float64()
+		}
+		if o.states == nil {
+			h.settings.rates[o.fault] /= 4
+		}
+	}
+	if c.approve {
+		h.settings.rates[OperatorSwitches] = 0.5
+	}
+}
+
+// operatorFault is what an operator does, and with a generation of which states; none: it is about the view.
+type operatorFault struct {
+	fault     Fault
+	operation operations.Operation
+	states    []catalog.State
+}
+
+var operatorFaults = []operatorFault{
+	{OperatorSwitches, operations.Switch, []catalog.State{catalog.Building, catalog.Retained}},
+	{OperatorRollsBack, operations.Rollback, []catalog.State{catalog.Retained}},
+	{OperatorDrops, operations.Drop, []catalog.State{catalog.Retained}},
+	{OperatorAbandons, operations.Abandon, []catalog.State{catalog.Announced, catalog.Building}},
+	{OperatorRebuilds, operations.Rebuild, nil},
+	{OperatorAudits, operations.Audit, nil},
+}
+
+// hasSense says whether the view has such a generation.
+func (o operatorFault) hasSense(v catalog.View) bool {
+	return o.states == nil || slices.ContainsFunc(v.Generations, func(g catalog.Generation) bool { return slices.Contains(o.states, g.State) })
+}
+
+// beginChanges begins the schedules of replay, audits and operators.
+func (h *history) beginChanges() {
+	if h.hasKappa() {
+		h.after(h.replayEvery, h.replaying)
+	}
+	if h.auditEvery > 0 {
+		h.after(h.auditEvery, h.audits)
+	}
+	if h.operatorEvery > 0 {
+		h.after(h.operatorEvery, h.operating)
+	}
+}
+
+// replaying is the schedule of replay.
+func (h *history) replaying() {
+	if !h.chance(ReplayMissed) {
+		h.replay()
+		if h.chance(ReplayTwice) {
+			h.after(h.between(0, 20*h.latencyUpTo), h.replay)
+		}
+	}
+	h.after(h.replayEvery, h.replaying)
+}
+
+func (h *history) replay() {
+	h.invoke(replayRole, "tick", func(ctx context.Context, e *environment) {
+		report, err := e.replay.Tick(ctx)
+		runs := 0
+		for _, g := range report.Generations {
+			runs += g.Runs
+			if g.Waits {
+				h.count(ReplayWaited)
+			}
+		}
+		h.line(e.current.name, "replayed", fmt.Sprintf("%d runs", runs), outcome(err))
+	}, func(bool) {})
+}
+
+// audits is the schedule of audits, until the last one: see finalAudit.
+func (h *history) audits() {
+	if h.calm {
+		return
+	}
+	h.audit()
+	if h.chance(AuditTwice) {
+		h.after(h.between(0, 20*h.latencyUpTo), h.audit)
+	}
+	h.after(h.auditEvery, h.audits)
+}
+
+func (h *history) audit() {
+	h.invoke(auditRole, "tick", func(ctx context.Context, e *environment) {
+		report, err := e.audit.Tick(ctx)
+		for _, v := range report.Views {
+			h.checkFindings(v.Name, v.Findings)
+		}
+		h.line(e.current.name, "audited", fmt.Sprintf("%d views", len(report.Views)), outcome(err))
+	}, func(bool) {})
+}
+
+// checkFindings holds what an audit has found against what is so: nothing has gone wrong that it could find.
+func (h *history) checkFindings(name view.Name, found catalog.Findings) {
+	if found.Error != "" {
+		return
+	}
+	h.count(Audited)
+	if found.Drift > 0 || found.Lost > 0 {
+		h.fail(oracleDrift, "view %s, generation %s, run %d: %d windows are not as they should be, %d objects are lost: %+v %v", name, found.Generation,
+			found.Run, found.Drift, found.Lost, found.Drifts, found.LostObjects)
+	}
+}
+
+// operating has an operator do something now and then, wise or not.
+func (h *history) operating() {
+	if h.calm {
+		return
+	}
+	v := h.pointers[parseName(h.random.IntN(views))]
+	for _, at := range h.random.Perm(len(operatorFaults)) {
+		o := operatorFaults[at]
+		if h.rates[o.fault] == 0 || h.random.Float64() >= h.rates[o.fault] || h.random.IntN(8) > 0 && !o.hasSense(v) {
+			continue
+		}
+		var id viewstore.Generation
+		takes := o.operation != operations.Rebuild && o.operation != operations.Audit
+		if n := len(v.Generations); takes && n > 0 && h.random.IntN(3) == 0 {
+			id = v.Generations[h.random.IntN(n)].ID
+		}
+		h.operate(v.Name, o.operation, id, o.fault)
+		break
+	}
+	h.after(h.between(0, 2*h.operatorEvery), h.operating)
+}
+
+// operate does an operation on a view, and counts it when it is done.
+func (h *history) operate(name view.Name, operation operations.Operation, id viewstore.Generation, counted Fault) {
+	calm := h.calm
+	h.invoke(operatorRole, fmt.Sprintf("%s %s %s", operation, name, id), func(ctx context.Context, e *environment) {
+		_, err := e.operator.Do(ctx, name, operation, id)
+		var refusal *catalog.Refusal
+		switch {
+		case err == nil:
+			h.count(counted)
+		case errors.As(err, &refusal):
+			h.count(OperatorRefused)
+		case calm && !errors.Is(err, catalog.ErrConflict):
+			h.fail(oracleOperator, "%s of view %s: %v", operation, name, err)
+		}
+		h.line(e.current.name, "has done", string(operation), outcome(err))
+	}, func(bool) {})
+}
+
+// restore has an operator, once nothing goes wrong any more, take up again what was put away, and approve what waits, so that what is deployed serves.
+func (h *history) restore() {
+	if h.operatorEvery == 0 {
+		return
+	}
+	for _, d := range h.kit.of(h.deployed) {
+		v := h.pointers[d.Name]
+		for _, g := range v.Generations {
+			if g.State == catalog.Building && h.approve && v.Serving != "" {
+				h.operate(d.Name, operations.Switch, g.ID, OperatorSwitches)
+			}
+		}
+		if v.Held == d.Hash && !v.Rebuild {
+			h.operate(d.Name, operations.Rebuild, "", OperatorRebuilds)
+		}
+	}
+}

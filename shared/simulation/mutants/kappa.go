@@ -1,0 +1,96 @@
+package mutants
+
+const (
+	replayEnd = "shared/speed/replay_end.go"
+	viewsFile = "shared/catalog/catalog.go"
+)
+
+// ofKappa are mistakes with Kappa views and with operators that histories find: their oracles tell of every copy whether the live half may hold it, or
+// replay, or neither.
+func ofKappa() []Mutant {
+	return []Mutant{
+		{
+			Name: "kappa-live-from-zero", Design: "3.8",
+			Mistake: "speed folds for a Kappa view what is replay's to bring in",
+			Edits:   []Edit{{liveFile, `set: viewstore.OfGeneration(g.ID), from: g.Live}`, `set: viewstore.OfGeneration(g.ID)}`}},
+		},
+		{
+			Name: "kappa-edge-too-narrow", Design: "3.8",
+			Mistake: "replay looks for what the live half has counted of the last half of the window only",
+			Edits: []Edit{{replayEdge, `	return int64(live) - t.Layout.SpeedWindow.Milliseconds()
+`, `	return int64(live) - t.Layout.SpeedWindow.Milliseconds()/2
+`}},
+		},
+		{
+			Name: "kappa-reads-lanes-from-live-on", Design: "3.8",
+			Mistake: "replay reads what was seen from Live on, and nothing of what came right before",
+			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - apart.Milliseconds()`, `	recorded := int64(l.live)`}},
+		},
+		{
+			Name: "kappa-lanes-up-to-live", Design: "3.8",
+			Mistake: "replay asks for copies below Live among those that the live half has counted",
+			Edits:   []Edit{{replayEdge, `arrival <= int64(l.live)+2*window {`, `arrival <= int64(l.live) {`}},
+		},
+		{
+			Name: "replay-by-the-other-window", Design: "3.8",
+			Mistake: "replay finds duplicates within batch's window",
+			Edits:   []Edit{{replayRead, `runs.Rule{Window: t.Layout.SpeedWindow,`, `runs.Rule{Window: t.Layout.DedupeWindow,`}},
+		},
+		{
+			Name: "replay-includes-live", Design: "3.8",
+			Mistake: "replay brings in the slot from which speed folds",
+			Edits: []Edit{{replayFile, `		if s >= live {
+			continue`, `		if s > live {
+			continue`}},
+		},
+		{
+			Name: "replay-passes-over-a-run", Design: "3.8",
+			Mistake: "a run of which some events arrived from Live on is passed over with those before",
+			Edits:   []Edit{{replayRead, `run.FirstArrival < int64(live) {`, `run.LastArrival < int64(live) {`}},
+		},
+		{
+			Name: "replay-commits-before-it-folds", Design: "3.8",
+			Mistake: "replay's run moves when no item holds the first runs yet",
+			Edits:   []Edit{{replayFile, `	if len(in.seen) > 0 {`, `	if len(in.seen) > 0 && g.Run > 0 {`}},
+		},
+		{
+			Name: "replay-drops-what-is-retained", Design: "3.7",
+			Mistake: "a Kappa generation is deleted while it is kept to go back to",
+			Edits: []Edit{{replayEnd, `return g.State == catalog.Dropping && t.Now`,
+				`return (g.State == catalog.Dropping || g.State == catalog.Retained) && t.Now`}},
+		},
+		{
+			Name: "kappa-announced-again-in-place", Design: "3.8",
+			Mistake: "a Kappa generation whose announcement came too late goes on with what speed has folded into it, for a later slot",
+			Edits: []Edit{{registerFile, `	if g.Architecture == view.Lambda {
+		g.Live = live`, `	if g.ID != "" {
+		g.Live = live`}},
+		},
+		{
+			Name: "sweep-waits-for-replay", Design: "3.8",
+			Mistake: "the sweep waits for what replay has brought in, which waits for the sweep",
+			Edits: []Edit{{sweepFile, `g.Run > 0 && g.IsKept() && g.Architecture == view.Lambda {`,
+				`g.Run > 0 && g.IsKept() && (g.Architecture == view.Lambda || g.Architecture == view.Kappa) {`}},
+		},
+		{
+			Name: "complete-before-it-is-swept", Design: "3.8",
+			Mistake: "an answer is said to be complete as far as replay has come, whatever the stream has lost",
+			Edits: []Edit{{servingFile, `	if g.Live > 0 {
+		n = min(n, g.Run)`, `	if g.Live > 0 {
+		n = g.Run`}},
+		},
+		{
+			Name: "switch-below-live", Design: "3.7",
+			Mistake: "a generation may serve when it is built, though the horizon has not reached the slot it is live from",
+			Edits:   []Edit{{operateFile, `	case g.Horizon < g.Live:`, `	case g.Horizon < g.Live && g.Run == 0:`}},
+		},
+		{
+			Name: "batch-undoes-a-rollback", Design: "3.7",
+			Mistake: "batch brings back at its next tick what an operator has put away",
+			Edits: []Edit{{viewsFile, `	if v.Held == fresh.Definition && !v.Rebuild {
+		return v, false
+	}
+`, ``}},
+		},
+	}
+}

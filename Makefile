@@ -25,7 +25,7 @@ lint: ## format, vet, staticcheck, tidiness, and the tests once more under the r
 	$(MAKE) race
 
 race: ## the tests under the race detector; of the simulator, which is one goroutine a world, a few
-	$(GO) test -race -shuffle=on -count=1 $$($(GO) list ./... | grep -v shared/simulation)
+	$(GO) test -race -short -shuffle=on -count=1 $$($(GO) list ./... | grep -v shared/simulation)
 	$(GO) test -race -count=1 ./shared/simulation -run 'Agreement|Redelivery'
 	$(GO) test -race -count=1 ./shared/simulation/history -run 'TestHistories' -seeds 8
 

@@ -94,7 +94,14 @@ func (h *history) settleDown(from time.Time) {
 		h.after(time.Second, watch)
 	}
 	watch()
-	streamed := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool { return !e.acked || len(e.positions) == 0 })
+	var streamed []*position
+	for _, e := range h.identities {
+		for _, p := range e.positions {
+			if e.acked && p.counts {
+				streamed = append(streamed, p)
+			}
+		}
+	}
 	acked := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool { return !e.acked })
 	if !h.isPlain() && h.pointers[parseName(marks)].Serving == "" {
 		streamed, acked = nil, nil // the view may be long in the making: what answers until then says that it lacks something
@@ -102,9 +109,13 @@ func (h *history) settleDown(from time.Time) {
 	if !h.until(from.Add(h.liveBound), nil) {
 		return
 	}
-	h.visible("what is in the stream", h.liveBound, slices.DeleteFunc(streamed, func(e *identity) bool {
-		return !slices.ContainsFunc(e.positions, func(p *position) bool { return p.counts && p.object.slot >= h.liveFrom(marks) })
-	}))
+	var live []*identity
+	for _, p := range streamed {
+		if p.object.slot >= h.liveFrom(marks) {
+			live = append(live, p.identity)
+		}
+	}
+	h.visible("what is in the stream", h.liveBound, live)
 	bound := max(h.liveBound, h.batchBound)
 	if h.hasKappa() {
 		bound = h.sweptBound

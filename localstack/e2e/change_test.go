@@ -51,21 +51,17 @@ func (w *world) deployViews(t *testing.T, old, new string) {
 			t.Fatal(err)
 		}
 	}
-	if err := w.Replace(t.Context(), stack.Batch, filepath.Join(folder, "bootstrap")); err != nil {
-		t.Fatal(err)
-	}
+	w.replaceBatch(t, filepath.Join(folder, "bootstrap"))
 }
 
 // deployOldViews deploys the batch function as it was at first.
 func (w *world) deployOldViews(t *testing.T) {
 	t.Helper()
 	bootstrap, err := filepath.Abs(filepath.Join("..", "..", "build", "batch", "bootstrap"))
-	if err == nil {
-		err = w.Replace(t.Context(), stack.Batch, bootstrap)
-	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.replaceBatch(t, bootstrap)
 }
 
 // asked asks for as long as do takes.

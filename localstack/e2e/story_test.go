@@ -119,14 +119,20 @@ func schedule(t *testing.T, w *world) {
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // the shortest rate is a minute
 	defer cancel()
 	for output, function := range map[string]string{"BatchFunction": stack.Batch, "ReplayFunction": stack.Replay, "AuditFunction": stack.Audit} {
-		for w.Host.Stats(function).Calls <= w.handCalls(output) {
+		calls := func() int {
+			if function == stack.Batch {
+				return w.before + w.Host.Stats(function).Calls
+			}
+			return w.Host.Stats(function).Calls
+		}
+		for calls() <= w.handCalls(output) {
 			select {
 			case <-ctx.Done():
 				t.Fatalf("the schedule has not called %s", function)
 			case <-time.After(100 * time.Millisecond):
 			}
 		}
-		t.Logf("%s was called %d times, %d of them by hand", function, w.Host.Stats(function).Calls, w.handCalls(output))
+		t.Logf("%s was called %d times, %d of them by hand", function, calls(), w.handCalls(output))
 	}
 }
 

@@ -45,6 +45,7 @@ type world struct {
 
 	mu     sync.Mutex
 	byHand map[string]int // calls of functions by their outputs
+	before int            // calls of batch before it was last replaced: its statistics begin anew then
 }
 
 func start(t *testing.T, s stack.Settings) *world {
@@ -161,6 +162,15 @@ func (w *world) handCalls(output string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.byHand[output]
+}
+
+// replaceBatch deploys another batch function.
+func (w *world) replaceBatch(t *testing.T, bootstrap string) {
+	t.Helper()
+	w.before += w.Host.Stats(stack.Batch).Calls
+	if err := w.Replace(t.Context(), stack.Batch, bootstrap); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // drain waits until speed is done with what is in the stream now.

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/localstack/sample"
-	"github.com/anabranch/anabranch/localstack/stack"
 )
 
 // more is how many events come while a definition changes.

@@ -17,7 +17,7 @@ import (
 )
 
 // Seeds is how many histories a mutant may survive before it counts as missed.
-const Seeds = 200
+const Seeds = 300
 
 // Mutant is one mistake.
 type Mutant struct {

@@ -17,11 +17,15 @@ import (
 // whoever can promise that speed will be given every event from there on, as one process can that starts all of the system; Tick needs no such promise.
 func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 	return b.each(func(d catalog.Definition) error {
-		known, err := b.known(ctx, d.Name)
-		if known != nil || err != nil {
+		v, err := b.known(ctx, d.Name)
+		if v.Revision > 0 || err != nil {
 			return err
 		}
-		return unlessConflict(b.put(ctx, d, catalog.Building, live))
+		g, err := b.fresh(d, catalog.Building, live)
+		if err != nil {
+			return err
+		}
+		return unlessConflict(b.want(ctx, v, d, g, false))
 	})
 }
 
@@ -43,28 +47,13 @@ func (b *Batch) each(register func(catalog.Definition) error) error {
 	return errors.Join(all...)
 }
 
-// known is the view of the name, nil when the catalog has none.
-func (b *Batch) known(ctx context.Context, name view.Name) (*catalog.View, error) {
+// known is the view of the name; one that the catalog has not has no revision.
+func (b *Batch) known(ctx context.Context, name view.Name) (catalog.View, error) {
 	v, err := b.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) {
-		return nil, nil
+		return catalog.View{Name: name}, nil
 	}
-	return &v, err
-}
-
-// put writes a new view. The definition's text is stored before, so that whoever reads the view can run it.
-func (b *Batch) put(ctx context.Context, d catalog.Definition, state catalog.State, live slot.Slot) error {
-	if err := b.Catalog.PutDefinition(ctx, d.Hash, d.Text); err != nil {
-		return err
-	}
-	id, err := b.NewID()
-	if err != nil {
-		return err
-	}
-	// Commit point: from here on speed folds the definition.
-	return b.Catalog.PutView(ctx, catalog.View{Name: d.Name, Description: d.Description, Generations: []catalog.Generation{{
-		ID: viewstore.Generation(id.String()), Definition: d.Hash, Architecture: d.Architecture, State: state, Live: live,
-	}}})
+	return v, err
 }
 
 func unlessConflict(err error) error {
@@ -82,12 +71,7 @@ func (b *Batch) announce(ctx context.Context, d catalog.Definition, whole bool) 
 		if err != nil {
 			return err
 		}
-		done := false
-		if v == nil {
-			err = b.begin(ctx, d)
-		} else {
-			done, err = b.goOn(ctx, *v, d, whole)
-		}
+		done, err := b.goOn(ctx, v, d, whole)
 		if done || unlessConflict(err) != nil {
 			return err
 		}
@@ -95,23 +79,16 @@ func (b *Batch) announce(ctx context.Context, d catalog.Definition, whole bool) 
 	return nil // the next tick goes on
 }
 
-// begin announces the first definition of a view.
-func (b *Batch) begin(ctx context.Context, d catalog.Definition) error {
-	live, err := b.ahead(ctx)
-	if err != nil {
-		return err
-	}
-	return b.put(ctx, d, catalog.Announced, live)
-}
-
 // goOn takes the next step towards a definition, and says whether there is none left.
 func (b *Batch) goOn(ctx context.Context, v catalog.View, d catalog.Definition, whole bool) (done bool, err error) {
-	later := v.Rebuild && !whole
-	v.Rebuild = v.Rebuild && whole
-	if _, changed := v.Wanting(catalog.Generation{Definition: d.Hash}, 0); changed {
-		return false, b.want(ctx, v, d, later)
+	if _, changed := v.Wanting(catalog.Generation{Definition: d.Hash}, whole, 0); changed {
+		g, err := b.next(ctx, v, d)
+		if err != nil {
+			return false, err
+		}
+		return false, b.want(ctx, v, d, g, whole)
 	}
-	g, waits := announced(v)
+	g, waits := v.In(catalog.Announced)
 	if !waits {
 		return true, nil
 	}
@@ -125,7 +102,6 @@ func (b *Batch) goOn(ctx context.Context, v catalog.View, d catalog.Definition, 
 	} else if v, err = b.later(ctx, v, g); err != nil {
 		return false, err
 	}
-	v.Rebuild = later
 	// Commit point: confirmed, it is built; or announced for a later slot.
 	return false, b.Catalog.PutView(ctx, v)
 }
@@ -141,51 +117,44 @@ func (b *Batch) later(ctx context.Context, v catalog.View, g catalog.Generation)
 		g.Live = live
 		return v.With(g), nil
 	}
-	id, err := b.NewID()
+	fresh, err := b.fresh(catalog.Definition{Hash: g.Definition, Architecture: g.Architecture}, catalog.Announced, live)
 	if err != nil {
 		return v, err
 	}
-	fresh := g
-	fresh.ID, fresh.Live = viewstore.Generation(id.String()), live
 	g.State, g.Since = catalog.Dropping, b.Now().UnixMilli()
 	v = v.With(g)
 	v.Generations = append(v.Generations, fresh)
 	return v, nil
 }
 
-// want makes the definition the one to be. rebuild is what stays to be done.
-func (b *Batch) want(ctx context.Context, v catalog.View, d catalog.Definition, rebuild bool) error {
+// next is the generation in which a definition would come.
+func (b *Batch) next(ctx context.Context, v catalog.View, d catalog.Definition) (catalog.Generation, error) {
+	if same, ok := v.Of(d.Hash); ok && d.Architecture == view.Lambda && same.State != catalog.Announced {
+		// Speed folds the definition already, into items that all its generations share.
+		return b.fresh(d, catalog.Building, same.Live)
+	}
 	live, err := b.ahead(ctx)
 	if err != nil {
-		return err
+		return catalog.Generation{}, err
 	}
+	return b.fresh(d, catalog.Announced, live)
+}
+
+// fresh is a generation that never was.
+func (b *Batch) fresh(d catalog.Definition, state catalog.State, live slot.Slot) (catalog.Generation, error) {
+	id, err := b.NewID()
+	return catalog.Generation{ID: viewstore.Generation(id.String()), Definition: d.Hash, Architecture: d.Architecture, State: state, Live: live}, err
+}
+
+// want makes the definition of a fresh generation the one to be. Its text is stored before, so that whoever reads the view can run it.
+func (b *Batch) want(ctx context.Context, v catalog.View, d catalog.Definition, g catalog.Generation, whole bool) error {
 	if err := b.Catalog.PutDefinition(ctx, d.Hash, d.Text); err != nil {
 		return err
 	}
-	id, err := b.NewID()
-	if err != nil {
-		return err
-	}
-	fresh := catalog.Generation{
-		ID: viewstore.Generation(id.String()), Definition: d.Hash, Architecture: d.Architecture, State: catalog.Announced, Live: live,
-	}
-	if same, ok := v.Of(d.Hash); ok && d.Architecture == view.Lambda && same.State != catalog.Announced {
-		// Speed folds the definition already, into items that all its generations share.
-		fresh.State, fresh.Live = catalog.Building, same.Live
-	}
-	next, _ := v.Wanting(fresh, b.Now().UnixMilli())
-	next.Description, next.Rebuild = d.Description, rebuild
+	next, _ := v.Wanting(g, whole, b.Now().UnixMilli())
+	next.Description = d.Description
 	// Commit point: from here on speed folds the definition, and no longer one that was given up for it.
 	return b.Catalog.PutView(ctx, next)
-}
-
-func announced(v catalog.View) (catalog.Generation, bool) {
-	for _, g := range v.Generations {
-		if g.State == catalog.Announced {
-			return g, true
-		}
-	}
-	return catalog.Generation{}, false
 }
 
 // ahead is the slot that a definition is announced for: 0 when there is no event yet, so that a new stack's answers are live from its first event on.

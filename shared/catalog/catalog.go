@@ -76,13 +76,23 @@ type View struct {
 	Generations []Generation
 
 	Held    view.Hash // what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or it is taken up again
-	Rebuild bool      // an operator wants the definition built anew: batch begins at its next tick
+	Rebuild bool      // an operator wants the definition built anew: batch begins with its next run
 }
 
 // Generation returns the generation with the id.
 func (v View) Generation(id viewstore.Generation) (Generation, bool) {
 	for _, g := range v.Generations {
 		if g.ID == id {
+			return g, true
+		}
+	}
+	return Generation{}, false
+}
+
+// In returns the first generation that is in one of some states.
+func (v View) In(states ...State) (Generation, bool) {
+	for _, g := range v.Generations {
+		if slices.Contains(states, g.State) {
 			return g, true
 		}
 	}
@@ -116,9 +126,11 @@ func (v View) Of(definition view.Hash) (Generation, bool) {
 
 // Wanting returns the view as it is when the definition of a fresh generation is the one to be, and whether that is a change. A definition that is new
 // comes as that generation; one that is retained is built again, which it is already, so that the next tick switches back to it; and any other that was
-// on its way is given up, now, Unix milliseconds. What an operator holds is left alone; another definition ends the hold.
-func (v View) Wanting(fresh Generation, now int64) (next View, changed bool) {
-	if v.Held == fresh.Definition && !v.Rebuild {
+// on its way is given up, now, Unix milliseconds. What an operator holds is left alone; another definition ends the hold. What an operator wants built
+// anew comes as the fresh generation when whole says that the runs hold all of the archive; until then the wish stays.
+func (v View) Wanting(fresh Generation, whole bool, now int64) (next View, changed bool) {
+	rebuild := v.Rebuild && whole
+	if v.Held == fresh.Definition && !rebuild {
 		return v, false
 	}
 	next = v
@@ -128,17 +140,17 @@ func (v View) Wanting(fresh Generation, now int64) (next View, changed bool) {
 	current, known := v.Of(fresh.Definition)
 	for _, g := range v.Generations {
 		switch {
-		case g.ID == current.ID && g.State == Retained && !v.Rebuild:
+		case g.ID == current.ID && g.State == Retained && !rebuild:
 			g.State, g.Since = Building, 0
-		case (g.Definition != fresh.Definition || v.Rebuild) && g.isOnItsWay():
+		case (g.Definition != fresh.Definition || rebuild) && g.isOnItsWay():
 			g.State, g.Since = Dropping, now
 		default:
 			continue
 		}
 		next, changed = next.With(g), true
 	}
-	if !known || v.Rebuild {
-		next.Rebuild = false
+	if !known || rebuild {
+		next.Rebuild = v.Rebuild && !rebuild
 		next.Generations = append(slices.Clone(next.Generations), fresh)
 		changed = true
 	}

@@ -99,12 +99,12 @@ func (m *machine) want(t *rapid.T) {
 		fresh.State, fresh.Live = catalog.Building, same.Live // as batch does
 	}
 	before, kept, held := m.view, copyOf(m.view), m.view.Held
-	next, changed := before.Wanting(fresh, m.now)
+	next, changed := before.Wanting(fresh, true, m.now)
 	if changed == cmp.Equal(kept, next) {
 		t.Fatalf("changed is %t:\n%s", changed, cmp.Diff(kept, next))
 	}
 	m.to(t, before, kept, next)
-	switch again, changed := m.view.Wanting(fresh, m.now+1); {
+	switch again, changed := m.view.Wanting(fresh, true, m.now+1); {
 	case changed:
 		t.Fatalf("wanted once more, it is another one:\n%s", cmp.Diff(m.view, again))
 	case held == definition && !kept.Rebuild:

@@ -95,7 +95,7 @@ func TestWanting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := test.before
 			kept.Generations = append([]catalog.Generation(nil), kept.Generations...)
-			got, changed := test.before.Wanting(announced, 55)
+			got, changed := test.before.Wanting(announced, true, 55)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -105,7 +105,7 @@ func TestWanting(t *testing.T) {
 			if diff := cmp.Diff(kept, test.before); diff != "" {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
-			if again, changed := got.Wanting(catalog.Generation{ID: "newer", Definition: "B", State: catalog.Announced, Live: 9000}, 66); changed {
+			if again, changed := got.Wanting(catalog.Generation{ID: "newer", Definition: "B", State: catalog.Announced, Live: 9000}, true, 66); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})
@@ -160,5 +160,21 @@ func TestOf(t *testing.T) {
 	twice := catalog.View{Generations: []catalog.Generation{{ID: "b1", Definition: "B", State: catalog.Retained}, {ID: "b2", Definition: "B", State: catalog.Serving}}}
 	if g, ok := twice.Of("B"); !ok || g.ID != "b2" {
 		t.Errorf("rebuilt: %+v, %t", g, ok)
+	}
+}
+
+// TestRebuildWaits: what is wanted built anew is not begun before the runs hold all of the archive, and stays wanted; everything else goes on.
+func TestRebuildWaits(t *testing.T) {
+	v := life("B", in("B", catalog.Serving, 0))
+	v.Rebuild = true
+	fresh := catalog.Generation{ID: "new", Definition: "B", State: catalog.Building}
+	if next, changed := v.Wanting(fresh, false, 55); changed || !next.Rebuild {
+		t.Errorf("changed %t, %+v", changed, next)
+	}
+	if next, changed := v.Wanting(catalog.Generation{ID: "new", Definition: "C", State: catalog.Announced}, false, 55); !changed || !next.Rebuild || len(next.Generations) != 2 {
+		t.Errorf("another definition: changed %t, %+v", changed, next)
+	}
+	if next, changed := v.Wanting(fresh, true, 55); !changed || next.Rebuild || len(next.Generations) != 2 {
+		t.Errorf("with all of the archive: changed %t, %+v", changed, next)
 	}
 }

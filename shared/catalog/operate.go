@@ -57,7 +57,7 @@ func (v View) MayServe(id viewstore.Generation, head Run) error {
 // Errors: *Refusal.
 func (v View) Switch(to viewstore.Generation, head Run, now int64) (View, error) {
 	if to == "" {
-		g, ok := v.in(Building)
+		g, ok := v.In(Building)
 		if !ok {
 			return v, v.refuse("no generation is being built; name one, or deploy or rebuild a definition")
 		}
@@ -108,7 +108,7 @@ func (v View) back(from, to view.Hash, now int64) View {
 //
 // Errors: *Refusal.
 func (v View) Rollback(head Run, now int64) (View, error) {
-	back, ok := v.in(Retained)
+	back, ok := v.In(Retained)
 	if !ok {
 		return v, v.refuse("no generation is retained to go back to")
 	}
@@ -146,7 +146,7 @@ func (v View) Abandon(id viewstore.Generation, now int64) (View, error) {
 // giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is given up already.
 func (v View) giveUp(id viewstore.Generation, now int64, what string, states ...State) (next View, given Generation, err error) {
 	if id == "" {
-		g, ok := v.in(states...)
+		g, ok := v.In(states...)
 		if !ok {
 			return v, Generation{}, v.refuse("no generation is %s", what)
 		}
@@ -167,26 +167,16 @@ func (v View) giveUp(id viewstore.Generation, now int64, what string, states ...
 	return v.With(g), g, nil
 }
 
-// WantRebuild asks for the definition that batch is deployed with to be built anew, which begins at its next tick. A hold on it ends then.
+// WantRebuild asks for the definition that batch is deployed with to be built anew, which begins with its next run. A hold on it ends then.
 //
 // Errors: *Refusal.
 func (v View) WantRebuild() (View, error) {
 	if len(v.Generations) == 0 && v.Held == "" {
 		return v, v.refuse("it has no definition yet")
 	}
-	if _, ok := v.in(Announced); ok {
+	if _, ok := v.In(Announced); ok {
 		return v, v.refuse("a generation is announced already; wait for it, or abandon it")
 	}
 	v.Rebuild = true
 	return v, nil
-}
-
-// in is the first generation in one of some states.
-func (v View) in(states ...State) (Generation, bool) {
-	for _, g := range v.Generations {
-		if slices.Contains(states, g.State) {
-			return g, true
-		}
-	}
-	return Generation{}, false
 }

@@ -257,10 +257,10 @@ func TestHoldsAfterRollback(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if next, changed := back.Wanting(wants("B"), 100); changed {
+		if next, changed := back.Wanting(wants("B"), true, 100); changed {
 			t.Errorf("%s: batch brings it back: %+v", name, next)
 		}
-		next, changed := back.Wanting(wants("D"), 100)
+		next, changed := back.Wanting(wants("D"), true, 100)
 		if !changed || next.Held != "" {
 			t.Errorf("%s: another definition is deployed: %+v, %t", name, next, changed)
 		}

@@ -130,12 +130,8 @@ func about(v catalog.View, operation Operation, named viewstore.Generation) view
 	states := map[Operation][]catalog.State{
 		Switch: {catalog.Building}, Rollback: {catalog.Retained}, Drop: {catalog.Retained}, Abandon: {catalog.Announced, catalog.Building},
 	}[operation]
-	for _, g := range v.Generations {
-		if slices.Contains(states, g.State) {
-			return g.ID
-		}
-	}
-	return ""
+	g, _ := v.In(states...)
+	return g.ID
 }
 
 // apply is the view when the wish is granted. Errors: *catalog.Refusal.

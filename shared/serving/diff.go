@@ -102,8 +102,8 @@ func pairOf(v catalog.View, id viewstore.Generation) (pair, error) {
 	var candidate catalog.Generation
 	var ok bool
 	if id == "" {
-		if candidate, ok = inState(v, catalog.Building); !ok {
-			candidate, ok = inState(v, catalog.Retained)
+		if candidate, ok = v.In(catalog.Building); !ok {
+			candidate, ok = v.In(catalog.Retained)
 		}
 		if !ok {
 			return refuse("no generation is being built or retained: there is nothing to hold against what serves")

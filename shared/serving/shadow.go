@@ -51,16 +51,7 @@ func candidateOf(v catalog.View) (catalog.Generation, bool) {
 			return g, true
 		}
 	}
-	return inState(v, catalog.Retained)
-}
-
-func inState(v catalog.View, state catalog.State) (catalog.Generation, bool) {
-	for _, g := range v.Generations {
-		if g.State == state {
-			return g, true
-		}
-	}
-	return catalog.Generation{}, false
+	return v.In(catalog.Retained)
 }
 
 func (s *Serving) askCandidate(ctx context.Context, serving reader, g catalog.Generation, answered merged, parameters map[string][]string) (compared, error) {

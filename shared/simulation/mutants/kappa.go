@@ -87,7 +87,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "batch-undoes-a-rollback", Design: "3.7",
 			Mistake: "batch brings back at its next tick what an operator has put away",
-			Edits: []Edit{{viewsFile, `	if v.Held == fresh.Definition && !v.Rebuild {
+			Edits: []Edit{{viewsFile, `	if v.Held == fresh.Definition && !rebuild {
 		return v, false
 	}
 `, ``}},

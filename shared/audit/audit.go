@@ -76,7 +76,7 @@ func (a *Audit) Tick(ctx context.Context) (Report, error) {
 	}
 	var all []error
 	for i, d := range due {
-		if i > 0 && a.short(ctx, started) {
+		if i > 0 && runner.Short(ctx, started, a.Now()) {
 			report.Due = len(due) - i
 			break
 		}
@@ -90,16 +90,6 @@ func (a *Audit) Tick(ctx context.Context) (Report, error) {
 		report.Views = append(report.Views, ViewReport{Name: d.View, Findings: found})
 	}
 	return report, errors.Join(all...)
-}
-
-// short says whether another audit may not fit into the time left: less than half of what there was.
-func (a *Audit) short(ctx context.Context, started time.Time) bool {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return false
-	}
-	now := a.Now()
-	return deadline.Sub(now) < now.Sub(started)
 }
 
 // due are the audits that are to begin: those asked for, by when, then those of views with base items that began longest ago.

@@ -296,12 +296,5 @@ func (t *tick) extend(ctx context.Context, head catalog.Run, sealed slot.Slot) (
 	return head, nil
 }
 
-// short says whether another run may not fit into the time left: less than half of what there was.
-func (t *tick) short(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return false
-	}
-	now := t.Now()
-	return deadline.Sub(now) < now.Sub(t.started)
-}
+// short says whether another run may not fit into the time left.
+func (t *tick) short(ctx context.Context) bool { return runner.Short(ctx, t.started, t.Now()) }

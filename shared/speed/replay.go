@@ -286,15 +286,8 @@ func (t *replaying) commit(ctx context.Context, g *toReplay, through catalog.Run
 // enough says whether this tick has folded as much as one may.
 func (t *replaying) enough() bool { return t.TickBytes > 0 && t.bytes >= t.TickBytes }
 
-// short says whether another step may not fit into the time left: less than half of what there was.
-func (t *replaying) short(ctx context.Context) bool {
-	deadline, ok := ctx.Deadline()
-	if !ok {
-		return false
-	}
-	now := t.Now()
-	return deadline.Sub(now) < now.Sub(t.started)
-}
+// short says whether another step may not fit into the time left.
+func (t *replaying) short(ctx context.Context) bool { return runner.Short(ctx, t.started, t.Now()) }
 
 // part are the runs that one step brings in.
 type part struct {

@@ -23,10 +23,6 @@ func (t *replaying) reader() runs.Reader {
 // choose takes the next runs, at least one, up to a number of bytes or to one that has to be swept first. Runs without an event that arrived before
 // Live are passed over without a look at what they read.
 func (t *replaying) choose(ctx context.Context, live slot.Slot, from uint64) (p part, err error) {
-	if live == 0 {
-		p.through, p.runs = t.head, int(t.head.N-from)
-		return p, nil // speed folds all there is
-	}
 	for n := from; n < t.head.N; n = p.through.N {
 		some, err := t.Catalog.Runs(ctx, n+1, min(n+runsAtOnce, t.head.N))
 		if err != nil {

@@ -89,9 +89,9 @@ func rules() map[string]rule {
 		"shared/speed":   reading(),
 		"shared/batch":   reading(ulid),
 		"shared/audit":   reading(ulid),
-		"shared/serving": layer(),
+		"shared/serving": reading(),
 
-		"shared/operations": layer(),
+		"shared/operations": reading(),
 
 		"shared/eventsource": {core, nil},
 		"shared/runner":      {},

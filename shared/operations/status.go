@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -182,14 +183,11 @@ func (o *Operations) swept(ctx context.Context) (Position, error) {
 	if n == 0 {
 		return Position{}, nil
 	}
-	runs, err := o.Catalog.Runs(ctx, n, n)
-	if err == nil && len(runs) == 0 {
-		err = catalog.ErrNotFound
-	}
+	run, err := runs.Reader{Catalog: o.Catalog}.Get(ctx, n)
 	if err != nil {
-		return Position{}, fmt.Errorf("read run %d, which is swept: %w", n, err)
+		return Position{}, fmt.Errorf("the swept run: %w", err)
 	}
-	return positionOf(runs[0]), nil
+	return positionOf(run), nil
 }
 
 func (o *Operations) tell(ctx context.Context, v catalog.View, runs progress) (Status, error) {

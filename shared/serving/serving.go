@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -60,7 +61,7 @@ type Answer struct {
 	Definition view.Hash            `json:"definition"`
 	Generation viewstore.Generation `json:"generation"`
 	Horizon    *string              `json:"horizon"`            // null of a Kappa generation
-	Complete   *string              `json:"complete,omitempty"` // of a Kappa generation: every event that arrived before is in; absent while none is known to be
+	Complete   *string              `json:"complete,omitempty"` // of a Kappa generation: every event that arrived before has reached speed; absent while none is known to have
 	Lag        Lag                  `json:"lag"`
 	Data       []Row                `json:"data"`
 	Total      *Total               `json:"total,omitempty"`
@@ -169,7 +170,7 @@ type merged struct {
 	horizons          map[view.Page]slot.Slot // of the base items
 }
 
-// complete is the horizon of the last run of which a Kappa generation has every object, those of slots below its own beginning by replay and the others
+// complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below its own beginning by replay and the others
 // by the stream, as the sweep has seen; nil of a Lambda one, and when there is no such run. It is read before the items, so that it holds for them.
 func (s *Serving) complete(ctx context.Context, g catalog.Generation) (*slot.Slot, error) {
 	if g.Architecture != view.Kappa {
@@ -185,14 +186,11 @@ func (s *Serving) complete(ctx context.Context, g catalog.Generation) (*slot.Slo
 	if n == 0 {
 		return nil, nil
 	}
-	runs, err := s.Catalog.Runs(ctx, n, n)
+	run, err := runs.Reader{Catalog: s.Catalog}.Get(ctx, n)
 	if err != nil {
-		return nil, fmt.Errorf("read run %d: %w", n, err)
+		return nil, err
 	}
-	if len(runs) != 1 {
-		return nil, fmt.Errorf("read run %d: %w", n, catalog.ErrNotFound)
-	}
-	return &runs[0].Horizon, nil
+	return &run.Horizon, nil
 }
 
 // read gets the states of a key's windows from a generation. Its pointer was read before.

@@ -3,7 +3,6 @@ package dynamocatalog
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
@@ -66,17 +65,8 @@ func (c *Catalog) Audit(ctx context.Context, name view.Name) (catalog.Audit, err
 // PutAudit implements catalog.Audits. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
 func (c *Catalog) PutAudit(ctx context.Context, a catalog.Audit) error {
 	item, err := encodeAudit(a)
-	if err != nil {
-		return fmt.Errorf("put audit of view %s: %w", a.View, err)
-	}
-	item[revision] = table.Number(a.Revision + 1)
-	var when table.Condition
-	if a.Revision != 0 {
-		when = table.Condition{Attribute: revision, Value: table.Number(a.Revision)}
-	}
-	_, err = c.table.Put(ctx, item, when)
-	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is not at revision %d: %w", a.Revision, catalog.ErrConflict)
+	if err == nil {
+		err = c.putRevised(ctx, item, a.Revision)
 	}
 	if err != nil {
 		return fmt.Errorf("put audit of view %s: %w", a.View, err)

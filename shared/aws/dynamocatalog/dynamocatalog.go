@@ -168,22 +168,27 @@ func (c *Catalog) View(ctx context.Context, name view.Name) (catalog.View, error
 // PutView implements catalog.Catalog. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
 func (c *Catalog) PutView(ctx context.Context, v catalog.View) error {
 	item, err := encodeView(v)
-	if err != nil {
-		return fmt.Errorf("put view %s: %w", v.Name, err)
-	}
-	item[revision] = table.Number(v.Revision + 1)
-	var when table.Condition
-	if v.Revision != 0 {
-		when = table.Condition{Attribute: revision, Value: table.Number(v.Revision)}
-	}
-	_, err = c.table.Put(ctx, item, when)
-	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is not at revision %d: %w", v.Revision, catalog.ErrConflict)
+	if err == nil {
+		err = c.putRevised(ctx, item, v.Revision)
 	}
 	if err != nil {
 		return fmt.Errorf("put view %s: %w", v.Name, err)
 	}
 	return nil
+}
+
+// putRevised puts an item, at the next revision, whose stored one is still at the given, 0 for none stored.
+func (c *Catalog) putRevised(ctx context.Context, item table.Item, stored int64) error {
+	item[revision] = table.Number(stored + 1)
+	var when table.Condition
+	if stored != 0 {
+		when = table.Condition{Attribute: revision, Value: table.Number(stored)}
+	}
+	_, err := c.table.Put(ctx, item, when)
+	if errors.Is(err, table.ErrMismatch) {
+		err = fmt.Errorf("it is not at revision %d: %w", stored, catalog.ErrConflict)
+	}
+	return err
 }
 
 // Definition implements catalog.Catalog.

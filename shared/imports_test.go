@@ -37,7 +37,7 @@ const (
 var (
 	core      = []string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
-	readers   = []string{"shared/runs"} // of what contracts keep, for layers to share
+	steps     = []string{"shared/runs", "shared/generations"} // that several layers take
 	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/audit", "shared/serving", "shared/operations"}
 )
 
@@ -51,8 +51,8 @@ type rule struct {
 func rules() map[string]rule {
 	inner := slices.Concat(core, contracts)
 	layer := func(thirdParty ...string) rule { return rule{append(slices.Clone(inner), "shared/runner"), thirdParty} }
-	reading := func(thirdParty ...string) rule {
-		return rule{slices.Concat(inner, readers, []string{"shared/runner"}), thirdParty}
+	stepping := func(thirdParty ...string) rule {
+		return rule{slices.Concat(inner, steps, []string{"shared/runner"}), thirdParty}
 	}
 	handler := func(layer string, thirdParty ...string) rule {
 		return rule{append(slices.Clone(inner), "shared/respond", layer), append(thirdParty, events)}
@@ -83,15 +83,16 @@ func rules() map[string]rule {
 		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}, []string{ulid}},
 		"shared/catalog":   {[]string{"shared/slot", "shared/view", "shared/viewstore"}, nil},
 
-		"shared/runs": layer(xxhash),
+		"shared/runs":        layer(xxhash),
+		"shared/generations": layer(),
 
 		"shared/ingest":  layer(ulid, xxhash),
-		"shared/speed":   reading(),
-		"shared/batch":   reading(ulid),
-		"shared/audit":   reading(ulid),
-		"shared/serving": reading(),
+		"shared/speed":   stepping(),
+		"shared/batch":   stepping(ulid),
+		"shared/audit":   stepping(ulid),
+		"shared/serving": stepping(),
 
-		"shared/operations": reading(),
+		"shared/operations": stepping(),
 
 		"shared/eventsource": {core, nil},
 		"shared/runner":      {},
@@ -289,10 +290,10 @@ func checkRings(p listed) (problems []string) {
 		allowed = core
 	case slices.Contains(contracts, p.name()), p.name() == "shared/memory", p.name() == "shared/dirarchive", p.name() == "shared/conformance":
 		allowed = slices.Concat(core, contracts)
-	case slices.Contains(readers, p.name()):
+	case slices.Contains(steps, p.name()):
 		allowed = slices.Concat(core, contracts, []string{"shared/runner"})
 	case slices.Contains(layers, p.name()):
-		allowed = slices.Concat(core, contracts, readers, []string{"shared/runner"})
+		allowed = slices.Concat(core, contracts, steps, []string{"shared/runner"})
 	default:
 		return nil
 	}
@@ -333,7 +334,7 @@ func checkSDK(p listed) (problems []string) {
 
 // TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the simulator owns both.
 func TestNoClockAndNoGoroutines(t *testing.T) {
-	pure := slices.Concat(core, contracts, readers, layers, []string{"shared/eventsource"})
+	pure := slices.Concat(core, contracts, steps, layers, []string{"shared/eventsource"})
 	for _, p := range list(t) {
 		// go test remembers a result for as long as no file that the test has opened changes: so every file is opened, and every folder.
 		if _, err := os.ReadDir(filepath.Dir(p.Dir)); err != nil {

@@ -60,7 +60,7 @@ func TestTick(t *testing.T) {
 		if bytes.Contains(request, []byte(`"view"`)) {
 			return settingstest.Answer{Body: `{"Items":[` + item + `]}`}
 		}
-		return settingstest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000007"},"doc":{"S":"{\"version\":1,\"horizon\":5}"}}]}`}
+		return settingstest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000001"},"doc":{"S":"{\"version\":1,\"horizon\":5}"}}]}`}
 	}
 	cloud.Answers["GetItem"] = func(request []byte) settingstest.Answer {
 		if bytes.Contains(request, []byte(`"visits"`)) {
@@ -82,10 +82,10 @@ func TestTick(t *testing.T) {
 	var out bytes.Buffer
 	f.printer.Out, f.printer.Function = &out, "anabranch-replay"
 	answer, err := f.handle(t.Context(), events.EventBridgeEvent{})
-	if diff := cmp.Diff(handler.Answer{Head: 7, Generations: 1, Runs: 7}, answer); diff != "" || err != nil {
+	if diff := cmp.Diff(handler.Answer{Head: 1, Generations: 1, Runs: 1}, answer); diff != "" || err != nil {
 		t.Fatalf("error %v, answer (-want +got):\n%s", err, diff)
 	}
-	if len(put) != 2 || !strings.Contains(put[0], `\"run\":7`) || !strings.Contains(put[1], `\"serving\":\"g\"`) {
+	if len(put) != 2 || !strings.Contains(put[0], `\"run\":1`) || !strings.Contains(put[1], `\"serving\":\"g\"`) {
 		t.Errorf("put %q, want the horizon, and then the pointer", put)
 	}
 	const want = `"FunctionName":"anabranch-replay","ReplayRunsLeft":0,"ReplayEvents":0,"Skipped":0}`

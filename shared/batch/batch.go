@@ -148,10 +148,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)
 	}
-	if err := t.serve(ctx, head, views); err != nil {
-		return err
-	}
-	return t.drop(ctx, views)
+	return errors.Join(t.move(ctx, views, head), t.giveUp(ctx, views))
 }
 
 // compile makes programs of the definitions of all generations.

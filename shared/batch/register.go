@@ -8,6 +8,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -187,63 +188,25 @@ func (b *Batch) empty(ctx context.Context) (bool, error) {
 	return len(found) == 0, nil
 }
 
-// drop gives up what was retained for long enough, and deletes the items of what was given up, as far as time allows; the next tick goes on. The items of
-// a Kappa generation are replay's to delete.
-func (t *tick) drop(ctx context.Context, views []catalog.View) error {
-	for _, v := range views {
-		for _, g := range v.Generations {
-			if g.State == catalog.Retained && t.Now().UnixMilli()-g.Since >= t.Keep.Milliseconds() {
-				g.State, g.Since = catalog.Dropping, t.Now().UnixMilli()
-				// Commit point: from here on nobody goes back to it.
-				if err := unlessConflict(t.Catalog.PutView(ctx, v.With(g))); err != nil {
-					return fmt.Errorf("give up generation %s of view %s: %w", g.ID, v.Name, err)
-				}
-				break // the view is another one now; the next tick drops it
-			}
-			if g.State == catalog.Dropping && g.Architecture == view.Lambda && t.Now().UnixMilli()-g.Since >= (t.Linger+t.clocksApart()).Milliseconds() {
-				if err := t.delete(ctx, v, g); err != nil {
-					return fmt.Errorf("drop generation %s of view %s: %w", g.ID, v.Name, err)
-				}
-				break
-			}
-		}
-	}
-	return nil
+// move lets generations serve that may, and deletes what was given up. Replay does so with those of Kappa views.
+func (t *tick) move(ctx context.Context, views []catalog.View, head catalog.Run) error {
+	return generations.Mover{
+		Catalog: t.Catalog, Architecture: view.Lambda, Approve: t.Approve, Linger: t.Linger + t.clocksApart(), Drop: t.Base.Drop,
+		Started: t.started, Now: t.Now, Log: t.Log,
+	}.Move(ctx, views, head)
 }
 
-// delete deletes a generation's items, and then the generation. Its speed items expire by themselves.
-func (t *tick) delete(ctx context.Context, v catalog.View, g catalog.Generation) error {
-	for after := ""; ; {
-		if t.short(ctx) {
-			return nil
-		}
-		next, err := t.Base.Drop(ctx, g.ID, after)
-		if err != nil {
-			return err
-		}
-		if after = next; after == "" {
-			break
-		}
-	}
-	t.Log.InfoContext(ctx, "generation dropped", "view", v.Name, "generation", g.ID)
-	// Commit point: nothing is left of it. A crash before has the store looked through again.
-	return unlessConflict(t.Catalog.PutView(ctx, v.Without(g.ID)))
-}
-
-// serve lets the generations serve that can. Replay does the same for those of Kappa views. With approval asked for, only what serves first does so by
-// itself.
-func (t *tick) serve(ctx context.Context, head catalog.Run, views []catalog.View) error {
+// giveUp gives up what was retained for long enough, of either architecture.
+func (t *tick) giveUp(ctx context.Context, views []catalog.View) error {
 	for _, v := range views {
-		for _, g := range v.Generations {
-			if g.Architecture != view.Lambda || g.State != catalog.Building || t.Approve && v.Serving != "" || v.MayServe(g.ID, head) != nil {
-				continue
-			}
-			// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with, which is retained.
-			if err := t.Catalog.PutView(ctx, v.Switched(g.ID, t.Now().UnixMilli())); err != nil && !errors.Is(err, catalog.ErrConflict) {
-				return fmt.Errorf("let view %s serve: %w", v.Name, err)
-			}
-			t.Log.InfoContext(ctx, "view serves", "view", v.Name, "generation", g.ID, "horizon", g.Horizon)
-			break // one move per view and tick
+		g, ok := v.In(catalog.Retained)
+		if !ok || t.Now().UnixMilli()-g.Since < t.Keep.Milliseconds() {
+			continue
+		}
+		g.State, g.Since = catalog.Dropping, t.Now().UnixMilli()
+		// Commit point: from here on nobody goes back to it.
+		if err := unlessConflict(t.Catalog.PutView(ctx, v.With(g))); err != nil {
+			return fmt.Errorf("give up generation %s of view %s: %w", g.ID, v.Name, err)
 		}
 	}
 	return nil

@@ -95,7 +95,7 @@ func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
 		g.report.Run, g.report.Left = g.Run, t.head.N-min(g.Run, t.head.N)
 		report.Generations = append(report.Generations, g.report)
 	}
-	return report, errors.Join(stepErr, t.finish(ctx))
+	return report, errors.Join(stepErr, t.move(ctx))
 }
 
 // replaying is the work of one Tick.

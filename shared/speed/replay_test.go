@@ -764,7 +764,7 @@ func TestReplayDeletes(t *testing.T) {
 	}
 	p.now = p.now.Add(time.Millisecond)
 	p.items.Hook = fail("speed.Drop", func(call int, _ string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, call == 1 })
-	if _, err := p.replay.Tick(context.Background()); !errors.Is(err, errLost) || !strings.Contains(err.Error(), "drop generation k of view by_user") {
+	if _, err := p.replay.Tick(context.Background()); !errors.Is(err, errLost) || !strings.Contains(err.Error(), "view by_user: drop generation k") {
 		t.Errorf("error is %v", err)
 	}
 	if p.generation(t, "k").ID == "" {

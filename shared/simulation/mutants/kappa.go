@@ -1,7 +1,7 @@
 package mutants
 
 const (
-	replayEnd = "shared/speed/replay_end.go"
+	moverFile = "shared/generations/generations.go"
 	viewsFile = "shared/catalog/catalog.go"
 )
 
@@ -24,7 +24,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "kappa-reads-lanes-from-live-on", Design: "3.8",
 			Mistake: "replay reads what was seen from Live on, and nothing of what came right before",
-			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - apart.Milliseconds()`, `	recorded := int64(l.live)`}},
+			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - t.clocksApart().Milliseconds()`, `	recorded := int64(l.live)`}},
 		},
 		{
 			Name: "kappa-lanes-up-to-live", Design: "3.8",
@@ -56,8 +56,8 @@ func ofKappa() []Mutant {
 		{
 			Name: "replay-drops-what-is-retained", Design: "3.7",
 			Mistake: "a Kappa generation is deleted while it is kept to go back to",
-			Edits: []Edit{{replayEnd, `return g.State == catalog.Dropping && t.Now`,
-				`return (g.State == catalog.Dropping || g.State == catalog.Retained) && t.Now`}},
+			Edits: []Edit{{moverFile, `g.State != catalog.Dropping || m.Now`,
+				`(g.State != catalog.Dropping && (g.State != catalog.Retained || g.Architecture != view.Kappa)) || m.Now`}},
 		},
 		{
 			Name: "kappa-announced-again-in-place", Design: "3.8",

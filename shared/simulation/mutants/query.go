@@ -149,7 +149,7 @@ func ofGenerations() []Mutant {
 		{
 			Name: "dropped-at-once", Design: "3.7",
 			Mistake: "a generation is not kept once another serves",
-			Edits:   []Edit{{registerFile, `>= t.Keep.Milliseconds() {`, `>= 0*t.Keep.Milliseconds() {`}},
+			Edits:   []Edit{{registerFile, `< t.Keep.Milliseconds() {`, `< 0*t.Keep.Milliseconds() {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
 				Why: "it is built anew, and no answer is wrong: what is lost is that going back is one write. Queries end long before items are deleted",

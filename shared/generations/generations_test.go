@@ -1,0 +1,163 @@
+package generations_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/generations"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+const linger = time.Minute
+
+var now = time.UnixMilli(1_000_000_000)
+
+// desk is a mover of Lambda generations over a catalog in memory.
+type desk struct {
+	generations.Mover
+	catalog memory.Catalog
+	calls   []string // of Drop
+}
+
+func newDesk(t *testing.T, views ...catalog.View) *desk {
+	t.Helper()
+	d := &desk{}
+	for _, v := range views {
+		if err := d.catalog.PutView(t.Context(), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	d.Mover = generations.Mover{
+		Catalog: &d.catalog, Architecture: view.Lambda, Linger: linger, Started: now, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Drop: func(_ context.Context, generation viewstore.Generation, after string) (string, error) {
+			d.calls = append(d.calls, string(generation)+after)
+			if len(after) < 2 {
+				return after + ">", nil
+			}
+			return "", nil
+		},
+	}
+	return d
+}
+
+var head = catalog.Run{N: 7}
+
+// move moves all views, and returns the first: its pointer, and its generations with their states.
+func (d *desk) move(t *testing.T, ctx context.Context) (string, error) {
+	t.Helper()
+	views, err := d.catalog.Views(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	moveErr := d.Move(ctx, views, head)
+	v, err := d.catalog.View(t.Context(), views[0].Name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := string(v.Serving) + ":"
+	for _, g := range v.Generations {
+		told += fmt.Sprintf(" %s %s", g.ID, g.State)
+	}
+	return told, moveErr
+}
+
+func generation(id string, state catalog.State, change func(*catalog.Generation)) catalog.Generation {
+	g := catalog.Generation{ID: viewstore.Generation(id), Definition: view.Hash(id), State: state, Run: 7, Horizon: 7000, Live: 5000}
+	if state == catalog.Dropping {
+		g.Since = now.Add(-linger).UnixMilli()
+	}
+	if change != nil {
+		change(&g)
+	}
+	return g
+}
+
+func of(serving string, all ...catalog.Generation) catalog.View {
+	return catalog.View{Name: "v", Serving: viewstore.Generation(serving), Generations: all}
+}
+
+func TestMove(t *testing.T) {
+	kappa := func(g *catalog.Generation) { g.Architecture = view.Kappa }
+	a, b := generation("a", catalog.Serving, nil), generation("b", catalog.Building, nil)
+	gone := generation("z", catalog.Dropping, nil)
+	for name, c := range map[string]struct {
+		v       catalog.View
+		approve bool
+		want    string
+		dropped string
+	}{
+		"the first one serves":                  {of("", b), true, "b: b serving", ""},
+		"one takes another's place":             {of("a", a, b), false, "b: a retained b serving", ""},
+		"an operator is to approve":             {of("a", a, b), true, "a: a serving b building", ""},
+		"it lags":                               {of("a", a, generation("b", catalog.Building, func(g *catalog.Generation) { g.Run = 6 })), false, "a: a serving b building", ""},
+		"its horizon is below live":             {of("a", a, generation("b", catalog.Building, func(g *catalog.Generation) { g.Live = 9000 })), false, "a: a serving b building", ""},
+		"it is of the other architecture":       {of("a", a, generation("b", catalog.Building, kappa)), false, "a: a serving b building", ""},
+		"what was given up is deleted":          {of("a", a, gone), false, "a: a serving", "z z> z>>"},
+		"not what was given up a moment ago":    {of("a", a, generation("z", catalog.Dropping, func(g *catalog.Generation) { g.Since++ })), false, "a: a serving z dropping", ""},
+		"nor what is retained":                  {of("a", a, generation("b", catalog.Retained, nil)), false, "a: a serving b retained", ""},
+		"nor what the other one keeps":          {of("a", a, generation("z", catalog.Dropping, kappa)), false, "a: a serving z dropping", ""},
+		"to serve comes before what takes long": {of("a", gone, a, b), false, "b: z dropping a retained b serving", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d := newDesk(t, c.v)
+			d.Approve = c.approve
+			got, err := d.move(t, t.Context())
+			if got != c.want || err != nil {
+				t.Errorf("%s, %v; want %s", got, err, c.want)
+			}
+			if diff := cmp.Diff(c.dropped, strings.Join(d.calls, " ")); diff != "" {
+				t.Errorf("dropped (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestShortOfTime: what does not fit into the tick's time is not begun, and the generation stays for the next one.
+func TestShortOfTime(t *testing.T) {
+	d := newDesk(t, of("a", generation("a", catalog.Serving, nil), generation("z", catalog.Dropping, nil)))
+	ctx, cancel := context.WithDeadline(t.Context(), now.Add(time.Hour))
+	defer cancel()
+	d.Started = now.Add(-2 * time.Hour)
+	if got, _ := d.move(t, ctx); got != "a: a serving z dropping" || len(d.calls) > 0 {
+		t.Errorf("%s, after %v", got, d.calls)
+	}
+}
+
+// TestFails: what fails is told by name and keeps no other view from being moved; what somebody else has moved on is left to the next tick.
+func TestFails(t *testing.T) {
+	broken := errors.New("broken")
+	w := of("", generation("b", catalog.Building, nil))
+	w.Name = "w"
+	d := newDesk(t, of("a", generation("a", catalog.Serving, nil), generation("z", catalog.Dropping, nil)), w)
+	d.Drop = func(context.Context, viewstore.Generation, string) (string, error) { return "", broken }
+	got, err := d.move(t, t.Context())
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "view v: drop generation z") || got != "a: a serving z dropping" {
+		t.Errorf("%s, %v", got, err)
+	}
+	if other, err := d.catalog.View(t.Context(), "w"); err != nil || other.Serving != "b" {
+		t.Errorf("the other view is %+v, %v", other, err)
+	}
+
+	d = newDesk(t, of("a", generation("a", catalog.Serving, nil), generation("b", catalog.Building, nil)))
+	for _, c := range []struct{ fault, want error }{{catalog.ErrConflict, nil}, {broken, broken}} {
+		d.catalog.Hook = func(call memory.Call) memory.Fault {
+			if call.Name == "catalog.PutView" {
+				return memory.Fault{Err: c.fault}
+			}
+			return memory.Fault{}
+		}
+		if got, err := d.move(t, t.Context()); !errors.Is(err, c.want) || got != "a: a serving b building" {
+			t.Errorf("%v: %s, %v", c.fault, got, err)
+		}
+	}
+}

@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -285,6 +286,21 @@ func (t *replaying) commit(ctx context.Context, g *toReplay, through catalog.Run
 
 // enough says whether this tick has folded as much as one may.
 func (t *replaying) enough() bool { return t.TickBytes > 0 && t.bytes >= t.TickBytes }
+
+// move lets generations serve that are complete, and deletes what was given up. Batch does so with those of Lambda views.
+func (t *replaying) move(ctx context.Context) error {
+	views, err := t.Catalog.Views(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	drop := func(ctx context.Context, generation viewstore.Generation, after string) (string, error) {
+		return t.Items.Drop(ctx, viewstore.OfGeneration(generation), after)
+	}
+	return generations.Mover{
+		Catalog: t.Catalog, Architecture: view.Kappa, Approve: t.Approve, Linger: t.Linger + t.clocksApart(), Drop: drop,
+		Started: t.started, Now: t.Now, Log: t.Log,
+	}.Move(ctx, views, t.head)
+}
 
 // short says whether another step may not fit into the time left.
 func (t *replaying) short(ctx context.Context) bool { return runner.Short(ctx, t.started, t.Now()) }

@@ -27,13 +27,23 @@ func (t *tick) advance(ctx context.Context, targets []target, run catalog.Run, i
 }
 
 // build applies the runs up to the head, in one pass, to the generations that have none yet. Duplicates are found over all history.
-func (t *tick) build(ctx context.Context, head catalog.Run) error {
+//
+// The head is read once the generations are known. So a generation that the sweep did not have to wait for, since it was not there yet, is built up to all
+// that had been swept.
+func (t *tick) build(ctx context.Context) error {
 	all, _, err := t.targets(ctx)
 	if err != nil {
 		return err
 	}
 	targets := at(all, 0)
-	if len(targets) == 0 || head.N == 0 {
+	if len(targets) == 0 {
+		return nil
+	}
+	head, err := t.Catalog.Head(ctx)
+	if err != nil {
+		return fmt.Errorf("read head: %w", err)
+	}
+	if head.N == 0 {
 		return nil
 	}
 	history, err := t.Catalog.Runs(ctx, 1, head.N)

@@ -141,7 +141,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 		}
 	}
 	t.report.Head = head
-	if err := t.build(ctx, head); err != nil {
+	if err := t.build(ctx); err != nil {
 		return err
 	}
 	views, err := t.Catalog.Views(ctx)

@@ -104,9 +104,10 @@ func (s *Sweep) looked(run uint64) bool {
 	return ok && s.Now().Before(at.Add(s.After))
 }
 
-// applied is the last run that every generation has that answers, of those that batch keeps. What a later run holds is not to be streamed yet: speed would fold none of it, being
-// of a slot below the horizon, and would drop as its copies what a client has sent again meanwhile, which then nobody counted (found by the model,
-// shared/simulation/model).
+// applied is the last run that every generation has that answers, or that may be the first to, of those that batch keeps: a view that nothing of serves
+// yet answers from what is built first. What a later run holds is not to be streamed yet. Of a slot below the generation's horizon, speed would fold none
+// of it, and would drop as its copies what a client has sent again meanwhile, which then nobody counted (found by the model, shared/simulation/model). Of a
+// slot above it, speed would fold it, and it would be gone again while batch applies the runs in between (found by a history).
 func (s *Sweep) applied(ctx context.Context, head uint64) (uint64, error) {
 	views, err := s.Catalog.Views(ctx)
 	if err != nil {
@@ -114,7 +115,8 @@ func (s *Sweep) applied(ctx context.Context, head uint64) (uint64, error) {
 	}
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.Run > 0 && g.IsKept() && g.Architecture == view.Lambda {
+			answers := g.Run > 0 || v.Serving == ""
+			if answers && g.IsKept() && g.Architecture == view.Lambda {
 				head = min(head, g.Run)
 			}
 		}

@@ -224,5 +224,23 @@ func ofBatch() []Mutant {
 				Why: "an event that nobody counts comes back with the run, which is applied within batch's bound; until then speed may say nothing of it",
 			},
 		},
+		{
+			Name: "sweep-before-built", Design: "3.1",
+			Mistake: "the sweep does not wait for what is built first of a view, and will answer",
+			Edits:   []Edit{{sweepFile, `			answers := g.Run > 0 || v.Serving == ""`, `			answers := g.Run > 0`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestSweepWaitsForTheFirstBuild$",
+				Why: "it takes a straggler two runs ahead, and a batch function frozen for longer than the sweep waits: a history in 5,000",
+			},
+		},
+		{
+			Name: "builds-up-to-an-old-head", Design: "3.4",
+			Mistake: "a generation is built up to the head as it was when the tick began",
+			Edits:   []Edit{{applyFile, `	head, err := t.Catalog.Head(ctx)`, `	head, err := t.report.Head, error(nil)`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestBuildReachesTheHead$",
+				Why: "the same, with a view that appears after the sweep has looked",
+			},
+		},
 	}
 }

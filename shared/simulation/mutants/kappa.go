@@ -69,8 +69,8 @@ func ofKappa() []Mutant {
 		{
 			Name: "sweep-waits-for-replay", Design: "3.8",
 			Mistake: "the sweep waits for what replay has brought in, which waits for the sweep",
-			Edits: []Edit{{sweepFile, `g.Run > 0 && g.IsKept() && g.Architecture == view.Lambda {`,
-				`g.Run > 0 && g.IsKept() && (g.Architecture == view.Lambda || g.Architecture == view.Kappa) {`}},
+			Edits: []Edit{{sweepFile, `answers && g.IsKept() && g.Architecture == view.Lambda {`,
+				`answers && g.IsKept() && (g.Architecture == view.Lambda || g.Architecture == view.Kappa) {`}},
 		},
 		{
 			Name: "complete-before-it-is-swept", Design: "3.8",

@@ -104,14 +104,19 @@ func (w *world) untilDefined(t *testing.T, wanted func(string) bool) {
 	t.Helper()
 	for ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute); ; time.Sleep(time.Second) {
 		defer cancel()
-		// One after the other, as the schedule has them, and sooner: what is lost in the stream is found, and what was is replayed.
-		for _, function := range []string{"BatchFunction", "ReplayFunction"} {
-			if err := w.invoke(ctx, function); err != nil {
-				t.Fatal(err)
-			}
-		}
+		w.tickBoth(t, ctx) // sooner than the schedule does
 		if wanted(w.definition(t)) {
 			return
+		}
+	}
+}
+
+// tickBoth has batch and replay go on, one after the other: what is lost in the stream is found, and what was is replayed.
+func (w *world) tickBoth(t *testing.T, ctx context.Context) {
+	t.Helper()
+	for _, function := range []string{"BatchFunction", "ReplayFunction"} {
+		if err := w.invoke(ctx, function); err != nil {
+			t.Fatal(err)
 		}
 	}
 }

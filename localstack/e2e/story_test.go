@@ -15,6 +15,7 @@ import (
 
 // TestStory is one deployment from its first event on. Its parts build on one another, so the first that fails ends it.
 func TestStory(t *testing.T) {
+	t.Parallel() // with TestReshard: each has a stack of its own
 	w := start(t, stack.Settings{})
 	for _, part := range []struct {
 		name string

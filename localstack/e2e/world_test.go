@@ -51,7 +51,7 @@ type world struct {
 func start(t *testing.T, s stack.Settings) *world {
 	t.Helper()
 	w := &world{dir: t.TempDir(), byHand: map[string]int{}}
-	s.Parameters, s.Log = short, os.Stderr
+	s.Parameters, s.Log, s.Logs = short, os.Stderr, t.Name()
 	s.Wire = func(endpoint string) (url string, err error) {
 		if w.wire, err = wire.Listen(endpoint, 1); err != nil {
 			return "", err

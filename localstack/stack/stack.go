@@ -60,6 +60,7 @@ type Settings struct {
 	Port       int               // of the emulator; 0: any that is free
 	Parameters map[string]string // of the template, beside those that a stack on this machine needs
 	Log        io.Writer         // what is done meanwhile, for people; nil: nobody reads it
+	Logs       string            // a folder below build/logs for the functions' logs, for stacks that run at once; "": build/logs itself
 
 	// Wire, if there is one, is given the emulator's URL and returns the one that the functions are to call instead: a proxy's.
 	Wire func(endpoint string) (string, error)
@@ -97,7 +98,7 @@ func Start(ctx context.Context, s Settings) (*Stack, error) {
 	if s.Log == nil {
 		s.Log = io.Discard
 	}
-	st := &Stack{LogDir: filepath.Join(root, "build", "logs")}
+	st := &Stack{LogDir: filepath.Join(root, "build", "logs", s.Logs)}
 	if err := st.start(ctx, root, s); err != nil {
 		return nil, errors.Join(err, st.Stop())
 	}

@@ -35,9 +35,9 @@ const (
 
 // The rings, from the inside out. Each may import those before it.
 var (
-	core      = []string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}
+	core      = []string{"shared/event", "shared/slot", "shared/aggregate", "shared/view", "shared/lifecycle"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
-	steps     = []string{"shared/runs", "shared/generations"} // that several layers take
+	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
 	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/audit", "shared/serving", "shared/operations"}
 )
 
@@ -59,7 +59,7 @@ func rules() map[string]rule {
 	}
 	function := func(name, layer string) rule {
 		return rule{
-			append(slices.Clone(inner), "functions/"+name+"/handler", layer, "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
+			append(slices.Clone(inner), "functions/"+name+"/handler", layer, "shared/programs", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
 				"shared/aws/launch", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
 		}
@@ -78,12 +78,15 @@ func rules() map[string]rule {
 			[]string{"cel.dev/cel-go", "github.com/goccy/go-yaml", "github.com/sosodev/duration"},
 		},
 
+		"shared/lifecycle": {[]string{"shared/slot", "shared/view"}, nil},
+
 		"shared/archive":   {[]string{"shared/event", "shared/slot"}, []string{ulid}},
 		"shared/stream":    {[]string{"shared/event"}, nil},
-		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/aggregate", "shared/view"}, []string{ulid}},
-		"shared/catalog":   {[]string{"shared/slot", "shared/view", "shared/viewstore"}, nil},
+		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/view", "shared/lifecycle"}, []string{ulid}},
+		"shared/catalog":   {[]string{"shared/slot", "shared/view", "shared/lifecycle"}, nil},
 
 		"shared/runs":        layer(xxhash),
+		"shared/programs":    layer(),
 		"shared/generations": layer(),
 
 		"shared/ingest":  layer(ulid, xxhash),
@@ -102,9 +105,9 @@ func rules() map[string]rule {
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
-		"shared/simulation":  {slices.Concat(inner, layers, []string{"shared/memory", "shared/eventsource", "shared/runner"}), []string{ulid}},
+		"shared/simulation":  {slices.Concat(inner, layers, []string{"shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
 		"shared/simulation/history": {
-			slices.Concat(inner, layers, []string{"shared/memory", "shared/eventsource", "shared/runner", "shared/simulation"}), []string{ulid},
+			slices.Concat(inner, layers, []string{"shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation"}), []string{ulid},
 		},
 		"shared/simulation/model":        {}, // Promela, and what runs Spin
 		"shared/simulation/model/check":  {[]string{"shared/simulation/model"}, nil},
@@ -124,7 +127,7 @@ func rules() map[string]rule {
 		"shared/aws/kinesisstream":         adapter("shared/stream"),
 		"shared/aws/sqsqueue":              adapter("shared/stream"),
 		"shared/aws/dynamoviews":           adapter("shared/viewstore"),
-		"shared/aws/dynamocatalog":         adapter("shared/catalog", "shared/viewstore"), // for a generation's name
+		"shared/aws/dynamocatalog":         adapter("shared/catalog"),
 
 		"functions/ingest/handler":    handler("shared/ingest"),
 		"functions/speed/handler":     handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
@@ -146,7 +149,7 @@ func rules() map[string]rule {
 		"functions/query":     function("query", "shared/serving"),
 		"functions/republish": function("republish", "shared/ingest"),
 		"functions/admin": {
-			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/aws/sdk", "shared/aws/settings", "shared/aws/launch",
+			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/programs", "shared/aws/sdk", "shared/aws/settings", "shared/aws/launch",
 				"shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
@@ -164,7 +167,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
-				"shared/memory", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/respond",
+				"shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/respond",
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
 			}),

@@ -16,8 +16,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
@@ -56,7 +56,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Log:        log,
 		Operations: &operations.Operations{Catalog: control, Sweeps: control, Tries: tries, Now: time.Now},
 		Serving: &serving.Serving{
-			Catalog: control, Sweeps: control, Programs: &catalog.Programs{},
+			Catalog: control, Sweeps: control, Programs: &programs.Cache{},
 			Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
 			Now: time.Now, // a diff tells as many rows as it is asked for
 		},

@@ -21,8 +21,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 )
 
@@ -88,7 +88,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Audit: &audit.Audit{
-		Archive: opened.Archive, Catalog: control, Audits: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
+		Archive: opened.Archive, Catalog: control, Audits: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: opened.Codec, Layout: opened.Layout, Relist: s.Relist, Every: s.AuditEvery,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}

@@ -27,8 +27,9 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -130,7 +131,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
-		Archive: opened.Archive, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
+		Archive: opened.Archive, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: opened.Codec, Layout: opened.Layout, Definitions: definitions,
 		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, Confirm: confirm, Keep: s.Keep, Linger: linger, Approve: s.Approve, RunBytes: s.RunBytes, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
@@ -144,7 +145,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 }
 
 // readViews reads the definitions that were deployed with the function.
-func readViews(lookup settings.Lookup) ([]catalog.Definition, error) {
+func readViews(lookup settings.Lookup) ([]lifecycle.Definition, error) {
 	root, _ := lookup("LAMBDA_TASK_ROOT") // where Lambda unpacks the function; unset, the working directory
 	text, err := os.ReadFile(filepath.Join(root, viewsFile))
 	if err != nil {
@@ -154,7 +155,7 @@ func readViews(lookup settings.Lookup) ([]catalog.Definition, error) {
 	if err != nil {
 		return nil, err
 	}
-	return catalog.Define(definitions), nil
+	return lifecycle.Define(definitions), nil
 }
 
 func newID() (ulid.ULID, error) { return ulid.New(ulid.Now(), rand.Reader) }

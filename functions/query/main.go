@@ -21,8 +21,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
@@ -92,7 +92,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
 	f.handler = &handler.Handler{Log: log, Serving: &serving.Serving{
-		Catalog: control, Sweeps: control, Programs: &catalog.Programs{},
+		Catalog: control, Sweeps: control, Programs: &programs.Cache{},
 		Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
 		Shadow: func() bool { return rand.IntN(100) < s.ShadowPercent }, OnShadow: f.onShadow,

@@ -21,8 +21,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/speed"
 )
@@ -104,7 +104,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Replay: &speed.Replay{
-		Archive: opened.Archive, Catalog: control, Sweeps: control, Programs: &catalog.Programs{}, Items: dynamoviews.NewSpeed(tables, s.SpeedTable),
+		Archive: opened.Archive, Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
 		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Linger: linger, Tries: tries, Approve: s.Approve,
 		Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,

@@ -21,8 +21,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/speed"
 )
@@ -94,7 +94,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	tables := dynamodb.NewFromConfig(opened.Config)
 	f := &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Speed: &speed.Speed{
-		Archive: opened.Archive, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &catalog.Programs{},
+		Archive: opened.Archive, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &programs.Cache{},
 		Items: dynamoviews.NewSpeed(tables, s.SpeedTable), Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
 		Retain: s.SpeedRetain, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Tries: tries,
 		Run: runner.Parallel(writesAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,

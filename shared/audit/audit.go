@@ -20,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
@@ -31,7 +32,7 @@ type Audit struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
 	Audits   catalog.Audits
-	Programs *catalog.Programs
+	Programs *programs.Cache
 	Base     viewstore.Base
 	Codec    *event.Codec
 	Layout   archive.Layout

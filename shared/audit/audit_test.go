@@ -15,6 +15,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -52,7 +53,7 @@ func TestClean(t *testing.T) {
 					if err == nil {
 						err = w.Catalog.PutView(t.Context(), v)
 					}
-					var refusal *catalog.Refusal
+					var refusal *lifecycle.Refusal
 					if err != nil && !errors.As(err, &refusal) {
 						t.Fatal(err)
 					}
@@ -506,7 +507,7 @@ type twice struct {
 	seen []viewstore.BaseItem
 }
 
-func (b *twice) Scan(ctx context.Context, generation viewstore.Generation, after string) ([]viewstore.BaseItem, string, error) {
+func (b *twice) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) ([]viewstore.BaseItem, string, error) {
 	if after == "again" {
 		return b.seen, "", nil
 	}
@@ -549,7 +550,7 @@ func TestTakenIn(t *testing.T) {
 	if _, err := w.Archive.Put(t.Context(), key, archive.EncodeManifest(m)); err != nil {
 		t.Fatal(err)
 	}
-	if err := w.Catalog.Append(t.Context(), catalog.Run{N: m.Run, Horizon: m.To, Manifest: string(key)}); err != nil {
+	if err := w.Catalog.Append(t.Context(), lifecycle.Run{N: m.Run, Horizon: m.To, Manifest: string(key)}); err != nil {
 		t.Fatal(err)
 	}
 	w.wantClean()

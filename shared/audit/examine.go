@@ -13,6 +13,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -34,8 +35,8 @@ func (e *endedError) Error() string { return e.reason }
 type examination struct {
 	*Audit
 	name       view.Name
-	generation catalog.Generation // as read last: what is expected is the fold of the runs up to its own
-	built      uint64             // up to this run, duplicates are found over all history
+	generation lifecycle.Generation // as read last: what is expected is the fold of the runs up to its own
+	built      uint64               // up to this run, duplicates are found over all history
 
 	set      *view.Set
 	program  *view.Program
@@ -93,7 +94,7 @@ func (a *Audit) examine(ctx context.Context, name view.Name) (catalog.Findings, 
 }
 
 // examineBuilt audits a generation of which the runs up to built were applied in one pass.
-func (a *Audit) examineBuilt(ctx context.Context, name view.Name, g catalog.Generation, built uint64) (catalog.Findings, error) {
+func (a *Audit) examineBuilt(ctx context.Context, name view.Name, g lifecycle.Generation, built uint64) (catalog.Findings, error) {
 	set, err := a.Programs.Of(ctx, a.Catalog, []view.Hash{g.Definition})
 	if err != nil {
 		return catalog.Findings{}, err
@@ -148,20 +149,20 @@ func (e *examination) examine(ctx context.Context) error {
 }
 
 // current reads the generation again. Errors: endedError when it no longer serves.
-func (e *examination) current(ctx context.Context) (catalog.Generation, error) {
+func (e *examination) current(ctx context.Context) (lifecycle.Generation, error) {
 	v, err := e.Catalog.View(ctx, e.name)
 	if errors.Is(err, catalog.ErrNotFound) {
-		return catalog.Generation{}, &endedError{"the view has gone"}
+		return lifecycle.Generation{}, &endedError{"the view has gone"}
 	}
 	if err != nil {
-		return catalog.Generation{}, fmt.Errorf("read view: %w", err)
+		return lifecycle.Generation{}, fmt.Errorf("read view: %w", err)
 	}
 	if v.Serving != e.generation.ID {
-		return catalog.Generation{}, &endedError{fmt.Sprintf("generation %s was switched away from, to %s, during the audit", e.generation.ID, v.Serving)}
+		return lifecycle.Generation{}, &endedError{fmt.Sprintf("generation %s was switched away from, to %s, during the audit", e.generation.ID, v.Serving)}
 	}
 	g, ok := v.Generation(e.generation.ID)
 	if !ok || g.Run < e.generation.Run {
-		return catalog.Generation{}, &endedError{fmt.Sprintf("generation %s has gone back from run %d during the audit", e.generation.ID, e.generation.Run)}
+		return lifecycle.Generation{}, &endedError{fmt.Sprintf("generation %s has gone back from run %d during the audit", e.generation.ID, e.generation.Run)}
 	}
 	return g, nil
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -171,12 +172,12 @@ func TestNotAudited(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
 	v := w.view()
-	kappa := catalog.Generation{ID: "g", Architecture: view.Kappa, State: catalog.Serving, Run: 1}
-	empty := catalog.Generation{ID: "g", Definition: v.Generations[0].Definition, State: catalog.Serving}
-	for _, other := range []catalog.View{
+	kappa := lifecycle.Generation{ID: "g", Architecture: view.Kappa, State: lifecycle.Serving, Run: 1}
+	empty := lifecycle.Generation{ID: "g", Definition: v.Generations[0].Definition, State: lifecycle.Serving}
+	for _, other := range []lifecycle.View{
 		{Name: "a"},
-		{Name: "b", Serving: "g", Generations: []catalog.Generation{kappa}},
-		{Name: "c", Serving: "g", Generations: []catalog.Generation{empty}},
+		{Name: "b", Serving: "g", Generations: []lifecycle.Generation{kappa}},
+		{Name: "c", Serving: "g", Generations: []lifecycle.Generation{empty}},
 	} {
 		if err := w.Catalog.PutView(t.Context(), other); err != nil {
 			t.Fatal(err)
@@ -215,7 +216,7 @@ func TestOrder(t *testing.T) {
 		if err := w.Catalog.PutAudit(t.Context(), one); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Catalog.PutView(t.Context(), catalog.View{Name: name, Serving: g.ID, Generations: []catalog.Generation{g}}); err != nil {
+		if err := w.Catalog.PutView(t.Context(), lifecycle.View{Name: name, Serving: g.ID, Generations: []lifecycle.Generation{g}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -237,7 +238,7 @@ func TestShort(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
 	g := w.generation()
-	if err := w.Catalog.PutView(t.Context(), catalog.View{Name: "a", Serving: g.ID, Generations: []catalog.Generation{g}}); err != nil {
+	if err := w.Catalog.PutView(t.Context(), lifecycle.View{Name: "a", Serving: g.ID, Generations: []lifecycle.Generation{g}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))

@@ -14,7 +14,9 @@ import (
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/simulation"
@@ -88,7 +90,7 @@ func (w *world) newAudit() *audit.Audit {
 		w.t.Fatal(err)
 	}
 	return &audit.Audit{
-		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &catalog.Programs{}, Base: w.Base, Codec: codec, Layout: layout,
+		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec, Layout: layout,
 		Relist: relist, Every: every, Workers: 3, Run: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -157,7 +159,7 @@ func (w *world) run(users ...string) {
 	w.tick()
 }
 
-func (w *world) view() catalog.View {
+func (w *world) view() lifecycle.View {
 	w.t.Helper()
 	v, err := w.Catalog.View(w.t.Context(), "by_user")
 	if err != nil {
@@ -166,7 +168,7 @@ func (w *world) view() catalog.View {
 	return v
 }
 
-func (w *world) generation() catalog.Generation {
+func (w *world) generation() lifecycle.Generation {
 	w.t.Helper()
 	v := w.view()
 	g, ok := v.Generation(v.Serving)

@@ -6,14 +6,14 @@ import (
 	"fmt"
 	"sync/atomic"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // advance applies one run to the generations that are level with the run before it: base' = base + delta, then the horizon.
-func (t *tick) advance(ctx context.Context, targets []target, run catalog.Run, in *runs.Input) error {
+func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *runs.Input) error {
 	deltas := t.fold(in, targets)
 	for i, g := range targets {
 		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
@@ -116,7 +116,7 @@ const (
 )
 
 // write brings the base items of a delta's pages to the run's horizon.
-func (t *tick) write(ctx context.Context, g target, run catalog.Run, delta *view.Delta, replace bool) error {
+func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *view.Delta, replace bool) error {
 	const group = 100 // items loaded by one request
 	var pages []view.DeltaPage
 	for page := range delta.Pages() {
@@ -153,7 +153,7 @@ func (t *tick) write(ctx context.Context, g target, run catalog.Run, delta *view
 	return nil
 }
 
-func (t *tick) load(ctx context.Context, generation viewstore.Generation, pages []view.DeltaPage) (map[view.PageKey]viewstore.BaseItem, error) {
+func (t *tick) load(ctx context.Context, generation lifecycle.GenerationID, pages []view.DeltaPage) (map[view.PageKey]viewstore.BaseItem, error) {
 	keys := make([]viewstore.BaseKey, len(pages))
 	for i, page := range pages {
 		keys[i] = viewstore.BaseKey{Generation: generation, Key: page.Key, Page: page.Page}
@@ -170,7 +170,7 @@ func (t *tick) load(ctx context.Context, generation viewstore.Generation, pages 
 }
 
 // writeItem brings one base item to the run's horizon, unless it is there already. It says whether it wrote.
-func (t *tick) writeItem(ctx context.Context, g target, run catalog.Run, page view.DeltaPage, loaded viewstore.BaseItem, replace bool) (bool, error) {
+func (t *tick) writeItem(ctx context.Context, g target, run lifecycle.Run, page view.DeltaPage, loaded viewstore.BaseItem, replace bool) (bool, error) {
 	key := viewstore.BaseKey{Generation: g.generation.ID, Key: page.Key, Page: page.Page}
 	var err error
 	for range t.Tries {
@@ -220,7 +220,7 @@ func (t *tick) merge(g target, stored []byte, page view.DeltaPage) ([]byte, erro
 
 // passOver moves Kappa generations past a run that has nothing for replay: nothing that arrived before they were live. So they lag behind the head only
 // while there is something to replay, and can be switched to at any time.
-func (t *tick) passOver(ctx context.Context, targets []target, run catalog.Run) error {
+func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run) error {
 	for _, g := range targets {
 		if run.Events > 0 && run.FirstArrival < int64(g.generation.Live) {
 			continue
@@ -233,7 +233,7 @@ func (t *tick) passOver(ctx context.Context, targets []target, run catalog.Run) 
 }
 
 // commit moves the generation's horizon to the run's.
-func (t *tick) commit(ctx context.Context, g target, run catalog.Run) error {
+func (t *tick) commit(ctx context.Context, g target, run lifecycle.Run) error {
 	var err error
 	for range t.Tries {
 		v, readErr := t.Catalog.View(ctx, g.view)

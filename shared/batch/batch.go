@@ -18,6 +18,8 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -29,11 +31,11 @@ import (
 type Batch struct {
 	Archive     archive.Archive
 	Catalog     catalog.Catalog
-	Programs    *catalog.Programs
+	Programs    *programs.Cache
 	Base        viewstore.Base
 	Codec       *event.Codec
 	Layout      archive.Layout
-	Definitions []catalog.Definition // what the views are to be
+	Definitions []lifecycle.Definition // what the views are to be
 
 	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones; default 60 s
 	ClockMargin time.Duration // by which the store's clock may differ from ours; default 30 s
@@ -56,9 +58,9 @@ type Batch struct {
 
 // Report says what a tick did. It is also its log line.
 type Report struct {
-	Head    catalog.Run   // the last run after the tick
-	Runs    []catalog.Run // made by this tick
-	Items   int           // base items written
+	Head    lifecycle.Run   // the last run after the tick
+	Runs    []lifecycle.Run // made by this tick
+	Items   int             // base items written
 	Views   []ViewReport
 	Backlog bool // sealed slots are left: time was short
 }
@@ -157,10 +159,10 @@ func (t *tick) compile(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)
 	}
-	if t.set, err = t.Programs.Of(ctx, t.Catalog, catalog.Hashes(views)); err != nil {
+	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(views)); err != nil {
 		return err
 	}
-	t.rebuild = slices.ContainsFunc(views, func(v catalog.View) bool { return v.Rebuild })
+	t.rebuild = slices.ContainsFunc(views, func(v lifecycle.View) bool { return v.Rebuild })
 	t.windows = make([]sync.Pool, len(t.set.Programs))
 	for _, v := range views {
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
@@ -169,7 +171,7 @@ func (t *tick) compile(ctx context.Context) error {
 }
 
 // level applies the runs that generations lack which have some already: what a crash has left.
-func (t *tick) level(ctx context.Context, head catalog.Run) error {
+func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 	for {
 		work, next, err := t.lowest(ctx, head)
 		if err != nil || len(work) == 0 {
@@ -192,12 +194,12 @@ func (t *tick) level(ctx context.Context, head catalog.Run) error {
 // target is a generation with the program that keeps it.
 type target struct {
 	view       view.Name
-	generation catalog.Generation
+	generation lifecycle.Generation
 	place      int // of its program in the set
 }
 
 // lowest returns the generations that have been built and are furthest behind the head, with the run they lack next.
-func (t *tick) lowest(ctx context.Context, head catalog.Run) ([]target, uint64, error) {
+func (t *tick) lowest(ctx context.Context, head lifecycle.Run) ([]target, uint64, error) {
 	all, _, err := t.targets(ctx)
 	if err != nil {
 		return nil, 0, err
@@ -234,7 +236,7 @@ func (t *tick) targets(ctx context.Context) (lambda, kappa []target, err error) 
 	}
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if !g.IsKept() || g.State == catalog.Announced {
+			if !g.IsKept() || g.State == lifecycle.Announced {
 				continue
 			}
 			if g.Architecture == view.Kappa {
@@ -252,7 +254,7 @@ func (t *tick) targets(ctx context.Context) (lambda, kappa []target, err error) 
 }
 
 // extend makes runs until no sealed slot is left or time is short, applying each to the generations that are level with it.
-func (t *tick) extend(ctx context.Context, head catalog.Run, sealed slot.Slot) (catalog.Run, error) {
+func (t *tick) extend(ctx context.Context, head lifecycle.Run, sealed slot.Slot) (lifecycle.Run, error) {
 	for head.Horizon < sealed {
 		if t.short(ctx) {
 			t.report.Backlog = true

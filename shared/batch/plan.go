@@ -8,6 +8,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 )
@@ -16,7 +17,7 @@ const listPage = 1000
 
 // plan chooses the next run's horizon and freezes its input: the objects of the slots between the horizons, and stragglers, which are
 // objects of slots below that no real run holds. whole says to look for them in the whole archive.
-func (t *tick) plan(ctx context.Context, head catalog.Run, sealed slot.Slot, whole bool) (archive.Manifest, error) {
+func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, whole bool) (archive.Manifest, error) {
 	m := archive.Manifest{Run: head.N + 1, From: head.Horizon, To: sealed}
 	from, known := archive.FirstEvent, &t.held
 	switch {
@@ -70,10 +71,10 @@ func (t *tick) plan(ctx context.Context, head catalog.Run, sealed slot.Slot, who
 }
 
 // makeReal writes the run's objects and makes it real.
-func (t *tick) makeReal(ctx context.Context, in *runs.Input) (catalog.Run, error) {
+func (t *tick) makeReal(ctx context.Context, in *runs.Input) (lifecycle.Run, error) {
 	attempt, err := t.NewID()
 	if err != nil {
-		return catalog.Run{}, err
+		return lifecycle.Run{}, err
 	}
 	run := record(in)
 	if len(in.Manifest.Objects) > 0 {
@@ -98,7 +99,7 @@ func (t *tick) makeReal(ctx context.Context, in *runs.Input) (catalog.Run, error
 }
 
 // appendRun makes the run real. When the answer is lost, the head tells whether it is this attempt that became real.
-func (t *tick) appendRun(ctx context.Context, run catalog.Run) error {
+func (t *tick) appendRun(ctx context.Context, run lifecycle.Run) error {
 	err := t.Catalog.Append(ctx, run)
 	if err == nil {
 		return nil
@@ -135,12 +136,12 @@ func (h *held) has(key archive.Key) bool {
 }
 
 // read brings h up to the head, for objects of slots from the given one on.
-func (h *held) read(ctx context.Context, b *Batch, head catalog.Run, from slot.Slot) error {
+func (h *held) read(ctx context.Context, b *Batch, head lifecycle.Run, from slot.Slot) error {
 	if h.objects == nil {
 		h.objects = map[archive.Key]struct{}{}
 	}
 	reader := b.reader()
-	later, err := reader.Down(ctx, head.N, func(r catalog.Run) bool { return r.N > h.through && r.Horizon > from })
+	later, err := reader.Down(ctx, head.N, func(r lifecycle.Run) bool { return r.N > h.through && r.Horizon > from })
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,7 @@ import (
 	"context"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 )
 
@@ -22,7 +22,7 @@ func (t *tick) read(ctx context.Context, m archive.Manifest) (*runs.Input, error
 }
 
 // reread gets the input of a real run again, with the verdicts it had: they depend on it and on the runs before it only.
-func (t *tick) reread(ctx context.Context, run catalog.Run) (*runs.Input, error) {
+func (t *tick) reread(ctx context.Context, run lifecycle.Run) (*runs.Input, error) {
 	m, err := t.reader().Manifest(ctx, run)
 	if err != nil {
 		return nil, err
@@ -31,8 +31,8 @@ func (t *tick) reread(ctx context.Context, run catalog.Run) (*runs.Input, error)
 }
 
 // record is the run that an input makes.
-func record(in *runs.Input) catalog.Run {
-	run := catalog.Run{
+func record(in *runs.Input) lifecycle.Run {
+	run := lifecycle.Run{
 		N: in.Manifest.Run, Horizon: in.Manifest.To, Objects: int64(len(in.Manifest.Objects)), Stragglers: int64(in.Manifest.Stragglers),
 		Events: int64(len(in.Seen)), Overlap: in.Overlap, Conflicts: in.Conflicts,
 	}

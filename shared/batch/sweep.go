@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
@@ -137,7 +138,7 @@ func (s *Sweep) move(ctx context.Context, to, from uint64) error {
 }
 
 // sweep looks for the receipts of a run's objects, and queues the lanes that lack one.
-func (s *Sweep) sweep(ctx context.Context, run catalog.Run, report *SweepReport) error {
+func (s *Sweep) sweep(ctx context.Context, run lifecycle.Run, report *SweepReport) error {
 	if run.Manifest == "" {
 		return nil
 	}
@@ -185,7 +186,7 @@ func (r receipts) add(lane int, record viewstore.SeenRecord) {
 }
 
 // receipts reads the seen items of the run's lanes that can hold one of its requests: those recorded after its first event arrived.
-func (s *Sweep) receipts(ctx context.Context, m archive.Manifest, run catalog.Run) (receipts, error) {
+func (s *Sweep) receipts(ctx context.Context, m archive.Manifest, run lifecycle.Run) (receipts, error) {
 	all := receipts{}
 	read := map[int]bool{}
 	for _, object := range m.Objects {

@@ -5,9 +5,9 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Audits keeps, of each view, when it was audited and what the last audit that ended has found.
@@ -38,9 +38,9 @@ type Audit struct {
 
 // Findings are what an audit has found: of one generation, up to one run. The counts are of all there is; the lists hold the first of it.
 type Findings struct {
-	Generation viewstore.Generation // "" when there was none to audit
-	Run        uint64               // the fold is of runs 1 to Run
-	Horizon    slot.Slot            // of that run
+	Generation lifecycle.GenerationID // "" when there was none to audit
+	Run        uint64                 // the fold is of runs 1 to Run
+	Horizon    slot.Slot              // of that run
 
 	Items   int64 // base items compared
 	Windows int64 // windows that should be there

@@ -1,15 +1,13 @@
 // Package catalog is the contract of the control table: the log of real runs, the views with their generations and horizons, and the stored
-// definitions. Every move is one conditional write that names what it expects.
+// definitions. Every write is conditional and names what it expects.
 package catalog
 
 import (
 	"context"
 	"errors"
-	"slices"
 
-	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 var (
@@ -19,196 +17,31 @@ var (
 	ErrNotFound = errors.New("not in the catalog")
 )
 
-// Run is a real run: a numbered step of batch, shared by all views.
-type Run struct {
-	N          uint64    // from 1, without gaps
-	Horizon    slot.Slot // exclusive end of the slots it covers; grows with N
-	Manifest   string    // archive key; "" when the run reads no object
-	Identities string    // archive key; "" when the run has no event
-
-	FirstArrival, LastArrival int64 // of its events' stamps, Unix milliseconds, both included; 0 when it has none
-
-	Objects    int64 // read
-	Stragglers int64 // objects of slots that an earlier run had claimed
-	Events     int64 // lines read, duplicates included
-	Overlap    int64 // identities met again within the dedupe window: not counted
-	Conflicts  int64 // of those, the ones with another payload
-}
-
-// State is how far a generation's life has gone. Which one serves is View.Serving, not a state.
-type State string
-
-// The states of a generation, in this order.
-const (
-	Announced State = "announced" // speed folds it from Live on, if the announcement came in time: nobody builds it yet
-	Building  State = "building"  // it came in time: batch applies runs; not yet switched to
-	Serving   State = "serving"
-	Retained  State = "retained" // it served; kept current, so that going back to its definition is one write, until it is dropped
-	Dropping  State = "dropping" // given up: no query begins with it, nobody writes it; its items are deleted a while later, and then it is gone
-)
-
-// Generation is one full set of base items of a view.
-type Generation struct {
-	ID         viewstore.Generation
-	Definition view.Hash
-	State      State
-	Live       slot.Slot // speed folds the definition for slots from here on; 0: for all there are
-	Run        uint64    // the last run applied; 0 for none
-	Horizon    slot.Slot // that run's
-	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
-
-	// Of a Kappa generation, Run and Horizon say how far replay has come: all objects of runs up to Run, of slots below Live, are in its items.
-	Architecture view.Architecture
-	Built        uint64 // the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
-}
-
-// IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced, built, serving or retained.
-func (g Generation) IsKept() bool { return g.State != Dropping }
-
-func (g Generation) isOnItsWay() bool { return g.State == Announced || g.State == Building }
-
-// View is one view's pointer item: at most 4 KB, read once by every query.
-type View struct {
-	Name        view.Name
-	Description string // for people: no part of the definition
-	Revision    int64  // of this item: 0 for none stored
-	Serving     viewstore.Generation
-	Generations []Generation
-
-	Held    view.Hash // what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or it is taken up again
-	Rebuild bool      // an operator wants the definition built anew: batch begins with its next run
-}
-
-// Generation returns the generation with the id.
-func (v View) Generation(id viewstore.Generation) (Generation, bool) {
-	for _, g := range v.Generations {
-		if g.ID == id {
-			return g, true
-		}
-	}
-	return Generation{}, false
-}
-
-// In returns the first generation that is in one of some states.
-func (v View) In(states ...State) (Generation, bool) {
-	for _, g := range v.Generations {
-		if slices.Contains(states, g.State) {
-			return g, true
-		}
-	}
-	return Generation{}, false
-}
-
-// With returns a copy of v in which g stands in place of the generation with its id.
-func (v View) With(g Generation) View {
-	generations := make([]Generation, len(v.Generations))
-	copy(generations, v.Generations)
-	for i := range generations {
-		if generations[i].ID == g.ID {
-			generations[i] = g
-		}
-	}
-	v.Generations = generations
-	return v
-}
-
-// Of returns the generation of a definition that is kept, the one that has come furthest towards serving where there are several.
-func (v View) Of(definition view.Hash) (Generation, bool) {
-	for _, state := range []State{Serving, Building, Announced, Retained} {
-		for _, g := range v.Generations {
-			if g.Definition == definition && g.State == state {
-				return g, true
-			}
-		}
-	}
-	return Generation{}, false
-}
-
-// Wanting returns the view as it is when the definition of a fresh generation is the one to be, and whether that is a change. A definition that is new
-// comes as that generation; one that is retained is built again, which it is already, so that the next tick switches back to it; and any other that was
-// on its way is given up, now, Unix milliseconds. What an operator holds is left alone; another definition ends the hold. What an operator wants built
-// anew comes as the fresh generation when whole says that the runs hold all of the archive; until then the wish stays.
-func (v View) Wanting(fresh Generation, whole bool, now int64) (next View, changed bool) {
-	rebuild := v.Rebuild && whole
-	if v.Held == fresh.Definition && !rebuild {
-		return v, false
-	}
-	next = v
-	if v.Held != "" {
-		next.Held, changed = "", true
-	}
-	current, known := v.Of(fresh.Definition)
-	for _, g := range v.Generations {
-		switch {
-		case g.ID == current.ID && g.State == Retained && !rebuild:
-			g.State, g.Since = Building, 0
-		case (g.Definition != fresh.Definition || rebuild) && g.isOnItsWay():
-			g.State, g.Since = Dropping, now
-		default:
-			continue
-		}
-		next, changed = next.With(g), true
-	}
-	if !known || rebuild {
-		next.Rebuild = v.Rebuild && !rebuild
-		next.Generations = append(slices.Clone(next.Generations), fresh)
-		changed = true
-	}
-	return next, changed
-}
-
-// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now, Unix milliseconds; what had been
-// retained until then is dropped.
-func (v View) Switched(to viewstore.Generation, now int64) View {
-	next := v
-	next.Serving = to
-	for _, g := range v.Generations {
-		switch {
-		case g.ID == to:
-			g.State, g.Since = Serving, 0
-		case g.State == Serving:
-			g.State, g.Since = Retained, now
-		case g.State == Retained:
-			g.State, g.Since = Dropping, now
-		default:
-			continue
-		}
-		next = next.With(g)
-	}
-	return next
-}
-
-// Without returns the view without a generation.
-func (v View) Without(id viewstore.Generation) View {
-	v.Generations = slices.DeleteFunc(slices.Clone(v.Generations), func(g Generation) bool { return g.ID == id })
-	return v
-}
-
 // Catalog keeps the control table.
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Catalog interface {
 	// Head returns the last real run; the zero Run when there is none.
-	Head(ctx context.Context) (Run, error)
+	Head(ctx context.Context) (lifecycle.Run, error)
 
 	// Runs returns the runs with from <= N <= to, in order.
-	Runs(ctx context.Context, from, to uint64) ([]Run, error)
+	Runs(ctx context.Context, from, to uint64) ([]lifecycle.Run, error)
 
 	// Append makes a run real, when the head is run.N - 1.
 	//
 	// Errors: ErrConflict. Any other: it may or may not have been applied; read the head.
-	Append(ctx context.Context, run Run) error
+	Append(ctx context.Context, run lifecycle.Run) error
 
 	// Views returns all views in the order of their names.
-	Views(ctx context.Context) ([]View, error)
+	Views(ctx context.Context) ([]lifecycle.View, error)
 
 	// View returns one view. Errors: ErrNotFound.
-	View(ctx context.Context, name view.Name) (View, error)
+	View(ctx context.Context, name view.Name) (lifecycle.View, error)
 
 	// PutView writes a view whose stored revision is still v.Revision; the stored item has the next one.
 	//
 	// Errors: ErrConflict. Any other: it may or may not have been applied; read again.
-	PutView(ctx context.Context, v View) error
+	PutView(ctx context.Context, v lifecycle.View) error
 
 	// Definition returns the text of a definition. Errors: ErrNotFound.
 	Definition(ctx context.Context, hash view.Hash) ([]byte, error)

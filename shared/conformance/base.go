@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -61,7 +62,7 @@ func wantPages(t *testing.T, b viewstore.Base, of viewstore.BaseKey, from, to vi
 }
 
 // baseOf is an item whose states are its own.
-func baseOf(generation viewstore.Generation, key view.Key, page view.Page) viewstore.BaseItem {
+func baseOf(generation lifecycle.GenerationID, key view.Key, page view.Page) viewstore.BaseItem {
 	return viewstore.BaseItem{
 		BaseKey: viewstore.BaseKey{Generation: generation, Key: key, Page: page}, Horizon: firstSlot,
 		States: fmt.Appendf(nil, "\x01\x00\xff%s %x %d", generation, key, page),
@@ -247,9 +248,9 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 
 func baseDrop(t *testing.T, base viewstore.Base) {
 	// Generations whose names begin alike, and with more items than one call deletes.
-	const gone = viewstore.Generation("01JD8Z6B1QZ0W6V3T5YJ9K4M2N")
-	others := []viewstore.Generation{gone[:len(gone)-1], gone + "0", "01JD8Z6B1QZ0W6V3T5YJ9K4M2P"}
-	put := func(generation viewstore.Generation, key int, page view.Page) {
+	const gone = lifecycle.GenerationID("01JD8Z6B1QZ0W6V3T5YJ9K4M2N")
+	others := []lifecycle.GenerationID{gone[:len(gone)-1], gone + "0", "01JD8Z6B1QZ0W6V3T5YJ9K4M2P"}
+	put := func(generation lifecycle.GenerationID, key int, page view.Page) {
 		t.Helper()
 		err := base.Put(t.Context(), viewstore.BaseItem{
 			BaseKey: viewstore.BaseKey{Generation: generation, Key: view.Key(fmt.Sprintf("key %03d", key)), Page: page}, Horizon: 5, States: []byte("states"),

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -42,8 +43,8 @@ func Catalog(t *testing.T, open func(t *testing.T) catalog.Catalog) {
 }
 
 // run is a run with every field set to something of its own.
-func run(n uint64) catalog.Run {
-	return catalog.Run{
+func run(n uint64) lifecycle.Run {
+	return lifecycle.Run{
 		N: n, Horizon: slot.Slot(1_795_555_500_000 + 300_000*int64(n)),
 		Manifest: fmt.Sprintf("runs/%012d/manifest.json", n), Identities: fmt.Sprintf("runs/%012d/identities", n),
 		FirstArrival: int64(n) + 1, LastArrival: int64(n) + 2,
@@ -58,7 +59,7 @@ func appendRuns(t *testing.T, c catalog.Catalog, n uint64) {
 	}
 }
 
-func wantHead(t *testing.T, c catalog.Catalog, want catalog.Run) {
+func wantHead(t *testing.T, c catalog.Catalog, want lifecycle.Run) {
 	t.Helper()
 	got, err := c.Head(t.Context())
 	wantNoError(t, "head", err)
@@ -67,7 +68,7 @@ func wantHead(t *testing.T, c catalog.Catalog, want catalog.Run) {
 	}
 }
 
-func wantRuns(t *testing.T, c catalog.Catalog, from, to uint64, want []catalog.Run) {
+func wantRuns(t *testing.T, c catalog.Catalog, from, to uint64, want []lifecycle.Run) {
 	t.Helper()
 	got, err := c.Runs(t.Context(), from, to)
 	wantNoError(t, fmt.Sprintf("runs %d to %d", from, to), err)
@@ -77,7 +78,7 @@ func wantRuns(t *testing.T, c catalog.Catalog, from, to uint64, want []catalog.R
 }
 
 func catalogEmpty(t *testing.T, c catalog.Catalog) {
-	wantHead(t, c, catalog.Run{})
+	wantHead(t, c, lifecycle.Run{})
 	wantRuns(t, c, 0, math.MaxUint64, nil)
 	views, err := c.Views(t.Context())
 	wantNoError(t, "views", err)
@@ -87,7 +88,7 @@ func catalogEmpty(t *testing.T, c catalog.Catalog) {
 }
 
 func catalogAppend(t *testing.T, c catalog.Catalog) {
-	all := []catalog.Run{run(1), {N: 2, Horizon: run(2).Horizon}, run(3)} // the second has read no object
+	all := []lifecycle.Run{run(1), {N: 2, Horizon: run(2).Horizon}, run(3)} // the second has read no object
 	for i, r := range all {
 		wantNoError(t, fmt.Sprintf("append run %d", r.N), c.Append(t.Context(), r))
 		wantHead(t, c, r)
@@ -105,17 +106,17 @@ func catalogAppendConflict(t *testing.T, c catalog.Catalog) {
 		}
 	}
 	conflicts(0, 2, math.MaxUint64)
-	wantHead(t, c, catalog.Run{})
+	wantHead(t, c, lifecycle.Run{})
 	appendRuns(t, c, 3)
 	conflicts(0, 1, 2, 3, 5, 6, math.MaxUint64)
 	wantHead(t, c, run(3))
-	wantRuns(t, c, 0, math.MaxUint64, []catalog.Run{run(1), run(2), run(3)})
+	wantRuns(t, c, 0, math.MaxUint64, []lifecycle.Run{run(1), run(2), run(3)})
 }
 
 func catalogAppendRace(t *testing.T, c catalog.Catalog) {
-	var want []catalog.Run
+	var want []lifecycle.Run
 	for n := uint64(1); n <= 5; n++ {
-		entry := func(i int) catalog.Run {
+		entry := func(i int) lifecycle.Run {
 			r := run(n)
 			r.Manifest = fmt.Sprintf("runs/%d/of-racer-%d", n, i)
 			return r
@@ -133,7 +134,7 @@ func catalogRuns(t *testing.T, c catalog.Catalog) {
 	appendRuns(t, c, n)
 	for _, to := range []uint64{0, 1, 2, 9, 10, 11, n, n + 1, math.MaxUint64} {
 		for from := range uint64(n + 2) {
-			var want []catalog.Run
+			var want []lifecycle.Run
 			for i := max(from, 1); i <= min(to, n); i++ {
 				want = append(want, run(i))
 			}
@@ -144,7 +145,7 @@ func catalogRuns(t *testing.T, c catalog.Catalog) {
 
 func catalogManyRuns(t *testing.T, c catalog.Catalog) {
 	const n = 560 // with the longest object keys more than 1 MB, which is what DynamoDB returns at once
-	var want []catalog.Run
+	var want []lifecycle.Run
 	for i := uint64(1); i <= n; i++ {
 		r := run(i)
 		r.Manifest, r.Identities = strings.Repeat("m", 1024), strings.Repeat("i", 1024)
@@ -157,14 +158,14 @@ func catalogManyRuns(t *testing.T, c catalog.Catalog) {
 }
 
 // viewOf is a view with every field set, not stored yet.
-func viewOf(name view.Name) catalog.View {
-	return catalog.View{
+func viewOf(name view.Name) lifecycle.View {
+	return lifecycle.View{
 		Name: name, Description: "Größe \"je\" Seite\n\t", Serving: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N",
-		Generations: []catalog.Generation{
-			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: hashOf("a"), State: catalog.Serving, Live: 0, Run: math.MaxUint64, Horizon: 1_795_555_500_000},
-			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: catalog.Building, Live: 1_795_555_800_000, Architecture: view.Kappa},
+		Generations: []lifecycle.Generation{
+			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: hashOf("a"), State: lifecycle.Serving, Live: 0, Run: math.MaxUint64, Horizon: 1_795_555_500_000},
+			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: lifecycle.Building, Live: 1_795_555_800_000, Architecture: view.Kappa},
 			{
-				ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2Q", Definition: hashOf("a"), State: catalog.Retained, Since: 1_795_555_900_000,
+				ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2Q", Definition: hashOf("a"), State: lifecycle.Retained, Since: 1_795_555_900_000,
 				Run: math.MaxUint64, Horizon: 1_795_555_500_000, Built: math.MaxUint64 - 1,
 			},
 		},
@@ -178,14 +179,14 @@ func hashOf(text string) view.Hash {
 }
 
 // putView writes a view and returns it as it must be stored.
-func putView(t *testing.T, c catalog.Catalog, v catalog.View) catalog.View {
+func putView(t *testing.T, c catalog.Catalog, v lifecycle.View) lifecycle.View {
 	t.Helper()
 	wantNoError(t, fmt.Sprintf("put view %s of revision %d", v.Name, v.Revision), c.PutView(t.Context(), v))
 	v.Revision++
 	return v
 }
 
-func wantView(t *testing.T, c catalog.Catalog, want catalog.View) {
+func wantView(t *testing.T, c catalog.Catalog, want lifecycle.View) {
 	t.Helper()
 	got, err := c.View(t.Context(), want.Name)
 	wantNoError(t, fmt.Sprintf("view %s", want.Name), err)
@@ -194,7 +195,7 @@ func wantView(t *testing.T, c catalog.Catalog, want catalog.View) {
 	}
 }
 
-func wantViews(t *testing.T, c catalog.Catalog, want []catalog.View) {
+func wantViews(t *testing.T, c catalog.Catalog, want []lifecycle.View) {
 	t.Helper()
 	got, err := c.Views(t.Context())
 	wantNoError(t, "views", err)
@@ -204,16 +205,16 @@ func wantViews(t *testing.T, c catalog.Catalog, want []catalog.View) {
 }
 
 func catalogViews(t *testing.T, c catalog.Catalog) {
-	var want []catalog.View
+	var want []lifecycle.View
 	for _, name := range []view.Name{"page_views", "b", "ab", "a", "z9", "a_b", "a1", "aa", "page", view.Name(strings.Repeat("v", 63))} {
 		want = append(want, putView(t, c, viewOf(name)))
 	}
-	slices.SortFunc(want, func(a, b catalog.View) int { return strings.Compare(string(a.Name), string(b.Name)) })
+	slices.SortFunc(want, func(a, b lifecycle.View) int { return strings.Compare(string(a.Name), string(b.Name)) })
 	wantViews(t, c, want)
 }
 
 func catalogManyViews(t *testing.T, c catalog.Catalog) {
-	var want []catalog.View
+	var want []lifecycle.View
 	for i := range 320 { // of 3.5 KB each: more than 1 MB
 		v := viewOf(view.Name(fmt.Sprintf("view_%03d", i)))
 		v.Description = strings.Repeat("d", 3500)
@@ -233,7 +234,7 @@ func catalogNoView(t *testing.T, c catalog.Catalog) {
 }
 
 func catalogPutView(t *testing.T, c catalog.Catalog) {
-	bare := putView(t, c, catalog.View{Name: "bare"})
+	bare := putView(t, c, lifecycle.View{Name: "bare"})
 	v := putView(t, c, viewOf("full"))
 	if v.Revision != 1 {
 		t.Fatalf("the first revision is %d", v.Revision)
@@ -247,7 +248,7 @@ func catalogPutView(t *testing.T, c catalog.Catalog) {
 	v = putView(t, c, v) // nothing but the revision changes
 	wantView(t, c, v)
 	wantView(t, c, bare) // revisions are each view's own
-	wantViews(t, c, []catalog.View{bare, v})
+	wantViews(t, c, []lifecycle.View{bare, v})
 }
 
 func catalogPutViewConflict(t *testing.T, c catalog.Catalog) {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -54,14 +55,14 @@ func baseScan(t *testing.T, b viewstore.Base) {
 }
 
 // kappaOf is an item of a set that has no slot and never expires.
-func kappaOf(set viewstore.Set, key view.Key, page view.Page, lane event.Lane) viewstore.SpeedItem {
+func kappaOf(set lifecycle.Set, key view.Key, page view.Page, lane event.Lane) viewstore.SpeedItem {
 	item := speedOf(view.Hash(set), key, viewstore.NoSlot, page, lane)
 	item.Set, item.Expires = set, 0
 	return item
 }
 
 func speedPages(t *testing.T, s viewstore.Speed) {
-	set := viewstore.OfGeneration(generationOf(t, 'p'))
+	set := lifecycle.OfGeneration(generationOf(t, 'p'))
 	wantPages := func(from, to view.Page, want ...viewstore.SpeedItem) {
 		t.Helper()
 		got, err := s.Pages(t.Context(), set, "k", from, to)
@@ -89,7 +90,7 @@ func speedPages(t *testing.T, s viewstore.Speed) {
 }
 
 func speedScan(t *testing.T, s viewstore.Speed) {
-	set := viewstore.OfGeneration(generationOf(t, 's'))
+	set := lifecycle.OfGeneration(generationOf(t, 's'))
 	scan := func(after string) ([]viewstore.SpeedItem, string, error) { return s.Scan(t.Context(), set, after) }
 	wantItems(t, "scan of no items", scanned(t, scan, bySlot), nil)
 	var want []viewstore.SpeedItem
@@ -106,7 +107,7 @@ func speedScan(t *testing.T, s viewstore.Speed) {
 }
 
 func speedDrop(t *testing.T, s viewstore.Speed) {
-	gone, left := viewstore.OfGeneration(generationOf(t, 'g')), viewstore.OfGeneration(generationOf(t, 'l'))
+	gone, left := lifecycle.OfGeneration(generationOf(t, 'g')), lifecycle.OfGeneration(generationOf(t, 'l'))
 	var want []viewstore.SpeedItem
 	for n := range manyKeys {
 		putSpeed(t, s, kappaOf(gone, keyNumber(n), 0, lane(n%4)), "")
@@ -125,7 +126,7 @@ func speedDrop(t *testing.T, s viewstore.Speed) {
 			t.Fatal("Drop comes to no end")
 		}
 	}
-	of := func(set viewstore.Set) []viewstore.SpeedItem {
+	of := func(set lifecycle.Set) []viewstore.SpeedItem {
 		return scanned(t, func(after string) ([]viewstore.SpeedItem, string, error) { return s.Scan(t.Context(), set, after) }, bySlot)
 	}
 	wantItems(t, "what was dropped", of(gone), nil)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -73,7 +74,7 @@ func fence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%052d"
 // speedOf is an item whose states are its own.
 func speedOf(definition view.Hash, key view.Key, s slot.Slot, page view.Page, lane event.Lane) viewstore.SpeedItem {
 	return viewstore.SpeedItem{
-		SpeedKey: viewstore.SpeedKey{Set: viewstore.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane}, Fence: firstFence,
+		SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane}, Fence: firstFence,
 		States: fmt.Appendf(nil, "\x01\x00\xff%s %x %d %d %s", definition, key, s, page, lane), Expires: never,
 	}
 }
@@ -191,8 +192,8 @@ func speedSlots(t *testing.T, s viewstore.Speed) {
 		at, _ := slices.BinarySearchFunc(items, from, func(item viewstore.SpeedItem, from slot.Slot) int { return cmp.Compare(item.Slot, from) })
 		wantSlots(t, s, of, from, items[at:])
 	}
-	wantSlots(t, s, viewstore.SpeedKey{Set: viewstore.OfDefinition(d), Key: "k"}, 0, nil)
-	wantSlots(t, s, viewstore.SpeedKey{Set: viewstore.OfDefinition(definitionOf(t, 'f')), Key: "key"}, 0, nil)
+	wantSlots(t, s, viewstore.SpeedKey{Set: lifecycle.OfDefinition(d), Key: "k"}, 0, nil)
+	wantSlots(t, s, viewstore.SpeedKey{Set: lifecycle.OfDefinition(definitionOf(t, 'f')), Key: "key"}, 0, nil)
 }
 
 func speedSlotsLarge(t *testing.T, s viewstore.Speed) {

@@ -10,9 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 const (
@@ -33,8 +33,8 @@ func wantItems[T any](t *testing.T, call string, got, want []T) {
 }
 
 // generationOf is a generation's id of the usual length, one per subtest and letter.
-func generationOf(t *testing.T, letter byte) viewstore.Generation {
-	return viewstore.Generation(fmt.Sprintf("01JD8Z6B1Q%015X%c", ownNumber(t)>>4, letter))
+func generationOf(t *testing.T, letter byte) lifecycle.GenerationID {
+	return lifecycle.GenerationID(fmt.Sprintf("01JD8Z6B1Q%015X%c", ownNumber(t)>>4, letter))
 }
 
 // definitionOf is a definition's hash, one per subtest and letter.

@@ -14,9 +14,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Mover moves views on. All fields are needed. Several may work on one catalog at once.
@@ -27,7 +27,7 @@ type Mover struct {
 	Linger       time.Duration     // items are left for so long after their generation was given up, by any two clocks: queries that have begun end
 
 	// Drop deletes some items of a generation, as viewstore.Base and Speed do.
-	Drop func(ctx context.Context, generation viewstore.Generation, after string) (next string, err error)
+	Drop func(ctx context.Context, generation lifecycle.GenerationID, after string) (next string, err error)
 
 	Started time.Time // of the tick: what does not fit into its time the next one goes on with
 	Now     func() time.Time
@@ -36,7 +36,7 @@ type Mover struct {
 
 // Move takes each view one step, as read; the next tick goes on. A view that fails keeps no other from being moved. To let a generation serve comes before
 // deleting another, which may take many ticks.
-func (m Mover) Move(ctx context.Context, views []catalog.View, head catalog.Run) error {
+func (m Mover) Move(ctx context.Context, views []lifecycle.View, head lifecycle.Run) error {
 	var all []error
 	for _, v := range views {
 		moved, err := m.serve(ctx, v, head)
@@ -51,9 +51,9 @@ func (m Mover) Move(ctx context.Context, views []catalog.View, head catalog.Run)
 }
 
 // serve lets a generation serve that may, and says whether there was one. With approval asked for, only what serves first does so by itself.
-func (m Mover) serve(ctx context.Context, v catalog.View, head catalog.Run) (bool, error) {
+func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) (bool, error) {
 	for _, g := range v.Generations {
-		if g.Architecture != m.Architecture || g.State != catalog.Building || m.Approve && v.Serving != "" || v.MayServe(g.ID, head) != nil {
+		if g.Architecture != m.Architecture || g.State != lifecycle.Building || m.Approve && v.Serving != "" || v.MayServe(g.ID, head) != nil {
 			continue
 		}
 		// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with, which is retained.
@@ -67,9 +67,9 @@ func (m Mover) serve(ctx context.Context, v catalog.View, head catalog.Run) (boo
 }
 
 // delete deletes the items of a generation that was given up a while ago, as far as time allows, and then the generation.
-func (m Mover) delete(ctx context.Context, v catalog.View) error {
+func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 	for _, g := range v.Generations {
-		if g.Architecture != m.Architecture || g.State != catalog.Dropping || m.Now().UnixMilli()-g.Since < m.Linger.Milliseconds() {
+		if g.Architecture != m.Architecture || g.State != lifecycle.Dropping || m.Now().UnixMilli()-g.Since < m.Linger.Milliseconds() {
 			continue
 		}
 		done, err := m.deleteItems(ctx, g.ID)
@@ -86,7 +86,7 @@ func (m Mover) delete(ctx context.Context, v catalog.View) error {
 }
 
 // deleteItems says whether none is left.
-func (m Mover) deleteItems(ctx context.Context, id viewstore.Generation) (done bool, err error) {
+func (m Mover) deleteItems(ctx context.Context, id lifecycle.GenerationID) (done bool, err error) {
 	for after := ""; ; {
 		if runner.Short(ctx, m.Started, m.Now()) {
 			return false, nil
@@ -98,7 +98,7 @@ func (m Mover) deleteItems(ctx context.Context, id viewstore.Generation) (done b
 }
 
 // put writes a view, unless somebody else has moved it on.
-func (m Mover) put(ctx context.Context, v catalog.View, what string, g catalog.Generation) error {
+func (m Mover) put(ctx context.Context, v lifecycle.View, what string, g lifecycle.Generation) error {
 	err := m.Catalog.PutView(ctx, v)
 	if errors.Is(err, catalog.ErrConflict) {
 		return nil

@@ -13,9 +13,9 @@ import (
 
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/generations"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 const linger = time.Minute
@@ -29,7 +29,7 @@ type desk struct {
 	calls   []string // of Drop
 }
 
-func newDesk(t *testing.T, views ...catalog.View) *desk {
+func newDesk(t *testing.T, views ...lifecycle.View) *desk {
 	t.Helper()
 	d := &desk{}
 	for _, v := range views {
@@ -39,7 +39,7 @@ func newDesk(t *testing.T, views ...catalog.View) *desk {
 	}
 	d.Mover = generations.Mover{
 		Catalog: &d.catalog, Architecture: view.Lambda, Linger: linger, Started: now, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
-		Drop: func(_ context.Context, generation viewstore.Generation, after string) (string, error) {
+		Drop: func(_ context.Context, generation lifecycle.GenerationID, after string) (string, error) {
 			d.calls = append(d.calls, string(generation)+after)
 			if len(after) < 2 {
 				return after + ">", nil
@@ -50,7 +50,7 @@ func newDesk(t *testing.T, views ...catalog.View) *desk {
 	return d
 }
 
-var head = catalog.Run{N: 7}
+var head = lifecycle.Run{N: 7}
 
 // move moves all views, and returns the first: its pointer, and its generations with their states.
 func (d *desk) move(t *testing.T, ctx context.Context) (string, error) {
@@ -71,9 +71,9 @@ func (d *desk) move(t *testing.T, ctx context.Context) (string, error) {
 	return told, moveErr
 }
 
-func generation(id string, state catalog.State, change func(*catalog.Generation)) catalog.Generation {
-	g := catalog.Generation{ID: viewstore.Generation(id), Definition: view.Hash(id), State: state, Run: 7, Horizon: 7000, Live: 5000}
-	if state == catalog.Dropping {
+func generation(id string, state lifecycle.State, change func(*lifecycle.Generation)) lifecycle.Generation {
+	g := lifecycle.Generation{ID: lifecycle.GenerationID(id), Definition: view.Hash(id), State: state, Run: 7, Horizon: 7000, Live: 5000}
+	if state == lifecycle.Dropping {
 		g.Since = now.Add(-linger).UnixMilli()
 	}
 	if change != nil {
@@ -82,16 +82,16 @@ func generation(id string, state catalog.State, change func(*catalog.Generation)
 	return g
 }
 
-func of(serving string, all ...catalog.Generation) catalog.View {
-	return catalog.View{Name: "v", Serving: viewstore.Generation(serving), Generations: all}
+func of(serving string, all ...lifecycle.Generation) lifecycle.View {
+	return lifecycle.View{Name: "v", Serving: lifecycle.GenerationID(serving), Generations: all}
 }
 
 func TestMove(t *testing.T) {
-	kappa := func(g *catalog.Generation) { g.Architecture = view.Kappa }
-	a, b := generation("a", catalog.Serving, nil), generation("b", catalog.Building, nil)
-	gone := generation("z", catalog.Dropping, nil)
+	kappa := func(g *lifecycle.Generation) { g.Architecture = view.Kappa }
+	a, b := generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)
+	gone := generation("z", lifecycle.Dropping, nil)
 	for name, c := range map[string]struct {
-		v       catalog.View
+		v       lifecycle.View
 		approve bool
 		want    string
 		dropped string
@@ -99,13 +99,13 @@ func TestMove(t *testing.T) {
 		"the first one serves":                  {of("", b), true, "b: b serving", ""},
 		"one takes another's place":             {of("a", a, b), false, "b: a retained b serving", ""},
 		"an operator is to approve":             {of("a", a, b), true, "a: a serving b building", ""},
-		"it lags":                               {of("a", a, generation("b", catalog.Building, func(g *catalog.Generation) { g.Run = 6 })), false, "a: a serving b building", ""},
-		"its horizon is below live":             {of("a", a, generation("b", catalog.Building, func(g *catalog.Generation) { g.Live = 9000 })), false, "a: a serving b building", ""},
-		"it is of the other architecture":       {of("a", a, generation("b", catalog.Building, kappa)), false, "a: a serving b building", ""},
+		"it lags":                               {of("a", a, generation("b", lifecycle.Building, func(g *lifecycle.Generation) { g.Run = 6 })), false, "a: a serving b building", ""},
+		"its horizon is below live":             {of("a", a, generation("b", lifecycle.Building, func(g *lifecycle.Generation) { g.Live = 9000 })), false, "a: a serving b building", ""},
+		"it is of the other architecture":       {of("a", a, generation("b", lifecycle.Building, kappa)), false, "a: a serving b building", ""},
 		"what was given up is deleted":          {of("a", a, gone), false, "a: a serving", "z z> z>>"},
-		"not what was given up a moment ago":    {of("a", a, generation("z", catalog.Dropping, func(g *catalog.Generation) { g.Since++ })), false, "a: a serving z dropping", ""},
-		"nor what is retained":                  {of("a", a, generation("b", catalog.Retained, nil)), false, "a: a serving b retained", ""},
-		"nor what the other one keeps":          {of("a", a, generation("z", catalog.Dropping, kappa)), false, "a: a serving z dropping", ""},
+		"not what was given up a moment ago":    {of("a", a, generation("z", lifecycle.Dropping, func(g *lifecycle.Generation) { g.Since++ })), false, "a: a serving z dropping", ""},
+		"nor what is retained":                  {of("a", a, generation("b", lifecycle.Retained, nil)), false, "a: a serving b retained", ""},
+		"nor what the other one keeps":          {of("a", a, generation("z", lifecycle.Dropping, kappa)), false, "a: a serving z dropping", ""},
 		"to serve comes before what takes long": {of("a", gone, a, b), false, "b: z dropping a retained b serving", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -124,7 +124,7 @@ func TestMove(t *testing.T) {
 
 // TestShortOfTime: what does not fit into the tick's time is not begun, and the generation stays for the next one.
 func TestShortOfTime(t *testing.T) {
-	d := newDesk(t, of("a", generation("a", catalog.Serving, nil), generation("z", catalog.Dropping, nil)))
+	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)))
 	ctx, cancel := context.WithDeadline(t.Context(), now.Add(time.Hour))
 	defer cancel()
 	d.Started = now.Add(-2 * time.Hour)
@@ -136,10 +136,10 @@ func TestShortOfTime(t *testing.T) {
 // TestFails: what fails is told by name and keeps no other view from being moved; what somebody else has moved on is left to the next tick.
 func TestFails(t *testing.T) {
 	broken := errors.New("broken")
-	w := of("", generation("b", catalog.Building, nil))
+	w := of("", generation("b", lifecycle.Building, nil))
 	w.Name = "w"
-	d := newDesk(t, of("a", generation("a", catalog.Serving, nil), generation("z", catalog.Dropping, nil)), w)
-	d.Drop = func(context.Context, viewstore.Generation, string) (string, error) { return "", broken }
+	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)), w)
+	d.Drop = func(context.Context, lifecycle.GenerationID, string) (string, error) { return "", broken }
 	got, err := d.move(t, t.Context())
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "view v: drop generation z") || got != "a: a serving z dropping" {
 		t.Errorf("%s, %v", got, err)
@@ -148,7 +148,7 @@ func TestFails(t *testing.T) {
 		t.Errorf("the other view is %+v, %v", other, err)
 	}
 
-	d = newDesk(t, of("a", generation("a", catalog.Serving, nil), generation("b", catalog.Building, nil)))
+	d = newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)))
 	for _, c := range []struct{ fault, want error }{{catalog.ErrConflict, nil}, {broken, broken}} {
 		d.catalog.Hook = func(call memory.Call) memory.Fault {
 			if call.Name == "catalog.PutView" {

@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -18,8 +19,8 @@ type Catalog struct {
 	Hook Hook
 
 	mu          sync.Mutex
-	runs        []catalog.Run
-	views       map[view.Name]catalog.View
+	runs        []lifecycle.Run
+	views       map[view.Name]lifecycle.View
 	definitions map[view.Hash][]byte
 	swept       uint64
 	audits      map[view.Name]catalog.Audit
@@ -31,8 +32,8 @@ var (
 )
 
 // Head implements catalog.Catalog.
-func (c *Catalog) Head(ctx context.Context) (catalog.Run, error) {
-	return answer(c.Hook, "catalog.Head", "", func() (head catalog.Run, err error) {
+func (c *Catalog) Head(ctx context.Context) (lifecycle.Run, error) {
+	return answer(c.Hook, "catalog.Head", "", func() (head lifecycle.Run, err error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if len(c.runs) > 0 {
@@ -43,8 +44,8 @@ func (c *Catalog) Head(ctx context.Context) (catalog.Run, error) {
 }
 
 // Runs implements catalog.Catalog.
-func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]catalog.Run, error) {
-	return answer(c.Hook, "catalog.Runs", "", func() (runs []catalog.Run, err error) {
+func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]lifecycle.Run, error) {
+	return answer(c.Hook, "catalog.Runs", "", func() (runs []lifecycle.Run, err error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		from, to = max(from, 1), min(to, uint64(len(c.runs)))
@@ -56,7 +57,7 @@ func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]catalog.Run, err
 }
 
 // Append implements catalog.Catalog.
-func (c *Catalog) Append(ctx context.Context, run catalog.Run) error {
+func (c *Catalog) Append(ctx context.Context, run lifecycle.Run) error {
 	return c.Hook.apply("catalog.Append", strconv.FormatUint(run.N, 10), func() error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -72,33 +73,33 @@ func (c *Catalog) Append(ctx context.Context, run catalog.Run) error {
 }
 
 // Views implements catalog.Catalog.
-func (c *Catalog) Views(ctx context.Context) ([]catalog.View, error) {
-	return answer(c.Hook, "catalog.Views", "", func() (views []catalog.View, err error) {
+func (c *Catalog) Views(ctx context.Context) ([]lifecycle.View, error) {
+	return answer(c.Hook, "catalog.Views", "", func() (views []lifecycle.View, err error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		for _, v := range c.views {
 			views = append(views, copyView(v))
 		}
-		slices.SortFunc(views, func(a, b catalog.View) int { return strings.Compare(string(a.Name), string(b.Name)) })
+		slices.SortFunc(views, func(a, b lifecycle.View) int { return strings.Compare(string(a.Name), string(b.Name)) })
 		return views, ctx.Err()
 	})
 }
 
 // View implements catalog.Catalog.
-func (c *Catalog) View(ctx context.Context, name view.Name) (catalog.View, error) {
-	return answer(c.Hook, "catalog.View", string(name), func() (catalog.View, error) {
+func (c *Catalog) View(ctx context.Context, name view.Name) (lifecycle.View, error) {
+	return answer(c.Hook, "lifecycle.View", string(name), func() (lifecycle.View, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		stored, ok := c.views[name]
 		if !ok {
-			return catalog.View{}, catalog.ErrNotFound
+			return lifecycle.View{}, catalog.ErrNotFound
 		}
 		return copyView(stored), ctx.Err()
 	})
 }
 
 // PutView implements catalog.Catalog.
-func (c *Catalog) PutView(ctx context.Context, v catalog.View) error {
+func (c *Catalog) PutView(ctx context.Context, v lifecycle.View) error {
 	return c.Hook.apply("catalog.PutView", string(v.Name), func() error {
 		if err := ctx.Err(); err != nil {
 			return err
@@ -109,7 +110,7 @@ func (c *Catalog) PutView(ctx context.Context, v catalog.View) error {
 			return fmt.Errorf("view %s is at revision %d, not %d: %w", v.Name, stored, v.Revision, catalog.ErrConflict)
 		}
 		if c.views == nil {
-			c.views = map[view.Name]catalog.View{}
+			c.views = map[view.Name]lifecycle.View{}
 		}
 		v = copyView(v)
 		v.Revision++
@@ -120,7 +121,7 @@ func (c *Catalog) PutView(ctx context.Context, v catalog.View) error {
 
 // Definition implements catalog.Catalog.
 func (c *Catalog) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
-	return answer(c.Hook, "catalog.Definition", string(hash), func() ([]byte, error) {
+	return answer(c.Hook, "lifecycle.Definition", string(hash), func() ([]byte, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		stored, ok := c.definitions[hash]
@@ -174,7 +175,7 @@ func (c *Catalog) PutSwept(ctx context.Context, run, loaded uint64) error {
 	})
 }
 
-func copyView(v catalog.View) catalog.View {
+func copyView(v lifecycle.View) lifecycle.View {
 	v.Generations = slices.Clone(v.Generations)
 	return v
 }

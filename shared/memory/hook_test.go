@@ -10,8 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -68,13 +68,13 @@ func writes() []write {
 		},
 		{
 			memory.Call{Name: "catalog.Append", Key: "1"},
-			func(ctx context.Context, s *stores) error { return s.catalog.Append(ctx, catalog.Run{N: 1}) },
+			func(ctx context.Context, s *stores) error { return s.catalog.Append(ctx, lifecycle.Run{N: 1}) },
 			func(ctx context.Context, s *stores) bool { head, _ := s.catalog.Head(ctx); return head.N == 1 },
 		},
 		{
 			memory.Call{Name: "catalog.PutView", Key: "page_views"},
 			func(ctx context.Context, s *stores) error {
-				return s.catalog.PutView(ctx, catalog.View{Name: "page_views"})
+				return s.catalog.PutView(ctx, lifecycle.View{Name: "page_views"})
 			},
 			func(ctx context.Context, s *stores) bool {
 				_, err := s.catalog.View(ctx, "page_views")
@@ -164,11 +164,11 @@ func reads() []read {
 			views, err := s.catalog.Views(ctx)
 			return errors.Join(err, noAnswer(err, len(views)))
 		}},
-		{memory.Call{Name: "catalog.View", Key: "page_views"}, func(ctx context.Context, s *stores) error {
+		{memory.Call{Name: "lifecycle.View", Key: "page_views"}, func(ctx context.Context, s *stores) error {
 			v, err := s.catalog.View(ctx, "page_views")
 			return errors.Join(err, noAnswer(err, int(v.Revision)))
 		}},
-		{memory.Call{Name: "catalog.Definition", Key: "d"}, func(ctx context.Context, s *stores) error {
+		{memory.Call{Name: "lifecycle.Definition", Key: "d"}, func(ctx context.Context, s *stores) error {
 			text, err := s.catalog.Definition(ctx, "d")
 			return errors.Join(err, noAnswer(err, len(text)))
 		}},

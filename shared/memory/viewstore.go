@@ -11,13 +11,14 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 type basePartition struct {
-	generation viewstore.Generation
+	generation lifecycle.GenerationID
 	key        view.Key
 }
 
@@ -69,7 +70,7 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 }
 
 // Drop implements viewstore.Base.
-func (b *Base) Drop(ctx context.Context, generation viewstore.Generation, after string) (string, error) {
+func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, after string) (string, error) {
 	return answer(b.Hook, "base.Drop", string(generation), func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -82,7 +83,7 @@ func (b *Base) Drop(ctx context.Context, generation viewstore.Generation, after 
 }
 
 // Len is how many items a generation has.
-func (b *Base) Len(generation viewstore.Generation) (n int) {
+func (b *Base) Len(generation lifecycle.GenerationID) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for partition, pages := range b.items {
@@ -94,7 +95,7 @@ func (b *Base) Len(generation viewstore.Generation) (n int) {
 }
 
 // Pages implements viewstore.Base.
-func (b *Base) Pages(ctx context.Context, generation viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
 	return answer(b.Hook, "base.Pages", string(key), func() (items []viewstore.BaseItem, err error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -114,7 +115,7 @@ func copyBase(item viewstore.BaseItem) viewstore.BaseItem {
 }
 
 // Scan implements viewstore.Base.
-func (b *Base) Scan(ctx context.Context, generation viewstore.Generation, after string) (items []viewstore.BaseItem, next string, err error) {
+func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem, next string, err error) {
 	next, err = answer(b.Hook, "base.Scan", string(generation), func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -153,7 +154,7 @@ func some[P comparable, I any](partitions map[P]I, keyOf func(P) (view.Key, bool
 }
 
 type speedPartition struct {
-	set viewstore.Set
+	set lifecycle.Set
 	key view.Key
 }
 
@@ -226,19 +227,19 @@ func (s *Speed) expire() {
 }
 
 // Slots implements viewstore.Speed.
-func (s *Speed) Slots(ctx context.Context, set viewstore.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
 	return s.query(ctx, "speed.Slots", set, key, func(item viewstore.SpeedKey) bool { return item.Slot >= from })
 }
 
 // Pages implements viewstore.Speed.
-func (s *Speed) Pages(ctx context.Context, set viewstore.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
 	return s.query(ctx, "speed.Pages", set, key, func(item viewstore.SpeedKey) bool {
 		return item.Slot == viewstore.NoSlot && item.Page >= from && item.Page <= to
 	})
 }
 
 func (s *Speed) query(
-	ctx context.Context, name string, set viewstore.Set, key view.Key, want func(viewstore.SpeedKey) bool,
+	ctx context.Context, name string, set lifecycle.Set, key view.Key, want func(viewstore.SpeedKey) bool,
 ) ([]viewstore.SpeedItem, error) {
 	return answer(s.Hook, name, string(key), func() (items []viewstore.SpeedItem, err error) {
 		s.mu.Lock()
@@ -258,7 +259,7 @@ func compareSpeed(m, n viewstore.SpeedItem) int {
 }
 
 // Scan implements viewstore.Speed.
-func (s *Speed) Scan(ctx context.Context, set viewstore.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
 	next, err = answer(s.Hook, "speed.Scan", string(set), func() (string, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -278,7 +279,7 @@ func (s *Speed) Scan(ctx context.Context, set viewstore.Set, after string) (item
 }
 
 // Drop implements viewstore.Speed.
-func (s *Speed) Drop(ctx context.Context, set viewstore.Set, after string) (string, error) {
+func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (string, error) {
 	return answer(s.Hook, "speed.Drop", string(set), func() (string, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -291,7 +292,7 @@ func (s *Speed) Drop(ctx context.Context, set viewstore.Set, after string) (stri
 }
 
 // Len is how many items a set has.
-func (s *Speed) Len(set viewstore.Set) (n int) {
+func (s *Speed) Len(set lifecycle.Set) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for partition, items := range s.items {

@@ -1,5 +1,5 @@
 // Package operations is the layer for who operates the views: it tells their status, and does what is wanted of one. It decides nothing: what may be done
-// is said by shared/catalog, and what is begun here, batch, replay and audit carry out at their next ticks.
+// is said by shared/lifecycle, and what is begun here, batch, replay and audit carry out at their next ticks.
 //
 // It reads and writes the catalog only, and knows no events and no items.
 package operations
@@ -12,8 +12,8 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Operations operates views. All fields are needed. It is safe for concurrent use.
@@ -43,7 +43,7 @@ const (
 // All are the operations, in the order in which people are told them.
 func All() []Operation { return []Operation{Rebuild, Audit, Switch, Rollback, Drop, Abandon} }
 
-// What can be wrong with what is wanted, beside a *catalog.Refusal.
+// What can be wrong with what is wanted, beside a *lifecycle.Refusal.
 var (
 	ErrUnknownView      = errors.New("unknown view")
 	ErrUnknownOperation = errors.New("unknown operation")
@@ -53,9 +53,9 @@ var (
 // Do does an operation on a generation, "" for the only one that it can be about, and returns the view's status after it. It is one conditional write, made
 // again when the view has changed meanwhile, and only for the generation that it was about at first. What has been done already is not done again.
 //
-// Errors: ErrUnknownView; ErrUnknownOperation; ErrNoGeneration; *catalog.Refusal; catalog.ErrConflict: the view kept changing, and nothing was done. Any
+// Errors: ErrUnknownView; ErrUnknownOperation; ErrNoGeneration; *lifecycle.Refusal; catalog.ErrConflict: the view kept changing, and nothing was done. Any
 // other: it may or may not have been done; look at the status.
-func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation, generation viewstore.Generation) (Status, error) {
+func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID) (Status, error) {
 	if !slices.Contains(All(), operation) {
 		return Status{}, fmt.Errorf("%w: %.80q", ErrUnknownOperation, operation)
 	}
@@ -78,7 +78,7 @@ func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation
 }
 
 // change does an operation that changes the view, and returns the view after it.
-func (o *Operations) change(ctx context.Context, first catalog.View, operation Operation, generation viewstore.Generation) (catalog.View, error) {
+func (o *Operations) change(ctx context.Context, first lifecycle.View, operation Operation, generation lifecycle.GenerationID) (lifecycle.View, error) {
 	w := wish{operation: operation, generation: about(first, operation, generation), first: first, now: o.Now().UnixMilli()}
 	v := first
 	var failed error
@@ -116,26 +116,26 @@ func (o *Operations) change(ctx context.Context, first catalog.View, operation O
 // wish is what is wanted of a view, as it was when it was asked for.
 type wish struct {
 	operation  Operation
-	generation viewstore.Generation
-	first      catalog.View
+	generation lifecycle.GenerationID
+	first      lifecycle.View
 	now        int64 // Unix milliseconds
 }
 
 // about is the generation that an operation is about where none is named; "" when there is none. An operation that is tried again is about the same one: a
 // rollback whose answer was lost must not go forward again.
-func about(v catalog.View, operation Operation, named viewstore.Generation) viewstore.Generation {
+func about(v lifecycle.View, operation Operation, named lifecycle.GenerationID) lifecycle.GenerationID {
 	if named != "" {
 		return named
 	}
-	states := map[Operation][]catalog.State{
-		Switch: {catalog.Building}, Rollback: {catalog.Retained}, Drop: {catalog.Retained}, Abandon: {catalog.Announced, catalog.Building},
+	states := map[Operation][]lifecycle.State{
+		Switch: {lifecycle.Building}, Rollback: {lifecycle.Retained}, Drop: {lifecycle.Retained}, Abandon: {lifecycle.Announced, lifecycle.Building},
 	}[operation]
 	g, _ := v.In(states...)
 	return g.ID
 }
 
-// apply is the view when the wish is granted. Errors: *catalog.Refusal.
-func (w wish) apply(v catalog.View, head catalog.Run) (catalog.View, error) {
+// apply is the view when the wish is granted. Errors: *lifecycle.Refusal.
+func (w wish) apply(v lifecycle.View, head lifecycle.Run) (lifecycle.View, error) {
 	switch w.operation {
 	case Rebuild:
 		return v.WantRebuild()
@@ -149,22 +149,22 @@ func (w wish) apply(v catalog.View, head catalog.Run) (catalog.View, error) {
 	if w.generation == "" {
 		return v.Rollback(head, w.now)
 	}
-	if g, _ := v.Generation(w.generation); g.State == catalog.Announced || g.State == catalog.Building {
-		return v, &catalog.Refusal{View: v.Name, Reason: fmt.Sprintf("generation %s is %s, not retained; switch to it instead", g.ID, g.State)}
+	if g, _ := v.Generation(w.generation); g.State == lifecycle.Announced || g.State == lifecycle.Building {
+		return v, &lifecycle.Refusal{View: v.Name, Reason: fmt.Sprintf("generation %s is %s, not retained; switch to it instead", g.ID, g.State)}
 	}
 	return v.Switch(w.generation, head, w.now)
 }
 
 // isReached says whether the view, read anew, is as wanted already.
-func (w wish) isReached(v catalog.View) bool {
+func (w wish) isReached(v lifecycle.View) bool {
 	g, ok := v.Generation(w.generation)
 	switch w.operation {
 	case Switch, Rollback:
 		return w.generation != "" && v.Serving == w.generation
 	case Drop, Abandon:
-		return w.generation != "" && (!ok || g.State == catalog.Dropping) || w.generation == "" && w.first.Rebuild && !v.Rebuild
+		return w.generation != "" && (!ok || g.State == lifecycle.Dropping) || w.generation == "" && w.first.Rebuild && !v.Rebuild
 	}
-	return v.Rebuild || slices.ContainsFunc(v.Generations, func(g catalog.Generation) bool {
+	return v.Rebuild || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
 		_, known := w.first.Generation(g.ID)
 		return !known && g.Definition == w.definition()
 	})
@@ -183,7 +183,7 @@ func (w wish) definition() view.Hash {
 	return g.Definition
 }
 
-func same(a, b catalog.View) bool {
+func same(a, b lifecycle.View) bool {
 	return a.Serving == b.Serving && a.Held == b.Held && a.Rebuild == b.Rebuild && slices.Equal(a.Generations, b.Generations)
 }
 
@@ -211,7 +211,7 @@ func (o *Operations) wantAudit(ctx context.Context, name view.Name) error {
 	return fmt.Errorf("audit of view %s, %d tries: %w", name, o.Tries, failed)
 }
 
-func (o *Operations) view(ctx context.Context, name view.Name) (catalog.View, error) {
+func (o *Operations) view(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := o.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)

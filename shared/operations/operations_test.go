@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -31,11 +31,11 @@ type desk struct {
 }
 
 // newDesk has 9 runs, of which 8 are swept, and one view.
-func newDesk(t *testing.T, v catalog.View) *desk {
+func newDesk(t *testing.T, v lifecycle.View) *desk {
 	t.Helper()
 	c := &memory.Catalog{}
 	for n := range uint64(9) {
-		run := catalog.Run{N: n + 1, Horizon: at(5 * int64(n+1)), FirstArrival: int64(at(int64(n))) + 250}
+		run := lifecycle.Run{N: n + 1, Horizon: at(5 * int64(n+1)), FirstArrival: int64(at(int64(n))) + 250}
 		need(t, c.Append(t.Context(), run))
 	}
 	need(t, c.PutSwept(t.Context(), 8, 0))
@@ -51,7 +51,7 @@ func need(t *testing.T, err error) {
 }
 
 // stored is the view as it is stored.
-func (d *desk) stored(t *testing.T) catalog.View {
+func (d *desk) stored(t *testing.T) lifecycle.View {
 	t.Helper()
 	d.catalog.Hook = nil
 	v, err := d.catalog.View(t.Context(), "v")
@@ -60,30 +60,30 @@ func (d *desk) stored(t *testing.T) catalog.View {
 }
 
 // generation is one of the definition whose name its id begins with, at a run.
-func generation(id string, state catalog.State, run uint64) catalog.Generation {
-	g := catalog.Generation{ID: viewstore.Generation(id), Definition: view.Hash(id[:1]), State: state, Run: run}
+func generation(id string, state lifecycle.State, run uint64) lifecycle.Generation {
+	g := lifecycle.Generation{ID: lifecycle.GenerationID(id), Definition: view.Hash(id[:1]), State: state, Run: run}
 	if run > 0 {
 		g.Horizon = at(5 * int64(run))
 	}
-	if state == catalog.Retained || state == catalog.Dropping {
+	if state == lifecycle.Retained || state == lifecycle.Dropping {
 		g.Since = noon.UnixMilli()
 	}
 	return g
 }
 
 // rich has a generation in each state; A1 serves.
-func rich() catalog.View {
+func rich() lifecycle.View {
 	v := lone()
-	v.Generations = append(v.Generations, generation("B1", catalog.Retained, 9), generation("C1", catalog.Building, 9), generation("D1", catalog.Dropping, 4))
+	v.Generations = append(v.Generations, generation("B1", lifecycle.Retained, 9), generation("C1", lifecycle.Building, 9), generation("D1", lifecycle.Dropping, 4))
 	return v
 }
 
-func lone() catalog.View {
-	return catalog.View{Name: "v", Description: "of tests", Serving: "A1", Generations: []catalog.Generation{generation("A1", catalog.Serving, 9)}}
+func lone() lifecycle.View {
+	return lifecycle.View{Name: "v", Description: "of tests", Serving: "A1", Generations: []lifecycle.Generation{generation("A1", lifecycle.Serving, 9)}}
 }
 
 // states are what generations are, by their ids, with what else operations change.
-func states(v catalog.View) string {
+func states(v lifecycle.View) string {
 	text := "serving " + string(v.Serving)
 	for _, g := range v.Generations {
 		text += fmt.Sprintf(", %s %s", g.ID, g.State)
@@ -102,8 +102,8 @@ const before = "serving A1, A1 serving, B1 retained, C1 building, D1 dropping"
 type wish struct {
 	name       string
 	operation  operations.Operation
-	generation viewstore.Generation
-	before     func() catalog.View
+	generation lifecycle.GenerationID
+	before     func() lifecycle.View
 	want       string
 }
 
@@ -118,7 +118,7 @@ var wishes = []wish{
 	{"drop, named", operations.Drop, "B1", rich, "serving A1, A1 serving, B1 dropping, C1 building, D1 dropping"},
 	{"abandon", operations.Abandon, "", rich, "serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, held C"},
 	{"abandon, named", operations.Abandon, "C1", rich, "serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, held C"},
-	{"abandon a wish", operations.Abandon, "", func() catalog.View { v := lone(); v.Rebuild = true; return v }, "serving A1, A1 serving"},
+	{"abandon a wish", operations.Abandon, "", func() lifecycle.View { v := lone(); v.Rebuild = true; return v }, "serving A1, A1 serving"},
 	{"rebuild", operations.Rebuild, "", lone, "serving A1, A1 serving, rebuild"},
 }
 
@@ -181,7 +181,7 @@ func TestDoWhileTheViewChanges(t *testing.T) {
 					return memory.Fault{}
 				}
 				if puts++; puts == 1 {
-					d.change(t, func(v *catalog.View) {
+					d.change(t, func(v *lifecycle.View) {
 						for i := range v.Generations {
 							if g := &v.Generations[i]; g.IsKept() {
 								g.Run, g.Horizon = 10, at(50)
@@ -205,7 +205,7 @@ func TestDoWhileTheViewChanges(t *testing.T) {
 }
 
 // change changes the stored view behind whoever is operating it.
-func (d *desk) change(t *testing.T, do func(*catalog.View)) {
+func (d *desk) change(t *testing.T, do func(*lifecycle.View)) {
 	t.Helper()
 	hook := d.catalog.Hook
 	d.catalog.Hook = nil
@@ -221,44 +221,48 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 	for _, c := range []struct {
 		name      string
 		operation operations.Operation
-		before    func() catalog.View
-		meanwhile func(*catalog.View)
+		before    func() lifecycle.View
+		meanwhile func(*lifecycle.View)
 		want      string
 		refusal   string
 	}{
 		{
-			"a run that the candidate has not", operations.Switch, rich, func(v *catalog.View) { v.Generations[0].Run, v.Generations[0].Horizon = 10, at(50) }, before,
+			"a run that the candidate has not", operations.Switch, rich, func(v *lifecycle.View) { v.Generations[0].Run, v.Generations[0].Horizon = 10, at(50) }, before,
 			"generation C1 lags: it has run 9, what serves has 10",
 		},
 		{
-			"the same switch", operations.Switch, rich, func(v *catalog.View) { *v = v.Switched("C1", 1) },
+			"the same switch", operations.Switch, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
 			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "",
 		},
 		{
 			"another definition is deployed", operations.Switch, rich,
-			func(v *catalog.View) { *v, _ = v.Wanting(generation("E1", catalog.Announced, 0), true, 1) },
+			func(v *lifecycle.View) { *v, _ = v.Wanting(generation("E1", lifecycle.Announced, 0), true, 1) },
 			"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, E1 announced", "generation C1 has been given up; build the definition anew",
 		},
 		{
-			"a switch, before a rollback: it stays with the generation that it was about", operations.Rollback, rich, func(v *catalog.View) { *v = v.Switched("C1", 1) },
+			"a switch, before a rollback: it stays with the generation that it was about", operations.Rollback, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
 			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation B1 has been given up; build the definition anew",
 		},
 		{
-			"the same rollback: it does not go forward again", operations.Rollback, rich, func(v *catalog.View) { *v, _ = v.Rollback(catalog.Run{N: 9}, 1) },
+			"the same rollback: it does not go forward again", operations.Rollback, rich, func(v *lifecycle.View) { *v, _ = v.Rollback(lifecycle.Run{N: 9}, 1) },
 			"serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C", "",
 		},
 		{
-			"what is to be abandoned serves", operations.Abandon, rich, func(v *catalog.View) { *v = v.Switched("C1", 1) },
+			"what is to be abandoned serves", operations.Abandon, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
 			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation C1 serves; switch to another one first",
 		},
-		{"what is to be dropped is gone", operations.Drop, rich, func(v *catalog.View) { *v = v.Without("B1") }, "serving A1, A1 serving, C1 building, D1 dropping", ""},
-		{"the same wish", operations.Rebuild, lone, func(v *catalog.View) { v.Rebuild = true }, "serving A1, A1 serving, rebuild", ""},
+		{"what is to be dropped is gone", operations.Drop, rich, func(v *lifecycle.View) { *v = v.Without("B1") }, "serving A1, A1 serving, C1 building, D1 dropping", ""},
+		{"the same wish", operations.Rebuild, lone, func(v *lifecycle.View) { v.Rebuild = true }, "serving A1, A1 serving, rebuild", ""},
 		{
-			"the same wish, and batch has begun", operations.Rebuild, lone, func(v *catalog.View) { v.Generations = append(v.Generations, generation("A2", catalog.Building, 0)) },
+			"the same wish, and batch has begun", operations.Rebuild, lone, func(v *lifecycle.View) {
+				v.Generations = append(v.Generations, generation("A2", lifecycle.Building, 0))
+			},
 			"serving A1, A1 serving, A2 building", "",
 		},
 		{
-			"another definition is built", operations.Rebuild, lone, func(v *catalog.View) { v.Generations = append(v.Generations, generation("E1", catalog.Announced, 0)) },
+			"another definition is built", operations.Rebuild, lone, func(v *lifecycle.View) {
+				v.Generations = append(v.Generations, generation("E1", lifecycle.Announced, 0))
+			},
 			"serving A1, A1 serving, E1 announced", "a generation is announced already; wait for it, or abandon it",
 		},
 	} {
@@ -282,7 +286,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 
 func wantRefusal(t *testing.T, err error, want string) {
 	t.Helper()
-	var refusal *catalog.Refusal
+	var refusal *lifecycle.Refusal
 	switch {
 	case want == "" && err == nil:
 	case want == "" || !errors.As(err, &refusal) || refusal.Reason != want:
@@ -292,7 +296,7 @@ func wantRefusal(t *testing.T, err error, want string) {
 
 // TestRefused: nothing is written, and the reason is told.
 func TestRefused(t *testing.T) {
-	lagging := func() catalog.View {
+	lagging := func() lifecycle.View {
 		v := rich()
 		v.Generations[2].Run = 8
 		return v
@@ -300,8 +304,8 @@ func TestRefused(t *testing.T) {
 	for _, c := range []struct {
 		name       string
 		operation  operations.Operation
-		generation viewstore.Generation
-		before     func() catalog.View
+		generation lifecycle.GenerationID
+		before     func() lifecycle.View
 		refusal    string
 	}{
 		{"switch, nothing is built", operations.Switch, "", lone, "no generation is being built; name one, or deploy or rebuild a definition"},
@@ -319,9 +323,9 @@ func TestRefused(t *testing.T) {
 		{"abandon, it is retained", operations.Abandon, "B1", rich, "generation B1 is retained, not announced or being built"},
 		{
 			"rebuild, one is announced", operations.Rebuild, "",
-			func() catalog.View {
+			func() lifecycle.View {
 				v := lone()
-				v.Generations = append(v.Generations, generation("B1", catalog.Announced, 0))
+				v.Generations = append(v.Generations, generation("B1", lifecycle.Announced, 0))
 				return v
 			},
 			"a generation is announced already; wait for it, or abandon it",
@@ -332,7 +336,7 @@ func TestRefused(t *testing.T) {
 			d.puts(&puts)
 			status, err := d.Do(t.Context(), "v", c.operation, c.generation)
 			wantRefusal(t, err, c.refusal)
-			var refusal *catalog.Refusal
+			var refusal *lifecycle.Refusal
 			if errors.As(err, &refusal) && refusal.Unknown != (c.generation == "X") {
 				t.Errorf("unknown is %t", refusal.Unknown)
 			}
@@ -348,7 +352,7 @@ func TestRepeated(t *testing.T) {
 	for _, w := range []wish{
 		{"drop", operations.Drop, "D1", rich, before},
 		{"abandon", operations.Abandon, "D1", rich, before},
-		{"rebuild", operations.Rebuild, "", func() catalog.View { v := lone(); v.Rebuild = true; return v }, "serving A1, A1 serving, rebuild"},
+		{"rebuild", operations.Rebuild, "", func() lifecycle.View { v := lone(); v.Rebuild = true; return v }, "serving A1, A1 serving, rebuild"},
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			d, puts := newDesk(t, w.before()), 0
@@ -386,7 +390,7 @@ func TestDoInVain(t *testing.T) {
 				t.Errorf("%s: the view is %s", operation, states(got))
 			}
 		}
-		for _, call := range []string{"catalog.View", "catalog.Head", "catalog.Audit"} {
+		for _, call := range []string{"lifecycle.View", "catalog.Head", "catalog.Audit"} {
 			if call == "catalog.Head" && operation == operations.Audit {
 				continue // its status reads the head after the write
 			}
@@ -424,7 +428,7 @@ func TestReadBackFails(t *testing.T) {
 		switch c.Name {
 		case "catalog.PutView":
 			return memory.Fault{Err: errDown, Applied: true}
-		case "catalog.View":
+		case "lifecycle.View":
 			if reads++; reads > 1 {
 				return memory.Fault{Err: errGone}
 			}
@@ -442,7 +446,7 @@ func TestWrongWishes(t *testing.T) {
 	for _, c := range []struct {
 		name       view.Name
 		operation  operations.Operation
-		generation viewstore.Generation
+		generation lifecycle.GenerationID
 		want       error
 		text       string
 	}{
@@ -530,9 +534,9 @@ func generationTold(id, state, live, horizon, more string, run, left int, waits 
 func TestStatus(t *testing.T) {
 	v := rich()
 	v.Generations[0].Live = at(10)
-	v.Generations[2] = generation("C1", catalog.Building, 7)
+	v.Generations[2] = generation("C1", lifecycle.Building, 7)
 	v.Generations[2].Architecture, v.Generations[2].Live = view.Kappa, at(40)
-	v.Generations = append(v.Generations, generation("E1", catalog.Announced, 0))
+	v.Generations = append(v.Generations, generation("E1", lifecycle.Announced, 0))
 	v.Held, v.Rebuild = "F", true
 	d := newDesk(t, v)
 	const since = `"since":"2026-11-22T12:00:00Z",`
@@ -549,7 +553,7 @@ func TestStatus(t *testing.T) {
 	if diff := cmp.Diff(want, told(t, status)); diff != "" {
 		t.Errorf("of one (-want +got):\n%s", diff)
 	}
-	need(t, d.catalog.PutView(t.Context(), catalog.View{Name: "a"}))
+	need(t, d.catalog.PutView(t.Context(), lifecycle.View{Name: "a"}))
 	all, err := d.Status(t.Context())
 	need(t, err)
 	want = `{"head":` + headTold + `,"swept":{"run":8,"horizon":"2026-11-22T12:40:00Z"},"views":[` +
@@ -567,7 +571,7 @@ func TestStatusOfNothing(t *testing.T) {
 	if diff := cmp.Diff(`{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`, told(t, all)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	need(t, c.PutView(t.Context(), catalog.View{Name: "v", Generations: []catalog.Generation{generation("A1", catalog.Building, 0)}}))
+	need(t, c.PutView(t.Context(), lifecycle.View{Name: "v", Generations: []lifecycle.Generation{generation("A1", lifecycle.Building, 0)}}))
 	status, err := o.View(t.Context(), "v")
 	need(t, err)
 	want := `{"view":"v","description":"","serving":null,"head":{"run":0,"horizon":null},"generations":[` +
@@ -581,7 +585,7 @@ func TestStatusOfNothing(t *testing.T) {
 func TestStatusOfAudits(t *testing.T) {
 	parsed, err := view.Parse("views.yaml", []byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  window: 1h\n  aggregates: {n: count()}\n"))
 	need(t, err)
-	definition := catalog.Define(parsed)[0]
+	definition := lifecycle.Define(parsed)[0]
 	v := lone()
 	v.Generations[0].Definition = definition.Hash
 	d := newDesk(t, v)
@@ -632,7 +636,7 @@ func TestStatusFails(t *testing.T) {
 	one := func(ctx context.Context) error { _, err := d.View(ctx, "v"); return err }
 	all := func(ctx context.Context) error { _, err := d.Status(ctx); return err }
 	for call, asks := range map[string][]func(context.Context) error{
-		"catalog.View": {one}, "catalog.Views": {all}, "catalog.Head": {one, all}, "catalog.Runs": {one, all}, "catalog.Audit": {one, all}, "catalog.Definition": {one, all},
+		"lifecycle.View": {one}, "catalog.Views": {all}, "catalog.Head": {one, all}, "catalog.Runs": {one, all}, "catalog.Audit": {one, all}, "lifecycle.Definition": {one, all},
 		"catalog.Swept": {all},
 	} {
 		for _, ask := range asks {

@@ -8,10 +8,10 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Statuses is the status of all views. All times of a status are RFC 3339, UTC; null where there is none.
@@ -41,18 +41,18 @@ type Status struct {
 
 // Generation tells how far a generation has come.
 type Generation struct {
-	Generation   viewstore.Generation `json:"generation"`
-	Definition   view.Hash            `json:"definition"`
-	Architecture string               `json:"architecture"` // "lambda" or "kappa"
-	State        catalog.State        `json:"state"`
-	Live         *string              `json:"live"` // speed folds what arrives from here on; null: all there is
-	Run          uint64               `json:"run"`  // the last one that is in it; 0 for none
-	Horizon      *string              `json:"horizon"`
-	Since        *string              `json:"since,omitempty"` // when it was retained, or given up
-	RunsLeft     uint64               `json:"runs_left"`       // up to the head; 0 of what was given up
-	Ready        bool                 `json:"ready"`           // it may be switched to, or serves
-	Waits        string               `json:"waits"`           // why it may not; "" when it may
-	From         *string              `json:"from"`            // when the first event of all runs arrived
+	Generation   lifecycle.GenerationID `json:"generation"`
+	Definition   view.Hash              `json:"definition"`
+	Architecture string                 `json:"architecture"` // "lambda" or "kappa"
+	State        lifecycle.State        `json:"state"`
+	Live         *string                `json:"live"` // speed folds what arrives from here on; null: all there is
+	Run          uint64                 `json:"run"`  // the last one that is in it; 0 for none
+	Horizon      *string                `json:"horizon"`
+	Since        *string                `json:"since,omitempty"` // when it was retained, or given up
+	RunsLeft     uint64                 `json:"runs_left"`       // up to the head; 0 of what was given up
+	Ready        bool                   `json:"ready"`           // it may be switched to, or serves
+	Waits        string                 `json:"waits"`           // why it may not; "" when it may
+	From         *string                `json:"from"`            // when the first event of all runs arrived
 }
 
 // AuditStatus tells when a view was audited, and what the last audit that ended has found: see catalog.Audit.
@@ -115,7 +115,7 @@ func (k key) MarshalJSON() ([]byte, error) {
 
 // progress is what the status of every view tells of the runs.
 type progress struct {
-	head catalog.Run
+	head lifecycle.Run
 	from *string
 }
 
@@ -151,7 +151,7 @@ func (o *Operations) View(ctx context.Context, name view.Name) (Status, error) {
 	return o.statusOf(ctx, v)
 }
 
-func (o *Operations) statusOf(ctx context.Context, v catalog.View) (Status, error) {
+func (o *Operations) statusOf(ctx context.Context, v lifecycle.View) (Status, error) {
 	runs, err := o.progress(ctx)
 	if err != nil {
 		return Status{}, err
@@ -190,7 +190,7 @@ func (o *Operations) swept(ctx context.Context) (Position, error) {
 	return positionOf(run), nil
 }
 
-func (o *Operations) tell(ctx context.Context, v catalog.View, runs progress) (Status, error) {
+func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) (Status, error) {
 	s := Status{
 		View: v.Name, Description: v.Description, Held: v.Held, Rebuild: v.Rebuild, Head: positionOf(runs.head),
 		Generations: make([]Generation, len(v.Generations)),
@@ -207,7 +207,7 @@ func (o *Operations) tell(ctx context.Context, v catalog.View, runs progress) (S
 	return s, err
 }
 
-func generationOf(v catalog.View, g catalog.Generation, runs progress) Generation {
+func generationOf(v lifecycle.View, g lifecycle.Generation, runs progress) Generation {
 	told := Generation{
 		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State, Run: g.Run, Since: timeOf(g.Since),
 		Live: timeOf(int64(g.Live)), From: runs.from,
@@ -218,7 +218,7 @@ func generationOf(v catalog.View, g catalog.Generation, runs progress) Generatio
 	if g.IsKept() && g.Run < runs.head.N {
 		told.RunsLeft = runs.head.N - g.Run
 	}
-	var refusal *catalog.Refusal
+	var refusal *lifecycle.Refusal
 	if err := v.MayServe(g.ID, runs.head); g.ID != v.Serving && errors.As(err, &refusal) {
 		told.Waits = refusal.Reason
 	}
@@ -227,7 +227,7 @@ func generationOf(v catalog.View, g catalog.Generation, runs progress) Generatio
 }
 
 // audit tells the audits of a view, nil when there is nothing to tell.
-func (o *Operations) audit(ctx context.Context, v catalog.View) (*AuditStatus, error) {
+func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus, error) {
 	a, err := o.Catalog.Audit(ctx, v.Name)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return nil, nil
@@ -257,7 +257,7 @@ func (o *Operations) audit(ctx context.Context, v catalog.View) (*AuditStatus, e
 }
 
 // fields are the names of the fields of a generation's key; nil when the view is rid of the generation.
-func (o *Operations) fields(ctx context.Context, v catalog.View, id viewstore.Generation) ([]string, error) {
+func (o *Operations) fields(ctx context.Context, v lifecycle.View, id lifecycle.GenerationID) ([]string, error) {
 	g, ok := v.Generation(id)
 	if !ok {
 		return nil, nil
@@ -277,7 +277,7 @@ func (o *Operations) fields(ctx context.Context, v catalog.View, id viewstore.Ge
 	return names, nil
 }
 
-func positionOf(r catalog.Run) Position {
+func positionOf(r lifecycle.Run) Position {
 	if r.N == 0 {
 		return Position{}
 	}

@@ -6,8 +6,8 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
@@ -32,7 +32,7 @@ func (r Reader) Judge(ctx context.Context, in *Input, rule Rule) error {
 		return nil
 	}
 	before := max(in.Manifest.Run, 1) - 1
-	earlier, err := r.Down(ctx, before, func(run catalog.Run) bool { return int64(run.Horizon) > first-window })
+	earlier, err := r.Down(ctx, before, func(run lifecycle.Run) bool { return int64(run.Horizon) > first-window })
 	if err != nil {
 		return err
 	}

@@ -11,8 +11,8 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 )
@@ -106,7 +106,7 @@ func (h history) rule() runs.Rule {
 
 // appendRun makes run n real, n from 1.
 func (h history) appendRun(t failer, s *stores, n int) {
-	s.append(t, catalog.Run{N: uint64(n), Horizon: slot.Slot(h.horizons[n-1])}, h.runs[n-1])
+	s.append(t, lifecycle.Run{N: uint64(n), Horizon: slot.Slot(h.horizons[n-1])}, h.runs[n-1])
 }
 
 // TestJudge holds the verdict against its definition, before the run is real and ever after.
@@ -129,7 +129,7 @@ func TestJudge(t *testing.T) {
 		judge("before the run is real")
 		h.appendRun(t, s, h.last())
 		judge("when the run is read again")
-		s.append(t, catalog.Run{N: uint64(h.last() + 1), Horizon: slot.Slot(h.horizons[h.last()-1] + 1)}, h.runs[0])
+		s.append(t, lifecycle.Run{N: uint64(h.last() + 1), Horizon: slot.Slot(h.horizons[h.last()-1] + 1)}, h.runs[0])
 		judge("when there is a later run")
 	})
 }
@@ -158,7 +158,7 @@ func TestJudgeAtTheEdge(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStores()
-			s.append(t, catalog.Run{N: 1, Horizon: 1200}, c.earlier)
+			s.append(t, lifecycle.Run{N: 1, Horizon: 1200}, c.earlier)
 			in := inputOf(2, c.own)
 			if err := s.reader().Judge(ctx, in, runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
 				t.Fatal(err)
@@ -188,7 +188,7 @@ func TestJudgeAsksForLittle(t *testing.T) {
 		{seen(1, 1180, 0), seen(1, 1550, 0)}, // 6
 		{seen(1, 1650, 0)},                   // 7: its events lie after the window
 	} {
-		s.append(t, catalog.Run{N: uint64(i + 1), Horizon: slot.Slot(1100 + 100*i)}, all)
+		s.append(t, lifecycle.Run{N: uint64(i + 1), Horizon: slot.Slot(1100 + 100*i)}, all)
 	}
 	get := func(run uint64) string { return "archive.Get " + identitiesOf(run) }
 	for _, c := range []struct {
@@ -217,7 +217,7 @@ func TestJudgeAsksForLittle(t *testing.T) {
 // TestJudgeFails: without the identities of every run that may hold a copy there is no verdict.
 func TestJudgeFails(t *testing.T) {
 	s := newStores()
-	if err := s.catalog.Append(ctx, catalog.Run{N: 1, Horizon: 1100, Identities: "lost", FirstArrival: 1000, LastArrival: 1000}); err != nil {
+	if err := s.catalog.Append(ctx, lifecycle.Run{N: 1, Horizon: 1100, Identities: "lost", FirstArrival: 1000, LastArrival: 1000}); err != nil {
 		t.Fatal(err)
 	}
 	err := s.reader().Judge(ctx, inputOf(2, []archive.Seen{seen(1, 1000, 0)}), runs.Rule{})

@@ -13,6 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runner"
 )
 
@@ -29,8 +30,8 @@ type Reader struct {
 const step = 256
 
 // Down returns the runs up to number from for which while holds, going down until it does not, in order. With from 0 there are none.
-func (r Reader) Down(ctx context.Context, from uint64, while func(catalog.Run) bool) ([]catalog.Run, error) {
-	var parts [][]catalog.Run // the last runs first
+func (r Reader) Down(ctx context.Context, from uint64, while func(lifecycle.Run) bool) ([]lifecycle.Run, error) {
+	var parts [][]lifecycle.Run // the last runs first
 	for to := from; to > 0; {
 		first := uint64(1)
 		if to > step {
@@ -55,13 +56,13 @@ func (r Reader) Down(ctx context.Context, from uint64, while func(catalog.Run) b
 }
 
 // Get returns run n. Errors: catalog.ErrNotFound, among others.
-func (r Reader) Get(ctx context.Context, n uint64) (catalog.Run, error) {
+func (r Reader) Get(ctx context.Context, n uint64) (lifecycle.Run, error) {
 	found, err := r.Catalog.Runs(ctx, n, n)
 	if err == nil && len(found) != 1 {
 		err = catalog.ErrNotFound
 	}
 	if err != nil {
-		return catalog.Run{}, fmt.Errorf("read run %d: %w", n, err)
+		return lifecycle.Run{}, fmt.Errorf("read run %d: %w", n, err)
 	}
 	return found[0], nil
 }
@@ -69,7 +70,7 @@ func (r Reader) Get(ctx context.Context, n uint64) (catalog.Run, error) {
 // Manifest reads a run's manifest; that of a run that reads no object is empty and is not stored.
 //
 // Errors: one that names run and key for a manifest that cannot be read, or is another run's.
-func (r Reader) Manifest(ctx context.Context, run catalog.Run) (archive.Manifest, error) {
+func (r Reader) Manifest(ctx context.Context, run lifecycle.Run) (archive.Manifest, error) {
 	if run.Manifest == "" {
 		return archive.Manifest{Run: run.N, To: run.Horizon}, nil
 	}
@@ -90,7 +91,7 @@ func (r Reader) Manifest(ctx context.Context, run catalog.Run) (archive.Manifest
 // Identities calls each for every event of a run, counted or dropped, in archive order.
 //
 // Errors: one that names run and key, before the first call.
-func (r Reader) Identities(ctx context.Context, run catalog.Run, each func(archive.Seen)) error {
+func (r Reader) Identities(ctx context.Context, run lifecycle.Run, each func(archive.Seen)) error {
 	if run.Identities == "" {
 		return nil
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -49,7 +50,7 @@ func (s *stores) put(t failer, key string, body []byte) {
 }
 
 // append makes a run real with the events.
-func (s *stores) append(t failer, run catalog.Run, seen []archive.Seen) {
+func (s *stores) append(t failer, run lifecycle.Run, seen []archive.Seen) {
 	t.Helper()
 	run.Events = int64(len(seen))
 	for i, e := range seen {
@@ -70,7 +71,7 @@ func (s *stores) append(t failer, run catalog.Run, seen []archive.Seen) {
 
 func identitiesOf(run uint64) string { return fmt.Sprintf("identities of run %d", run) }
 
-func numbers(all []catalog.Run) []uint64 {
+func numbers(all []lifecycle.Run) []uint64 {
 	var n []uint64
 	for _, run := range all {
 		n = append(n, run.N)
@@ -104,9 +105,9 @@ func TestDown(t *testing.T) {
 		t.Run(fmt.Sprintf("%d of %d beyond %d", c.from, c.head, c.above), func(t *testing.T) {
 			s := newStores()
 			for n := uint64(1); n <= c.head; n++ {
-				s.append(t, catalog.Run{N: n, Horizon: slot.Slot(n)}, nil)
+				s.append(t, lifecycle.Run{N: n, Horizon: slot.Slot(n)}, nil)
 			}
-			got, err := s.reader().Down(ctx, c.from, func(run catalog.Run) bool { return run.N > c.above })
+			got, err := s.reader().Down(ctx, c.from, func(run lifecycle.Run) bool { return run.N > c.above })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +129,7 @@ func TestDown(t *testing.T) {
 func TestDownFails(t *testing.T) {
 	s := newStores()
 	for n := uint64(1); n <= 257; n++ {
-		s.append(t, catalog.Run{N: n}, nil)
+		s.append(t, lifecycle.Run{N: n}, nil)
 	}
 	broken, asked := errors.New("broken"), 0
 	s.catalog.Hook = func(memory.Call) memory.Fault {
@@ -137,7 +138,7 @@ func TestDownFails(t *testing.T) {
 		}
 		return memory.Fault{}
 	}
-	got, err := s.reader().Down(ctx, 257, func(catalog.Run) bool { return true })
+	got, err := s.reader().Down(ctx, 257, func(lifecycle.Run) bool { return true })
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "runs 1 to 1:") || got != nil {
 		t.Errorf("%d runs, error %v", len(got), err)
 	}
@@ -145,8 +146,8 @@ func TestDownFails(t *testing.T) {
 
 func TestGet(t *testing.T) {
 	s := newStores()
-	s.append(t, catalog.Run{N: 1, Horizon: 100}, nil)
-	s.append(t, catalog.Run{N: 2, Horizon: 200}, nil)
+	s.append(t, lifecycle.Run{N: 1, Horizon: 100}, nil)
+	s.append(t, lifecycle.Run{N: 2, Horizon: 200}, nil)
 	if run, err := s.reader().Get(ctx, 2); err != nil || run.Horizon != 200 {
 		t.Errorf("run 2: %+v, error %v", run, err)
 	}
@@ -164,7 +165,7 @@ func TestGet(t *testing.T) {
 
 func TestManifest(t *testing.T) {
 	s := newStores()
-	run := catalog.Run{N: 7, Horizon: 1000, Manifest: "manifest"}
+	run := lifecycle.Run{N: 7, Horizon: 1000, Manifest: "manifest"}
 	want := archive.Manifest{
 		Version: 1, Run: 7, From: 500, To: 1000, Stragglers: 1,
 		Objects: []archive.Input{{Object: archive.Object{Key: "object", Size: 9}, Lanes: []archive.LaneEvents{{Lane: 2, Events: 3}}}},
@@ -186,11 +187,11 @@ func TestManifest(t *testing.T) {
 // TestRunWithoutObjects: such a run has neither manifest nor identities, and nothing is asked for.
 func TestRunWithoutObjects(t *testing.T) {
 	s := newStores()
-	m, err := s.reader().Manifest(ctx, catalog.Run{N: 7, Horizon: 1000})
+	m, err := s.reader().Manifest(ctx, lifecycle.Run{N: 7, Horizon: 1000})
 	if diff := cmp.Diff(archive.Manifest{Run: 7, To: 1000}, m); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	if err := s.reader().Identities(ctx, catalog.Run{N: 7, Horizon: 1000}, func(archive.Seen) { t.Error("an event") }); err != nil {
+	if err := s.reader().Identities(ctx, lifecycle.Run{N: 7, Horizon: 1000}, func(archive.Seen) { t.Error("an event") }); err != nil {
 		t.Error(err)
 	}
 	if len(s.calls) > 0 {
@@ -213,13 +214,13 @@ func TestManifestRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newStores()
 			s.put(t, "the key", c.text)
-			m, err := s.reader().Manifest(ctx, catalog.Run{N: 7, Horizon: 1000, Manifest: "the key"})
+			m, err := s.reader().Manifest(ctx, lifecycle.Run{N: 7, Horizon: 1000, Manifest: "the key"})
 			if err == nil || !strings.Contains(err.Error(), "run 7: the key:") || !strings.Contains(err.Error(), c.want) {
 				t.Errorf("%+v, error %v, want one with %q", m, err, c.want)
 			}
 		})
 	}
-	_, err := newStores().reader().Manifest(ctx, catalog.Run{N: 7, Manifest: "the key"})
+	_, err := newStores().reader().Manifest(ctx, lifecycle.Run{N: 7, Manifest: "the key"})
 	if !errors.Is(err, archive.ErrNotFound) || !strings.Contains(err.Error(), "the key") {
 		t.Errorf("a manifest that there is not: error %v", err)
 	}
@@ -231,14 +232,14 @@ func TestIdentities(t *testing.T) {
 	s.put(t, "good", archive.EncodeIdentities(want))
 	s.put(t, "bad", archive.EncodeIdentities(want)[:40])
 	var got []archive.Seen
-	if err := s.reader().Identities(ctx, catalog.Run{N: 7, Identities: "good"}, func(e archive.Seen) { got = append(got, e) }); err != nil {
+	if err := s.reader().Identities(ctx, lifecycle.Run{N: 7, Identities: "good"}, func(e archive.Seen) { got = append(got, e) }); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for key, want := range map[string]error{"bad": archive.ErrCorrupt, "none": archive.ErrNotFound} {
-		err := s.reader().Identities(ctx, catalog.Run{N: 7, Identities: key}, func(archive.Seen) { t.Error("an event") })
+		err := s.reader().Identities(ctx, lifecycle.Run{N: 7, Identities: key}, func(archive.Seen) { t.Error("an event") })
 		if !errors.Is(err, want) || !strings.Contains(err.Error(), "run 7, "+key+":") {
 			t.Errorf("%s: error %v, want %v, with run and key", key, err, want)
 		}

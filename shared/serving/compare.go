@@ -7,14 +7,14 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
 // reader is what one generation is asked.
 type reader struct {
 	program    *view.Program
-	generation catalog.Generation
+	generation lifecycle.Generation
 	query      query
 }
 

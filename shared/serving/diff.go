@@ -10,7 +10,7 @@ import (
 	"maps"
 	"slices"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -46,9 +46,9 @@ type Diff struct {
 
 // DiffSide names one of the two.
 type DiffSide struct {
-	Generation   viewstore.Generation `json:"generation"`
-	Definition   view.Hash            `json:"definition"`
-	Architecture string               `json:"architecture"`
+	Generation   lifecycle.GenerationID `json:"generation"`
+	Definition   view.Hash              `json:"definition"`
+	Architecture string                 `json:"architecture"`
 }
 
 // DiffRow is a window in which the two differ: the values of the aggregates that both have; null of a side that has no such window.
@@ -65,8 +65,8 @@ type DiffRow struct {
 //
 // Each page scans some of a store, which costs as much as all that lies there, whatever generation it is of.
 //
-// Errors: ErrUnknownView, ErrUnknownGeneration, *ParameterError, *catalog.Refusal when there are no two to compare.
-func (s *Serving) Diff(ctx context.Context, name view.Name, candidate viewstore.Generation, limit int, cursor string) (Diff, error) {
+// Errors: ErrUnknownView, ErrUnknownGeneration, *ParameterError, *lifecycle.Refusal when there are no two to compare.
+func (s *Serving) Diff(ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (Diff, error) {
 	if limit < 0 || limit > maxDiffRows {
 		return Diff{}, badParameter("limit", "limit=%d; write 1 to %d", limit, maxDiffRows)
 	}
@@ -93,17 +93,17 @@ func (s *Serving) Diff(ctx context.Context, name view.Name, candidate viewstore.
 }
 
 // pair is what serves, and what is held against it.
-type pair struct{ serving, candidate catalog.Generation }
+type pair struct{ serving, candidate lifecycle.Generation }
 
-func pairOf(v catalog.View, id viewstore.Generation) (pair, error) {
+func pairOf(v lifecycle.View, id lifecycle.GenerationID) (pair, error) {
 	refuse := func(format string, args ...any) (pair, error) {
-		return pair{}, &catalog.Refusal{View: v.Name, Reason: fmt.Sprintf(format, args...)}
+		return pair{}, &lifecycle.Refusal{View: v.Name, Reason: fmt.Sprintf(format, args...)}
 	}
-	var candidate catalog.Generation
+	var candidate lifecycle.Generation
 	var ok bool
 	if id == "" {
-		if candidate, ok = v.In(catalog.Building); !ok {
-			candidate, ok = v.In(catalog.Retained)
+		if candidate, ok = v.In(lifecycle.Building); !ok {
+			candidate, ok = v.In(lifecycle.Retained)
 		}
 		if !ok {
 			return refuse("no generation is being built or retained: there is nothing to hold against what serves")
@@ -117,9 +117,9 @@ func pairOf(v catalog.View, id viewstore.Generation) (pair, error) {
 		return refuse("no generation serves yet: there is nothing to hold generation %s against", candidate.ID)
 	case candidate.ID == serving.ID:
 		return refuse("generation %s serves: name another one to hold against it", candidate.ID)
-	case candidate.State == catalog.Dropping:
+	case candidate.State == lifecycle.Dropping:
 		return refuse("generation %s has been given up: its items are being deleted", candidate.ID)
-	case candidate.State == catalog.Announced:
+	case candidate.State == lifecycle.Announced:
 		return refuse("generation %s is announced only: nothing of it is built yet", candidate.ID)
 	}
 	return pair{serving, candidate}, nil
@@ -127,12 +127,12 @@ func pairOf(v catalog.View, id viewstore.Generation) (pair, error) {
 
 // diffCursor says where a diff goes on, and of which two it is.
 type diffCursor struct {
-	Serving   viewstore.Generation `json:"s"`
-	Candidate viewstore.Generation `json:"c"`
-	Source    int                  `json:"n"`           // which of the sources
-	Store     []byte               `json:"a,omitempty"` // the store's cursor
-	Key       []byte               `json:"k,omitempty"` // with Within: of what the store returns from there, the keys up to this one have been compared
-	Within    bool                 `json:"w,omitempty"`
+	Serving   lifecycle.GenerationID `json:"s"`
+	Candidate lifecycle.GenerationID `json:"c"`
+	Source    int                    `json:"n"`           // which of the sources
+	Store     []byte                 `json:"a,omitempty"` // the store's cursor
+	Key       []byte                 `json:"k,omitempty"` // with Within: of what the store returns from there, the keys up to this one have been compared
+	Within    bool                   `json:"w,omitempty"`
 }
 
 func (c diffCursor) String() string {
@@ -176,7 +176,7 @@ func (s *Serving) newDiffing(ctx context.Context, name view.Name, of pair, limit
 	d := &diffing{serving: s, limit: limit}
 	for _, side := range []struct {
 		reader *reader
-		of     catalog.Generation
+		of     lifecycle.Generation
 	}{{&d.ofServing, of.serving}, {&d.ofOther, of.candidate}} {
 		program, err := s.program(ctx, side.of.Definition)
 		if err != nil {
@@ -197,7 +197,7 @@ func (s *Serving) newDiffing(ctx context.Context, name view.Name, of pair, limit
 	return d, nil
 }
 
-func sideOf(g catalog.Generation) DiffSide {
+func sideOf(g lifecycle.Generation) DiffSide {
 	return DiffSide{g.ID, g.Definition, g.Architecture.String()}
 }
 
@@ -209,14 +209,14 @@ type source struct {
 
 // sources are where the keys of two generations stand. Lambda generations of one definition share speed items.
 func (s *Serving) sources(of pair) []source {
-	speedOf := func(g catalog.Generation) source {
+	speedOf := func(g lifecycle.Generation) source {
 		if g.Architecture == view.Kappa {
-			return s.speedKeys(viewstore.OfGeneration(g.ID), viewstore.NoSlot)
+			return s.speedKeys(lifecycle.OfGeneration(g.ID), viewstore.NoSlot)
 		}
-		return s.speedKeys(viewstore.OfDefinition(g.Definition), g.Horizon)
+		return s.speedKeys(lifecycle.OfDefinition(g.Definition), g.Horizon)
 	}
 	var all []source
-	for _, g := range []catalog.Generation{of.serving, of.candidate} {
+	for _, g := range []lifecycle.Generation{of.serving, of.candidate} {
 		if g.Architecture == view.Lambda {
 			all = append(all, s.baseKeys(g.ID))
 		}
@@ -229,7 +229,7 @@ func (s *Serving) sources(of pair) []source {
 	return append(all, speedOf(one), speedOf(other))
 }
 
-func (s *Serving) baseKeys(generation viewstore.Generation) source {
+func (s *Serving) baseKeys(generation lifecycle.GenerationID) source {
 	scan := func(ctx context.Context, after string) ([]view.Key, string, error) {
 		items, next, err := s.Base.Scan(ctx, generation, after)
 		if err != nil {
@@ -252,7 +252,7 @@ func (s *Serving) baseKeys(generation viewstore.Generation) source {
 }
 
 // speedKeys are the keys of speed items of slots from one on: those below are in base items.
-func (s *Serving) speedKeys(set viewstore.Set, from slot.Slot) source {
+func (s *Serving) speedKeys(set lifecycle.Set, from slot.Slot) source {
 	scan := func(ctx context.Context, after string) ([]view.Key, string, error) {
 		items, next, err := s.Speed.Scan(ctx, set, after)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -36,18 +36,18 @@ func (s *station) define(t testing.TB, change func(*view.Definition)) *view.Prog
 }
 
 // candidate is a Lambda generation of a program, built as far as the one that serves.
-func candidate(p *view.Program, id viewstore.Generation, state catalog.State) catalog.Generation {
-	return catalog.Generation{ID: id, Definition: p.Hash, State: state, Run: 1, Horizon: horizon}
+func candidate(p *view.Program, id lifecycle.GenerationID, state lifecycle.State) lifecycle.Generation {
+	return lifecycle.Generation{ID: id, Definition: p.Hash, State: state, Run: 1, Horizon: horizon}
 }
 
 // against lets generation g serve, with others beside it.
-func (s *station) against(t testing.TB, others ...catalog.Generation) {
+func (s *station) against(t testing.TB, others ...lifecycle.Generation) {
 	t.Helper()
-	s.pointTo(t, catalog.View{Name: "by_user", Serving: "g", Generations: append([]catalog.Generation{candidate(s.program, "g", catalog.Serving)}, others...)})
+	s.pointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: append([]lifecycle.Generation{candidate(s.program, "g", lifecycle.Serving)}, others...)})
 }
 
 // putBaseOf puts base items of the purchases of one key into a generation.
-func (s *station) putBaseOf(t testing.TB, p *view.Program, id viewstore.Generation, key view.Key, amounts ...amount) {
+func (s *station) putBaseOf(t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, amounts ...amount) {
 	t.Helper()
 	for page, states := range statesOf(t, p, amounts...) {
 		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: id, Key: key, Page: page}, Horizon: horizon, States: states}
@@ -58,7 +58,7 @@ func (s *station) putBaseOf(t testing.TB, p *view.Program, id viewstore.Generati
 }
 
 // putSpeedOf puts a speed item of a slot, of one key.
-func (s *station) putSpeedOf(t testing.TB, set viewstore.Set, of slot.Slot, p *view.Program, key view.Key, amounts ...amount) {
+func (s *station) putSpeedOf(t testing.TB, set lifecycle.Set, of slot.Slot, p *view.Program, key view.Key, amounts ...amount) {
 	t.Helper()
 	for page, states := range statesOf(t, p, amounts...) {
 		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: set, Key: key, Slot: of, Page: page, Lane: laneOne}, Fence: "1", States: states}
@@ -72,7 +72,7 @@ func (s *station) putSpeedOf(t testing.TB, set viewstore.Set, of slot.Slot, p *v
 func keyOf(user string) view.Key { return view.EncodeKey([]string{user}) }
 
 // pages are all pages of a diff.
-func (s *station) pages(t testing.TB, id viewstore.Generation, limit int) []serving.Diff {
+func (s *station) pages(t testing.TB, id lifecycle.GenerationID, limit int) []serving.Diff {
 	t.Helper()
 	var all []serving.Diff
 	cursor := ""
@@ -130,16 +130,16 @@ func TestDiff(t *testing.T) {
 	other := s.define(t, func(d *view.Definition) {
 		d.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "amount", Expr: "sum(data.amount)"}}
 	})
-	s.against(t, candidate(other, "h", catalog.Building))
+	s.against(t, candidate(other, "h", lifecycle.Building))
 	s.putBaseOf(t, s.program, "g", keyOf("alike"), amount{early, "1"}, amount{late, "1.50"})
 	s.putBaseOf(t, other, "h", keyOf("alike"), amount{early, "1"}, amount{late, "0.5"}, amount{late, "1"})
 	s.putBaseOf(t, s.program, "g", keyOf("changed"), amount{early, "1"}, amount{late, "2"})
 	s.putBaseOf(t, other, "h", keyOf("changed"), amount{early, "1"}, amount{late, "3"})
 	s.putBaseOf(t, s.program, "g", keyOf("stopped"), amount{early, "1"})
 	s.putBaseOf(t, other, "h", keyOf("begun"), amount{early, "1"})
-	s.putSpeedOf(t, viewstore.OfDefinition(s.program.Hash), horizon, s.program, keyOf("fresh"), amount{late, "5"})
-	s.putSpeedOf(t, viewstore.OfDefinition(other.Hash), horizon, other, keyOf("fresh"), amount{late, "6"})
-	s.putSpeedOf(t, viewstore.OfDefinition(other.Hash), horizon-slotMs, other, keyOf("covered"), amount{late, "6"})
+	s.putSpeedOf(t, lifecycle.OfDefinition(s.program.Hash), horizon, s.program, keyOf("fresh"), amount{late, "5"})
+	s.putSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon, other, keyOf("fresh"), amount{late, "6"})
+	s.putSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon-slotMs, other, keyOf("covered"), amount{late, "6"})
 	pages := s.pages(t, "", 0)
 	checkDiffering(t, pages,
 		`{"user":"changed"} 11-22T10:00: {"amount":2}, {"amount":3}`,
@@ -189,7 +189,7 @@ func TestDiffOfKappa(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := newStation(t)
 	p := s.kappa(t)
-	s.against(t, kappaGeneration(p, "k", catalog.Building))
+	s.against(t, kappaGeneration(p, "k", lifecycle.Building))
 	s.putBase(t, horizon, amount{early, "1"}, amount{late, "2"})
 	s.putSpeed(t, horizon, amount{late, "4"})
 	s.putKappa(t, p, "k", replayed, amount{early, "1"}, amount{late, "2"})
@@ -201,8 +201,8 @@ func TestDiffOfKappa(t *testing.T) {
 	}
 	s.putKappa(t, p, "k", laneTwo, amount{late, "8"})
 	checkDiffering(t, s.pages(t, "", 0), `{"user":"u"} 11-22T10:00: {"amount":6}, {"amount":14}`)
-	s.pointTo(t, catalog.View{Name: "by_user", Serving: "k", Generations: []catalog.Generation{
-		candidate(s.program, "g", catalog.Retained), kappaGeneration(p, "k", catalog.Serving),
+	s.pointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{
+		candidate(s.program, "g", lifecycle.Retained), kappaGeneration(p, "k", lifecycle.Serving),
 	}})
 	checkDiffering(t, s.pages(t, "", 0), `{"user":"u"} 11-22T10:00: {"amount":14}, {"amount":6}`)
 }
@@ -210,7 +210,7 @@ func TestDiffOfKappa(t *testing.T) {
 // TestDiffPages: every key is compared, however many there are, once, whatever stores it stands in.
 func TestDiffPages(t *testing.T) {
 	s := newStation(t)
-	s.against(t, candidate(s.program, "h", catalog.Retained))
+	s.against(t, candidate(s.program, "h", lifecycle.Retained))
 	want := map[string]bool{}
 	for i := range 35 {
 		user := fmt.Sprintf("user %02d", i)
@@ -220,7 +220,7 @@ func TestDiffPages(t *testing.T) {
 			want[user] = true
 		}
 	}
-	s.putSpeedOf(t, viewstore.OfDefinition(s.program.Hash), horizon, s.program, keyOf("both"), amount{"2026-11-22T10:30:00Z", "1"})
+	s.putSpeedOf(t, lifecycle.OfDefinition(s.program.Hash), horizon, s.program, keyOf("both"), amount{"2026-11-22T10:30:00Z", "1"})
 	pages := s.pages(t, "", 0)
 	keys := 0
 	for _, page := range pages {
@@ -240,7 +240,7 @@ type crowd struct {
 	keys []view.Key
 }
 
-func (c crowd) Scan(context.Context, viewstore.Generation, string) (items []viewstore.BaseItem, next string, err error) {
+func (c crowd) Scan(context.Context, lifecycle.GenerationID, string) (items []viewstore.BaseItem, next string, err error) {
 	for _, key := range c.keys {
 		items = append(items, viewstore.BaseItem{BaseKey: viewstore.BaseKey{Key: key}}, viewstore.BaseItem{BaseKey: viewstore.BaseKey{Key: key, Page: 1}})
 	}
@@ -250,7 +250,7 @@ func (c crowd) Scan(context.Context, viewstore.Generation, string) (items []view
 // TestDiffOfACrowd: of very many keys that one scan returns, a call compares some, and the next goes on behind them.
 func TestDiffOfACrowd(t *testing.T) {
 	s := newStation(t)
-	s.against(t, candidate(s.program, "h", catalog.Retained))
+	s.against(t, candidate(s.program, "h", lifecycle.Retained))
 	c := crowd{Base: s.base, keys: []view.Key{""}}
 	for i := range 450 {
 		c.keys = append(c.keys, keyOf(fmt.Sprint(i)))
@@ -268,7 +268,7 @@ func TestDiffOfACrowd(t *testing.T) {
 // TestDiffOfLongKeys: a key that was too long to be kept whole is told as far as it is known, and compared by the whole of it.
 func TestDiffOfLongKeys(t *testing.T) {
 	s := newStation(t)
-	s.against(t, candidate(s.program, "h", catalog.Retained))
+	s.against(t, candidate(s.program, "h", lifecycle.Retained))
 	for _, end := range []string{"a", "b"} {
 		s.putBaseOf(t, s.program, "g", keyOf(strings.Repeat("x", 2000)+end), amount{"2026-11-22T10:30:00Z", "1"})
 	}
@@ -284,7 +284,7 @@ func TestDiffMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	s := newStation(t)
 	p := s.kappa(t)
-	s.against(t, kappaGeneration(p, "k", catalog.Building))
+	s.against(t, kappaGeneration(p, "k", lifecycle.Building))
 	s.putBase(t, horizon, amount{at, "1"})
 	s.putKappa(t, p, "k", replayed, amount{at, "1"})
 	read := 0
@@ -321,7 +321,7 @@ func TestDiffIncomparable(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStation(t)
 			other := s.define(t, c.change)
-			s.against(t, candidate(other, "h", catalog.Building))
+			s.against(t, candidate(other, "h", lifecycle.Building))
 			s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
 			page := s.pages(t, "", 0)[0]
 			if page.Comparable || page.Reason != c.want || page.Keys != 0 || len(page.Rows) != 0 || page.Rows == nil {
@@ -332,7 +332,7 @@ func TestDiffIncomparable(t *testing.T) {
 	t.Run("another expression of a key field is another view of the same", func(t *testing.T) {
 		s := newStation(t)
 		other := s.define(t, func(d *view.Definition) { d.Key = []view.KeyField{{Field: "user", Expr: "source"}} })
-		s.against(t, candidate(other, "h", catalog.Building))
+		s.against(t, candidate(other, "h", lifecycle.Building))
 		if page := s.pages(t, "", 0)[0]; !page.Comparable {
 			t.Errorf("page is %+v", page)
 		}
@@ -341,16 +341,16 @@ func TestDiffIncomparable(t *testing.T) {
 
 // TestDiffRefused: which two are compared, and what is wrong where there are none.
 func TestDiffRefused(t *testing.T) {
-	all := func(s *station) []catalog.Generation {
-		return []catalog.Generation{
-			candidate(s.program, "old", catalog.Retained), candidate(s.program, "new", catalog.Building), candidate(s.program, "next", catalog.Announced),
-			candidate(s.program, "gone", catalog.Dropping),
+	all := func(s *station) []lifecycle.Generation {
+		return []lifecycle.Generation{
+			candidate(s.program, "old", lifecycle.Retained), candidate(s.program, "new", lifecycle.Building), candidate(s.program, "next", lifecycle.Announced),
+			candidate(s.program, "gone", lifecycle.Dropping),
 		}
 	}
 	for _, c := range []struct {
-		id      viewstore.Generation
+		id      lifecycle.GenerationID
 		without int // of the others, the last ones
-		want    viewstore.Generation
+		want    lifecycle.GenerationID
 		refusal string
 	}{
 		{"", 0, "new", ""},
@@ -365,7 +365,7 @@ func TestDiffRefused(t *testing.T) {
 			s := newStation(t)
 			s.against(t, all(s)[:4-c.without]...)
 			d, err := s.Diff(context.Background(), "by_user", c.id, 0, "")
-			var refusal *catalog.Refusal
+			var refusal *lifecycle.Refusal
 			if c.refusal == "" && (err != nil || d.Candidate.Generation != c.want) {
 				t.Errorf("compared with %s, %v", d.Candidate.Generation, err)
 			}
@@ -376,8 +376,8 @@ func TestDiffRefused(t *testing.T) {
 	}
 	t.Run("nothing serves", func(t *testing.T) {
 		s := newStation(t)
-		s.pointTo(t, catalog.View{Name: "by_user", Generations: []catalog.Generation{candidate(s.program, "g", catalog.Building)}})
-		var refusal *catalog.Refusal
+		s.pointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{candidate(s.program, "g", lifecycle.Building)}})
+		var refusal *lifecycle.Refusal
 		if _, err := s.Diff(context.Background(), "by_user", "", 0, ""); !errors.As(err, &refusal) {
 			t.Errorf("error is %v", err)
 		}
@@ -395,7 +395,7 @@ func TestDiffRefused(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		view   view.Name
-		id     viewstore.Generation
+		id     lifecycle.GenerationID
 		limit  int
 		cursor string
 		want   error
@@ -421,11 +421,11 @@ func TestDiffRefused(t *testing.T) {
 
 func TestDiffStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
-	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Scan", "speed.Scan", "base.Pages", "speed.Slots", "speed.Pages"} {
+	for _, name := range []string{"lifecycle.View", "lifecycle.Definition", "base.Scan", "speed.Scan", "base.Pages", "speed.Slots", "speed.Pages"} {
 		t.Run(name, func(t *testing.T) {
 			s := newStation(t)
 			p := s.kappa(t)
-			s.against(t, kappaGeneration(p, "k", catalog.Building))
+			s.against(t, kappaGeneration(p, "k", lifecycle.Building))
 			s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
 			hook := func(call memory.Call) memory.Fault {
 				if call.Name == name {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -36,15 +37,15 @@ func (s *station) kappa(t testing.TB) *view.Program {
 }
 
 // kappaGeneration is one that replay has brought up to run 1.
-func kappaGeneration(p *view.Program, id viewstore.Generation, state catalog.State) catalog.Generation {
-	return catalog.Generation{ID: id, Definition: p.Hash, State: state, Architecture: view.Kappa, Live: horizon - 12*slotMs, Run: 1, Horizon: horizon}
+func kappaGeneration(p *view.Program, id lifecycle.GenerationID, state lifecycle.State) lifecycle.Generation {
+	return lifecycle.Generation{ID: id, Definition: p.Hash, State: state, Architecture: view.Kappa, Live: horizon - 12*slotMs, Run: 1, Horizon: horizon}
 }
 
 // putKappa puts items of a Kappa generation.
-func (s *station) putKappa(t testing.TB, p *view.Program, id viewstore.Generation, lane event.Lane, amounts ...amount) {
+func (s *station) putKappa(t testing.TB, p *view.Program, id lifecycle.GenerationID, lane event.Lane, amounts ...amount) {
 	t.Helper()
 	for page, states := range statesOf(t, p, amounts...) {
-		key := viewstore.SpeedKey{Set: viewstore.OfGeneration(id), Key: userKey, Slot: viewstore.NoSlot, Page: page, Lane: lane}
+		key := viewstore.SpeedKey{Set: lifecycle.OfGeneration(id), Key: userKey, Slot: viewstore.NoSlot, Page: page, Lane: lane}
 		if err := s.items.Put(context.Background(), viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -55,7 +56,7 @@ func (s *station) putKappa(t testing.TB, p *view.Program, id viewstore.Generatio
 func (s *station) appendRuns(t testing.TB, horizons ...slot.Slot) {
 	t.Helper()
 	for i, h := range horizons {
-		if err := s.catalog.Append(context.Background(), catalog.Run{N: uint64(i + 1), Horizon: h}); err != nil {
+		if err := s.catalog.Append(context.Background(), lifecycle.Run{N: uint64(i + 1), Horizon: h}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -77,7 +78,7 @@ func newKappaStation(t testing.TB) (*station, *view.Program) {
 	t.Helper()
 	s := newStation(t)
 	p := s.kappa(t)
-	s.pointTo(t, catalog.View{Name: "by_user", Serving: "k", Generations: []catalog.Generation{kappaGeneration(p, "k", catalog.Serving)}})
+	s.pointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{kappaGeneration(p, "k", lifecycle.Serving)}})
 	return s, p
 }
 
@@ -139,7 +140,7 @@ func TestKappaOrder(t *testing.T) {
 	s.ask(t)
 	s.calls = nil
 	s.ask(t)
-	if diff := cmp.Diff([]string{"catalog.View", "catalog.Swept", "catalog.Runs", "speed.Pages"}, s.calls); diff != "" {
+	if diff := cmp.Diff([]string{"lifecycle.View", "catalog.Swept", "catalog.Runs", "speed.Pages"}, s.calls); diff != "" {
 		t.Error("calls (-want +made):", diff)
 	}
 }
@@ -151,8 +152,8 @@ func TestKappaSwitch(t *testing.T) {
 	s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
 	s.items.Hook = func(memory.Call) memory.Fault {
 		s.items.Hook = nil
-		s.pointTo(t, catalog.View{Name: "by_user", Serving: "g", Generations: []catalog.Generation{
-			{ID: "g", Definition: s.program.Hash, State: catalog.Serving, Run: 1, Horizon: horizon}, kappaGeneration(p, "k", catalog.Retained),
+		s.pointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: []lifecycle.Generation{
+			{ID: "g", Definition: s.program.Hash, State: lifecycle.Serving, Run: 1, Horizon: horizon}, kappaGeneration(p, "k", lifecycle.Retained),
 		}})
 		return memory.Fault{}
 	}
@@ -170,21 +171,21 @@ func TestComplete(t *testing.T) {
 	const swept = "nothing has been swept yet: what the stream may have lost is not known"
 	for _, c := range []struct {
 		name    string
-		change  func(*catalog.Generation)
+		change  func(*lifecycle.Generation)
 		swept   uint64
 		want    string
 		warning string
 	}{
-		{"nothing swept", func(*catalog.Generation) {}, 0, "", swept},
-		{"swept", func(g *catalog.Generation) { g.Run = 3 }, 2, "2026-11-22T11:05:00Z", ""},
-		{"swept further than replay has come", func(g *catalog.Generation) { g.Run = 1 }, 2, "2026-11-22T11:00:00Z", ""},
-		{"there is nothing to replay", func(g *catalog.Generation) { g.Run, g.Live, g.Horizon = 0, 0, 0 }, 2, "2026-11-22T11:05:00Z", ""},
+		{"nothing swept", func(*lifecycle.Generation) {}, 0, "", swept},
+		{"swept", func(g *lifecycle.Generation) { g.Run = 3 }, 2, "2026-11-22T11:05:00Z", ""},
+		{"swept further than replay has come", func(g *lifecycle.Generation) { g.Run = 1 }, 2, "2026-11-22T11:00:00Z", ""},
+		{"there is nothing to replay", func(g *lifecycle.Generation) { g.Run, g.Live, g.Horizon = 0, 0, 0 }, 2, "2026-11-22T11:05:00Z", ""},
 		{
-			"replay is under way", func(g *catalog.Generation) { g.Live = horizon + slotMs }, 2, "2026-11-22T11:00:00Z",
+			"replay is under way", func(g *lifecycle.Generation) { g.Live = horizon + slotMs }, 2, "2026-11-22T11:00:00Z",
 			"replay is under way: what arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z is missing until it has come there",
 		},
 		{
-			"replay has not begun", func(g *catalog.Generation) { g.Run, g.Horizon = 0, 0 }, 2, "",
+			"replay has not begun", func(g *lifecycle.Generation) { g.Run, g.Horizon = 0, 0 }, 2, "",
 			"replay has not begun: what arrived before 2026-11-22T10:00:00Z is missing",
 		},
 	} {
@@ -194,9 +195,9 @@ func TestComplete(t *testing.T) {
 			if c.swept > 0 {
 				s.sweep(t, c.swept)
 			}
-			g := kappaGeneration(p, "k", catalog.Serving)
+			g := kappaGeneration(p, "k", lifecycle.Serving)
 			c.change(&g)
-			s.pointTo(t, catalog.View{Name: "by_user", Serving: "k", Generations: []catalog.Generation{g}})
+			s.pointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{g}})
 			a := s.ask(t)
 			if got := a.Complete; (got == nil) != (c.want == "") || got != nil && *got != c.want || (got == nil) != (a.Lag.CompleteSeconds == nil) {
 				t.Errorf("complete is %v, lag %+v; want %q", got, a.Lag, c.want)
@@ -216,21 +217,21 @@ func TestComplete(t *testing.T) {
 func TestKappaNotServing(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		state   catalog.State
+		state   lifecycle.State
 		live    slot.Slot
 		run     uint64
 		answers bool
 	}{
-		{"from the first slot on", catalog.Building, 0, 0, true},
-		{"announced only", catalog.Announced, 0, 0, false},
-		{"replay has not begun", catalog.Building, horizon, 0, false},
-		{"replay has begun", catalog.Building, horizon, 1, true},
-		{"given up", catalog.Dropping, 0, 1, false},
+		{"from the first slot on", lifecycle.Building, 0, 0, true},
+		{"announced only", lifecycle.Announced, 0, 0, false},
+		{"replay has not begun", lifecycle.Building, horizon, 0, false},
+		{"replay has begun", lifecycle.Building, horizon, 1, true},
+		{"given up", lifecycle.Dropping, 0, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, p := newKappaStation(t)
-			g := catalog.Generation{ID: "k", Definition: p.Hash, State: c.state, Architecture: view.Kappa, Live: c.live, Run: c.run}
-			s.pointTo(t, catalog.View{Name: "by_user", Generations: []catalog.Generation{g}})
+			g := lifecycle.Generation{ID: "k", Definition: p.Hash, State: c.state, Architecture: view.Kappa, Live: c.live, Run: c.run}
+			s.pointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{g}})
 			if _, err := s.try(); (err == nil) != c.answers {
 				t.Errorf("error is %v", err)
 			}
@@ -264,7 +265,7 @@ func TestKappaStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt item", func(t *testing.T) {
 		s, _ := newKappaStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: viewstore.OfGeneration("k"), Key: userKey, Lane: laneOne}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: userKey, Lane: laneOne}, Fence: "1", States: []byte("x")}
 		if err := s.items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -276,8 +277,8 @@ func TestKappaStoresFail(t *testing.T) {
 // TestNoGeneration: a view whose only generation was given up is not told, and keeps no other from being told.
 func TestNoGeneration(t *testing.T) {
 	s := newStation(t)
-	s.against(t, candidate(s.program, "h", catalog.Retained))
-	if err := s.catalog.PutView(t.Context(), catalog.View{Name: "abandoned", Held: "d"}); err != nil {
+	s.against(t, candidate(s.program, "h", lifecycle.Retained))
+	if err := s.catalog.PutView(t.Context(), lifecycle.View{Name: "abandoned", Held: "d"}); err != nil {
 		t.Fatal(err)
 	}
 	all, err := s.Views(t.Context())

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -39,7 +39,7 @@ func (o Object) MarshalJSON() ([]byte, error) {
 func formatTime(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // present makes the answer; complete is nil of a Lambda generation.
-func (s *Serving) present(q query, g catalog.Generation, m merged, complete *slot.Slot) Answer {
+func (s *Serving) present(q query, g lifecycle.Generation, m merged, complete *slot.Slot) Answer {
 	windows := m.all.Sorted()
 	a := Answer{
 		View: q.program.Definition.Name, Key: keyObject(q.program.Definition.Key, q.values), Window: view.FormatWindow(q.program.Definition.Window),
@@ -63,7 +63,7 @@ func (s *Serving) present(q query, g catalog.Generation, m merged, complete *slo
 }
 
 // tellHorizon says how far batch has come.
-func (a *Answer) tellHorizon(g catalog.Generation, now time.Time, lateAfter time.Duration) {
+func (a *Answer) tellHorizon(g lifecycle.Generation, now time.Time, lateAfter time.Duration) {
 	var behind time.Duration
 	a.Horizon, behind, a.Lag.BatchSeconds = since(g.Horizon, now)
 	if lateAfter > 0 && behind > lateAfter {
@@ -75,7 +75,7 @@ func (a *Answer) tellHorizon(g catalog.Generation, now time.Time, lateAfter time
 }
 
 // tellComplete says through when a Kappa answer is complete. How far batch has come is nothing to it.
-func (a *Answer) tellComplete(g catalog.Generation, complete *slot.Slot, now time.Time) {
+func (a *Answer) tellComplete(g lifecycle.Generation, complete *slot.Slot, now time.Time) {
 	if complete != nil {
 		a.Complete, _, a.Lag.CompleteSeconds = since(*complete, now)
 	}

@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -23,7 +25,7 @@ import (
 type Serving struct {
 	Catalog  catalog.Catalog
 	Sweeps   catalog.Sweeps
-	Programs *catalog.Programs
+	Programs *programs.Cache
 	Base     viewstore.Base
 	Speed    viewstore.Speed
 
@@ -53,19 +55,19 @@ func (e *ParameterError) Unwrap() error { return ErrBadParameter }
 
 // Answer is the answer to one query. Its rows are in order of time; windows without data have none.
 type Answer struct {
-	View       view.Name            `json:"view"`
-	Key        Object               `json:"key"`
-	Window     string               `json:"window"` // ISO 8601
-	From       *string              `json:"from"`   // as asked; else where the rows begin
-	To         *string              `json:"to"`     // as asked; else where the rows end
-	Definition view.Hash            `json:"definition"`
-	Generation viewstore.Generation `json:"generation"`
-	Horizon    *string              `json:"horizon"`            // null of a Kappa generation
-	Complete   *string              `json:"complete,omitempty"` // of a Kappa generation: every event that arrived before has reached speed; absent while none is known to have
-	Lag        Lag                  `json:"lag"`
-	Data       []Row                `json:"data"`
-	Total      *Total               `json:"total,omitempty"`
-	Warnings   []string             `json:"warnings"`
+	View       view.Name              `json:"view"`
+	Key        Object                 `json:"key"`
+	Window     string                 `json:"window"` // ISO 8601
+	From       *string                `json:"from"`   // as asked; else where the rows begin
+	To         *string                `json:"to"`     // as asked; else where the rows end
+	Definition view.Hash              `json:"definition"`
+	Generation lifecycle.GenerationID `json:"generation"`
+	Horizon    *string                `json:"horizon"`            // null of a Kappa generation
+	Complete   *string                `json:"complete,omitempty"` // of a Kappa generation: every event that arrived before has reached speed; absent while none is known to have
+	Lag        Lag                    `json:"lag"`
+	Data       []Row                  `json:"data"`
+	Total      *Total                 `json:"total,omitempty"`
+	Warnings   []string               `json:"warnings"`
 }
 
 // Lag says what may be missing: events that arrived after the horizon are in the answer as far as the stream has brought them.
@@ -136,7 +138,7 @@ func (s *Serving) Query(ctx context.Context, name view.Name, parameters map[stri
 
 // answering is the generation that answers: the one that serves or, before any does, one that has been built up to some horizon already, or has
 // nothing to be built from.
-func answering(v catalog.View) (catalog.Generation, bool) {
+func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 	if g, ok := v.Generation(v.Serving); ok {
 		return g, true
 	}
@@ -145,15 +147,15 @@ func answering(v catalog.View) (catalog.Generation, bool) {
 			return g, true
 		}
 	}
-	return catalog.Generation{}, false
+	return lifecycle.Generation{}, false
 }
 
 // hasAnswers says whether there is anything in a generation that is kept. A Kappa one that is folded from the first slot on needs no run.
-func hasAnswers(g catalog.Generation) bool {
-	return g.Run > 0 || g.Architecture == view.Kappa && g.State != catalog.Announced && g.Horizon >= g.Live
+func hasAnswers(g lifecycle.Generation) bool {
+	return g.Run > 0 || g.Architecture == view.Kappa && g.State != lifecycle.Announced && g.Horizon >= g.Live
 }
 
-func (s *Serving) view(ctx context.Context, name view.Name) (catalog.View, error) {
+func (s *Serving) view(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := s.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) {
 		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
@@ -172,7 +174,7 @@ type merged struct {
 
 // complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below its own beginning by replay and the others
 // by the stream, as the sweep has seen; nil of a Lambda one, and when there is no such run. It is read before the items, so that it holds for them.
-func (s *Serving) complete(ctx context.Context, g catalog.Generation) (*slot.Slot, error) {
+func (s *Serving) complete(ctx context.Context, g lifecycle.Generation) (*slot.Slot, error) {
 	if g.Architecture != view.Kappa {
 		return nil, nil
 	}
@@ -194,7 +196,7 @@ func (s *Serving) complete(ctx context.Context, g catalog.Generation) (*slot.Slo
 }
 
 // read gets the states of a key's windows from a generation. Its pointer was read before.
-func (s *Serving) read(ctx context.Context, p *view.Program, g catalog.Generation, q query) (merged, error) {
+func (s *Serving) read(ctx context.Context, p *view.Program, g lifecycle.Generation, q query) (merged, error) {
 	if g.Architecture == view.Kappa {
 		return s.readKappa(ctx, p, g, q)
 	}
@@ -202,9 +204,9 @@ func (s *Serving) read(ctx context.Context, p *view.Program, g catalog.Generatio
 }
 
 // readKappa merges all items: each event is in one of them, whatever the pointer says.
-func (s *Serving) readKappa(ctx context.Context, p *view.Program, g catalog.Generation, q query) (merged, error) {
+func (s *Serving) readKappa(ctx context.Context, p *view.Program, g lifecycle.Generation, q query) (merged, error) {
 	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows()}
-	items, err := s.Speed.Pages(ctx, viewstore.OfGeneration(g.ID), q.key, q.firstPage, q.lastPage)
+	items, err := s.Speed.Pages(ctx, lifecycle.OfGeneration(g.ID), q.key, q.firstPage, q.lastPage)
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}
@@ -218,7 +220,7 @@ func (s *Serving) readKappa(ctx context.Context, p *view.Program, g catalog.Gene
 }
 
 // readLambda gets the two halves and merges them. Base items may be ahead of the pointer, never behind.
-func (s *Serving) readLambda(ctx context.Context, p *view.Program, g catalog.Generation, q query) (merged, error) {
+func (s *Serving) readLambda(ctx context.Context, p *view.Program, g lifecycle.Generation, q query) (merged, error) {
 	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows(), horizons: map[view.Page]slot.Slot{}}
 	base, err := s.Base.Pages(ctx, g.ID, q.key, q.firstPage, q.lastPage)
 	if err != nil {
@@ -230,7 +232,7 @@ func (s *Serving) readLambda(ctx context.Context, p *view.Program, g catalog.Gen
 			return m, err
 		}
 	}
-	speed, err := s.Speed.Slots(ctx, viewstore.OfDefinition(g.Definition), q.key, g.Horizon)
+	speed, err := s.Speed.Slots(ctx, lifecycle.OfDefinition(g.Definition), q.key, g.Horizon)
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}

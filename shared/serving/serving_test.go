@@ -11,9 +11,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
 
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -41,7 +42,7 @@ type base struct {
 	from, to view.Page
 }
 
-func (b *base) Pages(ctx context.Context, g viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b *base) Pages(ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
 	b.from, b.to = from, to
 	return b.Base.Pages(ctx, g, key, from, to)
 }
@@ -60,8 +61,8 @@ func newStation(t testing.TB) *station {
 	if err := s.catalog.PutDefinition(context.Background(), d.Hash(), d.Text()); err != nil {
 		t.Fatal(err)
 	}
-	s.pointTo(t, catalog.View{Name: d.Name, Serving: "g", Generations: []catalog.Generation{
-		{ID: "g", Definition: d.Hash(), State: catalog.Serving, Run: 1, Horizon: horizon},
+	s.pointTo(t, lifecycle.View{Name: d.Name, Serving: "g", Generations: []lifecycle.Generation{
+		{ID: "g", Definition: d.Hash(), State: lifecycle.Serving, Run: 1, Horizon: horizon},
 	}})
 	note := func(call memory.Call) memory.Fault {
 		s.calls = append(s.calls, call.Name)
@@ -69,13 +70,13 @@ func newStation(t testing.TB) *station {
 	}
 	s.catalog.Hook, s.base.Hook, s.items.Hook = note, note, note
 	s.Serving = &serving.Serving{
-		Catalog: s.catalog, Sweeps: s.catalog, Programs: &catalog.Programs{}, Base: s.base, Speed: s.items, MaxRows: 1000,
+		Catalog: s.catalog, Sweeps: s.catalog, Programs: &programs.Cache{}, Base: s.base, Speed: s.items, MaxRows: 1000,
 		Now: func() time.Time { return horizon.Start().Add(90 * time.Second) },
 	}
 	return s
 }
 
-func (s *station) pointTo(t testing.TB, v catalog.View) {
+func (s *station) pointTo(t testing.TB, v lifecycle.View) {
 	t.Helper()
 	if stored, err := s.catalog.View(context.Background(), v.Name); err == nil {
 		v.Revision = stored.Revision
@@ -161,7 +162,7 @@ func (s *station) putBase(t testing.TB, at slot.Slot, amounts ...amount) {
 func (s *station) putSpeed(t testing.TB, of slot.Slot, amounts ...amount) {
 	t.Helper()
 	for page, states := range s.states(t, amounts...) {
-		key := viewstore.SpeedKey{Set: viewstore.OfDefinition(s.program.Hash), Key: userKey, Slot: of, Page: page, Lane: event.Lane{Layout: 1, Count: 4}}
+		key := viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.program.Hash), Key: userKey, Slot: of, Page: page, Lane: event.Lane{Layout: 1, Count: 4}}
 		if err := s.items.Put(context.Background(), viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -383,7 +384,7 @@ func TestNothingCached(t *testing.T) {
 	s.putSpeed(t, horizon, amount{at, "1"})
 	s.calls = nil
 	checkRows(t, s.ask(t), "11-22T10:00 1001 exact=false")
-	if diff := cmp.Diff([]string{"catalog.View", "catalog.Definition", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
+	if diff := cmp.Diff([]string{"lifecycle.View", "lifecycle.Definition", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
 		t.Error("calls of the first query (-want +made):", diff)
 	}
 	s.putSpeed(t, horizon+slotMs, amount{at, "2"})
@@ -394,7 +395,7 @@ func TestNothingCached(t *testing.T) {
 	s.putBase(t, horizon+2*slotMs, amount{at, "1003"})
 	s.calls = nil
 	checkRows(t, s.ask(t), "11-22T10:00 1003 exact=true")
-	if diff := cmp.Diff([]string{"catalog.View", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
+	if diff := cmp.Diff([]string{"lifecycle.View", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
 		t.Error("calls of a later query (-want +made):", diff)
 	}
 }
@@ -402,7 +403,7 @@ func TestNothingCached(t *testing.T) {
 // TestMovesMeanwhile: the boundary moves between any two reads of a query. The answer is right all the same: no slot counts twice or never.
 func TestMovesMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
-	for _, moment := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
+	for _, moment := range []string{"lifecycle.View", "base.Pages", "speed.Slots"} {
 		t.Run("before "+moment, func(t *testing.T) {
 			s := newStation(t)
 			s.putBase(t, horizon, amount{at, "1000"})
@@ -573,7 +574,7 @@ func TestTooManyRows(t *testing.T) {
 // TestStoresFail: what goes wrong behind is none of the client's errors.
 func TestStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
-	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Pages", "speed.Slots"} {
+	for _, name := range []string{"lifecycle.View", "lifecycle.Definition", "base.Pages", "speed.Slots"} {
 		t.Run(name, func(t *testing.T) {
 			s := newStation(t)
 			hook := func(call memory.Call) memory.Fault {
@@ -598,7 +599,7 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item", func(t *testing.T) {
 		s := newStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: viewstore.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon}, Fence: "1", States: []byte("x")}
 		if err := s.items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -607,7 +608,7 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item of a slot that batch has covered", func(t *testing.T) {
 		s := newStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: viewstore.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
 		if err := s.items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -630,12 +631,12 @@ func checkInternal(t *testing.T, err, want error) {
 // TestNotServing: a view that is registered and not built yet is described, and not answered from.
 func TestNotServing(t *testing.T) {
 	s := newStation(t)
-	s.pointTo(t, catalog.View{Name: "by_user", Generations: []catalog.Generation{{ID: "g", Definition: s.program.Hash, State: catalog.Building}}})
+	s.pointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{{ID: "g", Definition: s.program.Hash, State: lifecycle.Building}}})
 	if _, err := s.try(); !errors.Is(err, serving.ErrNotServing) {
 		t.Errorf("error is %v, want ErrNotServing", err)
 	}
 	d, err := s.View(context.Background(), "by_user")
-	if err != nil || d.State != catalog.Building || d.Horizon != nil {
+	if err != nil || d.State != lifecycle.Building || d.Horizon != nil {
 		t.Errorf("described as %+v, %v", d, err)
 	}
 	if _, err := s.View(context.Background(), "nobody's"); !errors.Is(err, serving.ErrUnknownView) {
@@ -656,7 +657,7 @@ func TestRollback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.Generations = append(v.Generations, catalog.Generation{ID: "h", Definition: other.Hash(), State: catalog.Serving, Run: 1, Horizon: horizon - slotMs})
+	v.Generations = append(v.Generations, lifecycle.Generation{ID: "h", Definition: other.Hash(), State: lifecycle.Serving, Run: 1, Horizon: horizon - slotMs})
 	v.Serving = "h"
 	s.pointTo(t, v)
 	if a := s.ask(t); a.Generation != "h" || a.Definition != other.Hash() || len(a.Data) != 0 || *a.Horizon != "2026-11-22T10:55:00Z" {

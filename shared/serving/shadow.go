@@ -5,9 +5,8 @@ import (
 	"errors"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // shadowTime is what a shadow read may take. The answer waits for it: what a function leaves running when it returns, Lambda freezes.
@@ -16,8 +15,8 @@ const shadowTime = 2 * time.Second
 // ShadowReport is what came of letting the candidate answer a query too.
 type ShadowReport struct {
 	View      view.Name
-	Serving   viewstore.Generation // that answered
-	Candidate viewstore.Generation
+	Serving   lifecycle.GenerationID // that answered
+	Candidate lifecycle.GenerationID
 	Rows      int    // windows that one of the two has, or both
 	Differing int    // of those, the ones whose values differ, or that only one has
 	Error     string // why they could not be compared; "" for they were
@@ -25,7 +24,7 @@ type ShadowReport struct {
 
 // shadow lets the candidate of a view, where there is one and it is time for it, answer a query that has been answered, and reports how the two differ.
 // Whatever comes of it, the answer stands.
-func (s *Serving) shadow(ctx context.Context, v catalog.View, serving reader, answered merged, parameters map[string][]string) {
+func (s *Serving) shadow(ctx context.Context, v lifecycle.View, serving reader, answered merged, parameters map[string][]string) {
 	if s.Shadow == nil || s.OnShadow == nil {
 		return
 	}
@@ -45,16 +44,16 @@ func (s *Serving) shadow(ctx context.Context, v catalog.View, serving reader, an
 }
 
 // candidateOf is the generation that may serve next: one that is being built and has all that its answers need, else the retained one.
-func candidateOf(v catalog.View) (catalog.Generation, bool) {
+func candidateOf(v lifecycle.View) (lifecycle.Generation, bool) {
 	for _, g := range v.Generations {
-		if g.State == catalog.Building && hasAnswers(g) && g.Horizon >= g.Live {
+		if g.State == lifecycle.Building && hasAnswers(g) && g.Horizon >= g.Live {
 			return g, true
 		}
 	}
-	return v.In(catalog.Retained)
+	return v.In(lifecycle.Retained)
 }
 
-func (s *Serving) askCandidate(ctx context.Context, serving reader, g catalog.Generation, answered merged, parameters map[string][]string) (compared, error) {
+func (s *Serving) askCandidate(ctx context.Context, serving reader, g lifecycle.Generation, answered merged, parameters map[string][]string) (compared, error) {
 	program, err := s.program(ctx, g.Definition)
 	if err != nil {
 		return compared{}, err

@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
@@ -35,7 +35,7 @@ func TestShadow(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := newStation(t)
 	p := s.kappa(t)
-	s.against(t, candidate(s.program, "old", catalog.Retained), kappaGeneration(p, "k", catalog.Building))
+	s.against(t, candidate(s.program, "old", lifecycle.Retained), kappaGeneration(p, "k", lifecycle.Building))
 	s.putBase(t, horizon, amount{early, "1"}, amount{late, "2"})
 	s.putKappa(t, p, "k", replayed, amount{"2026-11-20T00:00:00Z", "1"}, amount{early, "1"}, amount{late, "3"})
 	got := s.shadowed()
@@ -52,26 +52,26 @@ func TestShadow(t *testing.T) {
 func TestShadowCandidates(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		others func(s *station) []catalog.Generation
-		want   viewstore.Generation
+		others func(s *station) []lifecycle.Generation
+		want   lifecycle.GenerationID
 	}{
-		{"nobody is there", func(*station) []catalog.Generation { return nil }, ""},
-		{"one that is built", func(s *station) []catalog.Generation {
-			return []catalog.Generation{candidate(s.program, "old", catalog.Retained), candidate(s.program, "new", catalog.Building)}
+		{"nobody is there", func(*station) []lifecycle.Generation { return nil }, ""},
+		{"one that is built", func(s *station) []lifecycle.Generation {
+			return []lifecycle.Generation{candidate(s.program, "old", lifecycle.Retained), candidate(s.program, "new", lifecycle.Building)}
 		}, "new"},
-		{"one that is built, and not far enough", func(s *station) []catalog.Generation {
-			g := candidate(s.program, "new", catalog.Building)
+		{"one that is built, and not far enough", func(s *station) []lifecycle.Generation {
+			g := candidate(s.program, "new", lifecycle.Building)
 			g.Live = horizon + slotMs
-			return []catalog.Generation{g}
+			return []lifecycle.Generation{g}
 		}, ""},
-		{"one that is not built, and one that is retained", func(s *station) []catalog.Generation {
-			return []catalog.Generation{{ID: "new", Definition: s.program.Hash, State: catalog.Building}, candidate(s.program, "old", catalog.Retained)}
+		{"one that is not built, and one that is retained", func(s *station) []lifecycle.Generation {
+			return []lifecycle.Generation{{ID: "new", Definition: s.program.Hash, State: lifecycle.Building}, candidate(s.program, "old", lifecycle.Retained)}
 		}, "old"},
-		{"one that needs no replay", func(s *station) []catalog.Generation {
-			return []catalog.Generation{{ID: "k", Definition: s.program.Hash, State: catalog.Building, Architecture: view.Kappa}}
+		{"one that needs no replay", func(s *station) []lifecycle.Generation {
+			return []lifecycle.Generation{{ID: "k", Definition: s.program.Hash, State: lifecycle.Building, Architecture: view.Kappa}}
 		}, "k"},
-		{"one that is announced, and one that is given up", func(s *station) []catalog.Generation {
-			return []catalog.Generation{candidate(s.program, "next", catalog.Announced), candidate(s.program, "gone", catalog.Dropping)}
+		{"one that is announced, and one that is given up", func(s *station) []lifecycle.Generation {
+			return []lifecycle.Generation{candidate(s.program, "next", lifecycle.Announced), candidate(s.program, "gone", lifecycle.Dropping)}
 		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -89,14 +89,14 @@ func TestShadowCandidates(t *testing.T) {
 	}
 	t.Run("the one that answers, as none serves yet", func(t *testing.T) {
 		s := newStation(t)
-		s.pointTo(t, catalog.View{Name: "by_user", Generations: []catalog.Generation{candidate(s.program, "g", catalog.Building)}})
+		s.pointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{candidate(s.program, "g", lifecycle.Building)}})
 		got := s.shadowed()
 		s.ask(t)
 		checkReports(t, got)
 	})
 	t.Run("it is not time", func(t *testing.T) {
 		s := newStation(t)
-		s.against(t, candidate(s.program, "h", catalog.Retained))
+		s.against(t, candidate(s.program, "h", lifecycle.Retained))
 		got := s.shadowed()
 		s.Shadow = func() bool { return false }
 		s.ask(t)
@@ -104,7 +104,7 @@ func TestShadowCandidates(t *testing.T) {
 	})
 	t.Run("a query that has no answer", func(t *testing.T) {
 		s := newStation(t)
-		s.against(t, candidate(s.program, "h", catalog.Retained))
+		s.against(t, candidate(s.program, "h", lifecycle.Retained))
 		got := s.shadowed()
 		if _, err := s.try("total", "perhaps"); !errors.Is(err, serving.ErrBadParameter) {
 			t.Error(err)
@@ -122,7 +122,7 @@ func TestShadowFails(t *testing.T) {
 		want   string
 	}{
 		{"its items cannot be read", func(t *testing.T, s *station) {
-			s.against(t, kappaGeneration(s.kappa(t), "k", catalog.Building))
+			s.against(t, kappaGeneration(s.kappa(t), "k", lifecycle.Building))
 			s.items.Hook = func(call memory.Call) memory.Fault {
 				if call.Name == "speed.Pages" {
 					return memory.Fault{Err: lost}
@@ -131,20 +131,20 @@ func TestShadowFails(t *testing.T) {
 			}
 		}, "generation k: read speed items: lost on the way"},
 		{"an item of its is corrupt", func(t *testing.T, s *station) {
-			s.against(t, kappaGeneration(s.kappa(t), "k", catalog.Building))
-			item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: viewstore.OfGeneration("k"), Key: userKey, Lane: laneOne}, Fence: "1", States: []byte("x")}
+			s.against(t, kappaGeneration(s.kappa(t), "k", lifecycle.Building))
+			item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: userKey, Lane: laneOne}, Fence: "1", States: []byte("x")}
 			if err := s.items.Put(context.Background(), item, ""); err != nil {
 				t.Fatal(err)
 			}
 		}, "generation k: page 0 of view by_user, after 0 windows: format is not the one this version reads (1): corrupt page"},
 		{"its definition is gone", func(t *testing.T, s *station) {
-			s.against(t, catalog.Generation{ID: "h", Definition: "none", State: catalog.Retained})
+			s.against(t, lifecycle.Generation{ID: "h", Definition: "none", State: lifecycle.Retained})
 		}, "read definition none: not in the catalog"},
 		{"it has other windows", func(t *testing.T, s *station) {
-			s.against(t, candidate(s.define(t, func(d *view.Definition) { d.Window = 24 * time.Hour }), "h", catalog.Retained))
+			s.against(t, candidate(s.define(t, func(d *view.Definition) { d.Window = 24 * time.Hour }), "h", lifecycle.Retained))
 		}, "the windows differ: serving has PT1H, the candidate has P1D"},
 		{"the client has gone", func(t *testing.T, s *station) {
-			s.against(t, kappaGeneration(s.kappa(t), "k", catalog.Building))
+			s.against(t, kappaGeneration(s.kappa(t), "k", lifecycle.Building))
 			s.items.Hook = func(call memory.Call) memory.Fault {
 				if call.Name == "speed.Pages" {
 					return memory.Fault{Err: context.Canceled}
@@ -174,12 +174,12 @@ func TestShadowMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	s := newStation(t)
 	p := s.kappa(t)
-	s.against(t, kappaGeneration(p, "k", catalog.Building))
+	s.against(t, kappaGeneration(p, "k", lifecycle.Building))
 	s.putBase(t, horizon, amount{at, "1"})
 	s.putKappa(t, p, "k", replayed, amount{at, "1"})
 	got := s.shadowed()
 	s.Shadow = func() bool {
-		s.putSpeedOf(t, viewstore.OfDefinition(s.program.Hash), horizon, s.program, userKey, amount{at, "2"})
+		s.putSpeedOf(t, lifecycle.OfDefinition(s.program.Hash), horizon, s.program, userKey, amount{at, "2"})
 		s.putKappa(t, p, "k", laneOne, amount{at, "2"})
 		return true
 	}

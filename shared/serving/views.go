@@ -4,24 +4,23 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Description tells a view.
 type Description struct {
-	Name         view.Name            `json:"name"`
-	Description  string               `json:"description"`
-	Architecture string               `json:"architecture"`
-	State        catalog.State        `json:"state"`
-	Definition   view.Hash            `json:"definition"`
-	Generation   viewstore.Generation `json:"generation"`
-	Where        string               `json:"where,omitempty"`
-	Key          []KeyField           `json:"key"`
-	Window       string               `json:"window"` // ISO 8601
-	Aggregates   []Aggregate          `json:"aggregates"`
-	Horizon      *string              `json:"horizon"` // null while no run is applied, and of a Kappa view
+	Name         view.Name              `json:"name"`
+	Description  string                 `json:"description"`
+	Architecture string                 `json:"architecture"`
+	State        lifecycle.State        `json:"state"`
+	Definition   view.Hash              `json:"definition"`
+	Generation   lifecycle.GenerationID `json:"generation"`
+	Where        string                 `json:"where,omitempty"`
+	Key          []KeyField             `json:"key"`
+	Window       string                 `json:"window"` // ISO 8601
+	Aggregates   []Aggregate            `json:"aggregates"`
+	Horizon      *string                `json:"horizon"` // null while no run is applied, and of a Kappa view
 }
 
 // KeyField is a key field of a view.
@@ -70,7 +69,7 @@ func (s *Serving) View(ctx context.Context, name view.Name) (Description, error)
 }
 
 // describe tells the generation that serves; before any does, the one that is being built.
-func (s *Serving) describe(ctx context.Context, v catalog.View) (Description, error) {
+func (s *Serving) describe(ctx context.Context, v lifecycle.View) (Description, error) {
 	g, ok := v.Generation(v.Serving)
 	if !ok {
 		g = v.Generations[0]

@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/stream"
 )
@@ -82,7 +82,7 @@ func TestAnnouncement(t *testing.T) {
 	late := 0
 	for before, prepare := range befores {
 		for meanwhile, interrupt := range meanwhiles {
-			for _, name := range []string{"catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List"} {
+			for _, name := range []string{"lifecycle.View", "catalog.PutView", "catalog.PutDefinition", "archive.List"} {
 				for n := range 4 {
 					t.Run(fmt.Sprint(before, ", ", meanwhile, ", ", name, " ", n), func(t *testing.T) {
 						w, err := newWorld(1)
@@ -132,7 +132,7 @@ func countLate(t *testing.T, w *simulation.World) (n int) {
 	}
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.State == catalog.Announced || g.Live > 0 {
+			if g.State == lifecycle.Announced || g.Live > 0 {
 				n++
 			}
 		}

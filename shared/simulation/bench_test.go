@@ -13,10 +13,11 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -58,8 +59,8 @@ type rig struct {
 	codec    *event.Codec
 	layout   archive.Layout
 	random   *rand.Rand
-	views    []catalog.Definition
-	programs *catalog.Programs
+	views    []lifecycle.Definition
+	programs *programs.Cache
 }
 
 func newRig(b *testing.B) *rig {
@@ -78,8 +79,8 @@ func newRig(b *testing.B) *rig {
 	}
 	r := &rig{
 		now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), archive: &memory.Archive{}, stream: memory.NewStream(4),
-		codec: codec, random: rand.New(rand.NewPCG(1, 1)), views: catalog.Define(views),
-		programs: &catalog.Programs{},
+		codec: codec, random: rand.New(rand.NewPCG(1, 1)), views: lifecycle.Define(views),
+		programs: &programs.Cache{},
 	}
 	r.layout, _, err = archive.OpenLayout(b.Context(), r.archive, archive.Layout{
 		Number: 1, Slot: length, Lanes: 4, HashKey: event.HashKey{1}, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour, Stream: "memory",

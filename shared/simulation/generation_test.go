@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -24,7 +24,7 @@ func deploy(n int) func(*simulation.World) error {
 }
 
 // purchaser is by_user's entry in the catalog.
-func purchaser(t *testing.T, w *simulation.World) catalog.View {
+func purchaser(t *testing.T, w *simulation.World) lifecycle.View {
 	t.Helper()
 	v, err := w.Catalog.View(context.Background(), "by_user")
 	if err != nil {
@@ -33,11 +33,11 @@ func purchaser(t *testing.T, w *simulation.World) catalog.View {
 	return v
 }
 
-func serves(t *testing.T, w *simulation.World) catalog.Generation {
+func serves(t *testing.T, w *simulation.World) lifecycle.Generation {
 	t.Helper()
 	v := purchaser(t, w)
 	g, ok := v.Generation(v.Serving)
-	if !ok || g.State != catalog.Serving {
+	if !ok || g.State != lifecycle.Serving {
 		t.Fatalf("what serves is %+v", g)
 	}
 	return g
@@ -89,7 +89,7 @@ func TestChange(t *testing.T) {
 	if changed.Definition == old.Definition {
 		t.Fatal("the old definition still serves")
 	}
-	if g, ok := purchaser(t, w.World).Generation(old.ID); !ok || g.State != catalog.Retained || g.Run != changed.Run {
+	if g, ok := purchaser(t, w.World).Generation(old.ID); !ok || g.State != lifecycle.Retained || g.Run != changed.Run {
 		t.Errorf("the old generation is %+v, want it retained, and at run %d", g, changed.Run)
 	}
 	if n := w.Base.Len(old.ID); n == 0 {
@@ -206,7 +206,7 @@ func TestTwoVersionsOfBatch(t *testing.T) {
 // and life goes on; then it wakes up.
 func TestChangeInterrupted(t *testing.T) {
 	for _, slots := range []int{0, 1, 3} {
-		for _, name := range []string{"catalog.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition", "base.Load", "base.Put", "base.Drop", "archive.Get"} {
+		for _, name := range []string{"lifecycle.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition", "base.Load", "base.Put", "base.Drop", "archive.Get"} {
 			for n := range 3 {
 				t.Run(fmt.Sprint(slots, " slots later, ", name, " ", n), func(t *testing.T) {
 					w := running(t)

@@ -9,12 +9,11 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // kappaVariant are the views with a definition of by_user that is Kappa.
@@ -146,7 +145,7 @@ func TestChangeDuringReplay(t *testing.T) {
 					t.Errorf("what is left is %+v", v.Generations)
 				}
 				for _, g := range given {
-					if n := w.Items.Len(viewstore.OfGeneration(g.ID)); g.ID != v.Serving && n > 0 {
+					if n := w.Items.Len(lifecycle.OfGeneration(g.ID)); g.ID != v.Serving && n > 0 {
 						t.Errorf("%d items of generation %+v are left", n, g)
 					}
 				}
@@ -166,7 +165,7 @@ func operate(operation operations.Operation) func(*simulation.World) error {
 // refused forgives a refusal: what is wanted may be wanted too soon, or too late.
 func refused(act func(*simulation.World) error) func(*simulation.World) error {
 	return func(w *simulation.World) error {
-		var refusal *catalog.Refusal
+		var refusal *lifecycle.Refusal
 		if err := act(w); err != nil && !errors.As(err, &refusal) {
 			return err
 		}
@@ -200,8 +199,8 @@ func TestRollbackDuringARun(t *testing.T) {
 		act   func(*simulation.World) error
 		calls []string
 	}{
-		"batch":  {tick, []string{"catalog.Append", "base.Load", "base.Put", "catalog.View", "catalog.PutView"}},
-		"replay": {replay, []string{"catalog.Runs", "catalog.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put"}},
+		"batch":  {tick, []string{"catalog.Append", "base.Load", "base.Put", "lifecycle.View", "catalog.PutView"}},
+		"replay": {replay, []string{"catalog.Runs", "lifecycle.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put"}},
 	} {
 		for _, name := range act.calls {
 			for n := range 3 {
@@ -217,7 +216,7 @@ func TestRollbackDuringARun(t *testing.T) {
 								t.Fatal(err)
 							}
 						}
-						var left viewstore.Generation // serving, as the operator has left it
+						var left lifecycle.GenerationID // serving, as the operator has left it
 						done := onCall(w.World, name, n, func() error {
 							all := []func(*simulation.World) error{}
 							for range times {
@@ -284,7 +283,7 @@ func TestTwoChangesAtOnce(t *testing.T) {
 	all := []operations.Operation{operations.Rebuild, operations.Rollback, operations.Drop, operations.Switch, operations.Abandon}
 	for _, one := range all {
 		for _, other := range all {
-			for _, name := range []string{"catalog.View", "catalog.Head", "catalog.PutView"} {
+			for _, name := range []string{"lifecycle.View", "catalog.Head", "catalog.PutView"} {
 				t.Run(fmt.Sprintf("%s at %s, and %s", one, name, other), func(t *testing.T) {
 					t.Parallel()
 					w := changedToKappa(t)
@@ -329,7 +328,7 @@ func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 func TestSwitchRacesAQuery(t *testing.T) {
 	raced := 0
 	for _, from := range []string{"Lambda", "Kappa"} {
-		for _, name := range []string{"catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages"} {
+		for _, name := range []string{"lifecycle.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages"} {
 			for _, published := range []bool{true, false} {
 				t.Run(fmt.Sprintf("from %s at %s, published before the switch %v", from, name, published), func(t *testing.T) {
 					w := changedToKappa(t)

@@ -4,7 +4,7 @@ import (
 	"context"
 	"testing"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -18,7 +18,7 @@ func TestPassedOver(t *testing.T) {
 		t.Fatal(err)
 	}
 	// kappa is the generation, and how many runs it is behind.
-	kappa := func() (catalog.Generation, uint64) {
+	kappa := func() (lifecycle.Generation, uint64) {
 		t.Helper()
 		head, err := w.Catalog.Head(ctx)
 		if err != nil {
@@ -30,10 +30,10 @@ func TestPassedOver(t *testing.T) {
 			}
 		}
 		t.Fatal("there is no Kappa generation")
-		return catalog.Generation{}, 0
+		return lifecycle.Generation{}, 0
 	}
 	w.goOn(t, 8, 1000) // batch and speed only
-	if g, behind := kappa(); g.State != catalog.Building || g.Run != 0 || behind == 0 {
+	if g, behind := kappa(); g.State != lifecycle.Building || g.Run != 0 || behind == 0 {
 		t.Fatalf("without replay, it is %+v, %d runs behind", g, behind)
 	}
 	w.goOnWithReplay(t, needed, 2000)

@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 )
 
 // hiding is an archive that does not list an object.
@@ -72,7 +72,7 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.Live != first.Live || v.Rebuild {
 		t.Errorf("%+v serves after %+v; rebuild %t", g, first, v.Rebuild)
 	}
-	if old, ok := v.Generation(first.ID); !ok || old.State != catalog.Retained {
+	if old, ok := v.Generation(first.ID); !ok || old.State != lifecycle.Retained {
 		t.Errorf("what served before is %+v", old)
 	}
 	w.goOn(t, 4, 1000)

@@ -9,6 +9,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -50,7 +51,7 @@ func TestOldSpeedBeside(t *testing.T) {
 	layout.Slot = length
 	seesLess := &older{Catalog: w.Catalog}
 	old := &speed.Speed{
-		Archive: w.Archive, Catalog: seesLess, Programs: &catalog.Programs{}, Items: w.Items, Seen: w.Seen, Codec: codec, Layout: layout,
+		Archive: w.Archive, Catalog: seesLess, Programs: &programs.Cache{}, Items: w.Items, Seen: w.Seen, Codec: codec, Layout: layout,
 		Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: simulation.ClockMargin, Tries: 3, Run: runner.Sequential,
 		Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
 	}
@@ -104,7 +105,7 @@ func TestOldSpeedBeside(t *testing.T) {
 	if seesLess.unknown == "" {
 		t.Fatal("nothing was announced")
 	}
-	old.Programs = &catalog.Programs{} // as it starts
+	old.Programs = &programs.Cache{} // as it starts
 	fresh := once()
 	if err := fresh(w); err != nil { // what is delivered again below is folded by nobody who had missed it
 		t.Fatal(err)

@@ -17,11 +17,12 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -66,8 +67,8 @@ type World struct {
 	Operations *operations.Operations
 	Serving    *serving.Serving
 
-	definitions []catalog.Definition
-	programs    *catalog.Programs
+	definitions []lifecycle.Definition
+	programs    *programs.Cache
 	layout      archive.Layout
 	codec       *event.Codec
 	random      *rand.Rand
@@ -75,8 +76,8 @@ type World struct {
 
 // Kit is what worlds of the same views share: nothing that ever changes.
 type Kit struct {
-	definitions []catalog.Definition
-	programs    *catalog.Programs
+	definitions []lifecycle.Definition
+	programs    *programs.Cache
 	codec       *event.Codec
 }
 
@@ -90,7 +91,7 @@ func Prepare(views string) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Kit{definitions: catalog.Define(definitions), programs: &catalog.Programs{}, codec: codec}, nil
+	return &Kit{definitions: lifecycle.Define(definitions), programs: &programs.Cache{}, codec: codec}, nil
 }
 
 // New makes a world in which nothing has happened. Equal seeds make equal worlds.
@@ -123,14 +124,14 @@ func (w *World) Deploy(views string) error {
 	if err != nil {
 		return err
 	}
-	w.definitions = catalog.Define(definitions)
+	w.definitions = lifecycle.Define(definitions)
 	w.Restart()
 	return nil
 }
 
 // Forget makes the functions start with nothing compiled, as a new version does.
 func (w *World) Forget() {
-	w.programs = &catalog.Programs{}
+	w.programs = &programs.Cache{}
 	w.Restart()
 }
 

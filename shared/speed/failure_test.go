@@ -12,11 +12,11 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // fail makes the calls of a name fail for which does says so, by their number from 0.
@@ -72,7 +72,7 @@ func TestWriteFails(t *testing.T) {
 				}
 				s.items.Hook = nil
 				s.apply(t, records...)
-				item, err := s.items.Speed.Slots(context.Background(), viewstore.OfDefinition(d.Hash()), s.items.puts[0].Key, 0)
+				item, err := s.items.Speed.Slots(context.Background(), lifecycle.OfDefinition(d.Hash()), s.items.puts[0].Key, 0)
 				if err != nil || len(item) != 1 {
 					t.Fatal(item, err)
 				}
@@ -390,7 +390,7 @@ func TestAtOnce(t *testing.T) {
 	}
 	total := 0
 	for user := range 7 {
-		items, err := plain.Slots(context.Background(), viewstore.OfDefinition(d.Hash()), keyOf(user), 0)
+		items, err := plain.Slots(context.Background(), lifecycle.OfDefinition(d.Hash()), keyOf(user), 0)
 		if err != nil || len(items) != 4 {
 			t.Fatal(len(items), err)
 		}

@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -109,7 +110,7 @@ func (s *Speed) groups(t target, slots []group) []group {
 type fold struct {
 	writer
 	program *view.Program
-	set     viewstore.Set
+	set     lifecycle.Set
 	lane    event.Lane
 	records considered
 	windows sync.Pool // of *view.Windows

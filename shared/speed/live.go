@@ -5,16 +5,15 @@ import (
 	"fmt"
 	"slices"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // target is a set of items, and what goes into it.
 type target struct {
 	program *view.Program
-	set     viewstore.Set
+	set     lifecycle.Set
 	from    slot.Slot // events of slots below need no folding, or are replay's
 	bySlot  bool      // an item per slot, which expires; otherwise one for all slots, which does not
 }
@@ -32,7 +31,7 @@ func (s *Speed) live(ctx context.Context) (live, error) {
 	if err != nil {
 		return live{}, fmt.Errorf("read catalog: %w", err)
 	}
-	set, err := s.Programs.Of(ctx, s.Catalog, catalog.Hashes(views))
+	set, err := s.Programs.Of(ctx, s.Catalog, lifecycle.Hashes(views))
 	if err != nil {
 		return live{}, err
 	}
@@ -44,7 +43,7 @@ func (s *Speed) live(ctx context.Context) (live, error) {
 }
 
 // targetsOf are the sets of a definition: one that all its Lambda generations share, and one of each Kappa generation.
-func targetsOf(p *view.Program, views []catalog.View) []target {
+func targetsOf(p *view.Program, views []lifecycle.View) []target {
 	var all []target
 	for _, v := range views {
 		for _, g := range v.Generations {
@@ -53,10 +52,10 @@ func targetsOf(p *view.Program, views []catalog.View) []target {
 			}
 			// Below Live the definition is not speed's to fold; below the horizon batch has taken over, and no query looks there.
 			first := max(g.Live, g.Horizon)
-			t := target{program: p, set: viewstore.OfDefinition(p.Hash), from: first, bySlot: true}
+			t := target{program: p, set: lifecycle.OfDefinition(p.Hash), from: first, bySlot: true}
 			if g.Architecture == view.Kappa {
 				// Its horizon is that of the other half, which replay brings: what speed has folded it keeps for good.
-				t = target{program: p, set: viewstore.OfGeneration(g.ID), from: g.Live}
+				t = target{program: p, set: lifecycle.OfGeneration(g.ID), from: g.Live}
 			}
 			known := slices.IndexFunc(all, func(other target) bool { return other.set == t.set })
 			if known < 0 {

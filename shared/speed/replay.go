@@ -13,6 +13,8 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -31,7 +33,7 @@ type Replay struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
 	Sweeps   catalog.Sweeps
-	Programs *catalog.Programs
+	Programs *programs.Cache
 	Items    viewstore.Speed
 	Seen     viewstore.Seen
 	Codec    *event.Codec
@@ -61,7 +63,7 @@ type ReplayReport struct {
 // ReplayedGeneration says how far replay has come with a generation.
 type ReplayedGeneration struct {
 	View       view.Name
-	Generation viewstore.Generation
+	Generation lifecycle.GenerationID
 	Run        uint64 // all objects of runs up to here, of slots below Live, are in its items
 	Left       uint64 // runs from there to the head
 	Waits      bool   // the next of them has to be swept first
@@ -104,7 +106,7 @@ type replaying struct {
 	*Replay
 	archive *recent
 	started time.Time
-	head    catalog.Run
+	head    lifecycle.Run
 	swept   uint64
 	bytes   int64 // of objects, that the tick's steps have read
 	lanes   map[edgeLane]*laneMemory
@@ -112,17 +114,17 @@ type replaying struct {
 
 // toReplay is a generation that replay keeps.
 type toReplay struct {
-	catalog.Generation
+	lifecycle.Generation
 	report ReplayedGeneration
 	leave  bool // this tick does no more for it
 }
 
 // replayed are the Kappa generations that replay keeps. One that is only announced may yet be live from another slot.
-func replayed(views []catalog.View) []*toReplay {
+func replayed(views []lifecycle.View) []*toReplay {
 	var all []*toReplay
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.Architecture == view.Kappa && g.IsKept() && g.State != catalog.Announced {
+			if g.Architecture == view.Kappa && g.IsKept() && g.State != lifecycle.Announced {
 				all = append(all, &toReplay{Generation: g, report: ReplayedGeneration{View: v.Name, Generation: g.ID}})
 			}
 		}
@@ -215,7 +217,7 @@ func (t *replaying) step(ctx context.Context, level []*toReplay) error {
 }
 
 // bringIn brings a step's input into one generation.
-func (t *replaying) bringIn(ctx context.Context, g *toReplay, set *view.Set, in *replayInput, through catalog.Run) error {
+func (t *replaying) bringIn(ctx context.Context, g *toReplay, set *view.Set, in *replayInput, through lifecycle.Run) error {
 	if len(in.seen) > 0 {
 		if err := t.fold(ctx, g, set, in); err != nil {
 			return err
@@ -248,7 +250,7 @@ func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *re
 	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
 	f := fold{
 		writer:  writer{items: t.Items, tries: t.Tries, run: t.Run, cache: &t.cache},
-		program: set.Programs[at], set: viewstore.OfGeneration(g.ID), lane: event.ReplayLane, records: in.considered,
+		program: set.Programs[at], set: lifecycle.OfGeneration(g.ID), lane: event.ReplayLane, records: in.considered,
 	}
 	_, counts, items, err := f.apply(ctx, []group{{slot: viewstore.NoSlot, rows: in.rows()}})
 	g.report.Events += int64(len(in.duplicate))
@@ -260,7 +262,7 @@ func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *re
 }
 
 // commit makes it known how far replay has come with a generation.
-func (t *replaying) commit(ctx context.Context, g *toReplay, through catalog.Run) error {
+func (t *replaying) commit(ctx context.Context, g *toReplay, through lifecycle.Run) error {
 	var err error
 	for range t.Tries {
 		v, readErr := t.Catalog.View(ctx, g.report.View)
@@ -293,8 +295,8 @@ func (t *replaying) move(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)
 	}
-	drop := func(ctx context.Context, generation viewstore.Generation, after string) (string, error) {
-		return t.Items.Drop(ctx, viewstore.OfGeneration(generation), after)
+	drop := func(ctx context.Context, generation lifecycle.GenerationID, after string) (string, error) {
+		return t.Items.Drop(ctx, lifecycle.OfGeneration(generation), after)
 	}
 	return generations.Mover{
 		Catalog: t.Catalog, Architecture: view.Kappa, Approve: t.Approve, Linger: t.Linger + t.clocksApart(), Drop: drop,
@@ -307,7 +309,7 @@ func (t *replaying) short(ctx context.Context) bool { return runner.Short(ctx, t
 
 // part are the runs that one step brings in.
 type part struct {
-	through catalog.Run // the last of them; the zero Run for none
+	through lifecycle.Run // the last of them; the zero Run for none
 	runs    int
 	bytes   int64 // of the objects chosen
 	chosen  []chosen

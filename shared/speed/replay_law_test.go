@@ -11,8 +11,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -303,7 +303,7 @@ func TestReplayLaw(t *testing.T) {
 		if diff := cmp.Diff(want, p.merged(t, "k")); diff != "" {
 			r.Fatalf("live from %s (-distinct events +both halves): %s", live, diff)
 		}
-		if g := p.generation(t, "k"); g.State != catalog.Serving {
+		if g := p.generation(t, "k"); g.State != lifecycle.Serving {
 			r.Fatalf("generation is %+v, want it to serve", g)
 		}
 	})
@@ -314,22 +314,22 @@ func TestReplayLaw(t *testing.T) {
 func TestKappaLive(t *testing.T) {
 	next := slotAt(1)
 	p := newPast(t, 0)
-	p.generations(t, catalog.Generation{ID: "all"}, catalog.Generation{ID: "some", Live: slotAt(0), Run: 9, Horizon: slotAt(5)},
-		catalog.Generation{ID: "announced", Live: next, State: catalog.Announced}, catalog.Generation{ID: "none", Live: slotAt(2)},
-		catalog.Generation{ID: "over", State: catalog.Dropping})
+	p.generations(t, lifecycle.Generation{ID: "all"}, lifecycle.Generation{ID: "some", Live: slotAt(0), Run: 9, Horizon: slotAt(5)},
+		lifecycle.Generation{ID: "announced", Live: next, State: lifecycle.Announced}, lifecycle.Generation{ID: "none", Live: slotAt(2)},
+		lifecycle.Generation{ID: "over", State: lifecycle.Dropping})
 	lambda := byUser()
 	lambda.Name = "lambda"
-	p.register(t, catalog.View{Name: "lambda", Generations: []catalog.Generation{
-		{ID: "l", Definition: lambda.Hash(), State: catalog.Building, Run: 1, Horizon: next},
+	p.register(t, lifecycle.View{Name: "lambda", Generations: []lifecycle.Generation{
+		{ID: "l", Definition: lambda.Hash(), State: lifecycle.Building, Run: 1, Horizon: next},
 	}}, lambda)
 	a := func(slots int) purchase { return purchase{at(slots), "a", "1", ""} }
 	report := p.apply(t, p.record(0, a(-1), a(1)), p.record(0, a(0)), p.record(1, a(1)))
-	want := map[viewstore.Set][]string{
+	want := map[lifecycle.Set][]string{
 		"all": {"lane 0 fence 2 n=3", "lane 1 fence 3 n=1"}, "some": {"lane 0 fence 2 n=2", "lane 1 fence 3 n=1"},
 		"announced": {"lane 0 fence 2 n=1", "lane 1 fence 3 n=1"}, "none": nil, "over": nil,
 	}
 	set := compiled(t)
-	got := map[viewstore.Set][]string{}
+	got := map[lifecycle.Set][]string{}
 	for id := range want {
 		got[id] = nil
 		for _, item := range p.stored(t, id) {
@@ -347,7 +347,7 @@ func TestKappaLive(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error("items by generation (-want +stored):", diff)
 	}
-	if n := len(p.stored(t, viewstore.OfDefinition(lambda.Hash()))); n != 2 {
+	if n := len(p.stored(t, lifecycle.OfDefinition(lambda.Hash()))); n != 2 {
 		t.Errorf("%d items of the Lambda definition, want one of a slot for each lane", n)
 	}
 	var folded []int64
@@ -371,10 +371,10 @@ func TestKappaLive(t *testing.T) {
 // TestNobodysDefinition: a definition of which every generation was given up is folded for nobody, and need not be there.
 func TestNobodysDefinition(t *testing.T) {
 	p := newPast(t, 0)
-	p.generations(t, catalog.Generation{ID: "over", State: catalog.Dropping})
+	p.generations(t, lifecycle.Generation{ID: "over", State: lifecycle.Dropping})
 	d := byUser()
 	d.Name = "lambda"
-	p.register(t, catalog.View{Name: "lambda", Generations: []catalog.Generation{{ID: "l", Definition: d.Hash(), State: catalog.Dropping}}})
+	p.register(t, lifecycle.View{Name: "lambda", Generations: []lifecycle.Generation{{ID: "l", Definition: d.Hash(), State: lifecycle.Dropping}}})
 	if report := p.apply(t, p.record(0, many(3, 3)...)); len(report.Views) != 0 || report.Items != 0 || report.Events != 3 {
 		t.Errorf("report is %+v", report)
 	}
@@ -406,7 +406,7 @@ func BenchmarkReplay(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		p.generations(b, catalog.Generation{ID: "k", Live: slotAt(0)})
+		p.generations(b, lifecycle.Generation{ID: "k", Live: slotAt(0)})
 		p.items = &table{}
 		replay := p.newReplay()
 		replay.Bytes = 32 << 20

@@ -17,9 +17,10 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -34,7 +35,7 @@ type past struct {
 	*station
 	replay  *speed.Replay
 	now     time.Time
-	runs    []catalog.Run
+	runs    []lifecycle.Run
 	objects map[archive.Key]*request
 	made    int // requests
 }
@@ -67,20 +68,20 @@ func compiled(t testing.TB) *view.Set {
 func newPast(t testing.TB, live slot.Slot) *past {
 	t.Helper()
 	p := &past{station: newStation(t), now: start.Start().Add(2 * time.Hour), objects: map[archive.Key]*request{}}
-	p.generations(t, catalog.Generation{ID: "k", Live: live})
+	p.generations(t, lifecycle.Generation{ID: "k", Live: live})
 	p.restart()
 	return p
 }
 
 // generations puts Kappa generations of the view into the catalog; ones without a state are being built.
-func (p *past) generations(t testing.TB, all ...catalog.Generation) {
+func (p *past) generations(t testing.TB, all ...lifecycle.Generation) {
 	t.Helper()
 	d := byUserForGood()
-	v := catalog.View{Name: d.Name}
+	v := lifecycle.View{Name: d.Name}
 	for _, g := range all {
 		g.Architecture, g.Definition = view.Kappa, d.Hash()
 		if g.State == "" {
-			g.State = catalog.Building
+			g.State = lifecycle.Building
 		}
 		v.Generations = append(v.Generations, g)
 	}
@@ -99,7 +100,7 @@ func (p *past) restart() {
 
 func (p *past) newReplay() *speed.Replay {
 	return &speed.Replay{
-		Archive: p.archive, Catalog: p.catalog, Sweeps: p.catalog, Programs: &catalog.Programs{}, Items: p.items, Seen: p.seen, Codec: p.codec,
+		Archive: p.archive, Catalog: p.catalog, Sweeps: p.catalog, Programs: &programs.Cache{}, Items: p.items, Seen: p.seen, Codec: p.codec,
 		Layout: p.Layout, Bytes: 1 << 20, RetainSeen: retain, Linger: time.Minute, Tries: tries, Run: runner.Sequential, Now: func() time.Time { return p.now },
 		Log: slog.New(slog.DiscardHandler),
 	}
@@ -190,7 +191,7 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := catalog.Run{N: n, Horizon: horizon, Objects: int64(len(m.Objects)), Stragglers: int64(m.Stragglers), Events: int64(len(in.Seen))}
+	run := lifecycle.Run{N: n, Horizon: horizon, Objects: int64(len(m.Objects)), Stragglers: int64(m.Stragglers), Events: int64(len(in.Seen))}
 	run.FirstArrival, run.LastArrival = in.Arrivals()
 	if run.Objects > 0 {
 		run.Manifest, run.Identities = fmt.Sprintf("runs/%d/manifest.json", n), fmt.Sprintf("runs/%d/identities", n)
@@ -243,7 +244,7 @@ func (p *past) tick(t testing.TB) speed.ReplayReport {
 }
 
 // generation is one as the catalog has it.
-func (p *past) generation(t testing.TB, id viewstore.Generation) catalog.Generation {
+func (p *past) generation(t testing.TB, id lifecycle.GenerationID) lifecycle.Generation {
 	t.Helper()
 	v, err := p.catalog.View(context.Background(), byUserForGood().Name)
 	if err != nil {
@@ -254,7 +255,7 @@ func (p *past) generation(t testing.TB, id viewstore.Generation) catalog.Generat
 }
 
 // stored are the items of a set.
-func (p *past) stored(t testing.TB, set viewstore.Set) (all []viewstore.SpeedItem) {
+func (p *past) stored(t testing.TB, set lifecycle.Set) (all []viewstore.SpeedItem) {
 	t.Helper()
 	for after := ""; ; {
 		items, next, err := p.items.Scan(context.Background(), set, after)
@@ -269,11 +270,11 @@ func (p *past) stored(t testing.TB, set viewstore.Set) (all []viewstore.SpeedIte
 }
 
 // merged tells the states of a generation, of both halves and all lanes together, by user.
-func (p *past) merged(t testing.TB, id viewstore.Generation) []string {
+func (p *past) merged(t testing.TB, id lifecycle.GenerationID) []string {
 	t.Helper()
 	set := compiled(t)
 	byKey := map[view.Key]*view.Windows{}
-	for _, item := range p.stored(t, viewstore.OfGeneration(id)) {
+	for _, item := range p.stored(t, lifecycle.OfGeneration(id)) {
 		if item.Slot != viewstore.NoSlot || item.Expires != 0 {
 			t.Errorf("item of slot %s, expires %d: want no slot, and never", item.Slot, item.Expires)
 		}
@@ -324,7 +325,7 @@ func TestReplay(t *testing.T) {
 		t.Errorf("report is %+v", report)
 	}
 	p.checkMerged(t, "ua n=3 amount=11", "ub n=1 amount=10")
-	if g := p.generation(t, "k"); g.Run != 1 || g.Horizon != slotAt(-15) || g.State != catalog.Building {
+	if g := p.generation(t, "k"); g.Run != 1 || g.Horizon != slotAt(-15) || g.State != lifecycle.Building {
 		t.Errorf("generation is %+v: want at run 1, and building, since its horizon is below Live", g)
 	}
 	p.run(t, slotAt(1))
@@ -338,7 +339,7 @@ func TestReplay(t *testing.T) {
 		t.Error("report (-want +got):", diff)
 	}
 	g := p.generation(t, "k")
-	if g.Run != 2 || g.Horizon != slotAt(1) || g.State != catalog.Serving {
+	if g.Run != 2 || g.Horizon != slotAt(1) || g.State != lifecycle.Serving {
 		t.Errorf("generation is %+v: want it to serve", g)
 	}
 	fences := map[string]bool{}
@@ -477,7 +478,7 @@ func TestReplayTooLate(t *testing.T) {
 			if !errors.Is(err, speed.ErrSeenExpired) || !strings.Contains(err.Error(), "generation k of view by_user") {
 				t.Errorf("error is %v", err)
 			}
-			if g := p.generation(t, "k"); g.Run != 0 || g.State != catalog.Building {
+			if g := p.generation(t, "k"); g.Run != 0 || g.State != lifecycle.Building {
 				t.Errorf("generation is %+v, want it as it was", g)
 			}
 		})
@@ -503,7 +504,7 @@ func TestReplayPassesOver(t *testing.T) {
 		t.Errorf("calls are %v, want no read of the archive, and one write", p.calls)
 	}
 	t.Run("live from the first slot on", func(t *testing.T) {
-		p.generations(t, catalog.Generation{ID: "k"})
+		p.generations(t, lifecycle.Generation{ID: "k"})
 		p.calls = nil
 		if g := p.tick(t).Generations[0]; g.Run != 301 || g.Left != 0 {
 			t.Errorf("report is %+v", g)
@@ -511,7 +512,7 @@ func TestReplayPassesOver(t *testing.T) {
 		if slices.Contains(p.calls, "archive.Get") {
 			t.Errorf("calls are %v", p.calls)
 		}
-		if g := p.generation(t, "k"); g.Horizon != slotAt(300) || g.State != catalog.Serving {
+		if g := p.generation(t, "k"); g.Horizon != slotAt(300) || g.State != lifecycle.Serving {
 			t.Errorf("generation is %+v", g)
 		}
 	})
@@ -633,18 +634,18 @@ func TestReplaySeveral(t *testing.T) {
 	p.send(t, at(-20), "a3:4")
 	p.run(t, slotAt(-19))
 	p.generations(t,
-		catalog.Generation{ID: "k", Live: slotAt(0)}, catalog.Generation{ID: "same", Live: slotAt(0)},
-		catalog.Generation{ID: "earlier", Live: slotAt(-5)}, catalog.Generation{ID: "ahead", Live: slotAt(0), Run: 2, Horizon: slotAt(-29)},
-		catalog.Generation{ID: "announced", Live: slotAt(0), State: catalog.Announced},
-		catalog.Generation{ID: "given_up", Live: slotAt(0), State: catalog.Dropping, Since: p.now.UnixMilli()},
-		catalog.Generation{ID: "retained", Live: slotAt(0), State: catalog.Retained},
+		lifecycle.Generation{ID: "k", Live: slotAt(0)}, lifecycle.Generation{ID: "same", Live: slotAt(0)},
+		lifecycle.Generation{ID: "earlier", Live: slotAt(-5)}, lifecycle.Generation{ID: "ahead", Live: slotAt(0), Run: 2, Horizon: slotAt(-29)},
+		lifecycle.Generation{ID: "announced", Live: slotAt(0), State: lifecycle.Announced},
+		lifecycle.Generation{ID: "given_up", Live: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()},
+		lifecycle.Generation{ID: "retained", Live: slotAt(0), State: lifecycle.Retained},
 	)
 	broken := byUser()
 	broken.Name, broken.Architecture = "broken", view.Kappa
-	p.register(t, catalog.View{Name: "broken", Generations: []catalog.Generation{
-		{ID: "broken", Definition: broken.Hash(), Architecture: view.Kappa, State: catalog.Building, Live: slotAt(1)},
+	p.register(t, lifecycle.View{Name: "broken", Generations: []lifecycle.Generation{
+		{ID: "broken", Definition: broken.Hash(), Architecture: view.Kappa, State: lifecycle.Building, Live: slotAt(1)},
 	}})
-	p.register(t, catalog.View{Name: "lambda", Generations: []catalog.Generation{{ID: "lambda", Definition: byUser().Hash(), State: catalog.Building}}})
+	p.register(t, lifecycle.View{Name: "lambda", Generations: []lifecycle.Generation{{ID: "lambda", Definition: byUser().Hash(), State: lifecycle.Building}}})
 	gets := map[string]int{}
 	p.archive.Hook = func(call memory.Call) memory.Fault {
 		gets[call.Key]++
@@ -654,7 +655,7 @@ func TestReplaySeveral(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "replay generation broken of view broken: read definition") {
 		t.Errorf("error is %v, want one that names the generation", err)
 	}
-	for id, want := range map[viewstore.Generation]string{
+	for id, want := range map[lifecycle.GenerationID]string{
 		"k": "ua n=3 amount=7", "same": "ua n=3 amount=7", "retained": "ua n=3 amount=7", "earlier": "ua n=3 amount=7", "ahead": "ua n=1 amount=4",
 	} {
 		if g := p.generation(t, id); g.Run != 3 || g.Horizon != slotAt(-19) {
@@ -664,7 +665,7 @@ func TestReplaySeveral(t *testing.T) {
 			t.Errorf("%s (-want +stored): %s", id, diff)
 		}
 	}
-	for _, id := range []viewstore.Generation{"announced", "given_up", "lambda"} {
+	for _, id := range []lifecycle.GenerationID{"announced", "given_up", "lambda"} {
 		if g := p.generation(t, id); g.Run != 0 || len(p.merged(t, id)) != 0 {
 			t.Errorf("generation is %+v, with items %v, want it left alone", g, p.merged(t, id))
 		}
@@ -689,39 +690,39 @@ func TestReplayGivenUp(t *testing.T) {
 	p.items.Hook = func(call memory.Call) memory.Fault {
 		if call.Name == "speed.Put" && !done {
 			done = true
-			p.generations(t, catalog.Generation{ID: "k", Live: slotAt(0), State: catalog.Dropping, Since: p.now.UnixMilli()})
+			p.generations(t, lifecycle.Generation{ID: "k", Live: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()})
 		}
 		return memory.Fault{}
 	}
 	p.tick(t)
-	if g := p.generation(t, "k"); g.Run != 0 || g.State != catalog.Dropping || len(p.items.puts) != 1 {
+	if g := p.generation(t, "k"); g.Run != 0 || g.State != lifecycle.Dropping || len(p.items.puts) != 1 {
 		t.Errorf("generation is %+v, %d items put; want one step's", g, len(p.items.puts))
 	}
 }
 
 // TestReplayServes: when a generation is switched to.
 func TestReplayServes(t *testing.T) {
-	kappa := func(g catalog.Generation) catalog.Generation {
+	kappa := func(g lifecycle.Generation) lifecycle.Generation {
 		g.ID, g.Live = "k", slotAt(0)
 		return g
 	}
-	serving := catalog.Generation{ID: "old", Live: slotAt(-10), State: catalog.Serving, Run: 1, Horizon: slotAt(1)}
+	serving := lifecycle.Generation{ID: "old", Live: slotAt(-10), State: lifecycle.Serving, Run: 1, Horizon: slotAt(1)}
 	for _, c := range []struct {
 		name    string
-		all     []catalog.Generation
-		serving viewstore.Generation
+		all     []lifecycle.Generation
+		serving lifecycle.GenerationID
 		approve bool
 		horizon slot.Slot
-		want    viewstore.Generation
+		want    lifecycle.GenerationID
 	}{
-		{"the first", []catalog.Generation{kappa(catalog.Generation{})}, "", false, slotAt(1), "k"},
-		{"the first, with approval", []catalog.Generation{kappa(catalog.Generation{})}, "", true, slotAt(1), "k"},
-		{"the horizon is Live", []catalog.Generation{kappa(catalog.Generation{})}, "", false, slotAt(0), "k"},
-		{"the horizon is below Live", []catalog.Generation{kappa(catalog.Generation{})}, "", false, slotAt(-1), ""},
-		{"announced", []catalog.Generation{kappa(catalog.Generation{State: catalog.Announced})}, "", false, slotAt(1), ""},
-		{"the second", []catalog.Generation{serving, kappa(catalog.Generation{})}, "old", false, slotAt(1), "k"},
-		{"the second, with approval", []catalog.Generation{serving, kappa(catalog.Generation{})}, "old", true, slotAt(1), "old"},
-		{"retained", []catalog.Generation{serving, kappa(catalog.Generation{State: catalog.Retained})}, "old", false, slotAt(1), "old"},
+		{"the first", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(1), "k"},
+		{"the first, with approval", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", true, slotAt(1), "k"},
+		{"the horizon is Live", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(0), "k"},
+		{"the horizon is below Live", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(-1), ""},
+		{"announced", []lifecycle.Generation{kappa(lifecycle.Generation{State: lifecycle.Announced})}, "", false, slotAt(1), ""},
+		{"the second", []lifecycle.Generation{serving, kappa(lifecycle.Generation{})}, "old", false, slotAt(1), "k"},
+		{"the second, with approval", []lifecycle.Generation{serving, kappa(lifecycle.Generation{})}, "old", true, slotAt(1), "old"},
+		{"retained", []lifecycle.Generation{serving, kappa(lifecycle.Generation{State: lifecycle.Retained})}, "old", false, slotAt(1), "old"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPast(t, slotAt(0))
@@ -740,7 +741,7 @@ func TestReplayServes(t *testing.T) {
 			if v, err = p.catalog.View(context.Background(), "by_user"); err != nil || v.Serving != c.want {
 				t.Errorf("%s serves, %v; want %s", v.Serving, err, c.want)
 			}
-			if old, ok := v.Generation("old"); c.want == "k" && ok && old.State != catalog.Retained {
+			if old, ok := v.Generation("old"); c.want == "k" && ok && old.State != lifecycle.Retained {
 				t.Errorf("what served is %s", old.State)
 			}
 		})
@@ -750,12 +751,12 @@ func TestReplayServes(t *testing.T) {
 // TestReplayDeletes: what was given up is deleted a while later, items first, whatever fails on the way; nothing else is.
 func TestReplayDeletes(t *testing.T) {
 	p := newPast(t, slotAt(0))
-	p.generations(t, catalog.Generation{ID: "k", Live: slotAt(0)}, catalog.Generation{ID: "other", Live: slotAt(0)})
+	p.generations(t, lifecycle.Generation{ID: "k", Live: slotAt(0)}, lifecycle.Generation{ID: "other", Live: slotAt(0)})
 	for i := range 26 {
 		p.stream(t, p.send(t, at(0), fmt.Sprintf("%c:1", 'a'+i)))
 	}
 	given := p.now.UnixMilli()
-	p.generations(t, catalog.Generation{ID: "k", Live: slotAt(0), State: catalog.Dropping, Since: given}, catalog.Generation{ID: "other", Live: slotAt(0)})
+	p.generations(t, lifecycle.Generation{ID: "k", Live: slotAt(0), State: lifecycle.Dropping, Since: given}, lifecycle.Generation{ID: "other", Live: slotAt(0)})
 	p.replay.ClockMargin = 30 * time.Second
 	p.now = p.now.Add(time.Minute + 62*time.Second - time.Millisecond)
 	p.tick(t)

@@ -18,6 +18,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
@@ -28,7 +29,7 @@ import (
 type Speed struct {
 	Archive  archive.Archive // takes records that cannot be decoded
 	Catalog  catalog.Catalog
-	Programs *catalog.Programs
+	Programs *programs.Cache
 	Items    viewstore.Speed
 	Seen     viewstore.Seen
 	Codec    *event.Codec

@@ -16,7 +16,9 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
@@ -101,14 +103,14 @@ func newStation(t testing.TB, definitions ...view.Definition) *station {
 	}
 	s.restart()
 	for _, d := range definitions {
-		s.register(t, catalog.View{Name: d.Name, Generations: []catalog.Generation{{ID: "g", Definition: d.Hash(), State: catalog.Building}}}, d)
+		s.register(t, lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), State: lifecycle.Building}}}, d)
 	}
 	s.archive.Hook, s.catalog.Hook, s.seen.Hook = note, note, note
 	return s
 }
 
 // register puts a view and definitions into the catalog.
-func (s *station) register(t testing.TB, v catalog.View, definitions ...view.Definition) {
+func (s *station) register(t testing.TB, v lifecycle.View, definitions ...view.Definition) {
 	t.Helper()
 	for _, d := range definitions {
 		if err := s.catalog.PutDefinition(context.Background(), d.Hash(), d.Text()); err != nil {
@@ -123,7 +125,7 @@ func (s *station) register(t testing.TB, v catalog.View, definitions ...view.Def
 // restart makes a new environment of the function.
 func (s *station) restart() {
 	s.Speed = &speed.Speed{
-		Archive: s.archive, Catalog: s.catalog, Programs: &catalog.Programs{}, Items: s.items, Seen: s.seen, Codec: s.codec,
+		Archive: s.archive, Catalog: s.catalog, Programs: &programs.Cache{}, Items: s.items, Seen: s.seen, Codec: s.codec,
 		Layout: archive.Layout{Number: 1, Slot: s.length, Lanes: 4, SpeedWindow: time.Hour}, Retain: retain, RetainSeen: retain, Tries: tries,
 		Run: runner.Sequential, Now: func() time.Time { return start.Start().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
 	}
@@ -288,7 +290,7 @@ func TestCost(t *testing.T) {
 						step.name, s.items.loads, s.items.loaded, len(s.items.puts), report.Items, requests, step.loaded, step.puts)
 				}
 				// One seen item is written per lane, and what others may have considered is read: all that matters at first, then what is new.
-				calls := append([]string{"catalog.Views"}, slices.Repeat([]string{"catalog.Definition"}, step.definitionRead)...)
+				calls := append([]string{"catalog.Views"}, slices.Repeat([]string{"lifecycle.Definition"}, step.definitionRead)...)
 				read := "seen.After"
 				if step.definitionRead > 0 {
 					read = "seen.Since"
@@ -381,28 +383,28 @@ func TestSlots(t *testing.T) {
 	hour := slot.Slot(time.Hour.Milliseconds())
 	for _, c := range []struct {
 		name        string
-		generations []catalog.Generation
+		generations []lifecycle.Generation
 		want        []int // slots folded, from start
 	}{
-		{"no run yet", []catalog.Generation{{}}, []int{-1, 0, 1}},
-		{"the horizon is before", []catalog.Generation{{Horizon: start - hour, Run: 1}}, []int{-1, 0, 1}},
-		{"the horizon is at the slot", []catalog.Generation{{Horizon: start, Run: 1}}, []int{0, 1}},
-		{"the horizon is a millisecond above", []catalog.Generation{{Horizon: start + 1, Run: 1}}, []int{1}},
-		{"the horizon is beyond", []catalog.Generation{{Horizon: start + hour, Run: 1}}, nil},
-		{"live at the slot", []catalog.Generation{{Live: start}}, []int{0, 1}},
-		{"live beyond", []catalog.Generation{{Live: start + hour}}, nil},
-		{"live before, the horizon at the slot", []catalog.Generation{{Live: start - hour, Horizon: start, Run: 1}}, []int{0, 1}},
-		{"the horizon before, live at the slot", []catalog.Generation{{Live: start, Horizon: start - hour, Run: 1}}, []int{0, 1}},
+		{"no run yet", []lifecycle.Generation{{}}, []int{-1, 0, 1}},
+		{"the horizon is before", []lifecycle.Generation{{Horizon: start - hour, Run: 1}}, []int{-1, 0, 1}},
+		{"the horizon is at the slot", []lifecycle.Generation{{Horizon: start, Run: 1}}, []int{0, 1}},
+		{"the horizon is a millisecond above", []lifecycle.Generation{{Horizon: start + 1, Run: 1}}, []int{1}},
+		{"the horizon is beyond", []lifecycle.Generation{{Horizon: start + hour, Run: 1}}, nil},
+		{"live at the slot", []lifecycle.Generation{{Live: start}}, []int{0, 1}},
+		{"live beyond", []lifecycle.Generation{{Live: start + hour}}, nil},
+		{"live before, the horizon at the slot", []lifecycle.Generation{{Live: start - hour, Horizon: start, Run: 1}}, []int{0, 1}},
+		{"the horizon before, live at the slot", []lifecycle.Generation{{Live: start, Horizon: start - hour, Run: 1}}, []int{0, 1}},
 		{
 			"two generations of one definition: as far as either needs it",
-			[]catalog.Generation{{Horizon: start + hour, Run: 9}, {Horizon: start, Run: 1}}, []int{0, 1},
+			[]lifecycle.Generation{{Horizon: start + hour, Run: 9}, {Horizon: start, Run: 1}}, []int{0, 1},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStation(t)
-			v := catalog.View{Name: d.Name}
+			v := lifecycle.View{Name: d.Name}
 			for i, g := range c.generations {
-				g.ID, g.Definition = viewstore.Generation(fmt.Sprint("g", i)), d.Hash()
+				g.ID, g.Definition = lifecycle.GenerationID(fmt.Sprint("g", i)), d.Hash()
 				v.Generations = append(v.Generations, g)
 			}
 			s.register(t, v, d)
@@ -422,7 +424,7 @@ func TestSlots(t *testing.T) {
 	}
 	t.Run("the edges of a slot", func(t *testing.T) {
 		s := newStation(t)
-		s.register(t, catalog.View{Name: d.Name, Generations: []catalog.Generation{{ID: "g", Definition: d.Hash(), Horizon: start, Run: 1}}}, d)
+		s.register(t, lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), Horizon: start, Run: 1}}}, d)
 		s.apply(t, s.record(0, purchase{start.Start().Add(-time.Millisecond), "a", "1", ""}, purchase{start.Start(), "b", "1", ""},
 			purchase{start.Start().Add(slotLength - time.Millisecond), "b", "1", ""}, purchase{start.Start().Add(slotLength), "c", "1", ""}))
 		s.check(t, d, "b slot +0 lane 0 fence 1: 10:00 n=2 amount=2", "c slot +1 lane 0 fence 1: 10:00 n=1 amount=1")
@@ -462,7 +464,7 @@ func TestCannotRun(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			s.register(t, catalog.View{Name: "other", Generations: []catalog.Generation{{ID: "h", Definition: hash}}})
+			s.register(t, lifecycle.View{Name: "other", Generations: []lifecycle.Generation{{ID: "h", Definition: hash}}})
 			applied, _, err := s.Apply(context.Background(), []stream.Record{s.record(0, many(3, 3)...), s.raw("1.4.0", []byte("no zstd"))})
 			if err == nil || !strings.Contains(err.Error(), string(hash)) || c.is != nil && !errors.Is(err, c.is) {
 				t.Errorf("error is %v, want one that names the definition", err)
@@ -481,7 +483,7 @@ func TestCatalogRead(t *testing.T) {
 	if report := s.apply(t, s.record(0, many(1, 1)...)); len(report.Views) != 0 || report.Events != 1 {
 		t.Fatalf("without views: %+v", report)
 	}
-	s.register(t, catalog.View{Name: d.Name, Generations: []catalog.Generation{{ID: "g", Definition: d.Hash()}}}, d)
+	s.register(t, lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash()}}}, d)
 	s.apply(t, s.record(0, many(1, 1)...))
 	s.check(t, d, "u0 slot +0 lane 0 fence 2: 10:00 n=1 amount=1")
 	v, err := s.catalog.View(ctx, d.Name)

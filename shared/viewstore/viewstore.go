@@ -9,6 +9,7 @@ import (
 	"errors"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -16,12 +17,9 @@ import (
 // ErrConflict: the stored item is not the one loaded; nothing was written. Load again, fold again.
 var ErrConflict = errors.New("item is not as loaded")
 
-// Generation names one full set of base items of a view; an id is never used twice. Example: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N".
-type Generation string
-
 // BaseKey names a base item.
 type BaseKey struct {
-	Generation Generation
+	Generation lifecycle.GenerationID
 	Key        view.Key
 	Page       view.Page
 }
@@ -46,35 +44,26 @@ type Base interface {
 	Put(ctx context.Context, item BaseItem, loaded slot.Slot) error
 
 	// Pages returns the items of one key with from <= page <= to, in the order of pages.
-	Pages(ctx context.Context, generation Generation, key view.Key, from, to view.Page) ([]BaseItem, error)
+	Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]BaseItem, error)
 
 	// Scan returns some items of a generation, in any order: those after a cursor that an earlier call returned, "" for the beginning, and where to go
 	// on, "" when the whole store has been looked through. An item that is there from the first call to the last is in one of the answers, at least.
-	Scan(ctx context.Context, generation Generation, after string) (items []BaseItem, next string, err error)
+	Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []BaseItem, next string, err error)
 
 	// Drop deletes items of a generation, a bounded number at a time. It goes on after a cursor that an earlier call returned, "" for the beginning,
 	// and returns where to go on, "" when the whole store has been looked through. Nobody may write or read the generation any more: an item that is
 	// written meanwhile may be left.
 	//
 	// Errors: some of the items may have been deleted; the same call again is safe.
-	Drop(ctx context.Context, generation Generation, after string) (next string, err error)
+	Drop(ctx context.Context, generation lifecycle.GenerationID, after string) (next string, err error)
 }
-
-// Set names speed items that belong together: those of a definition, which all Lambda generations of it share, or those of one Kappa generation.
-type Set string
-
-// OfDefinition is the set of a Lambda view's definition.
-func OfDefinition(definition view.Hash) Set { return Set(definition) }
-
-// OfGeneration is the set of a Kappa generation.
-func OfGeneration(generation Generation) Set { return Set(generation) }
 
 // NoSlot stands in place of the slot of a Kappa generation's items, which hold all slots. No event arrived in that slot, the first of 1970.
 const NoSlot slot.Slot = 0
 
 // SpeedKey names a speed item.
 type SpeedKey struct {
-	Set  Set
+	Set  lifecycle.Set
 	Key  view.Key
 	Slot slot.Slot // NoSlot in a Kappa generation
 	Page view.Page
@@ -102,12 +91,12 @@ type Speed interface {
 	Put(ctx context.Context, item SpeedItem, loaded event.Sequence) error
 
 	// Slots returns the items of one key with slot >= from, ordered by slot, page and lane.
-	Slots(ctx context.Context, set Set, key view.Key, from slot.Slot) ([]SpeedItem, error)
+	Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]SpeedItem, error)
 
 	// Pages returns the items of one key that have NoSlot, with from <= page <= to, ordered by page and lane.
-	Pages(ctx context.Context, set Set, key view.Key, from, to view.Page) ([]SpeedItem, error)
+	Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]SpeedItem, error)
 
 	// Scan and Drop are those of Base, for a set.
-	Scan(ctx context.Context, set Set, after string) (items []SpeedItem, next string, err error)
-	Drop(ctx context.Context, set Set, after string) (next string, err error)
+	Scan(ctx context.Context, set lifecycle.Set, after string) (items []SpeedItem, next string, err error)
+	Drop(ctx context.Context, set lifecycle.Set, after string) (next string, err error)
 }

@@ -27,12 +27,13 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/dirarchive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -164,7 +165,7 @@ func (s *Server) wire() error {
 	var (
 		log      = s.settings.Log
 		table    = s.catalog
-		programs = &catalog.Programs{}
+		programs = &programs.Cache{}
 		base     = &memory.Base{}
 		items    = &memory.Speed{Now: time.Now}
 		records  = memory.NewStream(shards)
@@ -177,7 +178,7 @@ func (s *Server) wire() error {
 	}
 	s.batch = &batch.Batch{
 		Archive: s.archive, Catalog: table, Programs: programs, Base: base, Codec: codec, Layout: s.layout,
-		Definitions: catalog.Define(s.settings.Definitions),
+		Definitions: lifecycle.Define(s.settings.Definitions),
 		Settle:      s.settings.Settle, Relist: relist, Confirm: confirm, Keep: keep, Linger: s.settings.Linger, Approve: s.settings.Approve, RunBytes: 64 << 20, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now,
 		NewID: func() (ulid.ULID, error) { return newULID(time.Now()) }, Log: log,

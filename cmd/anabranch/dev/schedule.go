@@ -8,7 +8,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
@@ -51,7 +51,7 @@ func (s *Server) reload(ctx context.Context) {
 	case err != nil:
 		s.settings.Log.ErrorContext(ctx, "the views stay as they were", "error", err)
 	case definitions != nil:
-		s.batch.Definitions = catalog.Define(definitions)
+		s.batch.Definitions = lifecycle.Define(definitions)
 		s.settings.Log.WarnContext(ctx, "the views have changed", "views", len(definitions))
 	}
 }

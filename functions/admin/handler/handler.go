@@ -19,16 +19,16 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/respond"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Differ holds a candidate against what serves: see serving.Serving.Diff.
 type Differ interface {
-	Diff(ctx context.Context, name view.Name, candidate viewstore.Generation, limit int, cursor string) (serving.Diff, error)
+	Diff(ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (serving.Diff, error)
 }
 
 // Handler serves the admin function. All fields are needed.
@@ -83,7 +83,7 @@ func (h *Handler) diff(ctx context.Context, name view.Name, query string) (any, 
 			return nil, &serving.ParameterError{Parameter: "limit", Detail: fmt.Sprintf("limit=%.80q; write how many rows to tell, at least 1", parameters.Get("limit"))}
 		}
 	}
-	return h.Serving.Diff(ctx, name, viewstore.Generation(parameters.Get("generation")), limit, parameters.Get("cursor"))
+	return h.Serving.Diff(ctx, name, lifecycle.GenerationID(parameters.Get("generation")), limit, parameters.Get("cursor"))
 }
 
 func (h *Handler) operate(ctx context.Context, name view.Name, operation operations.Operation, r events.APIGatewayV2HTTPRequest) (any, error) {
@@ -115,7 +115,7 @@ var (
 )
 
 // wanted is the generation that a body names, "" for none. An empty body names none.
-func wanted(body []byte) (viewstore.Generation, error) {
+func wanted(body []byte) (lifecycle.GenerationID, error) {
 	if len(body) > maxBody {
 		return "", errTooLarge
 	}
@@ -134,7 +134,7 @@ func wanted(body []byte) (viewstore.Generation, error) {
 			return "", &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf("unknown member %.80q; the body takes generation", name)}
 		}
 	}
-	var generation *viewstore.Generation
+	var generation *lifecycle.GenerationID
 	text, named := members["generation"]
 	if !named {
 		return "", nil
@@ -149,7 +149,7 @@ func (h *Handler) fail(ctx context.Context, r events.APIGatewayV2HTTPRequest, er
 	problem := respond.Problem{Detail: err.Error()}
 	var (
 		parameter *serving.ParameterError
-		refusal   *catalog.Refusal
+		refusal   *lifecycle.Refusal
 	)
 	switch {
 	case errors.Is(err, errNoRoute):

@@ -12,12 +12,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/functions/admin/handler"
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 const (
@@ -31,7 +30,7 @@ type differ struct {
 	err   error
 }
 
-func (d *differ) Diff(_ context.Context, name view.Name, candidate viewstore.Generation, limit int, cursor string) (serving.Diff, error) {
+func (d *differ) Diff(_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (serving.Diff, error) {
 	d.asked = string(name) + " " + string(candidate) + " " + strings.Repeat("|", limit) + " " + cursor
 	return serving.Diff{View: name, Comparable: true}, d.err
 }
@@ -48,13 +47,13 @@ func newDesk(t *testing.T) *desk {
 	d := &desk{}
 	ctx := context.Background()
 	for n := range uint64(3) {
-		if err := d.catalog.Append(ctx, catalog.Run{N: n + 1, Horizon: 1000 * 300_000}); err != nil {
+		if err := d.catalog.Append(ctx, lifecycle.Run{N: n + 1, Horizon: 1000 * 300_000}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	v := catalog.View{Name: "v", Serving: first, Generations: []catalog.Generation{
-		{ID: first, Definition: "one", State: catalog.Serving, Run: 3, Horizon: 1000 * 300_000},
-		{ID: second, Definition: "two", State: catalog.Building, Run: 3, Horizon: 1000 * 300_000, Live: 900 * 300_000},
+	v := lifecycle.View{Name: "v", Serving: first, Generations: []lifecycle.Generation{
+		{ID: first, Definition: "one", State: lifecycle.Serving, Run: 3, Horizon: 1000 * 300_000},
+		{ID: second, Definition: "two", State: lifecycle.Building, Run: 3, Horizon: 1000 * 300_000, Live: 900 * 300_000},
 	}}
 	if err := d.catalog.PutView(ctx, v); err != nil {
 		t.Fatal(err)
@@ -145,10 +144,10 @@ func TestDiffIsAskedFor(t *testing.T) {
 		t.Errorf("asked for %q, want %q", d.differ.asked, want)
 	}
 	for err, want := range map[error]string{
-		serving.ErrUnknownGeneration:                     "unknown_generation",
-		&catalog.Refusal{View: "v", Reason: "not today"}: "refused",
-		&serving.ParameterError{Parameter: "cursor"}:     "bad_parameter",
-		errors.New("the secret table is gone"):           "internal",
+		serving.ErrUnknownGeneration:                       "unknown_generation",
+		&lifecycle.Refusal{View: "v", Reason: "not today"}: "refused",
+		&serving.ParameterError{Parameter: "cursor"}:       "bad_parameter",
+		errors.New("the secret table is gone"):             "internal",
 	} {
 		d.differ.err = err
 		if r := d.call(t, diff, "v", "", "", ""); !strings.Contains(r.Body, `"code":"`+want+`"`) || strings.Contains(r.Body, "secret") {

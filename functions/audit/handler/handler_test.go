@@ -18,9 +18,9 @@ import (
 	"github.com/anabranch/anabranch/functions/audit/handler"
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -82,7 +82,7 @@ func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer)
 		log = slog.New(slog.NewTextHandler(out, nil))
 	)
 	return w, &handler.Handler{Log: log, Audit: &audit.Audit{
-		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &catalog.Programs{}, Base: w.Base, Codec: codec, Layout: layout,
+		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec, Layout: layout,
 		Relist: time.Hour, Every: 24 * time.Hour, Workers: 2, Run: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: log,
 	}}, out
 }

@@ -8,8 +8,8 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -34,7 +34,7 @@ func kappaStation(t *testing.T, live slot.Slot) *station {
 	}
 	g := v.Generations[0]
 	g.ID, g.Definition, g.Architecture, g.Live = "01KDVDNA00KAPPAKAPPAKAPPAK", set.Programs[0].Hash, view.Kappa, live
-	v.Serving, v.Generations = g.ID, []catalog.Generation{g}
+	v.Serving, v.Generations = g.ID, []lifecycle.Generation{g}
 	if err := s.Catalog.PutDefinition(ctx, g.Definition, all[0].Text()); err != nil {
 		t.Fatal(err)
 	}
@@ -52,7 +52,7 @@ func kappaStation(t *testing.T, live slot.Slot) *station {
 }
 
 // putPurchases puts the Kappa items of some purchases, each a time and an amount in JSON.
-func (s *station) putPurchases(t *testing.T, set *view.Set, g viewstore.Generation, lane event.Lane, purchases []string) {
+func (s *station) putPurchases(t *testing.T, set *view.Set, g lifecycle.GenerationID, lane event.Lane, purchases []string) {
 	t.Helper()
 	var lines []byte
 	var rows []int32
@@ -71,7 +71,7 @@ func (s *station) putPurchases(t *testing.T, set *view.Set, g viewstore.Generati
 	for page := range d.Pages() {
 		w := set.Programs[0].NewWindows()
 		page.MergeInto(w)
-		key := viewstore.SpeedKey{Set: viewstore.OfGeneration(g), Key: view.EncodeKey([]string{"ann ü"}), Slot: viewstore.NoSlot, Page: page.Page, Lane: lane}
+		key := viewstore.SpeedKey{Set: lifecycle.OfGeneration(g), Key: view.EncodeKey([]string{"ann ü"}), Slot: viewstore.NoSlot, Page: page.Page, Lane: lane}
 		item := viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: w.AppendPage(nil, page.Page)}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)

@@ -19,9 +19,10 @@ import (
 
 	"github.com/anabranch/anabranch/functions/replay/handler"
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
@@ -84,7 +85,7 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 			t.Fatal(err)
 		}
 	}
-	for _, run := range []catalog.Run{
+	for _, run := range []lifecycle.Run{
 		{N: 1, Horizon: live - 1, Manifest: "runs/1/manifest.json", Objects: 1, Events: 5, FirstArrival: arrived, LastArrival: arrived}, {N: 2, Horizon: live},
 	} {
 		if err := s.catalog.Append(ctx, run); err != nil {
@@ -98,8 +99,8 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 	if err := s.catalog.PutDefinition(ctx, d.Hash(), d.Text()); err != nil {
 		t.Fatal(err)
 	}
-	v := catalog.View{Name: d.Name, Generations: []catalog.Generation{
-		{ID: "g", Definition: d.Hash(), Architecture: view.Kappa, State: catalog.Building, Live: live},
+	v := lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{
+		{ID: "g", Definition: d.Hash(), Architecture: view.Kappa, State: lifecycle.Building, Live: live},
 	}}
 	if err := s.catalog.PutView(ctx, v); err != nil {
 		t.Fatal(err)
@@ -107,7 +108,7 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 	log := &bytes.Buffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	return s, &handler.Handler{Log: logger, Replay: &speed.Replay{
-		Archive: &s.archive, Catalog: &s.catalog, Sweeps: &s.catalog, Programs: &catalog.Programs{}, Items: &s.items, Seen: &memory.Seen{}, Codec: codec,
+		Archive: &s.archive, Catalog: &s.catalog, Sweeps: &s.catalog, Programs: &programs.Cache{}, Items: &s.items, Seen: &memory.Seen{}, Codec: codec,
 		Layout: archive.Layout{Number: 1, Slot: length, Lanes: 4, SpeedWindow: time.Hour}, Bytes: 1, RetainSeen: 24 * time.Hour, Tries: 3,
 		Run: runner.Sequential, Now: live.Start, Log: logger,
 	}}, log

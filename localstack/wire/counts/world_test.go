@@ -36,9 +36,10 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -124,14 +125,14 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	}
 	for range shards {
 		w.speed = append(w.speed, &speed.Speed{
-			Archive: store, Catalog: control, Programs: &catalog.Programs{}, Items: dynamoviews.NewSpeed(tables, "speed"), Seen: seen,
+			Archive: store, Catalog: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, "speed"), Seen: seen,
 			Codec: codec, Layout: layout, Retain: 7 * 24 * time.Hour, RetainSeen: 97 * time.Hour, ClockMargin: 30 * time.Second, Tries: 5,
 			Run: runner.Parallel(atOnce), Now: w.clock, Log: log,
 		})
 	}
 	w.batch = &batch.Batch{
-		Archive: store, Catalog: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, "base"), Codec: codec, Layout: layout,
-		Definitions: catalog.Define(definitions), Settle: settle, ClockMargin: 30 * time.Second, Relist: 3 * time.Hour, RunBytes: 16 << 20, Tries: 5,
+		Archive: store, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Codec: codec, Layout: layout,
+		Definitions: lifecycle.Define(definitions), Settle: settle, ClockMargin: 30 * time.Second, Relist: 3 * time.Hour, RunBytes: 16 << 20, Tries: 5,
 		Workers: 1, Run: runner.Parallel(atOnce), Now: w.clock, NewID: func() (ulid.ULID, error) { return w.newULID(w.now) }, Log: log,
 	}
 	w.sweep = &batch.Sweep{
@@ -139,7 +140,7 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 		After: sweepAfter, ClockMargin: 30 * time.Second, Now: w.clock, Log: log,
 	}
 	w.serving = &serving.Serving{
-		Catalog: control, Sweeps: control, Programs: &catalog.Programs{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
+		Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
 		MaxRows: 10_000, Now: w.clock,
 	}
 }

@@ -7,9 +7,9 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // audits is the partition of the views' audits.
@@ -24,16 +24,16 @@ type storedAudit struct {
 	Begun     int64 `json:"begun,omitempty"`
 	Ended     int64 `json:"ended,omitempty"`
 
-	Generation viewstore.Generation `json:"generation,omitempty"`
-	Run        uint64               `json:"run,omitempty"`
-	Horizon    slot.Slot            `json:"horizon,omitempty"` // Unix milliseconds
-	Items      int64                `json:"items,omitempty"`
-	Windows    int64                `json:"windows,omitempty"`
-	Drift      int64                `json:"drift,omitempty"`
-	Beyond     int64                `json:"beyond,omitempty"`
-	Unsettled  int64                `json:"unsettled,omitempty"`
-	Pending    int64                `json:"pending,omitempty"`
-	Lost       int64                `json:"lost,omitempty"`
+	Generation lifecycle.GenerationID `json:"generation,omitempty"`
+	Run        uint64                 `json:"run,omitempty"`
+	Horizon    slot.Slot              `json:"horizon,omitempty"` // Unix milliseconds
+	Items      int64                  `json:"items,omitempty"`
+	Windows    int64                  `json:"windows,omitempty"`
+	Drift      int64                  `json:"drift,omitempty"`
+	Beyond     int64                  `json:"beyond,omitempty"`
+	Unsettled  int64                  `json:"unsettled,omitempty"`
+	Pending    int64                  `json:"pending,omitempty"`
+	Lost       int64                  `json:"lost,omitempty"`
 
 	Drifts      []storedDrift `json:"drifts,omitempty"`
 	LostObjects []string      `json:"lost_objects,omitempty"`

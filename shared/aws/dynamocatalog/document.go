@@ -5,10 +5,9 @@ import (
 	"fmt"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // The formats of the documents. Of a newer one nothing is known: a reader refuses it. A view that makes use of what came with the second one is written
@@ -43,27 +42,27 @@ type storedRun struct {
 // storedView is a view's document. Its name is in the key, its revision in an attribute, for conditions.
 type storedView struct {
 	format
-	Description string               `json:"description,omitempty"`
-	Serving     viewstore.Generation `json:"serving,omitempty"`
-	Generations []storedGeneration   `json:"generations,omitempty"`
-	Held        view.Hash            `json:"held,omitempty"`
-	Rebuild     bool                 `json:"rebuild,omitempty"`
+	Description string                 `json:"description,omitempty"`
+	Serving     lifecycle.GenerationID `json:"serving,omitempty"`
+	Generations []storedGeneration     `json:"generations,omitempty"`
+	Held        view.Hash              `json:"held,omitempty"`
+	Rebuild     bool                   `json:"rebuild,omitempty"`
 }
 
 type storedGeneration struct {
-	ID         viewstore.Generation `json:"id"`
-	Definition view.Hash            `json:"definition"`
-	State      catalog.State        `json:"state"`
-	Live       slot.Slot            `json:"live"` // Unix milliseconds
-	Run        uint64               `json:"run"`
-	Horizon    slot.Slot            `json:"horizon"`
-	Since      int64                `json:"since,omitempty"` // Unix milliseconds
+	ID         lifecycle.GenerationID `json:"id"`
+	Definition view.Hash              `json:"definition"`
+	State      lifecycle.State        `json:"state"`
+	Live       slot.Slot              `json:"live"` // Unix milliseconds
+	Run        uint64                 `json:"run"`
+	Horizon    slot.Slot              `json:"horizon"`
+	Since      int64                  `json:"since,omitempty"` // Unix milliseconds
 
 	Architecture view.Architecture `json:"architecture,omitempty"`
 	Built        uint64            `json:"built,omitempty"`
 }
 
-func encodeRun(r catalog.Run) (table.Item, error) {
+func encodeRun(r lifecycle.Run) (table.Item, error) {
 	item := key(runs, number(r.N))
 	return item, setDocument(item, storedRun{
 		format: format{documentVersion}, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
@@ -72,16 +71,16 @@ func encodeRun(r catalog.Run) (table.Item, error) {
 	})
 }
 
-func decodeRun(item table.Item) (catalog.Run, error) {
+func decodeRun(item table.Item) (lifecycle.Run, error) {
 	n, err := numberOf(item, table.SortKey)
 	if err != nil {
-		return catalog.Run{}, fmt.Errorf("stored run: %w", err)
+		return lifecycle.Run{}, fmt.Errorf("stored run: %w", err)
 	}
 	r, err := documentOf[storedRun](item)
 	if err != nil {
-		return catalog.Run{}, fmt.Errorf("stored run %d: %w", n, err)
+		return lifecycle.Run{}, fmt.Errorf("stored run %d: %w", n, err)
 	}
-	return catalog.Run{
+	return lifecycle.Run{
 		N: n, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
 		Objects: r.Objects, Stragglers: r.Stragglers, Events: r.Events, Overlap: r.Overlap, Conflicts: r.Conflicts,
@@ -89,7 +88,7 @@ func decodeRun(item table.Item) (catalog.Run, error) {
 }
 
 // encodeView leaves the revision to PutView.
-func encodeView(v catalog.View) (table.Item, error) {
+func encodeView(v lifecycle.View) (table.Item, error) {
 	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held, Rebuild: v.Rebuild}
 	if v.Held != "" || v.Rebuild {
 		doc.Version = kappaVersion
@@ -104,22 +103,22 @@ func encodeView(v catalog.View) (table.Item, error) {
 	return item, setDocument(item, doc)
 }
 
-func decodeView(item table.Item) (catalog.View, error) {
+func decodeView(item table.Item) (lifecycle.View, error) {
 	name, err := table.TextOf(item, table.SortKey)
 	if err != nil {
-		return catalog.View{}, fmt.Errorf("stored view: %w", err)
+		return lifecycle.View{}, fmt.Errorf("stored view: %w", err)
 	}
-	v := catalog.View{Name: view.Name(name)}
+	v := lifecycle.View{Name: view.Name(name)}
 	if v.Revision, err = table.NumberOf(item, revision); err != nil {
-		return catalog.View{}, fmt.Errorf("stored view %s: %w", name, err)
+		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
 	doc, err := documentOf[storedView](item)
 	if err != nil {
-		return catalog.View{}, fmt.Errorf("stored view %s: %w", name, err)
+		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
 	v.Description, v.Serving, v.Held, v.Rebuild = doc.Description, doc.Serving, doc.Held, doc.Rebuild
 	for _, g := range doc.Generations {
-		v.Generations = append(v.Generations, catalog.Generation(g))
+		v.Generations = append(v.Generations, lifecycle.Generation(g))
 	}
 	return v, nil
 }

@@ -9,7 +9,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/table"
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	views "github.com/anabranch/anabranch/shared/view"
 )
 
@@ -28,31 +28,31 @@ func TestViewDocuments(t *testing.T) {
 			`"run":18446744073709551615,"horizon":1795555500000`
 		begins = `{"version":%d,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[`
 	)
-	change := func(do func(*catalog.View)) catalog.View {
+	change := func(do func(*lifecycle.View)) lifecycle.View {
 		v := view
-		v.Generations = append([]catalog.Generation(nil), v.Generations...)
+		v.Generations = append([]lifecycle.Generation(nil), v.Generations...)
 		do(&v)
 		return v
 	}
 	for _, c := range []struct {
 		name     string
-		view     catalog.View
+		view     lifecycle.View
 		version  int
 		document string // after its beginning
 	}{
 		{"as the first version wrote it", view, 1, serving + `}]}`},
-		{"retained", change(func(v *catalog.View) { v.Generations[0].Since = 7 }), 1, serving + `,"since":7}]}`},
-		{"how it was built changes nothing that others do", change(func(v *catalog.View) { v.Generations[0].Built = 41 }), 1, serving + `,"built":41}]}`},
-		{"Kappa", change(func(v *catalog.View) { v.Generations[0].Architecture = views.Kappa }), 2, serving + `,"architecture":"kappa"}]}`},
+		{"retained", change(func(v *lifecycle.View) { v.Generations[0].Since = 7 }), 1, serving + `,"since":7}]}`},
+		{"how it was built changes nothing that others do", change(func(v *lifecycle.View) { v.Generations[0].Built = 41 }), 1, serving + `,"built":41}]}`},
+		{"Kappa", change(func(v *lifecycle.View) { v.Generations[0].Architecture = views.Kappa }), 2, serving + `,"architecture":"kappa"}]}`},
 		{
 			"one of two is Kappa",
-			change(func(v *catalog.View) {
-				v.Generations = append(v.Generations, catalog.Generation{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: "d", State: catalog.Building, Architecture: views.Kappa})
+			change(func(v *lifecycle.View) {
+				v.Generations = append(v.Generations, lifecycle.Generation{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: "d", State: lifecycle.Building, Architecture: views.Kappa})
 			}),
 			2, serving + `},{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2P","definition":"d","state":"building","live":0,"run":0,"horizon":0,"architecture":"kappa"}]}`,
 		},
-		{"a definition is held", change(func(v *catalog.View) { v.Held = "9f86d081884c7d659a2feaa0c55ad016" }), 2, serving + `}],"held":"9f86d081884c7d659a2feaa0c55ad016"}`},
-		{"to be rebuilt", change(func(v *catalog.View) { v.Rebuild = true }), 2, serving + `}],"rebuild":true}`},
+		{"a definition is held", change(func(v *lifecycle.View) { v.Held = "9f86d081884c7d659a2feaa0c55ad016" }), 2, serving + `}],"held":"9f86d081884c7d659a2feaa0c55ad016"}`},
+		{"to be rebuilt", change(func(v *lifecycle.View) { v.Rebuild = true }), 2, serving + `}],"rebuild":true}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			item, err := dynamocatalog.EncodeView(c.view)

@@ -25,6 +25,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -76,19 +77,19 @@ func numberOf(stored table.Item, attribute string) (uint64, error) {
 }
 
 // Head implements catalog.Catalog.
-func (c *Catalog) Head(ctx context.Context) (catalog.Run, error) {
+func (c *Catalog) Head(ctx context.Context) (lifecycle.Run, error) {
 	stored, err := c.table.Last(ctx, table.Text(runs))
 	if err != nil {
-		return catalog.Run{}, fmt.Errorf("read head: %w", err)
+		return lifecycle.Run{}, fmt.Errorf("read head: %w", err)
 	}
 	if stored == nil {
-		return catalog.Run{}, nil
+		return lifecycle.Run{}, nil
 	}
 	return decodeRun(stored)
 }
 
 // Runs implements catalog.Catalog, with a request for each 1 MB: some 3,000 runs.
-func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]catalog.Run, error) {
+func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]lifecycle.Run, error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
 	}
@@ -108,7 +109,7 @@ func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]catalog.Run, err
 // the write and could fail for reasons that are no conflict.
 //
 // ErrConflict comes also when an attempt of this very call was applied and its answer lost: Runs tells who made the run real.
-func (c *Catalog) Append(ctx context.Context, run catalog.Run) error {
+func (c *Catalog) Append(ctx context.Context, run lifecycle.Run) error {
 	if err := c.hasPredecessor(ctx, run.N); err != nil {
 		return fmt.Errorf("append run %d: %w", run.N, err)
 	}
@@ -145,7 +146,7 @@ func (c *Catalog) hasPredecessor(ctx context.Context, n uint64) error {
 }
 
 // Views implements catalog.Catalog, with a request for each 1 MB: at least 256 views.
-func (c *Catalog) Views(ctx context.Context) ([]catalog.View, error) {
+func (c *Catalog) Views(ctx context.Context) ([]lifecycle.View, error) {
 	stored, err := c.table.Query(ctx, table.Range{Partition: table.Text(views)})
 	if err != nil {
 		return nil, fmt.Errorf("read views: %w", err)
@@ -154,19 +155,19 @@ func (c *Catalog) Views(ctx context.Context) ([]catalog.View, error) {
 }
 
 // View implements catalog.Catalog, with one request; at most 4 KB make it one read unit.
-func (c *Catalog) View(ctx context.Context, name view.Name) (catalog.View, error) {
+func (c *Catalog) View(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	stored, err := c.table.Get(ctx, key(views, string(name)))
 	if err == nil && stored == nil {
 		err = catalog.ErrNotFound
 	}
 	if err != nil {
-		return catalog.View{}, fmt.Errorf("read view %s: %w", name, err)
+		return lifecycle.View{}, fmt.Errorf("read view %s: %w", name, err)
 	}
 	return decodeView(stored)
 }
 
 // PutView implements catalog.Catalog. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
-func (c *Catalog) PutView(ctx context.Context, v catalog.View) error {
+func (c *Catalog) PutView(ctx context.Context, v lifecycle.View) error {
 	item, err := encodeView(v)
 	if err == nil {
 		err = c.putRevised(ctx, item, v.Revision)

@@ -20,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 )
 
 // faults is a catalog behind a wire that breaks.
@@ -87,8 +88,8 @@ func need(t *testing.T, err error) {
 	}
 }
 
-func runOf(n uint64, manifest string) catalog.Run {
-	return catalog.Run{N: n, Horizon: 1_795_555_500_000, Manifest: manifest, Events: int64(n)}
+func runOf(n uint64, manifest string) lifecycle.Run {
+	return lifecycle.Run{N: n, Horizon: 1_795_555_500_000, Manifest: manifest, Events: int64(n)}
 }
 
 func appendRuns(t *testing.T, c *dynamocatalog.Catalog, n uint64) {
@@ -104,8 +105,8 @@ func (f *faults) read(t *testing.T, do func(*dynamocatalog.Catalog) func(context
 	c := f.open(t)
 	name := fmt.Sprintf("faults-%d", f.opened)
 	appendRuns(t, c, 3)
-	need(t, c.PutView(t.Context(), catalog.View{Name: "a"}))
-	need(t, c.PutView(t.Context(), catalog.View{Name: "b", Description: "second"}))
+	need(t, c.PutView(t.Context(), lifecycle.View{Name: "a"}))
+	need(t, c.PutView(t.Context(), lifecycle.View{Name: "b", Description: "second"}))
 	need(t, c.PutDefinition(t.Context(), "hash", []byte("text")))
 	need(t, c.PutSwept(t.Context(), 2, 0))
 	want, err := do(c)(t.Context())
@@ -155,7 +156,7 @@ func (f *faults) append(t *testing.T, before, n uint64, want error) wiretest.Try
 		Check: func(t *testing.T, err error) {
 			got, readErr := c.Runs(t.Context(), 1, 10)
 			need(t, readErr)
-			var all []catalog.Run
+			var all []lifecycle.Run
 			for i := range before {
 				all = append(all, runOf(i+1, "before"))
 			}
@@ -179,9 +180,9 @@ func (f *faults) append(t *testing.T, before, n uint64, want error) wiretest.Try
 func (f *faults) putView(t *testing.T, stored, revision int64, want error) wiretest.Try {
 	c := f.open(t)
 	for r := range stored {
-		need(t, c.PutView(t.Context(), catalog.View{Name: "v", Description: "before", Revision: r}))
+		need(t, c.PutView(t.Context(), lifecycle.View{Name: "v", Description: "before", Revision: r}))
 	}
-	ours := catalog.View{Name: "v", Description: "ours", Revision: revision}
+	ours := lifecycle.View{Name: "v", Description: "ours", Revision: revision}
 	return wiretest.Try{
 		Do:   func(ctx context.Context) error { return c.PutView(ctx, ours) },
 		Want: want, Lost: catalog.ErrConflict,

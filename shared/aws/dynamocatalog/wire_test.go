@@ -16,6 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	views "github.com/anabranch/anabranch/shared/view"
 )
 
@@ -32,15 +33,15 @@ var (
 	missing  = awstest.Failure("ResourceNotFoundException")
 )
 
-var run = catalog.Run{
+var run = lifecycle.Run{
 	N: 42, Horizon: 1_795_555_500_000, Manifest: "runs/000000000042/m", Identities: "runs/000000000042/i", FirstArrival: 1, LastArrival: 2,
 	Objects: 3, Stragglers: 4, Events: 5, Overlap: 6, Conflicts: 7,
 }
 
-var view = catalog.View{
+var view = lifecycle.View{
 	Name: "page_views", Description: `"Größe"`, Revision: 8, Serving: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N",
-	Generations: []catalog.Generation{{
-		ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: "9f86d081884c7d659a2feaa0c55ad015", State: catalog.Serving,
+	Generations: []lifecycle.Generation{{
+		ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: "9f86d081884c7d659a2feaa0c55ad015", State: lifecycle.Serving,
 		Live: 1_795_555_200_000, Run: math.MaxUint64, Horizon: 1_795_555_500_000,
 	}},
 }
@@ -120,14 +121,14 @@ func TestAppend(t *testing.T) {
 	beforeRead, written := get("run", "00000000000000000041"), put(runStored, none)
 	for _, test := range []struct {
 		name     string
-		run      catalog.Run
+		run      lifecycle.Run
 		answers  []awstest.Answer
 		want     error // nil: none; errOther: one that is no conflict
 		requests []string
 	}{
 		{"OK", run, []awstest.Answer{before, done}, nil, []string{beforeRead, written}},
 		{"the first run has none before it", first, []awstest.Answer{done}, nil, []string{put(strings.Replace(runStored, "00000000000000000042", "00000000000000000001", 1), none)}},
-		{"no run 0", catalog.Run{}, nil, catalog.ErrConflict, nil},
+		{"no run 0", lifecycle.Run{}, nil, catalog.ErrConflict, nil},
 		{"ErrConflict, the run before is not real", run, []awstest.Answer{done}, catalog.ErrConflict, []string{beforeRead}},
 		{"ErrConflict, the run is real", run, []awstest.Answer{before, mismatch}, catalog.ErrConflict, []string{beforeRead, written}},
 		{"our own, whose answer was lost", run, []awstest.Answer{before, lost, mismatch}, catalog.ErrConflict, []string{beforeRead, written, written}},
@@ -161,7 +162,7 @@ func TestPutView(t *testing.T) {
 	written := put(viewStored, expected("rev", `{"N":"7"}`))
 	for _, test := range []struct {
 		name     string
-		view     catalog.View
+		view     lifecycle.View
 		answers  []awstest.Answer
 		want     error
 		requests []string
@@ -232,13 +233,13 @@ func TestReads(t *testing.T) {
 	head, err := c.Head(t.Context())
 	wantRead(t, "head", head, run, err)
 	head, err = c.Head(t.Context())
-	wantRead(t, "head of nothing", head, catalog.Run{}, err)
+	wantRead(t, "head of nothing", head, lifecycle.Run{}, err)
 	runs, err := c.Runs(t.Context(), 1, 42)
-	wantRead(t, "runs", runs, []catalog.Run{run}, err)
+	wantRead(t, "runs", runs, []lifecycle.Run{run}, err)
 	runs, err = c.Runs(t.Context(), 3, 2) // makes no request
 	wantRead(t, "runs from above to", runs, nil, err)
 	views, err := c.Views(t.Context())
-	wantRead(t, "views", views, []catalog.View{view}, err)
+	wantRead(t, "views", views, []lifecycle.View{view}, err)
 	one, err := c.View(t.Context(), view.Name)
 	wantRead(t, "view", one, view, err)
 	definition, err := c.Definition(t.Context(), "9f86d081884c7d659a2feaa0c55ad015")
@@ -322,7 +323,7 @@ func TestTheViewItemStaysBelow4KB(t *testing.T) {
 	for len(longest) < 63 {
 		longest += "v"
 	}
-	v := catalog.View{
+	v := lifecycle.View{
 		Name: longest, Description: strings.Repeat("d", 2000), Revision: math.MaxInt64 - 1, Serving: view.Serving,
 		Held: view.Generations[0].Definition, Rebuild: true,
 	}

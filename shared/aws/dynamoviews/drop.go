@@ -8,6 +8,7 @@ import (
 	"fmt"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -16,7 +17,7 @@ var errCursor = errors.New("cursor is none that Scan or Drop returned")
 
 // Scan implements viewstore.Base, with a scan of up to 1 MB of the table. What is scanned is billed as read, whatever generation it is of: all of the table
 // for one generation.
-func (b *Base) Scan(ctx context.Context, generation viewstore.Generation, after string) (items []viewstore.BaseItem, next string, err error) {
+func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem, next string, err error) {
 	if items, next, err = scan(ctx, b.table, generation, after, baseItem); err != nil {
 		return nil, "", fmt.Errorf("scan generation %s: %w", generation, err)
 	}
@@ -24,7 +25,7 @@ func (b *Base) Scan(ctx context.Context, generation viewstore.Generation, after 
 }
 
 // Drop implements viewstore.Base, with a scan as Scan's and a request for each 25 items that it finds.
-func (b *Base) Drop(ctx context.Context, generation viewstore.Generation, after string) (next string, err error) {
+func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, after string) (next string, err error) {
 	if next, err = drop(ctx, b.table, generation, after); err != nil {
 		return "", fmt.Errorf("drop generation %s: %w", generation, err)
 	}
@@ -32,7 +33,7 @@ func (b *Base) Drop(ctx context.Context, generation viewstore.Generation, after 
 }
 
 // Scan implements viewstore.Speed, as Base's does.
-func (s *Speed) Scan(ctx context.Context, set viewstore.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
 	if items, next, err = scan(ctx, s.table, set, after, speedItem); err != nil {
 		return nil, "", fmt.Errorf("scan set %s: %w", set, err)
 	}
@@ -40,7 +41,7 @@ func (s *Speed) Scan(ctx context.Context, set viewstore.Set, after string) (item
 }
 
 // Drop implements viewstore.Speed, as Base's does.
-func (s *Speed) Drop(ctx context.Context, set viewstore.Set, after string) (next string, err error) {
+func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (next string, err error) {
 	if next, err = drop(ctx, s.table, set, after); err != nil {
 		return "", fmt.Errorf("drop set %s: %w", set, err)
 	}

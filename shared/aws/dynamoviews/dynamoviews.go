@@ -23,6 +23,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -77,7 +78,7 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 }
 
 // Pages implements viewstore.Base, with a request for each 1 MB.
-func (b *Base) Pages(ctx context.Context, generation viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
 	}
@@ -131,7 +132,7 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 }
 
 // Slots implements viewstore.Speed, with a request for each 1 MB.
-func (s *Speed) Slots(ctx context.Context, set viewstore.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
 	items, err := query(ctx, s.table, table.Range{
 		Partition: table.Binary(partition(set, key)),
 		From:      table.Binary(appendOrdered(nil, from)), // comes before every longer key that begins with it
@@ -143,7 +144,7 @@ func (s *Speed) Slots(ctx context.Context, set viewstore.Set, key view.Key, from
 }
 
 // Pages implements viewstore.Speed, with a request for each 1 MB.
-func (s *Speed) Pages(ctx context.Context, set viewstore.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
 	}

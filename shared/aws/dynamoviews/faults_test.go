@@ -22,6 +22,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -98,7 +99,7 @@ func (f *faults) putBase(t *testing.T, stored, loaded slot.Slot, want error) wir
 // dropBase drops a generation whose items take two requests to delete, beside one whose name begins with its own.
 func (f *faults) dropBase(t *testing.T) wiretest.Try {
 	b := f.base()
-	gone := viewstore.Generation("gone " + f.own())
+	gone := lifecycle.GenerationID("gone " + f.own())
 	kept := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: gone + "0", Key: "k", Page: 1}, Horizon: 1000, States: []byte("kept")}
 	need(t, b.Put(t.Context(), kept, 0))
 	keys := []viewstore.BaseKey{kept.BaseKey}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -70,7 +71,7 @@ func parseBaseKey(stored table.Item) (k viewstore.BaseKey, err error) {
 	if err != nil {
 		return viewstore.BaseKey{}, err
 	}
-	if k.Generation, k.Key, err = parsePartition[viewstore.Generation](pk); err != nil {
+	if k.Generation, k.Key, err = parsePartition[lifecycle.GenerationID](pk); err != nil {
 		return viewstore.BaseKey{}, err
 	}
 	if k.Page, sk, err = cutOrdered[view.Page](sk); err != nil {
@@ -101,7 +102,7 @@ func parseSpeedKey(stored table.Item) (k viewstore.SpeedKey, err error) {
 	if err != nil {
 		return viewstore.SpeedKey{}, err
 	}
-	if k.Set, k.Key, err = parsePartition[viewstore.Set](pk); err != nil {
+	if k.Set, k.Key, err = parsePartition[lifecycle.Set](pk); err != nil {
 		return viewstore.SpeedKey{}, err
 	}
 	if k.Slot, sk, err = cutOrdered[slot.Slot](sk); err != nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -33,7 +34,7 @@ func anyText(t *rapid.T, label string) string {
 func anySpeedKey(t *rapid.T) viewstore.SpeedKey {
 	count := rapid.IntRange(1, 20).Draw(t, "count")
 	return viewstore.SpeedKey{
-		Set: viewstore.Set(anyText(t, "set")), Key: view.Key(anyText(t, "key")),
+		Set: lifecycle.Set(anyText(t, "set")), Key: view.Key(anyText(t, "key")),
 		Slot: slot.Slot(anyInt(t, "slot")), Page: view.Page(anyInt(t, "page")),
 		Lane: event.Lane{Layout: rapid.IntRange(1, 20).Draw(t, "layout"), Count: count, N: rapid.IntRange(0, count-1).Draw(t, "n")},
 	}
@@ -66,8 +67,8 @@ func TestSpeedKeysSortByTheirBytes(t *testing.T) {
 
 func TestBaseKeysSortByTheirBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := viewstore.BaseKey{Generation: viewstore.Generation(anyText(t, "generation")), Key: view.Key(anyText(t, "key")), Page: view.Page(anyInt(t, "page"))}
-		b := viewstore.BaseKey{Generation: viewstore.Generation(anyText(t, "generation")), Key: view.Key(anyText(t, "key")), Page: view.Page(anyInt(t, "page"))}
+		a := viewstore.BaseKey{Generation: lifecycle.GenerationID(anyText(t, "generation")), Key: view.Key(anyText(t, "key")), Page: view.Page(anyInt(t, "page"))}
+		b := viewstore.BaseKey{Generation: lifecycle.GenerationID(anyText(t, "generation")), Key: view.Key(anyText(t, "key")), Page: view.Page(anyInt(t, "page"))}
 		x, y := dynamoviews.EncodeBaseKey(a), dynamoviews.EncodeBaseKey(b)
 		if got, want := bytes.Compare(bytesOf(x, "sk"), bytesOf(y, "sk")), cmp.Compare(a.Page, b.Page); got != want {
 			t.Errorf("pages %d and %d compare as %d, want %d", a.Page, b.Page, got, want)

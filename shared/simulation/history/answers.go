@@ -9,10 +9,10 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // What an oracle may demand of one answer, whenever its reads were made:
@@ -355,7 +355,7 @@ func (h *history) checkCount(g *generation, e *identity, n int, began uint64, no
 	if now && n == 0 && e.shown > 0 {
 		h.count(GoneAtSwitch)
 	}
-	in := []viewstore.Set{viewstore.OfGeneration(g.id)}
+	in := []lifecycle.Set{lifecycle.OfGeneration(g.id)}
 	if g.served && !g.kappa {
 		in = append(in, g.set)
 	}

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // changes are the settings of what becomes of the views: which definitions there are, and who operates them.
@@ -111,21 +111,21 @@ func (h *history) drawOperator(c *changes) {
 type operatorFault struct {
 	fault     Fault
 	operation operations.Operation
-	states    []catalog.State
+	states    []lifecycle.State
 }
 
 var operatorFaults = []operatorFault{
-	{OperatorSwitches, operations.Switch, []catalog.State{catalog.Building, catalog.Retained}},
-	{OperatorRollsBack, operations.Rollback, []catalog.State{catalog.Retained}},
-	{OperatorDrops, operations.Drop, []catalog.State{catalog.Retained}},
-	{OperatorAbandons, operations.Abandon, []catalog.State{catalog.Announced, catalog.Building}},
+	{OperatorSwitches, operations.Switch, []lifecycle.State{lifecycle.Building, lifecycle.Retained}},
+	{OperatorRollsBack, operations.Rollback, []lifecycle.State{lifecycle.Retained}},
+	{OperatorDrops, operations.Drop, []lifecycle.State{lifecycle.Retained}},
+	{OperatorAbandons, operations.Abandon, []lifecycle.State{lifecycle.Announced, lifecycle.Building}},
 	{OperatorRebuilds, operations.Rebuild, nil},
 	{OperatorAudits, operations.Audit, nil},
 }
 
 // hasSense says whether the view has such a generation.
-func (o operatorFault) hasSense(v catalog.View) bool {
-	return o.states == nil || slices.ContainsFunc(v.Generations, func(g catalog.Generation) bool { return slices.Contains(o.states, g.State) })
+func (o operatorFault) hasSense(v lifecycle.View) bool {
+	return o.states == nil || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool { return slices.Contains(o.states, g.State) })
 }
 
 // beginChanges begins the schedules of replay, audits and operators.
@@ -211,7 +211,7 @@ func (h *history) operating() {
 		if h.rates[o.fault] == 0 || h.random.Float64() >= h.rates[o.fault] || h.random.IntN(8) > 0 && !o.hasSense(v) {
 			continue
 		}
-		var id viewstore.Generation
+		var id lifecycle.GenerationID
 		takes := o.operation != operations.Rebuild && o.operation != operations.Audit
 		if n := len(v.Generations); takes && n > 0 && h.random.IntN(3) == 0 {
 			id = v.Generations[h.random.IntN(n)].ID
@@ -223,11 +223,11 @@ func (h *history) operating() {
 }
 
 // operate does an operation on a view, and counts it when it is done.
-func (h *history) operate(name view.Name, operation operations.Operation, id viewstore.Generation, counted Fault) {
+func (h *history) operate(name view.Name, operation operations.Operation, id lifecycle.GenerationID, counted Fault) {
 	calm := h.calm
 	h.invoke(operatorRole, fmt.Sprintf("%s %s %s", operation, name, id), func(ctx context.Context, e *environment) {
 		_, err := e.operator.Do(ctx, name, operation, id)
-		var refusal *catalog.Refusal
+		var refusal *lifecycle.Refusal
 		switch {
 		case err == nil:
 			h.count(counted)
@@ -248,7 +248,7 @@ func (h *history) restore() {
 	for _, d := range h.kit.of(h.deployed) {
 		v := h.pointers[d.Name]
 		for _, g := range v.Generations {
-			if g.State == catalog.Building && h.approve && v.Serving != "" {
+			if g.State == lifecycle.Building && h.approve && v.Serving != "" {
 				h.operate(d.Name, operations.Switch, g.ID, OperatorSwitches)
 			}
 		}

@@ -10,10 +10,10 @@ import (
 
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/speed"
@@ -104,9 +104,9 @@ func (h *history) open(r role) *environment {
 		e.skew = pick(h, h.margin, -h.margin, h.between(-h.margin, h.margin))
 		h.count(Skewed)
 	}
-	programs := h.compiled.programs
+	compiled := h.compiled.programs
 	if h.chance(ColdStart) {
-		programs = &catalog.Programs{}
+		compiled = &programs.Cache{}
 	}
 	p := port{e}
 	switch r {
@@ -117,13 +117,13 @@ func (h *history) open(r role) *environment {
 		}
 	case speedRole:
 		e.speed = &speed.Speed{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Items: speedPort{p}, Seen: seenPort{p}, Codec: h.kit.codec,
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: compiled, Items: speedPort{p}, Seen: seenPort{p}, Codec: h.kit.codec,
 			Layout: h.layout, Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: h.margin, Tries: 3, Run: runner.Sequential,
 			Now: e.now, Log: silent,
 		}
 	case batchRole:
 		e.batch = &batch.Batch{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: programs, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: compiled, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
 			Definitions: h.kit.of(h.deployed), Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, Confirm: 10 * time.Second, Keep: h.keep, Linger: linger,
 			Approve: h.approve, RunBytes: h.runBytes, Tries: 3, Workers: 2, Run: runner.Sequential, Now: e.now,
 			NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
@@ -135,17 +135,17 @@ func (h *history) open(r role) *environment {
 		}
 	case queryRole:
 		e.query = &serving.Serving{
-			Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: programs, Base: basePort{p}, Speed: speedPort{p}, MaxRows: 10_000, Now: e.now,
+			Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: compiled, Base: basePort{p}, Speed: speedPort{p}, MaxRows: 10_000, Now: e.now,
 		}
 	case replayRole:
 		e.replay = &speed.Replay{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: programs, Items: speedPort{p}, Seen: seenPort{p},
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: compiled, Items: speedPort{p}, Seen: seenPort{p},
 			Codec: h.kit.codec, Layout: h.layout, Bytes: h.replayBytes, RetainSeen: retainSeen, ClockMargin: h.margin, Linger: linger, Tries: 3,
 			Approve: h.approve, Run: runner.Sequential, Now: e.now, Log: silent,
 		}
 	case auditRole:
 		e.audit = &audit.Audit{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Audits: catalogPort{p}, Programs: programs, Base: basePort{p}, Codec: h.kit.codec,
+			Archive: archivePort{p}, Catalog: catalogPort{p}, Audits: catalogPort{p}, Programs: compiled, Base: basePort{p}, Codec: h.kit.codec,
 			Layout: h.layout, Relist: h.relist, Every: h.auditEvery, Workers: 2, Run: runner.Sequential, Now: e.now, Log: silent,
 		}
 	case operatorRole:

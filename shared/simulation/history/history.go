@@ -32,15 +32,14 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/eventsource"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Result says what a history was like.
@@ -103,10 +102,10 @@ type World struct {
 }
 
 // Generations are those there are, in the order of the views' names.
-func (w *World) Generations() []viewstore.Generation {
+func (w *World) Generations() []lifecycle.GenerationID {
 	all, err := w.h.catalog.Views(everywhere)
 	w.h.must(err)
-	var ids []viewstore.Generation
+	var ids []lifecycle.GenerationID
 	for _, v := range all {
 		for _, g := range v.Generations {
 			ids = append(ids, g.ID)
@@ -152,14 +151,14 @@ type history struct {
 	environments [roles][]*environment
 	flying       []*invocation
 	source       source
-	observer     *serving.Serving                     // asks at one moment
-	generations  map[viewstore.Generation]*generation // all there have been
-	sets         map[viewstore.Set]int                // the view of each set of speed items there has been
+	observer     *serving.Serving                       // asks at one moment
+	generations  map[lifecycle.GenerationID]*generation // all there have been
+	sets         map[lifecycle.Set]int                  // the view of each set of speed items there has been
 	compiled     compiled
-	level        [views]uint64               // per view: the last run seen applied to what answers
-	answers      [views]viewstore.Generation // per view: which it was
-	pointers     map[view.Name]catalog.View  // as last seen
-	deployed     deployment                  // what batch is deployed with
+	level        [views]uint64                 // per view: the last run seen applied to what answers
+	answers      [views]lifecycle.GenerationID // per view: which it was
+	pointers     map[view.Name]lifecycle.View  // as last seen
+	deployed     deployment                    // what batch is deployed with
 
 	calm      bool // no more faults
 	counts    Counts
@@ -239,7 +238,7 @@ func (h *history) build(seed uint64) error {
 		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{}, runOf: map[slot.Slot]uint64{},
 		folds: map[cell]*fold{}, counting: map[cell][]*position{}, held: map[cell][]*copyOf{}, windows: map[rowsOf][]int64{}, built: map[int]uint64{},
 	}
-	h.generations, h.sets, h.pointers = map[viewstore.Generation]*generation{}, map[viewstore.Set]int{}, map[view.Name]catalog.View{}
+	h.generations, h.sets, h.pointers = map[lifecycle.GenerationID]*generation{}, map[lifecycle.Set]int{}, map[view.Name]lifecycle.View{}
 	h.deployed = h.choices[0]
 	if h.compiled.programs = h.kit.programs; !h.isPlain() {
 		h.ownPrograms()

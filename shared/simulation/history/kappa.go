@@ -7,11 +7,10 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // What an oracle may demand of an answer of a Kappa generation that is live from a slot on, whenever its reads were made:
@@ -34,12 +33,12 @@ import (
 
 // generation is a generation as the catalog knows it, and when it was seen to be at which run.
 type generation struct {
-	id       viewstore.Generation
+	id       lifecycle.GenerationID
 	view     int
 	kappa    bool
 	live     slot.Slot
 	hash     view.Hash
-	set      viewstore.Set
+	set      lifecycle.Set
 	served   bool
 	progress []progress // of a Kappa generation, in order
 }
@@ -57,16 +56,16 @@ func (g *generation) at(step uint64) uint64 {
 }
 
 // learn takes in a generation as the catalog has it now.
-func (h *history) learn(v int, stored catalog.Generation) {
+func (h *history) learn(v int, stored lifecycle.Generation) {
 	g := h.generations[stored.ID]
 	if g == nil {
-		g = &generation{id: stored.ID, view: v, hash: stored.Definition, kappa: stored.Architecture == view.Kappa, set: viewstore.OfDefinition(stored.Definition)}
+		g = &generation{id: stored.ID, view: v, hash: stored.Definition, kappa: stored.Architecture == view.Kappa, set: lifecycle.OfDefinition(stored.Definition)}
 		if g.kappa {
-			g.live, g.set = stored.Live, viewstore.OfGeneration(stored.ID)
+			g.live, g.set = stored.Live, lifecycle.OfGeneration(stored.ID)
 		}
 		h.generations[g.id], h.sets[g.set] = g, v
 	}
-	g.served = g.served || stored.State == catalog.Serving
+	g.served = g.served || stored.State == lifecycle.Serving
 	if !g.kappa {
 		g.live = stored.Live
 		return
@@ -104,7 +103,7 @@ func (h *history) liveFrom(v int) slot.Slot {
 }
 
 // switchOf says what kind of switch this is.
-func (h *history) switchOf(from, to viewstore.Generation) Fault {
+func (h *history) switchOf(from, to lifecycle.GenerationID) Fault {
 	switch a, b := h.generations[from].kappa, h.generations[to].kappa; {
 	case a && b:
 		return KappaToKappa

@@ -6,18 +6,19 @@ import (
 	"strings"
 	"sync"
 
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
 // kit is what all histories share. What they see of it never changes.
 type kit struct {
-	definitions map[flavoured]catalog.Definition
-	texts       *memory.Catalog   // the texts of all definitions
-	programs    *catalog.Programs // compiled beforehand, for every set there can be of the definitions of plain histories
+	definitions map[flavoured]lifecycle.Definition
+	texts       *memory.Catalog // the texts of all definitions
+	programs    *programs.Cache // compiled beforehand, for every set there can be of the definitions of plain histories
 	codec       *event.Codec
 
 	mu    sync.Mutex
@@ -87,7 +88,7 @@ func (d deployment) text() string {
 var theKit = sync.OnceValues(newKit)
 
 func newKit() (*kit, error) {
-	k := &kit{programs: &catalog.Programs{}, texts: &memory.Catalog{}, definitions: map[flavoured]catalog.Definition{}}
+	k := &kit{programs: &programs.Cache{}, texts: &memory.Catalog{}, definitions: map[flavoured]lifecycle.Definition{}}
 	var err error
 	if k.codec, err = event.NewCodec(8 << 20); err != nil {
 		return nil, err
@@ -97,7 +98,7 @@ func newKit() (*kit, error) {
 		if err != nil {
 			return nil, err
 		}
-		for v, definition := range catalog.Define(parsed) {
+		for v, definition := range lifecycle.Define(parsed) {
 			k.definitions[flavoured{v, d[v]}] = definition
 			if err := k.texts.PutDefinition(everywhere, definition.Hash, definition.Text); err != nil {
 				return nil, err
@@ -120,8 +121,8 @@ func newKit() (*kit, error) {
 }
 
 // of are the definitions of a deployment.
-func (k *kit) of(d deployment) []catalog.Definition {
-	all := make([]catalog.Definition, views)
+func (k *kit) of(d deployment) []lifecycle.Definition {
+	all := make([]lifecycle.Definition, views)
 	for v, f := range d {
 		all[v] = k.definitions[flavoured{v, f}]
 	}
@@ -129,7 +130,7 @@ func (k *kit) of(d deployment) []catalog.Definition {
 }
 
 // compile has programs know a set.
-func (k *kit) compile(programs *catalog.Programs, set []view.Hash) error {
+func (k *kit) compile(programs *programs.Cache, set []view.Hash) error {
 	_, err := programs.Of(everywhere, k.texts, set)
 	return err
 }
@@ -151,20 +152,20 @@ func subsets(hashes []view.Hash) [][]view.Hash {
 
 // compiled has been compiled beforehand for one history.
 type compiled struct {
-	programs *catalog.Programs
+	programs *programs.Cache
 	sets     map[string]bool
 }
 
-// maxSets is below what catalog.Programs keeps: it never forgets what was compiled.
+// maxSets is below what programs.Cache keeps: it never forgets what was compiled.
 const maxSets = 200
 
 // compileAhead compiles every set that a function can ask for which reads the catalog as it is now. Programs compiles under a lock, which no function may
 // hold while others go on: what functions share has everything compiled already.
-func (h *history) compileAhead(all []catalog.View) {
+func (h *history) compileAhead(all []lifecycle.View) {
 	if h.compiled.programs == h.kit.programs {
 		return
 	}
-	sets := [][]view.Hash{catalog.Hashes(all)}
+	sets := [][]view.Hash{lifecycle.Hashes(all)}
 	var replayed []view.Hash
 	for _, v := range all {
 		for _, g := range v.Generations {
@@ -196,7 +197,7 @@ func (h *history) ownPrograms() {
 	k := h.kit
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	h.compiled = compiled{&catalog.Programs{}, map[string]bool{}}
+	h.compiled = compiled{&programs.Cache{}, map[string]bool{}}
 	if last := len(k.spare) - 1; last >= 0 {
 		h.compiled, k.spare = k.spare[last], k.spare[:last]
 	}

@@ -3,8 +3,8 @@ package history
 import (
 	"slices"
 
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -31,7 +31,7 @@ func (p port) lies(lie Lie) bool {
 }
 
 // views are the views as the catalog tells them.
-func (c catalogPort) told(all []catalog.View) []catalog.View {
+func (c catalogPort) told(all []lifecycle.View) []lifecycle.View {
 	if !c.lies(LiveFromZero) {
 		return all
 	}

@@ -5,7 +5,7 @@ import (
 	"slices"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -112,7 +112,7 @@ func (h *history) onAck(inv *invocation, sent []*identity, request int) {
 }
 
 // onRun looks at a run that has just become real.
-func (h *history) onRun(run catalog.Run) {
+func (h *history) onRun(run lifecycle.Run) {
 	if err := h.take(run); err != nil {
 		h.fail(oracleRuns, "%v", err)
 		return
@@ -144,7 +144,7 @@ func (h *history) onView(name view.Name) {
 			h.built[number] = g.Run
 			h.sameTruth(g.Run)
 		}
-		if v.Serving == g.ID && (g.Horizon < g.Live || g.State != catalog.Serving) {
+		if v.Serving == g.ID && (g.Horizon < g.Live || g.State != lifecycle.Serving) {
 			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon, g.State, g.Live)
 		}
 		if g.ID != answering {
@@ -160,12 +160,12 @@ func (h *history) onView(name view.Name) {
 }
 
 // answeringOf is the generation that answers: the one that serves or, before any does, the first in which there is anything.
-func answeringOf(v catalog.View) viewstore.Generation {
+func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 	if v.Serving != "" {
 		return v.Serving
 	}
 	for _, g := range v.Generations {
-		isKappa := g.Architecture == view.Kappa && g.State != catalog.Announced && g.Horizon >= g.Live
+		isKappa := g.Architecture == view.Kappa && g.State != lifecycle.Announced && g.Horizon >= g.Live
 		if g.IsKept() && (g.Run > 0 || isKappa) {
 			return g.ID
 		}
@@ -174,7 +174,7 @@ func answeringOf(v catalog.View) viewstore.Generation {
 }
 
 // countMoves counts what has become of the view's generations.
-func (h *history) countMoves(v catalog.View) {
+func (h *history) countMoves(v lifecycle.View) {
 	before := h.pointers[v.Name]
 	if before.Serving != "" && before.Serving != v.Serving {
 		h.count(h.switchOf(before.Serving, v.Serving))
@@ -195,30 +195,30 @@ func (h *history) countMoves(v catalog.View) {
 }
 
 // moves are the states that may follow one another in the life of a generation.
-var moves = map[catalog.State][]catalog.State{
-	catalog.Announced: {catalog.Announced, catalog.Building, catalog.Dropping},
-	catalog.Building:  {catalog.Building, catalog.Serving, catalog.Dropping},
-	catalog.Serving:   {catalog.Serving, catalog.Retained},
-	catalog.Retained:  {catalog.Retained, catalog.Building, catalog.Serving, catalog.Dropping},
-	catalog.Dropping:  {catalog.Dropping},
+var moves = map[lifecycle.State][]lifecycle.State{
+	lifecycle.Announced: {lifecycle.Announced, lifecycle.Building, lifecycle.Dropping},
+	lifecycle.Building:  {lifecycle.Building, lifecycle.Serving, lifecycle.Dropping},
+	lifecycle.Serving:   {lifecycle.Serving, lifecycle.Retained},
+	lifecycle.Retained:  {lifecycle.Retained, lifecycle.Building, lifecycle.Serving, lifecycle.Dropping},
+	lifecycle.Dropping:  {lifecycle.Dropping},
 }
 
 // checkMove holds what one write has made of a generation against what its life may be.
-func (h *history) checkMove(before, after catalog.View, g catalog.Generation) {
+func (h *history) checkMove(before, after lifecycle.View, g lifecycle.Generation) {
 	next, ok := after.Generation(g.ID)
 	left := h.clock.UnixMilli() - g.Since + 2*h.margin.Milliseconds()
 	switch {
-	case !ok && (g.State != catalog.Dropping || left < linger.Milliseconds()):
+	case !ok && (g.State != lifecycle.Dropping || left < linger.Milliseconds()):
 		h.fail(oracleMoves, "view %s: generation %s is gone %d ms after it was %s", before.Name, g.ID, left, g.State)
 	case ok && !slices.Contains(moves[g.State], next.State):
 		h.fail(oracleMoves, "view %s: generation %s was %s, and is %s", before.Name, g.ID, g.State, next.State)
-	case ok && g.State == catalog.Retained && next.State == catalog.Building && isPutAway(before, g):
+	case ok && g.State == lifecycle.Retained && next.State == lifecycle.Building && isPutAway(before, g):
 		h.fail(oracleMoves, "view %s: generation %s is taken up, of a definition that an operator has put away", before.Name, g.ID)
 	}
 }
 
 // isPutAway says whether an operator has put away the generation's definition, and has not asked for it since.
-func isPutAway(v catalog.View, g catalog.Generation) bool {
+func isPutAway(v lifecycle.View, g lifecycle.Generation) bool {
 	return v.Held == g.Definition && !v.Rebuild
 }
 

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 )
@@ -164,7 +164,7 @@ func (h *history) deployedServe() bool {
 			return false
 		}
 		for _, g := range v.Generations {
-			if g.State == catalog.Announced || g.State == catalog.Building {
+			if g.State == lifecycle.Announced || g.State == lifecycle.Building {
 				return false
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
@@ -192,17 +193,17 @@ func (q queuePort) Enqueue(_ context.Context, request stream.Republish) error {
 
 type catalogPort struct{ port }
 
-func (c catalogPort) Head(context.Context) (catalog.Run, error) {
-	return ask(c.port, readDynamo, "catalog.Head", "", func() (catalog.Run, error) { return c.h.catalog.Head(everywhere) })
+func (c catalogPort) Head(context.Context) (lifecycle.Run, error) {
+	return ask(c.port, readDynamo, "catalog.Head", "", func() (lifecycle.Run, error) { return c.h.catalog.Head(everywhere) })
 }
 
-func (c catalogPort) Runs(_ context.Context, from, to uint64) ([]catalog.Run, error) {
-	return ask(c.port, readDynamo, "catalog.Runs", strconv.FormatUint(from, 10), func() ([]catalog.Run, error) {
+func (c catalogPort) Runs(_ context.Context, from, to uint64) ([]lifecycle.Run, error) {
+	return ask(c.port, readDynamo, "catalog.Runs", strconv.FormatUint(from, 10), func() ([]lifecycle.Run, error) {
 		return c.h.catalog.Runs(everywhere, from, to)
 	})
 }
 
-func (c catalogPort) Append(_ context.Context, run catalog.Run) error {
+func (c catalogPort) Append(_ context.Context, run lifecycle.Run) error {
 	k := writeDynamo
 	k.real = true
 	return c.call(k, "catalog.Append", strconv.FormatUint(run.N, 10), func() error {
@@ -214,20 +215,20 @@ func (c catalogPort) Append(_ context.Context, run catalog.Run) error {
 	})
 }
 
-func (c catalogPort) Views(context.Context) ([]catalog.View, error) {
-	return ask(c.port, readDynamo, "catalog.Views", "", func() ([]catalog.View, error) {
+func (c catalogPort) Views(context.Context) ([]lifecycle.View, error) {
+	return ask(c.port, readDynamo, "catalog.Views", "", func() ([]lifecycle.View, error) {
 		all, err := c.h.catalog.Views(everywhere)
 		return c.told(all), err
 	})
 }
 
-func (c catalogPort) View(_ context.Context, name view.Name) (catalog.View, error) {
-	return ask(c.port, readDynamo, "catalog.View", string(name), func() (catalog.View, error) { return c.h.catalog.View(everywhere, name) })
+func (c catalogPort) View(_ context.Context, name view.Name) (lifecycle.View, error) {
+	return ask(c.port, readDynamo, "lifecycle.View", string(name), func() (lifecycle.View, error) { return c.h.catalog.View(everywhere, name) })
 }
 
-func (c catalogPort) PutView(_ context.Context, v catalog.View) error {
+func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
 	k := writeDynamo
-	k.announces = slices.ContainsFunc(v.Generations, func(g catalog.Generation) bool { return g.State == catalog.Announced })
+	k.announces = slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool { return g.State == lifecycle.Announced })
 	return c.call(k, "catalog.PutView", string(v.Name), func() error {
 		err := c.h.catalog.PutView(everywhere, v)
 		if err == nil {
@@ -238,7 +239,7 @@ func (c catalogPort) PutView(_ context.Context, v catalog.View) error {
 }
 
 func (c catalogPort) Definition(_ context.Context, hash view.Hash) ([]byte, error) {
-	return ask(c.port, readDynamo, "catalog.Definition", string(hash), func() ([]byte, error) { return c.h.catalog.Definition(everywhere, hash) })
+	return ask(c.port, readDynamo, "lifecycle.Definition", string(hash), func() ([]byte, error) { return c.h.catalog.Definition(everywhere, hash) })
 }
 
 func (c catalogPort) PutDefinition(_ context.Context, hash view.Hash, text []byte) error {
@@ -288,17 +289,17 @@ func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Sl
 	})
 }
 
-func (b basePort) Pages(_ context.Context, g viewstore.Generation, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b basePort) Pages(_ context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
 	return ask(b.port, readDynamo, "base.Pages", keyText(key), func() ([]viewstore.BaseItem, error) {
 		return b.h.base.Pages(everywhere, g, key, from, to)
 	})
 }
 
-func (b basePort) Drop(_ context.Context, g viewstore.Generation, after string) (string, error) {
+func (b basePort) Drop(_ context.Context, g lifecycle.GenerationID, after string) (string, error) {
 	return ask(b.port, writeDynamo, "base.Drop", string(g), func() (string, error) { return b.h.base.Drop(everywhere, g, after) })
 }
 
-func (b basePort) Scan(_ context.Context, g viewstore.Generation, after string) (items []viewstore.BaseItem, next string, err error) {
+func (b basePort) Scan(_ context.Context, g lifecycle.GenerationID, after string) (items []viewstore.BaseItem, next string, err error) {
 	next, err = ask(b.port, readDynamo, "base.Scan", string(g), func() (next string, err error) {
 		items, next, err = b.h.base.Scan(everywhere, g, after)
 		return next, err
@@ -328,19 +329,19 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 	})
 }
 
-func (s speedPort) Slots(_ context.Context, set viewstore.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s speedPort) Slots(_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
 	return ask(s.port, readDynamo, "speed.Slots", keyText(key), func() ([]viewstore.SpeedItem, error) {
 		return s.h.items.Slots(everywhere, set, key, from)
 	})
 }
 
-func (s speedPort) Pages(_ context.Context, set viewstore.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+func (s speedPort) Pages(_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
 	return ask(s.port, readDynamo, "speed.Pages", keyText(key), func() ([]viewstore.SpeedItem, error) {
 		return s.h.items.Pages(everywhere, set, key, from, to)
 	})
 }
 
-func (s speedPort) Scan(_ context.Context, set viewstore.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
 	next, err = ask(s.port, readDynamo, "speed.Scan", string(set), func() (next string, err error) {
 		items, next, err = s.h.items.Scan(everywhere, set, after)
 		return next, err
@@ -348,7 +349,7 @@ func (s speedPort) Scan(_ context.Context, set viewstore.Set, after string) (ite
 	return items, next, err
 }
 
-func (s speedPort) Drop(_ context.Context, set viewstore.Set, after string) (string, error) {
+func (s speedPort) Drop(_ context.Context, set lifecycle.Set, after string) (string, error) {
 	return ask(s.port, writeDynamo, "speed.Drop", string(set), func() (string, error) { return s.h.items.Drop(everywhere, set, after) })
 }
 

@@ -11,11 +11,10 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // truth is what has happened, as the oracle tells it, without any code of the layers: which events there are, where their copies stand in the
@@ -26,7 +25,7 @@ type truth struct {
 	landed     []*object             // in the order of landing
 	published  map[string][]*copyOf  // by a record's data: its lines
 	delivered  map[event.Sequence]*record
-	runs       []catalog.Run
+	runs       []lifecycle.Run
 	runOf      map[slot.Slot]uint64 // by horizon
 	folds      map[cell]*fold
 	counting   map[cell][]*position // those that count
@@ -46,7 +45,7 @@ type identity struct {
 	acked     bool        // some request with it was acknowledged
 	ackedAt   time.Time
 	shown     int // how often the marks view counted it when it was looked at last
-	showings  map[viewstore.Set]*showing
+	showings  map[lifecycle.Set]*showing
 }
 
 // showing is how an event was seen in the marks view, as far as answers are made of one set of speed items.
@@ -56,11 +55,11 @@ type showing struct {
 }
 
 // shownIn is how the event was seen in answers of a set.
-func (i *identity) shownIn(set viewstore.Set) *showing {
+func (i *identity) shownIn(set lifecycle.Set) *showing {
 	s := i.showings[set]
 	if s == nil {
 		if i.showings == nil {
-			i.showings = map[viewstore.Set]*showing{}
+			i.showings = map[lifecycle.Set]*showing{}
 		}
 		s = &showing{}
 		i.showings[set] = s
@@ -396,7 +395,7 @@ func apart(a, b int64) int64 { return max(a-b, b-a) }
 
 // take takes in a real run: what of its objects counts, and what every cell it touches then holds. A copy is dropped when an earlier one (of a
 // lower run, or before it in archive order) arrived within the window of its own arrival; dropped copies are earlier copies too.
-func (h *history) take(run catalog.Run) error {
+func (h *history) take(run lifecycle.Run) error {
 	var m archive.Manifest
 	if run.Manifest != "" {
 		text, _, err := h.archive.Get(everywhere, archive.Key(run.Manifest))

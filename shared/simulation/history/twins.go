@@ -10,6 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -119,7 +120,7 @@ func (h *history) checkStates() {
 	for _, v := range all {
 		for _, stored := range v.Generations {
 			g := h.generations[stored.ID]
-			if !g.kappa || !stored.IsKept() || stored.State == catalog.Announced || stored.Run != h.head() || stored.Horizon < stored.Live {
+			if !g.kappa || !stored.IsKept() || stored.State == lifecycle.Announced || stored.Run != h.head() || stored.Horizon < stored.Live {
 				continue
 			}
 			h.checkStatesOf(g)

@@ -8,7 +8,7 @@ const (
 	duplicatesFile = "shared/runs/duplicates.go"
 	applyFile      = "shared/batch/apply.go"
 	registerFile   = "shared/batch/register.go"
-	operateFile    = "shared/catalog/operate.go"
+	operateFile    = "shared/lifecycle/operate.go"
 	sweepFile      = "shared/batch/sweep.go"
 	catalogFile    = "shared/memory/catalog.go"
 )

@@ -2,7 +2,7 @@ package mutants
 
 const (
 	moverFile = "shared/generations/generations.go"
-	viewsFile = "shared/catalog/catalog.go"
+	viewsFile = "shared/lifecycle/lifecycle.go"
 )
 
 // ofKappa are mistakes with Kappa views and with operators that histories find: their oracles tell of every copy whether the live half may hold it, or
@@ -12,7 +12,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "kappa-live-from-zero", Design: "3.8",
 			Mistake: "speed folds for a Kappa view what is replay's to bring in",
-			Edits:   []Edit{{liveFile, `set: viewstore.OfGeneration(g.ID), from: g.Live}`, `set: viewstore.OfGeneration(g.ID)}`}},
+			Edits:   []Edit{{liveFile, `set: lifecycle.OfGeneration(g.ID), from: g.Live}`, `set: lifecycle.OfGeneration(g.ID)}`}},
 		},
 		{
 			Name: "kappa-edge-too-narrow", Design: "3.8",
@@ -56,8 +56,8 @@ func ofKappa() []Mutant {
 		{
 			Name: "replay-drops-what-is-retained", Design: "3.7",
 			Mistake: "a Kappa generation is deleted while it is kept to go back to",
-			Edits: []Edit{{moverFile, `g.State != catalog.Dropping || m.Now`,
-				`(g.State != catalog.Dropping && (g.State != catalog.Retained || g.Architecture != view.Kappa)) || m.Now`}},
+			Edits: []Edit{{moverFile, `g.State != lifecycle.Dropping || m.Now`,
+				`(g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.Architecture != view.Kappa)) || m.Now`}},
 		},
 		{
 			Name: "kappa-announced-again-in-place", Design: "3.8",

@@ -77,9 +77,9 @@ func ofGenerations() []Mutant {
 			Name: "confirmed-unchecked", Design: "3.7",
 			Mistake: "an announcement is confirmed however late it was read",
 			Edits: []Edit{{registerFile, `	if early {
-		g.State = catalog.Building
+		g.State = lifecycle.Building
 `, `	if early || !early {
-		g.State = catalog.Building
+		g.State = lifecycle.Building
 `}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
@@ -113,7 +113,7 @@ func ofGenerations() []Mutant {
 			Mistake: "speed folds a definition once it is confirmed, not once it is announced",
 			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
 `, `			first := max(g.Live, g.Horizon)
-			if g.State == catalog.Announced {
+			if g.State == lifecycle.Announced {
 				first = 1 << 62
 			}
 `}},
@@ -127,7 +127,7 @@ func ofGenerations() []Mutant {
 			Mistake: "speed folds a definition once it serves",
 			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
 `, `			first := max(g.Live, g.Horizon)
-			if g.State == catalog.Building {
+			if g.State == lifecycle.Building {
 				first = 1 << 62
 			}
 `}},
@@ -137,7 +137,7 @@ func ofGenerations() []Mutant {
 			Mistake: "speed no longer folds a definition that may be gone back to",
 			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
 `, `			first := max(g.Live, g.Horizon)
-			if g.State == catalog.Retained {
+			if g.State == lifecycle.Retained {
 				first = 1 << 62
 			}
 `}},

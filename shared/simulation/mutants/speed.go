@@ -178,8 +178,8 @@ func ofReplay() []Mutant {
 		{
 			Name: "kappa-live-from-the-horizon", Design: "3.7",
 			Mistake: "speed no longer folds for a Kappa view the slots that replay's horizon has passed",
-			Edits: []Edit{{liveFile, `set: viewstore.OfGeneration(g.ID), from: g.Live}`,
-				`set: viewstore.OfGeneration(g.ID), from: first}`}},
+			Edits: []Edit{{liveFile, `set: lifecycle.OfGeneration(g.ID), from: g.Live}`,
+				`set: lifecycle.OfGeneration(g.ID), from: first}`}},
 			Killer: by("TestKappaLive"),
 		},
 		{

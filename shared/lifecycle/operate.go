@@ -1,11 +1,10 @@
-package catalog
+package lifecycle
 
 import (
 	"fmt"
 	"slices"
 
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // Refusal says why an operation on a view is not done, and what would be right.
@@ -21,7 +20,7 @@ func (v View) refuse(format string, args ...any) error {
 	return &Refusal{View: v.Name, Reason: fmt.Sprintf(format, args...)}
 }
 
-func (v View) unknown(id viewstore.Generation) error {
+func (v View) unknown(id GenerationID) error {
 	return &Refusal{View: v.Name, Reason: fmt.Sprintf("there is no generation %s", id), Unknown: true}
 }
 
@@ -29,7 +28,7 @@ func (v View) unknown(id viewstore.Generation) error {
 // horizon has to have reached the slot from which speed folds it, since slots between the two would be in neither half. Nothing overrides this.
 //
 // Errors: *Refusal.
-func (v View) MayServe(id viewstore.Generation, head Run) error {
+func (v View) MayServe(id GenerationID, head Run) error {
 	g, ok := v.Generation(id)
 	serving, serves := v.Generation(v.Serving)
 	switch {
@@ -55,7 +54,7 @@ func (v View) MayServe(id viewstore.Generation, head Run) error {
 // Rollback.
 //
 // Errors: *Refusal.
-func (v View) Switch(to viewstore.Generation, head Run, now int64) (View, error) {
+func (v View) Switch(to GenerationID, head Run, now int64) (View, error) {
 	if to == "" {
 		g, ok := v.In(Building)
 		if !ok {
@@ -118,7 +117,7 @@ func (v View) Rollback(head Run, now int64) (View, error) {
 // Drop gives up a retained generation, "" for the one there is: nobody goes back to it any more, and its items are deleted a while later.
 //
 // Errors: *Refusal.
-func (v View) Drop(id viewstore.Generation, now int64) (View, error) {
+func (v View) Drop(id GenerationID, now int64) (View, error) {
 	next, _, err := v.giveUp(id, now, "retained", Retained)
 	return next, err
 }
@@ -127,7 +126,7 @@ func (v View) Drop(id viewstore.Generation, now int64) (View, error) {
 // with it, does not begin again. A wish to build anew ends with it, and is all that ends when there is no such generation yet.
 //
 // Errors: *Refusal.
-func (v View) Abandon(id viewstore.Generation, now int64) (View, error) {
+func (v View) Abandon(id GenerationID, now int64) (View, error) {
 	next, given, err := v.giveUp(id, now, "announced or being built", Announced, Building)
 	if err != nil && id == "" && v.Rebuild {
 		v.Rebuild = false
@@ -144,7 +143,7 @@ func (v View) Abandon(id viewstore.Generation, now int64) (View, error) {
 }
 
 // giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is given up already.
-func (v View) giveUp(id viewstore.Generation, now int64, what string, states ...State) (next View, given Generation, err error) {
+func (v View) giveUp(id GenerationID, now int64, what string, states ...State) (next View, given Generation, err error) {
 	if id == "" {
 		g, ok := v.In(states...)
 		if !ok {

@@ -1,38 +1,20 @@
-package catalog
+// Package programs compiles the definitions that the catalog stores.
+package programs
 
 import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"sync"
 
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Definition is a view's definition as the catalog keeps it.
-type Definition struct {
-	Name        view.Name
-	Description string
-	Hash        view.Hash
-	Text        []byte
-
-	Architecture view.Architecture
-}
-
-// Define makes the definitions that views are to have.
-func Define(definitions []view.Definition) []Definition {
-	all := make([]Definition, len(definitions))
-	for i, d := range definitions {
-		all[i] = Definition{Name: d.Name, Description: d.Description, Hash: d.Hash(), Text: d.Text(), Architecture: d.Architecture}
-	}
-	return all
-}
-
-// Programs compiles stored definitions and keeps what it has compiled: a hash names one text for ever. The zero Programs is ready. It is safe
+// Cache compiles stored definitions and keeps what it has compiled: a hash names one text for ever. The zero Cache is ready. It is safe
 // for concurrent use, and layers may share one.
-type Programs struct {
+type Cache struct {
 	mu   sync.Mutex
 	sets map[string]*view.Set
 }
@@ -43,7 +25,7 @@ const maxSets = 256
 // Of returns the definitions with the given hashes, compiled together, in their order.
 //
 // Errors: a definition that the catalog does not have, or that this version cannot run, by name.
-func (p *Programs) Of(ctx context.Context, c Catalog, hashes []view.Hash) (*view.Set, error) {
+func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (*view.Set, error) {
 	name := nameOf(hashes)
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,18 +64,4 @@ func nameOf(hashes []view.Hash) string {
 		b.WriteByte(' ')
 	}
 	return b.String()
-}
-
-// Hashes are the definitions of all generations of the views, each once, sorted.
-func Hashes(views []View) []view.Hash {
-	var all []view.Hash
-	for _, v := range views {
-		for _, g := range v.Generations {
-			if g.IsKept() {
-				all = append(all, g.Definition)
-			}
-		}
-	}
-	slices.Sort(all)
-	return slices.Compact(all)
 }

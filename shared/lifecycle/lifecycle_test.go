@@ -1,20 +1,21 @@
-package catalog_test
+package lifecycle_test
 
 import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
-func pageViews() catalog.View {
-	return catalog.View{
+func pageViews() lifecycle.View {
+	return lifecycle.View{
 		Name: "page_views", Description: "Requests per page", Revision: 3, Serving: "b",
-		Generations: []catalog.Generation{
-			{ID: "a", Definition: "d1", State: catalog.Serving, Run: 7, Horizon: 7000},
-			{ID: "b", Definition: "d2", State: catalog.Serving, Live: 5000, Run: 8, Horizon: 8000},
-			{ID: "c", Definition: "d3", State: catalog.Building, Live: 9000},
+		Generations: []lifecycle.Generation{
+			{ID: "a", Definition: "d1", State: lifecycle.Serving, Run: 7, Horizon: 7000},
+			{ID: "b", Definition: "d2", State: lifecycle.Serving, Live: 5000, Run: 8, Horizon: 8000},
+			{ID: "c", Definition: "d3", State: lifecycle.Building, Live: 9000},
 		},
 	}
 }
@@ -26,10 +27,10 @@ func TestGeneration(t *testing.T) {
 			t.Errorf("generation %s: %+v, %t; want %+v", want.ID, got, ok, want)
 		}
 	}
-	if got, ok := v.Generation("d"); ok || got != (catalog.Generation{}) {
+	if got, ok := v.Generation("d"); ok || got != (lifecycle.Generation{}) {
 		t.Errorf("a generation that the view has not: %+v, %t", got, ok)
 	}
-	if got, ok := (catalog.View{}).Generation(""); ok || got != (catalog.Generation{}) {
+	if got, ok := (lifecycle.View{}).Generation(""); ok || got != (lifecycle.Generation{}) {
 		t.Errorf("a generation of a view without any: %+v, %t", got, ok)
 	}
 }
@@ -54,8 +55,21 @@ func TestWith(t *testing.T) {
 }
 
 func TestWithAGenerationThatTheViewHasNot(t *testing.T) {
-	got := pageViews().With(catalog.Generation{ID: "d", Run: 1})
+	got := pageViews().With(lifecycle.Generation{ID: "d", Run: 1})
 	if diff := cmp.Diff(pageViews(), got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestHashesAreThoseOfAllGenerationsOnce(t *testing.T) {
+	other := pageViews()
+	other.Generations = other.Generations[1:]
+	other.Generations[1].Definition = "d0"
+	got := lifecycle.Hashes([]lifecycle.View{pageViews(), {Name: "none"}, other})
+	if diff := cmp.Diff([]view.Hash{"d0", "d1", "d2", "d3"}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := lifecycle.Hashes(nil); len(got) > 0 {
+		t.Errorf("hashes of no views: %v", got)
 	}
 }

@@ -1,4 +1,4 @@
-package catalog_test
+package lifecycle_test
 
 import (
 	"errors"
@@ -8,22 +8,21 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
-	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // machine is a view whose life goes on at random: what batch does at a tick, deployed with one of three definitions, and what operators do.
 type machine struct {
-	view catalog.View
-	head catalog.Run
+	view lifecycle.View
+	head lifecycle.Run
 	now  int64
 	ids  int
 }
 
 // to makes the view the next one, which whoever made it has left the one before alone.
-func (m *machine) to(t *rapid.T, before, kept, next catalog.View) {
+func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 	if diff := cmp.Diff(kept, before); diff != "" {
 		t.Fatalf("the view itself was changed (-before +after):\n%s", diff)
 	}
@@ -38,10 +37,10 @@ func (m *machine) to(t *rapid.T, before, kept, next catalog.View) {
 }
 
 // operate does what an operator may do, and does it again.
-func (m *machine) operate(t *rapid.T, do func(catalog.View) (catalog.View, error), twice bool) {
+func (m *machine) operate(t *rapid.T, do func(lifecycle.View) (lifecycle.View, error), twice bool) {
 	before, kept := m.view, copyOf(m.view)
 	next, err := do(before)
-	var refusal *catalog.Refusal
+	var refusal *lifecycle.Refusal
 	if err != nil && (!errors.As(err, &refusal) || refusal.Reason == "") {
 		t.Fatalf("error %v is no refusal with a reason", err)
 	}
@@ -58,14 +57,14 @@ func (m *machine) operate(t *rapid.T, do func(catalog.View) (catalog.View, error
 }
 
 // change writes a change of batch's.
-func (m *machine) change(t *rapid.T, do func(catalog.View) catalog.View) {
+func (m *machine) change(t *rapid.T, do func(lifecycle.View) lifecycle.View) {
 	before, kept := m.view, copyOf(m.view)
 	m.to(t, before, kept, do(before))
 }
 
 // some is an id that an operator may name: of a generation, or of none.
-func (m *machine) some(t *rapid.T) viewstore.Generation {
-	ids := []viewstore.Generation{"", "nobody's"}
+func (m *machine) some(t *rapid.T) lifecycle.GenerationID {
+	ids := []lifecycle.GenerationID{"", "nobody's"}
 	for _, g := range m.view.Generations {
 		ids = append(ids, g.ID)
 	}
@@ -73,8 +72,8 @@ func (m *machine) some(t *rapid.T) viewstore.Generation {
 }
 
 // one is a generation in some state; none stops the action.
-func (m *machine) one(t *rapid.T, is func(catalog.Generation) bool) catalog.Generation {
-	var all []catalog.Generation
+func (m *machine) one(t *rapid.T, is func(lifecycle.Generation) bool) lifecycle.Generation {
+	var all []lifecycle.Generation
 	for _, g := range m.view.Generations {
 		if is(g) {
 			all = append(all, g)
@@ -89,14 +88,14 @@ func (m *machine) one(t *rapid.T, is func(catalog.Generation) bool) catalog.Gene
 func (m *machine) want(t *rapid.T) {
 	definition := rapid.SampledFrom([]view.Hash{"A", "B", "C"}).Draw(t, "definition")
 	m.ids++
-	fresh := catalog.Generation{
-		ID: viewstore.Generation(fmt.Sprintf("%s%d", definition, m.ids)), Definition: definition, State: catalog.Announced,
+	fresh := lifecycle.Generation{
+		ID: lifecycle.GenerationID(fmt.Sprintf("%s%d", definition, m.ids)), Definition: definition, State: lifecycle.Announced,
 		Live: m.head.Horizon + slot.Slot(rapid.IntRange(0, 2).Draw(t, "slots ahead")),
 	}
 	if definition == "C" {
 		fresh.Architecture = view.Kappa
-	} else if same, ok := m.view.Of(definition); ok && same.State != catalog.Announced {
-		fresh.State, fresh.Live = catalog.Building, same.Live // as batch does
+	} else if same, ok := m.view.Of(definition); ok && same.State != lifecycle.Announced {
+		fresh.State, fresh.Live = lifecycle.Building, same.Live // as batch does
 	}
 	before, kept, held := m.view, copyOf(m.view), m.view.Held
 	next, changed := before.Wanting(fresh, true, m.now)
@@ -113,7 +112,7 @@ func (m *machine) want(t *rapid.T) {
 		}
 	default:
 		g, ok := m.view.Of(definition)
-		if !ok || g.State == catalog.Retained || m.view.Held != "" || m.view.Rebuild {
+		if !ok || g.State == lifecycle.Retained || m.view.Held != "" || m.view.Rebuild {
 			t.Fatalf("%s is wanted, and the view is %+v", definition, m.view)
 		}
 	}
@@ -124,15 +123,15 @@ func (m *machine) settle(t *rapid.T) {
 	for _, g := range m.view.Generations {
 		if g.IsKept() {
 			g.Run, g.Horizon = m.head.N, m.head.Horizon
-			if g.State == catalog.Announced {
-				g.State = catalog.Building
+			if g.State == lifecycle.Announced {
+				g.State = lifecycle.Building
 			}
-			m.change(t, func(v catalog.View) catalog.View { return v.With(g) })
+			m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
 		}
 	}
 	for _, g := range m.view.Generations {
-		if g.State == catalog.Building && m.view.MayServe(g.ID, m.head) == nil {
-			m.change(t, func(v catalog.View) catalog.View { return v.Switched(g.ID, m.now) })
+		if g.State == lifecycle.Building && m.view.MayServe(g.ID, m.head) == nil {
+			m.change(t, func(v lifecycle.View) lifecycle.View { return v.Switched(g.ID, m.now) })
 			return
 		}
 	}
@@ -140,17 +139,17 @@ func (m *machine) settle(t *rapid.T) {
 
 // check holds the view against what is always so.
 func (m *machine) check(t *rapid.T) {
-	count := map[catalog.State]int{}
+	count := map[lifecycle.State]int{}
 	for _, g := range m.view.Generations {
 		count[g.State]++
-		if (g.State == catalog.Serving) != (g.ID == m.view.Serving) {
+		if (g.State == lifecycle.Serving) != (g.ID == m.view.Serving) {
 			t.Fatalf("%s serves, and %s is %s", m.view.Serving, g.ID, g.State)
 		}
-		onItsWay := g.State == catalog.Announced || g.State == catalog.Building
+		onItsWay := g.State == lifecycle.Announced || g.State == lifecycle.Building
 		if onItsWay && m.view.Held != "" {
 			t.Fatalf("%s is held, and %s is %s", m.view.Held, g.ID, g.State)
 		}
-		if (g.Since != 0) != (g.State == catalog.Retained || g.State == catalog.Dropping) {
+		if (g.Since != 0) != (g.State == lifecycle.Retained || g.State == lifecycle.Dropping) {
 			t.Fatalf("%s is %s since %d", g.ID, g.State, g.Since)
 		}
 	}
@@ -159,7 +158,7 @@ func (m *machine) check(t *rapid.T) {
 	} else if !ok && m.view.Serving != "" {
 		t.Fatalf("%s serves, and is gone", m.view.Serving)
 	}
-	if count[catalog.Serving] > 1 || count[catalog.Retained] > 1 || count[catalog.Announced]+count[catalog.Building] > 1 {
+	if count[lifecycle.Serving] > 1 || count[lifecycle.Retained] > 1 || count[lifecycle.Announced]+count[lifecycle.Building] > 1 {
 		t.Fatalf("more than one of a kind: %+v", m.view)
 	}
 }
@@ -168,61 +167,63 @@ func (m *machine) check(t *rapid.T) {
 // retained; at most one is on its way, none while a definition is held; what serves is not held; the pointer moves to no generation that may not serve.
 func TestMachine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		m := &machine{view: catalog.View{Name: "v", Revision: 5}, now: 1}
-		applied := func(g catalog.Generation) bool { return g.IsKept() && g.State != catalog.Announced && g.Run < m.head.N }
+		m := &machine{view: lifecycle.View{Name: "v", Revision: 5}, now: 1}
+		applied := func(g lifecycle.Generation) bool {
+			return g.IsKept() && g.State != lifecycle.Announced && g.Run < m.head.N
+		}
 		t.Repeat(map[string]func(*rapid.T){
 			"":            m.check,
 			"time passes": func(t *rapid.T) { m.now += rapid.Int64Range(1, 10).Draw(t, "ms") },
 			"settle":      m.settle,
 			"changed": func(t *rapid.T) { // a run, a deployment, and all is done for it
-				m.head = catalog.Run{N: m.head.N + 1, Horizon: m.head.Horizon + 2}
+				m.head = lifecycle.Run{N: m.head.N + 1, Horizon: m.head.Horizon + 2}
 				m.want(t)
 				m.settle(t)
 			},
-			"a run":  func(*rapid.T) { m.head = catalog.Run{N: m.head.N + 1, Horizon: m.head.Horizon + 1} },
+			"a run":  func(*rapid.T) { m.head = lifecycle.Run{N: m.head.N + 1, Horizon: m.head.Horizon + 1} },
 			"deploy": m.want,
 			"confirm": func(t *rapid.T) {
-				g := m.one(t, func(g catalog.Generation) bool { return g.State == catalog.Announced })
-				g.State = catalog.Building
-				m.change(t, func(v catalog.View) catalog.View { return v.With(g) })
+				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Announced })
+				g.State = lifecycle.Building
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
 			},
 			"apply": func(t *rapid.T) {
 				g := m.one(t, applied)
 				g.Run, g.Horizon = m.head.N, m.head.Horizon
-				m.change(t, func(v catalog.View) catalog.View { return v.With(g) })
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
 			},
 			"serve": func(t *rapid.T) {
-				g := m.one(t, func(g catalog.Generation) bool {
-					return g.State == catalog.Building && m.view.MayServe(g.ID, m.head) == nil
+				g := m.one(t, func(g lifecycle.Generation) bool {
+					return g.State == lifecycle.Building && m.view.MayServe(g.ID, m.head) == nil
 				})
-				m.change(t, func(v catalog.View) catalog.View { return v.Switched(g.ID, m.now) })
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Switched(g.ID, m.now) })
 			},
 			"expire": func(t *rapid.T) {
-				g := m.one(t, func(g catalog.Generation) bool { return g.State == catalog.Retained })
-				g.State, g.Since = catalog.Dropping, m.now
-				m.change(t, func(v catalog.View) catalog.View { return v.With(g) })
+				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Retained })
+				g.State, g.Since = lifecycle.Dropping, m.now
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
 			},
 			"delete": func(t *rapid.T) {
-				g := m.one(t, func(g catalog.Generation) bool { return g.State == catalog.Dropping })
-				m.change(t, func(v catalog.View) catalog.View { return v.Without(g.ID) })
+				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Dropping })
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Without(g.ID) })
 			},
 			"switch": func(t *rapid.T) {
 				to := m.some(t)
-				m.operate(t, func(v catalog.View) (catalog.View, error) { return v.Switch(to, m.head, m.now) }, true)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Switch(to, m.head, m.now) }, true)
 			},
 			"roll back": func(t *rapid.T) {
-				m.operate(t, func(v catalog.View) (catalog.View, error) { return v.Rollback(m.head, m.now) }, false)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Rollback(m.head, m.now) }, false)
 			},
 			"drop": func(t *rapid.T) {
 				id := m.some(t)
-				m.operate(t, func(v catalog.View) (catalog.View, error) { return v.Drop(id, m.now) }, true)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Drop(id, m.now) }, true)
 			},
 			"abandon": func(t *rapid.T) {
 				id := m.some(t)
-				m.operate(t, func(v catalog.View) (catalog.View, error) { return v.Abandon(id, m.now) }, true)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Abandon(id, m.now) }, true)
 			},
 			"rebuild": func(t *rapid.T) {
-				m.operate(t, func(v catalog.View) (catalog.View, error) { return v.WantRebuild() }, true)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.WantRebuild() }, true)
 			},
 		})
 	})

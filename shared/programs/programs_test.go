@@ -1,4 +1,4 @@
-package catalog_test
+package programs_test
 
 import (
 	"errors"
@@ -10,7 +10,9 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -41,7 +43,7 @@ func definitions(t *testing.T) []view.Definition {
 }
 
 // stored is a catalog that keeps the given definitions.
-func stored(t *testing.T, all ...catalog.Definition) *memory.Catalog {
+func stored(t *testing.T, all ...lifecycle.Definition) *memory.Catalog {
 	t.Helper()
 	c := &memory.Catalog{}
 	for _, d := range all {
@@ -62,8 +64,8 @@ func names(set *view.Set) (all []view.Name) {
 
 func TestDefine(t *testing.T) {
 	parsed := definitions(t)
-	got := catalog.Define(parsed)
-	want := []catalog.Definition{
+	got := lifecycle.Define(parsed)
+	want := []lifecycle.Definition{
 		{Name: "page_views", Description: "Requests per page", Hash: parsed[0].Hash(), Text: parsed[0].Text()},
 		{Name: "bytes", Hash: parsed[1].Hash(), Text: parsed[1].Text()},
 	}
@@ -73,9 +75,9 @@ func TestDefine(t *testing.T) {
 }
 
 func TestProgramsCompileInTheGivenOrder(t *testing.T) {
-	all := catalog.Define(definitions(t))
+	all := lifecycle.Define(definitions(t))
 	c := stored(t, all...)
-	var p catalog.Programs
+	var p programs.Cache
 	for _, test := range []struct {
 		hashes []view.Hash
 		want   []view.Name
@@ -96,12 +98,12 @@ func TestProgramsCompileInTheGivenOrder(t *testing.T) {
 
 // TestProgramsReadADefinitionOnce: by many at once too, and never what a failed read left.
 func TestProgramsReadADefinitionOnce(t *testing.T) {
-	all := catalog.Define(definitions(t))
+	all := lifecycle.Define(definitions(t))
 	hashes := []view.Hash{all[0].Hash, all[1].Hash}
 	c := stored(t, all...)
 	fault := errors.New("fault")
 	c.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: fault} }
-	var p catalog.Programs
+	var p programs.Cache
 	if set, err := p.Of(t.Context(), c, hashes); !errors.Is(err, fault) || set != nil {
 		t.Fatalf("set %v, error %v; want %v", set, err, fault)
 	}
@@ -134,16 +136,16 @@ func TestProgramsReadADefinitionOnce(t *testing.T) {
 
 // TestProgramsKeepABoundedNumberOfSets: what was dropped is compiled again.
 func TestProgramsKeepABoundedNumberOfSets(t *testing.T) {
-	var all []catalog.Definition
+	var all []lifecycle.Definition
 	for i := range 300 {
 		d := definitions(t)[0]
 		d.Name = view.Name(fmt.Sprintf("view_%d", i))
-		all = append(all, catalog.Define([]view.Definition{d})...)
+		all = append(all, lifecycle.Define([]view.Definition{d})...)
 	}
 	c := stored(t, all...)
 	reads := 0
 	c.Hook = func(memory.Call) memory.Fault { reads++; return memory.Fault{} }
-	var p catalog.Programs
+	var p programs.Cache
 	for _, d := range append(all, all...) {
 		set, err := p.Of(t.Context(), c, []view.Hash{d.Hash})
 		if err != nil || len(names(set)) != 1 || names(set)[0] != d.Name {
@@ -156,12 +158,12 @@ func TestProgramsKeepABoundedNumberOfSets(t *testing.T) {
 }
 
 func TestProgramsRefuse(t *testing.T) {
-	all := catalog.Define(definitions(t))
+	all := lifecycle.Define(definitions(t))
 	renamed := all[1]
 	renamed.Hash = "00000000000000000000000000000000"
-	corrupt := catalog.Definition{Hash: "11111111111111111111111111111111", Text: []byte("{")}
+	corrupt := lifecycle.Definition{Hash: "11111111111111111111111111111111", Text: []byte("{")}
 	c := stored(t, all[0], renamed, corrupt)
-	var p catalog.Programs
+	var p programs.Cache
 	for name, test := range map[string]struct {
 		hash view.Hash
 		says string
@@ -177,18 +179,5 @@ func TestProgramsRefuse(t *testing.T) {
 	}
 	if _, err := p.Of(t.Context(), c, []view.Hash{all[1].Hash}); !errors.Is(err, catalog.ErrNotFound) {
 		t.Errorf("error %v, want %v", err, catalog.ErrNotFound)
-	}
-}
-
-func TestHashesAreThoseOfAllGenerationsOnce(t *testing.T) {
-	other := pageViews()
-	other.Generations = other.Generations[1:]
-	other.Generations[1].Definition = "d0"
-	got := catalog.Hashes([]catalog.View{pageViews(), {Name: "none"}, other})
-	if diff := cmp.Diff([]view.Hash{"d0", "d1", "d2", "d3"}, got); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if got := catalog.Hashes(nil); len(got) > 0 {
-		t.Errorf("hashes of no views: %v", got)
 	}
 }

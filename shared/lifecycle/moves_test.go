@@ -1,0 +1,179 @@
+package lifecycle_test
+
+import (
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// life is a view with generations of the definitions, in the states; the ids are the definitions', too.
+func life(serving string, generations ...lifecycle.Generation) lifecycle.View {
+	for i := range generations {
+		generations[i].ID = lifecycle.GenerationID(generations[i].Definition)
+	}
+	return lifecycle.View{Name: "v", Revision: 5, Serving: lifecycle.GenerationID(serving), Generations: generations}
+}
+
+func in(definition string, state lifecycle.State, since int64) lifecycle.Generation {
+	return lifecycle.Generation{Definition: view.Hash(definition), State: state, Since: since}
+}
+
+func TestWanting(t *testing.T) {
+	announced := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Announced, Live: 7000}
+	held := func(definition view.Hash, v lifecycle.View) lifecycle.View {
+		v.Held = definition
+		return v
+	}
+	rebuild := func(v lifecycle.View) lifecycle.View {
+		v.Rebuild = true
+		return v
+	}
+	anew := func(v lifecycle.View) lifecycle.View {
+		v.Generations = append(v.Generations, announced)
+		return v
+	}
+	for name, test := range map[string]struct{ before, want lifecycle.View }{
+		"what serves": {life("B", in("B", lifecycle.Serving, 0)), life("B", in("B", lifecycle.Serving, 0))},
+		"what is on its way": {
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)), life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
+		},
+		"the first one": {life(""), lifecycle.View{Name: "v", Revision: 5, Generations: []lifecycle.Generation{announced}}},
+		"a new one": {
+			life("A", in("A", lifecycle.Serving, 0)),
+			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0)).Generations, announced)},
+		},
+		"a new one, and others were on their way": {
+			life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Announced, 0), in("D", lifecycle.Building, 0), in("E", lifecycle.Retained, 3)),
+			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0),
+				in("C", lifecycle.Dropping, 55), in("D", lifecycle.Dropping, 55), in("E", lifecycle.Retained, 3)).Generations, announced)},
+		},
+		"what is retained": {
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)), life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
+		},
+		"what serves, and another was on its way": {
+			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Building, 0)), life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55)),
+		},
+		"what is being dropped comes anew": {
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)),
+			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)).Generations, announced)},
+		},
+		"what is held, and retained": {
+			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))), held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
+		},
+		"what is held, and was abandoned": {
+			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))), held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))),
+		},
+		"what is held, and was dropped": {held("B", life("A", in("A", lifecycle.Serving, 0))), held("B", life("A", in("A", lifecycle.Serving, 0)))},
+		"another one is held, and this is new": {
+			held("C", life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))), anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))),
+		},
+		"another one is held, and this serves": {
+			held("A", life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3))), life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3)),
+		},
+		"another one is held, and this is retained": {
+			held("C", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))), life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
+		},
+		"what serves, to be rebuilt": {rebuild(life("B", in("B", lifecycle.Serving, 0))), anew(life("B", in("B", lifecycle.Serving, 0)))},
+		"what serves, to be rebuilt beside what is retained": {
+			rebuild(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))), anew(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))),
+		},
+		"what is being built, to be rebuilt": {
+			rebuild(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))), anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 55))),
+		},
+		"what is held, to be rebuilt": {
+			rebuild(held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)))), anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
+		},
+		"what is held and gone, to be rebuilt": {rebuild(held("B", life("A", in("A", lifecycle.Serving, 0)))), anew(life("A", in("A", lifecycle.Serving, 0)))},
+		"another one was to be rebuilt when this came": {
+			rebuild(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Building, 0))), anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55))),
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			kept := test.before
+			kept.Generations = append([]lifecycle.Generation(nil), kept.Generations...)
+			got, changed := test.before.Wanting(announced, true, 55)
+			if diff := cmp.Diff(test.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if changed == cmp.Equal(kept, test.want) {
+				t.Errorf("changed: %v", changed)
+			}
+			if diff := cmp.Diff(kept, test.before); diff != "" {
+				t.Errorf("the view itself was changed:\n%s", diff)
+			}
+			if again, changed := got.Wanting(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced, Live: 9000}, true, 66); changed {
+				t.Errorf("once more, it is changed to %+v", again)
+			}
+		})
+	}
+}
+
+func TestSwitched(t *testing.T) {
+	before := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0), in("C", lifecycle.Retained, 3), in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0))
+	want := life("B", in("A", lifecycle.Retained, 99), in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 99), in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0))
+	if diff := cmp.Diff(want, before.Switched("B", 99)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if before.Serving != "A" || before.Generations[0].State != lifecycle.Serving {
+		t.Errorf("the view itself was changed: %+v", before)
+	}
+}
+
+func TestWithout(t *testing.T) {
+	v := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0))
+	if diff := cmp.Diff(life("A", in("A", lifecycle.Serving, 0)), v.Without("B")); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff(v, v.Without("C")); diff != "" {
+		t.Errorf("without one that is not there (-want +got):\n%s", diff)
+	}
+	if len(v.Generations) != 2 || v.Generations[1].ID != "B" {
+		t.Errorf("the view itself was changed: %+v", v)
+	}
+}
+
+// TestOf: of several generations of one definition, the one that has come furthest towards serving, wherever it stands.
+func TestOf(t *testing.T) {
+	others := []lifecycle.Generation{{ID: "o1", Definition: "A", State: lifecycle.Serving}, {ID: "o2", Definition: "C", State: lifecycle.Building}}
+	order := []lifecycle.State{lifecycle.Serving, lifecycle.Building, lifecycle.Announced, lifecycle.Retained}
+	for i, state := range order {
+		v := lifecycle.View{Generations: others}
+		for _, later := range append([]lifecycle.State{lifecycle.Dropping}, order[i:]...) {
+			// Those that come after it in the order stand before it in the view.
+			v.Generations = append([]lifecycle.Generation{{ID: lifecycle.GenerationID(later), Definition: "B", State: later}}, v.Generations...)
+		}
+		if g, ok := v.Of("B"); !ok || g.State != state || g.Definition != "B" {
+			t.Errorf("of %+v: %+v, %t; want the one that is %s", v.Generations, g, ok, state)
+		}
+	}
+	for name, v := range map[string]lifecycle.View{
+		"no generation": {}, "others": {Generations: others}, "what was given up": {Generations: []lifecycle.Generation{{ID: "b", Definition: "B", State: lifecycle.Dropping}}},
+	} {
+		if g, ok := v.Of("B"); ok || g != (lifecycle.Generation{}) {
+			t.Errorf("%s: %+v, %t", name, g, ok)
+		}
+	}
+	twice := lifecycle.View{Generations: []lifecycle.Generation{{ID: "b1", Definition: "B", State: lifecycle.Retained}, {ID: "b2", Definition: "B", State: lifecycle.Serving}}}
+	if g, ok := twice.Of("B"); !ok || g.ID != "b2" {
+		t.Errorf("rebuilt: %+v, %t", g, ok)
+	}
+}
+
+// TestRebuildWaits: what is wanted built anew is not begun before the runs hold all of the archive, and stays wanted; everything else goes on.
+func TestRebuildWaits(t *testing.T) {
+	v := life("B", in("B", lifecycle.Serving, 0))
+	v.Rebuild = true
+	fresh := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Building}
+	if next, changed := v.Wanting(fresh, false, 55); changed || !next.Rebuild {
+		t.Errorf("changed %t, %+v", changed, next)
+	}
+	if next, changed := v.Wanting(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false, 55); !changed || !next.Rebuild || len(next.Generations) != 2 {
+		t.Errorf("another definition: changed %t, %+v", changed, next)
+	}
+	if next, changed := v.Wanting(fresh, true, 55); !changed || next.Rebuild || len(next.Generations) != 2 {
+		t.Errorf("with all of the archive: changed %t, %+v", changed, next)
+	}
+}

@@ -1,0 +1,340 @@
+package lifecycle_test
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// head is the log's, in tests of operations.
+var head = lifecycle.Run{N: 9, Horizon: 9_000_000}
+
+// at brings a generation to a run, whose horizon goes with its number.
+func at(g lifecycle.Generation, run uint64) lifecycle.Generation {
+	g.Run, g.Horizon = run, slot.Slot(run*1_000_000)
+	return g
+}
+
+// ready is a generation that is at the head.
+func ready(definition string, state lifecycle.State, since int64) lifecycle.Generation {
+	return at(in(definition, state, since), head.N)
+}
+
+// wanted is a view with what operators want of it.
+func wanted(held view.Hash, rebuild bool, v lifecycle.View) lifecycle.View {
+	v.Held, v.Rebuild = held, rebuild
+	return v
+}
+
+// reason is a refusal's text, "" for none; it fails for any other error.
+func reason(t *testing.T, err error) string {
+	t.Helper()
+	var refusal *lifecycle.Refusal
+	if err == nil {
+		return ""
+	}
+	if !errors.As(err, &refusal) || refusal.View != "v" {
+		t.Fatalf("error %v is no refusal of view v", err)
+	}
+	if err.Error() != "view v: "+refusal.Reason {
+		t.Errorf("the refusal reads %q", err)
+	}
+	return refusal.Reason
+}
+
+// copyOf is a view that shares nothing with v.
+func copyOf(v lifecycle.View) lifecycle.View {
+	v.Generations = slices.Clone(v.Generations)
+	return v
+}
+
+func TestMayServe(t *testing.T) {
+	kappa := func(g lifecycle.Generation) lifecycle.Generation {
+		g.Architecture = view.Kappa
+		return g
+	}
+	live := func(from slot.Slot, g lifecycle.Generation) lifecycle.Generation {
+		g.Live = from
+		return g
+	}
+	serving := ready("A", lifecycle.Serving, 0)
+	for _, c := range []struct {
+		name string
+		view lifecycle.View
+		head lifecycle.Run
+		want string
+	}{
+		{"built up to the head", life("A", serving, ready("B", lifecycle.Building, 0)), head, ""},
+		{"built up to the head, live before", life("A", serving, live(9_000_000, ready("B", lifecycle.Building, 0))), head, ""},
+		{"retained", life("A", serving, ready("B", lifecycle.Retained, 5)), head, ""},
+		{"it serves", life("B", ready("B", lifecycle.Serving, 0)), head, ""},
+		{"the first one", life("", ready("B", lifecycle.Building, 0)), head, ""},
+		{"beyond the head that was read", life("A", serving, at(in("B", lifecycle.Building, 0), 10)), head, ""},
+		{"replayed", life("A", serving, kappa(live(9_000_000, ready("B", lifecycle.Building, 0)))), head, ""},
+		{"nothing to replay, as there is no run", life("", kappa(in("B", lifecycle.Building, 0))), lifecycle.Run{}, ""},
+
+		{"not there", life("A", serving), head, "there is no generation B"},
+		{"announced", life("A", serving, ready("B", lifecycle.Announced, 0)), head, "generation B is announced only; batch confirms it at its next tick"},
+		{"given up", life("A", serving, ready("B", lifecycle.Dropping, 5)), head, "generation B has been given up; build the definition anew"},
+		{"not built", life("A", serving, in("B", lifecycle.Building, 0)), head, "generation B is not built yet"},
+		{"not built, and there is no run", life("", in("B", lifecycle.Building, 0)), lifecycle.Run{}, "generation B is not built yet"},
+		{
+			"live later than built", life("A", serving, live(9_000_001, ready("B", lifecycle.Building, 0))), head,
+			"generation B is live from 1970-01-01T02:30:00Z on, and has what came before up to 1970-01-01T02:30:00Z only",
+		},
+		{
+			"retained, and live later", life("A", serving, live(10_000_000, ready("B", lifecycle.Retained, 0))), head,
+			"generation B is live from 1970-01-01T02:46:40Z on, and has what came before up to 1970-01-01T02:30:00Z only",
+		},
+		{
+			"nothing replayed yet", life("A", serving, kappa(live(9_000_000, in("B", lifecycle.Building, 0)))), head,
+			"generation B is live from 1970-01-01T02:30:00Z on, and has what came before up to 1970-01-01T00:00:00Z only",
+		},
+		{"behind the head", life("A", at(in("A", lifecycle.Serving, 0), 8), at(in("B", lifecycle.Building, 0), 8)), head, "generation B lags: it has run 8, the last one is 9"},
+		{"retained, behind the head", life("A", serving, at(in("B", lifecycle.Retained, 0), 7)), head, "generation B lags: it has run 7, the last one is 9"},
+		{"replayed, behind the head", life("A", serving, kappa(at(in("B", lifecycle.Building, 0), 8))), head, "generation B lags: it has run 8, the last one is 9"},
+		{
+			"behind what serves, which is beyond the head that was read", life("A", at(in("A", lifecycle.Serving, 0), 10), ready("B", lifecycle.Building, 0)), head,
+			"generation B lags: it has run 9, what serves has 10",
+		},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			err := c.view.MayServe("B", c.head)
+			if diff := cmp.Diff(c.want, reason(t, err)); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			var refusal *lifecycle.Refusal
+			if errors.As(err, &refusal) && refusal.Unknown != (c.name == "not there") {
+				t.Errorf("unknown is %t", refusal.Unknown)
+			}
+		})
+	}
+}
+
+// operation is a case of one: what it makes of a view, or why it does not.
+type operation struct {
+	name         string
+	before, want lifecycle.View // want is before where it is refused
+	do           func(v lifecycle.View) (lifecycle.View, error)
+	refusal      string // "" for none
+	again        string // the refusal of a second time; "" for none, and then the second time changes nothing
+}
+
+const flips = "the second time undoes the first"
+
+func run(t *testing.T, cases []operation) {
+	t.Helper()
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			kept := copyOf(c.before)
+			got, err := c.do(c.before)
+			if diff := cmp.Diff(c.refusal, reason(t, err)); diff != "" {
+				t.Errorf("refusal (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(kept, c.before); diff != "" {
+				t.Errorf("the view itself was changed (-before +after):\n%s", diff)
+			}
+			if c.refusal != "" || c.again == flips {
+				return
+			}
+			again, err := c.do(got)
+			if diff := cmp.Diff(c.again, reason(t, err)); diff != "" {
+				t.Errorf("once more, refusal (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(got, again); diff != "" {
+				t.Errorf("once more (-first +second):\n%s", diff)
+			}
+		})
+	}
+}
+
+// refused is a case of an operation that leaves the view as it is.
+func refused(name string, v lifecycle.View, do func(lifecycle.View) (lifecycle.View, error), refusal string) operation {
+	return operation{name: name, before: v, want: v, do: do, refusal: refusal}
+}
+
+func switchTo(id lifecycle.GenerationID) func(lifecycle.View) (lifecycle.View, error) {
+	return func(v lifecycle.View) (lifecycle.View, error) { return v.Switch(id, head, 99) }
+}
+
+func TestSwitch(t *testing.T) {
+	serving := ready("A", lifecycle.Serving, 0)
+	building := life("A", serving, ready("B", lifecycle.Building, 0), ready("C", lifecycle.Retained, 3), ready("D", lifecycle.Dropping, 4))
+	switched := life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0), ready("C", lifecycle.Dropping, 99), ready("D", lifecycle.Dropping, 4))
+	const none = "no generation is being built; name one, or deploy or rebuild a definition"
+	run(t, []operation{
+		{"the one that is being built", building, switched, switchTo(""), "", none},
+		{"by its name", building, switched, switchTo("B"), "", "generation B serves already"},
+		{"the first one", life("", ready("B", lifecycle.Building, 0)), life("B", ready("B", lifecycle.Serving, 0)), switchTo(""), "", none},
+		{
+			"the wish for a rebuild stays", wanted("", true, life("A", serving, ready("B", lifecycle.Building, 0))),
+			wanted("", true, life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0))), switchTo("B"), "", "generation B serves already",
+		},
+		{
+			"back to what is retained", life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
+			wanted("B", false, life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99))), switchTo("A"), "", "generation A serves already",
+		},
+
+		refused("none is being built", life("A", serving, ready("C", lifecycle.Retained, 3)), switchTo(""), none),
+		refused("one is announced only", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo(""), none),
+		refused("one is announced only, by its name", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo("B"), "generation B is announced only; batch confirms it at its next tick"),
+		refused("one that serves", life("A", serving), switchTo("A"), "generation A serves already"),
+		refused("one that is not there", building, switchTo("X"), "there is no generation X"),
+		refused("one that was given up", building, switchTo("D"), "generation D has been given up; build the definition anew"),
+		refused("one that is not built", life("A", serving, in("B", lifecycle.Building, 0)), switchTo(""), "generation B is not built yet"),
+		refused("one that lags", life("A", serving, at(in("B", lifecycle.Building, 0), 8)), switchTo(""), "generation B lags: it has run 8, the last one is 9"),
+		refused("nothing at all", life(""), switchTo(""), none),
+	})
+}
+
+func rollback(v lifecycle.View) (lifecycle.View, error) { return v.Rollback(head, 99) }
+
+func TestRollback(t *testing.T) {
+	served := func(others ...lifecycle.Generation) lifecycle.View {
+		return life("B", append([]lifecycle.Generation{ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)}, others...)...)
+	}
+	back := func(others ...lifecycle.Generation) lifecycle.View {
+		return life("A", append([]lifecycle.Generation{ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99)}, others...)...)
+	}
+	rebuilt := func(first, second lifecycle.State, since int64, others ...lifecycle.Generation) lifecycle.View {
+		serving := lifecycle.GenerationID("A1")
+		if second == lifecycle.Serving {
+			serving = "A2"
+		}
+		g1, g2 := ready("A", first, 0), ready("A", second, 0)
+		g1.ID, g2.ID = "A1", "A2"
+		if first == lifecycle.Retained {
+			g1.Since = since
+		} else {
+			g2.Since = since
+		}
+		return lifecycle.View{Name: "v", Revision: 5, Serving: serving, Generations: append([]lifecycle.Generation{g1, g2}, others...)}
+	}
+	run(t, []operation{
+		{"what served is held, and retained", served(), wanted("B", false, back()), rollback, "", flips},
+		{"and forward again: nothing is held", wanted("B", false, back()), life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0)), rollback, "", flips},
+		{
+			"what was on its way is given up, and held, since it is what batch is deployed with", served(in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4)),
+			wanted("C", false, back(in("C", lifecycle.Dropping, 99), in("D", lifecycle.Dropping, 4))), rollback, "", flips,
+		},
+		{"and so is what was announced", served(in("C", lifecycle.Announced, 0)), wanted("C", false, back(in("C", lifecycle.Dropping, 99))), rollback, "", flips},
+		{"what an operator has put away before stays put away", wanted("C", false, served()), wanted("C", false, back()), rollback, "", flips},
+		{"and the wish for a rebuild ends", wanted("", true, served()), wanted("B", false, back()), rollback, "", flips},
+		{"to an older generation of the same definition: nothing is held", rebuilt(lifecycle.Retained, lifecycle.Serving, 3), rebuilt(lifecycle.Serving, lifecycle.Retained, 99), rollback, "", flips},
+		{
+			"that, while another one was on its way", rebuilt(lifecycle.Retained, lifecycle.Serving, 3, in("C", lifecycle.Building, 0)),
+			wanted("C", false, rebuilt(lifecycle.Serving, lifecycle.Retained, 99, in("C", lifecycle.Dropping, 99))), rollback, "", flips,
+		},
+
+		refused("nothing is retained", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Building, 0)), rollback, "no generation is retained to go back to"),
+		refused("no generation", life(""), rollback, "no generation is retained to go back to"),
+		refused(
+			"what is retained lags", life("B", at(in("A", lifecycle.Retained, 3), 8), ready("B", lifecycle.Serving, 0)), rollback, "generation A lags: it has run 8, the last one is 9",
+		),
+	})
+}
+
+// TestHoldsAfterRollback: batch, deployed with what was put away, leaves it alone, however often it ticks; until another is deployed.
+func TestHoldsAfterRollback(t *testing.T) {
+	wants := func(definition view.Hash) lifecycle.Generation {
+		return lifecycle.Generation{ID: "new", Definition: definition, State: lifecycle.Announced, Live: 7000}
+	}
+	for name, v := range map[string]lifecycle.View{
+		"it served":   life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
+		"it was next": life("C", ready("A", lifecycle.Retained, 3), ready("C", lifecycle.Serving, 0), ready("B", lifecycle.Building, 0)),
+	} {
+		back, err := v.Rollback(head, 99)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		if next, changed := back.Wanting(wants("B"), true, 100); changed {
+			t.Errorf("%s: batch brings it back: %+v", name, next)
+		}
+		next, changed := back.Wanting(wants("D"), true, 100)
+		if !changed || next.Held != "" {
+			t.Errorf("%s: another definition is deployed: %+v, %t", name, next, changed)
+		}
+		if _, ok := next.Of("D"); !ok {
+			t.Errorf("%s: another definition is deployed, and does not come: %+v", name, next)
+		}
+	}
+}
+
+func TestDrop(t *testing.T) {
+	drop := func(id lifecycle.GenerationID) func(lifecycle.View) (lifecycle.View, error) {
+		return func(v lifecycle.View) (lifecycle.View, error) { return v.Drop(id, 99) }
+	}
+	v := life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3), in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0))
+	dropped := life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Dropping, 99), in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0))
+	run(t, []operation{
+		{"the one that is retained", v, dropped, drop(""), "", "no generation is retained"},
+		{"by its name", v, dropped, drop("B"), "", ""},
+		{"a hold stays", wanted("B", false, v), wanted("B", false, dropped), drop("B"), "", ""},
+		{"a wish for a rebuild stays", wanted("", true, v), wanted("", true, dropped), drop("B"), "", ""},
+		{"what is dropped already, from when on it was", v, v, drop("D"), "", ""},
+
+		refused("nothing is retained", life("A", ready("A", lifecycle.Serving, 0)), drop(""), "no generation is retained"),
+		refused("what serves", v, drop("A"), "generation A serves; switch to another one first"),
+		refused("what is being built", v, drop("C"), "generation C is building, not retained"),
+		refused("what is announced", v, drop("E"), "generation E is announced, not retained"),
+		refused("what is not there", v, drop("X"), "there is no generation X"),
+	})
+}
+
+func TestAbandon(t *testing.T) {
+	abandon := func(id lifecycle.GenerationID) func(lifecycle.View) (lifecycle.View, error) {
+		return func(v lifecycle.View) (lifecycle.View, error) { return v.Abandon(id, 99) }
+	}
+	of := func(c lifecycle.Generation) lifecycle.View {
+		return life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3), c, in("D", lifecycle.Dropping, 4))
+	}
+	announced, building, given := of(in("C", lifecycle.Announced, 0)), of(ready("C", lifecycle.Building, 0)), in("C", lifecycle.Dropping, 99)
+	again := ready("A", lifecycle.Building, 0)
+	again.ID = "A2"
+	rebuilding := lifecycle.View{Name: "v", Serving: "A", Generations: append(life("A", ready("A", lifecycle.Serving, 0)).Generations, again)}
+	again.State, again.Since = lifecycle.Dropping, 99
+	rebuiltNot := lifecycle.View{Name: "v", Serving: "A", Generations: append(life("A", ready("A", lifecycle.Serving, 0)).Generations, again)}
+	const none = "no generation is announced or being built"
+	run(t, []operation{
+		{"what is announced", announced, wanted("C", false, of(given)), abandon(""), "", none},
+		{"what is announced, by its name", announced, wanted("C", false, of(given)), abandon("C"), "", ""},
+		{"what is being built", building, wanted("C", false, of(at(given, 9))), abandon(""), "", none},
+		{"what is being built, by its name", building, wanted("C", false, of(at(given, 9))), abandon("C"), "", ""},
+		{"a wish for a rebuild ends with it", wanted("", true, building), wanted("C", false, of(at(given, 9))), abandon("C"), "", ""},
+		{"what serves, built anew: it is not held", rebuilding, rebuiltNot, abandon("A2"), "", ""},
+		{"the first one", life("", in("C", lifecycle.Announced, 0)), wanted("C", false, life("", given)), abandon(""), "", none},
+		{"a wish that nothing has come of yet", wanted("", true, life("A", ready("A", lifecycle.Serving, 0))), life("A", ready("A", lifecycle.Serving, 0)), abandon(""), "", none},
+		{"that, of what is held", wanted("B", true, life("A", ready("A", lifecycle.Serving, 0))), wanted("B", false, life("A", ready("A", lifecycle.Serving, 0))), abandon(""), "", none},
+		{"what is given up already, from when on it was", announced, announced, abandon("D"), "", ""},
+
+		refused("nothing is on its way", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3)), abandon(""), none),
+		refused("what serves", announced, abandon("A"), "generation A serves; switch to another one first"),
+		refused("what is retained", announced, abandon("B"), "generation B is retained, not announced or being built"),
+		refused("what is not there", announced, abandon("X"), "there is no generation X"),
+		refused("what is not there, with a wish", wanted("", true, announced), abandon("X"), "there is no generation X"),
+	})
+}
+
+func TestWantRebuild(t *testing.T) {
+	want := func(v lifecycle.View) (lifecycle.View, error) { return v.WantRebuild() }
+	serving := life("A", ready("A", lifecycle.Serving, 0))
+	building := life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))
+	run(t, []operation{
+		{"what serves", serving, wanted("", true, serving), want, "", ""},
+		{"what is being built", building, wanted("", true, building), want, "", ""},
+		{"what is held", wanted("B", false, serving), wanted("B", true, serving), want, "", ""},
+		{"what is held, and nothing is left of it", wanted("B", false, life("")), wanted("B", true, life("")), want, "", ""},
+
+		refused("no definition", life(""), want, "it has no definition yet"),
+		refused("one is announced", life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Announced, 0)), want, "a generation is announced already; wait for it, or abandon it"),
+	})
+}

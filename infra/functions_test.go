@@ -1,9 +1,13 @@
 package infra_test
 
 import (
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/anabranch/anabranch/shared/access"
+	"github.com/anabranch/anabranch/shared/api"
 )
 
 // TestFunctions: what `make functions` builds is what is deployed, and every function has its log.
@@ -60,43 +64,32 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// routes are the routes of the API, each with what serves it and which tokens open it.
-func routes() map[string][2]string {
-	return map[string][2]string{
-		"POST /v1/events":            {"Ingest", "anabranch/write"},
-		"GET /v1/views":              {"Query", "anabranch/read"},
-		"GET /v1/views/{view}":       {"Query", "anabranch/read"},
-		"GET /v1/views/{view}/query": {"Query", "anabranch/read"},
-
-		"GET /v1/admin/views":                     {"Admin", ""},
-		"GET /v1/admin/views/{view}":              {"Admin", ""},
-		"GET /v1/admin/views/{view}/diff":         {"Admin", ""},
-		"POST /v1/admin/views/{view}/{operation}": {"Admin", ""},
-	}
-}
-
-// TestEveryRouteHasAnAuthorizer: none is open, with keys or with tokens.
+// TestEveryRouteHasAnAuthorizer: the routes are those of shared/api, each with the function that answers, and none is open, with keys or with
+// tokens.
 func TestEveryRouteHasAnAuthorizer(t *testing.T) {
-	app, left := application(t), routes()
+	app, left := application(t), map[string]api.Route{}
+	for _, r := range api.Routes() {
+		left[string(r.Key)] = r
+	}
 	for _, r := range app.resources("AWS::ApiGatewayV2::Route") {
 		key := text(r.property("RouteKey"))
 		wanted, ok := left[key]
 		if !ok {
-			t.Errorf("route %s is new: say here what opens it", key)
+			t.Errorf("route %s is not in the table of shared/api", key)
 			continue
 		}
 		delete(left, key)
-		want(t, key+": target", r.property("Target"), "!Sub integrations/${"+wanted[0]+"Integration}")
+		want(t, key+": target", r.property("Target"), "!Sub integrations/${"+large(string(wanted.Function))+"Integration}")
 		want(t, key+": authorization", r.property("AuthorizationType"), "{Fn::If: [UseJwt, JWT, CUSTOM]}")
 		want(t, key+": authorizer", r.property("AuthorizerId"), "{Fn::If: [UseJwt, !Ref JwtAuthorizer, !Ref KeyAuthorizer]}")
 		scopes := "anabranch/admin"
-		if wanted[1] != "" {
-			scopes = wanted[1] + ", " + scopes
+		if wanted.Scope != access.Admin {
+			scopes = "anabranch/" + string(wanted.Scope) + ", " + scopes
 		}
 		want(t, key+": scopes", r.property("AuthorizationScopes"), "{Fn::If: [UseJwt, ["+scopes+"], !Ref AWS::NoValue]}")
 	}
 	if len(left) > 0 {
-		t.Errorf("routes %v are missing", left)
+		t.Errorf("the template has no routes %v, which are in the table of shared/api", left)
 	}
 	want(t, "condition UseJwt", at(app.root, "Conditions", "UseJwt"), "{Fn::Not: [{Fn::Equals: [!Ref JwtIssuer, ]}]}")
 	want(t, "keys by default", app.parameter("JwtIssuer")["Default"], "")
@@ -133,11 +126,17 @@ func TestAuthorizers(t *testing.T) {
 
 // TestPermissions: only our own API, and of it only what each function serves, may invoke them.
 func TestPermissions(t *testing.T) {
-	const api = "!Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/"
+	const arn = "!Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/"
 	wanted := map[string]string{
-		"!Ref IngestFunction": api + "*/POST/v1/events", "!Ref QueryFunction": api + "*/GET/v1/views*",
-		"!Ref AdminFunction":      api + "*/*/v1/admin/*",
-		"!Ref AuthorizerFunction": api + "authorizers/${KeyAuthorizer}",
+		"!Ref IngestFunction": arn + "*/POST/v1/events", "!Ref QueryFunction": arn + "*/GET/v1/views*",
+		"!Ref AdminFunction":      arn + "*/*/v1/admin/*",
+		"!Ref AuthorizerFunction": arn + "authorizers/${KeyAuthorizer}",
+	}
+	for _, r := range api.Routes() {
+		source := strings.TrimPrefix(wanted["!Ref "+large(string(r.Function))+"Function"], arn)
+		if !allows(source, r.Key) {
+			t.Errorf("the gateway may not call %s for %s: the permission is for %q", r.Function, r.Key, source)
+		}
 	}
 	for _, r := range application(t).resources("AWS::Lambda::Permission") {
 		function := text(r.property("FunctionName"))
@@ -149,6 +148,14 @@ func TestPermissions(t *testing.T) {
 	if len(wanted) > 0 {
 		t.Errorf("permissions %v are missing", wanted)
 	}
+}
+
+// allows says whether a permission for a part of the API, "*/GET/v1/views*", covers a route. A star stands for any text.
+//
+// Source: API Gateway Developer Guide, execute-api ARN of an HTTP API: stage, method, path.
+func allows(source string, key api.Key) bool {
+	pattern := strings.ReplaceAll(regexp.QuoteMeta(source), `\*`, ".*")
+	return regexp.MustCompile("^" + pattern + "$").MatchString("$default/" + key.Method() + key.Pattern())
 }
 
 // TestKeysAreRandom: three times 32 of letters and digits, as functions/authorizer reads them.

@@ -55,7 +55,7 @@ func rules() map[string]rule {
 		return rule{slices.Concat(inner, steps, []string{"shared/runner"}), thirdParty}
 	}
 	handler := func(layer string, thirdParty ...string) rule {
-		return rule{append(slices.Clone(inner), "shared/respond", layer), append(thirdParty, events)}
+		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", layer), append(thirdParty, events)}
 	}
 	function := func(name, layer string) rule {
 		return rule{
@@ -99,8 +99,9 @@ func rules() map[string]rule {
 
 		"shared/eventsource": {core, nil},
 		"shared/runner":      {},
-		"shared/respond":     {nil, []string{events}},
 		"shared/metrics":     {},
+		"shared/access":      {},
+		"shared/api":         {[]string{"shared/access"}, nil},
 
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
@@ -119,6 +120,7 @@ func rules() map[string]rule {
 		"shared/aws/table":    {nil, []string{awsSDK, smithy}},
 		"shared/aws/awstest":  {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
 		"shared/aws/settings": {inner, nil},
+		"shared/aws/respond":  {nil, []string{events}},
 		"shared/aws/launch": {
 			append(slices.Clone(inner), "shared/aws/s3archive", "shared/aws/sdk", "shared/aws/settings"), []string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
@@ -137,9 +139,9 @@ func rules() map[string]rule {
 		"functions/query/handler":     handler("shared/serving"),
 		"functions/republish/handler": handler("shared/ingest"),
 
-		"functions/admin/handler": {append(slices.Clone(inner), "shared/respond", "shared/operations", "shared/serving"), []string{events}}, // operates, and compares
+		"functions/admin/handler": {append(slices.Clone(inner), "shared/api", "shared/aws/respond", "shared/operations", "shared/serving"), []string{events}}, // operates, and compares
 
-		"functions/authorizer/handler": {nil, []string{events}}, // needs no layer
+		"functions/authorizer/handler": {[]string{"shared/access", "shared/api"}, []string{events}}, // needs no layer
 
 		"functions/ingest":    function("ingest", "shared/ingest"),
 		"functions/speed":     function("speed", "shared/speed"),
@@ -163,11 +165,11 @@ func rules() map[string]rule {
 		},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
 		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd}},
-		"cmd/anabranch/smoke":  {[]string{"cmd/anabranch/client"}, []string{ulid, zstd}},
+		"cmd/anabranch/smoke":  {[]string{"cmd/anabranch/client", "shared/api"}, []string{ulid, zstd}},
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
-				"shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/respond",
+				"shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
 			}),
@@ -179,7 +181,7 @@ func rules() map[string]rule {
 		"localstack/sample":   {},
 		"localstack/emulator": {},
 		"localstack/stack": {
-			[]string{"functions/authorizer/handler", "localstack/emulator", "localstack/host", "localstack/host/trigger", "shared/aws/sdk"}, []string{awsSDK},
+			[]string{"shared/access", "localstack/emulator", "localstack/host", "localstack/host/trigger", "shared/aws/sdk"}, []string{awsSDK},
 		},
 		"localstack/local":             {[]string{"localstack/stack"}, nil},
 		"localstack/e2e":               {}, // the end-to-end story
@@ -192,7 +194,7 @@ func rules() map[string]rule {
 		"localstack/host/trigger":      {append(slices.Clone(core), "shared/eventsource", "localstack/host"), []string{awsSDK, smithy, events}},
 
 		"infra":         {}, // tests of the template
-		"infra/keys":    {[]string{"functions/authorizer/handler"}, []string{awsSDK}},
+		"infra/keys":    {[]string{"shared/access"}, []string{awsSDK}},
 		"infra/destroy": {nil, []string{awsSDK, smithy}},
 		"infra/pack":    {[]string{"shared/view"}, nil},
 		"infra/tool":    {[]string{"localstack/emulator"}, nil},

@@ -108,14 +108,14 @@ func TestSmokeFails(t *testing.T) {
 	s.do(t, exitRejected, "smoke", "--url", address, "--key", secret)
 	says(t, &s.out, "check      result  seconds  found\n", "no key     failed     0.00  refused, but not with 401: POST /v1/events with 403",
 		"wrong key  ok         0.00  403 on every route\n", "views      failed     0.00  the key is not good for that, the admin key is wanted; 403 Forbidden",
-		"1 ok, 2 failed, 0 skipped; 9 requests in 0.0 s; run ")
+		"1 ok, 2 failed, 0 skipped; 17 requests in 0.0 s; run ")
 	if says(t, &s.err, "\r\x1b[Kchecking: no key\r\x1b[Kchecking: wrong key\r\x1b[Kchecking: views\r\x1b[K"); strings.Count(s.err.String(), "\n") > 0 {
 		t.Errorf("progress leaves lines behind: %q", &s.err)
 	}
 	if strings.Contains(s.out.String()+s.err.String(), secret) {
 		t.Error("the key is printed")
 	}
-	if keys := strings.Split(brought(), ", "); len(keys) != 9 || keys[0] != "" || !strings.HasPrefix(keys[4], "Bearer anabranch-smoke-no-key-") || keys[8] != "Bearer "+secret {
+	if keys := strings.Split(brought(), ", "); len(keys) != 17 || keys[0] != "" || !strings.HasPrefix(keys[8], "Bearer anabranch-smoke-no-key-") || keys[16] != "Bearer "+secret {
 		t.Errorf("brought %q", keys)
 	}
 

@@ -18,7 +18,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/anabranch/anabranch/functions/authorizer/handler"
+	"github.com/anabranch/anabranch/shared/access"
 )
 
 // Outputs of the stack.
@@ -49,7 +49,7 @@ func run(ctx context.Context, out io.Writer, stack string) error {
 	if err != nil {
 		return fmt.Errorf("read secret %s: %w", secret, err)
 	}
-	keys, err := handler.ParseKeys(aws.ToString(value.SecretString))
+	keys, err := access.ParseKeys(aws.ToString(value.SecretString))
 	if err != nil {
 		return fmt.Errorf("secret %s: %w", secret, err)
 	}

@@ -26,10 +26,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
-	"github.com/anabranch/anabranch/functions/authorizer/handler"
 	"github.com/anabranch/anabranch/localstack/emulator"
 	"github.com/anabranch/anabranch/localstack/host"
 	"github.com/anabranch/anabranch/localstack/host/trigger"
+	"github.com/anabranch/anabranch/shared/access"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 )
 
@@ -73,7 +73,7 @@ type Settings struct {
 // Stack is a running stack.
 type Stack struct {
 	URL     string            // of the HTTP API
-	Keys    handler.Keys      // that open it
+	Keys    access.Keys       // that open it
 	Outputs map[string]string // of the template
 	Host    *host.Host        // runs the functions
 	Stream  *trigger.Kinesis  // reads the stream
@@ -162,7 +162,7 @@ func (st *Stack) describe(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("the keys: %w", err)
 	}
-	st.Keys, err = handler.ParseKeys(aws.ToString(secret.SecretString))
+	st.Keys, err = access.ParseKeys(aws.ToString(secret.SecretString))
 	return err
 }
 

@@ -128,6 +128,12 @@ func (c *Client) path(segments ...string) string {
 	return base.String() + prefix + "/" + strings.Join(escaped, "/")
 }
 
+// Knock asks for a path, "/v1/views", without a body, and gives what refused it: nil when it was answered with a 2xx. Errors: as do.
+func (c *Client) Knock(ctx context.Context, method, path string) error {
+	_, _, err := c.do(ctx, request{method: method, url: c.path(strings.Split(strings.TrimPrefix(path, "/"), "/")...)})
+	return err
+}
+
 // do makes the request until it is answered for good, and says how many attempts were made.
 //
 // Errors: *Problem: the server refused it, trying again would not help. *GaveUp: no usable answer. Else the error of ctx.

@@ -24,6 +24,7 @@ import (
 	replayhandler "github.com/anabranch/anabranch/functions/replay/handler"
 	republishhandler "github.com/anabranch/anabranch/functions/republish/handler"
 	speedhandler "github.com/anabranch/anabranch/functions/speed/handler"
+	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
@@ -294,7 +295,9 @@ func every(ctx context.Context, period time.Duration, do func(context.Context)) 
 
 // Handler is the HTTP front.
 func (s *Server) Handler() http.Handler {
-	return newFront(s.ingestHandler.Handle, s.queryHandler.Handle, s.adminHandler.Handle, s.settings.Log)
+	return newFront(map[api.Function]apiHandler{
+		api.Ingest: s.ingestHandler.Handle, api.Query: s.queryHandler.Handle, api.Admin: s.adminHandler.Handle,
+	}, s.settings.Log)
 }
 
 // split keeps what can be made again, the runs of this process's catalog, in memory, and the rest in files.

@@ -3,6 +3,7 @@ package dev_test
 import (
 	"bytes"
 	"context"
+	"io"
 	"log/slog"
 	"math/rand/v2"
 	"net/http"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
 	"github.com/anabranch/anabranch/localstack/sample"
+	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -222,6 +224,29 @@ func TestAnotherSlotLength(t *testing.T) {
 	s.Slot = 4 * time.Second
 	if _, err := dev.Open(t.Context(), s); err == nil || !strings.Contains(err.Error(), "slot length 2s, not 4s") {
 		t.Errorf("error %v, want one that names both slot lengths", err)
+	}
+}
+
+// TestEveryRouteIsServed: by the function of the table, which knows the route.
+func TestEveryRouteIsServed(t *testing.T) {
+	server, _ := open(t, settings(t, t.TempDir()))
+	for _, r := range api.Routes() {
+		path := strings.NewReplacer("{view}", "traffic", "{operation}", "nothing").Replace(r.Key.Pattern())
+		request, err := http.NewRequestWithContext(t.Context(), r.Key.Method(), server.URL+path, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		response, err := http.DefaultClient.Do(request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		body, err := io.ReadAll(response.Body)
+		if _ = response.Body.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if response.StatusCode >= 500 || strings.Contains(string(body), `"no_such_route"`) {
+			t.Errorf("%s: %s %s", r.Key, response.Status, body)
+		}
 	}
 }
 

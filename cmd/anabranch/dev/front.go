@@ -13,7 +13,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/anabranch/anabranch/shared/respond"
+	"github.com/anabranch/anabranch/shared/api"
+	"github.com/anabranch/anabranch/shared/aws/respond"
 )
 
 // apiHandler is a function behind the HTTP API.
@@ -32,25 +33,20 @@ type front struct {
 	slots chan struct{}
 }
 
-func newFront(ingest, query, admin apiHandler, log *slog.Logger) http.Handler {
+// newFront serves every route of the API with the function that the table names.
+func newFront(functions map[api.Function]apiHandler, log *slog.Logger) http.Handler {
 	f := &front{mux: http.NewServeMux(), log: log, slots: make(chan struct{}, maxAtOnce)}
-	f.route("POST /v1/events", ingest)
-	f.route("GET /v1/views", query)
-	f.route("GET /v1/views/{view}", query)
-	f.route("GET /v1/views/{view}/query", query)
-	f.route("GET /v1/admin/views", admin)
-	f.route("GET /v1/admin/views/{view}", admin)
-	f.route("GET /v1/admin/views/{view}/diff", admin)
-	f.route("POST /v1/admin/views/{view}/{operation}", admin)
+	for _, r := range api.Routes() {
+		f.route(r.Key, functions[r.Function])
+	}
 	f.mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
-		f.problem(w, http.StatusNotFound, "no_such_route", "no such route; there are POST /v1/events, GET /v1/views, /v1/views/{view} and "+
-			"/v1/views/{view}/query, and for operators those below /v1/admin/views")
+		f.problem(w, http.StatusNotFound, "no_such_route", api.NoRoute(api.Routes()))
 	})
 	return f.mux
 }
 
-func (f *front) route(key string, handle apiHandler) {
-	f.mux.HandleFunc(key, func(w http.ResponseWriter, r *http.Request) {
+func (f *front) route(key api.Key, handle apiHandler) {
+	f.mux.HandleFunc(string(key), func(w http.ResponseWriter, r *http.Request) {
 		f.slots <- struct{}{}
 		defer func() { <-f.slots }()
 		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxPayload))
@@ -75,9 +71,9 @@ func (f *front) route(key string, handle apiHandler) {
 }
 
 // request is the event API Gateway would make.
-func request(key string, r *http.Request, body []byte) events.APIGatewayV2HTTPRequest {
+func request(key api.Key, r *http.Request, body []byte) events.APIGatewayV2HTTPRequest {
 	e := events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RouteKey: key, RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery,
+		Version: "2.0", RouteKey: string(key), RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery,
 		Headers: map[string]string{}, QueryStringParameters: map[string]string{}, PathParameters: map[string]string{},
 	}
 	for name, values := range r.Header {
@@ -86,12 +82,10 @@ func request(key string, r *http.Request, body []byte) events.APIGatewayV2HTTPRe
 	for name, values := range r.URL.Query() {
 		e.QueryStringParameters[name] = strings.Join(values, ",")
 	}
-	for _, name := range []string{"view", "operation"} {
-		if value := r.PathValue(name); value != "" {
-			e.PathParameters[name] = value
-		}
+	for _, name := range key.Parameters() {
+		e.PathParameters[name] = r.PathValue(name)
 	}
-	e.RequestContext.RouteKey = key
+	e.RequestContext.RouteKey = string(key)
 	e.RequestContext.HTTP = events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: r.Method, Path: r.URL.Path, Protocol: r.Proto}
 	if utf8.Valid(body) {
 		e.Body = string(body)

@@ -5,53 +5,32 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/shared/api"
 )
 
-// nobody is a name that no view has: a server that lets the question in answers 404.
+// nobody is a name that no view and no operation has: a server that lets the request in answers 404.
 const nobody = "anabranch-smoke-no-view"
 
-// knock tries every route and gives the status of each. It sends no event.
-func knock(ctx context.Context, c *client.Client) (map[string]int, error) {
-	empty, err := pack(nil)
-	if err != nil {
-		return nil, err
-	}
-	statuses := map[string]int{}
-	for _, route := range routes {
-		status, err := statusOf(route.ask(ctx, c, empty))
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", route.name, err)
+// knock tries every route of the API and gives the status of each. Its requests are harmless: they have no body, and name no view and no operation
+// that there is.
+func knock(ctx context.Context, c *client.Client) (map[api.Key]int, error) {
+	statuses := map[api.Key]int{}
+	for _, route := range api.Routes() {
+		path := route.Key.Pattern()
+		for _, parameter := range route.Key.Parameters() {
+			path = strings.Replace(path, "{"+parameter+"}", nobody, 1)
 		}
-		statuses[route.name] = status
+		status, err := statusOf(c.Knock(ctx, route.Key.Method(), path))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", route.Key, err)
+		}
+		statuses[route.Key] = status
 	}
 	return statuses, nil
-}
-
-// routes are those of the server, each with a harmless request.
-var routes = []struct {
-	name string
-	ask  func(ctx context.Context, c *client.Client, empty []byte) error
-}{
-	{"POST /v1/events", func(ctx context.Context, c *client.Client, empty []byte) error {
-		_, err := c.PostEvents(ctx, empty, 0)
-		return err
-	}},
-	{"GET /v1/views", func(ctx context.Context, c *client.Client, _ []byte) error {
-		_, err := c.Views(ctx)
-		return err
-	}},
-	{"GET /v1/views/{view}", func(ctx context.Context, c *client.Client, _ []byte) error {
-		_, err := c.View(ctx, nobody)
-		return err
-	}},
-	{"GET /v1/views/{view}/query", func(ctx context.Context, c *client.Client, _ []byte) error {
-		_, err := c.Query(ctx, nobody, url.Values{})
-		return err
-	}},
 }
 
 // statusOf is the status that an error stands for; an error that stands for none is given back.
@@ -73,7 +52,7 @@ func (r *run) noKey(ctx context.Context) (string, error) {
 		return "", err
 	}
 	let := passed(statuses)
-	switch r.open = len(let) == len(routes); {
+	switch r.open = len(let) == len(statuses); {
 	case r.open && r.Server.Key == "":
 		return "", skip("the server wants no key")
 	case r.open:
@@ -103,21 +82,21 @@ func (r *run) wrongKey(ctx context.Context) (string, error) {
 }
 
 // passed are the routes that let the request in.
-func passed(statuses map[string]int) (let []string) {
-	for _, route := range routes {
-		if status := statuses[route.name]; status != http.StatusUnauthorized && status != http.StatusForbidden {
-			let = append(let, fmt.Sprintf("%s with %d", route.name, status))
+func passed(statuses map[api.Key]int) (let []string) {
+	for _, route := range api.Routes() {
+		if status := statuses[route.Key]; status != http.StatusUnauthorized && status != http.StatusForbidden {
+			let = append(let, fmt.Sprintf("%s with %d", route.Key, status))
 		}
 	}
 	return let
 }
 
 // all wants one status of every route.
-func all(statuses map[string]int, wanted int) (string, error) {
+func all(statuses map[api.Key]int, wanted int) (string, error) {
 	var others []string
-	for _, route := range routes {
-		if status := statuses[route.name]; status != wanted {
-			others = append(others, fmt.Sprintf("%s with %d", route.name, status))
+	for _, route := range api.Routes() {
+		if status := statuses[route.Key]; status != wanted {
+			others = append(others, fmt.Sprintf("%s with %d", route.Key, status))
 		}
 	}
 	if len(others) > 0 {
@@ -132,12 +111,5 @@ func join(texts []string) string {
 	if over := len(texts) - most; over > 0 {
 		texts = append(texts[:most], fmt.Sprintf("%d more", over))
 	}
-	out := ""
-	for i, text := range texts {
-		if i > 0 {
-			out += ", "
-		}
-		out += text
-	}
-	return out
+	return strings.Join(texts, ", ")
 }

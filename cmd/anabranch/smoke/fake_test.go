@@ -13,6 +13,8 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/anabranch/anabranch/shared/api"
 )
 
 const (
@@ -76,9 +78,12 @@ func (f *fake) serve(t testing.TB) string {
 		f.views = listed
 	}
 	mux := http.NewServeMux()
-	for route, handle := range map[string]http.HandlerFunc{
-		"POST /v1/events": f.events, "GET /v1/views": f.list, "GET /v1/views/{view}": f.view, "GET /v1/views/{view}/query": f.query,
-	} {
+	handlers := map[api.Key]http.HandlerFunc{api.SendEvents: f.events, api.ListViews: f.list, api.GetView: f.view, api.QueryView: f.query}
+	for _, r := range api.Routes() {
+		route, handle := string(r.Key), handlers[r.Key]
+		if handle == nil {
+			handle = http.NotFound // smoke only knocks there
+		}
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			f.mu.Lock()
 			defer f.mu.Unlock()

@@ -92,6 +92,8 @@ func TestSmoke(t *testing.T) {
 			"answered without a key: GET /v1/views/{view} with 404"},
 		"OpenPost": {deployment{keyed: true, flaws: flaws{openRoute: "POST /v1/events"}}, adminKey, outcome{"no key": smoke.Failed, "wrong key": smoke.Failed},
 			"answered with a key that nobody has given out: POST /v1/events with 200"},
+		"OpenAdmin": {deployment{keyed: true, flaws: flaws{openRoute: "POST /v1/admin/views/{view}/{operation}"}}, adminKey,
+			outcome{"no key": smoke.Failed, "wrong key": smoke.Failed}, "answered without a key: POST /v1/admin/views/{view}/{operation} with 404"},
 		"OtherRefusal": {deployment{keyed: true, flaws: flaws{unlike: 418}}, adminKey, outcome{"wrong key": smoke.Failed}, "POST /v1/events with 418"},
 		"KeyMissing":   {deployment{keyed: true}, "", without(outcome{"views": smoke.Failed}, append(sent, "describe", "query", "horizon", "accept")...), "this server wants a key: --key or ANABRANCH_KEY"},
 		"KeyWrong":     {deployment{keyed: true}, "x", without(outcome{"views": smoke.Failed}, append(sent, "describe", "query", "horizon", "accept")...), "the admin key is wanted"},

@@ -1,5 +1,5 @@
-// Package handler turns API Gateway requests into calls of the operations layer, and of the comparison in the serving layer. It serves the routes below
-// /v1/admin/views, which the authorizer opens to the admin key only.
+// Package handler turns API Gateway requests into calls of the operations layer, and of the comparison in the serving layer. It serves the routes
+// that shared/api gives to the admin function.
 package handler
 
 import (
@@ -18,10 +18,11 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/anabranch/anabranch/shared/api"
+	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/operations"
-	"github.com/anabranch/anabranch/shared/respond"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -47,19 +48,18 @@ func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	return respond.JSON(http.StatusOK, answer)
 }
 
-var errNoRoute = errors.New("no such route; there are GET /v1/admin/views, /v1/admin/views/{view} and /v1/admin/views/{view}/diff, " +
-	"and POST /v1/admin/views/{view}/{operation}")
+var errNoRoute = errors.New(api.NoRoute(api.Of(api.Admin)))
 
 func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (any, error) {
 	name := view.Name(r.PathParameters["view"])
-	switch r.RouteKey {
-	case "GET /v1/admin/views":
+	switch api.Key(r.RouteKey) {
+	case api.ListStatus:
 		return h.Operations.Status(ctx)
-	case "GET /v1/admin/views/{view}":
+	case api.GetStatus:
 		return h.Operations.View(ctx, name)
-	case "GET /v1/admin/views/{view}/diff":
+	case api.DiffView:
 		return h.diff(ctx, name, r.RawQueryString)
-	case "POST /v1/admin/views/{view}/{operation}":
+	case api.OperateView:
 		return h.operate(ctx, name, operations.Operation(r.PathParameters["operation"]), r)
 	}
 	return nil, errNoRoute
@@ -179,7 +179,7 @@ func (h *Handler) fail(ctx context.Context, r events.APIGatewayV2HTTPRequest, er
 	default:
 		h.Log.ErrorContext(ctx, "request failed", "route", r.RouteKey, "error", err)
 		problem = respond.Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "the request could not be answered"}
-		if strings.HasPrefix(r.RouteKey, http.MethodPost) {
+		if api.Key(r.RouteKey) == api.OperateView {
 			problem.Detail = "the operation may or may not have been done; look at the view's status"
 		}
 	}

@@ -15,6 +15,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/access"
+	"github.com/anabranch/anabranch/shared/api"
 )
 
 // Secret is where the keys are kept.
@@ -44,7 +47,7 @@ type Handler struct {
 // candidate is a key that opens something.
 type candidate struct {
 	hash  [sha256.Size]byte
-	scope Scope
+	scope access.Scope
 	until time.Time // zero: for as long as it is in the secret
 }
 
@@ -61,7 +64,7 @@ func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2CustomAuthori
 	if err != nil {
 		return refused, err
 	}
-	if !scope.opens(r.RouteKey) {
+	if !scope.Opens(needed(r.RouteKey)) {
 		h.Log.InfoContext(ctx, "refused", "route", r.RouteKey, "scope", scope)
 		return refused, nil
 	}
@@ -77,21 +80,16 @@ func keyOf(headers map[string]string) string {
 	return strings.TrimSpace(headers["x-api-key"])
 }
 
-// opens says whether the scope opens a route. A route that nobody has thought of here is the admin's.
-func (s Scope) opens(routeKey string) bool {
-	switch {
-	case s == Admin:
-		return true
-	case routeKey == "POST /v1/events":
-		return s == Write
-	case routeKey == "GET /v1/views", strings.HasPrefix(routeKey, "GET /v1/views/"):
-		return s == Read
+// needed is the scope that a route needs. A route that is not in the table is the admin's.
+func needed(key string) access.Scope {
+	if route, known := api.Find(api.Key(key)); known {
+		return route.Scope
 	}
-	return false
+	return access.Admin
 }
 
 // scope is the scope of a key, "" when it is none of the keys.
-func (h *Handler) scope(ctx context.Context, key string) (Scope, error) {
+func (h *Handler) scope(ctx context.Context, key string) (access.Scope, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	now := h.Now()
@@ -110,7 +108,7 @@ func (h *Handler) scope(ctx context.Context, key string) (Scope, error) {
 }
 
 // match compares the key with every candidate, whichever it is, in a time that tells nothing of them.
-func (h *Handler) match(key string, now time.Time) (scope Scope) {
+func (h *Handler) match(key string, now time.Time) (scope access.Scope) {
 	hash := sha256.Sum256([]byte(key))
 	for _, c := range h.known {
 		equal := subtle.ConstantTimeCompare(hash[:], c.hash[:]) == 1
@@ -146,13 +144,13 @@ func (h *Handler) read(ctx context.Context, now time.Time) error {
 	if err != nil {
 		return err
 	}
-	keys, err := ParseKeys(current)
+	keys, err := access.ParseKeys(current)
 	if err != nil {
 		return err
 	}
 	var known []candidate
 	if until := made.Add(h.Grace); previous != "" && now.Before(until) {
-		if old, err := ParseKeys(previous); err == nil {
+		if old, err := access.ParseKeys(previous); err == nil {
 			known = candidates(old, until)
 		} else {
 			h.Log.WarnContext(ctx, "previous version of the secret is not used", "error", err)
@@ -164,10 +162,10 @@ func (h *Handler) read(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-func candidates(k Keys, until time.Time) []candidate {
+func candidates(k access.Keys, until time.Time) []candidate {
 	return []candidate{
-		{sha256.Sum256([]byte(k.Write)), Write, until},
-		{sha256.Sum256([]byte(k.Read)), Read, until},
-		{sha256.Sum256([]byte(k.Admin)), Admin, until},
+		{sha256.Sum256([]byte(k.Write)), access.Write, until},
+		{sha256.Sum256([]byte(k.Read)), access.Read, until},
+		{sha256.Sum256([]byte(k.Admin)), access.Admin, until},
 	}
 }

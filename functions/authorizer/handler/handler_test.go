@@ -14,6 +14,14 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/functions/authorizer/handler"
+	"github.com/anabranch/anabranch/shared/access"
+	"github.com/anabranch/anabranch/shared/api"
+)
+
+const (
+	writeKey = "W0123456789abcdefghijklmnopqrstu"
+	readKey  = "R0123456789abcdefghijklmnopqrstu"
+	adminKey = "A0123456789abcdefghijklmnopqrstu"
 )
 
 // vault is a secret whose versions a test sets.
@@ -84,6 +92,20 @@ const (
 	query = "GET /v1/views/{view}/query"
 	other = "POST /v1/views/{view}/rebuild"
 )
+
+// TestEveryRoute: a key opens the routes of its scope, and the admin key all of them.
+func TestEveryRoute(t *testing.T) {
+	g := newGate()
+	for _, r := range api.Routes() {
+		for key, scope := range map[string]access.Scope{writeKey: access.Write, readKey: access.Read, adminKey: access.Admin} {
+			opened := ""
+			if scope == r.Scope || scope == access.Admin {
+				opened = string(scope)
+			}
+			g.want(t, string(r.Key), key, opened)
+		}
+	}
+}
 
 // TestCaptured takes a request as API Gateway makes it, and gives the answer as it reads it.
 func TestCaptured(t *testing.T) {
@@ -292,7 +314,7 @@ func TestSecretWithoutKeys(t *testing.T) {
 
 	g = newGate()
 	g.vault.current = `{"write":"","read":"","admin":""}`
-	if scope, err := g.ask(t, post, writeKey); !errors.Is(err, handler.ErrKeys) || scope != "" {
+	if scope, err := g.ask(t, post, writeKey); !errors.Is(err, access.ErrKeys) || scope != "" {
 		t.Errorf("scope %q, %v; want ErrKeys", scope, err)
 	}
 }

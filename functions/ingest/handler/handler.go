@@ -9,8 +9,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/ingest"
-	"github.com/anabranch/anabranch/shared/respond"
 )
 
 // Handler serves the ingest function.

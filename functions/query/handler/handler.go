@@ -1,5 +1,4 @@
-// Package handler turns API Gateway requests into calls of the serving layer. It serves GET /v1/views, /v1/views/{view} and
-// /v1/views/{view}/query.
+// Package handler turns API Gateway requests into calls of the serving layer. It serves the routes that shared/api gives to the query function.
 package handler
 
 import (
@@ -11,7 +10,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/anabranch/anabranch/shared/respond"
+	"github.com/anabranch/anabranch/shared/api"
+	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -31,17 +31,17 @@ func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	return respond.JSON(http.StatusOK, answer)
 }
 
-var errNoRoute = errors.New("no such route; there are GET /v1/views, /v1/views/{view} and /v1/views/{view}/query")
+var errNoRoute = errors.New(api.NoRoute(api.Of(api.Query)))
 
 func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (any, error) {
 	name := view.Name(r.PathParameters["view"])
-	switch r.RouteKey {
-	case "GET /v1/views":
+	switch api.Key(r.RouteKey) {
+	case api.ListViews:
 		views, err := h.Serving.Views(ctx)
 		return map[string]any{"views": views}, err
-	case "GET /v1/views/{view}":
+	case api.GetView:
 		return h.Serving.View(ctx, name)
-	case "GET /v1/views/{view}/query":
+	case api.QueryView:
 		parameters, err := url.ParseQuery(r.RawQueryString)
 		if err != nil {
 			return nil, &serving.ParameterError{Detail: "the query string is not one: " + err.Error()}

@@ -309,7 +309,7 @@ func TestErrors(t *testing.T) {
 	})
 	t.Run("another route", func(t *testing.T) {
 		response := newStation(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
-		want := notFound("no_such_route", "no such route; there are GET /v1/views, /v1/views/{view} and /v1/views/{view}/query")
+		want := notFound("no_such_route", "no such route; there are GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query")
 		if diff := cmp.Diff(want, told(response)); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}

@@ -1,13 +1,14 @@
-package handler_test
+package access_test
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/functions/authorizer/handler"
+	"github.com/anabranch/anabranch/shared/access"
 )
 
 const (
@@ -17,12 +18,12 @@ const (
 )
 
 func TestParseKeys(t *testing.T) {
-	want := handler.Keys{Write: writeKey, Read: readKey, Admin: adminKey}
+	want := access.Keys{Write: writeKey, Read: readKey, Admin: adminKey}
 	for _, c := range []struct{ name, secret string }{
 		{"generated", `{"about":"three keys","keys":"` + writeKey + readKey + adminKey + `"}`},
 		{"chosen", `{"write":"` + writeKey + `","read":"` + readKey + `","admin":"` + adminKey + `"}`},
 	} {
-		got, err := handler.ParseKeys(c.secret)
+		got, err := access.ParseKeys(c.secret)
 		if diff := cmp.Diff(want, got); err != nil || diff != "" {
 			t.Errorf("%s: %v (-want +got):\n%s", c.name, err, diff)
 		}
@@ -46,8 +47,8 @@ func TestErrKeys(t *testing.T) {
 		{"both forms", `{"keys":"` + writeKey + readKey + adminKey + `","admin":"` + adminKey + `"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, err := handler.ParseKeys(c.secret)
-			if !errors.Is(err, handler.ErrKeys) || got != (handler.Keys{}) {
+			got, err := access.ParseKeys(c.secret)
+			if !errors.Is(err, access.ErrKeys) || got != (access.Keys{}) {
 				t.Errorf("got %+v, %v; want ErrKeys", got, err)
 			}
 			if err != nil && (strings.Contains(err.Error(), writeKey[:8]) || strings.Contains(err.Error(), adminKey[:8])) {
@@ -62,9 +63,9 @@ func FuzzParseKeys(f *testing.F) {
 	f.Add(`{"write":"` + writeKey + `","read":"` + readKey + `","admin":"` + adminKey + `"}`)
 	f.Add(`{"WRITE":null,"keys":[]}`)
 	f.Fuzz(func(t *testing.T, secret string) {
-		keys, err := handler.ParseKeys(secret)
+		keys, err := access.ParseKeys(secret)
 		if err != nil {
-			if !errors.Is(err, handler.ErrKeys) {
+			if !errors.Is(err, access.ErrKeys) {
 				t.Errorf("error is %v, want ErrKeys", err)
 			}
 			return
@@ -73,4 +74,24 @@ func FuzzParseKeys(f *testing.F) {
 			t.Errorf("keys that could be guessed or mistaken: %+v", keys)
 		}
 	})
+}
+
+// TestOpens: admin opens everything, the others only themselves, and who has no scope nothing.
+func TestOpens(t *testing.T) {
+	for _, c := range []struct {
+		scope access.Scope
+		opens []access.Scope
+	}{
+		{access.Write, []access.Scope{access.Write}},
+		{access.Read, []access.Scope{access.Read}},
+		{access.Admin, []access.Scope{access.Write, access.Read, access.Admin}},
+		{"", nil},
+		{"other", nil},
+	} {
+		for _, needed := range []access.Scope{access.Write, access.Read, access.Admin} {
+			if got, want := c.scope.Opens(needed), slices.Contains(c.opens, needed); got != want {
+				t.Errorf("scope %q opens %q: %t, want %t", c.scope, needed, got, want)
+			}
+		}
+	}
 }

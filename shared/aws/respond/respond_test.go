@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/respond"
+	"github.com/anabranch/anabranch/shared/aws/respond"
 )
 
 func headers(contentType string) map[string]string {

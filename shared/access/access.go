@@ -1,4 +1,7 @@
-package handler
+// Package access says who may do what: the keys of an API, and the scope that each of them has.
+//
+// It knows no route and no store. shared/api says which scope a route needs, functions/authorizer compares keys, and infra/keys prints them.
+package access
 
 import (
 	"encoding/json"
@@ -6,7 +9,7 @@ import (
 	"fmt"
 )
 
-// Scope is what a key opens.
+// Scope is what a key opens, and what a route needs.
 type Scope string
 
 // The scopes.
@@ -15,6 +18,9 @@ const (
 	Read  Scope = "read"  // views and queries
 	Admin Scope = "admin" // everything
 )
+
+// Opens says whether whoever has the scope may do what needs the other one.
+func (s Scope) Opens(needed Scope) bool { return s == needed || s == Admin }
 
 // Keys are the three keys of an API.
 type Keys struct{ Write, Read, Admin string }

@@ -1,0 +1,106 @@
+// Package api is the table of the HTTP API's routes: of each its method and path, the scope that opens it, and the function that answers.
+//
+// The handlers, the authorizer, the front of `anabranch dev` and `anabranch smoke` read it, shared/api/openapi describes it, and a test of infra/
+// holds template.yaml to it. It knows no handler.
+package api
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/anabranch/anabranch/shared/access"
+)
+
+// Key names a route by its method and path pattern, as API Gateway and http.ServeMux both write it: "GET /v1/views/{view}".
+type Key string
+
+// The routes.
+const (
+	SendEvents Key = "POST /v1/events"
+
+	ListViews Key = "GET /v1/views"
+	GetView   Key = "GET /v1/views/{view}"
+	QueryView Key = "GET /v1/views/{view}/query"
+
+	ListStatus  Key = "GET /v1/admin/views"
+	GetStatus   Key = "GET /v1/admin/views/{view}"
+	DiffView    Key = "GET /v1/admin/views/{view}/diff"
+	OperateView Key = "POST /v1/admin/views/{view}/{operation}"
+)
+
+// Method is the HTTP method: "GET".
+func (k Key) Method() string {
+	method, _, _ := strings.Cut(string(k), " ")
+	return method
+}
+
+// Pattern is the path with its parameters in braces: "/v1/views/{view}".
+func (k Key) Pattern() string {
+	_, pattern, _ := strings.Cut(string(k), " ")
+	return pattern
+}
+
+// Parameters are the names of the path's parameters, in their order: "view", "operation".
+func (k Key) Parameters() []string {
+	var names []string
+	for segment := range strings.SplitSeq(k.Pattern(), "/") {
+		if name, ok := strings.CutPrefix(segment, "{"); ok {
+			names = append(names, strings.TrimSuffix(name, "}"))
+		}
+	}
+	return names
+}
+
+// Function is a function that answers requests: a folder below functions/.
+type Function string
+
+// The functions behind the API.
+const (
+	Ingest Function = "ingest"
+	Query  Function = "query"
+	Admin  Function = "admin"
+)
+
+// Route is one row of the table.
+type Route struct {
+	Key      Key
+	Scope    access.Scope // what a key needs to be let in
+	Function Function     // what answers
+}
+
+// Routes are all routes, in the order in which people are told of them.
+func Routes() []Route {
+	return []Route{
+		{SendEvents, access.Write, Ingest},
+		{ListViews, access.Read, Query},
+		{GetView, access.Read, Query},
+		{QueryView, access.Read, Query},
+		{ListStatus, access.Admin, Admin},
+		{GetStatus, access.Admin, Admin},
+		{DiffView, access.Admin, Admin},
+		{OperateView, access.Admin, Admin},
+	}
+}
+
+// Find is the route with the key, and whether there is one.
+func Find(key Key) (Route, bool) {
+	all := Routes()
+	if i := slices.IndexFunc(all, func(r Route) bool { return r.Key == key }); i >= 0 {
+		return all[i], true
+	}
+	return Route{}, false
+}
+
+// Of are the routes that the functions answer.
+func Of(functions ...Function) []Route {
+	return slices.DeleteFunc(Routes(), func(r Route) bool { return !slices.Contains(functions, r.Function) })
+}
+
+// NoRoute tells a client that no route fits its request, and which ones there are.
+func NoRoute(routes []Route) string {
+	keys := make([]string, len(routes))
+	for i, r := range routes {
+		keys[i] = string(r.Key)
+	}
+	return "no such route; there are " + strings.Join(keys, ", ")
+}

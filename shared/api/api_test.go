@@ -1,0 +1,56 @@
+package api_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/access"
+	"github.com/anabranch/anabranch/shared/api"
+)
+
+// TestTable: each key stands once and can be taken apart, somebody is let in, and the function exists.
+func TestTable(t *testing.T) {
+	met := map[api.Key]bool{}
+	for _, r := range api.Routes() {
+		if met[r.Key] {
+			t.Errorf("%s stands twice", r.Key)
+		}
+		met[r.Key] = true
+		if string(r.Key) != r.Key.Method()+" "+r.Key.Pattern() || !slices.Contains([]string{"GET", "POST"}, r.Key.Method()) {
+			t.Errorf("%s is method %q and pattern %q", r.Key, r.Key.Method(), r.Key.Pattern())
+		}
+		if !slices.Contains([]access.Scope{access.Write, access.Read, access.Admin}, r.Scope) {
+			t.Errorf("%s needs scope %q, which no key has", r.Key, r.Scope)
+		}
+		if _, err := os.Stat(filepath.Join("../../functions", string(r.Function), "handler")); err != nil {
+			t.Errorf("%s: %v", r.Key, err)
+		}
+		if found, ok := api.Find(r.Key); !ok || found != r {
+			t.Errorf("found %+v, %t; want %+v", found, ok, r)
+		}
+	}
+	if found, ok := api.Find("GET /v1/view"); ok {
+		t.Errorf("found %+v", found)
+	}
+}
+
+func TestParameters(t *testing.T) {
+	for key, want := range map[api.Key][]string{
+		api.SendEvents: nil, api.GetView: {"view"}, api.QueryView: {"view"}, api.OperateView: {"view", "operation"},
+	} {
+		if diff := cmp.Diff(want, key.Parameters()); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", key, diff)
+		}
+	}
+}
+
+func TestNoRoute(t *testing.T) {
+	want := "no such route; there are POST /v1/events, GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query"
+	if got := api.NoRoute(api.Of(api.Ingest, api.Query)); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+}

@@ -182,15 +182,16 @@ func (q *query) part(of *view.Windows, w view.Window) *Object {
 	return &values
 }
 
-// totalOf is all rows as one. It is exact when they are, and the range asked for has ended by the horizon.
+// totalOf is all rows as one. It is exact when each row is, as of the answer's horizon and not ahead of it, and the
+// last window asked for has ended by that horizon.
 func (q *query) totalOf(windows []view.Window, rows []Row, horizon slot.Slot, m merged) *Total {
 	all := m.all.Total(windows)
 	exact := len(rows) > 0 || q.to != nil
 	for _, row := range rows {
-		exact = exact && row.Exact
+		exact = exact && row.Exact && row.Horizon == nil
 	}
 	if q.to != nil {
-		exact = exact && !q.to.After(horizon.Start())
+		exact = exact && !q.program.End(q.end-1).After(horizon.Start())
 	}
 	return &Total{Values: q.presented(all, 0), Skipped: q.skipped(all, 0), Exact: exact}
 }

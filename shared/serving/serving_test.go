@@ -336,6 +336,14 @@ func TestTotal(t *testing.T) {
 			}
 		})
 	}
+	t.Run("to the middle of a window that is open and has no row", func(t *testing.T) {
+		s := newStation(t)
+		s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "2"})
+		s.moveTo(t, horizon+6*slotMs)
+		if a := s.ask(t, "total", "true", "to", "2026-11-22T11:15:00Z"); a.Total.Exact {
+			t.Errorf("total as of %s is %+v", *a.Horizon, a.Total)
+		}
+	})
 	t.Run("of nothing, without an end", func(t *testing.T) {
 		if a := newStation(t).ask(t, "total", "true"); string(a.Total.Values[0].Value) != "0" || a.Total.Exact {
 			t.Errorf("total is %+v", a.Total)
@@ -346,6 +354,31 @@ func TestTotal(t *testing.T) {
 			t.Errorf("total is %+v", a.Total)
 		}
 	})
+}
+
+// TestTotalWhileARunIsApplied: a run in progress has moved one page and not yet its neighbour. Each row is exact as of
+// its own horizon. Their sum is the fold of no horizon, so the total is exact again when the pointer has followed.
+func TestTotalWhileARunIsApplied(t *testing.T) {
+	const today, yesterday = "2026-11-22T10:30:00Z", "2026-11-21T10:30:00Z"
+	s := newStation(t)
+	s.putBase(t, horizon, amount{yesterday, "1"}, amount{today, "1"})
+	// A late event of yesterday. Today's page has one, too, that the run has not come to.
+	s.putBase(t, horizon+slotMs, amount{yesterday, "1"}, amount{yesterday, "5"})
+	checkTotal := func(want string, parameters ...string) {
+		t.Helper()
+		a := s.ask(t, append(parameters, "total", "true")...)
+		if got := fmt.Sprintf("%s exact=%v", a.Total.Values[0].Value, a.Total.Exact); got != want {
+			t.Errorf("total of %v is %s, want %s", parameters, got, want)
+		}
+	}
+	checkRows(t, s.ask(t), "11-21T10:00 6 exact=true as of 11-22T11:05", "11-22T10:00 1 exact=true")
+	checkTotal("7 exact=false")
+	checkTotal("7 exact=false", "to", "2026-11-22T11:00:00Z")
+	checkTotal("6 exact=false", "to", "2026-11-22T00:00:00Z")
+	checkTotal("1 exact=true", "from", "2026-11-22T00:00:00Z")
+	s.putBase(t, horizon+slotMs, amount{today, "1"}, amount{today, "3"})
+	s.moveTo(t, horizon+slotMs)
+	checkTotal("10 exact=true")
 }
 
 // TestParts: what each half has of a row; null for a half that has nothing of it.

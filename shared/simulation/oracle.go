@@ -51,10 +51,13 @@ type Event struct {
 	} `json:"data"`
 }
 
-// Cell names one row of one view: its key, and the start of its window in RFC 3339.
+// Cell names one row of one view: its key, and the start of its window in RFC 3339, or Total.
 type Cell struct {
 	View, Key, Start string
 }
+
+// Total is the Start of all windows as one.
+const Total = "total"
 
 // Expected folds the distinct events of the archive in the plainest way: every object, every line, one by one. before bounds the objects by
 // key, to ask for what had arrived before a horizon; "" takes all.
@@ -66,13 +69,15 @@ func (w *World) Expected(ctx context.Context, before archive.Key) (map[Cell]map[
 	return Fold(events), nil
 }
 
-// Fold presents every row of the views from events that all count.
+// Fold presents every row of the views, and the total of every key, from events that all count.
 func Fold(events []Event) map[Cell]map[string]string {
 	groups := map[Cell][]Event{}
 	for _, e := range events {
 		add := func(name, key string, window time.Duration) {
-			c := Cell{name, key, e.Time.UTC().Truncate(window).Format(time.RFC3339)}
-			groups[c] = append(groups[c], e)
+			for _, start := range []string{e.Time.UTC().Truncate(window).Format(time.RFC3339), Total} {
+				c := Cell{name, key, start}
+				groups[c] = append(groups[c], e)
+			}
 		}
 		if e.Type == "purchase" && e.Data.Kind != "test" {
 			add("by_user", e.Data.User, time.Minute)
@@ -148,11 +153,11 @@ func amountsOf(events []Event) []*big.Rat {
 }
 
 func sum(amounts []*big.Rat) *big.Rat {
-	total := new(big.Rat)
+	all := new(big.Rat)
 	for _, a := range amounts {
-		total.Add(total, a)
+		all.Add(all, a)
 	}
-	return total
+	return all
 }
 
 // decimal writes a number of at most 18 decimals.
@@ -198,11 +203,12 @@ func rounded(r *big.Rat) string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
-// Check compares every answer with the oracle: the values with the fold of the whole archive, and those of rows marked exact also with the
-// fold of what had arrived before the row's horizon. Rows that the archive does not account for are found too, for the keys it has.
+// Check compares every answer with the oracle: the values with the fold of the whole archive, and those of rows and
+// totals marked exact also with the fold of what had arrived before their horizon. Rows that the archive does not
+// account for are found too, for the keys it has.
 func (w *World) Check(ctx context.Context) error { return w.check(ctx, true) }
 
-// CheckExact checks only the rows marked exact, for moments at which some events are not visible yet.
+// CheckExact checks only the rows and totals marked exact, for moments at which some events are not visible yet.
 func (w *World) CheckExact(ctx context.Context) error { return w.check(ctx, false) }
 
 func (w *World) check(ctx context.Context, all bool) error {
@@ -249,9 +255,11 @@ func (p past) before(ctx context.Context, horizon string) (map[Cell]map[string]s
 	return fold, err
 }
 
-// checkRows holds the rows marked exact against what had arrived before their horizon.
+// checkRows holds the rows marked exact, and the total as one more of them, against what had arrived before their
+// horizon.
 func (p past) checkRows(ctx context.Context, key Cell, answer serving.Answer) error {
-	for _, row := range answer.Data {
+	all := serving.Row{Start: Total, Values: answer.Total.Values, Exact: answer.Total.Exact}
+	for _, row := range append(slices.Clone(answer.Data), all) {
 		if !row.Exact {
 			continue
 		}
@@ -272,6 +280,9 @@ func (p past) checkRows(ctx context.Context, key Cell, answer serving.Answer) er
 
 func checkValues(key Cell, answer serving.Answer, expected map[Cell]map[string]string) error {
 	got := map[Cell]map[string]string{}
+	if len(answer.Data) > 0 {
+		got[Cell{key.View, key.Key, Total}] = valuesOf(answer.Total.Values)
+	}
 	for _, row := range answer.Data {
 		c := Cell{key.View, key.Key, row.Start}
 		got[c] = valuesOf(row.Values)
@@ -289,7 +300,7 @@ func checkValues(key Cell, answer serving.Answer, expected map[Cell]map[string]s
 
 // Ask asks a view of the simulated world for one key.
 func (w *World) Ask(ctx context.Context, name, key string) (serving.Answer, error) {
-	parameters := map[string][]string{"parts": {"true"}}
+	parameters := map[string][]string{"parts": {"true"}, "total": {"true"}}
 	if name == "by_user" {
 		parameters["user"] = []string{key}
 	}

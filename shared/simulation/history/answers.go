@@ -29,7 +29,9 @@ import (
 // Sum. An event that counts more than once is allowed in two cases only (design 3.5): copies further apart than the speed window, or a horizon
 // between two copies. An event that was visible stays visible; how often it counts falls only if it was more than once.
 //
-// Exact. A row is exact when, and only when, its window has ended by its horizon and it has no speed part.
+// Exact. A row is exact when, and only when, its window has ended by its horizon and it has no speed part. The total is
+// exact when, and only when, there are rows, each is exact, and none is ahead of the answer's horizon. It is then the
+// fold of all their windows, by the same runs.
 //
 // The marks view makes all of this visible event by event; for the other views the batch part is held against the fold, and the whole answer
 // when nothing is under way.
@@ -54,7 +56,7 @@ func (h *history) look(view int, key string) {
 func parseName(v int) view.Name { return view.Name(viewNames[v]) }
 
 func parametersOf(view int, key string) map[string][]string {
-	all := map[string][]string{"parts": {"true"}}
+	all := map[string][]string{"parts": {"true"}, "total": {"true"}}
 	switch view {
 	case byUser:
 		all["user"] = []string{key}
@@ -112,6 +114,7 @@ func (h *history) check(view int, key string, a serving.Answer, began uint64, no
 			return
 		}
 	}
+	h.checkTotal(view, key, horizon, rows, a.Total)
 	switch {
 	case h.violation != nil:
 	case view == marks:
@@ -214,6 +217,33 @@ func (h *history) checkBatch(view int, key string, r *seenRow) {
 		h.fail(oracleExact, "view %s, key %q, row %s, as of run %d: %s is marked exact, want %s", viewNames[view], key, r.row.Start, r.run,
 			show(&r.row.Values), expected.show(view))
 	}
+}
+
+// checkTotal holds a total, and its being exact, against the rows, and one that is exact against the runs.
+func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []seenRow, total *serving.Total) {
+	var expected state
+	exact, n := len(rows) > 0, int64(0)
+	for _, r := range rows {
+		exact = exact && r.row.Exact && r.horizon == horizon
+		expected = expected.merge(h.folds[cell{rowsOf{view, key}, r.start}].at(h.runOf[horizon]))
+		n += countOf(view, r.row.Values)
+	}
+	if got := countOf(view, total.Values); got != n {
+		h.fail(oracleQuery, "view %s, key %q: the total has %d events, the rows have %d", viewNames[view], key, got, n)
+	}
+	if exact != total.Exact || exact && !expected.is(view, total.Values) {
+		h.fail(oracleExact, "view %s, key %q, as of run %d: the total %s, exact %v; want exact %v and then %s", viewNames[view],
+			key, h.runOf[horizon], show(&total.Values), total.Exact, exact, expected.show(view))
+	}
+}
+
+// countOf is the number of events of a row, or of a total; -1 of one that has none.
+func countOf(view int, values serving.Object) int64 {
+	n, err := strconv.ParseInt(valueOf(values, counts[view]), 10, 64)
+	if err != nil {
+		return -1
+	}
+	return n
 }
 
 func show(o *serving.Object) string {

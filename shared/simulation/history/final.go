@@ -13,8 +13,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// finalAnswers holds the rows of every answer, as JSON and byte for byte, against the plain fold of the archive: every object, every line, one
-// by one, of each identity the first copy and those further than the batch window from all before. It reads the archive's bytes anew, with
+// finalAnswers holds the rows and the total of every answer, as JSON and byte for byte, against the plain fold of the
+// archive: every object, every line, one by one, of each identity the first copy and those further than the batch window from all before. It reads the archive's bytes anew, with
 // another JSON decoder and other numbers than the oracle of the steps.
 func (h *history) finalAnswers() {
 	events, err := h.archivedWithin(h.layout.DedupeWindow)
@@ -38,7 +38,7 @@ func (h *history) finalAnswers() {
 				h.quietKappa(g, key, a)
 				continue
 			}
-			got, err := json.Marshal(withoutSkipped(a.Data))
+			got, err := json.Marshal(withTotal(a))
 			h.must(err)
 			if want := rowsJSON(v, key, expected, !g.kappa); !bytes.Equal(got, want) {
 				h.fail(oracleFinal, "view %s, key %q:\n%s\nwant\n%s", viewNames[v], key, got, want)
@@ -50,17 +50,22 @@ func (h *history) finalAnswers() {
 
 var keyField = [views]string{"user", "", "group"}
 
-// keyOf are the parameters that ask for a key.
+// keyOf are the parameters that ask for a key, and for its total.
 func keyOf(v int, key string) map[string][]string {
-	if v == everything {
-		return nil
+	all := map[string][]string{"total": {"true"}}
+	if v != everything {
+		all[keyField[v]] = []string{key}
 	}
-	return map[string][]string{keyField[v]: {key}}
+	return all
 }
 
-// withoutSkipped leaves out how many events had no argument, which package view tests.
-func withoutSkipped(rows []serving.Row) []serving.Row {
-	rows = slices.Clone(rows)
+// withTotal are the rows of an answer and, as the last one, their total. It leaves out how many events had no argument,
+// which package view tests.
+func withTotal(a serving.Answer) []serving.Row {
+	rows := slices.Clone(a.Data)
+	if len(rows) > 0 {
+		rows = append(rows, serving.Row{Start: simulation.Total, Values: a.Total.Values, Exact: a.Total.Exact})
+	}
 	for i := range rows {
 		rows[i].Skipped = nil
 	}
@@ -128,17 +133,19 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 	counts := map[simulation.Cell]int{}
 	for i, e := range events {
 		simple[i] = e.Event
-		c := simulation.Cell{View: "marks", Key: e.group, Start: e.Time.UTC().Truncate(time.Minute).Format(time.RFC3339)}
 		mark, ok := new(big.Rat).SetString(e.mark)
 		if !ok {
 			h.fail(oracleFinal, "event %s has the mark %q", e.ID, e.mark)
 			continue
 		}
-		if sums[c] == nil {
-			sums[c] = new(big.Rat)
+		for _, start := range []string{e.Time.UTC().Truncate(time.Minute).Format(time.RFC3339), simulation.Total} {
+			c := simulation.Cell{View: "marks", Key: e.group, Start: start}
+			if sums[c] == nil {
+				sums[c] = new(big.Rat)
+			}
+			sums[c].Add(sums[c], mark)
+			counts[c]++
 		}
-		sums[c].Add(sums[c], mark)
-		counts[c]++
 	}
 	expected := simulation.Fold(simple)
 	for c, sum := range sums {
@@ -148,7 +155,7 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 	return expected
 }
 
-// rowsJSON writes the rows of one key as the answer is to have them.
+// rowsJSON writes the rows of one key, and their total, as withTotal is to have them.
 func rowsJSON(view int, key string, expected map[simulation.Cell]map[string]string, exact bool) []byte {
 	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"}, {"events", "marks"}}[view]
 	var cells []simulation.Cell
@@ -163,8 +170,11 @@ func rowsJSON(view int, key string, expected map[simulation.Cell]map[string]stri
 		if i > 0 {
 			out = append(out, ',')
 		}
-		start, _ := time.Parse(time.RFC3339, c.Start)
-		out = fmt.Appendf(out, `{"start":%q,"end":%q,"values":{`, c.Start, start.Add(viewWindows[view]).Format(time.RFC3339))
+		end := ""
+		if start, err := time.Parse(time.RFC3339, c.Start); err == nil {
+			end = start.Add(viewWindows[view]).Format(time.RFC3339)
+		}
+		out = fmt.Appendf(out, `{"start":%q,"end":%q,"values":{`, c.Start, end)
 		for j, name := range names {
 			if j > 0 {
 				out = append(out, ',')

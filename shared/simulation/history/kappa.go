@@ -28,7 +28,9 @@ import (
 // brings events; one that has reached no lane yet, since ingest died in between, was visible before when batch had counted it, and is gone until the sweep
 // has it streamed. (A Kappa view that is there from the first slot on has the same lag without any switch.)
 //
-// No row is exact. complete is the horizon of a run: every copy of the runs up to it is either below Live and brought in by replay, or has its position in
+// Neither a row nor a total is exact.
+//
+// complete is the horizon of a run: every copy of the runs up to it is either below Live and brought in by replay, or has its position in
 // its lane; and nothing that was acknowledged in a slot below is in no such run. Of the positions those must be in, as said, whose records are applied.
 
 // generation is a generation as the catalog knows it, and when it was seen to be at which run.
@@ -155,6 +157,9 @@ func (h *history) checkKappa(g *generation, key string, a serving.Answer, began 
 	if a.Horizon != nil {
 		h.fail(oracleKappa, "view %s, key %q: generation %s is Kappa and has the horizon %s", viewNames[g.view], key, g.id, *a.Horizon)
 		return
+	}
+	if a.Total.Exact {
+		h.fail(oracleKappa, "view %s, key %q: the total of a Kappa generation is exact", viewNames[g.view], key)
 	}
 	h.checkComplete(g, a, now)
 	rows := make([]seenRow, len(a.Data))

@@ -158,21 +158,28 @@ type state struct {
 }
 
 func (s state) add(amount *big.Int) state {
-	s.count++
 	if amount == nil {
+		return s.merge(state{count: 1})
+	}
+	return s.merge(state{1, 1, amount, amount, amount})
+}
+
+// merge is the state of the events of both.
+func (s state) merge(other state) state {
+	s.count += other.count
+	if other.numbers == 0 {
 		return s
 	}
-	s.numbers++
-	if s.sum == nil {
-		s.sum, s.min, s.max = amount, amount, amount
+	if s.numbers += other.numbers; s.sum == nil {
+		s.sum, s.min, s.max = other.sum, other.min, other.max
 		return s
 	}
-	s.sum = new(big.Int).Add(s.sum, amount)
-	if amount.Cmp(s.min) < 0 {
-		s.min = amount
+	s.sum = new(big.Int).Add(s.sum, other.sum)
+	if other.min.Cmp(s.min) < 0 {
+		s.min = other.min
 	}
-	if amount.Cmp(s.max) > 0 {
-		s.max = amount
+	if other.max.Cmp(s.max) > 0 {
+		s.max = other.max
 	}
 	return s
 }

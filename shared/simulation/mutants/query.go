@@ -61,6 +61,11 @@ func ofQuery() []Mutant {
 			Edits:   []Edit{{presentFile, `!m.speed.Has(w) && !q.program.End(w).After(horizon.Start())`, `!m.speed.Has(w) && !q.program.Start(w).After(horizon.Start())`}},
 		},
 		{
+			Name: "total-of-rows-ahead", Design: "3.6",
+			Mistake: "a total is called exact although a row of it is ahead of the answer's horizon",
+			Edits:   []Edit{{presentFile, `row.Exact && row.Horizon == nil`, `row.Exact`}},
+		},
+		{
 			Name: "row-horizon-not-told", Design: "3.6",
 			Mistake: "a row whose base item is ahead of the answer's horizon does not say so",
 			Edits: []Edit{{presentFile, `		row.Horizon = &text

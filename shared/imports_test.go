@@ -31,11 +31,17 @@ const (
 	ulid   = "github.com/oklog/ulid/v2"
 	xxhash = "github.com/cespare/xxhash/v2"
 	zstd   = "github.com/klauspost/compress/zstd"
+	yaml   = "github.com/goccy/go-yaml"
+	jsonV2 = "github.com/go-json-experiment/json"
+
+	expression = "shared/view/expression"
+	spelling   = "shared/view/spelling"
+	viewfile   = "shared/view/viewfile" // as pure as core, but of no use to who runs views
 )
 
 // The rings, from the inside out. Each may import those before it.
 var (
-	core      = []string{"shared/event", "shared/slot", "shared/aggregate", "shared/view", "shared/lifecycle"}
+	core      = []string{"shared/event", "shared/slot", "shared/aggregate", spelling, expression, "shared/view", "shared/lifecycle"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
 	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/audit", "shared/serving", "shared/operations"}
@@ -57,9 +63,9 @@ func rules() map[string]rule {
 	handler := func(layer string, thirdParty ...string) rule {
 		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", layer), append(thirdParty, events)}
 	}
-	function := func(name, layer string) rule {
+	function := func(name, layer string, besides ...string) rule {
 		return rule{
-			append(slices.Clone(inner), "functions/"+name+"/handler", layer, "shared/programs", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
+			append(slices.Concat(inner, besides), "functions/"+name+"/handler", layer, "shared/programs", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
 				"shared/aws/launch", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
 		}
@@ -73,11 +79,10 @@ func rules() map[string]rule {
 		"shared/event":     {nil, []string{"github.com/dchest/siphash", zstd, ulid}},
 		"shared/slot":      {[]string{"shared/event"}, nil},
 		"shared/aggregate": {},
-		"shared/view": {
-			[]string{"shared/event", "shared/aggregate"},
-			[]string{"cel.dev/cel-go", "github.com/goccy/go-yaml", "github.com/sosodev/duration"},
-		},
-
+		spelling:           {},
+		expression:         {[]string{"shared/event", "shared/aggregate", spelling}, []string{"cel.dev/cel-go", jsonV2}},
+		"shared/view":      {[]string{"shared/event", "shared/aggregate", spelling, expression}, nil},
+		viewfile:           {[]string{"shared/view", spelling}, []string{yaml, "github.com/sosodev/duration"}},
 		"shared/lifecycle": {[]string{"shared/slot", "shared/view"}, nil},
 
 		"shared/archive":   {[]string{"shared/event", "shared/slot"}, []string{ulid}},
@@ -106,9 +111,11 @@ func rules() map[string]rule {
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
-		"shared/simulation":  {slices.Concat(inner, layers, []string{"shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
+		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
 		"shared/simulation/history": {
-			slices.Concat(inner, layers, []string{"shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation"}), []string{ulid},
+			slices.Concat(inner, layers, []string{
+				viewfile, "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
+			}), []string{ulid},
 		},
 		"shared/simulation/model":        {}, // Promela, and what runs Spin
 		"shared/simulation/model/check":  {[]string{"shared/simulation/model"}, nil},
@@ -145,7 +152,7 @@ func rules() map[string]rule {
 
 		"functions/ingest":    function("ingest", "shared/ingest"),
 		"functions/speed":     function("speed", "shared/speed"),
-		"functions/batch":     function("batch", "shared/batch"),
+		"functions/batch":     function("batch", "shared/batch", viewfile), // which deploys definitions
 		"functions/replay":    function("replay", "shared/speed"),
 		"functions/audit":     function("audit", "shared/audit"),
 		"functions/query":     function("query", "shared/serving"),
@@ -160,7 +167,7 @@ func rules() map[string]rule {
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/view"},
+			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/view", viewfile},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
@@ -196,7 +203,7 @@ func rules() map[string]rule {
 		"infra":         {}, // tests of the template
 		"infra/keys":    {[]string{"shared/access"}, []string{awsSDK}},
 		"infra/destroy": {nil, []string{awsSDK, smithy}},
-		"infra/pack":    {[]string{"shared/view"}, nil},
+		"infra/pack":    {[]string{viewfile}, nil},
 		"infra/tool":    {[]string{"localstack/emulator"}, nil},
 	}
 }
@@ -242,7 +249,7 @@ func TestImports(t *testing.T) {
 		t.Fatalf("go list found only %d packages", len(all))
 	}
 	for _, p := range all {
-		for _, problem := range slices.Concat(checkName(p), checkRule(p), checkRings(p), checkPurity(p), checkSDK(p)) {
+		for _, problem := range slices.Concat(checkName(p), checkRule(p), checkRings(p), checkPurity(p), checkSDK(p), checkYAML(p)) {
 			t.Error(problem)
 		}
 	}
@@ -291,7 +298,7 @@ func within(imported, allowed string) bool {
 func checkRings(p listed) (problems []string) {
 	var allowed []string
 	switch {
-	case slices.Contains(core, p.name()):
+	case slices.Contains(core, p.name()), p.name() == viewfile:
 		allowed = core
 	case slices.Contains(contracts, p.name()), p.name() == "shared/memory", p.name() == "shared/dirarchive", p.name() == "shared/conformance":
 		allowed = slices.Concat(core, contracts)
@@ -312,7 +319,7 @@ func checkRings(p listed) (problems []string) {
 
 // checkPurity: core holds values and laws.
 func checkPurity(p listed) (problems []string) {
-	if !slices.Contains(core, p.name()) {
+	if !slices.Contains(core, p.name()) && p.name() != viewfile {
 		return nil
 	}
 	for _, imported := range p.Imports {
@@ -337,9 +344,21 @@ func checkSDK(p listed) (problems []string) {
 	return problems
 }
 
+// checkYAML: only who reads views files links the YAML parser. Who runs views has the texts of their definitions.
+func checkYAML(p listed) (problems []string) {
+	switch p.name() {
+	case viewfile, "functions/batch", "cmd/anabranch", "infra/pack", "shared/simulation", "shared/simulation/history", "shared/simulation/mutants/play":
+		return nil
+	}
+	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, yaml) }); i >= 0 {
+		problems = append(problems, fmt.Sprintf("%s links %s: only who reads views files may", p.name(), p.Deps[i]))
+	}
+	return problems
+}
+
 // TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the simulator owns both.
 func TestNoClockAndNoGoroutines(t *testing.T) {
-	pure := slices.Concat(core, contracts, steps, layers, []string{"shared/eventsource"})
+	pure := slices.Concat(core, contracts, steps, layers, []string{viewfile, "shared/eventsource"})
 	for _, p := range list(t) {
 		// go test remembers a result for as long as no file that the test has opened changes: so every file is opened, and every folder.
 		if _, err := os.ReadDir(filepath.Dir(p.Dir)); err != nil {
@@ -432,8 +451,8 @@ func TestTheRulesCatch(t *testing.T) {
 		{"an adapter imports another contract", checkRule, of("shared/aws/s3archive", module+"shared/stream"), "imports shared/stream"},
 		{"the demo imports the fold", checkRule, of("localstack/demo", module+"shared/view"), "imports shared/view"},
 		{"a library that is not listed", checkRule, of("shared/slot", "github.com/oklog/ulid/v2"), "imports github.com/oklog/ulid/v2"},
-		{"a library with a like name", checkRule, of("shared/view", "github.com/goccy/go-yaml-other"), "imports github.com/goccy/go-yaml-other"},
-		{"a package of a listed library", checkRule, of("shared/view", "github.com/goccy/go-yaml/ast"), ""},
+		{"a library with a like name", checkRule, of(viewfile, "github.com/goccy/go-yaml-other"), "imports github.com/goccy/go-yaml-other"},
+		{"a package of a listed library", checkRule, of(viewfile, "github.com/goccy/go-yaml/ast"), ""},
 		{"a layer links a layer", checkRings, of("shared/serving", module+"shared/batch"), "links shared/batch"},
 		{"core links a contract", checkRings, of("shared/event", module+"shared/stream"), "links shared/stream"},
 		{"a reader of runs links a layer", checkRings, of("shared/runs", module+"shared/batch"), "links shared/batch"},
@@ -442,6 +461,9 @@ func TestTheRulesCatch(t *testing.T) {
 		{"a contract links a layer", checkRings, of("shared/catalog", module+"shared/ingest"), "links shared/ingest"},
 		{"memory links a layer", checkRings, of("shared/memory", module+"shared/ingest"), "links shared/ingest"},
 		{"a layer links contracts", checkRings, of("shared/serving", module+"shared/catalog", "fmt"), ""},
+		{"a function that runs views reads YAML", checkYAML, of("functions/query", yaml+"/ast"), "links " + yaml},
+		{"the function that deploys views reads YAML", checkYAML, of("functions/batch", yaml+"/ast"), ""},
+		{"the reader of views files reads files by itself", checkPurity, of(viewfile, "os"), "imports os"},
 		{"core reads files", checkPurity, of("shared/view", "os"), "imports os"},
 		{"core logs", checkPurity, of("shared/event", "log/slog"), "imports log/slog"},
 		{"a layer logs", checkPurity, of("shared/ingest", "log/slog"), ""},

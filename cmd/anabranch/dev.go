@@ -14,6 +14,7 @@ import (
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // DevCmd is "anabranch dev".
@@ -48,7 +49,7 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return usage("--views: %w", err)
 	}
-	definitions, err := view.Parse(c.Views, text)
+	definitions, err := viewfile.Parse(c.Views, text)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
@@ -83,7 +84,7 @@ func (c *DevCmd) reload(last []byte) func() ([]view.Definition, error) {
 			return nil, err
 		}
 		last = text
-		return view.Parse(c.Views, text)
+		return viewfile.Parse(c.Views, text)
 	}
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
-	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // devServer is the whole system, with the views of a file.
@@ -25,7 +25,7 @@ func devServer(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	definitions, err := view.Parse(path, text)
+	definitions, err := viewfile.Parse(path, text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -31,7 +31,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
-	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // Settings are the function's, from its environment.
@@ -151,7 +151,7 @@ func readViews(lookup settings.Lookup) ([]lifecycle.Definition, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read the definitions of the views: %w", err)
 	}
-	definitions, err := view.Parse(viewsFile, text)
+	definitions, err := viewfile.Parse(viewsFile, text)
 	if err != nil {
 		return nil, err
 	}

@@ -16,6 +16,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // owner is the function that the views belong to, and file what it calls them.
@@ -61,7 +62,7 @@ func addViews(from, to string) error {
 	if err != nil {
 		return err
 	}
-	definitions, err := view.Parse(from, text)
+	definitions, err := viewfile.Parse(from, text)
 	if err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
@@ -583,7 +584,7 @@ func TestStatusOfNothing(t *testing.T) {
 
 // TestStatusOfAudits: with the names of the key's fields, for as long as the definition of what was audited is known.
 func TestStatusOfAudits(t *testing.T) {
-	parsed, err := view.Parse("views.yaml", []byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  window: 1h\n  aggregates: {n: count()}\n"))
+	parsed, err := viewfile.Parse("views.yaml", []byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  window: 1h\n  aggregates: {n: count()}\n"))
 	need(t, err)
 	definition := lifecycle.Define(parsed)[0]
 	v := lone()

@@ -14,6 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 const views = `
@@ -35,7 +36,7 @@ views:
 
 func definitions(t *testing.T) []view.Definition {
 	t.Helper()
-	all, err := view.Parse("views.yaml", []byte(views))
+	all, err := viewfile.Parse("views.yaml", []byte(views))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -24,6 +24,7 @@ import (
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // The benchmarks of the layers, over memory: what they leave out is the stores. Events are shaped like the sample's, about 400 bytes; pages
@@ -65,7 +66,7 @@ type rig struct {
 
 func newRig(b *testing.B) *rig {
 	b.Helper()
-	views, err := view.Parse("views.yaml", []byte(pageViews))
+	views, err := viewfile.Parse("views.yaml", []byte(pageViews))
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -28,7 +28,7 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
-	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // The world's settings: short, and as tight as the design's inequalities allow.
@@ -83,7 +83,7 @@ type Kit struct {
 
 // Prepare makes a kit for the views.
 func Prepare(views string) (*Kit, error) {
-	definitions, err := view.Parse("views.yaml", []byte(views))
+	definitions, err := viewfile.Parse("views.yaml", []byte(views))
 	if err != nil {
 		return nil, err
 	}
@@ -120,7 +120,7 @@ func (k *Kit) New(seed uint64) (*World, error) {
 
 // Deploy makes the functions anew with other views.
 func (w *World) Deploy(views string) error {
-	definitions, err := view.Parse("views.yaml", []byte(views))
+	definitions, err := viewfile.Parse("views.yaml", []byte(views))
 	if err != nil {
 		return err
 	}

@@ -45,3 +45,17 @@ func compile(t testing.TB, d view.Definition) (*view.Program, *event.Fields) {
 	}
 	return set.Programs[0], set.Fields()
 }
+
+// summing is a definition with one aggregate.
+func summing(expr string) view.Definition {
+	d := counting("")
+	d.Aggregates = []view.Aggregate{{Name: "n", Expr: expr}}
+	return d
+}
+
+// keyed is a definition with one key field.
+func keyed(expr string) view.Definition {
+	d := counting("")
+	d.Key = []view.KeyField{{Field: "k", Expr: expr}}
+	return d
+}

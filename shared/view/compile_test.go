@@ -1,6 +1,7 @@
 package view_test
 
 import (
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -20,10 +21,7 @@ func TestPaths(t *testing.T) {
 	second.Key = []view.KeyField{{Field: "y", Expr: "data.x.y"}}
 	second.Aggregates = []view.Aggregate{{Name: "s", Expr: "sum(data.x.y * weight)"}}
 	third := counting(`"k" in data`)
-	got, err := view.Paths(first, second, third)
-	if err != nil {
-		t.Fatal(err)
-	}
+	got := view.Paths(first, second, third)
 	want := []event.Path{
 		{"type"}, {"data", "x", "y"}, {"data", "z"}, {"data", "z", "w"},
 		{"data", "m", "n"}, {"data"}, {"data", "m"}, {"tenant"}, {"weight"},
@@ -98,24 +96,6 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-// Words that differ from a known name by more than a slip are extension attributes.
-func TestExtensionNames(t *testing.T) {
-	for _, name := range []string{"name", "rate", "kind", "tier", "traceparent", "tenant", "x", "a1", "ids", "datum", "timer2"} {
-		if _, err := view.Compile(counting(name + ` == "x"`)); err != nil {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
-	for name, near := range map[string]string{
-		"tpye": "type", "typ": "type", "Type": "type", "dta": "data", "tim": "time", "timee": "time", "sbject": "subject", "sorce": "source", "scourse": "source",
-		"dataschma": "dataschema", "specverson": "specversion",
-	} {
-		_, err := view.Compile(counting(name + ` == "x"`))
-		if want := "did you mean \"" + near + "\"?"; err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%s: got %v, want %s", name, err, want)
-		}
-	}
-}
-
 // Programs are used by several goroutines on batches of their own.
 func TestProgramsAreConcurrent(t *testing.T) {
 	d := view.Definition{
@@ -127,7 +107,7 @@ func TestProgramsAreConcurrent(t *testing.T) {
 	}
 	program, fields := compile(t, d)
 	fold := func() string {
-		b := scan(t, fields, benchEvents(64)...)
+		b := scan(t, fields, pageEvents(64)...)
 		var out []byte
 		rows, numbers := []int32{0}, make([]aggregate.Decimal, 1)
 		for row := range b.Len() {
@@ -153,4 +133,37 @@ func TestProgramsAreConcurrent(t *testing.T) {
 		})
 	}
 	wait.Wait()
+}
+
+func pageEvents(n int) []string {
+	events := make([]string, n)
+	for i := range events {
+		events[i] = eventWith(fmt.Sprintf(`"data":{"client":"83.149.9.%d","method":"GET","path":"/page/%d","status":%d,"bytes":%d,"price":%d.25}`,
+			i%256, i%40, 200+100*(i%4), 1000+i, i%90))
+	}
+	return events
+}
+
+// BenchmarkCompile compiles one definition: its normal form, its hash, its filter, its key and its aggregate.
+func BenchmarkCompile(b *testing.B) {
+	d := counting(`type == "web.request" && data.status < 400`)
+	d.Key = []view.KeyField{{Field: "path", Expr: "data.path"}}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := view.Compile(d); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// BenchmarkParseText reads a stored definition, as whoever runs views does before it compiles it.
+func BenchmarkParseText(b *testing.B) {
+	d := counting(`type == "web.request" && data.status < 400`)
+	text := d.Text()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := view.ParseText(text); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

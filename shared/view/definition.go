@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
 // Name is a view's name, for example "page_views": a letter a-z, then up to 62 of a-z, 0-9 and _.
@@ -39,7 +40,7 @@ func (a Architecture) String() string {
 	return string(a)
 }
 
-// Definition is what one view computes. Parse, ParseText and Compile say whether it is valid.
+// Definition is what one view computes. Check, ParseText and Compile say whether it is valid.
 type Definition struct {
 	Name         Name
 	Description  string // for people only
@@ -83,33 +84,20 @@ type aggregateText struct {
 // written in one way. Two definitions with equal texts compute the same. An expression that does not parse stands as it is; such a definition
 // does not compile.
 func (d Definition) Text() []byte {
-	l, err := newLanguage()
-	if err != nil {
-		// Then nothing compiles either, and Compile says why.
-		return d.encode(func(expr string) string { return expr }, func(expr string) string { return expr })
-	}
-	return d.text(l)
-}
-
-func (d Definition) text(l *language) []byte {
-	return d.encode(l.normal, l.normalAggregate)
-}
-
-func (d Definition) encode(normal, normalAggregate func(string) string) []byte {
 	text := definitionText{
 		Engine:       aggregate.Version,
 		Name:         d.Name,
 		Architecture: d.Architecture,
-		Where:        normal(d.Where),
+		Where:        expression.Normal(d.Where),
 		Key:          make([]keyFieldText, len(d.Key)),
 		Window:       int64(d.Window / time.Second),
 		Aggregates:   make([]aggregateText, len(d.Aggregates)),
 	}
 	for i, k := range d.Key {
-		text.Key[i] = keyFieldText{k.Field, normal(k.Expr)}
+		text.Key[i] = keyFieldText{k.Field, expression.Normal(k.Expr)}
 	}
 	for i, a := range d.Aggregates {
-		text.Aggregates[i] = aggregateText{a.Name, normalAggregate(a.Expr)}
+		text.Aggregates[i] = aggregateText{a.Name, expression.NormalCall(a.Expr)}
 	}
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
@@ -120,10 +108,8 @@ func (d Definition) encode(normal, normalAggregate func(string) string) []byte {
 }
 
 // Hash is the hash of d's Text.
-func (d Definition) Hash() Hash { return hashOf(d.Text()) }
-
-func hashOf(text []byte) Hash {
-	sum := sha256.Sum256(text)
+func (d Definition) Hash() Hash {
+	sum := sha256.Sum256(d.Text())
 	return Hash(hex.EncodeToString(sum[:16]))
 }
 
@@ -153,14 +139,10 @@ func parseText(text []byte) (Definition, error) {
 		return Definition{}, err
 	}
 	d := form.definition()
-	l, err := newLanguage()
-	if err != nil {
-		return Definition{}, err
+	if faults := Check(d); len(faults) > 0 {
+		return Definition{}, d.problems(faults)
 	}
-	if _, err := compileProgram(l, d, &columns{}); err != nil {
-		return Definition{}, err
-	}
-	if normal := d.text(l); !bytes.Equal(normal, text) {
+	if normal := d.Text(); !bytes.Equal(normal, text) {
 		return Definition{}, fmt.Errorf("it is not in its normal form, which is %s", normal)
 	}
 	return d, nil

@@ -77,26 +77,6 @@ func TestTextGolden(t *testing.T) {
 	}
 }
 
-// What Parse accepts, ParseText reads back from its text, with the same hash; the description is for people only.
-func TestParseTextInverts(t *testing.T) {
-	definitions, err := view.Parse("views.yaml", []byte(sample))
-	if err != nil {
-		t.Fatal(err)
-	}
-	want := definitions[0]
-	got, err := view.ParseText(want.Text())
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got.Hash() != want.Hash() {
-		t.Errorf("got hash %s, want %s", got.Hash(), want.Hash())
-	}
-	want.Description = ""
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Error(diff)
-	}
-}
-
 func TestParseTextErrors(t *testing.T) {
 	good := string(counting("data.a == 1").Text())
 	for name, text := range map[string]string{

@@ -9,6 +9,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
 // Delta is what events fold into: the states of one program over any number of keys and windows. It is the same in batch, in speed and in
@@ -102,11 +103,11 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	d.rows = d.rows[:0]
 	for _, row := range rows {
 		switch where(b, int(row)) {
-		case isTrue:
+		case expression.IsTrue:
 			d.rows = append(d.rows, row)
-		case failed:
+		case expression.Failed:
 			d.counts.Skipped++
-		case isFalse:
+		case expression.IsFalse:
 		}
 	}
 	return d.rows

@@ -16,12 +16,13 @@ import (
 	"github.com/anabranch/anabranch/localstack/sample"
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // settings are short enough to watch takeover.
 func settings(t *testing.T, dir string) dev.Settings {
 	t.Helper()
-	definitions, err := view.Parse("views.yaml", []byte(sample.Views))
+	definitions, err := viewfile.Parse("views.yaml", []byte(sample.Views))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -181,7 +182,7 @@ func TestReload(t *testing.T) {
 	s.Reload = func() ([]view.Definition, error) {
 		select {
 		case text := <-texts:
-			return view.Parse("views.yaml", []byte(text))
+			return viewfile.Parse("views.yaml", []byte(text))
 		default:
 			return nil, nil
 		}

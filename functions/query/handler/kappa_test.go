@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -20,7 +21,7 @@ func kappaStation(t *testing.T, live slot.Slot) *station {
 	t.Helper()
 	s, ctx := newStation(t), context.Background()
 	at := strings.Index(views, "  - name: purchases\n")
-	all, err := view.Parse("views.yaml", []byte("views:\n"+strings.Replace(views[at:], "purchases\n", "purchases\n    architecture: kappa\n", 1)))
+	all, err := viewfile.Parse("views.yaml", []byte("views:\n"+strings.Replace(views[at:], "purchases\n", "purchases\n    architecture: kappa\n", 1)))
 	if err != nil {
 		t.Fatal(err)
 	}

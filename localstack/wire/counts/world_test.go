@@ -45,7 +45,7 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
-	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -108,7 +108,7 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	log := slog.New(slog.NewTextHandler(failer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	codec, err := settings.NewCodec()
 	need(t, err)
-	definitions, err := view.Parse("views.yaml", file(t, "../../sample/views.yaml"))
+	definitions, err := viewfile.Parse("views.yaml", file(t, "../../sample/views.yaml"))
 	need(t, err)
 	tables, store := dynamodb.NewFromConfig(cfg), s3archive.New(s3.NewFromConfig(cfg), "archive")
 	layout := w.layout(t, store)

@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // kit is what all histories share. What they see of it never changes.
@@ -94,7 +95,7 @@ func newKit() (*kit, error) {
 		return nil, err
 	}
 	for _, d := range []deployment{original, changed, changed2, allChanged, kappa, kappa2} {
-		parsed, err := view.Parse("views.yaml", []byte(d.text()))
+		parsed, err := viewfile.Parse("views.yaml", []byte(d.text()))
 		if err != nil {
 			return nil, err
 		}

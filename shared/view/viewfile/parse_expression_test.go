@@ -1,4 +1,4 @@
-package view_test
+package viewfile_test
 
 import (
 	"strings"

@@ -1,13 +1,12 @@
-package view_test
+package expression_test
 
 import (
 	"fmt"
 	"testing"
-	"time"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
 // benchRows is a batch as large as folds use.
@@ -31,12 +30,12 @@ func BenchmarkWhere(b *testing.B) {
 		{"interpreter", `data.path.matches("^/page/1")`},
 	} {
 		b.Run(c.name, func(b *testing.B) {
-			program, fields := compile(b, counting(c.where))
-			benchPredicate(b, program.Where, fields)
+			where, fields := filter(b, c.where)
+			benchPredicate(b, where, fields)
 		})
 	}
 	b.Run("two terms in the interpreter", func(b *testing.B) {
-		where, fields, err := view.InterpretWhere(`type == "web.request" && data.status < 400`)
+		where, fields, err := expression.InterpretFilter(`type == "web.request" && data.status < 400`)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -44,13 +43,13 @@ func BenchmarkWhere(b *testing.B) {
 	})
 }
 
-func benchPredicate(b *testing.B, where func(*event.Batch, int) view.Truth, fields *event.Fields) {
+func benchPredicate(b *testing.B, where func(*event.Batch, int) expression.Truth, fields *event.Fields) {
 	batch := scan(b, fields, benchEvents(benchRows)...)
 	b.ReportAllocs()
 	matched := 0
 	row := 0
 	for b.Loop() {
-		if where(batch, row) == view.IsTrue {
+		if where(batch, row) == expression.IsTrue {
 			matched++
 		}
 		row = (row + 1) % benchRows
@@ -64,16 +63,14 @@ func benchPredicate(b *testing.B, where func(*event.Batch, int) view.Truth, fiel
 func BenchmarkKey(b *testing.B) {
 	for _, expr := range []string{`data.path`, `data.status < 400 ? "good" : "bad"`, `data.path + "?"`} {
 		b.Run(expr, func(b *testing.B) {
-			d := counting("")
-			d.Key = []view.KeyField{{Field: "k", Expr: expr}}
-			program, fields := compile(b, d)
+			value, fields := key(b, expr)
 			batch := scan(b, fields, benchEvents(benchRows)...)
-			var key []byte
+			var text []byte
 			b.ReportAllocs()
 			row := 0
 			for b.Loop() {
 				var ok bool
-				if key, ok = program.AppendKey(0, batch, row, key[:0]); !ok {
+				if text, ok = value(batch, row, text[:0]); !ok {
 					b.Fatal("no key")
 				}
 				row = (row + 1) % benchRows
@@ -86,8 +83,7 @@ func BenchmarkKey(b *testing.B) {
 func BenchmarkArgument(b *testing.B) {
 	for _, expr := range []string{"sum(data.bytes)", "sum(data.price)", "sum(data.bytes * data.price + 0.5)"} {
 		b.Run(expr, func(b *testing.B) {
-			d := view.Definition{Name: "v", Window: time.Hour, Aggregates: []view.Aggregate{{Name: "n", Expr: expr}}}
-			program, fields := compile(b, d)
+			value, fields := argument(b, expr)
 			batch := scan(b, fields, benchEvents(benchRows)...)
 			rows, out := make([]int32, benchRows), make([]aggregate.Decimal, benchRows)
 			for i := range rows {
@@ -95,7 +91,7 @@ func BenchmarkArgument(b *testing.B) {
 			}
 			b.ReportAllocs()
 			for b.Loop() {
-				program.Argument(0, batch, rows, out)
+				value(batch, rows, out)
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/benchRows, "ns/row")
 			for i := range out {
@@ -104,15 +100,5 @@ func BenchmarkArgument(b *testing.B) {
 				}
 			}
 		})
-	}
-}
-
-func BenchmarkCompile(b *testing.B) {
-	d := counting(`type == "web.request" && data.status < 400`)
-	d.Key = []view.KeyField{{Field: "path", Expr: "data.path"}}
-	for b.Loop() {
-		if _, err := view.Compile(d); err != nil {
-			b.Fatal(err)
-		}
 	}
 }

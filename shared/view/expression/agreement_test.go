@@ -1,4 +1,4 @@
-package view_test
+package expression_test
 
 import (
 	"encoding/json"
@@ -10,8 +10,7 @@ import (
 	"cel.dev/cel-go/cel"
 	"pgregory.net/rapid"
 
-	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
 // Random expressions of the subset that runs as closures, and parts of them that does not, say the same of random events as closures, in the
@@ -21,15 +20,15 @@ func TestClosuresAgreeWithInterpreter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := drawBoolean(t, 3)
 		events := rapid.SliceOfN(rapid.Custom(drawEvent), 8, 8).Draw(t, "events")
-		closures, fields := compileRapid(t, source)
-		interpreter, interpreterFields, err := view.InterpretWhere(source)
+		closures, fields := filter(t, source)
+		interpreter, interpreterFields, err := expression.InterpretFilter(source)
 		if err != nil {
 			t.Fatalf("%s: %v", source, err)
 		}
-		b, ib := scanRapid(t, fields, events), scanRapid(t, interpreterFields, events)
+		b, ib := scan(t, fields, events...), scan(t, interpreterFields, events...)
 		for row, e := range events {
 			want := oracle.eval(t, source, e)
-			if got := closures.Where(b, row); got != want {
+			if got := closures(b, row); got != want {
 				t.Errorf("%s of %s: closures say %d, CEL says %d", source, e, got, want)
 			}
 			if got := interpreter(ib, row); got != want {
@@ -45,37 +44,14 @@ func TestNormalFormMeansTheSame(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		source := drawBoolean(t, 3)
 		e := drawEvent(t)
-		normal, err := view.Normal(source)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if again, _ := view.Normal(normal); again != normal {
+		normal := expression.Normal(source)
+		if again := expression.Normal(normal); again != normal {
 			t.Errorf("%s: normal form %s has the normal form %s", source, normal, again)
 		}
 		if got, want := oracle.eval(t, normal, e), oracle.eval(t, source, e); got != want {
 			t.Errorf("%s says %d of %s, its normal form %s says %d", source, want, e, normal, got)
 		}
 	})
-}
-
-func compileRapid(t *rapid.T, source string) (*view.Program, *event.Fields) {
-	set, err := view.Compile(counting(source))
-	if err != nil {
-		t.Fatalf("compile %s: %v", source, err)
-	}
-	return set.Programs[0], set.Fields()
-}
-
-func scanRapid(t *rapid.T, fields *event.Fields, events []string) *event.Batch {
-	var lines []byte
-	for i, e := range events {
-		lines = event.AppendLine(lines, []byte(e), event.Stamp{Index: i})
-	}
-	b := &event.Batch{}
-	if err := fields.Scan(lines, b); err != nil {
-		t.Fatalf("scan %s: %v", events, err)
-	}
-	return b
 }
 
 // oracle is CEL on events decoded by encoding/json.
@@ -93,7 +69,7 @@ func newOracle(t *testing.T) oracle {
 	return oracle{env}
 }
 
-func (o oracle) eval(t *rapid.T, source, e string) view.Truth {
+func (o oracle) eval(t *rapid.T, source, e string) expression.Truth {
 	ast, issues := o.env.Compile(source)
 	if issues.Err() != nil {
 		t.Fatalf("%s: %v", source, issues.Err())
@@ -118,15 +94,15 @@ func (o oracle) eval(t *rapid.T, source, e string) view.Truth {
 	delete(attributes, "time")
 	out, _, err := program.Eval(attributes)
 	if err != nil {
-		return view.Failed
+		return expression.Failed
 	}
 	switch out.Value() {
 	case true:
-		return view.IsTrue
+		return expression.IsTrue
 	case false:
-		return view.IsFalse
+		return expression.IsFalse
 	}
-	return view.Failed
+	return expression.Failed
 }
 
 func celValue(value any) any {

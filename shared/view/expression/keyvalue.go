@@ -1,4 +1,4 @@
-package view
+package expression
 
 import (
 	"encoding/json"
@@ -13,7 +13,7 @@ import (
 )
 
 // key compiles the value of a key field.
-func (c *compiler) key(e celast.Expr) keyValue {
+func (c *compiler) key(e celast.Expr) Key {
 	if path, ok := pathOf(e); ok {
 		return keyOfField(c.columns.field(path))
 	}
@@ -34,7 +34,7 @@ func (c *compiler) key(e celast.Expr) keyValue {
 }
 
 // keyOfField appends a string as it is, and a number, true or false as its JSON text.
-func keyOfField(f field) keyValue {
+func keyOfField(f field) Key {
 	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
 		v := f.of(b, row)
 		switch v.Kind {
@@ -51,34 +51,34 @@ func keyOfField(f field) keyValue {
 	}
 }
 
-func constantKey(e celast.Expr) keyValue {
+func constantKey(e celast.Expr) Key {
 	text, ok := appendKeyText(nil, literal(e))
 	return func(_ *event.Batch, _ int, dst []byte) ([]byte, bool) { return append(dst, text...), ok }
 }
 
-func choice(condition predicate, yes, no keyValue) keyValue {
+func choice(condition Predicate, yes, no Key) Key {
 	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
 		switch condition(b, row) {
-		case isTrue:
+		case IsTrue:
 			return yes(b, row, dst)
-		case isFalse:
+		case IsFalse:
 			return no(b, row, dst)
 		}
 		return dst, false
 	}
 }
 
-func keyOfPredicate(p predicate) keyValue {
+func keyOfPredicate(p Predicate) Key {
 	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
 		t := p(b, row)
-		if t == failed {
+		if t == Failed {
 			return dst, false
 		}
-		return strconv.AppendBool(dst, t == isTrue), true
+		return strconv.AppendBool(dst, t == IsTrue), true
 	}
 }
 
-func (c *compiler) interpretedKey(e celast.Expr) keyValue {
+func (c *compiler) interpretedKey(e celast.Expr) Key {
 	i := c.interpret(e)
 	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
 		return appendKeyText(dst, i.eval(b, row))

@@ -1,4 +1,4 @@
-package view
+package expression
 
 import (
 	"bytes"
@@ -14,7 +14,7 @@ import (
 
 // relation is a comparison operator: what it says when its left side is less than, equal to, greater than or of another type than its right.
 type relation struct {
-	less, equal, greater, mismatch truth
+	less, equal, greater, mismatch Truth
 
 	ordering bool // by order: null, objects and arrays have none
 }
@@ -22,17 +22,17 @@ type relation struct {
 func relationOf(operator string) (relation, bool) {
 	switch operator {
 	case operators.Equals:
-		return relation{isFalse, isTrue, isFalse, isFalse, false}, true
+		return relation{IsFalse, IsTrue, IsFalse, IsFalse, false}, true
 	case operators.NotEquals:
-		return relation{isTrue, isFalse, isTrue, isTrue, false}, true
+		return relation{IsTrue, IsFalse, IsTrue, IsTrue, false}, true
 	case operators.Less:
-		return relation{isTrue, isFalse, isFalse, failed, true}, true
+		return relation{IsTrue, IsFalse, IsFalse, Failed, true}, true
 	case operators.LessEquals:
-		return relation{isTrue, isTrue, isFalse, failed, true}, true
+		return relation{IsTrue, IsTrue, IsFalse, Failed, true}, true
 	case operators.Greater:
-		return relation{isFalse, isFalse, isTrue, failed, true}, true
+		return relation{IsFalse, IsFalse, IsTrue, Failed, true}, true
 	case operators.GreaterEquals:
-		return relation{isFalse, isTrue, isTrue, failed, true}, true
+		return relation{IsFalse, IsTrue, IsTrue, Failed, true}, true
 	}
 	return relation{}, false
 }
@@ -44,7 +44,7 @@ func (r relation) mirrored() relation {
 }
 
 // says is what r says of two values whose comparison gave sign.
-func (r relation) says(sign int) truth {
+func (r relation) says(sign int) Truth {
 	switch {
 	case sign < 0:
 		return r.less
@@ -55,7 +55,7 @@ func (r relation) says(sign int) truth {
 }
 
 // comparison compiles a comparison of a path with a constant or with another path.
-func (c *compiler) comparison(r relation, left, right celast.Expr) predicate {
+func (c *compiler) comparison(r relation, left, right celast.Expr) Predicate {
 	path, isPath := pathOf(left)
 	if !isPath {
 		left, right, r = right, left, r.mirrored()
@@ -81,8 +81,8 @@ func (c *compiler) comparison(r relation, left, right celast.Expr) predicate {
 	return nil
 }
 
-func compareText(r relation, f field, want string) predicate {
-	return func(b *event.Batch, row int) truth {
+func compareText(r relation, f field, want string) Predicate {
+	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind != event.String {
 			return r.unlike(v)
@@ -102,17 +102,17 @@ func compareText(r relation, f field, want string) predicate {
 }
 
 // unlike is what r says of a value that has not the type of the other side.
-func (r relation) unlike(v event.Value) truth {
+func (r relation) unlike(v event.Value) Truth {
 	if v.Kind == event.Missing {
-		return failed
+		return Failed
 	}
 	return r.mismatch
 }
 
 // compareInt is compareNumber with a quick way for what is most common: a few digits and nothing else.
-func compareInt(r relation, f field, want int64) predicate {
+func compareInt(r relation, f field, want int64) Predicate {
 	other := compareNumber(r, f, number{isInt: true, i: want})
-	return func(b *event.Batch, row int) truth {
+	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind != event.Number || v.End-v.Start > 18 {
 			return other(b, row)
@@ -134,8 +134,8 @@ func compareInt(r relation, f field, want int64) predicate {
 	}
 }
 
-func compareNumber(r relation, f field, want number) predicate {
-	return func(b *event.Batch, row int) truth {
+func compareNumber(r relation, f field, want number) Predicate {
+	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind != event.Number {
 			return r.unlike(v)
@@ -144,8 +144,8 @@ func compareNumber(r relation, f field, want number) predicate {
 	}
 }
 
-func compareBool(r relation, f field, want bool) predicate {
-	return func(b *event.Batch, row int) truth {
+func compareBool(r relation, f field, want bool) Predicate {
+	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind != event.True && v.Kind != event.False {
 			return r.unlike(v)
@@ -165,11 +165,11 @@ func compareBools(a, b bool) int {
 }
 
 // equalsNull compiles == null and != null; other comparisons with null always fail and are left to the interpreter.
-func equalsNull(r relation, f field) predicate {
+func equalsNull(r relation, f field) Predicate {
 	if r.ordering {
 		return nil
 	}
-	return func(b *event.Batch, row int) truth {
+	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind == event.Null {
 			return r.equal
@@ -178,12 +178,12 @@ func equalsNull(r relation, f field) predicate {
 	}
 }
 
-func compareFields(r relation, left, right field) predicate {
-	return func(b *event.Batch, row int) truth {
+func compareFields(r relation, left, right field) Predicate {
+	return func(b *event.Batch, row int) Truth {
 		v, w := left.of(b, row), right.of(b, row)
 		switch {
 		case v.Kind == event.Missing || w.Kind == event.Missing:
-			return failed
+			return Failed
 		case v.Kind == event.Number && w.Kind == event.Number:
 			return r.says(compareNumbers(parseNumber(b.Raw(v)), parseNumber(b.Raw(w))))
 		case v.Kind == event.String && w.Kind == event.String:
@@ -202,11 +202,11 @@ func compareFields(r relation, left, right field) predicate {
 }
 
 // sameContents compares two objects or two arrays for equality.
-func (r relation) sameContents(b *event.Batch, v, w event.Value) truth {
+func (r relation) sameContents(b *event.Batch, v, w event.Value) Truth {
 	left, ok := decode(b, v)
 	right, isValue := decode(b, w)
 	if !ok || !isValue {
-		return failed
+		return Failed
 	}
 	adapter := types.DefaultTypeAdapter
 	if types.Equal(adapter.NativeToValue(left), adapter.NativeToValue(right)) == types.True {
@@ -218,7 +218,7 @@ func (r relation) sameContents(b *event.Batch, v, w event.Value) truth {
 func isBool(v event.Value) bool { return v.Kind == event.True || v.Kind == event.False }
 
 // membership compiles in with a list of constants.
-func (c *compiler) membership(element, list celast.Expr) predicate {
+func (c *compiler) membership(element, list celast.Expr) Predicate {
 	path, ok := pathOf(element)
 	if !ok || list.Kind() != celast.ListKind {
 		return nil
@@ -230,10 +230,10 @@ func (c *compiler) membership(element, list celast.Expr) predicate {
 		}
 	}
 	f := c.columns.field(path)
-	return func(b *event.Batch, row int) truth {
+	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind == event.Missing {
-			return failed
+			return Failed
 		}
 		return truthOf(s.has(b, v))
 	}

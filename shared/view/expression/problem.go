@@ -1,4 +1,4 @@
-package view
+package expression
 
 import (
 	"fmt"
@@ -12,6 +12,8 @@ import (
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
+
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
 // firstIssue is the issue that stands first in the text.
@@ -41,10 +43,10 @@ func issueOffset(source string, issue *common.Error) int {
 }
 
 // syntaxFault says what the parser's message means.
-func syntaxFault(source string, issue *common.Error) fault {
+func syntaxFault(source string, issue *common.Error) Fault {
 	at := issueOffset(source, issue)
 	message := strings.TrimPrefix(issue.Message, "Syntax error: ")
-	return fault{at, syntaxText(message, source)}
+	return Fault{at, syntaxText(message, source)}
 }
 
 func syntaxText(message, source string) string {
@@ -60,7 +62,7 @@ func syntaxText(message, source string) string {
 	case strings.HasSuffix(message, "expecting <EOF>") && (input == "and" || input == "or" || input == "not"):
 		return fmt.Sprintf("%q is no operator; write &&, || and !", input)
 	case strings.HasSuffix(message, "expecting <EOF>"):
-		return fmt.Sprintf("the expression could end before %q; an operator is missing here, or this is too much", shorten(input))
+		return fmt.Sprintf("the expression could end before %q; an operator is missing here, or this is too much", spelling.Shorten(input))
 	case strings.HasPrefix(message, "expression recursion limit"):
 		return "the expression is nested too deeply; 250 levels are taken"
 	case strings.HasPrefix(message, "reserved identifier: "):
@@ -72,9 +74,9 @@ func syntaxText(message, source string) string {
 	case strings.HasPrefix(message, "invalid argument to has()"):
 		return "has() tests a field; write for example has(data.path)"
 	case isInput:
-		return fmt.Sprintf("%q cannot stand here; a value such as data.path, 5 or \"text\" is needed", shorten(input))
+		return fmt.Sprintf("%q cannot stand here; a value such as data.path, 5 or \"text\" is needed", spelling.Shorten(input))
 	}
-	return fmt.Sprintf("the expression is not CEL (%s); see https://github.com/google/cel-spec", shorten(message))
+	return fmt.Sprintf("the expression is not CEL (%s); see https://github.com/google/cel-spec", spelling.Shorten(message))
 }
 
 // offendingInput is what an ANTLR message says it stumbled on.
@@ -96,20 +98,20 @@ func unknownSign(sign string) string {
 	case sign == "&" || sign == "|":
 		return fmt.Sprintf("%q is no operator; write %s", sign, sign+sign)
 	case strings.HasPrefix(sign, `"`) || strings.HasPrefix(sign, "'"):
-		return fmt.Sprintf("the string %s has no end or a wrong escape; close it with the quote it began with, and write a backslash as \\\\", shorten(sign))
+		return fmt.Sprintf("the string %s has no end or a wrong escape; close it with the quote it began with, and write a backslash as \\\\", spelling.Shorten(sign))
 	}
-	return fmt.Sprintf("%q is no part of CEL; leave it out, or put text in quotes", shorten(sign))
+	return fmt.Sprintf("%q is no part of CEL; leave it out, or put text in quotes", spelling.Shorten(sign))
 }
 
 // typeFaults says what the type checker's messages mean.
-func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []fault) {
+func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []Fault) {
 	for _, issue := range issues.Errors() {
 		at := issueOffset(source, issue)
 		if name, found := quoted(issue.Message, "undeclared reference to '"); found {
 			faults = append(faults, unknownFunction(env, source, at, name))
 			continue
 		}
-		faults = append(faults, fault{at, typeText(issue.Message)})
+		faults = append(faults, Fault{at, typeText(issue.Message)})
 	}
 	return faults
 }
@@ -146,12 +148,12 @@ func typeName(name string) string {
 }
 
 // unknownFunction: all names but those of functions were judged before the type check.
-func unknownFunction(env *cel.Env, source string, at int, name string) fault {
+func unknownFunction(env *cel.Env, source string, at int, name string) Fault {
 	// The checker points at the parenthesis.
 	if runes := []rune(source); at <= len(runes) && strings.HasSuffix(string(runes[:at]), name) {
 		at -= len([]rune(name))
 	}
-	return fault{at, fmt.Sprintf("unknown function %q; %s", shorten(name), suggestion(name, "functions", functionNames(env)))}
+	return Fault{at, fmt.Sprintf("unknown function %q; %s", spelling.Shorten(name), spelling.Suggest(name, "functions", functionNames(env)))}
 }
 
 func functionNames(env *cel.Env) (names []string) {
@@ -186,7 +188,7 @@ func quoted(message, before string) (text string, found bool) {
 }
 
 // checkLiterals finds the texts in an expression of which it is known beforehand that evaluating them will fail.
-func checkLiterals(ast *celast.AST) (faults []fault) {
+func checkLiterals(ast *celast.AST) (faults []Fault) {
 	celast.PostOrderVisit(ast.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
 		if e.Kind() != celast.CallKind {
 			return
@@ -201,7 +203,7 @@ func checkLiterals(ast *celast.AST) (faults []fault) {
 			return
 		}
 		if problem := literalText(e.AsCall().FunctionName(), string(text)); problem != "" {
-			faults = append(faults, fault{offsetOf(ast, last), problem})
+			faults = append(faults, Fault{offsetOf(ast, last), problem})
 		}
 	}))
 	return faults
@@ -215,11 +217,11 @@ func literalText(function, text string) string {
 		}
 	case overloads.TypeConvertTimestamp:
 		if types.IsError(types.String(text).ConvertToType(types.TimestampType)) {
-			return fmt.Sprintf("%q is not a time; write for example \"2015-05-17T10:05:03Z\"", shorten(text))
+			return fmt.Sprintf("%q is not a time; write for example \"2015-05-17T10:05:03Z\"", spelling.Shorten(text))
 		}
 	case overloads.TypeConvertDuration:
 		if types.IsError(types.String(text).ConvertToType(types.DurationType)) {
-			return fmt.Sprintf("%q is not a duration; write for example \"90s\" or \"1h30m\"", shorten(text))
+			return fmt.Sprintf("%q is not a duration; write for example \"90s\" or \"1h30m\"", spelling.Shorten(text))
 		}
 	}
 	return ""

@@ -1,4 +1,4 @@
-package view
+package viewfile
 
 import (
 	"fmt"
@@ -34,14 +34,4 @@ func (p Problems) Unwrap() []error {
 		all[i] = problem
 	}
 	return all
-}
-
-// fault is one thing that is wrong in an expression, or in another text of a definition.
-type fault struct {
-	at   int    // characters from the start of the text
-	text string // what is wrong; what would be right
-}
-
-func faultf(at int, format string, args ...any) []fault {
-	return []fault{{at, fmt.Sprintf(format, args...)}}
 }

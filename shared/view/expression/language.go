@@ -1,27 +1,40 @@
-package view
+package expression
 
 import (
 	"fmt"
 	"math"
 	"slices"
 	"strings"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
+
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
-// language is CEL with the attributes of an event as its variables. It does not change.
-type language struct{ env *cel.Env }
+// environment is CEL with the attributes of an event as its variables. It is made once and never changes: a constant of this package that Go cannot
+// write as one.
+//
+// The options are constants too, so an error is a mistake in this package. It panics, as regexp.MustCompile does: without CEL a definition has no normal
+// form, and what names stored items must not get another text instead.
+var environment = sync.OnceValue(func() *cel.Env {
+	env, err := cel.NewEnv(options()...)
+	if err != nil {
+		panic(fmt.Sprintf("set up CEL: %v", err))
+	}
+	return env
+})
 
-// expression is a CEL expression that parsed and type-checked.
-type expression struct {
-	env        *cel.Env // that of the language, and the extension attributes that the expression reads
+// checked is a CEL expression that parsed and type-checked.
+type checked struct {
+	env        *cel.Env // the environment, and the extension attributes that the expression reads
 	ast        *celast.AST
 	attributes []string // that the expression reads, sorted
 }
 
-func (e expression) output() *cel.Type { return e.ast.GetType(e.ast.Expr().ID()) }
+func (e checked) output() *cel.Type { return e.ast.GetType(e.ast.Expr().ID()) }
 
 // knownAttributes are the variables of every expression besides time, data and the extensions: CloudEvents attributes that are strings.
 //
@@ -35,28 +48,24 @@ const (
 	dataAttribute = "data"
 )
 
-func newLanguage() (*language, error) {
+func options() []cel.EnvOption {
 	options := []cel.EnvOption{
 		cel.Variable(timeAttribute, cel.TimestampType),
 		cel.Variable(dataAttribute, cel.DynType),
-		cel.EnableMacroCallTracking(), // so that normal can write macros back
+		cel.EnableMacroCallTracking(), // so that Normal can write macros back
 		cel.EnableIdentifierEscapeSyntax(),
 		cel.CostModelVersion(costModel),
 	}
 	for _, name := range knownAttributes() {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
-	env, err := cel.NewEnv(options...)
-	if err != nil {
-		return nil, fmt.Errorf("set up CEL: %w", err)
-	}
-	return &language{env: env}, nil
+	return options
 }
 
-// normal is the normal form of an expression: without comments and needless spaces and parentheses, strings in double quotes, numbers as short as
+// Normal is the normal form of an expression: without comments and needless spaces and parentheses, strings in double quotes, numbers as short as
 // they can be. An expression that does not parse is returned as it is.
-func (l *language) normal(source string) string {
-	parsed, faults := l.parse(source)
+func Normal(source string) string {
+	parsed, faults := parse(source)
 	if len(faults) > 0 {
 		return source
 	}
@@ -73,82 +82,82 @@ func unparse(ast *celast.AST, part celast.Expr, source string) string {
 }
 
 // parse reads the syntax of an expression.
-func (l *language) parse(source string) (*cel.Ast, []fault) {
+func parse(source string) (*cel.Ast, []Fault) {
 	if strings.TrimSpace(source) == "" {
 		return nil, faultf(0, "the expression is empty; write for example data.path")
 	}
-	parsed, issues := l.env.Parse(source)
+	parsed, issues := environment().Parse(source)
 	if issues.Err() != nil {
 		// What follows the first error of a parser is mostly its echo.
-		return nil, []fault{syntaxFault(source, firstIssue(issues))}
+		return nil, []Fault{syntaxFault(source, firstIssue(issues))}
 	}
 	return parsed, nil
 }
 
 // check parses an expression and checks its names and types.
-func (l *language) check(source string) (expression, []fault) {
-	parsed, faults := l.parse(source)
+func check(source string) (checked, []Fault) {
+	parsed, faults := parse(source)
 	if len(faults) > 0 {
-		return expression{}, faults
+		return checked{}, faults
 	}
-	attributes, faults := l.attributesOf(parsed.NativeRep())
+	attributes, faults := attributesOf(parsed.NativeRep())
 	if len(faults) > 0 {
-		return expression{}, faults
+		return checked{}, faults
 	}
-	env, err := l.withExtensions(attributes)
+	env, err := withExtensions(attributes)
 	if err != nil {
-		return expression{}, faultf(0, "%s", err)
+		return checked{}, faultf(0, "%s", err)
 	}
 	// A stored definition is read back from its normal form, so that has to be stable.
 	normal := unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
-	if l.normal(normal) != normal {
-		return expression{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way", shorten(normal))
+	if Normal(normal) != normal {
+		return checked{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way", spelling.Shorten(normal))
 	}
-	checked, issues := env.Check(parsed)
+	typed, issues := env.Check(parsed)
 	if issues.Err() != nil {
-		return expression{}, typeFaults(env, source, issues)
+		return checked{}, typeFaults(env, source, issues)
 	}
-	e := expression{env: env, ast: checked.NativeRep(), attributes: attributes}
+	e := checked{env: env, ast: typed.NativeRep(), attributes: attributes}
 	if faults := checkLiterals(e.ast); len(faults) > 0 {
-		return expression{}, faults
+		return checked{}, faults
 	}
 	return e, nil
 }
 
-func (l *language) withExtensions(attributes []string) (*cel.Env, error) {
+func withExtensions(attributes []string) (*cel.Env, error) {
 	var options []cel.EnvOption
 	for _, name := range attributes {
-		if !l.knows(name) {
+		if !knows(name) {
 			options = append(options, cel.Variable(name, cel.DynType))
 		}
 	}
 	if len(options) == 0 {
-		return l.env, nil
+		return environment(), nil
 	}
-	env, err := l.env.Extend(options...)
+	env, err := environment().Extend(options...)
 	if err != nil {
 		return nil, fmt.Errorf("declare extension attributes: %w", err)
 	}
 	return env, nil
 }
 
-func (l *language) knows(attribute string) bool {
+func knows(attribute string) bool {
 	return attribute == timeAttribute || attribute == dataAttribute || slices.Contains(knownAttributes(), attribute)
 }
 
 // attributesOf finds the attributes that an expression reads.
-func (l *language) attributesOf(ast *celast.AST) (attributes []string, faults []fault) {
+func attributesOf(ast *celast.AST) (attributes []string, faults []Fault) {
 	eachFreeName(ast.Expr(), nil, func(e celast.Expr) {
 		name := e.AsIdent()
-		if _, isType := l.env.CELTypeProvider().FindIdent(name); isType && !l.knows(name) {
+		if _, isType := environment().CELTypeProvider().FindIdent(name); isType && !knows(name) {
 			return
 		}
-		if text := l.judgeAttribute(name); text != "" {
+		if text := judgeAttribute(name); text != "" {
 			at := offsetOf(ast, e)
 			if strings.HasPrefix(name, ".") {
 				at-- // the parser points behind the dot
 			}
-			faults = append(faults, fault{at, text})
+			faults = append(faults, Fault{at, text})
 			return
 		}
 		attributes = append(attributes, name)
@@ -158,20 +167,20 @@ func (l *language) attributesOf(ast *celast.AST) (attributes []string, faults []
 }
 
 // judgeAttribute says what is wrong with the name of an attribute, if anything is.
-func (l *language) judgeAttribute(name string) string {
+func judgeAttribute(name string) string {
 	known := append([]string{dataAttribute, timeAttribute}, knownAttributes()...)
-	near := nearest(name, known)
+	near := spelling.Nearest(name, known)
 	switch {
-	case l.knows(name):
+	case knows(name):
 		return ""
 	case strings.HasPrefix(name, "."):
-		return fmt.Sprintf("%q begins with a dot; write %s", shorten(name), shorten(name[1:]))
+		return fmt.Sprintf("%q begins with a dot; write %s", spelling.Shorten(name), spelling.Shorten(name[1:]))
 	case name == "stamp":
 		return `"stamp" is what ingest adds to an event, and no part of it; use id or time`
 	case near != "":
-		return fmt.Sprintf("unknown attribute %q; did you mean %q?", shorten(name), near)
+		return fmt.Sprintf("unknown attribute %q; did you mean %q?", spelling.Shorten(name), near)
 	case !isExtensionName(name):
-		return fmt.Sprintf("unknown attribute %q; need data, time, %s, or an extension attribute, whose name has a-z and 0-9 only", shorten(name), strings.Join(knownAttributes(), ", "))
+		return fmt.Sprintf("unknown attribute %q; need data, time, %s, or an extension attribute, whose name has a-z and 0-9 only", spelling.Shorten(name), strings.Join(knownAttributes(), ", "))
 	}
 	return ""
 }

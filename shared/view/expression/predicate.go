@@ -1,4 +1,4 @@
-package view
+package expression
 
 import (
 	"bytes"
@@ -13,14 +13,14 @@ import (
 
 // compiler compiles one checked expression to closures.
 type compiler struct {
-	expression
-	columns     *columns
-	faults      []fault
+	checked
+	columns     *Columns
+	faults      []Fault
 	interpreted int // parts that were left to the interpreter
 }
 
 // where compiles a boolean expression, as closures as far as that goes.
-func (c *compiler) where(e celast.Expr) predicate {
+func (c *compiler) where(e celast.Expr) Predicate {
 	if p := c.predicate(e); p != nil {
 		return p
 	}
@@ -29,7 +29,7 @@ func (c *compiler) where(e celast.Expr) predicate {
 
 // predicate compiles a boolean expression to closures; nil: nothing of it can be one. The choice is made for each operand of &&, || and !, since
 // their results do not depend on the order in which operands are looked at.
-func (c *compiler) predicate(e celast.Expr) predicate {
+func (c *compiler) predicate(e celast.Expr) Predicate {
 	switch e.Kind() {
 	case celast.LiteralKind:
 		if value, ok := literal(e).(types.Bool); ok {
@@ -48,7 +48,7 @@ func (c *compiler) predicate(e celast.Expr) predicate {
 	return nil
 }
 
-func (c *compiler) call(e celast.Expr) predicate {
+func (c *compiler) call(e celast.Expr) Predicate {
 	call := e.AsCall()
 	switch name := call.FunctionName(); name {
 	case operators.LogicalAnd, operators.LogicalOr:
@@ -73,33 +73,33 @@ func (c *compiler) call(e celast.Expr) predicate {
 	return nil
 }
 
-func truthOf(b bool) truth {
+func truthOf(b bool) Truth {
 	if b {
-		return isTrue
+		return IsTrue
 	}
-	return isFalse
+	return IsFalse
 }
 
-func constantly(t truth) predicate {
-	return func(*event.Batch, int) truth { return t }
+func constantly(t Truth) Predicate {
+	return func(*event.Batch, int) Truth { return t }
 }
 
-func not(operand predicate) predicate {
-	return func(b *event.Batch, row int) truth {
+func not(operand Predicate) Predicate {
+	return func(b *event.Batch, row int) Truth {
 		switch operand(b, row) {
-		case isTrue:
-			return isFalse
-		case isFalse:
-			return isTrue
+		case IsTrue:
+			return IsFalse
+		case IsFalse:
+			return IsTrue
 		}
-		return failed
+		return Failed
 	}
 }
 
 // junction compiles a chain of && or of ||. What needs the interpreter comes last: it is often not needed then.
-func (c *compiler) junction(e celast.Expr) predicate {
+func (c *compiler) junction(e celast.Expr) Predicate {
 	operator := e.AsCall().FunctionName()
-	var terms []predicate
+	var terms []Predicate
 	var rest []celast.Expr
 	for _, operand := range operands(e, operator) {
 		if p := c.predicate(operand); p != nil {
@@ -131,9 +131,9 @@ func operands(e celast.Expr, operator string) []celast.Expr {
 }
 
 // either is && with decisive isFalse and || with isTrue: a decisive operand decides, whatever the other is; else a failed one fails.
-func either(decisive truth, p, q predicate) predicate {
-	neutral := isTrue - decisive
-	return func(b *event.Batch, row int) truth {
+func either(decisive Truth, p, q Predicate) Predicate {
+	neutral := IsTrue - decisive
+	return func(b *event.Batch, row int) Truth {
 		switch p(b, row) {
 		case neutral:
 			return q(b, row)
@@ -143,20 +143,20 @@ func either(decisive truth, p, q predicate) predicate {
 		if q(b, row) == decisive {
 			return decisive
 		}
-		return failed
+		return Failed
 	}
 }
 
 // anyOf is either, of any number of operands.
-func anyOf(decisive truth, terms []predicate) predicate {
-	return func(b *event.Batch, row int) truth {
-		result := isTrue - decisive
+func anyOf(decisive Truth, terms []Predicate) Predicate {
+	return func(b *event.Batch, row int) Truth {
+		result := IsTrue - decisive
 		for _, term := range terms {
 			switch t := term(b, row); t {
 			case decisive:
 				return decisive
-			case failed:
-				result = failed
+			case Failed:
+				result = Failed
 			}
 		}
 		return result
@@ -164,45 +164,45 @@ func anyOf(decisive truth, terms []predicate) predicate {
 }
 
 // flag compiles a path in the place of a boolean.
-func (c *compiler) flag(e celast.Expr) predicate {
+func (c *compiler) flag(e celast.Expr) Predicate {
 	path, ok := pathOf(e)
 	if !ok {
 		return nil
 	}
 	f := c.columns.field(path)
-	return func(b *event.Batch, row int) truth {
+	return func(b *event.Batch, row int) Truth {
 		switch f.of(b, row).Kind {
 		case event.True:
-			return isTrue
+			return IsTrue
 		case event.False:
-			return isFalse
+			return IsFalse
 		}
-		return failed
+		return Failed
 	}
 }
 
 // presence compiles has(). An object has the field or not; a list fails, as what is missing does; nothing else has fields.
-func (c *compiler) presence(s celast.SelectExpr) predicate {
+func (c *compiler) presence(s celast.SelectExpr) Predicate {
 	path, ok := pathOf(s.Operand())
 	if !ok {
 		return nil
 	}
 	above := c.columns.field(path)
 	tested := c.columns.field(append(path[:len(path):len(path)], s.FieldName()))
-	return func(b *event.Batch, row int) truth {
+	return func(b *event.Batch, row int) Truth {
 		if tested.of(b, row).Kind != event.Missing {
-			return isTrue
+			return IsTrue
 		}
 		switch above.of(b, row).Kind {
 		case event.Missing, event.Array:
-			return failed
+			return Failed
 		}
-		return isFalse
+		return IsFalse
 	}
 }
 
 // textTest compiles startsWith, endsWith and contains with a constant.
-func (c *compiler) textTest(function string, target, arg celast.Expr) predicate {
+func (c *compiler) textTest(function string, target, arg celast.Expr) Predicate {
 	path, isPath := pathOf(target)
 	value, isText := literal(arg).(types.String)
 	if !isPath || !isText {
@@ -216,10 +216,10 @@ func (c *compiler) textTest(function string, target, arg celast.Expr) predicate 
 		test = bytes.HasSuffix
 	}
 	f, want := c.columns.field(path), []byte(value)
-	return func(b *event.Batch, row int) truth {
+	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind != event.String {
-			return failed
+			return Failed
 		}
 		text, _ := b.Text(v, nil)
 		return truthOf(test(text, want))

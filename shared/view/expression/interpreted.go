@@ -1,4 +1,4 @@
-package view
+package expression
 
 import (
 	"slices"
@@ -44,7 +44,7 @@ func (c *compiler) interpret(e celast.Expr) *interpreted {
 	part := celast.NewCheckedAST(celast.NewAST(e, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap())
 	program, err := c.env.PlanProgram(part, cel.CostLimit(costLimit), cel.OptimizeRegex(interpreter.MatchesRegexOptimization))
 	if err != nil {
-		c.faults = append(c.faults, fault{offsetOf(c.ast, e), "the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
+		c.faults = append(c.faults, Fault{offsetOf(c.ast, e), "the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
 		return nil
 	}
 	read := map[string]bool{}
@@ -107,13 +107,13 @@ func selection(e celast.Expr) (event.Path, bool) {
 	return path, ok && len(path) == 2
 }
 
-func (c *compiler) interpretedPredicate(e celast.Expr) predicate {
+func (c *compiler) interpretedPredicate(e celast.Expr) Predicate {
 	i := c.interpret(e)
-	return func(b *event.Batch, row int) truth {
+	return func(b *event.Batch, row int) Truth {
 		if value, ok := i.eval(b, row).(types.Bool); ok {
 			return truthOf(bool(value))
 		}
-		return failed
+		return Failed
 	}
 }
 

@@ -1,4 +1,4 @@
-package view
+package viewfile
 
 import (
 	"strconv"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
 // scalar is a piece of text in a views file.
@@ -18,9 +20,9 @@ type scalar struct {
 }
 
 // scalar reads the value of a field that is text. Numbers, true and false are text as they are written.
-func (r *fileReader) scalar(e entry, example string) (scalar, bool) {
+func (r *reader) scalar(e entry, example string) (scalar, bool) {
 	if isEmpty(e.value) {
-		r.note(e.at, "%s is empty; write for example %s", shorten(e.name), example)
+		r.note(e.at, "%s is empty; write for example %s", spelling.Shorten(e.name), example)
 		return scalar{}, false
 	}
 	var text string
@@ -32,7 +34,7 @@ func (r *fileReader) scalar(e entry, example string) (scalar, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		text = strings.TrimSpace(n.GetToken().Value)
 	default:
-		r.note(positionOf(e.value), "%s has to be text; write for example %s", shorten(e.name), example)
+		r.note(positionOf(e.value), "%s has to be text; write for example %s", spelling.Shorten(e.name), example)
 		return scalar{}, false
 	}
 	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
@@ -46,7 +48,7 @@ func (r *fileReader) scalar(e entry, example string) (scalar, bool) {
 
 // locate finds a character of a scalar's text in the file. It walks text and file side by side: white space may differ, since YAML folds lines
 // and takes indentation away, and inside quotes there are escapes; the rest is the same.
-func (r *fileReader) locate(s scalar, offset int) position {
+func (r *reader) locate(s scalar, offset int) position {
 	if s.node == nil {
 		return s.at
 	}

@@ -1,4 +1,4 @@
-package view
+package viewfile
 
 import (
 	"bytes"
@@ -14,6 +14,8 @@ import (
 	"github.com/goccy/go-yaml/lexer"
 	"github.com/goccy/go-yaml/parser"
 	"github.com/goccy/go-yaml/token"
+
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
 const (
@@ -30,7 +32,7 @@ func (p position) compare(q position) int {
 }
 
 // document parses the YAML of a views file to its one document; nil: the problems say why not.
-func (r *fileReader) document(text []byte) ast.Node {
+func (r *reader) document(text []byte) ast.Node {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
 	if !r.acceptable(text) {
@@ -58,7 +60,7 @@ func (r *fileReader) document(text []byte) ast.Node {
 }
 
 // acceptable judges the bytes of a file.
-func (r *fileReader) acceptable(text []byte) bool {
+func (r *reader) acceptable(text []byte) bool {
 	if len(text) > maxFile {
 		r.note(position{1, 1}, "the file has %d bytes; at most %d are taken", len(text), maxFile)
 		return false
@@ -82,7 +84,7 @@ func (r *fileReader) acceptable(text []byte) bool {
 }
 
 // plain refuses what YAML has beyond one document of mappings, lists and scalars, and what would cost the parser too much.
-func (r *fileReader) plain(tokens token.Tokens) bool {
+func (r *reader) plain(tokens token.Tokens) bool {
 	count, flow, lineNesting, documents := 0, 0, 0, 0
 	for _, t := range tokens {
 		at := positionOfToken(t)
@@ -121,7 +123,7 @@ func (r *fileReader) plain(tokens token.Tokens) bool {
 func refusal(t *token.Token) string {
 	switch t.Type {
 	case token.TagType:
-		return fmt.Sprintf("%s is a YAML tag here; put an expression that begins with ! in quotes", shorten(t.Value))
+		return fmt.Sprintf("%s is a YAML tag here; put an expression that begins with ! in quotes", spelling.Shorten(t.Value))
 	case token.AnchorType:
 		return "& begins a YAML anchor here, which is not taken; put text that begins with & in quotes"
 	case token.AliasType:
@@ -200,7 +202,7 @@ func find(entries []entry, name string) (entry, bool) {
 }
 
 // mapping reads the fields of a mapping, of which none may be there twice. known are the fields it may have; nil: any.
-func (r *fileReader) mapping(node ast.Node, what, example string, known []string) ([]entry, bool) {
+func (r *reader) mapping(node ast.Node, what, example string, known []string) ([]entry, bool) {
 	var values []*ast.MappingValueNode
 	switch n := node.(type) {
 	case *ast.MappingNode:
@@ -216,13 +218,13 @@ func (r *fileReader) mapping(node ast.Node, what, example string, known []string
 	for _, value := range values {
 		e := entry{name: value.Key.GetToken().Value, at: positionOf(value.Key), value: value.Value}
 		if at, twice := first[e.name]; twice {
-			r.note(e.at, "the field %q is there twice, first at %d:%d; leave one out", shorten(e.name), at.line, at.column)
+			r.note(e.at, "the field %q is there twice, first at %d:%d; leave one out", spelling.Shorten(e.name), at.line, at.column)
 			continue
 		}
 		first[e.name] = e.at
 		if known != nil && !slices.Contains(known, e.name) {
-			r.note(e.at, "unknown field %q; %s", shorten(e.name), suggestion(e.name, "fields of "+what, known))
-			e.name = nearest(e.name, known)
+			r.note(e.at, "unknown field %q; %s", spelling.Shorten(e.name), spelling.Suggest(e.name, "fields of "+what, known))
+			e.name = spelling.Nearest(e.name, known)
 			misspelt = append(misspelt, e)
 			continue
 		}

@@ -1,4 +1,4 @@
-package view
+package expression
 
 import (
 	"strconv"
@@ -10,12 +10,25 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
-// aggregateCall is the expression of an aggregate: a function and its argument.
-type aggregateCall struct {
-	function aggregate.Function
+// Call is the expression of an aggregate: a function and its argument.
+type Call struct {
+	Function aggregate.Function
+
 	argument *term // nil: none
+}
+
+// HasArgument says whether the function is given one: count() is not.
+func (c Call) HasArgument() bool { return c.argument != nil }
+
+// ArgumentText is the normal form of the argument; empty: there is none. Arguments with equal texts are the same arithmetic.
+func (c Call) ArgumentText() string {
+	if c.argument == nil {
+		return ""
+	}
+	return c.argument.text()
 }
 
 // term is decimal arithmetic over the fields of an event.
@@ -29,37 +42,37 @@ type term struct {
 
 const negation = "neg"
 
-// aggregate reads the expression of an aggregate, such as sum(data.price * data.pieces).
-func (l *language) aggregate(source string) (aggregateCall, []fault) {
-	syntax, faults := l.parse(source)
+// ParseCall reads the expression of an aggregate, such as sum(data.price * data.pieces).
+func ParseCall(source string) (Call, []Fault) {
+	syntax, faults := parse(source)
 	if len(faults) > 0 {
-		return aggregateCall{}, faults
+		return Call{}, faults
 	}
 	parsed := syntax.NativeRep()
 	root := parsed.Expr()
 	names := aggregate.Names()
 	if root.Kind() != celast.CallKind || root.AsCall().IsMemberFunction() || !isWord(root.AsCall().FunctionName()) {
-		return aggregateCall{}, faultf(0, "an aggregate is one function with its arithmetic inside, for example sum(data.price * 100); the aggregates are %s", strings.Join(names, ", "))
+		return Call{}, faultf(0, "an aggregate is one function with its arithmetic inside, for example sum(data.price * 100); the aggregates are %s", strings.Join(names, ", "))
 	}
 	name, args := root.AsCall().FunctionName(), root.AsCall().Args()
 	function, ok := aggregate.Lookup(name)
 	if !ok {
-		return aggregateCall{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s", shorten(name), suggestion(name, "aggregates", names))
+		return Call{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s", spelling.Shorten(name), spelling.Suggest(name, "aggregates", names))
 	}
 	switch {
 	case function.Args() == 0 && len(args) > 0:
-		return aggregateCall{}, faultf(offsetOf(parsed, args[0]), "%s takes no argument; write %[1]s()", name)
+		return Call{}, faultf(offsetOf(parsed, args[0]), "%s takes no argument; write %[1]s()", name)
 	case function.Args() != len(args):
-		return aggregateCall{}, faultf(callOffset(parsed, root), "%s takes %d argument, here are %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
+		return Call{}, faultf(callOffset(parsed, root), "%s takes %d argument, here are %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
 	case len(args) == 0:
-		return aggregateCall{function: function}, nil
+		return Call{Function: function}, nil
 	}
-	r := termReader{language: l, ast: parsed, source: []rune(source)}
+	r := termReader{ast: parsed, source: []rune(source)}
 	argument := r.read(args[0])
 	if len(r.faults) > 0 {
-		return aggregateCall{}, r.faults
+		return Call{}, r.faults
 	}
-	return aggregateCall{function, argument}, nil
+	return Call{function, argument}, nil
 }
 
 // isWord tells a function's name from an operator's.
@@ -70,24 +83,20 @@ func callOffset(ast *celast.AST, call celast.Expr) int {
 	return max(0, offsetOf(ast, call)-len(call.AsCall().FunctionName()))
 }
 
-// normalAggregate is the normal form of an aggregate's expression, or the expression itself when it is wrong.
-func (l *language) normalAggregate(source string) string {
-	call, faults := l.aggregate(source)
+// NormalCall is the normal form of an aggregate's expression, or the expression itself when it is wrong.
+func NormalCall(source string) string {
+	call, faults := ParseCall(source)
 	if len(faults) > 0 {
 		return source
 	}
-	if call.argument == nil {
-		return call.function.Name() + "()"
-	}
-	return call.function.Name() + "(" + call.argument.text() + ")"
+	return call.Function.Name() + "(" + call.ArgumentText() + ")"
 }
 
 // termReader reads an argument from CEL's syntax tree. No types are checked: what is no path, constant, + - * is refused.
 type termReader struct {
-	language *language
-	ast      *celast.AST
-	source   []rune
-	faults   []fault
+	ast    *celast.AST
+	source []rune
+	faults []Fault
 }
 
 func (r *termReader) fail(e celast.Expr, format string, args ...any) *term {
@@ -157,10 +166,10 @@ func (r *termReader) path(e celast.Expr, path event.Path) *term {
 		}
 	}
 	name := path[0]
-	if text := r.language.judgeAttribute(name); text != "" {
+	if text := judgeAttribute(name); text != "" {
 		return r.fail(root, "%s", text)
 	}
-	if name != dataAttribute && r.language.knows(name) {
+	if name != dataAttribute && knows(name) {
 		return r.fail(root, "%s is no number; read a number below data", name)
 	}
 	return &term{path: path, pathText: unparse(r.ast, e, strings.Join(path, "."))}
@@ -240,8 +249,8 @@ func precedence(operator string) int {
 	return 1
 }
 
-// compile makes the argument's closure; nil: there is no argument.
-func (c aggregateCall) compile(read *columns) argument {
+// CompileArgument makes the argument's function, and adds the paths that it reads to read; nil: there is no argument.
+func (c Call) CompileArgument(read *Columns) Argument {
 	switch {
 	case c.argument == nil:
 		return nil
@@ -268,7 +277,7 @@ func decimalOf(b *event.Batch, v event.Value) aggregate.Decimal {
 	return aggregate.ParseDecimal(b.Raw(v))
 }
 
-func (t *term) compile(read *columns) func(b *event.Batch, row int) aggregate.Decimal {
+func (t *term) compile(read *Columns) func(b *event.Batch, row int) aggregate.Decimal {
 	switch t.operator {
 	case "":
 		if t.path == nil {

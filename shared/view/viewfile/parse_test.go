@@ -1,4 +1,4 @@
-package view_test
+package viewfile_test
 
 import (
 	"errors"
@@ -9,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // sample is the file that the broken ones below are variations of.
@@ -47,7 +48,7 @@ const (
 )
 
 func TestParse(t *testing.T) {
-	got, err := view.Parse("views.yaml", []byte("# all views\r\n"+strings.ReplaceAll(sample, "\n", "\r\n")+`
+	got, err := viewfile.Parse("views.yaml", []byte("# all views\r\n"+strings.ReplaceAll(sample, "\n", "\r\n")+`
   - {name: all, architecture: kappa, key: {}, window: PT5M, aggregates: {n: "count()"}}
   - name: by_kind
     architecture: lambda
@@ -99,8 +100,8 @@ type broken struct{ name, text, want string }
 func runBroken(t *testing.T, cases []broken) {
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
-			definitions, err := view.Parse("v.yaml", []byte(c.text))
-			var problems view.Problems
+			definitions, err := viewfile.Parse("v.yaml", []byte(c.text))
+			var problems viewfile.Problems
 			if !errors.As(err, &problems) || definitions != nil {
 				t.Fatalf("got %v, %v; want Problems", definitions, err)
 			}
@@ -122,8 +123,8 @@ func numbered(line string, n int) string {
 
 // A file full of mistakes is answered with the first ones, in the order of the file; each is an error of its own.
 func TestParseReportsTheFirst(t *testing.T) {
-	_, err := view.Parse("v.yaml", []byte("views:\n"+numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: summ(data.x)}}\n", 60)))
-	var problems view.Problems
+	_, err := viewfile.Parse("v.yaml", []byte("views:\n"+numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: summ(data.x)}}\n", 60)))
+	var problems viewfile.Problems
 	if !errors.As(err, &problems) || len(problems) != 51 {
 		t.Fatalf("got %v, want 50 problems and a last one", err)
 	}
@@ -135,8 +136,28 @@ func TestParseReportsTheFirst(t *testing.T) {
 	if want := "and 10 problems more; mend the ones above first"; problems[50].Text != want {
 		t.Errorf("got %q, want %q", problems[50].Text, want)
 	}
-	var first view.Problem
+	var first viewfile.Problem
 	if !errors.As(err, &first) || first != problems[0] {
 		t.Errorf("got %v as the first problem, want %v", first, problems[0])
+	}
+}
+
+// What Parse accepts, ParseText reads back from its text, with the same hash; the description is for people only.
+func TestParseTextInverts(t *testing.T) {
+	definitions, err := viewfile.Parse("views.yaml", []byte(sample))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := definitions[0]
+	got, err := view.ParseText(want.Text())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Hash() != want.Hash() {
+		t.Errorf("got hash %s, want %s", got.Hash(), want.Hash())
+	}
+	want.Description = ""
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Error(diff)
 	}
 }

@@ -1,16 +1,22 @@
-package view_test
+package expression_test
 
 import (
 	"strings"
 	"testing"
 
-	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
-func keyed(expr string) view.Definition {
-	d := counting("")
-	d.Key = []view.KeyField{{Field: "k", Expr: expr}}
-	return d
+// key compiles the value of a key field.
+func key(t testing.TB, source string) (expression.Key, *event.Fields) {
+	t.Helper()
+	read := &expression.Columns{}
+	value, faults := expression.CompileKey(source, read)
+	if len(faults) > 0 {
+		t.Fatalf("compile %s: %v", source, faults)
+	}
+	return value, event.NewFields(read.Paths())
 }
 
 const noKey = "no key"
@@ -58,11 +64,11 @@ func TestKeyValue(t *testing.T) {
 		{`data.list[0]`, `"data":{"list":[{}]}`, noKey},
 		{`string(time.getFullYear())`, `"time":"2015-05-17T10:05:03Z"`, "2015"},
 	} {
-		program, fields := compile(t, keyed(c.expr))
+		value, fields := key(t, c.expr)
 		b := scan(t, fields, eventWith(c.members))
 		for _, room := range []int{0, 64} {
 			dst := append(make([]byte, 0, room), "before"...)
-			key, ok := program.AppendKey(0, b, 0, dst)
+			key, ok := value(b, 0, dst)
 			got := strings.TrimPrefix(string(key), "before")
 			if !ok {
 				got = noKey

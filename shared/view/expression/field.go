@@ -1,4 +1,4 @@
-package view
+package expression
 
 import (
 	celast "cel.dev/cel-go/common/ast"
@@ -20,7 +20,7 @@ const (
 	idColumn     = -2
 )
 
-func (c *columns) field(path event.Path) field {
+func (c *Columns) field(path event.Path) field {
 	if len(path) > 1 || path[0] == dataAttribute {
 		return field{column: c.of(path)}
 	}

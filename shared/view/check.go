@@ -1,0 +1,183 @@
+package view
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/view/expression"
+	"github.com/anabranch/anabranch/shared/view/spelling"
+)
+
+// What a definition may have.
+const (
+	MaxKeyFields  = 8
+	MaxAggregates = 32
+
+	maxName   = 63
+	minWindow = time.Second
+	maxWindow = 366 * day
+	day       = 24 * time.Hour
+)
+
+// WindowExamples ends what a message says of a window that cannot be taken.
+const WindowExamples = "write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"
+
+// Part is a part of a definition.
+type Part int
+
+// The parts of a definition. Those of key fields and aggregates have an index each.
+const (
+	NamePart Part = iota
+	ArchitecturePart
+	WindowPart
+	SizePart  // how many key fields and aggregates there are
+	NamesPart // the names of key fields and aggregates, beside each other
+	WherePart
+	KeyNamePart
+	KeyPart
+	AggregateNamePart
+	AggregatePart
+)
+
+// Place is a part of a definition and, of its key fields or aggregates, which one.
+type Place struct {
+	Part  Part
+	Index int
+}
+
+// Fault is one thing that is wrong with a definition, and the place of the text which is wrong.
+type Fault struct {
+	Place
+	expression.Fault
+}
+
+// Check finds all that is wrong with a definition, part by part; none: it compiles.
+func Check(d Definition) []Fault {
+	_, faults := compile(d, &expression.Columns{})
+	return faults
+}
+
+// problems are the faults as errors, by view and part.
+func (d Definition) problems(faults []Fault) error {
+	all := make([]error, len(faults))
+	for i, f := range faults {
+		all[i] = fmt.Errorf("view %q: %s, character %d: %s", d.Name, d.partName(f.Place), f.At+1, f.Text)
+	}
+	return errors.Join(all...)
+}
+
+func (d Definition) partName(p Place) string {
+	switch p.Part {
+	case NamePart:
+		return "name"
+	case ArchitecturePart:
+		return "architecture"
+	case WindowPart:
+		return "window"
+	case SizePart:
+		return "key"
+	case NamesPart:
+		return "names"
+	case WherePart:
+		return "where"
+	case KeyNamePart, KeyPart:
+		return "key field " + strconv.Quote(d.Key[p.Index].Field)
+	}
+	return "aggregate " + strconv.Quote(d.Aggregates[p.Index].Name)
+}
+
+// checkPlainParts checks what is no expression and belongs to the whole definition.
+func (d Definition) checkPlainParts() (faults []Fault) {
+	faults = appendFault(faults, NamePart, 0, checkName("the name of a view", string(d.Name)))
+	faults = appendFault(faults, ArchitecturePart, 0, checkArchitecture(d.Architecture))
+	faults = appendFault(faults, WindowPart, 0, checkWindow(d.Window))
+	faults = appendFault(faults, SizePart, 0, checkSizes(d))
+	return append(faults, checkDistinct(d)...)
+}
+
+// appendFault adds a fault of a whole part, if text says that there is one.
+func appendFault(faults []Fault, part Part, index int, text string) []Fault {
+	if text == "" {
+		return faults
+	}
+	return append(faults, Fault{Place{part, index}, expression.Fault{Text: text}})
+}
+
+// reservedFields are the query parameters that no key field may be called.
+func reservedFields() []string {
+	return []string{"from", "to", "total", "parts", "step", "limit", "order", "format", "cursor"}
+}
+
+// checkName says what is wrong with the name of a view, key field or aggregate, if anything is; what says of which.
+func checkName(what, name string) string {
+	if validName(name) {
+		return ""
+	}
+	return fmt.Sprintf("%q cannot be %s; need a letter a-z, then up to %d of a-z, 0-9 and _", spelling.Shorten(name), what, maxName-1)
+}
+
+func validName(name string) bool {
+	for i, c := range []byte(name) {
+		letter := c >= 'a' && c <= 'z'
+		if !letter && (i == 0 || c != '_' && (c < '0' || c > '9')) {
+			return false
+		}
+	}
+	return name != "" && len(name) <= maxName
+}
+
+func checkFieldName(field string) string {
+	if slices.Contains(reservedFields(), field) {
+		return fmt.Sprintf("a key field cannot be called %q, which queries use themselves; choose another name", field)
+	}
+	return checkName("the name of a key field", field)
+}
+
+func checkArchitecture(a Architecture) string {
+	if a == Lambda || a == Kappa {
+		return ""
+	}
+	return fmt.Sprintf("there is no architecture %q; there are lambda and kappa", spelling.Shorten(string(a)))
+}
+
+func checkWindow(d time.Duration) string {
+	switch {
+	case d < minWindow || d > maxWindow:
+		return "a window is at least 1 second and at most 366 days; " + WindowExamples
+	case d%time.Second != 0:
+		return fmt.Sprintf("the window %s is not a whole number of seconds; %s", d, WindowExamples)
+	}
+	return ""
+}
+
+func checkSizes(d Definition) string {
+	switch {
+	case len(d.Key) > MaxKeyFields:
+		return fmt.Sprintf("there are %d key fields; at most %d are taken", len(d.Key), MaxKeyFields)
+	case len(d.Aggregates) == 0:
+		return "there are no aggregates; need at least one, for example count()"
+	case len(d.Aggregates) > MaxAggregates:
+		return fmt.Sprintf("there are %d aggregates; at most %d are taken", len(d.Aggregates), MaxAggregates)
+	}
+	return ""
+}
+
+func checkDistinct(d Definition) (faults []Fault) {
+	fields, numbers := map[string]bool{}, map[string]bool{}
+	for _, k := range d.Key {
+		if fields[k.Field] {
+			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the key field %q is there twice; names have to differ", spelling.Shorten(k.Field)))
+		}
+		fields[k.Field] = true
+	}
+	for _, a := range d.Aggregates {
+		if numbers[a.Name] {
+			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the aggregate %q is there twice; names have to differ", spelling.Shorten(a.Name)))
+		}
+		numbers[a.Name] = true
+	}
+	return faults
+}

@@ -1,0 +1,32 @@
+package expression
+
+import (
+	"errors"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// InterpretFilter compiles a filter for the interpreter alone.
+func InterpretFilter(source string) (where func(b *event.Batch, row int) Truth, fields *event.Fields, err error) {
+	e, faults := check(source)
+	if len(faults) > 0 {
+		return nil, nil, errors.New(faults[0].Text)
+	}
+	c := compiler{checked: e, columns: &Columns{}}
+	where = c.interpretedPredicate(e.ast.Expr())
+	return where, event.NewFields(c.columns.paths), nil
+}
+
+// Interpreted says whether any part of a filter is left to the interpreter.
+func Interpreted(source string) (bool, error) {
+	e, faults := check(source)
+	if len(faults) > 0 {
+		return false, errors.New(faults[0].Text)
+	}
+	c := compiler{checked: e, columns: &Columns{}}
+	p := c.predicate(e.ast.Expr())
+	return p == nil || c.interpreted > 0, nil
+}
+
+// Decode makes the interpreter's value of a JSON value.
+func Decode(b *event.Batch, v event.Value) (any, bool) { return decode(b, v) }

@@ -1,0 +1,97 @@
+package expression
+
+import (
+	"fmt"
+	"strings"
+
+	"cel.dev/cel-go/cel"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// Truth is what a filter says of an event.
+type Truth uint8
+
+// What a filter can say.
+const (
+	IsFalse Truth = iota
+	IsTrue
+	Failed // the evaluation failed, for example on a missing field, and neither && nor || made up for it
+)
+
+type (
+	// Predicate evaluates a boolean expression for one row of a batch.
+	Predicate = func(b *event.Batch, row int) Truth
+
+	// Key appends the text of a key field's value. It returns false when the value is missing, null or of the wrong type, or the evaluation failed.
+	Key = func(b *event.Batch, row int, dst []byte) ([]byte, bool)
+
+	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. It is not OK when it is missing, of the wrong type or out of range.
+	Argument = func(b *event.Batch, rows []int32, out []aggregate.Decimal)
+)
+
+// Fault is one thing that is wrong in an expression.
+type Fault struct {
+	At   int    // characters from the start of the text
+	Text string // what is wrong; what would be right
+}
+
+func faultf(at int, format string, args ...any) []Fault {
+	return []Fault{{at, fmt.Sprintf(format, args...)}}
+}
+
+// CompileFilter compiles a boolean expression, and adds the paths that it reads to read. With faults, the predicate is of no use.
+func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
+	e, faults := check(source)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	if !isType(e.output(), cel.BoolType) {
+		return nil, faultf(0, "where has to be true or false, this is %s; compare it with something", typeName(e.output().String()))
+	}
+	c := compiler{checked: e, columns: read}
+	where := c.where(e.ast.Expr())
+	return where, c.faults
+}
+
+// CompileKey compiles the value of a key field, and adds the paths that it reads to read. With faults, the key is of no use.
+func CompileKey(source string, read *Columns) (Key, []Fault) {
+	e, faults := check(source)
+	if len(faults) > 0 {
+		return nil, faults
+	}
+	if !isType(e.output(), cel.StringType, cel.BoolType, cel.IntType, cel.UintType, cel.DoubleType) {
+		return nil, faultf(0, "a key field has to be a string, a number or true or false, this is %s; convert it, for example with string()",
+			typeName(e.output().String()))
+	}
+	c := compiler{checked: e, columns: read}
+	value := c.key(e.ast.Expr())
+	return value, c.faults
+}
+
+// Columns numbers the paths that expressions read, each once. The zero Columns has none.
+type Columns struct {
+	paths   []event.Path
+	numbers map[string]int
+}
+
+// Paths are the paths so far, in the order of their numbers: a batch that the compiled functions are given has these columns.
+func (c *Columns) Paths() []event.Path { return c.paths }
+
+func (c *Columns) of(path event.Path) int {
+	var name strings.Builder
+	for _, step := range path {
+		fmt.Fprintf(&name, "%d:%s", len(step), step)
+	}
+	if c.numbers == nil {
+		c.numbers = map[string]int{}
+	}
+	number, ok := c.numbers[name.String()]
+	if !ok {
+		number = len(c.paths)
+		c.numbers[name.String()] = number
+		c.paths = append(c.paths, path)
+	}
+	return number
+}

@@ -1,0 +1,258 @@
+package viewfile
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/goccy/go-yaml/ast"
+
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/spelling"
+)
+
+const (
+	maxFile       = 1 << 20 // bytes
+	maxViews      = 100
+	maxExpression = 2000 // characters, of a description too
+	maxReported   = 50   // problems
+
+	viewExample    = "- name: page_views"
+	keyExample     = "key: {path: data.path}, or key: {} for one row per window"
+	numbersExample = "aggregates: {views: count()}"
+)
+
+func viewFields() []string {
+	return []string{"name", "description", "architecture", "where", "key", "window", "aggregates"}
+}
+
+// Parse reads all views of a views file, which the problems call file.
+//
+// Shape:  a definition per view, in the order of the file; each compiles.
+// Errors: Problems, all that are wrong with it, each with its place; at most 50.
+func Parse(file string, text []byte) ([]view.Definition, error) {
+	r := &reader{file: file, names: map[string]position{}}
+	var definitions []view.Definition
+	if root := r.document(text); root != nil {
+		definitions = r.views(root)
+	}
+	if len(r.problems) > 0 {
+		return nil, r.sorted()
+	}
+	return definitions, nil
+}
+
+// reader reads one views file.
+type reader struct {
+	file     string
+	lines    [][]rune
+	problems Problems
+	names    map[string]position // of the views so far
+}
+
+// places are where the parts of a definition stand in the file. A part that is missing, or of which a problem is noted already, has none.
+type places map[view.Place]scalar
+
+// note notes a problem, at a place that the file has: the YAML library puts what is not there beyond the end.
+func (r *reader) note(at position, format string, args ...any) {
+	if len(r.lines) > 0 {
+		at.line = min(at.line, len(r.lines))
+		at.column = min(at.column, len(r.lines[at.line-1])+1)
+	}
+	r.problems = append(r.problems, Problem{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
+}
+
+// check notes what is wrong with a definition, each fault where its part stands. A fault of a part without a place comes from a problem that is noted
+// already: the part is missing, or its text is no expression or window at all.
+func (r *reader) check(d view.Definition, at places) {
+	for _, f := range view.Check(d) {
+		if s, ok := at[f.Place]; ok {
+			r.note(r.locate(s, f.At), "%s", f.Text)
+		}
+	}
+}
+
+func (r *reader) sorted() Problems {
+	slices.SortStableFunc(r.problems, func(a, b Problem) int {
+		return position{a.Line, a.Column}.compare(position{b.Line, b.Column})
+	})
+	if more := len(r.problems) - maxReported; more > 0 {
+		last := r.problems[maxReported]
+		last.Text = fmt.Sprintf("and %d problems more; mend the ones above first", more)
+		return append(r.problems[:maxReported:maxReported], last)
+	}
+	return r.problems
+}
+
+func (r *reader) views(root ast.Node) []view.Definition {
+	entries, ok := r.mapping(root, "a views file", "views:", []string{"views"})
+	if !ok {
+		return nil
+	}
+	list, found := find(entries, "views")
+	if !found {
+		r.note(positionOf(root), "there is no views list; begin the file with views:")
+		return nil
+	}
+	items, ok := list.value.(*ast.SequenceNode)
+	if !ok || len(items.Values) == 0 {
+		r.note(list.at, "views has to be a list of at least one view; write for example %s", viewExample)
+		return nil
+	}
+	var definitions []view.Definition
+	for i, item := range items.Values {
+		if i == maxViews {
+			r.note(positionOf(item), "there are %d views; at most %d are taken", len(items.Values), maxViews)
+			break
+		}
+		definitions = append(definitions, r.view(item))
+	}
+	return definitions
+}
+
+func (r *reader) view(item ast.Node) view.Definition {
+	entries, ok := r.mapping(item, "a view", viewExample, viewFields())
+	if !ok {
+		return view.Definition{}
+	}
+	at := places{}
+	d := view.Definition{
+		Name:         r.name(entries, positionOf(item), at),
+		Description:  r.optional(entries, "description", "description: Requests per hour, or leave it out").text,
+		Architecture: r.architecture(entries, at),
+		Where:        r.where(entries, at),
+		Window:       r.window(entries, positionOf(item), at),
+	}
+	for i, e := range r.parts(entries, "key", keyExample, view.MaxKeyFields, positionOf(item)) {
+		at[view.Place{Part: view.KeyNamePart, Index: i}] = scalar{at: e.at}
+		d.Key = append(d.Key, view.KeyField{Field: e.name, Expr: r.expression(e, "data.path", at, view.Place{Part: view.KeyPart, Index: i})})
+	}
+	for i, e := range r.parts(entries, "aggregates", numbersExample, view.MaxAggregates, positionOf(item)) {
+		at[view.Place{Part: view.AggregateNamePart, Index: i}] = scalar{at: e.at}
+		d.Aggregates = append(d.Aggregates, view.Aggregate{Name: e.name, Expr: r.expression(e, "count()", at, view.Place{Part: view.AggregatePart, Index: i})})
+	}
+	r.check(d, at)
+	r.distinguish(d.Name, at)
+	return d
+}
+
+func (r *reader) name(entries []entry, item position, at places) view.Name {
+	s, ok := r.required(entries, "name", viewExample, item)
+	if ok {
+		at[view.Place{Part: view.NamePart}] = s
+	}
+	return view.Name(s.text)
+}
+
+// distinguish notes a view whose name an earlier one has.
+func (r *reader) distinguish(name view.Name, at places) {
+	s, ok := at[view.Place{Part: view.NamePart}]
+	if !ok {
+		return
+	}
+	if first, twice := r.names[s.text]; twice {
+		r.note(s.at, "the view %q is there twice, first at %d:%d; names have to differ", spelling.Shorten(s.text), first.line, first.column)
+	} else {
+		r.names[s.text] = s.at
+	}
+}
+
+func (r *reader) architecture(entries []entry, at places) view.Architecture {
+	s := r.optional(entries, "architecture", "architecture: kappa, or leave it out")
+	if s.node == nil || s.text == view.Lambda.String() {
+		return view.Lambda
+	}
+	at[view.Place{Part: view.ArchitecturePart}] = s
+	return view.Architecture(s.text)
+}
+
+func (r *reader) where(entries []entry, at places) string {
+	s := r.optional(entries, "where", "where: data.status < 400, or leave it out")
+	switch {
+	case s.node == nil || r.tooLong(s):
+		return ""
+	case s.text == "":
+		// To a definition this is no filter. In a file it is one that somebody forgot to write.
+		r.note(r.locate(s, 0), "the expression is empty; write for example data.path")
+		return ""
+	}
+	at[view.Place{Part: view.WherePart}] = s
+	return s.text
+}
+
+func (r *reader) window(entries []entry, item position, at places) time.Duration {
+	s, ok := r.required(entries, "window", "window: 1h", item)
+	if !ok {
+		return 0
+	}
+	window, problem := parseWindow(s.text)
+	if problem != "" {
+		r.note(r.locate(s, 0), "%s", problem)
+		return 0
+	}
+	at[view.Place{Part: view.WindowPart}] = s
+	return window
+}
+
+// expression reads the expression of a key field or of an aggregate, which stands at the given place of the definition.
+func (r *reader) expression(e entry, example string, at places, place view.Place) string {
+	s, ok := r.scalar(e, e.name+": "+example)
+	if !ok || r.tooLong(s) {
+		return ""
+	}
+	at[place] = s
+	return s.text
+}
+
+func (r *reader) tooLong(s scalar) bool {
+	n := len([]rune(s.text))
+	if n > maxExpression {
+		r.note(s.at, "the text has %d characters; at most %d are taken", n, maxExpression)
+	}
+	return n > maxExpression
+}
+
+// parts reads the entries of a view's key or aggregates. An empty key is one; empty aggregates are not.
+func (r *reader) parts(entries []entry, name, example string, most int, item position) []entry {
+	e, found := find(entries, name)
+	if !found {
+		r.note(item, "the view has no %s; write for example %s", name, example)
+		return nil
+	}
+	if isEmpty(e.value) {
+		r.note(e.at, "%s is empty; write for example %s", name, example)
+		return nil
+	}
+	parts, ok := r.mapping(e.value, name, example, nil)
+	if ok && len(parts) == 0 && name == "aggregates" {
+		r.note(e.at, "%s is empty; write for example %s", name, example)
+	}
+	if len(parts) > most {
+		r.note(parts[most].at, "%s has %d fields; at most %d are taken", name, len(parts), most)
+		return nil
+	}
+	return parts
+}
+
+// required reads a scalar that every view has.
+func (r *reader) required(entries []entry, name, example string, item position) (scalar, bool) {
+	e, found := find(entries, name)
+	if !found {
+		r.note(item, "the view has no %s; write for example %s", name, example)
+		return scalar{}, false
+	}
+	return r.scalar(e, example)
+}
+
+// optional reads a scalar that a view may have; without a node: it has none, or not a good one.
+func (r *reader) optional(entries []entry, name, example string) scalar {
+	e, found := find(entries, name)
+	if !found {
+		return scalar{}
+	}
+	s, ok := r.scalar(e, example)
+	if !ok || name == "description" && r.tooLong(s) {
+		return scalar{}
+	}
+	return s
+}

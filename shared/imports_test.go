@@ -203,7 +203,7 @@ func rules() map[string]rule {
 		"infra":         {}, // tests of the template
 		"infra/keys":    {[]string{"shared/access"}, []string{awsSDK}},
 		"infra/destroy": {nil, []string{awsSDK, smithy}},
-		"infra/pack":    {[]string{viewfile}, nil},
+		"infra/pack":    {[]string{"shared/view", viewfile}, nil},
 		"infra/tool":    {[]string{"localstack/emulator"}, nil},
 	}
 }

@@ -41,9 +41,10 @@ const (
 
 // The rings, from the inside out. Each may import those before it.
 var (
-	core      = []string{"shared/event", "shared/slot", "shared/aggregate", spelling, expression, "shared/view", "shared/lifecycle"}
+	core      = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, expression, "shared/view", "shared/lifecycle"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
+	handed    = []string{"shared/runner", "shared/budget"}                       // what layers are handed goroutines and time by
 	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/audit", "shared/serving", "shared/operations"}
 )
 
@@ -56,16 +57,16 @@ type rule struct {
 // rules names every package that there may be. A new one gets its rule here, in the commit that brings it.
 func rules() map[string]rule {
 	inner := slices.Concat(core, contracts)
-	layer := func(thirdParty ...string) rule { return rule{append(slices.Clone(inner), "shared/runner"), thirdParty} }
+	layer := func(thirdParty ...string) rule { return rule{slices.Concat(inner, handed), thirdParty} }
 	stepping := func(thirdParty ...string) rule {
-		return rule{slices.Concat(inner, steps, []string{"shared/runner"}), thirdParty}
+		return rule{slices.Concat(inner, steps, handed), thirdParty}
 	}
 	handler := func(layer string, thirdParty ...string) rule {
 		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", layer), append(thirdParty, events)}
 	}
 	function := func(name, layer string, besides ...string) rule {
 		return rule{
-			append(slices.Concat(inner, besides), "functions/"+name+"/handler", layer, "shared/programs", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
+			append(slices.Concat(inner, besides), "functions/"+name+"/handler", layer, "shared/programs", "shared/budget", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
 				"shared/aws/launch", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
 		}
@@ -76,6 +77,7 @@ func rules() map[string]rule {
 	return map[string]rule{
 		"shared": {},
 
+		"shared/clock":     {},
 		"shared/event":     {nil, []string{"github.com/dchest/siphash", zstd, ulid}},
 		"shared/slot":      {[]string{"shared/event"}, nil},
 		"shared/aggregate": {},
@@ -103,6 +105,7 @@ func rules() map[string]rule {
 		"shared/operations": stepping(),
 
 		"shared/eventsource": {core, nil},
+		"shared/budget":      {},
 		"shared/runner":      {},
 		"shared/metrics":     {},
 		"shared/access":      {},
@@ -158,12 +161,12 @@ func rules() map[string]rule {
 		"functions/query":     function("query", "shared/serving"),
 		"functions/republish": function("republish", "shared/ingest"),
 		"functions/admin": {
-			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/programs", "shared/aws/sdk", "shared/aws/settings", "shared/aws/launch",
+			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/programs", "shared/aws/sdk", "shared/aws/settings", "shared/aws/launch", "shared/budget",
 				"shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
 		"functions/authorizer": {
-			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/aws/settings", "shared/metrics"}, []string{"github.com/aws/aws-lambda-go", awsSDK},
+			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/aws/settings", "shared/budget", "shared/metrics"}, []string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
 
 		"cmd/anabranch": {
@@ -303,9 +306,9 @@ func checkRings(p listed) (problems []string) {
 	case slices.Contains(contracts, p.name()), p.name() == "shared/memory", p.name() == "shared/dirarchive", p.name() == "shared/conformance":
 		allowed = slices.Concat(core, contracts)
 	case slices.Contains(steps, p.name()):
-		allowed = slices.Concat(core, contracts, []string{"shared/runner"})
+		allowed = slices.Concat(core, contracts, handed)
 	case slices.Contains(layers, p.name()):
-		allowed = slices.Concat(core, contracts, steps, []string{"shared/runner"})
+		allowed = slices.Concat(core, contracts, steps, handed)
 	default:
 		return nil
 	}

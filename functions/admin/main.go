@@ -16,6 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
@@ -64,7 +65,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 }
 
 func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	ctx, cancel := settings.Reserve(ctx, reserve)
+	ctx, cancel := budget.Reserve(ctx, reserve)
 	defer cancel()
 	return f.handler.Handle(ctx, r)
 }

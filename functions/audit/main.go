@@ -21,6 +21,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
@@ -96,7 +97,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 }
 
 func (f *function) handle(ctx context.Context, e events.EventBridgeEvent) (handler.Answer, error) {
-	ctx, cancel := settings.Reserve(ctx, reserve)
+	ctx, cancel := budget.Reserve(ctx, reserve)
 	defer cancel()
 	return f.handler.Handle(ctx, e)
 }

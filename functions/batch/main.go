@@ -27,6 +27,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/budget"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
@@ -133,13 +135,13 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
 		Archive: opened.Archive, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: opened.Codec, Layout: opened.Layout, Definitions: definitions,
-		Settle: s.Settle, ClockMargin: s.ClockMargin, Relist: s.Relist, Confirm: confirm, Keep: s.Keep, Linger: linger, Approve: s.Approve, RunBytes: s.RunBytes, Tries: tries,
+		Settle: s.Settle, ClockMargin: clock.Margin(s.ClockMargin), Relist: s.Relist, Confirm: confirm, Keep: s.Keep, Linger: linger, Approve: s.Approve, RunBytes: s.RunBytes, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
 	}, Sweep: &batch.Sweep{
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Seen: dynamoviews.NewSeen(tables, s.SeenTable),
 		Queue: sqsqueue.New(sqs.NewFromConfig(opened.Config), s.RepublishQueue), Layout: opened.Layout,
-		After: s.SweepAfter, ClockMargin: s.ClockMargin, Now: time.Now, Log: log,
+		After: s.SweepAfter, ClockMargin: clock.Margin(s.ClockMargin), Now: time.Now, Log: log,
 	}}
 	return f, nil
 }
@@ -161,7 +163,7 @@ func readViews(lookup settings.Lookup) ([]lifecycle.Definition, error) {
 func newID() (ulid.ULID, error) { return ulid.New(ulid.Now(), rand.Reader) }
 
 func (f *function) handle(ctx context.Context, e events.EventBridgeEvent) (handler.Answer, error) {
-	ctx, cancel := settings.Reserve(ctx, reserve)
+	ctx, cancel := budget.Reserve(ctx, reserve)
 	defer cancel()
 	return f.handler.Handle(ctx, e)
 }

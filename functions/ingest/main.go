@@ -23,6 +23,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
+	"github.com/anabranch/anabranch/shared/budget"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/metrics"
@@ -85,7 +87,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Stream:  kinesisstream.New(kinesis.NewFromConfig(opened.Config), s.StreamName),
 		Queue:   sqsqueue.New(sqs.NewFromConfig(opened.Config), s.RepublishQueue),
 		Codec:   opened.Codec, Layout: opened.Layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
-		CommitWithin: s.CommitWithin, ClockMargin: s.ClockMargin, Tries: tries,
+		CommitWithin: s.CommitWithin, ClockMargin: clock.Margin(s.ClockMargin), Tries: tries,
 		Now: time.Now, NewRequest: newRequest, Log: log,
 	}}
 	return f, nil
@@ -96,7 +98,7 @@ func newRequest(arrival time.Time) (ulid.ULID, error) {
 }
 
 func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	ctx, cancel := settings.Reserve(ctx, reserve)
+	ctx, cancel := budget.Reserve(ctx, reserve)
 	defer cancel()
 	return f.handler.Handle(ctx, r)
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
@@ -118,7 +119,7 @@ func (f *function) onShadow(r serving.ShadowReport) {
 }
 
 func (f *function) handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
-	ctx, cancel := settings.Reserve(ctx, reserve)
+	ctx, cancel := budget.Reserve(ctx, reserve)
 	defer cancel()
 	return f.handler.Handle(ctx, r)
 }

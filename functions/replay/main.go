@@ -21,6 +21,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/budget"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
@@ -106,14 +108,14 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Replay: &speed.Replay{
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
-		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Linger: linger, Tries: tries, Approve: s.Approve,
+		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.seenRetain(), ClockMargin: clock.Margin(s.ClockMargin), Linger: linger, Tries: tries, Approve: s.Approve,
 		Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil
 }
 
 func (f *function) handle(ctx context.Context, e events.EventBridgeEvent) (handler.Answer, error) {
-	ctx, cancel := settings.Reserve(ctx, reserve)
+	ctx, cancel := budget.Reserve(ctx, reserve)
 	defer cancel()
 	return f.handler.Handle(ctx, e)
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/launch"
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/budget"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
@@ -96,7 +98,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Speed: &speed.Speed{
 		Archive: opened.Archive, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &programs.Cache{},
 		Items: dynamoviews.NewSpeed(tables, s.SpeedTable), Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
-		Retain: s.SpeedRetain, RetainSeen: s.seenRetain(), ClockMargin: s.ClockMargin, Tries: tries,
+		Retain: s.SpeedRetain, RetainSeen: s.seenRetain(), ClockMargin: clock.Margin(s.ClockMargin), Tries: tries,
 		Run: runner.Parallel(writesAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil
@@ -104,7 +106,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 
 // Invoke implements lambda.Handler.
 func (f *function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	ctx, cancel := settings.Reserve(ctx, reserve)
+	ctx, cancel := budget.Reserve(ctx, reserve)
 	defer cancel()
 	return f.handler.Invoke(ctx, payload)
 }

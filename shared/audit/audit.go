@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/programs"
@@ -77,7 +78,7 @@ func (a *Audit) Tick(ctx context.Context) (Report, error) {
 	}
 	var all []error
 	for i, d := range due {
-		if i > 0 && runner.Short(ctx, started, a.Now()) {
+		if i > 0 && budget.Short(ctx, started, a.Now()) {
 			report.Due = len(due) - i
 			break
 		}

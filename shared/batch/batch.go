@@ -16,7 +16,9 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
@@ -38,7 +40,7 @@ type Batch struct {
 	Definitions []lifecycle.Definition // what the views are to be
 
 	Settle      time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones; default 60 s
-	ClockMargin time.Duration // by which the store's clock may differ from ours; default 30 s
+	ClockMargin clock.Margin  // by which the store's clock may differ from ours; default 30 s
 	Relist      time.Duration // slots this far below the horizon are listed again for stragglers; default 3 h
 	Confirm     time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again; default 10 s
 	Keep        time.Duration // a generation that has served is kept current for so long, to go back to; default 24 h
@@ -71,9 +73,6 @@ type ViewReport struct {
 	view.Counts
 }
 
-// ErrClock: the own clock and the store's differ by more than the margin.
-var ErrClock = errors.New("clock differs from the archive's by more than the margin")
-
 // Tick brings every generation up to the last sealed slot: it finishes what an earlier tick left, makes new runs and applies them, builds
 // generations that have none yet, and lets a generation serve once it is complete.
 //
@@ -100,14 +99,11 @@ func (b *Batch) sealed(ctx context.Context) (slot.Slot, time.Time, error) {
 		return 0, time.Time{}, errors.New("the archive's layout is not the one this function was started with")
 	}
 	now := b.Now()
-	if !date.IsZero() {
-		// The store tells whole seconds, hence the second.
-		if off := now.Sub(date).Abs(); off > b.ClockMargin+time.Second {
-			return 0, time.Time{}, fmt.Errorf("%w: by %s, more than %s", ErrClock, off, b.ClockMargin)
-		}
-		if date.Before(now) {
-			now = date
-		}
+	if err := b.ClockMargin.Check(now, date); err != nil {
+		return 0, time.Time{}, err
+	}
+	if !date.IsZero() && date.Before(now) {
+		now = date
 	}
 	return b.Layout.Slot.Sealed(now, b.Settle), now, nil
 }
@@ -296,4 +292,4 @@ func (t *tick) extend(ctx context.Context, head lifecycle.Run, sealed slot.Slot)
 }
 
 // short says whether another run may not fit into the time left.
-func (t *tick) short(ctx context.Context) bool { return runner.Short(ctx, t.started, t.Now()) }
+func (t *tick) short(ctx context.Context) bool { return budget.Short(ctx, t.started, t.Now()) }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
@@ -164,7 +163,7 @@ func (b *Batch) ahead(ctx context.Context) (slot.Slot, error) {
 	if err != nil || empty {
 		return 0, err
 	}
-	return b.Layout.Slot.Next(b.Layout.Slot.At(b.Now().Add(b.clocksApart() + b.Confirm))), nil
+	return b.Layout.Slot.Next(b.Layout.Slot.At(b.Now().Add(b.ClockMargin.Apart() + b.Confirm))), nil
 }
 
 // early says whether an announcement that has been read is early enough: whether no event of a slot from live on can have been streamed before.
@@ -174,11 +173,8 @@ func (b *Batch) early(ctx context.Context, live slot.Slot) (bool, error) {
 	if live == 0 {
 		return b.empty(ctx)
 	}
-	return !b.Now().Add(b.clocksApart()).After(live.Start()), nil
+	return !b.Now().Add(b.ClockMargin.Apart()).After(live.Start()), nil
 }
-
-// clocksApart is how far the clock of ingest may be ahead of this one: each is held against the store's, which tells whole seconds.
-func (b *Batch) clocksApart() time.Duration { return 2 * (b.ClockMargin + time.Second) }
 
 func (b *Batch) empty(ctx context.Context) (bool, error) {
 	found, _, err := b.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 1)
@@ -191,7 +187,7 @@ func (b *Batch) empty(ctx context.Context) (bool, error) {
 // move lets generations serve that may, and deletes what was given up. Replay does so with those of Kappa views.
 func (t *tick) move(ctx context.Context, views []lifecycle.View, head lifecycle.Run) error {
 	return generations.Mover{
-		Catalog: t.Catalog, Architecture: view.Lambda, Approve: t.Approve, Linger: t.Linger + t.clocksApart(), Drop: t.Base.Drop,
+		Catalog: t.Catalog, Architecture: view.Lambda, Approve: t.Approve, Linger: t.Linger + t.ClockMargin.Apart(), Drop: t.Base.Drop,
 		Started: t.started, Now: t.Now, Log: t.Log,
 	}.Move(ctx, views, head)
 }

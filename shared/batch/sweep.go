@@ -11,6 +11,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
@@ -33,7 +34,7 @@ type Sweep struct {
 	Layout  archive.Layout
 
 	After       time.Duration // a run is swept this long after its horizon; default 10 min
-	ClockMargin time.Duration // by which any two functions' clocks may differ; default 30 s
+	ClockMargin clock.Margin  // by which any two functions' clocks may differ; default 30 s
 	Now         func() time.Time
 	Log         *slog.Logger
 
@@ -195,7 +196,7 @@ func (s *Sweep) receipts(ctx context.Context, m archive.Manifest, run lifecycle.
 				continue
 			}
 			read[l.Lane] = true
-			items, err := s.Seen.Since(ctx, s.lane(l.Lane), run.FirstArrival-2*s.ClockMargin.Milliseconds())
+			items, err := s.Seen.Since(ctx, s.lane(l.Lane), run.FirstArrival-s.ClockMargin.Apart().Milliseconds())
 			if err != nil {
 				return nil, fmt.Errorf("read seen items of lane %s: %w", s.lane(l.Lane), err)
 			}

@@ -13,9 +13,9 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -88,7 +88,7 @@ func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 // deleteItems says whether none is left.
 func (m Mover) deleteItems(ctx context.Context, id lifecycle.GenerationID) (done bool, err error) {
 	for after := ""; ; {
-		if runner.Short(ctx, m.Started, m.Now()) {
+		if budget.Short(ctx, m.Started, m.Now()) {
 			return false, nil
 		}
 		if after, err = m.Drop(ctx, id, after); err != nil || after == "" {

@@ -16,6 +16,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/stream"
 )
@@ -31,7 +32,7 @@ type Ingest struct {
 
 	MaxBody      int           // decoded bytes of a request; default 4 MiB
 	CommitWithin time.Duration // the archive put is given up this long after arrival; default 10 s
-	ClockMargin  time.Duration // by which the store's clock may differ from ours; default 30 s
+	ClockMargin  clock.Margin  // by which the store's clock may differ from ours; default 30 s
 	Tries        int           // at publishing and at a conflicted put; default 3
 
 	Now        func() time.Time
@@ -161,9 +162,8 @@ func (in *Ingest) acknowledge(date, deadline time.Time) error {
 	if !now.Before(deadline) {
 		return fmt.Errorf("%w: the archive answered %s too late", ErrUnavailable, now.Sub(deadline))
 	}
-	if !date.IsZero() && now.Sub(date).Abs() > in.ClockMargin+time.Second {
-		// The store tells whole seconds, hence the second.
-		return fmt.Errorf("%w: this clock differs from the store's by %s, more than %s", ErrUnavailable, now.Sub(date).Abs(), in.ClockMargin)
+	if err := in.ClockMargin.Check(now, date); err != nil {
+		return fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
 	return nil
 }

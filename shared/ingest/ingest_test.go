@@ -16,6 +16,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -66,7 +67,7 @@ func newStation(t testing.TB) *station {
 	s.Ingest = &ingest.Ingest{
 		Archive: s.archive, Stream: s.stream, Queue: s.queue, Codec: codec,
 		Layout: archive.Layout{Number: 1, Slot: length, Lanes: 4, HashKey: event.HashKey{1, 2, 3}}, Limits: event.DefaultLimits(),
-		MaxBody: 4 << 20, CommitWithin: commitWithin, ClockMargin: clockMargin, Tries: tries,
+		MaxBody: 4 << 20, CommitWithin: commitWithin, ClockMargin: clock.Margin(clockMargin), Tries: tries,
 		Now: s.now, NewRequest: func(arrival time.Time) (ulid.ULID, error) { return s.made(arrival) }, Log: slog.New(slog.DiscardHandler),
 	}
 	return s

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
@@ -52,7 +53,7 @@ func TestOldSpeedBeside(t *testing.T) {
 	seesLess := &older{Catalog: w.Catalog}
 	old := &speed.Speed{
 		Archive: w.Archive, Catalog: seesLess, Programs: &programs.Cache{}, Items: w.Items, Seen: w.Seen, Codec: codec, Layout: layout,
-		Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: simulation.ClockMargin, Tries: 3, Run: runner.Sequential,
+		Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: clock.Margin(simulation.ClockMargin), Tries: 3, Run: runner.Sequential,
 		Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
 	}
 	// byOld gives the old version all that there is; refused says that it must not take it.

@@ -17,6 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -142,25 +143,25 @@ func (w *World) Restart() {
 	log := slog.New(slog.DiscardHandler)
 	w.Ingest = &ingest.Ingest{
 		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Codec: w.codec, Layout: w.layout, Limits: event.DefaultLimits(),
-		MaxBody: 4 << 20, CommitWithin: CommitWithin, ClockMargin: ClockMargin, Tries: 3, Now: w.now, NewRequest: w.newULID, Log: log,
+		MaxBody: 4 << 20, CommitWithin: CommitWithin, ClockMargin: clock.Margin(ClockMargin), Tries: 3, Now: w.now, NewRequest: w.newULID, Log: log,
 	}
 	w.Speed = &speed.Speed{
 		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Items: w.Items, Seen: w.Seen, Codec: w.codec, Layout: w.layout,
-		Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: ClockMargin, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
+		Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: clock.Margin(ClockMargin), Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
 	}
 	w.Batch = &batch.Batch{
 		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout,
 		Definitions: w.definitions,
-		Settle:      Settle, ClockMargin: ClockMargin, Relist: time.Hour, Confirm: confirm, Keep: Keep, Linger: Linger, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
+		Settle:      Settle, ClockMargin: clock.Margin(ClockMargin), Relist: time.Hour, Confirm: confirm, Keep: Keep, Linger: Linger, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
 		Now: w.now, NewID: func() (ulid.ULID, error) { return w.newULID(w.Clock) }, Log: log,
 	}
 	w.Sweep = &batch.Sweep{
 		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Seen: w.Seen, Queue: w.Queue, Layout: w.layout, After: SweepAfter,
-		ClockMargin: ClockMargin, Now: w.now, Log: log,
+		ClockMargin: clock.Margin(ClockMargin), Now: w.now, Log: log,
 	}
 	w.Replay = &speed.Replay{
 		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Programs: w.programs, Items: w.Items, Seen: w.Seen, Codec: w.codec, Layout: w.layout,
-		Bytes: 32 << 20, RetainSeen: retainSeen, ClockMargin: ClockMargin, Linger: Linger, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
+		Bytes: 32 << 20, RetainSeen: retainSeen, ClockMargin: clock.Margin(ClockMargin), Linger: Linger, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
 	}
 	w.Audit = &audit.Audit{
 		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout, Relist: w.Batch.Relist,

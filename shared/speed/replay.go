@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -42,7 +44,7 @@ type Replay struct {
 	Bytes       int64         // of objects as stored, that one step folds, unless one run has more; default 32 MiB
 	TickBytes   int64         // one tick begins no step when it has folded so many: the rate of replay; 0: no bound
 	RetainSeen  time.Duration // how long a seen item lives, as Speed has it; default 5 days
-	ClockMargin time.Duration // by which any function's clock may differ from the store's; default 30 s
+	ClockMargin clock.Margin  // by which any function's clock may differ from the store's; default 30 s
 	Linger      time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min
 	Tries       int           // at one conditional write; default 5
 	Approve     bool          // what takes the place of something that serves waits for an operator
@@ -299,13 +301,13 @@ func (t *replaying) move(ctx context.Context) error {
 		return t.Items.Drop(ctx, lifecycle.OfGeneration(generation), after)
 	}
 	return generations.Mover{
-		Catalog: t.Catalog, Architecture: view.Kappa, Approve: t.Approve, Linger: t.Linger + t.clocksApart(), Drop: drop,
+		Catalog: t.Catalog, Architecture: view.Kappa, Approve: t.Approve, Linger: t.Linger + t.ClockMargin.Apart(), Drop: drop,
 		Started: t.started, Now: t.Now, Log: t.Log,
 	}.Move(ctx, views, t.head)
 }
 
 // short says whether another step may not fit into the time left.
-func (t *replaying) short(ctx context.Context) bool { return runner.Short(ctx, t.started, t.Now()) }
+func (t *replaying) short(ctx context.Context) bool { return budget.Short(ctx, t.started, t.Now()) }
 
 // part are the runs that one step brings in.
 type part struct {

@@ -20,9 +20,6 @@ func (t *replaying) edge(live slot.Slot) int64 {
 	return int64(live) - t.Layout.SpeedWindow.Milliseconds()
 }
 
-// clocksApart is how far any two functions' clocks may be apart: each is held against the store's, which tells whole seconds.
-func (t *replaying) clocksApart() time.Duration { return 2 * (t.ClockMargin + time.Second) }
-
 // edgeLane is a lane around the slot from which a generation is live.
 type edgeLane struct {
 	live slot.Slot
@@ -56,12 +53,12 @@ func (t *replaying) around(ctx context.Context, l edgeLane) (*laneMemory, error)
 		return m, nil
 	}
 	// What arrived then was recorded after that, whoever's clock told.
-	recorded := t.edge(l.live) - t.clocksApart().Milliseconds()
+	recorded := t.edge(l.live) - t.ClockMargin.Apart().Milliseconds()
 	items, err := t.Seen.Since(ctx, l.lane, recorded)
 	if err != nil {
 		return nil, fmt.Errorf("read seen items of lane %s: %w", l.lane, err)
 	}
-	if kept := time.UnixMilli(recorded).Add(t.RetainSeen - t.clocksApart()); !t.Now().Before(kept) {
+	if kept := time.UnixMilli(recorded).Add(t.RetainSeen - t.ClockMargin.Apart()); !t.Now().Before(kept) {
 		return nil, fmt.Errorf("events of the window before %s, when the generation was live: %w", l.live, ErrSeenExpired)
 	}
 	m := &laneMemory{}

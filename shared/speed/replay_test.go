@@ -17,6 +17,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -466,7 +467,7 @@ func TestReplayTooLate(t *testing.T) {
 			p.stream(t, early, after, before)
 			p.sweep(t)
 			p.now = c.now
-			p.replay.ClockMargin = 31 * time.Second
+			p.replay.ClockMargin = clock.Margin(31 * time.Second)
 			report, err := p.replay.Tick(context.Background())
 			if c.ok {
 				if err != nil || report.Generations[0].Run != 2 {
@@ -757,7 +758,7 @@ func TestReplayDeletes(t *testing.T) {
 	}
 	given := p.now.UnixMilli()
 	p.generations(t, lifecycle.Generation{ID: "k", Live: slotAt(0), State: lifecycle.Dropping, Since: given}, lifecycle.Generation{ID: "other", Live: slotAt(0)})
-	p.replay.ClockMargin = 30 * time.Second
+	p.replay.ClockMargin = clock.Margin(30 * time.Second)
 	p.now = p.now.Add(time.Minute + 62*time.Second - time.Millisecond)
 	p.tick(t)
 	if n := p.items.Len("k"); n == 0 || p.generation(t, "k").ID == "" {

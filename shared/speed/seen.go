@@ -51,7 +51,7 @@ func (s *Speed) recall(ctx context.Context, m *laneMemory, lane event.Lane, batc
 	for _, stamp := range batch.Stamps {
 		back = min(back, stamp.Arrival())
 	}
-	back -= (s.Layout.SpeedWindow + 2*s.ClockMargin).Milliseconds()
+	back -= (s.Layout.SpeedWindow + s.ClockMargin.Apart()).Milliseconds()
 	if m.reaches(back) {
 		items, err := s.Seen.After(ctx, lane, m.last)
 		m.add(items)

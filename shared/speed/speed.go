@@ -17,6 +17,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
@@ -37,7 +38,7 @@ type Speed struct {
 
 	Retain      time.Duration // how long an item lives after its slot; default 7 days
 	RetainSeen  time.Duration // how long a seen item lives: the longer retention of stream and republish queue, and the speed window; default 5 days
-	ClockMargin time.Duration // by which any two functions' clocks may differ; default 30 s
+	ClockMargin clock.Margin  // by which any two functions' clocks may differ; default 30 s
 	Tries       int           // at writing one item; default 5
 	Run         runner.Runner
 	Now         func() time.Time

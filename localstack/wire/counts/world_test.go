@@ -36,6 +36,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -121,23 +122,23 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	}
 	w.ingest = &ingest.Ingest{
 		Archive: store, Stream: puts, Queue: republish, Codec: codec, Layout: layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
-		CommitWithin: 10 * time.Second, ClockMargin: 30 * time.Second, Tries: 3, Now: w.clock, NewRequest: w.newULID, Log: log,
+		CommitWithin: 10 * time.Second, ClockMargin: clock.Margin(30 * time.Second), Tries: 3, Now: w.clock, NewRequest: w.newULID, Log: log,
 	}
 	for range shards {
 		w.speed = append(w.speed, &speed.Speed{
 			Archive: store, Catalog: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, "speed"), Seen: seen,
-			Codec: codec, Layout: layout, Retain: 7 * 24 * time.Hour, RetainSeen: 97 * time.Hour, ClockMargin: 30 * time.Second, Tries: 5,
+			Codec: codec, Layout: layout, Retain: 7 * 24 * time.Hour, RetainSeen: 97 * time.Hour, ClockMargin: clock.Margin(30 * time.Second), Tries: 5,
 			Run: runner.Parallel(atOnce), Now: w.clock, Log: log,
 		})
 	}
 	w.batch = &batch.Batch{
 		Archive: store, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Codec: codec, Layout: layout,
-		Definitions: lifecycle.Define(definitions), Settle: settle, ClockMargin: 30 * time.Second, Relist: 3 * time.Hour, RunBytes: 16 << 20, Tries: 5,
+		Definitions: lifecycle.Define(definitions), Settle: settle, ClockMargin: clock.Margin(30 * time.Second), Relist: 3 * time.Hour, RunBytes: 16 << 20, Tries: 5,
 		Workers: 1, Run: runner.Parallel(atOnce), Now: w.clock, NewID: func() (ulid.ULID, error) { return w.newULID(w.now) }, Log: log,
 	}
 	w.sweep = &batch.Sweep{
 		Archive: store, Catalog: control, Sweeps: control, Seen: seen, Queue: republish, Layout: layout,
-		After: sweepAfter, ClockMargin: 30 * time.Second, Now: w.clock, Log: log,
+		After: sweepAfter, ClockMargin: clock.Margin(30 * time.Second), Now: w.clock, Log: log,
 	}
 	w.serving = &serving.Serving{
 		Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/slot"
 )
@@ -33,9 +34,6 @@ type Layout struct {
 	ClockMargin time.Duration `default:"30s"`
 }
 
-// ErrClock: this function's clock and the archive's differ by more than the margin.
-var ErrClock = errors.New("clock differs from the archive's by more than CLOCK_MARGIN")
-
 // Check names each setting that does not do, and each rule between settings that is broken.
 func (l Layout) Check() error {
 	var all []error
@@ -57,7 +55,7 @@ func (l Layout) Check() error {
 
 // Open returns the archive's layout, made as these settings say where there is none yet: then with a hash key of random bytes.
 //
-// Errors: each setting in which the archive differs, by name; ErrClock.
+// Errors: each setting in which the archive differs, by name; clock.ErrMargin.
 func (l Layout) Open(ctx context.Context, a archive.Archive, random io.Reader, now func() time.Time) (archive.Layout, error) {
 	length, err := slot.NewLength(l.Slot)
 	if err != nil {
@@ -73,9 +71,8 @@ func (l Layout) Open(ctx context.Context, a archive.Archive, random io.Reader, n
 	if err != nil {
 		return archive.Layout{}, fmt.Errorf("archive %s: %w", l.ArchiveBucket, err)
 	}
-	// The store tells whole seconds, hence the second.
-	if off := now().Sub(date).Abs(); !date.IsZero() && off > l.ClockMargin+time.Second {
-		return archive.Layout{}, fmt.Errorf("archive %s: %w: by %s, more than %s", l.ArchiveBucket, ErrClock, off, l.ClockMargin)
+	if err := clock.Margin(l.ClockMargin).Check(now(), date); err != nil {
+		return archive.Layout{}, fmt.Errorf("archive %s: %w", l.ArchiveBucket, err)
 	}
 	return layout, nil
 }

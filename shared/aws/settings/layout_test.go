@@ -2,7 +2,6 @@ package settings_test
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"errors"
 	"runtime/debug"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/memory"
 )
 
@@ -107,31 +107,13 @@ func TestErrClock(t *testing.T) {
 	} {
 		l, store := read(t), &memory.Archive{Now: func() time.Time { return now().Add(c.off) }}
 		_, err := l.Open(t.Context(), store, rand.Reader, now)
-		if errors.Is(err, settings.ErrClock) == c.ok {
+		if errors.Is(err, clock.ErrMargin) == c.ok {
 			t.Errorf("clock off by %s: %v", c.off, err)
 		}
 	}
 	// Without an answer that tells the time there is nothing to compare.
 	if _, err := read(t).Open(t.Context(), &memory.Archive{}, rand.Reader, now); err != nil {
 		t.Errorf("archive without a clock: %v", err)
-	}
-}
-
-func TestReserve(t *testing.T) {
-	end := now().Add(time.Hour * 1e5)
-	ctx, cancel := context.WithDeadline(t.Context(), end)
-	defer cancel()
-	kept, stop := settings.Reserve(ctx, 5*time.Second)
-	defer stop()
-	if deadline, ok := kept.Deadline(); !ok || !deadline.Equal(end.Add(-5*time.Second)) {
-		t.Errorf("deadline %s, %v; want 5 s before %s", deadline, ok, end)
-	}
-	free, stop := settings.Reserve(context.Background(), 5*time.Second)
-	if _, ok := free.Deadline(); ok || free.Err() != nil {
-		t.Error("a context without a deadline has one")
-	}
-	if stop(); free.Err() == nil {
-		t.Error("cancelling does not end the context")
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/operations"
@@ -113,25 +114,25 @@ func (h *history) open(r role) *environment {
 	case ingestRole, republishRole:
 		e.ingest = &ingest.Ingest{
 			Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Codec: h.kit.codec, Layout: h.layout, Limits: event.DefaultLimits(),
-			MaxBody: 1 << 20, CommitWithin: h.commitWithin, ClockMargin: h.margin, Tries: 3, Now: e.now, NewRequest: e.newRequest, Log: silent,
+			MaxBody: 1 << 20, CommitWithin: h.commitWithin, ClockMargin: clock.Margin(h.margin), Tries: 3, Now: e.now, NewRequest: e.newRequest, Log: silent,
 		}
 	case speedRole:
 		e.speed = &speed.Speed{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: compiled, Items: speedPort{p}, Seen: seenPort{p}, Codec: h.kit.codec,
-			Layout: h.layout, Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: h.margin, Tries: 3, Run: runner.Sequential,
+			Layout: h.layout, Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: clock.Margin(h.margin), Tries: 3, Run: runner.Sequential,
 			Now: e.now, Log: silent,
 		}
 	case batchRole:
 		e.batch = &batch.Batch{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: compiled, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
-			Definitions: h.kit.of(h.deployed), Settle: h.settle, ClockMargin: h.margin, Relist: h.relist, Confirm: 10 * time.Second, Keep: h.keep, Linger: linger,
+			Definitions: h.kit.of(h.deployed), Settle: h.settle, ClockMargin: clock.Margin(h.margin), Relist: h.relist, Confirm: 10 * time.Second, Keep: h.keep, Linger: linger,
 			Approve: h.approve, RunBytes: h.runBytes, Tries: 3, Workers: 2, Run: runner.Sequential, Now: e.now,
 			NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
 		}
 	case sweepRole:
 		e.sweep = &batch.Sweep{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Seen: seenPort{p}, Queue: queuePort{p}, Layout: h.layout,
-			After: h.sweepAfter, ClockMargin: h.margin, Now: e.now, Log: silent,
+			After: h.sweepAfter, ClockMargin: clock.Margin(h.margin), Now: e.now, Log: silent,
 		}
 	case queryRole:
 		e.query = &serving.Serving{
@@ -140,7 +141,7 @@ func (h *history) open(r role) *environment {
 	case replayRole:
 		e.replay = &speed.Replay{
 			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: compiled, Items: speedPort{p}, Seen: seenPort{p},
-			Codec: h.kit.codec, Layout: h.layout, Bytes: h.replayBytes, RetainSeen: retainSeen, ClockMargin: h.margin, Linger: linger, Tries: 3,
+			Codec: h.kit.codec, Layout: h.layout, Bytes: h.replayBytes, RetainSeen: retainSeen, ClockMargin: clock.Margin(h.margin), Linger: linger, Tries: 3,
 			Approve: h.approve, Run: runner.Sequential, Now: e.now, Log: silent,
 		}
 	case auditRole:

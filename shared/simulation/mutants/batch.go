@@ -24,20 +24,20 @@ func ofBatch() []Mutant {
 		{
 			Name: "settle-without-the-margin", Design: "3.2",
 			Mistake: "settle covers the time to commit, and not the margin of the clocks",
-			Edits:   []Edit{{batchFile, `Sealed(now, b.Settle), now, nil`, `Sealed(now, b.Settle-b.ClockMargin), now, nil`}},
+			Edits:   []Edit{{batchFile, `Sealed(now, b.Settle), now, nil`, `Sealed(now, b.Settle-time.Duration(b.ClockMargin)), now, nil`}},
 		},
 		{
 			Name: "batch-trusts-its-clock-alone", Design: "3.2",
 			Mistake: "slots are sealed by the own clock, also where the store's is behind",
-			Edits: []Edit{{batchFile, `		if date.Before(now) {
-			now = date
-		}
+			Edits: []Edit{{batchFile, `	if !date.IsZero() && date.Before(now) {
+		now = date
+	}
 `, ``}},
 		},
 		{
 			Name: "late-clock-not-refused", Design: "3.2",
 			Mistake: "batch does not refuse to work with a clock that is off by more than the margin",
-			Edits:   []Edit{{batchFile, `off > b.ClockMargin+time.Second {`, `off > b.ClockMargin+time.Hour {`}},
+			Edits:   []Edit{{batchFile, `b.ClockMargin.Check(now, date)`, `(b.ClockMargin + clock.Margin(time.Hour)).Check(now, date)`}},
 			Killer: Killer{
 				Package: "shared/simulation/history", Run: "^TestDrills$/^clocks_off_by_more_than_the_margin",
 				Why: "the clocks of a history differ by the margin at most; the drill's by more",

@@ -101,7 +101,7 @@ func ofIngest() []Mutant {
 		{
 			Name: "ingest-trusts-its-clock", Design: "3.1",
 			Mistake: "ingest does not hold its clock against the store's",
-			Edits:   []Edit{{ingestFile, `	if !date.IsZero() && now.Sub(date).Abs() > in.ClockMargin+time.Second {`, `	if date.After(now.AddDate(100, 0, 0)) {`}},
+			Edits:   []Edit{{ingestFile, `	if err := in.ClockMargin.Check(now, date); err != nil {`, `	if err := in.ClockMargin.Check(now, time.Time{}); err != nil {`}},
 			Killer: Killer{
 				Package: "shared/simulation/history", Run: "^TestDrills$/^clocks_off_by_more_than_the_margin",
 				Why: "the clocks of a history differ by the margin at most; the drill's by more",

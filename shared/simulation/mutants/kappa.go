@@ -24,7 +24,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "kappa-reads-lanes-from-live-on", Design: "3.8",
 			Mistake: "replay reads what was seen from Live on, and nothing of what came right before",
-			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - t.clocksApart().Milliseconds()`, `	recorded := int64(l.live)`}},
+			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - t.ClockMargin.Apart().Milliseconds()`, `	recorded := int64(l.live)`}},
 		},
 		{
 			Name: "kappa-lanes-up-to-live", Design: "3.8",

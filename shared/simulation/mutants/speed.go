@@ -261,7 +261,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "seen-without-the-margin", Design: "3.5",
 			Mistake: "seen items are read back to the window before the stamp, as though all clocks were one",
-			Edits:   []Edit{{seenFile, `(s.Layout.SpeedWindow + 2*s.ClockMargin)`, `s.Layout.SpeedWindow`}},
+			Edits:   []Edit{{seenFile, `(s.Layout.SpeedWindow + s.ClockMargin.Apart())`, `s.Layout.SpeedWindow`}},
 		},
 		{
 			Name: "memory-reaches-everywhere", Design: "3.5",

@@ -55,7 +55,7 @@ clean: ## remove what the targets made
 	rm -rf build anabranch-data
 
 .PHONY: functions deploy keys smoke destroy
-FUNCTIONS = ingest speed batch query republish replay audit admin authorizer
+FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 ARCH ?= arm64
 VIEWS ?= localstack/sample/views.yaml
 STACK ?= anabranch

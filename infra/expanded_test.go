@@ -15,20 +15,21 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
 
 //go:embed expand.py
 var expand string
 
-// venv is the bin directory of a virtual environment of localstack/emulator.
-func venv(t *testing.T, name, requirements string) string {
+// packages is the bin directory of a virtual environment.
+func packages(t *testing.T, name, requirements string) string {
 	t.Helper()
-	root, err := emulator.Root()
+	root, err := venv.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin, err := emulator.Venv(t.Context(), root, name, requirements)
+	bin, err := venv.Open(t.Context(), root, name, requirements)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,7 +39,7 @@ func venv(t *testing.T, name, requirements string) string {
 // expanded is template.yaml as the SAM transform leaves it.
 func expanded(t *testing.T) template {
 	t.Helper()
-	bin := venv(t, "venv", emulator.Requirements)
+	bin := packages(t, "venv", emulator.Requirements)
 	body, err := os.ReadFile("../template.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -112,7 +113,7 @@ func TestExpandedFunctions(t *testing.T) {
 
 // TestLint: cfn-lint and sam find nothing to say.
 func TestLint(t *testing.T) {
-	bin := venv(t, "venv-tools", emulator.RequirementsTools)
+	bin := packages(t, "venv-tools", venv.Tools)
 	for _, args := range [][]string{
 		{"cfn-lint", "template.yaml", "infra/storage.yaml"},
 		{"sam", "validate", "--lint", "--template", "template.yaml"},

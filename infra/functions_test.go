@@ -1,6 +1,7 @@
 package infra_test
 
 import (
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -10,15 +11,28 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 )
 
-// TestFunctions: what `make functions` builds is what is deployed, and every function has its log.
+// TestFunctions: what `make functions` builds, the folders below functions/, is what is deployed, and every function has its output and its log.
 func TestFunctions(t *testing.T) {
 	app := application(t)
 	for name, wanted := range map[string]string{"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": "[!Ref Architecture]"} {
 		want(t, name, at(app.root, "Globals", "Function", name), wanted)
 	}
 	want(t, "architecture by default", app.parameter("Architecture")["Default"], "arm64")
+	mains, err := filepath.Glob("../functions/*/main.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := map[string]bool{}
+	for _, main := range mains {
+		built[filepath.Base(filepath.Dir(main))] = true
+	}
 	for _, r := range app.resources("AWS::Serverless::Function") {
 		name := strings.ToLower(strings.TrimSuffix(r.name, "Function"))
+		if !built[name] {
+			t.Errorf("%s has no folder functions/%s", r.name, name)
+		}
+		delete(built, name)
+		want(t, r.name+": output", at(app.root, "Outputs", r.name, "Value"), "!Ref "+r.name)
 		want(t, r.name+": code", r.property("CodeUri"), "build/"+name+"/")
 		want(t, r.name+": is built already", at(r.object, "Metadata", "SkipBuild"), "true")
 		want(t, r.name+": name", r.property("FunctionName"), "!Sub ${AWS::StackName}-"+name)
@@ -31,6 +45,9 @@ func TestFunctions(t *testing.T) {
 				t.Errorf("%s has the property %s", r.name, property)
 			}
 		}
+	}
+	for name := range built {
+		t.Errorf("functions/%s is not in the template", name)
 	}
 }
 

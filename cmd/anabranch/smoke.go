@@ -81,12 +81,14 @@ func (c *SmokeCmd) Run(ctx context.Context, w *world) error {
 		asker.Key, asker.HTTP = key, count.client()
 		return asker
 	}
+	m := &meter{w: w}
 	s := &smoke.Smoke{
 		Server: with(c.Key), Bare: with(""), Wrong: with(client.Key("anabranch-smoke-no-key-" + id.String())),
-		Run: id, For: c.For, MaxLag: c.MaxLag, Now: w.now, Sleep: w.sleep, Progress: w.progress,
+		Run: id, For: c.For, MaxLag: c.MaxLag, Now: w.now, Sleep: w.sleep,
+		Progress: func(check string) { m.show(progress{of: check, text: "checking: " + check, total: -1}) },
 	}
 	report := smokeReport{OK: true, URL: c.base.Redacted(), Run: id.String(), Checks: s.Do(bounded)}
-	w.progress("")
+	m.close()
 	report.Seconds, report.Requests = float64(w.now().Sub(began).Milliseconds())/1000, count.n.Load()
 	for _, check := range report.Checks {
 		report.OK = report.OK && check.Result != smoke.Failed
@@ -101,17 +103,6 @@ func (c *SmokeCmd) Run(ctx context.Context, w *world) error {
 		return &failure{code: exitRejected}
 	}
 	return nil
-}
-
-// progress shows on a terminal what is under way; "" takes it away.
-func (w *world) progress(check string) {
-	switch {
-	case !w.terminal:
-	case check == "":
-		fmt.Fprint(w.stderr, "\r\x1b[K")
-	default:
-		fmt.Fprintf(w.stderr, "\r\x1b[Kchecking: %s", table.Printable(check))
-	}
 }
 
 func (c *SmokeCmd) print(w io.Writer, r smokeReport) error {

@@ -25,7 +25,7 @@ const diffLimit = "1000"
 
 // Help is the text under --help.
 func (*ViewsDiffCmd) Help() string {
-	return `Every window of every key is asked of both generations, as a query would be answered by each. Aggregates that only one of them has are named, and are no difference. Keys are taken from wherever the two keep them: one that is kept in several places is compared, and counted, as often.
+	return `Every window of every key is asked of both generations, as a query would be answered by each. Aggregates that only one of them has are named, and are no difference. Keys are read from every table that the two use. A key that stands in several tables is compared once. A key with many items in one table may come on several pages of its scan, and is compared, and counted, on each.
 
 Exit codes: 0 no window differs; 1 some do, or the server refused; 2 wrong flags; 3 the server could not be reached or failed, or the view changed meanwhile.
 

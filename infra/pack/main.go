@@ -1,6 +1,6 @@
 // Command pack makes the deployable archive of each function from the folder that its bootstrap was built into, and prints the sizes:
 //
-//	go run ./infra/pack [-views views.yaml] build ingest speed batch query republish authorizer
+//	go run ./infra/pack [-views views.yaml] build ingest speed batch ...
 //
 // reads build/ingest/bootstrap ... and writes build/ingest.zip ... Equal content makes equal bytes, whenever and wherever it is packed. The views go
 // beside the bootstrap of batch, once they have been compiled: a mistake in them is found here, not by the deployed function.
@@ -13,8 +13,9 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"text/tabwriter"
+	"strconv"
 
+	"github.com/anabranch/anabranch/cmd/anabranch/table"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
@@ -44,16 +45,15 @@ func run(out io.Writer, views string, args []string) error {
 			return err
 		}
 	}
-	table := tabwriter.NewWriter(out, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprint(table, "bytes of\tbootstrap\tzip\t\n")
+	sizes := table.New(table.Column{Name: "bytes of", Right: true}, table.Column{Name: "bootstrap", Right: true}, table.Column{Name: "zip", Right: true})
 	for _, function := range functions {
 		bootstrap, zip, err := pack(filepath.Join(dir, function), filepath.Join(dir, function+".zip"), maxZip)
 		if err != nil {
 			return fmt.Errorf("function %s: %w", function, err)
 		}
-		fmt.Fprintf(table, "%s\t%d\t%d\t\n", function, bootstrap, zip)
+		sizes.Row(function, strconv.FormatInt(bootstrap, 10), strconv.FormatInt(zip, 10))
 	}
-	return table.Flush()
+	return sizes.Print(out)
 }
 
 // addViews compiles the definitions and copies them.

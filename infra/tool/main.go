@@ -1,4 +1,4 @@
-// Command tool runs sam or cfn-lint, in the versions that localstack/requirements-tools.txt freezes, from a virtual environment below build/ that it
+// Command tool runs sam or cfn-lint, in the versions that infra/requirements-tools.txt freezes, from a virtual environment below build/ that it
 // makes when it is missing:
 //
 //	go run ./infra/tool sam validate --lint --template template.yaml
@@ -12,7 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 
-	"github.com/anabranch/anabranch/localstack/emulator"
+	"github.com/anabranch/anabranch/infra/venv"
 )
 
 func main() {
@@ -31,11 +31,11 @@ func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
 		return errors.New("want a command and its arguments, for example: sam --version")
 	}
-	root, err := emulator.Root()
+	root, err := venv.Root()
 	if err != nil {
 		return err
 	}
-	bin, err := emulator.Venv(ctx, root, "venv-tools", emulator.RequirementsTools)
+	bin, err := venv.Open(ctx, root, "venv-tools", venv.Tools)
 	if err != nil {
 		return err
 	}

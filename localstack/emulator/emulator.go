@@ -20,7 +20,12 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/anabranch/anabranch/infra/venv"
 )
+
+// Requirements is the file of frozen packages that hold the emulator.
+const Requirements = "localstack/requirements.txt"
 
 // What every client of an emulator is to be configured with. The emulator asks for no right credentials.
 const (
@@ -72,13 +77,13 @@ func Start(t testing.TB) *Emulator {
 // does the end of this process.
 func Launch(ctx context.Context, s Settings) (*Emulator, error) {
 	if s.Root == "" {
-		root, err := Root()
+		root, err := venv.Root()
 		if err != nil {
 			return nil, err
 		}
 		s.Root = root
 	}
-	bin, err := Venv(ctx, s.Root, "venv", Requirements)
+	bin, err := venv.Open(ctx, s.Root, "venv", Requirements)
 	if err != nil {
 		return nil, err
 	}

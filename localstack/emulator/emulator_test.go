@@ -4,11 +4,8 @@ package emulator_test
 
 import (
 	"bytes"
-	"errors"
-	"io/fs"
 	"net"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -75,18 +72,5 @@ func TestAPortThatIsTakenIsSaidSo(t *testing.T) {
 func TestARootWithoutRequirementsIsAnError(t *testing.T) {
 	if _, err := emulator.Launch(t.Context(), emulator.Settings{Root: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "requirements.txt") {
 		t.Errorf("error %v", err)
-	}
-}
-
-func TestRequirementsThatCannotBeInstalledAreNotTakenForInstalled(t *testing.T) {
-	root := t.TempDir()
-	if err := os.WriteFile(root+"/bad.txt", []byte("./no-such-package\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := emulator.Venv(t.Context(), root, "venv", "bad.txt"); err == nil || !strings.Contains(err.Error(), "no-such-package") {
-		t.Errorf("error %v, want what pip says", err)
-	}
-	if _, err := os.Stat(root + "/build/venv/installed.txt"); !errors.Is(err, fs.ErrNotExist) {
-		t.Errorf("the mark of an installation: error %v, want that there is none", err)
 	}
 }

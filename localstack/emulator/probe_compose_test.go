@@ -7,13 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
 
 // TestCompose: the containers are of the versions that the rest is about, and nobody else's machine reaches them. No Docker is needed for that,
 // and none is used.
 func TestCompose(t *testing.T) {
-	root, err := emulator.Root()
+	root, err := venv.Root()
 	if err != nil {
 		t.Fatal(err)
 	}

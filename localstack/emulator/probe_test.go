@@ -24,6 +24,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/smithy-go"
 
+	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 )
@@ -95,7 +96,7 @@ func printTable(text string) error {
 
 // version is the emulator's, as it is frozen.
 func (p *prober) version() string {
-	root, err := emulator.Root()
+	root, err := venv.Root()
 	p.must(err)
 	frozen, err := os.ReadFile(filepath.Join(root, emulator.Requirements))
 	p.must(err)

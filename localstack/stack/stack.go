@@ -26,6 +26,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/secretsmanager"
 
+	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
 	"github.com/anabranch/anabranch/localstack/host"
 	"github.com/anabranch/anabranch/localstack/host/trigger"
@@ -48,12 +49,6 @@ const (
 	Admin      = name + "-admin"
 	Authorizer = name + "-authorizer"
 )
-
-// outputs of the template that name the functions, in the order of an event's walk.
-var functions = map[string]string{
-	"IngestFunction": "ingest", "SpeedFunction": "speed", "BatchFunction": "batch", "QueryFunction": "query", "RepublishFunction": "republish",
-	"ReplayFunction": "replay", "AuditFunction": "audit", "AdminFunction": "admin", "AuthorizerFunction": "authorizer",
-}
 
 // Settings of a stack. The zero Settings do.
 type Settings struct {
@@ -91,7 +86,7 @@ type Stack struct {
 //
 // It needs the functions in build/, for this machine (`make functions ARCH=...`), and python3; the first time, the network.
 func Start(ctx context.Context, s Settings) (*Stack, error) {
-	root, err := emulator.Root()
+	root, err := venv.Root()
 	if err != nil {
 		return nil, err
 	}
@@ -186,9 +181,13 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 	}
 	st.proxy = &http.Server{Handler: trigger.Proxy(st.Host), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = st.proxy.Serve(l) }() // until Stop
-	for _, output := range sorted(functions) {
-		function, folder := st.Outputs[output], functions[output]
-		f, err := trigger.Deployed(ctx, st.Config, function, filepath.Join(root, "build", folder, "bootstrap"))
+	for _, output := range sorted(st.Outputs) {
+		folder, ok := strings.CutSuffix(output, "Function") // the template's outputs "IngestFunction" ... hold the functions' names
+		if !ok {
+			continue
+		}
+		function := st.Outputs[output]
+		f, err := trigger.Deployed(ctx, st.Config, function, filepath.Join(root, "build", strings.ToLower(folder), "bootstrap"))
 		if err != nil {
 			return err
 		}

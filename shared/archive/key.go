@@ -90,12 +90,18 @@ func SetAsideKey(partitionKey string, s event.Sequence) Key {
 	return Key(fmt.Sprintf("setaside/key=%x-%x/%s.json", partitionKey[:keptOfPartitionKey], hash[:16], s))
 }
 
+// runsPrefix is where runs keep what they are made of.
+const runsPrefix = "runs/"
+
+// IsOfRun says whether the key is one of a run, as ManifestKey and IdentitiesKey make them: an object that never changes.
+func (k Key) IsOfRun() bool { return strings.HasPrefix(string(k), runsPrefix) }
+
 // ManifestKey and IdentitiesKey name what one attempt at a run wrote. The attempt keeps a lost race's objects apart from the run's.
 func ManifestKey(run uint64, attempt ulid.ULID) Key {
-	return Key(fmt.Sprintf("runs/%012d/%s/manifest.json", run, attempt))
+	return Key(fmt.Sprintf(runsPrefix+"%012d/%s/manifest.json", run, attempt))
 }
 
 // IdentitiesKey is ManifestKey's neighbour.
 func IdentitiesKey(run uint64, attempt ulid.ULID) Key {
-	return Key(fmt.Sprintf("runs/%012d/%s/identities", run, attempt))
+	return Key(fmt.Sprintf(runsPrefix+"%012d/%s/identities", run, attempt))
 }

@@ -4,7 +4,7 @@
 // It decides about duplicates by itself, from the events that it reads, and trusts no identities that a run remembers. It writes nothing but what it has
 // found, and knows nothing of the stream or of speed items.
 //
-// Source: docs/design.md 3.4.
+// Source: docs/design.md 3.7.
 package audit
 
 import (

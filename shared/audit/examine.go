@@ -23,7 +23,6 @@ const (
 	maxListed = 100       // drifts and lost objects that are kept by name
 	maxBytes  = 256 << 10 // of drifts that are kept, as JSON: an item of the catalog holds 400 KB
 	rounds    = 3         // at items that batch is writing
-	group     = 100       // items loaded by one request
 )
 
 // endedError says why an audit has ended without findings although nothing failed.
@@ -274,7 +273,7 @@ func (e *examination) compare(ctx context.Context, keys []view.PageKey, differs 
 	}
 	pages := pagesOf(e.expected, keys)
 	var encode []byte
-	for some := range slices.Chunk(keys, group) {
+	for some := range slices.Chunk(keys, viewstore.LoadTogether) {
 		wanted := make([]viewstore.BaseKey, len(some))
 		for i, key := range some {
 			wanted[i] = viewstore.BaseKey{Generation: e.generation.ID, Key: key.Key, Page: key.Page}

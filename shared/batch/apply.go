@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync/atomic"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -117,19 +118,14 @@ const (
 
 // write brings the base items of a delta's pages to the run's horizon.
 func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *view.Delta, replace bool) error {
-	const group = 100 // items loaded by one request
-	var pages []view.DeltaPage
-	for page := range delta.Pages() {
-		pages = append(pages, page)
-	}
+	parts := slices.Collect(slices.Chunk(slices.Collect(delta.Pages()), viewstore.LoadTogether))
 	var written atomic.Int64
-	err := t.Run((len(pages)+group-1)/group, func(i int) error {
-		some := pages[i*group : min(len(pages), (i+1)*group)]
-		loaded, err := t.load(ctx, g.generation.ID, some)
+	err := t.Run(len(parts), func(i int) error {
+		loaded, err := t.load(ctx, g.generation.ID, parts[i])
 		if err != nil {
 			return err
 		}
-		for _, page := range some {
+		for _, page := range parts[i] {
 			wrote, err := t.writeItem(ctx, g, run, page, loaded[page.PageKey], replace)
 			if err != nil {
 				return err

@@ -314,7 +314,8 @@ func (d *diffing) run(ctx context.Context, at diffCursor) error {
 	return nil
 }
 
-// compared says whether a key stands in one of the sources before a given one, and so has been compared already.
+// compared says whether a key stands in one of the sources before a given one, and so has been compared already. It does not look for the key in
+// earlier scans of the same source: a key with items in several scans is compared in each.
 func (d *diffing) compared(ctx context.Context, key view.Key, before int) (bool, error) {
 	for _, earlier := range d.sources[:before] {
 		if known, err := earlier.has(ctx, key); known || err != nil {

@@ -52,9 +52,6 @@ func (w writer) write(
 	return false, fmt.Errorf("put speed item, %d tries: %w", w.tries, err)
 }
 
-// loadedTogether is how many items are loaded by one request.
-const loadedTogether = 100
-
 // load gets the items, from the cache where it has them: a stale one only costs a conflict.
 func (w writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey]viewstore.SpeedItem, error) {
 	loaded := make(map[viewstore.SpeedKey]viewstore.SpeedItem, len(items))
@@ -67,7 +64,7 @@ func (w writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey]
 		}
 		loaded[it.key] = cached
 	}
-	parts := slices.Collect(slices.Chunk(missing, loadedTogether))
+	parts := slices.Collect(slices.Chunk(missing, viewstore.LoadTogether))
 	stored := make([][]viewstore.SpeedItem, len(parts))
 	err := w.run(len(parts), func(i int) (err error) {
 		stored[i], err = w.items.Load(ctx, parts[i])

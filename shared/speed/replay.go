@@ -30,7 +30,7 @@ import (
 // A Replay does one thing at a time; several may work on one catalog at once, each from wherever it stands: an item's fence keeps any object from
 // being folded into it twice.
 //
-// Source: docs/design.md 3.7.
+// Source: docs/design.md 3.8.
 type Replay struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog

@@ -30,7 +30,7 @@ type edgeLane struct {
 // arrived earlier reached the stream by the sweep only. Runs that have such rows are swept, so every row has its place in the lane: whether a copy comes
 // before it is settled, and the verdict is the same whenever it is asked for.
 //
-// Source: docs/design.md 3.7.
+// Source: docs/design.md 3.8.
 func (t *replaying) dropCounted(ctx context.Context, live slot.Slot, in *replayInput) error {
 	window := t.Layout.SpeedWindow.Milliseconds()
 	for row, s := range in.seen {

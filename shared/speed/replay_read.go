@@ -3,7 +3,6 @@ package speed
 import (
 	"context"
 	"fmt"
-	"strings"
 	"sync"
 	"time"
 
@@ -106,14 +105,11 @@ type recent struct {
 	bytes  int
 }
 
-const (
-	recentBytes = 32 << 20
-	runsPrefix  = "runs/"
-)
+const recentBytes = 32 << 20
 
 // Get implements archive.Archive. The body is not to be changed.
 func (r *recent) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, error) {
-	if !strings.HasPrefix(string(key), runsPrefix) {
+	if !key.IsOfRun() {
 		return r.Archive.Get(ctx, key)
 	}
 	r.mu.Lock()

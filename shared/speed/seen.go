@@ -8,12 +8,6 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// maxSeen bounds the bytes of one seen item to what a store takes as one: 8 per identity, and no more than seenRecord for each record besides.
-const (
-	maxSeen    = 380_000
-	seenRecord = 85
-)
-
 // dropSeen finds the rows of a batch that are duplicates: an earlier position of the lane, record and then line, holds their identity, with a
 // stamp within the window of their own. It first reads what other environments have considered in the lane, and makes the batch's own records
 // durable as seen. The verdict is the same at every delivery, since it compares positions and stamps, and never a clock.
@@ -108,8 +102,8 @@ func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own 
 		if m.knows(position{r.Sequence, r.Line}) {
 			continue
 		}
-		bytes := seenRecord + 8*len(r.Identities)
-		if size+bytes > maxSeen {
+		bytes := r.MaxBytes()
+		if size+bytes > viewstore.MaxSeenBytes {
 			if err := flush(); err != nil {
 				return err
 			}

@@ -16,7 +16,7 @@ const (
 // A key that would pass 900 bytes is kept as its first 800 and a 128-bit hash of the whole, in every layer alike, so that no item's key is
 // ever too large to write.
 //
-// Source: docs/design.md 3.3; DynamoDB Developer Guide, limits of partition keys.
+// Source: docs/design.md 5; DynamoDB Developer Guide, limits of partition keys.
 type Key string
 
 // EncodeKey encodes a key from its values' texts.

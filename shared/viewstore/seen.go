@@ -27,6 +27,12 @@ type SeenRecord struct {
 	Identities []uint64 // a keyed hash per line
 }
 
+// MaxSeenBytes is what every store takes as one seen item, by SeenRecord.MaxBytes of its records. DynamoDB's limit is 400 KB.
+const MaxSeenBytes = 380_000
+
+// MaxBytes bounds what the record takes of a seen item: 8 bytes per identity, and no more than 85 besides, of which most records use 60.
+func (r SeenRecord) MaxBytes() int { return 85 + 8*len(r.Identities) }
+
 // First and Last are the sequence numbers of the item's first and last record.
 func (s SeenItem) First() event.Sequence { return s.Records[0].Sequence }
 
@@ -37,7 +43,7 @@ func (s SeenItem) Last() event.Sequence { return s.Records[len(s.Records)-1].Seq
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Seen interface {
-	// Put writes an item. One with the same name holds the same records; writing it again replaces it.
+	// Put writes an item of at most MaxSeenBytes. One with the same name holds the same records; writing it again replaces it.
 	//
 	// Errors: it may or may not have been written; writing again is safe. On nil it is durable.
 	Put(ctx context.Context, item SeenItem) error

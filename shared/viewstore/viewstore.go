@@ -31,6 +31,10 @@ type BaseItem struct {
 	States  []byte    // an encoded page (view.Windows)
 }
 
+// LoadTogether is how many keys the layers give to one Load, so that the loads of many keys go side by side. A Load takes any number; this many are one
+// request to DynamoDB. Source: DynamoDB API Reference, BatchGetItem.
+const LoadTogether = 100
+
 // Base keeps base items.
 //
 // Calls: safe for concurrent use. Reads are strongly consistent: they see every write that returned before they began.

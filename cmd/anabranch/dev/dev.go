@@ -307,10 +307,8 @@ type split struct {
 
 var _ archive.Archive = (*split)(nil)
 
-const runsPrefix = "runs/"
-
 func (s *split) of(key archive.Key) archive.Archive {
-	if len(key) >= len(runsPrefix) && key[:len(runsPrefix)] == runsPrefix {
+	if key.IsOfRun() {
 		return s.runs
 	}
 	return s.files

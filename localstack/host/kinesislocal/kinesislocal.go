@@ -21,7 +21,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anabranch/anabranch/localstack/emulator"
+	"github.com/anabranch/anabranch/infra/venv"
 )
 
 //go:embed package.json package-lock.json launch.js
@@ -55,7 +55,7 @@ func Start(t testing.TB) *Server {
 // Launch installs the server where it is missing, starts it and returns when it answers. ctx bounds the start only: Stop ends the server, and so does
 // the end of this process.
 func Launch(ctx context.Context) (*Server, error) {
-	root, err := emulator.Root()
+	root, err := venv.Root()
 	if err != nil {
 		return nil, err
 	}

@@ -7,8 +7,6 @@ import (
 	"math"
 	"math/big"
 
-	"github.com/oklog/ulid/v2"
-
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -28,19 +26,12 @@ const (
 	maxDigits      = 129 // of a sequence number. Source: Kinesis API Reference, SequenceNumber
 )
 
-// MaxSeenSize bounds the bytes of a record with this many identities in a seen item, whatever they are: below 400,000, DynamoDB takes the item.
-// Between records of one shard a step has some 9 bytes, so most take 24 bytes less.
-func MaxSeenSize(identities int) int {
-	const step, line, count = 1 + 54, 3, 3 // 10^129 has 54 bytes; lines and identities of a record of 1 MiB are below 2^21
-	return step + line + len(ulid.ULID{}) + count + identitySize*identities
-}
-
 var errRecords = errors.New("corrupt records of a seen item")
 
 func encodeRecords(all []viewstore.SeenRecord) ([]byte, error) {
 	size := 1
 	for _, r := range all {
-		size += MaxSeenSize(len(r.Identities))
+		size += r.MaxBytes()
 	}
 	b := append(make([]byte, 0, size), recordsVersion)
 	before, step := new(big.Int), new(big.Int)

@@ -23,7 +23,7 @@ func NewSeen(client *dynamodb.Client, name string) *Seen {
 	return &Seen{table.Table{Client: client, Name: name}}
 }
 
-// Put implements viewstore.Seen. DynamoDB refuses an item above 400 KB, now and at every further try: MaxSeenSize says how large one can be.
+// Put implements viewstore.Seen. DynamoDB refuses an item above 400 KB, now and at every further try: viewstore.MaxSeenBytes keeps below that.
 func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 	attributes, err := seenAttributes(item)
 	if err == nil {

@@ -164,7 +164,7 @@ func TestSeenRecordsRoundTripWithinTheirBound(t *testing.T) {
 		}
 		bound := 1
 		for _, r := range records {
-			bound += dynamoviews.MaxSeenSize(len(r.Identities))
+			bound += r.MaxBytes()
 		}
 		if len(encoded) > bound {
 			t.Errorf("%d bytes, above the bound of %d", len(encoded), bound)

@@ -18,8 +18,8 @@ import (
 type Lookup func(name string) (value string, ok bool)
 
 // Read fills the struct that into points to: each field from the variable that has the field's name, or from its tag `default` where the
-// variable is absent or empty. Fields of embedded structs are read like the struct's own. A field is a string, an int, an int64 or a
-// time.Duration ("1m30s").
+// variable is absent or empty. Fields of embedded structs are read like the struct's own. A field is a string, a bool ("true" or
+// "false"), an int, an int64 or a time.Duration ("1m30s").
 //
 // Errors: one per variable that is missing and has no default, or that holds something else, each naming it. The struct is not to be used then.
 func Read(lookup Lookup, into any) error {

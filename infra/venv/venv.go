@@ -1,4 +1,6 @@
-package emulator
+// Package venv installs frozen Python packages into virtual environments below build/: the tools that check and deploy the templates, and the
+// emulator of localstack/.
+package venv
 
 import (
 	"context"
@@ -8,20 +10,17 @@ import (
 	"path/filepath"
 )
 
-// The files of frozen packages, and the virtual environments that Venv makes of them.
-const (
-	Requirements      = "localstack/requirements.txt"       // the emulator
-	RequirementsTools = "localstack/requirements-tools.txt" // cfn-lint and sam
-)
+// Tools is the file of frozen packages that hold cfn-lint and sam.
+const Tools = "infra/requirements-tools.txt"
 
-// Venv returns the bin directory of a Python virtual environment below build/ that holds the packages of a requirements file, installing
+// Open returns the bin directory of a Python virtual environment below build/ that holds the packages of a requirements file, installing
 // them when they are missing or others. It needs python3 and, the first time, the network. Processes that ask at once wait for the first.
 //
 // root is the repository's; name that of the directory, for example "venv".
-func Venv(ctx context.Context, root, name, requirements string) (bin string, err error) {
+func Open(ctx context.Context, root, name, requirements string) (bin string, err error) {
 	wanted, err := os.ReadFile(filepath.Join(root, requirements))
 	if err != nil {
-		return "", fmt.Errorf("read the emulator's packages: %w", err)
+		return "", fmt.Errorf("read the frozen packages: %w", err)
 	}
 	build := filepath.Join(root, "build")
 	if err := os.MkdirAll(build, 0o755); err != nil {

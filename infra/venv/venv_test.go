@@ -1,0 +1,26 @@
+//go:build emulator
+
+package venv_test
+
+import (
+	"errors"
+	"io/fs"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/infra/venv"
+)
+
+func TestRequirementsThatCannotBeInstalledAreNotTakenForInstalled(t *testing.T) {
+	root := t.TempDir()
+	if err := os.WriteFile(root+"/bad.txt", []byte("./no-such-package\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := venv.Open(t.Context(), root, "venv", "bad.txt"); err == nil || !strings.Contains(err.Error(), "no-such-package") {
+		t.Errorf("error %v, want what pip says", err)
+	}
+	if _, err := os.Stat(root + "/build/venv/installed.txt"); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("the mark of an installation: error %v, want that there is none", err)
+	}
+}

@@ -176,7 +176,7 @@ func (t *tick) writeItem(ctx context.Context, g target, run lifecycle.Run, page 
 		item := viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon}
 		if replace || loaded.Horizon == 0 {
 			item.States = page.AppendPage(nil)
-		} else if item.States, err = t.merge(g, loaded.States, page); err != nil {
+		} else if item.States, err = t.set.Programs[g.place].Merge(loaded.States, page); err != nil {
 			return false, err
 		}
 		// Commit point of the item: from here on a query takes this key's slots below the run's horizon from it and none of them from speed
@@ -197,21 +197,6 @@ func (t *tick) writeItem(ctx context.Context, g target, run lifecycle.Run, page 
 		return false, nil
 	}
 	return false, fmt.Errorf("put base item, %d tries: %w", t.Tries, err)
-}
-
-// merge adds a page to the states stored.
-func (t *tick) merge(g target, stored []byte, page view.DeltaPage) ([]byte, error) {
-	windows, ok := t.windows[g.place].Get().(*view.Windows)
-	if !ok {
-		windows = t.set.Programs[g.place].NewWindows()
-	}
-	defer t.windows[g.place].Put(windows)
-	windows.Reset()
-	if err := windows.MergePage(page.Page, stored, nil); err != nil {
-		return nil, err
-	}
-	page.MergeInto(windows)
-	return windows.AppendPage(nil, page.Page), nil
 }
 
 // passOver moves Kappa generations past a run that has nothing for replay: nothing that arrived before they were live. So they lag behind the head only

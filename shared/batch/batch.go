@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -116,7 +115,6 @@ type tick struct {
 	rebuild bool // an operator wants some view built anew
 	whole   bool // this tick has made a run of all that the archive holds and no run before it did
 	set     *view.Set
-	windows []sync.Pool // of *view.Windows, per program
 }
 
 func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
@@ -159,7 +157,6 @@ func (t *tick) compile(ctx context.Context) error {
 		return err
 	}
 	t.rebuild = slices.ContainsFunc(views, func(v lifecycle.View) bool { return v.Rebuild })
-	t.windows = make([]sync.Pool, len(t.set.Programs))
 	for _, v := range views {
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
 	}

@@ -113,7 +113,6 @@ type fold struct {
 	set     lifecycle.Set
 	lane    event.Lane
 	records considered
-	windows sync.Pool // of *view.Windows
 
 	mu    sync.Mutex
 	above map[aboveKey]map[view.PageKey]view.DeltaPage
@@ -204,34 +203,16 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 	if !ok {
 		return loaded, nil // nothing of this item comes after its fence
 	}
-	states, err := f.merge(loaded.States, page)
-	if err != nil {
+	next := viewstore.SpeedItem{SpeedKey: it.key, Fence: last, Expires: it.group.expires}
+	if len(loaded.States) == 0 {
+		next.States = page.AppendPage(nil) // the item is new
+		return next, nil
+	}
+	var err error
+	if next.States, err = f.program.Merge(loaded.States, page); err != nil {
 		return loaded, err
 	}
-	return viewstore.SpeedItem{
-		SpeedKey: it.key,
-		Fence:    last,
-		States:   states,
-		Expires:  it.group.expires,
-	}, nil
-}
-
-// merge adds a page to the states stored, none where the item is new.
-func (f *fold) merge(stored []byte, page view.DeltaPage) ([]byte, error) {
-	if len(stored) == 0 {
-		return page.AppendPage(nil), nil
-	}
-	windows, ok := f.windows.Get().(*view.Windows)
-	if !ok {
-		windows = f.program.NewWindows()
-	}
-	defer f.windows.Put(windows)
-	windows.Reset()
-	if err := windows.MergePage(page.Page, stored, nil); err != nil {
-		return nil, err
-	}
-	page.MergeInto(windows)
-	return windows.AppendPage(nil, page.Page), nil
+	return next, nil
 }
 
 // pageAbove is the item's page from only the rows from first on, for an item that holds some of the records already. Items that were written

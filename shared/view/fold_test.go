@@ -269,22 +269,26 @@ func TestFoldSplitAnywhere(t *testing.T) {
 	})
 }
 
-// throughBytes merges the deltas' pages as stored items are merged: from their bytes.
+// throughBytes merges the deltas' pages into stored items, as batch and speed do.
 func throughBytes(t fataler, p *view.Program, deltas []*view.Delta) []encodedPage {
-	windows := map[view.PageKey]*view.Windows{}
+	items := map[view.PageKey][]byte{}
 	for _, d := range deltas {
-		for _, page := range encodedPages(p, d) {
-			if windows[page.PageKey] == nil {
-				windows[page.PageKey] = p.NewWindows()
+		for page := range d.Pages() {
+			stored, ok := items[page.PageKey]
+			if !ok {
+				items[page.PageKey] = page.AppendPage(nil)
+				continue
 			}
-			if err := windows[page.PageKey].MergePage(page.Page, []byte(page.States), nil); err != nil {
+			merged, err := p.Merge(stored, page)
+			if err != nil {
 				t.Fatal(err)
 			}
+			items[page.PageKey] = merged
 		}
 	}
 	var all []encodedPage
-	for key, w := range windows {
-		all = append(all, encodedPage{key, string(w.AppendPage(nil, key.Page))})
+	for key, states := range items {
+		all = append(all, encodedPage{key, string(states)})
 	}
 	slices.SortFunc(all, func(a, b encodedPage) int {
 		return strings.Compare(fmt.Sprintf("%s\x00%020d", a.Key, a.Page+1<<40), fmt.Sprintf("%s\x00%020d", b.Key, b.Page+1<<40))

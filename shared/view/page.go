@@ -235,6 +235,23 @@ func (w *Windows) AppendPage(dst []byte, page Page) []byte {
 	return dst
 }
 
+// Merge is the encoding of a page with what a delta adds to it. stored is the page as an item has it.
+//
+// Errors: ErrCorruptPage, when stored is no encoded page of the program.
+func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
+	windows, ok := p.merging.Get().(*Windows)
+	if !ok {
+		windows = p.NewWindows()
+	}
+	defer p.merging.Put(windows)
+	windows.Reset()
+	if err := windows.MergePage(page.Page, stored, nil); err != nil {
+		return nil, err
+	}
+	page.MergeInto(windows)
+	return windows.AppendPage(nil, page.Page), nil
+}
+
 // AppendValue adds to dst the number that aggregate i presents for a window, as JSON.
 func (w *Windows) AppendValue(dst []byte, i int, window Window) []byte {
 	return w.states[i].AppendPresented(dst, w.cells[window])

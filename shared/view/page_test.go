@@ -160,6 +160,12 @@ func TestMergePageErrors(t *testing.T) {
 					t.Errorf("error is %v, want ErrCorruptPage", err)
 				}
 			}
+			if merged, err := p.Merge(encoded, view.DeltaPage{}); !errors.Is(err, view.ErrCorruptPage) {
+				t.Errorf("merged to %x, %v; want ErrCorruptPage", merged, err)
+			}
+			if merged, err := p.Merge([]byte("\x01"), view.DeltaPage{}); err != nil || string(merged) != "\x01" {
+				t.Errorf("after a corrupt page, an empty one and nothing are %x, %v", merged, err)
+			}
 		})
 	}
 	t.Run("a later version is told apart", func(t *testing.T) {

@@ -267,6 +267,13 @@ func (h *history) build(seed uint64) error {
 		}
 	}
 	h.learnGenerations()
+	registered, err := h.catalog.Views(everywhere) // past the ports, so onView has not seen them
+	if err != nil {
+		return err
+	}
+	for _, v := range registered {
+		h.pointers[v.Name] = v
+	}
 	m, err := eventsource.New(h.mappingSettings())
 	h.source = source{mapping: m}
 	return err

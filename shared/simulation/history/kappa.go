@@ -2,6 +2,7 @@ package history
 
 import (
 	"fmt"
+	"math"
 	"math/big"
 	"slices"
 	"strconv"
@@ -96,12 +97,12 @@ func (h *history) countReplayed(g *generation, from, to uint64) {
 	}
 }
 
-// liveFrom is the slot from which speed folds what answers.
+// liveFrom is the slot from which speed folds what answers; one that never comes while nothing does.
 func (h *history) liveFrom(v int) slot.Slot {
-	if g := h.generations[h.answers[v]]; g != nil {
+	if g := h.generations[answeringOf(h.pointers[parseName(v)])]; g != nil {
 		return g.live
 	}
-	return 0
+	return math.MaxInt64
 }
 
 // switchOf says what kind of switch this is.

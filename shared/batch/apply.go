@@ -27,29 +27,55 @@ func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run,
 	return nil
 }
 
-// build applies the runs up to the head, in one pass, to the generations that have none yet. Duplicates are found over all history.
+// build applies the runs up to the head, in one pass, to the generations that have none yet, and says how many it has
+// built. Duplicates are found over all history. It begins only when half of the tick's time is left: one that is killed
+// has read in vain. A generation that fails keeps no other from being built.
 //
 // The head is read once the generations are known. So a generation that the sweep did not have to wait for, since it was not there yet, is built up to all
 // that had been swept.
-func (t *tick) build(ctx context.Context) error {
-	all, _, err := t.targets(ctx)
+func (t *tick) build(ctx context.Context) (n int, err error) {
+	known, _, err := t.targets(ctx)
 	if err != nil {
-		return err
+		return 0, err
 	}
-	targets := at(all, 0)
+	targets := at(known, 0)
 	if len(targets) == 0 {
-		return nil
+		return 0, nil
 	}
 	head, err := t.Catalog.Head(ctx)
 	if err != nil {
-		return fmt.Errorf("read head: %w", err)
+		return 0, fmt.Errorf("read head: %w", err)
 	}
 	if head.N == 0 {
-		return nil
+		return 0, nil
 	}
+	if t.short(ctx) {
+		t.report.Backlog = true
+		return 0, nil
+	}
+	totals, err := t.foldAll(ctx, head, targets)
+	if err != nil {
+		return 0, err
+	}
+	var all []error
+	for i, g := range targets {
+		err := t.write(ctx, g, head, totals[i], built)
+		if err == nil {
+			err = t.commit(ctx, g, head)
+		}
+		if err == nil {
+			n++
+		}
+		all = append(all, err)
+	}
+	return n, errors.Join(all...)
+}
+
+// foldAll makes a delta of all runs up to the head per target.
+func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, targets []target) ([]*view.Delta, error) {
 	history, err := t.Catalog.Runs(ctx, 1, head.N)
 	if err != nil {
-		return fmt.Errorf("read runs: %w", err)
+		return nil, fmt.Errorf("read runs: %w", err)
 	}
 	totals := make([]*view.Delta, len(targets))
 	for i, g := range targets {
@@ -59,26 +85,18 @@ func (t *tick) build(ctx context.Context) error {
 	for _, run := range history {
 		m, err := reader.Manifest(ctx, run)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		in, err := reader.Read(ctx, t.set.Fields(), m)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		met.Drop(in)
 		for i, delta := range t.fold(in, targets) {
 			totals[i].Merge(delta)
 		}
 	}
-	for i, g := range targets {
-		if err := t.write(ctx, g, head, totals[i], built); err != nil {
-			return err
-		}
-		if err := t.commit(ctx, g, head); err != nil {
-			return err
-		}
-	}
-	return nil
+	return totals, nil
 }
 
 // fold makes a delta of the input per target. The batches are dealt out to several workers; what they make is the same however they are.

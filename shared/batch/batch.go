@@ -63,7 +63,7 @@ type Report struct {
 	Runs    []lifecycle.Run // made by this tick
 	Items   int             // base items written
 	Views   []ViewReport
-	Backlog bool // sealed slots are left: time was short
+	Backlog bool // sealed slots or builds are left: time was short
 }
 
 // ViewReport says what became of the events for one view.
@@ -137,9 +137,17 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 		}
 	}
 	t.report.Head = head
-	if err := t.build(ctx); err != nil {
-		return err
+	// A build reads all history and may be killed at every tick, so what does not wait for it comes first.
+	moved := t.moveAll(ctx, head)
+	n, err := t.build(ctx)
+	if n > 0 {
+		err = errors.Join(err, t.moveAll(ctx, head))
 	}
+	return errors.Join(moved, err)
+}
+
+// moveAll takes every view one step further in the life of its generations.
+func (t *tick) moveAll(ctx context.Context, head lifecycle.Run) error {
 	views, err := t.Catalog.Views(ctx)
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)

@@ -26,7 +26,7 @@ type Answer struct {
 	Runs    int    `json:"runs"`    // made by this tick
 	Events  int64  `json:"events"`  // read by them
 	Items   int    `json:"items"`   // base items written
-	Backlog bool   `json:"backlog"` // sealed slots are left for the next tick
+	Backlog bool   `json:"backlog"` // sealed slots or builds are left for the next tick
 	Swept   uint64 `json:"swept"`   // the last run whose objects are all known to have been streamed
 	Queued  int    `json:"queued"`  // objects queued for republish
 }

@@ -203,7 +203,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "crashed-build-added-to", Design: "3.4",
 			Mistake: "a build adds to the items that a crashed one has left, instead of replacing them",
-			Edits:   []Edit{{applyFile, `totals[i], built); err != nil {`, `totals[i], advanced); err != nil {`}},
+			Edits:   []Edit{{applyFile, `totals[i], built)`, `totals[i], advanced)`}},
 		},
 		{
 			Name: "no-sweep", Design: "3.1",
@@ -240,6 +240,45 @@ func ofBatch() []Mutant {
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildReachesTheHead$",
 				Why: "the same, with a view that appears after the sweep has looked",
+			},
+		},
+		{
+			Name: "builds-before-it-moves", Design: "3.4",
+			Mistake: "a tick lets views serve and gives up what was retained only after its builds",
+			Edits: []Edit{{batchFile, `	moved := t.moveAll(ctx, head)
+	n, err := t.build(ctx)
+	if n > 0 {
+`, `	var moved error
+	_, err = t.build(ctx)
+	if err == nil {
+`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestBuildAlwaysKilled$",
+				Why: "in histories no build is killed for ever: the tick that ends it moves the other views, too",
+			},
+		},
+		{
+			Name: "failed-build-holds-others", Design: "3.4",
+			Mistake: "the first generation that cannot be built keeps those after it from being built",
+			Edits: []Edit{{applyFile, `		all = append(all, err)
+`, `		if err != nil {
+			return n, err
+		}
+`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestBuildAlwaysFails$",
+				Why: "in histories no build fails for ever",
+			},
+		},
+		{
+			Name: "builds-without-time", Design: "3.4",
+			Mistake: "a build is begun however little of the tick's time is left",
+			Edits: []Edit{{applyFile, `	if t.short(ctx) {
+`, `	if false {
+`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestBuildWaitsForTime$",
+				Why: "a build that is killed is begun again, and loses nothing but time",
 			},
 		},
 	}

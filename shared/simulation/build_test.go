@@ -1,0 +1,209 @@
+package simulation_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// refusing refuses items of some generations. Their build ends there.
+type refusing struct {
+	viewstore.Base
+	refused func(lifecycle.GenerationID) bool
+	then    func()
+}
+
+var errRefused = errors.New("the item is refused")
+
+func (r refusing) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
+	if r.refused(item.Generation) {
+		r.then()
+		return errRefused
+	}
+	return r.Base.Put(ctx, item, loaded)
+}
+
+func entry(t *testing.T, w *simulation.World, name view.Name) lifecycle.View {
+	t.Helper()
+	v, err := w.Catalog.View(context.Background(), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
+}
+
+// otherEverything are views with a definition of everything that is another text and means the same.
+func otherEverything(views string) string {
+	return strings.Replace(views, "- name: everything\n", "- name: everything\n    where: type != \"none\"\n", 1)
+}
+
+// badBuild is a life in which no generation of by_user is built any more: its first item is refused, and then something
+// happens to the function.
+type badBuild struct {
+	life
+	known   []lifecycle.GenerationID // of by_user, built before
+	refused int
+}
+
+func newBadBuild(t *testing.T, w life) *badBuild {
+	t.Helper()
+	b := &badBuild{life: w}
+	for _, g := range purchaser(t, w.World).Generations {
+		b.known = append(b.known, g.ID)
+	}
+	return b
+}
+
+// goOn lets life go on for some slots: the function that builds has trouble, a new one takes its place, answers are right.
+func (b *badBuild) goOn(t *testing.T, slots, from int, trouble func()) {
+	t.Helper()
+	for i := range 2 * slots {
+		at := from + 10*i
+		if err := steps(send(uint64(at), at, 6), b.deliver, wait(simulation.Slot/2))(b.World); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		b.World.Batch.Base = refusing{b.World.Base, b.isNew, func() { b.refused++; trouble() }}
+		if _, err := b.Tick(context.Background()); err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errCrash) {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		uninstall(b.World)
+		b.Restart()
+		if err := b.Check(context.Background()); err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+	}
+}
+
+func (b *badBuild) isNew(id lifecycle.GenerationID) bool {
+	v, err := b.Catalog.View(context.Background(), "by_user")
+	_, isPurchaser := v.Generation(id)
+	return err != nil || isPurchaser && !slices.Contains(b.known, id)
+}
+
+// TestBuildAlwaysKilled: the build of one view is killed at every tick. The others go on all the same: what may serve
+// does, and what was retained is given up and deleted.
+func TestBuildAlwaysKilled(t *testing.T) {
+	w := running(t)
+	original := entry(t, w.World, "everything").Serving
+	if err := w.Deploy(otherEverything(variant(0))); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, 6, 100)
+	other := entry(t, w.World, "everything").Serving
+	if other == original {
+		t.Fatal("the other definition does not serve")
+	}
+	b := newBadBuild(t, w)
+	if err := w.Deploy(variant(1)); err != nil { // by_user is another one, everything goes back
+		t.Fatal(err)
+	}
+	kill := func() { (&crash{watched: func(memory.Call) bool { return true }}).install(w.World) }
+	b.goOn(t, 4, 300, kill)
+	if got := entry(t, w.World, "everything").Serving; got != original {
+		t.Errorf("generation %s of everything serves, want the original, %s", got, original)
+	}
+	w.Wait(simulation.Keep)
+	b.goOn(t, 1, 500, kill)
+	w.Wait(2 * time.Minute)
+	b.goOn(t, 1, 600, kill)
+	if g, ok := entry(t, w.World, "everything").Generation(other); ok || w.Base.Len(other) > 0 {
+		t.Errorf("what was retained is %+v, with %d items, and should be gone", g, w.Base.Len(other))
+	}
+	g, ok := purchaser(t, w.World).In(lifecycle.Building)
+	if !ok || g.Run != 0 || b.refused < 8 {
+		t.Errorf("the story misses its point: the build was killed %d times, and has come to %+v", b.refused, g)
+	}
+}
+
+// TestBuildAlwaysFails: the build of one view fails at every tick. One that is built in the same pass serves.
+func TestBuildAlwaysFails(t *testing.T) {
+	w := running(t)
+	before := entry(t, w.World, "everything").Serving
+	b := newBadBuild(t, w)
+	if err := w.Deploy(otherEverything(variant(1))); err != nil {
+		t.Fatal(err)
+	}
+	b.goOn(t, 6, 100, func() {})
+	if got := entry(t, w.World, "everything").Serving; got == before {
+		t.Error("the changed definition of everything does not serve")
+	}
+	g, ok := purchaser(t, w.World).In(lifecycle.Building)
+	if !ok || g.Run != 0 || b.refused == 0 {
+		t.Errorf("the story misses its point: %d items were refused, and the build has come to %+v", b.refused, g)
+	}
+}
+
+// limited is a context with a deadline by the world's clock.
+type limited struct {
+	context.Context
+	deadline time.Time
+}
+
+func (l limited) Deadline() (time.Time, bool) { return l.deadline, true }
+
+// TestBuildWaitsForTime: a tick that has made runs for most of its time leaves the build to the next one. Each object
+// takes a second to read, and a function is killed after twenty.
+func TestBuildWaitsForTime(t *testing.T) {
+	const longest = 20 * time.Second
+	w := running(t)
+	sends := func(n, from int) {
+		t.Helper()
+		for i := range n {
+			if err := steps(send(uint64(from+i), from+10*i, 3), w.deliver, wait(time.Second))(w.World); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	limitedTick := func() bool {
+		deadline := w.Clock.Add(longest)
+		w.Archive.Hook = func(call memory.Call) memory.Fault {
+			if call.Name == "archive.Get" && strings.HasPrefix(call.Key, "events/dt=") {
+				w.Wait(time.Second)
+			}
+			if w.Clock.After(deadline) {
+				return memory.Fault{Err: errCrash}
+			}
+			return memory.Fault{}
+		}
+		defer uninstall(w.World)
+		report, err := w.Batch.Tick(limited{context.Background(), deadline})
+		if err != nil {
+			t.Errorf("%v, %s after the tick began", err, w.Clock.Sub(deadline.Add(-longest)))
+		}
+		return report.Backlog
+	}
+	sends(5, 100)
+	if err := steps(wait(2*simulation.Slot), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	sends(12, 200)
+	w.Wait(2 * simulation.Slot)
+	if err := w.Deploy(variant(1)); err != nil {
+		t.Fatal(err)
+	}
+	if !limitedTick() {
+		t.Error("the tick that had no time for the build says that nothing is left")
+	}
+	if g, ok := purchaser(t, w.World).In(lifecycle.Building); !ok || g.Run != 0 {
+		t.Errorf("the generation is %+v, want it not built yet", g)
+	}
+	if limitedTick() {
+		t.Error("the tick that had all its time has not done all")
+	}
+	if g, ok := purchaser(t, w.World).In(lifecycle.Building); ok && g.Run == 0 {
+		t.Errorf("the generation is %+v, want it built", g)
+	}
+	if err := w.Check(context.Background()); err != nil {
+		t.Error(err)
+	}
+}

@@ -64,7 +64,8 @@ func newBadBuild(t *testing.T, w life) *badBuild {
 	return b
 }
 
-// goOn lets life go on for some slots: the function that builds has trouble, a new one takes its place, answers are right.
+// goOn lets life go on for some slots: the function that builds has trouble, a new one takes its place, and answers are
+// right.
 func (b *badBuild) goOn(t *testing.T, slots, from int, trouble func()) {
 	t.Helper()
 	for i := range 2 * slots {

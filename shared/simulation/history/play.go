@@ -65,8 +65,8 @@ func (h *history) until(t time.Time, done func() bool) bool {
 
 // The stated bounds, from the moment when faults stop.
 //
-// Live: what stands in the stream then, of the slots from which speed folds what answers. Until the first run is built a
-// Lambda view answers nothing, so that all of its events are batch's to bring. A function that hangs is given up after
+// Live: what stands in the stream then, of the slots from which speed folds what answers. Until the first run is built
+// a Lambda view answers nothing, so that all of its events are batch's to bring. A function that hangs is given up after
 // its timeout; the mapping waits at most 10 s before it tries again, and a batch at most its window (2 s); a bisected
 // batch is done half by half, at most as many as it has records (100), each in well below a second.
 //

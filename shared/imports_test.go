@@ -46,6 +46,7 @@ var (
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
 	handed    = []string{"shared/runner", "shared/budget"}                       // what layers are handed goroutines and time by
 	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/audit", "shared/serving", "shared/operations"}
+	answers   = []string{"shared/present", "shared/compare"} // what is made of that which serving reads
 )
 
 // rule is what a package's code may import besides the standard library; its tests may import what they need.
@@ -63,6 +64,9 @@ func rules() map[string]rule {
 	}
 	handler := func(layer string, thirdParty ...string) rule {
 		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", layer), append(thirdParty, events)}
+	}
+	reading := func(layers ...string) rule { // and presents what it has read, or compares it
+		return rule{slices.Concat(inner, layers, answers, []string{"shared/api", "shared/aws/respond"}), []string{events}}
 	}
 	function := func(name, layer string, besides ...string) rule {
 		return rule{
@@ -102,6 +106,11 @@ func rules() map[string]rule {
 		"shared/audit":   stepping(ulid),
 		"shared/serving": stepping(),
 
+		"shared/present": {append(slices.Clone(inner), "shared/serving"), nil},
+		"shared/compare": {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
+
+		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/serving", "shared/memory"), []string{ulid}}, // for tests only
+
 		"shared/operations": stepping(),
 
 		"shared/eventsource": {core, nil},
@@ -114,10 +123,10 @@ func rules() map[string]rule {
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
-		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
+		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/present", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
 		"shared/simulation/history": {
 			slices.Concat(inner, layers, []string{
-				viewfile, "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
+				viewfile, "shared/present", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
 			}), []string{ulid},
 		},
 		"shared/simulation/model":        {}, // Promela, and what runs Spin
@@ -146,10 +155,9 @@ func rules() map[string]rule {
 		"functions/batch/handler":     handler("shared/batch"),
 		"functions/replay/handler":    handler("shared/speed"),
 		"functions/audit/handler":     handler("shared/audit"),
-		"functions/query/handler":     handler("shared/serving"),
+		"functions/query/handler":     reading("shared/serving"),
 		"functions/republish/handler": handler("shared/ingest"),
-
-		"functions/admin/handler": {append(slices.Clone(inner), "shared/api", "shared/aws/respond", "shared/operations", "shared/serving"), []string{events}}, // operates, and compares
+		"functions/admin/handler":     reading("shared/operations", "shared/serving"),
 
 		"functions/authorizer/handler": {[]string{"shared/access", "shared/api"}, []string{events}}, // needs no layer
 
@@ -158,11 +166,11 @@ func rules() map[string]rule {
 		"functions/batch":     function("batch", "shared/batch", viewfile), // which deploys definitions
 		"functions/replay":    function("replay", "shared/speed"),
 		"functions/audit":     function("audit", "shared/audit"),
-		"functions/query":     function("query", "shared/serving"),
+		"functions/query":     function("query", "shared/serving", "shared/compare"),
 		"functions/republish": function("republish", "shared/ingest"),
 		"functions/admin": {
-			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/programs", "shared/aws/sdk", "shared/aws/settings", "shared/aws/launch", "shared/budget",
-				"shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
+			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/compare", "shared/programs", "shared/budget",
+				"shared/aws/sdk", "shared/aws/settings", "shared/aws/launch", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
 		"functions/authorizer": {
@@ -179,7 +187,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
-				"shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
+				"shared/compare", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
 			}),
@@ -315,6 +323,8 @@ func checkRings(p listed) (problems []string) {
 		allowed = slices.Concat(core, contracts, handed)
 	case slices.Contains(layers, p.name()):
 		allowed = slices.Concat(core, contracts, steps, handed)
+	case slices.Contains(answers, p.name()):
+		allowed = slices.Concat(core, contracts, steps, handed, answers, []string{"shared/serving"})
 	default:
 		return nil
 	}
@@ -328,7 +338,7 @@ func checkRings(p listed) (problems []string) {
 
 // checkPurity: core holds values and laws.
 func checkPurity(p listed) (problems []string) {
-	if !slices.Contains(core, p.name()) && p.name() != viewfile {
+	if !slices.Contains(core, p.name()) && p.name() != viewfile && p.name() != "shared/present" {
 		return nil
 	}
 	for _, imported := range p.Imports {
@@ -367,7 +377,7 @@ func checkYAML(p listed) (problems []string) {
 
 // TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the simulator owns both.
 func TestNoClockAndNoGoroutines(t *testing.T) {
-	pure := slices.Concat(core, contracts, steps, layers, []string{viewfile, "shared/eventsource"})
+	pure := slices.Concat(core, contracts, steps, layers, answers, []string{viewfile, "shared/eventsource"})
 	for _, p := range list(t) {
 		// go test remembers a result for as long as no file that the test has opened changes: so every file is opened, and every folder.
 		if _, err := os.ReadDir(filepath.Dir(p.Dir)); err != nil {

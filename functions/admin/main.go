@@ -1,4 +1,4 @@
-// Command admin is the Lambda function behind /v1/admin/views...: it wires the operations layer, and the comparison in the serving layer, to the tables in
+// Command admin is the Lambda function behind /v1/admin/views...: it wires the operations layer, and the comparison of generations, to the tables in
 // DynamoDB. What is wanted of a view it writes into the table of control; batch, replay and audit carry it out.
 package main
 
@@ -17,6 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/budget"
+	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
@@ -56,11 +57,9 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	return &function{&handler.Handler{
 		Log:        log,
 		Operations: &operations.Operations{Catalog: control, Sweeps: control, Tries: tries, Now: time.Now},
-		Serving: &serving.Serving{
-			Catalog: control, Sweeps: control, Programs: &programs.Cache{},
-			Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
-			Now: time.Now, // a diff tells as many rows as it is asked for
-		},
+		Differ: &compare.Comparer{Stores: serving.Stores{
+			Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
+		}},
 	}}, nil
 }
 

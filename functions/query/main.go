@@ -22,6 +22,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/budget"
+	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
@@ -92,17 +93,23 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		control = dynamocatalog.New(tables, s.CatalogTable)
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
-	f.handler = &handler.Handler{Log: log, Serving: &serving.Serving{
-		Catalog: control, Sweeps: control, Programs: &programs.Cache{},
-		Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
-		MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
-		Shadow: func() bool { return rand.IntN(100) < s.ShadowPercent }, OnShadow: f.onShadow,
-	}}
+	stores := serving.Stores{
+		Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
+	}
+	f.handler = &handler.Handler{
+		Log: log,
+		Serving: &serving.Serving{
+			Stores: stores, Sweeps: control, MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
+		},
+		Shadow: &compare.Shadow{
+			Comparer: compare.Comparer{Stores: stores}, When: func() bool { return rand.IntN(100) < s.ShadowPercent }, Report: f.reportShadow,
+		},
+	}
 	return f, nil
 }
 
-// onShadow counts a shadow read. The key that was asked for is in no log.
-func (f *function) onShadow(r serving.ShadowReport) {
+// reportShadow counts a shadow read. The key that was asked for is in no log.
+func (f *function) reportShadow(r compare.ShadowReport) {
 	failed := int64(0)
 	if r.Error != "" {
 		failed = 1

@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
-	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/compare"
 )
 
 func TestMain(m *testing.M) { settingstest.Main(m, main) }
@@ -72,7 +72,7 @@ func TestShadow(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 1000 {
-			if f.handler.Serving.Shadow() != want {
+			if f.handler.Shadow.When() != want {
 				t.Fatalf("of %s percent, one is not %v", percent, want)
 			}
 		}
@@ -83,11 +83,11 @@ func TestShadow(t *testing.T) {
 	}
 	var out, logged bytes.Buffer
 	f.printer.Out, f.printer.Function, f.log = &out, "anabranch-query", slog.New(slog.NewTextHandler(&logged, nil))
-	f.handler.Serving.OnShadow(serving.ShadowReport{View: "v", Rows: 9, Differing: 3})
+	f.handler.Shadow.Report(compare.ShadowReport{View: "v", Rows: 9, Differing: 3})
 	if logged.Len() > 0 {
 		t.Errorf("logged %s", &logged)
 	}
-	f.handler.Serving.OnShadow(serving.ShadowReport{View: "v", Serving: "g", Candidate: "h", Error: "lost"})
+	f.handler.Shadow.Report(compare.ShadowReport{View: "v", Serving: "g", Candidate: "h", Error: "lost"})
 	for _, want := range []string{
 		`"FunctionName":"anabranch-query","ShadowQueries":1,"ShadowDifferences":3,"ShadowErrors":0}`,
 		`"FunctionName":"anabranch-query","ShadowQueries":1,"ShadowDifferences":0,"ShadowErrors":1}`,

@@ -9,200 +9,25 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/oklog/ulid/v2"
 
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
-	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/serving/servingtest"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-const slotMs = slot.Slot(300_000)
+const slotMs = servingtest.SlotMs
 
-// horizon is where batch stands in most tests: 11:00, in the middle of a day, which is a page.
-var horizon = slot.Slot(time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC).UnixMilli())
+var horizon = servingtest.Horizon
 
-// station is a Serving over items that the test puts where it wants them. The view counts purchases by user and hour.
-type station struct {
-	*serving.Serving
-	catalog *memory.Catalog
-	base    *base
-	items   *memory.Speed
-	program *view.Program
-	calls   []string
-}
+type amount = servingtest.Amount
 
-// base notes which pages were asked for.
-type base struct {
-	memory.Base
-	from, to view.Page
-}
-
-func (b *base) Pages(ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
-	b.from, b.to = from, to
-	return b.Base.Pages(ctx, g, key, from, to)
-}
-
-func newStation(t testing.TB) *station {
+func checkRows(t *testing.T, a serving.Result, want ...string) {
 	t.Helper()
-	d := view.Definition{
-		Name: "by_user", Key: []view.KeyField{{Field: "user", Expr: "data.user"}}, Window: time.Hour,
-		Aggregates: []view.Aggregate{{Name: "amount", Expr: "sum(data.amount)"}},
-	}
-	set, err := view.Compile(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &station{catalog: &memory.Catalog{}, base: &base{}, items: &memory.Speed{}, program: set.Programs[0]}
-	if err := s.catalog.PutDefinition(context.Background(), d.Hash(), d.Text()); err != nil {
-		t.Fatal(err)
-	}
-	s.pointTo(t, lifecycle.View{Name: d.Name, Serving: "g", Generations: []lifecycle.Generation{
-		{ID: "g", Definition: d.Hash(), State: lifecycle.Serving, Run: 1, Horizon: horizon},
-	}})
-	note := func(call memory.Call) memory.Fault {
-		s.calls = append(s.calls, call.Name)
-		return memory.Fault{}
-	}
-	s.catalog.Hook, s.base.Hook, s.items.Hook = note, note, note
-	s.Serving = &serving.Serving{
-		Catalog: s.catalog, Sweeps: s.catalog, Programs: &programs.Cache{}, Base: s.base, Speed: s.items, MaxRows: 1000,
-		Now: func() time.Time { return horizon.Start().Add(90 * time.Second) },
-	}
-	return s
-}
-
-func (s *station) pointTo(t testing.TB, v lifecycle.View) {
-	t.Helper()
-	if stored, err := s.catalog.View(context.Background(), v.Name); err == nil {
-		v.Revision = stored.Revision
-	}
-	if err := s.catalog.PutView(context.Background(), v); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// moveTo moves the generation's horizon.
-func (s *station) moveTo(t testing.TB, to slot.Slot) {
-	t.Helper()
-	v, err := s.catalog.View(context.Background(), "by_user")
-	if err != nil {
-		t.Fatal(err)
-	}
-	v.Generations[0].Horizon = to
-	s.pointTo(t, v)
-}
-
-// amount is one purchase: when, and how much.
-type amount struct{ at, of string }
-
-// states are the pages of some purchases.
-func (s *station) states(t testing.TB, amounts ...amount) map[view.Page][]byte {
-	t.Helper()
-	return statesOf(t, s.program, amounts...)
-}
-
-// statesOf are the pages of some purchases, by another definition of the same fields.
-func statesOf(t testing.TB, p *view.Program, amounts ...amount) map[view.Page][]byte {
-	t.Helper()
-	set, err := view.Compile(p.Definition)
-	if err != nil {
-		t.Fatal(err)
-	}
-	var lines []byte
-	for i, a := range amounts {
-		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","time":%q,"data":{"user":"u","amount":%s}}`, i, a.at, a.of)
-		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: ulid.ULID{1}, Index: i})
-	}
-	var b event.Batch
-	if err := set.Fields().Scan(lines, &b); err != nil {
-		t.Fatal(err)
-	}
-	rows := make([]int32, b.Len())
-	for i := range rows {
-		rows[i] = int32(i)
-	}
-	d := set.Programs[0].NewDelta()
-	d.Fold(&b, rows)
-	pages := map[view.Page][]byte{}
-	for page := range d.Pages() {
-		w := set.Programs[0].NewWindows()
-		page.MergeInto(w)
-		pages[page.Page] = w.AppendPage(nil, page.Page)
-	}
-	return pages
-}
-
-var userKey = view.EncodeKey([]string{"u"})
-
-// putBase puts base items of the purchases, at a horizon, in place of those that are there.
-func (s *station) putBase(t testing.TB, at slot.Slot, amounts ...amount) {
-	t.Helper()
-	for page, states := range s.states(t, amounts...) {
-		key := viewstore.BaseKey{Generation: "g", Key: userKey, Page: page}
-		stored, err := s.base.Load(context.Background(), []viewstore.BaseKey{key})
-		if err != nil {
-			t.Fatal(err)
-		}
-		var loaded slot.Slot
-		if len(stored) > 0 {
-			loaded = stored[0].Horizon
-		}
-		if err := s.base.Put(context.Background(), viewstore.BaseItem{BaseKey: key, Horizon: at, States: states}, loaded); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// putSpeed puts speed items of the purchases, of a slot.
-func (s *station) putSpeed(t testing.TB, of slot.Slot, amounts ...amount) {
-	t.Helper()
-	for page, states := range s.states(t, amounts...) {
-		key := viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.program.Hash), Key: userKey, Slot: of, Page: page, Lane: event.Lane{Layout: 1, Count: 4}}
-		if err := s.items.Put(context.Background(), viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// ask asks for the user; parameters are further names and values.
-func (s *station) ask(t testing.TB, parameters ...string) serving.Answer {
-	t.Helper()
-	answer, err := s.try(parameters...)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return answer
-}
-
-func (s *station) try(parameters ...string) (serving.Answer, error) {
-	asked := map[string][]string{"user": {"u"}}
-	for i := 0; i < len(parameters); i += 2 {
-		asked[parameters[i]] = []string{parameters[i+1]}
-	}
-	return s.Query(context.Background(), "by_user", asked)
-}
-
-// rows tells an answer's rows.
-func rows(a serving.Answer) []string {
-	all := []string{}
-	for _, row := range a.Data {
-		text := fmt.Sprintf("%s %s exact=%v", row.Start[5:16], row.Values[0].Value, row.Exact)
-		if row.Horizon != nil {
-			text += " as of " + (*row.Horizon)[5:16]
-		}
-		all = append(all, text)
-	}
-	return all
-}
-
-func checkRows(t *testing.T, a serving.Answer, want ...string) {
-	t.Helper()
-	if diff := cmp.Diff(append([]string{}, want...), rows(a)); diff != "" {
+	if diff := cmp.Diff(append([]string{}, want...), servingtest.Rows(a)); diff != "" {
 		t.Error("rows (-want +got):", diff)
 	}
 }
@@ -223,24 +48,24 @@ func TestHorizon(t *testing.T) {
 		{"all three", []slot.Slot{-1, 0, 1}, "11-22T10:00 1006 exact=false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
-			s.putBase(t, horizon, amount{at, "1000"})
+			s := servingtest.New(t)
+			s.PutBase(t, horizon, amount{at, "1000"})
 			for _, n := range c.slots {
-				s.putSpeed(t, horizon+n*slotMs, amount{at, map[slot.Slot]string{-1: "1", 0: "2", 1: "4"}[n]})
+				s.PutSpeed(t, horizon+n*slotMs, amount{at, map[slot.Slot]string{-1: "1", 0: "2", 1: "4"}[n]})
 			}
-			checkRows(t, s.ask(t), c.want)
+			checkRows(t, s.Read(t), c.want)
 		})
 	}
 	t.Run("no base item", func(t *testing.T) {
-		s := newStation(t)
+		s := servingtest.New(t)
 		for n, of := range map[slot.Slot]string{-1: "1", 0: "2", 1: "4"} {
-			s.putSpeed(t, horizon+n*slotMs, amount{at, of})
+			s.PutSpeed(t, horizon+n*slotMs, amount{at, of})
 		}
-		checkRows(t, s.ask(t), "11-22T10:00 6 exact=false")
+		checkRows(t, s.Read(t), "11-22T10:00 6 exact=false")
 	})
 	t.Run("nothing at all", func(t *testing.T) {
-		s := newStation(t)
-		if a := s.ask(t); len(a.Data) != 0 || a.From != nil || a.To != nil {
+		s := servingtest.New(t)
+		if a := s.Read(t); len(a.Rows) != 0 || a.From != nil || a.To != nil {
 			t.Errorf("answer is %+v", a)
 		}
 	})
@@ -249,30 +74,30 @@ func TestHorizon(t *testing.T) {
 // TestItemAhead: a run in progress has moved some items to its horizon and others not yet. Each item is right by its own; the row says so.
 func TestItemAhead(t *testing.T) {
 	const today, yesterday = "2026-11-22T10:30:00Z", "2026-11-21T10:30:00Z"
-	s := newStation(t)
-	s.putBase(t, horizon, amount{yesterday, "1000"})
-	s.putBase(t, horizon+2*slotMs, amount{today, "1000"})
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{yesterday, "1000"})
+	s.PutBase(t, horizon+2*slotMs, amount{today, "1000"})
 	for n, of := range map[slot.Slot]string{-1: "1", 0: "2", 1: "4", 2: "8"} {
-		s.putSpeed(t, horizon+n*slotMs, amount{today, of}, amount{yesterday, of})
+		s.PutSpeed(t, horizon+n*slotMs, amount{today, of}, amount{yesterday, of})
 	}
-	a := s.ask(t)
+	a := s.Read(t)
 	checkRows(t, a, "11-21T10:00 1014 exact=false", "11-22T10:00 1008 exact=false as of 11-22T11:10")
-	if *a.Horizon != "2026-11-22T11:00:00Z" {
-		t.Errorf("the answer's horizon is %s", *a.Horizon)
+	if !a.Horizon.Equal(horizon.Start()) {
+		t.Errorf("the result's horizon is %s", a.Horizon)
 	}
 	// The run is done: the pointer follows, and nothing of the moved row changes.
-	s.moveTo(t, horizon+2*slotMs)
-	checkRows(t, s.ask(t), "11-21T10:00 1008 exact=false", "11-22T10:00 1008 exact=false")
+	s.MoveTo(t, horizon+2*slotMs)
+	checkRows(t, s.Read(t), "11-21T10:00 1008 exact=false", "11-22T10:00 1008 exact=false")
 }
 
 // TestItemBehind: runs that do not touch an item leave its horizon where it was; the generation's counts.
 func TestItemBehind(t *testing.T) {
 	const at = "2026-11-22T09:30:00Z"
-	s := newStation(t)
-	s.putBase(t, horizon-6*slotMs, amount{at, "1000"})
-	s.putSpeed(t, horizon-7*slotMs, amount{at, "1"})
-	s.putSpeed(t, horizon-slotMs, amount{at, "2"})
-	checkRows(t, s.ask(t), "11-22T09:00 1000 exact=true")
+	s := servingtest.New(t)
+	s.PutBase(t, horizon-6*slotMs, amount{at, "1000"})
+	s.PutSpeed(t, horizon-7*slotMs, amount{at, "1"})
+	s.PutSpeed(t, horizon-slotMs, amount{at, "2"})
+	checkRows(t, s.Read(t), "11-22T09:00 1000 exact=true")
 }
 
 // TestExact: a row is exact when its window has ended by the horizon that it is as of, and speed has no part in it.
@@ -292,17 +117,17 @@ func TestExact(t *testing.T) {
 		{"by the generation's", horizon + 12*slotMs, horizon, []string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=true"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
-			s.putBase(t, c.own, amount{"2026-11-22T10:30:00Z", "1"}, amount{"2026-11-22T11:30:00Z", "2"})
-			s.moveTo(t, c.at)
-			checkRows(t, s.ask(t), c.want...)
+			s := servingtest.New(t)
+			s.PutBase(t, c.own, amount{"2026-11-22T10:30:00Z", "1"}, amount{"2026-11-22T11:30:00Z", "2"})
+			s.MoveTo(t, c.at)
+			checkRows(t, s.Read(t), c.want...)
 		})
 	}
 	t.Run("speed in another window of the page", func(t *testing.T) {
-		s := newStation(t)
-		s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
-		s.putSpeed(t, horizon, amount{"2026-11-22T09:30:00Z", "1"})
-		checkRows(t, s.ask(t), "11-22T09:00 2 exact=false", "11-22T10:00 1 exact=true")
+		s := servingtest.New(t)
+		s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
+		s.PutSpeed(t, horizon, amount{"2026-11-22T09:30:00Z", "1"})
+		checkRows(t, s.Read(t), "11-22T09:00 2 exact=false", "11-22T10:00 1 exact=true")
 	})
 }
 
@@ -321,36 +146,36 @@ func TestTotal(t *testing.T) {
 		{"a range without rows, closed", "2026-11-22T09:00:00Z", true, "0 exact=true"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
-			s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
+			s := servingtest.New(t)
+			s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
 			if c.speed {
-				s.putSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "4"})
+				s.PutSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "4"})
 			}
 			parameters := []string{"total", "true"}
 			if c.to != "" {
 				parameters = append(parameters, "to", c.to)
 			}
-			a := s.ask(t, parameters...)
-			if got := fmt.Sprintf("%s exact=%v", a.Total.Values[0].Value, a.Total.Exact); got != c.want {
+			a := s.Read(t, parameters...)
+			if got := fmt.Sprintf("%s exact=%v", servingtest.Number(a.Total.States), a.Total.Exact); got != c.want {
 				t.Errorf("total is %s, want %s", got, c.want)
 			}
 		})
 	}
 	t.Run("to the middle of a window that is open and has no row", func(t *testing.T) {
-		s := newStation(t)
-		s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "2"})
-		s.moveTo(t, horizon+6*slotMs)
-		if a := s.ask(t, "total", "true", "to", "2026-11-22T11:15:00Z"); a.Total.Exact {
-			t.Errorf("total as of %s is %+v", *a.Horizon, a.Total)
+		s := servingtest.New(t)
+		s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "2"})
+		s.MoveTo(t, horizon+6*slotMs)
+		if a := s.Read(t, "total", "true", "to", "2026-11-22T11:15:00Z"); a.Total.Exact {
+			t.Errorf("total as of %s is %+v", a.Horizon, a.Total)
 		}
 	})
 	t.Run("of nothing, without an end", func(t *testing.T) {
-		if a := newStation(t).ask(t, "total", "true"); string(a.Total.Values[0].Value) != "0" || a.Total.Exact {
+		if a := servingtest.New(t).Read(t, "total", "true"); servingtest.Number(a.Total.States) != "0" || a.Total.Exact {
 			t.Errorf("total is %+v", a.Total)
 		}
 	})
 	t.Run("not asked for", func(t *testing.T) {
-		if a := newStation(t).ask(t, "total", "false"); a.Total != nil {
+		if a := servingtest.New(t).Read(t, "total", "false"); a.Total != nil {
 			t.Errorf("total is %+v", a.Total)
 		}
 	})
@@ -360,40 +185,40 @@ func TestTotal(t *testing.T) {
 // its own horizon. Their sum is the fold of no horizon, so the total is exact again when the pointer has followed.
 func TestTotalWhileARunIsApplied(t *testing.T) {
 	const today, yesterday = "2026-11-22T10:30:00Z", "2026-11-21T10:30:00Z"
-	s := newStation(t)
-	s.putBase(t, horizon, amount{yesterday, "1"}, amount{today, "1"})
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{yesterday, "1"}, amount{today, "1"})
 	// A late event of yesterday. Today's page has one, too, that the run has not come to.
-	s.putBase(t, horizon+slotMs, amount{yesterday, "1"}, amount{yesterday, "5"})
+	s.PutBase(t, horizon+slotMs, amount{yesterday, "1"}, amount{yesterday, "5"})
 	checkTotal := func(want string, parameters ...string) {
 		t.Helper()
-		a := s.ask(t, append(parameters, "total", "true")...)
-		if got := fmt.Sprintf("%s exact=%v", a.Total.Values[0].Value, a.Total.Exact); got != want {
+		a := s.Read(t, append(parameters, "total", "true")...)
+		if got := fmt.Sprintf("%s exact=%v", servingtest.Number(a.Total.States), a.Total.Exact); got != want {
 			t.Errorf("total of %v is %s, want %s", parameters, got, want)
 		}
 	}
-	checkRows(t, s.ask(t), "11-21T10:00 6 exact=true as of 11-22T11:05", "11-22T10:00 1 exact=true")
+	checkRows(t, s.Read(t), "11-21T10:00 6 exact=true as of 11-22T11:05", "11-22T10:00 1 exact=true")
 	checkTotal("7 exact=false")
 	checkTotal("7 exact=false", "to", "2026-11-22T11:00:00Z")
 	checkTotal("6 exact=false", "to", "2026-11-22T00:00:00Z")
 	checkTotal("1 exact=true", "from", "2026-11-22T00:00:00Z")
-	s.putBase(t, horizon+slotMs, amount{today, "1"}, amount{today, "3"})
-	s.moveTo(t, horizon+slotMs)
+	s.PutBase(t, horizon+slotMs, amount{today, "1"}, amount{today, "3"})
+	s.MoveTo(t, horizon+slotMs)
 	checkTotal("10 exact=true")
 }
 
-// TestParts: what each half has of a row; null for a half that has nothing of it.
+// TestParts: what each half has of a row; no states for a half that has nothing of it.
 func TestParts(t *testing.T) {
-	s := newStation(t)
-	s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
-	s.putSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "4"}, amount{"2026-11-22T11:30:00Z", "8"})
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
+	s.PutSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "4"}, amount{"2026-11-22T11:30:00Z", "8"})
 	var got []string
-	for _, row := range s.ask(t, "parts", "true").Data {
-		text := string(row.Values[0].Value) + " ="
-		for _, part := range []*serving.Object{row.Parts.Batch, row.Parts.Speed} {
-			if part == nil {
-				text += " none"
+	for _, row := range s.Read(t).Rows {
+		text := servingtest.Number(row.States) + " ="
+		for _, part := range []serving.States{row.Batch, row.Speed} {
+			if part.Exist() {
+				text += " " + servingtest.Number(part)
 			} else {
-				text += " " + string((*part)[0].Value)
+				text += " none"
 			}
 		}
 		got = append(got, text)
@@ -401,34 +226,29 @@ func TestParts(t *testing.T) {
 	if diff := cmp.Diff([]string{"1 = 1 none", "6 = 2 4", "8 = none 8"}, got); diff != "" {
 		t.Error("parts (-want +got):", diff)
 	}
-	for _, row := range s.ask(t).Data {
-		if row.Parts != nil {
-			t.Errorf("parts were not asked for: %+v", row.Parts)
-		}
-	}
 }
 
 // TestNothingCached: each query reads the pointer, then base items, then speed items, in that order, and knows of none from before. Only
 // programs are kept: a hash names one text for ever.
 func TestNothingCached(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
-	s := newStation(t)
-	s.putBase(t, horizon, amount{at, "1000"})
-	s.putSpeed(t, horizon, amount{at, "1"})
-	s.calls = nil
-	checkRows(t, s.ask(t), "11-22T10:00 1001 exact=false")
-	if diff := cmp.Diff([]string{"lifecycle.View", "lifecycle.Definition", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{at, "1000"})
+	s.PutSpeed(t, horizon, amount{at, "1"})
+	s.Calls = nil
+	checkRows(t, s.Read(t), "11-22T10:00 1001 exact=false")
+	if diff := cmp.Diff([]string{"lifecycle.View", "lifecycle.Definition", "base.Pages", "speed.Slots"}, s.Calls); diff != "" {
 		t.Error("calls of the first query (-want +made):", diff)
 	}
-	s.putSpeed(t, horizon+slotMs, amount{at, "2"})
-	checkRows(t, s.ask(t), "11-22T10:00 1003 exact=false")
-	s.putBase(t, horizon+slotMs, amount{at, "1001"})
-	checkRows(t, s.ask(t), "11-22T10:00 1003 exact=false as of 11-22T11:05")
-	s.moveTo(t, horizon+2*slotMs)
-	s.putBase(t, horizon+2*slotMs, amount{at, "1003"})
-	s.calls = nil
-	checkRows(t, s.ask(t), "11-22T10:00 1003 exact=true")
-	if diff := cmp.Diff([]string{"lifecycle.View", "base.Pages", "speed.Slots"}, s.calls); diff != "" {
+	s.PutSpeed(t, horizon+slotMs, amount{at, "2"})
+	checkRows(t, s.Read(t), "11-22T10:00 1003 exact=false")
+	s.PutBase(t, horizon+slotMs, amount{at, "1001"})
+	checkRows(t, s.Read(t), "11-22T10:00 1003 exact=false as of 11-22T11:05")
+	s.MoveTo(t, horizon+2*slotMs)
+	s.PutBase(t, horizon+2*slotMs, amount{at, "1003"})
+	s.Calls = nil
+	checkRows(t, s.Read(t), "11-22T10:00 1003 exact=true")
+	if diff := cmp.Diff([]string{"lifecycle.View", "base.Pages", "speed.Slots"}, s.Calls); diff != "" {
 		t.Error("calls of a later query (-want +made):", diff)
 	}
 }
@@ -438,22 +258,22 @@ func TestMovesMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	for _, moment := range []string{"lifecycle.View", "base.Pages", "speed.Slots"} {
 		t.Run("before "+moment, func(t *testing.T) {
-			s := newStation(t)
-			s.putBase(t, horizon, amount{at, "1000"})
-			s.putSpeed(t, horizon, amount{at, "1"})
-			s.putSpeed(t, horizon+slotMs, amount{at, "2"})
-			s.ask(t)
+			s := servingtest.New(t)
+			s.PutBase(t, horizon, amount{at, "1000"})
+			s.PutSpeed(t, horizon, amount{at, "1"})
+			s.PutSpeed(t, horizon+slotMs, amount{at, "2"})
+			s.Read(t)
 			hook := func(call memory.Call) memory.Fault {
 				if call.Name == moment {
-					s.catalog.Hook, s.base.Hook, s.items.Hook = nil, nil, nil
-					s.putBase(t, horizon+slotMs, amount{at, "1001"})
-					s.moveTo(t, horizon+slotMs)
+					s.Hook(nil)
+					s.PutBase(t, horizon+slotMs, amount{at, "1001"})
+					s.MoveTo(t, horizon+slotMs)
 				}
 				return memory.Fault{}
 			}
-			s.catalog.Hook, s.base.Hook, s.items.Hook = hook, hook, hook
-			if a := s.ask(t); len(a.Data) != 1 || string(a.Data[0].Values[0].Value) != "1003" {
-				t.Errorf("rows are %v, want 1003", rows(a))
+			s.Hook(hook)
+			if a := s.Read(t); len(a.Rows) != 1 || servingtest.Number(a.Rows[0].States) != "1003" {
+				t.Errorf("rows are %v, want 1003", servingtest.Rows(a))
 			}
 		})
 	}
@@ -461,7 +281,7 @@ func TestMovesMeanwhile(t *testing.T) {
 
 // TestRange: windows whose start is in [from, to), and only the pages that may have some are read.
 func TestRange(t *testing.T) {
-	s := newStation(t)
+	s := servingtest.New(t)
 	hour := func(h int) amount {
 		at := time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC).Add(time.Duration(h) * time.Hour)
 		return amount{at.Format(time.RFC3339), fmt.Sprint(h)}
@@ -470,8 +290,8 @@ func TestRange(t *testing.T) {
 	for _, h := range []int{0, 23, 24, 25, 47} {
 		all = append(all, hour(h))
 	}
-	s.putBase(t, horizon, all...)
-	s.putSpeed(t, horizon, hour(48), hour(25), hour(71))
+	s.PutBase(t, horizon, all...)
+	s.PutSpeed(t, horizon, hour(48), hour(25), hour(71))
 	page := view.Page(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC).Unix() / 86_400)
 	for _, c := range []struct {
 		name, from, to string
@@ -501,35 +321,31 @@ func TestRange(t *testing.T) {
 			if c.to != "" {
 				parameters = append(parameters, "to", c.to)
 			}
-			a := s.ask(t, parameters...)
+			a := s.Read(t, parameters...)
 			var got []string
-			for _, row := range a.Data {
-				at, err := time.Parse(time.RFC3339, row.Start)
-				if err != nil {
-					t.Fatal(err)
-				}
-				got = append(got, fmt.Sprint(int(at.Sub(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)).Hours())))
+			for _, row := range a.Rows {
+				got = append(got, fmt.Sprint(row.Start.Sub(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)).Hours()))
 			}
 			if strings.Join(got, " ") != c.want {
 				t.Errorf("windows are %v, want %s", got, c.want)
 			}
-			if s.base.from != c.first || s.base.to != c.last {
-				t.Errorf("pages %d to %d were read, want %d to %d", s.base.from, s.base.to, c.first, c.last)
+			if s.Base.From != c.first || s.Base.To != c.last {
+				t.Errorf("pages %d to %d were read, want %d to %d", s.Base.From, s.Base.To, c.first, c.last)
 			}
 		})
 	}
 	t.Run("no window starts in it, at the end of a page", func(t *testing.T) {
-		s.ask(t, "from", "2026-11-21T23:00:01Z", "to", "2026-11-21T23:59:59Z")
-		if s.base.from > s.base.to {
-			t.Errorf("pages %d to %d were read: a store may refuse a range that ends before it begins", s.base.from, s.base.to)
+		s.Read(t, "from", "2026-11-21T23:00:01Z", "to", "2026-11-21T23:59:59Z")
+		if s.Base.From > s.Base.To {
+			t.Errorf("pages %d to %d were read: a store may refuse a range that ends before it begins", s.Base.From, s.Base.To)
 		}
 	})
 }
 
 // TestRangeOfAnswer: the range as asked, or that of the rows.
 func TestRangeOfAnswer(t *testing.T) {
-	s := newStation(t)
-	s.putBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
 	for _, c := range []struct{ from, to, wantFrom, wantTo string }{
 		{"", "", "2026-11-22T09:00:00Z", "2026-11-22T11:00:00Z"},
 		{"2026-11-22T09:30:00.5+00:00", "2026-11-23T01:00:00+01:00", "2026-11-22T09:30:00.5Z", "2026-11-23T00:00:00Z"},
@@ -538,31 +354,30 @@ func TestRangeOfAnswer(t *testing.T) {
 		if c.from != "" {
 			parameters = []string{"from", c.from, "to", c.to}
 		}
-		a := s.ask(t, parameters...)
-		if *a.From != c.wantFrom || *a.To != c.wantTo {
-			t.Errorf("range is [%s, %s), want [%s, %s)", *a.From, *a.To, c.wantFrom, c.wantTo)
+		a := s.Read(t, parameters...)
+		if got := []string{a.From.Format(time.RFC3339Nano), a.To.Format(time.RFC3339Nano)}; got[0] != c.wantFrom || got[1] != c.wantTo {
+			t.Errorf("range is %s, want [%s, %s)", got, c.wantFrom, c.wantTo)
 		}
 	}
 }
 
-// TestLate: an answer tells how far batch is behind, and warns when that is too far.
+// TestLate: a result tells when it was read and how far batch is, and warns when that is too far behind.
 func TestLate(t *testing.T) {
 	for _, c := range []struct {
 		behind, late time.Duration
-		seconds      float64
 		warned       bool
 	}{
-		{90 * time.Second, 0, 90, false},
-		{90 * time.Second, 90 * time.Second, 90, false},
-		{90*time.Second + 1500*time.Microsecond, 90 * time.Second, 90.001, true},
-		{-5 * time.Second, time.Second, -5, false},
+		{90 * time.Second, 0, false},
+		{90 * time.Second, 90 * time.Second, false},
+		{90*time.Second + 1500*time.Microsecond, 90 * time.Second, true},
+		{-5 * time.Second, time.Second, false},
 	} {
-		s := newStation(t)
+		s := servingtest.New(t)
 		s.Now = func() time.Time { return horizon.Start().Add(c.behind) }
 		s.LateAfter = c.late
-		a := s.ask(t)
-		if *a.Lag.BatchSeconds != c.seconds || a.Lag.CompleteSeconds != nil || (len(a.Warnings) > 0) != c.warned || a.Warnings == nil {
-			t.Errorf("%s behind: lag is %v, warnings are %q", c.behind, *a.Lag.BatchSeconds, a.Warnings)
+		a := s.Read(t)
+		if behind := a.ReadAt.Sub(a.Horizon); behind != c.behind || (len(a.Warnings) > 0) != c.warned || a.Warnings == nil {
+			t.Errorf("%s behind: it tells %s, warnings are %q", c.behind, behind, a.Warnings)
 		}
 	}
 }
@@ -577,30 +392,30 @@ func TestNewView(t *testing.T) {
 		{horizon, []string{}},
 		{horizon + slotMs, []string{"the view is new: what arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z is missing until batch has covered it"}},
 	} {
-		s := newStation(t)
-		v, err := s.catalog.View(context.Background(), "by_user")
+		s := servingtest.New(t)
+		v, err := s.Catalog.View(context.Background(), "by_user")
 		if err != nil {
 			t.Fatal(err)
 		}
 		v.Generations[0].Live = c.live
-		s.pointTo(t, v)
-		if diff := cmp.Diff(c.want, s.ask(t).Warnings); diff != "" {
+		s.PointTo(t, v)
+		if diff := cmp.Diff(c.want, s.Read(t).Warnings); diff != "" {
 			t.Errorf("live from %s: warnings (-want +got): %s", c.live, diff)
 		}
 	}
 }
 
 func TestTooManyRows(t *testing.T) {
-	s := newStation(t)
-	s.putBase(t, horizon, amount{"2026-11-22T08:30:00Z", "1"}, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{"2026-11-22T08:30:00Z", "1"}, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
 	s.MaxRows = 3
-	checkRows(t, s.ask(t), "11-22T08:00 1 exact=true", "11-22T09:00 1 exact=true", "11-22T10:00 1 exact=true")
+	checkRows(t, s.Read(t), "11-22T08:00 1 exact=true", "11-22T09:00 1 exact=true", "11-22T10:00 1 exact=true")
 	s.MaxRows = 2
-	if _, err := s.try(); !errors.Is(err, serving.ErrTooManyRows) {
+	if _, err := s.Try(); !errors.Is(err, serving.ErrTooManyRows) {
 		t.Errorf("error is %v, want ErrTooManyRows", err)
 	}
-	if a := s.ask(t, "from", "2026-11-22T09:00:00Z"); len(a.Data) != 2 {
-		t.Errorf("narrowed: rows are %v", rows(a))
+	if a := s.Read(t, "from", "2026-11-22T09:00:00Z"); len(a.Rows) != 2 {
+		t.Errorf("narrowed: rows are %v", servingtest.Rows(a))
 	}
 }
 
@@ -609,43 +424,37 @@ func TestStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"lifecycle.View", "lifecycle.Definition", "base.Pages", "speed.Slots"} {
 		t.Run(name, func(t *testing.T) {
-			s := newStation(t)
-			hook := func(call memory.Call) memory.Fault {
-				if call.Name == name {
-					return memory.Fault{Err: lost}
-				}
-				return memory.Fault{}
-			}
-			s.catalog.Hook, s.base.Hook, s.items.Hook = hook, hook, hook
-			_, err := s.try()
+			s := servingtest.New(t)
+			s.Fail(name, lost)
+			_, err := s.Try()
 			checkInternal(t, err, lost)
 		})
 	}
 	t.Run("a corrupt base item", func(t *testing.T) {
-		s := newStation(t)
-		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "g", Key: userKey}, Horizon: horizon, States: []byte("x")}
-		if err := s.base.Put(context.Background(), item, 0); err != nil {
+		s := servingtest.New(t)
+		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "g", Key: servingtest.UserKey}, Horizon: horizon, States: []byte("x")}
+		if err := s.Base.Put(context.Background(), item, 0); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.try()
+		_, err := s.Try()
 		checkInternal(t, err, view.ErrCorruptPage)
 	})
 	t.Run("a corrupt speed item", func(t *testing.T) {
-		s := newStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon}, Fence: "1", States: []byte("x")}
-		if err := s.items.Put(context.Background(), item, ""); err != nil {
+		s := servingtest.New(t)
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon}, Fence: "1", States: []byte("x")}
+		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
-		_, err := s.try()
+		_, err := s.Try()
 		checkInternal(t, err, view.ErrCorruptPage)
 	})
 	t.Run("a corrupt speed item of a slot that batch has covered", func(t *testing.T) {
-		s := newStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.program.Hash), Key: userKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
-		if err := s.items.Put(context.Background(), item, ""); err != nil {
+		s := servingtest.New(t)
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
+		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
-		s.ask(t)
+		s.Read(t)
 	})
 }
 
@@ -663,40 +472,40 @@ func checkInternal(t *testing.T, err, want error) {
 
 // TestNotServing: a view that is registered and not built yet is described, and not answered from.
 func TestNotServing(t *testing.T) {
-	s := newStation(t)
-	s.pointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{{ID: "g", Definition: s.program.Hash, State: lifecycle.Building}}})
-	if _, err := s.try(); !errors.Is(err, serving.ErrNotServing) {
+	s := servingtest.New(t)
+	s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{{ID: "g", Definition: s.Program.Hash, State: lifecycle.Building}}})
+	if _, err := s.Try(); !errors.Is(err, serving.ErrNotServing) {
 		t.Errorf("error is %v, want ErrNotServing", err)
 	}
-	d, err := s.View(context.Background(), "by_user")
-	if err != nil || d.State != lifecycle.Building || d.Horizon != nil {
+	d, err := s.Describe(context.Background(), "by_user")
+	if err != nil || d.Generation.State != lifecycle.Building || !d.Horizon.IsZero() {
 		t.Errorf("described as %+v, %v", d, err)
 	}
-	if _, err := s.View(context.Background(), "nobody's"); !errors.Is(err, serving.ErrUnknownView) {
+	if _, err := s.Describe(context.Background(), "nobody's"); !errors.Is(err, serving.ErrUnknownView) {
 		t.Errorf("error is %v, want ErrUnknownView", err)
 	}
 }
 
 // TestRollback: queries follow the pointer to another generation, with a definition of its own.
 func TestRollback(t *testing.T) {
-	s := newStation(t)
-	s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
-	other := s.program.Definition
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
+	other := s.Program.Definition
 	other.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}}
-	if err := s.catalog.PutDefinition(context.Background(), other.Hash(), other.Text()); err != nil {
+	if err := s.Catalog.PutDefinition(context.Background(), other.Hash(), other.Text()); err != nil {
 		t.Fatal(err)
 	}
-	v, err := s.catalog.View(context.Background(), "by_user")
+	v, err := s.Catalog.View(context.Background(), "by_user")
 	if err != nil {
 		t.Fatal(err)
 	}
 	v.Generations = append(v.Generations, lifecycle.Generation{ID: "h", Definition: other.Hash(), State: lifecycle.Serving, Run: 1, Horizon: horizon - slotMs})
 	v.Serving = "h"
-	s.pointTo(t, v)
-	if a := s.ask(t); a.Generation != "h" || a.Definition != other.Hash() || len(a.Data) != 0 || *a.Horizon != "2026-11-22T10:55:00Z" {
+	s.PointTo(t, v)
+	if a := s.Read(t); a.Generation.ID != "h" || a.Program.Hash != other.Hash() || len(a.Rows) != 0 || !a.Horizon.Equal((horizon - slotMs).Start()) {
 		t.Errorf("answer is %+v", a)
 	}
 	v.Serving = "g"
-	s.pointTo(t, v)
-	checkRows(t, s.ask(t), "11-22T10:00 1 exact=true")
+	s.PointTo(t, v)
+	checkRows(t, s.Read(t), "11-22T10:00 1 exact=true")
 }

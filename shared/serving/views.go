@@ -3,40 +3,23 @@ package serving
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Description tells a view.
+// Description tells what a view is.
 type Description struct {
-	Name         view.Name              `json:"name"`
-	Description  string                 `json:"description"`
-	Architecture string                 `json:"architecture"`
-	State        lifecycle.State        `json:"state"`
-	Definition   view.Hash              `json:"definition"`
-	Generation   lifecycle.GenerationID `json:"generation"`
-	Where        string                 `json:"where,omitempty"`
-	Key          []KeyField             `json:"key"`
-	Window       string                 `json:"window"` // ISO 8601
-	Aggregates   []Aggregate            `json:"aggregates"`
-	Horizon      *string                `json:"horizon"` // null while no run is applied, and of a Kappa view
-}
-
-// KeyField is a key field of a view.
-type KeyField struct {
-	Field string `json:"field"`
-	Expr  string `json:"expr"`
-}
-
-// Aggregate is an aggregate of a view.
-type Aggregate struct {
-	Name  string `json:"name"`
-	Expr  string `json:"expr"`
-	Exact bool   `json:"exact"`
+	View       lifecycle.View
+	Generation lifecycle.Generation // that serves; before any does, the one that is being built
+	Program    *view.Program        // of its definition
+	Horizon    time.Time            // zero while no run is applied, and for a Kappa generation
 }
 
 // Views describes all views, in the order of their names; but for those whose only generation an operator has given up, of which there is nothing to tell.
+//
+// Errors: a store's; retry.
 func (s *Serving) Views(ctx context.Context) ([]Description, error) {
 	views, err := s.Catalog.Views(ctx)
 	if err != nil {
@@ -56,9 +39,9 @@ func (s *Serving) Views(ctx context.Context) ([]Description, error) {
 	return all, nil
 }
 
-// View describes one view. Errors: ErrUnknownView.
-func (s *Serving) View(ctx context.Context, name view.Name) (Description, error) {
-	v, err := s.view(ctx, name)
+// Describe describes one view. Errors: ErrUnknownView: do not retry; any other is a store's: retry.
+func (s *Serving) Describe(ctx context.Context, name view.Name) (Description, error) {
+	v, err := s.LoadView(ctx, name)
 	if err != nil {
 		return Description{}, err
 	}
@@ -68,29 +51,18 @@ func (s *Serving) View(ctx context.Context, name view.Name) (Description, error)
 	return s.describe(ctx, v)
 }
 
-// describe tells the generation that serves; before any does, the one that is being built.
 func (s *Serving) describe(ctx context.Context, v lifecycle.View) (Description, error) {
 	g, ok := v.Generation(v.Serving)
 	if !ok {
 		g = v.Generations[0]
 	}
-	program, err := s.program(ctx, g.Definition)
+	reader, err := s.Reader(ctx, g)
 	if err != nil {
 		return Description{}, err
 	}
-	d := Description{
-		Name: v.Name, Description: v.Description, Architecture: g.Architecture.String(), State: g.State, Definition: g.Definition, Generation: g.ID,
-		Where: program.Definition.Where, Key: []KeyField{}, Window: view.FormatWindow(program.Definition.Window),
-	}
-	for _, k := range program.Definition.Key {
-		d.Key = append(d.Key, KeyField(k))
-	}
-	for i, a := range program.Definition.Aggregates {
-		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: program.Functions[i].Exact()})
-	}
+	d := Description{View: v, Generation: g, Program: reader.Program}
 	if g.Run > 0 && g.Architecture == view.Lambda {
-		text := formatTime(g.Horizon.Start())
-		d.Horizon = &text
+		d.Horizon = g.Horizon.Start()
 	}
 	return d, nil
 }

@@ -8,7 +8,7 @@ import (
 
 	"pgregory.net/rapid"
 
-	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -111,7 +111,7 @@ func TestTakeover(t *testing.T) {
 	}
 }
 
-func ask(t *testing.T, w *simulation.World) serving.Answer {
+func ask(t *testing.T, w *simulation.World) present.Answer {
 	t.Helper()
 	answer, err := w.Ask(context.Background(), "everything", "")
 	if err != nil {

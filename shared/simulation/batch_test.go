@@ -10,7 +10,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/memory"
-	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -314,7 +314,7 @@ func TestDeploy(t *testing.T) {
 	}
 }
 
-func valuesOf(answer serving.Answer, name string) []string {
+func valuesOf(answer present.Answer, name string) []string {
 	var all []string
 	for _, row := range answer.Data {
 		for _, m := range row.Values {

@@ -20,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
@@ -335,12 +336,14 @@ func BenchmarkQuery(b *testing.B) {
 			}
 		}
 	}
-	s := &serving.Serving{Catalog: r.catalog, Sweeps: r.catalog, Programs: r.programs, Base: r.base, Speed: r.items, MaxRows: 10_000, Now: r.clock}
+	s := &serving.Serving{
+		Stores: serving.Stores{Catalog: r.catalog, Programs: r.programs, Base: r.base, Speed: r.items}, Sweeps: r.catalog, MaxRows: 10_000, Now: r.clock,
+	}
 	parameters := map[string][]string{"path": {"/presentations/page-0000/images/kibana-search.png"}}
 	rows := 0
 	b.ReportAllocs()
 	for b.Loop() {
-		answer, err := s.Query(b.Context(), "page_views", parameters)
+		answer, err := simulation.Query(b.Context(), s, "page_views", parameters)
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -257,8 +258,8 @@ func (p past) before(ctx context.Context, horizon string) (map[Cell]map[string]s
 
 // checkRows holds the rows marked exact, and the total as one more of them, against what had arrived before their
 // horizon.
-func (p past) checkRows(ctx context.Context, key Cell, answer serving.Answer) error {
-	all := serving.Row{Start: Total, Values: answer.Total.Values, Exact: answer.Total.Exact}
+func (p past) checkRows(ctx context.Context, key Cell, answer present.Answer) error {
+	all := present.Row{Start: Total, Values: answer.Total.Values, Exact: answer.Total.Exact}
 	for _, row := range append(slices.Clone(answer.Data), all) {
 		if !row.Exact {
 			continue
@@ -278,7 +279,7 @@ func (p past) checkRows(ctx context.Context, key Cell, answer serving.Answer) er
 	return nil
 }
 
-func checkValues(key Cell, answer serving.Answer, expected map[Cell]map[string]string) error {
+func checkValues(key Cell, answer present.Answer, expected map[Cell]map[string]string) error {
 	got := map[Cell]map[string]string{}
 	if len(answer.Data) > 0 {
 		got[Cell{key.View, key.Key, Total}] = valuesOf(answer.Total.Values)
@@ -299,15 +300,28 @@ func checkValues(key Cell, answer serving.Answer, expected map[Cell]map[string]s
 }
 
 // Ask asks a view of the simulated world for one key.
-func (w *World) Ask(ctx context.Context, name, key string) (serving.Answer, error) {
+func (w *World) Ask(ctx context.Context, name, key string) (present.Answer, error) {
 	parameters := map[string][]string{"parts": {"true"}, "total": {"true"}}
 	if name == "by_user" {
 		parameters["user"] = []string{key}
 	}
-	return w.Serving.Query(ctx, view.Name(name), parameters)
+	return Query(ctx, w.Serving, view.Name(name), parameters)
 }
 
-func valuesOf(values serving.Object) map[string]string {
+// Query asks a view as the query API does, and gives the answer that it gives in JSON.
+func Query(ctx context.Context, s *serving.Serving, name view.Name, parameters map[string][]string) (present.Answer, error) {
+	query, err := present.Parse(name, parameters, "")
+	if err != nil {
+		return present.Answer{}, err
+	}
+	result, err := s.Read(ctx, query.Selection)
+	if err != nil {
+		return present.Answer{}, err
+	}
+	return present.NewAnswer(result, query.Parts), nil
+}
+
+func valuesOf(values present.Object) map[string]string {
 	all := map[string]string{}
 	for _, m := range values {
 		all[m.Name] = string(m.Value)

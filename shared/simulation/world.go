@@ -168,7 +168,9 @@ func (w *World) Restart() {
 		Every: 24 * time.Hour, Workers: 3, Run: runner.Sequential, Now: w.now, Log: log,
 	}
 	w.Operations = &operations.Operations{Catalog: w.Catalog, Sweeps: w.Catalog, Tries: 8, Now: w.now}
-	w.Serving = &serving.Serving{Catalog: w.Catalog, Sweeps: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items, MaxRows: 10_000, Now: w.now}
+	w.Serving = &serving.Serving{
+		Stores: serving.Stores{Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items}, Sweeps: w.Catalog, MaxRows: 10_000, Now: w.now,
+	}
 }
 
 func (w *World) newULID(at time.Time) (ulid.ULID, error) {

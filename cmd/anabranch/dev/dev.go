@@ -28,6 +28,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/dirarchive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
@@ -203,15 +204,15 @@ func (s *Server) wire() error {
 		Archive: s.archive, Catalog: table, Audits: table, Programs: programs, Base: base, Codec: codec, Layout: s.layout, Relist: relist,
 		Every: auditEvery, Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now, Log: log,
 	}
+	views := serving.Stores{Catalog: table, Programs: programs, Base: base, Speed: items}
 	answers := &serving.Serving{
-		Catalog: table, Sweeps: table, Programs: programs, Base: base, Speed: items, MaxRows: 10_000, Now: time.Now,
-		LateAfter: 2 * (s.settings.Slot + s.settings.Settle + s.settings.BatchEvery),
+		Stores: views, Sweeps: table, MaxRows: 10_000, Now: time.Now, LateAfter: 2 * (s.settings.Slot + s.settings.Settle + s.settings.BatchEvery),
 	}
 	s.queryHandler = &queryhandler.Handler{Log: log, Serving: answers}
 	s.replayHandler = &replayhandler.Handler{Log: log, Replay: replay}
 	s.auditHandler = &audithandler.Handler{Log: log, Audit: auditor}
 	s.adminHandler = &adminhandler.Handler{
-		Log: log, Serving: answers, Operations: &operations.Operations{Catalog: table, Sweeps: table, Tries: tries, Now: time.Now},
+		Log: log, Differ: &compare.Comparer{Stores: views}, Operations: &operations.Operations{Catalog: table, Sweeps: table, Tries: tries, Now: time.Now},
 	}
 	s.source, err = newSource(records, (&speedhandler.Handler{Speed: fast, Log: log}).Invoke)
 	return err

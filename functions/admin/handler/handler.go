@@ -1,5 +1,5 @@
-// Package handler turns API Gateway requests into calls of the operations layer, and of the comparison in the serving layer. It serves the routes
-// that shared/api gives to the admin function.
+// Package handler turns API Gateway requests into calls of the operations layer, and of the comparison of generations.
+// It serves the routes that shared/api gives to the admin function.
 package handler
 
 import (
@@ -21,21 +21,22 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Differ holds a candidate against what serves: see serving.Serving.Diff.
+// Differ holds a candidate against what serves: see compare.Comparer.Diff.
 type Differ interface {
-	Diff(ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (serving.Diff, error)
+	Diff(ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (compare.Diff, error)
 }
 
 // Handler serves the admin function. All fields are needed.
 type Handler struct {
 	Operations *operations.Operations
-	Serving    Differ
+	Differ     Differ
 	Log        *slog.Logger
 }
 
@@ -83,7 +84,7 @@ func (h *Handler) diff(ctx context.Context, name view.Name, query string) (any, 
 			return nil, &serving.ParameterError{Parameter: "limit", Detail: fmt.Sprintf("limit=%.80q; write how many rows to tell, at least 1", parameters.Get("limit"))}
 		}
 	}
-	return h.Serving.Diff(ctx, name, lifecycle.GenerationID(parameters.Get("generation")), limit, parameters.Get("cursor"))
+	return h.Differ.Diff(ctx, name, lifecycle.GenerationID(parameters.Get("generation")), limit, parameters.Get("cursor"))
 }
 
 func (h *Handler) operate(ctx context.Context, name view.Name, operation operations.Operation, r events.APIGatewayV2HTTPRequest) (any, error) {
@@ -159,7 +160,7 @@ func (h *Handler) fail(ctx context.Context, r events.APIGatewayV2HTTPRequest, er
 		problem.Detail += "; there are " + listed(operations.All())
 	case errors.Is(err, operations.ErrUnknownView), errors.Is(err, serving.ErrUnknownView):
 		problem.Status, problem.Code = http.StatusNotFound, "unknown_view"
-	case errors.Is(err, serving.ErrUnknownGeneration):
+	case errors.Is(err, compare.ErrUnknownGeneration):
 		problem.Status, problem.Code = http.StatusNotFound, "unknown_generation"
 	case errors.As(err, &refusal):
 		problem.Status, problem.Code, problem.Detail = http.StatusConflict, "refused", refusal.Error()

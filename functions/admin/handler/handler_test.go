@@ -12,6 +12,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/functions/admin/handler"
+	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
@@ -30,9 +31,9 @@ type differ struct {
 	err   error
 }
 
-func (d *differ) Diff(_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (serving.Diff, error) {
+func (d *differ) Diff(_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (compare.Diff, error) {
 	d.asked = string(name) + " " + string(candidate) + " " + strings.Repeat("|", limit) + " " + cursor
-	return serving.Diff{View: name, Comparable: true}, d.err
+	return compare.Diff{View: name, Comparable: true}, d.err
 }
 
 // desk is the handler over a catalog in memory, which has a view with a generation that serves and one that is built.
@@ -59,7 +60,7 @@ func newDesk(t *testing.T) *desk {
 		t.Fatal(err)
 	}
 	d.Handler = &handler.Handler{
-		Log: slog.New(slog.DiscardHandler), Serving: &d.differ,
+		Log: slog.New(slog.DiscardHandler), Differ: &d.differ,
 		Operations: &operations.Operations{Catalog: &d.catalog, Sweeps: &d.catalog, Tries: 3, Now: func() time.Time { return time.Unix(400_000, 0) }},
 	}
 	return d
@@ -144,7 +145,7 @@ func TestDiffIsAskedFor(t *testing.T) {
 		t.Errorf("asked for %q, want %q", d.differ.asked, want)
 	}
 	for err, want := range map[error]string{
-		serving.ErrUnknownGeneration:                       "unknown_generation",
+		compare.ErrUnknownGeneration:                       "unknown_generation",
 		&lifecycle.Refusal{View: "v", Reason: "not today"}: "refused",
 		&serving.ParameterError{Parameter: "cursor"}:       "bad_parameter",
 		errors.New("the secret table is gone"):             "internal",

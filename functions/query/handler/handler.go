@@ -1,4 +1,5 @@
-// Package handler turns API Gateway requests into calls of the serving layer. It serves the routes that shared/api gives to the query function.
+// Package handler turns API Gateway requests into calls of the serving layer, and presents what it has read. It serves
+// the routes that shared/api gives to the query function.
 package handler
 
 import (
@@ -12,53 +13,97 @@ import (
 
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/aws/respond"
+	"github.com/anabranch/anabranch/shared/compare"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Handler serves the query function.
+// Handler serves the query function. All fields are needed but Shadow.
 type Handler struct {
 	Serving *serving.Serving
+	Shadow  *compare.Shadow // has candidates answer queries too; nil: none does
 	Log     *slog.Logger
 }
 
+type response = events.APIGatewayV2HTTPResponse
+
 // Handle answers one request of payload format 2.0.
-func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (response, error) {
 	answer, err := h.route(ctx, r)
 	if err != nil {
 		return h.fail(ctx, err)
 	}
-	return respond.JSON(http.StatusOK, answer)
+	return answer, nil
 }
 
 var errNoRoute = errors.New(api.NoRoute(api.Of(api.Query)))
 
-func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (any, error) {
+func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (response, error) {
 	name := view.Name(r.PathParameters["view"])
 	switch api.Key(r.RouteKey) {
 	case api.ListViews:
-		views, err := h.Serving.Views(ctx)
-		return map[string]any{"views": views}, err
+		return h.views(ctx)
 	case api.GetView:
-		return h.Serving.View(ctx, name)
+		return h.view(ctx, name)
 	case api.QueryView:
-		parameters, err := url.ParseQuery(r.RawQueryString)
-		if err != nil {
-			return nil, &serving.ParameterError{Detail: "the query string is not one: " + err.Error()}
-		}
-		return h.Serving.Query(ctx, name, parameters)
+		return h.query(ctx, name, r)
 	}
-	return nil, errNoRoute
+	return response{}, errNoRoute
 }
 
-func (h *Handler) fail(ctx context.Context, err error) (events.APIGatewayV2HTTPResponse, error) {
+func (h *Handler) views(ctx context.Context) (response, error) {
+	views, err := h.Serving.Views(ctx)
+	if err != nil {
+		return response{}, err
+	}
+	return respond.JSON(http.StatusOK, map[string]any{"views": present.NewDescriptions(views)})
+}
+
+func (h *Handler) view(ctx context.Context, name view.Name) (response, error) {
+	described, err := h.Serving.Describe(ctx, name)
+	if err != nil {
+		return response{}, err
+	}
+	return respond.JSON(http.StatusOK, present.NewDescription(described))
+}
+
+func (h *Handler) query(ctx context.Context, name view.Name, r events.APIGatewayV2HTTPRequest) (response, error) {
+	parameters, err := url.ParseQuery(r.RawQueryString)
+	if err != nil {
+		return response{}, &serving.ParameterError{Detail: "the query string is not one: " + err.Error()}
+	}
+	query, err := present.Parse(name, parameters, r.Headers["accept"])
+	if err != nil {
+		return response{}, err
+	}
+	result, err := h.Serving.Read(ctx, query.Selection)
+	if err != nil {
+		return response{}, err
+	}
+	body, err := query.Present(result)
+	if err != nil {
+		return response{}, err
+	}
+	if h.Shadow != nil {
+		h.Shadow.Ask(ctx, result)
+	}
+	return respond.Bytes(http.StatusOK, query.Format.ContentType, body), nil
+}
+
+func (h *Handler) fail(ctx context.Context, err error) (response, error) {
 	problem := respond.Problem{Detail: err.Error()}
-	var parameter *serving.ParameterError
+	var (
+		parameter *serving.ParameterError
+		field     *serving.FieldError
+	)
 	switch {
 	case errors.Is(err, errNoRoute):
 		problem.Status, problem.Code = http.StatusNotFound, "no_such_route"
 	case errors.Is(err, serving.ErrUnknownView):
 		problem.Status, problem.Code = http.StatusNotFound, "unknown_view"
+	case errors.As(err, &field):
+		return h.fail(ctx, present.UnknownParameter(field))
 	case errors.As(err, &parameter):
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", parameter.Parameter
 	case errors.Is(err, serving.ErrTooManyRows):

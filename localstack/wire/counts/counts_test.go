@@ -16,6 +16,7 @@ import (
 
 	"github.com/anabranch/anabranch/localstack/emulator"
 	"github.com/anabranch/anabranch/localstack/wire"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -162,7 +163,7 @@ func (w *world) ask(t *testing.T) {
 	for name, parameters := range map[view.Name]map[string][]string{
 		"page_views": {"path": {"/favicon.ico"}}, "traffic": {"total": {"true"}}, "errors_by_status": {"status": {"404"}, "method": {"GET"}},
 	} {
-		answer, err := w.serving.Query(t.Context(), name, parameters)
+		answer, err := simulation.Query(t.Context(), w.serving, name, parameters)
 		need(t, err)
 		if len(answer.Data) == 0 {
 			t.Fatalf("%s has no rows", name)

@@ -141,8 +141,10 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 		After: sweepAfter, ClockMargin: clock.Margin(30 * time.Second), Now: w.clock, Log: log,
 	}
 	w.serving = &serving.Serving{
-		Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
-		MaxRows: 10_000, Now: w.clock,
+		Stores: serving.Stores{
+			Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
+		},
+		Sweeps: control, MaxRows: 10_000, Now: w.clock,
 	}
 }
 

@@ -1,4 +1,4 @@
-// Package respond writes the HTTP answers of the functions behind the API: JSON, and problem details for what went wrong.
+// Package respond writes the HTTP answers of the functions behind the API: what they have to say, and problem details for what went wrong.
 package respond
 
 import (
@@ -45,11 +45,16 @@ func response(status int, contentType string, value any) (events.APIGatewayV2HTT
 	if err != nil {
 		return events.APIGatewayV2HTTPResponse{}, fmt.Errorf("encode answer: %w", err)
 	}
+	return Bytes(status, contentType, body), nil
+}
+
+// Bytes answers with a body that is written already, in UTF-8.
+func Bytes(status int, contentType string, body []byte) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
 		Headers:    map[string]string{"content-type": contentType, "cache-control": "no-store", "x-content-type-options": "nosniff"},
 		Body:       string(body),
-	}, nil
+	}
 }
 
 // Body is the request's body as the client sent it.

@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -42,7 +44,7 @@ func (h *history) look(view int, key string) {
 		return
 	}
 	h.looks++
-	a, err := h.observer.Query(everywhere, parseName(view), parametersOf(view, key))
+	a, err := simulation.Query(everywhere, h.observer, parseName(view), parametersOf(view, key))
 	if errors.Is(err, serving.ErrNotServing) || errors.Is(err, serving.ErrUnknownView) {
 		return
 	}
@@ -71,7 +73,7 @@ type seenRow struct {
 	start   int64
 	horizon slot.Slot
 	run     uint64
-	row     *serving.Row
+	row     *present.Row
 	speed   [marksPerGroup]int // only of the marks view
 	batch   [marksPerGroup]int
 	most    [marksPerGroup]int // what the speed part may hold
@@ -79,7 +81,7 @@ type seenRow struct {
 }
 
 // check holds an answer against the truth. began is the step at which its reads began; now says that they were made at this very moment.
-func (h *history) check(view int, key string, a serving.Answer, began uint64, now bool) {
+func (h *history) check(view int, key string, a present.Answer, began uint64, now bool) {
 	g := h.generations[a.Generation]
 	if g == nil || g.view != view {
 		h.fail(oracleQuery, "view %s, key %q is answered from generation %s", viewNames[view], key, a.Generation)
@@ -134,7 +136,7 @@ func rowAt(rows []seenRow, start int64) int {
 }
 
 // horizonOf is an answer's horizon; "" of a Kappa generation, which has none.
-func horizonOf(a serving.Answer) string {
+func horizonOf(a present.Answer) string {
 	if a.Horizon == nil {
 		return ""
 	}
@@ -146,7 +148,7 @@ func parseSlot(text string) (slot.Slot, error) {
 	return slot.Slot(at.UnixMilli()), err
 }
 
-func (h *history) readRow(v int, row *serving.Row, horizon slot.Slot) (seenRow, error) {
+func (h *history) readRow(v int, row *present.Row, horizon slot.Slot) (seenRow, error) {
 	start, err := time.Parse(time.RFC3339Nano, row.Start)
 	if err != nil {
 		return seenRow{}, err
@@ -175,7 +177,7 @@ func (h *history) readRow(v int, row *serving.Row, horizon slot.Slot) (seenRow, 
 }
 
 // marksOf reads the marks of one part, and holds their number against the count beside them.
-func marksOf(o serving.Object) (all [marksPerGroup]int, err error) {
+func marksOf(o present.Object) (all [marksPerGroup]int, err error) {
 	if len(o) != 2 {
 		return all, fmt.Errorf("%d values, want 2", len(o))
 	}
@@ -193,7 +195,7 @@ func marksOf(o serving.Object) (all [marksPerGroup]int, err error) {
 	return all, nil
 }
 
-func valueOf(o serving.Object, name string) string {
+func valueOf(o present.Object, name string) string {
 	for _, m := range o {
 		if m.Name == name {
 			return string(m.Value)
@@ -220,7 +222,7 @@ func (h *history) checkBatch(view int, key string, r *seenRow) {
 }
 
 // checkTotal holds a total, and its being exact, against the rows, and one that is exact against the runs.
-func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []seenRow, total *serving.Total) {
+func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []seenRow, total *present.Total) {
 	var expected state
 	exact, n := len(rows) > 0, int64(0)
 	for _, r := range rows {
@@ -238,7 +240,7 @@ func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []see
 }
 
 // countOf is the number of events of a row, or of a total; -1 of one that has none.
-func countOf(view int, values serving.Object) int64 {
+func countOf(view int, values present.Object) int64 {
 	n, err := strconv.ParseInt(valueOf(values, counts[view]), 10, 64)
 	if err != nil {
 		return -1
@@ -246,7 +248,7 @@ func countOf(view int, values serving.Object) int64 {
 	return n
 }
 
-func show(o *serving.Object) string {
+func show(o *present.Object) string {
 	if o == nil {
 		return "nothing"
 	}
@@ -264,7 +266,7 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 	for _, start := range h.windows[rowsOf{view, key}] {
 		at := rowAt(rows, start)
 		from := horizon
-		var part *serving.Object
+		var part *present.Object
 		if at >= 0 {
 			from, part = rows[at].horizon, rows[at].row.Parts.Speed
 		}
@@ -423,7 +425,7 @@ func (h *history) mayCountTwice(e *identity, low, high slot.Slot) bool {
 }
 
 // is says whether values are what the state presents as.
-func (s state) is(view int, values serving.Object) bool {
+func (s state) is(view int, values present.Object) bool {
 	for _, m := range values {
 		if s.value(m.Name) != string(m.Value) {
 			return false

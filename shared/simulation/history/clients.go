@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/simulation"
 )
 
 var users = [...]string{"u0", "u1", "u2", "u3"}
@@ -311,7 +312,7 @@ func (h *history) askSomething(view int) {
 func (h *history) ask(view int, key string) {
 	began, writes := h.step, h.looks
 	body := func(ctx context.Context, e *environment) {
-		answer, err := e.query.Query(ctx, parseName(view), parametersOf(view, key))
+		answer, err := simulation.Query(ctx, e.query, parseName(view), parametersOf(view, key))
 		if err != nil {
 			return // of the stores, or not serving yet
 		}

@@ -9,7 +9,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -27,7 +27,7 @@ func (h *history) finalAnswers() {
 	for v := range views {
 		for _, key := range h.keys(v) {
 			h.look(v, key)
-			a, err := h.observer.Query(everywhere, parseName(v), keyOf(v, key)) // without parts
+			a, err := simulation.Query(everywhere, h.observer, parseName(v), keyOf(v, key)) // without parts
 			if err != nil {
 				h.fail(oracleFinal, "view %s, key %q: %v", viewNames[v], key, err)
 				return
@@ -61,10 +61,10 @@ func keyOf(v int, key string) map[string][]string {
 
 // withTotal are the rows of an answer and, as the last one, their total. It leaves out how many events had no argument,
 // which package view tests.
-func withTotal(a serving.Answer) []serving.Row {
+func withTotal(a present.Answer) []present.Row {
 	rows := slices.Clone(a.Data)
 	if len(rows) > 0 {
-		rows = append(rows, serving.Row{Start: simulation.Total, Values: a.Total.Values, Exact: a.Total.Exact})
+		rows = append(rows, present.Row{Start: simulation.Total, Values: a.Total.Values, Exact: a.Total.Exact})
 	}
 	for i := range rows {
 		rows[i].Skipped = nil

@@ -136,7 +136,8 @@ func (h *history) open(r role) *environment {
 		}
 	case queryRole:
 		e.query = &serving.Serving{
-			Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: compiled, Base: basePort{p}, Speed: speedPort{p}, MaxRows: 10_000, Now: e.now,
+			Stores: serving.Stores{Catalog: catalogPort{p}, Programs: compiled, Base: basePort{p}, Speed: speedPort{p}},
+			Sweeps: catalogPort{p}, MaxRows: 10_000, Now: e.now,
 		}
 	case replayRole:
 		e.replay = &speed.Replay{

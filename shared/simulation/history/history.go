@@ -256,7 +256,8 @@ func (h *history) build(seed uint64) error {
 		return err
 	}
 	h.observer = &serving.Serving{
-		Catalog: h.catalog, Sweeps: h.catalog, Programs: h.compiled.programs, Base: h.base, Speed: h.items, MaxRows: 10_000, Now: func() time.Time { return h.clock },
+		Stores: serving.Stores{Catalog: h.catalog, Programs: h.compiled.programs, Base: h.base, Speed: h.items},
+		Sweeps: h.catalog, MaxRows: 10_000, Now: func() time.Time { return h.clock },
 	}
 	if !h.announced {
 		first := batch.Batch{

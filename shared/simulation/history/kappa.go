@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -153,7 +153,7 @@ func (c *copyOf) isStreamed() bool {
 }
 
 // checkKappa holds an answer of a Kappa generation against the truth, as check does.
-func (h *history) checkKappa(g *generation, key string, a serving.Answer, began uint64, now bool) {
+func (h *history) checkKappa(g *generation, key string, a present.Answer, began uint64, now bool) {
 	at := rowsOf{g.view, key}
 	if a.Horizon != nil {
 		h.fail(oracleKappa, "view %s, key %q: generation %s is Kappa and has the horizon %s", viewNames[g.view], key, g.id, *a.Horizon)
@@ -196,7 +196,7 @@ func (h *history) checkKappa(g *generation, key string, a serving.Answer, began 
 }
 
 // checkComplete holds the time through which an answer says to be complete against what has been replayed and streamed by now. Neither ever gets less.
-func (h *history) checkComplete(g *generation, a serving.Answer, now bool) {
+func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 	if a.Complete == nil {
 		return
 	}
@@ -270,7 +270,7 @@ func (h *history) checkKappaRows(g *generation, key string, rows []seenRow, bega
 	for _, start := range h.windows[rowsOf{g.view, key}] {
 		all, least := h.kappaBounds(g, cell{rowsOf{g.view, key}, start}, began)
 		n := int64(0)
-		var part *serving.Object
+		var part *present.Object
 		if at := rowAt(rows, start); at >= 0 {
 			var err error
 			part = rows[at].row.Parts.Speed

@@ -9,7 +9,8 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/present"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
@@ -232,7 +233,7 @@ func (h *history) quiet() {
 }
 
 func (h *history) quietKey(v int, key string) {
-	a, err := h.observer.Query(everywhere, parseName(v), parametersOf(v, key))
+	a, err := simulation.Query(everywhere, h.observer, parseName(v), parametersOf(v, key))
 	if err != nil {
 		h.fail(oracleQuiet, "view %s, key %q: %v", viewNames[v], key, err)
 		return
@@ -265,7 +266,7 @@ func (h *history) quietKey(v int, key string) {
 }
 
 // quietKappa holds an answer of a Kappa generation against its two halves, all of them.
-func (h *history) quietKappa(g *generation, key string, a serving.Answer) {
+func (h *history) quietKappa(g *generation, key string, a present.Answer) {
 	expected := map[int64]state{}
 	for _, start := range h.windows[rowsOf{g.view, key}] {
 		if all, _ := h.kappaBounds(g, cell{rowsOf{g.view, key}, start}, h.step); all.count > 0 {
@@ -282,7 +283,7 @@ func (h *history) quietKappa(g *generation, key string, a serving.Answer) {
 	}
 }
 
-func (h *history) quietRows(v int, key string, a serving.Answer, expected map[int64]state) {
+func (h *history) quietRows(v int, key string, a present.Answer, expected map[int64]state) {
 	if len(a.Data) != len(expected) {
 		h.fail(oracleQuiet, "view %s, key %q has %d rows, want %d", viewNames[v], key, len(a.Data), len(expected))
 	}

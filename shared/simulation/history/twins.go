@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -71,7 +72,7 @@ func (h *history) twins() {
 	for v := range views {
 		for _, key := range h.keys(v) {
 			h.look(v, key)
-			a, err := h.observer.Query(everywhere, parseName(v), keyOf(v, key))
+			a, err := simulation.Query(everywhere, h.observer, parseName(v), keyOf(v, key))
 			h.must(err)
 			got, err := json.Marshal(withTotal(a))
 			h.must(err)

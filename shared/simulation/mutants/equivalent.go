@@ -56,7 +56,7 @@ func equivalent() []Mutant {
 		{
 			Name: "horizon-of-the-item-alone", Design: "3.6",
 			Mistake:    "a query holds speed items against the base item's horizon, not against the generation's",
-			Edits:      []Edit{{servingFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < m.horizons[item.Page] {`}},
+			Edits:      []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < m.horizons[item.Page] {`}},
 			Equivalent: "the store is asked for slots from the generation's horizon on, so there are no others",
 		},
 	}

@@ -2,7 +2,8 @@ package mutants
 
 const (
 	servingFile = "shared/serving/serving.go"
-	presentFile = "shared/serving/present.go"
+	rowsFile    = "shared/serving/reader.go"
+	resultFile  = "shared/serving/result.go"
 )
 
 // ofQuery are mistakes of queries.
@@ -11,66 +12,71 @@ func ofQuery() []Mutant {
 		{
 			Name: "horizon-inclusive-in-query", Design: "3.6",
 			Mistake: "the slot at the horizon is taken for covered",
-			Edits:   []Edit{{servingFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot <= max(g.Horizon, m.horizons[item.Page]) {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot <= max(g.Horizon, m.horizons[item.Page]) {`}},
 		},
 		{
 			Name: "horizon-of-the-generation-alone", Design: "3.6",
 			Mistake: "speed items below a base item's own horizon take part while a run is under way",
-			Edits:   []Edit{{servingFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
 		},
 		{
 			Name: "all-speed-items", Design: "3.6",
 			Mistake: "speed items of covered slots take part",
 			Edits: []Edit{
-				{servingFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < 0 {`},
-				{servingFile, `q.key, g.Horizon)`, `q.key, 0)`},
+				{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < 0 {`},
+				{rowsFile, `at.key, g.Horizon)`, `at.key, 0)`},
 			},
 		},
 		{
 			Name: "catalog-read-after-items", Design: "3.6",
 			Mistake: "the pointer's horizon is read after the base items",
-			Edits: []Edit{{servingFile, `	speed, err := s.Speed.Slots(`, `	pointer, err := s.view(ctx, p.Definition.Name)
+			Edits: []Edit{
+				{rowsFile, `	Generation lifecycle.Generation // as`, `	catalog    catalog.Catalog
+	Generation lifecycle.Generation // as`},
+				{rowsFile, `	return Reader{Base: s.Base,`, `	return Reader{catalog: s.Catalog, Base: s.Base,`},
+				{rowsFile, `	speed, err := r.Speed.Slots(`, `	pointer, err := r.catalog.View(ctx, p.Definition.Name)
 	if err != nil {
 		return m, err
 	}
 	if now, ok := pointer.Generation(g.ID); ok {
 		g = now
 	}
-	speed, err := s.Speed.Slots(`}, {servingFile, `	answer := s.present(q, generation, merged, complete)
-`, `	if later, err := s.view(ctx, name); err == nil {
-		if now, ok := later.Generation(generation.ID); ok {
-			generation = now
+	speed, err := r.Speed.Slots(`},
+				{rowsFile, `	return r.result(s, at, m), nil
+`, `	if later, err := r.catalog.View(ctx, r.Program.Definition.Name); err == nil {
+		if now, ok := later.Generation(r.Generation.ID); ok {
+			r.Generation = now
 		}
 	}
-	answer := s.present(q, generation, merged, complete)
-`}},
+	return r.result(s, at, m), nil
+`},
+			},
 		},
 		{
 			Name: "exact-with-speed", Design: "3.6",
 			Mistake: "a row is called exact although a speed item took part",
-			Edits:   []Edit{{presentFile, `q.exactAggregates() && !m.speed.Has(w) && !`, `q.exactAggregates() && !`}},
+			Edits:   []Edit{{resultFile, `row.Exact = !m.speed.Has(w) && !`, `row.Exact = !`}},
 		},
 		{
 			Name: "exact-before-the-end", Design: "3.6",
 			Mistake: "a row is called exact before its window has ended",
-			Edits:   []Edit{{presentFile, `!m.speed.Has(w) && !q.program.End(w).After(horizon.Start())`, `!m.speed.Has(w)`}},
+			Edits:   []Edit{{resultFile, `!m.speed.Has(w) && !row.End.After(horizon.Start())`, `!m.speed.Has(w)`}},
 		},
 		{
 			Name: "exact-by-the-start", Design: "3.6",
 			Mistake: "a row is called exact when its window has begun by the horizon",
-			Edits:   []Edit{{presentFile, `!m.speed.Has(w) && !q.program.End(w).After(horizon.Start())`, `!m.speed.Has(w) && !q.program.Start(w).After(horizon.Start())`}},
+			Edits:   []Edit{{resultFile, `!m.speed.Has(w) && !row.End.After(horizon.Start())`, `!m.speed.Has(w) && !row.Start.After(horizon.Start())`}},
 		},
 		{
 			Name: "total-of-rows-ahead", Design: "3.6",
 			Mistake: "a total is called exact although a row of it is ahead of the answer's horizon",
-			Edits:   []Edit{{presentFile, `row.Exact && row.Horizon == nil`, `row.Exact`}},
+			Edits:   []Edit{{resultFile, `row.Exact && row.Horizon.IsZero()`, `row.Exact`}},
 		},
 		{
 			Name: "row-horizon-not-told", Design: "3.6",
 			Mistake: "a row whose base item is ahead of the answer's horizon does not say so",
-			Edits: []Edit{{presentFile, `		row.Horizon = &text
-`, `		_ = text
-`}},
+			Edits: []Edit{{resultFile, `		row.Horizon = own.Start()
+`, ``}},
 		},
 	}
 }

@@ -155,7 +155,15 @@ func ofSpeed() []Mutant {
 `, `	"sync"
 	"time"
 `},
-				{servingFile, `		if item.Page < q.firstPage ||`, `		if item.Expires < s.Now().Unix() || item.Page < q.firstPage ||`},
+				{rowsFile, `	"fmt"
+`, `	"fmt"
+	"time"
+`},
+				{rowsFile, `	Generation lifecycle.Generation // as`, `	now        time.Time
+	Generation lifecycle.Generation // as`},
+				{rowsFile, `		if item.Page < at.firstPage ||`, `		if item.Expires < r.now.Unix() || item.Page < at.firstPage ||`},
+				{servingFile, `	result, err := reader.Read(`, `	reader.now = s.Now()
+	result, err := reader.Read(`},
 			},
 		},
 		{

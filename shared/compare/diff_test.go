@@ -1,4 +1,4 @@
-package serving_test
+package compare_test
 
 import (
 	"context"
@@ -12,72 +12,34 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
-	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/serving/servingtest"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// define stores a definition like the station's, changed.
-func (s *station) define(t testing.TB, change func(*view.Definition)) *view.Program {
-	t.Helper()
-	d := s.program.Definition
-	change(&d)
-	set, err := view.Compile(d)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.catalog.PutDefinition(context.Background(), d.Hash(), d.Text()); err != nil {
-		t.Fatal(err)
-	}
-	return set.Programs[0]
-}
+const slotMs = servingtest.SlotMs
 
-// candidate is a Lambda generation of a program, built as far as the one that serves.
-func candidate(p *view.Program, id lifecycle.GenerationID, state lifecycle.State) lifecycle.Generation {
-	return lifecycle.Generation{ID: id, Definition: p.Hash, State: state, Run: 1, Horizon: horizon}
-}
+var horizon = servingtest.Horizon
 
-// against lets generation g serve, with others beside it.
-func (s *station) against(t testing.TB, others ...lifecycle.Generation) {
-	t.Helper()
-	s.pointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: append([]lifecycle.Generation{candidate(s.program, "g", lifecycle.Serving)}, others...)})
-}
+type amount = servingtest.Amount
 
-// putBaseOf puts base items of the purchases of one key into a generation.
-func (s *station) putBaseOf(t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, amounts ...amount) {
-	t.Helper()
-	for page, states := range statesOf(t, p, amounts...) {
-		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: id, Key: key, Page: page}, Horizon: horizon, States: states}
-		if err := s.base.Put(context.Background(), item, 0); err != nil {
-			t.Fatal(err)
-		}
-	}
+func compareIn(s *servingtest.Station, name view.Name, id lifecycle.GenerationID, limit int, cursor string) (compare.Diff, error) {
+	c := compare.Comparer{Stores: s.Stores}
+	return c.Diff(context.Background(), name, id, limit, cursor)
 }
-
-// putSpeedOf puts a speed item of a slot, of one key.
-func (s *station) putSpeedOf(t testing.TB, set lifecycle.Set, of slot.Slot, p *view.Program, key view.Key, amounts ...amount) {
-	t.Helper()
-	for page, states := range statesOf(t, p, amounts...) {
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: set, Key: key, Slot: of, Page: page, Lane: laneOne}, Fence: "1", States: states}
-		if err := s.items.Put(context.Background(), item, ""); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
-// keyOf is the key of one user.
-func keyOf(user string) view.Key { return view.EncodeKey([]string{user}) }
 
 // pages are all pages of a diff.
-func (s *station) pages(t testing.TB, id lifecycle.GenerationID, limit int) []serving.Diff {
+func pagesOf(t testing.TB, s *servingtest.Station, id lifecycle.GenerationID, limit int) []compare.Diff {
 	t.Helper()
-	var all []serving.Diff
+	var all []compare.Diff
 	cursor := ""
 	for {
-		d, err := s.Diff(context.Background(), "by_user", id, limit, cursor)
+		d, err := compareIn(s, "by_user", id, limit, cursor)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -92,9 +54,9 @@ func (s *station) pages(t testing.TB, id lifecycle.GenerationID, limit int) []se
 }
 
 // differing tells the rows of some pages, each once.
-func differing(pages []serving.Diff) []string {
+func differing(pages []compare.Diff) []string {
 	told, seen := []string{}, map[string]bool{}
-	side := func(o *serving.Object) string {
+	side := func(o *present.Object) string {
 		if o == nil {
 			return "none"
 		}
@@ -116,7 +78,7 @@ func differing(pages []serving.Diff) []string {
 	return told
 }
 
-func checkDiffering(t *testing.T, pages []serving.Diff, want ...string) {
+func checkDiffering(t *testing.T, pages []compare.Diff, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(append([]string{}, want...), differing(pages)); diff != "" {
 		t.Error("differing (-want +got):", diff)
@@ -126,21 +88,21 @@ func checkDiffering(t *testing.T, pages []serving.Diff, want ...string) {
 // TestDiff: windows that the two have differently, and those that one has alone, of keys that stand in base items, or in speed items only.
 func TestDiff(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
-	s := newStation(t)
-	other := s.define(t, func(d *view.Definition) {
+	s := servingtest.New(t)
+	other := s.Define(t, func(d *view.Definition) {
 		d.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "amount", Expr: "sum(data.amount)"}}
 	})
-	s.against(t, candidate(other, "h", lifecycle.Building))
-	s.putBaseOf(t, s.program, "g", keyOf("alike"), amount{early, "1"}, amount{late, "1.50"})
-	s.putBaseOf(t, other, "h", keyOf("alike"), amount{early, "1"}, amount{late, "0.5"}, amount{late, "1"})
-	s.putBaseOf(t, s.program, "g", keyOf("changed"), amount{early, "1"}, amount{late, "2"})
-	s.putBaseOf(t, other, "h", keyOf("changed"), amount{early, "1"}, amount{late, "3"})
-	s.putBaseOf(t, s.program, "g", keyOf("stopped"), amount{early, "1"})
-	s.putBaseOf(t, other, "h", keyOf("begun"), amount{early, "1"})
-	s.putSpeedOf(t, lifecycle.OfDefinition(s.program.Hash), horizon, s.program, keyOf("fresh"), amount{late, "5"})
-	s.putSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon, other, keyOf("fresh"), amount{late, "6"})
-	s.putSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon-slotMs, other, keyOf("covered"), amount{late, "6"})
-	pages := s.pages(t, "", 0)
+	s.Against(t, servingtest.Candidate(other, "h", lifecycle.Building))
+	s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf("alike"), amount{early, "1"}, amount{late, "1.50"})
+	s.PutBaseOf(t, other, "h", servingtest.KeyOf("alike"), amount{early, "1"}, amount{late, "0.5"}, amount{late, "1"})
+	s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf("changed"), amount{early, "1"}, amount{late, "2"})
+	s.PutBaseOf(t, other, "h", servingtest.KeyOf("changed"), amount{early, "1"}, amount{late, "3"})
+	s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf("stopped"), amount{early, "1"})
+	s.PutBaseOf(t, other, "h", servingtest.KeyOf("begun"), amount{early, "1"})
+	s.PutSpeedOf(t, lifecycle.OfDefinition(s.Program.Hash), horizon, s.Program, servingtest.KeyOf("fresh"), amount{late, "5"})
+	s.PutSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon, other, servingtest.KeyOf("fresh"), amount{late, "6"})
+	s.PutSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon-slotMs, other, servingtest.KeyOf("covered"), amount{late, "6"})
+	pages := pagesOf(t, s, "", 0)
 	checkDiffering(t, pages,
 		`{"user":"changed"} 11-22T10:00: {"amount":2}, {"amount":3}`,
 		`{"user":"stopped"} 11-22T09:00: {"amount":1}, none`,
@@ -148,8 +110,8 @@ func TestDiff(t *testing.T) {
 		`{"user":"fresh"} 11-22T10:00: {"amount":5}, {"amount":6}`,
 	)
 	first := pages[0]
-	if first.Serving != (serving.DiffSide{Generation: "g", Definition: s.program.Hash, Architecture: "lambda"}) ||
-		first.Candidate != (serving.DiffSide{Generation: "h", Definition: other.Hash, Architecture: "lambda"}) {
+	if first.Serving != (compare.DiffSide{Generation: "g", Definition: s.Program.Hash, Architecture: "lambda"}) ||
+		first.Candidate != (compare.DiffSide{Generation: "h", Definition: other.Hash, Architecture: "lambda"}) {
 		t.Errorf("it is of %+v and %+v", first.Serving, first.Candidate)
 	}
 	if first.Keys != 3 || first.Windows != 5 || first.Differing != 2 || !first.Comparable {
@@ -160,21 +122,21 @@ func TestDiff(t *testing.T) {
 			t.Errorf("page %d: aggregates of both, serving, candidate (-want +got): %s", i, diff)
 		}
 	}
-	t.Run("the same, named", func(t *testing.T) { checkDiffering(t, s.pages(t, "h", 0), differing(pages)...) })
+	t.Run("the same, named", func(t *testing.T) { checkDiffering(t, pagesOf(t, s, "h", 0), differing(pages)...) })
 	t.Run("one row at most", func(t *testing.T) {
-		page := s.pages(t, "h", 1)[0]
+		page := pagesOf(t, s, "h", 1)[0]
 		if len(page.Rows) != 1 || page.Differing != 2 || page.Windows != 5 {
 			t.Errorf("page is %+v", page)
 		}
 	})
 	t.Run("as JSON", func(t *testing.T) {
-		page := s.pages(t, "h", 1)[0]
+		page := pagesOf(t, s, "h", 1)[0]
 		page.Next = nil
 		text, err := json.Marshal(page)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := `{"view":"by_user","serving":{"generation":"g","definition":"` + string(s.program.Hash) + `","architecture":"lambda"},` +
+		want := `{"view":"by_user","serving":{"generation":"g","definition":"` + string(s.Program.Hash) + `","architecture":"lambda"},` +
 			`"candidate":{"generation":"h","definition":"` + string(other.Hash) + `","architecture":"lambda"},"comparable":true,"reason":"",` +
 			`"aggregates":["amount"],"only_serving":[],"only_candidate":["n"],"keys":3,"windows":5,"differing":2,` +
 			`"rows":[{"key":{"user":"changed"},"start":"2026-11-22T10:00:00Z","serving":{"amount":2},"candidate":{"amount":3}}],"next":null}`
@@ -187,41 +149,41 @@ func TestDiff(t *testing.T) {
 // TestDiffOfKappa: a Kappa generation and a Lambda one of the same events differ in nothing, wherever each has them.
 func TestDiffOfKappa(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
-	s := newStation(t)
-	p := s.kappa(t)
-	s.against(t, kappaGeneration(p, "k", lifecycle.Building))
-	s.putBase(t, horizon, amount{early, "1"}, amount{late, "2"})
-	s.putSpeed(t, horizon, amount{late, "4"})
-	s.putKappa(t, p, "k", replayed, amount{early, "1"}, amount{late, "2"})
-	s.putKappa(t, p, "k", laneOne, amount{late, "4"})
-	pages := s.pages(t, "", 0)
+	s := servingtest.New(t)
+	p := s.Kappa(t)
+	s.Against(t, servingtest.KappaGeneration(p, "k", lifecycle.Building))
+	s.PutBase(t, horizon, amount{early, "1"}, amount{late, "2"})
+	s.PutSpeed(t, horizon, amount{late, "4"})
+	s.PutKappa(t, p, "k", servingtest.Replayed, amount{early, "1"}, amount{late, "2"})
+	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{late, "4"})
+	pages := pagesOf(t, s, "", 0)
 	checkDiffering(t, pages)
 	if len(pages) != 3 || pages[0].Candidate.Architecture != "kappa" || pages[0].Keys != 1 || pages[0].Windows != 2 || pages[2].Keys != 0 {
 		t.Errorf("pages are %+v", pages)
 	}
-	s.putKappa(t, p, "k", laneTwo, amount{late, "8"})
-	checkDiffering(t, s.pages(t, "", 0), `{"user":"u"} 11-22T10:00: {"amount":6}, {"amount":14}`)
-	s.pointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{
-		candidate(s.program, "g", lifecycle.Retained), kappaGeneration(p, "k", lifecycle.Serving),
+	s.PutKappa(t, p, "k", servingtest.LaneTwo, amount{late, "8"})
+	checkDiffering(t, pagesOf(t, s, "", 0), `{"user":"u"} 11-22T10:00: {"amount":6}, {"amount":14}`)
+	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{
+		servingtest.Candidate(s.Program, "g", lifecycle.Retained), servingtest.KappaGeneration(p, "k", lifecycle.Serving),
 	}})
-	checkDiffering(t, s.pages(t, "", 0), `{"user":"u"} 11-22T10:00: {"amount":14}, {"amount":6}`)
+	checkDiffering(t, pagesOf(t, s, "", 0), `{"user":"u"} 11-22T10:00: {"amount":14}, {"amount":6}`)
 }
 
 // TestDiffPages: every key is compared, however many there are, once, whatever stores it stands in.
 func TestDiffPages(t *testing.T) {
-	s := newStation(t)
-	s.against(t, candidate(s.program, "h", lifecycle.Retained))
+	s := servingtest.New(t)
+	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
 	want := map[string]bool{}
 	for i := range 35 {
 		user := fmt.Sprintf("user %02d", i)
-		s.putBaseOf(t, s.program, "g", keyOf(user), amount{"2026-11-22T10:30:00Z", "1"})
-		s.putBaseOf(t, s.program, "h", keyOf(user), amount{"2026-11-22T10:30:00Z", fmt.Sprint(1 + i%2)})
+		s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf(user), amount{"2026-11-22T10:30:00Z", "1"})
+		s.PutBaseOf(t, s.Program, "h", servingtest.KeyOf(user), amount{"2026-11-22T10:30:00Z", fmt.Sprint(1 + i%2)})
 		if i%2 == 1 {
 			want[user] = true
 		}
 	}
-	s.putSpeedOf(t, lifecycle.OfDefinition(s.program.Hash), horizon, s.program, keyOf("both"), amount{"2026-11-22T10:30:00Z", "1"})
-	pages := s.pages(t, "", 0)
+	s.PutSpeedOf(t, lifecycle.OfDefinition(s.Program.Hash), horizon, s.Program, servingtest.KeyOf("both"), amount{"2026-11-22T10:30:00Z", "1"})
+	pages := pagesOf(t, s, "", 0)
 	keys := 0
 	for _, page := range pages {
 		keys += page.Keys
@@ -249,15 +211,15 @@ func (c crowd) Scan(context.Context, lifecycle.GenerationID, string) (items []vi
 
 // TestDiffOfACrowd: of very many keys that one scan returns, a call compares some, and the next goes on behind them.
 func TestDiffOfACrowd(t *testing.T) {
-	s := newStation(t)
-	s.against(t, candidate(s.program, "h", lifecycle.Retained))
-	c := crowd{Base: s.base, keys: []view.Key{""}}
+	s := servingtest.New(t)
+	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
+	c := crowd{Base: s.Base, keys: []view.Key{""}}
 	for i := range 450 {
-		c.keys = append(c.keys, keyOf(fmt.Sprint(i)))
+		c.keys = append(c.keys, servingtest.KeyOf(fmt.Sprint(i)))
 	}
 	s.Serving.Base = c
 	var got []int
-	for _, page := range s.pages(t, "", 0) {
+	for _, page := range pagesOf(t, s, "", 0) {
 		got = append(got, page.Keys)
 	}
 	if diff := cmp.Diff([]int{200, 200, 51, 200, 200, 51, 0}, got); diff != "" {
@@ -267,13 +229,13 @@ func TestDiffOfACrowd(t *testing.T) {
 
 // TestDiffOfLongKeys: a key that was too long to be kept whole is told as far as it is known, and compared by the whole of it.
 func TestDiffOfLongKeys(t *testing.T) {
-	s := newStation(t)
-	s.against(t, candidate(s.program, "h", lifecycle.Retained))
+	s := servingtest.New(t)
+	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
 	for _, end := range []string{"a", "b"} {
-		s.putBaseOf(t, s.program, "g", keyOf(strings.Repeat("x", 2000)+end), amount{"2026-11-22T10:30:00Z", "1"})
+		s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf(strings.Repeat("x", 2000)+end), amount{"2026-11-22T10:30:00Z", "1"})
 	}
-	s.putBaseOf(t, s.program, "h", keyOf(strings.Repeat("x", 2000)+"b"), amount{"2026-11-22T10:30:00Z", "1"})
-	page := s.pages(t, "", 0)[0]
+	s.PutBaseOf(t, s.Program, "h", servingtest.KeyOf(strings.Repeat("x", 2000)+"b"), amount{"2026-11-22T10:30:00Z", "1"})
+	page := pagesOf(t, s, "", 0)[0]
 	if page.Keys != 2 || len(page.Rows) != 1 || !page.Rows[0].KeyIsCut || string(page.Rows[0].Key[0].Value) != `"`+strings.Repeat("x", 798)+`"` {
 		t.Errorf("page is %+v", page)
 	}
@@ -282,23 +244,23 @@ func TestDiffOfLongKeys(t *testing.T) {
 // TestDiffMeanwhile: an event that comes in between the two readings is no difference; one that only one of the two ever gets is.
 func TestDiffMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
-	s := newStation(t)
-	p := s.kappa(t)
-	s.against(t, kappaGeneration(p, "k", lifecycle.Building))
-	s.putBase(t, horizon, amount{at, "1"})
-	s.putKappa(t, p, "k", replayed, amount{at, "1"})
+	s := servingtest.New(t)
+	p := s.Kappa(t)
+	s.Against(t, servingtest.KappaGeneration(p, "k", lifecycle.Building))
+	s.PutBase(t, horizon, amount{at, "1"})
+	s.PutKappa(t, p, "k", servingtest.Replayed, amount{at, "1"})
 	read := 0
-	s.items.Hook = func(call memory.Call) memory.Fault {
+	s.Items.Hook = func(call memory.Call) memory.Fault {
 		if call.Name == "speed.Pages" {
 			if read++; read == 1 {
-				s.items.Hook = nil
-				s.putKappa(t, p, "k", laneOne, amount{at, "2"})
-				s.putSpeed(t, horizon, amount{at, "2"})
+				s.Items.Hook = nil
+				s.PutKappa(t, p, "k", servingtest.LaneOne, amount{at, "2"})
+				s.PutSpeed(t, horizon, amount{at, "2"})
 			}
 		}
 		return memory.Fault{}
 	}
-	page := s.pages(t, "", 0)[0]
+	page := pagesOf(t, s, "", 0)[0]
 	if read != 1 || page.Differing != 0 || page.Windows != 1 {
 		t.Errorf("page is %+v", page)
 	}
@@ -319,21 +281,21 @@ func TestDiffIncomparable(t *testing.T) {
 		{"other windows", func(d *view.Definition) { d.Window = 24 * time.Hour }, "the windows differ: serving has PT1H, the candidate has P1D"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
-			other := s.define(t, c.change)
-			s.against(t, candidate(other, "h", lifecycle.Building))
-			s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
-			page := s.pages(t, "", 0)[0]
+			s := servingtest.New(t)
+			other := s.Define(t, c.change)
+			s.Against(t, servingtest.Candidate(other, "h", lifecycle.Building))
+			s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
+			page := pagesOf(t, s, "", 0)[0]
 			if page.Comparable || page.Reason != c.want || page.Keys != 0 || len(page.Rows) != 0 || page.Rows == nil {
 				t.Errorf("page is %+v", page)
 			}
 		})
 	}
 	t.Run("another expression of a key field is another view of the same", func(t *testing.T) {
-		s := newStation(t)
-		other := s.define(t, func(d *view.Definition) { d.Key = []view.KeyField{{Field: "user", Expr: "source"}} })
-		s.against(t, candidate(other, "h", lifecycle.Building))
-		if page := s.pages(t, "", 0)[0]; !page.Comparable {
+		s := servingtest.New(t)
+		other := s.Define(t, func(d *view.Definition) { d.Key = []view.KeyField{{Field: "user", Expr: "source"}} })
+		s.Against(t, servingtest.Candidate(other, "h", lifecycle.Building))
+		if page := pagesOf(t, s, "", 0)[0]; !page.Comparable {
 			t.Errorf("page is %+v", page)
 		}
 	})
@@ -341,10 +303,10 @@ func TestDiffIncomparable(t *testing.T) {
 
 // TestDiffRefused: which two are compared, and what is wrong where there are none.
 func TestDiffRefused(t *testing.T) {
-	all := func(s *station) []lifecycle.Generation {
+	all := func(s *servingtest.Station) []lifecycle.Generation {
 		return []lifecycle.Generation{
-			candidate(s.program, "old", lifecycle.Retained), candidate(s.program, "new", lifecycle.Building), candidate(s.program, "next", lifecycle.Announced),
-			candidate(s.program, "gone", lifecycle.Dropping),
+			servingtest.Candidate(s.Program, "old", lifecycle.Retained), servingtest.Candidate(s.Program, "new", lifecycle.Building), servingtest.Candidate(s.Program, "next", lifecycle.Announced),
+			servingtest.Candidate(s.Program, "gone", lifecycle.Dropping),
 		}
 	}
 	for _, c := range []struct {
@@ -362,9 +324,9 @@ func TestDiffRefused(t *testing.T) {
 		{"next", 0, "", "view by_user: generation next is announced only: nothing of it is built yet"},
 	} {
 		t.Run(fmt.Sprintf("%q, %d fewer", c.id, c.without), func(t *testing.T) {
-			s := newStation(t)
-			s.against(t, all(s)[:4-c.without]...)
-			d, err := s.Diff(context.Background(), "by_user", c.id, 0, "")
+			s := servingtest.New(t)
+			s.Against(t, all(s)[:4-c.without]...)
+			d, err := compareIn(s, "by_user", c.id, 0, "")
 			var refusal *lifecycle.Refusal
 			if c.refusal == "" && (err != nil || d.Candidate.Generation != c.want) {
 				t.Errorf("compared with %s, %v", d.Candidate.Generation, err)
@@ -375,19 +337,19 @@ func TestDiffRefused(t *testing.T) {
 		})
 	}
 	t.Run("nothing serves", func(t *testing.T) {
-		s := newStation(t)
-		s.pointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{candidate(s.program, "g", lifecycle.Building)}})
+		s := servingtest.New(t)
+		s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{servingtest.Candidate(s.Program, "g", lifecycle.Building)}})
 		var refusal *lifecycle.Refusal
-		if _, err := s.Diff(context.Background(), "by_user", "", 0, ""); !errors.As(err, &refusal) {
+		if _, err := compareIn(s, "by_user", "", 0, ""); !errors.As(err, &refusal) {
 			t.Errorf("error is %v", err)
 		}
 	})
-	s := newStation(t)
-	s.against(t, all(s)...)
+	s := servingtest.New(t)
+	s.Against(t, all(s)...)
 	for i := range 12 {
-		s.putBaseOf(t, s.program, "g", keyOf(fmt.Sprint(i)), amount{"2026-11-22T10:30:00Z", "1"})
+		s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf(fmt.Sprint(i)), amount{"2026-11-22T10:30:00Z", "1"})
 	}
-	page, err := s.Diff(context.Background(), "by_user", "new", 0, "")
+	page, err := compareIn(s, "by_user", "new", 0, "")
 	if err != nil || page.Next == nil {
 		t.Fatal(page, err)
 	}
@@ -401,7 +363,7 @@ func TestDiffRefused(t *testing.T) {
 		want   error
 	}{
 		{"an unknown view", "nobody", "", 0, "", serving.ErrUnknownView},
-		{"an unknown generation", "by_user", "other", 0, "", serving.ErrUnknownGeneration},
+		{"an unknown generation", "by_user", "other", 0, "", compare.ErrUnknownGeneration},
 		{"fewer than no rows", "by_user", "", -1, "", serving.ErrBadParameter},
 		{"too many rows", "by_user", "", 1001, "", serving.ErrBadParameter},
 		{"no cursor", "by_user", "", 0, "?", serving.ErrBadParameter},
@@ -412,7 +374,7 @@ func TestDiffRefused(t *testing.T) {
 		{"the cursor of this one", "by_user", "new", 1000, *page.Next, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if _, err := s.Diff(context.Background(), c.view, c.id, c.limit, c.cursor); !errors.Is(err, c.want) {
+			if _, err := compareIn(s, c.view, c.id, c.limit, c.cursor); !errors.Is(err, c.want) {
 				t.Errorf("error is %v, want %v", err, c.want)
 			}
 		})
@@ -423,21 +385,15 @@ func TestDiffStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"lifecycle.View", "lifecycle.Definition", "base.Scan", "speed.Scan", "base.Pages", "speed.Slots", "speed.Pages"} {
 		t.Run(name, func(t *testing.T) {
-			s := newStation(t)
-			p := s.kappa(t)
-			s.against(t, kappaGeneration(p, "k", lifecycle.Building))
-			s.putBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
-			hook := func(call memory.Call) memory.Fault {
-				if call.Name == name {
-					return memory.Fault{Err: lost}
-				}
-				return memory.Fault{}
-			}
-			s.catalog.Hook, s.base.Hook, s.items.Hook = hook, hook, hook
+			s := servingtest.New(t)
+			p := s.Kappa(t)
+			s.Against(t, servingtest.KappaGeneration(p, "k", lifecycle.Building))
+			s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
+			s.Fail(name, lost)
 			var err error
 			for cursor := ""; err == nil; {
-				var page serving.Diff
-				if page, err = s.Diff(context.Background(), "by_user", "", 0, cursor); page.Next == nil {
+				var page compare.Diff
+				if page, err = compareIn(s, "by_user", "", 0, cursor); page.Next == nil {
 					break
 				} else {
 					cursor = *page.Next
@@ -445,5 +401,17 @@ func TestDiffStoresFail(t *testing.T) {
 			}
 			checkInternal(t, err, lost)
 		})
+	}
+}
+
+func checkInternal(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("error is %v, want %v", err, want)
+	}
+	for _, clients := range []error{serving.ErrUnknownView, serving.ErrBadParameter, compare.ErrUnknownGeneration} {
+		if errors.Is(err, clients) {
+			t.Errorf("error is %v, which blames the client", err)
+		}
 	}
 }

@@ -1,0 +1,185 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/present"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Comparer compares generations. It is safe for concurrent use.
+type Comparer struct{ serving.Stores }
+
+// pair is the generation that serves and the candidate, with the aggregates that both have.
+type pair struct {
+	serving, candidate serving.Reader
+	both               []common
+}
+
+// common is an aggregate that two definitions both have, by name, and where each has it.
+type common struct {
+	name               string
+	serving, candidate int
+}
+
+// aggregates sorts the aggregates of two definitions: those that both have, in the order of the one that serves, and those that one has alone.
+func aggregates(serving, candidate view.Definition) (both []common, onlyServing, onlyCandidate []string) {
+	onlyServing, onlyCandidate = []string{}, []string{}
+	places := map[string]int{}
+	for i, a := range candidate.Aggregates {
+		places[a.Name] = i
+	}
+	for i, a := range serving.Aggregates {
+		if place, ok := places[a.Name]; ok {
+			both = append(both, common{a.Name, i, place})
+			delete(places, a.Name)
+		} else {
+			onlyServing = append(onlyServing, a.Name)
+		}
+	}
+	for _, a := range candidate.Aggregates {
+		if _, alone := places[a.Name]; alone {
+			onlyCandidate = append(onlyCandidate, a.Name)
+		}
+	}
+	return both, onlyServing, onlyCandidate
+}
+
+// incomparable says why answers from two definitions cannot be held against each other, window by window: "" when they can.
+func incomparable(serving, candidate view.Definition) string {
+	if a, b := fieldsOf(serving), fieldsOf(candidate); !slices.Equal(a, b) {
+		return fmt.Sprintf("the key fields differ: serving has (%s), the candidate has (%s)", strings.Join(a, ", "), strings.Join(b, ", "))
+	}
+	if a, b := serving.Window, candidate.Window; a != b {
+		return fmt.Sprintf("the windows differ: serving has %s, the candidate has %s", view.FormatWindow(a), view.FormatWindow(b))
+	}
+	return ""
+}
+
+func fieldsOf(d view.Definition) []string {
+	fields := make([]string, len(d.Key))
+	for i, k := range d.Key {
+		fields[i] = k.Field
+	}
+	return fields
+}
+
+// read reads the rows that are compared from one generation, in order of time.
+type read func(context.Context, serving.Reader) ([]serving.Row, error)
+
+// named says of which generation an error is.
+func (read read) named(ctx context.Context, r serving.Reader) ([]serving.Row, error) {
+	rows, err := read(ctx, r)
+	if err != nil {
+		return nil, fmt.Errorf("generation %s: %w", r.Generation.ID, err)
+	}
+	return rows, nil
+}
+
+// compared is what came of comparing two generations for one key.
+type compared struct {
+	windows   int          // that one of them has, or both
+	differing []difference // in order of time
+}
+
+// difference is one window in which two generations differ; a side that has no such window is nil.
+type difference struct {
+	start              time.Time
+	serving, candidate *present.Object
+}
+
+// compare reads both generations and compares them.
+func (p pair) compare(ctx context.Context, read read) (compared, error) {
+	rows, err := read.named(ctx, p.serving)
+	if err != nil {
+		return compared{}, err
+	}
+	return p.compareWith(ctx, rows, read)
+}
+
+// compareWith compares rows that have been read from the one that serves with those of the candidate. Events come in between one reading and the
+// other: where the two differ they are read once more, and only the windows that differ again do.
+func (p pair) compareWith(ctx context.Context, rows []serving.Row, read read) (compared, error) {
+	others, err := read.named(ctx, p.candidate)
+	if err != nil {
+		return compared{}, err
+	}
+	found := p.differences(rows, others)
+	if len(found.differing) == 0 {
+		return found, nil
+	}
+	if rows, err = read.named(ctx, p.serving); err != nil {
+		return compared{}, err
+	}
+	if others, err = read.named(ctx, p.candidate); err != nil {
+		return compared{}, err
+	}
+	again := p.differences(rows, others)
+	again.differing = slices.DeleteFunc(again.differing, func(d difference) bool {
+		return !slices.ContainsFunc(found.differing, func(before difference) bool { return before.start.Equal(d.start) })
+	})
+	return again, nil
+}
+
+// differences goes through two lists of rows, each in order of time, window by window.
+func (p pair) differences(rows, others []serving.Row) compared {
+	var found compared
+	for len(rows) > 0 || len(others) > 0 {
+		one, other := sameWindow(rows, others)
+		found.windows++
+		a := p.valuesOf(one, func(c common) int { return c.serving })
+		b := p.valuesOf(other, func(c common) int { return c.candidate })
+		start := time.Time{}
+		if one != nil {
+			rows, start = rows[1:], one.Start
+		}
+		if other != nil {
+			others, start = others[1:], other.Start
+		}
+		if !equal(a, b) {
+			found.differing = append(found.differing, difference{start, a, b})
+		}
+	}
+	return found
+}
+
+// sameWindow is the first window of two lists: what each has of it, nil for nothing.
+func sameWindow(rows, others []serving.Row) (one, other *serving.Row) {
+	switch {
+	case len(others) == 0:
+		return &rows[0], nil
+	case len(rows) == 0:
+		return nil, &others[0]
+	}
+	switch rows[0].Start.Compare(others[0].Start) {
+	case -1:
+		return &rows[0], nil
+	case 1:
+		return nil, &others[0]
+	}
+	return &rows[0], &others[0]
+}
+
+// valuesOf are the numbers of a row that both generations have; nil for no such row.
+func (p pair) valuesOf(row *serving.Row, place func(common) int) *present.Object {
+	if row == nil {
+		return nil
+	}
+	values := make(present.Object, len(p.both))
+	for i, c := range p.both {
+		values[i] = present.Member{Name: c.name, Value: row.States.AppendNumber(nil, place(c))}
+	}
+	return &values
+}
+
+func equal(a, b *present.Object) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return slices.EqualFunc(*a, *b, func(m, n present.Member) bool { return m.Name == n.Name && string(m.Value) == string(n.Value) })
+}

@@ -1,0 +1,76 @@
+package compare
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"slices"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// cursor says where a diff goes on, and of which two generations it is.
+type cursor struct {
+	Serving   lifecycle.GenerationID `json:"s"`
+	Candidate lifecycle.GenerationID `json:"c"`
+	place
+}
+
+// place is a place in the keys of all sources: what a source returns at a store's cursor, behind a key.
+type place struct {
+	Source int    `json:"n"`
+	Store  []byte `json:"a,omitempty"` // the store's cursor; none for its beginning
+	Key    []byte `json:"k,omitempty"` // with Within: the keys up to this one have been compared
+	Within bool   `json:"w,omitempty"`
+}
+
+func (c cursor) String() string {
+	text, err := json.Marshal(c)
+	if err != nil {
+		panic(err) // strings, bytes and a number always marshal
+	}
+	return base64.RawURLEncoding.EncodeToString(text)
+}
+
+// parseCursor reads a cursor of two generations; "" is their beginning. There are so many sources.
+func parseCursor(text string, serving, candidate lifecycle.Generation, sources int) (place, error) {
+	c := cursor{Serving: serving.ID, Candidate: candidate.ID}
+	if text == "" {
+		return c.place, nil
+	}
+	decoded, err := base64.RawURLEncoding.DecodeString(text)
+	if err == nil {
+		err = json.Unmarshal(decoded, &c)
+	}
+	switch {
+	case err != nil || c.Source < 0:
+		return c.place, badParameter("cursor", "the cursor is none that a diff has returned; leave it out to begin")
+	case c.Serving != serving.ID || c.Candidate != candidate.ID:
+		return c.place, badParameter("cursor", "the cursor is of generations %.80q and %.80q, not %s and %s; leave it out to begin again",
+			c.Serving, c.Candidate, serving.ID, candidate.ID)
+	case c.Source >= sources:
+		return c.place, badParameter("cursor", "the cursor is beyond the end; leave it out to begin")
+	}
+	return c.place, nil
+}
+
+func badParameter(name, format string, args ...any) error {
+	return &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf(format, args...)}
+}
+
+// left are the keys that are left of a scan, each once, in order.
+func (at place) left(keys []view.Key) []view.Key {
+	slices.Sort(keys)
+	keys = slices.Compact(keys)
+	if !at.Within {
+		return keys
+	}
+	return slices.DeleteFunc(keys, func(key view.Key) bool { return string(key) <= string(at.Key) })
+}
+
+// behind is the place behind a key of those that a scan here returns.
+func (at place) behind(key view.Key) *place {
+	return &place{Source: at.Source, Store: at.Store, Key: []byte(key), Within: true}
+}

@@ -1,0 +1,86 @@
+package compare
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// source is where keys stand.
+type source struct {
+	scan func(ctx context.Context, after string) (keys []view.Key, next string, err error)
+	has  func(ctx context.Context, key view.Key) (bool, error)
+}
+
+// sources are where the keys of two generations stand. Lambda generations of one definition share speed items.
+func (c *Comparer) sources(serving, candidate lifecycle.Generation) []source {
+	speedOf := func(g lifecycle.Generation) source {
+		if g.Architecture == view.Kappa {
+			return c.speedKeys(lifecycle.OfGeneration(g.ID), viewstore.NoSlot)
+		}
+		return c.speedKeys(lifecycle.OfDefinition(g.Definition), g.Horizon)
+	}
+	var all []source
+	for _, g := range []lifecycle.Generation{serving, candidate} {
+		if g.Architecture == view.Lambda {
+			all = append(all, c.baseKeys(g.ID))
+		}
+	}
+	one, other := serving, candidate
+	if one.Definition == other.Definition && one.Architecture == view.Lambda && other.Architecture == view.Lambda {
+		one.Horizon = min(one.Horizon, other.Horizon)
+		return append(all, speedOf(one))
+	}
+	return append(all, speedOf(one), speedOf(other))
+}
+
+func (c *Comparer) baseKeys(generation lifecycle.GenerationID) source {
+	scan := func(ctx context.Context, after string) ([]view.Key, string, error) {
+		items, next, err := c.Base.Scan(ctx, generation, after)
+		if err != nil {
+			return nil, "", fmt.Errorf("scan base items: %w", err)
+		}
+		keys := make([]view.Key, len(items))
+		for i, item := range items {
+			keys[i] = item.Key
+		}
+		return keys, next, nil
+	}
+	has := func(ctx context.Context, key view.Key) (bool, error) {
+		items, err := c.Base.Pages(ctx, generation, key, view.FirstPage, view.LastPage)
+		if err != nil {
+			return false, fmt.Errorf("read base items: %w", err)
+		}
+		return len(items) > 0, nil
+	}
+	return source{scan, has}
+}
+
+// speedKeys are the keys of speed items of slots from one on: those below are in base items.
+func (c *Comparer) speedKeys(set lifecycle.Set, from slot.Slot) source {
+	scan := func(ctx context.Context, after string) ([]view.Key, string, error) {
+		items, next, err := c.Speed.Scan(ctx, set, after)
+		if err != nil {
+			return nil, "", fmt.Errorf("scan speed items: %w", err)
+		}
+		var keys []view.Key
+		for _, item := range items {
+			if item.Slot >= from {
+				keys = append(keys, item.Key)
+			}
+		}
+		return keys, next, nil
+	}
+	has := func(ctx context.Context, key view.Key) (bool, error) {
+		items, err := c.Speed.Slots(ctx, set, key, from)
+		if err != nil {
+			return false, fmt.Errorf("read speed items: %w", err)
+		}
+		return len(items) > 0, nil
+	}
+	return source{scan, has}
+}

@@ -1,0 +1,129 @@
+package present
+
+import (
+	"strconv"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Answer is an answer in JSON. Its rows are in order of time; windows without data have none.
+type Answer struct {
+	View       view.Name              `json:"view"`
+	Key        Object                 `json:"key"`
+	Window     string                 `json:"window"` // ISO 8601
+	From       *string                `json:"from"`   // as asked; else where the rows begin
+	To         *string                `json:"to"`     // as asked; else where the rows end
+	Definition view.Hash              `json:"definition"`
+	Generation lifecycle.GenerationID `json:"generation"`
+	Horizon    *string                `json:"horizon"`            // null of a Kappa generation
+	Complete   *string                `json:"complete,omitempty"` // of a Kappa generation: every event that arrived before has reached speed; absent while none is known to have
+	Lag        Lag                    `json:"lag"`
+	Data       []Row                  `json:"data"`
+	Total      *Total                 `json:"total,omitempty"`
+	Warnings   []string               `json:"warnings"`
+}
+
+// Lag says what may be missing: events that arrived after the horizon are in the answer as far as the stream has brought them.
+type Lag struct {
+	BatchSeconds    *float64 `json:"batch_seconds,omitempty"`    // since the horizon
+	CompleteSeconds *float64 `json:"complete_seconds,omitempty"` // since the time through which a Kappa answer is complete
+}
+
+// Row is one window.
+type Row struct {
+	Start   string  `json:"start"`
+	End     string  `json:"end"`
+	Values  Object  `json:"values"`
+	Exact   bool    `json:"exact"`             // equal to the fold of the distinct events that arrived before the horizon
+	Horizon *string `json:"horizon,omitempty"` // the row's own, where a run in progress has moved it beyond the answer's
+	Skipped Object  `json:"skipped,omitempty"` // events without an argument, of the aggregates that have any
+	Parts   *Parts  `json:"parts,omitempty"`
+}
+
+// Parts are the two halves of a row: its states are theirs merged.
+type Parts struct {
+	Batch *Object `json:"batch"`
+	Speed *Object `json:"speed"`
+}
+
+// Total is all rows as one.
+type Total struct {
+	Values  Object `json:"values"`
+	Exact   bool   `json:"exact"`
+	Skipped Object `json:"skipped,omitempty"`
+}
+
+// NewAnswer presents what was read as JSON has it, with the two halves of each row if parts are asked for.
+func NewAnswer(r serving.Result, parts bool) Answer {
+	a := Answer{
+		View: r.View.Name, Key: Key(r.Program.Definition.Key, r.Key), Window: view.FormatWindow(r.Program.Definition.Window),
+		Definition: r.Generation.Definition, Generation: r.Generation.ID, Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
+		Lag:  Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},
+		From: bound(r.From), To: bound(r.To), Data: make([]Row, len(r.Rows)), Warnings: r.Warnings,
+	}
+	p := presenting{aggregates: r.Program.Definition.Aggregates}
+	for i := range r.Rows {
+		a.Data[i] = p.row(&r.Rows[i], parts)
+	}
+	if t := r.Total; t != nil {
+		a.Total = &Total{Values: p.values(t.States), Skipped: p.skipped(t.States), Exact: t.Exact}
+	}
+	return a
+}
+
+// seconds is how long ago a time was, to the millisecond; nil for the zero time.
+func seconds(since, now time.Time) *float64 {
+	if since.IsZero() {
+		return nil
+	}
+	n := float64(now.Sub(since).Milliseconds()) / 1000
+	return &n
+}
+
+// presenting makes the rows of one answer. All numbers of an answer stand in one text.
+type presenting struct {
+	aggregates []view.Aggregate
+	text       []byte
+}
+
+func (p *presenting) row(of *serving.Row, parts bool) Row {
+	row := Row{
+		Start: Time(of.Start), End: Time(of.End), Values: p.values(of.States), Exact: of.Exact, Horizon: timeOrNull(of.Horizon),
+		Skipped: p.skipped(of.States),
+	}
+	if parts {
+		row.Parts = &Parts{Batch: p.part(of.Batch), Speed: p.part(of.Speed)}
+	}
+	return row
+}
+
+func (p *presenting) values(of serving.States) Object {
+	values := make(Object, len(p.aggregates))
+	for i, a := range p.aggregates {
+		at := len(p.text)
+		p.text = of.AppendNumber(p.text, i)
+		values[i] = Member{Name: a.Name, Value: p.text[at:len(p.text):len(p.text)]}
+	}
+	return values
+}
+
+func (p *presenting) skipped(of serving.States) Object {
+	var skipped Object
+	for i, a := range p.aggregates {
+		if n := of.Skipped(i); n > 0 {
+			skipped = append(skipped, Member{Name: a.Name, Value: strconv.AppendInt(nil, n, 10)})
+		}
+	}
+	return skipped
+}
+
+func (p *presenting) part(of serving.States) *Object {
+	if !of.Exist() {
+		return nil
+	}
+	values := p.values(of)
+	return &values
+}

@@ -1,0 +1,115 @@
+package present
+
+import (
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/serving"
+)
+
+// presentCSV has a record per window, below a header. A column has the name of its number's path in the JSON answer: key.path, values.views.
+// A cell is empty where JSON has null or nothing; horizon is the row's own, else the answer's; skipped counts are written where they are 0, too.
+//
+// Source: RFC 4180.
+func presentCSV(r serving.Result, parts bool) ([]byte, error) {
+	columns := columnsOf(r, parts)
+	var out []byte
+	for i, c := range columns {
+		out = appendSeparator(out, i)
+		out = append(out, c.name...)
+	}
+	out = append(out, "\r\n"...)
+	for i := range r.Rows {
+		for j, c := range columns {
+			out = c.cell(appendSeparator(out, j), &r.Rows[i])
+		}
+		out = append(out, "\r\n"...)
+	}
+	return out, nil
+}
+
+func appendSeparator(dst []byte, column int) []byte {
+	if column == 0 {
+		return dst
+	}
+	return append(dst, ',')
+}
+
+// column is a column: its name, which needs no quotes, and what appends the cell of a row.
+type column struct {
+	name string
+	cell func(dst []byte, row *serving.Row) []byte
+}
+
+func columnsOf(r serving.Result, parts bool) []column {
+	var columns []column
+	add := func(name string, cell func([]byte, *serving.Row) []byte) {
+		columns = append(columns, column{name, cell})
+	}
+	d := r.Program.Definition
+	for i, k := range d.Key {
+		text := string(appendText(nil, r.Key[i]))
+		add("key."+k.Field, func(dst []byte, _ *serving.Row) []byte { return append(dst, text...) })
+	}
+	add("start", func(dst []byte, row *serving.Row) []byte { return appendTime(dst, row.Start) })
+	add("end", func(dst []byte, row *serving.Row) []byte { return appendTime(dst, row.End) })
+	addNumbers := func(prefix string, states func(*serving.Row) serving.States) {
+		for i, a := range d.Aggregates {
+			add(prefix+a.Name, func(dst []byte, row *serving.Row) []byte { return appendNumber(dst, states(row), i) })
+		}
+	}
+	addNumbers("values.", func(row *serving.Row) serving.States { return row.States })
+	add("exact", func(dst []byte, row *serving.Row) []byte { return strconv.AppendBool(dst, row.Exact) })
+	add("horizon", func(dst []byte, row *serving.Row) []byte { return appendFirst(dst, row.Horizon, r.Horizon) })
+	add("complete", func(dst []byte, _ *serving.Row) []byte { return appendFirst(dst, r.Complete) })
+	for i, a := range d.Aggregates {
+		if r.Program.Functions[i].Args() > 0 {
+			add("skipped."+a.Name, func(dst []byte, row *serving.Row) []byte { return strconv.AppendInt(dst, row.States.Skipped(i), 10) })
+		}
+	}
+	if parts {
+		addNumbers("parts.batch.", func(row *serving.Row) serving.States { return row.Batch })
+		addNumbers("parts.speed.", func(row *serving.Row) serving.States { return row.Speed })
+	}
+	return columns
+}
+
+// appendNumber appends nothing where there are no states, or no number.
+func appendNumber(dst []byte, of serving.States, i int) []byte {
+	if !of.Exist() {
+		return dst
+	}
+	at := len(dst)
+	if dst = of.AppendNumber(dst, i); string(dst[at:]) == "null" {
+		return dst[:at]
+	}
+	return dst
+}
+
+// appendFirst appends the first time that is not zero, nothing when there is none.
+func appendFirst(dst []byte, times ...time.Time) []byte {
+	for _, t := range times {
+		if !t.IsZero() {
+			return appendTime(dst, t)
+		}
+	}
+	return dst
+}
+
+// appendText appends a text that came with an event, or with a query. Where a spreadsheet would take it for a formula, an apostrophe goes before it;
+// so does one before an apostrophe, so that a reader that takes one off has the text.
+//
+// Source: OWASP, CSV Injection.
+func appendText(dst []byte, text string) []byte {
+	text = strings.ToValidUTF8(text, "\uFFFD")
+	if text != "" && strings.ContainsRune("=+-@'\t\r\n", rune(text[0])) {
+		text = "'" + text
+	}
+	if !strings.ContainsAny(text, "\",\r\n") && text == strings.TrimSpace(text) {
+		return append(dst, text...)
+	}
+	dst = append(dst, '"')
+	dst = append(dst, strings.ReplaceAll(text, `"`, `""`)...)
+	return append(dst, '"')
+}

@@ -1,0 +1,60 @@
+package present
+
+import (
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Description is a view in JSON.
+type Description struct {
+	Name         view.Name              `json:"name"`
+	Description  string                 `json:"description"`
+	Architecture string                 `json:"architecture"`
+	State        lifecycle.State        `json:"state"`
+	Definition   view.Hash              `json:"definition"`
+	Generation   lifecycle.GenerationID `json:"generation"`
+	Where        string                 `json:"where,omitempty"`
+	Key          []KeyField             `json:"key"`
+	Window       string                 `json:"window"` // ISO 8601
+	Aggregates   []Aggregate            `json:"aggregates"`
+	Horizon      *string                `json:"horizon"` // null while no run is applied, and of a Kappa view
+}
+
+// KeyField is a key field of a view.
+type KeyField struct {
+	Field string `json:"field"`
+	Expr  string `json:"expr"`
+}
+
+// Aggregate is an aggregate of a view.
+type Aggregate struct {
+	Name  string `json:"name"`
+	Expr  string `json:"expr"`
+	Exact bool   `json:"exact"`
+}
+
+// NewDescription presents a view.
+func NewDescription(of serving.Description) Description {
+	g, definition := of.Generation, of.Program.Definition
+	d := Description{
+		Name: of.View.Name, Description: of.View.Description, Architecture: g.Architecture.String(), State: g.State, Definition: g.Definition,
+		Generation: g.ID, Where: definition.Where, Key: []KeyField{}, Window: view.FormatWindow(definition.Window), Horizon: timeOrNull(of.Horizon),
+	}
+	for _, k := range definition.Key {
+		d.Key = append(d.Key, KeyField(k))
+	}
+	for i, a := range definition.Aggregates {
+		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: of.Program.Functions[i].Exact()})
+	}
+	return d
+}
+
+// NewDescriptions presents some views, in their order.
+func NewDescriptions(of []serving.Description) []Description {
+	all := make([]Description, len(of))
+	for i := range of {
+		all[i] = NewDescription(of[i])
+	}
+	return all
+}

@@ -1,0 +1,78 @@
+package present
+
+import (
+	"encoding/json"
+	"mime"
+	"strconv"
+	"strings"
+
+	"github.com/anabranch/anabranch/shared/serving"
+)
+
+// Format is a way to present what was read. The zero Format is none.
+type Format struct {
+	Name        string // of the parameter format: "csv"
+	ContentType string
+	mediaType   string // of the header Accept
+	rowsOnly    bool   // a total is no part of it
+	present     func(r serving.Result, parts bool) ([]byte, error)
+}
+
+// formats are all there are. What a client does not say is the first.
+func formats() []Format {
+	return []Format{
+		{Name: "json", ContentType: "application/json", mediaType: "application/json", present: presentJSON},
+		{Name: "csv", ContentType: "text/csv; charset=utf-8; header=present", mediaType: "text/csv", rowsOnly: true, present: presentCSV},
+	}
+}
+
+// Present makes the body of an answer.
+func (q Query) Present(r serving.Result) ([]byte, error) { return q.Format.present(r, q.Parts) }
+
+func presentJSON(r serving.Result, parts bool) ([]byte, error) {
+	return json.Marshal(NewAnswer(r, parts))
+}
+
+func formatOf(name string) (Format, bool) {
+	for _, f := range formats() {
+		if f.Name == name {
+			return f, true
+		}
+	}
+	return Format{}, false
+}
+
+func formatNames() []string {
+	var names []string
+	for _, f := range formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// accepted is the format that a header Accept likes best. Where it names none of ours, or says nothing that can be read, it is the first: a client that
+// asks for what there is not is served better by JSON than by an error.
+//
+// Source: RFC 9110, section 12.5.1.
+func accepted(header string) Format {
+	all := formats()
+	best, most := all[0], 0.0
+	for _, part := range strings.Split(header, ",") {
+		mediaType, parameters, err := mime.ParseMediaType(part)
+		if err != nil {
+			continue
+		}
+		weight := 1.0
+		if text, ok := parameters["q"]; ok {
+			if weight, err = strconv.ParseFloat(text, 64); err != nil {
+				continue
+			}
+		}
+		for _, f := range all {
+			if f.mediaType == mediaType && weight > most {
+				best, most = f, weight
+			}
+		}
+	}
+	return best
+}

@@ -1,0 +1,67 @@
+package present
+
+import (
+	"encoding/json"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Object is a JSON object whose members keep their order.
+type Object []Member
+
+// Member is one name with its value, as JSON text.
+type Member struct {
+	Name  string
+	Value json.RawMessage
+}
+
+// MarshalJSON implements json.Marshaler.
+func (o Object) MarshalJSON() ([]byte, error) {
+	out := []byte{'{'}
+	for i, m := range o {
+		if i > 0 {
+			out = append(out, ',')
+		}
+		name, err := json.Marshal(m.Name)
+		if err != nil {
+			return nil, err
+		}
+		out = append(append(append(out, name...), ':'), m.Value...)
+	}
+	return append(out, '}'), nil
+}
+
+// Key is a key as a JSON object: a text for each of the first fields of a definition.
+func Key(fields []view.KeyField, values []string) Object {
+	key := Object{}
+	for i, value := range values {
+		text, err := json.Marshal(value)
+		if err != nil {
+			panic(err) // a string always marshals
+		}
+		key = append(key, Member{Name: fields[i].Field, Value: text})
+	}
+	return key
+}
+
+// Time is a time as answers have it: RFC 3339 in UTC, with as many digits as it needs.
+func Time(t time.Time) string { return string(appendTime(nil, t)) }
+
+func appendTime(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, time.RFC3339Nano) }
+
+// timeOrNull is null for the zero time.
+func timeOrNull(t time.Time) *string {
+	if t.IsZero() {
+		return nil
+	}
+	return bound(&t)
+}
+
+func bound(t *time.Time) *string {
+	if t == nil {
+		return nil
+	}
+	text := Time(*t)
+	return &text
+}

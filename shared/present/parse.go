@@ -1,0 +1,111 @@
+package present
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Query is what a query string asks for: what to read, and how to present it.
+type Query struct {
+	Selection serving.Selection
+	Parts     bool // also the two halves of each row
+	Format    Format
+}
+
+// The parameters that are no key fields. Package view lets no key field have such a name.
+const (
+	paramFrom   = "from"
+	paramTo     = "to"
+	paramTotal  = "total"
+	paramParts  = "parts"
+	paramFormat = "format"
+)
+
+func parameters() []string { return []string{paramFrom, paramTo, paramTotal, paramParts, paramFormat} }
+
+// Parse reads a query of a view: its parameters, and the Accept header, which says what format is wanted where no parameter does. Every parameter that is
+// not one of the interface is a key field; the serving layer knows which ones the view has.
+//
+// Errors: *serving.ParameterError; not retryable.
+func Parse(name view.Name, query map[string][]string, accept string) (Query, error) {
+	q := Query{Selection: serving.Selection{View: name, Key: map[string]string{}}, Format: accepted(accept)}
+	for _, parameter := range slices.Sorted(maps.Keys(query)) {
+		if n := len(query[parameter]); n > 1 {
+			return q, badParameter(parameter, "%s is given %d times; give it once", parameter, n)
+		}
+		if !slices.Contains(parameters(), parameter) {
+			q.Selection.Key[parameter] = query[parameter][0]
+		}
+	}
+	err := q.parseRest(query)
+	return q, err
+}
+
+func (q *Query) parseRest(query map[string][]string) (err error) {
+	s := &q.Selection
+	if s.From, err = parseTime(query, paramFrom); err != nil {
+		return err
+	}
+	if s.To, err = parseTime(query, paramTo); err != nil {
+		return err
+	}
+	if s.Total, err = parseBool(query, paramTotal); err != nil {
+		return err
+	}
+	if q.Parts, err = parseBool(query, paramParts); err != nil {
+		return err
+	}
+	if values, ok := query[paramFormat]; ok {
+		if q.Format, ok = formatOf(values[0]); !ok {
+			return badParameter(paramFormat, "format=%.60q; write %s", values[0], strings.Join(formatNames(), " or "))
+		}
+	}
+	if s.Total && q.Format.rowsOnly {
+		return badParameter(paramTotal, "a total has no place in %s, whose rows are windows; ask for it in JSON", strings.ToUpper(q.Format.Name))
+	}
+	return nil
+}
+
+// UnknownParameter is how a query string is at fault that names a key field which the view does not have.
+func UnknownParameter(e *serving.FieldError) *serving.ParameterError {
+	takes := slices.Concat(e.Fields, parameters())
+	return &serving.ParameterError{
+		Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; view %s takes %s", e.Field, e.View, strings.Join(takes, ", ")),
+	}
+}
+
+func badParameter(name, format string, args ...any) error {
+	return &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf(format, args...)}
+}
+
+func parseTime(query map[string][]string, name string) (*time.Time, error) {
+	values, ok := query[name]
+	if !ok {
+		return nil, nil
+	}
+	t, err := time.Parse(time.RFC3339, values[0])
+	if err != nil {
+		return nil, badParameter(name, "%s=%.60q is not a time; write it as RFC 3339, for example 2015-05-17T10:00:00Z", name, values[0])
+	}
+	return &t, nil
+}
+
+func parseBool(query map[string][]string, name string) (bool, error) {
+	values, ok := query[name]
+	if !ok {
+		return false, nil
+	}
+	switch values[0] {
+	case "true", "":
+		return true, nil
+	case "false":
+		return false, nil
+	}
+	return false, badParameter(name, "%s=%.60q; write true or false", name, values[0])
+}

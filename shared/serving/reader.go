@@ -1,0 +1,140 @@
+package serving
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/programs"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Stores are where views and their generations are read from. All fields are needed.
+type Stores struct {
+	Catalog  catalog.Catalog
+	Programs *programs.Cache
+	Base     viewstore.Base
+	Speed    viewstore.Speed
+}
+
+// LoadView reads a view's pointer. Errors: ErrUnknownView: do not retry; any other is the catalog's: retry.
+func (s Stores) LoadView(ctx context.Context, name view.Name) (lifecycle.View, error) {
+	v, err := s.Catalog.View(ctx, name)
+	if errors.Is(err, catalog.ErrNotFound) {
+		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+	}
+	if err != nil {
+		return v, fmt.Errorf("read view %s: %w", name, err)
+	}
+	return v, nil
+}
+
+// Reader is the reader of a generation, whose program it loads. Errors: the catalog's; retry.
+func (s Stores) Reader(ctx context.Context, g lifecycle.Generation) (Reader, error) {
+	set, err := s.Programs.Of(ctx, s.Catalog, []view.Hash{g.Definition})
+	if err != nil {
+		return Reader{}, err
+	}
+	return Reader{Base: s.Base, Speed: s.Speed, Program: set.Programs[0], Generation: g}, nil
+}
+
+// Reader reads rows from one generation. All fields are needed. It is safe for concurrent use.
+type Reader struct {
+	Base       viewstore.Base
+	Speed      viewstore.Speed
+	Program    *view.Program
+	Generation lifecycle.Generation // as it stood in the catalog before the first read
+}
+
+// Read reads what a selection asks for. Of the result it leaves View, Complete, ReadAt and Warnings to Serving. It reads any number of rows.
+//
+// Errors: *FieldError and *ParameterError: not retryable. Any other is a store's: retryable, but for view.ErrCorruptPage.
+func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
+	at, err := locate(r.Program, s)
+	if err != nil {
+		return Result{}, err
+	}
+	m, err := r.load(ctx, at)
+	if err != nil {
+		return Result{}, err
+	}
+	return r.result(s, at, m), nil
+}
+
+// ReadKey reads all rows of a key, in order of time. The key is as the stores have it, so also one that was too long to be kept whole.
+//
+// Errors: as Read, but for the selection's.
+func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {
+	m, err := r.load(ctx, everything(key))
+	if err != nil {
+		return nil, err
+	}
+	return r.rows(m), nil
+}
+
+// merged are the states of a key's windows: of each half, and together.
+type merged struct {
+	batch, speed, all *view.Windows
+	horizons          map[view.Page]slot.Slot // of the base items
+}
+
+// load reads and merges the states of a span.
+func (r Reader) load(ctx context.Context, at span) (merged, error) {
+	if r.Generation.Architecture == view.Kappa {
+		return r.loadKappa(ctx, at)
+	}
+	return r.loadLambda(ctx, at)
+}
+
+// loadKappa merges all items: each event is in one of them, whatever the pointer says.
+func (r Reader) loadKappa(ctx context.Context, at span) (merged, error) {
+	p := r.Program
+	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows()}
+	items, err := r.Speed.Pages(ctx, lifecycle.OfGeneration(r.Generation.ID), at.key, at.firstPage, at.lastPage)
+	if err != nil {
+		return m, fmt.Errorf("read speed items: %w", err)
+	}
+	for _, item := range items {
+		if err := m.speed.MergePage(item.Page, item.States, at.includes); err != nil {
+			return m, err
+		}
+	}
+	m.all.Merge(m.speed)
+	return m, nil
+}
+
+// loadLambda reads the two halves and merges them. Base items may be ahead of the pointer, never behind.
+func (r Reader) loadLambda(ctx context.Context, at span) (merged, error) {
+	p, g := r.Program, r.Generation
+	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows(), horizons: map[view.Page]slot.Slot{}}
+	base, err := r.Base.Pages(ctx, g.ID, at.key, at.firstPage, at.lastPage)
+	if err != nil {
+		return m, fmt.Errorf("read base items: %w", err)
+	}
+	for _, item := range base {
+		m.horizons[item.Page] = item.Horizon
+		if err := m.batch.MergePage(item.Page, item.States, at.includes); err != nil {
+			return m, err
+		}
+	}
+	speed, err := r.Speed.Slots(ctx, lifecycle.OfDefinition(g.Definition), at.key, g.Horizon)
+	if err != nil {
+		return m, fmt.Errorf("read speed items: %w", err)
+	}
+	for _, item := range speed {
+		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves items one by one.
+		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.Horizon, m.horizons[item.Page]) {
+			continue
+		}
+		if err := m.speed.MergePage(item.Page, item.States, at.includes); err != nil {
+			return m, err
+		}
+	}
+	m.all.Merge(m.batch)
+	m.all.Merge(m.speed)
+	return m, nil
+}

@@ -1,0 +1,115 @@
+package serving
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Selection says what to read of a view: the windows of a key that start in [From, To). It names the key fields, so it fits every definition of
+// the view that has the same ones.
+type Selection struct {
+	View     view.Name
+	Key      map[string]string // a text for every key field: {"path": "/favicon.ico"}
+	From, To *time.Time        // nil: no bound
+	Total    bool              // read all windows as one row, too
+}
+
+// ParameterError is an ErrBadParameter that names the parameter at fault: a key field, "from" or "to", or one that a presenter adds.
+type ParameterError struct{ Parameter, Detail string }
+
+func (e *ParameterError) Error() string { return e.Detail }
+
+// Unwrap makes it an ErrBadParameter.
+func (e *ParameterError) Unwrap() error { return ErrBadParameter }
+
+// FieldError is an ErrBadParameter: a selection names a key field that its view does not have.
+type FieldError struct {
+	View   view.Name
+	Field  string
+	Fields []string // that the view has
+}
+
+func (e *FieldError) Error() string {
+	return fmt.Sprintf("unknown key field %.80q; view %s has %s", e.Field, e.View, strings.Join(e.Fields, ", "))
+}
+
+// Unwrap makes it an ErrBadParameter.
+func (e *FieldError) Unwrap() error { return ErrBadParameter }
+
+// span says where the states of a selection stand: which key, pages and windows.
+type span struct {
+	values              []string // of the key fields, in the definition's order
+	key                 view.Key
+	from, to            *time.Time
+	first, end          view.Window // half-open; read only where from and to are not nil
+	firstPage, lastPage view.Page   // both included
+}
+
+// everything is the span of all windows of a key.
+func everything(key view.Key) span {
+	return span{key: key, firstPage: view.FirstPage, lastPage: view.LastPage}
+}
+
+// locate finds where a program keeps what a selection asks for. Errors: *FieldError, *ParameterError.
+func locate(p *view.Program, s Selection) (span, error) {
+	values, err := keyValues(p.Definition, s.Key)
+	if err != nil {
+		return span{}, err
+	}
+	at := everything(view.EncodeKey(values))
+	at.values, at.from, at.to = values, inUTC(s.From), inUTC(s.To)
+	if s.From != nil && s.To != nil && !s.From.Before(*s.To) {
+		return at, &ParameterError{"from", "from is not before to: windows are those that start in [from, to)"}
+	}
+	if s.From != nil {
+		at.first = p.FirstWindowFrom(*s.From)
+		at.firstPage = p.PageOf(at.first)
+	}
+	if s.To != nil {
+		at.end = p.FirstWindowFrom(*s.To)
+		// Where no window starts in the range, one page is read in vain: stores take no range that ends before it begins.
+		at.lastPage = max(at.firstPage, p.PageOf(at.end-1))
+	}
+	return at, nil
+}
+
+func inUTC(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	utc := t.UTC()
+	return &utc
+}
+
+// keyValues puts the values of a key into the definition's order.
+func keyValues(d view.Definition, key map[string]string) ([]string, error) {
+	fields := make([]string, len(d.Key))
+	for i, k := range d.Key {
+		fields[i] = k.Field
+	}
+	for _, field := range slices.Sorted(maps.Keys(key)) {
+		if !slices.Contains(fields, field) {
+			return nil, &FieldError{View: d.Name, Field: field, Fields: fields}
+		}
+	}
+	values := make([]string, len(fields))
+	for i, field := range fields {
+		value, ok := key[field]
+		if !ok {
+			detail := fmt.Sprintf("key field %s is missing; view %s needs %s", field, d.Name, strings.Join(fields, ", "))
+			return nil, &ParameterError{field, detail}
+		}
+		values[i] = value
+	}
+	return values, nil
+}
+
+// includes says whether a window belongs to the span.
+func (s *span) includes(w view.Window) bool {
+	return (s.from == nil || w >= s.first) && (s.to == nil || w < s.end)
+}

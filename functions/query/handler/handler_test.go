@@ -21,6 +21,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/functions/query/handler"
+	"github.com/anabranch/anabranch/shared/compare"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
@@ -245,6 +247,61 @@ func TestQuery(t *testing.T) {
 	golden(t, "query-batch.http", s.call(t, "query.json", asCaptured))
 	s.buy(t, "2026-01-01T00:20:00Z", `{"user":"ann ü","amount":0.25}`)
 	golden(t, "query-both.http", s.call(t, "query.json", asCaptured))
+}
+
+// TestCSV: the answer of TestQuery as CSV, asked for by header or by parameter. What goes wrong is told in JSON all the same.
+func TestCSV(t *testing.T) {
+	s := newStation(t)
+	for _, amount := range []string{"9007199254740993", "0.000000000000000001", "-1.50", `"a lot"`} {
+		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann ü","amount":`+amount+`}`)
+	}
+	s.buy(t, "2026-01-01T01:59:59.999Z", `{"user":"ann ü","amount":1e3}`)
+	s.Wait(3 * time.Hour)
+	s.tick(t)
+	s.buy(t, "2026-01-01T00:20:00Z", `{"user":"ann ü","amount":0.25}`)
+	const asked = "user=ann+%C3%BC&from=2026-01-01T00:00:00Z&to=2026-01-01T03:00:00%2B01:00&parts=true"
+	byHeader := func(query string) events.APIGatewayV2HTTPResponse {
+		return s.call(t, "query.json", func(r *events.APIGatewayV2HTTPRequest) { r.RawQueryString, r.Headers["accept"] = query, "text/csv" })
+	}
+	golden(t, "query-csv.http", byHeader(asked))
+	golden(t, "query-csv.http", s.query(t, "purchases", asked+"&format=csv"))
+	if r := byHeader(asked + "&format=json"); r.Headers["content-type"] != "application/json" {
+		t.Errorf("format=json is answered with %v", r.Headers)
+	}
+	if r := byHeader("user=ann&path=/"); r.StatusCode != 400 || r.Headers["content-type"] != "application/problem+json" {
+		t.Errorf("an unknown parameter is answered with %d, %v", r.StatusCode, r.Headers)
+	}
+}
+
+// TestShadow: the candidate is asked once a query is answered, and the answer is the same. A query without an answer asks nobody.
+func TestShadow(t *testing.T) {
+	s := newStation(t)
+	s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann ü","amount":1}`)
+	v, err := s.Catalog.View(context.Background(), "purchases")
+	if err != nil {
+		t.Fatal(err)
+	}
+	candidate := v.Generations[0]
+	candidate.ID, candidate.State = "01KDVDNA00CAND1DATECAND1DA", lifecycle.Retained
+	v.Generations = append(v.Generations, candidate)
+	if err := s.Catalog.PutView(context.Background(), v); err != nil {
+		t.Fatal(err)
+	}
+	want := told(s.call(t, "query.json", asCaptured))
+	var reports []compare.ShadowReport
+	s.Handler.Shadow = &compare.Shadow{
+		Comparer: compare.Comparer{Stores: s.World.Serving.Stores}, When: func() bool { return true },
+		Report: func(r compare.ShadowReport) { reports = append(reports, r) },
+	}
+	if diff := cmp.Diff(want, told(s.call(t, "query.json", asCaptured))); diff != "" {
+		t.Error("answer (-without +with): ", diff)
+	}
+	s.query(t, "purchases", "user=ann&total=perhaps")
+	s.query(t, "purchases", "path=/")
+	wantReports := []compare.ShadowReport{{View: "purchases", Serving: v.Serving, Candidate: candidate.ID, Rows: 1}}
+	if diff := cmp.Diff(wantReports, reports); diff != "" {
+		t.Error("reports (-want +got): ", diff)
+	}
 }
 
 // TestErrors: what can be wrong with a request: its status, its code, the parameter at fault, and what would be right.

@@ -1,0 +1,238 @@
+package present_test
+
+import (
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+	"unicode/utf8"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/present"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/serving/servingtest"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+type amount = servingtest.Amount
+
+var horizon = servingtest.Horizon
+
+func parse(t testing.TB, query map[string][]string, accept string) present.Query {
+	t.Helper()
+	q, err := present.Parse("by_user", query, accept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+// TestFormats: the parameter says which format, else the header Accept, by weight; else it is JSON.
+func TestFormats(t *testing.T) {
+	for _, c := range []struct{ format, accept, want string }{
+		{"", "", "json"},
+		{"", "*/*", "json"},
+		{"", "application/json", "json"},
+		{"", "text/csv", "csv"},
+		{"", "TEXT/CSV; charset=utf-8", "csv"},
+		{"", "text/csv, application/json", "csv"},
+		{"", "application/json, text/csv", "json"},
+		{"", "application/json;q=0.5, text/csv", "csv"},
+		{"", "application/json, text/csv;q=0.9", "json"},
+		{"", "text/csv, */*;q=0.1", "csv"},
+		{"", "text/csv;q=0", "json"},
+		{"", "text/csv;q=much", "json"},
+		{"", "text/csv;q=NaN", "json"},
+		{"", "text/html,application/xhtml+xml,*/*;q=0.8", "json"},
+		{"", ",;=/", "json"},
+		{"csv", "application/json", "csv"},
+		{"json", "text/csv", "json"},
+	} {
+		query := map[string][]string{"user": {"u"}}
+		if c.format != "" {
+			query["format"] = []string{c.format}
+		}
+		if q := parse(t, query, c.accept); q.Format.Name != c.want {
+			t.Errorf("format %q, Accept %q: %s, want %s", c.format, c.accept, q.Format.Name, c.want)
+		}
+	}
+}
+
+// TestParse: what is no parameter of the interface is a key field, and a bound is the instant that was written.
+func TestParse(t *testing.T) {
+	q := parse(t, map[string][]string{
+		"user": {"a=b"}, "limit": {""}, "from": {"2026-11-22T10:00:00.5+01:00"}, "total": {""}, "parts": {"false"},
+	}, "")
+	from := time.Date(2026, 11, 22, 9, 0, 0, 5e8, time.UTC)
+	want := serving.Selection{View: "by_user", Key: map[string]string{"user": "a=b", "limit": ""}, From: &from, Total: true}
+	if diff := cmp.Diff(want, q.Selection); diff != "" || q.Parts {
+		t.Errorf("parts %v, selection (-want +got): %s", q.Parts, diff)
+	}
+}
+
+// TestParseRefuses: what is wrong, of which parameter, and what would be right.
+func TestParseRefuses(t *testing.T) {
+	for _, c := range []struct{ query, accept, parameter, detail string }{
+		{"format=xml", "", "format", `format="xml"; write json or csv`},
+		{"format=", "", "format", `format=""; write json or csv`},
+		{"format=csv&total=true", "", "total", "a total has no place in CSV, whose rows are windows; ask for it in JSON"},
+		{"total=true", "text/csv", "total", "a total has no place in CSV, whose rows are windows; ask for it in JSON"},
+		{"total=1", "", "total", `total="1"; write true or false`},
+	} {
+		query := map[string][]string{}
+		for _, pair := range strings.Split(c.query, "&") {
+			name, value, _ := strings.Cut(pair, "=")
+			query[name] = append(query[name], value)
+		}
+		_, err := present.Parse("by_user", query, c.accept)
+		var wrong *serving.ParameterError
+		if !errors.As(err, &wrong) || wrong.Parameter != c.parameter || wrong.Detail != c.detail {
+			t.Errorf("%s: %v", c.query, err)
+		}
+	}
+}
+
+func presented(t testing.TB, q present.Query, r serving.Result) string {
+	t.Helper()
+	body, err := q.Present(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(body)
+}
+
+// TestCSV: a record per window, exact digits, and with each row as of when it is exact; a half without a part in the row has empty cells.
+func TestCSV(t *testing.T) {
+	s := servingtest.New(t)
+	q := parse(t, map[string][]string{"user": {"u"}, "format": {"csv"}, "parts": {"true"}}, "")
+	const head = "key.user,start,end,values.amount,exact,horizon,complete,skipped.amount,parts.batch.amount,parts.speed.amount\r\n"
+	if diff := cmp.Diff(head, presented(t, q, s.Read(t))); diff != "" {
+		t.Error("of nothing (-want +got):", diff)
+	}
+	s.PutBase(t, horizon+servingtest.SlotMs, amount{"2026-11-21T10:30:00Z", "0.000000000000000001"})
+	s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "9007199254740993"}, amount{"2026-11-22T10:30:00Z", `"a lot"`})
+	s.PutSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "-4"})
+	want := head +
+		"u,2026-11-21T10:00:00Z,2026-11-21T11:00:00Z,0.000000000000000001,true,2026-11-22T11:05:00Z,,0,0.000000000000000001,\r\n" +
+		"u,2026-11-22T09:00:00Z,2026-11-22T10:00:00Z,9007199254740993,true,2026-11-22T11:00:00Z,,0,9007199254740993,\r\n" +
+		"u,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z,-4,false,2026-11-22T11:00:00Z,,1,0,-4\r\n"
+	if diff := cmp.Diff(want, presented(t, q, s.Read(t))); diff != "" {
+		t.Error("(-want +got):", diff)
+	}
+}
+
+// TestCSVOfKappa: the answer is complete through a time, has no horizon, and no number where a function has none.
+func TestCSVOfKappa(t *testing.T) {
+	s := servingtest.New(t)
+	p := s.Define(t, func(d *view.Definition) {
+		d.Architecture = view.Kappa
+		d.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "most", Expr: "max(data.amount)"}}
+	})
+	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{
+		servingtest.KappaGeneration(p, "k", lifecycle.Serving),
+	}})
+	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{"2026-11-22T10:30:00Z", `"a lot"`})
+	if err := s.Catalog.Append(t.Context(), lifecycle.Run{N: 1, Horizon: horizon}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Catalog.PutSwept(t.Context(), 1, 0); err != nil {
+		t.Fatal(err)
+	}
+	want := "key.user,start,end,values.n,values.most,exact,horizon,complete,skipped.most\r\n" +
+		"u,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z,1,,false,,2026-11-22T11:00:00Z,1\r\n"
+	if diff := cmp.Diff(want, presented(t, parse(t, nil, "text/csv"), s.Read(t))); diff != "" {
+		t.Error("(-want +got):", diff)
+	}
+}
+
+// texts of keys that CSV or a spreadsheet could misread.
+var texts = []string{
+	"", "u", " u ", "a,b", `say "no"`, `"`, "line\nbreak", "line\r\nbreak", "\r", "=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "'", "'=1", "ü𝄞", "a\x00b", "\xff",
+}
+
+func cellOf(t testing.TB, text string) string {
+	t.Helper()
+	s := servingtest.New(t)
+	r := s.Read(t)
+	r.Key = []string{text}
+	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
+	r.Rows = s.Read(t).Rows
+	records, err := csv.NewReader(strings.NewReader(presented(t, parse(t, nil, "text/csv"), r))).ReadAll()
+	if err != nil || len(records) != 2 {
+		t.Fatalf("%q: %q, %v", text, records, err)
+	}
+	return records[1][0]
+}
+
+// checkCell: no spreadsheet takes the cell for a formula, and the text is what stands behind the apostrophe.
+func checkCell(t testing.TB, text string) {
+	t.Helper()
+	cell := cellOf(t, text)
+	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
+		t.Errorf("%q is %q, which is a formula", text, cell)
+	}
+	// The reader of encoding/csv takes a line break for \n, whatever it is, within quotes too.
+	want := strings.ReplaceAll(strings.ToValidUTF8(text, string(utf8.RuneError)), "\r\n", "\n")
+	if got := strings.TrimPrefix(cell, "'"); got != want {
+		t.Errorf("%q is read as %q", text, got)
+	}
+}
+
+func TestCSVTexts(t *testing.T) {
+	for _, text := range texts {
+		checkCell(t, text)
+	}
+}
+
+func FuzzCSVTexts(f *testing.F) {
+	for _, text := range texts {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) { checkCell(t, text) })
+}
+
+// TestLag: how long ago the horizon was, and the time through which a Kappa answer is complete, to the millisecond.
+func TestLag(t *testing.T) {
+	s := servingtest.New(t)
+	for _, c := range []struct {
+		ago  time.Duration
+		want string
+	}{
+		{90 * time.Second, "90"}, {90*time.Second + 1500*time.Microsecond, "90.001"}, {-5 * time.Second, "-5"},
+	} {
+		r := s.Read(t)
+		r.ReadAt = r.Horizon.Add(c.ago)
+		if got := lagOf(t, r); got != `{"batch_seconds":`+c.want+`}` {
+			t.Errorf("%s ago: %s", c.ago, got)
+		}
+		r.Horizon, r.Complete = time.Time{}, r.Horizon
+		if got := lagOf(t, r); got != `{"complete_seconds":`+c.want+`}` {
+			t.Errorf("complete through %s ago: %s", c.ago, got)
+		}
+	}
+}
+
+func lagOf(t testing.TB, r serving.Result) string {
+	t.Helper()
+	text, err := json.Marshal(present.NewAnswer(r, false).Lag)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// TestAnswerBounds: the year 1 is a bound like any other, and not the absence of one.
+func TestAnswerBounds(t *testing.T) {
+	s := servingtest.New(t)
+	a := present.NewAnswer(s.Read(t, "from", "0001-01-01T00:00:00Z", "to", "2026-11-22T12:00:00+01:00"), false)
+	if a.From == nil || *a.From != "0001-01-01T00:00:00Z" || a.To == nil || *a.To != "2026-11-22T11:00:00Z" {
+		t.Errorf("from %v, to %v", a.From, a.To)
+	}
+	if a := present.NewAnswer(s.Read(t), false); a.From != nil || a.To != nil || a.Data == nil || a.Total != nil {
+		t.Errorf("of nothing: %+v", a)
+	}
+}

@@ -19,7 +19,8 @@ var (
 	inTable = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|")
 )
 
-// TestCorrectnessNamesTests: every row of docs/correctness.md that promises something names a test, and every test that it names exists.
+// TestCorrectnessNamesTests: every row of docs/correctness.md that promises something names a test, and every test
+// that it names exists.
 func TestCorrectnessNamesTests(t *testing.T) {
 	checkRowsNameTests(t, "docs/correctness.md", 30)
 }
@@ -29,7 +30,8 @@ func TestFormatsNameTests(t *testing.T) {
 	checkRowsNameTests(t, "docs/formats.md", 20)
 }
 
-// checkRowsNameTests looks at the rows of all tables of a page, but for their headings. least is how many there are at the least.
+// checkRowsNameTests looks at the rows of all tables of a page, but for their headings. least is how many there are at
+// the least.
 func checkRowsNameTests(t *testing.T, page string, least int) {
 	t.Helper()
 	rows := 0
@@ -79,7 +81,8 @@ func hasTest(t *testing.T, dir, name string) bool {
 	return false
 }
 
-// TestDecisionRecords: a decision record has a row in the index, and says what led to the decision and what follows from it.
+// TestDecisionRecords: a decision record has a row in the index, and says what led to the decision and what follows
+// from it.
 func TestDecisionRecords(t *testing.T) {
 	index := read(t, "docs/adr/README.md")
 	records, err := filepath.Glob("../docs/adr/[0-9]*.md")
@@ -96,7 +99,10 @@ func TestDecisionRecords(t *testing.T) {
 			t.Errorf("docs/adr/README.md has %d rows for %s", n, name)
 		}
 		text := read(t, "docs/adr/"+name)
-		for _, section := range []string{"# " + number + ": ", "\nStatus: ", "\n## Context\n", "\n## Alternatives\n", "\n## Decision\n", "\n## Consequences\n"} {
+		for _, section := range []string{
+			"# " + number + ": ", "\nStatus: ",
+			"\n## Context\n", "\n## Alternatives\n", "\n## Decision\n", "\n## Consequences\n",
+		} {
 			if !strings.Contains(text, section) {
 				t.Errorf("docs/adr/%s has no %q", name, section)
 			}
@@ -144,7 +150,10 @@ func TestLinks(t *testing.T) {
 // pages are all Markdown files of the module.
 func pages(t *testing.T) (found []string) {
 	t.Helper()
-	for _, pattern := range []string{"*.md", "docs/*.md", "docs/adr/*.md", "functions/*/*.md", "infra/*.md", "localstack/*.md", "localstack/*/*.md", "shared/*.md"} {
+	for _, pattern := range []string{
+		"*.md", "docs/*.md", "docs/adr/*.md", "functions/*/*.md",
+		"infra/*.md", "localstack/*.md", "localstack/*/*.md", "shared/*.md",
+	} {
 		paths, err := filepath.Glob(filepath.Join("..", pattern))
 		if err != nil {
 			t.Fatal(err)

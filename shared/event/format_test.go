@@ -2,7 +2,6 @@ package event_test
 
 import (
 	"bytes"
-	"fmt"
 	"math/big"
 	"slices"
 	"strings"
@@ -271,16 +270,4 @@ func TestTextOfBrokenEscapes(t *testing.T) {
 	if got, _ := b.Text(event.Value{End: 2, Kind: event.String, Escaped: true}, nil); string(got) != `x\` {
 		t.Errorf("a backslash at the end: %q", got)
 	}
-}
-
-func ExampleAppendLine() {
-	body := []byte(`{"specversion": "1.0", "id": "a", "source": "/s", "type": "t", "data": 1.50}`)
-	judged, err := event.Judge(event.Structured, body, event.DefaultLimits())
-	if err != nil {
-		fmt.Println(err)
-	}
-	for i, a := range judged.Accepted {
-		fmt.Printf("%s", event.AppendLine(nil, a.JSON, event.Stamp{Request: ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2N"), Index: i}))
-	}
-	// Output: {"specversion":"1.0","id":"a","source":"/s","type":"t","data":1.50,"stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-0"}
 }

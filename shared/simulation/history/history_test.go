@@ -67,8 +67,9 @@ func TestHistories(t *testing.T) {
 	if average := sum.Faults.Total() / n; average < 100 {
 		t.Errorf("%d faults a history, want at least 100", average)
 	}
-	t.Logf("%d histories: %d violated; %d end with a Kappa view; each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks, %d pages\n%s",
-		n, failed, ends, sum.Events/n, sum.Copies/n, sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n, sum.Pages/n, sum.Faults)
+	t.Logf("%d histories from seed %d on: %d violated; %d end with a Kappa view; "+
+		"each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks, %d pages\n%s",
+		n, *first, failed, ends, sum.Events/n, sum.Copies/n, sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n, sum.Pages/n, sum.Faults)
 	const enough = 500 // histories for every kind to fire
 	if missing := sum.Faults.Missing(); len(missing) > 0 && n >= enough {
 		t.Errorf("kinds of faults that never fired: %v", missing)
@@ -103,8 +104,9 @@ func TestLambdaIsKappa(t *testing.T) {
 			}
 		}
 	})
-	t.Logf("%d histories: %d violated; %d end with a Kappa view, %d of them one that answers as a Lambda view does; in %d all twins do; %d pages are the fold's", n,
-		failed, ends, alike, twins, pages)
+	t.Logf("%d histories from seed %d on: %d violated; %d end with a Kappa view, "+
+		"%d of them one that answers as a Lambda view does; in %d all twins do; %d pages are the fold's", n, *first, failed,
+		ends, alike, twins, pages)
 	for _, kind := range []history.Fault{
 		history.LambdaToKappa, history.KappaToLambda, history.KappaToKappa, history.Replayed, history.ReplayWaited, history.LeftToLive, history.ReplayTwice,
 		history.OperatorSwitches, history.OperatorRollsBack, history.OperatorDrops, history.OperatorAbandons, history.OperatorRebuilds, history.Audited,

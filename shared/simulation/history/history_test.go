@@ -69,7 +69,8 @@ func TestHistories(t *testing.T) {
 	}
 	t.Logf("%d histories from seed %d on: %d violated; %d end with a Kappa view; "+
 		"each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks, %d pages\n%s",
-		n, *first, failed, ends, sum.Events/n, sum.Copies/n, sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n, sum.Pages/n, sum.Faults)
+		n, *first, failed, ends, sum.Events/n, sum.Copies/n, sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n,
+		sum.Pages/n, sum.Faults)
 	const enough = 500 // histories for every kind to fire
 	if missing := sum.Faults.Missing(); len(missing) > 0 && n >= enough {
 		t.Errorf("kinds of faults that never fired: %v", missing)

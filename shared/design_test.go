@@ -37,8 +37,8 @@ func designSections(t *testing.T) map[string]string {
 	return sections
 }
 
-// subject is what a file of Go is about: the first word of its name without the product that it is for. A doc.go is about its package, or the one above:
-// "view" for shared/view/viewfile/doc.go.
+// subject is what a file of Go is about: the first word of its name without the product that it is for. A doc.go is
+// about its package, or the one above: "view" for shared/view/viewfile/doc.go.
 func subject(file string) string {
 	word, _, _ := strings.Cut(strings.TrimSuffix(filepath.Base(file), ".go"), "_")
 	if word == "doc" {
@@ -47,7 +47,8 @@ func subject(file string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(word, "dynamo"), "s")
 }
 
-// TestSourcesInTheDesign: every section of docs/design.md that code cites exists, and one that is cited as a source speaks of what the file is about.
+// TestSourcesInTheDesign: every section of docs/design.md that code cites exists, and one that is cited as a source
+// speaks of what the file is about.
 func TestSourcesInTheDesign(t *testing.T) {
 	sections, citations := designSections(t), 0
 	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {

@@ -119,6 +119,7 @@ func rules() map[string]rule {
 		"shared/metrics":     {},
 		"shared/access":      {},
 		"shared/api":         {[]string{"shared/access"}, nil},
+		"shared/api/openapi": {[]string{"shared/api"}, nil},
 
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},

@@ -1,5 +1,5 @@
-// Package venv installs frozen Python packages into virtual environments below build/: the tools that check and deploy the templates, and the
-// emulator of localstack/.
+// Package venv installs frozen Python packages into virtual environments below build/: the tools that check and deploy
+// the templates, and the emulator of localstack/.
 package venv
 
 import (
@@ -13,8 +13,9 @@ import (
 // Tools is the file of frozen packages that hold cfn-lint and sam.
 const Tools = "infra/requirements-tools.txt"
 
-// Open returns the bin directory of a Python virtual environment below build/ that holds the packages of a requirements file, installing
-// them when they are missing or others. It needs python3 and, the first time, the network. Processes that ask at once wait for the first.
+// Open returns the bin directory of a Python virtual environment below build/ that holds the packages of a requirements
+// file, installing them when they are missing or others. It needs python3 and, the first time, the network. Processes
+// that ask at once wait for the first.
 //
 // root is the repository's; name that of the directory, for example "venv".
 func Open(ctx context.Context, root, name, requirements string) (bin string, err error) {

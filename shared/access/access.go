@@ -1,6 +1,7 @@
 // Package access says who may do what: the keys of an API, and the scope that each of them has.
 //
-// It knows no route and no store. shared/api says which scope a route needs, functions/authorizer compares keys, and infra/keys prints them.
+// It knows no route and no store. shared/api says which scope a route needs, functions/authorizer compares keys, and
+// infra/keys prints them.
 package access
 
 import (

@@ -1,7 +1,8 @@
-// Package api is the table of the HTTP API's routes: of each its method and path, the scope that opens it, and the function that answers.
+// Package api is the table of the HTTP API's routes: of each its method and path, the scope that opens it, and the
+// function that answers.
 //
-// The handlers, the authorizer, the front of `anabranch dev` and `anabranch smoke` read it, shared/api/openapi describes it, and a test of infra/
-// holds template.yaml to it. It knows no handler.
+// The handlers, the authorizer, the front of `anabranch dev` and `anabranch smoke` read it, shared/api/openapi
+// describes it, and a test of infra/ holds template.yaml to it. It knows no handler.
 package api
 
 import (
@@ -11,7 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/access"
 )
 
-// Key names a route by its method and path pattern, as API Gateway and http.ServeMux both write it: "GET /v1/views/{view}".
+// Key names a route by its method and path pattern, as API Gateway and http.ServeMux both write it: "GET
+// /v1/views/{view}".
 type Key string
 
 // The routes.

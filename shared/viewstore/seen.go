@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// SeenItem is what speed remembers of some records of one lane, which one invocation considered: duplicate memory, and receipt that their
-// requests were streamed. The lane, the last sequence number and the first name it.
+// SeenItem is what speed remembers of some records of one lane, which one invocation considered: duplicate memory, and
+// receipt that their requests were streamed. The lane, the last sequence number and the first name it.
 //
 // Source: docs/design.md 3.3 and 3.5.
 type SeenItem struct {
@@ -27,10 +27,12 @@ type SeenRecord struct {
 	Identities []uint64 // a keyed hash per line
 }
 
-// MaxSeenBytes is what every store takes as one seen item, by SeenRecord.MaxBytes of its records. DynamoDB's limit is 400 KB.
+// MaxSeenBytes is what every store takes as one seen item, by SeenRecord.MaxBytes of its records. DynamoDB's limit is
+// 400 KB.
 const MaxSeenBytes = 380_000
 
-// MaxBytes bounds what the record takes of a seen item: 8 bytes per identity, and no more than 85 besides, of which most records use 60.
+// MaxBytes bounds what the record takes of a seen item: 8 bytes per identity, and no more than 85 besides, of which
+// most records use 60.
 func (r SeenRecord) MaxBytes() int { return 85 + 8*len(r.Identities) }
 
 // First and Last are the sequence numbers of the item's first and last record.
@@ -43,7 +45,8 @@ func (s SeenItem) Last() event.Sequence { return s.Records[len(s.Records)-1].Seq
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Seen interface {
-	// Put writes an item of at most MaxSeenBytes. One with the same name holds the same records; writing it again replaces it.
+	// Put writes an item of at most MaxSeenBytes. One with the same name holds the same records; writing it again
+	// replaces it.
 	//
 	// Errors: it may or may not have been written; writing again is safe. On nil it is durable.
 	Put(ctx context.Context, item SeenItem) error
@@ -51,7 +54,7 @@ type Seen interface {
 	// After returns the lane's items whose last record comes after the given one, in order of their last record.
 	After(ctx context.Context, lane event.Lane, last event.Sequence) ([]SeenItem, error)
 
-	// Since returns the lane's newest items, down to the first one that was recorded before the given instant, which is left out, in order of
-	// their last record.
+	// Since returns the lane's newest items, down to the first one that was recorded before the given instant, which is
+	// left out, in order of their last record.
 	Since(ctx context.Context, lane event.Lane, recorded int64) ([]SeenItem, error)
 }

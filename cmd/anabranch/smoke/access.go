@@ -15,8 +15,8 @@ import (
 // nobody is a name that no view and no operation has: a server that lets the request in answers 404.
 const nobody = "anabranch-smoke-no-view"
 
-// knock tries every route of the API and gives the status of each. Its requests are harmless: they have no body, and name no view and no operation
-// that there is.
+// knock tries every route of the API and gives the status of each. Its requests are harmless: they have no body, and
+// name no view and no operation that there is.
 func knock(ctx context.Context, c *client.Client) (map[api.Key]int, error) {
 	statuses := map[api.Key]int{}
 	for _, route := range api.Routes() {
@@ -63,7 +63,8 @@ func (r *run) noKey(ctx context.Context) (string, error) {
 	return all(statuses, http.StatusUnauthorized)
 }
 
-// wrongKey: with a key that nobody has given out, every route answers 403; or 401, where the gateway itself checks tokens.
+// wrongKey: with a key that nobody has given out, every route answers 403; or 401, where the gateway itself checks
+// tokens.
 func (r *run) wrongKey(ctx context.Context) (string, error) {
 	if r.open {
 		return "", skip("the server wants no key")

@@ -1,0 +1,108 @@
+// Package openapi describes the HTTP API as an OpenAPI 3.1 document: the routes and scopes are those of shared/api,
+// what each takes and answers is said here, and the shapes of bodies stand in components.yaml. docs/openapi.yaml is the
+// document; tests hold it to this package, and this package to the handlers and to the types that they answer with.
+//
+// Source: OpenAPI Specification 3.1.1; RFC 9457.
+package openapi
+
+import (
+	_ "embed"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"text/template"
+
+	"github.com/anabranch/anabranch/shared/api"
+)
+
+// components are the shapes of bodies, parameters and answers.
+//
+//go:embed components.yaml
+var components string
+
+//go:embed document.yaml.tmpl
+var document string
+
+// Document is the OpenAPI document, in YAML.
+//
+// Errors: a route of shared/api that is not described here.
+func Document() ([]byte, error) {
+	var routes []described
+	for _, r := range api.Routes() {
+		o, ok := operations()[r.Key]
+		if !ok {
+			return nil, fmt.Errorf("route %s is not described in shared/api/openapi", r.Key)
+		}
+		routes = append(routes, described{r, o})
+	}
+	t, err := template.New("document").Funcs(template.FuncMap{"text": text, "lower": strings.ToLower}).Parse(document)
+	if err != nil {
+		return nil, err
+	}
+	var b strings.Builder
+	if err := t.Execute(&b, byPath(routes)); err != nil {
+		return nil, err
+	}
+	return []byte(b.String() + components), nil
+}
+
+// described is a route with what is said of it.
+type described struct {
+	api.Route
+	operation
+}
+
+// path is a path with its routes.
+type path struct {
+	Pattern string
+	Routes  []described
+}
+
+// byPath groups routes by path, in the order of the table: a path has one entry for all its methods.
+func byPath(routes []described) []path {
+	var paths []path
+	for _, r := range routes {
+		i := slices.IndexFunc(paths, func(p path) bool { return p.Pattern == r.Key.Pattern() })
+		if i < 0 {
+			i, paths = len(paths), append(paths, path{Pattern: r.Key.Pattern()})
+		}
+		paths[i].Routes = append(paths[i].Routes, r)
+	}
+	return paths
+}
+
+// text is a string as YAML takes it wherever it stands: JSON is YAML.
+func text(s string) (string, error) {
+	b, err := json.Marshal(s)
+	return string(b), err
+}
+
+// Answers are the problems of a route by their status, in order: an OpenAPI operation has one answer a status.
+func (d described) Answers() []answer {
+	var all []answer
+	for _, p := range d.Problems {
+		i := slices.IndexFunc(all, func(a answer) bool { return a.Status == p.Status })
+		if i < 0 {
+			i, all = len(all), append(all, answer{Status: p.Status})
+		}
+		all[i].Problems = append(all[i].Problems, p)
+	}
+	slices.SortStableFunc(all, func(a, b answer) int { return a.Status - b.Status })
+	return all
+}
+
+// answer is what a status stands for.
+type answer struct {
+	Status   int
+	Problems []problem
+}
+
+// Meaning tells every problem of the answer: "unknown_view: there is no such view."
+func (a answer) Meaning() string {
+	var all []string
+	for _, p := range a.Problems {
+		all = append(all, "`"+p.Code+"`: "+p.When)
+	}
+	return strings.Join(all, " ")
+}

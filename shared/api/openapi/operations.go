@@ -1,0 +1,126 @@
+package openapi
+
+import (
+	"net/http"
+
+	"github.com/anabranch/anabranch/shared/api"
+)
+
+// operation is what is said of a route.
+type operation struct {
+	ID, Summary, Description string
+
+	Query    []string // query parameters, by their names in components.yaml
+	Body     string   // the request body, by its name there; "": none
+	Gives    string   // what a 200 holds, for people
+	Schema   string   // of a 200, by its name there
+	Problems []problem
+}
+
+// problem is a way in which a route refuses.
+type problem struct {
+	Status int
+	Code   string
+	When   string // a sentence
+}
+
+// Problems that several routes share.
+var (
+	unknownGeneration = problem{http.StatusNotFound, "unknown_generation", "The view has no such generation."}
+
+	internal     = problem{http.StatusInternalServerError, "internal", "The request could not be answered."}
+	unknownView  = problem{http.StatusNotFound, "unknown_view", "There is no such view."}
+	badParameter = problem{http.StatusBadRequest, "bad_parameter",
+		"A parameter is missing, unknown, given twice or malformed."}
+)
+
+// operations say of each route what it takes and answers.
+func operations() map[api.Key]operation {
+	return map[api.Key]operation{
+		api.SendEvents: {
+			ID: "sendEvents", Summary: "Send events",
+			Description: "The answer comes once the accepted events are durable. " +
+				"It is always safe to send again what got no answer.",
+			Body: "events", Gives: "What became of the events. Some may be rejected.", Schema: "Receipt",
+			Problems: []problem{
+				{
+					http.StatusBadRequest, "malformed_request",
+					"The body cannot be read as the content type and encoding say. Nothing of it is kept.",
+				},
+				{
+					http.StatusRequestEntityTooLarge, "request_too_large",
+					"The body has more than 1,000 events or 4 MB. Nothing of it is kept.",
+				},
+				{
+					http.StatusUnsupportedMediaType, "unsupported_media_type",
+					"The content type or encoding is none of those that are accepted.",
+				},
+				{http.StatusUnprocessableEntity, "no_event_accepted", "Every event was rejected."},
+				{
+					http.StatusServiceUnavailable, "unavailable",
+					"The events may or may not be durable. Send them again.",
+				},
+			},
+		},
+		api.ListViews: {
+			ID: "listViews", Summary: "List all views", Description: "Describes every view.",
+			Gives: "The views.", Schema: "Views",
+			Problems: []problem{internal},
+		},
+		api.GetView: {
+			ID: "getView", Summary: "Describe a view", Description: "Describes one view.", Gives: "The view.", Schema: "View",
+			Problems: []problem{unknownView, internal},
+		},
+		api.QueryView: {
+			ID: "queryView", Summary: "Query a view",
+			Description: "Answers for one key: a row per window that has data, and of each whether it is exact.",
+			Query:       []string{"key", "from", "to", "total", "parts"},
+			Gives:       "The rows of the key.", Schema: "Answer",
+			Problems: []problem{
+				badParameter, unknownView, internal,
+				{
+					http.StatusUnprocessableEntity, "too_many_windows",
+					"The answer would have too many rows. Narrow from and to.",
+				},
+				{http.StatusServiceUnavailable, "not_serving", "The view is still being built."},
+			},
+		},
+		api.ListStatus: {
+			ID: "listStatus", Summary: "Show the status of all views",
+			Description: "Shows the generations and the last audit of every view.",
+			Gives:       "The status of all views.", Schema: "Statuses", Problems: []problem{internal},
+		},
+		api.GetStatus: {
+			ID: "getStatus", Summary: "Show the status of a view",
+			Description: "Shows the generations and the last audit of one view.",
+			Gives:       "The status of the view.", Schema: "Status", Problems: []problem{unknownView, internal},
+		},
+		api.DiffView: {
+			ID: "diffView", Summary: "Compare a generation with the one that serves",
+			Description: "Compares some keys at a call, window by window. Follow next to compare all of them.",
+			Query:       []string{"generation", "limit", "cursor"}, Gives: "A page of the comparison.", Schema: "Diff",
+			Problems: []problem{
+				badParameter, unknownView, unknownGeneration, internal,
+				{http.StatusConflict, "refused", "There are no two generations to compare."},
+			},
+		},
+		api.OperateView: {
+			ID: "operateView", Summary: "Operate a view",
+			Description: "Does one operation as one conditional write. What would lose or double an event is refused. " +
+				"To repeat an operation that names its generation changes nothing.",
+			Body: "generation", Gives: "The view's status after the operation.", Schema: "Status",
+			Problems: []problem{
+				badParameter, unknownView, unknownGeneration,
+				{http.StatusBadRequest, "malformed_request", "The body is neither empty nor a JSON object."},
+				{http.StatusNotFound, "unknown_operation", "There is no such operation."},
+				{http.StatusConflict, "refused", "The operation would be wrong now; the detail says why."},
+				{http.StatusConflict, "conflict", "The view kept changing, and nothing was done. Try again."},
+				{http.StatusRequestEntityTooLarge, "request_too_large", "The body is larger than any operation needs."},
+				{
+					http.StatusInternalServerError, "internal",
+					"The operation may or may not have been done. Look at the view's status.",
+				},
+			},
+		},
+	}
+}

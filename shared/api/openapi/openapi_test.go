@@ -24,11 +24,12 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/api/openapi"
 	"github.com/anabranch/anabranch/shared/aws/respond"
+	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/operations"
-	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -155,10 +156,10 @@ func TestSchemas(t *testing.T) {
 	schemas := at(parsed(t), "components", "schemas")
 	for name, of := range map[string]any{
 		"Problem": respond.Problem{}, "Receipt": ingest.Answer{}, "Rejection": event.Rejection{},
-		"View": serving.Description{}, "KeyField": serving.KeyField{}, "Aggregate": serving.Aggregate{},
-		"Answer": serving.Answer{}, "Lag": serving.Lag{}, "Row": serving.Row{},
-		"Parts": serving.Parts{}, "Total": serving.Total{},
-		"Diff": serving.Diff{}, "DiffSide": serving.DiffSide{}, "DiffRow": serving.DiffRow{},
+		"View": present.Description{}, "KeyField": present.KeyField{}, "Aggregate": present.Aggregate{},
+		"Answer": present.Answer{}, "Lag": present.Lag{}, "Row": present.Row{},
+		"Parts": present.Parts{}, "Total": present.Total{},
+		"Diff": compare.Diff{}, "DiffSide": compare.DiffSide{}, "DiffRow": compare.DiffRow{},
 		"Statuses": operations.Statuses{}, "Position": operations.Position{}, "Status": operations.Status{},
 		"Generation":  operations.Generation{},
 		"AuditStatus": operations.AuditStatus{}, "Drift": operations.Drift{},

@@ -14,6 +14,7 @@ type operation struct {
 	Body     string   // the request body, by its name there; "": none
 	Gives    string   // what a 200 holds, for people
 	Schema   string   // of a 200, by its name there
+	CSV      string   // what a 200 holds as CSV; "": it is JSON only
 	Problems []problem
 }
 
@@ -74,8 +75,9 @@ func operations() map[api.Key]operation {
 		api.QueryView: {
 			ID: "queryView", Summary: "Query a view",
 			Description: "Answers for one key: a row per window that has data, and of each whether it is exact.",
-			Query:       []string{"key", "from", "to", "total", "parts"},
+			Query:       []string{"key", "from", "to", "total", "parts", "format"},
 			Gives:       "The rows of the key.", Schema: "Answer",
+			CSV: "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
 			Problems: []problem{
 				badParameter, unknownView, internal,
 				{

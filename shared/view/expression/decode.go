@@ -1,7 +1,10 @@
 package expression
 
 import (
+	"bytes"
 	"strconv"
+
+	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/anabranch/anabranch/shared/event"
 )
@@ -44,157 +47,79 @@ func parseLongNumber(text []byte) number {
 	return number{f: f}
 }
 
-// maxDepth bounds the recursion of decode: deeper than any event is.
-const maxDepth = 64
-
-// decode makes the Go value that the CEL interpreter takes for a JSON value: nil, bool, int64, float64, string, []any or map[string]any. It is not
-// ok when the text is no JSON, as far as that shows on the way.
-func decode(b *event.Batch, v event.Value) (value any, ok bool) {
-	d := decoder{batch: b, at: int(v.Start), end: int(v.End)}
-	if v.Kind == event.String {
-		text, _ := b.Text(v, nil)
-		return string(text), true
-	}
-	value = d.value(maxDepth)
-	return value, !d.broken && d.at == d.end
-}
-
-// decoder reads compact JSON in a batch's data, from at to end.
-type decoder struct {
-	batch   *event.Batch
-	at, end int
-	broken  bool
-}
-
-// next is the byte that comes next; 0 at the end.
-func (d *decoder) next() byte {
-	if d.at >= d.end {
-		return 0
-	}
-	return d.batch.Data[d.at]
-}
-
-// take reads one byte if it is c.
-func (d *decoder) take(c byte) bool {
-	if d.next() != c {
-		return false
-	}
-	d.at++
-	return true
-}
-
-func (d *decoder) fail() any {
-	d.broken = true
-	return nil
-}
-
-func (d *decoder) value(depth int) any {
-	if depth == 0 || d.broken {
-		return d.fail()
-	}
-	switch d.next() {
-	case '{':
-		d.at++
-		return d.object(depth)
-	case '[':
-		d.at++
-		return d.array(depth)
-	case '"':
-		d.at++
-		return d.text()
-	case 't':
-		return d.word("true", true)
-	case 'f':
-		return d.word("false", false)
-	case 'n':
-		return d.word("null", nil)
-	}
-	return d.number()
-}
-
-func (d *decoder) object(depth int) any {
-	object := map[string]any{}
-	if d.take('}') {
-		return object
-	}
-	for {
-		if !d.take('"') {
-			return d.fail()
-		}
-		name := d.text()
-		if !d.take(':') {
-			return d.fail()
-		}
-		object[name] = d.value(depth - 1)
-		if d.take('}') {
-			return object
-		}
-		if d.broken || !d.take(',') {
-			return d.fail()
-		}
-	}
-}
-
-func (d *decoder) array(depth int) any {
-	array := []any{}
-	if d.take(']') {
-		return array
-	}
-	for {
-		array = append(array, d.value(depth-1))
-		if d.take(']') {
-			return array
-		}
-		if d.broken || !d.take(',') {
-			return d.fail()
-		}
-	}
-}
-
-// text reads a string from after its opening quote.
-func (d *decoder) text() string {
-	v := event.Value{Start: uint32(d.at), Kind: event.String}
-	for d.at < d.end {
-		switch d.batch.Data[d.at] {
-		case '"':
-			v.End = uint32(d.at)
-			d.at++
-			text, _ := d.batch.Text(v, nil)
-			return string(text)
-		case '\\':
-			v.Escaped = true
-			d.at++
-		}
-		d.at++
-	}
-	d.fail()
-	return ""
-}
-
-func (d *decoder) word(word string, value any) any {
-	if d.end-d.at < len(word) || string(d.batch.Data[d.at:d.at+len(word)]) != word {
-		return d.fail()
-	}
-	d.at += len(word)
-	return value
-}
-
-func (d *decoder) number() any {
-	start := d.at
-	for d.at < d.end {
-		switch c := d.batch.Data[d.at]; {
-		case c >= '0' && c <= '9', c == '-', c == '+', c == '.', c == 'e', c == 'E':
-			d.at++
-			continue
-		}
-		break
-	}
-	if d.at == start {
-		return d.fail()
-	}
-	n := parseNumber(d.batch.Data[start:d.at])
+// value is the number as the CEL interpreter takes it.
+func (n number) value() any {
 	if n.isInt {
 		return n.i
 	}
 	return n.f
+}
+
+// decode makes the Go value that the CEL interpreter takes for a JSON value: nil, bool, int64, float64, string, []any or map[string]any. It is not
+// ok when the text is not JSON: then the object in the archive is damaged.
+func decode(b *event.Batch, v event.Value) (value any, ok bool) {
+	switch v.Kind {
+	case event.String:
+		text, _ := b.Text(v, nil)
+		return string(text), true
+	case event.Number:
+		return parseNumber(b.Raw(v)).value(), true
+	}
+	raw := b.Raw(v)
+	// No event has a name twice in one object; to look for it again would only cost time.
+	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true))
+	value, err := readValue(d)
+	return value, err == nil && d.InputOffset() == int64(len(raw))
+}
+
+// readValue reads the next value. Its recursion is as deep as jsontext lets a value nest.
+func readValue(d *jsontext.Decoder) (any, error) {
+	token, err := d.ReadToken()
+	if err != nil {
+		return nil, err
+	}
+	switch token.Kind() {
+	case '{':
+		return readObject(d)
+	case '[':
+		return readArray(d)
+	case '"':
+		return token.String(), nil
+	case '0':
+		return parseNumber([]byte(token.String())).value(), nil
+	case 't', 'f':
+		return token.Bool(), nil
+	}
+	return nil, nil
+}
+
+// readObject reads an object from after its opening brace.
+func readObject(d *jsontext.Decoder) (any, error) {
+	object := map[string]any{}
+	for d.PeekKind() != '}' {
+		name, err := d.ReadToken()
+		if err != nil {
+			return nil, err
+		}
+		text := name.String()
+		if object[text], err = readValue(d); err != nil {
+			return nil, err
+		}
+	}
+	_, err := d.ReadToken()
+	return object, err
+}
+
+// readArray reads an array from after its opening bracket.
+func readArray(d *jsontext.Decoder) (any, error) {
+	array := []any{}
+	for d.PeekKind() != ']' {
+		element, err := readValue(d)
+		if err != nil {
+			return nil, err
+		}
+		array = append(array, element)
+	}
+	_, err := d.ReadToken()
+	return array, err
 }

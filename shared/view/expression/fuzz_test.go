@@ -75,3 +75,13 @@ func FuzzWhere(f *testing.F) {
 		}
 	})
 }
+
+// Damaged text of an object or an array is not taken for a value.
+func TestDecodeRefuses(t *testing.T) {
+	for _, text := range []string{`{"a"`, `{"a":}`, `{"a":1`, `{"a":1}}`, `[1,]`, `[1`, `[01]`, `[tru]`, `{1:2}`, `["\x"]`, ``} {
+		b, v := &event.Batch{Data: []byte(text)}, event.Value{End: uint32(len(text)), Kind: event.Object}
+		if got, ok := expression.Decode(b, v); ok {
+			t.Errorf("%s: taken as %v", text, got)
+		}
+	}
+}

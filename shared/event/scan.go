@@ -2,11 +2,13 @@ package event
 
 import "fmt"
 
-// scanner reads JSON values strictly (RFC 8259), one event after the other, each in one pass and without recursion. While it reads, it
-// compacts, and judges what the grammar leaves open: names, text, limits, and the attributes of the event (attributes.go).
+// scanner reads JSON values strictly (RFC 8259), one event after the other, each in one pass and without recursion.
+// While it reads, it compacts, and judges what the grammar leaves open: names, text, limits, and the attributes of the
+// event (attributes.go).
 //
-// A breach of the grammar ends the scan: the methods return -1, and broken says where and what. Any other fault lets it read on to the
-// event's end, so that the next one can be found; the first fault in the text stands, and from then on only the grammar is checked.
+// A breach of the grammar ends the scan: the methods return -1, and broken says where and what. Any other fault lets it
+// read on to the event's end, so that the next one can be found; the first fault in the text stands, and from then on
+// only the grammar is checked.
 type scanner struct {
 	text   []byte // its capacity ends where the last event ends
 	limits Limits
@@ -26,7 +28,8 @@ type scanner struct {
 	names  names // of the open objects
 	shape  shape // of events before this; its heads are the depths, its meanings attributes
 
-	// copied is the text from event.start to pending, as far as it is copied, without its white space; nothing is copied while there is none.
+	// copied is the text from event.start to pending, as far as it is copied, without its white space; nothing is copied
+	// while there is none.
 	compact []byte
 	copied  int // where the event begins in compact
 	pending int // where the text begins that is not copied yet
@@ -48,10 +51,20 @@ type syntaxError struct {
 	need string
 }
 
-// value reads the value that begins at i, as an event, and returns the index after it.
+// value reads the value that begins at i, as an event, and returns the index after it; -1: the grammar is broken.
+//
+// It is a state machine instead of a recursion. i is where a value begins, end is the index after it. Each round goes
+// through these states:
+//
+//   - token: read a scalar, or the bracket that opens a container.
+//   - opened: behind an opening bracket. When something is inside, read its name and go to token; else go to closing.
+//   - closing: behind a value that no comma follows. Close its containers, up to a comma; the event ends when none is
+//     open.
+//   - member: read the name and colon of the next member. element: count the next element. Then token again.
 func (s *scanner) value(i int) int {
 	s.begin(i)
 	for i >= 0 {
+		// State token.
 		var end int
 		kind, t := String, traits(0)
 		if s.at(i) == '"' {
@@ -65,21 +78,24 @@ func (s *scanner) value(i int) int {
 		if s.event.tokens++; len(s.nest) < 2 || t&troubles != 0 || s.event.tokens > s.limits.Tokens {
 			s.judgeToken(i, end, kind, t)
 		}
+		// State opened.
 		if kind == Object || kind == Array {
 			s.open(i, kind)
 			if i = s.space(end); s.at(i) != s.nest[len(s.nest)-1] {
 				if kind == Object {
 					i = s.member(i)
 				}
-				continue
+				continue // the first element is 0 already
 			}
 			end = i
 		}
+		// State closing.
 		if len(s.nest) == 0 || s.at(end) != ',' {
 			if end = s.closeAll(end); end < 0 || len(s.nest) == 0 {
 				return s.finish(end)
 			}
 		}
+		// State member or element, behind a comma.
 		if i = s.space(end + 1); s.nest[len(s.nest)-1] == '}' {
 			i = s.member(i)
 		} else {
@@ -131,8 +147,9 @@ func (s *scanner) judgeToken(i, end int, kind Kind, t traits) {
 	case s.event.tokens > s.limits.Tokens:
 		s.rejectTokens(i, s.pointer())
 	case t&tooWide != 0:
-		s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("the number %.50s passes a limit: at most %d characters, and exponents from -%d to %d",
-			s.text[i:end], s.limits.NumberBytes, maxExponent, maxExponent))
+		s.reject(i, LimitExceeded, s.pointer(),
+			fmt.Sprintf("the number %.50s passes a limit: at most %d characters, and exponents from -%d to %d",
+				s.text[i:end], s.limits.NumberBytes, maxExponent, maxExponent))
 	case t&troubles != 0:
 		s.reject(i, InvalidUTF8, s.pointer(), t.encoding())
 	case len(s.nest) == 1 && s.nest[0] == '}':
@@ -149,7 +166,8 @@ func (s *scanner) rejectTokens(i int, pointer string) {
 func (s *scanner) open(i int, kind Kind) {
 	if s.event.code == "" {
 		if len(s.nest) == s.limits.Depth {
-			s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("objects and arrays are nested more than %d deep", s.limits.Depth))
+			s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("objects and arrays are nested more than %d deep",
+				s.limits.Depth))
 		}
 		s.frames = append(s.frames, frame{first: len(s.names.list), array: kind == Array, last: int32(len(s.frames))})
 	}
@@ -251,14 +269,16 @@ func (s *scanner) expect(start, end int) {
 	object.last = m
 }
 
-// judgeName adds a name to those of its object. A name that cannot be shown is not shown: the pointer stops at its object.
+// judgeName adds a name to those of its object. A name that cannot be shown is not shown: the pointer stops at its
+// object.
 func (s *scanner) judgeName(i int, n name, t traits) {
 	text := s.nameText(n)
 	switch {
 	case t&troubles != 0:
 		s.reject(i, InvalidUTF8, s.parent(), "a member's name: "+t.encoding())
 	case t&control != 0:
-		s.reject(i, InvalidAttribute, s.parent(), fmt.Sprintf("the member's name %.60q has a control character; none may have", text))
+		s.reject(i, InvalidAttribute, s.parent(),
+			fmt.Sprintf("the member's name %.60q has a control character; none may have", text))
 	default:
 		s.countName(i, n, setOf(text))
 	}
@@ -272,9 +292,11 @@ func (s *scanner) countName(i int, n name, set nameSet) {
 	case s.event.tokens > s.limits.Tokens:
 		s.rejectTokens(i, s.parent())
 	case s.event.members > s.limits.Members:
-		s.reject(i, LimitExceeded, s.parent(), fmt.Sprintf("the event has more than %d members, at all levels", s.limits.Members))
+		s.reject(i, LimitExceeded, s.parent(), fmt.Sprintf("the event has more than %d members, at all levels",
+			s.limits.Members))
 	case !s.addName(n, set):
-		s.reject(i, DuplicateKey, s.pointer(), fmt.Sprintf("the object has the member %.60q twice; names have to differ", s.nameText(n)))
+		s.reject(i, DuplicateKey, s.pointer(), fmt.Sprintf("the object has the member %.60q twice; names have to differ",
+			s.nameText(n)))
 	}
 }
 
@@ -299,7 +321,8 @@ func (s *scanner) finish(i int) int {
 	return i
 }
 
-// result is the compacted text of the value that was read and ends at end: a part of the text where it had no white space.
+// result is the compacted text of the value that was read and ends at end: a part of the text where it had no white
+// space.
 func (s *scanner) result(end int) []byte {
 	if s.pending == s.event.start {
 		return s.text[s.pending:end:end]
@@ -308,7 +331,8 @@ func (s *scanner) result(end int) []byte {
 	return s.compact[s.copied:len(s.compact):len(s.compact)]
 }
 
-// reject keeps the first fault. What lies beyond the bytes an event may have is not looked at: there, that is the fault.
+// reject keeps the first fault. What lies beyond the bytes an event may have is not looked at: there, that is the
+// fault.
 func (s *scanner) reject(i int, code Code, pointer, detail string) {
 	if s.event.code != "" {
 		return

@@ -5,8 +5,12 @@ import (
 	"encoding/binary"
 )
 
-// shape remembers in what order objects have their members: the events of one producer mostly agree, and where the member comes that last came
-// after the one before it, its name need not be read again.
+// shape remembers in what order objects have their members: the events of one producer mostly agree, and where the
+// member comes that last came after the one before it, its name need not be read again.
+//
+// What it buys, of 6 runs the fastest, against the same code with a shape that remembers nothing (go1.26, an AMD EPYC
+// that others used too): BenchmarkScan/three_fields 239 ns an event for 639, where_key_and_sum 220 for 655,
+// to_the_last_field 552 for 788; BenchmarkJudge 916 for 1097.
 type shape struct {
 	heads   int
 	members []shapeMember // members[:heads] stand for the beginnings of objects
@@ -31,8 +35,8 @@ const (
 	maxMembers = 64
 )
 
-// newShape makes a shape that expects nothing.
-
+// newShape makes a shape that expects nothing. The first heads members stand for the beginnings of objects: depths in a
+// scanner, nodes in a reader.
 func newShape(heads int) shape {
 	s := shape{heads: heads, members: make([]shapeMember, heads, heads+maxMembers/4)}
 	s.forget()
@@ -68,8 +72,8 @@ func (m *shapeMember) agrees(text []byte, i int) bool {
 	return string(text[i:i+m.size]) == string(text[m.start:m.start+m.size])
 }
 
-// find is the member of an object whose `"name":` stands in the text from start to end, to be expected after last from now on; none: it is not
-// remembered.
+// find is the member of an object whose `"name":` stands in the text from start to end, to be expected after last from
+// now on; none: it is not remembered.
 func (s *shape) find(text []byte, object, last int32, start, end int) int32 {
 	for i := s.heads; i < len(s.members); i++ {
 		m := &s.members[i]

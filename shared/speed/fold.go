@@ -191,6 +191,9 @@ func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int,
 }
 
 // next is the item after all records above the loaded one's fence. It is the loaded one when there are none.
+//
+// An item that is behind all records takes its page, with the states of all rows. An item between them has some of the
+// rows already, and takes the page of only the others.
 func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, error) {
 	last := f.records.sequences[len(f.records.sequences)-1]
 	if loaded.Fence.Compare(last) >= 0 {

@@ -8,7 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// scan reads events, each compact JSON, into a batch as they would stand in the archive. Their arrival is the Unix epoch.
+// scan reads events, each compact JSON, into a batch as they would stand in the archive. Their arrival is the Unix
+// epoch.
 func scan(t testing.TB, fields *event.Fields, events ...string) *event.Batch {
 	t.Helper()
 	var lines []byte

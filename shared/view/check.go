@@ -116,7 +116,8 @@ func checkName(what, name string) string {
 	if validName(name) {
 		return ""
 	}
-	return fmt.Sprintf("%q cannot be %s; need a letter a-z, then up to %d of a-z, 0-9 and _", spelling.Shorten(name), what, maxName-1)
+	return fmt.Sprintf("%q cannot be %s; need a letter a-z, then up to %d of a-z, 0-9 and _",
+		spelling.Shorten(name), what, maxName-1)
 }
 
 func validName(name string) bool {
@@ -169,13 +170,15 @@ func checkDistinct(d Definition) (faults []Fault) {
 	fields, numbers := map[string]bool{}, map[string]bool{}
 	for _, k := range d.Key {
 		if fields[k.Field] {
-			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the key field %q is there twice; names have to differ", spelling.Shorten(k.Field)))
+			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the key field %q is there twice; names have to differ",
+				spelling.Shorten(k.Field)))
 		}
 		fields[k.Field] = true
 	}
 	for _, a := range d.Aggregates {
 		if numbers[a.Name] {
-			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the aggregate %q is there twice; names have to differ", spelling.Shorten(a.Name)))
+			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the aggregate %q is there twice; names have to differ",
+				spelling.Shorten(a.Name)))
 		}
 		numbers[a.Name] = true
 	}

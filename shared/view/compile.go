@@ -10,7 +10,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
-// Set is some definitions compiled together over one set of columns. It does not change, and is safe for concurrent use.
+// Set is some definitions compiled together over one set of columns. It does not change, and is safe for concurrent
+// use.
 type Set struct {
 	Programs []*Program // in the order of the definitions
 
@@ -92,7 +93,8 @@ func compile(d Definition, read *expression.Columns) (*Program, []Fault) {
 	return p, found
 }
 
-// shareArgument adds the argument of the next aggregate. Aggregates of one argument, such as sum, mean and max of a field, share its values.
+// shareArgument adds the argument of the next aggregate. Aggregates of one argument, such as sum, mean and max of a
+// field, share its values.
 func (p *Program) shareArgument(call expression.Call, read *expression.Columns) {
 	if !call.HasArgument() {
 		p.argOf = append(p.argOf, noArgument)

@@ -16,11 +16,12 @@ import (
 // Name is a view's name, for example "page_views": a letter a-z, then up to 62 of a-z, 0-9 and _.
 type Name string
 
-// KeyField is one field of a key: the name under which answers and queries have it, and the CEL expression of its value, for example
-// {"path", "data.path"}. Names are those of views.
+// KeyField is one field of a key: the name under which answers and queries have it, and the CEL expression of its
+// value, for example {"path", "data.path"}. Names are those of views.
 type KeyField struct{ Field, Expr string }
 
-// Aggregate is one number of a view: its name in answers, and the function and its argument, for example {"bytes", "sum(data.bytes)"}.
+// Aggregate is one number of a view: its name in answers, and the function and its argument, for example {"bytes",
+// "sum(data.bytes)"}.
 type Aggregate struct{ Name, Expr string }
 
 // Architecture is how a view is kept: by batch and speed together, or by the stream code alone.
@@ -51,15 +52,15 @@ type Definition struct {
 	Aggregates   []Aggregate
 }
 
-// Hash names a definition: the first 128 bits of the SHA-256 of its Text, in 32 hexadecimal digits. Definitions that mean different things, or
-// mean the same on engines whose states differ, have different hashes.
+// Hash names a definition: the first 128 bits of the SHA-256 of its Text, in 32 hexadecimal digits. Definitions that
+// mean different things, or mean the same on engines whose states differ, have different hashes.
 type Hash string
 
 // ErrVersion: a definition's text is of an engine version that this engine does not know; a newer one may.
 var ErrVersion = errors.New("unknown engine version")
 
-// definitionText is the normal form of a definition. Its bytes name items for as long as they are kept: neither the fields, nor their order, nor
-// how an expression is written ever changes without a new engine version.
+// definitionText is the normal form of a definition. Its bytes name items for as long as they are kept: neither the
+// fields, nor their order, nor how an expression is written ever changes without a new engine version.
 type definitionText struct {
 	Engine       int             `json:"engine"` // aggregate.Version
 	Name         Name            `json:"name"`
@@ -80,9 +81,9 @@ type aggregateText struct {
 	Expr string `json:"expr"`
 }
 
-// Text is the normal form of d: JSON with the engine version and everything of d but the description, in one order, without spaces, expressions
-// written in one way. Two definitions with equal texts compute the same. An expression that does not parse stands as it is; such a definition
-// does not compile.
+// Text is the normal form of d: JSON with the engine version and everything of d but the description, in one order,
+// without spaces, expressions written in one way. Two definitions with equal texts compute the same. An expression that
+// does not parse stands as it is; such a definition does not compile.
 func (d Definition) Text() []byte {
 	text := definitionText{
 		Engine:       aggregate.Version,
@@ -113,7 +114,8 @@ func (d Definition) Hash() Hash {
 	return Hash(hex.EncodeToString(sum[:16]))
 }
 
-// ParseText reads what Text wrote, and only that, so that a definition keeps its hash wherever it is read. The definition compiles.
+// ParseText reads what Text wrote, and only that, so that a definition keeps its hash wherever it is read. The
+// definition compiles.
 //
 // Errors: ErrVersion. Any other: it is no text of a definition, or one that does not compile.
 func ParseText(text []byte) (Definition, error) {
@@ -132,7 +134,8 @@ func parseText(text []byte) (Definition, error) {
 		return Definition{}, err
 	}
 	if version.Engine != aggregate.Version {
-		return Definition{}, fmt.Errorf("%w: the text has engine %d; this engine knows %d", ErrVersion, version.Engine, aggregate.Version)
+		return Definition{}, fmt.Errorf("%w: the text has engine %d; this engine knows %d",
+			ErrVersion, version.Engine, aggregate.Version)
 	}
 	var form definitionText
 	if err := json.Unmarshal(text, &form); err != nil {

@@ -11,7 +11,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// These texts and hashes name items that are kept for years: they never change. A new engine version adds texts of its own.
+// These texts and hashes name items that are kept for years: they never change. A new engine version adds texts of its
+// own.
 func TestTextGolden(t *testing.T) {
 	for _, c := range []struct {
 		name string

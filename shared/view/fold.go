@@ -12,8 +12,9 @@ import (
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
-// Delta is what events fold into: the states of one program over any number of keys and windows. It is the same in batch, in speed and in
-// tests. Folding is commutative and associative, so events and deltas may come in any order and any grouping.
+// Delta is what events fold into: the states of one program over any number of keys and windows. It is the same in
+// batch, in speed and in tests. Folding is commutative and associative, so events and deltas may come in any order and
+// any grouping.
 //
 // A Delta is not safe for concurrent use; several are folded at once and then merged.
 type Delta struct {
@@ -57,6 +58,7 @@ func (d *Delta) Counts() Counts { return d.counts }
 // Fold adds the given rows of the batch, whose columns are those of the program's Set.
 func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	rows = d.filter(b, rows)
+	// From here on, into[i] is the cell of the event kept[i]. kept overwrites rows, and is never ahead of what is read.
 	d.into = d.into[:0]
 	kept := rows[:0]
 	for _, row := range rows {
@@ -68,6 +70,7 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 		d.into = append(d.into, d.cell())
 	}
 	d.counts.Folded += int64(len(kept))
+	// One argument is evaluated once for all aggregates that have it.
 	for i, argument := range d.program.args {
 		d.numbers[i] = slices.Grow(d.numbers[i][:0], len(kept))[:len(kept)]
 		argument(b, kept, d.numbers[i])
@@ -82,7 +85,8 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	}
 }
 
-// Touch makes the pages of the given rows part of the delta without counting the rows: duplicates move their items' horizon like the rest.
+// Touch makes the pages of the given rows part of the delta without counting the rows: duplicates move their items'
+// horizon like the rest.
 func (d *Delta) Touch(b *event.Batch, rows []int32) {
 	skipped := d.counts.Skipped
 	defer func() { d.counts.Skipped = skipped }() // of events, a duplicate is none
@@ -113,12 +117,14 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	return d.rows
 }
 
-// locate puts the name of the row's cell into d.name; false when the key cannot be evaluated.
+// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded key. It returns false when
+// the key cannot be evaluated; d.name is then of no use.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
 	window := d.program.windowOf(b.Times[row])
 	name := binary.BigEndian.AppendUint64(d.name[:0], uint64(window)^1<<63)
 	for _, value := range d.program.keys {
-		// The length goes before the text and is not known until it is written: one byte is kept free, which is enough for most.
+		// A value is its length, as a varint, and its text. The length is known only once the text is written. So one
+		// byte is left free before the text, which is enough for texts below 128 bytes.
 		start := len(name)
 		var ok bool
 		if name, ok = value(b, int(row), append(name, 0)); !ok {
@@ -130,6 +136,7 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 			name[start] = byte(size)
 			continue
 		}
+		// The length takes more bytes. The text has to move, and is written again behind them.
 		text := slices.Clone(name[start+1:])
 		name = appendKeyValue(name[:start], text)
 	}
@@ -177,7 +184,8 @@ func (d *Delta) Merge(other *Delta) {
 	d.counts.Skipped += other.counts.Skipped
 }
 
-// Pages yields the pages of the delta in order of key and page, each with its cells in order of window; a page that was only touched has none.
+// Pages yields the pages of the delta in order of key and page, each with its cells in order of window; a page that was
+// only touched has none.
 func (d *Delta) Pages() iter.Seq[DeltaPage] {
 	return func(yield func(DeltaPage) bool) {
 		for _, page := range d.sorted() {
@@ -205,7 +213,8 @@ func (p DeltaPage) MergeInto(w *Windows) {
 	}
 }
 
-// AppendPage adds to dst the encoding of the page by itself: that of Windows.AppendPage for a page that nothing else is merged into.
+// AppendPage adds to dst the encoding of the page by itself: that of Windows.AppendPage for a page that nothing else is
+// merged into.
 func (p DeltaPage) AppendPage(dst []byte) []byte {
 	dst = append(dst, pageVersion)
 	first := Window(int64(p.Page) * p.delta.program.windowsPerPage())
@@ -227,6 +236,7 @@ func (d *Delta) sorted() []DeltaPage {
 		m, n := d.names[a], d.names[b]
 		return cmp.Or(strings.Compare(m[8:], n[8:]), strings.Compare(m[:8], n[:8]))
 	})
+	// The cells of one page are neighbours now. A page is a part of the slice of all cells, which grows by one at a time.
 	var pages []DeltaPage
 	for i, cell := range cells {
 		key := d.pageKey(d.names[cell])
@@ -236,6 +246,7 @@ func (d *Delta) sorted() []DeltaPage {
 		last := &pages[len(pages)-1]
 		last.cells = last.cells[:len(last.cells)+1]
 	}
+	// Pages that were only touched are added behind those with cells, and all are sorted again.
 	folded := pages
 	for key := range d.touched {
 		if _, found := slices.BinarySearchFunc(folded, key, comparePage); !found {

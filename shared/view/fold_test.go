@@ -18,7 +18,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// hitViews are two definitions that are compiled together, so that neither has the batch's columns to itself. The laws are those of the second.
+// hitViews are two definitions that are compiled together, so that neither has the batch's columns to itself. The laws
+// are those of the second.
 func hitViews() []view.Definition {
 	return []view.Definition{
 		{
@@ -231,8 +232,8 @@ func TestFoldAgainstPlainOne(t *testing.T) {
 	})
 }
 
-// TestFoldSplitAnywhere: however the rows are dealt out, to deltas and to calls, and in whatever order the deltas are merged, the pages have
-// the same bytes.
+// TestFoldSplitAnywhere: however the rows are dealt out, to deltas and to calls, and in whatever order the deltas are
+// merged, the pages have the same bytes.
 func TestFoldSplitAnywhere(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -352,7 +353,8 @@ func TestPagesStopsWhenAsked(t *testing.T) {
 	}
 }
 
-// TestTouch: the pages of duplicates are part of a delta, without cells, so that their items move to the run's horizon like the others.
+// TestTouch: the pages of duplicates are part of a delta, without cells, so that their items move to the run's horizon
+// like the others.
 func TestTouch(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -401,7 +403,8 @@ func TestTouch(t *testing.T) {
 	})
 }
 
-// BenchmarkDeltaFold is the fold alone: of a batch that is scanned already, into the cells of a delta, as speed and batch do it for every view.
+// BenchmarkDeltaFold is the fold alone: of a batch that is scanned already, into the cells of a delta, as speed and
+// batch do it for every view.
 func BenchmarkDeltaFold(b *testing.B) {
 	set := compiled(b, hitViews()...)
 	for _, c := range []struct {

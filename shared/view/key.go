@@ -12,9 +12,9 @@ const (
 	shortenedKey = keptOfKey + hashOfKey
 )
 
-// Key is a key's values in the order of the definition's key fields, encoded so that no two keys are alike: each value behind its length.
-// A key that would pass 900 bytes is kept as its first 800 and a 128-bit hash of the whole, in every layer alike, so that no item's key is
-// ever too large to write.
+// Key is a key's values in the order of the definition's key fields, encoded so that no two keys are alike: each value
+// behind its length. A key that would pass 900 bytes is kept as its first 800 and a 128-bit hash of the whole, in every
+// layer alike, so that no item's key is ever too large to write.
 //
 // Source: docs/design.md 5; DynamoDB Developer Guide, limits of partition keys.
 type Key string
@@ -33,8 +33,9 @@ func appendKeyValue(dst, value []byte) []byte {
 	return append(dst, value...)
 }
 
-// boundKey shortens a key in place when it is too long. Where a value ends right after 800 bytes, the hash could be read as values itself; so
-// that no key can be made to look like another that was shortened, every key of that very length is shortened too.
+// boundKey shortens a key in place when it is too long. Where a value ends right after 800 bytes, the hash could be
+// read as values itself; so that no key can be made to look like another that was shortened, every key of that very
+// length is shortened too.
 func boundKey(key []byte) []byte {
 	if len(key) <= maxKey && len(key) != shortenedKey {
 		return key

@@ -5,9 +5,10 @@ import (
 	"unicode/utf8"
 )
 
-// DecodeKey returns the values of an encoded key, in the order of the definition's key fields. whole says that they are all there is: of a key that was
-// too long, the values that stand whole in what was kept come first, and then the beginning of the one that was cut, up to a whole character. What is no
-// encoded key is read as far as it is one, and not whole.
+// DecodeKey returns the values of an encoded key, in the order of the definition's key fields. whole says that they are
+// all there is: of a key that was too long, the values that stand whole in what was kept come first, and then the
+// beginning of the one that was cut, up to a whole character. What is no encoded key is read as far as it is one, and
+// not whole.
 func DecodeKey(key Key) (values []string, whole bool) {
 	rest, whole := string(key), len(key) != shortenedKey && len(key) <= maxKey
 	if len(key) == shortenedKey {

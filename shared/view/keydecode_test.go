@@ -64,7 +64,8 @@ func TestDecodeKeyOfAny(t *testing.T) {
 	})
 }
 
-// FuzzDecodeKey: any bytes are read without harm; what is said to be whole encodes to what was read, unless a length was written longer than it has to be.
+// FuzzDecodeKey: any bytes are read without harm; what is said to be whole encodes to what was read, unless a length
+// was written longer than it has to be.
 func FuzzDecodeKey(f *testing.F) {
 	for _, seed := range []string{"", "\x00", "\x01a\x06/über", "\x80\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", strings.Repeat("\x01a", 408)} {
 		f.Add(seed)

@@ -21,7 +21,8 @@ const (
 // ErrCorruptPage: the bytes are not an encoded page of this program.
 var ErrCorruptPage = errors.New("corrupt page")
 
-// Window numbers the windows of a definition: window w covers event times [w*length, (w+1)*length), counted from the Unix epoch in UTC.
+// Window numbers the windows of a definition: window w covers event times [w*length, (w+1)*length), counted from the
+// Unix epoch in UTC.
 type Window int64
 
 // Page numbers the pages of a definition: fixed runs of consecutive windows, the unit of storage.
@@ -54,7 +55,8 @@ func (p *Program) Start(w Window) time.Time { return time.UnixMilli(int64(w) * p
 // End is the first instant after a window.
 func (p *Program) End(w Window) time.Time { return p.Start(w + 1) }
 
-// windowsPerPage is as many windows as keep a page's worst-case encoding within 16 KB, 1 KB of a Kappa view, at least one, at most a day.
+// windowsPerPage is as many windows as keep a page's worst-case encoding within 16 KB, 1 KB of a Kappa view, at least
+// one, at most a day.
 func (p *Program) windowsPerPage() int64 {
 	worst := binary.MaxVarintLen64
 	for _, f := range p.Functions {
@@ -76,7 +78,8 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// Windows is the states of one key over some windows: what items decode into, are merged in, encoded from and presented from.
+// Windows is the states of one key over some windows: what items decode into, are merged in, encoded from and presented
+// from.
 type Windows struct {
 	program *Program
 	cells   map[Window]int
@@ -155,7 +158,8 @@ func (w *Windows) MergeWindow(other *Windows, window Window) {
 	}
 }
 
-// MergePage adds an encoded page, those of its windows for which want is true (nil: all). Errors: ErrCorruptPage; w is then of no use.
+// MergePage adds an encoded page, those of its windows for which want is true (nil: all). Errors: ErrCorruptPage; w is
+// then of no use.
 func (w *Windows) MergePage(page Page, encoded []byte, want func(Window) bool) error {
 	windows, err := w.mergePage(page, encoded, want)
 	if err != nil {
@@ -204,7 +208,8 @@ func (w *Windows) mergeStates(cell int, encoded []byte) ([]byte, error) {
 	return encoded, nil
 }
 
-// skipStates reads the states of one window into a Windows of its own: every state is self-delimiting, so it has to be read to be skipped.
+// skipStates reads the states of one window into a Windows of its own: every state is self-delimiting, so it has to be
+// read to be skipped.
 func (w *Windows) skipStates(encoded []byte) ([]byte, error) {
 	return (&Windows{program: w.program, states: grown(w.program.newStates())}).mergeStates(0, encoded)
 }
@@ -216,8 +221,8 @@ func grown(states []aggregate.States) []aggregate.States {
 	return states
 }
 
-// AppendPage adds to dst the encoding of those windows that lie on the page: the format's version, then per window its place on the page and
-// one state per aggregate in the definition's order. Equal states have equal bytes.
+// AppendPage adds to dst the encoding of those windows that lie on the page: the format's version, then per window its
+// place on the page and one state per aggregate in the definition's order. Equal states have equal bytes.
 func (w *Windows) AppendPage(dst []byte, page Page) []byte {
 	first := Window(int64(page) * w.program.windowsPerPage())
 	windows := w.Sorted()

@@ -86,8 +86,8 @@ func TestMergePageWant(t *testing.T) {
 	})
 }
 
-// TestPageGolden: how pages look for as long as there are any. Format 1, then per window its place on the page and the states in the order of
-// the aggregates.
+// TestPageGolden: how pages look for as long as there are any. Format 1, then per window its place on the page and the
+// states in the order of the aggregates.
 func TestPageGolden(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -287,8 +287,8 @@ func TestWindows(t *testing.T) {
 	})
 }
 
-// TestWindowsPerPage: items are found by the number of their page, so how many windows share one never changes for a definition. A page holds
-// as many as fit 16 KB at their largest, at least one, at most a day's.
+// TestWindowsPerPage: items are found by the number of their page, so how many windows share one never changes for a
+// definition. A page holds as many as fit 16 KB at their largest, at least one, at most a day's.
 func TestWindowsPerPage(t *testing.T) {
 	for _, c := range []struct {
 		window time.Duration

@@ -6,7 +6,8 @@ import (
 	"time"
 )
 
-// FormatWindow writes a window of whole seconds as an ISO 8601 duration in days, hours, minutes and seconds: "PT1H", "PT5M", "P1D", "P1DT12H".
+// FormatWindow writes a window of whole seconds as an ISO 8601 duration in days, hours, minutes and seconds: "PT1H",
+// "PT5M", "P1D", "P1DT12H".
 func FormatWindow(window time.Duration) string {
 	var out strings.Builder
 	out.WriteByte('P')

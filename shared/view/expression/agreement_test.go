@@ -13,8 +13,9 @@ import (
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
-// Random expressions of the subset that runs as closures, and parts of them that does not, say the same of random events as closures, in the
-// interpreter of this package, and in an interpreter that the test sets up and feeds by itself.
+// Random expressions of the subset that runs as closures, and parts of them that does not, say the same of random
+// events as closures, in the interpreter of this package, and in an interpreter that the test sets up and feeds by
+// itself.
 func TestClosuresAgreeWithInterpreter(t *testing.T) {
 	oracle := newOracle(t)
 	rapid.Check(t, func(t *rapid.T) {

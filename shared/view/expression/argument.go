@@ -23,24 +23,14 @@ type Call struct {
 // HasArgument says whether the function is given one: count() is not.
 func (c Call) HasArgument() bool { return c.argument != nil }
 
-// ArgumentText is the normal form of the argument; empty: there is none. Arguments with equal texts are the same arithmetic.
+// ArgumentText is the normal form of the argument; empty: there is none. Arguments with equal texts are the same
+// arithmetic.
 func (c Call) ArgumentText() string {
 	if c.argument == nil {
 		return ""
 	}
 	return c.argument.text()
 }
-
-// term is decimal arithmetic over the fields of an event.
-type term struct {
-	operator    string // "+", "-" or "*"; "neg" with a left side only; empty: a constant or a path
-	left, right *term
-	constant    aggregate.Decimal
-	path        event.Path // nil: a constant
-	pathText    string
-}
-
-const negation = "neg"
 
 // ParseCall reads the expression of an aggregate, such as sum(data.price * data.pieces).
 func ParseCall(source string) (Call, []Fault) {
@@ -52,18 +42,22 @@ func ParseCall(source string) (Call, []Fault) {
 	root := parsed.Expr()
 	names := aggregate.Names()
 	if root.Kind() != celast.CallKind || root.AsCall().IsMemberFunction() || !isWord(root.AsCall().FunctionName()) {
-		return Call{}, faultf(0, "an aggregate is one function with its arithmetic inside, for example sum(data.price * 100); the aggregates are %s", strings.Join(names, ", "))
+		return Call{}, faultf(0,
+			"an aggregate is one function with its arithmetic inside, for example sum(data.price * 100); "+
+				"the aggregates are %s", strings.Join(names, ", "))
 	}
 	name, args := root.AsCall().FunctionName(), root.AsCall().Args()
 	function, ok := aggregate.Lookup(name)
 	if !ok {
-		return Call{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s", spelling.Shorten(name), spelling.Suggest(name, "aggregates", names))
+		return Call{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s",
+			spelling.Shorten(name), spelling.Suggest(name, "aggregates", names))
 	}
 	switch {
 	case function.Args() == 0 && len(args) > 0:
 		return Call{}, faultf(offsetOf(parsed, args[0]), "%s takes no argument; write %[1]s()", name)
 	case function.Args() != len(args):
-		return Call{}, faultf(callOffset(parsed, root), "%s takes %d argument, here are %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
+		return Call{}, faultf(callOffset(parsed, root),
+			"%s takes %d argument, here are %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
 	case len(args) == 0:
 		return Call{Function: function}, nil
 	}
@@ -92,7 +86,8 @@ func NormalCall(source string) string {
 	return call.Function.Name() + "(" + call.ArgumentText() + ")"
 }
 
-// termReader reads an argument from CEL's syntax tree. No types are checked: what is no path, constant, + - * is refused.
+// termReader reads an argument from CEL's syntax tree. No types are checked: what is no path, constant, + - * is
+// refused.
 type termReader struct {
 	ast    *celast.AST
 	source []rune
@@ -215,40 +210,6 @@ func (r *termReader) doubleText(e celast.Expr, value float64) string {
 	return sign + text
 }
 
-// text writes a term so that it reads back as the same tree: decimals may go out of range on the way, so no order of evaluation is like another.
-func (t *term) text() string {
-	switch {
-	case t.operator == negation && t.left.operator == "":
-		return "-" + t.left.text()
-	case t.operator == negation:
-		return "-(" + t.left.text() + ")"
-	case t.operator != "":
-		return t.left.within(precedence(t.operator)) + " " + t.operator + " " + t.right.within(precedence(t.operator)+1)
-	case t.path != nil:
-		return t.pathText
-	}
-	text := string(t.constant.AppendText(nil))
-	if _, err := strconv.ParseInt(text, 10, 64); err != nil && !strings.Contains(text, ".") {
-		return text + ".0" // CEL takes no integer above 64 bits
-	}
-	return text
-}
-
-// within is the text of a term where an operator of some precedence is needed, at least.
-func (t *term) within(needed int) string {
-	if t.operator != "" && t.operator != negation && precedence(t.operator) < needed {
-		return "(" + t.text() + ")"
-	}
-	return t.text()
-}
-
-func precedence(operator string) int {
-	if operator == "*" {
-		return 2
-	}
-	return 1
-}
-
 // CompileArgument makes the argument's function, and adds the paths that it reads to read; nil: there is no argument.
 func (c Call) CompileArgument(read *Columns) Argument {
 	switch {
@@ -275,27 +236,4 @@ func decimalOf(b *event.Batch, v event.Value) aggregate.Decimal {
 		return aggregate.Decimal{}
 	}
 	return aggregate.ParseDecimal(b.Raw(v))
-}
-
-func (t *term) compile(read *Columns) func(b *event.Batch, row int) aggregate.Decimal {
-	switch t.operator {
-	case "":
-		if t.path == nil {
-			constant := t.constant
-			return func(*event.Batch, int) aggregate.Decimal { return constant }
-		}
-		f := read.field(t.path)
-		return func(b *event.Batch, row int) aggregate.Decimal { return decimalOf(b, f.of(b, row)) }
-	case negation:
-		operand := t.left.compile(read)
-		return func(b *event.Batch, row int) aggregate.Decimal { return operand(b, row).Neg() }
-	}
-	left, right := t.left.compile(read), t.right.compile(read)
-	switch t.operator {
-	case "+":
-		return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Add(right(b, row)) }
-	case "-":
-		return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Sub(right(b, row)) }
-	}
-	return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Mul(right(b, row)) }
 }

@@ -2,7 +2,6 @@ package expression
 
 import (
 	"bytes"
-	"cmp"
 	"strings"
 
 	celast "cel.dev/cel-go/common/ast"
@@ -12,7 +11,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// relation is a comparison operator: what it says when its left side is less than, equal to, greater than or of another type than its right.
+// relation is a comparison operator: what it says when its left side is less than, equal to, greater than or of another
+// type than its right.
 type relation struct {
 	less, equal, greater, mismatch Truth
 
@@ -284,29 +284,4 @@ func (s *set) has(b *event.Batch, v event.Value) bool {
 		return false
 	}
 	return s.kinds[v.Kind]
-}
-
-// compareNumbers compares as CEL does: two integers exactly, else as doubles, with integers that no double reaches told apart by range.
-//
-// Source: cel-go, common/types/compare.go; CEL language definition, "Ordering of numeric values".
-func compareNumbers(a, b number) int {
-	switch {
-	case a.isInt && b.isInt:
-		return cmp.Compare(a.i, b.i)
-	case a.isInt:
-		return -compareDoubleInt(b.f, a.i)
-	case b.isInt:
-		return compareDoubleInt(a.f, b.i)
-	}
-	return cmp.Compare(a.f, b.f)
-}
-
-func compareDoubleInt(d float64, i int64) int {
-	switch {
-	case d < -1<<63:
-		return -1
-	case d > 1<<63:
-		return 1
-	}
-	return cmp.Compare(d, float64(i))
 }

@@ -24,10 +24,12 @@ type (
 	// Predicate evaluates a boolean expression for one row of a batch.
 	Predicate = func(b *event.Batch, row int) Truth
 
-	// Key appends the text of a key field's value. It returns false when the value is missing, null or of the wrong type, or the evaluation failed.
+	// Key appends the text of a key field's value. It returns false when the value is missing, null or of the wrong type,
+	// or the evaluation failed.
 	Key = func(b *event.Batch, row int, dst []byte) ([]byte, bool)
 
-	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. It is not OK when it is missing, of the wrong type or out of range.
+	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. It is not OK when it is missing, of the wrong
+	// type or out of range.
 	Argument = func(b *event.Batch, rows []int32, out []aggregate.Decimal)
 )
 
@@ -41,28 +43,32 @@ func faultf(at int, format string, args ...any) []Fault {
 	return []Fault{{at, fmt.Sprintf(format, args...)}}
 }
 
-// CompileFilter compiles a boolean expression, and adds the paths that it reads to read. With faults, the predicate is of no use.
+// CompileFilter compiles a boolean expression, and adds the paths that it reads to read. With faults, the predicate is
+// of no use.
 func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
 	e, faults := check(source)
 	if len(faults) > 0 {
 		return nil, faults
 	}
 	if !isType(e.output(), cel.BoolType) {
-		return nil, faultf(0, "where has to be true or false, this is %s; compare it with something", typeName(e.output().String()))
+		return nil, faultf(0, "where has to be true or false, this is %s; compare it with something",
+			typeName(e.output().String()))
 	}
 	c := compiler{checked: e, columns: read}
 	where := c.where(e.ast.Expr())
 	return where, c.faults
 }
 
-// CompileKey compiles the value of a key field, and adds the paths that it reads to read. With faults, the key is of no use.
+// CompileKey compiles the value of a key field, and adds the paths that it reads to read. With faults, the key is of no
+// use.
 func CompileKey(source string, read *Columns) (Key, []Fault) {
 	e, faults := check(source)
 	if len(faults) > 0 {
 		return nil, faults
 	}
 	if !isType(e.output(), cel.StringType, cel.BoolType, cel.IntType, cel.UintType, cel.DoubleType) {
-		return nil, faultf(0, "a key field has to be a string, a number or true or false, this is %s; convert it, for example with string()",
+		return nil, faultf(0,
+			"a key field has to be a string, a number or true or false, this is %s; convert it, for example with string()",
 			typeName(e.output().String()))
 	}
 	c := compiler{checked: e, columns: read}
@@ -76,7 +82,8 @@ type Columns struct {
 	numbers map[string]int
 }
 
-// Paths are the paths so far, in the order of their numbers: a batch that the compiled functions are given has these columns.
+// Paths are the paths so far, in the order of their numbers: a batch that the compiled functions are given has these
+// columns.
 func (c *Columns) Paths() []event.Path { return c.paths }
 
 func (c *Columns) of(path event.Path) int {

@@ -52,8 +52,8 @@ func (f field) identifying(b *event.Batch, row int) event.Value {
 	return b.IDs[row]
 }
 
-// pathOf is the path that an expression is, if it is one: data.a.b or data["a b"], or an attribute. No comprehension is compiled, so its first
-// name is no variable of one.
+// pathOf is the path that an expression is, if it is one: data.a.b or data["a b"], or an attribute. No comprehension is
+// compiled, so its first name is no variable of one.
 func pathOf(e celast.Expr) (path event.Path, ok bool) {
 	switch e.Kind() {
 	case celast.IdentKind:

@@ -13,8 +13,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// costLimit bounds one evaluation in the interpreter, in CEL's units of about a basic operation each; an evaluation that would pass it fails. It
-// decides which events count, and so belongs to what aggregate.Version stands for.
+// costLimit bounds one evaluation in the interpreter, in CEL's units of about a basic operation each; an evaluation
+// that would pass it fails. It decides which events count, and so belongs to what aggregate.Version stands for.
 const costLimit = 100_000
 
 // costModel is the revision of CEL's cost rules, for the same reason.
@@ -42,9 +42,11 @@ type member struct {
 func (c *compiler) interpret(e celast.Expr) *interpreted {
 	c.interpreted++
 	part := celast.NewCheckedAST(celast.NewAST(e, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap())
-	program, err := c.env.PlanProgram(part, cel.CostLimit(costLimit), cel.OptimizeRegex(interpreter.MatchesRegexOptimization))
+	program, err := c.env.PlanProgram(part, cel.CostLimit(costLimit),
+		cel.OptimizeRegex(interpreter.MatchesRegexOptimization))
 	if err != nil {
-		c.faults = append(c.faults, Fault{offsetOf(c.ast, e), "the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
+		c.faults = append(c.faults, Fault{offsetOf(c.ast, e),
+			"the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
 		return nil
 	}
 	read := map[string]bool{}
@@ -77,8 +79,8 @@ func (c *compiler) attribute(name string, e celast.Expr) attribute {
 	return a
 }
 
-// membersOf adds to names the members of data that an expression reads by name, each once; all: it reads data in another way, too. A variable of
-// a macro that is called data as well counts as data, which only makes them more.
+// membersOf adds to names the members of data that an expression reads by name, each once; all: it reads data in
+// another way, too. A variable of a macro that is called data as well counts as data, which only makes them more.
 func membersOf(e celast.Expr, names []string) (_ []string, all bool) {
 	if path, ok := selection(e); ok && path[0] == dataAttribute {
 		if !slices.Contains(names, path[1]) {

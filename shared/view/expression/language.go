@@ -14,11 +14,11 @@ import (
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
-// environment is CEL with the attributes of an event as its variables. It is made once and never changes: a constant of this package that Go cannot
-// write as one.
+// environment is CEL with the attributes of an event as its variables. It is made once and never changes: a constant of
+// this package that Go cannot write as one.
 //
-// The options are constants too, so an error is a mistake in this package. It panics, as regexp.MustCompile does: without CEL a definition has no normal
-// form, and what names stored items must not get another text instead.
+// The options are constants too, so an error is a mistake in this package. It panics, as regexp.MustCompile does:
+// without CEL a definition has no normal form, and what names stored items must not get another text instead.
 var environment = sync.OnceValue(func() *cel.Env {
 	env, err := cel.NewEnv(options()...)
 	if err != nil {
@@ -36,7 +36,8 @@ type checked struct {
 
 func (e checked) output() *cel.Type { return e.ast.GetType(e.ast.Expr().ID()) }
 
-// knownAttributes are the variables of every expression besides time, data and the extensions: CloudEvents attributes that are strings.
+// knownAttributes are the variables of every expression besides time, data and the extensions: CloudEvents attributes
+// that are strings.
 //
 // Source: CloudEvents 1.0.2, Context Attributes.
 func knownAttributes() []string {
@@ -62,8 +63,8 @@ func options() []cel.EnvOption {
 	return options
 }
 
-// Normal is the normal form of an expression: without comments and needless spaces and parentheses, strings in double quotes, numbers as short as
-// they can be. An expression that does not parse is returned as it is.
+// Normal is the normal form of an expression: without comments and needless spaces and parentheses, strings in double
+// quotes, numbers as short as they can be. An expression that does not parse is returned as it is.
 func Normal(source string) string {
 	parsed, faults := parse(source)
 	if len(faults) > 0 {
@@ -74,7 +75,8 @@ func Normal(source string) string {
 
 // unparse writes part of an expression. What CEL cannot write stands as it is in source.
 func unparse(ast *celast.AST, part celast.Expr, source string) string {
-	text, err := cel.ExprToString(part, ast.SourceInfo(), cel.FormatWrapOnColumn(math.MaxInt), cel.FormatEscapeIdentifiers(true))
+	text, err := cel.ExprToString(part, ast.SourceInfo(), cel.FormatWrapOnColumn(math.MaxInt),
+		cel.FormatEscapeIdentifiers(true))
 	if err != nil {
 		return source
 	}
@@ -111,7 +113,8 @@ func check(source string) (checked, []Fault) {
 	// A stored definition is read back from its normal form, so that has to be stable.
 	normal := unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
 	if Normal(normal) != normal {
-		return checked{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way", spelling.Shorten(normal))
+		return checked{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way",
+			spelling.Shorten(normal))
 	}
 	typed, issues := env.Check(parsed)
 	if issues.Err() != nil {
@@ -180,12 +183,15 @@ func judgeAttribute(name string) string {
 	case near != "":
 		return fmt.Sprintf("unknown attribute %q; did you mean %q?", spelling.Shorten(name), near)
 	case !isExtensionName(name):
-		return fmt.Sprintf("unknown attribute %q; need data, time, %s, or an extension attribute, whose name has a-z and 0-9 only", spelling.Shorten(name), strings.Join(knownAttributes(), ", "))
+		return fmt.Sprintf("unknown attribute %q; "+
+			"need data, time, %s, or an extension attribute, whose name has a-z and 0-9 only",
+			spelling.Shorten(name), strings.Join(knownAttributes(), ", "))
 	}
 	return ""
 }
 
-// isExtensionName: names of extension attributes have lower-case letters and digits, and at most 64 of them in package event.
+// isExtensionName: names of extension attributes have lower-case letters and digits, and at most 64 of them in package
+// event.
 func isExtensionName(name string) bool {
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
@@ -245,7 +251,8 @@ func children(e celast.Expr) (parts []celast.Expr) {
 	return parts
 }
 
-// offsetOf is where a part of an expression stands, in characters from its start: an operator or a call at its sign or opening parenthesis.
+// offsetOf is where a part of an expression stands, in characters from its start: an operator or a call at its sign or
+// opening parenthesis.
 func offsetOf(ast *celast.AST, e celast.Expr) int {
 	if at, ok := ast.SourceInfo().GetOffsetRange(e.ID()); ok {
 		return int(at.Start)

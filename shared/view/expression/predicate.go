@@ -27,8 +27,8 @@ func (c *compiler) where(e celast.Expr) Predicate {
 	return c.interpretedPredicate(e)
 }
 
-// predicate compiles a boolean expression to closures; nil: nothing of it can be one. The choice is made for each operand of &&, || and !, since
-// their results do not depend on the order in which operands are looked at.
+// predicate compiles a boolean expression to closures; nil: nothing of it can be one. The choice is made for each
+// operand of &&, || and !, since their results do not depend on the order in which operands are looked at.
 func (c *compiler) predicate(e celast.Expr) Predicate {
 	switch e.Kind() {
 	case celast.LiteralKind:
@@ -130,7 +130,8 @@ func operands(e celast.Expr, operator string) []celast.Expr {
 	return append(operands(args[0], operator), operands(args[1], operator)...)
 }
 
-// either is && with decisive isFalse and || with isTrue: a decisive operand decides, whatever the other is; else a failed one fails.
+// either is && with decisive isFalse and || with isTrue: a decisive operand decides, whatever the other is; else a
+// failed one fails.
 func either(decisive Truth, p, q Predicate) Predicate {
 	neutral := IsTrue - decisive
 	return func(b *event.Batch, row int) Truth {
@@ -181,7 +182,8 @@ func (c *compiler) flag(e celast.Expr) Predicate {
 	}
 }
 
-// presence compiles has(). An object has the field or not; a list fails, as what is missing does; nothing else has fields.
+// presence compiles has(). An object has the field or not; a list fails, as what is missing does; nothing else has
+// fields.
 func (c *compiler) presence(s celast.SelectExpr) Predicate {
 	path, ok := pathOf(s.Operand())
 	if !ok {

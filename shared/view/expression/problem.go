@@ -62,11 +62,13 @@ func syntaxText(message, source string) string {
 	case strings.HasSuffix(message, "expecting <EOF>") && (input == "and" || input == "or" || input == "not"):
 		return fmt.Sprintf("%q is no operator; write &&, || and !", input)
 	case strings.HasSuffix(message, "expecting <EOF>"):
-		return fmt.Sprintf("the expression could end before %q; an operator is missing here, or this is too much", spelling.Shorten(input))
+		return fmt.Sprintf("the expression could end before %q; an operator is missing here, or this is too much",
+			spelling.Shorten(input))
 	case strings.HasPrefix(message, "expression recursion limit"):
 		return "the expression is nested too deeply; 250 levels are taken"
 	case strings.HasPrefix(message, "reserved identifier: "):
-		return fmt.Sprintf(`%q is a reserved word; a field of that name is written data.%[1]s`, strings.TrimPrefix(message, "reserved identifier: "))
+		return fmt.Sprintf(`%q is a reserved word; a field of that name is written data.%[1]s`,
+			strings.TrimPrefix(message, "reserved identifier: "))
 	case strings.HasPrefix(message, "invalid int literal"):
 		return "the number does not fit into 64 bits; write it with .0 behind it"
 	case strings.HasPrefix(message, "argument must be a simple name"):
@@ -74,7 +76,8 @@ func syntaxText(message, source string) string {
 	case strings.HasPrefix(message, "invalid argument to has()"):
 		return "has() tests a field; write for example has(data.path)"
 	case isInput:
-		return fmt.Sprintf("%q cannot stand here; a value such as data.path, 5 or \"text\" is needed", spelling.Shorten(input))
+		return fmt.Sprintf("%q cannot stand here; a value such as data.path, 5 or \"text\" is needed",
+			spelling.Shorten(input))
 	}
 	return fmt.Sprintf("the expression is not CEL (%s); see https://github.com/google/cel-spec", spelling.Shorten(message))
 }
@@ -98,7 +101,8 @@ func unknownSign(sign string) string {
 	case sign == "&" || sign == "|":
 		return fmt.Sprintf("%q is no operator; write %s", sign, sign+sign)
 	case strings.HasPrefix(sign, `"`) || strings.HasPrefix(sign, "'"):
-		return fmt.Sprintf("the string %s has no end or a wrong escape; close it with the quote it began with, and write a backslash as \\\\", spelling.Shorten(sign))
+		return fmt.Sprintf("the string %s has no end or a wrong escape; "+
+			"close it with the quote it began with, and write a backslash as \\\\", spelling.Shorten(sign))
 	}
 	return fmt.Sprintf("%q is no part of CEL; leave it out, or put text in quotes", spelling.Shorten(sign))
 }
@@ -119,7 +123,8 @@ func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []Fault
 func typeText(message string) string {
 	if function, found := quoted(message, "found no matching overload for '"); found {
 		_, applied, _ := strings.Cut(message, "applied to '")
-		return fmt.Sprintf("%s does not take %s; convert a side, or compare with a value of the same type", readable(function), strings.TrimSuffix(applied, "'"))
+		return fmt.Sprintf("%s does not take %s; convert a side, or compare with a value of the same type",
+			readable(function), strings.TrimSuffix(applied, "'"))
 	}
 	if strings.HasPrefix(message, "expected type 'bool' but found") {
 		found, _ := quoted(message, "expected type 'bool' but found '")
@@ -153,7 +158,8 @@ func unknownFunction(env *cel.Env, source string, at int, name string) Fault {
 	if runes := []rune(source); at <= len(runes) && strings.HasSuffix(string(runes[:at]), name) {
 		at -= len([]rune(name))
 	}
-	return Fault{at, fmt.Sprintf("unknown function %q; %s", spelling.Shorten(name), spelling.Suggest(name, "functions", functionNames(env)))}
+	suggestion := spelling.Suggest(name, "functions", functionNames(env))
+	return Fault{at, fmt.Sprintf("unknown function %q; %s", spelling.Shorten(name), suggestion)}
 }
 
 func functionNames(env *cel.Env) (names []string) {
@@ -213,7 +219,8 @@ func literalText(function, text string) string {
 	switch function {
 	case overloads.Matches:
 		if _, err := regexp.Compile(text); err != nil {
-			return fmt.Sprintf("the regular expression is wrong (%s); see https://github.com/google/re2/wiki/Syntax", strings.TrimPrefix(err.Error(), "error parsing regexp: "))
+			return fmt.Sprintf("the regular expression is wrong (%s); see https://github.com/google/re2/wiki/Syntax",
+				strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
 	case overloads.TypeConvertTimestamp:
 		if types.IsError(types.String(text).ConvertToType(types.TimestampType)) {

@@ -1,6 +1,8 @@
-// Package spelling says what a word that nobody knows may have meant, and how a message repeats text that a person wrote.
+// Package spelling says what a word that nobody knows may have meant, and how a message repeats text that a person
+// wrote.
 //
-// Place in the flow: messages of package expression about expressions, of package view about definitions, of package viewfile about files.
+// Place in the flow: messages of package expression about expressions, of package view about definitions, of package
+// viewfile about files.
 package spelling
 
 import (
@@ -25,8 +27,9 @@ func Suggest(word, plural string, known []string) string {
 	return fmt.Sprintf("the %s are %s", plural, strings.Join(known, ", "))
 }
 
-// Nearest is the known word that word most looks like, if one is as near as a slip of the fingers: one edit away, two where both have more than
-// four letters. Two edits make another word of four letters too easily: "name" and "rate" are not misspelt "time" and "data".
+// Nearest is the known word that word most looks like, if one is as near as a slip of the fingers: one edit away, two
+// where both have more than four letters. Two edits make another word of four letters too easily: "name" and "rate" are
+// not misspelt "time" and "data".
 func Nearest(word string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
@@ -44,7 +47,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// edits counts the insertions, deletions, replacements and swaps of neighbours that lead from a to b, none twice at one place.
+// edits counts the insertions, deletions, replacements and swaps of neighbours that lead from a to b, none twice at one
+// place.
 //
 // Source: optimal string alignment distance; Damerau 1964.
 func edits(a, b string) int {

@@ -50,7 +50,8 @@ type reader struct {
 	names    map[string]position // of the views so far
 }
 
-// places are where the parts of a definition stand in the file. A part that is missing, or of which a problem is noted already, has none.
+// places are where the parts of a definition stand in the file. A part that is missing, or of which a problem is noted
+// already, has none.
 type places map[view.Place]scalar
 
 // note notes a problem, at a place that the file has: the YAML library puts what is not there beyond the end.
@@ -62,8 +63,8 @@ func (r *reader) note(at position, format string, args ...any) {
 	r.problems = append(r.problems, Problem{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
 }
 
-// check notes what is wrong with a definition, each fault where its part stands. A fault of a part without a place comes from a problem that is noted
-// already: the part is missing, or its text is no expression or window at all.
+// check notes what is wrong with a definition, each fault where its part stands. A fault of a part without a place
+// comes from a problem that is noted already: the part is missing, or its text is no expression or window at all.
 func (r *reader) check(d view.Definition, at places) {
 	for _, f := range view.Check(d) {
 		if s, ok := at[f.Place]; ok {
@@ -125,11 +126,13 @@ func (r *reader) view(item ast.Node) view.Definition {
 	}
 	for i, e := range r.parts(entries, "key", keyExample, view.MaxKeyFields, positionOf(item)) {
 		at[view.Place{Part: view.KeyNamePart, Index: i}] = scalar{at: e.at}
-		d.Key = append(d.Key, view.KeyField{Field: e.name, Expr: r.expression(e, "data.path", at, view.Place{Part: view.KeyPart, Index: i})})
+		expr := r.expression(e, "data.path", at, view.Place{Part: view.KeyPart, Index: i})
+		d.Key = append(d.Key, view.KeyField{Field: e.name, Expr: expr})
 	}
 	for i, e := range r.parts(entries, "aggregates", numbersExample, view.MaxAggregates, positionOf(item)) {
 		at[view.Place{Part: view.AggregateNamePart, Index: i}] = scalar{at: e.at}
-		d.Aggregates = append(d.Aggregates, view.Aggregate{Name: e.name, Expr: r.expression(e, "count()", at, view.Place{Part: view.AggregatePart, Index: i})})
+		expr := r.expression(e, "count()", at, view.Place{Part: view.AggregatePart, Index: i})
+		d.Aggregates = append(d.Aggregates, view.Aggregate{Name: e.name, Expr: expr})
 	}
 	r.check(d, at)
 	r.distinguish(d.Name, at)
@@ -151,7 +154,8 @@ func (r *reader) distinguish(name view.Name, at places) {
 		return
 	}
 	if first, twice := r.names[s.text]; twice {
-		r.note(s.at, "the view %q is there twice, first at %d:%d; names have to differ", spelling.Shorten(s.text), first.line, first.column)
+		r.note(s.at, "the view %q is there twice, first at %d:%d; names have to differ",
+			spelling.Shorten(s.text), first.line, first.column)
 	} else {
 		r.names[s.text] = s.at
 	}

@@ -46,8 +46,8 @@ func (r *reader) scalar(e entry, example string) (scalar, bool) {
 	}, true
 }
 
-// locate finds a character of a scalar's text in the file. It walks text and file side by side: white space may differ, since YAML folds lines
-// and takes indentation away, and inside quotes there are escapes; the rest is the same.
+// locate finds a character of a scalar's text in the file. It walks text and file side by side: white space may differ,
+// since YAML folds lines and takes indentation away, and inside quotes there are escapes; the rest is the same.
 func (r *reader) locate(s scalar, offset int) position {
 	if s.node == nil {
 		return s.at

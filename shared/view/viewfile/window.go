@@ -18,12 +18,13 @@ const (
 	// maxDays is far more than a window may have, and far less than what overflows.
 	maxDays = 1000
 
-	// outOfRange stands for a window that is longer than maxDays, or negative. view.Check refuses it, as it does others out of range.
+	// outOfRange stands for a window that is longer than maxDays, or negative. view.Check refuses it, as it does others
+	// out of range.
 	outOfRange = time.Duration(-1)
 )
 
-// parseWindow reads a window as Go writes durations, with d for days besides ("36h", "1d12h", "90s"), or as ISO 8601 does ("PT1H", "P1D").
-// problem says what is wrong with the text. Whether the window is in range, view.Check says.
+// parseWindow reads a window as Go writes durations, with d for days besides ("36h", "1d12h", "90s"), or as ISO 8601
+// does ("PT1H", "P1D"). problem says what is wrong with the text. Whether the window is in range, view.Check says.
 func parseWindow(text string) (window time.Duration, problem string) {
 	if strings.HasPrefix(strings.TrimPrefix(text, "-"), "P") {
 		return parseISOWindow(text)
@@ -57,7 +58,8 @@ func parseISOWindow(text string) (window time.Duration, problem string) {
 		return 0, notOne("an ISO 8601 duration", text)
 	}
 	if iso.Years != 0 || iso.Months != 0 {
-		return 0, fmt.Sprintf("the years and months of %q have no fixed length; give days, hours, minutes and seconds", spelling.Shorten(text))
+		return 0, fmt.Sprintf("the years and months of %q have no fixed length; give days, hours, minutes and seconds",
+			spelling.Shorten(text))
 	}
 	// The fields are floats, and may be anything: what is far out of range must not overflow.
 	if iso.Negative || iso.Weeks*7+iso.Days+iso.Hours/24+iso.Minutes/(24*60)+iso.Seconds/(24*3600) > maxDays {

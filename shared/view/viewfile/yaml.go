@@ -19,7 +19,8 @@ import (
 )
 
 const (
-	// The YAML parser's time grows with the square of the tokens, and its stack with their nesting. A hundred views of usual size have a tenth.
+	// The YAML parser's time grows with the square of the tokens, and its stack with their nesting. A hundred views of
+	// usual size have a tenth.
 	maxTokens  = 20_000
 	maxNesting = 16
 )
@@ -83,7 +84,8 @@ func (r *reader) acceptable(text []byte) bool {
 	return true
 }
 
-// plain refuses what YAML has beyond one document of mappings, lists and scalars, and what would cost the parser too much.
+// plain refuses what YAML has beyond one document of mappings, lists and scalars, and what would cost the parser too
+// much.
 func (r *reader) plain(tokens token.Tokens) bool {
 	count, flow, lineNesting, documents := 0, 0, 0, 0
 	for _, t := range tokens {
@@ -112,7 +114,9 @@ func (r *reader) plain(tokens token.Tokens) bool {
 			return false
 		}
 		if flow > maxNesting || lineNesting > maxNesting || count > maxTokens {
-			r.note(at, "the file is nested too deeply or too long; need at most %d levels in a line or in brackets, and %d words and signs", maxNesting, maxTokens)
+			r.note(at,
+				"the file is nested too deeply or too long; "+
+					"need at most %d levels in a line or in brackets, and %d words and signs", maxNesting, maxTokens)
 			return false
 		}
 	}
@@ -218,7 +222,8 @@ func (r *reader) mapping(node ast.Node, what, example string, known []string) ([
 	for _, value := range values {
 		e := entry{name: value.Key.GetToken().Value, at: positionOf(value.Key), value: value.Value}
 		if at, twice := first[e.name]; twice {
-			r.note(e.at, "the field %q is there twice, first at %d:%d; leave one out", spelling.Shorten(e.name), at.line, at.column)
+			r.note(e.at, "the field %q is there twice, first at %d:%d; leave one out",
+				spelling.Shorten(e.name), at.line, at.column)
 			continue
 		}
 		first[e.name] = e.at

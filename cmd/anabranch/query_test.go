@@ -89,6 +89,22 @@ func TestQueryJSON(t *testing.T) {
 	}
 }
 
+func TestQueryCSV(t *testing.T) {
+	const body = "key.path,start,values.views,exact\r\n\"/a,b\",2015-05-17T10:00:00Z,9007199254740993,true\r\n"
+	address, last := asked(t, fixed(200, "text/csv; charset=utf-8; header=present", body))
+	s := newSession()
+	s.do(t, exitOK, "query", "page_views", "path=/a,b", "--parts", "-o", "csv", "--url", address)
+	if diff := cmp.Diff(body, s.out.String()); diff != "" {
+		t.Errorf("not the server's bytes: %s", diff)
+	}
+	if want := "GET /v1/views/page_views/query?format=csv&parts=true&path=%2Fa%2Cb"; last() != want {
+		t.Errorf("asked %s, want %s", last(), want)
+	}
+	s = newSession()
+	s.do(t, exitUsage, "query", "page_views", "--total", "-o", "csv", "--url", address)
+	says(t, &s.err, "--total has no place in CSV, whose rows are windows; leave it out, or write -o json")
+}
+
 func TestQueryParameters(t *testing.T) {
 	tests := map[string]struct {
 		args []string

@@ -1,5 +1,6 @@
-// Command admin is the Lambda function behind /v1/admin/views...: it wires the operations layer, and the comparison of generations, to the tables in
-// DynamoDB. What is wanted of a view it writes into the table of control; batch, replay and audit carry it out.
+// Command admin is the Lambda function behind /v1/admin/views...: it wires the operations layer, and the comparison of
+// generations, to the tables in DynamoDB. What is wanted of a view it writes into the table of control; batch, replay
+// and audit carry it out.
 package main
 
 import (
@@ -58,7 +59,8 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Log:        log,
 		Operations: &operations.Operations{Catalog: control, Sweeps: control, Tries: tries, Now: time.Now},
 		Differ: &compare.Comparer{Stores: serving.Stores{
-			Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
+			Catalog: control, Programs: &programs.Cache{},
+			Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		}},
 	}}, nil
 }

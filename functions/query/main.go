@@ -1,5 +1,5 @@
-// Command query is the Lambda function behind GET /v1/views...: it wires the serving layer to the tables in DynamoDB. It reads no event, and so
-// neither archive nor layout.
+// Command query is the Lambda function behind GET /v1/views...: it wires the serving layer to the tables in DynamoDB.
+// It reads no event, and so neither archive nor layout.
 package main
 
 import (
@@ -33,15 +33,16 @@ type Settings struct {
 	// The tables of control, base items and speed items, by name.
 	CatalogTable, BaseTable, SpeedTable string
 
-	// Windows that one answer may have. Danger: Lambda gives no answer above 6 MB, which some 10,000 rows with parts can be.
+	// Windows that one answer may have. Danger: Lambda gives no answer above 6 MB, which some 10,000 rows with parts
+	// can be.
 	MaxRows int `default:"10000"`
-	// The length of a slot, how long batch waits after its end, and how often batch comes: an answer warns when its horizon is older than twice
-	// their sum. Danger: other values than batch's make it warn for nothing, or too late.
+	// The length of a slot, how long batch waits after its end, and how often batch comes: an answer warns when its
+	// horizon is older than twice their sum. Danger: other values than batch's make it warn for nothing, or too late.
 	Slot       time.Duration `default:"5m"`
 	Settle     time.Duration `default:"60s"`
 	BatchEvery time.Duration `default:"1m"`
-	// Of 100 queries, how many the candidate to serve next answers too; only counts come of it. Danger: each of them reads three times as much or more,
-	// and is answered up to 2 s later.
+	// Of 100 queries, how many the candidate to serve next answers too; only counts come of it. Danger: each of them
+	// reads three times as much or more, and is answered up to 2 s later.
 	ShadowPercent int `default:"0"`
 }
 
@@ -94,15 +95,18 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
 	stores := serving.Stores{
-		Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
+		Catalog: control, Programs: &programs.Cache{},
+		Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
 	}
 	f.handler = &handler.Handler{
 		Log: log,
 		Serving: &serving.Serving{
-			Stores: stores, Sweeps: control, MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
+			Stores: stores, Sweeps: control,
+			MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
 		},
 		Shadow: &compare.Shadow{
-			Comparer: compare.Comparer{Stores: stores}, When: func() bool { return rand.IntN(100) < s.ShadowPercent }, Report: f.reportShadow,
+			Comparer: compare.Comparer{Stores: stores}, Report: f.reportShadow,
+			When: func() bool { return rand.IntN(100) < s.ShadowPercent },
 		},
 	}
 	return f, nil

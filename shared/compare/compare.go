@@ -27,7 +27,8 @@ type common struct {
 	serving, candidate int
 }
 
-// aggregates sorts the aggregates of two definitions: those that both have, in the order of the one that serves, and those that one has alone.
+// aggregates sorts the aggregates of two definitions: those that both have, in the order of the one that serves, and
+// those that one has alone.
 func aggregates(serving, candidate view.Definition) (both []common, onlyServing, onlyCandidate []string) {
 	onlyServing, onlyCandidate = []string{}, []string{}
 	places := map[string]int{}
@@ -50,13 +51,16 @@ func aggregates(serving, candidate view.Definition) (both []common, onlyServing,
 	return both, onlyServing, onlyCandidate
 }
 
-// incomparable says why answers from two definitions cannot be held against each other, window by window: "" when they can.
+// incomparable says why answers from two definitions cannot be held against each other, window by window: "" when they
+// can.
 func incomparable(serving, candidate view.Definition) string {
 	if a, b := fieldsOf(serving), fieldsOf(candidate); !slices.Equal(a, b) {
-		return fmt.Sprintf("the key fields differ: serving has (%s), the candidate has (%s)", strings.Join(a, ", "), strings.Join(b, ", "))
+		return fmt.Sprintf("the key fields differ: serving has (%s), the candidate has (%s)",
+			strings.Join(a, ", "), strings.Join(b, ", "))
 	}
 	if a, b := serving.Window, candidate.Window; a != b {
-		return fmt.Sprintf("the windows differ: serving has %s, the candidate has %s", view.FormatWindow(a), view.FormatWindow(b))
+		return fmt.Sprintf("the windows differ: serving has %s, the candidate has %s",
+			view.FormatWindow(a), view.FormatWindow(b))
 	}
 	return ""
 }
@@ -93,6 +97,12 @@ type difference struct {
 	serving, candidate *present.Object
 }
 
+// has says whether the window that starts then is among those that differ.
+func (c compared) has(start time.Time) bool {
+	_, ok := slices.BinarySearchFunc(c.differing, start, func(d difference, t time.Time) int { return d.start.Compare(t) })
+	return ok
+}
+
 // compare reads both generations and compares them.
 func (p pair) compare(ctx context.Context, read read) (compared, error) {
 	rows, err := read.named(ctx, p.serving)
@@ -102,8 +112,9 @@ func (p pair) compare(ctx context.Context, read read) (compared, error) {
 	return p.compareWith(ctx, rows, read)
 }
 
-// compareWith compares rows that have been read from the one that serves with those of the candidate. Events come in between one reading and the
-// other: where the two differ they are read once more, and only the windows that differ again do.
+// compareWith compares rows that have been read from the one that serves with those of the candidate. Events come in
+// between one reading and the other: where the two differ they are read once more, and only the windows that differ
+// again do.
 func (p pair) compareWith(ctx context.Context, rows []serving.Row, read read) (compared, error) {
 	others, err := read.named(ctx, p.candidate)
 	if err != nil {
@@ -120,9 +131,7 @@ func (p pair) compareWith(ctx context.Context, rows []serving.Row, read read) (c
 		return compared{}, err
 	}
 	again := p.differences(rows, others)
-	again.differing = slices.DeleteFunc(again.differing, func(d difference) bool {
-		return !slices.ContainsFunc(found.differing, func(before difference) bool { return before.start.Equal(d.start) })
-	})
+	again.differing = slices.DeleteFunc(again.differing, func(d difference) bool { return !found.has(d.start) })
 	return again, nil
 }
 
@@ -181,5 +190,7 @@ func equal(a, b *present.Object) bool {
 	if a == nil || b == nil {
 		return a == b
 	}
-	return slices.EqualFunc(*a, *b, func(m, n present.Member) bool { return m.Name == n.Name && string(m.Value) == string(n.Value) })
+	return slices.EqualFunc(*a, *b, func(m, n present.Member) bool {
+		return m.Name == n.Name && string(m.Value) == string(n.Value)
+	})
 }

@@ -48,7 +48,8 @@ func parseCursor(text string, serving, candidate lifecycle.Generation, sources i
 	case err != nil || c.Source < 0:
 		return c.place, badParameter("cursor", "the cursor is none that a diff has returned; leave it out to begin")
 	case c.Serving != serving.ID || c.Candidate != candidate.ID:
-		return c.place, badParameter("cursor", "the cursor is of generations %.80q and %.80q, not %s and %s; leave it out to begin again",
+		return c.place, badParameter(
+			"cursor", "the cursor is of generations %.80q and %.80q, not %s and %s; leave it out to begin again",
 			c.Serving, c.Candidate, serving.ID, candidate.ID)
 	case c.Source >= sources:
 		return c.place, badParameter("cursor", "the cursor is beyond the end; leave it out to begin")

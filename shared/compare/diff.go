@@ -14,13 +14,14 @@ import (
 const (
 	diffRows    = 100   // of one page, unless it is said how many
 	maxDiffRows = 1_000 // at most
-	diffKeys    = 200   // that one call compares at most: each is read from both generations, and somebody waits for the page
+	diffKeys    = 200   // that a call compares at most: each is read from both generations, and somebody waits
 )
 
 // ErrUnknownGeneration: the view has no generation of the id.
 var ErrUnknownGeneration = errors.New("unknown generation")
 
-// Diff is one page of a view's two generations held against each other. A key may come on two pages; the counts are of what this page compared.
+// Diff is one page of a view's two generations held against each other. A key may come on two pages; the counts are of
+// what this page compared.
 type Diff struct {
 	View       view.Name `json:"view"`
 	Serving    DiffSide  `json:"serving"`
@@ -46,23 +47,27 @@ type DiffSide struct {
 	Architecture string                 `json:"architecture"`
 }
 
-// DiffRow is a window in which the two differ: the values of the aggregates that both have; null of a side that has no such window.
+// DiffRow is a window in which the two differ: the values of the aggregates that both have; null of a side that has no
+// such window.
 type DiffRow struct {
 	Key       present.Object  `json:"key"`
-	KeyIsCut  bool            `json:"key_is_cut,omitempty"` // the key was too long to be kept whole: fields are missing, or the last one ends early
+	KeyIsCut  bool            `json:"key_is_cut,omitempty"` // too long to be kept whole: some of the key is missing
 	Start     string          `json:"start"`
 	Serving   *present.Object `json:"serving"`
 	Candidate *present.Object `json:"candidate"`
 }
 
-// Diff holds a candidate against what serves: "" for the generation that is being built, else the retained one. It goes through the keys of both, some of
-// them at a call: those after a cursor that an earlier page returned, "" for the beginning. limit is how many rows to tell, 0 for 100, at most 1,000.
+// Diff holds a candidate against what serves: "" for the generation that is being built, else the retained one. It goes
+// through the keys of both, some of them at a call: those after a cursor that an earlier page returned, "" for the
+// beginning. limit is how many rows to tell, 0 for 100, at most 1,000.
 //
 // Each page scans some of a store, which costs as much as all that lies there, whatever generation it is of.
 //
-// Errors: serving.ErrUnknownView, ErrUnknownGeneration, *serving.ParameterError: not retryable. *lifecycle.Refusal when there are no two to compare: not
-// until the view has moved on. Any other is a store's: retryable.
-func (c *Comparer) Diff(ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (Diff, error) {
+// Errors: serving.ErrUnknownView, ErrUnknownGeneration, *serving.ParameterError: not retryable. *lifecycle.Refusal when
+// there are no two to compare: not until the view has moved on. Any other is a store's: retryable.
+func (c *Comparer) Diff(
+	ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
+) (Diff, error) {
 	if limit < 0 || limit > maxDiffRows {
 		return Diff{}, badParameter("limit", "limit=%d; write 1 to %d", limit, maxDiffRows)
 	}
@@ -90,7 +95,8 @@ func (c *Comparer) Diff(ctx context.Context, name view.Name, candidate lifecycle
 	return d.page, nil
 }
 
-// choose finds the generation that serves and the one to hold against it: the one of an id; for "" the one that is being built, else the retained one.
+// choose finds the generation that serves and the one to hold against it: the one of an id; for "" the one that is
+// being built, else the retained one.
 func choose(v lifecycle.View, id lifecycle.GenerationID) (one, candidate lifecycle.Generation, err error) {
 	candidate, err = candidateFor(v, id)
 	if err != nil {
@@ -124,7 +130,8 @@ func candidateFor(v lifecycle.View, id lifecycle.GenerationID) (lifecycle.Genera
 	if g, ok := v.In(lifecycle.Retained); ok {
 		return g, nil
 	}
-	return lifecycle.Generation{}, refusal(v, "no generation is being built or retained: there is nothing to hold against what serves")
+	err := refusal(v, "no generation is being built or retained: there is nothing to hold against what serves")
+	return lifecycle.Generation{}, err
 }
 
 func refusal(v lifecycle.View, format string, args ...any) error {

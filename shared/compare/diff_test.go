@@ -85,7 +85,8 @@ func checkDiffering(t *testing.T, pages []compare.Diff, want ...string) {
 	}
 }
 
-// TestDiff: windows that the two have differently, and those that one has alone, of keys that stand in base items, or in speed items only.
+// TestDiff: windows that the two have differently, and those that one has alone, of keys that stand in base items, or
+// in speed items only.
 func TestDiff(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -227,7 +228,8 @@ func TestDiffOfACrowd(t *testing.T) {
 	}
 }
 
-// TestDiffOfLongKeys: a key that was too long to be kept whole is told as far as it is known, and compared by the whole of it.
+// TestDiffOfLongKeys: a key that was too long to be kept whole is told as far as it is known, and compared by the whole
+// of it.
 func TestDiffOfLongKeys(t *testing.T) {
 	s := servingtest.New(t)
 	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
@@ -241,7 +243,8 @@ func TestDiffOfLongKeys(t *testing.T) {
 	}
 }
 
-// TestDiffMeanwhile: an event that comes in between the two readings is no difference; one that only one of the two ever gets is.
+// TestDiffMeanwhile: an event that comes in between the two readings is no difference; one that only one of the two
+// ever gets is.
 func TestDiffMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)

@@ -84,8 +84,8 @@ func (d *diffing) scan(ctx context.Context, at place) ([]view.Key, *place, error
 	return keys, nil, nil
 }
 
-// isCompared says whether a key stands in one of the sources before a given one, and so has been compared already. It does
-// not look for the key in earlier scans of the same source: a key with items in several scans is compared in each.
+// isCompared says whether a key stands in one of the sources before a given one, and so has been compared already. It
+// does not look for the key in earlier scans of the same source: a key with items in several scans is compared in each.
 func (d *diffing) isCompared(ctx context.Context, key view.Key, before int) (bool, error) {
 	for _, earlier := range d.sources[:before] {
 		if known, err := earlier.has(ctx, key); known || err != nil {
@@ -96,7 +96,8 @@ func (d *diffing) isCompared(ctx context.Context, key view.Key, before int) (boo
 }
 
 func (d *diffing) compareKey(ctx context.Context, key view.Key) error {
-	found, err := d.compare(ctx, func(ctx context.Context, r serving.Reader) ([]serving.Row, error) { return r.ReadKey(ctx, key) })
+	read := func(ctx context.Context, r serving.Reader) ([]serving.Row, error) { return r.ReadKey(ctx, key) }
+	found, err := d.compare(ctx, read)
 	if err != nil {
 		return err
 	}

@@ -10,7 +10,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// shadowTime is what a shadow read may take. The answer waits for it: what a function leaves running when it returns, Lambda freezes.
+// shadowTime is what a shadow read may take. The answer waits for it: what a function leaves running when it returns,
+// Lambda freezes.
 const shadowTime = 2 * time.Second
 
 // Shadow lets candidates answer queries that have been answered. All fields are needed. It is safe for concurrent use.
@@ -30,8 +31,8 @@ type ShadowReport struct {
 	Error     string // why they could not be compared; "" for they were
 }
 
-// Ask lets the candidate of a view, where there is one and it is time for it, answer the same selection, and reports how the two differ. It takes two
-// seconds at most. Whatever comes of it, the answer stands.
+// Ask lets the candidate of a view, where there is one and it is time for it, answer the same selection, and reports
+// how the two differ. It takes two seconds at most. Whatever comes of it, the answer stands.
 func (s *Shadow) Ask(ctx context.Context, answered serving.Result) {
 	g, ok := candidateOf(answered.View)
 	if !ok || g.ID == answered.Generation.ID || !s.When() {
@@ -48,7 +49,8 @@ func (s *Shadow) Ask(ctx context.Context, answered serving.Result) {
 	s.Report(report)
 }
 
-// candidateOf is the generation that may serve next: one that is being built and has all that its answers need, else the retained one.
+// candidateOf is the generation that may serve next: one that is being built and has all that its answers need, else
+// the retained one.
 func candidateOf(v lifecycle.View) (lifecycle.Generation, bool) {
 	for _, g := range v.Generations {
 		if g.State == lifecycle.Building && serving.HasAnswers(g) && g.Horizon >= g.Live {
@@ -67,7 +69,8 @@ func (s *Shadow) askCandidate(ctx context.Context, answered serving.Result, g li
 		return compared{}, errors.New(reason)
 	}
 	both, _, _ := aggregates(answered.Program.Definition, candidate.Program.Definition)
-	answering := serving.Reader{Base: s.Base, Speed: s.Speed, Program: answered.Program, Generation: answered.Generation}
+	answering := candidate
+	answering.Program, answering.Generation = answered.Program, answered.Generation
 	read := func(ctx context.Context, r serving.Reader) ([]serving.Row, error) {
 		result, err := r.Read(ctx, answered.Selection)
 		return result.Rows, err

@@ -56,7 +56,8 @@ func checkReports(t *testing.T, got []compare.ShadowReport, want ...compare.Shad
 	}
 }
 
-// TestShadow: the candidate is asked the same, and windows that it has otherwise are counted. The result is that of the one that serves.
+// TestShadow: the candidate is asked the same, and windows that it has otherwise are counted. The result is that of the
+// one that serves.
 func TestShadow(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -185,7 +186,8 @@ func TestShadowFails(t *testing.T) {
 	}
 }
 
-// TestShadowMeanwhile: an event that comes in after the answer was read is in the candidate's reading already, and no difference.
+// TestShadowMeanwhile: an event that comes in after the answer was read is in the candidate's reading already, and no
+// difference.
 func TestShadowMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)

@@ -9,7 +9,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Answer is an answer in JSON. Its rows are in order of time; windows without data have none.
+// Answer is an answer in JSON. Its rows are in order of time; windows without data have none. Every event that arrived
+// before Complete has reached speed.
 type Answer struct {
 	View       view.Name              `json:"view"`
 	Key        Object                 `json:"key"`
@@ -19,17 +20,18 @@ type Answer struct {
 	Definition view.Hash              `json:"definition"`
 	Generation lifecycle.GenerationID `json:"generation"`
 	Horizon    *string                `json:"horizon"`            // null of a Kappa generation
-	Complete   *string                `json:"complete,omitempty"` // of a Kappa generation: every event that arrived before has reached speed; absent while none is known to have
+	Complete   *string                `json:"complete,omitempty"` // of a Kappa generation, once it is known
 	Lag        Lag                    `json:"lag"`
 	Data       []Row                  `json:"data"`
 	Total      *Total                 `json:"total,omitempty"`
 	Warnings   []string               `json:"warnings"`
 }
 
-// Lag says what may be missing: events that arrived after the horizon are in the answer as far as the stream has brought them.
+// Lag says what may be missing: events that arrived after the horizon are in the answer as far as the stream has
+// brought them.
 type Lag struct {
 	BatchSeconds    *float64 `json:"batch_seconds,omitempty"`    // since the horizon
-	CompleteSeconds *float64 `json:"complete_seconds,omitempty"` // since the time through which a Kappa answer is complete
+	CompleteSeconds *float64 `json:"complete_seconds,omitempty"` // since Complete
 }
 
 // Row is one window.
@@ -37,8 +39,8 @@ type Row struct {
 	Start   string  `json:"start"`
 	End     string  `json:"end"`
 	Values  Object  `json:"values"`
-	Exact   bool    `json:"exact"`             // equal to the fold of the distinct events that arrived before the horizon
-	Horizon *string `json:"horizon,omitempty"` // the row's own, where a run in progress has moved it beyond the answer's
+	Exact   bool    `json:"exact"`             // the fold of the distinct events that arrived before the horizon
+	Horizon *string `json:"horizon,omitempty"` // the row's own, where a run in progress has moved it ahead
 	Skipped Object  `json:"skipped,omitempty"` // events without an argument, of the aggregates that have any
 	Parts   *Parts  `json:"parts,omitempty"`
 }
@@ -58,13 +60,15 @@ type Total struct {
 
 // NewAnswer presents what was read as JSON has it, with the two halves of each row if parts are asked for.
 func NewAnswer(r serving.Result, parts bool) Answer {
+	d := r.Program.Definition
 	a := Answer{
-		View: r.View.Name, Key: Key(r.Program.Definition.Key, r.Key), Window: view.FormatWindow(r.Program.Definition.Window),
-		Definition: r.Generation.Definition, Generation: r.Generation.ID, Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
+		View: r.View.Name, Key: Key(d.Key, r.Key), Window: view.FormatWindow(d.Window), From: bound(r.From), To: bound(r.To),
+		Definition: r.Generation.Definition, Generation: r.Generation.ID,
+		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
 		Lag:  Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},
-		From: bound(r.From), To: bound(r.To), Data: make([]Row, len(r.Rows)), Warnings: r.Warnings,
+		Data: make([]Row, len(r.Rows)), Warnings: r.Warnings,
 	}
-	p := presenting{aggregates: r.Program.Definition.Aggregates}
+	p := presenting{aggregates: d.Aggregates}
 	for i := range r.Rows {
 		a.Data[i] = p.row(&r.Rows[i], parts)
 	}
@@ -91,8 +95,8 @@ type presenting struct {
 
 func (p *presenting) row(of *serving.Row, parts bool) Row {
 	row := Row{
-		Start: Time(of.Start), End: Time(of.End), Values: p.values(of.States), Exact: of.Exact, Horizon: timeOrNull(of.Horizon),
-		Skipped: p.skipped(of.States),
+		Start: Time(of.Start), End: Time(of.End), Values: p.values(of.States), Exact: of.Exact,
+		Horizon: timeOrNull(of.Horizon), Skipped: p.skipped(of.States),
 	}
 	if parts {
 		row.Parts = &Parts{Batch: p.part(of.Batch), Speed: p.part(of.Speed)}

@@ -8,8 +8,9 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
-// presentCSV has a record per window, below a header. A column has the name of its number's path in the JSON answer: key.path, values.views.
-// A cell is empty where JSON has null or nothing; horizon is the row's own, else the answer's; skipped counts are written where they are 0, too.
+// presentCSV has a record per window, below a header. A column has the name of its number's path in the JSON answer:
+// key.path, values.views. A cell is empty where JSON has null or nothing; horizon is the row's own, else the answer's;
+// skipped counts are written where they are 0, too.
 //
 // Source: RFC 4180.
 func presentCSV(r serving.Result, parts bool) ([]byte, error) {
@@ -65,7 +66,9 @@ func columnsOf(r serving.Result, parts bool) []column {
 	add("complete", func(dst []byte, _ *serving.Row) []byte { return appendFirst(dst, r.Complete) })
 	for i, a := range d.Aggregates {
 		if r.Program.Functions[i].Args() > 0 {
-			add("skipped."+a.Name, func(dst []byte, row *serving.Row) []byte { return strconv.AppendInt(dst, row.States.Skipped(i), 10) })
+			add("skipped."+a.Name, func(dst []byte, row *serving.Row) []byte {
+				return strconv.AppendInt(dst, row.States.Skipped(i), 10)
+			})
 		}
 	}
 	if parts {
@@ -87,6 +90,8 @@ func appendNumber(dst []byte, of serving.States, i int) []byte {
 	return dst
 }
 
+func appendTime(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, time.RFC3339Nano) }
+
 // appendFirst appends the first time that is not zero, nothing when there is none.
 func appendFirst(dst []byte, times ...time.Time) []byte {
 	for _, t := range times {
@@ -97,8 +102,8 @@ func appendFirst(dst []byte, times ...time.Time) []byte {
 	return dst
 }
 
-// appendText appends a text that came with an event, or with a query. Where a spreadsheet would take it for a formula, an apostrophe goes before it;
-// so does one before an apostrophe, so that a reader that takes one off has the text.
+// appendText appends a text that came with an event, or with a query. Where a spreadsheet would take it for a formula,
+// an apostrophe goes before it; so does one before an apostrophe, so that a reader that takes one off has the text.
 //
 // Source: OWASP, CSV Injection.
 func appendText(dst []byte, text string) []byte {

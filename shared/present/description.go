@@ -38,14 +38,16 @@ type Aggregate struct {
 func NewDescription(of serving.Description) Description {
 	g, definition := of.Generation, of.Program.Definition
 	d := Description{
-		Name: of.View.Name, Description: of.View.Description, Architecture: g.Architecture.String(), State: g.State, Definition: g.Definition,
-		Generation: g.ID, Where: definition.Where, Key: []KeyField{}, Window: view.FormatWindow(definition.Window), Horizon: timeOrNull(of.Horizon),
+		Name: of.View.Name, Description: of.View.Description, Architecture: g.Architecture.String(), State: g.State,
+		Definition: g.Definition, Generation: g.ID, Where: definition.Where, Key: []KeyField{},
+		Window: view.FormatWindow(definition.Window), Horizon: timeOrNull(of.Horizon),
 	}
 	for _, k := range definition.Key {
 		d.Key = append(d.Key, KeyField(k))
 	}
 	for i, a := range definition.Aggregates {
-		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: of.Program.Functions[i].Exact()})
+		exact := of.Program.Functions[i].Exact()
+		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: exact})
 	}
 	return d
 }

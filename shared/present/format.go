@@ -22,7 +22,10 @@ type Format struct {
 func formats() []Format {
 	return []Format{
 		{Name: "json", ContentType: "application/json", mediaType: "application/json", present: presentJSON},
-		{Name: "csv", ContentType: "text/csv; charset=utf-8; header=present", mediaType: "text/csv", rowsOnly: true, present: presentCSV},
+		{
+			Name: "csv", ContentType: "text/csv; charset=utf-8; header=present", mediaType: "text/csv", rowsOnly: true,
+			present: presentCSV,
+		},
 	}
 }
 
@@ -50,8 +53,8 @@ func formatNames() []string {
 	return names
 }
 
-// accepted is the format that a header Accept likes best. Where it names none of ours, or says nothing that can be read, it is the first: a client that
-// asks for what there is not is served better by JSON than by an error.
+// accepted is the format that a header Accept likes best. Where it names none of ours, or says nothing that can be
+// read, it is the first: a client that asks for what there is not is served better by JSON than by an error.
 //
 // Source: RFC 9110, section 12.5.1.
 func accepted(header string) Format {

@@ -46,9 +46,7 @@ func Key(fields []view.KeyField, values []string) Object {
 }
 
 // Time is a time as answers have it: RFC 3339 in UTC, with as many digits as it needs.
-func Time(t time.Time) string { return string(appendTime(nil, t)) }
-
-func appendTime(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, time.RFC3339Nano) }
+func Time(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // timeOrNull is null for the zero time.
 func timeOrNull(t time.Time) *string {

@@ -29,8 +29,9 @@ const (
 
 func parameters() []string { return []string{paramFrom, paramTo, paramTotal, paramParts, paramFormat} }
 
-// Parse reads a query of a view: its parameters, and the Accept header, which says what format is wanted where no parameter does. Every parameter that is
-// not one of the interface is a key field; the serving layer knows which ones the view has.
+// Parse reads a query of a view: its parameters, and the Accept header, which says what format is wanted where no
+// parameter does. Every parameter that is not one of the interface is a key field; the serving layer knows which ones
+// the view has.
 //
 // Errors: *serving.ParameterError; not retryable.
 func Parse(name view.Name, query map[string][]string, accept string) (Query, error) {
@@ -67,16 +68,17 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 		}
 	}
 	if s.Total && q.Format.rowsOnly {
-		return badParameter(paramTotal, "a total has no place in %s, whose rows are windows; ask for it in JSON", strings.ToUpper(q.Format.Name))
+		format := strings.ToUpper(q.Format.Name)
+		return badParameter(paramTotal, "a total has no place in %s, whose rows are windows; ask for it in JSON", format)
 	}
 	return nil
 }
 
 // UnknownParameter is how a query string is at fault that names a key field which the view does not have.
 func UnknownParameter(e *serving.FieldError) *serving.ParameterError {
-	takes := slices.Concat(e.Fields, parameters())
+	takes := strings.Join(slices.Concat(e.Fields, parameters()), ", ")
 	return &serving.ParameterError{
-		Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; view %s takes %s", e.Field, e.View, strings.Join(takes, ", ")),
+		Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; view %s takes %s", e.Field, e.View, takes),
 	}
 }
 
@@ -91,7 +93,8 @@ func parseTime(query map[string][]string, name string) (*time.Time, error) {
 	}
 	t, err := time.Parse(time.RFC3339, values[0])
 	if err != nil {
-		return nil, badParameter(name, "%s=%.60q is not a time; write it as RFC 3339, for example 2015-05-17T10:00:00Z", name, values[0])
+		return nil, badParameter(
+			name, "%s=%.60q is not a time; write it as RFC 3339, for example 2015-05-17T10:00:00Z", name, values[0])
 	}
 	return &t, nil
 }

@@ -105,7 +105,8 @@ func presented(t testing.TB, q present.Query, r serving.Result) string {
 	return string(body)
 }
 
-// TestCSV: a record per window, exact digits, and with each row as of when it is exact; a half without a part in the row has empty cells.
+// TestCSV: a record per window, exact digits, and with each row as of when it is exact; a half without a part in the
+// row has empty cells.
 func TestCSV(t *testing.T) {
 	s := servingtest.New(t)
 	q := parse(t, map[string][]string{"user": {"u"}, "format": {"csv"}, "parts": {"true"}}, "")

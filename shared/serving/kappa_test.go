@@ -48,7 +48,8 @@ func newKappaStation(t testing.TB) (*servingtest.Station, *view.Program) {
 	return s, p
 }
 
-// TestKappa: all items of a Kappa generation are merged, of every lane and of replay, and nothing but them. No row is exact.
+// TestKappa: all items of a Kappa generation are merged, of every lane and of replay, and nothing but them. No row is
+// exact.
 func TestKappa(t *testing.T) {
 	s, p := newKappaStation(t)
 	s.PutKappa(t, p, "k", servingtest.Replayed, amount{"2026-11-21T10:30:00Z", "1"}, amount{"2026-11-22T09:30:00Z", "2"})
@@ -97,7 +98,8 @@ func TestKappa(t *testing.T) {
 	})
 }
 
-// TestKappaOrder: the pointer comes first, then how far the sweep has come, and then items: they hold at least what the two say.
+// TestKappaOrder: the pointer comes first, then how far the sweep has come, and then items: they hold at least what the
+// two say.
 func TestKappaOrder(t *testing.T) {
 	s, p := newKappaStation(t)
 	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{"2026-11-22T10:30:00Z", "1"})
@@ -111,7 +113,8 @@ func TestKappaOrder(t *testing.T) {
 	}
 }
 
-// TestKappaSwitch: the pointer moves to another generation while a query reads. It answers from the one that it began with.
+// TestKappaSwitch: the pointer moves to another generation while a query reads. It answers from the one that it began
+// with.
 func TestKappaSwitch(t *testing.T) {
 	s, p := newKappaStation(t)
 	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{"2026-11-22T10:30:00Z", "1"})
@@ -131,8 +134,8 @@ func TestKappaSwitch(t *testing.T) {
 	checkRows(t, s.Read(t), "11-22T10:00 1 exact=true")
 }
 
-// TestComplete: an answer is complete through the last run that has been swept, as far as replay has come with what it has to bring; and says so when
-// that is not known, or when replay is not through.
+// TestComplete: an answer is complete through the last run that has been swept, as far as replay has come with what it
+// has to bring; and says so when that is not known, or when replay is not through.
 func TestComplete(t *testing.T) {
 	const swept = "nothing has been swept yet: what the stream may have lost is not known"
 	for _, c := range []struct {
@@ -183,7 +186,8 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// TestKappaNotServing: before any generation serves, one that has nothing to be servingtest.Replayed answers, and one that waits for replay does not.
+// TestKappaNotServing: before any generation serves, one that has nothing to be servingtest.Replayed answers, and one
+// that waits for replay does not.
 func TestKappaNotServing(t *testing.T) {
 	for _, c := range []struct {
 		name    string

@@ -50,9 +50,11 @@ type Reader struct {
 	Generation lifecycle.Generation // as it stood in the catalog before the first read
 }
 
-// Read reads what a selection asks for. Of the result it leaves View, Complete, ReadAt and Warnings to Serving. It reads any number of rows.
+// Read reads what a selection asks for. Of the result it leaves View, Complete, ReadAt and Warnings to Serving. It
+// reads any number of rows.
 //
-// Errors: *FieldError and *ParameterError: not retryable. Any other is a store's: retryable, but for view.ErrCorruptPage.
+// Errors: *FieldError and *ParameterError: not retryable. Any other is a store's: retryable, but for
+// view.ErrCorruptPage.
 func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
 	at, err := locate(r.Program, s)
 	if err != nil {
@@ -65,7 +67,8 @@ func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
 	return r.result(s, at, m), nil
 }
 
-// ReadKey reads all rows of a key, in order of time. The key is as the stores have it, so also one that was too long to be kept whole.
+// ReadKey reads all rows of a key, in order of time. The key is as the stores have it, so also one that was too long to
+// be kept whole.
 //
 // Errors: as Read, but for the selection's.
 func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {
@@ -126,7 +129,8 @@ func (r Reader) loadLambda(ctx context.Context, at span) (merged, error) {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}
 	for _, item := range speed {
-		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves items one by one.
+		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves
+		// items one by one.
 		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.Horizon, m.horizons[item.Page]) {
 			continue
 		}

@@ -22,7 +22,7 @@ type Result struct {
 
 	ReadAt   time.Time // when the reading was done
 	Horizon  time.Time // batch has covered what arrived before; zero for a Kappa generation
-	Complete time.Time // of a Kappa generation: every event that arrived before has reached speed; zero while none is known to have
+	Complete time.Time // every event that arrived before has reached speed; zero while not known, and of a Lambda generation
 	Warnings []string  // sentences for people: what may be missing, from when to when
 }
 
@@ -36,7 +36,8 @@ type Row struct {
 	Speed      States
 }
 
-// States are the states of one row, one per aggregate of the definition. The zero States belong to a half that has no part in the row.
+// States are the states of one row, one per aggregate of the definition. The zero States belong to a half that has no
+// part in the row.
 type States struct {
 	windows *view.Windows
 	window  view.Window
@@ -52,7 +53,8 @@ func statesOf(of *view.Windows, w view.Window) States {
 // Exist says whether there are any.
 func (s States) Exist() bool { return s.windows != nil }
 
-// AppendNumber adds to dst the number that aggregate i presents: exact, in plain decimal digits, as JSON has it; null for a number of nothing.
+// AppendNumber adds to dst the number that aggregate i presents: exact, in plain decimal digits, as JSON has it; null
+// for a number of nothing.
 func (s States) AppendNumber(dst []byte, i int) []byte {
 	return s.windows.AppendValue(dst, i, s.window)
 }
@@ -61,7 +63,9 @@ func (s States) AppendNumber(dst []byte, i int) []byte {
 func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 
 func (r Reader) result(s Selection, at span, m merged) Result {
-	result := Result{Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to, Rows: r.rows(m)}
+	result := Result{
+		Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to, Rows: r.rows(m),
+	}
 	if r.Generation.Architecture == view.Lambda {
 		result.Horizon = r.Generation.Horizon.Start()
 	}
@@ -112,8 +116,8 @@ func exactAggregates(p *view.Program) bool {
 	return true
 }
 
-// total merges all rows. It is exact when each row is, as of the result's horizon and not ahead of it, and the last window asked for has ended by
-// that horizon.
+// total merges all rows. It is exact when each row is, as of the result's horizon and not ahead of it, and the last
+// window asked for has ended by that horizon.
 func (r Reader) total(at span, m merged, rows []Row) *Row {
 	horizon := r.Generation.Horizon.Start()
 	total := &Row{Exact: r.Generation.Architecture == view.Lambda && (len(rows) > 0 || at.to != nil)}

@@ -10,8 +10,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Selection says what to read of a view: the windows of a key that start in [From, To). It names the key fields, so it fits every definition of
-// the view that has the same ones.
+// Selection says what to read of a view: the windows of a key that start in [From, To). It names the key fields, so it
+// fits every definition of the view that has the same ones.
 type Selection struct {
 	View     view.Name
 	Key      map[string]string // a text for every key field: {"path": "/favicon.ico"}
@@ -19,7 +19,8 @@ type Selection struct {
 	Total    bool              // read all windows as one row, too
 }
 
-// ParameterError is an ErrBadParameter that names the parameter at fault: a key field, "from" or "to", or one that a presenter adds.
+// ParameterError is an ErrBadParameter that names the parameter at fault: a key field, "from" or "to", or one that a
+// presenter adds.
 type ParameterError struct{ Parameter, Detail string }
 
 func (e *ParameterError) Error() string { return e.Detail }
@@ -72,7 +73,8 @@ func locate(p *view.Program, s Selection) (span, error) {
 	}
 	if s.To != nil {
 		at.end = p.FirstWindowFrom(*s.To)
-		// Where no window starts in the range, one page is read in vain: stores take no range that ends before it begins.
+		// Where no window starts in the range, one page is read in vain: stores take no range that ends before it
+		// begins.
 		at.lastPage = max(at.firstPage, p.PageOf(at.end-1))
 	}
 	return at, nil

@@ -1,9 +1,9 @@
-// Package serving is the layer that reads answers: it reads a view's pointer in the catalog once, then base items, then speed items of the slots
-// that batch has not covered, and merges their states. It says of each row whether it is exact, and as of when. A Kappa generation has speed items
-// only; its result says through when it is complete.
+// Package serving is the layer that reads answers: it reads a view's pointer in the catalog once, then base items, then
+// speed items of the slots that batch has not covered, and merges their states. It says of each row whether it is
+// exact, and as of when. A Kappa generation has speed items only; its result says through when it is complete.
 //
-// A result has times, states and exact numbers. How it looks to a client is the business of package present; what two generations of a view have
-// differently, that of package compare.
+// A result has times, states and exact numbers. How it looks to a client is the business of package present; what two
+// generations of a view have differently, that of package compare.
 //
 // It writes nothing.
 package serving
@@ -44,9 +44,11 @@ var (
 // Errors, and whether to retry:
 //   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyRows: do not; another selection is needed.
 //   - ErrNotServing: retry when batch has built the view.
-//   - Any other is of a store, or of ctx: retry. view.ErrCorruptPage comes again until an operator has the view rebuilt.
+//   - Any other is of a store, or of ctx: retry. view.ErrCorruptPage comes again until an operator has the view
+//     rebuilt.
 //
-// Ordering: the result holds every event that was in the stores before the call. Nothing is written, so a call may be repeated.
+// Ordering: the result holds every event that was in the stores before the call. Nothing is written, so a call may be
+// repeated.
 func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error) {
 	name := selection.View
 	pointer, err := s.LoadView(ctx, name)
@@ -70,7 +72,8 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 		return Result{}, of(name, err)
 	}
 	if n := len(result.Rows); n > s.MaxRows {
-		return Result{}, fmt.Errorf("%w: %d, at most %d fit one answer; narrow from and to", ErrTooManyRows, n, s.MaxRows)
+		err := fmt.Errorf("%w: %d, at most %d fit one answer; narrow from and to", ErrTooManyRows, n, s.MaxRows)
+		return Result{}, err
 	}
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
 	result.Warnings = s.warnings(result)
@@ -85,8 +88,8 @@ func of(name view.Name, err error) error {
 	return fmt.Errorf("view %s: %w", name, err)
 }
 
-// answering is the generation that answers: the one that serves or, before any does, one that has been built up to some horizon already, or has
-// nothing to be built from.
+// answering is the generation that answers: the one that serves or, before any does, one that has been built up to some
+// horizon already, or has nothing to be built from.
 func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 	if g, ok := v.Generation(v.Serving); ok {
 		return g, true
@@ -99,14 +102,15 @@ func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 	return lifecycle.Generation{}, false
 }
 
-// HasAnswers says whether there is anything in a generation that is kept. A Kappa one that is folded from the first slot on needs no run.
+// HasAnswers says whether there is anything in a generation that is kept. A Kappa one that is folded from the first
+// slot on needs no run.
 func HasAnswers(g lifecycle.Generation) bool {
 	return g.Run > 0 || g.Architecture == view.Kappa && g.State != lifecycle.Announced && g.Horizon >= g.Live
 }
 
-// complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below its own beginning by replay and
-// the others by the stream, as the sweep has seen; zero of a Lambda one, and when there is no such run. It is read before the items, so that it
-// holds for them.
+// complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below
+// its own beginning by replay and the others by the stream, as the sweep has seen; zero of a Lambda one, and when there
+// is no such run. It is read before the items, so that it holds for them.
 func (s *Serving) complete(ctx context.Context, g lifecycle.Generation) (time.Time, error) {
 	if g.Architecture != view.Kappa {
 		return time.Time{}, nil
@@ -135,10 +139,12 @@ func (s *Serving) warnings(r Result) []string {
 	}
 	g, all := r.Generation, []string{}
 	if behind := r.ReadAt.Sub(r.Horizon); s.LateAfter > 0 && behind > s.LateAfter {
-		all = append(all, fmt.Sprintf("batch is late: nothing that arrived in the last %s is exact yet", behind.Round(time.Second)))
+		late := behind.Round(time.Second)
+		all = append(all, fmt.Sprintf("batch is late: nothing that arrived in the last %s is exact yet", late))
 	}
 	if g.Horizon < g.Live {
-		all = append(all, fmt.Sprintf("the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon), told(g.Live)))
+		all = append(all, fmt.Sprintf("the view is new: what arrived from %s to %s is missing until batch has covered it",
+			told(g.Horizon), told(g.Live)))
 	}
 	return all
 }
@@ -149,7 +155,8 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 	case g.Horizon < g.Live && g.Run == 0:
 		return []string{fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.Live))}
 	case g.Horizon < g.Live:
-		return []string{fmt.Sprintf("replay is under way: what arrived from %s to %s is missing until it has come there", told(g.Horizon), told(g.Live))}
+		return []string{fmt.Sprintf("replay is under way: what arrived from %s to %s is missing until it has come there",
+			told(g.Horizon), told(g.Live))}
 	case complete.IsZero():
 		return []string{"nothing has been swept yet: what the stream may have lost is not known"}
 	}

@@ -32,8 +32,8 @@ func checkRows(t *testing.T, a serving.Result, want ...string) {
 	}
 }
 
-// TestHorizon: each slot counts once. Below the horizon it is in the base item, from the horizon on in the speed items, wherever speed items are
-// still to be found.
+// TestHorizon: each slot counts once. Below the horizon it is in the base item, from the horizon on in the speed items,
+// wherever speed items are still to be found.
 func TestHorizon(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	for _, c := range []struct {
@@ -71,7 +71,8 @@ func TestHorizon(t *testing.T) {
 	})
 }
 
-// TestItemAhead: a run in progress has moved some items to its horizon and others not yet. Each item is right by its own; the row says so.
+// TestItemAhead: a run in progress has moved some items to its horizon and others not yet. Each item is right by its
+// own; the row says so.
 func TestItemAhead(t *testing.T) {
 	const today, yesterday = "2026-11-22T10:30:00Z", "2026-11-21T10:30:00Z"
 	s := servingtest.New(t)
@@ -228,8 +229,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestNothingCached: each query reads the pointer, then base items, then speed items, in that order, and knows of none from before. Only
-// programs are kept: a hash names one text for ever.
+// TestNothingCached: each query reads the pointer, then base items, then speed items, in that order, and knows of none
+// from before. Only programs are kept: a hash names one text for ever.
 func TestNothingCached(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -253,7 +254,8 @@ func TestNothingCached(t *testing.T) {
 	}
 }
 
-// TestMovesMeanwhile: the boundary moves between any two reads of a query. The answer is right all the same: no slot counts twice or never.
+// TestMovesMeanwhile: the boundary moves between any two reads of a query. The answer is right all the same: no slot
+// counts twice or never.
 func TestMovesMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	for _, moment := range []string{"lifecycle.View", "base.Pages", "speed.Slots"} {
@@ -382,7 +384,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestNewView: between the horizon and the slot from which speed folds a new view, nothing is in the answer, and it says so.
+// TestNewView: between the horizon and the slot from which speed folds a new view, nothing is in the answer, and it
+// says so.
 func TestNewView(t *testing.T) {
 	for _, c := range []struct {
 		live slot.Slot

@@ -17,7 +17,8 @@ type Description struct {
 	Horizon    time.Time            // zero while no run is applied, and for a Kappa generation
 }
 
-// Views describes all views, in the order of their names; but for those whose only generation an operator has given up, of which there is nothing to tell.
+// Views describes all views, in the order of their names; but for those whose only generation an operator has given up,
+// of which there is nothing to tell.
 //
 // Errors: a store's; retry.
 func (s *Serving) Views(ctx context.Context) ([]Description, error) {

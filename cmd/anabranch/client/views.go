@@ -85,7 +85,8 @@ func (c *Client) View(ctx context.Context, name string) ([]byte, error) {
 	return c.read(ctx, c.path("v1", "views", name))
 }
 
-// Query asks a view; parameters are the key fields and from, to, total, parts. The bytes are as sent: DecodeAnswer reads them.
+// Query asks a view; parameters are the key fields and from, to, total, parts, format. The bytes are as sent: DecodeAnswer reads those of the
+// format json, which an answer has where no other is asked for.
 // Errors: as Client.do.
 func (c *Client) Query(ctx context.Context, name string, parameters url.Values) ([]byte, error) {
 	address := c.path("v1", "views", name, "query")

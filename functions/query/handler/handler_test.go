@@ -249,7 +249,8 @@ func TestQuery(t *testing.T) {
 	golden(t, "query-both.http", s.call(t, "query.json", asCaptured))
 }
 
-// TestCSV: the answer of TestQuery as CSV, asked for by header or by parameter. What goes wrong is told in JSON all the same.
+// TestCSV: the answer of TestQuery as CSV, asked for by header or by parameter. What goes wrong is told in JSON all the
+// same.
 func TestCSV(t *testing.T) {
 	s := newStation(t)
 	for _, amount := range []string{"9007199254740993", "0.000000000000000001", "-1.50", `"a lot"`} {
@@ -273,7 +274,8 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-// TestShadow: the candidate is asked once a query is answered, and the answer is the same. A query without an answer asks nobody.
+// TestShadow: the candidate is asked once a query is answered, and the answer is the same. A query without an answer
+// asks nobody.
 func TestShadow(t *testing.T) {
 	s := newStation(t)
 	s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann ü","amount":1}`)
@@ -462,7 +464,8 @@ func TestKeys(t *testing.T) {
 
 func quote(text string) string { return `"` + text + `"` }
 
-// TestOutsideDecimals: a number that no decimal holds is passed over by the aggregates that need it, and counted as skipped.
+// TestOutsideDecimals: a number that no decimal holds is passed over by the aggregates that need it, and counted as
+// skipped.
 func TestOutsideDecimals(t *testing.T) {
 	s := newStation(t)
 	for _, amount := range []string{"1e20", "0.0000000000000000001", "1e300", "5"} {

@@ -16,7 +16,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// kappaStation is a station that serves purchases from a Kappa generation, which has the test's items, live from the given slot on.
+// kappaStation is a station that serves purchases from a Kappa generation, which has the test's items, live from the
+// given slot on.
 func kappaStation(t *testing.T, live slot.Slot) *station {
 	t.Helper()
 	s, ctx := newStation(t), context.Background()
@@ -80,7 +81,8 @@ func (s *station) putPurchases(t *testing.T, set *view.Set, g lifecycle.Generati
 	}
 }
 
-// TestKappa: a query of a Kappa view, before the sweep, after it, and while replay is under way; and how the view is described.
+// TestKappa: a query of a Kappa view, before the sweep, after it, and while replay is under way; and how the view is
+// described.
 func TestKappa(t *testing.T) {
 	s := kappaStation(t, 0)
 	golden(t, "kappa-view.http", s.call(t, "view.json", asCaptured))

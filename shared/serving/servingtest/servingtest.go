@@ -1,4 +1,5 @@
-// Package servingtest is a Serving over stores in memory, for tests of what reads views: a test puts items where it wants them.
+// Package servingtest is a Serving over stores in memory, for tests of what reads views: a test puts items where it
+// wants them.
 package servingtest
 
 import (
@@ -32,9 +33,14 @@ var UserKey = KeyOf("u")
 func KeyOf(user string) view.Key { return view.EncodeKey([]string{user}) }
 
 // Lanes of the stream, and that of replay.
-var LaneOne, LaneTwo, Replayed = event.Lane{Layout: 1, Count: 2}, event.Lane{Layout: 1, Count: 2, N: 1}, event.ReplayLane
+var (
+	LaneOne  = event.Lane{Layout: 1, Count: 2}
+	LaneTwo  = event.Lane{Layout: 1, Count: 2, N: 1}
+	Replayed = event.ReplayLane
+)
 
-// Station is a Serving with the stores below it. Generation g serves the view by_user, which sums purchases by user and hour.
+// Station is a Serving with the stores below it. Generation g serves the view by_user, which sums purchases by user and
+// hour.
 type Station struct {
 	*serving.Serving
 	Catalog *memory.Catalog
@@ -51,7 +57,9 @@ type Base struct {
 }
 
 // Pages implements viewstore.Base.
-func (b *Base) Pages(ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b *Base) Pages(
+	ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page,
+) ([]viewstore.BaseItem, error) {
 	b.From, b.To = from, to
 	return b.Base.Pages(ctx, g, key, from, to)
 }
@@ -73,8 +81,8 @@ func New(t testing.TB) *Station {
 		return memory.Fault{}
 	})
 	s.Serving = &serving.Serving{
-		Stores: serving.Stores{Catalog: s.Catalog, Programs: &programs.Cache{}, Base: s.Base, Speed: s.Items}, Sweeps: s.Catalog, MaxRows: 1000,
-		Now: func() time.Time { return Horizon.Start().Add(90 * time.Second) },
+		Stores: serving.Stores{Catalog: s.Catalog, Programs: &programs.Cache{}, Base: s.Base, Speed: s.Items},
+		Sweeps: s.Catalog, MaxRows: 1000, Now: func() time.Time { return Horizon.Start().Add(90 * time.Second) },
 	}
 	return s
 }
@@ -146,7 +154,8 @@ func (s *Station) MoveTo(t testing.TB, to slot.Slot) {
 // Against lets generation g serve, with others beside it.
 func (s *Station) Against(t testing.TB, others ...lifecycle.Generation) {
 	t.Helper()
-	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: append([]lifecycle.Generation{Candidate(s.Program, "g", lifecycle.Serving)}, others...)})
+	all := append([]lifecycle.Generation{Candidate(s.Program, "g", lifecycle.Serving)}, others...)
+	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: all})
 }
 
 // Candidate is a Lambda generation of a program, built as far as the one that serves.
@@ -156,7 +165,9 @@ func Candidate(p *view.Program, id lifecycle.GenerationID, state lifecycle.State
 
 // KappaGeneration is one that replay has brought up to run 1.
 func KappaGeneration(p *view.Program, id lifecycle.GenerationID, state lifecycle.State) lifecycle.Generation {
-	return lifecycle.Generation{ID: id, Definition: p.Hash, State: state, Architecture: view.Kappa, Live: Horizon - 12*SlotMs, Run: 1, Horizon: Horizon}
+	return lifecycle.Generation{
+		ID: id, Definition: p.Hash, State: state, Architecture: view.Kappa, Live: Horizon - 12*SlotMs, Run: 1, Horizon: Horizon,
+	}
 }
 
 // Amount is one purchase: when, and how much.
@@ -171,7 +182,8 @@ func PagesOf(t testing.TB, p *view.Program, amounts ...Amount) map[view.Page][]b
 	}
 	var lines []byte
 	for i, a := range amounts {
-		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","time":%q,"data":{"user":"u","amount":%s}}`, i, a[0], a[1])
+		text := fmt.Sprintf(
+			`{"specversion":"1.0","id":"%d","source":"s","type":"t","time":%q,"data":{"user":"u","amount":%s}}`, i, a[0], a[1])
 		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: ulid.ULID{1}, Index: i})
 	}
 	var b event.Batch
@@ -205,7 +217,9 @@ func (s *Station) PutBaseOf(t testing.TB, p *view.Program, id lifecycle.Generati
 	s.putBase(t, p, id, key, Horizon, amounts)
 }
 
-func (s *Station) putBase(t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, at slot.Slot, amounts []Amount) {
+func (s *Station) putBase(
+	t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, at slot.Slot, amounts []Amount,
+) {
 	t.Helper()
 	for page, states := range PagesOf(t, p, amounts...) {
 		key := viewstore.BaseKey{Generation: id, Key: key, Page: page}
@@ -217,7 +231,8 @@ func (s *Station) putBase(t testing.TB, p *view.Program, id lifecycle.Generation
 		if len(stored) > 0 {
 			loaded = stored[0].Horizon
 		}
-		if err := s.Base.Put(context.Background(), viewstore.BaseItem{BaseKey: key, Horizon: at, States: states}, loaded); err != nil {
+		item := viewstore.BaseItem{BaseKey: key, Horizon: at, States: states}
+		if err := s.Base.Put(context.Background(), item, loaded); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -230,22 +245,28 @@ func (s *Station) PutSpeed(t testing.TB, of slot.Slot, amounts ...Amount) {
 }
 
 // PutSpeedOf puts speed items of a set, of one slot and key.
-func (s *Station) PutSpeedOf(t testing.TB, set lifecycle.Set, of slot.Slot, p *view.Program, key view.Key, amounts ...Amount) {
+func (s *Station) PutSpeedOf(
+	t testing.TB, set lifecycle.Set, of slot.Slot, p *view.Program, key view.Key, amounts ...Amount,
+) {
 	t.Helper()
 	s.putSpeed(t, viewstore.SpeedKey{Set: set, Key: key, Slot: of, Lane: LaneOne}, p, amounts)
 }
 
 // PutKappa puts items of a Kappa generation.
-func (s *Station) PutKappa(t testing.TB, p *view.Program, id lifecycle.GenerationID, lane event.Lane, amounts ...Amount) {
+func (s *Station) PutKappa(
+	t testing.TB, p *view.Program, id lifecycle.GenerationID, lane event.Lane, amounts ...Amount,
+) {
 	t.Helper()
-	s.putSpeed(t, viewstore.SpeedKey{Set: lifecycle.OfGeneration(id), Key: UserKey, Slot: viewstore.NoSlot, Lane: lane}, p, amounts)
+	key := viewstore.SpeedKey{Set: lifecycle.OfGeneration(id), Key: UserKey, Slot: viewstore.NoSlot, Lane: lane}
+	s.putSpeed(t, key, p, amounts)
 }
 
 func (s *Station) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program, amounts []Amount) {
 	t.Helper()
 	for page, states := range PagesOf(t, p, amounts...) {
 		key.Page = page
-		if err := s.Items.Put(context.Background(), viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}, ""); err != nil {
+		item := viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}
+		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
 	}

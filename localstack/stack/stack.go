@@ -37,7 +37,7 @@ import (
 // name of the CloudFormation stack, and so the beginning of the functions' names.
 const name = "anabranch"
 
-// The functions.
+// The functions, as template.yaml names them: a test of infra/ holds it to the folders below functions/.
 const (
 	Ingest     = name + "-ingest"
 	Speed      = name + "-speed"

@@ -50,6 +50,20 @@ func TestGoldenKeys(t *testing.T) {
 	}
 }
 
+// TestIsOfRun: of all keys, those of manifests and identities are.
+func TestIsOfRun(t *testing.T) {
+	id := request(t)
+	for key, want := range map[archive.Key]bool{
+		archive.ManifestKey(7, id): true, archive.IdentitiesKey(7, id): true,
+		archive.LayoutKey: false, archive.EventsKey(0, id): false, archive.RejectedKey(id): false,
+		archive.SetAsideKey("runs/", "1"): false, "": false,
+	} {
+		if got := key.IsOfRun(); got != want {
+			t.Errorf("%q: %t, want %t", key, got, want)
+		}
+	}
+}
+
 // TestSetAsideKeyStaysShortAndApart: a foreign partition key may be of any bytes and 1,024 of them; a file name has 255, an S3 key 1,024.
 func TestSetAsideKeyStaysShortAndApart(t *testing.T) {
 	long := strings.Repeat("\u00e4", 128)

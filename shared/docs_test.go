@@ -131,6 +131,17 @@ func TestPackagesAreListed(t *testing.T) {
 	}
 }
 
+// TestNoConflicts: no page holds what a merge left undone.
+func TestNoConflicts(t *testing.T) {
+	for _, page := range pages(t) {
+		for _, mark := range []string{"<<<<<<< ", ">>>>>>> "} {
+			if strings.Contains("\n"+read(t, page), "\n"+mark) {
+				t.Errorf("%s has a line that begins with %s: resolve the merge", page, mark)
+			}
+		}
+	}
+}
+
 // TestLinks: every file to which a page links is there.
 func TestLinks(t *testing.T) {
 	links := 0

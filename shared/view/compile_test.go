@@ -167,3 +167,26 @@ func BenchmarkParseText(b *testing.B) {
 		}
 	}
 }
+
+// Definitions compile in several goroutines at once: CEL's environment is one for all.
+func TestCompileIsConcurrent(t *testing.T) {
+	d := counting(`tenant == "a" && data.path.matches("^/page") && weight > 2 && data.list.exists(i, i == 1)`)
+	d.Key = []view.KeyField{{Field: "path", Expr: `data.path + "!"`}}
+	want := string(d.Text())
+	var wait sync.WaitGroup
+	for range 4 {
+		wait.Go(func() {
+			for range 5 {
+				set, err := view.Compile(d)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got := string(set.Programs[0].Definition.Text()); got != want {
+					t.Errorf("got %s, want %s", got, want)
+				}
+			}
+		})
+	}
+	wait.Wait()
+}

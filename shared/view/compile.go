@@ -54,6 +54,7 @@ func Compile(definitions ...Definition) (*Set, error) {
 			problems = append(problems, d.problems(faults))
 			continue
 		}
+		p.Hash = d.Hash()
 		set.Programs = append(set.Programs, p)
 	}
 	if len(problems) > 0 {
@@ -63,9 +64,9 @@ func Compile(definitions ...Definition) (*Set, error) {
 	return set, nil
 }
 
-// compile compiles one definition. With faults, the program is of no use.
+// compile compiles one definition, to a program without its hash. With faults, the program is of no use.
 func compile(d Definition, read *expression.Columns) (*Program, []Fault) {
-	p := &Program{Definition: d, Hash: d.Hash(), windowMs: d.Window.Milliseconds()}
+	p := &Program{Definition: d, windowMs: d.Window.Milliseconds()}
 	found := d.checkPlainParts()
 	note := func(part Part, index int, faults []expression.Fault) {
 		for _, f := range faults {

@@ -98,7 +98,7 @@ func rules() map[string]rule {
 
 		"shared/runs":        layer(xxhash),
 		"shared/programs":    layer(),
-		"shared/generations": layer(),
+		"shared/generations": layer(ulid),
 
 		"shared/ingest":  layer(ulid, xxhash),
 		"shared/speed":   stepping(),

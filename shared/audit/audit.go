@@ -21,6 +21,7 @@ import (
 	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
@@ -111,7 +112,7 @@ func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
 			return nil, fmt.Errorf("read audit of view %s: %w", v.Name, err)
 		}
 		serving, _ := v.Generation(v.Serving)
-		idle := serving.Run == 0 || serving.Architecture == view.Kappa // nothing to compare: said to those who ask
+		idle := serving.Run == 0 || !serving.HasBase() // nothing to compare: said to those who ask
 		if one.IsDue(now, a.Every) && (!idle || one.Requested > one.Begun) {
 			due = append(due, one)
 		}
@@ -159,22 +160,14 @@ func (a *Audit) audit(ctx context.Context, one catalog.Audit) (catalog.Findings,
 
 // end writes down what the audit that began with this claim has found.
 func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Findings) error {
-	var err error
-	for range tries {
-		stored, readErr := a.Audits.Audit(ctx, claim.View)
-		if readErr != nil {
-			return errors.Join(err, readErr)
-		}
+	// Commit point: the findings are there for all to see. A crash before leaves those of the audit before, and the view is due again.
+	return generations.UpdateAudit(ctx, a.Audits, claim.View, tries, func(stored catalog.Audit) (catalog.Audit, bool, error) {
 		if stored.Begun != claim.Begun {
-			return errors.New("another audit of the view has begun meanwhile: this one took too long")
+			return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
 		}
 		stored.Ended, stored.Findings = max(a.Now().UnixMilli(), stored.Begun), found
-		// Commit point: the findings are there for all to see. A crash before leaves those of the audit before, and the view is due again.
-		if err = a.Audits.PutAudit(ctx, stored); err == nil {
-			return nil
-		}
-	}
-	return err
+		return stored, true, nil
+	})
 }
 
 func (a *Audit) reader() runs.Reader {

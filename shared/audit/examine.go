@@ -64,7 +64,7 @@ func (a *Audit) examine(ctx context.Context, name view.Name) (catalog.Findings, 
 	case !serves:
 		found.Note = "nothing serves the view yet"
 		return found, nil
-	case g.Architecture == view.Kappa:
+	case !g.HasBase():
 		found.Note = "kappa views are audited by replaying: rebuild the view and diff"
 		return found, nil
 	case g.Run == 0:

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync/atomic"
 
+	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
@@ -34,14 +35,14 @@ func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run,
 // The head is read once the generations are known. So a generation that the sweep did not have to wait for, since it was not there yet, is built up to all
 // that had been swept.
 func (t *tick) build(ctx context.Context) (n int, err error) {
-	known, _, err := t.targets(ctx)
-	if err != nil {
-		return 0, err
-	}
-	targets := at(known, 0)
-	if len(targets) == 0 {
+	if known, _ := t.targets(); len(at(known, 0)) == 0 {
 		return 0, nil
 	}
+	if err := t.readViews(ctx); err != nil {
+		return 0, err
+	}
+	known, _ := t.targets()
+	targets := at(known, 0)
 	head, err := t.Catalog.Head(ctx)
 	if err != nil {
 		return 0, fmt.Errorf("read head: %w", err)
@@ -217,11 +218,11 @@ func (t *tick) writeItem(ctx context.Context, g target, run lifecycle.Run, page 
 	return false, fmt.Errorf("put base item, %d tries: %w", t.Tries, err)
 }
 
-// passOver moves Kappa generations past a run that has nothing for replay: nothing that arrived before they were live. So they lag behind the head only
-// while there is something to replay, and can be switched to at any time.
+// passOver moves the generations of replay past a run that has nothing for it. So they lag behind the head only while there is something to replay, and can
+// be switched to at any time.
 func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run) error {
 	for _, g := range targets {
-		if run.Events > 0 && run.FirstArrival < int64(g.generation.Live) {
+		if g.generation.HasUseFor(run) {
 			continue
 		}
 		if err := t.commit(ctx, g, run); err != nil {
@@ -233,28 +234,15 @@ func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run
 
 // commit moves the generation's horizon to the run's.
 func (t *tick) commit(ctx context.Context, g target, run lifecycle.Run) error {
-	var err error
-	for range t.Tries {
-		v, readErr := t.Catalog.View(ctx, g.view)
-		if readErr != nil {
-			return fmt.Errorf("read view %s: %w", g.view, errors.Join(err, readErr))
-		}
-		generation, ok := v.Generation(g.generation.ID)
-		if !ok || !generation.IsKept() {
-			return nil // it was given up meanwhile
-		}
-		if generation.Run >= run.N {
-			return nil // another has done it, or an answer of ours was lost
-		}
-		if generation.Run == 0 && generation.Architecture == view.Lambda {
-			generation.Built = run.N
-		}
-		generation.Run, generation.Horizon = run.N, run.Horizon
-		// Commit point: every item of the generation that the run touches is at the run's horizon, so queries may take all slots below from
-		// base items. A crash before leaves each item right by its own horizon, and the run is applied again.
-		if err = t.Catalog.PutView(ctx, v.With(generation)); err == nil {
-			return nil
-		}
+	// Commit point: every item of the generation that the run touches is at the run's horizon, so queries may take all slots below from base items. A
+	// crash before leaves each item right by its own horizon, and the run is applied again.
+	v, _, err := generations.Update(ctx, t.Catalog, g.view, t.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
+		next, changed := v.Advanced(g.generation.ID, run)
+		return next, changed, nil
+	})
+	if err != nil {
+		return fmt.Errorf("move horizon to %s: %w", run.Horizon, err)
 	}
-	return fmt.Errorf("move horizon of view %s to %s, %d tries: %w", g.view, run.Horizon, t.Tries, err)
+	t.keep(v)
+	return nil
 }

@@ -81,8 +81,11 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	announced := b.announceAll(ctx, false)
 	t := tick{Batch: b, started: now}
+	if err := t.readViews(ctx); err != nil {
+		return Report{}, err
+	}
+	announced := t.announce(ctx, false)
 	err = t.run(ctx, sealed)
 	// A view that cannot be announced keeps no other from being brought up to date.
 	return t.report, errors.Join(err, announced)
@@ -112,8 +115,9 @@ type tick struct {
 	*Batch
 	started time.Time
 	report  Report
-	rebuild bool // an operator wants some view built anew
-	whole   bool // this tick has made a run of all that the archive holds and no run before it did
+	views   []lifecycle.View // as read last, and as written since
+	rebuild bool             // an operator wants some view built anew
+	whole   bool             // this tick has made a run of all that the archive holds and no run before it did
 	set     *view.Set
 }
 
@@ -132,7 +136,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 		return err
 	}
 	if t.whole {
-		if err := t.announceAll(ctx, true); err != nil {
+		if err := t.announce(ctx, true); err != nil {
 			return err
 		}
 	}
@@ -148,24 +152,16 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 
 // moveAll takes every view one step further in the life of its generations.
 func (t *tick) moveAll(ctx context.Context, head lifecycle.Run) error {
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return fmt.Errorf("read views: %w", err)
-	}
-	return errors.Join(t.move(ctx, views, head), t.giveUp(ctx, views))
+	return errors.Join(t.mover().Move(ctx, t.views, head), t.deployment().Expire(ctx, t.views))
 }
 
 // compile makes programs of the definitions of all generations.
-func (t *tick) compile(ctx context.Context) error {
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return fmt.Errorf("read views: %w", err)
-	}
-	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(views)); err != nil {
+func (t *tick) compile(ctx context.Context) (err error) {
+	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views)); err != nil {
 		return err
 	}
-	t.rebuild = slices.ContainsFunc(views, func(v lifecycle.View) bool { return v.Rebuild })
-	for _, v := range views {
+	t.rebuild = slices.ContainsFunc(t.views, func(v lifecycle.View) bool { return v.Rebuild })
+	for _, v := range t.views {
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
 	}
 	return nil
@@ -174,9 +170,16 @@ func (t *tick) compile(ctx context.Context) error {
 // level applies the runs that generations lack which have some already: what a crash has left.
 func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 	for {
-		work, next, err := t.lowest(ctx, head)
-		if err != nil || len(work) == 0 {
+		if work, _ := t.lowest(head); len(work) == 0 {
+			return nil
+		}
+		// What was given up meanwhile is left alone.
+		if err := t.readViews(ctx); err != nil {
 			return err
+		}
+		work, next := t.lowest(head)
+		if len(work) == 0 {
+			return nil
 		}
 		run, err := t.reader().Get(ctx, next)
 		if err != nil {
@@ -200,11 +203,8 @@ type target struct {
 }
 
 // lowest returns the generations that have been built and are furthest behind the head, with the run they lack next.
-func (t *tick) lowest(ctx context.Context, head lifecycle.Run) ([]target, uint64, error) {
-	all, _, err := t.targets(ctx)
-	if err != nil {
-		return nil, 0, err
-	}
+func (t *tick) lowest(head lifecycle.Run) ([]target, uint64) {
+	all, _ := t.targets()
 	next := head.N
 	for _, g := range all {
 		if run := g.generation.Run; run > 0 && run < next {
@@ -212,9 +212,9 @@ func (t *tick) lowest(ctx context.Context, head lifecycle.Run) ([]target, uint64
 		}
 	}
 	if next == head.N {
-		return nil, 0, nil
+		return nil, 0
 	}
-	return at(all, next), next + 1, nil
+	return at(all, next), next + 1
 }
 
 // at keeps the targets whose last run is the given one.
@@ -228,30 +228,25 @@ func at(all []target, run uint64) []target {
 	return some
 }
 
-// targets reads all generations that runs are applied to, and those of Kappa views, which have replay for that: one that is only announced may yet begin
-// at another slot.
-func (t *tick) targets(ctx context.Context) (lambda, kappa []target, err error) {
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return nil, nil, fmt.Errorf("read views: %w", err)
-	}
-	for _, v := range views {
+// targets are the generations that runs are brought into: those that batch owns, and those that replay does.
+func (t *tick) targets() (own, replays []target) {
+	for _, v := range t.views {
 		for _, g := range v.Generations {
-			if !g.IsKept() || g.State == lifecycle.Announced {
+			if !g.TakesRuns() {
 				continue
 			}
-			if g.Architecture == view.Kappa {
-				kappa = append(kappa, target{view: v.Name, generation: g})
+			if g.Owner() == lifecycle.Replay {
+				replays = append(replays, target{view: v.Name, generation: g})
 				continue
 			}
 			for place, p := range t.set.Programs {
 				if p.Hash == g.Definition {
-					lambda = append(lambda, target{view: v.Name, generation: g, place: place})
+					own = append(own, target{view: v.Name, generation: g, place: place})
 				}
 			}
 		}
 	}
-	return lambda, kappa, nil
+	return own, replays
 }
 
 // extend makes runs until no sealed slot is left or time is short, applying each to the generations that are level with it.
@@ -278,17 +273,17 @@ func (t *tick) extend(ctx context.Context, head lifecycle.Run, sealed slot.Slot)
 		}
 		t.report.Runs = append(t.report.Runs, run)
 		t.whole = t.rebuild
-		lambda, kappa, err := t.targets(ctx)
-		if err != nil {
-			return head, err
+		if err := t.readViews(ctx); err != nil {
+			return run, err
 		}
+		own, replays := t.targets()
 		// Those at run 0 are built in one pass when the runs are made.
-		if previous := at(lambda, head.N); head.N > 0 && len(previous) > 0 {
+		if previous := at(own, head.N); head.N > 0 && len(previous) > 0 {
 			if err := t.advance(ctx, previous, run, in); err != nil {
 				return run, err
 			}
 		}
-		if err := t.passOver(ctx, at(kappa, head.N), run); err != nil {
+		if err := t.passOver(ctx, at(replays, head.N), run); err != nil {
 			return run, err
 		}
 		head = run

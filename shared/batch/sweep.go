@@ -16,7 +16,6 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/stream"
-	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -118,7 +117,7 @@ func (s *Sweep) applied(ctx context.Context, head uint64) (uint64, error) {
 	for _, v := range views {
 		for _, g := range v.Generations {
 			answers := g.Run > 0 || v.Serving == ""
-			if answers && g.IsKept() && g.Architecture == view.Lambda {
+			if answers && g.IsKept() && g.Owner() == lifecycle.Batch {
 				head = min(head, g.Run)
 			}
 		}

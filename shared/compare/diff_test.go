@@ -386,7 +386,7 @@ func TestDiffRefused(t *testing.T) {
 
 func TestDiffStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
-	for _, name := range []string{"lifecycle.View", "lifecycle.Definition", "base.Scan", "speed.Scan", "base.Pages", "speed.Slots", "speed.Pages"} {
+	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Scan", "speed.Scan", "base.Pages", "speed.Slots", "speed.Pages"} {
 		t.Run(name, func(t *testing.T) {
 			s := servingtest.New(t)
 			p := s.Kappa(t)

@@ -16,22 +16,22 @@ type source struct {
 	has  func(ctx context.Context, key view.Key) (bool, error)
 }
 
-// sources are where the keys of two generations stand. Lambda generations of one definition share speed items.
+// sources are where the keys of two generations stand, which may share speed items.
 func (c *Comparer) sources(serving, candidate lifecycle.Generation) []source {
 	speedOf := func(g lifecycle.Generation) source {
-		if g.Architecture == view.Kappa {
-			return c.speedKeys(lifecycle.OfGeneration(g.ID), viewstore.NoSlot)
+		if g.PerSlot() {
+			return c.speedKeys(g.SpeedSet(), g.Horizon)
 		}
-		return c.speedKeys(lifecycle.OfDefinition(g.Definition), g.Horizon)
+		return c.speedKeys(g.SpeedSet(), viewstore.NoSlot)
 	}
 	var all []source
 	for _, g := range []lifecycle.Generation{serving, candidate} {
-		if g.Architecture == view.Lambda {
+		if g.HasBase() {
 			all = append(all, c.baseKeys(g.ID))
 		}
 	}
 	one, other := serving, candidate
-	if one.Definition == other.Definition && one.Architecture == view.Lambda && other.Architecture == view.Lambda {
+	if one.SpeedSet() == other.SpeedSet() {
 		one.Horizon = min(one.Horizon, other.Horizon)
 		return append(all, speedOf(one))
 	}

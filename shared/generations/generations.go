@@ -1,5 +1,6 @@
-// Package generations takes views a step further at the end of a tick: it lets generations serve that may, and deletes those that were given up. Batch has
-// it do so for Lambda views and replay for Kappa views, each with the items that it keeps.
+// Package generations holds the steps by which views move on, each a move of shared/lifecycle and one conditional write: Deployment announces and
+// confirms definitions, and gives up what was retained; Mover lets generations serve that may, and deletes those that were given up. Batch has them do so
+// for the generations that it owns and replay for its own, each with the items that it keeps.
 //
 // It knows no items but by the function that drops them, and nothing of how a generation is brought up to date.
 //
@@ -21,13 +22,14 @@ import (
 
 // Mover moves views on. All fields are needed. Several may work on one catalog at once.
 type Mover struct {
-	Catalog      catalog.Catalog
-	Architecture view.Architecture // of the generations that it moves
-	Approve      bool              // what takes the place of something that serves waits for an operator
-	Linger       time.Duration     // items are left for so long after their generation was given up, by any two clocks: queries that have begun end
+	Catalog   catalog.Catalog
+	Owner     lifecycle.Owner // of the generations that it moves
+	Approve   bool            // what takes the place of something that serves waits for an operator
+	DropGrace time.Duration   // items are left for so long after their generation was given up, by any two clocks: queries that have begun end
+	Tries     int             // at one conditional write
 
 	// Drop deletes some items of a generation, as viewstore.Base and Speed do.
-	Drop func(ctx context.Context, generation lifecycle.GenerationID, after string) (next string, err error)
+	Drop func(ctx context.Context, g lifecycle.Generation, after string) (next string, err error)
 
 	Started time.Time // of the tick: what does not fit into its time the next one goes on with
 	Now     func() time.Time
@@ -50,14 +52,16 @@ func (m Mover) Move(ctx context.Context, views []lifecycle.View, head lifecycle.
 	return errors.Join(all...)
 }
 
-// serve lets a generation serve that may, and says whether there was one. With approval asked for, only what serves first does so by itself.
+// serve lets a generation serve that may, and says whether there was one.
 func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) (bool, error) {
 	for _, g := range v.Generations {
-		if g.Architecture != m.Architecture || g.State != lifecycle.Building || m.Approve && v.Serving != "" || v.MayServe(g.ID, head) != nil {
+		if !m.mayServe(v, g.ID, head) {
 			continue
 		}
 		// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with, which is retained.
-		err := m.put(ctx, v.Switched(g.ID, m.Now().UnixMilli()), "view serves", g)
+		err := m.put(ctx, v.Name, "view serves", g, func(v lifecycle.View) (lifecycle.View, bool) {
+			return v.Switched(g.ID, m.Now().UnixMilli()), m.mayServe(v, g.ID, head)
+		})
 		if err != nil {
 			err = fmt.Errorf("let generation %s serve: %w", g.ID, err)
 		}
@@ -66,16 +70,25 @@ func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) 
 	return false, nil
 }
 
+// mayServe says whether a generation serves without an operator. With approval asked for, only what serves first does so.
+func (m Mover) mayServe(v lifecycle.View, id lifecycle.GenerationID, head lifecycle.Run) bool {
+	g, _ := v.Generation(id)
+	return g.Owner() == m.Owner && g.State == lifecycle.Building && !(m.Approve && v.Serving != "") && v.MayServe(id, head) == nil
+}
+
 // delete deletes the items of a generation that was given up a while ago, as far as time allows, and then the generation.
 func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 	for _, g := range v.Generations {
-		if g.Architecture != m.Architecture || g.State != lifecycle.Dropping || m.Now().UnixMilli()-g.Since < m.Linger.Milliseconds() {
+		if g.Owner() != m.Owner || g.State != lifecycle.Dropping || m.Now().UnixMilli()-g.Since < m.DropGrace.Milliseconds() {
 			continue
 		}
-		done, err := m.deleteItems(ctx, g.ID)
+		done, err := m.deleteItems(ctx, g)
 		if done {
 			// Commit point: nothing is left of it. A crash before has the store looked through again.
-			err = m.put(ctx, v.Without(g.ID), "generation dropped", g)
+			err = m.put(ctx, v.Name, "generation dropped", g, func(v lifecycle.View) (lifecycle.View, bool) {
+				next := v.Without(g.ID)
+				return next, len(next.Generations) < len(v.Generations)
+			})
 		}
 		if err != nil {
 			err = fmt.Errorf("drop generation %s: %w", g.ID, err)
@@ -86,25 +99,27 @@ func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 }
 
 // deleteItems says whether none is left.
-func (m Mover) deleteItems(ctx context.Context, id lifecycle.GenerationID) (done bool, err error) {
+func (m Mover) deleteItems(ctx context.Context, g lifecycle.Generation) (done bool, err error) {
 	for after := ""; ; {
 		if budget.Short(ctx, m.Started, m.Now()) {
 			return false, nil
 		}
-		if after, err = m.Drop(ctx, id, after); err != nil || after == "" {
+		if after, err = m.Drop(ctx, g, after); err != nil || after == "" {
 			return err == nil, err
 		}
 	}
 }
 
-// put writes a view, unless somebody else has moved it on.
-func (m Mover) put(ctx context.Context, v lifecycle.View, what string, g lifecycle.Generation) error {
-	err := m.Catalog.PutView(ctx, v)
-	if errors.Is(err, catalog.ErrConflict) {
-		return nil
+// put makes a move, unless somebody else has moved the view on meanwhile so that there is nothing to do.
+func (m Mover) put(
+	ctx context.Context, name view.Name, what string, g lifecycle.Generation, move func(lifecycle.View) (lifecycle.View, bool),
+) error {
+	_, changed, err := Update(ctx, m.Catalog, name, m.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
+		next, changed := move(v)
+		return next, changed, nil
+	})
+	if changed {
+		m.Log.InfoContext(ctx, what, "view", name, "generation", g.ID, "horizon", g.Horizon)
 	}
-	if err == nil {
-		m.Log.InfoContext(ctx, what, "view", v.Name, "generation", g.ID, "horizon", g.Horizon)
-	}
-	return err
+	return unlessConflict(err)
 }

@@ -22,7 +22,7 @@ const linger = time.Minute
 
 var now = time.UnixMilli(1_000_000_000)
 
-// desk is a mover of Lambda generations over a catalog in memory.
+// desk is a mover of the generations that batch owns over a catalog in memory.
 type desk struct {
 	generations.Mover
 	catalog memory.Catalog
@@ -38,9 +38,9 @@ func newDesk(t *testing.T, views ...lifecycle.View) *desk {
 		}
 	}
 	d.Mover = generations.Mover{
-		Catalog: &d.catalog, Architecture: view.Lambda, Linger: linger, Started: now, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
-		Drop: func(_ context.Context, generation lifecycle.GenerationID, after string) (string, error) {
-			d.calls = append(d.calls, string(generation)+after)
+		Catalog: &d.catalog, Owner: lifecycle.Batch, DropGrace: linger, Tries: 3, Started: now, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Drop: func(_ context.Context, g lifecycle.Generation, after string) (string, error) {
+			d.calls = append(d.calls, string(g.ID)+after)
 			if len(after) < 2 {
 				return after + ">", nil
 			}
@@ -139,7 +139,7 @@ func TestFails(t *testing.T) {
 	w := of("", generation("b", lifecycle.Building, nil))
 	w.Name = "w"
 	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)), w)
-	d.Drop = func(context.Context, lifecycle.GenerationID, string) (string, error) { return "", broken }
+	d.Drop = func(context.Context, lifecycle.Generation, string) (string, error) { return "", broken }
 	got, err := d.move(t, t.Context())
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "view v: drop generation z") || got != "a: a serving z dropping" {
 		t.Errorf("%s, %v", got, err)

@@ -35,6 +35,7 @@ type State string
 
 // The states of a generation, in this order.
 const (
+	None      State = ""          // it is not there: not yet, or no longer
 	Announced State = "announced" // speed folds it from Live on, if the announcement came in time: nobody builds it yet
 	Building  State = "building"  // it came in time: batch applies runs; not yet switched to
 	Serving   State = "serving"
@@ -48,13 +49,12 @@ type Generation struct {
 	Definition view.Hash
 	State      State
 	Live       slot.Slot // speed folds the definition for slots from here on; 0: for all there are
-	Run        uint64    // the last run applied; 0 for none
+	Run        uint64    // the last run that the owner has brought in; 0 for none
 	Horizon    slot.Slot // that run's
 	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
 
-	// Of a Kappa generation, Run and Horizon say how far replay has come: all objects of runs up to Run, of slots below Live, are in its items.
-	Architecture view.Architecture
-	Built        uint64 // the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
+	Architecture view.Architecture // whose runs Run counts, and what Horizon says: see Owner and HasBase
+	Built        uint64            // the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
 }
 
 // IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced, built, serving or retained.
@@ -117,64 +117,4 @@ func (v View) Of(definition view.Hash) (Generation, bool) {
 		}
 	}
 	return Generation{}, false
-}
-
-// Wanting returns the view as it is when the definition of a fresh generation is the one to be, and whether that is a change. A definition that is new
-// comes as that generation; one that is retained is built again, which it is already, so that the next tick switches back to it; and any other that was
-// on its way is given up, now, Unix milliseconds. What an operator holds is left alone; another definition ends the hold. What an operator wants built
-// anew comes as the fresh generation when whole says that the runs hold all of the archive; until then the wish stays.
-func (v View) Wanting(fresh Generation, whole bool, now int64) (next View, changed bool) {
-	rebuild := v.Rebuild && whole
-	if v.Held == fresh.Definition && !rebuild {
-		return v, false
-	}
-	next = v
-	if v.Held != "" {
-		next.Held, changed = "", true
-	}
-	current, known := v.Of(fresh.Definition)
-	for _, g := range v.Generations {
-		switch {
-		case g.ID == current.ID && g.State == Retained && !rebuild:
-			g.State, g.Since = Building, 0
-		case (g.Definition != fresh.Definition || rebuild) && g.isOnItsWay():
-			g.State, g.Since = Dropping, now
-		default:
-			continue
-		}
-		next, changed = next.With(g), true
-	}
-	if !known || rebuild {
-		next.Rebuild = v.Rebuild && !rebuild
-		next.Generations = append(slices.Clone(next.Generations), fresh)
-		changed = true
-	}
-	return next, changed
-}
-
-// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now, Unix milliseconds; what had been
-// retained until then is dropped.
-func (v View) Switched(to GenerationID, now int64) View {
-	next := v
-	next.Serving = to
-	for _, g := range v.Generations {
-		switch {
-		case g.ID == to:
-			g.State, g.Since = Serving, 0
-		case g.State == Serving:
-			g.State, g.Since = Retained, now
-		case g.State == Retained:
-			g.State, g.Since = Dropping, now
-		default:
-			continue
-		}
-		next = next.With(g)
-	}
-	return next
-}
-
-// Without returns the view without a generation.
-func (v View) Without(id GenerationID) View {
-	v.Generations = slices.DeleteFunc(slices.Clone(v.Generations), func(g Generation) bool { return g.ID == id })
-	return v
 }

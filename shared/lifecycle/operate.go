@@ -2,7 +2,6 @@ package lifecycle
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -38,7 +37,7 @@ func (v View) MayServe(id GenerationID, head Run) error {
 		return v.refuse("generation %s is announced only; batch confirms it at its next tick", id)
 	case g.State == Dropping:
 		return v.refuse("generation %s has been given up; build the definition anew", id)
-	case g.Architecture == view.Lambda && g.Run == 0:
+	case g.HasBase() && g.Run == 0:
 		return v.refuse("generation %s is not built yet", id)
 	case g.Horizon < g.Live:
 		return v.refuse("generation %s is live from %s on, and has what came before up to %s only", id, g.Live, g.Horizon)
@@ -88,8 +87,7 @@ func (v View) back(from, to view.Hash, now int64) View {
 	for _, g := range v.Generations {
 		if g.isOnItsWay() {
 			deployed = g.Definition
-			g.State, g.Since = Dropping, now
-			v = v.With(g)
+			v, _ = v.moved(g.ID, Replace, now)
 		}
 	}
 	if v.Held == "" {
@@ -118,7 +116,7 @@ func (v View) Rollback(head Run, now int64) (View, error) {
 //
 // Errors: *Refusal.
 func (v View) Drop(id GenerationID, now int64) (View, error) {
-	next, _, err := v.giveUp(id, now, "retained", Retained)
+	next, _, err := v.giveUp(id, Drop, now, "retained", Retained)
 	return next, err
 }
 
@@ -127,7 +125,7 @@ func (v View) Drop(id GenerationID, now int64) (View, error) {
 //
 // Errors: *Refusal.
 func (v View) Abandon(id GenerationID, now int64) (View, error) {
-	next, given, err := v.giveUp(id, now, "announced or being built", Announced, Building)
+	next, given, err := v.giveUp(id, Abandon, now, "announced or being built", Announced, Building)
 	if err != nil && id == "" && v.Rebuild {
 		v.Rebuild = false
 		return v, nil
@@ -143,7 +141,7 @@ func (v View) Abandon(id GenerationID, now int64) (View, error) {
 }
 
 // giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is given up already.
-func (v View) giveUp(id GenerationID, now int64, what string, states ...State) (next View, given Generation, err error) {
+func (v View) giveUp(id GenerationID, m Move, now int64, what string, states ...State) (next View, given Generation, err error) {
 	if id == "" {
 		g, ok := v.In(states...)
 		if !ok {
@@ -159,11 +157,12 @@ func (v View) giveUp(id GenerationID, now int64, what string, states ...State) (
 		return v, Generation{}, v.refuse("generation %s serves; switch to another one first", id)
 	case g.State == Dropping:
 		return v, Generation{}, nil // the same again
-	case !slices.Contains(states, g.State):
+	}
+	next, ok = v.moved(id, m, now)
+	if !ok {
 		return v, Generation{}, v.refuse("generation %s is %s, not %s", id, g.State, what)
 	}
-	g.State, g.Since = Dropping, now
-	return v.With(g), g, nil
+	return next, g, nil
 }
 
 // WantRebuild asks for the definition that batch is deployed with to be built anew, which begins with its next run. A hold on it ends then.

@@ -87,7 +87,7 @@ func (c *Catalog) Views(ctx context.Context) ([]lifecycle.View, error) {
 
 // View implements catalog.Catalog.
 func (c *Catalog) View(ctx context.Context, name view.Name) (lifecycle.View, error) {
-	return answer(c.Hook, "lifecycle.View", string(name), func() (lifecycle.View, error) {
+	return answer(c.Hook, "catalog.View", string(name), func() (lifecycle.View, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		stored, ok := c.views[name]
@@ -121,7 +121,7 @@ func (c *Catalog) PutView(ctx context.Context, v lifecycle.View) error {
 
 // Definition implements catalog.Catalog.
 func (c *Catalog) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
-	return answer(c.Hook, "lifecycle.Definition", string(hash), func() ([]byte, error) {
+	return answer(c.Hook, "catalog.Definition", string(hash), func() ([]byte, error) {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		stored, ok := c.definitions[hash]

@@ -164,11 +164,11 @@ func reads() []read {
 			views, err := s.catalog.Views(ctx)
 			return errors.Join(err, noAnswer(err, len(views)))
 		}},
-		{memory.Call{Name: "lifecycle.View", Key: "page_views"}, func(ctx context.Context, s *stores) error {
+		{memory.Call{Name: "catalog.View", Key: "page_views"}, func(ctx context.Context, s *stores) error {
 			v, err := s.catalog.View(ctx, "page_views")
 			return errors.Join(err, noAnswer(err, int(v.Revision)))
 		}},
-		{memory.Call{Name: "lifecycle.Definition", Key: "d"}, func(ctx context.Context, s *stores) error {
+		{memory.Call{Name: "catalog.Definition", Key: "d"}, func(ctx context.Context, s *stores) error {
 			text, err := s.catalog.Definition(ctx, "d")
 			return errors.Join(err, noAnswer(err, len(text)))
 		}},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -62,14 +63,14 @@ func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation
 	if generation != "" && (operation == Rebuild || operation == Audit) {
 		return Status{}, fmt.Errorf("%s: %w", operation, ErrNoGeneration)
 	}
-	v, err := o.view(ctx, name)
-	if err != nil {
-		return Status{}, err
-	}
+	var (
+		v   lifecycle.View
+		err error
+	)
 	if operation == Audit {
-		err = o.wantAudit(ctx, name)
+		v, err = o.wantAudit(ctx, name)
 	} else {
-		v, err = o.change(ctx, v, operation, generation)
+		v, err = o.change(ctx, name, operation, generation)
 	}
 	if err != nil {
 		return Status{}, err
@@ -77,40 +78,30 @@ func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation
 	return o.statusOf(ctx, v)
 }
 
-// change does an operation that changes the view, and returns the view after it.
-func (o *Operations) change(ctx context.Context, first lifecycle.View, operation Operation, generation lifecycle.GenerationID) (lifecycle.View, error) {
-	w := wish{operation: operation, generation: about(first, operation, generation), first: first, now: o.Now().UnixMilli()}
-	v := first
-	var failed error
-	for try := 0; ; try++ {
-		if failed != nil {
-			var err error
-			if v, err = o.view(ctx, first.Name); err != nil {
-				return v, errors.Join(failed, err)
-			}
-			if w.isReached(v) {
-				return v, nil // the answer was lost, or somebody else wanted the same
-			}
-		}
-		if try == o.Tries {
-			return v, fmt.Errorf("%s of view %s, %d tries: %w", operation, first.Name, o.Tries, failed)
+// change does an operation that changes the view, and returns the view after it. It is about the same generation at every try: a rollback whose answer was
+// lost must not go forward again.
+func (o *Operations) change(ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID) (lifecycle.View, error) {
+	var w *wish
+	v, _, err := generations.Update(ctx, o.Catalog, name, o.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
+		switch {
+		case v.Revision == 0:
+			return v, false, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+		case w == nil:
+			w = &wish{operation: operation, generation: about(v, operation, generation), first: v, now: o.Now().UnixMilli()}
+		case w.isReached(v):
+			return v, false, nil // the answer was lost, or somebody else wanted the same
 		}
 		// The head is read after the view: what it shows of runs is no older than what the view does.
 		head, err := o.Catalog.Head(ctx)
 		if err != nil {
-			return v, fmt.Errorf("read head: %w", err)
+			return v, false, fmt.Errorf("read head: %w", err)
 		}
+		// What is written next is a commit point: the operation is done. A crash before leaves the view as it was; a crash after leaves an operator
+		// without an answer, who finds the status as wanted.
 		next, err := w.apply(v, head)
-		if err != nil || same(v, next) {
-			return v, err
-		}
-		// Commit point: the operation is done. A crash before leaves the view as it was; a crash after leaves an operator without an answer, who finds the
-		// status as wanted.
-		if failed = o.Catalog.PutView(ctx, next); failed == nil {
-			next.Revision++
-			return next, nil
-		}
-	}
+		return next, err == nil && !same(v, next), err
+	})
+	return v, err
 }
 
 // wish is what is wanted of a view, as it was when it was asked for.
@@ -187,28 +178,19 @@ func same(a, b lifecycle.View) bool {
 	return a.Serving == b.Serving && a.Held == b.Held && a.Rebuild == b.Rebuild && slices.Equal(a.Generations, b.Generations)
 }
 
-// wantAudit asks for an audit from now on: one that is under way has read some of the items before.
-func (o *Operations) wantAudit(ctx context.Context, name view.Name) error {
-	now := o.Now()
-	var failed error
-	for range o.Tries {
-		a, err := o.Catalog.Audit(ctx, name)
-		if errors.Is(err, catalog.ErrNotFound) {
-			a, err = catalog.Audit{View: name}, nil
-		}
-		if err != nil {
-			return fmt.Errorf("read audit of view %s: %w", name, errors.Join(failed, err))
-		}
-		if a.Requested >= now.UnixMilli() && a.Requested > a.Begun {
-			return nil // the answer was lost, or somebody else has asked
-		}
-		a = a.Asked(now)
-		// Commit point: the audit is asked for, and begins at the audit's next tick.
-		if failed = o.Catalog.PutAudit(ctx, a); failed == nil {
-			return nil
-		}
+// wantAudit asks for an audit from now on, since one that is under way has read some of the items before, and returns the view.
+func (o *Operations) wantAudit(ctx context.Context, name view.Name) (lifecycle.View, error) {
+	v, err := o.view(ctx, name)
+	if err != nil {
+		return v, err
 	}
-	return fmt.Errorf("audit of view %s, %d tries: %w", name, o.Tries, failed)
+	now := o.Now()
+	// Commit point: the audit is asked for, and begins at the audit's next tick.
+	return v, generations.UpdateAudit(ctx, o.Catalog, name, o.Tries, func(a catalog.Audit) (catalog.Audit, bool, error) {
+		// The answer was lost, or somebody else has asked.
+		isAsked := a.Requested >= now.UnixMilli() && a.Requested > a.Begun
+		return a.Asked(now), !isAsked, nil
+	})
 }
 
 func (o *Operations) view(ctx context.Context, name view.Name) (lifecycle.View, error) {

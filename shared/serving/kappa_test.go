@@ -108,7 +108,7 @@ func TestKappaOrder(t *testing.T) {
 	s.Read(t)
 	s.Calls = nil
 	s.Read(t)
-	if diff := cmp.Diff([]string{"lifecycle.View", "catalog.Swept", "catalog.Runs", "speed.Pages"}, s.Calls); diff != "" {
+	if diff := cmp.Diff([]string{"catalog.View", "catalog.Swept", "catalog.Runs", "speed.Pages"}, s.Calls); diff != "" {
 		t.Error("calls (-want +made):", diff)
 	}
 }

@@ -87,7 +87,7 @@ type merged struct {
 
 // load reads and merges the states of a span.
 func (r Reader) load(ctx context.Context, at span) (merged, error) {
-	if r.Generation.Architecture == view.Kappa {
+	if !r.Generation.HasBase() {
 		return r.loadKappa(ctx, at)
 	}
 	return r.loadLambda(ctx, at)
@@ -97,7 +97,7 @@ func (r Reader) load(ctx context.Context, at span) (merged, error) {
 func (r Reader) loadKappa(ctx context.Context, at span) (merged, error) {
 	p := r.Program
 	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows()}
-	items, err := r.Speed.Pages(ctx, lifecycle.OfGeneration(r.Generation.ID), at.key, at.firstPage, at.lastPage)
+	items, err := r.Speed.Pages(ctx, r.Generation.SpeedSet(), at.key, at.firstPage, at.lastPage)
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}
@@ -124,7 +124,7 @@ func (r Reader) loadLambda(ctx context.Context, at span) (merged, error) {
 			return m, err
 		}
 	}
-	speed, err := r.Speed.Slots(ctx, lifecycle.OfDefinition(g.Definition), at.key, g.Horizon)
+	speed, err := r.Speed.Slots(ctx, g.SpeedSet(), at.key, g.Horizon)
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}

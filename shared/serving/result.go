@@ -66,7 +66,7 @@ func (r Reader) result(s Selection, at span, m merged) Result {
 	result := Result{
 		Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to, Rows: r.rows(m),
 	}
-	if r.Generation.Architecture == view.Lambda {
+	if r.Generation.HasBase() {
 		result.Horizon = r.Generation.Horizon.Start()
 	}
 	if n := len(result.Rows); n > 0 {
@@ -120,7 +120,7 @@ func exactAggregates(p *view.Program) bool {
 // window asked for has ended by that horizon.
 func (r Reader) total(at span, m merged, rows []Row) *Row {
 	horizon := r.Generation.Horizon.Start()
-	total := &Row{Exact: r.Generation.Architecture == view.Lambda && (len(rows) > 0 || at.to != nil)}
+	total := &Row{Exact: r.Generation.HasBase() && (len(rows) > 0 || at.to != nil)}
 	windows := make([]view.Window, len(rows))
 	for i, row := range rows {
 		windows[i] = row.States.window

@@ -95,34 +95,25 @@ func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 		return g, true
 	}
 	for _, g := range v.Generations {
-		if g.IsKept() && HasAnswers(g) {
+		if g.Answers() {
 			return g, true
 		}
 	}
 	return lifecycle.Generation{}, false
 }
 
-// HasAnswers says whether there is anything in a generation that is kept. A Kappa one that is folded from the first
-// slot on needs no run.
-func HasAnswers(g lifecycle.Generation) bool {
-	return g.Run > 0 || g.Architecture == view.Kappa && g.State != lifecycle.Announced && g.Horizon >= g.Live
-}
-
 // complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below
 // its own beginning by replay and the others by the stream, as the sweep has seen; zero of a Lambda one, and when there
 // is no such run. It is read before the items, so that it holds for them.
 func (s *Serving) complete(ctx context.Context, g lifecycle.Generation) (time.Time, error) {
-	if g.Architecture != view.Kappa {
+	if g.HasBase() {
 		return time.Time{}, nil
 	}
 	n, err := s.Sweeps.Swept(ctx)
 	if err != nil {
 		return time.Time{}, fmt.Errorf("read how far the sweep has come: %w", err)
 	}
-	if g.Live > 0 {
-		n = min(n, g.Run)
-	}
-	if n == 0 {
+	if n = g.CompleteThrough(n); n == 0 {
 		return time.Time{}, nil
 	}
 	run, err := runs.Reader{Catalog: s.Catalog}.Get(ctx, n)
@@ -134,7 +125,7 @@ func (s *Serving) complete(ctx context.Context, g lifecycle.Generation) (time.Ti
 
 // warnings say what is missing from a result, or may be.
 func (s *Serving) warnings(r Result) []string {
-	if r.Generation.Architecture == view.Kappa {
+	if !r.Generation.HasBase() {
 		return warningsOfKappa(r.Generation, r.Complete)
 	}
 	g, all := r.Generation, []string{}

@@ -238,7 +238,7 @@ func TestNothingCached(t *testing.T) {
 	s.PutSpeed(t, horizon, amount{at, "1"})
 	s.Calls = nil
 	checkRows(t, s.Read(t), "11-22T10:00 1001 exact=false")
-	if diff := cmp.Diff([]string{"lifecycle.View", "lifecycle.Definition", "base.Pages", "speed.Slots"}, s.Calls); diff != "" {
+	if diff := cmp.Diff([]string{"catalog.View", "catalog.Definition", "base.Pages", "speed.Slots"}, s.Calls); diff != "" {
 		t.Error("calls of the first query (-want +made):", diff)
 	}
 	s.PutSpeed(t, horizon+slotMs, amount{at, "2"})
@@ -249,7 +249,7 @@ func TestNothingCached(t *testing.T) {
 	s.PutBase(t, horizon+2*slotMs, amount{at, "1003"})
 	s.Calls = nil
 	checkRows(t, s.Read(t), "11-22T10:00 1003 exact=true")
-	if diff := cmp.Diff([]string{"lifecycle.View", "base.Pages", "speed.Slots"}, s.Calls); diff != "" {
+	if diff := cmp.Diff([]string{"catalog.View", "base.Pages", "speed.Slots"}, s.Calls); diff != "" {
 		t.Error("calls of a later query (-want +made):", diff)
 	}
 }
@@ -258,7 +258,7 @@ func TestNothingCached(t *testing.T) {
 // counts twice or never.
 func TestMovesMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
-	for _, moment := range []string{"lifecycle.View", "base.Pages", "speed.Slots"} {
+	for _, moment := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
 		t.Run("before "+moment, func(t *testing.T) {
 			s := servingtest.New(t)
 			s.PutBase(t, horizon, amount{at, "1000"})
@@ -425,7 +425,7 @@ func TestTooManyRows(t *testing.T) {
 // TestStoresFail: what goes wrong behind is none of the client's errors.
 func TestStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
-	for _, name := range []string{"lifecycle.View", "lifecycle.Definition", "base.Pages", "speed.Slots"} {
+	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Pages", "speed.Slots"} {
 		t.Run(name, func(t *testing.T) {
 			s := servingtest.New(t)
 			s.Fail(name, lost)

@@ -62,7 +62,7 @@ func (s *Serving) describe(ctx context.Context, v lifecycle.View) (Description, 
 		return Description{}, err
 	}
 	d := Description{View: v, Generation: g, Program: reader.Program}
-	if g.Run > 0 && g.Architecture == view.Lambda {
+	if g.Run > 0 && g.HasBase() {
 		d.Horizon = g.Horizon.Start()
 	}
 	return d, nil

@@ -82,7 +82,7 @@ func TestAnnouncement(t *testing.T) {
 	late := 0
 	for before, prepare := range befores {
 		for meanwhile, interrupt := range meanwhiles {
-			for _, name := range []string{"lifecycle.View", "catalog.PutView", "catalog.PutDefinition", "archive.List"} {
+			for _, name := range []string{"catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List"} {
 				for n := range 4 {
 					t.Run(fmt.Sprint(before, ", ", meanwhile, ", ", name, " ", n), func(t *testing.T) {
 						w, err := newWorld(1)

@@ -36,7 +36,7 @@ func onCall(w *simulation.World, name string, n int, do func() error) func() err
 // TestTwoBatches: the scheduler fires twice. One batch function is frozen at any of its calls while another does the whole work, and another
 // whole run after it; then the first goes on. It may lose; nothing goes wrong.
 func TestTwoBatches(t *testing.T) {
-	for _, name := range []string{"archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView", "lifecycle.View", "base.Load", "base.Put"} {
+	for _, name := range []string{"archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView", "catalog.View", "base.Load", "base.Put"} {
 		for n := range 12 {
 			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
 				if err := playTwoBatches(name, n); err != nil {

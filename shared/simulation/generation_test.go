@@ -206,7 +206,7 @@ func TestTwoVersionsOfBatch(t *testing.T) {
 // and life goes on; then it wakes up.
 func TestChangeInterrupted(t *testing.T) {
 	for _, slots := range []int{0, 1, 3} {
-		for _, name := range []string{"lifecycle.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition", "base.Load", "base.Put", "base.Drop", "archive.Get"} {
+		for _, name := range []string{"catalog.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition", "base.Load", "base.Put", "base.Drop", "archive.Get"} {
 			for n := range 3 {
 				t.Run(fmt.Sprint(slots, " slots later, ", name, " ", n), func(t *testing.T) {
 					w := running(t)

@@ -199,8 +199,8 @@ func TestRollbackDuringARun(t *testing.T) {
 		act   func(*simulation.World) error
 		calls []string
 	}{
-		"batch":  {tick, []string{"catalog.Append", "base.Load", "base.Put", "lifecycle.View", "catalog.PutView"}},
-		"replay": {replay, []string{"catalog.Runs", "lifecycle.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put"}},
+		"batch":  {tick, []string{"catalog.Append", "base.Load", "base.Put", "catalog.View", "catalog.PutView"}},
+		"replay": {replay, []string{"catalog.Runs", "catalog.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put"}},
 	} {
 		for _, name := range act.calls {
 			for n := range 3 {
@@ -283,7 +283,7 @@ func TestTwoChangesAtOnce(t *testing.T) {
 	all := []operations.Operation{operations.Rebuild, operations.Rollback, operations.Drop, operations.Switch, operations.Abandon}
 	for _, one := range all {
 		for _, other := range all {
-			for _, name := range []string{"lifecycle.View", "catalog.Head", "catalog.PutView"} {
+			for _, name := range []string{"catalog.View", "catalog.Head", "catalog.PutView"} {
 				t.Run(fmt.Sprintf("%s at %s, and %s", one, name, other), func(t *testing.T) {
 					t.Parallel()
 					w := changedToKappa(t)
@@ -328,7 +328,7 @@ func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 func TestSwitchRacesAQuery(t *testing.T) {
 	raced := 0
 	for _, from := range []string{"Lambda", "Kappa"} {
-		for _, name := range []string{"lifecycle.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages"} {
+		for _, name := range []string{"catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages"} {
 			for _, published := range []bool{true, false} {
 				t.Run(fmt.Sprintf("from %s at %s, published before the switch %v", from, name, published), func(t *testing.T) {
 					w := changedToKappa(t)

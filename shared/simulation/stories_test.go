@@ -108,7 +108,7 @@ func stories() []story {
 			name:   "speed, of a new version",
 			before: steps(serve, send(1, 0, 3), func(w *simulation.World) error { w.Forget(); return nil }),
 			act:    deliver,
-			must:   []string{"lifecycle.Definition", "speed.Put"},
+			must:   []string{"catalog.Definition", "speed.Put"},
 		},
 		{
 			name:   "speed, items that hold some of the records",

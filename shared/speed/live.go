@@ -42,7 +42,7 @@ func (s *Speed) live(ctx context.Context) (live, error) {
 	return l, nil
 }
 
-// targetsOf are the sets of a definition: one that all its Lambda generations share, and one of each Kappa generation.
+// targetsOf are the sets of a definition: one that all its generations share which have items per slot, and one of each other generation.
 func targetsOf(p *view.Program, views []lifecycle.View) []target {
 	var all []target
 	for _, v := range views {
@@ -50,13 +50,7 @@ func targetsOf(p *view.Program, views []lifecycle.View) []target {
 			if g.Definition != p.Hash || !g.IsKept() {
 				continue
 			}
-			// Below Live the definition is not speed's to fold; below the horizon batch has taken over, and no query looks there.
-			first := max(g.Live, g.Horizon)
-			t := target{program: p, set: lifecycle.OfDefinition(p.Hash), from: first, bySlot: true}
-			if g.Architecture == view.Kappa {
-				// Its horizon is that of the other half, which replay brings: what speed has folded it keeps for good.
-				t = target{program: p, set: lifecycle.OfGeneration(g.ID), from: g.Live}
-			}
+			t := target{program: p, set: g.SpeedSet(), from: g.SpeedFrom(), bySlot: g.PerSlot()}
 			known := slices.IndexFunc(all, func(other target) bool { return other.set == t.set })
 			if known < 0 {
 				all = append(all, t)

@@ -89,18 +89,17 @@ func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
 	if t.swept, err = r.Sweeps.Swept(ctx); err != nil {
 		return ReplayReport{}, fmt.Errorf("read swept: %w", err)
 	}
-	views, err := r.Catalog.Views(ctx)
-	if err != nil {
+	if t.views, err = r.Catalog.Views(ctx); err != nil {
 		return ReplayReport{}, fmt.Errorf("read views: %w", err)
 	}
-	all := replayed(views)
+	all := replayed(t.views)
 	stepErr := t.bringUp(ctx, all)
 	report := ReplayReport{Head: t.head.N}
 	for _, g := range all {
 		g.report.Run, g.report.Left = g.Run, t.head.N-min(g.Run, t.head.N)
 		report.Generations = append(report.Generations, g.report)
 	}
-	return report, errors.Join(stepErr, t.move(ctx))
+	return report, errors.Join(stepErr, t.mover().Move(ctx, t.views, t.head))
 }
 
 // replaying is the work of one Tick.
@@ -109,6 +108,7 @@ type replaying struct {
 	archive *recent
 	started time.Time
 	head    lifecycle.Run
+	views   []lifecycle.View // as read last
 	swept   uint64
 	bytes   int64 // of objects, that the tick's steps have read
 	lanes   map[edgeLane]*laneMemory
@@ -121,12 +121,12 @@ type toReplay struct {
 	leave  bool // this tick does no more for it
 }
 
-// replayed are the Kappa generations that replay keeps. One that is only announced may yet be live from another slot.
+// replayed are the generations that replay brings runs into.
 func replayed(views []lifecycle.View) []*toReplay {
 	var all []*toReplay
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.Architecture == view.Kappa && g.IsKept() && g.State != lifecycle.Announced {
+			if g.Owner() == lifecycle.Replay && g.TakesRuns() {
 				all = append(all, &toReplay{Generation: g, report: ReplayedGeneration{View: v.Name, Generation: g.ID}})
 			}
 		}
@@ -154,6 +154,7 @@ func (t *replaying) refresh(ctx context.Context, all []*toReplay) error {
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)
 	}
+	t.views = views
 	stored := replayed(views)
 	for _, g := range all {
 		at := slices.IndexFunc(stored, func(s *toReplay) bool { return s.ID == g.ID })
@@ -252,7 +253,7 @@ func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *re
 	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
 	f := fold{
 		writer:  writer{items: t.Items, tries: t.Tries, run: t.Run, cache: &t.cache},
-		program: set.Programs[at], set: lifecycle.OfGeneration(g.ID), lane: event.ReplayLane, records: in.considered,
+		program: set.Programs[at], set: g.SpeedSet(), lane: event.ReplayLane, records: in.considered,
 	}
 	_, counts, items, err := f.apply(ctx, []group{{slot: viewstore.NoSlot, rows: in.rows()}})
 	g.report.Events += int64(len(in.duplicate))
@@ -265,45 +266,30 @@ func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *re
 
 // commit makes it known how far replay has come with a generation.
 func (t *replaying) commit(ctx context.Context, g *toReplay, through lifecycle.Run) error {
-	var err error
-	for range t.Tries {
-		v, readErr := t.Catalog.View(ctx, g.report.View)
-		if readErr != nil {
-			return fmt.Errorf("read view %s: %w", g.report.View, errors.Join(err, readErr))
-		}
-		stored, ok := v.Generation(g.ID)
-		if !ok || !stored.IsKept() {
-			return nil // it was given up meanwhile
-		}
-		if stored.Run >= through.N {
-			return nil // another has done it, or an answer of ours was lost
-		}
-		stored.Run, stored.Horizon = through.N, through.Horizon
-		// Commit point: all objects of these runs, of slots below Live, are in the generation's items. A crash before leaves items with some of
-		// them under their fences, and the runs are folded again, only above each.
-		if err = t.Catalog.PutView(ctx, v.With(stored)); err == nil {
-			return nil
-		}
+	// Commit point: all objects of these runs, of slots below Live, are in the generation's items. A crash before leaves items with some of them under
+	// their fences, and the runs are folded again, only above each.
+	_, _, err := generations.Update(ctx, t.Catalog, g.report.View, t.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
+		next, changed := v.Advanced(g.ID, through)
+		return next, changed, nil
+	})
+	if err != nil {
+		return fmt.Errorf("move replay to run %d: %w", through.N, err)
 	}
-	return fmt.Errorf("move replay to run %d, %d tries: %w", through.N, t.Tries, err)
+	return nil
 }
 
 // enough says whether this tick has folded as much as one may.
 func (t *replaying) enough() bool { return t.TickBytes > 0 && t.bytes >= t.TickBytes }
 
-// move lets generations serve that are complete, and deletes what was given up. Batch does so with those of Lambda views.
-func (t *replaying) move(ctx context.Context) error {
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return fmt.Errorf("read views: %w", err)
-	}
-	drop := func(ctx context.Context, generation lifecycle.GenerationID, after string) (string, error) {
-		return t.Items.Drop(ctx, lifecycle.OfGeneration(generation), after)
+// mover moves the generations that replay owns. Batch does so with its own.
+func (t *replaying) mover() generations.Mover {
+	drop := func(ctx context.Context, g lifecycle.Generation, after string) (string, error) {
+		return t.Items.Drop(ctx, g.SpeedSet(), after)
 	}
 	return generations.Mover{
-		Catalog: t.Catalog, Architecture: view.Kappa, Approve: t.Approve, Linger: t.Linger + t.ClockMargin.Apart(), Drop: drop,
+		Catalog: t.Catalog, Owner: lifecycle.Replay, Approve: t.Approve, DropGrace: t.Linger + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
 		Started: t.started, Now: t.Now, Log: t.Log,
-	}.Move(ctx, views, t.head)
+	}
 }
 
 // short says whether another step may not fit into the time left.

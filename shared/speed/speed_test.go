@@ -290,7 +290,7 @@ func TestCost(t *testing.T) {
 						step.name, s.items.loads, s.items.loaded, len(s.items.puts), report.Items, requests, step.loaded, step.puts)
 				}
 				// One seen item is written per lane, and what others may have considered is read: all that matters at first, then what is new.
-				calls := append([]string{"catalog.Views"}, slices.Repeat([]string{"lifecycle.Definition"}, step.definitionRead)...)
+				calls := append([]string{"catalog.Views"}, slices.Repeat([]string{"catalog.Definition"}, step.definitionRead)...)
 				read := "seen.After"
 				if step.definitionRead > 0 {
 					read = "seen.Since"

@@ -396,7 +396,7 @@ func TestErrors(t *testing.T) {
 	})
 	t.Run("a store fails", func(t *testing.T) {
 		want := problem(500, `{"status":500,"code":"internal","title":"Internal Server Error","detail":"the query could not be answered"}`)
-		for _, name := range []string{"lifecycle.View", "base.Pages", "speed.Slots"} {
+		for _, name := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
 			s := newStation(t)
 			hook := func(call memory.Call) memory.Fault {
 				if call.Name == name {

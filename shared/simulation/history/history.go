@@ -261,7 +261,7 @@ func (h *history) build(seed uint64) error {
 	}
 	if !h.announced {
 		first := batch.Batch{
-			Catalog: h.catalog, Definitions: h.kit.of(h.deployed), NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) }, Now: func() time.Time { return h.clock },
+			Catalog: h.catalog, Definitions: h.kit.of(h.deployed), Tries: 1, NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) }, Now: func() time.Time { return h.clock },
 		}
 		if err := first.Register(everywhere, 0); err != nil {
 			return err

@@ -62,9 +62,9 @@ func (g *generation) at(step uint64) uint64 {
 func (h *history) learn(v int, stored lifecycle.Generation) {
 	g := h.generations[stored.ID]
 	if g == nil {
-		g = &generation{id: stored.ID, view: v, hash: stored.Definition, kappa: stored.Architecture == view.Kappa, set: lifecycle.OfDefinition(stored.Definition)}
+		g = &generation{id: stored.ID, view: v, hash: stored.Definition, kappa: !stored.HasBase(), set: stored.SpeedSet()}
 		if g.kappa {
-			g.live, g.set = stored.Live, lifecycle.OfGeneration(stored.ID)
+			g.live = stored.Live
 		}
 		h.generations[g.id], h.sets[g.set] = g, v
 	}

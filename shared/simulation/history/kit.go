@@ -171,7 +171,7 @@ func (h *history) compileAhead(all []lifecycle.View) {
 	for _, v := range all {
 		for _, g := range v.Generations {
 			sets = append(sets, []view.Hash{g.Definition})
-			if g.Architecture == view.Kappa && g.IsKept() {
+			if !g.HasBase() && g.IsKept() {
 				replayed = append(replayed, g.Definition)
 			}
 		}

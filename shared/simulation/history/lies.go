@@ -5,7 +5,6 @@ import (
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -38,7 +37,7 @@ func (c catalogPort) told(all []lifecycle.View) []lifecycle.View {
 	for i := range all {
 		all[i].Generations = slices.Clone(all[i].Generations)
 		for j := range all[i].Generations {
-			if g := &all[i].Generations[j]; g.Architecture == view.Kappa {
+			if g := &all[i].Generations[j]; !g.HasBase() {
 				g.Live = 0
 			}
 		}

@@ -138,7 +138,7 @@ func (h *history) onView(name view.Name) {
 		}
 		number := slices.Index(viewNames[:], string(name))
 		switch {
-		case g.Architecture == view.Kappa:
+		case !g.HasBase():
 			h.built[number] = max(h.built[number], 1) // it is never built in one pass
 		case g.Run > 0 && (h.built[number] == 0 || h.built[number] < g.Run && h.mayBuild()):
 			h.built[number] = g.Run
@@ -165,7 +165,7 @@ func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 		return v.Serving
 	}
 	for _, g := range v.Generations {
-		isKappa := g.Architecture == view.Kappa && g.State != lifecycle.Announced && g.Horizon >= g.Live
+		isKappa := !g.HasBase() && g.State != lifecycle.Announced && g.Horizon >= g.Live
 		if g.IsKept() && (g.Run > 0 || isKappa) {
 			return g.ID
 		}

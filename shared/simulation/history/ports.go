@@ -223,7 +223,7 @@ func (c catalogPort) Views(context.Context) ([]lifecycle.View, error) {
 }
 
 func (c catalogPort) View(_ context.Context, name view.Name) (lifecycle.View, error) {
-	return ask(c.port, readDynamo, "lifecycle.View", string(name), func() (lifecycle.View, error) { return c.h.catalog.View(everywhere, name) })
+	return ask(c.port, readDynamo, "catalog.View", string(name), func() (lifecycle.View, error) { return c.h.catalog.View(everywhere, name) })
 }
 
 func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
@@ -239,7 +239,7 @@ func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
 }
 
 func (c catalogPort) Definition(_ context.Context, hash view.Hash) ([]byte, error) {
-	return ask(c.port, readDynamo, "lifecycle.Definition", string(hash), func() ([]byte, error) { return c.h.catalog.Definition(everywhere, hash) })
+	return ask(c.port, readDynamo, "catalog.Definition", string(hash), func() ([]byte, error) { return c.h.catalog.Definition(everywhere, hash) })
 }
 
 func (c catalogPort) PutDefinition(_ context.Context, hash view.Hash, text []byte) error {

@@ -1,0 +1,62 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/anabranch/anabranch/shared/generations"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/slot"
+)
+
+// Register puts the views that the catalog does not know into it: see generations.Deployment.
+func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
+	return b.deployment().Register(ctx, live)
+}
+
+func (b *Batch) deployment() generations.Deployment {
+	return generations.Deployment{
+		Archive: b.Archive, Catalog: b.Catalog, Definitions: b.Definitions, Slot: b.Layout.Slot, ClockMargin: b.ClockMargin, Confirm: b.Confirm,
+		RetainFor: b.Keep, Tries: b.Tries, Now: b.Now, NewID: b.NewID,
+	}
+}
+
+// mover moves the generations that batch owns. Replay does so with its own.
+func (t *tick) mover() generations.Mover {
+	drop := func(ctx context.Context, g lifecycle.Generation, after string) (string, error) {
+		return t.Base.Drop(ctx, g.ID, after)
+	}
+	return generations.Mover{
+		Catalog: t.Catalog, Owner: lifecycle.Batch, Approve: t.Approve, DropGrace: t.Linger + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
+		Started: t.started, Now: t.Now, Log: t.Log,
+	}
+}
+
+// announce brings the views to the definitions as far as they can come.
+func (t *tick) announce(ctx context.Context, whole bool) error {
+	changed, err := t.deployment().Announce(ctx, t.views, whole)
+	if !changed {
+		return err
+	}
+	return errors.Join(err, t.readViews(ctx))
+}
+
+// readViews reads all views. A tick that has nothing to do reads them once; one that has reads them again before it writes.
+func (t *tick) readViews(ctx context.Context) error {
+	views, err := t.Catalog.Views(ctx)
+	if err != nil {
+		return fmt.Errorf("read views: %w", err)
+	}
+	t.views = views
+	return nil
+}
+
+// keep takes in a view as it is stored now.
+func (t *tick) keep(v lifecycle.View) {
+	for i := range t.views {
+		if t.views[i].Name == v.Name {
+			t.views[i] = v
+		}
+	}
+}

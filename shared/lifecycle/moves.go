@@ -1,0 +1,241 @@
+package lifecycle
+
+import (
+	"slices"
+
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Move names what takes a generation from one state to the next.
+type Move string
+
+// The moves.
+const (
+	Announce Move = "announce"
+	Begin    Move = "begin"
+	Postpone Move = "postpone"
+	Confirm  Move = "confirm"
+	Replace  Move = "replace"
+	Serve    Move = "serve"
+	Resume   Move = "resume"
+	Displace Move = "displace"
+	Expire   Move = "expire"
+	Drop     Move = "drop"
+	Abandon  Move = "abandon"
+	Delete   Move = "delete"
+)
+
+// Rule is a line of the table of moves.
+type Rule struct {
+	From   State
+	Move   Move
+	To     State
+	Guard  string // what must hold besides the state; "" for nothing
+	Reason string // why the move is made
+}
+
+// Rules are all moves that there are. A generation makes no other.
+func Rules() []Rule {
+	return []Rule{
+		{None, Announce, Announced, "speed has no items of the definition that it could share", "another definition is deployed, or it is to be built anew"},
+		{None, Begin, Building, "speed folds the definition already, into items that it shares", "another definition is deployed, or it is to be built anew"},
+		{Announced, Confirm, Building, "the announcement has been read in time", "no event was streamed before that speed is to fold"},
+		{Announced, Postpone, Announced, "it was read too late, and items are per slot", "what speed folded too early is never read"},
+		{Announced, Replace, Dropping, "", "another takes its place: its definition changed, or it came too late and items are not per slot"},
+		{Building, Replace, Dropping, "", "another takes its place: its definition changed, or an operator went back"},
+		{Building, Serve, Serving, "MayServe; an operator approves, where one must", "it is complete"},
+		{Retained, Serve, Serving, "MayServe", "an operator goes back"},
+		{Retained, Resume, Building, "nobody holds its definition", "its definition is deployed again"},
+		{Serving, Displace, Retained, "", "another serves"},
+		{Retained, Displace, Dropping, "", "another is retained"},
+		{Retained, Expire, Dropping, "RetainFor is over", "nobody went back to it"},
+		{Retained, Drop, Dropping, "", "an operator drops it"},
+		{Announced, Abandon, Dropping, "", "an operator puts it away"},
+		{Building, Abandon, Dropping, "", "an operator puts it away"},
+		{Dropping, Delete, None, "DropGrace is over, and no item is left", "no query reads it any more"},
+	}
+}
+
+// after returns the generation after a move at a time, Unix milliseconds; not ok, when the table has no such move from its state.
+func (g Generation) after(m Move, now int64) (next Generation, ok bool) {
+	for _, r := range Rules() {
+		if r.Move != m || r.From != g.State {
+			continue
+		}
+		g.State, g.Since = r.To, 0
+		if r.To == Retained || r.To == Dropping {
+			g.Since = now
+		}
+		return g, true
+	}
+	return g, false
+}
+
+// moved returns the view after a move of one of its generations; not ok, when it has none of the id, or the table has no such move from its state.
+func (v View) moved(id GenerationID, m Move, now int64) (next View, ok bool) {
+	g, _ := v.Generation(id)
+	g, ok = g.after(m, now)
+	if !ok || g.ID != id {
+		return v, false
+	}
+	return v.With(g), true
+}
+
+// New returns a generation of a definition that speed folds for slots from live on: announced, or begun where speed folds them in any case.
+func New(d Definition, id GenerationID, m Move, live slot.Slot) Generation {
+	g, _ := Generation{ID: id, Definition: d.Hash, Architecture: d.Architecture, Live: live}.after(m, 0)
+	return g
+}
+
+// FoldedFrom is the slot from which speed folds a definition already, into items that a new generation of it shares. Such a generation may begin without
+// an announcement.
+func (v View) FoldedFrom(d Definition) (live slot.Slot, ok bool) {
+	same, ok := v.Of(d.Hash)
+	return same.Live, ok && same.PerSlot() && same.State != Announced
+}
+
+// outcome is what becomes of a definition that is the one to be.
+type outcome string
+
+const (
+	leave  outcome = "leave"  // the view as it is
+	stay   outcome = "stay"   // the definition's generation as it is; all others that are on their way are replaced
+	resume outcome = "resume" // the same, and the generation that is retained is built again, which it is already: it serves at the next tick
+	come   outcome = "come"   // as a fresh generation; all others that are on their way are replaced
+)
+
+// want is a line of the truth table of Wanting.
+type want struct {
+	held     bool    // an operator holds the definition
+	rebuild  bool    // an operator wants it anew, and the runs hold all of the archive
+	furthest []State // of the definition's generations, the one furthest on; None for there is none
+	outcome  outcome
+}
+
+// wants is the truth table of Wanting. Every case is in exactly one line.
+func wants() []want {
+	anyState := []State{None, Announced, Building, Retained, Serving}
+	return []want{
+		{held: true, rebuild: false, furthest: anyState, outcome: leave},
+		{held: true, rebuild: true, furthest: anyState, outcome: come},
+		{held: false, rebuild: true, furthest: anyState, outcome: come},
+		{held: false, rebuild: false, furthest: []State{None}, outcome: come},
+		{held: false, rebuild: false, furthest: []State{Retained}, outcome: resume},
+		{held: false, rebuild: false, furthest: []State{Announced, Building, Serving}, outcome: stay},
+	}
+}
+
+// wanted looks up what becomes of a definition.
+func (v View) wanted(definition view.Hash, rebuild bool) outcome {
+	furthest, _ := v.Of(definition)
+	for _, w := range wants() {
+		if w.held == (v.Held == definition) && w.rebuild == rebuild && slices.Contains(w.furthest, furthest.State) {
+			return w.outcome
+		}
+	}
+	return leave
+}
+
+// Wanting returns the view as it is when the definition of a fresh generation is the one to be, and whether that is a change: see wants. What is replaced is
+// given up now, Unix milliseconds. Whatever is not left alone ends a hold. What an operator wants built anew comes when whole says that the runs hold all of
+// the archive; until then the wish stays.
+func (v View) Wanting(fresh Generation, whole bool, now int64) (next View, changed bool) {
+	rebuild := v.Rebuild && whole
+	does := v.wanted(fresh.Definition, rebuild)
+	if does == leave {
+		return v, false
+	}
+	next, changed = v, v.Held != ""
+	next.Held = ""
+	for _, g := range v.Generations {
+		m := Replace
+		switch {
+		case g.Definition == fresh.Definition && does == resume:
+			m = Resume
+		case g.Definition == fresh.Definition && !rebuild:
+			continue
+		}
+		if moved, ok := next.moved(g.ID, m, now); ok {
+			next, changed = moved, true
+		}
+	}
+	if does == come {
+		next.Rebuild = v.Rebuild && !rebuild
+		next.Generations = append(slices.Clone(next.Generations), fresh)
+		changed = true
+	}
+	return next, changed
+}
+
+// Confirmed returns the view with an announced generation confirmed.
+func (v View) Confirmed(id GenerationID) View {
+	next, _ := v.moved(id, Confirm, 0)
+	return next
+}
+
+// Postponed returns the view with an announced generation announced anew, for slots from live on. Where items are not per slot, what speed has folded too
+// early would stay in: then another generation, with the id another, takes its place.
+func (v View) Postponed(id, another GenerationID, live slot.Slot, now int64) View {
+	g, _ := v.Generation(id)
+	if g.PerSlot() {
+		next, ok := v.moved(id, Postpone, 0)
+		if ok {
+			g.Live = live
+			next = next.With(g)
+		}
+		return next
+	}
+	next, ok := v.moved(id, Replace, now)
+	if ok {
+		fresh := New(Definition{Hash: g.Definition, Architecture: g.Architecture}, another, Announce, live)
+		next.Generations = append(next.Generations, fresh)
+	}
+	return next
+}
+
+// Advanced returns the view with a run brought into a generation, and all runs before it; no change when it is in already, or the generation was given up.
+func (v View) Advanced(id GenerationID, run Run) (next View, changed bool) {
+	g, ok := v.Generation(id)
+	if !ok || !g.IsKept() || g.Run >= run.N {
+		return v, false
+	}
+	if g.Run == 0 && g.HasBase() {
+		g.Built = run.N
+	}
+	g.Run, g.Horizon = run.N, run.Horizon
+	return v.With(g), true
+}
+
+// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now, Unix milliseconds; what had been
+// retained until then is dropped.
+func (v View) Switched(to GenerationID, now int64) View {
+	next := v
+	next.Serving = to
+	for _, g := range v.Generations {
+		m := Displace
+		if g.ID == to {
+			m = Serve
+		}
+		next, _ = next.moved(g.ID, m, now)
+	}
+	return next
+}
+
+// Expired returns the view with what was retained given up, when it has been for retainFor, in milliseconds.
+func (v View) Expired(retainFor, now int64) (next View, changed bool) {
+	g, ok := v.In(Retained)
+	if !ok || now-g.Since < retainFor {
+		return v, false
+	}
+	return v.moved(g.ID, Expire, now)
+}
+
+// Without returns the view without a generation that was given up.
+func (v View) Without(id GenerationID) View {
+	v.Generations = slices.DeleteFunc(slices.Clone(v.Generations), func(g Generation) bool {
+		_, ok := g.after(Delete, 0)
+		return ok && g.ID == id
+	})
+	return v
+}

@@ -3,6 +3,7 @@ package lifecycle_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -33,7 +34,19 @@ func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 			t.Fatalf("the pointer moves to %+v; the head is %+v, what served was %+v", g, m.head, was)
 		}
 	}
+	for _, g := range slices.Concat(before.Generations, next.Generations) {
+		was, _ := before.Generation(g.ID)
+		is, _ := next.Generation(g.ID)
+		if !m.isMove(was.State, is.State) {
+			t.Fatalf("generation %s goes from %q to %q: the table has no such move", g.ID, was.State, is.State)
+		}
+	}
 	m.view = next
+}
+
+// isMove says whether a move of the table leads from a state to another, or it is the same state.
+func (m *machine) isMove(from, to lifecycle.State) bool {
+	return from == to || slices.ContainsFunc(lifecycle.Rules(), func(r lifecycle.Rule) bool { return r.From == from && r.To == to })
 }
 
 // operate does what an operator may do, and does it again.
@@ -122,11 +135,10 @@ func (m *machine) want(t *rapid.T) {
 func (m *machine) settle(t *rapid.T) {
 	for _, g := range m.view.Generations {
 		if g.IsKept() {
-			g.Run, g.Horizon = m.head.N, m.head.Horizon
-			if g.State == lifecycle.Announced {
-				g.State = lifecycle.Building
-			}
-			m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
+			m.change(t, func(v lifecycle.View) lifecycle.View {
+				next, _ := v.Confirmed(g.ID).Advanced(g.ID, m.head)
+				return next
+			})
 		}
 	}
 	for _, g := range m.view.Generations {
@@ -184,13 +196,17 @@ func TestMachine(t *testing.T) {
 			"deploy": m.want,
 			"confirm": func(t *rapid.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Announced })
-				g.State = lifecycle.Building
-				m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Confirmed(g.ID) })
+			},
+			"postpone": func(t *rapid.T) {
+				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Announced })
+				m.ids++
+				another := lifecycle.GenerationID(fmt.Sprintf("%s%d", g.Definition, m.ids))
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Postponed(g.ID, another, g.Live+1, m.now) })
 			},
 			"apply": func(t *rapid.T) {
 				g := m.one(t, applied)
-				g.Run, g.Horizon = m.head.N, m.head.Horizon
-				m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
+				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Advanced(g.ID, m.head); return next })
 			},
 			"serve": func(t *rapid.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool {
@@ -199,9 +215,8 @@ func TestMachine(t *testing.T) {
 				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Switched(g.ID, m.now) })
 			},
 			"expire": func(t *rapid.T) {
-				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Retained })
-				g.State, g.Since = lifecycle.Dropping, m.now
-				m.change(t, func(v lifecycle.View) lifecycle.View { return v.With(g) })
+				retainFor := rapid.Int64Range(0, 10).Draw(t, "retain for")
+				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Expired(retainFor, m.now); return next })
 			},
 			"delete": func(t *rapid.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Dropping })

@@ -94,7 +94,7 @@ func encodeView(v lifecycle.View) (table.Item, error) {
 		doc.Version = kappaVersion
 	}
 	for _, g := range v.Generations {
-		if g.Architecture != view.Lambda {
+		if g.Owner() != lifecycle.Batch {
 			doc.Version = kappaVersion
 		}
 		doc.Generations = append(doc.Generations, storedGeneration(g))

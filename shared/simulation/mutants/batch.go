@@ -7,7 +7,6 @@ const (
 	readerFile     = "shared/runs/reader.go"
 	duplicatesFile = "shared/runs/duplicates.go"
 	applyFile      = "shared/batch/apply.go"
-	registerFile   = "shared/batch/register.go"
 	operateFile    = "shared/lifecycle/operate.go"
 	sweepFile      = "shared/batch/sweep.go"
 	catalogFile    = "shared/memory/catalog.go"
@@ -198,7 +197,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "horizon-goes-back", Design: "3.4",
 			Mistake: "a tick that thaws late writes its run's horizon over that of a later run",
-			Edits:   []Edit{{applyFile, `		if generation.Run >= run.N {`, `		if generation.Run == run.N {`}},
+			Edits:   []Edit{{movesFile, `|| g.Run >= run.N {`, `|| g.Run == run.N || !g.HasBase() && g.Run > run.N {`}},
 		},
 		{
 			Name: "crashed-build-added-to", Design: "3.4",

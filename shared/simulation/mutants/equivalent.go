@@ -43,13 +43,13 @@ func equivalent() []Mutant {
 		{
 			Name: "folds-covered-slots", Design: "3.3",
 			Mistake:    "speed folds slots that batch has covered",
-			Edits:      []Edit{{liveFile, `			first := max(g.Live, g.Horizon)`, `			first := g.Live`}},
+			Edits:      []Edit{{kindFile, `		return max(g.Live, g.Horizon)`, `		return g.Live`}},
 			Equivalent: "no query reads items below the horizon: it only costs writes",
 		},
 		{
 			Name: "folds-below-live", Design: "3.7",
 			Mistake: "speed folds a definition for slots below the one that it was announced for",
-			Edits:   []Edit{{liveFile, `			first := max(g.Live, g.Horizon)`, `			first := g.Horizon`}},
+			Edits:   []Edit{{kindFile, `		return max(g.Live, g.Horizon)`, `		return g.Horizon`}},
 			Equivalent: "what it folds there is right, only not all there is: a view does not serve before its horizon has reached that slot, and what answers before " +
 				"then says what is missing",
 		},

@@ -1,8 +1,10 @@
 package mutants
 
 const (
-	moverFile = "shared/generations/generations.go"
-	viewsFile = "shared/lifecycle/lifecycle.go"
+	moverFile      = "shared/generations/generations.go"
+	kindFile       = "shared/lifecycle/kind.go"
+	movesFile      = "shared/lifecycle/moves.go"
+	deploymentFile = "shared/generations/deployment.go"
 )
 
 // ofKappa are mistakes with Kappa views and with operators that histories find: their oracles tell of every copy whether the live half may hold it, or
@@ -12,7 +14,13 @@ func ofKappa() []Mutant {
 		{
 			Name: "kappa-live-from-zero", Design: "3.8",
 			Mistake: "speed folds for a Kappa view what is replay's to bring in",
-			Edits:   []Edit{{liveFile, `set: lifecycle.OfGeneration(g.ID), from: g.Live}`, `set: lifecycle.OfGeneration(g.ID)}`}},
+			Edits: []Edit{{kindFile, `		return max(g.Live, g.Horizon)
+	}
+	return g.Live
+`, `		return max(g.Live, g.Horizon)
+	}
+	return 0
+`}},
 		},
 		{
 			Name: "kappa-edge-too-narrow", Design: "3.8",
@@ -57,27 +65,24 @@ func ofKappa() []Mutant {
 			Name: "replay-drops-what-is-retained", Design: "3.7",
 			Mistake: "a Kappa generation is deleted while it is kept to go back to",
 			Edits: []Edit{{moverFile, `g.State != lifecycle.Dropping || m.Now`,
-				`(g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.Architecture != view.Kappa)) || m.Now`}},
+				`(g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.HasBase())) || m.Now`}},
 		},
 		{
 			Name: "kappa-announced-again-in-place", Design: "3.8",
 			Mistake: "a Kappa generation whose announcement came too late goes on with what speed has folded into it, for a later slot",
-			Edits: []Edit{{registerFile, `	if g.Architecture == view.Lambda {
-		g.Live = live`, `	if g.ID != "" {
-		g.Live = live`}},
+			Edits: []Edit{{movesFile, `	if g.PerSlot() {
+		next, ok := v.moved(id, Postpone, 0)`, `	if g.ID != "" {
+		next, ok := v.moved(id, Postpone, 0)`}},
 		},
 		{
 			Name: "sweep-waits-for-replay", Design: "3.8",
 			Mistake: "the sweep waits for what replay has brought in, which waits for the sweep",
-			Edits: []Edit{{sweepFile, `answers && g.IsKept() && g.Architecture == view.Lambda {`,
-				`answers && g.IsKept() && (g.Architecture == view.Lambda || g.Architecture == view.Kappa) {`}},
+			Edits:   []Edit{{sweepFile, `answers && g.IsKept() && g.Owner() == lifecycle.Batch {`, `answers && g.IsKept() && g.Owner() != "" {`}},
 		},
 		{
 			Name: "complete-before-it-is-swept", Design: "3.8",
 			Mistake: "an answer is said to be complete as far as replay has come, whatever the stream has lost",
-			Edits: []Edit{{servingFile, `	if g.Live > 0 {
-		n = min(n, g.Run)`, `	if g.Live > 0 {
-		n = g.Run`}},
+			Edits:   []Edit{{kindFile, `		return min(swept, g.Run)`, `		return g.Run`}},
 		},
 		{
 			Name: "switch-below-live", Design: "3.7",
@@ -87,10 +92,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "batch-undoes-a-rollback", Design: "3.7",
 			Mistake: "batch brings back at its next tick what an operator has put away",
-			Edits: []Edit{{viewsFile, `	if v.Held == fresh.Definition && !rebuild {
-		return v, false
-	}
-`, ``}},
+			Edits:   []Edit{{movesFile, `w.held == (v.Held == definition)`, `!w.held`}},
 		},
 	}
 }

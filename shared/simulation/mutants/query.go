@@ -87,11 +87,7 @@ func ofGenerations() []Mutant {
 		{
 			Name: "confirmed-unchecked", Design: "3.7",
 			Mistake: "an announcement is confirmed however late it was read",
-			Edits: []Edit{{registerFile, `	if early {
-		g.State = lifecycle.Building
-`, `	if early || !early {
-		g.State = lifecycle.Building
-`}},
+			Edits:   []Edit{{deploymentFile, `	if early {`, `	if early || !early {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
 				Why: "batch ticks again while an announcement is late, and its own, in time, takes the place of the late one; the test has but one tick",
@@ -100,17 +96,17 @@ func ofGenerations() []Mutant {
 		{
 			Name: "live-from-everywhere", Design: "3.7",
 			Mistake: "a view is announced for all slots although there are events already",
-			Edits: []Edit{{registerFile, `	if err != nil || empty {
+			Edits: []Edit{{deploymentFile, `	if err != nil || empty {
 		return 0, err
 	}
 `, `	if err != nil || empty || !empty {
 		return 0, err
 	}
-`}, {registerFile, `		return b.empty(ctx)
+`}, {deploymentFile, `		return s.empty(ctx)
 	}
-	return !b.Now()`, `		return true, nil
+	return !s.Now()`, `		return true, nil
 	}
-	return !b.Now()`}},
+	return !s.Now()`}},
 		},
 		{
 			Name: "serves-before-live", Design: "3.7",
@@ -122,12 +118,12 @@ func ofGenerations() []Mutant {
 		{
 			Name: "announced-not-folded", Design: "3.7",
 			Mistake: "speed folds a definition once it is confirmed, not once it is announced",
-			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
-`, `			first := max(g.Live, g.Horizon)
-			if g.State == lifecycle.Announced {
-				first = 1 << 62
-			}
-`}},
+			Edits: []Edit{{kindFile, `	if g.HasBase() {
+		return max(g.Live, g.Horizon)`, `	if g.HasBase() {
+		if g.State == Announced {
+			return 1 << 62
+		}
+		return max(g.Live, g.Horizon)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
 				Why: "it takes a confirmation that lands after its slot has begun, for each of few views; the test stops each call at such a moment",
@@ -136,22 +132,22 @@ func ofGenerations() []Mutant {
 		{
 			Name: "building-not-folded", Design: "3.7",
 			Mistake: "speed folds a definition once it serves",
-			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
-`, `			first := max(g.Live, g.Horizon)
-			if g.State == lifecycle.Building {
-				first = 1 << 62
-			}
-`}},
+			Edits: []Edit{{kindFile, `	if g.HasBase() {
+		return max(g.Live, g.Horizon)`, `	if g.HasBase() {
+		if g.State == Building {
+			return 1 << 62
+		}
+		return max(g.Live, g.Horizon)`}},
 		},
 		{
 			Name: "retained-not-folded", Design: "3.7",
 			Mistake: "speed no longer folds a definition that may be gone back to",
-			Edits: []Edit{{liveFile, `			first := max(g.Live, g.Horizon)
-`, `			first := max(g.Live, g.Horizon)
-			if g.State == lifecycle.Retained {
-				first = 1 << 62
-			}
-`}},
+			Edits: []Edit{{kindFile, `	if g.HasBase() {
+		return max(g.Live, g.Horizon)`, `	if g.HasBase() {
+		if g.State == Retained {
+			return 1 << 62
+		}
+		return max(g.Live, g.Horizon)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
 				Why: "few histories go back to a definition while what it lacks is not covered yet; the test does, with events right before",
@@ -160,7 +156,7 @@ func ofGenerations() []Mutant {
 		{
 			Name: "dropped-at-once", Design: "3.7",
 			Mistake: "a generation is not kept once another serves",
-			Edits:   []Edit{{registerFile, `< t.Keep.Milliseconds() {`, `< 0*t.Keep.Milliseconds() {`}},
+			Edits:   []Edit{{movesFile, `now-g.Since < retainFor {`, `now-g.Since < 0*retainFor {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
 				Why: "it is built anew, and no answer is wrong: what is lost is that going back is one write. Queries end long before items are deleted",

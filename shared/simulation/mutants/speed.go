@@ -186,8 +186,12 @@ func ofReplay() []Mutant {
 		{
 			Name: "kappa-live-from-the-horizon", Design: "3.7",
 			Mistake: "speed no longer folds for a Kappa view the slots that replay's horizon has passed",
-			Edits: []Edit{{liveFile, `set: lifecycle.OfGeneration(g.ID), from: g.Live}`,
-				`set: lifecycle.OfGeneration(g.ID), from: first}`}},
+			Edits: []Edit{{kindFile, `	if g.HasBase() {
+		return max(g.Live, g.Horizon)
+	}
+	return g.Live
+`, `	return max(g.Live, g.Horizon)
+`}},
 			Killer: by("TestKappaLive"),
 		},
 		{
@@ -223,7 +227,7 @@ func ofReplay() []Mutant {
 		{
 			Name: "replay-goes-back", Design: "3.7",
 			Mistake: "a replay that was frozen takes back how far another has come",
-			Edits:   []Edit{{replayFile, `		if stored.Run >= through.N {`, `		if through.N == 0 {`}},
+			Edits:   []Edit{{movesFile, `|| g.Run >= run.N {`, `|| g.HasBase() && g.Run >= run.N {`}},
 			Killer:  by("TestReplayFrozen"),
 		},
 		{

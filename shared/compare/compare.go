@@ -73,12 +73,12 @@ func fieldsOf(d view.Definition) []string {
 	return fields
 }
 
-// read reads the rows that are compared from one generation, in order of time.
-type read func(context.Context, serving.Reader) ([]serving.Row, error)
+// question asks one generation for the rows that are compared, in order of time.
+type question func(context.Context, serving.Reader) ([]serving.Row, error)
 
-// named says of which generation an error is.
-func (read read) named(ctx context.Context, r serving.Reader) ([]serving.Row, error) {
-	rows, err := read(ctx, r)
+// ask says of which generation an error is.
+func (q question) ask(ctx context.Context, r serving.Reader) ([]serving.Row, error) {
+	rows, err := q(ctx, r)
 	if err != nil {
 		return nil, fmt.Errorf("generation %s: %w", r.Generation.ID, err)
 	}
@@ -99,24 +99,26 @@ type difference struct {
 
 // has says whether the window that starts then is among those that differ.
 func (c compared) has(start time.Time) bool {
-	_, ok := slices.BinarySearchFunc(c.differing, start, func(d difference, t time.Time) int { return d.start.Compare(t) })
+	_, ok := slices.BinarySearchFunc(c.differing, start, func(d difference, start time.Time) int {
+		return d.start.Compare(start)
+	})
 	return ok
 }
 
 // compare reads both generations and compares them.
-func (p pair) compare(ctx context.Context, read read) (compared, error) {
-	rows, err := read.named(ctx, p.serving)
+func (p pair) compare(ctx context.Context, q question) (compared, error) {
+	rows, err := q.ask(ctx, p.serving)
 	if err != nil {
 		return compared{}, err
 	}
-	return p.compareWith(ctx, rows, read)
+	return p.compareWith(ctx, rows, q)
 }
 
 // compareWith compares rows that have been read from the one that serves with those of the candidate. Events come in
 // between one reading and the other: where the two differ they are read once more, and only the windows that differ
 // again do.
-func (p pair) compareWith(ctx context.Context, rows []serving.Row, read read) (compared, error) {
-	others, err := read.named(ctx, p.candidate)
+func (p pair) compareWith(ctx context.Context, rows []serving.Row, q question) (compared, error) {
+	others, err := q.ask(ctx, p.candidate)
 	if err != nil {
 		return compared{}, err
 	}
@@ -124,10 +126,10 @@ func (p pair) compareWith(ctx context.Context, rows []serving.Row, read read) (c
 	if len(found.differing) == 0 {
 		return found, nil
 	}
-	if rows, err = read.named(ctx, p.serving); err != nil {
+	if rows, err = q.ask(ctx, p.serving); err != nil {
 		return compared{}, err
 	}
-	if others, err = read.named(ctx, p.candidate); err != nil {
+	if others, err = q.ask(ctx, p.candidate); err != nil {
 		return compared{}, err
 	}
 	again := p.differences(rows, others)

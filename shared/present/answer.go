@@ -62,7 +62,8 @@ type Total struct {
 func NewAnswer(r serving.Result, parts bool) Answer {
 	d := r.Program.Definition
 	a := Answer{
-		View: r.View.Name, Key: Key(d.Key, r.Key), Window: view.FormatWindow(d.Window), From: bound(r.From), To: bound(r.To),
+		View: r.View.Name, Key: Key(d.Key, r.Key), Window: view.FormatWindow(d.Window),
+		From: bound(r.From), To: bound(r.To),
 		Definition: r.Generation.Definition, Generation: r.Generation.ID,
 		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
 		Lag:  Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},

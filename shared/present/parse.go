@@ -68,8 +68,8 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 		}
 	}
 	if s.Total && q.Format.rowsOnly {
-		format := strings.ToUpper(q.Format.Name)
-		return badParameter(paramTotal, "a total has no place in %s, whose rows are windows; ask for it in JSON", format)
+		return badParameter(paramTotal, "a total has no place in %s, whose rows are windows; ask for it in JSON",
+			strings.ToUpper(q.Format.Name))
 	}
 	return nil
 }

@@ -22,7 +22,7 @@ type Result struct {
 
 	ReadAt   time.Time // when the reading was done
 	Horizon  time.Time // batch has covered what arrived before; zero for a Kappa generation
-	Complete time.Time // every event that arrived before has reached speed; zero while not known, and of a Lambda generation
+	Complete time.Time // a Kappa generation has every event that arrived before; zero while not known, and for Lambda
 	Warnings []string  // sentences for people: what may be missing, from when to when
 }
 
@@ -31,9 +31,9 @@ type Row struct {
 	Start, End time.Time // half-open; of a total: the range selected, zero at an end that is open
 	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon
 	Horizon    time.Time // the row's own, where a run in progress has moved it beyond the result's; else zero
-	States     States
-	Batch      States // the half that batch has, and the half that speed has: States is the two merged
-	Speed      States
+	States     States    // of Batch and Speed, merged
+	Batch      States    // the half that batch has; none of a total
+	Speed      States    // the half that speed has; none of a total
 }
 
 // States are the states of one row, one per aggregate of the definition. The zero States belong to a half that has no
@@ -64,7 +64,8 @@ func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 
 func (r Reader) result(s Selection, at span, m merged) Result {
 	result := Result{
-		Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to, Rows: r.rows(m),
+		Selection: s, Generation: r.Generation, Program: r.Program,
+		Key: at.values, From: at.from, To: at.to, Rows: r.rows(m),
 	}
 	if r.Generation.HasBase() {
 		result.Horizon = r.Generation.Horizon.Start()

@@ -103,8 +103,8 @@ func keyValues(d view.Definition, key map[string]string) ([]string, error) {
 	for i, field := range fields {
 		value, ok := key[field]
 		if !ok {
-			detail := fmt.Sprintf("key field %s is missing; view %s needs %s", field, d.Name, strings.Join(fields, ", "))
-			return nil, &ParameterError{field, detail}
+			needs := strings.Join(fields, ", ")
+			return nil, &ParameterError{field, fmt.Sprintf("key field %s is missing; view %s needs %s", field, d.Name, needs)}
 		}
 		values[i] = value
 	}

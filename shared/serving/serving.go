@@ -134,8 +134,8 @@ func (s *Serving) warnings(r Result) []string {
 		all = append(all, fmt.Sprintf("batch is late: nothing that arrived in the last %s is exact yet", late))
 	}
 	if g.Horizon < g.Live {
-		all = append(all, fmt.Sprintf("the view is new: what arrived from %s to %s is missing until batch has covered it",
-			told(g.Horizon), told(g.Live)))
+		all = append(all, fmt.Sprintf(
+			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon), told(g.Live)))
 	}
 	return all
 }
@@ -146,8 +146,8 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 	case g.Horizon < g.Live && g.Run == 0:
 		return []string{fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.Live))}
 	case g.Horizon < g.Live:
-		return []string{fmt.Sprintf("replay is under way: what arrived from %s to %s is missing until it has come there",
-			told(g.Horizon), told(g.Live))}
+		return []string{fmt.Sprintf(
+			"replay is under way: what arrived from %s to %s is missing until it has come there", told(g.Horizon), told(g.Live))}
 	case complete.IsZero():
 		return []string{"nothing has been swept yet: what the stream may have lost is not known"}
 	}

@@ -166,7 +166,8 @@ func Candidate(p *view.Program, id lifecycle.GenerationID, state lifecycle.State
 // KappaGeneration is one that replay has brought up to run 1.
 func KappaGeneration(p *view.Program, id lifecycle.GenerationID, state lifecycle.State) lifecycle.Generation {
 	return lifecycle.Generation{
-		ID: id, Definition: p.Hash, State: state, Architecture: view.Kappa, Live: Horizon - 12*SlotMs, Run: 1, Horizon: Horizon,
+		ID: id, Definition: p.Hash, State: state, Architecture: view.Kappa,
+		Live: Horizon - 12*SlotMs, Run: 1, Horizon: Horizon,
 	}
 }
 

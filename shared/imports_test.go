@@ -113,6 +113,8 @@ func rules() map[string]rule {
 
 		"shared/operations": stepping(),
 
+		"shared/system": {slices.Concat(inner, steps, layers, handed, []string{"shared/compare"}), []string{ulid}},
+
 		"shared/eventsource": {core, nil},
 		"shared/budget":      {},
 		"shared/runner":      {},
@@ -124,10 +126,10 @@ func rules() map[string]rule {
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
-		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/present", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
+		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/present", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
 		"shared/simulation/history": {
 			slices.Concat(inner, layers, []string{
-				viewfile, "shared/present", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
+				viewfile, "shared/present", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
 			}), []string{ulid},
 		},
 		"shared/simulation/model":        {}, // Promela, and what runs Spin
@@ -188,7 +190,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
-				"shared/compare", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
+				"shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
 			}),

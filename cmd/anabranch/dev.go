@@ -12,6 +12,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/alecthomas/kong"
+
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
@@ -23,22 +25,31 @@ type DevCmd struct {
 	Dir    string `help:"Directory of the archive: what is in it is what the views are rebuilt from." default:"anabranch-data" type:"path"`
 	Listen string `help:"Address to listen on." default:"127.0.0.1:8080"`
 
-	Slot         time.Duration `help:"Length of a slot, the unit in which batch takes over; a used directory keeps its own." default:"5m"`
-	CommitWithin time.Duration `help:"How long after its arrival a request may still be put into the archive." default:"10s"`
-	Settle       time.Duration `help:"How long after its end a slot is sealed; at least commit-within." default:"60s"`
-	BatchEvery   time.Duration `help:"How often batch, replay and audit run." default:"1m"`
-	SweepAfter   time.Duration `help:"How long after it was archived an event is looked for in the stream." default:"1m"`
-	Linger       time.Duration `help:"How long the items of what was given up are left to queries that have begun." default:"1m"`
-	Approve      bool          `help:"A changed view waits for: anabranch views switch."`
+	Slot            time.Duration `help:"Length of a slot, the unit in which batch takes over; a used directory keeps its own." default:"${slot}"`
+	CommitWithin    time.Duration `help:"How long after its arrival a request may still be put into the archive." default:"${commit_within}"`
+	SealDelay       time.Duration `help:"How long after its end a slot is sealed; at least commit-within." default:"${seal_delay}"`
+	BatchEvery      time.Duration `help:"How often batch, replay and audit run." default:"${batch_every}"`
+	SweepAfter      time.Duration `help:"How long after it was archived an event is looked for in the stream." default:"${sweep_after}"`
+	DropGrace       time.Duration `help:"How long the items of what was given up are left to queries that have begun." default:"${drop_grace}"`
+	RequireApproval bool          `help:"A changed view waits for: anabranch views switch."`
 
 	Verbose bool `help:"Log every invocation." short:"v"`
+}
+
+// devDefaults are the defaults of the flags, by the names that their tags have.
+func devDefaults() kong.Vars {
+	s := dev.Default()
+	return kong.Vars{
+		"slot": s.Slot.String(), "commit_within": s.CommitWithin.String(), "seal_delay": s.SealDelay.String(), "batch_every": s.BatchEvery.String(),
+		"sweep_after": s.SweepAfter.String(), "drop_grace": s.DropGrace.String(),
+	}
 }
 
 // Help is printed below the flags.
 func (*DevCmd) Help() string {
 	return `The whole system in this process: no AWS, no Docker. To watch batch take over within seconds:
 
-  anabranch dev --views localstack/sample/views.yaml --slot 2s --commit-within 500ms --settle 1s --batch-every 1s
+  anabranch dev --views localstack/sample/views.yaml --slot 2s --commit-within 500ms --seal-delay 1s --batch-every 1s
 
 The file with the views is read again when it changes, as deploying it would: changed views are built beside the running ones, and switched to.`
 }
@@ -58,10 +69,11 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 		level = slog.LevelInfo
 	}
 	settings := dev.Settings{
-		Definitions: definitions, Reload: c.reload(text), Dir: c.Dir, Slot: c.Slot, CommitWithin: c.CommitWithin, Settle: c.Settle,
-		BatchEvery: c.BatchEvery, SweepAfter: c.SweepAfter, Linger: c.Linger, Approve: c.Approve,
+		Settings: dev.Default(), Definitions: definitions, Reload: c.reload(text), Dir: c.Dir,
 		Log: slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})),
 	}
+	settings.Slot, settings.CommitWithin, settings.SealDelay, settings.BatchEvery = c.Slot, c.CommitWithin, c.SealDelay, c.BatchEvery
+	settings.SweepAfter, settings.DropGrace, settings.RequireApproval = c.SweepAfter, c.DropGrace, c.RequireApproval
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return usage("--listen: %w", err)
@@ -93,8 +105,8 @@ func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definit
 	for i, d := range definitions {
 		names[i] = string(d.Name)
 	}
-	fmt.Fprintf(w.stderr, "anabranch dev listens on http://%s\n  views    %s\n  archive  %s\n  slot %s, settle %s, batch every %s\n",
-		address, strings.Join(names, ", "), c.Dir, c.Slot, c.Settle, c.BatchEvery)
+	fmt.Fprintf(w.stderr, "anabranch dev listens on http://%s\n  views    %s\n  archive  %s\n  slot %s, sealed after %s, batch every %s\n",
+		address, strings.Join(names, ", "), c.Dir, c.Slot, c.SealDelay, c.BatchEvery)
 }
 
 // serve answers requests until ctx ends, and then those that are under way.

@@ -74,7 +74,7 @@ func build(t *testing.T) string {
 func live(t *testing.T, command, dir string) (sample.Server, func()) {
 	t.Helper()
 	c := exec.Command(command, "dev", "--views", "../../localstack/sample/views.yaml", "--dir", dir, "--listen", "127.0.0.1:0",
-		"--slot", "2s", "--commit-within", "500ms", "--settle", "1s", "--batch-every", "200ms")
+		"--slot", "2s", "--commit-within", "500ms", "--seal-delay", "1s", "--batch-every", "200ms")
 	out, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)

@@ -38,7 +38,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 // run parses, runs, and prints what went wrong.
 func (w *world) run(ctx context.Context, args []string) int {
 	ended := -1 // set by --help and --version, which want no command
-	parser, err := kong.New(&CLI{}, kong.Name("anabranch"), kong.Description(description), kong.Vars{"version": w.version},
+	parser, err := kong.New(&CLI{}, kong.Name("anabranch"), kong.Description(description), kong.Vars{"version": w.version}, devDefaults(),
 		kong.Writers(w.stdout, w.stderr), kong.Exit(func(code int) { ended = code }),
 		kong.BindTo(ctx, (*context.Context)(nil)), kong.Bind(w), kong.ConfigureHelp(kong.HelpOptions{WrapUpperBound: 120}))
 	if err != nil {

@@ -29,10 +29,10 @@ func devServer(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	server, err := dev.Open(t.Context(), dev.Settings{
-		Definitions: definitions, Dir: t.TempDir(), Slot: 2 * time.Second, CommitWithin: 500 * time.Millisecond, Settle: time.Second,
-		BatchEvery: 200 * time.Millisecond, Log: slog.New(slog.DiscardHandler),
-	})
+	settings := dev.Settings{Settings: dev.Default(), Definitions: definitions, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+	settings.Slot, settings.CommitWithin, settings.SealDelay = 2*time.Second, 500*time.Millisecond, time.Second
+	settings.BatchEvery = 200 * time.Millisecond
+	server, err := dev.Open(t.Context(), settings)
 	if err != nil {
 		t.Fatal(err)
 	}

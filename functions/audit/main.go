@@ -35,7 +35,7 @@ type Settings struct {
 	CatalogTable, BaseTable string
 
 	// As batch has it. Danger: a shorter one takes an object that batch is still looking for as lost.
-	Relist time.Duration `default:"3h"`
+	Lookback time.Duration `default:"3h"`
 	// A view is audited so often without being asked for. Each audit reads the whole archive.
 	AuditEvery time.Duration `default:"24h"`
 }
@@ -54,8 +54,8 @@ func calls() sdk.Settings {
 
 func (s Settings) check() error {
 	all := []error{s.Layout.Check()}
-	if s.Relist <= 0 {
-		all = append(all, fmt.Errorf("RELIST=%s: want above 0, as batch has it", s.Relist))
+	if s.Lookback <= 0 {
+		all = append(all, fmt.Errorf("LOOKBACK=%s: want above 0, as batch has it", s.Lookback))
 	}
 	if s.AuditEvery < leastEvery {
 		all = append(all, fmt.Errorf("AUDIT_EVERY=%s: want at least %s", s.AuditEvery, leastEvery))
@@ -90,7 +90,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	)
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Audit: &audit.Audit{
 		Archive: opened.Archive, Catalog: control, Audits: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
-		Codec: opened.Codec, Layout: opened.Layout, Relist: s.Relist, Every: s.AuditEvery,
+		Codec: opened.Codec, Layout: opened.Layout, Lookback: s.Lookback, Every: s.AuditEvery, Tries: 8,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil

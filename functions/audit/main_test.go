@@ -36,7 +36,7 @@ func TestMissingSettings(t *testing.T) {
 func TestRules(t *testing.T) {
 	settingstest.New(t)
 	for _, c := range []struct{ name, value, part string }{
-		{"RELIST", "0s", "RELIST=0s: want above 0"},
+		{"LOOKBACK", "0s", "LOOKBACK=0s: want above 0"},
 		{"AUDIT_EVERY", "19m", "AUDIT_EVERY=19m0s: want at least 20m0s"},
 	} {
 		_, err := begin(t, settingstest.With(variables(), c.name, c.value))

@@ -45,17 +45,17 @@ type Settings struct {
 	// The queue for what the sweep finds, by URL.
 	RepublishQueue string
 
-	// As ingest has it, only to be compared with Settle. Danger: a larger one in ingest lets events into slots that batch has taken.
+	// As ingest has it, only to be compared with SealDelay. Danger: a larger one in ingest lets events into slots that batch has taken.
 	CommitWithin time.Duration `default:"10s"`
 	// A slot is taken this long after its end: at least CommitWithin + ClockMargin + 1s.
-	Settle time.Duration `default:"60s"`
-	// Slots this far below the horizon are listed again, for objects that came late: at least Settle. Danger: an object that is on its way for
+	SealDelay time.Duration `default:"60s"`
+	// Slots this far below the horizon are listed again, for objects that came late: at least SealDelay. Danger: an object that is on its way for
 	// longer is not counted by batch until the views are built anew.
-	Relist time.Duration `default:"3h"`
+	Lookback time.Duration `default:"3h"`
 	// A generation that has served is kept current for so long, so that the definition before can be deployed again and serves at the next tick.
-	Keep time.Duration `default:"24h"`
+	RetainFor time.Duration `default:"24h"`
 	// What takes the place of something that serves waits for an operator.
-	Approve bool `default:"false"`
+	RequireApproval bool `default:"false"`
 	// A run reads so many bytes of objects, as stored, unless one slot has more. Danger: it holds them decoded in memory, ten times as much or
 	// more, and has to be done within the function's time.
 	RunBytes int64 `default:"16777216"`
@@ -84,15 +84,15 @@ func (s Settings) check() error {
 	if s.CommitWithin <= 0 {
 		all = append(all, fmt.Errorf("COMMIT_WITHIN=%s: want above 0", s.CommitWithin))
 	}
-	if least := s.CommitWithin + s.ClockMargin + second; s.Settle < least {
-		all = append(all, fmt.Errorf("SETTLE=%s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, %s: batch could take a slot while events may still be "+
-			"put into it", s.Settle, least))
+	if least := s.CommitWithin + s.ClockMargin + second; s.SealDelay < least {
+		all = append(all, fmt.Errorf("SEAL_DELAY=%s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, %s: batch could take a slot while events may still be "+
+			"put into it", s.SealDelay, least))
 	}
-	if s.Relist < s.Settle {
-		all = append(all, fmt.Errorf("RELIST=%s: want at least SETTLE, %s: an object that comes late would not be looked for", s.Relist, s.Settle))
+	if s.Lookback < s.SealDelay {
+		all = append(all, fmt.Errorf("LOOKBACK=%s: want at least SEAL_DELAY, %s: an object that comes late would not be looked for", s.Lookback, s.SealDelay))
 	}
-	if s.Keep < 0 {
-		all = append(all, fmt.Errorf("KEEP=%s: want 0 or more", s.Keep))
+	if s.RetainFor < 0 {
+		all = append(all, fmt.Errorf("RETAIN_FOR=%s: want 0 or more", s.RetainFor))
 	}
 	if s.RunBytes < 1 {
 		all = append(all, fmt.Errorf("RUN_BYTES=%d: want at least 1", s.RunBytes))
@@ -135,7 +135,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
 		Archive: opened.Archive, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: opened.Codec, Layout: opened.Layout, Definitions: definitions,
-		Settle: s.Settle, ClockMargin: clock.Margin(s.ClockMargin), Relist: s.Relist, Confirm: confirm, Keep: s.Keep, Linger: linger, Approve: s.Approve, RunBytes: s.RunBytes, Tries: tries,
+		SealDelay: s.SealDelay, ClockMargin: clock.Margin(s.ClockMargin), Lookback: s.Lookback, ConfirmWithin: confirm, RetainFor: s.RetainFor, DropGrace: linger, RequireApproval: s.RequireApproval, RunBytes: s.RunBytes, Tries: tries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
 	}, Sweep: &batch.Sweep{

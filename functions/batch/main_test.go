@@ -48,19 +48,19 @@ func TestMissingSettings(t *testing.T) {
 func TestRules(t *testing.T) {
 	settingstest.New(t)
 	for _, c := range []struct{ name, value, part string }{
-		{"SETTLE", "40s", "SETTLE=40s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s"},
-		{"COMMIT_WITHIN", "30s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
-		{"CLOCK_MARGIN", "50s", "SETTLE=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
+		{"SEAL_DELAY", "40s", "SEAL_DELAY=40s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s"},
+		{"COMMIT_WITHIN", "30s", "SEAL_DELAY=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
+		{"CLOCK_MARGIN", "50s", "SEAL_DELAY=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
 		{"COMMIT_WITHIN", "0s", "COMMIT_WITHIN=0s"},
-		{"RELIST", "59s", "RELIST=59s"},
-		{"KEEP", "-1s", "KEEP=-1s"},
+		{"LOOKBACK", "59s", "LOOKBACK=59s"},
+		{"RETAIN_FOR", "-1s", "RETAIN_FOR=-1s"},
 		{"RUN_BYTES", "0", "RUN_BYTES=0"},
 		{"SWEEP_AFTER", "-1s", "SWEEP_AFTER=-1s"},
 	} {
 		_, err := begin(t, settingstest.With(variables(t, views), c.name, c.value))
 		settingstest.Refusal(t, err, c.part)
 	}
-	if _, err := begin(t, settingstest.With(variables(t, views), "SETTLE", "41s")); err != nil {
+	if _, err := begin(t, settingstest.With(variables(t, views), "SEAL_DELAY", "41s")); err != nil {
 		t.Errorf("the least that settles: %v", err)
 	}
 }

@@ -37,7 +37,7 @@ type Settings struct {
 	// The queue of what the stream did not take, by URL.
 	RepublishQueue string
 	// A request's archive put is given up this long after its arrival, and the client told to send again. Danger: batch waits for it, as part of
-	// Settle, which must be at least CommitWithin + ClockMargin in every function.
+	// SealDelay, which must be at least CommitWithin + ClockMargin in every function.
 	CommitWithin time.Duration `default:"10s"`
 }
 

@@ -39,7 +39,7 @@ type Settings struct {
 	// The length of a slot, how long batch waits after its end, and how often batch comes: an answer warns when its
 	// horizon is older than twice their sum. Danger: other values than batch's make it warn for nothing, or too late.
 	Slot       time.Duration `default:"5m"`
-	Settle     time.Duration `default:"60s"`
+	SealDelay  time.Duration `default:"60s"`
 	BatchEvery time.Duration `default:"1m"`
 	// Of 100 queries, how many the candidate to serve next answers too; only counts come of it. Danger: each of them
 	// reads three times as much or more, and is answered up to 2 s later.
@@ -59,9 +59,9 @@ func (s Settings) check() error {
 	if s.MaxRows < 1 {
 		all = append(all, fmt.Errorf("MAX_ROWS=%d: want at least 1", s.MaxRows))
 	}
-	if s.Slot <= 0 || s.Settle < 0 || s.BatchEvery <= 0 {
-		all = append(all, fmt.Errorf("SLOT=%s, SETTLE=%s, BATCH_EVERY=%s: want no negative time, and above 0 the first and the last",
-			s.Slot, s.Settle, s.BatchEvery))
+	if s.Slot <= 0 || s.SealDelay < 0 || s.BatchEvery <= 0 {
+		all = append(all, fmt.Errorf("SLOT=%s, SEAL_DELAY=%s, BATCH_EVERY=%s: want no negative time, and above 0 the first and the last",
+			s.Slot, s.SealDelay, s.BatchEvery))
 	}
 	if s.ShadowPercent < 0 || s.ShadowPercent > 100 {
 		all = append(all, fmt.Errorf("SHADOW_PERCENT=%d: want 0 to 100", s.ShadowPercent))
@@ -102,7 +102,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Log: log,
 		Serving: &serving.Serving{
 			Stores: stores, Sweeps: control,
-			MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.Settle + s.BatchEvery), Now: time.Now,
+			MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.SealDelay + s.BatchEvery), Now: time.Now,
 		},
 		Shadow: &compare.Shadow{
 			Comparer: compare.Comparer{Stores: stores}, Report: f.reportShadow,

@@ -31,7 +31,7 @@ func TestMissingSettings(t *testing.T) {
 func TestRules(t *testing.T) {
 	settingstest.New(t)
 	for _, c := range []struct{ name, value, part string }{
-		{"MAX_ROWS", "0", "MAX_ROWS=0"}, {"SLOT", "0s", "SLOT=0s"}, {"SETTLE", "-1s", "SETTLE=-1s"}, {"BATCH_EVERY", "0s", "BATCH_EVERY=0s"},
+		{"MAX_ROWS", "0", "MAX_ROWS=0"}, {"SLOT", "0s", "SLOT=0s"}, {"SEAL_DELAY", "-1s", "SEAL_DELAY=-1s"}, {"BATCH_EVERY", "0s", "BATCH_EVERY=0s"},
 		{"SHADOW_PERCENT", "-1", "SHADOW_PERCENT=-1"}, {"SHADOW_PERCENT", "101", "SHADOW_PERCENT=101"},
 	} {
 		_, err := begin(t, settingstest.With(variables(), c.name, c.value))

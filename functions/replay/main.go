@@ -45,7 +45,7 @@ type Settings struct {
 	// never were: copies on both sides of the slot from which a view is live count twice.
 	StreamRetention time.Duration `default:"72h"`
 	// As batch has it: what takes the place of something that serves waits for an operator.
-	Approve bool `default:"false"`
+	RequireApproval bool `default:"false"`
 }
 
 // What needs no setting.
@@ -108,7 +108,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Replay: &speed.Replay{
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
-		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.seenRetain(), ClockMargin: clock.Margin(s.ClockMargin), Linger: linger, Tries: tries, Approve: s.Approve,
+		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.seenRetain(), ClockMargin: clock.Margin(s.ClockMargin), DropGrace: linger, Tries: tries, RequireApproval: s.RequireApproval,
 		Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil

@@ -37,13 +37,13 @@ func TestRules(t *testing.T) {
 	for _, c := range []struct{ name, value, part string }{
 		{"REPLAY_BYTES", "0", "REPLAY_BYTES=0: want at least 1"},
 		{"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s: want above 0"},
-		{"APPROVE", "yes", "APPROVE"},
+		{"REQUIRE_APPROVAL", "yes", "REQUIRE_APPROVAL"},
 		{"LANES", "0", "LANES=0"},
 	} {
 		_, err := begin(t, settingstest.With(variables(), c.name, c.value))
 		settingstest.Refusal(t, err, c.part)
 	}
-	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "100h", "APPROVE": "true"} {
+	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "100h", "REQUIRE_APPROVAL": "true"} {
 		if _, err := begin(t, settingstest.With(variables(), name, value)); err != nil {
 			t.Errorf("%s=%s: %v", name, value, err)
 		}

@@ -49,10 +49,9 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err != nil {
 		return nil, err
 	}
-	// Only what republishing needs: it judges and commits nothing, and queues nothing.
-	return &function{&handler.Handler{Log: log, Ingest: &ingest.Ingest{
+	return &function{&handler.Handler{Log: log, Republisher: &ingest.Republisher{
 		Archive: opened.Archive, Stream: kinesisstream.New(kinesis.NewFromConfig(opened.Config), s.StreamName),
-		Codec: opened.Codec, Layout: opened.Layout, Tries: tries, Log: log,
+		Codec: opened.Codec, Layout: opened.Layout, Tries: tries,
 	}}}, nil
 }
 

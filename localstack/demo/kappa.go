@@ -32,7 +32,7 @@ func kappa(ctx context.Context, command, dir string) error {
 		return err
 	}
 	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "2s", "--settle", "1s", "--batch-every", "1s",
-		"--sweep-after", "1s", "--linger", "1s", "--approve")
+		"--sweep-after", "1s", "--drop-grace", "1s", "--require-approval")
 	if err != nil {
 		return err
 	}

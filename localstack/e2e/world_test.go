@@ -34,7 +34,7 @@ import (
 
 // short are parameters that let a takeover be waited for. A stack's clock, this machine's, has no error; HTTP's Date has one of a second.
 var short = map[string]string{
-	"Slot": "5s", "CommitWithin": "3s", "ClockMargin": "2s", "Settle": "6s", "SweepAfter": "5s", "BatchingWindow": "1",
+	"Slot": "5s", "CommitWithin": "3s", "ClockMargin": "2s", "SealDelay": "6s", "SweepAfter": "5s", "BatchingWindow": "1",
 }
 
 // world is a running stack, and who watches it.

@@ -16,7 +16,7 @@ import (
 
 // Slots this short let a takeover be watched; the schedule, which knows no less than a minute, is what it waits for.
 var parameters = map[string]string{
-	"Slot": "10s", "CommitWithin": "3s", "ClockMargin": "2s", "Settle": "6s", "SweepAfter": "30s", "BatchingWindow": "1",
+	"Slot": "10s", "CommitWithin": "3s", "ClockMargin": "2s", "SealDelay": "6s", "SweepAfter": "30s", "BatchingWindow": "1",
 }
 
 func main() {

@@ -39,8 +39,10 @@ type Audit struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Relist time.Duration // as batch has it: an object of a slot this far below the horizon may still join a run
-	Every  time.Duration // a view is audited so often without being asked for; default 24 h
+	Lookback time.Duration // as batch has it: an object of a slot this far below the horizon may still join a run
+	Every    time.Duration // a view is audited so often without being asked for; default 24 h
+
+	Tries int // at writing down what was found
 
 	Workers int           // deltas folded at once
 	Run     runner.Runner // runs them, and requests to the stores
@@ -62,9 +64,6 @@ type ViewReport struct {
 
 // errClaimed: somebody else has begun to audit the view, or it was asked for at this moment. The next tick sees.
 var errClaimed = errors.New("the audits of the view are not as read")
-
-// tries at writing down what was found.
-const tries = 5
 
 // Tick audits the views that are due, most overdue first, until time is short.
 //
@@ -161,7 +160,7 @@ func (a *Audit) audit(ctx context.Context, one catalog.Audit) (catalog.Findings,
 // end writes down what the audit that began with this claim has found.
 func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Findings) error {
 	// Commit point: the findings are there for all to see. A crash before leaves those of the audit before, and the view is due again.
-	return generations.UpdateAudit(ctx, a.Audits, claim.View, tries, func(stored catalog.Audit) (catalog.Audit, bool, error) {
+	return generations.UpdateAudit(ctx, a.Audits, claim.View, a.Tries, func(stored catalog.Audit) (catalog.Audit, bool, error) {
 		if stored.Begun != claim.Begun {
 			return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
 		}

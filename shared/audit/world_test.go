@@ -91,7 +91,7 @@ func (w *world) newAudit() *audit.Audit {
 	}
 	return &audit.Audit{
 		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec, Layout: layout,
-		Relist: relist, Every: every, Workers: 3, Run: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
+		Lookback: relist, Every: every, Tries: 5, Workers: 3, Run: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
 	}
 }
 

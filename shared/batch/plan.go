@@ -29,7 +29,7 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 		}
 	case head.N > 0:
 		// A head of 0 has claimed no slot; the slots of a first run have no bound below.
-		again := head.Horizon - slot.Slot(t.Relist.Milliseconds())
+		again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())
 		from = archive.SlotKey(again)
 		if err := known.read(ctx, t.Batch, head, again); err != nil {
 			return m, err
@@ -153,7 +153,7 @@ func (h *held) read(ctx context.Context, b *Batch, head lifecycle.Run, from slot
 		h.keep(m)
 	}
 	h.through = head.N
-	if edge := archive.SlotKey(from); from > h.from+slot.Slot(b.Relist.Milliseconds()) {
+	if edge := archive.SlotKey(from); from > h.from+slot.Slot(b.Lookback.Milliseconds()) {
 		// Drop what is no longer listed, once in a while.
 		for key := range h.objects {
 			if key < edge {

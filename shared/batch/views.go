@@ -17,8 +17,8 @@ func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 
 func (b *Batch) deployment() generations.Deployment {
 	return generations.Deployment{
-		Archive: b.Archive, Catalog: b.Catalog, Definitions: b.Definitions, Slot: b.Layout.Slot, ClockMargin: b.ClockMargin, Confirm: b.Confirm,
-		RetainFor: b.Keep, Tries: b.Tries, Now: b.Now, NewID: b.NewID,
+		Archive: b.Archive, Catalog: b.Catalog, Definitions: b.Definitions, Slot: b.Layout.Slot, ClockMargin: b.ClockMargin, ConfirmWithin: b.ConfirmWithin,
+		RetainFor: b.RetainFor, Tries: b.Tries, Now: b.Now, NewID: b.NewID,
 	}
 }
 
@@ -28,7 +28,7 @@ func (t *tick) mover() generations.Mover {
 		return t.Base.Drop(ctx, g.ID, after)
 	}
 	return generations.Mover{
-		Catalog: t.Catalog, Owner: lifecycle.Batch, Approve: t.Approve, DropGrace: t.Linger + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
+		Catalog: t.Catalog, Owner: lifecycle.Batch, RequireApproval: t.RequireApproval, DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
 		Started: t.started, Now: t.Now, Log: t.Log,
 	}
 }

@@ -24,11 +24,11 @@ type Deployment struct {
 	Catalog     catalog.Catalog
 	Definitions []lifecycle.Definition // what the views are to be
 
-	Slot        slot.Length
-	ClockMargin clock.Margin  // by which the store's clock may differ from ours
-	Confirm     time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again
-	RetainFor   time.Duration // a generation that has served is kept current for so long, to go back to
-	Tries       int           // at one conditional write
+	Slot          slot.Length
+	ClockMargin   clock.Margin  // by which the store's clock may differ from ours
+	ConfirmWithin time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again
+	RetainFor     time.Duration // a generation that has served is kept current for so long, to go back to
+	Tries         int           // at one conditional write
 
 	Now   func() time.Time
 	NewID func() (ulid.ULID, error) // a ULID never made before
@@ -181,7 +181,7 @@ func (s Deployment) ahead(ctx context.Context) (slot.Slot, error) {
 	if err != nil || empty {
 		return 0, err
 	}
-	return s.Slot.Next(s.Slot.At(s.Now().Add(s.ClockMargin.Apart() + s.Confirm))), nil
+	return s.Slot.Next(s.Slot.At(s.Now().Add(s.ClockMargin.Apart() + s.ConfirmWithin))), nil
 }
 
 // early says whether an announcement that has been read is early enough: whether no event of a slot from live on can have been streamed before.

@@ -22,11 +22,11 @@ import (
 
 // Mover moves views on. All fields are needed. Several may work on one catalog at once.
 type Mover struct {
-	Catalog   catalog.Catalog
-	Owner     lifecycle.Owner // of the generations that it moves
-	Approve   bool            // what takes the place of something that serves waits for an operator
-	DropGrace time.Duration   // items are left for so long after their generation was given up, by any two clocks: queries that have begun end
-	Tries     int             // at one conditional write
+	Catalog         catalog.Catalog
+	Owner           lifecycle.Owner // of the generations that it moves
+	RequireApproval bool            // what takes the place of something that serves waits for an operator
+	DropGrace       time.Duration   // items are left for so long after their generation was given up, by any two clocks: queries that have begun end
+	Tries           int             // at one conditional write
 
 	// Drop deletes some items of a generation, as viewstore.Base and Speed do.
 	Drop func(ctx context.Context, g lifecycle.Generation, after string) (next string, err error)
@@ -73,7 +73,7 @@ func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) 
 // mayServe says whether a generation serves without an operator. With approval asked for, only what serves first does so.
 func (m Mover) mayServe(v lifecycle.View, id lifecycle.GenerationID, head lifecycle.Run) bool {
 	g, _ := v.Generation(id)
-	return g.Owner() == m.Owner && g.State == lifecycle.Building && !(m.Approve && v.Serving != "") && v.MayServe(id, head) == nil
+	return g.Owner() == m.Owner && g.State == lifecycle.Building && !(m.RequireApproval && v.Serving != "") && v.MayServe(id, head) == nil
 }
 
 // delete deletes the items of a generation that was given up a while ago, as far as time allows, and then the generation.

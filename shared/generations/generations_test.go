@@ -110,7 +110,7 @@ func TestMove(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newDesk(t, c.v)
-			d.Approve = c.approve
+			d.RequireApproval = c.approve
 			got, err := d.move(t, t.Context())
 			if got != c.want || err != nil {
 				t.Errorf("%s, %v; want %s", got, err, c.want)

@@ -100,7 +100,7 @@ func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
 		}
-		in.publish(ctx, key, in.records(lines))
+		in.publish(ctx, key, in.publisher().records(lines))
 	}
 	if len(judged.Rejected) > 0 {
 		in.keepRejected(ctx, request, judged)
@@ -168,42 +168,12 @@ func (in *Ingest) acknowledge(date, deadline time.Time) error {
 	return nil
 }
 
-// records packs the lines of each lane, in order, into as few records as fit the stream.
-func (in *Ingest) records(l lines) []stream.Entry {
-	perLane := map[event.Lane][][]byte{}
-	var order []event.Lane
-	start := 0
-	for i, end := range l.ends {
-		lane, line := l.lanes[i], l.data[start:end]
-		start = end
-		packs := perLane[lane]
-		if packs == nil {
-			order = append(order, lane)
-		}
-		// Bounded before compression: zstd never makes a piece this size larger than a record may be.
-		if last := len(packs) - 1; last >= 0 && len(packs[last])+len(line) <= maxPack {
-			packs[last] = append(packs[last], line...)
-		} else {
-			packs = append(packs, slices.Clone(line))
-		}
-		perLane[lane] = packs
-	}
-	var entries []stream.Entry
-	for _, lane := range order {
-		for _, pack := range perLane[lane] {
-			entries = append(entries, stream.Entry{Lane: lane, Data: in.Codec.Compress(nil, pack)})
-		}
-	}
-	return entries
-}
-
-// maxPack bounds the lines of one record, uncompressed.
-const maxPack = stream.MaxRecord - 16<<10
+func (in *Ingest) publisher() publisher { return publisher{in.Stream, in.Codec, in.Tries} }
 
 // publish puts the records into the stream or, when that fails, into the republish queue. The events are durable either way; only their
 // live visibility is late.
 func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream.Entry) {
-	left, err := in.send(ctx, entries)
+	left, err := in.publisher().send(ctx, entries)
 	if len(left) == 0 {
 		return
 	}
@@ -219,25 +189,6 @@ func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream
 		in.Log.ErrorContext(ctx, "republish queue did not take the request; its events show up with batch", "object", key, "error", err)
 	}
 }
-
-// send puts the entries, trying again what was not taken, and returns what is left with the last error.
-func (in *Ingest) send(ctx context.Context, entries []stream.Entry) (left []stream.Entry, err error) {
-	for try := 0; try < in.Tries && len(entries) > 0; try++ {
-		var failed []int
-		if failed, err = in.Stream.Publish(ctx, entries); err != nil {
-			continue // any of them may have failed
-		}
-		kept := make([]stream.Entry, 0, len(failed))
-		for _, i := range failed {
-			kept = append(kept, entries[i])
-		}
-		entries, err = kept, errNotTaken
-	}
-	return entries, err
-}
-
-// errNotTaken is the error of entries that are left although the stream answered.
-var errNotTaken = errors.New("the stream did not take them")
 
 // rejectedLine is one line of a rejected object.
 type rejectedLine struct {

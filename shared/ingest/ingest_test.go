@@ -33,11 +33,12 @@ const (
 // station is an Ingest with everything around it in memory, a clock that stands still, and a record of each call.
 type station struct {
 	*ingest.Ingest
-	clock   time.Time
-	archive *memory.Archive
-	stream  *publisher
-	queue   *memory.Queue
-	codec   *event.Codec
+	republisher *ingest.Republisher
+	clock       time.Time
+	archive     *memory.Archive
+	stream      *publisher
+	queue       *memory.Queue
+	codec       *event.Codec
 
 	puts []archive.Key                      // every call, also those that fail
 	put  func(archive.Key) memory.Fault     // what happens to a put; nil: it works
@@ -70,6 +71,7 @@ func newStation(t testing.TB) *station {
 		MaxBody: 4 << 20, CommitWithin: commitWithin, ClockMargin: clock.Margin(clockMargin), Tries: tries,
 		Now: s.now, NewRequest: func(arrival time.Time) (ulid.ULID, error) { return s.made(arrival) }, Log: slog.New(slog.DiscardHandler),
 	}
+	s.republisher = &ingest.Republisher{Archive: s.archive, Stream: s.stream, Codec: codec, Layout: s.Layout, Tries: tries}
 	return s
 }
 

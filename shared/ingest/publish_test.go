@@ -223,11 +223,11 @@ func TestRepublish(t *testing.T) {
 		{"one lane", []string{"1.4.2"}},
 		{"two", []string{"1.4.3", "1.4.0"}},
 		{"one lane named twice", []string{"1.4.1", "1.4.1"}},
-		{"all", s.Lanes()},
+		{"all", s.republisher.Lanes()},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.stream.calls = nil
-			if err := s.Republish(context.Background(), stream.Republish{Object: key, Lanes: c.lanes}); err != nil {
+			if err := s.republisher.Republish(context.Background(), stream.Republish{Object: key, Lanes: c.lanes}); err != nil {
 				t.Fatal(err)
 			}
 			want := map[event.Lane]string{}
@@ -249,8 +249,8 @@ func TestRepublish(t *testing.T) {
 			t.Fatal(err)
 		}
 		s.stream.calls = nil
-		for _, lane := range s.Lanes() {
-			if err := s.Republish(context.Background(), stream.Republish{Object: string(s.puts[0]), Lanes: []string{lane}}); err != nil {
+		for _, lane := range s.republisher.Lanes() {
+			if err := s.republisher.Republish(context.Background(), stream.Republish{Object: string(s.puts[0]), Lanes: []string{lane}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -283,21 +283,21 @@ func TestRepublishErrors(t *testing.T) {
 		request stream.Republish
 		detail  string
 	}{
-		{"no object", stream.Republish{Lanes: s.Lanes()}, `object ""`},
-		{"another object of the archive", stream.Republish{Object: "events/_layout.json", Lanes: s.Lanes()}, `object "events/_layout.json"`},
-		{"an unknown object", stream.Republish{Object: strings.Replace(key, "01M", "01N", 1), Lanes: s.Lanes()}, "object not found"},
+		{"no object", stream.Republish{Lanes: s.republisher.Lanes()}, `object ""`},
+		{"another object of the archive", stream.Republish{Object: "events/_layout.json", Lanes: s.republisher.Lanes()}, `object "events/_layout.json"`},
+		{"an unknown object", stream.Republish{Object: strings.Replace(key, "01M", "01N", 1), Lanes: s.republisher.Lanes()}, "object not found"},
 		{"no lane's name", stream.Republish{Object: key, Lanes: []string{"1.4.0", "4"}}, `lane "4"`},
 		{"no lanes", stream.Republish{Object: key}, "no lanes"},
 		{"a lane of another layout", stream.Republish{Object: key, Lanes: []string{"1.4.0", "2.8.5"}}, "lane 2.8.5"},
-		{"an object that is no zstd", stream.Republish{Object: put("01M82HY2RA0000000000000009", []byte("lines")), Lanes: s.Lanes()}, "corrupt"},
+		{"an object that is no zstd", stream.Republish{Object: put("01M82HY2RA0000000000000009", []byte("lines")), Lanes: s.republisher.Lanes()}, "corrupt"},
 		{
 			"an object of other lines",
-			stream.Republish{Object: put("01M82HY2RA0000000000000008", s.codec.Compress(nil, []byte("{}\n"))), Lanes: s.Lanes()}, "line 1",
+			stream.Republish{Object: put("01M82HY2RA0000000000000008", s.codec.Compress(nil, []byte("{}\n"))), Lanes: s.republisher.Lanes()}, "line 1",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.stream.calls = nil
-			err := s.Republish(context.Background(), c.request)
+			err := s.republisher.Republish(context.Background(), c.request)
 			if err == nil || !errorIs(err, ingest.ErrCannotRepublish) || !strings.Contains(err.Error(), c.detail) {
 				t.Errorf("error is %v, want ErrCannotRepublish that tells of %s", err, c.detail)
 			}
@@ -309,7 +309,7 @@ func TestRepublishErrors(t *testing.T) {
 	t.Run("the archive fails", func(t *testing.T) {
 		s.archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 		defer func() { s.archive.Hook = s.hook }()
-		if err := s.Republish(context.Background(), stream.Republish{Object: key, Lanes: s.Lanes()}); !errorIs(err, errLost) || errorIs(err, ingest.ErrCannotRepublish) {
+		if err := s.republisher.Republish(context.Background(), stream.Republish{Object: key, Lanes: s.republisher.Lanes()}); !errorIs(err, errLost) || errorIs(err, ingest.ErrCannotRepublish) {
 			t.Errorf("error is %v, want that of the archive, to be tried again", err)
 		}
 	})
@@ -319,7 +319,7 @@ func TestRepublishErrors(t *testing.T) {
 	} {
 		t.Run("the stream fails", func(t *testing.T) {
 			s.stream.calls, s.stream.answers = nil, answers
-			err := s.Republish(context.Background(), stream.Republish{Object: key, Lanes: s.Lanes()})
+			err := s.republisher.Republish(context.Background(), stream.Republish{Object: key, Lanes: s.republisher.Lanes()})
 			if err == nil || errorIs(err, ingest.ErrCannotRepublish) || strings.Contains(err.Error(), "%!") {
 				t.Errorf("error is %v, want one that says what is left, to be tried again", err)
 			}

@@ -10,6 +10,15 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
+// Republisher brings archived events to the stream again. All fields are needed. It is safe for concurrent use.
+type Republisher struct {
+	Archive archive.Archive // is only read
+	Stream  stream.Publisher
+	Codec   *event.Codec
+	Layout  archive.Layout
+	Tries   int // at publishing
+}
+
 // ErrCannotRepublish: the request can never be done; trying again does not help.
 var ErrCannotRepublish = errors.New("cannot be republished")
 
@@ -17,8 +26,8 @@ var ErrCannotRepublish = errors.New("cannot be republished")
 // stream all the same are then there twice, with the same identities.
 //
 // Errors: ErrCannotRepublish; any other: try again.
-func (in *Ingest) Republish(ctx context.Context, request stream.Republish) error {
-	lanes, err := in.parseLanes(request.Lanes)
+func (r *Republisher) Republish(ctx context.Context, request stream.Republish) error {
+	lanes, err := r.parseLanes(request.Lanes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
 	}
@@ -26,27 +35,28 @@ func (in *Ingest) Republish(ctx context.Context, request stream.Republish) error
 	if _, _, err := archive.ParseEventsKey(key); err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
 	}
-	all, err := in.read(ctx, key)
+	all, err := r.read(ctx, key)
 	if err != nil {
 		return err
 	}
-	entries := in.records(all.only(lanes))
-	if left, err := in.send(ctx, entries); len(left) > 0 {
+	p := publisher{r.Stream, r.Codec, r.Tries}
+	entries := p.records(all.only(lanes))
+	if left, err := p.send(ctx, entries); len(left) > 0 {
 		return fmt.Errorf("stream did not take %d of %d records of %s: %w", len(left), len(entries), key, err)
 	}
 	return nil
 }
 
 // parseLanes reads the names of lanes of the layout.
-func (in *Ingest) parseLanes(names []string) (map[event.Lane]bool, error) {
+func (r *Republisher) parseLanes(names []string) (map[event.Lane]bool, error) {
 	lanes := map[event.Lane]bool{}
 	for _, name := range names {
 		lane, err := event.ParseLane(name)
 		if err != nil {
 			return nil, err
 		}
-		if lane.Layout != in.Layout.Number || lane.Count != in.Layout.Lanes {
-			return nil, fmt.Errorf("lane %s is none of layout %d, which has %d lanes", lane, in.Layout.Number, in.Layout.Lanes)
+		if lane.Layout != r.Layout.Number || lane.Count != r.Layout.Lanes {
+			return nil, fmt.Errorf("lane %s is none of layout %d, which has %d lanes", lane, r.Layout.Number, r.Layout.Lanes)
 		}
 		lanes[lane] = true
 	}
@@ -57,15 +67,15 @@ func (in *Ingest) parseLanes(names []string) (map[event.Lane]bool, error) {
 }
 
 // read gets the lines of an object with their lanes.
-func (in *Ingest) read(ctx context.Context, key archive.Key) (lines, error) {
-	body, _, err := in.Archive.Get(ctx, key)
+func (r *Republisher) read(ctx context.Context, key archive.Key) (lines, error) {
+	body, _, err := r.Archive.Get(ctx, key)
 	if errors.Is(err, archive.ErrNotFound) {
 		return lines{}, fmt.Errorf("%w: %s: %w", ErrCannotRepublish, key, err)
 	}
 	if err != nil {
 		return lines{}, fmt.Errorf("get %s: %w", key, err)
 	}
-	data, err := in.Codec.Decompress(nil, body)
+	data, err := r.Codec.Decompress(nil, body)
 	if err != nil {
 		return lines{}, fmt.Errorf("%w: %s: %w", ErrCannotRepublish, key, err)
 	}
@@ -77,9 +87,9 @@ func (in *Ingest) read(ctx context.Context, key archive.Key) (lines, error) {
 	var identity event.Identity
 	var scratch []byte
 	for i, span := range batch.Lines {
-		identity, scratch = batch.Identity(i, in.Layout.HashKey, scratch)
+		identity, scratch = batch.Identity(i, r.Layout.HashKey, scratch)
 		out.ends = append(out.ends, int(span.End)+1)
-		out.lanes = append(out.lanes, in.Layout.Lane(identity))
+		out.lanes = append(out.lanes, r.Layout.Lane(identity))
 	}
 	return out, nil
 }
@@ -100,10 +110,10 @@ func (l lines) only(lanes map[event.Lane]bool) lines {
 }
 
 // Lanes names all lanes of the layout: what to republish of an object of which nothing is known.
-func (in *Ingest) Lanes() []string {
-	names := make([]string, in.Layout.Lanes)
+func (r *Republisher) Lanes() []string {
+	names := make([]string, r.Layout.Lanes)
 	for n := range names {
-		names[n] = event.Lane{Layout: in.Layout.Number, Count: in.Layout.Lanes, N: n}.String()
+		names[n] = event.Lane{Layout: r.Layout.Number, Count: r.Layout.Lanes, N: n}.String()
 	}
 	return names
 }

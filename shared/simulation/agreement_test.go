@@ -90,7 +90,7 @@ func TestTakeover(t *testing.T) {
 			t.Errorf("row %s before batch: exact %v, parts %+v; want it from speed alone and not exact", row.Start, row.Exact, row.Parts)
 		}
 	}
-	if err := steps(wait(simulation.Slot+simulation.Settle), tick)(w); err != nil {
+	if err := steps(wait(simulation.Slot+simulation.SealDelay), tick)(w); err != nil {
 		t.Fatal(err)
 	}
 	after := ask(t, w)

@@ -19,11 +19,10 @@ import (
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
-	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/simulation"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
@@ -71,11 +70,7 @@ func newRig(b *testing.B) *rig {
 	if err != nil {
 		b.Fatal(err)
 	}
-	codec, err := event.NewCodec(8 << 20)
-	if err != nil {
-		b.Fatal(err)
-	}
-	length, err := slot.NewLength(5 * time.Minute)
+	codec, err := settings().NewCodec()
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -84,9 +79,8 @@ func newRig(b *testing.B) *rig {
 		codec: codec, random: rand.New(rand.NewPCG(1, 1)), views: lifecycle.Define(views),
 		programs: &programs.Cache{},
 	}
-	r.layout, _, err = archive.OpenLayout(b.Context(), r.archive, archive.Layout{
-		Number: 1, Slot: length, Lanes: 4, HashKey: event.HashKey{1}, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour, Stream: "memory",
-	})
+	key := event.HashKey{1}
+	r.layout, err = settings().OpenLayout(b.Context(), r.archive, "memory", bytes.NewReader(key[:]), r.clock)
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -109,29 +103,30 @@ func (r *rig) id(at time.Time) (ulid.ULID, error) {
 	return ulid.New(ulid.Timestamp(at), bytes.NewReader(entropy[:]))
 }
 
-func (r *rig) ingest() *ingest.Ingest {
-	return &ingest.Ingest{
-		Archive: r.archive, Stream: r.stream, Queue: &memory.Queue{}, Codec: r.codec, Layout: r.layout, Limits: event.DefaultLimits(),
-		MaxBody: 4 << 20, CommitWithin: time.Second, Tries: 1, Now: r.clock, NewRequest: r.id, Log: slog.New(slog.DiscardHandler),
-	}
+func settings() system.Settings {
+	s := system.Default()
+	s.RunBytes = 1 << 30 // all in one run
+	return s
 }
 
-func (r *rig) batch() *batch.Batch {
-	return &batch.Batch{
-		Archive: r.archive, Catalog: r.catalog, Programs: r.programs, Base: r.base, Codec: r.codec, Layout: r.layout, Definitions: r.views,
-		Settle: time.Minute, Relist: time.Hour, RunBytes: 1 << 30, Tries: 3, Workers: runtime.GOMAXPROCS(0),
-		Run: runner.Parallel(runtime.GOMAXPROCS(0)), Now: r.clock, NewID: func() (ulid.ULID, error) { return r.id(r.now) },
-		Log: slog.New(slog.DiscardHandler),
+func (r *rig) system() *system.System {
+	s, err := system.New(system.Stores{
+		Archive: r.archive, Stream: r.stream, Queue: &memory.Queue{}, Catalog: r.catalog, Base: r.base, Speed: r.items, Seen: r.seen,
+	}, settings(), system.Host{
+		Layout: r.layout, Codec: r.codec, Programs: r.programs, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0),
+		Now: r.clock, NewULID: r.id, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		panic(err)
 	}
+	return s
 }
 
-func (r *rig) speed() *speed.Speed {
-	return &speed.Speed{
-		Archive: r.archive, Catalog: r.catalog, Programs: r.programs, Items: r.items, Seen: r.seen, Codec: r.codec, Layout: r.layout, Retain: time.Hour,
-		RetainSeen: time.Hour, Tries: 3, Now: r.clock,
-		Run: runner.Parallel(runtime.GOMAXPROCS(0)), Log: slog.New(slog.DiscardHandler),
-	}
-}
+func (r *rig) ingest() *ingest.Ingest { return r.system().Ingest() }
+
+func (r *rig) batch() *batch.Batch { return r.system().Batch(r.views) }
+
+func (r *rig) speed() *speed.Speed { return r.system().Speed() }
 
 // body is one request of NDJSON.
 func (r *rig) body(first int) []byte {
@@ -336,9 +331,7 @@ func BenchmarkQuery(b *testing.B) {
 			}
 		}
 	}
-	s := &serving.Serving{
-		Stores: serving.Stores{Catalog: r.catalog, Programs: r.programs, Base: r.base, Speed: r.items}, Sweeps: r.catalog, MaxRows: 10_000, Now: r.clock,
-	}
+	s := r.system().Serving()
 	parameters := map[string][]string{"path": {"/presentations/page-0000/images/kibana-search.png"}}
 	rows := 0
 	b.ReportAllocs()

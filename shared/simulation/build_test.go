@@ -113,7 +113,7 @@ func TestBuildAlwaysKilled(t *testing.T) {
 	if got := entry(t, w.World, "everything").Serving; got != original {
 		t.Errorf("generation %s of everything serves, want the original, %s", got, original)
 	}
-	w.Wait(simulation.Keep)
+	w.Wait(simulation.RetainFor)
 	b.goOn(t, 1, 500, kill)
 	w.Wait(2 * time.Minute)
 	b.goOn(t, 1, 600, kill)

@@ -95,7 +95,7 @@ func TestChange(t *testing.T) {
 	if n := w.Base.Len(old.ID); n == 0 {
 		t.Error("the old generation has no item any more")
 	}
-	w.Wait(simulation.Keep)
+	w.Wait(simulation.RetainFor)
 	w.goOn(t, 2, 300)
 	if n := w.Base.Len(old.ID); n == 0 {
 		t.Error("the old generation's items are gone at once: a query may still read them")
@@ -145,7 +145,7 @@ func TestChangedAgain(t *testing.T) {
 					t.Fatal(err)
 				}
 				w.goOn(t, 6, 300)
-				w.Wait(simulation.Keep)
+				w.Wait(simulation.RetainFor)
 				w.goOn(t, 2, 600)
 				w.Wait(2 * time.Minute)
 				w.goOn(t, 2, 700)
@@ -215,7 +215,7 @@ func TestChangeInterrupted(t *testing.T) {
 					}
 					w.goOn(t, slots, 100)
 					if slots == 3 {
-						if err := steps(wait(simulation.Keep), tick, wait(2*time.Minute))(w.World); err != nil {
+						if err := steps(wait(simulation.RetainFor), tick, wait(2*time.Minute))(w.World); err != nil {
 							t.Fatal(err)
 						}
 					}

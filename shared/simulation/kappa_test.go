@@ -137,7 +137,7 @@ func TestChangeDuringReplay(t *testing.T) {
 				}
 				w.goOnWithReplay(t, needed, 400)
 				for range 2 { // what is retained is given up, and then its items
-					w.Wait(simulation.Keep)
+					w.Wait(simulation.RetainFor)
 					w.goOnWithReplay(t, 2, 700)
 				}
 				v := purchaser(t, w.World)

@@ -39,7 +39,7 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 	}
 	hidden := &hiding{Archive: w.Archive, hidden: after[len(after)-1].Key}
 	w.Batch.Archive = hidden
-	if err := steps(wait(time.Minute), tick, wait(2*w.Batch.Relist), tick)(w.World); err != nil {
+	if err := steps(wait(time.Minute), tick, wait(2*w.Batch.Lookback), tick)(w.World); err != nil {
 		t.Fatal(err)
 	}
 	hidden.hidden = ""

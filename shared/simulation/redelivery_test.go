@@ -194,7 +194,7 @@ func TestMemoryReachesBack(t *testing.T) {
 	if err != nil || len(objects) != 3 {
 		t.Fatalf("%d objects, %v", len(objects), err)
 	}
-	if err := w.Ingest.Republish(ctx, stream.Republish{Object: string(objects[1].Key), Lanes: w.Ingest.Lanes()}); err != nil {
+	if err := w.Republisher.Republish(ctx, stream.Republish{Object: string(objects[1].Key), Lanes: w.Republisher.Lanes()}); err != nil {
 		t.Fatal(err)
 	}
 	if err := deliver(w); err != nil {

@@ -173,7 +173,7 @@ func stories() []story {
 		{
 			name: "batch, a generation that is dropped",
 			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deploy(1), tick, wait(time.Minute), tick, send(2, 20, 20), deliver,
-				wait(simulation.Keep), tick, wait(2*time.Minute)),
+				wait(simulation.RetainFor), tick, wait(2*time.Minute)),
 			act:   tick,
 			after: steps(wait(time.Minute), tick),
 			must:  []string{"base.Drop", "catalog.PutView"},

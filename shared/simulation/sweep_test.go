@@ -38,7 +38,7 @@ func TestSweep(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), send(3, 40, 20), deliver, wait(simulation.Slot+simulation.Settle), tick)(w); err != nil {
+	if err := steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), send(3, 40, 20), deliver, wait(simulation.Slot+simulation.SealDelay), tick)(w); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Check(ctx); err != nil {

@@ -7,20 +7,16 @@ import (
 	"testing"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/catalog"
-	"github.com/anabranch/anabranch/shared/clock"
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/simulation"
-	"github.com/anabranch/anabranch/shared/slot"
-	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
 // older is the catalog as a version sees it that does not know the engine of a definition.
 type older struct {
-	catalog.Catalog
+	system.Catalog
 	unknown view.Hash
 }
 
@@ -40,22 +36,19 @@ func TestOldSpeedBeside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	length, err := slot.NewLength(simulation.Slot)
+	codec, err := simulation.Settings().NewCodec()
 	if err != nil {
 		t.Fatal(err)
 	}
-	codec, err := event.NewCodec(8 << 20)
-	if err != nil {
-		t.Fatal(err)
-	}
-	layout := w.Speed.Layout
-	layout.Slot = length
 	seesLess := &older{Catalog: w.Catalog}
-	old := &speed.Speed{
-		Archive: w.Archive, Catalog: seesLess, Programs: &programs.Cache{}, Items: w.Items, Seen: w.Seen, Codec: codec, Layout: layout,
-		Retain: 7 * 24 * time.Hour, RetainSeen: 5 * 24 * time.Hour, ClockMargin: clock.Margin(simulation.ClockMargin), Tries: 3, Run: runner.Sequential,
-		Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
+	s, err := system.New(system.Stores{Archive: w.Archive, Catalog: seesLess, Speed: w.Items, Seen: w.Seen}, simulation.Settings(), system.Host{
+		Layout: w.Speed.Layout, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Sequential, Workers: 1, Now: func() time.Time { return w.Clock },
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
+	old := s.Speed()
 	// byOld gives the old version all that there is; refused says that it must not take it.
 	byOld := func(refused bool) {
 		t.Helper()

@@ -5,6 +5,7 @@
 package simulation
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -26,9 +26,9 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
@@ -37,13 +37,10 @@ const (
 	Slot         = 10 * time.Second
 	CommitWithin = 2 * time.Second
 	ClockMargin  = time.Second
-	Settle       = CommitWithin + ClockMargin
+	SealDelay    = CommitWithin + ClockMargin
 	SweepAfter   = 20 * time.Second
-	Keep         = 10 * time.Minute
-	Linger       = time.Minute
-	confirm      = 10 * time.Second
-	retainSeen   = 5 * 24 * time.Hour
-	lanes        = 4
+	RetainFor    = 10 * time.Minute
+	DropGrace    = time.Minute
 	shards       = 3
 )
 
@@ -59,14 +56,15 @@ type World struct {
 	Items   *memory.Speed
 	Seen    *memory.Seen
 
-	Ingest     *ingest.Ingest
-	Speed      *speed.Speed
-	Batch      *batch.Batch
-	Sweep      *batch.Sweep
-	Replay     *speed.Replay
-	Audit      *audit.Audit
-	Operations *operations.Operations
-	Serving    *serving.Serving
+	Ingest      *ingest.Ingest
+	Republisher *ingest.Republisher
+	Speed       *speed.Speed
+	Batch       *batch.Batch
+	Sweep       *batch.Sweep
+	Replay      *speed.Replay
+	Audit       *audit.Audit
+	Operations  *operations.Operations
+	Serving     *serving.Serving
 
 	definitions []lifecycle.Definition
 	programs    *programs.Cache
@@ -88,7 +86,7 @@ func Prepare(views string) (*Kit, error) {
 	if err != nil {
 		return nil, err
 	}
-	codec, err := event.NewCodec(8 << 20)
+	codec, err := Settings().NewCodec()
 	if err != nil {
 		return nil, err
 	}
@@ -97,10 +95,6 @@ func Prepare(views string) (*Kit, error) {
 
 // New makes a world in which nothing has happened. Equal seeds make equal worlds.
 func (k *Kit) New(seed uint64) (*World, error) {
-	length, err := slot.NewLength(Slot)
-	if err != nil {
-		return nil, err
-	}
 	w := &World{
 		Clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		Archive: &memory.Archive{}, Stream: memory.NewStream(shards), Queue: &memory.Queue{},
@@ -108,11 +102,9 @@ func (k *Kit) New(seed uint64) (*World, error) {
 		definitions: k.definitions, programs: k.programs, codec: k.codec, random: rand.New(rand.NewPCG(seed, 0)),
 	}
 	w.Archive.Now, w.Stream.Now = w.now, w.now
-	wanted := archive.Layout{
-		Number: 1, Slot: length, Lanes: lanes, HashKey: event.HashKey{byte(seed), 1, 2, 3}, DedupeWindow: 24 * time.Hour,
-		SpeedWindow: time.Hour, Stream: "memory",
-	}
-	if w.layout, _, err = archive.OpenLayout(context.Background(), w.Archive, wanted); err != nil {
+	key := event.HashKey{byte(seed), 1, 2, 3}
+	var err error
+	if w.layout, err = Settings().OpenLayout(context.Background(), w.Archive, "memory", bytes.NewReader(key[:]), w.now); err != nil {
 		return nil, err
 	}
 	w.Restart()
@@ -138,39 +130,29 @@ func (w *World) Forget() {
 
 func (w *World) now() time.Time { return w.Clock }
 
-// Restart makes the functions anew, with nothing in their memory.
+// Settings are the world's.
+func Settings() system.Settings {
+	s := system.Default()
+	s.Slot, s.CommitWithin, s.ClockMargin, s.SealDelay = Slot, CommitWithin, ClockMargin, SealDelay
+	s.ClockUnit = 0 // the archive in memory tells its time exactly
+	s.SweepAfter, s.Lookback, s.RetainFor, s.DropGrace = SweepAfter, time.Hour, RetainFor, DropGrace
+	s.WriteTries = 3
+	return s
+}
+
+// Restart makes the functions anew, with nothing in their memory, over the stores that the world has by then.
 func (w *World) Restart() {
-	log := slog.New(slog.DiscardHandler)
-	w.Ingest = &ingest.Ingest{
-		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Codec: w.codec, Layout: w.layout, Limits: event.DefaultLimits(),
-		MaxBody: 4 << 20, CommitWithin: CommitWithin, ClockMargin: clock.Margin(ClockMargin), Tries: 3, Now: w.now, NewRequest: w.newULID, Log: log,
+	s, err := system.New(system.Stores{
+		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Catalog: w.Catalog, Base: w.Base, Speed: w.Items, Seen: w.Seen,
+	}, Settings(), system.Host{
+		Layout: w.layout, Codec: w.codec, Programs: w.programs, Parallel: runner.Sequential, Workers: 3, Now: w.now, NewULID: w.newULID,
+		Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		panic(err) // the settings are this package's own
 	}
-	w.Speed = &speed.Speed{
-		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Items: w.Items, Seen: w.Seen, Codec: w.codec, Layout: w.layout,
-		Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: clock.Margin(ClockMargin), Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
-	}
-	w.Batch = &batch.Batch{
-		Archive: w.Archive, Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout,
-		Definitions: w.definitions,
-		Settle:      Settle, ClockMargin: clock.Margin(ClockMargin), Relist: time.Hour, Confirm: confirm, Keep: Keep, Linger: Linger, RunBytes: 64 << 20, Tries: 3, Workers: 3, Run: runner.Sequential,
-		Now: w.now, NewID: func() (ulid.ULID, error) { return w.newULID(w.Clock) }, Log: log,
-	}
-	w.Sweep = &batch.Sweep{
-		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Seen: w.Seen, Queue: w.Queue, Layout: w.layout, After: SweepAfter,
-		ClockMargin: clock.Margin(ClockMargin), Now: w.now, Log: log,
-	}
-	w.Replay = &speed.Replay{
-		Archive: w.Archive, Catalog: w.Catalog, Sweeps: w.Catalog, Programs: w.programs, Items: w.Items, Seen: w.Seen, Codec: w.codec, Layout: w.layout,
-		Bytes: 32 << 20, RetainSeen: retainSeen, ClockMargin: clock.Margin(ClockMargin), Linger: Linger, Tries: 3, Run: runner.Sequential, Now: w.now, Log: log,
-	}
-	w.Audit = &audit.Audit{
-		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: w.programs, Base: w.Base, Codec: w.codec, Layout: w.layout, Relist: w.Batch.Relist,
-		Every: 24 * time.Hour, Workers: 3, Run: runner.Sequential, Now: w.now, Log: log,
-	}
-	w.Operations = &operations.Operations{Catalog: w.Catalog, Sweeps: w.Catalog, Tries: 8, Now: w.now}
-	w.Serving = &serving.Serving{
-		Stores: serving.Stores{Catalog: w.Catalog, Programs: w.programs, Base: w.Base, Speed: w.Items}, Sweeps: w.Catalog, MaxRows: 10_000, Now: w.now,
-	}
+	w.Ingest, w.Republisher, w.Speed, w.Batch, w.Sweep = s.Ingest(), s.Republisher(), s.Speed(), s.Batch(w.definitions), s.Sweep()
+	w.Replay, w.Audit, w.Operations, w.Serving = s.Replay(), s.Audit(), s.Operations(), s.Serving()
 }
 
 func (w *World) newULID(at time.Time) (ulid.ULID, error) {
@@ -245,7 +227,7 @@ func (w *World) DeliverAll(ctx context.Context) error {
 // Republish does what is in the republish queue; what fails stays in it.
 func (w *World) Republish(ctx context.Context) error {
 	for _, request := range w.Queue.Take(1000) {
-		if err := w.Ingest.Republish(ctx, request); err != nil {
+		if err := w.Republisher.Republish(ctx, request); err != nil {
 			return errors.Join(err, w.Queue.Enqueue(ctx, request))
 		}
 	}

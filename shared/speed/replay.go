@@ -41,13 +41,13 @@ type Replay struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Bytes       int64         // of objects as stored, that one step folds, unless one run has more; default 32 MiB
-	TickBytes   int64         // one tick begins no step when it has folded so many: the rate of replay; 0: no bound
-	RetainSeen  time.Duration // how long a seen item lives, as Speed has it; default 5 days
-	ClockMargin clock.Margin  // by which any function's clock may differ from the store's; default 30 s
-	Linger      time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min
-	Tries       int           // at one conditional write; default 5
-	Approve     bool          // what takes the place of something that serves waits for an operator
+	Bytes           int64         // of objects as stored, that one step folds, unless one run has more; default 32 MiB
+	TickBytes       int64         // one tick begins no step when it has folded so many: the rate of replay; 0: no bound
+	RetainSeen      time.Duration // how long a seen item lives, as Speed has it; default 5 days
+	ClockMargin     clock.Margin  // by which any function's clock may differ from the store's; default 30 s
+	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min
+	Tries           int           // at one conditional write; default 5
+	RequireApproval bool          // what takes the place of something that serves waits for an operator
 
 	Run runner.Runner // gets objects, loads and writes items
 	Now func() time.Time
@@ -287,7 +287,7 @@ func (t *replaying) mover() generations.Mover {
 		return t.Items.Drop(ctx, g.SpeedSet(), after)
 	}
 	return generations.Mover{
-		Catalog: t.Catalog, Owner: lifecycle.Replay, Approve: t.Approve, DropGrace: t.Linger + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
+		Catalog: t.Catalog, Owner: lifecycle.Replay, RequireApproval: t.RequireApproval, DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
 		Started: t.started, Now: t.Now, Log: t.Log,
 	}
 }

@@ -102,7 +102,7 @@ func (p *past) restart() {
 func (p *past) newReplay() *speed.Replay {
 	return &speed.Replay{
 		Archive: p.archive, Catalog: p.catalog, Sweeps: p.catalog, Programs: &programs.Cache{}, Items: p.items, Seen: p.seen, Codec: p.codec,
-		Layout: p.Layout, Bytes: 1 << 20, RetainSeen: retain, Linger: time.Minute, Tries: tries, Run: runner.Sequential, Now: func() time.Time { return p.now },
+		Layout: p.Layout, Bytes: 1 << 20, RetainSeen: retain, DropGrace: time.Minute, Tries: tries, Run: runner.Sequential, Now: func() time.Time { return p.now },
 		Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -737,7 +737,7 @@ func TestReplayServes(t *testing.T) {
 				t.Fatal(err)
 			}
 			p.run(t, c.horizon)
-			p.replay.Approve = c.approve
+			p.replay.RequireApproval = c.approve
 			p.tick(t)
 			if v, err = p.catalog.View(context.Background(), "by_user"); err != nil || v.Serving != c.want {
 				t.Errorf("%s serves, %v; want %s", v.Serving, err, c.want)

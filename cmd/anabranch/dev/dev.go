@@ -6,7 +6,6 @@ package dev
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -26,90 +25,51 @@ import (
 	speedhandler "github.com/anabranch/anabranch/functions/speed/handler"
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/dirarchive"
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
-	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
-	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
-	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Settings are the server's. All are needed.
+// Settings are the server's. All are needed but Reload.
 type Settings struct {
-	Definitions  []view.Definition
-	Reload       func() ([]view.Definition, error) // the definitions when they have changed, else nil; nil: they never do
-	Dir          string                            // the archive's directory
-	Slot         time.Duration                     // default 5 min; a used directory keeps the one it began with
-	CommitWithin time.Duration                     // default 10 s
-	Settle       time.Duration                     // default 60 s; at least CommitWithin
-	BatchEvery   time.Duration                     // of batch, replay and audit; default 1 min
-	SweepAfter   time.Duration                     // default 1 min
-	Linger       time.Duration                     // default 1 min
-	Approve      bool                              // what takes the place of something that serves waits for an operator
-	Log          *slog.Logger
+	system.Settings // see Default; a used directory keeps the layout it began with
+
+	Definitions []view.Definition
+	Reload      func() ([]view.Definition, error) // the definitions when they have changed, else nil; nil: they never do
+	Dir         string                            // the archive's directory
+	Log         *slog.Logger
 }
 
-// What a laptop needs no setting for.
-const (
-	lanes  = 4
-	shards = 3 // fewer than lanes, so that lanes share shards as they do on AWS
-	retain = 7 * 24 * time.Hour
-	// The stream in memory does not outlive the process, so seen items need to live no longer than the speed window.
-	retainSeen = 2 * time.Hour
-	relist     = 3 * time.Hour
-	keep       = 24 * time.Hour
-	confirm    = time.Second // writes to memory
-	auditEvery = 24 * time.Hour
-	maxBody    = 4 << 20
-	tries      = 5
-)
-
-// Validate names every setting that breaks a rule of the design.
-func (s Settings) Validate() error {
-	var all []error
-	if _, err := slot.NewLength(s.Slot); err != nil {
-		all = append(all, fmt.Errorf("--slot: %w", err))
-	}
-	if s.CommitWithin <= 0 {
-		all = append(all, fmt.Errorf("--commit-within %s: must be above 0", s.CommitWithin))
-	}
-	if s.Settle < s.CommitWithin {
-		// One process has one clock, so that the margin between clocks is 0.
-		all = append(all, fmt.Errorf("--settle %s is below --commit-within %s: batch could claim a slot while events may still be put into it; "+
-			"need settle >= commit-within", s.Settle, s.CommitWithin))
-	}
-	if s.SweepAfter < 0 {
-		all = append(all, fmt.Errorf("--sweep-after %s: must be 0 or above", s.SweepAfter))
-	}
-	if s.Linger < 0 {
-		all = append(all, fmt.Errorf("--linger %s: must be 0 or above", s.Linger))
-	}
-	if s.BatchEvery <= 0 {
-		all = append(all, fmt.Errorf("--batch-every %s: must be above 0", s.BatchEvery))
-	}
-	return errors.Join(all...)
+// Default are the settings of a system in one process, where they are others than on AWS: it has one clock, its stream and its queue do not outlive it,
+// and it sweeps sooner, since somebody watches.
+func Default() system.Settings {
+	s := system.Default()
+	s.ClockMargin, s.ClockUnit = 0, 0
+	s.StreamRetention, s.QueueRetention = time.Hour, 0
+	s.ConfirmWithin, s.SweepAfter = time.Second, time.Minute
+	return s
 }
+
+const shards = 3 // fewer than lanes, so that lanes share shards as they do on AWS
 
 // Server is the running system.
 type Server struct {
-	settings Settings
-	layout   archive.Layout
-	archive  archive.Archive
-	queue    *memory.Queue
-	catalog  *memory.Catalog
-	ingest   *ingest.Ingest
-	batch    *batch.Batch
-	source   *source
+	settings    Settings
+	layout      archive.Layout
+	archive     archive.Archive
+	queue       *memory.Queue
+	catalog     *memory.Catalog
+	republisher *ingest.Republisher
+	batch       *batch.Batch
+	source      *source
 
 	ingestHandler    *ingesthandler.Handler
 	adminHandler     *adminhandler.Handler
@@ -125,9 +85,9 @@ type Server struct {
 
 // Open wires the functions over memory and the directory, and brings every view up to what the archive holds. Nothing is served yet.
 //
-// Errors: those of Settings.Validate; a setting in which the directory's layout differs, by name.
+// Errors: those of system.Settings.Check; a setting in which the directory's layout differs, by name.
 func Open(ctx context.Context, settings Settings) (*Server, error) {
-	if err := settings.Validate(); err != nil {
+	if err := settings.Check(); err != nil {
 		return nil, err
 	}
 	files, err := dirarchive.Open(settings.Dir, time.Now)
@@ -136,17 +96,7 @@ func Open(ctx context.Context, settings Settings) (*Server, error) {
 	}
 	s := &Server{settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}}
 	s.archive = &split{files: files, runs: &memory.Archive{Now: time.Now}}
-	length, err := slot.NewLength(settings.Slot)
-	if err != nil {
-		return nil, err
-	}
-	wanted := archive.Layout{
-		Number: 1, Slot: length, Lanes: lanes, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour, Stream: "memory",
-	}
-	if _, err := rand.Read(wanted.HashKey[:]); err != nil {
-		return nil, err
-	}
-	if s.layout, _, err = archive.OpenLayout(ctx, s.archive, wanted); err != nil {
+	if s.layout, err = settings.OpenLayout(ctx, s.archive, "memory", rand.Reader, time.Now); err != nil {
 		return nil, fmt.Errorf("directory %s: %w", settings.Dir, err)
 	}
 	if err := s.wire(); err != nil {
@@ -160,61 +110,31 @@ func Open(ctx context.Context, settings Settings) (*Server, error) {
 
 // wire makes the layers and their handlers.
 func (s *Server) wire() error {
-	codec, err := event.NewCodec(maxBody + 1<<20)
+	codec, err := s.settings.NewCodec()
 	if err != nil {
 		return err
 	}
-	var (
-		log      = s.settings.Log
-		table    = s.catalog
-		programs = &programs.Cache{}
-		base     = &memory.Base{}
-		items    = &memory.Speed{Now: time.Now}
-		records  = memory.NewStream(shards)
-		parallel = runner.Parallel(runtime.GOMAXPROCS(0))
-	)
+	records, log := memory.NewStream(shards), s.settings.Log
 	records.Now = time.Now
-	s.ingest = &ingest.Ingest{
-		Archive: s.archive, Stream: records, Queue: s.queue, Codec: codec, Layout: s.layout, Limits: event.DefaultLimits(),
-		MaxBody: maxBody, CommitWithin: s.settings.CommitWithin, Tries: tries, Now: time.Now, NewRequest: newULID, Log: log,
+	layers, err := system.New(system.Stores{
+		Archive: s.archive, Stream: records, Queue: s.queue, Catalog: s.catalog, Base: &memory.Base{}, Speed: &memory.Speed{Now: time.Now},
+		Seen: &memory.Seen{},
+	}, s.settings.Settings, system.Host{
+		Layout: s.layout, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)),
+		Workers: runtime.GOMAXPROCS(0), Now: time.Now, NewULID: newULID, Log: log,
+	})
+	if err != nil {
+		return err
 	}
-	s.batch = &batch.Batch{
-		Archive: s.archive, Catalog: table, Programs: programs, Base: base, Codec: codec, Layout: s.layout,
-		Definitions: lifecycle.Define(s.settings.Definitions),
-		Settle:      s.settings.Settle, Relist: relist, Confirm: confirm, Keep: keep, Linger: s.settings.Linger, Approve: s.settings.Approve, RunBytes: 64 << 20, Tries: tries,
-		Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now,
-		NewID: func() (ulid.ULID, error) { return newULID(time.Now()) }, Log: log,
-	}
-	seen := &memory.Seen{}
-	sweep := &batch.Sweep{
-		Archive: s.archive, Catalog: table, Sweeps: table, Seen: seen, Queue: s.queue, Layout: s.layout, After: s.settings.SweepAfter, Now: time.Now, Log: log,
-	}
-	fast := &speed.Speed{
-		Archive: s.archive, Catalog: table, Programs: programs, Items: items, Seen: seen, Codec: codec, Layout: s.layout,
-		Retain: retain, RetainSeen: retainSeen, Tries: tries, Run: parallel, Now: time.Now, Log: log,
-	}
-	s.ingestHandler = &ingesthandler.Handler{Ingest: s.ingest, Log: log}
-	s.republishHandler = &republishhandler.Handler{Ingest: s.ingest, Log: log}
-	s.batchHandler = &batchhandler.Handler{Batch: s.batch, Sweep: sweep, Log: log}
-	replay := &speed.Replay{
-		Archive: s.archive, Catalog: table, Sweeps: table, Programs: programs, Items: items, Seen: seen, Codec: codec, Layout: s.layout,
-		Bytes: 32 << 20, RetainSeen: retainSeen, Linger: s.settings.Linger, Approve: s.settings.Approve, Tries: tries, Run: parallel, Now: time.Now, Log: log,
-	}
-	auditor := &audit.Audit{
-		Archive: s.archive, Catalog: table, Audits: table, Programs: programs, Base: base, Codec: codec, Layout: s.layout, Relist: relist,
-		Every: auditEvery, Workers: runtime.GOMAXPROCS(0), Run: parallel, Now: time.Now, Log: log,
-	}
-	views := serving.Stores{Catalog: table, Programs: programs, Base: base, Speed: items}
-	answers := &serving.Serving{
-		Stores: views, Sweeps: table, MaxRows: 10_000, Now: time.Now, LateAfter: 2 * (s.settings.Slot + s.settings.Settle + s.settings.BatchEvery),
-	}
-	s.queryHandler = &queryhandler.Handler{Log: log, Serving: answers}
-	s.replayHandler = &replayhandler.Handler{Log: log, Replay: replay}
-	s.auditHandler = &audithandler.Handler{Log: log, Audit: auditor}
-	s.adminHandler = &adminhandler.Handler{
-		Log: log, Differ: &compare.Comparer{Stores: views}, Operations: &operations.Operations{Catalog: table, Sweeps: table, Tries: tries, Now: time.Now},
-	}
-	s.source, err = newSource(records, (&speedhandler.Handler{Speed: fast, Log: log}).Invoke)
+	s.batch, s.republisher = layers.Batch(lifecycle.Define(s.settings.Definitions)), layers.Republisher()
+	s.ingestHandler = &ingesthandler.Handler{Ingest: layers.Ingest(), Log: log}
+	s.republishHandler = &republishhandler.Handler{Republisher: s.republisher, Log: log}
+	s.batchHandler = &batchhandler.Handler{Batch: s.batch, Sweep: layers.Sweep(), Log: log}
+	s.queryHandler = &queryhandler.Handler{Serving: layers.Serving(), Log: log}
+	s.replayHandler = &replayhandler.Handler{Replay: layers.Replay(), Log: log}
+	s.auditHandler = &audithandler.Handler{Audit: layers.Audit(), Log: log}
+	s.adminHandler = &adminhandler.Handler{Differ: layers.Comparer(), Operations: layers.Operations(), Log: log}
+	s.source, err = newSource(records, (&speedhandler.Handler{Speed: layers.Speed(), Log: log}).Invoke)
 	return err
 }
 
@@ -222,7 +142,7 @@ func newULID(at time.Time) (ulid.ULID, error) { return ulid.New(ulid.Timestamp(a
 
 // rebuild brings the views up to the archive: batch takes all sealed slots, and what lies above goes through the stream again.
 func (s *Server) rebuild(ctx context.Context) error {
-	live := s.layout.Slot.Sealed(time.Now(), s.settings.Settle)
+	live := s.layout.Slot.Sealed(time.Now(), s.settings.SealDelay)
 	if err := s.batch.Register(ctx, live); err != nil {
 		return err
 	}
@@ -245,7 +165,7 @@ func (s *Server) rebuild(ctx context.Context) error {
 			return err
 		}
 		for _, object := range page {
-			if err := s.ingest.Republish(ctx, stream.Republish{Object: string(object.Key), Lanes: s.ingest.Lanes()}); err != nil {
+			if err := s.republisher.Republish(ctx, stream.Republish{Object: string(object.Key), Lanes: s.republisher.Lanes()}); err != nil {
 				return err
 			}
 		}

@@ -26,10 +26,10 @@ func settings(t *testing.T, dir string) dev.Settings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return dev.Settings{
-		Definitions: definitions, Dir: dir, Slot: 2 * time.Second, CommitWithin: 500 * time.Millisecond, Settle: time.Second,
-		BatchEvery: 200 * time.Millisecond, SweepAfter: time.Second, Linger: time.Second, Log: slog.New(slog.DiscardHandler),
-	}
+	s := dev.Settings{Settings: dev.Default(), Definitions: definitions, Dir: dir, Log: slog.New(slog.DiscardHandler)}
+	s.Slot, s.CommitWithin, s.SealDelay, s.BatchEvery = 2*time.Second, 500*time.Millisecond, time.Second, 200*time.Millisecond
+	s.SweepAfter, s.DropGrace = time.Second, time.Second
+	return s
 }
 
 // open is a running server on the directory. What it returns kills it as far as that can be done within a process: it stops at once and keeps
@@ -138,7 +138,7 @@ func TestSample(t *testing.T) {
 // TestRestartWithinASlot: what no run holds yet is in the answers at once when the server is opened again.
 func TestRestartWithinASlot(t *testing.T) {
 	s := settings(t, t.TempDir())
-	s.Slot, s.Settle = time.Hour, time.Minute // batch takes nothing during the test, unless it runs over the hour
+	s.Slot, s.SealDelay = time.Hour, time.Minute // batch takes nothing during the test, unless it runs over the hour
 	server, end := open(t, s)
 	postAll(t, server, lines(t), 1000)
 	end()
@@ -201,11 +201,11 @@ func TestSettingsErrors(t *testing.T) {
 		change func(*dev.Settings)
 		want   string
 	}{
-		{"settle below commit-within", func(s *dev.Settings) { s.Settle = 400 * time.Millisecond }, "--settle 400ms is below --commit-within 500ms"},
-		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second }, "--slot: slot length 7s"},
-		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond }, "--slot: slot length 1.5s"},
-		{"no time to commit", func(s *dev.Settings) { s.CommitWithin = 0 }, "--commit-within 0s"},
-		{"batch never", func(s *dev.Settings) { s.BatchEvery = 0 }, "--batch-every 0s"},
+		{"sealed before all is committed", func(s *dev.Settings) { s.SealDelay = 400 * time.Millisecond }, "SealDelay=400ms: want at least CommitWithin"},
+		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second }, "Slot: slot length 7s"},
+		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond }, "Slot: slot length 1.5s"},
+		{"no time to commit", func(s *dev.Settings) { s.CommitWithin = 0 }, "CommitWithin=0s"},
+		{"batch never", func(s *dev.Settings) { s.BatchEvery = 0 }, "BatchEvery=0s"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := settings(t, t.TempDir())

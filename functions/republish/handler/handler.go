@@ -18,8 +18,8 @@ import (
 
 // Handler serves the republish function.
 type Handler struct {
-	Ingest *ingest.Ingest
-	Log    *slog.Logger
+	Republisher *ingest.Republisher
+	Log         *slog.Logger
 }
 
 // Handle republishes each message's lanes. Messages that failed are named, and come again until the queue gives them to its dead-letter queue.
@@ -44,7 +44,7 @@ func (h *Handler) republish(ctx context.Context, body string) error {
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
 		return fmt.Errorf("message is no republish request: something follows it at byte %d", d.InputOffset())
 	}
-	if err := h.Ingest.Republish(ctx, request); err != nil {
+	if err := h.Republisher.Republish(ctx, request); err != nil {
 		return err
 	}
 	h.Log.InfoContext(ctx, "republished", "object", request.Object, "lanes", request.Lanes)

@@ -69,7 +69,7 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{w, &handler.Handler{Ingest: w.Ingest, Log: slog.New(slog.DiscardHandler)}, codec, map[string]string{}}
+	s := &station{w, &handler.Handler{Republisher: w.Republisher, Log: slog.New(slog.DiscardHandler)}, codec, map[string]string{}}
 	request, err := ulid.ParseStrict("01KDVDQ5J8EPTJ6MMCDPTWG9D0")
 	if err != nil {
 		t.Fatal(err)

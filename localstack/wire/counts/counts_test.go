@@ -102,7 +102,7 @@ func tell(t *testing.T, w *world, size int) story {
 	if _, without := w.sweep.Seen.(nothingSeen); without {
 		return s // nothing else is another: the sweep would find no receipt
 	}
-	w.now = begin.Add(2*slotLength + settle)
+	w.now = begin.Add(2*slotLength + sealDelay)
 	step("batch", func() { w.tick(t, events) })
 	w.now = w.now.Add(time.Minute)
 	step("idle", func() { w.idle(t) })
@@ -121,7 +121,7 @@ func (w *world) warm(t *testing.T, lines [][]byte) {
 	need(t, w.batch.Register(t.Context(), 0))
 	w.send(t, lines, len(lines))
 	w.deliver(t, len(lines))
-	w.now = begin.Add(slotLength + settle)
+	w.now = begin.Add(slotLength + sealDelay)
 	w.tick(t, int64(len(lines)))
 }
 

@@ -8,7 +8,6 @@ import (
 	"compress/gzip"
 	"context"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/big"
 	"math/rand/v2"
@@ -27,38 +26,38 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/localstack/wire"
-	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
 	"github.com/anabranch/anabranch/shared/aws/kinesisstream"
 	"github.com/anabranch/anabranch/shared/aws/s3archive"
-	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/aws/sqsqueue"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // The settings, as the template has them by default.
 const (
-	shards       = 4 // of an on-demand stream at its beginning: one lane each
-	lanes        = 4
-	slotLength   = 5 * time.Minute
-	settle       = time.Minute
-	sweepAfter   = 10 * time.Minute
+	shards       = 4    // of an on-demand stream at its beginning: one lane each
 	batchRecords = 1000 // of one invocation of speed
 	atOnce       = 16
+)
+
+// The settings that the story goes by.
+var (
+	slotLength = system.Default().Slot
+	sealDelay  = system.Default().SealDelay
+	sweepAfter = system.Default().SweepAfter
 )
 
 // begin is when the story begins: at the start of a slot.
@@ -107,57 +106,37 @@ func (w *world) clock() time.Time { return w.now }
 func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection bool) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(failer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	codec, err := settings.NewCodec()
+	codec, err := system.Default().NewCodec()
 	need(t, err)
 	definitions, err := viewfile.Parse("views.yaml", file(t, "../../sample/views.yaml"))
 	need(t, err)
 	tables, store := dynamodb.NewFromConfig(cfg), s3archive.New(s3.NewFromConfig(cfg), "archive")
-	layout := w.layout(t, store)
-	control := dynamocatalog.New(tables, "catalog")
-	puts := kinesisstream.New(kinesis.NewFromConfig(cfg), "events")
-	republish := sqsqueue.New(sqs.NewFromConfig(cfg), queue)
 	var seen viewstore.Seen = dynamoviews.NewSeen(tables, "seen")
 	if !detection {
 		seen = nothingSeen{}
 	}
-	w.ingest = &ingest.Ingest{
-		Archive: store, Stream: puts, Queue: republish, Codec: codec, Layout: layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
-		CommitWithin: 10 * time.Second, ClockMargin: clock.Margin(30 * time.Second), Tries: 3, Now: w.clock, NewRequest: w.newULID, Log: log,
+	s := system.Default()
+	layout, err := s.OpenLayout(t.Context(), store, "events", w.chance, w.clock)
+	need(t, err)
+	stores := system.Stores{
+		Archive: store, Stream: kinesisstream.New(kinesis.NewFromConfig(cfg), "events"), Queue: sqsqueue.New(sqs.NewFromConfig(cfg), queue),
+		Catalog: dynamocatalog.New(tables, "catalog"), Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
+		Seen: seen,
 	}
-	for range shards {
-		w.speed = append(w.speed, &speed.Speed{
-			Archive: store, Catalog: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, "speed"), Seen: seen,
-			Codec: codec, Layout: layout, Retain: 7 * 24 * time.Hour, RetainSeen: 97 * time.Hour, ClockMargin: clock.Margin(30 * time.Second), Tries: 5,
-			Run: runner.Parallel(atOnce), Now: w.clock, Log: log,
+	// environment is a function's: what it has compiled is its own.
+	environment := func() *system.System {
+		made, err := system.New(stores, s, system.Host{
+			Layout: layout, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Parallel(atOnce), Workers: 1, Now: w.clock, NewULID: w.newULID,
+			Log: log,
 		})
+		need(t, err)
+		return made
 	}
-	w.batch = &batch.Batch{
-		Archive: store, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Codec: codec, Layout: layout,
-		Definitions: lifecycle.Define(definitions), Settle: settle, ClockMargin: clock.Margin(30 * time.Second), Relist: 3 * time.Hour, RunBytes: 16 << 20, Tries: 5,
-		Workers: 1, Run: runner.Parallel(atOnce), Now: w.clock, NewID: func() (ulid.ULID, error) { return w.newULID(w.now) }, Log: log,
+	w.ingest, w.batch, w.sweep = environment().Ingest(), environment().Batch(lifecycle.Define(definitions)), environment().Sweep()
+	w.serving = environment().Serving()
+	for range shards {
+		w.speed = append(w.speed, environment().Speed())
 	}
-	w.sweep = &batch.Sweep{
-		Archive: store, Catalog: control, Sweeps: control, Seen: seen, Queue: republish, Layout: layout,
-		After: sweepAfter, ClockMargin: clock.Margin(30 * time.Second), Now: w.clock, Log: log,
-	}
-	w.serving = &serving.Serving{
-		Stores: serving.Stores{
-			Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
-		},
-		Sweeps: control, MaxRows: 10_000, Now: w.clock,
-	}
-}
-
-func (w *world) layout(t *testing.T, store archive.Archive) archive.Layout {
-	t.Helper()
-	length, err := slot.NewLength(slotLength)
-	need(t, err)
-	wanted := archive.Layout{Number: 1, Slot: length, Lanes: lanes, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour, Stream: "events"}
-	_, err = io.ReadFull(w.chance, wanted.HashKey[:])
-	need(t, err)
-	layout, _, err := archive.OpenLayout(t.Context(), store, wanted)
-	need(t, err)
-	return layout
 }
 
 func (w *world) newULID(at time.Time) (ulid.ULID, error) {

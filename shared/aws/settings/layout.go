@@ -30,7 +30,7 @@ type Layout struct {
 	// The same for speed. It never changes for an archive.
 	SpeedWindow time.Duration `default:"1h"`
 	// By how much a function's clock and the archive's may differ; at a larger difference functions refuse to work. Danger: batch waits for it,
-	// as part of Settle.
+	// as part of SealDelay.
 	ClockMargin time.Duration `default:"30s"`
 }
 

@@ -24,10 +24,10 @@ type inner struct {
 
 type sample struct {
 	inner
-	CommitWithin time.Duration `default:"10s"`
-	RunBytes     int64         `default:"16777216"`
-	Table        string
-	Approve      bool `default:"false"`
+	CommitWithin    time.Duration `default:"10s"`
+	RunBytes        int64         `default:"16777216"`
+	Table           string
+	RequireApproval bool `default:"false"`
 }
 
 func TestRead(t *testing.T) {
@@ -42,7 +42,7 @@ func TestRead(t *testing.T) {
 			sample{inner{"s", 4}, 10 * time.Second, 16 << 20, "t", false}, nil,
 		},
 		{
-			"everything", map[string]string{"STREAM_NAME": "s", "LANES": "-1", "COMMIT_WITHIN": "1m30s", "RUN_BYTES": "9000000000", "TABLE": " t ", "APPROVE": "true"},
+			"everything", map[string]string{"STREAM_NAME": "s", "LANES": "-1", "COMMIT_WITHIN": "1m30s", "RUN_BYTES": "9000000000", "TABLE": " t ", "REQUIRE_APPROVAL": "true"},
 			sample{inner{"s", -1}, 90 * time.Second, 9_000_000_000, " t ", true}, nil,
 		},
 		{
@@ -52,8 +52,8 @@ func TestRead(t *testing.T) {
 		{"nothing", nil, sample{}, []string{"STREAM_NAME is not set", "TABLE is not set"}},
 		{"empty without a default", map[string]string{"STREAM_NAME": "", "TABLE": "t"}, sample{}, []string{"STREAM_NAME is not set"}},
 		{
-			"wrong", map[string]string{"STREAM_NAME": "s", "LANES": "four", "COMMIT_WITHIN": "10", "RUN_BYTES": "1.5", "TABLE": "t", "APPROVE": "yes"}, sample{},
-			[]string{`LANES="four": want a whole number`, `COMMIT_WITHIN="10": want a duration`, `RUN_BYTES="1.5": want a whole number`, `APPROVE="yes": want true or false`},
+			"wrong", map[string]string{"STREAM_NAME": "s", "LANES": "four", "COMMIT_WITHIN": "10", "RUN_BYTES": "1.5", "TABLE": "t", "REQUIRE_APPROVAL": "yes"}, sample{},
+			[]string{`LANES="four": want a whole number`, `COMMIT_WITHIN="10": want a duration`, `RUN_BYTES="1.5": want a whole number`, `REQUIRE_APPROVAL="yes": want true or false`},
 		},
 		{"too large", map[string]string{"STREAM_NAME": "s", "RUN_BYTES": "9223372036854775808", "TABLE": "t"}, sample{}, []string{"RUN_BYTES="}},
 	} {
@@ -94,7 +94,7 @@ func TestReadRefusesOtherTypes(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	want := []string{"STREAM_NAME", "LANES", "COMMIT_WITHIN", "RUN_BYTES", "TABLE", "APPROVE"}
+	want := []string{"STREAM_NAME", "LANES", "COMMIT_WITHIN", "RUN_BYTES", "TABLE", "REQUIRE_APPROVAL"}
 	if diff := cmp.Diff(want, settings.Names(sample{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -298,7 +298,7 @@ const receives = 10
 
 func (h *history) republish(r stream.Republish, nth int) {
 	var err error
-	h.invoke(republishRole, short(r.Object), func(ctx context.Context, e *environment) { err = e.ingest.Republish(ctx, r) }, func(ok bool) {
+	h.invoke(republishRole, short(r.Object), func(ctx context.Context, e *environment) { err = e.republisher.Republish(ctx, r) }, func(ok bool) {
 		if ok && err == nil {
 			return
 		}

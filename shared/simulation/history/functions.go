@@ -10,14 +10,13 @@ import (
 
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/batch"
-	"github.com/anabranch/anabranch/shared/clock"
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/system"
 )
 
 // role is which function an environment runs.
@@ -48,14 +47,15 @@ type environment struct {
 	current *invocation   // nil: idle
 	over    bool          // takes no more invocations
 
-	ingest   *ingest.Ingest
-	speed    *speed.Speed
-	batch    *batch.Batch
-	sweep    *batch.Sweep
-	query    *serving.Serving
-	replay   *speed.Replay
-	audit    *audit.Audit
-	operator *operations.Operations
+	ingest      *ingest.Ingest
+	republisher *ingest.Republisher
+	speed       *speed.Speed
+	batch       *batch.Batch
+	sweep       *batch.Sweep
+	query       *serving.Serving
+	replay      *speed.Replay
+	audit       *audit.Audit
+	operator    *operations.Operations
 }
 
 func (e *environment) now() time.Time { return e.h.clock.Add(e.skew) }
@@ -77,11 +77,29 @@ type invocation struct {
 
 var silent = slog.New(slog.DiscardHandler)
 
-// The settings of functions that are the same in all histories.
-const (
-	linger     = time.Minute
-	retainSeen = 5 * 24 * time.Hour
-)
+// system is the system over some stores, with the history's settings.
+func (h *history) system(stores system.Stores, compiled *programs.Cache, now func() time.Time, newULID func(time.Time) (ulid.ULID, error)) *system.System {
+	s, err := system.New(stores, h.systemSettings(), system.Host{
+		Layout: h.layout, Codec: h.kit.codec, Programs: compiled, Parallel: runner.Sequential, Workers: 2, Now: now, NewULID: newULID, Log: silent,
+	})
+	h.must(err)
+	return s
+}
+
+// seenBesideWindow is how long a seen item lives, without the window.
+const seenBesideWindow = 5 * 24 * time.Hour
+
+func (h *history) systemSettings() system.Settings {
+	s := system.Default()
+	s.Slot, s.Lanes, s.DedupeWindow, s.SpeedWindow = h.slotLength, h.lanes, h.batchWindow, h.speedWindow
+	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.settle, h.relist
+	s.ClockUnit = 0 // as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
+	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.keep, h.approve, h.replayBytes
+	s.StreamRetention = seenBesideWindow
+	s.LongestInvocation, s.AuditEvery = 0, max(h.auditEvery, time.Nanosecond)
+	s.MaxBody, s.WriteTries = 1<<20, 3
+	return s
+}
 
 // open makes a new environment.
 func (h *history) open(r role) *environment {
@@ -110,57 +128,40 @@ func (h *history) open(r role) *environment {
 		compiled = &programs.Cache{}
 	}
 	p := port{e}
+	s := h.system(system.Stores{
+		Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Catalog: catalogPort{p}, Base: basePort{p}, Speed: speedPort{p},
+		Seen: seenPort{p},
+	}, compiled, e.now, e.newULID)
 	switch r {
-	case ingestRole, republishRole:
-		e.ingest = &ingest.Ingest{
-			Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Codec: h.kit.codec, Layout: h.layout, Limits: event.DefaultLimits(),
-			MaxBody: 1 << 20, CommitWithin: h.commitWithin, ClockMargin: clock.Margin(h.margin), Tries: 3, Now: e.now, NewRequest: e.newRequest, Log: silent,
-		}
+	case ingestRole:
+		e.ingest = s.Ingest()
+	case republishRole:
+		e.republisher = s.Republisher()
 	case speedRole:
-		e.speed = &speed.Speed{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: compiled, Items: speedPort{p}, Seen: seenPort{p}, Codec: h.kit.codec,
-			Layout: h.layout, Retain: 7 * 24 * time.Hour, RetainSeen: retainSeen, ClockMargin: clock.Margin(h.margin), Tries: 3, Run: runner.Sequential,
-			Now: e.now, Log: silent,
-		}
+		e.speed = s.Speed()
 	case batchRole:
-		e.batch = &batch.Batch{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Programs: compiled, Base: basePort{p}, Codec: h.kit.codec, Layout: h.layout,
-			Definitions: h.kit.of(h.deployed), Settle: h.settle, ClockMargin: clock.Margin(h.margin), Relist: h.relist, Confirm: 10 * time.Second, Keep: h.keep, Linger: linger,
-			Approve: h.approve, RunBytes: h.runBytes, Tries: 3, Workers: 2, Run: runner.Sequential, Now: e.now,
-			NewID: func() (ulid.ULID, error) { return h.newULID(e.now()) }, Log: silent,
-		}
+		e.batch = s.Batch(h.kit.of(h.deployed))
 	case sweepRole:
-		e.sweep = &batch.Sweep{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Seen: seenPort{p}, Queue: queuePort{p}, Layout: h.layout,
-			After: h.sweepAfter, ClockMargin: clock.Margin(h.margin), Now: e.now, Log: silent,
-		}
+		e.sweep = s.Sweep()
 	case queryRole:
-		e.query = &serving.Serving{
-			Stores: serving.Stores{Catalog: catalogPort{p}, Programs: compiled, Base: basePort{p}, Speed: speedPort{p}},
-			Sweeps: catalogPort{p}, MaxRows: 10_000, Now: e.now,
-		}
+		e.query = s.Serving()
 	case replayRole:
-		e.replay = &speed.Replay{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Programs: compiled, Items: speedPort{p}, Seen: seenPort{p},
-			Codec: h.kit.codec, Layout: h.layout, Bytes: h.replayBytes, RetainSeen: retainSeen, ClockMargin: clock.Margin(h.margin), Linger: linger, Tries: 3,
-			Approve: h.approve, Run: runner.Sequential, Now: e.now, Log: silent,
-		}
+		e.replay = s.Replay()
 	case auditRole:
-		e.audit = &audit.Audit{
-			Archive: archivePort{p}, Catalog: catalogPort{p}, Audits: catalogPort{p}, Programs: compiled, Base: basePort{p}, Codec: h.kit.codec,
-			Layout: h.layout, Relist: h.relist, Every: h.auditEvery, Workers: 2, Run: runner.Sequential, Now: e.now, Log: silent,
-		}
+		e.audit = s.Audit()
 	case operatorRole:
-		e.operator = &operations.Operations{Catalog: catalogPort{p}, Sweeps: catalogPort{p}, Tries: 3, Now: e.now}
+		e.operator = s.Operations()
 	}
 	h.environments[r] = append(h.environments[r], e)
 	return e
 }
 
-// newRequest also notes until when ingest may commit what arrived then.
-func (e *environment) newRequest(arrival time.Time) (ulid.ULID, error) {
-	id, err := e.h.newULID(arrival)
-	e.current.commitBy, e.current.request = arrival.Add(e.h.commitWithin), &id
+// newULID also notes, of ingest, until when it may commit what arrived then.
+func (e *environment) newULID(at time.Time) (ulid.ULID, error) {
+	id, err := e.h.newULID(at)
+	if e.role == ingestRole {
+		e.current.commitBy, e.current.request = at.Add(e.h.commitWithin), &id
+	}
 	return id, err
 }
 

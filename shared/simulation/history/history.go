@@ -31,7 +31,6 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/batch"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/eventsource"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -39,6 +38,7 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -151,6 +151,7 @@ type history struct {
 	environments [roles][]*environment
 	flying       []*invocation
 	source       source
+	beside       *system.System                         // by the true clock, without faults
 	observer     *serving.Serving                       // asks at one moment
 	generations  map[lifecycle.GenerationID]*generation // all there have been
 	sets         map[lifecycle.Set]int                  // the view of each set of speed items there has been
@@ -230,10 +231,6 @@ func (h *history) result(seed uint64) Result {
 
 // build makes a world in which nothing has happened but the registration of its views.
 func (h *history) build(seed uint64) error {
-	length, err := slot.NewLength(h.slotLength)
-	if err != nil {
-		return err
-	}
 	h.truth = truth{
 		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{}, runOf: map[slot.Slot]uint64{},
 		folds: map[cell]*fold{}, counting: map[cell][]*position{}, held: map[cell][]*copyOf{}, windows: map[rowsOf][]int64{}, built: map[int]uint64{},
@@ -248,22 +245,18 @@ func (h *history) build(seed uint64) error {
 	h.stream = memory.NewStream(h.shards)
 	h.archive.Now = func() time.Time { return h.clock.Truncate(time.Second) } // S3 tells whole seconds
 	h.stream.Now = func() time.Time { return h.clock }
-	wanted := archive.Layout{
-		Number: 1, Slot: length, Lanes: h.lanes, HashKey: event.HashKey{byte(seed), byte(seed >> 8), 2, 3},
-		DedupeWindow: h.batchWindow, SpeedWindow: h.speedWindow, Stream: "memory",
-	}
-	if h.layout, _, err = archive.OpenLayout(everywhere, h.archive, wanted); err != nil {
+	key := event.HashKey{byte(seed), byte(seed >> 8), 2, 3}
+	now := func() time.Time { return h.clock }
+	var err error
+	if h.layout, err = h.systemSettings().OpenLayout(everywhere, h.archive, "memory", bytes.NewReader(key[:]), now); err != nil {
 		return err
 	}
-	h.observer = &serving.Serving{
-		Stores: serving.Stores{Catalog: h.catalog, Programs: h.compiled.programs, Base: h.base, Speed: h.items},
-		Sweeps: h.catalog, MaxRows: 10_000, Now: func() time.Time { return h.clock },
-	}
+	h.beside = h.system(system.Stores{
+		Archive: h.archive, Catalog: h.catalog, Base: h.base, Speed: h.items,
+	}, h.compiled.programs, now, h.newULID)
+	h.observer = h.beside.Serving()
 	if !h.announced {
-		first := batch.Batch{
-			Catalog: h.catalog, Definitions: h.kit.of(h.deployed), Tries: 1, NewID: func() (ulid.ULID, error) { return h.newULID(h.clock) }, Now: func() time.Time { return h.clock },
-		}
-		if err := first.Register(everywhere, 0); err != nil {
+		if err := h.beside.Batch(h.kit.of(h.deployed)).Register(everywhere, 0); err != nil {
 			return err
 		}
 	}

@@ -208,7 +208,7 @@ func (h *history) checkMove(before, after lifecycle.View, g lifecycle.Generation
 	next, ok := after.Generation(g.ID)
 	left := h.clock.UnixMilli() - g.Since + 2*h.margin.Milliseconds()
 	switch {
-	case !ok && (g.State != lifecycle.Dropping || left < linger.Milliseconds()):
+	case !ok && (g.State != lifecycle.Dropping || left < h.systemSettings().DropGrace.Milliseconds()):
 		h.fail(oracleMoves, "view %s: generation %s is gone %d ms after it was %s", before.Name, g.ID, left, g.State)
 	case ok && !slices.Contains(moves[g.State], next.State):
 		h.fail(oracleMoves, "view %s: generation %s was %s, and is %s", before.Name, g.ID, g.State, next.State)

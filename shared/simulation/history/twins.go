@@ -7,11 +7,9 @@ import (
 	"slices"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -22,13 +20,8 @@ func (h *history) finalAudit() {
 	if h.violation != nil {
 		return
 	}
-	now := func() time.Time { return h.clock }
-	auditor := audit.Audit{
-		Archive: h.archive, Catalog: h.catalog, Audits: h.catalog, Programs: h.compiled.programs, Base: h.base, Codec: h.kit.codec, Layout: h.layout,
-		Relist: h.relist, Every: time.Nanosecond, Workers: 1, Run: runner.Sequential, Now: now, Log: silent,
-	}
 	h.clock = h.clock.Add(time.Hour) // an audit that was killed keeps others off no longer
-	report, err := auditor.Tick(context.Background())
+	report, err := h.beside.Audit().Tick(context.Background())
 	if err != nil {
 		h.fail(oracleDrift, "%v", err)
 	}

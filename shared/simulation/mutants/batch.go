@@ -18,12 +18,12 @@ func ofBatch() []Mutant {
 		{
 			Name: "settle-zero", Design: "3.2",
 			Mistake: "a slot is claimed as soon as it has ended",
-			Edits:   []Edit{{batchFile, `Sealed(now, b.Settle), now, nil`, `Sealed(now, 0), now, nil`}},
+			Edits:   []Edit{{batchFile, `Sealed(now, b.SealDelay), now, nil`, `Sealed(now, 0), now, nil`}},
 		},
 		{
 			Name: "settle-without-the-margin", Design: "3.2",
 			Mistake: "settle covers the time to commit, and not the margin of the clocks",
-			Edits:   []Edit{{batchFile, `Sealed(now, b.Settle), now, nil`, `Sealed(now, b.Settle-time.Duration(b.ClockMargin)), now, nil`}},
+			Edits:   []Edit{{batchFile, `Sealed(now, b.SealDelay), now, nil`, `Sealed(now, b.SealDelay-time.Duration(b.ClockMargin)), now, nil`}},
 		},
 		{
 			Name: "batch-trusts-its-clock-alone", Design: "3.2",
@@ -57,7 +57,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "horizon-inclusive-in-batch", Design: "3.2",
 			Mistake: "the slot that is under way is taken for sealed",
-			Edits:   []Edit{{batchFile, `	return b.Layout.Slot.Sealed(now, b.Settle), now, nil`, `	return b.Layout.Slot.Next(b.Layout.Slot.Sealed(now, b.Settle)), now, nil`}},
+			Edits:   []Edit{{batchFile, `	return b.Layout.Slot.Sealed(now, b.SealDelay), now, nil`, `	return b.Layout.Slot.Next(b.Layout.Slot.Sealed(now, b.SealDelay)), now, nil`}},
 		},
 		{
 			Name: "horizon-read-inclusively", Design: "3.4",
@@ -72,7 +72,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "relist-missing", Design: "3.2",
 			Mistake: "claimed slots are not listed again, and stragglers never found",
-			Edits:   []Edit{{planFile, `		again := head.Horizon - slot.Slot(t.Relist.Milliseconds())`, `		again := head.Horizon`}},
+			Edits:   []Edit{{planFile, `		again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())`, `		again := head.Horizon`}},
 		},
 		{
 			Name: "held-objects-read-again", Design: "3.2",

@@ -2,6 +2,7 @@ package mutants
 
 const (
 	ingestFile    = "shared/ingest/ingest.go"
+	publisherFile = "shared/ingest/publisher.go"
 	republishFile = "shared/ingest/republish.go"
 )
 
@@ -15,9 +16,9 @@ func ofIngest() []Mutant {
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
 		}
-		in.publish(ctx, key, in.records(lines))
+		in.publish(ctx, key, in.publisher().records(lines))
 `, `
-		in.publish(ctx, key, in.records(lines))
+		in.publish(ctx, key, in.publisher().records(lines))
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
 		}
@@ -32,7 +33,7 @@ func ofIngest() []Mutant {
 		}
 `, `
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
-			in.publish(ctx, key, in.records(lines))
+			in.publish(ctx, key, in.publisher().records(lines))
 			return err
 		}
 `}},
@@ -71,14 +72,14 @@ func ofIngest() []Mutant {
 		{
 			Name: "first-line-only", Design: "3.1",
 			Mistake: "of a lane's lines in one request only the first is published",
-			Edits:   []Edit{{ingestFile, `			packs[last] = append(packs[last], line...)`, `			_ = append(packs[last], line...)`}},
+			Edits:   []Edit{{publisherFile, `			packs[last] = append(packs[last], line...)`, `			_ = append(packs[last], line...)`}},
 		},
 		{
 			Name: "republish-changes-the-stamps", Design: "3.1",
 			Mistake: "republish stamps the lines anew",
 			Edits: []Edit{{republishFile, `	out := lines{data: batch.Data}
-`, `	again, err := in.NewRequest(in.Now())
-	if err != nil {
+`, `	again := batch.Stamps[0].Request
+	if err := again.SetTime(again.Time() + 60_000); err != nil {
 		return lines{}, err
 	}
 	out := lines{data: bytes.ReplaceAll(batch.Data, []byte(batch.Stamps[0].Request.String()), []byte(again.String()))}
@@ -119,7 +120,7 @@ func ofIngest() []Mutant {
 		{
 			Name: "all-records-sent-again", Design: "3.1",
 			Mistake: "when the stream takes some of the records, all are sent again",
-			Edits: []Edit{{ingestFile, `		entries, err = kept, errNotTaken`, `		if err = errNotTaken; len(kept) == 0 {
+			Edits: []Edit{{publisherFile, `		entries, err = kept, errNotTaken`, `		if err = errNotTaken; len(kept) == 0 {
 			entries = kept
 		}`}},
 			Killer: Killer{
@@ -130,7 +131,7 @@ func ofIngest() []Mutant {
 		{
 			Name: "refused-records-forgotten", Design: "3.1",
 			Mistake: "records that the stream refuses are neither sent again nor queued",
-			Edits:   []Edit{{ingestFile, `		entries, err = kept, errNotTaken`, `		entries, err = kept[:0], errNotTaken`}},
+			Edits:   []Edit{{publisherFile, `		entries, err = kept, errNotTaken`, `		entries, err = kept[:0], errNotTaken`}},
 			Killer: Killer{
 				Package: "shared/ingest", Run: "^TestPublishAgain$",
 				Why: "batch shows the events within its bound, and the sweep finds the records: they are late, as they are where ingest dies",

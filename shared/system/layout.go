@@ -1,0 +1,34 @@
+package system
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/clock"
+	"github.com/anabranch/anabranch/shared/slot"
+)
+
+// OpenLayout returns the archive's layout, made as the settings say where there is none yet: then with a hash key of random bytes. The stream's name is
+// part of it: with another stream the same archive is refused.
+//
+// Errors: each setting in which the archive differs, by name; clock.ErrMargin. Only the latter, and those of the store, may pass by themselves.
+func (s Settings) OpenLayout(ctx context.Context, a archive.Archive, stream string, random io.Reader, now func() time.Time) (archive.Layout, error) {
+	length, err := slot.NewLength(s.Slot)
+	if err != nil {
+		return archive.Layout{}, named("Slot", err)
+	}
+	wanted := archive.Layout{
+		Number: 1, Slot: length, Lanes: s.Lanes, DedupeWindow: s.DedupeWindow, SpeedWindow: s.SpeedWindow, Stream: stream,
+	}
+	if _, err := io.ReadFull(random, wanted.HashKey[:]); err != nil {
+		return archive.Layout{}, fmt.Errorf("make hash key: %w", err)
+	}
+	layout, date, err := archive.OpenLayout(ctx, a, wanted)
+	if err != nil {
+		return archive.Layout{}, err
+	}
+	return layout, clock.Margin(s.ClockMargin).Check(now(), date)
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/aws/settings"
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // mainPackages are the folders of functions/ that hold a function.
@@ -31,15 +32,15 @@ func mainPackages(t testing.TB) map[string]bool {
 	return all
 }
 
-// setting is a field of a function's Settings.
-type setting struct {
+// field is one of a function's Settings.
+type field struct {
 	name   string
 	preset string // from its tag
 	has    bool   // a default
 }
 
 // settingsOf are the fields that a function's Settings has, those of embedded structs included.
-func settingsOf(t testing.TB, p *program, function string) (all []setting) {
+func settingsOf(t testing.TB, p *program, function string) (all []field) {
 	t.Helper()
 	var fields func(s *types.Struct)
 	fields = func(s *types.Struct) {
@@ -48,7 +49,7 @@ func settingsOf(t testing.TB, p *program, function string) (all []setting) {
 				fields(f.Type().Underlying().(*types.Struct))
 			} else {
 				preset, has := reflect.StructTag(s.Tag(i)).Lookup("default")
-				all = append(all, setting{f.Name(), preset, has})
+				all = append(all, field{f.Name(), preset, has})
 			}
 		}
 	}
@@ -113,6 +114,31 @@ func TestDefaults(t *testing.T) {
 			if !equalSettings(got, s.preset) {
 				t.Errorf("%s: parameter %s has the default %s, main.go %s", name, s.name, got, s.preset)
 			}
+		}
+	}
+}
+
+// TestDefaultsAreTheSettings: a variable of a function says what shared/setting says of the setting of that name, and every setting that has a variable
+// is some function's.
+func TestDefaultsAreTheSettings(t *testing.T) {
+	source, defaults := loadFunctions(t), reflect.ValueOf(setting.Default())
+	read := map[string]bool{}
+	for _, name := range functionNames() {
+		for _, s := range settingsOf(t, source, name) {
+			field := defaults.FieldByName(s.name)
+			if !field.IsValid() {
+				continue // a name of a resource, or the authorizer's
+			}
+			read[s.name] = true
+			if want := fmt.Sprint(field.Interface()); !s.has || !equalSettings(s.preset, want) {
+				t.Errorf("%s: %s has the default %q, shared/setting %s", name, s.name, s.preset, want)
+			}
+		}
+	}
+	for i := range defaults.NumField() {
+		f := defaults.Type().Field(i)
+		if hasNone := f.Tag.Get("variable") == "-"; hasNone == read[f.Name] {
+			t.Errorf("setting %s has a variable: %v, in shared/setting: %v", f.Name, read[f.Name], !hasNone)
 		}
 	}
 }

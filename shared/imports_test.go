@@ -70,7 +70,7 @@ func rules() map[string]rule {
 	}
 	function := func(name, layer string, besides ...string) rule {
 		return rule{
-			append(slices.Concat(inner, besides), "functions/"+name+"/handler", layer, "shared/programs", "shared/budget", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
+			append(slices.Concat(inner, besides), "functions/"+name+"/handler", layer, "shared/setting", "shared/programs", "shared/budget", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
 				"shared/aws/launch", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
 		}
@@ -113,7 +113,8 @@ func rules() map[string]rule {
 
 		"shared/operations": stepping(),
 
-		"shared/system": {slices.Concat(inner, steps, layers, handed, []string{"shared/compare"}), []string{ulid}},
+		"shared/setting": {inner, nil},
+		"shared/system":  {slices.Concat(inner, steps, layers, handed, []string{"shared/setting", "shared/compare"}), []string{ulid}},
 
 		"shared/eventsource": {core, nil},
 		"shared/budget":      {},
@@ -126,10 +127,10 @@ func rules() map[string]rule {
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
-		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/present", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
+		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/present", "shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
 		"shared/simulation/history": {
 			slices.Concat(inner, layers, []string{
-				viewfile, "shared/present", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
+				viewfile, "shared/present", "shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
 			}), []string{ulid},
 		},
 		"shared/simulation/model":        {}, // Promela, and what runs Spin
@@ -144,7 +145,8 @@ func rules() map[string]rule {
 		"shared/aws/settings": {inner, nil},
 		"shared/aws/respond":  {nil, []string{events}},
 		"shared/aws/launch": {
-			append(slices.Clone(inner), "shared/aws/s3archive", "shared/aws/sdk", "shared/aws/settings"), []string{"github.com/aws/aws-lambda-go", awsSDK},
+			append(slices.Clone(inner), "shared/setting", "shared/aws/s3archive", "shared/aws/sdk", "shared/aws/settings"),
+			[]string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
 		"shared/aws/settings/settingstest": {[]string{"shared/aws/settings"}, nil}, // for tests only
 		"shared/aws/s3archive":             adapter("shared/archive"),
@@ -172,7 +174,7 @@ func rules() map[string]rule {
 		"functions/query":     function("query", "shared/serving", "shared/compare"),
 		"functions/republish": function("republish", "shared/ingest"),
 		"functions/admin": {
-			append(slices.Clone(inner), "functions/admin/handler", "shared/operations", "shared/serving", "shared/compare", "shared/programs", "shared/budget",
+			append(slices.Clone(inner), "functions/admin/handler", "shared/setting", "shared/operations", "shared/serving", "shared/compare", "shared/programs", "shared/budget",
 				"shared/aws/sdk", "shared/aws/settings", "shared/aws/launch", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
 			[]string{"github.com/aws/aws-lambda-go", awsSDK},
 		},
@@ -190,7 +192,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
-				"shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
+				"shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
 			}),

@@ -69,7 +69,7 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 		level = slog.LevelInfo
 	}
 	settings := dev.Settings{
-		Settings: dev.Default(), Definitions: definitions, Reload: c.reload(text), Dir: c.Dir,
+		All: dev.Default(), Definitions: definitions, Reload: c.reload(text), Dir: c.Dir,
 		Log: slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})),
 	}
 	settings.Slot, settings.CommitWithin, settings.SealDelay, settings.BatchEvery = c.Slot, c.CommitWithin, c.SealDelay, c.BatchEvery

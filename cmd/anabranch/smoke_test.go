@@ -29,7 +29,7 @@ func devServer(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := dev.Settings{Settings: dev.Default(), Definitions: definitions, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+	settings := dev.Settings{All: dev.Default(), Definitions: definitions, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
 	settings.Slot, settings.CommitWithin, settings.SealDelay = 2*time.Second, 500*time.Millisecond, time.Second
 	settings.BatchEvery = 200 * time.Millisecond
 	server, err := dev.Open(t.Context(), settings)

@@ -22,6 +22,7 @@ import (
 	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // Settings are the function's, from its environment.
@@ -32,7 +33,6 @@ type Settings struct {
 
 const (
 	reserve = time.Second // kept of an invocation, to answer in
-	tries   = 8           // of one operation: a tick of batch writes a view a few times at most
 )
 
 // calls: somebody waits for the answer.
@@ -57,7 +57,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	control := dynamocatalog.New(tables, s.CatalogTable)
 	return &function{&handler.Handler{
 		Log:        log,
-		Operations: &operations.Operations{Catalog: control, Sweeps: control, Tries: tries, Now: time.Now},
+		Operations: &operations.Operations{Catalog: control, Sweeps: control, Tries: setting.Default().WriteTries, Now: time.Now},
 		Differ: &compare.Comparer{Stores: serving.Stores{
 			Catalog: control, Programs: &programs.Cache{},
 			Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),

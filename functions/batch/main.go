@@ -33,6 +33,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
@@ -66,12 +67,9 @@ type Settings struct {
 // What needs no setting.
 const (
 	viewsFile     = "views.yaml"
-	tries         = 5                // at one conditional write
-	reserve       = 5 * time.Second  // of an invocation, to report in
-	second        = time.Second      // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
-	confirm       = 10 * time.Second // for the writes that announce a definition and confirm it
-	linger        = time.Minute      // an HTTP API waits 30 s for a query
-	requestAtOnce = 16               // per processor: they wait for S3 and DynamoDB, not for one another
+	reserve       = 5 * time.Second // of an invocation, to report in
+	second        = time.Second     // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
+	requestAtOnce = 16              // per processor: they wait for S3 and DynamoDB, not for one another
 )
 
 // calls: nobody waits for an answer, and a tick that fails half-way is gone on with by the next.
@@ -135,7 +133,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Batch: &batch.Batch{
 		Archive: opened.Archive, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: opened.Codec, Layout: opened.Layout, Definitions: definitions,
-		SealDelay: s.SealDelay, ClockMargin: clock.Margin(s.ClockMargin), Lookback: s.Lookback, ConfirmWithin: confirm, RetainFor: s.RetainFor, DropGrace: linger, RequireApproval: s.RequireApproval, RunBytes: s.RunBytes, Tries: tries,
+		SealDelay: s.SealDelay, ClockMargin: clock.Margin(s.ClockMargin), Lookback: s.Lookback, ConfirmWithin: setting.Default().ConfirmWithin, RetainFor: s.RetainFor, DropGrace: setting.Default().DropGrace, RequireApproval: s.RequireApproval, RunBytes: s.RunBytes, Tries: setting.Default().WriteTries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
 	}, Sweep: &batch.Sweep{

@@ -28,6 +28,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // Settings are the function's, from its environment.
@@ -43,7 +44,6 @@ type Settings struct {
 
 // What needs no setting.
 const (
-	tries         = 3                // at publishing, and at a put that another try may mend
 	reserve       = time.Second      // of an invocation, to answer in
 	longestCommit = 20 * time.Second // the gateway waits 30 s for an answer
 )
@@ -86,8 +86,8 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Archive: opened.Archive,
 		Stream:  kinesisstream.New(kinesis.NewFromConfig(opened.Config), s.StreamName),
 		Queue:   sqsqueue.New(sqs.NewFromConfig(opened.Config), s.RepublishQueue),
-		Codec:   opened.Codec, Layout: opened.Layout, Limits: event.DefaultLimits(), MaxBody: settings.MaxBody,
-		CommitWithin: s.CommitWithin, ClockMargin: clock.Margin(s.ClockMargin), Tries: tries,
+		Codec:   opened.Codec, Layout: opened.Layout, Limits: event.DefaultLimits(), MaxBody: setting.Default().MaxBody,
+		CommitWithin: s.CommitWithin, ClockMargin: clock.Margin(s.ClockMargin), Tries: setting.Default().PublishTries,
 		Now: time.Now, NewRequest: newRequest, Log: log,
 	}}
 	return f, nil

@@ -26,6 +26,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // Settings are the function's, from its environment.
@@ -94,6 +95,8 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		control = dynamocatalog.New(tables, s.CatalogTable)
 		f       = &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
 	)
+	all := setting.Default()
+	all.Slot, all.SealDelay, all.BatchEvery = s.Slot, s.SealDelay, s.BatchEvery
 	stores := serving.Stores{
 		Catalog: control, Programs: &programs.Cache{},
 		Base: dynamoviews.NewBase(tables, s.BaseTable), Speed: dynamoviews.NewSpeed(tables, s.SpeedTable),
@@ -102,7 +105,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Log: log,
 		Serving: &serving.Serving{
 			Stores: stores, Sweeps: control,
-			MaxRows: s.MaxRows, LateAfter: 2 * (s.Slot + s.SealDelay + s.BatchEvery), Now: time.Now,
+			MaxRows: s.MaxRows, LateAfter: all.LateAfter(), Now: time.Now,
 		},
 		Shadow: &compare.Shadow{
 			Comparer: compare.Comparer{Stores: stores}, Report: f.reportShadow,

@@ -26,6 +26,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 )
 
@@ -50,16 +51,17 @@ type Settings struct {
 
 // What needs no setting.
 const (
-	tries         = 5               // at one conditional write
 	reserve       = 5 * time.Second // of an invocation, to report in
-	linger        = time.Minute     // an HTTP API waits 30 s for a query
 	requestAtOnce = 16              // per processor: they wait for S3 and DynamoDB, not for one another
 
-	republishRetention = 4 * 24 * time.Hour // of the republish queue, as infra/storage.yaml makes it
 )
 
-// seenRetain is how long a seen item lives at least, without the window that speed adds.
-func (s Settings) seenRetain() time.Duration { return max(s.StreamRetention, republishRetention) }
+// system are the settings of the whole system, as far as replay knows them.
+func (s Settings) system() setting.All {
+	all := setting.Default()
+	all.SpeedWindow, all.StreamRetention = s.SpeedWindow, s.StreamRetention
+	return all
+}
 
 // calls: nobody waits for an answer, and a tick that fails half-way is gone on with by the next.
 func calls() sdk.Settings {
@@ -108,7 +110,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Replay: &speed.Replay{
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
-		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.seenRetain(), ClockMargin: clock.Margin(s.ClockMargin), DropGrace: linger, Tries: tries, RequireApproval: s.RequireApproval,
+		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.system().RetainSeen(), ClockMargin: clock.Margin(s.ClockMargin), DropGrace: s.system().DropGrace, Tries: s.system().WriteTries, RequireApproval: s.RequireApproval,
 		Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil

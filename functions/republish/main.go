@@ -17,6 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // Settings are the function's, from its environment.
@@ -24,7 +25,6 @@ type Settings struct{ settings.Layout }
 
 // What needs no setting.
 const (
-	tries   = 3               // at publishing; the queue tries the whole message again
 	reserve = 2 * time.Second // of an invocation, to name the messages that are left
 )
 
@@ -51,7 +51,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	}
 	return &function{&handler.Handler{Log: log, Republisher: &ingest.Republisher{
 		Archive: opened.Archive, Stream: kinesisstream.New(kinesis.NewFromConfig(opened.Config), s.StreamName),
-		Codec: opened.Codec, Layout: opened.Layout, Tries: tries,
+		Codec: opened.Codec, Layout: opened.Layout, Tries: setting.Default().PublishTries,
 	}}}, nil
 }
 

@@ -26,6 +26,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 )
 
@@ -46,10 +47,8 @@ type Settings struct {
 
 // What needs no setting.
 const (
-	tries              = 5                  // at one item whose fence has moved
-	reserve            = 5 * time.Second    // of an invocation, to say which records are left
-	writesAtOnce       = 16                 // per processor: they wait for DynamoDB, not for one another
-	republishRetention = 4 * 24 * time.Hour // of the republish queue, as infra/storage.yaml makes it
+	reserve      = 5 * time.Second // of an invocation, to say which records are left
+	writesAtOnce = 16              // per processor: they wait for DynamoDB, not for one another
 )
 
 // calls: the stream waits for one invocation after the other, and what fails is delivered again.
@@ -66,9 +65,11 @@ func (s Settings) check() error {
 	return err
 }
 
-// seenRetain is how long a seen item lives: for as long as a copy of one of its events may come, and the window behind it.
-func (s Settings) seenRetain() time.Duration {
-	return max(s.StreamRetention, republishRetention) + s.SpeedWindow
+// system are the settings of the whole system, as far as speed knows them.
+func (s Settings) system() setting.All {
+	all := setting.Default()
+	all.SpeedWindow, all.StreamRetention = s.SpeedWindow, s.StreamRetention
+	return all
 }
 
 // function is the started function. It takes the event's bytes: decoding them twice would cost more than folding them.
@@ -98,7 +99,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	f.handler = &handler.Handler{Log: log, Observe: f.observe, Speed: &speed.Speed{
 		Archive: opened.Archive, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &programs.Cache{},
 		Items: dynamoviews.NewSpeed(tables, s.SpeedTable), Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
-		Retain: s.SpeedRetain, RetainSeen: s.seenRetain(), ClockMargin: clock.Margin(s.ClockMargin), Tries: tries,
+		Retain: s.SpeedRetain, RetainSeen: s.system().RetainSeen(), ClockMargin: clock.Margin(s.ClockMargin), Tries: s.system().WriteTries,
 		Run: runner.Parallel(writesAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil

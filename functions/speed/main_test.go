@@ -49,7 +49,7 @@ func TestSeenRetain(t *testing.T) {
 	for _, c := range []struct{ stream, want time.Duration }{{72 * time.Hour, 97 * time.Hour}, {168 * time.Hour, 169 * time.Hour}} {
 		s := Settings{StreamRetention: c.stream}
 		s.SpeedWindow = time.Hour
-		if got := s.seenRetain(); got != c.want {
+		if got := s.system().RetainSeen(); got != c.want {
 			t.Errorf("a stream of %s: %s, want %s", c.stream, got, c.want)
 		}
 	}

@@ -21,8 +21,8 @@ type Layout struct {
 	Slot         slot.Length   // default 5 min
 	Lanes        int           // default 4
 	HashKey      event.HashKey // secret; made when the layout is created
-	DedupeWindow time.Duration // between stamps, for batch; default 24 h
-	SpeedWindow  time.Duration // between stamps, for speed; default 1 h
+	DedupeWindow time.Duration // between stamps, for batch
+	SpeedWindow  time.Duration // between stamps, for speed
 	Stream       string        // name of the stream
 }
 

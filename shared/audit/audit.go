@@ -40,7 +40,7 @@ type Audit struct {
 	Layout   archive.Layout
 
 	Lookback time.Duration // as batch has it: an object of a slot this far below the horizon may still join a run
-	Every    time.Duration // a view is audited so often without being asked for; default 24 h
+	Every    time.Duration // a view is audited so often without being asked for
 
 	Tries int // at writing down what was found
 

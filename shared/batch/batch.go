@@ -38,15 +38,15 @@ type Batch struct {
 	Layout      archive.Layout
 	Definitions []lifecycle.Definition // what the views are to be
 
-	SealDelay       time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones; default 60 s
-	ClockMargin     clock.Margin  // by which the store's clock may differ from ours; default 30 s
-	Lookback        time.Duration // slots this far below the horizon are listed again for stragglers; default 3 h
-	ConfirmWithin   time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again; default 10 s
-	RetainFor       time.Duration // a generation that has served is kept current for so long, to go back to; default 24 h
-	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min: an HTTP API waits 30 s for one
+	SealDelay       time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones
+	ClockMargin     clock.Margin  // by which the store's clock may differ from ours
+	Lookback        time.Duration // slots this far below the horizon are listed again for stragglers
+	ConfirmWithin   time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again
+	RetainFor       time.Duration // a generation that has served is kept current for so long, to go back to
+	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun: an HTTP API waits 30 s for one
 	RequireApproval bool          // what takes the place of something that serves waits for an operator
-	RunBytes        int64         // of objects as stored, that one run reads, unless one slot has more; default 64 MiB
-	Tries           int           // at one conditional write; default 5
+	RunBytes        int64         // of objects as stored, that one run reads, unless one slot has more
+	Tries           int           // at one conditional write
 
 	Workers int           // deltas folded at once
 	Run     runner.Runner // runs them, and requests to the stores

@@ -32,8 +32,8 @@ type Sweep struct {
 	Queue   stream.Queue
 	Layout  archive.Layout
 
-	After       time.Duration // a run is swept this long after its horizon; default 10 min
-	ClockMargin clock.Margin  // by which any two functions' clocks may differ; default 30 s
+	After       time.Duration // a run is swept this long after its horizon
+	ClockMargin clock.Margin  // by which any two functions' clocks may differ
 	Now         func() time.Time
 	Log         *slog.Logger
 

@@ -30,10 +30,10 @@ type Ingest struct {
 	Layout  archive.Layout
 	Limits  event.Limits
 
-	MaxBody      int           // decoded bytes of a request; default 4 MiB
-	CommitWithin time.Duration // the archive put is given up this long after arrival; default 10 s
-	ClockMargin  clock.Margin  // by which the store's clock may differ from ours; default 30 s
-	Tries        int           // at publishing and at a conflicted put; default 3
+	MaxBody      int           // decoded bytes of a request
+	CommitWithin time.Duration // the archive put is given up this long after arrival
+	ClockMargin  clock.Margin  // by which the store's clock may differ from ours
+	Tries        int           // at publishing and at a conflicted put
 
 	Now        func() time.Time
 	NewRequest func(arrival time.Time) (ulid.ULID, error) // a ULID never made before

@@ -24,7 +24,7 @@ type Operations struct {
 		catalog.Audits
 	}
 	Sweeps catalog.Sweeps
-	Tries  int // of one operation, each from what is stored by then; default 8
+	Tries  int // of one operation, each from what is stored by then
 	Now    func() time.Time
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
@@ -103,8 +104,8 @@ func (r *rig) id(at time.Time) (ulid.ULID, error) {
 	return ulid.New(ulid.Timestamp(at), bytes.NewReader(entropy[:]))
 }
 
-func settings() system.Settings {
-	s := system.Default()
+func settings() setting.All {
+	s := setting.Default()
 	s.RunBytes = 1 << 30 // all in one run
 	return s
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/system"
@@ -131,8 +132,8 @@ func (w *World) Forget() {
 func (w *World) now() time.Time { return w.Clock }
 
 // Settings are the world's.
-func Settings() system.Settings {
-	s := system.Default()
+func Settings() setting.All {
+	s := setting.Default()
 	s.Slot, s.CommitWithin, s.ClockMargin, s.SealDelay = Slot, CommitWithin, ClockMargin, SealDelay
 	s.ClockUnit = 0 // the archive in memory tells its time exactly
 	s.SweepAfter, s.Lookback, s.RetainFor, s.DropGrace = SweepAfter, time.Hour, RetainFor, DropGrace

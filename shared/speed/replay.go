@@ -41,12 +41,12 @@ type Replay struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Bytes           int64         // of objects as stored, that one step folds, unless one run has more; default 32 MiB
+	Bytes           int64         // of objects as stored, that one step folds, unless one run has more
 	TickBytes       int64         // one tick begins no step when it has folded so many: the rate of replay; 0: no bound
-	RetainSeen      time.Duration // how long a seen item lives, as Speed has it; default 5 days
-	ClockMargin     clock.Margin  // by which any function's clock may differ from the store's; default 30 s
-	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun; default 1 min
-	Tries           int           // at one conditional write; default 5
+	RetainSeen      time.Duration // how long a seen item lives, as Speed has it
+	ClockMargin     clock.Margin  // by which any function's clock may differ from the store's
+	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun
+	Tries           int           // at one conditional write
 	RequireApproval bool          // what takes the place of something that serves waits for an operator
 
 	Run runner.Runner // gets objects, loads and writes items

@@ -36,10 +36,10 @@ type Speed struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Retain      time.Duration // how long an item lives after its slot; default 7 days
-	RetainSeen  time.Duration // how long a seen item lives: the longer retention of stream and republish queue, and the speed window; default 5 days
-	ClockMargin clock.Margin  // by which any two functions' clocks may differ; default 30 s
-	Tries       int           // at writing one item; default 5
+	Retain      time.Duration // how long an item lives after its slot
+	RetainSeen  time.Duration // how long a seen item lives: the longer retention of stream and republish queue, and the speed window
+	ClockMargin clock.Margin  // by which any two functions' clocks may differ
+	Tries       int           // at writing one item
 	Run         runner.Runner
 	Now         func() time.Time
 	Log         *slog.Logger

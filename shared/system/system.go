@@ -23,6 +23,7 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -48,7 +49,7 @@ type Catalog interface {
 
 // Host is what the process gives. All fields are needed, but a part that reads no event needs no Layout and no Codec, and one that makes none no NewULID.
 type Host struct {
-	Layout   archive.Layout // the archive's: see Settings.OpenLayout
+	Layout   archive.Layout // the archive's: see setting.All.OpenLayout
 	Codec    *event.Codec
 	Programs *programs.Cache
 	Parallel runner.Runner // runs what a layer does at once, and requests to the stores
@@ -61,14 +62,14 @@ type Host struct {
 // System makes layers. Each call makes a new one: what a layer remembers is its own.
 type System struct {
 	stores   Stores
-	settings Settings
+	settings setting.All
 	host     Host
 }
 
 // New puts a system together.
 //
-// Errors: those of Settings.Check.
-func New(stores Stores, settings Settings, host Host) (*System, error) {
+// Errors: those of setting.All.Check.
+func New(stores Stores, settings setting.All, host Host) (*System, error) {
 	return &System{stores, settings, host}, settings.Check()
 }
 

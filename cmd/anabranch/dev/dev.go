@@ -32,6 +32,7 @@ import (
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/system"
@@ -40,7 +41,7 @@ import (
 
 // Settings are the server's. All are needed but Reload.
 type Settings struct {
-	system.Settings // see Default; a used directory keeps the layout it began with
+	setting.All // see Default; a used directory keeps the layout it began with
 
 	Definitions []view.Definition
 	Reload      func() ([]view.Definition, error) // the definitions when they have changed, else nil; nil: they never do
@@ -50,8 +51,8 @@ type Settings struct {
 
 // Default are the settings of a system in one process, where they are others than on AWS: it has one clock, its stream and its queue do not outlive it,
 // and it sweeps sooner, since somebody watches.
-func Default() system.Settings {
-	s := system.Default()
+func Default() setting.All {
+	s := setting.Default()
 	s.ClockMargin, s.ClockUnit = 0, 0
 	s.StreamRetention, s.QueueRetention = time.Hour, 0
 	s.ConfirmWithin, s.SweepAfter = time.Second, time.Minute
@@ -85,7 +86,7 @@ type Server struct {
 
 // Open wires the functions over memory and the directory, and brings every view up to what the archive holds. Nothing is served yet.
 //
-// Errors: those of system.Settings.Check; a setting in which the directory's layout differs, by name.
+// Errors: those of setting.All.Check; a setting in which the directory's layout differs, by name.
 func Open(ctx context.Context, settings Settings) (*Server, error) {
 	if err := settings.Check(); err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (s *Server) wire() error {
 	layers, err := system.New(system.Stores{
 		Archive: s.archive, Stream: records, Queue: s.queue, Catalog: s.catalog, Base: &memory.Base{}, Speed: &memory.Speed{Now: time.Now},
 		Seen: &memory.Seen{},
-	}, s.settings.Settings, system.Host{
+	}, s.settings.All, system.Host{
 		Layout: s.layout, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)),
 		Workers: runtime.GOMAXPROCS(0), Now: time.Now, NewULID: newULID, Log: log,
 	})

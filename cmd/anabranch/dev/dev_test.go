@@ -26,7 +26,7 @@ func settings(t *testing.T, dir string) dev.Settings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := dev.Settings{Settings: dev.Default(), Definitions: definitions, Dir: dir, Log: slog.New(slog.DiscardHandler)}
+	s := dev.Settings{All: dev.Default(), Definitions: definitions, Dir: dir, Log: slog.New(slog.DiscardHandler)}
 	s.Slot, s.CommitWithin, s.SealDelay, s.BatchEvery = 2*time.Second, 500*time.Millisecond, time.Second, 200*time.Millisecond
 	s.SweepAfter, s.DropGrace = time.Second, time.Second
 	return s

@@ -39,6 +39,7 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/system"
@@ -55,9 +56,9 @@ const (
 
 // The settings that the story goes by.
 var (
-	slotLength = system.Default().Slot
-	sealDelay  = system.Default().SealDelay
-	sweepAfter = system.Default().SweepAfter
+	slotLength = setting.Default().Slot
+	sealDelay  = setting.Default().SealDelay
+	sweepAfter = setting.Default().SweepAfter
 )
 
 // begin is when the story begins: at the start of a slot.
@@ -106,7 +107,7 @@ func (w *world) clock() time.Time { return w.now }
 func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection bool) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(failer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	codec, err := system.Default().NewCodec()
+	codec, err := setting.Default().NewCodec()
 	need(t, err)
 	definitions, err := viewfile.Parse("views.yaml", file(t, "../../sample/views.yaml"))
 	need(t, err)
@@ -115,7 +116,7 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	if !detection {
 		seen = nothingSeen{}
 	}
-	s := system.Default()
+	s := setting.Default()
 	layout, err := s.OpenLayout(t.Context(), store, "events", w.chance, w.clock)
 	need(t, err)
 	stores := system.Stores{

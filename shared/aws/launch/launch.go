@@ -20,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // longest is how long a start may take: Lambda gives it 10 s.
@@ -54,7 +55,7 @@ func Open(ctx context.Context, wanted settings.Layout, calls sdk.Settings) (a Ar
 	if a.Config, err = sdk.Config(ctx, calls); err != nil {
 		return a, err
 	}
-	if a.Codec, err = settings.NewCodec(); err != nil {
+	if a.Codec, err = setting.Default().NewCodec(); err != nil {
 		return a, err
 	}
 	a.Archive = s3archive.New(s3.NewFromConfig(a.Config), wanted.ArchiveBucket)

@@ -76,10 +76,3 @@ func (l Layout) Open(ctx context.Context, a archive.Archive, random io.Reader, n
 	}
 	return layout, nil
 }
-
-// MaxBody is how many decoded bytes a request may have. Every reader of the archive and the stream must take what ingest writes, so that it is no
-// setting: one function deployed before another could not read what that one keeps.
-const MaxBody = 4 << 20
-
-// NewCodec makes the codec of every function: for the lines of one request with their stamps.
-func NewCodec() (*event.Codec, error) { return event.NewCodec(MaxBody + 1<<20) }

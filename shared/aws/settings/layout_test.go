@@ -117,20 +117,6 @@ func TestErrClock(t *testing.T) {
 	}
 }
 
-func TestCodecTakesEveryRequest(t *testing.T) {
-	codec, err := settings.NewCodec()
-	if err != nil {
-		t.Fatal(err)
-	}
-	// A body of the smallest events, each with the longest stamp.
-	const events, stamp = 1000, 64
-	lines := bytes.Repeat([]byte{'x'}, settings.MaxBody+events*stamp)
-	got, err := codec.Decompress(nil, codec.Compress(nil, lines))
-	if err != nil || !bytes.Equal(got, lines) {
-		t.Errorf("%d bytes came back as %d: %v", len(lines), len(got), err)
-	}
-}
-
 func TestLimitMemory(t *testing.T) {
 	const name = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	for _, text := range []string{"", "0", "-1", "1 GB"} {

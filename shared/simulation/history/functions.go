@@ -15,6 +15,7 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/system"
 )
@@ -89,8 +90,8 @@ func (h *history) system(stores system.Stores, compiled *programs.Cache, now fun
 // seenBesideWindow is how long a seen item lives, without the window.
 const seenBesideWindow = 5 * 24 * time.Hour
 
-func (h *history) systemSettings() system.Settings {
-	s := system.Default()
+func (h *history) systemSettings() setting.All {
+	s := setting.Default()
 	s.Slot, s.Lanes, s.DedupeWindow, s.SpeedWindow = h.slotLength, h.lanes, h.batchWindow, h.speedWindow
 	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.settle, h.relist
 	s.ClockUnit = 0 // as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time

@@ -1,4 +1,7 @@
-package system
+// Package setting is all that can be set of a system: each default said once, every rule between settings, and the archive's layout that follows from them.
+//
+// It knows no layer, so that a function that makes one layer links no other.
+package setting
 
 import (
 	"errors"
@@ -10,10 +13,10 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// Settings are all that can be set of a system, and the same for every part of it. A setting, the parameter of the template and the variable of a
+// All is all that can be set of a system, the same for every part of it. A setting, the parameter of the template and the variable of a
 // function are one word in three spellings: SealDelay, SealDelay, SEAL_DELAY. What is tagged `variable:"-"` has neither parameter nor variable: only
 // tests and systems without a cloud have a reason to change it.
-type Settings struct {
+type All struct {
 	// Length of a slot: whole seconds that divide 24 h. It never changes for an archive.
 	Slot time.Duration
 	// Into how many lanes identities are dealt. It never changes for an archive. Danger: a lane passes through one shard, so that too few lanes
@@ -85,8 +88,8 @@ type Settings struct {
 }
 
 // Default are the settings of a system of which nobody has said anything: the one place that says each default.
-func Default() Settings {
-	return Settings{
+func Default() All {
+	return All{
 		Slot: 5 * time.Minute, Lanes: 4, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
 		ClockMargin: 30 * time.Second, ClockUnit: clock.Second, CommitWithin: 10 * time.Second, MaxBody: 4 << 20,
 		SealDelay: time.Minute, BatchEvery: time.Minute, Lookback: 3 * time.Hour, RunBytes: 16 << 20, SweepAfter: 10 * time.Minute,
@@ -103,7 +106,7 @@ const longestCommit = 20 * time.Second
 // Check names each setting that does not do, and each rule between settings that is broken.
 //
 // Source: docs/design.md 7.
-func (s Settings) Check() error {
+func (s All) Check() error {
 	_, slotError := slot.NewLength(s.Slot)
 	sealed := s.CommitWithin + s.ClockMargin + s.ClockUnit
 	return errors.Join(
@@ -151,15 +154,15 @@ func atLeastOne(setting string, n int64) error {
 }
 
 // RetainSeen is how long a seen item lives: for as long as a copy of one of its events may come, and the window behind it.
-func (s Settings) RetainSeen() time.Duration {
+func (s All) RetainSeen() time.Duration {
 	return max(s.StreamRetention, s.QueueRetention) + s.SpeedWindow
 }
 
 // LateAfter is how old a horizon is at which answers warn of it: twice what it takes when batch comes and goes as it should.
-func (s Settings) LateAfter() time.Duration { return 2 * (s.Slot + s.SealDelay + s.BatchEvery) }
+func (s All) LateAfter() time.Duration { return 2 * (s.Slot + s.SealDelay + s.BatchEvery) }
 
 // maxStamps is more than the stamps of a request's events can take.
 const maxStamps = 1 << 20
 
 // NewCodec makes the codec of every part: for the lines of one request with their stamps.
-func (s Settings) NewCodec() (*event.Codec, error) { return event.NewCodec(s.MaxBody + maxStamps) }
+func (s All) NewCodec() (*event.Codec, error) { return event.NewCodec(s.MaxBody + maxStamps) }

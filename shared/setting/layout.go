@@ -1,4 +1,4 @@
-package system
+package setting
 
 import (
 	"context"
@@ -15,7 +15,7 @@ import (
 // part of it: with another stream the same archive is refused.
 //
 // Errors: each setting in which the archive differs, by name; clock.ErrMargin. Only the latter, and those of the store, may pass by themselves.
-func (s Settings) OpenLayout(ctx context.Context, a archive.Archive, stream string, random io.Reader, now func() time.Time) (archive.Layout, error) {
+func (s All) OpenLayout(ctx context.Context, a archive.Archive, stream string, random io.Reader, now func() time.Time) (archive.Layout, error) {
 	length, err := slot.NewLength(s.Slot)
 	if err != nil {
 		return archive.Layout{}, named("Slot", err)

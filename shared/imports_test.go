@@ -45,7 +45,7 @@ var (
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
 	handed    = []string{"shared/runner", "shared/budget"}                       // what layers are handed goroutines and time by
-	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/audit", "shared/serving", "shared/operations"}
+	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/serving", "shared/operations"}
 	answers   = []string{"shared/present", "shared/compare"} // what is made of that which serving reads
 )
 
@@ -103,6 +103,7 @@ func rules() map[string]rule {
 		"shared/ingest":  layer(ulid, xxhash),
 		"shared/speed":   stepping(),
 		"shared/batch":   stepping(ulid),
+		"shared/sweep":   stepping(ulid),
 		"shared/audit":   stepping(ulid),
 		"shared/serving": stepping(),
 
@@ -157,7 +158,7 @@ func rules() map[string]rule {
 
 		"functions/ingest/handler":    handler("shared/ingest"),
 		"functions/speed/handler":     handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
-		"functions/batch/handler":     handler("shared/batch"),
+		"functions/batch/handler":     {append(slices.Clone(inner), "shared/batch", "shared/sweep"), []string{events}}, // a tick is of both
 		"functions/replay/handler":    handler("shared/speed"),
 		"functions/audit/handler":     handler("shared/audit"),
 		"functions/query/handler":     reading("shared/serving"),
@@ -168,7 +169,7 @@ func rules() map[string]rule {
 
 		"functions/ingest":    function("ingest", "shared/ingest"),
 		"functions/speed":     function("speed", "shared/speed"),
-		"functions/batch":     function("batch", "shared/batch", viewfile), // which deploys definitions
+		"functions/batch":     function("batch", "shared/batch", "shared/sweep", viewfile), // which deploys definitions
 		"functions/replay":    function("replay", "shared/speed"),
 		"functions/audit":     function("audit", "shared/audit"),
 		"functions/query":     function("query", "shared/serving", "shared/compare"),

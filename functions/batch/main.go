@@ -34,6 +34,7 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/setting"
+	"github.com/anabranch/anabranch/shared/sweep"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
@@ -62,14 +63,18 @@ type Settings struct {
 	RunBytes int64 `default:"16777216"`
 	// A run is swept this long after its horizon. Danger: too soon and what is merely slow is published again, which costs and harms nothing.
 	SweepAfter time.Duration `default:"10m"`
+	// Events older than this are not put into the stream any more: a run that lacks something for so long is passed by, and Kappa views say that they are
+	// incomplete. Danger: more than speed has, and seen items expire while copies may still come: they count twice.
+	MaxStreamAge time.Duration `default:"72h"`
 }
 
 // What needs no setting.
 const (
 	viewsFile     = "views.yaml"
-	reserve       = 5 * time.Second // of an invocation, to report in
-	second        = time.Second     // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
-	requestAtOnce = 16              // per processor: they wait for S3 and DynamoDB, not for one another
+	reserve       = 5 * time.Second  // of an invocation, to report in
+	second        = time.Second      // S3 tells whole ones: a clock is refused only when it is off by one more than the margin
+	publish       = 29 * time.Second // ingest's time-out: so long after a commit it may still put records
+	requestAtOnce = 16               // per processor: they wait for S3 and DynamoDB, not for one another
 )
 
 // calls: nobody waits for an answer, and a tick that fails half-way is gone on with by the next.
@@ -97,6 +102,10 @@ func (s Settings) check() error {
 	}
 	if s.SweepAfter < 0 {
 		all = append(all, fmt.Errorf("SWEEP_AFTER=%s: want 0 or more", s.SweepAfter))
+	}
+	if least := max(s.SpeedWindow, s.Slot+s.SealDelay+2*s.SweepAfter); s.MaxStreamAge < least {
+		all = append(all, fmt.Errorf("MAX_STREAM_AGE=%s: want at least SPEED_WINDOW, and SLOT + SEAL_DELAY + 2 x SWEEP_AFTER, %s: what was lost would be too old before "+
+			"it is looked for", s.MaxStreamAge, least))
 	}
 	return errors.Join(all...)
 }
@@ -136,10 +145,12 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		SealDelay: s.SealDelay, ClockMargin: clock.Margin(s.ClockMargin), Lookback: s.Lookback, ConfirmWithin: setting.Default().ConfirmWithin, RetainFor: s.RetainFor, DropGrace: setting.Default().DropGrace, RequireApproval: s.RequireApproval, RunBytes: s.RunBytes, Tries: setting.Default().WriteTries,
 		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
-	}, Sweep: &batch.Sweep{
+	}, Sweep: &sweep.Sweep{
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Seen: dynamoviews.NewSeen(tables, s.SeenTable),
 		Queue: sqsqueue.New(sqs.NewFromConfig(opened.Config), s.RepublishQueue), Layout: opened.Layout,
-		After: s.SweepAfter, ClockMargin: clock.Margin(s.ClockMargin), Now: time.Now, Log: log,
+		After: s.SweepAfter, PublishWithin: s.CommitWithin + publish, MaxStreamAge: s.MaxStreamAge, ClockMargin: clock.Margin(s.ClockMargin),
+		Tries: setting.Default().WriteTries,
+		Now:   time.Now, Log: log,
 	}}
 	return f, nil
 }
@@ -166,7 +177,7 @@ func (f *function) handle(ctx context.Context, e events.EventBridgeEvent) (handl
 	return f.handler.Handle(ctx, e)
 }
 
-func (f *function) observe(r batch.Report, s batch.SweepReport) {
+func (f *function) observe(r batch.Report, s sweep.Report) {
 	var read, stragglers, overlap, conflicts, skipped int64
 	for _, run := range r.Runs {
 		read += run.Events
@@ -183,7 +194,9 @@ func (f *function) observe(r batch.Report, s batch.SweepReport) {
 		{Name: metrics.Overlap, Value: overlap},
 		{Name: metrics.Conflicts, Value: conflicts},
 		{Name: metrics.Skipped, Value: skipped},
-		{Name: metrics.SweepBacklog, Value: int64(s.Missing)},
+		{Name: metrics.SweepBacklog, Value: int64(s.Lost)},
+		{Name: metrics.SweepBehind, Value: int64(s.Behind)},
+		{Name: metrics.TooOld, Value: int64(s.TooOld)},
 	}
 	if r.Head.N > 0 {
 		values = append(values, metrics.Value{Name: metrics.HorizonAge, Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})

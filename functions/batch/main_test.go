@@ -56,6 +56,8 @@ func TestRules(t *testing.T) {
 		{"RETAIN_FOR", "-1s", "RETAIN_FOR=-1s"},
 		{"RUN_BYTES", "0", "RUN_BYTES=0"},
 		{"SWEEP_AFTER", "-1s", "SWEEP_AFTER=-1s"},
+		{"MAX_STREAM_AGE", "59m", "MAX_STREAM_AGE=59m0s"},
+		{"SWEEP_AFTER", "36h", "MAX_STREAM_AGE=72h0m0s"},
 	} {
 		_, err := begin(t, settingstest.With(variables(t, views), c.name, c.value))
 		settingstest.Refusal(t, err, c.part)
@@ -105,7 +107,7 @@ func TestTick(t *testing.T) {
 	if len(put) != 4 || !bytes.Contains(put[1], []byte("announced")) || !bytes.Contains(put[2], []byte("building")) {
 		t.Errorf("put %d items: %q", len(put), put)
 	}
-	const want = `"FunctionName":"anabranch-batch","Events":0,"Stragglers":0,"Overlap":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"HorizonAge":`
+	const want = `"FunctionName":"anabranch-batch","Events":0,"Stragglers":0,"Overlap":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"SweepBehind":0,"TooOld":0,"HorizonAge":`
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("metrics are %s", &out)
 	}

@@ -33,6 +33,7 @@ import (
 // Settings are the function's, from its environment.
 type Settings struct {
 	settings.Layout
+	settings.Stream // as speed has it
 
 	// The tables of control, speed items and seen items, by name.
 	CatalogTable, SpeedTable, SeenTable string
@@ -42,9 +43,6 @@ type Settings struct {
 	ReplayBytes int64 `default:"33554432"`
 	// A tick begins no step when it has folded so many bytes: with the schedule, the rate of replay. 0: as fast as it can.
 	ReplayTickBytes int64 `default:"0"`
-	// As speed has it: how long a seen item lives follows from it. Danger: more than speed has, and replay takes items that have expired for such as
-	// never were: copies on both sides of the slot from which a view is live count twice.
-	StreamRetention time.Duration `default:"72h"`
 	// As batch has it: what takes the place of something that serves waits for an operator.
 	RequireApproval bool `default:"false"`
 }
@@ -59,7 +57,8 @@ const (
 // system are the settings of the whole system, as far as replay knows them.
 func (s Settings) system() setting.All {
 	all := setting.Default()
-	all.SpeedWindow, all.StreamRetention = s.SpeedWindow, s.StreamRetention
+	all.SpeedWindow, all.ClockMargin = s.SpeedWindow, s.ClockMargin
+	all.StreamRetention, all.MaxStreamAge = s.StreamRetention, s.MaxStreamAge
 	return all
 }
 
@@ -69,15 +68,12 @@ func calls() sdk.Settings {
 }
 
 func (s Settings) check() error {
-	all := []error{s.Layout.Check()}
+	all := []error{s.Layout.Check(), s.Stream.Check(s.Layout)}
 	if s.ReplayBytes < 1 {
 		all = append(all, fmt.Errorf("REPLAY_BYTES=%d: want at least 1", s.ReplayBytes))
 	}
 	if s.ReplayTickBytes < 0 {
 		all = append(all, fmt.Errorf("REPLAY_TICK_BYTES=%d: want 0 or more", s.ReplayTickBytes))
-	}
-	if s.StreamRetention <= 0 {
-		all = append(all, fmt.Errorf("STREAM_RETENTION=%s: want above 0, as speed has it", s.StreamRetention))
 	}
 	return errors.Join(all...)
 }

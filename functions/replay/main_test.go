@@ -43,7 +43,7 @@ func TestRules(t *testing.T) {
 		_, err := begin(t, settingstest.With(variables(), c.name, c.value))
 		settingstest.Refusal(t, err, c.part)
 	}
-	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "100h", "REQUIRE_APPROVAL": "true"} {
+	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "24h", "MAX_STREAM_AGE": "100h", "REQUIRE_APPROVAL": "true"} {
 		if _, err := begin(t, settingstest.With(variables(), name, value)); err != nil {
 			t.Errorf("%s=%s: %v", name, value, err)
 		}

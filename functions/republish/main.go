@@ -4,10 +4,14 @@ package main
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
+	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambdacontext"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 
 	"github.com/anabranch/anabranch/functions/republish/handler"
@@ -17,11 +21,17 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // Settings are the function's, from its environment.
-type Settings struct{ settings.Layout }
+type Settings struct {
+	settings.Layout
+
+	// Events older than this are not republished. Danger: more than speed has, and seen items expire while copies may still come: they count twice.
+	MaxStreamAge time.Duration `default:"72h"`
+}
 
 // What needs no setting.
 const (
@@ -34,7 +44,11 @@ func calls() sdk.Settings {
 }
 
 // function is the started function.
-type function struct{ handler *handler.Handler }
+type function struct {
+	handler *handler.Handler
+	printer metrics.Printer
+	log     *slog.Logger
+}
 
 // start wires the function and opens the archive's layout. Without its settings, or on another layout, it does not start.
 func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*function, error) {
@@ -42,17 +56,34 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 	if err := settings.Read(lookup, &s); err != nil {
 		return nil, err
 	}
-	if err := s.Check(); err != nil {
+	if err := s.check(); err != nil {
 		return nil, err
 	}
 	opened, err := launch.Open(ctx, s.Layout, calls())
 	if err != nil {
 		return nil, err
 	}
-	return &function{&handler.Handler{Log: log, Republisher: &ingest.Republisher{
+	f := &function{log: log, printer: metrics.Printer{Out: os.Stdout, Function: lambdacontext.FunctionName, Now: time.Now}}
+	f.handler = &handler.Handler{Log: log, Observe: f.observe, Republisher: &ingest.Republisher{
 		Archive: opened.Archive, Stream: kinesisstream.New(kinesis.NewFromConfig(opened.Config), s.StreamName),
-		Codec: opened.Codec, Layout: opened.Layout, Tries: setting.Default().PublishTries,
-	}}}, nil
+		Codec: opened.Codec, Layout: opened.Layout, MaxAge: s.MaxStreamAge,
+		Tries: setting.Default().PublishTries, Now: time.Now,
+	}}
+	return f, nil
+}
+
+func (s Settings) check() error {
+	err := s.Layout.Check()
+	if s.MaxStreamAge < s.SpeedWindow {
+		err = errors.Join(err, fmt.Errorf("MAX_STREAM_AGE=%s: want at least SPEED_WINDOW, %s", s.MaxStreamAge, s.SpeedWindow))
+	}
+	return err
+}
+
+func (f *function) observe(tooOld int) {
+	if err := f.printer.Print(metrics.Value{Name: metrics.TooOld, Value: int64(tooOld)}); err != nil {
+		f.log.Error("metrics lost", "error", err)
+	}
 }
 
 func (f *function) handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {

@@ -33,13 +33,11 @@ import (
 // Settings are the function's, from its environment.
 type Settings struct {
 	settings.Layout
+	settings.Stream
 
 	// The tables of control, speed items and seen items, by name.
 	CatalogTable, SpeedTable, SeenTable string
 
-	// How long the stream keeps records. Danger: less than it does, and a record that comes again late finds neither fence nor seen item, and counts
-	// twice until batch has covered both copies.
-	StreamRetention time.Duration `default:"72h"`
 	// How long a speed item lives after its slot: longer than StreamRetention. Danger: a slot that batch has not taken over by then is gone from
 	// answers until it has.
 	SpeedRetain time.Duration `default:"168h"`
@@ -57,10 +55,10 @@ func calls() sdk.Settings {
 }
 
 func (s Settings) check() error {
-	err := s.Layout.Check()
-	if s.StreamRetention <= 0 || s.SpeedRetain <= s.StreamRetention {
-		err = errors.Join(err, fmt.Errorf("SPEED_RETAIN=%s, STREAM_RETENTION=%s: want the first above the second, and both above 0: an item must outlive "+
-			"its records, or a late one would be folded again", s.SpeedRetain, s.StreamRetention))
+	err := errors.Join(s.Layout.Check(), s.Stream.Check(s.Layout))
+	if s.SpeedRetain <= s.StreamRetention {
+		err = errors.Join(err, fmt.Errorf("SPEED_RETAIN=%s, STREAM_RETENTION=%s: want the first above the second: an item must outlive its records, or a late "+
+			"one would be folded again", s.SpeedRetain, s.StreamRetention))
 	}
 	return err
 }
@@ -68,7 +66,8 @@ func (s Settings) check() error {
 // system are the settings of the whole system, as far as speed knows them.
 func (s Settings) system() setting.All {
 	all := setting.Default()
-	all.SpeedWindow, all.StreamRetention = s.SpeedWindow, s.StreamRetention
+	all.SpeedWindow, all.ClockMargin = s.SpeedWindow, s.ClockMargin
+	all.StreamRetention, all.MaxStreamAge = s.StreamRetention, s.MaxStreamAge
 	return all
 }
 

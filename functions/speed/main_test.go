@@ -36,22 +36,12 @@ func TestRules(t *testing.T) {
 	settingstest.New(t)
 	for _, c := range []struct{ name, value, part string }{
 		{"SPEED_RETAIN", "72h", "SPEED_RETAIN=72h0m0s"}, {"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s"},
-		{"STREAM_RETENTION", "168h", "STREAM_RETENTION=168h0m0s"}, {"SPEED_WINDOW", "25h", "SPEED_WINDOW=25h0m0s"},
+		{"STREAM_RETENTION", "168h", "STREAM_RETENTION=168h0m0s"}, {"MAX_STREAM_AGE", "71h", "MAX_STREAM_AGE=71h0m0s"},
+		{"SPEED_WINDOW", "25h", "SPEED_WINDOW=25h0m0s"},
 		{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"},
 	} {
 		_, err := begin(t, settingstest.With(variables(), c.name, c.value))
 		settingstest.Refusal(t, err, c.part)
-	}
-}
-
-// TestSeenRetain: a copy may come for as long as the stream or the queue keeps it.
-func TestSeenRetain(t *testing.T) {
-	for _, c := range []struct{ stream, want time.Duration }{{72 * time.Hour, 97 * time.Hour}, {168 * time.Hour, 169 * time.Hour}} {
-		s := Settings{StreamRetention: c.stream}
-		s.SpeedWindow = time.Hour
-		if got := s.system().RetainSeen(); got != c.want {
-			t.Errorf("a stream of %s: %s, want %s", c.stream, got, c.want)
-		}
 	}
 }
 

@@ -57,4 +57,29 @@ type Sweeps interface {
 
 	// PutSwept moves it, when it is still as loaded. Errors: ErrConflict. Any other: it may or may not have been applied; read again.
 	PutSwept(ctx context.Context, run, loaded uint64) error
+
+	// Waits returns what the sweep waits for; the zero SweepWaits when it waits for nothing.
+	Waits(ctx context.Context) (SweepWaits, error)
+
+	// PutWaits writes what the sweep waits for, when the stored revision is still w.Revision; the stored item has the next one.
+	//
+	// Errors: ErrConflict. Any other: it may or may not have been applied; read again.
+	PutWaits(ctx context.Context, w SweepWaits) error
+}
+
+// SweepWaits is what the sweep has queued and waits for: a note for each lane of each run of which it has queued something. It belongs to no environment, so
+// that a new one does not queue the same again.
+type SweepWaits struct {
+	Revision int64 // of this item: 0 for none stored
+	Waits    []SweepWait
+}
+
+// SweepWait is what the sweep has queued of one lane of one run.
+type SweepWait struct {
+	Run     uint64
+	Lane    int
+	Until   int64 // Unix milliseconds: until then it is left to come
+	Rounds  int   // how often the sweep has begun to queue: each round waits twice as long as the one before
+	Through int   // the objects at places of the run's manifest below this one were looked through in this round
+	Probe   int   // place and 1 of the object that was queued to learn how far the lane is read; 0: none
 }

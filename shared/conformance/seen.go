@@ -61,6 +61,17 @@ func wantSince(t *testing.T, s viewstore.Seen, lane event.Lane, recorded int64, 
 	got, err := s.Since(t.Context(), lane, recorded)
 	wantNoError(t, "since", err)
 	wantItems(t, fmt.Sprintf("items of lane %s since %d", lane, recorded), got, want)
+	var newest []viewstore.SeenItem // the same, as Newest tells them
+	err = s.Newest(t.Context(), lane, func(item viewstore.SeenItem) bool {
+		if item.Recorded < recorded {
+			return false
+		}
+		newest = append(newest, item)
+		return true
+	})
+	wantNoError(t, "newest", err)
+	slices.Reverse(newest)
+	wantItems(t, fmt.Sprintf("newest items of lane %s down to %d", lane, recorded), newest, want)
 }
 
 func seenPut(t *testing.T, s viewstore.Seen) {

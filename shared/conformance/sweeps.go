@@ -4,7 +4,11 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/anabranch/anabranch/shared/catalog"
 )
@@ -16,6 +20,7 @@ func Sweeps(t *testing.T, open func(t *testing.T) catalog.Sweeps) {
 		{"Swept returns that run's number, 0 for none", sweepsMove},
 		{"PutSwept: ErrConflict when it is not as loaded", sweepsConflict},
 		{"PutSwept: of many at once, one moves it", sweepsRace},
+		{"Waits returns what PutWaits has written; ErrConflict when it is not as loaded", sweepsWait},
 		{"An ended ctx is an error, and what was to be written can be written again", sweepsCancelled},
 	})
 }
@@ -71,4 +76,27 @@ func sweepsCancelled(t *testing.T, s catalog.Sweeps) {
 		t.Errorf("put after one with an ended ctx: %v", err)
 	}
 	wantSwept(t, s, 1)
+}
+
+func sweepsWait(t *testing.T, s catalog.Sweeps) {
+	want := catalog.SweepWaits{}
+	for range 3 {
+		got, err := s.Waits(t.Context())
+		wantNoError(t, "waits", err)
+		if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("waits (-want +got):\n%s", diff)
+		}
+		next := catalog.SweepWaits{Revision: got.Revision, Waits: append(slices.Clone(got.Waits), catalog.SweepWait{
+			Run: uint64(len(got.Waits)) + 1, Lane: 4095, Until: 1_795_555_500_000, Rounds: 3, Through: 12_000, Probe: 7,
+		})}
+		wantNoError(t, "put waits", s.PutWaits(t.Context(), next))
+		wantError(t, "put waits again", s.PutWaits(t.Context(), next), catalog.ErrConflict)
+		want = catalog.SweepWaits{Revision: got.Revision + 1, Waits: next.Waits}
+	}
+	if _, err := s.Waits(cancelled(t)); err == nil {
+		t.Error("waits with an ended ctx returned no error")
+	}
+	if err := s.PutWaits(cancelled(t), catalog.SweepWaits{Revision: 3}); err == nil || errors.Is(err, catalog.ErrConflict) {
+		t.Errorf("put waits with an ended ctx: error %v", err)
+	}
 }

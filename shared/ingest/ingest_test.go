@@ -71,7 +71,9 @@ func newStation(t testing.TB) *station {
 		MaxBody: 4 << 20, CommitWithin: commitWithin, ClockMargin: clock.Margin(clockMargin), Tries: tries,
 		Now: s.now, NewRequest: func(arrival time.Time) (ulid.ULID, error) { return s.made(arrival) }, Log: slog.New(slog.DiscardHandler),
 	}
-	s.republisher = &ingest.Republisher{Archive: s.archive, Stream: s.stream, Codec: codec, Layout: s.Layout, Tries: tries}
+	s.republisher = &ingest.Republisher{
+		Archive: s.archive, Stream: s.stream, Codec: codec, Layout: s.Layout, MaxAge: time.Hour, Tries: tries, Now: s.now,
+	}
 	return s
 }
 

@@ -4,6 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
+
+	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
@@ -16,23 +19,30 @@ type Republisher struct {
 	Stream  stream.Publisher
 	Codec   *event.Codec
 	Layout  archive.Layout
-	Tries   int // at publishing
+	MaxAge  time.Duration // events older than this are not put into the stream; default 72 h
+	Tries   int           // at publishing
+	Now     func() time.Time
 }
 
 // ErrCannotRepublish: the request can never be done; trying again does not help.
 var ErrCannotRepublish = errors.New("cannot be republished")
 
+// ErrTooOld: the events are older than MaxAge, and are not put into the stream any more: what tells that a copy of them was counted may have expired.
+// Who asks again gets the same answer.
+var ErrTooOld = errors.New("too old to be put into the stream")
+
 // Republish publishes the archived lines of some lanes of one object, as they stand: same stamps, same bytes. Records that had reached the
 // stream all the same are then there twice, with the same identities.
 //
-// Errors: ErrCannotRepublish; any other: try again.
+// Errors: ErrCannotRepublish, ErrTooOld; any other: try again.
 func (r *Republisher) Republish(ctx context.Context, request stream.Republish) error {
 	lanes, err := r.parseLanes(request.Lanes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
 	}
 	key := archive.Key(request.Object)
-	if _, _, err := archive.ParseEventsKey(key); err != nil {
+	_, id, err := archive.ParseEventsKey(key)
+	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
 	}
 	all, err := r.read(ctx, key)
@@ -41,6 +51,11 @@ func (r *Republisher) Republish(ctx context.Context, request stream.Republish) e
 	}
 	p := publisher{r.Stream, r.Codec, r.Tries}
 	entries := p.records(all.only(lanes))
+	// Asked for last, so that nothing but the put comes between.
+	if age := r.Now().Sub(ulid.Time(id.Time())); age > r.MaxAge {
+		return fmt.Errorf("%w: %s arrived %s ago, at most %s is allowed; Kappa views that lack it say so, and are to be rebuilt",
+			ErrTooOld, key, age.Round(time.Second), r.MaxAge)
+	}
 	if left, err := p.send(ctx, entries); len(left) > 0 {
 		return fmt.Errorf("stream did not take %d of %d records of %s: %w", len(left), len(entries), key, err)
 	}

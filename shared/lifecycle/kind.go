@@ -75,11 +75,14 @@ func (g Generation) Answers() bool {
 // CompleteThrough is the last run of which every object has come to the speed items of a generation without base items, 0 for none: of slots below Live by
 // replay, of the others by the stream, as the sweep has seen up to the run swept.
 func (g Generation) CompleteThrough(swept uint64) uint64 {
-	switch {
-	case g.HasBase():
+	if g.HasBase() {
 		return 0
-	case g.Live > 0:
-		return min(swept, g.Run)
+	}
+	if g.Live > 0 {
+		swept = min(swept, g.Run)
+	}
+	if g.Lacks > 0 {
+		swept = min(swept, g.Lacks-1)
 	}
 	return swept
 }

@@ -54,6 +54,7 @@ type Generation struct {
 	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
 
 	Architecture view.Architecture // whose runs Run counts, and what Horizon says: see Owner and HasBase
+	Lacks        uint64            // the first run of which the stream lacks events for good: incomplete from there on; 0: none
 	Built        uint64            // the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
 }
 
@@ -117,4 +118,18 @@ func (v View) Of(definition view.Hash) (Generation, bool) {
 		}
 	}
 	return Generation{}, false
+}
+
+// Lacking returns the view as it is once the stream lacks, for good, events of a run that arrived before an instant, Unix
+// milliseconds: every generation that is kept, has no base items, and is live from before then, is incomplete from that
+// run on.
+func (v View) Lacking(run uint64, before int64) (next View, changed bool) {
+	next = v
+	for _, g := range v.Generations {
+		if !g.HasBase() && g.IsKept() && g.Lacks == 0 && int64(g.Live) <= before {
+			g.Lacks = run
+			next, changed = next.With(g), true
+		}
+	}
+	return next, changed
 }

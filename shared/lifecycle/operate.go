@@ -39,6 +39,8 @@ func (v View) MayServe(id GenerationID, head Run) error {
 		return v.refuse("generation %s has been given up; build the definition anew", id)
 	case g.HasBase() && g.Run == 0:
 		return v.refuse("generation %s is not built yet", id)
+	case g.Lacks > 0 && serves:
+		return v.refuse("generation %s lacks events of run %d on for good; rebuild the view", id, g.Lacks)
 	case g.Horizon < g.Live:
 		return v.refuse("generation %s is live from %s on, and has what came before up to %s only", id, g.Live, g.Horizon)
 	case g.Run < head.N:

@@ -23,6 +23,7 @@ type Catalog struct {
 	views       map[view.Name]lifecycle.View
 	definitions map[view.Hash][]byte
 	swept       uint64
+	waits       catalog.SweepWaits
 	audits      map[view.Name]catalog.Audit
 }
 
@@ -171,6 +172,31 @@ func (c *Catalog) PutSwept(ctx context.Context, run, loaded uint64) error {
 			return fmt.Errorf("swept through run %d, not %d: %w", c.swept, loaded, catalog.ErrConflict)
 		}
 		c.swept = run
+		return nil
+	})
+}
+
+// Waits implements catalog.Sweeps.
+func (c *Catalog) Waits(ctx context.Context) (catalog.SweepWaits, error) {
+	return answer(c.Hook, "catalog.Waits", "", func() (catalog.SweepWaits, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return catalog.SweepWaits{Revision: c.waits.Revision, Waits: slices.Clone(c.waits.Waits)}, ctx.Err()
+	})
+}
+
+// PutWaits implements catalog.Sweeps.
+func (c *Catalog) PutWaits(ctx context.Context, w catalog.SweepWaits) error {
+	return c.Hook.apply("catalog.PutWaits", "", func() error {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		if c.waits.Revision != w.Revision {
+			return fmt.Errorf("the sweep's waits are at revision %d, not %d: %w", c.waits.Revision, w.Revision, catalog.ErrConflict)
+		}
+		c.waits = catalog.SweepWaits{Revision: w.Revision + 1, Waits: slices.Clone(w.Waits)}
 		return nil
 	})
 }

@@ -32,6 +32,20 @@ func (q *Queue) Enqueue(ctx context.Context, request stream.Republish) error {
 	})
 }
 
+// Waiting implements stream.Queue. What was taken does not wait any more.
+func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
+	err = q.Hook.apply("queue.Waiting", "", func() error {
+		q.mu.Lock()
+		defer q.mu.Unlock()
+		n = len(q.requests)
+		return ctx.Err()
+	})
+	if err != nil {
+		return 0, err
+	}
+	return n, nil
+}
+
 // Take removes up to limit requests, oldest first. What could not be done is to be enqueued again.
 func (q *Queue) Take(limit int) []stream.Republish {
 	q.mu.Lock()

@@ -66,6 +66,17 @@ func (s *Seen) Since(ctx context.Context, lane event.Lane, recorded int64) ([]vi
 	})
 }
 
+// Newest implements viewstore.Seen.
+func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
+	items, err := s.read(ctx, "seen.Newest", lane, func([]viewstore.SeenItem) int { return 0 })
+	for _, item := range slices.Backward(items) {
+		if !each(item) {
+			break
+		}
+	}
+	return err
+}
+
 // read returns a copy of the lane's items behind the first ones that skip counts.
 func (s *Seen) read(ctx context.Context, name string, lane event.Lane, skip func([]viewstore.SeenItem) int) (items []viewstore.SeenItem, err error) {
 	err = s.Hook.apply(name, lane.String(), func() error {

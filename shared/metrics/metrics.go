@@ -37,7 +37,9 @@ const (
 	Stragglers   Name = "Stragglers"   // objects of slots that an earlier run had claimed
 	Overlap      Name = "Overlap"      // events that batch, or speed, dropped as duplicates
 	Conflicts    Name = "Conflicts"    // of batch's, the ones with another payload
-	SweepBacklog Name = "SweepBacklog" // objects of the run being swept that have no receipt of the stream
+	SweepBacklog Name = "SweepBacklog" // objects of the runs looked at of which the stream lacks something, for certain
+	SweepBehind  Name = "SweepBehind"  // of the same runs: objects that speed has not read as far as, so that nothing is known
+	TooOld       Name = "TooOld"       // objects that were not put into the stream any more: by the sweep, of runs passed by; by republish, of requests refused
 	HorizonAge   Name = "HorizonAge"   // since the horizon of the last run: how old what is exact is
 
 	ReplayRunsLeft Name = "ReplayRunsLeft" // runs that the Kappa generation furthest behind lacks

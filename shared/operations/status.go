@@ -49,6 +49,7 @@ type Generation struct {
 	Run          uint64                 `json:"run"`  // the last one that is in it; 0 for none
 	Horizon      *string                `json:"horizon"`
 	Since        *string                `json:"since,omitempty"` // when it was retained, or given up
+	Lacks        uint64                 `json:"lacks,omitempty"` // of a Kappa generation: events are missing for good, of this run on; rebuild the view
 	RunsLeft     uint64                 `json:"runs_left"`       // up to the head; 0 of what was given up
 	Ready        bool                   `json:"ready"`           // it may be switched to, or serves
 	Waits        string                 `json:"waits"`           // why it may not; "" when it may
@@ -209,7 +210,7 @@ func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) 
 
 func generationOf(v lifecycle.View, g lifecycle.Generation, runs progress) Generation {
 	told := Generation{
-		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State, Run: g.Run, Since: timeOf(g.Since),
+		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State, Run: g.Run, Lacks: g.Lacks, Since: timeOf(g.Since),
 		Live: timeOf(int64(g.Live)), From: runs.from,
 	}
 	if g.Run > 0 {

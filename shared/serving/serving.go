@@ -63,7 +63,7 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	complete, err := s.complete(ctx, generation)
+	complete, lacks, err := s.complete(ctx, name, generation)
 	if err != nil {
 		return Result{}, fmt.Errorf("view %s: %w", name, err)
 	}
@@ -75,6 +75,7 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 		err := fmt.Errorf("%w: %d, at most %d fit one answer; narrow from and to", ErrTooManyRows, n, s.MaxRows)
 		return Result{}, err
 	}
+	result.Generation.Lacks = lacks
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
 	result.Warnings = s.warnings(result)
 	return result, nil
@@ -104,23 +105,43 @@ func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 
 // complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below
 // its own beginning by replay and the others by the stream, as the sweep has seen; zero of a Lambda one, and when there
-// is no such run. It is read before the items, so that it holds for them.
-func (s *Serving) complete(ctx context.Context, g lifecycle.Generation) (time.Time, error) {
+// is no such run. It is read before the items, so that it holds for them. lacks is the first run of which the generation
+// lacks events for good, 0 for none.
+func (s *Serving) complete(
+	ctx context.Context, name view.Name, g lifecycle.Generation,
+) (through time.Time, lacks uint64, err error) {
 	if g.HasBase() {
-		return time.Time{}, nil
+		return time.Time{}, 0, nil
 	}
 	n, err := s.Sweeps.Swept(ctx)
 	if err != nil {
-		return time.Time{}, fmt.Errorf("read how far the sweep has come: %w", err)
+		return time.Time{}, 0, fmt.Errorf("read how far the sweep has come: %w", err)
+	}
+	// The sweep passes a run by only once every generation that lacks events of it says so: what says so is read after
+	// how far the sweep has come.
+	if g.Lacks, err = s.lacks(ctx, name, g); err != nil {
+		return time.Time{}, 0, err
 	}
 	if n = g.CompleteThrough(n); n == 0 {
-		return time.Time{}, nil
+		return time.Time{}, g.Lacks, nil
 	}
 	run, err := runs.Reader{Catalog: s.Catalog}.Get(ctx, n)
 	if err != nil {
-		return time.Time{}, err
+		return time.Time{}, 0, err
 	}
-	return run.Horizon.Start(), nil
+	return run.Horizon.Start(), g.Lacks, nil
+}
+
+// lacks reads what a generation lacks by now. One that its view is rid of says what it said before.
+func (s *Serving) lacks(ctx context.Context, name view.Name, g lifecycle.Generation) (uint64, error) {
+	v, err := s.Catalog.View(ctx, name)
+	if err != nil {
+		return 0, fmt.Errorf("read what the generation lacks: %w", err)
+	}
+	if now, ok := v.Generation(g.ID); ok {
+		return now.Lacks, nil
+	}
+	return g.Lacks, nil
 }
 
 // warnings say what is missing from a result, or may be.
@@ -142,16 +163,20 @@ func (s *Serving) warnings(r Result) []string {
 
 // warningsOfKappa say nothing of how far batch has come: a Kappa generation does not depend on it.
 func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
+	all := []string{}
+	if g.Lacks > 0 {
+		all = append(all, fmt.Sprintf("events of run %d on are missing for good: the stream lost them, and they are too old for it now; rebuild the view", g.Lacks))
+	}
 	switch {
 	case g.Horizon < g.Live && g.Run == 0:
-		return []string{fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.Live))}
+		all = append(all, fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.Live)))
 	case g.Horizon < g.Live:
-		return []string{fmt.Sprintf(
-			"replay is under way: what arrived from %s to %s is missing until it has come there", told(g.Horizon), told(g.Live))}
-	case complete.IsZero():
-		return []string{"nothing has been swept yet: what the stream may have lost is not known"}
+		all = append(all, fmt.Sprintf("replay is under way: what arrived from %s to %s is missing until it has come there",
+			told(g.Horizon), told(g.Live)))
+	case complete.IsZero() && g.Lacks == 0:
+		all = append(all, "nothing has been swept yet: what the stream may have lost is not known")
 	}
-	return []string{}
+	return all
 }
 
 // told is the beginning of a slot, for people.

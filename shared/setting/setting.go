@@ -48,6 +48,12 @@ type All struct {
 	RunBytes int64
 	// A run is swept this long after its horizon. Danger: too soon and what is merely slow is published again, which costs and harms nothing.
 	SweepAfter time.Duration
+	// Events older than this are put into the stream by nobody: a run that lacks something for so long is passed by the
+	// sweep, and Kappa views say that they are incomplete. Danger: more than speed has, and seen items expire while copies
+	// may still come: they count twice.
+	MaxStreamAge time.Duration
+	// Ingest takes no longer for a request, from its arrival to the last try to publish: commit, and its time-out.
+	PublishWithin time.Duration `variable:"-"`
 
 	// How long the stream keeps records. Danger: less than it does, and a record that comes again late finds neither the item that it was folded into
 	// nor the seen item, and counts twice until batch has covered both copies; more, and replay takes seen items that have expired for such as never were.
@@ -93,6 +99,7 @@ func Default() All {
 		Slot: 5 * time.Minute, Lanes: 4, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
 		ClockMargin: 30 * time.Second, ClockUnit: clock.Second, CommitWithin: 10 * time.Second, MaxBody: 4 << 20,
 		SealDelay: time.Minute, BatchEvery: time.Minute, Lookback: 3 * time.Hour, RunBytes: 16 << 20, SweepAfter: 10 * time.Minute,
+		MaxStreamAge: 72 * time.Hour, PublishWithin: 39 * time.Second,
 		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LongestInvocation: 15 * time.Minute,
@@ -121,6 +128,9 @@ func (s All) Check() error {
 		want(s.BatchEvery > 0, "BatchEvery=%s: want above 0", s.BatchEvery),
 		want(s.Lookback >= s.SealDelay, "Lookback=%s: want at least SealDelay, %s: an object that comes late would not be looked for", s.Lookback, s.SealDelay),
 		want(s.SweepAfter >= 0, "SweepAfter=%s: want 0 or more", s.SweepAfter),
+		want(s.MaxStreamAge >= max(s.StreamRetention, s.SpeedWindow, s.Slot+s.SealDelay+2*s.SweepAfter),
+			"MaxStreamAge=%s: want at least StreamRetention, SpeedWindow, and Slot + SealDelay + 2 x SweepAfter: what waits or was "+
+				"lost would be given up before it is read or looked for", s.MaxStreamAge),
 		want(s.StreamRetention > 0 && s.QueueRetention >= 0, "StreamRetention=%s, QueueRetention=%s: want above 0, and 0 or more",
 			s.StreamRetention, s.QueueRetention),
 		want(s.SpeedRetain > s.StreamRetention, "SpeedRetain=%s: want above StreamRetention, %s: an item must outlive its records, or a late one would be "+
@@ -153,9 +163,11 @@ func atLeastOne(setting string, n int64) error {
 	return want(n >= 1, "%s=%d: want at least 1", setting, n)
 }
 
-// RetainSeen is how long a seen item lives: for as long as a copy of one of its events may come, and the window behind it.
+// RetainSeen is how long a seen item lives: the sum of all that may pass until the last copy of one of its events is
+// read, and the speed window between the two, by any two clocks. A copy is put into the stream when it is as old as may
+// be, by a request of the queue, and is read when the stream would drop it.
 func (s All) RetainSeen() time.Duration {
-	return max(s.StreamRetention, s.QueueRetention) + s.SpeedWindow
+	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow + 2*s.ClockMargin + s.LongestInvocation
 }
 
 // LateAfter is how old a horizon is at which answers warn of it: twice what it takes when batch comes and goes as it should.

@@ -56,6 +56,10 @@ func TestCheck(t *testing.T) {
 		{"BatchEvery=0s", func(s *setting.All) { s.BatchEvery = 0 }, func(s *setting.All) { s.BatchEvery = 1 }},
 		{"Lookback=59s", func(s *setting.All) { s.Lookback = 59 * time.Second }, func(s *setting.All) { s.Lookback = time.Minute }},
 		{"SweepAfter=-1ns", func(s *setting.All) { s.SweepAfter = -1 }, func(s *setting.All) { s.SweepAfter = 0 }},
+		{
+			"MaxStreamAge=71h59m59s: want at least", func(s *setting.All) { s.MaxStreamAge = 72*time.Hour - time.Second },
+			func(s *setting.All) { s.MaxStreamAge = 72 * time.Hour },
+		},
 		{"StreamRetention=0s", func(s *setting.All) { s.StreamRetention = 0 }, func(s *setting.All) { s.StreamRetention = 1 }},
 		{"QueueRetention=-1ns", func(s *setting.All) { s.QueueRetention = -1 }, func(s *setting.All) { s.QueueRetention = 0 }},
 		{
@@ -99,13 +103,18 @@ func TestCheckNamesEveryFault(t *testing.T) {
 	}
 }
 
-// TestRetainSeen: a copy may come for as long as the stream or the queue keeps it.
+// TestRetainSeen: a copy may be put into the stream when it is as old as may be, by a request that has waited in the
+// queue for as long as that keeps it, and be read when the stream would drop it: the times come one after the other, so
+// seen items live for their sum.
 func TestRetainSeen(t *testing.T) {
-	for stream, want := range map[time.Duration]time.Duration{72 * time.Hour: 97 * time.Hour, 168 * time.Hour: 169 * time.Hour} {
+	for _, c := range []struct{ age, stream, want time.Duration }{
+		{72 * time.Hour, 72 * time.Hour, (72+96+72+1)*time.Hour + 16*time.Minute},
+		{100 * time.Hour, 24 * time.Hour, (100+96+24+1)*time.Hour + 16*time.Minute},
+	} {
 		s := setting.Default()
-		s.StreamRetention = stream
-		if got := s.RetainSeen(); got != want {
-			t.Errorf("a stream of %s: %s, want %s", stream, got, want)
+		s.MaxStreamAge, s.StreamRetention = c.age, c.stream
+		if got := s.RetainSeen(); got != c.want {
+			t.Errorf("events of at most %s, a stream of %s: %s, want %s", c.age, c.stream, got, c.want)
 		}
 	}
 }

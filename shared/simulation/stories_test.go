@@ -183,7 +183,7 @@ func stories() []story {
 			before: steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), lost(send(3, 40, 20)), deliver, wait(time.Minute), tick, wait(time.Minute)),
 			act:    sweep,
 			after:  steps(republish, deliver, sweep),
-			must:   []string{"catalog.Swept", "archive.Get", "seen.Since", "queue.Enqueue", "catalog.PutSwept"},
+			must:   []string{"catalog.Swept", "archive.Get", "seen.Newest", "catalog.Waits", "queue.Waiting", "queue.Enqueue", "catalog.PutWaits", "catalog.PutSwept"},
 		},
 	}
 }

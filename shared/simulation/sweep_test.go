@@ -49,16 +49,16 @@ func TestSweep(t *testing.T) {
 		t.Fatalf("a sweep of a run that is too young: %+v, %v; want nothing queued", report, err)
 	}
 	w.Wait(simulation.SweepAfter)
-	if report, err = w.Sweep.Tick(ctx); err != nil || report.Queued != 1 || report.Missing != 1 || report.Swept != 1 {
+	if report, err = w.Sweep.Tick(ctx); err != nil || report.Queued != 1 || report.Behind != 1 || report.Swept != 1 {
 		t.Fatalf("sweep: %+v, %v; want the one object queued, and the run before it swept", report, err)
 	}
-	if report, err = w.Sweep.Tick(ctx); err != nil || report.Queued != 0 || report.Missing != 1 {
+	if report, err = w.Sweep.Tick(ctx); err != nil || report.Queued != 0 || report.Behind != 1 {
 		t.Fatalf("sweep right again: %+v, %v; want it not queued a second time", report, err)
 	}
 	if err := steps(republish, deliver)(w); err != nil {
 		t.Fatal(err)
 	}
-	if report, err = w.Sweep.Tick(ctx); err != nil || report.Missing != 0 || report.Swept != 2 {
+	if report, err = w.Sweep.Tick(ctx); err != nil || report.Lost+report.Behind != 0 || report.Swept != 2 {
 		t.Fatalf("sweep after republish: %+v, %v; want every receipt there", report, err)
 	}
 	if err := w.Check(ctx); err != nil {
@@ -80,7 +80,7 @@ func TestSweepOfWhatWasSlow(t *testing.T) {
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)
 	}
-	if report, err := w.Sweep.Tick(ctx); err != nil || report.Missing != 0 {
+	if report, err := w.Sweep.Tick(ctx); err != nil || report.Lost+report.Behind != 0 {
 		t.Errorf("sweep once speed goes on: %+v, %v; want every receipt there", report, err)
 	}
 }
@@ -134,7 +134,7 @@ func TestSweepFindsHalfARequest(t *testing.T) {
 	if err := steps(republish, deliver)(w); err != nil {
 		t.Fatal(err)
 	}
-	if report, err := w.Sweep.Tick(ctx); err != nil || report.Missing != 0 {
+	if report, err := w.Sweep.Tick(ctx); err != nil || report.Lost+report.Behind != 0 {
 		t.Errorf("sweep after republish: %+v, %v; want every receipt there", report, err)
 	}
 	if err := w.Check(ctx); err != nil {

@@ -29,6 +29,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/sweep"
 	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
@@ -42,6 +43,7 @@ const (
 	SweepAfter   = 20 * time.Second
 	RetainFor    = 10 * time.Minute
 	DropGrace    = time.Minute
+	MaxStreamAge = 24 * time.Hour
 	shards       = 3
 )
 
@@ -61,7 +63,7 @@ type World struct {
 	Republisher *ingest.Republisher
 	Speed       *speed.Speed
 	Batch       *batch.Batch
-	Sweep       *batch.Sweep
+	Sweep       *sweep.Sweep
 	Replay      *speed.Replay
 	Audit       *audit.Audit
 	Operations  *operations.Operations
@@ -137,6 +139,8 @@ func Settings() setting.All {
 	s.Slot, s.CommitWithin, s.ClockMargin, s.SealDelay = Slot, CommitWithin, ClockMargin, SealDelay
 	s.ClockUnit = 0 // the archive in memory tells its time exactly
 	s.SweepAfter, s.Lookback, s.RetainFor, s.DropGrace = SweepAfter, time.Hour, RetainFor, DropGrace
+	s.PublishWithin, s.MaxStreamAge = CommitWithin, MaxStreamAge
+	s.StreamRetention, s.QueueRetention = 24*time.Hour, 24*time.Hour // so long do stories leave things in them
 	s.WriteTries = 3
 	return s
 }

@@ -178,7 +178,7 @@ func (t *replaying) lowest(all []*toReplay) []*toReplay {
 		if len(level) > 0 && g.Run < level[0].Run {
 			level = level[:0]
 		}
-		if len(level) == 0 || g.Run == level[0].Run && g.Live == level[0].Live {
+		if len(level) == 0 || g.Run == level[0].Run && g.Live == level[0].Live && g.Lacks == level[0].Lacks {
 			level = append(level, g)
 		}
 	}
@@ -203,7 +203,7 @@ func (t *replaying) step(ctx context.Context, level []*toReplay) error {
 		if set, err = t.Programs.Of(ctx, t.Catalog, definitions(level)); err != nil {
 			return failed(level, err)
 		}
-		if in, err = t.read(ctx, set.Fields(), level[0].Live, p); err != nil {
+		if in, err = t.read(ctx, set.Fields(), level[0], p); err != nil {
 			return failed(level, err)
 		}
 		t.bytes += p.bytes

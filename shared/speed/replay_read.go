@@ -3,6 +3,7 @@ package speed
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"time"
 
@@ -56,6 +57,7 @@ type replayInput struct {
 	considered
 	seen      []archive.Seen // of all rows
 	duplicate []bool
+	untold    int // rows from here on are of runs from which on the generations lack events
 }
 
 // rows are those that count.
@@ -71,9 +73,13 @@ func (in *replayInput) rows() []int32 {
 
 // read gets the objects of the chosen runs and finds the duplicates in them: copies of an earlier event of a slot below Live, within the speed window,
 // and copies of what the live half has counted.
-func (t *replaying) read(ctx context.Context, fields *event.Fields, live slot.Slot, p part) (*replayInput, error) {
-	all := &replayInput{}
+func (t *replaying) read(ctx context.Context, fields *event.Fields, g *toReplay, p part) (*replayInput, error) {
+	live := g.Live
+	all := &replayInput{untold: math.MaxInt}
 	for _, c := range p.chosen {
+		if g.Lacks > 0 && c.manifest.Run >= g.Lacks {
+			all.untold = min(all.untold, len(all.seen))
+		}
 		in, err := t.reader().Read(ctx, fields, c.manifest)
 		if err == nil {
 			err = t.reader().Judge(ctx, in, runs.Rule{Window: t.Layout.SpeedWindow, Below: live})

@@ -43,4 +43,8 @@ type Republish struct {
 type Queue interface {
 	// Enqueue makes the request durable; it is delivered at least once, in any order. On an error it may or may not have been kept.
 	Enqueue(ctx context.Context, request Republish) error
+
+	// Waiting is about how many requests wait in the queue, those included that a function works on or that are to be tried again; not those that were
+	// given up. Requests that came a moment ago may be missing.
+	Waiting(ctx context.Context) (int, error)
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/sweep"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -87,7 +88,8 @@ func (s *System) Ingest() *ingest.Ingest {
 // Republisher makes what brings archived events to the stream again.
 func (s *System) Republisher() *ingest.Republisher {
 	return &ingest.Republisher{
-		Archive: s.stores.Archive, Stream: s.stores.Stream, Codec: s.host.Codec, Layout: s.host.Layout, Tries: s.settings.PublishTries,
+		Archive: s.stores.Archive, Stream: s.stores.Stream, Codec: s.host.Codec, Layout: s.host.Layout, MaxAge: s.settings.MaxStreamAge,
+		Tries: s.settings.PublishTries, Now: s.host.Now,
 	}
 }
 
@@ -124,10 +126,11 @@ func (s *System) Batch(definitions []lifecycle.Definition) *batch.Batch {
 func (s *System) newID() (ulid.ULID, error) { return s.host.NewULID(s.host.Now()) }
 
 // Sweep makes what finds archived events that never reached the stream.
-func (s *System) Sweep() *batch.Sweep {
-	return &batch.Sweep{
+func (s *System) Sweep() *sweep.Sweep {
+	return &sweep.Sweep{
 		Archive: s.stores.Archive, Catalog: s.stores.Catalog, Sweeps: s.stores.Catalog, Seen: s.stores.Seen, Queue: s.stores.Queue,
-		Layout: s.host.Layout, After: s.settings.SweepAfter, ClockMargin: s.margin(), Now: s.host.Now, Log: s.host.Log,
+		Layout: s.host.Layout, After: s.settings.SweepAfter, PublishWithin: s.settings.PublishWithin, MaxStreamAge: s.settings.MaxStreamAge,
+		ClockMargin: s.margin(), Tries: s.settings.WriteTries, Now: s.host.Now, Log: s.host.Log,
 	}
 }
 

@@ -57,4 +57,8 @@ type Seen interface {
 	// Since returns the lane's newest items, down to the first one that was recorded before the given instant, which is
 	// left out, in order of their last record.
 	Since(ctx context.Context, lane event.Lane, recorded int64) ([]SeenItem, error)
+
+	// Newest calls each with the lane's items one by one, in the opposite order of their last record, until it returns false. The item is each's own for
+	// the time of the call: no more than a few are held at once, however many there are.
+	Newest(ctx context.Context, lane event.Lane, each func(SeenItem) (more bool)) error
 }

@@ -54,7 +54,8 @@ type Settings struct {
 func Default() setting.All {
 	s := setting.Default()
 	s.ClockMargin, s.ClockUnit = 0, 0
-	s.StreamRetention, s.QueueRetention = time.Hour, 0
+	s.StreamRetention, s.QueueRetention, s.MaxStreamAge = time.Hour, 0, 6*time.Hour
+	s.PublishWithin = s.CommitWithin + time.Second
 	s.ConfirmWithin, s.SweepAfter = time.Second, time.Minute
 	return s
 }

@@ -9,14 +9,15 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/sweep"
 )
 
 // Handler serves the batch function.
 type Handler struct {
 	Batch   *batch.Batch
-	Sweep   *batch.Sweep
+	Sweep   *sweep.Sweep
 	Log     *slog.Logger
-	Observe func(batch.Report, batch.SweepReport) // is told what each tick did, failed ones included; nil: nobody is
+	Observe func(batch.Report, sweep.Report) // is told what each tick did, failed ones included; nil: nobody is
 }
 
 // Answer says what the tick did.
@@ -51,6 +52,6 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 		return answer, err
 	}
 	h.Log.InfoContext(ctx, "tick", "head", answer.Run, "horizon", answer.Horizon, "runs", answer.Runs, "items", answer.Items, "views", report.Views,
-		"swept", swept.Swept, "queued", swept.Queued, "missing", swept.Missing)
+		"swept", swept.Swept, "queued", swept.Queued, "lost", swept.Lost, "behind", swept.Behind, "too_old", swept.TooOld)
 	return answer, nil
 }

@@ -20,16 +20,26 @@ import (
 type Handler struct {
 	Republisher *ingest.Republisher
 	Log         *slog.Logger
+	Observe     func(tooOld int) // is told how many messages asked for what is too old; nil: nobody is
 }
 
-// Handle republishes each message's lanes. Messages that failed are named, and come again until the queue gives them to its dead-letter queue.
+// Handle republishes each message's lanes. Messages that failed are named, and come again until the queue gives them to its dead-letter queue. What is too
+// old for the stream is told and done with: it would be so at every further try, and is so when the dead letters are sent again.
 func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
+	tooOld := 0
 	for _, message := range e.Records {
-		if err := h.republish(ctx, message.Body); err != nil {
+		err := h.republish(ctx, message.Body)
+		if errors.Is(err, ingest.ErrTooOld) {
+			tooOld++
+			h.Log.WarnContext(ctx, "refused", "message", message.MessageId, "error", err)
+		} else if err != nil {
 			h.Log.ErrorContext(ctx, "not republished", "message", message.MessageId, "error", err)
 			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		}
+	}
+	if h.Observe != nil {
+		h.Observe(tooOld)
 	}
 	return response, nil
 }

@@ -73,7 +73,7 @@ type world struct {
 	ingest  *ingest.Ingest
 	speed   []*speed.Speed // an environment for each shard
 	batch   *batch.Batch
-	sweep   *batch.Sweep
+	sweep   *sweep.Sweep
 	serving *serving.Serving
 
 	reader    *kinesis.Client // past the wire, as Lambda's poller is
@@ -249,6 +249,10 @@ func (nothingSeen) Put(context.Context, viewstore.SeenItem) error { return nil }
 
 func (nothingSeen) After(context.Context, event.Lane, event.Sequence) ([]viewstore.SeenItem, error) {
 	return nil, nil
+}
+
+func (nothingSeen) Newest(context.Context, event.Lane, func(viewstore.SeenItem) bool) error {
+	return nil
 }
 
 func (nothingSeen) Since(context.Context, event.Lane, int64) ([]viewstore.SeenItem, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -15,6 +16,7 @@ import (
 const (
 	documentVersion = 1
 	kappaVersion    = 2 // architectures, holds, rebuilds on demand
+	lacksVersion    = 3 // generations that lack something
 )
 
 // format begins every document.
@@ -59,6 +61,7 @@ type storedGeneration struct {
 	Since      int64                  `json:"since,omitempty"` // Unix milliseconds
 
 	Architecture view.Architecture `json:"architecture,omitempty"`
+	Lacks        uint64            `json:"lacks,omitempty"`
 	Built        uint64            `json:"built,omitempty"`
 }
 
@@ -95,7 +98,10 @@ func encodeView(v lifecycle.View) (table.Item, error) {
 	}
 	for _, g := range v.Generations {
 		if g.Owner() != lifecycle.Batch {
-			doc.Version = kappaVersion
+			doc.Version = max(doc.Version, kappaVersion)
+		}
+		if g.Lacks > 0 {
+			doc.Version = lacksVersion
 		}
 		doc.Generations = append(doc.Generations, storedGeneration(g))
 	}
@@ -123,6 +129,36 @@ func decodeView(item table.Item) (lifecycle.View, error) {
 	return v, nil
 }
 
+// storedWaits is the document of what the sweep waits for. A wait is six numbers: run, lane, until, rounds, through, probe. There may be some thousands.
+type storedWaits struct {
+	format
+	Waits [][6]int64 `json:"waits,omitempty"`
+}
+
+// encodeWaits leaves the revision to PutWaits.
+func encodeWaits(w catalog.SweepWaits) (table.Item, error) {
+	doc := storedWaits{format: format{documentVersion}}
+	for _, one := range w.Waits {
+		doc.Waits = append(doc.Waits, [6]int64{int64(one.Run), int64(one.Lane), one.Until, int64(one.Rounds), int64(one.Through), int64(one.Probe)})
+	}
+	item := key(sweeps, waits)
+	return item, setDocument(item, doc)
+}
+
+func decodeWaits(item table.Item) (w catalog.SweepWaits, err error) {
+	if w.Revision, err = table.NumberOf(item, revision); err != nil {
+		return w, err
+	}
+	doc, err := documentOf[storedWaits](item)
+	if err != nil {
+		return w, err
+	}
+	for _, n := range doc.Waits {
+		w.Waits = append(w.Waits, catalog.SweepWait{Run: uint64(n[0]), Lane: int(n[1]), Until: n[2], Rounds: int(n[3]), Through: int(n[4]), Probe: int(n[5])})
+	}
+	return w, nil
+}
+
 func setDocument(item table.Item, doc any) error {
 	encoded, err := json.Marshal(doc)
 	if err != nil {
@@ -141,8 +177,8 @@ func documentOf[D interface{ version() int }](item table.Item) (doc D, err error
 	if err := json.Unmarshal([]byte(encoded), &doc); err != nil {
 		return doc, fmt.Errorf("attribute %q: %w", document, err)
 	}
-	if v := doc.version(); v != documentVersion && v != kappaVersion {
-		return doc, fmt.Errorf("attribute %q has format %d, which this version does not read (%d and %d)", document, v, documentVersion, kappaVersion)
+	if v := doc.version(); v < documentVersion || v > lacksVersion {
+		return doc, fmt.Errorf("attribute %q has format %d, which this version does not read (%d to %d)", document, v, documentVersion, lacksVersion)
 	}
 	return doc, nil
 }

@@ -51,6 +51,11 @@ func TestViewDocuments(t *testing.T) {
 			}),
 			2, serving + `},{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2P","definition":"d","state":"building","live":0,"run":0,"horizon":0,"architecture":"kappa"}]}`,
 		},
+		{
+			"Kappa, and it lacks events",
+			change(func(v *lifecycle.View) { v.Generations[0].Architecture, v.Generations[0].Lacks = views.Kappa, 7 }), 3,
+			serving + `,"architecture":"kappa","lacks":7}]}`,
+		},
 		{"a definition is held", change(func(v *lifecycle.View) { v.Held = "9f86d081884c7d659a2feaa0c55ad016" }), 2, serving + `}],"held":"9f86d081884c7d659a2feaa0c55ad016"}`},
 		{"to be rebuilt", change(func(v *lifecycle.View) { v.Rebuild = true }), 2, serving + `}],"rebuild":true}`},
 	} {
@@ -67,8 +72,8 @@ func TestViewDocuments(t *testing.T) {
 			if diff := cmp.Diff(c.view, again); diff != "" || err != nil {
 				t.Errorf("read again: error %v (-want +got):\n%s", err, diff)
 			}
-			_, err = dynamocatalog.DecodeView(stored(fmt.Sprintf(begins, 3) + c.document))
-			const refusal = `stored view page_views: attribute "doc" has format 3, which this version does not read (1 and 2)`
+			_, err = dynamocatalog.DecodeView(stored(fmt.Sprintf(begins, 4) + c.document))
+			const refusal = `stored view page_views: attribute "doc" has format 4, which this version does not read (1 to 3)`
 			if err == nil || !strings.HasPrefix(err.Error(), refusal) {
 				t.Errorf("of a format to come: error %v, want %s", err, refusal)
 			}

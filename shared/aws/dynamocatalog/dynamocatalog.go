@@ -8,6 +8,8 @@
 //	"view"        name                          doc   S  the view as JSON;  rev  N  its revision
 //	"definition"  hash                          text  B  the definition's text
 //	"sweep"       "swept"                       run   S  number of the run, in 20 decimal digits
+//	"sweep"       "waits"                       doc   S  what the sweep has queued and waits for
+//	                                          rev   N  of this item
 //	"audit"       name of the view              doc   S  its audits as JSON;  rev  N  their revision
 //
 // Nothing is ever deleted here, and a run never changes: Append stands on that.
@@ -35,7 +37,8 @@ const (
 	views       = "view"
 	definitions = "definition"
 	sweeps      = "sweep"
-	swept       = "swept" // the only sort key of sweeps
+	swept       = "swept" // a sort key of sweeps
+	waits       = "waits" // and the other
 
 	document = "doc"
 	revision = "rev"
@@ -245,6 +248,34 @@ func (c *Catalog) PutSwept(ctx context.Context, run, loaded uint64) error {
 	}
 	if err != nil {
 		return fmt.Errorf("put swept run %d: %w", run, err)
+	}
+	return nil
+}
+
+// Waits implements catalog.Sweeps.
+func (c *Catalog) Waits(ctx context.Context) (catalog.SweepWaits, error) {
+	stored, err := c.table.Get(ctx, key(sweeps, waits))
+	if err != nil {
+		return catalog.SweepWaits{}, fmt.Errorf("read what the sweep waits for: %w", err)
+	}
+	if stored == nil {
+		return catalog.SweepWaits{}, nil
+	}
+	w, err := decodeWaits(stored)
+	if err != nil {
+		return catalog.SweepWaits{}, fmt.Errorf("what the sweep waits for: %w", err)
+	}
+	return w, nil
+}
+
+// PutWaits implements catalog.Sweeps. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+func (c *Catalog) PutWaits(ctx context.Context, w catalog.SweepWaits) error {
+	item, err := encodeWaits(w)
+	if err == nil {
+		err = c.putRevised(ctx, item, w.Revision)
+	}
+	if err != nil {
+		return fmt.Errorf("put what the sweep waits for: %w", err)
 	}
 	return nil
 }

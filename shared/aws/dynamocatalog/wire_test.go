@@ -219,6 +219,24 @@ func TestSweeps(t *testing.T) {
 		from41, from41, from41, from41)
 }
 
+func TestWaits(t *testing.T) {
+	const stored = `"doc":{"S":"{\"version\":1,\"waits\":[[42,3,1795555500000,2,17,9]]}"},"rev":{"N":"6"}`
+	want := catalog.SweepWaits{Revision: 6, Waits: []catalog.SweepWait{{Run: 42, Lane: 3, Until: 1_795_555_500_000, Rounds: 2, Through: 17, Probe: 9}}}
+	wire, c := open(t, awstest.JSON(`{"Item":`+key("sweep", "waits")+`,`+stored+`}}`), done, done, mismatch)
+	got, err := c.Waits(t.Context())
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("error %v (-want +got):\n%s", err, diff)
+	}
+	if got, err := c.Waits(t.Context()); got.Revision != 0 || err != nil {
+		t.Errorf("of none stored: %+v, error %v", got, err)
+	}
+	want.Revision = 5
+	wantError(t, c.PutWaits(t.Context(), want), nil)
+	wantError(t, c.PutWaits(t.Context(), want), catalog.ErrConflict)
+	from5 := put(key("sweep", "waits")+`,`+stored+`}`, expected("rev", `{"N":"5"}`))
+	wantRequests(t, wire, get("sweep", "waits"), get("sweep", "waits"), from5, from5)
+}
+
 func query(condition, values, more string) string {
 	return `Query {"TableName":"catalog","ConsistentRead":true,"KeyConditionExpression":"` + condition + `","ExpressionAttributeValues":{` + values + `},` + more + `}`
 }
@@ -282,7 +300,7 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"sk" is "42"`: strings.Replace(runStored, "00000000000000000042", "42", 1), `"sk" is "0000000000000000004x"`: strings.Replace(runStored, "42", "4x", 1),
 		`"doc" is missing`: key("run", "00000000000000000042") + `}`, `stored run 42: attribute "doc": `: runWith(`{`),
-		"format 0, which this version does not read (1 and 2)": runWith(`{}`), "format 3, which": runWith(`{"version":3}`), "cannot unmarshal": runWith(`{"version":1,"horizon":"now"}`),
+		"format 0, which this version does not read (1 to 3)": runWith(`{}`), "format 4, which": runWith(`{"version":4}`), "cannot unmarshal": runWith(`{"version":1,"horizon":"now"}`),
 	} {
 		_, c := open(t, items(stored), items(stored))
 		_, head := c.Head(t.Context())
@@ -294,8 +312,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 		}
 	}
 	for says, stored := range map[string]string{
-		`stored view page_views: attribute "rev" is missing`:                                               strings.Replace(viewStored, `"rev"`, `"other"`, 1),
-		`stored view page_views: attribute "doc" has format 3, which this version does not read (1 and 2)`: strings.Replace(viewStored, `\"version\":1`, `\"version\":3`, 1),
+		`stored view page_views: attribute "rev" is missing`:                                              strings.Replace(viewStored, `"rev"`, `"other"`, 1),
+		`stored view page_views: attribute "doc" has format 4, which this version does not read (1 to 3)`: strings.Replace(viewStored, `\"version\":1`, `\"version\":4`, 1),
 		`"sk" is missing`: strings.Replace(viewStored, `"sk"`, `"other"`, 1),
 	} {
 		_, c := open(t, items(stored), awstest.JSON(`{"Item":`+stored+`}`))

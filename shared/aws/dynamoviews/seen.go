@@ -45,27 +45,41 @@ func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) 
 	return items, nil
 }
 
-// sinceAtOnce is how many items Since reads at once: it stops somewhere among them.
-const sinceAtOnce = 50
+// newestAtOnce is how many items Since and Newest read at once: they stop somewhere among them.
+const newestAtOnce = 50
 
 // Since implements viewstore.Seen, with a request for each 50 items or 1 MB.
 func (s *Seen) Since(ctx context.Context, lane event.Lane, from int64) (items []viewstore.SeenItem, err error) {
-	newest := table.Range{Partition: table.Binary(lanePartition(lane)), Down: true, Limit: sinceAtOnce}
+	err = s.Newest(ctx, lane, func(item viewstore.SeenItem) bool {
+		if item.Recorded < from {
+			return false
+		}
+		items = append(items, item)
+		return true
+	})
+	if err != nil {
+		return nil, err
+	}
+	slices.Reverse(items)
+	return items, nil
+}
+
+// Newest implements viewstore.Seen, with a request for each 50 items or 1 MB.
+func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
+	newest := table.Range{Partition: table.Binary(lanePartition(lane)), Down: true, Limit: newestAtOnce}
 	for stored, err := range s.table.Each(ctx, newest) {
 		var item viewstore.SeenItem
 		if err == nil {
 			item, err = seenItem(stored)
 		}
 		if err != nil {
-			return nil, fmt.Errorf("read seen items of lane %s recorded since %d: %w", lane, from, err)
+			return fmt.Errorf("read the newest seen items of lane %s: %w", lane, err)
 		}
-		if item.Recorded < from {
+		if !each(item) {
 			break
 		}
-		items = append(items, item)
 	}
-	slices.Reverse(items)
-	return items, nil
+	return nil
 }
 
 func seenAttributes(item viewstore.SeenItem) (table.Item, error) {

@@ -6,9 +6,11 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/sqs"
+	"github.com/aws/aws-sdk-go-v2/service/sqs/types"
 
 	"github.com/anabranch/anabranch/shared/stream"
 )
@@ -34,4 +36,29 @@ func (q *Queue) Enqueue(ctx context.Context, request stream.Republish) error {
 		return fmt.Errorf("enqueue %s: %w", request.Object, err)
 	}
 	return nil
+}
+
+// counted are the attributes that make up what waits. Each is approximate: SQS tells it some seconds late.
+//
+// Source: Amazon SQS API Reference, GetQueueAttributes.
+var counted = []types.QueueAttributeName{
+	types.QueueAttributeNameApproximateNumberOfMessages, types.QueueAttributeNameApproximateNumberOfMessagesNotVisible,
+	types.QueueAttributeNameApproximateNumberOfMessagesDelayed,
+}
+
+// Waiting implements stream.Queue.
+func (q *Queue) Waiting(ctx context.Context) (int, error) {
+	out, err := q.client.GetQueueAttributes(ctx, &sqs.GetQueueAttributesInput{QueueUrl: &q.url, AttributeNames: counted})
+	if err != nil {
+		return 0, fmt.Errorf("read how many requests wait: %w", err)
+	}
+	sum := 0
+	for _, name := range counted {
+		n, err := strconv.Atoi(out.Attributes[string(name)])
+		if err != nil {
+			return 0, fmt.Errorf("read how many requests wait: attribute %s is %q, want a number", name, out.Attributes[string(name)])
+		}
+		sum += n
+	}
+	return sum, nil
 }

@@ -78,3 +78,21 @@ func TestARequestForEveryLaneFitsAMessage(t *testing.T) {
 		t.Errorf("%d bytes, error %v", len(text), err)
 	}
 }
+
+// TestWaiting: what waits is what can be received, what a function works on, and what is delayed.
+func TestWaiting(t *testing.T) {
+	wire, q := open(t, awstest.JSON(`{"Attributes":{"ApproximateNumberOfMessages":"3","ApproximateNumberOfMessagesNotVisible":"4",`+
+		`"ApproximateNumberOfMessagesDelayed":"5"}}`), awstest.JSON(`{"Attributes":{"ApproximateNumberOfMessages":"3"}}`),
+		awstest.Failure("QueueDoesNotExist"))
+	if n, err := q.Waiting(t.Context()); n != 12 || err != nil {
+		t.Errorf("%d wait, error %v; want 12", n, err)
+	}
+	if operation := wire.Requests()[0].Operation(); operation != "GetQueueAttributes" {
+		t.Errorf("asked by %s", operation)
+	}
+	for _, answer := range []string{"without two of the three", "a failure"} {
+		if n, err := q.Waiting(t.Context()); err == nil {
+			t.Errorf("%s: %d wait, want an error", answer, n)
+		}
+	}
+}

@@ -17,6 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/sweep"
 	"github.com/anabranch/anabranch/shared/system"
 )
 
@@ -52,7 +53,7 @@ type environment struct {
 	republisher *ingest.Republisher
 	speed       *speed.Speed
 	batch       *batch.Batch
-	sweep       *batch.Sweep
+	sweep       *sweep.Sweep
 	query       *serving.Serving
 	replay      *speed.Replay
 	audit       *audit.Audit
@@ -96,7 +97,7 @@ func (h *history) systemSettings() setting.All {
 	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.settle, h.relist
 	s.ClockUnit = 0 // as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
 	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.keep, h.approve, h.replayBytes
-	s.StreamRetention = seenBesideWindow
+	s.StreamRetention, s.MaxStreamAge, s.PublishWithin = seenBesideWindow, seenBesideWindow, h.commitWithin+time.Second
 	s.LongestInvocation, s.AuditEvery = 0, max(h.auditEvery, time.Nanosecond)
 	s.MaxBody, s.WriteTries = 1<<20, 3
 	return s

@@ -191,6 +191,14 @@ func (q queuePort) Enqueue(_ context.Context, request stream.Republish) error {
 	})
 }
 
+// Waiting counts what is in the queue, and what was taken and is to be tried again.
+func (q queuePort) Waiting(context.Context) (int, error) {
+	return ask(q.port, kind{service: -1}, "queue.Waiting", "", func() (int, error) {
+		n, err := q.h.queue.Waiting(everywhere)
+		return n + q.h.waiting, err
+	})
+}
+
 type catalogPort struct{ port }
 
 func (c catalogPort) Head(context.Context) (lifecycle.Run, error) {
@@ -263,6 +271,14 @@ func (c catalogPort) PutSwept(_ context.Context, run, loaded uint64) error {
 		}
 		return err
 	})
+}
+
+func (c catalogPort) Waits(context.Context) (catalog.SweepWaits, error) {
+	return ask(c.port, readDynamo, "catalog.Waits", "", func() (catalog.SweepWaits, error) { return c.h.catalog.Waits(everywhere) })
+}
+
+func (c catalogPort) PutWaits(_ context.Context, w catalog.SweepWaits) error {
+	return c.call(writeDynamo, "catalog.PutWaits", strconv.Itoa(len(w.Waits)), func() error { return c.h.catalog.PutWaits(everywhere, w) })
 }
 
 func (c catalogPort) Audit(_ context.Context, name view.Name) (catalog.Audit, error) {
@@ -370,4 +386,8 @@ func (s seenPort) Since(_ context.Context, lane event.Lane, recorded int64) ([]v
 		}
 		return s.h.seen.Since(everywhere, lane, recorded)
 	})
+}
+
+func (s seenPort) Newest(_ context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
+	return s.call(readDynamo, "seen.Newest", lane.String(), func() error { return s.h.seen.Newest(everywhere, lane, each) })
 }

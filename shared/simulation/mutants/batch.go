@@ -8,7 +8,8 @@ const (
 	duplicatesFile = "shared/runs/duplicates.go"
 	applyFile      = "shared/batch/apply.go"
 	operateFile    = "shared/lifecycle/operate.go"
-	sweepFile      = "shared/batch/sweep.go"
+	receiptsFile   = "shared/sweep/receipts.go"
+	sweepFile      = "shared/sweep/sweep.go"
 	catalogFile    = "shared/memory/catalog.go"
 )
 
@@ -207,12 +208,12 @@ func ofBatch() []Mutant {
 		{
 			Name: "no-sweep", Design: "3.1",
 			Mistake: "nobody looks for objects without receipts",
-			Edits:   []Edit{{sweepFile, `		if lacking := s.lacking(object, request, streamed); len(lacking) > 0 {`, `		if lacking := s.lacking(object, request, streamed); len(lacking) > s.Layout.Lanes {`}},
+			Edits:   []Edit{{receiptsFile, `		if len(o.met) >= o.events {`, `		if len(o.met) >= 0 {`}, {receiptsFile, `		for _, o := range r.open {`, `		for _, o := range map[ulid.ULID]*open(nil) {`}},
 		},
 		{
 			Name: "sweep-moves-on-at-once", Design: "3.1",
 			Mistake: "a run counts as swept once what it lacks was queued",
-			Edits:   []Edit{{sweepFile, `		case report.Missing == 0:`, `		default:`}},
+			Edits:   []Edit{{sweepFile, `		case done:`, `		case done || !gap:`}},
 		},
 		{
 			Name: "sweep-before-applied", Design: "3.1",

@@ -82,7 +82,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "complete-before-it-is-swept", Design: "3.8",
 			Mistake: "an answer is said to be complete as far as replay has come, whatever the stream has lost",
-			Edits:   []Edit{{kindFile, `		return min(swept, g.Run)`, `		return g.Run`}},
+			Edits:   []Edit{{kindFile, `		swept = min(swept, g.Run)`, `		swept = g.Run`}},
 		},
 		{
 			Name: "switch-below-live", Design: "3.7",

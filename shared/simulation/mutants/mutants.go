@@ -46,7 +46,7 @@ type Killer struct {
 
 // All are the mutants, in the order of the design's sections; those that break no promise come last.
 func All() []Mutant {
-	return slices.Concat(ofIngest(), ofSpeed(), ofDuplicates(), ofReplay(), ofKappa(), ofBatch(), ofQuery(), ofGenerations(), equivalent())
+	return slices.Concat(ofIngest(), ofSpeed(), ofDuplicates(), ofReplay(), ofKappa(), ofBatch(), ofSweep(), ofQuery(), ofGenerations(), equivalent())
 }
 
 // Apply makes the mutant's files of those below root: their texts by path below root.

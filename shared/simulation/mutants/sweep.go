@@ -1,0 +1,104 @@
+package mutants
+
+const (
+	decideFile    = "shared/sweep/decide.go"
+	waitsFile     = "shared/sweep/waits.go"
+	lifecycleFile = "shared/lifecycle/lifecycle.go"
+	retainFile    = "shared/setting/setting.go"
+)
+
+// ofSweep are mistakes of the sweep in what it takes for lost, in how often it asks, and in what is too old to be put into the stream.
+func ofSweep() []Mutant {
+	story := func(run, why string) Killer {
+		return Killer{Package: "shared/simulation", Run: "^" + run + "$", Why: why}
+	}
+	const lag = "what is asked for too often does no harm but to make a lag longer, which the oracles of histories see when it is far too long"
+	const age = "a history lasts for minutes, and everything in it is young enough"
+	return []Mutant{
+		{
+			Name: "sweep-queues-what-waits", Design: "3.1",
+			Mistake: "what has no receipt is lost, however far its lane has been read",
+			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] > o.arrival+late || late > 0 {`}},
+			Killer:  story("TestSweepOfAStreamThatLags", lag),
+		},
+		{
+			Name: "sweep-without-a-margin", Design: "3.1",
+			Mistake: "a request that arrived any later tells that a lane has been read past another, as though all clocks were one",
+			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] > o.arrival || f.read[lane] > o.arrival+late {`}},
+			Killer:  story("TestSweepOfAnIngestWithASlowClock", lag),
+		},
+		{
+			Name: "own-receipt-tells", Design: "3.1",
+			Mistake: "one of a request's records tells that the lane has been read past the others",
+			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] == o.arrival || f.read[lane] > o.arrival+late {`}},
+			Killer:  story("TestSweepOfHalfARequestThatWaits", lag),
+		},
+		{
+			Name: "sweep-queues-behind-the-queue", Design: "3.1",
+			Mistake: "the sweep queues what it misses although the republish queue has not been emptied",
+			Edits:   []Edit{{waitsFile, `		t.room = 1`, `		t.room = maxQueued`}},
+			Killer:  story("TestSweepWaitsForTheQueue", lag),
+		},
+		{
+			Name: "sweep-waits-as-long-each-time", Design: "3.1",
+			Mistake: "what does not come is asked for again at one pace",
+			Edits:   []Edit{{waitsFile, `<<min(wait.Rounds-1, maxDouble)`, `<<min(0, maxDouble)`}},
+			Killer:  story("TestSweepOfAStreamThatLags", lag),
+		},
+		{
+			Name: "sweep-forgets-what-it-waits-for", Design: "3.1",
+			Mistake: "what was queued is noted nowhere",
+			Edits:   []Edit{{waitsFile, `	if t.waits == nil || !t.waits.changed {`, `	if t.waits != nil || !t.waits.changed {`}},
+			Killer:  story("TestSweepOfAStreamThatLags", lag),
+		},
+		{
+			Name: "one-probe-for-ever", Design: "3.1",
+			Mistake: "the newest object of a quiet lane is the only one that is asked for",
+			Edits:   []Edit{{decideFile, `places[t.waits.all[at].Rounds%len(places)]`, `places[0]`}},
+			Killer:  story("TestProbesTakeTurns", "no object of a history is one that cannot be read"),
+		},
+		{
+			Name: "probe-tells-nothing", Design: "3.1",
+			Mistake: "the receipt of a probe says nothing of the other objects of its run",
+			Edits:   []Edit{{decideFile, `	return o.arrival <= f.all[wait.Probe-1].arrival`, `	return o.arrival < 0`}},
+			Killer:  story("TestQuietLoss", "the others come one by one, as probes: later"),
+		},
+		{
+			Name: "old-events-republished", Design: "3.1",
+			Mistake: "republish puts events into the stream however old they are",
+			Edits:   []Edit{{republishFile, `age > r.MaxAge {`, `age > r.MaxAge && age < 0 {`}},
+			Killer:  story("TestRedrivenDeadLetters", age),
+		},
+		{
+			Name: "old-events-waited-for", Design: "3.1",
+			Mistake: "the sweep goes on asking for events that are too old for the stream",
+			Edits:   []Edit{{receiptsFile, `		if o.arrival < before {`, `		if o.arrival < before && before < 0 {`}},
+			Killer:  story("TestLossThatGrowsOld", age),
+		},
+		{
+			Name: "old-run-not-passed-by", Design: "3.1",
+			Mistake: "the sweep stops for good at a run whose events are too old",
+			Edits:   []Edit{{sweepFile, `		return true, t.passBy(`, `		return false, t.passBy(`}},
+			Killer:  story("TestCopyAfterSeenItemsExpired", age),
+		},
+		{
+			Name: "lack-not-marked", Design: "3.1",
+			Mistake: "a run is passed by, and no generation says that it lacks events",
+			Edits:   []Edit{{lifecycleFile, `g.Lacks == 0 && int64(g.Live) <= before {`, `g.Lacks == 0 && int64(g.Live) < before-before {`}},
+			Killer:  story("TestLossThatGrowsOld", age),
+		},
+		{
+			Name: "lack-not-told", Design: "3.8",
+			Mistake: "a generation that lacks events answers as one that is complete",
+			Edits:   []Edit{{"shared/lifecycle/kind.go", `	if g.Lacks > 0 {`, `	if g.Lacks > 0 && swept == 0 {`}},
+			Killer:  story("TestLossThatGrowsOld", age),
+		},
+		{
+			Name: "seen-items-live-for-the-longest", Design: "3.5",
+			Mistake: "seen items live for the longest of the times that a copy may take, and not for their sum",
+			Edits: []Edit{{retainFile, `	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow`,
+				`	return max(s.MaxStreamAge, s.QueueRetention, s.StreamRetention) + s.SpeedWindow`}},
+			Killer: Killer{Package: "shared/setting", Run: "^TestRetainSeen$", Why: "the simulator has settings of its own"},
+		},
+	}
+}

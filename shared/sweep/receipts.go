@@ -1,0 +1,137 @@
+package sweep
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// found is what a run's objects lack.
+type found struct {
+	all     []lacking       // every object of the manifest, whatever it lacks
+	objects map[int]lacking // of those, by place, the ones that lack something
+	read    map[int]int64   // per lane: the last arrival, Unix milliseconds, among requests of which it holds a receipt
+}
+
+// lacking is an object of which some lanes have no receipt, or not all.
+type lacking struct {
+	key     archive.Key
+	arrival int64 // of its request, Unix milliseconds
+	lanes   []int // that lack one
+}
+
+// dropOld takes out, and returns, what arrived before an instant.
+func (f *found) dropOld(before int64) (old []lacking) {
+	for place, o := range f.objects {
+		if o.arrival < before {
+			old = append(old, o)
+			delete(f.objects, place)
+		}
+	}
+	return old
+}
+
+// receipts are those of one lane that a run's objects are to have. A lane's lines of one request may stand in several
+// records, of which some may be lost, and others may be there twice: only distinct identities can be counted, and they
+// are kept until all are there.
+type receipts struct {
+	open map[ulid.ULID]*open // requests that lack something
+	read int64               // the last arrival among all requests met, Unix milliseconds
+}
+
+type open struct {
+	place  int // of the object
+	events int // distinct, that it has in the lane
+	met    map[uint64]bool
+}
+
+// take takes in a seen item, and says whether anything is still open.
+func (r *receipts) take(item viewstore.SeenItem) bool {
+	for _, record := range item.Records {
+		r.read = max(r.read, int64(record.Request.Time()))
+		o := r.open[record.Request]
+		if o == nil {
+			continue
+		}
+		for _, identity := range record.Identities {
+			o.met[identity] = true
+		}
+		if len(o.met) >= o.events {
+			delete(r.open, record.Request)
+		}
+	}
+	return len(r.open) > 0
+}
+
+// find reads the receipts of a run's objects. Its memory grows with the run, and not with what the lanes hold besides.
+func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
+	m, err := t.reader().Manifest(ctx, run)
+	if err != nil {
+		return nil, err
+	}
+	all, objects, err := wantedOf(m)
+	if err != nil {
+		return nil, err
+	}
+	f := &found{all: objects, objects: map[int]lacking{}, read: map[int]int64{}}
+	// What arrived then was recorded after that, whoever's clock told.
+	from := run.FirstArrival - t.ClockMargin.Apart().Milliseconds()
+	for _, lane := range slices.Sorted(maps.Keys(all)) {
+		r := all[lane]
+		err := t.Seen.Newest(ctx, t.lane(lane), func(item viewstore.SeenItem) bool {
+			return item.Recorded >= from && r.take(item)
+		})
+		if err != nil {
+			return nil, fmt.Errorf("read seen items of lane %s: %w", t.lane(lane), err)
+		}
+		f.read[lane] = r.read
+		for _, o := range r.open {
+			object, ok := f.objects[o.place]
+			if !ok {
+				object = objects[o.place]
+			}
+			object.lanes = append(object.lanes, lane)
+			f.objects[o.place] = object
+		}
+	}
+	return f, nil
+}
+
+// wantedOf says which receipts the objects of a manifest are to have, by lane.
+func wantedOf(m archive.Manifest) (map[int]*receipts, []lacking, error) {
+	all, objects := map[int]*receipts{}, make([]lacking, len(m.Objects))
+	for place, object := range m.Objects {
+		_, request, err := archive.ParseEventsKey(object.Key)
+		if err != nil {
+			return nil, nil, err
+		}
+		objects[place] = lacking{key: object.Key, arrival: int64(request.Time())}
+		for _, l := range object.Lanes {
+			if all[l.Lane] == nil {
+				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}}
+			}
+			all[l.Lane].open[request] = &open{place, l.Events, map[uint64]bool{}}
+		}
+	}
+	return all, objects, nil
+}
+
+func (s *Sweep) lane(n int) event.Lane {
+	return event.Lane{Layout: s.Layout.Number, Count: s.Layout.Lanes, N: n}
+}
+
+func (s *Sweep) names(lanes []int) []string {
+	names := make([]string, len(lanes))
+	for i, n := range lanes {
+		names[i] = s.lane(n).String()
+	}
+	return names
+}

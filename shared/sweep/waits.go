@@ -1,0 +1,105 @@
+package sweep
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+)
+
+// waits are what the sweep has queued of each lane of each run, and when it looks for it again. They are kept in the
+// catalog.
+type waits struct {
+	all      map[laneOf]catalog.SweepWait
+	revision int64
+	changed  bool
+	now      int64 // Unix milliseconds
+	after    time.Duration
+}
+
+type laneOf struct {
+	run  uint64
+	lane int
+}
+
+// readWaits reads what the sweep waits for, and how much may be queued: nothing but one object while the republish
+// queue has messages. What it holds may be what is missing, and what is queued behind it comes no sooner; the one keeps
+// a message that fails for hours from stopping everything.
+func (t *tick) readWaits(ctx context.Context) error {
+	if t.waits != nil {
+		return nil
+	}
+	stored, err := t.Sweeps.Waits(ctx)
+	if err != nil {
+		return fmt.Errorf("read what the sweep waits for: %w", err)
+	}
+	inQueue, err := t.Queue.Waiting(ctx)
+	if err != nil {
+		return err
+	}
+	t.room = maxQueued
+	if inQueue > 0 {
+		t.room = 1
+	}
+	t.waits = &waits{
+		all: map[laneOf]catalog.SweepWait{}, revision: stored.Revision, now: t.started.UnixMilli(), after: t.After,
+	}
+	for _, w := range stored.Waits {
+		if w.Run > t.report.Swept {
+			t.waits.all[laneOf{w.Run, w.Lane}] = w
+		}
+	}
+	t.waits.changed = len(t.waits.all) < len(stored.Waits)
+	return nil
+}
+
+// putWaits notes what was queued. It comes after the queueing: a crash in between has the next tick queue the same once
+// more, which is harmless, and what is noted before it is queued would be waited for in vain.
+func (t *tick) putWaits(ctx context.Context) error {
+	if t.waits == nil || !t.waits.changed {
+		return nil
+	}
+	w := catalog.SweepWaits{Revision: t.waits.revision}
+	for _, wait := range t.waits.all {
+		if wait.Run > t.report.Swept {
+			w.Waits = append(w.Waits, wait)
+		}
+	}
+	slices.SortFunc(w.Waits, func(a, b catalog.SweepWait) int {
+		if a.Run != b.Run {
+			return int(a.Run) - int(b.Run)
+		}
+		return a.Lane - b.Lane
+	})
+	// Commit point: what was queued is waited for. Another tick that has noted something meanwhile did much the same.
+	if err := t.Sweeps.PutWaits(ctx, w); err != nil && !errors.Is(err, catalog.ErrConflict) {
+		return fmt.Errorf("note what the sweep waits for: %w", err)
+	}
+	return nil
+}
+
+// isOver says whether a lane of a run is not waited for, or no longer.
+func (w *waits) isOver(at laneOf) bool { return w.now >= w.all[at].Until }
+
+// queued notes that an object was queued. Every queueing begins the wait anew; a round that is over is followed by one
+// that waits twice as long.
+func (w *waits) queued(run uint64, place int, r request) {
+	w.changed = true
+	for i, lane := range slices.Concat(r.lost, r.probed) {
+		at := laneOf{run, lane}
+		wait := w.all[at]
+		if w.isOver(at) {
+			wait = catalog.SweepWait{Run: run, Lane: lane, Rounds: wait.Rounds + 1, Probe: wait.Probe}
+		}
+		if i < len(r.lost) {
+			wait.Through = place + 1
+		} else {
+			wait.Probe = place + 1
+		}
+		wait.Until = w.now + w.after.Milliseconds()<<min(wait.Rounds-1, maxDouble)
+		w.all[at] = wait
+	}
+}

@@ -1,0 +1,38 @@
+package runs
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// BenchmarkDuplicates finds the duplicates of a run of 200,000 events, of which one in a hundred has a copy in an earlier run
+// of as many: without reading either.
+func BenchmarkDuplicates(b *testing.B) {
+	const events = 200_000
+	random := rand.New(rand.NewPCG(1, 1))
+	own, earlier := make([]archive.Seen, events), make([]archive.Seen, events)
+	for i := range events {
+		own[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: int64(i)}
+		earlier[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: int64(i)}
+		if i%100 == 0 {
+			earlier[i].Identity = own[random.IntN(i+1)].Identity
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		in := &Input{Seen: own, Duplicate: make([]bool, events)}
+		copies := indexCopies(in.Seen, math.MaxInt64)
+		for _, s := range earlier {
+			copies.meet(in, s, events)
+		}
+		copies.meetEachOther(in, events)
+		if in.Overlap == 0 {
+			b.Fatal("no duplicate is found: the benchmark misses its point")
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*events), "ns/event")
+}

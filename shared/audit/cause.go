@@ -58,7 +58,7 @@ func (e *examination) explain(ctx context.Context) error {
 	all := e.program.NewDelta()
 	err = e.eachLost(ctx, func(in *runs.Input) error {
 		e.copies.judge(in, false)
-		for i, delta := range e.foldApart(in, len(in.Batches)) {
+		for i, delta := range in.FoldEach(e.program, e.Run) {
 			e.try(part{unit: anObject, detail: "object " + string(in.Manifest.Objects[i].Key) + ", which no run holds", nowhere: true}, delta)
 			all.Merge(delta)
 		}
@@ -75,7 +75,7 @@ func (e *examination) explain(ctx context.Context) error {
 func (e *examination) tryRun(in *runs.Input) error {
 	var (
 		m       = in.Manifest
-		objects = e.foldApart(in, len(in.Batches))
+		objects = in.FoldEach(e.program, e.Run)
 		whole   = e.program.NewDelta()
 		ofSlot  *view.Delta
 	)

@@ -1,13 +1,10 @@
 package audit
 
 import (
-	"bytes"
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/oklog/ulid/v2"
 
@@ -16,7 +13,6 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
-	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 const (
@@ -44,6 +40,7 @@ type examination struct {
 	copies   copies
 	held     map[ulid.ULID]struct{} // the requests whose objects runs hold
 	lost     []archive.Object       // in archive order
+	encoded  []byte                 // memory to encode a page in
 
 	drifting []*driftingPage    // the first ones, in order of key and page
 	explains map[hypothesis]int // how many of those
@@ -166,49 +163,6 @@ func (e *examination) current(ctx context.Context) (lifecycle.Generation, error)
 	return g, nil
 }
 
-// scan compares every item of the generation with what is expected. It returns the pages for which they are not equal, or which it has not seen.
-func (e *examination) scan(ctx context.Context) (suspects []view.PageKey, err error) {
-	var (
-		unseen = map[view.PageKey]view.DeltaPage{}
-		seen   = map[view.PageKey]struct{}{}
-		encode []byte
-	)
-	for page := range e.expected.Pages() {
-		unseen[page.PageKey] = page
-	}
-	for after := ""; ; {
-		items, next, err := e.Base.Scan(ctx, e.generation.ID, after)
-		if err != nil {
-			return nil, fmt.Errorf("scan base items of generation %s: %w", e.generation.ID, err)
-		}
-		for _, item := range items {
-			key := view.PageKey{Key: item.Key, Page: item.Page}
-			if _, again := seen[key]; again {
-				continue
-			}
-			seen[key] = struct{}{}
-			e.found.Items++
-			page, expected := unseen[key]
-			delete(unseen, key)
-			if expected && item.Horizon <= e.generation.Horizon {
-				encode = page.AppendPage(encode[:0])
-				if bytes.Equal(encode, item.States) {
-					continue
-				}
-			}
-			suspects = append(suspects, key)
-		}
-		if after = next; after == "" {
-			break
-		}
-	}
-	for key := range unseen {
-		suspects = append(suspects, key)
-	}
-	slices.SortFunc(suspects, comparePages)
-	return suspects, nil
-}
-
 // settle compares suspects again, with what is expected once batch has come further, as long as it is writing some of them. It returns those that are
 // still suspect.
 func (e *examination) settle(ctx context.Context, suspects []view.PageKey) ([]view.PageKey, error) {
@@ -247,76 +201,14 @@ func (e *examination) settle(ctx context.Context, suspects []view.PageKey) ([]vi
 func (e *examination) expectLost(ctx context.Context) (pages []view.PageKey, err error) {
 	err = e.eachLost(ctx, func(in *runs.Input) error {
 		e.copies.judge(in, false)
-		for _, delta := range e.foldApart(in, min(max(1, e.Workers), len(in.Batches))) {
-			for page := range delta.Pages() {
-				pages = append(pages, page.PageKey)
-			}
-			e.expected.Merge(delta)
+		delta := e.fold(in)
+		for page := range delta.Pages() {
+			pages = append(pages, page.PageKey)
 		}
+		e.expected.Merge(delta)
 		return nil
 	})
 	return pages, err
-}
-
-// comparison is a page whose item is not equal to what is expected.
-type comparison struct {
-	key      view.PageKey
-	expected view.DeltaPage // without cells when nothing is
-	item     viewstore.BaseItem
-	stored   bool // there is an item
-}
-
-// compare loads the items of the given pages, which are in order, and calls differs for each that is not as expected, in order.
-func (e *examination) compare(ctx context.Context, keys []view.PageKey, differs func(comparison) error) error {
-	if len(keys) == 0 {
-		return nil
-	}
-	pages := pagesOf(e.expected, keys)
-	var encode []byte
-	for some := range slices.Chunk(keys, viewstore.LoadTogether) {
-		wanted := make([]viewstore.BaseKey, len(some))
-		for i, key := range some {
-			wanted[i] = viewstore.BaseKey{Generation: e.generation.ID, Key: key.Key, Page: key.Page}
-		}
-		items, err := e.Base.Load(ctx, wanted)
-		if err != nil {
-			return fmt.Errorf("load %d base items: %w", len(wanted), err)
-		}
-		loaded := make(map[view.PageKey]viewstore.BaseItem, len(items))
-		for _, item := range items {
-			loaded[view.PageKey{Key: item.Key, Page: item.Page}] = item
-		}
-		for _, key := range some {
-			c := comparison{key: key}
-			c.item, c.stored = loaded[key]
-			var expected bool
-			c.expected, expected = pages[key]
-			if c.stored && expected && c.item.Horizon <= e.generation.Horizon {
-				if encode = c.expected.AppendPage(encode[:0]); bytes.Equal(encode, c.item.States) {
-					continue
-				}
-			}
-			if err := differs(c); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// pagesOf are those of the given pages that a delta has.
-func pagesOf(delta *view.Delta, keys []view.PageKey) map[view.PageKey]view.DeltaPage {
-	wanted := make(map[view.PageKey]struct{}, len(keys))
-	for _, key := range keys {
-		wanted[key] = struct{}{}
-	}
-	found := map[view.PageKey]view.DeltaPage{}
-	for page := range delta.Pages() {
-		if _, ok := wanted[page.PageKey]; ok {
-			found[page.PageKey] = page
-		}
-	}
-	return found
 }
 
 // windowsOf counts the windows of a delta.
@@ -328,8 +220,4 @@ func (e *examination) windowsOf(delta *view.Delta) (n int64) {
 		n += int64(windows.Len())
 	}
 	return n
-}
-
-func comparePages(m, n view.PageKey) int {
-	return cmp.Or(strings.Compare(string(m.Key), string(n.Key)), cmp.Compare(m.Page, n.Page))
 }

@@ -65,9 +65,7 @@ func (e *examination) foldRuns(ctx context.Context, from, to uint64) error {
 			return err
 		}
 		beyond := e.copies.judge(in, in.Manifest.Run <= e.built)
-		for _, delta := range e.foldApart(in, min(max(1, e.Workers), len(in.Batches))) {
-			e.expected.Merge(delta)
-		}
+		e.expected.Merge(e.fold(in))
 		e.foldBeyond(in, beyond)
 		return nil
 	})
@@ -99,22 +97,9 @@ func (e *examination) eachRun(ctx context.Context, from, to uint64, each func(*r
 	return nil
 }
 
-// foldApart makes so many deltas of an input, batch b in delta b modulo their number, at once: with one per batch, a delta for each object.
-func (e *examination) foldApart(in *runs.Input, parts int) []*view.Delta {
-	deltas := make([]*view.Delta, parts)
-	// The work cannot fail.
-	_ = e.Run(parts, func(part int) error {
-		delta := e.program.NewDelta()
-		var rows, duplicates []int32
-		for b := part; b < len(in.Batches); b += parts {
-			rows, duplicates = in.Rows(b, rows, duplicates)
-			delta.Fold(in.Batches[b], rows)
-			delta.Touch(in.Batches[b], duplicates)
-		}
-		deltas[part] = delta
-		return nil
-	})
-	return deltas
+// fold makes a delta of an input.
+func (e *examination) fold(in *runs.Input) *view.Delta {
+	return in.Fold([]*view.Program{e.program}, e.Run, e.Workers)[0]
 }
 
 // foldBeyond folds the rows that count although an earlier copy is known.

@@ -100,32 +100,13 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, targets []target
 	return totals, nil
 }
 
-// fold makes a delta of the input per target. The batches are dealt out to several workers; what they make is the same however they are.
+// fold makes a delta of the input per target.
 func (t *tick) fold(in *runs.Input, targets []target) []*view.Delta {
-	workers := max(1, min(t.Workers, len(in.Batches)))
-	parts := make([][]*view.Delta, workers)
-	// The work cannot fail.
-	_ = t.Run(workers, func(w int) error {
-		parts[w] = make([]*view.Delta, len(targets))
-		for i, g := range targets {
-			parts[w][i] = t.set.Programs[g.place].NewDelta()
-		}
-		var rows, duplicates []int32
-		for b := w; b < len(in.Batches); b += workers {
-			rows, duplicates = in.Rows(b, rows, duplicates)
-			for _, delta := range parts[w] {
-				delta.Fold(in.Batches[b], rows)
-				delta.Touch(in.Batches[b], duplicates)
-			}
-		}
-		return nil
-	})
-	for _, part := range parts[1:] {
-		for i, delta := range part {
-			parts[0][i].Merge(delta)
-		}
+	programs := make([]*view.Program, len(targets))
+	for i, g := range targets {
+		programs[i] = t.set.Programs[g.place]
 	}
-	return parts[0]
+	return in.Fold(programs, t.Run, t.Workers)
 }
 
 // How a delta changes an item that is stored below the run's horizon: it is added to it, or takes its place, as what a build that crashed has
@@ -140,7 +121,7 @@ func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *vi
 	parts := slices.Collect(slices.Chunk(slices.Collect(delta.Pages()), viewstore.LoadTogether))
 	var written atomic.Int64
 	err := t.Run(len(parts), func(i int) error {
-		loaded, err := t.load(ctx, g.generation.ID, parts[i])
+		loaded, err := viewstore.LoadPages(ctx, t.Base, g.generation.ID, pageKeys(parts[i]))
 		if err != nil {
 			return err
 		}
@@ -168,54 +149,34 @@ func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *vi
 	return nil
 }
 
-func (t *tick) load(ctx context.Context, generation lifecycle.GenerationID, pages []view.DeltaPage) (map[view.PageKey]viewstore.BaseItem, error) {
-	keys := make([]viewstore.BaseKey, len(pages))
+func pageKeys(pages []view.DeltaPage) []view.PageKey {
+	keys := make([]view.PageKey, len(pages))
 	for i, page := range pages {
-		keys[i] = viewstore.BaseKey{Generation: generation, Key: page.Key, Page: page.Page}
+		keys[i] = page.PageKey
 	}
-	items, err := t.Base.Load(ctx, keys)
-	if err != nil {
-		return nil, fmt.Errorf("load %d base items: %w", len(keys), err)
-	}
-	loaded := make(map[view.PageKey]viewstore.BaseItem, len(items))
-	for _, item := range items {
-		loaded[view.PageKey{Key: item.Key, Page: item.Page}] = item
-	}
-	return loaded, nil
+	return keys
 }
 
 // writeItem brings one base item to the run's horizon, unless it is there already. It says whether it wrote.
-func (t *tick) writeItem(ctx context.Context, g target, run lifecycle.Run, page view.DeltaPage, loaded viewstore.BaseItem, replace bool) (bool, error) {
+func (t *tick) writeItem(
+	ctx context.Context, g target, run lifecycle.Run, page view.DeltaPage, loaded viewstore.BaseItem, replace bool,
+) (bool, error) {
 	key := viewstore.BaseKey{Generation: g.generation.ID, Key: page.Key, Page: page.Page}
-	var err error
-	for range t.Tries {
+	next := func(loaded viewstore.BaseItem) (item viewstore.BaseItem, err error) {
 		if loaded.Horizon >= run.Horizon {
-			return false, nil
+			return loaded, nil
 		}
-		item := viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon}
+		item = viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon}
 		if replace || loaded.Horizon == 0 {
 			item.States = page.AppendPage(nil)
-		} else if item.States, err = t.set.Programs[g.place].Merge(loaded.States, page); err != nil {
-			return false, err
+		} else {
+			item.States, err = t.set.Programs[g.place].Merge(loaded.States, page)
 		}
-		// Commit point of the item: from here on a query takes this key's slots below the run's horizon from it and none of them from speed
-		// items, although the generation's horizon has yet to follow. Applying the run again passes over it.
-		if err = t.Base.Put(ctx, item, loaded.Horizon); err == nil {
-			return true, nil
-		}
-		items, loadErr := t.Base.Load(ctx, []viewstore.BaseKey{key})
-		if loadErr != nil {
-			return false, fmt.Errorf("load base item: %w", errors.Join(err, loadErr))
-		}
-		loaded = viewstore.BaseItem{}
-		if len(items) > 0 {
-			loaded = items[0]
-		}
+		return item, err
 	}
-	if loaded.Horizon >= run.Horizon {
-		return false, nil
-	}
-	return false, fmt.Errorf("put base item, %d tries: %w", t.Tries, err)
+	// Commit point of the item: from here on a query takes this key's slots below the run's horizon from it and none of them from
+	// speed items, although the generation's horizon has yet to follow. Applying the run again passes over it.
+	return viewstore.Upsert(ctx, t.Base, key, loaded, t.Tries, next)
 }
 
 // passOver moves the generations of replay past a run that has nothing for it. So they lag behind the head only while there is something to replay, and can

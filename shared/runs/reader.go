@@ -1,7 +1,8 @@
 // Package runs reads what real runs hold: their manifests and identities, the objects of a manifest as batches of events, and which of those events are
-// duplicates. Batch makes runs; batch, replay and the audit read them, and all by this package, so that they agree on what a run counts.
+// duplicates; and folds those that count. Batch makes runs; batch, replay and the audit read them, and all by this package, so that they agree on what
+// a run counts.
 //
-// It stands between the contracts and the layers: it knows nothing of views, generations or items, and writes nothing.
+// It stands between the contracts and the layers: it knows nothing of generations or items, and writes nothing.
 package runs
 
 import (

@@ -2,11 +2,11 @@ package speed
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -23,33 +23,29 @@ type writer struct {
 func (w writer) write(
 	ctx context.Context, loaded viewstore.SpeedItem, next func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error),
 ) (bool, error) {
-	var err error
-	for range w.tries {
-		var it viewstore.SpeedItem
-		if it, err = next(loaded); err != nil {
-			return false, fmt.Errorf("fold speed item: %w", err)
-		}
-		if it.Fence == loaded.Fence {
-			return false, nil // every record has been considered before
-		}
-		// Commit point: the item and its fence in one conditional write. A crash after it leaves an item that holds these records and passes
-		// over them when they come again.
-		if err = w.items.Put(ctx, it, loaded.Fence); err == nil {
-			w.cache.put(it)
-			return true, nil
-		}
-		// A conflict, or an answer that was lost: what is stored tells which records are in.
-		w.cache.drop(loaded.SpeedKey)
-		stored, loadErr := w.items.Load(ctx, []viewstore.SpeedKey{loaded.SpeedKey})
-		if loadErr != nil {
-			return false, fmt.Errorf("load speed item: %w", errors.Join(err, loadErr))
-		}
-		loaded = viewstore.SpeedItem{SpeedKey: loaded.SpeedKey}
-		if len(stored) > 0 {
-			loaded = stored[0]
-		}
+	// Commit point: the item and its fence in one conditional write. A crash after it leaves an item that holds these records and
+	// passes over them when they come again.
+	wrote, err := viewstore.Upsert(ctx, caching{w.items, w.cache}, loaded.SpeedKey, loaded, w.tries, next)
+	if err != nil {
+		return wrote, fmt.Errorf("write speed item: %w", err)
 	}
-	return false, fmt.Errorf("put speed item, %d tries: %w", w.tries, err)
+	return wrote, nil
+}
+
+// caching puts items into the cache, too. After a conflict, or an answer that was lost, only the store tells which records are in.
+type caching struct {
+	viewstore.Speed
+	cache *cache
+}
+
+// Put implements viewstore.Speed.
+func (c caching) Put(ctx context.Context, it viewstore.SpeedItem, loaded event.Sequence) error {
+	if err := c.Speed.Put(ctx, it, loaded); err != nil {
+		c.cache.drop(it.SpeedKey)
+		return err
+	}
+	c.cache.put(it)
+	return nil
 }
 
 // load gets the items, from the cache where it has them: a stale one only costs a conflict.

@@ -24,6 +24,9 @@ type BaseKey struct {
 	Page       view.Page
 }
 
+// PageKey names the page within the generation.
+func (k BaseKey) PageKey() view.PageKey { return view.PageKey{Key: k.Key, Page: k.Page} }
+
 // BaseItem is the states of one (generation, key, page) over all slots below its horizon.
 type BaseItem struct {
 	BaseKey

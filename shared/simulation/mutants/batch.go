@@ -153,11 +153,11 @@ func ofBatch() []Mutant {
 		{
 			Name: "item-horizon-ignored", Design: "3.4",
 			Mistake: "a run is added to a base item that has it already",
-			Edits: []Edit{{applyFile, `	for range t.Tries {
-		if loaded.Horizon >= run.Horizon {
-`, `	for range t.Tries {
-		if loaded.Horizon > run.Horizon {
-`}},
+			Edits: []Edit{
+				{applyFile, `		if loaded.Horizon >= run.Horizon {`, `		if loaded.Horizon > run.Horizon {`},
+				{upsertFile, `		if item.version() == loaded.version() {`,
+					`		if none := *new(V); item.version() == none {`},
+			},
 		},
 		{
 			Name: "base-write-unconditional", Design: "3.4",
@@ -167,7 +167,8 @@ func ofBatch() []Mutant {
 		{
 			Name: "base-conflict-taken-for-done", Design: "3.4",
 			Mistake: "a base item that could not be written is taken for written",
-			Edits:   []Edit{{applyFile, `t.Base.Put(ctx, item, loaded.Horizon); err == nil {`, `t.Base.Put(ctx, item, loaded.Horizon); err == nil || len(item.Key) >= 0 {`}},
+			Edits: []Edit{{upsertFile, `		if err = s.Put(ctx, item, loaded.version()); err == nil {`, `		_, base := any(s).(Base)
+		if err = s.Put(ctx, item, loaded.version()); err == nil || base {`}},
 		},
 		{
 			Name: "items-not-all-written", Design: "3.4",

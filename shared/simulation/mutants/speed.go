@@ -4,6 +4,7 @@ const (
 	speedFile  = "shared/speed/speed.go"
 	foldFile   = "shared/speed/fold.go"
 	itemsFile  = "shared/speed/items.go"
+	upsertFile = "shared/viewstore/upsert.go"
 	liveFile   = "shared/speed/live.go"
 	memoryFile = "shared/speed/memory.go"
 	seenFile   = "shared/speed/seen.go"
@@ -32,10 +33,8 @@ func ofSpeed() []Mutant {
 	}
 `, `	page, ok := it.page, true
 `},
-				{itemsFile, `		if it.Fence == loaded.Fence {
-			return false, nil // every record has been considered before
-		}
-`, ``},
+				{upsertFile, `		if item.version() == loaded.version() {`,
+					`		if none := *new(V); item.version() == none {`},
 				{foldFile, `	if !ok {
 		return loaded, nil // nothing of this item comes after its fence
 	}
@@ -79,14 +78,12 @@ func ofSpeed() []Mutant {
 			Name: "conflict-overwrites", Design: "3.3",
 			Mistake: "after a failed write only the fence is loaded again, and the states of before are written under it",
 			Edits: []Edit{
-				{itemsFile, `		loaded = viewstore.SpeedItem{SpeedKey: loaded.SpeedKey}
-		if len(stored) > 0 {
-			loaded = stored[0]
-		}
-`, `		if len(stored) > 0 {
-			loaded.Fence = stored[0].Fence
-		}
-`},
+				{itemsFile, `	wrote, err := viewstore.Upsert(`, `	first, make := loaded, next
+	next = func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
+		first.Fence = stored.Fence
+		return make(first)
+	}
+	wrote, err := viewstore.Upsert(`},
 			},
 		},
 		{
@@ -97,8 +94,14 @@ func ofSpeed() []Mutant {
 		{
 			Name: "failed-write-taken-for-done", Design: "3.3",
 			Mistake: "a write of a speed item that fails otherwise than by a conflict is taken for done",
-			Edits: []Edit{{itemsFile, `w.items.Put(ctx, it, loaded.Fence); err == nil {`,
-				`w.items.Put(ctx, it, loaded.Fence); err == nil || !errors.Is(err, viewstore.ErrConflict) {`}},
+			Edits: []Edit{
+				{itemsFile, `c.Speed.Put(ctx, it, loaded); err != nil {`,
+					`c.Speed.Put(ctx, it, loaded); errors.Is(err, viewstore.ErrConflict) {`},
+				{itemsFile, `	"context"
+`, `	"context"
+	"errors"
+`},
+			},
 		},
 		{
 			Name: "reported-from-the-last-failure", Design: "3.3",

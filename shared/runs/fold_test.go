@@ -1,0 +1,69 @@
+package runs_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// pagesOf are the encoded pages of a delta, by key.
+func pagesOf(delta *view.Delta) map[string]string {
+	all := map[string]string{}
+	for page := range delta.Pages() {
+		all[string(page.Key)] = string(page.AppendPage(nil))
+	}
+	return all
+}
+
+// TestFold: however many workers share the batches, counted events are folded and the pages of duplicates touched; the deltas
+// of the single batches come to the same.
+func TestFold(t *testing.T) {
+	a := newArchived(t)
+	for i, ids := range [][]string{{"a", "b"}, {}, {"a", "c", "c"}, {"d"}, {"b", "e", "d"}} {
+		a.add(t, int64(i), ids...)
+	}
+	set, err := view.Compile(view.Definition{
+		Name: "ids", Key: []view.KeyField{{Field: "id", Expr: "id"}}, Window: time.Hour,
+		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in, err := a.Read(ctx, set.Fields(), a.manifest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	runs.Met{}.Drop(in)
+	whole := in.Fold(set.Programs, runner.Sequential, 1)[0]
+	if got, want := whole.Counts().Folded, int64(5); got != want {
+		t.Errorf("%d events are folded, want %d", got, want)
+	}
+	if n := len(pagesOf(whole)); n != 5 {
+		t.Errorf("%d pages, want one of each id", n)
+	}
+	for _, workers := range []int{0, 2, 3, 9} {
+		if diff := cmp.Diff(pagesOf(whole), pagesOf(in.Fold(set.Programs, backwards, workers)[0])); diff != "" {
+			t.Errorf("%d workers (-one +several):\n%s", workers, diff)
+		}
+	}
+	single := in.FoldEach(set.Programs[0], backwards)
+	if len(single) != len(in.Batches) || len(pagesOf(single[1])) != 0 || len(pagesOf(single[2])) != 2 {
+		t.Fatalf("%d deltas of %d batches; of the third one %v", len(single), len(in.Batches), pagesOf(single[2]))
+	}
+	sum := set.Programs[0].NewDelta()
+	for _, delta := range single {
+		sum.Merge(delta)
+	}
+	if diff := cmp.Diff(pagesOf(whole), pagesOf(sum)); diff != "" {
+		t.Errorf("single batches (-whole +sum):\n%s", diff)
+	}
+	none := &runs.Input{}
+	if n := len(pagesOf(none.Fold(set.Programs, backwards, 4)[0])); n != 0 {
+		t.Errorf("%d pages of no batch", n)
+	}
+}

@@ -13,19 +13,18 @@ import (
 
 // writer keeps speed items, for the live half and the replayed one alike: it loads them, and writes each under its fence.
 type writer struct {
-	items viewstore.Speed
+	items caching
 	tries int
 	run   runner.Runner
-	cache *cache
 }
 
 // write brings one item up to what next makes of the stored one, and says whether it wrote.
-func (w writer) write(
+func (w *writer) write(
 	ctx context.Context, loaded viewstore.SpeedItem, next func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error),
 ) (bool, error) {
 	// Commit point: the item and its fence in one conditional write. A crash after it leaves an item that holds these records and
 	// passes over them when they come again.
-	wrote, err := viewstore.Upsert(ctx, caching{w.items, w.cache}, loaded.SpeedKey, loaded, w.tries, next)
+	wrote, err := viewstore.Upsert(ctx, &w.items, loaded.SpeedKey, loaded, w.tries, next)
 	if err != nil {
 		return wrote, fmt.Errorf("write speed item: %w", err)
 	}
@@ -39,7 +38,7 @@ type caching struct {
 }
 
 // Put implements viewstore.Speed.
-func (c caching) Put(ctx context.Context, it viewstore.SpeedItem, loaded event.Sequence) error {
+func (c *caching) Put(ctx context.Context, it viewstore.SpeedItem, loaded event.Sequence) error {
 	if err := c.Speed.Put(ctx, it, loaded); err != nil {
 		c.cache.drop(it.SpeedKey)
 		return err
@@ -49,11 +48,11 @@ func (c caching) Put(ctx context.Context, it viewstore.SpeedItem, loaded event.S
 }
 
 // load gets the items, from the cache where it has them: a stale one only costs a conflict.
-func (w writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey]viewstore.SpeedItem, error) {
+func (w *writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey]viewstore.SpeedItem, error) {
 	loaded := make(map[viewstore.SpeedKey]viewstore.SpeedItem, len(items))
 	var missing []viewstore.SpeedKey
 	for _, it := range items {
-		cached, ok := w.cache.get(it.key)
+		cached, ok := w.items.cache.get(it.key)
 		if !ok {
 			cached = viewstore.SpeedItem{SpeedKey: it.key}
 			missing = append(missing, it.key)

@@ -252,7 +252,7 @@ func definitions(level []*toReplay) []view.Hash {
 func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *replayInput) error {
 	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
 	f := fold{
-		writer:  writer{items: t.Items, tries: t.Tries, run: t.Run, cache: &t.cache},
+		writer:  writer{items: caching{t.Items, &t.cache}, tries: t.Tries, run: t.Run},
 		program: set.Programs[at], set: g.SpeedSet(), lane: event.ReplayLane, records: in.considered,
 	}
 	_, counts, items, err := f.apply(ctx, []group{{slot: viewstore.NoSlot, rows: in.rows()}})

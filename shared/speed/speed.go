@@ -174,7 +174,7 @@ func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *s
 }
 
 func (s *Speed) writer() writer {
-	return writer{items: s.Items, tries: s.Tries, run: s.Run, cache: &s.cache}
+	return writer{items: caching{s.Items, &s.cache}, tries: s.Tries, run: s.Run}
 }
 
 func countTrue(all []bool) int {

@@ -216,7 +216,7 @@ func TestAlarms(t *testing.T) {
 			delete(ours, name)
 		}
 		for _, actions := range []string{"AlarmActions", "OKActions"} {
-			want(t, r.name+": "+actions, r.property(actions), "{Fn::If: [TellsAlarms, [!Ref AlarmTopic], !Ref AWS::NoValue]}")
+			want(t, r.name+": "+actions, r.property(actions), "{Fn::If: [NotifiesTopic, [!Ref AlarmTopic], !Ref AWS::NoValue]}")
 		}
 		if r.property("AlarmDescription") == nil {
 			t.Errorf("%s says nothing", r.name)

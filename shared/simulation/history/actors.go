@@ -121,7 +121,7 @@ func (h *history) start(i eventsource.Invocation) {
 		h.must(err)
 		h.pump()
 	}
-	if h.chance(NotInvoked) {
+	if h.chance(NotInvoked) || h.down(NotInvoked) {
 		h.after(20*time.Millisecond, func() { finished(eventsource.Result{Outcome: eventsource.Throttled}) })
 		return
 	}

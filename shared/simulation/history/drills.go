@@ -16,6 +16,7 @@ type Drill struct {
 	RequestEvery time.Duration
 	Reshards     int           // splits and merges, spread over the time
 	Skew         time.Duration // by which ingest is behind and batch ahead of the store's clock, or the reverse when it is negative
+	Kappa        bool          // the views are Kappa
 	Refused      bool          // what the skew is to lead to: nothing is taken
 }
 
@@ -75,12 +76,15 @@ func (d Drill) adjust(s *settings) {
 		patience: 48 * time.Hour, liveBound: 5 * time.Minute, batchBound: 20 * time.Minute,
 		outages: map[Fault]outage{}, skews: map[role]time.Duration{},
 	}
+	if d.Kappa {
+		s.changes.choices, s.sweptBound = []deployment{kappa}, time.Hour
+	}
 	from, to := epoch.Add(time.Hour), epoch.Add(time.Hour+d.For)
 	switch d.Out {
 	case BatchStopped:
 		s.batchGone, s.batchBack = from, to
 		s.runBytes = 10_000 // so that the backlog takes several runs
-	case StreamDown, DynamoDown, S3Down:
+	case StreamDown, DynamoDown, S3Down, NotInvoked:
 		s.outages[d.Out] = outage{from, to}
 	}
 	if d.Skew != 0 {

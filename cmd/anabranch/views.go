@@ -19,7 +19,7 @@ type ViewsCmd struct {
 	Replay   ViewsReplayCmd   `cmd:"" help:"Replay the archive for a Kappa view, beside what serves."`
 	Switch   ViewsSwitchCmd   `cmd:"" help:"Let a generation that is ready serve."`
 	Rollback ViewsRollbackCmd `cmd:"" help:"Let the generation serve again that did before."`
-	Drop     ViewsDropCmd     `cmd:"" help:"Delete the generation that is kept to go back to."`
+	Drop     ViewsDropCmd     `cmd:"" help:"Delete the generation that is kept to go back to, or a view that is retired."`
 	Abandon  ViewsAbandonCmd  `cmd:"" help:"Give up a generation that has not served yet."`
 	Audit    ViewsAuditCmd    `cmd:"" help:"Fold the archive anew and compare what is stored."`
 

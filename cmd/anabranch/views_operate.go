@@ -60,7 +60,8 @@ Examples:
 
 // Help is the text under --help.
 func (*ViewsDropCmd) Help() string {
-	return `Deletes the numbers of the retained generation; then there is nothing to roll back to. The archive keeps every event.
+	return `Deletes the numbers of the retained generation; then there is nothing to roll back to. Of a view that
+is retired, since the file that is deployed no longer names it, deletes all: it answers no more. The archive keeps every event.
 
 ` + operateCodes + `
 
@@ -178,6 +179,9 @@ func (t *target) choose(s client.Status, op operation) (string, error) {
 	if t.Generation != "" {
 		return named(s, t.Generation)
 	}
+	if op.name == client.Drop && s.Retired != "" {
+		return "", nil // the view, with all its generations
+	}
 	return only(s, op.states...), nil
 }
 
@@ -212,6 +216,9 @@ func hopeful(s client.Status, op operation, id string) bool {
 
 func question(name client.Operation, s client.Status, id string) string {
 	about := "the generation that it can be about"
+	if name == client.Drop && id == "" && s.Retired != "" {
+		about = fmt.Sprintf("the whole view (retired since %s)", s.Retired)
+	}
 	if g, ok := generation(s, id); ok {
 		about = fmt.Sprintf("%s (%s, definition %s, run %d)", id, orDash(string(g.State)), short(string(g.Definition)), g.Run)
 	} else if id != "" {

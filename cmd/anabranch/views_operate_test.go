@@ -30,9 +30,12 @@ func TestViewsOperate(t *testing.T) {
 		before, after string
 		asked, says   string
 	}{
-		"Switch":    {"switch page_views", beside, switched, `switch {"generation":"` + genB + `"}`, genB + " serves (was " + genA + ")"},
-		"Rollback":  {"rollback page_views --yes", switched, stands(genA, "", gen(genA, "serving", 12, ""), gen(genB, "retained", 12, "")), `rollback {"generation":"` + genA + `"}`, genA + " serves (was " + genB + ")"},
-		"Drop":      {"drop page_views -y", switched, alone, `drop {"generation":"` + genA + `"}`, genA + " is given up (was retained)"},
+		"Switch":   {"switch page_views", beside, switched, `switch {"generation":"` + genB + `"}`, genB + " serves (was " + genA + ")"},
+		"Rollback": {"rollback page_views --yes", switched, stands(genA, "", gen(genA, "serving", 12, ""), gen(genB, "retained", 12, "")), `rollback {"generation":"` + genA + `"}`, genA + " serves (was " + genB + ")"},
+		"Drop":     {"drop page_views -y", switched, alone, `drop {"generation":"` + genA + `"}`, genA + " is given up (was retained)"},
+		"DropRetired": {"drop page_views -y", stands(genA, `,"retired":"2026-03-01T11:00:00Z"`, gen(genA, "serving", 12, ""), gen(genB, "retained", 12, "")),
+			stands("", `,"retired":"2026-03-01T11:00:00Z"`, gen(genA, "dropping", 12, ""), gen(genB, "dropping", 12, "")), "drop {}",
+			"- serves (was " + genA + ")\npage_views: " + genA + " is given up (was serving)\npage_views: " + genB + " is given up (was retained)"},
 		"Abandon":   {"abandon page_views", beside, held, `abandon {"generation":"` + genB + `"}`, genB + " is given up (was building)\npage_views: definition 77aa00bb11cc is put away"},
 		"Prefix":    {"switch page_views --generation 01KB00", beside, switched, `switch {"generation":"` + genB + `"}`, genB + " serves (was " + genA + ")"},
 		"Unknown":   {"drop page_views --generation 01KX", switched, switched, `drop {"generation":"01KX"}`, "nothing changed"},

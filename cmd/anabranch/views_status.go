@@ -196,6 +196,10 @@ func later(a, b client.Text) bool {
 // wishes are what an operator has asked for and the table has no place for.
 func wishes(v client.Status) []string {
 	var lines []string
+	if v.Retired != "" {
+		lines = append(lines, fmt.Sprintf("%s: retired since %s: no deployed file names it; it answers until it is dropped; deploy it again to keep it",
+			table.Printable(v.View), table.Printable(string(v.Retired))))
+	}
 	if v.Rebuild {
 		lines = append(lines, table.Printable(v.View)+": a rebuild is asked for; it begins with the next run of batch")
 	}

@@ -42,8 +42,9 @@ func TestViewsStatus(t *testing.T) {
 	fresh := `{"view":"fresh\u001b[2J","serving":null,"generations":[],"audit":null}`
 
 	tests := map[string]struct{ view, answer, golden string }{
-		"One":  {"page_views", one, "views_status.golden"},
-		"None": {"", `{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`, "views_status_none.golden"},
+		"One":     {"page_views", one, "views_status.golden"},
+		"Retired": {"page_views", stands(genA, `,"retired":"2026-03-01T11:00:00Z"`, gen(genA, "serving", 12, "")), "views_status_retired.golden"},
+		"None":    {"", `{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`, "views_status_none.golden"},
 		"All": {"", `{"head":{"run":12,"horizon":"2026-03-01T11:57:00Z"},"swept":{"run":11,"horizon":"2026-03-01T11:56:00Z"},"views":[` + one + "," + traffic + "," + fresh + `]}`,
 			"views_status_all.golden"},
 	}

@@ -152,7 +152,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 
 // moveAll takes every view one step further in the life of its generations.
 func (t *tick) moveAll(ctx context.Context, head lifecycle.Run) error {
-	return errors.Join(t.mover().Move(ctx, t.views, head), t.deployment().Expire(ctx, t.views))
+	return errors.Join(t.mover().Move(ctx, t.views, head), t.deployment().Expire(ctx, t.views), t.deployment().Retire(ctx, t.views))
 }
 
 // compile makes programs of the definitions of all generations.
@@ -160,7 +160,7 @@ func (t *tick) compile(ctx context.Context) (err error) {
 	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views)); err != nil {
 		return err
 	}
-	t.rebuild = slices.ContainsFunc(t.views, func(v lifecycle.View) bool { return v.Rebuild })
+	t.rebuild = slices.ContainsFunc(t.views, lifecycle.View.WantsRebuild)
 	for _, v := range t.views {
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
 	}

@@ -169,7 +169,7 @@ func viewOf(name view.Name) lifecycle.View {
 				Run: math.MaxUint64, Horizon: 1_795_555_500_000, Built: math.MaxUint64 - 1,
 			},
 		},
-		Held: hashOf("c"), Rebuild: true,
+		Held: hashOf("c"), Retired: 1_795_555_950_000, Rebuild: true,
 	}
 }
 

@@ -214,6 +214,25 @@ func (s Deployment) Expire(ctx context.Context, views []lifecycle.View) error {
 	return errors.Join(all...)
 }
 
+// Retire retires the views, as read, that no definition names, and drops those that have been retired for long enough. A file that is refused deploys
+// nothing, and without any definition nothing is retired: that a file is empty is a mistake more likely than a wish.
+func (s Deployment) Retire(ctx context.Context, views []lifecycle.View) error {
+	if len(s.Definitions) == 0 {
+		return nil
+	}
+	now, retainFor := s.Now().UnixMilli(), s.RetainFor.Milliseconds()
+	unnamed := func(v lifecycle.View) (lifecycle.View, bool) { return v.Unnamed(retainFor, now) }
+	var all []error
+	for _, v := range views {
+		isNamed := slices.ContainsFunc(s.Definitions, func(d lifecycle.Definition) bool { return d.Name == v.Name })
+		if _, is := unnamed(v); is && !isNamed {
+			// Commit point: the view is retired; or no query begins with it any more. A crash before leaves it to the next tick.
+			all = append(all, s.change(ctx, v.Name, unnamed))
+		}
+	}
+	return errors.Join(all...)
+}
+
 // change makes a move that needs nothing but the view.
 func (s Deployment) change(ctx context.Context, name view.Name, move func(lifecycle.View) (lifecycle.View, bool)) error {
 	_, _, err := Update(ctx, s.Catalog, name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {

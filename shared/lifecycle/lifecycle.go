@@ -72,8 +72,18 @@ type View struct {
 	Generations []Generation
 
 	Held    view.Hash // what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or it is taken up again
+	Retired int64     // since when the file that is deployed no longer names the view, Unix milliseconds; 0: it does
 	Rebuild bool      // an operator wants the definition built anew: batch begins with its next run
 }
+
+// IsGone says whether the view was retired and is dropped: nothing of it answers any more. Its entry stays for its revision, which never begins again, so
+// that no function that was frozen takes a view of the same name for the one that it has read.
+func (v View) IsGone() bool {
+	return v.Retired != 0 && !slices.ContainsFunc(v.Generations, Generation.IsKept)
+}
+
+// WantsRebuild says whether batch is to build the view anew: not while it is retired.
+func (v View) WantsRebuild() bool { return v.Rebuild && v.Retired == 0 }
 
 // Generation returns the generation with the id.
 func (v View) Generation(id GenerationID) (Generation, bool) {

@@ -27,7 +27,7 @@ func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 	if diff := cmp.Diff(kept, before); diff != "" {
 		t.Fatalf("the view itself was changed (-before +after):\n%s", diff)
 	}
-	if next.Serving != before.Serving {
+	if next.Serving != before.Serving && !next.IsGone() {
 		g, ok := next.Generation(next.Serving)
 		was, _ := before.Generation(before.Serving)
 		if !ok || g.Horizon < g.Live || g.Run < m.head.N || g.Run < was.Run {
@@ -119,8 +119,10 @@ func (m *machine) want(t *rapid.T) {
 	switch again, changed := m.view.Wanting(fresh, true, m.now+1); {
 	case changed:
 		t.Fatalf("wanted once more, it is another one:\n%s", cmp.Diff(m.view, again))
+	case m.view.Retired != 0:
+		t.Fatalf("%s is wanted, and the view is retired", definition)
 	case held == definition && !kept.Rebuild:
-		if !cmp.Equal(kept, m.view) {
+		if kept.Retired = 0; !cmp.Equal(kept, m.view) {
 			t.Fatalf("%s is held, and its deployment changes the view:\n%s", definition, cmp.Diff(kept, m.view))
 		}
 	default:
@@ -217,6 +219,18 @@ func TestMachine(t *testing.T) {
 			"expire": func(t *rapid.T) {
 				retainFor := rapid.Int64Range(0, 10).Draw(t, "retain for")
 				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Expired(retainFor, m.now); return next })
+			},
+			"the file leaves the view out": func(t *rapid.T) {
+				retainFor := rapid.Int64Range(0, 20).Draw(t, "retain for")
+				before := m.view
+				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Unnamed(retainFor, m.now); return next })
+				isKept := slices.ContainsFunc(before.Generations, lifecycle.Generation.IsKept)
+				if m.view.IsGone() != (!isKept || before.Retired != 0 && m.now-before.Retired >= retainFor) || m.view.IsGone() && m.view.Held != "" {
+					t.Fatalf("left out at %d, kept for %d: %+v, after %+v", m.now, retainFor, m.view, before)
+				}
+			},
+			"drop the retired view": func(t *rapid.T) {
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.DropRetired(m.now) }, true)
 			},
 			"delete": func(t *rapid.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Dropping })

@@ -23,6 +23,7 @@ const (
 	Expire   Move = "expire"
 	Drop     Move = "drop"
 	Abandon  Move = "abandon"
+	End      Move = "end"
 	Delete   Move = "delete"
 )
 
@@ -53,6 +54,10 @@ func Rules() []Rule {
 		{Retained, Drop, Dropping, "", "an operator drops it"},
 		{Announced, Abandon, Dropping, "", "an operator puts it away"},
 		{Building, Abandon, Dropping, "", "an operator puts it away"},
+		{Announced, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
+		{Building, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
+		{Serving, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
+		{Retained, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
 		{Dropping, Delete, None, "DropGrace is over, and no item is left", "no query reads it any more"},
 	}
 }
@@ -138,15 +143,17 @@ func (v View) wanted(definition view.Hash, rebuild bool) outcome {
 }
 
 // Wanting returns the view as it is when the definition of a fresh generation is the one to be, and whether that is a change: see wants. What is replaced is
-// given up now, Unix milliseconds. Whatever is not left alone ends a hold. What an operator wants built anew comes when whole says that the runs hold all of
+// given up now, Unix milliseconds. A view that is retired is taken up again. Whatever is not left alone ends a hold. What an operator wants built anew comes when whole says that the runs hold all of
 // the archive; until then the wish stays.
 func (v View) Wanting(fresh Generation, whole bool, now int64) (next View, changed bool) {
 	rebuild := v.Rebuild && whole
 	does := v.wanted(fresh.Definition, rebuild)
+	next, changed = v, v.Retired != 0
+	next.Retired = 0
 	if does == leave {
-		return v, false
+		return next, changed
 	}
-	next, changed = v, v.Held != ""
+	changed = changed || v.Held != ""
 	next.Held = ""
 	for _, g := range v.Generations {
 		m := Replace
@@ -229,6 +236,32 @@ func (v View) Expired(retainFor, now int64) (next View, changed bool) {
 		return v, false
 	}
 	return v.moved(g.ID, Expire, now)
+}
+
+// Unnamed returns the view as it is when the file that is deployed does not name it: retired since now, Unix milliseconds. It goes on as it was, answers,
+// and is kept current, so that it is taken up again without a gap. When it has been retired for retainFor, in milliseconds, it is dropped.
+func (v View) Unnamed(retainFor, now int64) (next View, changed bool) {
+	switch {
+	case v.Retired == 0:
+		v.Retired = now
+		if v.IsGone() {
+			v = v.ended(now) // nothing of it was kept
+		}
+		return v, true
+	case v.IsGone() || now-v.Retired < retainFor:
+		return v, false
+	}
+	return v.ended(now), true
+}
+
+// ended is the retired view with all its generations given up. What was held, or was to be built anew, is so no longer.
+func (v View) ended(now int64) View {
+	next := v
+	next.Serving, next.Held, next.Rebuild = "", "", false
+	for _, g := range v.Generations {
+		next, _ = next.moved(g.ID, End, now)
+	}
+	return next
 }
 
 // Without returns the view without a generation that was given up.

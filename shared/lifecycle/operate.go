@@ -122,6 +122,19 @@ func (v View) Drop(id GenerationID, now int64) (View, error) {
 	return next, err
 }
 
+// DropRetired drops a retired view at once: nothing of it answers any more, and its items are deleted a while later.
+//
+// Errors: *Refusal.
+func (v View) DropRetired(now int64) (View, error) {
+	switch {
+	case v.Retired == 0:
+		return v, v.refuse("it is not retired: the file that is deployed names it; take it out of the file first")
+	case v.IsGone():
+		return v, nil // the same again
+	}
+	return v.ended(now), nil
+}
+
 // Abandon gives up a generation that is announced or being built, "" for the one there is, and holds its definition, so that batch, which is deployed
 // with it, does not begin again. A wish to build anew ends with it, and is all that ends when there is no such generation yet.
 //
@@ -173,6 +186,9 @@ func (v View) giveUp(id GenerationID, m Move, now int64, what string, states ...
 func (v View) WantRebuild() (View, error) {
 	if len(v.Generations) == 0 && v.Held == "" {
 		return v, v.refuse("it has no definition yet")
+	}
+	if v.IsGone() {
+		return v, v.refuse("it was retired and dropped; deploy it again")
 	}
 	if _, ok := v.In(Announced); ok {
 		return v, v.refuse("a generation is announced already; wait for it, or abandon it")

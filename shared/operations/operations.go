@@ -37,7 +37,7 @@ const (
 	Audit    Operation = "audit"    // compare what is stored with what the archive gives
 	Switch   Operation = "switch"   // let a generation serve
 	Rollback Operation = "rollback" // let the retained one serve again
-	Drop     Operation = "drop"     // give up the retained one
+	Drop     Operation = "drop"     // give up the retained one; of a retired view, all of it
 	Abandon  Operation = "abandon"  // give up one that is on its way
 )
 
@@ -88,6 +88,7 @@ func (o *Operations) change(ctx context.Context, name view.Name, operation Opera
 			return v, false, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
 		case w == nil:
 			w = &wish{operation: operation, generation: about(v, operation, generation), first: v, now: o.Now().UnixMilli()}
+			w.dropsView = operation == Drop && generation == "" && v.Retired != 0
 		case w.isReached(v):
 			return v, false, nil // the answer was lost, or somebody else wanted the same
 		}
@@ -109,6 +110,7 @@ type wish struct {
 	operation  Operation
 	generation lifecycle.GenerationID
 	first      lifecycle.View
+	dropsView  bool  // it is about the view, which is retired
 	now        int64 // Unix milliseconds
 }
 
@@ -133,6 +135,9 @@ func (w wish) apply(v lifecycle.View, head lifecycle.Run) (lifecycle.View, error
 	case Switch:
 		return v.Switch(w.generation, head, w.now)
 	case Drop:
+		if w.dropsView {
+			return v.DropRetired(w.now)
+		}
 		return v.Drop(w.generation, w.now)
 	case Abandon:
 		return v.Abandon(w.generation, w.now)
@@ -148,6 +153,9 @@ func (w wish) apply(v lifecycle.View, head lifecycle.Run) (lifecycle.View, error
 
 // isReached says whether the view, read anew, is as wanted already.
 func (w wish) isReached(v lifecycle.View) bool {
+	if w.dropsView {
+		return v.IsGone()
+	}
 	g, ok := v.Generation(w.generation)
 	switch w.operation {
 	case Switch, Rollback:
@@ -175,7 +183,7 @@ func (w wish) definition() view.Hash {
 }
 
 func same(a, b lifecycle.View) bool {
-	return a.Serving == b.Serving && a.Held == b.Held && a.Rebuild == b.Rebuild && slices.Equal(a.Generations, b.Generations)
+	return a.Serving == b.Serving && a.Held == b.Held && a.Retired == b.Retired && a.Rebuild == b.Rebuild && slices.Equal(a.Generations, b.Generations)
 }
 
 // wantAudit asks for an audit from now on, since one that is under way has read some of the items before, and returns the view.

@@ -33,6 +33,7 @@ type Status struct {
 	Description string       `json:"description"`
 	Serving     *string      `json:"serving"`           // a generation
 	Held        view.Hash    `json:"held,omitempty"`    // the definition that an operator has put away
+	Retired     *string      `json:"retired,omitempty"` // since when the file that is deployed no longer names the view
 	Rebuild     bool         `json:"rebuild,omitempty"` // asked for, and not begun
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"` // in the order in which they came
@@ -134,11 +135,16 @@ func (o *Operations) Status(ctx context.Context) (Statuses, error) {
 	if err != nil {
 		return Statuses{}, err
 	}
-	all := Statuses{Head: positionOf(runs.head), Swept: swept, Views: make([]Status, len(views))}
-	for i, v := range views {
-		if all.Views[i], err = o.tell(ctx, v, runs); err != nil {
+	all := Statuses{Head: positionOf(runs.head), Swept: swept, Views: make([]Status, 0, len(views))}
+	for _, v := range views {
+		if v.IsGone() && len(v.Generations) == 0 {
+			continue // what is left is its revision
+		}
+		told, err := o.tell(ctx, v, runs)
+		if err != nil {
 			return Statuses{}, err
 		}
+		all.Views = append(all.Views, told)
 	}
 	return all, nil
 }
@@ -193,7 +199,7 @@ func (o *Operations) swept(ctx context.Context) (Position, error) {
 
 func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) (Status, error) {
 	s := Status{
-		View: v.Name, Description: v.Description, Held: v.Held, Rebuild: v.Rebuild, Head: positionOf(runs.head),
+		View: v.Name, Description: v.Description, Held: v.Held, Retired: timeOf(v.Retired), Rebuild: v.Rebuild, Head: positionOf(runs.head),
 		Generations: make([]Generation, len(v.Generations)),
 	}
 	if v.Serving != "" {

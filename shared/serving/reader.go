@@ -24,7 +24,7 @@ type Stores struct {
 // LoadView reads a view's pointer. Errors: ErrUnknownView: do not retry; any other is the catalog's: retry.
 func (s Stores) LoadView(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := s.Catalog.View(ctx, name)
-	if errors.Is(err, catalog.ErrNotFound) {
+	if errors.Is(err, catalog.ErrNotFound) || err == nil && v.IsGone() {
 		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
 	}
 	if err != nil {

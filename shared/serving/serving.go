@@ -144,11 +144,20 @@ func (s *Serving) lacks(ctx context.Context, name view.Name, g lifecycle.Generat
 	return g.Lacks, nil
 }
 
-// warnings say what is missing from a result, or may be.
+// warnings say what is missing from a result, or may be, and that the view is retired.
 func (s *Serving) warnings(r Result) []string {
-	if !r.Generation.HasBase() {
-		return warningsOfKappa(r.Generation, r.Complete)
+	all := []string{}
+	if r.View.Retired != 0 {
+		all = append(all, fmt.Sprintf("the view is retired: since %s no deployed file names it, and it will be dropped; deploy it again to keep it",
+			told(slot.Slot(r.View.Retired))))
 	}
+	if r.Generation.HasBase() {
+		return append(all, s.warningsOfLambda(r)...)
+	}
+	return append(all, warningsOfKappa(r.Generation, r.Complete)...)
+}
+
+func (s *Serving) warningsOfLambda(r Result) []string {
 	g, all := r.Generation, []string{}
 	if behind := r.ReadAt.Sub(r.Horizon); s.LateAfter > 0 && behind > s.LateAfter {
 		late := behind.Round(time.Second)

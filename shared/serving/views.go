@@ -18,7 +18,7 @@ type Description struct {
 }
 
 // Views describes all views, in the order of their names; but for those whose only generation an operator has given up,
-// of which there is nothing to tell.
+// and those that were retired and are dropped: of these there is nothing to tell.
 //
 // Errors: a store's; retry.
 func (s *Serving) Views(ctx context.Context) ([]Description, error) {
@@ -28,7 +28,7 @@ func (s *Serving) Views(ctx context.Context) ([]Description, error) {
 	}
 	all := make([]Description, 0, len(views))
 	for _, v := range views {
-		if len(v.Generations) == 0 {
+		if len(v.Generations) == 0 || v.IsGone() {
 			continue
 		}
 		d, err := s.describe(ctx, v)

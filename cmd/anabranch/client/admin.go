@@ -42,6 +42,7 @@ type Status struct {
 	Description string       `json:"description"`
 	Serving     Text         `json:"serving"` // id of a generation; "" before one serves
 	Held        Text         `json:"held"`    // hash of a definition that an operator has put away; else ""
+	Retired     Text         `json:"retired"` // RFC 3339: since when the file that is deployed no longer names the view; else ""
 	Rebuild     bool         `json:"rebuild"` // asked for, not yet begun
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"`

@@ -48,6 +48,7 @@ type storedView struct {
 	Serving     lifecycle.GenerationID `json:"serving,omitempty"`
 	Generations []storedGeneration     `json:"generations,omitempty"`
 	Held        view.Hash              `json:"held,omitempty"`
+	Retired     int64                  `json:"retired,omitempty"`
 	Rebuild     bool                   `json:"rebuild,omitempty"`
 }
 
@@ -92,8 +93,8 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 
 // encodeView leaves the revision to PutView.
 func encodeView(v lifecycle.View) (table.Item, error) {
-	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held, Rebuild: v.Rebuild}
-	if v.Held != "" || v.Rebuild {
+	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held, Retired: v.Retired, Rebuild: v.Rebuild}
+	if v.Held != "" || v.Rebuild || v.Retired != 0 {
 		doc.Version = kappaVersion
 	}
 	for _, g := range v.Generations {
@@ -122,7 +123,7 @@ func decodeView(item table.Item) (lifecycle.View, error) {
 	if err != nil {
 		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
-	v.Description, v.Serving, v.Held, v.Rebuild = doc.Description, doc.Serving, doc.Held, doc.Rebuild
+	v.Description, v.Serving, v.Held, v.Retired, v.Rebuild = doc.Description, doc.Serving, doc.Held, doc.Retired, doc.Rebuild
 	for _, g := range doc.Generations {
 		v.Generations = append(v.Generations, lifecycle.Generation(g))
 	}

@@ -57,6 +57,7 @@ func TestViewDocuments(t *testing.T) {
 			serving + `,"architecture":"kappa","lacks":7}]}`,
 		},
 		{"a definition is held", change(func(v *lifecycle.View) { v.Held = "9f86d081884c7d659a2feaa0c55ad016" }), 2, serving + `}],"held":"9f86d081884c7d659a2feaa0c55ad016"}`},
+		{"retired", change(func(v *lifecycle.View) { v.Retired = 1795555500001 }), 2, serving + `}],"retired":1795555500001}`},
 		{"to be rebuilt", change(func(v *lifecycle.View) { v.Rebuild = true }), 2, serving + `}],"rebuild":true}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -4,12 +4,15 @@ import (
 	"context"
 	"fmt"
 	"math/big"
+	"slices"
 	"strconv"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/eventsource"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // source drives the event source mapping, as Lambda does.
@@ -251,7 +254,11 @@ func (h *history) ticks() {
 
 func (h *history) tick() {
 	h.ticked++
+	left := h.leftOut()
 	h.invoke(batchRole, "tick", func(ctx context.Context, e *environment) {
+		own := e.batch.Definitions
+		e.batch.Definitions = slices.DeleteFunc(slices.Clone(own), func(d lifecycle.Definition) bool { return d.Name == left })
+		defer func() { e.batch.Definitions = own }()
 		report, err := e.batch.Tick(ctx)
 		h.backlog = report.Backlog || err != nil
 		h.line(e.current.name, "made", strconv.Itoa(len(report.Runs))+" runs", outcome(err))
@@ -260,6 +267,19 @@ func (h *history) tick() {
 		// A query that reads while the tick writes.
 		h.after(h.between(0, 100*h.latencyUpTo), func() { h.askSomething(marks) })
 	}
+}
+
+// leftOut is the view that a tick's file leaves out, "" for none. No view is left out for so long that it is dropped: the one that is retired already only
+// when that was a short while ago, and none right before batch stops for a while.
+func (h *history) leftOut() view.Name {
+	if h.clock.Add(h.keep).After(h.batchGone) && h.clock.Before(h.batchBack) || !h.chance(ViewLeftOut) {
+		return ""
+	}
+	v := h.pointers[parseName(h.random.IntN(views))]
+	if v.Retired != 0 && h.clock.UnixMilli()-v.Retired > h.keep.Milliseconds()/4 {
+		return ""
+	}
+	return v.Name
 }
 
 // sweeps is the schedule of the sweep.

@@ -88,6 +88,9 @@ func (h *history) drawChanges(seed uint64) changes {
 	if draw < 10 || h.random.IntN(2) == 0 {
 		h.drawOperator(&c)
 	}
+	if h.random.IntN(2) == 0 {
+		s.rates[ViewLeftOut] = h.random.Float64() / 2
+	}
 	return c
 }
 
@@ -215,6 +218,11 @@ func (h *history) operating() {
 		takes := o.operation != operations.Rebuild && o.operation != operations.Audit
 		if n := len(v.Generations); takes && n > 0 && h.random.IntN(3) == 0 {
 			id = v.Generations[h.random.IntN(n)].ID
+		}
+		if retained, _ := v.In(lifecycle.Retained); o.operation == operations.Drop && id == "" && h.rates[ViewLeftOut] > 0 {
+			if id = retained.ID; id == "" {
+				break // it would drop a view that is retired by then, with all that answers
+			}
 		}
 		h.operate(v.Name, o.operation, id, o.fault)
 		break

@@ -49,6 +49,7 @@ const (
 	BatchStopped // batch does not fire for a while
 	SweepTwice
 	DefinitionChanged // a view is deployed with another definition
+	ViewLeftOut       // a tick of batch is deployed with a file that leaves a view out
 	QueueTwice        // the republish queue delivers a request twice
 	ReplayTwice
 	ReplayMissed
@@ -110,7 +111,7 @@ var faultNames = [faults]string{
 	"failed before", "answer lost", "late, never applied", "late, landed on the wire", "slow", "slow answer", "throttled", "partly taken",
 	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked", "cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed", "junk record",
-	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "definition changed", "queue delivered twice", "replay fired twice",
+	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "definition changed", "view left out", "queue delivered twice", "replay fired twice",
 	"replay not fired", "audit fired twice", "operator switches", "operator rolls back", "operator drops", "operator abandons", "operator rebuilds",
 	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request", "sent again at a window's edge", "sent again later", "sent again beyond the speed window",

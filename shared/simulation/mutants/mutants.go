@@ -46,7 +46,8 @@ type Killer struct {
 
 // All are the mutants, in the order of the design's sections; those that break no promise come last.
 func All() []Mutant {
-	return slices.Concat(ofIngest(), ofSpeed(), ofDuplicates(), ofReplay(), ofKappa(), ofBatch(), ofSweep(), ofQuery(), ofGenerations(), equivalent())
+	return slices.Concat(ofIngest(), ofSpeed(), ofDuplicates(), ofReplay(), ofKappa(), ofBatch(), ofSweep(), ofQuery(), ofGenerations(), ofRetiring(),
+		equivalent())
 }
 
 // Apply makes the mutant's files of those below root: their texts by path below root.

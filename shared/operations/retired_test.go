@@ -1,0 +1,67 @@
+package operations_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/operations"
+)
+
+func retired() lifecycle.View {
+	v := rich()
+	v.Retired = noon.UnixMilli()
+	return v
+}
+
+// TestDropRetired: of a retired view drop gives up all there is, at once; of one generation by its name, that one. When the view is taken up meanwhile, it
+// is refused. The status says since when the view is retired, and what is gone is told no more.
+func TestDropRetired(t *testing.T) {
+	takeUp := func(v *lifecycle.View) { v.Retired = 0 }
+	drop := func(v *lifecycle.View) { *v, _ = v.DropRetired(1) }
+	const all = "serving , A1 dropping, B1 dropping, C1 dropping, D1 dropping"
+	for name, c := range map[string]struct {
+		generation lifecycle.GenerationID
+		meanwhile  func(*lifecycle.View)
+		want       string
+		refusal    string
+	}{
+		"the view":             {"", nil, all, ""},
+		"a generation":         {"B1", nil, "serving A1, A1 serving, B1 dropping, C1 building, D1 dropping", ""},
+		"what serves, by name": {"A1", nil, states(retired()), "generation A1 serves; switch to another one first"},
+		"taken up meanwhile": {
+			"", takeUp, states(retired()), "it is not retired: the file that is deployed names it; take it out of the file first",
+		},
+		"dropped meanwhile": {"", drop, all, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			d, met := newDesk(t, retired()), c.meanwhile == nil
+			d.catalog.Hook = func(call memory.Call) memory.Fault {
+				if call.Name == "catalog.PutView" && !met {
+					met = true
+					d.change(t, c.meanwhile)
+				}
+				return memory.Fault{}
+			}
+			_, err := d.Do(t.Context(), "v", operations.Drop, c.generation)
+			wantRefusal(t, err, c.refusal)
+			if got := states(d.stored(t)); got != c.want {
+				t.Errorf("the view is %s, want %s", got, c.want)
+			}
+		})
+	}
+	d := newDesk(t, retired())
+	status, err := d.View(t.Context(), "v")
+	if need(t, err); status.Retired == nil || *status.Retired != noon.UTC().Format(time.RFC3339Nano) {
+		t.Errorf("retired %v", status.Retired)
+	}
+	d.change(t, func(v *lifecycle.View) {
+		*v, _ = v.DropRetired(1)
+		*v = v.Without("A1").Without("B1").Without("C1").Without("D1")
+	})
+	statuses, err := d.Status(t.Context())
+	if need(t, err); len(statuses.Views) != 0 {
+		t.Errorf("what is gone is told: %+v", statuses.Views)
+	}
+}

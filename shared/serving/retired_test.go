@@ -1,0 +1,42 @@
+package serving_test
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/serving/servingtest"
+)
+
+// TestRetired: a retired view answers, and says that it is retired; once it is dropped it is unknown, also while its items are still there.
+func TestRetired(t *testing.T) {
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
+	says := func(w string) bool { return strings.HasPrefix(w, "the view is retired: since 1970-01-01T00:00:05Z ") }
+	v := lifecycle.View{Name: "by_user", Serving: "g", Generations: []lifecycle.Generation{
+		{ID: "g", Definition: s.Program.Hash, State: lifecycle.Serving, Run: 1, Horizon: horizon},
+	}}
+	s.PointTo(t, v)
+	before := s.Read(t)
+	v.Retired = 5000
+	s.PointTo(t, v)
+	after := s.Read(t)
+	if slices.ContainsFunc(before.Warnings, says) || !slices.ContainsFunc(after.Warnings, says) || len(after.Rows) != len(before.Rows) || len(after.Rows) == 0 {
+		t.Errorf("warnings %q with %d rows, and then %q with %d", before.Warnings, len(before.Rows), after.Warnings, len(after.Rows))
+	}
+	dropped, err := v.DropRetired(6000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.PointTo(t, dropped)
+	if _, err := s.Try(); !errors.Is(err, serving.ErrUnknownView) {
+		t.Errorf("error %v", err)
+	}
+	if all, err := s.Views(context.Background()); err != nil || len(all) != 0 {
+		t.Errorf("described: %+v, %v", all, err)
+	}
+}

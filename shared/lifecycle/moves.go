@@ -241,17 +241,14 @@ func (v View) Expired(retainFor, now int64) (next View, changed bool) {
 // Unnamed returns the view as it is when the file that is deployed does not name it: retired since now, Unix milliseconds. It goes on as it was, answers,
 // and is kept current, so that it is taken up again without a gap. When it has been retired for retainFor, in milliseconds, it is dropped.
 func (v View) Unnamed(retainFor, now int64) (next View, changed bool) {
-	switch {
-	case v.Retired == 0:
+	isFirst := v.Retired == 0
+	if isFirst {
 		v.Retired = now
-		if v.IsGone() {
-			v = v.ended(now) // nothing of it was kept
-		}
-		return v, true
-	case v.IsGone() || now-v.Retired < retainFor:
-		return v, false
 	}
-	return v.ended(now), true
+	if v.IsGone() || !isFirst && now-v.Retired >= retainFor {
+		return v.ended(now), isFirst || !v.IsGone() || v.Held != "" || v.Rebuild
+	}
+	return v, isFirst
 }
 
 // ended is the retired view with all its generations given up. What was held, or was to be built anew, is so no longer.

@@ -50,7 +50,7 @@ func ofRetiring() []Mutant {
 		{
 			Name: "retired-dropped-at-once", Design: "3.7",
 			Mistake: "a retired view is dropped at the next tick",
-			Edits:   []Edit{{movesFile, `now-v.Retired < retainFor:`, `now-v.Retired < 0*retainFor:`}},
+			Edits:   []Edit{{movesFile, `now-v.Retired >= retainFor {`, `now-v.Retired >= 0*retainFor {`}},
 			Killer:  by("TestRetired", "the test leaves a view out for several ticks, and looks at it after each"),
 		},
 		{

@@ -43,12 +43,12 @@ func TestRetired(t *testing.T) {
 
 	leaveOut(w.World)
 	w.goOn(t, 1, 400)
-	w.Wait(simulation.Keep - 2*time.Minute)
+	w.Wait(simulation.RetainFor - 2*time.Minute)
 	w.goOn(t, 1, 450)
 	if v := purchaser(t, w.World); v.Serving != before.Serving || v.IsGone() {
 		t.Fatalf("before it was retired for long enough, the view is %+v", v)
 	}
-	w.Wait(simulation.Keep)
+	w.Wait(simulation.RetainFor)
 	for range 3 {
 		if err := tick(w.World); err != nil {
 			t.Fatal(err)
@@ -81,7 +81,7 @@ func TestRetireInTurn(t *testing.T) {
 		leaveOut(w.World)
 		w.goOn(t, 1, 100)
 		w.Restart()
-		w.Wait(simulation.Keep / 2)
+		w.Wait(simulation.RetainFor / 2)
 		w.goOn(t, 1, 200)
 	}
 	if v := purchaser(t, w.World); v.Retired != 0 || v.Serving != before.Serving || len(v.Generations) != 1 {
@@ -117,7 +117,7 @@ func TestRetireKilled(t *testing.T) {
 				if v := purchaser(t, w.World); v.Retired == 0 || v.Serving == "" {
 					t.Fatalf("the view is %+v", v)
 				}
-				w.Wait(2 * simulation.Keep)
+				w.Wait(2 * simulation.RetainFor)
 				killed()
 				if err := tick(w.World); err != nil {
 					t.Fatal(err)
@@ -137,7 +137,7 @@ func TestRetireNothing(t *testing.T) {
 	w.goOn(t, 1, 100)
 	w.Batch.Definitions = nil
 	for range 3 {
-		w.Wait(simulation.Keep)
+		w.Wait(simulation.RetainFor)
 		if _, err := w.Batch.Tick(context.Background()); err != nil {
 			t.Fatal(err)
 		}

@@ -28,8 +28,8 @@ func changes(ctx context.Context, command, dir string) error {
 	if err := os.WriteFile(file, []byte(definition(0)), 0o600); err != nil {
 		return err
 	}
-	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "1s", "--settle", "500ms", "--batch-every", "300ms",
-		"--sweep-after", "300ms", "--linger", "1s")
+	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "1s", "--seal-delay", "500ms", "--batch-every", "300ms",
+		"--sweep-after", "300ms", "--drop-grace", "1s")
 	if err != nil {
 		return err
 	}

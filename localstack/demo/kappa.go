@@ -31,7 +31,7 @@ func kappa(ctx context.Context, command, dir string) error {
 	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 		return err
 	}
-	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "2s", "--settle", "1s", "--batch-every", "1s",
+	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "2s", "--seal-delay", "1s", "--batch-every", "1s",
 		"--sweep-after", "1s", "--drop-grace", "1s", "--require-approval")
 	if err != nil {
 		return err

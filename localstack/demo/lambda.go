@@ -13,7 +13,7 @@ const slot = 4 * time.Second
 
 // lambda is the story of the Lambda architecture.
 func lambda(ctx context.Context, command, dir string) error {
-	server, err := start(ctx, command, dir, views, "--slot", slot.String(), "--settle", "1s", "--batch-every", "1s")
+	server, err := start(ctx, command, dir, views, "--slot", slot.String(), "--seal-delay", "1s", "--batch-every", "1s")
 	if err != nil {
 		return err
 	}

@@ -6,7 +6,8 @@ import (
 	"strconv"
 )
 
-// countFunction is count(): the number of rows. It has no argument, so it skips none. A cell without rows presents as 0.
+// countFunction is count(): the number of rows. It has no argument, so it never skips a row. A cell without rows
+// presents as 0.
 var countFunction = properties{
 	name:       "count",
 	tag:        countTag,
@@ -61,7 +62,8 @@ func (s *countStates) AppendPresented(dst []byte, cell int) []byte {
 	return strconv.AppendInt(dst, s.cells[cell], 10)
 }
 
-// addCounts adds two counts, neither below 0, and stays at 2^63-1. So it is associative and commutative even there.
+// addCounts adds two counts, neither below 0, and stops at 2^63-1. So it is associative and commutative even at that
+// limit.
 func addCounts(a, b int64) int64 {
 	sum := a + b
 	if sum < 0 {

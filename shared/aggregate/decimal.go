@@ -2,11 +2,13 @@ package aggregate
 
 import "math/bits"
 
-// Decimal is an exact signed number: an integer count of 10^-18 in 128-bit two's complement, of size below 10^20.
+// Decimal is an exact signed number: an integer count of 10^-18 in 128-bit two's complement, of absolute value below
+// 10^20.
 //
-// OK false means that there is no number: the argument was missing, of the wrong type, 10^20 or more in size, or had more than 18 decimals. The
-// row is then skipped and counted. This package makes every such Decimal equal to Decimal{}, and one value in one way only, so == compares
-// values. A Decimal put together by hand must keep to the range.
+// OK is false when there is no number: the argument was missing, had the wrong type, was 10^20 or more in absolute
+// value, or had more than 18 decimals. The row is then skipped and counted. This package represents every such Decimal
+// as Decimal{}, and every number in exactly one way, so == compares values. A Decimal that other code builds must keep
+// to the range.
 //
 // Source: docs/design.md, section 4.
 type Decimal struct {
@@ -23,12 +25,12 @@ const (
 	maxDecimalLo = 0x098a223fffffffff
 )
 
-// powersOfTen holds 10^0 to 10^19, all that fit into 64 bits. It is never written.
+// powersOfTen holds 10^0 to 10^19, all powers that fit into 64 bits. Nothing writes to it.
 var powersOfTen = [20]uint64{
 	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
 }
 
-// decimalOf is the Decimal of a sign and a size in units of 10^-18; not OK when the size is out of range.
+// decimalOf returns the Decimal with a sign and a size in units of 10^-18. It is not OK when the size is out of range.
 func decimalOf(negative bool, hi, lo uint64) Decimal {
 	if hi > maxDecimalHi || hi == maxDecimalHi && lo > maxDecimalLo {
 		return Decimal{}
@@ -54,22 +56,24 @@ func (d Decimal) size() (negative bool, hi, lo uint64) {
 	return d.Hi < 0, hi, lo
 }
 
-// Add is d + e; not OK when an operand is not, or when the sum is 10^20 or more in size.
+// Add returns d + e. The result is not OK when an operand is not OK, or when the absolute value of the sum is 10^20 or
+// more.
 func (d Decimal) Add(e Decimal) Decimal {
 	if !d.OK || !e.OK {
 		return Decimal{}
 	}
 	lo, carry := bits.Add64(d.Lo, e.Lo, 0)
 	hi, _ := bits.Add64(uint64(d.Hi), uint64(e.Hi), carry)
-	// Two sizes below 10^38 may pass 2^127 together, and the sign then comes out wrong; but the size that comes out is above 2^128 - 2*10^38,
-	// which is more than 10^38, so that it is refused like any other that is out of range.
+	// The sum of two sizes below 10^38 may exceed 2^127, and the sign then comes out wrong. But the resulting size is
+	// then above 2^128 - 2*10^38, which is more than 10^38. So decimalOf refuses it as out of range.
 	return decimalOf(Decimal{Hi: int64(hi), Lo: lo}.size())
 }
 
-// Sub is d - e; not OK when an operand is not, or when the difference is 10^20 or more in size.
+// Sub returns d - e. The result is not OK when an operand is not OK, or when the absolute value of the difference is
+// 10^20 or more.
 func (d Decimal) Sub(e Decimal) Decimal { return d.Add(e.Neg()) }
 
-// Neg is -d; not OK when d is not.
+// Neg returns -d. The result is not OK when d is not OK.
 func (d Decimal) Neg() Decimal {
 	if !d.OK {
 		return Decimal{}
@@ -78,7 +82,8 @@ func (d Decimal) Neg() Decimal {
 	return decimalOf(!negative, hi, lo)
 }
 
-// Mul is d * e, exactly; not OK when an operand is not, or when the product is 10^20 or more in size or has more than 18 decimals.
+// Mul returns the exact product d * e. The result is not OK when an operand is not OK, or when the product is 10^20 or
+// more in absolute value or has more than 18 decimals.
 func (d Decimal) Mul(e Decimal) Decimal {
 	if !d.OK || !e.OK {
 		return Decimal{}
@@ -92,7 +97,8 @@ func (d Decimal) Mul(e Decimal) Decimal {
 	return decimalOf(dNegative != eNegative, product[1], product[0])
 }
 
-// Compare is -1, 0 or +1 as d is less than, equal to or greater than e. What is not OK comes before every number.
+// Compare returns -1, 0 or +1 when d is less than, equal to or greater than e. A Decimal that is not OK sorts before
+// every number.
 func (d Decimal) Compare(e Decimal) int {
 	switch {
 	case d.OK != e.OK:
@@ -115,7 +121,8 @@ func (d Decimal) less(e Decimal) bool {
 	return d.Hi < e.Hi || d.Hi == e.Hi && d.Lo < e.Lo
 }
 
-// AppendText appends d as the shortest JSON number in plain notation: no exponent, no trailing zeros, no "-0". What is not OK is null.
+// AppendText appends d as the shortest JSON number in plain notation: no exponent, no trailing zeros, no "-0". A
+// Decimal that is not OK is written as null.
 func (d Decimal) AppendText(dst []byte) []byte {
 	if !d.OK {
 		return append(dst, "null"...)

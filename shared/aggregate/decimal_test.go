@@ -45,7 +45,8 @@ func TestParseDecimal(t *testing.T) {
 		"9999999999999999999": "9999999999999999999", "18446744073709551616": "18446744073709551616", "-9223372036854775808": "-9223372036854775808",
 		"1234567890.123456789": "1234567890.123456789", "0.12345678901234567": "0.12345678901234567", "12345678901234567.8": "12345678901234567.8",
 		"1e999999999": "", "1e-999999999": "", "1e99999999999999999999999999": "", "-1e-99999999999999999999999999": "", "9e9223372036854775807": "",
-		// Beyond what 64 bits hold of an exponent, and 128 bits of a size, lie numbers that look small once the bits above are lost.
+		// Beyond what 64 bits hold of an exponent, and 128 bits of a size, lie numbers that look small once the bits
+		// above are lost.
 		"1e18446744073709551616": "", "1e-18446744073709551616": "", "340282366920938463463.374607431768211456": "", "340282366920938463464": "",
 
 		"": "", "-": "", "+1": "", "01": "", "-01": "", "00": "", "1.": "", ".5": "", "-.5": "", "1.e3": "", "1e": "", "1e+": "", "1e-": "", "1e1.5": "", "e3": "",
@@ -167,8 +168,8 @@ func TestProductsOfPowersOfTen(t *testing.T) {
 	}
 }
 
-// parsedSlowly is what ParseDecimal should give, by way of big.Rat. Exponents beyond the reach of any text this short are decided apart, since
-// big.Rat would write them out.
+// parsedSlowly is what ParseDecimal should give, by way of big.Rat. Exponents beyond the reach of any text this short
+// are decided apart, since big.Rat would write them out.
 func parsedSlowly(text string) aggregate.Decimal {
 	if !json.Valid([]byte(text)) || !strings.ContainsRune("-0123456789", rune(text[0])) || strings.TrimRight(text, " \t\r\n") != text {
 		return aggregate.Decimal{}

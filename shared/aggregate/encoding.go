@@ -6,19 +6,20 @@ import (
 	"math"
 )
 
-// The encoding of a state begins with its tag: the encoding version of its function in the high four bits, the code of its function in the low
-// four. After it:
+// The encoding of a state begins with its tag: the encoding version of its function in the high four bits, the code of
+// its function in the low four. After it:
 //
 //	count      count
 //	sum, mean  head [skipped] [count amount]     count and amount only when the count is not 0
 //	min, max   head [skipped] [amount]           amount only when there is one
 //
-// head is a byte: bits 0 to 4 the exponent of the amount, or 31 where there is no amount; bit 5 its sign, 1 below zero; bit 6 whether skipped,
-// which is then at least 1, follows; bit 7 is 0. The amount is size * 10^exponent in units of 10^-18; only the size follows. A count or size is a
-// base-128 varint, lowest group first.
+// head is a byte: bits 0 to 4 the exponent of the amount, or 31 where there is no amount; bit 5 its sign, 1 below zero;
+// bit 6 whether skipped, which is then at least 1, follows; bit 7 is 0. The amount is size * 10^exponent in units of
+// 10^-18; only the size follows. A count or size is a base-128 varint, lowest group first.
 //
-// Everything has one form: varints are as short as can be, counts below 2^63, and the exponent is the greatest up to 18 that keeps the size whole;
-// that makes it 18 for every integer, so a small integer is small. Zero has exponent 18 and no sign. An amount is within the reach of its rows.
+// Everything has one form: varints are as short as can be, counts below 2^63, and the exponent is the greatest up to 18
+// that keeps the size whole; that makes it 18 for every integer, so a small integer is small. Zero has exponent 18 and
+// no sign. An amount is within the reach of its rows.
 
 // tag is the first byte of an encoded state.
 type tag byte
@@ -36,21 +37,21 @@ func (t tag) function() string {
 func (t tag) code() byte    { return byte(t) & 0x0f }
 func (t tag) version() byte { return byte(t) >> 4 }
 
-// readTag checks that a state begins with want, and gives what follows.
+// readTag checks that a state begins with the tag want, and returns the bytes after the tag.
 func readTag(enc []byte, want tag) (rest []byte, err error) {
 	if len(enc) == 0 {
-		return nil, corrupt(want, "nothing left to read")
+		return nil, corrupt(want, "the encoding is empty")
 	}
 	found := tag(enc[0])
 	switch {
 	case found == want:
 		return enc[1:], nil
 	case found.code() != want.code():
-		return nil, corrupt(want, "the state is one of %s", found.function())
+		return nil, corrupt(want, "the state belongs to %s", found.function())
 	case found.version() > want.version():
-		return nil, fmt.Errorf("%w: %s: version %d, this engine reads up to %d", ErrVersion, want.function(), found.version(), want.version())
+		return nil, fmt.Errorf("%w: %s: encoding version %d: this engine reads versions up to %d", ErrVersion, want.function(), found.version(), want.version())
 	}
-	return nil, corrupt(want, "there never was an encoding version %d", found.version())
+	return nil, corrupt(want, "unknown encoding version %d", found.version())
 }
 
 const (
@@ -82,21 +83,21 @@ func readHead(enc []byte, t tag) (h head, rest []byte, err error) {
 		return h, nil, err
 	}
 	if len(rest) == 0 {
-		return h, nil, corrupt(t, "cut short before its head")
+		return h, nil, corrupt(t, "the encoding ends before its head")
 	}
 	first, rest := rest[0], rest[1:]
 	h.exponent = int(first & headExponent)
 	h.nothing = h.exponent == headNothing
 	h.negative = first&headNegative != 0
 	if first&0x80 != 0 || !h.nothing && h.exponent > decimals || h.nothing && h.negative {
-		return h, nil, corrupt(t, "no state has the head %#02x", first)
+		return h, nil, corrupt(t, "invalid head %#02x", first)
 	}
 	if first&headSkipped == 0 {
 		return h, rest, nil
 	}
 	h.skipped, rest, err = readCount(rest, t, "number of skipped rows")
 	if err == nil && h.skipped == 0 {
-		err = corrupt(t, "number of skipped rows: 0 is not written")
+		err = corrupt(t, "number of skipped rows: 0 must be left out")
 	}
 	return h, rest, err
 }
@@ -106,7 +107,7 @@ func readCount(enc []byte, t tag, what string) (count int64, rest []byte, err er
 	value, n := binary.Uvarint(enc)
 	switch {
 	case n == 0:
-		return 0, nil, corrupt(t, "cut short in its %s", what)
+		return 0, nil, corrupt(t, "the encoding ends inside its %s", what)
 	case n < 0 || value > math.MaxInt64:
 		return 0, nil, corrupt(t, "%s: above 2^63-1", what)
 	case n > 1 && enc[n-1] == 0:
@@ -115,10 +116,12 @@ func readCount(enc []byte, t tag, what string) (count int64, rest []byte, err er
 	return int64(value), enc[n:], nil
 }
 
-// maxSizeBytes is the length of the greatest size: 190 bits in groups of seven, since 2^63-1 rows below 10^38 stay below 2^190.
+// maxSizeBytes is the length of the greatest size: 190 bits in groups of seven, since 2^63-1 rows below 10^38 stay
+// below 2^190.
 const maxSizeBytes = 28
 
-// headOf is the head byte of an amount. It takes the exponent out of size, which is then what appendSize writes.
+// headOf returns the head byte of an amount. It divides size by the power of ten that the head names; appendSize then
+// writes the rest.
 func headOf(negative bool, size *natural) (first byte) {
 	first = byte(size.stripZeros())
 	if negative {
@@ -140,22 +143,22 @@ func appendSize(dst []byte, size *natural) []byte {
 	return binary.AppendUvarint(dst, n[0])
 }
 
-// readAmount reads a size and gives the size of the amount, size * 10^exponent, which is at most limit.
+// readAmount reads a size and returns the amount's size, size * 10^exponent. An amount above limit is corrupt.
 func readAmount(enc []byte, h head, t tag, limit *natural) (amount natural, rest []byte, err error) {
 	size, rest, err := readSize(enc, t)
 	if err != nil {
 		return amount, nil, err
 	}
 	if tenth := size; h.exponent < decimals && tenth.divideExactly(1) {
-		return amount, nil, corrupt(t, "amount: not the greatest exponent")
+		return amount, nil, corrupt(t, "amount: the exponent is not the largest possible one")
 	}
 	if h.negative && size.isZero() {
-		return amount, nil, corrupt(t, "amount: zero has no sign")
+		return amount, nil, corrupt(t, "amount: zero must not have a sign")
 	}
 	// 28 groups of 7 bits times 10^18 are below 2^196 * 2^60.
 	size.multiplyAdd(powersOfTen[h.exponent], 0)
 	if size.exceeds(limit) {
-		return amount, nil, corrupt(t, "amount: greater than its rows can reach")
+		return amount, nil, corrupt(t, "amount: larger than its number of rows allows")
 	}
 	return size, rest, nil
 }
@@ -177,5 +180,5 @@ func readSize(enc []byte, t tag) (size natural, rest []byte, err error) {
 			return size, enc[i+1:], nil
 		}
 	}
-	return size, nil, corrupt(t, "cut short in its amount")
+	return size, nil, corrupt(t, "the encoding ends inside its amount")
 }

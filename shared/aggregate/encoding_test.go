@@ -43,8 +43,8 @@ func parsedRows(texts ...string) []row {
 	return rows
 }
 
-// golden are encodings as they are stored. They stay readable for as long as any store may hold them: a change of encoding adds lines, under a new
-// version, and takes none away.
+// golden are encodings as they are stored. They stay readable for as long as any store may hold them: a change of
+// encoding adds lines, under a new version, and takes none away.
 var golden = []struct {
 	function string
 	rows     []string
@@ -108,48 +108,48 @@ func expectRefused(t rapid.TB, f aggregate.Function, enc []byte, want error) err
 
 func TestRefusedEncodings(t *testing.T) {
 	for _, c := range []struct{ function, encoding, says string }{
-		{"count", "", "count: nothing left to read"},
-		{"count", "11", "count: cut short in its count"},
-		{"count", "11 80", "count: cut short in its count"},
+		{"count", "", "count: the encoding is empty"},
+		{"count", "11", "count: the encoding ends inside its count"},
+		{"count", "11 80", "count: the encoding ends inside its count"},
 		{"count", "11 8000", "count: count: not the shortest form"},
 		{"count", "11 ff00", "count: count: not the shortest form"},
 		{"count", "11 80808080808080808001", "count: count: above 2^63-1"},
 		{"count", "11 ffffffffffffffffff01", "count: count: above 2^63-1"},
 		{"count", "11 ffffffffffffffffffff01", "count: count: above 2^63-1"},
-		{"count", "12 1f", "count: the state is one of sum"},
-		{"count", "10 00", "count: the state is one of function 0"},
-		{"count", "01 00", "count: there never was an encoding version 0"},
-		{"sum", "13 1f", "sum: the state is one of mean"},
-		{"sum", "1f 1f", "sum: the state is one of function 15"},
-		{"sum", "12", "sum: cut short before its head"},
-		{"sum", "12 9f", "sum: no state has the head 0x9f"},
-		{"sum", "12 92 01 01", "sum: no state has the head 0x92"},
-		{"sum", "12 3f", "sum: no state has the head 0x3f"},
-		{"sum", "12 13 01 01", "sum: no state has the head 0x13"},
-		{"sum", "12 1e 01 01", "sum: no state has the head 0x1e"},
-		{"sum", "12 5f", "sum: cut short in its number of skipped rows"},
-		{"sum", "12 5f 00", "sum: number of skipped rows: 0 is not written"},
+		{"count", "12 1f", "count: the state belongs to sum"},
+		{"count", "10 00", "count: the state belongs to function 0"},
+		{"count", "01 00", "count: unknown encoding version 0"},
+		{"sum", "13 1f", "sum: the state belongs to mean"},
+		{"sum", "1f 1f", "sum: the state belongs to function 15"},
+		{"sum", "12", "sum: the encoding ends before its head"},
+		{"sum", "12 9f", "sum: invalid head 0x9f"},
+		{"sum", "12 92 01 01", "sum: invalid head 0x92"},
+		{"sum", "12 3f", "sum: invalid head 0x3f"},
+		{"sum", "12 13 01 01", "sum: invalid head 0x13"},
+		{"sum", "12 1e 01 01", "sum: invalid head 0x1e"},
+		{"sum", "12 5f", "sum: the encoding ends inside its number of skipped rows"},
+		{"sum", "12 5f 00", "sum: number of skipped rows: 0 must be left out"},
 		{"sum", "12 52 8100 01 01", "sum: number of skipped rows: not the shortest form"},
-		{"sum", "12 12", "sum: cut short in its count"},
-		{"sum", "12 12 00 00", "sum: count: 0 has no amount"},
+		{"sum", "12 12", "sum: the encoding ends inside its count"},
+		{"sum", "12 12 00 00", "sum: count: 0 must be left out"},
 		{"sum", "12 12 8100 01", "sum: count: not the shortest form"},
-		{"sum", "12 12 01", "sum: cut short in its amount"},
-		{"sum", "12 12 01 8080", "sum: cut short in its amount"},
+		{"sum", "12 12 01", "sum: the encoding ends inside its amount"},
+		{"sum", "12 12 01 8080", "sum: the encoding ends inside its amount"},
 		{"sum", "12 12 01 8100", "sum: amount: not the shortest form"},
-		{"sum", "12 11 01 0a", "sum: amount: not the greatest exponent"},
-		{"sum", "12 00 01 00", "sum: amount: not the greatest exponent"},
-		{"sum", "12 32 01 00", "sum: amount: zero has no sign"},
-		{"sum", "12 12 01 " + varint(t, "100000000000000000000"), "sum: amount: greater than its rows can reach"},
-		{"sum", "12 32 02 " + varint(t, "200000000000000000000"), "sum: amount: greater than its rows can reach"},
-		{"sum", "12 12 01 " + strings.Repeat("ff", 27) + "01", "sum: amount: greater than its rows can reach"},
+		{"sum", "12 11 01 0a", "sum: amount: the exponent is not the largest possible one"},
+		{"sum", "12 00 01 00", "sum: amount: the exponent is not the largest possible one"},
+		{"sum", "12 32 01 00", "sum: amount: zero must not have a sign"},
+		{"sum", "12 12 01 " + varint(t, "100000000000000000000"), "sum: amount: larger than its number of rows allows"},
+		{"sum", "12 32 02 " + varint(t, "200000000000000000000"), "sum: amount: larger than its number of rows allows"},
+		{"sum", "12 12 01 " + strings.Repeat("ff", 27) + "01", "sum: amount: larger than its number of rows allows"},
 		{"sum", "12 12 01 " + strings.Repeat("ff", 28) + "01", "sum: amount: more than 28 bytes"},
-		{"mean", "12 12 01 01", "mean: the state is one of sum"},
-		{"min", "15 12 01", "min: the state is one of max"},
-		{"min", "14 32 00", "min: amount: zero has no sign"},
-		{"min", "14 11 0a", "min: amount: not the greatest exponent"},
-		{"min", "14 32 " + varint(t, "100000000000000000000"), "min: amount: greater than its rows can reach"},
-		{"max", "15 12 " + varint(t, "100000000000000000000"), "max: amount: greater than its rows can reach"},
-		{"max", "15 12", "max: cut short in its amount"},
+		{"mean", "12 12 01 01", "mean: the state belongs to sum"},
+		{"min", "15 12 01", "min: the state belongs to max"},
+		{"min", "14 32 00", "min: amount: zero must not have a sign"},
+		{"min", "14 11 0a", "min: amount: the exponent is not the largest possible one"},
+		{"min", "14 32 " + varint(t, "100000000000000000000"), "min: amount: larger than its number of rows allows"},
+		{"max", "15 12 " + varint(t, "100000000000000000000"), "max: amount: larger than its number of rows allows"},
+		{"max", "15 12", "max: the encoding ends inside its amount"},
 		{"max", "15 5f ffffffffffffffffff01", "max: number of skipped rows: above 2^63-1"},
 	} {
 		err := expectRefused(t, lookup(t, c.function), unhex(t, c.encoding), aggregate.ErrCorrupt)
@@ -179,13 +179,14 @@ func TestNewerEncodingsAreRefusedByName(t *testing.T) {
 		enc := []byte(encoded(fold(f, parsedRows("1"))))
 		enc[0] += 1 << 4
 		err := expectRefused(t, f, enc, aggregate.ErrVersion)
-		if want := "aggregate: unknown encoding version: " + f.Name() + ": version 2, this engine reads up to 1"; err.Error() != want {
+		if want := "aggregate: unknown encoding version: " + f.Name() + ": encoding version 2: this engine reads versions up to 1"; err.Error() != want {
 			t.Errorf("error %q, want %q", err, want)
 		}
 	})
 }
 
-// fullest is a cell with 2^63-1 rows and as many skipped ones, all of one number: doubled and one more, again and again.
+// fullest is a cell with 2^63-1 rows and as many skipped ones, all of one number: doubled and one more, again and
+// again.
 func fullest(f aggregate.Function, number row) aggregate.States {
 	both := fold(f, []row{number, nil})
 	if f.Args() == 0 {

@@ -6,7 +6,8 @@ type extreme struct {
 	skipped int64   // rows without a number
 }
 
-// extremes is what min and max share: all but the tag they write and which of two numbers they keep.
+// extremes is the shared part of min and max. They differ only in the tag they write and in which of two numbers they
+// keep.
 type extremes struct {
 	tag      tag
 	greatest bool // keep the greater number
@@ -21,7 +22,7 @@ func (s *extremes) Grow(n int)             { s.cells = grow(s.cells, n) }
 func (s *extremes) Reset()                 { s.cells = s.cells[:0] }
 func (s *extremes) Skipped(cell int) int64 { return s.cells[cell].skipped }
 
-// replaces reports whether a number takes the place of the one kept; of equal ones either may stand.
+// replaces reports whether number takes the place of kept. When they are equal, either may stay.
 func (s *extremes) replaces(number, kept *Decimal) bool {
 	return !kept.OK || number.less(*kept) != s.greatest
 }

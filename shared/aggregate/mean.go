@@ -2,8 +2,8 @@ package aggregate
 
 import "math/bits"
 
-// meanFunction is mean(x): the exact sum divided by the number of rows added, presented with 16 significant digits, rounded half to even. A cell
-// without numbers presents as null.
+// meanFunction is mean(x): the exact sum divided by the number of rows added, presented with 16 significant digits,
+// rounded half to even. A cell without numbers presents as null.
 var meanFunction = properties{
 	name:       "mean",
 	tag:        meanTag,
@@ -49,7 +49,8 @@ func (s *meanStates) AppendPresented(dst []byte, cell int) []byte {
 	return appendPlain(dst, negative, digits, places-dropped)
 }
 
-// roundHalfEven cuts digits, in place, down to meanDigits, and says how many it dropped; more tells that the number goes on after its last digit.
+// roundHalfEven cuts digits, in place, to meanDigits and returns how many digits it dropped. more says that the number
+// continues after the last digit.
 func roundHalfEven(digits []byte, more bool) (rounded []byte, dropped int) {
 	if len(digits) <= meanDigits {
 		return digits, 0

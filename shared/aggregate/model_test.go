@@ -10,7 +10,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// The reference: every function once more over plain lists of rows, slowly, in math/big. It shares no code with the package.
+// The reference: every function once more over plain lists of rows, slowly, in math/big. It shares no code with the
+// package.
 
 // row is one row: a number in units of 10^-18, or nil for an argument that is none.
 type row = *big.Int
@@ -131,7 +132,8 @@ func significant(r *big.Rat) *big.Rat {
 	return rounded
 }
 
-// numbers draws rows with a number: small ones, prices, any of 128 bits, whole powers of ten, and the ends of the range.
+// numbers draws rows with a number: small ones, prices, any of 128 bits, whole powers of ten, and the ends of the
+// range.
 func numbers() *rapid.Generator[row] {
 	return rapid.Custom(func(t *rapid.T) row {
 		digits := rapid.OneOf(

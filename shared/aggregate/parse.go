@@ -2,11 +2,11 @@ package aggregate
 
 import "math/bits"
 
-// ParseDecimal reads the text of a JSON number by its value, whatever its notation: 1e3, 1.50, -0 and 1.0000000000000000000 are numbers.
-// Anything else (other JSON, spaces, signs or leading zeros that JSON forbids), a size of 10^20 or more, and more than 18 decimals that are not
-// trailing zeros give a Decimal that is not OK.
+// ParseDecimal reads the text of a JSON number by its value, in any notation: 1e3, 1.50, -0 and 1.0000000000000000000
+// are numbers. The result is not OK for any other text (other JSON, spaces, signs or leading zeros that JSON forbids),
+// for an absolute value of 10^20 or more, and for more than 18 decimals that are not trailing zeros.
 //
-// It takes time in proportion to the length of the text, whatever exponent that names, and never goes through a float.
+// Its time is proportional to the length of the text, whatever the exponent. It never uses a float.
 //
 // Source: RFC 8259, section 6.
 func ParseDecimal(text []byte) Decimal {
@@ -57,7 +57,8 @@ type numeral struct {
 	exponent int64
 }
 
-// exponentBound is where an exponent stops growing: far above the length of any text, so that no number of digits brings the value back in range.
+// exponentBound is where an exponent stops growing. It is far above the length of any text, so no number of digits can
+// bring the value back into range.
 const exponentBound = 1 << 50
 
 func scanNumeral(text []byte) (n numeral, ok bool) {
@@ -110,7 +111,7 @@ func scanExponent(text []byte) (exponent int64, rest []byte, ok bool) {
 	return exponent, rest, len(digits) > 0
 }
 
-// digit is the digit at a place counted from the first of whole through the last of fraction.
+// digit returns the digit at a place, counted from the first digit of whole to the last digit of fraction.
 func (n *numeral) digit(place int) uint64 {
 	if place < len(n.whole) {
 		return uint64(n.whole[place] - '0')
@@ -118,8 +119,8 @@ func (n *numeral) digit(place int) uint64 {
 	return uint64(n.fraction[place-len(n.whole)] - '0')
 }
 
-// decimal is the value. Only the digits from the first to the last that is not zero decide: their powers of ten tell at once whether they fit,
-// and if they fit there are at most 38 of them.
+// decimal returns the value. Only the digits from the first to the last nonzero one matter: their powers of ten decide
+// whether the value fits, and a value that fits has at most 38 of them.
 func (n *numeral) decimal() Decimal {
 	first, end := 0, len(n.whole)+len(n.fraction)
 	for first < end && n.digit(first) == 0 {

@@ -15,7 +15,7 @@ func (t *total) merge(from *total) {
 	t.skipped = addCounts(t.skipped, from.skipped)
 }
 
-// totals is what sum and mean share: all but the tag they write and the answer they present.
+// totals is the shared part of sum and mean. They differ only in the tag they write and the number they present.
 type totals struct {
 	tag   tag
 	cells []total
@@ -65,7 +65,7 @@ func (t *total) decode(of tag, enc []byte) (rest []byte, err error) {
 		return nil, err
 	}
 	if t.count == 0 {
-		return nil, corrupt(of, "count: 0 has no amount")
+		return nil, corrupt(of, "count: 0 must be left out")
 	}
 	limit := reach(t.count)
 	amount, rest, err := readAmount(rest, h, of, &limit)
@@ -76,7 +76,7 @@ func (t *total) decode(of tag, enc []byte) (rest []byte, err error) {
 	return rest, nil
 }
 
-// reach is the greatest size that so many rows can sum up to.
+// reach returns the largest absolute value that this number of rows can sum up to.
 func reach(count int64) natural {
 	limit := natural{maxDecimalLo, maxDecimalHi}
 	limit.multiplyAdd(uint64(count), 0)

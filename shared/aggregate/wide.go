@@ -7,8 +7,8 @@ import (
 
 // integer is a 256-bit two's complement integer, lowest word first: the amount of a sum in units of 10^-18.
 //
-// It cannot overflow: a row adds less than 10^38 < 2^126.3, and at most 2^63-1 rows are counted, so that the size stays below 2^190. That is why
-// grouping and order never change a bit.
+// It cannot overflow: a row adds less than 10^38 < 2^126.3, and at most 2^63-1 rows are counted, so that the size stays
+// below 2^190. That is why grouping and order never change a bit.
 type integer [4]uint64
 
 func (x *integer) addDecimal(d *Decimal) {
@@ -28,7 +28,7 @@ func (x *integer) add(y *integer) {
 	x[3], _ = bits.Add64(x[3], y[3], carry)
 }
 
-// size splits x into its sign and its size.
+// size returns the sign and the absolute value of x.
 func (x *integer) size() (negative bool, size natural) {
 	if int64(x[3]) >= 0 {
 		return false, natural(*x)
@@ -76,7 +76,7 @@ func (n *natural) words() int {
 	return words
 }
 
-// multiplyAdd makes n be n*by + plus, which must be below 2^256.
+// multiplyAdd sets n to n*by + plus. The result must be below 2^256.
 func (n *natural) multiplyAdd(by, plus uint64) {
 	for i := range n {
 		hi, lo := bits.Mul64(n[i], by)
@@ -98,7 +98,7 @@ func multiply128(aHi, aLo, bHi, bLo uint64) natural {
 	return low
 }
 
-// divide makes n its quotient by a number that is not zero, and gives the remainder.
+// divide sets n to the quotient of n and a nonzero number, and returns the remainder.
 func (n *natural) divide(by uint64) (remainder uint64) {
 	for i := n.words() - 1; i >= 0; i-- {
 		if remainder == 0 {
@@ -110,7 +110,8 @@ func (n *natural) divide(by uint64) (remainder uint64) {
 	return remainder
 }
 
-// divideExactly makes n its quotient by 10^places and reports true if that leaves no remainder; else n stays as it is.
+// divideExactly divides n by 10^places when there is no remainder, and reports whether it did. Otherwise it leaves n
+// unchanged.
 func (n *natural) divideExactly(places int) bool {
 	if n[0]<<(64-places) != 0 {
 		return false // 10^places is a multiple of 2^places, n is not
@@ -123,7 +124,8 @@ func (n *natural) divideExactly(places int) bool {
 	return true
 }
 
-// stripZeros divides n by the highest power of ten up to 10^18 that leaves no remainder, and gives its exponent: 18 for 0.
+// stripZeros divides n by the highest power of ten, up to 10^18, that leaves no remainder. It returns the exponent: 18
+// for 0.
 func (n *natural) stripZeros() (exponent int) {
 	if n.divideExactly(decimals) {
 		return decimals
@@ -136,7 +138,7 @@ func (n *natural) stripZeros() (exponent int) {
 	return exponent
 }
 
-// maxDigits is how many decimal digits 2^256-1 has.
+// maxDigits is the number of decimal digits of 2^256-1.
 const maxDigits = 78
 
 // appendDigits appends n in decimal without leading zeros; nothing for 0.
@@ -153,8 +155,8 @@ func (n natural) appendDigits(dst []byte) []byte {
 	return dst
 }
 
-// appendPlain appends the number digits * 10^-places as the shortest JSON number in plain notation. digits has no leading zeros; places may be
-// below zero.
+// appendPlain appends the number digits * 10^-places as the shortest JSON number in plain notation. digits has no
+// leading zeros; places may be negative.
 func appendPlain(dst []byte, negative bool, digits []byte, places int) []byte {
 	for len(digits) > 0 && digits[len(digits)-1] == '0' {
 		digits = digits[:len(digits)-1]

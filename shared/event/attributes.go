@@ -5,7 +5,7 @@ import (
 	"strconv"
 )
 
-// envelope is what the scan knows of the attributes of the event it is in.
+// envelope holds what the scan has learned about the attributes of the current event.
 type envelope struct {
 	current    attribute // being read
 	source, id []byte
@@ -13,7 +13,7 @@ type envelope struct {
 	hasData    bool // or data_base64
 }
 
-// attribute is a member of the event that means something to CloudEvents or to the line.
+// attribute is a member of the event that has a meaning in CloudEvents or in the line format.
 type attribute uint8
 
 const (
@@ -56,14 +56,15 @@ func attributeOf(name []byte) attribute {
 	return extension
 }
 
-// attribute judges a member of the event itself, the current one. raw is its JSON text; of a container, the opening bracket.
+// attribute validates the current member of the event itself. raw is the JSON text of its value; for an object or
+// array, only the opening bracket.
 //
 // Source: CloudEvents 1.0.2, Context Attributes; JSON Event Format 1.0.2, sections 2 and 3.
 func (s *scanner) attribute(i int, kind Kind, raw []byte, t traits) {
 	a := s.event.envelope.current
 	switch {
 	case a == reserved:
-		s.rejectAttribute(i, "the name stamp is reserved for what ingest adds; leave the member out")
+		s.rejectAttribute(i, "the name stamp is reserved: ingest adds this member itself; leave it out")
 	case a == extension:
 		s.extension(i, kind, raw)
 	case a == eventData:
@@ -71,19 +72,19 @@ func (s *scanner) attribute(i int, kind Kind, raw []byte, t traits) {
 	case kind == Null:
 		// The JSON format reads null as an attribute that is absent.
 	case kind != String:
-		s.rejectAttribute(i, "it has to be a string; this is "+kind.article())
+		s.rejectAttribute(i, "the attribute must be a string; this is "+kind.article())
 	default:
 		s.textAttribute(i, a, raw[1:len(raw)-1], t)
 	}
 }
 
-// textAttribute judges an attribute that is a string.
+// textAttribute validates an attribute that is a string.
 func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
 	if t&escaped != 0 {
 		text = s.unescape(text)
 	}
 	if len(text) == 0 && a != dataBase64 {
-		s.rejectAttribute(i, "it must not be empty")
+		s.rejectAttribute(i, "the attribute must not be empty")
 		return
 	}
 	if int(a) < len(required) {
@@ -92,7 +93,7 @@ func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
 	switch a {
 	case specVersion:
 		if string(text) != "1.0" {
-			s.rejectAttribute(i, fmt.Sprintf(`CloudEvents version %.20q is not known; "1.0" is`, text))
+			s.rejectAttribute(i, fmt.Sprintf(`unknown CloudEvents version %.20q; the supported version is "1.0"`, text))
 		}
 	case eventID:
 		s.event.envelope.id = s.identifying(i, text, t, s.limits.IDBytes)
@@ -100,30 +101,30 @@ func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
 		s.event.envelope.source = s.identifying(i, text, t, s.limits.SourceBytes)
 	case eventTime:
 		if _, ok := ParseTime(text); !ok {
-			s.rejectAttribute(i, fmt.Sprintf(`%.40q is not an RFC 3339 time of the years 0000 to 9999 such as "2015-05-17T10:05:03Z"`, text))
+			s.rejectAttribute(i, fmt.Sprintf(`%.40q is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`, text))
 		}
 	case dataBase64:
 		s.onlyData(i)
 		if !isBase64(text) {
-			s.rejectAttribute(i, "it is not Base64 with padding (RFC 4648, section 4)")
+			s.rejectAttribute(i, "data_base64 is not valid Base64 with padding (RFC 4648, section 4)")
 		}
 	}
 }
 
-// identifying judges source or id; nil when it does not do.
+// identifying validates source or id. It returns nil when the attribute is invalid.
 func (s *scanner) identifying(i int, text []byte, t traits, limit int) []byte {
 	switch {
 	case len(text) > limit:
-		s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("it has %d bytes; at most %d are taken", len(text), limit))
+		s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("the attribute has %d bytes; the maximum is %d", len(text), limit))
 	case t&control != 0:
-		s.rejectAttribute(i, fmt.Sprintf("%.60q has a control character; none may be in it", text))
+		s.rejectAttribute(i, fmt.Sprintf("%.60q contains a control character; remove it", text))
 	default:
 		return text[:len(text):len(text)]
 	}
 	return nil
 }
 
-// noteID keeps the id of an event that was rejected before it came, so that the rejection can name the event.
+// noteID keeps the id of an event that is already rejected, so the rejection can name the event.
 func (s *scanner) noteID(kind Kind, raw []byte, t traits) {
 	e := &s.event.envelope
 	if e.id != nil || kind != String || e.current != eventID || t&^escaped != 0 || len(raw)-2 > s.limits.IDBytes {
@@ -135,29 +136,29 @@ func (s *scanner) noteID(kind Kind, raw []byte, t traits) {
 	}
 }
 
-// onlyData lets an event have data or data_base64.
+// onlyData rejects an event that has both data and data_base64.
 func (s *scanner) onlyData(i int) {
 	if s.event.envelope.hasData {
-		s.rejectAttribute(i, "the event has both data and data_base64; one is allowed")
+		s.rejectAttribute(i, "the event has both data and data_base64; only one is allowed")
 	}
 	s.event.envelope.hasData = true
 }
 
-// maxExtensionName bounds the names of extensions; CloudEvents recommends 20.
+// maxExtensionName is the maximum length of an extension's name. CloudEvents recommends 20.
 const maxExtensionName = 64
 
-// extension judges an extension attribute.
+// extension validates an extension attribute.
 func (s *scanner) extension(i int, kind Kind, raw []byte) {
 	if name := s.nameText(s.names.list[len(s.names.list)-1]); !isExtensionName(name) {
-		s.rejectAttribute(i, fmt.Sprintf("the attribute name %.60q does not do: need 1 to %d of a-z and 0-9", name, maxExtensionName))
+		s.rejectAttribute(i, fmt.Sprintf("invalid attribute name %.60q: must be 1 to %d characters of a-z and 0-9", name, maxExtensionName))
 		return
 	}
 	switch kind {
 	case Object, Array:
-		s.rejectAttribute(i, "an extension has to be a string, a boolean or an integer; this is "+kind.article()+" (what an event tells belongs in data)")
+		s.rejectAttribute(i, "an extension must be a string, a boolean or an integer; this is "+kind.article()+" (put the event's payload into data)")
 	case Number:
 		if _, err := strconv.ParseInt(string(raw), 10, 32); err != nil {
-			s.rejectAttribute(i, fmt.Sprintf("the number %.50s is not an integer from -2147483648 to 2147483647, as those of extensions have to be", raw))
+			s.rejectAttribute(i, fmt.Sprintf("the number %.50s is not valid in an extension: must be an integer from -2147483648 to 2147483647", raw))
 		}
 	}
 }
@@ -201,7 +202,7 @@ func (s *scanner) rejectAttribute(i int, detail string) {
 	s.reject(i, InvalidAttribute, s.pointer(), detail)
 }
 
-// article is how a rejection calls a value of kind k.
+// article names a value of kind k, with its article, for a rejection.
 func (k Kind) article() string {
 	switch k {
 	case Null:

@@ -3,7 +3,7 @@ package event
 // Path leads from the top of an event to one field, for example {"data", "path"}.
 type Path []string
 
-// Kind is the JSON type of a value; Missing where the event has no such field.
+// Kind is the JSON type of a value. Missing means that the event has no such field.
 type Kind uint8
 
 // The kinds of a Value.
@@ -18,26 +18,26 @@ const (
 	Array
 )
 
-// Value is where the text of one field stands in Batch.Data: a string without its quotes, anything else as it is in JSON.
-// The zero Value is a missing field. It holds no pointer, so that columns of values cost the garbage collector nothing.
+// Value locates the text of one field in Batch.Data: a string without its quotes, any other value as in JSON. The zero
+// Value is a missing field. A Value holds no pointer, so columns of values cost the garbage collector nothing.
 type Value struct {
 	Start, End uint32
 	Kind       Kind
-	Escaped    bool // a string with backslash escapes: Text unescapes it
+	Escaped    bool // a string with backslash escapes; Batch.Text resolves them
 }
 
 // Span is a range of Batch.Data, half-open.
 type Span struct{ Start, End uint32 }
 
-// Batch is a number of lines and what was extracted from them, a column per field. Row i of every column belongs to line i.
-// A Batch is reused: Fields.Scan appends to it, Reset empties it and keeps the memory.
+// Batch holds lines and the fields that were extracted from them, one column per field. Row i of every column belongs
+// to line i. A Batch is reused: Fields.Scan appends to it, and Reset empties it and keeps the memory.
 type Batch struct {
 	Data    []byte  // the lines, each ended by '\n'
-	Lines   []Span  // without the line end
-	Stamps  []Stamp // never invalid: a line without a stamp is not scanned
+	Lines   []Span  // the lines without their line ends
+	Stamps  []Stamp // one per line; always valid, since a line must have a stamp
 	Sources []Value // always strings
 	IDs     []Value // always strings
-	Times   []int64 // event time in Unix milliseconds, UTC, rounded down; arrival where the event has none
+	Times   []int64 // event times in Unix milliseconds, UTC, rounded down; the arrival where the event has no time
 	Columns [][]Value
 }
 
@@ -52,11 +52,12 @@ func (b *Batch) Reset() {
 	}
 }
 
-// Raw is the JSON text of v, a string without its quotes and with its escapes. It is valid until the batch is reset.
+// Raw returns the JSON text of v. A string comes without its quotes and with its escapes. The text is valid until the
+// batch is reset.
 func (b *Batch) Raw(v Value) []byte { return b.Data[v.Start:v.End] }
 
-// Text is Raw with the escapes of a string resolved. Text without escapes is returned where it stands; otherwise it is written to scratch,
-// which is returned for reuse.
+// Text returns Raw with the escapes of a string resolved. Text without escapes is a part of the batch's data. Other
+// text is written to scratch, which Text returns for reuse.
 func (b *Batch) Text(v Value, scratch []byte) (text, grown []byte) {
 	raw := b.Raw(v)
 	if !v.Escaped {
@@ -66,7 +67,7 @@ func (b *Batch) Text(v Value, scratch []byte) (text, grown []byte) {
 	return scratch, scratch
 }
 
-// Identity is the identity of row i under the archive's key. scratch is memory to reuse, and is returned.
+// Identity returns the identity of row i under the archive's key. scratch is memory to reuse; Identity returns it.
 func (b *Batch) Identity(i int, key HashKey, scratch []byte) (Identity, []byte) {
 	source, id := b.Sources[i], b.IDs[i]
 	if !source.Escaped && !id.Escaped {

@@ -11,27 +11,27 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// The errors of decompressing.
+// Errors of Decompress and Inflate. None is retryable: the same bytes fail again.
 var (
 	ErrTooLarge = errors.New("decoded data too large")
 	ErrCorrupt  = errors.New("compressed data corrupt")
 	ErrEncoding = errors.New("unsupported content encoding")
 )
 
-// maxWindow bounds how far back a zstd frame may reach, and so the memory it asks for.
+// maxWindow limits how far back a zstd frame may refer, and so the memory of the decoder.
 //
 // Source: RFC 9659, section 3: the window of the content encoding zstd is at most 8 MB.
 const maxWindow = 8 << 20
 
-// Codec compresses lines for archive and stream: zstd, with the checksum of the content. It is safe for concurrent use, and keeps memory
-// from call to call.
+// Codec compresses lines for archive and stream, as zstd with a checksum of the content. It is safe for concurrent use,
+// and reuses memory between calls.
 type Codec struct {
 	max     int
 	encoder *zstd.Encoder
 	decoder *zstd.Decoder
 }
 
-// NewCodec makes a codec that decodes up to maxDecoded bytes at once.
+// NewCodec makes a codec that decodes at most maxDecoded bytes per call.
 func NewCodec(maxDecoded int) (*Codec, error) {
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderCRC(true))
 	if err != nil {
@@ -44,9 +44,11 @@ func NewCodec(maxDecoded int) (*Codec, error) {
 	return &Codec{max: maxDecoded, encoder: encoder, decoder: decoder}, nil
 }
 
-// newDecoder makes a decoder of whole frames, for as many at once as concurrency says; 0: one per processor.
+// newDecoder makes a decoder of whole frames. concurrency is the number of frames that it decodes at once; 0 means one
+// per processor.
 func newDecoder(maxDecoded, concurrency int) (*zstd.Decoder, error) {
-	// The decoder takes its memory limit for one of the window too; a small body may be in a frame of a large window.
+	// The decoder applies its memory limit to the window, too, and a small body may come in a frame with a large
+	// window.
 	decoder, err := zstd.NewReader(nil, zstd.WithDecoderConcurrency(concurrency), zstd.WithDecoderMaxWindow(maxWindow),
 		zstd.WithDecoderMaxMemory(uint64(max(maxDecoded, maxWindow))))
 	if err != nil {
@@ -55,13 +57,14 @@ func newDecoder(maxDecoded, concurrency int) (*zstd.Decoder, error) {
 	return decoder, nil
 }
 
-// Compress adds one zstd frame that holds lines to dst.
+// Compress appends one zstd frame that holds lines to dst.
 func (c *Codec) Compress(dst, lines []byte) []byte { return c.encoder.EncodeAll(lines, dst) }
 
-// Decompress adds what the zstd frames of data hold to dst.
+// Decompress appends the content of the zstd frames in data to dst.
 //
-// Errors: ErrTooLarge: more than the codec's maximum, or a window above 8 MiB, seen before memory is taken for it where the frame says so.
-// ErrCorrupt: not zstd, incomplete, another checksum, or something after the last frame. dst is as it was then.
+// Errors: ErrTooLarge: the content is larger than the codec's maximum, or the window is above 8 MiB. When the frame
+// states its size, the check comes before any memory is allocated. ErrCorrupt: data is not zstd, is incomplete, has a
+// wrong checksum, or continues after the last frame. After an error dst is unchanged.
 func (c *Codec) Decompress(dst, data []byte) ([]byte, error) {
 	return decompress(c.decoder, dst, data, c.max)
 }
@@ -72,12 +75,12 @@ func decompress(decoder *zstd.Decoder, dst, data []byte, limit int) ([]byte, err
 		return dst, fmt.Errorf("%w: zstd frame header: %w", ErrCorrupt, err)
 	}
 	if header.HasFCS && header.FrameContentSize > uint64(limit) {
-		return dst, fmt.Errorf("%w: a zstd frame of %d bytes; at most %d are taken", ErrTooLarge, header.FrameContentSize, limit)
+		return dst, fmt.Errorf("%w: a zstd frame of %d bytes; the maximum is %d", ErrTooLarge, header.FrameContentSize, limit)
 	}
 	decoded, err := decoder.DecodeAll(data, dst)
 	switch {
 	case errors.Is(err, zstd.ErrWindowSizeExceeded):
-		return dst, fmt.Errorf("%w: a zstd window above %d bytes", ErrTooLarge, maxWindow)
+		return dst, fmt.Errorf("%w: the zstd window is above the maximum of %d bytes", ErrTooLarge, maxWindow)
 	case errors.Is(err, zstd.ErrDecoderSizeExceeded), err == nil && len(decoded)-len(dst) > limit:
 		return dst, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, limit)
 	case err != nil:
@@ -86,18 +89,19 @@ func decompress(decoder *zstd.Decoder, dst, data []byte, limit int) ([]byte, err
 	return decoded, nil
 }
 
-// Inflate decodes the body of a request under its Content-Encoding: none ("" or "identity"), "gzip" or "zstd", in any case of letters.
-// Memory is bounded by max, or by zstd's window where that is more, whatever the body says. Without an encoding the body itself comes back.
+// Inflate decodes the body of a request by its Content-Encoding: none ("" or "identity"), "gzip" or "zstd", in any
+// letter case. Whatever the body claims, memory stays below max, or below zstd's window where that is larger. Without
+// an encoding, Inflate returns the body itself.
 //
-// Errors: ErrTooLarge: more than max bytes. ErrEncoding: another encoding, or several. ErrCorrupt: not what the encoding says, incomplete, or
-// with something after it.
+// Errors: ErrTooLarge: more than max bytes. ErrEncoding: an unsupported encoding, or more than one. ErrCorrupt: the
+// body does not match its encoding, is incomplete, or has trailing bytes.
 //
 // Source: RFC 9110, section 8.4.1; RFC 9659.
 func Inflate(encoding string, body []byte, max int) ([]byte, error) {
 	switch strings.ToLower(strings.TrimSpace(encoding)) {
 	case "", "identity":
 		if len(body) > max {
-			return nil, fmt.Errorf("%w: %d bytes; at most %d are taken", ErrTooLarge, len(body), max)
+			return nil, fmt.Errorf("%w: %d bytes; the maximum is %d", ErrTooLarge, len(body), max)
 		}
 		return body, nil
 	case "gzip", "x-gzip":
@@ -110,10 +114,10 @@ func Inflate(encoding string, body []byte, max int) ([]byte, error) {
 		defer decoder.Close()
 		return decompress(decoder, nil, body, max)
 	}
-	return nil, fmt.Errorf("%w: %.40q; identity, gzip or zstd is needed, one only", ErrEncoding, encoding)
+	return nil, fmt.Errorf("%w: %.40q; use exactly one of identity, gzip and zstd", ErrEncoding, encoding)
 }
 
-// gunzip takes several gzip members as one body, as RFC 1952 does.
+// gunzip reads several gzip members as one body, as RFC 1952 requires.
 func gunzip(body []byte, max int) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {

@@ -8,15 +8,15 @@ import (
 	"slices"
 )
 
-// ErrLine is a line that AppendLine did not write.
+// ErrLine means that AppendLine did not write this line. Retrying does not help.
 var ErrLine = errors.New("not a line of an event")
 
-// Fields is a set of paths compiled for reading lines: only what lies on a path is looked at. It does not change and is safe for concurrent
-// use.
+// Fields is a set of paths, compiled for reading lines. It looks only at what lies on a path. It is immutable and safe
+// for concurrent use.
 type Fields struct {
 	nodes   []node // a tree of names; nodes[0] is the event
 	columns int
-	wanted  int // nodes whose value has to be looked for
+	wanted  int // number of nodes whose value a line may have
 }
 
 // node is a place in an event.
@@ -27,7 +27,7 @@ type node struct {
 	role    role
 }
 
-// role marks the nodes that every batch wants.
+// role marks the nodes that every batch reads.
 type role uint8
 
 const (
@@ -36,8 +36,8 @@ const (
 	timeRole
 )
 
-// NewFields compiles paths: column j of a batch belongs to paths[j]. Paths may repeat, one may begin another, and the empty path is the whole
-// line. A path leads through objects only, never into an array.
+// NewFields compiles paths. Column j of a batch belongs to paths[j]. Paths may repeat, and one may be a prefix of
+// another. The empty path is the whole line. A path leads through objects only, never into an array.
 func NewFields(paths []Path) *Fields {
 	f := &Fields{nodes: make([]node, 1), columns: len(paths)}
 	// stampNode comes first.
@@ -63,7 +63,7 @@ const (
 
 func (n *node) isWanted() bool { return len(n.columns) > 0 || n.role != 0 }
 
-// node is the node that path leads to, a new one where none did yet.
+// node returns the node at the end of path, and makes it if it does not exist.
 func (f *Fields) node(path Path) int32 {
 	at := int32(eventNode)
 	for _, name := range path {
@@ -78,7 +78,7 @@ func (f *Fields) node(path Path) int32 {
 	return at
 }
 
-// unwanted stands for the node of a member that is on no path.
+// unwanted is the node of a member that is on no path.
 const unwanted = -1
 
 func (n *node) member(name string) int32 {
@@ -88,16 +88,18 @@ func (n *node) member(name string) int32 {
 	return unwanted
 }
 
-// Scan appends lines, each of which ends with '\n', to b, and their fields to b's columns. A batch serves one Fields until it is reset.
+// Scan appends lines, each ended by '\n', to b, and their fields to b's columns. A batch belongs to one Fields until it
+// is reset.
 //
-// Lines are taken to be what AppendLine wrote: their syntax is looked at no further than the last field that is wanted. Always checked: a line
-// is an object, has a source and an id that are strings, a time that ParseTime reads or none, and a stamp as last member.
+// Scan expects lines that AppendLine wrote, and checks their syntax only up to the last wanted field. It always checks
+// that a line is an object, that source and id are strings, that time is absent or valid for ParseTime, and that the
+// last member is a stamp.
 //
-// Errors: ErrLine, naming the line from 1 and what is wrong with it. Another, when b would pass 4 GiB, or has columns of other Fields. After
-// an error b is as it was.
+// Errors: ErrLine, with the number of the line (from 1) and what is wrong with it. Another error when b would exceed 4
+// GiB, or when b has columns of other Fields. Neither is retryable. After an error b is unchanged.
 func (f *Fields) Scan(lines []byte, b *Batch) error {
 	if b.Len() > 0 && len(b.Columns) != f.columns {
-		return fmt.Errorf("scan lines: the batch has %d columns of other fields, these have %d: reset it first", len(b.Columns), f.columns)
+		return fmt.Errorf("scan lines: the batch has %d columns of other fields, this scan needs %d: reset the batch first", len(b.Columns), f.columns)
 	}
 	count, err := countLines(lines, len(b.Data))
 	if err != nil {
@@ -107,7 +109,8 @@ func (f *Fields) Scan(lines []byte, b *Batch) error {
 	return f.scan(b, len(b.Data)-len(lines), count)
 }
 
-// NewBatch makes a batch of lines, as Scan does, that keeps the lines themselves instead of a copy: they must not be changed afterwards.
+// NewBatch makes a batch of lines, as Scan does, but keeps the lines themselves instead of a copy. The caller must not
+// change them afterwards.
 func (f *Fields) NewBatch(lines []byte) (*Batch, error) {
 	count, err := countLines(lines, 0)
 	if err != nil {
@@ -117,19 +120,19 @@ func (f *Fields) NewBatch(lines []byte) (*Batch, error) {
 	return b, f.scan(b, 0, count)
 }
 
-// countLines counts the lines that are to stand behind so many bytes.
+// countLines counts the lines that will follow the first behind bytes of a batch.
 func countLines(lines []byte, behind int) (int, error) {
 	count := bytes.Count(lines, []byte{'\n'})
 	switch {
 	case len(lines) > 0 && lines[len(lines)-1] != '\n':
-		return 0, fmt.Errorf("%w: line %d: need '\\n' at its end", ErrLine, count+1)
+		return 0, fmt.Errorf("%w: line %d: missing '\\n' at its end", ErrLine, count+1)
 	case uint64(behind)+uint64(len(lines)) > math.MaxUint32:
-		return 0, fmt.Errorf("scan lines: a batch of %d bytes has no room for %d more: it holds up to %d", behind, len(lines), uint32(math.MaxUint32))
+		return 0, fmt.Errorf("scan lines: a batch of %d bytes has no room for %d more: the maximum is %d", behind, len(lines), uint32(math.MaxUint32))
 	}
 	return count, nil
 }
 
-// scan reads the lines that begin at start of the batch's data into new rows. On an error it takes them away again.
+// scan reads the lines that begin at start of the batch's data into new rows. After an error it removes these rows.
 func (f *Fields) scan(b *Batch, start, count int) error {
 	row, data := b.Len(), start
 	b.extend(count, f.columns)
@@ -145,7 +148,7 @@ func (f *Fields) scan(b *Batch, start, count int) error {
 	return nil
 }
 
-// extend appends empty rows to everything but the data.
+// extend appends empty rows to every column, but nothing to the data.
 func (b *Batch) extend(rows, columns int) {
 	b.Lines = extend(b.Lines, rows)
 	b.Stamps = extend(b.Stamps, rows)
@@ -168,7 +171,7 @@ func extend[T any](list []T, n int) []T {
 	return list
 }
 
-// truncate takes rows away, and what is behind so many bytes of the data.
+// truncate cuts the batch to the given numbers of rows and of bytes of data.
 func (b *Batch) truncate(rows, data int) {
 	b.Data, b.Lines, b.Stamps, b.Sources, b.IDs, b.Times = b.Data[:data], b.Lines[:rows], b.Stamps[:rows], b.Sources[:rows], b.IDs[:rows], b.Times[:rows]
 	for j := range b.Columns {

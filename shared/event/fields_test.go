@@ -214,13 +214,13 @@ func TestScanErrLine(t *testing.T) {
 	}
 	var b event.Batch
 	err := event.NewFields(nil).Scan([]byte(good+strings.TrimSuffix(good, "\n")), &b)
-	if want := `not a line of an event: line 2: need '\n' at its end`; !errors.Is(err, event.ErrLine) || err.Error() != want || b.Len() != 0 {
+	if want := `not a line of an event: line 2: missing '\n' at its end`; !errors.Is(err, event.ErrLine) || err.Error() != want || b.Len() != 0 {
 		t.Errorf("no line end: error %v; want %s", err, want)
 	}
 }
 
-// TestScanShapes reads lines whose members come in ever other orders, with more names than are remembered, and objects of one name at
-// several places.
+// TestScanShapes reads lines whose members come in ever other orders, with more names than are remembered, and objects
+// of one name at several places.
 func TestScanShapes(t *testing.T) {
 	var lines, want strings.Builder
 	for i := range 400 {

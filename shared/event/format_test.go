@@ -99,7 +99,8 @@ func countingKey() (key event.HashKey) {
 	return key
 }
 
-// The first is the reference vector of SipHash-2-4-128 for the input 00; the others were computed by a separate implementation.
+// The first is the reference vector of SipHash-2-4-128 for the input 00; the others were computed by a separate
+// implementation.
 func TestIdentityGolden(t *testing.T) {
 	for _, test := range []struct {
 		source, id string

@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// Mode is how a body holds events.
+// Mode is how the events are laid out in a body.
 type Mode int
 
 // The modes, by their media types.
 const (
 	Structured Mode = iota // application/cloudevents+json: one JSON object
 	Batched                // application/cloudevents-batch+json: a JSON array of objects, possibly empty
-	Lines                  // application/x-ndjson: an object a line; blank lines are skipped, a line may end with "\r\n"
+	Lines                  // application/x-ndjson: one object per line; blank lines are skipped, a line may end with "\r\n"
 )
 
-// Limits bound what Judge takes. Every field has to be positive.
+// Limits are the limits that Judge enforces. Every field must be positive.
 type Limits struct {
-	EventBytes  int // in one event, from its '{' to its '}' as it was sent
-	Events      int // in one body, rejected ones too
-	Depth       int // of objects and arrays; the event itself is 1
-	NumberBytes int // in the text of a number
-	Members     int // of all objects of one event
-	Tokens      int // in one event: names, scalars, opening and closing brackets
-	IDBytes     int // in the attribute id, without its escapes
-	SourceBytes int // in the attribute source, without its escapes
+	EventBytes  int // bytes of one event as sent, from its '{' to its '}'
+	Events      int // events in one body, rejected ones included
+	Depth       int // nesting of objects and arrays; the event itself is level 1
+	NumberBytes int // bytes in the text of one number
+	Members     int // members in all objects of one event together
+	Tokens      int // JSON tokens in one event: names, scalars, opening and closing brackets
+	IDBytes     int // bytes of the attribute id, without its escapes
+	SourceBytes int // bytes of the attribute source, without its escapes
 }
 
 // DefaultLimits are the limits of the HTTP interface.
@@ -43,7 +43,7 @@ func DefaultLimits() Limits {
 	}
 }
 
-// Code says why an event was rejected. Programs act on codes, so they do not change.
+// Code says why an event was rejected. Programs depend on codes, so codes never change.
 type Code string
 
 // The codes of a Rejection.
@@ -51,47 +51,50 @@ const (
 	MalformedJSON    Code = "malformed_json"    // not JSON (RFC 8259), or not a JSON object
 	InvalidUTF8      Code = "invalid_utf8"      // also: half of a surrogate pair
 	DuplicateKey     Code = "duplicate_key"     // an object has a member twice, at any level
-	LimitExceeded    Code = "limit_exceeded"    // one of Limits, but EventBytes and Events
-	TooLarge         Code = "too_large"         // Limits.EventBytes
-	MissingAttribute Code = "missing_attribute" // absent or null: specversion, id, source or type
-	InvalidAttribute Code = "invalid_attribute" // an attribute of a wrong type, value or name
+	LimitExceeded    Code = "limit_exceeded"    // a limit of Limits other than EventBytes and Events
+	TooLarge         Code = "too_large"         // larger than Limits.EventBytes
+	MissingAttribute Code = "missing_attribute" // specversion, id, source or type is absent or null
+	InvalidAttribute Code = "invalid_attribute" // an attribute has a wrong type, value or name
 )
 
-// Rejection says what is wrong with one event: the first fault in its text.
+// Rejection describes the first fault in the text of one event.
 type Rejection struct {
-	Index   int    `json:"index"`             // of the event in its body, from 0
-	ID      string `json:"id,omitempty"`      // where the event has one that can be read
-	Code    Code   `json:"code"`              // what kind of fault
-	Pointer string `json:"pointer,omitempty"` // where, RFC 6901; empty: the whole event. At most 512 bytes: a longer one ends early
-	Detail  string `json:"detail"`            // what is wrong and what would be right, for people
+	Index int    `json:"index"`        // index of the event in its body, from 0
+	ID    string `json:"id,omitempty"` // id of the event, where it has one that is readable
+	Code  Code   `json:"code"`         // kind of fault
+	// place of the fault, RFC 6901; empty: the whole event. At most 512 bytes: a longer pointer stops at an outer
+	// container
+	Pointer string `json:"pointer,omitempty"`
+	Detail  string `json:"detail"` // for people: what is wrong and what would be right
 }
 
-// Accepted is one event that is fit to be kept.
+// Accepted is one valid event.
 type Accepted struct {
-	Index      int    // in its body, from 0
-	JSON       []byte // the object without white space between tokens; the text of numbers and strings is as it came
-	Source, ID []byte // the attributes' text, without JSON escapes
+	Index      int    // index of the event in its body, from 0
+	JSON       []byte // the object without white space between tokens; the text of numbers and strings is unchanged
+	Source, ID []byte // the text of the attributes, without JSON escapes
 }
 
-// Judged is what became of a body's events, each list in the order of the body. Its bytes are in part those of the body: they hold as long
-// as the body is not written to.
+// Judged is the result for the events of one body. Each list is in the order of the body. Some of its byte slices are
+// parts of the body, so they are valid as long as nobody writes to the body.
 type Judged struct {
 	Accepted  []Accepted
 	Rejected  []Rejection
 	Originals [][]byte // Originals[i] is the whole text of the event of Rejected[i]
 }
 
-// The errors of Judge, which say where and what would be right.
+// Errors of Judge. Their text says where the fault is and what would be right. Neither is retryable.
 var (
 	ErrMalformed     = errors.New("malformed body")
 	ErrTooManyEvents = errors.New("too many events")
 )
 
-// Judge splits a body into its events and judges each on its own: strict JSON (RFC 8259, names unique and case-sensitive, UTF-8), the limits,
-// and CloudEvents 1.0.2. It does not know whether an event was seen before.
+// Judge splits a body into its events and validates each one separately: strict JSON (RFC 8259, names unique and
+// case-sensitive, UTF-8), the limits, and CloudEvents 1.0.2. It does not detect duplicates.
 //
-// Errors: ErrMalformed, when the body cannot be split: in the modes Structured and Batched, anything but JSON or another value at the top. In
-// the mode Lines each line stands alone, and such a line is a Rejection. ErrTooManyEvents, above Limits.Events. No event is judged then.
+// Errors: ErrMalformed: the body cannot be split into events. In the modes Structured and Batched, the body is not JSON
+// or has a wrong value at the top. In the mode Lines every line is separate, so a bad line is a Rejection instead.
+// ErrTooManyEvents: more than Limits.Events. After an error there are no results.
 //
 // Source: docs/design.md 3.1; CloudEvents JSON Event Format 1.0.2.
 func Judge(mode Mode, body []byte, limits Limits) (Judged, error) {
@@ -105,7 +108,7 @@ func Judge(mode Mode, body []byte, limits Limits) (Judged, error) {
 	case Lines:
 		err = j.lines()
 	default:
-		err = fmt.Errorf("%w: mode %d is not known", ErrMalformed, mode)
+		err = fmt.Errorf("%w: unknown mode %d", ErrMalformed, mode)
 	}
 	if err != nil {
 		return Judged{}, err
@@ -113,7 +116,7 @@ func Judge(mode Mode, body []byte, limits Limits) (Judged, error) {
 	return j.judged, nil
 }
 
-// judge is one call of Judge.
+// judge is the state of one call of Judge.
 type judge struct {
 	scanner
 	body   []byte
@@ -180,7 +183,7 @@ func (j *judge) lines() error {
 	return nil
 }
 
-// line judges the event of one line, if there is one.
+// line validates the event of one line. It ignores a blank line.
 func (j *judge) line(start, lineEnd int) error {
 	j.text = j.body[:lineEnd]
 	i := afterSpace(j.text, start)
@@ -199,7 +202,7 @@ func (j *judge) line(start, lineEnd int) error {
 	return j.unreadable(start, lineEnd)
 }
 
-// settle files the event that was read from start to end.
+// settle files the event from start to end as accepted or rejected.
 func (j *judge) settle(start, end int) error {
 	e := &j.event
 	if e.code != "" {
@@ -215,7 +218,7 @@ func (j *judge) settle(start, end int) error {
 	return nil
 }
 
-// unreadable files a line that is no JSON object.
+// unreadable files a line that is not a JSON object as rejected.
 func (j *judge) unreadable(start, end int) error {
 	text := bytes.TrimSuffix(j.body[start:end:end], []byte{'\r'})
 	detail := fmt.Sprintf("byte %d of the line: need %s, got %s", j.broken.at-start, j.broken.need, got(j.text, j.broken.at))
@@ -235,13 +238,13 @@ func (j *judge) rejected(original []byte, r Rejection) error {
 // count gives the event its index.
 func (j *judge) count() error {
 	if j.index == j.limits.Events {
-		return fmt.Errorf("%w: the body has more than %d; send them in several requests", ErrTooManyEvents, j.limits.Events)
+		return fmt.Errorf("%w: the maximum for one body is %d; split them over several requests", ErrTooManyEvents, j.limits.Events)
 	}
 	j.index++
 	return nil
 }
 
-// ended says whether only white space is left.
+// ended returns an error unless only white space is left.
 func (j *judge) ended(i int, need string) error {
 	if i = afterSpace(j.body, i); i < len(j.body) {
 		return j.malformed(syntaxError{i, need})
@@ -254,7 +257,7 @@ func (j *judge) malformed(e syntaxError) error {
 	return fmt.Errorf("%w: byte %d (line %d): need %s, got %s", ErrMalformed, e.at, line, e.need, got(j.body, e.at))
 }
 
-// got shows what stands at i.
+// got describes the text at i.
 func got(text []byte, i int) string {
 	if i >= len(text) {
 		return "the end"

@@ -1,7 +1,7 @@
 package event
 
-// AppendLine adds the line under which an event is kept and streamed: its compacted JSON (Accepted.JSON) with the stamp as last member, and
-// a line end. This is how archived events look for as long as there are any:
+// AppendLine appends the line that archive and stream keep for an event: its compacted JSON (Accepted.JSON) with the
+// stamp as last member, and a line end. This format never changes, since archived events keep it:
 //
 //	{"specversion":"1.0","id":"a","source":"/s","type":"t","stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17"}
 //

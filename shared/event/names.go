@@ -7,8 +7,8 @@ import (
 	"sort"
 )
 
-// names holds the member names of the objects that are open, an inner object's after those of the one around it, and finds duplicates.
-// Sorted order, rather than a hash table, keeps an object of many members cheap whatever its names are.
+// names holds the member names of the open objects, an inner object's names after those of the outer one, and finds
+// duplicates. It sorts instead of hashing, so an object with many members stays cheap whatever its names are.
 type names struct {
 	list  []name
 	order []uint32 // order[first:] are the indices of list[first:], sorted by text; kept for objects of many members
@@ -20,13 +20,13 @@ type name struct {
 	unescaped  bool
 }
 
-// nameSet says what names an object may have, a bit for 1/64 of all names.
+// nameSet is a set of names an object may have. Each bit stands for 1/64 of all names.
 type nameSet uint64
 
-// fewNames is up to how many names are compared one by one.
+// fewNames is the maximum number of names that are compared one by one.
 const fewNames = 16
 
-// addName adds a name to the innermost object and says whether it is new there.
+// addName adds a name to the innermost object and reports whether the name is new there.
 func (s *scanner) addName(n name, set nameSet) bool {
 	object := &s.frames[len(s.frames)-1]
 	isNew := true
@@ -41,7 +41,7 @@ func (s *scanner) addName(n name, set nameSet) bool {
 	return isNew
 }
 
-// hasName says whether one of the few names from first on is text.
+// hasName reports whether one of the names from first on equals text.
 func (s *scanner) hasName(first int, text []byte) bool {
 	for _, n := range s.names.list[first:] {
 		if string(s.nameText(n)) == string(text) {
@@ -58,7 +58,8 @@ func (s *scanner) nameText(n name) []byte {
 	return s.text[n.start:n.end]
 }
 
-// setOf is the set of one name: a bit that its ends and its length tell. Names that share one cost a comparison, no more.
+// setOf returns the set of one name. The bit depends on the name's length and its two ends. Names that share a bit only
+// cost a comparison.
 func setOf(text []byte) nameSet {
 	var first, last uint64
 	switch n := len(text); {
@@ -73,7 +74,8 @@ func setOf(text []byte) nameSet {
 	return 1 << (mixed >> 58)
 }
 
-// insertName puts the index that a name will have into the order of its object.
+// insertName inserts the index that a new name will have into the sorted order of its object. It reports false when the
+// object has the name.
 func (s *scanner) insertName(first int, text []byte) bool {
 	n := &s.names
 	if len(n.list)-first == fewNames {

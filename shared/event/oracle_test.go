@@ -258,7 +258,8 @@ func checkPointer(t *testing.T, r event.Rejection, text []byte) {
 	}
 }
 
-// inside is the first member of an object, or the element of an array, that a part of a pointer names; nil: there is none.
+// inside is the first member of an object, or the element of an array, that a part of a pointer names; nil: there is
+// none.
 func inside(container []byte, part string) []byte {
 	decoder := jsontext.NewDecoder(bytes.NewReader(container), lenient...)
 	kind := decoder.PeekKind()

@@ -2,7 +2,8 @@ package event
 
 import "github.com/oklog/ulid/v2"
 
-// Payload is line i without its stamp: what the client sent, compacted. Copies of an event with other payloads are in conflict.
+// Payload returns line i without its stamp: the client's event, compacted. Copies of an event with different payloads
+// are in conflict.
 func (b *Batch) Payload(i int) []byte {
 	// A line ends with `,"stamp":"` + stamp + `"}`.
 	size := len(`,"stamp":""}`) + ulid.EncodedSize + len("-0")

@@ -5,17 +5,18 @@ import (
 	"strings"
 )
 
-// maxPointer bounds the pointer of a rejection, in bytes: a longer one stops at a container around the place.
+// maxPointer is the maximum length of a rejection's pointer, in bytes. A longer pointer stops at a container around the
+// place.
 const maxPointer = 512
 
 var pointerEscapes = strings.NewReplacer("~", "~0", "/", "~1")
 
-// pointer leads to the value being read.
+// pointer returns the pointer to the value that is being read.
 //
 // Source: RFC 6901.
 func (s *scanner) pointer() string { return s.pointerTo(len(s.frames)) }
 
-// parent leads to the container being read.
+// parent returns the pointer to the container that is being read.
 func (s *scanner) parent() string { return s.pointerTo(len(s.frames) - 1) }
 
 func (s *scanner) pointerTo(depth int) string {
@@ -31,7 +32,7 @@ func (s *scanner) pointerTo(depth int) string {
 	return b.String()
 }
 
-// part is the step from the container at depth d to what is read inside it.
+// part returns the step from the container at depth d to the value inside it that is being read.
 func (s *scanner) part(d int) string {
 	if f := s.frames[d]; f.array {
 		return strconv.Itoa(f.index)

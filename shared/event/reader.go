@@ -6,8 +6,8 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// reader reads the lines of one call of Fields.Scan. Its methods take and return indices of the batch's data; -1 says that the line is none,
-// and need what was missing.
+// reader reads the lines of one call of Fields.Scan. Its methods take and return indices of the batch's data. A result
+// of -1 means that the line is invalid; need then says what was expected.
 type reader struct {
 	*Batch
 	fields *Fields
@@ -15,9 +15,9 @@ type reader struct {
 
 	text    []byte // the data up to the last member of the line
 	row     int
-	left    int    // wanted nodes not met yet in the line
+	left    int    // wanted nodes that the line has not shown yet
 	timed   bool   // whether the line has a time
-	request []byte // the text of the stamp before, up to its dash
+	request []byte // text of the previous stamp, up to its dash
 
 	shape shape // its heads are the nodes, its meanings too
 }
@@ -68,7 +68,7 @@ func (r *reader) stamp(start, end int) (tail int) {
 	request := line[text:digits]
 	stamp := &r.Stamps[r.row]
 	if index, ok := parseIndex(line[digits : len(line)-2]); ok && bytes.Equal(request, r.request) {
-		// A request's lines stand together, and share all of the stamp but the index.
+		// The lines of one request stand together and share the whole stamp but the index.
 		*stamp = Stamp{Request: r.Stamps[r.row-1].Request, Index: index}
 	} else if s, err := ParseStamp(line[text : len(line)-2]); err == nil {
 		*stamp, r.request = s, request
@@ -81,8 +81,8 @@ func (r *reader) stamp(start, end int) (tail int) {
 	return start + tail
 }
 
-// object reads the members of an object at a node, from the index after its '{' to the one after its '}'; of the event itself, up to its last
-// member. It stops early once all wanted nodes were met.
+// object reads the members of an object at a node, from the index after its '{' to the one after its '}'; for the event
+// itself, only up to its last member. It stops early once it has found all wanted nodes.
 func (r *reader) object(at int32, i int) int {
 	text := r.text
 	if i < len(text) && text[i] == '}' {
@@ -120,8 +120,8 @@ func (r *reader) object(at int32, i int) int {
 	}
 }
 
-// name reads a member's name and its colon, where it was not expected after the member last. It returns the member to go on from, and the
-// name's node.
+// name reads a member's name and its colon when the shape did not predict the member after last. It returns the index
+// after it, the member, and the node of the name.
 func (r *reader) name(at, last int32, i int) (after int, m, below int32) {
 	if i == len(r.text) || r.text[i] != '"' {
 		return r.fail("a member's name in double quotes"), none, unwanted
@@ -173,7 +173,7 @@ func (r *reader) value(at int32, i int) (after int) {
 	return after
 }
 
-// kind tells the kind of the value at i by its first byte.
+// kind returns the kind of the value at i, which its first byte determines.
 func (r *reader) kind(i int) Kind {
 	if i >= len(r.text) {
 		return Missing
@@ -195,7 +195,7 @@ func (r *reader) kind(i int) Kind {
 	return Number
 }
 
-// put gives a node's value to its columns and to the attribute it is.
+// put stores a node's value in its columns and, for an attribute, in the row.
 func (r *reader) put(n *node, v Value) bool {
 	for _, column := range n.columns {
 		r.Columns[column][r.row] = v
@@ -225,7 +225,7 @@ func (r *reader) time(v Value) bool {
 	return true
 }
 
-// fail keeps the first thing that was missing.
+// fail records the first thing that was expected and not found.
 func (r *reader) fail(need string) int {
 	if r.need == "" {
 		r.need = need
@@ -233,7 +233,7 @@ func (r *reader) fail(need string) int {
 	return -1
 }
 
-// pastString is the index after the string that begins at i, or -1.
+// pastString returns the index after the string that begins at i, or -1.
 func pastString(text []byte, i int) int {
 	end, _ := closing(text, i+1)
 	if end < 0 {
@@ -242,7 +242,7 @@ func pastString(text []byte, i int) int {
 	return end + 1
 }
 
-// pastValue is the index after the value that begins at i and is no string, or -1.
+// pastValue returns the index after the value at i, which is not a string, or -1.
 func pastValue(text []byte, i int) int {
 	if i < len(text) && (text[i] == '{' || text[i] == '[') {
 		return pastContainer(text, i)
@@ -250,7 +250,7 @@ func pastValue(text []byte, i int) int {
 	return pastBare(text, i)
 }
 
-// pastContainer is the index after the object or array that begins at i, or -1.
+// pastContainer returns the index after the object or array that begins at i, or -1.
 func pastContainer(text []byte, i int) int {
 	for depth := 0; i < len(text); i++ {
 		switch text[i] {
@@ -271,7 +271,7 @@ func pastContainer(text []byte, i int) int {
 	return -1
 }
 
-// pastBare is the index after the number, true, false or null at i, of which it reads one byte at least, or -1.
+// pastBare returns the index after the number, true, false or null at i, or -1. It reads at least one byte.
 func pastBare(text []byte, i int) int {
 	start := i
 	for i < len(text) && text[i] != ',' && text[i] != '}' && text[i] != ']' {

@@ -3,12 +3,12 @@ package event
 import "fmt"
 
 // scanner reads JSON values strictly (RFC 8259), one event after the other, each in one pass and without recursion.
-// While it reads, it compacts, and judges what the grammar leaves open: names, text, limits, and the attributes of the
-// event (attributes.go).
+// While it reads, it compacts the text and checks what the grammar leaves open: names, text, limits, and the attributes
+// of the event (attributes.go).
 //
-// A breach of the grammar ends the scan: the methods return -1, and broken says where and what. Any other fault lets it
-// read on to the event's end, so that the next one can be found; the first fault in the text stands, and from then on
-// only the grammar is checked.
+// A breach of the grammar ends the scan: the methods return -1, and broken says where and what. After any other fault
+// the scanner reads on to the event's end, to find the next event. It keeps the first fault in the text, and from then
+// on checks only the grammar.
 type scanner struct {
 	text   []byte // its capacity ends where the last event ends
 	limits Limits
@@ -28,8 +28,8 @@ type scanner struct {
 	names  names // of the open objects
 	shape  shape // of events before this; its heads are the depths, its meanings attributes
 
-	// copied is the text from event.start to pending, as far as it is copied, without its white space; nothing is copied
-	// while there is none.
+	// copied is the text from event.start to pending, as far as it is copied, without its white space; nothing is
+	// copied while there is none.
 	compact []byte
 	copied  int // where the event begins in compact
 	pending int // where the text begins that is not copied yet
@@ -45,7 +45,7 @@ type frame struct {
 	last  int32   // member, in the shape, whose heads are the depths
 }
 
-// syntaxError says what the grammar asks for at a place.
+// syntaxError says what the grammar requires at a place.
 type syntaxError struct {
 	at   int
 	need string
@@ -134,10 +134,10 @@ func (s *scanner) token(i int) (end int, kind Kind, t traits) {
 	return end, Number, t
 }
 
-// troubles are the traits that nothing may have.
+// troubles are the traits that no token may have.
 const troubles = notUTF8 | loneSurrogate | tooWide
 
-// judgeToken takes note of a token that stands where a value is expected and may need more than to be counted.
+// judgeToken checks a token that stands where a value is expected, when counting it is not enough.
 func (s *scanner) judgeToken(i, end int, kind Kind, t traits) {
 	switch {
 	case s.event.code != "":
@@ -148,25 +148,25 @@ func (s *scanner) judgeToken(i, end int, kind Kind, t traits) {
 		s.rejectTokens(i, s.pointer())
 	case t&tooWide != 0:
 		s.reject(i, LimitExceeded, s.pointer(),
-			fmt.Sprintf("the number %.50s passes a limit: at most %d characters, and exponents from -%d to %d",
+			fmt.Sprintf("the number %.50s exceeds a limit: the maximum is %d characters, with exponents from -%d to %d",
 				s.text[i:end], s.limits.NumberBytes, maxExponent, maxExponent))
 	case t&troubles != 0:
 		s.reject(i, InvalidUTF8, s.pointer(), t.encoding())
 	case len(s.nest) == 1 && s.nest[0] == '}':
 		s.attribute(i, kind, s.text[i:end], t)
 	case len(s.nest) == 0 && kind != Object:
-		s.reject(i, MalformedJSON, "", "an event is a JSON object; this is "+kind.article())
+		s.reject(i, MalformedJSON, "", "an event must be a JSON object; this is "+kind.article())
 	}
 }
 
 func (s *scanner) rejectTokens(i int, pointer string) {
-	s.reject(i, LimitExceeded, pointer, fmt.Sprintf("the event has more than %d JSON tokens", s.limits.Tokens))
+	s.reject(i, LimitExceeded, pointer, fmt.Sprintf("the event has too many JSON tokens; the maximum is %d", s.limits.Tokens))
 }
 
 func (s *scanner) open(i int, kind Kind) {
 	if s.event.code == "" {
 		if len(s.nest) == s.limits.Depth {
-			s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("objects and arrays are nested more than %d deep",
+			s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("objects and arrays are nested too deeply; the maximum is %d",
 				s.limits.Depth))
 		}
 		s.frames = append(s.frames, frame{first: len(s.names.list), array: kind == Array, last: int32(len(s.frames))})
@@ -231,7 +231,7 @@ func (s *scanner) member(i int) int {
 	return s.unexpected(i)
 }
 
-// unexpected reads a member's name and colon where the shape did not foresee it.
+// unexpected reads a member's name and colon when the shape did not predict them.
 func (s *scanner) unexpected(i int) int {
 	if s.at(i) != '"' {
 		return s.fail(i, "a member's name in double quotes")
@@ -258,7 +258,7 @@ func (s *scanner) unexpected(i int) int {
 	return s.space(colon + 1)
 }
 
-// expect remembers the member whose `"name":` stands from start to end.
+// expect records the member whose `"name":` stands from start to end, so that the shape predicts it.
 func (s *scanner) expect(start, end int) {
 	object := &s.frames[len(s.frames)-1]
 	depth := int32(len(s.frames) - 1)
@@ -269,8 +269,8 @@ func (s *scanner) expect(start, end int) {
 	object.last = m
 }
 
-// judgeName adds a name to those of its object. A name that cannot be shown is not shown: the pointer stops at its
-// object.
+// judgeName adds a name to those of its object. A name that is not printable is left out of the pointer, which stops at
+// the object.
 func (s *scanner) judgeName(i int, n name, t traits) {
 	text := s.nameText(n)
 	switch {
@@ -278,13 +278,13 @@ func (s *scanner) judgeName(i int, n name, t traits) {
 		s.reject(i, InvalidUTF8, s.parent(), "a member's name: "+t.encoding())
 	case t&control != 0:
 		s.reject(i, InvalidAttribute, s.parent(),
-			fmt.Sprintf("the member's name %.60q has a control character; none may have", text))
+			fmt.Sprintf("the member name %.60q contains a control character; remove it", text))
 	default:
 		s.countName(i, n, setOf(text))
 	}
 }
 
-// countName adds a name that is fit to those of its object. set is the one of the name.
+// countName adds a valid name to those of its object. set is the nameSet of the name.
 func (s *scanner) countName(i int, n name, set nameSet) {
 	s.event.tokens++
 	s.event.members++
@@ -292,15 +292,15 @@ func (s *scanner) countName(i int, n name, set nameSet) {
 	case s.event.tokens > s.limits.Tokens:
 		s.rejectTokens(i, s.parent())
 	case s.event.members > s.limits.Members:
-		s.reject(i, LimitExceeded, s.parent(), fmt.Sprintf("the event has more than %d members, at all levels",
+		s.reject(i, LimitExceeded, s.parent(), fmt.Sprintf("the event has too many members at all levels together; the maximum is %d",
 			s.limits.Members))
 	case !s.addName(n, set):
-		s.reject(i, DuplicateKey, s.pointer(), fmt.Sprintf("the object has the member %.60q twice; names have to differ",
+		s.reject(i, DuplicateKey, s.pointer(), fmt.Sprintf("the object has the member %.60q twice; names must be unique",
 			s.nameText(n)))
 	}
 }
 
-// finish judges what only the end shows. i is the index after the event, which it returns.
+// finish checks what only the end of the event shows. i is the index after the event; finish returns it.
 func (s *scanner) finish(i int) int {
 	if i < 0 {
 		return -1
@@ -310,7 +310,7 @@ func (s *scanner) finish(i int) int {
 	}
 	if s.event.code == TooLarge {
 		s.event.pointer = ""
-		s.event.detail = fmt.Sprintf("the event has %d bytes; at most %d are taken", i-s.event.start, s.limits.EventBytes)
+		s.event.detail = fmt.Sprintf("the event has %d bytes; the maximum is %d", i-s.event.start, s.limits.EventBytes)
 	}
 	if s.event.code == "" {
 		s.missing()
@@ -321,8 +321,8 @@ func (s *scanner) finish(i int) int {
 	return i
 }
 
-// result is the compacted text of the value that was read and ends at end: a part of the text where it had no white
-// space.
+// result returns the compacted text of the value that ends at end. Where the value has no white space, this is a part
+// of the text.
 func (s *scanner) result(end int) []byte {
 	if s.pending == s.event.start {
 		return s.text[s.pending:end:end]
@@ -331,8 +331,7 @@ func (s *scanner) result(end int) []byte {
 	return s.compact[s.copied:len(s.compact):len(s.compact)]
 }
 
-// reject keeps the first fault. What lies beyond the bytes an event may have is not looked at: there, that is the
-// fault.
+// reject keeps the first fault. It ignores text beyond the maximum size of an event: there, the size is the fault.
 func (s *scanner) reject(i int, code Code, pointer, detail string) {
 	if s.event.code != "" {
 		return
@@ -343,7 +342,7 @@ func (s *scanner) reject(i int, code Code, pointer, detail string) {
 	s.event.code, s.event.pointer, s.event.detail = code, pointer, detail
 }
 
-// fail notes a breach of the grammar.
+// fail records a breach of the grammar.
 func (s *scanner) fail(i int, need string) int {
 	s.broken = syntaxError{at: i, need: need}
 	s.compact = s.compact[:s.copied]

@@ -5,8 +5,8 @@ import (
 	"strings"
 )
 
-// Sequence is a record's sequence number in the stream: up to 129 decimal digits without leading zeros, ordered by length, then as text.
-// It grows along a lane, also across a reshard. The empty Sequence comes before every record.
+// Sequence is a record's sequence number in the stream: up to 129 decimal digits without leading zeros, ordered by
+// length, then as text. It grows along a lane, also across a reshard. The empty Sequence comes before every record.
 //
 // Source: Kinesis API Reference, SequenceNumber; docs/design.md 2 (fence).
 type Sequence string

@@ -9,11 +9,11 @@ import (
 	"github.com/oklog/ulid/v2"
 )
 
-// MaxIndex bounds Stamp.Index: the digits a stamp's text may have after the dash keep stamps short and parsing free of overflow.
+// MaxIndex is the maximum of Stamp.Index. It keeps stamps short, and their parsing free of overflow.
 const MaxIndex = 999_999
 
-// Stamp is what ingest gives an accepted event, once: the ULID of its request and its place among the request's accepted events, for
-// example "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17". It is carried unchanged in archive and stream.
+// Stamp is what ingest adds to an accepted event, once: the ULID of its request and its place among the request's
+// accepted events, for example "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17". Archive and stream carry it unchanged.
 //
 // Source: docs/design.md 2; https://github.com/ulid/spec.
 type Stamp struct {
@@ -37,7 +37,7 @@ func (s Stamp) Compare(t Stamp) int {
 
 func (s Stamp) String() string { return string(s.Append(nil)) }
 
-// Append adds the stamp's text to dst.
+// Append appends the stamp's text to dst.
 func (s Stamp) Append(dst []byte) []byte {
 	var text [ulid.EncodedSize]byte
 	// The only error of MarshalTextTo is a buffer of another size.
@@ -47,19 +47,19 @@ func (s Stamp) Append(dst []byte) []byte {
 	return strconv.AppendInt(dst, int64(s.Index), 10)
 }
 
-// ParseStamp reads the text that Append writes, and only that: one stamp has one text.
+// ParseStamp reads only the text that Append writes: one stamp has one text.
 func ParseStamp(text []byte) (Stamp, error) {
 	const size = ulid.EncodedSize
 	if len(text) < size+2 || text[size] != '-' {
-		return Stamp{}, fmt.Errorf("stamp %.40q is not <ULID>-<index>", text)
+		return Stamp{}, fmt.Errorf("invalid stamp %.40q: must be <ULID>-<index>", text)
 	}
 	var s Stamp
 	if err := s.Request.UnmarshalText(text[:size]); err != nil || !upperCrockford(text[:size]) {
-		return Stamp{}, fmt.Errorf("stamp %.40q does not begin with a ULID", text)
+		return Stamp{}, fmt.Errorf("invalid stamp %.40q: must begin with a ULID", text)
 	}
 	var ok bool
 	if s.Index, ok = parseIndex(text[size+1:]); !ok {
-		return Stamp{}, fmt.Errorf("stamp %.40q has no index from 0 to %d", text, MaxIndex)
+		return Stamp{}, fmt.Errorf("invalid stamp %.40q: the index must be from 0 to %d", text, MaxIndex)
 	}
 	return s, nil
 }
@@ -78,7 +78,7 @@ func parseIndex(digits []byte) (index int, ok bool) {
 	return index, true
 }
 
-// upperCrockford says whether text is written in the alphabet ULIDs are printed in; the decoder also takes others.
+// upperCrockford reports whether text uses only the alphabet of printed ULIDs. The decoder accepts other letters, too.
 func upperCrockford(text []byte) bool {
 	for _, c := range text {
 		switch {

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// traits are what is known of a JSON token once it was read.
+// traits are what the scan learned about a JSON token.
 type traits uint8
 
 const (
@@ -23,14 +23,16 @@ const (
 	highs = 0x8080808080808080
 )
 
-// special marks, by their highest bits, the bytes of a word that may need a second look inside a string: quote, backslash, control
-// characters, DEL and anything but ASCII. Its lowest mark is right; those above may come from a carry.
+// special marks, by their highest bits, the bytes of a word that may need a closer look inside a string: quotes,
+// backslashes, control characters, DEL and non-ASCII bytes. Only its lowest mark is certain; a carry may set those
+// above.
 func special(word uint64) uint64 {
 	quote, slash := word^ones*'"', word^ones*'\\'
 	return (word | (word + ones) | (word - ones*' ') | (quote - ones) | (slash - ones)) & highs
 }
 
-// closing finds the quote that ends a string: i is the index after its opening quote. It trusts the string otherwise; -1: it has no end.
+// closing returns the index after the quote that ends a string, or -1 when there is none. i is the index after the
+// opening quote. It does not validate the string.
 func closing(text []byte, i int) (end int, isEscaped bool) {
 	for i+8 <= len(text) {
 		word := binary.LittleEndian.Uint64(text[i:])
@@ -59,8 +61,8 @@ func closing(text []byte, i int) (end int, isEscaped bool) {
 	return -1, isEscaped
 }
 
-// appendUnescaped adds what the text of a JSON string means. Half a surrogate pair becomes U+FFFD and what is no escape stays as it is: neither
-// occurs in a line.
+// appendUnescaped appends the meaning of a JSON string's text. Half a surrogate pair becomes U+FFFD, and an invalid
+// escape stays unchanged; neither occurs in a line.
 func appendUnescaped(dst, raw []byte) []byte {
 	for i := 0; i < len(raw); {
 		if raw[i] != '\\' || i+1 == len(raw) {
@@ -85,7 +87,7 @@ func appendUnescaped(dst, raw []byte) []byte {
 	return dst
 }
 
-// simpleEscape is the character that a backslash and c stand for.
+// simpleEscape returns the character that a backslash followed by c stands for.
 func simpleEscape(c byte) (byte, bool) {
 	switch c {
 	case '"', '\\', '/':
@@ -104,8 +106,8 @@ func simpleEscape(c byte) (byte, bool) {
 	return 0, false
 }
 
-// unicodeEscape reads the \u escape, or the pair of them, at the start of text and says how long it is; 0: there is none. A surrogate comes
-// back as it is when it stands alone.
+// unicodeEscape reads the \u escape, or the pair of them, at the start of text and returns its length; 0 means that
+// there is none. It returns a lone surrogate unchanged.
 func unicodeEscape(text []byte) (r rune, size int) {
 	r, ok := hexadecimal(text)
 	if !ok {
@@ -141,7 +143,7 @@ func hexadecimal(text []byte) (r rune, ok bool) {
 	return r, true
 }
 
-// isControl says whether CloudEvents keeps r out of strings.
+// isControl reports whether CloudEvents forbids r in strings.
 //
 // Source: CloudEvents 1.0.2, Type System, String.
 func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r <= 0x9f }

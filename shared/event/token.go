@@ -6,7 +6,8 @@ import (
 	"unicode/utf8"
 )
 
-// The tokens of JSON, by RFC 8259. Each method reads from the index it gets and returns the index after what it read, or -1.
+// The tokens of JSON, by RFC 8259. Each method reads from the index it gets and returns the index after what it read,
+// or -1.
 
 func (s *scanner) space(i int) int {
 	if i < len(s.text) && s.text[i] <= ' ' {
@@ -15,7 +16,7 @@ func (s *scanner) space(i int) int {
 	return i
 }
 
-// skipSpace leaves the white space at i out of the compacted text.
+// skipSpace skips the white space at i and leaves it out of the compacted text.
 func (s *scanner) skipSpace(i int) int {
 	end := afterSpace(s.text, i)
 	if s.event.code == "" && end > i && len(s.nest) > 0 {
@@ -28,7 +29,7 @@ func (s *scanner) skipSpace(i int) int {
 	return end
 }
 
-// afterSpace is the index of the first byte from i on that is not white space.
+// afterSpace returns the index of the first byte from i on that is not white space.
 func afterSpace(text []byte, i int) int {
 	for i < len(text) && (text[i] == ' ' || text[i] == '\n' || text[i] == '\r' || text[i] == '\t') {
 		i++
@@ -64,7 +65,7 @@ func (s *scanner) str(i int) (end int, t traits) {
 	return s.fail(len(text), "'\"' at the end of a string"), t
 }
 
-// oddity reads one character of a string, which need not be an odd one, and returns the index after it.
+// oddity reads one character of a string that may need more than copying, and returns the index after it.
 func (s *scanner) oddity(i int, t traits) (int, traits) {
 	switch c := s.text[i]; {
 	case c == '\\':
@@ -107,10 +108,10 @@ func (s *scanner) escape(i int, t traits) (int, traits) {
 	return i + size, t
 }
 
-// encoding says what is wrong with the text of a string.
+// encoding describes the encoding fault of a string.
 func (t traits) encoding() string {
 	if t&notUTF8 != 0 {
-		return "the string is not UTF-8; it has to be"
+		return "the string is not valid UTF-8"
 	}
 	return `the string has a \u escape for half of a surrogate pair; both halves are needed`
 }
@@ -122,10 +123,10 @@ func (s *scanner) literal(i int, word string) int {
 	return i + len(word)
 }
 
-// maxExponent bounds the exponent of a number, on both sides: a float64 goes as far.
+// maxExponent is the maximum absolute value of a number's exponent, as for a float64.
 const maxExponent = 308
 
-// number reads a number. Its text is not changed, so only its size matters.
+// number reads a number. Its text is kept unchanged, so only its size is checked.
 func (s *scanner) number(i int) (end int, t traits) {
 	start := i
 	if s.text[i] == '-' {
@@ -160,7 +161,7 @@ func (s *scanner) number(i int) (end int, t traits) {
 	return i, t
 }
 
-// tooLarge says whether the digits of an exponent write more than maxExponent.
+// tooLarge reports whether the digits of an exponent exceed maxExponent.
 func tooLarge(digits []byte) bool {
 	size := 0
 	for _, c := range digits {
@@ -169,7 +170,7 @@ func tooLarge(digits []byte) bool {
 	return size > maxExponent
 }
 
-// digits reads one digit or more.
+// digits reads one or more digits.
 func (s *scanner) digits(i, start int) int {
 	first := i
 	for i < len(s.text) && s.text[i]-'0' <= 9 {
@@ -192,7 +193,7 @@ func (s *scanner) at(i int) byte {
 	return 0
 }
 
-// unescape keeps the meaning of a string's text for as long as Judged lives.
+// unescape returns the meaning of a string's text, in memory that lives as long as Judged.
 func (s *scanner) unescape(raw []byte) []byte {
 	from := len(s.unescaped)
 	s.unescaped = appendUnescaped(s.unescaped, raw)

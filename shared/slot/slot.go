@@ -1,6 +1,8 @@
-// Package slot says when, for the layers: a slot is a half-open interval of arrival time, and the unit in which batch takes over from speed.
+// Package slot divides arrival time for the layers. A slot is a half-open interval of arrival time, and the unit in
+// which batch takes over from speed.
 //
-// A slot comes from a stamp alone. It is never derived from a clock after stamping, nor from a time that a store reports.
+// An event's slot comes from its stamp alone: never from a clock after stamping, and never from a time that a store
+// reports.
 package slot
 
 import (
@@ -12,27 +14,29 @@ import (
 
 const day = 24 * time.Hour
 
-// Slot is the start of an interval of arrival time, in Unix milliseconds, UTC. Its length is the layout's, the same for every slot of an
-// archive. As a bound it is exclusive: the first slot not covered. The zero Slot comes before every slot of an archive.
+// Slot is the start of an interval of arrival time, in Unix milliseconds, UTC. All slots of an archive have the same
+// length, which the layout holds. As a bound, a Slot is exclusive: it is the first slot that is not covered. The zero
+// Slot comes before every slot of an archive.
 type Slot int64
 
-// Length is how long each slot of an archive lasts.
+// Length is the length of every slot of an archive.
 type Length time.Duration
 
 // NewLength checks a slot length: whole seconds that divide 24 hours.
 func NewLength(d time.Duration) (Length, error) {
 	if d < time.Second || d > day || d%time.Second != 0 || day%d != 0 {
-		return 0, fmt.Errorf("slot length %s does not do: need whole seconds, from 1s to 24h, that divide 24h", d)
+		return 0, fmt.Errorf("invalid slot length %s: must be whole seconds from 1s to 24h that divide 24h", d)
 	}
 	return Length(d), nil
 }
 
 func (l Length) ms() int64 { return time.Duration(l).Milliseconds() }
 
-// Of is the slot in which the stamped event arrived.
+// Of returns the slot in which the stamped event arrived.
 func (l Length) Of(s event.Stamp) Slot { return l.at(s.Arrival()) }
 
-// At is the slot that holds the instant t. It serves to seal slots and to begin definitions, never to place an event.
+// At returns the slot that contains the instant t. Use it to seal slots and to choose where a definition begins, never
+// to place an event.
 func (l Length) At(t time.Time) Slot { return l.at(t.UnixMilli()) }
 
 func (l Length) at(ms int64) Slot {
@@ -49,7 +53,8 @@ func (l Length) Next(s Slot) Slot { return s + Slot(l.ms()) }
 // End is the first instant after s.
 func (l Length) End(s Slot) time.Time { return l.Next(s).Start() }
 
-// Sealed is the exclusive end of the slots that batch may claim at the instant now: those with end + settle <= now.
+// Sealed returns the exclusive end of the slots that batch may claim at the instant now: those with end + settle <=
+// now.
 //
 // Source: docs/design.md 3.2.
 func (l Length) Sealed(now time.Time, settle time.Duration) Slot { return l.At(now.Add(-settle)) }

@@ -81,8 +81,8 @@ func TestAtBefore1970(t *testing.T) {
 
 var lengths = rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, 90 * time.Second, 5 * time.Minute, 45 * time.Minute, 24 * time.Hour})
 
-// TestSlotLaws: every instant lies in exactly one slot, slots follow one another without a gap, each day begins with one, and a stamp's slot
-// is that of its arrival.
+// TestSlotLaws: every instant lies in exactly one slot, slots follow one another without a gap, each day begins with
+// one, and a stamp's slot is that of its arrival.
 func TestSlotLaws(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d := lengths.Draw(r, "length")

@@ -221,7 +221,7 @@ func TestHeaders(t *testing.T) {
 		return mediaType(`content type ` + given + `; send application/cloudevents+json, application/cloudevents-batch+json or application/x-ndjson, in UTF-8`)
 	}
 	encoding := func(given string) string {
-		return mediaType(`unsupported content encoding: ` + given + `; identity, gzip or zstd is needed, one only`)
+		return mediaType(`unsupported content encoding: ` + given + `; use exactly one of identity, gzip and zstd`)
 	}
 	for _, c := range []struct {
 		name                         string

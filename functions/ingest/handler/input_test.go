@@ -102,32 +102,32 @@ func TestBadEvent(t *testing.T) {
 			Code: event.MalformedJSON, ID: "bad", Detail: "byte 32 of the line: need a member's name in double quotes, got the end",
 		}},
 		{"no JSON", `<event/>`, event.Rejection{Code: event.MalformedJSON, Detail: "byte 0 of the line: need a value, got '<'"}},
-		{"no object", `[1]`, event.Rejection{Code: event.MalformedJSON, Detail: "an event is a JSON object; this is an array"}},
+		{"no object", `[1]`, event.Rejection{Code: event.MalformedJSON, Detail: "an event must be a JSON object; this is an array"}},
 		{"two events on a line", good(8) + " " + good(9), event.Rejection{
 			Code: event.MalformedJSON, ID: "good-8", Detail: "byte 75 of the line: need nothing after the event, got '{'",
 		}},
 		{"invalid UTF-8", with("\"\xff\""), event.Rejection{
-			Code: event.InvalidUTF8, ID: "bad", Pointer: "/data/x", Detail: "the string is not UTF-8; it has to be",
+			Code: event.InvalidUTF8, ID: "bad", Pointer: "/data/x", Detail: "the string is not valid UTF-8",
 		}},
 		{"half a surrogate pair", with(`"\ud834"`), event.Rejection{
 			Code: event.InvalidUTF8, ID: "bad", Pointer: "/data/x", Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`,
 		}},
 		{"a duplicate key", with(`{"a/b":1,"c":2,"a\u002fb":3}`), event.Rejection{
-			Code: event.DuplicateKey, ID: "bad", Pointer: "/data/x/a~1b", Detail: `the object has the member "a/b" twice; names have to differ`,
+			Code: event.DuplicateKey, ID: "bad", Pointer: "/data/x/a~1b", Detail: `the object has the member "a/b" twice; names must be unique`,
 		}},
 		{"a duplicate attribute", `{"specversion":"1.0","id":"bad","source":"s","type":"t","id":"other"}`, event.Rejection{
-			Code: event.DuplicateKey, ID: "bad", Pointer: "/id", Detail: `the object has the member "id" twice; names have to differ`,
+			Code: event.DuplicateKey, ID: "bad", Pointer: "/id", Detail: `the object has the member "id" twice; names must be unique`,
 		}},
 		{"33 levels", with(nested(33)), event.Rejection{
-			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x" + strings.Repeat("/0", 30), Detail: "objects and arrays are nested more than 32 deep",
+			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x" + strings.Repeat("/0", 30), Detail: "objects and arrays are nested too deeply; the maximum is 32",
 		}},
 		{"a number of 41 characters", with(strings.Repeat("1", 41)), event.Rejection{
 			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x",
-			Detail: "the number " + strings.Repeat("1", 41) + " passes a limit: at most 40 characters, and exponents from -308 to 308",
+			Detail: "the number " + strings.Repeat("1", 41) + " exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308",
 		}},
 		{"an exponent of 309", with("1e309"), event.Rejection{
 			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x",
-			Detail: "the number 1e309 passes a limit: at most 40 characters, and exponents from -308 to 308",
+			Detail: "the number 1e309 exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308",
 		}},
 		{"no id", attribute("id", ""), event.Rejection{Code: event.MissingAttribute, Pointer: "/id", Detail: "the event has no id" + required}},
 		{"no source", attribute("source", ""), event.Rejection{
@@ -140,31 +140,31 @@ func TestBadEvent(t *testing.T) {
 		{"null as source", attribute("source", "null"), event.Rejection{
 			Code: event.MissingAttribute, ID: "bad", Pointer: "/source", Detail: "the event has no source" + required,
 		}},
-		{"an empty id", attribute("id", `""`), event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "it must not be empty"}},
-		{"an empty source", attribute("source", `""`), event.Rejection{Code: event.InvalidAttribute, ID: "bad", Pointer: "/source", Detail: "it must not be empty"}},
-		{"an empty type", attribute("type", `""`), event.Rejection{Code: event.InvalidAttribute, ID: "bad", Pointer: "/type", Detail: "it must not be empty"}},
+		{"an empty id", attribute("id", `""`), event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "the attribute must not be empty"}},
+		{"an empty source", attribute("source", `""`), event.Rejection{Code: event.InvalidAttribute, ID: "bad", Pointer: "/source", Detail: "the attribute must not be empty"}},
+		{"an empty type", attribute("type", `""`), event.Rejection{Code: event.InvalidAttribute, ID: "bad", Pointer: "/type", Detail: "the attribute must not be empty"}},
 		{"a number as id", attribute("id", `1`), event.Rejection{
-			Code: event.InvalidAttribute, Pointer: "/id", Detail: "it has to be a string; this is a number",
+			Code: event.InvalidAttribute, Pointer: "/id", Detail: "the attribute must be a string; this is a number",
 		}},
 		{"another specversion", attribute("specversion", `"0.3"`), event.Rejection{
-			Code: event.InvalidAttribute, ID: "bad", Pointer: "/specversion", Detail: `CloudEvents version "0.3" is not known; "1.0" is`,
+			Code: event.InvalidAttribute, ID: "bad", Pointer: "/specversion", Detail: `unknown CloudEvents version "0.3"; the supported version is "1.0"`,
 		}},
 		{"a time that is none", attribute("time", `"yesterday"`), event.Rejection{
 			Code: event.InvalidAttribute, ID: "bad", Pointer: "/time",
-			Detail: `"yesterday" is not an RFC 3339 time of the years 0000 to 9999 such as "2015-05-17T10:05:03Z"`,
+			Detail: `"yesterday" is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`,
 		}},
 		{"February 30", attribute("time", `"2015-02-30T00:00:00Z"`), event.Rejection{
 			Code: event.InvalidAttribute, ID: "bad", Pointer: "/time",
-			Detail: `"2015-02-30T00:00:00Z" is not an RFC 3339 time of the years 0000 to 9999 such as "2015-05-17T10:05:03Z"`,
+			Detail: `"2015-02-30T00:00:00Z" is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`,
 		}},
 		{"a stamp", attribute("stamp", `"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-0"`), event.Rejection{
-			Code: event.InvalidAttribute, ID: "bad", Pointer: "/stamp", Detail: "the name stamp is reserved for what ingest adds; leave the member out",
+			Code: event.InvalidAttribute, ID: "bad", Pointer: "/stamp", Detail: "the name stamp is reserved: ingest adds this member itself; leave it out",
 		}},
 		{"an attribute's name in capitals", attribute("Upper", `1`), event.Rejection{
-			Code: event.InvalidAttribute, ID: "bad", Pointer: "/Upper", Detail: `the attribute name "Upper" does not do: need 1 to 64 of a-z and 0-9`,
+			Code: event.InvalidAttribute, ID: "bad", Pointer: "/Upper", Detail: `invalid attribute name "Upper": must be 1 to 64 characters of a-z and 0-9`,
 		}},
 		{"256 KB and a byte", sized(256<<10 + 1), event.Rejection{
-			Code: event.TooLarge, ID: "bad", Detail: "the event has 262145 bytes; at most 262144 are taken",
+			Code: event.TooLarge, ID: "bad", Detail: "the event has 262145 bytes; the maximum is 262144",
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -283,15 +283,15 @@ func TestBody(t *testing.T) {
 			"a byte order mark", structuredType, "", []byte("\xef\xbb\xbf" + good(1)),
 			malformed("malformed request: malformed body: byte 0 (line 1): need '{': the body is one event, got a byte order mark"),
 		},
-		{"1,001 lines", linesType, "", []byte(many), tooLarge("too many events: the body has more than 1000; send them in several requests")},
-		{"1,001 events in an array", batchType, "", []byte(array), tooLarge("too many events: the body has more than 1000; send them in several requests")},
+		{"1,001 lines", linesType, "", []byte(many), tooLarge("too many events: the maximum for one body is 1000; split them over several requests")},
+		{"1,001 events in an array", batchType, "", []byte(array), tooLarge("too many events: the maximum for one body is 1000; split them over several requests")},
 		{"1,000 lines", linesType, "gzip", gzipped(t, []byte(strings.Repeat(good(1)+"\n", 1000))), ok(`{"accepted":1000,"rejected":[]}`)},
 		{"4 MB", linesType, "", huge, ok(`{"accepted":1,"rejected":[]}`)},
-		{"4 MB and a byte", linesType, "", append([]byte(" "), huge...), tooLarge(most + "4194305 bytes; at most 4194304 are taken")},
+		{"4 MB and a byte", linesType, "", append([]byte(" "), huge...), tooLarge(most + "4194305 bytes; the maximum is 4194304")},
 		{"4 MB, gzip", linesType, "gzip", gzipped(t, huge), ok(`{"accepted":1,"rejected":[]}`)},
 		{"4 MB and a byte, gzip", linesType, "gzip", gzipped(t, append([]byte(" "), huge...)), tooLarge(most + "more than 4194304 bytes")},
 		{"4 MB, zstd", linesType, "zstd", framed(t, huge), ok(`{"accepted":1,"rejected":[]}`)},
-		{"4 MB and a byte, zstd", linesType, "zstd", framed(t, append([]byte(" "), huge...)), tooLarge(most + "a zstd frame of 4194305 bytes; at most 4194304 are taken")},
+		{"4 MB and a byte, zstd", linesType, "zstd", framed(t, append([]byte(" "), huge...)), tooLarge(most + "a zstd frame of 4194305 bytes; the maximum is 4194304")},
 		{"4 MB and a byte, zstd of no known size", linesType, "zstd", streamed(t, append([]byte(" "), huge...)), tooLarge(most + "more than 4194304 bytes")},
 		{
 			"4 MB and a byte, in two zstd frames", linesType, "zstd", append(framed(t, huge[:2<<20]), framed(t, append([]byte(" "), huge[2<<20:]...))...),
@@ -299,7 +299,7 @@ func TestBody(t *testing.T) {
 		},
 		{
 			"a zstd window of 16 MB", linesType, "zstd", streamed(t, make([]byte, 20<<20), zstd.WithWindowSize(16<<20)),
-			tooLarge(most + "a zstd window above 8388608 bytes"),
+			tooLarge(most + "the zstd window is above the maximum of 8388608 bytes"),
 		},
 		{"several gzip members", linesType, "gzip", append(gzipped(t, []byte(good(1)+"\n")), gzipped(t, []byte(good(2)))...), ok(`{"accepted":2,"rejected":[]}`)},
 		{"not gzip", linesType, "gzip", []byte(good(1)), malformed("malformed request: compressed data corrupt: gzip: gzip: invalid header")},
@@ -373,7 +373,7 @@ func TestAllRejected(t *testing.T) {
 	s := newStation(t)
 	response := s.call(t, request(batchType, "", []byte(`[1,{"id":"a"}]`)))
 	check(t, problem(422, `{"status":422,"code":"no_event_accepted","title":"Unprocessable Entity","detail":"none of the events is acceptable; see rejected",`+
-		`"accepted":0,"rejected":[{"index":0,"code":"malformed_json","detail":"an event is a JSON object; this is a number"},`+
+		`"accepted":0,"rejected":[{"index":0,"code":"malformed_json","detail":"an event must be a JSON object; this is a number"},`+
 		`{"index":1,"id":"a","code":"missing_attribute","pointer":"/specversion","detail":"the event has no specversion; specversion, id, source and type are required"}]}`),
 		response)
 	if objects := s.objects(t, "events/dt="); len(objects) != 0 {

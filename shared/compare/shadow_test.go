@@ -154,7 +154,7 @@ func TestShadowFails(t *testing.T) {
 			if err := s.Items.Put(context.Background(), item, ""); err != nil {
 				t.Fatal(err)
 			}
-		}, "generation k: page 0 of view by_user, after 0 windows: format is not the one this version reads (1): corrupt page"},
+		}, "generation k: page 0 of view by_user, after 0 windows: unknown page format: this version reads format 1: corrupt page"},
 		{"its definition is gone", func(t *testing.T, s *servingtest.Station) {
 			s.Against(t, lifecycle.Generation{ID: "h", Definition: "none", State: lifecycle.Retained})
 		}, "read definition none: not in the catalog"},

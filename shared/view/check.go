@@ -22,7 +22,7 @@ const (
 	day       = 24 * time.Hour
 )
 
-// WindowExamples ends what a message says of a window that cannot be taken.
+// WindowExamples ends every message about an invalid window.
 const WindowExamples = "write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"
 
 // Part is a part of a definition.
@@ -42,25 +42,25 @@ const (
 	AggregatePart
 )
 
-// Place is a part of a definition and, of its key fields or aggregates, which one.
+// Place is a part of a definition. For key fields and aggregates it has the index, too.
 type Place struct {
 	Part  Part
 	Index int
 }
 
-// Fault is one thing that is wrong with a definition, and the place of the text which is wrong.
+// Fault is one thing that is wrong with a definition, with the place of the wrong text.
 type Fault struct {
 	Place
 	expression.Fault
 }
 
-// Check finds all that is wrong with a definition, part by part; none: it compiles.
+// Check finds everything that is wrong with a definition, part by part. A definition without faults compiles.
 func Check(d Definition) []Fault {
 	_, faults := compile(d, &expression.Columns{})
 	return faults
 }
 
-// problems are the faults as errors, by view and part.
+// problems returns the faults as errors that name the view and the part.
 func (d Definition) problems(faults []Fault) error {
 	all := make([]error, len(faults))
 	for i, f := range faults {
@@ -89,7 +89,7 @@ func (d Definition) partName(p Place) string {
 	return "aggregate " + strconv.Quote(d.Aggregates[p.Index].Name)
 }
 
-// checkPlainParts checks what is no expression and belongs to the whole definition.
+// checkPlainParts checks the parts that belong to the whole definition and are not expressions.
 func (d Definition) checkPlainParts() (faults []Fault) {
 	faults = appendFault(faults, NamePart, 0, checkName("the name of a view", string(d.Name)))
 	faults = appendFault(faults, ArchitecturePart, 0, checkArchitecture(d.Architecture))
@@ -98,7 +98,7 @@ func (d Definition) checkPlainParts() (faults []Fault) {
 	return append(faults, checkDistinct(d)...)
 }
 
-// appendFault adds a fault of a whole part, if text says that there is one.
+// appendFault adds a fault of a whole part, unless text is empty.
 func appendFault(faults []Fault, part Part, index int, text string) []Fault {
 	if text == "" {
 		return faults
@@ -106,17 +106,18 @@ func appendFault(faults []Fault, part Part, index int, text string) []Fault {
 	return append(faults, Fault{Place{part, index}, expression.Fault{Text: text}})
 }
 
-// reservedFields are the query parameters that no key field may be called.
+// reservedFields are the query parameters whose names no key field may have.
 func reservedFields() []string {
 	return []string{"from", "to", "total", "parts", "step", "limit", "order", "format", "cursor"}
 }
 
-// checkName says what is wrong with the name of a view, key field or aggregate, if anything is; what says of which.
+// checkName says what is wrong with the name of a view, key field or aggregate; empty: nothing. what says which of them
+// it is.
 func checkName(what, name string) string {
 	if validName(name) {
 		return ""
 	}
-	return fmt.Sprintf("%q cannot be %s; need a letter a-z, then up to %d of a-z, 0-9 and _",
+	return fmt.Sprintf("%q cannot be %s; write a letter a-z, then up to %d of a-z, 0-9 and _",
 		spelling.Shorten(name), what, maxName-1)
 }
 
@@ -132,7 +133,7 @@ func validName(name string) bool {
 
 func checkFieldName(field string) string {
 	if slices.Contains(reservedFields(), field) {
-		return fmt.Sprintf("a key field cannot be called %q, which queries use themselves; choose another name", field)
+		return fmt.Sprintf("a key field cannot be called %q: it is a query parameter; choose another name", field)
 	}
 	return checkName("the name of a key field", field)
 }
@@ -141,13 +142,13 @@ func checkArchitecture(a Architecture) string {
 	if a == Lambda || a == Kappa {
 		return ""
 	}
-	return fmt.Sprintf("there is no architecture %q; there are lambda and kappa", spelling.Shorten(string(a)))
+	return fmt.Sprintf("unknown architecture %q; valid values are lambda and kappa", spelling.Shorten(string(a)))
 }
 
 func checkWindow(d time.Duration) string {
 	switch {
 	case d < minWindow || d > maxWindow:
-		return "a window is at least 1 second and at most 366 days; " + WindowExamples
+		return "a window must be from 1 second to 366 days; " + WindowExamples
 	case d%time.Second != 0:
 		return fmt.Sprintf("the window %s is not a whole number of seconds; %s", d, WindowExamples)
 	}
@@ -157,11 +158,11 @@ func checkWindow(d time.Duration) string {
 func checkSizes(d Definition) string {
 	switch {
 	case len(d.Key) > MaxKeyFields:
-		return fmt.Sprintf("there are %d key fields; at most %d are taken", len(d.Key), MaxKeyFields)
+		return fmt.Sprintf("there are %d key fields; the maximum is %d", len(d.Key), MaxKeyFields)
 	case len(d.Aggregates) == 0:
-		return "there are no aggregates; need at least one, for example count()"
+		return "there are no aggregates; write at least one, for example count()"
 	case len(d.Aggregates) > MaxAggregates:
-		return fmt.Sprintf("there are %d aggregates; at most %d are taken", len(d.Aggregates), MaxAggregates)
+		return fmt.Sprintf("there are %d aggregates; the maximum is %d", len(d.Aggregates), MaxAggregates)
 	}
 	return ""
 }
@@ -170,14 +171,14 @@ func checkDistinct(d Definition) (faults []Fault) {
 	fields, numbers := map[string]bool{}, map[string]bool{}
 	for _, k := range d.Key {
 		if fields[k.Field] {
-			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the key field %q is there twice; names have to differ",
+			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the key field %q appears twice; names must be unique",
 				spelling.Shorten(k.Field)))
 		}
 		fields[k.Field] = true
 	}
 	for _, a := range d.Aggregates {
 		if numbers[a.Name] {
-			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the aggregate %q is there twice; names have to differ",
+			faults = appendFault(faults, NamesPart, 0, fmt.Sprintf("the aggregate %q appears twice; names must be unique",
 				spelling.Shorten(a.Name)))
 		}
 		numbers[a.Name] = true

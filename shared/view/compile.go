@@ -10,18 +10,17 @@ import (
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
-// Set is some definitions compiled together over one set of columns. It does not change, and is safe for concurrent
-// use.
+// Set is several definitions compiled together over one set of columns. It is immutable and safe for concurrent use.
 type Set struct {
 	Programs []*Program // in the order of the definitions
 
 	fields *event.Fields
 }
 
-// Fields reads the columns that the programs use from lines: exactly the batches that it scanned may be folded.
+// Fields reads the columns that the programs use from lines. Fold only batches that these Fields scanned.
 func (s *Set) Fields() *event.Fields { return s.fields }
 
-// Program is a compiled definition. It does not change, and is safe for concurrent use on different batches.
+// Program is a compiled definition. It is immutable, and safe for concurrent use on different batches.
 type Program struct {
 	Definition Definition
 	Hash       Hash
@@ -29,22 +28,23 @@ type Program struct {
 
 	where expression.Predicate  // nil: every event counts
 	keys  []expression.Key      // one per key field
-	args  []expression.Argument // each once
-	argOf []int                 // per aggregate, its argument's place, or noArgument
+	args  []expression.Argument // the distinct arguments of all aggregates
+	argOf []int                 // per aggregate, the index of its argument in args, or noArgument
 
-	argTexts []string // the normal forms of args
+	argTexts []string // the normal forms of args, in the same order
 
 	windowMs int64
 
 	merging sync.Pool // of *Windows, the scratch memory of Merge
 }
 
-// noArgument stands for the argument of an aggregate that has none.
+// noArgument is the argument's index for an aggregate that has none.
 const noArgument = -1
 
-// Compile compiles definitions, of one view or of several, over the union of the fields that they read.
+// Compile compiles the definitions of one view or of several, over all the fields that they read.
 //
-// Errors: everything that is wrong with any of them, each with the view and the part of its definition; no sentinel.
+// Errors: everything that is wrong with any definition, each with its view and part; there is no sentinel. Not
+// retryable.
 func Compile(definitions ...Definition) (*Set, error) {
 	set, read := &Set{}, &expression.Columns{}
 	var problems []error
@@ -64,7 +64,7 @@ func Compile(definitions ...Definition) (*Set, error) {
 	return set, nil
 }
 
-// compile compiles one definition, to a program without its hash. With faults, the program is of no use.
+// compile compiles one definition to a program without its hash. When there are faults, the program is unusable.
 func compile(d Definition, read *expression.Columns) (*Program, []Fault) {
 	p := &Program{Definition: d, windowMs: d.Window.Milliseconds()}
 	found := d.checkPlainParts()
@@ -94,8 +94,8 @@ func compile(d Definition, read *expression.Columns) (*Program, []Fault) {
 	return p, found
 }
 
-// shareArgument adds the argument of the next aggregate. Aggregates of one argument, such as sum, mean and max of a
-// field, share its values.
+// shareArgument adds the argument of the next aggregate. Aggregates with the same argument, such as sum, mean and max
+// of one field, share its values.
 func (p *Program) shareArgument(call expression.Call, read *expression.Columns) {
 	if !call.HasArgument() {
 		p.argOf = append(p.argOf, noArgument)

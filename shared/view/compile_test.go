@@ -81,15 +81,15 @@ func TestCompileErrors(t *testing.T) {
 		t.Fatal("got no error")
 	}
 	want := []string{
-		`view "Bad": name, character 1: "Bad" cannot be the name of a view; need a letter a-z, then up to 62 of a-z, 0-9 and _`,
-		`view "Bad": window, character 1: a window is at least 1 second and at most 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`,
-		`view "Bad": names, character 1: the key field "k" is there twice; names have to differ`,
-		`view "Bad": names, character 1: the aggregate "n" is there twice; names have to differ`,
+		`view "Bad": name, character 1: "Bad" cannot be the name of a view; write a letter a-z, then up to 62 of a-z, 0-9 and _`,
+		`view "Bad": window, character 1: a window must be from 1 second to 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`,
+		`view "Bad": names, character 1: the key field "k" appears twice; names must be unique`,
+		`view "Bad": names, character 1: the aggregate "n" appears twice; names must be unique`,
 		`view "Bad": where, character 10: the expression ends too early; a value is missing here`,
-		`view "Bad": key field "from", character 1: a key field cannot be called "from", which queries use themselves; choose another name`,
+		`view "Bad": key field "from", character 1: a key field cannot be called "from": it is a query parameter; choose another name`,
 		`view "Bad": key field "from", character 1: unknown attribute "dta"; did you mean "data"?`,
 		`view "Bad": aggregate "n", character 1: unknown aggregate "summ"; did you mean "sum"?`,
-		`view "v": key, character 1: there are 9 key fields; at most 8 are taken`,
+		`view "v": key, character 1: there are 9 key fields; the maximum is 8`,
 	}
 	if diff := cmp.Diff(want, strings.Split(err.Error(), "\n")); diff != "" {
 		t.Error(diff)

@@ -16,15 +16,15 @@ import (
 // Name is a view's name, for example "page_views": a letter a-z, then up to 62 of a-z, 0-9 and _.
 type Name string
 
-// KeyField is one field of a key: the name under which answers and queries have it, and the CEL expression of its
-// value, for example {"path", "data.path"}. Names are those of views.
+// KeyField is one field of a key: its name in answers and queries, and the CEL expression of its value, for example
+// {"path", "data.path"}. Its name has the form of a view's name.
 type KeyField struct{ Field, Expr string }
 
-// Aggregate is one number of a view: its name in answers, and the function and its argument, for example {"bytes",
+// Aggregate is one number of a view: its name in answers, and its function with its argument, for example {"bytes",
 // "sum(data.bytes)"}.
 type Aggregate struct{ Name, Expr string }
 
-// Architecture is how a view is kept: by batch and speed together, or by the stream code alone.
+// Architecture says what keeps a view: batch and speed together, or the stream code alone.
 type Architecture string
 
 // The architectures. That of a definition which names none is Lambda.
@@ -41,26 +41,27 @@ func (a Architecture) String() string {
 	return string(a)
 }
 
-// Definition is what one view computes. Check, ParseText and Compile say whether it is valid.
+// Definition is what one view computes. Check, ParseText and Compile validate it.
 type Definition struct {
 	Name         Name
 	Description  string // for people only
 	Architecture Architecture
-	Where        string // a CEL expression, true for the events that count; empty: all of them
+	Where        string // a CEL expression that is true for the events that count; empty: all events count
 	Key          []KeyField
 	Window       time.Duration // whole seconds, from 1 second to 366 days
 	Aggregates   []Aggregate
 }
 
-// Hash names a definition: the first 128 bits of the SHA-256 of its Text, in 32 hexadecimal digits. Definitions that
-// mean different things, or mean the same on engines whose states differ, have different hashes.
+// Hash names a definition: the first 128 bits of the SHA-256 of its Text, as 32 hexadecimal digits. Definitions with
+// different meanings have different hashes. So have equal definitions under engines with different states.
 type Hash string
 
-// ErrVersion: a definition's text is of an engine version that this engine does not know; a newer one may.
+// ErrVersion means that the text of a definition has an engine version that this engine does not know. A newer engine
+// may know it.
 var ErrVersion = errors.New("unknown engine version")
 
-// definitionText is the normal form of a definition. Its bytes name items for as long as they are kept: neither the
-// fields, nor their order, nor how an expression is written ever changes without a new engine version.
+// definitionText is the normal form of a definition. Its bytes name items for as long as the items exist. So the
+// fields, their order and the form of expressions never change without a new engine version.
 type definitionText struct {
 	Engine       int             `json:"engine"` // aggregate.Version
 	Name         Name            `json:"name"`
@@ -81,9 +82,9 @@ type aggregateText struct {
 	Expr string `json:"expr"`
 }
 
-// Text is the normal form of d: JSON with the engine version and everything of d but the description, in one order,
-// without spaces, expressions written in one way. Two definitions with equal texts compute the same. An expression that
-// does not parse stands as it is; such a definition does not compile.
+// Text returns the normal form of d: JSON with the engine version and all of d but the description, in a fixed order,
+// without spaces, and with expressions in their normal form. Two definitions with equal texts compute the same. An
+// expression that does not parse stays unchanged; such a definition does not compile.
 func (d Definition) Text() []byte {
 	text := definitionText{
 		Engine:       aggregate.Version,
@@ -103,21 +104,21 @@ func (d Definition) Text() []byte {
 	var out bytes.Buffer
 	encoder := json.NewEncoder(&out)
 	encoder.SetEscapeHTML(false)
-	// Strings and integers only, into memory: there is nothing that could fail.
+	// The text has only strings and integers and goes to memory, so encoding cannot fail.
 	_ = encoder.Encode(text)
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
-// Hash is the hash of d's Text.
+// Hash returns the hash of d's Text.
 func (d Definition) Hash() Hash {
 	sum := sha256.Sum256(d.Text())
 	return Hash(hex.EncodeToString(sum[:16]))
 }
 
-// ParseText reads what Text wrote, and only that, so that a definition keeps its hash wherever it is read. The
-// definition compiles.
+// ParseText reads only what Text wrote, so a definition has the same hash wherever it is read. The returned definition
+// compiles.
 //
-// Errors: ErrVersion. Any other: it is no text of a definition, or one that does not compile.
+// Errors: ErrVersion. Any other: the text is not a definition, or its definition does not compile. Not retryable.
 func ParseText(text []byte) (Definition, error) {
 	d, err := parseText(text)
 	if err != nil {
@@ -134,7 +135,7 @@ func parseText(text []byte) (Definition, error) {
 		return Definition{}, err
 	}
 	if version.Engine != aggregate.Version {
-		return Definition{}, fmt.Errorf("%w: the text has engine %d; this engine knows %d",
+		return Definition{}, fmt.Errorf("%w: the text has engine %d; this engine is %d",
 			ErrVersion, version.Engine, aggregate.Version)
 	}
 	var form definitionText
@@ -146,13 +147,13 @@ func parseText(text []byte) (Definition, error) {
 		return Definition{}, d.problems(faults)
 	}
 	if normal := d.Text(); !bytes.Equal(normal, text) {
-		return Definition{}, fmt.Errorf("it is not in its normal form, which is %s", normal)
+		return Definition{}, fmt.Errorf("the text is not in its normal form, which is %s", normal)
 	}
 	return d, nil
 }
 
 func (t definitionText) definition() Definition {
-	// Windows too long to be told in nanoseconds are out of range; 0 is too.
+	// A window that overflows in nanoseconds is out of range, as 0 is.
 	window := time.Duration(t.Window) * time.Second
 	if int64(window/time.Second) != t.Window {
 		window = 0

@@ -112,7 +112,7 @@ func TestParseTextVersion(t *testing.T) {
 		}
 	}
 	_, err := view.ParseText([]byte(`{"engine":2}`))
-	if want := "the text has engine 2; this engine knows 1"; !strings.Contains(err.Error(), want) {
+	if want := "the text has engine 2; this engine is 1"; !strings.Contains(err.Error(), want) {
 		t.Errorf("got %q, want %q in it", err, want)
 	}
 }

@@ -12,15 +12,15 @@ import (
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
-// Delta is what events fold into: the states of one program over any number of keys and windows. It is the same in
-// batch, in speed and in tests. Folding is commutative and associative, so events and deltas may come in any order and
+// Delta is the result of folding events: the states of one program over any number of keys and windows. Batch, speed
+// and tests use the same type. Folding is commutative and associative, so events and deltas may come in any order and
 // any grouping.
 //
-// A Delta is not safe for concurrent use; several are folded at once and then merged.
+// A Delta is not safe for concurrent use. To work in parallel, fold several and merge them.
 type Delta struct {
 	program *Program
 	cells   map[string]int32 // window (8 bytes, big-endian, offset so that it sorts) and key -> cell
-	names   []string         // the same, by cell
+	names   []string         // the same names, indexed by cell
 	states  []aggregate.States
 	touched map[PageKey]struct{}
 	counts  Counts
@@ -32,13 +32,13 @@ type Delta struct {
 	name    []byte
 }
 
-// Counts says what became of the events that a delta was given.
+// Counts says what happened to the events that a delta received.
 type Counts struct {
-	Folded  int64 // counted in some window
-	Skipped int64 // where or key could not be evaluated
+	Folded  int64 // events counted in some window
+	Skipped int64 // events whose where or key could not be evaluated
 }
 
-// PageKey names a page of one key: what an item is made of.
+// PageKey names one page of one key: the unit of an item.
 type PageKey struct {
 	Key  Key
 	Page Page
@@ -52,13 +52,13 @@ func (p *Program) NewDelta() *Delta {
 	}
 }
 
-// Counts says what became of the events so far.
+// Counts returns the counts of all events so far.
 func (d *Delta) Counts() Counts { return d.counts }
 
-// Fold adds the given rows of the batch, whose columns are those of the program's Set.
+// Fold adds the given rows of the batch. The batch must have the columns of the program's Set.
 func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	rows = d.filter(b, rows)
-	// From here on, into[i] is the cell of the event kept[i]. kept overwrites rows, and is never ahead of what is read.
+	// From here on, into[i] is the cell of the event kept[i]. kept overwrites rows, and never overtakes the reading.
 	d.into = d.into[:0]
 	kept := rows[:0]
 	for _, row := range rows {
@@ -70,7 +70,7 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 		d.into = append(d.into, d.cell())
 	}
 	d.counts.Folded += int64(len(kept))
-	// One argument is evaluated once for all aggregates that have it.
+	// Aggregates with the same argument share one evaluation.
 	for i, argument := range d.program.args {
 		d.numbers[i] = slices.Grow(d.numbers[i][:0], len(kept))[:len(kept)]
 		argument(b, kept, d.numbers[i])
@@ -85,11 +85,11 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	}
 }
 
-// Touch makes the pages of the given rows part of the delta without counting the rows: duplicates move their items'
-// horizon like the rest.
+// Touch adds the pages of the given rows to the delta without counting the rows. Duplicates must move their items'
+// horizon like other events.
 func (d *Delta) Touch(b *event.Batch, rows []int32) {
 	skipped := d.counts.Skipped
-	defer func() { d.counts.Skipped = skipped }() // of events, a duplicate is none
+	defer func() { d.counts.Skipped = skipped }() // a duplicate does not count as an event
 	for _, row := range d.filter(b, rows) {
 		if d.locate(b, row) {
 			d.touched[d.pageKey(string(d.name))] = struct{}{}
@@ -97,7 +97,7 @@ func (d *Delta) Touch(b *event.Batch, rows []int32) {
 	}
 }
 
-// filter keeps the rows for which where holds, in memory of the delta.
+// filter keeps the rows for which where holds, in the delta's own memory.
 func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	where := d.program.where
 	if where == nil {
@@ -117,8 +117,8 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	return d.rows
 }
 
-// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded key. It returns false when
-// the key cannot be evaluated; d.name is then of no use.
+// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded key. It returns false
+// when the key cannot be evaluated; d.name is then undefined.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
 	window := d.program.windowOf(b.Times[row])
 	name := binary.BigEndian.AppendUint64(d.name[:0], uint64(window)^1<<63)
@@ -144,7 +144,7 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 	return true
 }
 
-// cell is the cell named d.name, made where there is none.
+// cell returns the cell named d.name, and makes it when there is none.
 func (d *Delta) cell() int32 {
 	cell, ok := d.cells[string(d.name)]
 	if !ok {
@@ -164,7 +164,7 @@ func windowOfName(name string) Window {
 	return Window(binary.BigEndian.Uint64([]byte(name[:8])) ^ 1<<63)
 }
 
-// Merge adds all of other, a delta of the same program, which stays as it is.
+// Merge adds all of other, a delta of the same program. It leaves other unchanged.
 func (d *Delta) Merge(other *Delta) {
 	into := make([]int32, len(other.names))
 	for from, name := range other.names {
@@ -184,8 +184,8 @@ func (d *Delta) Merge(other *Delta) {
 	d.counts.Skipped += other.counts.Skipped
 }
 
-// Pages yields the pages of the delta in order of key and page, each with its cells in order of window; a page that was
-// only touched has none.
+// Pages yields the pages of the delta in order of key and page, each with its cells in order of window. A page that was
+// only touched has no cells.
 func (d *Delta) Pages() iter.Seq[DeltaPage] {
 	return func(yield func(DeltaPage) bool) {
 		for _, page := range d.sorted() {
@@ -213,8 +213,8 @@ func (p DeltaPage) MergeInto(w *Windows) {
 	}
 }
 
-// AppendPage adds to dst the encoding of the page by itself: that of Windows.AppendPage for a page that nothing else is
-// merged into.
+// AppendPage appends the encoding of the page alone to dst, as Windows.AppendPage writes it for a page that nothing
+// else is merged into.
 func (p DeltaPage) AppendPage(dst []byte) []byte {
 	dst = append(dst, pageVersion)
 	first := Window(int64(p.Page) * p.delta.program.windowsPerPage())
@@ -236,7 +236,8 @@ func (d *Delta) sorted() []DeltaPage {
 		m, n := d.names[a], d.names[b]
 		return cmp.Or(strings.Compare(m[8:], n[8:]), strings.Compare(m[:8], n[:8]))
 	})
-	// The cells of one page are neighbours now. A page is a part of the slice of all cells, which grows by one at a time.
+	// The cells of one page are neighbours now. A page is a part of the slice of all cells, which grows by one at a
+	// time.
 	var pages []DeltaPage
 	for i, cell := range cells {
 		key := d.pageKey(d.names[cell])

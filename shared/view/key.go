@@ -7,19 +7,19 @@ import (
 
 const (
 	maxKey       = 900 // bytes an encoded key may have
-	keptOfKey    = 800 // of a longer one, in front of its hash
+	keptOfKey    = 800 // bytes of a longer key that stand before its hash
 	hashOfKey    = 16
 	shortenedKey = keptOfKey + hashOfKey
 )
 
-// Key is a key's values in the order of the definition's key fields, encoded so that no two keys are alike: each value
-// behind its length. A key that would pass 900 bytes is kept as its first 800 and a 128-bit hash of the whole, in every
-// layer alike, so that no item's key is ever too large to write.
+// Key is the values of a key in the order of the definition's key fields. Each value comes after its length, so
+// different keys have different encodings. A key longer than 900 bytes is stored as its first 800 bytes and a 128-bit
+// hash of the whole. Every layer does the same, so no item's key is too large to write.
 //
 // Source: docs/design.md 5; DynamoDB Developer Guide, limits of partition keys.
 type Key string
 
-// EncodeKey encodes a key from its values' texts.
+// EncodeKey encodes a key from the texts of its values.
 func EncodeKey(values []string) Key {
 	var b []byte
 	for _, value := range values {
@@ -33,9 +33,9 @@ func appendKeyValue(dst, value []byte) []byte {
 	return append(dst, value...)
 }
 
-// boundKey shortens a key in place when it is too long. Where a value ends right after 800 bytes, the hash could be
-// read as values itself; so that no key can be made to look like another that was shortened, every key of that very
-// length is shortened too.
+// boundKey shortens a key in place when it is too long. Where a value ends exactly at 800 bytes, the hash could be read
+// as more values. So every key of the length of a shortened key is shortened too: no key can be made to look like a
+// shortened one.
 func boundKey(key []byte) []byte {
 	if len(key) <= maxKey && len(key) != shortenedKey {
 		return key

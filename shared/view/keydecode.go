@@ -5,10 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// DecodeKey returns the values of an encoded key, in the order of the definition's key fields. whole says that they are
-// all there is: of a key that was too long, the values that stand whole in what was kept come first, and then the
-// beginning of the one that was cut, up to a whole character. What is no encoded key is read as far as it is one, and
-// not whole.
+// DecodeKey returns the values of an encoded key, in the order of the definition's key fields. whole reports that these
+// are all values. A shortened key gives the values that are complete in its stored beginning, then the start of the cut
+// value, up to a whole character. Of invalid bytes, DecodeKey returns what it can read, and whole is false.
 func DecodeKey(key Key) (values []string, whole bool) {
 	rest, whole := string(key), len(key) != shortenedKey && len(key) <= maxKey
 	if len(key) == shortenedKey {
@@ -28,7 +27,7 @@ func DecodeKey(key Key) (values []string, whole bool) {
 	return values, whole
 }
 
-// wholeCharacters is a text that was cut somewhere, without the part of a character that it ends in.
+// wholeCharacters returns a text that was cut somewhere without the partial character at its end.
 func wholeCharacters(cut string) string {
 	for back := 1; back < utf8.UTFMax && back <= len(cut); back++ {
 		if last := cut[len(cut)-back:]; utf8.RuneStart(last[0]) {

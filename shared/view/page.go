@@ -13,19 +13,19 @@ import (
 )
 
 const (
-	pageBytes   = 16 << 10 // what the worst-case encoding of a page may have
-	kappaBytes  = 1 << 10  // the same of a Kappa view, whose pages are written whole for as long as events come
+	pageBytes   = 16 << 10 // maximum worst-case size of an encoded page, in bytes
+	kappaBytes  = 1 << 10  // the maximum for a Kappa view, whose pages are rewritten for as long as events come
 	pageVersion = 1
 )
 
-// ErrCorruptPage: the bytes are not an encoded page of this program.
+// ErrCorruptPage means that the bytes are not an encoded page of this program. Retrying does not help.
 var ErrCorruptPage = errors.New("corrupt page")
 
 // Window numbers the windows of a definition: window w covers event times [w*length, (w+1)*length), counted from the
 // Unix epoch in UTC.
 type Window int64
 
-// Page numbers the pages of a definition: fixed runs of consecutive windows, the unit of storage.
+// Page numbers the pages of a definition. A page is a fixed range of consecutive windows, and the unit of storage.
 type Page int64
 
 // The pages of all windows.
@@ -34,13 +34,13 @@ const (
 	LastPage  Page = math.MaxInt64
 )
 
-// windowOf is the window of an event time in Unix milliseconds.
+// windowOf returns the window of an event time in Unix milliseconds.
 func (p *Program) windowOf(ms int64) Window { return Window(floorDiv(ms, p.windowMs)) }
 
-// PageOf is the page that holds a window.
+// PageOf returns the page that holds a window.
 func (p *Program) PageOf(w Window) Page { return Page(floorDiv(int64(w), p.windowsPerPage())) }
 
-// FirstWindowFrom is the first window that starts at or after t.
+// FirstWindowFrom returns the first window that starts at or after t.
 func (p *Program) FirstWindowFrom(t time.Time) Window {
 	ms := t.UnixMilli()
 	if t.Nanosecond()%int(time.Millisecond) != 0 {
@@ -55,8 +55,8 @@ func (p *Program) Start(w Window) time.Time { return time.UnixMilli(int64(w) * p
 // End is the first instant after a window.
 func (p *Program) End(w Window) time.Time { return p.Start(w + 1) }
 
-// windowsPerPage is as many windows as keep a page's worst-case encoding within 16 KB, 1 KB of a Kappa view, at least
-// one, at most a day.
+// windowsPerPage returns the number of windows of a page: as many as keep its worst-case encoding within 16 KB (1 KB
+// for a Kappa view), at least one, at most a day.
 func (p *Program) windowsPerPage() int64 {
 	worst := binary.MaxVarintLen64
 	for _, f := range p.Functions {
@@ -78,8 +78,8 @@ func floorDiv(a, b int64) int64 {
 	return q
 }
 
-// Windows is the states of one key over some windows: what items decode into, are merged in, encoded from and presented
-// from.
+// Windows is the states of one key over some windows. Items are decoded into it, merged in it, and encoded and
+// presented from it.
 type Windows struct {
 	program *Program
 	cells   map[Window]int
@@ -107,10 +107,10 @@ func (w *Windows) Reset() {
 	}
 }
 
-// Len is the number of windows with events.
+// Len returns the number of windows with events.
 func (w *Windows) Len() int { return len(w.cells) }
 
-// Has says whether a window has events.
+// Has reports whether a window has events.
 func (w *Windows) Has(window Window) bool {
 	_, ok := w.cells[window]
 	return ok
@@ -126,7 +126,7 @@ func (w *Windows) Sorted() []Window {
 	return all
 }
 
-// cell is where the states of a window stand, made empty where it had none.
+// cell returns the index of a window's states. It makes empty states for a window that had none.
 func (w *Windows) cell(window Window) int {
 	cell, ok := w.cells[window]
 	if !ok {
@@ -139,7 +139,7 @@ func (w *Windows) cell(window Window) int {
 	return cell
 }
 
-// Merge adds all of other, a Windows of the same program.
+// Merge adds all of other, which must belong to the same program.
 func (w *Windows) Merge(other *Windows) {
 	for window := range other.cells {
 		w.MergeWindow(other, window)
@@ -158,8 +158,9 @@ func (w *Windows) MergeWindow(other *Windows, window Window) {
 	}
 }
 
-// MergePage adds an encoded page, those of its windows for which want is true (nil: all). Errors: ErrCorruptPage; w is
-// then of no use.
+// MergePage adds the windows of an encoded page for which want is true; a nil want takes all.
+//
+// Errors: ErrCorruptPage, not retryable; w is then undefined.
 func (w *Windows) MergePage(page Page, encoded []byte, want func(Window) bool) error {
 	windows, err := w.mergePage(page, encoded, want)
 	if err != nil {
@@ -170,7 +171,7 @@ func (w *Windows) MergePage(page Page, encoded []byte, want func(Window) bool) e
 
 func (w *Windows) mergePage(page Page, encoded []byte, want func(Window) bool) (int, error) {
 	if len(encoded) == 0 || encoded[0] != pageVersion {
-		return 0, fmt.Errorf("format is not the one this version reads (%d): %w", pageVersion, ErrCorruptPage)
+		return 0, fmt.Errorf("unknown page format: this version reads format %d: %w", pageVersion, ErrCorruptPage)
 	}
 	rest := encoded[1:]
 	first, perPage := int64(page)*w.program.windowsPerPage(), uint64(w.program.windowsPerPage())
@@ -179,7 +180,7 @@ func (w *Windows) mergePage(page Page, encoded []byte, want func(Window) bool) (
 			return n, nil
 		}
 		place, size := binary.Uvarint(rest)
-		longer := size > 1 && rest[size-1] == 0 // than it has to be: AppendPage has one way to write a place
+		longer := size > 1 && rest[size-1] == 0 // than necessary: AppendPage writes each place in one way only
 		if size <= 0 || longer || place >= perPage || int64(place) <= previous {
 			return n, fmt.Errorf("window is out of place: %w", ErrCorruptPage)
 		}
@@ -208,8 +209,8 @@ func (w *Windows) mergeStates(cell int, encoded []byte) ([]byte, error) {
 	return encoded, nil
 }
 
-// skipStates reads the states of one window into a Windows of its own: every state is self-delimiting, so it has to be
-// read to be skipped.
+// skipStates reads the states of one window into a separate Windows. A state shows its own end, so it must be read to
+// be skipped.
 func (w *Windows) skipStates(encoded []byte) ([]byte, error) {
 	return (&Windows{program: w.program, states: grown(w.program.newStates())}).mergeStates(0, encoded)
 }
@@ -221,8 +222,8 @@ func grown(states []aggregate.States) []aggregate.States {
 	return states
 }
 
-// AppendPage adds to dst the encoding of those windows that lie on the page: the format's version, then per window its
-// place on the page and one state per aggregate in the definition's order. Equal states have equal bytes.
+// AppendPage appends to dst the encoding of the windows that lie on the page: the version of the format, then per
+// window its place on the page and one state per aggregate in the definition's order. Equal states have equal bytes.
 func (w *Windows) AppendPage(dst []byte, page Page) []byte {
 	first := Window(int64(page) * w.program.windowsPerPage())
 	windows := w.Sorted()
@@ -240,9 +241,9 @@ func (w *Windows) AppendPage(dst []byte, page Page) []byte {
 	return dst
 }
 
-// Merge is the encoding of a page with what a delta adds to it. stored is the page as an item has it.
+// Merge returns the encoding of a stored page after adding a page of a delta. stored is the encoded page of an item.
 //
-// Errors: ErrCorruptPage, when stored is no encoded page of the program.
+// Errors: ErrCorruptPage, not retryable: stored is not an encoded page of the program.
 func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
 	windows, ok := p.merging.Get().(*Windows)
 	if !ok {
@@ -257,15 +258,15 @@ func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
 	return windows.AppendPage(nil, page.Page), nil
 }
 
-// AppendValue adds to dst the number that aggregate i presents for a window, as JSON.
+// AppendValue appends to dst the number that aggregate i presents for a window, as JSON.
 func (w *Windows) AppendValue(dst []byte, i int, window Window) []byte {
 	return w.states[i].AppendPresented(dst, w.cells[window])
 }
 
-// Skipped is how many events of a window aggregate i skipped, for want of an argument.
+// Skipped returns how many events of a window aggregate i skipped because their argument was not a number.
 func (w *Windows) Skipped(i int, window Window) int64 { return w.states[i].Skipped(w.cells[window]) }
 
-// Total merges the given windows into one, window 0 of the Windows returned.
+// Total merges the given windows into one: window 0 of the returned Windows.
 func (w *Windows) Total(windows []Window) *Windows {
 	total := w.program.NewWindows()
 	to := total.cell(0)

@@ -202,8 +202,8 @@ func TestSettingsErrors(t *testing.T) {
 		want   string
 	}{
 		{"sealed before all is committed", func(s *dev.Settings) { s.SealDelay = 400 * time.Millisecond }, "SealDelay=400ms: want at least CommitWithin"},
-		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second }, "Slot: slot length 7s"},
-		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond }, "Slot: slot length 1.5s"},
+		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second }, "Slot: invalid slot length 7s"},
+		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond }, "Slot: invalid slot length 1.5s"},
 		{"no time to commit", func(s *dev.Settings) { s.CommitWithin = 0 }, "CommitWithin=0s"},
 		{"batch never", func(s *dev.Settings) { s.BatchEvery = 0 }, "BatchEvery=0s"},
 	} {

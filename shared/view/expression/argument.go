@@ -13,18 +13,18 @@ import (
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
-// Call is the expression of an aggregate: a function and its argument.
+// Call is the expression of an aggregate: a function with its argument.
 type Call struct {
 	Function aggregate.Function
 
 	argument *term // nil: none
 }
 
-// HasArgument says whether the function is given one: count() is not.
+// HasArgument reports whether the call has an argument. count() has none.
 func (c Call) HasArgument() bool { return c.argument != nil }
 
-// ArgumentText is the normal form of the argument; empty: there is none. Arguments with equal texts are the same
-// arithmetic.
+// ArgumentText returns the normal form of the argument, or an empty text when there is none. Arguments with equal texts
+// are the same arithmetic.
 func (c Call) ArgumentText() string {
 	if c.argument == nil {
 		return ""
@@ -43,7 +43,7 @@ func ParseCall(source string) (Call, []Fault) {
 	names := aggregate.Names()
 	if root.Kind() != celast.CallKind || root.AsCall().IsMemberFunction() || !isWord(root.AsCall().FunctionName()) {
 		return Call{}, faultf(0,
-			"an aggregate is one function with its arithmetic inside, for example sum(data.price * 100); "+
+			"an aggregate must be one function around its arithmetic, for example sum(data.price * 100); "+
 				"the aggregates are %s", strings.Join(names, ", "))
 	}
 	name, args := root.AsCall().FunctionName(), root.AsCall().Args()
@@ -57,7 +57,7 @@ func ParseCall(source string) (Call, []Fault) {
 		return Call{}, faultf(offsetOf(parsed, args[0]), "%s takes no argument; write %[1]s()", name)
 	case function.Args() != len(args):
 		return Call{}, faultf(callOffset(parsed, root),
-			"%s takes %d argument, here are %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
+			"%s takes %d argument, not %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
 	case len(args) == 0:
 		return Call{Function: function}, nil
 	}
@@ -69,15 +69,15 @@ func ParseCall(source string) (Call, []Fault) {
 	return Call{function, argument}, nil
 }
 
-// isWord tells a function's name from an operator's.
+// isWord distinguishes a function's name from an operator's.
 func isWord(name string) bool { return !strings.ContainsAny(name, "_@!") }
 
-// callOffset is where the name of a function stands; the parser points at its parenthesis.
+// callOffset returns where the name of a function stands. The parser points at its parenthesis instead.
 func callOffset(ast *celast.AST, call celast.Expr) int {
 	return max(0, offsetOf(ast, call)-len(call.AsCall().FunctionName()))
 }
 
-// NormalCall is the normal form of an aggregate's expression, or the expression itself when it is wrong.
+// NormalCall returns the normal form of an aggregate's expression, or the expression itself when it is invalid.
 func NormalCall(source string) string {
 	call, faults := ParseCall(source)
 	if len(faults) > 0 {
@@ -86,8 +86,8 @@ func NormalCall(source string) string {
 	return call.Function.Name() + "(" + call.ArgumentText() + ")"
 }
 
-// termReader reads an argument from CEL's syntax tree. No types are checked: what is no path, constant, + - * is
-// refused.
+// termReader reads an argument from CEL's syntax tree. It does not check types. It refuses everything but paths,
+// constants, + - and *.
 type termReader struct {
 	ast    *celast.AST
 	source []rune
@@ -103,7 +103,7 @@ func (r *termReader) failAt(at int, format string, args ...any) *term {
 	return &term{}
 }
 
-const argumentGrammar = "an argument has paths such as data.bytes, numbers, + - * and parentheses only"
+const argumentGrammar = "an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"
 
 func (r *termReader) read(e celast.Expr) *term {
 	if path, ok := pathOf(e); ok {
@@ -115,9 +115,9 @@ func (r *termReader) read(e celast.Expr) *term {
 	case celast.CallKind:
 		return r.arithmetic(e)
 	case celast.IdentKind:
-		return r.fail(e, "%s is no number; read a number below data", e.AsIdent())
+		return r.fail(e, "%s is not a number; use a number below data", e.AsIdent())
 	}
-	return r.fail(e, "this is not part of an argument; %s", argumentGrammar)
+	return r.fail(e, "this is not allowed in an argument; %s", argumentGrammar)
 }
 
 func (r *termReader) arithmetic(e celast.Expr) *term {
@@ -132,15 +132,15 @@ func (r *termReader) arithmetic(e celast.Expr) *term {
 	case operators.Negate:
 		return negate(r.read(call.Args()[0]))
 	case operators.Divide:
-		return r.fail(e, "/ has no exact result; multiply, for example by 0.5, or divide the answer")
+		return r.fail(e, "division is not exact; multiply, for example by 0.5, or divide the answer")
 	case operators.Index:
-		return r.fail(e, "an element of an array cannot be read here; %s", argumentGrammar)
+		return r.fail(e, "an argument cannot read an element of an array; %s", argumentGrammar)
 	default:
 		at := offsetOf(r.ast, e)
 		if isWord(name) {
 			at = callOffset(r.ast, e)
 		}
-		return r.failAt(at, "%s is not part of an argument; %s", readable(name), argumentGrammar)
+		return r.failAt(at, "%s is not allowed in an argument; %s", readable(name), argumentGrammar)
 	}
 }
 
@@ -165,12 +165,12 @@ func (r *termReader) path(e celast.Expr, path event.Path) *term {
 		return r.fail(root, "%s", text)
 	}
 	if name != dataAttribute && knows(name) {
-		return r.fail(root, "%s is no number; read a number below data", name)
+		return r.fail(root, "%s is not a number; use a number below data", name)
 	}
 	return &term{path: path, pathText: unparse(r.ast, e, strings.Join(path, "."))}
 }
 
-// constant reads a number from the text of the expression, as it is written: CEL's own value has been a float64.
+// constant reads a number from the text of the expression. CEL's own value has passed through a float64.
 func (r *termReader) constant(e celast.Expr) *term {
 	var text string
 	switch value := e.AsLiteral().(type) {
@@ -179,16 +179,17 @@ func (r *termReader) constant(e celast.Expr) *term {
 	case types.Double:
 		text = r.doubleText(e, float64(value))
 	default:
-		return r.fail(e, "%s constants are not part of an argument; %s", value.Type().TypeName(), argumentGrammar)
+		return r.fail(e, "%s constants are not allowed in an argument; %s", value.Type().TypeName(), argumentGrammar)
 	}
 	d := aggregate.ParseDecimal([]byte(text))
 	if !d.OK {
-		return r.fail(e, "the number cannot be kept exactly; need less than 10^20 in size and at most 18 decimals")
+		return r.fail(e, "the number cannot be stored exactly; write one below 10^20 in size with at most 18 decimals")
 	}
 	return &term{constant: d}
 }
 
-// doubleText is a CEL double as a JSON number: CEL also takes leading zeros, a leading dot, and space behind the sign.
+// doubleText returns a CEL double as a JSON number. CEL also accepts leading zeros, a leading dot, and space after the
+// sign.
 func (r *termReader) doubleText(e celast.Expr, value float64) string {
 	at, ok := r.ast.SourceInfo().GetOffsetRange(e.ID())
 	if !ok || at.Start < 0 || int(at.Stop) > len(r.source) || at.Start >= at.Stop {
@@ -203,14 +204,15 @@ func (r *termReader) doubleText(e celast.Expr, value float64) string {
 	if text == "" || text[0] < '0' || text[0] > '9' {
 		text = "0" + text
 	}
-	// Should the range ever be another than the literal's, it is refused rather than taken for another number.
+	// If the range is not that of the literal, refuse it rather than read another number.
 	if parsed, err := strconv.ParseFloat(sign+text, 64); err != nil || parsed != value {
 		return ""
 	}
 	return sign + text
 }
 
-// CompileArgument makes the argument's function, and adds the paths that it reads to read; nil: there is no argument.
+// CompileArgument returns the argument's function, and adds the paths that it reads to read. It returns nil when there
+// is no argument.
 func (c Call) CompileArgument(read *Columns) Argument {
 	switch {
 	case c.argument == nil:

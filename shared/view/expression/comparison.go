@@ -11,12 +11,12 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// relation is a comparison operator: what it says when its left side is less than, equal to, greater than or of another
-// type than its right.
+// relation is a comparison operator, as its result for each case: the left side is less than, equal to or greater than
+// the right side, or has another type.
 type relation struct {
 	less, equal, greater, mismatch Truth
 
-	ordering bool // by order: null, objects and arrays have none
+	ordering bool // compares by order; null, objects and arrays have none
 }
 
 func relationOf(operator string) (relation, bool) {
@@ -37,13 +37,13 @@ func relationOf(operator string) (relation, bool) {
 	return relation{}, false
 }
 
-// mirrored is r with its sides exchanged.
+// mirrored returns r with its sides exchanged.
 func (r relation) mirrored() relation {
 	r.less, r.greater = r.greater, r.less
 	return r
 }
 
-// says is what r says of two values whose comparison gave sign.
+// says returns the result of r for two values whose comparison gave sign.
 func (r relation) says(sign int) Truth {
 	switch {
 	case sign < 0:
@@ -101,7 +101,7 @@ func compareText(r relation, f field, want string) Predicate {
 	}
 }
 
-// unlike is what r says of a value that has not the type of the other side.
+// unlike returns the result of r for a value whose type differs from that of the other side.
 func (r relation) unlike(v event.Value) Truth {
 	if v.Kind == event.Missing {
 		return Failed
@@ -109,7 +109,7 @@ func (r relation) unlike(v event.Value) Truth {
 	return r.mismatch
 }
 
-// compareInt is compareNumber with a quick way for what is most common: a few digits and nothing else.
+// compareInt is compareNumber with a fast path for the most common number: a few digits and nothing else.
 func compareInt(r relation, f field, want int64) Predicate {
 	other := compareNumber(r, f, number{isInt: true, i: want})
 	return func(b *event.Batch, row int) Truth {
@@ -164,7 +164,7 @@ func compareBools(a, b bool) int {
 	return -1
 }
 
-// equalsNull compiles == null and != null; other comparisons with null always fail and are left to the interpreter.
+// equalsNull compiles == null and != null. Other comparisons with null always fail, and the interpreter does them.
 func equalsNull(r relation, f field) Predicate {
 	if r.ordering {
 		return nil

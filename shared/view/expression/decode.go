@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// decode makes the Go value that the CEL interpreter takes for a JSON value: nil, bool, int64, float64, string, []any
-// or map[string]any. It is not ok when the text is not JSON: then the object in the archive is damaged.
+// decode returns the Go value that the CEL interpreter takes for a JSON value: nil, bool, int64, float64, string, []any
+// or map[string]any. ok is false when the text is not JSON; the object in the archive is then damaged.
 func decode(b *event.Batch, v event.Value) (value any, ok bool) {
 	switch v.Kind {
 	case event.String:
@@ -19,13 +19,13 @@ func decode(b *event.Batch, v event.Value) (value any, ok bool) {
 		return parseNumber(b.Raw(v)).value(), true
 	}
 	raw := b.Raw(v)
-	// No event has a name twice in one object; to look for it again would only cost time.
+	// No event has a name twice in one object, so checking again would only cost time.
 	d := jsontext.NewDecoder(bytes.NewReader(raw), jsontext.AllowDuplicateNames(true))
 	value, err := readValue(d)
 	return value, err == nil && d.InputOffset() == int64(len(raw))
 }
 
-// readValue reads the next value. Its recursion is as deep as jsontext lets a value nest.
+// readValue reads the next value. jsontext limits how deep values nest, and so how deep this function recurses.
 func readValue(d *jsontext.Decoder) (any, error) {
 	token, err := d.ReadToken()
 	if err != nil {

@@ -1,13 +1,12 @@
-// Package expression compiles the expressions of a definition to functions over the columns of an event.Batch: the
-// filter and the key fields, which are CEL over one event, and the arguments of aggregates, which are decimal
-// arithmetic over paths.
+// Package expression compiles the expressions of a definition to functions over the columns of an event.Batch. The
+// filter and the key fields are CEL over one event; the arguments of aggregates are decimal arithmetic over paths.
 //
-// What is common in filters and keys runs as closures over the extracted fields. The CEL interpreter runs the rest,
-// with equal results.
+// Expressions that are common in filters and keys run as closures over the extracted fields. The CEL interpreter runs
+// the rest, with equal results.
 //
-// Place in the flow: package view compiles a definition with it; the fold calls what it made once per event. It knows
-// neither definitions nor keys nor windows. What it returns does not change and is safe for concurrent use on different
-// batches.
+// Place in the flow: package view compiles definitions with it, and the fold calls the compiled functions once per
+// event. It does not know definitions, keys or windows. The functions are immutable and safe for concurrent use on
+// different batches.
 //
 // Source: docs/design.md, section 4; the CEL language definition, https://github.com/google/cel-spec.
 package expression

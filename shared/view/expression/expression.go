@@ -10,26 +10,26 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// Truth is what a filter says of an event.
+// Truth is the result of a filter for one event.
 type Truth uint8
 
 // What a filter can say.
 const (
 	IsFalse Truth = iota
 	IsTrue
-	Failed // the evaluation failed, for example on a missing field, and neither && nor || made up for it
+	Failed // the evaluation failed, for example on a missing field, and neither && nor || decided without it
 )
 
 type (
 	// Predicate evaluates a boolean expression for one row of a batch.
 	Predicate = func(b *event.Batch, row int) Truth
 
-	// Key appends the text of a key field's value. It returns false when the value is missing, null or of the wrong type,
-	// or the evaluation failed.
+	// Key appends the text of a key field's value. It returns false when the value is missing, null or of the wrong
+	// type, or when the evaluation failed.
 	Key = func(b *event.Batch, row int, dst []byte) ([]byte, bool)
 
-	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. It is not OK when it is missing, of the wrong
-	// type or out of range.
+	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. A value that is missing, of the wrong type
+	// or out of range is not OK.
 	Argument = func(b *event.Batch, rows []int32, out []aggregate.Decimal)
 )
 
@@ -43,15 +43,15 @@ func faultf(at int, format string, args ...any) []Fault {
 	return []Fault{{at, fmt.Sprintf(format, args...)}}
 }
 
-// CompileFilter compiles a boolean expression, and adds the paths that it reads to read. With faults, the predicate is
-// of no use.
+// CompileFilter compiles a boolean expression, and adds the paths that it reads to read. When there are faults, the
+// predicate is unusable.
 func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
 	e, faults := check(source)
 	if len(faults) > 0 {
 		return nil, faults
 	}
 	if !isType(e.output(), cel.BoolType) {
-		return nil, faultf(0, "where has to be true or false, this is %s; compare it with something",
+		return nil, faultf(0, "where must be true or false, this is %s; compare it with something",
 			typeName(e.output().String()))
 	}
 	c := compiler{checked: e, columns: read}
@@ -59,8 +59,8 @@ func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
 	return where, c.faults
 }
 
-// CompileKey compiles the value of a key field, and adds the paths that it reads to read. With faults, the key is of no
-// use.
+// CompileKey compiles the value of a key field, and adds the paths that it reads to read. When there are faults, the
+// key is unusable.
 func CompileKey(source string, read *Columns) (Key, []Fault) {
 	e, faults := check(source)
 	if len(faults) > 0 {
@@ -68,7 +68,7 @@ func CompileKey(source string, read *Columns) (Key, []Fault) {
 	}
 	if !isType(e.output(), cel.StringType, cel.BoolType, cel.IntType, cel.UintType, cel.DoubleType) {
 		return nil, faultf(0,
-			"a key field has to be a string, a number or true or false, this is %s; convert it, for example with string()",
+			"a key field must be a string, a number or true or false, this is %s; convert it, for example with string()",
 			typeName(e.output().String()))
 	}
 	c := compiler{checked: e, columns: read}
@@ -82,7 +82,7 @@ type Columns struct {
 	numbers map[string]int
 }
 
-// Paths are the paths so far, in the order of their numbers: a batch that the compiled functions are given has these
+// Paths returns the paths so far, in the order of their numbers. A batch for the compiled functions must have these
 // columns.
 func (c *Columns) Paths() []event.Path { return c.paths }
 

@@ -8,13 +8,13 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// field is a path of an expression, resolved to where a batch has its values.
+// field is a path of an expression, resolved to the place where a batch holds its values.
 type field struct {
 	column    int
 	attribute bool // other than data: null means absent, CloudEvents JSON format 1.0.2, section 2.3
 }
 
-// Source and id of every event are in a batch without being asked for.
+// Every batch has the source and id of its events without asking for them.
 const (
 	sourceColumn = -1
 	idColumn     = -2
@@ -33,7 +33,7 @@ func (c *Columns) field(path event.Path) field {
 	return field{column: c.of(path), attribute: true}
 }
 
-// of is the field's value in one row.
+// of returns the field's value in one row.
 func (f field) of(b *event.Batch, row int) event.Value {
 	if f.column < 0 {
 		return f.identifying(b, row)
@@ -52,8 +52,8 @@ func (f field) identifying(b *event.Batch, row int) event.Value {
 	return b.IDs[row]
 }
 
-// pathOf is the path that an expression is, if it is one: data.a.b or data["a b"], or an attribute. No comprehension is
-// compiled, so its first name is no variable of one.
+// pathOf returns the path that an expression is, if it is one: data.a.b, data["a b"], or an attribute. Comprehensions
+// are not compiled, so its first name cannot be one of their variables.
 func pathOf(e celast.Expr) (path event.Path, ok bool) {
 	switch e.Kind() {
 	case celast.IdentKind:
@@ -77,7 +77,7 @@ func pathOf(e celast.Expr) (path event.Path, ok bool) {
 	return nil, false
 }
 
-// literal is the value of a constant; nil: e is none.
+// literal returns the value of a constant, or nil when e is not one.
 func literal(e celast.Expr) any {
 	if e.Kind() != celast.LiteralKind {
 		return nil

@@ -13,14 +13,14 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// costLimit bounds one evaluation in the interpreter, in CEL's units of about a basic operation each; an evaluation
-// that would pass it fails. It decides which events count, and so belongs to what aggregate.Version stands for.
+// costLimit limits one evaluation in the interpreter, in CEL's units of about one basic operation each. An evaluation
+// above it fails. The limit decides which events count, so a change of it needs a new aggregate.Version.
 const costLimit = 100_000
 
-// costModel is the revision of CEL's cost rules, for the same reason.
+// costModel is the revision of CEL's cost rules. A change of it needs a new aggregate.Version, too.
 const costModel = 1
 
-// interpreted is an expression that is left to the CEL interpreter.
+// interpreted is an expression that the CEL interpreter evaluates.
 type interpreted struct {
 	program    cel.Program
 	attributes []attribute
@@ -38,7 +38,7 @@ type member struct {
 	field field
 }
 
-// interpret plans part of the expression for the interpreter; nil: the faults say why not.
+// interpret prepares a part of the expression for the interpreter. It returns nil after adding faults when it cannot.
 func (c *compiler) interpret(e celast.Expr) *interpreted {
 	c.interpreted++
 	part := celast.NewCheckedAST(celast.NewAST(e, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap())
@@ -79,8 +79,9 @@ func (c *compiler) attribute(name string, e celast.Expr) attribute {
 	return a
 }
 
-// membersOf adds to names the members of data that an expression reads by name, each once; all: it reads data in
-// another way, too. A variable of a macro that is called data as well counts as data, which only makes them more.
+// membersOf adds to names the members of data that an expression reads by name, each once. all reports that the
+// expression also reads data in another way. A macro variable that is called data counts as data, which only adds
+// members.
 func membersOf(e celast.Expr, names []string) (_ []string, all bool) {
 	if path, ok := selection(e); ok && path[0] == dataAttribute {
 		if !slices.Contains(names, path[1]) {
@@ -99,7 +100,7 @@ func membersOf(e celast.Expr, names []string) (_ []string, all bool) {
 	return names, all
 }
 
-// selection is the path of a field of an attribute, selected or only tested for.
+// selection returns the path of a field of an attribute that is selected or only tested for.
 func selection(e celast.Expr) (event.Path, bool) {
 	if e.Kind() == celast.SelectKind && e.AsSelect().IsTestOnly() {
 		path, ok := pathOf(e.AsSelect().Operand())
@@ -119,9 +120,9 @@ func (c *compiler) interpretedPredicate(e celast.Expr) Predicate {
 	}
 }
 
-// eval evaluates one row; nil: the evaluation failed.
+// eval evaluates one row. It returns nil when the evaluation failed.
 func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val) {
-	// An expression and an event are input: whatever the interpreter does with them, it must not end the process.
+	// The expression and the event are input. Whatever the interpreter does with them, it must not end the process.
 	defer func() {
 		if recover() != nil {
 			value = nil
@@ -134,7 +135,8 @@ func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val) {
 	return value
 }
 
-// activation gives the interpreter the attributes of one row, decoding only those that it asks for, once.
+// activation gives the interpreter the attributes of one row. It decodes an attribute when the interpreter asks for it,
+// once.
 type activation struct {
 	*interpreted
 	batch   *event.Batch
@@ -143,7 +145,7 @@ type activation struct {
 	known   [4]bool
 }
 
-// ResolveName is the value of an attribute; false when the event has none.
+// ResolveName returns the value of an attribute, and false when the event has none.
 func (a *activation) ResolveName(name string) (any, bool) {
 	for n := range a.attributes {
 		if a.attributes[n].name != name {
@@ -175,7 +177,7 @@ func (a *activation) value(attribute *attribute) (any, bool) {
 	return decode(a.batch, v)
 }
 
-// object is as much of data as the expression can tell from the whole.
+// object returns data with only the members that the expression reads; the expression cannot tell the difference.
 func (a *activation) object(members []member) (any, bool) {
 	object := make(map[string]any, len(members))
 	for _, m := range members {
@@ -192,5 +194,5 @@ func (a *activation) object(members []member) (any, bool) {
 	return object, true
 }
 
-// Parent is part of CEL's interface; there is none.
+// Parent is part of CEL's interface. There is no parent.
 func (a *activation) Parent() cel.Activation { return nil }

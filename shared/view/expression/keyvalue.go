@@ -45,7 +45,7 @@ func keyOfField(f field) Key {
 		if !v.Escaped {
 			return append(dst, b.Raw(v)...), true
 		}
-		// The free end of dst is the scratch memory. If the text fits, it is written where it has to go.
+		// The free end of dst is the scratch memory. Text that fits is written right where it belongs.
 		text, _ := b.Text(v, dst[len(dst):])
 		return append(dst, text...), true
 	}
@@ -85,7 +85,7 @@ func (c *compiler) interpretedKey(e celast.Expr) Key {
 	}
 }
 
-// appendKeyText appends a CEL value; false: it can be no key.
+// appendKeyText appends a CEL value. It returns false for a value that cannot be a key.
 func appendKeyText(dst []byte, value any) ([]byte, bool) {
 	switch value := value.(type) {
 	case types.String:

@@ -14,11 +14,11 @@ import (
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
-// environment is CEL with the attributes of an event as its variables. It is made once and never changes: a constant of
-// this package that Go cannot write as one.
+// environment is CEL with the attributes of an event as its variables. It is made once and never changes: it is a
+// constant that Go cannot write as one.
 //
-// The options are constants too, so an error is a mistake in this package. It panics, as regexp.MustCompile does:
-// without CEL a definition has no normal form, and what names stored items must not get another text instead.
+// Its options are constants too, so an error is a bug in this package. It panics, as regexp.MustCompile does: without
+// CEL a definition has no normal form, and the names of stored items must not come from another text.
 var environment = sync.OnceValue(func() *cel.Env {
 	env, err := cel.NewEnv(options()...)
 	if err != nil {
@@ -36,8 +36,8 @@ type checked struct {
 
 func (e checked) output() *cel.Type { return e.ast.GetType(e.ast.Expr().ID()) }
 
-// knownAttributes are the variables of every expression besides time, data and the extensions: CloudEvents attributes
-// that are strings.
+// knownAttributes are the variables of every expression besides time, data and the extensions: the CloudEvents
+// attributes that are strings.
 //
 // Source: CloudEvents 1.0.2, Context Attributes.
 func knownAttributes() []string {
@@ -63,8 +63,8 @@ func options() []cel.EnvOption {
 	return options
 }
 
-// Normal is the normal form of an expression: without comments and needless spaces and parentheses, strings in double
-// quotes, numbers as short as they can be. An expression that does not parse is returned as it is.
+// Normal returns the normal form of an expression: no comments, no needless spaces and parentheses, strings in double
+// quotes, and the shortest form of numbers. An expression that does not parse is returned unchanged.
 func Normal(source string) string {
 	parsed, faults := parse(source)
 	if len(faults) > 0 {
@@ -73,7 +73,7 @@ func Normal(source string) string {
 	return unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
 }
 
-// unparse writes part of an expression. What CEL cannot write stands as it is in source.
+// unparse writes a part of an expression. Where CEL cannot write it, the text from source stays.
 func unparse(ast *celast.AST, part celast.Expr, source string) string {
 	text, err := cel.ExprToString(part, ast.SourceInfo(), cel.FormatWrapOnColumn(math.MaxInt),
 		cel.FormatEscapeIdentifiers(true))
@@ -90,7 +90,7 @@ func parse(source string) (*cel.Ast, []Fault) {
 	}
 	parsed, issues := environment().Parse(source)
 	if issues.Err() != nil {
-		// What follows the first error of a parser is mostly its echo.
+		// What follows a parser's first error mostly repeats it.
 		return nil, []Fault{syntaxFault(source, firstIssue(issues))}
 	}
 	return parsed, nil
@@ -110,7 +110,7 @@ func check(source string) (checked, []Fault) {
 	if err != nil {
 		return checked{}, faultf(0, "%s", err)
 	}
-	// A stored definition is read back from its normal form, so that has to be stable.
+	// A stored definition is read back from its normal form, so the normal form must be stable.
 	normal := unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
 	if Normal(normal) != normal {
 		return checked{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way",
@@ -158,7 +158,7 @@ func attributesOf(ast *celast.AST) (attributes []string, faults []Fault) {
 		if text := judgeAttribute(name); text != "" {
 			at := offsetOf(ast, e)
 			if strings.HasPrefix(name, ".") {
-				at-- // the parser points behind the dot
+				at-- // the parser points at what follows the dot
 			}
 			faults = append(faults, Fault{at, text})
 			return
@@ -169,7 +169,7 @@ func attributesOf(ast *celast.AST) (attributes []string, faults []Fault) {
 	return slices.Compact(attributes), faults
 }
 
-// judgeAttribute says what is wrong with the name of an attribute, if anything is.
+// judgeAttribute says what is wrong with the name of an attribute; empty: nothing.
 func judgeAttribute(name string) string {
 	known := append([]string{dataAttribute, timeAttribute}, knownAttributes()...)
 	near := spelling.Nearest(name, known)
@@ -184,14 +184,14 @@ func judgeAttribute(name string) string {
 		return fmt.Sprintf("unknown attribute %q; did you mean %q?", spelling.Shorten(name), near)
 	case !isExtensionName(name):
 		return fmt.Sprintf("unknown attribute %q; "+
-			"need data, time, %s, or an extension attribute, whose name has a-z and 0-9 only",
+			"valid are data, time, %s, and extension attributes, whose names have only a-z and 0-9",
 			spelling.Shorten(name), strings.Join(knownAttributes(), ", "))
 	}
 	return ""
 }
 
-// isExtensionName: names of extension attributes have lower-case letters and digits, and at most 64 of them in package
-// event.
+// isExtensionName reports whether name can be an extension attribute: lower-case letters and digits, at most 64 in
+// package event.
 func isExtensionName(name string) bool {
 	for _, c := range []byte(name) {
 		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
@@ -251,8 +251,8 @@ func children(e celast.Expr) (parts []celast.Expr) {
 	return parts
 }
 
-// offsetOf is where a part of an expression stands, in characters from its start: an operator or a call at its sign or
-// opening parenthesis.
+// offsetOf returns where a part of an expression stands, in characters from its start. For an operator or a call, that
+// is its sign or its opening parenthesis.
 func offsetOf(ast *celast.AST, e celast.Expr) int {
 	if at, ok := ast.SourceInfo().GetOffsetRange(e.ID()); ok {
 		return int(at.Start)
@@ -260,7 +260,7 @@ func offsetOf(ast *celast.AST, e celast.Expr) int {
 	return 0
 }
 
-// isType says whether a type is one of some, or not known before an event is there.
+// isType reports whether a type is one of some, or unknown until an event is there.
 func isType(t *cel.Type, some ...*cel.Type) bool {
 	return t.Kind() == types.DynKind || slices.ContainsFunc(some, t.IsExactType)
 }

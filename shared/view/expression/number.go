@@ -5,14 +5,15 @@ import (
 	"strconv"
 )
 
-// number is a JSON number as CEL has it: an integer when its text is one that fits into 64 bits, else a double.
+// number is a JSON number as CEL reads it: an integer when its text is an integer that fits into 64 bits, otherwise a
+// double.
 type number struct {
 	isInt bool
 	i     int64
 	f     float64
 }
 
-// parseNumber reads the text of a JSON number. A double out of range is an infinity, which compares as the number
+// parseNumber reads the text of a JSON number. A double out of range becomes an infinity, which compares as the number
 // would.
 func parseNumber(text []byte) number {
 	digits := text
@@ -39,7 +40,7 @@ func parseLongNumber(text []byte) number {
 	if i, err := strconv.ParseInt(string(text), 10, 64); err == nil {
 		return number{isInt: true, i: i}
 	}
-	// The text is a JSON number, so its range is all that can be wrong, and f is then infinite.
+	// The text is a JSON number. So only its range can be wrong, and f is then infinite.
 	f, _ := strconv.ParseFloat(string(text), 64)
 	return number{f: f}
 }
@@ -52,8 +53,8 @@ func (n number) value() any {
 	return n.f
 }
 
-// compareNumbers compares as CEL does: two integers exactly, else as doubles, with integers that no double reaches told
-// apart by range.
+// compareNumbers compares as CEL does: two integers exactly, other numbers as doubles. An integer beyond the range of
+// doubles compares by that range.
 //
 // Source: cel-go, common/types/compare.go; CEL language definition, "Ordering of numeric values".
 func compareNumbers(a, b number) int {

@@ -16,10 +16,10 @@ type compiler struct {
 	checked
 	columns     *Columns
 	faults      []Fault
-	interpreted int // parts that were left to the interpreter
+	interpreted int // number of parts that the interpreter evaluates
 }
 
-// where compiles a boolean expression, as closures as far as that goes.
+// where compiles a boolean expression, to closures where possible.
 func (c *compiler) where(e celast.Expr) Predicate {
 	if p := c.predicate(e); p != nil {
 		return p
@@ -27,8 +27,8 @@ func (c *compiler) where(e celast.Expr) Predicate {
 	return c.interpretedPredicate(e)
 }
 
-// predicate compiles a boolean expression to closures; nil: nothing of it can be one. The choice is made for each
-// operand of &&, || and !, since their results do not depend on the order in which operands are looked at.
+// predicate compiles a boolean expression to closures. It returns nil when no part of it can be one. Each operand of
+// &&, || and ! is decided separately, since their results do not depend on the order of evaluation.
 func (c *compiler) predicate(e celast.Expr) Predicate {
 	switch e.Kind() {
 	case celast.LiteralKind:
@@ -96,7 +96,7 @@ func not(operand Predicate) Predicate {
 	}
 }
 
-// junction compiles a chain of && or of ||. What needs the interpreter comes last: it is often not needed then.
+// junction compiles a chain of && or of ||. Operands for the interpreter come last: often they need no evaluation then.
 func (c *compiler) junction(e celast.Expr) Predicate {
 	operator := e.AsCall().FunctionName()
 	var terms []Predicate
@@ -130,8 +130,8 @@ func operands(e celast.Expr, operator string) []celast.Expr {
 	return append(operands(args[0], operator), operands(args[1], operator)...)
 }
 
-// either is && with decisive isFalse and || with isTrue: a decisive operand decides, whatever the other is; else a
-// failed one fails.
+// either is && when decisive is isFalse, and || when it is isTrue. A decisive operand decides, whatever the other one
+// is. Otherwise a failed operand fails the whole.
 func either(decisive Truth, p, q Predicate) Predicate {
 	neutral := IsTrue - decisive
 	return func(b *event.Batch, row int) Truth {
@@ -148,7 +148,7 @@ func either(decisive Truth, p, q Predicate) Predicate {
 	}
 }
 
-// anyOf is either, of any number of operands.
+// anyOf is either for any number of operands.
 func anyOf(decisive Truth, terms []Predicate) Predicate {
 	return func(b *event.Batch, row int) Truth {
 		result := IsTrue - decisive
@@ -164,7 +164,7 @@ func anyOf(decisive Truth, terms []Predicate) Predicate {
 	}
 }
 
-// flag compiles a path in the place of a boolean.
+// flag compiles a path that stands where a boolean is expected.
 func (c *compiler) flag(e celast.Expr) Predicate {
 	path, ok := pathOf(e)
 	if !ok {
@@ -182,8 +182,8 @@ func (c *compiler) flag(e celast.Expr) Predicate {
 	}
 }
 
-// presence compiles has(). An object has the field or not; a list fails, as what is missing does; nothing else has
-// fields.
+// presence compiles has(). An object has the field or not. has() fails on a list and on a missing value. All other
+// values have no fields.
 func (c *compiler) presence(s celast.SelectExpr) Predicate {
 	path, ok := pathOf(s.Operand())
 	if !ok {

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
-// firstIssue is the issue that stands first in the text.
+// firstIssue returns the issue that comes first in the text.
 func firstIssue(issues *cel.Issues) *common.Error {
 	return slices.MinFunc(issues.Errors(), func(a, b *common.Error) int {
 		if c := a.Location.Line() - b.Location.Line(); c != 0 {
@@ -26,7 +26,7 @@ func firstIssue(issues *cel.Issues) *common.Error {
 	})
 }
 
-// issueOffset is where an issue stands, in characters from the start of the expression.
+// issueOffset returns where an issue stands, in characters from the start of the expression.
 func issueOffset(source string, issue *common.Error) int {
 	line, column := issue.Location.Line(), issue.Location.Column()
 	if line < 1 || column < 0 {
@@ -42,7 +42,7 @@ func issueOffset(source string, issue *common.Error) int {
 	return at
 }
 
-// syntaxFault says what the parser's message means.
+// syntaxFault explains the parser's message.
 func syntaxFault(source string, issue *common.Error) Fault {
 	at := issueOffset(source, issue)
 	message := strings.TrimPrefix(issue.Message, "Syntax error: ")
@@ -60,29 +60,29 @@ func syntaxText(message, source string) string {
 	case strings.Contains(message, "'<EOF>'"):
 		return "the expression ends too early; a closing bracket or parenthesis is missing here"
 	case strings.HasSuffix(message, "expecting <EOF>") && (input == "and" || input == "or" || input == "not"):
-		return fmt.Sprintf("%q is no operator; write &&, || and !", input)
+		return fmt.Sprintf("%q is not an operator; write &&, || and !", input)
 	case strings.HasSuffix(message, "expecting <EOF>"):
-		return fmt.Sprintf("the expression could end before %q; an operator is missing here, or this is too much",
+		return fmt.Sprintf("unexpected %q; add an operator before it, or remove it",
 			spelling.Shorten(input))
 	case strings.HasPrefix(message, "expression recursion limit"):
-		return "the expression is nested too deeply; 250 levels are taken"
+		return "the expression is nested too deeply; the maximum is 250 levels"
 	case strings.HasPrefix(message, "reserved identifier: "):
-		return fmt.Sprintf(`%q is a reserved word; a field of that name is written data.%[1]s`,
+		return fmt.Sprintf(`%q is a reserved word; write a field of that name as data.%[1]s`,
 			strings.TrimPrefix(message, "reserved identifier: "))
 	case strings.HasPrefix(message, "invalid int literal"):
 		return "the number does not fit into 64 bits; write it with .0 behind it"
 	case strings.HasPrefix(message, "argument must be a simple name"):
-		return "the name of a variable is needed here; write for example data.list.exists(i, i > 1)"
+		return "a variable name is missing here; write for example data.list.exists(i, i > 1)"
 	case strings.HasPrefix(message, "invalid argument to has()"):
 		return "has() tests a field; write for example has(data.path)"
 	case isInput:
-		return fmt.Sprintf("%q cannot stand here; a value such as data.path, 5 or \"text\" is needed",
+		return fmt.Sprintf("unexpected %q; write a value such as data.path, 5 or \"text\"",
 			spelling.Shorten(input))
 	}
-	return fmt.Sprintf("the expression is not CEL (%s); see https://github.com/google/cel-spec", spelling.Shorten(message))
+	return fmt.Sprintf("the expression is not valid CEL (%s); see https://github.com/google/cel-spec", spelling.Shorten(message))
 }
 
-// offendingInput is what an ANTLR message says it stumbled on.
+// offendingInput returns the input that an ANTLR message complains about.
 func offendingInput(message string) (input string, ok bool) {
 	for _, before := range []string{"extraneous input '", "mismatched input '", "no viable alternative at input '"} {
 		if after, found := strings.CutPrefix(message, before); found {
@@ -93,21 +93,21 @@ func offendingInput(message string) (input string, ok bool) {
 	return "", false
 }
 
-// unknownSign says what to write instead of something that begins no word of CEL.
+// unknownSign says what to write instead of a sign that CEL does not have.
 func unknownSign(sign string) string {
 	switch {
 	case sign == "=":
-		return `"=" is no operator; write == to compare`
+		return `"=" is not an operator; write == to compare`
 	case sign == "&" || sign == "|":
-		return fmt.Sprintf("%q is no operator; write %s", sign, sign+sign)
+		return fmt.Sprintf("%q is not an operator; write %s", sign, sign+sign)
 	case strings.HasPrefix(sign, `"`) || strings.HasPrefix(sign, "'"):
-		return fmt.Sprintf("the string %s has no end or a wrong escape; "+
+		return fmt.Sprintf("the string %s has no end or an invalid escape; "+
 			"close it with the quote it began with, and write a backslash as \\\\", spelling.Shorten(sign))
 	}
-	return fmt.Sprintf("%q is no part of CEL; leave it out, or put text in quotes", spelling.Shorten(sign))
+	return fmt.Sprintf("%q is not part of CEL; remove it, or put text in quotes", spelling.Shorten(sign))
 }
 
-// typeFaults says what the type checker's messages mean.
+// typeFaults explains the type checker's messages.
 func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []Fault) {
 	for _, issue := range issues.Errors() {
 		at := issueOffset(source, issue)
@@ -123,17 +123,17 @@ func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []Fault
 func typeText(message string) string {
 	if function, found := quoted(message, "found no matching overload for '"); found {
 		_, applied, _ := strings.Cut(message, "applied to '")
-		return fmt.Sprintf("%s does not take %s; convert a side, or compare with a value of the same type",
+		return fmt.Sprintf("%s does not accept %s; convert a side, or compare with a value of the same type",
 			readable(function), strings.TrimSuffix(applied, "'"))
 	}
 	if strings.HasPrefix(message, "expected type 'bool' but found") {
 		found, _ := quoted(message, "expected type 'bool' but found '")
-		return fmt.Sprintf("true or false is needed here, this is %s; compare it with something", typeName(found))
+		return fmt.Sprintf("this must be true or false, but is %s; compare it with something", typeName(found))
 	}
 	if found, ok := quoted(message, "type '"); ok && strings.Contains(message, "does not support field selection") {
-		return fmt.Sprintf("%s has no fields; only data and what is below it has", typeName(found))
+		return fmt.Sprintf("%s has no fields; only data and its members have", typeName(found))
 	}
-	return fmt.Sprintf("the expression is wrong (%s); see https://github.com/google/cel-spec", message)
+	return fmt.Sprintf("the expression is invalid (%s); see https://github.com/google/cel-spec", message)
 }
 
 // typeName is a type of CEL in words.
@@ -152,7 +152,7 @@ func typeName(name string) string {
 	return name
 }
 
-// unknownFunction: all names but those of functions were judged before the type check.
+// unknownFunction explains an unknown name. Before the type check all other names were checked, so it is a function's.
 func unknownFunction(env *cel.Env, source string, at int, name string) Fault {
 	// The checker points at the parenthesis.
 	if runes := []rune(source); at <= len(runes) && strings.HasSuffix(string(runes[:at]), name) {
@@ -175,7 +175,7 @@ func functionNames(env *cel.Env) (names []string) {
 	return slices.Compact(names)
 }
 
-// readable is an operator as it is written.
+// readable returns an operator as users write it.
 func readable(function string) string {
 	if function == operators.Conditional {
 		return "? :"
@@ -186,14 +186,14 @@ func readable(function string) string {
 	return function
 }
 
-// quoted is what stands between before and the next quote.
+// quoted returns the text between before and the next quote.
 func quoted(message, before string) (text string, found bool) {
 	_, after, found := strings.Cut(message, before)
 	text, _, _ = strings.Cut(after, "'")
 	return text, found
 }
 
-// checkLiterals finds the texts in an expression of which it is known beforehand that evaluating them will fail.
+// checkLiterals finds the texts in an expression whose evaluation will always fail.
 func checkLiterals(ast *celast.AST) (faults []Fault) {
 	celast.PostOrderVisit(ast.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
 		if e.Kind() != celast.CallKind {
@@ -219,7 +219,7 @@ func literalText(function, text string) string {
 	switch function {
 	case overloads.Matches:
 		if _, err := regexp.Compile(text); err != nil {
-			return fmt.Sprintf("the regular expression is wrong (%s); see https://github.com/google/re2/wiki/Syntax",
+			return fmt.Sprintf("the regular expression is invalid (%s); see https://github.com/google/re2/wiki/Syntax",
 				strings.TrimPrefix(err.Error(), "error parsing regexp: "))
 		}
 	case overloads.TypeConvertTimestamp:

@@ -19,8 +19,8 @@ type term struct {
 
 const negation = "neg"
 
-// text writes a term so that it reads back as the same tree: decimals may go out of range on the way, so no order of
-// evaluation is like another.
+// text writes a term so that it reads back as the same tree. A decimal may go out of range on the way, so the order of
+// evaluation matters.
 func (t *term) text() string {
 	switch {
 	case t.operator == negation && t.left.operator == "":
@@ -34,12 +34,12 @@ func (t *term) text() string {
 	}
 	text := string(t.constant.AppendText(nil))
 	if _, err := strconv.ParseInt(text, 10, 64); err != nil && !strings.Contains(text, ".") {
-		return text + ".0" // CEL takes no integer above 64 bits
+		return text + ".0" // CEL accepts no integer above 64 bits
 	}
 	return text
 }
 
-// within is the text of a term where an operator of some precedence is needed, at least.
+// within returns the text of a term for a place that needs at least some precedence.
 func (t *term) within(needed int) string {
 	if t.operator != "" && t.operator != negation && precedence(t.operator) < needed {
 		return "(" + t.text() + ")"

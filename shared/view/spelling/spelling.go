@@ -1,8 +1,7 @@
-// Package spelling says what a word that nobody knows may have meant, and how a message repeats text that a person
-// wrote.
+// Package spelling suggests what an unknown word may mean, and shortens user text for messages.
 //
-// Place in the flow: messages of package expression about expressions, of package view about definitions, of package
-// viewfile about files.
+// Place in the flow: package expression uses it for messages about expressions, package view for definitions, and
+// package viewfile for files.
 package spelling
 
 import (
@@ -10,7 +9,7 @@ import (
 	"strings"
 )
 
-// Shorten bounds what an error message repeats of its input.
+// Shorten limits how much of its input an error message repeats.
 func Shorten(text string) string {
 	const most = 60
 	if runes := []rune(text); len(runes) > most {
@@ -19,7 +18,7 @@ func Shorten(text string) string {
 	return text
 }
 
-// Suggest completes a message about an unknown word: the known word it looks like, or all of them.
+// Suggest completes a message about an unknown word. It names the most similar known word, or lists all of them.
 func Suggest(word, plural string, known []string) string {
 	if near := Nearest(word, known); near != "" {
 		return fmt.Sprintf("did you mean %q?", near)
@@ -27,9 +26,9 @@ func Suggest(word, plural string, known []string) string {
 	return fmt.Sprintf("the %s are %s", plural, strings.Join(known, ", "))
 }
 
-// Nearest is the known word that word most looks like, if one is as near as a slip of the fingers: one edit away, two
-// where both have more than four letters. Two edits make another word of four letters too easily: "name" and "rate" are
-// not misspelt "time" and "data".
+// Nearest returns the known word that word most resembles, if a typing mistake explains the difference: one edit, or
+// two when both words have more than four letters. In words of four letters, two edits too easily make another word:
+// "name" and "rate" are not misspelt "time" and "data".
 func Nearest(word string, known []string) string {
 	best, distance := "", 3
 	for _, k := range known {
@@ -47,8 +46,8 @@ func Nearest(word string, known []string) string {
 	return best
 }
 
-// edits counts the insertions, deletions, replacements and swaps of neighbours that lead from a to b, none twice at one
-// place.
+// edits counts the insertions, deletions, replacements and swaps of neighbours that lead from a to b, at most one at
+// each place.
 //
 // Source: optimal string alignment distance; Damerau 1964.
 func edits(a, b string) int {

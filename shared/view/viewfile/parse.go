@@ -14,8 +14,8 @@ import (
 const (
 	maxFile       = 1 << 20 // bytes
 	maxViews      = 100
-	maxExpression = 2000 // characters, of a description too
-	maxReported   = 50   // problems
+	maxExpression = 2000 // characters of an expression, and of a description
+	maxReported   = 50   // problems in one report
 
 	viewExample    = "- name: page_views"
 	keyExample     = "key: {path: data.path}, or key: {} for one row per window"
@@ -26,10 +26,10 @@ func viewFields() []string {
 	return []string{"name", "description", "architecture", "where", "key", "window", "aggregates"}
 }
 
-// Parse reads all views of a views file, which the problems call file.
+// Parse reads all views of a views file. file is the name that problems show.
 //
-// Shape:  a definition per view, in the order of the file; each compiles.
-// Errors: Problems, all that are wrong with it, each with its place; at most 50.
+// Shape: one definition per view, in the order of the file; each compiles.
+// Errors: Problems: all problems with their places, at most 50. Not retryable.
 func Parse(file string, text []byte) ([]view.Definition, error) {
 	r := &reader{file: file, names: map[string]position{}}
 	var definitions []view.Definition
@@ -50,11 +50,12 @@ type reader struct {
 	names    map[string]position // of the views so far
 }
 
-// places are where the parts of a definition stand in the file. A part that is missing, or of which a problem is noted
-// already, has none.
+// places holds where the parts of a definition stand in the file. A part that is missing, or that already has a
+// problem, has no place.
 type places map[view.Place]scalar
 
-// note notes a problem, at a place that the file has: the YAML library puts what is not there beyond the end.
+// note records a problem, at a place that exists in the file. For missing text, the YAML library reports a place beyond
+// the end.
 func (r *reader) note(at position, format string, args ...any) {
 	if len(r.lines) > 0 {
 		at.line = min(at.line, len(r.lines))
@@ -63,8 +64,8 @@ func (r *reader) note(at position, format string, args ...any) {
 	r.problems = append(r.problems, Problem{r.file, at.line, at.column, fmt.Sprintf(format, args...)})
 }
 
-// check notes what is wrong with a definition, each fault where its part stands. A fault of a part without a place
-// comes from a problem that is noted already: the part is missing, or its text is no expression or window at all.
+// check records what is wrong with a definition, each fault where its part stands. A fault of a part without a place
+// follows from a problem that is already recorded: the part is missing, or its text is not an expression or window.
 func (r *reader) check(d view.Definition, at places) {
 	for _, f := range view.Check(d) {
 		if s, ok := at[f.Place]; ok {
@@ -79,7 +80,7 @@ func (r *reader) sorted() Problems {
 	})
 	if more := len(r.problems) - maxReported; more > 0 {
 		last := r.problems[maxReported]
-		last.Text = fmt.Sprintf("and %d problems more; mend the ones above first", more)
+		last.Text = fmt.Sprintf("and %d more problems; fix the ones above first", more)
 		return append(r.problems[:maxReported:maxReported], last)
 	}
 	return r.problems
@@ -92,18 +93,18 @@ func (r *reader) views(root ast.Node) []view.Definition {
 	}
 	list, found := find(entries, "views")
 	if !found {
-		r.note(positionOf(root), "there is no views list; begin the file with views:")
+		r.note(positionOf(root), "the views list is missing; begin the file with views:")
 		return nil
 	}
 	items, ok := list.value.(*ast.SequenceNode)
 	if !ok || len(items.Values) == 0 {
-		r.note(list.at, "views has to be a list of at least one view; write for example %s", viewExample)
+		r.note(list.at, "views must be a list of at least one view; write for example %s", viewExample)
 		return nil
 	}
 	var definitions []view.Definition
 	for i, item := range items.Values {
 		if i == maxViews {
-			r.note(positionOf(item), "there are %d views; at most %d are taken", len(items.Values), maxViews)
+			r.note(positionOf(item), "there are %d views; the maximum is %d", len(items.Values), maxViews)
 			break
 		}
 		definitions = append(definitions, r.view(item))
@@ -147,14 +148,14 @@ func (r *reader) name(entries []entry, item position, at places) view.Name {
 	return view.Name(s.text)
 }
 
-// distinguish notes a view whose name an earlier one has.
+// distinguish records a problem when an earlier view has the same name.
 func (r *reader) distinguish(name view.Name, at places) {
 	s, ok := at[view.Place{Part: view.NamePart}]
 	if !ok {
 		return
 	}
 	if first, twice := r.names[s.text]; twice {
-		r.note(s.at, "the view %q is there twice, first at %d:%d; names have to differ",
+		r.note(s.at, "the view %q appears twice, first at %d:%d; names must be unique",
 			spelling.Shorten(s.text), first.line, first.column)
 	} else {
 		r.names[s.text] = s.at
@@ -176,7 +177,7 @@ func (r *reader) where(entries []entry, at places) string {
 	case s.node == nil || r.tooLong(s):
 		return ""
 	case s.text == "":
-		// To a definition this is no filter. In a file it is one that somebody forgot to write.
+		// In a definition an empty text means no filter. In a file it is a filter that somebody forgot to write.
 		r.note(r.locate(s, 0), "the expression is empty; write for example data.path")
 		return ""
 	}
@@ -198,7 +199,7 @@ func (r *reader) window(entries []entry, item position, at places) time.Duration
 	return window
 }
 
-// expression reads the expression of a key field or of an aggregate, which stands at the given place of the definition.
+// expression reads the expression of a key field or of an aggregate at the given place of the definition.
 func (r *reader) expression(e entry, example string, at places, place view.Place) string {
 	s, ok := r.scalar(e, e.name+": "+example)
 	if !ok || r.tooLong(s) {
@@ -211,12 +212,12 @@ func (r *reader) expression(e entry, example string, at places, place view.Place
 func (r *reader) tooLong(s scalar) bool {
 	n := len([]rune(s.text))
 	if n > maxExpression {
-		r.note(s.at, "the text has %d characters; at most %d are taken", n, maxExpression)
+		r.note(s.at, "the text has %d characters; the maximum is %d", n, maxExpression)
 	}
 	return n > maxExpression
 }
 
-// parts reads the entries of a view's key or aggregates. An empty key is one; empty aggregates are not.
+// parts reads the entries of a view's key or aggregates. A key may be empty; aggregates may not.
 func (r *reader) parts(entries []entry, name, example string, most int, item position) []entry {
 	e, found := find(entries, name)
 	if !found {
@@ -232,13 +233,13 @@ func (r *reader) parts(entries []entry, name, example string, most int, item pos
 		r.note(e.at, "%s is empty; write for example %s", name, example)
 	}
 	if len(parts) > most {
-		r.note(parts[most].at, "%s has %d fields; at most %d are taken", name, len(parts), most)
+		r.note(parts[most].at, "%s has %d fields; the maximum is %d", name, len(parts), most)
 		return nil
 	}
 	return parts
 }
 
-// required reads a scalar that every view has.
+// required reads a scalar that every view must have.
 func (r *reader) required(entries []entry, name, example string, item position) (scalar, bool) {
 	e, found := find(entries, name)
 	if !found {
@@ -248,7 +249,7 @@ func (r *reader) required(entries []entry, name, example string, item position) 
 	return r.scalar(e, example)
 }
 
-// optional reads a scalar that a view may have; without a node: it has none, or not a good one.
+// optional reads a scalar that a view may have. The result has no node when the scalar is missing or invalid.
 func (r *reader) optional(entries []entry, name, example string) scalar {
 	e, found := find(entries, name)
 	if !found {

@@ -133,7 +133,7 @@ func TestParseReportsTheFirst(t *testing.T) {
 			t.Errorf("problem %d is of line %d", i, p.Line)
 		}
 	}
-	if want := "and 10 problems more; mend the ones above first"; problems[50].Text != want {
+	if want := "and 10 more problems; fix the ones above first"; problems[50].Text != want {
 		t.Errorf("got %q, want %q", problems[50].Text, want)
 	}
 	var first viewfile.Problem

@@ -15,7 +15,7 @@ type Problem struct {
 // Error is file:line:col: text.
 func (p Problem) Error() string { return fmt.Sprintf("%s:%d:%d: %s", p.File, p.Line, p.Column, p.Text) }
 
-// Problems is all that is wrong in a views file, in the order of the file.
+// Problems is everything that is wrong in a views file, in the order of the file.
 type Problems []Problem
 
 // Error has a line per problem.
@@ -27,7 +27,7 @@ func (p Problems) Error() string {
 	return strings.Join(lines, "\n")
 }
 
-// Unwrap gives the problems to errors.As.
+// Unwrap returns the problems for errors.As.
 func (p Problems) Unwrap() []error {
 	all := make([]error, len(p))
 	for i, problem := range p {

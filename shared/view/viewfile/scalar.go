@@ -16,10 +16,10 @@ type scalar struct {
 	node    ast.Node
 	at      position
 	text    string // without white space at its ends
-	leading int    // characters of white space that it had in front
+	leading int    // characters of white space that the file has before the text
 }
 
-// scalar reads the value of a field that is text. Numbers, true and false are text as they are written.
+// scalar reads the value of a field that is text. Numbers, true and false are text, as written in the file.
 func (r *reader) scalar(e entry, example string) (scalar, bool) {
 	if isEmpty(e.value) {
 		r.note(e.at, "%s is empty; write for example %s", spelling.Shorten(e.name), example)
@@ -34,7 +34,7 @@ func (r *reader) scalar(e entry, example string) (scalar, bool) {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.BoolNode, *ast.InfinityNode, *ast.NanNode:
 		text = strings.TrimSpace(n.GetToken().Value)
 	default:
-		r.note(positionOf(e.value), "%s has to be text; write for example %s", spelling.Shorten(e.name), example)
+		r.note(positionOf(e.value), "%s must be text; write for example %s", spelling.Shorten(e.name), example)
 		return scalar{}, false
 	}
 	trimmed := strings.TrimLeftFunc(text, unicode.IsSpace)
@@ -46,8 +46,8 @@ func (r *reader) scalar(e entry, example string) (scalar, bool) {
 	}, true
 }
 
-// locate finds a character of a scalar's text in the file. It walks text and file side by side: white space may differ,
-// since YAML folds lines and takes indentation away, and inside quotes there are escapes; the rest is the same.
+// locate returns the place in the file of one character of a scalar's text. It walks text and file side by side. White
+// space may differ, since YAML folds lines and removes indentation; quoted text may have escapes. The rest is equal.
 func (r *reader) locate(s scalar, offset int) position {
 	if s.node == nil {
 		return s.at
@@ -81,7 +81,7 @@ func (r *reader) locate(s scalar, offset int) position {
 type walker struct {
 	lines [][]rune
 	at    position
-	quote rune // 0: the scalar has none
+	quote rune // the scalar's quote; 0: none
 }
 
 func (w *walker) enter(style token.Type) {
@@ -96,7 +96,7 @@ func (w *walker) enter(style token.Type) {
 	w.at.column++
 }
 
-// here is the rest of the line; not ok after the last.
+// here returns the rest of the line. ok is false after the last line.
 func (w *walker) here() (rest []rune, ok bool) {
 	if w.at.line > len(w.lines) {
 		return nil, false
@@ -125,7 +125,7 @@ func (w *walker) skipSpace() {
 	}
 }
 
-// past goes to behind the next character that is not white space.
+// past moves behind the next character that is not white space.
 func (w *walker) past() {
 	w.skipSpace()
 	rest, ok := w.here()
@@ -136,7 +136,7 @@ func (w *walker) past() {
 	w.at.column += size
 }
 
-// decode is the character that the file has here, and how many characters it takes to write.
+// decode returns the character that the file has here, and how many characters write it.
 func (w *walker) decode(rest []rune) (c rune, size int) {
 	switch {
 	case w.quote == '\'' && len(rest) > 1 && rest[0] == '\'' && rest[1] == '\'':

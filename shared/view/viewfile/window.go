@@ -15,21 +15,21 @@ import (
 const (
 	day = 24 * time.Hour
 
-	// maxDays is far more than a window may have, and far less than what overflows.
+	// maxDays is far longer than the longest window, and far too short to overflow.
 	maxDays = 1000
 
-	// outOfRange stands for a window that is longer than maxDays, or negative. view.Check refuses it, as it does others
-	// out of range.
+	// outOfRange stands for a window that is negative or longer than maxDays. view.Check refuses it like any window out
+	// of range.
 	outOfRange = time.Duration(-1)
 )
 
-// parseWindow reads a window as Go writes durations, with d for days besides ("36h", "1d12h", "90s"), or as ISO 8601
-// does ("PT1H", "P1D"). problem says what is wrong with the text. Whether the window is in range, view.Check says.
+// parseWindow reads a window as a Go duration with d for days ("36h", "1d12h", "90s"), or as an ISO 8601 duration
+// ("PT1H", "P1D"). problem says what is wrong with the text. view.Check decides whether the window is in range.
 func parseWindow(text string) (window time.Duration, problem string) {
 	if strings.HasPrefix(strings.TrimPrefix(text, "-"), "P") {
 		return parseISOWindow(text)
 	}
-	// A day is no unit of Go's: it is taken off the front.
+	// Go has no unit for days, so the days at the front are read separately.
 	days, rest := int64(0), text
 	digits, after, hasDays := strings.Cut(text, "d")
 	if hasDays {
@@ -61,7 +61,7 @@ func parseISOWindow(text string) (window time.Duration, problem string) {
 		return 0, fmt.Sprintf("the years and months of %q have no fixed length; give days, hours, minutes and seconds",
 			spelling.Shorten(text))
 	}
-	// The fields are floats, and may be anything: what is far out of range must not overflow.
+	// The fields are floats and may have any value. A value far out of range must not overflow.
 	if iso.Negative || iso.Weeks*7+iso.Days+iso.Hours/24+iso.Minutes/(24*60)+iso.Seconds/(24*3600) > maxDays {
 		return outOfRange, ""
 	}

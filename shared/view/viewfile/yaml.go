@@ -19,8 +19,8 @@ import (
 )
 
 const (
-	// The YAML parser's time grows with the square of the tokens, and its stack with their nesting. A hundred views of
-	// usual size have a tenth.
+	// The time of the YAML parser grows with the square of the number of tokens, and its stack with their nesting. A
+	// hundred views of usual size have a tenth of this number.
 	maxTokens  = 20_000
 	maxNesting = 16
 )
@@ -32,7 +32,8 @@ func (p position) compare(q position) int {
 	return cmp.Or(cmp.Compare(p.line, q.line), cmp.Compare(p.column, q.column))
 }
 
-// document parses the YAML of a views file to its one document; nil: the problems say why not.
+// document parses the YAML of a views file and returns its one document. It returns nil after recording problems when
+// it cannot.
 func (r *reader) document(text []byte) ast.Node {
 	text = bytes.TrimPrefix(text, []byte("\ufeff"))
 	text = bytes.ReplaceAll(text, []byte("\r\n"), []byte("\n"))
@@ -60,10 +61,10 @@ func (r *reader) document(text []byte) ast.Node {
 	return nil
 }
 
-// acceptable judges the bytes of a file.
+// acceptable checks the bytes of a file.
 func (r *reader) acceptable(text []byte) bool {
 	if len(text) > maxFile {
-		r.note(position{1, 1}, "the file has %d bytes; at most %d are taken", len(text), maxFile)
+		r.note(position{1, 1}, "the file has %d bytes; the maximum is %d", len(text), maxFile)
 		return false
 	}
 	before := text
@@ -84,8 +85,7 @@ func (r *reader) acceptable(text []byte) bool {
 	return true
 }
 
-// plain refuses what YAML has beyond one document of mappings, lists and scalars, and what would cost the parser too
-// much.
+// plain refuses YAML beyond one document of mappings, lists and scalars, and files that would cost the parser too much.
 func (r *reader) plain(tokens token.Tokens) bool {
 	count, flow, lineNesting, documents := 0, 0, 0, 0
 	for _, t := range tokens {
@@ -105,7 +105,7 @@ func (r *reader) plain(tokens token.Tokens) bool {
 			lineNesting++
 		case token.DocumentHeaderType:
 			if documents++; documents > 1 || count > 1 {
-				r.note(at, "a second document begins here; a views file has one, so leave --- out")
+				r.note(at, "a second document begins here; a views file has only one, so remove ---")
 				return false
 			}
 		}
@@ -116,33 +116,33 @@ func (r *reader) plain(tokens token.Tokens) bool {
 		if flow > maxNesting || lineNesting > maxNesting || count > maxTokens {
 			r.note(at,
 				"the file is nested too deeply or too long; "+
-					"need at most %d levels in a line or in brackets, and %d words and signs", maxNesting, maxTokens)
+					"the maximum is %d levels in a line or in brackets, and %d words and signs", maxNesting, maxTokens)
 			return false
 		}
 	}
 	return true
 }
 
-// refusal says what is wrong with a token that no views file needs.
+// refusal says what is wrong with a token that a views file must not have.
 func refusal(t *token.Token) string {
 	switch t.Type {
 	case token.TagType:
 		return fmt.Sprintf("%s is a YAML tag here; put an expression that begins with ! in quotes", spelling.Shorten(t.Value))
 	case token.AnchorType:
-		return "& begins a YAML anchor here, which is not taken; put text that begins with & in quotes"
+		return "& begins a YAML anchor here, which is not supported; put text that begins with & in quotes"
 	case token.AliasType:
-		return "* begins a YAML alias here, which is not taken; write the text out, and put text that begins with * in quotes"
+		return "* begins a YAML alias here, which is not supported; write the text out, and put text that begins with * in quotes"
 	case token.MergeKeyType:
-		return "<< is a YAML merge, which is not taken; write the fields out"
+		return "<< is a YAML merge, which is not supported; write the fields out"
 	case token.MappingKeyType:
-		return "? begins a YAML complex key here, which is not taken; put text that begins with ? in quotes"
+		return "? begins a YAML complex key here, which is not supported; put text that begins with ? in quotes"
 	case token.DirectiveType:
-		return "% begins a YAML directive here, which is not taken; leave it out"
+		return "% begins a YAML directive here, which is not supported; remove it"
 	}
 	return ""
 }
 
-// parseTokens is the YAML parser. It must not end the process, whatever it is given.
+// parseTokens runs the YAML parser. Whatever its input, it must not end the process.
 func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
 	defer func() {
 		if problem := recover(); problem != nil {
@@ -152,7 +152,7 @@ func parseTokens(tokens token.Tokens) (file *ast.File, err error) {
 	return parser.Parse(tokens, 0, parser.AllowDuplicateMapKey())
 }
 
-// syntaxError says what is wrong with the YAML, in the form of note's arguments.
+// syntaxError describes a YAML error, as arguments for note.
 func syntaxError(err error) (at position, format string, text string) {
 	at, message := position{1, 1}, err.Error()
 	var syntax *yaml.SyntaxError
@@ -164,9 +164,9 @@ func syntaxError(err error) (at position, format string, text string) {
 	}
 	hint := "check indentation, colons and quotes"
 	if strings.Contains(message, "mapping value is not allowed") || strings.Contains(message, "unexpected key name") {
-		hint = "put text that has a colon and a space in it in quotes, and check the indentation"
+		hint = "put text that contains a colon and a space in quotes, and check the indentation"
 	}
-	return at, "%s", fmt.Sprintf("the YAML is broken (%s); %s", message, hint)
+	return at, "%s", fmt.Sprintf("invalid YAML (%s); %s", message, hint)
 }
 
 func positionOfToken(t *token.Token) position {
@@ -205,7 +205,8 @@ func find(entries []entry, name string) (entry, bool) {
 	return entry{}, false
 }
 
-// mapping reads the fields of a mapping, of which none may be there twice. known are the fields it may have; nil: any.
+// mapping reads the fields of a mapping. Each field may appear only once. known lists the allowed fields; nil allows
+// any.
 func (r *reader) mapping(node ast.Node, what, example string, known []string) ([]entry, bool) {
 	var values []*ast.MappingValueNode
 	switch n := node.(type) {
@@ -214,7 +215,7 @@ func (r *reader) mapping(node ast.Node, what, example string, known []string) ([
 	case *ast.MappingValueNode:
 		values = []*ast.MappingValueNode{n}
 	default:
-		r.note(positionOf(node), "%s has to be a mapping; write for example %s", what, example)
+		r.note(positionOf(node), "%s must be a mapping; write for example %s", what, example)
 		return nil, false
 	}
 	var entries, misspelt []entry
@@ -222,7 +223,7 @@ func (r *reader) mapping(node ast.Node, what, example string, known []string) ([
 	for _, value := range values {
 		e := entry{name: value.Key.GetToken().Value, at: positionOf(value.Key), value: value.Value}
 		if at, twice := first[e.name]; twice {
-			r.note(e.at, "the field %q is there twice, first at %d:%d; leave one out",
+			r.note(e.at, "the field %q appears twice, first at %d:%d; remove one",
 				spelling.Shorten(e.name), at.line, at.column)
 			continue
 		}
@@ -235,7 +236,7 @@ func (r *reader) mapping(node ast.Node, what, example string, known []string) ([
 		}
 		entries = append(entries, e)
 	}
-	// What is misspelt is not missing too, and is read on, so that all problems show at once.
+	// A misspelt field is read on instead of being reported as missing, so that all problems show at once.
 	for _, e := range misspelt {
 		if _, there := first[e.name]; !there {
 			entries = append(entries, e)

@@ -18,14 +18,19 @@ import (
 func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *runs.Input) error {
 	deltas := t.fold(in, targets)
 	for i, g := range targets {
-		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
-			return err
-		}
-		if err := t.commit(ctx, g, run); err != nil {
+		if err := t.bringIn(ctx, g, run, deltas[i], advanced); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// bringIn brings a run into a generation: its items, then its horizon.
+func (t *tick) bringIn(ctx context.Context, g target, run lifecycle.Run, delta *view.Delta, replace bool) error {
+	if err := t.write(ctx, g, run, delta, replace); err != nil {
+		return err
+	}
+	return t.commit(ctx, g, run)
 }
 
 // build applies the runs up to the head, in one pass, to the generations that have none yet, and says how many it has
@@ -35,22 +40,11 @@ func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run,
 // The head is read once the generations are known. So a generation that the sweep did not have to wait for, since it was not there yet, is built up to all
 // that had been swept.
 func (t *tick) build(ctx context.Context) (n int, err error) {
-	if known, _ := t.targets(); len(at(known, 0)) == 0 {
-		return 0, nil
-	}
-	if err := t.readViews(ctx); err != nil {
+	targets, head, err := t.readUnbuilt(ctx)
+	if len(targets) == 0 || head.N == 0 || err != nil {
 		return 0, err
 	}
-	known, _ := t.targets()
-	targets := at(known, 0)
-	head, err := t.Catalog.Head(ctx)
-	if err != nil {
-		return 0, fmt.Errorf("read head: %w", err)
-	}
-	if head.N == 0 {
-		return 0, nil
-	}
-	if t.short(ctx) {
+	if t.isShortOfTime(ctx) {
 		t.report.Backlog = true
 		return 0, nil
 	}
@@ -60,16 +54,29 @@ func (t *tick) build(ctx context.Context) (n int, err error) {
 	}
 	var all []error
 	for i, g := range targets {
-		err := t.write(ctx, g, head, totals[i], built)
-		if err == nil {
-			err = t.commit(ctx, g, head)
-		}
+		err := t.bringIn(ctx, g, head, totals[i], built)
 		if err == nil {
 			n++
 		}
 		all = append(all, err)
 	}
 	return n, errors.Join(all...)
+}
+
+// readUnbuilt reads the generations that have no run yet, and then the head. When none is known there is nothing to read.
+func (t *tick) readUnbuilt(ctx context.Context) ([]target, lifecycle.Run, error) {
+	if known, _ := t.targets(); len(atRun(known, 0)) == 0 {
+		return nil, lifecycle.Run{}, nil
+	}
+	if err := t.readViews(ctx); err != nil {
+		return nil, lifecycle.Run{}, err
+	}
+	own, _ := t.targets()
+	head, err := t.Catalog.Head(ctx)
+	if err != nil {
+		return nil, lifecycle.Run{}, fmt.Errorf("read head: %w", err)
+	}
+	return atRun(own, 0), head, nil
 }
 
 // foldAll makes a delta of all runs up to the head per target.

@@ -116,10 +116,19 @@ type tick struct {
 	started time.Time
 	report  Report
 	views   []lifecycle.View // as read last, and as written since
-	rebuild bool             // an operator wants some view built anew
-	whole   bool             // this tick has made a run of all that the archive holds and no run before it did
+	search  search
 	set     *view.Set
 }
+
+// search is for late objects in the whole archive, by one run of a tick. It is wanted when an operator has a view built anew; once
+// it is done, the runs hold all that the archive held.
+type search int
+
+const (
+	searchNotWanted search = iota
+	searchWanted
+	searchDone
+)
 
 func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	head, err := t.Catalog.Head(ctx)
@@ -135,7 +144,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	if head, err = t.extend(ctx, head, sealed); err != nil {
 		return err
 	}
-	if t.whole {
+	if t.search == searchDone {
 		if err := t.announce(ctx, true); err != nil {
 			return err
 		}
@@ -160,7 +169,9 @@ func (t *tick) compile(ctx context.Context) (err error) {
 	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views)); err != nil {
 		return err
 	}
-	t.rebuild = slices.ContainsFunc(t.views, lifecycle.View.WantsRebuild)
+	if slices.ContainsFunc(t.views, lifecycle.View.WantsRebuild) {
+		t.search = searchWanted
+	}
 	for _, v := range t.views {
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
 	}
@@ -170,18 +181,18 @@ func (t *tick) compile(ctx context.Context) (err error) {
 // level applies the runs that generations lack which have some already: what a crash has left.
 func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 	for {
-		if work, _ := t.lowest(head); len(work) == 0 {
+		if len(t.furthestBehind(head)) == 0 {
 			return nil
 		}
 		// What was given up meanwhile is left alone.
 		if err := t.readViews(ctx); err != nil {
 			return err
 		}
-		work, next := t.lowest(head)
-		if len(work) == 0 {
+		level := t.furthestBehind(head)
+		if len(level) == 0 {
 			return nil
 		}
-		run, err := t.reader().Get(ctx, next)
+		run, err := t.reader().Get(ctx, level[0].generation.Run+1)
 		if err != nil {
 			return err
 		}
@@ -189,7 +200,7 @@ func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 		if err != nil {
 			return err
 		}
-		if err := t.advance(ctx, work, run, in); err != nil {
+		if err := t.advance(ctx, level, run, in); err != nil {
 			return err
 		}
 	}
@@ -202,23 +213,16 @@ type target struct {
 	place      int // of its program in the set
 }
 
-// lowest returns the generations that have been built and are furthest behind the head, with the run they lack next.
-func (t *tick) lowest(head lifecycle.Run) ([]target, uint64) {
-	all, _ := t.targets()
-	next := head.N
-	for _, g := range all {
-		if run := g.generation.Run; run > 0 && run < next {
-			next = run
-		}
-	}
-	if next == head.N {
-		return nil, 0
-	}
-	return at(all, next), next + 1
+// furthestBehind are the generations that lack runs and have some, those that have the fewest.
+func (t *tick) furthestBehind(head lifecycle.Run) []target {
+	own, _ := t.targets()
+	return lifecycle.FurthestBehind(own, func(g target) (run uint64, ok bool) {
+		return g.generation.Run, g.generation.Run > 0 && g.generation.Run < head.N
+	})
 }
 
-// at keeps the targets whose last run is the given one.
-func at(all []target, run uint64) []target {
+// atRun keeps the targets whose last run is the given one.
+func atRun(all []target, run uint64) []target {
 	var some []target
 	for _, g := range all {
 		if g.generation.Run == run {
@@ -249,47 +253,5 @@ func (t *tick) targets() (own, replays []target) {
 	return own, replays
 }
 
-// extend makes runs until no sealed slot is left or time is short, applying each to the generations that are level with it.
-func (t *tick) extend(ctx context.Context, head lifecycle.Run, sealed slot.Slot) (lifecycle.Run, error) {
-	for head.Horizon < sealed {
-		if t.short(ctx) {
-			t.report.Backlog = true
-			break
-		}
-		manifest, err := t.plan(ctx, head, sealed, t.rebuild && !t.whole)
-		if err != nil {
-			return head, err
-		}
-		in, err := t.read(ctx, manifest)
-		if err != nil {
-			return head, err
-		}
-		run, err := t.makeReal(ctx, in)
-		if errors.Is(err, catalog.ErrConflict) {
-			break // somebody else made this run: the next tick goes on from there
-		}
-		if err != nil {
-			return head, err
-		}
-		t.report.Runs = append(t.report.Runs, run)
-		t.whole = t.rebuild
-		if err := t.readViews(ctx); err != nil {
-			return run, err
-		}
-		own, replays := t.targets()
-		// Those at run 0 are built in one pass when the runs are made.
-		if previous := at(own, head.N); head.N > 0 && len(previous) > 0 {
-			if err := t.advance(ctx, previous, run, in); err != nil {
-				return run, err
-			}
-		}
-		if err := t.passOver(ctx, at(replays, head.N), run); err != nil {
-			return run, err
-		}
-		head = run
-	}
-	return head, nil
-}
-
-// short says whether another run may not fit into the time left.
-func (t *tick) short(ctx context.Context) bool { return budget.Short(ctx, t.started, t.Now()) }
+// isShortOfTime says whether another run may not fit into the time left.
+func (t *tick) isShortOfTime(ctx context.Context) bool { return budget.Short(ctx, t.started, t.Now()) }

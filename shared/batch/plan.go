@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"math"
 
 	"github.com/anabranch/anabranch/shared/archive"
@@ -15,58 +16,148 @@ import (
 
 const listPage = 1000
 
-// plan chooses the next run's horizon and freezes its input: the objects of the slots between the horizons, and stragglers, which are
-// objects of slots below that no real run holds. whole says to look for them in the whole archive.
+// extend makes runs until no sealed slot is left or time is short.
+func (t *tick) extend(ctx context.Context, head lifecycle.Run, sealed slot.Slot) (lifecycle.Run, error) {
+	for head.Horizon < sealed {
+		if t.isShortOfTime(ctx) {
+			t.report.Backlog = true
+			break
+		}
+		run, lost, err := t.makeRun(ctx, head, sealed)
+		if err != nil || lost {
+			return head, err
+		}
+		if err := t.bringForward(ctx, head, run.Run, run.input); err != nil {
+			return head, err
+		}
+		head = run.Run
+	}
+	return head, nil
+}
+
+// newRun is a run that this tick has made, with what it has read.
+type newRun struct {
+	lifecycle.Run
+	input *runs.Input
+}
+
+// makeRun makes the run after the head. It is lost when somebody else has made it: the next tick goes on from there.
+func (t *tick) makeRun(ctx context.Context, head lifecycle.Run, sealed slot.Slot) (run newRun, lost bool, err error) {
+	manifest, err := t.plan(ctx, head, sealed, t.search == searchWanted)
+	if err != nil {
+		return newRun{}, false, err
+	}
+	if run.input, err = t.read(ctx, manifest); err != nil {
+		return newRun{}, false, err
+	}
+	if run.Run, err = t.makeReal(ctx, run.input); err != nil {
+		if errors.Is(err, catalog.ErrConflict) {
+			return newRun{}, true, nil
+		}
+		return newRun{}, false, err
+	}
+	t.report.Runs = append(t.report.Runs, run.Run)
+	if t.search == searchWanted {
+		t.search = searchDone
+	}
+	return run, false, nil
+}
+
+// bringForward brings a new run into the generations that are level with the head before it.
+func (t *tick) bringForward(ctx context.Context, head, run lifecycle.Run, in *runs.Input) error {
+	if err := t.readViews(ctx); err != nil {
+		return err
+	}
+	own, replays := t.targets()
+	// Those at run 0 are built in one pass when the runs are made.
+	if level := atRun(own, head.N); head.N > 0 && len(level) > 0 {
+		if err := t.advance(ctx, level, run, in); err != nil {
+			return err
+		}
+	}
+	return t.passOver(ctx, atRun(replays, head.N), run)
+}
+
+// plan chooses the next run's horizon and freezes its input: the objects of the slots between the horizons, and late objects, which
+// are of slots below and which no real run holds. whole says to look for those in the whole archive.
 func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, whole bool) (archive.Manifest, error) {
-	m := archive.Manifest{Run: head.N + 1, From: head.Horizon, To: sealed}
-	from, known := archive.FirstEvent, &t.held
-	switch {
-	case whole:
-		// Once in a while, so that what is known of the whole archive is not kept.
-		known = &held{}
-		if err := known.read(ctx, t.Batch, head, slot.Slot(math.MinInt64)); err != nil {
-			return m, err
-		}
-	case head.N > 0:
-		// A head of 0 has claimed no slot; the slots of a first run have no bound below.
-		again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())
-		from = archive.SlotKey(again)
-		if err := known.read(ctx, t.Batch, head, again); err != nil {
-			return m, err
-		}
+	m := archive.Manifest{Run: head.N + 1, From: head.Horizon}
+	from, known, err := t.beginListing(ctx, head, whole)
+	if err != nil {
+		return m, err
 	}
 	var (
 		size int64
 		last slot.Slot // of the objects so far
 	)
-	for to := archive.SlotKey(sealed); ; {
-		page, _, err := t.Archive.List(ctx, from, to, listPage)
+	for object, err := range t.listEvents(ctx, from, archive.SlotKey(sealed)) {
 		if err != nil {
-			return m, fmt.Errorf("list archive from %s: %w", from, err)
+			return m, err
 		}
-		for _, object := range page {
-			s, _, err := archive.ParseEventsKey(object.Key)
-			if err != nil {
-				return m, fmt.Errorf("foreign object in the archive: %w", err)
-			}
-			if s < head.Horizon && known.has(object.Key) {
-				continue
-			}
-			if size >= t.RunBytes && s > head.Horizon && s != last {
-				m.To = s // a large backlog: the next run goes on from here
-				return m, nil
-			}
-			if s < head.Horizon {
-				m.Stragglers++
-			}
-			m.Objects = append(m.Objects, archive.Input{Object: object})
-			size += object.Size
-			last = s
+		s, late := object.slot, object.slot < head.Horizon
+		if late && known.has(object.Key) {
+			continue
 		}
-		if len(page) < listPage {
+		if size >= t.RunBytes && s > head.Horizon && s != last {
+			m.To = s // a large backlog: the next run goes on from here
 			return m, nil
 		}
-		from = page[len(page)-1].Key.After()
+		if late {
+			m.Stragglers++
+		}
+		m.Objects = append(m.Objects, archive.Input{Object: object.Object})
+		size += object.Size
+		last = s
+	}
+	m.To = sealed
+	return m, nil
+}
+
+// beginListing says from where on objects are listed, and which of those of claimed slots real runs hold.
+func (t *tick) beginListing(ctx context.Context, head lifecycle.Run, whole bool) (from archive.Key, known *held, err error) {
+	switch {
+	case whole:
+		// Once in a while, so that what is known of the whole archive is not kept.
+		known = &held{}
+		return archive.FirstEvent, known, known.read(ctx, t.Batch, head, slot.Slot(math.MinInt64))
+	case head.N == 0:
+		// A head of 0 has claimed no slot; the slots of a first run have no bound below.
+		return archive.FirstEvent, &t.held, nil
+	}
+	again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())
+	return archive.SlotKey(again), &t.held, t.held.read(ctx, t.Batch, head, again)
+}
+
+// listedObject is an object of events with the slot in its key.
+type listedObject struct {
+	archive.Object
+	slot slot.Slot
+}
+
+// listEvents lists the objects of events with from <= key < to, in archive order. It ends with the first error.
+func (t *tick) listEvents(ctx context.Context, from, to archive.Key) iter.Seq2[listedObject, error] {
+	return func(yield func(listedObject, error) bool) {
+		for {
+			page, _, err := t.Archive.List(ctx, from, to, listPage)
+			if err != nil {
+				yield(listedObject{}, fmt.Errorf("list archive from %s: %w", from, err))
+				return
+			}
+			for _, object := range page {
+				s, _, err := archive.ParseEventsKey(object.Key)
+				if err != nil {
+					yield(listedObject{}, fmt.Errorf("foreign object in the archive: %w", err))
+					return
+				}
+				if !yield(listedObject{object, s}, nil) {
+					return
+				}
+			}
+			if len(page) < listPage {
+				return
+			}
+			from = page[len(page)-1].Key.After()
+		}
 	}
 }
 

@@ -143,3 +143,21 @@ func (v View) Lacking(run uint64, before int64) (next View, changed bool) {
 	}
 	return next, changed
 }
+
+// FurthestBehind keeps, in their order, those of all that have come to the lowest run. The function tells how far one has come, and
+// whether it can go on; one that cannot is left out.
+func FurthestBehind[T any](all []T, run func(T) (n uint64, canGoOn bool)) []T {
+	var level []T
+	var lowest uint64
+	for _, one := range all {
+		n, canGoOn := run(one)
+		if !canGoOn || len(level) > 0 && n > lowest {
+			continue
+		}
+		if n < lowest {
+			level = level[:0]
+		}
+		level, lowest = append(level, one), n
+	}
+	return level
+}

@@ -46,13 +46,10 @@ func ofBatch() []Mutant {
 		{
 			Name: "clock-read-after-listing", Design: "3.2",
 			Mistake: "the run's horizon is that of the clock after its slots were listed",
-			Edits: []Edit{{planFile, `		if len(page) < listPage {
-			return m, nil
-		}
-`, `		if len(page) < listPage {
-			m.To, _, err = t.sealed(ctx)
-			return m, err
-		}
+			Edits: []Edit{{planFile, `	m.To = sealed
+	return m, nil
+`, `	m.To, _, err = t.sealed(ctx)
+	return m, err
 `}},
 		},
 		{
@@ -63,22 +60,22 @@ func ofBatch() []Mutant {
 		{
 			Name: "horizon-read-inclusively", Design: "3.4",
 			Mistake: "a run reads the slot at its horizon, too",
-			Edits:   []Edit{{planFile, `	for to := archive.SlotKey(sealed); ; {`, `	for to := archive.SlotKey(t.Layout.Slot.Next(sealed)); ; {`}},
+			Edits:   []Edit{{planFile, `from, archive.SlotKey(sealed)) {`, `from, archive.SlotKey(t.Layout.Slot.Next(sealed))) {`}},
 		},
 		{
 			Name: "run-at-an-unchanged-horizon", Design: "3.4",
 			Mistake: "a run may have the horizon of the one before",
-			Edits:   []Edit{{batchFile, `	for head.Horizon < sealed {`, `	for head.Horizon <= sealed {`}},
+			Edits:   []Edit{{planFile, `	for head.Horizon < sealed {`, `	for head.Horizon <= sealed {`}},
 		},
 		{
 			Name: "relist-missing", Design: "3.2",
 			Mistake: "claimed slots are not listed again, and stragglers never found",
-			Edits:   []Edit{{planFile, `		again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())`, `		again := head.Horizon`}},
+			Edits:   []Edit{{planFile, `	again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())`, `	again := head.Horizon`}},
 		},
 		{
 			Name: "held-objects-read-again", Design: "3.2",
 			Mistake: "objects of the slots that are listed again are not held against the earlier runs",
-			Edits:   []Edit{{planFile, `			if s < head.Horizon && known.has(object.Key) {`, `			if s < head.Horizon && t.held.has("") {`}},
+			Edits:   []Edit{{planFile, `		if late && known.has(object.Key) {`, `		if late && t.held.has("") {`}},
 		},
 		{
 			Name: "orphans-held", Design: "3.4",
@@ -148,7 +145,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "winner-stops", Design: "3.4",
 			Mistake: "what a crash has left is not finished: generations apply the newest run only",
-			Edits:   []Edit{{batchFile, `t.reader().Get(ctx, next)`, `t.reader().Get(ctx, max(next, head.N))`}},
+			Edits:   []Edit{{batchFile, `Get(ctx, level[0].generation.Run+1)`, `Get(ctx, max(level[0].generation.Run+1, head.N))`}},
 		},
 		{
 			Name: "item-horizon-ignored", Design: "3.4",
@@ -182,18 +179,14 @@ func ofBatch() []Mutant {
 		{
 			Name: "horizon-before-items", Design: "3.4",
 			Mistake: "a generation's horizon moves before its items are written",
-			Edits: []Edit{{applyFile, `		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
-			return err
-		}
-		if err := t.commit(ctx, g, run); err != nil {
-			return err
-		}
-`, `		if err := t.commit(ctx, g, run); err != nil {
-			return err
-		}
-		if err := t.write(ctx, g, run, deltas[i], advanced); err != nil {
-			return err
-		}
+			Edits: []Edit{{applyFile, `	if err := t.write(ctx, g, run, delta, replace); err != nil {
+		return err
+	}
+	return t.commit(ctx, g, run)
+`, `	if err := t.commit(ctx, g, run); err != nil {
+		return err
+	}
+	return t.write(ctx, g, run, delta, replace)
 `}},
 		},
 		{
@@ -274,7 +267,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "builds-without-time", Design: "3.4",
 			Mistake: "a build is begun however little of the tick's time is left",
-			Edits: []Edit{{applyFile, `	if t.short(ctx) {
+			Edits: []Edit{{applyFile, `	if t.isShortOfTime(ctx) {
 `, `	if false {
 `}},
 			Killer: Killer{

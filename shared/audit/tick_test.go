@@ -190,7 +190,7 @@ func TestNotAudited(t *testing.T) {
 		name view.Name
 		note string
 	}{{"a", "nothing serves"}, {"b", "replaying"}, {"c", "no run"}} {
-		if err := w.Catalog.PutAudit(t.Context(), catalog.Audit{View: c.name}.Asked(w.Clock)); err != nil {
+		if err := w.Catalog.PutAudit(t.Context(), catalog.Audit{View: c.name}.WithRequest(w.Clock)); err != nil {
 			t.Fatal(err)
 		}
 		if got := w.auditsOf(); got != 1 {

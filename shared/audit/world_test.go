@@ -291,7 +291,7 @@ func (w *world) ask() {
 		w.t.Fatal(err)
 	}
 	one.View = "by_user"
-	one = one.Asked(w.Clock)
+	one = one.WithRequest(w.Clock)
 	if err := w.Catalog.PutAudit(w.t.Context(), one); err != nil {
 		w.t.Fatal(err)
 	}

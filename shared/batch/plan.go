@@ -232,7 +232,7 @@ func (h *held) read(ctx context.Context, b *Batch, head lifecycle.Run, from slot
 		h.objects = map[archive.Key]struct{}{}
 	}
 	reader := b.reader()
-	later, err := reader.Down(ctx, head.N, func(r lifecycle.Run) bool { return r.N > h.through && r.Horizon > from })
+	later, err := reader.RunsDownTo(ctx, head.N, func(r lifecycle.Run) bool { return r.N > h.through && r.Horizon > from })
 	if err != nil {
 		return err
 	}

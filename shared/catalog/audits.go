@@ -96,8 +96,8 @@ func (a Audit) IsDue(now time.Time, every time.Duration) bool {
 	return !a.IsRunning(now) && (a.Begun == 0 || a.Requested > a.Begun || a.Begun > a.Ended || now.UnixMilli() >= a.Begun+every.Milliseconds())
 }
 
-// Asked returns the audit as it is when an operator asks for one at the given time: the next to begin is the answer, not one that is under way.
-func (a Audit) Asked(now time.Time) Audit {
+// WithRequest returns the audit as it is when an operator asks for one at the given time: the next to begin is the answer, not one that is under way.
+func (a Audit) WithRequest(now time.Time) Audit {
 	a.Requested = max(now.UnixMilli(), a.Begun+1)
 	return a
 }

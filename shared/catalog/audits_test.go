@@ -41,13 +41,13 @@ func TestAuditMoves(t *testing.T) {
 	now := time.UnixMilli(1_795_555_500_000)
 	a := catalog.Audit{View: "v"}
 	for range 3 {
-		if a = a.Asked(now); a.IsRunning(now) || !a.IsDue(now, time.Hour) {
+		if a = a.WithRequest(now); a.IsRunning(now) || !a.IsDue(now, time.Hour) {
 			t.Fatalf("asked for: %+v", a)
 		}
 		if a = a.Beginning(now); !a.IsRunning(now) || a.IsDue(now, time.Hour) {
 			t.Fatalf("under way: %+v", a)
 		}
-		if again := a.Asked(now); again.Requested <= a.Begun {
+		if again := a.WithRequest(now); again.Requested <= a.Begun {
 			t.Fatalf("asked for while under way: %+v", again)
 		}
 		if a.Ended = a.Begun; a.IsRunning(now) || a.IsDue(now, time.Hour) {

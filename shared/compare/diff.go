@@ -124,10 +124,10 @@ func candidateFor(v lifecycle.View, id lifecycle.GenerationID) (lifecycle.Genera
 		}
 		return g, nil
 	}
-	if g, ok := v.In(lifecycle.Building); ok {
+	if g, ok := v.FirstInState(lifecycle.Building); ok {
 		return g, nil
 	}
-	if g, ok := v.In(lifecycle.Retained); ok {
+	if g, ok := v.FirstInState(lifecycle.Retained); ok {
 		return g, nil
 	}
 	err := refusal(v, "no generation is being built or retained: there is nothing to hold against what serves")

@@ -57,7 +57,7 @@ func candidateOf(v lifecycle.View) (lifecycle.Generation, bool) {
 			return g, true
 		}
 	}
-	return v.In(lifecycle.Retained)
+	return v.FirstInState(lifecycle.Retained)
 }
 
 func (s *Shadow) askCandidate(ctx context.Context, answered serving.Result, g lifecycle.Generation) (compared, error) {

@@ -42,11 +42,11 @@ func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 			if v.Revision > 0 {
 				return v, false, nil
 			}
-			g, err := s.fresh(d, lifecycle.Begin, live)
+			g, err := s.newGeneration(d, lifecycle.Begin, live)
 			if err != nil {
 				return v, false, err
 			}
-			return s.want(ctx, v, d, g, false)
+			return s.makeDesired(ctx, v, d, g, false)
 		})
 		return err
 	})
@@ -80,12 +80,12 @@ func (s Deployment) each(step func(lifecycle.Definition) error) error {
 
 // isDone says whether a view has come as far towards a definition as announcing takes it.
 func isDone(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
-	_, waits := v.In(lifecycle.Announced)
+	_, waits := v.FirstInState(lifecycle.Announced)
 	return !waits && !wants(v, d, whole)
 }
 
 func wants(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
-	_, changed := v.Wanting(lifecycle.Generation{Definition: d.Hash}, whole, 0)
+	_, changed := v.WithDesired(lifecycle.Generation{Definition: d.Hash}, whole, 0)
 	return changed
 }
 
@@ -110,18 +110,18 @@ func (s Deployment) step(ctx context.Context, v lifecycle.View, d lifecycle.Defi
 		if err != nil {
 			return v, false, err
 		}
-		return s.want(ctx, v, d, g, whole)
+		return s.makeDesired(ctx, v, d, g, whole)
 	}
-	g, waits := v.In(lifecycle.Announced)
+	g, waits := v.FirstInState(lifecycle.Announced)
 	if !waits {
 		return v, false, nil
 	}
 	// What is written next is a commit point: confirmed, the generation is built; or it is announced for a later slot.
-	early, err := s.early(ctx, g.Live)
+	inTime, err := s.confirmedInTime(ctx, g.Live)
 	if err != nil {
 		return v, false, err
 	}
-	if early {
+	if inTime {
 		return v.Confirmed(g.ID), true, nil
 	}
 	return s.postpone(ctx, v, g)
@@ -129,7 +129,7 @@ func (s Deployment) step(ctx context.Context, v lifecycle.View, d lifecycle.Defi
 
 // postpone announces a generation for a later slot.
 func (s Deployment) postpone(ctx context.Context, v lifecycle.View, g lifecycle.Generation) (lifecycle.View, bool, error) {
-	live, err := s.ahead(ctx)
+	live, err := s.nextLiveSlot(ctx)
 	if err != nil {
 		return v, false, err
 	}
@@ -147,54 +147,54 @@ func (s Deployment) postpone(ctx context.Context, v lifecycle.View, g lifecycle.
 // generationOf is the generation in which a definition would come.
 func (s Deployment) generationOf(ctx context.Context, v lifecycle.View, d lifecycle.Definition) (lifecycle.Generation, error) {
 	if live, ok := v.FoldedFrom(d); ok {
-		return s.fresh(d, lifecycle.Begin, live)
+		return s.newGeneration(d, lifecycle.Begin, live)
 	}
-	live, err := s.ahead(ctx)
+	live, err := s.nextLiveSlot(ctx)
 	if err != nil {
 		return lifecycle.Generation{}, err
 	}
-	return s.fresh(d, lifecycle.Announce, live)
+	return s.newGeneration(d, lifecycle.Announce, live)
 }
 
-// fresh is a generation that never was.
-func (s Deployment) fresh(d lifecycle.Definition, m lifecycle.Move, live slot.Slot) (lifecycle.Generation, error) {
+// newGeneration is a generation that never was.
+func (s Deployment) newGeneration(d lifecycle.Definition, m lifecycle.Move, live slot.Slot) (lifecycle.Generation, error) {
 	id, err := s.NewID()
 	return lifecycle.New(d, lifecycle.GenerationID(id.String()), m, live), err
 }
 
-// want makes the definition of a fresh generation the one to be. Its text is stored before, so that whoever reads the view can run it.
-func (s Deployment) want(
+// makeDesired makes the definition of a fresh generation the one to be. Its text is stored before, so that whoever reads the view can run it.
+func (s Deployment) makeDesired(
 	ctx context.Context, v lifecycle.View, d lifecycle.Definition, g lifecycle.Generation, whole bool,
 ) (lifecycle.View, bool, error) {
 	if err := s.Catalog.PutDefinition(ctx, d.Hash, d.Text); err != nil {
 		return v, false, err
 	}
 	// What is written next is a commit point: speed folds the definition from then on, and no longer one that was given up for it.
-	next, changed := v.Wanting(g, whole, s.Now().UnixMilli())
+	next, changed := v.WithDesired(g, whole, s.Now().UnixMilli())
 	next.Description = d.Description
 	return next, changed, nil
 }
 
-// ahead is the slot that a definition is announced for: 0 when there is no event yet, so that a new stack's answers are live from its first event on.
-func (s Deployment) ahead(ctx context.Context) (slot.Slot, error) {
-	empty, err := s.empty(ctx)
+// nextLiveSlot is the slot that a definition is announced for: 0 when there is no event yet, so that a new stack's answers are live from its first event on.
+func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
+	empty, err := s.isArchiveEmpty(ctx)
 	if err != nil || empty {
 		return 0, err
 	}
 	return s.Slot.Next(s.Slot.At(s.Now().Add(s.ClockMargin.Apart() + s.ConfirmWithin))), nil
 }
 
-// early says whether an announcement that has been read is early enough: whether no event of a slot from live on can have been streamed before.
+// confirmedInTime says whether an announcement that has been read is early enough: whether no event of a slot from live on can have been streamed before.
 //
 // With live = 0 there must be none at all: an event is archived before it is streamed, and is folded by a function that reads the catalog after that.
-func (s Deployment) early(ctx context.Context, live slot.Slot) (bool, error) {
+func (s Deployment) confirmedInTime(ctx context.Context, live slot.Slot) (bool, error) {
 	if live == 0 {
-		return s.empty(ctx)
+		return s.isArchiveEmpty(ctx)
 	}
 	return !s.Now().Add(s.ClockMargin.Apart()).After(live.Start()), nil
 }
 
-func (s Deployment) empty(ctx context.Context) (bool, error) {
+func (s Deployment) isArchiveEmpty(ctx context.Context) (bool, error) {
 	found, _, err := s.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 1)
 	if err != nil {
 		return false, fmt.Errorf("look for the first event: %w", err)

@@ -95,8 +95,8 @@ func (v View) Generation(id GenerationID) (Generation, bool) {
 	return Generation{}, false
 }
 
-// In returns the first generation that is in one of some states.
-func (v View) In(states ...State) (Generation, bool) {
+// FirstInState returns the first generation that is in one of some states.
+func (v View) FirstInState(states ...State) (Generation, bool) {
 	for _, g := range v.Generations {
 		if slices.Contains(states, g.State) {
 			return g, true
@@ -118,8 +118,8 @@ func (v View) With(g Generation) View {
 	return v
 }
 
-// Of returns the generation of a definition that is kept, the one that has come furthest towards serving where there are several.
-func (v View) Of(definition view.Hash) (Generation, bool) {
+// GenerationOf returns the generation of a definition that is kept, the one that has come furthest towards serving where there are several.
+func (v View) GenerationOf(definition view.Hash) (Generation, bool) {
 	for _, state := range []State{Serving, Building, Announced, Retained} {
 		for _, g := range v.Generations {
 			if g.Definition == definition && g.State == state {

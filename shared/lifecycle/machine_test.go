@@ -107,16 +107,16 @@ func (m *machine) want(t *rapid.T) {
 	}
 	if definition == "C" {
 		fresh.Architecture = view.Kappa
-	} else if same, ok := m.view.Of(definition); ok && same.State != lifecycle.Announced {
+	} else if same, ok := m.view.GenerationOf(definition); ok && same.State != lifecycle.Announced {
 		fresh.State, fresh.Live = lifecycle.Building, same.Live // as batch does
 	}
 	before, kept, held := m.view, copyOf(m.view), m.view.Held
-	next, changed := before.Wanting(fresh, true, m.now)
+	next, changed := before.WithDesired(fresh, true, m.now)
 	if changed == cmp.Equal(kept, next) {
 		t.Fatalf("changed is %t:\n%s", changed, cmp.Diff(kept, next))
 	}
 	m.to(t, before, kept, next)
-	switch again, changed := m.view.Wanting(fresh, true, m.now+1); {
+	switch again, changed := m.view.WithDesired(fresh, true, m.now+1); {
 	case changed:
 		t.Fatalf("wanted once more, it is another one:\n%s", cmp.Diff(m.view, again))
 	case m.view.Retired != 0:
@@ -126,7 +126,7 @@ func (m *machine) want(t *rapid.T) {
 			t.Fatalf("%s is held, and its deployment changes the view:\n%s", definition, cmp.Diff(kept, m.view))
 		}
 	default:
-		g, ok := m.view.Of(definition)
+		g, ok := m.view.GenerationOf(definition)
 		if !ok || g.State == lifecycle.Retained || m.view.Held != "" || m.view.Rebuild {
 			t.Fatalf("%s is wanted, and the view is %+v", definition, m.view)
 		}

@@ -96,7 +96,7 @@ func New(d Definition, id GenerationID, m Move, live slot.Slot) Generation {
 // FoldedFrom is the slot from which speed folds a definition already, into items that a new generation of it shares. Such a generation may begin without
 // an announcement.
 func (v View) FoldedFrom(d Definition) (live slot.Slot, ok bool) {
-	same, ok := v.Of(d.Hash)
+	same, ok := v.GenerationOf(d.Hash)
 	return same.Live, ok && same.PerSlot() && same.State != Announced
 }
 
@@ -110,7 +110,7 @@ const (
 	come   outcome = "come"   // as a fresh generation; all others that are on their way are replaced
 )
 
-// want is a line of the truth table of Wanting.
+// want is a line of the truth table of WithDesired.
 type want struct {
 	held     bool    // an operator holds the definition
 	rebuild  bool    // an operator wants it anew, and the runs hold all of the archive
@@ -118,7 +118,7 @@ type want struct {
 	outcome  outcome
 }
 
-// wants is the truth table of Wanting. Every case is in exactly one line.
+// wants is the truth table of WithDesired. Every case is in exactly one line.
 func wants() []want {
 	anyState := []State{None, Announced, Building, Retained, Serving}
 	return []want{
@@ -133,7 +133,7 @@ func wants() []want {
 
 // wanted looks up what becomes of a definition.
 func (v View) wanted(definition view.Hash, rebuild bool) outcome {
-	furthest, _ := v.Of(definition)
+	furthest, _ := v.GenerationOf(definition)
 	for _, w := range wants() {
 		if w.held == (v.Held == definition) && w.rebuild == rebuild && slices.Contains(w.furthest, furthest.State) {
 			return w.outcome
@@ -142,10 +142,11 @@ func (v View) wanted(definition view.Hash, rebuild bool) outcome {
 	return leave
 }
 
-// Wanting returns the view as it is when the definition of a fresh generation is the one to be, and whether that is a change: see wants. What is replaced is
-// given up now, Unix milliseconds. A view that is retired is taken up again. Whatever is not left alone ends a hold. What an operator wants built anew comes when whole says that the runs hold all of
-// the archive; until then the wish stays.
-func (v View) Wanting(fresh Generation, whole bool, now int64) (next View, changed bool) {
+// WithDesired returns the view as it is when the definition of a fresh generation is the one to be, and whether
+// that is a change: see wants. What is replaced is given up now, Unix milliseconds. A view that is retired is taken
+// up again. Whatever is not left alone ends a hold. What an operator wants built anew comes when whole says that
+// the runs hold all of the archive; until then the wish stays.
+func (v View) WithDesired(fresh Generation, whole bool, now int64) (next View, changed bool) {
 	rebuild := v.Rebuild && whole
 	does := v.wanted(fresh.Definition, rebuild)
 	next, changed = v, v.Retired != 0
@@ -231,7 +232,7 @@ func (v View) Switched(to GenerationID, now int64) View {
 
 // Expired returns the view with what was retained given up, when it has been for retainFor, in milliseconds.
 func (v View) Expired(retainFor, now int64) (next View, changed bool) {
-	g, ok := v.In(Retained)
+	g, ok := v.FirstInState(Retained)
 	if !ok || now-g.Since < retainFor {
 		return v, false
 	}

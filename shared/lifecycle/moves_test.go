@@ -21,7 +21,7 @@ func in(definition string, state lifecycle.State, since int64) lifecycle.Generat
 	return lifecycle.Generation{Definition: view.Hash(definition), State: state, Since: since}
 }
 
-func TestWanting(t *testing.T) {
+func TestWithDesired(t *testing.T) {
 	announced := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Announced, Live: 7000}
 	held := func(definition view.Hash, v lifecycle.View) lifecycle.View {
 		v.Held = definition
@@ -94,7 +94,7 @@ func TestWanting(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := test.before
 			kept.Generations = append([]lifecycle.Generation(nil), kept.Generations...)
-			got, changed := test.before.Wanting(announced, true, 55)
+			got, changed := test.before.WithDesired(announced, true, 55)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -104,7 +104,7 @@ func TestWanting(t *testing.T) {
 			if diff := cmp.Diff(kept, test.before); diff != "" {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
-			if again, changed := got.Wanting(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced, Live: 9000}, true, 66); changed {
+			if again, changed := got.WithDesired(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced, Live: 9000}, true, 66); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})
@@ -145,19 +145,19 @@ func TestOf(t *testing.T) {
 			// Those that come after it in the order stand before it in the view.
 			v.Generations = append([]lifecycle.Generation{{ID: lifecycle.GenerationID(later), Definition: "B", State: later}}, v.Generations...)
 		}
-		if g, ok := v.Of("B"); !ok || g.State != state || g.Definition != "B" {
+		if g, ok := v.GenerationOf("B"); !ok || g.State != state || g.Definition != "B" {
 			t.Errorf("of %+v: %+v, %t; want the one that is %s", v.Generations, g, ok, state)
 		}
 	}
 	for name, v := range map[string]lifecycle.View{
 		"no generation": {}, "others": {Generations: others}, "what was given up": {Generations: []lifecycle.Generation{{ID: "b", Definition: "B", State: lifecycle.Dropping}}},
 	} {
-		if g, ok := v.Of("B"); ok || g != (lifecycle.Generation{}) {
+		if g, ok := v.GenerationOf("B"); ok || g != (lifecycle.Generation{}) {
 			t.Errorf("%s: %+v, %t", name, g, ok)
 		}
 	}
 	twice := lifecycle.View{Generations: []lifecycle.Generation{{ID: "b1", Definition: "B", State: lifecycle.Retained}, {ID: "b2", Definition: "B", State: lifecycle.Serving}}}
-	if g, ok := twice.Of("B"); !ok || g.ID != "b2" {
+	if g, ok := twice.GenerationOf("B"); !ok || g.ID != "b2" {
 		t.Errorf("rebuilt: %+v, %t", g, ok)
 	}
 }
@@ -167,13 +167,13 @@ func TestRebuildWaits(t *testing.T) {
 	v := life("B", in("B", lifecycle.Serving, 0))
 	v.Rebuild = true
 	fresh := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Building}
-	if next, changed := v.Wanting(fresh, false, 55); changed || !next.Rebuild {
+	if next, changed := v.WithDesired(fresh, false, 55); changed || !next.Rebuild {
 		t.Errorf("changed %t, %+v", changed, next)
 	}
-	if next, changed := v.Wanting(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false, 55); !changed || !next.Rebuild || len(next.Generations) != 2 {
+	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false, 55); !changed || !next.Rebuild || len(next.Generations) != 2 {
 		t.Errorf("another definition: changed %t, %+v", changed, next)
 	}
-	if next, changed := v.Wanting(fresh, true, 55); !changed || next.Rebuild || len(next.Generations) != 2 {
+	if next, changed := v.WithDesired(fresh, true, 55); !changed || next.Rebuild || len(next.Generations) != 2 {
 		t.Errorf("with all of the archive: changed %t, %+v", changed, next)
 	}
 }

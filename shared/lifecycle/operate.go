@@ -57,7 +57,7 @@ func (v View) MayServe(id GenerationID, head Run) error {
 // Errors: *Refusal.
 func (v View) Switch(to GenerationID, head Run, now int64) (View, error) {
 	if to == "" {
-		g, ok := v.In(Building)
+		g, ok := v.FirstInState(Building)
 		if !ok {
 			return v, v.refuse("no generation is being built; name one, or deploy or rebuild a definition")
 		}
@@ -107,7 +107,7 @@ func (v View) back(from, to view.Hash, now int64) View {
 //
 // Errors: *Refusal.
 func (v View) Rollback(head Run, now int64) (View, error) {
-	back, ok := v.In(Retained)
+	back, ok := v.FirstInState(Retained)
 	if !ok {
 		return v, v.refuse("no generation is retained to go back to")
 	}
@@ -158,7 +158,7 @@ func (v View) Abandon(id GenerationID, now int64) (View, error) {
 // giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is given up already.
 func (v View) giveUp(id GenerationID, m Move, now int64, what string, states ...State) (next View, given Generation, err error) {
 	if id == "" {
-		g, ok := v.In(states...)
+		g, ok := v.FirstInState(states...)
 		if !ok {
 			return v, Generation{}, v.refuse("no generation is %s", what)
 		}
@@ -190,7 +190,7 @@ func (v View) WantRebuild() (View, error) {
 	if v.IsGone() {
 		return v, v.refuse("it was retired and dropped; deploy it again")
 	}
-	if _, ok := v.In(Announced); ok {
+	if _, ok := v.FirstInState(Announced); ok {
 		return v, v.refuse("a generation is announced already; wait for it, or abandon it")
 	}
 	v.Rebuild = true

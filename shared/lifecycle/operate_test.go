@@ -256,14 +256,14 @@ func TestHoldsAfterRollback(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if next, changed := back.Wanting(wants("B"), true, 100); changed {
+		if next, changed := back.WithDesired(wants("B"), true, 100); changed {
 			t.Errorf("%s: batch brings it back: %+v", name, next)
 		}
-		next, changed := back.Wanting(wants("D"), true, 100)
+		next, changed := back.WithDesired(wants("D"), true, 100)
 		if !changed || next.Held != "" {
 			t.Errorf("%s: another definition is deployed: %+v, %t", name, next, changed)
 		}
-		if _, ok := next.Of("D"); !ok {
+		if _, ok := next.GenerationOf("D"); !ok {
 			t.Errorf("%s: another definition is deployed, and does not come: %+v", name, next)
 		}
 	}

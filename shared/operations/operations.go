@@ -123,7 +123,7 @@ func about(v lifecycle.View, operation Operation, named lifecycle.GenerationID) 
 	states := map[Operation][]lifecycle.State{
 		Switch: {lifecycle.Building}, Rollback: {lifecycle.Retained}, Drop: {lifecycle.Retained}, Abandon: {lifecycle.Announced, lifecycle.Building},
 	}[operation]
-	g, _ := v.In(states...)
+	g, _ := v.FirstInState(states...)
 	return g.ID
 }
 
@@ -197,7 +197,7 @@ func (o *Operations) wantAudit(ctx context.Context, name view.Name) (lifecycle.V
 	return v, generations.UpdateAudit(ctx, o.Catalog, name, o.Tries, func(a catalog.Audit) (catalog.Audit, bool, error) {
 		// The answer was lost, or somebody else has asked.
 		isAsked := a.Requested >= now.UnixMilli() && a.Requested > a.Begun
-		return a.Asked(now), !isAsked, nil
+		return a.WithRequest(now), !isAsked, nil
 	})
 }
 

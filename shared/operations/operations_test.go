@@ -237,7 +237,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		},
 		{
 			"another definition is deployed", operations.Switch, rich,
-			func(v *lifecycle.View) { *v, _ = v.Wanting(generation("E1", lifecycle.Announced, 0), true, 1) },
+			func(v *lifecycle.View) { *v, _ = v.WithDesired(generation("E1", lifecycle.Announced, 0), true, 1) },
 			"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, E1 announced", "generation C1 has been given up; build the definition anew",
 		},
 		{

@@ -27,9 +27,9 @@ func BenchmarkDuplicates(b *testing.B) {
 		in := &Input{Seen: own, Duplicate: make([]bool, events)}
 		copies := indexCopies(in.Seen, math.MaxInt64)
 		for _, s := range earlier {
-			copies.meet(in, s, events)
+			copies.dropOf(in, s, events)
 		}
-		copies.meetEachOther(in, events)
+		copies.dropOwn(in, events)
 		if in.Overlap == 0 {
 			b.Fatal("no duplicate is found: the benchmark misses its point")
 		}

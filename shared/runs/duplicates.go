@@ -32,7 +32,7 @@ func (r Reader) Judge(ctx context.Context, in *Input, rule Rule) error {
 		return nil
 	}
 	before := max(in.Manifest.Run, 1) - 1
-	earlier, err := r.Down(ctx, before, func(run lifecycle.Run) bool { return int64(run.Horizon) > first-window })
+	earlier, err := r.RunsDownTo(ctx, before, func(run lifecycle.Run) bool { return int64(run.Horizon) > first-window })
 	if err != nil {
 		return err
 	}
@@ -41,11 +41,11 @@ func (r Reader) Judge(ctx context.Context, in *Input, rule Rule) error {
 		if run.Identities == "" || run.LastArrival < first-window || run.FirstArrival > last+window || run.FirstArrival >= below {
 			continue
 		}
-		if err := r.Identities(ctx, run, func(s archive.Seen) { copies.meet(in, s, window) }); err != nil {
+		if err := r.Identities(ctx, run, func(s archive.Seen) { copies.dropOf(in, s, window) }); err != nil {
 			return err
 		}
 	}
-	copies.meetEachOther(in, window)
+	copies.dropOwn(in, window)
 	return nil
 }
 
@@ -103,9 +103,9 @@ func (c copies) place(id event.Identity) int {
 	return place
 }
 
-// meet drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not walked again, however often the
+// dropOf drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not walked again, however often the
 // identity comes.
-func (c copies) meet(in *Input, earlier archive.Seen, window int64) {
+func (c copies) dropOf(in *Input, earlier archive.Seen, window int64) {
 	if earlier.Arrival >= c.below {
 		return
 	}
@@ -122,8 +122,8 @@ func (c copies) meet(in *Input, earlier archive.Seen, window int64) {
 	}
 }
 
-// meetEachOther drops the copies that have another before them in the input. The one right before is the nearest in arrival.
-func (c copies) meetEachOther(in *Input, window int64) {
+// dropOwn drops the copies that have another before them in the input. The one right before is the nearest in arrival.
+func (c copies) dropOwn(in *Input, window int64) {
 	for i, own := range in.Seen {
 		if later := c.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival-own.Arrival <= window {
 			in.drop(int(later), own.Payload)

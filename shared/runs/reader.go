@@ -30,8 +30,8 @@ type Reader struct {
 // step is how many runs are asked for at once.
 const step = 256
 
-// Down returns the runs up to number from for which while holds, going down until it does not, in order. With from 0 there are none.
-func (r Reader) Down(ctx context.Context, from uint64, while func(lifecycle.Run) bool) ([]lifecycle.Run, error) {
+// RunsDownTo returns the runs up to number from for which while holds, going down until it does not, in order. With from 0 there are none.
+func (r Reader) RunsDownTo(ctx context.Context, from uint64, while func(lifecycle.Run) bool) ([]lifecycle.Run, error) {
 	var parts [][]lifecycle.Run // the last runs first
 	for to := from; to > 0; {
 		first := uint64(1)

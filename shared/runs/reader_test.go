@@ -107,7 +107,7 @@ func TestDown(t *testing.T) {
 			for n := uint64(1); n <= c.head; n++ {
 				s.append(t, lifecycle.Run{N: n, Horizon: slot.Slot(n)}, nil)
 			}
-			got, err := s.reader().Down(ctx, c.from, func(run lifecycle.Run) bool { return run.N > c.above })
+			got, err := s.reader().RunsDownTo(ctx, c.from, func(run lifecycle.Run) bool { return run.N > c.above })
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -138,7 +138,7 @@ func TestDownFails(t *testing.T) {
 		}
 		return memory.Fault{}
 	}
-	got, err := s.reader().Down(ctx, 257, func(lifecycle.Run) bool { return true })
+	got, err := s.reader().RunsDownTo(ctx, 257, func(lifecycle.Run) bool { return true })
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "runs 1 to 1:") || got != nil {
 		t.Errorf("%d runs, error %v", len(got), err)
 	}

@@ -120,7 +120,7 @@ func TestBuildAlwaysKilled(t *testing.T) {
 	if g, ok := entry(t, w.World, "everything").Generation(other); ok || w.Base.Len(other) > 0 {
 		t.Errorf("what was retained is %+v, with %d items, and should be gone", g, w.Base.Len(other))
 	}
-	g, ok := purchaser(t, w.World).In(lifecycle.Building)
+	g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building)
 	if !ok || g.Run != 0 || b.refused < 8 {
 		t.Errorf("the story misses its point: the build was killed %d times, and has come to %+v", b.refused, g)
 	}
@@ -138,7 +138,7 @@ func TestBuildAlwaysFails(t *testing.T) {
 	if got := entry(t, w.World, "everything").Serving; got == before {
 		t.Error("the changed definition of everything does not serve")
 	}
-	g, ok := purchaser(t, w.World).In(lifecycle.Building)
+	g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building)
 	if !ok || g.Run != 0 || b.refused == 0 {
 		t.Errorf("the story misses its point: %d items were refused, and the build has come to %+v", b.refused, g)
 	}
@@ -195,13 +195,13 @@ func TestBuildWaitsForTime(t *testing.T) {
 	if !limitedTick() {
 		t.Error("the tick that had no time for the build says that nothing is left")
 	}
-	if g, ok := purchaser(t, w.World).In(lifecycle.Building); !ok || g.Run != 0 {
+	if g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building); !ok || g.Run != 0 {
 		t.Errorf("the generation is %+v, want it not built yet", g)
 	}
 	if limitedTick() {
 		t.Error("the tick that had all its time has not done all")
 	}
-	if g, ok := purchaser(t, w.World).In(lifecycle.Building); ok && g.Run == 0 {
+	if g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building); ok && g.Run == 0 {
 		t.Errorf("the generation is %+v, want it built", g)
 	}
 	if err := w.Check(context.Background()); err != nil {

@@ -199,44 +199,54 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 	if loaded.Fence.Compare(last) >= 0 {
 		return loaded, nil
 	}
-	page, ok := it.page, true
+	rest := remainder{page: it.page}
 	if first := f.records.after(loaded.Fence); first > int(it.group.rows[0]) {
-		page, ok = f.pageAbove(it, first)
+		rest = f.remainderFrom(it, first)
 	}
-	if !ok {
-		return loaded, nil // nothing of this item comes after its fence
+	if rest.none {
+		return loaded, nil
 	}
 	next := viewstore.SpeedItem{SpeedKey: it.key, Fence: last, Expires: it.group.expires}
 	if len(loaded.States) == 0 {
-		next.States = page.AppendPage(nil) // the item is new
+		next.States = rest.page.AppendPage(nil) // the item is new
 		return next, nil
 	}
 	var err error
-	if next.States, err = f.program.Merge(loaded.States, page); err != nil {
+	if next.States, err = f.program.Merge(loaded.States, rest.page); err != nil {
 		return loaded, err
 	}
 	return next, nil
 }
 
-// pageAbove is the item's page from only the rows from first on, for an item that holds some of the records already. Items that were written
-// together have the same fence, so what is folded again is folded once for all of them.
-func (f *fold) pageAbove(it item, first int) (view.DeltaPage, bool) {
+// remainder is what of an item's rows comes after the item's fence.
+type remainder struct {
+	page view.DeltaPage
+	none bool // no row does
+}
+
+// remainderFrom is the item's page from only the rows from first on, for an item that holds some of the records already.
+func (f *fold) remainderFrom(it item, first int) remainder {
+	page, some := f.pagesFrom(it.key.Slot, it.group, first)[it.page.PageKey]
+	return remainder{page: page, none: !some}
+}
+
+// pagesFrom folds the rows of a group from first on. Items that were written together have the same fence, so this is done once for
+// all of them, and remembered.
+func (f *fold) pagesFrom(s slot.Slot, g group, first int) map[view.PageKey]view.DeltaPage {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	key := aboveKey{it.key.Slot, first}
-	pages, ok := f.above[key]
-	if !ok {
-		at, _ := slices.BinarySearch(it.group.rows, int32(first))
-		delta := f.delta(it.group.rows[at:])
-		pages = map[view.PageKey]view.DeltaPage{}
-		for page := range delta.Pages() {
-			pages[page.PageKey] = page
-		}
-		if f.above == nil {
-			f.above = map[aboveKey]map[view.PageKey]view.DeltaPage{}
-		}
-		f.above[key] = pages
+	key := aboveKey{s, first}
+	if pages, ok := f.above[key]; ok {
+		return pages
 	}
-	page, ok := pages[it.page.PageKey]
-	return page, ok
+	at, _ := slices.BinarySearch(g.rows, int32(first))
+	pages := map[view.PageKey]view.DeltaPage{}
+	for page := range f.delta(g.rows[at:]).Pages() {
+		pages[page.PageKey] = page
+	}
+	if f.above == nil {
+		f.above = map[aboveKey]map[view.PageKey]view.DeltaPage{}
+	}
+	f.above[key] = pages
+	return pages
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -81,7 +80,7 @@ type ReplayedGeneration struct {
 //
 // It may be called at any time, twice at once, and again after a crash at any point. A generation that fails keeps no other from going on.
 func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
-	t := replaying{Replay: r, started: r.Now(), archive: &recent{Archive: r.Archive}}
+	t := replayTick{Replay: r, started: r.Now(), archive: &recent{Archive: r.Archive}}
 	var err error
 	if t.head, err = r.Catalog.Head(ctx); err != nil {
 		return ReplayReport{}, fmt.Errorf("read head: %w", err)
@@ -92,7 +91,7 @@ func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
 	if t.views, err = r.Catalog.Views(ctx); err != nil {
 		return ReplayReport{}, fmt.Errorf("read views: %w", err)
 	}
-	all := replayed(t.views)
+	all := replayTargets(t.views)
 	stepErr := t.bringUp(ctx, all)
 	report := ReplayReport{Head: t.head.N}
 	for _, g := range all {
@@ -102,8 +101,8 @@ func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
 	return report, errors.Join(stepErr, t.mover().Move(ctx, t.views, t.head))
 }
 
-// replaying is the work of one Tick.
-type replaying struct {
+// replayTick is the work of one Tick.
+type replayTick struct {
 	*Replay
 	archive *recent
 	started time.Time
@@ -114,20 +113,20 @@ type replaying struct {
 	lanes   map[edgeLane]*laneMemory
 }
 
-// toReplay is a generation that replay keeps.
-type toReplay struct {
+// replayTarget is a generation that replay keeps.
+type replayTarget struct {
 	lifecycle.Generation
 	report ReplayedGeneration
 	leave  bool // this tick does no more for it
 }
 
-// replayed are the generations that replay brings runs into.
-func replayed(views []lifecycle.View) []*toReplay {
-	var all []*toReplay
+// replayTargets are the generations that replay brings runs into.
+func replayTargets(views []lifecycle.View) []*replayTarget {
+	var all []*replayTarget
 	for _, v := range views {
 		for _, g := range v.Generations {
 			if g.Owner() == lifecycle.Replay && g.TakesRuns() {
-				all = append(all, &toReplay{Generation: g, report: ReplayedGeneration{View: v.Name, Generation: g.ID}})
+				all = append(all, &replayTarget{Generation: g, report: ReplayedGeneration{View: v.Name, Generation: g.ID}})
 			}
 		}
 	}
@@ -135,9 +134,9 @@ func replayed(views []lifecycle.View) []*toReplay {
 }
 
 // bringUp takes step after step with the generations that are furthest behind, until none can be taken further or time is short.
-func (t *replaying) bringUp(ctx context.Context, all []*toReplay) error {
+func (t *replayTick) bringUp(ctx context.Context, all []*replayTarget) error {
 	var errs []error
-	for level := t.lowest(all); len(level) > 0 && !t.short(ctx) && !t.enough(); level = t.lowest(all) {
+	for level := t.furthestBehind(all); len(level) > 0 && !t.isShortOfTime(ctx) && !t.hasReadEnough(); level = t.furthestBehind(all) {
 		if err := t.step(ctx, level); err != nil {
 			errs = append(errs, err)
 		}
@@ -149,15 +148,15 @@ func (t *replaying) bringUp(ctx context.Context, all []*toReplay) error {
 }
 
 // refresh reads how far the generations are, and leaves alone what was given up: its items may be deleted soon.
-func (t *replaying) refresh(ctx context.Context, all []*toReplay) error {
+func (t *replayTick) refresh(ctx context.Context, all []*replayTarget) error {
 	views, err := t.Catalog.Views(ctx)
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)
 	}
 	t.views = views
-	stored := replayed(views)
+	stored := replayTargets(views)
 	for _, g := range all {
-		at := slices.IndexFunc(stored, func(s *toReplay) bool { return s.ID == g.ID })
+		at := slices.IndexFunc(stored, func(s *replayTarget) bool { return s.ID == g.ID })
 		if at < 0 {
 			g.leave = true
 			continue
@@ -167,26 +166,17 @@ func (t *replaying) refresh(ctx context.Context, all []*toReplay) error {
 	return nil
 }
 
-// lowest are the generations that are furthest behind, of those that can go on, and of these the ones that are live from the same slot: what they
-// lack is the same.
-func (t *replaying) lowest(all []*toReplay) []*toReplay {
-	var level []*toReplay
-	for _, g := range all {
-		if g.leave || g.report.Waits || g.Run >= t.head.N {
-			continue
-		}
-		if len(level) > 0 && g.Run < level[0].Run {
-			level = level[:0]
-		}
-		if len(level) == 0 || g.Run == level[0].Run && g.Live == level[0].Live && g.Lacks == level[0].Lacks {
-			level = append(level, g)
-		}
-	}
-	return level
+// furthestBehind are the generations that are furthest behind, of those that can go on, and of these the ones that are alike: what
+// they lack is the same.
+func (t *replayTick) furthestBehind(all []*replayTarget) []*replayTarget {
+	level := lifecycle.FurthestBehind(all, func(g *replayTarget) (run uint64, canGoOn bool) {
+		return g.Run, !g.leave && !g.report.Waits && g.Run < t.head.N
+	})
+	return slices.DeleteFunc(level, func(g *replayTarget) bool { return g.Live != level[0].Live || g.Lacks != level[0].Lacks })
 }
 
 // step brings the next runs into generations that lack the same ones. One for which it fails stays as it was.
-func (t *replaying) step(ctx context.Context, level []*toReplay) error {
+func (t *replayTick) step(ctx context.Context, level []*replayTarget) error {
 	p, err := t.choose(ctx, level[0].Live, level[0].Run)
 	if err != nil {
 		return failed(level, err)
@@ -211,7 +201,7 @@ func (t *replaying) step(ctx context.Context, level []*toReplay) error {
 	var all []error
 	for _, g := range level {
 		if err := t.bringIn(ctx, g, set, in, p.through); err != nil {
-			all = append(all, failed([]*toReplay{g}, err))
+			all = append(all, failed([]*replayTarget{g}, err))
 			continue
 		}
 		g.report.Runs += p.runs
@@ -220,7 +210,7 @@ func (t *replaying) step(ctx context.Context, level []*toReplay) error {
 }
 
 // bringIn brings a step's input into one generation.
-func (t *replaying) bringIn(ctx context.Context, g *toReplay, set *view.Set, in *replayInput, through lifecycle.Run) error {
+func (t *replayTick) bringIn(ctx context.Context, g *replayTarget, set *view.Set, in *replayInput, through lifecycle.Run) error {
 	if len(in.seen) > 0 {
 		if err := t.fold(ctx, g, set, in); err != nil {
 			return err
@@ -230,7 +220,7 @@ func (t *replaying) bringIn(ctx context.Context, g *toReplay, set *view.Set, in 
 }
 
 // failed says for which generations a step failed; the next tick tries again.
-func failed(all []*toReplay, err error) error {
+func failed(all []*replayTarget, err error) error {
 	var names []string
 	for _, g := range all {
 		g.leave = true
@@ -239,7 +229,7 @@ func failed(all []*toReplay, err error) error {
 	return fmt.Errorf("replay %s: %w", strings.Join(names, ", "), err)
 }
 
-func definitions(level []*toReplay) []view.Hash {
+func definitions(level []*replayTarget) []view.Hash {
 	var all []view.Hash
 	for _, g := range level {
 		all = append(all, g.Definition)
@@ -249,7 +239,7 @@ func definitions(level []*toReplay) []view.Hash {
 }
 
 // fold folds the step's events into a generation's items.
-func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *replayInput) error {
+func (t *replayTick) fold(ctx context.Context, g *replayTarget, set *view.Set, in *replayInput) error {
 	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
 	f := fold{
 		writer:  writer{items: caching{t.Items, &t.cache}, tries: t.Tries, run: t.Run},
@@ -265,7 +255,7 @@ func (t *replaying) fold(ctx context.Context, g *toReplay, set *view.Set, in *re
 }
 
 // commit makes it known how far replay has come with a generation.
-func (t *replaying) commit(ctx context.Context, g *toReplay, through lifecycle.Run) error {
+func (t *replayTick) commit(ctx context.Context, g *replayTarget, through lifecycle.Run) error {
 	// Commit point: all objects of these runs, of slots below Live, are in the generation's items. A crash before leaves items with some of them under
 	// their fences, and the runs are folded again, only above each.
 	_, _, err := generations.Update(ctx, t.Catalog, g.report.View, t.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
@@ -278,11 +268,11 @@ func (t *replaying) commit(ctx context.Context, g *toReplay, through lifecycle.R
 	return nil
 }
 
-// enough says whether this tick has folded as much as one may.
-func (t *replaying) enough() bool { return t.TickBytes > 0 && t.bytes >= t.TickBytes }
+// hasReadEnough says whether this tick has folded as much as one may.
+func (t *replayTick) hasReadEnough() bool { return t.TickBytes > 0 && t.bytes >= t.TickBytes }
 
 // mover moves the generations that replay owns. Batch does so with its own.
-func (t *replaying) mover() generations.Mover {
+func (t *replayTick) mover() generations.Mover {
 	drop := func(ctx context.Context, g lifecycle.Generation, after string) (string, error) {
 		return t.Items.Drop(ctx, g.SpeedSet(), after)
 	}
@@ -292,37 +282,7 @@ func (t *replaying) mover() generations.Mover {
 	}
 }
 
-// short says whether another step may not fit into the time left.
-func (t *replaying) short(ctx context.Context) bool { return budget.Short(ctx, t.started, t.Now()) }
-
-// part are the runs that one step brings in.
-type part struct {
-	through lifecycle.Run // the last of them; the zero Run for none
-	runs    int
-	bytes   int64 // of the objects chosen
-	chosen  []chosen
-}
-
-// chosen is what a step reads of a run: the objects of slots below Live, with their places in the run's manifest.
-type chosen struct {
-	manifest archive.Manifest
-	places   []int
-}
-
-// slotsBelow keeps the objects of a manifest of slots below a bound, and tells their size as stored and when the last of them arrived.
-func slotsBelow(m archive.Manifest, live slot.Slot) (c chosen, size, last int64, err error) {
-	c.manifest = m
-	c.manifest.Objects = nil
-	for place, object := range m.Objects {
-		s, request, err := archive.ParseEventsKey(object.Key)
-		if err != nil {
-			return c, 0, 0, fmt.Errorf("manifest of run %d: %w", m.Run, err)
-		}
-		if s >= live {
-			continue
-		}
-		c.manifest.Objects, c.places = append(c.manifest.Objects, object), append(c.places, place)
-		size, last = size+object.Size, max(last, int64(request.Time()))
-	}
-	return c, size, last, nil
+// isShortOfTime says whether another step may not fit into the time left.
+func (t *replayTick) isShortOfTime(ctx context.Context) bool {
+	return budget.Short(ctx, t.started, t.Now())
 }

@@ -16,7 +16,7 @@ import (
 var ErrSeenExpired = errors.New("seen items that tell what the live half has counted may have expired; rebuild the view")
 
 // edge is from when on an event may have a copy in the live half, Unix milliseconds: the speed window before Live.
-func (t *replaying) edge(live slot.Slot) int64 {
+func (t *replayTick) edge(live slot.Slot) int64 {
 	return int64(live) - t.Layout.SpeedWindow.Milliseconds()
 }
 
@@ -31,7 +31,7 @@ type edgeLane struct {
 // before it is settled, and the verdict is the same whenever it is asked for.
 //
 // Source: docs/design.md 3.8.
-func (t *replaying) dropCounted(ctx context.Context, live slot.Slot, in *replayInput) error {
+func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replayInput) error {
 	window := t.Layout.SpeedWindow.Milliseconds()
 	for row, s := range in.seen {
 		if in.duplicate[row] || s.Arrival < t.edge(live) {
@@ -54,7 +54,7 @@ func (t *replaying) dropCounted(ctx context.Context, live slot.Slot, in *replayI
 
 // around is what was seen in a lane around Live: all that came so near to it that it may bear on a verdict. It is read once in a tick, after it is known
 // how far the sweep has come.
-func (t *replaying) around(ctx context.Context, l edgeLane) (*laneMemory, error) {
+func (t *replayTick) around(ctx context.Context, l edgeLane) (*laneMemory, error) {
 	if m, ok := t.lanes[l]; ok {
 		return m, nil
 	}

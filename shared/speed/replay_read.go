@@ -3,12 +3,14 @@ package speed
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 	"sync"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 )
@@ -16,40 +18,101 @@ import (
 // runsAtOnce is how many runs are asked for at once.
 const runsAtOnce = 256
 
-func (t *replaying) reader() runs.Reader {
+func (t *replayTick) reader() runs.Reader {
 	return runs.Reader{Archive: t.archive, Catalog: t.Catalog, Codec: t.Codec, Layout: t.Layout, Run: t.Run}
 }
 
-// choose takes the next runs, at least one, up to a number of bytes or to one that has to be swept first. Runs without an event that arrived before
-// Live are passed over without a look at what they read.
-func (t *replaying) choose(ctx context.Context, live slot.Slot, from uint64) (p part, err error) {
-	for n := from; n < t.head.N; n = p.through.N {
-		some, err := t.Catalog.Runs(ctx, n+1, min(n+runsAtOnce, t.head.N))
+// part are the runs that one step brings in.
+type part struct {
+	through lifecycle.Run // the last of them; the zero Run for none
+	runs    int
+	bytes   int64 // of the objects chosen
+	chosen  []chosen
+}
+
+// chosen is what a step reads of a run: the objects of slots below Live.
+type chosen struct {
+	manifest archive.Manifest
+	places   []int // of the objects in the run's manifest
+	bytes    int64 // of the objects as stored
+	last     int64 // when the last of them arrived, Unix milliseconds
+}
+
+// chooseBelow keeps the objects of a manifest of slots below a bound.
+func chooseBelow(m archive.Manifest, live slot.Slot) (chosen, error) {
+	c := chosen{manifest: m}
+	c.manifest.Objects = nil
+	for place, object := range m.Objects {
+		s, request, err := archive.ParseEventsKey(object.Key)
 		if err != nil {
-			return p, fmt.Errorf("read runs from %d: %w", n+1, err)
+			return c, fmt.Errorf("manifest of run %d: %w", m.Run, err)
 		}
-		if len(some) == 0 || some[0].N != n+1 {
-			return p, fmt.Errorf("read runs from %d to %d: run %d is not among them", n+1, t.head.N, n+1)
+		if s >= live {
+			continue
 		}
-		for _, run := range some {
-			if run.Events > 0 && run.FirstArrival < int64(live) {
-				m, err := t.reader().Manifest(ctx, run)
-				if err != nil {
-					return p, err
-				}
-				c, size, last, err := slotsBelow(m, live)
-				if err != nil {
-					return p, err
-				}
-				if last >= t.edge(live) && run.N > t.swept || len(p.chosen) > 0 && p.bytes+size > t.Bytes {
-					return p, nil
-				}
-				p.chosen, p.bytes = append(p.chosen, c), p.bytes+size
+		c.manifest.Objects, c.places = append(c.manifest.Objects, object), append(c.places, place)
+		c.bytes, c.last = c.bytes+object.Size, max(c.last, int64(request.Time()))
+	}
+	return c, nil
+}
+
+// choose takes the next runs, at least one, up to a number of bytes or to one that has to be swept first. Runs without an event that
+// arrived before Live are passed over without a look at what they read.
+func (t *replayTick) choose(ctx context.Context, live slot.Slot, from uint64) (p part, err error) {
+	for run, err := range t.listRuns(ctx, from) {
+		if err != nil {
+			return p, err
+		}
+		if run.Events > 0 && run.FirstArrival < int64(live) {
+			m, err := t.reader().Manifest(ctx, run)
+			if err != nil {
+				return p, err
 			}
-			p.through, p.runs = run, p.runs+1
+			c, err := chooseBelow(m, live)
+			if err != nil {
+				return p, err
+			}
+			if t.waitsForSweep(run, c, live) || t.isFull(p, c) {
+				return p, nil
+			}
+			p.chosen, p.bytes = append(p.chosen, c), p.bytes+c.bytes
 		}
+		p.through, p.runs = run, p.runs+1
 	}
 	return p, nil
+}
+
+// waitsForSweep says whether a run has events of which the live half may have a copy, and the sweep has yet to have them streamed.
+func (t *replayTick) waitsForSweep(run lifecycle.Run, c chosen, live slot.Slot) bool {
+	return c.last >= t.edge(live) && run.N > t.swept
+}
+
+// isFull says whether a part has no room for what was chosen. One run has room in any case.
+func (t *replayTick) isFull(p part, c chosen) bool {
+	return len(p.chosen) > 0 && p.bytes+c.bytes > t.Bytes
+}
+
+// listRuns reads the runs after number from, up to the head, in order. It ends with the first error.
+func (t *replayTick) listRuns(ctx context.Context, from uint64) iter.Seq2[lifecycle.Run, error] {
+	return func(yield func(lifecycle.Run, error) bool) {
+		for next := from + 1; next <= t.head.N; {
+			last := min(next+runsAtOnce-1, t.head.N)
+			some, err := t.Catalog.Runs(ctx, next, last)
+			if err == nil && (len(some) == 0 || some[0].N != next) {
+				err = fmt.Errorf("run %d is not among them", next)
+			}
+			if err != nil {
+				yield(lifecycle.Run{}, fmt.Errorf("read runs from %d to %d: %w", next, last, err))
+				return
+			}
+			for _, run := range some {
+				if !yield(run, nil) {
+					return
+				}
+				next = run.N + 1
+			}
+		}
+	}
 }
 
 // replayInput is what a step folds.
@@ -73,7 +136,7 @@ func (in *replayInput) rows() []int32 {
 
 // read gets the objects of the chosen runs and finds the duplicates in them: copies of an earlier event of a slot below Live, within the speed window,
 // and copies of what the live half has counted.
-func (t *replaying) read(ctx context.Context, fields *event.Fields, g *toReplay, p part) (*replayInput, error) {
+func (t *replayTick) read(ctx context.Context, fields *event.Fields, g *replayTarget, p part) (*replayInput, error) {
 	live := g.Live
 	all := &replayInput{untold: math.MaxInt}
 	for _, c := range p.chosen {

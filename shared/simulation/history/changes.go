@@ -219,7 +219,7 @@ func (h *history) operating() {
 		if n := len(v.Generations); takes && n > 0 && h.random.IntN(3) == 0 {
 			id = v.Generations[h.random.IntN(n)].ID
 		}
-		if retained, _ := v.In(lifecycle.Retained); o.operation == operations.Drop && id == "" && h.rates[ViewLeftOut] > 0 {
+		if retained, _ := v.FirstInState(lifecycle.Retained); o.operation == operations.Drop && id == "" && h.rates[ViewLeftOut] > 0 {
 			if id = retained.ID; id == "" {
 				break // it would drop a view that is retired by then, with all that answers
 			}

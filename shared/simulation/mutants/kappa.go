@@ -47,7 +47,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "replay-includes-live", Design: "3.8",
 			Mistake: "replay brings in the slot from which speed folds",
-			Edits: []Edit{{replayFile, `		if s >= live {
+			Edits: []Edit{{replayRead, `		if s >= live {
 			continue`, `		if s > live {
 			continue`}},
 		},

@@ -87,7 +87,7 @@ func ofGenerations() []Mutant {
 		{
 			Name: "confirmed-unchecked", Design: "3.7",
 			Mistake: "an announcement is confirmed however late it was read",
-			Edits:   []Edit{{deploymentFile, `	if early {`, `	if early || !early {`}},
+			Edits:   []Edit{{deploymentFile, `	if inTime {`, `	if early || !early {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
 				Why: "batch ticks again while an announcement is late, and its own, in time, takes the place of the late one; the test has but one tick",
@@ -102,7 +102,7 @@ func ofGenerations() []Mutant {
 `, `	if err != nil || empty || !empty {
 		return 0, err
 	}
-`}, {deploymentFile, `		return s.empty(ctx)
+`}, {deploymentFile, `		return s.isArchiveEmpty(ctx)
 	}
 	return !s.Now()`, `		return true, nil
 	}

@@ -27,21 +27,14 @@ func ofSpeed() []Mutant {
 				{foldFile, `	if loaded.Fence.Compare(last) >= 0 {
 		return loaded, nil
 	}
-	page, ok := it.page, true
+	rest := remainder{page: it.page}
 	if first := f.records.after(loaded.Fence); first > int(it.group.rows[0]) {
-		page, ok = f.pageAbove(it, first)
+		rest = f.remainderFrom(it, first)
 	}
-`, `	page, ok := it.page, true
+`, `	rest := remainder{page: it.page}
 `},
 				{upsertFile, `		if item.version() == loaded.version() {`,
 					`		if none := *new(V); item.version() == none {`},
-				{foldFile, `	if !ok {
-		return loaded, nil // nothing of this item comes after its fence
-	}
-`, `	if !ok {
-		page, _ = f.pageAbove(it, 0)
-	}
-`},
 			},
 		},
 		{
@@ -212,7 +205,7 @@ func ofReplay() []Mutant {
 		{
 			Name: "replay-does-not-wait", Design: "3.7",
 			Mistake: "replay asks what the live half has counted before all that it depends on was streamed",
-			Edits:   []Edit{{replayRead, `last >= t.edge(live) && run.N > t.swept || `, `last < 0 || `}},
+			Edits:   []Edit{{replayRead, `return c.last >= t.edge(live) && run.N > t.swept`, `return c.last < 0`}},
 			Killer:  by("TestReplayWaits"),
 		},
 		{
@@ -335,7 +328,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "duplicates-within-a-run", Design: "3.5",
 			Mistake: "a run does not compare its own events with each other",
-			Edits: []Edit{{duplicatesFile, `	copies.meetEachOther(in, window)
+			Edits: []Edit{{duplicatesFile, `	copies.dropOwn(in, window)
 `, ``}},
 		},
 		{
@@ -371,7 +364,7 @@ func ofDuplicates() []Mutant {
 	}
 	copies := indexCopies(in.Seen, below)
 `},
-				{duplicatesFile, `func(s archive.Seen) { copies.meet(`, `func(s archive.Seen) { s.Identity.Hi ^= s.Payload; copies.meet(`},
+				{duplicatesFile, `func(s archive.Seen) { copies.dropOf(`, `func(s archive.Seen) { s.Identity.Hi ^= s.Payload; copies.meet(`},
 				{duplicatesFile, `	"math"
 `, `	"math"
 	"slices"

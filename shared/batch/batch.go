@@ -1,7 +1,3 @@
-// Package batch is the layer that makes answers exact: it cuts the archive into numbered runs, each over sealed slots, and applies them to
-// the base items of every generation; then it moves the generation's horizon, up to which queries trust batch alone.
-//
-// It knows nothing of the stream or of speed items: what speed keeps of a slot is no longer looked at once batch has covered it.
 package batch
 
 import (

@@ -65,6 +65,8 @@ func (in *Input) arrivalsBelow(below int64) (first, last int64, ok bool) {
 
 // copies finds the events of an input by identity: chains of places in archive order, which is also the order of arrival. Events that the rule leaves
 // out are in no chain.
+//
+// The table is open-addressed: a map of identities took 3 to 11 times as long (BenchmarkDuplicates).
 type copies struct {
 	seen  []archive.Seen
 	below int64   // arrivals from here on are left out

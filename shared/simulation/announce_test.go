@@ -3,7 +3,6 @@ package simulation_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"testing"
 	"time"
 
@@ -63,65 +62,78 @@ func TestFirstEventIsLive(t *testing.T) {
 	}
 }
 
-// TestAnnouncement interrupts the tick that announces the views at each of its calls, with events that come meanwhile, with time that passes, with
-// another tick, on a stack that is new and on one that has events: from when a view serves, no event is missing from its answers.
-func TestAnnouncement(t *testing.T) {
-	type act = func(*simulation.World) error
-	befores := map[string]func(deliver act) act{
-		"new stack":   func(act) act { return steps() },
-		"with events": func(deliver act) act { return steps(send(9, 900, 20), deliver, wait(simulation.Slot/2)) },
+// act is something that happens to a world.
+type act = func(*simulation.World) error
+
+// happening is an act with a name. The world's records are delivered once, by the act that is handed in.
+type happening struct {
+	name string
+	play func(deliver act) act
+}
+
+func (h happening) String() string { return h.name }
+
+var (
+	befores = []happening{
+		{"new stack", func(act) act { return steps() }},
+		{"with events", func(deliver act) act { return steps(send(9, 900, 20), deliver, wait(simulation.Slot/2)) }},
 	}
-	meanwhiles := map[string]func(deliver act) act{
-		"events come":   func(deliver act) act { return steps(send(1, 0, 20), deliver) },
-		"a slot passes": func(act) act { return wait(simulation.Slot) },
-		"a minute passes, with events": func(deliver act) act {
+	meanwhiles = []happening{
+		{"events come", func(deliver act) act { return steps(send(1, 0, 20), deliver) }},
+		{"a slot passes", func(act) act { return wait(simulation.Slot) }},
+		{"a minute passes, with events", func(deliver act) act {
 			return steps(send(1, 0, 10), deliver, wait(time.Minute), send(2, 10, 10), deliver)
-		},
-		"another tick": func(deliver act) act { return steps(send(1, 0, 10), deliver, tick, send(2, 10, 10), deliver) },
+		}},
+		{"another tick", func(deliver act) act { return steps(send(1, 0, 10), deliver, tick, send(2, 10, 10), deliver) }},
 	}
+)
+
+// TestAnnouncement interrupts the tick that announces the views at each of its calls, with events that come meanwhile, with time that
+// passes, with another tick, on a stack that is new and on one that has events: from when a view serves, no event is missing from its
+// answers.
+func TestAnnouncement(t *testing.T) {
 	late := 0
-	for before, prepare := range befores {
-		for meanwhile, interrupt := range meanwhiles {
-			for _, name := range []string{"catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List"} {
-				for n := range 4 {
-					t.Run(fmt.Sprint(before, ", ", meanwhile, ", ", name, " ", n), func(t *testing.T) {
-						w, err := newWorld(1)
-						deliver := once()
-						if err == nil {
-							err = steps(unknown, prepare(deliver))(w)
-						}
-						if err != nil {
-							t.Fatal(err)
-						}
-						done := onCall(w, name, n, func() error { return interrupt(deliver)(w) })
-						ticked := tick(w)
-						if err := errors.Join(ticked, done()); err != nil {
-							t.Fatal(err)
-						}
-						late += countLate(t, w)
-						for i := range 10 {
-							if err := steps(send(uint64(10+i), 100+10*i, 5), deliver, wait(simulation.Slot/2), tick)(w); err != nil {
-								t.Fatal(err)
-							}
-							is, err := allServe(w)
-							if err == nil && is {
-								err = w.Check(context.Background())
-							}
-							if err != nil {
-								t.Fatalf("step %d: %v", i, err)
-							}
-							if i == 9 && !is {
-								t.Error("the views do not serve")
-							}
-						}
-					})
-				}
-			}
-		}
+	calls := callsOf(4, "catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List")
+	for c := range triples(befores, meanwhiles, calls) {
+		t.Run(c.String(), func(t *testing.T) { late += playAnnouncement(t, c.a, c.b, c.c) })
 	}
 	if late == 0 {
 		t.Error("no announcement came too late: the test misses its point")
 	}
+}
+
+// playAnnouncement plays one case, and says how many announcements came too late.
+func playAnnouncement(t *testing.T, before, meanwhile happening, at call) (late int) {
+	w, err := newWorld(1)
+	deliver := once()
+	if err == nil {
+		err = steps(unknown, before.play(deliver))(w)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	done := onCall(w, at, func() error { return meanwhile.play(deliver)(w) })
+	ticked := tick(w)
+	if err := errors.Join(ticked, done()); err != nil {
+		t.Fatal(err)
+	}
+	late = countLate(t, w)
+	for i := range 10 {
+		if err := steps(send(uint64(10+i), 100+10*i, 5), deliver, wait(simulation.Slot/2), tick)(w); err != nil {
+			t.Fatal(err)
+		}
+		is, err := allServe(w)
+		if err == nil && is {
+			err = w.Check(context.Background())
+		}
+		if err != nil {
+			t.Fatalf("step %d: %v", i, err)
+		}
+		if i == 9 && !is {
+			t.Error("the views do not serve")
+		}
+	}
+	return late
 }
 
 // countLate counts the views that are still announced: their announcement was made again, or waits for the next tick.

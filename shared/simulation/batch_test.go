@@ -14,15 +14,18 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// onCall runs do right before the n-th call of a name, once; the function that makes the call is frozen meanwhile. The result tells how do
-// went, and takes the hook out.
-func onCall(w *simulation.World, name string, n int, do func() error) func() error {
+// onCall runs do right before a call, once; the function that makes the call is frozen meanwhile. The result tells how do went, and takes
+// the hook out. When the function never makes the call, do does not run, and the result is nil.
+func onCall(w *simulation.World, at call, do func() error) func() error {
 	var err error
-	hook := func(call memory.Call) memory.Fault {
-		if call.Name == name {
-			if n--; n == -1 {
-				err = do()
-			}
+	before := 0 // calls of the name that were made
+	hook := func(made memory.Call) memory.Fault {
+		if made.Name != at.name {
+			return memory.Fault{}
+		}
+		before++
+		if before == at.n+1 { // do makes calls of the name itself: they come later
+			err = do()
 		}
 		return memory.Fault{}
 	}
@@ -59,7 +62,7 @@ func playTwoBatches(name string, n int) error {
 	first := w.Batch
 	w.Restart()
 	second := w.Batch
-	ended := onCall(w, name, n, func() error {
+	ended := onCall(w, call{name, n}, func() error {
 		w.Batch = second
 		return steps(tick, send(3, 40, 10), deliver, wait(time.Minute), tick)(w)
 	})

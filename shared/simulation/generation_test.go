@@ -23,7 +23,7 @@ func deploy(n int) func(*simulation.World) error {
 	return func(w *simulation.World) error { return w.Deploy(variant(n)) }
 }
 
-// purchaser is by_user's entry in the catalog.
+// purchaser is by_user's entry in the catalog: the view that tests change.
 func purchaser(t *testing.T, w *simulation.World) lifecycle.View {
 	t.Helper()
 	v, err := w.Catalog.View(context.Background(), "by_user")
@@ -202,42 +202,44 @@ func TestTwoVersionsOfBatch(t *testing.T) {
 	}
 }
 
-// TestChangeInterrupted: the tick that announces, builds, switches or drops is frozen at any of its calls while another one does all that is to be done,
-// and life goes on; then it wakes up.
+// TestChangeInterrupted: the tick that announces, builds, switches or drops is frozen at any of its calls while another one does all that
+// is to be done, and life goes on; then it wakes up.
 func TestChangeInterrupted(t *testing.T) {
-	for _, slots := range []int{0, 1, 3} {
-		for _, name := range []string{"catalog.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition", "base.Load", "base.Put", "base.Drop", "archive.Get"} {
-			for n := range 3 {
-				t.Run(fmt.Sprint(slots, " slots later, ", name, " ", n), func(t *testing.T) {
-					w := running(t)
-					if err := w.Deploy(variant(1)); err != nil {
-						t.Fatal(err)
-					}
-					w.goOn(t, slots, 100)
-					if slots == 3 {
-						if err := steps(wait(simulation.RetainFor), tick, wait(2*time.Minute))(w.World); err != nil {
-							t.Fatal(err)
-						}
-					}
-					done := onCall(w.World, name, n, func() error {
-						return steps(tick, send(7, 700, 10), w.deliver, wait(2*simulation.Slot), tick, wait(simulation.Slot), tick)(w.World)
-					})
-					err := tick(w.World)
-					if err := done(); err != nil {
-						t.Fatal(err)
-					}
-					if err != nil {
-						t.Logf("the tick that was frozen: %v", err)
-					}
-					if err := w.Check(context.Background()); err != nil {
-						t.Fatal(err)
-					}
-					w.goOn(t, 5, 800)
-					if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), `kind 1`) {
-						t.Errorf("what serves is %s, %v", text, err)
-					}
-				})
-			}
+	calls := callsOf(3, "catalog.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition",
+		"base.Load", "base.Put", "base.Drop", "archive.Get")
+	for c := range pairs([]int{0, 1, 3}, calls) {
+		t.Run(fmt.Sprint(c.a, " slots later, ", c.b), func(t *testing.T) { playChange(t, c.a, c.b) })
+	}
+}
+
+// playChange freezes the tick that comes so many slots after a change.
+func playChange(t *testing.T, slots int, at call) {
+	w := running(t)
+	if err := w.Deploy(variant(1)); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, slots, 100)
+	if slots == 3 {
+		if err := steps(wait(simulation.RetainFor), tick, wait(2*time.Minute))(w.World); err != nil {
+			t.Fatal(err)
 		}
+	}
+	done := onCall(w.World, at, func() error {
+		return steps(tick, send(7, 700, 10), w.deliver, wait(2*simulation.Slot), tick, wait(simulation.Slot), tick)(w.World)
+	})
+	frozenErr := tick(w.World)
+	if err := done(); err != nil {
+		t.Fatal(err)
+	}
+	if frozenErr != nil {
+		t.Logf("the tick that was frozen: %v", frozenErr)
+	}
+	if err := w.Check(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, 5, 800)
+	text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition)
+	if err != nil || !strings.Contains(string(text), `kind 1`) {
+		t.Errorf("what serves is %s, %v", text, err)
 	}
 }

@@ -192,58 +192,65 @@ func changedToKappa(t *testing.T) life {
 	return w
 }
 
-// TestRollbackDuringARun: an operator goes back from Kappa to Lambda while batch is frozen in the middle of a run, or replay of a step: once and again, at
-// each of their calls. The one that wakes up undoes nothing; no answer is wrong.
+// frozen is a function that is frozen at a call.
+type frozen struct {
+	who    string
+	before act // what has to be done for the function to have work
+	act    act
+	at     call
+}
+
+func (f frozen) String() string { return fmt.Sprint(f.who, " at ", f.at) }
+
+// freezings are batch and replay, each frozen at each of its calls.
+func freezings() (all []frozen) {
+	for _, at := range callsOf(3, "catalog.Append", "base.Load", "base.Put", "catalog.View", "catalog.PutView") {
+		all = append(all, frozen{"batch", steps(), tick, at})
+	}
+	for _, at := range callsOf(3, "catalog.Runs", "catalog.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put") {
+		all = append(all, frozen{"replay", tick, replay, at})
+	}
+	return all
+}
+
+// TestRollbackDuringARun: an operator goes back from Kappa to Lambda while batch is frozen in the middle of a run, or replay of a step:
+// once and again, at each of their calls. The one that wakes up undoes nothing; no answer is wrong.
 func TestRollbackDuringARun(t *testing.T) {
-	for what, act := range map[string]struct {
-		act   func(*simulation.World) error
-		calls []string
-	}{
-		"batch":  {tick, []string{"catalog.Append", "base.Load", "base.Put", "catalog.View", "catalog.PutView"}},
-		"replay": {replay, []string{"catalog.Runs", "catalog.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put"}},
-	} {
-		for _, name := range act.calls {
-			for n := range 3 {
-				for times := 1; times <= 2; times++ {
-					t.Run(fmt.Sprintf("%s at %s %d, %d times", what, name, n, times), func(t *testing.T) {
-						t.Parallel()
-						w := changedToKappa(t)
-						if err := steps(send(7, 5000, 10), send(7, 5000, 5), w.deliver, wait(2*simulation.Slot))(w.World); err != nil {
-							t.Fatal(err)
-						}
-						if what == "replay" {
-							if err := tick(w.World); err != nil {
-								t.Fatal(err)
-							}
-						}
-						var left lifecycle.GenerationID // serving, as the operator has left it
-						done := onCall(w.World, name, n, func() error {
-							all := []func(*simulation.World) error{}
-							for range times {
-								all = append(all, refused(operate(operations.Rollback)))
-							}
-							err := steps(append(all, send(8, 5100, 5), w.deliver)...)(w.World)
-							left = purchaser(t, w.World).Serving
-							return err
-						})
-						err := act.act(w.World)
-						if err := done(); err != nil {
-							t.Fatal(err)
-						}
-						if err != nil {
-							t.Logf("what was frozen: %v", err)
-						}
-						if err := w.Check(context.Background()); err != nil {
-							t.Fatal(err)
-						}
-						w.goOnWithReplay(t, 3, 6000)
-						if v := purchaser(t, w.World); left != "" && v.Serving != left {
-							t.Errorf("what the operator has done is undone: %+v, want %s to serve", v, left)
-						}
-					})
-				}
-			}
-		}
+	rollback := refused(operate(operations.Rollback))
+	for c := range pairs(freezings(), [][]act{{rollback}, {rollback, rollback}}) {
+		t.Run(fmt.Sprintf("%s, %d times", c.a, len(c.b)), func(t *testing.T) {
+			t.Parallel()
+			playRollback(t, c.a, steps(c.b...))
+		})
+	}
+}
+
+// playRollback has an operator go back while a function is frozen.
+func playRollback(t *testing.T, f frozen, rollbacks act) {
+	w := changedToKappa(t)
+	come := steps(send(7, 5000, 10), send(7, 5000, 5), w.deliver, wait(2*simulation.Slot))
+	if err := steps(come, f.before)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	var left lifecycle.GenerationID // serving, as the operator has left it
+	done := onCall(w.World, f.at, func() error {
+		err := steps(rollbacks, send(8, 5100, 5), w.deliver)(w.World)
+		left = purchaser(t, w.World).Serving
+		return err
+	})
+	frozenErr := f.act(w.World)
+	if err := done(); err != nil {
+		t.Fatal(err)
+	}
+	if frozenErr != nil {
+		t.Logf("what was frozen: %v", frozenErr)
+	}
+	if err := w.Check(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	w.goOnWithReplay(t, 3, 6000)
+	if v := purchaser(t, w.World); left != "" && v.Serving != left {
+		t.Errorf("what the operator has done is undone: %+v, want %s to serve", v, left)
 	}
 }
 
@@ -287,7 +294,7 @@ func TestTwoChangesAtOnce(t *testing.T) {
 				t.Run(fmt.Sprintf("%s at %s, and %s", one, name, other), func(t *testing.T) {
 					t.Parallel()
 					w := changedToKappa(t)
-					done := onCall(w.World, name, 0, func() error { return refused(operate(other))(w.World) })
+					done := onCall(w.World, call{name, 0}, func() error { return refused(operate(other))(w.World) })
 					err := refused(operate(one))(w.World)
 					if err := errors.Join(err, done(), check(w.World)); err != nil {
 						t.Fatal(err)
@@ -366,7 +373,7 @@ func raceQuery(t *testing.T, w life, name string, publish func(*simulation.World
 		return n
 	}
 	before, pointer := count(), purchaser(t, w.World).Serving
-	done := onCall(w.World, name, 0, func() error {
+	done := onCall(w.World, call{name, 0}, func() error {
 		raced = 1
 		meanwhile := steps(operate(operations.Rollback), publish)
 		if first {

@@ -155,7 +155,7 @@ func playTwin(frozen int) error {
 	first := w.Speed
 	w.Restart()
 	twin := w.Speed
-	thaw := onCall(w, "speed.Put", frozen, func() error {
+	thaw := onCall(w, call{"speed.Put", frozen}, func() error {
 		w.Speed = twin
 		return steps(deliver, send(3, 40, 10), deliver)(w)
 	})

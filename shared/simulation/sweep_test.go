@@ -212,7 +212,7 @@ func TestBuildReachesTheHead(t *testing.T) {
 		t.Fatal(err)
 	}
 	first := w.Batch
-	ended := onCall(w, "catalog.Views", 0, func() error { return steps(send(2, 20, 20), wait(time.Minute), dying)(w) })
+	ended := onCall(w, call{"catalog.Views", 0}, func() error { return steps(send(2, 20, 20), wait(time.Minute), dying)(w) })
 	if _, err := first.Tick(ctx); err != nil {
 		t.Fatal(err)
 	}

@@ -44,7 +44,7 @@ var (
 	core      = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, expression, "shared/view", "shared/lifecycle"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
-	handed    = []string{"shared/runner", "shared/budget"}                       // what layers are handed goroutines and time by
+	handed    = []string{"shared/runner", "shared/budget", "shared/setting"}     // what layers are handed goroutines, time and settings by
 	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/serving", "shared/operations"}
 	answers   = []string{"shared/present", "shared/compare"} // what is made of that which serving reads
 )
@@ -114,8 +114,8 @@ func rules() map[string]rule {
 
 		"shared/operations": stepping(),
 
-		"shared/setting": {inner, nil},
-		"shared/system":  {slices.Concat(inner, steps, layers, handed, []string{"shared/setting", "shared/compare"}), []string{ulid}},
+		"shared/setting": {append(slices.Clone(inner), "shared/runner"), []string{ulid}},
+		"shared/system":  {slices.Concat(inner, steps, layers, handed, []string{"shared/compare"}), nil},
 
 		"shared/eventsource": {core, nil},
 		"shared/budget":      {},
@@ -184,7 +184,7 @@ func rules() map[string]rule {
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/view", viewfile},
+			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/setting", "shared/view", viewfile},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},

@@ -9,12 +9,14 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"reflect"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
@@ -74,6 +76,9 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	}
 	settings.Slot, settings.CommitWithin, settings.SealDelay, settings.BatchEvery = c.Slot, c.CommitWithin, c.SealDelay, c.BatchEvery
 	settings.SweepAfter, settings.DropGrace, settings.RequireApproval = c.SweepAfter, c.DropGrace, c.RequireApproval
+	if err := settings.CheckAs(c.spell); err != nil {
+		return usage("%w", err)
+	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return usage("--listen: %w", err)
@@ -86,6 +91,14 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	defer server.Close()
 	c.announce(w, listener.Addr(), definitions)
 	return serve(ctx, listener, server.Handler())
+}
+
+// spell is the flag of a setting; one without a flag keeps its name.
+func (c *DevCmd) spell(name string) string {
+	if reflect.ValueOf(c).Elem().FieldByName(name).IsValid() {
+		return setting.Flag(name)
+	}
+	return name
 }
 
 // reload reads the views again whenever their file has changed: nil while it has not.

@@ -52,6 +52,13 @@ func TestUsage(t *testing.T) {
 	}
 }
 
+// TestDevSettings: a rule that settings break names their flags.
+func TestDevSettings(t *testing.T) {
+	s := newSession()
+	s.do(t, exitUsage, "dev", "--views=../../localstack/sample/views.yaml", "--seal-delay=9s")
+	says(t, &s.err, "--seal-delay=9s: want at least --commit-within + ClockMargin")
+}
+
 func TestHelp(t *testing.T) {
 	for name, args := range map[string][]string{"": {"--help"}, "send": {"send", "--help"}, "query": {"query", "--help"}, "views": {"views", "-h"}, "smoke": {"smoke", "--help"}} {
 		t.Run("Help "+name, func(t *testing.T) {

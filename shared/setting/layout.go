@@ -18,7 +18,7 @@ import (
 func (s All) OpenLayout(ctx context.Context, a archive.Archive, stream string, random io.Reader, now func() time.Time) (archive.Layout, error) {
 	length, err := slot.NewLength(s.Slot)
 	if err != nil {
-		return archive.Layout{}, named("Slot", err)
+		return archive.Layout{}, fmt.Errorf("Slot: %w", err)
 	}
 	wanted := archive.Layout{
 		Number: 1, Slot: length, Lanes: s.Lanes, DedupeWindow: s.DedupeWindow, SpeedWindow: s.SpeedWindow, Stream: stream,

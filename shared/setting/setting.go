@@ -4,13 +4,10 @@
 package setting
 
 import (
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/slot"
 )
 
 // All is all that can be set of a system, the same for every part of it. A setting, the parameter of the template and the variable of a
@@ -52,8 +49,8 @@ type All struct {
 	// sweep, and Kappa views say that they are incomplete. Danger: more than speed has, and seen items expire while copies
 	// may still come: they count twice.
 	MaxStreamAge time.Duration
-	// Ingest takes no longer for a request, from its arrival to the last try to publish: commit, and its time-out.
-	PublishWithin time.Duration `variable:"-"`
+	// Ingest publishes a request for so long after its commit: no longer than its function may run.
+	PublishTime time.Duration `variable:"-"`
 
 	// How long the stream keeps records. Danger: less than it does, and a record that comes again late finds neither the item that it was folded into
 	// nor the seen item, and counts twice until batch has covered both copies; more, and replay takes seen items that have expired for such as never were.
@@ -87,6 +84,12 @@ type All struct {
 	// and is answered up to 2 s later.
 	ShadowPercent int
 
+	// The authorizer reads the secret with the keys again when its copy is older. Danger: a key that was taken out of the secret is good for so long,
+	// and for the minute that the gateway keeps answers.
+	KeyFresh time.Duration
+	// The keys of the secret's previous version are good for so long after the current one was made. 0: not at all, for keys that got out.
+	KeyGrace time.Duration
+
 	// How often publishing is tried, and a put that another try may mend: a client waits meanwhile.
 	PublishTries int `variable:"-"`
 	// How often a conditional write is tried, each time from what is stored by then: others write the same thing a few times at most.
@@ -99,68 +102,12 @@ func Default() All {
 		Slot: 5 * time.Minute, Lanes: 4, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
 		ClockMargin: 30 * time.Second, ClockUnit: clock.Second, CommitWithin: 10 * time.Second, MaxBody: 4 << 20,
 		SealDelay: time.Minute, BatchEvery: time.Minute, Lookback: 3 * time.Hour, RunBytes: 16 << 20, SweepAfter: 10 * time.Minute,
-		MaxStreamAge: 72 * time.Hour, PublishWithin: 39 * time.Second,
+		MaxStreamAge: 72 * time.Hour, PublishTime: 29 * time.Second,
 		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LongestInvocation: 15 * time.Minute,
-		MaxRows: 10_000, PublishTries: 3, WriteTries: 8,
+		MaxRows: 10_000, KeyFresh: 5 * time.Minute, KeyGrace: 24 * time.Hour, PublishTries: 3, WriteTries: 8,
 	}
-}
-
-// longestCommit leaves ingest the time to answer: the gateway waits 30 s for an answer.
-const longestCommit = 20 * time.Second
-
-// Check names each setting that does not do, and each rule between settings that is broken.
-//
-// Source: docs/design.md 7.
-func (s All) Check() error {
-	_, slotError := slot.NewLength(s.Slot)
-	sealed := s.CommitWithin + s.ClockMargin + s.ClockUnit
-	return errors.Join(
-		named("Slot", slotError),
-		want(s.Lanes >= 1 && s.Lanes <= event.MaxLanes, "Lanes=%d: want 1 to %d", s.Lanes, event.MaxLanes),
-		want(s.SpeedWindow > 0 && s.SpeedWindow <= s.DedupeWindow,
-			"SpeedWindow=%s: want above 0 and at most DedupeWindow, %s: speed may drop no copy that batch counts", s.SpeedWindow, s.DedupeWindow),
-		want(s.ClockMargin >= 0 && s.ClockUnit >= 0, "ClockMargin=%s, ClockUnit=%s: want 0 or more", s.ClockMargin, s.ClockUnit),
-		want(s.CommitWithin > 0 && s.CommitWithin <= longestCommit, "CommitWithin=%s: want above 0 and at most %s", s.CommitWithin, longestCommit),
-		want(s.SealDelay >= sealed, "SealDelay=%s: want at least CommitWithin + ClockMargin + %s, %s: batch could take a slot while events may still be "+
-			"put into it", s.SealDelay, s.ClockUnit, sealed),
-		want(s.BatchEvery > 0, "BatchEvery=%s: want above 0", s.BatchEvery),
-		want(s.Lookback >= s.SealDelay, "Lookback=%s: want at least SealDelay, %s: an object that comes late would not be looked for", s.Lookback, s.SealDelay),
-		want(s.SweepAfter >= 0, "SweepAfter=%s: want 0 or more", s.SweepAfter),
-		want(s.MaxStreamAge >= max(s.StreamRetention, s.SpeedWindow, s.Slot+s.SealDelay+2*s.SweepAfter),
-			"MaxStreamAge=%s: want at least StreamRetention, SpeedWindow, and Slot + SealDelay + 2 x SweepAfter: what waits or was "+
-				"lost would be given up before it is read or looked for", s.MaxStreamAge),
-		want(s.StreamRetention > 0 && s.QueueRetention >= 0, "StreamRetention=%s, QueueRetention=%s: want above 0, and 0 or more",
-			s.StreamRetention, s.QueueRetention),
-		want(s.SpeedRetain > s.StreamRetention, "SpeedRetain=%s: want above StreamRetention, %s: an item must outlive its records, or a late one would be "+
-			"folded again", s.SpeedRetain, s.StreamRetention),
-		want(s.RetainFor >= 0, "RetainFor=%s: want 0 or more", s.RetainFor),
-		want(s.ConfirmWithin >= 0 && s.DropGrace >= 0, "ConfirmWithin=%s, DropGrace=%s: want 0 or more", s.ConfirmWithin, s.DropGrace),
-		want(s.AuditEvery > s.LongestInvocation, "AuditEvery=%s: want above %s: an audit ends before its next is due", s.AuditEvery, s.LongestInvocation),
-		want(s.ReplayTickBytes >= 0, "ReplayTickBytes=%d: want 0 or more", s.ReplayTickBytes),
-		want(s.ShadowPercent >= 0 && s.ShadowPercent <= 100, "ShadowPercent=%d: want 0 to 100", s.ShadowPercent),
-		atLeastOne("RunBytes", s.RunBytes), atLeastOne("ReplayBytes", s.ReplayBytes), atLeastOne("MaxBody", int64(s.MaxBody)),
-		atLeastOne("MaxRows", int64(s.MaxRows)), atLeastOne("PublishTries", int64(s.PublishTries)), atLeastOne("WriteTries", int64(s.WriteTries)),
-	)
-}
-
-func want(ok bool, format string, values ...any) error {
-	if ok {
-		return nil
-	}
-	return fmt.Errorf(format, values...)
-}
-
-func named(setting string, err error) error {
-	if err != nil {
-		return fmt.Errorf("%s: %w", setting, err)
-	}
-	return nil
-}
-
-func atLeastOne(setting string, n int64) error {
-	return want(n >= 1, "%s=%d: want at least 1", setting, n)
 }
 
 // RetainSeen is how long a seen item lives: the sum of all that may pass until the last copy of one of its events is
@@ -169,6 +116,9 @@ func atLeastOne(setting string, n int64) error {
 func (s All) RetainSeen() time.Duration {
 	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow + 2*s.ClockMargin + s.LongestInvocation
 }
+
+// PublishWithin is how long after its arrival ingest still publishes a request.
+func (s All) PublishWithin() time.Duration { return s.CommitWithin + s.PublishTime }
 
 // LateAfter is how old a horizon is at which answers warn of it: twice what it takes when batch comes and goes as it should.
 func (s All) LateAfter() time.Duration { return 2 * (s.Slot + s.SealDelay + s.BatchEvery) }

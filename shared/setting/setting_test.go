@@ -30,6 +30,7 @@ func TestCheck(t *testing.T) {
 		{"Lanes=0: want 1 to", func(s *setting.All) { s.Lanes = 0 }, func(s *setting.All) { s.Lanes = 1 }},
 		{"Lanes=4097: want 1 to 4096", func(s *setting.All) { s.Lanes = 4097 }, func(s *setting.All) { s.Lanes = 4096 }},
 		{"SpeedWindow=0s: want above 0", func(s *setting.All) { s.SpeedWindow = 0 }, func(s *setting.All) { s.SpeedWindow = 1 }},
+		{"SpeedWindow=-1ns: want above 0", func(s *setting.All) { s.SpeedWindow = -1 }, func(s *setting.All) { s.SpeedWindow = 1 }},
 		{
 			"at most DedupeWindow, 24h0m0s", func(s *setting.All) { s.SpeedWindow = s.DedupeWindow + 1 },
 			func(s *setting.All) { s.SpeedWindow = s.DedupeWindow },
@@ -56,8 +57,17 @@ func TestCheck(t *testing.T) {
 		{"BatchEvery=0s", func(s *setting.All) { s.BatchEvery = 0 }, func(s *setting.All) { s.BatchEvery = 1 }},
 		{"Lookback=59s", func(s *setting.All) { s.Lookback = 59 * time.Second }, func(s *setting.All) { s.Lookback = time.Minute }},
 		{"SweepAfter=-1ns", func(s *setting.All) { s.SweepAfter = -1 }, func(s *setting.All) { s.SweepAfter = 0 }},
+		{"PublishTime=-1ns", func(s *setting.All) { s.PublishTime = -1 }, func(s *setting.All) { s.PublishTime = 0 }},
 		{
-			"MaxStreamAge=71h59m59s: want at least", func(s *setting.All) { s.MaxStreamAge = 72*time.Hour - time.Second },
+			"MaxStreamAge=59m59s: want at least SpeedWindow, 1h0m0s", func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour-time.Second },
+			func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour },
+		},
+		{
+			"MaxStreamAge=72h0m0s: want at least Slot + SealDelay + 2 x SweepAfter, 72h6m0s", func(s *setting.All) { s.SweepAfter = 36 * time.Hour },
+			func(s *setting.All) { s.SweepAfter = 36*time.Hour - 3*time.Minute },
+		},
+		{
+			"MaxStreamAge=71h59m59s: want at least StreamRetention, 72h0m0s", func(s *setting.All) { s.MaxStreamAge = 72*time.Hour - time.Second },
 			func(s *setting.All) { s.MaxStreamAge = 72 * time.Hour },
 		},
 		{"StreamRetention=0s", func(s *setting.All) { s.StreamRetention = 0 }, func(s *setting.All) { s.StreamRetention = 1 }},
@@ -80,6 +90,15 @@ func TestCheck(t *testing.T) {
 		{"MaxRows=0", func(s *setting.All) { s.MaxRows = 0 }, func(s *setting.All) { s.MaxRows = 1 }},
 		{"PublishTries=0", func(s *setting.All) { s.PublishTries = 0 }, func(s *setting.All) { s.PublishTries = 1 }},
 		{"WriteTries=0", func(s *setting.All) { s.WriteTries = 0 }, func(s *setting.All) { s.WriteTries = 1 }},
+		{
+			"KeyFresh=9.999999999s: want 10s to 1h0m0s", func(s *setting.All) { s.KeyFresh = 10*time.Second - 1 },
+			func(s *setting.All) { s.KeyFresh = 10 * time.Second },
+		},
+		{
+			"KeyFresh=1h0m0.000000001s: want 10s to 1h0m0s", func(s *setting.All) { s.KeyFresh = time.Hour + 1 },
+			func(s *setting.All) { s.KeyFresh = time.Hour },
+		},
+		{"KeyGrace=-1ns", func(s *setting.All) { s.KeyGrace = -1 }, func(s *setting.All) { s.KeyGrace = 0 }},
 		{"ShadowPercent=-1", func(s *setting.All) { s.ShadowPercent = -1 }, func(s *setting.All) { s.ShadowPercent = 0 }},
 		{"ShadowPercent=101", func(s *setting.All) { s.ShadowPercent = 101 }, func(s *setting.All) { s.ShadowPercent = 100 }},
 	} {

@@ -112,9 +112,9 @@ func settings() setting.All {
 
 func (r *rig) system() *system.System {
 	s, err := system.New(system.Stores{
-		Archive: r.archive, Stream: r.stream, Queue: &memory.Queue{}, Catalog: r.catalog, Base: r.base, Speed: r.items, Seen: r.seen,
-	}, settings(), system.Host{
-		Layout: r.layout, Codec: r.codec, Programs: r.programs, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0),
+		Archive: r.archive, Stream: r.stream, Queue: &memory.Queue{}, Catalog: r.catalog, Base: r.base, Speed: r.items, Seen: r.seen, Programs: r.programs,
+	}, settings(), setting.Host{
+		Layout: r.layout, Codec: r.codec, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0),
 		Now: r.clock, NewULID: r.id, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

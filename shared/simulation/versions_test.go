@@ -7,8 +7,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view"
@@ -16,12 +18,12 @@ import (
 
 // older is the catalog as a version sees it that does not know the engine of a definition.
 type older struct {
-	system.Catalog
+	catalog.Control
 	unknown view.Hash
 }
 
 func (o *older) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
-	text, err := o.Catalog.Definition(ctx, hash)
+	text, err := o.Control.Definition(ctx, hash)
 	if hash == o.unknown {
 		text = []byte(strings.Replace(string(text), `"engine":1`, `"engine":99`, 1))
 	}
@@ -40,9 +42,9 @@ func TestOldSpeedBeside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seesLess := &older{Catalog: w.Catalog}
-	s, err := system.New(system.Stores{Archive: w.Archive, Catalog: seesLess, Speed: w.Items, Seen: w.Seen}, simulation.Settings(), system.Host{
-		Layout: w.Speed.Layout, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Sequential, Workers: 1, Now: func() time.Time { return w.Clock },
+	seesLess := &older{Control: w.Catalog}
+	s, err := system.New(system.Stores{Archive: w.Archive, Catalog: seesLess, Speed: w.Items, Seen: w.Seen, Programs: &programs.Cache{}}, simulation.Settings(), setting.Host{
+		Layout: w.Speed.Layout, Codec: codec, Parallel: runner.Sequential, Workers: 1, Now: func() time.Time { return w.Clock },
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -139,7 +139,7 @@ func Settings() setting.All {
 	s.Slot, s.CommitWithin, s.ClockMargin, s.SealDelay = Slot, CommitWithin, ClockMargin, SealDelay
 	s.ClockUnit = 0 // the archive in memory tells its time exactly
 	s.SweepAfter, s.Lookback, s.RetainFor, s.DropGrace = SweepAfter, time.Hour, RetainFor, DropGrace
-	s.PublishWithin, s.MaxStreamAge = CommitWithin, MaxStreamAge
+	s.PublishTime, s.MaxStreamAge = 0, MaxStreamAge
 	s.StreamRetention, s.QueueRetention = 24*time.Hour, 24*time.Hour // so long do stories leave things in them
 	s.WriteTries = 3
 	return s
@@ -148,9 +148,9 @@ func Settings() setting.All {
 // Restart makes the functions anew, with nothing in their memory, over the stores that the world has by then.
 func (w *World) Restart() {
 	s, err := system.New(system.Stores{
-		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Catalog: w.Catalog, Base: w.Base, Speed: w.Items, Seen: w.Seen,
-	}, Settings(), system.Host{
-		Layout: w.layout, Codec: w.codec, Programs: w.programs, Parallel: runner.Sequential, Workers: 3, Now: w.now, NewULID: w.newULID,
+		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Catalog: w.Catalog, Base: w.Base, Speed: w.Items, Seen: w.Seen, Programs: w.programs,
+	}, Settings(), setting.Host{
+		Layout: w.layout, Codec: w.codec, Parallel: runner.Sequential, Workers: 3, Now: w.now, NewULID: w.newULID,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

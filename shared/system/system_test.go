@@ -23,7 +23,7 @@ import (
 func TestNewChecks(t *testing.T) {
 	s := setting.Default()
 	s.SealDelay = 0
-	if _, err := system.New(system.Stores{}, s, system.Host{}); err == nil || !strings.Contains(err.Error(), "SealDelay=0s") {
+	if _, err := system.New(system.Stores{}, s, setting.Host{}); err == nil || !strings.Contains(err.Error(), "SealDelay=0s") {
 		t.Errorf("error is %v", err)
 	}
 }
@@ -42,10 +42,10 @@ func TestLayersAreWhole(t *testing.T) {
 	}
 	stores := system.Stores{
 		Archive: &memory.Archive{}, Stream: memory.NewStream(1), Queue: &memory.Queue{}, Catalog: &memory.Catalog{}, Base: &memory.Base{},
-		Speed: &memory.Speed{}, Seen: &memory.Seen{},
+		Speed: &memory.Speed{}, Seen: &memory.Seen{}, Programs: &programs.Cache{},
 	}
-	s, err := system.New(stores, settings, system.Host{
-		Layout: archive.Layout{Number: 1, Slot: length}, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Sequential, Workers: 1,
+	s, err := system.New(stores, settings, setting.Host{
+		Layout: archive.Layout{Number: 1, Slot: length}, Codec: codec, Parallel: runner.Sequential, Workers: 1,
 		Now: time.Now, NewULID: func(time.Time) (ulid.ULID, error) { return ulid.ULID{}, nil }, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -55,8 +55,7 @@ func Default() setting.All {
 	s := setting.Default()
 	s.ClockMargin, s.ClockUnit = 0, 0
 	s.StreamRetention, s.QueueRetention, s.MaxStreamAge = time.Hour, 0, 6*time.Hour
-	s.PublishWithin = s.CommitWithin + time.Second
-	s.ConfirmWithin, s.SweepAfter = time.Second, time.Minute
+	s.PublishTime, s.ConfirmWithin, s.SweepAfter = time.Second, time.Second, time.Minute
 	return s
 }
 
@@ -120,9 +119,9 @@ func (s *Server) wire() error {
 	records.Now = time.Now
 	layers, err := system.New(system.Stores{
 		Archive: s.archive, Stream: records, Queue: s.queue, Catalog: s.catalog, Base: &memory.Base{}, Speed: &memory.Speed{Now: time.Now},
-		Seen: &memory.Seen{},
-	}, s.settings.All, system.Host{
-		Layout: s.layout, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)),
+		Seen: &memory.Seen{}, Programs: &programs.Cache{},
+	}, s.settings.All, setting.Host{
+		Layout: s.layout, Codec: codec, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)),
 		Workers: runtime.GOMAXPROCS(0), Now: time.Now, NewULID: newULID, Log: log,
 	})
 	if err != nil {

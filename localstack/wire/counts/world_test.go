@@ -126,8 +126,9 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	}
 	// environment is a function's: what it has compiled is its own.
 	environment := func() *system.System {
-		made, err := system.New(stores, s, system.Host{
-			Layout: layout, Codec: codec, Programs: &programs.Cache{}, Parallel: runner.Parallel(atOnce), Workers: 1, Now: w.clock, NewULID: w.newULID,
+		stores.Programs = &programs.Cache{}
+		made, err := system.New(stores, s, setting.Host{
+			Layout: layout, Codec: codec, Parallel: runner.Parallel(atOnce), Workers: 1, Now: w.clock, NewULID: w.newULID,
 			Log: log,
 		})
 		need(t, err)

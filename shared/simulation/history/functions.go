@@ -81,8 +81,9 @@ var silent = slog.New(slog.DiscardHandler)
 
 // system is the system over some stores, with the history's settings.
 func (h *history) system(stores system.Stores, compiled *programs.Cache, now func() time.Time, newULID func(time.Time) (ulid.ULID, error)) *system.System {
-	s, err := system.New(stores, h.systemSettings(), system.Host{
-		Layout: h.layout, Codec: h.kit.codec, Programs: compiled, Parallel: runner.Sequential, Workers: 2, Now: now, NewULID: newULID, Log: silent,
+	stores.Programs = compiled
+	s, err := system.New(stores, h.systemSettings(), setting.Host{
+		Layout: h.layout, Codec: h.kit.codec, Parallel: runner.Sequential, Workers: 2, Now: now, NewULID: newULID, Log: silent,
 	})
 	h.must(err)
 	return s
@@ -97,7 +98,7 @@ func (h *history) systemSettings() setting.All {
 	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.settle, h.relist
 	s.ClockUnit = 0 // as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
 	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.keep, h.approve, h.replayBytes
-	s.StreamRetention, s.MaxStreamAge, s.PublishWithin = seenBesideWindow, seenBesideWindow, h.commitWithin+time.Second
+	s.StreamRetention, s.MaxStreamAge, s.PublishTime = seenBesideWindow, seenBesideWindow, time.Second
 	s.LongestInvocation, s.AuditEvery = 0, max(h.auditEvery, time.Nanosecond)
 	s.MaxBody, s.WriteTries = 1<<20, 3
 	return s

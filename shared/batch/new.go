@@ -1,0 +1,32 @@
+package batch
+
+import (
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/clock"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/programs"
+	"github.com/anabranch/anabranch/shared/setting"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// Stores are what a Batch reads and writes, with what is compiled of definitions.
+type Stores struct {
+	Archive  archive.Archive
+	Catalog  catalog.Catalog
+	Programs *programs.Cache
+	Base     viewstore.Base
+}
+
+// New makes a Batch for the definitions that the views are to have. The settings are ones that setting.All.Check passes.
+func New(stores Stores, definitions []lifecycle.Definition, settings setting.All, host setting.Host) *Batch {
+	return &Batch{
+		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs, Base: stores.Base, Codec: host.Codec, Layout: host.Layout,
+		Definitions: definitions, SealDelay: settings.SealDelay, ClockMargin: clock.Margin(settings.ClockMargin), Lookback: settings.Lookback,
+		ConfirmWithin: settings.ConfirmWithin, RetainFor: settings.RetainFor, DropGrace: settings.DropGrace,
+		RequireApproval: settings.RequireApproval, RunBytes: settings.RunBytes, Tries: settings.WriteTries, Workers: host.Workers,
+		Run: host.Parallel, Now: host.Now, NewID: func() (ulid.ULID, error) { return host.NewULID(host.Now()) }, Log: host.Log,
+	}
+}

@@ -1,0 +1,86 @@
+package setting
+
+import (
+	"errors"
+	"fmt"
+	"reflect"
+	"strconv"
+	"strings"
+	"time"
+	"unicode"
+)
+
+// Lookup finds an environment variable, as os.LookupEnv does.
+type Lookup func(name string) (value string, ok bool)
+
+// Variable is the environment variable of a setting, or of any name that is written like a field: "CommitWithin" is "COMMIT_WITHIN".
+func Variable(setting string) string { return words(setting, '_', unicode.ToUpper) }
+
+// Flag is the command line's flag of a setting: "CommitWithin" is "--commit-within".
+func Flag(setting string) string { return "--" + words(setting, '-', unicode.ToLower) }
+
+func words(name string, between rune, letter func(rune) rune) string {
+	var b strings.Builder
+	for i, c := range name {
+		if i > 0 && unicode.IsUpper(c) {
+			b.WriteRune(between)
+		}
+		b.WriteRune(letter(c))
+	}
+	return b.String()
+}
+
+// Read reads settings from an environment. A variable that is absent or empty leaves the default. A value is a whole number, "true" or "false", or a
+// duration such as "1m30s".
+//
+// An environment has the variables that its function needs, so Read checks the rules all of whose variables are there.
+//
+// Errors: one line for each variable that cannot be read, or for each broken rule, which name variables.
+func Read(lookup Lookup) (All, error) {
+	s, read := Default(), map[string]bool{}
+	var all []error
+	fields := reflect.ValueOf(&s).Elem()
+	for i := range fields.NumField() {
+		name := fields.Type().Field(i).Name
+		if !HasVariable(name) {
+			read[name] = true
+			continue
+		}
+		text, _ := lookup(Variable(name))
+		if text == "" {
+			continue
+		}
+		read[name] = true
+		if err := parse(fields.Field(i), text); err != nil {
+			all = append(all, fmt.Errorf("%s=%q: %w", Variable(name), text, err))
+		}
+	}
+	if err := errors.Join(all...); err != nil {
+		return s, err
+	}
+	return s, s.check(func(setting string) bool { return read[setting] }, Variable)
+}
+
+// parse sets a field from its variable's text.
+func parse(v reflect.Value, text string) error {
+	switch into := v.Addr().Interface().(type) {
+	case *time.Duration:
+		d, err := time.ParseDuration(text)
+		if err != nil {
+			return errors.New(`want a duration, for example "1m30s"`)
+		}
+		*into = d
+	case *bool:
+		if text != "true" && text != "false" {
+			return errors.New("want true or false")
+		}
+		*into = text == "true"
+	default:
+		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
+		if err != nil {
+			return errors.New("want a whole number")
+		}
+		v.SetInt(n)
+	}
+	return nil
+}

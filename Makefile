@@ -1,57 +1,57 @@
-# One verb a target. `make demo` and `make test` need nothing but Go.
+# Each target is one verb. `make demo` and `make test` need only Go.
 .PHONY: help build test lint race fuzz bench demo demo-kappa demo-changes dev readme clean
 .DEFAULT_GOAL := help
 
 GO ?= go
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-help: ## this list
+help: ## list the targets
 	@sed -n 's/^\([a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
 
-# The command and the demo are built with the same settings, so that what they share is compiled once.
+# The command and the demo use the same build settings, so that Go compiles their common packages once.
 PURE = CGO_ENABLED=0 $(GO)
 
-build: ## the command, into build/
+build: ## build the anabranch command into build/
 	$(PURE) build -trimpath -o build/anabranch ./cmd/anabranch
 
-test: ## every test
+test: ## run every test
 	$(GO) test -shuffle=on ./...
 
-lint: ## format, vet, staticcheck, tidiness, and the tests once more under the race detector
-	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "run gofmt -w on these"; exit 1; }
+lint: ## check format, vet, staticcheck and go.mod, and run the tests under the race detector
+	@test -z "$$(gofmt -l .)" || { gofmt -l . ; echo "not formatted: run gofmt -w on these files"; exit 1; }
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
 	$(GO) mod tidy -diff
 	$(MAKE) race
 
-race: ## the tests under the race detector; of the simulator, which is one goroutine a world, a few
+race: ## run the tests under the race detector, with only a few of the simulator, which runs each world in one goroutine
 	$(GO) test -race -short -shuffle=on -count=1 $$($(GO) list ./... | grep -v shared/simulation)
 	$(GO) test -race -count=1 ./shared/simulation -run 'Agreement|Redelivery'
 	$(GO) test -race -count=1 ./shared/simulation/history -run 'TestHistories' -seeds 8
 
-fuzz: ## every fuzz target, 20 s each
+fuzz: ## run every fuzz target for 20 s
 	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \
 		echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f$$" -fuzztime 20s $$p; done; done
 
-bench: ## every benchmark
+bench: ## run every benchmark
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 
-demo: build ## real events in, answers that become exact, in under 90 s
+demo: build ## send real events and watch answers become exact, in under 90 s
 	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch lambda
 
-demo-kappa: build ## a view changed while events keep coming: replay, compare, switch, roll back, drop
+demo-kappa: build ## change a Kappa view while events keep coming: replay, compare, switch, roll back, drop
 	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch kappa
 
-demo-changes: build ## a view changed ten times in a row under load, from Lambda to Kappa and back
+demo-changes: build ## change a view ten times in a row under load, between Lambda and Kappa
 	$(PURE) run -trimpath ./localstack/demo -anabranch build/anabranch changes
 
-dev: build ## the whole system on http://127.0.0.1:8080, until Ctrl-C
+dev: build ## run the whole system on http://127.0.0.1:8080, until Ctrl-C
 	build/anabranch dev --views localstack/sample/views.yaml
 
-readme: build ## run the commands of README.md against a server of their own
+readme: build ## run the commands of README.md against a new server
 	.ci/readme
 
-clean: ## remove what the targets made
+clean: ## remove everything that the targets have built
 	rm -rf build anabranch-data
 
 .PHONY: functions deploy keys smoke destroy
@@ -60,61 +60,65 @@ ARCH ?= arm64
 VIEWS ?= localstack/sample/views.yaml
 STACK ?= anabranch
 
-functions: ## the Lambda functions and their zips, into build/; ARCH=arm64 or amd64, VIEWS=your views.yaml
+functions: ## build the Lambda functions and their zips into build/; ARCH=arm64 or amd64, VIEWS=your views.yaml
 	@set -e; for f in $(FUNCTIONS); do rm -rf build/$$f; CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) \
-		$(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" -o build/$$f/bootstrap ./functions/$$f; done
+		$(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" \
+		-o build/$$f/bootstrap ./functions/$$f; done
 	@$(GO) run ./infra/pack -views $(VIEWS) build $(FUNCTIONS)
 
-deploy: functions ## the stack, onto AWS: asks what it needs to know; STACK=its name
-	$(GO) run ./infra/tool sam deploy --guided --template-file template.yaml --stack-name $(STACK) --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND
+deploy: functions ## deploy the stack to AWS; asks for region and parameters; STACK=name of the stack
+	$(GO) run ./infra/tool sam deploy --guided --template-file template.yaml --stack-name $(STACK) \
+		--capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND
 	$(GO) run ./infra/keys -stack $(STACK)
 
-keys: ## the URL and the keys of a deployed stack
+keys: ## print the URL and the keys of a deployed stack
 	@$(GO) run ./infra/keys -stack $(STACK)
 
-smoke: build ## a minute's check of any deployment, local or on AWS: URL=its address KEY=its admin key
+smoke: build ## check a deployment within a minute, local or on AWS: URL=its address KEY=its admin key
 	@$(if $(KEY),ANABRANCH_KEY='$(KEY)') build/anabranch smoke $(if $(URL),--url '$(URL)') $(if $(FOR),--for $(FOR))
 
-destroy: ## a stack, but for its archive and tables; asks first
+destroy: ## delete a stack except its archive and tables; asks first
 	@$(GO) run ./infra/destroy -stack $(STACK)
 
 .PHONY: simulate mutants model
 SEEDS ?= 1000
 ifndef FIRST
-FIRST := $(shell date +%s)000# seeds that were never played, above all that CI and the documents name
+FIRST := $(shell date +%s)000# new seeds, above all seeds that CI and the documents name
 endif
 
-simulate: ## new histories of the whole system, with faults and an oracle; SEEDS=10000; FIRST=seed plays known ones; SEED=one, with its trace
+simulate: ## play new histories with faults against an oracle; SEEDS=count, FIRST=first seed, or SEED=one seed
 ifdef SEED
 	$(GO) test -count=1 ./shared/simulation/history -run '^TestHistory$$' -seed $(SEED) -v
 else
-	@echo "the same again: make simulate SEEDS=$(SEEDS) FIRST=$(FIRST)"
+	@echo "to play these histories again: make simulate SEEDS=$(SEEDS) FIRST=$(FIRST)"
 	$(GO) test -count=1 ./shared/simulation/history -run '^(TestHistories|TestLambdaIsKappa|TestTheSameTwice)$$' \
 		-seeds $(SEEDS) -first $(FIRST) -timeout 3h -v
 endif
 
-mutants: ## deliberate mistakes in the protocols, each of which the simulator must find; about eight minutes
+mutants: ## check that the simulator finds each deliberate mistake in the protocols; about eight minutes
 	@$(GO) run ./shared/simulation/mutants/run $(if $(RUN),-run '$(RUN)')
 
-model: ## the checked model of the boundary between batch and speed; needs spin and gcc
+model: ## check the model of the boundary between batch and speed; needs spin and gcc
 	@$(GO) run ./shared/simulation/model/check
 
 .PHONY: local e2e emulator emulator-probe
 NATIVE = $$($(GO) env GOARCH)
 
-local: build ## the real template and functions on an emulator, until Ctrl-C; needs python3
+local: build ## run the real template and functions on an emulator, until Ctrl-C; needs python3
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE)
 	$(GO) build -o build/local ./localstack/local
 	@build/local
 
-e2e: build ## the end-to-end story on an emulator: real template, real functions, faults; needs python3 and node
+e2e: build ## run the end-to-end story on an emulator: real template, real functions, faults; needs python3 and node
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml
 	$(GO) test -count=1 -tags emulator -timeout 15m -v ./localstack/e2e
 
-emulator: ## every test that needs an emulator, but for the story; needs python3 and node
-	$(GO) test -count=1 -tags emulator -p 1 $$($(GO) list ./shared/aws/... ./localstack/... ./infra/... | grep -v localstack/e2e)
+emulator: ## run every test that needs an emulator, except the end-to-end story; needs python3 and node
+	$(GO) test -count=1 -tags emulator -p 1 \
+		$$($(GO) list ./shared/aws/... ./localstack/... ./infra/... | grep -v localstack/e2e)
 
-emulator-probe: ## what the emulator does otherwise than AWS, as a table; about a minute
+emulator-probe: ## print a table of differences between the emulator and AWS; about a minute
 	@mkdir -p build; rm -f build/emulator-probe.txt; failed=; \
-	$(GO) test -count=1 -tags emulator -run '^TestProbe$$' ./localstack/emulator -table $(CURDIR)/build/emulator-probe.txt >build/emulator-probe.log 2>&1 || failed=1; \
+	$(GO) test -count=1 -tags emulator -run '^TestProbe$$' ./localstack/emulator \
+		-table $(CURDIR)/build/emulator-probe.txt >build/emulator-probe.log 2>&1 || failed=1; \
 	cat build/emulator-probe.txt; test -z "$$failed" || { cat build/emulator-probe.log; exit 1; }

@@ -14,11 +14,12 @@ import (
 )
 
 const (
-	copies   = 20 // of the sample, each with identities of its own: 199,980 events
-	changing = 10 // changes of the definition
+	copies   = 20 // copies of the sample; each event has an identity of its own: 199,980 events
+	changing = 10 // number of changes of the definition
 )
 
-// changes is the story of a view that is changed ten times in a row, from Lambda to Kappa and back and in what it computes, under load.
+// changes changes a view ten times in a row under load. Each change switches between Lambda and Kappa and adds an
+// aggregate.
 func changes(ctx context.Context, command, dir string) error {
 	lines, err := manyLines()
 	if err != nil {
@@ -28,13 +29,18 @@ func changes(ctx context.Context, command, dir string) error {
 	if err := os.WriteFile(file, []byte(definition(0)), 0o600); err != nil {
 		return err
 	}
-	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "1s", "--seal-delay", "500ms", "--batch-every", "300ms",
-		"--sweep-after", "300ms", "--drop-grace", "1s")
+	server, err := start(ctx, command, filepath.Join(dir, "archive"), file,
+		"--slot", "1s",
+		"--seal-delay", "500ms",
+		"--batch-every", "300ms",
+		"--sweep-after", "300ms",
+		"--drop-grace", "1s")
 	if err != nil {
 		return err
 	}
 	defer server.end()
-	say(fmt.Sprintf("Half of %d events first, the rest while the definition is changed %d times.", len(lines), changing))
+	say(fmt.Sprintf("Send half of %d events. Then change the definition %d times while the rest come in.",
+		len(lines), changing))
 	half := len(lines) / 2
 	if err := post(ctx, server.URL, lines[:half], 1000, 0).end(); err != nil {
 		return err
@@ -42,10 +48,10 @@ func changes(ctx context.Context, command, dir string) error {
 	if err := server.status(ctx, "page_views", "the first definition to serve", served(1)); err != nil {
 		return err
 	}
-	watcher := watch(ctx, server.URL+"/v1/views/page_views/query?path=%2Ffavicon.ico&total=true", 10*time.Millisecond, true)
+	watcher := watch(ctx, server.URL+favicon, 10*time.Millisecond, true)
 	rest := post(ctx, server.URL, lines[half:], 100, 50*time.Millisecond)
 	for watcher.now().current == "" {
-		if err := pause(ctx, errors.New("waiting for a first answer")); err != nil {
+		if err := pause(ctx, errors.New("waiting for the first answer")); err != nil {
 			return err
 		}
 	}
@@ -60,7 +66,8 @@ func changes(ctx context.Context, command, dir string) error {
 				return errors.Join(err, watcher.end())
 			}
 		}
-		fmt.Printf("  change %2d  %-6s  answers after %4.1f s, %6d events meanwhile\n", n, architecture(n), time.Since(began).Seconds(), rest.sent.Load()-sent)
+		fmt.Printf("  change %2d  %-6s  answers after %4.1f s, %6d events meanwhile\n",
+			n, architecture(n), time.Since(began).Seconds(), rest.sent.Load()-sent)
 	}
 	if err := rest.end(); err != nil {
 		return err
@@ -68,9 +75,11 @@ func changes(ctx context.Context, command, dir string) error {
 	return errors.Join(server.counts(ctx, int64(len(lines))), watcher.end())
 }
 
-// definition is the n-th of the view: it has one more aggregate, and another architecture, than the one before.
+// definition returns the views file after n changes. Each change adds one aggregate to page_views and switches its
+// architecture.
 func definition(n int) string {
-	text := "views:\n  - name: page_views\n    architecture: " + architecture(n) + "\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      views: count()\n"
+	text := "views:\n  - name: page_views\n    architecture: " + architecture(n) +
+		"\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      views: count()\n"
 	for i := range n {
 		text += fmt.Sprintf("      number_%d: sum(data.bytes * %d)\n", i, i+1)
 	}
@@ -79,18 +88,19 @@ func definition(n int) string {
 
 func architecture(n int) string { return []string{"lambda", "kappa"}[n%2] }
 
-// served says whether the first of so many generations serves.
+// served returns a condition: the view has n generations, and the first one serves.
 func served(n int) func([]generation) bool {
 	return func(all []generation) bool { return len(all) == n && all[0].State == "serving" }
 }
 
-// counts waits until every event is in the answers, and compares the view that was changed with what was sent.
+// counts waits until every event is in the answers. Then it compares the changed view with the events that were sent.
 func (s *server) counts(ctx context.Context, total int64) error {
-	if err := s.Wait(ctx, "every event in the answers", func(a sample.Answer) bool { return a.Requests() == total }); err != nil {
+	err := s.Wait(ctx, "every event in the answers", func(a sample.Answer) bool { return a.Requests() == total })
+	if err != nil {
 		return err
 	}
 	for {
-		_, got, err := ask(ctx, s.URL+"/v1/views/page_views/query?path=%2Ffavicon.ico&total=true")
+		_, got, err := ask(ctx, s.URL+favicon)
 		if err != nil {
 			return err
 		}
@@ -99,10 +109,11 @@ func (s *server) counts(ctx context.Context, total int64) error {
 			return err
 		}
 		if got == want*copies {
-			fmt.Printf("  %d events in all views; %d of /favicon.ico by the last definition, as were sent\n", total, got)
+			fmt.Printf("  all views count %d events; the last definition counts %d of /favicon.ico, as many as were sent\n",
+				total, got)
 			return nil
 		}
-		if err := pause(ctx, fmt.Errorf("%d events of /favicon.ico, not %d", got, want*copies)); err != nil {
+		if err := pause(ctx, fmt.Errorf("got %d events of /favicon.ico, want %d", got, want*copies)); err != nil {
 			return err
 		}
 	}
@@ -118,7 +129,7 @@ func countOf(path string) (n int64, err error) {
 	return n, err
 }
 
-// manyLines are the sample's events over and over, each with an identity of its own.
+// manyLines returns the events of the sample, `copies` times, each event with an identity of its own.
 func manyLines() ([][]byte, error) {
 	lines, err := sample.Lines()
 	if err != nil {

@@ -20,7 +20,7 @@ const (
 	onlyGood  = `type == "web.request" && data.status < 400`
 )
 
-// kappa is the story of the Kappa architecture.
+// kappa shows a Kappa view while events keep coming: replay, compare, switch, roll back, drop.
 func kappa(ctx context.Context, command, dir string) error {
 	lines, err := sample.Lines()
 	if err != nil {
@@ -31,14 +31,19 @@ func kappa(ctx context.Context, command, dir string) error {
 	if err := os.WriteFile(file, []byte(before), 0o600); err != nil {
 		return err
 	}
-	server, err := start(ctx, command, filepath.Join(dir, "archive"), file, "--slot", "2s", "--seal-delay", "1s", "--batch-every", "1s",
-		"--sweep-after", "1s", "--drop-grace", "1s", "--require-approval")
+	server, err := start(ctx, command, filepath.Join(dir, "archive"), file,
+		"--slot", "2s",
+		"--seal-delay", "1s",
+		"--batch-every", "1s",
+		"--sweep-after", "1s",
+		"--drop-grace", "1s",
+		"--require-approval")
 	if err != nil {
 		return err
 	}
 	defer server.end()
 
-	say("1. A view with `architecture: kappa` is kept by the stream alone. Half of the sample comes in, and it answers.")
+	say("1. The stream code alone maintains a view with `architecture: kappa`. Send half of the sample, and query it.")
 	half := len(lines) / 2
 	if err := post(ctx, server.URL, lines[:half], 500, 0).end(); err != nil {
 		return err
@@ -46,17 +51,21 @@ func kappa(ctx context.Context, command, dir string) error {
 	if err := server.until(ctx, lines[:half], false); err != nil {
 		return err
 	}
-	question := []string{"query", "page_views", "path=/favicon.ico", "--from", "2015-05-17T10:00:00Z", "--to", "2015-05-17T18:00:00Z", "--total"}
+	question := []string{
+		"query", "page_views", "path=/favicon.ico",
+		"--from", "2015-05-17T10:00:00Z", "--to", "2015-05-17T18:00:00Z", "--total",
+	}
 	if err := server.anabranch(ctx, question...); err != nil {
 		return err
 	}
-	watcher := watch(ctx, server.URL+"/v1/views/page_views/query?path=%2Ffavicon.ico&total=true", 20*time.Millisecond, false)
+	watcher := watch(ctx, server.URL+favicon, 20*time.Millisecond, false)
 	third := post(ctx, server.URL, lines[half:half+half/2], 20, 40*time.Millisecond)
 
-	say("2. Its definition is changed, to count requests that failed, too, while events keep coming. Replay builds the new one from the archive.")
+	say("2. Change the definition, to count failed requests too, while events keep coming. Replay builds the new\n" +
+		"   generation from the archive.")
 	after := strings.Replace(before, onlyGood, `type == "web.request"`, 1)
 	if after == before {
-		return errors.New("the sample's views are not what this story knows")
+		return fmt.Errorf("localstack/sample/views.yaml has no %q for this demo to change", onlyGood)
 	}
 	if err := os.WriteFile(file, []byte(after), 0o600); err != nil {
 		return err
@@ -65,17 +74,18 @@ func kappa(ctx context.Context, command, dir string) error {
 	if err := server.ready(ctx); err != nil {
 		return err
 	}
-	fmt.Printf("  caught up after %.1f s, with %d events more sent meanwhile\n", time.Since(began).Seconds(), third.sent.Load())
+	fmt.Printf("  caught up after %.1f s; %d more events came in meanwhile\n",
+		time.Since(began).Seconds(), third.sent.Load())
 	if err := server.anabranch(ctx, "views", "status", "page_views"); err != nil {
 		return err
 	}
 
-	say("3. Old and new, side by side. The command exits with 1, since there are differences, as there should be.")
+	say("3. Compare old and new answers. The command exits with 1 because it finds the expected differences.")
 	if err := server.anabranch(ctx, "views", "diff", "page_views", "--rows", "8"); !exits(err, 1) {
-		return fmt.Errorf("views diff: %w, not exit code 1", err)
+		return fmt.Errorf("views diff: got %w, want exit code 1", err)
 	}
 
-	say("4. The switch is one conditional write. The same question has another answer, and no query failed meanwhile.")
+	say("4. Switch. This is one conditional write. The same query now has another answer, and no query fails meanwhile.")
 	if err := server.anabranch(ctx, "views", "switch", "page_views", "--wait", "--yes"); err != nil {
 		return err
 	}
@@ -89,7 +99,7 @@ func kappa(ctx context.Context, command, dir string) error {
 		return err
 	}
 
-	say("5. More events come. Then back: the old definition answers at once, and has what came since.")
+	say("5. Send more events, then roll back. The old definition answers at once, and its answer includes the new events.")
 	if err := post(ctx, server.URL, lines[half+half/2:], 500, 0).end(); err != nil {
 		return err
 	}
@@ -103,10 +113,10 @@ func kappa(ctx context.Context, command, dir string) error {
 	if err != nil {
 		return fmt.Errorf("after the rollback: %w", err)
 	}
-	fmt.Printf("  %d keys, %d windows, %d values: all equal to a fold of all %d events by the old definition\n",
+	fmt.Printf("  %d keys, %d windows, %d values: all equal to a fold of all %d events with the old definition\n",
 		verified.Keys, verified.Windows, verified.Values, len(lines))
 
-	say("6. What was rolled back from is dropped.")
+	say("6. Drop the generation that we rolled back from.")
 	if err := server.anabranch(ctx, "views", "drop", "page_views", "--yes"); err != nil {
 		return err
 	}
@@ -119,7 +129,8 @@ func kappa(ctx context.Context, command, dir string) error {
 	return watcher.end()
 }
 
-// until waits until the view of page views counts these events, by the changed definition or the first.
+// until waits until page_views equals a fold of these events. changed says whether by the changed or the first
+// definition.
 func (s *server) until(ctx context.Context, lines [][]byte, changed bool) error {
 	for {
 		verified, err := s.VerifyPageViews(ctx, lines, changed)
@@ -134,14 +145,14 @@ func (s *server) until(ctx context.Context, lines [][]byte, changed bool) error 
 	}
 }
 
-// generation is what an operator is told of one.
+// generation is one generation in the answer of GET /v1/admin/views/{view}.
 type generation struct {
 	State string `json:"state"`
 	Ready bool   `json:"ready"`
 	Waits string `json:"waits"`
 }
 
-// ready waits until the new generation may be switched to.
+// ready waits until an operator may switch to the new generation.
 func (s *server) ready(ctx context.Context) error {
 	return s.status(ctx, "page_views", "the new generation to catch up", func(all []generation) bool {
 		return len(all) == 2 && all[1].State == "building" && all[1].Ready
@@ -150,10 +161,12 @@ func (s *server) ready(ctx context.Context) error {
 
 // gone waits until one generation is left.
 func (s *server) gone(ctx context.Context) error {
-	return s.status(ctx, "page_views", "the old generation to be gone", func(all []generation) bool { return len(all) == 1 })
+	return s.status(ctx, "page_views", "only one generation to be left", func(all []generation) bool {
+		return len(all) == 1
+	})
 }
 
-// status asks for a view's generations until what is wanted holds.
+// status polls the generations of a view until the condition holds. The error of a timeout names the condition.
 func (s *server) status(ctx context.Context, view, what string, holds func([]generation) bool) error {
 	for {
 		var answer struct {
@@ -176,7 +189,7 @@ func (s *server) status(ctx context.Context, view, what string, holds func([]gen
 	}
 }
 
-// pause waits a moment; when time is over it says what was waited for.
+// pause waits 50 ms. Once ctx ends, it returns the error `waiting`, which says what the caller waits for.
 func pause(ctx context.Context, waiting error) error {
 	select {
 	case <-ctx.Done():

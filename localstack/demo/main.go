@@ -1,8 +1,9 @@
-// Command demo shows Anabranch at work, on a laptop and with nothing but Go. It starts "anabranch dev" and tells one of two stories with the 9,999 real
-// requests of the sample, comparing every value with a fold of its own. It exits with 0 when all of it holds.
+// Command demo shows Anabranch at work, on a laptop and with nothing but Go. It starts "anabranch dev", plays one of
+// three stories with the 9,999 real requests of the sample, and compares the answers with a fold of its own. It exits
+// with 0 if all of them agree.
 //
-//	lambda  asks while only the speed layer has the events, and again once batch has taken over
-//	kappa   changes a view that the stream alone keeps, while events keep coming: replay, compare, switch, roll back, drop
+//	lambda  queries a view while only the speed layer has the events, and again once batch has taken over
+//	kappa   changes a Kappa view while events keep coming: replay, compare, switch, roll back, drop
 //	changes changes a view ten times in a row under load, and prints how long each change took
 package main
 
@@ -21,23 +22,23 @@ const (
 	events = "localstack/sample/web-requests.ndjson.gz"
 )
 
-// story tells something of a command, in a directory of its own.
+// story runs one demo of the command, with its files in dir.
 type story func(ctx context.Context, command, dir string) error
 
 func main() {
-	command := flag.String("anabranch", "build/anabranch", "the command to show")
+	command := flag.String("anabranch", "build/anabranch", "path of the anabranch command")
 	flag.Parse()
 	stories := map[string]story{"": lambda, "lambda": lambda, "kappa": kappa, "changes": changes}
-	tell, ok := stories[flag.Arg(0)]
+	play, ok := stories[flag.Arg(0)]
 	if !ok {
-		fmt.Fprintf(os.Stderr, "demo: there is no story %q; there are lambda, kappa and changes\n", flag.Arg(0))
+		fmt.Fprintf(os.Stderr, "demo: unknown story %q; valid stories: lambda, kappa, changes\n", flag.Arg(0))
 		os.Exit(2)
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
 	defer cancel()
-	if err := inDirectory(ctx, *command, tell); err != nil {
+	if err := inDirectory(ctx, *command, play); err != nil {
 		fmt.Fprintln(os.Stderr, "demo:", err)
 		cancel()
 		stop()
@@ -45,13 +46,13 @@ func main() {
 	}
 }
 
-func inDirectory(ctx context.Context, command string, tell story) (err error) {
+func inDirectory(ctx context.Context, command string, play story) (err error) {
 	dir, err := os.MkdirTemp("", "anabranch-demo-")
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, os.RemoveAll(dir)) }()
-	return tell(ctx, command, dir)
+	return play(ctx, command, dir)
 }
 
 func say(text string) { fmt.Printf("\n%s\n", text) }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 	"sync"
@@ -11,14 +10,14 @@ import (
 	"time"
 )
 
-// poster sends events all the time, a request after the other.
+// poster sends events in the background, one request after another.
 type poster struct {
-	sent    atomic.Int64 // events acknowledged
+	sent    atomic.Int64 // number of acknowledged events
 	err     error
 	stopped sync.WaitGroup
 }
 
-// post begins to send the events, so many a request and a request each so often.
+// post starts to send the events: `size` events per request, with a pause of `every` between requests.
 func post(ctx context.Context, url string, lines [][]byte, size int, every time.Duration) *poster {
 	p := &poster{}
 	p.stopped.Go(func() {
@@ -37,13 +36,13 @@ func post(ctx context.Context, url string, lines [][]byte, size int, every time.
 	return p
 }
 
-// end waits until all has been sent.
+// end waits until every event is acknowledged, and returns the first error.
 func (p *poster) end() error {
 	p.stopped.Wait()
 	return p.err
 }
 
-// send sends events in one request, until it is acknowledged: 503 asks for it again.
+// send sends events in one request. It repeats the request, up to 20 times, while the answer is 503.
 func send(ctx context.Context, url string, lines [][]byte) error {
 	body := bytes.Join(lines, []byte("\n"))
 	for range 20 {
@@ -67,5 +66,5 @@ func send(ctx context.Context, url string, lines [][]byte) error {
 		}
 		return fmt.Errorf("send %d events: %s", len(lines), response.Status)
 	}
-	return errors.New("send: asked for it again 20 times")
+	return fmt.Errorf("send %d events: 20 attempts were answered 503", len(lines))
 }

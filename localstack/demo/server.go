@@ -21,9 +21,10 @@ type server struct {
 	process *exec.Cmd
 }
 
-// start runs "anabranch dev" on a port of its own and reads from its output which one that is.
+// start runs "anabranch dev" on a free port, and reads the port from its output.
 func start(ctx context.Context, command, dir, views string, settings ...string) (*server, error) {
-	args := append([]string{"dev", "--views", views, "--dir", dir, "--listen", "127.0.0.1:0", "--commit-within", "500ms"}, settings...)
+	args := []string{"dev", "--views", views, "--dir", dir, "--listen", "127.0.0.1:0", "--commit-within", "500ms"}
+	args = append(args, settings...)
 	fmt.Println("$ anabranch", strings.Join(args, " "))
 	c := exec.CommandContext(ctx, command, args...)
 	c.Cancel = func() error { return c.Process.Signal(os.Interrupt) }
@@ -39,11 +40,11 @@ func start(ctx context.Context, command, dir, views string, settings ...string) 
 	for lines.Scan() {
 		fmt.Println(lines.Text())
 		if _, url, ok := strings.Cut(lines.Text(), "listens on "); ok {
-			go func() { _, _ = io.Copy(os.Stderr, out) }() // what the server says later
+			go func() { _, _ = io.Copy(os.Stderr, out) }() // pass on the server's later output
 			return &server{Server: sample.Server{URL: url}, command: command, process: c}, nil
 		}
 	}
-	return nil, errors.Join(errors.New("the server did not start"), c.Wait())
+	return nil, errors.Join(errors.New("anabranch dev did not start"), c.Wait())
 }
 
 func (s *server) end() {
@@ -51,7 +52,7 @@ func (s *server) end() {
 	_ = s.process.Wait()
 }
 
-// anabranch runs a command against the server, and shows it with all that it says.
+// anabranch runs a command against the server, and prints the command and its output.
 func (s *server) anabranch(ctx context.Context, args ...string) error {
 	fmt.Println("\n$ anabranch", strings.Join(args, " "))
 	c := exec.CommandContext(ctx, s.command, append(args, "--url", s.URL)...)
@@ -59,7 +60,7 @@ func (s *server) anabranch(ctx context.Context, args ...string) error {
 	return c.Run()
 }
 
-// exits says whether err is a command's that ended with the code.
+// exits reports whether err says that a command ended with the exit code.
 func exits(err error, code int) bool {
 	var ended *exec.ExitError
 	return errors.As(err, &ended) && ended.ExitCode() == code

@@ -12,11 +12,11 @@ import (
 	"time"
 )
 
-// watcher asks one question all the time, and notes what must not be: a query that fails, and an answer that goes back.
+// watcher repeats one query in the background, and records each query that fails and each count that decreases.
 type watcher struct {
 	url   string
 	every time.Duration
-	alike bool // all definitions count alike: from one to the next the count does not go down either
+	alike bool // true if all definitions give the same count, so that it may not decrease between definitions either
 
 	mu      sync.Mutex
 	seen    seen
@@ -24,16 +24,19 @@ type watcher struct {
 	stopped sync.WaitGroup
 }
 
-// seen is what a watcher has seen.
+// seen is what a watcher has recorded so far.
 type seen struct {
 	queries, definitions int
-	current              string           // the definition that answered last
-	counts               map[string]int64 // the last count by definition: within one it never goes down
-	last                 int64            // the last count
+	current              string           // hash of the definition that answered last
+	counts               map[string]int64 // last count of each definition, by hash
+	last                 int64            // last count of any definition
 	problems             []string
 }
 
-// watch begins to ask.
+// favicon is the path of a query for the page that the sample asks for most.
+const favicon = "/v1/views/page_views/query?path=%2Ffavicon.ico&total=true"
+
+// watch starts a watcher that queries url, with a pause of `every` between queries.
 func watch(ctx context.Context, url string, every time.Duration, alike bool) *watcher {
 	watching, stop := context.WithCancel(ctx)
 	w := &watcher{url: url, every: every, alike: alike, stop: stop, seen: seen{counts: map[string]int64{}}}
@@ -67,30 +70,33 @@ func (w *watcher) note(definition string, count int64, err error) {
 		last = s.last
 	}
 	if count < last {
-		s.problems = append(s.problems, fmt.Sprintf("query %d went back: %d by definition %.8s, after %d by %.8s", s.queries, count, definition, last, s.current))
+		s.problems = append(s.problems, fmt.Sprintf(
+			"query %d: the count fell to %d (definition %.8s) from %d (definition %.8s)",
+			s.queries, count, definition, last, s.current))
 	}
 	s.current, s.last, s.counts[definition] = definition, count, count
 }
 
-// now is what has been seen so far.
+// now returns what the watcher has recorded so far.
 func (w *watcher) now() seen {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.seen
 }
 
-// end stops asking, and says how it was.
+// end stops the watcher, prints a summary, and returns the first problem.
 func (w *watcher) end() error {
 	w.stop()
 	w.stopped.Wait()
-	fmt.Printf("  %d queries meanwhile, by %d definitions: %d failed or went back\n", w.seen.queries, w.seen.definitions, len(w.seen.problems))
+	fmt.Printf("  %d queries meanwhile, answered by %d definitions; %d failed or gave a lower count than before\n",
+		w.seen.queries, w.seen.definitions, len(w.seen.problems))
 	if len(w.seen.problems) > 0 {
 		return errors.New(w.seen.problems[0])
 	}
 	return nil
 }
 
-// ask asks once, for a total with an aggregate "views".
+// ask sends one query, and returns the definition that answered and its total of the aggregate "views".
 func ask(ctx context.Context, url string) (definition string, count int64, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {

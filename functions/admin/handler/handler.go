@@ -1,5 +1,5 @@
-// Package handler turns API Gateway requests into calls of the operations layer, and of the comparison of generations.
-// It serves the routes that shared/api gives to the admin function.
+// Package handler turns API Gateway requests into calls of the operations layer and of the comparison of generations.
+// It serves the routes that shared/api assigns to the admin function.
 package handler
 
 import (
@@ -28,20 +28,27 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Differ holds a candidate against what serves: see compare.Comparer.Diff.
+// Differ compares a candidate with the generation that serves: see compare.Comparer.Diff.
 type Differ interface {
-	Diff(ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (compare.Diff, error)
+	Diff(
+		ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
+	) (compare.Diff, error)
 }
 
-// Handler serves the admin function. All fields are needed.
+// Handler serves the admin function. All fields are required.
 type Handler struct {
 	Operations *operations.Operations
 	Differ     Differ
 	Log        *slog.Logger
 }
 
+type (
+	request  = events.APIGatewayV2HTTPRequest
+	response = events.APIGatewayV2HTTPResponse
+)
+
 // Handle answers one request of payload format 2.0.
-func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+func (h *Handler) Handle(ctx context.Context, r request) (response, error) {
 	answer, err := h.route(ctx, r)
 	if err != nil {
 		return h.fail(ctx, r, err)
@@ -51,7 +58,7 @@ func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 
 var errNoRoute = errors.New(api.NoRoute(api.Of(api.Admin)))
 
-func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (any, error) {
+func (h *Handler) route(ctx context.Context, r request) (any, error) {
 	name := view.Name(r.PathParameters["view"])
 	switch api.Key(r.RouteKey) {
 	case api.ListStatus:
@@ -69,25 +76,33 @@ func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (
 func (h *Handler) diff(ctx context.Context, name view.Name, query string) (any, error) {
 	parameters, err := url.ParseQuery(query)
 	if err != nil {
-		return nil, &serving.ParameterError{Detail: "the query string is not one: " + err.Error()}
+		return nil, &serving.ParameterError{Detail: "malformed query string: " + err.Error()}
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(parameters)) {
-		if values := parameters[parameter]; !slices.Contains([]string{"generation", "limit", "cursor"}, parameter) {
-			return nil, &serving.ParameterError{Parameter: parameter, Detail: fmt.Sprintf("unknown parameter %.80q; diff takes generation, limit, cursor", parameter)}
-		} else if len(values) > 1 {
-			return nil, &serving.ParameterError{Parameter: parameter, Detail: fmt.Sprintf("%s is given %d times; give it once", parameter, len(values))}
+		if !slices.Contains([]string{"generation", "limit", "cursor"}, parameter) {
+			const valid = "valid parameters: generation, limit, cursor"
+			return nil, badParameter(parameter, "unknown parameter %.80q; "+valid, parameter)
+		}
+		if n := len(parameters[parameter]); n > 1 {
+			return nil, badParameter(parameter, "%s is given %d times; give it once", parameter, n)
 		}
 	}
 	limit := 0
 	if parameters.Has("limit") {
 		if limit, err = strconv.Atoi(parameters.Get("limit")); err != nil || limit < 1 {
-			return nil, &serving.ParameterError{Parameter: "limit", Detail: fmt.Sprintf("limit=%.80q; write how many rows to tell, at least 1", parameters.Get("limit"))}
+			text := parameters.Get("limit")
+			return nil, badParameter("limit", "invalid limit %.80q: must be a number of rows, 1 or more", text)
 		}
 	}
-	return h.Differ.Diff(ctx, name, lifecycle.GenerationID(parameters.Get("generation")), limit, parameters.Get("cursor"))
+	candidate := lifecycle.GenerationID(parameters.Get("generation"))
+	return h.Differ.Diff(ctx, name, candidate, limit, parameters.Get("cursor"))
 }
 
-func (h *Handler) operate(ctx context.Context, name view.Name, operation operations.Operation, r events.APIGatewayV2HTTPRequest) (any, error) {
+func badParameter(name, format string, args ...any) error {
+	return &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf(format, args...)}
+}
+
+func (h *Handler) operate(ctx context.Context, name view.Name, operation operations.Operation, r request) (any, error) {
 	if !slices.Contains(operations.All(), operation) {
 		return nil, fmt.Errorf("%w: %.80q", operations.ErrUnknownOperation, operation)
 	}
@@ -95,7 +110,7 @@ func (h *Handler) operate(ctx context.Context, name view.Name, operation operati
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, err)
 	}
-	generation, err := wanted(body)
+	generation, err := parseBody(body)
 	if err != nil {
 		return nil, err
 	}
@@ -103,20 +118,21 @@ func (h *Handler) operate(ctx context.Context, name view.Name, operation operati
 	if err != nil {
 		return nil, err
 	}
-	h.Log.InfoContext(ctx, "operated", "view", name, "operation", operation, "generation", generation)
+	h.Log.InfoContext(ctx, "operation stored", "view", name, "operation", operation, "generation", generation)
 	return status, nil
 }
 
-// maxBody is far more than any operation needs.
+// maxBody is the largest body of an operation, in bytes, far more than one needs.
 const maxBody = 4 << 10
 
 var (
-	errTooLarge  = fmt.Errorf("the body is too large: at most %d bytes", maxBody)
-	errMalformed = errors.New(`malformed request; the body is empty, or a JSON object such as {"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N"}`)
+	errTooLarge  = fmt.Errorf("the body is too large: maximum is %d bytes", maxBody)
+	errMalformed = errors.New("malformed request: the body must be empty, or a JSON object such as " +
+		`{"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N"}`)
 )
 
-// wanted is the generation that a body names, "" for none. An empty body names none.
-func wanted(body []byte) (lifecycle.GenerationID, error) {
+// parseBody returns the generation that the body of an operation names, and "" if the body is empty or names none.
+func parseBody(body []byte) (lifecycle.GenerationID, error) {
 	if len(body) > maxBody {
 		return "", errTooLarge
 	}
@@ -128,11 +144,11 @@ func wanted(body []byte) (lifecycle.GenerationID, error) {
 		return "", fmt.Errorf("%w: %w", errMalformed, err)
 	}
 	if members == nil {
-		return "", fmt.Errorf("%w: it is null", errMalformed)
+		return "", fmt.Errorf("%w: the body is null", errMalformed)
 	}
 	for _, name := range slices.Sorted(maps.Keys(members)) {
 		if name != "generation" {
-			return "", &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf("unknown member %.80q; the body takes generation", name)}
+			return "", badParameter(name, "unknown member %.80q; valid members: generation", name)
 		}
 	}
 	var generation *lifecycle.GenerationID
@@ -141,12 +157,12 @@ func wanted(body []byte) (lifecycle.GenerationID, error) {
 		return "", nil
 	}
 	if err := json.Unmarshal(text, &generation); err != nil || generation == nil || *generation == "" {
-		return "", &serving.ParameterError{Parameter: "generation", Detail: fmt.Sprintf("generation is %.80s; write the id of one, in quotes, or leave it out", text)}
+		return "", badParameter("generation", "invalid generation %.80s: must be the id of a generation, as a string", text)
 	}
 	return *generation, nil
 }
 
-func (h *Handler) fail(ctx context.Context, r events.APIGatewayV2HTTPRequest, err error) (events.APIGatewayV2HTTPResponse, error) {
+func (h *Handler) fail(ctx context.Context, r request, err error) (response, error) {
 	problem := respond.Problem{Detail: err.Error()}
 	var (
 		parameter *serving.ParameterError
@@ -157,7 +173,7 @@ func (h *Handler) fail(ctx context.Context, r events.APIGatewayV2HTTPRequest, er
 		problem.Status, problem.Code = http.StatusNotFound, "no_such_route"
 	case errors.Is(err, operations.ErrUnknownOperation):
 		problem.Status, problem.Code = http.StatusNotFound, "unknown_operation"
-		problem.Detail += "; there are " + listed(operations.All())
+		problem.Detail += "; valid operations: " + listed(operations.All())
 	case errors.Is(err, operations.ErrUnknownView), errors.Is(err, serving.ErrUnknownView):
 		problem.Status, problem.Code = http.StatusNotFound, "unknown_view"
 	case errors.Is(err, compare.ErrUnknownGeneration):
@@ -168,7 +184,8 @@ func (h *Handler) fail(ctx context.Context, r events.APIGatewayV2HTTPRequest, er
 			problem.Status, problem.Code = http.StatusNotFound, "unknown_generation"
 		}
 	case errors.Is(err, catalog.ErrConflict):
-		problem.Status, problem.Code, problem.Detail = http.StatusConflict, "conflict", "the view kept changing, and nothing was done; try again"
+		problem.Status, problem.Code = http.StatusConflict, "conflict"
+		problem.Detail = "the view kept changing, so nothing was done; try again"
 	case errors.Is(err, operations.ErrNoGeneration):
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", "generation"
 	case errors.As(err, &parameter):
@@ -179,9 +196,11 @@ func (h *Handler) fail(ctx context.Context, r events.APIGatewayV2HTTPRequest, er
 		problem.Status, problem.Code = http.StatusBadRequest, "malformed_request"
 	default:
 		h.Log.ErrorContext(ctx, "request failed", "route", r.RouteKey, "error", err)
-		problem = respond.Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "the request could not be answered"}
+		problem = respond.Problem{
+			Status: http.StatusInternalServerError, Code: "internal", Detail: "the request could not be answered",
+		}
 		if api.Key(r.RouteKey) == api.OperateView {
-			problem.Detail = "the operation may or may not have been done; look at the view's status"
+			problem.Detail = "the operation may or may not have been stored; check the status of the view"
 		}
 	}
 	return respond.Fail(problem)

@@ -118,7 +118,7 @@ func TestRoutes(t *testing.T) {
 		"a limit of none":      {diff, "v", "", "limit=0", "", 400, []string{`"parameter":"limit"`}},
 		"an unknown parameter": {diff, "v", "", "rows=3", "", 400, []string{`"parameter":"rows"`, "generation, limit, cursor"}},
 		"a parameter twice":    {diff, "v", "", "limit=3&limit=4", "", 400, []string{"give it once"}},
-		"a query that is none": {diff, "v", "", "limit=%zz", "", 400, []string{"the query string is not one"}},
+		"a query that is none": {diff, "v", "", "limit=%zz", "", 400, []string{"malformed query string"}},
 		"compared":             {diff, "v", "", "", "", 200, []string{`"view":"v"`, `"comparable":true`}},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -161,7 +161,7 @@ func TestDiffIsAskedFor(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	d := newDesk(t)
 	d.catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("the secret table is gone")} }
-	for route, want := range map[string]string{list: "could not be answered", operate: "may or may not have been done"} {
+	for route, want := range map[string]string{list: "could not be answered", operate: "may or may not have been stored"} {
 		r := d.call(t, route, "v", "switch", "", "")
 		if r.StatusCode != 500 || !strings.Contains(r.Body, want) || strings.Contains(r.Body, "secret") {
 			t.Errorf("%s: %d %s", route, r.StatusCode, r.Body)

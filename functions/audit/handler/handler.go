@@ -14,19 +14,19 @@ import (
 type Handler struct {
 	Audit   *audit.Audit
 	Log     *slog.Logger
-	Observe func(audit.Report) // is told what each tick did, failed ones included; nil: nobody is
+	Observe func(audit.Report) // called with the report of each tick, failed ones included; nil for none
 }
 
 // Answer says what the tick did.
 type Answer struct {
-	Views   int   `json:"views"`   // audited
-	Due     int   `json:"due"`     // left for the next tick: time was short
-	Windows int64 `json:"windows"` // that should be there
-	Drift   int64 `json:"drift"`   // of them, and of those that should not be there: the ones that are not as they should be
-	Lost    int64 `json:"lost"`    // objects that no run will take in by itself
+	Views   int   `json:"views"`   // number of audited views
+	Due     int   `json:"due"`     // number of due views left for the next tick, because time was short
+	Windows int64 `json:"windows"` // number of windows that should exist
+	Drift   int64 `json:"drift"`   // number of windows that differ from the archive, or should not exist
+	Lost    int64 `json:"lost"`    // number of objects in no run that no later run will take by itself
 }
 
-// Handle serves one tick. When and how often it comes, and what is in it, does not matter.
+// Handle serves one tick. Ticks may come at any time, and twice; Handle ignores the event.
 func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer, error) {
 	report, err := h.Audit.Tick(ctx)
 	if h.Observe != nil {
@@ -39,15 +39,16 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 		answer.Lost += v.Lost
 		level := slog.LevelInfo
 		if v.Drift > 0 || v.Lost > 0 {
-			level = slog.LevelWarn // an operator looks at the findings
+			level = slog.LevelWarn // an operator must look at the findings
 		}
-		h.Log.Log(ctx, level, "audit ends", "view", v.Name, "generation", v.Generation, "run", v.Run, "horizon", v.Horizon, "items", v.Items,
-			"windows", v.Windows, "drift", v.Drift, "beyond", v.Beyond, "unsettled", v.Unsettled, "pending", v.Pending, "lost", v.Lost,
-			"note", v.Note, "why", v.Error)
+		h.Log.Log(ctx, level, "audit done", "view", v.Name, "generation", v.Generation, "run", v.Run, "horizon", v.Horizon,
+			"items", v.Items, "windows", v.Windows, "drift", v.Drift, "beyond", v.Beyond, "unsettled", v.Unsettled,
+			"pending", v.Pending, "lost", v.Lost, "note", v.Note, "why", v.Error)
 	}
 	if err != nil {
 		return answer, err
 	}
-	h.Log.InfoContext(ctx, "tick", "views", answer.Views, "due", answer.Due, "windows", answer.Windows, "drift", answer.Drift, "lost", answer.Lost)
+	h.Log.InfoContext(ctx, "tick", "views", answer.Views, "due", answer.Due, "windows", answer.Windows,
+		"drift", answer.Drift, "lost", answer.Lost)
 	return answer, nil
 }

@@ -114,7 +114,7 @@ func TestTick(t *testing.T) {
 	if observed != 2 {
 		t.Errorf("%d audits observed, want 2", observed)
 	}
-	for _, want := range []string{"msg=tick", "level=WARN", `msg="audit ends"`, "view=by_user", "drift=1"} {
+	for _, want := range []string{"msg=tick", "level=WARN", `msg="audit done"`, "view=by_user", "drift=1"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s: %s", want, log)
 		}

@@ -1,7 +1,8 @@
-// Package handler says whether a request to the API may pass: the Lambda authorizer of every route. It compares the key that the request brings
-// with three keys in a secret: write, read and admin.
+// Package handler is the Lambda authorizer of every route: it decides whether a request to the API may pass. It
+// compares the key in the request with three keys in a secret: write, read and admin.
 //
-// It knows no AWS SDK and no layer. The gateway answers 401 itself when there is no key in the request, and 403 when the authorizer says no.
+// It uses neither the AWS SDK nor a layer. The gateway itself answers 401 if the request has no key, and 403 if the
+// authorizer refuses it.
 package handler
 
 import (
@@ -20,42 +21,50 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 )
 
-// Secret is where the keys are kept.
+// Secret holds the keys.
 type Secret interface {
-	// Read returns the secret's current version and when it was made and, where there is one, the version before it, "" otherwise.
+	// Read returns the current version of the secret, the time at which it was made, and the previous version, or "" if
+	// there is none.
 	//
-	// Errors: the secret cannot be read now. Calls: safe for concurrent use.
+	// Errors: the secret cannot be read now; try again later. Calls: safe for concurrent use.
 	Read(ctx context.Context) (current string, made time.Time, previous string, err error)
 }
 
-// Handler authorizes requests. All fields are needed. It is safe for concurrent use.
+// Handler authorizes requests. All fields are required. It is safe for concurrent use.
 type Handler struct {
 	Secret Secret
-	Fresh  time.Duration // the secret is read again when what is known of it is older than this; default 5 min
-	Miss   time.Duration // and, for a key that is not known, when it is older than this; default 10 s
-	Grace  time.Duration // the keys of the previous version are good this long after the current one was made; default 24 h
-	Stale  time.Duration // while the secret cannot be read, what is known of it is good this long; default 1 h
+	Fresh  time.Duration // the handler reads the secret again once its copy is older than this; usually 5 min
+	Miss   time.Duration // for an unknown key it reads the secret again once its copy is older than this; usually 10 s
+	Grace  time.Duration // the previous version's keys stay valid this long after the current one was made; usually 24 h
+	Stale  time.Duration // while the secret cannot be read, the handler uses its copy up to this age; usually 1 h
 	Now    func() time.Time
 	Log    *slog.Logger
 
 	mu     sync.Mutex
 	known  []candidate
-	readAt time.Time // when known was read
-	tried  time.Time // when it was last tried
+	readAt time.Time // time of the last successful read of the secret
+	tried  time.Time // time of the last attempt to read the secret
 }
 
-// candidate is a key that opens something.
+// candidate is a valid key, with the routes that it opens.
 type candidate struct {
 	hash  [sha256.Size]byte
 	scope access.Scope
-	until time.Time // zero: for as long as it is in the secret
+	until time.Time // end of validity; zero means for as long as the key is in the secret
 }
 
-// Handle answers one authorizer request of payload format 2.0, simple response. What it says may be kept for the same key and route.
+type (
+	request  = events.APIGatewayV2CustomAuthorizerV2Request
+	response = events.APIGatewayV2CustomAuthorizerSimpleResponse
+)
+
+// Handle answers one authorizer request of payload format 2.0 with a simple response. The gateway may cache the
+// response for the same key and route.
 //
-// Errors: the secret cannot be read, and nothing is known of it, or nothing recent: the gateway answers 500.
-func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2CustomAuthorizerV2Request) (events.APIGatewayV2CustomAuthorizerSimpleResponse, error) {
-	refused := events.APIGatewayV2CustomAuthorizerSimpleResponse{}
+// Errors: the secret cannot be read, and the handler has no copy of it younger than Stale; the gateway answers 500, and
+// the client may retry.
+func (h *Handler) Handle(ctx context.Context, r request) (response, error) {
+	refused := response{}
 	key := keyOf(r.Headers)
 	if key == "" {
 		return refused, nil
@@ -68,10 +77,11 @@ func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2CustomAuthori
 		h.Log.InfoContext(ctx, "refused", "route", r.RouteKey, "scope", scope)
 		return refused, nil
 	}
-	return events.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true, Context: map[string]any{"scope": string(scope)}}, nil
+	return response{IsAuthorized: true, Context: map[string]any{"scope": string(scope)}}, nil
 }
 
-// keyOf is the key a request brings: "Authorization: Bearer <key>", or else "x-api-key: <key>". The gateway lowers the names of headers.
+// keyOf returns the key of a request, from "Authorization: Bearer <key>" or else "x-api-key: <key>". The gateway sends
+// header names in lower case.
 func keyOf(headers map[string]string) string {
 	scheme, key, _ := strings.Cut(strings.TrimSpace(headers["authorization"]), " ")
 	if strings.EqualFold(scheme, "Bearer") {
@@ -80,7 +90,7 @@ func keyOf(headers map[string]string) string {
 	return strings.TrimSpace(headers["x-api-key"])
 }
 
-// needed is the scope that a route needs. A route that is not in the table is the admin's.
+// needed returns the scope that opens a route. Only the admin key opens a route that is not in the table.
 func needed(key string) access.Scope {
 	if route, known := api.Find(api.Key(key)); known {
 		return route.Scope
@@ -88,7 +98,7 @@ func needed(key string) access.Scope {
 	return access.Admin
 }
 
-// scope is the scope of a key, "" when it is none of the keys.
+// scope returns the scope of a key, or "" if the key is not valid.
 func (h *Handler) scope(ctx context.Context, key string) (access.Scope, error) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -98,7 +108,7 @@ func (h *Handler) scope(ctx context.Context, key string) (access.Scope, error) {
 	}
 	scope := h.match(key, now)
 	if scope == "" {
-		// The key may have been made since. Whoever tries keys has the secret read no more often for it.
+		// The key may be new. Someone who guesses keys cannot make this read the secret more often than once per Miss.
 		if err := h.refresh(ctx, now, h.Miss); err != nil {
 			return "", err
 		}
@@ -107,7 +117,7 @@ func (h *Handler) scope(ctx context.Context, key string) (access.Scope, error) {
 	return scope, nil
 }
 
-// match compares the key with every candidate, whichever it is, in a time that tells nothing of them.
+// match compares the key with every candidate, in a time that does not depend on the candidates.
 func (h *Handler) match(key string, now time.Time) (scope access.Scope) {
 	hash := sha256.Sum256([]byte(key))
 	for _, c := range h.known {
@@ -119,7 +129,8 @@ func (h *Handler) match(key string, now time.Time) (scope access.Scope) {
 	return scope
 }
 
-// refresh reads the secret when what is known of it is older than the given age: once in Miss, unless nothing is known that may be used.
+// refresh reads the secret if the copy is older than the given age. It tries at most once per Miss, unless the copy is
+// missing or older than Stale.
 func (h *Handler) refresh(ctx context.Context, now time.Time, age time.Duration) error {
 	usable := !h.readAt.IsZero() && now.Sub(h.readAt) < h.Stale
 	if usable && (now.Sub(h.readAt) < age || now.Sub(h.tried) < h.Miss) {
@@ -128,8 +139,8 @@ func (h *Handler) refresh(ctx context.Context, now time.Time, age time.Duration)
 	h.tried = now
 	err := h.read(ctx, now)
 	if err != nil && usable {
-		// Accepted: while the secret cannot be read, a key that was taken out of it is good for a while, and the API stays up.
-		h.Log.ErrorContext(ctx, "keys not read again; the known ones stay", "read", h.readAt, "error", err)
+		// Accepted: while the secret cannot be read, a removed key stays valid up to Stale, and the API stays up.
+		h.Log.ErrorContext(ctx, "cannot read the keys; keeping the copy", "read", h.readAt, "error", err)
 		return nil
 	}
 	if err != nil {
@@ -138,7 +149,7 @@ func (h *Handler) refresh(ctx context.Context, now time.Time, age time.Duration)
 	return nil
 }
 
-// read learns the keys of both versions of the secret.
+// read loads the keys of both versions of the secret.
 func (h *Handler) read(ctx context.Context, now time.Time) error {
 	current, made, previous, err := h.Secret.Read(ctx)
 	if err != nil {
@@ -153,10 +164,10 @@ func (h *Handler) read(ctx context.Context, now time.Time) error {
 		if old, err := access.ParseKeys(previous); err == nil {
 			known = candidates(old, until)
 		} else {
-			h.Log.WarnContext(ctx, "previous version of the secret is not used", "error", err)
+			h.Log.WarnContext(ctx, "the previous version of the secret is invalid; ignoring its keys", "error", err)
 		}
 	}
-	// Last, so that a key which both versions hold has the scope that it has now.
+	// The current keys come last, so that a key in both versions gets its current scope.
 	h.known = append(known, candidates(keys, time.Time{})...)
 	h.readAt = now
 	return nil

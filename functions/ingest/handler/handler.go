@@ -17,14 +17,17 @@ import (
 type Handler struct {
 	Ingest  *ingest.Ingest
 	Log     *slog.Logger
-	Observe func(ingest.Answer) // is told what became of each request's events; nil: nobody is
+	Observe func(ingest.Answer) // called with the answer to each request; nil for none
 }
 
 // Handle answers one request of payload format 2.0.
-func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error) {
+func (h *Handler) Handle(
+	ctx context.Context, r events.APIGatewayV2HTTPRequest,
+) (events.APIGatewayV2HTTPResponse, error) {
 	body, err := respond.Body(r)
 	if err != nil {
-		return respond.Fail(respond.Problem{Status: http.StatusBadRequest, Code: "malformed_request", Detail: err.Error()})
+		problem := respond.Problem{Status: http.StatusBadRequest, Code: "malformed_request", Detail: err.Error()}
+		return respond.Fail(problem)
 	}
 	answer, err := h.Ingest.Accept(ctx, ingest.Request{
 		ContentType: r.Headers["content-type"], ContentEncoding: r.Headers["content-encoding"], Body: body,
@@ -38,7 +41,8 @@ func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) 
 	}
 	if answer.Accepted == 0 && len(answer.Rejected) > 0 {
 		return respond.Fail(respond.Problem{
-			Status: http.StatusUnprocessableEntity, Code: "no_event_accepted", Detail: "none of the events is acceptable; see rejected",
+			Status: http.StatusUnprocessableEntity, Code: "no_event_accepted",
+			Detail:   "every event is invalid; the member rejected gives the reasons",
 			Accepted: &answer.Accepted, Rejected: answer.Rejected,
 		})
 	}
@@ -56,7 +60,9 @@ func (h *Handler) fail(ctx context.Context, err error) (events.APIGatewayV2HTTPR
 		problem.Status, problem.Code = http.StatusBadRequest, "malformed_request"
 	default:
 		h.Log.ErrorContext(ctx, "request not acknowledged", "error", err)
-		problem = respond.Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", Detail: ingest.ErrUnavailable.Error()}
+		problem = respond.Problem{
+			Status: http.StatusServiceUnavailable, Code: "unavailable", Detail: ingest.ErrUnavailable.Error(),
+		}
 	}
 	return respond.Fail(problem)
 }

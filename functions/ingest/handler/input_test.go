@@ -372,7 +372,8 @@ func TestBase64Flag(t *testing.T) {
 func TestAllRejected(t *testing.T) {
 	s := newStation(t)
 	response := s.call(t, request(batchType, "", []byte(`[1,{"id":"a"}]`)))
-	check(t, problem(422, `{"status":422,"code":"no_event_accepted","title":"Unprocessable Entity","detail":"none of the events is acceptable; see rejected",`+
+	check(t, problem(422, `{"status":422,"code":"no_event_accepted","title":"Unprocessable Entity",`+
+		`"detail":"every event is invalid; the member rejected gives the reasons",`+
 		`"accepted":0,"rejected":[{"index":0,"code":"malformed_json","detail":"an event must be a JSON object; this is a number"},`+
 		`{"index":1,"id":"a","code":"missing_attribute","pointer":"/specversion","detail":"the event has no specversion; specversion, id, source and type are required"}]}`),
 		response)

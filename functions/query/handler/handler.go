@@ -1,5 +1,5 @@
-// Package handler turns API Gateway requests into calls of the serving layer, and presents what it has read. It serves
-// the routes that shared/api gives to the query function.
+// Package handler turns API Gateway requests into calls of the serving layer, and presents the results as JSON or CSV.
+// It serves the routes that shared/api assigns to the query function.
 package handler
 
 import (
@@ -19,10 +19,10 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Handler serves the query function. All fields are needed but Shadow.
+// Handler serves the query function. All fields except Shadow are required.
 type Handler struct {
 	Serving *serving.Serving
-	Shadow  *compare.Shadow // has candidates answer queries too; nil: none does
+	Shadow  *compare.Shadow // runs some queries against candidates too; nil for none
 	Log     *slog.Logger
 }
 
@@ -71,7 +71,7 @@ func (h *Handler) view(ctx context.Context, name view.Name) (response, error) {
 func (h *Handler) query(ctx context.Context, name view.Name, r events.APIGatewayV2HTTPRequest) (response, error) {
 	parameters, err := url.ParseQuery(r.RawQueryString)
 	if err != nil {
-		return response{}, &serving.ParameterError{Detail: "the query string is not one: " + err.Error()}
+		return response{}, &serving.ParameterError{Detail: "malformed query string: " + err.Error()}
 	}
 	query, err := present.Parse(name, parameters, r.Headers["accept"])
 	if err != nil {
@@ -112,7 +112,9 @@ func (h *Handler) fail(ctx context.Context, err error) (response, error) {
 		problem.Status, problem.Code = http.StatusServiceUnavailable, "not_serving"
 	default:
 		h.Log.ErrorContext(ctx, "query failed", "error", err)
-		problem = respond.Problem{Status: http.StatusInternalServerError, Code: "internal", Detail: "the query could not be answered"}
+		problem = respond.Problem{
+			Status: http.StatusInternalServerError, Code: "internal", Detail: "the query could not be answered",
+		}
 	}
 	return respond.Fail(problem)
 }

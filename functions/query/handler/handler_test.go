@@ -349,8 +349,8 @@ func TestErrors(t *testing.T) {
 		{"from at to", "purchases", "user=ann&from=2026-01-01T01:00:00%2B01:00&to=2026-01-01T00:00:00Z", noRange},
 		{"neither true nor false", "purchases", "user=ann&total=yes", badParameter("total", `total="yes"; write true or false`)},
 		{"a number for true", "purchases", "user=ann&parts=1", badParameter("parts", `parts="1"; write true or false`)},
-		{"a percent sign that is none", "purchases", "user=%zz", badParameter("", `the query string is not one: invalid URL escape "%zz"`)},
-		{"a semicolon", "purchases", "user=ann;total=true", badParameter("", "the query string is not one: invalid semicolon separator in query")},
+		{"a percent sign that is none", "purchases", "user=%zz", badParameter("", `malformed query string: invalid URL escape "%zz"`)},
+		{"a semicolon", "purchases", "user=ann;total=true", badParameter("", "malformed query string: invalid semicolon separator in query")},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStation(t)

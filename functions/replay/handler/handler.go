@@ -14,21 +14,21 @@ import (
 type Handler struct {
 	Replay  *speed.Replay
 	Log     *slog.Logger
-	Observe func(speed.ReplayReport) // is told what each tick did, failed ones included; nil: nobody is
+	Observe func(speed.ReplayReport) // called with the report of each tick, failed ones included; nil for none
 }
 
-// Answer says what the tick did, and what it has left to do.
+// Answer says what the tick did, and what is left to do.
 type Answer struct {
-	Head        uint64 `json:"head"`        // the last run
-	Generations int    `json:"generations"` // Kappa generations that are kept
-	Left        uint64 `json:"left"`        // runs that the one furthest behind lacks
-	Waits       int    `json:"waits"`       // generations whose next run has to be swept first
-	Runs        int    `json:"runs"`        // brought in, summed over generations
-	Events      int64  `json:"events"`      // read for that, summed over generations
-	Items       int    `json:"items"`       // speed items written
+	Head        uint64 `json:"head"`        // number of the last run
+	Generations int    `json:"generations"` // number of current Kappa generations
+	Left        uint64 `json:"left"`        // number of runs that the generation furthest behind lacks
+	Waits       int    `json:"waits"`       // number of generations that wait for the sweep of their next run
+	Runs        int    `json:"runs"`        // number of runs folded, summed over generations
+	Events      int64  `json:"events"`      // number of events read, summed over generations
+	Items       int    `json:"items"`       // number of speed items written
 }
 
-// Handle serves one tick. When and how often it comes, and what is in it, does not matter.
+// Handle serves one tick. Ticks may come at any time, and twice; Handle ignores the event.
 func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer, error) {
 	report, err := h.Replay.Tick(ctx)
 	answer := Answer{Head: report.Head, Generations: len(report.Generations)}
@@ -41,8 +41,9 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 			answer.Waits++
 		}
 		if g.Runs > 0 || g.Waits {
-			h.Log.InfoContext(ctx, "replayed", "view", g.View, "generation", g.Generation, "run", g.Run, "left", g.Left, "waits", g.Waits, "runs", g.Runs,
-				"events", g.Events, "overlap", g.Overlap, "items", g.Items, "folded", g.Folded, "skipped", g.Skipped)
+			h.Log.InfoContext(ctx, "replayed", "view", g.View, "generation", g.Generation, "run", g.Run, "left", g.Left,
+				"waits", g.Waits, "runs", g.Runs, "events", g.Events, "overlap", g.Overlap, "items", g.Items,
+				"folded", g.Folded, "skipped", g.Skipped)
 		}
 	}
 	if h.Observe != nil {
@@ -51,7 +52,7 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 	if err != nil {
 		return answer, err
 	}
-	h.Log.InfoContext(ctx, "tick", "head", answer.Head, "generations", answer.Generations, "left", answer.Left, "waits", answer.Waits, "runs", answer.Runs,
-		"events", answer.Events, "items", answer.Items)
+	h.Log.InfoContext(ctx, "tick", "head", answer.Head, "generations", answer.Generations, "left", answer.Left,
+		"waits", answer.Waits, "runs", answer.Runs, "events", answer.Events, "items", answer.Items)
 	return answer, nil
 }

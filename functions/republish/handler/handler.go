@@ -20,11 +20,14 @@ import (
 type Handler struct {
 	Republisher *ingest.Republisher
 	Log         *slog.Logger
-	Observe     func(tooOld int) // is told how many messages asked for what is too old; nil: nobody is
+	Observe     func(tooOld int) // called with the number of messages whose events are too old; nil for none
 }
 
-// Handle republishes each message's lanes. Messages that failed are named, and come again until the queue gives them to its dead-letter queue. What is too
-// old for the stream is told and done with: it would be so at every further try, and is so when the dead letters are sent again.
+// Handle republishes the lanes of each message. The answer names the messages that failed. SQS delivers them again, and
+// after ten attempts moves them to the dead-letter queue.
+//
+// A message whose events are too old for the stream is logged and counts as done, since every further attempt would fail
+// too, also after someone moves the dead letters back.
 func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	tooOld := 0
@@ -32,10 +35,11 @@ func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 		err := h.republish(ctx, message.Body)
 		if errors.Is(err, ingest.ErrTooOld) {
 			tooOld++
-			h.Log.WarnContext(ctx, "refused", "message", message.MessageId, "error", err)
+			h.Log.WarnContext(ctx, "too old to republish", "message", message.MessageId, "error", err)
 		} else if err != nil {
-			h.Log.ErrorContext(ctx, "not republished", "message", message.MessageId, "error", err)
-			response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+			h.Log.ErrorContext(ctx, "republish failed", "message", message.MessageId, "error", err)
+			failure := events.SQSBatchItemFailure{ItemIdentifier: message.MessageId}
+			response.BatchItemFailures = append(response.BatchItemFailures, failure)
 		}
 	}
 	if h.Observe != nil {
@@ -49,10 +53,10 @@ func (h *Handler) republish(ctx context.Context, body string) error {
 	d.DisallowUnknownFields()
 	var request stream.Republish
 	if err := d.Decode(&request); err != nil {
-		return fmt.Errorf("message is no republish request: %w", err)
+		return fmt.Errorf("message is not a republish request: %w", err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("message is no republish request: something follows it at byte %d", d.InputOffset())
+		return fmt.Errorf("message is not a republish request: unexpected data after the object, at byte %d", d.InputOffset())
 	}
 	if err := h.Republisher.Republish(ctx, request); err != nil {
 		return err

@@ -14,10 +14,10 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-var errNotKinesis = errors.New("payload is no Kinesis event")
+var errNotKinesis = errors.New("payload is not a Kinesis event")
 
-// decode reads the four members of each record that matter and skips the rest without decoding it. oldest is the earliest arrival in the
-// stream that the records tell of.
+// decode reads the four members of each record that speed needs, and skips the others without decoding them. It returns
+// the records and the earliest time at which one of them entered the stream, or zero if no record says so.
 func decode(payload io.Reader) (records []stream.Record, oldest time.Time, err error) {
 	d := jsontext.NewDecoder(payload)
 	found := false
@@ -36,7 +36,8 @@ func decode(payload io.Reader) (records []stream.Record, oldest time.Time, err e
 		})
 	})
 	if err == nil && !found {
-		err = errors.New("no member Records") // an event of another source would be taken for done
+		// Refuse an event of another source: otherwise Lambda would consider it done.
+		err = errors.New("member Records is missing")
 	}
 	if err == nil {
 		err = ended(d)
@@ -53,7 +54,7 @@ func ended(d *jsontext.Decoder) error {
 		return nil
 	}
 	if err == nil {
-		err = fmt.Errorf("%s where the end is due", token.Kind())
+		err = fmt.Errorf("got %s, want the end of the payload", token.Kind())
 	}
 	return err
 }
@@ -72,12 +73,12 @@ func record(d *jsontext.Decoder) (r stream.Record, arrival time.Time, err error)
 		})
 	})
 	if err == nil && !isSequence(string(r.Sequence)) {
-		err = fmt.Errorf("record with the sequence number %.140q; decimal digits without a leading zero are due", r.Sequence)
+		err = fmt.Errorf("invalid sequence number %.140q: must be decimal digits without a leading zero", r.Sequence)
 	}
 	return r, arrival, err
 }
 
-// instant reads a number of seconds since 1970 with up to three decimals. It serves a metric only: nothing hangs on an arrival in the stream.
+// instant reads a number of seconds since 1970, with up to three decimals. Only a metric uses it.
 func instant(d *jsontext.Decoder) (time.Time, error) {
 	token, err := d.ReadToken()
 	if err != nil {
@@ -87,7 +88,7 @@ func instant(d *jsontext.Decoder) (time.Time, error) {
 	return time.UnixMilli(int64(math.Round(seconds * 1000))), err
 }
 
-// isSequence says whether text is a number as fences compare them.
+// isSequence reports whether text is a sequence number that applied positions can be compared with.
 func isSequence(text string) bool {
 	for _, c := range []byte(text) {
 		if c < '0' || c > '9' {
@@ -113,14 +114,14 @@ func member(d *jsontext.Decoder, name string, r *stream.Record) error {
 	return d.SkipValue()
 }
 
-// text hands over a string's text, which is valid during the call.
+// text reads a JSON string and passes its text to take. The text is valid only during that call.
 func text(d *jsontext.Decoder, take func([]byte) error) error {
 	value, err := d.ReadValue()
 	if err != nil {
 		return err
 	}
 	if value.Kind() != '"' {
-		return fmt.Errorf("%s where a string is due", value.Kind())
+		return fmt.Errorf("got %s, want a string", value.Kind())
 	}
 	unquoted, err := jsontext.AppendUnquote(nil, value)
 	if err != nil {
@@ -147,7 +148,7 @@ func each(d *jsontext.Decoder, begin, end jsontext.Kind, next func() error) erro
 		return err
 	}
 	if token.Kind() != begin {
-		return fmt.Errorf("%s where %s is due", token.Kind(), begin)
+		return fmt.Errorf("got %s, want %s", token.Kind(), begin)
 	}
 	for d.PeekKind() != end {
 		if err := next(); err != nil {

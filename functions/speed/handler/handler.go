@@ -13,18 +13,20 @@ import (
 	"github.com/anabranch/anabranch/shared/speed"
 )
 
-// Handler serves the speed function. It takes the event's bytes, since decoding them field by field would cost more than folding them.
+// Handler serves the speed function. It takes the event as bytes: decoding every field would cost more than folding.
 type Handler struct {
 	Speed *speed.Speed
 	Log   *slog.Logger
 
-	// Observe is told what each invocation did, and when the oldest of its records came into the stream: zero when the event does not say. nil:
-	// nobody is.
+	// Observe is called with the report of each invocation, and with the time at which the oldest of its records entered
+	// the stream, or zero if the event does not say so. nil for none.
 	Observe func(report speed.Report, oldest time.Time)
 }
 
-// Invoke applies one batch of records. The answer names the first record that is not fully applied, if any: Lambda delivers from there again.
-// An error has the whole batch delivered again.
+// Invoke applies one batch of records. The answer names the first record that is not fully applied, if any, and Lambda
+// delivers again from there.
+//
+// Errors: the whole batch failed, and Lambda delivers it again.
 //
 // Source: Lambda Developer Guide, reporting batch item failures for Kinesis.
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
@@ -36,8 +38,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Log.InfoContext(ctx, "applied", "records", report.Records, "applied", applied, "events", report.Events, "set_aside", report.SetAside,
-		"items", report.Items, "views", report.Views)
+	h.Log.InfoContext(ctx, "applied", "records", report.Records, "applied", applied, "events", report.Events,
+		"set_aside", report.SetAside, "items", report.Items, "views", report.Views)
 	if h.Observe != nil {
 		h.Observe(report, oldest)
 	}

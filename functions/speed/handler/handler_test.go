@@ -227,8 +227,8 @@ func TestNotKinesis(t *testing.T) {
 				return memory.Fault{}
 			}
 			response, err := h.Invoke(context.Background(), []byte(c.payload))
-			if err == nil || response != nil || !strings.Contains(err.Error(), "no Kinesis event") {
-				t.Errorf("response is %s, %v; want an error that says it is no Kinesis event", response, err)
+			if err == nil || response != nil || !strings.Contains(err.Error(), "not a Kinesis event") {
+				t.Errorf("response is %s, %v; want an error that says it is not a Kinesis event", response, err)
 			}
 		})
 	}

@@ -220,10 +220,10 @@ func (r *reach) call(f *types.Func) {
 // dispatch calls the methods that may stand behind those of interfaces.
 func (r *reach) dispatch() {
 	for m := range r.methods {
-		wanted := m.Signature().Recv().Type().Underlying().(*types.Interface)
+		wanted := m.Signature().Recv().Type()
 		for named := range r.made {
 			pointer := types.NewPointer(named)
-			if types.IsInterface(named) || named.TypeParams().Len() > 0 || !types.Implements(pointer, wanted) {
+			if types.IsInterface(named) || named.TypeParams().Len() > 0 || !mayImplement(pointer, wanted) {
 				continue
 			}
 			if found, _, _ := types.LookupFieldOrMethod(pointer, false, m.Pkg(), m.Name()); found != nil {
@@ -233,6 +233,23 @@ func (r *reach) dispatch() {
 			}
 		}
 	}
+}
+
+// mayImplement reports whether a type implements an interface. It compares only the names and the numbers of parameters
+// of the methods of a generic interface, since the type arguments of the call are not known here.
+func mayImplement(pointer *types.Pointer, wanted types.Type) bool {
+	methods := wanted.Underlying().(*types.Interface)
+	if named, ok := wanted.(*types.Named); !ok || named.TypeParams().Len() == 0 {
+		return types.Implements(pointer, methods)
+	}
+	for m := range methods.Methods() {
+		found, _, _ := types.LookupFieldOrMethod(pointer, false, m.Pkg(), m.Name())
+		f, ok := found.(*types.Func)
+		if !ok || f.Signature().Params().Len() != m.Signature().Params().Len() {
+			return false
+		}
+	}
+	return true
 }
 
 // operation is the IAM action that a call of an SDK client needs, "" for a function that is none.

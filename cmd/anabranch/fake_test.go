@@ -48,7 +48,7 @@ func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.URL.Path != "/v1/events" || r.Header.Get("Content-Type") != "application/x-ndjson" || r.Header.Get("Content-Encoding") != "zstd" {
 		s.t.Errorf("%s with %v", r.URL, r.Header)
 	}
-	s.judge(w, packed)
+	s.respond(w, packed)
 }
 
 func (s *fakeServer) next(packed []byte) http.HandlerFunc {
@@ -77,8 +77,8 @@ func (r fakeRejection) MarshalJSON() ([]byte, error) {
 	return json.Marshal(map[string]any{"index": r.Index, "id": r.ID, "code": r.Code, "pointer": r.Pointer, "detail": r.Detail})
 }
 
-// judge answers as the interface says: 200 when an event was accepted or there were none, else 422.
-func (s *fakeServer) judge(w http.ResponseWriter, packed []byte) {
+// respond answers as the interface says: 200 when an event was accepted or there were none, else 422.
+func (s *fakeServer) respond(w http.ResponseWriter, packed []byte) {
 	lines := s.lines(packed)
 	rejected := []fakeRejection{}
 	var accepted []string
@@ -170,7 +170,7 @@ func reset(w http.ResponseWriter, _ *http.Request) {
 
 // swallowed is a request that the server took although its answer is lost.
 func (s *fakeServer) swallowed(w http.ResponseWriter, r *http.Request) {
-	s.judge(httptest.NewRecorder(), s.request(s.asked()-1))
+	s.respond(httptest.NewRecorder(), s.request(s.asked()-1))
 	reset(w, r)
 }
 

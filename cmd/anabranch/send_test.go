@@ -193,7 +193,7 @@ func TestSendGivesUp(t *testing.T) {
 
 	t.Run("ServerFails", func(t *testing.T) {
 		server, s := newFakeServer(t), newSession()
-		ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { server.judge(w, server.request(0)) })
+		ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { server.respond(w, server.request(0)) })
 		server.faults = append([]http.HandlerFunc{ok}, slices.Repeat([]http.HandlerFunc{fixed(500, "text/plain", "boom")}, 8)...)
 		s.stdin = strings.NewReader(text)
 		s.do(t, exitUnreachable, "send", "-", "--concurrency=1", "--url", server.URL)
@@ -244,7 +244,7 @@ func TestSendInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	server.faults = []http.HandlerFunc{func(w http.ResponseWriter, _ *http.Request) {
 		cancel()
-		server.judge(w, server.request(0))
+		server.respond(w, server.request(0))
 	}}
 	s.stdin = strings.NewReader(text)
 	if code := s.run(ctx, []string{"send", "-", "--concurrency=1", "--url", server.URL}); code != exitUnreachable {

@@ -103,7 +103,7 @@ const (
 
 // gen is one generation of a status.
 func gen(id, state string, run int, more string) string {
-	return fmt.Sprintf(`{"generation":%q,"definition":"4f1c0e9d2b7a66aa01","architecture":"lambda","state":%q,"live":null,"run":%d,"horizon":"2026-03-01T11:%02d:00Z",`+
+	return fmt.Sprintf(`{"generation":%q,"definition":"4f1c0e9d2b7a66aa01","architecture":"lambda","state":%q,"live_from":null,"run":%d,"horizon":"2026-03-01T11:%02d:00Z",`+
 		`"runs_left":%d,"ready":false,"waits":"","from":null%s}`, id, state, run, 45+run, 12-run, more)
 }
 

@@ -143,7 +143,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Archive: opened.Archive, Catalog: control, Programs: &programs.Cache{}, Base: dynamoviews.NewBase(tables, s.BaseTable),
 		Codec: opened.Codec, Layout: opened.Layout, Definitions: definitions,
 		SealDelay: s.SealDelay, ClockMargin: clock.Margin(s.ClockMargin), Lookback: s.Lookback, ConfirmWithin: setting.Default().ConfirmWithin, RetainFor: s.RetainFor, DropGrace: setting.Default().DropGrace, RequireApproval: s.RequireApproval, RunBytes: s.RunBytes, Tries: setting.Default().WriteTries,
-		Workers: runtime.GOMAXPROCS(0), Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
+		Workers: runtime.GOMAXPROCS(0), Parallel: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)),
 		Now: time.Now, NewID: newID, Log: log,
 	}, Sweep: &sweep.Sweep{
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Seen: dynamoviews.NewSeen(tables, s.SeenTable),
@@ -178,11 +178,11 @@ func (f *function) handle(ctx context.Context, e events.EventBridgeEvent) (handl
 }
 
 func (f *function) observe(r batch.Report, s sweep.Report) {
-	var read, stragglers, overlap, conflicts, skipped int64
+	var read, lateObjects, duplicates, conflicts, skipped int64
 	for _, run := range r.Runs {
 		read += run.Events
-		stragglers += run.Stragglers
-		overlap += run.Overlap
+		lateObjects += run.LateObjects
+		duplicates += run.Duplicates
 		conflicts += run.Conflicts
 	}
 	for _, v := range r.Views {
@@ -190,8 +190,8 @@ func (f *function) observe(r batch.Report, s sweep.Report) {
 	}
 	values := []metrics.Value{
 		{Name: metrics.Events, Value: read},
-		{Name: metrics.Stragglers, Value: stragglers},
-		{Name: metrics.Overlap, Value: overlap},
+		{Name: metrics.LateObjects, Value: lateObjects},
+		{Name: metrics.Duplicates, Value: duplicates},
 		{Name: metrics.Conflicts, Value: conflicts},
 		{Name: metrics.Skipped, Value: skipped},
 		{Name: metrics.SweepBacklog, Value: int64(s.Lost)},

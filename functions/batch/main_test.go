@@ -107,7 +107,7 @@ func TestTick(t *testing.T) {
 	if len(put) != 4 || !bytes.Contains(put[1], []byte("announced")) || !bytes.Contains(put[2], []byte("building")) {
 		t.Errorf("put %d items: %q", len(put), put)
 	}
-	const want = `"FunctionName":"anabranch-batch","Events":0,"Stragglers":0,"Overlap":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"SweepBehind":0,"TooOld":0,"HorizonAge":`
+	const want = `"FunctionName":"anabranch-batch","Events":0,"LateObjects":0,"Duplicates":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"SweepBehind":0,"TooOld":0,"HorizonAge":`
 	if !strings.Contains(out.String(), want) {
 		t.Errorf("metrics are %s", &out)
 	}

@@ -107,7 +107,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Archive: opened.Archive, Catalog: control, Sweeps: control, Programs: &programs.Cache{}, Items: dynamoviews.NewSpeed(tables, s.SpeedTable),
 		Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
 		Bytes: s.ReplayBytes, TickBytes: s.ReplayTickBytes, RetainSeen: s.system().RetainSeen(), ClockMargin: clock.Margin(s.ClockMargin), DropGrace: s.system().DropGrace, Tries: s.system().WriteTries, RequireApproval: s.RequireApproval,
-		Run: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
+		Parallel: runner.Parallel(requestAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil
 }

@@ -99,7 +99,7 @@ func start(ctx context.Context, lookup settings.Lookup, log *slog.Logger) (*func
 		Archive: opened.Archive, Catalog: dynamocatalog.New(tables, s.CatalogTable), Programs: &programs.Cache{},
 		Items: dynamoviews.NewSpeed(tables, s.SpeedTable), Seen: dynamoviews.NewSeen(tables, s.SeenTable), Codec: opened.Codec, Layout: opened.Layout,
 		Retain: s.SpeedRetain, RetainSeen: s.system().RetainSeen(), ClockMargin: clock.Margin(s.ClockMargin), Tries: s.system().WriteTries,
-		Run: runner.Parallel(writesAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
+		Parallel: runner.Parallel(writesAtOnce * runtime.GOMAXPROCS(0)), Now: time.Now, Log: log,
 	}}
 	return f, nil
 }
@@ -114,7 +114,7 @@ func (f *function) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 func (f *function) observe(r speed.Report, oldest time.Time) {
 	values := []metrics.Value{
 		{Name: metrics.Events, Value: int64(r.Events)},
-		{Name: metrics.Overlap, Value: int64(r.Overlap)},
+		{Name: metrics.Duplicates, Value: int64(r.Duplicates)},
 		{Name: metrics.SetAside, Value: int64(r.SetAside)},
 		{Name: metrics.Skipped, Value: skipped(r)},
 	}

@@ -63,7 +63,7 @@ func TestInvoke(t *testing.T) {
 	if n := len(cloud.Keys("bucket/setaside/")); n != 1 {
 		t.Errorf("%d objects set aside, want 1", n)
 	}
-	const want = `"FunctionName":"anabranch-speed","Events":0,"Overlap":0,"SetAside":1,"Skipped":0,"StreamLag":`
+	const want = `"FunctionName":"anabranch-speed","Events":0,"Duplicates":0,"SetAside":1,"Skipped":0,"StreamLag":`
 	_, lag, ok := strings.Cut(strings.TrimSuffix(out.String(), "}\n"), want)
 	if !ok || len(lag) != len("59500") {
 		t.Errorf("metrics are %s", &out)

@@ -16,7 +16,7 @@ import (
 )
 
 // TestReshard: the stream is split and merged while events come, on an emulator that does it as Kinesis does. Nothing is lost, nothing is counted twice,
-// live and after batch; a lane's records stay in order, whatever the shards do, or fences would have dropped some.
+// live and after batch; a lane's records stay in order, whatever the shards do, or applied positions would have dropped some.
 func TestReshard(t *testing.T) {
 	t.Parallel() // with TestStory: each has a stack of its own
 	w := start(t, stack.Settings{Kinesis: kinesislocal.Start(t).Endpoint, Shards: 2})

@@ -151,7 +151,7 @@ func sentAgain(t *testing.T, w *world) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	before := w.Host.Metrics().Sum(metrics.Namespace, string(metrics.Overlap))
+	before := w.Host.Metrics().Sum(metrics.Namespace, string(metrics.Duplicates))
 	w.send(t, lines)
 	w.drain(t)
 	a, err := w.reader().Ask(t.Context(), "traffic", nil)
@@ -161,9 +161,9 @@ func sentAgain(t *testing.T, w *world) {
 	if got := len(w.archived(t)); got != 2*sample.Events+2 { // access sent its event twice
 		t.Errorf("the archive holds %d lines, want %d", got, 2*sample.Events+2)
 	}
-	time.Sleep(10 * time.Second) // the slot's end and settle
+	time.Sleep(10 * time.Second) // the slot's end and seal delay
 	w.takeOver(t, sample.Events)
-	if got := w.Host.Metrics().Sum(metrics.Namespace, string(metrics.Overlap)) - before; got != 2*sample.Events {
+	if got := w.Host.Metrics().Sum(metrics.Namespace, string(metrics.Duplicates)) - before; got != 2*sample.Events {
 		t.Errorf("%.0f duplicates counted, want %d by speed and as many by batch", got, sample.Events)
 	}
 	w.verify(t, true)

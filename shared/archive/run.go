@@ -14,12 +14,12 @@ const manifestVersion = 1
 
 // Manifest is the frozen input of a run: which objects it reads, in archive order.
 type Manifest struct {
-	Version    int       `json:"version"`
-	Run        uint64    `json:"run"`
-	From       slot.Slot `json:"from"` // the horizon before the run, Unix milliseconds; objects below it are stragglers
-	To         slot.Slot `json:"to"`   // the run's horizon
-	Stragglers int       `json:"stragglers"`
-	Objects    []Input   `json:"objects"`
+	Version     int       `json:"version"`
+	Run         uint64    `json:"run"`
+	From        slot.Slot `json:"from"` // the horizon before the run, Unix milliseconds; objects below it are late objects
+	To          slot.Slot `json:"to"`   // the run's horizon
+	LateObjects int       `json:"late_objects"`
+	Objects     []Input   `json:"objects"`
 }
 
 // Input is an object that a run reads.

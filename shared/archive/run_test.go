@@ -18,13 +18,13 @@ import (
 )
 
 // goldenManifest never changes: runs of this format are read for as long as there are any.
-const goldenManifest = `{"version":1,"run":7,"from":1795553700000,"to":1795554000000,"stragglers":1,"objects":[` +
+const goldenManifest = `{"version":1,"run":7,"from":1795553700000,"to":1795554000000,"late_objects":1,"objects":[` +
 	`{"key":"events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst","size":1234,"lanes":[{"lane":0,"events":12},{"lane":3,"events":1}]},` +
 	`{"key":"events/dt=2026-11-22/slot=212000/01KY58SNJXZ0W6V3T5YJ9K4M2P.ndjson.zst","size":0}]}`
 
 func manifest() archive.Manifest {
 	return archive.Manifest{
-		Version: 1, Run: 7, From: 1795553700000, To: 1795554000000, Stragglers: 1,
+		Version: 1, Run: 7, From: 1795553700000, To: 1795554000000, LateObjects: 1,
 		Objects: []archive.Input{
 			{Object: archive.Object{Key: "events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst", Size: 1234}, Lanes: []archive.LaneEvents{{Lane: 0, Events: 12}, {Lane: 3, Events: 1}}},
 			{Object: archive.Object{Key: "events/dt=2026-11-22/slot=212000/01KY58SNJXZ0W6V3T5YJ9K4M2P.ndjson.zst"}},
@@ -54,7 +54,7 @@ func TestManifestRoundTrip(t *testing.T) {
 		want := archive.Manifest{
 			Version: 1, Run: rapid.Uint64().Draw(t, "run"),
 			From: slot.Slot(rapid.Int64().Draw(t, "from")), To: slot.Slot(rapid.Int64().Draw(t, "to")),
-			Stragglers: rapid.IntMin(0).Draw(t, "stragglers"), Objects: rapid.SliceOf(object).Draw(t, "objects"),
+			LateObjects: rapid.IntMin(0).Draw(t, "late_objects"), Objects: rapid.SliceOf(object).Draw(t, "objects"),
 		}
 		text := archive.EncodeManifest(want)
 		got, err := archive.DecodeManifest(text)

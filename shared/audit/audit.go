@@ -44,10 +44,10 @@ type Audit struct {
 
 	Tries int // at writing down what was found
 
-	Workers int           // deltas folded at once
-	Run     runner.Runner // runs them, and requests to the stores
-	Now     func() time.Time
-	Log     *slog.Logger
+	Workers  int           // deltas folded at once
+	Parallel runner.Runner // runs them, and requests to the stores
+	Now      func() time.Time
+	Log      *slog.Logger
 }
 
 // Report says what a tick did. It is also its log line.
@@ -170,7 +170,7 @@ func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Find
 }
 
 func (a *Audit) reader() runs.Reader {
-	return runs.Reader{Archive: a.Archive, Catalog: a.Catalog, Codec: a.Codec, Layout: a.Layout, Run: a.Run}
+	return runs.Reader{Archive: a.Archive, Catalog: a.Catalog, Codec: a.Codec, Layout: a.Layout, Parallel: a.Parallel}
 }
 
 // maxText bounds an error that is written down: those of many objects are joined.

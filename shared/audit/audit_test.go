@@ -23,7 +23,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// TestClean: after many runs, with duplicates within the window, stragglers and a rebuild, nothing drifts.
+// TestClean: after many runs, with duplicates within the window, late objects and a rebuild, nothing drifts.
 func TestClean(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -44,7 +44,7 @@ func TestClean(t *testing.T) {
 						w.sendThese(events[random.IntN(len(events))])
 					}
 				case 3:
-					w.hidden.key = w.send("late", 2) // comes as a straggler
+					w.hidden.key = w.send("late", 2) // comes as a late object
 					w.Wait(time.Minute)
 					w.tick()
 					w.hidden.key = ""
@@ -200,7 +200,7 @@ func slotOf(key archive.Key) string {
 	return s.String()
 }
 
-// TestLost: a run that was not folded into its items, and a straggler that was not, are named.
+// TestLost: a run that was not folded into its items, and a late object that was not, are named.
 func TestLost(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann", "bob", "cid")
@@ -225,7 +225,7 @@ func TestLost(t *testing.T) {
 	for _, item := range before {
 		w.overwrite(item)
 	}
-	w.wantDrifts(3, []string{"ann", "bob"}, catalog.Straggler, fmt.Sprintf("object %s of run %d", late, w.generation().Run))
+	w.wantDrifts(3, []string{"ann", "bob"}, catalog.Late, fmt.Sprintf("object %s of run %d", late, w.generation().Run))
 }
 
 // TestLostObjects: an object that no run holds is pending while batch still looks for it. Then it is lost, and so are the events that no other object has.
@@ -235,7 +235,7 @@ func TestLostObjects(t *testing.T) {
 	lost := w.hidden.key
 	w.run("ann")
 	w.wantPending(1)
-	w.Wait(relist)
+	w.Wait(lookback)
 	w.run("ann")
 	w.wantLost(lost, w.wantDrifts(3, []string{"ann", "bob"}, catalog.Lost, "object "+string(lost), "no run holds"))
 
@@ -245,7 +245,7 @@ func TestLostObjects(t *testing.T) {
 	w.hidden.key = w.sendThese(one, visit(1002, "ann", 1))
 	lost = w.hidden.key
 	w.sendThese(one)
-	w.Wait(relist)
+	w.Wait(lookback)
 	w.run("bob")
 	w.Wait(time.Minute)
 	w.tick()
@@ -534,7 +534,7 @@ func TestSeenTwice(t *testing.T) {
 func TestTakenIn(t *testing.T) {
 	w := newWorld(t)
 	w.hidden.key = w.send("bob", 3)
-	w.Wait(2 * relist)
+	w.Wait(2 * lookback)
 	w.run("ann")
 	w.run("ann")
 	w.wantDrifts(3, []string{"bob"}, catalog.Lost)
@@ -543,7 +543,7 @@ func TestTakenIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := archive.Manifest{
-		Run: head.N + 1, From: head.Horizon, To: head.Horizon + slot.Slot(simulation.Slot.Milliseconds()), Stragglers: 1,
+		Run: head.N + 1, From: head.Horizon, To: head.Horizon + slot.Slot(simulation.Slot.Milliseconds()), LateObjects: 1,
 		Objects: []archive.Input{{Object: archive.Object{Key: w.hidden.key}}},
 	}
 	key := archive.ManifestKey(m.Run, ulid.ULID{})

@@ -20,9 +20,9 @@ import (
 // part is what may have been lost, or folded twice, as a whole.
 type part struct {
 	unit
-	detail    string
-	straggler bool
-	nowhere   bool // of no run
+	detail  string
+	late    bool
+	nowhere bool // of no run
 }
 
 // unit is the kind of a part, from the smallest.
@@ -49,7 +49,7 @@ func (e *examination) explain(ctx context.Context) error {
 	// Duplicates are found as before: again from the first run on.
 	e.copies = newCopies(e.Layout)
 	err := e.eachRun(ctx, 1, e.generation.Run, func(in *runs.Input) error {
-		e.copies.judge(in, in.Manifest.Run <= e.built)
+		e.copies.markDuplicates(in, in.Manifest.Run <= e.built)
 		return e.tryRun(in)
 	})
 	if err != nil {
@@ -57,8 +57,8 @@ func (e *examination) explain(ctx context.Context) error {
 	}
 	all := e.program.NewDelta()
 	err = e.eachLost(ctx, func(in *runs.Input) error {
-		e.copies.judge(in, false)
-		for i, delta := range in.FoldEach(e.program, e.Run) {
+		e.copies.markDuplicates(in, false)
+		for i, delta := range in.FoldEach(e.program, e.Parallel) {
 			e.try(part{unit: anObject, detail: "object " + string(in.Manifest.Objects[i].Key) + ", which no run holds", nowhere: true}, delta)
 			all.Merge(delta)
 		}
@@ -75,7 +75,7 @@ func (e *examination) explain(ctx context.Context) error {
 func (e *examination) tryRun(in *runs.Input) error {
 	var (
 		m       = in.Manifest
-		objects = in.FoldEach(e.program, e.Run)
+		objects = in.FoldEach(e.program, e.Parallel)
 		whole   = e.program.NewDelta()
 		ofSlot  *view.Delta
 	)
@@ -85,7 +85,7 @@ func (e *examination) tryRun(in *runs.Input) error {
 		if err != nil {
 			return err
 		}
-		e.try(part{unit: anObject, detail: fmt.Sprintf("object %s of run %d", key, m.Run), straggler: s < m.From}, delta)
+		e.try(part{unit: anObject, detail: fmt.Sprintf("object %s of run %d", key, m.Run), late: s < m.From}, delta)
 		if ofSlot == nil {
 			ofSlot = e.program.NewDelta()
 		}
@@ -118,8 +118,8 @@ func (e *examination) try(p part, delta *view.Delta) {
 		}
 		if e.sum(page.stored, folded, page.wanted) {
 			cause := catalog.Lost
-			if p.straggler {
-				cause = catalog.Straggler
+			if p.late {
+				cause = catalog.Late
 			}
 			e.note(page, hypothesis{p, cause})
 		}

@@ -200,7 +200,7 @@ func (e *examination) settle(ctx context.Context, suspects []view.PageKey) ([]vi
 // expectLost adds the lost objects to what is expected, and returns the pages that they are in.
 func (e *examination) expectLost(ctx context.Context) (pages []view.PageKey, err error) {
 	err = e.eachLost(ctx, func(in *runs.Input) error {
-		e.copies.judge(in, false)
+		e.copies.markDuplicates(in, false)
 		delta := e.fold(in)
 		for page := range delta.Pages() {
 			pages = append(pages, page.PageKey)

@@ -42,9 +42,9 @@ func (c copies) meet(s archive.Seen) (within, ever bool) {
 	return within, true
 }
 
-// judge finds an input's duplicates, over all history or within the window only, as the generation it was folded into had them found. It returns the
+// markDuplicates finds an input's duplicates, over all history or within the window only, as the generation it was folded into had them found. It returns the
 // places of those that count in spite of an earlier copy. Inputs are judged in the order of their runs.
-func (c copies) judge(in *runs.Input, history bool) (beyond map[int]bool) {
+func (c copies) markDuplicates(in *runs.Input, history bool) (beyond map[int]bool) {
 	for i, s := range in.Seen {
 		within, ever := c.meet(s)
 		in.Duplicate[i] = within || ever && history
@@ -64,7 +64,7 @@ func (e *examination) foldRuns(ctx context.Context, from, to uint64) error {
 		if err := e.hold(in.Manifest); err != nil {
 			return err
 		}
-		beyond := e.copies.judge(in, in.Manifest.Run <= e.built)
+		beyond := e.copies.markDuplicates(in, in.Manifest.Run <= e.built)
 		e.expected.Merge(e.fold(in))
 		e.foldBeyond(in, beyond)
 		return nil
@@ -99,7 +99,7 @@ func (e *examination) eachRun(ctx context.Context, from, to uint64, each func(*r
 
 // fold makes a delta of an input.
 func (e *examination) fold(in *runs.Input) *view.Delta {
-	return in.Fold([]*view.Program{e.program}, e.Run, e.Workers)[0]
+	return in.Fold([]*view.Program{e.program}, e.Parallel, e.Workers)[0]
 }
 
 // foldBeyond folds the rows that count although an earlier copy is known.

@@ -35,8 +35,8 @@ const views = `views:
 `
 
 const (
-	relist = time.Hour // as the world's batch has it
-	every  = 24 * time.Hour
+	lookback = time.Hour // as the world's batch has it
+	every    = 24 * time.Hour
 )
 
 // world is the simulation's, with an audit of its own.
@@ -91,7 +91,7 @@ func (w *world) newAudit() *audit.Audit {
 	}
 	return &audit.Audit{
 		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec, Layout: layout,
-		Lookback: relist, Every: every, Tries: 5, Workers: 3, Run: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
+		Lookback: lookback, Every: every, Tries: 5, Workers: 3, Parallel: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -248,7 +248,7 @@ func (w *world) foldAgain(n uint64, want func(archive.Key) bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	reader := runs.Reader{Archive: w.Archive, Catalog: w.Catalog, Codec: w.audit.Codec, Layout: w.audit.Layout, Run: runner.Sequential}
+	reader := runs.Reader{Archive: w.Archive, Catalog: w.Catalog, Codec: w.audit.Codec, Layout: w.audit.Layout, Parallel: runner.Sequential}
 	run, err := reader.Get(ctx, n)
 	if err != nil {
 		w.t.Fatal(err)

@@ -89,7 +89,7 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, targets []target
 	for i, g := range targets {
 		totals[i] = t.set.Programs[g.place].NewDelta()
 	}
-	met, reader := runs.Met{}, t.reader()
+	known, reader := runs.Known{}, t.reader()
 	for _, run := range history {
 		m, err := reader.Manifest(ctx, run)
 		if err != nil {
@@ -99,7 +99,7 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, targets []target
 		if err != nil {
 			return nil, err
 		}
-		met.Drop(in)
+		known.MarkDuplicates(in)
 		for i, delta := range t.fold(in, targets) {
 			totals[i].Merge(delta)
 		}
@@ -113,7 +113,7 @@ func (t *tick) fold(in *runs.Input, targets []target) []*view.Delta {
 	for i, g := range targets {
 		programs[i] = t.set.Programs[g.place]
 	}
-	return in.Fold(programs, t.Run, t.Workers)
+	return in.Fold(programs, t.Parallel, t.Workers)
 }
 
 // How a delta changes an item that is stored below the run's horizon: it is added to it, or takes its place, as what a build that crashed has
@@ -127,7 +127,7 @@ const (
 func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *view.Delta, replace bool) error {
 	parts := slices.Collect(slices.Chunk(slices.Collect(delta.Pages()), viewstore.LoadTogether))
 	var written atomic.Int64
-	err := t.Run(len(parts), func(i int) error {
+	err := t.Parallel(len(parts), func(i int) error {
 		loaded, err := viewstore.LoadPages(ctx, t.Base, g.generation.ID, pageKeys(parts[i]))
 		if err != nil {
 			return err

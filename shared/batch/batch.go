@@ -36,7 +36,7 @@ type Batch struct {
 
 	SealDelay       time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones
 	ClockMargin     clock.Margin  // by which the store's clock may differ from ours
-	Lookback        time.Duration // slots this far below the horizon are listed again for stragglers
+	Lookback        time.Duration // slots this far below the horizon are listed again for late objects
 	ConfirmWithin   time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again
 	RetainFor       time.Duration // a generation that has served is kept current for so long, to go back to
 	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun: an HTTP API waits 30 s for one
@@ -44,11 +44,11 @@ type Batch struct {
 	RunBytes        int64         // of objects as stored, that one run reads, unless one slot has more
 	Tries           int           // at one conditional write
 
-	Workers int           // deltas folded at once
-	Run     runner.Runner // runs them, and requests to the stores
-	Now     func() time.Time
-	NewID   func() (ulid.ULID, error) // a ULID never made before
-	Log     *slog.Logger
+	Workers  int           // deltas folded at once
+	Parallel runner.Runner // runs them, and requests to the stores
+	Now      func() time.Time
+	NewID    func() (ulid.ULID, error) // a ULID never made before
+	Log      *slog.Logger
 
 	held held
 }

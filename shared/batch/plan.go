@@ -103,7 +103,7 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 			return m, nil
 		}
 		if late {
-			m.Stragglers++
+			m.LateObjects++
 		}
 		m.Objects = append(m.Objects, archive.Input{Object: object.Object})
 		size += object.Size

@@ -9,7 +9,7 @@ import (
 )
 
 func (b *Batch) reader() runs.Reader {
-	return runs.Reader{Archive: b.Archive, Catalog: b.Catalog, Codec: b.Codec, Layout: b.Layout, Run: b.Run}
+	return runs.Reader{Archive: b.Archive, Catalog: b.Catalog, Codec: b.Codec, Layout: b.Layout, Parallel: b.Parallel}
 }
 
 // read gets the objects of a manifest and finds the duplicates in them.
@@ -18,7 +18,7 @@ func (t *tick) read(ctx context.Context, m archive.Manifest) (*runs.Input, error
 	if err != nil {
 		return nil, err
 	}
-	return in, t.reader().Judge(ctx, in, runs.Rule{Window: t.Layout.DedupeWindow})
+	return in, t.reader().MarkDuplicates(ctx, in, runs.Rule{Window: t.Layout.DedupeWindow})
 }
 
 // reread gets the input of a real run again, with the verdicts it had: they depend on it and on the runs before it only.
@@ -33,8 +33,8 @@ func (t *tick) reread(ctx context.Context, run lifecycle.Run) (*runs.Input, erro
 // record is the run that an input makes.
 func record(in *runs.Input) lifecycle.Run {
 	run := lifecycle.Run{
-		N: in.Manifest.Run, Horizon: in.Manifest.To, Objects: int64(len(in.Manifest.Objects)), Stragglers: int64(in.Manifest.Stragglers),
-		Events: int64(len(in.Seen)), Overlap: in.Overlap, Conflicts: in.Conflicts,
+		N: in.Manifest.Run, Horizon: in.Manifest.To, Objects: int64(len(in.Manifest.Objects)), LateObjects: int64(in.Manifest.LateObjects),
+		Events: int64(len(in.Seen)), Duplicates: in.Duplicates, Conflicts: in.Conflicts,
 	}
 	run.FirstArrival, run.LastArrival = in.Arrivals()
 	return run

@@ -76,7 +76,7 @@ type Cause string
 const (
 	Deleted    Cause = "deleted"    // the item is not there
 	Lost       Cause = "lost"       // what the detail names was not folded
-	Straggler  Cause = "straggler"  // the same, of an object that came after its slot had been taken
+	Late       Cause = "late"       // the same, of an object that came after its slot had been taken
 	Double     Cause = "double"     // what the detail names was folded twice
 	Unexpected Cause = "unexpected" // no event belongs there
 	Altered    Cause = "altered"    // none of these explains it

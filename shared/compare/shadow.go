@@ -53,7 +53,7 @@ func (s *Shadow) Ask(ctx context.Context, answered serving.Result) {
 // the retained one.
 func candidateOf(v lifecycle.View) (lifecycle.Generation, bool) {
 	for _, g := range v.Generations {
-		if g.State == lifecycle.Building && g.Answers() && g.Horizon >= g.Live {
+		if g.State == lifecycle.Building && g.Answers() && g.Horizon >= g.LiveFrom {
 			return g, true
 		}
 	}

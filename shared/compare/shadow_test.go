@@ -88,7 +88,7 @@ func TestShadowCandidates(t *testing.T) {
 		}, "new"},
 		{"one that is built, and not far enough", func(s *servingtest.Station) []lifecycle.Generation {
 			g := servingtest.Candidate(s.Program, "new", lifecycle.Building)
-			g.Live = horizon + slotMs
+			g.LiveFrom = horizon + slotMs
 			return []lifecycle.Generation{g}
 		}, ""},
 		{"one that is not built, and one that is retained", func(s *servingtest.Station) []lifecycle.Generation {
@@ -150,7 +150,7 @@ func TestShadowFails(t *testing.T) {
 		}, "generation k: read speed items: lost on the way"},
 		{"an item of its is corrupt", func(t *testing.T, s *servingtest.Station) {
 			s.Against(t, servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Building))
-			item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne}, Fence: "1", States: []byte("x")}
+			item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne}, Applied: "1", States: []byte("x")}
 			if err := s.Items.Put(context.Background(), item, ""); err != nil {
 				t.Fatal(err)
 			}

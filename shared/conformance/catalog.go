@@ -48,7 +48,7 @@ func run(n uint64) lifecycle.Run {
 		N: n, Horizon: slot.Slot(1_795_555_500_000 + 300_000*int64(n)),
 		Manifest: fmt.Sprintf("runs/%012d/manifest.json", n), Identities: fmt.Sprintf("runs/%012d/identities", n),
 		FirstArrival: int64(n) + 1, LastArrival: int64(n) + 2,
-		Objects: int64(n) + 3, Stragglers: int64(n) + 4, Events: math.MaxInt64 - int64(n), Overlap: int64(n) + 5, Conflicts: int64(n) + 6,
+		Objects: int64(n) + 3, LateObjects: int64(n) + 4, Events: math.MaxInt64 - int64(n), Duplicates: int64(n) + 5, Conflicts: int64(n) + 6,
 	}
 }
 
@@ -162,8 +162,8 @@ func viewOf(name view.Name) lifecycle.View {
 	return lifecycle.View{
 		Name: name, Description: "Größe \"je\" Seite\n\t", Serving: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N",
 		Generations: []lifecycle.Generation{
-			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: hashOf("a"), State: lifecycle.Serving, Live: 0, Run: math.MaxUint64, Horizon: 1_795_555_500_000},
-			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: lifecycle.Building, Live: 1_795_555_800_000, Architecture: view.Kappa},
+			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: hashOf("a"), State: lifecycle.Serving, LiveFrom: 0, Run: math.MaxUint64, Horizon: 1_795_555_500_000},
+			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: lifecycle.Building, LiveFrom: 1_795_555_800_000, Architecture: view.Kappa},
 			{
 				ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2Q", Definition: hashOf("a"), State: lifecycle.Retained, Since: 1_795_555_900_000,
 				Run: math.MaxUint64, Horizon: 1_795_555_500_000, Built: math.MaxUint64 - 1,

@@ -78,13 +78,13 @@ func seenPut(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
 	wantAfter(t, s, lane, "")
 	wantSince(t, s, lane, 0)
-	small := seenOf(lane, recordedAt, fence(1))
+	small := seenOf(lane, recordedAt, sequence(1))
 	small.Records[0].Identities = small.Records[0].Identities[:1]
-	many := seenOf(lane, recordedAt, fence(2), fence(3), fence(3), fence(4)) // a record may hold lines of two requests
+	many := seenOf(lane, recordedAt, sequence(2), sequence(3), sequence(3), sequence(4)) // a record may hold lines of two requests
 	many.Records[1].Request = ulid.ULID{}
 	spoil(many.Records[1].Request[:]) // the last of all
 	many.Records[3].Line = 999_999
-	large := seenOf(lane, recordedAt, fence(5))
+	large := seenOf(lane, recordedAt, sequence(5))
 	large.Records[0].Identities = nil
 	for i := range uint64(30_000) { // as many as speed puts into one item
 		large.Records[0].Identities = append(large.Records[0].Identities, i*0x9e3779b97f4a7c15)
@@ -96,20 +96,20 @@ func seenPut(t *testing.T, s viewstore.Seen) {
 
 func seenReplace(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
-	item := seenOf(lane, recordedAt, fence(2), fence(5))
+	item := seenOf(lane, recordedAt, sequence(2), sequence(5))
 	putSeen(t, s, item, item)
 	wantAfter(t, s, lane, "", item)
-	again := seenOf(lane, recordedAt+1000, fence(2), fence(5))
+	again := seenOf(lane, recordedAt+1000, sequence(2), sequence(5))
 	again.Expires++
 	putSeen(t, s, again)
 	wantAfter(t, s, lane, "", again)
 	// Another first or another last is another item, also when it covers the same records.
-	longer, later := seenOf(lane, recordedAt, fence(2), fence(5), fence(6)), seenOf(lane, recordedAt, fence(5), fence(7))
+	longer, later := seenOf(lane, recordedAt, sequence(2), sequence(5), sequence(6)), seenOf(lane, recordedAt, sequence(5), sequence(7))
 	putSeen(t, s, longer, later)
 	wantAfter(t, s, lane, "", again, longer, later)
-	suffix := seenOf(lane, recordedAt, fence(6), fence(7))
+	suffix := seenOf(lane, recordedAt, sequence(6), sequence(7))
 	putSeen(t, s, suffix)
-	got, err := s.After(t.Context(), lane, fence(6))
+	got, err := s.After(t.Context(), lane, sequence(6))
 	wantNoError(t, "after", err)
 	slices.SortFunc(got, func(a, b viewstore.SeenItem) int { return a.First().Compare(b.First()) }) // their last records are the same
 	wantItems(t, "items with one last record", got, []viewstore.SeenItem{later, suffix})
@@ -122,13 +122,13 @@ func seenAtOnce(t *testing.T, s viewstore.Seen) {
 		want []viewstore.SeenItem
 	)
 	for i := range racers {
-		want = append(want, seenOf(lane, recordedAt, fence(i)))
+		want = append(want, seenOf(lane, recordedAt, sequence(i)))
 	}
 	race(func(i int) {
 		for _, n := range []int{i, (i + 1) % racers, (i * 7) % racers} { // some items are written by several, all alike
 			errs[i] = errors.Join(errs[i], s.Put(t.Context(), want[n]))
 		}
-		if got, err := s.After(t.Context(), lane, ""); err != nil || !slices.ContainsFunc(got, func(item viewstore.SeenItem) bool { return item.Last() == fence(i) }) {
+		if got, err := s.After(t.Context(), lane, ""); err != nil || !slices.ContainsFunc(got, func(item viewstore.SeenItem) bool { return item.Last() == sequence(i) }) {
 			errs[i] = errors.Join(errs[i], fmt.Errorf("racer %d does not see its own item among %d, error %w", i, len(got), err))
 		}
 	})
@@ -140,19 +140,19 @@ func seenAfter(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
 	items := []viewstore.SeenItem{
 		seenOf(lane, recordedAt, "1"), seenOf(lane, recordedAt, "2", "9"), seenOf(lane, recordedAt, "10"), // by length, then as text
-		seenOf(lane, recordedAt, fence(1), fence(3)), seenOf(lane, recordedAt, fence(2), fence(4)), // they overlap, after a failure
-		seenOf(lane, recordedAt, fence(10)), seenOf(lane, recordedAt, fence(11)),
+		seenOf(lane, recordedAt, sequence(1), sequence(3)), seenOf(lane, recordedAt, sequence(2), sequence(4)), // they overlap, after a failure
+		seenOf(lane, recordedAt, sequence(10)), seenOf(lane, recordedAt, sequence(11)),
 	}
 	for _, i := range []int{4, 0, 6, 2, 5, 1, 3} {
 		putSeen(t, s, items[i])
 	}
 	// Neighbours that do not belong.
 	other := ownLane(t, 10)
-	putSeen(t, s, seenOf(other, recordedAt, fence(3)))
+	putSeen(t, s, seenOf(other, recordedAt, sequence(3)))
 	layout := lane
 	layout.Layout++
-	putSeen(t, s, seenOf(layout, recordedAt, fence(3)))
-	for _, last := range []event.Sequence{"", "0", "1", "2", "8", "9", "10", "11", fence(0), fence(2), fence(3), fence(4), fence(9), fence(10), fence(11), fence(12)} {
+	putSeen(t, s, seenOf(layout, recordedAt, sequence(3)))
+	for _, last := range []event.Sequence{"", "0", "1", "2", "8", "9", "10", "11", sequence(0), sequence(2), sequence(3), sequence(4), sequence(9), sequence(10), sequence(11), sequence(12)} {
 		at, _ := slices.BinarySearchFunc(items, last, func(item viewstore.SeenItem, last event.Sequence) int {
 			if item.Last().Compare(last) > 0 {
 				return 1
@@ -161,7 +161,7 @@ func seenAfter(t *testing.T, s viewstore.Seen) {
 		})
 		wantAfter(t, s, lane, last, items[at:]...)
 	}
-	wantAfter(t, s, other, "", seenOf(other, recordedAt, fence(3)))
+	wantAfter(t, s, other, "", seenOf(other, recordedAt, sequence(3)))
 	wantAfter(t, s, ownLane(t, 2), "")
 }
 
@@ -170,7 +170,7 @@ func seenSince(t *testing.T, s viewstore.Seen) {
 	var items []viewstore.SeenItem
 	// The clocks of writers differ: the fourth item was recorded before the third.
 	for i, ms := range []int64{0, 1000, 3000, 2000, 4000, 4000} {
-		items = append(items, seenOf(lane, recordedAt+ms, fence(10*i), fence(10*i+1)))
+		items = append(items, seenOf(lane, recordedAt+ms, sequence(10*i), sequence(10*i+1)))
 	}
 	for _, i := range []int{3, 5, 0, 4, 2, 1} {
 		putSeen(t, s, items[i])
@@ -185,7 +185,7 @@ func seenMany(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
 	var items []viewstore.SeenItem
 	for i := range 12 { // of 160 KB each: more than 1 MB
-		item := seenOf(lane, recordedAt+int64(i), fence(i))
+		item := seenOf(lane, recordedAt+int64(i), sequence(i))
 		item.Records[0].Identities = make([]uint64, 20_000)
 		for at := range item.Records[0].Identities {
 			item.Records[0].Identities[at] = uint64(i*20_000+at) * 0x9e3779b97f4a7c15
@@ -194,18 +194,18 @@ func seenMany(t *testing.T, s viewstore.Seen) {
 		items = append(items, item)
 	}
 	wantAfter(t, s, lane, "", items...)
-	wantAfter(t, s, lane, fence(1), items[2:]...)
+	wantAfter(t, s, lane, sequence(1), items[2:]...)
 	wantSince(t, s, lane, recordedAt+1, items[1:]...)
 }
 
 func seenOwned(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
-	want := seenOf(lane, recordedAt, fence(1), fence(2))
+	want := seenOf(lane, recordedAt, sequence(1), sequence(2))
 	spoilSeen := func(item viewstore.SeenItem) {
 		item.Records[0].Identities[0] = 77
 		item.Records[1].Sequence = "77"
 	}
-	passed := seenOf(lane, recordedAt, fence(1), fence(2))
+	passed := seenOf(lane, recordedAt, sequence(1), sequence(2))
 	putSeen(t, s, passed)
 	spoilSeen(passed)
 	wantAfter(t, s, lane, "", want)
@@ -221,7 +221,7 @@ func seenOwned(t *testing.T, s viewstore.Seen) {
 
 func seenCancelled(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
-	item := seenOf(lane, recordedAt, fence(1))
+	item := seenOf(lane, recordedAt, sequence(1))
 	calls := map[string]func(ctx context.Context) error{
 		"put":   func(ctx context.Context) error { return s.Put(ctx, item) },
 		"after": func(ctx context.Context) error { _, err := s.After(ctx, lane, ""); return err },

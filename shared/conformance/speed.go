@@ -23,9 +23,9 @@ func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 	runAll(t, open, []subtest[viewstore.Speed]{
 		{"Load returns those of the items that exist", speedLoad},
 		{"Load: more items than a store returns at once", speedLoadMany},
-		{"Put writes an item whose stored fence is still loaded, empty for none stored", speedPut},
+		{"Put writes an item whose stored applied position is still loaded, empty for none stored", speedPut},
 		{"Put: ErrConflict when it is not, and nothing was written", speedConflict},
-		{"Put: of many at once, one writes each fence", speedRace},
+		{"Put: of many at once, one writes each applied position", speedRace},
 		{"Slots returns the items of one key with slot >= from, ordered by slot, page and lane", speedSlots},
 		{"Slots: more than a store returns at once", speedSlotsLarge},
 		{"Pages returns the items of one key without a slot, with from <= page <= to, ordered by page and lane", speedPages},
@@ -45,7 +45,7 @@ func bySlot(a, b viewstore.SpeedItem) int {
 
 func putSpeed(t *testing.T, s viewstore.Speed, item viewstore.SpeedItem, loaded event.Sequence) {
 	t.Helper()
-	wantNoError(t, fmt.Sprintf("put %+v over fence %q", item.SpeedKey, loaded), s.Put(t.Context(), item, loaded))
+	wantNoError(t, fmt.Sprintf("put %+v over applied position %q", item.SpeedKey, loaded), s.Put(t.Context(), item, loaded))
 }
 
 // wantSpeed compares what is stored under the keys, in any order, with the items.
@@ -66,15 +66,15 @@ func wantSlots(t *testing.T, s viewstore.Speed, of viewstore.SpeedKey, from slot
 	wantItems(t, call, got, want)
 }
 
-const firstFence event.Sequence = "49546986683135544286507457936321625675700192471156785154"
+const firstSequence event.Sequence = "49546986683135544286507457936321625675700192471156785154"
 
-// fence is the n-th of some sequence numbers that grow.
-func fence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%052d", n)) }
+// sequence is the n-th of some sequence numbers that grow.
+func sequence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%052d", n)) }
 
 // speedOf is an item whose states are its own.
 func speedOf(definition view.Hash, key view.Key, s slot.Slot, page view.Page, lane event.Lane) viewstore.SpeedItem {
 	return viewstore.SpeedItem{
-		SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane}, Fence: firstFence,
+		SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane}, Applied: firstSequence,
 		States: fmt.Appendf(nil, "\x01\x00\xff%s %x %d %d %s", definition, key, s, page, lane), Expires: never,
 	}
 }
@@ -123,29 +123,29 @@ func speedLoadMany(t *testing.T, s viewstore.Speed) {
 func speedPut(t *testing.T, s viewstore.Speed) {
 	item := speedOf(definitionOf(t, 'd'), "k", firstSlot, 7, lane(3))
 	var loaded event.Sequence
-	for i, fence := range []event.Sequence{"1", "9", "10", firstFence, event.Sequence("1" + strings.Repeat("0", 128))} {
-		item.Fence, item.States, item.Expires = fence, noise(uint64(i), 1+i*largeStates/4), never+int64(i)
+	for i, applied := range []event.Sequence{"1", "9", "10", firstSequence, event.Sequence("1" + strings.Repeat("0", 128))} {
+		item.Applied, item.States, item.Expires = applied, noise(uint64(i), 1+i*largeStates/4), never+int64(i)
 		putSpeed(t, s, item, loaded)
 		wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey}, item)
-		loaded = fence
+		loaded = applied
 	}
 }
 
 func speedConflict(t *testing.T, s viewstore.Speed) {
 	item := speedOf(definitionOf(t, 'd'), "k", firstSlot, 7, lane(3))
-	conflicts := func(fences ...event.Sequence) {
+	conflicts := func(positions ...event.Sequence) {
 		t.Helper()
-		for _, loaded := range fences {
+		for _, loaded := range positions {
 			other := item
-			other.Fence, other.States, other.Expires = fence(1), []byte("another"), never+1
-			wantError(t, fmt.Sprintf("put over fence %q", loaded), s.Put(t.Context(), other, loaded), viewstore.ErrConflict)
+			other.Applied, other.States, other.Expires = sequence(1), []byte("another"), never+1
+			wantError(t, fmt.Sprintf("put over applied position %q", loaded), s.Put(t.Context(), other, loaded), viewstore.ErrConflict)
 		}
 	}
-	conflicts(firstFence, "0")
+	conflicts(firstSequence, "0")
 	wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey})
 	putSpeed(t, s, item, "")
 	// "": also the repeat of the very call that succeeded.
-	conflicts("", "0", firstFence[:len(firstFence)-1], firstFence+"0", "0"+firstFence, fence(1))
+	conflicts("", "0", firstSequence[:len(firstSequence)-1], firstSequence+"0", "0"+firstSequence, sequence(1))
 	wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey}, item)
 }
 
@@ -154,14 +154,14 @@ func speedRace(t *testing.T, s viewstore.Speed) {
 	for round := range 8 {
 		entry := func(i int) viewstore.SpeedItem {
 			item := speedOf(definitionOf(t, 'd'), "k", firstSlot, -3, lane(1))
-			item.Fence, item.States = fence(round), noise(uint64(i), 2000)
+			item.Applied, item.States = sequence(round), noise(uint64(i), 2000)
 			return item
 		}
 		var errs [racers]error
 		race(func(i int) { errs[i] = s.Put(t.Context(), entry(i), loaded) })
 		won := entry(oneWinner(t, errs[:], viewstore.ErrConflict))
 		wantSpeed(t, s, []viewstore.SpeedKey{won.SpeedKey}, won)
-		loaded = won.Fence
+		loaded = won.Applied
 	}
 }
 

@@ -13,21 +13,21 @@ func perEvent(b *testing.B, n int) {
 	b.ReportMetric(0, "ns/op")
 }
 
-func BenchmarkJudge(b *testing.B) {
+func BenchmarkValidate(b *testing.B) {
 	const n = 1000
 	body := sampleBody(n)
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		judged, err := event.Judge(event.Lines, body, event.DefaultLimits())
-		if err != nil || len(judged.Accepted) != n {
-			b.Fatal(err, judged.Rejected)
+		validated, err := event.Validate(event.Lines, body, event.DefaultLimits())
+		if err != nil || len(validated.Accepted) != n {
+			b.Fatal(err, validated.Rejected)
 		}
 	}
 	perEvent(b, n)
 }
 
-// BenchmarkIngest is what ingest does to each event: judge, stamp, compress.
+// BenchmarkIngest is what ingest does to each event: validator, stamp, compress.
 func BenchmarkIngest(b *testing.B) {
 	const n = 1000
 	body := sampleBody(n)
@@ -40,12 +40,12 @@ func BenchmarkIngest(b *testing.B) {
 	b.SetBytes(int64(len(body)))
 	b.ReportAllocs()
 	for b.Loop() {
-		judged, err := event.Judge(event.Lines, body, event.DefaultLimits())
+		validated, err := event.Validate(event.Lines, body, event.DefaultLimits())
 		if err != nil {
 			b.Fatal(err)
 		}
 		lines = lines[:0]
-		for i, a := range judged.Accepted {
+		for i, a := range validated.Accepted {
 			lines = event.AppendLine(lines, a.JSON, event.Stamp{Request: request, Index: i})
 		}
 		compressed = codec.Compress(compressed[:0], lines)
@@ -55,7 +55,7 @@ func BenchmarkIngest(b *testing.B) {
 
 func BenchmarkScan(b *testing.B) {
 	const n = 1000
-	lines := judgedLines(b, sampleBody(n))
+	lines := acceptedLines(b, sampleBody(n))
 	for _, bench := range []struct {
 		name  string
 		paths []event.Path
@@ -84,7 +84,7 @@ func BenchmarkScan(b *testing.B) {
 
 func BenchmarkDecompress(b *testing.B) {
 	const n = 1000
-	lines := judgedLines(b, sampleBody(n))
+	lines := acceptedLines(b, sampleBody(n))
 	codec, err := event.NewCodec(8 << 20)
 	if err != nil {
 		b.Fatal(err)

@@ -10,19 +10,19 @@ import (
 
 // A request is validated event by event: what is accepted becomes a line, what is rejected gets a code and a JSON
 // pointer.
-func ExampleJudge() {
+func ExampleValidate() {
 	body := []byte(`{"specversion": "1.0", "id": "a", "source": "/s", "type": "t", "data": 1.50}
 {"specversion": "1.0", "source": "/s", "type": "t"}`)
-	judged, err := event.Judge(event.Lines, body, event.DefaultLimits())
+	validated, err := event.Validate(event.Lines, body, event.DefaultLimits())
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	request := ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2N")
-	for _, a := range judged.Accepted {
+	for _, a := range validated.Accepted {
 		fmt.Printf("%s", event.AppendLine(nil, a.JSON, event.Stamp{Request: request, Index: a.Index}))
 	}
-	for _, r := range judged.Rejected {
+	for _, r := range validated.Rejected {
 		fmt.Println(r.Index, r.Code, r.Pointer)
 	}
 	// Output:

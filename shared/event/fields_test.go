@@ -308,24 +308,24 @@ func checkValue(t testing.TB, b *event.Batch, v event.Value, want json.RawMessag
 // checkScan holds what Scan reads from the lines of an NDJSON body's good events against encoding/json.
 func checkScan(t testing.TB, body []byte, paths []event.Path) int {
 	t.Helper()
-	judged, err := event.Judge(event.Lines, body, event.DefaultLimits())
+	validated, err := event.Validate(event.Lines, body, event.DefaultLimits())
 	if err != nil {
 		return 0
 	}
 	request := testRequest(t)
 	var lines []byte
-	for i, a := range judged.Accepted {
+	for i, a := range validated.Accepted {
 		lines = event.AppendLine(lines, a.JSON, event.Stamp{Request: request, Index: i})
 	}
 	var b event.Batch
 	if err := event.NewFields(paths).Scan(lines, &b); err != nil {
 		t.Fatalf("%s: %v", lines, err)
 	}
-	if b.Len() != len(judged.Accepted) || !bytes.Equal(b.Data, lines) {
-		t.Fatalf("%d lines of %d", b.Len(), len(judged.Accepted))
+	if b.Len() != len(validated.Accepted) || !bytes.Equal(b.Data, lines) {
+		t.Fatalf("%d lines of %d", b.Len(), len(validated.Accepted))
 	}
 	key, scratch := event.HashKey{1}, []byte(nil)
-	for i, a := range judged.Accepted {
+	for i, a := range validated.Accepted {
 		line := b.Data[b.Lines[i].Start:b.Lines[i].End]
 		checkValue(t, &b, b.IDs[i], follow(t, line, event.Path{"id"}), "id")
 		checkValue(t, &b, b.Sources[i], follow(t, line, event.Path{"source"}), "source")
@@ -368,7 +368,7 @@ func checkEventTime(t testing.TB, b *event.Batch, i int, value json.RawMessage) 
 
 var pathNames = rapid.SampledFrom([]string{"data", "a", "b", "path", "id", "time", "stamp", "source", "subject", "ext", "", "é", `{"}`, `\`, "path2", "a much longer name"})
 
-func TestJudgedLinesKeepTheirFields(t *testing.T) {
+func TestValidateLinesKeepTheirFields(t *testing.T) {
 	lines := 0
 	rapid.Check(t, func(r *rapid.T) {
 		events := rapid.SliceOfN(goodEvent, 1, 8).Draw(r, "events")
@@ -389,7 +389,7 @@ func TestJudgedLinesKeepTheirFields(t *testing.T) {
 	}
 }
 
-func FuzzScanJudged(f *testing.F) {
+func FuzzScanValidated(f *testing.F) {
 	f.Add([]byte(least+"\n"+with(`"time":"2015-05-17T10:05:03Z","data":{"path":"/","n":{"m":[1,{"a":"]"}]},"s":"\u0041\\"}`)), "data.n.m", "path")
 	f.Add([]byte(with(`"data":"x"`)), "data", "")
 	f.Add(sampleBody(2), "data.path", "data.bytes")

@@ -259,7 +259,7 @@ func TestBatchTextReusesScratch(t *testing.T) {
 	}
 }
 
-// TestTextOfBrokenEscapes reads what no judged line holds.
+// TestTextOfBrokenEscapes reads what no validated line holds.
 func TestTextOfBrokenEscapes(t *testing.T) {
 	for raw, want := range map[string]string{`\ud83d`: "\ufffd", `\ude00\ud83d`: "\ufffd\ufffd", `\ud83d\u0041`: "\ufffdA", `\u12`: `\u12`, `\u12g4`: `\u12g4`, `a\x`: `a\x`} {
 		b := event.Batch{Data: []byte(raw)}

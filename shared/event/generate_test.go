@@ -86,7 +86,7 @@ var anyEvent = rapid.Custom(func(t *rapid.T) string {
 	return text
 })
 
-func TestJudgeAgreesWithTheOracle(t *testing.T) {
+func TestValidateAgreesWithTheOracle(t *testing.T) {
 	accepted, rejected := 0, 0
 	rapid.Check(t, func(r *rapid.T) {
 		events := rapid.SliceOfN(anyEvent, 1, 6).Draw(r, "events")
@@ -102,9 +102,9 @@ func TestJudgeAgreesWithTheOracle(t *testing.T) {
 			at := rapid.IntRange(0, len(body)).Draw(r, "at")
 			body = body[:at] + rapid.SampledFrom([]string{"", "x", `"`, "{", "}", "]", ",", "\\", "\n", "\x00", "\xc3"}).Draw(r, "junk") + body[min(len(body), at+1):]
 		}
-		checkJudge(t, mode, []byte(body))
-		if judged, err := event.Judge(mode, []byte(body), tight()); err == nil {
-			accepted, rejected = accepted+len(judged.Accepted), rejected+len(judged.Rejected)
+		checkValidate(t, mode, []byte(body))
+		if validated, err := event.Validate(mode, []byte(body), tight()); err == nil {
+			accepted, rejected = accepted+len(validated.Accepted), rejected+len(validated.Rejected)
 		}
 	})
 	if accepted == 0 || rejected == 0 {

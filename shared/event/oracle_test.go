@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// This file judges events a second time, slowly and on top of another JSON library, and holds Judge against it.
+// This file validates events a second time, slowly and on top of another JSON library, and holds Validate against it.
 
 // tight are limits that short bodies reach.
 func tight() event.Limits {
@@ -26,7 +26,7 @@ func tight() event.Limits {
 // lenient lets jsontext read what is wrong with an event but leaves it JSON.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// split is the texts of the events of a body; ok is false where Judge has to return ErrMalformed.
+// split is the texts of the events of a body; ok is false where Validate has to return ErrMalformed.
 func split(mode event.Mode, body []byte) (events [][]byte, ok bool) {
 	if mode == event.Lines {
 		for line := range bytes.SplitSeq(body, []byte("\n")) {
@@ -159,10 +159,10 @@ func fitAttribute(name string, value json.RawMessage, limits event.Limits) bool 
 	return isName && (isNull || isString || isInt32 || string(value) == "true" || string(value) == "false")
 }
 
-func checkJudge(t *testing.T, mode event.Mode, body []byte) {
+func checkValidate(t *testing.T, mode event.Mode, body []byte) {
 	t.Helper()
 	limits := tight()
-	judged, err := event.Judge(mode, bytes.Clone(body), limits)
+	validated, err := event.Validate(mode, bytes.Clone(body), limits)
 	events, ok := split(mode, body)
 	switch {
 	case errors.Is(err, event.ErrTooManyEvents):
@@ -178,12 +178,12 @@ func checkJudge(t *testing.T, mode event.Mode, body []byte) {
 	case len(events) > limits.Events:
 		t.Fatalf("mode %d: %q: %d events and no error", mode, body, len(events))
 	}
-	checkJudged(t, judged, events, limits)
+	checkValidated(t, validated, events, limits)
 }
 
-func checkJudged(t *testing.T, judged event.Judged, events [][]byte, limits event.Limits) {
+func checkValidated(t *testing.T, validated event.Validated, events [][]byte, limits event.Limits) {
 	t.Helper()
-	accepted, rejected := judged.Accepted, judged.Rejected
+	accepted, rejected := validated.Accepted, validated.Rejected
 	for i, text := range events {
 		switch {
 		case len(accepted) > 0 && accepted[0].Index == i:
@@ -200,14 +200,14 @@ func checkJudged(t *testing.T, judged event.Judged, events [][]byte, limits even
 			checkPointer(t, rejected[0], text)
 			rejected = rejected[1:]
 		default:
-			t.Fatalf("event %d: %q is missing from %+v", i, text, judged)
+			t.Fatalf("event %d: %q is missing from %+v", i, text, validated)
 		}
 	}
-	if len(accepted)+len(rejected) > 0 || len(judged.Originals) != len(judged.Rejected) {
-		t.Fatalf("left over: %+v, %+v, %d originals", accepted, rejected, len(judged.Originals))
+	if len(accepted)+len(rejected) > 0 || len(validated.Originals) != len(validated.Rejected) {
+		t.Fatalf("left over: %+v, %+v, %d originals", accepted, rejected, len(validated.Originals))
 	}
-	for i, r := range judged.Rejected {
-		if got := bytes.Trim(judged.Originals[i], " \t\r\n"); !bytes.Equal(got, events[r.Index]) {
+	for i, r := range validated.Rejected {
+		if got := bytes.Trim(validated.Originals[i], " \t\r\n"); !bytes.Equal(got, events[r.Index]) {
 			t.Fatalf("original of event %d: %q; want %q", r.Index, got, events[r.Index])
 		}
 	}
@@ -282,7 +282,7 @@ func inside(container []byte, part string) []byte {
 	}
 }
 
-func FuzzJudge(f *testing.F) {
+func FuzzValidate(f *testing.F) {
 	seeds := []string{least, with(`"time":"2015-05-17T10:05:03Z","data":{"a":[1,2.5,"x"]}`), "[" + least + ", 1]", least + "\r\n\n" + least, with(`"data_base64":"AA=="`),
 		with(`"x1":1,"y":-5,"z":true`), with(`"data":null`), `{"a":"\ud83d\ude00","b":"\ud83d"}`, "\ufeff{}", with(`"data":[[[[]]]]`), with(`"data":1e308`), with(`"data":"\u0000é"`)}
 	for _, test := range syntax {
@@ -297,6 +297,6 @@ func FuzzJudge(f *testing.F) {
 		if bytes.Count(body, []byte("["))+bytes.Count(body, []byte("{")) > 9000 {
 			t.Skip("deeper than the oracle reads")
 		}
-		checkJudge(t, event.Mode(mode%3), body)
+		checkValidate(t, event.Mode(mode%3), body)
 	})
 }

@@ -40,18 +40,18 @@ func testRequest(t testing.TB) ulid.ULID {
 	return id
 }
 
-// judgedLines is the lines of those events of an NDJSON body that are accepted.
-func judgedLines(t testing.TB, body []byte) []byte {
+// acceptedLines is the lines of those events of an NDJSON body that are accepted.
+func acceptedLines(t testing.TB, body []byte) []byte {
 	t.Helper()
 	limits := event.DefaultLimits()
 	limits.Events = 1 << 20
-	judged, err := event.Judge(event.Lines, body, limits)
+	validated, err := event.Validate(event.Lines, body, limits)
 	if err != nil {
 		t.Fatal(err)
 	}
 	request := testRequest(t)
 	var lines []byte
-	for i, a := range judged.Accepted {
+	for i, a := range validated.Accepted {
 		lines = event.AppendLine(lines, a.JSON, event.Stamp{Request: request, Index: i})
 	}
 	return lines

@@ -34,7 +34,7 @@ type scanner struct {
 	copied  int // where the event begins in compact
 	pending int // where the text begins that is not copied yet
 
-	unescaped []byte // text that had escapes, of all events: slices of it live on in Judged
+	unescaped []byte // text that had escapes, of all events: slices of it live on in Validated
 }
 
 type frame struct {
@@ -76,7 +76,7 @@ func (s *scanner) value(i int) int {
 			return -1
 		}
 		if s.event.tokens++; len(s.nest) < 2 || t&troubles != 0 || s.event.tokens > s.limits.Tokens {
-			s.judgeToken(i, end, kind, t)
+			s.validateToken(i, end, kind, t)
 		}
 		// State opened.
 		if kind == Object || kind == Array {
@@ -137,8 +137,8 @@ func (s *scanner) token(i int) (end int, kind Kind, t traits) {
 // troubles are the traits that no token may have.
 const troubles = notUTF8 | loneSurrogate | tooWide
 
-// judgeToken checks a token that stands where a value is expected, when counting it is not enough.
-func (s *scanner) judgeToken(i, end int, kind Kind, t traits) {
+// validateToken checks a token that stands where a value is expected, when counting it is not enough.
+func (s *scanner) validateToken(i, end int, kind Kind, t traits) {
 	switch {
 	case s.event.code != "":
 		if len(s.nest) == 1 && s.nest[0] == '}' {
@@ -250,7 +250,7 @@ func (s *scanner) unexpected(i int) int {
 	}
 	s.event.envelope.current = attributeOf(s.nameText(n))
 	if s.event.code == "" {
-		s.judgeName(i, n, t)
+		s.validateName(i, n, t)
 	}
 	if s.event.code == "" && t == 0 && colon == end {
 		s.expect(i, end+1)
@@ -269,9 +269,9 @@ func (s *scanner) expect(start, end int) {
 	object.last = m
 }
 
-// judgeName adds a name to those of its object. A name that is not printable is left out of the pointer, which stops at
+// validateName adds a name to those of its object. A name that is not printable is left out of the pointer, which stops at
 // the object.
-func (s *scanner) judgeName(i int, n name, t traits) {
+func (s *scanner) validateName(i int, n name, t traits) {
 	text := s.nameText(n)
 	switch {
 	case t&troubles != 0:

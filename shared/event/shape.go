@@ -10,7 +10,7 @@ import (
 //
 // Its effect, as the fastest of 6 runs against the same code with a shape that predicts nothing (go1.26, an AMD EPYC
 // that others used too): BenchmarkScan/three_fields 239 ns an event instead of 639, where_key_and_sum 220 instead of
-// 655, to_the_last_field 552 instead of 788; BenchmarkJudge 916 instead of 1097.
+// 655, to_the_last_field 552 instead of 788; BenchmarkValidate 916 instead of 1097.
 type shape struct {
 	heads   int
 	members []shapeMember // members[:heads] stand for the beginnings of objects

@@ -193,7 +193,7 @@ func (s *scanner) at(i int) byte {
 	return 0
 }
 
-// unescape returns the meaning of a string's text, in memory that lives as long as Judged.
+// unescape returns the meaning of a string's text, in memory that lives as long as Validated.
 func (s *scanner) unescape(raw []byte) []byte {
 	from := len(s.unescaped)
 	s.unescaped = appendUnescaped(s.unescaped, raw)

@@ -40,11 +40,11 @@ type verdict struct {
 	complete bool // the batch failed as a whole; else, with records left, the first of them failed
 }
 
-// judge applies the rules of responses.
+// applyRules applies the rules of responses.
 //
 // Source: AWS Lambda Developer Guide, services-kinesis-batchfailurereporting. That an itemIdentifier which is not in the batch is a complete
 // failure is recorded behaviour (localstack/localstack, item_identifier_not_present_failure, validated against AWS).
-func (b *batch) judge(r Result, report bool) verdict {
+func (b *batch) applyRules(r Result, report bool) verdict {
 	switch {
 	case r.Outcome == FunctionError:
 		return verdict{complete: true}

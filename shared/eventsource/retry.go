@@ -12,7 +12,7 @@ func (s *shard) finish(w *worker, r Result, now time.Time, settings Settings) []
 		return nil
 	}
 	s.throttles = 0
-	v := b.judge(r, settings.ReportBatchItemFailures)
+	v := b.applyRules(r, settings.ReportBatchItemFailures)
 	if v.done > 0 {
 		s.progress(w, b, v.done)
 		return nil

@@ -41,7 +41,7 @@ type Settings struct {
 	// complete failure. AWS's default: false.
 	BisectBatchOnFunctionError bool
 	// MaximumRetryAttempts is how often a batch is tried again before it is given up: 0 to 10,000, or NoLimit, AWS's default.
-	// Danger: a fence runs past what is given up, so the speed layer wants NoLimit (docs/design.md 3.3).
+	// Danger: an applied position runs past what is given up, so the speed layer wants NoLimit (docs/design.md 3.3).
 	MaximumRetryAttempts int
 	// MaximumRecordAge is the age, from Arrival, at which a record is given up: above 0, at most 604,800 s, or NoLimit, AWS's default.
 	// Danger: as for MaximumRetryAttempts.

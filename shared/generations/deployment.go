@@ -117,7 +117,7 @@ func (s Deployment) step(ctx context.Context, v lifecycle.View, d lifecycle.Defi
 		return v, false, nil
 	}
 	// What is written next is a commit point: confirmed, the generation is built; or it is announced for a later slot.
-	inTime, err := s.confirmedInTime(ctx, g.Live)
+	inTime, err := s.confirmedInTime(ctx, g.LiveFrom)
 	if err != nil {
 		return v, false, err
 	}

@@ -18,7 +18,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-const linger = time.Minute
+const dropGrace = time.Minute
 
 var now = time.UnixMilli(1_000_000_000)
 
@@ -38,7 +38,7 @@ func newDesk(t *testing.T, views ...lifecycle.View) *desk {
 		}
 	}
 	d.Mover = generations.Mover{
-		Catalog: &d.catalog, Owner: lifecycle.Batch, DropGrace: linger, Tries: 3, Started: now, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Catalog: &d.catalog, Owner: lifecycle.Batch, DropGrace: dropGrace, Tries: 3, Started: now, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 		Drop: func(_ context.Context, g lifecycle.Generation, after string) (string, error) {
 			d.calls = append(d.calls, string(g.ID)+after)
 			if len(after) < 2 {
@@ -72,9 +72,9 @@ func (d *desk) move(t *testing.T, ctx context.Context) (string, error) {
 }
 
 func generation(id string, state lifecycle.State, change func(*lifecycle.Generation)) lifecycle.Generation {
-	g := lifecycle.Generation{ID: lifecycle.GenerationID(id), Definition: view.Hash(id), State: state, Run: 7, Horizon: 7000, Live: 5000}
+	g := lifecycle.Generation{ID: lifecycle.GenerationID(id), Definition: view.Hash(id), State: state, Run: 7, Horizon: 7000, LiveFrom: 5000}
 	if state == lifecycle.Dropping {
-		g.Since = now.Add(-linger).UnixMilli()
+		g.Since = now.Add(-dropGrace).UnixMilli()
 	}
 	if change != nil {
 		change(&g)
@@ -100,7 +100,7 @@ func TestMove(t *testing.T) {
 		"one takes another's place":             {of("a", a, b), false, "b: a retained b serving", ""},
 		"an operator is to approve":             {of("a", a, b), true, "a: a serving b building", ""},
 		"it lags":                               {of("a", a, generation("b", lifecycle.Building, func(g *lifecycle.Generation) { g.Run = 6 })), false, "a: a serving b building", ""},
-		"its horizon is below live":             {of("a", a, generation("b", lifecycle.Building, func(g *lifecycle.Generation) { g.Live = 9000 })), false, "a: a serving b building", ""},
+		"its horizon is below live":             {of("a", a, generation("b", lifecycle.Building, func(g *lifecycle.Generation) { g.LiveFrom = 9000 })), false, "a: a serving b building", ""},
 		"it is of the other architecture":       {of("a", a, generation("b", lifecycle.Building, kappa)), false, "a: a serving b building", ""},
 		"what was given up is deleted":          {of("a", a, gone), false, "a: a serving", "z z> z>>"},
 		"not what was given up a moment ago":    {of("a", a, generation("z", lifecycle.Dropping, func(g *lifecycle.Generation) { g.Since++ })), false, "a: a serving z dropping", ""},

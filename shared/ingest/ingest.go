@@ -1,4 +1,4 @@
-// Package ingest is the layer where events come in: judge each, stamp the accepted ones, write the archive (commit point), publish to the
+// Package ingest is the layer where events come in: validator each, stamp the accepted ones, write the archive (commit point), publish to the
 // stream, answer per event. It also republishes archived objects whose records may have missed the stream.
 //
 // It knows no view and no item.
@@ -74,7 +74,7 @@ func (in *Ingest) Accept(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	judged, err := event.Judge(mode, body, in.Limits)
+	validated, err := event.Validate(mode, body, in.Limits)
 	if errors.Is(err, event.ErrTooManyEvents) {
 		return Answer{}, fmt.Errorf("%w: %w", ErrTooLarge, err)
 	}
@@ -86,24 +86,24 @@ func (in *Ingest) Accept(ctx context.Context, r Request) (Answer, error) {
 	if err != nil {
 		return Answer{}, fmt.Errorf("%w: %w", ErrUnavailable, err)
 	}
-	if err := in.keep(ctx, request, arrival, judged); err != nil {
+	if err := in.keep(ctx, request, arrival, validated); err != nil {
 		return Answer{}, err
 	}
-	return Answer{Accepted: len(judged.Accepted), Rejected: nonNil(judged.Rejected)}, nil
+	return Answer{Accepted: len(validated.Accepted), Rejected: nonNil(validated.Rejected)}, nil
 }
 
 // keep makes the events of a request durable and publishes them.
-func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time, judged event.Judged) error {
-	if len(judged.Accepted) > 0 {
-		lines := in.stamp(request, judged.Accepted)
+func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time, validated event.Validated) error {
+	if len(validated.Accepted) > 0 {
+		lines := in.stamp(request, validated.Accepted)
 		key := archive.EventsKey(in.Layout.Slot.Of(event.Stamp{Request: request}), request)
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
 		}
 		in.publish(ctx, key, in.publisher().records(lines))
 	}
-	if len(judged.Rejected) > 0 {
-		in.keepRejected(ctx, request, judged)
+	if len(validated.Rejected) > 0 {
+		in.keepRejected(ctx, request, validated)
 	}
 	return nil
 }
@@ -199,10 +199,10 @@ type rejectedLine struct {
 
 // keepRejected writes the rejected events with their reasons, so that they can be mended and sent again. The client has been told of them in
 // any case: failing here fails nothing else.
-func (in *Ingest) keepRejected(ctx context.Context, request ulid.ULID, judged event.Judged) {
+func (in *Ingest) keepRejected(ctx context.Context, request ulid.ULID, validated event.Validated) {
 	var out []byte
-	for i, r := range judged.Rejected {
-		text, err := json.Marshal(newRejectedLine(r, judged.Originals[i]))
+	for i, r := range validated.Rejected {
+		text, err := json.Marshal(newRejectedLine(r, validated.Originals[i]))
 		if err != nil {
 			in.Log.ErrorContext(ctx, "rejected event cannot be kept", "code", r.Code, "error", err)
 			continue
@@ -211,7 +211,7 @@ func (in *Ingest) keepRejected(ctx context.Context, request ulid.ULID, judged ev
 	}
 	key := archive.RejectedKey(request)
 	if _, err := in.Archive.Put(ctx, key, in.Codec.Compress(nil, out)); err != nil && !errors.Is(err, archive.ErrExists) {
-		in.Log.ErrorContext(ctx, "rejected events not kept", "object", key, "events", len(judged.Rejected), "error", err)
+		in.Log.ErrorContext(ctx, "rejected events not kept", "object", key, "events", len(validated.Rejected), "error", err)
 	}
 }
 

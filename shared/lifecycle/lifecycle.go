@@ -23,11 +23,11 @@ type Run struct {
 
 	FirstArrival, LastArrival int64 // of its events' stamps, Unix milliseconds, both included; 0 when it has none
 
-	Objects    int64 // read
-	Stragglers int64 // objects of slots that an earlier run had claimed
-	Events     int64 // lines read, duplicates included
-	Overlap    int64 // identities met again within the dedupe window: not counted
-	Conflicts  int64 // of those, the ones with another payload
+	Objects     int64 // read
+	LateObjects int64 // objects of slots that an earlier run had claimed
+	Events      int64 // lines read, duplicates included
+	Duplicates  int64 // identities met again within the dedupe window: not counted
+	Conflicts   int64 // of those, the ones with another payload
 }
 
 // State is how far a generation's life has gone. Which one serves is View.Serving, not a state.
@@ -36,7 +36,7 @@ type State string
 // The states of a generation, in this order.
 const (
 	None      State = ""          // it is not there: not yet, or no longer
-	Announced State = "announced" // speed folds it from Live on, if the announcement came in time: nobody builds it yet
+	Announced State = "announced" // speed folds it from LiveFrom on, if the announcement came in time: nobody builds it yet
 	Building  State = "building"  // it came in time: batch applies runs; not yet switched to
 	Serving   State = "serving"
 	Retained  State = "retained" // it served; kept current, so that going back to its definition is one write, until it is dropped
@@ -48,7 +48,7 @@ type Generation struct {
 	ID         GenerationID
 	Definition view.Hash
 	State      State
-	Live       slot.Slot // speed folds the definition for slots from here on; 0: for all there are
+	LiveFrom   slot.Slot // speed folds the definition for slots from here on; 0: for all there are
 	Run        uint64    // the last run that the owner has brought in; 0 for none
 	Horizon    slot.Slot // that run's
 	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
@@ -136,7 +136,7 @@ func (v View) GenerationOf(definition view.Hash) (Generation, bool) {
 func (v View) Lacking(run uint64, before int64) (next View, changed bool) {
 	next = v
 	for _, g := range v.Generations {
-		if !g.HasBase() && g.IsKept() && g.Lacks == 0 && int64(g.Live) <= before {
+		if !g.HasBase() && g.IsKept() && g.Lacks == 0 && int64(g.LiveFrom) <= before {
 			g.Lacks = run
 			next, changed = next.With(g), true
 		}

@@ -14,8 +14,8 @@ func pageViews() lifecycle.View {
 		Name: "page_views", Description: "Requests per page", Revision: 3, Serving: "b",
 		Generations: []lifecycle.Generation{
 			{ID: "a", Definition: "d1", State: lifecycle.Serving, Run: 7, Horizon: 7000},
-			{ID: "b", Definition: "d2", State: lifecycle.Serving, Live: 5000, Run: 8, Horizon: 8000},
-			{ID: "c", Definition: "d3", State: lifecycle.Building, Live: 9000},
+			{ID: "b", Definition: "d2", State: lifecycle.Serving, LiveFrom: 5000, Run: 8, Horizon: 8000},
+			{ID: "c", Definition: "d3", State: lifecycle.Building, LiveFrom: 9000},
 		},
 	}
 }

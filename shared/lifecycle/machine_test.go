@@ -30,7 +30,7 @@ func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 	if next.Serving != before.Serving && !next.IsGone() {
 		g, ok := next.Generation(next.Serving)
 		was, _ := before.Generation(before.Serving)
-		if !ok || g.Horizon < g.Live || g.Run < m.head.N || g.Run < was.Run {
+		if !ok || g.Horizon < g.LiveFrom || g.Run < m.head.N || g.Run < was.Run {
 			t.Fatalf("the pointer moves to %+v; the head is %+v, what served was %+v", g, m.head, was)
 		}
 	}
@@ -103,12 +103,12 @@ func (m *machine) want(t *rapid.T) {
 	m.ids++
 	fresh := lifecycle.Generation{
 		ID: lifecycle.GenerationID(fmt.Sprintf("%s%d", definition, m.ids)), Definition: definition, State: lifecycle.Announced,
-		Live: m.head.Horizon + slot.Slot(rapid.IntRange(0, 2).Draw(t, "slots ahead")),
+		LiveFrom: m.head.Horizon + slot.Slot(rapid.IntRange(0, 2).Draw(t, "slots ahead")),
 	}
 	if definition == "C" {
 		fresh.Architecture = view.Kappa
 	} else if same, ok := m.view.GenerationOf(definition); ok && same.State != lifecycle.Announced {
-		fresh.State, fresh.Live = lifecycle.Building, same.Live // as batch does
+		fresh.State, fresh.LiveFrom = lifecycle.Building, same.LiveFrom // as batch does
 	}
 	before, kept, held := m.view, copyOf(m.view), m.view.Held
 	next, changed := before.WithDesired(fresh, true, m.now)
@@ -204,7 +204,7 @@ func TestMachine(t *testing.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Announced })
 				m.ids++
 				another := lifecycle.GenerationID(fmt.Sprintf("%s%d", g.Definition, m.ids))
-				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Postponed(g.ID, another, g.Live+1, m.now) })
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Postponed(g.ID, another, g.LiveFrom+1, m.now) })
 			},
 			"apply": func(t *rapid.T) {
 				g := m.one(t, applied)

@@ -89,7 +89,7 @@ func (v View) moved(id GenerationID, m Move, now int64) (next View, ok bool) {
 
 // New returns a generation of a definition that speed folds for slots from live on: announced, or begun where speed folds them in any case.
 func New(d Definition, id GenerationID, m Move, live slot.Slot) Generation {
-	g, _ := Generation{ID: id, Definition: d.Hash, Architecture: d.Architecture, Live: live}.after(m, 0)
+	g, _ := Generation{ID: id, Definition: d.Hash, Architecture: d.Architecture, LiveFrom: live}.after(m, 0)
 	return g
 }
 
@@ -97,7 +97,7 @@ func New(d Definition, id GenerationID, m Move, live slot.Slot) Generation {
 // an announcement.
 func (v View) FoldedFrom(d Definition) (live slot.Slot, ok bool) {
 	same, ok := v.GenerationOf(d.Hash)
-	return same.Live, ok && same.PerSlot() && same.State != Announced
+	return same.LiveFrom, ok && same.PerSlot() && same.State != Announced
 }
 
 // outcome is what becomes of a definition that is the one to be.
@@ -189,7 +189,7 @@ func (v View) Postponed(id, another GenerationID, live slot.Slot, now int64) Vie
 	if g.PerSlot() {
 		next, ok := v.moved(id, Postpone, 0)
 		if ok {
-			g.Live = live
+			g.LiveFrom = live
 			next = next.With(g)
 		}
 		return next

@@ -22,7 +22,7 @@ func in(definition string, state lifecycle.State, since int64) lifecycle.Generat
 }
 
 func TestWithDesired(t *testing.T) {
-	announced := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Announced, Live: 7000}
+	announced := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Announced, LiveFrom: 7000}
 	held := func(definition view.Hash, v lifecycle.View) lifecycle.View {
 		v.Held = definition
 		return v
@@ -104,7 +104,7 @@ func TestWithDesired(t *testing.T) {
 			if diff := cmp.Diff(kept, test.before); diff != "" {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
-			if again, changed := got.WithDesired(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced, Live: 9000}, true, 66); changed {
+			if again, changed := got.WithDesired(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced, LiveFrom: 9000}, true, 66); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})

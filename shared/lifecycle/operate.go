@@ -41,8 +41,8 @@ func (v View) MayServe(id GenerationID, head Run) error {
 		return v.refuse("generation %s is not built yet", id)
 	case g.Lacks > 0 && serves:
 		return v.refuse("generation %s lacks events of run %d on for good; rebuild the view", id, g.Lacks)
-	case g.Horizon < g.Live:
-		return v.refuse("generation %s is live from %s on, and has what came before up to %s only", id, g.Live, g.Horizon)
+	case g.Horizon < g.LiveFrom:
+		return v.refuse("generation %s is live from %s on, and has what came before up to %s only", id, g.LiveFrom, g.Horizon)
 	case g.Run < head.N:
 		return v.refuse("generation %s lags: it has run %d, the last one is %d", id, g.Run, head.N)
 	case serves && g.Run < serving.Run:

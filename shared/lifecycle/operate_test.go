@@ -60,7 +60,7 @@ func TestMayServe(t *testing.T) {
 		return g
 	}
 	live := func(from slot.Slot, g lifecycle.Generation) lifecycle.Generation {
-		g.Live = from
+		g.LiveFrom = from
 		return g
 	}
 	serving := ready("A", lifecycle.Serving, 0)
@@ -246,7 +246,7 @@ func TestRollback(t *testing.T) {
 // TestHoldsAfterRollback: batch, deployed with what was put away, leaves it alone, however often it ticks; until another is deployed.
 func TestHoldsAfterRollback(t *testing.T) {
 	wants := func(definition view.Hash) lifecycle.Generation {
-		return lifecycle.Generation{ID: "new", Definition: definition, State: lifecycle.Announced, Live: 7000}
+		return lifecycle.Generation{ID: "new", Definition: definition, State: lifecycle.Announced, LiveFrom: 7000}
 	}
 	for name, v := range map[string]lifecycle.View{
 		"it served":   life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),

@@ -121,7 +121,7 @@ func TestSpeedItemsExpire(t *testing.T) {
 			s := &memory.Speed{Now: clock}
 			item := func(at slot.Slot, expires int64) viewstore.SpeedItem {
 				return viewstore.SpeedItem{
-					SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: at, Lane: lane0}, Fence: "1", States: []byte{1}, Expires: expires,
+					SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: at, Lane: lane0}, Applied: "1", States: []byte{1}, Expires: expires,
 				}
 			}
 			put := func(item viewstore.SpeedItem, loaded event.Sequence) {
@@ -136,9 +136,9 @@ func TestSpeedItemsExpire(t *testing.T) {
 			}
 			var busy viewstore.SpeedItem
 			for n := range 10_000 {
-				loaded := busy.Fence
+				loaded := busy.Applied
 				busy = item(4, instant.Unix()+1)
-				busy.Fence = event.Sequence(fmt.Sprint(n + 1))
+				busy.Applied = event.Sequence(fmt.Sprint(n + 1))
 				put(busy, loaded)
 			}
 			want := []viewstore.SpeedItem{expired, last, kept, busy}

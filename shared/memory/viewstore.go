@@ -194,8 +194,8 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 		defer s.mu.Unlock()
 		s.expire()
 		partition := speedPartition{item.Set, item.Key}
-		if stored := s.items[partition][item.SpeedKey].Fence; stored != loaded {
-			return fmt.Errorf("speed item at fence %q, not %q: %w", stored, loaded, viewstore.ErrConflict)
+		if stored := s.items[partition][item.SpeedKey].Applied; stored != loaded {
+			return fmt.Errorf("speed item at applied position %q, not %q: %w", stored, loaded, viewstore.ErrConflict)
 		}
 		if s.items == nil {
 			s.items = map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem{}

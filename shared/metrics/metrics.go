@@ -34,8 +34,8 @@ const (
 	SetAside  Name = "SetAside"  // records that speed could not decode
 	StreamLag Name = "StreamLag" // from the arrival of the invocation's oldest record in the stream until speed was done with it
 
-	Stragglers   Name = "Stragglers"   // objects of slots that an earlier run had claimed
-	Overlap      Name = "Overlap"      // events that batch, or speed, dropped as duplicates
+	LateObjects  Name = "LateObjects"  // objects of slots that an earlier run had claimed
+	Duplicates   Name = "Duplicates"   // events that batch, or speed, dropped as duplicates
 	Conflicts    Name = "Conflicts"    // of batch's, the ones with another payload
 	SweepBacklog Name = "SweepBacklog" // objects of the runs looked at of which the stream lacks something, for certain
 	SweepBehind  Name = "SweepBehind"  // of the same runs: objects that speed has not read as far as, so that nothing is known

@@ -84,8 +84,8 @@ func TestErrLine(t *testing.T) {
 // TestLine: every line is one JSON object in which each metric that is announced is a member with its value.
 func TestLine(t *testing.T) {
 	all := []metrics.Name{
-		metrics.Accepted, metrics.Rejected, metrics.Events, metrics.SetAside, metrics.StreamLag, metrics.Stragglers,
-		metrics.Overlap, metrics.Conflicts, metrics.HorizonAge, metrics.Skipped,
+		metrics.Accepted, metrics.Rejected, metrics.Events, metrics.SetAside, metrics.StreamLag, metrics.LateObjects,
+		metrics.Duplicates, metrics.Conflicts, metrics.HorizonAge, metrics.Skipped,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		var values []metrics.Value

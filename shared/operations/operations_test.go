@@ -527,16 +527,16 @@ func told(t *testing.T, status any) string {
 const headTold = `{"run":9,"horizon":"2026-11-22T12:45:00Z"}`
 
 func generationTold(id, state, live, horizon, more string, run, left int, waits string) string {
-	return fmt.Sprintf(`{"generation":"%s","definition":"%s","architecture":"lambda","state":"%s","live":%s,"run":%d,"horizon":%s,%s"runs_left":%d,"ready":%t,"waits":"%s",`+
+	return fmt.Sprintf(`{"generation":"%s","definition":"%s","architecture":"lambda","state":"%s","live_from":%s,"run":%d,"horizon":%s,%s"runs_left":%d,"ready":%t,"waits":"%s",`+
 		`"from":"2026-11-22T12:00:00.25Z"}`, id, id[:1], state, live, run, horizon, more, left, waits == "", waits)
 }
 
 // TestStatus: all that is told of a view, and of the runs.
 func TestStatus(t *testing.T) {
 	v := rich()
-	v.Generations[0].Live = at(10)
+	v.Generations[0].LiveFrom = at(10)
 	v.Generations[2] = generation("C1", lifecycle.Building, 7)
-	v.Generations[2].Architecture, v.Generations[2].Live = view.Kappa, at(40)
+	v.Generations[2].Architecture, v.Generations[2].LiveFrom = view.Kappa, at(40)
 	v.Generations = append(v.Generations, generation("E1", lifecycle.Announced, 0))
 	v.Held, v.Rebuild = "F", true
 	d := newDesk(t, v)

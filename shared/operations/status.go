@@ -46,8 +46,8 @@ type Generation struct {
 	Definition   view.Hash              `json:"definition"`
 	Architecture string                 `json:"architecture"` // "lambda" or "kappa"
 	State        lifecycle.State        `json:"state"`
-	Live         *string                `json:"live"` // speed folds what arrives from here on; null: all there is
-	Run          uint64                 `json:"run"`  // the last one that is in it; 0 for none
+	LiveFrom     *string                `json:"live_from"` // speed folds what arrives from here on; null: all there is
+	Run          uint64                 `json:"run"`       // the last one that is in it; 0 for none
 	Horizon      *string                `json:"horizon"`
 	Since        *string                `json:"since,omitempty"` // when it was retained, or given up
 	Lacks        uint64                 `json:"lacks,omitempty"` // of a Kappa generation: events are missing for good, of this run on; rebuild the view
@@ -217,7 +217,7 @@ func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) 
 func generationOf(v lifecycle.View, g lifecycle.Generation, runs progress) Generation {
 	told := Generation{
 		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State, Run: g.Run, Lacks: g.Lacks, Since: timeOf(g.Since),
-		Live: timeOf(int64(g.Live)), From: runs.from,
+		LiveFrom: timeOf(int64(g.LiveFrom)), From: runs.from,
 	}
 	if g.Run > 0 {
 		told.Horizon = slotTime(g.Horizon)

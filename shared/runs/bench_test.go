@@ -30,7 +30,7 @@ func BenchmarkDuplicates(b *testing.B) {
 			copies.dropOf(in, s, events)
 		}
 		copies.dropOwn(in, events)
-		if in.Overlap == 0 {
+		if in.Duplicates == 0 {
 			b.Fatal("no duplicate is found: the benchmark misses its point")
 		}
 	}

@@ -17,12 +17,12 @@ type Rule struct {
 	Below  slot.Slot     // events of slots from here on are left out, as if they were in no run; 0: none is
 }
 
-// Judge finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive order, arrived within the rule's window of
+// MarkDuplicates finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive order, arrived within the rule's window of
 // their own arrival. Copies that were dropped count as earlier copies too. A run never asks about itself, so it is judged alike before it is real and
 // ever after. An event that the rule leaves out is no duplicate, and no earlier copy of another.
 //
 // Source: docs/design.md 3.5.
-func (r Reader) Judge(ctx context.Context, in *Input, rule Rule) error {
+func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error {
 	window, below := rule.Window.Milliseconds(), int64(rule.Below)
 	if below == 0 {
 		below = math.MaxInt64
@@ -133,11 +133,11 @@ func (c copies) dropOwn(in *Input, window int64) {
 	}
 }
 
-// Met remembers the payload of the first copy of every event of all history: what a generation is built by in one pass. Runs are dropped from it in order.
-type Met map[event.Identity]uint64
+// Known remembers the payload of the first copy of every event of all history: what a generation is built by in one pass. Runs are dropped from it in order.
+type Known map[event.Identity]uint64
 
-// Drop drops every event of the input whose identity was met before, in this input or an earlier one.
-func (m Met) Drop(in *Input) {
+// MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.
+func (m Known) MarkDuplicates(in *Input) {
 	for i, s := range in.Seen {
 		if payload, ok := m[s.Identity]; ok {
 			in.drop(i, payload)

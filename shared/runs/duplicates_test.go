@@ -29,18 +29,18 @@ func inputOf(run uint64, all []archive.Seen) *runs.Input {
 	return &runs.Input{Manifest: archive.Manifest{Run: run}, Seen: slices.Clone(all), Duplicate: make([]bool, len(all))}
 }
 
-// verdict is what Judge and Drop say.
+// verdict is what Validate and Drop say.
 type verdict struct {
-	Duplicate          []bool
-	Overlap, Conflicts int64
+	Duplicate             []bool
+	Duplicates, Conflicts int64
 }
 
-func verdictOf(in *runs.Input) verdict { return verdict{in.Duplicate, in.Overlap, in.Conflicts} }
+func verdictOf(in *runs.Input) verdict { return verdict{in.Duplicate, in.Duplicates, in.Conflicts} }
 
 // hold drops an event against a copy.
 func (v *verdict) hold(i int, own, earlier archive.Seen) {
 	v.Duplicate[i] = true
-	v.Overlap++
+	v.Duplicates++
 	if own.Payload != earlier.Payload {
 		v.Conflicts++
 	}
@@ -109,8 +109,8 @@ func (h history) appendRun(t failer, s *stores, n int) {
 	s.append(t, lifecycle.Run{N: uint64(n), Horizon: slot.Slot(h.horizons[n-1])}, h.runs[n-1])
 }
 
-// TestJudge holds the verdict against its definition, before the run is real and ever after.
-func TestJudge(t *testing.T) {
+// TestMarkDuplicates holds the verdict against its definition, before the run is real and ever after.
+func TestMarkDuplicates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, s := drawHistory(t), newStores()
 		for n := 1; n < h.last(); n++ {
@@ -119,7 +119,7 @@ func TestJudge(t *testing.T) {
 		want := h.judged()
 		judge := func(when string) {
 			in := inputOf(uint64(h.last()), h.runs[h.last()-1])
-			if err := s.reader().Judge(ctx, in, h.rule()); err != nil {
+			if err := s.reader().MarkDuplicates(ctx, in, h.rule()); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(want, verdictOf(in)); diff != "" {
@@ -134,8 +134,8 @@ func TestJudge(t *testing.T) {
 	})
 }
 
-// TestJudgeAtTheEdge: the window's end is within it, and so is the last instant below the bound; dropped copies are copies.
-func TestJudgeAtTheEdge(t *testing.T) {
+// TestValidateAtTheEdge: the window's end is within it, and so is the last instant below the bound; dropped copies are copies.
+func TestValidateAtTheEdge(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		earlier  []archive.Seen // of run 1
@@ -146,8 +146,8 @@ func TestJudgeAtTheEdge(t *testing.T) {
 	}{
 		{name: "within the window", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1100, 0)}, want: []bool{true}},
 		{name: "beyond the window", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1101, 0)}, want: []bool{false}},
-		{name: "a straggler", earlier: []archive.Seen{seen(1, 1100, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{true}},
-		{name: "a straggler beyond the window", earlier: []archive.Seen{seen(1, 1101, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{false}},
+		{name: "a late object", earlier: []archive.Seen{seen(1, 1100, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{true}},
+		{name: "a late object beyond the window", earlier: []archive.Seen{seen(1, 1101, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{false}},
 		{name: "each forbids the next", own: []archive.Seen{seen(1, 1000, 0), seen(1, 1100, 0), seen(1, 1200, 0), seen(1, 1301, 0)}, want: []bool{false, true, true, false}},
 		{name: "another identity", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(0, 1000, 0), seen(2, 1000, 0)}, want: []bool{false, false}},
 		{name: "another payload", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1000, 1), seen(1, 1000, 0)}, want: []bool{true, true}, conflict: 1},
@@ -160,13 +160,13 @@ func TestJudgeAtTheEdge(t *testing.T) {
 			s := newStores()
 			s.append(t, lifecycle.Run{N: 1, Horizon: 1200}, c.earlier)
 			in := inputOf(2, c.own)
-			if err := s.reader().Judge(ctx, in, runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
+			if err := s.reader().MarkDuplicates(ctx, in, runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
 				t.Fatal(err)
 			}
 			want := verdict{Duplicate: c.want, Conflicts: c.conflict}
 			for _, dropped := range c.want {
 				if dropped {
-					want.Overlap++
+					want.Duplicates++
 				}
 			}
 			if diff := cmp.Diff(want, verdictOf(in)); diff != "" {
@@ -176,15 +176,15 @@ func TestJudgeAtTheEdge(t *testing.T) {
 	}
 }
 
-// TestJudgeAsksForLittle: identities are read of the runs that can hold a copy only, in order.
-func TestJudgeAsksForLittle(t *testing.T) {
+// TestValidateAsksForLittle: identities are read of the runs that can hold a copy only, in order.
+func TestValidateAsksForLittle(t *testing.T) {
 	s := newStores()
 	for i, all := range [][]archive.Seen{
 		{seen(1, 1001, 0)},                   // 1: its horizon, 1100, lies before the window, so it is not even looked at
 		{seen(1, 1120, 0)},                   // 2: its events lie before the window
 		{seen(1, 1290, 0)},                   // 3
 		nil,                                  // 4: has none
-		{seen(1, 1150, 0)},                   // 5: a straggler from before the window
+		{seen(1, 1150, 0)},                   // 5: a late object from before the window
 		{seen(1, 1180, 0), seen(1, 1550, 0)}, // 6
 		{seen(1, 1650, 0)},                   // 7: its events lie after the window
 	} {
@@ -204,7 +204,7 @@ func TestJudgeAsksForLittle(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.calls = nil
-			if err := s.reader().Judge(ctx, inputOf(8, c.own), runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
+			if err := s.reader().MarkDuplicates(ctx, inputOf(8, c.own), runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, s.calls); diff != "" {
@@ -214,13 +214,13 @@ func TestJudgeAsksForLittle(t *testing.T) {
 	}
 }
 
-// TestJudgeFails: without the identities of every run that may hold a copy there is no verdict.
-func TestJudgeFails(t *testing.T) {
+// TestValidateFails: without the identities of every run that may hold a copy there is no verdict.
+func TestValidateFails(t *testing.T) {
 	s := newStores()
 	if err := s.catalog.Append(ctx, lifecycle.Run{N: 1, Horizon: 1100, Identities: "lost", FirstArrival: 1000, LastArrival: 1000}); err != nil {
 		t.Fatal(err)
 	}
-	err := s.reader().Judge(ctx, inputOf(2, []archive.Seen{seen(1, 1000, 0)}), runs.Rule{})
+	err := s.reader().MarkDuplicates(ctx, inputOf(2, []archive.Seen{seen(1, 1000, 0)}), runs.Rule{})
 	if !errors.Is(err, archive.ErrNotFound) {
 		t.Errorf("error %v, want %v", err, archive.ErrNotFound)
 	}
@@ -228,11 +228,11 @@ func TestJudgeFails(t *testing.T) {
 
 // TestMet: over all history an event counts once, however far apart its copies are.
 func TestMet(t *testing.T) {
-	met := runs.Met{}
+	known := runs.Known{}
 	first := inputOf(1, []archive.Seen{seen(1, 1000, 0), seen(2, 1000, 7), seen(1, 9000, 5)})
 	second := inputOf(2, []archive.Seen{seen(2, 90_000, 7), seen(3, 90_000, 0), seen(1, 90_000, 5)})
-	met.Drop(first)
-	met.Drop(second)
+	known.MarkDuplicates(first)
+	known.MarkDuplicates(second)
 	for _, c := range []struct {
 		in   *runs.Input
 		want verdict

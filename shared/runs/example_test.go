@@ -36,13 +36,13 @@ func ExampleReader() {
 	}
 
 	layout := archive.Layout{Number: 1, Lanes: 4}
-	reader := runs.Reader{Archive: store, Codec: codec, Layout: layout, Run: runner.Sequential}
+	reader := runs.Reader{Archive: store, Codec: codec, Layout: layout, Parallel: runner.Sequential}
 	in, err := reader.Read(ctx, event.NewFields(nil), archive.Manifest{Run: 1, Objects: []archive.Input{{Object: object}}})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
-	runs.Met{}.Drop(in) // duplicates over all history, of which there is none before run 1
+	runs.Known{}.MarkDuplicates(in) // duplicates over all history, of which there is none before run 1
 	counted, dropped := in.Rows(0, nil, nil)
 	fmt.Println("counted", counted, "dropped", dropped)
 	// Output: counted [0 1] dropped [2]

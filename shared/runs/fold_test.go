@@ -38,7 +38,7 @@ func TestFold(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs.Met{}.Drop(in)
+	runs.Known{}.MarkDuplicates(in)
 	whole := in.Fold(set.Programs, runner.Sequential, 1)[0]
 	if got, want := whole.Counts().Folded, int64(5); got != want {
 		t.Errorf("%d events are folded, want %d", got, want)

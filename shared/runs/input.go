@@ -19,12 +19,12 @@ type Input struct {
 	Starts   []int          // the place of each batch's first event among all
 	Seen     []archive.Seen // of all events, in archive order
 
-	Duplicate []bool // of the same: not counted
-	Overlap   int64  // duplicates
-	Conflicts int64  // of those, the ones with another payload than the copy they were held against
+	Duplicate  []bool // of the same: not counted
+	Duplicates int64  // duplicates
+	Conflicts  int64  // of those, the ones with another payload than the copy they were held against
 }
 
-// Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until Judge or Met.Drop finds otherwise. The
+// Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until MarkDuplicates finds otherwise. The
 // input's manifest tells the lanes of every object, also where the given one does not yet; the given one stays as it is.
 //
 // Errors: one that names the object which cannot be read.
@@ -32,7 +32,7 @@ func (r Reader) Read(ctx context.Context, fields *event.Fields, m archive.Manife
 	m.Objects = slices.Clone(m.Objects)
 	in := &Input{Manifest: m, Batches: make([]*event.Batch, len(m.Objects)), Starts: make([]int, len(m.Objects))}
 	seen := make([][]archive.Seen, len(m.Objects))
-	err := r.Run(len(m.Objects), func(i int) error {
+	err := r.Parallel(len(m.Objects), func(i int) error {
 		key := m.Objects[i].Key
 		body, _, err := r.Archive.Get(ctx, key)
 		if err != nil {
@@ -128,7 +128,7 @@ func (in *Input) Rows(batch int, rows, duplicates []int32) (counted, dropped []i
 // drop makes event i a duplicate of an earlier copy with the given payload.
 func (in *Input) drop(i int, payload uint64) {
 	in.Duplicate[i] = true
-	in.Overlap++
+	in.Duplicates++
 	if in.Seen[i].Payload != payload {
 		in.Conflicts++
 	}

@@ -41,7 +41,7 @@ func newArchived(t *testing.T) *archived {
 	}
 	a := &archived{stores: newStores()}
 	a.Reader = a.reader()
-	a.Codec, a.Run = codec, backwards
+	a.Codec, a.Parallel = codec, backwards
 	a.Layout = archive.Layout{Number: 1, Lanes: 4}
 	return a
 }
@@ -167,7 +167,7 @@ func TestRows(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	runs.Met{}.Drop(in)
+	runs.Known{}.MarkDuplicates(in)
 	rows, duplicates := []int32{7, 7}, []int32{7}
 	for batch, want := range [][2][]int32{{{0, 1}, {2}}, {{}, {}}, {{0, 2}, {1}}} {
 		rows, duplicates = in.Rows(batch, rows, duplicates)
@@ -184,7 +184,7 @@ func TestNoEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := a.Judge(ctx, in, runs.Rule{}); err != nil {
+	if err := a.MarkDuplicates(ctx, in, runs.Rule{}); err != nil {
 		t.Error(err)
 	}
 	first, last := in.Arrivals()

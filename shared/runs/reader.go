@@ -20,11 +20,11 @@ import (
 
 // Reader reads real runs. Codec, Layout and Run are needed by Read alone, Catalog by all that looks for runs. It is safe for concurrent use.
 type Reader struct {
-	Archive archive.Archive
-	Catalog catalog.Catalog
-	Codec   *event.Codec
-	Layout  archive.Layout
-	Run     runner.Runner // gets the objects
+	Archive  archive.Archive
+	Catalog  catalog.Catalog
+	Codec    *event.Codec
+	Layout   archive.Layout
+	Parallel runner.Runner // gets the objects
 }
 
 // step is how many runs are asked for at once.

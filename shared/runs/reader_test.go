@@ -167,7 +167,7 @@ func TestManifest(t *testing.T) {
 	s := newStores()
 	run := lifecycle.Run{N: 7, Horizon: 1000, Manifest: "manifest"}
 	want := archive.Manifest{
-		Version: 1, Run: 7, From: 500, To: 1000, Stragglers: 1,
+		Version: 1, Run: 7, From: 500, To: 1000, LateObjects: 1,
 		Objects: []archive.Input{{Object: archive.Object{Key: "object", Size: 9}, Lanes: []archive.LaneEvents{{Lane: 2, Events: 3}}}},
 	}
 	s.put(t, run.Manifest, archive.EncodeManifest(want))

@@ -148,9 +148,9 @@ func TestComplete(t *testing.T) {
 		{"nothing swept", func(*lifecycle.Generation) {}, 0, "", swept},
 		{"swept", func(g *lifecycle.Generation) { g.Run = 3 }, 2, "2026-11-22T11:05:00Z", ""},
 		{"swept further than replay has come", func(g *lifecycle.Generation) { g.Run = 1 }, 2, "2026-11-22T11:00:00Z", ""},
-		{"there is nothing to replay", func(g *lifecycle.Generation) { g.Run, g.Live, g.Horizon = 0, 0, 0 }, 2, "2026-11-22T11:05:00Z", ""},
+		{"there is nothing to replay", func(g *lifecycle.Generation) { g.Run, g.LiveFrom, g.Horizon = 0, 0, 0 }, 2, "2026-11-22T11:05:00Z", ""},
 		{
-			"replay is under way", func(g *lifecycle.Generation) { g.Live = horizon + slotMs }, 2, "2026-11-22T11:00:00Z",
+			"replay is under way", func(g *lifecycle.Generation) { g.LiveFrom = horizon + slotMs }, 2, "2026-11-22T11:00:00Z",
 			"replay is under way: what arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z is missing until it has come there",
 		},
 		{
@@ -204,7 +204,7 @@ func TestKappaNotServing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, p := newKappaStation(t)
-			g := lifecycle.Generation{ID: "k", Definition: p.Hash, State: c.state, Architecture: view.Kappa, Live: c.live, Run: c.run}
+			g := lifecycle.Generation{ID: "k", Definition: p.Hash, State: c.state, Architecture: view.Kappa, LiveFrom: c.live, Run: c.run}
 			s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{g}})
 			if _, err := s.Try(); (err == nil) != c.answers {
 				t.Errorf("error is %v", err)
@@ -233,7 +233,7 @@ func TestKappaStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt item", func(t *testing.T) {
 		s, _ := newKappaStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne}, Applied: "1", States: []byte("x")}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}

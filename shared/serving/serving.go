@@ -163,9 +163,9 @@ func (s *Serving) warningsOfLambda(r Result) []string {
 		late := behind.Round(time.Second)
 		all = append(all, fmt.Sprintf("batch is late: nothing that arrived in the last %s is exact yet", late))
 	}
-	if g.Horizon < g.Live {
+	if g.Horizon < g.LiveFrom {
 		all = append(all, fmt.Sprintf(
-			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon), told(g.Live)))
+			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon), told(g.LiveFrom)))
 	}
 	return all
 }
@@ -177,11 +177,11 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 		all = append(all, fmt.Sprintf("events of run %d on are missing for good: the stream lost them, and they are too old for it now; rebuild the view", g.Lacks))
 	}
 	switch {
-	case g.Horizon < g.Live && g.Run == 0:
-		all = append(all, fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.Live)))
-	case g.Horizon < g.Live:
+	case g.Horizon < g.LiveFrom && g.Run == 0:
+		all = append(all, fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.LiveFrom)))
+	case g.Horizon < g.LiveFrom:
 		all = append(all, fmt.Sprintf("replay is under way: what arrived from %s to %s is missing until it has come there",
-			told(g.Horizon), told(g.Live)))
+			told(g.Horizon), told(g.LiveFrom)))
 	case complete.IsZero() && g.Lacks == 0:
 		all = append(all, "nothing has been swept yet: what the stream may have lost is not known")
 	}

@@ -400,7 +400,7 @@ func TestNewView(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		v.Generations[0].Live = c.live
+		v.Generations[0].LiveFrom = c.live
 		s.PointTo(t, v)
 		if diff := cmp.Diff(c.want, s.Read(t).Warnings); diff != "" {
 			t.Errorf("live from %s: warnings (-want +got): %s", c.live, diff)
@@ -444,7 +444,7 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item", func(t *testing.T) {
 		s := servingtest.New(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon}, Applied: "1", States: []byte("x")}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -453,7 +453,7 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item of a slot that batch has covered", func(t *testing.T) {
 		s := servingtest.New(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon - slotMs}, Fence: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon - slotMs}, Applied: "1", States: []byte("x")}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}

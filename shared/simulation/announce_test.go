@@ -144,7 +144,7 @@ func countLate(t *testing.T, w *simulation.World) (n int) {
 	}
 	for _, v := range views {
 		for _, g := range v.Generations {
-			if g.State == lifecycle.Announced || g.Live > 0 {
+			if g.State == lifecycle.Announced || g.LiveFrom > 0 {
 				n++
 			}
 		}

@@ -108,12 +108,12 @@ func TestDuplicates(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var overlap, conflicts int64
+	var duplicates, conflicts int64
 	for _, run := range report.Runs {
-		overlap, conflicts = overlap+run.Overlap, conflicts+run.Conflicts
+		duplicates, conflicts = duplicates+run.Duplicates, conflicts+run.Conflicts
 	}
-	if overlap != 60 || conflicts != 0 {
-		t.Errorf("runs report %d events met again and %d conflicts, want 60 and 0", overlap, conflicts)
+	if duplicates != 60 || conflicts != 0 {
+		t.Errorf("runs report %d events met again and %d conflicts, want 60 and 0", duplicates, conflicts)
 	}
 	if after := values(t, w); after != before {
 		t.Errorf("answers changed from\n%s to\n%s", before, after)
@@ -167,8 +167,8 @@ func TestDedupeWindow(t *testing.T) {
 	}
 }
 
-// TestStraggler: an object that lands in a slot which batch has claimed joins the next run, and is counted as a straggler.
-func TestStraggler(t *testing.T) {
+// TestLateObject: an object that lands in a slot which batch has claimed joins the next run, and is counted as a late object.
+func TestLateObject(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
 	if err != nil {
@@ -212,8 +212,8 @@ func TestStraggler(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(report.Runs) != 1 || report.Runs[0].Stragglers != 1 || report.Runs[0].Objects != 1 {
-		t.Errorf("runs after the straggler: %+v, want one, with the straggler alone", report.Runs)
+	if len(report.Runs) != 1 || report.Runs[0].LateObjects != 1 || report.Runs[0].Objects != 1 {
+		t.Errorf("runs after the late object: %+v, want one, with the late object alone", report.Runs)
 	}
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)

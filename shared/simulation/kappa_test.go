@@ -279,7 +279,7 @@ func TestRollback(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.goOnWithReplay(t, needed, 5000)
-	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.Live <= first.Live {
+	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.LiveFrom <= first.LiveFrom {
 		t.Errorf("%+v serves after the rebuild of %+v", g, first)
 	}
 }

@@ -65,11 +65,11 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 		t.Error(err)
 	}
 	head, err := w.Catalog.Head(ctx)
-	if err != nil || head.Stragglers != 1 {
-		t.Errorf("the last run is %+v, %v; want one straggler", head, err)
+	if err != nil || head.LateObjects != 1 {
+		t.Errorf("the last run is %+v, %v; want one late object", head, err)
 	}
 	v := purchaser(t, w.World)
-	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.Live != first.Live || v.Rebuild {
+	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.LiveFrom != first.LiveFrom || v.Rebuild {
 		t.Errorf("%+v serves after %+v; rebuild %t", g, first, v.Rebuild)
 	}
 	if old, ok := v.Generation(first.ID); !ok || old.State != lifecycle.Retained {

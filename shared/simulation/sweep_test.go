@@ -155,12 +155,12 @@ func dying(w *simulation.World) error {
 	return nil
 }
 
-// TestSweepWaitsForBatch: a run is real, and batch dies before it has applied it. A straggler of that run, streamed now, would be passed over by speed,
+// TestSweepWaitsForBatch: a run is real, and batch dies before it has applied it. A late object of that run, streamed now, would be passed over by speed,
 // being of a slot below the horizon, and its copy, which a client has sent again, be dropped as a duplicate of it: then nobody counted the event.
 func TestSweepWaitsForBatch(t *testing.T) { sweepWaits(t, serve) }
 
 // TestSweepWaitsForTheFirstBuild: the same, and nothing of a view is built yet, so it does not answer. What is built first may have been planned before the
-// run was: streamed now, the run's stragglers would show in its answers and be gone again until it has applied the run itself.
+// run was: streamed now, the run's late objects would show in its answers and be gone again until it has applied the run itself.
 func TestSweepWaitsForTheFirstBuild(t *testing.T) { sweepWaits(t, steps()) }
 
 // sweepWaits has batch die with a run that is real and not applied: the sweep leaves the run alone until it is.

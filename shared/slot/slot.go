@@ -53,11 +53,11 @@ func (l Length) Next(s Slot) Slot { return s + Slot(l.ms()) }
 // End is the first instant after s.
 func (l Length) End(s Slot) time.Time { return l.Next(s).Start() }
 
-// Sealed returns the exclusive end of the slots that batch may claim at the instant now: those with end + settle <=
+// Sealed returns the exclusive end of the slots that batch may claim at the instant now: those with end + sealDelay <=
 // now.
 //
 // Source: docs/design.md 3.2.
-func (l Length) Sealed(now time.Time, settle time.Duration) Slot { return l.At(now.Add(-settle)) }
+func (l Length) Sealed(now time.Time, sealDelay time.Duration) Slot { return l.At(now.Add(-sealDelay)) }
 
 // Start is the first instant of s.
 func (s Slot) Start() time.Time { return time.UnixMilli(int64(s)).UTC() }

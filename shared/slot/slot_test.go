@@ -113,15 +113,15 @@ func TestSlotLaws(t *testing.T) {
 	})
 }
 
-// TestSealed: a slot is below the bound exactly when its end and the settle time have passed.
+// TestSealed: a slot is below the bound exactly when its end and the sealDelay time have passed.
 func TestSealed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		l := length(t, lengths.Draw(r, "length"))
-		settle := time.Duration(rapid.Int64Range(0, int64(2*time.Hour)).Draw(r, "settle"))
+		sealDelay := time.Duration(rapid.Int64Range(0, int64(2*time.Hour)).Draw(r, "seal delay"))
 		start := l.At(time.UnixMilli(rapid.Int64Range(-1e13, 1e13).Draw(r, "instant")))
-		now := l.End(start).Add(settle + time.Duration(rapid.SampledFrom([]int{-1e6, -1, 0, 1, 1e6}).Draw(r, "ns")))
-		if isSealed, want := start < l.Sealed(now, settle), !l.End(start).Add(settle).After(now); isSealed != want {
-			r.Fatalf("slot %s, settle %s, now %s: sealed %t; want %t", start, settle, now, isSealed, want)
+		now := l.End(start).Add(sealDelay + time.Duration(rapid.SampledFrom([]int{-1e6, -1, 0, 1, 1e6}).Draw(r, "ns")))
+		if isSealed, want := start < l.Sealed(now, sealDelay), !l.End(start).Add(sealDelay).After(now); isSealed != want {
+			r.Fatalf("slot %s, sealDelay %s, now %s: sealed %t; want %t", start, sealDelay, now, isSealed, want)
 		}
 	})
 }

@@ -53,10 +53,10 @@ func TestWriteFails(t *testing.T) {
 		for _, held := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, the item exists %v", c.name, held), func(t *testing.T) {
 				s := newStation(t, d)
-				want, fence := 1, 1
+				want, applied := 1, 1
 				if held {
 					s.apply(t, s.record(0, many(1, 1)...))
-					want, fence = 2, 2
+					want, applied = 2, 2
 				}
 				s.items.forget()
 				s.items.Hook = fail("speed.Put", func(call int, _ string) (memory.Fault, bool) {
@@ -76,7 +76,7 @@ func TestWriteFails(t *testing.T) {
 				if err != nil || len(item) != 1 {
 					t.Fatal(item, err)
 				}
-				if got := s.told(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 fence %d: 10:00 n=%d amount=%d", fence, want, want) {
+				if got := s.told(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 applied %d: 10:00 n=%d amount=%d", applied, want, want) {
 					t.Error("in the end the item is", got)
 				}
 			})
@@ -84,7 +84,7 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// TestConflict: another environment has written an item since this one did: what it holds is loaded, and only what is above its fence is added.
+// TestConflict: another environment has written an item since this one did: what it holds is loaded, and only what is above its applied position is added.
 func TestConflict(t *testing.T) {
 	d := byUser()
 	s := newStation(t, d)
@@ -96,7 +96,7 @@ func TestConflict(t *testing.T) {
 	s.Speed = frozen
 	s.items.forget()
 	s.apply(t, second, third)
-	s.check(t, d, "u0 slot +0 lane 0 fence 3: 10:00 n=7 amount=7")
+	s.check(t, d, "u0 slot +0 lane 0 applied 3: 10:00 n=7 amount=7")
 	if s.items.loads != 1 || len(s.items.puts) != 2 {
 		t.Errorf("%d loads and %d puts, want 1 and 2", s.items.loads, len(s.items.puts))
 	}
@@ -121,7 +121,7 @@ func TestConflictLost(t *testing.T) {
 	if s.items.loads != 1 || len(s.items.puts) != 1 {
 		t.Errorf("what comes next: %d loads and %d puts, want 1 and 1", s.items.loads, len(s.items.puts))
 	}
-	s.check(t, d, "u0 slot +0 lane 0 fence 3: 10:00 n=7 amount=7")
+	s.check(t, d, "u0 slot +0 lane 0 applied 3: 10:00 n=7 amount=7")
 }
 
 // TestLowest: what is named is the first record not fully applied, also where it is one of a lane that others stand between.
@@ -140,7 +140,7 @@ func TestLowest(t *testing.T) {
 	}{
 		{
 			"an item of the first record", func(s *station) []stream.Record { return []stream.Record{s.record(0, a), s.record(0, b)} }, failing("a"),
-			0, []string{"b slot +0 lane 0 fence 2: 10:00 n=1 amount=10"},
+			0, []string{"b slot +0 lane 0 applied 2: 10:00 n=1 amount=10"},
 		},
 		{
 			// The item's rows are those of its slot: its first one may stand before the first that is its own, never after.
@@ -148,19 +148,19 @@ func TestLowest(t *testing.T) {
 			func(s *station) []stream.Record {
 				return []stream.Record{s.record(0, a), s.record(0, purchase{in(s.length.Next(start)), "b", "10", ""})}
 			},
-			failing("b"), 1, []string{"a slot +0 lane 0 fence 2: 10:00 n=1 amount=1"},
+			failing("b"), 1, []string{"a slot +0 lane 0 applied 2: 10:00 n=1 amount=1"},
 		},
 		{
 			"another lane is applied",
 			func(s *station) []stream.Record {
 				return []stream.Record{s.record(0, a), s.record(1, b), s.record(0, a), s.record(1, b)}
 			},
-			failing("b"), 1, []string{"a slot +0 lane 0 fence 3: 10:00 n=2 amount=2"},
+			failing("b"), 1, []string{"a slot +0 lane 0 applied 3: 10:00 n=2 amount=2"},
 		},
 		{
 			"the items cannot be loaded", func(s *station) []stream.Record { return []stream.Record{s.record(0, a), s.record(1, b)} },
 			fail("speed.Load", func(call int, _ string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, call == 1 }),
-			1, []string{"a slot +0 lane 0 fence 1: 10:00 n=1 amount=1"},
+			1, []string{"a slot +0 lane 0 applied 1: 10:00 n=1 amount=1"},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -213,7 +213,7 @@ func TestCorruptItem(t *testing.T) {
 	s := newStation(t, byUser())
 	s.apply(t, s.record(0, many(1, 1)...))
 	item := s.items.puts[0]
-	item.States, item.Fence = []byte("states"), sequence(2)
+	item.States, item.Applied = []byte("states"), sequence(2)
 	if err := s.items.Speed.Put(context.Background(), item, sequence(1)); err != nil {
 		t.Fatal(err)
 	}
@@ -272,7 +272,7 @@ func TestSetAside(t *testing.T) {
 			if report.SetAside != 1 || report.Events != 2 {
 				t.Errorf("report is %+v", report)
 			}
-			s.check(t, d, "a slot +0 lane 0 fence 3: 10:00 n=2 amount=2")
+			s.check(t, d, "a slot +0 lane 0 applied 3: 10:00 n=2 amount=2")
 			objects, _, err := s.archive.List(context.Background(), "", "z", 10)
 			if err != nil || len(objects) != 1 {
 				t.Fatal(objects, err)
@@ -302,7 +302,7 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
-// TestSetAsideFails: a record that can neither be decoded nor kept holds its lane from the lane's first record on: fences would run past it. The
+// TestSetAsideFails: a record that can neither be decoded nor kept holds its lane from the lane's first record on: applied positions would run past it. The
 // other lanes go on.
 func TestSetAsideFails(t *testing.T) {
 	d := byUser()
@@ -321,9 +321,9 @@ func TestSetAsideFails(t *testing.T) {
 	if report.SetAside != 0 {
 		t.Errorf("reported as set aside: %d", report.SetAside)
 	}
-	s.check(t, d, "a slot +0 lane 1 fence 7: 10:00 n=3 amount=3")
+	s.check(t, d, "a slot +0 lane 1 applied 7: 10:00 n=3 amount=3")
 	s.apply(t, records[applied:]...)
-	s.check(t, d, "a slot +0 lane 0 fence 5: 10:00 n=2 amount=2", "a slot +0 lane 1 fence 7: 10:00 n=3 amount=3")
+	s.check(t, d, "a slot +0 lane 0 applied 5: 10:00 n=2 amount=2", "a slot +0 lane 1 applied 7: 10:00 n=3 amount=3")
 }
 
 // TestReport: what the log line says.
@@ -362,7 +362,7 @@ func TestNothing(t *testing.T) {
 func TestAtOnce(t *testing.T) {
 	d := byUser()
 	s := newStation(t, d)
-	s.Run = runner.Parallel(4)
+	s.Parallel = runner.Parallel(4)
 	s.items.Hook = nil
 	plain := &memory.Speed{}
 	s.Items = plain

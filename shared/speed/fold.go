@@ -21,9 +21,9 @@ type considered struct {
 	ends      []int // rows of records 0..i
 }
 
-// after is the first row of the records above a fence.
-func (c considered) after(fence event.Sequence) int {
-	n, _ := slices.BinarySearchFunc(c.sequences, fence, func(s, f event.Sequence) int {
+// after is the first row of the records above an applied position.
+func (c considered) after(applied event.Sequence) int {
+	n, _ := slices.BinarySearchFunc(c.sequences, applied, func(s, f event.Sequence) int {
 		if s.Compare(f) <= 0 {
 			return -1
 		}
@@ -173,7 +173,7 @@ func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int,
 	}
 	var lock sync.Mutex
 	lowest = math.MaxInt
-	err = f.run(len(items), func(i int) error {
+	err = f.parallel(len(items), func(i int) error {
 		wrote, err := f.write(ctx, loaded[items[i].key], func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
 			return f.next(items[i], stored)
 		})
@@ -190,23 +190,23 @@ func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int,
 	return lowest, written, err
 }
 
-// next is the item after all records above the loaded one's fence. It is the loaded one when there are none.
+// next is the item after all records above the loaded one's applied position. It is the loaded one when there are none.
 //
 // An item that is behind all records takes its page, with the states of all rows. An item between them has some of the
 // rows already, and takes the page of only the others.
 func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, error) {
 	last := f.records.sequences[len(f.records.sequences)-1]
-	if loaded.Fence.Compare(last) >= 0 {
+	if loaded.Applied.Compare(last) >= 0 {
 		return loaded, nil
 	}
 	rest := remainder{page: it.page}
-	if first := f.records.after(loaded.Fence); first > int(it.group.rows[0]) {
+	if first := f.records.after(loaded.Applied); first > int(it.group.rows[0]) {
 		rest = f.remainderFrom(it, first)
 	}
 	if rest.none {
 		return loaded, nil
 	}
-	next := viewstore.SpeedItem{SpeedKey: it.key, Fence: last, Expires: it.group.expires}
+	next := viewstore.SpeedItem{SpeedKey: it.key, Applied: last, Expires: it.group.expires}
 	if len(loaded.States) == 0 {
 		next.States = rest.page.AppendPage(nil) // the item is new
 		return next, nil
@@ -218,7 +218,7 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 	return next, nil
 }
 
-// remainder is what of an item's rows comes after the item's fence.
+// remainder is what of an item's rows comes after the item's applied position.
 type remainder struct {
 	page view.DeltaPage
 	none bool // no row does
@@ -230,7 +230,7 @@ func (f *fold) remainderFrom(it item, first int) remainder {
 	return remainder{page: page, none: !some}
 }
 
-// pagesFrom folds the rows of a group from first on. Items that were written together have the same fence, so this is done once for
+// pagesFrom folds the rows of a group from first on. Items that were written together have the same applied position, so this is done once for
 // all of them, and remembered.
 func (f *fold) pagesFrom(s slot.Slot, g group, first int) map[view.PageKey]view.DeltaPage {
 	f.mu.Lock()

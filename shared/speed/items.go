@@ -11,18 +11,18 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// writer keeps speed items, for the live half and the replayed one alike: it loads them, and writes each under its fence.
+// writer keeps speed items, for the live half and the replayed one alike: it loads them, and writes each under its applied position.
 type writer struct {
-	items caching
-	tries int
-	run   runner.Runner
+	items    caching
+	tries    int
+	parallel runner.Runner
 }
 
 // write brings one item up to what next makes of the stored one, and says whether it wrote.
 func (w *writer) write(
 	ctx context.Context, loaded viewstore.SpeedItem, next func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error),
 ) (bool, error) {
-	// Commit point: the item and its fence in one conditional write. A crash after it leaves an item that holds these records and
+	// Commit point: the item and its applied position in one conditional write. A crash after it leaves an item that holds these records and
 	// passes over them when they come again.
 	wrote, err := viewstore.Upsert(ctx, &w.items, loaded.SpeedKey, loaded, w.tries, next)
 	if err != nil {
@@ -61,7 +61,7 @@ func (w *writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey
 	}
 	parts := slices.Collect(slices.Chunk(missing, viewstore.LoadTogether))
 	stored := make([][]viewstore.SpeedItem, len(parts))
-	err := w.run(len(parts), func(i int) (err error) {
+	err := w.parallel(len(parts), func(i int) (err error) {
 		stored[i], err = w.items.Load(ctx, parts[i])
 		return err
 	})

@@ -22,11 +22,11 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Replay brings Kappa generations what arrived before they were live: the objects of real runs, of slots below Live, folded in archive order into
+// Replay brings Kappa generations what arrived before they were live: the objects of real runs, of slots below LiveFrom, folded in archive order into
 // their items as records of a lane of their own. It goes on for as long as a generation is kept, since objects may come late. It lets a generation
 // serve that has all of it, and deletes the items of what was given up. All fields are needed.
 //
-// A Replay does one thing at a time; several may work on one catalog at once, each from wherever it stands: an item's fence keeps any object from
+// A Replay does one thing at a time; several may work on one catalog at once, each from wherever it stands: an item's applied position keeps any object from
 // being folded into it twice.
 //
 // Source: docs/design.md 3.8.
@@ -48,9 +48,9 @@ type Replay struct {
 	Tries           int           // at one conditional write
 	RequireApproval bool          // what takes the place of something that serves waits for an operator
 
-	Run runner.Runner // gets objects, loads and writes items
-	Now func() time.Time
-	Log *slog.Logger
+	Parallel runner.Runner // gets objects, loads and writes items
+	Now      func() time.Time
+	Log      *slog.Logger
 
 	cache cache
 }
@@ -65,14 +65,14 @@ type ReplayReport struct {
 type ReplayedGeneration struct {
 	View       view.Name
 	Generation lifecycle.GenerationID
-	Run        uint64 // all objects of runs up to here, of slots below Live, are in its items
+	Run        uint64 // all objects of runs up to here, of slots below LiveFrom, are in its items
 	Left       uint64 // runs from there to the head
 	Waits      bool   // the next of them has to be swept first
 
-	Runs    int   // brought in by this tick
-	Events  int64 // read
-	Overlap int64 // of those, copies: not counted
-	Items   int   // written
+	Runs       int   // brought in by this tick
+	Events     int64 // read
+	Duplicates int64 // of those, copies: not counted
+	Items      int   // written
 	view.Counts
 }
 
@@ -172,12 +172,12 @@ func (t *replayTick) furthestBehind(all []*replayTarget) []*replayTarget {
 	level := lifecycle.FurthestBehind(all, func(g *replayTarget) (run uint64, canGoOn bool) {
 		return g.Run, !g.leave && !g.report.Waits && g.Run < t.head.N
 	})
-	return slices.DeleteFunc(level, func(g *replayTarget) bool { return g.Live != level[0].Live || g.Lacks != level[0].Lacks })
+	return slices.DeleteFunc(level, func(g *replayTarget) bool { return g.LiveFrom != level[0].LiveFrom || g.Lacks != level[0].Lacks })
 }
 
 // step brings the next runs into generations that lack the same ones. One for which it fails stays as it was.
 func (t *replayTick) step(ctx context.Context, level []*replayTarget) error {
-	p, err := t.choose(ctx, level[0].Live, level[0].Run)
+	p, err := t.choose(ctx, level[0].LiveFrom, level[0].Run)
 	if err != nil {
 		return failed(level, err)
 	}
@@ -242,12 +242,12 @@ func definitions(level []*replayTarget) []view.Hash {
 func (t *replayTick) fold(ctx context.Context, g *replayTarget, set *view.Set, in *replayInput) error {
 	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
 	f := fold{
-		writer:  writer{items: caching{t.Items, &t.cache}, tries: t.Tries, run: t.Run},
+		writer:  writer{items: caching{t.Items, &t.cache}, tries: t.Tries, parallel: t.Parallel},
 		program: set.Programs[at], set: g.SpeedSet(), lane: event.ReplayLane, records: in.considered,
 	}
 	_, counts, items, err := f.apply(ctx, []group{{slot: viewstore.NoSlot, rows: in.rows()}})
 	g.report.Events += int64(len(in.duplicate))
-	g.report.Overlap += int64(countTrue(in.duplicate))
+	g.report.Duplicates += int64(countTrue(in.duplicate))
 	g.report.Items += items
 	g.report.Folded += counts.Folded
 	g.report.Skipped += counts.Skipped
@@ -256,8 +256,8 @@ func (t *replayTick) fold(ctx context.Context, g *replayTarget, set *view.Set, i
 
 // commit makes it known how far replay has come with a generation.
 func (t *replayTick) commit(ctx context.Context, g *replayTarget, through lifecycle.Run) error {
-	// Commit point: all objects of these runs, of slots below Live, are in the generation's items. A crash before leaves items with some of them under
-	// their fences, and the runs are folded again, only above each.
+	// Commit point: all objects of these runs, of slots below LiveFrom, are in the generation's items. A crash before leaves items with some of them under
+	// their applied positions, and the runs are folded again, only above each.
 	_, _, err := generations.Update(ctx, t.Catalog, g.report.View, t.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
 		next, changed := v.Advanced(g.ID, through)
 		return next, changed, nil

@@ -15,7 +15,7 @@ import (
 // that is live from a later slot.
 var ErrSeenExpired = errors.New("seen items that tell what the live half has counted may have expired; rebuild the view")
 
-// edge is from when on an event may have a copy in the live half, Unix milliseconds: the speed window before Live.
+// edge is from when on an event may have a copy in the live half, Unix milliseconds: the speed window before LiveFrom.
 func (t *replayTick) edge(live slot.Slot) int64 {
 	return int64(live) - t.Layout.SpeedWindow.Milliseconds()
 }
@@ -52,7 +52,7 @@ func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replay
 	return nil
 }
 
-// around is what was seen in a lane around Live: all that came so near to it that it may bear on a verdict. It is read once in a tick, after it is known
+// around is what was seen in a lane around LiveFrom: all that came so near to it that it may bear on a verdict. It is read once in a tick, after it is known
 // how far the sweep has come.
 func (t *replayTick) around(ctx context.Context, l edgeLane) (*laneMemory, error) {
 	if m, ok := t.lanes[l]; ok {

@@ -20,7 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// crowded is a past of some runs with copies in runs, over runs, and on both sides of Live, in both orders of the lane, and with an object that comes
+// crowded is a past of some runs with copies in runs, over runs, and on both sides of LiveFrom, in both orders of the lane, and with an object that comes
 // late. Everything is streamed and swept.
 func crowded(t testing.TB) *past {
 	p := newPast(t, slotAt(0))
@@ -42,7 +42,7 @@ func crowded(t testing.TB) *past {
 	send(1, "c3:1", "d3:1")
 	send(-3, "e3:1", "d3:1") // late
 	p.run(t, slotAt(2))
-	slices.Reverse(requests[4:]) // what is above Live comes first in the lanes
+	slices.Reverse(requests[4:]) // what is above LiveFrom comes first in the lanes
 	p.stream(t, requests...)
 	p.sweep(t)
 	return p
@@ -198,7 +198,7 @@ func TestReplayTakesTurns(t *testing.T) {
 func TestReplayAtOnce(t *testing.T) {
 	p := crowded(t)
 	p.catalog.Hook, p.archive.Hook, p.seen.Hook = nil, nil, nil
-	p.replay.Items, p.replay.Run = &p.items.Speed, runner.Parallel(4)
+	p.replay.Items, p.replay.Parallel = &p.items.Speed, runner.Parallel(4)
 	p.tick(t)
 	p.checkMerged(t, crowdedWhole...)
 }
@@ -215,7 +215,7 @@ func (s turning) Put(ctx context.Context, item viewstore.SpeedItem, loaded event
 	return s.Speed.Put(ctx, item, loaded)
 }
 
-// TestReplayLaw: for Live at any slot, whatever comes when, in the archive and in the lanes, with environments that come and go: once all is in, both
+// TestReplayLaw: for LiveFrom at any slot, whatever comes when, in the archive and in the lanes, with environments that come and go: once all is in, both
 // halves together are the fold of the distinct events. All copies of an event are within the window of each other.
 func TestReplayLaw(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
@@ -309,13 +309,13 @@ func TestReplayLaw(t *testing.T) {
 	})
 }
 
-// TestKappaLive: what the stream brings a Kappa generation stands in one item per page and lane, for all slots from Live on, whatever its horizon; other
+// TestKappaLive: what the stream brings a Kappa generation stands in one item per page and lane, for all slots from LiveFrom on, whatever its horizon; other
 // sets of the same records are not touched by that.
 func TestKappaLive(t *testing.T) {
 	next := slotAt(1)
 	p := newPast(t, 0)
-	p.generations(t, lifecycle.Generation{ID: "all"}, lifecycle.Generation{ID: "some", Live: slotAt(0), Run: 9, Horizon: slotAt(5)},
-		lifecycle.Generation{ID: "announced", Live: next, State: lifecycle.Announced}, lifecycle.Generation{ID: "none", Live: slotAt(2)},
+	p.generations(t, lifecycle.Generation{ID: "all"}, lifecycle.Generation{ID: "some", LiveFrom: slotAt(0), Run: 9, Horizon: slotAt(5)},
+		lifecycle.Generation{ID: "announced", LiveFrom: next, State: lifecycle.Announced}, lifecycle.Generation{ID: "none", LiveFrom: slotAt(2)},
 		lifecycle.Generation{ID: "over", State: lifecycle.Dropping})
 	lambda := byUser()
 	lambda.Name = "lambda"
@@ -325,8 +325,8 @@ func TestKappaLive(t *testing.T) {
 	a := func(slots int) purchase { return purchase{at(slots), "a", "1", ""} }
 	report := p.apply(t, p.record(0, a(-1), a(1)), p.record(0, a(0)), p.record(1, a(1)))
 	want := map[lifecycle.Set][]string{
-		"all": {"lane 0 fence 2 n=3", "lane 1 fence 3 n=1"}, "some": {"lane 0 fence 2 n=2", "lane 1 fence 3 n=1"},
-		"announced": {"lane 0 fence 2 n=1", "lane 1 fence 3 n=1"}, "none": nil, "over": nil,
+		"all": {"lane 0 applied 2 n=3", "lane 1 applied 3 n=1"}, "some": {"lane 0 applied 2 n=2", "lane 1 applied 3 n=1"},
+		"announced": {"lane 0 applied 2 n=1", "lane 1 applied 3 n=1"}, "none": nil, "over": nil,
 	}
 	set := compiled(t)
 	got := map[lifecycle.Set][]string{}
@@ -340,7 +340,7 @@ func TestKappaLive(t *testing.T) {
 			if item.Slot != viewstore.NoSlot || item.Expires != 0 {
 				t.Errorf("set %s: item of slot %d, expires %d", id, item.Slot, item.Expires)
 			}
-			got[id] = append(got[id], fmt.Sprintf("lane %d fence %c n=%s", item.Lane.N, item.Fence[len(item.Fence)-1],
+			got[id] = append(got[id], fmt.Sprintf("lane %d applied %c n=%s", item.Lane.N, item.Applied[len(item.Applied)-1],
 				w.AppendValue(nil, 0, w.Sorted()[0])))
 		}
 	}
@@ -406,7 +406,7 @@ func BenchmarkReplay(b *testing.B) {
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		p.generations(b, lifecycle.Generation{ID: "k", Live: slotAt(0)})
+		p.generations(b, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)})
 		p.items = &table{}
 		replay := p.newReplay()
 		replay.Bytes = 32 << 20

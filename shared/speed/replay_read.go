@@ -19,7 +19,7 @@ import (
 const runsAtOnce = 256
 
 func (t *replayTick) reader() runs.Reader {
-	return runs.Reader{Archive: t.archive, Catalog: t.Catalog, Codec: t.Codec, Layout: t.Layout, Run: t.Run}
+	return runs.Reader{Archive: t.archive, Catalog: t.Catalog, Codec: t.Codec, Layout: t.Layout, Parallel: t.Parallel}
 }
 
 // part are the runs that one step brings in.
@@ -30,7 +30,7 @@ type part struct {
 	chosen  []chosen
 }
 
-// chosen is what a step reads of a run: the objects of slots below Live.
+// chosen is what a step reads of a run: the objects of slots below LiveFrom.
 type chosen struct {
 	manifest archive.Manifest
 	places   []int // of the objects in the run's manifest
@@ -57,7 +57,7 @@ func chooseBelow(m archive.Manifest, live slot.Slot) (chosen, error) {
 }
 
 // choose takes the next runs, at least one, up to a number of bytes or to one that has to be swept first. Runs without an event that
-// arrived before Live are passed over without a look at what they read.
+// arrived before LiveFrom are passed over without a look at what they read.
 func (t *replayTick) choose(ctx context.Context, live slot.Slot, from uint64) (p part, err error) {
 	for run, err := range t.listRuns(ctx, from) {
 		if err != nil {
@@ -134,10 +134,10 @@ func (in *replayInput) rows() []int32 {
 	return rows
 }
 
-// read gets the objects of the chosen runs and finds the duplicates in them: copies of an earlier event of a slot below Live, within the speed window,
+// read gets the objects of the chosen runs and finds the duplicates in them: copies of an earlier event of a slot below LiveFrom, within the speed window,
 // and copies of what the live half has counted.
 func (t *replayTick) read(ctx context.Context, fields *event.Fields, g *replayTarget, p part) (*replayInput, error) {
-	live := g.Live
+	live := g.LiveFrom
 	all := &replayInput{untold: math.MaxInt}
 	for _, c := range p.chosen {
 		if g.Lacks > 0 && c.manifest.Run >= g.Lacks {
@@ -145,7 +145,7 @@ func (t *replayTick) read(ctx context.Context, fields *event.Fields, g *replayTa
 		}
 		in, err := t.reader().Read(ctx, fields, c.manifest)
 		if err == nil {
-			err = t.reader().Judge(ctx, in, runs.Rule{Window: t.Layout.SpeedWindow, Below: live})
+			err = t.reader().MarkDuplicates(ctx, in, runs.Rule{Window: t.Layout.SpeedWindow, Below: live})
 		}
 		if err != nil {
 			return nil, fmt.Errorf("run %d: %w", c.manifest.Run, err)

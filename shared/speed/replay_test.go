@@ -69,7 +69,7 @@ func compiled(t testing.TB) *view.Set {
 func newPast(t testing.TB, live slot.Slot) *past {
 	t.Helper()
 	p := &past{station: newStation(t), now: start.Start().Add(2 * time.Hour), objects: map[archive.Key]*request{}}
-	p.generations(t, lifecycle.Generation{ID: "k", Live: live})
+	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: live})
 	p.restart()
 	return p
 }
@@ -102,7 +102,7 @@ func (p *past) restart() {
 func (p *past) newReplay() *speed.Replay {
 	return &speed.Replay{
 		Archive: p.archive, Catalog: p.catalog, Sweeps: p.catalog, Programs: &programs.Cache{}, Items: p.items, Seen: p.seen, Codec: p.codec,
-		Layout: p.Layout, Bytes: 1 << 20, RetainSeen: retain, DropGrace: time.Minute, Tries: tries, Run: runner.Sequential, Now: func() time.Time { return p.now },
+		Layout: p.Layout, Bytes: 1 << 20, RetainSeen: retain, DropGrace: time.Minute, Tries: tries, Parallel: runner.Sequential, Now: func() time.Time { return p.now },
 		Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -164,7 +164,7 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 		m.From = p.runs[n-2].Horizon
 	}
 	taken := map[archive.Key]bool{}
-	reader := runs.Reader{Archive: p.archive, Catalog: p.catalog, Codec: p.codec, Layout: p.Layout, Run: runner.Sequential}
+	reader := runs.Reader{Archive: p.archive, Catalog: p.catalog, Codec: p.codec, Layout: p.Layout, Parallel: runner.Sequential}
 	for _, run := range p.runs {
 		earlier, err := reader.Manifest(ctx, run)
 		if err != nil {
@@ -183,7 +183,7 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 			continue
 		}
 		if o.Key < archive.SlotKey(m.From) {
-			m.Stragglers++
+			m.LateObjects++
 		}
 		m.Objects = append(m.Objects, archive.Input{Object: o})
 	}
@@ -192,7 +192,7 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := lifecycle.Run{N: n, Horizon: horizon, Objects: int64(len(m.Objects)), Stragglers: int64(m.Stragglers), Events: int64(len(in.Seen))}
+	run := lifecycle.Run{N: n, Horizon: horizon, Objects: int64(len(m.Objects)), LateObjects: int64(m.LateObjects), Events: int64(len(in.Seen))}
 	run.FirstArrival, run.LastArrival = in.Arrivals()
 	if run.Objects > 0 {
 		run.Manifest, run.Identities = fmt.Sprintf("runs/%d/manifest.json", n), fmt.Sprintf("runs/%d/identities", n)
@@ -312,7 +312,7 @@ func slotAt(slots int) slot.Slot {
 	return start + slot.Slot(slots)*slot.Slot(slotLength.Milliseconds())
 }
 
-// TestReplay: what arrived below Live comes from the archive, in one lane of its own, with fences that say run and object; what came from Live on
+// TestReplay: what arrived below LiveFrom comes from the archive, in one lane of its own, with applied positions that say run and object; what came from LiveFrom on
 // is there already. Then the generation serves.
 func TestReplay(t *testing.T) {
 	p := newPast(t, slotAt(0))
@@ -327,7 +327,7 @@ func TestReplay(t *testing.T) {
 	}
 	p.checkMerged(t, "ua n=3 amount=11", "ub n=1 amount=10")
 	if g := p.generation(t, "k"); g.Run != 1 || g.Horizon != slotAt(-15) || g.State != lifecycle.Building {
-		t.Errorf("generation is %+v: want at run 1, and building, since its horizon is below Live", g)
+		t.Errorf("generation is %+v: want at run 1, and building, since its horizon is below LiveFrom", g)
 	}
 	p.run(t, slotAt(1))
 	p.sweep(t)
@@ -343,18 +343,18 @@ func TestReplay(t *testing.T) {
 	if g.Run != 2 || g.Horizon != slotAt(1) || g.State != lifecycle.Serving {
 		t.Errorf("generation is %+v: want it to serve", g)
 	}
-	fences := map[string]bool{}
+	applied := map[string]bool{}
 	for _, item := range p.stored(t, "k") {
 		if item.Lane == event.ReplayLane {
-			fences[string(item.Key[1:])+" "+string(item.Fence)] = true
+			applied[string(item.Key[1:])+" "+string(item.Applied)] = true
 		}
 	}
-	if diff := cmp.Diff(map[string]bool{"ua 20000000000": true, "ub 10000000001": true}, fences); diff != "" {
-		t.Error("fences of what was replayed (-want +stored):", diff)
+	if diff := cmp.Diff(map[string]bool{"ua 20000000000": true, "ub 10000000001": true}, applied); diff != "" {
+		t.Error("applied positions of what was replayed (-want +stored):", diff)
 	}
 }
 
-// TestReplayEdge: copies on both sides of Live count once, whichever came first in the lane.
+// TestReplayEdge: copies on both sides of LiveFrom count once, whichever came first in the lane.
 func TestReplayEdge(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -393,7 +393,7 @@ func TestReplayEdge(t *testing.T) {
 	}
 }
 
-// TestReplayLate: a copy above Live in an earlier run is not replay's to hold others against: the live half may have dropped it.
+// TestReplayLate: a copy above LiveFrom in an earlier run is not replay's to hold others against: the live half may have dropped it.
 func TestReplayLate(t *testing.T) {
 	for _, lateFirst := range []bool{true, false} {
 		p := newPast(t, slotAt(0))
@@ -411,7 +411,7 @@ func TestReplayLate(t *testing.T) {
 	}
 }
 
-// TestReplayWaits: a run with events that arrived in the window before Live is not touched before it is swept; runs before it are.
+// TestReplayWaits: a run with events that arrived in the window before LiveFrom is not touched before it is swept; runs before it are.
 func TestReplayWaits(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	early, before, after := p.send(t, at(-30), "a:1"), p.send(t, at(-1), "b:1"), p.send(t, at(0), "b:1")
@@ -427,7 +427,7 @@ func TestReplayWaits(t *testing.T) {
 	p.checkMerged(t, "ua n=1 amount=1", "ub n=1 amount=1")
 	p.stream(t, before) // as the sweep has it republished
 	p.sweep(t)
-	if g := p.tick(t).Generations[0]; g.Run != 2 || g.Waits || g.Overlap != 1 {
+	if g := p.tick(t).Generations[0]; g.Run != 2 || g.Waits || g.Duplicates != 1 {
 		t.Errorf("report is %+v, want a copy that the live half has", g)
 	}
 	p.checkMerged(t, "ua n=1 amount=1", "ub n=1 amount=1")
@@ -437,12 +437,12 @@ func TestReplayWaits(t *testing.T) {
 	if g := p.tick(t).Generations[0]; g.Run != 3 || g.Waits {
 		t.Errorf("report is %+v", g)
 	}
-	straggler := p.send(t, at(-12), "d:1")
+	late := p.send(t, at(-12), "d:1")
 	p.run(t, slotAt(3))
 	if g := p.tick(t).Generations[0]; g.Run != 3 || !g.Waits {
-		t.Errorf("report is %+v, want that a straggler of the window waits", g)
+		t.Errorf("report is %+v, want that a late object of the window waits", g)
 	}
-	p.stream(t, straggler)
+	p.stream(t, late)
 	p.stream(t, slices.Collect(maps.Values(p.objects))...)
 	p.sweep(t)
 	p.tick(t)
@@ -486,7 +486,7 @@ func TestReplayTooLate(t *testing.T) {
 	}
 }
 
-// TestReplayPassesOver: what is not below Live costs no read of the archive, and a generation that is live from the first slot on follows the head.
+// TestReplayPassesOver: what is not below LiveFrom costs no read of the archive, and a generation that is live from the first slot on follows the head.
 func TestReplayPassesOver(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.send(t, at(-20), "a:1")
@@ -558,7 +558,7 @@ func TestReplaySteps(t *testing.T) {
 			var steps []uint64
 			p.catalog.Hook = func(call memory.Call) memory.Fault {
 				if call.Name == "catalog.PutView" {
-					steps = append(steps, p.replayedFences(t))
+					steps = append(steps, p.replayedPositions(t))
 				}
 				return memory.Fault{}
 			}
@@ -579,7 +579,7 @@ func TestReplaySteps(t *testing.T) {
 		p.replay.Bytes, p.replay.TickBytes = 1, 300 // of objects of some 200 bytes
 		for _, want := range []uint64{2, 4, 6, 6} {
 			p.tick(t)
-			if got := p.replayedFences(t); got != want {
+			if got := p.replayedPositions(t); got != want {
 				t.Errorf("a tick ends with run %d, want %d", got, want)
 			}
 		}
@@ -609,13 +609,13 @@ func TestReplaySteps(t *testing.T) {
 	})
 }
 
-// replayedFences is the run of the highest fence of what was replayed.
-func (p *past) replayedFences(t testing.TB) (run uint64) {
+// replayedPositions is the run of the highest applied position of what was replayed.
+func (p *past) replayedPositions(t testing.TB) (run uint64) {
 	t.Helper()
 	for _, item := range p.stored(t, "k") {
 		if item.Lane == event.ReplayLane {
 			var n uint64
-			if _, err := fmt.Sscan(string(item.Fence), &n); err != nil {
+			if _, err := fmt.Sscan(string(item.Applied), &n); err != nil {
 				t.Fatal(err)
 			}
 			run = max(run, n/1e10)
@@ -635,16 +635,16 @@ func TestReplaySeveral(t *testing.T) {
 	p.send(t, at(-20), "a3:4")
 	p.run(t, slotAt(-19))
 	p.generations(t,
-		lifecycle.Generation{ID: "k", Live: slotAt(0)}, lifecycle.Generation{ID: "same", Live: slotAt(0)},
-		lifecycle.Generation{ID: "earlier", Live: slotAt(-5)}, lifecycle.Generation{ID: "ahead", Live: slotAt(0), Run: 2, Horizon: slotAt(-29)},
-		lifecycle.Generation{ID: "announced", Live: slotAt(0), State: lifecycle.Announced},
-		lifecycle.Generation{ID: "given_up", Live: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()},
-		lifecycle.Generation{ID: "retained", Live: slotAt(0), State: lifecycle.Retained},
+		lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)}, lifecycle.Generation{ID: "same", LiveFrom: slotAt(0)},
+		lifecycle.Generation{ID: "earlier", LiveFrom: slotAt(-5)}, lifecycle.Generation{ID: "ahead", LiveFrom: slotAt(0), Run: 2, Horizon: slotAt(-29)},
+		lifecycle.Generation{ID: "announced", LiveFrom: slotAt(0), State: lifecycle.Announced},
+		lifecycle.Generation{ID: "given_up", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()},
+		lifecycle.Generation{ID: "retained", LiveFrom: slotAt(0), State: lifecycle.Retained},
 	)
 	broken := byUser()
 	broken.Name, broken.Architecture = "broken", view.Kappa
 	p.register(t, lifecycle.View{Name: "broken", Generations: []lifecycle.Generation{
-		{ID: "broken", Definition: broken.Hash(), Architecture: view.Kappa, State: lifecycle.Building, Live: slotAt(1)},
+		{ID: "broken", Definition: broken.Hash(), Architecture: view.Kappa, State: lifecycle.Building, LiveFrom: slotAt(1)},
 	}})
 	p.register(t, lifecycle.View{Name: "lambda", Generations: []lifecycle.Generation{{ID: "lambda", Definition: byUser().Hash(), State: lifecycle.Building}}})
 	gets := map[string]int{}
@@ -691,7 +691,7 @@ func TestReplayGivenUp(t *testing.T) {
 	p.items.Hook = func(call memory.Call) memory.Fault {
 		if call.Name == "speed.Put" && !done {
 			done = true
-			p.generations(t, lifecycle.Generation{ID: "k", Live: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()})
+			p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()})
 		}
 		return memory.Fault{}
 	}
@@ -704,10 +704,10 @@ func TestReplayGivenUp(t *testing.T) {
 // TestReplayServes: when a generation is switched to.
 func TestReplayServes(t *testing.T) {
 	kappa := func(g lifecycle.Generation) lifecycle.Generation {
-		g.ID, g.Live = "k", slotAt(0)
+		g.ID, g.LiveFrom = "k", slotAt(0)
 		return g
 	}
-	serving := lifecycle.Generation{ID: "old", Live: slotAt(-10), State: lifecycle.Serving, Run: 1, Horizon: slotAt(1)}
+	serving := lifecycle.Generation{ID: "old", LiveFrom: slotAt(-10), State: lifecycle.Serving, Run: 1, Horizon: slotAt(1)}
 	for _, c := range []struct {
 		name    string
 		all     []lifecycle.Generation
@@ -718,8 +718,8 @@ func TestReplayServes(t *testing.T) {
 	}{
 		{"the first", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(1), "k"},
 		{"the first, with approval", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", true, slotAt(1), "k"},
-		{"the horizon is Live", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(0), "k"},
-		{"the horizon is below Live", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(-1), ""},
+		{"the horizon is LiveFrom", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(0), "k"},
+		{"the horizon is below LiveFrom", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(-1), ""},
 		{"announced", []lifecycle.Generation{kappa(lifecycle.Generation{State: lifecycle.Announced})}, "", false, slotAt(1), ""},
 		{"the second", []lifecycle.Generation{serving, kappa(lifecycle.Generation{})}, "old", false, slotAt(1), "k"},
 		{"the second, with approval", []lifecycle.Generation{serving, kappa(lifecycle.Generation{})}, "old", true, slotAt(1), "old"},
@@ -752,12 +752,12 @@ func TestReplayServes(t *testing.T) {
 // TestReplayDeletes: what was given up is deleted a while later, items first, whatever fails on the way; nothing else is.
 func TestReplayDeletes(t *testing.T) {
 	p := newPast(t, slotAt(0))
-	p.generations(t, lifecycle.Generation{ID: "k", Live: slotAt(0)}, lifecycle.Generation{ID: "other", Live: slotAt(0)})
+	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)}, lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})
 	for i := range 26 {
 		p.stream(t, p.send(t, at(0), fmt.Sprintf("%c:1", 'a'+i)))
 	}
 	given := p.now.UnixMilli()
-	p.generations(t, lifecycle.Generation{ID: "k", Live: slotAt(0), State: lifecycle.Dropping, Since: given}, lifecycle.Generation{ID: "other", Live: slotAt(0)})
+	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: given}, lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})
 	p.replay.ClockMargin = clock.Margin(30 * time.Second)
 	p.now = p.now.Add(time.Minute + 62*time.Second - time.Millisecond)
 	p.tick(t)

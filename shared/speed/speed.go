@@ -1,5 +1,5 @@
 // Package speed is the layer that keeps speed items: a lane's records, in order, folded into the live definitions, only above each item's
-// fence. Redelivery in any form is harmless: the same records, a suffix, a half, a batch cut anew, or a frozen twin of the function.
+// applied position. Redelivery in any form is harmless: the same records, a suffix, a half, a batch cut anew, or a frozen twin of the function.
 //
 // Speed folds what the stream brings. Replay brings a Kappa generation what arrived before it was live, from the archive, by the same code.
 //
@@ -40,7 +40,7 @@ type Speed struct {
 	RetainSeen  time.Duration // how long a seen item lives: the longer retention of stream and republish queue, and the speed window
 	ClockMargin clock.Margin  // by which any two functions' clocks may differ
 	Tries       int           // at writing one item
-	Run         runner.Runner
+	Parallel    runner.Runner
 	Now         func() time.Time
 	Log         *slog.Logger
 
@@ -57,12 +57,12 @@ type scratch struct {
 
 // Report says what an invocation did. It is also its log line.
 type Report struct {
-	Records  int
-	Events   int
-	Overlap  int           // of those, copies of events seen before: not counted
-	SetAside int           // records that could not be decoded
-	Items    int           // speed items written
-	Views    []view.Counts // of the sets of items that are kept: one for each live definition, and one for each Kappa generation
+	Records    int
+	Events     int
+	Duplicates int           // of those, copies of events seen before: not counted
+	SetAside   int           // records that could not be decoded
+	Items      int           // speed items written
+	Views      []view.Counts // of the sets of items that are kept: one for each live definition, and one for each Kappa generation
 }
 
 // Apply folds the records, which are in the order of the stream, into the live definitions.
@@ -127,7 +127,7 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	batch := &memory.batch
 	kept, err := s.decode(ctx, l, live, memory, report)
 	if err != nil {
-		return 0, err // fences would pass a record that could not be considered: the whole lane waits for it
+		return 0, err // applied positions would pass a record that could not be considered: the whole lane waits for it
 	}
 	duplicate, err := s.dropSeen(ctx, lane, batch, kept)
 	if err != nil {
@@ -135,7 +135,7 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	}
 	report.Events += batch.Len()
 	slots := rowsBySlot(batch, s.Layout.Slot, duplicate)
-	report.Overlap += countTrue(duplicate)
+	report.Duplicates += countTrue(duplicate)
 	lowest = len(l.records)
 	var all []error
 	for i, t := range live.targets {
@@ -174,7 +174,7 @@ func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *s
 }
 
 func (s *Speed) writer() writer {
-	return writer{items: caching{s.Items, &s.cache}, tries: s.Tries, run: s.Run}
+	return writer{items: caching{s.Items, &s.cache}, tries: s.Tries, parallel: s.Parallel}
 }
 
 func countTrue(all []bool) int {

@@ -127,7 +127,7 @@ func (s *station) restart() {
 	s.Speed = &speed.Speed{
 		Archive: s.archive, Catalog: s.catalog, Programs: &programs.Cache{}, Items: s.items, Seen: s.seen, Codec: s.codec,
 		Layout: archive.Layout{Number: 1, Slot: s.length, Lanes: 4, SpeedWindow: time.Hour}, Retain: retain, RetainSeen: retain, Tries: tries,
-		Run: runner.Sequential, Now: func() time.Time { return start.Start().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
+		Parallel: runner.Sequential, Now: func() time.Time { return start.Start().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -190,8 +190,8 @@ func (s *station) told(t testing.TB, d view.Definition, item viewstore.SpeedItem
 	if err := w.MergePage(item.Page, item.States, nil); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("%s slot %+d lane %d fence %s:", item.Key[1:], (item.Slot-start)/slot.Slot(slotLength.Milliseconds()), item.Lane.N,
-		strings.TrimLeft(string(item.Fence[4:]), "0"))
+	text := fmt.Sprintf("%s slot %+d lane %d applied %s:", item.Key[1:], (item.Slot-start)/slot.Slot(slotLength.Milliseconds()), item.Lane.N,
+		strings.TrimLeft(string(item.Applied[4:]), "0"))
 	for _, window := range w.Sorted() {
 		text += fmt.Sprintf(" %s n=%s amount=%s", set.Programs[0].Start(window).Format("15:04"), w.AppendValue(nil, 0, window), w.AppendValue(nil, 1, window))
 	}
@@ -331,30 +331,30 @@ func TestCostOfRedelivery(t *testing.T) {
 	s.check(t, byUser(), before...)
 }
 
-// TestFence: an item's fence is the last record of its lane in the batch, whether the item was in it or not: all of them were considered.
-func TestFence(t *testing.T) {
+// TestAppliedPosition: an item's applied position is the last record of its lane in the batch, whether the item was in it or not: all of them were considered.
+func TestAppliedPosition(t *testing.T) {
 	d := byUser()
 	a, b := purchase{in(start), "a", "1", ""}, purchase{in(start), "b", "10", ""}
 	t.Run("the last record is another item's", func(t *testing.T) {
 		s := newStation(t, d)
 		s.apply(t, s.record(0, a), s.record(0, b))
-		s.check(t, d, "a slot +0 lane 0 fence 2: 10:00 n=1 amount=1", "b slot +0 lane 0 fence 2: 10:00 n=1 amount=10")
+		s.check(t, d, "a slot +0 lane 0 applied 2: 10:00 n=1 amount=1", "b slot +0 lane 0 applied 2: 10:00 n=1 amount=10")
 	})
 	t.Run("lanes apart", func(t *testing.T) {
 		s := newStation(t, d)
 		s.apply(t, s.record(0, a), s.record(3, a), s.record(0, b), s.record(3, a))
-		s.check(t, d, "a slot +0 lane 0 fence 3: 10:00 n=1 amount=1", "a slot +0 lane 3 fence 4: 10:00 n=2 amount=2",
-			"b slot +0 lane 0 fence 3: 10:00 n=1 amount=10")
+		s.check(t, d, "a slot +0 lane 0 applied 3: 10:00 n=1 amount=1", "a slot +0 lane 3 applied 4: 10:00 n=2 amount=2",
+			"b slot +0 lane 0 applied 3: 10:00 n=1 amount=10")
 	})
 	t.Run("the last record has no line", func(t *testing.T) {
 		s := newStation(t, d)
 		s.apply(t, s.record(0, a), s.record(0))
-		s.check(t, d, "a slot +0 lane 0 fence 2: 10:00 n=1 amount=1")
+		s.check(t, d, "a slot +0 lane 0 applied 2: 10:00 n=1 amount=1")
 	})
 	t.Run("the last record is set aside", func(t *testing.T) {
 		s := newStation(t, d)
 		s.apply(t, s.record(0, a), s.raw("1.4.0", []byte("no zstd")))
-		s.check(t, d, "a slot +0 lane 0 fence 2: 10:00 n=1 amount=1")
+		s.check(t, d, "a slot +0 lane 0 applied 2: 10:00 n=1 amount=1")
 	})
 	t.Run("sequence numbers of more digits", func(t *testing.T) {
 		s := newStation(t, d)
@@ -363,7 +363,7 @@ func TestFence(t *testing.T) {
 		s.apply(t, first)
 		s.apply(t, first, second)
 		s.apply(t, second)
-		s.check(t, d, "a slot +0 lane 0 fence : 10:00 n=2 amount=2", "b slot +0 lane 0 fence : 10:00 n=1 amount=10")
+		s.check(t, d, "a slot +0 lane 0 applied : 10:00 n=2 amount=2", "b slot +0 lane 0 applied : 10:00 n=1 amount=10")
 	})
 	t.Run("only what is above", func(t *testing.T) {
 		s := newStation(t, d)
@@ -373,7 +373,7 @@ func TestFence(t *testing.T) {
 		s.apply(t, first, second)
 		s.restart()
 		s.apply(t, second, third)
-		s.check(t, d, "a slot +0 lane 0 fence 2: 10:00 n=2 amount=2", "b slot +0 lane 0 fence 3: 10:00 n=2 amount=20")
+		s.check(t, d, "a slot +0 lane 0 applied 2: 10:00 n=2 amount=2", "b slot +0 lane 0 applied 3: 10:00 n=2 amount=20")
 	})
 }
 
@@ -391,10 +391,10 @@ func TestSlots(t *testing.T) {
 		{"the horizon is at the slot", []lifecycle.Generation{{Horizon: start, Run: 1}}, []int{0, 1}},
 		{"the horizon is a millisecond above", []lifecycle.Generation{{Horizon: start + 1, Run: 1}}, []int{1}},
 		{"the horizon is beyond", []lifecycle.Generation{{Horizon: start + hour, Run: 1}}, nil},
-		{"live at the slot", []lifecycle.Generation{{Live: start}}, []int{0, 1}},
-		{"live beyond", []lifecycle.Generation{{Live: start + hour}}, nil},
-		{"live before, the horizon at the slot", []lifecycle.Generation{{Live: start - hour, Horizon: start, Run: 1}}, []int{0, 1}},
-		{"the horizon before, live at the slot", []lifecycle.Generation{{Live: start, Horizon: start - hour, Run: 1}}, []int{0, 1}},
+		{"live at the slot", []lifecycle.Generation{{LiveFrom: start}}, []int{0, 1}},
+		{"live beyond", []lifecycle.Generation{{LiveFrom: start + hour}}, nil},
+		{"live before, the horizon at the slot", []lifecycle.Generation{{LiveFrom: start - hour, Horizon: start, Run: 1}}, []int{0, 1}},
+		{"the horizon before, live at the slot", []lifecycle.Generation{{LiveFrom: start, Horizon: start - hour, Run: 1}}, []int{0, 1}},
 		{
 			"two generations of one definition: as far as either needs it",
 			[]lifecycle.Generation{{Horizon: start + hour, Run: 9}, {Horizon: start, Run: 1}}, []int{0, 1},
@@ -413,7 +413,7 @@ func TestSlots(t *testing.T) {
 				purchase{in(start + length), "a", "1", ""}))
 			var want []string
 			for _, n := range c.want {
-				want = append(want, fmt.Sprintf("a slot %+d lane 0 fence 1: 10:00 n=1 amount=1", n))
+				want = append(want, fmt.Sprintf("a slot %+d lane 0 applied 1: 10:00 n=1 amount=1", n))
 			}
 			slices.Sort(want)
 			s.check(t, d, want...)
@@ -427,7 +427,7 @@ func TestSlots(t *testing.T) {
 		s.register(t, lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), Horizon: start, Run: 1}}}, d)
 		s.apply(t, s.record(0, purchase{start.Start().Add(-time.Millisecond), "a", "1", ""}, purchase{start.Start(), "b", "1", ""},
 			purchase{start.Start().Add(slotLength - time.Millisecond), "b", "1", ""}, purchase{start.Start().Add(slotLength), "c", "1", ""}))
-		s.check(t, d, "b slot +0 lane 0 fence 1: 10:00 n=2 amount=2", "c slot +1 lane 0 fence 1: 10:00 n=1 amount=1")
+		s.check(t, d, "b slot +0 lane 0 applied 1: 10:00 n=2 amount=2", "c slot +1 lane 0 applied 1: 10:00 n=1 amount=1")
 	})
 }
 
@@ -485,7 +485,7 @@ func TestCatalogRead(t *testing.T) {
 	}
 	s.register(t, lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash()}}}, d)
 	s.apply(t, s.record(0, many(1, 1)...))
-	s.check(t, d, "u0 slot +0 lane 0 fence 2: 10:00 n=1 amount=1")
+	s.check(t, d, "u0 slot +0 lane 0 applied 2: 10:00 n=1 amount=1")
 	v, err := s.catalog.View(ctx, d.Name)
 	if err != nil {
 		t.Fatal(err)
@@ -495,7 +495,7 @@ func TestCatalogRead(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.apply(t, s.record(0, many(1, 1)...))
-	s.check(t, d, "u0 slot +0 lane 0 fence 2: 10:00 n=1 amount=1")
+	s.check(t, d, "u0 slot +0 lane 0 applied 2: 10:00 n=1 amount=1")
 	s.catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 	if applied, _, err := s.Apply(ctx, []stream.Record{s.record(0, many(1, 1)...)}); !errors.Is(err, errLost) || applied != 0 {
 		t.Errorf("without a catalog: applied %d, %v", applied, err)

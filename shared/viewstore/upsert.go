@@ -16,7 +16,7 @@ type version[V comparable] interface{ version() V }
 
 func (i BaseItem) version() slot.Slot { return i.Horizon }
 
-func (i SpeedItem) version() event.Sequence { return i.Fence }
+func (i SpeedItem) version() event.Sequence { return i.Applied }
 
 // store is what Upsert needs of Base and of Speed.
 type store[K, I, V any] interface {

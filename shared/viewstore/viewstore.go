@@ -1,7 +1,7 @@
 // Package viewstore is the contract of the views' items: base items, which batch writes, and speed items, which speed writes.
 //
 // Items carry encoded states; the store never looks inside. It decides nothing about the boundary between the two: each item says itself
-// how far it reaches (horizon, fence), and every write is conditional on what the writer had loaded.
+// how far it reaches (horizon, applied position), and every write is conditional on what the writer had loaded.
 package viewstore
 
 import (
@@ -77,10 +77,10 @@ type SpeedKey struct {
 	Lane event.Lane
 }
 
-// SpeedItem is the states of one (set, key, page) over one slot, or all of them, and one lane, from the records up to its fence.
+// SpeedItem is the states of one (set, key, page) over one slot, or all of them, and one lane, from the records up to its applied position.
 type SpeedItem struct {
 	SpeedKey
-	Fence   event.Sequence // the last record considered; never empty in a stored item
+	Applied event.Sequence // the last record considered; never empty in a stored item
 	States  []byte         // an encoded page (view.Windows)
 	Expires int64          // Unix seconds: the store may drop the item at any time after; readers never rely on it. 0: never
 }
@@ -92,7 +92,7 @@ type Speed interface {
 	// Load returns those of the items that exist, in any order. The caller owns them.
 	Load(ctx context.Context, keys []SpeedKey) ([]SpeedItem, error)
 
-	// Put writes an item whose stored fence is still loaded, "" for none stored.
+	// Put writes an item whose stored applied position is still loaded, "" for none stored.
 	//
 	// Errors: ErrConflict. Any other: it may or may not have been applied; treat it as ErrConflict. On nil it is durable.
 	Put(ctx context.Context, item SpeedItem, loaded event.Sequence) error

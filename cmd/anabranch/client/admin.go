@@ -55,7 +55,7 @@ type Generation struct {
 	Definition   Text  `json:"definition"`   // hash
 	Architecture Text  `json:"architecture"` // "lambda" or "kappa"
 	State        Text  `json:"state"`        // "announced", "building", "serving", "retained" or "dropping"
-	Live         Text  `json:"live"`         // RFC 3339: speed folds what arrives from here on; "" for all there is
+	LiveFrom     Text  `json:"live_from"`    // RFC 3339: speed folds what arrives from here on; "" for all there is
 	Run          int64 `json:"run"`          // the last run in it; 0 for none
 	Horizon      Text  `json:"horizon"`      // that run's, RFC 3339, exclusive
 	Since        Text  `json:"since"`        // when it was retained or given up; else ""

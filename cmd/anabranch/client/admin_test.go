@@ -13,7 +13,7 @@ import (
 )
 
 const statusText = `{"view":"page_views","description":"Requests","serving":"g1","held":"77aa","rebuild":true,"head":{"run":12,"horizon":"2026-03-01T11:57:00Z"},
-"generations":[{"generation":"g1","definition":"4f1c","architecture":"kappa","state":"serving","live":"2026-03-01T00:00:00Z","run":9,"horizon":null,
+"generations":[{"generation":"g1","definition":"4f1c","architecture":"kappa","state":"serving","live_from":"2026-03-01T00:00:00Z","run":9,"horizon":null,
 "since":"2026-03-01T01:00:00Z","runs_left":3,"ready":true,"waits":"why","from":null}],
 "audit":{"requested":null,"begun":"2026-03-01T11:30:00Z","ended":"2026-03-01T11:31:00Z","generation":"g1","run":12,"horizon":"2026-03-01T11:57:00Z","items":3,
 "windows":40,"drift":1,"drifts":[{"key":{"path":"/"},"start":"2015-05-17T10:00:00Z","cause":"double","detail":"run 12","expected":null,"stored":{"views":9007199254740993}}],
@@ -21,7 +21,7 @@ const statusText = `{"view":"page_views","description":"Requests","serving":"g1"
 
 var wantStatus = client.Status{View: "page_views", Description: "Requests", Serving: "g1", Held: "77aa", Rebuild: true,
 	Head: client.Position{Run: 12, Horizon: "2026-03-01T11:57:00Z"},
-	Generations: []client.Generation{{ID: "g1", Definition: "4f1c", Architecture: "kappa", State: "serving", Live: "2026-03-01T00:00:00Z", Run: 9,
+	Generations: []client.Generation{{ID: "g1", Definition: "4f1c", Architecture: "kappa", State: "serving", LiveFrom: "2026-03-01T00:00:00Z", Run: 9,
 		Since: "2026-03-01T01:00:00Z", RunsLeft: 3, Ready: true, Waits: "why"}},
 	Audit: &client.AuditStatus{Begun: "2026-03-01T11:30:00Z", Ended: "2026-03-01T11:31:00Z", Generation: "g1", Run: 12, Horizon: "2026-03-01T11:57:00Z",
 		Items: 3, Windows: 40, Drift: 1, LostObjects: []client.Text{"events/a"}, Error: "x",

@@ -156,7 +156,7 @@ func lagOf(a client.Answer) lag {
 	return l
 }
 
-// late is how a server's warning begins that batch is behind by more than its settings explain: twice slot + settle + the time between ticks.
+// late is how a server's warning begins that batch is behind by more than its settings explain: twice slot + seal delay + the time between ticks.
 const late = "batch is late"
 
 // horizon: batch is not late, for any view that answered.

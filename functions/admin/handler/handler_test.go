@@ -54,7 +54,7 @@ func newDesk(t *testing.T) *desk {
 	}
 	v := lifecycle.View{Name: "v", Serving: first, Generations: []lifecycle.Generation{
 		{ID: first, Definition: "one", State: lifecycle.Serving, Run: 3, Horizon: 1000 * 300_000},
-		{ID: second, Definition: "two", State: lifecycle.Building, Run: 3, Horizon: 1000 * 300_000, Live: 900 * 300_000},
+		{ID: second, Definition: "two", State: lifecycle.Building, Run: 3, Horizon: 1000 * 300_000, LiveFrom: 900 * 300_000},
 	}}
 	if err := d.catalog.PutView(ctx, v); err != nil {
 		t.Fatal(err)

@@ -83,7 +83,7 @@ func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer)
 	)
 	return w, &handler.Handler{Log: log, Audit: &audit.Audit{
 		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec, Layout: layout,
-		Lookback: time.Hour, Every: 24 * time.Hour, Tries: 5, Workers: 2, Run: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: log,
+		Lookback: time.Hour, Every: 24 * time.Hour, Tries: 5, Workers: 2, Parallel: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: log,
 	}}, out
 }
 

@@ -42,7 +42,7 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 	for _, run := range report.Runs {
 		answer.Events += run.Events
 		h.Log.InfoContext(ctx, "run", "run", run.N, "horizon", run.Horizon, "objects", run.Objects, "events", run.Events,
-			"stragglers", run.Stragglers, "overlap", run.Overlap, "conflicts", run.Conflicts)
+			"late_objects", run.LateObjects, "duplicates", run.Duplicates, "conflicts", run.Conflicts)
 	}
 	swept, sweepErr := h.Sweep.Tick(ctx)
 	if h.Observe != nil {

@@ -123,7 +123,7 @@ func TestLog(t *testing.T) {
 	if _, err := h.Handle(context.Background(), tick(t)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"msg=run", "msg=tick", "events=6", "overlap=1", "conflicts=0", "head=1"} {
+	for _, want := range []string{"msg=run", "msg=tick", "events=6", "duplicates=1", "conflicts=0", "head=1"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s: %s", want, log)
 		}

@@ -35,7 +35,7 @@ func kappaStation(t *testing.T, live slot.Slot) *station {
 		t.Fatal(err)
 	}
 	g := v.Generations[0]
-	g.ID, g.Definition, g.Architecture, g.Live = "01KDVDNA00KAPPAKAPPAKAPPAK", set.Programs[0].Hash, view.Kappa, live
+	g.ID, g.Definition, g.Architecture, g.LiveFrom = "01KDVDNA00KAPPAKAPPAKAPPAK", set.Programs[0].Hash, view.Kappa, live
 	v.Serving, v.Generations = g.ID, []lifecycle.Generation{g}
 	if err := s.Catalog.PutDefinition(ctx, g.Definition, all[0].Text()); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func (s *station) putPurchases(t *testing.T, set *view.Set, g lifecycle.Generati
 		w := set.Programs[0].NewWindows()
 		page.MergeInto(w)
 		key := viewstore.SpeedKey{Set: lifecycle.OfGeneration(g), Key: view.EncodeKey([]string{"ann ü"}), Slot: viewstore.NoSlot, Page: page.Page, Lane: lane}
-		item := viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: w.AppendPage(nil, page.Page)}
+		item := viewstore.SpeedItem{SpeedKey: key, Applied: "1", States: w.AppendPage(nil, page.Page)}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}

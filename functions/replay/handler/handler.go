@@ -42,7 +42,7 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 		}
 		if g.Runs > 0 || g.Waits {
 			h.Log.InfoContext(ctx, "replayed", "view", g.View, "generation", g.Generation, "run", g.Run, "left", g.Left,
-				"waits", g.Waits, "runs", g.Runs, "events", g.Events, "overlap", g.Overlap, "items", g.Items,
+				"waits", g.Waits, "runs", g.Runs, "events", g.Events, "duplicates", g.Duplicates, "items", g.Items,
 				"folded", g.Folded, "skipped", g.Skipped)
 		}
 	}

@@ -100,7 +100,7 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 		t.Fatal(err)
 	}
 	v := lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{
-		{ID: "g", Definition: d.Hash(), Architecture: view.Kappa, State: lifecycle.Building, Live: live},
+		{ID: "g", Definition: d.Hash(), Architecture: view.Kappa, State: lifecycle.Building, LiveFrom: live},
 	}}
 	if err := s.catalog.PutView(ctx, v); err != nil {
 		t.Fatal(err)
@@ -110,7 +110,7 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 	return s, &handler.Handler{Log: logger, Replay: &speed.Replay{
 		Archive: &s.archive, Catalog: &s.catalog, Sweeps: &s.catalog, Programs: &programs.Cache{}, Items: &s.items, Seen: &memory.Seen{}, Codec: codec,
 		Layout: archive.Layout{Number: 1, Slot: length, Lanes: 4, SpeedWindow: time.Hour}, Bytes: 1, RetainSeen: 24 * time.Hour, Tries: 3,
-		Run: runner.Sequential, Now: live.Start, Log: logger,
+		Parallel: runner.Sequential, Now: live.Start, Log: logger,
 	}}, log
 }
 
@@ -162,7 +162,7 @@ func TestLog(t *testing.T) {
 	if _, err := h.Handle(context.Background(), tick(t)); err != nil {
 		t.Fatal(err)
 	}
-	for _, want := range []string{"msg=replayed", "msg=tick", "generation=g", "events=5", "overlap=0", "head=2"} {
+	for _, want := range []string{"msg=replayed", "msg=tick", "generation=g", "events=5", "duplicates=0", "head=2"} {
 		if !strings.Contains(log.String(), want) {
 			t.Errorf("the log has no %s: %s", want, log)
 		}

@@ -130,7 +130,7 @@ func (w *world) tick(t *testing.T, events int64) {
 	t.Helper()
 	report, err := w.batch.Tick(t.Context())
 	need(t, err)
-	if report.Head.Events != events || report.Head.Overlap != 0 || len(report.Runs) != 1 {
+	if report.Head.Events != events || report.Head.Duplicates != 0 || len(report.Runs) != 1 {
 		t.Fatalf("batch made %+v, want one run of %d events", report.Runs, events)
 	}
 }

@@ -167,8 +167,8 @@ func (w *world) deliver(t *testing.T, events int) (invocations int) {
 		for records := range slices.Chunk(w.read(t, shard), batchRecords) {
 			applied, report, err := s.Apply(t.Context(), records)
 			need(t, err)
-			if applied != len(records) || report.Overlap != 0 {
-				t.Fatalf("%d of %d records were applied, with %d copies", applied, len(records), report.Overlap)
+			if applied != len(records) || report.Duplicates != 0 {
+				t.Fatalf("%d of %d records were applied, with %d copies", applied, len(records), report.Duplicates)
 			}
 			folded += report.Events
 			invocations++

@@ -118,15 +118,15 @@ func (r runner) broken(t *testing.T, n int, kind wire.Kind, times int) map[wire.
 	err := try.Do(t.Context())
 	fired := r.Faults()
 	r.Heal()
-	if problem := judge(try, kind, times, err, fired); problem != "" {
+	if problem := problemWith(try, kind, times, err, fired); problem != "" {
 		t.Errorf("%q of request %d, %d times: error %v, %s", kind, n+1, times, err, problem)
 	}
 	try.Check(t, err)
 	return fired
 }
 
-// judge says what is wrong with the error, "" when nothing is.
-func judge(try Try, kind wire.Kind, times int, err error, fired map[wire.Fault]int) string {
+// problemWith says what is wrong with the error, "" when nothing is.
+func problemWith(try Try, kind wire.Kind, times int, err error, fired map[wire.Fault]int) string {
 	want, known := try.Fails[kind]
 	switch {
 	case len(fired) == 0: // another of the operation's requests can meet it

@@ -35,9 +35,9 @@ type storedRun struct {
 	FirstArrival int64     `json:"first_arrival,omitempty"` // Unix milliseconds
 	LastArrival  int64     `json:"last_arrival,omitempty"`
 	Objects      int64     `json:"objects,omitempty"`
-	Stragglers   int64     `json:"stragglers,omitempty"`
+	LateObjects  int64     `json:"late_objects,omitempty"`
 	Events       int64     `json:"events,omitempty"`
-	Overlap      int64     `json:"overlap,omitempty"`
+	Duplicates   int64     `json:"duplicates,omitempty"`
 	Conflicts    int64     `json:"conflicts,omitempty"`
 }
 
@@ -56,7 +56,7 @@ type storedGeneration struct {
 	ID         lifecycle.GenerationID `json:"id"`
 	Definition view.Hash              `json:"definition"`
 	State      lifecycle.State        `json:"state"`
-	Live       slot.Slot              `json:"live"` // Unix milliseconds
+	LiveFrom   slot.Slot              `json:"live_from"` // Unix milliseconds
 	Run        uint64                 `json:"run"`
 	Horizon    slot.Slot              `json:"horizon"`
 	Since      int64                  `json:"since,omitempty"` // Unix milliseconds
@@ -71,7 +71,7 @@ func encodeRun(r lifecycle.Run) (table.Item, error) {
 	return item, setDocument(item, storedRun{
 		format: format{documentVersion}, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
-		Objects: r.Objects, Stragglers: r.Stragglers, Events: r.Events, Overlap: r.Overlap, Conflicts: r.Conflicts,
+		Objects: r.Objects, LateObjects: r.LateObjects, Events: r.Events, Duplicates: r.Duplicates, Conflicts: r.Conflicts,
 	})
 }
 
@@ -87,7 +87,7 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 	return lifecycle.Run{
 		N: n, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
-		Objects: r.Objects, Stragglers: r.Stragglers, Events: r.Events, Overlap: r.Overlap, Conflicts: r.Conflicts,
+		Objects: r.Objects, LateObjects: r.LateObjects, Events: r.Events, Duplicates: r.Duplicates, Conflicts: r.Conflicts,
 	}, nil
 }
 

@@ -24,7 +24,7 @@ func stored(document string) table.Item {
 // second format is written as the first.
 func TestViewDocuments(t *testing.T) {
 	const (
-		serving = `{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live":1795555200000,` +
+		serving = `{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live_from":1795555200000,` +
 			`"run":18446744073709551615,"horizon":1795555500000`
 		begins = `{"version":%d,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[`
 	)
@@ -49,7 +49,7 @@ func TestViewDocuments(t *testing.T) {
 			change(func(v *lifecycle.View) {
 				v.Generations = append(v.Generations, lifecycle.Generation{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: "d", State: lifecycle.Building, Architecture: views.Kappa})
 			}),
-			2, serving + `},{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2P","definition":"d","state":"building","live":0,"run":0,"horizon":0,"architecture":"kappa"}]}`,
+			2, serving + `},{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2P","definition":"d","state":"building","live_from":0,"run":0,"horizon":0,"architecture":"kappa"}]}`,
 		},
 		{
 			"Kappa, and it lacks events",

@@ -35,23 +35,23 @@ var (
 
 var run = lifecycle.Run{
 	N: 42, Horizon: 1_795_555_500_000, Manifest: "runs/000000000042/m", Identities: "runs/000000000042/i", FirstArrival: 1, LastArrival: 2,
-	Objects: 3, Stragglers: 4, Events: 5, Overlap: 6, Conflicts: 7,
+	Objects: 3, LateObjects: 4, Events: 5, Duplicates: 6, Conflicts: 7,
 }
 
 var view = lifecycle.View{
 	Name: "page_views", Description: `"Größe"`, Revision: 8, Serving: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N",
 	Generations: []lifecycle.Generation{{
 		ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: "9f86d081884c7d659a2feaa0c55ad015", State: lifecycle.Serving,
-		Live: 1_795_555_200_000, Run: math.MaxUint64, Horizon: 1_795_555_500_000,
+		LiveFrom: 1_795_555_200_000, Run: math.MaxUint64, Horizon: 1_795_555_500_000,
 	}},
 }
 
 // The items as DynamoDB holds them.
 var (
 	runDocument = `{"version":1,"horizon":1795555500000,"manifest":"runs/000000000042/m","identities":"runs/000000000042/i","first_arrival":1,` +
-		`"last_arrival":2,"objects":3,"stragglers":4,"events":5,"overlap":6,"conflicts":7}`
+		`"last_arrival":2,"objects":3,"late_objects":4,"events":5,"duplicates":6,"conflicts":7}`
 	viewDocument = `{"version":1,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N",` +
-		`"definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live":1795555200000,"run":18446744073709551615,"horizon":1795555500000}]}`
+		`"definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live_from":1795555200000,"run":18446744073709551615,"horizon":1795555500000}]}`
 	runStored        = key("run", "00000000000000000042") + `,"doc":{"S":` + quoted(runDocument) + `}}`
 	viewStored       = key("view", "page_views") + `,"doc":{"S":` + quoted(viewDocument) + `},"rev":{"N":"8"}}`
 	definitionStored = key("definition", "9f86d081884c7d659a2feaa0c55ad015") + `,"text":{"B":"dGV4dA=="}}`

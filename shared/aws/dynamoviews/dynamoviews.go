@@ -6,7 +6,7 @@
 //
 //	s        B  states, an encoded page
 //	h        N  of a base item: its horizon, Unix milliseconds
-//	f        S  of a speed item: its fence. Only ever compared for equality: DynamoDB's numbers have 38 digits, sequence numbers up to 129
+//	f        S  of a speed item: its applied position. Only ever compared for equality: DynamoDB's numbers have 38 digits, sequence numbers up to 129
 //	r        B  of a seen item: its records, see record.go
 //	t        N  of a seen item: when it was recorded, Unix milliseconds
 //	expires  N  of a speed or seen item: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
@@ -33,7 +33,7 @@ import (
 const (
 	states   = "s"
 	horizon  = "h"
-	fence    = "f"
+	applied  = "f"
 	records  = "r"
 	recorded = "t"
 	expires  = "expires"
@@ -114,16 +114,16 @@ func (s *Speed) Load(ctx context.Context, keys []viewstore.SpeedKey) ([]viewstor
 // Put implements viewstore.Speed. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
 func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
 	attributes := speedKey(item.SpeedKey)
-	attributes[fence] = table.Text(item.Fence)
+	attributes[applied] = table.Text(item.Applied)
 	attributes[states] = table.Binary(item.States)
 	setExpires(attributes, item.Expires)
 	var when table.Condition
 	if loaded != "" {
-		when = table.Condition{Attribute: fence, Value: table.Text(loaded)}
+		when = table.Condition{Attribute: applied, Value: table.Text(loaded)}
 	}
 	stored, err := s.table.Put(ctx, attributes, when)
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is at %s, not %q: %w", found(stored, fence, table.TextOf), loaded, viewstore.ErrConflict)
+		err = fmt.Errorf("it is at %s, not %q: %w", found(stored, applied, table.TextOf), loaded, viewstore.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put speed item of set %s, slot %s, page %d, lane %s: %w", item.Set, item.Slot, item.Page, item.Lane, err)
@@ -226,11 +226,11 @@ func speedItem(stored table.Item) (item viewstore.SpeedItem, err error) {
 	if item.SpeedKey, err = parseSpeedKey(stored); err != nil {
 		return viewstore.SpeedItem{}, err
 	}
-	at, err := table.TextOf(stored, fence)
+	at, err := table.TextOf(stored, applied)
 	if err != nil {
 		return viewstore.SpeedItem{}, err
 	}
-	item.Fence = event.Sequence(at)
+	item.Applied = event.Sequence(at)
 	if item.States, err = table.BinaryOf(stored, states); err != nil {
 		return viewstore.SpeedItem{}, err
 	}

@@ -137,10 +137,10 @@ func (f *faults) putSpeed(t *testing.T, stored, loaded event.Sequence, want erro
 	key := viewstore.SpeedKey{Set: "d", Key: view.Key(f.own()), Slot: 300_000, Page: 1, Lane: event.Lane{Layout: 1, Count: 4, N: 2}}
 	var before []viewstore.SpeedItem
 	if stored != "" {
-		before = []viewstore.SpeedItem{{SpeedKey: key, Fence: stored, States: []byte("before")}}
+		before = []viewstore.SpeedItem{{SpeedKey: key, Applied: stored, States: []byte("before")}}
 		need(t, s.Put(t.Context(), before[0], ""))
 	}
-	ours := viewstore.SpeedItem{SpeedKey: key, Fence: "30", States: []byte("ours")}
+	ours := viewstore.SpeedItem{SpeedKey: key, Applied: "30", States: []byte("ours")}
 	return wiretest.Try{
 		Do:   func(ctx context.Context) error { return s.Put(ctx, ours, loaded) },
 		Want: want, Lost: viewstore.ErrConflict,
@@ -241,7 +241,7 @@ func (f *faults) readSpeed(t *testing.T) []wiretest.Site {
 	var keys []viewstore.SpeedKey
 	for n := range slot.Slot(10) {
 		item := viewstore.SpeedItem{
-			SpeedKey: viewstore.SpeedKey{Set: "r", Key: "k", Slot: n * 300_000, Lane: event.Lane{Layout: 1, Count: 4}}, Fence: "1", States: []byte{byte(n)},
+			SpeedKey: viewstore.SpeedKey{Set: "r", Key: "k", Slot: n * 300_000, Lane: event.Lane{Layout: 1, Count: 4}}, Applied: "1", States: []byte{byte(n)},
 		}
 		need(t, f.speed().Put(t.Context(), item, ""))
 		items, keys = append(items, item), append(keys, item.SpeedKey)

@@ -48,7 +48,7 @@ var speed = viewstore.SpeedItem{
 	SpeedKey: viewstore.SpeedKey{
 		Set: "9f86d081884c7d659a2feaa0c55ad015", Key: "\x01/", Slot: 1_795_555_500_000, Page: 3, Lane: event.Lane{Layout: 1, Count: 4, N: 2},
 	},
-	Fence: "49546986683135544286507457936321625675700192471156785154", States: []byte("\x01states"), Expires: 1_796_160_300,
+	Applied: "49546986683135544286507457936321625675700192471156785154", States: []byte("\x01states"), Expires: 1_796_160_300,
 }
 
 var speedStored = `{"pk":` + b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/") +

@@ -56,13 +56,13 @@ func (a *Archive) Put(ctx context.Context, key archive.Key, body []byte) (time.T
 		IfNoneMatch: aws.String("*"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
 	})
 	if err != nil {
-		return failure(err), fmt.Errorf("put %s: %w", key, judge(err))
+		return failure(err), fmt.Errorf("put %s: %w", key, classify(err))
 	}
 	return dateOf(out.ResultMetadata), nil
 }
 
-// judge tells the two answers to a put of a key that is taken apart: 412, there is an object; 409, there may be one soon.
-func judge(err error) error {
+// classify tells the two answers to a put of a key that is taken apart: 412, there is an object; 409, there may be one soon.
+func classify(err error) error {
 	switch response := answer(err); {
 	case response == nil:
 	case response.StatusCode == http.StatusPreconditionFailed:

@@ -8,7 +8,7 @@ import (
 // Stream is for how long an event may come by the stream. Speed and replay have it alike: from it follows how long a seen
 // item lives.
 type Stream struct {
-	// How long the stream keeps records. Danger: less than it does, and a record that comes again late finds neither fence
+	// How long the stream keeps records. Danger: less than it does, and a record that comes again late finds neither applied position
 	// nor seen item, and counts twice: in a Kappa view until it is rebuilt, in another until batch has covered both copies.
 	StreamRetention time.Duration `default:"72h"`
 	// As batch and republish have it: events older than this are put into the stream by nobody. Danger: less than they

@@ -167,7 +167,7 @@ func Candidate(p *view.Program, id lifecycle.GenerationID, state lifecycle.State
 func KappaGeneration(p *view.Program, id lifecycle.GenerationID, state lifecycle.State) lifecycle.Generation {
 	return lifecycle.Generation{
 		ID: id, Definition: p.Hash, State: state, Architecture: view.Kappa,
-		Live: Horizon - 12*SlotMs, Run: 1, Horizon: Horizon,
+		LiveFrom: Horizon - 12*SlotMs, Run: 1, Horizon: Horizon,
 	}
 }
 
@@ -266,7 +266,7 @@ func (s *Station) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program
 	t.Helper()
 	for page, states := range PagesOf(t, p, amounts...) {
 		key.Page = page
-		item := viewstore.SpeedItem{SpeedKey: key, Fence: "1", States: states}
+		item := viewstore.SpeedItem{SpeedKey: key, Applied: "1", States: states}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}

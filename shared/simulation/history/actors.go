@@ -243,9 +243,9 @@ func (h *history) ticks() {
 	wait := h.tickEvery
 	if h.aimed {
 		// As early as a slot can be claimed, by the clock of any function, or while it settles.
-		after := h.settle + pick(h, -h.margin, -h.margin, 0, h.margin) + h.between(-50*time.Millisecond, 500*time.Millisecond)
+		after := h.sealDelay + pick(h, -h.margin, -h.margin, 0, h.margin) + h.between(-50*time.Millisecond, 500*time.Millisecond)
 		if h.random.IntN(3) == 0 {
-			after = h.between(0, h.settle)
+			after = h.between(0, h.sealDelay)
 		}
 		wait = h.untilEdge(wait/2, after)
 	}
@@ -272,11 +272,11 @@ func (h *history) tick() {
 // leftOut is the view that a tick's file leaves out, "" for none. No view is left out for so long that it is dropped: the one that is retired already only
 // when that was a short while ago, and none right before batch stops for a while.
 func (h *history) leftOut() view.Name {
-	if h.clock.Add(h.keep).After(h.batchGone) && h.clock.Before(h.batchBack) || !h.chance(ViewLeftOut) {
+	if h.clock.Add(h.retainFor).After(h.batchGone) && h.clock.Before(h.batchBack) || !h.chance(ViewLeftOut) {
 		return ""
 	}
 	v := h.pointers[parseName(h.random.IntN(views))]
-	if v.Retired != 0 && h.clock.UnixMilli()-v.Retired > h.keep.Milliseconds()/4 {
+	if v.Retired != 0 && h.clock.UnixMilli()-v.Retired > h.retainFor.Milliseconds()/4 {
 		return ""
 	}
 	return v.Name

@@ -61,11 +61,11 @@ func TestLies(t *testing.T) {
 		lie     history.Lie
 		oracles []string
 	}{
-		"replay's items have no fence": {history.NoFences, []string{halves}},
-		"nothing was streamed":         {history.NothingSeen, []string{halves, "an event counts twice in two cases only"}},
-		"live from the first slot":     {history.LiveFromZero, []string{halves}},
-		"a replayed item is lost":      {history.NoObjects, []string{halves}},
-		"everything is swept":          {history.AllSwept, []string{halves, "what is complete has all that arrived before"}},
+		"replay's items have no applied position": {history.NoApplied, []string{halves}},
+		"nothing was streamed":                    {history.NothingSeen, []string{halves, "an event counts twice in two cases only"}},
+		"live from the first slot":                {history.LiveFromZero, []string{halves}},
+		"a replayed item is lost":                 {history.NoObjects, []string{halves}},
+		"everything is swept":                     {history.AllSwept, []string{halves, "what is complete has all that arrived before"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -66,7 +66,7 @@ func (d Drill) Play(seed uint64) (CatchUp, Result, error) {
 // adjust replaces what was drawn.
 func (d Drill) adjust(s *settings) {
 	*s = settings{
-		slotLength: 5 * time.Minute, commitWithin: 10 * time.Second, margin: 30 * time.Second, settle: time.Minute, relist: 3 * time.Hour,
+		slotLength: 5 * time.Minute, commitWithin: 10 * time.Second, margin: 30 * time.Second, sealDelay: time.Minute, lookback: 3 * time.Hour,
 		speedWindow: time.Hour, batchWindow: 24 * time.Hour, lanes: 4, shards: 3, sweepAfter: 10 * time.Minute, runBytes: 64 << 20,
 		active: time.Hour + d.For, requestEvery: d.RequestEvery, perRequest: 4, maxEvents: 1 << 20, queryEvery: 10 * time.Minute, pollEvery: 5 * time.Second, lookUpTo: 1,
 		tickEvery: 5 * time.Minute, sweepEvery: 5 * time.Minute, longFreeze: time.Minute, latencyUpTo: 20 * time.Millisecond, redeliver: 6 * time.Minute,

@@ -85,7 +85,7 @@ const (
 	BadRequest    // a request that is to be refused
 
 	// What follows from the above.
-	Straggler       // an object landed in a slot that batch had claimed
+	LateObject      // an object landed in a slot that batch had claimed
 	CountedTwice    // an event was counted twice, as design 3.5 allows
 	Swept           // the sweep queued an object
 	QueriedInFlight // a query's reads lay apart, with writes between
@@ -116,7 +116,7 @@ var faultNames = [faults]string{
 	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request", "sent again at a window's edge", "sent again later", "sent again beyond the speed window",
 	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future", "event without time", "bad event",
-	"bad request", "straggler", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "generation switched to",
+	"bad request", "late object", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "generation switched to",
 	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "replayed", "replay waited for the sweep", "left to the live half",
 	"gone at a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
 }

@@ -95,9 +95,9 @@ const seenBesideWindow = 5 * 24 * time.Hour
 func (h *history) systemSettings() setting.All {
 	s := setting.Default()
 	s.Slot, s.Lanes, s.DedupeWindow, s.SpeedWindow = h.slotLength, h.lanes, h.batchWindow, h.speedWindow
-	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.settle, h.relist
+	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.sealDelay, h.lookback
 	s.ClockUnit = 0 // as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
-	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.keep, h.approve, h.replayBytes
+	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.retainFor, h.approve, h.replayBytes
 	s.StreamRetention, s.MaxStreamAge, s.PublishTime = seenBesideWindow, seenBesideWindow, time.Second
 	s.LongestInvocation, s.AuditEvery = 0, max(h.auditEvery, time.Nanosecond)
 	s.MaxBody, s.WriteTries = 1<<20, 3

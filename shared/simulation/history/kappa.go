@@ -16,22 +16,22 @@ import (
 
 // What an oracle may demand of an answer of a Kappa generation that is live from a slot on, whenever its reads were made:
 //
-// Live half. Of the positions of the lanes whose slots are not below Live, those that count (truth.deliver: no earlier position of the lane within the
+// Live half. Of the positions of the lanes whose slots are not below LiveFrom, those that count (truth.deliver: no earlier position of the lane within the
 // speed window) may be in, once each, and no other; those must be in whose record speed has said to be applied before the query began.
 //
-// Replayed half. Of the copies whose slots are below Live and which real runs hold, those that count by truth.replays may be in, once each, and no other;
+// Replayed half. Of the copies whose slots are below LiveFrom and which real runs hold, those that count by truth.replays may be in, once each, and no other;
 // those must be in that stand in runs which the generation's Run had reached before the query began.
 //
 // An event counts more than once only when copies of it lie further apart than the speed window: there is no horizon that could stand between two copies.
 //
 // Within one generation an event that was visible stays so. When the pointer moves to another set of items, or from one to a Kappa generation, what must be
-// in follows from the two halves alone: a switch demands that replay has the head, so all that runs hold below Live is in. From Live on only the stream
+// in follows from the two halves alone: a switch demands that replay has the head, so all that runs hold below LiveFrom is in. From LiveFrom on only the stream
 // brings events; one that has reached no lane yet, since ingest died in between, was visible before when batch had counted it, and is gone until the sweep
 // has it streamed. (A Kappa view that is there from the first slot on has the same lag without any switch.)
 //
 // Neither a row nor a total is exact.
 //
-// complete is the horizon of a run: every copy of the runs up to it is either below Live and brought in by replay, or has its position in
+// complete is the horizon of a run: every copy of the runs up to it is either below LiveFrom and brought in by replay, or has its position in
 // its lane; and nothing that was acknowledged in a slot below is in no such run. Of the positions those must be in, as said, whose records are applied.
 
 // generation is a generation as the catalog knows it, and when it was seen to be at which run.
@@ -64,17 +64,17 @@ func (h *history) learn(v int, stored lifecycle.Generation) {
 	if g == nil {
 		g = &generation{id: stored.ID, view: v, hash: stored.Definition, kappa: !stored.HasBase(), set: stored.SpeedSet()}
 		if g.kappa {
-			g.live = stored.Live
+			g.live = stored.LiveFrom
 		}
 		h.generations[g.id], h.sets[g.set] = g, v
 	}
 	g.served = g.served || stored.State == lifecycle.Serving
 	if !g.kappa {
-		g.live = stored.Live
+		g.live = stored.LiveFrom
 		return
 	}
-	if g.live != stored.Live {
-		h.fail(oracleKappa, "generation %s was live from %s on, and now from %s: what is in its items carries no slot", g.id, g.live, stored.Live)
+	if g.live != stored.LiveFrom {
+		h.fail(oracleKappa, "generation %s was live from %s on, and now from %s: what is in its items carries no slot", g.id, g.live, stored.LiveFrom)
 	}
 	switch before := g.at(h.step); {
 	case stored.Run > before:
@@ -118,8 +118,8 @@ func (h *history) switchOf(from, to lifecycle.GenerationID) Fault {
 	return LambdaToLambda
 }
 
-// replays says whether replay counts a copy: its slot is below Live, a real run holds it, and no other such copy that stands before it in the archive
-// arrived within the speed window of it. At the edge, within the window below Live, the lanes decide: it counts once it has its place there, unless the
+// replays says whether replay counts a copy: its slot is below LiveFrom, a real run holds it, and no other such copy that stands before it in the archive
+// arrived within the speed window of it. At the edge, within the window below LiveFrom, the lanes decide: it counts once it has its place there, unless the
 // live half has counted a copy within the window.
 func (h *history) replays(c *copyOf, live slot.Slot) bool {
 	if !h.isFirst(c, live) {

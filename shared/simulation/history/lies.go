@@ -14,7 +14,7 @@ type Lie int
 // The lies.
 const (
 	NoLie        Lie = iota
-	NoFences         // replay's items are told to have no fence
+	NoApplied        // replay's items are told to have no applied position
 	NothingSeen      // replay is told that nothing was streamed
 	LiveFromZero     // speed is told that Kappa generations are live from the first slot on
 	NoObjects        // replay is told that a write of an item is done, now and then
@@ -38,7 +38,7 @@ func (c catalogPort) told(all []lifecycle.View) []lifecycle.View {
 		all[i].Generations = slices.Clone(all[i].Generations)
 		for j := range all[i].Generations {
 			if g := &all[i].Generations[j]; !g.HasBase() {
-				g.Live = 0
+				g.LiveFrom = 0
 			}
 		}
 	}
@@ -47,17 +47,17 @@ func (c catalogPort) told(all []lifecycle.View) []lifecycle.View {
 
 // loaded are items as they are told, and as they were.
 func (s speedPort) loaded(items []viewstore.SpeedItem) []viewstore.SpeedItem {
-	if s.lies(NoFences) {
+	if s.lies(NoApplied) {
 		for i := range items {
-			items[i].Fence = ""
+			items[i].Applied = ""
 		}
 	}
 	return items
 }
 
-// fence is what is stored where a fence was told as none.
-func (s speedPort) fence(item viewstore.SpeedKey, loaded event.Sequence) event.Sequence {
-	if !s.lies(NoFences) {
+// applied is the stored applied position where it was told as none.
+func (s speedPort) applied(item viewstore.SpeedKey, loaded event.Sequence) event.Sequence {
+	if !s.lies(NoApplied) {
 		return loaded
 	}
 	stored, err := s.h.items.Load(everywhere, []viewstore.SpeedKey{item})
@@ -65,5 +65,5 @@ func (s speedPort) fence(item viewstore.SpeedKey, loaded event.Sequence) event.S
 	if len(stored) == 0 {
 		return ""
 	}
-	return stored[0].Fence
+	return stored[0].Applied
 }

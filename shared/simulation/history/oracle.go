@@ -69,7 +69,7 @@ func (h *history) onObject(key archive.Key, body []byte) {
 			return
 		}
 		if n := len(h.runs); n > 0 && o.slot < h.runs[n-1].Horizon {
-			h.count(Straggler)
+			h.count(LateObject)
 		}
 	case len(key) > 9 && key[:9] == "setaside/":
 		h.count(SetAside)
@@ -144,8 +144,8 @@ func (h *history) onView(name view.Name) {
 			h.built[number] = g.Run
 			h.sameTruth(g.Run)
 		}
-		if v.Serving == g.ID && (g.Horizon < g.Live || g.State != lifecycle.Serving) {
-			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon, g.State, g.Live)
+		if v.Serving == g.ID && (g.Horizon < g.LiveFrom || g.State != lifecycle.Serving) {
+			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon, g.State, g.LiveFrom)
 		}
 		if g.ID != answering {
 			continue
@@ -165,7 +165,7 @@ func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 		return v.Serving
 	}
 	for _, g := range v.Generations {
-		isKappa := !g.HasBase() && g.State != lifecycle.Announced && g.Horizon >= g.Live
+		isKappa := !g.HasBase() && g.State != lifecycle.Announced && g.Horizon >= g.LiveFrom
 		if g.IsKept() && (g.Run > 0 || isKappa) {
 			return g.ID
 		}

@@ -17,8 +17,8 @@ import (
 // play is the course of a history: clients send and faults happen; then the faults stop, and what was promised has to come true in time; then
 // the clock goes past every window, batch past every event, and the last answers are to be the plain fold.
 func (h *history) play() {
-	h.line("history", "slot "+h.slotLength.String(), fmt.Sprintf("lanes %d, commit %s, margin %s, settle %s, speed window %s, batch window %s",
-		h.layout.Lanes, h.commitWithin, h.margin, h.settle, h.layout.SpeedWindow, h.layout.DedupeWindow), "")
+	h.line("history", "slot "+h.slotLength.String(), fmt.Sprintf("lanes %d, commit %s, margin %s, seal delay %s, speed window %s, batch window %s",
+		h.layout.Lanes, h.commitWithin, h.margin, h.sealDelay, h.layout.SpeedWindow, h.layout.DedupeWindow), "")
 	if h.begin != nil {
 		h.begin(h)
 	}
@@ -78,7 +78,7 @@ func (h *history) until(t time.Time, done func() bool) bool {
 // function has left behind, or wait for one that hangs) makes it part of a run and applies it.
 func (s *settings) bounds() {
 	s.liveBound = 60 * time.Second
-	s.batchBound = s.slotLength + s.settle + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
+	s.batchBound = s.slotLength + s.sealDelay + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
 	s.sweptBound = s.batchBound + s.sweepAfter + 2*s.sweepEvery + 2*s.timeouts[sweepRole] + 5*s.timeouts[republishRole] + s.liveBound + 2*s.timeouts[replayRole]
 }
 
@@ -306,7 +306,7 @@ func (h *history) finish() {
 		}
 	}
 	end = end.Truncate(time.Hour).Add(time.Hour)
-	h.clock = later(h.clock, end).Add(h.slotLength + h.settle + 2*h.margin)
+	h.clock = later(h.clock, end).Add(h.slotLength + h.sealDelay + 2*h.margin)
 	h.line("history", "ends", "", "")
 	for range 100 {
 		h.backlog = false

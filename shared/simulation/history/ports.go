@@ -337,7 +337,7 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 		if s.lies(NoObjects) && s.h.random.IntN(20) == 0 {
 			return nil
 		}
-		err := s.h.items.Put(everywhere, item, s.fence(item.SpeedKey, loaded))
+		err := s.h.items.Put(everywhere, item, s.applied(item.SpeedKey, loaded))
 		if err == nil {
 			s.h.onSpeed(item)
 		}

@@ -9,8 +9,8 @@ type settings struct {
 	slotLength   time.Duration
 	commitWithin time.Duration
 	margin       time.Duration
-	settle       time.Duration
-	relist       time.Duration
+	sealDelay    time.Duration
+	lookback     time.Duration
 	speedWindow  time.Duration
 	batchWindow  time.Duration
 	lanes        int
@@ -31,7 +31,7 @@ type settings struct {
 	edgy         bool          // more of it: slow puts, runs that are made real and not applied, and clocks as far apart as may be
 	lookUpTo     int           // answers of a view, when its horizon moves, and then some of the others; 0: all
 	aimed        bool          // requests and ticks seek the edges of slots
-	keep         time.Duration // how long a generation that has served is kept: longer than any query takes
+	retainFor    time.Duration // how long a generation that has served is kept: longer than any query takes
 	announced    bool          // the views are announced by batch, with events there already; else they are there from the beginning
 	redeliver    time.Duration // the republish queue's visibility timeout, up to twice of it
 	timeouts     [roles]time.Duration
@@ -53,7 +53,7 @@ func (h *history) drawSettings() settings {
 		slotLength:   pick(h, 5*time.Second, 10*time.Second, 10*time.Second, 15*time.Second, 20*time.Second),
 		commitWithin: pick(h, time.Second, 2*time.Second, 3*time.Second),
 		margin:       pick(h, 500*time.Millisecond, time.Second, 2*time.Second),
-		relist:       20 * time.Minute,
+		lookback:     20 * time.Minute,
 		sweepAfter:   h.between(5*time.Second, 25*time.Second),
 		runBytes:     pick(h, int64(600), 3000, 64<<20, 64<<20),
 		requestEvery: h.between(1*time.Second, 4*time.Second),
@@ -70,13 +70,13 @@ func (h *history) drawSettings() settings {
 		patience: 30 * time.Minute,
 	}
 	s.announced = h.random.IntN(3) == 0
-	s.keep = h.between(90*time.Second, 4*time.Minute)
+	s.retainFor = h.between(90*time.Second, 4*time.Minute)
 	s.aimed, s.edgy = h.random.IntN(3) > 0, h.random.IntN(3) == 0
 	if s.edgy {
 		s.aimed, s.margin, s.pollEvery = true, pick(h, time.Second, 2*time.Second), 200*time.Millisecond
 		s.perRequest, s.maxEvents, s.requestEvery = 1+h.random.IntN(2), 150, h.between(500*time.Millisecond, 1500*time.Millisecond)
 	}
-	s.settle = s.commitWithin + s.margin + pick(h, 0, 0, time.Second)
+	s.sealDelay = s.commitWithin + s.margin + pick(h, 0, 0, time.Second)
 	s.active = time.Duration(6+h.random.IntN(8)) * max(s.slotLength, 10*time.Second)
 	s.tickEvery = pick(h, s.slotLength/2, s.slotLength, s.slotLength, 2*s.slotLength)
 	s.sweepEvery = h.between(5*time.Second, 15*time.Second)

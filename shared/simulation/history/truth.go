@@ -416,7 +416,7 @@ func (h *history) take(run lifecycle.Run) error {
 	if n := len(h.runs); n > 0 && run.Horizon <= h.runs[n-1].Horizon {
 		return fmt.Errorf("run %d has the horizon %s, which the run before has covered", run.N, run.Horizon)
 	}
-	var events, overlap int64
+	var events, duplicates int64
 	touched := map[cell]bool{}
 	for _, input := range m.Objects {
 		_, request, err := archive.ParseEventsKey(input.Key)
@@ -440,7 +440,7 @@ func (h *history) take(run lifecycle.Run) error {
 				earlier := other != c && (other.counted || other.dropped)
 				if earlier && apart(other.arrival(), c.arrival()) <= h.layout.DedupeWindow.Milliseconds() {
 					c.counted, c.dropped = false, true
-					overlap++
+					duplicates++
 					break
 				}
 			}
@@ -449,8 +449,8 @@ func (h *history) take(run lifecycle.Run) error {
 			}
 		}
 	}
-	if run.Events != events || run.Overlap != overlap {
-		return fmt.Errorf("run %d says %d events, %d of them met before; it has %d and %d", run.N, run.Events, run.Overlap, events, overlap)
+	if run.Events != events || run.Duplicates != duplicates {
+		return fmt.Errorf("run %d says %d events, %d of them met before; it has %d and %d", run.N, run.Events, run.Duplicates, events, duplicates)
 	}
 	h.runs = append(h.runs, run)
 	h.runOf[run.Horizon] = run.N

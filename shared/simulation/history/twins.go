@@ -114,7 +114,7 @@ func (h *history) checkStates() {
 	for _, v := range all {
 		for _, stored := range v.Generations {
 			g := h.generations[stored.ID]
-			if !g.kappa || !stored.IsKept() || stored.State == lifecycle.Announced || stored.Run != h.head() || stored.Horizon < stored.Live {
+			if !g.kappa || !stored.IsKept() || stored.State == lifecycle.Announced || stored.Run != h.head() || stored.Horizon < stored.LiveFrom {
 				continue
 			}
 			h.checkStatesOf(g)

@@ -35,14 +35,14 @@ that changes no answer, REACH_... a situation that must come up. configurations.
 #ifndef SKEW
 #define SKEW 0 /* clock_margin */
 #endif
-#ifndef SETTLE
-#define SETTLE (WITHIN + SKEW)
+#ifndef SEAL_DELAY
+#define SEAL_DELAY (WITHIN + SKEW)
 #endif
 #ifndef END
-#define END (SLOTS + SETTLE) /* the clock stops here */
+#define END (SLOTS + SEAL_DELAY) /* the clock stops here */
 #endif
 #ifndef SWEEPS
-#define SWEEPS 0 /* the first so many requests are swept, at most 2; DIES and STRAGGLES happen to the first */
+#define SWEEPS 0 /* the first so many requests are swept, at most 2; DIES and LATE_PUTS happen to the first */
 #endif
 #ifndef RECORDS
 #define RECORDS REQUESTS /* in the stream; more when something is published twice */
@@ -52,7 +52,7 @@ that changes no answer, REACH_... a situation that must come up. configurations.
 #define ID(r) ((r) < COPIES -> 0 : (r) - COPIES + 1)
 #define COPIES_OF(i) ((i) == 0 -> (1 << COPIES) - 1 : 1 << ((i) + COPIES - 1)) /* a mask of requests */
 #define LANE(r) (ID(r) % LANES)
-#define LAST_HORIZON (END - SETTLE)
+#define LAST_HORIZON (END - SEAL_DELAY)
 #ifdef M_RUN_AT_UNCHANGED_HORIZON
 #define RUNS (LAST_HORIZON + 1)
 #else
@@ -95,7 +95,7 @@ byte of_lane[LANES], of_identity[IDS];
 byte done[LANES], waited[LANES];
 
 /* viewstore. Speed items by slot and lane, their states by slot and identity; one key, one page. */
-byte fence[SLOTS * LANES], speed[SLOTS * IDS];
+byte applied[SLOTS * LANES], speed[SLOTS * IDS];
 byte base[IDS], base_horizon;
 byte seen;     /* a mask of positions */
 byte receipts; /* a mask of requests */
@@ -177,7 +177,7 @@ proctype Ingest(byte r) {
 #endif
 		fi
 	:: now > began + WITHIN -> /* given up */
-#ifdef STRAGGLES
+#ifdef LATE_PUTS
 		if
 		:: d_step { r == 0 && now < END -> /* but the put was on the wire */
 			archived = archived | (1 << r);
@@ -216,35 +216,35 @@ end:	do
 }
 
 /* An item is one of a slot and a lane. */
-#ifdef M_ONE_FENCE_FOR_ALL_LANES
-#define FENCE_OF(s) ((s) * LANES)
+#ifdef M_ONE_APPLIED_FOR_ALL_LANES
+#define APPLIED_OF(s) ((s) * LANES)
 #define IN_ITEM(identity) true
 #else
-#define FENCE_OF(s) ((s) * LANES + lane)
+#define APPLIED_OF(s) ((s) * LANES + lane)
 #define IN_ITEM(identity) ((identity) % LANES == lane)
 #endif
 
 /* A record at position i has the sequence number i + 1. */
-#if defined(M_NO_FENCE) || defined(M_FENCE_PER_BATCH)
-#define ABOVE(i, fence) true
-#elif defined(M_FENCE_OFF_BY_ONE)
-#define ABOVE(i, fence) ((i) + 1 >= (fence))
+#if defined(M_NO_APPLIED_POSITION) || defined(M_APPLIED_PER_BATCH)
+#define ABOVE(i, applied) true
+#elif defined(M_APPLIED_OFF_BY_ONE)
+#define ABOVE(i, applied) ((i) + 1 >= (applied))
 #else
-#define ABOVE(i, fence) ((i) + 1 > (fence))
+#define ABOVE(i, applied) ((i) + 1 > (applied))
 #endif
-#define TO_FOLD(i, s) ((rows >> (i)) & 1 && slot[record[i]] == (s) && ABOVE(i, loaded_fence[s]))
+#define TO_FOLD(i, s) ((rows >> (i)) & 1 && slot[record[i]] == (s) && ABOVE(i, loaded_applied[s]))
 
-/* write brings the item of slot s up to the last record: only rows above its fence, on the condition that it is as loaded. */
+/* write brings the item of slot s up to the last record: only rows above its applied position, on the condition that it is as loaded. */
 inline write(s) {
 	d_step {
-		k = FENCE_OF(s);
-		m = 0; /* whether a row is above the fence */
+		k = APPLIED_OF(s);
+		m = 0; /* whether a row is above the applied position */
 		for (i : 0 .. RECORDS - 1) {
 			if :: TO_FOLD(i, s) -> m = 1 :: else fi
 		}
 		if
-#ifdef M_FENCE_PER_BATCH
-		:: last == loaded_fence[s] -> items = items & ~(1 << s) /* this batch is in: any other is not */
+#ifdef M_APPLIED_PER_BATCH
+		:: last == loaded_applied[s] -> items = items & ~(1 << s) /* this batch is in: any other is not */
 #else
 		:: m == 0 -> items = items & ~(1 << s)
 #endif
@@ -253,7 +253,7 @@ inline write(s) {
 #ifdef M_WRITE_UNCONDITIONAL
 			:: true ->
 #else
-			:: fence[k] == loaded_fence[s] ->
+			:: applied[k] == loaded_applied[s] ->
 #endif
 				for (i : 0 .. RECORDS - 1) {
 					if
@@ -265,15 +265,15 @@ inline write(s) {
 				for (j : 0 .. IDS - 1) {
 					if :: IN_ITEM(j) -> speed[s * IDS + j] = loaded[s * IDS + j] :: else fi
 				}
-				fence[k] = last; /* commit point */
-				printf("speed %d: item of slot %d, lane %d written, fence %d\n", _pid, s, lane, last);
+				applied[k] = last; /* commit point */
+				printf("speed %d: item of slot %d, lane %d written, applied position %d\n", _pid, s, lane, last);
 				items = items & ~(1 << s)
 			:: else -> /* conflict: load again, fold again */
 #ifdef REACH_SPEED_CONFLICT
 				unreached = false;
 				assert(unreached);
 #endif
-				loaded_fence[s] = fence[k];
+				loaded_applied[s] = applied[k];
 				for (j : 0 .. IDS - 1) {
 					loaded[s * IDS + j] = speed[s * IDS + j]
 				}
@@ -289,7 +289,7 @@ proctype Environment(byte lane) {
 	byte from;               /* slots below are batch's */
 	byte items;              /* those that are yet to be written, a mask of slots */
 	byte applied;            /* the sequence number up to which all is applied */
-	byte loaded_fence[SLOTS];
+	byte loaded_applied[SLOTS];
 	byte loaded[SLOTS * IDS];
 #ifdef M_SEEN_CACHED
 	byte memory;             /* of this environment, read when it was new */
@@ -322,7 +322,7 @@ end:	do
 			memory = memory | rows;
 			k = memory;
 			seen = seen | rows;
-#elif defined(M_JUDGED_BY_PRESENCE)
+#elif defined(M_DUPLICATES_BY_PRESENCE)
 			k = seen;
 			seen = seen | rows;
 #elif defined(M_NO_SEEN_ITEMS)
@@ -341,7 +341,7 @@ end:	do
 #if !defined(M_REPORTED_BEFORE_SEEN) && !defined(E_SEEN_AFTER_ITEMS)
 					receipts = receipts | (1 << record[i]);
 #endif
-#ifdef M_JUDGED_BY_PRESENCE
+#ifdef M_DUPLICATES_BY_PRESENCE
 					if :: k & of_identity[ID(record[i])] -> rows = rows & ~(1 << i) :: else fi;
 					k = k | (1 << i)
 #else
@@ -363,7 +363,7 @@ end:	do
 #endif
 					k = slot[record[i]];
 					items = items | (1 << k);
-					loaded_fence[k] = fence[FENCE_OF(k)];
+					loaded_applied[k] = applied[APPLIED_OF(k)];
 					for (j : 0 .. IDS - 1) {
 						loaded[k * IDS + j] = speed[k * IDS + j]
 					}
@@ -432,7 +432,7 @@ end:	do
 			last = 0; rows = 0; applied = 0;
 #endif
 			for (i : 0 .. SLOTS - 1) {
-				loaded_fence[i] = 0;
+				loaded_applied[i] = 0;
 				for (j : 0 .. IDS - 1) {
 					loaded[i * IDS + j] = 0
 				}
@@ -486,8 +486,8 @@ proctype Runner() {
 end:	do
 	:: BATCH_STEPS {
 		/* a tick: the clock, then the catalog */
-		d_step { now > SETTLE && (generation_run < head || (now - SETTLE > run_horizon[head])) ->
-			sealed = now - SETTLE;
+		d_step { now > SEAL_DELAY && (generation_run < head || (now - SEAL_DELAY > run_horizon[head])) ->
+			sealed = now - SEAL_DELAY;
 			n = head
 		};
 		if
@@ -517,7 +517,7 @@ end:	do
 				for (i : 1 .. RUNS) {
 					if :: i <= n -> objects = objects & ~run_objects[i] :: else fi
 				}
-#ifdef M_NO_STRAGGLERS
+#ifdef M_NO_LATE_OBJECTS
 				for (i : 0 .. REQUESTS - 1) {
 					if :: slot[i] < run_horizon[n] -> objects = objects & ~(1 << i) :: else fi
 				}
@@ -530,7 +530,7 @@ end:	do
 			d_step { in_attempts = in_attempts | objects };
 #endif
 #ifdef M_CLOCK_READ_AFTER_LISTING
-			d_step { if :: now > SETTLE && now - SETTLE > horizon -> horizon = now - SETTLE :: else fi };
+			d_step { if :: now > SEAL_DELAY && now - SEAL_DELAY > horizon -> horizon = now - SEAL_DELAY :: else fi };
 #endif
 			d_step { /* commit point: head is n */
 #ifdef M_APPEND_UNCONDITIONAL
@@ -545,7 +545,7 @@ end:	do
 					run_horizon[n + 1] = horizon;
 					run_objects[n + 1] = objects;
 					in_runs = in_runs | objects;
-#ifdef REACH_STRAGGLER
+#ifdef REACH_LATE_OBJECT
 					for (i : 0 .. REQUESTS - 1) {
 						unreached = !((objects >> i) & 1 && n > 0 && slot[i] < run_horizon[n]);
 						assert(unreached)

@@ -21,10 +21,10 @@ const (
 	copies = redelivery + " COPIES=2"
 	// sealing: puts land late within their bound.
 	sealing = "SPEED_AT_ONCE QUERY_AT_ONCE"
-	// stragglers: a put lands after it was given up.
-	stragglers = sealing + " STRAGGLES"
+	// late objects: a put lands after it was given up.
+	lateObjects = sealing + " LATE_PUTS"
 	// swept: and is found by the sweep.
-	swept = stragglers + " COPIES=2 SWEEPS=1 RECORDS=3"
+	swept = lateObjects + " COPIES=2 SWEEPS=1 RECORDS=3"
 )
 
 // Configurations are all searches: first those of the protocol, then situations that must come up in it, then the mistakes, and last the
@@ -48,9 +48,9 @@ func protocol() []Configuration {
 		{Name: "two batch functions, two events", Sizes: runners},
 		{Name: "two batch functions, two copies", Sizes: runners + " COPIES=2"},
 		{Name: "two batch functions, every step of a query", Sizes: "REQUESTS=1 RUNNERS=2 INGEST_AT_ONCE SPEED_AT_ONCE"},
-		{Name: "two batch functions, a straggler, swept", Sizes: stragglers + " REQUESTS=1 RUNNERS=2 SWEEPS=1 RECORDS=2"},
-		{Name: "a straggler, a client's retry, the sweep", Sizes: swept},
-		{Name: "redelivery, two batch functions, a straggler", Sizes: "REQUESTS=1 SLOTS=1 ENVS=2 TIMEOUTS=1 RUNNERS=2 STRAGGLES"},
+		{Name: "two batch functions, a late, swept", Sizes: lateObjects + " REQUESTS=1 RUNNERS=2 SWEEPS=1 RECORDS=2"},
+		{Name: "a late object, a client's retry, the sweep", Sizes: swept},
+		{Name: "redelivery, two batch functions, a late object", Sizes: "REQUESTS=1 SLOTS=1 ENVS=2 TIMEOUTS=1 RUNNERS=2 LATE_PUTS"},
 		{Name: "clocks that differ by the margin", Sizes: sealing + " SKEW=1"},
 		{Name: "two lanes", Sizes: "LANES=2 INGEST_AT_ONCE BATCH_AT_ONCE QUERY_AT_ONCE"},
 		{Name: "three slots, three events", Sizes: "REQUESTS=3 SLOTS=3 INGEST_AT_ONCE SPEED_AT_ONCE BATCH_AT_ONCE"},
@@ -62,8 +62,8 @@ func situations() []Configuration {
 	return expect(Refuted, []Configuration{
 		{Name: "comes up: all at rest, the final answer is compared", Sizes: "", Mistake: "REACH_REST"},
 		{Name: "comes up: an identity counts twice, as the design says", Sizes: sealing + " COPIES=2 DIES", Mistake: "REACH_TWICE"},
-		{Name: "comes up: a straggler", Sizes: stragglers, Mistake: "REACH_STRAGGLER"},
-		{Name: "comes up: a fence is not as loaded", Sizes: redelivery, Mistake: "REACH_SPEED_CONFLICT"},
+		{Name: "comes up: a late", Sizes: lateObjects, Mistake: "REACH_LATE_OBJECT"},
+		{Name: "comes up: an applied position is not as loaded", Sizes: redelivery, Mistake: "REACH_SPEED_CONFLICT"},
 		{Name: "comes up: a base item is not as loaded", Sizes: runners, Mistake: "REACH_BATCH_CONFLICT"},
 	})
 }
@@ -71,32 +71,32 @@ func situations() []Configuration {
 func mistakes() []Configuration {
 	return expect(Refuted, []Configuration{
 		{Name: "stream before archive", Sizes: sealing, Mistake: "M_STREAM_BEFORE_ARCHIVE"},
-		{Name: "a put that is late is published all the same", Sizes: stragglers, Mistake: "M_LATE_PUT_IS_PUBLISHED"},
+		{Name: "a put that is late is published all the same", Sizes: lateObjects, Mistake: "M_LATE_PUT_IS_PUBLISHED"},
 		{Name: "no sweep", Sizes: sealing + " DIES SWEEPS=1 RECORDS=3", Mistake: "M_NO_SWEEP"},
 		{Name: "the sweep takes runs that are not applied yet", Sizes: swept, Mistake: "M_SWEEPS_BEFORE_APPLIED"},
-		{Name: "settle 0", Sizes: sealing + " SETTLE=0", Mistake: ""},
-		{Name: "settle without the clocks' margin", Sizes: sealing + " SKEW=1 SETTLE=1", Mistake: ""},
+		{Name: "seal delay 0", Sizes: sealing + " SEAL_DELAY=0", Mistake: ""},
+		{Name: "seal delay without the clocks' margin", Sizes: sealing + " SKEW=1 SEAL_DELAY=1", Mistake: ""},
 		{Name: "the clock is read after the listing", Sizes: sealing, Mistake: "M_CLOCK_READ_AFTER_LISTING"},
 
-		{Name: "no fence", Sizes: redelivery, Mistake: "M_NO_FENCE"},
-		{Name: "fence per batch instead of per record", Sizes: redelivery, Mistake: "M_FENCE_PER_BATCH"},
-		{Name: "fence off by one", Sizes: redelivery, Mistake: "M_FENCE_OFF_BY_ONE"},
-		{Name: "fence per item, not per lane: two shards after a split", Sizes: "LANES=2 RUNNERS=0 END=2 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_ONE_FENCE_FOR_ALL_LANES"},
+		{Name: "no applied position", Sizes: redelivery, Mistake: "M_NO_APPLIED_POSITION"},
+		{Name: "applied position per batch instead of per record", Sizes: redelivery, Mistake: "M_APPLIED_PER_BATCH"},
+		{Name: "applied position off by one", Sizes: redelivery, Mistake: "M_APPLIED_OFF_BY_ONE"},
+		{Name: "applied position per item, not per lane: two shards after a split", Sizes: "LANES=2 RUNNERS=0 END=2 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_ONE_APPLIED_FOR_ALL_LANES"},
 		{Name: "speed item written unconditionally", Sizes: redelivery, Mistake: "M_WRITE_UNCONDITIONAL"},
 		{Name: "a failed item is reported done", Sizes: redelivery + " FAILURES=1", Mistake: "M_FAILED_ITEM_REPORTED_DONE"},
 		{Name: "the mapping gives up", Sizes: "RUNNERS=0 END=2 TIMEOUTS=1 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_MAPPING_GIVES_UP"},
 		{Name: "no duplicate memory in speed", Sizes: copies, Mistake: "M_NO_SEEN_ITEMS"},
 		{Name: "reported done before the seen item is durable", Sizes: copies, Mistake: "M_REPORTED_BEFORE_SEEN"},
 		{Name: "seen items cached, and not read again", Sizes: copies, Mistake: "M_SEEN_CACHED"},
-		{Name: "duplicates judged by presence instead of position", Sizes: copies, Mistake: "M_JUDGED_BY_PRESENCE"},
+		{Name: "duplicates judged by presence instead of position", Sizes: copies, Mistake: "M_DUPLICATES_BY_PRESENCE"},
 
 		{Name: "two batch functions, append unconditional", Sizes: runners, Mistake: "M_APPEND_UNCONDITIONAL"},
 		{Name: "orphan manifests counted", Sizes: runners, Mistake: "M_ORPHAN_MANIFESTS_COUNT"},
-		{Name: "manifest not frozen", Sizes: stragglers + " REQUESTS=1 RUNNERS=2", Mistake: "M_MANIFEST_NOT_FROZEN"},
+		{Name: "manifest not frozen", Sizes: lateObjects + " REQUESTS=1 RUNNERS=2", Mistake: "M_MANIFEST_NOT_FROZEN"},
 		{Name: "a run consults its own identities", Sizes: runners, Mistake: "M_RUN_ASKS_ITSELF"},
 		{Name: "no duplicate memory in batch", Sizes: takeover + " QUERY_AT_ONCE COPIES=2", Mistake: "M_NO_BATCH_DUPLICATES"},
-		{Name: "stragglers are not listed", Sizes: stragglers, Mistake: "M_NO_STRAGGLERS"},
-		{Name: "a run at an unchanged horizon", Sizes: stragglers, Mistake: "M_RUN_AT_UNCHANGED_HORIZON"},
+		{Name: "lateObjects are not listed", Sizes: lateObjects, Mistake: "M_NO_LATE_OBJECTS"},
+		{Name: "a run at an unchanged horizon", Sizes: lateObjects, Mistake: "M_RUN_AT_UNCHANGED_HORIZON"},
 		{Name: "base item written unconditionally", Sizes: runners, Mistake: "M_BASE_WRITE_UNCONDITIONAL"},
 		{Name: "base item added to whatever its horizon", Sizes: runners, Mistake: "M_ITEM_HORIZON_IGNORED"},
 		{Name: "the catalog's horizon moves before the items", Sizes: takeover + " QUERY_AT_ONCE", Mistake: "M_HORIZON_BEFORE_ITEMS"},

@@ -17,13 +17,13 @@ const (
 func ofBatch() []Mutant {
 	return []Mutant{
 		{
-			Name: "settle-zero", Design: "3.2",
+			Name: "seal-delay-zero", Design: "3.2",
 			Mistake: "a slot is claimed as soon as it has ended",
 			Edits:   []Edit{{batchFile, `Sealed(now, b.SealDelay), now, nil`, `Sealed(now, 0), now, nil`}},
 		},
 		{
-			Name: "settle-without-the-margin", Design: "3.2",
-			Mistake: "settle covers the time to commit, and not the margin of the clocks",
+			Name: "seal-delay-without-the-margin", Design: "3.2",
+			Mistake: "the seal delay covers the time to commit, and not the margin of the clocks",
 			Edits:   []Edit{{batchFile, `Sealed(now, b.SealDelay), now, nil`, `Sealed(now, b.SealDelay-time.Duration(b.ClockMargin)), now, nil`}},
 		},
 		{
@@ -68,8 +68,8 @@ func ofBatch() []Mutant {
 			Edits:   []Edit{{planFile, `	for head.Horizon < sealed {`, `	for head.Horizon <= sealed {`}},
 		},
 		{
-			Name: "relist-missing", Design: "3.2",
-			Mistake: "claimed slots are not listed again, and stragglers never found",
+			Name: "lookback-missing", Design: "3.2",
+			Mistake: "claimed slots are not listed again, and late objects never found",
 			Edits:   []Edit{{planFile, `	again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())`, `	again := head.Horizon`}},
 		},
 		{
@@ -224,7 +224,7 @@ func ofBatch() []Mutant {
 			Edits:   []Edit{{sweepFile, `			answers := g.Run > 0 || v.Serving == ""`, `			answers := g.Run > 0`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestSweepWaitsForTheFirstBuild$",
-				Why: "it takes a straggler two runs ahead, and a batch function frozen for longer than the sweep waits: a history in 5,000",
+				Why: "it takes a late object two runs ahead, and a batch function frozen for longer than the sweep waits: a history in 5,000",
 			},
 		},
 		{

@@ -7,8 +7,8 @@ func equivalent() []Mutant {
 			Name: "put-begun-late", Design: "3.1",
 			Mistake: "the deadline is not looked at before the put, only after it",
 			Edits:   []Edit{{ingestFile, `		if now := in.Now(); !now.Before(deadline) {`, `		if now := in.Now(); now.IsZero() {`}},
-			Equivalent: "the answer's time is looked at all the same, so nothing late is acknowledged; what lands late is a straggler like any put that was on " +
-				"the wire. The look before the put only keeps the wire shorter than relist",
+			Equivalent: "the answer's time is looked at all the same, so nothing late is acknowledged; what lands late is a late object like any put that was on " +
+				"the wire. The look before the put only keeps the wire shorter than the look-back",
 		},
 		{
 			Name: "seen-after-items", Design: "3.3",
@@ -43,13 +43,13 @@ func equivalent() []Mutant {
 		{
 			Name: "folds-covered-slots", Design: "3.3",
 			Mistake:    "speed folds slots that batch has covered",
-			Edits:      []Edit{{kindFile, `		return max(g.Live, g.Horizon)`, `		return g.Live`}},
+			Edits:      []Edit{{kindFile, `		return max(g.LiveFrom, g.Horizon)`, `		return g.LiveFrom`}},
 			Equivalent: "no query reads items below the horizon: it only costs writes",
 		},
 		{
 			Name: "folds-below-live", Design: "3.7",
 			Mistake: "speed folds a definition for slots below the one that it was announced for",
-			Edits:   []Edit{{kindFile, `		return max(g.Live, g.Horizon)`, `		return g.Horizon`}},
+			Edits:   []Edit{{kindFile, `		return max(g.LiveFrom, g.Horizon)`, `		return g.Horizon`}},
 			Equivalent: "what it folds there is right, only not all there is: a view does not serve before its horizon has reached that slot, and what answers before " +
 				"then says what is missing",
 		},

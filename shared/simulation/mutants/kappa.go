@@ -14,10 +14,10 @@ func ofKappa() []Mutant {
 		{
 			Name: "kappa-live-from-zero", Design: "3.8",
 			Mistake: "speed folds for a Kappa view what is replay's to bring in",
-			Edits: []Edit{{kindFile, `		return max(g.Live, g.Horizon)
+			Edits: []Edit{{kindFile, `		return max(g.LiveFrom, g.Horizon)
 	}
-	return g.Live
-`, `		return max(g.Live, g.Horizon)
+	return g.LiveFrom
+`, `		return max(g.LiveFrom, g.Horizon)
 	}
 	return 0
 `}},
@@ -31,12 +31,12 @@ func ofKappa() []Mutant {
 		},
 		{
 			Name: "kappa-reads-lanes-from-live-on", Design: "3.8",
-			Mistake: "replay reads what was seen from Live on, and nothing of what came right before",
+			Mistake: "replay reads what was seen from LiveFrom on, and nothing of what came right before",
 			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - t.ClockMargin.Apart().Milliseconds()`, `	recorded := int64(l.live)`}},
 		},
 		{
 			Name: "kappa-lanes-up-to-live", Design: "3.8",
-			Mistake: "replay asks for copies below Live among those that the live half has counted",
+			Mistake: "replay asks for copies below LiveFrom among those that the live half has counted",
 			Edits:   []Edit{{replayEdge, `arrival <= int64(l.live)+2*window {`, `arrival <= int64(l.live) {`}},
 		},
 		{
@@ -53,7 +53,7 @@ func ofKappa() []Mutant {
 		},
 		{
 			Name: "replay-passes-over-a-run", Design: "3.8",
-			Mistake: "a run of which some events arrived from Live on is passed over with those before",
+			Mistake: "a run of which some events arrived from LiveFrom on is passed over with those before",
 			Edits:   []Edit{{replayRead, `run.FirstArrival < int64(live) {`, `run.LastArrival < int64(live) {`}},
 		},
 		{
@@ -87,7 +87,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "switch-below-live", Design: "3.7",
 			Mistake: "a generation may serve when it is built, though the horizon has not reached the slot it is live from",
-			Edits:   []Edit{{operateFile, `	case g.Horizon < g.Live:`, `	case g.Horizon < g.Live && g.Run == 0:`}},
+			Edits:   []Edit{{operateFile, `	case g.Horizon < g.LiveFrom:`, `	case g.Horizon < g.LiveFrom && g.Run == 0:`}},
 		},
 		{
 			Name: "batch-undoes-a-rollback", Design: "3.7",

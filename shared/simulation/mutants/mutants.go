@@ -21,7 +21,7 @@ const Seeds = 300
 
 // Mutant is one mistake.
 type Mutant struct {
-	Name    string // "fence-per-batch"
+	Name    string // "applied-per-batch"
 	Mistake string // in plain words
 	Design  string // the section of docs/design.md that it breaks: "3.3"
 	Edits   []Edit

@@ -111,7 +111,7 @@ func ofGenerations() []Mutant {
 		{
 			Name: "serves-before-live", Design: "3.7",
 			Mistake: "a view serves before its horizon has reached the slot from which speed folds it",
-			Edits: []Edit{{operateFile, `	case g.Horizon < g.Live:
+			Edits: []Edit{{operateFile, `	case g.Horizon < g.LiveFrom:
 `, `	case false:
 `}},
 		},
@@ -119,11 +119,11 @@ func ofGenerations() []Mutant {
 			Name: "announced-not-folded", Design: "3.7",
 			Mistake: "speed folds a definition once it is confirmed, not once it is announced",
 			Edits: []Edit{{kindFile, `	if g.HasBase() {
-		return max(g.Live, g.Horizon)`, `	if g.HasBase() {
+		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
 		if g.State == Announced {
 			return 1 << 62
 		}
-		return max(g.Live, g.Horizon)`}},
+		return max(g.LiveFrom, g.Horizon)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
 				Why: "it takes a confirmation that lands after its slot has begun, for each of few views; the test stops each call at such a moment",
@@ -133,21 +133,21 @@ func ofGenerations() []Mutant {
 			Name: "building-not-folded", Design: "3.7",
 			Mistake: "speed folds a definition once it serves",
 			Edits: []Edit{{kindFile, `	if g.HasBase() {
-		return max(g.Live, g.Horizon)`, `	if g.HasBase() {
+		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
 		if g.State == Building {
 			return 1 << 62
 		}
-		return max(g.Live, g.Horizon)`}},
+		return max(g.LiveFrom, g.Horizon)`}},
 		},
 		{
 			Name: "retained-not-folded", Design: "3.7",
 			Mistake: "speed no longer folds a definition that may be gone back to",
 			Edits: []Edit{{kindFile, `	if g.HasBase() {
-		return max(g.Live, g.Horizon)`, `	if g.HasBase() {
+		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
 		if g.State == Retained {
 			return 1 << 62
 		}
-		return max(g.Live, g.Horizon)`}},
+		return max(g.LiveFrom, g.Horizon)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
 				Why: "few histories go back to a definition while what it lacks is not covered yet; the test does, with events right before",

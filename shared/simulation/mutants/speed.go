@@ -17,18 +17,18 @@ const (
 	storesFile  = "shared/memory/viewstore.go"
 )
 
-// ofSpeed are mistakes of speed: fences, what is reported, what is set aside; and of the mapping before it.
+// ofSpeed are mistakes of speed: applied positions, what is reported, what is set aside; and of the mapping before it.
 func ofSpeed() []Mutant {
 	return []Mutant{
 		{
-			Name: "no-fence", Design: "3.3",
-			Mistake: "records are folded whatever the item's fence",
+			Name: "no-applied-position", Design: "3.3",
+			Mistake: "records are folded whatever the item's applied position",
 			Edits: []Edit{
-				{foldFile, `	if loaded.Fence.Compare(last) >= 0 {
+				{foldFile, `	if loaded.Applied.Compare(last) >= 0 {
 		return loaded, nil
 	}
 	rest := remainder{page: it.page}
-	if first := f.records.after(loaded.Fence); first > int(it.group.rows[0]) {
+	if first := f.records.after(loaded.Applied); first > int(it.group.rows[0]) {
 		rest = f.remainderFrom(it, first)
 	}
 `, `	rest := remainder{page: it.page}
@@ -38,18 +38,18 @@ func ofSpeed() []Mutant {
 			},
 		},
 		{
-			Name: "fence-per-batch", Design: "3.3",
-			Mistake: "a batch that ends above the item's fence is folded whole, not its records above the fence",
+			Name: "applied-per-batch", Design: "3.3",
+			Mistake: "a batch that ends above the item's applied position is folded whole, not its records above the applied position",
 			Edits:   []Edit{{foldFile, `first > int(it.group.rows[0]) {`, `first > f.records.ends[len(f.records.ends)-1] {`}},
 		},
 		{
-			Name: "fence-off-by-one", Design: "3.3",
-			Mistake: "the record at the fence is folded again",
+			Name: "applied-off-by-one", Design: "3.3",
+			Mistake: "the record at the applied position is folded again",
 			Edits:   []Edit{{foldFile, `		if s.Compare(f) <= 0 {`, `		if s.Compare(f) < 0 {`}},
 		},
 		{
-			Name: "fence-not-per-lane", Design: "3.3",
-			Mistake: "the lanes of a shard share items and their fence, which lasts until they are read side by side or a reshard parts them",
+			Name: "applied-not-per-lane", Design: "3.3",
+			Mistake: "the lanes of a shard share items and their applied position, which lasts until they are read side by side or a reshard parts them",
 			Edits:   []Edit{{foldFile, `Page: page.Page, Lane: f.lane}`, `Page: page.Page, Lane: event.Lane{Layout: f.lane.Layout, Count: f.lane.Count}}`}},
 		},
 		{
@@ -69,11 +69,11 @@ func ofSpeed() []Mutant {
 		},
 		{
 			Name: "conflict-overwrites", Design: "3.3",
-			Mistake: "after a failed write only the fence is loaded again, and the states of before are written under it",
+			Mistake: "after a failed write only the applied position is loaded again, and the states of before are written under it",
 			Edits: []Edit{
 				{itemsFile, `	wrote, err := viewstore.Upsert(`, `	first, make := loaded, next
 	next = func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error) {
-		first.Fence = stored.Fence
+		first.Applied = stored.Applied
 		return make(first)
 	}
 	wrote, err := viewstore.Upsert(`},
@@ -81,8 +81,8 @@ func ofSpeed() []Mutant {
 		},
 		{
 			Name: "speed-write-unconditional", Design: "3.3",
-			Mistake: "the store of speed items writes whatever the fence there is",
-			Edits:   []Edit{{storesFile, `Fence; stored != loaded {`, `Fence; stored != loaded && stored == "none" {`}},
+			Mistake: "the store of speed items writes whatever the applied position there is",
+			Edits:   []Edit{{storesFile, `Applied; stored != loaded {`, `Applied; stored != loaded && stored == "none" {`}},
 		},
 		{
 			Name: "failed-write-taken-for-done", Design: "3.3",
@@ -183,10 +183,10 @@ func ofReplay() []Mutant {
 			Name: "kappa-live-from-the-horizon", Design: "3.7",
 			Mistake: "speed no longer folds for a Kappa view the slots that replay's horizon has passed",
 			Edits: []Edit{{kindFile, `	if g.HasBase() {
-		return max(g.Live, g.Horizon)
+		return max(g.LiveFrom, g.Horizon)
 	}
-	return g.Live
-`, `	return max(g.Live, g.Horizon)
+	return g.LiveFrom
+`, `	return max(g.LiveFrom, g.Horizon)
 `}},
 			Killer: by("TestKappaLive"),
 		},
@@ -209,13 +209,13 @@ func ofReplay() []Mutant {
 			Killer:  by("TestReplayWaits"),
 		},
 		{
-			Name: "replay-judges-by-the-other-half", Design: "3.7",
+			Name: "replay-decides-by-the-other-half", Design: "3.7",
 			Mistake: "replay takes an event for a duplicate of one that is the live half's to count",
 			Edits:   []Edit{{replayRead, `Below: live}`, `Below: live * 0}`}},
 			Killer:  by("TestReplayLate"),
 		},
 		{
-			Name: "replay-fence-without-the-run", Design: "3.7",
+			Name: "replay-position-without-the-run", Design: "3.7",
 			Mistake: "an object's place is that in its run's manifest alone, so that an item takes nothing of the runs that come after",
 			Edits:   []Edit{{replayRead, `placeOf(c.manifest.Run, c.places[i])`, `placeOf(c.manifest.Run*0, c.places[i])`}},
 			Killer:  by("TestReplay"),
@@ -279,12 +279,12 @@ func ofDuplicates() []Mutant {
 				"it takes a record that the sweep brings late, to an environment younger than its copy: one history in some hundred has that"},
 		},
 		{
-			Name: "judged-by-record", Design: "3.5",
+			Name: "duplicates-by-record", Design: "3.5",
 			Mistake: "duplicates are judged by record, not by position: two copies in one record both count",
 			Edits:   []Edit{{memoryFile, `	return c < 0 || c == 0 && p.line < q.line`, `	return c < 0`}},
 		},
 		{
-			Name: "judged-by-presence", Design: "3.5",
+			Name: "duplicates-by-presence", Design: "3.5",
 			Mistake: "any other copy makes a duplicate, also one at a later position",
 			Edits:   []Edit{{memoryFile, `e.before(at) && `, `e.position != at && `}},
 		},
@@ -379,9 +379,9 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "build-counts-copies", Design: "3.5",
 			Mistake: "a generation that is built counts every copy",
-			Edits: []Edit{{applyFile, `		met.Drop(in)
-`, `		runs.Met{}.Drop(in)
-`}, {applyFile, `	met, reader := runs.Met{}, t.reader()
+			Edits: []Edit{{applyFile, `		known.MarkDuplicates(in)
+`, `		runs.Known{}.MarkDuplicates(in)
+`}, {applyFile, `	known, reader := runs.Known{}, t.reader()
 `, `	reader := t.reader()
 `}},
 		},

@@ -84,7 +84,7 @@ func ofSweep() []Mutant {
 		{
 			Name: "lack-not-marked", Design: "3.1",
 			Mistake: "a run is passed by, and no generation says that it lacks events",
-			Edits:   []Edit{{lifecycleFile, `g.Lacks == 0 && int64(g.Live) <= before {`, `g.Lacks == 0 && int64(g.Live) < before-before {`}},
+			Edits:   []Edit{{lifecycleFile, `g.Lacks == 0 && int64(g.LiveFrom) <= before {`, `g.Lacks == 0 && int64(g.LiveFrom) < before-before {`}},
 			Killer:  story("TestLossThatGrowsOld", age),
 		},
 		{

@@ -161,7 +161,7 @@ func (r *termReader) path(e celast.Expr, path event.Path) *term {
 		}
 	}
 	name := path[0]
-	if text := judgeAttribute(name); text != "" {
+	if text := checkAttribute(name); text != "" {
 		return r.fail(root, "%s", text)
 	}
 	if name != dataAttribute && knows(name) {

@@ -155,7 +155,7 @@ func attributesOf(ast *celast.AST) (attributes []string, faults []Fault) {
 		if _, isType := environment().CELTypeProvider().FindIdent(name); isType && !knows(name) {
 			return
 		}
-		if text := judgeAttribute(name); text != "" {
+		if text := checkAttribute(name); text != "" {
 			at := offsetOf(ast, e)
 			if strings.HasPrefix(name, ".") {
 				at-- // the parser points at what follows the dot
@@ -169,8 +169,8 @@ func attributesOf(ast *celast.AST) (attributes []string, faults []Fault) {
 	return slices.Compact(attributes), faults
 }
 
-// judgeAttribute says what is wrong with the name of an attribute; empty: nothing.
-func judgeAttribute(name string) string {
+// checkAttribute says what is wrong with the name of an attribute; empty: nothing.
+func checkAttribute(name string) string {
 	known := append([]string{dataAttribute, timeAttribute}, knownAttributes()...)
 	near := spelling.Nearest(name, known)
 	switch {

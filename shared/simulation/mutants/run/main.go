@@ -1,7 +1,7 @@
 // Command run builds every mutant, has its killer refute it, and prints a table. It fails when one survives or does not compile, and when the
 // unmutated system does not pass what refutes them.
 //
-//	go run ./shared/simulation/mutants/run -run fence
+//	go run ./shared/simulation/mutants/run -run applied
 package main
 
 import (

@@ -17,28 +17,28 @@ const least = `{"specversion":"1.0","id":"a","source":"/s","type":"t"}`
 // with is the least event with more members.
 func with(members string) string { return strings.TrimSuffix(least, "}") + "," + members + "}" }
 
-func judge(t testing.TB, mode event.Mode, body string) event.Judged {
+func validator(t testing.TB, mode event.Mode, body string) event.Validated {
 	t.Helper()
-	judged, err := event.Judge(mode, []byte(body), event.DefaultLimits())
+	validated, err := event.Validate(mode, []byte(body), event.DefaultLimits())
 	if err != nil {
-		t.Fatalf("Judge(%.200q): %v", body, err)
+		t.Fatalf("Validate(%.200q): %v", body, err)
 	}
-	return judged
+	return validated
 }
 
 // codes sums a result up: "ok" or the code of each event, in order.
-func codes(judged event.Judged) []string {
-	list := make([]string, len(judged.Accepted)+len(judged.Rejected))
-	for _, a := range judged.Accepted {
+func codes(validated event.Validated) []string {
+	list := make([]string, len(validated.Accepted)+len(validated.Rejected))
+	for _, a := range validated.Accepted {
 		list[a.Index] = "ok"
 	}
-	for _, r := range judged.Rejected {
+	for _, r := range validated.Rejected {
 		list[r.Index] = string(r.Code)
 	}
 	return list
 }
 
-func TestJudgeAccepts(t *testing.T) {
+func TestValidateAccepts(t *testing.T) {
 	for _, text := range []string{
 		least,
 		with(`"time":"2015-05-17T10:05:03Z"`),
@@ -71,19 +71,19 @@ func TestJudgeAccepts(t *testing.T) {
 		strings.Replace(least, `"specversion"`, `"spec\u0076ersion"`, 1),
 	} {
 		for _, mode := range []event.Mode{event.Structured, event.Lines} {
-			judged := judge(t, mode, text)
-			if len(judged.Accepted) != 1 {
-				t.Errorf("mode %d: %s: rejected: %+v", mode, text, judged.Rejected)
+			validated := validator(t, mode, text)
+			if len(validated.Accepted) != 1 {
+				t.Errorf("mode %d: %s: rejected: %+v", mode, text, validated.Rejected)
 				continue
 			}
-			if got := string(judged.Accepted[0].JSON); got != text {
+			if got := string(validated.Accepted[0].JSON); got != text {
 				t.Errorf("mode %d: JSON = %s; want %s", mode, got, text)
 			}
 		}
 	}
 }
 
-func TestJudgeRejects(t *testing.T) {
+func TestValidateRejects(t *testing.T) {
 	wide := func(n int) string {
 		members := make([]string, n)
 		for i := range members {
@@ -266,15 +266,15 @@ func TestJudgeRejects(t *testing.T) {
 				event.Batched:    "[" + test.text + "]",
 				event.Lines:      test.text + "\r\n\r\n",
 			} {
-				judged := judge(t, mode, body)
-				if len(judged.Accepted) != 0 || len(judged.Rejected) != 1 {
-					t.Fatalf("mode %d: %v; want one rejection", mode, codes(judged))
+				validated := validator(t, mode, body)
+				if len(validated.Accepted) != 0 || len(validated.Rejected) != 1 {
+					t.Fatalf("mode %d: %v; want one rejection", mode, codes(validated))
 				}
-				if diff := cmp.Diff(test.want, judged.Rejected[0]); diff != "" {
+				if diff := cmp.Diff(test.want, validated.Rejected[0]); diff != "" {
 					t.Errorf("mode %d (-want +got):\n%s", mode, diff)
 				}
-				if string(judged.Originals[0]) != test.text {
-					t.Errorf("mode %d: original = %.200q; want %.200q", mode, judged.Originals[0], test.text)
+				if string(validated.Originals[0]) != test.text {
+					t.Errorf("mode %d: original = %.200q; want %.200q", mode, validated.Originals[0], test.text)
 				}
 			}
 		})
@@ -327,42 +327,42 @@ var syntax = []struct{ text, detail string }{
 	{"\v{}", `byte 0 of the line: need a value, got '\v'`},
 }
 
-func TestJudgeLineMalformed(t *testing.T) {
+func TestValidateLineMalformed(t *testing.T) {
 	for _, test := range syntax {
 		t.Run(test.text, func(t *testing.T) {
-			judged := judge(t, event.Lines, least+"\n"+test.text+"\n"+least)
-			if diff := cmp.Diff([]string{"ok", "malformed_json", "ok"}, codes(judged)); diff != "" {
+			validated := validator(t, event.Lines, least+"\n"+test.text+"\n"+least)
+			if diff := cmp.Diff([]string{"ok", "malformed_json", "ok"}, codes(validated)); diff != "" {
 				t.Fatalf("(-want +got):\n%s", diff)
 			}
-			want := event.Rejection{Index: 1, ID: judged.Rejected[0].ID, Code: event.MalformedJSON, Detail: test.detail}
-			if diff := cmp.Diff(want, judged.Rejected[0]); diff != "" {
+			want := event.Rejection{Index: 1, ID: validated.Rejected[0].ID, Code: event.MalformedJSON, Detail: test.detail}
+			if diff := cmp.Diff(want, validated.Rejected[0]); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if string(judged.Originals[0]) != test.text {
-				t.Errorf("original = %q; want %q", judged.Originals[0], test.text)
+			if string(validated.Originals[0]) != test.text {
+				t.Errorf("original = %q; want %q", validated.Originals[0], test.text)
 			}
 		})
 	}
 }
 
-func TestJudgeBodyMalformed(t *testing.T) {
+func TestValidateBodyMalformed(t *testing.T) {
 	for _, test := range syntax {
 		for mode, body := range map[event.Mode]string{
 			event.Structured: "\n" + test.text,
 			event.Batched:    "[" + least + ",\n" + test.text + "\n]",
 		} {
-			judged, err := event.Judge(mode, []byte(body), event.DefaultLimits())
+			validated, err := event.Validate(mode, []byte(body), event.DefaultLimits())
 			if !errors.Is(err, event.ErrMalformed) || !strings.Contains(err.Error(), "(line ") {
 				t.Errorf("mode %d: %q: error %v; want ErrMalformed with a line", mode, test.text, err)
 			}
-			if diff := cmp.Diff(event.Judged{}, judged); diff != "" {
-				t.Errorf("mode %d: %q: something was judged", mode, test.text)
+			if diff := cmp.Diff(event.Validated{}, validated); diff != "" {
+				t.Errorf("mode %d: %q: something was validated", mode, test.text)
 			}
 		}
 	}
 }
 
-func TestJudgeErrMalformed(t *testing.T) {
+func TestValidateErrMalformed(t *testing.T) {
 	for _, test := range []struct {
 		mode event.Mode
 		body string
@@ -385,63 +385,63 @@ func TestJudgeErrMalformed(t *testing.T) {
 		{event.Batched, "[{\"a\"\n:}]", "malformed body: byte 7 (line 2): need a value, got '}'"},
 		{event.Mode(3), "", "malformed body: unknown mode 3"},
 	} {
-		_, err := event.Judge(test.mode, []byte(test.body), event.DefaultLimits())
+		_, err := event.Validate(test.mode, []byte(test.body), event.DefaultLimits())
 		if !errors.Is(err, event.ErrMalformed) || err.Error() != test.want {
 			t.Errorf("mode %d: %q: error %v; want %s", test.mode, test.body, err, test.want)
 		}
 	}
 }
 
-func TestJudgeBatchKeepsTheGood(t *testing.T) {
+func TestValidateBatchKeepsTheGood(t *testing.T) {
 	bad := with(`"stamp":1`)
 	body := "[ 1 ,\n" + least + ",null," + bad + `,[{"id":"x"},"y"],"id",` + "\t" + least + "]\n"
-	judged := judge(t, event.Batched, body)
+	validated := validator(t, event.Batched, body)
 	want := []string{"malformed_json", "ok", "malformed_json", "invalid_attribute", "malformed_json", "malformed_json", "ok"}
-	if diff := cmp.Diff(want, codes(judged)); diff != "" {
+	if diff := cmp.Diff(want, codes(validated)); diff != "" {
 		t.Errorf("codes (-want +got):\n%s", diff)
 	}
 	var originals []string
-	for _, o := range judged.Originals {
+	for _, o := range validated.Originals {
 		originals = append(originals, string(o))
 	}
 	if diff := cmp.Diff([]string{"1", "null", bad, `[{"id":"x"},"y"]`, `"id"`}, originals); diff != "" {
 		t.Errorf("originals (-want +got):\n%s", diff)
 	}
 	wantRejection := event.Rejection{Index: 4, Code: event.MalformedJSON, Detail: "an event must be a JSON object; this is an array"}
-	if diff := cmp.Diff(wantRejection, judged.Rejected[3]); diff != "" {
+	if diff := cmp.Diff(wantRejection, validated.Rejected[3]); diff != "" {
 		t.Errorf("rejection (-want +got):\n%s", diff)
 	}
 }
 
-func TestJudgeEmpty(t *testing.T) {
+func TestValidateEmpty(t *testing.T) {
 	for _, test := range []struct {
 		mode event.Mode
 		body string
 	}{{event.Batched, "[]"}, {event.Batched, " [ \n] "}, {event.Lines, ""}, {event.Lines, "\n\r\n \t\n"}} {
-		judged := judge(t, test.mode, test.body)
-		if len(codes(judged)) != 0 {
-			t.Errorf("mode %d: %q: %v; want no events", test.mode, test.body, codes(judged))
+		validated := validator(t, test.mode, test.body)
+		if len(codes(validated)) != 0 {
+			t.Errorf("mode %d: %q: %v; want no events", test.mode, test.body, codes(validated))
 		}
 	}
 }
 
-func TestJudgeLines(t *testing.T) {
-	judged := judge(t, event.Lines, "\n"+least+"\r\n  \n\t"+least+" \r\n{\r\n"+least)
-	if len(judged.Originals) != 1 || string(judged.Originals[0]) != "{" {
-		t.Errorf("originals %q; want {", judged.Originals)
+func TestValidateLines(t *testing.T) {
+	validated := validator(t, event.Lines, "\n"+least+"\r\n  \n\t"+least+" \r\n{\r\n"+least)
+	if len(validated.Originals) != 1 || string(validated.Originals[0]) != "{" {
+		t.Errorf("originals %q; want {", validated.Originals)
 	}
-	if diff := cmp.Diff([]string{"ok", "ok", "malformed_json", "ok"}, codes(judged)); diff != "" {
+	if diff := cmp.Diff([]string{"ok", "ok", "malformed_json", "ok"}, codes(validated)); diff != "" {
 		t.Errorf("codes (-want +got):\n%s", diff)
 	}
-	for _, a := range judged.Accepted {
+	for _, a := range validated.Accepted {
 		if string(a.JSON) != least || string(a.Source) != "/s" || string(a.ID) != "a" {
 			t.Errorf("event %d: %s, source %q, id %q", a.Index, a.JSON, a.Source, a.ID)
 		}
 	}
 }
 
-func TestJudgeErrTooManyEvents(t *testing.T) {
-	if _, err := event.Judge(event.Structured, []byte(least), event.Limits{}); !errors.Is(err, event.ErrTooManyEvents) {
+func TestValidateErrTooManyEvents(t *testing.T) {
+	if _, err := event.Validate(event.Structured, []byte(least), event.Limits{}); !errors.Is(err, event.ErrTooManyEvents) {
 		t.Errorf("one event where none may be: error %v", err)
 	}
 	limits := event.DefaultLimits()
@@ -453,7 +453,7 @@ func TestJudgeErrTooManyEvents(t *testing.T) {
 				if mode == event.Batched {
 					body = "[" + body + "]"
 				}
-				_, err := event.Judge(mode, []byte(body), limits)
+				_, err := event.Validate(mode, []byte(body), limits)
 				if got := errors.Is(err, event.ErrTooManyEvents); got != (n > 3) {
 					t.Errorf("mode %d: %d events like %s: error %v", mode, n, one, err)
 				}
@@ -462,48 +462,48 @@ func TestJudgeErrTooManyEvents(t *testing.T) {
 	}
 }
 
-func TestJudgeCompacts(t *testing.T) {
+func TestValidateCompacts(t *testing.T) {
 	spaced := "{ \"specversion\" : \"1.0\" ,\r\n\t\"id\":\"a b\", \"source\":\"\\/s\",\"type\":\"t\",\"data\" : [ 1.00 , { } , [ ] , { \"a b\" : 1E+2 } , \" x \\u0020 \" ] }"
 	want := `{"specversion":"1.0","id":"a b","source":"\/s","type":"t","data":[1.00,{},[],{"a b":1E+2}," x \u0020 "]}`
 	rejected := with(` "data" : [ 1 ] , "data" : 2`)
-	judged := judge(t, event.Batched, "["+spaced+","+least+","+rejected+","+spaced+"\n]")
-	if diff := cmp.Diff([]string{"ok", "ok", "duplicate_key", "ok"}, codes(judged)); diff != "" {
+	validated := validator(t, event.Batched, "["+spaced+","+least+","+rejected+","+spaced+"\n]")
+	if diff := cmp.Diff([]string{"ok", "ok", "duplicate_key", "ok"}, codes(validated)); diff != "" {
 		t.Fatalf("codes (-want +got):\n%s", diff)
 	}
 	for i, want := range []string{want, least, want} {
-		if got := string(judged.Accepted[i].JSON); got != want {
+		if got := string(validated.Accepted[i].JSON); got != want {
 			t.Errorf("event %d: JSON = %s; want %s", i, got, want)
 		}
 	}
-	if got := string(judged.Accepted[2].Source); got != "/s" {
+	if got := string(validated.Accepted[2].Source); got != "/s" {
 		t.Errorf("source = %q; want /s", got)
 	}
-	if string(judged.Originals[0]) != rejected {
-		t.Errorf("original = %s; want %s", judged.Originals[0], rejected)
+	if string(validated.Originals[0]) != rejected {
+		t.Errorf("original = %s; want %s", validated.Originals[0], rejected)
 	}
 }
 
-// TestJudgeResultsStandAlone appends to one result and looks at the others.
-func TestJudgeResultsStandAlone(t *testing.T) {
+// TestValidateResultsStandAlone appends to one result and looks at the others.
+func TestValidateResultsStandAlone(t *testing.T) {
 	body := least + "\n" + `{"specversion":"1.0", "id":"\u0061", "source":"\u0062","type":"t"}` + "\n{}\n" + least
-	judged := judge(t, event.Lines, body)
-	for i := range judged.Accepted {
-		a := &judged.Accepted[i]
+	validated := validator(t, event.Lines, body)
+	for i := range validated.Accepted {
+		a := &validated.Accepted[i]
 		_, _, _ = append(a.JSON, 'X'), append(a.Source, 'X'), append(a.ID, 'X')
 	}
-	_ = append(judged.Originals[0], 'X')
-	again := judge(t, event.Lines, body)
-	if diff := cmp.Diff(again, judged); diff != "" {
+	_ = append(validated.Originals[0], 'X')
+	again := validator(t, event.Lines, body)
+	if diff := cmp.Diff(again, validated); diff != "" {
 		t.Errorf("changed by an append (-want +got):\n%s", diff)
 	}
 }
 
-// TestJudgeLimitsAtTheirEdges takes each limit at its value, and not one above.
-func TestJudgeLimitsAtTheirEdges(t *testing.T) {
+// TestValidateLimitsAtTheirEdges takes each limit at its value, and not one above.
+func TestValidateLimitsAtTheirEdges(t *testing.T) {
 	base := with(`"data":{"n":[12345,{"x":1}]}`)
 	limits := event.Limits{EventBytes: len(base), Events: 1, Depth: 4, NumberBytes: 5, Members: 7, Tokens: 21, IDBytes: 1, SourceBytes: 2}
-	if judged, err := event.Judge(event.Structured, []byte(base), limits); err != nil || len(judged.Accepted) != 1 {
-		t.Fatalf("at the limits: %+v, %v", judged.Rejected, err)
+	if validated, err := event.Validate(event.Structured, []byte(base), limits); err != nil || len(validated.Accepted) != 1 {
+		t.Fatalf("at the limits: %+v, %v", validated.Rejected, err)
 	}
 	for _, lower := range []struct {
 		name  string
@@ -521,9 +521,9 @@ func TestJudgeLimitsAtTheirEdges(t *testing.T) {
 	} {
 		low := limits
 		lower.limit(&low)
-		judged, err := event.Judge(event.Structured, []byte(base), low)
-		if err != nil || len(judged.Rejected) != 1 || judged.Rejected[0].Code != lower.code || judged.Rejected[0].Pointer != lower.at {
-			t.Errorf("%s one lower: %+v, %v; want %s at %q", lower.name, judged.Rejected, err, lower.code, lower.at)
+		validated, err := event.Validate(event.Structured, []byte(base), low)
+		if err != nil || len(validated.Rejected) != 1 || validated.Rejected[0].Code != lower.code || validated.Rejected[0].Pointer != lower.at {
+			t.Errorf("%s one lower: %+v, %v; want %s at %q", lower.name, validated.Rejected, err, lower.code, lower.at)
 		}
 	}
 	faulty := with(`"stamp":0,"data":"and more"`)
@@ -531,25 +531,25 @@ func TestJudgeLimitsAtTheirEdges(t *testing.T) {
 	for size, code := range map[int]event.Code{at: event.TooLarge, at + 1: event.InvalidAttribute, len(faulty): event.InvalidAttribute} {
 		low := limits
 		low.EventBytes = size
-		if judged, err := event.Judge(event.Structured, []byte(faulty), low); err != nil || len(judged.Rejected) != 1 || judged.Rejected[0].Code != code {
-			t.Errorf("a fault at byte %d, %d bytes allowed: %+v, %v; want %s", at, size, judged.Rejected, err, code)
+		if validated, err := event.Validate(event.Structured, []byte(faulty), low); err != nil || len(validated.Rejected) != 1 || validated.Rejected[0].Code != code {
+			t.Errorf("a fault at byte %d, %d bytes allowed: %+v, %v; want %s", at, size, validated.Rejected, err, code)
 		}
 	}
 	for tokens := range limits.Tokens {
 		low := limits
 		low.Tokens = tokens
-		if judged, err := event.Judge(event.Structured, []byte(base), low); err != nil || len(judged.Rejected) != 1 {
-			t.Errorf("%d tokens: %+v, %v", tokens, judged.Rejected, err)
+		if validated, err := event.Validate(event.Structured, []byte(base), low); err != nil || len(validated.Rejected) != 1 {
+			t.Errorf("%d tokens: %+v, %v", tokens, validated.Rejected, err)
 		}
 	}
-	if judged, err := event.Judge(event.Lines, []byte(base), event.Limits{Events: 1}); err != nil || len(judged.Rejected) != 1 {
-		t.Errorf("no limits set: %+v, %v; want a rejection", judged, err)
+	if validated, err := event.Validate(event.Lines, []byte(base), event.Limits{Events: 1}); err != nil || len(validated.Rejected) != 1 {
+		t.Errorf("no limits set: %+v, %v; want a rejection", validated, err)
 	}
 }
 
-// TestJudgeShapes sends events whose members come in ever other orders and more of them than are remembered from event
+// TestValidateShapes sends events whose members come in ever other orders and more of them than are remembered from event
 // to event.
-func TestJudgeShapes(t *testing.T) {
+func TestValidateShapes(t *testing.T) {
 	var body, want strings.Builder
 	for i := range 300 {
 		members := []string{`"specversion":"1.0"`, fmt.Sprintf(`"id":"%d"`, i), `"source":"/s"`, `"type":"t"`,
@@ -562,12 +562,12 @@ func TestJudgeShapes(t *testing.T) {
 		want.WriteString(text)
 		body.WriteString(strings.ReplaceAll(text, `":`, []string{`":`, `": `, `" :`}[i%3]))
 	}
-	judged := judge(t, event.Lines, body.String())
-	if len(judged.Rejected) > 0 {
-		t.Fatalf("rejected: %+v\n%s", judged.Rejected[0], judged.Originals[0])
+	validated := validator(t, event.Lines, body.String())
+	if len(validated.Rejected) > 0 {
+		t.Fatalf("rejected: %+v\n%s", validated.Rejected[0], validated.Originals[0])
 	}
 	var got strings.Builder
-	for i, a := range judged.Accepted {
+	for i, a := range validated.Accepted {
 		got.Write(a.JSON)
 		got.WriteByte('\n')
 		if string(a.ID) != fmt.Sprint(i) {
@@ -579,8 +579,8 @@ func TestJudgeShapes(t *testing.T) {
 	}
 }
 
-// TestJudgeLongNames tells names apart that differ in the middle only, whatever the events before had.
-func TestJudgeLongNames(t *testing.T) {
+// TestValidateLongNames tells names apart that differ in the middle only, whatever the events before had.
+func TestValidateLongNames(t *testing.T) {
 	const a, b = `"a-long-name-A-of-a-member":1`, `"a-long-name-B-of-a-member":1`
 	var body strings.Builder
 	var want []string
@@ -591,31 +591,31 @@ func TestJudgeLongNames(t *testing.T) {
 			want[len(want)-1] = "duplicate_key"
 		}
 	}
-	if diff := cmp.Diff(want, codes(judge(t, event.Lines, body.String()))); diff != "" {
+	if diff := cmp.Diff(want, codes(validator(t, event.Lines, body.String()))); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 }
 
-// TestJudgeEscapedNames knows a name by what it means, whatever the events before had.
-func TestJudgeEscapedNames(t *testing.T) {
+// TestValidateEscapedNames knows a name by what it means, whatever the events before had.
+func TestValidateEscapedNames(t *testing.T) {
 	var body strings.Builder
 	for _, members := range []string{`"\u0061":1`, `"\u0061":1`, `"\u0061":1,"a":2`, `"a":1`, `"a":1,"\u0061":2`, `"a":1,"\u0062":2`, `"\u0062":1,"b":2`} {
 		body.WriteString(with(members) + "\n" + with(`"data":{`+members+`}`) + "\n")
 	}
 	want := []string{"ok", "ok", "ok", "ok", "duplicate_key", "duplicate_key", "ok", "ok", "duplicate_key", "duplicate_key", "ok", "ok", "duplicate_key", "duplicate_key"}
-	judged := judge(t, event.Lines, body.String())
-	if diff := cmp.Diff(want, codes(judged)); diff != "" {
+	validated := validator(t, event.Lines, body.String())
+	if diff := cmp.Diff(want, codes(validated)); diff != "" {
 		t.Errorf("codes (-want +got):\n%s", diff)
 	}
 	for i, pointer := range []string{"/a", "/data/a", "/a", "/data/a", "/b", "/data/b"} {
-		if got := judged.Rejected[i].Pointer; got != pointer {
+		if got := validated.Rejected[i].Pointer; got != pointer {
 			t.Errorf("rejection %d: pointer %s; want %s", i, got, pointer)
 		}
 	}
 }
 
-// TestJudgeManyNames finds the duplicate wherever it stands among many names, at two levels at once.
-func TestJudgeManyNames(t *testing.T) {
+// TestValidateManyNames finds the duplicate wherever it stands among many names, at two levels at once.
+func TestValidateManyNames(t *testing.T) {
 	const n = 40
 	names := func(prefix string, twice, of int, inner string) string {
 		var b strings.Builder
@@ -637,16 +637,16 @@ func TestJudgeManyNames(t *testing.T) {
 			outer := with(`"data":` + names("k", twice, of, names("k", -1, 0, "")))
 			inner := with(`"data":` + names("k", -1, 0, names("longer-name-", twice, of, "")))
 			for _, text := range []string{outer, inner} {
-				judged := judge(t, event.Structured, text)
-				if len(judged.Rejected) != 1 || judged.Rejected[0].Code != event.DuplicateKey {
-					t.Fatalf("name %d as %d: %v; want duplicate_key", twice, of, codes(judged))
+				validated := validator(t, event.Structured, text)
+				if len(validated.Rejected) != 1 || validated.Rejected[0].Code != event.DuplicateKey {
+					t.Fatalf("name %d as %d: %v; want duplicate_key", twice, of, codes(validated))
 				}
 			}
 		}
 	}
 	fine := with(`"data":` + names("k", -1, 0, names("k", -1, 0, "")))
-	if judged := judge(t, event.Structured, fine); len(judged.Accepted) != 1 {
-		t.Errorf("names that differ: %+v", judged.Rejected)
+	if validated := validator(t, event.Structured, fine); len(validated.Accepted) != 1 {
+		t.Errorf("names that differ: %+v", validated.Rejected)
 	}
 }
 
@@ -657,11 +657,11 @@ func TestRejectionsAreFitToShow(t *testing.T) {
 		with(`"data":{"` + strings.Repeat("/", 400) + `":1e999}`), strings.Replace(least, "1.0", strings.Repeat("é", 999), 1), with(`"data":` + strings.Repeat("9", 9999)),
 		strings.Replace(least, "/s", strings.Repeat("é", 999)+`\n`, 1), junk, "{" + junk, `{"` + junk,
 	} {
-		judged := judge(t, event.Lines, text)
-		if len(judged.Rejected) != 1 {
+		validated := validator(t, event.Lines, text)
+		if len(validated.Rejected) != 1 {
 			t.Fatalf("%.40q: accepted", text)
 		}
-		checkRejection(t, judged.Rejected[0])
+		checkRejection(t, validated.Rejected[0])
 	}
 }
 

@@ -17,7 +17,7 @@ const (
 	Lines                  // application/x-ndjson: one object per line; blank lines are skipped, a line may end with "\r\n"
 )
 
-// Limits are the limits that Judge enforces. Every field must be positive.
+// Limits are the limits that Validate enforces. Every field must be positive.
 type Limits struct {
 	EventBytes  int // bytes of one event as sent, from its '{' to its '}'
 	Events      int // events in one body, rejected ones included
@@ -75,21 +75,21 @@ type Accepted struct {
 	Source, ID []byte // the text of the attributes, without JSON escapes
 }
 
-// Judged is the result for the events of one body. Each list is in the order of the body. Some of its byte slices are
+// Validated is the result for the events of one body. Each list is in the order of the body. Some of its byte slices are
 // parts of the body, so they are valid as long as nobody writes to the body.
-type Judged struct {
+type Validated struct {
 	Accepted  []Accepted
 	Rejected  []Rejection
 	Originals [][]byte // Originals[i] is the whole text of the event of Rejected[i]
 }
 
-// Errors of Judge. Their text says where the fault is and what would be right. Neither is retryable.
+// Errors of Validate. Their text says where the fault is and what would be right. Neither is retryable.
 var (
 	ErrMalformed     = errors.New("malformed body")
 	ErrTooManyEvents = errors.New("too many events")
 )
 
-// Judge splits a body into its events and validates each one separately: strict JSON (RFC 8259, names unique and
+// Validate splits a body into its events and validates each one separately: strict JSON (RFC 8259, names unique and
 // case-sensitive, UTF-8), the limits, and CloudEvents 1.0.2. It does not detect duplicates.
 //
 // Errors: ErrMalformed: the body cannot be split into events. In the modes Structured and Batched, the body is not JSON
@@ -97,8 +97,8 @@ var (
 // ErrTooManyEvents: more than Limits.Events. After an error there are no results.
 //
 // Source: docs/design.md 3.1; CloudEvents JSON Event Format 1.0.2.
-func Judge(mode Mode, body []byte, limits Limits) (Judged, error) {
-	j := judge{body: body[:len(body):len(body)], scanner: scanner{limits: limits, shape: newShape(limits.Depth)}}
+func Validate(mode Mode, body []byte, limits Limits) (Validated, error) {
+	j := validator{body: body[:len(body):len(body)], scanner: scanner{limits: limits, shape: newShape(limits.Depth)}}
 	var err error
 	switch mode {
 	case Structured:
@@ -111,20 +111,20 @@ func Judge(mode Mode, body []byte, limits Limits) (Judged, error) {
 		err = fmt.Errorf("%w: unknown mode %d", ErrMalformed, mode)
 	}
 	if err != nil {
-		return Judged{}, err
+		return Validated{}, err
 	}
-	return j.judged, nil
+	return j.validated, nil
 }
 
-// judge is the state of one call of Judge.
-type judge struct {
+// validator is the state of one call of Validate.
+type validator struct {
 	scanner
-	body   []byte
-	index  int // of the next event
-	judged Judged
+	body      []byte
+	index     int // of the next event
+	validated Validated
 }
 
-func (j *judge) structured() error {
+func (j *validator) structured() error {
 	j.text = j.body
 	i := afterSpace(j.body, 0)
 	if j.at(i) != '{' {
@@ -140,7 +140,7 @@ func (j *judge) structured() error {
 	return j.ended(end, "nothing after the event")
 }
 
-func (j *judge) batched() error {
+func (j *validator) batched() error {
 	j.text = j.body
 	i := afterSpace(j.body, 0)
 	if j.at(i) != '[' {
@@ -169,7 +169,7 @@ func (j *judge) batched() error {
 	}
 }
 
-func (j *judge) lines() error {
+func (j *validator) lines() error {
 	for start := 0; start < len(j.body); {
 		end := len(j.body)
 		if n := bytes.IndexByte(j.body[start:], '\n'); n >= 0 {
@@ -184,7 +184,7 @@ func (j *judge) lines() error {
 }
 
 // line validates the event of one line. It ignores a blank line.
-func (j *judge) line(start, lineEnd int) error {
+func (j *validator) line(start, lineEnd int) error {
 	j.text = j.body[:lineEnd]
 	i := afterSpace(j.text, start)
 	if i == lineEnd {
@@ -203,7 +203,7 @@ func (j *judge) line(start, lineEnd int) error {
 }
 
 // settle files the event from start to end as accepted or rejected.
-func (j *judge) settle(start, end int) error {
+func (j *validator) settle(start, end int) error {
 	e := &j.event
 	if e.code != "" {
 		return j.rejected(j.text[start:end:end], Rejection{Code: e.code, Pointer: e.pointer, Detail: e.detail})
@@ -211,32 +211,32 @@ func (j *judge) settle(start, end int) error {
 	if err := j.count(); err != nil {
 		return err
 	}
-	if j.judged.Accepted == nil {
-		j.judged.Accepted = make([]Accepted, 0, min(j.limits.Events, 1+2*(len(j.body)/(end-start))))
+	if j.validated.Accepted == nil {
+		j.validated.Accepted = make([]Accepted, 0, min(j.limits.Events, 1+2*(len(j.body)/(end-start))))
 	}
-	j.judged.Accepted = append(j.judged.Accepted, Accepted{Index: j.index - 1, JSON: j.result(end), Source: e.envelope.source, ID: e.envelope.id})
+	j.validated.Accepted = append(j.validated.Accepted, Accepted{Index: j.index - 1, JSON: j.result(end), Source: e.envelope.source, ID: e.envelope.id})
 	return nil
 }
 
 // unreadable files a line that is not a JSON object as rejected.
-func (j *judge) unreadable(start, end int) error {
+func (j *validator) unreadable(start, end int) error {
 	text := bytes.TrimSuffix(j.body[start:end:end], []byte{'\r'})
 	detail := fmt.Sprintf("byte %d of the line: need %s, got %s", j.broken.at-start, j.broken.need, got(j.text, j.broken.at))
 	return j.rejected(text, Rejection{Code: MalformedJSON, Detail: detail})
 }
 
-func (j *judge) rejected(original []byte, r Rejection) error {
+func (j *validator) rejected(original []byte, r Rejection) error {
 	if err := j.count(); err != nil {
 		return err
 	}
 	r.Index, r.ID = j.index-1, string(j.event.envelope.id)
-	j.judged.Rejected = append(j.judged.Rejected, r)
-	j.judged.Originals = append(j.judged.Originals, original)
+	j.validated.Rejected = append(j.validated.Rejected, r)
+	j.validated.Originals = append(j.validated.Originals, original)
 	return nil
 }
 
 // count gives the event its index.
-func (j *judge) count() error {
+func (j *validator) count() error {
 	if j.index == j.limits.Events {
 		return fmt.Errorf("%w: the maximum for one body is %d; split them over several requests", ErrTooManyEvents, j.limits.Events)
 	}
@@ -245,14 +245,14 @@ func (j *judge) count() error {
 }
 
 // ended returns an error unless only white space is left.
-func (j *judge) ended(i int, need string) error {
+func (j *validator) ended(i int, need string) error {
 	if i = afterSpace(j.body, i); i < len(j.body) {
 		return j.malformed(syntaxError{i, need})
 	}
 	return nil
 }
 
-func (j *judge) malformed(e syntaxError) error {
+func (j *validator) malformed(e syntaxError) error {
 	line := 1 + bytes.Count(j.body[:e.at], []byte{'\n'})
 	return fmt.Errorf("%w: byte %d (line %d): need %s, got %s", ErrMalformed, e.at, line, e.need, got(j.body, e.at))
 }

@@ -53,10 +53,10 @@ func TestWriteFails(t *testing.T) {
 		for _, held := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, the item exists %v", c.name, held), func(t *testing.T) {
 				s := newStation(t, d)
-				want, applied := 1, 1
+				want, position := 1, 1
 				if held {
 					s.apply(t, s.record(0, many(1, 1)...))
-					want, applied = 2, 2
+					want, position = 2, 2
 				}
 				s.items.forget()
 				s.items.Hook = fail("speed.Put", func(call int, _ string) (memory.Fault, bool) {
@@ -76,7 +76,7 @@ func TestWriteFails(t *testing.T) {
 				if err != nil || len(item) != 1 {
 					t.Fatal(item, err)
 				}
-				if got := s.told(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 applied %d: 10:00 n=%d amount=%d", applied, want, want) {
+				if got := s.told(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 applied %d: 10:00 n=%d amount=%d", position, want, want) {
 					t.Error("in the end the item is", got)
 				}
 			})

@@ -42,6 +42,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/sweep"
 	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 	"github.com/anabranch/anabranch/shared/viewstore"

@@ -114,7 +114,7 @@ func TestSeenReadsFail(t *testing.T) {
 	for says, item := range map[string]string{
 		`"pk" is missing`: without("pk"), `"r" is missing`: without("r"), `"t" is missing`: without("t"),
 		"not that of a lane":     strings.Replace(stored, b64("\x001.4.2"), b64("1.4.2"), 1),
-		"is not layout.count.n":  strings.Replace(stored, b64("\x001.4.2"), b64("\x00a"), 1),
+		"must be layout.count.n": strings.Replace(stored, b64("\x001.4.2"), b64("\x00a"), 1),
 		"the one this version":   `{"r":` + b64("\x02") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
 		"ends early":             `{"r":` + b64("\x01\x01") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
 		`attribute "expires" is`: strings.Replace(stored, `"expires":{"N"`, `"expires":{"S"`, 1),

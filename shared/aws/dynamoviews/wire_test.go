@@ -204,7 +204,7 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	}
 	for says, stored := range map[string]string{
 		`"pk" is missing`: without(speedStored, "pk"), `"f" is missing`: without(speedStored, "f"), `"s" is missing`: without(speedStored, "s"),
-		`"expires" is a`: strings.Replace(speedStored, `"N"`, `"S"`, 1), "is not layout.count.n": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 20))+`,"expires"`, 1),
+		`"expires" is a`: strings.Replace(speedStored, `"N"`, `"S"`, 1), "must be layout.count.n": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 20))+`,"expires"`, 1),
 		"of 3 bytes": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 11))+`,"expires"`, 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))

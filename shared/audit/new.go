@@ -24,6 +24,6 @@ func New(stores Stores, settings setting.All, host setting.Host) *Audit {
 	return &Audit{
 		Archive: stores.Archive, Catalog: stores.Catalog, Audits: stores.Catalog, Programs: stores.Programs, Base: stores.Base,
 		Codec: host.Codec, Layout: host.Layout, Lookback: settings.Lookback, Every: settings.AuditEvery, Tries: settings.WriteTries,
-		Workers: host.Workers, Run: host.Parallel, Now: host.Now, Log: host.Log,
+		Workers: host.Workers, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }

@@ -27,6 +27,6 @@ func New(stores Stores, definitions []lifecycle.Definition, settings setting.All
 		Definitions: definitions, SealDelay: settings.SealDelay, ClockMargin: clock.Margin(settings.ClockMargin), Lookback: settings.Lookback,
 		ConfirmWithin: settings.ConfirmWithin, RetainFor: settings.RetainFor, DropGrace: settings.DropGrace,
 		RequireApproval: settings.RequireApproval, RunBytes: settings.RunBytes, Tries: settings.WriteTries, Workers: host.Workers,
-		Run: host.Parallel, Now: host.Now, NewID: func() (ulid.ULID, error) { return host.NewULID(host.Now()) }, Log: host.Log,
+		Parallel: host.Parallel, Now: host.Now, NewID: func() (ulid.ULID, error) { return host.NewULID(host.Now()) }, Log: host.Log,
 	}
 }

@@ -23,7 +23,7 @@ func New(stores Stores, settings setting.All, host setting.Host) *Speed {
 	return &Speed{
 		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs, Items: stores.Items, Seen: stores.Seen,
 		Codec: host.Codec, Layout: host.Layout, Retain: settings.SpeedRetain, RetainSeen: settings.RetainSeen(),
-		ClockMargin: clock.Margin(settings.ClockMargin), Tries: settings.WriteTries, Run: host.Parallel, Now: host.Now, Log: host.Log,
+		ClockMargin: clock.Margin(settings.ClockMargin), Tries: settings.WriteTries, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }
 
@@ -33,6 +33,6 @@ func NewReplay(stores Stores, sweeps catalog.Sweeps, settings setting.All, host 
 		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: sweeps, Programs: stores.Programs, Items: stores.Items, Seen: stores.Seen,
 		Codec: host.Codec, Layout: host.Layout, Bytes: settings.ReplayBytes, TickBytes: settings.ReplayTickBytes,
 		RetainSeen: settings.RetainSeen(), ClockMargin: clock.Margin(settings.ClockMargin), DropGrace: settings.DropGrace,
-		RequireApproval: settings.RequireApproval, Tries: settings.WriteTries, Run: host.Parallel, Now: host.Now, Log: host.Log,
+		RequireApproval: settings.RequireApproval, Tries: settings.WriteTries, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }

@@ -42,7 +42,7 @@ that changes no answer, REACH_... a situation that must come up. configurations.
 #define END (SLOTS + SEAL_DELAY) /* the clock stops here */
 #endif
 #ifndef SWEEPS
-#define SWEEPS 0 /* the first so many requests are swept, at most 2; DIES and LATE_PUTS happen to the first */
+#define SWEEPS 0 /* the first so many requests are swept, at most 2; LATE_PUTS happens to the first, DIES to the first DIES */
 #endif
 #ifndef RECORDS
 #define RECORDS REQUESTS /* in the stream; more when something is published twice */
@@ -99,6 +99,10 @@ byte applied[SLOTS * LANES], speed[SLOTS * IDS];
 byte base[IDS], base_horizon;
 byte seen;     /* a mask of positions */
 byte receipts; /* a mask of requests */
+#if SWEEPS > 0
+byte probed;           /* what the sweep has queued as a probe, a mask of requests */
+byte run_of[REQUESTS]; /* that the generation has */
+#endif
 
 /* catalog. Run n is the n-th; 0 is none. */
 byte head, run_horizon[RUNS + 1], run_objects[RUNS + 1];
@@ -114,7 +118,7 @@ byte promised;
 
 /* Scratch of single steps, and what is promised of every answer. */
 hidden byte i, j, k, m, first;
-hidden byte visible, once, exact, complete, unreached;
+hidden byte visible, once, exact, complete, waits, unreached;
 
 inline publish(r) {
 	printf("stream: request %d published with sequence number %d\n", r, length + 1);
@@ -166,8 +170,13 @@ proctype Ingest(byte r) {
 	};
 		if
 #ifdef DIES
-		:: r == 0 -> skip
+		:: r < DIES -> skip
 #endif
+#if SWEEPS > 0
+		:: d_step { now <= began + WITHIN || r >= SWEEPS -> publish(r) }
+		:: now > began + WITHIN && r < SWEEPS -> skip /* its time-out is over: nobody puts it any more */
+		fi
+#else
 		:: d_step { publish(r) };
 #ifdef PUBLISHES_TWICE
 			if
@@ -176,6 +185,7 @@ proctype Ingest(byte r) {
 			fi
 #endif
 		fi
+#endif
 	:: now > began + WITHIN -> /* given up */
 #ifdef LATE_PUTS
 		if
@@ -196,17 +206,73 @@ out:	ended++
 	}
 }
 
-/* ---- Sweep: an object without a receipt, of a run that the generation has, is published again, once. */
+/* ---- Sweep: of runs that the generation has, it publishes each object without a receipt once: as lost, or as the probe of its lane. */
+#if SWEEPS > 0
 #ifdef M_SWEEPS_BEFORE_APPLIED
 #define SWEEPABLE in_runs
 #else
 #define SWEEPABLE in_applied
 #endif
+#define LACKS(r) ((SWEEPABLE >> (r)) & 1 && !((receipts >> (r)) & 1))
+
+/* A request that arrived so much later was put into the stream after the other one was, or was given up. */
+#if defined(M_SWEEPS_WITHOUT_COMMIT_WITHIN)
+#define LATE SKEW
+#elif defined(M_SWEEPS_WITHOUT_MARGIN)
+#define LATE WITHIN
+#else
+#define LATE (WITHIN + SKEW)
+#endif
+#define READ_PAST(r, q) ((receipts >> (q)) & 1 && LANE(q) == LANE(r) && slot[q] > slot[r] + LATE)
+#if SWEEPS > 1
+#define OTHER(r) (1 - (r))
+#define TOGETHER(r) (LANE(r) == LANE(OTHER(r)) && run_of[r] == run_of[OTHER(r)])
+#define PROBE_TELLS(r) (TOGETHER(r) && (probed & receipts) >> OTHER(r) & 1 && slot[r] <= slot[OTHER(r)])
+/* The other one comes first: its run does, or it is the newer one of the run, or the run's probe already. */
+#define OTHER_FIRST(r) (LACKS(OTHER(r)) && (run_of[OTHER(r)] < run_of[r] || TOGETHER(r) && \
+	((probed >> OTHER(r)) & 1 || !((probed >> (r)) & 1) && slot[OTHER(r)] + (OTHER(r) > (r)) > slot[r])))
+#else
+#define PROBE_TELLS(r) false
+#define OTHER_FIRST(r) false
+#endif
+#if defined(M_QUEUES_WHAT_WAITS)
+#define PAST(r) true
+#elif REQUESTS > 2
+#define PAST(r) (READ_PAST(r, 0) || READ_PAST(r, 1) || READ_PAST(r, 2))
+#elif REQUESTS > 1
+#define PAST(r) (READ_PAST(r, 0) || READ_PAST(r, 1))
+#else
+#define PAST(r) false
+#endif
+#define LOST(r) (PAST(r) || PROBE_TELLS(r))
+
 proctype Sweep(byte r) {
-end:	d_step { (SWEEPABLE >> r) & 1 && !((receipts >> r) & 1) && length < RECORDS ->
+end:	if
+	:: d_step { LACKS(r) && LOST(r) && length < RECORDS ->
+#ifdef REACH_LOST
+		unreached = !PAST(r);
+		assert(unreached);
+#endif
+		for (i : 0 .. RECORDS - 1) {
+			/* No copy of what waits in the stream, but of what was put after the probe although it had arrived before it. */
+			waits = !(i < length && record[i] == r && PAST(r));
+			assert(waits)
+		}
 		publish(r)
 	}
+#ifndef M_NO_PROBES
+	:: d_step { LACKS(r) && !LOST(r) && !OTHER_FIRST(r) && length < RECORDS ->
+#ifdef REACH_TWO_PROBES
+		unreached = !(probed & receipts);
+		assert(unreached);
+#endif
+		probed = probed | (1 << r);
+		publish(r)
+	}
+#endif
+	fi
 }
+#endif
 
 /* ---- Event source: it gives up waiting for an invocation. */
 proctype Timeout(byte lane) {
@@ -635,6 +701,11 @@ end:	do
 				generation_run = n;
 				generation_horizon = run_horizon[n];
 				in_applied = in_applied | run_objects[n];
+#if SWEEPS > 0
+				for (i : 0 .. REQUESTS - 1) {
+					if :: (run_objects[n] >> i) & 1 -> run_of[i] = n :: else fi
+				}
+#endif
 				printf("batch %d: run %d, the generation's horizon is %d\n", _pid, n, generation_horizon)
 			:: else
 			fi

@@ -25,6 +25,8 @@ const (
 	lateObjects = sealing + " LATE_PUTS"
 	// swept: and is found by the sweep.
 	swept = lateObjects + " COPIES=2 SWEEPS=1 RECORDS=3"
+	// lagging: the sweep looks for two requests, which wait in the stream, or which ingest has died with.
+	lagging = "SPEED_AT_ONCE BATCH_AT_ONCE QUERY_AT_ONCE SWEEPS=2 DIES=2 RECORDS=4"
 )
 
 // Configurations are all searches: first those of the protocol, then situations that must come up in it, then the mistakes, and last the
@@ -42,6 +44,9 @@ func protocol() []Configuration {
 		{Name: "every step of every layer, two events", Sizes: ""},
 		{Name: "two copies, ingest may die before the stream", Sizes: "COPIES=2 DIES"},
 		{Name: "two copies, swept", Sizes: sealing + " COPIES=2 DIES SWEEPS=1 RECORDS=3"},
+		{Name: "a stream that lags, two requests that may be lost", Sizes: lagging},
+		{Name: "a stream that lags, commit within the slot", Sizes: lagging + " WITHIN=0"},
+		{Name: "a stream that lags, clocks that differ by the margin", Sizes: lagging + " SLOTS=3 WITHIN=0 SKEW=1"},
 		{Name: "redelivery, two events, a write that fails", Sizes: redelivery + " FAILURES=1"},
 		{Name: "redelivery, two copies, one published twice", Sizes: copies + " PUBLISHES_TWICE RECORDS=3"},
 		{Name: "redelivery while batch takes over", Sizes: "ENVS=2 TIMEOUTS=1 INGEST_AT_ONCE BATCH_AT_ONCE QUERY_AT_ONCE"},
@@ -63,6 +68,8 @@ func situations() []Configuration {
 		{Name: "comes up: all at rest, the final answer is compared", Sizes: "", Mistake: "REACH_REST"},
 		{Name: "comes up: an identity counts twice, as the design says", Sizes: sealing + " COPIES=2 DIES", Mistake: "REACH_TWICE"},
 		{Name: "comes up: a late", Sizes: lateObjects, Mistake: "REACH_LATE_OBJECT"},
+		{Name: "comes up: a lane was read past what is lost", Sizes: lagging + " WITHIN=0", Mistake: "REACH_LOST"},
+		{Name: "comes up: a second probe", Sizes: lagging, Mistake: "REACH_TWO_PROBES"},
 		{Name: "comes up: an applied position is not as loaded", Sizes: redelivery, Mistake: "REACH_SPEED_CONFLICT"},
 		{Name: "comes up: a base item is not as loaded", Sizes: runners, Mistake: "REACH_BATCH_CONFLICT"},
 	})
@@ -74,6 +81,10 @@ func mistakes() []Configuration {
 		{Name: "a put that is late is published all the same", Sizes: lateObjects, Mistake: "M_LATE_PUT_IS_PUBLISHED"},
 		{Name: "no sweep", Sizes: sealing + " DIES SWEEPS=1 RECORDS=3", Mistake: "M_NO_SWEEP"},
 		{Name: "the sweep takes runs that are not applied yet", Sizes: swept, Mistake: "M_SWEEPS_BEFORE_APPLIED"},
+		{Name: "the sweep takes what waits for lost", Sizes: lagging, Mistake: "M_QUEUES_WHAT_WAITS"},
+		{Name: "the sweep asks for no probe", Sizes: lagging, Mistake: "M_NO_PROBES"},
+		{Name: "read past, without commit_within", Sizes: lagging, Mistake: "M_SWEEPS_WITHOUT_COMMIT_WITHIN"},
+		{Name: "read past, without the clocks' margin", Sizes: lagging + " WITHIN=0 SKEW=1", Mistake: "M_SWEEPS_WITHOUT_MARGIN"},
 		{Name: "seal delay 0", Sizes: sealing + " SEAL_DELAY=0", Mistake: ""},
 		{Name: "seal delay without the clocks' margin", Sizes: sealing + " SKEW=1 SEAL_DELAY=1", Mistake: ""},
 		{Name: "the clock is read after the listing", Sizes: sealing, Mistake: "M_CLOCK_READ_AFTER_LISTING"},

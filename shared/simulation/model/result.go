@@ -21,7 +21,7 @@ const (
 // Result is one search.
 type Result struct {
 	Verdict   Verdict
-	Property  string // of a refutation: what is broken, one of visible, once, exact, complete, rest, unreached
+	Property  string // of a refutation: what is broken, one of visible, once, exact, complete, waits, rest, unreached
 	States    int    // stored
 	Depth     int    // of the longest order of steps
 	Megabytes float64

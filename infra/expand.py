@@ -1,4 +1,5 @@
-"""Expands the SAM template given on standard input, as CloudFormation would once it is packaged, and prints it as JSON. Parameters have their defaults."""
+"""Expands the SAM template on standard input as CloudFormation does with a packaged template, with the default of each
+parameter, and prints the result as JSON."""
 import json
 import sys
 

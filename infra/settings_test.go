@@ -192,7 +192,7 @@ func number(t testing.TB, value any) int {
 	t.Helper()
 	n, err := strconv.Atoi(text(value))
 	if err != nil {
-		t.Fatalf("%s is no number", text(value))
+		t.Fatalf("%s is not a number", text(value))
 	}
 	return n
 }

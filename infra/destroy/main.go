@@ -1,8 +1,8 @@
-// Command destroy deletes a deployed stack, and says what of it stays: the archive and the tables, which the template retains.
+// Command destroy deletes a deployed stack, and prints which buckets and tables the template keeps.
 //
 //	go run ./infra/destroy -stack anabranch
 //
-// It asks for the stack's name to be typed once more, unless -yes is given.
+// It asks you to type the name of the stack again, unless you give -yes.
 package main
 
 import (
@@ -22,12 +22,12 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 )
 
-// limit is how long a stack may take to go.
+// limit is the longest time that the deletion of a stack may take.
 const limit = 30 * time.Minute
 
 func main() {
-	stack := flag.String("stack", "anabranch", "the stack's name")
-	yes := flag.Bool("yes", false, "do not ask")
+	stack := flag.String("stack", "anabranch", "name of the stack")
+	yes := flag.Bool("yes", false, "delete without asking")
 	flag.Parse()
 	if err := run(context.Background(), os.Stdin, os.Stdout, *stack, *yes); err != nil {
 		fmt.Fprintln(os.Stderr, "destroy:", err)
@@ -35,8 +35,8 @@ func main() {
 	}
 }
 
-// errOtherwise: whoever was asked did not say yes.
-var errOtherwise = errors.New("nothing was deleted")
+// errOtherwise says that the operator typed something else than the name of the stack.
+var errOtherwise = errors.New("the name does not match; nothing was deleted")
 
 func run(ctx context.Context, in io.Reader, out io.Writer, stack string, yes bool) error {
 	cfg, err := config.LoadDefaultConfig(ctx)
@@ -48,8 +48,8 @@ func run(ctx context.Context, in io.Reader, out io.Writer, stack string, yes boo
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", stack, err)
 	}
-	fmt.Fprintf(out, "Deletes stack %s in %s: functions, API, keys, stream and queues.\nStays, until you delete it yourself:\n  %s\n",
-		stack, cfg.Region, strings.Join(stays, "\n  "))
+	fmt.Fprintf(out, "This deletes stack %s in %s: functions, API, keys, stream and queues.\n"+
+		"These stay until you delete them yourself:\n  %s\n", stack, cfg.Region, strings.Join(stays, "\n  "))
 	if !yes {
 		if err := ask(in, out, stack); err != nil {
 			return err
@@ -60,13 +60,13 @@ func run(ctx context.Context, in io.Reader, out io.Writer, stack string, yes boo
 	}
 	gone := cloudformation.NewStackDeleteCompleteWaiter(client)
 	if err := gone.Wait(ctx, &cloudformation.DescribeStacksInput{StackName: &stack}, limit); err != nil {
-		return fmt.Errorf("wait until stack %s is gone: %w", stack, err)
+		return fmt.Errorf("wait for the deletion of stack %s: %w", stack, err)
 	}
-	_, err = fmt.Fprintf(out, "Stack %s is gone.\n", stack)
+	_, err = fmt.Fprintf(out, "Stack %s is deleted.\n", stack)
 	return err
 }
 
-// kept are the outputs of the stack whose descriptions say that they stay.
+// kept returns the outputs of the stack that name a bucket or a table, since the template keeps those.
 func kept(ctx context.Context, client *cloudformation.Client, stack string) ([]string, error) {
 	described, err := client.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: &stack})
 	if err != nil {
@@ -81,14 +81,14 @@ func kept(ctx context.Context, client *cloudformation.Client, stack string) ([]s
 		}
 	}
 	if len(stays) == 0 {
-		return nil, errors.New("it has no output that names a bucket or a table: is it one of ours?")
+		return nil, errors.New("no output names a bucket or a table; this is not an Anabranch stack")
 	}
 	slices.Sort(stays)
 	return stays, nil
 }
 
 func ask(in io.Reader, out io.Writer, stack string) error {
-	fmt.Fprintf(out, "Type %s to go on: ", stack)
+	fmt.Fprintf(out, "Type %s to continue: ", stack)
 	answer, err := bufio.NewReader(in).ReadString('\n')
 	if err != nil && !errors.Is(err, io.EOF) {
 		return err

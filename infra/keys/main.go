@@ -1,8 +1,8 @@
-// Command keys prints the URL of a deployed stack and the keys that open it, from the stack's outputs and its secret:
+// Command keys prints the URL of a deployed stack and its keys. It reads the outputs of the stack and its secret:
 //
 //	go run ./infra/keys -stack anabranch
 //
-// It needs credentials that may read both. What it prints are secrets.
+// It needs credentials that may read both. The keys that it prints are secrets.
 package main
 
 import (
@@ -21,14 +21,14 @@ import (
 	"github.com/anabranch/anabranch/shared/access"
 )
 
-// Outputs of the stack.
+// Names of the outputs of the stack.
 const (
 	urlOutput    = "ApiUrl"
 	secretOutput = "KeysSecretArn"
 )
 
 func main() {
-	stack := flag.String("stack", "anabranch", "the stack's name")
+	stack := flag.String("stack", "anabranch", "name of the stack")
 	flag.Parse()
 	if err := run(context.Background(), os.Stdout, *stack); err != nil {
 		fmt.Fprintln(os.Stderr, "keys:", err)
@@ -73,7 +73,7 @@ func outputs(ctx context.Context, client *cloudformation.Client, stack string) (
 		}
 	}
 	if url == "" || secret == "" {
-		return "", "", errors.New("it has no output " + urlOutput + " or " + secretOutput + ": is it deployed?")
+		return "", "", errors.New("the outputs " + urlOutput + " and " + secretOutput + " are missing; deploy the stack first")
 	}
 	return url, secret, nil
 }

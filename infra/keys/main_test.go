@@ -48,8 +48,8 @@ func TestKeys(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	for _, c := range []struct{ name, outputs, secret, part string }{
-		{"no outputs", "", "", "stack anabranch: it has no output"},
-		{"no secret", url, "", "stack anabranch: it has no output"},
+		{"no outputs", "", "", "stack anabranch: the outputs ApiUrl and"},
+		{"no secret", url, "", "stack anabranch: the outputs ApiUrl and"},
 		{"a secret without keys", url + secret, "{}", "secret arn:keys: secret holds no keys"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

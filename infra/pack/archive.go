@@ -12,29 +12,32 @@ import (
 	"time"
 )
 
-// maxZip bounds an archive: Lambda takes 50 MB, and a cold start fetches all of it.
+// maxZip is the largest archive, in bytes. Lambda accepts 50 MB, but each cold start fetches all of it.
 const maxZip = 15 << 20
 
 // pack writes the files of a folder into an archive of at most limit bytes, and returns the sizes of the bootstrap and the archive.
 func pack(folder, to string, limit int) (bootstrap, size int64, err error) {
 	info, err := os.Stat(filepath.Join(folder, "bootstrap"))
 	if err != nil {
-		return 0, 0, fmt.Errorf("it is not built: %w", err)
+		return 0, 0, fmt.Errorf("not built; run make functions: %w", err)
 	}
 	var body bytes.Buffer
 	if err := write(&body, os.DirFS(folder)); err != nil {
 		return 0, 0, err
 	}
 	if body.Len() > limit {
-		return 0, 0, fmt.Errorf("its archive has %d bytes; want at most %d", body.Len(), limit)
+		return 0, 0, fmt.Errorf("the archive has %d bytes; maximum is %d", body.Len(), limit)
 	}
 	return info.Size(), int64(body.Len()), os.WriteFile(to, body.Bytes(), 0o644)
 }
 
-// write writes the files in the order of their names, with one time and one owner for all, as executables: Lambda looks at nothing else of them.
+// write writes the files in the order of their names, all with the same time and owner and all executable. Lambda uses
+// nothing else of their metadata, so equal content makes equal bytes.
 func write(to io.Writer, folder fs.FS) error {
 	archive := zip.NewWriter(to)
-	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) { return flate.NewWriter(w, flate.BestCompression) })
+	archive.RegisterCompressor(zip.Deflate, func(w io.Writer) (io.WriteCloser, error) {
+		return flate.NewWriter(w, flate.BestCompression)
+	})
 	err := fs.WalkDir(folder, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
 			return err

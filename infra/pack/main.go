@@ -1,9 +1,10 @@
-// Command pack makes the deployable archive of each function from the folder that its bootstrap was built into, and prints the sizes:
+// Command pack makes the deployable archive of each function from the folder of its bootstrap, and prints the sizes:
 //
 //	go run ./infra/pack [-views views.yaml] build ingest speed batch ...
 //
-// reads build/ingest/bootstrap ... and writes build/ingest.zip ... Equal content makes equal bytes, whenever and wherever it is packed. The views go
-// beside the bootstrap of batch, once they have been compiled: a mistake in them is found here, not by the deployed function.
+// This reads build/ingest/bootstrap and so on, and writes build/ingest.zip and so on. Equal content makes equal bytes, at
+// any time and on any machine. pack compiles the views file and then adds it beside the bootstrap of batch, so that you
+// see an error in it here and not in the deployed function.
 package main
 
 import (
@@ -20,14 +21,14 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// owner is the function that the views belong to, and file what it calls them.
+// owner is the function that reads the views file, and file is the name under which it reads it.
 const (
 	owner = "batch"
 	file  = "views.yaml"
 )
 
 func main() {
-	views := flag.String("views", "", "the definitions of the views, to go with "+owner)
+	views := flag.String("views", "", "views file, packed with the function "+owner)
 	flag.Parse()
 	if err := run(os.Stdout, *views, flag.Args()); err != nil {
 		fmt.Fprintln(os.Stderr, "pack:", err)
@@ -37,7 +38,7 @@ func main() {
 
 func run(out io.Writer, views string, args []string) error {
 	if len(args) < 2 {
-		return errors.New("want a folder and the names of functions in it")
+		return errors.New("missing arguments: want a folder and the names of functions in it")
 	}
 	dir, functions := args[0], args[1:]
 	if views != "" {
@@ -45,7 +46,11 @@ func run(out io.Writer, views string, args []string) error {
 			return err
 		}
 	}
-	sizes := table.New(table.Column{Name: "bytes of", Right: true}, table.Column{Name: "bootstrap", Right: true}, table.Column{Name: "zip", Right: true})
+	sizes := table.New(
+		table.Column{Name: "bytes of", Right: true},
+		table.Column{Name: "bootstrap", Right: true},
+		table.Column{Name: "zip", Right: true},
+	)
 	for _, function := range functions {
 		bootstrap, zip, err := pack(filepath.Join(dir, function), filepath.Join(dir, function+".zip"), maxZip)
 		if err != nil {
@@ -56,7 +61,7 @@ func run(out io.Writer, views string, args []string) error {
 	return sizes.Print(out)
 }
 
-// addViews compiles the definitions and copies them.
+// addViews compiles the views file and copies it.
 func addViews(from, to string) error {
 	text, err := os.ReadFile(from)
 	if err != nil {

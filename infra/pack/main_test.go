@@ -97,7 +97,7 @@ func TestSameBytes(t *testing.T) {
 			t.Fatal(err)
 		}
 		if i > 0 && !bytes.Equal(got, first) {
-			t.Error("packed twice, the archives differ")
+			t.Error("two archives of the same files differ")
 		}
 		first = got
 	}
@@ -112,7 +112,7 @@ func TestErrors(t *testing.T) {
 	}{
 		{"nothing", "", nil, "want a folder"},
 		{"no functions", "", []string{built(t)}, "want a folder"},
-		{"not built", "", []string{built(t), "speed"}, "function speed: it is not built"},
+		{"not built", "", []string{built(t), "speed"}, "function speed: not built"},
 		{"no views", "nowhere.yaml", []string{built(t), "batch"}, "nowhere.yaml"},
 		{"views with a mistake", viewsFile(t, "views:\n  - name: x\n    windows: 1h\n"), []string{built(t), "batch"}, "mine.yaml:3:5"},
 	} {
@@ -135,10 +135,10 @@ func TestTooLarge(t *testing.T) {
 	if err := os.Remove(to); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := pack(filepath.Join(dir, "ingest"), to, int(size)-1); err == nil || !strings.Contains(err.Error(), "its archive has") {
+	if _, _, err := pack(filepath.Join(dir, "ingest"), to, int(size)-1); err == nil || !strings.Contains(err.Error(), "the archive has") {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if _, err := os.Stat(to); err == nil {
-		t.Error("it was written all the same")
+		t.Error("pack wrote the archive although it is too large")
 	}
 }

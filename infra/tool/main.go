@@ -1,5 +1,5 @@
-// Command tool runs sam or cfn-lint, in the versions that infra/requirements-tools.txt freezes, from a virtual environment below build/ that it
-// makes when it is missing:
+// Command tool runs sam or cfn-lint in the versions that infra/requirements-tools.txt freezes. It installs them into a
+// virtual environment below build/ the first time:
 //
 //	go run ./infra/tool sam validate --lint --template template.yaml
 package main
@@ -18,7 +18,7 @@ import (
 func main() {
 	err := run(context.Background(), os.Args[1:])
 	if exit := (*exec.ExitError)(nil); errors.As(err, &exit) {
-		os.Exit(exit.ExitCode()) // it has said why
+		os.Exit(exit.ExitCode()) // the tool has printed its error
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "tool:", err)
@@ -26,10 +26,10 @@ func main() {
 	}
 }
 
-// run runs the command, which talks to the terminal as if it had been called itself.
+// run runs the command on the terminal of this process.
 func run(ctx context.Context, args []string) error {
 	if len(args) == 0 {
-		return errors.New("want a command and its arguments, for example: sam --version")
+		return errors.New("missing arguments: want a command and its arguments, for example: sam --version")
 	}
 	root, err := venv.Root()
 	if err != nil {
@@ -41,7 +41,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	command := exec.CommandContext(ctx, filepath.Join(bin, args[0]), args[1:]...)
 	command.Stdin, command.Stdout, command.Stderr = os.Stdin, os.Stdout, os.Stderr
-	// Nothing is told about us, and nothing is asked for: these are the tools' own switches.
+	// Switch the telemetry of the tools off.
 	command.Env = append(os.Environ(), "SAM_CLI_TELEMETRY=0", "PATH="+bin+string(os.PathListSeparator)+os.Getenv("PATH"))
 	return command.Run()
 }

@@ -2,5 +2,5 @@
 
 package venv
 
-// lock does not lock: elsewhere, install the packages before running tests in parallel.
+// lock does nothing on this system. Install the packages before you run tests in parallel.
 func lock(string) (unlock func(), err error) { return func() {}, nil }

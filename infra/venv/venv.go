@@ -10,18 +10,20 @@ import (
 	"path/filepath"
 )
 
-// Tools is the file of frozen packages that hold cfn-lint and sam.
+// Tools is the requirements file with cfn-lint and sam.
 const Tools = "infra/requirements-tools.txt"
 
-// Open returns the bin directory of a Python virtual environment below build/ that holds the packages of a requirements
-// file, installing them when they are missing or others. It needs python3 and, the first time, the network. Processes
-// that ask at once wait for the first.
+// Open returns the bin directory of a Python virtual environment below build/ with the packages of a requirements file.
+// It installs them if they are missing or if the file has changed. It needs python3 and, to install, the network. If
+// several processes call Open at once, one installs and the others wait.
 //
-// root is the repository's; name that of the directory, for example "venv".
+// root is the directory of the repository. name is the name of the environment's directory, for example "venv".
+//
+// Errors: the packages cannot be installed; the message has the output of pip.
 func Open(ctx context.Context, root, name, requirements string) (bin string, err error) {
 	wanted, err := os.ReadFile(filepath.Join(root, requirements))
 	if err != nil {
-		return "", fmt.Errorf("read the frozen packages: %w", err)
+		return "", fmt.Errorf("read requirements: %w", err)
 	}
 	build := filepath.Join(root, "build")
 	if err := os.MkdirAll(build, 0o755); err != nil {
@@ -41,7 +43,7 @@ func Open(ctx context.Context, root, name, requirements string) (bin string, err
 	if err := install(ctx, venv, filepath.Join(root, requirements)); err != nil {
 		return "", err
 	}
-	// Last, so that an installation cut short is begun again.
+	// Write the mark last, so that the next call repeats an interrupted installation.
 	if err := os.WriteFile(mark, wanted, 0o644); err != nil {
 		return "", err
 	}
@@ -49,23 +51,26 @@ func Open(ctx context.Context, root, name, requirements string) (bin string, err
 }
 
 func install(ctx context.Context, venv, requirements string) error {
-	fmt.Fprintf(os.Stderr, "installing %s into %s, once: about a minute\n", filepath.Base(requirements), venv)
+	fmt.Fprintf(os.Stderr, "installing %s into %s; takes about a minute, only once\n", filepath.Base(requirements), venv)
 	if err := os.RemoveAll(venv); err != nil {
 		return err
 	}
 	for _, command := range [][]string{
 		{"python3", "-m", "venv", venv},
-		{filepath.Join(venv, "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", requirements},
+		{
+			filepath.Join(venv, "bin", "python"), "-m", "pip",
+			"install", "--quiet", "--disable-pip-version-check", "-r", requirements,
+		},
 	} {
 		out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("%s: %w; python3 with the module venv, and the network, are needed\n%s", command, err, out)
+			return fmt.Errorf("%s: %w; this needs the network, and python3 with the module venv\n%s", command, err, out)
 		}
 	}
 	return nil
 }
 
-// Root is the repository's directory: the one above the working directory that holds go.mod.
+// Root returns the directory of the repository: the nearest one, from the working directory up, that holds go.mod.
 func Root() (string, error) {
 	dir, err := os.Getwd()
 	if err != nil {
@@ -77,7 +82,7 @@ func Root() (string, error) {
 		}
 		parent := filepath.Dir(dir)
 		if parent == dir {
-			return "", fmt.Errorf("no go.mod in the working directory or above it: run this inside the repository")
+			return "", fmt.Errorf("no go.mod in the working directory or above it; run this inside the repository")
 		}
 		dir = parent
 	}

@@ -1,5 +1,5 @@
-// Command local runs Anabranch on this machine as it is deployed, until Ctrl-C: see localstack/stack. It prints the API's URL, the keys that open it, and
-// what to do next.
+// Command local runs Anabranch on this machine as it is deployed, until Ctrl-C: see localstack/stack. It prints the URL
+// of the API, the admin key, and commands to try.
 package main
 
 import (
@@ -14,13 +14,13 @@ import (
 	"github.com/anabranch/anabranch/localstack/stack"
 )
 
-// Slots this short let a takeover be watched; the schedule, which knows no less than a minute, is what it waits for.
+// With slots this short you can watch batch take over. The shortest schedule is a minute, so that is the wait.
 var parameters = map[string]string{
 	"Slot": "10s", "CommitWithin": "3s", "ClockMargin": "2s", "SealDelay": "6s", "SweepAfter": "30s", "BatchingWindow": "1",
 }
 
 func main() {
-	port := flag.Int("port", 4566, "of the emulator, on 127.0.0.1")
+	port := flag.Int("port", 4566, "port of the emulator, on 127.0.0.1")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -38,7 +38,7 @@ func run(ctx context.Context, port int) (err error) {
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
 	fmt.Printf(`
-These keys open this emulator only:
+This key works only on this emulator:
 
   export ANABRANCH_URL='%s'
   export ANABRANCH_KEY=%s
@@ -47,7 +47,8 @@ These keys open this emulator only:
   build/anabranch query page_views path=/favicon.ico --total --parts
   build/anabranch smoke
 
-Answers are live from the first tick of batch on, a minute from now, and exact a minute after an event. Ctrl-C ends it all.
+The views exist after the first tick of batch, a minute from now. Rows become exact about a minute after their events.
+Ctrl-C stops everything.
 `, s.URL, s.Keys.Admin)
 	<-ctx.Done()
 	return nil

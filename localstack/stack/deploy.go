@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
 
-// architectures are Lambda's words for Go's.
+// architectures maps Go's names of processor architectures to Lambda's.
 var architectures = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
 
 // deploy deploys template.yaml to the emulator, as `sam deploy` does to AWS.
@@ -24,7 +24,7 @@ func deploy(ctx context.Context, root, endpoint string, s Settings) error {
 		return err
 	}
 	parameters := map[string]string{
-		"ReadStream": "false", // but for our poller's sake, who reads it as Lambda does
+		"ReadStream": "false", // our own poller reads the stream as Lambda does
 		"Shards":     "2", "Architecture": architectures[runtime.GOARCH], "DeletionProtection": "false",
 	}
 	maps.Copy(parameters, s.Parameters)

@@ -1,8 +1,10 @@
-// Package stack is Anabranch as it is deployed, on this machine: the real template deployed by sam to MiniStack, the built bootstraps run by the local
-// Lambda host, and the stream read by the rules of Lambda's mapping. It is for `make local` and the end-to-end tests; no Docker, no account.
+// Package stack runs Anabranch on this machine as it is deployed: sam deploys the real template to MiniStack, the local
+// Lambda host runs the built bootstraps, and a poller reads the stream by the rules of Lambda's mapping. `make local` and
+// the end-to-end tests use it. It needs neither Docker nor an account.
 //
-// Its place is above localstack/emulator and localstack/host, which know nothing of Anabranch. HTTP API, authorizer, schedule and queue are MiniStack's,
-// and call the host through its proxy mode; only the stream is read by a poller of ours, since MiniStack does not read it as Lambda does.
+// It builds on localstack/emulator and localstack/host, which know nothing of Anabranch. MiniStack provides HTTP API,
+// authorizer, schedule and queue, and calls the host through its proxy mode. Our own poller reads the stream, since
+// MiniStack does not read it as Lambda does.
 package stack
 
 import (
@@ -34,10 +36,10 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 )
 
-// name of the CloudFormation stack, and so the beginning of the functions' names.
+// name is the name of the CloudFormation stack. The names of the functions begin with it.
 const name = "anabranch"
 
-// The functions, as template.yaml names them: a test of infra/ holds it to the folders below functions/.
+// The names of the functions in template.yaml. A test in infra/ compares them with the folders below functions/.
 const (
 	Ingest     = name + "-ingest"
 	Speed      = name + "-speed"
@@ -50,41 +52,43 @@ const (
 	Authorizer = name + "-authorizer"
 )
 
-// Settings of a stack. The zero Settings do.
+// Settings of a stack. The zero value works.
 type Settings struct {
-	Port       int               // of the emulator; 0: any that is free
-	Parameters map[string]string // of the template, beside those that a stack on this machine needs
-	Log        io.Writer         // what is done meanwhile, for people; nil: nobody reads it
-	Logs       string            // a folder below build/logs for the functions' logs, for stacks that run at once; "": build/logs itself
+	Port       int               // port of the emulator; 0 for any free port
+	Parameters map[string]string // parameters of the template, besides those that a local stack needs
+	Log        io.Writer         // receives progress messages; nil for none
+	Logs       string            // folder below build/logs for the functions' logs; "" for build/logs itself
 
-	// Wire, if there is one, is given the emulator's URL and returns the one that the functions are to call instead: a proxy's.
+	// Wire receives the URL of the emulator and returns the URL that the functions call instead, for example a proxy's.
+	// nil: the functions call the emulator.
 	Wire func(endpoint string) (string, error)
-	// Kinesis, if it is not "", is another emulator's URL: the stream is made there, and the functions and the poller use it.
+	// Kinesis is the URL of another emulator that holds the stream. "": MiniStack holds it.
 	Kinesis string
-	// Shards is how many the stream has on that emulator.
+	// Shards is the number of shards of the stream on the emulator at Kinesis.
 	Shards int
 }
 
 // Stack is a running stack.
 type Stack struct {
-	URL     string            // of the HTTP API
-	Keys    access.Keys       // that open it
-	Outputs map[string]string // of the template
+	URL     string            // URL of the HTTP API
+	Keys    access.Keys       // keys of the HTTP API
+	Outputs map[string]string // outputs of the template, by name
 	Host    *host.Host        // runs the functions
 	Stream  *trigger.Kinesis  // reads the stream
-	Config  aws.Config        // for clients of the emulator
-	Kinesis *kinesis.Client   // of the emulator that has the stream
-	LogDir  string            // the functions' logs
+	Config  aws.Config        // configuration for clients of the emulator
+	Kinesis *kinesis.Client   // client of the emulator that holds the stream
+	LogDir  string            // directory of the functions' logs
 
 	emulator *emulator.Emulator
 	proxy    *http.Server
-	stop     context.CancelFunc // of the poller
-	polled   chan error
+	stop     context.CancelFunc // stops the poller
+	polled   chan error         // receives the result of the poller
 }
 
-// Start deploys and starts a stack. ctx bounds the start only: Stop ends the stack.
+// Start deploys and starts a stack. ctx bounds only the start; Stop ends the stack.
 //
-// It needs the functions in build/, for this machine (`make functions ARCH=...`), and python3; the first time, the network.
+// It needs the functions in build/, built for this machine (`make functions ARCH=...`), and python3. It needs the network
+// the first time.
 func Start(ctx context.Context, s Settings) (*Stack, error) {
 	root, err := venv.Root()
 	if err != nil {
@@ -110,7 +114,7 @@ func (st *Stack) start(ctx context.Context, root string, s Settings) (err error)
 	if err := deploy(ctx, root, st.emulator.Endpoint, s); err != nil {
 		return err
 	}
-	fmt.Fprintf(s.Log, "deployed   template.yaml, by sam, in %.0f s\n", time.Since(began).Seconds())
+	fmt.Fprintf(s.Log, "deployed   template.yaml with sam in %.0f s\n", time.Since(began).Seconds())
 	if err := st.describe(ctx); err != nil {
 		return fmt.Errorf("stack %s: %w", name, err)
 	}
@@ -124,7 +128,7 @@ func (st *Stack) start(ctx context.Context, root string, s Settings) (err error)
 	return nil
 }
 
-// config is for clients of the emulator, from this process. It reads no environment.
+// config returns the configuration for clients of the emulator in this process. It ignores the environment.
 func config(endpoint string) aws.Config {
 	calls := sdk.Settings{Attempts: 5, Attempt: 30 * time.Second, Delay: time.Second}
 	credentials := func(context.Context) (aws.Credentials, error) {
@@ -136,9 +140,10 @@ func config(endpoint string) aws.Config {
 	}
 }
 
-// describe reads what was deployed: outputs and keys.
+// describe reads the outputs and the keys of the deployed stack.
 func (st *Stack) describe(ctx context.Context) error {
-	described, err := cloudformation.NewFromConfig(st.Config).DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
+	stacks := cloudformation.NewFromConfig(st.Config)
+	described, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
 	if err != nil {
 		return err
 	}
@@ -146,22 +151,25 @@ func (st *Stack) describe(ctx context.Context) error {
 	for _, o := range described.Stacks[0].Outputs {
 		st.Outputs[aws.ToString(o.OutputKey)] = aws.ToString(o.OutputValue)
 	}
-	// The API's URL has a host name of its own, which not every resolver takes to this machine: this is its other form.
+	// Not every resolver finds the host name in the API's URL, so use the form with a path instead.
 	api, err := url.Parse(st.Outputs["ApiUrl"])
 	if err != nil {
 		return fmt.Errorf("output ApiUrl: %w", err)
 	}
 	id, _, _ := strings.Cut(api.Hostname(), ".")
 	st.URL = st.emulator.Endpoint + "/_aws/execute-api/" + id + "/$default"
-	secret, err := secretsmanager.NewFromConfig(st.Config).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(st.Outputs["KeysSecretArn"])})
+	secrets := secretsmanager.NewFromConfig(st.Config)
+	secret, err := secrets.GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{
+		SecretId: aws.String(st.Outputs["KeysSecretArn"]),
+	})
 	if err != nil {
-		return fmt.Errorf("the keys: %w", err)
+		return fmt.Errorf("read the keys: %w", err)
 	}
 	st.Keys, err = access.ParseKeys(aws.ToString(secret.SecretString))
 	return err
 }
 
-// runFunctions runs the bootstraps with what they were deployed with, and has the emulator call them.
+// runFunctions runs the bootstraps with their deployed variables, and makes the emulator call them.
 func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) error {
 	endpoint := st.emulator.Endpoint
 	if s.Wire != nil {
@@ -182,7 +190,7 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 	st.proxy = &http.Server{Handler: trigger.Proxy(st.Host), ReadHeaderTimeout: 10 * time.Second}
 	go func() { _ = st.proxy.Serve(l) }() // until Stop
 	for _, output := range sorted(st.Outputs) {
-		folder, ok := strings.CutSuffix(output, "Function") // the template's outputs "IngestFunction" ... hold the functions' names
+		folder, ok := strings.CutSuffix(output, "Function") // the outputs IngestFunction, ... hold the names of the functions
 		if !ok {
 			continue
 		}
@@ -195,7 +203,7 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 			f.Env["AWS_ENDPOINT_URL_KINESIS"] = s.Kinesis
 		}
 		if err := st.Host.Add(f); err != nil {
-			return fmt.Errorf("%w: is it built? make functions ARCH=%s", err, runtime.GOARCH)
+			return fmt.Errorf("%w; run make functions ARCH=%s first", err, runtime.GOARCH)
 		}
 		if err := trigger.Bind(ctx, st.Config, function, "http://"+l.Addr().String()); err != nil {
 			return err
@@ -204,8 +212,8 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 	return nil
 }
 
-// Replace replaces a function by another bootstrap, with the variables it was deployed with: what deploying changed code or views does. Calls under way
-// are finished by the old one.
+// Replace replaces the bootstrap of a function and keeps its deployed variables, as a deployment of changed code or views
+// does. The old bootstrap finishes the calls under way.
 func (st *Stack) Replace(ctx context.Context, function, bootstrap string) error {
 	f, err := trigger.Deployed(ctx, st.Config, function, bootstrap)
 	if err != nil {
@@ -214,7 +222,7 @@ func (st *Stack) Replace(ctx context.Context, function, bootstrap string) error 
 	return st.Host.Add(f)
 }
 
-// readStream begins to read the stream, as the template's mapping would.
+// readStream starts to read the stream by the rules of the mapping in the template.
 func (st *Stack) readStream(ctx context.Context, s Settings) error {
 	var api trigger.KinesisAPI
 	st.Kinesis = kinesis.NewFromConfig(st.Config)
@@ -241,14 +249,18 @@ func (st *Stack) readStream(ctx context.Context, s Settings) error {
 }
 
 func createStream(ctx context.Context, client *kinesis.Client, stream string, shards int) error {
-	if _, err := client.CreateStream(ctx, &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: aws.Int32(int32(shards))}); err != nil {
+	in := &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: aws.Int32(int32(shards))}
+	if _, err := client.CreateStream(ctx, in); err != nil {
 		return fmt.Errorf("create stream %s: %w", stream, err)
 	}
-	waiter := kinesis.NewStreamExistsWaiter(client, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second })
+	waiter := kinesis.NewStreamExistsWaiter(client, func(o *kinesis.StreamExistsWaiterOptions) {
+		o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second
+	})
 	return waiter.Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &stream}, time.Minute)
 }
 
-// Stop ends everything that Start has started, and forgets what it held. It returns what has gone wrong meanwhile.
+// Stop ends everything that Start has started, and deletes its data. It returns the errors of the poller, the host and
+// the emulator.
 func (st *Stack) Stop() error {
 	var errs []error
 	if st.stop != nil {

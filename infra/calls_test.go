@@ -120,7 +120,7 @@ func (p *program) check(files *token.FileSet, imports types.Importer, l listedPa
 		parsed = append(parsed, file)
 	}
 	info := &types.Info{
-		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{}, Instances: map[*ast.Ident]types.Instance{},
+		Defs: map[*ast.Ident]types.Object{}, Uses: map[*ast.Ident]types.Object{},
 	}
 	checked, err := (&types.Config{Importer: imports}).Check(l.ImportPath, files, parsed, info)
 	if err != nil {
@@ -146,7 +146,6 @@ func referencesOf(body ast.Node, info *types.Info) (r references) {
 		switch used := info.Uses[name].(type) {
 		case *types.Func:
 			r.functions = append(r.functions, used.Origin())
-			r.functions = append(r.functions, methodsOf(info.Instances[name])...)
 		case *types.TypeName:
 			if named, ok := types.Unalias(used.Type()).(*types.Named); ok {
 				r.types = append(r.types, named.Origin())
@@ -155,22 +154,6 @@ func referencesOf(body ast.Node, info *types.Info) (r references) {
 		return true
 	})
 	return r
-}
-
-// methodsOf are the methods that a generic function may call of what it is given, where its parameters are interfaces whose types follow from the call.
-func methodsOf(instance types.Instance) (all []*types.Func) {
-	signature, ok := instance.Type.(*types.Signature)
-	if !ok {
-		return nil
-	}
-	for parameter := range signature.Params().Variables() {
-		if given, ok := parameter.Type().Underlying().(*types.Interface); ok {
-			for method := range given.Methods() {
-				all = append(all, method)
-			}
-		}
-	}
-	return all
 }
 
 // reach is what a program may call, begun at its main: every function that is named by one that may be called and, of each method of an interface,

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// maxPayload is the largest event, and with a little more the largest answer, of a synchronous invocation, in bytes.
+// maxPayload is the largest event of a synchronous invocation, and maxResponse the largest answer, in bytes.
 //
 // Source: AWS Lambda Developer Guide, Lambda quotas; the numbers are those of its error messages.
 const (
@@ -52,15 +52,15 @@ func (c *call) isFrozen() bool {
 
 func validatePayload(payload []byte) error {
 	if len(payload) > maxPayload {
-		return fmt.Errorf("%w: %d bytes, want at most %d", ErrPayload, len(payload), maxPayload)
+		return fmt.Errorf("%w: %d bytes; maximum is %d", ErrPayload, len(payload), maxPayload)
 	}
 	if !json.Valid(payload) {
-		return fmt.Errorf("%w: %d bytes that are no JSON", ErrPayload, len(payload))
+		return fmt.Errorf("%w: %d bytes that are not JSON", ErrPayload, len(payload))
 	}
 	return nil
 }
 
-// invoke delivers an event, once as a rule, and waits for the first answer.
+// invoke delivers an event, twice if a Fault says so, and waits for the first answer.
 func (p *pool) invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err := validatePayload(payload); err != nil {
 		return nil, err
@@ -105,7 +105,7 @@ func (p *pool) delay(ctx context.Context, delay time.Duration) error {
 	}
 }
 
-// begin runs a call, whether or not anybody waits for it.
+// begin starts a call. The call continues even if its caller no longer waits.
 func (p *pool) begin(c *call, fault Fault, answers chan<- answer, leave func()) {
 	if err := p.host.begin(); err != nil {
 		leave()
@@ -126,7 +126,7 @@ func (p *pool) begin(c *call, fault Fault, answers chan<- answer, leave func()) 
 	}()
 }
 
-// run hands a call to a process and waits until one of them has ended.
+// run hands a call to a process, and waits until the call or the process has ended.
 func (p *pool) run(c *call, fault Fault) answer {
 	for {
 		proc, err := p.take()
@@ -145,11 +145,11 @@ func (p *pool) run(c *call, fault Fault) answer {
 		} else if p.drop(proc); cold || p.host.isDone() {
 			return answer{err: err}
 		}
-		// A warm process ended in its sleep, before it took the call. Lambda sees that, and takes another one.
+		// A warm process ended while idle, before it took the call. Take another one, as Lambda does.
 	}
 }
 
-// await waits until a call that was taken has ended.
+// await waits until a call that a process has taken ends.
 func (p *pool) await(proc *process, c *call, fault Fault) answer {
 	deadline := time.NewTimer(time.Until(<-c.deadline))
 	defer deadline.Stop()
@@ -185,7 +185,7 @@ func (p *pool) await(proc *process, c *call, fault Fault) answer {
 	}
 }
 
-// answered passes an answer on, or not. What the function wrote before it is in the log by then.
+// answered returns the answer, unless a fault discards it. The log then has everything that the function wrote before.
 func (p *pool) answered(proc *process, c *call, a answer, fault Fault) answer {
 	proc.output.drain()
 	switch fault.Stop {
@@ -225,5 +225,5 @@ func newStream(now time.Time) string {
 	return now.UTC().Format("2006/01/02/") + "[$LATEST]" + hex.EncodeToString(b[:])
 }
 
-// random fills b. crypto/rand never returns an error: it ends the process rather.
+// random fills b with random bytes. crypto/rand never returns an error: it ends the process instead.
 func random(b []byte) { _, _ = rand.Read(b) }

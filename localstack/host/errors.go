@@ -14,23 +14,24 @@ import (
 var (
 	ErrUnknown = errors.New("unknown function")
 	ErrClosed  = errors.New("the host is closed")
-	// ErrPayload: the payload is no JSON, or above 6 MB.
-	ErrPayload = errors.New("payload refused")
-	// ErrThrottled: as many calls as Concurrency allows are under way; this one was not begun. It is eventsource.ErrThrottled.
+	// ErrPayload: the payload is not JSON, or is larger than 6 MB.
+	ErrPayload = errors.New("invalid payload")
+	// ErrThrottled: as many calls as Concurrency allows are under way; this call did not start. It wraps
+	// eventsource.ErrThrottled.
 	ErrThrottled = fmt.Errorf("%w: as many calls as its concurrency allows are under way", eventsource.ErrThrottled)
-	// ErrLost: the function has answered, and by a Fault nobody gets to know what.
+	// ErrLost: the function has answered, and a Fault lost the answer.
 	ErrLost = errors.New("the answer was lost")
 )
 
-// The types that Lambda itself gives errors of a function.
+// Error types that Lambda itself reports for a function.
 const (
-	TypeTimedOut = "Sandbox.Timedout"              // it was killed at its time-out
-	TypeExited   = "Runtime.ExitError"             // its process ended before it answered
-	TypeTooLarge = "Function.ResponseSizeTooLarge" // its answer is above 6 MB
-	TypeUnknown  = "Runtime.Unknown"               // it failed, and did not say how
+	TypeTimedOut = "Sandbox.Timedout"              // Lambda killed the function at its timeout
+	TypeExited   = "Runtime.ExitError"             // the process ended before it answered
+	TypeTooLarge = "Function.ResponseSizeTooLarge" // the answer is larger than 6 MB
+	TypeUnknown  = "Runtime.Unknown"               // the function failed without giving an error type
 )
 
-// FunctionError says that a function was run and did not succeed: the X-Amz-Function-Error of an invocation.
+// FunctionError says that a function ran and failed: the X-Amz-Function-Error of an invocation.
 type FunctionError struct {
 	Type    string // errorType: the function's own ("errorString"), or Lambda's
 	Message string // errorMessage
@@ -39,7 +40,7 @@ type FunctionError struct {
 
 func (e *FunctionError) Error() string { return e.Type + ": " + e.Message }
 
-// posted is what a function says of its failure. What is no JSON becomes the message.
+// posted returns the error that a function has reported. A payload that is not JSON becomes the message.
 func posted(payload []byte, header string) *FunctionError {
 	var said struct {
 		ErrorType    string `json:"errorType"`
@@ -51,7 +52,7 @@ func posted(payload []byte, header string) *FunctionError {
 	return &FunctionError{Type: cmp.Or(said.ErrorType, header, TypeUnknown), Message: said.ErrorMessage, Payload: payload}
 }
 
-// platform is an error that Lambda reports for a function.
+// platform returns an error that Lambda itself reports for a function.
 func platform(kind, message string) *FunctionError {
 	payload, err := json.Marshal(struct {
 		ErrorType    string `json:"errorType"`

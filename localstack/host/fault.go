@@ -15,25 +15,31 @@ type Call struct {
 	Payload   []byte // not to be changed
 }
 
-// Fault is what goes wrong with a call. The zero Fault: nothing. With Twice, Stop is about the first copy.
+// Fault says what goes wrong with a call. The zero value means nothing does. With Twice, Stop applies to the first
+// copy.
 type Fault struct {
-	Delay     time.Duration // the call is delivered only after this time
-	ColdStart bool          // idle processes are ended first, so that the call goes to a new one
-	Twice     bool          // two processes get the call, the second above the limit if need be; the first answer counts
-	Stop      Stop
-	After     time.Duration // KillRunning, FreezeRunning: from when the process took the call. One that has answered by then is spared
+	Delay     time.Duration // the host delivers the call only after this time
+	ColdStart bool          // the host ends idle processes first, so that the call goes to a new one
+	Twice     bool          // two processes get the call, the second even above the limit; the first answer counts
+	Stop      Stop          // how the call fails
+
+	// After is the time from the start of the call to KillRunning or FreezeRunning. Nothing happens if the process has
+	// answered by then.
+	After time.Duration
 }
 
-// Stop is how a call comes to nothing. The zero value: it does not.
+// Stop says how a call fails. The zero value means that it does not.
 type Stop int
 
 const (
-	// KillRunning kills the process (SIGKILL) in the middle of the call: some of what the function does is done. The caller gets TypeExited.
+	// KillRunning kills the process (SIGKILL) in the middle of the call, with some of its work done. The caller gets
+	// TypeExited.
 	KillRunning Stop = iota + 1
-	// KillAnswered kills the process when it has answered, and nobody gets the answer: all is done. The caller gets TypeExited.
+	// KillAnswered kills the process after it has answered, with all of its work done, and discards the answer. The
+	// caller gets TypeExited.
 	KillAnswered
-	// FreezeRunning freezes the process (SIGSTOP) in the middle of the call, and gives it up: the caller gets TypeTimedOut at once. After Thaw it goes
-	// on, and does the rest long after others have: a zombie.
+	// FreezeRunning freezes the process (SIGSTOP) in the middle of the call. The caller gets TypeTimedOut at once. After
+	// Thaw the process continues as a zombie, and does the rest of its work late.
 	FreezeRunning
 	// LoseAnswer loses the answer. The process lives on; the caller gets ErrLost.
 	LoseAnswer
@@ -47,7 +53,8 @@ func (f Fault) strike() <-chan time.Time {
 	return nil
 }
 
-// Break sets what goes wrong with calls from now on; nil: nothing. It is asked about one call at a time, so it may count, or draw from a seed.
+// Break sets the function that chooses the fault of each later call; nil means no faults. The host asks it about one
+// call at a time, so it may count calls or draw from a seed.
 func (h *Host) Break(faults func(Call) Fault) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -79,8 +86,9 @@ func (p *pool) strike(proc *process, c *call, f Fault) error {
 	return err
 }
 
-// Kill kills (SIGKILL) each process of a function that is in the middle of a call, and returns how many, when they are dead. Their callers get
-// TypeExited. Who calls it while holding back the answer to something the function has asked for knows how far the function has come.
+// Kill kills (SIGKILL) each process of a function that is in the middle of a call, waits until they are dead, and
+// returns how many there were. Their callers get TypeExited. To kill a function at a known point, call Kill while you
+// hold back the answer to a request that the function has sent.
 func (h *Host) Kill(name string) (int, error) {
 	p, err := h.find(name)
 	if err != nil {
@@ -95,8 +103,8 @@ func (h *Host) Kill(name string) (int, error) {
 	return n, nil
 }
 
-// Freeze freezes (SIGSTOP) each process of a function that is in the middle of a call, gives it up, and returns how many. Their callers get
-// TypeTimedOut at once. See Thaw.
+// Freeze freezes (SIGSTOP) each process of a function that is in the middle of a call, and returns how many there were.
+// Their callers get TypeTimedOut at once. See Thaw.
 func (h *Host) Freeze(name string) (int, error) {
 	p, err := h.find(name)
 	if err != nil {
@@ -115,8 +123,9 @@ func (h *Host) Freeze(name string) (int, error) {
 	return n, nil
 }
 
-// Thaw lets the frozen processes of a function go on, and waits until each has answered, which nobody gets, or ended; then it kills them. It returns
-// how many have answered. To the function its deadline is the one it was given: past it, its context has ended.
+// Thaw resumes the frozen processes of a function, waits until each has answered or ended, and then kills them. It
+// discards their answers, and returns how many have answered. Their deadlines do not move: a function that resumes
+// after its deadline finds that its context has ended.
 func (h *Host) Thaw(ctx context.Context, name string) (answered int, err error) {
 	p, err := h.find(name)
 	if err != nil {

@@ -1,14 +1,16 @@
-// Package host runs Lambda functions on this machine as AWS Lambda would: built `bootstrap` binaries, each a process of its own behind the Runtime
-// API. It is for local development and for end-to-end tests; no Docker, no account.
+// Package host runs Lambda functions on this machine as AWS Lambda does: it runs each built `bootstrap` as a process
+// behind the Runtime API. Local development and the end-to-end tests use it. It needs neither Docker nor an account.
 //
-// Its place is between what invokes functions (localstack/host/trigger: HTTP, stream, queue, schedule) and the binaries that are deployed. It keeps
-// the promises that the functions rely on: one call at a time per process, a warm pool up to a limit and throttling above it, a deadline that kills,
-// an environment without anything of ours. And it breaks, when told to, what Lambda breaks now and then: see Fault, Kill, Freeze.
+// The package localstack/host/trigger (HTTP, stream, queue, schedule) invokes functions through it. The host keeps the
+// promises that functions rely on: one call at a time per process, a warm pool up to a limit and throttling above it, a
+// deadline that kills, an environment without the host's own variables. On request it also injects faults that Lambda
+// shows now and then: see Fault, Kill, Freeze.
 //
-// It knows nothing of Anabranch. Memory, temporary disk and the network are not limited, idle processes are not frozen, initialisation that takes
-// too long is not tried again, extensions do not exist. Functions run with the rights of whoever starts the host.
+// It knows nothing of Anabranch. It does not limit memory, temporary disk or the network, does not freeze idle
+// processes, does not repeat a slow initialisation, and has no extensions. Functions run with the rights of the host.
 //
-// Source: AWS Lambda Developer Guide, custom runtimes: runtimes-api, lambda-runtime-environment, configuration-envvars, gettingstarted-limits.
+// Source: AWS Lambda Developer Guide, custom runtimes: runtimes-api, lambda-runtime-environment, configuration-envvars,
+// gettingstarted-limits.
 package host
 
 import (
@@ -25,27 +27,30 @@ import (
 	"github.com/anabranch/anabranch/localstack/host/emf"
 )
 
-// Settings of a host. The zero Settings do.
+// Settings of a host. The zero value works.
 type Settings struct {
-	Region    string // of all functions; "": "us-east-1"
-	Account   string // twelve digits, part of names; "": "000000000000"
-	Endpoint  string // AWS_ENDPOINT_URL of all functions, for example "http://127.0.0.1:4566"; "": none is set, and the SDK calls AWS
-	AccessKey string // "": "test"
-	SecretKey string // "": "test"
+	Region    string // AWS region of all functions; "" means "us-east-1"
+	Account   string // AWS account, twelve digits, part of ARNs; "" means "000000000000"
+	Endpoint  string // AWS_ENDPOINT_URL of all functions, for example "http://127.0.0.1:4566"; "" means AWS itself
+	AccessKey string // AWS access key of all functions; "" means "test"
+	SecretKey string // AWS secret key of all functions; "" means "test"
 
-	LogDir string     // a directory for the output of functions, "<function>.log" each; it is appended to. "": none is kept
-	Log    func(Line) // gets every line of output, one at a time; it may call Kill and Freeze, and must not call Invoke. nil: nobody does
+	// LogDir is a directory for the output of the functions. The host appends to "<function>.log". "" keeps no output.
+	LogDir string
+	// Log receives every line of output, one at a time. It may call Kill and Freeze, and must not call Invoke. nil for
+	// none.
+	Log func(Line)
 
-	Idle time.Duration // how long a process may have nothing to do before it is ended; 0: 5 min
-	Init time.Duration // how long a process may take from its start to its first request for work; 0: 10 s, as Lambda
+	Idle time.Duration // the host ends a process after this time without work; 0 means 5 min
+	Init time.Duration // longest time from a process's start to its first request for work; 0 means 10 s, as on Lambda
 }
 
 // Line is one line of a function's output, both stdout and stderr.
 type Line struct {
 	Function  string
 	Process   int    // the process's id
-	RequestID string // of the call that was under way; "" before the first one
-	Text      []byte // without its end; valid during the call
+	RequestID string // id of the call under way; "" before the first call
+	Text      []byte // the line without its line end; valid only during the call of Log
 }
 
 // Host runs functions. It is safe for concurrent use.
@@ -95,7 +100,7 @@ func New(s Settings) (*Host, error) {
 	return h, nil
 }
 
-// Add makes a function known, or replaces one: its processes end, as soon as what they have begun is done.
+// Add adds a function, or replaces it. The processes of a replaced function end once they have finished their calls.
 //
 // Errors: those of Function.Validate; a log file that cannot be opened; ErrClosed.
 func (h *Host) Add(f Function) error {
@@ -134,10 +139,12 @@ func (h *Host) put(p *pool) (old *pool, err error) {
 	return old, nil
 }
 
-// Invoke runs a function, as a synchronous invocation does, and returns what it answered. payload is JSON, at most 6 MB, and so is the answer.
+// Invoke runs a function as a synchronous invocation does, and returns its answer. The payload and the answer are JSON
+// of at most 6 MB.
 //
-// Errors: ErrUnknown; ErrPayload; ErrThrottled: the function was not run; a *FunctionError: it returned an error, crashed, or took too long;
-// ErrLost, by a Fault; ErrClosed. When ctx ends, Invoke returns its error, and the function goes on: on AWS, too, nobody stops it.
+// Errors: ErrUnknown, ErrPayload, ErrClosed: the function did not run; do not retry. ErrThrottled: it did not run;
+// retry later. *FunctionError: it returned an error, crashed, or exceeded its time. ErrLost: it answered, and a Fault
+// lost the answer. When ctx ends, Invoke returns the error of ctx, and the function continues, as on AWS.
 func (h *Host) Invoke(ctx context.Context, name string, payload []byte) ([]byte, error) {
 	p, err := h.find(name)
 	if err != nil {
@@ -163,7 +170,7 @@ func (h *Host) find(name string) (*pool, error) {
 	return p, nil
 }
 
-// begin counts a call as under way, until end: Close waits for it.
+// begin counts a call as under way until end. Close waits for it.
 func (h *Host) begin() error {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -207,11 +214,12 @@ func (h *Host) all() []*pool {
 	return slices.Clone(h.added)
 }
 
-// Metrics are the sums of what the functions wrote in the embedded metric format. What a call wrote is in them when Invoke returns.
+// Metrics returns the sums of the metrics that the functions wrote in the embedded metric format. When Invoke returns,
+// they include everything that its call wrote.
 func (h *Host) Metrics() *emf.Sums { return h.metrics }
 
-// Idle returns when no call is under way, also none that Invoke no longer waits for: a second copy, or one whose caller has left. Frozen processes do
-// not count.
+// Idle waits until no call is under way. This includes calls for which Invoke no longer waits: a second copy, or a call
+// whose caller has left. It ignores frozen processes.
 func (h *Host) Idle(ctx context.Context) error {
 	select {
 	case <-h.silence():
@@ -221,7 +229,8 @@ func (h *Host) Idle(ctx context.Context) error {
 	}
 }
 
-// Reap ends processes that at the given time have had nothing to do for Settings.Idle. The host does it by itself; tests need not wait for that.
+// Reap ends the processes that have had no work for Settings.Idle at the given time. The host calls it regularly; tests
+// call it to avoid the wait.
 func (h *Host) Reap(now time.Time) {
 	for _, p := range h.all() {
 		p.reap(now.Add(-h.settings.Idle))
@@ -242,7 +251,8 @@ func (h *Host) reapNowAndThen() {
 	}
 }
 
-// Close kills every process, waits until all have ended and all calls have returned, and closes the logs. Calls under way fail.
+// Close kills every process, waits until all processes have ended and all calls have returned, and closes the logs.
+// Calls under way fail.
 func (h *Host) Close() error {
 	h.mu.Lock()
 	if h.closed {

@@ -110,7 +110,7 @@ func TestProxy(t *testing.T) {
 		{"an unknown function", "g", `{}`, host.Fault{}, 404, `{"errorMessage":"invoke g: unknown function","errorType":"ResourceNotFoundException"}`},
 		{
 			"no JSON", "f", `{`, host.Fault{}, 400,
-			`{"errorMessage":"invoke f: payload refused: 1 bytes that are no JSON","errorType":"InvalidRequestContentException"}`,
+			`{"errorMessage":"invoke f: invalid payload: 1 bytes that are not JSON","errorType":"InvalidRequestContentException"}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {

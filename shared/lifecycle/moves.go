@@ -36,28 +36,35 @@ type Rule struct {
 	Reason string // why the move is made
 }
 
-// Rules are all moves that there are. A generation makes no other.
+// Rules are all moves that a generation can make.
 func Rules() []Rule {
+	const (
+		wanted  = "another definition is deployed, or a rebuild is wanted"
+		retired = "the view is retired"
+		ended   = "RetainFor is over, or an operator drops the view"
+	)
 	return []Rule{
-		{None, Announce, Announced, "speed has no items of the definition that it could share", "another definition is deployed, or it is to be built anew"},
-		{None, Begin, Building, "speed folds the definition already, into items that it shares", "another definition is deployed, or it is to be built anew"},
-		{Announced, Confirm, Building, "the announcement has been read in time", "no event was streamed before that speed is to fold"},
-		{Announced, Postpone, Announced, "it was read too late, and items are per slot", "what speed folded too early is never read"},
-		{Announced, Replace, Dropping, "", "another takes its place: its definition changed, or it came too late and items are not per slot"},
-		{Building, Replace, Dropping, "", "another takes its place: its definition changed, or an operator went back"},
-		{Building, Serve, Serving, "MayServe; an operator approves, where one must", "it is complete"},
-		{Retained, Serve, Serving, "MayServe", "an operator goes back"},
-		{Retained, Resume, Building, "nobody holds its definition", "its definition is deployed again"},
+		{None, Announce, Announced, "speed has no items of the definition to share", wanted},
+		{None, Begin, Building, "speed already folds the definition, into items to share", wanted},
+		{Announced, Confirm, Building, "the announcement has been read in time", "speed folds every event from LiveFrom on"},
+		{Announced, Postpone, Announced, "it was read too late, and items are per slot",
+			"no query reads what speed folded too early"},
+		{Announced, Replace, Dropping, "",
+			"another replaces it: its definition changed, or it came too late and items are not per slot"},
+		{Building, Replace, Dropping, "", "another replaces it: its definition changed, or an operator went back"},
+		{Building, Serve, Serving, "MayServe; and an operator approves, if RequireApproval is set", "it is complete"},
+		{Retained, Serve, Serving, "MayServe", "an operator goes back to it"},
+		{Retained, Resume, Building, "its definition is not held", "its definition is deployed again"},
 		{Serving, Displace, Retained, "", "another serves"},
 		{Retained, Displace, Dropping, "", "another is retained"},
 		{Retained, Expire, Dropping, "RetainFor is over", "nobody went back to it"},
 		{Retained, Drop, Dropping, "", "an operator drops it"},
-		{Announced, Abandon, Dropping, "", "an operator puts it away"},
-		{Building, Abandon, Dropping, "", "an operator puts it away"},
-		{Announced, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
-		{Building, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
-		{Serving, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
-		{Retained, End, Dropping, "the view is retired", "RetainFor is over, or an operator drops the view"},
+		{Announced, Abandon, Dropping, "", "an operator abandons it"},
+		{Building, Abandon, Dropping, "", "an operator abandons it"},
+		{Announced, End, Dropping, retired, ended},
+		{Building, End, Dropping, retired, ended},
+		{Serving, End, Dropping, retired, ended},
+		{Retained, End, Dropping, retired, ended},
 		{Dropping, Delete, None, "DropGrace is over, and no item is left", "no query reads it any more"},
 	}
 }

@@ -55,7 +55,7 @@ func TestStart(t *testing.T) {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 	_, err := begin(t, settingstest.With(variables(), "SLOT", "1m"))
-	settingstest.Refusal(t, err, "laid out with slot length 5m0s, not 1m0s")
+	settingstest.Refusal(t, err, "has slot length 5m0s, not 1m0s")
 }
 
 const visit = `{"specversion":"1.0","id":"1","source":"shop","type":"visit"}` + "\nnot an event\n"

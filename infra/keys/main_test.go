@@ -50,7 +50,7 @@ func TestErrors(t *testing.T) {
 	for _, c := range []struct{ name, outputs, secret, part string }{
 		{"no outputs", "", "", "stack anabranch: the outputs ApiUrl and"},
 		{"no secret", url, "", "stack anabranch: the outputs ApiUrl and"},
-		{"a secret without keys", url + secret, "{}", "secret arn:keys: secret holds no keys"},
+		{"a secret without keys", url + secret, "{}", "secret arn:keys: invalid keys in secret"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			cloud(t, c.outputs, c.secret)

@@ -1,8 +1,8 @@
-// Package api is the table of the HTTP API's routes: of each its method and path, the scope that opens it, and the
+// Package api is the table of the HTTP API's routes: the method and path of each, the scope that it requires, and the
 // function that answers.
 //
-// The handlers, the authorizer, the front of `anabranch dev` and `anabranch smoke` read it, shared/api/openapi
-// describes it, and a test of infra/ holds template.yaml to it. It knows no handler.
+// The handlers, the authorizer, the front of `anabranch dev` and `anabranch smoke` read the table. shared/api/openapi
+// describes it, and a test in infra/ compares template.yaml with it. It knows no handler.
 package api
 
 import (
@@ -30,19 +30,19 @@ const (
 	OperateView Key = "POST /v1/admin/views/{view}/{operation}"
 )
 
-// Method is the HTTP method: "GET".
+// Method returns the HTTP method, for example "GET".
 func (k Key) Method() string {
 	method, _, _ := strings.Cut(string(k), " ")
 	return method
 }
 
-// Pattern is the path with its parameters in braces: "/v1/views/{view}".
+// Pattern returns the path with its parameters in braces, for example "/v1/views/{view}".
 func (k Key) Pattern() string {
 	_, pattern, _ := strings.Cut(string(k), " ")
 	return pattern
 }
 
-// Parameters are the names of the path's parameters, in their order: "view", "operation".
+// Parameters returns the names of the path's parameters, in order, for example "view", "operation".
 func (k Key) Parameters() []string {
 	var names []string
 	for segment := range strings.SplitSeq(k.Pattern(), "/") {
@@ -53,7 +53,7 @@ func (k Key) Parameters() []string {
 	return names
 }
 
-// Function is a function that answers requests: a folder below functions/.
+// Function is a Lambda function that answers requests, named as its folder below functions/.
 type Function string
 
 // The functions behind the API.
@@ -66,11 +66,11 @@ const (
 // Route is one row of the table.
 type Route struct {
 	Key      Key
-	Scope    access.Scope // what a key needs to be let in
-	Function Function     // what answers
+	Scope    access.Scope // scope that a key needs
+	Function Function     // function that answers
 }
 
-// Routes are all routes, in the order in which people are told of them.
+// Routes returns all routes, in the order in which messages and documents list them.
 func Routes() []Route {
 	return []Route{
 		{SendEvents, access.Write, Ingest},
@@ -84,7 +84,7 @@ func Routes() []Route {
 	}
 }
 
-// Find is the route with the key, and whether there is one.
+// Find returns the route with the key, and whether there is one.
 func Find(key Key) (Route, bool) {
 	all := Routes()
 	if i := slices.IndexFunc(all, func(r Route) bool { return r.Key == key }); i >= 0 {
@@ -93,16 +93,16 @@ func Find(key Key) (Route, bool) {
 	return Route{}, false
 }
 
-// Of are the routes that the functions answer.
+// Of returns the routes that the functions answer.
 func Of(functions ...Function) []Route {
 	return slices.DeleteFunc(Routes(), func(r Route) bool { return !slices.Contains(functions, r.Function) })
 }
 
-// NoRoute tells a client that no route fits its request, and which ones there are.
+// NoRoute returns the message for a request that matches no route. It lists the routes that exist.
 func NoRoute(routes []Route) string {
 	keys := make([]string, len(routes))
 	for i, r := range routes {
 		keys[i] = string(r.Key)
 	}
-	return "no such route; there are " + strings.Join(keys, ", ")
+	return "no such route; the routes are " + strings.Join(keys, ", ")
 }

@@ -1,7 +1,8 @@
-// Package archive is the contract of the master dataset: create-once objects under ordered keys, with the keys and formats of what is kept
-// there: events by slot, rejected events, records set aside, and of each run its manifest and identities.
+// Package archive is the contract of the master dataset: objects under ordered keys that are written once and never
+// change. It defines the keys and formats of all that the archive holds: events by slot, rejected events, records set
+// aside, and each run's manifest and identities.
 //
-// It knows nothing of S3 or files; shared/memory, shared/dirarchive and shared/aws/s3archive keep it.
+// It knows nothing of S3 or files. shared/memory, shared/dirarchive and shared/aws/s3archive implement it.
 package archive
 
 import (
@@ -11,32 +12,34 @@ import (
 )
 
 var (
-	// ErrExists: the key holds an object already; nothing was written.
+	// ErrExists means that the key already holds an object; nothing was written. Do not retry.
 	ErrExists = errors.New("object exists already")
-	// ErrNotFound: the key holds no object.
+	// ErrNotFound means that the key holds no object.
 	ErrNotFound = errors.New("object not found")
 )
 
 // Archive keeps objects that are written once and never change.
 //
-// Every answer, also ErrExists and ErrNotFound, carries the store's own clock (S3: the Date header), so that callers can tell a wrong clock
-// of their own; it is zero when there was no answer.
+// Every answer, including ErrExists and ErrNotFound, carries the store's own clock (S3: the Date header), so that
+// callers can detect a wrong clock of their own. The time is zero when there was no answer.
 //
-// Calls: safe for concurrent use. Put, Get and List are consistent: what was put is seen by every call that starts after it returned.
+// Calls: safe for concurrent use. Put, Get and List are consistent: a call that starts after a Put has returned sees
+// its object.
 type Archive interface {
-	// Put creates an object.
+	// Put creates an object. When it returns nil, the object is durable.
 	//
-	// Errors: ErrExists: the key is taken, perhaps by an earlier try of this very call.
-	//         Any other: it may or may not have been written; putting again is safe.
-	//         When ctx ends, the put is given up, but it may still land later.
-	// On nil the object is durable.
+	// Errors: ErrExists: the key is taken, perhaps by an earlier try of this very call. Any other: the object may or
+	// may not have been written; retrying is safe. When ctx ends, Put gives up, but the object may still appear later.
 	Put(ctx context.Context, key Key, body []byte) (date time.Time, err error)
 
-	// Get returns a whole object, which the caller owns. Errors: ErrNotFound; any other: ask again.
+	// Get returns a whole object, which the caller owns.
+	//
+	// Errors: ErrNotFound. Any other is retryable.
 	Get(ctx context.Context, key Key) (body []byte, date time.Time, err error)
 
-	// List returns the first objects with from <= key < to, in the byte order of their keys, at most limit of them; fewer than limit means
-	// that there are no more. The next page starts at the last key's After.
+	// List returns the first objects with from <= key < to, at most limit of them, in the byte order of their keys.
+	// Fewer than limit means that there are no more. The next page starts at the last key's After. Errors are
+	// retryable.
 	List(ctx context.Context, from, to Key, limit int) (objects []Object, date time.Time, err error)
 }
 

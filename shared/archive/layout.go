@@ -13,16 +13,17 @@ import (
 
 const layoutVersion = 1
 
-// Layout is what every function must agree on for one archive. It is written once; the slot length and the hash key never change.
+// Layout is what every function must agree on for one archive. It is written once. The slot length and the hash key
+// never change.
 //
 // Source: docs/design.md 2.
 type Layout struct {
-	Number       int           // of the layout, from 1: the first part of a lane's name
+	Number       int           // number of the layout, from 1: the first part of a lane's name
 	Slot         slot.Length   // default 5 min
 	Lanes        int           // default 4
 	HashKey      event.HashKey // secret; made when the layout is created
-	DedupeWindow time.Duration // between stamps, for batch
-	SpeedWindow  time.Duration // between stamps, for speed
+	DedupeWindow time.Duration // maximum time between the stamps of duplicates that batch finds; default 24 h
+	SpeedWindow  time.Duration // maximum time between the stamps of duplicates that speed finds; default 1 h
 	Stream       string        // name of the stream
 }
 
@@ -38,14 +39,15 @@ type layoutText struct {
 	Stream       string         `json:"stream"`
 }
 
-// Lane is the lane of an identity under this layout.
+// Lane returns the lane of an identity under this layout.
 func (l Layout) Lane(id event.Identity) event.Lane { return event.LaneOf(id, l.Number, l.Lanes) }
 
-// OpenLayout reads the archive's layout, creating it as wanted where there is none, and returns it with the store's clock.
-// wanted.HashKey is used only when the layout is created.
+// OpenLayout reads the archive's layout, and creates it as wanted when there is none. It also returns the store's
+// clock. It uses wanted.HashKey only when it creates the layout.
 //
-// Errors: one that names each setting in which the archive differs from wanted; nothing is changed then. A wanted layout that could not be
-// read again is refused before it is written, for it would stand for ever.
+// Errors: one that names each setting in which the archive differs from wanted; nothing is changed, and retrying does
+// not help. OpenLayout also refuses a wanted layout that could not be read back, since a written layout is permanent.
+// Errors of the store are retryable.
 func OpenLayout(ctx context.Context, a Archive, wanted Layout) (Layout, time.Time, error) {
 	text := encodeLayout(wanted)
 	if _, err := decodeLayout(text); err != nil {
@@ -61,7 +63,7 @@ func OpenLayout(ctx context.Context, a Archive, wanted Layout) (Layout, time.Tim
 	return layout, date, layout.differs(wanted)
 }
 
-// ReadLayout reads the archive's layout, with the store's clock.
+// ReadLayout reads the archive's layout. It also returns the store's clock.
 func ReadLayout(ctx context.Context, a Archive) (Layout, time.Time, error) {
 	text, date, err := a.Get(ctx, LayoutKey)
 	if err != nil {
@@ -86,7 +88,7 @@ func encodeLayout(l Layout) []byte {
 }
 
 func decodeLayout(text []byte) (Layout, error) {
-	// The version comes first and alone: of another one, nothing else is known.
+	// Read the version alone first: in another version, no other field is known.
 	var v struct {
 		Version int `json:"version"`
 	}
@@ -94,7 +96,7 @@ func decodeLayout(text []byte) (Layout, error) {
 		return Layout{}, err
 	}
 	if v.Version != layoutVersion {
-		return Layout{}, fmt.Errorf("layout format %d is not one this version reads (%d)", v.Version, layoutVersion)
+		return Layout{}, fmt.Errorf("unknown layout format %d: this version reads format %d", v.Version, layoutVersion)
 	}
 	var t layoutText
 	if err := json.Unmarshal(text, &t); err != nil {
@@ -122,10 +124,10 @@ func (t layoutText) layout() (Layout, error) {
 		all = append(all, err)
 	}
 	if l.Number < 1 || l.Lanes < 1 || l.Lanes > event.MaxLanes {
-		all = append(all, fmt.Errorf("layout %d with %d lanes: need layout >= 1 and 1 to %d lanes", l.Number, l.Lanes, event.MaxLanes))
+		all = append(all, fmt.Errorf("layout %d with %d lanes: the layout must be 1 or more, with 1 to %d lanes", l.Number, l.Lanes, event.MaxLanes))
 	}
 	if t.HashKey == nil {
-		all = append(all, errors.New("no hash_key: every identity and lane hangs on it"))
+		all = append(all, errors.New("hash_key is missing: every identity and lane depends on it"))
 	} else {
 		l.HashKey = *t.HashKey
 	}
@@ -135,12 +137,12 @@ func (t layoutText) layout() (Layout, error) {
 	return l, nil
 }
 
-// differs names each setting in which the archive is not as wanted.
+// differs returns an error that names each setting in which the archive is not as wanted.
 func (l Layout) differs(wanted Layout) error {
 	var all []error
 	compare := func(name string, is, want any) {
 		if is != want {
-			all = append(all, fmt.Errorf("the archive was laid out with %s %v, not %v", name, is, want))
+			all = append(all, fmt.Errorf("the archive has %s %v, not %v; this setting cannot change", name, is, want))
 		}
 	}
 	compare("layout number", l.Number, wanted.Number)

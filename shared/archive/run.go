@@ -12,11 +12,11 @@ import (
 
 const manifestVersion = 1
 
-// Manifest is the frozen input of a run: which objects it reads, in archive order.
+// Manifest is the frozen input of a run: the objects that it reads, in archive order.
 type Manifest struct {
 	Version     int       `json:"version"`
 	Run         uint64    `json:"run"`
-	From        slot.Slot `json:"from"` // the horizon before the run, Unix milliseconds; objects below it are late objects
+	From        slot.Slot `json:"from"` // the horizon before the run, Unix milliseconds; objects below it are late
 	To          slot.Slot `json:"to"`   // the run's horizon
 	LateObjects int       `json:"late_objects"`
 	Objects     []Input   `json:"objects"`
@@ -25,16 +25,18 @@ type Manifest struct {
 // Input is an object that a run reads.
 type Input struct {
 	Object
-	Lanes []LaneEvents `json:"lanes,omitempty"` // of its lines, ascending: where receipts of its request are looked for
+	// The lanes of its lines, ascending; receipts of its request are searched there.
+	Lanes []LaneEvents `json:"lanes,omitempty"`
 }
 
-// LaneEvents is how many distinct events of an object go through a lane, told apart as seen items do: by the lower half of the identity.
+// LaneEvents is the number of distinct events of an object in one lane. As in seen items, the lower half of the
+// identity distinguishes events.
 type LaneEvents struct {
 	Lane   int `json:"lane"`
 	Events int `json:"events"`
 }
 
-// EncodeManifest writes a manifest; equal manifests have equal bytes.
+// EncodeManifest encodes a manifest. Equal manifests have equal bytes.
 func EncodeManifest(m Manifest) []byte {
 	m.Version = manifestVersion
 	text, err := json.Marshal(m)
@@ -51,16 +53,16 @@ func DecodeManifest(text []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("manifest: %w", err)
 	}
 	if m.Version != manifestVersion {
-		return Manifest{}, fmt.Errorf("manifest format %d is not one this version reads (%d)", m.Version, manifestVersion)
+		return Manifest{}, fmt.Errorf("unknown manifest format %d: this version reads format %d", m.Version, manifestVersion)
 	}
 	return m, nil
 }
 
-// Seen is what a run remembers of one event, counted or dropped.
+// Seen is what a run records about one event, counted or dropped.
 type Seen struct {
 	Identity event.Identity
-	Arrival  int64  // of the stamp, Unix milliseconds
-	Payload  uint64 // hash of the line without its stamp: another payload under the same identity is a conflict
+	Arrival  int64  // arrival of the stamp, Unix milliseconds
+	Payload  uint64 // hash of the line without its stamp; another payload with the same identity is a conflict
 }
 
 const (
@@ -68,10 +70,11 @@ const (
 	seenSize        = 32
 )
 
-// ErrCorrupt: an object does not hold what its key says.
+// ErrCorrupt means that the content of an object does not have the format that its key promises. Retrying does not
+// help.
 var ErrCorrupt = errors.New("corrupt object")
 
-// EncodeIdentities writes a run's identities in archive order: 32 bytes each, big-endian, behind a short magic.
+// EncodeIdentities encodes a run's identities in archive order: 32 bytes each, big-endian, after a short header.
 func EncodeIdentities(all []Seen) []byte {
 	out := make([]byte, 0, len(identitiesMagic)+seenSize*len(all))
 	out = append(out, identitiesMagic...)
@@ -84,14 +87,16 @@ func EncodeIdentities(all []Seen) []byte {
 	return out
 }
 
-// DecodeIdentities calls each for every identity in order. Errors: ErrCorrupt, before the first call.
+// DecodeIdentities calls each for every identity in order.
+//
+// Errors: ErrCorrupt, before the first call.
 func DecodeIdentities(data []byte, each func(Seen)) error {
 	if len(data) < len(identitiesMagic) || string(data[:len(identitiesMagic)]) != identitiesMagic {
 		return fmt.Errorf("identities without the header %q: %w", identitiesMagic, ErrCorrupt)
 	}
 	data = data[len(identitiesMagic):]
 	if len(data)%seenSize != 0 {
-		return fmt.Errorf("identities of %d bytes, not a multiple of %d: %w", len(data), seenSize, ErrCorrupt)
+		return fmt.Errorf("identities of %d bytes, which is not a multiple of %d: %w", len(data), seenSize, ErrCorrupt)
 	}
 	for ; len(data) > 0; data = data[seenSize:] {
 		each(Seen{

@@ -1,5 +1,5 @@
-// Package budget is how much of its time an invocation may use. Lambda ends a function at its time-out without a word; so a function keeps some time to
-// answer in, and begins no piece of work that may not fit into the rest.
+// Package budget decides how much of its time an invocation may use. Lambda kills a function at its timeout without
+// warning. So a function reserves time for its answer, and does not begin work that may not fit into the rest.
 package budget
 
 import (
@@ -7,10 +7,10 @@ import (
 	"time"
 )
 
-// Reserve ends a context this long before its deadline, so that a function answers by itself instead of being stopped in the middle. A context
-// without a deadline has none after it.
+// Reserve returns a context that ends this long before ctx's deadline, so that a function can still answer before
+// Lambda kills it. Without a deadline in ctx, the result has none either.
 //
-// Source: Lambda Developer Guide: at its time-out a function is ended without a word, and its environment with it.
+// Source: Lambda Developer Guide: at its timeout Lambda ends a function without warning, together with its environment.
 func Reserve(ctx context.Context, reserve time.Duration) (context.Context, context.CancelFunc) {
 	deadline, ok := ctx.Deadline()
 	if !ok {
@@ -19,8 +19,8 @@ func Reserve(ctx context.Context, reserve time.Duration) (context.Context, conte
 	return context.WithDeadline(ctx, deadline.Add(-reserve))
 }
 
-// Short says whether another piece of work may not fit into the time that ctx leaves: less than half of what there was when the work was started. Without
-// a deadline it always fits.
+// Short reports whether another piece of work may not fit into the remaining time of ctx: less than half of the time at
+// started is left. Without a deadline, work always fits.
 func Short(ctx context.Context, started, now time.Time) bool {
 	deadline, ok := ctx.Deadline()
 	return ok && deadline.Sub(now) < now.Sub(started)

@@ -10,99 +10,110 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Audits keeps, of each view, when it was audited and what the last audit that ended has found.
+// Audits keeps, for each view, when it was audited and the findings of the last completed audit.
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Audits interface {
-	// Audit returns what is kept of a view. Errors: ErrNotFound, when nothing is: it was never audited, nor asked to be.
+	// Audit returns the stored audit of a view.
+	//
+	// Errors: ErrNotFound: the view was never audited, and no audit was requested.
 	Audit(ctx context.Context, name view.Name) (Audit, error)
 
-	// PutAudit writes an audit whose stored revision is still a.Revision; the stored one has the next.
+	// PutAudit writes an audit if the stored revision is still a.Revision. The stored audit gets the next revision.
 	//
-	// Errors: ErrConflict. Any other: it may or may not have been applied; read again.
+	// Errors: ErrConflict. Any other: the write may or may not have been applied; read again.
 	PutAudit(ctx context.Context, a Audit) error
 }
 
-// Audit is the audits of one view: when the last was asked for, begun and ended, all in Unix milliseconds, 0 for never; and what the last one that ended
-// has found. While one is under way, Begun is after Ended, and the findings are of the one before.
+// Audit is the state of one view's audits: when the last one was requested, begun and ended, and the findings of the
+// last one that ended. Times are Unix milliseconds; 0 means never. While an audit runs, Begun is after Ended, and the
+// findings belong to the audit before it.
 type Audit struct {
 	View     view.Name
-	Revision int64 // of this item: 0 for none stored
+	Revision int64 // revision of this item; 0: not stored yet
 
-	Requested int64 // by an operator
+	Requested int64 // when an operator requested an audit
 	Begun     int64
 	Ended     int64
 
 	Findings
 }
 
-// Findings are what an audit has found: of one generation, up to one run. The counts are of all there is; the lists hold the first of it.
+// Findings are the results of an audit of one generation, up to one run. The counts cover everything; the lists hold
+// only the first entries.
 type Findings struct {
-	Generation lifecycle.GenerationID // "" when there was none to audit
-	Run        uint64                 // the fold is of runs 1 to Run
-	Horizon    slot.Slot              // of that run
+	Generation lifecycle.GenerationID // "" when there was no generation to audit
+	Run        uint64                 // last run of the fold, which covers runs 1 to Run
+	Horizon    slot.Slot              // horizon of run Run
 
 	Items   int64 // base items compared
-	Windows int64 // windows that should be there
-	Drift   int64 // windows that are not as they should be
-	Beyond  int64 // windows that count copies of an event which arrived further apart than the dedupe window: as promised, and not as it was; no drift
+	Windows int64 // expected windows
+	Drift   int64 // windows that differ from the expected ones
+	// Windows that count copies of an event which arrived further apart than the dedupe window; that is allowed and no
+	// drift.
+	Beyond int64
 
-	Unsettled int64 // items that batch wrote all the while, not compared
-	Pending   int64 // objects of no run yet that a later run may still take in
-	Lost      int64 // objects of no run that none will take in by itself
+	Unsettled int64 // items not compared, since batch kept writing them
+	Pending   int64 // objects that no run holds yet, but that a later run may still read
+	Lost      int64 // objects that no run holds, and that no run will read by itself
 
-	Drifts      []Drift  // in order of key and window; at most 100
-	LostObjects []string // archive keys, in order; at most 100
+	Drifts      []Drift  // the first drifts in order of key and window; maximum 100
+	LostObjects []string // the first archive keys in order; maximum 100
 
-	Note  string // how the audit went about it, where that matters; "" for as always
-	Error string // why there are no findings; "" for there are
+	Note  string // how the audit worked, if that was unusual; "" otherwise
+	Error string // why there are no findings; "" when there are
 }
 
-// Drift is a window that is not as it should be.
+// Drift is one window that differs from the expected one.
 type Drift struct {
-	Key    []string // a value per key field, in the definition's order; cut short where it was too long to be stored whole
-	Start  int64    // of the window, Unix milliseconds
+	// One value per key field, in the definition's order; cut where the key was too long to be stored whole.
+	Key    []string
+	Start  int64 // start of the window, Unix milliseconds
 	Cause  Cause
-	Detail string // what was lost or folded twice: the name of an object, a run or a slot
+	Detail string // name of the object, run or slot that was lost or folded twice
 
-	// What aggregates present, as a JSON object by their names; nil for no such window.
+	// Expected and Stored are the presented aggregates, as JSON objects by aggregate name; nil when there is no such
+	// window.
 	Expected, Stored json.RawMessage
 }
 
-// Cause is what most likely led to a drift: the one hypothesis that explains the stored states to the bit.
+// Cause is the most likely cause of a drift: the only hypothesis that explains the stored states exactly.
 type Cause string
 
 // The causes.
 const (
-	Deleted    Cause = "deleted"    // the item is not there
-	Lost       Cause = "lost"       // what the detail names was not folded
-	Late       Cause = "late"       // the same, of an object that came after its slot had been taken
-	Double     Cause = "double"     // what the detail names was folded twice
-	Unexpected Cause = "unexpected" // no event belongs there
-	Altered    Cause = "altered"    // none of these explains it
+	Deleted    Cause = "deleted"    // the item does not exist
+	Lost       Cause = "lost"       // the object, run or slot in Detail was not folded
+	Late       Cause = "late"       // the late object in Detail was not folded
+	Double     Cause = "double"     // the object, run or slot in Detail was folded twice
+	Unexpected Cause = "unexpected" // the item holds a window without events
+	Altered    Cause = "altered"    // no hypothesis explains it
 )
 
-// claimed is how long an audit that has begun keeps others off: longer than any function runs.
+// claimed is how long a running audit keeps other audits away. It is longer than any function runs.
 const claimed = 20 * time.Minute
 
-// IsRunning says whether an audit is under way: not when it has not ended for so long that it never will.
+// IsRunning reports whether an audit is running. It is false for an audit that began so long ago that it can no longer
+// end.
 func (a Audit) IsRunning(now time.Time) bool {
 	return a.Begun > a.Ended && now.UnixMilli() < a.Begun+claimed.Milliseconds()
 }
 
-// IsDue says whether an audit is to begin: none is under way, and one was asked for since the last began, the last never ended, or it began longer than
-// every ago.
+// IsDue reports whether an audit should begin now. No audit may be running, and one of these must hold: an audit was
+// requested after the last one began, the last one never ended, or the last one began longer than every ago.
 func (a Audit) IsDue(now time.Time, every time.Duration) bool {
 	return !a.IsRunning(now) && (a.Begun == 0 || a.Requested > a.Begun || a.Begun > a.Ended || now.UnixMilli() >= a.Begun+every.Milliseconds())
 }
 
-// WithRequest returns the audit as it is when an operator asks for one at the given time: the next to begin is the answer, not one that is under way.
+// WithRequest returns the audit after an operator's request at the given time. An audit that is already running does
+// not answer the request; the next one does.
 func (a Audit) WithRequest(now time.Time) Audit {
 	a.Requested = max(now.UnixMilli(), a.Begun+1)
 	return a
 }
 
-// Beginning returns the audit as it is when one begins at the given time: after all that was asked for, and all that has ended.
+// Beginning returns the audit after an audit has begun at the given time. Begun is later than every earlier request,
+// begin and end, even if now is not.
 func (a Audit) Beginning(now time.Time) Audit {
 	a.Begun = max(now.UnixMilli(), a.Requested, a.Begun+1, a.Ended+1)
 	return a

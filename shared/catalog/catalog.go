@@ -1,5 +1,5 @@
-// Package catalog is the contract of the control table: the log of real runs, the views with their generations and horizons, and the stored
-// definitions. Every write is conditional and names what it expects.
+// Package catalog is the contract of the control table: the log of committed runs, the views with their generations and
+// horizons, and the stored definitions. Every write is conditional and names what it expects.
 package catalog
 
 import (
@@ -11,9 +11,9 @@ import (
 )
 
 var (
-	// ErrConflict: what the write expected is no longer so; nothing was written. Read again.
+	// ErrConflict means that the catalog has changed since it was read; nothing was written. Read again, then retry.
 	ErrConflict = errors.New("catalog is not as read")
-	// ErrNotFound: there is no such view, run or definition.
+	// ErrNotFound means that there is no such view, run or definition.
 	ErrNotFound = errors.New("not in the catalog")
 )
 
@@ -21,15 +21,15 @@ var (
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Catalog interface {
-	// Head returns the last real run; the zero Run when there is none.
+	// Head returns the last committed run, or the zero Run when there is none.
 	Head(ctx context.Context) (lifecycle.Run, error)
 
 	// Runs returns the runs with from <= N <= to, in order.
 	Runs(ctx context.Context, from, to uint64) ([]lifecycle.Run, error)
 
-	// Append makes a run real, when the head is run.N - 1.
+	// Append commits a run if the head is run.N - 1.
 	//
-	// Errors: ErrConflict. Any other: it may or may not have been applied; read the head.
+	// Errors: ErrConflict. Any other: the write may or may not have been applied; read the head.
 	Append(ctx context.Context, run lifecycle.Run) error
 
 	// Views returns all views in the order of their names.
@@ -38,24 +38,26 @@ type Catalog interface {
 	// View returns one view. Errors: ErrNotFound.
 	View(ctx context.Context, name view.Name) (lifecycle.View, error)
 
-	// PutView writes a view whose stored revision is still v.Revision; the stored item has the next one.
+	// PutView writes a view if the stored revision is still v.Revision. The stored view gets the next revision.
 	//
-	// Errors: ErrConflict. Any other: it may or may not have been applied; read again.
+	// Errors: ErrConflict. Any other: the write may or may not have been applied; read again.
 	PutView(ctx context.Context, v lifecycle.View) error
 
 	// Definition returns the text of a definition. Errors: ErrNotFound.
 	Definition(ctx context.Context, hash view.Hash) ([]byte, error)
 
-	// PutDefinition keeps the text of a definition under its hash; repeating it changes nothing.
+	// PutDefinition stores the text of a definition under its hash. Repeating it changes nothing.
 	PutDefinition(ctx context.Context, hash view.Hash, text []byte) error
 }
 
-// Sweeps keeps how far the sweep has come: the last run whose objects all have receipts of having been streamed.
+// Sweeps keeps the progress of the sweep: the last run whose objects all have receipts of being streamed.
 type Sweeps interface {
-	// Swept returns that run's number, 0 for none.
+	// Swept returns the number of that run, or 0 when there is none.
 	Swept(ctx context.Context) (uint64, error)
 
-	// PutSwept moves it, when it is still as loaded. Errors: ErrConflict. Any other: it may or may not have been applied; read again.
+	// PutSwept moves the progress to run if it is still loaded.
+	//
+	// Errors: ErrConflict. Any other: the write may or may not have been applied; read again.
 	PutSwept(ctx context.Context, run, loaded uint64) error
 
 	// Waits returns what the sweep waits for; the zero SweepWaits when it waits for nothing.

@@ -40,7 +40,7 @@ const (
 // another. The empty path is the whole line. A path leads through objects only, never into an array.
 func NewFields(paths []Path) *Fields {
 	f := &Fields{nodes: make([]node, 1), columns: len(paths)}
-	// stampNode comes first.
+	// StampNode comes first.
 	for i, name := range []string{"stamp", "source", "id", "time"} {
 		f.nodes[f.node(Path{name})].role = role(i)
 	}

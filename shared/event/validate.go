@@ -62,8 +62,8 @@ type Rejection struct {
 	Index int    `json:"index"`        // index of the event in its body, from 0
 	ID    string `json:"id,omitempty"` // id of the event, where it has one that is readable
 	Code  Code   `json:"code"`         // kind of fault
-	// place of the fault, RFC 6901; empty: the whole event. At most 512 bytes: a longer pointer stops at an outer
-	// container
+	// Place of the fault, RFC 6901; empty: the whole event. At most 512 bytes: a longer pointer stops at an outer
+	// container.
 	Pointer string `json:"pointer,omitempty"`
 	Detail  string `json:"detail"` // for people: what is wrong and what would be right
 }

@@ -1,7 +1,8 @@
-// Package metrics writes what an invocation has counted as one line of CloudWatch's embedded metric format: on the standard output of a Lambda
-// function such a line becomes metrics, without a call. Functions print it in main, after their handler has answered.
+// Package metrics writes the counts of an invocation as one line of CloudWatch's embedded metric format. On the
+// standard output of a Lambda function such a line becomes metrics, without an API call. Functions print it in main,
+// after their handler has answered.
 //
-// It knows no layer and no clock: it encodes numbers.
+// The package knows no layer and no clock: it only encodes numbers.
 //
 // Source: Amazon CloudWatch User Guide, Embedded metric format specification.
 package metrics
@@ -13,8 +14,8 @@ import (
 	"time"
 )
 
-// Namespace holds all metrics. They have one dimension, the name of the function: each further value of a dimension is billed as a metric of its
-// own, and views, keys and lanes are as many as users please.
+// Namespace is the namespace of all metrics. They have one dimension, the name of the function: CloudWatch bills each
+// value of a dimension as another metric, and users may have any number of views, keys and lanes.
 const (
 	Namespace = "Anabranch"
 	Dimension = "FunctionName"
@@ -25,36 +26,40 @@ type Name string
 
 // The metrics.
 const (
-	Accepted Name = "Accepted" // events that ingest has made durable
-	Rejected Name = "Rejected" // events that ingest has refused, each with a reason
+	Accepted Name = "Accepted" // events that ingest made durable
+	Rejected Name = "Rejected" // events that ingest refused, each with a reason
 
-	Events  Name = "Events"  // that speed has read, redelivered ones included; that batch has read, duplicates included
-	Skipped Name = "Skipped" // of those, per view, summed: the ones whose condition or key could not be evaluated
+	// Events that speed read, including redelivered ones; events that batch read, including duplicates.
+	Events  Name = "Events"
+	Skipped Name = "Skipped" // events, summed over views, whose condition or key could not be evaluated
 
-	SetAside  Name = "SetAside"  // records that speed could not decode
-	StreamLag Name = "StreamLag" // from the arrival of the invocation's oldest record in the stream until speed was done with it
+	SetAside Name = "SetAside" // records that speed could not decode
+	// Time from the arrival in the stream of the invocation's oldest record until speed was done with it.
+	StreamLag Name = "StreamLag"
 
-	LateObjects  Name = "LateObjects"  // objects of slots that an earlier run had claimed
+	LateObjects  Name = "LateObjects"  // late objects: their slots were claimed by an earlier run
 	Duplicates   Name = "Duplicates"   // events that batch, or speed, dropped as duplicates
-	Conflicts    Name = "Conflicts"    // of batch's, the ones with another payload
+	Conflicts    Name = "Conflicts"    // duplicates that batch dropped although their payload differs
 	SweepBacklog Name = "SweepBacklog" // objects of the runs looked at of which the stream lacks something, for certain
 	SweepBehind  Name = "SweepBehind"  // of the same runs: objects that speed has not read as far as, so that nothing is known
 	TooOld       Name = "TooOld"       // objects that were not put into the stream any more: by the sweep, of runs passed by; by republish, of requests refused
-	HorizonAge   Name = "HorizonAge"   // since the horizon of the last run: how old what is exact is
+	HorizonAge   Name = "HorizonAge"   // time since the horizon of the last run: the age of exact results
 
-	ReplayRunsLeft Name = "ReplayRunsLeft" // runs that the Kappa generation furthest behind lacks
-	ReplayEvents   Name = "ReplayEvents"   // that replay has read, once per step and generation
+	ReplayRunsLeft Name = "ReplayRunsLeft" // runs that the Kappa generation furthest behind still lacks
+	ReplayEvents   Name = "ReplayEvents"   // events that replay read, once per step and generation
 
-	AuditedWindows Name = "AuditedWindows" // that should be there, of the views whose audit has ended
-	Drift          Name = "Drift"          // windows that are not as they should be, of the same
-	LostObjects    Name = "LostObjects"    // objects of no run that none will take in by itself, once per view
+	AuditedWindows Name = "AuditedWindows" // expected windows of the views whose audit has ended
+	Drift          Name = "Drift"          // windows of these views that differ from the expected ones
+	// Objects that no run holds and that no run will read by itself, once per view.
+	LostObjects Name = "LostObjects"
 
-	ShadowQueries     Name = "ShadowQueries"     // queries that the candidate to serve next answered too, without anybody seeing it
-	ShadowDifferences Name = "ShadowDifferences" // windows of theirs in which the two differed
-	ShadowErrors      Name = "ShadowErrors"      // of the queries, the ones that the candidate could not answer, or not alike
+	// Queries that were also run against the candidate, without changing the answer.
+	ShadowQueries     Name = "ShadowQueries"
+	ShadowDifferences Name = "ShadowDifferences" // windows in which the candidate's answer differed
+	ShadowErrors      Name = "ShadowErrors"      // queries that the candidate could not answer, or not comparably
 )
 
-// unit is CloudWatch's word for what a metric counts in.
+// unit returns CloudWatch's name for the metric's unit.
 func (n Name) unit() string {
 	switch n {
 	case StreamLag:
@@ -71,11 +76,11 @@ type Value struct {
 	Value int64
 }
 
-// maxValues is what one line may hold. Source: Embedded metric format specification, MetricDirective.
+// maxValues is the maximum number of values in one line. Source: Embedded metric format specification, MetricDirective.
 const maxValues = 100
 
-// ErrLine: the line is none that CloudWatch would take.
-var ErrLine = errors.New("no line of metrics")
+// ErrLine means that CloudWatch would not accept the line. Retrying does not help.
+var ErrLine = errors.New("invalid line of metrics")
 
 // The members of a line that say which of the others are metrics.
 type (
@@ -94,19 +99,19 @@ type (
 	}
 )
 
-// Append adds one line, with its end, to dst: the values of one invocation of the function with the given name, at the given time. Equal input
-// gives equal bytes.
+// Append adds one line, with its line end, to dst: the values of one invocation of the named function at the given
+// time. Equal input gives equal bytes.
 //
-// Errors: ErrLine: no function, no value, more than 100, a name that is not of letters A to Z and a to z, or that comes
-// twice; dst is as it was then.
+// Errors: ErrLine: no function name, no value, more than 100 values, a name with other characters than letters A to Z
+// and a to z, or a name twice. dst is then unchanged.
 func Append(dst []byte, at time.Time, function string, values ...Value) ([]byte, error) {
 	if function == "" || len(values) == 0 || len(values) > maxValues {
-		return dst, fmt.Errorf("%w: %d values of function %q; want 1 to %d of a named one", ErrLine, len(values), function, maxValues)
+		return dst, fmt.Errorf("%w: %d values of function %q; must be 1 to %d values of a named function", ErrLine, len(values), function, maxValues)
 	}
 	d := directive{Namespace: Namespace, Dimensions: [][]string{{Dimension}}}
 	for i, v := range values {
 		if !isWord(v.Name) || v.Name == Dimension || has(values[:i], v.Name) {
-			return dst, fmt.Errorf("%w: value %d is called %q; want letters, and no name twice", ErrLine, i, v.Name)
+			return dst, fmt.Errorf("%w: value %d has the name %q; names must be unique and consist of letters", ErrLine, i, v.Name)
 		}
 		d.Metrics = append(d.Metrics, definition{v.Name, v.Name.unit()})
 	}

@@ -6,16 +6,17 @@ import (
 	"time"
 )
 
-// Printer prints the lines of one function. All fields are needed.
+// Printer prints the lines of one function. All fields are required.
 type Printer struct {
-	Out      io.Writer // of a Lambda function: its standard output
-	Function string    // its name
+	Out      io.Writer // where lines go: in a Lambda function, its standard output
+	Function string    // name of the function
 	Now      func() time.Time
 }
 
-// Print prints the values of one invocation, as one line in one write, so that lines of a log that share the output stay whole.
+// Print prints the values of one invocation as one line, in one write, so that lines from other writers do not break
+// it.
 //
-// Errors: those of Append, and the output's. The values are lost then; nothing else is.
+// Errors: those of Append, and those of Out. Only the values are lost then.
 func (p Printer) Print(values ...Value) error {
 	line, err := Append(nil, p.Now(), p.Function, values...)
 	if err != nil {

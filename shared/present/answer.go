@@ -9,29 +9,28 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Answer is an answer in JSON. Its rows are in order of time; windows without data have none. Every event that arrived
-// before Complete has reached speed.
+// Answer is the JSON answer of a query. Its rows are in order of time; windows without data have no row. Every event
+// that arrived before Complete has reached speed.
 type Answer struct {
 	View       view.Name              `json:"view"`
 	Key        Object                 `json:"key"`
 	Window     string                 `json:"window"` // ISO 8601
-	From       *string                `json:"from"`   // as asked; else where the rows begin
-	To         *string                `json:"to"`     // as asked; else where the rows end
+	From       *string                `json:"from"`   // as requested; otherwise where the rows begin
+	To         *string                `json:"to"`     // as requested; otherwise where the rows end
 	Definition view.Hash              `json:"definition"`
 	Generation lifecycle.GenerationID `json:"generation"`
-	Horizon    *string                `json:"horizon"`            // null of a Kappa generation
-	Complete   *string                `json:"complete,omitempty"` // of a Kappa generation, once it is known
+	Horizon    *string                `json:"horizon"`            // null for a Kappa generation
+	Complete   *string                `json:"complete,omitempty"` // only for a Kappa generation, once it is known
 	Lag        Lag                    `json:"lag"`
 	Data       []Row                  `json:"data"`
 	Total      *Total                 `json:"total,omitempty"`
 	Warnings   []string               `json:"warnings"`
 }
 
-// Lag says what may be missing: events that arrived after the horizon are in the answer as far as the stream has
-// brought them.
+// Lag says what may be missing. Of the events after the horizon, the answer has those that the stream has delivered.
 type Lag struct {
-	BatchSeconds    *float64 `json:"batch_seconds,omitempty"`    // since the horizon
-	CompleteSeconds *float64 `json:"complete_seconds,omitempty"` // since Complete
+	BatchSeconds    *float64 `json:"batch_seconds,omitempty"`    // seconds since the horizon
+	CompleteSeconds *float64 `json:"complete_seconds,omitempty"` // seconds since Complete
 }
 
 // Row is one window.
@@ -39,26 +38,26 @@ type Row struct {
 	Start   string  `json:"start"`
 	End     string  `json:"end"`
 	Values  Object  `json:"values"`
-	Exact   bool    `json:"exact"`             // the fold of the distinct events that arrived before the horizon
-	Horizon *string `json:"horizon,omitempty"` // the row's own, where a run in progress has moved it ahead
-	Skipped Object  `json:"skipped,omitempty"` // events without an argument, of the aggregates that have any
+	Exact   bool    `json:"exact"`             // the row equals the fold of the distinct events that arrived before the horizon
+	Horizon *string `json:"horizon,omitempty"` // the row's own horizon, where a run in progress has moved it ahead
+	Skipped Object  `json:"skipped,omitempty"` // per aggregate with an argument, the events that had none
 	Parts   *Parts  `json:"parts,omitempty"`
 }
 
-// Parts are the two halves of a row: its states are theirs merged.
+// Parts are the two halves of a row. Merging their states gives the row's.
 type Parts struct {
 	Batch *Object `json:"batch"`
 	Speed *Object `json:"speed"`
 }
 
-// Total is all rows as one.
+// Total is the merge of all rows.
 type Total struct {
 	Values  Object `json:"values"`
 	Exact   bool   `json:"exact"`
 	Skipped Object `json:"skipped,omitempty"`
 }
 
-// NewAnswer presents what was read as JSON has it, with the two halves of each row if parts are asked for.
+// NewAnswer presents a result as JSON, with the two halves of each row if parts is set.
 func NewAnswer(r serving.Result, parts bool) Answer {
 	d := r.Program.Definition
 	a := Answer{
@@ -79,7 +78,7 @@ func NewAnswer(r serving.Result, parts bool) Answer {
 	return a
 }
 
-// seconds is how long ago a time was, to the millisecond; nil for the zero time.
+// seconds returns the time since a time, to the millisecond; nil for the zero time.
 func seconds(since, now time.Time) *float64 {
 	if since.IsZero() {
 		return nil
@@ -88,7 +87,7 @@ func seconds(since, now time.Time) *float64 {
 	return &n
 }
 
-// presenting makes the rows of one answer. All numbers of an answer stand in one text.
+// presenting makes the rows of one answer. All numbers of an answer share one text.
 type presenting struct {
 	aggregates []view.Aggregate
 	text       []byte

@@ -8,9 +8,9 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
-// presentCSV has a record per window, below a header. A column has the name of its number's path in the JSON answer:
-// key.path, values.views. A cell is empty where JSON has null or nothing; horizon is the row's own, else the answer's;
-// skipped counts are written where they are 0, too.
+// presentCSV writes a header and one record per window. The name of a column is the path of its number in the JSON
+// answer: key.path, values.views. A cell is empty where JSON has null or nothing. The horizon of a record is the row's
+// own, or else the answer's. Skipped counts are written even when they are 0.
 //
 // Source: RFC 4180.
 func presentCSV(r serving.Result, parts bool) ([]byte, error) {
@@ -37,7 +37,7 @@ func appendSeparator(dst []byte, column int) []byte {
 	return append(dst, ',')
 }
 
-// column is a column: its name, which needs no quotes, and what appends the cell of a row.
+// column is a column: its name, which needs no quotes, and the function that appends the cell of a row.
 type column struct {
 	name string
 	cell func(dst []byte, row *serving.Row) []byte
@@ -78,7 +78,7 @@ func columnsOf(r serving.Result, parts bool) []column {
 	return columns
 }
 
-// appendNumber appends nothing where there are no states, or no number.
+// appendNumber appends a number, or nothing where there are no states or no number.
 func appendNumber(dst []byte, of serving.States, i int) []byte {
 	if !of.Exist() {
 		return dst
@@ -92,7 +92,7 @@ func appendNumber(dst []byte, of serving.States, i int) []byte {
 
 func appendTime(dst []byte, t time.Time) []byte { return t.UTC().AppendFormat(dst, time.RFC3339Nano) }
 
-// appendFirst appends the first time that is not zero, nothing when there is none.
+// appendFirst appends the first time that is not zero, or nothing when there is none.
 func appendFirst(dst []byte, times ...time.Time) []byte {
 	for _, t := range times {
 		if !t.IsZero() {
@@ -102,8 +102,9 @@ func appendFirst(dst []byte, times ...time.Time) []byte {
 	return dst
 }
 
-// appendText appends a text that came with an event, or with a query. Where a spreadsheet would take it for a formula,
-// an apostrophe goes before it; so does one before an apostrophe, so that a reader that takes one off has the text.
+// appendText appends text from an event or a query. When a spreadsheet would read the text as a formula, an apostrophe
+// is put before it. Text that begins with an apostrophe gets another one. So a reader that removes one apostrophe has
+// the original text.
 //
 // Source: OWASP, CSV Injection.
 func appendText(dst []byte, text string) []byte {

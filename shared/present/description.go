@@ -6,7 +6,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Description is a view in JSON.
+// Description describes a view in JSON.
 type Description struct {
 	Name         view.Name              `json:"name"`
 	Description  string                 `json:"description"`
@@ -18,7 +18,7 @@ type Description struct {
 	Key          []KeyField             `json:"key"`
 	Window       string                 `json:"window"` // ISO 8601
 	Aggregates   []Aggregate            `json:"aggregates"`
-	Horizon      *string                `json:"horizon"` // null while no run is applied, and of a Kappa view
+	Horizon      *string                `json:"horizon"` // null until a run is applied, and for a Kappa view
 }
 
 // KeyField is a key field of a view.

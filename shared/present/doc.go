@@ -1,6 +1,7 @@
-// Package present is how the query API reads and writes: Parse makes a selection of a query string, and a Format makes
-// an answer of what the serving layer has read. JSON is one format, CSV another; each works on states and times, and
-// none on another one's text.
+// Package present is the reading and writing of the query API. Parse turns a query string into a selection, and a
+// Format turns the serving layer's result into an answer. JSON and CSV are formats. Each works on states and times,
+// never on the text of another format.
 //
-// It reads no store and no clock. Numbers are exact: their digits come from the states and pass through no float64.
+// The package reads no store and no clock. Numbers are exact: their digits come from the states and never pass through
+// a float64.
 package present

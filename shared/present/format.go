@@ -9,16 +9,16 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
-// Format is a way to present what was read. The zero Format is none.
+// Format is a way to present a result. The zero Format is invalid.
 type Format struct {
-	Name        string // of the parameter format: "csv"
+	Name        string // value of the parameter format, for example "csv"
 	ContentType string
-	mediaType   string // of the header Accept
-	rowsOnly    bool   // a total is no part of it
+	mediaType   string // media type in the Accept header
+	rowsOnly    bool   // the format has no total
 	present     func(r serving.Result, parts bool) ([]byte, error)
 }
 
-// formats are all there are. What a client does not say is the first.
+// formats returns all formats. The first is the default.
 func formats() []Format {
 	return []Format{
 		{Name: "json", ContentType: "application/json", mediaType: "application/json", present: presentJSON},
@@ -29,7 +29,7 @@ func formats() []Format {
 	}
 }
 
-// Present makes the body of an answer.
+// Present encodes a result as the body of an answer.
 func (q Query) Present(r serving.Result) ([]byte, error) { return q.Format.present(r, q.Parts) }
 
 func presentJSON(r serving.Result, parts bool) ([]byte, error) {
@@ -53,8 +53,8 @@ func formatNames() []string {
 	return names
 }
 
-// accepted is the format that a header Accept likes best. Where it names none of ours, or says nothing that can be
-// read, it is the first: a client that asks for what there is not is served better by JSON than by an error.
+// accepted returns the format that an Accept header prefers. It returns the first format when the header names none of
+// ours or is malformed: a client that asks for an unknown format is better served by JSON than by an error.
 //
 // Source: RFC 9110, section 12.5.1.
 func accepted(header string) Format {

@@ -32,7 +32,8 @@ func (o Object) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// Key is a key as a JSON object: a text for each of the first fields of a definition.
+// Key returns a key as a JSON object, with one text for each of the first fields of a definition. When the values are
+// fewer than the fields, the last fields are left out.
 func Key(fields []view.KeyField, values []string) Object {
 	key := Object{}
 	for i, value := range values {
@@ -45,10 +46,10 @@ func Key(fields []view.KeyField, values []string) Object {
 	return key
 }
 
-// Time is a time as answers have it: RFC 3339 in UTC, with as many digits as it needs.
+// Time formats a time for answers: RFC 3339 in UTC, with as many digits as it needs.
 func Time(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
-// timeOrNull is null for the zero time.
+// timeOrNull formats a time; the zero time becomes null.
 func timeOrNull(t time.Time) *string {
 	if t.IsZero() {
 		return nil

@@ -11,10 +11,10 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Query is what a query string asks for: what to read, and how to present it.
+// Query is the meaning of a query string: what to read, and how to present it.
 type Query struct {
 	Selection serving.Selection
-	Parts     bool // also the two halves of each row
+	Parts     bool // also present the two halves of each row
 	Format    Format
 }
 
@@ -29,16 +29,15 @@ const (
 
 func parameters() []string { return []string{paramFrom, paramTo, paramTotal, paramParts, paramFormat} }
 
-// Parse reads a query of a view: its parameters, and the Accept header, which says what format is wanted where no
-// parameter does. Every parameter that is not one of the interface is a key field; the serving layer knows which ones
-// the view has.
+// Parse reads a query of a view: its parameters and the Accept header, which chooses the format when no parameter does.
+// Every parameter that the interface does not define is a key field; the serving layer checks it against the view.
 //
 // Errors: *serving.ParameterError; not retryable.
 func Parse(name view.Name, query map[string][]string, accept string) (Query, error) {
 	q := Query{Selection: serving.Selection{View: name, Key: map[string]string{}}, Format: accepted(accept)}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if n := len(query[parameter]); n > 1 {
-			return q, badParameter(parameter, "%s is given %d times; give it once", parameter, n)
+			return q, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
 		}
 		if !slices.Contains(parameters(), parameter) {
 			q.Selection.Key[parameter] = query[parameter][0]
@@ -64,17 +63,17 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 	}
 	if values, ok := query[paramFormat]; ok {
 		if q.Format, ok = formatOf(values[0]); !ok {
-			return badParameter(paramFormat, "format=%.60q; write %s", values[0], strings.Join(formatNames(), " or "))
+			return badParameter(paramFormat, "unknown format=%.60q; write %s", values[0], strings.Join(formatNames(), " or "))
 		}
 	}
 	if s.Total && q.Format.rowsOnly {
-		return badParameter(paramTotal, "a total has no place in %s, whose rows are windows; ask for it in JSON",
+		return badParameter(paramTotal, "%s has no total, since its rows are windows; use JSON for a total",
 			strings.ToUpper(q.Format.Name))
 	}
 	return nil
 }
 
-// UnknownParameter is how a query string is at fault that names a key field which the view does not have.
+// UnknownParameter returns the error for a query string that names a key field which the view does not have.
 func UnknownParameter(e *serving.FieldError) *serving.ParameterError {
 	takes := strings.Join(slices.Concat(e.Fields, parameters()), ", ")
 	return &serving.ParameterError{

@@ -77,10 +77,10 @@ func TestParse(t *testing.T) {
 // TestParseRefuses: what is wrong, of which parameter, and what would be right.
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ query, accept, parameter, detail string }{
-		{"format=xml", "", "format", `format="xml"; write json or csv`},
-		{"format=", "", "format", `format=""; write json or csv`},
-		{"format=csv&total=true", "", "total", "a total has no place in CSV, whose rows are windows; ask for it in JSON"},
-		{"total=true", "text/csv", "total", "a total has no place in CSV, whose rows are windows; ask for it in JSON"},
+		{"format=xml", "", "format", `unknown format="xml"; write json or csv`},
+		{"format=", "", "format", `unknown format=""; write json or csv`},
+		{"format=csv&total=true", "", "total", "CSV has no total, since its rows are windows; use JSON for a total"},
+		{"total=true", "text/csv", "total", "CSV has no total, since its rows are windows; use JSON for a total"},
 		{"total=1", "", "total", `total="1"; write true or false`},
 	} {
 		query := map[string][]string{}

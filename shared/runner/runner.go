@@ -1,5 +1,5 @@
-// Package runner is how layers do several things at once without starting goroutines themselves: they are handed a Runner, so that the
-// simulator keeps every step under its own scheduler.
+// Package runner lets layers work in parallel without starting goroutines themselves: their caller passes a Runner. So
+// the simulator controls every step with its own scheduler.
 package runner
 
 import (
@@ -8,11 +8,11 @@ import (
 	"sync/atomic"
 )
 
-// Runner calls do(0) ... do(n-1), in any order and perhaps at once, and returns when all have returned: no goroutine outlives the call.
-// Its error joins theirs. A failed call does not keep the others from being made.
+// Runner calls do(0) to do(n-1), in any order and perhaps in parallel, and returns when all have returned; no goroutine
+// outlives the call. Its error joins all errors. A failed call does not prevent the others.
 type Runner func(n int, do func(i int) error) error
 
-// Sequential calls one after another, in order.
+// Sequential is a Runner that calls do in order, one call at a time.
 func Sequential(n int, do func(i int) error) error {
 	var all []error
 	for i := range n {
@@ -23,7 +23,7 @@ func Sequential(n int, do func(i int) error) error {
 	return errors.Join(all...)
 }
 
-// Parallel makes a Runner of up to workers calls at once.
+// Parallel returns a Runner that makes up to workers calls at a time.
 func Parallel(workers int) Runner {
 	return func(n int, do func(i int) error) error {
 		if n < 2 || workers < 2 {

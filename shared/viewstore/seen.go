@@ -8,54 +8,58 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// SeenItem is what speed remembers of some records of one lane, which one invocation considered: duplicate memory, and
-// receipt that their requests were streamed. The lane, the last sequence number and the first name it.
+// SeenItem is what one invocation of speed recorded about some records of one lane. It is the memory for finding
+// duplicates, and the receipt that the records' requests were streamed. Its name is the lane with the last and the
+// first sequence number.
 //
 // Source: docs/design.md 3.3 and 3.5.
 type SeenItem struct {
-	Lane     event.Lane
-	Records  []SeenRecord // in order, at least one
-	Recorded int64        // when it was written, Unix milliseconds by the writer's clock; it bounds how far back is read, and no verdict
-	Expires  int64        // Unix seconds: the store may drop the item at any time after
+	Lane    event.Lane
+	Records []SeenRecord // at least one, in order
+	// When it was written, Unix milliseconds by the writer's clock; it limits only how far back readers read, never a
+	// verdict.
+	Recorded int64
+	Expires  int64 // Unix seconds: the store may delete the item at any time after
 }
 
-// SeenRecord is lines of one request that stand together in one record: all of the record, as ingest packs it.
+// SeenRecord stands for the lines of one request that are together in one record. Ingest packs a record from one
+// request, so usually it is the whole record.
 type SeenRecord struct {
 	Sequence   event.Sequence
-	Line       int // of the record, the first of these
+	Line       int // index in the record of the first of these lines
 	Request    ulid.ULID
 	Identities []uint64 // a keyed hash per line
 }
 
-// MaxSeenBytes is what every store takes as one seen item, by SeenRecord.MaxBytes of its records. DynamoDB's limit is
-// 400 KB.
+// MaxSeenBytes is the maximum size of a seen item in every store: the sum of SeenRecord.MaxBytes over its records.
+// DynamoDB's limit is 400 KB.
 const MaxSeenBytes = 380_000
 
-// MaxBytes bounds what the record takes of a seen item: 8 bytes per identity, and no more than 85 besides, of which
+// MaxBytes is an upper bound of the record's size in a seen item: 8 bytes per identity and at most 85 more, of which
 // most records use 60.
 func (r SeenRecord) MaxBytes() int { return 85 + 8*len(r.Identities) }
 
-// First and Last are the sequence numbers of the item's first and last record.
+// First returns the sequence number of the item's first record.
 func (s SeenItem) First() event.Sequence { return s.Records[0].Sequence }
 
-// Last is First's neighbour.
+// Last returns the sequence number of the item's last record.
 func (s SeenItem) Last() event.Sequence { return s.Records[len(s.Records)-1].Sequence }
 
 // Seen keeps seen items.
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Seen interface {
-	// Put writes an item of at most MaxSeenBytes. One with the same name holds the same records; writing it again
-	// replaces it.
+	// Put writes an item of at most MaxSeenBytes. An item with the same name holds the same records; writing it again
+	// replaces it. When Put returns nil, the item is durable.
 	//
-	// Errors: it may or may not have been written; writing again is safe. On nil it is durable.
+	// Errors: the item may or may not have been written; retrying is safe.
 	Put(ctx context.Context, item SeenItem) error
 
 	// After returns the lane's items whose last record comes after the given one, in order of their last record.
 	After(ctx context.Context, lane event.Lane, last event.Sequence) ([]SeenItem, error)
 
-	// Since returns the lane's newest items, down to the first one that was recorded before the given instant, which is
-	// left out, in order of their last record.
+	// Since returns the lane's newest items, in order of their last record: those after the newest item that was
+	// recorded before the given instant.
 	Since(ctx context.Context, lane event.Lane, recorded int64) ([]SeenItem, error)
 
 	// Newest calls each with the lane's items one by one, in the opposite order of their last record, until it returns false. The item is each's own for

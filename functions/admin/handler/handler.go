@@ -84,7 +84,7 @@ func (h *Handler) diff(ctx context.Context, name view.Name, query string) (any, 
 			return nil, badParameter(parameter, "unknown parameter %.80q; "+valid, parameter)
 		}
 		if n := len(parameters[parameter]); n > 1 {
-			return nil, badParameter(parameter, "%s is given %d times; give it once", parameter, n)
+			return nil, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
 		}
 	}
 	limit := 0

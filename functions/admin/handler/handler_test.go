@@ -117,7 +117,7 @@ func TestRoutes(t *testing.T) {
 
 		"a limit of none":      {diff, "v", "", "limit=0", "", 400, []string{`"parameter":"limit"`}},
 		"an unknown parameter": {diff, "v", "", "rows=3", "", 400, []string{`"parameter":"rows"`, "generation, limit, cursor"}},
-		"a parameter twice":    {diff, "v", "", "limit=3&limit=4", "", 400, []string{"give it once"}},
+		"a parameter twice":    {diff, "v", "", "limit=3&limit=4", "", 400, []string{"write it once"}},
 		"a query that is none": {diff, "v", "", "limit=%zz", "", 400, []string{"malformed query string"}},
 		"compared":             {diff, "v", "", "", "", 200, []string{`"view":"v"`, `"comparable":true`}},
 	} {

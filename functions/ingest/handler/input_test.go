@@ -358,7 +358,7 @@ func TestBase64Flag(t *testing.T) {
 	r := captured(t, "plain.json")
 	r.IsBase64Encoded = true
 	check(t, problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request",`+
-		`"detail":"body is not the base64 it is said to be: illegal base64 data at input byte 0"}`), s.call(t, r))
+		`"detail":"body is not valid base64: illegal base64 data at input byte 0"}`), s.call(t, r))
 	r = captured(t, "gzip.json")
 	r.IsBase64Encoded = false
 	check(t, problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request",`+

@@ -338,8 +338,8 @@ func TestErrors(t *testing.T) {
 			"a parameter of later versions", "purchases", "user=ann&limit=1",
 			badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, total, parts, format`),
 		},
-		{"a key field twice", "purchases", "user=ann&user=bob", badParameter("user", "user is given 2 times; give it once")},
-		{"two parameters twice", "purchases", "user=a&user=b&from=x&from=y", badParameter("from", "from is given 2 times; give it once")},
+		{"a key field twice", "purchases", "user=ann&user=bob", badParameter("user", "user appears 2 times; write it once")},
+		{"two parameters twice", "purchases", "user=a&user=b&from=x&from=y", badParameter("from", "from appears 2 times; write it once")},
 		{"no time", "purchases", "user=ann&from=yesterday", noTime("from", `"yesterday"`)},
 		{"a day", "purchases", "user=ann&to=2026-01-01", noTime("to", `"2026-01-01"`)},
 		{"a time without a zone", "purchases", "user=ann&to=2026-01-01T00:00:00", noTime("to", `"2026-01-01T00:00:00"`)},
@@ -368,7 +368,7 @@ func TestErrors(t *testing.T) {
 	})
 	t.Run("another route", func(t *testing.T) {
 		response := newStation(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
-		want := notFound("no_such_route", "no such route; there are GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query")
+		want := notFound("no_such_route", "no such route; the routes are GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query")
 		if diff := cmp.Diff(want, told(response)); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}

@@ -1,6 +1,6 @@
-// Package openapi describes the HTTP API as an OpenAPI 3.1 document: the routes and scopes are those of shared/api,
-// what each takes and answers is said here, and the shapes of bodies stand in components.yaml. docs/openapi.yaml is the
-// document; tests hold it to this package, and this package to the handlers and to the types that they answer with.
+// Package openapi describes the HTTP API as an OpenAPI 3.1 document. The routes and scopes come from shared/api; this
+// package adds what each route takes and answers, and components.yaml the shapes of bodies. docs/openapi.yaml is the
+// document. Tests compare it with this package, and this package with the handlers and the types of their answers.
 //
 // Source: OpenAPI Specification 3.1.1; RFC 9457.
 package openapi
@@ -24,9 +24,9 @@ var components string
 //go:embed document.yaml.tmpl
 var document string
 
-// Document is the OpenAPI document, in YAML.
+// Document returns the OpenAPI document, in YAML.
 //
-// Errors: a route of shared/api that is not described here.
+// Errors: a route of shared/api is not described here. Not retryable.
 func Document() ([]byte, error) {
 	var routes []described
 	for _, r := range api.Routes() {
@@ -47,7 +47,7 @@ func Document() ([]byte, error) {
 	return []byte(b.String() + components), nil
 }
 
-// described is a route with what is said of it.
+// described is a route with its description.
 type described struct {
 	api.Route
 	operation
@@ -59,7 +59,7 @@ type path struct {
 	Routes  []described
 }
 
-// byPath groups routes by path, in the order of the table: a path has one entry for all its methods.
+// byPath groups routes by path, in the order of the table. A path has one entry for all its methods.
 func byPath(routes []described) []path {
 	var paths []path
 	for _, r := range routes {
@@ -72,13 +72,13 @@ func byPath(routes []described) []path {
 	return paths
 }
 
-// text is a string as YAML takes it wherever it stands: JSON is YAML.
+// text writes a string so that YAML accepts it anywhere: as JSON, which is YAML.
 func text(s string) (string, error) {
 	b, err := json.Marshal(s)
 	return string(b), err
 }
 
-// Answers are the problems of a route by their status, in order: an OpenAPI operation has one answer a status.
+// Answers groups the problems of a route by status, in order. An OpenAPI operation has one answer per status.
 func (d described) Answers() []answer {
 	var all []answer
 	for _, p := range d.Problems {
@@ -92,13 +92,13 @@ func (d described) Answers() []answer {
 	return all
 }
 
-// answer is what a status stands for.
+// answer is all problems with one status.
 type answer struct {
 	Status   int
 	Problems []problem
 }
 
-// Meaning tells every problem of the answer: "unknown_view: there is no such view."
+// Meaning describes every problem of the answer, for example "unknown_view: there is no such view."
 func (a answer) Meaning() string {
 	var all []string
 	for _, p := range a.Problems {

@@ -6,19 +6,19 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 )
 
-// operation is what is said of a route.
+// operation describes a route.
 type operation struct {
 	ID, Summary, Description string
 
-	Query    []string // query parameters, by their names in components.yaml
-	Body     string   // the request body, by its name there; "": none
-	Gives    string   // what a 200 holds, for people
-	Schema   string   // of a 200, by its name there
-	CSV      string   // what a 200 holds as CSV; "": it is JSON only
+	Query    []string // names of the query parameters in components.yaml
+	Body     string   // name of the request body in components.yaml; "": none
+	Gives    string   // description of the 200 answer
+	Schema   string   // name of the 200 answer's shape in components.yaml
+	CSV      string   // description of the 200 answer as CSV; "": JSON only
 	Problems []problem
 }
 
-// problem is a way in which a route refuses.
+// problem is one way in which a route fails.
 type problem struct {
 	Status int
 	Code   string
@@ -29,32 +29,32 @@ type problem struct {
 var (
 	unknownGeneration = problem{http.StatusNotFound, "unknown_generation", "The view has no such generation."}
 
-	internal     = problem{http.StatusInternalServerError, "internal", "The request could not be answered."}
+	internal     = problem{http.StatusInternalServerError, "internal", "The request failed inside the service."}
 	unknownView  = problem{http.StatusNotFound, "unknown_view", "There is no such view."}
 	badParameter = problem{http.StatusBadRequest, "bad_parameter",
 		"A parameter is missing, unknown, given twice or malformed."}
 )
 
-// operations say of each route what it takes and answers.
+// operations describes what each route takes and answers.
 func operations() map[api.Key]operation {
 	return map[api.Key]operation{
 		api.SendEvents: {
 			ID: "sendEvents", Summary: "Send events",
 			Description: "The answer comes once the accepted events are durable. " +
-				"It is always safe to send again what got no answer.",
-			Body: "events", Gives: "What became of the events. Some may be rejected.", Schema: "Receipt",
+				"If no answer comes, sending the same events again is always safe.",
+			Body: "events", Gives: "The result for the events. Some may be rejected.", Schema: "Receipt",
 			Problems: []problem{
 				{
 					http.StatusBadRequest, "malformed_request",
-					"The body cannot be read as the content type and encoding say. Nothing of it is kept.",
+					"The body does not match its content type or encoding. None of its events is stored.",
 				},
 				{
 					http.StatusRequestEntityTooLarge, "request_too_large",
-					"The body has more than 1,000 events or 4 MB. Nothing of it is kept.",
+					"The body has more than 1,000 events or 4 MB. None of its events is stored.",
 				},
 				{
 					http.StatusUnsupportedMediaType, "unsupported_media_type",
-					"The content type or encoding is none of those that are accepted.",
+					"The content type or encoding is not supported.",
 				},
 				{http.StatusUnprocessableEntity, "no_event_accepted", "Every event was rejected."},
 				{
@@ -74,7 +74,7 @@ func operations() map[api.Key]operation {
 		},
 		api.QueryView: {
 			ID: "queryView", Summary: "Query a view",
-			Description: "Answers for one key: a row per window that has data, and of each whether it is exact.",
+			Description: "Answers for one key: one row per window that has data. Each row says whether it is exact.",
 			Query:       []string{"key", "from", "to", "total", "parts", "format"},
 			Gives:       "The rows of the key.", Schema: "Answer",
 			CSV: "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
@@ -99,7 +99,7 @@ func operations() map[api.Key]operation {
 		},
 		api.DiffView: {
 			ID: "diffView", Summary: "Compare a generation with the one that serves",
-			Description: "Compares some keys at a call, window by window. Follow next to compare all of them.",
+			Description: "Compares some keys per call, window by window. Follow next to compare all keys.",
 			Query:       []string{"generation", "limit", "cursor"}, Gives: "A page of the comparison.", Schema: "Diff",
 			Problems: []problem{
 				badParameter, unknownView, unknownGeneration, internal,
@@ -108,19 +108,19 @@ func operations() map[api.Key]operation {
 		},
 		api.OperateView: {
 			ID: "operateView", Summary: "Operate a view",
-			Description: "Does one operation as one conditional write. What would lose or double an event is refused. " +
-				"To repeat an operation that names its generation changes nothing.",
+			Description: "Does one operation as one conditional write. It refuses an operation that would lose or double an event. " +
+				"Repeating an operation that names its generation changes nothing.",
 			Body: "generation", Gives: "The view's status after the operation.", Schema: "Status",
 			Problems: []problem{
 				badParameter, unknownView, unknownGeneration,
 				{http.StatusBadRequest, "malformed_request", "The body is neither empty nor a JSON object."},
 				{http.StatusNotFound, "unknown_operation", "There is no such operation."},
-				{http.StatusConflict, "refused", "The operation would be wrong now; the detail says why."},
+				{http.StatusConflict, "refused", "The operation is not allowed now; the detail says why."},
 				{http.StatusConflict, "conflict", "The view kept changing, and nothing was done. Try again."},
-				{http.StatusRequestEntityTooLarge, "request_too_large", "The body is larger than any operation needs."},
+				{http.StatusRequestEntityTooLarge, "request_too_large", "The body is too large for an operation."},
 				{
 					http.StatusInternalServerError, "internal",
-					"The operation may or may not have been done. Look at the view's status.",
+					"The operation may or may not have been applied. Check the view's status.",
 				},
 			},
 		},

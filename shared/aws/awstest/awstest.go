@@ -1,5 +1,6 @@
-// Package awstest holds what the tests of the AWS adapters share: the tables, bucket, stream and queue as the template declares them, made on an
-// emulator; and an HTTP client that answers in AWS's place, so that the SDK itself can be tested against answers no emulator gives.
+// Package awstest is the shared test code of the AWS adapters. It makes the tables, bucket, stream and queue on an
+// emulator as the template declares them. It also has an HTTP client that answers instead of AWS, to test the SDK with
+// answers that no emulator gives.
 package awstest
 
 import (
@@ -18,9 +19,9 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/table"
 )
 
-// Schema is what of a table matters to the adapters. The template declares the same.
+// Schema is the part of a table's definition that matters to the adapters. The template declares the same.
 type Schema struct {
-	Keys    types.ScalarAttributeType // of both key attributes
+	Keys    types.ScalarAttributeType // type of both key attributes
 	Expires string                    // the TTL attribute; "": none
 }
 
@@ -32,7 +33,8 @@ var (
 	CatalogTable = Schema{Keys: types.ScalarAttributeTypeS}
 )
 
-// Config is the SDK's configuration for an endpoint in a test, with few and quick retries. It reads no environment.
+// Config is the SDK's configuration for an endpoint in a test, with few and quick retries. It does not read the
+// environment.
 func Config(endpoint string) aws.Config {
 	settings := sdk.Settings{Attempts: 3, Delay: 10 * time.Millisecond}
 	return aws.Config{
@@ -41,7 +43,7 @@ func Config(endpoint string) aws.Config {
 	}
 }
 
-// anybody has credentials that no emulator asks for, and no service would take.
+// anybody returns credentials that an emulator ignores and a real service refuses.
 func anybody(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 }

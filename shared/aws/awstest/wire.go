@@ -14,7 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws"
 )
 
-// ErrLost is what the SDK meets when the connection breaks before the answer: nobody knows whether the request was done.
+// ErrLost is the SDK's error when the connection breaks before the answer: nobody knows whether the request was
+// applied.
 var ErrLost = errors.New("connection reset by peer")
 
 // Request is a request as the service would have seen it.
@@ -23,13 +24,13 @@ type Request struct {
 	Body []byte
 }
 
-// Operation is the operation of a service that speaks JSON, for example "PutItem".
+// Operation returns the operation of a service that speaks JSON, for example "PutItem".
 func (r Request) Operation() string {
 	target := r.Header.Get("X-Amz-Target")
 	return target[strings.LastIndexByte(target, '.')+1:]
 }
 
-// JSON is the body of such a request.
+// JSON returns the body of a request to a service that speaks JSON.
 func (r Request) JSON(t testing.TB) map[string]any {
 	t.Helper()
 	var fields map[string]any
@@ -39,27 +40,28 @@ func (r Request) JSON(t testing.TB) map[string]any {
 	return fields
 }
 
-// Answer is what a service says. The zero Answer is a connection that breaks: ErrLost.
+// Answer is a service's answer. The zero Answer is a connection that breaks: ErrLost.
 type Answer struct {
 	Status int
 	Header map[string]string
 	Body   string
 }
 
-// Date is in the Date header of every answer of Wire, unless it says otherwise.
+// Date is the Date header of every answer of Wire that does not set its own.
 const Date = "Sun, 22 Nov 2026 21:15:03 GMT"
 
-// JSON is the success of a service that speaks JSON.
+// JSON returns a success of a service that speaks JSON.
 func JSON(body string) Answer { return Answer{Status: http.StatusOK, Body: body} }
 
-// Failure is an error of a service that speaks JSON, for example "ProvisionedThroughputExceededException". more are further members of the
-// body, each as `"name":value`.
+// Failure returns an error of a service that speaks JSON, for example "ProvisionedThroughputExceededException". more
+// are further members of the body, each as `"name":value`.
 func Failure(code string, more ...string) Answer {
-	fields := append([]string{`"__type":"com.amazonaws.service.v1#` + code + `"`, `"message":"as asked for by the test"`}, more...)
+	fields := append([]string{`"__type":"com.amazonaws.service.v1#` + code + `"`, `"message":"as the test requested"`}, more...)
 	return Answer{Status: http.StatusBadRequest, Body: "{" + strings.Join(fields, ",") + "}"}
 }
 
-// Wire answers in a service's place, one answer per request in order, and keeps the requests. One more request than answers fails the test.
+// Wire answers in place of a service, one answer per request in order, and records the requests. A request without an
+// answer fails the test.
 type Wire struct {
 	t       testing.TB
 	mu      sync.Mutex
@@ -67,7 +69,7 @@ type Wire struct {
 	seen    []Request
 }
 
-// NewWire makes a Wire and the SDK's configuration for it. At the end of the test, every answer must have been asked for.
+// NewWire makes a Wire and the SDK's configuration for it. The test fails if answers are left at its end.
 func NewWire(t testing.TB, answers ...Answer) (*Wire, aws.Config) {
 	t.Helper()
 	w := &Wire{t: t, answers: answers}
@@ -105,8 +107,8 @@ func (w *Wire) Do(r *http.Request) (*http.Response, error) {
 	n := len(w.seen)
 	w.seen = append(w.seen, Request{Request: r, Body: body})
 	if n >= len(w.answers) {
-		w.t.Errorf("request %d was not expected: %s %s %s %.200s", n+1, r.Method, r.URL, r.Header.Get("X-Amz-Target"), body)
-		return nil, context.Canceled // is not tried again
+		w.t.Errorf("unexpected request %d: %s %s %s %.200s", n+1, r.Method, r.URL, r.Header.Get("X-Amz-Target"), body)
+		return nil, context.Canceled // the SDK does not retry it
 	}
 	answer := w.answers[n]
 	if answer.Status == 0 {

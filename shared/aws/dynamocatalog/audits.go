@@ -12,12 +12,13 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// audits is the partition of the views' audits.
+// audits is the partition of all views' audits.
 const audits = "audit"
 
 var _ catalog.Audits = (*Catalog)(nil)
 
-// storedAudit is the document of a view's audits. The view's name is in the key, the revision in an attribute, for conditions.
+// storedAudit is the document of one view's audits. The name of the view is in the key; the revision is an attribute,
+// since conditions need it.
 type storedAudit struct {
 	format
 	Requested int64 `json:"requested,omitempty"` // Unix milliseconds, like the next two
@@ -62,7 +63,8 @@ func (c *Catalog) Audit(ctx context.Context, name view.Name) (catalog.Audit, err
 	return decodeAudit(stored)
 }
 
-// PutAudit implements catalog.Audits. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+// PutAudit implements catalog.Audits. It also returns ErrConflict when an attempt of this very call was applied and its
+// answer lost.
 func (c *Catalog) PutAudit(ctx context.Context, a catalog.Audit) error {
 	item, err := encodeAudit(a)
 	if err == nil {
@@ -74,7 +76,7 @@ func (c *Catalog) PutAudit(ctx context.Context, a catalog.Audit) error {
 	return nil
 }
 
-// encodeAudit leaves the revision to PutAudit.
+// encodeAudit encodes all but the revision, which PutAudit adds.
 func encodeAudit(a catalog.Audit) (table.Item, error) {
 	doc := storedAudit{
 		format: format{documentVersion}, Requested: a.Requested, Begun: a.Begun, Ended: a.Ended,

@@ -19,14 +19,14 @@ const (
 	lacksVersion    = 3 // generations that lack something
 )
 
-// format begins every document.
+// format is the first member of every document.
 type format struct {
 	Version int `json:"version"`
 }
 
 func (f format) version() int { return f.Version }
 
-// storedRun is a run's document. Its number is in the key.
+// storedRun is a run's document. The run's number is in the key.
 type storedRun struct {
 	format
 	Horizon      slot.Slot `json:"horizon"` // Unix milliseconds
@@ -41,7 +41,8 @@ type storedRun struct {
 	Conflicts    int64     `json:"conflicts,omitempty"`
 }
 
-// storedView is a view's document. Its name is in the key, its revision in an attribute, for conditions.
+// storedView is a view's document. The name of the view is in the key; the revision is an attribute, since conditions
+// need it.
 type storedView struct {
 	format
 	Description string                 `json:"description,omitempty"`
@@ -91,7 +92,7 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 	}, nil
 }
 
-// encodeView leaves the revision to PutView.
+// encodeView encodes all but the revision, which PutView adds.
 func encodeView(v lifecycle.View) (table.Item, error) {
 	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held, Retired: v.Retired, Rebuild: v.Rebuild}
 	if v.Held != "" || v.Rebuild || v.Retired != 0 {
@@ -169,7 +170,7 @@ func setDocument(item table.Item, doc any) error {
 	return nil
 }
 
-// documentOf reads an item's document, whose format must be the one this program knows.
+// documentOf reads an item's document. The document's format must be one that this program knows.
 func documentOf[D interface{ version() int }](item table.Item) (doc D, err error) {
 	encoded, err := table.TextOf(item, document)
 	if err != nil {
@@ -179,7 +180,7 @@ func documentOf[D interface{ version() int }](item table.Item) (doc D, err error
 		return doc, fmt.Errorf("attribute %q: %w", document, err)
 	}
 	if v := doc.version(); v < documentVersion || v > lacksVersion {
-		return doc, fmt.Errorf("attribute %q has format %d, which this version does not read (%d to %d)", document, v, documentVersion, lacksVersion)
+		return doc, fmt.Errorf("attribute %q has format %d; this version reads formats %d to %d", document, v, documentVersion, lacksVersion)
 	}
 	return doc, nil
 }

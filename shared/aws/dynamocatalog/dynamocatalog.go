@@ -63,10 +63,10 @@ func key(partition, sort string) table.Item {
 	return table.KeyOf(table.Text(partition), table.Text(sort))
 }
 
-// number is the sort key of a run: the order of such texts is that of the numbers.
+// number returns the sort key of a run. The order of these texts is that of the numbers.
 func number(run uint64) string { return fmt.Sprintf("%020d", run) }
 
-// numberOf reads a number that number wrote.
+// numberOf reads what number wrote.
 func numberOf(stored table.Item, attribute string) (uint64, error) {
 	digits, err := table.TextOf(stored, attribute)
 	if err != nil {
@@ -74,7 +74,7 @@ func numberOf(stored table.Item, attribute string) (uint64, error) {
 	}
 	n, err := strconv.ParseUint(digits, 10, 64)
 	if err != nil || number(n) != digits {
-		return 0, fmt.Errorf("attribute %q is %q, not a run's number in 20 decimal digits", attribute, digits)
+		return 0, fmt.Errorf("attribute %q is %q; must be a run's number in 20 decimal digits", attribute, digits)
 	}
 	return n, nil
 }
@@ -91,7 +91,7 @@ func (c *Catalog) Head(ctx context.Context) (lifecycle.Run, error) {
 	return decodeRun(stored)
 }
 
-// Runs implements catalog.Catalog, with a request for each 1 MB: some 3,000 runs.
+// Runs implements catalog.Catalog, with one request per 1 MB, which is about 3,000 runs.
 func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]lifecycle.Run, error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
@@ -105,13 +105,15 @@ func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]lifecycle.Run, e
 
 // Append implements catalog.Catalog.
 //
-// "The head is N-1" is asked in two steps: a strongly consistent read that finds run N-1, then a put of run N under the condition that it is not
-// stored. That is as good as one step. Runs are only ever added, each by this method, so that they are 1 to n without gaps at all times, and
-// what the read found is still so when the put is judged. Given that run N-1 is stored, the head is N-1 exactly when run N is not: which is
-// the put's condition, and DynamoDB serialises the puts of one item, so of many at once one succeeds. A transaction would cost four times
-// the write and could fail for reasons that are no conflict.
+// It checks "the head is N-1" in two steps: a strongly consistent read finds run N-1, then a put writes run N on the
+// condition that run N is not stored. Two steps are as good as one. Runs are only added, and only by this method, so
+// they are 1 to n without gaps at all times. So the result of the read still holds when DynamoDB checks the put's
+// condition. When run N-1 is stored, the head is N-1 exactly if run N is not stored, which is the condition. DynamoDB
+// serialises the puts of one item, so one of many concurrent calls succeeds. A transaction would cost four times the
+// write and could fail for reasons that are no conflict.
 //
-// ErrConflict comes also when an attempt of this very call was applied and its answer lost: Runs tells who made the run real.
+// It also returns ErrConflict when an attempt of this very call was applied and its answer lost. Runs shows who
+// committed the run.
 func (c *Catalog) Append(ctx context.Context, run lifecycle.Run) error {
 	if err := c.hasPredecessor(ctx, run.N); err != nil {
 		return fmt.Errorf("append run %d: %w", run.N, err)
@@ -122,7 +124,7 @@ func (c *Catalog) Append(ctx context.Context, run lifecycle.Run) error {
 	}
 	_, err = c.table.Put(ctx, item, table.Condition{})
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is real already: %w", catalog.ErrConflict)
+		err = fmt.Errorf("the run is already committed: %w", catalog.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("append run %d: %w", run.N, err)
@@ -130,7 +132,7 @@ func (c *Catalog) Append(ctx context.Context, run lifecycle.Run) error {
 	return nil
 }
 
-// hasPredecessor is ErrConflict when the run before n is not real. The first run needs none.
+// hasPredecessor returns ErrConflict when the run before n is not committed. The first run needs no predecessor.
 func (c *Catalog) hasPredecessor(ctx context.Context, n uint64) error {
 	if n == 0 {
 		return fmt.Errorf("runs are numbered from 1: %w", catalog.ErrConflict)
@@ -143,12 +145,12 @@ func (c *Catalog) hasPredecessor(ctx context.Context, n uint64) error {
 		return fmt.Errorf("read run %d: %w", n-1, err)
 	}
 	if stored == nil {
-		return fmt.Errorf("run %d is not real: %w", n-1, catalog.ErrConflict)
+		return fmt.Errorf("run %d is not committed: %w", n-1, catalog.ErrConflict)
 	}
 	return nil
 }
 
-// Views implements catalog.Catalog, with a request for each 1 MB: at least 256 views.
+// Views implements catalog.Catalog, with one request per 1 MB, which is at least 256 views.
 func (c *Catalog) Views(ctx context.Context) ([]lifecycle.View, error) {
 	stored, err := c.table.Query(ctx, table.Range{Partition: table.Text(views)})
 	if err != nil {
@@ -157,7 +159,7 @@ func (c *Catalog) Views(ctx context.Context) ([]lifecycle.View, error) {
 	return decodeAll(stored, decodeView)
 }
 
-// View implements catalog.Catalog, with one request; at most 4 KB make it one read unit.
+// View implements catalog.Catalog, with one request. Views up to 4 KB cost one read unit.
 func (c *Catalog) View(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	stored, err := c.table.Get(ctx, key(views, string(name)))
 	if err == nil && stored == nil {
@@ -169,7 +171,8 @@ func (c *Catalog) View(ctx context.Context, name view.Name) (lifecycle.View, err
 	return decodeView(stored)
 }
 
-// PutView implements catalog.Catalog. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+// PutView implements catalog.Catalog. It also returns ErrConflict when an attempt of this very call was applied and its
+// answer lost.
 func (c *Catalog) PutView(ctx context.Context, v lifecycle.View) error {
 	item, err := encodeView(v)
 	if err == nil {
@@ -181,7 +184,8 @@ func (c *Catalog) PutView(ctx context.Context, v lifecycle.View) error {
 	return nil
 }
 
-// putRevised puts an item, at the next revision, whose stored one is still at the given, 0 for none stored.
+// putRevised puts an item at the next revision if the stored item is still at the revision stored; 0 means that no item
+// is stored.
 func (c *Catalog) putRevised(ctx context.Context, item table.Item, stored int64) error {
 	item[revision] = table.Number(stored + 1)
 	var when table.Condition
@@ -190,7 +194,7 @@ func (c *Catalog) putRevised(ctx context.Context, item table.Item, stored int64)
 	}
 	_, err := c.table.Put(ctx, item, when)
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is not at revision %d: %w", stored, catalog.ErrConflict)
+		err = fmt.Errorf("the stored revision is not %d: %w", stored, catalog.ErrConflict)
 	}
 	return err
 }
@@ -215,7 +219,7 @@ func (c *Catalog) Definition(ctx context.Context, hash view.Hash) ([]byte, error
 func (c *Catalog) PutDefinition(ctx context.Context, hash view.Hash, definition []byte) error {
 	item := key(definitions, string(hash))
 	item[text] = table.Binary(definition)
-	// One that is stored has the same hash, hence the same text.
+	// A stored definition has the same hash, and so the same text.
 	if _, err := c.table.Put(ctx, item, table.Condition{}); err != nil && !errors.Is(err, table.ErrMismatch) {
 		return fmt.Errorf("put definition %s: %w", hash, err)
 	}
@@ -238,13 +242,14 @@ func (c *Catalog) Swept(ctx context.Context) (uint64, error) {
 	return run, nil
 }
 
-// PutSwept implements catalog.Sweeps. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+// PutSwept implements catalog.Sweeps. It also returns ErrConflict when an attempt of this very call was applied and its
+// answer lost.
 func (c *Catalog) PutSwept(ctx context.Context, run, loaded uint64) error {
 	item := key(sweeps, swept)
 	item[sweptRun] = table.Text(number(run))
 	_, err := c.table.Put(ctx, item, table.Condition{Attribute: sweptRun, Value: table.Text(number(loaded)), OrNone: loaded == 0})
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is not run %d: %w", loaded, catalog.ErrConflict)
+		err = fmt.Errorf("the stored run is not %d: %w", loaded, catalog.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put swept run %d: %w", run, err)

@@ -166,7 +166,7 @@ func (f *faults) append(t *testing.T, before, n uint64, want error) wiretest.Try
 			case want != nil && !asBefore:
 				t.Errorf("runs are %+v, want them as they were", got)
 			case want == nil && err == nil && !isOurs:
-				t.Errorf("run %d is not real: %+v", n, got)
+				t.Errorf("run %d is not committed: %+v", n, got)
 			case want == nil && !isOurs && !asBefore:
 				t.Errorf("runs are %+v", got)
 			case want == nil && err != nil && !isOurs:

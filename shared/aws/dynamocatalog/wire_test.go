@@ -300,7 +300,7 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"sk" is "42"`: strings.Replace(runStored, "00000000000000000042", "42", 1), `"sk" is "0000000000000000004x"`: strings.Replace(runStored, "42", "4x", 1),
 		`"doc" is missing`: key("run", "00000000000000000042") + `}`, `stored run 42: attribute "doc": `: runWith(`{`),
-		"format 0, which this version does not read (1 to 3)": runWith(`{}`), "format 4, which": runWith(`{"version":4}`), "cannot unmarshal": runWith(`{"version":1,"horizon":"now"}`),
+		"format 0; this version reads formats 1 to 3": runWith(`{}`), "format 4; this version": runWith(`{"version":4}`), "cannot unmarshal": runWith(`{"version":1,"horizon":"now"}`),
 	} {
 		_, c := open(t, items(stored), items(stored))
 		_, head := c.Head(t.Context())
@@ -312,8 +312,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 		}
 	}
 	for says, stored := range map[string]string{
-		`stored view page_views: attribute "rev" is missing`:                                              strings.Replace(viewStored, `"rev"`, `"other"`, 1),
-		`stored view page_views: attribute "doc" has format 4, which this version does not read (1 to 3)`: strings.Replace(viewStored, `\"version\":1`, `\"version\":4`, 1),
+		`stored view page_views: attribute "rev" is missing`:                                      strings.Replace(viewStored, `"rev"`, `"other"`, 1),
+		`stored view page_views: attribute "doc" has format 4; this version reads formats 1 to 3`: strings.Replace(viewStored, `\"version\":1`, `\"version\":4`, 1),
 		`"sk" is missing`: strings.Replace(viewStored, `"sk"`, `"other"`, 1),
 	} {
 		_, c := open(t, items(stored), awstest.JSON(`{"Item":`+stored+`}`))
@@ -329,7 +329,7 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	if _, err := c.Definition(t.Context(), "a"); err == nil || !strings.Contains(err.Error(), `"text" is missing`) {
 		t.Errorf("definition: error %v", err)
 	}
-	if _, err := c.Swept(t.Context()); err == nil || !strings.Contains(err.Error(), "not a run's number") {
+	if _, err := c.Swept(t.Context()); err == nil || !strings.Contains(err.Error(), "must be a run's number") {
 		t.Errorf("swept: error %v", err)
 	}
 }

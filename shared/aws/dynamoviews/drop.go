@@ -12,11 +12,11 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// errCursor: a cursor is none of Scan's or Drop's.
-var errCursor = errors.New("cursor is none that Scan or Drop returned")
+// errCursor means that neither Scan nor Drop returned the cursor.
+var errCursor = errors.New("invalid cursor: must be one that Scan or Drop returned")
 
-// Scan implements viewstore.Base, with a scan of up to 1 MB of the table. What is scanned is billed as read, whatever generation it is of: all of the table
-// for one generation.
+// Scan implements viewstore.Base, with a scan of up to 1 MB of the table. DynamoDB bills all that it scans, whatever
+// generation it belongs to: reading one generation costs a read of the whole table.
 func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem, next string, err error) {
 	if items, next, err = scan(ctx, b.table, generation, after, baseItem); err != nil {
 		return nil, "", fmt.Errorf("scan generation %s: %w", generation, err)
@@ -24,7 +24,7 @@ func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, afte
 	return items, next, nil
 }
 
-// Drop implements viewstore.Base, with a scan as Scan's and a request for each 25 items that it finds.
+// Drop implements viewstore.Base, with a scan like Scan's and one request per 25 items that it finds.
 func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, after string) (next string, err error) {
 	if next, err = drop(ctx, b.table, generation, after); err != nil {
 		return "", fmt.Errorf("drop generation %s: %w", generation, err)
@@ -32,7 +32,7 @@ func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, afte
 	return next, nil
 }
 
-// Scan implements viewstore.Speed, as Base's does.
+// Scan implements viewstore.Speed, as Base.Scan does.
 func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
 	if items, next, err = scan(ctx, s.table, set, after, speedItem); err != nil {
 		return nil, "", fmt.Errorf("scan set %s: %w", set, err)
@@ -40,7 +40,7 @@ func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (item
 	return items, next, nil
 }
 
-// Drop implements viewstore.Speed, as Base's does.
+// Drop implements viewstore.Speed, as Base.Drop does.
 func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (next string, err error) {
 	if next, err = drop(ctx, s.table, set, after); err != nil {
 		return "", fmt.Errorf("drop set %s: %w", set, err)

@@ -49,7 +49,7 @@ func NewBase(client *dynamodb.Client, name string) *Base {
 	return &Base{table.Table{Client: client, Name: name}}
 }
 
-// Load implements viewstore.Base, with a request for each 100 items or 16 MB. A key given twice is one item.
+// Load implements viewstore.Base, with one request per 100 items or 16 MB. A key that appears twice gives one item.
 func (b *Base) Load(ctx context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {
 	items, err := load(ctx, b.table, keys, baseKey, baseItem)
 	if err != nil {
@@ -58,7 +58,8 @@ func (b *Base) Load(ctx context.Context, keys []viewstore.BaseKey) ([]viewstore.
 	return items, nil
 }
 
-// Put implements viewstore.Base. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+// Put implements viewstore.Base. It also returns ErrConflict when an attempt of this very call was applied and its
+// answer lost.
 func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
 	attributes := baseKey(item.BaseKey)
 	attributes[horizon] = table.Number(item.Horizon)
@@ -69,7 +70,7 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 	}
 	stored, err := b.table.Put(ctx, attributes, when)
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is at %s, not %d: %w", found(stored, horizon, table.NumberOf), loaded, viewstore.ErrConflict)
+		err = fmt.Errorf("the stored horizon is %s, not %d: %w", found(stored, horizon, table.NumberOf), loaded, viewstore.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put base item of generation %s, page %d: %w", item.Generation, item.Page, err)
@@ -77,7 +78,7 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 	return nil
 }
 
-// Pages implements viewstore.Base, with a request for each 1 MB.
+// Pages implements viewstore.Base, with one request per 1 MB.
 func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
@@ -102,7 +103,7 @@ func NewSpeed(client *dynamodb.Client, name string) *Speed {
 	return &Speed{table.Table{Client: client, Name: name}}
 }
 
-// Load implements viewstore.Speed, with a request for each 100 items or 16 MB. A key given twice is one item.
+// Load implements viewstore.Speed, with one request per 100 items or 16 MB. A key that appears twice gives one item.
 func (s *Speed) Load(ctx context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
 	items, err := load(ctx, s.table, keys, speedKey, speedItem)
 	if err != nil {
@@ -111,7 +112,8 @@ func (s *Speed) Load(ctx context.Context, keys []viewstore.SpeedKey) ([]viewstor
 	return items, nil
 }
 
-// Put implements viewstore.Speed. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+// Put implements viewstore.Speed. It also returns ErrConflict when an attempt of this very call was applied and its
+// answer lost.
 func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
 	attributes := speedKey(item.SpeedKey)
 	attributes[applied] = table.Text(item.Applied)
@@ -123,7 +125,7 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 	}
 	stored, err := s.table.Put(ctx, attributes, when)
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("it is at %s, not %q: %w", found(stored, applied, table.TextOf), loaded, viewstore.ErrConflict)
+		err = fmt.Errorf("the stored applied position is %s, not %q: %w", found(stored, applied, table.TextOf), loaded, viewstore.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put speed item of set %s, slot %s, page %d, lane %s: %w", item.Set, item.Slot, item.Page, item.Lane, err)
@@ -131,7 +133,7 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 	return nil
 }
 
-// Slots implements viewstore.Speed, with a request for each 1 MB.
+// Slots implements viewstore.Speed, with one request per 1 MB.
 func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
 	items, err := query(ctx, s.table, table.Range{
 		Partition: table.Binary(partition(set, key)),
@@ -143,7 +145,7 @@ func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from
 	return items, nil
 }
 
-// Pages implements viewstore.Speed, with a request for each 1 MB.
+// Pages implements viewstore.Speed, with one request per 1 MB.
 func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
@@ -195,7 +197,7 @@ func decodeAll[I any](stored []table.Item, decode func(table.Item) (I, error)) (
 	return items, nil
 }
 
-// found says what a conditional put met, for its error.
+// found describes the stored value that a conditional put found, for its error.
 func found[V any](stored table.Item, name string, read func(table.Item, string) (V, error)) string {
 	if stored == nil {
 		return "nothing"

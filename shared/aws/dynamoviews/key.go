@@ -29,20 +29,20 @@ const (
 	sign    = 1 << 63
 )
 
-// appendOrdered adds a number such that the order of the bytes is that of the numbers.
+// appendOrdered appends a number so that the order of the bytes is the order of the numbers.
 func appendOrdered[N ~int64](dst []byte, n N) []byte {
 	return binary.BigEndian.AppendUint64(dst, uint64(n)^sign)
 }
 
-// cutOrdered reads the number at the front.
+// cutOrdered reads the number at the front of a sort key.
 func cutOrdered[N ~int64](b []byte) (n N, rest []byte, err error) {
 	if len(b) < ordered {
-		return 0, nil, fmt.Errorf("sort key ends in a number of %d bytes; numbers have %d", len(b), ordered)
+		return 0, nil, fmt.Errorf("sort key ends in a number of %d bytes; must be %d", len(b), ordered)
 	}
 	return N(binary.BigEndian.Uint64(b) ^ sign), b[ordered:], nil
 }
 
-// partition is the partition key of the items of a view key in one set of items.
+// partition returns the partition key of a view key's items in one set of items.
 func partition[S ~string](set S, key view.Key) []byte {
 	b := make([]byte, 0, binary.MaxVarintLen16+len(set)+len(key))
 	b = binary.AppendUvarint(b, uint64(len(set)))
@@ -52,12 +52,12 @@ func partition[S ~string](set S, key view.Key) []byte {
 func parsePartition[S ~string](b []byte) (set S, key view.Key, err error) {
 	length, size := binary.Uvarint(b)
 	if size <= 0 || length > uint64(len(b)-size) {
-		return "", "", fmt.Errorf("partition key of %d bytes does not begin with the length of what follows", len(b))
+		return "", "", fmt.Errorf("partition key of %d bytes does not begin with the length of its set", len(b))
 	}
 	rest := b[size:]
 	set, key = S(rest[:length]), view.Key(rest[length:])
-	if len(partition(set, key)) != len(b) { // a length can be written in more bytes than it needs
-		return "", "", fmt.Errorf("partition key of %d bytes begins with a length that is not written as this program does", len(b))
+	if len(partition(set, key)) != len(b) { // a uvarint can be written in more bytes than necessary
+		return "", "", fmt.Errorf("partition key of %d bytes begins with a length that is not in its shortest form", len(b))
 	}
 	return set, key, nil
 }
@@ -78,7 +78,7 @@ func parseBaseKey(stored table.Item) (k viewstore.BaseKey, err error) {
 		return viewstore.BaseKey{}, err
 	}
 	if len(sk) > 0 {
-		return viewstore.BaseKey{}, fmt.Errorf("sort key of a base item has %d bytes behind the page", len(sk))
+		return viewstore.BaseKey{}, fmt.Errorf("sort key of a base item has %d unexpected bytes after the page", len(sk))
 	}
 	return k, nil
 }
@@ -125,7 +125,7 @@ func seenKey(item viewstore.SeenItem) table.Item {
 	return table.KeyOf(table.Binary(lanePartition(item.Lane)), table.Binary(order))
 }
 
-// appendSequence adds a sequence number such that the order of the bytes is that of the numbers.
+// appendSequence appends a sequence number so that the order of the bytes is the order of the numbers.
 func appendSequence(dst []byte, s event.Sequence) []byte {
 	return append(append(dst, byte(len(s))), s...)
 }
@@ -141,7 +141,7 @@ func laneOf(stored table.Item) (event.Lane, error) {
 	}
 	name, ok := bytes.CutPrefix(pk, []byte{0})
 	if !ok {
-		return event.Lane{}, fmt.Errorf("partition key of %d bytes is not that of a lane", len(pk))
+		return event.Lane{}, fmt.Errorf("partition key of %d bytes is not a lane's", len(pk))
 	}
 	return event.ParseLane(string(name))
 }

@@ -38,7 +38,7 @@ func encodeRecords(all []viewstore.SeenRecord) ([]byte, error) {
 	for _, r := range all {
 		at, ok := number(r.Sequence)
 		if !ok || step.Sub(at, before).Sign() < 0 || r.Line < 0 {
-			return nil, fmt.Errorf("record %q, line %d: want a sequence number in decimal digits, not below the one before it, and a line from 0", r.Sequence, r.Line)
+			return nil, fmt.Errorf("record %q, line %d: the sequence number must be in decimal digits and not below the one before it, the line 0 or more", r.Sequence, r.Line)
 		}
 		b = append(append(b, byte((step.BitLen()+7)/8)), step.Bytes()...)
 		b = binary.AppendUvarint(b, uint64(r.Line))
@@ -52,7 +52,7 @@ func encodeRecords(all []viewstore.SeenRecord) ([]byte, error) {
 	return b, nil
 }
 
-// number is a sequence number's value, if it is written as Kinesis does: digits without leading zeros.
+// number returns the value of a sequence number, if it is written as Kinesis writes it: digits without leading zeros.
 func number(s event.Sequence) (*big.Int, bool) {
 	if s == "" || len(s) > maxDigits || s[0] == '0' && len(s) > 1 {
 		return nil, false
@@ -67,7 +67,7 @@ func number(s event.Sequence) (*big.Int, bool) {
 
 func decodeRecords(b []byte) ([]viewstore.SeenRecord, error) {
 	if len(b) == 0 || b[0] != recordsVersion {
-		return nil, fmt.Errorf("%w: their format is not the one this version reads (%d)", errRecords, recordsVersion)
+		return nil, fmt.Errorf("%w: unknown format: this version reads format %d", errRecords, recordsVersion)
 	}
 	r := reader{rest: b[1:]}
 	var all []viewstore.SeenRecord
@@ -81,7 +81,7 @@ func decodeRecords(b []byte) ([]viewstore.SeenRecord, error) {
 	return all, nil
 }
 
-// reader reads records. Once it has met what no record has, it is bad, and everything is zero.
+// reader reads records. After invalid input it is bad and returns only zeros.
 type reader struct {
 	rest []byte
 	bad  bool
@@ -97,7 +97,7 @@ func (r *reader) take(n uint64) []byte {
 	return taken
 }
 
-// uvarint reads a number that a uvarint holds in as few bytes as can be.
+// uvarint reads a uvarint that is written in as few bytes as possible.
 func (r *reader) uvarint() uint64 {
 	n, size := binary.Uvarint(r.rest)
 	if r.bad || size <= 0 || n > math.MaxInt32 || size > 1 && n>>(7*(size-1)) == 0 {
@@ -108,7 +108,7 @@ func (r *reader) uvarint() uint64 {
 	return n
 }
 
-// record reads a record and moves at, the sequence number before it, on to its own.
+// record reads a record. It moves at from the previous sequence number to that of the record.
 func (r *reader) record(at *big.Int) (record viewstore.SeenRecord) {
 	if length := r.take(1); !r.bad {
 		step := r.take(uint64(length[0]))

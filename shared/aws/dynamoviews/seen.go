@@ -13,7 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Seen keeps seen items, in a table of their own or in that of speed items: no key is both.
+// Seen keeps seen items, in a table of their own or in that of speed items. The keys of the two never collide.
 type Seen struct{ table table.Table }
 
 var _ viewstore.Seen = (*Seen)(nil)
@@ -23,7 +23,8 @@ func NewSeen(client *dynamodb.Client, name string) *Seen {
 	return &Seen{table.Table{Client: client, Name: name}}
 }
 
-// Put implements viewstore.Seen. DynamoDB refuses an item above 400 KB, now and at every further try: viewstore.MaxSeenBytes keeps below that.
+// Put implements viewstore.Seen. DynamoDB refuses an item above 400 KB at every try; viewstore.MaxSeenBytes is below
+// that.
 func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 	attributes, err := seenAttributes(item)
 	if err == nil {
@@ -35,7 +36,7 @@ func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 	return nil
 }
 
-// After implements viewstore.Seen, with a request for each 1 MB.
+// After implements viewstore.Seen, with one request per 1 MB.
 func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
 	behind := append(appendSequence(nil, last), endOfSequences)
 	items, err := query(ctx, s.table, table.Range{Partition: table.Binary(lanePartition(lane)), From: table.Binary(behind)}, seenItem)
@@ -45,10 +46,10 @@ func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) 
 	return items, nil
 }
 
-// newestAtOnce is how many items Since and Newest read at once: they stop somewhere among them.
+// newestAtOnce is how many items Since and Newest read per request. They stop somewhere among them.
 const newestAtOnce = 50
 
-// Since implements viewstore.Seen, with a request for each 50 items or 1 MB.
+// Since implements viewstore.Seen, with one request per 50 items or 1 MB.
 func (s *Seen) Since(ctx context.Context, lane event.Lane, from int64) (items []viewstore.SeenItem, err error) {
 	err = s.Newest(ctx, lane, func(item viewstore.SeenItem) bool {
 		if item.Recorded < from {
@@ -84,7 +85,7 @@ func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.
 
 func seenAttributes(item viewstore.SeenItem) (table.Item, error) {
 	if len(item.Records) == 0 {
-		return nil, errors.New("a seen item without records has no name")
+		return nil, errors.New("a seen item must have at least one record")
 	}
 	encoded, err := encodeRecords(item.Records)
 	if err != nil {

@@ -70,7 +70,7 @@ func TestSeenPutReplaces(t *testing.T) {
 func TestSeenPutRefuses(t *testing.T) {
 	record := func(s event.Sequence) viewstore.SeenRecord { return viewstore.SeenRecord{Sequence: s} }
 	for says, records := range map[string][]viewstore.SeenRecord{
-		"without records": nil, `record ""`: {record("")}, `record "x1"`: {record("x1")}, `record "01"`: {record("01")}, `record "-1"`: {record("-1")},
+		"at least one record": nil, `record ""`: {record("")}, `record "x1"`: {record("x1")}, `record "01"`: {record("01")}, `record "-1"`: {record("-1")},
 		`record "7"`: {record("8"), record("7")}, "line -1": {{Sequence: "1", Line: -1}}, "in decimal digits": {record(event.Sequence(strings.Repeat("1", 130)))},
 	} {
 		_, c := client(t)
@@ -113,9 +113,9 @@ func TestSeenReadsFail(t *testing.T) {
 	without := func(attribute string) string { return strings.Replace(stored, `"`+attribute+`":`, `"other":`, 1) }
 	for says, item := range map[string]string{
 		`"pk" is missing`: without("pk"), `"r" is missing`: without("r"), `"t" is missing`: without("t"),
-		"not that of a lane":     strings.Replace(stored, b64("\x001.4.2"), b64("1.4.2"), 1),
+		"not a lane's":           strings.Replace(stored, b64("\x001.4.2"), b64("1.4.2"), 1),
 		"must be layout.count.n": strings.Replace(stored, b64("\x001.4.2"), b64("\x00a"), 1),
-		"the one this version":   `{"r":` + b64("\x02") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
+		"this version reads":     `{"r":` + b64("\x02") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
 		"ends early":             `{"r":` + b64("\x01\x01") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
 		`attribute "expires" is`: strings.Replace(stored, `"expires":{"N"`, `"expires":{"S"`, 1),
 	} {

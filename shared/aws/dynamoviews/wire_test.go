@@ -113,8 +113,8 @@ func TestPutConflicts(t *testing.T) {
 		conflict bool
 		says     string
 	}{
-		"another item is stored":               {[]awstest.Answer{mismatch(baseStored[:len(baseStored)-1] + `,"f":{"S":"1795555500000"}}`)}, true, `it is at "1795555500000", not`},
-		"none is stored":                       {[]awstest.Answer{awstest.Failure("ConditionalCheckFailedException")}, true, "it is at nothing, not"},
+		"another item is stored":               {[]awstest.Answer{mismatch(baseStored[:len(baseStored)-1] + `,"f":{"S":"1795555500000"}}`)}, true, `is "1795555500000", not`},
+		"none is stored":                       {[]awstest.Answer{awstest.Failure("ConditionalCheckFailedException")}, true, "is nothing, not"},
 		"what is stored is no item":            {[]awstest.Answer{mismatch(`{}`)}, true, "is missing"},
 		"our own, whose answer was lost":       {[]awstest.Answer{lost, mismatch(baseStored)}, true, ""},
 		"every answer is lost":                 {[]awstest.Answer{lost, lost, lost}, false, ""},
@@ -192,10 +192,10 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"pk" is missing`: without(baseStored, "pk"), `"sk" is missing`: without(baseStored, "sk"), `"h" is missing`: without(baseStored, "h"),
 		`"s" is missing`: without(baseStored, "s"), `"h" is a`: strings.Replace(baseStored, `"N"`, `"S"`, 1),
-		"does not begin with the length": strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x05ab"), 1),
-		"not written as this program":    strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x81\x00ab"), 1),
-		"of 7 bytes":                     strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff"), 1),
-		"1 bytes behind the page":        strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff\xfe!"), 1),
+		"does not begin with the length":    strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x05ab"), 1),
+		"not in its shortest form":          strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x81\x00ab"), 1),
+		"of 7 bytes":                        strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff"), 1),
+		"1 unexpected bytes after the page": strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff\xfe!"), 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
 		if items, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 0, 1); err == nil || !strings.Contains(err.Error(), says) || items != nil {

@@ -1,5 +1,5 @@
-// Package kinesisstream publishes records to a Kinesis data stream: the Publisher of shared/stream over PutRecords, and no policy. It does not
-// look into records, and what was not put it hands back.
+// Package kinesisstream publishes records to a Kinesis data stream. It implements the Publisher of shared/stream over
+// PutRecords, and has no policy. It does not look into records, and returns those that were not written.
 package kinesisstream
 
 import (
@@ -29,16 +29,16 @@ type Stream struct {
 
 var _ stream.Publisher = (*Stream)(nil)
 
-// New uses a stream, which must exist. It makes no request.
+// New returns the stream with a name. The stream must exist. New makes no request.
 func New(client *kinesis.Client, name string) *Stream { return &Stream{client: client, name: name} }
 
-// Publish implements stream.Publisher, with a request for each 500 records or 5 MB. When a request fails as a whole, those before it have been
-// made and those after it have not.
+// Publish implements stream.Publisher, with one request per 500 records or 5 MB. When a request fails as a whole, the
+// requests before it have been made and the ones after it have not.
 func (s *Stream) Publish(ctx context.Context, entries []stream.Entry) (failed []int, err error) {
 	records := make([]types.PutRecordsRequestEntry, len(entries))
 	for i, e := range entries {
 		if len(e.Data) > stream.MaxRecord {
-			return nil, fmt.Errorf("record of %d bytes; at most %d fit", len(e.Data), stream.MaxRecord)
+			return nil, fmt.Errorf("record of %d bytes; the maximum is %d", len(e.Data), stream.MaxRecord)
 		}
 		records[i] = record(e)
 	}
@@ -59,14 +59,14 @@ func (s *Stream) Publish(ctx context.Context, entries []stream.Entry) (failed []
 func record(e stream.Entry) types.PutRecordsRequestEntry {
 	data := e.Data
 	if data == nil {
-		data = []byte{} // the SDK refuses a record without data, not one with none
+		data = []byte{} // the SDK refuses nil data, but accepts empty data
 	}
 	return types.PutRecordsRequestEntry{
 		Data: data, PartitionKey: aws.String(e.Lane.String()), ExplicitHashKey: aws.String(e.Lane.ExplicitHashKey()),
 	}
 }
 
-// fits counts the records at the front that one request takes: at least one, since each is below the limit.
+// fits counts the records at the front that fit into one request: at least one, since each is below the limit.
 func fits(records []types.PutRecordsRequestEntry) int {
 	size := 0
 	for i, r := range records {
@@ -78,7 +78,8 @@ func fits(records []types.PutRecordsRequestEntry) int {
 	return len(records)
 }
 
-// put makes one request and returns the indexes of the records that were not put. PutRecords is not atomic: every entry has its own result.
+// put makes one request and returns the indexes of the records that were not written. PutRecords is not atomic: every
+// entry has its own result.
 func (s *Stream) put(ctx context.Context, records []types.PutRecordsRequestEntry) (refused []int, err error) {
 	out, err := s.client.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: &s.name, Records: records})
 	if err != nil {

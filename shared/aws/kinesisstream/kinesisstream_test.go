@@ -32,7 +32,7 @@ func put(n int, refused ...int) awstest.Answer {
 	}
 	for i, at := range refused {
 		code := []string{"ProvisionedThroughputExceededException", "InternalFailure"}[i%2]
-		results[at] = `{"ErrorCode":"` + code + `","ErrorMessage":"as asked for by the test"}`
+		results[at] = `{"ErrorCode":"` + code + `","ErrorMessage":"as the test requested"}`
 	}
 	return awstest.JSON(fmt.Sprintf(`{"FailedRecordCount":%d,"Records":[%s]}`, len(refused), strings.Join(results, ",")))
 }

@@ -1,4 +1,4 @@
-// Package respond writes the HTTP answers of the functions behind the API: what they have to say, and problem details for what went wrong.
+// Package respond writes the HTTP answers of the functions behind the API: values, and problem details for errors.
 package respond
 
 import (
@@ -10,7 +10,8 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Problem is an application/problem+json body. Code is stable, for programs; Detail is for people and holds nothing internal.
+// Problem is an application/problem+json body. Code is stable, for programs. Detail is for people and contains nothing
+// internal.
 //
 // Source: RFC 9457.
 type Problem struct {
@@ -18,7 +19,7 @@ type Problem struct {
 	Code      string `json:"code"`
 	Title     string `json:"title"`
 	Detail    string `json:"detail"`
-	Parameter string `json:"parameter,omitempty"` // the query parameter at fault
+	Parameter string `json:"parameter,omitempty"` // the query parameter that is wrong
 	Accepted  *int   `json:"accepted,omitempty"`
 	Rejected  any    `json:"rejected,omitempty"`
 }
@@ -28,7 +29,7 @@ func JSON(status int, value any) (events.APIGatewayV2HTTPResponse, error) {
 	return response(status, "application/json", value)
 }
 
-// Fail answers with a problem. 503 asks the client to come again.
+// Fail answers with a problem. Status 503 asks the client to retry.
 func Fail(p Problem) (events.APIGatewayV2HTTPResponse, error) {
 	if p.Title == "" {
 		p.Title = http.StatusText(p.Status)
@@ -48,7 +49,7 @@ func response(status int, contentType string, value any) (events.APIGatewayV2HTT
 	return Bytes(status, contentType, body), nil
 }
 
-// Bytes answers with a body that is written already, in UTF-8.
+// Bytes answers with a body that is already encoded, in UTF-8.
 func Bytes(status int, contentType string, body []byte) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
@@ -64,7 +65,7 @@ func Body(r events.APIGatewayV2HTTPRequest) ([]byte, error) {
 	}
 	body, err := base64.StdEncoding.DecodeString(r.Body)
 	if err != nil {
-		return nil, fmt.Errorf("body is not the base64 it is said to be: %w", err)
+		return nil, fmt.Errorf("body is not valid base64: %w", err)
 	}
 	return body, nil
 }

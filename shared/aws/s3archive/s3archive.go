@@ -1,8 +1,8 @@
-// Package s3archive keeps the archive in an S3 bucket: the contract of shared/archive over If-None-Match, and no policy. One object is one
-// request; what they hold, and which keys there are, is shared/archive's matter.
+// Package s3archive keeps the archive in an S3 bucket. It implements the contract of shared/archive over If-None-Match,
+// and has no policy. Each object is one request. shared/archive defines the keys and what objects hold.
 //
-// The role needs s3:PutObject and s3:GetObject as the layer does, and s3:ListBucket also for Get: without it S3 answers 403 for a key that
-// holds no object, which is not ErrNotFound.
+// The role needs s3:PutObject and s3:GetObject, as the layer does. It also needs s3:ListBucket for Get: without it, S3
+// answers 403 instead of 404 for a key that holds no object, and that is not ErrNotFound.
 package s3archive
 
 import (
@@ -27,12 +27,13 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 )
 
-// ErrInFlight: another put of the key was under way. S3 says neither that there is an object nor that there is none: put again.
+// ErrInFlight means that another put of the same key was in progress. S3 says neither that the object exists nor that
+// it does not. Retry.
 //
 // Source: S3 API Reference, PutObject, 409 ConditionalRequestConflict.
 var ErrInFlight = errors.New("another put of the key is in flight")
 
-// maxListed is what S3 returns at once. Source: S3 API Reference, ListObjectsV2.
+// maxListed is how many objects S3 returns per request. Source: S3 API Reference, ListObjectsV2.
 const maxListed = 1000
 
 // Archive is a bucket.
@@ -43,14 +44,15 @@ type Archive struct {
 
 var _ archive.Archive = (*Archive)(nil)
 
-// New uses a bucket, which must exist. It makes no request.
+// New returns the archive in a bucket. The bucket must exist. New makes no request.
 func New(client *s3.Client, bucket string) *Archive { return &Archive{client: client, bucket: bucket} }
 
-// Put implements archive.Archive. An object that exists may also be this very call's, written by an attempt whose answer was lost.
+// Put implements archive.Archive. An object that exists may also come from this very call: from an attempt whose answer
+// was lost.
 //
-// Errors: archive.ErrExists; ErrInFlight.
+// Errors: archive.ErrExists; ErrInFlight, retryable. Others as archive.Archive says.
 func (a *Archive) Put(ctx context.Context, key archive.Key, body []byte) (time.Time, error) {
-	// The body can be rewound for another attempt. The checksum makes S3 refuse what was damaged on its way.
+	// The SDK can rewind the body for another attempt. The checksum lets S3 refuse a body that was damaged in transit.
 	out, err := a.client.PutObject(ctx, &s3.PutObjectInput{
 		Bucket: &a.bucket, Key: aws.String(string(key)), Body: bytes.NewReader(body),
 		IfNoneMatch: aws.String("*"), ChecksumAlgorithm: types.ChecksumAlgorithmCrc32,
@@ -92,7 +94,7 @@ func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, 
 	return body, date, nil
 }
 
-// read reads a body whole; the SDK compares it with the object's checksum.
+// read reads a whole body; the SDK compares it with the object's checksum.
 func read(out *s3.GetObjectOutput) ([]byte, error) {
 	defer out.Body.Close() // everything was read, or the read error says what matters
 	var body bytes.Buffer
@@ -106,7 +108,7 @@ func read(out *s3.GetObjectOutput) ([]byte, error) {
 	return body.Bytes(), nil
 }
 
-// List implements archive.Archive. It makes one request per 1,000 objects, and one also when there can be none: for the
+// List implements archive.Archive. It makes one request per 1,000 objects. An empty range takes a request, too, for the
 // date.
 func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) (objects []archive.Object, date time.Time, err error) {
 	in := &s3.ListObjectsV2Input{
@@ -143,9 +145,9 @@ func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) (ob
 	}
 }
 
-// before is a key smaller than from with as few keys as may be between the two, for S3 lists what comes after a key and we list from one on. A
-// key's After has an exact predecessor. Others lose their last character: of what lies between, List drops the keys; in front of a slot's
-// objects there are none.
+// before returns a key smaller than from with as few keys as possible between the two. S3 lists what comes after a key,
+// but List includes from. The predecessor of a key's After is exact. Other keys lose their last character, and List
+// drops the keys in between; before a slot's objects there are none.
 func before(from archive.Key) string {
 	if key, ok := strings.CutSuffix(string(from), "\x00"); ok {
 		return key
@@ -154,7 +156,8 @@ func before(from archive.Key) string {
 	return string(from[:len(from)-size])
 }
 
-// commonPrefix is what every key from one to the other begins with: it keeps S3 from listing far beyond the range.
+// commonPrefix returns the common prefix of all keys from one key to the other. It keeps S3 from listing far beyond the
+// range.
 func commonPrefix(from, to archive.Key) string {
 	n := 0
 	for n < min(len(from), len(to)) && from[n] == to[n] {
@@ -174,7 +177,7 @@ func optional(s string) *string {
 	return &s
 }
 
-// answer is S3's answer that says no, nil when there was none.
+// answer returns S3's answer that refused a request, or nil when there was no answer.
 func answer(err error) *smithyhttp.Response {
 	if response := (*smithyhttp.ResponseError)(nil); errors.As(err, &response) {
 		return response.Response
@@ -182,7 +185,7 @@ func answer(err error) *smithyhttp.Response {
 	return nil
 }
 
-// failure is S3's clock in an answer that says no, zero when there was none.
+// failure returns S3's clock from the answer that refused a request, or the zero time when there was no answer.
 func failure(err error) time.Time {
 	response := answer(err)
 	if response == nil || response.Response == nil {
@@ -191,7 +194,7 @@ func failure(err error) time.Time {
 	return clock(response)
 }
 
-// dateOf is S3's clock in an answer that says yes.
+// dateOf returns S3's clock from a successful answer.
 func dateOf(metadata middleware.Metadata) time.Time {
 	response, ok := awsmiddleware.GetRawResponse(metadata).(*smithyhttp.Response)
 	if !ok {
@@ -200,7 +203,7 @@ func dateOf(metadata middleware.Metadata) time.Time {
 	return clock(response)
 }
 
-// clock reads the Date header, zero when it tells no time.
+// clock reads the Date header. It returns the zero time when the header is absent or invalid.
 func clock(response *smithyhttp.Response) time.Time {
 	date, err := http.ParseTime(response.Header.Get("Date"))
 	if err != nil {

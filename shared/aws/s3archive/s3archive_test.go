@@ -32,7 +32,7 @@ func open(t *testing.T, answers ...awstest.Answer) (*awstest.Wire, *s3archive.Ar
 func refusal(status int, code string) awstest.Answer {
 	return awstest.Answer{
 		Status: status, Header: map[string]string{"Content-Type": "application/xml"},
-		Body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>` + code + `</Code><Message>as asked for by the test</Message></Error>`,
+		Body: `<?xml version="1.0" encoding="UTF-8"?><Error><Code>` + code + `</Code><Message>as the test requested</Message></Error>`,
 	}
 }
 

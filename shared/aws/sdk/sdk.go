@@ -1,8 +1,8 @@
-// Package sdk configures the AWS SDK alike for every adapter: region, credentials and endpoint from the environment, and retries that are
-// bounded in number, in delay, and by the time that the caller's context has left.
+// Package sdk configures the AWS SDK in the same way for every adapter. Region, credentials and endpoint come from the
+// environment. Retries are bounded in number, in delay, and by the deadline of the caller's context.
 //
-// It knows no service and no contract. Functions call Config once, at cold start, and make their clients from it. No code knows an emulator:
-// the SDK reads AWS_ENDPOINT_URL.
+// It knows no service and no contract. Functions call Config once, at cold start, and make their clients from the
+// result. No code knows an emulator: the SDK reads AWS_ENDPOINT_URL.
 package sdk
 
 import (
@@ -20,43 +20,47 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 )
 
-// ErrNoTime: a call failed in a way that another attempt might mend, but the context ends before one could be made.
+// ErrNoTime means that a call failed and could be retried, but that the context ends before another attempt.
 var ErrNoTime = errors.New("no time left for another attempt")
 
 const (
-	firstDelay  = 25 * time.Millisecond // longest wait before the second attempt; it doubles with each further one
-	connections = 100                   // kept open to one host: as many as a layer's runner may use at once
+	// Longest wait before the second attempt; it doubles with each further attempt.
+	firstDelay  = 25 * time.Millisecond
+	connections = 100 // open connections to one host: as many as a layer's runner may use in parallel
 )
 
-// Settings of calls.
+// Settings are the limits of SDK calls.
 type Settings struct {
-	Attempts int           // of one call, the first included; at least 1. More hide short troubles, and hold back the caller's own answer to long ones
-	Attempt  time.Duration // the longest that one attempt may take, from connecting to the last byte; 0: as long as the context
-	Delay    time.Duration // the longest wait between two attempts
+	// Maximum attempts per call, including the first; at least 1. More attempts hide short failures, but delay the
+	// caller's own answer to long ones.
+	Attempts int
+	// Maximum duration of one attempt, from connecting to the last byte; 0: as long as the context.
+	Attempt time.Duration
+	Delay   time.Duration // the longest wait between two attempts
 }
 
-// Config reads the SDK's configuration from the environment of the function.
+// Config reads the SDK's configuration from the environment of the function. It makes no request.
 //
-// Errors: settings that do not do, no region, or a configuration that cannot be read. It makes no request.
+// Errors: invalid settings, no region, or an unreadable configuration. Not retryable.
 func Config(ctx context.Context, s Settings) (aws.Config, error) {
 	if s.Attempts < 1 || s.Attempt < 0 || s.Delay < 0 {
-		return aws.Config{}, fmt.Errorf("SDK settings %+v: need at least 1 attempt and no negative time", s)
+		return aws.Config{}, fmt.Errorf("invalid SDK settings %+v: must have at least 1 attempt and no negative time", s)
 	}
 	cfg, err := config.LoadDefaultConfig(ctx, config.WithHTTPClient(s.transport()), config.WithRetryer(s.Retryer))
 	if err != nil {
 		return aws.Config{}, fmt.Errorf("read AWS configuration: %w", err)
 	}
 	if cfg.Region == "" {
-		return aws.Config{}, errors.New("no AWS region: AWS_REGION must name one")
+		return aws.Config{}, errors.New("no AWS region: AWS_REGION must be set")
 	}
-	cfg.HTTPClient = plainBodies{cfg.HTTPClient} // only now: AWS_CA_BUNDLE goes into an HTTP client of the SDK's own kind
+	cfg.HTTPClient = plainBodies{cfg.HTTPClient} // only now: the SDK adds AWS_CA_BUNDLE only to its own kind of client
 	return cfg, nil
 }
 
-// HTTPClient is an HTTP client as in Config, for a configuration that is not read from the environment.
+// HTTPClient returns an HTTP client as in Config, for a configuration that does not come from the environment.
 func (s Settings) HTTPClient() aws.HTTPClient { return plainBodies{s.transport()} }
 
-// transport keeps the connections that all clients of a function share.
+// transport returns the client that holds the connections of all of a function's clients.
 func (s Settings) transport() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTimeout(s.Attempt).WithTransportOptions(func(t *http.Transport) {
 		t.MaxIdleConnsPerHost = connections
@@ -77,8 +81,8 @@ func (p plainBodies) Do(r *http.Request) (*http.Response, error) {
 	return p.client.Do(r)
 }
 
-// Retryer is the policy of one client: the SDK's standard one as to what may be tried again and how often over all calls, with these settings'
-// bounds.
+// Retryer returns the retry policy of one client. The SDK's standard policy decides what may be retried and how often
+// over all calls; these settings add their limits.
 func (s Settings) Retryer() aws.Retryer {
 	return &retryer{longest: s.Delay, RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = s.Attempts
@@ -87,8 +91,8 @@ func (s Settings) Retryer() aws.Retryer {
 	})}
 }
 
-// endsEarly: an answer that was cut short is tried again, which the SDK does not do by itself. Whether the call was applied nobody knows, as with any
-// answer that is lost.
+// endsEarly makes an answer that was cut short retryable, which the SDK does not do by itself. As with any lost answer,
+// nobody knows whether the call was applied.
 func endsEarly(err error) aws.Ternary {
 	if errors.Is(err, io.ErrUnexpectedEOF) {
 		return aws.TrueTernary
@@ -96,8 +100,8 @@ func endsEarly(err error) aws.Ternary {
 	return aws.UnknownTernary
 }
 
-// delay is a random wait after the attempt with the given number, from 1: by chance alone, so that callers who failed together do not come back
-// together.
+// delay returns a random wait after the attempt with the given number, from 1. The wait is entirely random, so that
+// callers that failed together do not retry together.
 //
 // Source: AWS Architecture Blog, Exponential Backoff and Jitter ("full jitter").
 func delay(attempt int, most time.Duration) time.Duration {
@@ -108,13 +112,13 @@ func delay(attempt int, most time.Duration) time.Duration {
 	return rand.N(bound)
 }
 
-// retryer refuses to wait for an attempt that the context would end.
+// retryer refuses to wait for an attempt that the context would cut off.
 type retryer struct {
 	aws.RetryerV2
 	longest time.Duration
 }
 
-// GetRetryToken is asked before the wait, so it has to allow for the longest.
+// GetRetryToken is called before the wait is known, so it assumes the longest one.
 func (r *retryer) GetRetryToken(ctx context.Context, failed error) (func(error) error, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		if left := time.Until(deadline); left <= r.longest {

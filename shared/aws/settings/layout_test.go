@@ -72,7 +72,7 @@ func TestOpen(t *testing.T) {
 	other := read(t)
 	other.Lanes, other.StreamName = 8, "other"
 	_, err = other.Open(t.Context(), store, rand.Reader, now)
-	checkErrors(t, err, "archive bucket: the archive was laid out with lane count 4, not 8", "stream stream, not other")
+	checkErrors(t, err, "archive bucket: the archive has lane count 4, not 8; this setting cannot change", "stream stream, not other")
 }
 
 func TestOpenErrors(t *testing.T) {

@@ -1,5 +1,6 @@
-// Package sqsqueue keeps republish requests in an SQS queue: the Queue of shared/stream, and no policy. Lambda reads the queue and calls
-// functions/republish; how often a request is tried, and where it goes then, is the queue's redrive policy.
+// Package sqsqueue keeps republish requests in an SQS queue. It implements the Queue of shared/stream, and has no
+// policy. Lambda reads the queue and calls functions/republish. The queue's redrive policy decides how often a request
+// is tried and where it goes then.
 package sqsqueue
 
 import (
@@ -23,10 +24,11 @@ type Queue struct {
 
 var _ stream.Queue = (*Queue)(nil)
 
-// New uses the queue with the URL, which must exist. It makes no request.
+// New returns the queue with a URL. The queue must exist. New makes no request.
 func New(client *sqs.Client, url string) *Queue { return &Queue{client: client, url: url} }
 
-// Enqueue implements stream.Queue: a message is the request as JSON. One of all 4,096 lanes that a layout may have is 60 KB; SQS takes 256 KB.
+// Enqueue implements stream.Queue. A message is the request as JSON. A request for all 4,096 lanes that a layout may
+// have takes 60 KB; SQS accepts 256 KB.
 func (q *Queue) Enqueue(ctx context.Context, request stream.Republish) error {
 	text, err := json.Marshal(request)
 	if err != nil {

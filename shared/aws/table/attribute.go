@@ -7,7 +7,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Binary is a binary attribute. Nil bytes are empty ones: DynamoDB tells none from empty, the views do not.
+// Binary returns a binary attribute. Nil bytes become empty ones: DynamoDB distinguishes the two, the views do not.
 func Binary(b []byte) types.AttributeValue {
 	if b == nil {
 		b = []byte{}
@@ -23,7 +23,7 @@ func Number[T ~int64](n T) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(int64(n), 10)}
 }
 
-// BinaryOf reads a binary attribute. Errors name the attribute and what is there instead.
+// BinaryOf reads a binary attribute. Errors name the attribute and what the item has instead.
 func BinaryOf(item Item, name string) ([]byte, error) {
 	if b, ok := item[name].(*types.AttributeValueMemberB); ok {
 		return b.Value, nil
@@ -47,14 +47,14 @@ func NumberOf(item Item, name string) (int64, error) {
 	}
 	value, err := strconv.ParseInt(n.Value, 10, 64)
 	if err != nil {
-		return 0, fmt.Errorf("attribute %q is no 64-bit integer: %w", name, err)
+		return 0, fmt.Errorf("attribute %q is not a 64-bit integer: %w", name, err)
 	}
 	return value, nil
 }
 
 func wrong(item Item, name, want string) error {
 	if item[name] == nil {
-		return fmt.Errorf("attribute %q is missing; want %s", name, want)
+		return fmt.Errorf("attribute %q is missing; must be %s", name, want)
 	}
-	return fmt.Errorf("attribute %q is a %T; want %s", name, item[name], want)
+	return fmt.Errorf("attribute %q is a %T; must be %s", name, item[name], want)
 }

@@ -10,16 +10,17 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// maxWrites is what BatchWriteItem takes at once. Source: DynamoDB API Reference, BatchWriteItem.
+// maxWrites is the maximum number of writes in one BatchWriteItem. Source: DynamoDB API Reference, BatchWriteItem.
 const maxWrites = 25
 
-// Scan looks through one page of the table, up to 1 MB, after a key, nil for the beginning. It returns the items whose partition key begins with the
-// prefix, and the key to go on after, nil at the table's end. All that is looked through is billed as read: it is for what happens seldom.
+// Scan reads one page of the table, up to 1 MB, after a key; a nil key means the beginning. It returns the items whose
+// partition key begins with the prefix, and the key to continue after, which is nil at the end of the table. DynamoDB
+// bills all that it reads, so use Scan only for rare operations.
 func (t Table) Scan(ctx context.Context, prefix types.AttributeValue, after Item) (items []Item, next Item, err error) {
 	return t.scan(ctx, &dynamodb.ScanInput{ExpressionAttributeNames: map[string]string{"#pk": PartitionKey}}, prefix, after)
 }
 
-// Keys is Scan for the items' keys alone.
+// Keys is Scan for only the keys of the items.
 func (t Table) Keys(ctx context.Context, prefix types.AttributeValue, after Item) (keys []Item, next Item, err error) {
 	return t.scan(ctx, &dynamodb.ScanInput{
 		ProjectionExpression: aws.String("#pk, #sk"), ExpressionAttributeNames: map[string]string{"#pk": PartitionKey, "#sk": SortKey},
@@ -36,9 +37,10 @@ func (t Table) scan(ctx context.Context, in *dynamodb.ScanInput, prefix types.At
 	return out.Items, out.LastEvaluatedKey, nil
 }
 
-// Delete deletes the items with the keys, those that exist. No key may be given twice: DynamoDB refuses that.
+// Delete deletes the items with the keys; missing items are no error. Each key may appear only once, since DynamoDB
+// refuses duplicates.
 //
-// Errors: some may have been deleted.
+// Errors: some items may have been deleted; repeating the call is safe.
 func (t Table) Delete(ctx context.Context, keys []Item) error {
 	for chunk := range slices.Chunk(keys, maxWrites) {
 		requests := make([]types.WriteRequest, len(chunk))
@@ -52,7 +54,7 @@ func (t Table) Delete(ctx context.Context, keys []Item) error {
 	return nil
 }
 
-// writeChunk asks until every request was done.
+// writeChunk repeats its request until every write is done.
 func (t Table) writeChunk(ctx context.Context, requests []types.WriteRequest) error {
 	for fruitless := 0; ; {
 		out, err := t.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{t.Name: requests}})
@@ -68,7 +70,7 @@ func (t Table) writeChunk(ctx context.Context, requests []types.WriteRequest) er
 		}
 		requests = left
 		if err := t.pause(ctx, fruitless); err != nil {
-			return fmt.Errorf("%d items not written: %w", len(left), err)
+			return fmt.Errorf("%d items were not written: %w", len(left), err)
 		}
 	}
 }

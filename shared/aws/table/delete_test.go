@@ -90,7 +90,7 @@ func TestDelete(t *testing.T) {
 
 func TestDeleteGivesUp(t *testing.T) {
 	_, items := open(t, written(0, 2), written(0, 2), written(0, 2))
-	if err := items.Delete(t.Context(), several(2)); err == nil || !strings.Contains(err.Error(), "2 items not written") {
+	if err := items.Delete(t.Context(), several(2)); err == nil || !strings.Contains(err.Error(), "2 items were not written") {
 		t.Errorf("error %v", err)
 	}
 	_, items = open(t, awstest.Failure("ValidationException"))

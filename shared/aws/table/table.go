@@ -1,7 +1,8 @@
-// Package table is one DynamoDB table as the adapters over DynamoDB use it: strongly consistent reads that return everything asked for, and
-// conditional puts. It keeps no contract and knows no item: dynamoviews and dynamocatalog say what keys and attributes mean.
+// Package table is one DynamoDB table as the DynamoDB adapters use it: strongly consistent reads that return
+// everything, and conditional puts. It implements no contract and knows no item: dynamoviews and dynamocatalog define
+// what keys and attributes mean.
 //
-// Every table has the partition key "pk" and the sort key "sk"; the adapters choose their type.
+// Every table has the partition key "pk" and the sort key "sk". The adapters choose their type.
 package table
 
 import (
@@ -23,11 +24,12 @@ const (
 	SortKey      = "sk"
 )
 
-// ErrMismatch: the stored item does not meet the condition; nothing was written.
+// ErrMismatch means that the stored item does not meet the condition; nothing was written.
 var ErrMismatch = errors.New("stored item is not as expected")
 
-// errUnprocessed is what the retry policy of the client is asked about when keys were not read inside an answer that is a success.
-var errUnprocessed = errors.New("DynamoDB left it undone, and would again")
+// errUnprocessed is the error for keys that a successful answer left out. The client's retry policy decides about it as
+// about any error.
+var errUnprocessed = errors.New("DynamoDB did not process all of the request")
 
 // Item is an item or its key, by attribute.
 type Item = map[string]types.AttributeValue
@@ -38,12 +40,12 @@ type Table struct {
 	Name   string
 }
 
-// KeyOf is the key of an item.
+// KeyOf returns an item's key.
 func KeyOf(partition, sort types.AttributeValue) Item {
 	return Item{PartitionKey: partition, SortKey: sort}
 }
 
-// Get returns the item with the key, nil when there is none.
+// Get returns the item with the key, or nil when there is none.
 func (t Table) Get(ctx context.Context, key Item) (Item, error) {
 	out, err := t.Client.GetItem(ctx, &dynamodb.GetItemInput{TableName: &t.Name, Key: key, ConsistentRead: aws.Bool(true)})
 	if err != nil {
@@ -52,10 +54,10 @@ func (t Table) Get(ctx context.Context, key Item) (Item, error) {
 	return out.Item, nil
 }
 
-// maxKeys is what BatchGetItem takes at once. Source: DynamoDB API Reference, BatchGetItem.
+// maxKeys is the maximum number of keys in one BatchGetItem. Source: DynamoDB API Reference, BatchGetItem.
 const maxKeys = 100
 
-// Load returns those of the items that exist, in any order. No key may be given twice: DynamoDB refuses that.
+// Load returns the items that exist, in any order. Each key may appear only once, since DynamoDB refuses duplicates.
 func (t Table) Load(ctx context.Context, keys []Item) ([]Item, error) {
 	items := make([]Item, 0, len(keys))
 	for chunk := range slices.Chunk(keys, maxKeys) {
@@ -68,7 +70,8 @@ func (t Table) Load(ctx context.Context, keys []Item) ([]Item, error) {
 	return items, nil
 }
 
-// loadChunk asks until every key was read: an answer holds at most 16 MB, and less when the table is under load.
+// loadChunk repeats its request until every key is read. An answer holds at most 16 MB, and less when the table is
+// under load.
 func (t Table) loadChunk(ctx context.Context, keys []Item) (items []Item, err error) {
 	for fruitless := 0; ; {
 		out, err := t.Client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
@@ -87,12 +90,12 @@ func (t Table) loadChunk(ctx context.Context, keys []Item) (items []Item, err er
 		}
 		keys = left
 		if err := t.pause(ctx, fruitless); err != nil {
-			return nil, fmt.Errorf("%d keys not read: %w", len(left), err)
+			return nil, fmt.Errorf("%d keys were not read: %w", len(left), err)
 		}
 	}
 }
 
-// pause waits as the client does before it tries again, and refuses when the client would give up.
+// pause waits as the client waits before a retry. It returns an error when the client would give up.
 func (t Table) pause(ctx context.Context, fruitless int) error {
 	retryer := t.Client.Options().Retryer
 	if fruitless >= retryer.MaxAttempts() {
@@ -116,15 +119,16 @@ func (t Table) pause(ctx context.Context, fruitless int) error {
 	}
 }
 
-// Range is items of one partition, in the order of their sort keys: those from From to To, both included. A nil bound is none.
+// Range is a range of items in one partition, in the order of their sort keys, from From to To inclusive. A nil bound
+// is no bound.
 type Range struct {
 	Partition, From, To types.AttributeValue
 
-	Down  bool  // from the greatest sort key to the least
-	Limit int32 // of items in one answer; 0: as many as fit in 1 MB
+	Down  bool  // from the greatest sort key to the smallest
+	Limit int32 // maximum items in one answer; 0: as many as fit into 1 MB
 }
 
-// request is the range as a query.
+// request returns the range as a query.
 func (r Range) request(name string) *dynamodb.QueryInput {
 	text, values := PartitionKey+" = :partition", Item{":partition": r.Partition}
 	switch {
@@ -151,8 +155,8 @@ func (r Range) request(name string) *dynamodb.QueryInput {
 	return in
 }
 
-// Each gives the items of a range one by one, asking for more when it has given all of an answer: one holds at most 1 MB. An error ends it. From
-// must not come after To: DynamoDB refuses that.
+// Each yields the items of a range one by one. An answer holds at most 1 MB, so Each makes a request when it has
+// yielded all of an answer. It ends after an error. From must not come after To, since DynamoDB refuses that.
 func (t Table) Each(ctx context.Context, r Range) iter.Seq2[Item, error] {
 	return func(yield func(Item, error) bool) {
 		in := r.request(t.Name)
@@ -174,7 +178,7 @@ func (t Table) Each(ctx context.Context, r Range) iter.Seq2[Item, error] {
 	}
 }
 
-// Query returns the items of a range, however many answers they take.
+// Query returns the items of a range, with as many requests as that takes.
 func (t Table) Query(ctx context.Context, r Range) (items []Item, err error) {
 	for item, err := range t.Each(ctx, r) {
 		if err != nil {
@@ -185,7 +189,7 @@ func (t Table) Query(ctx context.Context, r Range) (items []Item, err error) {
 	return items, nil
 }
 
-// Last returns the item of a partition with the greatest sort key, nil when there is none.
+// Last returns the item of a partition with the greatest sort key, or nil when there is none.
 func (t Table) Last(ctx context.Context, partition types.AttributeValue) (Item, error) {
 	for item, err := range t.Each(ctx, Range{Partition: partition, Down: true, Limit: 1}) {
 		return item, err
@@ -193,11 +197,12 @@ func (t Table) Last(ctx context.Context, partition types.AttributeValue) (Item, 
 	return nil, nil
 }
 
-// Condition is what must be so for a put: the stored item has this value of an attribute. The zero Condition: no item is stored.
+// Condition is the condition of a put: the stored item has this value of an attribute. The zero Condition means that no
+// item is stored.
 type Condition struct {
 	Attribute string
 	Value     types.AttributeValue
-	OrNone    bool // or no item is stored
+	OrNone    bool // also true when no item is stored
 }
 
 // set puts the condition into a request.
@@ -216,10 +221,11 @@ func (c Condition) set(in *dynamodb.PutItemInput) {
 	in.ExpressionAttributeValues = Item{":expected": c.Value}
 }
 
-// Put writes an item when the condition holds.
+// Put writes an item if the condition holds.
 //
-// Errors: ErrMismatch, with the stored item, nil when there is none. It comes also when an earlier attempt of this very call was applied and its
-// answer lost, for the SDK tries again. Any other: the item may or may not have been written.
+// Errors: ErrMismatch, with the stored item, or nil when there is none. The SDK retries, so it also comes when an
+// earlier attempt of this very call was applied and its answer lost. Any other: the item may or may not have been
+// written.
 func (t Table) Put(ctx context.Context, item Item, when Condition) (stored Item, err error) {
 	in := &dynamodb.PutItemInput{TableName: &t.Name, Item: item}
 	when.set(in)
@@ -230,7 +236,8 @@ func (t Table) Put(ctx context.Context, item Item, when Condition) (stored Item,
 	return nil, err
 }
 
-// Replace writes an item, whatever is stored. On an error it may or may not have been written.
+// Replace writes an item, whatever is stored. After an error the item may or may not have been written; retrying is
+// safe.
 func (t Table) Replace(ctx context.Context, item Item) error {
 	_, err := t.Client.PutItem(ctx, &dynamodb.PutItemInput{TableName: &t.Name, Item: item})
 	return err

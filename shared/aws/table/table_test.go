@@ -120,7 +120,7 @@ func sameAttribute(a, b types.AttributeValue) bool {
 func TestLoadGivesUp(t *testing.T) {
 	t.Run("after three answers without any item", func(t *testing.T) {
 		_, items := open(t, batch("", keys(0, 2)), batch("", keys(0, 2)), batch("", keys(0, 2)))
-		if loaded, err := load(t, items, 2); err == nil || !strings.Contains(err.Error(), "2 keys not read") || loaded != nil {
+		if loaded, err := load(t, items, 2); err == nil || !strings.Contains(err.Error(), "2 keys were not read") || loaded != nil {
 			t.Errorf("%d items, error %v", len(loaded), err)
 		}
 	})
@@ -342,11 +342,11 @@ func TestAttributes(t *testing.T) {
 		t.Errorf("%d, error %v", n, err)
 	}
 	for want, read := range map[string]func() error{
-		`"none" is missing; want binary`:                       func() error { _, err := table.BinaryOf(item, "none"); return err },
-		`"s" is a *types.AttributeValueMemberS; want binary`:   func() error { _, err := table.BinaryOf(item, "s"); return err },
-		`"b" is a *types.AttributeValueMemberB; want a string`: func() error { _, err := table.TextOf(item, "b"); return err },
-		`"s" is a *types.AttributeValueMemberS; want a number`: func() error { _, err := table.NumberOf(item, "s"); return err },
-		`"big" is no 64-bit integer`:                           func() error { _, err := table.NumberOf(item, "big"); return err },
+		`"none" is missing; must be binary`:                       func() error { _, err := table.BinaryOf(item, "none"); return err },
+		`"s" is a *types.AttributeValueMemberS; must be binary`:   func() error { _, err := table.BinaryOf(item, "s"); return err },
+		`"b" is a *types.AttributeValueMemberB; must be a string`: func() error { _, err := table.TextOf(item, "b"); return err },
+		`"s" is a *types.AttributeValueMemberS; must be a number`: func() error { _, err := table.NumberOf(item, "s"); return err },
+		`"big" is not a 64-bit integer`:                           func() error { _, err := table.NumberOf(item, "big"); return err },
 	} {
 		if err := read(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that says %s", err, want)

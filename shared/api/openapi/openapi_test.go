@@ -335,7 +335,7 @@ func TestQueryParameters(t *testing.T) {
 				names = append(names, name)
 			}
 		}
-		if want := "takes " + strings.Join(names, ", ") + `"`; !strings.Contains(answer.Body, want) {
+		if want := " " + strings.Join(names, ", ") + `"`; !strings.Contains(answer.Body, want) {
 			t.Errorf("%s: the handler says %s, the document %s", key, answer.Body, want)
 		}
 	}

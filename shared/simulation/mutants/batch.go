@@ -75,7 +75,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "held-objects-read-again", Design: "3.2",
 			Mistake: "objects of the slots that are listed again are not held against the earlier runs",
-			Edits:   []Edit{{planFile, `		if late && known.has(object.Key) {`, `		if late && t.held.has("") {`}},
+			Edits:   []Edit{{planFile, `		if late && known.has(object.Key) {`, `		if late && known.has("") {`}},
 		},
 		{
 			Name: "orphans-held", Design: "3.4",

@@ -87,7 +87,7 @@ func ofGenerations() []Mutant {
 		{
 			Name: "confirmed-unchecked", Design: "3.7",
 			Mistake: "an announcement is confirmed however late it was read",
-			Edits:   []Edit{{deploymentFile, `	if inTime {`, `	if early || !early {`}},
+			Edits:   []Edit{{deploymentFile, `	if inTime {`, `	if inTime || !inTime {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
 				Why: "batch ticks again while an announcement is late, and its own, in time, takes the place of the late one; the test has but one tick",

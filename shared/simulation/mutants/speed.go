@@ -364,7 +364,7 @@ func ofDuplicates() []Mutant {
 	}
 	copies := indexCopies(in.Seen, below)
 `},
-				{duplicatesFile, `func(s archive.Seen) { copies.dropOf(`, `func(s archive.Seen) { s.Identity.Hi ^= s.Payload; copies.meet(`},
+				{duplicatesFile, `func(s archive.Seen) { copies.dropOf(`, `func(s archive.Seen) { s.Identity.Hi ^= s.Payload; copies.dropOf(`},
 				{duplicatesFile, `	"math"
 `, `	"math"
 	"slices"

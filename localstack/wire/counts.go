@@ -5,25 +5,27 @@ import (
 	"slices"
 )
 
-// Counts are what went over the wire, by what was asked for.
+// Counts holds the traffic of each call.
 type Counts map[Call]Count
 
-// Count is what went over the wire. Bytes are those of bodies: headers hold dates and signatures.
+// Count is an amount of traffic. It counts the bytes of bodies only: headers hold dates and signatures, so their size
+// varies.
 type Count struct {
-	Requests       int64
-	Sent, Received int64         // bytes of the requests' bodies, and of the answers' as the caller got them
-	Statuses       map[int]int64 // answers by HTTP status; 0: none came
+	Requests int64         // Number of requests.
+	Sent     int64         // Bytes in the bodies of requests.
+	Received int64         // Bytes in the bodies of responses, as far as the caller got them.
+	Statuses map[int]int64 // Number of responses with each HTTP status. Status 0 stands for no response.
 
-	// What the service bills, whether the caller heard of it or not.
-	WriteUnits   int64   // DynamoDB write request units
-	ReadUnits    float64 // DynamoDB read request units; half ones where reads need not be consistent
-	Unsized      int64   // writes to DynamoDB that are not in WriteUnits: the request does not tell how large the item is
-	Records      int64   // put into Kinesis
-	PayloadUnits int64   // their PUT payload units, of 25 KB
-	Ingested     int64   // their bytes, each record's rounded up to 1 KB, as an on-demand stream bills them
+	// What the service bills, even if the caller got no response.
+	WriteUnits   int64   // DynamoDB write request units.
+	ReadUnits    float64 // DynamoDB read request units. An eventually consistent read costs half a unit for each 4 KB.
+	Unsized      int64   // DynamoDB writes not in WriteUnits, because the request does not tell the size of the item.
+	Records      int64   // Records put into Kinesis.
+	PayloadUnits int64   // Kinesis PUT payload units of 25 KB.
+	Ingested     int64   // Bytes that an on-demand stream bills: each record is rounded up to 1 KB.
 }
 
-// Plus adds two counts up.
+// Plus returns the sum of two counts.
 func (c Count) Plus(d Count) Count {
 	c.Requests += d.Requests
 	c.Sent += d.Sent
@@ -45,10 +47,10 @@ func (c Count) Plus(d Count) Count {
 	return c
 }
 
-// Calls are the calls in order.
+// Calls returns the calls, in the order of Call.Compare.
 func (c Counts) Calls() []Call { return slices.SortedFunc(maps.Keys(c), Call.Compare) }
 
-// Sum adds the counts up of the calls that belong to it; nil: all.
+// Sum returns the sum over the calls for which belongs returns true. A nil belongs selects all calls.
 func (c Counts) Sum(belongs func(Call) bool) (sum Count) {
 	for _, call := range c.Calls() {
 		if belongs == nil || belongs(call) {
@@ -66,7 +68,7 @@ func (c Counts) clone() Counts {
 	return all
 }
 
-// count adds what the caller sent and got.
+// count adds what the caller sent and received.
 func (t *Transport) count(r request, got answer, err error) {
 	one := Count{Requests: 1, Sent: int64(len(r.body)), Statuses: map[int]int64{0: 1}}
 	if err == nil {
@@ -78,7 +80,7 @@ func (t *Transport) count(r request, got answer, err error) {
 	t.counts[r.call] = t.counts[r.call].Plus(one)
 }
 
-// bill adds what the service bills for a request that reached it.
+// bill adds what the service bills for a request that reached the service.
 func (t *Transport) bill(c Call, body []byte, got answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

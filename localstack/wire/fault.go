@@ -11,43 +11,44 @@ import (
 	"time"
 )
 
-// Kind is a way in which a call goes wrong. The zero Kind is none.
+// Kind is a way in which a call fails. The zero Kind means that the call does not fail.
 type Kind string
 
-// The kinds, in the order in which a draw goes through them.
+// The kinds of faults. "The call took effect" means that the service did what the request asks for.
 const (
-	TimeoutBefore  Kind = "time-out before the effect" // the request never reaches the service
-	TimeoutAfter   Kind = "time-out after the effect"  // the service did it; no answer comes
-	Dropped        Kind = "answer dropped"             // the service did it; the connection closes without an answer
-	Reset          Kind = "reset in the answer"        // the service did it; the connection is reset half-way through the answer
-	Truncated      Kind = "answer cut short"           // the service did it; the connection closes half-way through the answer
-	InternalBefore Kind = "500 before the effect"      // the service says that it failed, and did
-	InternalAfter  Kind = "500 after the effect"       // the service says that it failed, but did it
-	SlowDown       Kind = "503 slow down"              // S3
-	Throughput     Kind = "throughput exceeded"        // DynamoDB, Kinesis: ProvisionedThroughputExceededException
-	Throttling     Kind = "throttled"                  // every service but S3
-	Conflict       Kind = "409 conflict"               // S3: a conditional put while another put of the key is in flight
-	PartlyFailed   Kind = "partly failed"              // Kinesis, PutRecords: some records are put, others answered as failed
-	Unprocessed    Kind = "unprocessed"                // DynamoDB, BatchGetItem and BatchWriteItem: some are done, others handed back
+	TimeoutBefore  Kind = "time-out before the effect" // The request never reaches the service.
+	TimeoutAfter   Kind = "time-out after the effect"  // The call took effect; no response arrives.
+	Dropped        Kind = "answer dropped"             // The call took effect; the connection closes without a response.
+	Reset          Kind = "reset in the answer"        // The call took effect; a reset ends the response half-way.
+	Truncated      Kind = "answer cut short"           // The call took effect; a close ends the response half-way.
+	InternalBefore Kind = "500 before the effect"      // The service reports a failure, and did nothing.
+	InternalAfter  Kind = "500 after the effect"       // The service reports a failure, but the call took effect.
+	SlowDown       Kind = "503 slow down"              // S3 asks for fewer requests.
+	Throughput     Kind = "throughput exceeded"        // DynamoDB, Kinesis: ProvisionedThroughputExceededException.
+	Throttling     Kind = "throttled"                  // A service other than S3 throttles the request.
+	Conflict       Kind = "409 conflict"               // S3: another put of the key is in flight during a conditional put.
+	PartlyFailed   Kind = "partly failed"              // Kinesis, PutRecords: some records are put, the others fail.
+	Unprocessed    Kind = "unprocessed"                // DynamoDB batches: some items come back unprocessed.
 )
 
-// Kinds are all kinds.
+// Kinds returns all kinds, in the order in which a draw considers them.
 func Kinds() []Kind {
 	return []Kind{
-		TimeoutBefore, TimeoutAfter, Dropped, Reset, Truncated, InternalBefore, InternalAfter, SlowDown, Throughput, Throttling, Conflict,
+		TimeoutBefore, TimeoutAfter, Dropped, Reset, Truncated, InternalBefore, InternalAfter, SlowDown, Throughput,
+		Throttling, Conflict,
 		PartlyFailed, Unprocessed,
 	}
 }
 
-// AfterEffect says whether the service did what it was asked for although the caller does not hear of it.
+// AfterEffect reports whether a call that fails in this way took effect, although the caller does not learn of it.
 func (k Kind) AfterEffect() bool {
 	return k == TimeoutAfter || k == Dropped || k == Reset || k == Truncated || k == InternalAfter
 }
 
-// Happens says whether a call can go wrong in this way.
+// Happens reports whether a call can fail in this way.
 //
-// Source: S3 API Reference, error responses; DynamoDB Developer Guide, error handling; Kinesis API Reference, PutRecords; docs of each service's
-// common errors.
+// Source: S3 API Reference, error responses; DynamoDB Developer Guide, error handling; Kinesis API Reference,
+// PutRecords; docs of each service's common errors.
 func (k Kind) Happens(c Call) bool {
 	switch k {
 	case TimeoutBefore, TimeoutAfter, Dropped, Reset, Truncated, InternalBefore, InternalAfter:
@@ -68,23 +69,27 @@ func (k Kind) Happens(c Call) bool {
 	return false
 }
 
-// Fault is a call that went wrong.
+// Fault is a call together with the way in which it failed.
 type Fault struct {
 	Call
 	Kind Kind
 }
 
-// Plan is what is to be broken by chance.
+// Plan breaks calls at random.
 type Plan struct {
-	Rates map[Kind]float64 // the share of the calls that a kind hits, of those to which it can happen; together at most 1
+	// Rates gives each kind its share, 0 to 1, of the calls to which it can happen. The maximum of the sum is 1.
+	Rates map[Kind]float64
 
-	Services, Operations, Resources []string // which calls; an empty list: all. Requests that are not to AWS are never broken
+	// Services, Operations and Resources select the calls. An empty list selects all. No plan breaks a request that is not
+	// for AWS.
+	Services, Operations, Resources []string
 
-	// How long a time-out keeps the caller waiting, unless it goes away before. 0: not at all; the error says time-out at once.
+	// Hold is how long a caller waits for a time-out, unless its context ends earlier. 0 returns the time-out error at
+	// once.
 	Hold time.Duration
 }
 
-// Evenly is a Plan in which each kind hits the same share of the calls.
+// Evenly returns a Plan that gives each kind the same rate.
 func Evenly(rate float64, kinds ...Kind) Plan {
 	p := Plan{Rates: map[Kind]float64{}}
 	for _, k := range kinds {
@@ -97,15 +102,15 @@ func (p Plan) check() error {
 	sum := 0.0
 	for k, rate := range p.Rates {
 		if !slices.Contains(Kinds(), k) {
-			return fmt.Errorf("no kind of fault is called %q", k)
+			return fmt.Errorf("unknown kind of fault %q", k)
 		}
 		if !(rate >= 0 && rate <= 1) {
-			return fmt.Errorf("rate of %q is %v; want 0 to 1", k, rate)
+			return fmt.Errorf("invalid rate %v of %q: must be 0 to 1", rate, k)
 		}
 		sum += rate
 	}
 	if sum > 1+1e-9 {
-		return fmt.Errorf("the rates sum up to %v; want at most 1", sum)
+		return fmt.Errorf("the sum of the rates is %v; maximum is 1", sum)
 	}
 	return nil
 }
@@ -115,9 +120,9 @@ func (p Plan) covers(c Call) bool {
 	return c.Service != "" && has(p.Services, c.Service) && has(p.Operations, c.Operation) && has(p.Resources, c.Resource)
 }
 
-// Break breaks calls by chance from now on, instead of what was to be broken until now: each by the first plan that covers it.
+// Break replaces all plans. From now on, the first plan that covers a call decides whether and how the call breaks.
 //
-// Errors: a rate that is none, with its kind; nothing has changed then.
+// Errors: an invalid rate or kind. The old plans then stay. Do not retry.
 func (t *Transport) Break(plans ...Plan) error {
 	for _, p := range plans {
 		if err := p.check(); err != nil {
@@ -130,30 +135,32 @@ func (t *Transport) Break(plans ...Plan) error {
 	return nil
 }
 
-// Script breaks the next calls to AWS in this order, whatever the plans say; the zero Kind lets one pass. A kind that cannot happen to its call lets
-// it pass too, and does not fire. Time-outs keep nobody waiting. It takes the place of a script that is not at its end.
+// Script breaks the next calls to AWS, one kind a call, in this order. It takes precedence over the plans, and replaces
+// the rest of an earlier script. A call passes if its kind is the zero Kind, or if its kind cannot happen to it.
+// Time-outs in a script return at once.
 func (t *Transport) Script(kinds ...Kind) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.script = slices.Clone(kinds)
 }
 
-// Heal breaks nothing any more.
+// Heal removes all plans and the script: no further call breaks.
 func (t *Transport) Heal() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.plans, t.script = nil, nil
 }
 
-// breaking is one call's fate.
+// breaking is the decision whether and how one call breaks.
 type breaking struct {
 	*Transport
 	kind   Kind
 	hold   time.Duration
-	chance *rand.Rand // what the fault's details are drawn from
+	chance *rand.Rand // the source of the random details of the fault
 }
 
-// decide draws a call's fate. As many numbers are drawn for each call to AWS, so that one call's fate does not depend on that of those before.
+// decide draws how a call breaks. Every call to AWS draws equally many numbers, so the decision on one call does not
+// depend on the decisions before.
 func (t *Transport) decide(c Call) *breaking {
 	b := &breaking{Transport: t}
 	if c.Service == "" {
@@ -179,7 +186,7 @@ func (t *Transport) decide(c Call) *breaking {
 	return b
 }
 
-// draw finds the kind whose share of [0, 1) at lies in.
+// draw gives each kind its share of [0, 1), and returns the kind whose share contains at.
 func (p Plan) draw(c Call, at float64) Kind {
 	for _, k := range Kinds() {
 		if !k.Happens(c) {
@@ -193,19 +200,19 @@ func (p Plan) draw(c Call, at float64) Kind {
 	return ""
 }
 
-// fire notes that the fault has happened.
+// fire counts a fault that has happened.
 func (b *breaking) fire(c Call) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.fired[Fault{c, b.kind}]++
 }
 
-// What a caller meets when nothing, or only a part, comes back.
+// The errors of a caller that gets no response, or only a part of one.
 var (
 	errTimeout net.Error = timeout{}
 	errReset             = &net.OpError{Op: "read", Net: "tcp", Err: syscall.ECONNRESET}
-	errClosed            = io.EOF              // before the answer
-	errCut               = io.ErrUnexpectedEOF // within it
+	errClosed            = io.EOF              // The connection closes before the response.
+	errCut               = io.ErrUnexpectedEOF // The connection closes within the response.
 )
 
 type timeout struct{}
@@ -214,7 +221,7 @@ func (timeout) Error() string   { return "no answer in time" }
 func (timeout) Timeout() bool   { return true }
 func (timeout) Temporary() bool { return true }
 
-// carryOut does to a call what was decided.
+// carryOut carries out the decision on a call.
 func (b *breaking) carryOut(r request) (answer, error) {
 	switch b.kind {
 	case "":
@@ -250,10 +257,10 @@ func (b *breaking) carryOut(r request) (answer, error) {
 		reset(r.Context())
 		return answer{}, errReset
 	}
-	return answer{}, errClosed // an answer without a body cannot end in it
+	return answer{}, errClosed // a response without a body cannot end half-way through it
 }
 
-// wait keeps a caller waiting for an answer that does not come.
+// wait lets a caller wait for a response that never arrives, and returns the time-out error.
 func (b *breaking) wait(ctx context.Context) error {
 	if b.hold > 0 {
 		timer := time.NewTimer(b.hold)

@@ -58,7 +58,8 @@ func always(status int, text string) func(string) (int, string) {
 
 // scope is how a request to a service is signed.
 func scope(service string) string {
-	return "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/" + service + "/aws4_request, SignedHeaders=host, Signature=0"
+	return "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/" +
+		service + "/aws4_request, SignedHeaders=host, Signature=0"
 }
 
 // ask is a request to a service that speaks JSON.

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Proxy is a Transport that processes reach over HTTP, as AWS_ENDPOINT_URL: it hands method, path, query, headers and Host on untouched. A call
-// whose fault is that no answer comes has its connection closed.
+// Proxy is a Transport that other processes reach over HTTP: set their AWS_ENDPOINT_URL to its URL. It forwards method,
+// path, query, headers and Host unchanged. If a fault leaves a call without a response, Proxy closes the connection.
 type Proxy struct {
 	*Transport
 	URL string // for example "http://127.0.0.1:39817"
@@ -23,14 +23,15 @@ type Proxy struct {
 	ended  chan error
 }
 
-// Listen starts a Proxy on a free port of 127.0.0.1, for the emulator at target: "http://127.0.0.1:4566". It breaks nothing yet.
+// Listen starts a Proxy on a free port of 127.0.0.1, for the emulator at target, for example "http://127.0.0.1:4566".
+// It breaks nothing yet.
 func Listen(target string, seed uint64) (*Proxy, error) {
 	to, err := url.Parse(target)
 	if err != nil {
 		return nil, fmt.Errorf("target: %w", err)
 	}
 	if to.Scheme == "" || to.Host == "" {
-		return nil, fmt.Errorf(`target %q is not a URL such as "http://127.0.0.1:4566"`, target)
+		return nil, fmt.Errorf(`invalid target %q: must be a URL such as "http://127.0.0.1:4566"`, target)
 	}
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -48,31 +49,31 @@ func (p *Proxy) handler(to *url.URL) http.Handler {
 		Transport: p.Transport,
 		Rewrite: func(r *httputil.ProxyRequest) {
 			r.Out.URL.Scheme, r.Out.URL.Host = to.Scheme, to.Host
-			r.Out.URL.RawQuery = r.In.URL.RawQuery // not as cleaned up
+			r.Out.URL.RawQuery = r.In.URL.RawQuery // ReverseProxy would drop parameters that it cannot parse
 		},
-		FlushInterval: -1, // what breaks off has arrived until there
+		FlushInterval: -1, // the caller gets everything before the point where a response breaks off
 		ErrorHandler:  func(http.ResponseWriter, *http.Request, error) { panic(http.ErrAbortHandler) },
-		ErrorLog:      log.New(io.Discard, "", 0), // answers that break off are meant to
+		ErrorLog:      log.New(io.Discard, "", 0), // responses break off on purpose
 	}
 }
 
-// connection is the key of a request's connection in its context.
+// connection is the context key of the connection of a request.
 type connection struct{}
 
 func withConnection(ctx context.Context, c net.Conn) context.Context {
 	return context.WithValue(ctx, connection{}, c)
 }
 
-// reset has the caller's connection, where there is one, be reset when it closes.
+// reset makes the caller's connection, if there is one, end with a TCP reset when it closes.
 //
 // Source: RFC 9293, 3.10.4; socket(7), SO_LINGER.
 func reset(ctx context.Context) {
 	if c, ok := ctx.Value(connection{}).(*net.TCPConn); ok {
-		_ = c.SetLinger(0) // where that cannot be done the connection closes: the caller has no answer either way
+		_ = c.SetLinger(0) // on failure the connection closes normally: the caller gets no response either way
 	}
 }
 
-// Close ends the proxy and the connections to it.
+// Close stops the proxy and closes the connections to it.
 func (p *Proxy) Close() error {
 	err := p.server.Close()
 	if ended := <-p.ended; !errors.Is(ended, http.ErrServerClosed) {

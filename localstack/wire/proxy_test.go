@@ -49,11 +49,13 @@ func TestAProxyHandsEverythingOnUntouched(t *testing.T) {
 		t.Errorf("bodies (-want +got):\n%s", diff)
 	}
 	got := s.last
-	if got.Method != http.MethodPut || got.RequestURI != "/bucket/a%2Fb%20c/d?x-id=PutObject&odd=%zz;&empty" || got.Host != "events.s3.test" {
+	if got.Method != http.MethodPut ||
+		got.RequestURI != "/bucket/a%2Fb%20c/d?x-id=PutObject&odd=%zz;&empty" || got.Host != "events.s3.test" {
 		t.Errorf("the service saw %s %s of host %s", got.Method, got.RequestURI, got.Host)
 	}
 	want := http.Header{
-		"Authorization": {scope("s3")}, "If-None-Match": {"*"}, "User-Agent": {"sdk"}, "X-Amz-Meta-Two": {"1", "2"}, "Content-Length": {"4"},
+		"Authorization": {scope("s3")}, "If-None-Match": {"*"}, "User-Agent": {"sdk"}, "X-Amz-Meta-Two": {"1", "2"},
+		"Content-Length": {"4"},
 	}
 	if diff := cmp.Diff(want, got.Header); diff != "" {
 		t.Errorf("headers (-want +got):\n%s", diff)
@@ -93,7 +95,8 @@ func TestAProxyIsBrokenAndHealedWhileItRuns(t *testing.T) {
 		}
 		before := len(s.saw())
 		status, text, err := get()
-		if status != test.status || !strings.Contains(text, test.text) || (test.err == nil) != (err == nil) || !errors.Is(err, test.err) {
+		if status != test.status || !strings.Contains(text, test.text) ||
+			(test.err == nil) != (err == nil) || !errors.Is(err, test.err) {
 			t.Errorf("%s: answer %d %q, error %v", test.kind, status, text, err)
 		}
 		if reached := len(s.saw()) > before; reached != test.reaches {
@@ -157,7 +160,8 @@ func TestManyAtOnce(t *testing.T) {
 		t.Errorf("fired %v", fired)
 	}
 	sum := p.Counts().Sum(nil)
-	if sum.Requests != 200 || sum.Statuses[0] != int64(fired[wire.Dropped]) || sum.Statuses[400] != int64(fired[wire.Throttling]) {
+	if sum.Requests != 200 || sum.Statuses[0] != int64(fired[wire.Dropped]) ||
+		sum.Statuses[400] != int64(fired[wire.Throttling]) {
 		t.Errorf("counted %+v for %v", sum, fired)
 	}
 	if n := int(sum.Requests) - fired[wire.Throttling]; len(s.saw()) != n {

@@ -10,23 +10,25 @@ import (
 	"slices"
 )
 
-// requestID is in every answer that comes from here instead of the service, so that logs tell the two apart.
+// requestID marks every response that this package made, so that logs tell it from a response of the service.
 const requestID = "00000000-0000-4000-8000-77697265"
 
 func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
-// made is an answer that no service gave.
+// made makes a response that no service gave.
 func made(status int, contentType string, body []byte) answer {
 	header := http.Header{"Content-Type": {contentType}, "X-Amzn-Requestid": {requestID}, "X-Amz-Request-Id": {requestID}}
 	return answer{body: body, Response: &http.Response{
-		StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)), Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+		StatusCode: status, Status: fmt.Sprintf("%d %s", status, http.StatusText(status)),
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
 		Header: header, ContentLength: int64(len(body)),
 	}}
 }
 
-// refusal is how a service says no, as it does over the wire.
+// refusal makes the error response that the service would give for a fault.
 //
-// Source: S3 API Reference, error responses; AWS JSON 1.0 and 1.1 protocols; the common errors of DynamoDB, Kinesis and SQS.
+// Source: S3 API Reference, error responses; AWS JSON 1.0 and 1.1 protocols; the common errors of DynamoDB, Kinesis and
+// SQS.
 func refusal(c Call, k Kind) answer {
 	if c.Service == "s3" {
 		return objectRefusal(k)
@@ -34,21 +36,24 @@ func refusal(c Call, k Kind) answer {
 	status, shape, message := http.StatusBadRequest, "ThrottlingException", "Rate exceeded"
 	switch {
 	case k == InternalBefore || k == InternalAfter:
-		status, shape, message = http.StatusInternalServerError, "InternalFailure", "The request processing has failed because of an unknown error."
+		status, shape = http.StatusInternalServerError, "InternalFailure"
+		message = "The request processing has failed because of an unknown error."
 		if c.Service == "dynamodb" {
 			shape, message = "InternalServerError", "Internal server error"
 		}
 	case k == Throughput && c.Service == "kinesis":
-		shape, message = "ProvisionedThroughputExceededException", "Rate exceeded for shard shardId-000000000000 in stream "+c.Resource+"."
+		shape = "ProvisionedThroughputExceededException"
+		message = "Rate exceeded for shard shardId-000000000000 in stream " + c.Resource + "."
 	case k == Throughput:
-		shape, message = "ProvisionedThroughputExceededException", "The level of configured provisioned throughput for the table was exceeded."
+		shape = "ProvisionedThroughputExceededException"
+		message = "The level of configured provisioned throughput for the table was exceeded."
 	case c.Service == "sqs":
 		shape, message = "RequestThrottled", "The request was denied due to request throttling."
 	}
 	return jsonAnswer(c, status, map[string]string{"__type": namespace(c.Service) + shape, "message": message})
 }
 
-// namespace is what stands in front of an error's name.
+// namespace returns the prefix of the names of a service's errors.
 func namespace(service string) string {
 	switch service {
 	case "dynamodb":
@@ -68,7 +73,8 @@ func jsonAnswer(c Call, status int, body any) answer {
 }
 
 func objectRefusal(k Kind) answer {
-	status, code, message := http.StatusInternalServerError, "InternalError", "We encountered an internal error. Please try again."
+	status, code := http.StatusInternalServerError, "InternalError"
+	message := "We encountered an internal error. Please try again."
 	switch k {
 	case SlowDown:
 		status, code, message = http.StatusServiceUnavailable, "SlowDown", "Please reduce your request rate."
@@ -76,11 +82,12 @@ func objectRefusal(k Kind) answer {
 		status, code = http.StatusConflict, "ConditionalRequestConflict"
 		message = "The conditional request cannot succeed due to a conflicting operation against this resource."
 	}
-	const text = `<?xml version="1.0" encoding="UTF-8"?>` + "\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>"
+	const text = `<?xml version="1.0" encoding="UTF-8"?>` +
+		"\n<Error><Code>%s</Code><Message>%s</Message><RequestId>%s</RequestId></Error>"
 	return made(status, "application/xml", fmt.Appendf(nil, text, code, message, requestID))
 }
 
-// fields are the members of a JSON body, their values as they are.
+// fields holds the members of a JSON body, with their values still encoded.
 type fields map[string]json.RawMessage
 
 func (f fields) set(name string, value any) { f[name] = encode(value) }
@@ -88,23 +95,23 @@ func (f fields) set(name string, value any) { f[name] = encode(value) }
 func encode(value any) json.RawMessage {
 	text, err := json.Marshal(value)
 	if err != nil {
-		panic(err) // strings, numbers and what was JSON always marshal
+		panic(err) // strings, numbers and raw JSON always marshal
 	}
 	return text
 }
 
-// with is the answer with another body.
+// with returns the answer with another body.
 func (a answer) with(body fields) answer {
 	response := *a.Response
 	response.Header = response.Header.Clone()
-	response.Header.Del("X-Amz-Crc32") // of the body that was
+	response.Header.Del("X-Amz-Crc32") // it is the checksum of the old body
 	response.Header.Del("Content-Length")
 	text := encode(body)
 	response.ContentLength = int64(len(text))
 	return answer{Response: &response, body: text}
 }
 
-// victims draws which of n things fail: at least one, and not all when there are several.
+// victims draws which of n items fail: at least one, and not all if n is 2 or more.
 func victims(chance *rand.Rand, n int) []bool {
 	failed := make([]bool, n)
 	if n == 0 {
@@ -120,14 +127,14 @@ func victims(chance *rand.Rand, n int) []bool {
 	return failed
 }
 
-// partlyFail passes some of the records on and answers the others as failed.
+// partlyFail sends some of the records to the service, and reports the others as failed.
 func (b *breaking) partlyFail(r request) (answer, error) {
 	var (
 		asked   fields
 		records []json.RawMessage
 	)
 	if json.Unmarshal(r.body, &asked) != nil || json.Unmarshal(asked["Records"], &records) != nil || len(records) == 0 {
-		return b.pass(r, r.body) // the service says what is wrong with it
+		return b.pass(r, r.body) // the service reports what is wrong with it
 	}
 	failed := victims(b.chance, len(records))
 	var taken []json.RawMessage
@@ -157,15 +164,18 @@ func (b *breaking) partlyFail(r request) (answer, error) {
 	}
 	var before int
 	if json.Unmarshal(answered["FailedRecordCount"], &before) != nil {
-		before = 0 // it may be left out
+		before = 0 // the member is optional
 	}
 	answered.set("FailedRecordCount", before+count)
 	answered.set("Records", all)
 	return got.with(answered), nil
 }
 
-// passRecords puts the records that are not to fail, and returns the answer with a result for each. No results: the answer is to be handed on.
-func (b *breaking) passRecords(r request, asked fields, taken []json.RawMessage) (got answer, results []json.RawMessage, err error) {
+// passRecords puts the records that shall not fail, and returns the service's response with a result for each. If
+// results is nil, the caller gets this response unchanged.
+func (b *breaking) passRecords(
+	r request, asked fields, taken []json.RawMessage,
+) (got answer, results []json.RawMessage, err error) {
 	if len(taken) == 0 {
 		return jsonAnswer(r.call, http.StatusOK, struct{}{}), []json.RawMessage{}, nil
 	}
@@ -176,25 +186,32 @@ func (b *breaking) passRecords(r request, asked fields, taken []json.RawMessage)
 	}
 	var answered struct{ Records []json.RawMessage }
 	if err := json.Unmarshal(got.body, &answered); err != nil || len(answered.Records) != len(taken) {
-		return answer{}, nil, fmt.Errorf("answer to %s has %d results for %d records: %w", r.call, len(answered.Records), len(taken), err)
+		return answer{}, nil, fmt.Errorf(
+			"answer to %s has %d results for %d records: %w", r.call, len(answered.Records), len(taken), err,
+		)
 	}
 	return got, answered.Records, nil
 }
 
-// failedRecord is one of the two ways in which a record fails. Source: Kinesis API Reference, PutRecordsResultEntry.
+// failedRecord draws one of the two results of a failed record.
+//
+// Source: Kinesis API Reference, PutRecordsResultEntry.
 func failedRecord(chance *rand.Rand) json.RawMessage {
 	if chance.IntN(2) == 0 {
 		return json.RawMessage(`{"ErrorCode":"InternalFailure","ErrorMessage":"Internal service failure."}`)
 	}
-	return json.RawMessage(`{"ErrorCode":"ProvisionedThroughputExceededException","ErrorMessage":"Rate exceeded for shard shardId-000000000000."}`)
+	return json.RawMessage(
+		`{"ErrorCode":"ProvisionedThroughputExceededException",` +
+			`"ErrorMessage":"Rate exceeded for shard shardId-000000000000."}`,
+	)
 }
 
-// leaveUnprocessed passes some of the keys, or items, on and hands the others back.
+// leaveUnprocessed sends some of the keys or items to the service, and returns the others to the caller as unprocessed.
 func (b *breaking) leaveUnprocessed(r request) (answer, error) {
 	var asked fields
 	var tables map[string]json.RawMessage
 	if json.Unmarshal(r.body, &asked) != nil || json.Unmarshal(asked["RequestItems"], &tables) != nil || len(tables) == 0 {
-		return b.pass(r, r.body) // the service says what is wrong with it
+		return b.pass(r, r.body) // the service reports what is wrong with it
 	}
 	taken, left := map[string]json.RawMessage{}, map[string]json.RawMessage{}
 	for _, name := range sorted(tables) {
@@ -228,7 +245,8 @@ func (b *breaking) leaveUnprocessed(r request) (answer, error) {
 	return got.with(answered), nil
 }
 
-// split deals a table's part of a batch out: a list of writes, or keys with what is asked of them. taken is nil when it would be empty.
+// split divides a table's part of a batch in two. The part is a list of writes, or an object whose member Keys is a
+// list. taken is nil if all of it is left.
 func split(chance *rand.Rand, part json.RawMessage) (taken, left json.RawMessage, err error) {
 	list, around := part, fields(nil)
 	if !bytes.HasPrefix(bytes.TrimSpace(part), []byte("[")) {

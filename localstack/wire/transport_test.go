@@ -32,7 +32,10 @@ func TestCallsAreToldApart(t *testing.T) {
 		want wire.Call
 	}{
 		{ask(t, s.URL, "dynamodb", "PutItem", `{"TableName":"t"}`), wire.Call{"dynamodb", "PutItem", "t"}},
-		{ask(t, s.URL, "dynamodb", "BatchGetItem", `{"RequestItems":{"b":{},"a":{}}}`), wire.Call{"dynamodb", "BatchGetItem", "a,b"}},
+		{
+			ask(t, s.URL, "dynamodb", "BatchGetItem", `{"RequestItems":{"b":{},"a":{}}}`),
+			wire.Call{"dynamodb", "BatchGetItem", "a,b"},
+		},
 		{ask(t, s.URL, "kinesis", "PutRecords", `{"StreamName":"s"}`), wire.Call{"kinesis", "PutRecords", "s"}},
 		{ask(t, s.URL, "sqs", "SendMessage", `{"QueueUrl":"http://h/0/q"}`), wire.Call{"sqs", "SendMessage", "q"}},
 		{ask(t, s.URL, "kinesis", "GetRecords", `no JSON`), wire.Call{"kinesis", "GetRecords", ""}},
@@ -67,11 +70,13 @@ func TestFaultsInProcess(t *testing.T) {
 		return do(t, transport, object(t, http.MethodPut, s.URL+"/b/k", "body"))
 	}
 	for kind, want := range map[wire.Kind]error{
-		wire.TimeoutBefore: nil, wire.TimeoutAfter: nil, wire.Dropped: io.EOF, wire.Reset: syscall.ECONNRESET, wire.Truncated: io.ErrUnexpectedEOF,
+		wire.TimeoutBefore: nil, wire.TimeoutAfter: nil, wire.Dropped: io.EOF, wire.Reset: syscall.ECONNRESET,
+		wire.Truncated: io.ErrUnexpectedEOF,
 	} {
 		_, text, err := put(kind)
 		failed := net.Error(nil)
-		if isTimeout := errors.As(err, &failed) && failed.Timeout(); err == nil || isTimeout != (want == nil) || want != nil && !errors.Is(err, want) {
+		if isTimeout := errors.As(err, &failed) && failed.Timeout(); err == nil ||
+			isTimeout != (want == nil) || want != nil && !errors.Is(err, want) {
 			t.Errorf("%s: error %v", kind, err)
 		}
 		if half := kind == wire.Reset || kind == wire.Truncated; half != (text == "ans") {
@@ -80,7 +85,10 @@ func TestFaultsInProcess(t *testing.T) {
 	}
 	for kind, want := range map[wire.Kind]string{
 		wire.InternalBefore: "500 InternalError", wire.InternalAfter: "500 InternalError",
-		wire.SlowDown: "503 SlowDown", wire.Conflict: "409 ConditionalRequestConflict", wire.Throttling: "200 answer", wire.PartlyFailed: "200 answer",
+		wire.SlowDown:     "503 SlowDown",
+		wire.Conflict:     "409 ConditionalRequestConflict",
+		wire.Throttling:   "200 answer",
+		wire.PartlyFailed: "200 answer",
 	} {
 		status, text, err := put(kind)
 		wantStatus, code, _ := strings.Cut(want, " ")
@@ -151,7 +159,8 @@ func TestSomeRecordsFailAndOthersArePut(t *testing.T) {
 				}
 			}
 			put := int(transport.Counts()[wire.Call{"kinesis", "PutRecords", "s"}].Records)
-			if len(results) != n || failed == 0 || n > 1 && failed == n || answer["FailedRecordCount"] != float64(failed) || put != n-failed {
+			if len(results) != n || failed == 0 || n > 1 && failed == n ||
+				answer["FailedRecordCount"] != float64(failed) || put != n-failed {
 				t.Errorf("seed %d: %d of %d records failed, %d were put: %s", seed, failed, n, put, text)
 			}
 		}
@@ -207,8 +216,13 @@ func TestSomeWritesAreLeftAndOthersDone(t *testing.T) {
 	s := newService(t, always(http.StatusOK, `{"UnprocessedItems":{}}`))
 	transport := newTransport(1)
 	transport.Script(wire.Unprocessed)
-	const put, del = `{"PutRequest":{"Item":{"pk":{"S":"a"},"sk":{"S":"a"}}}}`, `{"DeleteRequest":{"Key":{"pk":{"S":"b"},"sk":{"S":"b"}}}}`
-	_, text, err := do(t, transport, ask(t, s.URL, "dynamodb", "BatchWriteItem", `{"RequestItems":{"t":[`+put+`,`+del+`]}}`))
+	const (
+		put = `{"PutRequest":{"Item":{"pk":{"S":"a"},"sk":{"S":"a"}}}}`
+		del = `{"DeleteRequest":{"Key":{"pk":{"S":"b"},"sk":{"S":"b"}}}}`
+	)
+	_, text, err := do(
+		t, transport, ask(t, s.URL, "dynamodb", "BatchWriteItem", `{"RequestItems":{"t":[`+put+`,`+del+`]}}`),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -245,7 +259,9 @@ func TestAPlanBreaksOnlyWhatItCovers(t *testing.T) {
 	s := newService(t, always(http.StatusOK, "{}"))
 	transport := newTransport(1)
 	first := wire.Evenly(1, wire.InternalBefore)
-	first.Services, first.Operations, first.Resources = []string{"dynamodb"}, []string{"PutItem", "Query"}, []string{"speed"}
+	first.Services = []string{"dynamodb"}
+	first.Operations = []string{"PutItem", "Query"}
+	first.Resources = []string{"speed"}
 	second := wire.Evenly(1, wire.Throttling)
 	second.Services = []string{"dynamodb"}
 	if err := transport.Break(first, second); err != nil {
@@ -273,7 +289,8 @@ func TestAPlanBreaksOnlyWhatItCovers(t *testing.T) {
 func TestAPlanThatIsNoneIsRefused(t *testing.T) {
 	transport := newTransport(1)
 	for _, plan := range []wire.Plan{
-		wire.Evenly(0.1, "flood"), wire.Evenly(-0.1, wire.Reset), wire.Evenly(1.1, wire.Reset), wire.Evenly(0.6, wire.Reset, wire.Dropped),
+		wire.Evenly(0.1, "flood"), wire.Evenly(-0.1, wire.Reset), wire.Evenly(1.1, wire.Reset),
+		wire.Evenly(0.6, wire.Reset, wire.Dropped),
 	} {
 		if err := transport.Break(plan); err == nil {
 			t.Errorf("%v was taken", plan.Rates)
@@ -283,7 +300,9 @@ func TestAPlanThatIsNoneIsRefused(t *testing.T) {
 
 // TestEveryKindHappens also holds the list of kinds against what can happen.
 func TestEveryKindHappens(t *testing.T) {
-	calls := []wire.Call{{"s3", "PutObject", ""}, {"kinesis", "PutRecords", ""}, {"dynamodb", "BatchGetItem", ""}, {"sqs", "SendMessage", ""}}
+	calls := []wire.Call{
+		{"s3", "PutObject", ""}, {"kinesis", "PutRecords", ""}, {"dynamodb", "BatchGetItem", ""}, {"sqs", "SendMessage", ""},
+	}
 	want := map[string]int{"s3": 9, "kinesis": 10, "dynamodb": 10, "sqs": 8}
 	for _, c := range calls {
 		n := 0

@@ -7,7 +7,9 @@ import (
 	"strings"
 )
 
-// Units in bytes. Source: AWS's price pages of DynamoDB and Kinesis Data Streams.
+// Billing units in bytes.
+//
+// Source: AWS's price pages of DynamoDB and Kinesis Data Streams.
 const (
 	writeUnit   = 1 << 10
 	readUnit    = 4 << 10
@@ -17,16 +19,17 @@ const (
 
 func units(size, unit int) int64 { return int64((size + unit - 1) / unit) }
 
-// partitionKey and sortKey are the key attributes of every table here: requests to put an item do not say which they are.
+// partitionKey and sortKey are the key attributes of all of Anabranch's tables. A request to put an item does not name
+// them.
 const (
 	partitionKey = "pk"
 	sortKey      = "sk"
 )
 
-// attributes are an item as DynamoDB's JSON has it: {"pk":{"S":"run"},...}.
+// attributes is an item in DynamoDB's JSON: {"pk":{"S":"run"},...}.
 type attributes map[string]map[string]json.RawMessage
 
-// size is an item's size in bytes, with the names of its attributes.
+// size returns the size of an item in bytes, which includes the names of its attributes.
 //
 // Source: DynamoDB Developer Guide, item sizes and formats.
 func (a attributes) size() int {
@@ -37,7 +40,7 @@ func (a attributes) size() int {
 	return sum
 }
 
-// valueSize is that of one attribute's value.
+// valueSize returns the size of the value of one attribute in bytes.
 func valueSize(value map[string]json.RawMessage) int {
 	for kind, text := range value {
 		switch kind {
@@ -63,7 +66,7 @@ func valueSize(value map[string]json.RawMessage) int {
 	return 1 // BOOL and NULL
 }
 
-// container is what a list or a map has of itself; each element adds a byte.
+// container is the size of an empty list or map in bytes. Each element adds one byte to its own size.
 const container = 3
 
 func scalarSize(kind, text string) int {
@@ -76,7 +79,7 @@ func scalarSize(kind, text string) int {
 	return len(text)
 }
 
-// numberSize is a byte, one for every two significant digits, and one for a sign.
+// numberSize returns one byte, one more for every two significant digits, and one more for a minus sign.
 func numberSize(text string) int {
 	digits, negative := strings.CutPrefix(text, "-")
 	digits, _, _ = strings.Cut(strings.ToLower(digits), "e")
@@ -88,7 +91,8 @@ func numberSize(text string) int {
 	return size
 }
 
-// decode reads JSON that the service has read as well; what is none of the kind has no size.
+// decode reads JSON that the service reads, too. It returns the zero value, which has no size, for JSON of another
+// shape.
 func decode[T any](text json.RawMessage) (value T) {
 	if json.Unmarshal(text, &value) != nil {
 		var none T
@@ -97,16 +101,16 @@ func decode[T any](text json.RawMessage) (value T) {
 	return value
 }
 
-// sizes are the sizes of the items that were written through a Transport, by table and key: a write is billed by the larger of the item that was
-// and the item that is. What was written otherwise counts as not there.
+// sizes holds the sizes of the items that were written through a Transport, by table and key. DynamoDB bills a write by
+// the larger of the old and the new item. An item that was not written through the Transport counts as absent.
 type sizes map[string]int
 
-// key names an item.
+// key returns the name of an item in sizes.
 func key(table string, item attributes) string {
 	return table + "\x00" + string(encode(item[partitionKey])) + string(encode(item[sortKey]))
 }
 
-// keyed is a request or an answer of DynamoDB, as far as its size goes.
+// keyed is the part of a DynamoDB request or response that its bill depends on.
 type keyed struct {
 	TableName      string
 	Item, Key      attributes
@@ -117,10 +121,10 @@ type keyed struct {
 	TransactItems  []map[string]keyed
 }
 
-// bill is what DynamoDB bills for a request and its answer.
+// bill returns what DynamoDB bills for a request and its response.
 //
-// Source: DynamoDB Developer Guide, read and write operations: a put is billed by the larger item, also when its condition failed; a transaction
-// twice; a read of what is not there as one of an item of up to 4 KB.
+// Source: DynamoDB Developer Guide, read and write operations. DynamoDB bills a put by the larger item, even if its
+// condition fails; a write in a transaction twice; and a read of an absent item like a read of an item of up to 4 KB.
 func (s sizes) bill(c Call, body []byte, got answer) Count {
 	asked := decode[keyed](body)
 	failed := strings.Contains(string(got.body), "ConditionalCheckFailedException")
@@ -142,7 +146,8 @@ func (s sizes) bill(c Call, body []byte, got answer) Count {
 	return billRead(c, asked, decode[keyed](got.body), got.body)
 }
 
-// write is what one write costs, and remembers the item as it is now when the write was done. Size 0 deletes it.
+// write returns the write units of one write. If the write was done, it remembers the new size of the item; size 0
+// means that the write deletes it.
 func (s sizes) write(table string, item attributes, size int, done bool) int64 {
 	name := key(table, item)
 	cost := max(1, units(max(size, s[name]), writeUnit))
@@ -195,7 +200,7 @@ func (s sizes) billTransaction(asked keyed) (bill Count) {
 	return bill
 }
 
-// billRead is what a read costs.
+// billRead returns what DynamoDB bills for a read.
 func billRead(c Call, asked, answered keyed, body []byte) Count {
 	sum := int64(0)
 	consistent := asked.ConsistentRead
@@ -217,13 +222,14 @@ func billRead(c Call, asked, answered keyed, body []byte) Count {
 	return Count{ReadUnits: float64(sum) / 2}
 }
 
-// keysOf is a table's part of a BatchGetItem.
+// keysOf is the part of a BatchGetItem request that is for one table.
 type keysOf struct {
 	Keys           []json.RawMessage
 	ConsistentRead bool
 }
 
-// billBatchRead bills each item on its own. Tables that are asked differently count as all consistent.
+// billBatchRead returns the sum of the read units of each item. If the request reads one table consistently, all tables
+// count as read consistently.
 func billBatchRead(asked, answered keyed, body []byte) (sum int64, consistent bool) {
 	left := decode[struct{ UnprocessedKeys map[string]keysOf }](body).UnprocessedKeys
 	for table, part := range asked.RequestItems {
@@ -238,7 +244,7 @@ func billBatchRead(asked, answered keyed, body []byte) (sum int64, consistent bo
 	return sum, consistent
 }
 
-// billRecords is what Kinesis bills for records that were put: their data and partition keys.
+// billRecords returns what Kinesis bills for put records. It bills the sum of data and partition key.
 func billRecords(c Call, body []byte, got answer) (bill Count) {
 	type record struct{ Data, PartitionKey string }
 	if got.StatusCode != http.StatusOK {

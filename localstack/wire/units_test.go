@@ -30,7 +30,9 @@ func TestWriteUnits(t *testing.T) {
 		}
 		got := transport.Counts().Sum(nil)
 		if got.WriteUnits != want.WriteUnits || got.ReadUnits != want.ReadUnits || got.Unsized != want.Unsized {
-			t.Errorf("%s: %d write units, %v read units, %d unsized; want %+v", name, got.WriteUnits, got.ReadUnits, got.Unsized, want)
+			t.Errorf(
+				"%s: %d write units, %v read units, %d unsized; want %+v", name, got.WriteUnits, got.ReadUnits, got.Unsized, want,
+			)
 		}
 	}
 	put := func(key string, size int) string { return `{"TableName":"t","Item":` + item(key, size) + `}` }
@@ -39,18 +41,25 @@ func TestWriteUnits(t *testing.T) {
 	step("a smaller one in the place of a larger", "PutItem", put("a", 100), wire.Count{WriteUnits: 2})
 	step("and again", "PutItem", put("a", 100), wire.Count{WriteUnits: 1})
 	step("another item", "PutItem", put("b", 5000), wire.Count{WriteUnits: 5})
-	step("the same key in another table", "PutItem", `{"TableName":"u","Item":`+item("b", 10)+`}`, wire.Count{WriteUnits: 1})
+	step(
+		"the same key in another table", "PutItem", `{"TableName":"u","Item":`+item("b", 10)+`}`, wire.Count{WriteUnits: 1},
+	)
 	status, text = http.StatusBadRequest, `{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException"}`
 	step("a condition that fails", "PutItem", put("b", 10), wire.Count{WriteUnits: 5})
 	text = `{"__type":"com.amazonaws.dynamodb.v20120810#ProvisionedThroughputExceededException"}`
 	step("a refusal", "PutItem", put("b", 10), wire.Count{})
 	status, text = http.StatusOK, "{}"
 	step("a delete", "DeleteItem", `{"TableName":"t","Key":{"pk":{"S":"b"},"sk":{"S":"1"}}}`, wire.Count{WriteUnits: 5})
-	step("of what is not there", "DeleteItem", `{"TableName":"t","Key":{"pk":{"S":"b"},"sk":{"S":"1"}}}`, wire.Count{WriteUnits: 1})
+	step(
+		"of what is not there", "DeleteItem", `{"TableName":"t","Key":{"pk":{"S":"b"},"sk":{"S":"1"}}}`,
+		wire.Count{WriteUnits: 1},
+	)
 	step("an update", "UpdateItem", `{"TableName":"t"}`, wire.Count{Unsized: 1})
-	step("a transaction", "TransactWriteItems", `{"TransactItems":[{"Put":`+put("c", 1500)+`},{"Delete":{"TableName":"t","Key":{"pk":{"S":"c"},"sk":{"S":"1"}}}},{"Update":{}}]}`,
+	step("a transaction", "TransactWriteItems", `{"TransactItems":[{"Put":`+put("c", 1500)+`},`+
+		`{"Delete":{"TableName":"t","Key":{"pk":{"S":"c"},"sk":{"S":"1"}}}},{"Update":{}}]}`,
 		wire.Count{WriteUnits: 2*2 + 2*2, Unsized: 1})
-	step("a batch", "BatchWriteItem", `{"RequestItems":{"t":[{"PutRequest":{"Item":`+item("d", 3000)+`}},{"PutRequest":{"Item":`+item("e", 10)+`}}]}}`,
+	step("a batch", "BatchWriteItem", `{"RequestItems":{"t":[{"PutRequest":{"Item":`+item("d", 3000)+`}},`+
+		`{"PutRequest":{"Item":`+item("e", 10)+`}}]}}`,
 		wire.Count{WriteUnits: 4})
 
 	step("a read of nothing", "GetItem", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 1})
@@ -60,16 +69,22 @@ func TestWriteUnits(t *testing.T) {
 	text = `{"Items":[` + item("a", 2048) + "," + item("b", 2048) + `]}`
 	step("a query's items are summed up", "Query", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 1})
 	text = `{"Responses":{"t":[` + item("a", 10) + "," + item("b", 5000) + `]}}`
-	step("a batch's are not", "BatchGetItem", `{"RequestItems":{"t":{"ConsistentRead":true,"Keys":[{},{},{}]}}}`, wire.Count{ReadUnits: 1 + 2 + 1})
+	step(
+		"a batch's are not", "BatchGetItem", `{"RequestItems":{"t":{"ConsistentRead":true,"Keys":[{},{},{}]}}}`,
+		wire.Count{ReadUnits: 1 + 2 + 1},
+	)
 	step("a call that is neither", "DescribeTable", `{"TableName":"t"}`, wire.Count{})
 }
 
-// TestItemSizes is the rules' text, type by type: each item is put with as much filling as just fits into a unit, and with one byte more.
+// TestItemSizes is the rules' text, type by type: each item is put with as much filling as just fits into a unit, and
+// with one byte more.
 func TestItemSizes(t *testing.T) {
 	s := newService(t, always(http.StatusOK, "{}"))
 	for value, size := range map[string]int{
-		`{"S":""}`: 0, `{"S":"ä"}`: 2, `{"B":""}`: 0, `{"B":"AA=="}`: 1, `{"B":"AAA="}`: 2, `{"B":"AAAA"}`: 3, `{"BOOL":true}`: 1, `{"NULL":true}`: 1,
-		`{"N":"0"}`: 1, `{"N":"7"}`: 2, `{"N":"-7"}`: 3, `{"N":"1795555500000"}`: 1 + 4, `{"N":"12.5"}`: 3, `{"N":"0.0012"}`: 2, `{"N":"1E+20"}`: 2,
+		`{"S":""}`: 0, `{"S":"ä"}`: 2, `{"B":""}`: 0, `{"B":"AA=="}`: 1, `{"B":"AAA="}`: 2, `{"B":"AAAA"}`: 3,
+		`{"BOOL":true}`: 1, `{"NULL":true}`: 1,
+		`{"N":"0"}`: 1, `{"N":"7"}`: 2, `{"N":"-7"}`: 3, `{"N":"1795555500000"}`: 1 + 4, `{"N":"12.5"}`: 3,
+		`{"N":"0.0012"}`: 2, `{"N":"1E+20"}`: 2,
 		`{"SS":["a","bc"]}`: 3, `{"NS":["1","200"]}`: 4, `{"BS":["AA=="]}`: 1,
 		`{"L":[]}`: 3, `{"L":[{"S":"ab"},{"BOOL":false}]}`: 3 + 1 + 2 + 1 + 1, `{"M":{"k":{"S":"v"}}}`: 3 + 1 + 1 + 1,
 	} {
@@ -89,7 +104,8 @@ func TestItemSizes(t *testing.T) {
 
 func TestPayloadUnits(t *testing.T) {
 	data := func(n int) string { return base64.StdEncoding.EncodeToString(make([]byte, n)) }
-	body := fmt.Sprintf(`{"StreamName":"s","Records":[{"Data":%q,"PartitionKey":"k"},{"Data":%q,"PartitionKey":"k"},{"Data":%q,"PartitionKey":"k"}]}`,
+	body := fmt.Sprintf(`{"StreamName":"s","Records":[{"Data":%q,"PartitionKey":"k"},`+
+		`{"Data":%q,"PartitionKey":"k"},{"Data":%q,"PartitionKey":"k"}]}`,
 		data(25<<10-1), data(25<<10), data(10))
 	const answer = `{"Records":[{"SequenceNumber":"1"},{"SequenceNumber":"2"},{"ErrorCode":"InternalFailure"}]}`
 	for _, test := range []struct {

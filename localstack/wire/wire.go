@@ -1,10 +1,10 @@
-// Package wire stands between our functions and AWS, or an emulator of it: it counts what goes over the wire, in the units that AWS bills, and
-// breaks calls in the ways that AWS does. Transport is that as an http.RoundTripper, below an SDK client; Proxy is the same as a process's
-// endpoint, for functions that run elsewhere.
+// Package wire stands between our functions and AWS, or an emulator of AWS. It counts the traffic in the units that AWS
+// bills, and it breaks calls in the ways that they break on AWS. Transport does this below an SDK client, as an
+// http.RoundTripper. Proxy does it as an HTTP endpoint, for functions that run in another process.
 //
-// It knows the protocols of DynamoDB, Kinesis, SQS and S3 as far as their errors and prices go, and nothing of Anabranch but the names of its
-// tables' key attributes. It does not check signatures, and it changes signed requests where a fault asks for it: it is for endpoints that do not
-// check them either.
+// The package knows the protocols of DynamoDB, Kinesis, SQS and S3 as far as errors and prices need it. Of Anabranch it
+// knows only the names of the key attributes of the tables. It does not check signatures, and some faults change signed
+// requests. Use it only with endpoints that do not check signatures either.
 package wire
 
 import (
@@ -19,11 +19,15 @@ import (
 	"sync"
 )
 
-// Call says what a request asks for.
+// Call identifies what a request does, and to what.
 type Call struct {
-	Service   string // as in the signature's scope, for example "dynamodb"; "": the request is not signed, and not one to AWS
-	Operation string // for example "PutItem"; the method where the protocol is not known
-	Resource  string // the table, stream, queue or bucket, by name; several tables with commas between; "": not known
+	// Service is the name in the scope of the signature, for example "dynamodb". "" means that the request is not signed,
+	// so it is not for AWS.
+	Service string
+	// Operation is for example "PutItem". It is the HTTP method if the protocol is not known.
+	Operation string
+	// Resource is the name of the table, stream, queue or bucket. Commas separate several tables. "" means not known.
+	Resource string
 }
 
 func (c Call) String() string {
@@ -40,7 +44,7 @@ func (c Call) Compare(d Call) int {
 	return 0
 }
 
-// Transport counts the requests that it hands on, and breaks those that it is told to. Safe for concurrent use.
+// Transport counts requests, and breaks those that Break or Script select. It is safe for concurrent use.
 type Transport struct {
 	next http.RoundTripper
 
@@ -55,28 +59,28 @@ type Transport struct {
 
 var _ http.RoundTripper = (*Transport)(nil)
 
-// New makes a Transport that breaks nothing yet. What it breaks follows from seed and the order of the calls alone.
+// New makes a Transport that breaks nothing yet. Only seed and the order of the calls decide which calls a Plan breaks.
 func New(next http.RoundTripper, seed uint64) *Transport {
 	return &Transport{
 		next: next, chance: rand.New(rand.NewPCG(seed, 0x77697265)), counts: Counts{}, fired: map[Fault]int{}, sizes: sizes{},
 	}
 }
 
-// request is a request with its body in hand.
+// request is a request whose body has been read.
 type request struct {
 	*http.Request
 	call Call
 	body []byte
 }
 
-// answer is an answer with its body in hand.
+// answer is a response whose body has been read.
 type answer struct {
 	*http.Response
 	body []byte
-	end  error // in the middle of the body; nil: it comes whole
+	end  error // the error that the caller gets half-way through the body; nil means that the caller gets the whole body
 }
 
-// RoundTrip implements http.RoundTripper. It reads bodies whole, both ways.
+// RoundTrip implements http.RoundTripper. It reads the whole body of the request and of the response.
 func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	body, err := readAll(r.Body)
 	if err != nil {
@@ -92,10 +96,10 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return got.response(r), nil
 }
 
-// Do makes a Transport an HTTP client, as the SDK takes one.
+// Do is RoundTrip. It makes a Transport the HTTP client that the SDK expects.
 func (t *Transport) Do(r *http.Request) (*http.Response, error) { return t.RoundTrip(r) }
 
-// pass hands a request on, and counts what the service bills for it.
+// pass sends a request to the service, and counts what the service bills for it.
 func (t *Transport) pass(r request, body []byte) (answer, error) {
 	out := r.Clone(r.Context())
 	out.Body, out.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
@@ -127,7 +131,7 @@ func readAll(body io.ReadCloser) ([]byte, error) {
 	return all, err
 }
 
-// response is the answer as the caller reads it.
+// response returns the answer as the caller sees it.
 func (a answer) response(r *http.Request) *http.Response {
 	out := *a.Response
 	out.Request = r
@@ -138,7 +142,7 @@ func (a answer) response(r *http.Request) *http.Response {
 	return &out
 }
 
-// rest is the rest of a body whose connection is gone.
+// rest is the rest of a body after its connection has broken.
 type rest struct {
 	ctx context.Context
 	end error
@@ -151,9 +155,10 @@ func (r rest) Read([]byte) (int, error) {
 	return 0, r.end
 }
 
-// callOf reads what a request asks for.
+// callOf identifies the call of a request.
 //
-// Source: AWS Signature Version 4, credential scope; the protocols AWS JSON 1.0 and 1.1, AWS query and Smithy RPC v2; S3 API Reference.
+// Source: AWS Signature Version 4, credential scope; the protocols AWS JSON 1.0 and 1.1, AWS query and Smithy RPC v2;
+// S3 API Reference.
 func callOf(r *http.Request, body []byte) Call {
 	c := Call{Service: service(r.Header.Get("Authorization")), Operation: r.Method}
 	target := r.Header.Get("X-Amz-Target")
@@ -172,7 +177,8 @@ func callOf(r *http.Request, body []byte) Call {
 	return c
 }
 
-// service is the service of the signature's scope: "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/s3/aws4_request, ...".
+// service reads the service from the scope of the signature: "AWS4-HMAC-SHA256
+// Credential=test/20261122/us-east-1/s3/aws4_request, ...".
 func service(authorization string) string {
 	_, scope, ok := strings.Cut(authorization, "Credential=")
 	if !ok {
@@ -186,13 +192,13 @@ func service(authorization string) string {
 	return parts[len(parts)-2]
 }
 
-// resource is what a JSON request is about.
+// resource reads the names of the resources that a JSON request addresses.
 func resource(body []byte) string {
 	var about struct {
 		TableName, StreamName, QueueURL string
 		RequestItems                    map[string]json.RawMessage
 	}
-	if json.Unmarshal(body, &about) != nil { // a body that says nothing is about nothing: the service judges it
+	if json.Unmarshal(body, &about) != nil { // the service refuses a malformed body
 		return ""
 	}
 	switch {
@@ -206,7 +212,7 @@ func resource(body []byte) string {
 	return strings.Join(sorted(about.RequestItems), ",")
 }
 
-// object is the operation and the bucket of a request to S3 that addresses it by path.
+// object returns the operation and the bucket of a path-style request to S3.
 func object(r *http.Request) (operation, bucket string) {
 	bucket, key, _ := strings.Cut(strings.TrimPrefix(r.URL.Path, "/"), "/")
 	query := r.URL.Query()
@@ -214,7 +220,7 @@ func object(r *http.Request) (operation, bucket string) {
 	case query.Has("list-type"):
 		return "ListObjectsV2", bucket
 	case r.URL.RawQuery != "" && !query.Has("x-id") || bucket == "":
-		return r.Method, bucket // of its many others
+		return r.Method, bucket // one of the many other operations of S3
 	}
 	kind := "Bucket"
 	if key != "" {
@@ -236,7 +242,7 @@ func object(r *http.Request) (operation, bucket string) {
 	return r.Method, bucket
 }
 
-// action is the operation of the query protocol.
+// action reads the operation from a body of the query protocol.
 func action(body []byte, otherwise string) string {
 	for pair := range strings.SplitSeq(string(body), "&") {
 		if name, ok := strings.CutPrefix(pair, "Action="); ok {
@@ -246,21 +252,21 @@ func action(body []byte, otherwise string) string {
 	return otherwise
 }
 
-// Counts returns what was counted since the beginning, or Reset.
+// Counts returns the counts since New or the last Reset.
 func (t *Transport) Counts() Counts {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.counts.clone()
 }
 
-// Faults returns which call met which fault, and how often, since the beginning, or Reset.
+// Faults returns the faults that happened since New or the last Reset, and how often each happened.
 func (t *Transport) Faults() map[Fault]int {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return maps.Clone(t.fired)
 }
 
-// Fired is Faults by kind.
+// Fired returns how often each kind of fault happened since New or the last Reset.
 func (t *Transport) Fired() map[Kind]int {
 	sum := map[Kind]int{}
 	for fault, n := range t.Faults() {
@@ -269,7 +275,7 @@ func (t *Transport) Fired() map[Kind]int {
 	return sum
 }
 
-// Reset forgets what was counted and what fired. What is to be broken stays, and so do the sizes of the items that were written.
+// Reset sets all counts to zero. It keeps the plans, the script and the known sizes of items.
 func (t *Transport) Reset() {
 	t.mu.Lock()
 	defer t.mu.Unlock()

@@ -10,10 +10,11 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// List prices of us-east-1 in dollars, November 2026: what AWS bills for what the wire carries. What it bills for time is not here: Lambda's memory
-// and seconds, a stream's hours, storage, logs.
+// List prices of us-east-1 in dollars, November 2026: what AWS bills for what the wire carries. What it bills for time
+// is not here: Lambda's memory and seconds, a stream's hours, storage, logs.
 //
-// Source: the price pages of S3, Kinesis Data Streams (on-demand), DynamoDB (on-demand), API Gateway (HTTP API) and Lambda.
+// Source: the price pages of S3, Kinesis Data Streams (on-demand), DynamoDB (on-demand), API Gateway (HTTP API) and
+// Lambda.
 const (
 	perPut        = 0.005 / 1e3  // S3 PUT and LIST
 	perGet        = 0.0004 / 1e3 // S3 GET
@@ -31,7 +32,14 @@ type cost struct{ api, invocations, objects, stream, writes, reads float64 }
 func (c cost) sum() float64 { return c.api + c.invocations + c.objects + c.stream + c.writes + c.reads }
 
 func (c cost) plus(d cost) cost {
-	return cost{c.api + d.api, c.invocations + d.invocations, c.objects + d.objects, c.stream + d.stream, c.writes + d.writes, c.reads + d.reads}
+	return cost{
+		c.api + d.api,
+		c.invocations + d.invocations,
+		c.objects + d.objects,
+		c.stream + d.stream,
+		c.writes + d.writes,
+		c.reads + d.reads,
+	}
 }
 
 // costOf is what a layer's calls cost per million events when they are made for each 1,000.
@@ -79,7 +87,8 @@ func costs(b *strings.Builder, s story) {
 		panic(err) // a strings.Builder takes everything
 	}
 	idle, query := costOf(s.of("idle")), costOf(s.of("query"))
-	fmt.Fprintf(b, "\nIdle ticks, one a minute: $%.2f a month. Questions: $%.2f per million, and $%.2f for HTTP API and Lambda requests.\n",
+	fmt.Fprintf(b, "\nIdle ticks, one a minute: $%.2f a month. Questions: $%.2f per million, and $%.2f for HTTP API "+
+		"and Lambda requests.\n",
 		minutes*(idle.sum()/scale+perInvocation), query.sum()/scale/views*1e6, 1e6*(perAPIRequest+perInvocation))
 }
 
@@ -89,5 +98,8 @@ const (
 )
 
 func line(out *tabwriter.Writer, name string, c cost) {
-	fmt.Fprintf(out, "%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, c.api, c.invocations, c.objects, c.stream, c.writes, c.reads, c.sum())
+	fmt.Fprintf(
+		out, "%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, c.api, c.invocations, c.objects, c.stream, c.writes,
+		c.reads, c.sum(),
+	)
 }

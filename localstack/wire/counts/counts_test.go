@@ -28,7 +28,8 @@ const (
 	warming = 100 // events before them, in a slot of their own, so that every environment is warm and every view serves
 )
 
-// TestCounts counts what 1,000 real events cost at the wire, at 1, 100 and 1,000 events a request, with duplicate detection and without.
+// TestCounts counts what 1,000 real events cost at the wire, at 1, 100 and 1,000 events a request, with duplicate
+// detection and without.
 func TestCounts(t *testing.T) {
 	e := emulator.Start(t)
 	var b strings.Builder
@@ -161,7 +162,9 @@ func (w *world) idle(t *testing.T) {
 func (w *world) ask(t *testing.T) {
 	t.Helper()
 	for name, parameters := range map[view.Name]map[string][]string{
-		"page_views": {"path": {"/favicon.ico"}}, "traffic": {"total": {"true"}}, "errors_by_status": {"status": {"404"}, "method": {"GET"}},
+		"page_views":       {"path": {"/favicon.ico"}},
+		"traffic":          {"total": {"true"}},
+		"errors_by_status": {"status": {"404"}, "method": {"GET"}},
 	} {
 		answer, err := simulation.Query(t.Context(), w.serving, name, parameters)
 		need(t, err)
@@ -180,9 +183,14 @@ func (w *world) ask(t *testing.T) {
 
 // print prints one size's table.
 func print(b *strings.Builder, with, without story) {
-	fmt.Fprintf(b, "%d events at %d a request: %d requests, %d invocations of speed, 1 slot\n\n", events, with.size, with.requests, with.invocations)
+	fmt.Fprintf(
+		b, "%d events at %d a request: %d requests, %d invocations of speed, 1 slot\n\n", events, with.size, with.requests,
+		with.invocations,
+	)
 	out := tabwriter.NewWriter(b, 0, 0, 2, ' ', tabwriter.AlignRight)
-	fmt.Fprintln(out, "layer\toperation\tof\trequests\tsent\treceived\twrite units\tread units\trecords\tpayload units\tingested\t")
+	fmt.Fprintln(
+		out, "layer\toperation\tof\trequests\tsent\treceived\twrite units\tread units\trecords\tpayload units\tingested\t",
+	)
 	for _, l := range with.layers {
 		for _, call := range l.counts.Calls() {
 			row(out, l.name, call, l.counts[call])
@@ -195,14 +203,18 @@ func print(b *strings.Builder, with, without story) {
 	if err := out.Flush(); err != nil {
 		panic(err) // a strings.Builder takes everything
 	}
-	b.WriteString("\nidle is a tick of batch and sweep that find nothing; query asks each of three views; (speed) is speed without duplicate detection.\n")
+	b.WriteString(
+		"\nidle is a tick of batch and sweep that find nothing; query asks each of three views; (speed) is speed without " +
+			"duplicate detection.\n",
+	)
 	detection(b, with.of("speed"), without.of("speed"))
 	costs(b, with)
 	b.WriteByte('\n')
 }
 
 func row(out *tabwriter.Writer, layer string, call wire.Call, c wire.Count) {
-	fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%v\t%d\t%d\t%d\t\n", layer, strings.TrimSpace(call.Service+" "+call.Operation), call.Resource,
+	operation := strings.TrimSpace(call.Service + " " + call.Operation)
+	fmt.Fprintf(out, "%s\t%s\t%s\t%d\t%d\t%d\t%d\t%v\t%d\t%d\t%d\t\n", layer, operation, call.Resource,
 		c.Requests, c.Sent, c.Received, c.WriteUnits, c.ReadUnits, c.Records, c.PayloadUnits, c.Ingested)
 }
 
@@ -212,6 +224,7 @@ func detection(b *strings.Builder, with, without wire.Counts) {
 		return c.Sum(func(call wire.Call) bool { return call.Service == "dynamodb" && call.Operation == "PutItem" })
 	}
 	w, o := writes(with), writes(without)
-	fmt.Fprintf(b, "DynamoDB writes of speed with duplicate detection: %d, %d bytes, %d write units; without: %d, %d bytes, %d write units.\n",
+	fmt.Fprintf(b, "DynamoDB writes of speed with duplicate detection: %d, %d bytes, %d write units; without: %d, %d "+
+		"bytes, %d write units.\n",
 		w.Requests, w.Sent, w.WriteUnits, o.Requests, o.Sent, o.WriteUnits)
 }

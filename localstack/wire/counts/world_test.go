@@ -121,9 +121,13 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	layout, err := s.OpenLayout(t.Context(), store, "events", w.chance, w.clock)
 	need(t, err)
 	stores := system.Stores{
-		Archive: store, Stream: kinesisstream.New(kinesis.NewFromConfig(cfg), "events"), Queue: sqsqueue.New(sqs.NewFromConfig(cfg), queue),
-		Catalog: dynamocatalog.New(tables, "catalog"), Base: dynamoviews.NewBase(tables, "base"), Speed: dynamoviews.NewSpeed(tables, "speed"),
-		Seen: seen,
+		Archive: store,
+		Stream:  kinesisstream.New(kinesis.NewFromConfig(cfg), "events"),
+		Queue:   sqsqueue.New(sqs.NewFromConfig(cfg), queue),
+		Catalog: dynamocatalog.New(tables, "catalog"),
+		Base:    dynamoviews.NewBase(tables, "base"),
+		Speed:   dynamoviews.NewSpeed(tables, "speed"),
+		Seen:    seen,
 	}
 	// environment is a function's: what it has compiled is its own.
 	environment := func() *system.System {
@@ -135,7 +139,9 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 		need(t, err)
 		return made
 	}
-	w.ingest, w.batch, w.sweep = environment().Ingest(), environment().Batch(lifecycle.Define(definitions)), environment().Sweep()
+	w.ingest = environment().Ingest()
+	w.batch = environment().Batch(lifecycle.Define(definitions))
+	w.sweep = environment().Sweep()
 	w.serving = environment().Serving()
 	for range shards {
 		w.speed = append(w.speed, environment().Speed())
@@ -151,7 +157,9 @@ func (w *world) send(t *testing.T, lines [][]byte, size int) {
 	t.Helper()
 	requests := slices.Collect(slices.Chunk(lines, size))
 	for _, request := range requests {
-		answer, err := w.ingest.Accept(t.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: bytes.Join(request, []byte("\n"))})
+		answer, err := w.ingest.Accept(
+			t.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: bytes.Join(request, []byte("\n"))},
+		)
 		need(t, err)
 		if answer.Accepted != len(request) {
 			t.Fatalf("%d of %d events were accepted: %v", answer.Accepted, len(request), answer.Rejected)
@@ -160,7 +168,8 @@ func (w *world) send(t *testing.T, lines [][]byte, size int) {
 	}
 }
 
-// deliver gives speed what the stream holds: a batch per shard, or more when it is full. It returns how many invocations that took.
+// deliver gives speed what the stream holds: a batch per shard, or more when it is full. It returns how many
+// invocations that took.
 func (w *world) deliver(t *testing.T, events int) (invocations int) {
 	t.Helper()
 	folded := 0
@@ -203,7 +212,9 @@ func (w *world) read(t *testing.T, shard int) (all []stream.Record) {
 		w.iterators[shard] = out.NextShardIterator
 		for _, r := range out.Records {
 			w.sequence.Add(w.sequence, sequenceStep())
-			all = append(all, stream.Record{PartitionKey: *r.PartitionKey, Sequence: event.Sequence(w.sequence.String()), Data: r.Data})
+			all = append(
+				all, stream.Record{PartitionKey: *r.PartitionKey, Sequence: event.Sequence(w.sequence.String()), Data: r.Data},
+			)
 		}
 		if len(out.Records) == 0 && aws.ToInt64(out.MillisBehindLatest) == 0 {
 			return all
@@ -211,7 +222,8 @@ func (w *world) read(t *testing.T, shard int) (all []stream.Record) {
 	}
 }
 
-// firstSequence and sequenceStep are the numbers of two records that follow each other in one shard, and what lies between them.
+// firstSequence and sequenceStep are the numbers of two records that follow each other in one shard, and what lies
+// between them.
 //
 // Source: Lambda Developer Guide, the sample event of a Kinesis stream.
 func firstSequence() *big.Int {

@@ -1,8 +1,8 @@
-// Package wiretest breaks every call of an adapter in every way in which it can break, and holds the adapter to its contract: an operation does
-// what it says, or fails; it never says that it did what it did not do.
+// Package wiretest breaks every call of an adapter in every way in which it can break, and checks the contract of the
+// adapter: an operation takes effect or returns an error, and it never reports an effect that it did not have.
 //
-// An adapter's test describes its operations; this package knows none. It works as the crash tests of the layers do: run once, count the requests,
-// then break each of them in turn.
+// The test of an adapter describes the operations; this package knows none. It works like the crash tests of the
+// layers: it runs an operation once, counts the requests, and then breaks each of them in turn.
 package wiretest
 
 import (
@@ -17,32 +17,39 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// Attempts are how often the SDK must try in all: a lasting fault breaks as many requests in a row.
+// Attempts is the number of attempts for which the SDK must be configured. A lasting fault breaks as many requests in a
+// row.
 const Attempts = 3
 
 // Site is one operation of an adapter, in one situation.
 type Site struct {
 	Name string // for example "put over another"
 
-	// Prepare makes state that no other try has touched, and an adapter with a client of its own: the SDK's clients remember how many of their
-	// retries came to nothing.
+	// Prepare makes state that no other try has touched, and an adapter with its own client. A client of the SDK remembers
+	// its failed retries, so a shared client would make tries depend on each other.
 	Prepare func(t *testing.T) Try
 }
 
-// Try is the operation, to be run once.
+// Try is an operation that runs once.
 type Try struct {
+	// Do is the operation.
 	Do func(ctx context.Context) error
 
-	Want  error               // of Do when nothing breaks, or what breaks is mended by another attempt
-	Lost  error               // of Do when its write was done and the answer was lost; it is tried again, and meets itself
-	Fails map[wire.Kind]error // of Do where a single fault of this kind is not mended
+	// Want is the error of Do if nothing breaks, or if the next attempt repairs the fault. nil means success.
+	Want error
+	// Lost is the error of Do if the write took effect and its response was lost: the next attempt finds the effect of the
+	// first. nil means success.
+	Lost error
+	// Fails holds the error of Do for each kind of fault that the next attempt does not repair.
+	Fails map[wire.Kind]error
 
-	// Check looks, on a healthy wire, whether what Do left behind, and what it read, is what its contract says for the error it returned.
+	// Check tests, with nothing broken, that the effects and the results of Do match its contract for err, the error that
+	// Do returned.
 	Check func(t *testing.T, err error)
 }
 
-// Run breaks every request of every site: once, so that the next attempt goes through, and lastingly. A pair of a call and a kind of fault that can
-// happen to it but did not, fails the test.
+// Run breaks every request of every site twice: once so that the next attempt succeeds, and once in all attempts. The
+// test fails if a kind of fault can happen to a call but never did.
 func Run(t *testing.T, transport *wire.Transport, sites []Site) {
 	t.Helper()
 	fired := map[wire.Fault]int{}
@@ -62,10 +69,10 @@ type runner struct {
 	site Site
 }
 
-// all runs a site's every fault, and returns those that fired.
+// all runs a site with every fault, and returns the faults that happened.
 func (r runner) all(t *testing.T) map[wire.Fault]int {
 	calls := r.healthy(t)
-	fired := map[wire.Fault]int{} // by service and operation: each try may have a table of its own
+	fired := map[wire.Fault]int{} // without the resource: each try may have its own table
 	for n := range calls.Sum(nil).Requests {
 		for _, kind := range wire.Kinds() {
 			if !slices.ContainsFunc(calls.Calls(), kind.Happens) {
@@ -83,7 +90,7 @@ func (r runner) all(t *testing.T) map[wire.Fault]int {
 		call.Resource = ""
 		for _, kind := range wire.Kinds() {
 			if kind.Happens(call) && fired[wire.Fault{Call: call, Kind: kind}] == 0 {
-				t.Errorf("%s never met %q", call, kind)
+				t.Errorf("the fault %q never happened to %s", kind, call)
 			}
 		}
 	}
@@ -96,17 +103,18 @@ func (r runner) healthy(t *testing.T) wire.Counts {
 	try := r.site.Prepare(t)
 	r.Reset()
 	if err := try.Do(t.Context()); !errors.Is(err, try.Want) {
-		t.Fatalf("with nothing broken: error %v, want %v", err, try.Want)
+		t.Fatalf("error with nothing broken: %v, want %v", err, try.Want)
 	}
 	calls := r.Counts()
 	try.Check(t, try.Want)
 	if calls.Sum(nil).Requests == 0 {
-		t.Fatal("it made no request: nothing can break")
+		t.Fatal("the operation made no request, so nothing can break")
 	}
 	return calls
 }
 
-// broken runs the operation with its n-th request broken, and as many of those behind it as make up times.
+// broken runs the operation with request n, counted from 0, and the times-1 requests after it broken. It returns the
+// faults that happened.
 func (r runner) broken(t *testing.T, n int, kind wire.Kind, times int) map[wire.Fault]int {
 	try := r.site.Prepare(t)
 	script := make([]wire.Kind, n, n+times)
@@ -125,30 +133,30 @@ func (r runner) broken(t *testing.T, n int, kind wire.Kind, times int) map[wire.
 	return fired
 }
 
-// problemWith says what is wrong with the error, "" when nothing is.
+// problemWith describes what is wrong with the error. It returns "" if the error is right.
 func problemWith(try Try, kind wire.Kind, times int, err error, fired map[wire.Fault]int) string {
 	want, known := try.Fails[kind]
 	switch {
-	case len(fired) == 0: // another of the operation's requests can meet it
+	case len(fired) == 0: // the fault can happen only to other requests of the operation
 		want = try.Want
 	case kind == wire.Truncated && times == 1:
-		// The SDK does not take a body that ends early for a trouble of the connection, and gives up where it should not need to: an error is right,
-		// and so is what another attempt brings.
+		// The SDK does not treat a body that ends early as a connection error, and returns an error without another attempt.
+		// Both this error and the result of another attempt are right.
 		if err == nil && try.Want != nil {
 			return "want an error"
 		}
 		return ""
 	case kind == wire.PartlyFailed || kind == wire.Unprocessed:
-		return "" // an answer that Check has to do with
+		return "" // Check tests the result
 	case known:
 		if err == nil || !errors.Is(err, want) {
 			return "want " + want.Error()
 		}
 		return ""
 	case times == Attempts && err == nil:
-		return "want that it fails"
+		return "want an error"
 	case times == Attempts && !statusComes(kind) && (is(err, try.Want) || is(err, try.Lost)):
-		return "which says more than anybody knows"
+		return "want an error that leaves open whether the call took effect"
 	case times == Attempts:
 		return ""
 	case kind.AfterEffect() && writes(fired):
@@ -162,10 +170,10 @@ func problemWith(try Try, kind wire.Kind, times int, err error, fired map[wire.F
 	return ""
 }
 
-// statusComes says whether the caller hears what the service made of the call, if not all of it.
+// statusComes reports whether the caller gets the status of the response, although not its whole body.
 func statusComes(k wire.Kind) bool { return k == wire.Reset || k == wire.Truncated }
 
-// is is errors.Is for an error that may be none, which nothing is.
+// is is errors.Is, but no error matches a nil target.
 func is(err, target error) bool { return target != nil && errors.Is(err, target) }
 
 func text(err error) string {
@@ -175,7 +183,7 @@ func text(err error) string {
 	return err.Error()
 }
 
-// writes says whether what was broken was a write.
+// writes reports whether one of the broken calls is a write.
 func writes(fired map[wire.Fault]int) bool {
 	for fault := range fired {
 		if strings.HasPrefix(fault.Operation, "Put") || strings.HasPrefix(fault.Operation, "Send") {
@@ -185,7 +193,7 @@ func writes(fired map[wire.Fault]int) bool {
 	return false
 }
 
-// table prints how often each call met each kind.
+// table formats how often each kind of fault happened to each call.
 func table(fired map[wire.Fault]int) string {
 	byCall := map[wire.Call]map[wire.Kind]int{}
 	for fault, n := range fired {

@@ -44,12 +44,12 @@ func (r *registry) ServeHTTP(w http.ResponseWriter, request *http.Request) {
 	}
 }
 
-// client is an adapter. The functions are where it may be wrong.
+// client is an adapter. attempts and result make it right or wrong.
 type client struct {
 	http     http.RoundTripper
 	url      string
 	attempts int
-	result   func(error) error // what it makes of an error in the end
+	result   func(error) error // maps the error of the last attempt to the error that call returns
 }
 
 func (c client) call(ctx context.Context, operation, name string) (answer string, err error) {
@@ -87,7 +87,7 @@ func (c client) once(ctx context.Context, operation, name string) (string, error
 	return string(answer), nil
 }
 
-// sites are the adapter's operations: a name is taken, and asked for.
+// sites returns the operation of the adapter: it takes a name.
 func sites(c client, transport *wire.Transport) []wiretest.Site {
 	names := 0
 	honest := client{http: transport, url: c.url, attempts: 1, result: func(err error) error { return err }}
@@ -112,30 +112,30 @@ func sites(c client, transport *wire.Transport) []wiretest.Site {
 	}}}
 }
 
-// adapters are one that is right, and the ways to be wrong, with what the report must say.
+// adapters returns one right adapter and several wrong ones. The report about a wrong one must contain its problem.
 func adapters() map[string]struct {
 	change  func(*client)
-	problem string // "": none
+	problem string // "" means that the adapter is right
 } {
 	return map[string]struct {
 		change  func(*client)
 		problem string
 	}{
-		"right": {func(*client) {}, ""},
-		"says yes whatever happens": {func(c *client) {
+		"is right": {func(*client) {}, ""},
+		"always reports success": {func(c *client) {
 			c.result = func(error) error { return nil }
 		}, "the name is taken: false"},
-		"takes every failure for its own success": {func(c *client) {
+		"reports every failure as a taken name": {func(c *client) {
 			c.result = func(err error) error {
 				if err != nil {
 					return errTaken
 				}
 				return nil
 			}
-		}, "says more than anybody knows"},
-		"does not try again": {func(c *client) { c.attempts = 1 }, "want none"},
-		"does not end":       {func(c *client) { c.attempts = 10 }, "want that it fails"},
-		"hides that it met itself": {func(c *client) {
+		}, "leaves open whether the call took effect"},
+		"does not try again":      {func(c *client) { c.attempts = 1 }, "want none"},
+		"makes too many attempts": {func(c *client) { c.attempts = 10 }, "want an error"},
+		"hides that a name is taken": {func(c *client) {
 			c.result = func(err error) error {
 				if errors.Is(err, errTaken) {
 					return errFailed
@@ -143,23 +143,25 @@ func adapters() map[string]struct {
 				return err
 			}
 		}, "want name is taken"},
-		"makes no request": {func(c *client) { c.attempts = 0 }, "it made no request"},
+		"makes no request": {func(c *client) { c.attempts = 0 }, "the operation made no request"},
 	}
 }
 
-// which tells this binary the adapter that TestAdapter is to run.
+// which is the environment variable that names the adapter for TestAdapter.
 const which = "WIRETEST_ADAPTER"
 
-// TestAdapter is run by TestWrongAdaptersAreFound; by itself it runs the adapter that is right.
+// TestAdapter runs one adapter. TestWrongAdaptersAreFound runs it for each; by default it runs the right one.
 func TestAdapter(t *testing.T) {
 	name := os.Getenv(which)
 	if name == "" {
-		name = "right"
+		name = "is right"
 	}
 	server := httptest.NewServer(&registry{taken: map[string]bool{}})
 	defer server.Close()
 	transport := wire.New(http.DefaultTransport, 1)
-	c := client{http: transport, url: server.URL, attempts: wiretest.Attempts, result: func(err error) error { return err }}
+	c := client{
+		http: transport, url: server.URL, attempts: wiretest.Attempts, result: func(err error) error { return err },
+	}
 	adapters()[name].change(&c)
 	wiretest.Run(t, transport, sites(c, transport))
 }

@@ -2,6 +2,7 @@ package history
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/big"
 	"slices"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/eventsource"
+	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
@@ -64,7 +66,7 @@ func (h *history) must(err error) {
 }
 
 func (h *history) poll(p eventsource.Poll) {
-	if h.chance(PollFailed) {
+	if !h.isSpared() && h.chance(PollFailed) {
 		return
 	}
 	limit := p.Limit
@@ -79,7 +81,7 @@ func (h *history) poll(p eventsource.Poll) {
 	h.must(err)
 	records := make([]eventsource.Record, len(found))
 	for i, r := range found {
-		h.deliver(r.Sequence, r.Data)
+		h.deliver(r.Sequence, r.Data, r.Arrival)
 		records[i] = eventsource.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Data: r.Data, Arrival: r.Arrival}
 	}
 	h.must(h.source.mapping.Read(p.Shard, records, ended, h.clock))
@@ -124,7 +126,7 @@ func (h *history) start(i eventsource.Invocation) {
 		h.must(err)
 		h.pump()
 	}
-	if h.chance(NotInvoked) || h.down(NotInvoked) {
+	if !h.isSpared() && h.chance(NotInvoked) || h.down(NotInvoked) {
 		h.after(20*time.Millisecond, func() { finished(eventsource.Result{Outcome: eventsource.Throttled}) })
 		return
 	}
@@ -145,7 +147,7 @@ func (h *history) start(i eventsource.Invocation) {
 	what := fmt.Sprintf("%s: %d records from %s", i.Shard, len(records), short(string(records[0].Sequence)))
 	h.invoke(speedRole, what, body, func(ok bool) {
 		switch {
-		case !ok || failed != nil || h.chance(ResultLost):
+		case !ok || failed != nil || !h.isSpared() && h.chance(ResultLost):
 			finished(eventsource.Result{Outcome: eventsource.FunctionError})
 		case applied < len(records):
 			finished(eventsource.Result{Outcome: eventsource.Returned, Failures: []event.Sequence{records[applied].Sequence}})
@@ -160,6 +162,7 @@ func (h *history) done(records []stream.Record) {
 	for _, r := range records {
 		if d := h.delivered[r.Sequence]; d.done == 0 {
 			d.done = h.step
+			h.checkRetention(d.put)
 		}
 	}
 }
@@ -305,6 +308,7 @@ func (h *history) sweepOnce() {
 func (h *history) republishing() {
 	for _, r := range h.queue.Take(10) {
 		h.republish(r, 1)
+		h.keepLetter(r)
 		if h.chance(QueueTwice) {
 			h.after(h.between(0, 2*time.Second), func() { h.republish(r, 1) })
 		}
@@ -321,6 +325,9 @@ func (h *history) republish(r stream.Republish, nth int) {
 	h.invoke(republishRole, short(r.Object), func(ctx context.Context, e *environment) { err = e.republisher.Republish(ctx, r) }, func(ok bool) {
 		if ok && err == nil {
 			return
+		}
+		if errors.Is(err, ingest.ErrTooOld) {
+			h.count(TooOld)
 		}
 		if nth == receives {
 			h.count(DeadLetter)

@@ -21,3 +21,15 @@ func TestBoundOfTheFirstBuild(t *testing.T) {
 		}
 	}
 }
+
+// TestCopiesThatWait plays the history in which a sweep that takes what waits for lost once made 2,079 copies of 170
+// requests.
+func TestCopiesThatWait(t *testing.T) {
+	result, err := RunKappa(20581)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if result.Waiting < 20 {
+		t.Errorf("%d records wait when faults stop: the history misses its point", result.Waiting)
+	}
+}

@@ -11,6 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -91,6 +92,9 @@ func (h *history) drawChanges(seed uint64) changes {
 	if h.random.IntN(2) == 0 {
 		s.rates[ViewLeftOut] = h.random.Float64() / 2
 	}
+	if c.hasKappa() && h.random.IntN(4) == 0 {
+		h.drawForgetting()
+	}
 	return c
 }
 
@@ -164,6 +168,9 @@ func (h *history) replay() {
 			if g.Waits {
 				h.count(ReplayWaited)
 			}
+		}
+		if errors.Is(err, speed.ErrSeenExpired) {
+			h.noteStuck(err)
 		}
 		h.line(e.current.name, "replayed", fmt.Sprintf("%d runs", runs), outcome(err))
 	}, func(bool) {})
@@ -250,7 +257,7 @@ func (h *history) operate(name view.Name, operation operations.Operation, id lif
 
 // restore has an operator, once nothing goes wrong any more, take up again what was put away, and approve what waits, so that what is deployed serves.
 func (h *history) restore() {
-	if h.operatorEvery == 0 {
+	if h.operatorEvery == 0 && !h.forgets {
 		return
 	}
 	for _, d := range h.kit.of(h.deployed) {
@@ -260,7 +267,7 @@ func (h *history) restore() {
 				h.operate(d.Name, operations.Switch, g.ID, OperatorSwitches)
 			}
 		}
-		if v.Held == d.Hash && !v.Rebuild {
+		if (v.Held == d.Hash || h.isToRebuild(v)) && !v.Rebuild {
 			h.operate(d.Name, operations.Rebuild, "", OperatorRebuilds)
 		}
 	}

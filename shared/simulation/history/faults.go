@@ -48,6 +48,7 @@ const (
 	BatchMissed  // or not at all
 	BatchStopped // batch does not fire for a while
 	SweepTwice
+	Redriven          // an operator sends a request again from the dead letters
 	DefinitionChanged // a view is deployed with another definition
 	ViewLeftOut       // a tick of batch is deployed with a file that leaves a view out
 	QueueTwice        // the republish queue delivers a request twice
@@ -103,6 +104,8 @@ const (
 	Audited         // an audit has ended
 	Dropped         // a generation was dropped
 	DeadLetter      // the republish queue gave a request up
+	TooOld          // republish refuses what is too old for the stream
+	Passed          // the sweep passes a run by
 
 	faults int = iota
 )
@@ -111,14 +114,14 @@ var faultNames = [faults]string{
 	"failed before", "answer lost", "late, never applied", "late, landed on the wire", "slow", "slow answer", "throttled", "partly taken",
 	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked", "cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed", "junk record",
-	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "definition changed", "view left out", "queue delivered twice", "replay fired twice",
+	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "sent again from the dead letters", "definition changed", "view left out", "queue delivered twice", "replay fired twice",
 	"replay not fired", "audit fired twice", "operator switches", "operator rolls back", "operator drops", "operator abandons", "operator rebuilds",
 	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request", "sent again at a window's edge", "sent again later", "sent again beyond the speed window",
 	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future", "event without time", "bad event",
 	"bad request", "late object", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "generation switched to",
 	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "replayed", "replay waited for the sweep", "left to the live half",
-	"gone at a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
+	"gone at a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter", "too old for the stream", "run passed by",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -100,6 +101,10 @@ func (h *history) systemSettings() setting.All {
 	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.retainFor, h.approve, h.replayBytes
 	s.StreamRetention, s.MaxStreamAge, s.PublishTime = seenBesideWindow, seenBesideWindow, time.Second
 	s.LongestInvocation, s.AuditEvery = 0, max(h.auditEvery, time.Nanosecond)
+	if h.forgets {
+		s.StreamRetention, s.MaxStreamAge, s.QueueRetention = h.streamRetention, h.maxStreamAge, 0
+		s.LongestInvocation, s.AuditEvery = longestLife, max(h.auditEvery, longestLife+1)
+	}
 	s.MaxBody, s.WriteTries = 1<<20, 3
 	return s
 }
@@ -286,7 +291,7 @@ func (h *history) timeout(inv *invocation) {
 	inv.env.over = true
 	inv.told = true
 	inv.tell(false)
-	if h.random.IntN(3) == 0 {
+	if h.random.IntN(3) == 0 || h.forgets && slices.Contains(ofStream, inv.env.role) {
 		h.kill(inv)
 	} else {
 		h.count(Zombie)

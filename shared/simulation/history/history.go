@@ -17,8 +17,7 @@
 //	go test ./shared/simulation/history -run 'TestLambdaIsKappa$' -seeds 1000
 //
 // It knows the layers by their exported methods only, and no store but those of package memory. Not played: records that leave the stream before
-// they are applied (the mapping has no limit on tries or age, retention is days), items that expire before their slot is covered, or seen items before
-// replay has asked for them, diff and shadow reads, and a change of layout.
+// they are applied (the mapping has no limit on tries or age, retention is days), items that expire before their slot is covered, diff and shadow reads, and a change of layout.
 package history
 
 import (
@@ -56,6 +55,8 @@ type Result struct {
 	Kappa   bool          // a Kappa view served in the end, before the twins
 	Alike   bool          // and answered as a Lambda view does: no copies of an event lay further apart than the speed window, or differed
 	Twins   bool          // in the end, twins of all views answered as Lambda views do: no copies of an event lay further apart than the speed window
+	Waiting int           // records that waited for speed when the faults stopped
+	Copied  int           // of them, copies of records that were in the stream already
 	Pages   int           // of Kappa generations held against the fold, to the byte
 	Trace   []byte        // a line per step
 }
@@ -151,6 +152,9 @@ type history struct {
 	environments [roles][]*environment
 	flying       []*invocation
 	source       source
+	stuck        map[lifecycle.GenerationID]bool // those that replay cannot go on with: seen items have expired
+	spared       bool                            // see isSpared
+	sparedAt     time.Time
 	beside       *system.System                         // by the true clock, without faults
 	observer     *serving.Serving                       // asks at one moment
 	generations  map[lifecycle.GenerationID]*generation // all there have been
@@ -172,6 +176,7 @@ type history struct {
 	endsKappa, likeLambda, twinsAlike bool // see Result
 	pages                             int
 
+	backlogThen         backlog   // when the faults stopped
 	drainedAt           time.Time // when all work had ended first, after the faults
 	runsThen, ticksThen int
 }
@@ -221,7 +226,8 @@ func (h *history) abandon() {
 func (h *history) result(seed uint64) Result {
 	r := Result{
 		Seed: seed, Faults: h.counts, Steps: h.step, Calls: h.calls, Looks: h.looks, Events: len(h.identities), Runs: len(h.runs),
-		Virtual: h.clock.Sub(epoch), Kappa: h.endsKappa, Alike: h.endsKappa && h.likeLambda, Twins: h.twinsAlike, Pages: h.pages, Trace: h.trace.Bytes(),
+		Virtual: h.clock.Sub(epoch), Kappa: h.endsKappa, Alike: h.endsKappa && h.likeLambda, Twins: h.twinsAlike, Pages: h.pages,
+		Waiting: h.backlogThen.records, Copied: h.backlogThen.copies, Trace: h.trace.Bytes(),
 	}
 	for _, o := range h.landed {
 		r.Copies += len(o.copies)
@@ -236,6 +242,7 @@ func (h *history) build(seed uint64) error {
 		folds: map[cell]*fold{}, counting: map[cell][]*position{}, held: map[cell][]*copyOf{}, windows: map[rowsOf][]int64{}, built: map[int]uint64{},
 	}
 	h.generations, h.sets, h.pointers = map[lifecycle.GenerationID]*generation{}, map[lifecycle.Set]int{}, map[view.Name]lifecycle.View{}
+	h.stuck = map[lifecycle.GenerationID]bool{}
 	h.deployed = h.choices[0]
 	if h.compiled.programs = h.kit.programs; !h.isPlain() {
 		h.ownPrograms()

@@ -43,6 +43,8 @@ type generation struct {
 	hash     view.Hash
 	set      lifecycle.Set
 	served   bool
+	lacks    uint64     // the run from which on it lacks events, 0 for none
+	lackFrom uint64     // runs behind this one were not replayed when it was marked so
 	progress []progress // of a Kappa generation, in order
 }
 
@@ -69,6 +71,7 @@ func (h *history) learn(v int, stored lifecycle.Generation) {
 		h.generations[g.id], h.sets[g.set] = g, v
 	}
 	g.served = g.served || stored.State == lifecycle.Serving
+	h.learnLack(g, stored.Lacks)
 	if !g.kappa {
 		g.live = stored.LiveFrom
 		return
@@ -120,15 +123,18 @@ func (h *history) switchOf(from, to lifecycle.GenerationID) Fault {
 
 // replays says whether replay counts a copy: its slot is below LiveFrom, a real run holds it, and no other such copy that stands before it in the archive
 // arrived within the speed window of it. At the edge, within the window below LiveFrom, the lanes decide: it counts once it has its place there, unless the
-// live half has counted a copy within the window.
-func (h *history) replays(c *copyOf, live slot.Slot) bool {
-	if !h.isFirst(c, live) {
+// live half has counted a copy within the window, or the generation lacks events from its run on.
+func (h *history) replays(c *copyOf, g *generation) bool {
+	if !h.isFirst(c, g.live) {
 		return false
 	}
-	if c.arrival() < int64(live)-h.layout.SpeedWindow.Milliseconds() {
+	if c.arrival() < int64(g.live)-h.layout.SpeedWindow.Milliseconds() {
 		return true
 	}
-	return c.isStreamed() && !h.isLeft(c, live)
+	if g.lacks > 0 && c.object.run >= max(g.lacks, g.lackFrom+1) {
+		return false
+	}
+	return c.isStreamed() && !h.isLeft(c, g.live)
 }
 
 func (h *history) isNear(c, other *copyOf) bool {
@@ -230,10 +236,14 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 
 // completeOf is the run through which a Kappa generation is complete.
 func (h *history) completeOf(g *generation) uint64 {
-	if g.live == 0 {
-		return h.sweptRuns()
+	run := h.sweptRuns()
+	if g.live > 0 {
+		run = min(run, g.at(h.step))
 	}
-	return min(h.sweptRuns(), g.at(h.step))
+	if g.lacks > 0 {
+		run = min(run, g.lacks-1)
+	}
+	return run
 }
 
 // bounds are how many events of a window may be in, and what they come to together, and how many must be.
@@ -255,7 +265,7 @@ func (h *history) kappaBounds(g *generation, at cell, began uint64) (all state, 
 	}
 	reached := g.at(began)
 	for _, c := range h.held[at] {
-		if h.replays(c, g.live) {
+		if h.replays(c, g) {
 			add(c)
 			if c.object.run <= reached {
 				least++
@@ -297,7 +307,7 @@ func (h *history) checkKappaMarks(g *generation, key string, rows []seenRow, beg
 			}
 		}
 		for _, c := range e.copies {
-			if h.replays(c, g.live) {
+			if h.replays(c, g) {
 				h.expectKappa(c, place, rows, c.object.run <= reached, "its run is replayed")
 			}
 		}

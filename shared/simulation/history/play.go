@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -41,6 +41,7 @@ func (h *history) play() {
 		h.end(h)
 		return
 	}
+	h.checkBacklog()
 	h.settleDown(calmFrom)
 	if h.violation == nil {
 		h.finish()
@@ -69,7 +70,9 @@ func (h *history) until(t time.Time, done func() bool) bool {
 // Live: what stands in the stream then, of the slots from which speed folds what answers. Until the first run is built
 // a Lambda view answers nothing, so that all of its events are batch's to bring. A function that hangs is given up after
 // its timeout; the mapping waits at most 10 s before it tries again, and a batch at most its window (2 s); a bisected
-// batch is done half by half, at most as many as it has records (100), each in well below a second.
+// batch is done half by half, at most as many as it has records (100), each in well below a second. So the bound of 60 s
+// assumes that no lane has more to do than a few such batches: that few copies wait (see checkBacklog), since speed may
+// read one record at a time, about 20 in a second.
 //
 // Swept, where a view may be Kappa: what the stream has lost comes when the sweep has found it, and a request of the queue fails no more; and what replay
 // waits for the sweep with.
@@ -120,12 +123,12 @@ func (h *history) settleDown(from time.Time) {
 	h.visible("what is in the stream", h.liveBound, live)
 	bound := max(h.liveBound, h.batchBound)
 	if h.hasKappa() {
-		bound = h.sweptBound
+		bound = h.sweptBound + h.maxStreamAge // 0 where nothing grows too old: what the stream never had is passed by then
 	}
 	if !h.until(from.Add(bound), nil) {
 		return
 	}
-	h.visible("everything", bound, acked)
+	h.visible("everything", bound, slices.DeleteFunc(acked, h.isLacked))
 	// What was on the wire may have landed since.
 	if h.until(from.Add(h.patience), h.drained) && !h.drained() {
 		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests wait: %+v", h.patience, len(h.flying),
@@ -162,7 +165,7 @@ func (h *history) sweptRuns() uint64 {
 func (h *history) deployedServe() bool {
 	for _, d := range h.kit.of(h.deployed) {
 		v := h.pointers[d.Name]
-		if g, ok := v.Generation(v.Serving); !ok || g.Definition != d.Hash || v.Rebuild || v.Retired != 0 {
+		if g, ok := v.Generation(v.Serving); !ok || g.Definition != d.Hash || v.Rebuild || v.Retired != 0 || g.Lacks > 0 {
 			return false
 		}
 		for _, g := range v.Generations {
@@ -188,23 +191,12 @@ func (h *history) drained() bool {
 			return false
 		}
 	}
-	for _, shard := range h.stream.Shards() {
-		after := event.Sequence("")
-		for {
-			found, _, err := h.stream.Read(shard.ID, after, 100)
-			h.must(err)
-			for _, r := range found {
-				if d := h.delivered[r.Sequence]; d == nil || d.done == 0 {
-					return false
-				}
-				after = r.Sequence
-			}
-			if len(found) < 100 {
-				break
-			}
-		}
-	}
-	return true
+	left := false
+	h.eachRecord(func(r memory.StreamRecord) bool {
+		left = !h.isDone(r)
+		return !left
+	})
+	return !left
 }
 
 // lastFilled is the last run that reads an object; later ones are swept in their time.

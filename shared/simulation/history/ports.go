@@ -28,7 +28,7 @@ type port struct {
 func (p port) call(k kind, name, key string, do func() error) error {
 	h, inv := p.h, p.current
 	inv.pause(h.latency())
-	if h.down(k.service) {
+	if h.down(k.service) && !(p.role == speedRole && h.isSpared()) {
 		h.count(k.service)
 		h.note(inv, name, key, "down")
 		return errDown
@@ -38,6 +38,8 @@ func (p port) call(k kind, name, key string, do func() error) error {
 	}
 	f := h.draw(k)
 	switch {
+	case p.role == speedRole && h.isSpared():
+		f = -1
 	case inv.refused > 0 && k.service == DynamoDown && !h.calm:
 		inv.refused--
 		f = Throttled
@@ -174,6 +176,9 @@ func (s streamPort) Publish(_ context.Context, entries []stream.Entry) (failed [
 			taken, failed = s.h.some(entries)
 		}
 		s.h.onPublish(taken)
+		if s.role == ingestRole && len(taken) > 0 {
+			s.h.keepLetterOf(taken[0])
+		}
 		_, err := s.h.stream.Publish(everywhere, taken)
 		return err
 	})

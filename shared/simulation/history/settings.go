@@ -37,6 +37,8 @@ type settings struct {
 	timeouts     [roles]time.Duration
 	skews        map[role]time.Duration // of all environments of a function, where it is not drawn
 
+	forgetting
+
 	liveBound, batchBound, sweptBound, patience time.Duration // see settleDown
 
 	changes

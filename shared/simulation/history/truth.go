@@ -121,6 +121,7 @@ type record struct {
 	sequence event.Sequence
 	lines    []*position
 	junk     bool
+	put      time.Time
 	done     uint64 // the step at which speed first said that it is applied, 0 for never
 }
 
@@ -363,11 +364,11 @@ func (h *history) publishing(entries []stream.Entry) error {
 // deliver takes in a record that the mapping has read, with the verdicts of its lines: a position counts when no earlier one of the lane holds
 // the identity with a stamp within the window of its own (design 3.5). All copies of an event go through one lane, and a lane is read in order,
 // so the earlier ones are known.
-func (h *history) deliver(sequence event.Sequence, data []byte) {
+func (h *history) deliver(sequence event.Sequence, data []byte, put time.Time) {
 	if _, known := h.delivered[sequence]; known {
 		return
 	}
-	r := &record{sequence: sequence}
+	r := &record{sequence: sequence, put: put}
 	h.delivered[sequence] = r
 	lines, ok := h.published[string(data)]
 	r.junk = !ok

@@ -159,7 +159,7 @@ func (h *history) foldedPages(set *view.Set, g *generation) map[view.PageKey][]b
 		own := slices.Collect(bytes.Lines(text))
 		for i, c := range o.copies {
 			isLive := slices.ContainsFunc(c.positions, func(p *position) bool { return p.copyOf == c && p.counts && p.object.slot >= g.live })
-			if isLive || h.replays(c, g.live) {
+			if isLive || h.replays(c, g) {
 				lines = append(lines, own[i]...)
 				rows++
 			}

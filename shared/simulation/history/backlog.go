@@ -1,0 +1,70 @@
+package history
+
+import (
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
+)
+
+// mostCopies is how many copies of records the stream may hold, that wait with speed, when the faults stop.
+const mostCopies = 60
+
+// eachRecord calls do for every record that the stream holds, parents before their children, until do says to stop.
+func (h *history) eachRecord(do func(memory.StreamRecord) bool) {
+	for _, shard := range h.stream.Shards() {
+		after := event.Sequence("")
+		for {
+			found, _, err := h.stream.Read(shard.ID, after, 100)
+			h.must(err)
+			for _, r := range found {
+				if !do(r) {
+					return
+				}
+				after = r.Sequence
+			}
+			if len(found) < 100 {
+				break
+			}
+		}
+	}
+}
+
+// isDone says whether speed has reported a record done.
+func (h *history) isDone(r memory.StreamRecord) bool {
+	d := h.delivered[r.Sequence]
+	return d != nil && d.done != 0
+}
+
+// checkBacklog looks at what waits for speed when the faults stop. Copies of what is in the stream already make a lag
+// longer, and a sweep that puts them there whenever something waits makes it endless. So there may be some, but few:
+// ingest, republish and the sweep put a record again when they do not know whether it was taken.
+func (h *history) checkBacklog() {
+	met := map[*copyOf]bool{}
+	for _, r := range h.delivered { // records that are done may have left the stream
+		for _, p := range r.lines {
+			met[p.copyOf] = met[p.copyOf] || r.done != 0
+		}
+	}
+	waiting, copies := 0, 0
+	h.eachRecord(func(r memory.StreamRecord) bool {
+		fresh := false
+		for _, c := range h.published[string(r.Data)] {
+			fresh = fresh || !met[c]
+			met[c] = true
+		}
+		if !h.isDone(r) {
+			waiting++
+			if !fresh {
+				copies++
+			}
+		}
+		return true
+	})
+	h.backlogThen = backlog{waiting, copies}
+	if copies > mostCopies {
+		h.fail(oracleBacklog, "%d records wait for speed when faults stop, and %d of them are copies of records in the stream; at most %d may be",
+			waiting, copies, mostCopies)
+	}
+}
+
+// backlog is what waits for speed.
+type backlog struct{ records, copies int }

@@ -12,38 +12,48 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// shownRejections is how many rejected events are named without --verbose.
+// shownRejections is the maximum number of rejected events that send names without --verbose.
 const shownRejections = 20
 
-// redraw is the least time between two drawings of the bar.
+// redraw is the minimum time between two drawings of the bar.
 const redraw = 100 * time.Millisecond
 
-// console is stderr while events are sent: lines that stay, and on a terminal a progress bar below them. It is safe for concurrent use.
+// console writes to stderr while events are sent: lines that stay and, on a terminal, a progress bar below them. It is
+// safe for concurrent use.
 type console struct {
 	mu       sync.Mutex
 	out      io.Writer
 	bar      *progressbar.ProgressBar // nil when stderr is no terminal
 	now      func() time.Time
-	drawn    time.Time // when the bar was drawn last
+	drawn    time.Time // when the bar was last drawn
 	verbose  bool
 	accepted int
-	named    int // rejected events that have a line
-	unnamed  int // and those that have none
+	named    int // rejected events with a line of their own
+	unnamed  int // rejected events without a line
 	retried  bool
 }
 
 func newConsole(w *world, sources []send.Source, verbose bool) *console {
 	c := &console{out: w.stderr, now: w.now, verbose: verbose}
 	if w.terminal {
-		c.bar = progressbar.NewOptions64(stored(sources), progressbar.OptionSetWriter(w.stderr), progressbar.OptionShowBytes(true),
-			progressbar.OptionShowCount(), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(20),
-			progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription("sending"), progressbar.OptionSetRenderBlankState(true),
-			progressbar.OptionSetSpinnerChangeInterval(0)) // no goroutine of its own: it would draw over lines and outlive the bar
+		c.bar = progressbar.NewOptions64(
+			stored(sources),
+			progressbar.OptionSetWriter(w.stderr),
+			progressbar.OptionShowBytes(true),
+			progressbar.OptionShowCount(),
+			progressbar.OptionSetPredictTime(true),
+			progressbar.OptionSetWidth(20),
+			progressbar.OptionClearOnFinish(),
+			progressbar.OptionSetDescription("sending"),
+			progressbar.OptionSetRenderBlankState(true),
+			progressbar.OptionSetSpinnerChangeInterval(0),
+		) // no goroutine: it would draw over lines and outlive the bar
 	}
 	return c
 }
 
-// stored is the size of all sources in bytes, -1 when one of them is unknown: then rate and count are shown, and no time left.
+// stored returns the stored size of all sources in bytes; -1 if the size of one is unknown. The bar then shows rate and
+// count, but no time left.
 func stored(sources []send.Source) int64 {
 	var total int64
 	for _, source := range sources {
@@ -55,7 +65,7 @@ func stored(sources []send.Source) int64 {
 	return total
 }
 
-// result names the rejected events of a batch and moves the bar to where the batch ends.
+// result names the rejected events of a batch and moves the bar to the end of the batch.
 func (c *console) result(r send.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -65,14 +75,21 @@ func (c *console) result(r send.Result) {
 			continue
 		}
 		c.named++
-		c.line("%s: %s %s %s %s", rejected.Origin, orDash(rejected.ID), orDash(rejected.Code), orDash(rejected.Pointer), rejected.Detail)
+		c.line(
+			"%s: %s %s %s %s",
+			rejected.Origin,
+			orDash(rejected.ID),
+			orDash(rejected.Code),
+			orDash(rejected.Pointer),
+			rejected.Detail,
+		)
 	}
 	if c.accepted += r.Accepted; r.Err == nil {
 		c.draw(r.Read)
 	}
 }
 
-// draw moves the bar, now and then, to the stored bytes that are done with.
+// draw moves the bar to the stored bytes that have been sent, if enough time has passed since the last drawing.
 func (c *console) draw(read int64) {
 	now := c.now()
 	if c.bar == nil || now.Sub(c.drawn) < redraw {
@@ -83,7 +100,7 @@ func (c *console) draw(read int64) {
 	c.check(c.bar.Set64(read))
 }
 
-// retrying says that the server makes us wait. One line is enough for a reader who did not ask for all.
+// retrying prints that a request failed and when it is repeated. Without --verbose it prints only the first one.
 func (c *console) retrying(wait time.Duration, cause error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -96,14 +113,14 @@ func (c *console) retrying(wait time.Duration, cause error) {
 	c.retried = true
 }
 
-// stopping says what Ctrl-C does.
+// stopping prints what Ctrl-C does.
 func (c *console) stopping() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.line("stopping; waiting for the requests under way (Ctrl-C again quits at once)")
+	c.line("stopping; waiting for the open requests (Ctrl-C again quits at once)")
 }
 
-// close takes the bar away.
+// close removes the bar and prints how many rejected events have no line.
 func (c *console) close() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -116,7 +133,7 @@ func (c *console) close() {
 	}
 }
 
-// line writes one line that stays, where the bar stood.
+// line writes one line that stays, in place of the bar.
 func (c *console) line(format string, args ...any) {
 	if c.bar != nil {
 		c.check(c.bar.Clear())
@@ -124,7 +141,8 @@ func (c *console) line(format string, args ...any) {
 	fmt.Fprintln(c.out, table.Printable(fmt.Sprintf(format, args...)))
 }
 
-// check gives the bar up when it cannot be drawn, or when a file has grown past its size: sending goes on, and the summary has the numbers.
+// check removes the bar if it cannot be drawn, or if a file has grown past its size. Sending goes on; the summary has
+// the numbers.
 func (c *console) check(err error) {
 	if err != nil {
 		c.bar = nil

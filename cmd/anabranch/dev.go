@@ -23,37 +23,45 @@ import (
 
 // DevCmd is "anabranch dev".
 type DevCmd struct {
-	Views  string `help:"File with the views." default:"views.yaml" type:"path"`
-	Dir    string `help:"Directory of the archive: what is in it is what the views are rebuilt from." default:"anabranch-data" type:"path"`
+	Views  string `help:"File that defines the views." default:"views.yaml" type:"path"`
+	Dir    string `help:"Directory of the archive; the views are rebuilt from it." default:"anabranch-data" type:"path"`
 	Listen string `help:"Address to listen on." default:"127.0.0.1:8080"`
 
-	Slot            time.Duration `help:"Length of a slot, the unit in which batch takes over; a used directory keeps its own." default:"${slot}"`
-	CommitWithin    time.Duration `help:"How long after its arrival a request may still be put into the archive." default:"${commit_within}"`
-	SealDelay       time.Duration `help:"How long after its end a slot is sealed; at least commit-within." default:"${seal_delay}"`
+	Slot            time.Duration `help:"Length of a slot; a used directory keeps its own." default:"${slot}"`
+	CommitWithin    time.Duration `help:"Time that a request has to reach the archive." default:"${commit_within}"`
+	SealDelay       time.Duration `help:"Time from a slot's end to its sealing." default:"${seal_delay}"`
 	BatchEvery      time.Duration `help:"How often batch, replay and audit run." default:"${batch_every}"`
-	SweepAfter      time.Duration `help:"How long after it was archived an event is looked for in the stream." default:"${sweep_after}"`
-	DropGrace       time.Duration `help:"How long the items of what was given up are left to queries that have begun." default:"${drop_grace}"`
-	RequireApproval bool          `help:"A changed view waits for: anabranch views switch."`
+	SweepAfter      time.Duration `help:"Age at which the sweep looks for an event." default:"${sweep_after}"`
+	DropGrace       time.Duration `help:"Time that open queries may still read dropped items." default:"${drop_grace}"`
+	RequireApproval bool          `help:"A changed view waits for \"anabranch views switch\"."`
 
 	Verbose bool `help:"Log every invocation." short:"v"`
 }
 
-// devDefaults are the defaults of the flags, by the names that their tags have.
-func devDefaults() kong.Vars {
+// flagVars returns the default values and the long help texts that the flags' tags refer to.
+func flagVars() kong.Vars {
 	s := dev.Default()
 	return kong.Vars{
-		"slot": s.Slot.String(), "commit_within": s.CommitWithin.String(), "seal_delay": s.SealDelay.String(), "batch_every": s.BatchEvery.String(),
-		"sweep_after": s.SweepAfter.String(), "drop_grace": s.DropGrace.String(),
+		"slot": s.Slot.String(), "commit_within": s.CommitWithin.String(), "seal_delay": s.SealDelay.String(),
+		"batch_every": s.BatchEvery.String(), "sweep_after": s.SweepAfter.String(), "drop_grace": s.DropGrace.String(),
+
+		"key_help": "Key, if the server requires one. " +
+			"Prefer the variable: other users of this machine can see the flags of a command.",
+		"generation_to_compare": "Generation to compare, or the first 6 or more characters of its id. " +
+			"Default: the one being built, else the retained one.",
+		"generation_to_change": "Generation to change, or the first 6 or more characters of its id. " +
+			"Required only if several are suitable.",
 	}
 }
 
-// Help is printed below the flags.
+// Help returns the text below the flags of --help.
 func (*DevCmd) Help() string {
-	return `The whole system in this process: no AWS, no Docker. To watch batch take over within seconds:
+	return `Runs the whole system in this process: no AWS, no Docker. To watch batch take over within seconds:
 
   anabranch dev --views localstack/sample/views.yaml --slot 2s --commit-within 500ms --seal-delay 1s --batch-every 1s
 
-The file with the views is read again when it changes, as deploying it would: changed views are built beside the running ones, and switched to.`
+Dev reads the views file again whenever it changes, as if you deployed it: it builds changed views while the old ones
+serve, and then switches to them.`
 }
 
 // Run serves until ctx ends.
@@ -74,8 +82,9 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 		All: dev.Default(), Definitions: definitions, Reload: c.reload(text), Dir: c.Dir,
 		Log: slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})),
 	}
-	settings.Slot, settings.CommitWithin, settings.SealDelay, settings.BatchEvery = c.Slot, c.CommitWithin, c.SealDelay, c.BatchEvery
-	settings.SweepAfter, settings.DropGrace, settings.RequireApproval = c.SweepAfter, c.DropGrace, c.RequireApproval
+	settings.Slot, settings.CommitWithin, settings.SealDelay = c.Slot, c.CommitWithin, c.SealDelay
+	settings.BatchEvery, settings.SweepAfter, settings.DropGrace = c.BatchEvery, c.SweepAfter, c.DropGrace
+	settings.RequireApproval = c.RequireApproval
 	if err := settings.CheckAs(c.spell); err != nil {
 		return usage("%w", err)
 	}
@@ -93,7 +102,7 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	return serve(ctx, listener, server.Handler())
 }
 
-// spell is the flag of a setting; one without a flag keeps its name.
+// spell returns the flag of a setting; a setting without a flag keeps its name.
 func (c *DevCmd) spell(name string) string {
 	if reflect.ValueOf(c).Elem().FieldByName(name).IsValid() {
 		return setting.Flag(name)
@@ -101,7 +110,7 @@ func (c *DevCmd) spell(name string) string {
 	return name
 }
 
-// reload reads the views again whenever their file has changed: nil while it has not.
+// reload returns a function that reads the views again if their file has changed. It returns nil while it has not.
 func (c *DevCmd) reload(last []byte) func() ([]view.Definition, error) {
 	return func() ([]view.Definition, error) {
 		text, err := os.ReadFile(c.Views)
@@ -118,13 +127,26 @@ func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definit
 	for i, d := range definitions {
 		names[i] = string(d.Name)
 	}
-	fmt.Fprintf(w.stderr, "anabranch dev listens on http://%s\n  views    %s\n  archive  %s\n  slot %s, sealed after %s, batch every %s\n",
-		address, strings.Join(names, ", "), c.Dir, c.Slot, c.SealDelay, c.BatchEvery)
+	fmt.Fprintf(
+		w.stderr,
+		"anabranch dev listens on http://%s\n  views    %s\n  archive  %s\n  slot %s, sealed after %s, batch every %s\n",
+		address,
+		strings.Join(names, ", "),
+		c.Dir,
+		c.Slot,
+		c.SealDelay,
+		c.BatchEvery,
+	)
 }
 
-// serve answers requests until ctx ends, and then those that are under way.
+// serve answers requests until ctx ends, then finishes the open ones, for up to 10 s.
 func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second, ReadTimeout: 60 * time.Second, IdleTimeout: 2 * time.Minute}
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       60 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+	}
 	ended := make(chan error, 1)
 	go func() { ended <- server.Serve(listener) }()
 	select {

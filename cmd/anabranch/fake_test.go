@@ -18,13 +18,13 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// fakeServer stands for ingest: it takes events, rejecting those that carry a "reject" member, and fails as its script says.
+// fakeServer plays ingest: it accepts events, rejects those with a "reject" member, and fails as its script says.
 type fakeServer struct {
 	*httptest.Server
 	t testing.TB
 
 	mu       sync.Mutex
-	faults   []http.HandlerFunc // used up before any request is judged
+	faults   []http.HandlerFunc // answers of the first requests, one each
 	taken    []string           // ids of accepted events, in order of arrival
 	requests [][]byte           // as posted, faults included
 }
@@ -45,7 +45,8 @@ func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fault(w, r)
 		return
 	}
-	if r.URL.Path != "/v1/events" || r.Header.Get("Content-Type") != "application/x-ndjson" || r.Header.Get("Content-Encoding") != "zstd" {
+	if r.URL.Path != "/v1/events" || r.Header.Get("Content-Type") != "application/x-ndjson" ||
+		r.Header.Get("Content-Encoding") != "zstd" {
 		s.t.Errorf("%s with %v", r.URL, r.Header)
 	}
 	s.respond(w, packed)
@@ -74,10 +75,12 @@ type fakeRejection struct {
 }
 
 func (r fakeRejection) MarshalJSON() ([]byte, error) {
-	return json.Marshal(map[string]any{"index": r.Index, "id": r.ID, "code": r.Code, "pointer": r.Pointer, "detail": r.Detail})
+	return json.Marshal(
+		map[string]any{"index": r.Index, "id": r.ID, "code": r.Code, "pointer": r.Pointer, "detail": r.Detail},
+	)
 }
 
-// respond answers as the interface says: 200 when an event was accepted or there were none, else 422.
+// respond answers as ingest does: 200 if an event was accepted or there were none, else 422.
 func (s *fakeServer) respond(w http.ResponseWriter, packed []byte) {
 	lines := s.lines(packed)
 	rejected := []fakeRejection{}
@@ -88,7 +91,7 @@ func (s *fakeServer) respond(w http.ResponseWriter, packed []byte) {
 		case err != nil:
 			rejected = append(rejected, fakeRejection{Index: i, Code: "malformed", Detail: "not JSON"})
 		case e.Reject != "":
-			rejected = append(rejected, fakeRejection{i, e.ID, e.Reject, "/reject", "told to"})
+			rejected = append(rejected, fakeRejection{i, e.ID, e.Reject, "/reject", "rejected on request"})
 		default:
 			accepted = append(accepted, e.ID)
 		}
@@ -125,30 +128,31 @@ func (s *fakeServer) lines(packed []byte) []string {
 	return strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 }
 
-// ids are the accepted ones, sorted.
+// ids returns the ids of the accepted events, sorted.
 func (s *fakeServer) ids() []string { return slices.Sorted(slices.Values(s.arrived())) }
 
-// arrived are the accepted ones in order of arrival.
+// arrived returns the ids of the accepted events, in order of arrival.
 func (s *fakeServer) arrived() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.taken)
 }
 
-// request is the i-th request as posted.
+// request returns the i-th request as posted.
 func (s *fakeServer) request(i int) []byte {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.requests[i]
 }
 
+// asked returns the number of requests.
 func (s *fakeServer) asked() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.requests)
 }
 
-// The faults that a script is made of.
+// The faults of a script follow.
 
 func status(code int, header ...string) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
@@ -168,7 +172,7 @@ func reset(w http.ResponseWriter, _ *http.Request) {
 	conn.Close()
 }
 
-// swallowed is a request that the server took although its answer is lost.
+// swallowed takes the request but loses the answer.
 func (s *fakeServer) swallowed(w http.ResponseWriter, r *http.Request) {
 	s.respond(httptest.NewRecorder(), s.request(s.asked()-1))
 	reset(w, r)
@@ -182,7 +186,7 @@ func fixed(code int, kind, body string) http.HandlerFunc {
 	}
 }
 
-// console of a test: what a command is given, and what it wrote.
+// session is a world for tests: it gives a command its input and records its output and waits.
 type session struct {
 	world
 	out, err bytes.Buffer
@@ -190,7 +194,7 @@ type session struct {
 	waits    []time.Duration
 }
 
-// newSession has a clock that stands still but for waits, which take no time.
+// newSession returns a session whose clock moves only during waits, which take no time.
 func newSession() *session {
 	s := &session{}
 	clock := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -215,7 +219,7 @@ func (s *session) do(t testing.TB, code int, args ...string) {
 	}
 }
 
-// says checks that a text holds each piece.
+// says checks that a text contains each piece.
 func says(t testing.TB, text fmt.Stringer, pieces ...string) {
 	t.Helper()
 	for _, piece := range pieces {
@@ -225,7 +229,7 @@ func says(t testing.TB, text fmt.Stringer, pieces ...string) {
 	}
 }
 
-// sums checks lines of the summary, whatever their alignment.
+// sums checks that the summary has each line, whatever its alignment.
 func sums(t testing.TB, s *session, lines ...string) {
 	t.Helper()
 	var got []string

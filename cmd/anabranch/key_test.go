@@ -9,7 +9,7 @@ import (
 
 const secret = "w0123456789abcdefghijklmnopqrstu"
 
-// commands are all that ask a server, each as a command line.
+// commands returns a command line for each way to ask a server.
 func commands(address string) map[string][]string {
 	return map[string][]string{
 		"send": {"send", "-", "--url", address}, "query": {"query", "v", "--url", address},
@@ -17,7 +17,7 @@ func commands(address string) map[string][]string {
 	}
 }
 
-// keyed is a server that lets nobody in, and keeps what each request brought.
+// keyed starts a server that refuses every request and records the Authorization headers.
 func keyed(t testing.TB, code int, kind, body string) (address string, brought func() string) {
 	var keys []string
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -28,7 +28,7 @@ func keyed(t testing.TB, code int, kind, body string) (address string, brought f
 	return server.URL, func() string { return strings.Join(keys, ", ") }
 }
 
-// Every command sends the key, from flag or variable, and shows it to nobody, whatever the server repeats.
+// TestKey: every command sends the key, from flag or variable, and never prints it, even if the server echoes it.
 func TestKey(t *testing.T) {
 	const gateway = `{"message":"Forbidden","authorization":"ECHO"}`
 	for name := range commands("") {
@@ -51,7 +51,7 @@ func TestKey(t *testing.T) {
 				if brought() != "Bearer "+secret {
 					t.Errorf("brought %q", brought())
 				}
-				says(t, &s.err, "anabranch: ", "the key is not good for that", "403 Forbidden", "(key)")
+				says(t, &s.err, "anabranch: ", "this key does not permit that", "403 Forbidden", "(key)")
 				if strings.Contains(s.out.String()+s.err.String(), secret) {
 					t.Error("the key is printed")
 				}
@@ -60,7 +60,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// A server that wants a key says so in its own way; we say what to do.
+// TestKeyMissing: the error of a server that requires a key comes with a hint.
 func TestKeyMissing(t *testing.T) {
 	for name := range commands("") {
 		t.Run(name, func(t *testing.T) {
@@ -72,7 +72,7 @@ func TestKeyMissing(t *testing.T) {
 				code = exitUnreachable
 			}
 			s.do(t, code, commands(address)[name]...)
-			if says(t, &s.err, "this server wants a key: --key or ANABRANCH_KEY", "401 Unauthorized"); brought() != "" {
+			if says(t, &s.err, "this server requires a key: set --key or ANABRANCH_KEY", "401 Unauthorized"); brought() != "" {
 				t.Errorf("brought %q", brought())
 			}
 		})
@@ -81,7 +81,7 @@ func TestKeyMissing(t *testing.T) {
 		address, _ := keyed(t, 401, "application/json", `{"message":"Unauthorized"}`)
 		s := newSession()
 		s.do(t, exitRejected, "views", "--url", address, "--key", secret)
-		says(t, &s.err, "this server does not take the key")
+		says(t, &s.err, "this server rejects the key")
 	})
 	t.Run("ForbiddenWithout", func(t *testing.T) {
 		address, _ := keyed(t, 403, "text/plain", "go away")
@@ -93,11 +93,12 @@ func TestKeyMissing(t *testing.T) {
 	})
 }
 
-// A key that would be read by others on the way, or that is none, is refused before anything is sent, and not shown.
+// TestKeyRefused: a command refuses an invalid key, and a key over plain HTTP, before it sends anything, and does not
+// print it.
 func TestKeyRefused(t *testing.T) {
 	for _, c := range []struct{ url, key, says string }{
-		{"http://example.com", secret, "--key: http://example.com would bring it unencrypted"},
-		{"https://example.com", secret + " x", "--key: it has a blank"},
+		{"http://example.com", secret, "--key: the key would travel unencrypted to http://example.com"},
+		{"https://example.com", secret + " x", "--key: invalid character"},
 	} {
 		for name, args := range commands(c.url) {
 			s := newSession()
@@ -109,12 +110,13 @@ func TestKeyRefused(t *testing.T) {
 	}
 }
 
-// Neither help nor a mistake on the command line shows the key.
+// TestKeyIsNotPrinted: neither help nor an error in the command line prints the key.
 func TestKeyIsNotPrinted(t *testing.T) {
 	t.Setenv("ANABRANCH_KEY", secret)
 	for _, args := range [][]string{
 		{"--help"}, {"send", "--help"}, {"query", "--help"}, {"views", "--help"}, {"smoke", "--help"}, {"--version"}, {},
-		{"send"}, {"query", "v", "--from=x"}, {"send", "-", "--batch=0"}, {"send", "-", "--kye=" + secret}, {"--key=" + secret, "views"}, {"smoke", "--for=0s"},
+		{"send"}, {"query", "v", "--from=x"}, {"send", "-", "--batch=0"}, {"send", "-",
+			"--kye=" + secret}, {"--key=" + secret, "views"}, {"smoke", "--for=0s"},
 	} {
 		s := newSession()
 		s.run(t.Context(), args)

@@ -19,9 +19,9 @@ import (
 	"github.com/anabranch/anabranch/localstack/sample"
 )
 
-// TestKill sends the sample three times at once, by several clients, and kills "anabranch dev" with SIGKILL meanwhile, starts it again on the same
-// directory, and so on. No acknowledged event is lost; and when the clients send again what was not acknowledged, every answer is that of the sample
-// sent once.
+// TestKill sends the sample three times at once, with several clients. Meanwhile it kills "anabranch dev" with SIGKILL
+// and starts it again on the same directory, several times. No acknowledged event is lost. Once the clients have sent
+// again what was not acknowledged, every answer equals that of the sample sent once.
 func TestKill(t *testing.T) {
 	command := build(t)
 	dir := t.TempDir()
@@ -29,11 +29,11 @@ func TestKill(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const size = 100 // events a request
+	const size = 100 // events per request
 	var chunks [][][]byte
 	for start := 0; start < len(events); start += size {
 		chunk := events[start:min(start+size, len(events))]
-		chunks = append(chunks, slices.Repeat([][][]byte{chunk}, copies)...) // at once: four clients send in this order
+		chunks = append(chunks, slices.Repeat([][][]byte{chunk}, copies)...) // four clients send concurrently, in this order
 	}
 	acknowledged := make([]bool, len(chunks))
 	for life := 0; ; life++ {
@@ -44,7 +44,8 @@ func TestKill(t *testing.T) {
 			sendOpen(t, server, chunks, acknowledged, nil)
 			ctx, cancel := context.WithTimeout(t.Context(), 60*time.Second)
 			defer cancel()
-			if err := server.Wait(ctx, "batch", func(a sample.Answer) bool { return a.Exact() && a.Requests() == sample.Events }); err != nil {
+			complete := func(a sample.Answer) bool { return a.Exact() && a.Requests() == sample.Events }
+			if err := server.Wait(ctx, "batch", complete); err != nil {
 				t.Fatal(err)
 			}
 			if _, err := server.Verify(t.Context()); err != nil {
@@ -60,7 +61,7 @@ func TestKill(t *testing.T) {
 // copies is how often the sample is sent.
 const copies = 3
 
-// build makes the command.
+// build compiles the command.
 func build(t *testing.T) string {
 	t.Helper()
 	command := filepath.Join(t.TempDir(), "anabranch")
@@ -70,11 +71,27 @@ func build(t *testing.T) string {
 	return command
 }
 
-// live starts one life of the server.
+// live starts one life of the server, and returns a function that kills it.
 func live(t *testing.T, command, dir string) (sample.Server, func()) {
 	t.Helper()
-	c := exec.Command(command, "dev", "--views", "../../localstack/sample/views.yaml", "--dir", dir, "--listen", "127.0.0.1:0",
-		"--slot", "2s", "--commit-within", "500ms", "--seal-delay", "1s", "--batch-every", "200ms")
+	c := exec.Command(
+		command,
+		"dev",
+		"--views",
+		"../../localstack/sample/views.yaml",
+		"--dir",
+		dir,
+		"--listen",
+		"127.0.0.1:0",
+		"--slot",
+		"2s",
+		"--commit-within",
+		"500ms",
+		"--seal-delay",
+		"1s",
+		"--batch-every",
+		"200ms",
+	)
 	out, err := c.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -100,7 +117,8 @@ func live(t *testing.T, command, dir string) (sample.Server, func()) {
 	return sample.Server{}, nil
 }
 
-// atLeast fails when the server counts fewer events than were acknowledged: right after its start, all of them are in the answers.
+// atLeast fails if the server counts fewer events than it acknowledged. Right after a start, the answers have all of
+// them.
 func atLeast(t *testing.T, server sample.Server, acknowledged []bool, size int) int64 {
 	t.Helper()
 	answer, err := server.Ask(t.Context(), "traffic", nil)
@@ -119,7 +137,8 @@ func atLeast(t *testing.T, server sample.Server, acknowledged []bool, size int) 
 	return answer.Requests()
 }
 
-// sendOpen sends what is not acknowledged, by four clients, and kills the server in the midst of it when it is to.
+// sendOpen sends, with four clients, all chunks that are not acknowledged. If kill is set, it kills the server
+// meanwhile.
 func sendOpen(t *testing.T, server sample.Server, chunks [][][]byte, acknowledged []bool, kill func()) {
 	t.Helper()
 	var next, done atomic.Int64
@@ -152,7 +171,8 @@ func sendOpen(t *testing.T, server sample.Server, chunks [][][]byte, acknowledge
 	}
 }
 
-// post is nil when all events of the chunk are acknowledged. A server that is too busy to be in time is asked again.
+// post returns nil if all events of the chunk are acknowledged. It asks again if the server was too busy to meet its
+// deadline.
 func post(server sample.Server, chunk [][]byte) error {
 	err := postOnce(server, chunk)
 	for try := 0; errors.Is(err, errBusy) && try < 20; try++ {
@@ -164,7 +184,11 @@ func post(server sample.Server, chunk [][]byte) error {
 var errBusy = errors.New("503")
 
 func postOnce(server sample.Server, chunk [][]byte) error {
-	response, err := http.Post(server.URL+"/v1/events", "application/x-ndjson", bytes.NewReader(bytes.Join(chunk, []byte("\n"))))
+	response, err := http.Post(
+		server.URL+"/v1/events",
+		"application/x-ndjson",
+		bytes.NewReader(bytes.Join(chunk, []byte("\n"))),
+	)
 	if err != nil {
 		return err
 	}

@@ -19,20 +19,26 @@ func TestUsage(t *testing.T) {
 		args []string
 		says string
 	}{
-		"NoCommand":       {nil, "expected one of"},
-		"UnknownCommand":  {[]string{"sned"}, "sned"},
-		"UnknownFlag":     {[]string{"send", "-", "--bacth=3"}, "--bacth"},
-		"NoFile":          {[]string{"send"}, "<file>"},
-		"BatchZero":       {[]string{"send", "-", "--batch=0"}, "--batch: 0 is not between 1 and 1000"},
-		"BatchTooLarge":   {[]string{"send", "-", "--batch=1001"}, "--batch: 1001 is not between 1 and 1000"},
-		"BatchNoNumber":   {[]string{"send", "-", "--batch=many"}, "--batch"},
-		"Concurrency":     {[]string{"send", "-", "--concurrency=65"}, "--concurrency: 65 is not between 1 and 64"},
-		"NoScheme":        {[]string{"send", "-", "--url=localhost:8080"}, `--url: "localhost:8080" does not start with http://`},
-		"NoView":          {[]string{"query"}, "<view>"},
-		"NoValue":         {[]string{"query", "v", "path"}, `"path" is not field=value`},
-		"NoField":         {[]string{"query", "v", "=x"}, `"=x" is not field=value`},
-		"FieldTwice":      {[]string{"query", "v", "a=1", "a=2"}, `"a=2": the field a is given twice`},
-		"ReservedField":   {[]string{"query", "v", "from=2015"}, "no key field is called from; the flags are --from"},
+		"NoCommand":      {nil, "expected one of"},
+		"UnknownCommand": {[]string{"sned"}, "sned"},
+		"UnknownFlag":    {[]string{"send", "-", "--bacth=3"}, "--bacth"},
+		"NoFile":         {[]string{"send"}, "<file>"},
+		"BatchZero":      {[]string{"send", "-", "--batch=0"}, "--batch: 0 is not between 1 and 1000"},
+		"BatchTooLarge":  {[]string{"send", "-", "--batch=1001"}, "--batch: 1001 is not between 1 and 1000"},
+		"BatchNoNumber":  {[]string{"send", "-", "--batch=many"}, "--batch"},
+		"Concurrency":    {[]string{"send", "-", "--concurrency=65"}, "--concurrency: 65 is not between 1 and 64"},
+		"NoScheme": {
+			[]string{"send", "-", "--url=localhost:8080"},
+			`--url: "localhost:8080" does not start with http://`,
+		},
+		"NoView":     {[]string{"query"}, "<view>"},
+		"NoValue":    {[]string{"query", "v", "path"}, `"path" is not field=value`},
+		"NoField":    {[]string{"query", "v", "=x"}, `"=x" is not field=value`},
+		"FieldTwice": {[]string{"query", "v", "a=1", "a=2"}, `"a=2": the field a is given twice`},
+		"ReservedField": {
+			[]string{"query", "v", "from=2015"},
+			"from is reserved and cannot be a key field; the flags are --from",
+		},
 		"BadFrom":         {[]string{"query", "v", "--from=yesterday"}, `--from: "yesterday" is not an RFC 3339 time`},
 		"BadTo":           {[]string{"query", "v", "--to=2015-05-17"}, `--to: "2015-05-17" is not an RFC 3339 time`},
 		"BadOutput":       {[]string{"query", "v", "-o", "xml"}, "xml"},
@@ -52,7 +58,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestDevSettings: a rule that settings break names their flags.
+// TestDevSettings: an error about settings names their flags.
 func TestDevSettings(t *testing.T) {
 	s := newSession()
 	s.do(t, exitUsage, "dev", "--views=../../localstack/sample/views.yaml", "--seal-delay=9s")
@@ -60,7 +66,8 @@ func TestDevSettings(t *testing.T) {
 }
 
 func TestHelp(t *testing.T) {
-	for name, args := range map[string][]string{"": {"--help"}, "send": {"send", "--help"}, "query": {"query", "--help"}, "views": {"views", "-h"}, "smoke": {"smoke", "--help"}} {
+	for name, args := range map[string][]string{"": {"--help"}, "send": {"send", "--help"}, "query": {"query", "--help"},
+		"views": {"views", "-h"}, "smoke": {"smoke", "--help"}} {
 		t.Run("Help "+name, func(t *testing.T) {
 			s := newSession()
 			s.do(t, exitOK, args...)
@@ -91,7 +98,7 @@ func TestURLFromTheEnvironment(t *testing.T) {
 	}
 }
 
-// The command as main runs it, with the real clock, network and signals.
+// TestRun runs the command as main does, with the real clock, network and signals.
 func TestRun(t *testing.T) {
 	server := newFakeServer(t)
 	var out, stderr bytes.Buffer
@@ -105,13 +112,14 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// What cannot be printed is an error, not silence.
+// TestOutputFails: a failing output is an error.
 func TestOutputFails(t *testing.T) {
 	full := errors.New("disk full")
 	address, _ := asked(t, ok(emptyAnswer))
 	server := newFakeServer(t)
 	for name, args := range map[string][]string{
-		"Send": {"send", "-", "--url", server.URL}, "Table": {"query", "v", "--url", address}, "JSON": {"query", "v", "-ojson", "--url", address}} {
+		"Send": {"send", "-", "--url", server.URL}, "Table": {"query", "v", "--url", address}, "JSON": {"query", "v",
+			"-ojson", "--url", address}} {
 		t.Run(name, func(t *testing.T) {
 			s := newSession()
 			s.stdout = failing{full}

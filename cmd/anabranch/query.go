@@ -13,33 +13,35 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// QueryCmd asks a view.
+// QueryCmd queries a view.
 type QueryCmd struct {
-	View string   `arg:"" help:"Name of the view; \"anabranch views\" lists them."`
-	Key  []string `arg:"" optional:"" name:"field=value" help:"Every key field of the view, once."`
+	View string   `arg:"" help:"Name of the view; \"anabranch views\" lists all."`
+	Key  []string `arg:"" optional:"" name:"field=value" help:"Value of each key field of the view."`
 
-	From   string `help:"First window start, RFC 3339." placeholder:"TIME"`
-	To     string `help:"Window start to end before, RFC 3339." placeholder:"TIME"`
-	Total  bool   `help:"Also merge all windows into one row."`
-	Parts  bool   `help:"Also show what batch and speed each have."`
-	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table; or json or csv: the server's answer as it is."`
+	From   string `help:"Start of the first window, RFC 3339, inclusive." placeholder:"TIME"`
+	To     string `help:"List windows that start before this time, RFC 3339." placeholder:"TIME"`
+	Total  bool   `help:"Add a row that merges all windows."`
+	Parts  bool   `help:"Show the parts of batch and speed below each row."`
+	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, or json or csv (the server's answer)."`
 
 	Server
 }
 
-// queryRetry is for somebody who waits at a prompt.
+// queryRetry suits a user who waits at a prompt.
 var queryRetry = client.Retry{Attempts: 3, Base: 200 * time.Millisecond, Cap: time.Second, Longest: 10 * time.Second}
 
-// reserved are the parameters that no key field may be called after (the query interface keeps them for itself).
+// reserved lists the parameters that no key field may be named after: the query interface uses them.
 var reserved = []string{"from", "to", "total", "parts", "step", "limit", "order", "format", "cursor"}
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*QueryCmd) Help() string {
-	return `Windows whose start lies in [--from, --to) are listed, those with data only. A row marked exact equals the fold of everything that arrived before the horizon; any other row may still grow.
+	return `Lists the windows with data whose start lies in [--from, --to). A row marked exact equals the fold of
+everything that arrived before the horizon. Any other row may still grow.
 
-CSV has a record per window. Each column is named by its place in the JSON answer: key.path, values.views, exact. A total has no place in it.
+CSV has a record per window. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
+CSV has no total.
 
-Exit codes: 0 answered; 1 the question was refused; 2 wrong flags; 3 the server could not be reached or failed.
+Exit codes: 0 answered; 1 the server refused the query; 2 wrong flags; 3 the server failed or could not be reached.
 
 Examples:
 
@@ -48,7 +50,7 @@ Examples:
     anabranch query page_views path=/ -o csv > page_views.csv`
 }
 
-// Validate refuses what the server would refuse too, in the words of the command line.
+// Validate refuses what the server would refuse too, but names the flags.
 func (c *QueryCmd) Validate() error {
 	for _, bound := range [][2]string{{"--from", c.From}, {"--to", c.To}} {
 		if _, err := time.Parse(time.RFC3339, bound[1]); bound[1] != "" && err != nil {
@@ -56,7 +58,7 @@ func (c *QueryCmd) Validate() error {
 		}
 	}
 	if c.Total && c.Output == "csv" {
-		return errors.New("--total has no place in CSV, whose rows are windows; leave it out, or write -o json")
+		return errors.New("--total is not available in CSV: its rows are windows; leave it out, or use -o json")
 	}
 	if _, err := c.parameters(); err != nil {
 		return err
@@ -64,7 +66,7 @@ func (c *QueryCmd) Validate() error {
 	return c.Server.Validate()
 }
 
-// parameters are those of the HTTP query.
+// parameters returns the parameters of the HTTP query.
 func (c *QueryCmd) parameters() (url.Values, error) {
 	p := url.Values{}
 	for _, pair := range c.Key {
@@ -73,7 +75,11 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 		case !found || field == "":
 			return nil, fmt.Errorf("%q is not field=value", pair)
 		case slices.Contains(reserved, field):
-			return nil, fmt.Errorf("%q: no key field is called %s; the flags are --from, --to, --total, --parts and -o", pair, field)
+			return nil, fmt.Errorf(
+				"%q: %s is reserved and cannot be a key field; the flags are --from, --to, --total, --parts and -o",
+				pair,
+				field,
+			)
 		case p.Has(field):
 			return nil, fmt.Errorf("%q: the field %s is given twice", pair, field)
 		}
@@ -82,7 +88,9 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 	if c.Output == "csv" {
 		p.Set("format", c.Output)
 	}
-	for name, value := range map[string]string{"from": c.From, "to": c.To, "total": whenTrue(c.Total), "parts": whenTrue(c.Parts)} {
+	for name, value := range map[string]string{
+		"from": c.From, "to": c.To, "total": whenTrue(c.Total), "parts": whenTrue(c.Parts),
+	} {
 		if value != "" {
 			p.Set(name, value)
 		}
@@ -97,7 +105,7 @@ func whenTrue(b bool) string {
 	return ""
 }
 
-// Run asks and prints.
+// Run queries the view and prints the answer.
 func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	parameters, err := c.parameters()
 	if err != nil {
@@ -146,7 +154,8 @@ func printAnswer(w *world, a client.Answer) error {
 	return newAnswerTable(a).Print(w.stdout)
 }
 
-// newAnswerTable has a row per window, below it its parts where the server gave any, and the total last.
+// newAnswerTable returns a table with a row per window, the parts of each below it if the server gave any, and the
+// total last.
 func newAnswerTable(a client.Answer) *table.Table {
 	rows := a.Data
 	if a.Total != nil {
@@ -171,14 +180,14 @@ func newAnswerTable(a client.Answer) *table.Table {
 	return t
 }
 
-// addPart adds the row of one arm, where the server gave it.
+// addPart adds the row of batch or speed if the server gave it.
 func addPart(t *table.Table, name string, values client.Object, names []string) {
 	if values != nil {
 		t.Row(append([]string{name, ""}, cells(values, names)...)...)
 	}
 }
 
-// header is the name of a column that not every answer has: "" when no row fills it.
+// header returns the name of an optional column; "" if no row fills it.
 func header(name string, rows []client.Row, cell func(client.Row) string) string {
 	if slices.ContainsFunc(rows, func(r client.Row) bool { return cell(r) != "" }) {
 		return name
@@ -190,7 +199,7 @@ func skipped(r client.Row) string { return members(r.Skipped, "=", "") }
 
 func ownHorizon(r client.Row) string { return string(r.Horizon) }
 
-// aggregates are the names of all values, in the order in which the server has them.
+// aggregates returns the names of all values, in the server's order.
 func aggregates(rows []client.Row) []string {
 	var names []string
 	for _, r := range rows {
@@ -205,7 +214,7 @@ func aggregates(rows []client.Row) []string {
 	return names
 }
 
-// cells are the values of the names, digit for digit; "-" for null, which is a min, max or mean of nothing.
+// cells returns the values of the names, with all their digits; "-" for null, which is a min, max or mean of nothing.
 func cells(values client.Object, names []string) []string {
 	row := make([]string, len(names))
 	for i, name := range names {
@@ -220,7 +229,7 @@ func cells(values client.Object, names []string) []string {
 	return row
 }
 
-// members is an object on one line.
+// members returns an object on one line; none if it is empty.
 func members(o client.Object, between, none string) string {
 	if len(o) == 0 {
 		return none
@@ -232,7 +241,7 @@ func members(o client.Object, between, none string) string {
 	return strings.Join(texts, ", ")
 }
 
-// short is the start of a hash: enough to tell definitions apart by eye.
+// short returns the first 12 characters of a hash, enough to tell definitions apart by eye.
 func short(hash string) string {
 	const enough = 12
 	if runes := []rune(hash); len(runes) > enough {

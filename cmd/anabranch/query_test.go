@@ -32,7 +32,7 @@ func golden(t testing.TB, name, got string) {
 	}
 }
 
-// asked serves one answer for any question and keeps the last.
+// asked starts a server that gives one answer to every request and records the last request.
 func asked(t testing.TB, answer http.HandlerFunc) (address string, last func() string) {
 	var question atomic.Value
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -45,18 +45,27 @@ func asked(t testing.TB, answer http.HandlerFunc) (address string, last func() s
 
 func ok(body string) http.HandlerFunc { return fixed(200, "application/json", body) }
 
-// The numbers are beyond float64, and the aggregates in no alphabetical order: both must come through as they are.
+// The numbers exceed float64, and the aggregates are not in alphabetical order: both must come through unchanged.
 const (
-	windows = `{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":9007199254740993,"bytes":340282366920938463463374607431768211455.000000000000000001,"a_mean":0.30000000000000004},"exact":true}` +
-		`,{"start":"2015-05-17T11:00:00Z","end":"2015-05-17T12:00:00Z","values":{"views":1,"bytes":0,"a_mean":null},"exact":false}`
-	head = `{"view":"page_views","key":{"path":"/a b\u001b[2J","method":"GET"},"window":"PT1H","from":"2015-05-17T00:00:00Z","to":"2015-05-18T00:00:00Z",` +
-		`"definition":"4f1c0e9d2b7a66aa01","generation":"g-7","horizon":"2026-03-01T12:00:00Z","lag":{"batch_seconds":12.30,"speed_seconds":0.5},"data":[`
+	windows = `{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":9007199254740993,` +
+		`"bytes":340282366920938463463374607431768211455.000000000000000001,"a_mean":0.30000000000000004},"exact":true}` +
+		`,{"start":"2015-05-17T11:00:00Z","end":"2015-05-17T12:00:00Z","values":{"views":1,"bytes":0,"a_mean":null},` +
+		`"exact":false}`
+	head = `{"view":"page_views","key":{"path":"/a b\u001b[2J","method":"GET"},"window":"PT1H",` +
+		`"from":"2015-05-17T00:00:00Z","to":"2015-05-18T00:00:00Z",` +
+		`"definition":"4f1c0e9d2b7a66aa01","generation":"g-7","horizon":"2026-03-01T12:00:00Z",` +
+		`"lag":{"batch_seconds":12.30,"speed_seconds":0.5},"data":[`
 	plainAnswer = head + windows + `],"warnings":[]}` + "\n"
-	fullAnswer  = head + `{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":3,"bytes":10.50,"a_mean":5.25},"exact":false,` +
-		`"skipped":{"bytes":1,"a_mean":1},"parts":{"batch":{"views":2,"bytes":10.50,"a_mean":5.25},"speed":{"views":1,"bytes":0,"a_mean":null}}},` +
-		`{"start":"2015-05-17T11:00:00Z","end":"2015-05-17T12:00:00Z","values":{"views":1,"bytes":1,"a_mean":1},"exact":true,"horizon":"2026-03-01T12:05:00Z","parts":{"batch":{"views":1,"bytes":1,"a_mean":1},"speed":null}}],` +
-		`"total":{"values":{"views":4,"bytes":11.50,"a_mean":3.833333333333333},"exact":false},"warnings":["the stream is late","batch is 3 runs behind"]}`
-	emptyAnswer = `{"view":"traffic","key":{},"window":"PT1H","definition":"4f1c","generation":null,"horizon":null,"lag":{},"data":[],"warnings":[]}`
+	fullAnswer  = head + `{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":3,` +
+		`"bytes":10.50,"a_mean":5.25},"exact":false,` +
+		`"skipped":{"bytes":1,"a_mean":1},"parts":{"batch":{"views":2,"bytes":10.50,"a_mean":5.25},"speed":{"views":1,` +
+		`"bytes":0,"a_mean":null}}},` +
+		`{"start":"2015-05-17T11:00:00Z","end":"2015-05-17T12:00:00Z","values":{"views":1,"bytes":1,"a_mean":1},` +
+		`"exact":true,"horizon":"2026-03-01T12:05:00Z","parts":{"batch":{"views":1,"bytes":1,"a_mean":1},"speed":null}}],` +
+		`"total":{"values":{"views":4,"bytes":11.50,"a_mean":3.833333333333333},"exact":false},` +
+		`"warnings":["the stream is late","batch is 3 runs behind"]}`
+	emptyAnswer = `{"view":"traffic","key":{},"window":"PT1H","definition":"4f1c","generation":null,"horizon":null,` +
+		`"lag":{},"data":[],"warnings":[]}`
 )
 
 func TestQueryTable(t *testing.T) {
@@ -102,7 +111,7 @@ func TestQueryCSV(t *testing.T) {
 	}
 	s = newSession()
 	s.do(t, exitUsage, "query", "page_views", "--total", "-o", "csv", "--url", address)
-	says(t, &s.err, "--total has no place in CSV, whose rows are windows; leave it out, or write -o json")
+	says(t, &s.err, "--total is not available in CSV: its rows are windows; leave it out, or use -o json")
 }
 
 func TestQueryParameters(t *testing.T) {
@@ -110,7 +119,10 @@ func TestQueryParameters(t *testing.T) {
 		args []string
 		want string
 	}{
-		"Key":      {[]string{"page_views", "path=/a=b&c, d", "method="}, "GET /v1/views/page_views/query?method=&path=%2Fa%3Db%26c%2C+d"},
+		"Key": {
+			[]string{"page_views", "path=/a=b&c, d", "method="},
+			"GET /v1/views/page_views/query?method=&path=%2Fa%3Db%26c%2C+d",
+		},
 		"Negative": {[]string{"v", "n=-1"}, "GET /v1/views/v/query?n=-1"},
 		"All": {[]string{"v", "--from=2015-05-17T10:00:00Z", "--to", "2015-05-17T12:00:00.5+02:00", "--total", "--parts"},
 			"GET /v1/views/v/query?from=2015-05-17T10%3A00%3A00Z&parts=true&to=2015-05-17T12%3A00%3A00.5%2B02%3A00&total=true"},
@@ -128,8 +140,11 @@ func TestQueryParameters(t *testing.T) {
 
 func TestQueryRefused(t *testing.T) {
 	t.Run("UnknownKeyField", func(t *testing.T) {
-		address, _ := asked(t, fixed(400, "application/problem+json", `{"type":"about:blank","title":"Unknown key field","status":400,`+
-			`"detail":"page_views has no key field \"pth\"","code":"unknown_key","pointer":"/pth","fields":["path"]}`))
+		address, _ := asked(
+			t,
+			fixed(400, "application/problem+json", `{"type":"about:blank","title":"Unknown key field","status":400,`+
+				`"detail":"page_views has no key field \"pth\"","code":"unknown_key","pointer":"/pth","fields":["path"]}`),
+		)
 		s := newSession()
 		s.do(t, exitRejected, "query", "page_views", "pth=/", "--url", address)
 		golden(t, "query_refused.golden", s.err.String())
@@ -144,15 +159,30 @@ func TestQueryRefused(t *testing.T) {
 		says   string
 		waits  int
 	}{
-		"UnknownView":   {fixed(404, "application/problem+json", `{"title":"Unknown view","detail":"no view is called x"}`), exitRejected, "no view is called x", 0},
-		"NoProblem":     {fixed(404, "text/html", "<h1>nginx</h1>"), exitRejected, "<h1>nginx</h1>", 0},
-		"ServerFails":   {fixed(500, "application/problem+json", `{"title":"Internal error"}`), exitUnreachable, "Internal error", 2},
-		"Busy":          {status(503, "Retry-After", "1"), exitUnreachable, "503 Service Unavailable", 2},
-		"BusyForLong":   {status(503, "Retry-After", "3600"), exitUnreachable, "503 Service Unavailable", 0},
-		"TooMany":       {status(429), exitUnreachable, "429 Too Many Requests", 2},
-		"Reset":         {reset, exitUnreachable, "gave up after 3 attempts", 2},
-		"AnotherServer": {fixed(200, "text/html", "<h1>hello</h1>"), exitUnreachable, "not what an Anabranch server answers", 0},
-		"Redirect":      {status(302, "Location", "/login"), exitUnreachable, "the server sends us to /login", 0},
+		"UnknownView": {
+			fixed(404, "application/problem+json", `{"title":"Unknown view","detail":"no view is called x"}`),
+			exitRejected,
+			"no view is called x",
+			0,
+		},
+		"NoProblem": {fixed(404, "text/html", "<h1>nginx</h1>"), exitRejected, "<h1>nginx</h1>", 0},
+		"ServerFails": {
+			fixed(500, "application/problem+json", `{"title":"Internal error"}`),
+			exitUnreachable,
+			"Internal error",
+			2,
+		},
+		"Busy":        {status(503, "Retry-After", "1"), exitUnreachable, "503 Service Unavailable", 2},
+		"BusyForLong": {status(503, "Retry-After", "3600"), exitUnreachable, "503 Service Unavailable", 0},
+		"TooMany":     {status(429), exitUnreachable, "429 Too Many Requests", 2},
+		"Reset":       {reset, exitUnreachable, "gave up after 3 attempts", 2},
+		"AnotherServer": {
+			fixed(200, "text/html", "<h1>hello</h1>"),
+			exitUnreachable,
+			"is this an Anabranch server?",
+			0,
+		},
+		"Redirect": {status(302, "Location", "/login"), exitUnreachable, "the server redirects to /login", 0},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -167,11 +197,15 @@ func TestQueryRefused(t *testing.T) {
 }
 
 const (
-	pageViews = `{"name":"page_views","description":"Requests and bytes per page and hour","definition":"4f1c0e9d2b7a66aa01","generation":"g-7",` +
-		`"where":"type == \"web.request\" && data.status < 400","key":[{"field":"path","expr":"data.path"}],"window":"PT1H",` +
-		`"aggregates":[{"name":"views","expr":"count()","exact":true},{"name":"visitors","expr":"distinct(data.client)","exact":false}],` +
+	pageViews = `{"name":"page_views","description":"Requests and bytes per page and hour",` +
+		`"definition":"4f1c0e9d2b7a66aa01","generation":"g-7",` +
+		`"where":"type == \"web.request\" && data.status < 400","key":[{"field":"path","expr":"data.path"}],` +
+		`"window":"PT1H",` +
+		`"aggregates":[{"name":"views","expr":"count()","exact":true},{"name":"visitors","expr":"distinct(data.client)",` +
+		`"exact":false}],` +
 		`"horizon":"2026-03-01T12:00:00Z","architecture":"lambda","state":"serving"}`
-	traffic = `{"name":"traffic","description":"","definition":"aa","generation":null,"where":"","key":[],"window":"PT1H",` +
+	traffic = `{"name":"traffic","description":"","definition":"aa","generation":null,"where":"","key":[],` +
+		`"window":"PT1H",` +
 		`"aggregates":[{"name":"requests","expr":"count()","exact":true}],"horizon":null,"architecture":"lambda"}`
 )
 
@@ -205,7 +239,14 @@ func TestViews(t *testing.T) {
 	}
 
 	t.Run("Unknown", func(t *testing.T) {
-		address, _ := asked(t, fixed(404, "application/problem+json", `{"title":"Unknown view","detail":"no view is called x","code":"unknown_view"}`))
+		address, _ := asked(
+			t,
+			fixed(
+				404,
+				"application/problem+json",
+				`{"title":"Unknown view","detail":"no view is called x","code":"unknown_view"}`,
+			),
+		)
 		s := newSession()
 		s.do(t, exitRejected, "views", "x", "--url", address)
 		says(t, &s.err, "anabranch:  no view is called x\n", "unknown_view")
@@ -216,17 +257,18 @@ func TestViews(t *testing.T) {
 			address, _ := asked(t, ok(`["something else"]`))
 			s := newSession()
 			s.do(t, exitUnreachable, append(args, "--url", address)...)
-			says(t, &s.err, "not what an Anabranch server answers")
+			says(t, &s.err, "is this an Anabranch server?")
 		})
 	}
 }
 
-// A question can be given up with Ctrl-C while it is asked.
+// TestQueryInterrupted: Ctrl-C ends a query that waits for its answer.
 func TestQueryInterrupted(t *testing.T) {
 	ctx, cancel := newContext(t)
 	address, _ := asked(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })
 	s := newSession()
-	if code := s.run(ctx, []string{"views", "--url", address}); code != exitUnreachable || strings.TrimSpace(s.err.String()) != "anabranch: interrupted" {
+	if code := s.run(ctx, []string{"views", "--url", address}); code != exitUnreachable ||
+		strings.TrimSpace(s.err.String()) != "anabranch: interrupted" {
 		t.Errorf("exit code %d: %s", code, &s.err)
 	}
 }

@@ -12,27 +12,31 @@ import (
 
 // SendCmd sends events from files.
 type SendCmd struct {
-	Files       []string `arg:"" name:"file" help:"NDJSON, plain or packed with gzip or zstd; - for standard input."`
+	Files       []string `arg:"" name:"file" help:"NDJSON file, plain, gzip or zstd; - is standard input."`
 	Batch       int      `help:"Events per request, 1 to 1000." default:"500"`
-	Concurrency int      `help:"Requests under way at a time, 1 to 64." default:"4"`
-	Verbose     bool     `help:"Name every rejected event and every repeated attempt."`
+	Concurrency int      `help:"Maximum number of concurrent requests, 1 to 64." default:"4"`
+	Verbose     bool     `help:"Name every rejected event and every retry."`
 
 	Server
 }
 
-// maxConcurrency keeps a slip of the keyboard from becoming a load test.
+// maxConcurrency keeps a typing error from becoming a load test.
 const maxConcurrency = 64
 
-// sendRetry waits for about half a minute in all: longer than a restart of the server, short enough to be watched.
+// sendRetry waits for about half a minute in total: longer than a restart of the server, but short enough to watch.
 var sendRetry = client.Retry{Attempts: 8, Base: 250 * time.Millisecond, Cap: 10 * time.Second, Longest: 2 * time.Minute}
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*SendCmd) Help() string {
-	return `Each line is one CloudEvent in JSON. A request that fails is made again with the same bytes. Copies of an event count once when they arrive within the server's dedupe window (24 hours unless set otherwise), so sending a file again soon is safe.
+	return `Each line is one CloudEvent in JSON. Send repeats a failed request with the same bytes. Copies of an event
+count once if they arrive within the server's dedupe window (24 hours by default), so you can safely send a file again
+soon.
 
-Rejected events are named on stderr as "file:line: id code pointer detail", "-" standing for what is absent. The summary goes to stdout.
+Send names rejected events on stderr as "file:line: id code pointer detail", with "-" for a missing part. The summary
+goes to stdout.
 
-Exit codes: 0 every event was accepted; 1 some were rejected; 2 wrong flags or an unreadable file; 3 the server could not be reached, or gave up on us.
+Exit codes: 0 every event was accepted; 1 some were rejected; 2 wrong flags or an unreadable file; 3 the server failed
+or could not be reached, or the command was interrupted.
 
 Examples:
 
@@ -40,7 +44,7 @@ Examples:
     zcat logs/*.gz | anabranch send --url https://events.example.com -`
 }
 
-// Validate refuses what no server would take.
+// Validate refuses values that no server accepts.
 func (c *SendCmd) Validate() error {
 	limits := send.ServerLimits()
 	switch {
@@ -52,22 +56,22 @@ func (c *SendCmd) Validate() error {
 	return c.Server.Validate()
 }
 
-// Run sends the files one after the other.
+// Run sends the files one after another.
 func (c *SendCmd) Run(ctx context.Context, w *world) error {
 	sources, err := c.sources(w)
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
 	show := newConsole(w, sources, c.Verbose)
-	said := make(chan struct{})
-	unsaid := context.AfterFunc(ctx, func() { show.stopping(); close(said) })
+	printed := make(chan struct{})
+	unregister := context.AfterFunc(ctx, func() { show.stopping(); close(printed) })
 	sum := newSummary(w.now())
 	err = c.sender(w, show).Run(ctx, send.NewSplitter(sources, c.limits()), func(r send.Result) {
 		sum.add(r)
 		show.result(r)
 	})
-	if !unsaid() {
-		<-said
+	if !unregister() {
+		<-printed
 	}
 	show.close()
 	if err := sum.print(w.stdout, w.now()); err != nil {
@@ -89,7 +93,7 @@ func (c *SendCmd) sources(w *world) ([]send.Source, error) {
 			continue
 		}
 		if stdin {
-			return nil, errors.New("- stands twice among the files; standard input can be read once only")
+			return nil, errors.New("\"-\" is given twice; standard input can be read only once")
 		}
 		stdin = true
 		sources = append(sources, send.Stream("stdin", w.stdin))
@@ -103,17 +107,20 @@ func (c *SendCmd) limits() send.Limits {
 	return limits
 }
 
-// sender lets requests under way finish on Ctrl-C: the server may have taken their events, and the summary should say so.
+// sender returns a sender whose open requests finish after Ctrl-C: the server may have taken their events, and the
+// summary should count them.
 func (c *SendCmd) sender(w *world, show *console) send.Sender {
 	asker := w.client(c.Server, sendRetry, c.Concurrency)
 	asker.Finish, asker.Retrying = true, show.retrying
 	return send.Sender{Post: asker.PostEvents, Concurrency: c.Concurrency}
 }
 
-// outcome is the exit code, and what the summary does not say.
+// outcome returns the failure with its exit code, and the error that the summary does not show.
 func (c *SendCmd) outcome(err error, sum *summary) error {
-	again := fmt.Sprintf("%d events were acknowledged before that; sending everything again now is safe: copies of an event count once",
-		sum.accepted)
+	again := fmt.Sprintf(
+		"%d events were acknowledged; you can safely send everything again now: copies of an event count once",
+		sum.accepted,
+	)
 	var input *send.InputError
 	switch {
 	case err == nil && sum.rejected > 0:

@@ -18,7 +18,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// events are n lines with the ids e0001 and on.
+// events returns n lines with the ids e0001 and up.
 func events(n int) (text string, ids []string) {
 	var b strings.Builder
 	for i := range n {
@@ -78,7 +78,7 @@ func TestSendInputs(t *testing.T) {
 				t.Errorf("%d requests, want 3", server.asked())
 			}
 			if s.err.Len() > 0 {
-				t.Errorf("stderr of a run without trouble, and without a terminal: %s", &s.err)
+				t.Errorf("stderr of a run without errors or a terminal: %s", &s.err)
 			}
 			sums(t, s, "accepted 1234", "rejected 0", "requests 3", "retries 0", "seconds 0.000")
 		})
@@ -88,7 +88,17 @@ func TestSendInputs(t *testing.T) {
 		server, s := newFakeServer(t), newSession()
 		half := strings.Index(text, `{"id":"e0600"`)
 		s.stdin = strings.NewReader(text[half:])
-		s.do(t, exitOK, "send", file(t, "a.gz", gzipped(t, text[:half])), "-", "--batch=1000", "--concurrency=1", "--url", server.URL)
+		s.do(
+			t,
+			exitOK,
+			"send",
+			file(t, "a.gz", gzipped(t, text[:half])),
+			"-",
+			"--batch=1000",
+			"--concurrency=1",
+			"--url",
+			server.URL,
+		)
 		if diff := cmp.Diff(ids, server.arrived()); diff != "" {
 			t.Error("not in order: " + diff)
 		}
@@ -103,7 +113,7 @@ func TestSendInputs(t *testing.T) {
 	})
 }
 
-// The sample goes through whole.
+// TestSendSample sends the whole sample.
 func TestSendSample(t *testing.T) {
 	server, s := newFakeServer(t), newSession()
 	s.do(t, exitOK, "send", "../../localstack/sample/web-requests.ndjson.gz", "--url", server.URL)
@@ -116,16 +126,19 @@ func TestSendSample(t *testing.T) {
 
 func TestSendRejections(t *testing.T) {
 	text, _ := events(4)
-	text += `{"id":"bad one","reject":"no_type"}` + "\n\n" + `{"id":` + "\n" + strings.Repeat("x", 300<<10) + "\n" + `{"id":"\u001b[2J","reject":"no_type"}`
+	text += `{"id":"bad one","reject":"no_type"}` + "\n\n" + `{"id":` + "\n" + strings.Repeat(
+		"x",
+		300<<10,
+	) + "\n" + `{"id":"\u001b[2J","reject":"no_type"}`
 
 	t.Run("Some", func(t *testing.T) {
 		server, s := newFakeServer(t), newSession()
 		name := file(t, "e.ndjson", []byte(text))
 		s.do(t, exitRejected, "send", name, "--url", server.URL)
-		want := strings.ReplaceAll(`FILE:5: bad one no_type /reject told to
+		want := strings.ReplaceAll(`FILE:5: bad one no_type /reject rejected on request
 FILE:7: - malformed - not JSON
-FILE:8: - too_large - the line has 307200 bytes, an event may have 262144; not sent
-FILE:9: \x1b[2J no_type /reject told to
+FILE:8: - too_large - the line has 307200 bytes, the maximum is 262144; not sent
+FILE:9: \x1b[2J no_type /reject rejected on request
 `, "FILE", name)
 		if diff := cmp.Diff(want, s.err.String()); diff != "" {
 			t.Error(diff)
@@ -133,12 +146,15 @@ FILE:9: \x1b[2J no_type /reject told to
 		sums(t, s, "accepted 4", "rejected 4", "malformed 1", "no_type 2", "too_large 1", "requests 1")
 	})
 
-	t.Run("All", func(t *testing.T) { // 422, which is an answer like any other
+	t.Run("All", func(t *testing.T) { // 422 is a valid answer
 		server, s := newFakeServer(t), newSession()
 		s.stdin = strings.NewReader(strings.Repeat(`{"id":"a","reject":"no_type"}`+"\n", 30))
 		s.do(t, exitRejected, "send", "-", "--batch=7", "--url", server.URL)
 		sums(t, s, "accepted 0", "rejected 30", "requests 5", "retries 0")
-		if says(t, &s.err, "stdin:1: a no_type", "stdin:20: a no_type", "and 10 more (--verbose names all)\n"); strings.Count(s.err.String(), "stdin:") != 20 {
+		if says(t, &s.err, "stdin:1: a no_type", "stdin:20: a no_type", "and 10 more (--verbose names all)\n"); strings.Count(
+			s.err.String(),
+			"stdin:",
+		) != 20 {
 			t.Errorf("not 20 of 30 named:\n%s", &s.err)
 		}
 	})
@@ -153,7 +169,7 @@ FILE:9: \x1b[2J no_type /reject told to
 	})
 }
 
-// Faults that pass cost attempts, and no event is lost or sent in another form.
+// TestSendRetries: transient faults cost attempts, but no event is lost or changed.
 func TestSendRetries(t *testing.T) {
 	text, ids := events(1000)
 	server, s := newFakeServer(t), newSession()
@@ -173,7 +189,10 @@ func TestSendRetries(t *testing.T) {
 		t.Error(diff)
 	}
 	sums(t, s, "accepted 1000", "requests 2", "retries 5", "seconds 8.750", "events/s 114")
-	if says(t, &s.err, "503 Service Unavailable; trying again in 5s (further attempts are only counted)\n"); strings.Count(s.err.String(), "\n") != 1 {
+	if says(t, &s.err, "503 Service Unavailable; trying again in 5s (further attempts are only counted)\n"); strings.Count(
+		s.err.String(),
+		"\n",
+	) != 1 {
 		t.Errorf("more than one line:\n%s", &s.err)
 	}
 }
@@ -189,15 +208,21 @@ func TestSendVerboseNamesEveryRetry(t *testing.T) {
 
 func TestSendGivesUp(t *testing.T) {
 	text, _ := events(1500)
-	const safe = "sending everything again now is safe: copies of an event count once"
+	const safe = "you can safely send everything again now: copies of an event count once"
 
 	t.Run("ServerFails", func(t *testing.T) {
 		server, s := newFakeServer(t), newSession()
 		ok := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { server.respond(w, server.request(0)) })
-		server.faults = append([]http.HandlerFunc{ok}, slices.Repeat([]http.HandlerFunc{fixed(500, "text/plain", "boom")}, 8)...)
+		server.faults = append(
+			[]http.HandlerFunc{ok},
+			slices.Repeat([]http.HandlerFunc{fixed(500, "text/plain", "boom")}, 8)...)
 		s.stdin = strings.NewReader(text)
 		s.do(t, exitUnreachable, "send", "-", "--concurrency=1", "--url", server.URL)
-		says(t, &s.err, "anabranch: gave up after 8 attempts: 500 Internal Server Error: boom; 500 events were acknowledged before that; "+safe)
+		says(
+			t,
+			&s.err,
+			"anabranch: gave up after 8 attempts: 500 Internal Server Error: boom; 500 events were acknowledged; "+safe,
+		)
 		sums(t, s, "accepted 500", "requests 2", "retries 7")
 	})
 
@@ -211,17 +236,24 @@ func TestSendGivesUp(t *testing.T) {
 	})
 
 	t.Run("RefusedWhole", func(t *testing.T) {
-		server, s := newFakeServer(t, fixed(401, "application/problem+json", `{"title":"Unauthorized","detail":"no key"}`)), newSession()
+		server, s := newFakeServer(
+			t,
+			fixed(401, "application/problem+json", `{"title":"Unauthorized","detail":"no key"}`),
+		), newSession()
 		s.stdin = strings.NewReader(text)
 		s.do(t, exitUnreachable, "send", "-", "--concurrency=1", "--url", server.URL)
-		if says(t, &s.err, "anabranch: this server wants a key: --key or ANABRANCH_KEY (401 Unauthorized: no key); 0 events"); server.asked() != 1 {
+		if says(t, &s.err, "anabranch: this server requires a key: set --key or ANABRANCH_KEY (401 Unauthorized: no key); "+
+			"0 events"); server.asked() != 1 {
 			t.Errorf("asked %d times", server.asked())
 		}
 	})
 
-	t.Run("Slow", func(t *testing.T) { // an attempt that never ends, up to its deadline
+	t.Run("Slow", func(t *testing.T) { // an attempt that never ends before its deadline
 		held := make(chan struct{})
-		server, s := newFakeServer(t, func(_ http.ResponseWriter, r *http.Request) { close(held); <-r.Context().Done() }), newSession()
+		server, s := newFakeServer(
+			t,
+			func(_ http.ResponseWriter, r *http.Request) { close(held); <-r.Context().Done() },
+		), newSession()
 		first := true
 		s.deadline = func(ctx context.Context) (context.Context, context.CancelFunc) {
 			ctx, cancel := context.WithCancel(ctx)
@@ -237,7 +269,7 @@ func TestSendGivesUp(t *testing.T) {
 	})
 }
 
-// Ctrl-C lets the request under way finish, and says what was done.
+// TestSendInterrupted: after Ctrl-C the open request finishes, and the summary counts it.
 func TestSendInterrupted(t *testing.T) {
 	text, ids := events(1500)
 	server, s := newFakeServer(t), newSession()
@@ -254,7 +286,7 @@ func TestSendInterrupted(t *testing.T) {
 		t.Error(diff)
 	}
 	sums(t, s, "accepted 500", "requests 1")
-	says(t, &s.err, "stopping; waiting for the requests under way", "interrupted; 500 events were acknowledged")
+	says(t, &s.err, "stopping; waiting for the open requests", "interrupted; 500 events were acknowledged")
 }
 
 func TestSendUnreadable(t *testing.T) {
@@ -273,7 +305,7 @@ func TestSendUnreadable(t *testing.T) {
 		}
 	})
 
-	t.Run("Truncated", func(t *testing.T) { // what was whole is sent; the cut line is not
+	t.Run("Truncated", func(t *testing.T) { // whole lines are sent; the cut line is not
 		server, s := newFakeServer(t), newSession()
 		packed := gzipped(t, text)
 		s.do(t, exitUsage, "send", file(t, "e.ndjson.gz", packed[:len(packed)-30]), "--url", server.URL)
@@ -287,11 +319,12 @@ func TestSendUnreadable(t *testing.T) {
 	t.Run("StdinTwice", func(t *testing.T) {
 		s := newSession()
 		s.do(t, exitUsage, "send", "-", "-")
-		says(t, &s.err, "standard input can be read once only")
+		says(t, &s.err, "standard input can be read only once")
 	})
 }
 
-// On a terminal a bar shows count, rate and time left, and leaves nothing behind; elsewhere there is none.
+// TestSendProgress: on a terminal, a bar shows count, rate and time left, and leaves nothing behind. Elsewhere there is
+// none.
 func TestSendProgress(t *testing.T) {
 	text, _ := events(3000)
 	server, s := newFakeServer(t), newSession()
@@ -302,7 +335,7 @@ func TestSendProgress(t *testing.T) {
 		t.Errorf("leaves %q behind", tail)
 	}
 
-	s = newSession() // an empty file has no bar, and no trouble either
+	s = newSession() // an empty file has no bar and is no error
 	s.terminal, s.now = true, ticking()
 	s.do(t, exitOK, "send", file(t, "empty.ndjson", nil), "--url", server.URL)
 	if strings.TrimSpace(s.err.String()) != "" {
@@ -316,7 +349,7 @@ func TestSendProgress(t *testing.T) {
 	says(t, &s.err, "accepted", "/s)", "\rstdin:3001: x no_type")
 }
 
-// ticking is a clock that is a second further each time it is read.
+// ticking returns a clock that advances a second with each reading.
 func ticking() func() time.Time {
 	var mu sync.Mutex
 	now := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)

@@ -21,20 +21,24 @@ import (
 
 // SmokeCmd checks a running server.
 type SmokeCmd struct {
-	For    time.Duration `help:"The longest that the whole may take." default:"60s"`
-	MaxLag time.Duration `help:"How far batch may be behind; 0 leaves that to the server, which warns when it is late." default:"0s"`
+	For    time.Duration `help:"Maximum duration of all checks together." default:"60s"`
+	MaxLag time.Duration `help:"Maximum lag of batch; 0 relies on the server's own warning." default:"0s"`
 	JSON   bool          `name:"json" help:"Print the result as one JSON object."`
 
 	Server
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*SmokeCmd) Help() string {
-	return `Checks a deployment from outside, on AWS or on a laptop: who is let in, that events are accepted and a bad one beside them is rejected, that the views answer and are fresh, and that each distinct event shows up once, live. It wants the admin key, where there are keys.
+	return `Checks a deployment from outside, on AWS or on a laptop: it refuses wrong keys, accepts events, rejects an
+invalid event among them, its views answer and are fresh, and each distinct event shows up once, live. It requires the
+admin key if the server has keys.
 
-It sends 400 events, and 300 of them again, of the source anabranch-smoke/<id>, with keys of their own and in an hour of the years 1970 to 1999, so that no window of real events changes. The archive keeps them, as it keeps all. That events show up can be checked for views that are defined as those of the sample; for others it says that it was not.
+It sends 400 events of the source anabranch-smoke/<id>, and 300 of them again. They have keys of their own and lie in an
+hour of the years 1970 to 1999, so no window of real events changes. The archive keeps them for good. Smoke can check
+that events show up only in views that are defined like the sample's; it reports all others as skipped.
 
-Exit codes: 0 no check failed; 1 one did; 2 wrong flags; 3 interrupted.
+Exit codes: 0 no check failed; 1 a check failed; 2 wrong flags; 3 interrupted.
 
 Examples:
 
@@ -42,31 +46,31 @@ Examples:
     anabranch smoke --url https://abc123.execute-api.us-east-1.amazonaws.com --json`
 }
 
-// leastFor is what a run needs to be of any use.
+// leastFor is the minimum of --for: a shorter run cannot check anything.
 const leastFor = time.Second
 
-// Validate refuses an address that is none, and times that are.
+// Validate refuses an invalid URL and durations out of range.
 func (c *SmokeCmd) Validate() error {
 	switch {
 	case c.For < leastFor:
-		return fmt.Errorf("--for: %s is below %s", c.For, leastFor)
+		return fmt.Errorf("--for: %s is below the minimum, %s", c.For, leastFor)
 	case c.MaxLag < 0:
-		return fmt.Errorf("--max-lag: %s is below 0", c.MaxLag)
+		return fmt.Errorf("--max-lag: %s is below the minimum, 0s", c.MaxLag)
 	}
 	return c.Server.Validate()
 }
 
-// smokeReport is what came of a run.
+// smokeReport is the result of a run; its JSON is the output of --json.
 type smokeReport struct {
 	OK       bool          `json:"ok"`
 	URL      string        `json:"url"`
-	Run      string        `json:"run"` // in the source, paths and methods of the events
+	Run      string        `json:"run"` // the run's id; it is part of the events' source, paths and methods
 	Seconds  float64       `json:"seconds"`
 	Requests int64         `json:"requests"`
 	Checks   []smoke.Check `json:"checks"`
 }
 
-// Run checks and prints.
+// Run makes the checks and prints their results.
 func (c *SmokeCmd) Run(ctx context.Context, w *world) error {
 	began := w.now()
 	id, err := ulid.New(ulid.Timestamp(began), rand.Reader)
@@ -109,7 +113,12 @@ func (c *SmokeCmd) print(w io.Writer, r smokeReport) error {
 	if c.JSON {
 		return json.NewEncoder(w).Encode(r)
 	}
-	t := table.New(table.Column{Name: "check"}, table.Column{Name: "result"}, table.Column{Name: "seconds", Right: true}, table.Column{Name: "found"})
+	t := table.New(
+		table.Column{Name: "check"},
+		table.Column{Name: "result"},
+		table.Column{Name: "seconds", Right: true},
+		table.Column{Name: "found"},
+	)
 	counts := map[smoke.Result]int{}
 	for _, check := range r.Checks {
 		counts[check.Result]++
@@ -123,18 +132,19 @@ func (c *SmokeCmd) print(w io.Writer, r smokeReport) error {
 	return err
 }
 
-// counter counts the requests that are made, attempts that are repeated included.
+// counter counts the HTTP requests, repeated attempts included.
 type counter struct {
 	next *http.Client
 	n    atomic.Int64
 }
 
+// RoundTrip implements http.RoundTripper.
 func (c *counter) RoundTrip(r *http.Request) (*http.Response, error) {
 	c.n.Add(1)
 	return c.next.Transport.RoundTrip(r)
 }
 
-// client is the HTTP client whose requests are counted.
+// client returns an HTTP client whose requests the counter counts.
 func (c *counter) client() *http.Client {
 	return &http.Client{Transport: c, CheckRedirect: c.next.CheckRedirect}
 }

@@ -18,7 +18,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// devServer is the whole system, with the views of a file.
+// devServer starts the whole system with the views of a file.
 func devServer(t *testing.T, path string) string {
 	t.Helper()
 	text, err := os.ReadFile(path)
@@ -29,7 +29,12 @@ func devServer(t *testing.T, path string) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	settings := dev.Settings{All: dev.Default(), Definitions: definitions, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler)}
+	settings := dev.Settings{
+		All:         dev.Default(),
+		Definitions: definitions,
+		Dir:         t.TempDir(),
+		Log:         slog.New(slog.DiscardHandler),
+	}
 	settings.Slot, settings.CommitWithin, settings.SealDelay = 2*time.Second, 500*time.Millisecond, time.Second
 	settings.BatchEvery = 200 * time.Millisecond
 	server, err := dev.Open(t.Context(), settings)
@@ -42,7 +47,7 @@ func devServer(t *testing.T, path string) string {
 	return front.URL
 }
 
-// smokeRun is the command as main runs it, with its report.
+// smokeRun runs the command as main does and returns its report.
 func smokeRun(t *testing.T, args ...string) (int, smokeReport) {
 	t.Helper()
 	var out, stderr bytes.Buffer
@@ -65,13 +70,14 @@ func counted(r smokeReport) map[string]int {
 	return counts
 }
 
-// The real system passes, twice, and with views of one's own.
+// TestSmokeDev: the real system passes, twice, also with other views than the sample's.
 func TestSmokeDev(t *testing.T) {
 	t.Run("Sample", func(t *testing.T) {
 		address := devServer(t, "../../localstack/sample/views.yaml")
 		for range 2 {
 			code, report := smokeRun(t, "--url", address)
-			if diff := cmp.Diff(map[string]int{"ok": 11, "skipped": 2}, counted(report)); diff != "" || code != exitOK || !report.OK {
+			if diff := cmp.Diff(map[string]int{"ok": 11, "skipped": 2}, counted(report)); diff != "" || code != exitOK ||
+				!report.OK {
 				t.Errorf("exit code %d: %s\n%+v", code, diff, report)
 			}
 			if report.Requests < 20 || report.Requests > 200 || report.URL != address || len(report.Run) != 26 {
@@ -82,17 +88,19 @@ func TestSmokeDev(t *testing.T) {
 
 	t.Run("OtherViews", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "views.yaml")
-		if err := os.WriteFile(path, []byte("views:\n  - name: orders\n    key: {shop: data.shop, status: data.status}\n    window: 15m\n    aggregates: {n: count()}\n"), 0o600); err != nil {
+		if err := os.WriteFile(path, []byte("views:\n  - name: orders\n    key: {shop: data.shop, status: data.status}\n  "+
+			"  window: 15m\n    aggregates: {n: count()}\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
 		code, report := smokeRun(t, "--url", devServer(t, path))
 		last := report.Checks[len(report.Checks)-1]
-		if diff := cmp.Diff(map[string]int{"ok": 8, "skipped": 3}, counted(report)); diff != "" || code != exitOK || !strings.Contains(last.Detail, "in orders") {
+		if diff := cmp.Diff(map[string]int{"ok": 8, "skipped": 3}, counted(report)); diff != "" || code != exitOK ||
+			!strings.Contains(last.Detail, "in orders") {
 			t.Errorf("exit code %d: %s\n%+v", code, diff, report)
 		}
 	})
 
-	t.Run("KeyForNothing", func(t *testing.T) { // who gives a key expects that it is wanted
+	t.Run("KeyForNothing", func(t *testing.T) { // a user who gives a key expects the server to require it
 		code, report := smokeRun(t, "--url", devServer(t, "../../localstack/sample/views.yaml"), "--key", secret)
 		if code != exitRejected || report.OK || counted(report)["failed"] != 1 || report.Checks[0].Name != "no key" {
 			t.Errorf("exit code %d: %+v", code, report)
@@ -100,22 +108,33 @@ func TestSmokeDev(t *testing.T) {
 	})
 }
 
-// The table for people, the progress on a terminal, and the exit code of a server that is no good.
+// TestSmokeFails checks the table, the progress on a terminal, and the exit code for a server that fails the checks.
 func TestSmokeFails(t *testing.T) {
 	address, brought := keyed(t, 403, "application/json", `{"message":"ECHO"}`)
 	s := newSession()
 	s.terminal = true
 	s.do(t, exitRejected, "smoke", "--url", address, "--key", secret)
-	says(t, &s.out, "check      result  seconds  found\n", "no key     failed     0.00  refused, but not with 401: POST /v1/events with 403",
-		"wrong key  ok         0.00  403 on every route\n", "views      failed     0.00  the key is not good for that, the admin key is wanted; 403 Forbidden",
-		"1 ok, 2 failed, 0 skipped; 17 requests in 0.0 s; run ")
-	if says(t, &s.err, "checking: no key", "checking: wrong key", "checking: views"); strings.Count(s.err.String(), "\n") > 0 {
+	says(
+		t,
+		&s.out,
+		"check      result  seconds  found\n",
+		"no key     failed     0.00  refused, but not with 401: POST /v1/events with 403",
+		"wrong key  ok         0.00  403 on every route\n",
+		"views      failed     0.00  this key does not permit that: smoke requires the admin key; 403 Forbidden",
+		"1 ok, 2 failed, 0 skipped; 17 requests in 0.0 s; run ",
+	)
+	if says(t, &s.err, "checking: no key", "checking: wrong key", "checking: views"); strings.Count(
+		s.err.String(),
+		"\n",
+	) > 0 {
 		t.Errorf("progress leaves lines behind: %q", &s.err)
 	}
 	if strings.Contains(s.out.String()+s.err.String(), secret) {
 		t.Error("the key is printed")
 	}
-	if keys := strings.Split(brought(), ", "); len(keys) != 17 || keys[0] != "" || !strings.HasPrefix(keys[8], "Bearer anabranch-smoke-no-key-") || keys[16] != "Bearer "+secret {
+	if keys := strings.Split(brought(), ", "); len(keys) != 17 || keys[0] != "" ||
+		!strings.HasPrefix(keys[8], "Bearer anabranch-smoke-no-key-") ||
+		keys[16] != "Bearer "+secret {
 		t.Errorf("brought %q", keys)
 	}
 
@@ -137,7 +156,8 @@ func TestSmokeInterrupted(t *testing.T) {
 }
 
 func TestSmokeUsage(t *testing.T) {
-	for args, want := range map[string]string{"--for=10ms": "--for: 10ms is below 1s", "--max-lag=-1s": "--max-lag: -1s is below 0", "--url=ftp://x": "--url"} {
+	for args, want := range map[string]string{"--for=10ms": "--for: 10ms is below the minimum, 1s",
+		"--max-lag=-1s": "--max-lag: -1s is below the minimum, 0s", "--url=ftp://x": "--url"} {
 		s := newSession()
 		s.do(t, exitUsage, "smoke", args)
 		says(t, &s.err, want)

@@ -11,13 +11,13 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// summary is what became of everything that was sent.
+// summary counts the results of everything that was sent.
 type summary struct {
 	started            time.Time
 	accepted, rejected int
 	codes              map[string]int // rejected events by code
 	requests, retries  int
-	bytes, sent        int // of the events posted: as NDJSON, and packed
+	bytes, sent        int // size of the posted events: as NDJSON, and compressed
 }
 
 func newSummary(now time.Time) *summary { return &summary{started: now, codes: map[string]int{}} }

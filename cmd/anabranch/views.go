@@ -10,27 +10,28 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// ViewsCmd is what can be done with views; without more words it lists them.
+// ViewsCmd holds the commands for views. Without a further word it lists them.
 type ViewsCmd struct {
-	Show     ViewsShowCmd     `cmd:"" default:"withargs" help:"List the views, or describe one: what \"views\" alone does."`
-	Status   ViewsStatusCmd   `cmd:"" help:"How far each generation has come, and what the last audit found."`
-	Diff     ViewsDiffCmd     `cmd:"" help:"Compare the generation that is built with the one that serves."`
-	Rebuild  ViewsRebuildCmd  `cmd:"" help:"Build a view anew from the archive, beside what serves."`
-	Replay   ViewsReplayCmd   `cmd:"" help:"Replay the archive for a Kappa view, beside what serves."`
-	Switch   ViewsSwitchCmd   `cmd:"" help:"Let a generation that is ready serve."`
-	Rollback ViewsRollbackCmd `cmd:"" help:"Let the generation serve again that did before."`
-	Drop     ViewsDropCmd     `cmd:"" help:"Delete the generation that is kept to go back to, or a view that is retired."`
-	Abandon  ViewsAbandonCmd  `cmd:"" help:"Give up a generation that has not served yet."`
-	Audit    ViewsAuditCmd    `cmd:"" help:"Fold the archive anew and compare what is stored."`
+	Show     ViewsShowCmd     `cmd:"" default:"withargs" help:"List the views, or describe one (the default)."`
+	Status   ViewsStatusCmd   `cmd:"" help:"Show the progress of each generation and the last audit."`
+	Diff     ViewsDiffCmd     `cmd:"" help:"Compare the generation being built with the serving one."`
+	Rebuild  ViewsRebuildCmd  `cmd:"" help:"Rebuild a view from the archive while it keeps serving."`
+	Replay   ViewsReplayCmd   `cmd:"" help:"Replay the archive for a Kappa view while it keeps serving."`
+	Switch   ViewsSwitchCmd   `cmd:"" help:"Make a ready generation the serving one."`
+	Rollback ViewsRollbackCmd `cmd:"" help:"Return to the generation that served before."`
+	Drop     ViewsDropCmd     `cmd:"" help:"Delete the retained generation, or a retired view."`
+	Abandon  ViewsAbandonCmd  `cmd:"" help:"Give up a generation that has never served."`
+	Audit    ViewsAuditCmd    `cmd:"" help:"Fold the archive again and compare the stored numbers."`
 
-	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json: the server's answer as it is."`
+	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json (the server's unchanged answer)."`
 
 	Server
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsCmd) Help() string {
-	return `All but show are for those who operate the server, and want its admin key. A view that is called like one of these words is shown by "views show <view>".
+	return `All commands but show are for operators and require the admin key. If a view has the name of a command, use
+"views show <view>" to describe it.
 
 ` + viewsCodes + `
 
@@ -42,17 +43,18 @@ Examples:
     anabranch views rebuild page_views --wait`
 }
 
-const viewsCodes = `Exit codes: 0 done; 1 there is no such view, or the server refused; 2 wrong flags; 3 the server could not be reached or failed.`
+const viewsCodes = `Exit codes: 0 done; 1 no such view, or the server refused; 2 wrong flags;
+3 the server failed or could not be reached.`
 
-// Validate refuses an address that is none.
+// Validate refuses an invalid URL.
 func (c *ViewsCmd) Validate() error { return c.Server.Validate() }
 
 // ViewsShowCmd lists the views, or describes one.
 type ViewsShowCmd struct {
-	View string `arg:"" optional:"" help:"Name of the view to describe; none lists all."`
+	View string `arg:"" optional:"" help:"Name of the view to describe; without it, list all."`
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsShowCmd) Help() string {
 	return viewsCodes + `
 
@@ -62,7 +64,7 @@ Examples:
     anabranch views show page_views -o json`
 }
 
-// Run asks and prints.
+// Run queries the server and prints the answer.
 func (c *ViewsShowCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
 	body, err := c.ask(ctx, w.client(views.Server, queryRetry, 1))
 	switch {
@@ -97,11 +99,23 @@ func printViews(w io.Writer, views []client.View) error {
 		_, err := fmt.Fprintln(w, "no views")
 		return err
 	}
-	t := table.New(table.Column{Name: "view"}, table.Column{Name: "key"}, table.Column{Name: "window"}, table.Column{Name: "aggregates"},
-		table.Column{Name: "horizon"}, table.Column{Name: "description"})
+	t := table.New(
+		table.Column{Name: "view"},
+		table.Column{Name: "key"},
+		table.Column{Name: "window"},
+		table.Column{Name: "aggregates"},
+		table.Column{Name: "horizon"},
+		table.Column{Name: "description"},
+	)
 	for _, v := range views {
-		t.Row(v.Name, orDash(strings.Join(fields(v), ", ")), string(v.Window), strings.Join(names(v), ", "), orDash(string(v.Horizon)),
-			v.Description)
+		t.Row(
+			v.Name,
+			orDash(strings.Join(fields(v), ", ")),
+			string(v.Window),
+			strings.Join(names(v), ", "),
+			orDash(string(v.Horizon)),
+			v.Description,
+		)
 	}
 	return t.Print(w)
 }
@@ -141,7 +155,7 @@ func printView(w io.Writer, v client.View) error {
 	return printParts(w, v)
 }
 
-// printParts prints the key fields and the aggregates below each other.
+// printParts prints the key fields and below them the aggregates.
 func printParts(w io.Writer, v client.View) error {
 	t := table.New(table.Column{}, table.Column{}, table.Column{}, table.Column{})
 	for _, k := range v.Key {

@@ -13,17 +13,19 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// ViewsAuditCmd has a view audited.
+// ViewsAuditCmd audits a view.
 type ViewsAuditCmd struct {
 	View string `arg:"" help:"Name of the view."`
-	Wait bool   `help:"Wait for the result; else only ask for it." default:"true" negatable:""`
+	Wait bool   `help:"Wait for the result." default:"true" negatable:""`
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsAuditCmd) Help() string {
-	return `The server folds the archive anew, through one run, and compares every window with what is stored for what serves. It changes nothing. Each window that differs is named with the likely cause.
+	return `The server folds the archive again, up to one run, and compares every window with the stored numbers of the
+serving generation. It changes nothing. The output names each window that differs, with the likely cause.
 
-Exit codes: 0 no drift; 1 there is drift, an object of the archive is lost, or the server refused; 2 wrong flags; 3 the audit failed, the server could not be reached, or you stopped waiting.
+Exit codes: 0 no drift; 1 drift, lost archive objects, or the server refused; 2 wrong flags; 3 the audit failed, the
+server failed or could not be reached, or you stopped waiting.
 
 Examples:
 
@@ -31,7 +33,7 @@ Examples:
     anabranch views audit page_views --no-wait; anabranch views status page_views`
 }
 
-// Run asks for an audit, waits for it, and prints what it found.
+// Run requests an audit, waits for it, and prints its findings.
 func (c *ViewsAuditCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
 	o := newOperator(w, views, c.View)
 	if c.Wait {
@@ -46,7 +48,7 @@ func (c *ViewsAuditCmd) Run(ctx context.Context, w *world, views *ViewsCmd) erro
 	case err != nil:
 		return err
 	case !c.Wait:
-		return o.say("an audit is asked for")
+		return o.say("an audit is requested")
 	}
 	audit, err := o.audited(ctx, now)
 	if err != nil {
@@ -64,11 +66,13 @@ func (c *ViewsAuditCmd) Run(ctx context.Context, w *world, views *ViewsCmd) erro
 	return nil
 }
 
-// audited waits until an audit has ended that began after it was asked for: one that was under way already may have passed what it is asked
-// about.
+// audited waits for an audit that began after this request. An audit that was already running may have passed what the
+// user wants checked.
 func (o *operator) audited(ctx context.Context, now client.Status) (client.AuditStatus, error) {
 	if now.Audit == nil || now.Audit.Requested == "" {
-		return client.AuditStatus{}, errors.New("status: not what an Anabranch server answers: it does not say when the audit was asked for")
+		return client.AuditStatus{}, errors.New(
+			"invalid answer: the status has no time of the audit's request; is this an Anabranch server of the same version?",
+		)
 	}
 	asked := now.Audit.Requested
 	defer o.meter.close()
@@ -76,7 +80,7 @@ func (o *operator) audited(ctx context.Context, now client.Status) (client.Audit
 		if a := now.Audit; a != nil && a.Ended != "" && !later(a.Begun, a.Ended) && !later(asked, a.Begun) {
 			return *a, nil
 		}
-		o.meter.show(progress{of: "audit", text: o.view + ": the audit is " + underWay(now.Audit), total: -1})
+		o.meter.show(progress{of: "audit", text: o.view + ": the audit is " + auditState(now.Audit), total: -1})
 		if err := o.sleep(ctx); err != nil {
 			return client.AuditStatus{}, err
 		}
@@ -87,17 +91,18 @@ func (o *operator) audited(ctx context.Context, now client.Status) (client.Audit
 	}
 }
 
-func underWay(a *client.AuditStatus) string {
+// auditState returns "requested" until an audit begins that covers the request, then "running".
+func auditState(a *client.AuditStatus) string {
 	if a == nil || a.Begun == "" || later(a.Requested, a.Begun) {
-		return "asked for"
+		return "requested"
 	}
-	return "under way"
+	return "running"
 }
 
-// lost is how many objects of the archive no run has taken in.
+// lost returns how many objects of the archive no run has read.
 func lost(a client.AuditStatus) int64 { return max(a.Lost, int64(len(a.LostObjects))) }
 
-// printAudit prints what an audit has found: nothing when it failed.
+// printAudit prints the findings of an audit. It prints nothing for a failed one.
 func printAudit(w io.Writer, view string, a client.AuditStatus) error {
 	if a.Error != "" {
 		return nil
@@ -114,7 +119,12 @@ func printAudit(w io.Writer, view string, a client.AuditStatus) error {
 	for _, count := range []struct {
 		name string
 		n    int64
-	}{{"beyond the dedupe window", a.Beyond}, {"unsettled items", a.Unsettled}, {"pending objects", a.Pending}, {"lost objects", lost(a)}} {
+	}{
+		{"beyond the dedupe window", a.Beyond},
+		{"unsettled items", a.Unsettled},
+		{"pending objects", a.Pending},
+		{"lost objects", lost(a)},
+	} {
 		if count.n > 0 {
 			head.Row(count.name, strconv.FormatInt(count.n, 10))
 		}
@@ -147,15 +157,28 @@ func printLost(w io.Writer, a client.AuditStatus) error {
 	return t.Print(w)
 }
 
-// printDrifts prints the windows in order of key and start.
+// printDrifts prints the drifted windows, sorted by key and start.
 func printDrifts(w io.Writer, a client.AuditStatus) error {
 	drifts := slices.SortedStableFunc(slices.Values(a.Drifts), func(x, y client.Drift) int {
 		return cmp.Or(cmp.Compare(members(x.Key, "=", ""), members(y.Key, "=", "")), cmp.Compare(x.Start, y.Start))
 	})
-	t := table.New(table.Column{Name: "key"}, table.Column{Name: "window"}, table.Column{Name: "cause"}, table.Column{Name: "stored"},
-		table.Column{Name: "expected"}, table.Column{Name: "detail"})
+	t := table.New(
+		table.Column{Name: "key"},
+		table.Column{Name: "window"},
+		table.Column{Name: "cause"},
+		table.Column{Name: "stored"},
+		table.Column{Name: "expected"},
+		table.Column{Name: "detail"},
+	)
 	for _, d := range drifts {
-		t.Row(members(d.Key, "=", "-"), string(d.Start), string(d.Cause), members(d.Stored, "=", "-"), members(d.Expected, "=", "-"), string(d.Detail))
+		t.Row(
+			members(d.Key, "=", "-"),
+			string(d.Start),
+			string(d.Cause),
+			members(d.Stored, "=", "-"),
+			members(d.Expected, "=", "-"),
+			string(d.Detail),
+		)
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err

@@ -12,22 +12,26 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// ViewsDiffCmd compares a generation with the one that serves.
+// ViewsDiffCmd compares a generation with the serving one.
 type ViewsDiffCmd struct {
 	View       string `arg:"" help:"Name of the view."`
-	Generation string `help:"Generation to compare, or the first 6 or more characters of it; none: the one that is built, else the retained one." placeholder:"ID"`
-	Sample     int64  `help:"Stop after about this many keys; 0 compares all." default:"0"`
-	Rows       int    `help:"Differing windows to show at most; 0 shows all." default:"20"`
+	Generation string `help:"${generation_to_compare}" placeholder:"ID"`
+	Sample     int64  `help:"Stop after about this many keys; 0 compares all keys." default:"0"`
+	Rows       int    `help:"Maximum number of differing windows to show; 0 shows all." default:"20"`
 }
 
-// diffLimit is how many windows a page may tell: the most that a server takes.
+// diffLimit is the maximum number of windows on a page: the most that a server accepts.
 const diffLimit = "1000"
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsDiffCmd) Help() string {
-	return `Every window of every key is asked of both generations, as a query would be answered by each. Aggregates that only one of them has are named, and are no difference. Keys are read from every table that the two use. A key that stands in several tables is compared once. A key with many items in one table may come on several pages of its scan, and is compared, and counted, on each.
+	return `Compares the answers of both generations for every window of every key. Aggregates that only one of them has
+are named and do not count as a difference. The server reads the keys from every table that the two use, and compares a
+key in several tables once. A key with many items in one table may span several pages of the scan; it is then compared
+and counted once per page.
 
-Exit codes: 0 no window differs; 1 some do, or the server refused; 2 wrong flags; 3 the server could not be reached or failed, or the view changed meanwhile.
+Exit codes: 0 no window differs; 1 windows differ, or the server refused; 2 wrong flags; 3 the server failed or could
+not be reached, or the view changed during the comparison.
 
 Examples:
 
@@ -35,18 +39,18 @@ Examples:
     anabranch views diff page_views --sample 1000 --rows 0 -o json`
 }
 
-// Validate refuses numbers below zero.
+// Validate refuses numbers below 0.
 func (c *ViewsDiffCmd) Validate() error {
 	switch {
 	case c.Sample < 0:
-		return fmt.Errorf("--sample: %d is below 0", c.Sample)
+		return fmt.Errorf("--sample: %d is below the minimum, 0", c.Sample)
 	case c.Rows < 0:
-		return fmt.Errorf("--rows: %d is below 0", c.Rows)
+		return fmt.Errorf("--rows: %d is below the minimum, 0", c.Rows)
 	}
 	return nil
 }
 
-// Run compares and prints.
+// Run compares and prints the result.
 func (c *ViewsDiffCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
 	o := newOperator(w, views, c.View)
 	o.patient()
@@ -66,7 +70,7 @@ func (c *ViewsDiffCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error
 	}
 	if o.json {
 		if o.answer, err = client.EncodeDiff(all); err != nil {
-			return fmt.Errorf("put the pages together: %w", err)
+			return fmt.Errorf("encode the merged pages: %w", err)
 		}
 		o.answer = append(o.answer, '\n')
 	}
@@ -75,19 +79,28 @@ func (c *ViewsDiffCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error
 	}
 	switch {
 	case !all.Comparable:
-		return &failure{exitRejected, fmt.Errorf("%s: %s cannot be compared with what serves: %s", c.View, all.Candidate.Generation, orDash(string(all.Reason)))}
+		return &failure{
+			exitRejected,
+			fmt.Errorf(
+				"%s: cannot compare generation %s with the serving one: %s",
+				c.View,
+				all.Candidate.Generation,
+				orDash(string(all.Reason)),
+			),
+		}
 	case all.Differing > 0:
 		return &failure{code: exitRejected}
 	}
 	return nil
 }
 
-// compare reads page after page and puts them together; Next is nil when that is the whole. Only rows that are shown are kept. A key may come on
-// several pages: its windows that differ are counted and shown once, as far as the pages tell them.
+// compare reads all pages and merges them. Next is nil if the result is complete. It keeps only the rows that are
+// shown. A key may span several pages: compare counts and shows each of its differing windows once, as far as the pages
+// list them.
 func (c *ViewsDiffCmd) compare(ctx context.Context, o *operator, id string) (client.Diff, error) {
 	defer o.meter.close()
 	var all client.Diff
-	told := map[string]bool{}
+	seen := map[string]bool{}
 	for pages, cursor := 0, ""; ; pages++ {
 		page, err := o.page(ctx, id, cursor)
 		if err != nil {
@@ -97,18 +110,25 @@ func (c *ViewsDiffCmd) compare(ctx context.Context, o *operator, id string) (cli
 			all, all.Rows, all.Differing = page, nil, 0
 			id = string(page.Candidate.Generation)
 		} else if page.Serving != all.Serving || page.Candidate != all.Candidate {
-			return all, fmt.Errorf("%s changed while it was compared: %s serves now; compare again", o.view, orDash(string(page.Serving.Generation)))
+			return all, fmt.Errorf("%s changed during the comparison: %s serves now; compare again",
+				o.view, orDash(string(page.Serving.Generation)))
 		} else {
 			all.Keys, all.Windows, all.Next = all.Keys+page.Keys, all.Windows+page.Windows, page.Next
 		}
-		c.add(&all, page, told)
-		o.meter.show(progress{of: "diff", text: fmt.Sprintf("comparing: %d windows, %d differ", all.Windows, all.Differing), unit: "keys", done: all.Keys, total: -1})
+		c.add(&all, page, seen)
+		o.meter.show(progress{
+			of:    "diff",
+			text:  fmt.Sprintf("comparing: %d windows, %d differ", all.Windows, all.Differing),
+			unit:  "keys",
+			done:  all.Keys,
+			total: -1,
+		})
 		switch {
 		case page.Next == nil || *page.Next == "" || !all.Comparable:
 			all.Next = nil
 			return all, nil
 		case *page.Next == cursor:
-			return all, errors.New("the server's pages do not end: the next one begins where the last one began")
+			return all, errors.New("invalid answer: the server's next page begins where this one began")
 		case c.Sample > 0 && all.Keys >= c.Sample:
 			return all, nil
 		}
@@ -130,15 +150,15 @@ func (o *operator) page(ctx context.Context, id, cursor string) (client.Diff, er
 	return client.DecodeDiff(body)
 }
 
-// add takes the windows of a page that differ and were not told before.
-func (c *ViewsDiffCmd) add(all *client.Diff, page client.Diff, told map[string]bool) {
+// add counts the differing windows of a page that no earlier page listed, and keeps their rows.
+func (c *ViewsDiffCmd) add(all *client.Diff, page client.Diff, seen map[string]bool) {
 	all.Differing += max(0, page.Differing-int64(len(page.Rows)))
 	for _, r := range page.Rows {
-		of := fmt.Sprintf("%q %q", r.Key, r.Start)
-		if told[of] && !r.KeyIsCut { // two keys may be cut to the same
+		window := fmt.Sprintf("%q %q", r.Key, r.Start)
+		if seen[window] && !r.KeyIsCut { // two long keys may be cut to the same text
 			continue
 		}
-		told[of] = true
+		seen[window] = true
 		all.Differing++
 		if c.Rows == 0 || len(all.Rows) < c.Rows {
 			all.Rows = append(all.Rows, r)
@@ -172,14 +192,20 @@ func printDiff(w io.Writer, d client.Diff) error {
 	return err
 }
 
-// printDiffRows prints a line per aggregate that differs, the two numbers side by side.
+// printDiffRows prints a line per differing aggregate, with the two numbers side by side.
 func printDiffRows(w io.Writer, d client.Diff) error {
 	var columns []table.Column
 	for _, field := range d.Rows[0].Key {
 		columns = append(columns, table.Column{Name: field.Name})
 	}
-	t := table.New(append(columns, table.Column{Name: "start"}, table.Column{Name: "aggregate"}, table.Column{Name: "serving", Right: true},
-		table.Column{Name: "candidate", Right: true})...)
+	t := table.New(
+		append(
+			columns,
+			table.Column{Name: "start"},
+			table.Column{Name: "aggregate"},
+			table.Column{Name: "serving", Right: true},
+			table.Column{Name: "candidate", Right: true},
+		)...)
 	for _, r := range d.Rows {
 		for _, name := range differing(r, d.Aggregates) {
 			row := make([]string, len(columns), len(columns)+4)
@@ -204,7 +230,8 @@ func printDiffRows(w io.Writer, d client.Diff) error {
 	return err
 }
 
-// differing are the aggregates whose texts differ; all of them when none does, since then the difference lies in what is not shown.
+// differing returns the aggregates whose texts differ. If none does, it returns all: the difference lies in what the
+// server does not show.
 func differing(r client.DiffRow, names []string) []string {
 	var found []string
 	for _, name := range names {
@@ -218,7 +245,7 @@ func differing(r client.DiffRow, names []string) []string {
 	return found
 }
 
-// side is one number, "-" where that side has no such window, "null" for a min, max or mean of nothing.
+// side returns one number; "-" if that generation has no such window, "null" for a min, max or mean of nothing.
 func side(values client.Object, name string) string {
 	value, ok := values.Find(name)
 	if !ok {

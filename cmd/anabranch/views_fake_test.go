@@ -13,16 +13,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// fakeAdmin stands for the admin interface of one view: it gives its statuses one after the other, the last one for good, answers operations by
-// its script, and keeps what it was asked.
+// fakeAdmin plays the admin interface of one view. It gives its statuses one after another and repeats the last,
+// answers operations by its script, and records all requests.
 type fakeAdmin struct {
 	*httptest.Server
 
 	mu       sync.Mutex
 	statuses []string
-	answers  []http.HandlerFunc // to operations; the last one for good
-	pages    map[string]string  // of the comparison, by cursor
-	asked    []string           // method, path and body
+	answers  []http.HandlerFunc // answers to operations; the last one repeats
+	pages    map[string]string  // pages of the comparison, by cursor
+	asked    []string           // method, path and body of each request
 }
 
 func newFakeAdmin(t testing.TB, statuses ...string) *fakeAdmin {
@@ -32,7 +32,7 @@ func newFakeAdmin(t testing.TB, statuses ...string) *fakeAdmin {
 	return f
 }
 
-// answering is the fake with a script.
+// answering sets the script of answers to operations.
 func (f *fakeAdmin) answering(answers ...http.HandlerFunc) *fakeAdmin {
 	f.answers = answers
 	return f
@@ -63,7 +63,7 @@ func (f *fakeAdmin) answer(r *http.Request, line string) http.HandlerFunc {
 	return ok(next(&f.statuses))
 }
 
-// next takes the first of a list, and leaves the last.
+// next removes and returns the first of a list, but keeps the last.
 func next[T any](list *[]T) T {
 	first := (*list)[0]
 	if len(*list) > 1 {
@@ -72,7 +72,7 @@ func next[T any](list *[]T) T {
 	return first
 }
 
-// was checks what the server was asked, in order.
+// was checks which requests the server got, in order.
 func (f *fakeAdmin) was(t testing.TB, lines ...string) {
 	t.Helper()
 	if diff := cmp.Diff(lines, f.lines()); diff != "" {
@@ -80,7 +80,7 @@ func (f *fakeAdmin) was(t testing.TB, lines ...string) {
 	}
 }
 
-// lines are what the server was asked so far.
+// lines returns the requests that the server got so far.
 func (f *fakeAdmin) lines() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -88,27 +88,49 @@ func (f *fakeAdmin) lines() []string {
 }
 
 func problemOf(code int, name, detail string) http.HandlerFunc {
-	return fixed(code, "application/problem+json", fmt.Sprintf(`{"type":"about:blank","title":%q,"status":%d,"code":%q,"detail":%q}`,
-		http.StatusText(code), code, name, detail))
+	return fixed(
+		code,
+		"application/problem+json",
+		fmt.Sprintf(`{"type":"about:blank","title":%q,"status":%d,"code":%q,"detail":%q}`,
+			http.StatusText(code), code, name, detail),
+	)
 }
 
-var refusal = problemOf(409, "refused", "view page_views: generation 01KB0000BBBBBBBBBBBBBBBBBB lags: it has run 9, the last one is 12")
+var refusal = problemOf(
+	409,
+	"refused",
+	"view page_views: generation 01KB0000BBBBBBBBBBBBBBBBBB lags: it has run 9, the last one is 12",
+)
 
-// The generations of the tests. Two of them begin alike.
+// The generations of the tests. Two of them share a prefix.
 const (
 	genA = "01KA0000AAAAAAAAAAAAAAAAAA"
 	genB = "01KB0000BBBBBBBBBBBBBBBBBB"
 	genC = "01KB0000CCCCCCCCCCCCCCCCCC"
 )
 
-// gen is one generation of a status.
+// gen returns one generation of a status, as JSON.
 func gen(id, state string, run int, more string) string {
-	return fmt.Sprintf(`{"generation":%q,"definition":"4f1c0e9d2b7a66aa01","architecture":"lambda","state":%q,"live_from":null,"run":%d,"horizon":"2026-03-01T11:%02d:00Z",`+
-		`"runs_left":%d,"ready":false,"waits":"","from":null%s}`, id, state, run, 45+run, 12-run, more)
+	return fmt.Sprintf(
+		`{"generation":%q,"definition":"4f1c0e9d2b7a66aa01","architecture":"lambda","state":%q,"live_from":null,"run":%d,`+
+			`"horizon":"2026-03-01T11:%02d:00Z",`+
+			`"runs_left":%d,"ready":false,"waits":"","from":null%s}`,
+		id,
+		state,
+		run,
+		45+run,
+		12-run,
+		more,
+	)
 }
 
-// stands is a status of page_views; more are members such as ,"rebuild":true.
+// stands returns a status of page_views, as JSON; more holds further members such as ,"rebuild":true.
 func stands(serving, more string, generations ...string) string {
-	return fmt.Sprintf(`{"view":"page_views","description":"Requests","serving":%q,"head":{"run":12,"horizon":"2026-03-01T11:57:00Z"},"generations":[%s]%s}`,
-		serving, strings.Join(generations, ","), more)
+	return fmt.Sprintf(
+		`{"view":"page_views","description":"Requests","serving":%q,"head":{"run":12,"horizon":"2026-03-01T11:57:00Z"},`+
+			`"generations":[%s]%s}`,
+		serving,
+		strings.Join(generations, ","),
+		more,
+	)
 }

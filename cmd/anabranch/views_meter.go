@@ -10,24 +10,24 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// meter shows on a terminal how far something has come; elsewhere it shows nothing.
+// meter shows the progress of something on a terminal. Without a terminal it shows nothing.
 type meter struct {
 	w     *world
 	bar   *progressbar.ProgressBar // nil when there is none
-	shown progress                 // what the bar began with; its total is kept up to date
+	shown progress                 // the progress when the bar began, with the current total
 	drawn time.Time
 }
 
-// progress is how far something has come.
+// progress is the state of something that takes time.
 type progress struct {
-	of    string // what it is about: each has a bar of its own
+	of    string // identifies the work; each value has a bar of its own
 	text  string // for people
-	unit  string // of done and total: "runs"; "" when they say nothing
+	unit  string // unit of done and total, for example "runs"; "" hides the count
 	done  int64
-	total int64 // -1 when it is unknown: then there is a count, and no time left
+	total int64 // -1 if unknown: the bar then shows a count but no time left
 }
 
-// runs shows how far a generation has come.
+// runs shows how many runs a generation has applied.
 func (m *meter) runs(s client.Status, id string) {
 	g, ok := generation(s, id)
 	switch {
@@ -37,11 +37,18 @@ func (m *meter) runs(s client.Status, id string) {
 		m.show(progress{of: "wait " + id, text: short(id) + ": " + orDash(string(g.Waits)), total: -1})
 	default:
 		all := g.Run + g.RunsLeft
-		m.show(progress{of: id, text: fmt.Sprintf("%s: run %d of %d", short(id), g.Run, all), unit: "runs", done: g.Run, total: all})
+		m.show(progress{
+			of:    id,
+			text:  fmt.Sprintf("%s: run %d of %d", short(id), g.Run, all),
+			unit:  "runs",
+			done:  g.Run,
+			total: all,
+		})
 	}
 }
 
-// show moves the bar. Rate and time left are of what came since the bar began. A bar that cannot be drawn is given up.
+// show moves the bar. The bar computes rate and time left from the work done since it began. If it cannot be drawn,
+// show removes it.
 func (m *meter) show(p progress) {
 	if !m.w.terminal {
 		return
@@ -66,11 +73,22 @@ func (m *meter) show(p progress) {
 }
 
 func (m *meter) begin(p progress) {
-	options := []progressbar.Option{progressbar.OptionSetWriter(m.w.stderr), progressbar.OptionSetPredictTime(true), progressbar.OptionSetWidth(20),
-		progressbar.OptionClearOnFinish(), progressbar.OptionSetDescription(table.Printable(p.text)), progressbar.OptionSetRenderBlankState(true),
-		progressbar.OptionSetSpinnerChangeInterval(0)} // no goroutine of its own, as in newConsole
+	options := []progressbar.Option{
+		progressbar.OptionSetWriter(m.w.stderr),
+		progressbar.OptionSetPredictTime(true),
+		progressbar.OptionSetWidth(20),
+		progressbar.OptionClearOnFinish(),
+		progressbar.OptionSetDescription(table.Printable(p.text)),
+		progressbar.OptionSetRenderBlankState(true),
+		progressbar.OptionSetSpinnerChangeInterval(0),
+	} // no goroutine, as in newConsole
 	if p.unit != "" {
-		options = append(options, progressbar.OptionShowCount(), progressbar.OptionShowIts(), progressbar.OptionSetItsString(p.unit))
+		options = append(
+			options,
+			progressbar.OptionShowCount(),
+			progressbar.OptionShowIts(),
+			progressbar.OptionSetItsString(p.unit),
+		)
 	}
 	size := int64(-1)
 	if p.total >= 0 {
@@ -79,7 +97,8 @@ func (m *meter) begin(p progress) {
 	m.shown, m.bar = p, progressbar.NewOptions64(size, options...)
 }
 
-// close takes the bar away. The next show begins another. A bar that cannot be cleared could not be drawn either.
+// close removes the bar; the next show begins another. It ignores the error of clearing, since show reports nothing
+// about a broken terminal either.
 func (m *meter) close() {
 	if m.bar != nil {
 		_ = m.bar.Clear()

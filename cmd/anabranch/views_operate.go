@@ -7,36 +7,38 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-// target are the argument and flags of the commands that are about one generation.
+// target holds the argument and flags of the commands that change one generation.
 type target struct {
 	View       string `arg:"" help:"Name of the view."`
-	Generation string `help:"Generation that is meant, or the first 6 or more characters of it; needed only where there are several." placeholder:"ID"`
-	Yes        bool   `short:"y" help:"Do not ask. Without a terminal nobody is asked."`
+	Generation string `help:"${generation_to_change}" placeholder:"ID"`
+	Yes        bool   `short:"y" help:"Do not ask for confirmation. Without a terminal, no command asks."`
 }
 
-// ViewsSwitchCmd moves the pointer to a generation that is built.
+// ViewsSwitchCmd makes a built generation the serving one.
 type ViewsSwitchCmd struct {
 	target
-	Wait bool `help:"While the generation is not ready, try again each second."`
+	Wait bool `help:"Retry every second until the generation is ready."`
 }
 
-// ViewsRollbackCmd moves it back.
+// ViewsRollbackCmd makes the retained generation serve again.
 type ViewsRollbackCmd struct {
 	target
-	Wait bool `help:"While the generation is not ready, try again each second."`
+	Wait bool `help:"Retry every second until the generation is ready."`
 }
 
-// ViewsDropCmd deletes what is kept to go back to.
+// ViewsDropCmd deletes the retained generation, or a retired view.
 type ViewsDropCmd struct{ target }
 
-// ViewsAbandonCmd gives up what never served.
+// ViewsAbandonCmd gives up a generation that never served.
 type ViewsAbandonCmd struct{ target }
 
-const operateCodes = `Exit codes: 0 done; 1 the server refused, or you said no; 2 wrong flags; 3 the server could not be reached or failed: it may have been done or not.`
+const operateCodes = `Exit codes: 0 done; 1 the server refused, or you answered no; 2 wrong flags; 3 the server failed
+or could not be reached, and may or may not have done it.`
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsSwitchCmd) Help() string {
-	return `Queries that begin after it read the generation. What served before is retained: "rollback" goes back to it in one write.
+	return `Queries that begin after the switch read the generation. The one that served before is retained: "rollback"
+returns to it in one write.
 
 ` + operateCodes + `
 
@@ -46,9 +48,10 @@ Examples:
     anabranch views switch page_views --generation 01KAPRZ7Q4 --wait --yes`
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsRollbackCmd) Help() string {
-	return `Lets the generation serve again that did before the last switch. Its definition stays: a deployment does not undo the rollback, unless it deploys another one.
+	return `Makes the generation that served before the last switch serve again. Its definition stays: a later deployment
+does not undo the rollback unless it deploys another definition.
 
 ` + operateCodes + `
 
@@ -58,10 +61,11 @@ Examples:
     anabranch views rollback page_views --yes --wait`
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsDropCmd) Help() string {
-	return `Deletes the numbers of the retained generation; then there is nothing to roll back to. Of a view that
-is retired, since the file that is deployed no longer names it, deletes all: it answers no more. The archive keeps every event.
+	return `Deletes the numbers of the retained generation; you can then no longer roll back. A view that the deployed file
+no longer defines is retired: for it, drop deletes all generations, and it answers no more. The archive keeps every
+event.
 
 ` + operateCodes + `
 
@@ -70,9 +74,10 @@ Examples:
     anabranch views drop page_views`
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsAbandonCmd) Help() string {
-	return `Gives up a generation that is announced or built and never served. Its definition is put away until it is asked for again, or another is deployed.
+	return `Gives up a generation that is announced or being built and has never served. Its definition is held: batch does
+not build it until you request a rebuild or deploy another definition.
 
 ` + operateCodes + `
 
@@ -81,35 +86,47 @@ Examples:
     anabranch views abandon page_views`
 }
 
-// Run asks, switches and says so.
+// Run asks for confirmation, switches and prints what changed.
 func (c *ViewsSwitchCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
-	return c.do(ctx, newOperator(w, views, c.View), operation{name: client.Switch, states: []string{"building", "announced"}, serves: true, wait: c.Wait})
+	return c.do(
+		ctx,
+		newOperator(w, views, c.View),
+		operation{name: client.Switch, states: []string{"building", "announced"}, serves: true, wait: c.Wait},
+	)
 }
 
-// Run asks, goes back and says so.
+// Run asks for confirmation, rolls back and prints what changed.
 func (c *ViewsRollbackCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
-	return c.do(ctx, newOperator(w, views, c.View), operation{name: client.Rollback, states: []string{"retained"}, serves: true, wait: c.Wait})
+	return c.do(
+		ctx,
+		newOperator(w, views, c.View),
+		operation{name: client.Rollback, states: []string{"retained"}, serves: true, wait: c.Wait},
+	)
 }
 
-// Run asks, drops and says so.
+// Run asks for confirmation, drops and prints what changed.
 func (c *ViewsDropCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
 	return c.do(ctx, newOperator(w, views, c.View), operation{name: client.Drop, states: []string{"retained"}})
 }
 
-// Run asks, abandons and says so.
+// Run asks for confirmation, abandons and prints what changed.
 func (c *ViewsAbandonCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
-	return c.do(ctx, newOperator(w, views, c.View), operation{name: client.Abandon, states: []string{"building", "announced"}})
+	return c.do(
+		ctx,
+		newOperator(w, views, c.View),
+		operation{name: client.Abandon, states: []string{"building", "announced"}},
+	)
 }
 
-// operation is one of those on a generation.
+// operation is a change of one generation.
 type operation struct {
 	name   client.Operation
-	states []string // those that its generation can be in
-	serves bool     // whether the generation serves afterwards; else it is given up
+	states []string // the states that its generation may be in
+	serves bool     // whether the generation serves afterwards; otherwise it is given up
 	wait   bool
 }
 
-// reached says whether the status is what the operation is for.
+// reached says whether the view is as the operation would leave it.
 func (op operation) reached(s client.Status, id string) bool {
 	if op.serves {
 		return string(s.Serving) == id
@@ -117,10 +134,10 @@ func (op operation) reached(s client.Status, id string) bool {
 	return !isKept(s, id)
 }
 
-// do settles which generation is meant, asks, and operates until that is done or refused.
+// do chooses the generation, asks for confirmation, and requests the operation until the server does or refuses it.
 //
-// The generation that was shown in the question is the one in the request, so that nothing else is done than was agreed to, and so that the
-// request can be made again.
+// The request names the generation that the question showed. So the server does exactly what the user confirmed, and
+// the request can be repeated safely.
 func (t *target) do(ctx context.Context, o *operator, op operation) error {
 	if op.wait {
 		o.patient()
@@ -134,7 +151,7 @@ func (t *target) do(ctx context.Context, o *operator, op operation) error {
 		return err
 	}
 	if op.serves && id != "" && op.reached(before, id) {
-		return o.say(fmt.Sprintf("%s serves already", id))
+		return o.say(fmt.Sprintf("%s already serves", id))
 	}
 	if err := o.confirmed(ctx, t.Yes, question(op.name, before, id)); err != nil {
 		return err
@@ -142,7 +159,7 @@ func (t *target) do(ctx context.Context, o *operator, op operation) error {
 	return t.until(ctx, o, op, before, id)
 }
 
-// until makes the request, and again each second while it is refused and that is to be waited for.
+// until sends the request. With --wait it sends it again every second while the server refuses it and waiting may help.
 func (t *target) until(ctx context.Context, o *operator, op operation, before client.Status, id string) error {
 	for {
 		after, refusal := o.once(ctx, op, before, id)
@@ -162,7 +179,7 @@ func (t *target) until(ctx context.Context, o *operator, op operation, before cl
 			}
 		}
 		switch {
-		case id != "" && op.reached(now, id): // by batch, say
+		case id != "" && op.reached(now, id): // batch may have done it
 			return o.say(changes(before, now)...)
 		case !hopeful(now, op, id):
 			return o.refused(refusal)
@@ -174,18 +191,20 @@ func (t *target) until(ctx context.Context, o *operator, op operation, before cl
 	}
 }
 
-// choose is the generation that the flag names, else the only one that can be meant, else "": then the server says what is wrong.
+// choose returns the generation that the flag names, else the only one in a suitable state, else "": the server then
+// says what is wrong.
 func (t *target) choose(s client.Status, op operation) (string, error) {
 	if t.Generation != "" {
 		return named(s, t.Generation)
 	}
 	if op.name == client.Drop && s.Retired != "" {
-		return "", nil // the view, with all its generations
+		return "", nil // a retired view goes with all its generations
 	}
 	return only(s, op.states...), nil
 }
 
-// once makes the request. When it fails although all is as wanted then, an attempt whose answer was lost has done it.
+// once sends the request. If it fails but the view is as wanted, an earlier attempt has done it and its answer was
+// lost: that is a success.
 func (o *operator) once(ctx context.Context, op operation, before client.Status, id string) (client.Status, error) {
 	body, err := o.asker.Operate(ctx, o.view, op.name, id)
 	if err == nil {
@@ -204,8 +223,8 @@ func (o *operator) once(ctx context.Context, op operation, before client.Status,
 	return client.Status{}, err
 }
 
-// hopeful says whether waiting may help against a refusal: the generation is there, or one is asked for. One that is ready may have become so
-// since, and one that was ready lags for a while after each run.
+// hopeful says whether waiting may help after a refusal: the generation exists, or a rebuild is requested. Even a ready
+// generation lags for a short while after each run.
 func hopeful(s client.Status, op operation, id string) bool {
 	if id == "" {
 		return s.Rebuild && op.name == client.Switch
@@ -214,8 +233,9 @@ func hopeful(s client.Status, op operation, id string) bool {
 	return ok && g.State != dropping && string(s.Serving) != id
 }
 
+// question returns what to confirm: the serving generation and what the operation does to the other.
 func question(name client.Operation, s client.Status, id string) string {
-	about := "the generation that it can be about"
+	about := "the only suitable generation"
 	if name == client.Drop && id == "" && s.Retired != "" {
 		about = fmt.Sprintf("the whole view (retired since %s)", s.Retired)
 	}
@@ -224,6 +244,11 @@ func question(name client.Operation, s client.Status, id string) string {
 	} else if id != "" {
 		about = id
 	}
-	words := map[client.Operation]string{client.Switch: "switch to", client.Rollback: "go back to", client.Drop: "delete", client.Abandon: "give up"}
+	words := map[client.Operation]string{
+		client.Switch:   "switch to",
+		client.Rollback: "go back to",
+		client.Drop:     "delete",
+		client.Abandon:  "give up",
+	}
 	return fmt.Sprintf("%s: %s serves; %s %s?", s.View, orDash(string(s.Serving)), words[name], about)
 }

@@ -15,27 +15,34 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// operator is what the commands for operators share: one view, asked about and changed.
+// operator is the shared part of the commands for operators: it reads and changes one view.
 type operator struct {
 	w      *world
 	server Server
 	json   bool
 	view   string
 	asker  *client.Client
-	meter  *meter // what is waited for; taken away before anything is printed
-	answer []byte // the last status, as sent
+	meter  *meter // shows what the command waits for; closed before anything is printed
+	answer []byte // the last status, the bytes that the server sent
 }
 
-// poll is the time between two looks at something that is waited for.
+// poll is the time between two looks at the status.
 const poll = time.Second
 
 func newOperator(w *world, views *ViewsCmd, view string) *operator {
 	server := views.Server
 	server.admin = true
-	return &operator{w: w, server: server, json: views.Output == "json", view: view, asker: w.client(server, queryRetry, 1), meter: &meter{w: w}}
+	return &operator{
+		w:      w,
+		server: server,
+		json:   views.Output == "json",
+		view:   view,
+		asker:  w.client(server, queryRetry, 1),
+		meter:  &meter{w: w},
+	}
 }
 
-// patient makes the operator outlast a restart of the server, for commands that wait for minutes anyway.
+// patient lets the operator outlast a restart of the server. It suits commands that wait for minutes.
 func (o *operator) patient() { o.asker.Retry = sendRetry }
 
 func (o *operator) status(ctx context.Context) (client.Status, error) {
@@ -55,7 +62,7 @@ func (o *operator) decoded(body []byte) (client.Status, error) {
 	return status, nil
 }
 
-// refused prints what the server answered instead; an error that has been said already is kept.
+// refused prints the server's error answer. It returns an error that was already printed unchanged.
 func (o *operator) refused(err error) error {
 	o.meter.close()
 	if failed := (*failure)(nil); errors.As(err, &failed) {
@@ -64,7 +71,7 @@ func (o *operator) refused(err error) error {
 	return o.w.refused(o.server, err)
 }
 
-// print writes the answer as sent, or for people.
+// print writes the answer: the server's bytes for JSON, else what people prints.
 func (o *operator) print(people func(io.Writer) error) error {
 	o.meter.close()
 	if !o.json {
@@ -74,7 +81,7 @@ func (o *operator) print(people func(io.Writer) error) error {
 	return err
 }
 
-// say prints lines about the view.
+// say prints lines, each with the view's name in front.
 func (o *operator) say(lines ...string) error {
 	return o.print(func(out io.Writer) error {
 		for _, line := range lines {
@@ -86,45 +93,48 @@ func (o *operator) say(lines ...string) error {
 	})
 }
 
-// sleep waits for the next look. What was asked for goes on without us.
+// sleep waits until the next look at the status. The server goes on if the user stops waiting.
 func (o *operator) sleep(ctx context.Context) error {
 	if err := o.w.sleep(ctx, poll); err != nil {
 		o.meter.close()
-		return &failure{exitUnreachable, fmt.Errorf(`stopped waiting; what was asked for goes on: "anabranch views status %s" shows it`, o.view)}
+		return &failure{
+			exitUnreachable,
+			fmt.Errorf(`stopped waiting; the server goes on: "anabranch views status %s" shows how far it is`, o.view),
+		}
 	}
 	return nil
 }
 
-// confirmed asks whoever is there. Where nobody is, a script, it takes that for a yes.
+// confirmed asks the user for confirmation. In a script, where nobody can answer, it counts as confirmed.
 //
-// The reading goroutine ends with the process when Ctrl-C comes first: nothing stops a read of a terminal.
+// If Ctrl-C comes first, the reading goroutine stays until the process ends: nothing can stop a read of a terminal.
 func (o *operator) confirmed(ctx context.Context, yes bool, question string) error {
 	if yes || !o.w.asks {
 		return nil
 	}
 	fmt.Fprintf(o.w.stderr, "%s [y/N] ", table.Printable(question))
-	said := make(chan string, 1)
+	reply := make(chan string, 1)
 	go func() {
-		line, _ := bufio.NewReader(o.w.stdin).ReadString('\n') // an end of input is a no
-		said <- line
+		line, _ := bufio.NewReader(o.w.stdin).ReadString('\n') // the end of input means no
+		reply <- line
 	}()
 	select {
 	case <-ctx.Done():
 		return o.refused(ctx.Err())
-	case line := <-said:
+	case line := <-reply:
 		switch strings.ToLower(strings.TrimSpace(line)) {
 		case "y", "yes":
 			return nil
 		}
-		return &failure{exitRejected, errors.New("nothing was done")}
+		return &failure{exitRejected, errors.New("cancelled: nothing was changed")}
 	}
 }
 
-// leastPrefix is how much of a generation's id must be given.
+// leastPrefix is the minimum length of a prefix of a generation's id, in characters.
 const leastPrefix = 6
 
-// named is the generation whose id begins like text, so that the short ids of the status table will do. A text that is no such beginning is
-// left as it is, for the server to judge.
+// named returns the generation whose id begins with text, so that users can type the short ids of the status table. It
+// returns a text that matches none unchanged: the server then reports it.
 func named(s client.Status, text string) (string, error) {
 	var found []string
 	for _, g := range s.Generations {
@@ -141,10 +151,14 @@ func named(s client.Status, text string) (string, error) {
 	case 1:
 		return found[0], nil
 	}
-	return "", usage("--generation: %q is the beginning of %s; give more of it", text, strings.Join(found, " and of "))
+	return "", usage(
+		"--generation: %q is ambiguous: it matches %s; give more characters",
+		text,
+		strings.Join(found, " and "),
+	)
 }
 
-// only is the one generation in one of the states; "" when there are none or several.
+// only returns the one generation in one of the states; "" if there are none or several.
 func only(s client.Status, states ...string) string {
 	var found []string
 	for _, g := range s.Generations {
@@ -166,7 +180,7 @@ func generation(s client.Status, id string) (client.Generation, bool) {
 	return s.Generations[i], true
 }
 
-// dropping is the state of a generation that is given up: it is as good as gone.
+// dropping is the state of a generation that was given up: it counts as deleted.
 const dropping = "dropping"
 
 func isKept(s client.Status, id string) bool {
@@ -174,21 +188,27 @@ func isKept(s client.Status, id string) bool {
 	return ok && g.State != dropping
 }
 
-// isRefusal says whether the server answered that the operation is not to be done, as things are.
+// isRefusal says whether the server refused the operation because of the view's present state.
 func isRefusal(err error) bool {
 	var problem *client.Problem
 	return errors.As(err, &problem) && problem.Status == http.StatusConflict && problem.Code == "refused"
 }
 
-// changes are what became different, a line each.
+// changes returns what differs between two statuses, one line each.
 func changes(before, after client.Status) []string {
 	var lines []string
 	if after.Serving != before.Serving {
-		lines = append(lines, fmt.Sprintf("%s serves (was %s)", orDash(string(after.Serving)), orDash(string(before.Serving))))
+		lines = append(
+			lines,
+			fmt.Sprintf("%s serves (was %s)", orDash(string(after.Serving)), orDash(string(before.Serving))),
+		)
 	}
 	for _, g := range after.Generations {
 		if _, ok := generation(before, string(g.ID)); !ok {
-			lines = append(lines, fmt.Sprintf("%s is %s (definition %s)", g.ID, orDash(string(g.State)), short(string(g.Definition))))
+			lines = append(
+				lines,
+				fmt.Sprintf("%s is %s (definition %s)", g.ID, orDash(string(g.State)), short(string(g.Definition))),
+			)
 		}
 	}
 	for _, g := range before.Generations {
@@ -197,13 +217,13 @@ func changes(before, after client.Status) []string {
 		}
 	}
 	if after.Rebuild && !before.Rebuild {
-		lines = append(lines, "a rebuild is asked for; it begins with the next run of batch")
+		lines = append(lines, "a rebuild is requested; it begins with the next run of batch")
 	}
 	if after.Held != before.Held && after.Held != "" {
-		lines = append(lines, fmt.Sprintf("definition %s is put away", short(string(after.Held))))
+		lines = append(lines, fmt.Sprintf("definition %s is held", short(string(after.Held))))
 	}
 	if after.Held != before.Held && before.Held != "" {
-		lines = append(lines, fmt.Sprintf("definition %s is no longer put away", short(string(before.Held))))
+		lines = append(lines, fmt.Sprintf("definition %s is no longer held", short(string(before.Held))))
 	}
 	if len(lines) == 0 {
 		return []string{"nothing changed"}

@@ -7,23 +7,26 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-// ViewsRebuildCmd builds a view anew.
+// ViewsRebuildCmd rebuilds a view from the archive.
 type ViewsRebuildCmd struct {
 	View string `arg:"" help:"Name of the view."`
-	Wait bool   `help:"Wait until the new generation is ready, or serves."`
+	Wait bool   `help:"Wait until the new generation is ready or serves."`
 }
 
-// ViewsReplayCmd does so for a Kappa view.
+// ViewsReplayCmd replays the archive for a Kappa view.
 type ViewsReplayCmd struct {
 	View string `arg:"" help:"Name of the view; it must be a Kappa view."`
-	Wait bool   `help:"Wait until the new generation is ready, or serves."`
+	Wait bool   `help:"Wait until the new generation is ready or serves."`
 }
 
-const rebuildCodes = `Exit codes: 0 done; 1 the server refused, or the new generation was given up; 2 wrong flags; 3 the server could not be reached or failed, or you stopped waiting.`
+const rebuildCodes = `Exit codes: 0 done; 1 the server refused, or the new generation was given up; 2 wrong flags; 3 the
+server failed or could not be reached, or you stopped waiting.`
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsRebuildCmd) Help() string {
-	return `Batch begins a new generation of the definition at its next run, in place of one that is being built, and builds it from the archive while the other serves. It comes to serve as one of a new definition does.
+	return `At its next run, batch begins a new generation of the view's definition and builds it from the archive while
+the old one serves. It replaces a generation that is still being built. Once complete, it takes over like the generation
+of a new definition.
 
 ` + rebuildCodes + `
 
@@ -33,9 +36,10 @@ Examples:
     anabranch views rebuild page_views --wait && anabranch views diff page_views`
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsReplayCmd) Help() string {
-	return `The archive is folded anew, as if it were the stream, into a new generation beside the one that serves. A Lambda view has no replay: rebuild it.
+	return `Replay folds the archive, as if it were the stream, into a new generation while the old one serves. A Lambda
+view has no replay: use rebuild.
 
 ` + rebuildCodes + `
 
@@ -44,7 +48,7 @@ Examples:
     anabranch views replay traffic --wait`
 }
 
-// Run asks for it, and waits.
+// Run requests the rebuild and waits for it if told to.
 func (c *ViewsRebuildCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
 	o := newOperator(w, views, c.View)
 	before, err := o.status(ctx)
@@ -54,7 +58,7 @@ func (c *ViewsRebuildCmd) Run(ctx context.Context, w *world, views *ViewsCmd) er
 	return o.rebuild(ctx, before, c.Wait)
 }
 
-// Run refuses a Lambda view, else asks for it, and waits.
+// Run refuses a Lambda view. It requests the replay and waits for it if told to.
 func (c *ViewsReplayCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
 	o := newOperator(w, views, c.View)
 	before, err := o.status(ctx)
@@ -89,7 +93,7 @@ func (o *operator) rebuild(ctx context.Context, before client.Status, wait bool)
 	return o.say(outcome)
 }
 
-// built waits until a generation that was not there before is ready or serves, and says so.
+// built waits until a generation that did not exist before is ready or serves. It returns a sentence that says which.
 func (o *operator) built(ctx context.Context, before, now client.Status) (string, error) {
 	defer o.meter.close()
 	for id := ""; ; {
@@ -99,7 +103,7 @@ func (o *operator) built(ctx context.Context, before, now client.Status) (string
 		g, there := generation(now, id)
 		switch {
 		case id == "" && !now.Rebuild:
-			return "", &failure{exitRejected, fmt.Errorf("%s: the rebuild was taken back before it began", o.view)}
+			return "", &failure{exitRejected, fmt.Errorf("%s: the rebuild was cancelled before it began", o.view)}
 		case id != "" && (!there || g.State == dropping):
 			return "", &failure{exitRejected, fmt.Errorf("%s: %s was given up before it served", o.view, id)}
 		case id != "" && string(now.Serving) == id:
@@ -118,7 +122,7 @@ func (o *operator) built(ctx context.Context, before, now client.Status) (string
 	}
 }
 
-// begun is the generation that is new since before; "" while there is none.
+// begun returns the generation that did not exist before; "" while there is none.
 func begun(before, now client.Status) string {
 	for _, g := range now.Generations {
 		if _, old := generation(before, string(g.ID)); !old {

@@ -13,14 +13,15 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// ViewsStatusCmd shows how views stand.
+// ViewsStatusCmd shows the state of each generation.
 type ViewsStatusCmd struct {
-	View string `arg:"" optional:"" help:"Name of the view; none shows all."`
+	View string `arg:"" optional:"" help:"Name of the view; without it, show all."`
 }
 
-// Help is the text under --help.
+// Help returns the text below the flags of --help.
 func (*ViewsStatusCmd) Help() string {
-	return `A line per generation: * marks the one that serves. Behind is the time from its horizon to now; runs left is what it has yet to apply of the runs so far.
+	return `Prints one line per generation; * marks the serving one. "behind" is the time from its horizon to now. "runs
+left" is how many of the existing runs it has yet to apply.
 
 ` + viewsCodes + `
 
@@ -30,7 +31,7 @@ Examples:
     anabranch views status page_views -o json`
 }
 
-// Run asks and prints.
+// Run queries the status and prints it.
 func (c *ViewsStatusCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error {
 	o := newOperator(w, views, c.View)
 	if c.View == "" {
@@ -79,15 +80,25 @@ func printStatus(w io.Writer, s client.Status, now time.Time) error {
 	return printGenerations(w, []client.Status{s}, now)
 }
 
-// printGenerations prints a table of all generations, and below it what is to be known of a view as a whole.
+// printGenerations prints a table of all generations, and below it the notes about whole views.
 func printGenerations(w io.Writer, views []client.Status, now time.Time) error {
-	t := table.New(table.Column{Name: "view"}, table.Column{Name: " "}, table.Column{Name: "generation"}, table.Column{Name: "definition"},
-		table.Column{Name: "architecture"}, table.Column{Name: "state"}, table.Column{Name: "horizon"}, table.Column{Name: "behind", Right: true},
-		table.Column{Name: "runs left", Right: true}, table.Column{Name: "ready"}, table.Column{Name: "last audit"})
+	t := table.New(
+		table.Column{Name: "view"},
+		table.Column{Name: " "},
+		table.Column{Name: "generation"},
+		table.Column{Name: "definition"},
+		table.Column{Name: "architecture"},
+		table.Column{Name: "state"},
+		table.Column{Name: "horizon"},
+		table.Column{Name: "behind", Right: true},
+		table.Column{Name: "runs left", Right: true},
+		table.Column{Name: "ready"},
+		table.Column{Name: "last audit"},
+	)
 	var notes []string
 	for _, v := range views {
 		addGenerations(t, v, now)
-		notes = append(notes, wishes(v)...)
+		notes = append(notes, notesOf(v)...)
 	}
 	if _, err := fmt.Fprintln(w); err != nil {
 		return err
@@ -116,12 +127,23 @@ func addGenerations(t *table.Table, v client.Status, now time.Time) {
 		if i == place {
 			audit = audited(v.Audit)
 		}
-		t.Row(name, mark, short(string(g.ID)), short(string(g.Definition)), orDash(string(g.Architecture)), orDash(string(g.State)),
-			orDash(string(g.Horizon)), behind(g.Horizon, now), strconv.FormatInt(g.RunsLeft, 10), readiness(v, g), audit)
+		t.Row(
+			name,
+			mark,
+			short(string(g.ID)),
+			short(string(g.Definition)),
+			orDash(string(g.Architecture)),
+			orDash(string(g.State)),
+			orDash(string(g.Horizon)),
+			behind(g.Horizon, now),
+			strconv.FormatInt(g.RunsLeft, 10),
+			readiness(v, g),
+			audit,
+		)
 	}
 }
 
-// auditPlace is the generation whose line tells of the audit: the one it was of, else the one it will be of.
+// auditPlace returns the index of the generation whose line shows the audit: the audited one, else the serving one.
 func auditPlace(v client.Status) int {
 	of := v.Serving
 	if v.Audit != nil {
@@ -135,7 +157,7 @@ func auditPlace(v client.Status) int {
 	return 0
 }
 
-// position is a place in the log of runs, as cells.
+// position returns a position in the log of runs as table cells.
 func position(p client.Position) []string {
 	if p.Run == 0 {
 		return []string{"no run yet"}
@@ -143,7 +165,7 @@ func position(p client.Position) []string {
 	return []string{"run " + strconv.FormatInt(p.Run, 10), string(p.Horizon)}
 }
 
-// behind is how far a horizon lies in the past, "-" for none.
+// behind returns how far a horizon lies in the past; "-" without a horizon.
 func behind(horizon client.Text, now time.Time) string {
 	at, err := time.Parse(time.RFC3339, string(horizon))
 	if err != nil {
@@ -154,7 +176,7 @@ func behind(horizon client.Text, now time.Time) string {
 
 func readiness(v client.Status, g client.Generation) string {
 	switch {
-	case g.ID == v.Serving, g.State == "dropping": // the first is where it can be, the second will never be
+	case g.ID == v.Serving, g.State == "dropping": // the first already serves; the second never will
 		return ""
 	case g.Ready:
 		return "yes"
@@ -164,15 +186,15 @@ func readiness(v client.Status, g client.Generation) string {
 	return "no"
 }
 
-// audited is the last audit, or the one under way, in few words.
+// audited returns the last or running audit in a few words.
 func audited(a *client.AuditStatus) string {
 	switch {
 	case a == nil:
 		return "-"
 	case a.Ended == "" && a.Begun == "":
-		return "asked for"
+		return "requested"
 	case later(a.Begun, a.Ended):
-		return "under way"
+		return "running"
 	case a.Error != "":
 		return "failed at " + string(a.Ended)
 	case a.Drift == 0 && lost(*a) == 0:
@@ -183,7 +205,7 @@ func audited(a *client.AuditStatus) string {
 	return fmt.Sprintf("drift %d, lost objects %d, at %s", a.Drift, lost(*a), a.Ended)
 }
 
-// later says whether a lies after b; "" lies before any time.
+// later says whether a lies after b. An empty b lies before any time.
 func later(a, b client.Text) bool {
 	x, none := time.Parse(time.RFC3339, string(a))
 	if none != nil {
@@ -193,19 +215,32 @@ func later(a, b client.Text) bool {
 	return none != nil || x.After(y)
 }
 
-// wishes are what an operator has asked for and the table has no place for.
-func wishes(v client.Status) []string {
+// notesOf returns the notes about a view that the table has no column for.
+func notesOf(v client.Status) []string {
 	var lines []string
 	if v.Retired != "" {
-		lines = append(lines, fmt.Sprintf("%s: retired since %s: no deployed file names it; it answers until it is dropped; deploy it again to keep it",
-			table.Printable(v.View), table.Printable(string(v.Retired))))
+		lines = append(
+			lines,
+			fmt.Sprintf(
+				"%s: retired since %s: the deployed file no longer defines it; "+
+					"it answers until it is dropped; deploy it again to keep it",
+				table.Printable(v.View),
+				table.Printable(string(v.Retired)),
+			),
+		)
 	}
 	if v.Rebuild {
-		lines = append(lines, table.Printable(v.View)+": a rebuild is asked for; it begins with the next run of batch")
+		lines = append(lines, table.Printable(v.View)+": a rebuild is requested; it begins with the next run of batch")
 	}
 	if v.Held != "" {
-		lines = append(lines, fmt.Sprintf("%s: definition %s is put away; it is not built until it is asked for again, or another is deployed", table.Printable(v.View),
-			table.Printable(short(string(v.Held)))))
+		lines = append(
+			lines,
+			fmt.Sprintf(
+				"%s: definition %s is held: batch does not build it until you request a rebuild or deploy another definition",
+				table.Printable(v.View),
+				table.Printable(short(string(v.Held))),
+			),
+		)
 	}
 	return lines
 }

@@ -19,31 +19,43 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// world is what a command touches outside itself. Tests give it another clock, and no waits.
+// world is everything outside the command that it touches. Tests give it another clock and waits that take no time.
 type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
-	terminal       bool // whether stderr is one that a progress bar can be drawn on
-	asks           bool // whether somebody is at stdin and stderr who can be asked
+	terminal       bool // whether stderr is a terminal that can show a progress bar
+	asks           bool // whether a person at stdin and stderr can answer questions
 	version        string
 	now            func() time.Time
 	sleep          func(context.Context, time.Duration) error
 	random         func() float64
-	deadline       func(context.Context) (context.Context, context.CancelFunc) // of one HTTP attempt
+	deadline       func(context.Context) (context.Context, context.CancelFunc) // bounds one HTTP attempt
 }
 
-func earth(stdin io.Reader, stdout, stderr io.Writer) *world {
-	return &world{stdin: stdin, stdout: stdout, stderr: stderr, terminal: isTerminal(stderr), asks: isTerminal(stdin) && isTerminal(stderr), version: version(),
-		now: time.Now, sleep: client.Sleep, random: rand.Float64, deadline: client.Within(60 * time.Second)}
+// newWorld returns the real world: wall clock, real waits, 60 s for each HTTP attempt.
+func newWorld(stdin io.Reader, stdout, stderr io.Writer) *world {
+	return &world{
+		stdin:    stdin,
+		stdout:   stdout,
+		stderr:   stderr,
+		terminal: isTerminal(stderr),
+		asks:     isTerminal(stdin) && isTerminal(stderr),
+		version:  version(),
+		now:      time.Now,
+		sleep:    client.Sleep,
+		random:   rand.Float64,
+		deadline: client.Within(60 * time.Second),
+	}
 }
 
-// isTerminal is false for TERM=dumb, which cannot go back to the start of a line.
+// isTerminal says whether the stream is a terminal. TERM=dumb is none: it cannot return to the start of a line.
 func isTerminal(stream any) bool {
 	file, ok := stream.(*os.File)
 	return ok && term.IsTerminal(int(file.Fd())) && os.Getenv("TERM") != "dumb"
 }
 
-// version is that of the module, as the Go command recorded it: "v1.2.0", or "(devel)" for a build from a checkout without a tag.
+// version returns the module's version as the Go command recorded it: "v1.2.0", or "(devel)" for a build from a
+// checkout without a tag.
 func version() string {
 	info, ok := debug.ReadBuildInfo()
 	if !ok || info.Main.Version == "" {
@@ -52,16 +64,16 @@ func version() string {
 	return info.Main.Version
 }
 
-// Server are the flags that every client command has.
+// Server holds the flags of every command that talks to a server.
 type Server struct {
-	URL string     `help:"Address of the server." default:"http://127.0.0.1:8080" env:"ANABRANCH_URL"`
-	Key client.Key `help:"Key of the server, where it wants one. In the variable it is out of sight of other users of this machine." placeholder:"KEY" env:"ANABRANCH_KEY"`
+	URL string     `help:"URL of the server." default:"http://127.0.0.1:8080" env:"ANABRANCH_URL"`
+	Key client.Key `help:"${key_help}" placeholder:"KEY" env:"ANABRANCH_KEY"`
 
 	base  *url.URL
-	admin bool // whether the command wants the admin key
+	admin bool // whether the command requires the admin key
 }
 
-// Validate refuses an address that is none, and a key that may not go there, before the command runs.
+// Validate refuses an invalid URL, and a key that must not be sent to it, before the command runs.
 func (s *Server) Validate() error {
 	base, err := client.ParseURL(s.URL)
 	if err != nil {
@@ -74,24 +86,34 @@ func (s *Server) Validate() error {
 	return nil
 }
 
-// maxAnswer is far above the 10,000 windows that an answer may have, in bytes.
+// maxAnswer bounds an answer in bytes. It is far above the size of the 10,000 windows that an answer may have.
 const maxAnswer = 64 << 20
 
-// client asks the server, over up to conns connections.
+// client returns a client of the server that keeps up to conns connections open.
 func (w *world) client(server Server, retry client.Retry, conns int) *client.Client {
-	return &client.Client{Base: server.base, HTTP: client.Transport(conns), Agent: "anabranch/" + w.version, Key: server.Key, Retry: retry,
-		Now: w.now, Sleep: w.sleep, Random: w.random, Deadline: w.deadline, MaxAnswer: maxAnswer}
+	return &client.Client{
+		Base:      server.base,
+		HTTP:      client.Transport(conns),
+		Agent:     "anabranch/" + w.version,
+		Key:       server.Key,
+		Retry:     retry,
+		Now:       w.now,
+		Sleep:     w.sleep,
+		Random:    w.random,
+		Deadline:  w.deadline,
+		MaxAnswer: maxAnswer,
+	}
 }
 
-// The exit codes of the command. They stay as they are.
+// The exit codes of the command. Scripts rely on them: never renumber.
 const (
 	exitOK          = 0
-	exitRejected    = 1 // an event was rejected, or a question refused
-	exitUsage       = 2 // wrong flags, an input that cannot be read
+	exitRejected    = 1 // an event was rejected, or a request refused
+	exitUsage       = 2 // wrong flags, or an unreadable input
 	exitUnreachable = 3 // no usable answer
 )
 
-// failure is an error with its exit code. Without an error there is nothing to print but what the command has printed.
+// failure is an error with its exit code. A nil err means that the command has already printed all there is to say.
 type failure struct {
 	code int
 	err  error
@@ -106,10 +128,10 @@ func (f *failure) Error() string {
 
 func (f *failure) Unwrap() error { return f.err }
 
-// usage is an error in how the command was called.
+// usage returns the error of a command that was called wrongly.
 func usage(format string, args ...any) error { return &failure{exitUsage, fmt.Errorf(format, args...)} }
 
-// report prints an error and gives the exit code. Any error of no known kind counts as a failure of the server's side.
+// report prints an error and returns its exit code. An error without a code counts as a failure of the server.
 func (w *world) report(err error) int {
 	var failed *failure
 	switch {
@@ -124,7 +146,7 @@ func (w *world) report(err error) int {
 	return failed.code
 }
 
-// refused prints an answer that is no answer, field by field, and says which exit code it is.
+// refused prints an error answer of the server, field by field, and returns the failure with its exit code.
 func (w *world) refused(server Server, err error) error {
 	var problem *client.Problem
 	switch {
@@ -151,7 +173,7 @@ func (w *world) refused(server Server, err error) error {
 	return &failure{code: exitUnreachable}
 }
 
-// hinted adds what to do about an address where nobody listens, and about a key that is missing or does not do.
+// hinted adds what to do when no server listens, and when the key is missing or rejected.
 func (s Server) hinted(err error) error {
 	var problem *client.Problem
 	if errors.As(err, &problem) {
@@ -160,36 +182,43 @@ func (s Server) hinted(err error) error {
 		}
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%w (no server listens there; start one with \"anabranch dev\", or name another with --url)", err)
+		return fmt.Errorf(
+			"%w (no server listens there; start one with \"anabranch dev\", or give another URL with --url)",
+			err,
+		)
 	}
 	return err
 }
 
-// keyHint is what to do about a server that does not let us in; "" when it is about something else.
+// keyHint returns what to do when the server refuses the key or its absence; "" for any other problem.
 func (s Server) keyHint(p *client.Problem) string {
 	switch {
 	case p.Status == http.StatusUnauthorized && s.Key == "":
-		return "this server wants a key: --key or ANABRANCH_KEY"
+		return "this server requires a key: set --key or ANABRANCH_KEY"
 	case p.Status == http.StatusUnauthorized:
-		return "this server does not take the key; is it of another server, has its time run out, or does the server read another header than authorization?"
+		return "this server rejects the key: it belongs to another server or has expired, " +
+			"or the server reads a header other than authorization"
 	case p.Status == http.StatusForbidden && s.admin && s.Key == "":
-		return "this command needs the admin key: --key or ANABRANCH_KEY"
+		return "this command requires the admin key: set --key or ANABRANCH_KEY"
 	case p.Status == http.StatusForbidden && s.admin:
-		return "this command needs the admin key, and the key is another: a read key or a write key, or none of this server's"
+		return "this command requires the admin key; the given key is a read or write key, or belongs to another server"
 	case p.Status == http.StatusForbidden && s.Key != "":
-		return "the key is not good for that: it is none of this server's, or a read key where a write key is wanted, or the other way round"
+		return "this key does not permit that: it belongs to another server, or it is a read key and a write key " +
+			"is required, or the reverse"
 	}
 	return ""
 }
 
-// problemFields is a problem as name and text, the most telling first.
+// problemFields returns a problem as pairs of name and text, the most useful first.
 func problemFields(p *client.Problem) [][2]string {
 	first := p.Detail
 	if first == "" {
 		first = p.Title
 	}
 	fields := [][2]string{{"anabranch:", first}, {"  status", fmt.Sprintf("%d %s", p.Status, p.Title)}}
-	for _, field := range [][2]string{{"code", p.Code}, {"pointer", p.Pointer}, {"type", p.Type}, {"instance", p.Instance}} {
+	for _, field := range [][2]string{
+		{"code", p.Code}, {"pointer", p.Pointer}, {"type", p.Type}, {"instance", p.Instance},
+	} {
 		if field[1] != "" && field[1] != "about:blank" {
 			fields = append(fields, [2]string{"  " + field[0], field[1]})
 		}

@@ -12,28 +12,63 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-const statusText = `{"view":"page_views","description":"Requests","serving":"g1","held":"77aa","rebuild":true,"head":{"run":12,"horizon":"2026-03-01T11:57:00Z"},
-"generations":[{"generation":"g1","definition":"4f1c","architecture":"kappa","state":"serving","live_from":"2026-03-01T00:00:00Z","run":9,"horizon":null,
+const statusText = `{"view":"page_views","description":"Requests","serving":"g1","held":"77aa","rebuild":true,
+"head":{"run":12,"horizon":"2026-03-01T11:57:00Z"},
+"generations":[{"generation":"g1","definition":"4f1c","architecture":"kappa","state":"serving",
+"live_from":"2026-03-01T00:00:00Z","run":9,"horizon":null,
 "since":"2026-03-01T01:00:00Z","runs_left":3,"ready":true,"waits":"why","from":null}],
-"audit":{"requested":null,"begun":"2026-03-01T11:30:00Z","ended":"2026-03-01T11:31:00Z","generation":"g1","run":12,"horizon":"2026-03-01T11:57:00Z","items":3,
-"windows":40,"drift":1,"drifts":[{"key":{"path":"/"},"start":"2015-05-17T10:00:00Z","cause":"double","detail":"run 12","expected":null,"stored":{"views":9007199254740993}}],
+"audit":{"requested":null,"begun":"2026-03-01T11:30:00Z","ended":"2026-03-01T11:31:00Z","generation":"g1","run":12,
+"horizon":"2026-03-01T11:57:00Z","items":3,
+"windows":40,"drift":1,"drifts":[{"key":{"path":"/"},"start":"2015-05-17T10:00:00Z","cause":"double","detail":"run 12",
+"expected":null,"stored":{"views":9007199254740993}}],
 "lost_objects":["events/a"],"error":"x"},"member_of_a_later_version":[1]}`
 
 var wantStatus = client.Status{View: "page_views", Description: "Requests", Serving: "g1", Held: "77aa", Rebuild: true,
 	Head: client.Position{Run: 12, Horizon: "2026-03-01T11:57:00Z"},
-	Generations: []client.Generation{{ID: "g1", Definition: "4f1c", Architecture: "kappa", State: "serving", LiveFrom: "2026-03-01T00:00:00Z", Run: 9,
-		Since: "2026-03-01T01:00:00Z", RunsLeft: 3, Ready: true, Waits: "why"}},
-	Audit: &client.AuditStatus{Begun: "2026-03-01T11:30:00Z", Ended: "2026-03-01T11:31:00Z", Generation: "g1", Run: 12, Horizon: "2026-03-01T11:57:00Z",
-		Items: 3, Windows: 40, Drift: 1, LostObjects: []client.Text{"events/a"}, Error: "x",
-		Drifts: []client.Drift{{Key: object("path", `"/"`), Start: "2015-05-17T10:00:00Z", Cause: "double", Detail: "run 12", Stored: object("views", "9007199254740993")}}}}
+	Generations: []client.Generation{
+		{ID: "g1", Definition: "4f1c", Architecture: "kappa", State: "serving", LiveFrom: "2026-03-01T00:00:00Z", Run: 9,
+			Since: "2026-03-01T01:00:00Z", RunsLeft: 3, Ready: true, Waits: "why"},
+	},
+	Audit: &client.AuditStatus{
+		Begun:       "2026-03-01T11:30:00Z",
+		Ended:       "2026-03-01T11:31:00Z",
+		Generation:  "g1",
+		Run:         12,
+		Horizon:     "2026-03-01T11:57:00Z",
+		Items:       3,
+		Windows:     40,
+		Drift:       1,
+		LostObjects: []client.Text{"events/a"},
+		Error:       "x",
+		Drifts: []client.Drift{
+			{
+				Key:    object("path", `"/"`),
+				Start:  "2015-05-17T10:00:00Z",
+				Cause:  "double",
+				Detail: "run 12",
+				Stored: object("views", "9007199254740993"),
+			},
+		},
+	}}
 
-const diffText = `{"view":"page_views","serving":{"generation":"g1","definition":"4f","architecture":"lambda"},"candidate":{"generation":"g2","definition":"99","architecture":"kappa"},"comparable":true,` +
+const diffText = `{"view":"page_views","serving":{"generation":"g1","definition":"4f","architecture":"lambda"},` +
+	`"candidate":{"generation":"g2","definition":"99","architecture":"kappa"},"comparable":true,` +
 	`"reason":"","aggregates":["views"],"only_serving":["a"],"only_candidate":[],"keys":3,"windows":4,"differing":1,` +
-	`"rows":[{"key":{"z":"/","a":1},"key_is_cut":true,"start":"2015-05-17T10:00:00Z","serving":null,"candidate":{"views":9007199254740993.10}}],"next":"c"}`
+	`"rows":[{"key":{"z":"/","a":1},"key_is_cut":true,"start":"2015-05-17T10:00:00Z","serving":null,` +
+	`"candidate":{"views":9007199254740993.10}}],"next":"c"}`
 
 func TestAdminReads(t *testing.T) {
-	s := newServer(t, answer(503, "text/plain", "busy"), answer(200, "application/json", `{"head":{"run":12,"horizon":"h"},"swept":{"run":11,"horizon":null},"views":[`+statusText+`]}`),
-		answer(200, "application/json", statusText), answer(200, "application/json", diffText))
+	s := newServer(
+		t,
+		answer(503, "text/plain", "busy"),
+		answer(
+			200,
+			"application/json",
+			`{"head":{"run":12,"horizon":"h"},"swept":{"run":11,"horizon":null},"views":[`+statusText+`]}`,
+		),
+		answer(200, "application/json", statusText),
+		answer(200, "application/json", diffText),
+	)
 	c, _ := newClient(t, s.URL+"/stage")
 
 	body, err := c.Statuses(t.Context())
@@ -41,7 +76,11 @@ func TestAdminReads(t *testing.T) {
 		t.Fatal(err)
 	}
 	all, err := client.DecodeStatuses(body)
-	want := client.Statuses{Head: client.Position{Run: 12, Horizon: "h"}, Swept: client.Position{Run: 11}, Views: []client.Status{wantStatus}}
+	want := client.Statuses{
+		Head:  client.Position{Run: 12, Horizon: "h"},
+		Swept: client.Position{Run: 11},
+		Views: []client.Status{wantStatus},
+	}
 	if diff := cmp.Diff(want, all); diff != "" || err != nil {
 		t.Error(err, diff)
 	}
@@ -71,13 +110,18 @@ func TestAdminReads(t *testing.T) {
 		r, _ := s.request(i)
 		asked = append(asked, r.Method+" "+r.RequestURI)
 	}
-	wanted := []string{"GET /stage/v1/admin/views", "GET /stage/v1/admin/views", "GET /stage/v1/admin/views/a%2Fb%20%3F", "GET /stage/v1/admin/views/page_views/diff?cursor=a+b&generation=g2"}
+	wanted := []string{
+		"GET /stage/v1/admin/views",
+		"GET /stage/v1/admin/views",
+		"GET /stage/v1/admin/views/a%2Fb%20%3F",
+		"GET /stage/v1/admin/views/page_views/diff?cursor=a+b&generation=g2",
+	}
 	if diff := cmp.Diff(wanted, asked); diff != "" {
 		t.Error(diff)
 	}
 }
 
-// An operation is made again only where a second time changes nothing more than the first.
+// TestOperateRetries: the client repeats an operation only if a second time changes nothing more than the first.
 func TestOperateRetries(t *testing.T) {
 	for _, test := range []struct {
 		operation  client.Operation
@@ -97,7 +141,8 @@ func TestOperateRetries(t *testing.T) {
 		{client.Rollback, "", false, `{}`},
 	} {
 		t.Run(string(test.operation)+" "+test.generation, func(t *testing.T) {
-			for name, fault := range map[string]http.HandlerFunc{"Reset": reset, "Torn": torn, "Busy": answer(503, "text/plain", "busy")} {
+			for name, fault := range map[string]http.HandlerFunc{"Reset": reset, "Torn": torn,
+				"Busy": answer(503, "text/plain", "busy")} {
 				s := newServer(t, fault, answer(200, "application/json", statusText))
 				c, waits := newClient(t, s.URL)
 				body, err := c.Operate(t.Context(), "a/b", test.operation, test.generation)
@@ -110,7 +155,9 @@ func TestOperateRetries(t *testing.T) {
 				}
 				for i := range s.calls() {
 					r, sent := s.request(i)
-					if r.Method != http.MethodPost || r.RequestURI != "/v1/admin/views/a%2Fb/"+string(test.operation) || sent != test.body || r.Header.Get("Content-Type") != "application/json" {
+					if r.Method != http.MethodPost || r.RequestURI != "/v1/admin/views/a%2Fb/"+string(test.operation) ||
+						sent != test.body ||
+						r.Header.Get("Content-Type") != "application/json" {
 						t.Errorf("%s: asked %s %s %s %v", name, r.Method, r.RequestURI, sent, r.Header)
 					}
 				}
@@ -124,19 +171,24 @@ func TestOperateRetries(t *testing.T) {
 	if problem := (*client.Problem)(nil); !errors.As(err, &problem) || problem.Code != "refused" || s.calls() != 1 {
 		t.Errorf("%v after %d calls", err, s.calls())
 	}
-	if _, err := c.Operate(t.Context(), "v", client.Switch, "\xff"); err == nil || !strings.Contains(err.Error(), `generation "\xff"`) || s.calls() != 1 {
+	if _, err := c.Operate(t.Context(), "v", client.Switch, "\xff"); err == nil ||
+		!strings.Contains(err.Error(), `generation "\xff"`) ||
+		s.calls() != 1 {
 		t.Errorf("a generation that is no text: %v after %d calls", err, s.calls())
 	}
 }
 
 func TestAdminDecodeRefuses(t *testing.T) {
-	for _, bad := range []string{"", "[]", "{}", `{"view":""}`, `{"view":1}`, `{"view":"v","generations":{}}`, `{"view":"v","audit":[]}`, `{"view":"v","rows":3}`, statusText + "x"} {
+	for _, bad := range []string{"", "[]", "{}", `{"view":""}`, `{"view":1}`, `{"view":"v","generations":{}}`,
+		`{"view":"v","audit":[]}`, `{"view":"v","rows":3}`, statusText + "x"} {
 		s, err := client.DecodeStatus([]byte(bad))
 		if err == nil && bad != `{"view":"v","rows":3}` || err != nil && !cmp.Equal(s, client.Status{}) {
 			t.Errorf("status %.40q gives %+v, %v", bad, s, err)
 		}
 		d, err := client.DecodeDiff([]byte(bad))
-		if err == nil && !strings.HasPrefix(bad, `{"view":"v",`) || err != nil && (!cmp.Equal(d, client.Diff{}) || !strings.Contains(err.Error(), "not what an Anabranch server answers")) {
+		if err == nil && !strings.HasPrefix(bad, `{"view":"v",`) ||
+			err != nil &&
+				(!cmp.Equal(d, client.Diff{}) || !strings.Contains(err.Error(), "is this an Anabranch server?")) {
 			t.Errorf("page %.40q gives %+v, %v", bad, d, err)
 		}
 	}
@@ -145,7 +197,7 @@ func TestAdminDecodeRefuses(t *testing.T) {
 	}
 }
 
-// Whatever the bytes are, decoding gives a value or an error, never both; and what was read can be written.
+// FuzzDecodeAdmin: for any bytes, decoding returns a value or an error, never both, and a decoded value can be encoded.
 func FuzzDecodeAdmin(f *testing.F) {
 	f.Add([]byte(statusText))
 	f.Add([]byte(diffText))

@@ -16,11 +16,11 @@ import (
 )
 
 type reply struct {
-	header http.Header // nil when there was no answer
+	header http.Header // nil if there was no answer
 	body   []byte
 }
 
-// attempt makes the request once. A nil error means a 2xx answer, read to its end; a *Problem any other answer.
+// attempt sends the request once. A nil error means a 2xx answer, read to its end; a *Problem means any other answer.
 func (c *Client) attempt(ctx context.Context, q request) (reply, error) {
 	if c.Finish {
 		ctx = context.WithoutCancel(ctx)
@@ -55,17 +55,21 @@ func (c *Client) attempt(ctx context.Context, q request) (reply, error) {
 	return reply{header: answer.Header}, c.Key.hide(problem(answer, body))
 }
 
-// oversize is an answer above MaxAnswer.
+// oversize is the error for an answer larger than MaxAnswer.
 type oversize struct {
 	request string
 	most    int64
 }
 
 func (e *oversize) Error() string {
-	return fmt.Sprintf("%s: the answer is above %d bytes; ask for less with --from and --to", e.request, e.most)
+	return fmt.Sprintf(
+		"%s: the answer exceeds the maximum of %d bytes; narrow the query with --from and --to",
+		e.request,
+		e.most,
+	)
 }
 
-// transient says whether the same request may fare better later.
+// transient says whether the same request may succeed later.
 func transient(err error) bool {
 	var (
 		refused  *Problem
@@ -84,10 +88,11 @@ func transient(err error) bool {
 	return true
 }
 
-// wait is the time between attempt n (1 for the first) and the next; false when the server asks for more than Retry.Longest.
+// wait returns the time between attempt n (1 for the first) and the next; false if the server asks for more than
+// Retry.Longest.
 //
-// Without a Retry-After it lies in [d/2, d), d doubling from Base up to Cap; with one it is that long and up to Base longer, so that many
-// clients which were turned away together do not come back together.
+// Without a Retry-After it lies in [d/2, d), where d doubles from Base up to Cap. With one it lasts that long plus up
+// to Base, so that clients which were refused together do not return together.
 func (c *Client) wait(n int, answer http.Header) (time.Duration, bool) {
 	asked, given := c.retryAfter(answer.Get("Retry-After"))
 	if given {
@@ -103,7 +108,7 @@ func (c *Client) wait(n int, answer http.Header) (time.Duration, bool) {
 
 func (c *Client) part(d time.Duration) time.Duration { return time.Duration(c.Random() * float64(d)) }
 
-// retryAfter reads the header of RFC 9110, 10.2.3: whole seconds, or a date. Anything else counts as absent.
+// retryAfter reads the header of RFC 9110, 10.2.3: whole seconds, or a date. It ignores any other value.
 func (c *Client) retryAfter(text string) (time.Duration, bool) {
 	text = strings.TrimSpace(text)
 	if seconds, err := strconv.ParseUint(text, 10, 64); err == nil {

@@ -1,7 +1,7 @@
-// Package client asks one Anabranch server over HTTP: it posts events, and reads views and answers.
+// Package client talks to one Anabranch server over HTTP: it posts events, and reads views and answers.
 //
-// It is the outermost end of the flow, before ingest and after query. It knows the interface as any other client does: paths, media types
-// and problem documents (RFC 9457). It knows no view, no archive and nothing that the server keeps.
+// It stands at both ends of the flow: before ingest and after query. Like any other client, it knows only the
+// interface: paths, media types and problem documents (RFC 9457). It knows nothing about the archive or the stores.
 package client
 
 import (
@@ -14,43 +14,44 @@ import (
 	"time"
 )
 
-// Client asks one server. The zero value asks nobody: every field but Key, Retrying and Finish must be set. It is safe for concurrent use.
+// Client talks to one server. Every field but Key, Retrying and Finish must be set. It is safe for concurrent use.
 type Client struct {
-	Base   *url.URL     // as ParseURL gives it
+	Base   *url.URL     // a URL from ParseURL
 	HTTP   *http.Client // must not follow redirects (see Transport): a redirected POST would lose its body
 	Agent  string       // the User-Agent, for example "anabranch/v1.2.0"
-	Key    Key          // sent with every request, to Base alone; "": none
+	Key    Key          // sent with every request, only to Base; "" sends none
 	Retry  Retry
-	Now    func() time.Time                                    // read when a Retry-After names a date
-	Sleep  func(ctx context.Context, wait time.Duration) error // returns the error of ctx when that ends first
-	Random func() float64                                      // in [0, 1): the jitter of waits
+	Now    func() time.Time                                    // used when a Retry-After names a date
+	Sleep  func(ctx context.Context, wait time.Duration) error // returns the error of ctx if that ends first
+	Random func() float64                                      // in [0, 1); the jitter of waits
 
-	// MaxAnswer bounds an answer, in bytes; a longer one is an error. It keeps an address that is no Anabranch server from filling memory.
+	// MaxAnswer is the maximum size of an answer in bytes; a longer one is an error. It keeps a URL that is no Anabranch
+	// server from filling memory.
 	MaxAnswer int64
 
 	// Deadline bounds one attempt, from its first byte to the last byte of its answer.
 	Deadline func(context.Context) (context.Context, context.CancelFunc)
 
-	// Finish lets an attempt that is under way when the context ends run on to its own deadline, so that events which the server did
-	// take are counted. No further attempt follows.
+	// Finish lets an attempt that is open when the context ends run until its own deadline, so that the client still
+	// learns which events the server took. No further attempt follows.
 	Finish bool
 
-	// Retrying, if set, is told of each wait before another attempt.
+	// Retrying, if set, is called before each wait for another attempt.
 	Retrying func(wait time.Duration, cause error)
 }
 
 // Retry bounds the attempts of one request.
 type Retry struct {
-	Attempts int           // at most this many in all, at least 1
-	Base     time.Duration // the wait before the second attempt, doubled for each one after it
-	Cap      time.Duration // the longest of these waits
-	Longest  time.Duration // a Retry-After above this ends the attempts: it is neither shortened nor waited for
+	Attempts int           // maximum number of attempts, at least 1
+	Base     time.Duration // wait before the second attempt; it doubles for each further one
+	Cap      time.Duration // maximum of these waits
+	Longest  time.Duration // maximum Retry-After; a longer one ends the attempts
 }
 
-// GaveUp says that a request got no usable answer in all its attempts. Whether the server acted on it is unknown.
+// GaveUp says that no attempt got a usable answer. The server may or may not have acted on the request.
 type GaveUp struct {
 	Attempts int
-	Cause    error // of the last attempt; a *Problem when the server did answer
+	Cause    error // error of the last attempt; a *Problem if the server answered
 }
 
 func (e *GaveUp) Error() string {
@@ -62,7 +63,8 @@ func (e *GaveUp) Error() string {
 
 func (e *GaveUp) Unwrap() error { return e.Cause }
 
-// ParseURL reads the address of a server, for example "http://127.0.0.1:8080" or "https://x.example/stage". A path is kept as a prefix.
+// ParseURL reads the URL of a server, for example "http://127.0.0.1:8080" or "https://x.example/stage". It keeps a path
+// as a prefix.
 func ParseURL(text string) (*url.URL, error) {
 	const right = `write it as "http://127.0.0.1:8080"`
 	u, err := url.Parse(text)
@@ -79,7 +81,8 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
-// Transport is an HTTP client that keeps up to conns connections open and hands redirects back as they are.
+// Transport returns an HTTP client that keeps up to conns connections open and returns redirects instead of following
+// them.
 func Transport(conns int) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConnsPerHost = conns
@@ -89,14 +92,14 @@ func Transport(conns int) *http.Client {
 	}
 }
 
-// Within is a Deadline: every attempt may take this long.
+// Within returns a Deadline that gives every attempt this long.
 func Within(limit time.Duration) func(context.Context) (context.Context, context.CancelFunc) {
 	return func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return context.WithTimeout(ctx, limit)
 	}
 }
 
-// Sleep waits on the wall clock; it is what Client.Sleep is outside tests.
+// Sleep waits on the wall clock. It is the Client.Sleep of every client outside tests.
 func Sleep(ctx context.Context, wait time.Duration) error {
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
@@ -108,7 +111,7 @@ func Sleep(ctx context.Context, wait time.Duration) error {
 	}
 }
 
-// request is one request in a form that can be made again, byte for byte.
+// request is one request that can be repeated byte for byte.
 type request struct {
 	method string
 	url    string
@@ -116,7 +119,7 @@ type request struct {
 	body   []byte
 }
 
-// path is the address of a resource: segments are escaped, so that a view named "a/b" stays one segment.
+// path returns the URL of a resource. It escapes the segments, so a view named "a/b" stays one segment.
 func (c *Client) path(segments ...string) string {
 	escaped := make([]string, len(segments))
 	for i, segment := range segments {
@@ -128,15 +131,17 @@ func (c *Client) path(segments ...string) string {
 	return base.String() + prefix + "/" + strings.Join(escaped, "/")
 }
 
-// Knock asks for a path, "/v1/views", without a body, and gives what refused it: nil when it was answered with a 2xx. Errors: as do.
+// Knock sends a request without a body to a path such as "/v1/views". It returns nil for a 2xx, else the error. Errors:
+// as do.
 func (c *Client) Knock(ctx context.Context, method, path string) error {
 	_, _, err := c.do(ctx, request{method: method, url: c.path(strings.Split(strings.TrimPrefix(path, "/"), "/")...)})
 	return err
 }
 
-// do makes the request until it is answered for good, and says how many attempts were made.
+// do repeats the request until it has a final answer. It returns the answer and the number of attempts.
 //
-// Errors: *Problem: the server refused it, trying again would not help. *GaveUp: no usable answer. Else the error of ctx.
+// Errors: *Problem: the server refused it; do not retry. *GaveUp: no usable answer; you may retry. Else the error of
+// ctx.
 func (c *Client) do(ctx context.Context, q request) (body []byte, attempts int, err error) {
 	var cause error
 	for attempts < c.Retry.Attempts {
@@ -159,7 +164,10 @@ func (c *Client) do(ctx context.Context, q request) (body []byte, attempts int, 
 		}
 		wait, ok := c.wait(attempts, answer.header)
 		if !ok {
-			return nil, attempts, &GaveUp{attempts, fmt.Errorf("%w; the server asks to wait %s", cause, answer.header.Get("Retry-After"))}
+			return nil, attempts, &GaveUp{
+				attempts,
+				fmt.Errorf("%w; the server asks to wait %s", cause, answer.header.Get("Retry-After")),
+			}
 		}
 		if err := c.pause(ctx, wait, cause); err != nil {
 			return nil, attempts, stopped(err, cause)
@@ -175,7 +183,7 @@ func (c *Client) pause(ctx context.Context, wait time.Duration, cause error) err
 	return c.Sleep(ctx, wait)
 }
 
-// final is the error for a cause that another attempt would not mend.
+// final returns the error for a cause that no further attempt can mend.
 func final(attempts int, cause error) error {
 	if problem := (*Problem)(nil); errors.As(cause, &problem) {
 		return cause
@@ -183,7 +191,7 @@ func final(attempts int, cause error) error {
 	return &GaveUp{attempts, cause}
 }
 
-// stopped says that ctx ended the attempts, and what the last one met.
+// stopped returns the error of ctx, with the error of the last attempt.
 func stopped(err, cause error) error {
 	if cause == nil {
 		return err

@@ -22,7 +22,7 @@ import (
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
 
-// server answers each request by the next step of a script, and keeps what it was sent.
+// server answers each request with the next step of a script, and records the requests.
 type server struct {
 	*httptest.Server
 	mu     sync.Mutex
@@ -50,14 +50,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	step(w, r)
 }
 
-// calls is how many requests came.
+// calls returns the number of requests.
 func (s *server) calls() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.asked)
 }
 
-// request is the i-th request and its body.
+// request returns the i-th request and its body.
 func (s *server) request(i int) (*http.Request, string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -75,7 +75,7 @@ func answer(status int, kind, body string, header ...string) http.HandlerFunc {
 	}
 }
 
-// reset ends the connection the hard way, before an answer.
+// reset resets the connection before an answer.
 func reset(w http.ResponseWriter, _ *http.Request) {
 	conn, _, err := w.(http.Hijacker).Hijack()
 	if err != nil {
@@ -85,13 +85,13 @@ func reset(w http.ResponseWriter, _ *http.Request) {
 	conn.Close()
 }
 
-// torn promises more of an answer than it sends.
+// torn announces a longer answer than it sends.
 func torn(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Length", "1000")
 	io.WriteString(w, `{"accepted":2`)
 }
 
-// waits records what a client would have slept.
+// waits records the waits of a client and skips them.
 type waits struct {
 	mu   sync.Mutex
 	list []time.Duration
@@ -111,8 +111,13 @@ func newClient(t testing.TB, address string) (*client.Client, *waits) {
 	}
 	w := &waits{}
 	return &client.Client{Base: base, HTTP: client.Transport(4), Agent: "anabranch/test", MaxAnswer: 1 << 20,
-		Retry: client.Retry{Attempts: 6, Base: 400 * time.Millisecond, Cap: 1000 * time.Millisecond, Longest: 30 * time.Second},
-		Now:   func() time.Time { return noon }, Sleep: w.sleep, Random: func() float64 { return 0.5 },
+		Retry: client.Retry{
+			Attempts: 6,
+			Base:     400 * time.Millisecond,
+			Cap:      1000 * time.Millisecond,
+			Longest:  30 * time.Second,
+		},
+		Now: func() time.Time { return noon }, Sleep: w.sleep, Random: func() float64 { return 0.5 },
 		Deadline: context.WithCancel}, w
 }
 
@@ -120,7 +125,14 @@ const allTaken = `{"accepted":2,"rejected":[]}`
 
 func TestPostEvents(t *testing.T) {
 	t.Run("OK", func(t *testing.T) {
-		s := newServer(t, answer(200, "application/json", `{"accepted":1,"rejected":[{"index":1,"id":"b","code":"no_type","pointer":"/type","detail":"type is missing"}]}`))
+		s := newServer(
+			t,
+			answer(
+				200,
+				"application/json",
+				`{"accepted":1,"rejected":[{"index":1,"id":"b","code":"no_type","pointer":"/type","detail":"type is missing"}]}`,
+			),
+		)
 		c, slept := newClient(t, s.URL+"/stage/")
 		got, err := c.PostEvents(t.Context(), []byte("two events"), 2)
 		if err != nil {
@@ -132,8 +144,16 @@ func TestPostEvents(t *testing.T) {
 			t.Error(diff)
 		}
 		asked, body := s.request(0)
-		sent := []string{asked.Method, asked.URL.Path, asked.Header.Get("Content-Type"), asked.Header.Get("Content-Encoding"), asked.UserAgent(), body}
-		if diff := cmp.Diff([]string{"POST", "/stage/v1/events", "application/x-ndjson", "zstd", "anabranch/test", "two events"}, sent); diff != "" {
+		sent := []string{
+			asked.Method,
+			asked.URL.Path,
+			asked.Header.Get("Content-Type"),
+			asked.Header.Get("Content-Encoding"),
+			asked.UserAgent(),
+			body,
+		}
+		if diff := cmp.Diff([]string{"POST", "/stage/v1/events", "application/x-ndjson", "zstd", "anabranch/test",
+			"two events"}, sent); diff != "" {
 			t.Error(diff)
 		}
 		if len(slept.list) != 0 {
@@ -142,14 +162,21 @@ func TestPostEvents(t *testing.T) {
 	})
 
 	t.Run("AllRejected", func(t *testing.T) {
-		s := newServer(t, answer(422, "application/problem+json",
-			`{"type":"about:blank","title":"Nothing acceptable","status":422,"accepted":0,"rejected":[{"index":0,"id":"","code":"a"},{"index":1,"id":"x","code":"b"}]}`))
+		s := newServer(t, answer(
+			422,
+			"application/problem+json",
+			`{"type":"about:blank","title":"Nothing acceptable","status":422,"accepted":0,"rejected":[{"index":0,"id":"",`+
+				`"code":"a"},{"index":1,"id":"x","code":"b"}]}`,
+		))
 		c, _ := newClient(t, s.URL)
 		got, err := c.PostEvents(t.Context(), nil, 2)
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := client.Receipt{Attempts: 1, Rejected: []client.Rejection{{Index: 0, Code: "a"}, {Index: 1, ID: "x", Code: "b"}}}
+		want := client.Receipt{
+			Attempts: 1,
+			Rejected: []client.Rejection{{Index: 0, Code: "a"}, {Index: 1, ID: "x", Code: "b"}},
+		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Error(diff)
 		}
@@ -166,7 +193,8 @@ func TestPostEvents(t *testing.T) {
 	})
 }
 
-// Everything that may pass is tried again, with the very same bytes, after the wait that the server or the backoff asks for.
+// TestPostEventsRetries: the client repeats a request after every transient failure, with the same bytes, after the
+// wait that the server or the backoff demands.
 func TestPostEventsRetries(t *testing.T) {
 	s := newServer(t,
 		answer(503, "application/problem+json", `{"title":"Busy"}`, "Retry-After", "3"),
@@ -204,15 +232,43 @@ func TestGaveUp(t *testing.T) {
 		attempts int
 		says     string
 	}{
-		"AttemptsUsedUp":     {[]http.HandlerFunc{busy, busy, busy, busy, busy, busy}, 6, "the archive does not answer"},
-		"RetryAfterTooLong":  {[]http.HandlerFunc{answer(503, "text/plain", "", "Retry-After", "31")}, 1, "asks to wait 31"},
-		"RetryAfterOverflow": {[]http.HandlerFunc{answer(503, "text/plain", "", "Retry-After", "18446744073709551615")}, 1, "asks to wait 1844"},
-		"NotJSON":            {[]http.HandlerFunc{answer(200, "text/html", "<html>hello")}, 1, "not what an Anabranch server answers"},
-		"TooFew":             {[]http.HandlerFunc{answer(200, "application/json", `{"accepted":1,"rejected":[]}`)}, 1, "1 accepted and 0 rejected of 2"},
-		"IndexOutside":       {[]http.HandlerFunc{answer(200, "application/json", `{"accepted":1,"rejected":[{"index":2}]}`)}, 1, "rejects event 2 of 2"},
-		"IndexNegative":      {[]http.HandlerFunc{answer(200, "application/json", `{"accepted":1,"rejected":[{"index":-1}]}`)}, 1, "rejects event -1 of 2"},
-		"IndexTwice":         {[]http.HandlerFunc{answer(200, "application/json", `{"accepted":0,"rejected":[{"index":1},{"index":1}]}`)}, 1, "rejects it twice"},
-		"AnswerTooLong":      {[]http.HandlerFunc{answer(200, "application/json", strings.Repeat(" ", 1<<20+1))}, 1, "above 1048576 bytes"},
+		"AttemptsUsedUp":    {[]http.HandlerFunc{busy, busy, busy, busy, busy, busy}, 6, "the archive does not answer"},
+		"RetryAfterTooLong": {[]http.HandlerFunc{answer(503, "text/plain", "", "Retry-After", "31")}, 1, "asks to wait 31"},
+		"RetryAfterOverflow": {
+			[]http.HandlerFunc{answer(503, "text/plain", "", "Retry-After", "18446744073709551615")},
+			1,
+			"asks to wait 1844",
+		},
+		"NotJSON": {
+			[]http.HandlerFunc{answer(200, "text/html", "<html>hello")},
+			1,
+			"is this an Anabranch server?",
+		},
+		"TooFew": {
+			[]http.HandlerFunc{answer(200, "application/json", `{"accepted":1,"rejected":[]}`)},
+			1,
+			"1 accepted and 0 rejected of 2",
+		},
+		"IndexOutside": {
+			[]http.HandlerFunc{answer(200, "application/json", `{"accepted":1,"rejected":[{"index":2}]}`)},
+			1,
+			"rejects event 2 of 2",
+		},
+		"IndexNegative": {
+			[]http.HandlerFunc{answer(200, "application/json", `{"accepted":1,"rejected":[{"index":-1}]}`)},
+			1,
+			"rejects event -1 of 2",
+		},
+		"IndexTwice": {
+			[]http.HandlerFunc{answer(200, "application/json", `{"accepted":0,"rejected":[{"index":1},{"index":1}]}`)},
+			1,
+			"rejects it twice",
+		},
+		"AnswerTooLong": {
+			[]http.HandlerFunc{answer(200, "application/json", strings.Repeat(" ", 1<<20+1))},
+			1,
+			"exceeds the maximum of 1048576 bytes",
+		},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -254,7 +310,7 @@ func TestGaveUp(t *testing.T) {
 	})
 }
 
-// Waits stay within the bounds that the fields promise, whatever the dice say.
+// TestWaitsProperty: waits stay within the bounds in the docs of the fields, for any random number.
 func TestWaitsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base := time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "base"))
@@ -262,11 +318,22 @@ func TestWaitsProperty(t *testing.T) {
 		attempts := rapid.IntRange(1, 70).Draw(t, "attempts")
 		dice := rapid.Float64Range(0, 0.999999)
 		slept := &waits{}
-		c := &client.Client{Base: &url.URL{Scheme: "http", Host: "x"}, MaxAnswer: 10, Sleep: slept.sleep, Now: func() time.Time { return noon },
-			Retry: client.Retry{Attempts: attempts, Base: base, Cap: limit}, Random: func() float64 { return dice.Draw(t, "dice") },
-			Deadline: context.WithCancel, HTTP: &http.Client{Transport: trip(func(*http.Request) (*http.Response, error) {
+		c := &client.Client{
+			Base:      &url.URL{Scheme: "http", Host: "x"},
+			MaxAnswer: 10,
+			Sleep:     slept.sleep,
+			Now:       func() time.Time { return noon },
+			Retry: client.Retry{
+				Attempts: attempts,
+				Base:     base,
+				Cap:      limit,
+			},
+			Random:   func() float64 { return dice.Draw(t, "dice") },
+			Deadline: context.WithCancel,
+			HTTP: &http.Client{Transport: trip(func(*http.Request) (*http.Response, error) {
 				return nil, errors.New("down")
-			})}}
+			})},
+		}
 		if _, err := c.Views(context.Background()); err == nil {
 			t.Fatal("no error")
 		}
@@ -294,19 +361,49 @@ func TestProblem(t *testing.T) {
 		want *client.Problem
 	}{
 		"Document": {
-			answer(400, "application/problem+json; charset=utf-8", `{"type":"https://example.com/unknown_key","title":"Unknown key field","status":400,`+
-				`"detail":"page_views has no key field pth","code":"unknown_key","pointer":"/pth","fields":["path"],"exact":1.50}`),
-			&client.Problem{Status: 400, Type: "https://example.com/unknown_key", Title: "Unknown key field", Detail: "page_views has no key field pth",
-				Code: "unknown_key", Pointer: "/pth", Members: client.Object{{Name: "fields", Value: []byte(`["path"]`)}, {Name: "exact", Value: []byte("1.50")}}},
+			answer(
+				400,
+				"application/problem+json; charset=utf-8",
+				`{"type":"https://example.com/unknown_key","title":"Unknown key field","status":400,`+
+					`"detail":"page_views has no key field pth","code":"unknown_key","pointer":"/pth","fields":["path"],"exact":1.50}`,
+			),
+			&client.Problem{
+				Status:  400,
+				Type:    "https://example.com/unknown_key",
+				Title:   "Unknown key field",
+				Detail:  "page_views has no key field pth",
+				Code:    "unknown_key",
+				Pointer: "/pth",
+				Members: client.Object{{Name: "fields", Value: []byte(`["path"]`)}, {Name: "exact", Value: []byte("1.50")}},
+			},
 		},
-		"EmptyDocument":  {answer(404, "application/problem+json", `{}`), &client.Problem{Status: 404, Title: "Not Found"}},
-		"OddMembers":     {answer(404, "application/problem+json", `{"title":7,"status":"x"}`), &client.Problem{Status: 404, Title: "Not Found", Members: client.Object{{Name: "title", Value: []byte("7")}}}},
-		"BrokenDocument": {answer(404, "application/problem+json", `{"title":`), &client.Problem{Status: 404, Title: "Not Found", Detail: "with a problem document that cannot be read: "}},
-		"Text":           {answer(404, "text/plain", " no such\n page "), &client.Problem{Status: 404, Title: "Not Found", Detail: "no such page"}},
-		"LongText":       {answer(404, "text/plain", strings.Repeat("é", 150)), &client.Problem{Status: 404, Title: "Not Found", Detail: strings.Repeat("é", 100) + "..."}},
-		"Binary":         {answer(404, "image/png", "\xff\xfe"), &client.Problem{Status: 404, Title: "Not Found", Detail: "the answer is not text"}},
+		"EmptyDocument": {answer(404, "application/problem+json", `{}`), &client.Problem{Status: 404, Title: "Not Found"}},
+		"OddMembers": {
+			answer(404, "application/problem+json", `{"title":7,"status":"x"}`),
+			&client.Problem{Status: 404, Title: "Not Found", Members: client.Object{{Name: "title", Value: []byte("7")}}},
+		},
+		"BrokenDocument": {
+			answer(404, "application/problem+json", `{"title":`),
+			&client.Problem{Status: 404, Title: "Not Found", Detail: "invalid problem document: "},
+		},
+		"Text": {
+			answer(404, "text/plain", " no such\n page "),
+			&client.Problem{Status: 404, Title: "Not Found", Detail: "no such page"},
+		},
+		"LongText": {
+			answer(404, "text/plain", strings.Repeat("é", 150)),
+			&client.Problem{Status: 404, Title: "Not Found", Detail: strings.Repeat("é", 100) + "..."},
+		},
+		"Binary": {
+			answer(404, "image/png", "\xff\xfe"),
+			&client.Problem{Status: 404, Title: "Not Found", Detail: "the answer is not text"},
+		},
 		"Redirect": {answer(308, "text/plain", "moved", "Location", "https://elsewhere.example/"),
-			&client.Problem{Status: 308, Title: "Permanent Redirect", Detail: "the server sends us to https://elsewhere.example/; name that server instead"}},
+			&client.Problem{
+				Status: 308,
+				Title:  "Permanent Redirect",
+				Detail: "the server redirects to https://elsewhere.example/; use that URL instead",
+			}},
 		"StrangeStatus": {answer(499, "text/plain", ""), &client.Problem{Status: 499, Title: "unknown status"}},
 	}
 	for name, test := range tests {
@@ -332,13 +429,13 @@ func TestProblem(t *testing.T) {
 }
 
 func TestProblemError(t *testing.T) {
-	p := &client.Problem{Status: 400, Title: "Bad Request", Detail: "from is no time", Pointer: "/from"}
-	if got, want := p.Error(), "400 Bad Request: from is no time (at /from)"; got != want {
+	p := &client.Problem{Status: 400, Title: "Bad Request", Detail: "from is not a time", Pointer: "/from"}
+	if got, want := p.Error(), "400 Bad Request: from is not a time (at /from)"; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
 }
 
-// An attempt that does not end is given up at its deadline and made again.
+// TestSlowServer: the client ends an attempt at its deadline and repeats it.
 func TestSlowServer(t *testing.T) {
 	held := make(chan struct{})
 	s := newServer(t,
@@ -412,7 +509,12 @@ func TestContextEnds(t *testing.T) {
 		c, slept := newClient(t, s.URL)
 		c.Finish = true
 		if _, err := c.PostEvents(ctx, nil, 2); !errors.Is(err, context.Canceled) || s.calls() != 1 || len(slept.list) != 0 {
-			t.Errorf("%v after %d requests and %d waits, want the context's error after 1 and 0", err, s.calls(), len(slept.list))
+			t.Errorf(
+				"%v after %d requests and %d waits, want the context's error after 1 and 0",
+				err,
+				s.calls(),
+				len(slept.list),
+			)
 		}
 	})
 }
@@ -423,7 +525,8 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "127.0.0.1:8080", "localhost:8080", "ftp://x", "http://", "http://x?y=1", "http://x#y", "http://x\x7f"} {
+	for _, bad := range []string{"", "127.0.0.1:8080", "localhost:8080", "ftp://x", "http://", "http://x?y=1",
+		"http://x#y", "http://x\x7f"} {
 		if u, err := client.ParseURL(bad); err == nil {
 			t.Errorf("%q is taken as %v", bad, u)
 		} else if !strings.Contains(err.Error(), "http://127.0.0.1:8080") {
@@ -451,10 +554,16 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// Whatever a server sends, the answer is a receipt for every event or an error.
+// FuzzPostEvents: for any answer of a server, the client returns a receipt for every event or an error.
 func FuzzPostEvents(f *testing.F) {
 	f.Add(200, "application/json", []byte(allTaken))
-	f.Add(422, "application/problem+json", []byte(`{"title":"x","accepted":0,"rejected":[{"index":0,"id":"a","code":"c","pointer":"/x","detail":"d"},{"index":1}]}`))
+	f.Add(
+		422,
+		"application/problem+json",
+		[]byte(
+			`{"title":"x","accepted":0,"rejected":[{"index":0,"id":"a","code":"c","pointer":"/x","detail":"d"},{"index":1}]}`,
+		),
+	)
 	f.Add(400, "application/problem+json; charset", []byte(`{"detail":"\ud800","title":null,"fields":["a"]}`))
 	f.Add(500, "text/plain", []byte("\xff"))
 	f.Fuzz(func(t *testing.T, status int, kind string, body []byte) {
@@ -464,7 +573,11 @@ func FuzzPostEvents(f *testing.F) {
 		c, _ := newClient(t, "http://x")
 		c.Retry.Attempts = 1
 		c.HTTP = &http.Client{Transport: trip(func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: status, Header: http.Header{"Content-Type": {kind}}, Body: io.NopCloser(strings.NewReader(string(body)))}, nil
+			return &http.Response{
+				StatusCode: status,
+				Header:     http.Header{"Content-Type": {kind}},
+				Body:       io.NopCloser(strings.NewReader(string(body))),
+			}, nil
 		})}
 		receipt, err := c.PostEvents(t.Context(), nil, 2)
 		if err == nil && receipt.Accepted+len(receipt.Rejected) != 2 {

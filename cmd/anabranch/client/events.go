@@ -9,29 +9,32 @@ import (
 	"github.com/go-json-experiment/json"
 )
 
-// Receipt is what became of the events of one request.
+// Receipt is the result of one request with events.
 type Receipt struct {
-	Accepted int         `json:"accepted"` // durable in the archive
-	Rejected []Rejection `json:"rejected"` // as sent by the server
-	Attempts int         `json:"-"`        // made for this receipt
+	Accepted int         `json:"accepted"` // number of events that are durable in the archive
+	Rejected []Rejection `json:"rejected"` // in the server's order
+	Attempts int         `json:"-"`        // number of attempts that the client made
 }
 
 // Rejection is one event that was not accepted.
 type Rejection struct {
-	Index   int    `json:"index"`   // of the event in its request, 0 for the first
-	ID      string `json:"id"`      // "" when the event has none that could be read
+	Index   int    `json:"index"`   // index of the event in its request, from 0
+	ID      string `json:"id"`      // "" if the event has no readable id
 	Code    string `json:"code"`    // "duplicate_key"
 	Pointer string `json:"pointer"` // JSON pointer into the event; "" for the whole
 	Detail  string `json:"detail"`
 }
 
-// PostEvents sends one request of n events, NDJSON in one zstd frame, and makes the same bytes again when that may help: copies of
-// one identity count once (docs/design.md 3.5).
+// PostEvents posts one request of n events, NDJSON in one zstd frame. It repeats the same bytes after a transient
+// failure: copies of one identity count once (docs/design.md 3.5).
 //
-// Errors: as Client.do. A receipt comes also with an error, for its Attempts. That all events were rejected (422) is a receipt, no error.
+// Errors: as Client.do. A receipt comes with an error too, for its Attempts. An answer that rejects all events (422) is
+// a receipt, not an error.
 func (c *Client) PostEvents(ctx context.Context, body []byte, n int) (Receipt, error) {
 	q := request{method: http.MethodPost, url: c.path("v1", "events"), body: body, header: http.Header{
-		"Accept": {"application/json, application/problem+json"}, "Content-Type": {"application/x-ndjson"}, "Content-Encoding": {"zstd"}}}
+		"Accept": {
+			"application/json, application/problem+json",
+		}, "Content-Type": {"application/x-ndjson"}, "Content-Encoding": {"zstd"}}}
 	answer, attempts, err := c.do(ctx, q)
 	var refused *Problem
 	if errors.As(err, &refused) && refused.Status == http.StatusUnprocessableEntity {
@@ -49,7 +52,7 @@ func (c *Client) PostEvents(ctx context.Context, body []byte, n int) (Receipt, e
 	return checked(receipt, attempts, n)
 }
 
-// receipt is the part of a 422 that says what became of each event.
+// receipt reads the receipt in a 422.
 func (p *Problem) receipt() (Receipt, bool) {
 	accepted, ok := p.Members.Find("accepted")
 	rejected, also := p.Members.Find("rejected")
@@ -60,7 +63,7 @@ func (p *Problem) receipt() (Receipt, bool) {
 	return r, true
 }
 
-// checked refuses a receipt that does not say exactly once what became of each of n events: nothing may be counted from it.
+// checked refuses a receipt that does not report each of the n events exactly once: nothing may be counted from it.
 func checked(r Receipt, attempts, n int) (Receipt, error) {
 	r.Attempts = attempts
 	seen := make(map[int]bool, len(r.Rejected))

@@ -10,43 +10,44 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Key opens a deployed server: a write, read or admin key, or a token of its issuer. It is sent as "Authorization: Bearer <key>", which is what
-// the authorizer of a stack reads unless it was deployed to read another header (functions/authorizer/README.md).
+// Key authenticates the client to a deployed server: a write, read or admin key, or a token of its issuer. The client
+// sends it as "Authorization: Bearer <key>", the header that a stack's authorizer reads by default
+// (functions/authorizer/README.md).
 //
-// It is a secret: however it is formatted, it shows itself as "(key)".
+// It is a secret: every way to format it gives "(key)".
 type Key string
 
 const hidden = "(key)"
 
-// String keeps a key out of whatever is printed.
+// String returns "(key)", which keeps the key out of all output.
 func (Key) String() string { return hidden }
 
-// GoString does so for %#v.
+// GoString returns "(key)", for %#v.
 func (Key) GoString() string { return hidden }
 
-// Check says whether the key can be sent to that server at all: what it is written with, and that nobody on the way can read it. The key is
-// not in the error.
+// Check says whether the client may send the key to that server: its characters must be valid in a header, and nobody
+// on the way may read it. The error never contains the key.
 //
-// Errors: the key has a character that no header takes; the server is asked over plain HTTP, and is not on this machine.
+// Errors: an invalid character; plain HTTP to a server that is not on this machine.
 func (k Key) Check(server *url.URL) error {
 	switch {
 	case k == "":
 		return nil
 	case strings.ContainsFunc(string(k), func(r rune) bool { return r <= ' ' || r > '~' }):
-		return errors.New("it has a blank or another character that no key has; give the key alone, without quotes or a line end")
+		return errors.New("invalid character (blank, control or non-ASCII); give the key alone, without quotes or a line end")
 	case server.Scheme != "https" && !loopback(server.Hostname()):
-		return fmt.Errorf("%s would bring it unencrypted, for everybody on the way to read; use https, or no key", server.Redacted())
+		return fmt.Errorf("the key would travel unencrypted to %s; use https, or no key", server.Redacted())
 	}
 	return nil
 }
 
-// loopback says whether a host is this machine, as far as its name can tell.
+// loopback says whether a host name means this machine.
 func loopback(host string) bool {
 	ip := net.ParseIP(host)
 	return strings.EqualFold(host, "localhost") || ip != nil && ip.IsLoopback()
 }
 
-// hide takes the key out of an answer that repeats what was sent, as some gateways do.
+// hide removes the key from an answer that echoes the request, as some gateways do.
 func (k Key) hide(p *Problem) *Problem {
 	if k == "" {
 		return p

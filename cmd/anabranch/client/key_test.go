@@ -15,7 +15,7 @@ import (
 
 const secret = "w0123456789abcdefghijklmnopqrstu"
 
-// The key is in the header that the authorizer reads, with every request, and nowhere else.
+// TestKeyIsSent: the key is in the authorizer's header of every request, and nowhere else.
 func TestKeyIsSent(t *testing.T) {
 	s := newServer(t, reset, answer(200, "application/json", allTaken), answer(200, "application/json", `{"views":[]}`))
 	c, _ := newClient(t, s.URL)
@@ -45,7 +45,7 @@ func TestKeyIsSent(t *testing.T) {
 	}
 }
 
-// A redirect is handed back, so that the key never goes to another server.
+// TestKeyIsNotRedirected: the client returns a redirect, so the key never goes to another server.
 func TestKeyIsNotRedirected(t *testing.T) {
 	other := newServer(t)
 	s := newServer(t, answer(307, "text/plain", "", "Location", other.URL))
@@ -56,12 +56,13 @@ func TestKeyIsNotRedirected(t *testing.T) {
 	}
 }
 
-// However a key is formatted, and whatever a server repeats of a request, it is not to be read.
+// TestKeyIsHidden: no format of a key and no echo of a server shows it.
 func TestKeyIsHidden(t *testing.T) {
 	key := client.Key(secret)
 	for _, verb := range []string{"%v", "%s", "%q", "%+v", "%#v", "%x", "%X"} {
 		for _, value := range []any{key, &key, struct{ Key client.Key }{key}, []client.Key{key}} {
-			if text := fmt.Sprintf(verb, value); strings.Contains(text, secret) || strings.Contains(strings.ToLower(text), fmt.Sprintf("%x", secret)) {
+			if text := fmt.Sprintf(verb, value); strings.Contains(text, secret) ||
+				strings.Contains(strings.ToLower(text), fmt.Sprintf("%x", secret)) {
 				t.Errorf("%s of %T shows it: %s", verb, value, text)
 			}
 		}
@@ -70,8 +71,9 @@ func TestKeyIsHidden(t *testing.T) {
 	for name, step := range map[string]http.HandlerFunc{
 		"Text":     answer(403, "text/plain", echo),
 		"Location": answer(302, "text/plain", "", "Location", "https://x.example/?key="+secret),
-		"Document": answer(403, "application/problem+json", `{"type":"`+secret+`","title":"`+secret+`","detail":"`+echo+`","instance":"`+secret+
-			`","code":"`+secret+`","pointer":"/`+secret+`","headers":{"authorization":"`+secret+`"},"`+secret+`":1}`),
+		"Document": answer(403, "application/problem+json",
+			`{"type":"`+secret+`","title":"`+secret+`","detail":"`+echo+`","instance":"`+secret+
+				`","code":"`+secret+`","pointer":"/`+secret+`","headers":{"authorization":"`+secret+`"},"`+secret+`":1}`),
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, step)
@@ -98,16 +100,16 @@ func TestKeyCheck(t *testing.T) {
 		{secret, "http://[::1]:8080/stage", ""},
 		{secret, "http://LocalHost:8080", ""},
 		{"a.b-c_d~e/f+g==", "https://example.com", ""}, // a token
-		{secret, "http://example.com", "http://example.com would bring it unencrypted"},
-		{secret, "http://user:word@example.com", "http://user:xxxxx@example.com would"},
+		{secret, "http://example.com", "the key would travel unencrypted to http://example.com"},
+		{secret, "http://user:word@example.com", "unencrypted to http://user:xxxxx@example.com;"},
 		{secret, "http://10.0.0.1", "unencrypted"},
 		{secret, "http://0.0.0.0:8080", "unencrypted"},
 		{secret, "http://localhost.example.com", "unencrypted"},
 		{secret, "http://127.0.0.1.example.com", "unencrypted"},
-		{secret + "\n", "https://example.com", "a blank or another character"},
-		{" " + secret, "https://example.com", "a blank or another character"},
-		{secret + "\r\nX: y", "https://example.com", "a blank or another character"},
-		{secret + "é", "https://example.com", "a blank or another character"},
+		{secret + "\n", "https://example.com", "invalid character"},
+		{" " + secret, "https://example.com", "invalid character"},
+		{secret + "\r\nX: y", "https://example.com", "invalid character"},
+		{secret + "é", "https://example.com", "invalid character"},
 	}
 	var got, want []string
 	for _, test := range tests {

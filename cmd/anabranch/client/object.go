@@ -7,10 +7,10 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Object is a JSON object whose members stand in the order in which the server sent them. null and absent are nil.
+// Object is a JSON object with its members in the server's order. null and an absent object are nil.
 type Object []Member
 
-// Member is one member of an Object. Value is its JSON text as sent, so that a number keeps all its digits.
+// Member is one member of an Object. Value is its JSON text as the server sent it, so a number keeps all its digits.
 type Member struct {
 	Name  string
 	Value jsontext.Value
@@ -28,7 +28,7 @@ func (o *Object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 		return nil
 	case '{':
 	default:
-		return fmt.Errorf("%s stands where an object or null is expected", start.Kind())
+		return fmt.Errorf("found %s, want an object or null", start.Kind())
 	}
 	members := Object{}
 	for dec.PeekKind() != '}' {
@@ -45,7 +45,7 @@ func (o *Object) UnmarshalJSONFrom(dec *jsontext.Decoder) error {
 	return nil
 }
 
-// MarshalJSONTo writes the members as they are, in their order; nil as null.
+// MarshalJSONTo writes the members unchanged and in order; nil as null.
 func (o Object) MarshalJSONTo(enc *jsontext.Encoder) error {
 	if o == nil {
 		return enc.WriteToken(jsontext.Null)
@@ -69,7 +69,7 @@ func readMember(dec *jsontext.Decoder) (Member, error) {
 	if err != nil {
 		return Member{}, err
 	}
-	m := Member{Name: name.String()} // before the next read, which ends the token's life
+	m := Member{Name: name.String()} // the next read invalidates the token
 	value, err := dec.ReadValue()
 	if err != nil {
 		return Member{}, err
@@ -78,7 +78,7 @@ func readMember(dec *jsontext.Decoder) (Member, error) {
 	return m, nil
 }
 
-// Find is the value of the member of that name.
+// Find returns the value of the named member.
 func (o Object) Find(name string) (jsontext.Value, bool) {
 	for _, m := range o {
 		if m.Name == name {
@@ -88,7 +88,7 @@ func (o Object) Find(name string) (jsontext.Value, bool) {
 	return nil, false
 }
 
-// Text is the value for a reader: a string without its quotes, anything else as its JSON text.
+// Text returns the value for a reader: a string without its quotes, anything else as its JSON text.
 func (m Member) Text() string { return text(m.Value) }
 
 // Text is a JSON value for a reader: a string without its quotes, "" for null, anything else as its JSON text.
@@ -111,7 +111,7 @@ func text(value jsontext.Value) string {
 		return string(value)
 	}
 	unquoted, err := jsontext.AppendUnquote(nil, value)
-	if err != nil { // only for a value that no decoder has seen
+	if err != nil { // only a value that no decoder has checked
 		return string(value)
 	}
 	return string(unquoted)

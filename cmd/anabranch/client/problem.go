@@ -9,16 +9,16 @@ import (
 	"unicode/utf8"
 )
 
-// Problem is an answer that is not the one asked for: a problem document of RFC 9457, or what could be made out of anything else.
+// Problem is an error answer: a problem document of RFC 9457, or what could be read from any other answer.
 type Problem struct {
-	Status   int    // of the HTTP answer
-	Type     string // the address of a page about this kind of problem
+	Status   int    // HTTP status code
+	Type     string // URL of a page about this kind of problem
 	Title    string // never empty
 	Detail   string
 	Instance string
 	Code     string // stable, for programs: "unknown_view"
-	Pointer  string // JSON pointer of RFC 6901 to the field at fault
-	Members  Object // all others, in the server's order
+	Pointer  string // JSON pointer (RFC 6901) to the invalid field
+	Members  Object // all other members, in the server's order
 }
 
 func (p *Problem) Error() string {
@@ -33,20 +33,20 @@ func (p *Problem) Error() string {
 	return b.String()
 }
 
-// problem makes a Problem of an answer outside 2xx.
+// problem makes a Problem from an answer outside 2xx.
 func problem(answer *http.Response, body []byte) *Problem {
 	p := &Problem{Status: answer.StatusCode, Title: http.StatusText(answer.StatusCode)}
 	if p.Title == "" {
 		p.Title = "unknown status"
 	}
 	if location := answer.Header.Get("Location"); answer.StatusCode/100 == 3 && location != "" {
-		p.Detail = fmt.Sprintf("the server sends us to %s; name that server instead", location)
+		p.Detail = fmt.Sprintf("the server redirects to %s; use that URL instead", location)
 		return p
 	}
 	if mediaType(answer.Header) == "application/problem+json" {
 		members, err := decodeObject(body)
 		if err != nil {
-			p.Detail = fmt.Sprintf("with a problem document that cannot be read: %v", err)
+			p.Detail = fmt.Sprintf("invalid problem document: %v", err)
 			return p
 		}
 		p.fill(members)
@@ -56,10 +56,11 @@ func problem(answer *http.Response, body []byte) *Problem {
 	return p
 }
 
-// fill takes the members that have a meaning of their own and keeps the rest.
+// fill copies the members that have a field of their own and keeps all others.
 func (p *Problem) fill(members Object) {
 	known := map[string]*string{
-		"type": &p.Type, "title": &p.Title, "detail": &p.Detail, "instance": &p.Instance, "code": &p.Code, "pointer": &p.Pointer,
+		"type": &p.Type, "title": &p.Title, "detail": &p.Detail, "instance": &p.Instance,
+		"code": &p.Code, "pointer": &p.Pointer,
 	}
 	for _, m := range members {
 		field, ok := known[m.Name]
@@ -82,7 +83,7 @@ func mediaType(header http.Header) string {
 	return kind
 }
 
-// excerpt is the start of an answer that is no problem document: enough to know a proxy or another server by.
+// excerpt returns the start of an answer that is no problem document: enough to recognise a proxy or another server.
 func excerpt(body []byte) string {
 	const most = 200
 	text := strings.Join(strings.Fields(string(body)), " ")

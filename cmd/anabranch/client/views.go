@@ -14,18 +14,18 @@ import (
 type View struct {
 	Name         string      `json:"name"` // "page_views"
 	Description  string      `json:"description"`
-	Definition   Text        `json:"definition"` // hash of the definition that serves
+	Definition   Text        `json:"definition"` // hash of the serving definition
 	Generation   Text        `json:"generation"` // "" before one serves
 	Where        string      `json:"where"`      // CEL; "" for every event
-	Key          []KeyField  `json:"key"`        // in order; none: one row per window
+	Key          []KeyField  `json:"key"`        // in order; empty for one row per window
 	Window       Text        `json:"window"`     // ISO 8601: "PT1H"
 	Aggregates   []Aggregate `json:"aggregates"` // in the definition's order
 	Horizon      Text        `json:"horizon"`    // RFC 3339, exclusive; "" before the first run
 	Architecture Text        `json:"architecture"`
-	State        Text        `json:"state"` // of the generation; "" from a server that does not say
+	State        Text        `json:"state"` // state of the generation; "" if the server does not report it
 }
 
-// IsKappa says whether the stream alone keeps the view: its answers have no horizon.
+// IsKappa says whether the stream alone maintains the view. Its answers have no horizon.
 func (v View) IsKappa() bool { return v.Architecture == "kappa" }
 
 // KeyField is one field of a view's key.
@@ -41,20 +41,20 @@ type Aggregate struct {
 	Exact bool   `json:"exact"` // whether it is exact once batch has its events
 }
 
-// Answer is what a query gives.
+// Answer is the answer of a query.
 type Answer struct {
 	View       string           `json:"view"`
 	Key        Object           `json:"key"`
 	Window     Text             `json:"window"`
-	From       Text             `json:"from"` // RFC 3339, inclusive; "" when not asked
-	To         Text             `json:"to"`   // RFC 3339, exclusive; "" when not asked
+	From       Text             `json:"from"` // RFC 3339, inclusive; "" if not given
+	To         Text             `json:"to"`   // RFC 3339, exclusive; "" if not given
 	Definition Text             `json:"definition"`
 	Generation Text             `json:"generation"`
-	Horizon    Text             `json:"horizon"`  // "" of a Kappa view
-	Complete   Text             `json:"complete"` // of a Kappa view: RFC 3339, what arrived before has reached speed
+	Horizon    Text             `json:"horizon"`  // RFC 3339, exclusive; "" for a Kappa view
+	Complete   Text             `json:"complete"` // RFC 3339; Kappa only: speed has all events that arrived before
 	Lag        Object           `json:"lag"`      // for example {"batch_seconds":12.3}
 	Data       []Row            `json:"data"`
-	Total      *Row             `json:"total"` // without start and end; nil when not asked
+	Total      *Row             `json:"total"` // without start and end; nil if not requested
 	Warnings   []jsontext.Value `json:"warnings"`
 }
 
@@ -62,31 +62,31 @@ type Answer struct {
 type Row struct {
 	Start   Text   `json:"start"`
 	End     Text   `json:"end"`
-	Values  Object `json:"values"` // a number per aggregate, in the definition's order
+	Values  Object `json:"values"` // one number per aggregate, in the definition's order
 	Exact   bool   `json:"exact"`
-	Horizon Text   `json:"horizon"` // where it is beyond the answer's, because a run is in progress; else ""
-	Skipped Object `json:"skipped"` // events that an aggregate could not take; nil when none
+	Horizon Text   `json:"horizon"` // set if above the answer's horizon, during a run; else ""
+	Skipped Object `json:"skipped"` // per aggregate, events without a usable argument; nil for none
 	Parts   Parts  `json:"parts"`
 }
 
-// Parts is how a row splits; each is nil where that arm has nothing, or when parts were not asked.
+// Parts is a row split into batch and speed. Each is nil if it has no data or if parts were not requested.
 type Parts struct {
 	Batch Object `json:"batch"`
 	Speed Object `json:"speed"`
 }
 
-// Views is the server's list of views, its bytes as sent: DecodeViews reads them. Errors: as Client.do.
+// Views reads the list of views. It returns the server's bytes, for DecodeViews. Errors: as Client.do.
 func (c *Client) Views(ctx context.Context) ([]byte, error) {
 	return c.read(ctx, c.path("v1", "views"))
 }
 
-// View is one view, its bytes as sent: DecodeView reads them. Errors: as Client.do.
+// View reads one view. It returns the server's bytes, for DecodeView. Errors: as Client.do.
 func (c *Client) View(ctx context.Context, name string) ([]byte, error) {
 	return c.read(ctx, c.path("v1", "views", name))
 }
 
-// Query asks a view; parameters are the key fields and from, to, total, parts, format. The bytes are as sent: DecodeAnswer reads those of the
-// format json, which an answer has where no other is asked for.
+// Query queries a view. The parameters are the key fields and from, to, total, parts and format. It returns the
+// server's bytes; DecodeAnswer reads those of the default format, json.
 // Errors: as Client.do.
 func (c *Client) Query(ctx context.Context, name string, parameters url.Values) ([]byte, error) {
 	address := c.path("v1", "views", name, "query")
@@ -102,7 +102,7 @@ func (c *Client) read(ctx context.Context, address string) ([]byte, error) {
 	return body, err
 }
 
-// DecodeViews reads what Views gives.
+// DecodeViews reads the result of Views.
 func DecodeViews(body []byte) ([]View, error) {
 	var list struct {
 		Views []View `json:"views"`
@@ -111,14 +111,14 @@ func DecodeViews(body []byte) ([]View, error) {
 	return list.Views, err
 }
 
-// DecodeView reads what View gives.
+// DecodeView reads the result of View.
 func DecodeView(body []byte) (View, error) {
 	var v View
 	err := decode(body, &v, "view")
 	return v, err
 }
 
-// DecodeAnswer reads what Query gives.
+// DecodeAnswer reads the result of Query in the format json.
 func DecodeAnswer(body []byte) (Answer, error) {
 	var a Answer
 	err := decode(body, &a, "answer")
@@ -128,7 +128,7 @@ func DecodeAnswer(body []byte) (Answer, error) {
 func decode[T any](body []byte, into *T, what string) error {
 	var v T
 	if err := json.Unmarshal(body, &v); err != nil {
-		return fmt.Errorf("%s: not what an Anabranch server answers: %w", what, err)
+		return fmt.Errorf("invalid %s: %w; is this an Anabranch server?", what, err)
 	}
 	*into = v
 	return nil

@@ -10,10 +10,13 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-const answerText = `{"view":"page_views","key":{"path":"/a b","method":"GET"},"window":"PT1H","from":"2015-05-17T00:00:00Z","to":null,
+const answerText = `{"view":"page_views","key":{"path":"/a b","method":"GET"},"window":"PT1H",
+"from":"2015-05-17T00:00:00Z","to":null,
 "definition":"0123456789abcdef","generation":"g-1","horizon":null,"lag":{"batch_seconds":12.30,"speed":null},
-"data":[{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":2,"bytes":340282366920938463463374607431768211455.000000000000000001,"a_mean":null},
-"exact":true,"skipped":{"bytes":1},"parts":{"batch":{"views":2},"speed":null}},{"start":"x","end":"y","values":{},"exact":false}],
+"data":[{"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"views":2,
+"bytes":340282366920938463463374607431768211455.000000000000000001,"a_mean":null},
+"exact":true,"skipped":{"bytes":1},"parts":{"batch":{"views":2},"speed":null}},{"start":"x","end":"y","values":{},
+"exact":false}],
 "total":{"values":{"views":2},"exact":false},"warnings":["late",{"code":1}],"member_of_a_later_version":[1]}`
 
 func TestDecodeAnswer(t *testing.T) {
@@ -21,22 +24,37 @@ func TestDecodeAnswer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := client.Answer{View: "page_views", Key: object("path", `"/a b"`, "method", `"GET"`), Window: "PT1H", From: "2015-05-17T00:00:00Z",
-		Definition: "0123456789abcdef", Generation: "g-1", Lag: object("batch_seconds", "12.30", "speed", "null"),
+	want := client.Answer{
+		View:       "page_views",
+		Key:        object("path", `"/a b"`, "method", `"GET"`),
+		Window:     "PT1H",
+		From:       "2015-05-17T00:00:00Z",
+		Definition: "0123456789abcdef",
+		Generation: "g-1",
+		Lag:        object("batch_seconds", "12.30", "speed", "null"),
 		Data: []client.Row{
 			{Start: "2015-05-17T10:00:00Z", End: "2015-05-17T11:00:00Z", Exact: true, Skipped: object("bytes", "1"),
-				Values: object("views", "2", "bytes", "340282366920938463463374607431768211455.000000000000000001", "a_mean", "null"),
-				Parts:  client.Parts{Batch: object("views", "2")}},
+				Values: object(
+					"views",
+					"2",
+					"bytes",
+					"340282366920938463463374607431768211455.000000000000000001",
+					"a_mean",
+					"null",
+				),
+				Parts: client.Parts{Batch: object("views", "2")}},
 			{Start: "x", End: "y", Values: client.Object{}},
 		},
-		Total: &client.Row{Values: object("views", "2")}, Warnings: nil,
+		Total:    &client.Row{Values: object("views", "2")},
+		Warnings: nil,
 	}
 	warnings := got.Warnings
 	got.Warnings = nil
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	if len(warnings) != 2 || (client.Member{Value: warnings[0]}).Text() != "late" || (client.Member{Value: warnings[1]}).Text() != `{"code":1}` {
+	if len(warnings) != 2 || (client.Member{Value: warnings[0]}).Text() != "late" ||
+		(client.Member{Value: warnings[1]}).Text() != `{"code":1}` {
 		t.Errorf("warnings %s", warnings)
 	}
 }
@@ -50,26 +68,41 @@ func object(pairs ...string) client.Object {
 }
 
 func TestDecodeRefuses(t *testing.T) {
-	for _, bad := range []string{"", "[]", `{"data":{}}`, `{"view":1}`, `{"data":[{"values":[1]}]}`, `{"data":[{"values":{"a":1,"a":2}}]}`, `{"lag":3}`,
+	for _, bad := range []string{"", "[]", `{"data":{}}`, `{"view":1}`, `{"data":[{"values":[1]}]}`,
+		`{"data":[{"values":{"a":1,"a":2}}]}`, `{"lag":3}`,
 		`{"view":"` + "\xff" + `"}`, answerText + "x", answerText[:len(answerText)-1]} {
 		if got, err := client.DecodeAnswer([]byte(bad)); err == nil || !cmp.Equal(got, client.Answer{}) {
 			t.Errorf("%.40q gives %+v, %v", bad, got, err)
-		} else if !strings.Contains(err.Error(), "not what an Anabranch server answers") {
+		} else if !strings.Contains(err.Error(), "is this an Anabranch server?") {
 			t.Errorf("%.40q: %v", bad, err)
 		}
 	}
 }
 
-const viewText = `{"name":"page_views","description":"Requests","definition":"ab","generation":"g","where":"data.status < 400",
-"key":[{"field":"path","expr":"data.path"}],"window":"PT1H","aggregates":[{"name":"views","expr":"count()","exact":true}],"horizon":null,"architecture":"lambda"}`
+const viewText = `{"name":"page_views","description":"Requests","definition":"ab","generation":"g",
+"where":"data.status < 400",
+"key":[{"field":"path","expr":"data.path"}],"window":"PT1H","aggregates":[{"name":"views","expr":"count()",
+"exact":true}],"horizon":null,"architecture":"lambda"}`
 
-var wantView = client.View{Name: "page_views", Description: "Requests", Definition: "ab", Generation: "g", Where: "data.status < 400",
-	Key: []client.KeyField{{Field: "path", Expr: "data.path"}}, Window: "PT1H",
-	Aggregates: []client.Aggregate{{Name: "views", Expr: "count()", Exact: true}}, Architecture: "lambda"}
+var wantView = client.View{
+	Name:         "page_views",
+	Description:  "Requests",
+	Definition:   "ab",
+	Generation:   "g",
+	Where:        "data.status < 400",
+	Key:          []client.KeyField{{Field: "path", Expr: "data.path"}},
+	Window:       "PT1H",
+	Aggregates:   []client.Aggregate{{Name: "views", Expr: "count()", Exact: true}},
+	Architecture: "lambda",
+}
 
 func TestViews(t *testing.T) {
-	s := newServer(t, answer(200, "application/json", `{"views":[`+viewText+`]}`), answer(200, "application/json", viewText),
-		answer(200, "application/json", answerText))
+	s := newServer(
+		t,
+		answer(200, "application/json", `{"views":[`+viewText+`]}`),
+		answer(200, "application/json", viewText),
+		answer(200, "application/json", answerText),
+	)
 	c, _ := newClient(t, s.URL+"/stage")
 
 	body, err := c.Views(t.Context())
@@ -107,7 +140,7 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// Whatever the bytes are, decoding gives a value or an error, never both.
+// FuzzDecode: for any bytes, decoding returns a value or an error, never both.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(answerText))
 	f.Add([]byte(viewText))

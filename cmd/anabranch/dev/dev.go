@@ -1,6 +1,6 @@
-// Package dev is the whole system in one process: the functions' own handlers behind a real HTTP front, fed by the event source mapping from
-// a stream in memory, ticked by a schedule. Views are in memory, the archive is files in a directory, and starting on a used directory
-// rebuilds every view from it.
+// Package dev runs the whole system in one process: the functions' own handlers behind a real HTTP front, an event
+// source mapping that feeds speed from a stream in memory, and a schedule of ticks. Views are in memory. The archive is
+// files in a directory; a start on a used directory rebuilds every view from it.
 package dev
 
 import (
@@ -39,18 +39,18 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Settings are the server's. All are needed but Reload.
+// Settings holds the settings of a server. Every field but Reload must be set.
 type Settings struct {
-	setting.All // see Default; a used directory keeps the layout it began with
+	setting.All // see Default; a used directory keeps its first layout
 
 	Definitions []view.Definition
-	Reload      func() ([]view.Definition, error) // the definitions when they have changed, else nil; nil: they never do
-	Dir         string                            // the archive's directory
+	Reload      func() ([]view.Definition, error) // returns the definitions if they have changed, else nil; optional
+	Dir         string                            // directory of the archive
 	Log         *slog.Logger
 }
 
-// Default are the settings of a system in one process, where they are others than on AWS: it has one clock, its stream and its queue do not outlive it,
-// and it sweeps sooner, since somebody watches.
+// Default returns the settings of a system in one process. They differ from AWS where it has one clock, where its
+// stream and queue do not outlive it, and where it sweeps sooner because somebody watches.
 func Default() setting.All {
 	s := setting.Default()
 	s.ClockMargin, s.ClockUnit = 0, 0
@@ -59,7 +59,7 @@ func Default() setting.All {
 	return s
 }
 
-const shards = 3 // fewer than lanes, so that lanes share shards as they do on AWS
+const shards = 3 // fewer than lanes, so that lanes share shards as on AWS
 
 // Server is the running system.
 type Server struct {
@@ -84,9 +84,10 @@ type Server struct {
 	stop context.CancelFunc
 }
 
-// Open wires the functions over memory and the directory, and brings every view up to what the archive holds. Nothing is served yet.
+// Open wires the functions to the stores in memory and the directory, and builds every view from the archive. Nothing
+// is served yet.
 //
-// Errors: those of setting.All.Check; a setting in which the directory's layout differs, by name.
+// Errors: those of setting.All.Check; a setting that differs from the directory's layout, by name.
 func Open(ctx context.Context, settings Settings) (*Server, error) {
 	if err := settings.Check(); err != nil {
 		return nil, err
@@ -118,8 +119,8 @@ func (s *Server) wire() error {
 	records, log := memory.NewStream(shards), s.settings.Log
 	records.Now = time.Now
 	layers, err := system.New(system.Stores{
-		Archive: s.archive, Stream: records, Queue: s.queue, Catalog: s.catalog, Base: &memory.Base{}, Speed: &memory.Speed{Now: time.Now},
-		Seen: &memory.Seen{}, Programs: &programs.Cache{},
+		Archive: s.archive, Stream: records, Queue: s.queue, Catalog: s.catalog,
+		Base: &memory.Base{}, Speed: &memory.Speed{Now: time.Now}, Seen: &memory.Seen{}, Programs: &programs.Cache{},
 	}, s.settings.All, setting.Host{
 		Layout: s.layout, Codec: codec, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)),
 		Workers: runtime.GOMAXPROCS(0), Now: time.Now, NewULID: newULID, Log: log,
@@ -141,7 +142,8 @@ func (s *Server) wire() error {
 
 func newULID(at time.Time) (ulid.ULID, error) { return ulid.New(ulid.Timestamp(at), rand.Reader) }
 
-// rebuild brings the views up to the archive: batch takes all sealed slots, and what lies above goes through the stream again.
+// rebuild builds the views from the archive: batch applies all sealed slots, and later events go through the stream
+// again.
 func (s *Server) rebuild(ctx context.Context) error {
 	live := s.layout.Slot.Sealed(time.Now(), s.settings.SealDelay)
 	if err := s.batch.Register(ctx, live); err != nil {
@@ -151,8 +153,8 @@ func (s *Server) rebuild(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	// The stream carries everything from live on, and what is remembered of the window before, so that a copy that comes is known as one. Nothing
-	// below is missing from the stream for anybody: there is nothing to sweep.
+	// The stream carries every event from live on. It also carries the speed window before live, so that speed recognises
+	// later copies. Nobody needs older events from the stream, so there is nothing to sweep.
 	if err := s.catalog.PutSwept(ctx, report.Head.N, 0); err != nil {
 		return err
 	}
@@ -166,7 +168,8 @@ func (s *Server) rebuild(ctx context.Context) error {
 			return err
 		}
 		for _, object := range page {
-			if err := s.republisher.Republish(ctx, stream.Republish{Object: string(object.Key), Lanes: s.republisher.Lanes()}); err != nil {
+			if err := s.republisher.Republish(ctx, stream.Republish{Object: string(object.Key),
+				Lanes: s.republisher.Lanes()}); err != nil {
 				return err
 			}
 		}
@@ -178,21 +181,22 @@ func (s *Server) rebuild(ctx context.Context) error {
 	return s.source.drain(ctx)
 }
 
-// Start begins to read the stream, to tick batch and to empty the republish queue.
+// Start starts reading the stream, ticking the schedule and emptying the republish queue.
 func (s *Server) Start(ctx context.Context) {
 	ctx, s.stop = context.WithCancel(ctx)
 	s.work.Go(func() {
 		if err := s.source.run(ctx, forever); err != nil && ctx.Err() == nil {
-			s.settings.Log.ErrorContext(ctx, "the stream is no longer read", "error", err)
+			s.settings.Log.ErrorContext(ctx, "reading the stream failed; speed has stopped", "error", err)
 		}
 	})
 	s.work.Go(func() { every(ctx, s.settings.BatchEvery, s.tick) })
 	s.work.Go(func() { every(ctx, min(s.settings.BatchEvery, time.Second), s.replay) })
-	s.work.Go(func() { every(ctx, min(s.settings.BatchEvery, time.Second), s.audit) }) // what an operator asks for begins at once
+	// an operator's request begins at once
+	s.work.Go(func() { every(ctx, min(s.settings.BatchEvery, time.Second), s.audit) })
 	s.work.Go(func() { every(ctx, time.Second, s.republish) })
 }
 
-// Close ends what Start began and waits for it.
+// Close stops what Start started and waits for it.
 func (s *Server) Close() {
 	if s.stop != nil {
 		s.stop()
@@ -215,14 +219,15 @@ func every(ctx context.Context, period time.Duration, do func(context.Context)) 
 	}
 }
 
-// Handler is the HTTP front.
+// Handler returns the HTTP front.
 func (s *Server) Handler() http.Handler {
 	return newFront(map[api.Function]apiHandler{
 		api.Ingest: s.ingestHandler.Handle, api.Query: s.queryHandler.Handle, api.Admin: s.adminHandler.Handle,
 	}, s.settings.Log)
 }
 
-// split keeps what can be made again, the runs of this process's catalog, in memory, and the rest in files.
+// split keeps the runs of this process's catalog in memory, since it can make them again, and all other objects in
+// files.
 type split struct {
 	files, runs archive.Archive
 }
@@ -246,7 +251,7 @@ func (s *split) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, er
 	return s.of(key).Get(ctx, key)
 }
 
-// List implements archive.Archive, for ranges that lie in one of the two.
+// List implements archive.Archive. The range must lie within one of the two.
 func (s *split) List(ctx context.Context, from, to archive.Key, limit int) ([]archive.Object, time.Time, error) {
 	return s.of(from).List(ctx, from, to, limit)
 }

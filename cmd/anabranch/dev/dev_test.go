@@ -19,7 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// settings are short enough to watch takeover.
+// settings returns settings short enough to see batch take over.
 func settings(t *testing.T, dir string) dev.Settings {
 	t.Helper()
 	definitions, err := viewfile.Parse("views.yaml", []byte(sample.Views))
@@ -27,13 +27,14 @@ func settings(t *testing.T, dir string) dev.Settings {
 		t.Fatal(err)
 	}
 	s := dev.Settings{All: dev.Default(), Definitions: definitions, Dir: dir, Log: slog.New(slog.DiscardHandler)}
-	s.Slot, s.CommitWithin, s.SealDelay, s.BatchEvery = 2*time.Second, 500*time.Millisecond, time.Second, 200*time.Millisecond
+	s.Slot, s.CommitWithin, s.SealDelay = 2*time.Second, 500*time.Millisecond, time.Second
+	s.BatchEvery = 200 * time.Millisecond
 	s.SweepAfter, s.DropGrace = time.Second, time.Second
 	return s
 }
 
-// open is a running server on the directory. What it returns kills it as far as that can be done within a process: it stops at once and keeps
-// nothing but the directory.
+// open starts a server on the directory. The function that it returns kills the server as far as that is possible
+// within a process: it stops at once and keeps only the directory.
 func open(t *testing.T, s dev.Settings) (sample.Server, func()) {
 	t.Helper()
 	server, err := dev.Open(t.Context(), s)
@@ -63,7 +64,8 @@ func lines(t *testing.T) [][]byte {
 	return all
 }
 
-// post sends one request until it is acknowledged: on a busy machine a put may pass the half second that it has, and the client comes again.
+// post sends one request until it is acknowledged. On a busy machine a put may miss its deadline of half a second; a
+// client then sends again.
 func post(t *testing.T, server sample.Server, events [][]byte) {
 	t.Helper()
 	body := bytes.Join(events, []byte("\n"))
@@ -115,8 +117,8 @@ func verify(t *testing.T, server sample.Server) {
 	}
 }
 
-// TestSample sends the sample, and sends it again in another order and other requests: the answers of batch are those of once. Then the
-// server is opened anew on the directory, and has them still.
+// TestSample sends the sample twice, the second time in another order and in other requests. The answers of batch are
+// those of one copy, and still are after a restart on the directory.
 func TestSample(t *testing.T) {
 	dir := t.TempDir()
 	server, end := open(t, settings(t, dir))
@@ -135,10 +137,10 @@ func TestSample(t *testing.T) {
 	verify(t, again)
 }
 
-// TestRestartWithinASlot: what no run holds yet is in the answers at once when the server is opened again.
+// TestRestartWithinASlot: after a restart the answers have, at once, events that no run has read.
 func TestRestartWithinASlot(t *testing.T) {
 	s := settings(t, t.TempDir())
-	s.Slot, s.SealDelay = time.Hour, time.Minute // batch takes nothing during the test, unless it runs over the hour
+	s.Slot, s.SealDelay = time.Hour, time.Minute // batch seals no slot during the test, unless the hour ends
 	server, end := open(t, s)
 	postAll(t, server, lines(t), 1000)
 	end()
@@ -152,8 +154,8 @@ func TestRestartWithinASlot(t *testing.T) {
 	}
 }
 
-// TestKappa: a view that the stream alone keeps has every event, sent twice, and once the server is opened again on the directory: what was there before is
-// replayed then, and copies of it are still known as such.
+// TestKappa: a Kappa view counts every event once, also if some are sent twice and the server restarts on the
+// directory. The restart replays the events before it, and still recognises their copies.
 func TestKappa(t *testing.T) {
 	s := settings(t, t.TempDir())
 	for i := range s.Definitions {
@@ -174,7 +176,7 @@ func TestKappa(t *testing.T) {
 	}
 }
 
-// TestReload: views that are changed while the server runs take the place of those before, and a file that is wrong changes nothing.
+// TestReload: views that change while the server runs replace the old ones. An invalid file changes nothing.
 func TestReload(t *testing.T) {
 	s := settings(t, t.TempDir())
 	kappa := strings.Replace(sample.Views, "  - name: traffic\n", "  - name: traffic\n    architecture: kappa\n", 1)
@@ -201,9 +203,12 @@ func TestSettingsErrors(t *testing.T) {
 		change func(*dev.Settings)
 		want   string
 	}{
-		{"sealed before all is committed", func(s *dev.Settings) { s.SealDelay = 400 * time.Millisecond }, "SealDelay=400ms: want at least CommitWithin"},
-		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second }, "Slot: invalid slot length 7s"},
-		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond }, "Slot: invalid slot length 1.5s"},
+		{"sealed before all is committed", func(s *dev.Settings) { s.SealDelay = 400 * time.Millisecond },
+			"SealDelay=400ms: want at least CommitWithin"},
+		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second },
+			"Slot: invalid slot length 7s"},
+		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond },
+			"Slot: invalid slot length 1.5s"},
 		{"no time to commit", func(s *dev.Settings) { s.CommitWithin = 0 }, "CommitWithin=0s"},
 		{"batch never", func(s *dev.Settings) { s.BatchEvery = 0 }, "BatchEvery=0s"},
 	} {
@@ -217,7 +222,7 @@ func TestSettingsErrors(t *testing.T) {
 	}
 }
 
-// TestAnotherSlotLength: a used directory keeps the slot length it began with.
+// TestAnotherSlotLength: a used directory keeps its first slot length.
 func TestAnotherSlotLength(t *testing.T) {
 	s := settings(t, t.TempDir())
 	_, end := open(t, s)
@@ -228,7 +233,7 @@ func TestAnotherSlotLength(t *testing.T) {
 	}
 }
 
-// TestEveryRouteIsServed: by the function of the table, which knows the route.
+// TestEveryRouteIsServed: a function that knows the route answers it.
 func TestEveryRouteIsServed(t *testing.T) {
 	server, _ := open(t, settings(t, t.TempDir()))
 	for _, r := range api.Routes() {
@@ -251,7 +256,7 @@ func TestEveryRouteIsServed(t *testing.T) {
 	}
 }
 
-// TestFront: what no function answers, the front does.
+// TestFront: the front answers requests that belong to no function.
 func TestFront(t *testing.T) {
 	server, _ := open(t, settings(t, t.TempDir()))
 	for _, c := range []struct {

@@ -21,19 +21,20 @@ import (
 type apiHandler func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
 const (
-	maxPayload = 6 << 20 // of a request body as sent: what Lambda takes
-	maxAtOnce  = 64      // requests handled at once: it bounds the memory that bodies take
+	maxPayload = 6 << 20 // maximum size of a request body as sent, as on Lambda
+	maxAtOnce  = 64      // maximum number of concurrent requests; it bounds the memory of their bodies
 	timeLimit  = 30 * time.Second
 )
 
-// front does what API Gateway does: it routes, and turns requests into events of payload format 2.0 and answers back.
+// front does the work of API Gateway: it routes requests, turns them into events of payload format 2.0, and turns
+// answers back.
 type front struct {
 	mux   *http.ServeMux
 	log   *slog.Logger
 	slots chan struct{}
 }
 
-// newFront serves every route of the API with the function that the table names.
+// newFront returns a handler that serves every route of the API with its function.
 func newFront(functions map[api.Function]apiHandler, log *slog.Logger) http.Handler {
 	f := &front{mux: http.NewServeMux(), log: log, slots: make(chan struct{}, maxAtOnce)}
 	for _, r := range api.Routes() {
@@ -53,10 +54,10 @@ func (f *front) route(key api.Key, handle apiHandler) {
 		var tooLarge *http.MaxBytesError
 		switch {
 		case errors.As(err, &tooLarge):
-			f.problem(w, http.StatusRequestEntityTooLarge, "request_too_large", "the body may have 6 MB as sent")
+			f.problem(w, http.StatusRequestEntityTooLarge, "request_too_large", "the body exceeds the maximum of 6 MB as sent")
 			return
 		case err != nil:
-			return // the client is gone
+			return // the client has disconnected
 		}
 		ctx, cancel := context.WithTimeout(r.Context(), timeLimit)
 		defer cancel()
@@ -70,7 +71,7 @@ func (f *front) route(key api.Key, handle apiHandler) {
 	})
 }
 
-// request is the event API Gateway would make.
+// request returns the event that API Gateway would make.
 func request(key api.Key, r *http.Request, body []byte) events.APIGatewayV2HTTPRequest {
 	e := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: string(key), RawPath: r.URL.Path, RawQueryString: r.URL.RawQuery,
@@ -86,7 +87,11 @@ func request(key api.Key, r *http.Request, body []byte) events.APIGatewayV2HTTPR
 		e.PathParameters[name] = r.PathValue(name)
 	}
 	e.RequestContext.RouteKey = string(key)
-	e.RequestContext.HTTP = events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: r.Method, Path: r.URL.Path, Protocol: r.Proto}
+	e.RequestContext.HTTP = events.APIGatewayV2HTTPRequestContextHTTPDescription{
+		Method:   r.Method,
+		Path:     r.URL.Path,
+		Protocol: r.Proto,
+	}
 	if utf8.Valid(body) {
 		e.Body = string(body)
 	} else {
@@ -100,7 +105,7 @@ func (f *front) write(w http.ResponseWriter, answer events.APIGatewayV2HTTPRespo
 	if answer.IsBase64Encoded {
 		decoded, err := base64.StdEncoding.DecodeString(answer.Body)
 		if err != nil {
-			f.problem(w, http.StatusInternalServerError, "internal", "the function's answer is not the base64 it is said to be")
+			f.problem(w, http.StatusInternalServerError, "internal", "the function's answer is not valid base64")
 			return
 		}
 		body = decoded
@@ -112,7 +117,7 @@ func (f *front) write(w http.ResponseWriter, answer events.APIGatewayV2HTTPRespo
 	f.send(w, body)
 }
 
-// problem answers in the front's own name.
+// problem answers with a problem document of the front itself.
 func (f *front) problem(w http.ResponseWriter, status int, code, detail string) {
 	answer, err := respond.Fail(respond.Problem{Status: status, Code: code, Detail: detail})
 	if err != nil {
@@ -124,6 +129,6 @@ func (f *front) problem(w http.ResponseWriter, status int, code, detail string) 
 
 func (f *front) send(w http.ResponseWriter, body []byte) {
 	if _, err := w.Write(body); err != nil {
-		f.log.Debug("client is gone", "error", err)
+		f.log.Debug("the client disconnected", "error", err)
 	}
 }

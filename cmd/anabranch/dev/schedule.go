@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// tick is what EventBridge Scheduler does with batch.
+// tick invokes batch as EventBridge Scheduler does.
 func (s *Server) tick(ctx context.Context) {
 	s.reload(ctx)
 	_, err := s.batchHandler.Handle(ctx, scheduled())
@@ -31,7 +31,8 @@ func (s *Server) audit(ctx context.Context) {
 
 func scheduled() events.EventBridgeEvent {
 	return events.EventBridgeEvent{
-		Version: "0", DetailType: "Scheduled Event", Source: "aws.scheduler", Time: time.Now().UTC(), Detail: json.RawMessage(`{}`),
+		Version: "0", DetailType: "Scheduled Event", Source: "aws.scheduler",
+		Time: time.Now().UTC(), Detail: json.RawMessage(`{}`),
 	}
 }
 
@@ -41,7 +42,7 @@ func (s *Server) failed(ctx context.Context, function string, err error) {
 	}
 }
 
-// reload takes in views that have changed, as deploying them would. With a file that is wrong, those before stay.
+// reload applies changed views, as a deployment would. If the file is invalid, the old views stay.
 func (s *Server) reload(ctx context.Context) {
 	if s.settings.Reload == nil {
 		return
@@ -49,14 +50,14 @@ func (s *Server) reload(ctx context.Context) {
 	definitions, err := s.settings.Reload()
 	switch {
 	case err != nil:
-		s.settings.Log.ErrorContext(ctx, "the views stay as they were", "error", err)
+		s.settings.Log.ErrorContext(ctx, "invalid views file: the old views stay", "error", err)
 	case definitions != nil:
 		s.batch.Definitions = lifecycle.Define(definitions)
 		s.settings.Log.WarnContext(ctx, "the views have changed", "views", len(definitions))
 	}
 }
 
-// republish is what the event source mapping of the republish queue does: messages that failed stay in the queue.
+// republish does the work of the republish queue's event source mapping: messages that failed stay in the queue.
 func (s *Server) republish(ctx context.Context) {
 	requests := s.queue.Take(10)
 	if len(requests) == 0 {
@@ -78,15 +79,18 @@ func (s *Server) republish(ctx context.Context) {
 	}
 }
 
-// message wraps requests as SQS delivers them; a message's id is its place.
+// message wraps requests as SQS delivers them. The id of a message is its index.
 func message(requests []stream.Republish) events.SQSEvent {
 	var e events.SQSEvent
 	for i, request := range requests {
 		body, err := json.Marshal(request)
 		if err != nil {
-			continue // strings always marshal
+			continue // cannot happen: strings always marshal
 		}
-		e.Records = append(e.Records, events.SQSMessage{MessageId: strconv.Itoa(i), Body: string(body), EventSource: "aws:sqs"})
+		e.Records = append(
+			e.Records,
+			events.SQSMessage{MessageId: strconv.Itoa(i), Body: string(body), EventSource: "aws:sqs"},
+		)
 	}
 	return e
 }

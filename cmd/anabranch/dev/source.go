@@ -9,7 +9,8 @@ import (
 	"github.com/anabranch/anabranch/shared/memory"
 )
 
-// source drives the event source mapping: it polls the stream in memory and invokes the speed function with what the mapping says.
+// source runs the event source mapping: it polls the stream in memory and invokes speed with the payloads of the
+// mapping.
 type source struct {
 	stream  *memory.Stream
 	mapping *eventsource.Mapping
@@ -24,14 +25,14 @@ type answer struct {
 	result eventsource.Result
 }
 
-// Beside AWS's usual settings, a short window: on a laptop people watch.
+// The defaults of AWS, except for a short window: on a laptop people watch.
 const (
 	window    = 100 * time.Millisecond
 	batchSize = 1000
 	pollEvery = 50 * time.Millisecond
 )
 
-// memorySource is what events say of where they come from.
+// memorySource is the source that the events name.
 var memorySource = eventsource.Source{StreamARN: "arn:aws:kinesis:local:000000000000:stream/memory", Region: "local"}
 
 func newSource(records *memory.Stream, invoke func(context.Context, []byte) ([]byte, error)) (*source, error) {
@@ -49,7 +50,7 @@ func newSource(records *memory.Stream, invoke func(context.Context, []byte) ([]b
 	return &source{stream: records, mapping: mapping, invoke: invoke, answers: make(chan answer)}, nil
 }
 
-// drain reads until every record of the stream is done with.
+// drain reads until speed has handled every record of the stream.
 func (s *source) drain(ctx context.Context) error { return s.run(ctx, s.drained) }
 
 func (s *source) drained() bool {
@@ -66,7 +67,7 @@ func (s *source) drained() bool {
 	return s.running == 0
 }
 
-// run reads the stream until done says so or ctx ends; then it waits for the invocations that are running.
+// run reads the stream until done returns true or ctx ends. Then it waits for the running invocations.
 func (s *source) run(ctx context.Context, done func() bool) error {
 	defer func() {
 		for ; s.running > 0; s.running-- {
@@ -100,7 +101,7 @@ func (s *source) run(ctx context.Context, done func() bool) error {
 	}
 }
 
-// step lists, starts what is due, and answers every poll.
+// step lists the shards, starts the invocations that are due, and answers every poll.
 func (s *source) step(ctx context.Context) error {
 	var list []eventsource.Shard
 	for _, shard := range s.stream.Shards() {
@@ -118,7 +119,7 @@ func (s *source) step(ctx context.Context) error {
 			return err
 		}
 	}
-	// Nothing is ever given up: the mapping has no limit on tries or age.
+	// The mapping never gives up a batch: it has no limit on tries or age.
 	started, _ := s.mapping.Invocations(time.Now())
 	for _, invocation := range started {
 		s.start(ctx, invocation)
@@ -132,7 +133,7 @@ func (s *source) step(ctx context.Context) error {
 }
 
 func (s *source) poll(p eventsource.Poll) error {
-	// The mapping begins at the horizon, and after that behind what it has read.
+	// The mapping begins at the trim horizon, and then continues after the last record that it has read.
 	found, ended, err := s.stream.Read(string(p.Shard), p.From.Sequence, p.Limit)
 	if err != nil {
 		return fmt.Errorf("read stream: %w", err)
@@ -144,10 +145,10 @@ func (s *source) poll(p eventsource.Poll) error {
 	return s.mapping.Read(p.Shard, records, ended, time.Now())
 }
 
-// start invokes the function, as Lambda does: each shard on its own.
+// start invokes the function as Lambda does: each shard on its own.
 func (s *source) start(ctx context.Context, invocation eventsource.Invocation) {
 	s.running++
-	// What has begun is finished, also when the server is told to stop.
+	// An invocation that has started runs to its end, even if the server stops.
 	ctx = context.WithoutCancel(ctx)
 	go func() {
 		payload := eventsource.AppendEvent(nil, memorySource, invocation.Shard, invocation.Records)

@@ -6,18 +6,19 @@ import (
 	"io"
 )
 
-// lines cuts a text into lines. Of a line longer than limit it keeps only the length, so that memory stays bounded whatever the input is.
+// lines cuts a text into lines. It keeps only the length of a line longer than limit, so that any input needs bounded
+// memory.
 type lines struct {
 	r      *bufio.Reader
 	limit  int
-	number int64  // of the line read last, 1 for the first
-	buffer []byte // a line that did not stand whole in r
+	number int64  // number of the last line read, from 1
+	buffer []byte // a line that did not fit into r's buffer
 }
 
-// line is one line without its end. text is nil when it was too long, and else valid until the next call.
+// line is one line without its end. text is nil if the line was too long, else valid until the next call.
 type line struct {
 	text []byte
-	size int64 // in bytes, without the line end
+	size int64 // size in bytes, without the line end
 	long bool
 }
 
@@ -25,8 +26,8 @@ func newLines(r io.Reader, limit int) *lines {
 	return &lines{r: bufio.NewReaderSize(r, readAhead), limit: limit}
 }
 
-// next is the next line; the last one needs no line end. Errors: io.EOF after the last; else that of the reader, and the line it cuts is
-// lost, since nobody knows how it goes on.
+// next returns the next line; the last one needs no line end. Errors: io.EOF after the last; else that of the reader.
+// The line that an error cuts is lost, since its rest is unknown.
 func (l *lines) next() (line, error) {
 	part, err := l.r.ReadSlice('\n')
 	if err == nil {
@@ -54,7 +55,7 @@ func (l *lines) next() (line, error) {
 	return l.whole(l.buffer, size), nil
 }
 
-// keep adds part to the buffer as far as a line within the limit could reach, with "\r\n" after it.
+// keep adds part to the buffer, up to the longest line within the limit followed by "\r ".
 func (l *lines) keep(part []byte) {
 	room := l.limit + 2 - len(l.buffer)
 	l.buffer = append(l.buffer, part[:min(room, len(part))]...)

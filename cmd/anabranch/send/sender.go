@@ -12,34 +12,34 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-// Sender has batches posted, several at a time.
+// Sender posts batches, several at a time.
 type Sender struct {
-	// Post posts one request of n events: NDJSON in a zstd frame. It is client.PostEvents.
+	// Post posts one request of n events: NDJSON in a zstd frame. See client.Client.PostEvents.
 	Post func(ctx context.Context, body []byte, n int) (client.Receipt, error)
 
-	Concurrency int // requests under way at a time, at least 1
+	Concurrency int // maximum number of concurrent requests, at least 1
 }
 
-// Result is what became of one batch. When Err is set, nothing is known of the events that were to be posted.
+// Result is the outcome of one batch. If Err is set, the fate of the posted events is unknown.
 type Result struct {
 	Accepted int
 	Rejected []Rejection // in the order of their lines
-	Requests int         // 0 when nothing had to be posted or could be
+	Requests int         // 0 if nothing was posted
 	Retries  int         // attempts beyond the first
-	Bytes    int         // of the batch as NDJSON
-	Sent     int         // of it as posted
-	Read     int64       // stored bytes of all sources read when the batch was cut
+	Bytes    int         // size of the batch as NDJSON
+	Sent     int         // size of the batch as posted, compressed
+	Read     int64       // stored bytes read from all sources when the batch was cut
 	Err      error
 }
 
-// Run posts every batch of the splitter and reports the results in the order of the input, from the calling goroutine.
+// Run posts every batch of the splitter. It reports the results in the order of the input, on the calling goroutine.
 //
-// It stops at the first batch whose fate is unknown, and when ctx ends: then nothing new is posted, and what is under way is waited for
-// and reported. It stops, too, where the input cannot be read on, after everything before that was posted.
+// It stops at the first batch with an error, and when ctx ends: it then posts nothing new, waits for the open requests
+// and reports them. If the input becomes unreadable, it first posts everything before that point.
 // Errors: that of the batch; else *InputError; else that of ctx.
 //
-// A goroutine reads the splitter. It outlives the call only when ctx ended while it waits for input that does not come, such as standard
-// input; it posts nothing then.
+// A goroutine reads the splitter. It outlives the call only if ctx ends while it waits for input, for example on
+// standard input. It then posts nothing.
 func (s Sender) Run(ctx context.Context, splitter *Splitter, report func(Result)) error {
 	posting, stop := context.WithCancel(ctx)
 	defer stop()
@@ -68,22 +68,23 @@ func (s Sender) Run(ctx context.Context, splitter *Splitter, report func(Result)
 	}
 }
 
-// running is a Run under way. Its queue holds a place for each batch in the order of the input; its length bounds the requests under way.
+// running is a Run in progress. Its queue holds one place per batch, in the order of the input. The length of the queue
+// bounds the open requests.
 type running struct {
 	queue  chan chan Result
-	failed error // why reading ended, nil for the end of the input; to be read once queue is closed
+	failed error // why reading ended; nil at the end of the input; valid once queue is closed
 }
 
 type state int
 
 const (
-	waiting state = iota // a result is to come
+	waiting state = iota // a result will come
 	ended                // no further result
-	stopped              // ctx ended, and no further result
+	stopped              // ctx has ended; no further result
 )
 
 func (s Sender) start(ctx context.Context, splitter *Splitter) (*running, error) {
-	// A window of 1 MiB is within the cap of any decoder that takes requests of 4 MB.
+	// Decoders that accept requests of 4 MB accept a window of 1 MiB.
 	encoder, err := zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithWindowSize(1<<20))
 	if err != nil {
 		return nil, err
@@ -96,8 +97,13 @@ func (s Sender) start(ctx context.Context, splitter *Splitter) (*running, error)
 	return r, nil
 }
 
-// produce starts a request per batch, once the queue has a place for it. Nothing starts after ctx ended.
-func (s Sender) produce(ctx context.Context, splitter *Splitter, encoder *zstd.Encoder, queue chan<- chan Result) error {
+// produce starts one request per batch, as soon as the queue has a place. It starts nothing after ctx has ended.
+func (s Sender) produce(
+	ctx context.Context,
+	splitter *Splitter,
+	encoder *zstd.Encoder,
+	queue chan<- chan Result,
+) error {
 	for {
 		batch, err := splitter.Next()
 		if err != nil {
@@ -113,7 +119,7 @@ func (s Sender) produce(ctx context.Context, splitter *Splitter, encoder *zstd.E
 	}
 }
 
-// next is the place of the next batch. After ctx has ended it takes only places that are in the queue already.
+// next returns the place of the next batch. After ctx has ended it returns only places that are already in the queue.
 func (r *running) next(ctx context.Context) (<-chan Result, state) {
 	select {
 	case place, open := <-r.queue:
@@ -135,7 +141,7 @@ func taken(place <-chan Result, open bool) (<-chan Result, state) {
 	return place, waiting
 }
 
-// post has one batch posted and gives each rejected event its line.
+// post posts one batch and adds to each rejection the line of its event.
 func (s Sender) post(ctx context.Context, b Batch, encoder *zstd.Encoder) Result {
 	result := Result{Rejected: merged(b, nil), Bytes: len(b.Body), Read: b.Read}
 	if len(b.Origins) == 0 {
@@ -158,9 +164,13 @@ func (s Sender) post(ctx context.Context, b Batch, encoder *zstd.Encoder) Result
 	return result
 }
 
-// merged is every rejection of the batch in the order of its lines. Indexes lie within the batch: the client has checked them.
+// merged returns all rejections of the batch in the order of its lines. The client has checked that the indexes are
+// valid.
 func merged(b Batch, rejected []client.Rejection) []Rejection {
-	byIndex := slices.SortedFunc(slices.Values(rejected), func(x, y client.Rejection) int { return cmp.Compare(x.Index, y.Index) })
+	byIndex := slices.SortedFunc(
+		slices.Values(rejected),
+		func(x, y client.Rejection) int { return cmp.Compare(x.Index, y.Index) },
+	)
 	all := make([]Rejection, 0, len(b.TooLong)+len(rejected))
 	unsent := b.TooLong
 	for _, r := range byIndex {

@@ -28,7 +28,7 @@ func numbered(lines, perBatch int) *send.Splitter {
 }
 
 func unpacked(t tester, body []byte) string {
-	decoder, err := zstd.NewReader(nil, zstd.WithDecoderMaxWindow(1<<20)) // a decoder with a low cap must take it
+	decoder, err := zstd.NewReader(nil, zstd.WithDecoderMaxWindow(1<<20)) // a decoder with a low maximum must accept it
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -40,7 +40,8 @@ func unpacked(t tester, body []byte) string {
 	return string(text)
 }
 
-// Requests that end in any order are reported in the order of the input, and never more are under way than allowed.
+// TestRunReportsInOrder: results are in the order of the input, whatever the order of the answers, and no more requests
+// are open than allowed.
 func TestRunReportsInOrder(t *testing.T) {
 	const batches, concurrency = 12, 3
 	var mu sync.Mutex
@@ -54,7 +55,7 @@ func TestRunReportsInOrder(t *testing.T) {
 		underWay++
 		most = max(most, underWay)
 		waitFor := release
-		if gathered++; gathered%concurrency == 0 { // as many as may be: let them all go, to end in any order
+		if gathered++; gathered%concurrency == 0 { // the maximum is reached: release all, to end in any order
 			close(release)
 			release = make(chan struct{})
 		}
@@ -84,7 +85,7 @@ func TestRunReportsInOrder(t *testing.T) {
 	}
 }
 
-// Rejected events get their lines back, among those that were never sent.
+// TestRunNamesRejectedLines: rejected events get their lines, in order with lines that were never sent.
 func TestRunNamesRejectedLines(t *testing.T) {
 	long := strings.Repeat("x", 300<<10)
 	text := long + "\n\na\nb\n" + long + "\nc\nd\n" + long + "\n"
@@ -101,11 +102,16 @@ func TestRunNamesRejectedLines(t *testing.T) {
 		t.Fatal(err)
 	}
 	tooLong := func(line int64) send.Rejection {
-		return send.Rejection{Origin: send.Origin{Name: "f", Line: line}, Code: send.TooLarge, Detail: "the line has 307200 bytes, an event may have 262144; not sent"}
+		return send.Rejection{
+			Origin: send.Origin{Name: "f", Line: line},
+			Code:   send.TooLarge,
+			Detail: "the line has 307200 bytes, the maximum is 262144; not sent",
+		}
 	}
 	want := []send.Rejection{tooLong(1), {Origin: send.Origin{Name: "f", Line: 3}, Code: "worse"}, tooLong(5),
 		{Origin: send.Origin{Name: "f", Line: 7}, ID: "id-d", Code: "bad", Pointer: "/data", Detail: "why"}, tooLong(8)}
-	if len(got) != 1 || got[0].Accepted != 2 || got[0].Requests != 1 || got[0].Retries != 2 || got[0].Bytes != 8 || got[0].Sent == 0 {
+	if len(got) != 1 || got[0].Accepted != 2 || got[0].Requests != 1 || got[0].Retries != 2 || got[0].Bytes != 8 ||
+		got[0].Sent == 0 {
 		t.Fatalf("%+v", got)
 	}
 	if diff := cmp.Diff(want, got[0].Rejected); diff != "" {
@@ -121,8 +127,11 @@ func TestRunSendsNothing(t *testing.T) {
 				return client.Receipt{}, nil
 			}}
 			rejected := 0
-			err := s.Run(t.Context(), send.NewSplitter([]send.Source{send.Stream("f", strings.NewReader(text))}, send.ServerLimits()),
-				func(r send.Result) { rejected += len(r.Rejected) })
+			err := s.Run(
+				t.Context(),
+				send.NewSplitter([]send.Source{send.Stream("f", strings.NewReader(text))}, send.ServerLimits()),
+				func(r send.Result) { rejected += len(r.Rejected) },
+			)
 			if err != nil || rejected != strings.Count(name, "Only") {
 				t.Errorf("%v, %d rejected", err, rejected)
 			}
@@ -130,13 +139,14 @@ func TestRunSendsNothing(t *testing.T) {
 	}
 }
 
-// The first batch whose fate is unknown ends the run; what others got acknowledged is reported all the same.
+// TestRunStopsAtAFailure: the first batch with an unknown fate ends the run, which still reports what other batches got
+// acknowledged.
 func TestRunStopsAtAFailure(t *testing.T) {
 	broken := errors.New("no usable answer")
 	const concurrency = 4
 	var mu sync.Mutex
 	posted := 0
-	all := make(chan struct{}) // closed once as many are under way as may be
+	all := make(chan struct{}) // closed once the maximum of requests is open
 	s := send.Sender{Concurrency: concurrency, Post: func(_ context.Context, body []byte, n int) (client.Receipt, error) {
 		mu.Lock()
 		if posted++; posted == concurrency {
@@ -167,12 +177,15 @@ func TestRunStopsAtAFailure(t *testing.T) {
 	}
 }
 
-// What could be read before an error is posted first.
+// TestRunReportsUnreadableInput: the sender posts everything that it read before an error.
 func TestRunReportsUnreadableInput(t *testing.T) {
 	broken := errors.New("disk on fire")
 	limits := send.ServerLimits()
 	limits.Events = 2
-	splitter := send.NewSplitter([]send.Source{send.Stream("f", io.MultiReader(strings.NewReader("a\nb\nc\nd"), fail{broken}))}, limits)
+	splitter := send.NewSplitter(
+		[]send.Source{send.Stream("f", io.MultiReader(strings.NewReader("a\nb\nc\nd"), fail{broken}))},
+		limits,
+	)
 	s := send.Sender{Concurrency: 2, Post: func(_ context.Context, _ []byte, n int) (client.Receipt, error) {
 		return client.Receipt{Accepted: n, Attempts: 1}, nil
 	}}
@@ -184,7 +197,8 @@ func TestRunReportsUnreadableInput(t *testing.T) {
 	}
 }
 
-// When the context ends while input is awaited that never comes, the run ends with what is under way.
+// TestRunEndsWithItsContext: if the context ends while the sender waits for input, the run ends after the open
+// requests.
 func TestRunEndsWithItsContext(t *testing.T) {
 	input, writer := io.Pipe()
 	t.Cleanup(func() { writer.Close() })
@@ -198,18 +212,22 @@ func TestRunEndsWithItsContext(t *testing.T) {
 		return client.Receipt{Accepted: n, Attempts: 1}, nil
 	}}
 	go func() {
-		io.Copy(writer, bytes.NewReader([]byte("{\"id\":1}\n"))) // and then nothing
+		io.Copy(writer, bytes.NewReader([]byte("{\"id\":1}\n"))) // then no more input
 		<-posted
 		cancel()
 	}()
 	accepted := 0
-	err := s.Run(ctx, send.NewSplitter([]send.Source{send.Stream("stdin", input)}, limits), func(r send.Result) { accepted += r.Accepted })
+	err := s.Run(
+		ctx,
+		send.NewSplitter([]send.Source{send.Stream("stdin", input)}, limits),
+		func(r send.Result) { accepted += r.Accepted },
+	)
 	if !errors.Is(err, context.Canceled) || accepted != 1 {
 		t.Errorf("%v after %d accepted, want the context's error after 1", err, accepted)
 	}
 }
 
-// A context that has ended posts nothing.
+// TestRunPostsNothingAfterTheEnd: after the context has ended, the sender posts nothing.
 func TestRunPostsNothingAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

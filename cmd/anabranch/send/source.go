@@ -13,12 +13,12 @@ import (
 
 // Source is one input: a file, or standard input.
 type Source struct {
-	Name string // as a rejected event is reported: "orders.ndjson.gz"
-	Size int64  // in bytes as stored, before decompression; -1 when nobody can know
+	Name string // the name in reports, for example "orders.ndjson.gz"
+	Size int64  // size in bytes as stored, before decompression; -1 if unknown
 	Open func() (io.ReadCloser, error)
 }
 
-// InputError says that an input could not be read on. Line is the number of the last line that was read whole, 0 for none.
+// InputError says that an input could not be read further. Line is the number of the last whole line; 0 for none.
 type InputError struct {
 	Name string
 	Line int64
@@ -34,15 +34,15 @@ func (e *InputError) Error() string {
 
 func (e *InputError) Unwrap() error { return e.Err }
 
-// File is a source over a file on disk. That it can be opened is found out here, so that a wrong name is known before anything is sent.
-// A pipe is opened once only, by Open.
+// File returns a source for a file on disk. It checks that the file can be opened, so that a wrong name fails before
+// anything is sent. Only Open opens a pipe.
 func File(name string) (Source, error) {
 	info, err := os.Stat(name)
 	if err != nil {
 		return Source{}, err
 	}
 	if info.IsDir() {
-		return Source{}, fmt.Errorf("%s is a folder; name the files in it", name)
+		return Source{}, fmt.Errorf("%s is a directory; name the files in it", name)
 	}
 	source := Source{Name: name, Size: -1, Open: func() (io.ReadCloser, error) { return os.Open(name) }}
 	if !info.Mode().IsRegular() {
@@ -56,12 +56,12 @@ func File(name string) (Source, error) {
 	return source, file.Close()
 }
 
-// Stream is a source over what a caller has open, for example standard input. It is not closed.
+// Stream returns a source for an open reader, for example standard input. It does not close the reader.
 func Stream(name string, r io.Reader) Source {
 	return Source{Name: name, Size: -1, Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
 }
 
-// counted counts the stored bytes that have been read.
+// counted counts the stored bytes that were read.
 type counted struct {
 	r    io.Reader
 	read *int64
@@ -74,11 +74,11 @@ func (c counted) Read(p []byte) (int, error) {
 }
 
 const (
-	readAhead = 64 << 10  // of stored bytes
-	maxWindow = 128 << 20 // of zstd: what its command line takes without being asked for more
+	readAhead = 64 << 10  // bytes, as stored
+	maxWindow = 128 << 20 // bytes; the default maximum of zstd's command line
 )
 
-// decompressed reads plain, gzip or zstd text, told apart by the first bytes: no NDJSON starts like the other two.
+// decompressed reads plain, gzip or zstd text. The first bytes tell them apart: no NDJSON starts like the other two.
 func decompressed(r io.Reader) (io.Reader, func(), error) {
 	buffered := bufio.NewReaderSize(r, readAhead)
 	magic, err := buffered.Peek(4)
@@ -90,7 +90,7 @@ func decompressed(r io.Reader) (io.Reader, func(), error) {
 		unzipped, err := gzip.NewReader(buffered)
 		return unzipped, func() {}, err
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), skippable(magic): // RFC 8878, 3.1
-		// One goroutine: the decoder then reads only when asked, and the count of stored bytes stays true.
+		// With one goroutine the decoder reads only on demand, so the count of stored bytes is right.
 		unpacked, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, nil, err
@@ -100,7 +100,7 @@ func decompressed(r io.Reader) (io.Reader, func(), error) {
 	return buffered, func() {}, nil
 }
 
-// skippable says whether a zstd skippable frame starts here (RFC 8878, 3.1.2); some writers put one first.
+// skippable says whether a zstd skippable frame starts here (RFC 8878, 3.1.2). Some writers begin with one.
 func skippable(magic []byte) bool {
 	return len(magic) == 4 && magic[0]&0xf0 == 0x50 && bytes.Equal(magic[1:], []byte{0x2a, 0x4d, 0x18})
 }

@@ -1,8 +1,8 @@
-// Package send turns files of events into requests and the server's answers into counts and reasons, line by line.
+// Package send turns files of events into requests, and the server's answers into counts and reasons per line.
 //
-// It stands at the start of the flow: it reads NDJSON as a stream, cuts it below the limits of ingest, remembers which line each event
-// came from, and has the requests posted, a few at a time. It does not look into an event (ingest judges), knows no HTTP and prints
-// nothing.
+// It stands at the start of the flow. It reads NDJSON as a stream, cuts it into requests within the limits of ingest,
+// remembers the line of each event, and posts several requests at a time. It does not look into events (ingest
+// validates them), does not know HTTP, and prints nothing.
 package send
 
 import (
@@ -10,69 +10,74 @@ import (
 	"io"
 )
 
-// Limits are what one request may hold.
+// Limits bounds one request.
 type Limits struct {
-	Events     int // per request, at least 1
-	Bytes      int // of lines with their ends, per request, before compression; at least EventBytes + 1
-	EventBytes int // of one line, without its end
+	Events     int // maximum number of events, at least 1
+	Bytes      int // maximum size of the lines with their ends, uncompressed; at least EventBytes + 1
+	EventBytes int // maximum size of one line, without its end
 }
 
-// ServerLimits are the limits of ingest (docs/design.md 3.1): 1,000 events, 4 MB and 256 KB. Bytes is below 4 MB however that is counted.
+// ServerLimits returns the limits of ingest (docs/design.md 3.1): 1,000 events, 4 MB and 256 KB. Its Bytes is below 4
+// MB in either meaning, decimal or binary.
 func ServerLimits() Limits { return Limits{Events: 1000, Bytes: 4_000_000, EventBytes: 256 << 10} }
 
-// Origin is where an event came from. Its text is "file:line".
+// Origin is the place of an event in the input. Its text is "file:line".
 type Origin struct {
 	Name string
-	Line int64 // 1 for the first
+	Line int64 // line number, from 1
 }
 
 func (o Origin) String() string { return fmt.Sprintf("%s:%d", o.Name, o.Line) }
 
-// Rejection is one event that was not accepted.
+// Rejection is one event that was not accepted, and the reason.
 type Rejection struct {
 	Origin
-	ID      string // "" when it could not be read
+	ID      string // "" if it could not be read
 	Code    string // "too_large"
 	Pointer string // JSON pointer into the event; "" for the whole
 	Detail  string
 }
 
-// TooLarge is the code of a line above Limits.EventBytes, which is rejected here and never sent; ingest gives the same.
+// TooLarge is the code of a line above Limits.EventBytes. Send rejects such a line itself and never posts it; ingest
+// uses the same code.
 const TooLarge = "too_large"
 
-// Batch is the next stretch of the input: the events of one request, and the lines among them that are too long to be sent.
+// Batch is the next part of the input: the events of one request, and the lines among them that are too long to send.
 type Batch struct {
-	Origins []Origin // of each event of Body, in order
-	Body    []byte   // NDJSON, every line ended; empty when no line of the stretch can be sent
+	Origins []Origin // one for each event of Body, in order
+	Body    []byte   // NDJSON, every line with its end; empty if no line can be sent
 	TooLong []Unsent // in order
-	Read    int64    // stored bytes of all sources read so far
+	Read    int64    // stored bytes read from all sources so far
 }
 
-// Unsent is a line that is rejected without being sent.
+// Unsent is a line that was rejected without being sent.
 type Unsent struct {
-	Before int // the event of the batch that it stands before
+	Before int // index of the event in the batch that follows the line
 	Rejection
 }
 
-// Splitter cuts sources into batches. Every line that is not blank stands in exactly one of them, in order. Not safe for concurrent use.
+// Splitter cuts sources into batches. Every line that is not blank is in exactly one of them, in order. It is not safe
+// for concurrent use.
 type Splitter struct {
 	sources []Source
 	limits  Limits
 
-	name   string // of the open source; lines is nil when none is
+	name   string // name of the open source; lines is nil if none is open
 	lines  *lines
 	close  func() error
-	held   []byte // a line that did not fit the batch before; valid until the next read
+	held   []byte // a line that did not fit into the last batch; valid until the next read
 	read   int64
-	failed error // given back once the lines before it are
+	failed error // returned after all lines before it
 }
 
-// NewSplitter reads the sources one after the other, each opened when its turn comes. Close it after use.
+// NewSplitter returns a splitter that reads the sources one after another and opens each when its turn comes. Close it
+// after use.
 func NewSplitter(sources []Source, limits Limits) *Splitter {
 	return &Splitter{sources: sources, limits: limits}
 }
 
-// Next is the next batch. Errors: io.EOF after the last; *InputError when a source cannot be read, after every whole line before that.
+// Next returns the next batch. Errors: io.EOF after the last; *InputError if a source cannot be read, after every whole
+// line before that.
 func (s *Splitter) Next() (Batch, error) {
 	var b Batch
 	for s.failed == nil && len(b.Origins) < s.limits.Events && len(b.TooLong) < s.limits.Events {
@@ -96,7 +101,7 @@ func (s *Splitter) Close() error {
 	return s.close()
 }
 
-// add puts the next line into b; false when it does not fit, or when there is none (failed is set then).
+// add adds the next line to b. It returns false if the line does not fit, or if there is none; then it sets failed.
 func (s *Splitter) add(b *Batch) bool {
 	text := s.held
 	if text == nil {
@@ -125,10 +130,10 @@ func (s *Splitter) origin() Origin { return Origin{s.name, s.lines.number} }
 
 func (s *Splitter) tooLong(size int64) Rejection {
 	return Rejection{Origin: s.origin(), Code: TooLarge,
-		Detail: fmt.Sprintf("the line has %d bytes, an event may have %d; not sent", size, s.limits.EventBytes)}
+		Detail: fmt.Sprintf("the line has %d bytes, the maximum is %d; not sent", size, s.limits.EventBytes)}
 }
 
-// next is the next line of all sources; false sets failed.
+// next returns the next line of all sources; false sets failed.
 func (s *Splitter) next() (line, bool) {
 	for {
 		if s.lines == nil && !s.open() {
@@ -149,7 +154,7 @@ func (s *Splitter) next() (line, bool) {
 	}
 }
 
-// open opens the next source; false sets failed.
+// open opens the next source. If there is none, or on an error, it returns false and sets failed.
 func (s *Splitter) open() bool {
 	if len(s.sources) == 0 {
 		s.failed = io.EOF
@@ -172,7 +177,7 @@ func (s *Splitter) open() bool {
 	return true
 }
 
-// closed closes what could not be used; err is why, and says more than an error of closing it.
+// closed closes a source that cannot be used and returns err, the reason, with the error of closing if there is one.
 func closed(c io.Closer, err error) error {
 	if closing := c.Close(); closing != nil {
 		return fmt.Errorf("%w (and close: %v)", err, closing)

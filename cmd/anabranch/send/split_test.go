@@ -25,7 +25,7 @@ type tester interface {
 	Fatalf(string, ...any)
 }
 
-// packings are the ways in which a text may be stored.
+// packings are the ways to store a text.
 var packings = map[string]func(tester, string) []byte{
 	"plain": func(_ tester, text string) []byte { return []byte(text) },
 	"gzip":  gzipped,
@@ -75,7 +75,7 @@ type closing struct {
 
 func (c *closing) Close() error { c.of.closed++; return nil }
 
-// drain takes every batch, up to the error that ends them.
+// drain reads every batch, up to the error that ends them.
 func drain(s *send.Splitter) (batches []send.Batch, err error) {
 	for {
 		b, err := s.Next()
@@ -86,7 +86,7 @@ func drain(s *send.Splitter) (batches []send.Batch, err error) {
 	}
 }
 
-// expected is what the splitter should see in a text, worked out the plain way: whole in memory.
+// expected returns what the splitter should read from a text. It computes it the simple way, whole in memory.
 type expected struct {
 	Origin  send.Origin
 	Text    string
@@ -111,7 +111,7 @@ func reference(name, text string, limit int) (all []expected) {
 	return all
 }
 
-// seen is what the batches hold, in order.
+// seen returns the content of the batches, in order.
 func seen(t tester, batches []send.Batch) (all []expected) {
 	for _, b := range batches {
 		texts := strings.Split(string(b.Body), "\n")
@@ -132,14 +132,23 @@ func seen(t tester, batches []send.Batch) (all []expected) {
 	return all
 }
 
-// Every line that is not blank is sent exactly once, in order, in requests within the limits, and knows where it came from.
+// TestSplitProperty: every line that is not blank is sent exactly once, in order, in a request within the limits, and
+// knows its origin.
 func TestSplitProperty(t *testing.T) {
 	names := []string{"plain", "gzip", "zstd", "two gzip members", "zstd behind a skippable frame"}
 	piece := rapid.OneOf(
-		rapid.StringMatching(`[a-z{}" ]{0,12}`), rapid.StringMatching(`[a-z]{10,40}`), rapid.SampledFrom([]string{"", " ", "\t", "\r", "a\rb", "x"}))
+		rapid.StringMatching(
+			`[a-z{}" ]{0,12}`,
+		),
+		rapid.StringMatching(`[a-z]{10,40}`),
+		rapid.SampledFrom([]string{"", " ", "\t", "\r", "a\rb", "x"}),
+	)
 	ends := rapid.SampledFrom([]string{"\n", "\n", "\r\n", "\n\n"})
 	rapid.Check(t, func(t *rapid.T) {
-		limits := send.Limits{Events: rapid.IntRange(1, 6).Draw(t, "events"), EventBytes: rapid.IntRange(1, 25).Draw(t, "event bytes")}
+		limits := send.Limits{
+			Events:     rapid.IntRange(1, 6).Draw(t, "events"),
+			EventBytes: rapid.IntRange(1, 25).Draw(t, "event bytes"),
+		}
 		limits.Bytes = limits.EventBytes + rapid.IntRange(1, 60).Draw(t, "room")
 		var opened counting
 		var sources []send.Source
@@ -169,7 +178,8 @@ func TestSplitProperty(t *testing.T) {
 			if len(b.Origins) > limits.Events || len(b.Body) > limits.Bytes || len(b.TooLong) > limits.Events {
 				t.Fatalf("batch %d has %d events, %d bytes, %d too long", i, len(b.Origins), len(b.Body), len(b.TooLong))
 			}
-			if i > 0 && len(b.Body) > 0 && len(batches[i-1].Origins) < limits.Events && len(batches[i-1].TooLong) < limits.Events {
+			if i > 0 && len(b.Body) > 0 && len(batches[i-1].Origins) < limits.Events &&
+				len(batches[i-1].TooLong) < limits.Events {
 				first, _, _ := bytes.Cut(b.Body, []byte{'\n'})
 				if len(batches[i-1].Body)+len(first)+1 <= limits.Bytes && len(b.TooLong) == 0 {
 					t.Fatalf("batch %d was cut although the next line fits", i-1)
@@ -189,7 +199,7 @@ func TestSplitAtTheLimits(t *testing.T) {
 	long := strings.Repeat("x", 256<<10)
 	tests := map[string]struct {
 		text    string
-		origins []int // per batch
+		origins []int // number of origins of each batch
 		tooLong int
 	}{
 		"EventOfExactlyTheLimit": {long + "\n" + long + "\r\n" + long, []int{3}, 0},
@@ -229,8 +239,10 @@ func TestTooLongLineIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []send.Unsent{{Before: 1, Rejection: send.Rejection{Origin: send.Origin{Name: "f.ndjson", Line: 2}, Code: send.TooLarge,
-		Detail: "the line has 307200 bytes, an event may have 262144; not sent"}}}
+	want := []send.Unsent{
+		{Before: 1, Rejection: send.Rejection{Origin: send.Origin{Name: "f.ndjson", Line: 2}, Code: send.TooLarge,
+			Detail: "the line has 307200 bytes, the maximum is 262144; not sent"}},
+	}
 	if diff := cmp.Diff(want, b.TooLong); diff != "" {
 		t.Error(diff)
 	}
@@ -239,7 +251,7 @@ func TestTooLongLineIsNamed(t *testing.T) {
 	}
 }
 
-// endless gives x until it has given n bytes.
+// endless returns x until it has returned n bytes.
 type endless struct{ left int }
 
 func (e *endless) Read(p []byte) (int, error) {
@@ -253,7 +265,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// A line without end is read through without being kept.
+// TestMemoryIsBounded: the splitter reads a line without end but does not keep it.
 func TestMemoryIsBounded(t *testing.T) {
 	const size = 128 << 20
 	var before, after runtime.MemStats
@@ -273,16 +285,32 @@ func TestInputErrors(t *testing.T) {
 	many := gzipped(t, strings.Repeat(`{"a":"b"}`+"\n", 100_000))
 	tests := map[string]struct {
 		source send.Source
-		line   bool // whether some lines come before the error
+		line   bool // whether lines precede the error
 		says   string
 	}{
-		"CannotOpen":      {send.Source{Name: "f", Open: func() (io.ReadCloser, error) { return nil, broken }}, false, "read f: disk on fire"},
-		"CannotRead":      {send.Stream("f", io.MultiReader(strings.NewReader("{}\n{}\n{}"), fail{broken})), true, "read f: after line 2: disk on fire"},
-		"BadGzipHeader":   {send.Stream("f", strings.NewReader("\x1f\x8bnothing of the kind")), false, "gzip: invalid header"},
-		"TruncatedGzip":   {send.Stream("f", bytes.NewReader(many[:len(many)-20])), true, "unexpected EOF"},
-		"TruncatedZstd":   {send.Stream("f", bytes.NewReader(zstdPacked(t, "{}\n")[:8])), false, "unexpected EOF"},
-		"TrailingGarbage": {send.Stream("f", io.MultiReader(bytes.NewReader(gzipped(t, "{}\n")), strings.NewReader("garbage that is no gzip"))), true, "after line 1"},
-		"FirstReadFails":  {send.Stream("f", fail{broken}), false, "disk on fire"},
+		"CannotOpen": {
+			send.Source{Name: "f", Open: func() (io.ReadCloser, error) { return nil, broken }},
+			false,
+			"read f: disk on fire",
+		},
+		"CannotRead": {
+			send.Stream("f", io.MultiReader(strings.NewReader("{}\n{}\n{}"), fail{broken})),
+			true,
+			"read f: after line 2: disk on fire",
+		},
+		"BadGzipHeader": {
+			send.Stream("f", strings.NewReader("\x1f\x8bnothing of the kind")),
+			false,
+			"gzip: invalid header",
+		},
+		"TruncatedGzip": {send.Stream("f", bytes.NewReader(many[:len(many)-20])), true, "unexpected EOF"},
+		"TruncatedZstd": {send.Stream("f", bytes.NewReader(zstdPacked(t, "{}\n")[:8])), false, "unexpected EOF"},
+		"TrailingGarbage": {
+			send.Stream("f", io.MultiReader(bytes.NewReader(gzipped(t, "{}\n")), strings.NewReader("garbage that is no gzip"))),
+			true,
+			"after line 1",
+		},
+		"FirstReadFails": {send.Stream("f", fail{broken}), false, "disk on fire"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -336,7 +364,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// The source that is open can be left half read.
+// TestClose: the splitter closes a source that is only partly read.
 func TestClose(t *testing.T) {
 	var opened counting
 	limits := send.ServerLimits()
@@ -352,7 +380,7 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// No input makes the splitter lose, join or invent a line, or fail in any other way than InputError.
+// FuzzSplit: for any input, the splitter neither loses, joins nor invents a line, and fails only with InputError.
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte("{}\n\r\n {\"a\":1} \r\n" + strings.Repeat("x", 70)))
 	f.Add(gzipped(f, "{}\n{}\n"))

@@ -15,8 +15,8 @@ import (
 // nobody is a name that no view and no operation has: a server that lets the request in answers 404.
 const nobody = "anabranch-smoke-no-view"
 
-// knock tries every route of the API and gives the status of each. Its requests are harmless: they have no body, and
-// name no view and no operation that there is.
+// knock tries every route of the API and returns the status of each. Its requests are harmless: they have no body, and
+// name a view and an operation that do not exist.
 func knock(ctx context.Context, c *client.Client) (map[api.Key]int, error) {
 	statuses := map[api.Key]int{}
 	for _, route := range api.Routes() {
@@ -33,7 +33,7 @@ func knock(ctx context.Context, c *client.Client) (map[api.Key]int, error) {
 	return statuses, nil
 }
 
-// statusOf is the status that an error stands for; an error that stands for none is given back.
+// statusOf returns the HTTP status of an error; an error without a status comes back unchanged.
 func statusOf(err error) (int, error) {
 	var problem *client.Problem
 	switch {
@@ -45,7 +45,7 @@ func statusOf(err error) (int, error) {
 	return 0, err
 }
 
-// noKey: without a key, every route answers 401.
+// noKey checks that every route answers 401 to a request without a key.
 func (r *run) noKey(ctx context.Context) (string, error) {
 	statuses, err := knock(ctx, r.Bare)
 	if err != nil {
@@ -54,35 +54,37 @@ func (r *run) noKey(ctx context.Context) (string, error) {
 	let := passed(statuses)
 	switch r.open = len(let) == len(statuses); {
 	case r.open && r.Server.Key == "":
-		return "", skip("the server wants no key")
+		return "", skip("the server requires no key")
 	case r.open:
-		return "", errors.New("the server lets everybody in, although this run was given a key; run it without one if that is meant")
+		return "", errors.New(
+			"the server requires no key, but this run was given one; run smoke without a key if that is intended",
+		)
 	case len(let) > 0:
 		return "", fmt.Errorf("answered without a key: %s", join(let))
 	}
 	return all(statuses, http.StatusUnauthorized)
 }
 
-// wrongKey: with a key that nobody has given out, every route answers 403; or 401, where the gateway itself checks
+// wrongKey checks that every route answers 403 to a key that was never issued; or 401, if the gateway itself checks
 // tokens.
 func (r *run) wrongKey(ctx context.Context) (string, error) {
 	if r.open {
-		return "", skip("the server wants no key")
+		return "", skip("the server requires no key")
 	}
 	statuses, err := knock(ctx, r.Wrong)
 	if err != nil {
 		return "", err
 	}
 	if let := passed(statuses); len(let) > 0 {
-		return "", fmt.Errorf("answered with a key that nobody has given out: %s", join(let))
+		return "", fmt.Errorf("answered with a key that was never issued: %s", join(let))
 	}
 	if _, err := all(statuses, http.StatusUnauthorized); err == nil {
-		return "401 on every route, as where tokens are checked", nil
+		return "401 on every route: the gateway checks tokens", nil
 	}
 	return all(statuses, http.StatusForbidden)
 }
 
-// passed are the routes that let the request in.
+// passed returns the routes that let the request in.
 func passed(statuses map[api.Key]int) (let []string) {
 	for _, route := range api.Routes() {
 		if status := statuses[route.Key]; status != http.StatusUnauthorized && status != http.StatusForbidden {
@@ -92,7 +94,7 @@ func passed(statuses map[api.Key]int) (let []string) {
 	return let
 }
 
-// all wants one status of every route.
+// all checks that every route answered with one status.
 func all(statuses map[api.Key]int, wanted int) (string, error) {
 	var others []string
 	for _, route := range api.Routes() {

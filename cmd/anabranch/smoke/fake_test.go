@@ -22,39 +22,39 @@ const (
 	readKey  = "r0123456789abcdefghijklmnopqrstu"
 )
 
-// fake is a deployment in few lines, with the flaws that a test gives it.
+// fake is a small deployment with the flaws that a test gives it.
 type fake struct {
 	deployment
 
 	mu     sync.Mutex
 	stored []stored
-	posts  int // requests with events
+	posts  int // number of requests with events
 	asked  []string
 }
 
-// deployment is how it is set up.
+// deployment is its configuration.
 type deployment struct {
 	keyed bool
 	flaws
 }
 
-// flaws are what can be wrong with it. The zero flaws are none.
+// flaws are its defects. The zero value has none.
 type flaws struct {
-	openRoute   string                      // lets everybody in there
-	tokens      bool                        // answers 401 to a wrong key, as where the gateway checks tokens
-	unlike      int                         // answers this to a wrong key
-	views       string                      // the list, in place of the sample's
-	described   string                      // a view by itself, in place of what is listed
-	answer      func(answer string) string  // changes answers
-	fail        func(route string) int      // a status to fail with
-	receipt     func(receipt string) string // changes what is said of events
-	lose        func(post, line int) bool   // accepted, and never counted
+	openRoute   string                      // this route requires no key
+	tokens      bool                        // answers 401 to a wrong key, as a gateway that checks tokens does
+	unlike      int                         // status of the answer to a wrong key
+	views       string                      // the list of views; "" for the sample's
+	described   string                      // the description of every view; "" for the listed one
+	answer      func(answer string) string  // changes the answers of queries
+	fail        func(route string) int      // status of a failure; 0 for none
+	receipt     func(receipt string) string // changes the receipts
+	lose        func(post, line int) bool   // the event is accepted but never counted
 	countCopies bool
-	visibleAt   int // events show from this post on
+	visibleAt   int // events show up from this post on
 	lag         float64
 	warnings    []string
-	newFor      int // times that there are no views
-	building    int // times that a view does not answer yet
+	newFor      int // number of times that the list is empty
+	building    int // number of queries that get "not serving"
 }
 
 type stored struct {
@@ -67,22 +67,33 @@ type stored struct {
 }
 
 const listed = `{"views":[
-{"name":"errors","description":"","definition":"h1","where":"type == \"web.request\" \u0026\u0026 data.status >= 400","window":"P1D","key":[{"field":"status","expr":"data.status"},{"field":"method","expr":"data.method"}],"aggregates":[{"name":"n","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"}]},
-{"name":"pages","definition":"h2","where":"type == \"web.request\" && data.status < 400","window":"PT1H","key":[{"field":"path","expr":"data.path"}],"aggregates":[{"name":"n","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"}]},
-{"name":"traffic","definition":"h3","where":"type == \"web.request\"","window":"PT1H","key":[],"aggregates":[{"name":"n","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"}]}]}`
+{"name":"errors","description":"","definition":"h1","where":"type == \"web.request\" \u0026\u0026 data.status >= 400",
+"window":"P1D","key":[{"field":"status","expr":"data.status"},{"field":"method","expr":"data.method"}],
+"aggregates":[{"name":"n","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"}]},
+{"name":"pages","definition":"h2","where":"type == \"web.request\" && data.status < 400","window":"PT1H",
+"key":[{"field":"path","expr":"data.path"}],"aggregates":[{"name":"n","expr":"count()"},{"name":"bytes",
+"expr":"sum(data.bytes)"}]},
+{"name":"traffic","definition":"h3","where":"type == \"web.request\"","window":"PT1H","key":[],
+"aggregates":[{"name":"n","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"}]}]}`
 
-const others = `{"views":[{"name":"orders","definition":"h4","where":"type == \"order\"","window":"PT1H","key":[{"field":"shop","expr":"source"}],"aggregates":[{"name":"n","expr":"count()"}]}]}`
+const others = `{"views":[{"name":"orders","definition":"h4","where":"type == \"order\"","window":"PT1H",` +
+	`"key":[{"field":"shop","expr":"source"}],"aggregates":[{"name":"n","expr":"count()"}]}]}`
 
 func (f *fake) serve(t testing.TB) string {
 	if f.views == "" {
 		f.views = listed
 	}
 	mux := http.NewServeMux()
-	handlers := map[api.Key]http.HandlerFunc{api.SendEvents: f.events, api.ListViews: f.list, api.GetView: f.view, api.QueryView: f.query}
+	handlers := map[api.Key]http.HandlerFunc{
+		api.SendEvents: f.events,
+		api.ListViews:  f.list,
+		api.GetView:    f.view,
+		api.QueryView:  f.query,
+	}
 	for _, r := range api.Routes() {
 		route, handle := string(r.Key), handlers[r.Key]
 		if handle == nil {
-			handle = http.NotFound // smoke only knocks there
+			handle = http.NotFound // smoke only tests access there
 		}
 		mux.HandleFunc(route, func(w http.ResponseWriter, r *http.Request) {
 			f.mu.Lock()
@@ -103,7 +114,7 @@ func (f *fake) serve(t testing.TB) string {
 func say(w http.ResponseWriter, status int, kind, body string) {
 	w.Header().Set("Content-Type", kind)
 	w.WriteHeader(status)
-	_, _ = io.WriteString(w, body) // the client would say
+	_, _ = io.WriteString(w, body) // the client reports a broken connection
 }
 
 func (f *fake) refuse(route string, r *http.Request) int {
@@ -152,7 +163,7 @@ func (f *fake) view(w http.ResponseWriter, r *http.Request) {
 	say(w, 404, "application/problem+json", `{"status":404,"code":"unknown_view","title":"Not Found"}`)
 }
 
-// query folds what is stored, in the plainest way.
+// query folds the stored events in the simplest way.
 func (f *fake) query(w http.ResponseWriter, r *http.Request) {
 	name, q := r.PathValue("view"), r.URL.Query()
 	from, err := time.Parse(time.RFC3339, q.Get("from"))
@@ -192,7 +203,8 @@ func (f *fake) query(w http.ResponseWriter, r *http.Request) {
 		data = append(data, map[string]any{"start": from, "values": map[string]int{"n": n, "bytes": bytes}, "exact": false})
 	}
 	answer, err := json.Marshal(map[string]any{
-		"view": name, "key": key, "horizon": "2026-03-01T12:00:00Z", "lag": map[string]any{"batch_seconds": f.lag}, "data": data,
+		"view": name, "key": key, "horizon": "2026-03-01T12:00:00Z", "lag": map[string]any{"batch_seconds": f.lag},
+		"data":     data,
 		"warnings": append([]string{}, f.warnings...),
 	})
 	if err != nil {
@@ -227,7 +239,10 @@ func (f *fake) events(w http.ResponseWriter, r *http.Request) {
 	for i, line := range lines {
 		var e stored
 		if err := json.Unmarshal([]byte(line), &e); err != nil || e.Type == "" {
-			rejected = append(rejected, fmt.Sprintf(`{"index":%d,"id":%q,"code":"missing_attribute","pointer":"/type","detail":"no type"}`, i, e.ID))
+			rejected = append(
+				rejected,
+				fmt.Sprintf(`{"index":%d,"id":%q,"code":"missing_attribute","pointer":"/type","detail":"no type"}`, i, e.ID),
+			)
 			continue
 		}
 		accepted++

@@ -12,18 +12,19 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-// feed is a kind of view that a run can feed: what it must be defined as, which of the run's events it counts, and under which key.
+// feed is a kind of view that a run can feed: its definition, the run's events that it counts, and their key.
 type feed struct {
 	where, window string
 	key           []client.KeyField
 	counts        func(smokeEvent) bool
-	values        func(*load) []string // of the key's fields
+	values        func(*load) []string // the values of the key's fields
 }
 
-// feeds are the views of the sample (localstack/sample/views.yaml), whatever they are called.
+// feeds are the views of the sample (localstack/sample/views.yaml), under any name.
 var feeds = []feed{
 	{
-		where: `type == "web.request" && data.status < 400`, window: "PT1H", key: []client.KeyField{{Field: "path", Expr: "data.path"}},
+		where: `type == "web.request" && data.status < 400`, window: "PT1H", key: []client.KeyField{{Field: "path",
+			Expr: "data.path"}},
 		counts: func(e smokeEvent) bool { return e.status < 400 }, values: func(l *load) []string { return []string{l.path} },
 	},
 	{
@@ -33,11 +34,14 @@ var feeds = []feed{
 	{
 		where: `type == "web.request" && data.status >= 400`, window: "P1D",
 		key:    []client.KeyField{{Field: "status", Expr: "data.status"}, {Field: "method", Expr: "data.method"}},
-		counts: func(e smokeEvent) bool { return e.status >= 400 }, values: func(l *load) []string { return []string{"404", l.method} },
+		counts: func(e smokeEvent) bool { return e.status >= 400 }, values: func(l *load) []string {
+			return []string{"404",
+				l.method}
+		},
 	},
 }
 
-// fed is a view with the feed that it is.
+// fed is a view that matches a feed.
 type fed struct {
 	view client.View
 	feed feed
@@ -55,7 +59,7 @@ func feedOf(v client.View) (feed, bool) {
 	return feed{}, false
 }
 
-// countOf is the name of the aggregate that counts, "" when there is none.
+// countOf returns the name of the aggregate count(); "" if there is none.
 func countOf(v client.View) string {
 	for _, a := range v.Aggregates {
 		if a.Expr == "count()" {
@@ -65,7 +69,7 @@ func countOf(v client.View) string {
 	return ""
 }
 
-// prepare finds the views that can be fed, and an hour in which they have nothing yet.
+// prepare finds the views that the run can feed, and an hour in which they are still empty.
 func (r *run) prepare(ctx context.Context) {
 	kind := "anabranch.smoke"
 	for _, v := range r.views {
@@ -86,8 +90,8 @@ func (r *run) prepare(ctx context.Context) {
 	}
 }
 
-// taken says whether a view has something already where the run's events would go, as a view without a key may have of an earlier run. A view that
-// does not answer has been noted as such.
+// taken says whether a view already has data in the run's hour. A view without a key may have some from an earlier run.
+// A view that does not answer has already failed its own check.
 func (r *run) taken(ctx context.Context, f fed) bool {
 	a, err := r.askFed(ctx, f)
 	return err == nil && len(a.Data) > 0
@@ -105,7 +109,7 @@ func (r *run) askFed(ctx context.Context, f fed) (client.Answer, error) {
 	return r.ask(ctx, f.view, key, from, from.Add(time.Second))
 }
 
-// sendAll sends the events, and looks for them in the views.
+// sendAll sends the events and checks that the views count them.
 func (r *run) sendAll(ctx context.Context) {
 	var rejected []client.Rejection
 	accepted := r.check(ctx, "accept", func(ctx context.Context) (string, error) {
@@ -121,7 +125,7 @@ func (r *run) sendAll(ctx context.Context) {
 		_, err := r.send(ctx, r.load.first...)
 		return fmt.Sprintf("the same %d events, byte for byte, are accepted", first), err
 	})
-	// What comes after the copies shows that they have been dealt with.
+	// Once the markers, which follow the copies, are counted, the server has handled the copies.
 	marked := r.check(ctx, "markers", func(ctx context.Context) (string, error) {
 		_, err := r.send(ctx, r.load.markers)
 		return fmt.Sprintf("%d more events, behind the copies", markers), err
@@ -131,7 +135,7 @@ func (r *run) sendAll(ctx context.Context) {
 	}
 }
 
-// send posts requests one after the other: all good events of each are accepted. It gives what was rejected.
+// send posts requests one after another and checks that the server accepts all good events. It returns the rejections.
 func (r *run) send(ctx context.Context, requests ...request) ([]client.Rejection, error) {
 	var rejected []client.Rejection
 	for _, q := range requests {
@@ -142,7 +146,7 @@ func (r *run) send(ctx context.Context, requests ...request) ([]client.Rejection
 		if receipt.Accepted != q.good {
 			text := ""
 			if len(receipt.Rejected) > 0 {
-				text = fmt.Sprintf("; the first that was not: %s %s", receipt.Rejected[0].Code, receipt.Rejected[0].Detail)
+				text = fmt.Sprintf("; the first rejection: %s %s", receipt.Rejected[0].Code, receipt.Rejected[0].Detail)
 			}
 			return nil, fmt.Errorf("%d of %d good events were accepted%s", receipt.Accepted, q.good, text)
 		}
@@ -151,27 +155,36 @@ func (r *run) send(ctx context.Context, requests ...request) ([]client.Rejection
 	return rejected, nil
 }
 
-// asExpected: the event without a type is rejected, with why and where, and no other.
+// asExpected checks that the server rejected the event without a type, with the right code and pointer, and no other
+// event.
 func asExpected(rejected []client.Rejection) (string, error) {
 	const code, pointer = "missing_attribute", "/type"
 	if len(rejected) != 1 {
-		return "", fmt.Errorf("%s rejected, not the one that has no type", plural(len(rejected), "event"))
+		return "", fmt.Errorf("%s rejected, want only the one without a type", plural(len(rejected), "event"))
 	}
 	if got := rejected[0]; got.Index != perRequest/2 || got.Code != code || got.Pointer != pointer {
-		return "", fmt.Errorf("event %d is rejected as %s at %s, not event %d as %s at %s", got.Index, got.Code, got.Pointer, perRequest/2, code, pointer)
+		return "", fmt.Errorf(
+			"event %d is rejected as %s at %s, want event %d as %s at %s",
+			got.Index,
+			got.Code,
+			got.Pointer,
+			perRequest/2,
+			code,
+			pointer,
+		)
 	}
 	return fmt.Sprintf("one without a type, as %s at %s, and no other", code, pointer), nil
 }
 
-// waiting is a view in which the events are not all yet.
+// waiting is a view that does not show all events yet.
 type waiting struct {
 	fed
-	wanted map[string]string // per aggregate whose value is known
-	count  int               // of the distinct events
-	seen   error             // what it had last
+	wanted map[string]string // the expected value of each aggregate that the run can compute
+	count  int               // the number of distinct events
+	seen   error             // what was wrong with its last answer
 }
 
-// live waits until every view that is fed has every distinct event, once.
+// live waits until every fed view counts every distinct event, once.
 func (r *run) live(ctx context.Context) {
 	var open []waiting
 	for _, f := range r.fed {
@@ -197,12 +210,12 @@ func (r *run) live(ctx context.Context) {
 		pause = min(pause*3/2, 2*time.Second)
 	}
 	for _, w := range open {
-		r.keep("live "+w.view.Name, r.Now().Sub(sent), "", fmt.Errorf("not right within %s: %w", r.For, w.seen))
+		r.keep("live "+w.view.Name, r.Now().Sub(sent), "", fmt.Errorf("not correct within %s: %w", r.For, w.seen))
 	}
 	r.others()
 }
 
-// others says which views nothing is known of.
+// others reports the views that the run cannot check as skipped.
 func (r *run) others() {
 	var names []string
 	for _, v := range r.views {
@@ -211,8 +224,8 @@ func (r *run) others() {
 		}
 	}
 	if len(names) > 0 {
-		r.keep("live", 0, "", skip("not checked: that events show up, and are counted once, in "+join(names)+
-			": what these should count is known of the sample's views only"))
+		r.keep("live", 0, "", skip("not checked that events show up and count once in "+join(names)+
+			": smoke knows the right counts only for views like the sample's"))
 	}
 }
 
@@ -228,7 +241,10 @@ func newWaiting(f fed, l *load) waiting {
 		count, sum, most = count+1, sum+e.bytes, max(most, e.bytes)
 	}
 	known := map[string]string{
-		"count()": strconv.Itoa(count), "sum(data.bytes)": strconv.Itoa(sum), "min(data.bytes)": strconv.Itoa(least), "max(data.bytes)": strconv.Itoa(most),
+		"count()":          strconv.Itoa(count),
+		"sum(data.bytes)":  strconv.Itoa(sum),
+		"min(data.bytes)":  strconv.Itoa(least),
+		"max(data.bytes)":  strconv.Itoa(most),
 		"mean(data.bytes)": strconv.FormatFloat(float64(sum)/float64(count), 'f', -1, 64),
 	}
 	w := waiting{fed: f, wanted: map[string]string{}, count: count}
@@ -240,10 +256,10 @@ func newWaiting(f fed, l *load) waiting {
 	return w
 }
 
-// errMissing: not all events are counted yet.
+// errMissing says that not all events are counted yet.
 var errMissing = errors.New("events are missing")
 
-// look asks a view once. It is done when all is as wanted, and when no later event can make it so.
+// look queries a view once. It is done if the answer is correct, or if waiting cannot correct it.
 func (r *run) look(ctx context.Context, w waiting) (detail string, done bool, err error) {
 	a, err := r.askFed(ctx, w.fed)
 	if err != nil {
@@ -253,7 +269,7 @@ func (r *run) look(ctx context.Context, w waiting) (detail string, done bool, er
 	return detail, !errors.Is(err, errMissing), err
 }
 
-// compare holds an answer against what is wanted. Errors: errMissing; any other: wrong for good.
+// compare checks an answer. Errors: errMissing; any other error means that the answer is wrong for good.
 func (w waiting) compare(a client.Answer) (string, error) {
 	hint := ""
 	for _, warning := range a.Warnings {
@@ -263,7 +279,7 @@ func (w waiting) compare(a client.Answer) (string, error) {
 		return "", fmt.Errorf("%w: none is counted%s", errMissing, hint)
 	}
 	if len(a.Data) > 1 {
-		return "", fmt.Errorf("%d windows, not one", len(a.Data))
+		return "", fmt.Errorf("%d windows, want 1", len(a.Data))
 	}
 	values := a.Data[0].Values
 	name := countOf(w.view)
@@ -272,17 +288,20 @@ func (w waiting) compare(a client.Answer) (string, error) {
 	case err != nil:
 		return "", fmt.Errorf("%s is %s, not a number", name, text)
 	case got > w.count:
-		return "", fmt.Errorf("%s is %d, and %d distinct events were sent: copies are counted%s", name, got, w.count, hint)
+		return "", fmt.Errorf("%s is %d for %d distinct events: copies are counted%s", name, got, w.count, hint)
 	case got < w.count:
-		return "", fmt.Errorf("%w: %s is %d, of %d%s", errMissing, name, got, w.count, hint)
+		return "", fmt.Errorf("%w: %s is %d of %d%s", errMissing, name, got, w.count, hint)
 	}
 	for _, aggregate := range w.view.Aggregates {
 		wanted, known := w.wanted[aggregate.Name]
 		if got, _ := values.Find(aggregate.Name); known && string(got) != wanted {
-			return "", fmt.Errorf("%s is %s, not %s, with all events counted", aggregate.Name, got, wanted)
+			return "", fmt.Errorf("%s is %s, want %s, with all events counted", aggregate.Name, got, wanted)
 		}
 	}
-	detail := fmt.Sprintf("each distinct event is counted once: %s, as folded here", plural(len(w.wanted), "value"))
+	detail := fmt.Sprintf(
+		"each distinct event is counted once: %s equal to smoke's own fold",
+		plural(len(w.wanted), "value"),
+	)
 	if a.Data[0].Exact {
 		detail += "; exact already"
 	}

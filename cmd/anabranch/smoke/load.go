@@ -10,23 +10,23 @@ import (
 	"github.com/klauspost/compress/zstd"
 )
 
-// How many events a run sends: first ones, which are sent again, and markers, which come after the copies. A lane handles its records in order, so
-// that where the markers are counted the copies have been seen.
+// The number of events that a run sends: the first ones, which it sends twice, and then the markers. A lane handles its
+// records in order. So once the markers are counted, the lane has seen the copies.
 const (
 	perRequest = 100
-	requests   = 3 // of first ones
+	requests   = 3 // requests with first events
 	first      = requests * perRequest
 	markers    = perRequest
 )
 
-// request is events as one body, and what is to become of them.
+// request is the events of one HTTP body, and how many the server should accept.
 type request struct {
 	body  []byte // NDJSON in one zstd frame
 	good  int
 	badAt int // index of the event that has no type; -1: none
 }
 
-// load is all that a run sends. Every number in it follows from the run's id.
+// load is everything that a run sends. It follows from the run's id alone.
 type load struct {
 	source, path, method string
 	kind                 string // the type of the events
@@ -36,27 +36,33 @@ type load struct {
 	markers              request
 }
 
-// smokeEvent is the part of an event that the sample's views look at.
+// smokeEvent holds the members that the sample's views read.
 type smokeEvent struct{ status, bytes int }
 
-// The first hours of event time that a run may use: the years 1970 to 1999, in which nobody's events are.
+// The years of event time that a run may use, 1970 to 1999: nobody has real events there.
 const (
 	firstYear = 1970
 	years     = 30
 )
 
-// hour draws an hour from the run's id, another for each try.
+// hour derives an hour from the run's id, another one for each try.
 func (r *run) hour(try int) time.Time {
 	begin := time.Date(firstYear, 1, 1, 0, 0, 0, 0, time.UTC)
 	hours := uint64(time.Date(firstYear+years, 1, 1, 0, 0, 0, 0, time.UTC).Sub(begin) / time.Hour)
-	drawn := binary.BigEndian.Uint64(r.Run[8:]) % hours // the random end of a ULID
+	drawn := binary.BigEndian.Uint64(r.Run[8:]) % hours // the random part of the ULID
 	return begin.Add(time.Duration((drawn+uint64(try))%hours) * time.Hour)
 }
 
-// newLoad makes the events: three in five succeed, with 10 or 30 bytes, the others fail with 5.
+// newLoad makes the events: three in five succeed, with 10 or 30 bytes; the others fail, with 5 bytes.
 func (r *run) newLoad(kind string, hour time.Time) (load, error) {
 	id := r.Run.String()
-	l := load{source: "anabranch-smoke/" + id, path: "/anabranch-smoke/" + id, method: "SMOKE-" + id, kind: kind, hour: hour}
+	l := load{
+		source: "anabranch-smoke/" + id,
+		path:   "/anabranch-smoke/" + id,
+		method: "SMOKE-" + id,
+		kind:   kind,
+		hour:   hour,
+	}
 	for i := range first + markers {
 		e := smokeEvent{200, 10 + 20*(i%2)}
 		if i%5 >= 3 {
@@ -80,7 +86,8 @@ func (r *run) newLoad(kind string, hour time.Time) (load, error) {
 	return l, err
 }
 
-// request is the perRequest events from begin on, with one that has no type among them at index bad, unless that is -1.
+// request makes a request of perRequest events, starting with event begin. Unless bad is -1, it inserts one event
+// without a type at that index.
 func (l *load) request(begin, bad int) (request, error) {
 	var lines []byte
 	for i := begin; i < begin+perRequest; i++ {
@@ -90,7 +97,13 @@ func (l *load) request(begin, bad int) (request, error) {
 		line, err := json.Marshal(map[string]any{
 			"specversion": "1.0", "id": strconv.Itoa(i), "source": l.source, "type": l.kind,
 			"time": l.hour.Add(time.Duration(i) * time.Second).Format(time.RFC3339),
-			"data": map[string]any{"client": "anabranch-smoke", "method": l.method, "path": l.path, "status": l.events[i].status, "bytes": l.events[i].bytes},
+			"data": map[string]any{
+				"client": "anabranch-smoke",
+				"method": l.method,
+				"path":   l.path,
+				"status": l.events[i].status,
+				"bytes":  l.events[i].bytes,
+			},
 		})
 		if err != nil {
 			return request{}, err
@@ -101,7 +114,7 @@ func (l *load) request(begin, bad int) (request, error) {
 	return request{body, perRequest, bad}, err
 }
 
-// total is the number of events in the request, the bad one included.
+// total returns the number of events in the request, the bad one included.
 func (q request) total() int {
 	if q.badAt < 0 {
 		return q.good

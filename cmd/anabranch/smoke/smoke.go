@@ -1,8 +1,9 @@
-// Package smoke checks a running deployment from outside, end to end: who is let in, what becomes of events, and whether the views answer, freshly
-// and with the right counts.
+// Package smoke checks a running deployment from outside, end to end: which requests it lets in, whether it accepts and
+// rejects events correctly, and whether the views answer with fresh and correct counts.
 //
-// It is a client as any other and knows HTTP only: no setting of the server, nothing that it keeps. What it cannot know or feed it says it has not
-// checked. It leaves some hundred events behind, under a source, keys and an hour of event time that are its own.
+// It is an ordinary HTTP client: it knows no setting of the server and nothing that the server stores. It reports what
+// it cannot check as skipped. Each run leaves some hundred events behind, under a source, keys and an hour of event
+// time of their own.
 package smoke
 
 import (
@@ -17,21 +18,21 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-// Smoke is one run of all checks. All fields are needed but MaxLag.
+// Smoke is one run of all checks. Every field but MaxLag must be set.
 type Smoke struct {
-	Server *client.Client // with the key, if there is one
-	Bare   *client.Client // without
-	Wrong  *client.Client // with a key that nobody has given out
+	Server *client.Client // a client with the user's key, if any
+	Bare   *client.Client // a client without a key
+	Wrong  *client.Client // a client with a key that was never issued
 
-	Run      ulid.ULID     // names what this run sends, and draws its hour
-	For      time.Duration // the run gives up waiting for answers after this time
-	MaxLag   time.Duration // batch may be this far behind; 0: as far as the server itself finds no cause to warn
+	Run      ulid.ULID     // the run's id; it is part of all names and selects the hour of the events
+	For      time.Duration // maximum duration of the run
+	MaxLag   time.Duration // maximum lag of batch; 0 relies on the server's own warning
 	Now      func() time.Time
-	Sleep    func(ctx context.Context, wait time.Duration) error // returns the error of ctx when that ends first
-	Progress func(check string)                                  // told what is checked next
+	Sleep    func(ctx context.Context, wait time.Duration) error // returns the error of ctx if that ends first
+	Progress func(check string)                                  // called before each check
 }
 
-// Result is how a check came out.
+// Result is the outcome of a check.
 type Result string
 
 // The results.
@@ -41,18 +42,18 @@ const (
 	Skipped Result = "skipped" // not checked; the detail says why
 )
 
-// Check is one thing that was looked at.
+// Check is one check and its outcome.
 type Check struct {
 	Name    string  `json:"name"` // "wrong key", "live page_views"
 	Result  Result  `json:"result"`
-	Seconds float64 `json:"seconds"` // that it took
-	Detail  string  `json:"detail"`  // what was found, for people
+	Seconds float64 `json:"seconds"` // duration of the check
+	Detail  string  `json:"detail"`  // the finding, for people
 }
 
-// maxViews is how many views are asked, at most, so that the number of requests is bounded.
+// maxViews is the maximum number of views that a run queries, so that the number of requests is bounded.
 const maxViews = 10
 
-// skip is an error that says why a check was not made.
+// skip is an error that says why a check was skipped.
 type skip string
 
 func (s skip) Error() string { return string(s) }
@@ -62,21 +63,21 @@ type run struct {
 	*Smoke
 	began  time.Time
 	checks []Check
-	open   bool // the server lets everybody in
+	open   bool // the server requires no key
 	views  []client.View
-	fed    []fed // those of the views that this run can feed
+	fed    []fed // the views that this run can feed
 	load   load
-	lags   []lag // of the views that answered
+	lags   []lag // one for each view that answered
 }
 
-// lag is how old an answer's horizon is, and what the server says to that.
+// lag is the age of an answer's horizon, with the server's warnings.
 type lag struct {
 	view     string
 	seconds  string
 	warnings []string
 }
 
-// Do makes all checks, in order. Whatever goes wrong is a failed check; what depends on it is not made.
+// Do makes all checks, in order. An error fails its check, and Do skips the checks that depend on it.
 func (s *Smoke) Do(ctx context.Context) []Check {
 	r := &run{Smoke: s, began: s.Now()}
 	r.check(ctx, "no key", r.noKey)
@@ -92,7 +93,7 @@ func (s *Smoke) Do(ctx context.Context) []Check {
 	return r.checks
 }
 
-// check makes one check and keeps what came of it.
+// check makes one check and records its result. It returns whether the check passed.
 func (r *run) check(ctx context.Context, name string, do func(context.Context) (string, error)) bool {
 	r.Progress(name)
 	began := r.Now()
@@ -113,26 +114,26 @@ func (r *run) keep(name string, took time.Duration, detail string, err error) bo
 	return err == nil
 }
 
-// explain adds to an error what to do about it, where that is known.
+// explain adds to an error what the user can do about it.
 func (r *run) explain(err error) string {
 	var problem *client.Problem
 	hint := ""
 	switch {
 	case errors.As(err, &problem) && problem.Status == http.StatusUnauthorized && r.Server.Key == "":
-		hint = "this server wants a key: --key or ANABRANCH_KEY; "
+		hint = "this server requires a key: set --key or ANABRANCH_KEY; "
 	case errors.As(err, &problem) && (problem.Status == http.StatusForbidden || problem.Status == http.StatusUnauthorized):
-		hint = "the key is not good for that, the admin key is wanted; "
+		hint = "this key does not permit that: smoke requires the admin key; "
 	case building(err):
-		hint = "a new view answers when batch has built it, within minutes: come again, or give this run longer, as --for 10m; "
+		hint = "a new view answers once batch has built it, within minutes: try again, or allow more time with --for 10m; "
 	case errors.Is(err, context.DeadlineExceeded):
-		hint = fmt.Sprintf("no answer within the %s of this run; ", r.For)
+		hint = fmt.Sprintf("no answer within the run's %s; ", r.For)
 	case errors.Is(err, context.Canceled):
 		return "interrupted"
 	}
 	return hint + err.Error()
 }
 
-// left says whether there is time for a wait.
+// left says whether the run has time for a wait.
 func (r *run) left(ctx context.Context, wait time.Duration) bool {
 	return ctx.Err() == nil && r.Now().Sub(r.began)+wait < r.For
 }

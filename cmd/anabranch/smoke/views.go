@@ -15,8 +15,8 @@ import (
 // every is the time between two looks at a deployment that is not ready.
 const every = 2 * time.Second
 
-// list asks for the views. A new deployment has none until batch has first run, and is not to be sent events before: the views would have to be
-// announced for a later slot then (docs/design.md 3.7).
+// list reads the list of views. A new deployment has none until batch first runs. The run must not send events before
+// that: the views would then be announced for a later slot (docs/design.md 3.7).
 func (r *run) list(ctx context.Context) (string, error) {
 	var views []client.View
 	for {
@@ -35,7 +35,10 @@ func (r *run) list(ctx context.Context) (string, error) {
 		}
 	}
 	if len(views) == 0 {
-		return "", errors.New("there are none; in a new deployment batch makes them when it first runs, in a minute or two: come again, or give this run longer, as --for 3m")
+		return "", errors.New(
+			"there are no views; a new deployment creates them when batch first runs, within two minutes: " +
+				"try again, or allow more time with --for 3m",
+		)
 	}
 	names := make([]string, len(views))
 	for i, v := range views {
@@ -47,7 +50,7 @@ func (r *run) list(ctx context.Context) (string, error) {
 	return join(names), nil
 }
 
-// describe asks for each view by itself: it is the one of the list.
+// describe reads each view on its own and checks that it matches the list.
 func (r *run) describe(ctx context.Context) (string, error) {
 	for _, listed := range r.views {
 		body, err := r.Server.View(ctx, listed.Name)
@@ -59,13 +62,17 @@ func (r *run) describe(ctx context.Context) (string, error) {
 			return "", fmt.Errorf("view %s: %w", listed.Name, err)
 		}
 		if v.Name != listed.Name || v.Definition != listed.Definition {
-			return "", fmt.Errorf("view %s: the description is of %s, with another definition than the list has", listed.Name, v.Name)
+			return "", fmt.Errorf(
+				"view %s: the description names view %s or has another definition than the list",
+				listed.Name,
+				v.Name,
+			)
 		}
 	}
 	return plural(len(r.views), "view"), nil
 }
 
-// query asks each view for a key that is this run's, and nobody else's.
+// query queries each view for a key that only this run uses.
 func (r *run) query(ctx context.Context) (string, error) {
 	var all []error
 	answered := 0
@@ -91,16 +98,16 @@ func (r *run) query(ctx context.Context) (string, error) {
 	return "well-formed answers of " + plural(answered, "view"), errors.Join(all...)
 }
 
-// building says whether a view has not answered because batch has yet to build it.
+// building says whether a view did not answer because batch has yet to build it.
 func building(err error) bool {
 	var problem *client.Problem
 	return errors.As(err, &problem) && problem.Code == notServing
 }
 
-// notServing is the code of a server's answer for a view that batch has yet to build.
+// notServing is the problem code for a view that batch has yet to build.
 const notServing = "not_serving"
 
-// ask asks one view, and checks that the answer is one to this question.
+// ask queries one view and checks that the answer fits the question.
 func (r *run) ask(ctx context.Context, v client.View, key url.Values, from, to time.Time) (client.Answer, error) {
 	parameters := url.Values{"from": {from.Format(time.RFC3339)}, "to": {to.Format(time.RFC3339)}}
 	for field, value := range key {
@@ -117,7 +124,7 @@ func (r *run) ask(ctx context.Context, v client.View, key url.Values, from, to t
 	return a, wellFormed(v, key, a)
 }
 
-// wellFormed says what an answer lacks of what every answer has.
+// wellFormed checks the parts that every answer must have.
 func wellFormed(v client.View, key url.Values, a client.Answer) error {
 	seconds, ok := a.Lag.Find("batch_seconds")
 	_, numberErr := strconv.ParseFloat(string(seconds), 64)
@@ -126,15 +133,15 @@ func wellFormed(v client.View, key url.Values, a client.Answer) error {
 	case a.View != v.Name:
 		return fmt.Errorf("view %s: the answer is of view %q", v.Name, a.View)
 	case !v.IsKappa() && timeErr != nil:
-		return fmt.Errorf("view %s: the answer's horizon %q is no time", v.Name, a.Horizon)
+		return fmt.Errorf("view %s: the answer's horizon %q is not a time", v.Name, a.Horizon)
 	case !v.IsKappa() && (!ok || numberErr != nil):
 		return fmt.Errorf("view %s: the answer has no lag.batch_seconds", v.Name)
 	case len(a.Key) != len(key):
-		return fmt.Errorf("view %s: the answer's key has %d fields, not %d", v.Name, len(a.Key), len(key))
+		return fmt.Errorf("view %s: the answer's key has %d fields, want %d", v.Name, len(a.Key), len(key))
 	}
 	for _, m := range a.Key {
 		if m.Text() != key.Get(m.Name) {
-			return fmt.Errorf("view %s: the answer is for %s=%s, not %s", v.Name, m.Name, m.Text(), key.Get(m.Name))
+			return fmt.Errorf("view %s: the answer is for %s=%s, want %s", v.Name, m.Name, m.Text(), key.Get(m.Name))
 		}
 	}
 	for _, row := range a.Data {
@@ -156,13 +163,14 @@ func lagOf(a client.Answer) lag {
 	return l
 }
 
-// late is how a server's warning begins that batch is behind by more than its settings explain: twice slot + seal delay + the time between ticks.
+// late is the beginning of the server's warning that batch is behind by more than its settings explain: twice the slot
+// + the seal delay + the time between ticks.
 const late = "batch is late"
 
-// horizon: batch is not late, for any view that answered.
+// horizon checks that batch is not late for any view that answered.
 func (r *run) horizon(context.Context) (string, error) {
 	if len(r.lags) == 0 {
-		return "", skip("no view of batch answered")
+		return "", skip("no Lambda view answered")
 	}
 	var behind, all []string
 	for _, l := range r.lags {
@@ -176,7 +184,7 @@ func (r *run) horizon(context.Context) (string, error) {
 			return "", fmt.Errorf("view %s: %w", l.view, err)
 		}
 		if lag := time.Duration(seconds * float64(time.Second)); r.MaxLag > 0 && lag > r.MaxLag {
-			all = append(all, fmt.Sprintf("%s: batch is %s behind, more than %s", l.view, lag.Round(time.Second), r.MaxLag))
+			all = append(all, fmt.Sprintf("%s: batch is %s behind; the maximum is %s", l.view, lag.Round(time.Second), r.MaxLag))
 		}
 		behind = append(behind, fmt.Sprintf("%s %.0f s", l.view, seconds))
 	}

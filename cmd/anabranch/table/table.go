@@ -1,6 +1,7 @@
-// Package table lays out text for a terminal: aligned columns, numbers to the right.
+// Package table prints text as aligned columns on a terminal, with numbers aligned to the right.
 //
-// It is the last step of every command that prints an answer. It changes no number: cells are text, printed with all their digits.
+// It is the last step of every command that prints an answer. It changes no number: a cell is text and keeps all its
+// digits.
 package table
 
 import (
@@ -13,20 +14,20 @@ import (
 
 // Column is one column of a Table.
 type Column struct {
-	Name  string // "" for all of them: no line of names
-	Right bool   // aligned to the right, as numbers are
+	Name  string // if all names are "", Print omits the header line
+	Right bool   // aligned to the right, for numbers
 }
 
-// Table collects rows and prints them once their widths are known.
+// Table collects rows and prints them once it knows their widths.
 type Table struct {
 	columns []Column
 	rows    [][]string
 }
 
-// New is a table without rows.
+// New returns a table without rows.
 func New(columns ...Column) *Table { return &Table{columns: columns} }
 
-// Row adds a row. Missing cells are empty; more cells than columns are not shown.
+// Row adds a row. It fills up missing cells with "" and drops cells beyond the last column.
 func (t *Table) Row(cells ...string) {
 	row := make([]string, len(t.columns))
 	for i := range row[:min(len(row), len(cells))] {
@@ -35,7 +36,7 @@ func (t *Table) Row(cells ...string) {
 	t.rows = append(t.rows, row)
 }
 
-// Print writes the table, columns two blanks apart, no blanks at line ends.
+// Print writes the table, with two blanks between columns and none at line ends.
 func (t *Table) Print(w io.Writer) error {
 	rows := t.rows
 	if names, any := t.names(); any {
@@ -80,8 +81,8 @@ func (t *Table) line(row []string, widths []int) string {
 	return b.String()
 }
 
-// Printable is text as it may go to a terminal: whatever is no graphic character or blank stands as a Go escape, so that a key or an id
-// can neither move the cursor nor break a line.
+// Printable returns text that is safe on a terminal: every character that is neither graphic nor a blank becomes a Go
+// escape, so that a key or an id can neither move the cursor nor break a line.
 func Printable(text string) string {
 	if strings.IndexFunc(text, hidden) < 0 && utf8.ValidString(text) {
 		return text

@@ -86,7 +86,7 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// Whatever the text is, it comes out as one line of graphic characters, and text that is one already is untouched.
+// TestPrintableProperty: any text becomes one line of graphic characters, and such a line stays unchanged.
 func TestPrintableProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) + rapid.String().Draw(t, "text")

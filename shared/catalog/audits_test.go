@@ -36,7 +36,8 @@ func TestAuditIsDue(t *testing.T) {
 	}
 }
 
-// TestAuditMoves: all in one millisecond, what is asked for is asked for after what has begun, and an audit begins after both and ends.
+// TestAuditMoves: all in one millisecond, what is asked for is asked for after what has begun, and an audit begins
+// after both and ends.
 func TestAuditMoves(t *testing.T) {
 	now := time.UnixMilli(1_795_555_500_000)
 	a := catalog.Audit{View: "v"}

@@ -63,14 +63,15 @@ type Sweeps interface {
 	// Waits returns what the sweep waits for; the zero SweepWaits when it waits for nothing.
 	Waits(ctx context.Context) (SweepWaits, error)
 
-	// PutWaits writes what the sweep waits for, when the stored revision is still w.Revision; the stored item has the next one.
+	// PutWaits writes what the sweep waits for, when the stored revision is still w.Revision; the stored item has the
+	// next one.
 	//
 	// Errors: ErrConflict. Any other: it may or may not have been applied; read again.
 	PutWaits(ctx context.Context, w SweepWaits) error
 }
 
-// SweepWaits is what the sweep has queued and waits for: a note for each lane of each run of which it has queued something. It belongs to no environment, so
-// that a new one does not queue the same again.
+// SweepWaits is what the sweep has queued and waits for: a note for each lane of each run of which it has queued
+// something. It belongs to no environment, so that a new one does not queue the same again.
 type SweepWaits struct {
 	Revision int64 // of this item: 0 for none stored
 	Waits    []SweepWait

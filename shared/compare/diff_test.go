@@ -28,7 +28,9 @@ var horizon = servingtest.Horizon
 
 type amount = servingtest.Amount
 
-func compareIn(s *servingtest.Station, name view.Name, id lifecycle.GenerationID, limit int, cursor string) (compare.Diff, error) {
+func compareIn(
+	s *servingtest.Station, name view.Name, id lifecycle.GenerationID, limit int, cursor string,
+) (compare.Diff, error) {
 	c := compare.Comparer{Stores: s.Stores}
 	return c.Diff(context.Background(), name, id, limit, cursor)
 }
@@ -100,9 +102,13 @@ func TestDiff(t *testing.T) {
 	s.PutBaseOf(t, other, "h", servingtest.KeyOf("changed"), amount{early, "1"}, amount{late, "3"})
 	s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf("stopped"), amount{early, "1"})
 	s.PutBaseOf(t, other, "h", servingtest.KeyOf("begun"), amount{early, "1"})
-	s.PutSpeedOf(t, lifecycle.OfDefinition(s.Program.Hash), horizon, s.Program, servingtest.KeyOf("fresh"), amount{late, "5"})
+	s.PutSpeedOf(
+		t, lifecycle.OfDefinition(s.Program.Hash), horizon, s.Program, servingtest.KeyOf("fresh"), amount{late, "5"},
+	)
 	s.PutSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon, other, servingtest.KeyOf("fresh"), amount{late, "6"})
-	s.PutSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon-slotMs, other, servingtest.KeyOf("covered"), amount{late, "6"})
+	s.PutSpeedOf(
+		t, lifecycle.OfDefinition(other.Hash), horizon-slotMs, other, servingtest.KeyOf("covered"), amount{late, "6"},
+	)
 	pages := pagesOf(t, s, "", 0)
 	checkDiffering(t, pages,
 		`{"user":"changed"} 11-22T10:00: {"amount":2}, {"amount":3}`,
@@ -159,7 +165,8 @@ func TestDiffOfKappa(t *testing.T) {
 	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{late, "4"})
 	pages := pagesOf(t, s, "", 0)
 	checkDiffering(t, pages)
-	if len(pages) != 3 || pages[0].Candidate.Architecture != "kappa" || pages[0].Keys != 1 || pages[0].Windows != 2 || pages[2].Keys != 0 {
+	if len(pages) != 3 || pages[0].Candidate.Architecture != "kappa" || pages[0].Keys != 1 || pages[0].Windows != 2 ||
+		pages[2].Keys != 0 {
 		t.Errorf("pages are %+v", pages)
 	}
 	s.PutKappa(t, p, "k", servingtest.LaneTwo, amount{late, "8"})
@@ -183,7 +190,10 @@ func TestDiffPages(t *testing.T) {
 			want[user] = true
 		}
 	}
-	s.PutSpeedOf(t, lifecycle.OfDefinition(s.Program.Hash), horizon, s.Program, servingtest.KeyOf("both"), amount{"2026-11-22T10:30:00Z", "1"})
+	s.PutSpeedOf(
+		t, lifecycle.OfDefinition(s.Program.Hash), horizon, s.Program, servingtest.KeyOf("both"),
+		amount{"2026-11-22T10:30:00Z", "1"},
+	)
 	pages := pagesOf(t, s, "", 0)
 	keys := 0
 	for _, page := range pages {
@@ -203,9 +213,14 @@ type crowd struct {
 	keys []view.Key
 }
 
-func (c crowd) Scan(context.Context, lifecycle.GenerationID, string) (items []viewstore.BaseItem, next string, err error) {
+func (c crowd) Scan(
+	context.Context, lifecycle.GenerationID, string,
+) (items []viewstore.BaseItem, next string, err error) {
 	for _, key := range c.keys {
-		items = append(items, viewstore.BaseItem{BaseKey: viewstore.BaseKey{Key: key}}, viewstore.BaseItem{BaseKey: viewstore.BaseKey{Key: key, Page: 1}})
+		items = append(
+			items, viewstore.BaseItem{BaseKey: viewstore.BaseKey{Key: key}},
+			viewstore.BaseItem{BaseKey: viewstore.BaseKey{Key: key, Page: 1}},
+		)
 	}
 	return items, "", nil
 }
@@ -238,7 +253,8 @@ func TestDiffOfLongKeys(t *testing.T) {
 	}
 	s.PutBaseOf(t, s.Program, "h", servingtest.KeyOf(strings.Repeat("x", 2000)+"b"), amount{"2026-11-22T10:30:00Z", "1"})
 	page := pagesOf(t, s, "", 0)[0]
-	if page.Keys != 2 || len(page.Rows) != 1 || !page.Rows[0].KeyIsCut || string(page.Rows[0].Key[0].Value) != `"`+strings.Repeat("x", 798)+`"` {
+	if page.Keys != 2 || len(page.Rows) != 1 || !page.Rows[0].KeyIsCut ||
+		string(page.Rows[0].Key[0].Value) != `"`+strings.Repeat("x", 798)+`"` {
 		t.Errorf("page is %+v", page)
 	}
 }
@@ -341,7 +357,13 @@ func TestDiffRefused(t *testing.T) {
 	}
 	t.Run("nothing serves", func(t *testing.T) {
 		s := servingtest.New(t)
-		s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{servingtest.Candidate(s.Program, "g", lifecycle.Building)}})
+		s.PointTo(
+			t,
+			lifecycle.View{
+				Name:        "by_user",
+				Generations: []lifecycle.Generation{servingtest.Candidate(s.Program, "g", lifecycle.Building)},
+			},
+		)
 		var refusal *lifecycle.Refusal
 		if _, err := compareIn(s, "by_user", "", 0, ""); !errors.As(err, &refusal) {
 			t.Errorf("error is %v", err)

@@ -62,7 +62,10 @@ func TestShadow(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
 	p := s.Kappa(t)
-	s.Against(t, servingtest.Candidate(s.Program, "old", lifecycle.Retained), servingtest.KappaGeneration(p, "k", lifecycle.Building))
+	s.Against(
+		t, servingtest.Candidate(s.Program, "old", lifecycle.Retained),
+		servingtest.KappaGeneration(p, "k", lifecycle.Building),
+	)
 	s.PutBase(t, horizon, amount{early, "1"}, amount{late, "2"})
 	s.PutKappa(t, p, "k", servingtest.Replayed, amount{"2026-11-20T00:00:00Z", "1"}, amount{early, "1"}, amount{late, "3"})
 	d := newShadowed(s)
@@ -116,7 +119,13 @@ func TestShadowCandidates(t *testing.T) {
 	}
 	t.Run("the one that answers, as none serves yet", func(t *testing.T) {
 		s := servingtest.New(t)
-		s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{servingtest.Candidate(s.Program, "g", lifecycle.Building)}})
+		s.PointTo(
+			t,
+			lifecycle.View{
+				Name:        "by_user",
+				Generations: []lifecycle.Generation{servingtest.Candidate(s.Program, "g", lifecycle.Building)},
+			},
+		)
 		d := newShadowed(s)
 		d.ask(t)
 		checkReports(t, d.reports)

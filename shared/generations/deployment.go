@@ -17,16 +17,18 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Deployment brings views to the definitions that batch is deployed with. All fields are needed. Several may work on one catalog at once; two versions
-// that take turns undo one another's announcements, each does only what is right to do, and the one that is left has its way.
+// Deployment brings views to the definitions that batch is deployed with. All fields are needed. Several may work on
+// one catalog at once; two versions that take turns undo one another's announcements, each does only what is right to
+// do, and the one that is left has its way.
 type Deployment struct {
 	Archive     archive.Archive
 	Catalog     catalog.Catalog
 	Definitions []lifecycle.Definition // what the views are to be
 
-	Slot          slot.Length
-	ClockMargin   clock.Margin  // by which the store's clock may differ from ours
-	ConfirmWithin time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again
+	Slot        slot.Length
+	ClockMargin clock.Margin // by which the store's clock may differ from ours
+	// for the writes of an announcement and its confirmation: one that takes longer is made again
+	ConfirmWithin time.Duration
 	RetainFor     time.Duration // a generation that has served is kept current for so long, to go back to
 	Tries         int           // at one conditional write
 
@@ -34,8 +36,9 @@ type Deployment struct {
 	NewID func() (ulid.ULID, error) // a ULID never made before
 }
 
-// Register puts the views that the catalog does not know into it, each with a generation to be built, which speed folds for slots from live on. It is for
-// whoever can promise that speed will be given every event from there on, as one process can that starts all of the system; Announce needs no such promise.
+// Register puts the views that the catalog does not know into it, each with a generation to be built, which speed
+// folds for slots from live on. It is for whoever can promise that speed will be given every event from there on, as
+// one process can that starts all of the system; Announce needs no such promise.
 func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 	return s.each(func(d lifecycle.Definition) error {
 		_, _, err := Update(ctx, s.Catalog, d.Name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
@@ -52,10 +55,12 @@ func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 	})
 }
 
-// Announce announces the definitions that the views, as read, do not have, and confirms those whose announcement came in time: before any event was
-// streamed that speed is to fold. It says whether there was anything to do: then the views are to be read again.
+// Announce announces the definitions that the views, as read, do not have, and confirms those whose announcement came
+// in time: before any event was streamed that speed is to fold. It says whether there was anything to do: then the
+// views are to be read again.
 //
-// What an operator wants built anew is begun when whole says that the runs hold all of the archive: that is what an operator does when something is missing.
+// What an operator wants built anew is begun when whole says that the runs hold all of the archive: that is what an
+// operator does when something is missing.
 func (s Deployment) Announce(ctx context.Context, views []lifecycle.View, whole bool) (changed bool, err error) {
 	err = s.each(func(d lifecycle.Definition) error {
 		at := slices.IndexFunc(views, func(v lifecycle.View) bool { return v.Name == d.Name })
@@ -89,8 +94,8 @@ func wants(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
 	return changed
 }
 
-// announce brings one definition as far as it can come: announced, and confirmed once the announcement has been read in time. What is too late is
-// announced for another slot. A definition that was on its way is given up for it.
+// announce brings one definition as far as it can come: announced, and confirmed once the announcement has been read
+// in time. What is too late is announced for another slot. A definition that was on its way is given up for it.
 func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, whole bool) error {
 	for range s.Tries {
 		_, changed, err := Update(ctx, s.Catalog, d.Name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
@@ -104,7 +109,9 @@ func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, whole 
 }
 
 // step takes the next step towards a definition; no change when there is none left.
-func (s Deployment) step(ctx context.Context, v lifecycle.View, d lifecycle.Definition, whole bool) (lifecycle.View, bool, error) {
+func (s Deployment) step(
+	ctx context.Context, v lifecycle.View, d lifecycle.Definition, whole bool,
+) (lifecycle.View, bool, error) {
 	if wants(v, d, whole) {
 		g, err := s.generationOf(ctx, v, d)
 		if err != nil {
@@ -128,7 +135,9 @@ func (s Deployment) step(ctx context.Context, v lifecycle.View, d lifecycle.Defi
 }
 
 // postpone announces a generation for a later slot.
-func (s Deployment) postpone(ctx context.Context, v lifecycle.View, g lifecycle.Generation) (lifecycle.View, bool, error) {
+func (s Deployment) postpone(
+	ctx context.Context, v lifecycle.View, g lifecycle.Generation,
+) (lifecycle.View, bool, error) {
 	live, err := s.nextLiveSlot(ctx)
 	if err != nil {
 		return v, false, err
@@ -145,7 +154,9 @@ func (s Deployment) postpone(ctx context.Context, v lifecycle.View, g lifecycle.
 }
 
 // generationOf is the generation in which a definition would come.
-func (s Deployment) generationOf(ctx context.Context, v lifecycle.View, d lifecycle.Definition) (lifecycle.Generation, error) {
+func (s Deployment) generationOf(
+	ctx context.Context, v lifecycle.View, d lifecycle.Definition,
+) (lifecycle.Generation, error) {
 	if live, ok := v.FoldedFrom(d); ok {
 		return s.newGeneration(d, lifecycle.Begin, live)
 	}
@@ -157,25 +168,30 @@ func (s Deployment) generationOf(ctx context.Context, v lifecycle.View, d lifecy
 }
 
 // newGeneration is a generation that never was.
-func (s Deployment) newGeneration(d lifecycle.Definition, m lifecycle.Move, live slot.Slot) (lifecycle.Generation, error) {
+func (s Deployment) newGeneration(
+	d lifecycle.Definition, m lifecycle.Move, live slot.Slot,
+) (lifecycle.Generation, error) {
 	id, err := s.NewID()
 	return lifecycle.New(d, lifecycle.GenerationID(id.String()), m, live), err
 }
 
-// makeDesired makes the definition of a fresh generation the one to be. Its text is stored before, so that whoever reads the view can run it.
+// makeDesired makes the definition of a fresh generation the one to be. Its text is stored before, so that whoever
+// reads the view can run it.
 func (s Deployment) makeDesired(
 	ctx context.Context, v lifecycle.View, d lifecycle.Definition, g lifecycle.Generation, whole bool,
 ) (lifecycle.View, bool, error) {
 	if err := s.Catalog.PutDefinition(ctx, d.Hash, d.Text); err != nil {
 		return v, false, err
 	}
-	// What is written next is a commit point: speed folds the definition from then on, and no longer one that was given up for it.
+	// What is written next is a commit point: speed folds the definition from then on, and no longer one that was given
+	// up for it.
 	next, changed := v.WithDesired(g, whole, s.Now().UnixMilli())
 	next.Description = d.Description
 	return next, changed, nil
 }
 
-// nextLiveSlot is the slot that a definition is announced for: 0 when there is no event yet, so that a new stack's answers are live from its first event on.
+// nextLiveSlot is the slot that a definition is announced for: 0 when there is no event yet, so that a new stack's
+// answers are live from its first event on.
 func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
 	empty, err := s.isArchiveEmpty(ctx)
 	if err != nil || empty {
@@ -184,9 +200,11 @@ func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
 	return s.Slot.Next(s.Slot.At(s.Now().Add(s.ClockMargin.Apart() + s.ConfirmWithin))), nil
 }
 
-// confirmedInTime says whether an announcement that has been read is early enough: whether no event of a slot from live on can have been streamed before.
+// confirmedInTime says whether an announcement that has been read is early enough: whether no event of a slot from
+// live on can have been streamed before.
 //
-// With live = 0 there must be none at all: an event is archived before it is streamed, and is folded by a function that reads the catalog after that.
+// With live = 0 there must be none at all: an event is archived before it is streamed, and is folded by a function
+// that reads the catalog after that.
 func (s Deployment) confirmedInTime(ctx context.Context, live slot.Slot) (bool, error) {
 	if live == 0 {
 		return s.isArchiveEmpty(ctx)
@@ -208,14 +226,17 @@ func (s Deployment) Expire(ctx context.Context, views []lifecycle.View) error {
 	var all []error
 	for _, v := range views {
 		if _, is := v.Expired(retainFor, now); is {
-			all = append(all, s.change(ctx, v.Name, func(v lifecycle.View) (lifecycle.View, bool) { return v.Expired(retainFor, now) }))
+			all = append(
+				all, s.change(ctx, v.Name, func(v lifecycle.View) (lifecycle.View, bool) { return v.Expired(retainFor, now) }),
+			)
 		}
 	}
 	return errors.Join(all...)
 }
 
-// Retire retires the views, as read, that no definition names, and drops those that have been retired for long enough. A file that is refused deploys
-// nothing, and without any definition nothing is retired: that a file is empty is a mistake more likely than a wish.
+// Retire retires the views, as read, that no definition names, and drops those that have been retired for long enough.
+// A file that is refused deploys nothing, and without any definition nothing is retired: that a file is empty is a
+// mistake more likely than a wish.
 func (s Deployment) Retire(ctx context.Context, views []lifecycle.View) error {
 	if len(s.Definitions) == 0 {
 		return nil
@@ -234,7 +255,9 @@ func (s Deployment) Retire(ctx context.Context, views []lifecycle.View) error {
 }
 
 // change makes a move that needs nothing but the view.
-func (s Deployment) change(ctx context.Context, name view.Name, move func(lifecycle.View) (lifecycle.View, bool)) error {
+func (s Deployment) change(
+	ctx context.Context, name view.Name, move func(lifecycle.View) (lifecycle.View, bool),
+) error {
 	_, _, err := Update(ctx, s.Catalog, name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
 		next, changed := move(v)
 		return next, changed, nil

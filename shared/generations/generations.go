@@ -1,6 +1,7 @@
-// Package generations holds the steps by which views move on, each a move of shared/lifecycle and one conditional write: Deployment announces and
-// confirms definitions, and gives up what was retained; Mover lets generations serve that may, and deletes those that were given up. Batch has them do so
-// for the generations that it owns and replay for its own, each with the items that it keeps.
+// Package generations holds the steps by which views move on, each a move of shared/lifecycle and one conditional
+// write: Deployment announces and confirms definitions, and gives up what was retained; Mover lets generations serve
+// that may, and deletes those that were given up. Batch has them do so for the generations that it owns and replay for
+// its own, each with the items that it keeps.
 //
 // It knows no items but by the function that drops them, and nothing of how a generation is brought up to date.
 //
@@ -25,8 +26,9 @@ type Mover struct {
 	Catalog         catalog.Catalog
 	Owner           lifecycle.Owner // of the generations that it moves
 	RequireApproval bool            // what takes the place of something that serves waits for an operator
-	DropGrace       time.Duration   // items are left for so long after their generation was given up, by any two clocks: queries that have begun end
-	Tries           int             // at one conditional write
+	// items are left for so long after their generation was given up, by any two clocks: queries that have begun end
+	DropGrace time.Duration
+	Tries     int // at one conditional write
 
 	// Drop deletes some items of a generation, as viewstore.Base and Speed do.
 	Drop func(ctx context.Context, g lifecycle.Generation, after string) (next string, err error)
@@ -36,8 +38,8 @@ type Mover struct {
 	Log     *slog.Logger
 }
 
-// Move takes each view one step, as read; the next tick goes on. A view that fails keeps no other from being moved. To let a generation serve comes before
-// deleting another, which may take many ticks.
+// Move takes each view one step, as read; the next tick goes on. A view that fails keeps no other from being moved. To
+// let a generation serve comes before deleting another, which may take many ticks.
 func (m Mover) Move(ctx context.Context, views []lifecycle.View, head lifecycle.Run) error {
 	var all []error
 	for _, v := range views {
@@ -58,7 +60,8 @@ func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) 
 		if !m.mayServe(v, g.ID, head) {
 			continue
 		}
-		// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with, which is retained.
+		// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with,
+		// which is retained.
 		err := m.put(ctx, v.Name, "view serves", g, func(v lifecycle.View) (lifecycle.View, bool) {
 			return v.Switched(g.ID, m.Now().UnixMilli()), m.mayServe(v, g.ID, head)
 		})
@@ -70,13 +73,16 @@ func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) 
 	return false, nil
 }
 
-// mayServe says whether a generation serves without an operator. With approval asked for, only what serves first does so.
+// mayServe says whether a generation serves without an operator. With approval asked for, only what serves first does
+// so.
 func (m Mover) mayServe(v lifecycle.View, id lifecycle.GenerationID, head lifecycle.Run) bool {
 	g, _ := v.Generation(id)
-	return g.Owner() == m.Owner && g.State == lifecycle.Building && !(m.RequireApproval && v.Serving != "") && v.MayServe(id, head) == nil
+	return g.Owner() == m.Owner && g.State == lifecycle.Building && !(m.RequireApproval && v.Serving != "") &&
+		v.MayServe(id, head) == nil
 }
 
-// delete deletes the items of a generation that was given up a while ago, as far as time allows, and then the generation.
+// delete deletes the items of a generation that was given up a while ago, as far as time allows, and then the
+// generation.
 func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 	for _, g := range v.Generations {
 		if g.Owner() != m.Owner || g.State != lifecycle.Dropping || m.Now().UnixMilli()-g.Since < m.DropGrace.Milliseconds() {
@@ -112,7 +118,8 @@ func (m Mover) deleteItems(ctx context.Context, g lifecycle.Generation) (done bo
 
 // put makes a move, unless somebody else has moved the view on meanwhile so that there is nothing to do.
 func (m Mover) put(
-	ctx context.Context, name view.Name, what string, g lifecycle.Generation, move func(lifecycle.View) (lifecycle.View, bool),
+	ctx context.Context, name view.Name, what string, g lifecycle.Generation,
+	move func(lifecycle.View) (lifecycle.View, bool),
 ) error {
 	_, changed, err := Update(ctx, m.Catalog, name, m.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
 		next, changed := move(v)

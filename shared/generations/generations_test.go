@@ -72,7 +72,14 @@ func (d *desk) move(t *testing.T, ctx context.Context) (string, error) {
 }
 
 func generation(id string, state lifecycle.State, change func(*lifecycle.Generation)) lifecycle.Generation {
-	g := lifecycle.Generation{ID: lifecycle.GenerationID(id), Definition: view.Hash(id), State: state, Run: 7, Horizon: 7000, LiveFrom: 5000}
+	g := lifecycle.Generation{
+		ID:         lifecycle.GenerationID(id),
+		Definition: view.Hash(id),
+		State:      state,
+		Run:        7,
+		Horizon:    7000,
+		LiveFrom:   5000,
+	}
 	if state == lifecycle.Dropping {
 		g.Since = now.Add(-dropGrace).UnixMilli()
 	}
@@ -133,7 +140,8 @@ func TestShortOfTime(t *testing.T) {
 	}
 }
 
-// TestFails: what fails is told by name and keeps no other view from being moved; what somebody else has moved on is left to the next tick.
+// TestFails: what fails is told by name and keeps no other view from being moved; what somebody else has moved on is
+// left to the next tick.
 func TestFails(t *testing.T) {
 	broken := errors.New("broken")
 	w := of("", generation("b", lifecycle.Building, nil))
@@ -141,7 +149,8 @@ func TestFails(t *testing.T) {
 	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)), w)
 	d.Drop = func(context.Context, lifecycle.Generation, string) (string, error) { return "", broken }
 	got, err := d.move(t, t.Context())
-	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "view v: drop generation z") || got != "a: a serving z dropping" {
+	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "view v: drop generation z") ||
+		got != "a: a serving z dropping" {
 		t.Errorf("%s, %v", got, err)
 	}
 	if other, err := d.catalog.View(t.Context(), "w"); err != nil || other.Serving != "b" {

@@ -21,7 +21,8 @@ func deployment(c *memory.Catalog, at time.Time, names ...string) generations.De
 	return s
 }
 
-// TestRetire: the views that a file leaves out are retired, and dropped when they have been for long enough; a file without any view does neither.
+// TestRetire: the views that a file leaves out are retired, and dropped when they have been for long enough; a file
+// without any view does neither.
 func TestRetire(t *testing.T) {
 	v, w := of("a", generation("a", lifecycle.Serving, nil)), of("a", generation("a", lifecycle.Serving, nil))
 	w.Name = "w"
@@ -63,13 +64,16 @@ func TestRetire(t *testing.T) {
 			}
 		}
 		if retired != step.retired || dropped != step.dropped || views[0].Revision != step.revision {
-			t.Errorf("after %s, a file with %v: %q are retired, %q are dropped, revision %d; want %+v", step.after, step.names, retired, dropped, views[0].Revision, step)
+			t.Errorf(
+				"after %s, a file with %v: %q are retired, %q are dropped, revision %d; want %+v", step.after, step.names, retired,
+				dropped, views[0].Revision, step,
+			)
 		}
 	}
 }
 
-// TestFrozenThroughALife: a function that has read a view is frozen while the view is retired, dropped, deleted, and deployed again. Its write finds another
-// revision, however short the new life is: the entry was never deleted.
+// TestFrozenThroughALife: a function that has read a view is frozen while the view is retired, dropped, deleted, and
+// deployed again. Its write finds another revision, however short the new life is: the entry was never deleted.
 func TestFrozenThroughALife(t *testing.T) {
 	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)))
 	read, err := d.catalog.View(t.Context(), "v")
@@ -86,7 +90,9 @@ func TestFrozenThroughALife(t *testing.T) {
 			return next
 		},
 	} {
-		v, _, err := generations.Update(t.Context(), &d.catalog, "v", 1, func(v lifecycle.View) (lifecycle.View, bool, error) { return move(v), true, nil })
+		v, _, err := generations.Update(
+			t.Context(), &d.catalog, "v", 1, func(v lifecycle.View) (lifecycle.View, bool, error) { return move(v), true, nil },
+		)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -10,13 +10,16 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Update reads a view, makes a move and writes the view if that was a change; again from what is stored by then, when the write fails, so many times at most.
-// A view that the catalog does not have has revision 0. The move may be made several times, of which one counts at most.
+// Update reads a view, makes a move and writes the view if that was a change; again from what is stored by then, when
+// the write fails, so many times at most. A view that the catalog does not have has revision 0. The move may be made
+// several times, of which one counts at most.
 //
-// When the last write fails, it reads once more: an answer that was lost is no failure. It returns the view as it is stored then, and whether this call has changed it. Errors: the move's own; catalog.ErrConflict: the view kept changing, and
-// nothing was written. Any other: the last write may or may not have been applied.
+// When the last write fails, it reads once more: an answer that was lost is no failure. It returns the view as it is
+// stored then, and whether this call has changed it. Errors: the move's own; catalog.ErrConflict: the view kept
+// changing, and nothing was written. Any other: the last write may or may not have been applied.
 func Update(
-	ctx context.Context, c catalog.Catalog, name view.Name, tries int, move func(lifecycle.View) (next lifecycle.View, changed bool, err error),
+	ctx context.Context, c catalog.Catalog, name view.Name, tries int,
+	move func(lifecycle.View) (next lifecycle.View, changed bool, err error),
 ) (v lifecycle.View, changed bool, err error) {
 	v, changed, err = update("view "+string(name), tries, move, func() (lifecycle.View, error) {
 		v, err := c.View(ctx, name)
@@ -33,7 +36,8 @@ func Update(
 
 // UpdateAudit is Update for a view's audits. Those that the catalog does not have have revision 0.
 func UpdateAudit(
-	ctx context.Context, c catalog.Audits, name view.Name, tries int, move func(catalog.Audit) (next catalog.Audit, changed bool, err error),
+	ctx context.Context, c catalog.Audits, name view.Name, tries int,
+	move func(catalog.Audit) (next catalog.Audit, changed bool, err error),
 ) error {
 	_, _, err := update("audit of view "+string(name), tries, move, func() (catalog.Audit, error) {
 		a, err := c.Audit(ctx, name)
@@ -61,7 +65,8 @@ func update[T any](
 		if try == tries {
 			return stored, false, fmt.Errorf("write %s, %d tries: %w", what, tries, failed)
 		}
-		// Commit point: the move is made. A crash before leaves what was stored; a crash after leaves a caller without an answer, who finds it made.
+		// Commit point: the move is made. A crash before leaves what was stored; a crash after leaves a caller without an
+		// answer, who finds it made.
 		if failed = put(next); failed == nil {
 			return next, true, nil
 		}

@@ -19,7 +19,8 @@ func errorIs(err, target error) bool { return errors.Is(err, target) }
 
 func archiveKey(key string) archive.Key { return archive.Key(key) }
 
-// TestCommitAgain: the put is tried again, and an object that exists is one's own, put by an earlier try whose answer was lost.
+// TestCommitAgain: the put is tried again, and an object that exists is one's own, put by an earlier try whose answer
+// was lost.
 func TestCommitAgain(t *testing.T) {
 	lost, persisted := memory.Fault{Err: errLost}, memory.Fault{Err: errLost, Applied: true}
 	for _, c := range []struct {
@@ -72,7 +73,8 @@ func TestCommitAgain(t *testing.T) {
 	}
 }
 
-// TestCommitDeadline: no put starts at or after the deadline, and no success is acknowledged from then on: batch may have listed the slot.
+// TestCommitDeadline: no put starts at or after the deadline, and no success is acknowledged from then on: batch may
+// have listed the slot.
 func TestCommitDeadline(t *testing.T) {
 	for _, c := range []deadline{
 		{"at once", 0, 0, 0, 1, true, true},
@@ -160,7 +162,8 @@ func TestCommitClock(t *testing.T) {
 		}
 		_, err := s.send(visits(1)...)
 		// Look 0 is the arrival itself; after the last look nothing matters.
-		if jumped := jump > 0 && looks > jump; jumped != (err != nil) || err != nil && !errors.Is(err, ingest.ErrUnavailable) {
+		if jumped := jump > 0 && looks > jump; jumped != (err != nil) ||
+			err != nil && !errors.Is(err, ingest.ErrUnavailable) {
 			t.Errorf("the clock jumped at look %d of %d: error is %v", jump, looks, err)
 		}
 	}

@@ -1,5 +1,6 @@
-// Package ingest is the layer where events come in: validator each, stamp the accepted ones, write the archive (commit point), publish to the
-// stream, answer per event. It also republishes archived objects whose records may have missed the stream.
+// Package ingest is the layer where events come in: validate each, stamp the accepted ones, write the archive (commit
+// point), publish to the stream, answer per event. It also republishes archived objects whose records may have missed
+// the stream.
 //
 // It knows no view and no item.
 package ingest
@@ -53,7 +54,8 @@ type Answer struct {
 	Rejected []event.Rejection `json:"rejected"`
 }
 
-// What can be wrong with a request as a whole. Every other error of Accept is one of ours, and none of the events is acknowledged.
+// What can be wrong with a request as a whole. Every other error of Accept is one of ours, and none of the events is
+// acknowledged.
 var (
 	ErrMediaType   = errors.New("unsupported media type")
 	ErrTooLarge    = errors.New("request too large")
@@ -63,8 +65,8 @@ var (
 
 // Accept takes one request.
 //
-// Errors: ErrMediaType, ErrTooLarge, ErrMalformed: the request is at fault, nothing was kept. ErrUnavailable: nothing is acknowledged,
-// though the events may have become durable; sending them again, with the same identities, is safe.
+// Errors: ErrMediaType, ErrTooLarge, ErrMalformed: the request is at fault, nothing was kept. ErrUnavailable: nothing
+// is acknowledged, though the events may have become durable; sending them again, with the same identities, is safe.
 func (in *Ingest) Accept(ctx context.Context, r Request) (Answer, error) {
 	mode, err := modeOf(r.ContentType)
 	if err != nil {
@@ -146,8 +148,8 @@ func (in *Ingest) commit(ctx context.Context, key archive.Key, arrival time.Time
 			return fmt.Errorf("%w: %s after arrival", ErrUnavailable, now.Sub(arrival))
 		}
 		var date time.Time
-		// Commit point: once the object exists, its events are durable and batch will count them. A crash after it leaves events that are
-		// archived and not yet published, which the sweep repairs.
+		// Commit point: once the object exists, its events are durable and batch will count them. A crash after it leaves
+		// events that are archived and not yet published, which the sweep repairs.
 		if date, err = in.Archive.Put(ctx, key, body); err == nil || errors.Is(err, archive.ErrExists) {
 			// The key holds this request's ULID, so an object that exists is our own, put by an earlier try.
 			return in.acknowledge(date, deadline)
@@ -170,8 +172,8 @@ func (in *Ingest) acknowledge(date, deadline time.Time) error {
 
 func (in *Ingest) publisher() publisher { return publisher{in.Stream, in.Codec, in.Tries} }
 
-// publish puts the records into the stream or, when that fails, into the republish queue. The events are durable either way; only their
-// live visibility is late.
+// publish puts the records into the stream or, when that fails, into the republish queue. The events are durable
+// either way; only their live visibility is late.
 func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream.Entry) {
 	left, err := in.publisher().send(ctx, entries)
 	if len(left) == 0 {
@@ -183,10 +185,14 @@ func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream
 			request.Lanes = append(request.Lanes, name)
 		}
 	}
-	in.Log.WarnContext(ctx, "stream did not take records; queueing them", "object", key, "lanes", request.Lanes, "error", err)
+	in.Log.WarnContext(
+		ctx, "stream did not take records; queueing them", "object", key, "lanes", request.Lanes, "error", err,
+	)
 	if err := in.Queue.Enqueue(ctx, request); err != nil {
 		// Accepted: the answer does not wait for the stream. The sweep finds objects without a receipt.
-		in.Log.ErrorContext(ctx, "republish queue did not take the request; its events show up with batch", "object", key, "error", err)
+		in.Log.ErrorContext(
+			ctx, "republish queue did not take the request; its events show up with batch", "object", key, "error", err,
+		)
 	}
 }
 
@@ -197,8 +203,8 @@ type rejectedLine struct {
 	Bytes    []byte `json:"original_base64,omitempty"`
 }
 
-// keepRejected writes the rejected events with their reasons, so that they can be mended and sent again. The client has been told of them in
-// any case: failing here fails nothing else.
+// keepRejected writes the rejected events with their reasons, so that they can be mended and sent again. The client
+// has been told of them in any case: failing here fails nothing else.
 func (in *Ingest) keepRejected(ctx context.Context, request ulid.ULID, validated event.Validated) {
 	var out []byte
 	for i, r := range validated.Rejected {

@@ -67,7 +67,12 @@ func newStation(t testing.TB) *station {
 	}
 	s.Ingest = &ingest.Ingest{
 		Archive: s.archive, Stream: s.stream, Queue: s.queue, Codec: codec,
-		Layout: archive.Layout{Number: 1, Slot: length, Lanes: 4, HashKey: event.HashKey{1, 2, 3}}, Limits: event.DefaultLimits(),
+		Layout: archive.Layout{
+			Number:  1,
+			Slot:    length,
+			Lanes:   4,
+			HashKey: event.HashKey{1, 2, 3},
+		}, Limits: event.DefaultLimits(),
 		MaxBody: 4 << 20, CommitWithin: commitWithin, ClockMargin: clock.Margin(clockMargin), Tries: tries,
 		Now: s.now, NewRequest: func(arrival time.Time) (ulid.ULID, error) { return s.made(arrival) }, Log: slog.New(slog.DiscardHandler),
 	}
@@ -92,7 +97,9 @@ func (s *station) hook(call memory.Call) memory.Fault {
 
 // send sends events, one JSON text each.
 func (s *station) send(events ...string) (ingest.Answer, error) {
-	return s.Accept(context.Background(), ingest.Request{ContentType: "application/x-ndjson", Body: []byte(strings.Join(events, "\n"))})
+	return s.Accept(
+		context.Background(), ingest.Request{ContentType: "application/x-ndjson", Body: []byte(strings.Join(events, "\n"))},
+	)
 }
 
 // stored is what an object holds, decompressed.
@@ -155,7 +162,8 @@ func visits(n int) []string {
 	return all
 }
 
-// TestCost: what a request costs. A line is its event and 40 bytes or so of stamp; how far lines compress is the compressor's affair.
+// TestCost: what a request costs. A line is its event and 40 bytes or so of stamp; how far lines compress is the
+// compressor's affair.
 func TestCost(t *testing.T) {
 	for _, c := range []struct {
 		events  int

@@ -98,7 +98,10 @@ func TestStreamBringsTheArchive(t *testing.T) {
 		s.Layout.Lanes = rapid.IntRange(1, 8).Draw(rt, "lanes")
 		var events []string
 		for i, id := range rapid.SliceOfN(rapid.StringMatching(`[a-zü"]{1,4}`), 1, 60).Draw(rt, "ids") {
-			events = append(events, fmt.Sprintf(`{ "specversion" : "1.0", "id":%q, "source":"s\u00fc","type":"t","data":%d}`, id, i))
+			events = append(
+				events,
+				fmt.Sprintf(`{ "specversion" : "1.0", "id":%q, "source":"s\u00fc","type":"t","data":%d}`, id, i),
+			)
 		}
 		if answer, err := s.send(events...); err != nil || answer.Accepted != len(events) {
 			rt.Fatal(answer, err)
@@ -115,7 +118,8 @@ func TestStreamBringsTheArchive(t *testing.T) {
 	})
 }
 
-// TestPublishAgain: what the stream does not take is sent again, that alone; what it never takes is queued, and the answer does not wait for it.
+// TestPublishAgain: what the stream does not take is sent again, that alone; what it never takes is queued, and the
+// answer does not wait for it.
 func TestPublishAgain(t *testing.T) {
 	down := publication{err: errLost}
 	// The events meet the lanes in the order four to one.
@@ -182,7 +186,10 @@ func TestQueuedOnce(t *testing.T) {
 	s.stream.answers = []publication{{err: errLost}, {err: errLost}, {err: errLost}}
 	var events []string
 	for i := range 10 {
-		events = append(events, fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","data":%q}`, i, strings.Repeat("x", 250_000)))
+		events = append(
+			events,
+			fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"s","type":"t","data":%q}`, i, strings.Repeat("x", 250_000)),
+		)
 	}
 	if _, err := s.send(events...); err != nil {
 		t.Fatal(err)
@@ -309,7 +316,8 @@ func TestRepublishErrors(t *testing.T) {
 	t.Run("the archive fails", func(t *testing.T) {
 		s.archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 		defer func() { s.archive.Hook = s.hook }()
-		if err := s.republisher.Republish(context.Background(), stream.Republish{Object: key, Lanes: s.republisher.Lanes()}); !errorIs(err, errLost) || errorIs(err, ingest.ErrCannotRepublish) {
+		request := stream.Republish{Object: key, Lanes: s.republisher.Lanes()}
+		if err := s.republisher.Republish(context.Background(), request); !errorIs(err, errLost) || errorIs(err, ingest.ErrCannotRepublish) {
 			t.Errorf("error is %v, want that of the archive, to be tried again", err)
 		}
 	})

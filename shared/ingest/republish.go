@@ -27,12 +27,12 @@ type Republisher struct {
 // ErrCannotRepublish: the request can never be done; trying again does not help.
 var ErrCannotRepublish = errors.New("cannot be republished")
 
-// ErrTooOld: the events are older than MaxAge, and are not put into the stream any more: what tells that a copy of them was counted may have expired.
-// Who asks again gets the same answer.
+// ErrTooOld: the events are older than MaxAge, and are not put into the stream any more: what tells that a copy of
+// them was counted may have expired. Who asks again gets the same answer.
 var ErrTooOld = errors.New("too old to be put into the stream")
 
-// Republish publishes the archived lines of some lanes of one object, as they stand: same stamps, same bytes. Records that had reached the
-// stream all the same are then there twice, with the same identities.
+// Republish publishes the archived lines of some lanes of one object, as they stand: same stamps, same bytes. Records
+// that had reached the stream all the same are then there twice, with the same identities.
 //
 // Errors: ErrCannotRepublish, ErrTooOld; any other: try again.
 func (r *Republisher) Republish(ctx context.Context, request stream.Republish) error {
@@ -53,8 +53,10 @@ func (r *Republisher) Republish(ctx context.Context, request stream.Republish) e
 	entries := p.records(all.only(lanes))
 	// Asked for last, so that nothing but the put comes between.
 	if age := r.Now().Sub(ulid.Time(id.Time())); age > r.MaxAge {
-		return fmt.Errorf("%w: %s arrived %s ago, at most %s is allowed; Kappa views that lack it say so, and are to be rebuilt",
-			ErrTooOld, key, age.Round(time.Second), r.MaxAge)
+		return fmt.Errorf(
+			"%w: %s arrived %s ago, at most %s is allowed; Kappa views that lack it say so, and are to be rebuilt", ErrTooOld,
+			key, age.Round(time.Second), r.MaxAge,
+		)
 	}
 	if left, err := p.send(ctx, entries); len(left) > 0 {
 		return fmt.Errorf("stream did not take %d of %d records of %s: %w", len(left), len(entries), key, err)

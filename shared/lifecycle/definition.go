@@ -20,7 +20,13 @@ type Definition struct {
 func Define(definitions []view.Definition) []Definition {
 	all := make([]Definition, len(definitions))
 	for i, d := range definitions {
-		all[i] = Definition{Name: d.Name, Description: d.Description, Hash: d.Hash(), Text: d.Text(), Architecture: d.Architecture}
+		all[i] = Definition{
+			Name:         d.Name,
+			Description:  d.Description,
+			Hash:         d.Hash(),
+			Text:         d.Text(),
+			Architecture: d.Architecture,
+		}
 	}
 	return all
 }

@@ -14,8 +14,8 @@ const (
 	Replay Owner = "replay"
 )
 
-// Owner is batch for a Lambda generation and replay for a Kappa one. The other methods of this file say what follows from it, so that nobody else asks
-// for an architecture.
+// Owner is batch for a Lambda generation and replay for a Kappa one. The other methods of this file say what follows
+// from it, so that nobody else asks for an architecture.
 func (g Generation) Owner() Owner {
 	if g.Architecture == view.Kappa {
 		return Replay
@@ -23,12 +23,13 @@ func (g Generation) Owner() Owner {
 	return Batch
 }
 
-// HasBase says whether runs go into base items. Then the base items hold all slots below Horizon, speed items the slots from there on, and a row can be
-// exact. Otherwise all there is stands in speed items, and Horizon says only how far replay has come.
+// HasBase says whether runs go into base items. Then the base items hold all slots below Horizon, speed items the
+// slots from there on, and a row can be exact. Otherwise all there is stands in speed items, and Horizon says only how
+// far replay has come.
 func (g Generation) HasBase() bool { return g.Owner() == Batch }
 
-// PerSlot says whether there is a speed item for each slot, which expires. Then what speed has folded for a slot below LiveFrom is never read. Otherwise one
-// item holds all slots, does not expire, and what is in it stays in.
+// PerSlot says whether there is a speed item for each slot, which expires. Then what speed has folded for a slot below
+// LiveFrom is never read. Otherwise one item holds all slots, does not expire, and what is in it stays in.
 func (g Generation) PerSlot() bool { return g.HasBase() }
 
 // Set names speed items that belong together.
@@ -48,8 +49,8 @@ func (g Generation) SpeedSet() Set {
 	return OfGeneration(g.ID)
 }
 
-// SpeedFrom is the first slot of which speed folds events. Below LiveFrom the definition is not speed's to fold. Below the horizon of base items batch has taken
-// over and no query looks; a horizon of replay is that of the other half.
+// SpeedFrom is the first slot of which speed folds events. Below LiveFrom the definition is not speed's to fold. Below
+// the horizon of base items batch has taken over and no query looks; a horizon of replay is that of the other half.
 func (g Generation) SpeedFrom() slot.Slot {
 	if g.HasBase() {
 		return max(g.LiveFrom, g.Horizon)
@@ -57,23 +58,25 @@ func (g Generation) SpeedFrom() slot.Slot {
 	return g.LiveFrom
 }
 
-// TakesRuns says whether the owner brings runs in: not while the generation is only announced, since it may yet begin at another slot, and not once it is
-// given up.
+// TakesRuns says whether the owner brings runs in: not while the generation is only announced, since it may yet begin
+// at another slot, and not once it is given up.
 func (g Generation) TakesRuns() bool { return g.IsKept() && g.State != Announced }
 
-// HasUseFor says whether a run holds anything that the owner has to bring in. Batch writes the run's horizon whatever it holds; replay takes what arrived
-// before LiveFrom.
+// HasUseFor says whether a run holds anything that the owner has to bring in. Batch writes the run's horizon whatever
+// it holds; replay takes what arrived before LiveFrom.
 func (g Generation) HasUseFor(run Run) bool {
 	return g.HasBase() || run.Events > 0 && run.FirstArrival < int64(g.LiveFrom)
 }
 
-// Answers says whether there is anything in a generation that is kept: a run or, where speed alone folds all there is, nothing that a run has to bring.
+// Answers says whether there is anything in a generation that is kept: a run or, where speed alone folds all there is,
+// nothing that a run has to bring.
 func (g Generation) Answers() bool {
 	return g.IsKept() && (g.Run > 0 || !g.HasBase() && g.State != Announced && g.Horizon >= g.LiveFrom)
 }
 
-// CompleteThrough is the last run of which every object has come to the speed items of a generation without base items, 0 for none: of slots below LiveFrom by
-// replay, of the others by the stream, as the sweep has seen up to the run swept.
+// CompleteThrough is the last run of which every object has come to the speed items of a generation without base
+// items, 0 for none: of slots below LiveFrom by replay, of the others by the stream, as the sweep has seen up to the
+// run swept.
 func (g Generation) CompleteThrough(swept uint64) uint64 {
 	if g.HasBase() {
 		return 0

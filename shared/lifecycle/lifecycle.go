@@ -1,5 +1,6 @@
-// Package lifecycle is the life of a view's generations, as values: what there is of a view, which generation answers, and every move from one state to
-// another. Each move is a pure function from a view to the next one. Who makes a move stores what it returns by one conditional write.
+// Package lifecycle is the life of a view's generations, as values: what there is of a view, which generation answers,
+// and every move from one state to another. Each move is a pure function from a view to the next one. Who makes a move
+// stores what it returns by one conditional write.
 //
 // Source: docs/design.md 3.7.
 package lifecycle
@@ -35,12 +36,15 @@ type State string
 
 // The states of a generation, in this order.
 const (
-	None      State = ""          // it is not there: not yet, or no longer
-	Announced State = "announced" // speed folds it from LiveFrom on, if the announcement came in time: nobody builds it yet
-	Building  State = "building"  // it came in time: batch applies runs; not yet switched to
+	None State = "" // it is not there: not yet, or no longer
+	// speed folds it from LiveFrom on, if the announcement came in time: nobody builds it yet
+	Announced State = "announced"
+	Building  State = "building" // it came in time: batch applies runs; not yet switched to
 	Serving   State = "serving"
-	Retained  State = "retained" // it served; kept current, so that going back to its definition is one write, until it is dropped
-	Dropping  State = "dropping" // given up: no query begins with it, nobody writes it; its items are deleted a while later, and then it is gone
+	// it served; kept current, so that going back to its definition is one write, until it is dropped
+	Retained State = "retained"
+	// given up: no query begins with it, nobody writes it; its items are deleted a while later, and then it is gone
+	Dropping State = "dropping"
 )
 
 // Generation is one full set of base items of a view.
@@ -54,11 +58,14 @@ type Generation struct {
 	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
 
 	Architecture view.Architecture // whose runs Run counts, and what Horizon says: see Owner and HasBase
-	Lacks        uint64            // the first run of which the stream lacks events for good: incomplete from there on; 0: none
-	Built        uint64            // the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
+	// the first run of which the stream lacks events for good: incomplete from there on; 0: none
+	Lacks uint64
+	// the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
+	Built uint64
 }
 
-// IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced, built, serving or retained.
+// IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced,
+// built, serving or retained.
 func (g Generation) IsKept() bool { return g.State != Dropping }
 
 func (g Generation) isOnItsWay() bool { return g.State == Announced || g.State == Building }
@@ -71,13 +78,16 @@ type View struct {
 	Serving     GenerationID
 	Generations []Generation
 
-	Held    view.Hash // what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or it is taken up again
-	Retired int64     // since when the file that is deployed no longer names the view, Unix milliseconds; 0: it does
-	Rebuild bool      // an operator wants the definition built anew: batch begins with its next run
+	// what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or
+	// it is taken up again
+	Held    view.Hash
+	Retired int64 // since when the file that is deployed no longer names the view, Unix milliseconds; 0: it does
+	Rebuild bool  // an operator wants the definition built anew: batch begins with its next run
 }
 
-// IsGone says whether the view was retired and is dropped: nothing of it answers any more. Its entry stays for its revision, which never begins again, so
-// that no function that was frozen takes a view of the same name for the one that it has read.
+// IsGone says whether the view was retired and is dropped: nothing of it answers any more. Its entry stays for its
+// revision, which never begins again, so that no function that was frozen takes a view of the same name for the one
+// that it has read.
 func (v View) IsGone() bool {
 	return v.Retired != 0 && !slices.ContainsFunc(v.Generations, Generation.IsKept)
 }
@@ -118,7 +128,8 @@ func (v View) With(g Generation) View {
 	return v
 }
 
-// GenerationOf returns the generation of a definition that is kept, the one that has come furthest towards serving where there are several.
+// GenerationOf returns the generation of a definition that is kept, the one that has come furthest towards serving
+// where there are several.
 func (v View) GenerationOf(definition view.Hash) (Generation, bool) {
 	for _, state := range []State{Serving, Building, Announced, Retained} {
 		for _, g := range v.Generations {
@@ -130,9 +141,9 @@ func (v View) GenerationOf(definition view.Hash) (Generation, bool) {
 	return Generation{}, false
 }
 
-// Lacking returns the view as it is once the stream lacks, for good, events of a run that arrived before an instant, Unix
-// milliseconds: every generation that is kept, has no base items, and is live from before then, is incomplete from that
-// run on.
+// Lacking returns the view as it is once the stream lacks, for good, events of a run that arrived before an instant,
+// Unix milliseconds: every generation that is kept, has no base items, and is live from before then, is incomplete
+// from that run on.
 func (v View) Lacking(run uint64, before int64) (next View, changed bool) {
 	next = v
 	for _, g := range v.Generations {
@@ -144,8 +155,8 @@ func (v View) Lacking(run uint64, before int64) (next View, changed bool) {
 	return next, changed
 }
 
-// FurthestBehind keeps, in their order, those of all that have come to the lowest run. The function tells how far one has come, and
-// whether it can go on; one that cannot is left out.
+// FurthestBehind keeps, in their order, those of all that have come to the lowest run. The function tells how far one
+// has come, and whether it can go on; one that cannot is left out.
 func FurthestBehind[T any](all []T, run func(T) (n uint64, canGoOn bool)) []T {
 	var level []T
 	var lowest uint64

@@ -14,7 +14,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// machine is a view whose life goes on at random: what batch does at a tick, deployed with one of three definitions, and what operators do.
+// machine is a view whose life goes on at random: what batch does at a tick, deployed with one of three definitions,
+// and what operators do.
 type machine struct {
 	view lifecycle.View
 	head lifecycle.Run
@@ -46,7 +47,8 @@ func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 
 // isMove says whether a move of the table leads from a state to another, or it is the same state.
 func (m *machine) isMove(from, to lifecycle.State) bool {
-	return from == to || slices.ContainsFunc(lifecycle.Rules(), func(r lifecycle.Rule) bool { return r.From == from && r.To == to })
+	return from == to ||
+		slices.ContainsFunc(lifecycle.Rules(), func(r lifecycle.Rule) bool { return r.From == from && r.To == to })
 }
 
 // operate does what an operator may do, and does it again.
@@ -102,7 +104,9 @@ func (m *machine) want(t *rapid.T) {
 	definition := rapid.SampledFrom([]view.Hash{"A", "B", "C"}).Draw(t, "definition")
 	m.ids++
 	fresh := lifecycle.Generation{
-		ID: lifecycle.GenerationID(fmt.Sprintf("%s%d", definition, m.ids)), Definition: definition, State: lifecycle.Announced,
+		ID: lifecycle.GenerationID(
+			fmt.Sprintf("%s%d", definition, m.ids),
+		), Definition: definition, State: lifecycle.Announced,
 		LiveFrom: m.head.Horizon + slot.Slot(rapid.IntRange(0, 2).Draw(t, "slots ahead")),
 	}
 	if definition == "C" {
@@ -133,7 +137,8 @@ func (m *machine) want(t *rapid.T) {
 	}
 }
 
-// settle is what some ticks of batch do when nothing comes between: what is on its way is confirmed, all is applied up to the head, and what can serve does.
+// settle is what some ticks of batch do when nothing comes between: what is on its way is confirmed, all is applied up
+// to the head, and what can serve does.
 func (m *machine) settle(t *rapid.T) {
 	for _, g := range m.view.Generations {
 		if g.IsKept() {
@@ -172,13 +177,15 @@ func (m *machine) check(t *rapid.T) {
 	} else if !ok && m.view.Serving != "" {
 		t.Fatalf("%s serves, and is gone", m.view.Serving)
 	}
-	if count[lifecycle.Serving] > 1 || count[lifecycle.Retained] > 1 || count[lifecycle.Announced]+count[lifecycle.Building] > 1 {
+	if count[lifecycle.Serving] > 1 || count[lifecycle.Retained] > 1 ||
+		count[lifecycle.Announced]+count[lifecycle.Building] > 1 {
 		t.Fatalf("more than one of a kind: %+v", m.view)
 	}
 }
 
-// TestMachine: whatever batch and operators do, in whatever order, at most one generation serves, which is the one that the pointer names; at most one is
-// retained; at most one is on its way, none while a definition is held; what serves is not held; the pointer moves to no generation that may not serve.
+// TestMachine: whatever batch and operators do, in whatever order, at most one generation serves, which is the one
+// that the pointer names; at most one is retained; at most one is on its way, none while a definition is held; what
+// serves is not held; the pointer moves to no generation that may not serve.
 func TestMachine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &machine{view: lifecycle.View{Name: "v", Revision: 5}, now: 1}
@@ -225,7 +232,8 @@ func TestMachine(t *testing.T) {
 				before := m.view
 				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Unnamed(retainFor, m.now); return next })
 				isKept := slices.ContainsFunc(before.Generations, lifecycle.Generation.IsKept)
-				if m.view.IsGone() != (!isKept || before.Retired != 0 && m.now-before.Retired >= retainFor) || m.view.IsGone() && m.view.Held != "" {
+				if m.view.IsGone() != (!isKept || before.Retired != 0 && m.now-before.Retired >= retainFor) ||
+					m.view.IsGone() && m.view.Held != "" {
 					t.Fatalf("left out at %d, kept for %d: %+v, after %+v", m.now, retainFor, m.view, before)
 				}
 			},

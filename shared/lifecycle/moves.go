@@ -69,7 +69,8 @@ func Rules() []Rule {
 	}
 }
 
-// after returns the generation after a move at a time, Unix milliseconds; not ok, when the table has no such move from its state.
+// after returns the generation after a move at a time, Unix milliseconds; not ok, when the table has no such move from
+// its state.
 func (g Generation) after(m Move, now int64) (next Generation, ok bool) {
 	for _, r := range Rules() {
 		if r.Move != m || r.From != g.State {
@@ -84,7 +85,8 @@ func (g Generation) after(m Move, now int64) (next Generation, ok bool) {
 	return g, false
 }
 
-// moved returns the view after a move of one of its generations; not ok, when it has none of the id, or the table has no such move from its state.
+// moved returns the view after a move of one of its generations; not ok, when it has none of the id, or the table has
+// no such move from its state.
 func (v View) moved(id GenerationID, m Move, now int64) (next View, ok bool) {
 	g, _ := v.Generation(id)
 	g, ok = g.after(m, now)
@@ -94,14 +96,15 @@ func (v View) moved(id GenerationID, m Move, now int64) (next View, ok bool) {
 	return v.With(g), true
 }
 
-// New returns a generation of a definition that speed folds for slots from live on: announced, or begun where speed folds them in any case.
+// New returns a generation of a definition that speed folds for slots from live on: announced, or begun where speed
+// folds them in any case.
 func New(d Definition, id GenerationID, m Move, live slot.Slot) Generation {
 	g, _ := Generation{ID: id, Definition: d.Hash, Architecture: d.Architecture, LiveFrom: live}.after(m, 0)
 	return g
 }
 
-// FoldedFrom is the slot from which speed folds a definition already, into items that a new generation of it shares. Such a generation may begin without
-// an announcement.
+// FoldedFrom is the slot from which speed folds a definition already, into items that a new generation of it shares.
+// Such a generation may begin without an announcement.
 func (v View) FoldedFrom(d Definition) (live slot.Slot, ok bool) {
 	same, ok := v.GenerationOf(d.Hash)
 	return same.LiveFrom, ok && same.PerSlot() && same.State != Announced
@@ -111,10 +114,11 @@ func (v View) FoldedFrom(d Definition) (live slot.Slot, ok bool) {
 type outcome string
 
 const (
-	leave  outcome = "leave"  // the view as it is
-	stay   outcome = "stay"   // the definition's generation as it is; all others that are on their way are replaced
-	resume outcome = "resume" // the same, and the generation that is retained is built again, which it is already: it serves at the next tick
-	come   outcome = "come"   // as a fresh generation; all others that are on their way are replaced
+	leave outcome = "leave" // the view as it is
+	stay  outcome = "stay"  // the definition's generation as it is; all others that are on their way are replaced
+	// the same, and the generation that is retained is built again, which it is already: it serves at the next tick
+	resume outcome = "resume"
+	come   outcome = "come" // as a fresh generation; all others that are on their way are replaced
 )
 
 // want is a line of the truth table of WithDesired.
@@ -189,8 +193,9 @@ func (v View) Confirmed(id GenerationID) View {
 	return next
 }
 
-// Postponed returns the view with an announced generation announced anew, for slots from live on. Where items are not per slot, what speed has folded too
-// early would stay in: then another generation, with the id another, takes its place.
+// Postponed returns the view with an announced generation announced anew, for slots from live on. Where items are not
+// per slot, what speed has folded too early would stay in: then another generation, with the id another, takes its
+// place.
 func (v View) Postponed(id, another GenerationID, live slot.Slot, now int64) View {
 	g, _ := v.Generation(id)
 	if g.PerSlot() {
@@ -209,7 +214,8 @@ func (v View) Postponed(id, another GenerationID, live slot.Slot, now int64) Vie
 	return next
 }
 
-// Advanced returns the view with a run brought into a generation, and all runs before it; no change when it is in already, or the generation was given up.
+// Advanced returns the view with a run brought into a generation, and all runs before it; no change when it is in
+// already, or the generation was given up.
 func (v View) Advanced(id GenerationID, run Run) (next View, changed bool) {
 	g, ok := v.Generation(id)
 	if !ok || !g.IsKept() || g.Run >= run.N {
@@ -222,8 +228,8 @@ func (v View) Advanced(id GenerationID, run Run) (next View, changed bool) {
 	return v.With(g), true
 }
 
-// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now, Unix milliseconds; what had been
-// retained until then is dropped.
+// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now,
+// Unix milliseconds; what had been retained until then is dropped.
 func (v View) Switched(to GenerationID, now int64) View {
 	next := v
 	next.Serving = to
@@ -246,8 +252,9 @@ func (v View) Expired(retainFor, now int64) (next View, changed bool) {
 	return v.moved(g.ID, Expire, now)
 }
 
-// Unnamed returns the view as it is when the file that is deployed does not name it: retired since now, Unix milliseconds. It goes on as it was, answers,
-// and is kept current, so that it is taken up again without a gap. When it has been retired for retainFor, in milliseconds, it is dropped.
+// Unnamed returns the view as it is when the file that is deployed does not name it: retired since now, Unix
+// milliseconds. It goes on as it was, answers, and is kept current, so that it is taken up again without a gap. When
+// it has been retired for retainFor, in milliseconds, it is dropped.
 func (v View) Unnamed(retainFor, now int64) (next View, changed bool) {
 	isFirst := v.Retired == 0
 	if isFirst {

@@ -112,8 +112,14 @@ func TestWithDesired(t *testing.T) {
 }
 
 func TestSwitched(t *testing.T) {
-	before := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0), in("C", lifecycle.Retained, 3), in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0))
-	want := life("B", in("A", lifecycle.Retained, 99), in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 99), in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0))
+	before := life(
+		"A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0), in("C", lifecycle.Retained, 3),
+		in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0),
+	)
+	want := life(
+		"B", in("A", lifecycle.Retained, 99), in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 99),
+		in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0),
+	)
 	if diff := cmp.Diff(want, before.Switched("B", 99)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
@@ -137,13 +143,18 @@ func TestWithout(t *testing.T) {
 
 // TestOf: of several generations of one definition, the one that has come furthest towards serving, wherever it stands.
 func TestOf(t *testing.T) {
-	others := []lifecycle.Generation{{ID: "o1", Definition: "A", State: lifecycle.Serving}, {ID: "o2", Definition: "C", State: lifecycle.Building}}
+	others := []lifecycle.Generation{
+		{ID: "o1", Definition: "A", State: lifecycle.Serving},
+		{ID: "o2", Definition: "C", State: lifecycle.Building},
+	}
 	order := []lifecycle.State{lifecycle.Serving, lifecycle.Building, lifecycle.Announced, lifecycle.Retained}
 	for i, state := range order {
 		v := lifecycle.View{Generations: others}
 		for _, later := range append([]lifecycle.State{lifecycle.Dropping}, order[i:]...) {
 			// Those that come after it in the order stand before it in the view.
-			v.Generations = append([]lifecycle.Generation{{ID: lifecycle.GenerationID(later), Definition: "B", State: later}}, v.Generations...)
+			v.Generations = append(
+				[]lifecycle.Generation{{ID: lifecycle.GenerationID(later), Definition: "B", State: later}},
+				v.Generations...)
 		}
 		if g, ok := v.GenerationOf("B"); !ok || g.State != state || g.Definition != "B" {
 			t.Errorf("of %+v: %+v, %t; want the one that is %s", v.Generations, g, ok, state)
@@ -156,13 +167,19 @@ func TestOf(t *testing.T) {
 			t.Errorf("%s: %+v, %t", name, g, ok)
 		}
 	}
-	twice := lifecycle.View{Generations: []lifecycle.Generation{{ID: "b1", Definition: "B", State: lifecycle.Retained}, {ID: "b2", Definition: "B", State: lifecycle.Serving}}}
+	twice := lifecycle.View{
+		Generations: []lifecycle.Generation{
+			{ID: "b1", Definition: "B", State: lifecycle.Retained},
+			{ID: "b2", Definition: "B", State: lifecycle.Serving},
+		},
+	}
 	if g, ok := twice.GenerationOf("B"); !ok || g.ID != "b2" {
 		t.Errorf("rebuilt: %+v, %t", g, ok)
 	}
 }
 
-// TestRebuildWaits: what is wanted built anew is not begun before the runs hold all of the archive, and stays wanted; everything else goes on.
+// TestRebuildWaits: what is wanted built anew is not begun before the runs hold all of the archive, and stays wanted;
+// everything else goes on.
 func TestRebuildWaits(t *testing.T) {
 	v := life("B", in("B", lifecycle.Serving, 0))
 	v.Rebuild = true
@@ -170,7 +187,9 @@ func TestRebuildWaits(t *testing.T) {
 	if next, changed := v.WithDesired(fresh, false, 55); changed || !next.Rebuild {
 		t.Errorf("changed %t, %+v", changed, next)
 	}
-	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false, 55); !changed || !next.Rebuild || len(next.Generations) != 2 {
+	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false, 55); !changed ||
+		!next.Rebuild ||
+		len(next.Generations) != 2 {
 		t.Errorf("another definition: changed %t, %+v", changed, next)
 	}
 	if next, changed := v.WithDesired(fresh, true, 55); !changed || next.Rebuild || len(next.Generations) != 2 {

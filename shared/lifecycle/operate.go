@@ -23,8 +23,9 @@ func (v View) unknown(id GenerationID) error {
 	return &Refusal{View: v.Name, Reason: fmt.Sprintf("there is no generation %s", id), Unknown: true}
 }
 
-// MayServe says why a generation cannot serve yet, or at all: nil when it can. It has to be built up to the head, since answers never go back; and its
-// horizon has to have reached the slot from which speed folds it, since slots between the two would be in neither half. Nothing overrides this.
+// MayServe says why a generation cannot serve yet, or at all: nil when it can. It has to be built up to the head,
+// since answers never go back; and its horizon has to have reached the slot from which speed folds it, since slots
+// between the two would be in neither half. Nothing overrides this.
 //
 // Errors: *Refusal.
 func (v View) MayServe(id GenerationID, head Run) error {
@@ -51,8 +52,8 @@ func (v View) MayServe(id GenerationID, head Run) error {
 	return nil
 }
 
-// Switch moves the pointer to a generation, now, Unix milliseconds; "" for the one that is being built. Going to a retained one is going back: see
-// Rollback.
+// Switch moves the pointer to a generation, now, Unix milliseconds; "" for the one that is being built. Going to a
+// retained one is going back: see Rollback.
 //
 // Errors: *Refusal.
 func (v View) Switch(to GenerationID, head Run, now int64) (View, error) {
@@ -81,9 +82,9 @@ func (v View) Switch(to GenerationID, head Run, now int64) (View, error) {
 	return next, nil
 }
 
-// back is the view once it has gone back from a definition to another. What was on its way is given up, and so is the wish for it. What batch is deployed
-// with is held, so that it does not bring it back: what is held already, else what was on its way, else what served; but nothing when that is what the
-// view has gone back to.
+// back is the view once it has gone back from a definition to another. What was on its way is given up, and so is the
+// wish for it. What batch is deployed with is held, so that it does not bring it back: what is held already, else what
+// was on its way, else what served; but nothing when that is what the view has gone back to.
 func (v View) back(from, to view.Hash, now int64) View {
 	deployed := from
 	for _, g := range v.Generations {
@@ -102,8 +103,8 @@ func (v View) back(from, to view.Hash, now int64) View {
 	return v
 }
 
-// Rollback moves the pointer back to the retained generation, and holds the definition that batch is deployed with. What served is retained, so that a
-// second rollback undoes the first.
+// Rollback moves the pointer back to the retained generation, and holds the definition that batch is deployed with.
+// What served is retained, so that a second rollback undoes the first.
 //
 // Errors: *Refusal.
 func (v View) Rollback(head Run, now int64) (View, error) {
@@ -114,7 +115,8 @@ func (v View) Rollback(head Run, now int64) (View, error) {
 	return v.Switch(back.ID, head, now)
 }
 
-// Drop gives up a retained generation, "" for the one there is: nobody goes back to it any more, and its items are deleted a while later.
+// Drop gives up a retained generation, "" for the one there is: nobody goes back to it any more, and its items are
+// deleted a while later.
 //
 // Errors: *Refusal.
 func (v View) Drop(id GenerationID, now int64) (View, error) {
@@ -135,8 +137,9 @@ func (v View) DropRetired(now int64) (View, error) {
 	return v.ended(now), nil
 }
 
-// Abandon gives up a generation that is announced or being built, "" for the one there is, and holds its definition, so that batch, which is deployed
-// with it, does not begin again. A wish to build anew ends with it, and is all that ends when there is no such generation yet.
+// Abandon gives up a generation that is announced or being built, "" for the one there is, and holds its definition,
+// so that batch, which is deployed with it, does not begin again. A wish to build anew ends with it, and is all that
+// ends when there is no such generation yet.
 //
 // Errors: *Refusal.
 func (v View) Abandon(id GenerationID, now int64) (View, error) {
@@ -155,8 +158,11 @@ func (v View) Abandon(id GenerationID, now int64) (View, error) {
 	return next, nil
 }
 
-// giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is given up already.
-func (v View) giveUp(id GenerationID, m Move, now int64, what string, states ...State) (next View, given Generation, err error) {
+// giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is
+// given up already.
+func (v View) giveUp(
+	id GenerationID, m Move, now int64, what string, states ...State,
+) (next View, given Generation, err error) {
 	if id == "" {
 		g, ok := v.FirstInState(states...)
 		if !ok {
@@ -180,7 +186,8 @@ func (v View) giveUp(id GenerationID, m Move, now int64, what string, states ...
 	return next, g, nil
 }
 
-// WantRebuild asks for the definition that batch is deployed with to be built anew, which begins with its next run. A hold on it ends then.
+// WantRebuild asks for the definition that batch is deployed with to be built anew, which begins with its next run. A
+// hold on it ends then.
 //
 // Errors: *Refusal.
 func (v View) WantRebuild() (View, error) {

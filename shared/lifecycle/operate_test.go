@@ -168,30 +168,57 @@ func switchTo(id lifecycle.GenerationID) func(lifecycle.View) (lifecycle.View, e
 
 func TestSwitch(t *testing.T) {
 	serving := ready("A", lifecycle.Serving, 0)
-	building := life("A", serving, ready("B", lifecycle.Building, 0), ready("C", lifecycle.Retained, 3), ready("D", lifecycle.Dropping, 4))
-	switched := life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0), ready("C", lifecycle.Dropping, 99), ready("D", lifecycle.Dropping, 4))
+	building := life(
+		"A", serving, ready("B", lifecycle.Building, 0), ready("C", lifecycle.Retained, 3), ready("D", lifecycle.Dropping, 4),
+	)
+	switched := life(
+		"B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0), ready("C", lifecycle.Dropping, 99),
+		ready("D", lifecycle.Dropping, 4),
+	)
 	const none = "no generation is being built; name one, or deploy or rebuild a definition"
 	run(t, []operation{
 		{"the one that is being built", building, switched, switchTo(""), "", none},
 		{"by its name", building, switched, switchTo("B"), "", "generation B serves already"},
-		{"the first one", life("", ready("B", lifecycle.Building, 0)), life("B", ready("B", lifecycle.Serving, 0)), switchTo(""), "", none},
+		{
+			"the first one",
+			life("", ready("B", lifecycle.Building, 0)),
+			life("B", ready("B", lifecycle.Serving, 0)),
+			switchTo(""),
+			"",
+			none,
+		},
 		{
 			"the wish for a rebuild stays", wanted("", true, life("A", serving, ready("B", lifecycle.Building, 0))),
-			wanted("", true, life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0))), switchTo("B"), "", "generation B serves already",
+			wanted(
+				"", true, life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0)),
+			), switchTo("B"), "", "generation B serves already",
 		},
 		{
 			"back to what is retained", life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
-			wanted("B", false, life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99))), switchTo("A"), "", "generation A serves already",
+			wanted(
+				"B", false, life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99)),
+			), switchTo("A"), "", "generation A serves already",
 		},
 
 		refused("none is being built", life("A", serving, ready("C", lifecycle.Retained, 3)), switchTo(""), none),
 		refused("one is announced only", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo(""), none),
-		refused("one is announced only, by its name", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo("B"), "generation B is announced only; batch confirms it at its next tick"),
+		refused(
+			"one is announced only, by its name", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo("B"),
+			"generation B is announced only; batch confirms it at its next tick",
+		),
 		refused("one that serves", life("A", serving), switchTo("A"), "generation A serves already"),
 		refused("one that is not there", building, switchTo("X"), "there is no generation X"),
-		refused("one that was given up", building, switchTo("D"), "generation D has been given up; build the definition anew"),
-		refused("one that is not built", life("A", serving, in("B", lifecycle.Building, 0)), switchTo(""), "generation B is not built yet"),
-		refused("one that lags", life("A", serving, at(in("B", lifecycle.Building, 0), 8)), switchTo(""), "generation B lags: it has run 8, the last one is 9"),
+		refused(
+			"one that was given up", building, switchTo("D"), "generation D has been given up; build the definition anew",
+		),
+		refused(
+			"one that is not built", life("A", serving, in("B", lifecycle.Building, 0)), switchTo(""),
+			"generation B is not built yet",
+		),
+		refused(
+			"one that lags", life("A", serving, at(in("B", lifecycle.Building, 0), 8)), switchTo(""),
+			"generation B lags: it has run 8, the last one is 9",
+		),
 		refused("nothing at all", life(""), switchTo(""), none),
 	})
 }
@@ -200,10 +227,14 @@ func rollback(v lifecycle.View) (lifecycle.View, error) { return v.Rollback(head
 
 func TestRollback(t *testing.T) {
 	served := func(others ...lifecycle.Generation) lifecycle.View {
-		return life("B", append([]lifecycle.Generation{ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)}, others...)...)
+		return life(
+			"B",
+			append([]lifecycle.Generation{ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)}, others...)...)
 	}
 	back := func(others ...lifecycle.Generation) lifecycle.View {
-		return life("A", append([]lifecycle.Generation{ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99)}, others...)...)
+		return life(
+			"A",
+			append([]lifecycle.Generation{ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99)}, others...)...)
 	}
 	rebuilt := func(first, second lifecycle.State, since int64, others ...lifecycle.Generation) lifecycle.View {
 		serving := lifecycle.GenerationID("A1")
@@ -217,33 +248,73 @@ func TestRollback(t *testing.T) {
 		} else {
 			g2.Since = since
 		}
-		return lifecycle.View{Name: "v", Revision: 5, Serving: serving, Generations: append([]lifecycle.Generation{g1, g2}, others...)}
+		return lifecycle.View{
+			Name:        "v",
+			Revision:    5,
+			Serving:     serving,
+			Generations: append([]lifecycle.Generation{g1, g2}, others...),
+		}
 	}
 	run(t, []operation{
 		{"what served is held, and retained", served(), wanted("B", false, back()), rollback, "", flips},
-		{"and forward again: nothing is held", wanted("B", false, back()), life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0)), rollback, "", flips},
+		{
+			"and forward again: nothing is held",
+			wanted("B", false, back()),
+			life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0)),
+			rollback,
+			"",
+			flips,
+		},
 		{
 			"what was on its way is given up, and held, since it is what batch is deployed with", served(in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4)),
 			wanted("C", false, back(in("C", lifecycle.Dropping, 99), in("D", lifecycle.Dropping, 4))), rollback, "", flips,
 		},
-		{"and so is what was announced", served(in("C", lifecycle.Announced, 0)), wanted("C", false, back(in("C", lifecycle.Dropping, 99))), rollback, "", flips},
-		{"what an operator has put away before stays put away", wanted("C", false, served()), wanted("C", false, back()), rollback, "", flips},
+		{
+			"and so is what was announced",
+			served(in("C", lifecycle.Announced, 0)),
+			wanted("C", false, back(in("C", lifecycle.Dropping, 99))),
+			rollback,
+			"",
+			flips,
+		},
+		{
+			"what an operator has put away before stays put away",
+			wanted("C", false, served()),
+			wanted("C", false, back()),
+			rollback,
+			"",
+			flips,
+		},
 		{"and the wish for a rebuild ends", wanted("", true, served()), wanted("B", false, back()), rollback, "", flips},
-		{"to an older generation of the same definition: nothing is held", rebuilt(lifecycle.Retained, lifecycle.Serving, 3), rebuilt(lifecycle.Serving, lifecycle.Retained, 99), rollback, "", flips},
+		{
+			"to an older generation of the same definition: nothing is held",
+			rebuilt(lifecycle.Retained, lifecycle.Serving, 3),
+			rebuilt(lifecycle.Serving, lifecycle.Retained, 99),
+			rollback,
+			"",
+			flips,
+		},
 		{
 			"that, while another one was on its way", rebuilt(lifecycle.Retained, lifecycle.Serving, 3, in("C", lifecycle.Building, 0)),
-			wanted("C", false, rebuilt(lifecycle.Serving, lifecycle.Retained, 99, in("C", lifecycle.Dropping, 99))), rollback, "", flips,
+			wanted(
+				"C", false, rebuilt(lifecycle.Serving, lifecycle.Retained, 99, in("C", lifecycle.Dropping, 99)),
+			), rollback, "", flips,
 		},
 
-		refused("nothing is retained", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Building, 0)), rollback, "no generation is retained to go back to"),
+		refused(
+			"nothing is retained", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Building, 0)), rollback,
+			"no generation is retained to go back to",
+		),
 		refused("no generation", life(""), rollback, "no generation is retained to go back to"),
 		refused(
-			"what is retained lags", life("B", at(in("A", lifecycle.Retained, 3), 8), ready("B", lifecycle.Serving, 0)), rollback, "generation A lags: it has run 8, the last one is 9",
+			"what is retained lags", life("B", at(in("A", lifecycle.Retained, 3), 8), ready("B", lifecycle.Serving, 0)),
+			rollback, "generation A lags: it has run 8, the last one is 9",
 		),
 	})
 }
 
-// TestHoldsAfterRollback: batch, deployed with what was put away, leaves it alone, however often it ticks; until another is deployed.
+// TestHoldsAfterRollback: batch, deployed with what was put away, leaves it alone, however often it ticks; until
+// another is deployed.
 func TestHoldsAfterRollback(t *testing.T) {
 	wants := func(definition view.Hash) lifecycle.Generation {
 		return lifecycle.Generation{ID: "new", Definition: definition, State: lifecycle.Announced, LiveFrom: 7000}
@@ -273,8 +344,14 @@ func TestDrop(t *testing.T) {
 	drop := func(id lifecycle.GenerationID) func(lifecycle.View) (lifecycle.View, error) {
 		return func(v lifecycle.View) (lifecycle.View, error) { return v.Drop(id, 99) }
 	}
-	v := life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3), in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0))
-	dropped := life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Dropping, 99), in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0))
+	v := life(
+		"A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3), in("C", lifecycle.Building, 0),
+		in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0),
+	)
+	dropped := life(
+		"A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Dropping, 99), in("C", lifecycle.Building, 0),
+		in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0),
+	)
 	run(t, []operation{
 		{"the one that is retained", v, dropped, drop(""), "", "no generation is retained"},
 		{"by its name", v, dropped, drop("B"), "", ""},
@@ -295,28 +372,71 @@ func TestAbandon(t *testing.T) {
 		return func(v lifecycle.View) (lifecycle.View, error) { return v.Abandon(id, 99) }
 	}
 	of := func(c lifecycle.Generation) lifecycle.View {
-		return life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3), c, in("D", lifecycle.Dropping, 4))
+		return life(
+			"A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3), c, in("D", lifecycle.Dropping, 4),
+		)
 	}
-	announced, building, given := of(in("C", lifecycle.Announced, 0)), of(ready("C", lifecycle.Building, 0)), in("C", lifecycle.Dropping, 99)
+	announced, building, given := of(in("C", lifecycle.Announced, 0)), of(
+		ready("C", lifecycle.Building, 0),
+	), in("C", lifecycle.Dropping, 99)
 	again := ready("A", lifecycle.Building, 0)
 	again.ID = "A2"
-	rebuilding := lifecycle.View{Name: "v", Serving: "A", Generations: append(life("A", ready("A", lifecycle.Serving, 0)).Generations, again)}
+	rebuilding := lifecycle.View{
+		Name:        "v",
+		Serving:     "A",
+		Generations: append(life("A", ready("A", lifecycle.Serving, 0)).Generations, again),
+	}
 	again.State, again.Since = lifecycle.Dropping, 99
-	rebuiltNot := lifecycle.View{Name: "v", Serving: "A", Generations: append(life("A", ready("A", lifecycle.Serving, 0)).Generations, again)}
+	rebuiltNot := lifecycle.View{
+		Name:        "v",
+		Serving:     "A",
+		Generations: append(life("A", ready("A", lifecycle.Serving, 0)).Generations, again),
+	}
 	const none = "no generation is announced or being built"
 	run(t, []operation{
 		{"what is announced", announced, wanted("C", false, of(given)), abandon(""), "", none},
 		{"what is announced, by its name", announced, wanted("C", false, of(given)), abandon("C"), "", ""},
 		{"what is being built", building, wanted("C", false, of(at(given, 9))), abandon(""), "", none},
 		{"what is being built, by its name", building, wanted("C", false, of(at(given, 9))), abandon("C"), "", ""},
-		{"a wish for a rebuild ends with it", wanted("", true, building), wanted("C", false, of(at(given, 9))), abandon("C"), "", ""},
+		{
+			"a wish for a rebuild ends with it",
+			wanted("", true, building),
+			wanted("C", false, of(at(given, 9))),
+			abandon("C"),
+			"",
+			"",
+		},
 		{"what serves, built anew: it is not held", rebuilding, rebuiltNot, abandon("A2"), "", ""},
-		{"the first one", life("", in("C", lifecycle.Announced, 0)), wanted("C", false, life("", given)), abandon(""), "", none},
-		{"a wish that nothing has come of yet", wanted("", true, life("A", ready("A", lifecycle.Serving, 0))), life("A", ready("A", lifecycle.Serving, 0)), abandon(""), "", none},
-		{"that, of what is held", wanted("B", true, life("A", ready("A", lifecycle.Serving, 0))), wanted("B", false, life("A", ready("A", lifecycle.Serving, 0))), abandon(""), "", none},
+		{
+			"the first one",
+			life("", in("C", lifecycle.Announced, 0)),
+			wanted("C", false, life("", given)),
+			abandon(""),
+			"",
+			none,
+		},
+		{
+			"a wish that nothing has come of yet",
+			wanted("", true, life("A", ready("A", lifecycle.Serving, 0))),
+			life("A", ready("A", lifecycle.Serving, 0)),
+			abandon(""),
+			"",
+			none,
+		},
+		{
+			"that, of what is held",
+			wanted("B", true, life("A", ready("A", lifecycle.Serving, 0))),
+			wanted("B", false, life("A", ready("A", lifecycle.Serving, 0))),
+			abandon(""),
+			"",
+			none,
+		},
 		{"what is given up already, from when on it was", announced, announced, abandon("D"), "", ""},
 
-		refused("nothing is on its way", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3)), abandon(""), none),
+		refused(
+			"nothing is on its way", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3)), abandon(""),
+			none,
+		),
 		refused("what serves", announced, abandon("A"), "generation A serves; switch to another one first"),
 		refused("what is retained", announced, abandon("B"), "generation B is retained, not announced or being built"),
 		refused("what is not there", announced, abandon("X"), "there is no generation X"),
@@ -335,6 +455,9 @@ func TestWantRebuild(t *testing.T) {
 		{"what is held, and nothing is left of it", wanted("B", false, life("")), wanted("B", true, life("")), want, "", ""},
 
 		refused("no definition", life(""), want, "it has no definition yet"),
-		refused("one is announced", life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Announced, 0)), want, "a generation is announced already; wait for it, or abandon it"),
+		refused(
+			"one is announced", life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Announced, 0)), want,
+			"a generation is announced already; wait for it, or abandon it",
+		),
 	})
 }

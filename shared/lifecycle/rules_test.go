@@ -55,7 +55,8 @@ func draw() string {
 	return b.String()
 }
 
-// TestRules: from one state a move leads to one state only, so that the table may be read in any order; every state can be reached, and left.
+// TestRules: from one state a move leads to one state only, so that the table may be read in any order; every state
+// can be reached, and left.
 func TestRules(t *testing.T) {
 	type step struct {
 		from lifecycle.State

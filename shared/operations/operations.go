@@ -1,5 +1,6 @@
-// Package operations is the layer for who operates the views: it tells their status, and does what is wanted of one. It decides nothing: what may be done
-// is said by shared/lifecycle, and what is begun here, batch, replay and audit carry out at their next ticks.
+// Package operations is the layer for who operates the views: it tells their status, and does what is wanted of one.
+// It decides nothing: what may be done is said by shared/lifecycle, and what is begun here, batch, replay and audit
+// carry out at their next ticks.
 //
 // It reads and writes the catalog only, and knows no events and no items.
 package operations
@@ -51,12 +52,15 @@ var (
 	ErrNoGeneration     = errors.New("the operation is about the view; leave out generation")
 )
 
-// Do does an operation on a generation, "" for the only one that it can be about, and returns the view's status after it. It is one conditional write, made
-// again when the view has changed meanwhile, and only for the generation that it was about at first. What has been done already is not done again.
+// Do does an operation on a generation, "" for the only one that it can be about, and returns the view's status after
+// it. It is one conditional write, made again when the view has changed meanwhile, and only for the generation that it
+// was about at first. What has been done already is not done again.
 //
-// Errors: ErrUnknownView; ErrUnknownOperation; ErrNoGeneration; *lifecycle.Refusal; catalog.ErrConflict: the view kept changing, and nothing was done. Any
-// other: it may or may not have been done; look at the status.
-func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID) (Status, error) {
+// Errors: ErrUnknownView; ErrUnknownOperation; ErrNoGeneration; *lifecycle.Refusal; catalog.ErrConflict: the view kept
+// changing, and nothing was done. Any other: it may or may not have been done; look at the status.
+func (o *Operations) Do(
+	ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID,
+) (Status, error) {
 	if !slices.Contains(All(), operation) {
 		return Status{}, fmt.Errorf("%w: %.80q", ErrUnknownOperation, operation)
 	}
@@ -78,9 +82,11 @@ func (o *Operations) Do(ctx context.Context, name view.Name, operation Operation
 	return o.statusOf(ctx, v)
 }
 
-// change does an operation that changes the view, and returns the view after it. It is about the same generation at every try: a rollback whose answer was
-// lost must not go forward again.
-func (o *Operations) change(ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID) (lifecycle.View, error) {
+// change does an operation that changes the view, and returns the view after it. It is about the same generation at
+// every try: a rollback whose answer was lost must not go forward again.
+func (o *Operations) change(
+	ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID,
+) (lifecycle.View, error) {
 	var w *wish
 	v, _, err := generations.Update(ctx, o.Catalog, name, o.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
 		switch {
@@ -97,8 +103,8 @@ func (o *Operations) change(ctx context.Context, name view.Name, operation Opera
 		if err != nil {
 			return v, false, fmt.Errorf("read head: %w", err)
 		}
-		// What is written next is a commit point: the operation is done. A crash before leaves the view as it was; a crash after leaves an operator
-		// without an answer, who finds the status as wanted.
+		// What is written next is a commit point: the operation is done. A crash before leaves the view as it was; a crash
+		// after leaves an operator without an answer, who finds the status as wanted.
 		next, err := w.apply(v, head)
 		return next, err == nil && !same(v, next), err
 	})
@@ -114,8 +120,8 @@ type wish struct {
 	now        int64 // Unix milliseconds
 }
 
-// about is the generation that an operation is about where none is named; "" when there is none. An operation that is tried again is about the same one: a
-// rollback whose answer was lost must not go forward again.
+// about is the generation that an operation is about where none is named; "" when there is none. An operation that is
+// tried again is about the same one: a rollback whose answer was lost must not go forward again.
 func about(v lifecycle.View, operation Operation, named lifecycle.GenerationID) lifecycle.GenerationID {
 	if named != "" {
 		return named
@@ -146,7 +152,10 @@ func (w wish) apply(v lifecycle.View, head lifecycle.Run) (lifecycle.View, error
 		return v.Rollback(head, w.now)
 	}
 	if g, _ := v.Generation(w.generation); g.State == lifecycle.Announced || g.State == lifecycle.Building {
-		return v, &lifecycle.Refusal{View: v.Name, Reason: fmt.Sprintf("generation %s is %s, not retained; switch to it instead", g.ID, g.State)}
+		return v, &lifecycle.Refusal{
+			View:   v.Name,
+			Reason: fmt.Sprintf("generation %s is %s, not retained; switch to it instead", g.ID, g.State),
+		}
 	}
 	return v.Switch(w.generation, head, w.now)
 }
@@ -161,7 +170,8 @@ func (w wish) isReached(v lifecycle.View) bool {
 	case Switch, Rollback:
 		return w.generation != "" && v.Serving == w.generation
 	case Drop, Abandon:
-		return w.generation != "" && (!ok || g.State == lifecycle.Dropping) || w.generation == "" && w.first.Rebuild && !v.Rebuild
+		return w.generation != "" && (!ok || g.State == lifecycle.Dropping) ||
+			w.generation == "" && w.first.Rebuild && !v.Rebuild
 	}
 	return v.Rebuild || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
 		_, known := w.first.Generation(g.ID)
@@ -183,10 +193,12 @@ func (w wish) definition() view.Hash {
 }
 
 func same(a, b lifecycle.View) bool {
-	return a.Serving == b.Serving && a.Held == b.Held && a.Retired == b.Retired && a.Rebuild == b.Rebuild && slices.Equal(a.Generations, b.Generations)
+	return a.Serving == b.Serving && a.Held == b.Held && a.Retired == b.Retired && a.Rebuild == b.Rebuild &&
+		slices.Equal(a.Generations, b.Generations)
 }
 
-// wantAudit asks for an audit from now on, since one that is under way has read some of the items before, and returns the view.
+// wantAudit asks for an audit from now on, since one that is under way has read some of the items before, and returns
+// the view.
 func (o *Operations) wantAudit(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := o.view(ctx, name)
 	if err != nil {

@@ -41,7 +41,10 @@ func newDesk(t *testing.T, v lifecycle.View) *desk {
 	}
 	need(t, c.PutSwept(t.Context(), 8, 0))
 	need(t, c.PutView(t.Context(), v))
-	return &desk{&operations.Operations{Catalog: c, Sweeps: c, Tries: 8, Now: func() time.Time { return noon.Add(time.Hour) }}, c}
+	return &desk{
+		&operations.Operations{Catalog: c, Sweeps: c, Tries: 8, Now: func() time.Time { return noon.Add(time.Hour) }},
+		c,
+	}
 }
 
 func need(t *testing.T, err error) {
@@ -75,12 +78,20 @@ func generation(id string, state lifecycle.State, run uint64) lifecycle.Generati
 // rich has a generation in each state; A1 serves.
 func rich() lifecycle.View {
 	v := lone()
-	v.Generations = append(v.Generations, generation("B1", lifecycle.Retained, 9), generation("C1", lifecycle.Building, 9), generation("D1", lifecycle.Dropping, 4))
+	v.Generations = append(
+		v.Generations, generation("B1", lifecycle.Retained, 9), generation("C1", lifecycle.Building, 9),
+		generation("D1", lifecycle.Dropping, 4),
+	)
 	return v
 }
 
 func lone() lifecycle.View {
-	return lifecycle.View{Name: "v", Description: "of tests", Serving: "A1", Generations: []lifecycle.Generation{generation("A1", lifecycle.Serving, 9)}}
+	return lifecycle.View{
+		Name:        "v",
+		Description: "of tests",
+		Serving:     "A1",
+		Generations: []lifecycle.Generation{generation("A1", lifecycle.Serving, 9)},
+	}
 }
 
 // states are what generations are, by their ids, with what else operations change.
@@ -112,14 +123,38 @@ type wish struct {
 var wishes = []wish{
 	{"switch", operations.Switch, "", rich, "serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping"},
 	{"switch, named", operations.Switch, "C1", rich, "serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping"},
-	{"switch back", operations.Switch, "B1", rich, "serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C"},
+	{
+		"switch back",
+		operations.Switch,
+		"B1",
+		rich,
+		"serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C",
+	},
 	{"rollback", operations.Rollback, "", rich, "serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C"},
-	{"rollback, named", operations.Rollback, "B1", rich, "serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C"},
+	{
+		"rollback, named",
+		operations.Rollback,
+		"B1",
+		rich,
+		"serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C",
+	},
 	{"drop", operations.Drop, "", rich, "serving A1, A1 serving, B1 dropping, C1 building, D1 dropping"},
 	{"drop, named", operations.Drop, "B1", rich, "serving A1, A1 serving, B1 dropping, C1 building, D1 dropping"},
 	{"abandon", operations.Abandon, "", rich, "serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, held C"},
-	{"abandon, named", operations.Abandon, "C1", rich, "serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, held C"},
-	{"abandon a wish", operations.Abandon, "", func() lifecycle.View { v := lone(); v.Rebuild = true; return v }, "serving A1, A1 serving"},
+	{
+		"abandon, named",
+		operations.Abandon,
+		"C1",
+		rich,
+		"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, held C",
+	},
+	{
+		"abandon a wish",
+		operations.Abandon,
+		"",
+		func() lifecycle.View { v := lone(); v.Rebuild = true; return v },
+		"serving A1, A1 serving",
+	},
 	{"rebuild", operations.Rebuild, "", lone, "serving A1, A1 serving, rebuild"},
 }
 
@@ -138,10 +173,12 @@ func (d *desk) puts(n *int, faults ...memory.Fault) {
 
 var errDown = errors.New("the table is down")
 
-// TestDo: each operation is one write, the status after it is that of the view as stored, whatever becomes of the first writes and their answers.
+// TestDo: each operation is one write, the status after it is that of the view as stored, whatever becomes of the
+// first writes and their answers.
 func TestDo(t *testing.T) {
 	lost, failed := memory.Fault{Err: errDown, Applied: true}, memory.Fault{Err: errDown}
-	lostConflict := memory.Fault{Err: catalog.ErrConflict, Applied: true} // as a store says when its client has tried again by itself
+	// as a store says when its client has tried again by itself
+	lostConflict := memory.Fault{Err: catalog.ErrConflict, Applied: true}
 	for _, w := range wishes {
 		for name, c := range map[string]struct {
 			faults []memory.Fault
@@ -172,7 +209,8 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestDoWhileTheViewChanges: a run is applied between the reading and the writing. The operation is done on what is there by then.
+// TestDoWhileTheViewChanges: a run is applied between the reading and the writing. The operation is done on what is
+// there by then.
 func TestDoWhileTheViewChanges(t *testing.T) {
 	for _, w := range wishes {
 		t.Run(w.name, func(t *testing.T) {
@@ -384,7 +422,8 @@ func TestDoInVain(t *testing.T) {
 			}
 			d.puts(&puts, all...)
 			_, err := d.Do(t.Context(), "v", operation, "")
-			if !errors.Is(err, is) || !strings.Contains(err.Error(), "view v, ") || !strings.Contains(err.Error(), want) || puts != 8 {
+			if !errors.Is(err, is) || !strings.Contains(err.Error(), "view v, ") || !strings.Contains(err.Error(), want) ||
+				puts != 8 {
 				t.Errorf("%s: error %v after %d writes, want %q after 8", operation, err, puts, want)
 			}
 			if got := d.stored(t); got.Revision != 1 {
@@ -413,7 +452,9 @@ func TestDoInVain(t *testing.T) {
 func TestTheLastAnswerIsLost(t *testing.T) {
 	d, puts := newDesk(t, rich()), 0
 	d.Tries = 3
-	d.puts(&puts, memory.Fault{Err: errDown}, memory.Fault{Err: errDown}, memory.Fault{Err: catalog.ErrConflict, Applied: true})
+	d.puts(
+		&puts, memory.Fault{Err: errDown}, memory.Fault{Err: errDown}, memory.Fault{Err: catalog.ErrConflict, Applied: true},
+	)
 	status, err := d.Do(t.Context(), "v", operations.Rollback, "")
 	need(t, err)
 	if *status.Serving != "B1" || puts != 3 || d.stored(t).Revision != 2 {
@@ -527,8 +568,20 @@ func told(t *testing.T, status any) string {
 const headTold = `{"run":9,"horizon":"2026-11-22T12:45:00Z"}`
 
 func generationTold(id, state, live, horizon, more string, run, left int, waits string) string {
-	return fmt.Sprintf(`{"generation":"%s","definition":"%s","architecture":"lambda","state":"%s","live_from":%s,"run":%d,"horizon":%s,%s"runs_left":%d,"ready":%t,"waits":"%s",`+
-		`"from":"2026-11-22T12:00:00.25Z"}`, id, id[:1], state, live, run, horizon, more, left, waits == "", waits)
+	return fmt.Sprintf(
+		`{"generation":"%s","definition":"%s","architecture":"lambda","state":"%s","live_from":%s,"run":%d,"horizon":%s,%s"runs_left":%d,"ready":%t,"waits":"%s",`+
+			`"from":"2026-11-22T12:00:00.25Z"}`,
+		id,
+		id[:1],
+		state,
+		live,
+		run,
+		horizon,
+		more,
+		left,
+		waits == "",
+		waits,
+	)
 }
 
 // TestStatus: all that is told of a view, and of the runs.
@@ -541,14 +594,36 @@ func TestStatus(t *testing.T) {
 	v.Held, v.Rebuild = "F", true
 	d := newDesk(t, v)
 	const since = `"since":"2026-11-22T12:00:00Z",`
-	want := `{"view":"v","description":"of tests","serving":"A1","held":"F","rebuild":true,"head":` + headTold + `,"generations":[` + strings.Join([]string{
-		generationTold("A1", "serving", `"2026-11-22T12:10:00Z"`, `"2026-11-22T12:45:00Z"`, "", 9, 0, ""),
-		generationTold("B1", "retained", "null", `"2026-11-22T12:45:00Z"`, since, 9, 0, ""),
-		strings.Replace(generationTold("C1", "building", `"2026-11-22T12:40:00Z"`, `"2026-11-22T12:35:00Z"`, "", 7, 2,
-			"generation C1 is live from 2026-11-22T12:40:00Z on, and has what came before up to 2026-11-22T12:35:00Z only"), "lambda", "kappa", 1),
-		generationTold("D1", "dropping", "null", `"2026-11-22T12:20:00Z"`, since, 4, 0, "generation D1 has been given up; build the definition anew"),
-		generationTold("E1", "announced", "null", "null", "", 0, 9, "generation E1 is announced only; batch confirms it at its next tick"),
-	}, ",") + `],"audit":null}`
+	want := `{"view":"v","description":"of tests","serving":"A1","held":"F","rebuild":true,"head":` + headTold + `,"generations":[` + strings.Join(
+		[]string{
+			generationTold("A1", "serving", `"2026-11-22T12:10:00Z"`, `"2026-11-22T12:45:00Z"`, "", 9, 0, ""),
+			generationTold("B1", "retained", "null", `"2026-11-22T12:45:00Z"`, since, 9, 0, ""),
+			strings.Replace(generationTold(
+				"C1",
+				"building",
+				`"2026-11-22T12:40:00Z"`,
+				`"2026-11-22T12:35:00Z"`,
+				"",
+				7,
+				2,
+				"generation C1 is live from 2026-11-22T12:40:00Z on, and has what came before up to 2026-11-22T12:35:00Z only",
+			), "lambda", "kappa", 1),
+			generationTold(
+				"D1",
+				"dropping",
+				"null",
+				`"2026-11-22T12:20:00Z"`,
+				since,
+				4,
+				0,
+				"generation D1 has been given up; build the definition anew",
+			),
+			generationTold(
+				"E1", "announced", "null", "null", "", 0, 9, "generation E1 is announced only; batch confirms it at its next tick",
+			),
+		},
+		",",
+	) + `],"audit":null}`
 	status, err := d.View(t.Context(), "v")
 	need(t, err)
 	if diff := cmp.Diff(want, told(t, status)); diff != "" {
@@ -572,11 +647,21 @@ func TestStatusOfNothing(t *testing.T) {
 	if diff := cmp.Diff(`{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`, told(t, all)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	need(t, c.PutView(t.Context(), lifecycle.View{Name: "v", Generations: []lifecycle.Generation{generation("A1", lifecycle.Building, 0)}}))
+	need(
+		t,
+		c.PutView(
+			t.Context(), lifecycle.View{Name: "v", Generations: []lifecycle.Generation{generation("A1", lifecycle.Building, 0)}},
+		),
+	)
 	status, err := o.View(t.Context(), "v")
 	need(t, err)
 	want := `{"view":"v","description":"","serving":null,"head":{"run":0,"horizon":null},"generations":[` +
-		strings.Replace(generationTold("A1", "building", "null", "null", "", 0, 0, "generation A1 is not built yet"), `"2026-11-22T12:00:00.25Z"`, "null", 1) + `],"audit":null}`
+		strings.Replace(
+			generationTold("A1", "building", "null", "null", "", 0, 0, "generation A1 is not built yet"),
+			`"2026-11-22T12:00:00.25Z"`,
+			"null",
+			1,
+		) + `],"audit":null}`
 	if diff := cmp.Diff(want, told(t, status)); diff != "" {
 		t.Errorf("before the first run (-want +got):\n%s", diff)
 	}
@@ -584,7 +669,10 @@ func TestStatusOfNothing(t *testing.T) {
 
 // TestStatusOfAudits: with the names of the key's fields, for as long as the definition of what was audited is known.
 func TestStatusOfAudits(t *testing.T) {
-	parsed, err := viewfile.Parse("views.yaml", []byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  window: 1h\n  aggregates: {n: count()}\n"))
+	parsed, err := viewfile.Parse(
+		"views.yaml",
+		[]byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  window: 1h\n  aggregates: {n: count()}\n"),
+	)
 	need(t, err)
 	definition := lifecycle.Define(parsed)[0]
 	v := lone()
@@ -596,7 +684,14 @@ func TestStatusOfAudits(t *testing.T) {
 		Findings: catalog.Findings{
 			Generation: "A1", Run: 9, Horizon: at(45), Items: 10, Windows: 20, Drift: 2, Beyond: 3, Unsettled: 4, Pending: 5, Lost: 1,
 			Drifts: []catalog.Drift{
-				{Key: []string{"eu", `/"a`}, Start: 1, Cause: catalog.Double, Detail: "run 3", Expected: json.RawMessage(`{"n":1}`), Stored: json.RawMessage(`{"n":2}`)},
+				{
+					Key:      []string{"eu", `/"a`},
+					Start:    1,
+					Cause:    catalog.Double,
+					Detail:   "run 3",
+					Expected: json.RawMessage(`{"n":1}`),
+					Stored:   json.RawMessage(`{"n":2}`),
+				},
 				{Key: []string{"us", "/b"}, Start: 0, Cause: catalog.Deleted, Expected: json.RawMessage(`{"n":1}`)},
 			},
 			LostObjects: []string{"events/x"}, Note: "in two parts",
@@ -620,7 +715,13 @@ func TestStatusOfAudits(t *testing.T) {
 	if diff := cmp.Diff(fmt.Sprintf(told1, "gone", "field_1", "field_2"), told(t, status.Audit)); diff != "" {
 		t.Errorf("of a generation that is gone (-want +got):\n%s", diff)
 	}
-	need(t, d.catalog.PutAudit(t.Context(), catalog.Audit{View: "v", Revision: 2, Begun: 1, Ended: 2, Findings: catalog.Findings{Error: "no archive"}}))
+	need(
+		t,
+		d.catalog.PutAudit(
+			t.Context(),
+			catalog.Audit{View: "v", Revision: 2, Begun: 1, Ended: 2, Findings: catalog.Findings{Error: "no archive"}},
+		),
+	)
 	status, err = d.View(t.Context(), "v")
 	need(t, err)
 	want := `{"requested":null,"begun":"1970-01-01T00:00:00.001Z","ended":"1970-01-01T00:00:00.002Z","generation":"","run":0,"horizon":null,"items":0,"windows":0,"drift":0,` +
@@ -633,7 +734,12 @@ func TestStatusOfAudits(t *testing.T) {
 // TestStatusFails: what cannot be read is an error, and never a status without it.
 func TestStatusFails(t *testing.T) {
 	d := newDesk(t, rich())
-	need(t, d.catalog.PutAudit(t.Context(), catalog.Audit{View: "v", Findings: catalog.Findings{Generation: "A1", Drifts: []catalog.Drift{{}}}}))
+	need(
+		t,
+		d.catalog.PutAudit(
+			t.Context(), catalog.Audit{View: "v", Findings: catalog.Findings{Generation: "A1", Drifts: []catalog.Drift{{}}}},
+		),
+	)
 	one := func(ctx context.Context) error { _, err := d.View(ctx, "v"); return err }
 	all := func(ctx context.Context) error { _, err := d.Status(ctx); return err }
 	for call, asks := range map[string][]func(context.Context) error{

@@ -15,8 +15,9 @@ func retired() lifecycle.View {
 	return v
 }
 
-// TestDropRetired: of a retired view drop gives up all there is, at once; of one generation by its name, that one. When the view is taken up meanwhile, it
-// is refused. The status says since when the view is retired, and what is gone is told no more.
+// TestDropRetired: of a retired view drop gives up all there is, at once; of one generation by its name, that one.
+// When the view is taken up meanwhile, it is refused. The status says since when the view is retired, and what is gone
+// is told no more.
 func TestDropRetired(t *testing.T) {
 	takeUp := func(v *lifecycle.View) { v.Retired = 0 }
 	drop := func(v *lifecycle.View) { *v, _ = v.DropRetired(1) }

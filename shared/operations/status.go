@@ -243,9 +243,12 @@ func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus,
 		return nil, fmt.Errorf("read audit of view %s: %w", v.Name, err)
 	}
 	told := &AuditStatus{
-		Requested: timeOf(a.Requested), Begun: timeOf(a.Begun), Ended: timeOf(a.Ended), Generation: string(a.Generation), Run: a.Run,
-		Items: a.Items, Windows: a.Windows, Drift: a.Drift, Beyond: a.Beyond, Unsettled: a.Unsettled, Pending: a.Pending, Lost: a.Lost,
-		Drifts: make([]Drift, len(a.Drifts)), LostObjects: append([]string{}, a.LostObjects...), Note: a.Note, Error: a.Error,
+		Requested: timeOf(a.Requested), Begun: timeOf(a.Begun), Ended: timeOf(a.Ended),
+		Generation: string(a.Generation), Run: a.Run,
+		Items: a.Items, Windows: a.Windows, Drift: a.Drift, Beyond: a.Beyond,
+		Unsettled: a.Unsettled, Pending: a.Pending, Lost: a.Lost,
+		Drifts: make([]Drift, len(a.Drifts)), LostObjects: append([]string{}, a.LostObjects...),
+		Note: a.Note, Error: a.Error,
 	}
 	if a.Run > 0 {
 		told.Horizon = slotTime(a.Horizon)
@@ -258,7 +261,14 @@ func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus,
 		return nil, err
 	}
 	for i, d := range a.Drifts {
-		told.Drifts[i] = Drift{Key: key{fields, d.Key}, Start: slotTime(slot.Slot(d.Start)), Cause: d.Cause, Detail: d.Detail, Expected: d.Expected, Stored: d.Stored}
+		told.Drifts[i] = Drift{
+			Key:      key{fields, d.Key},
+			Start:    slotTime(slot.Slot(d.Start)),
+			Cause:    d.Cause,
+			Detail:   d.Detail,
+			Expected: d.Expected,
+			Stored:   d.Stored,
+		}
 	}
 	return told, nil
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Cache compiles stored definitions and keeps what it has compiled: a hash names one text for ever. The zero Cache is ready. It is safe
-// for concurrent use, and layers may share one.
+// Cache compiles stored definitions and keeps what it has compiled: a hash names one text for ever. The zero Cache is
+// ready. It is safe for concurrent use, and layers may share one.
 type Cache struct {
 	mu   sync.Mutex
 	sets map[string]*view.Set

@@ -174,7 +174,8 @@ func TestProgramsRefuse(t *testing.T) {
 		"a text that is no definition":   {corrupt.Hash, "cannot be run"},
 	} {
 		set, err := p.Of(t.Context(), c, []view.Hash{all[0].Hash, test.hash})
-		if err == nil || set != nil || !strings.Contains(err.Error(), string(test.hash)) || !strings.Contains(err.Error(), test.says) {
+		if err == nil || set != nil || !strings.Contains(err.Error(), string(test.hash)) ||
+			!strings.Contains(err.Error(), test.says) {
 			t.Errorf("%s: set %v, error %v; want one that names %s and says %q", name, set, err, test.hash, test.says)
 		}
 	}

@@ -17,9 +17,10 @@ type Rule struct {
 	Below  slot.Slot     // events of slots from here on are left out, as if they were in no run; 0: none is
 }
 
-// MarkDuplicates finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive order, arrived within the rule's window of
-// their own arrival. Copies that were dropped count as earlier copies too. A run never asks about itself, so it is judged alike before it is real and
-// ever after. An event that the rule leaves out is no duplicate, and no earlier copy of another.
+// MarkDuplicates finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive
+// order, arrived within the rule's window of their own arrival. Copies that were dropped count as earlier copies too.
+// A run never asks about itself, so it is judged alike before it is real and ever after. An event that the rule leaves
+// out is no duplicate, and no earlier copy of another.
 //
 // Source: docs/design.md 3.5.
 func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error {
@@ -38,7 +39,8 @@ func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error 
 	}
 	copies := indexCopies(in.Seen, below)
 	for _, run := range earlier {
-		if run.Identities == "" || run.LastArrival < first-window || run.FirstArrival > last+window || run.FirstArrival >= below {
+		if run.Identities == "" || run.LastArrival < first-window || run.FirstArrival > last+window ||
+			run.FirstArrival >= below {
 			continue
 		}
 		if err := r.Identities(ctx, run, func(s archive.Seen) { copies.dropOf(in, s, window) }); err != nil {
@@ -63,14 +65,16 @@ func (in *Input) arrivalsBelow(below int64) (first, last int64, ok bool) {
 	return first, last, ok
 }
 
-// copies finds the events of an input by identity: chains of places in archive order, which is also the order of arrival. Events that the rule leaves
-// out are in no chain.
+// copies finds the events of an input by identity: chains of places in archive order, which is also the order of
+// arrival. Events that the rule leaves out are in no chain.
 //
 // The table is open-addressed: a map of identities took 3 to 11 times as long (BenchmarkDuplicates).
 type copies struct {
 	seen  []archive.Seen
-	below int64   // arrivals from here on are left out
-	table []int32 // places of first copies plus one, 0 for none; where an identity stands follows from its hash, or is the next free place
+	below int64 // arrivals from here on are left out
+	// places of first copies plus one, 0 for none; where an identity stands follows from its hash, or is the next free
+	// place
+	table []int32
 	next  []int32 // the next copy of event i, -1 for none
 	open  []int32 // by the first copy: how many of the chain are not known to be duplicates
 }
@@ -80,7 +84,13 @@ func indexCopies(seen []archive.Seen, below int64) copies {
 	for size < 2*len(seen) {
 		size *= 2
 	}
-	c := copies{seen: seen, below: below, table: make([]int32, size), next: make([]int32, len(seen)), open: make([]int32, len(seen))}
+	c := copies{
+		seen:  seen,
+		below: below,
+		table: make([]int32, size),
+		next:  make([]int32, len(seen)),
+		open:  make([]int32, len(seen)),
+	}
 	for i := len(seen) - 1; i >= 0; i-- {
 		c.next[i], c.open[i] = -1, 1
 		if seen[i].Arrival >= below {
@@ -95,7 +105,8 @@ func indexCopies(seen []archive.Seen, below int64) copies {
 	return c
 }
 
-// place is where an identity stands in the table, or would. Identities are keyed hashes: nobody can choose them to crowd one place.
+// place is where an identity stands in the table, or would. Identities are keyed hashes: nobody can choose them to
+// crowd one place.
 func (c copies) place(id event.Identity) int {
 	mask := len(c.table) - 1
 	place := int(id.Lo) & mask
@@ -105,8 +116,8 @@ func (c copies) place(id event.Identity) int {
 	return place
 }
 
-// dropOf drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not walked again, however often the
-// identity comes.
+// dropOf drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not
+// walked again, however often the identity comes.
 func (c copies) dropOf(in *Input, earlier archive.Seen, window int64) {
 	if earlier.Arrival >= c.below {
 		return
@@ -133,7 +144,8 @@ func (c copies) dropOwn(in *Input, window int64) {
 	}
 }
 
-// Known remembers the payload of the first copy of every event of all history: what a generation is built by in one pass. Runs are dropped from it in order.
+// Known remembers the payload of the first copy of every event of all history: what a generation is built by in one
+// pass. Runs are dropped from it in order.
 type Known map[event.Identity]uint64
 
 // MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.

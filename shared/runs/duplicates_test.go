@@ -61,7 +61,10 @@ func drawHistory(t *rapid.T) history {
 		end += rapid.Int64Range(1, 40).Draw(t, "length")
 		one := rapid.Custom(func(t *rapid.T) archive.Seen {
 			// Some are of slots that an earlier run has claimed.
-			return seen(rapid.Uint64Range(0, 4).Draw(t, "id"), rapid.Int64Range(end-60, end-1).Draw(t, "arrival"), rapid.Uint64Range(0, 2).Draw(t, "payload"))
+			return seen(
+				rapid.Uint64Range(0, 4).Draw(t, "id"), rapid.Int64Range(end-60, end-1).Draw(t, "arrival"),
+				rapid.Uint64Range(0, 2).Draw(t, "payload"),
+			)
 		})
 		all := rapid.SliceOfN(one, 0, 12).Draw(t, "events")
 		slices.SortStableFunc(all, func(a, b archive.Seen) int { return int(a.Arrival - b.Arrival) })
@@ -80,11 +83,12 @@ func (h history) counts(e archive.Seen) bool { return h.below == 0 || e.Arrival 
 
 // copies says whether an event that comes later is one too many.
 func (h history) copies(earlier, own archive.Seen) bool {
-	return h.counts(earlier) && h.counts(own) && earlier.Identity == own.Identity && max(own.Arrival-earlier.Arrival, earlier.Arrival-own.Arrival) <= h.window
+	return h.counts(earlier) && h.counts(own) && earlier.Identity == own.Identity &&
+		max(own.Arrival-earlier.Arrival, earlier.Arrival-own.Arrival) <= h.window
 }
 
-// judged is the definition, word for word: every event of the last run is held against every one that came before. One that several forbid is held
-// against the first of an earlier run, else against the nearest of its own.
+// judged is the definition, word for word: every event of the last run is held against every one that came before. One
+// that several forbid is held against the first of an earlier run, else against the nearest of its own.
 func (h history) judged() verdict {
 	before, own := slices.Concat(h.runs[:h.last()-1]...), h.runs[h.last()-1]
 	v := verdict{Duplicate: make([]bool, len(own))}
@@ -134,7 +138,8 @@ func TestMarkDuplicates(t *testing.T) {
 	})
 }
 
-// TestValidateAtTheEdge: the window's end is within it, and so is the last instant below the bound; dropped copies are copies.
+// TestValidateAtTheEdge: the window's end is within it, and so is the last instant below the bound; dropped copies are
+// copies.
 func TestValidateAtTheEdge(t *testing.T) {
 	for _, c := range []struct {
 		name     string

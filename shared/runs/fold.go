@@ -5,8 +5,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Fold makes a delta of the input per program: it folds the events that count, and touches the pages of duplicates. So many
-// workers share the batches, at least one; the deltas are the same whatever their number.
+// Fold makes a delta of the input per program: it folds the events that count, and touches the pages of duplicates. So
+// many workers share the batches, at least one; the deltas are the same whatever their number.
 func (in *Input) Fold(programs []*view.Program, parallel runner.Runner, workers int) []*view.Delta {
 	workers = max(1, min(workers, len(in.Batches)))
 	parts := make([][]*view.Delta, workers)

@@ -24,8 +24,9 @@ type Input struct {
 	Conflicts  int64  // of those, the ones with another payload than the copy they were held against
 }
 
-// Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until MarkDuplicates finds otherwise. The
-// input's manifest tells the lanes of every object, also where the given one does not yet; the given one stays as it is.
+// Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until
+// MarkDuplicates finds otherwise. The input's manifest tells the lanes of every object, also where the given one does
+// not yet; the given one stays as it is.
 //
 // Errors: one that names the object which cannot be read.
 func (r Reader) Read(ctx context.Context, fields *event.Fields, m archive.Manifest) (*Input, error) {
@@ -100,7 +101,8 @@ func (r Reader) lanesOf(seen []archive.Seen) []archive.LaneEvents {
 	return all
 }
 
-// Arrivals are the first and the last arrival of the input's events, Unix milliseconds, both included; 0 when it has none.
+// Arrivals are the first and the last arrival of the input's events, Unix milliseconds, both included; 0 when it has
+// none.
 func (in *Input) Arrivals() (first, last int64) {
 	for i, s := range in.Seen {
 		if i == 0 || s.Arrival < first {

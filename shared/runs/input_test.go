@@ -108,7 +108,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadTellsLanes: the input's manifest has the lanes of its distinct events, those of the given one where it has them; the given one is left alone.
+// TestReadTellsLanes: the input's manifest has the lanes of its distinct events, those of the given one where it has
+// them; the given one is left alone.
 func TestReadTellsLanes(t *testing.T) {
 	a := newArchived(t)
 	a.add(t, 0, "a", "b", "c", "d", "e", "a", "b")

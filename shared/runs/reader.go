@@ -1,6 +1,6 @@
-// Package runs reads what real runs hold: their manifests and identities, the objects of a manifest as batches of events, and which of those events are
-// duplicates; and folds those that count. Batch makes runs; batch, replay and the audit read them, and all by this package, so that they agree on what
-// a run counts.
+// Package runs reads what real runs hold: their manifests and identities, the objects of a manifest as batches of
+// events, and which of those events are duplicates; and folds those that count. Batch makes runs; batch, replay and
+// the audit read them, and all by this package, so that they agree on what a run counts.
 //
 // It stands between the contracts and the layers: it knows nothing of generations or items, and writes nothing.
 package runs
@@ -18,7 +18,8 @@ import (
 	"github.com/anabranch/anabranch/shared/runner"
 )
 
-// Reader reads real runs. Codec, Layout and Run are needed by Read alone, Catalog by all that looks for runs. It is safe for concurrent use.
+// Reader reads real runs. Codec, Layout and Run are needed by Read alone, Catalog by all that looks for runs. It is
+// safe for concurrent use.
 type Reader struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
@@ -30,7 +31,8 @@ type Reader struct {
 // step is how many runs are asked for at once.
 const step = 256
 
-// RunsDownTo returns the runs up to number from for which while holds, going down until it does not, in order. With from 0 there are none.
+// RunsDownTo returns the runs up to number from for which while holds, going down until it does not, in order. With
+// from 0 there are none.
 func (r Reader) RunsDownTo(ctx context.Context, from uint64, while func(lifecycle.Run) bool) ([]lifecycle.Run, error) {
 	var parts [][]lifecycle.Run // the last runs first
 	for to := from; to > 0; {

@@ -79,7 +79,8 @@ func numbers(all []lifecycle.Run) []uint64 {
 	return n
 }
 
-// TestDown: runs come in order, without gaps, down to the first that is not wanted, wherever the steps end; and no step more is asked for.
+// TestDown: runs come in order, without gaps, down to the first that is not wanted, wherever the steps end; and no
+// step more is asked for.
 func TestDown(t *testing.T) {
 	for _, c := range []struct {
 		head, from, above uint64 // wanted are the runs beyond above
@@ -152,7 +153,8 @@ func TestGet(t *testing.T) {
 		t.Errorf("run 2: %+v, error %v", run, err)
 	}
 	for _, n := range []uint64{0, 3} {
-		if run, err := s.reader().Get(ctx, n); !errors.Is(err, catalog.ErrNotFound) || !strings.Contains(err.Error(), fmt.Sprintf("run %d:", n)) {
+		if run, err := s.reader().Get(ctx, n); !errors.Is(err, catalog.ErrNotFound) ||
+			!strings.Contains(err.Error(), fmt.Sprintf("run %d:", n)) {
 			t.Errorf("run %d: %+v, error %v", n, run, err)
 		}
 	}
@@ -168,7 +170,9 @@ func TestManifest(t *testing.T) {
 	run := lifecycle.Run{N: 7, Horizon: 1000, Manifest: "manifest"}
 	want := archive.Manifest{
 		Version: 1, Run: 7, From: 500, To: 1000, LateObjects: 1,
-		Objects: []archive.Input{{Object: archive.Object{Key: "object", Size: 9}, Lanes: []archive.LaneEvents{{Lane: 2, Events: 3}}}},
+		Objects: []archive.Input{
+			{Object: archive.Object{Key: "object", Size: 9}, Lanes: []archive.LaneEvents{{Lane: 2, Events: 3}}},
+		},
 	}
 	s.put(t, run.Manifest, archive.EncodeManifest(want))
 	s.calls = nil

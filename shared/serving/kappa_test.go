@@ -44,7 +44,14 @@ func newKappaStation(t testing.TB) (*servingtest.Station, *view.Program) {
 	t.Helper()
 	s := servingtest.New(t)
 	p := s.Kappa(t)
-	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{servingtest.KappaGeneration(p, "k", lifecycle.Serving)}})
+	s.PointTo(
+		t,
+		lifecycle.View{
+			Name:        "by_user",
+			Serving:     "k",
+			Generations: []lifecycle.Generation{servingtest.KappaGeneration(p, "k", lifecycle.Serving)},
+		},
+	)
 	return s, p
 }
 
@@ -122,7 +129,13 @@ func TestKappaSwitch(t *testing.T) {
 	s.Items.Hook = func(memory.Call) memory.Fault {
 		s.Items.Hook = nil
 		s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: []lifecycle.Generation{
-			{ID: "g", Definition: s.Program.Hash, State: lifecycle.Serving, Run: 1, Horizon: horizon}, servingtest.KappaGeneration(p, "k", lifecycle.Retained),
+			{
+				ID:         "g",
+				Definition: s.Program.Hash,
+				State:      lifecycle.Serving,
+				Run:        1,
+				Horizon:    horizon,
+			}, servingtest.KappaGeneration(p, "k", lifecycle.Retained),
 		}})
 		return memory.Fault{}
 	}
@@ -204,7 +217,14 @@ func TestKappaNotServing(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, p := newKappaStation(t)
-			g := lifecycle.Generation{ID: "k", Definition: p.Hash, State: c.state, Architecture: view.Kappa, LiveFrom: c.live, Run: c.run}
+			g := lifecycle.Generation{
+				ID:           "k",
+				Definition:   p.Hash,
+				State:        c.state,
+				Architecture: view.Kappa,
+				LiveFrom:     c.live,
+				Run:          c.run,
+			}
 			s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{g}})
 			if _, err := s.Try(); (err == nil) != c.answers {
 				t.Errorf("error is %v", err)
@@ -233,7 +253,11 @@ func TestKappaStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt item", func(t *testing.T) {
 		s, _ := newKappaStation(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne}, Applied: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{
+			SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne},
+			Applied:  "1",
+			States:   []byte("x"),
+		}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/serving/servingtest"
 )
 
-// TestRetired: a retired view answers, and says that it is retired; once it is dropped it is unknown, also while its items are still there.
+// TestRetired: a retired view answers, and says that it is retired; once it is dropped it is unknown, also while its
+// items are still there.
 func TestRetired(t *testing.T) {
 	s := servingtest.New(t)
 	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
@@ -25,8 +26,12 @@ func TestRetired(t *testing.T) {
 	v.Retired = 5000
 	s.PointTo(t, v)
 	after := s.Read(t)
-	if slices.ContainsFunc(before.Warnings, says) || !slices.ContainsFunc(after.Warnings, says) || len(after.Rows) != len(before.Rows) || len(after.Rows) == 0 {
-		t.Errorf("warnings %q with %d rows, and then %q with %d", before.Warnings, len(before.Rows), after.Warnings, len(after.Rows))
+	if slices.ContainsFunc(before.Warnings, says) || !slices.ContainsFunc(after.Warnings, says) ||
+		len(after.Rows) != len(before.Rows) ||
+		len(after.Rows) == 0 {
+		t.Errorf(
+			"warnings %q with %d rows, and then %q with %d", before.Warnings, len(before.Rows), after.Warnings, len(after.Rows),
+		)
 	}
 	dropped, err := v.DropRetired(6000)
 	if err != nil {

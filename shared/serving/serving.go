@@ -104,9 +104,9 @@ func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 }
 
 // complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below
-// its own beginning by replay and the others by the stream, as the sweep has seen; zero of a Lambda one, and when there
-// is no such run. It is read before the items, so that it holds for them. lacks is the first run of which the generation
-// lacks events for good, 0 for none.
+// its own beginning by replay and the others by the stream, as the sweep has seen; zero of a Lambda one, and when
+// there is no such run. It is read before the items, so that it holds for them. lacks is the first run of which the
+// generation lacks events for good, 0 for none.
 func (s *Serving) complete(
 	ctx context.Context, name view.Name, g lifecycle.Generation,
 ) (through time.Time, lacks uint64, err error) {
@@ -148,8 +148,13 @@ func (s *Serving) lacks(ctx context.Context, name view.Name, g lifecycle.Generat
 func (s *Serving) warnings(r Result) []string {
 	all := []string{}
 	if r.View.Retired != 0 {
-		all = append(all, fmt.Sprintf("the view is retired: since %s no deployed file names it, and it will be dropped; deploy it again to keep it",
-			told(slot.Slot(r.View.Retired))))
+		all = append(
+			all,
+			fmt.Sprintf(
+				"the view is retired: since %s no deployed file names it, and it will be dropped; deploy it again to keep it",
+				told(slot.Slot(r.View.Retired)),
+			),
+		)
 	}
 	if r.Generation.HasBase() {
 		return append(all, s.warningsOfLambda(r)...)
@@ -165,7 +170,9 @@ func (s *Serving) warningsOfLambda(r Result) []string {
 	}
 	if g.Horizon < g.LiveFrom {
 		all = append(all, fmt.Sprintf(
-			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon), told(g.LiveFrom)))
+			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon),
+			told(g.LiveFrom),
+		))
 	}
 	return all
 }
@@ -174,7 +181,13 @@ func (s *Serving) warningsOfLambda(r Result) []string {
 func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 	all := []string{}
 	if g.Lacks > 0 {
-		all = append(all, fmt.Sprintf("events of run %d on are missing for good: the stream lost them, and they are too old for it now; rebuild the view", g.Lacks))
+		all = append(
+			all,
+			fmt.Sprintf(
+				"events of run %d on are missing for good: the stream lost them, and they are too old for it now; rebuild the view",
+				g.Lacks,
+			),
+		)
 	}
 	switch {
 	case g.Horizon < g.LiveFrom && g.Run == 0:

@@ -357,7 +357,8 @@ func TestRangeOfAnswer(t *testing.T) {
 			parameters = []string{"from", c.from, "to", c.to}
 		}
 		a := s.Read(t, parameters...)
-		if got := []string{a.From.Format(time.RFC3339Nano), a.To.Format(time.RFC3339Nano)}; got[0] != c.wantFrom || got[1] != c.wantTo {
+		if got := []string{a.From.Format(time.RFC3339Nano), a.To.Format(time.RFC3339Nano)}; got[0] != c.wantFrom ||
+			got[1] != c.wantTo {
 			t.Errorf("range is %s, want [%s, %s)", got, c.wantFrom, c.wantTo)
 		}
 	}
@@ -410,7 +411,10 @@ func TestNewView(t *testing.T) {
 
 func TestTooManyRows(t *testing.T) {
 	s := servingtest.New(t)
-	s.PutBase(t, horizon, amount{"2026-11-22T08:30:00Z", "1"}, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
+	s.PutBase(
+		t, horizon, amount{"2026-11-22T08:30:00Z", "1"}, amount{"2026-11-22T09:30:00Z", "1"},
+		amount{"2026-11-22T10:30:00Z", "1"},
+	)
 	s.MaxRows = 3
 	checkRows(t, s.Read(t), "11-22T08:00 1 exact=true", "11-22T09:00 1 exact=true", "11-22T10:00 1 exact=true")
 	s.MaxRows = 2
@@ -435,7 +439,11 @@ func TestStoresFail(t *testing.T) {
 	}
 	t.Run("a corrupt base item", func(t *testing.T) {
 		s := servingtest.New(t)
-		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "g", Key: servingtest.UserKey}, Horizon: horizon, States: []byte("x")}
+		item := viewstore.BaseItem{
+			BaseKey: viewstore.BaseKey{Generation: "g", Key: servingtest.UserKey},
+			Horizon: horizon,
+			States:  []byte("x"),
+		}
 		if err := s.Base.Put(context.Background(), item, 0); err != nil {
 			t.Fatal(err)
 		}
@@ -444,7 +452,11 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item", func(t *testing.T) {
 		s := servingtest.New(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon}, Applied: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{
+			SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon},
+			Applied:  "1",
+			States:   []byte("x"),
+		}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -453,7 +465,15 @@ func TestStoresFail(t *testing.T) {
 	})
 	t.Run("a corrupt speed item of a slot that batch has covered", func(t *testing.T) {
 		s := servingtest.New(t)
-		item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(s.Program.Hash), Key: servingtest.UserKey, Slot: horizon - slotMs}, Applied: "1", States: []byte("x")}
+		item := viewstore.SpeedItem{
+			SpeedKey: viewstore.SpeedKey{
+				Set:  lifecycle.OfDefinition(s.Program.Hash),
+				Key:  servingtest.UserKey,
+				Slot: horizon - slotMs,
+			},
+			Applied: "1",
+			States:  []byte("x"),
+		}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}
@@ -476,7 +496,13 @@ func checkInternal(t *testing.T, err, want error) {
 // TestNotServing: a view that is registered and not built yet is described, and not answered from.
 func TestNotServing(t *testing.T) {
 	s := servingtest.New(t)
-	s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{{ID: "g", Definition: s.Program.Hash, State: lifecycle.Building}}})
+	s.PointTo(
+		t,
+		lifecycle.View{
+			Name:        "by_user",
+			Generations: []lifecycle.Generation{{ID: "g", Definition: s.Program.Hash, State: lifecycle.Building}},
+		},
+	)
 	if _, err := s.Try(); !errors.Is(err, serving.ErrNotServing) {
 		t.Errorf("error is %v, want ErrNotServing", err)
 	}
@@ -502,10 +528,14 @@ func TestRollback(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	v.Generations = append(v.Generations, lifecycle.Generation{ID: "h", Definition: other.Hash(), State: lifecycle.Serving, Run: 1, Horizon: horizon - slotMs})
+	v.Generations = append(
+		v.Generations,
+		lifecycle.Generation{ID: "h", Definition: other.Hash(), State: lifecycle.Serving, Run: 1, Horizon: horizon - slotMs},
+	)
 	v.Serving = "h"
 	s.PointTo(t, v)
-	if a := s.Read(t); a.Generation.ID != "h" || a.Program.Hash != other.Hash() || len(a.Rows) != 0 || !a.Horizon.Equal((horizon - slotMs).Start()) {
+	if a := s.Read(t); a.Generation.ID != "h" || a.Program.Hash != other.Hash() || len(a.Rows) != 0 ||
+		!a.Horizon.Equal((horizon - slotMs).Start()) {
 		t.Errorf("answer is %+v", a)
 	}
 	v.Serving = "g"

@@ -11,11 +11,14 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// OpenLayout returns the archive's layout, made as the settings say where there is none yet: then with a hash key of random bytes. The stream's name is
-// part of it: with another stream the same archive is refused.
+// OpenLayout returns the archive's layout, made as the settings say where there is none yet: then with a hash key of
+// random bytes. The stream's name is part of it: with another stream the same archive is refused.
 //
-// Errors: each setting in which the archive differs, by name; clock.ErrMargin. Only the latter, and those of the store, may pass by themselves.
-func (s All) OpenLayout(ctx context.Context, a archive.Archive, stream string, random io.Reader, now func() time.Time) (archive.Layout, error) {
+// Errors: each setting in which the archive differs, by name; clock.ErrMargin. Only the latter, and those of the
+// store, may pass by themselves.
+func (s All) OpenLayout(
+	ctx context.Context, a archive.Archive, stream string, random io.Reader, now func() time.Time,
+) (archive.Layout, error) {
 	length, err := slot.NewLength(s.Slot)
 	if err != nil {
 		return archive.Layout{}, fmt.Errorf("Slot: %w", err)

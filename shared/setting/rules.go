@@ -15,8 +15,8 @@ import (
 // longestCommit leaves ingest the time to answer: the gateway waits 30 s for an answer.
 const longestCommit = 20 * time.Second
 
-// The keys of the HTTP API. For a key that nobody knows the authorizer reads the secret this often at most; while the secret cannot be read, known keys
-// stay good for the longer time.
+// The keys of the HTTP API. For a key that nobody knows the authorizer reads the secret this often at most; while the
+// secret cannot be read, known keys stay good for the longer time.
 const (
 	KeyMiss  = 10 * time.Second
 	KeyStale = time.Hour
@@ -24,8 +24,9 @@ const (
 
 // Rule is what must hold of some settings.
 type Rule struct {
-	Settings []string         // the fields of All that it looks at; it looks at no other
-	check    func(All) string // says what is wrong and what would be right, with settings by their fields' names; "": nothing
+	Settings []string // the fields of All that it looks at; it looks at no other
+	// says what is wrong and what would be right, with settings by their fields' names; "": nothing
+	check func(All) string
 }
 
 // Rules are all rules, in the order of the fields of All.
@@ -39,43 +40,67 @@ func Rules() []Rule {
 		}, "Lanes"),
 		above0("SpeedWindow", func(s All) time.Duration { return s.SpeedWindow }),
 		about(func(s All) string {
-			return want(s.SpeedWindow <= s.DedupeWindow, "SpeedWindow=%s: want at most DedupeWindow, %s: speed may drop no copy that batch counts",
-				s.SpeedWindow, s.DedupeWindow)
+			return want(
+				s.SpeedWindow <= s.DedupeWindow,
+				"SpeedWindow=%s: want at most DedupeWindow, %s: speed may drop no copy that batch counts", s.SpeedWindow,
+				s.DedupeWindow,
+			)
 		}, "SpeedWindow", "DedupeWindow"),
 		notNegative("ClockMargin", func(s All) time.Duration { return s.ClockMargin }),
 		notNegative("ClockUnit", func(s All) time.Duration { return s.ClockUnit }),
 		about(func(s All) string {
-			return want(s.CommitWithin > 0 && s.CommitWithin <= longestCommit, "CommitWithin=%s: want above 0 and at most %s", s.CommitWithin, longestCommit)
+			return want(
+				s.CommitWithin > 0 && s.CommitWithin <= longestCommit, "CommitWithin=%s: want above 0 and at most %s",
+				s.CommitWithin, longestCommit,
+			)
 		}, "CommitWithin"),
 		about(checkSealDelay, "SealDelay", "CommitWithin", "ClockMargin", "ClockUnit"),
 		above0("BatchEvery", func(s All) time.Duration { return s.BatchEvery }),
 		about(func(s All) string {
-			return want(s.Lookback >= s.SealDelay, "Lookback=%s: want at least SealDelay, %s: batch would not look for an object that comes late",
-				s.Lookback, s.SealDelay)
+			return want(
+				s.Lookback >= s.SealDelay,
+				"Lookback=%s: want at least SealDelay, %s: batch would not look for an object that comes late", s.Lookback,
+				s.SealDelay,
+			)
 		}, "Lookback", "SealDelay"),
 		notNegative("PublishTime", func(s All) time.Duration { return s.PublishTime }),
 		notNegative("SweepAfter", func(s All) time.Duration { return s.SweepAfter }),
 		about(func(s All) string {
-			return want(s.MaxStreamAge >= s.SpeedWindow, "MaxStreamAge=%s: want at least SpeedWindow, %s: a copy that speed knows could not be published again",
-				s.MaxStreamAge, s.SpeedWindow)
+			return want(
+				s.MaxStreamAge >= s.SpeedWindow,
+				"MaxStreamAge=%s: want at least SpeedWindow, %s: a copy that speed knows could not be published again",
+				s.MaxStreamAge, s.SpeedWindow,
+			)
 		}, "MaxStreamAge", "SpeedWindow"),
 		about(checkMaxStreamAge, "MaxStreamAge", "Slot", "SealDelay", "SweepAfter"),
 		about(func(s All) string {
-			return want(s.MaxStreamAge >= s.StreamRetention, "MaxStreamAge=%s: want at least StreamRetention, %s: what waits in the stream would be given up "+
-				"before it is read", s.MaxStreamAge, s.StreamRetention)
+			return want(
+				s.MaxStreamAge >= s.StreamRetention,
+				"MaxStreamAge=%s: want at least StreamRetention, %s: what waits in the stream would be given up "+
+					"before it is read",
+				s.MaxStreamAge,
+				s.StreamRetention,
+			)
 		}, "MaxStreamAge", "StreamRetention"),
 		above0("StreamRetention", func(s All) time.Duration { return s.StreamRetention }),
 		notNegative("QueueRetention", func(s All) time.Duration { return s.QueueRetention }),
 		about(func(s All) string {
-			return want(s.SpeedRetain > s.StreamRetention, "SpeedRetain=%s: want above StreamRetention, %s: an item must outlive its records, or a late one "+
-				"would be folded again", s.SpeedRetain, s.StreamRetention)
+			return want(
+				s.SpeedRetain > s.StreamRetention,
+				"SpeedRetain=%s: want above StreamRetention, %s: an item must outlive its records, or a late one "+
+					"would be folded again",
+				s.SpeedRetain,
+				s.StreamRetention,
+			)
 		}, "SpeedRetain", "StreamRetention"),
 		notNegative("RetainFor", func(s All) time.Duration { return s.RetainFor }),
 		notNegative("ConfirmWithin", func(s All) time.Duration { return s.ConfirmWithin }),
 		notNegative("DropGrace", func(s All) time.Duration { return s.DropGrace }),
 		about(func(s All) string {
-			return want(s.AuditEvery > s.LongestInvocation, "AuditEvery=%s: want above %s, so that an audit ends before the next is due", s.AuditEvery,
-				s.LongestInvocation)
+			return want(
+				s.AuditEvery > s.LongestInvocation, "AuditEvery=%s: want above %s, so that an audit ends before the next is due",
+				s.AuditEvery, s.LongestInvocation,
+			)
 		}, "AuditEvery", "LongestInvocation"),
 		about(func(s All) string {
 			return want(s.ReplayTickBytes >= 0, "ReplayTickBytes=%d: want 0 or more", s.ReplayTickBytes)
@@ -84,7 +109,9 @@ func Rules() []Rule {
 			return want(s.ShadowPercent >= 0 && s.ShadowPercent <= 100, "ShadowPercent=%d: want 0 to 100", s.ShadowPercent)
 		}, "ShadowPercent"),
 		about(func(s All) string {
-			return want(s.KeyFresh >= KeyMiss && s.KeyFresh <= KeyStale, "KeyFresh=%s: want %s to %s", s.KeyFresh, KeyMiss, KeyStale)
+			return want(
+				s.KeyFresh >= KeyMiss && s.KeyFresh <= KeyStale, "KeyFresh=%s: want %s to %s", s.KeyFresh, KeyMiss, KeyStale,
+			)
 		}, "KeyFresh"),
 		notNegative("KeyGrace", func(s All) time.Duration { return s.KeyGrace }),
 		atLeastOne("RunBytes", func(s All) int64 { return s.RunBytes }),
@@ -105,14 +132,25 @@ func checkSlot(s All) string {
 
 func checkSealDelay(s All) string {
 	sealed := s.CommitWithin + s.ClockMargin + s.ClockUnit
-	return want(s.SealDelay >= sealed, "SealDelay=%s: want at least CommitWithin + ClockMargin + %s, %s: batch could take a slot while events may still "+
-		"be put into it", s.SealDelay, s.ClockUnit, sealed)
+	return want(
+		s.SealDelay >= sealed,
+		"SealDelay=%s: want at least CommitWithin + ClockMargin + %s, %s: batch could take a slot while events may still "+
+			"be put into it",
+		s.SealDelay,
+		s.ClockUnit,
+		sealed,
+	)
 }
 
 func checkMaxStreamAge(s All) string {
 	least := s.Slot + s.SealDelay + 2*s.SweepAfter
-	return want(s.MaxStreamAge >= least, "MaxStreamAge=%s: want at least Slot + SealDelay + 2 x SweepAfter, %s: what was lost would be given up before it "+
-		"is looked for", s.MaxStreamAge, least)
+	return want(
+		s.MaxStreamAge >= least,
+		"MaxStreamAge=%s: want at least Slot + SealDelay + 2 x SweepAfter, %s: what was lost would be given up before it "+
+			"is looked for",
+		s.MaxStreamAge,
+		least,
+	)
 }
 
 func about(check func(All) string, settings ...string) Rule { return Rule{settings, check} }
@@ -167,7 +205,8 @@ func (r Rule) respell(message string, spell func(setting string) string) string 
 	return strings.NewReplacer(pairs...).Replace(message)
 }
 
-// HasVariable says whether a setting, given by its field's name, is a variable of functions. One that is not has its default in every function.
+// HasVariable says whether a setting, given by its field's name, is a variable of functions. One that is not has its
+// default in every function.
 func HasVariable(setting string) bool {
 	f, ok := reflect.TypeFor[All]().FieldByName(setting)
 	return ok && f.Tag.Get("variable") != "-"

@@ -155,7 +155,8 @@ func TestOpenLayout(t *testing.T) {
 	}
 	settings.Lanes = 8
 	_, err = settings.OpenLayout(t.Context(), store, "other", key(), now)
-	if err == nil || !strings.Contains(err.Error(), "lane count 4, not 8") || !strings.Contains(err.Error(), "stream stream, not other") {
+	if err == nil || !strings.Contains(err.Error(), "lane count 4, not 8") ||
+		!strings.Contains(err.Error(), "stream stream, not other") {
 		t.Errorf("other settings: %v", err)
 	}
 }
@@ -188,7 +189,9 @@ func TestOpenLayoutErrors(t *testing.T) {
 func TestClock(t *testing.T) {
 	for off, ok := range map[time.Duration]bool{0: true, 31 * time.Second: true, 31*time.Second + 1: false, -31*time.Second - 1: false} {
 		store := &memory.Archive{Now: func() time.Time { return now().Add(off) }}
-		if _, err := setting.Default().OpenLayout(t.Context(), store, "s", key(), now); errors.Is(err, clock.ErrMargin) == ok {
+		if _, err := setting.Default().OpenLayout(t.Context(), store, "s", key(), now); errors.Is(
+			err, clock.ErrMargin,
+		) == ok {
 			t.Errorf("clock off by %s: %v", off, err)
 		}
 	}

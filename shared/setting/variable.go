@@ -13,7 +13,8 @@ import (
 // Lookup finds an environment variable, as os.LookupEnv does.
 type Lookup func(name string) (value string, ok bool)
 
-// Variable is the environment variable of a setting, or of any name that is written like a field: "CommitWithin" is "COMMIT_WITHIN".
+// Variable is the environment variable of a setting, or of any name that is written like a field: "CommitWithin" is
+// "COMMIT_WITHIN".
 func Variable(setting string) string { return words(setting, '_', unicode.ToUpper) }
 
 // Flag is the command line's flag of a setting: "CommitWithin" is "--commit-within".
@@ -30,8 +31,8 @@ func words(name string, between rune, letter func(rune) rune) string {
 	return b.String()
 }
 
-// Read reads settings from an environment. A variable that is absent or empty leaves the default. A value is a whole number, "true" or "false", or a
-// duration such as "1m30s".
+// Read reads settings from an environment. A variable that is absent or empty leaves the default. A value is a whole
+// number, "true" or "false", or a duration such as "1m30s".
 //
 // An environment has the variables that its function needs, so Read checks the rules all of whose variables are there.
 //

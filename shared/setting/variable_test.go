@@ -46,7 +46,16 @@ func TestRead(t *testing.T) {
 }
 
 func TestReadErrors(t *testing.T) {
-	_, err := setting.Read(lookup(map[string]string{"LANES": "four", "SEAL_DELAY": "10", "RUN_BYTES": "9223372036854775808", "REQUIRE_APPROVAL": "yes"}))
+	_, err := setting.Read(
+		lookup(
+			map[string]string{
+				"LANES":            "four",
+				"SEAL_DELAY":       "10",
+				"RUN_BYTES":        "9223372036854775808",
+				"REQUIRE_APPROVAL": "yes",
+			},
+		),
+	)
 	want := `LANES="four": want a whole number
 SEAL_DELAY="10": want a duration, for example "1m30s"
 RUN_BYTES="9223372036854775808": want a whole number
@@ -56,7 +65,8 @@ REQUIRE_APPROVAL="yes": want true or false`
 	}
 }
 
-// TestReadChecks: an environment is held to the rules all of whose variables it has, in its own words. What is no variable is always known.
+// TestReadChecks: an environment is held to the rules all of whose variables it has, in its own words. What is no
+// variable is always known.
 func TestReadChecks(t *testing.T) {
 	for _, c := range []struct {
 		values map[string]string
@@ -69,7 +79,7 @@ func TestReadChecks(t *testing.T) {
 			"SEAL_DELAY=1s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s: batch could take a slot while events may still be put into it",
 		},
 		{map[string]string{"AUDIT_EVERY": "15m"}, "AUDIT_EVERY=15m0s: want above 15m0s, so that an audit ends before the next is due"},
-		{map[string]string{"SLOT": "7m", "LANES": "0"}, "SLOT: slot length"},
+		{map[string]string{"SLOT": "7m", "LANES": "0"}, "SLOT: invalid slot length"},
 	} {
 		_, err := setting.Read(lookup(c.values))
 		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.HasPrefix(err.Error(), c.want)) {
@@ -78,7 +88,8 @@ func TestReadChecks(t *testing.T) {
 	}
 }
 
-// TestRulesNameWhatTheyLookAt: a rule that is broken stays broken, in the same words, whatever the settings are that it does not name.
+// TestRulesNameWhatTheyLookAt: a rule that is broken stays broken, in the same words, whatever the settings are that
+// it does not name.
 func TestRulesNameWhatTheyLookAt(t *testing.T) {
 	broken := setting.All{ // every rule, as far as that goes
 		Lanes: -1, SpeedWindow: -1, DedupeWindow: -2, ClockMargin: -1, ClockUnit: -3, CommitWithin: -1, SealDelay: -time.Hour, BatchEvery: -1,
@@ -100,7 +111,10 @@ func TestRulesNameWhatTheyLookAt(t *testing.T) {
 			into.FieldByName(name).Set(from.FieldByName(name))
 		}
 		if err := s.Check(); err == nil || !slices.Contains(strings.Split(err.Error(), "\n"), lines[i]) {
-			t.Errorf("the rule about %v looks at other settings, too: with the defaults of those it says %v, not %s", r.Settings, err, lines[i])
+			t.Errorf(
+				"the rule about %v looks at other settings, too: with the defaults of those it says %v, not %s", r.Settings, err,
+				lines[i],
+			)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-// Package system puts the layers together: from the stores, the settings and what the process gives, a layer each. anabranch dev and the simulator do it
-// here. A function makes its one layer with the same constructor, so all run the same system.
+// Package system puts the layers together: from the stores, the settings and what the process gives, a layer each.
+// anabranch dev and the simulator do it here. A function makes its one layer with the same constructor, so all run the
+// same system.
 //
 // It knows every layer, and no adapter.
 package system
@@ -51,7 +52,9 @@ func New(stores Stores, settings setting.All, host setting.Host) (*System, error
 
 // Ingest makes the layer where events come in.
 func (s *System) Ingest() *ingest.Ingest {
-	return ingest.New(ingest.Stores{Archive: s.stores.Archive, Stream: s.stores.Stream, Queue: s.stores.Queue}, s.settings, s.host)
+	return ingest.New(
+		ingest.Stores{Archive: s.stores.Archive, Stream: s.stores.Stream, Queue: s.stores.Queue}, s.settings, s.host,
+	)
 }
 
 // Republisher makes what brings archived events to the stream again.
@@ -75,19 +78,34 @@ func (s *System) speedStores() speed.Stores {
 
 // Batch makes the layer that makes and applies runs, for the definitions that the views are to have.
 func (s *System) Batch(definitions []lifecycle.Definition) *batch.Batch {
-	stores := batch.Stores{Archive: s.stores.Archive, Catalog: s.stores.Catalog, Programs: s.stores.Programs, Base: s.stores.Base}
+	stores := batch.Stores{
+		Archive:  s.stores.Archive,
+		Catalog:  s.stores.Catalog,
+		Programs: s.stores.Programs,
+		Base:     s.stores.Base,
+	}
 	return batch.New(stores, definitions, s.settings, s.host)
 }
 
 // Sweep makes what finds archived events that never reached the stream.
 func (s *System) Sweep() *sweep.Sweep {
-	stores := sweep.Stores{Archive: s.stores.Archive, Catalog: s.stores.Catalog, Seen: s.stores.Seen, Queue: s.stores.Queue}
+	stores := sweep.Stores{
+		Archive: s.stores.Archive,
+		Catalog: s.stores.Catalog,
+		Seen:    s.stores.Seen,
+		Queue:   s.stores.Queue,
+	}
 	return sweep.New(stores, s.settings, s.host)
 }
 
 // Audit makes the layer that checks what batch has written.
 func (s *System) Audit() *audit.Audit {
-	stores := audit.Stores{Archive: s.stores.Archive, Catalog: s.stores.Catalog, Programs: s.stores.Programs, Base: s.stores.Base}
+	stores := audit.Stores{
+		Archive:  s.stores.Archive,
+		Catalog:  s.stores.Catalog,
+		Programs: s.stores.Programs,
+		Base:     s.stores.Base,
+	}
 	return audit.New(stores, s.settings, s.host)
 }
 
@@ -97,7 +115,12 @@ func (s *System) Serving() *serving.Serving {
 }
 
 func (s *System) servingStores() serving.Stores {
-	return serving.Stores{Catalog: s.stores.Catalog, Programs: s.stores.Programs, Base: s.stores.Base, Speed: s.stores.Speed}
+	return serving.Stores{
+		Catalog:  s.stores.Catalog,
+		Programs: s.stores.Programs,
+		Base:     s.stores.Base,
+		Speed:    s.stores.Speed,
+	}
 }
 
 // Comparer makes what holds one generation of a view against another.

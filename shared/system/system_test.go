@@ -23,7 +23,8 @@ import (
 func TestNewChecks(t *testing.T) {
 	s := setting.Default()
 	s.SealDelay = 0
-	if _, err := system.New(system.Stores{}, s, setting.Host{}); err == nil || !strings.Contains(err.Error(), "SealDelay=0s") {
+	if _, err := system.New(system.Stores{}, s, setting.Host{}); err == nil ||
+		!strings.Contains(err.Error(), "SealDelay=0s") {
 		t.Errorf("error is %v", err)
 	}
 }

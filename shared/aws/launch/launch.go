@@ -1,6 +1,8 @@
-// Package launch is how every function begins, before it becomes the one that it is: the SDK, the archive with its layout, and the run under Lambda.
+// Package launch is how every function begins, before it becomes the one that it is: the SDK, the archive with its
+// layout, and the run under Lambda.
 //
-// Its place is between shared/aws/settings, which reads the environment, and a function's main, which wires the layer. It knows no layer.
+// Its place is between shared/aws/settings, which reads the environment, and a function's main, which wires the layer.
+// It knows no layer.
 package launch
 
 import (
@@ -26,8 +28,8 @@ import (
 // longest is how long a start may take: Lambda gives it 10 s.
 const longest = 9 * time.Second
 
-// Main starts a function and hands it to Lambda: entry says what of it takes the events, in a form that lambda.Start knows. A function that cannot start
-// logs why and exits with 1. It does not return.
+// Main starts a function and hands it to Lambda: entry says what of it takes the events, in a form that lambda.Start
+// knows. A function that cannot start logs why and exits with 1. It does not return.
 func Main[F any](start func(context.Context, settings.Lookup, *slog.Logger) (F, error), entry func(F) any) {
 	log := slog.New(lambdacontext.NewLogHandler())
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
@@ -48,7 +50,8 @@ type Archive struct {
 	Layout  archive.Layout
 }
 
-// Open opens the archive that the settings name, whose layout must be theirs; calls are how its requests, and those of Config, are made.
+// Open opens the archive that the settings name, whose layout must be theirs; calls are how its requests, and those of
+// Config, are made.
 //
 // Errors: those of settings.Layout.Open.
 func Open(ctx context.Context, wanted settings.Layout, calls sdk.Settings) (a Archive, err error) {

@@ -1,5 +1,6 @@
-// Package settings is how a function starts: it reads its settings from the environment, opens the archive's layout, and says how much of its
-// time an invocation may use. Each function's own settings are a struct in its main.go; what several functions share is here.
+// Package settings is how a function starts: it reads its settings from the environment, opens the archive's layout,
+// and says how much of its time an invocation may use. Each function's own settings are a struct in its main.go; what
+// several functions share is here.
 //
 // It knows no service: main makes the clients. Nothing has a default that names a resource.
 package settings
@@ -17,11 +18,12 @@ import (
 // Lookup finds an environment variable, as os.LookupEnv does.
 type Lookup func(name string) (value string, ok bool)
 
-// Read fills the struct that into points to: each field from the variable that has the field's name, or from its tag `default` where the
-// variable is absent or empty. Fields of embedded structs are read like the struct's own. A field is a string, a bool ("true" or
-// "false"), an int, an int64 or a time.Duration ("1m30s").
+// Read fills the struct that into points to: each field from the variable that has the field's name, or from its tag
+// `default` where the variable is absent or empty. Fields of embedded structs are read like the struct's own. A field
+// is a string, a bool ("true" or "false"), an int, an int64 or a time.Duration ("1m30s").
 //
-// Errors: one per variable that is missing and has no default, or that holds something else, each naming it. The struct is not to be used then.
+// Errors: one per variable that is missing and has no default, or that holds something else, each naming it. The
+// struct is not to be used then.
 func Read(lookup Lookup, into any) error {
 	var all []error
 	for _, f := range fieldsOf(reflect.ValueOf(into).Elem()) {

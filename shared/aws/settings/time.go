@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// LimitMemory has the garbage collector work harder as memory runs out, before Lambda ends the function for it: at nine tenths of what the
-// function has. Where the environment says nothing of memory, nothing is limited.
+// LimitMemory has the garbage collector work harder as memory runs out, before Lambda ends the function for it: at
+// nine tenths of what the function has. Where the environment says nothing of memory, nothing is limited.
 func LimitMemory(lookup Lookup) error {
 	const name = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	text, ok := lookup(name)

@@ -45,7 +45,8 @@ func Main(m *testing.M, command func()) {
 	os.Exit(m.Run())
 }
 
-// Refuses runs the command, which ends with exit code 1 since the environment lacks its settings, and says in its log which.
+// Refuses runs the command, which ends with exit code 1 since the environment lacks its settings, and says in its log
+// which.
 func Refuses(t *testing.T, missing ...string) {
 	t.Helper()
 	program, err := os.Executable()

@@ -30,7 +30,8 @@ func BenchmarkInvoke(b *testing.B) {
 	})
 }
 
-// BenchmarkColdStart is a call of a function without a process; "start-ms" is from the process's start to its first request for work.
+// BenchmarkColdStart is a call of a function without a process; "start-ms" is from the process's start to its first
+// request for work.
 func BenchmarkColdStart(b *testing.B) {
 	h := with(b, host.Settings{}, host.Function{})
 	h.Break(func(host.Call) host.Fault { return host.Fault{ColdStart: true} })

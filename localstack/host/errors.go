@@ -65,7 +65,9 @@ func platform(kind, message string) *FunctionError {
 }
 
 func timedOut(requestID string, after time.Duration) *FunctionError {
-	return platform(TypeTimedOut, fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, after.Seconds()))
+	return platform(
+		TypeTimedOut, fmt.Sprintf("RequestId: %s Error: Task timed out after %.2f seconds", requestID, after.Seconds()),
+	)
 }
 
 func exited(requestID, how string) *FunctionError {

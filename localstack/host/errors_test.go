@@ -40,7 +40,13 @@ func TestFunctionErrors(t *testing.T) {
 		{"exit 3", event{"return": "exit", "code": 3}, host.TypeExited, "Runtime exited with error: exit status 3", true},
 		{"a stream that breaks off", event{"return": "stream"}, "customError", "broke off", false},
 		{"a response above 6 MB", event{"return": "large", "size": 6 << 20}, "", "", false},
-		{"a response above the limit", event{"return": "large", "size": 6<<20 + 100}, host.TypeTooLarge, "exceeded maximum allowed payload size", true},
+		{
+			"a response above the limit",
+			event{"return": "large", "size": 6<<20 + 100},
+			host.TypeTooLarge,
+			"exceeded maximum allowed payload size",
+			true,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			before := ask(t, h, event{})
@@ -147,20 +153,23 @@ func TestValidate(t *testing.T) {
 	}{
 		{`name ""`, func(f *host.Function) { f.Name = "" }},
 		{`name "a/b"`, func(f *host.Function) { f.Name = "a/b" }},
-		{"Timeout is -1ns", func(f *host.Function) { f.Timeout = -1 }},
-		{"Timeout is 15m1s", func(f *host.Function) { f.Timeout = 15*time.Minute + time.Second }},
-		{"Memory is 127 MB", func(f *host.Function) { f.Memory = 127 }},
-		{"Concurrency is -1", func(f *host.Function) { f.Concurrency = -1 }},
-		{`LogFormat is "json"`, func(f *host.Function) { f.LogFormat = "json" }},
-		{`LogLevel is "DEBUG"`, func(f *host.Function) { f.LogLevel = "DEBUG" }},
-		{"AWS_REGION is Lambda's own", func(f *host.Function) { f.Env = map[string]string{"AWS_REGION": "x"} }},
-		{"AWS_LAMBDA_LOG_FORMAT is Lambda's own", func(f *host.Function) { f.Env = map[string]string{"AWS_LAMBDA_LOG_FORMAT": "x"} }},
+		{"invalid Timeout -1ns", func(f *host.Function) { f.Timeout = -1 }},
+		{"invalid Timeout 15m1s", func(f *host.Function) { f.Timeout = 15*time.Minute + time.Second }},
+		{"invalid Memory 127 MB", func(f *host.Function) { f.Memory = 127 }},
+		{"invalid Concurrency -1", func(f *host.Function) { f.Concurrency = -1 }},
+		{`invalid LogFormat "json"`, func(f *host.Function) { f.LogFormat = "json" }},
+		{`LogLevel "DEBUG" needs LogFormat JSON`, func(f *host.Function) { f.LogLevel = "DEBUG" }},
+		{"AWS_REGION is reserved by Lambda", func(f *host.Function) { f.Env = map[string]string{"AWS_REGION": "x"} }},
+		{
+			"AWS_LAMBDA_LOG_FORMAT is reserved by Lambda",
+			func(f *host.Function) { f.Env = map[string]string{"AWS_LAMBDA_LOG_FORMAT": "x"} },
+		},
 		{`variable "1X"`, func(f *host.Function) { f.Env = map[string]string{"1X": "x"} }},
 		{"zero byte", func(f *host.Function) { f.Env = map[string]string{"XX": "\x00"} }},
-		{"variables of 4097 bytes", func(f *host.Function) { f.Env = map[string]string{"XX": strings.Repeat("x", 4095)} }},
+		{"the variables have 4097 bytes", func(f *host.Function) { f.Env = map[string]string{"XX": strings.Repeat("x", 4095)} }},
 		{"no such file", func(f *host.Function) { f.Bootstrap = filepath.Join(filepath.Dir(plain), "none") }},
-		{"is no executable", func(f *host.Function) { f.Bootstrap = plain }},
-		{"is no executable", func(f *host.Function) { f.Bootstrap = filepath.Dir(plain) }},
+		{"is not an executable file", func(f *host.Function) { f.Bootstrap = plain }},
+		{"is not an executable file", func(f *host.Function) { f.Bootstrap = filepath.Dir(plain) }},
 	} {
 		f := good
 		test.change(&f)
@@ -173,13 +182,15 @@ func TestValidate(t *testing.T) {
 		t.Errorf("add without a bootstrap: %v", err)
 	}
 	if _, err := host.New(host.Settings{Idle: -1}); err == nil {
-		t.Error("a negative time was taken")
+		t.Error("New accepted a negative time")
 	}
 }
 
 func TestEnvironment(t *testing.T) {
 	t.Setenv("SECRET_OF_THE_HOST", "x")
-	h := with(t, host.Settings{Region: "eu-west-1", Endpoint: "http://127.0.0.1:4566", AccessKey: "123456789012", SecretKey: "s"}, host.Function{
+	h := with(t, host.Settings{
+		Region: "eu-west-1", Endpoint: "http://127.0.0.1:4566", AccessKey: "123456789012", SecretKey: "s",
+	}, host.Function{
 		Memory: 512, LogFormat: "JSON", Env: map[string]string{"STREAM": "events", "PATH": "/nowhere"},
 	})
 	var list []string
@@ -198,11 +209,15 @@ func TestEnvironment(t *testing.T) {
 	}
 	root := filepath.Dir(bootstrap)
 	want := map[string]string{
-		"PATH": "/nowhere", "LANG": "en_US.UTF-8", "TZ": ":UTC", "LD_LIBRARY_PATH": "/lib64:/usr/lib64:" + root + ":" + root + "/lib:/opt/lib",
-		"_HANDLER": "bootstrap", "LAMBDA_TASK_ROOT": root, "LAMBDA_RUNTIME_DIR": "/var/runtime",
+		"PATH":            "/nowhere",
+		"LANG":            "en_US.UTF-8",
+		"TZ":              ":UTC",
+		"LD_LIBRARY_PATH": "/lib64:/usr/lib64:" + root + ":" + root + "/lib:/opt/lib",
+		"_HANDLER":        "bootstrap", "LAMBDA_TASK_ROOT": root, "LAMBDA_RUNTIME_DIR": "/var/runtime",
 		"AWS_LAMBDA_FUNCTION_NAME": "f", "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "512",
-		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f", "AWS_LAMBDA_LOG_FORMAT": "JSON",
-		"AWS_LAMBDA_LOG_LEVEL": "INFO", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1",
+		"AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand", "AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/f",
+		"AWS_LAMBDA_LOG_FORMAT": "JSON",
+		"AWS_LAMBDA_LOG_LEVEL":  "INFO", "AWS_REGION": "eu-west-1", "AWS_DEFAULT_REGION": "eu-west-1",
 		"AWS_ACCESS_KEY_ID": "123456789012", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "local",
 		"AWS_ENDPOINT_URL": "http://127.0.0.1:4566", "STREAM": "events",
 	}

@@ -30,7 +30,8 @@ func TestFaultsSeeCalls(t *testing.T) {
 	first, second := ask(t, h, event{"text": "a"}), ask(t, h, event{"text": "b"})
 	h.Break(nil)
 	ask(t, h, event{})
-	if len(calls) != 2 || calls[0].N != 1 || calls[1].N != 2 || calls[0].Function != "f" || calls[0].RequestID != first.Request ||
+	if len(calls) != 2 || calls[0].N != 1 || calls[1].N != 2 ||
+		calls[0].Function != "f" || calls[0].RequestID != first.Request ||
 		calls[1].RequestID != second.Request || string(calls[1].Payload) != `{"text":"b"}` {
 		t.Errorf("calls %+v", calls)
 	}
@@ -120,7 +121,8 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestTwice: both copies are at work at once, under one request id; the answer of the first that is done counts, and the other one goes on.
+// TestTwice: both copies are at work at once, under one request id; the answer of the first that is done counts, and
+// the other one goes on.
 func TestTwice(t *testing.T) {
 	h := with(t, host.Settings{}, host.Function{Concurrency: 1})
 	g := newGate(t)
@@ -200,7 +202,8 @@ func TestKillFromLog(t *testing.T) {
 	want(t, err, host.TypeExited)
 }
 
-// TestFreezeAndThaw: a call is frozen where the test knows how far it is, its caller gives up and tries again, and then the zombie wakes.
+// TestFreezeAndThaw: a call is frozen where the test knows how far it is, its caller gives up and tries again, and then
+// the zombie wakes.
 func TestFreezeAndThaw(t *testing.T) {
 	h := with(t, host.Settings{}, host.Function{Concurrency: 1})
 	g := newGate(t)

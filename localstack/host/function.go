@@ -14,17 +14,17 @@ import (
 	"time"
 )
 
-// Function is what is deployed.
+// Function is a function and its configuration, as it is deployed.
 type Function struct {
-	Name        string            // "anabranch-ingest"
-	Bootstrap   string            // the executable; its directory is LAMBDA_TASK_ROOT and the working directory
-	Handler     string            // _HANDLER; "": "bootstrap"
-	Timeout     time.Duration     // of one call; 0: 3 s, as Lambda's
-	Memory      int               // MB, 128 to 10,240; said to the function and not enforced; 0: 128
-	Concurrency int               // processes at work at once; above it calls are throttled. 0: 10, a laptop's worth
-	LogFormat   string            // "Text" or "JSON"; "": "Text"
-	LogLevel    string            // with JSON, for example "DEBUG"; "": "INFO"
-	Env         map[string]string // its variables; at most 4 KB, and none that Lambda sets itself
+	Name      string        // Name, for example "anabranch-ingest".
+	Bootstrap string        // Path of the executable. Its directory is LAMBDA_TASK_ROOT and the working directory.
+	Handler   string        // Value of _HANDLER. "" means "bootstrap".
+	Timeout   time.Duration // Time-out of one call. 0 means Lambda's default, 3 s.
+	Memory      int               // MB, 128 to 10,240. 0 means 128. The host tells it to the function and does not enforce it.
+	Concurrency int               // Maximum of calls at once; the host throttles more. 0 means 10, which suits a laptop.
+	LogFormat   string            // "Text" or "JSON". "" means "Text".
+	LogLevel    string            // Level for LogFormat "JSON", for example "DEBUG". "" means "INFO".
+	Env         map[string]string // Variables, 4 KB in all. The names that Lambda itself sets are not allowed.
 }
 
 const (
@@ -51,7 +51,8 @@ var (
 	variablePattern = regexp.MustCompile(`^[a-zA-Z][a-zA-Z0-9_]+$`)
 )
 
-// Validate names everything that AWS would refuse, and a bootstrap that cannot be run.
+// Validate checks the function. Its error names everything that AWS would refuse, and a bootstrap that is not
+// executable.
 //
 // Source: AWS Lambda API Reference, CreateFunction.
 func (f Function) Validate() error {
@@ -59,22 +60,22 @@ func (f Function) Validate() error {
 	var errs []error
 	refuse := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	if !namePattern.MatchString(f.Name) {
-		refuse("name %q, want 1 to 64 letters, digits, - and _", f.Name)
+		refuse("invalid name %q: must be 1 to 64 letters, digits, - and _", f.Name)
 	}
 	if f.Timeout < 0 || f.Timeout > maxTimeout {
-		refuse("Timeout is %s, want more than 0s and at most %s", f.Timeout, maxTimeout)
+		refuse("invalid Timeout %s: must be more than 0s; maximum is %s", f.Timeout, maxTimeout)
 	}
 	if f.Memory < minMemory || f.Memory > maxMemory {
-		refuse("Memory is %d MB, want %d to %d", f.Memory, minMemory, maxMemory)
+		refuse("invalid Memory %d MB: must be %d to %d", f.Memory, minMemory, maxMemory)
 	}
 	if f.Concurrency < 1 {
-		refuse("Concurrency is %d, want at least 1", f.Concurrency)
+		refuse("invalid Concurrency %d: minimum is 1", f.Concurrency)
 	}
 	if f.LogFormat != "Text" && f.LogFormat != "JSON" {
-		refuse("LogFormat is %q, want Text or JSON", f.LogFormat)
+		refuse("invalid LogFormat %q: must be Text or JSON", f.LogFormat)
 	}
 	if f.LogFormat != "JSON" && f.LogLevel != "" {
-		refuse("LogLevel is %q with LogFormat %s, want none: Lambda filters JSON only", f.LogLevel, f.LogFormat)
+		refuse("LogLevel %q needs LogFormat JSON, but LogFormat is %s: Lambda filters only JSON", f.LogLevel, f.LogFormat)
 	}
 	errs = append(errs, validateEnv(f.Env), executable(f.Bootstrap))
 	return errors.Join(errs...)
@@ -87,25 +88,26 @@ func validateEnv(env map[string]string) error {
 		size += len(name) + len(env[name])
 		switch {
 		case !variablePattern.MatchString(name):
-			errs = append(errs, fmt.Errorf("variable %q, want letters, digits and _, a letter first, at least two", name))
+			errs = append(errs, fmt.Errorf("invalid variable %q: must be a letter and more letters, digits or _", name))
 		case reserved(name):
-			errs = append(errs, fmt.Errorf("variable %s is Lambda's own, want it left out", name))
+			errs = append(errs, fmt.Errorf("variable %s is reserved by Lambda: leave it out", name))
 		case strings.ContainsRune(env[name], 0):
-			errs = append(errs, fmt.Errorf("variable %s has a zero byte", name))
+			errs = append(errs, fmt.Errorf("the value of variable %s contains a zero byte", name))
 		}
 	}
 	if size > maxEnv {
-		errs = append(errs, fmt.Errorf("variables of %d bytes, want at most %d", size, maxEnv))
+		errs = append(errs, fmt.Errorf("the variables have %d bytes; maximum is %d", size, maxEnv))
 	}
 	return errors.Join(errs...)
 }
 
-// reserved: AWS refuses a function that sets it.
+// reserved reports whether AWS refuses a function that sets the variable.
 //
 // Source: AWS Lambda Developer Guide, configuration-envvars, reserved environment variables.
 func reserved(name string) bool {
 	switch name {
-	case "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV", "AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+	case "AWS_REGION", "AWS_DEFAULT_REGION", "AWS_EXECUTION_ENV",
+		"AWS_ACCESS_KEY", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
 		"LAMBDA_TASK_ROOT", "LAMBDA_RUNTIME_DIR":
 		return true
 	}
@@ -118,20 +120,21 @@ func executable(path string) error {
 		return fmt.Errorf("bootstrap: %w", err)
 	}
 	if info.IsDir() || info.Mode()&0o111 == 0 {
-		return fmt.Errorf("bootstrap: %s (%s) is no executable", path, info.Mode())
+		return fmt.Errorf("bootstrap: %s (%s) is not an executable file", path, info.Mode())
 	}
 	return nil
 }
 
-// ARN is the function's name as AWS writes it in full.
+// ARN returns the Amazon Resource Name of a function.
 func (h *Host) ARN(name string) string {
 	return fmt.Sprintf("arn:aws:lambda:%s:%s:function:%s", h.settings.Region, h.settings.Account, name)
 }
 
-// environment is all that a process of the function sees, sorted. Nothing of the host's own environment is in it.
+// environment returns all environment variables of a process of the function, sorted. It does not pass on the host's
+// own.
 //
-// Source: AWS Lambda Developer Guide, configuration-envvars: defined runtime environment variables. AWS_EXECUTION_ENV is not defined for OS-only
-// runtimes.
+// Source: AWS Lambda Developer Guide, configuration-envvars: defined runtime environment variables. AWS_EXECUTION_ENV
+// is not defined for OS-only runtimes.
 func (h *Host) environment(f Function, api, logStream string) []string {
 	root := filepath.Dir(f.Bootstrap)
 	env := map[string]string{
@@ -143,10 +146,13 @@ func (h *Host) environment(f Function, api, logStream string) []string {
 
 		"AWS_LAMBDA_FUNCTION_NAME": f.Name, "AWS_LAMBDA_FUNCTION_VERSION": "$LATEST",
 		"AWS_LAMBDA_FUNCTION_MEMORY_SIZE": strconv.Itoa(f.Memory), "AWS_LAMBDA_INITIALIZATION_TYPE": "on-demand",
-		"AWS_LAMBDA_LOG_GROUP_NAME": "/aws/lambda/" + f.Name, "AWS_LAMBDA_LOG_STREAM_NAME": logStream, "AWS_LAMBDA_LOG_FORMAT": f.LogFormat,
+		"AWS_LAMBDA_LOG_GROUP_NAME":  "/aws/lambda/" + f.Name,
+		"AWS_LAMBDA_LOG_STREAM_NAME": logStream,
+		"AWS_LAMBDA_LOG_FORMAT":      f.LogFormat,
 
 		"AWS_REGION": h.settings.Region, "AWS_DEFAULT_REGION": h.settings.Region,
-		"AWS_ACCESS_KEY_ID": h.settings.AccessKey, "AWS_SECRET_ACCESS_KEY": h.settings.SecretKey, "AWS_SESSION_TOKEN": "local",
+		"AWS_ACCESS_KEY_ID": h.settings.AccessKey, "AWS_SECRET_ACCESS_KEY": h.settings.SecretKey,
+		"AWS_SESSION_TOKEN": "local",
 	}
 	if f.LogFormat == "JSON" {
 		env["AWS_LAMBDA_LOG_LEVEL"] = f.LogLevel

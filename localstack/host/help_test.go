@@ -31,7 +31,9 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bootstrap = filepath.Join(dir, "bootstrap")
-	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "./testdata/bootstrap").CombinedOutput()
+	out, err := exec.Command(
+		"go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "./testdata/bootstrap",
+	).CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "build the bootstrap: %v\n%s", err, out)
 		return 1

@@ -26,13 +26,15 @@ func TestWhatTheFunctionSees(t *testing.T) {
 	if want := "arn:aws:lambda:eu-west-1:123456789012:function:f"; got.ARN != want || h.ARN("f") != want {
 		t.Errorf("ARN %s, and %s by the host; want %s", got.ARN, h.ARN("f"), want)
 	}
-	if !regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`).MatchString(got.Request) {
+	uuid := regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$`)
+	if !uuid.MatchString(got.Request) {
 		t.Errorf("request id %q, want a random UUID", got.Request)
 	}
 	if !regexp.MustCompile(`^Root=1-[0-9a-f]{8}-[0-9a-f]{24};Parent=[0-9a-f]{16};Sampled=0$`).MatchString(got.Trace) {
 		t.Errorf("trace %q", got.Trace)
 	}
-	if first, last := before.Add(30*time.Second).UnixMilli(), after.Add(30*time.Second).UnixMilli(); got.Deadline < first || got.Deadline > last {
+	first, last := before.Add(30*time.Second).UnixMilli(), after.Add(30*time.Second).UnixMilli()
+	if got.Deadline < first || got.Deadline > last {
 		t.Errorf("deadline %d, want %d to %d", got.Deadline, first, last)
 	}
 	if dir, err := filepath.EvalSymlinks(filepath.Dir(bootstrap)); err != nil || got.Dir != dir {
@@ -96,7 +98,8 @@ func TestOneCallAtATimeAndThrottling(t *testing.T) {
 	if first.pid == second.pid {
 		t.Errorf("process %d has two calls at once", first.pid)
 	}
-	if _, err := h.Invoke(t.Context(), "f", []byte(`{}`)); !errors.Is(err, host.ErrThrottled) || !errors.Is(err, eventsource.ErrThrottled) {
+	if _, err := h.Invoke(t.Context(), "f", []byte(`{}`)); !errors.Is(err, host.ErrThrottled) ||
+		!errors.Is(err, eventsource.ErrThrottled) {
 		t.Errorf("third call: %v, want ErrThrottled", err)
 	}
 	first.answer <- ""
@@ -107,7 +110,8 @@ func TestOneCallAtATimeAndThrottling(t *testing.T) {
 		}
 	}
 	ask(t, h, event{})
-	if stats := h.Stats("f"); stats.Throttled != 1 || stats.Calls != 3 || stats.Processes != 2 || len(stats.ColdStarts) != 2 {
+	if stats := h.Stats("f"); stats.Throttled != 1 || stats.Calls != 3 ||
+		stats.Processes != 2 || len(stats.ColdStarts) != 2 {
 		t.Errorf("stats %+v", stats)
 	}
 }
@@ -211,7 +215,9 @@ func TestAddReplaces(t *testing.T) {
 	g := newGate(t)
 	running := begin(t.Context(), h, g.hold())
 	arrived := g.next(t)
-	replacement := host.Function{Name: "f", Bootstrap: bootstrap, Timeout: time.Minute, Env: map[string]string{"START": "exit"}}
+	replacement := host.Function{
+		Name: "f", Bootstrap: bootstrap, Timeout: time.Minute, Env: map[string]string{"START": "exit"},
+	}
 	if err := h.Add(replacement); err != nil {
 		t.Fatal(err)
 	}

@@ -10,7 +10,7 @@ import (
 
 var errUnix = errors.New("the local Lambda host needs Linux or macOS")
 
-// supported says why no host can be made here.
+// supported returns the reason why the host does not run on this system.
 func supported() error { return errUnix }
 
 func apart(*exec.Cmd) {}

@@ -11,19 +11,20 @@ import (
 	"time"
 )
 
-// maxLine is the longest line that is kept in one piece.
+// maxLine is the maximum length of a line in bytes. A longer line becomes several lines.
 const maxLine = 1 << 20
 
-// output is what one process writes, both stdout and stderr. It is read as it comes, so that a function never waits for room in the pipe.
+// output reads what one process writes to stdout and stderr. It reads at once, so that a function never waits for room
+// in the pipe.
 type output struct {
 	pipe *os.File
-	emit func(line []byte) // without its end
+	emit func(line []byte) // takes a line without its newline
 
 	mu      sync.Mutex
-	partial []byte // a line whose end has not come
+	partial []byte // the beginning of a line that has not ended
 }
 
-// follow takes what is written until nothing can be written any more.
+// follow reads until the other end of the pipe, or end, closes it.
 func (o *output) follow() {
 	raw, err := o.pipe.SyscallConn()
 	if err != nil {
@@ -33,18 +34,19 @@ func (o *output) follow() {
 	_ = raw.Read(func(fd uintptr) bool { return o.pump(fd) })
 }
 
-// drain takes what has been written so far: when it returns, all that the process had written before is emitted.
+// drain emits everything that the process wrote before the call.
 func (o *output) drain() {
 	raw, err := o.pipe.SyscallConn()
 	if err != nil {
-		return // closed by end, which comes after the last drain
+		return // end has closed the pipe, after the last drain
 	}
-	_ = raw.Control(func(fd uintptr) { o.pump(fd) }) // as above
+	_ = raw.Control(func(fd uintptr) { o.pump(fd) }) // it fails only if end has closed the pipe
 }
 
-// end gives up the pipe, whoever may still hold its other side, and emits a last line without an end.
+// end closes the pipe, even if a child of the process still holds its other end, and emits a last line without a
+// newline.
 func (o *output) end() {
-	_ = o.pipe.Close() // it was only read from
+	_ = o.pipe.Close() // an error loses nothing: this end only reads
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	if len(o.partial) > 0 {
@@ -53,8 +55,8 @@ func (o *output) end() {
 	}
 }
 
-// pump reads until the pipe is empty, and reports whether it has ended. Reading and emitting are one step under the mutex, or drain could overtake
-// follow.
+// pump reads until the pipe is empty, and reports whether it has ended. It reads and emits under one mutex, so that
+// drain cannot overtake follow.
 func (o *output) pump(fd uintptr) (ended bool) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -81,7 +83,7 @@ func (o *output) take(b []byte) {
 	}
 }
 
-// emit passes a line on: to the log, to the metrics, to who wants to see it.
+// emit passes a line to the log, the metrics and Settings.Log.
 func (p *pool) emit(line Line) {
 	p.log.line(line.Text)
 	p.host.metrics.Take(line.Text)
@@ -92,11 +94,11 @@ func (p *pool) emit(line Line) {
 	}
 }
 
-// logFile is the log of a function. The nil logFile keeps nothing.
+// logFile is the log of a function. A nil logFile discards all lines.
 type logFile struct {
 	mu   sync.Mutex
 	file *os.File
-	err  error // the first that came of writing
+	err  error // the first error of a write; no line is written after it
 }
 
 func (h *Host) openLog(function string) (*logFile, error) {
@@ -121,9 +123,9 @@ func (l *logFile) line(text []byte) {
 	}
 }
 
-// report writes what Lambda itself logs of a call.
+// report writes the line that Lambda itself logs about a call. Unlike Lambda's, its durationMs includes a cold start.
 //
-// Source: AWS Lambda Developer Guide, telemetry-schema-reference, platform.report; here durationMs includes the start of the process, if any.
+// Source: AWS Lambda Developer Guide, telemetry-schema-reference, platform.report.
 func (l *logFile) report(requestID string, took time.Duration, err error) {
 	if l == nil {
 		return
@@ -149,7 +151,9 @@ func (l *logFile) report(requestID string, took time.Duration, err error) {
 	case err != nil:
 		r.Status, r.ErrorType = "failure", err.Error()
 	}
-	text, err := json.Marshal(map[string]any{"time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "type": "platform.report", "record": r})
+	text, err := json.Marshal(
+		map[string]any{"time": time.Now().UTC().Format("2006-01-02T15:04:05.000Z"), "type": "platform.report", "record": r},
+	)
 	if err != nil {
 		text = fmt.Appendf(nil, "platform.report of %s: %v", requestID, err)
 	}
@@ -164,7 +168,7 @@ func (l *logFile) close() error {
 	defer l.mu.Unlock()
 	err := l.file.Close()
 	if l.err != nil {
-		err = errors.Join(fmt.Errorf("write log %s: %w", l.file.Name(), l.err), err)
+		err = errors.Join(fmt.Errorf("write to log %s: %w", l.file.Name(), l.err), err)
 	}
 	return err
 }

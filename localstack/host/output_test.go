@@ -74,7 +74,9 @@ func TestOutput(t *testing.T) {
 	if diff := cmp.Diff(wanted, plain); diff != "" {
 		t.Errorf("log (-want +got):\n%s", diff)
 	}
-	if diff := cmp.Diff([]string{"platform.report success ", "platform.report success ", "platform.report failure Runtime.ExitError"}, status); diff != "" {
+	if diff := cmp.Diff(
+		[]string{"platform.report success ", "platform.report success ", "platform.report failure Runtime.ExitError"}, status,
+	); diff != "" {
 		t.Errorf("reports (-want +got):\n%s", diff)
 	}
 }
@@ -136,21 +138,23 @@ func TestLinesOfProcessesDoNotMix(t *testing.T) {
 
 func TestMetrics(t *testing.T) {
 	line := func(metric string, value int) string {
-		return fmt.Sprintf(`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],`+
+		return fmt.Sprintf(`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch",`+
+			`"Dimensions":[["FunctionName"]],`+
 			`"Metrics":[{"Name":"%s","Unit":"Count"}]}]},"FunctionName":"f","%s":%d}`+"\n", metric, metric, value)
 	}
 	h := with(t, host.Settings{}, host.Function{})
 	for range 3 {
 		ask(t, h, event{"print": "before\n" + line("Accepted", 4) + line("Rejected", 1)})
 	}
-	if got := [2]float64{h.Metrics().Sum("Anabranch", "Accepted"), h.Metrics().Sum("Anabranch", "Rejected")}; got != [2]float64{12, 3} {
-		t.Errorf("accepted and rejected are %v, want 12 and 3", got)
+	accepted, rejected := h.Metrics().Sum("Anabranch", "Accepted"), h.Metrics().Sum("Anabranch", "Rejected")
+	if accepted != 12 || rejected != 3 {
+		t.Errorf("accepted and rejected are %v and %v, want 12 and 3", accepted, rejected)
 	}
 	if err := h.Metrics().Invalid(); err != nil {
 		t.Error(err)
 	}
 	ask(t, h, event{"print": `{"_aws":{}}` + "\n"})
 	if err := h.Metrics().Invalid(); err == nil {
-		t.Error("an invalid line was not noticed")
+		t.Error("no error for an invalid line")
 	}
 }

@@ -13,36 +13,36 @@ type pool struct {
 	log  *logFile
 
 	mu        sync.Mutex
-	processes map[*process]struct{} // all that have not ended
-	idle      []*process            // those that wait for work; the one used last is at the end
-	frozen    map[*process]*call    // stopped in the middle of a call
-	working   int                   // calls that count against the concurrency
-	retired   bool                  // no process is kept
-	calls     int                   // that Faults was asked about
+	processes map[*process]struct{} // all processes that have not ended
+	idle      []*process            // the processes without a call; the one that worked last is at the end
+	frozen    map[*process]*call    // the processes that are stopped in the middle of a call
+	working   int                   // the number of calls that count against the concurrency
+	retired   bool                  // the pool keeps no idle process
+	calls     int                   // the number of calls for which Faults has been asked
 	stats     Stats
 }
 
-// Stats count what became of the calls of a function since it was added.
+// Stats counts the calls and the processes of a function since it was added.
 type Stats struct {
-	Calls      int             // handed to a process, second copies among them
-	Failed     int             // of those: errors of the function, crashes, time-outs
-	Throttled  int             // not handed to any
-	ColdStarts []time.Duration // of each new process, from its start to its first request for work
-	Processes  int             // now, all
-	Idle       int             // of those: waiting for work
-	Frozen     int             // of those: stopped by Freeze or a Fault, not yet thawed
-	Killed     int             // processes killed by Kill or a Fault
-	Stopped    int             // processes frozen by Freeze or a Fault
-	Lost       int             // answers lost by a Fault
-	Doubled    int             // calls delivered twice by a Fault
-	Delayed    int             // calls delayed by a Fault
+	Calls      int             // Calls given to a process, duplicates included.
+	Failed     int             // Calls that ended with an error of the function, a crash or a time-out.
+	Throttled  int             // Calls refused because the function was at its concurrency.
+	ColdStarts []time.Duration // Time of each new process from its start to its first request for work.
+	Processes  int             // Processes that run now.
+	Idle       int             // Processes that now wait for work.
+	Frozen     int             // Processes that Freeze or a Fault has stopped, and that are not yet thawed.
+	Killed     int             // Processes that Kill or a Fault has killed.
+	Stopped    int             // Processes that Freeze or a Fault has stopped, thawed ones included.
+	Lost       int             // Answers that a Fault has lost.
+	Doubled    int             // Calls that a Fault has delivered twice.
+	Delayed    int             // Calls that a Fault has delayed.
 }
 
 func newPool(h *Host, spec Function, log *logFile) *pool {
 	return &pool{host: h, spec: spec, log: log, processes: map[*process]struct{}{}, frozen: map[*process]*call{}}
 }
 
-// Stats of a function; zero for one that is not known.
+// Stats returns the Stats of a function, or the zero Stats if the host does not know the function.
 func (h *Host) Stats(name string) Stats {
 	p, err := h.find(name)
 	if err != nil {
@@ -62,7 +62,7 @@ func (p *pool) count(change func(*Stats)) {
 	change(&p.stats)
 }
 
-// admit takes one place of the function's concurrency, until leave.
+// admit takes one place of the function's concurrency until leave. It returns false if no place is free.
 func (p *pool) admit() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -80,7 +80,7 @@ func (p *pool) leave() {
 	p.working--
 }
 
-// take returns the warm process that was used last, as Lambda seems to, or starts one.
+// take returns the idle process that worked last, as Lambda seems to do, or starts a new process.
 func (p *pool) take() (proc *process, err error) {
 	p.mu.Lock()
 	if last := len(p.idle) - 1; last >= 0 {
@@ -98,13 +98,13 @@ func (p *pool) take() (proc *process, err error) {
 	closed := p.host.isDone()
 	p.mu.Unlock()
 	go p.forget(proc)
-	if closed { // killAll may have come before this process was known
+	if closed { // killAll may have run before this process was in the map
 		proc.kill()
 	}
 	return proc, nil
 }
 
-// forget drops a process as soon as it has ended.
+// forget drops a process when it ends.
 func (p *pool) forget(proc *process) {
 	<-proc.exited
 	p.drop(proc)
@@ -118,7 +118,7 @@ func (p *pool) drop(proc *process) {
 	p.idle = slices.DeleteFunc(p.idle, func(other *process) bool { return other == proc })
 }
 
-// end kills processes, and returns when they are forgotten.
+// end kills processes and drops them.
 func (p *pool) end(processes ...*process) {
 	for _, proc := range processes {
 		proc.kill()
@@ -127,12 +127,13 @@ func (p *pool) end(processes ...*process) {
 	}
 }
 
-// release gives back a process that has answered. It may still be on its way to ask for more: whoever takes it waits for that.
+// release makes a process that has answered idle. The process may not yet have asked for its next call; hand waits for
+// that.
 func (p *pool) release(proc *process) {
 	p.mu.Lock()
 	keep := !p.retired
 	select {
-	case <-proc.exited: // forget has dropped it, or is about to
+	case <-proc.exited: // forget drops it
 		keep = false
 	default:
 	}
@@ -146,7 +147,7 @@ func (p *pool) release(proc *process) {
 	}
 }
 
-// dropIdle ends idle processes.
+// dropIdle ends the idle processes for which the function returns true.
 func (p *pool) dropIdle(which func(*process) bool) {
 	p.mu.Lock()
 	var old []*process
@@ -163,12 +164,12 @@ func (p *pool) dropIdle(which func(*process) bool) {
 
 func everyone(*process) bool { return true }
 
-// reap ends the processes that have been idle since before a time.
+// reap ends the processes that became idle before a time.
 func (p *pool) reap(before time.Time) {
 	p.dropIdle(func(proc *process) bool { return proc.idleSince.Before(before) })
 }
 
-// retire keeps the pool from having processes without work.
+// retire ends the idle processes, and makes the pool end each other process after its call.
 func (p *pool) retire() {
 	p.mu.Lock()
 	p.retired = true

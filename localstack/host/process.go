@@ -12,32 +12,32 @@ import (
 	"time"
 )
 
-// process is one running bootstrap: what Lambda calls an execution environment.
+// process is one running bootstrap. Lambda calls it an execution environment.
 type process struct {
 	arn     string
 	timeout time.Duration
 	command *exec.Cmd
-	server  *http.Server // the Runtime API of this process alone
+	server  *http.Server // the Runtime API, which serves only this process
 	output  *output
 	started time.Time
 
-	calls     chan *call    // to the process, when it asks for work
-	first     sync.Once     // it asks
-	ready     chan struct{} // closed when it has asked for the first time
-	coldStart time.Duration // from started to then
-	dead      chan struct{} // closed when it has ended
-	exited    chan struct{} // closed when in addition all it wrote is in the log, and its Runtime API is closed
-	how       string        // it ended: "exit status 1", "signal: killed"; read after dead is closed
+	calls     chan *call    // gives a call to the process when it asks for work
+	first     sync.Once     // runs at the first request for work
+	ready     chan struct{} // closed at the first request for work
+	coldStart time.Duration // time from started to the first request for work
+	dead      chan struct{} // closed when the process has ended
+	exited    chan struct{} // closed after dead, when the log has all output and the Runtime API is closed
+	how       string        // how the process ended: "exit status 1", "signal: killed"; valid after dead is closed
 
-	idleSince time.Time // guarded by the pool
+	idleSince time.Time // guarded by the mutex of the pool
 
 	mu      sync.Mutex
-	current *call  // taken and not answered
-	request string // the id of the last call that was taken
-	initial error  // what it said of its initialisation
+	current *call  // the call that the process has taken and not answered
+	request string // the id of the last call that the process took
+	initial error  // the error of its initialisation that the process reported
 }
 
-// start starts a process of the function. It is not ready yet: hand waits for that.
+// start starts a process of the function. It does not wait until the process is ready: hand does.
 func (p *pool) start() (*process, error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -63,7 +63,7 @@ func (p *pool) start() (*process, error) {
 	proc.server = &http.Server{Handler: proc.runtimeAPI()}
 	proc.started = time.Now()
 	err = proc.command.Start()
-	err = errors.Join(err, write.Close()) // the process has its own
+	err = errors.Join(err, write.Close()) // the process has its own copy
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("start %s: %w", p.spec.Bootstrap, err), listener.Close(), read.Close())
 	}
@@ -75,11 +75,11 @@ func (p *pool) start() (*process, error) {
 
 func (p *process) serve(listener net.Listener) {
 	if err := p.server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		p.kill() // without its Runtime API the process would wait for ever
+		p.kill() // without its Runtime API, the process would wait for ever
 	}
 }
 
-// wait notices at once that the process has ended.
+// wait waits until the process ends, and then closes dead and exited.
 func (p *process) wait() {
 	if err := p.command.Wait(); err != nil {
 		p.how = err.Error()
@@ -89,21 +89,22 @@ func (p *process) wait() {
 	close(p.dead)
 	p.output.drain()
 	p.output.end()
-	_ = p.server.Close() // its listener is gone either way, and nobody is left to talk to
+	_ = p.server.Close() // an error changes nothing: the only client has ended
 	close(p.exited)
 }
 
 func (p *process) id() int { return p.command.Process.Pid }
 
-// kill ends the process, if it has not ended yet, and returns when it has. A frozen one ends, too.
+// kill ends the process, frozen or not, and returns when it has ended.
 func (p *process) kill() {
-	_ = p.command.Process.Kill() // of a child of ours it fails only when the child has ended
+	_ = p.command.Process.Kill() // it fails only if the process has ended already
 	<-p.dead
 }
 
-// hand gives the process a call as soon as it asks for one, which a new process is to do within a time, and one that has answered within 10 s.
+// hand gives the process a call as soon as the process asks for one. A new process must ask within patience, and a
+// process that has answered must ask within 10 s.
 //
-// Errors: a *FunctionError: the process ended before it did, or did not ask in time and was killed.
+// Errors: a *FunctionError if the process ended before it asked, or did not ask in time; hand kills it then.
 func (p *process) hand(c *call, patience time.Duration) error {
 	if p.wasReady() {
 		patience = 10 * time.Second
@@ -136,7 +137,7 @@ func (p *process) wasReady() bool {
 	}
 }
 
-// atWork is the call that the process has taken and not answered.
+// atWork returns the call that the process has taken and not answered, or nil.
 func (p *process) atWork() *call {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -10,7 +10,8 @@ import (
 	"time"
 )
 
-// runtimeAPI is what the bootstrap talks to. It serves one process, so that who asks needs no name.
+// runtimeAPI returns the Runtime API for the bootstrap. It serves only this process, so requests need not identify
+// themselves.
 //
 // Source: AWS Lambda Developer Guide, runtimes-api.
 func (p *process) runtimeAPI() http.Handler {
@@ -22,10 +23,10 @@ func (p *process) runtimeAPI() http.Handler {
 	return mux
 }
 
-// next waits for a call.
+// next waits for a call and gives it to the process.
 func (p *process) next(w http.ResponseWriter, r *http.Request) {
 	if p.atWork() != nil {
-		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the process has a call that it has not answered")
+		refuse(w, http.StatusForbidden, "InvalidStateTransition", "the process must answer its current call first")
 		return
 	}
 	p.first.Do(func() {
@@ -46,10 +47,10 @@ func (p *process) next(w http.ResponseWriter, r *http.Request) {
 	header.Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(deadline.UnixMilli(), 10))
 	header.Set("Lambda-Runtime-Invoked-Function-Arn", p.arn)
 	header.Set("Lambda-Runtime-Trace-Id", c.trace)
-	_, _ = w.Write(c.payload) // when it fails the process has ended, and wait says so
+	_, _ = w.Write(c.payload) // it fails only if the process has ended, which wait notices
 }
 
-// begin notes that the process has taken a call, and from when on its time counts.
+// begin makes a call the current one, starts its time-out and returns its deadline.
 func (p *process) begin(c *call) (deadline time.Time) {
 	deadline = time.Now().Add(p.timeout)
 	p.mu.Lock()
@@ -59,7 +60,7 @@ func (p *process) begin(c *call) (deadline time.Time) {
 	return deadline
 }
 
-// end returns the call that a request answers, which then is answered.
+// end returns the current call if it has this id, and makes it answered. It returns false for any other id.
 func (p *process) end(id string) (*call, bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -82,13 +83,13 @@ func (p *process) respond(w http.ResponseWriter, r *http.Request) {
 		refuse(w, http.StatusBadRequest, "InvalidRequest", err.Error())
 		return
 	}
-	// A streamed response can fail on its way: the trailers say so.
+	// A streamed response can fail after it has begun: its trailers then hold the error.
 	if kind := r.Trailer.Get("Lambda-Runtime-Function-Error-Type"); kind != "" {
-		said, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
+		details, err := base64.StdEncoding.DecodeString(r.Trailer.Get("Lambda-Runtime-Function-Error-Body"))
 		if err != nil {
-			said = nil // what kind of error it was is known all the same
+			details = nil // the kind of the error is still known
 		}
-		p.finish(w, r, answer{err: posted(said, kind)}, http.StatusAccepted)
+		p.finish(w, r, answer{err: posted(details, kind)}, http.StatusAccepted)
 		return
 	}
 	p.finish(w, r, answer{response: body}, http.StatusAccepted)
@@ -103,11 +104,11 @@ func (p *process) fail(w http.ResponseWriter, r *http.Request) {
 	p.finish(w, r, answer{err: posted(body, r.Header.Get("Lambda-Runtime-Function-Error-Type"))}, http.StatusAccepted)
 }
 
-// finish hands an answer to whoever waits for it, and tells the process.
+// finish gives an answer to the caller that waits for it, and confirms it to the process.
 func (p *process) finish(w http.ResponseWriter, r *http.Request, a answer, status int) {
 	c, ok := p.end(r.PathValue("id"))
 	if !ok {
-		refuse(w, http.StatusBadRequest, "InvalidRequestID", "no such call is under way")
+		refuse(w, http.StatusBadRequest, "InvalidRequestID", "the process has no call with this id")
 		return
 	}
 	c.answer <- a
@@ -142,11 +143,11 @@ func tooLarge(err error) bool {
 func accept(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(http.StatusAccepted)
-	_, _ = io.WriteString(w, `{"status":"OK"}`) // whether the process still reads it changes nothing
+	_, _ = io.WriteString(w, `{"status":"OK"}`) // an error changes nothing: the process has ended
 }
 
 func refuse(w http.ResponseWriter, status int, kind, message string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(platform(kind, message).Payload) // whether the process still reads it changes nothing
+	_, _ = w.Write(platform(kind, message).Payload) // an error changes nothing: the process has ended
 }

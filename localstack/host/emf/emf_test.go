@@ -12,8 +12,10 @@ import (
 	"github.com/anabranch/anabranch/localstack/host/emf"
 )
 
-const valid = `{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],` +
-	`"Metrics":[{"Name":"Accepted","Unit":"Count"},{"Name":"Lag","StorageResolution":1}]}]},"FunctionName":"ingest","Accepted":7,"Lag":[1.5,-2]}`
+const valid = `{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch",` +
+	`"Dimensions":[["FunctionName"]],` +
+	`"Metrics":[{"Name":"Accepted","Unit":"Count"},{"Name":"Lag","StorageResolution":1}]}]},"FunctionName":"ingest",` +
+	`"Accepted":7,"Lag":[1.5,-2]}`
 
 func TestParse(t *testing.T) {
 	got, err := emf.Parse([]byte(valid))
@@ -34,13 +36,14 @@ func TestDimensionSets(t *testing.T) {
 	line := strings.Replace(valid, `[["FunctionName"]]`, `[[],["FunctionName"]]`, 1)
 	got, err := emf.Parse([]byte(line))
 	if err != nil || len(got) != 4 || len(got[0].Dimensions) != 0 || got[2].Dimensions["FunctionName"] != "ingest" {
-		t.Errorf("metrics %v, error %v; want those of each set", got, err)
+		t.Errorf("metrics %v, error %v; want the metrics under each set", got, err)
 	}
 }
 
 func TestOtherLines(t *testing.T) {
 	for _, line := range []string{
-		"", "plain text", `{"level":"INFO","msg":"applied"}`, `{"msg":"\"_aws\""}`, `{"record":{"_aws":{}}}`, `{"msg":"_aws"}`,
+		"", "plain text", `{"level":"INFO","msg":"applied"}`, `{"msg":"\"_aws\""}`, `{"record":{"_aws":{}}}`,
+		`{"msg":"_aws"}`,
 	} {
 		if got, err := emf.Parse([]byte(line)); err != nil || got != nil {
 			t.Errorf("line %q: metrics %v, error %v; want none", line, got, err)
@@ -55,33 +58,39 @@ func TestInvalid(t *testing.T) {
 	}
 	for _, test := range []struct{ name, old, replacement, problem string }{
 		{"truncated", `,-2]}`, ``, "unexpected EOF"},
-		{"not an object", valid, `["_aws"]`, "want a JSON object"},
-		{"text behind it", `,-2]}`, `,-2]} "_aws"`, "behind the object"},
-		{"a member twice", `"Accepted":7`, `"Accepted":7,"Accepted":7`, "comes twice"},
-		{"no time", `"Timestamp":1795382103004,`, ``, "no Timestamp"},
-		{"a time in seconds", `1795382103004`, `1795382103`, "want milliseconds"},
-		{"a time in nanoseconds", `1795382103004`, `1795382103004000000`, "want milliseconds"},
-		{"a time that is no number", `1795382103004`, `"now"`, "Timestamp"},
+		{"not an object", valid, `["_aws"]`, "must be a JSON object"},
+		{"text after the object", `,-2]}`, `,-2]} "_aws"`, "after the JSON object"},
+		{"a member twice", `"Accepted":7`, `"Accepted":7,"Accepted":7`, `duplicate member "Accepted"`},
+		{"no time", `"Timestamp":1795382103004,`, ``, "missing Timestamp"},
+		{"a time in seconds", `1795382103004`, `1795382103`, "must be milliseconds"},
+		{"a time in nanoseconds", `1795382103004`, `1795382103004000000`, "must be milliseconds"},
+		{"a time that is not a number", `1795382103004`, `"now"`, "Timestamp"},
 		{"another spelling of a member", `"Timestamp"`, `"timestamp"`, `unknown member "timestamp"`},
 		{"an unknown member", `"Unit":"Count"`, `"Units":"Count"`, `unknown member "Units"`},
-		{"no directive", `"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],"Metrics":[{"Name":"Accepted","Unit":"Count"},{"Name":"Lag","StorageResolution":1}]}]`,
-			`"CloudWatchMetrics":[]`, "no CloudWatchMetrics"},
+		{"no directive", `"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],` +
+			`"Metrics":[{"Name":"Accepted","Unit":"Count"},{"Name":"Lag","StorageResolution":1}]}]`,
+			`"CloudWatchMetrics":[]`, "missing CloudWatchMetrics"},
 		{"no namespace", `"Namespace":"Anabranch",`, ``, "namespace"},
-		{"no dimensions", `"Dimensions":[["FunctionName"]],`, ``, "no Dimensions"},
-		{"a dimension that is not there", `"FunctionName":"ingest",`, ``, "want a string"},
-		{"a dimension that is a number", `"FunctionName":"ingest"`, `"FunctionName":4`, "want a string"},
+		{"no dimensions", `"Dimensions":[["FunctionName"]],`, ``, "missing Dimensions"},
+		{"an absent dimension", `"FunctionName":"ingest",`, ``, "null: must be a string"},
+		{"a dimension that is a number", `"FunctionName":"ingest"`, `"FunctionName":4`, "4: must be a string"},
 		{"an empty dimension", `"FunctionName":"ingest"`, `"FunctionName":""`, "0 characters"},
-		{"a long dimension", `"FunctionName":"ingest"`, `"FunctionName":"` + strings.Repeat("x", 1025) + `"`, "1025 characters"},
-		{"a dimension twice", `[["FunctionName"]]`, `[["FunctionName","FunctionName"]]`, "comes twice"},
-		{"too many metrics", `"Metrics":[`, `"Metrics":[` + strings.Join(many, ",") + `,`, "want 1 to 100"},
-		{"a metric that is not there", `,"Lag":[1.5,-2]`, ``, "Lag: member is null"},
-		{"a metric that is text", `"Accepted":7`, `"Accepted":"7"`, "want a number"},
-		{"a metric without values", `[1.5,-2]`, `[]`, "want a number"},
+		{
+			"a long dimension",
+			`"FunctionName":"ingest"`,
+			`"FunctionName":"` + strings.Repeat("x", 1025) + `"`,
+			"1025 characters",
+		},
+		{"a dimension twice", `[["FunctionName"]]`, `[["FunctionName","FunctionName"]]`, "duplicate dimension"},
+		{"too many metrics", `"Metrics":[`, `"Metrics":[` + strings.Join(many, ",") + `,`, "must be 1 to 100"},
+		{"an absent metric", `,"Lag":[1.5,-2]`, ``, "Lag: invalid value null"},
+		{"a metric that is text", `"Accepted":7`, `"Accepted":"7"`, "must be a number"},
+		{"a metric without values", `[1.5,-2]`, `[]`, "must be a number"},
 		{"a metric with a null", `[1.5,-2]`, `[1.5,null]`, "null"},
-		{"too many values", `[1.5,-2]`, `[1` + strings.Repeat(",1", 100) + `]`, "want a number"},
-		{"a unit of our own", `"Unit":"Count"`, `"Unit":"Events"`, "none of CloudWatch's"},
-		{"another resolution", `"StorageResolution":1`, `"StorageResolution":5`, "want 1 or 60"},
-		{"too long", `"Accepted":7`, `"Accepted":7,"x":"` + strings.Repeat("x", 1<<20) + `"`, "want at most"},
+		{"too many values", `[1.5,-2]`, `[1` + strings.Repeat(",1", 100) + `]`, "must be a number"},
+		{"a unit of our own", `"Unit":"Count"`, `"Unit":"Events"`, "must be a unit of CloudWatch"},
+		{"another resolution", `"StorageResolution":1`, `"StorageResolution":5`, "must be 1 or 60"},
+		{"too long", `"Accepted":7`, `"Accepted":7,"x":"` + strings.Repeat("x", 1<<20) + `"`, "maximum is 1048576"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			line := strings.Replace(valid, test.old, test.replacement, 1)
@@ -106,10 +115,10 @@ func TestSums(t *testing.T) {
 	sums.Take([]byte(strings.Replace(valid, `"ingest"`, `"other"`, 1)))
 	sums.Take([]byte(valid))
 	want := map[emf.Key]emf.Total{
-		{Namespace: "Anabranch", Name: "Accepted", Dimensions: "FunctionName=ingest"}: {Sum: 14, Min: 7, Max: 7, Count: 2, Unit: "Count"},
-		{Namespace: "Anabranch", Name: "Accepted", Dimensions: "FunctionName=other"}:  {Sum: 7, Min: 7, Max: 7, Count: 1, Unit: "Count"},
-		{Namespace: "Anabranch", Name: "Lag", Dimensions: "FunctionName=ingest"}:      {Sum: -1, Min: -2, Max: 1.5, Count: 4, Unit: "None"},
-		{Namespace: "Anabranch", Name: "Lag", Dimensions: "FunctionName=other"}:       {Sum: -.5, Min: -2, Max: 1.5, Count: 2, Unit: "None"},
+		{"Anabranch", "Accepted", "FunctionName=ingest"}: {Sum: 14, Min: 7, Max: 7, Count: 2, Unit: "Count"},
+		{"Anabranch", "Accepted", "FunctionName=other"}:  {Sum: 7, Min: 7, Max: 7, Count: 1, Unit: "Count"},
+		{"Anabranch", "Lag", "FunctionName=ingest"}:      {Sum: -1, Min: -2, Max: 1.5, Count: 4, Unit: "None"},
+		{"Anabranch", "Lag", "FunctionName=other"}:       {Sum: -.5, Min: -2, Max: 1.5, Count: 2, Unit: "None"},
 	}
 	if diff := cmp.Diff(want, sums.All()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -122,7 +131,8 @@ func TestSums(t *testing.T) {
 	}
 	sums.Take([]byte(strings.Replace(valid, `"Unit":"Count"`, `"Unit":"Bytes"`, 1)))
 	sums.Take([]byte(`{"_aws":{}}`))
-	if err := sums.Invalid(); !errors.Is(err, emf.ErrInvalid) || !strings.Contains(err.Error(), "had Count") || !strings.Contains(err.Error(), "no Timestamp") {
+	if err := sums.Invalid(); !errors.Is(err, emf.ErrInvalid) ||
+		!strings.Contains(err.Error(), "it had Count before") || !strings.Contains(err.Error(), "missing Timestamp") {
 		t.Errorf("invalid lines: %v", err)
 	}
 	if diff := cmp.Diff(want, sums.All()); diff != "" {

@@ -9,32 +9,32 @@ import (
 	"sync"
 )
 
-// Key is a metric as CloudWatch tells them apart.
+// Key identifies a metric, as CloudWatch does.
 type Key struct {
-	Namespace  string
-	Name       string
-	Dimensions string // sorted: "FunctionName=ingest,Stage=prod"; "": none
+	Namespace  string // Namespace, for example "Anabranch".
+	Name       string // Name of the metric, for example "Accepted".
+	Dimensions string // Dimensions, sorted: "FunctionName=ingest,Stage=prod". "" means none.
 }
 
-// Total is what the values of a metric come to.
+// Total sums up the values of a metric.
 type Total struct {
-	Sum, Min, Max float64
-	Count         int // values
-	Unit          string
+	Sum, Min, Max float64 // Sum, minimum and maximum of the values.
+	Count         int     // Number of values.
+	Unit          string  // Unit, for example "Count".
 }
 
-// Sums adds up the metrics of lines. The zero value is ready; it is safe for concurrent use.
+// Sums adds up the metrics of lines. The zero value is ready to use. It is safe for concurrent use.
 type Sums struct {
 	mu      sync.Mutex
 	totals  map[Key]Total
 	invalid []error
 }
 
-// maxInvalid bounds what is kept of a function that writes nothing else.
+// maxInvalid bounds the memory that invalid lines take.
 const maxInvalid = 100
 
-// Take adds the metrics of a line, if it has any. A line that is invalid, or gives a metric another unit than before, is kept for Invalid, and none
-// of it is added.
+// Take adds the metrics of a line, if it has any. It adds nothing of a line that is invalid, or that gives a metric
+// another unit than before; Invalid then returns the error.
 func (s *Sums) Take(line []byte) {
 	metrics, err := Parse(line)
 	s.mu.Lock()
@@ -50,7 +50,7 @@ func (s *Sums) Take(line []byte) {
 func (s *Sums) add(metrics []Metric) error {
 	for _, m := range metrics {
 		if known, ok := s.totals[key(m)]; ok && known.Unit != m.Unit {
-			return fmt.Errorf("%w: metric %s has the unit %s, and had %s", ErrInvalid, m.Name, m.Unit, known.Unit)
+			return fmt.Errorf("%w: metric %s has the unit %s; it had %s before", ErrInvalid, m.Name, m.Unit, known.Unit)
 		}
 	}
 	if s.totals == nil {
@@ -80,7 +80,8 @@ func key(m Metric) Key {
 	return Key{Namespace: m.Namespace, Name: m.Name, Dimensions: strings.Join(dimensions, ",")}
 }
 
-// Sum is a metric's sum over all its sets of dimensions, so one that a line puts under two sets counts twice; 0 when it never came.
+// Sum returns the sum of a metric over all its sets of dimensions. A value that a line puts under two sets counts
+// twice. Sum returns 0 for an unknown metric.
 func (s *Sums) Sum(namespace, name string) float64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -93,14 +94,14 @@ func (s *Sums) Sum(namespace, name string) float64 {
 	return sum
 }
 
-// All copies the totals.
+// All returns a copy of all totals.
 func (s *Sums) All() map[Key]Total {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return maps.Clone(s.totals)
 }
 
-// Invalid says what was wrong with the first lines that were not added; nil when all were.
+// Invalid returns the errors of the first 100 lines that Take refused, or nil if it refused none.
 func (s *Sums) Invalid() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -21,7 +21,7 @@ func (s All) OpenLayout(
 ) (archive.Layout, error) {
 	length, err := slot.NewLength(s.Slot)
 	if err != nil {
-		return archive.Layout{}, fmt.Errorf("Slot: %w", err)
+		return archive.Layout{}, fmt.Errorf("setting Slot: %w", err)
 	}
 	wanted := archive.Layout{
 		Number: 1, Slot: length, Lanes: s.Lanes, DedupeWindow: s.DedupeWindow, SpeedWindow: s.SpeedWindow, Stream: stream,

@@ -18,7 +18,8 @@ import (
 // more is how many events come while a definition changes.
 const more = 500
 
-// deployViews deploys the batch function with the sample's views, changed by replacing a text, and returns its bootstrap's path.
+// deployViews deploys the batch function with the sample's views, changed by replacing a text, and returns its
+// bootstrap's path.
 func (w *world) deployViews(t *testing.T, old, new string) {
 	t.Helper()
 	folder, err := os.MkdirTemp(w.dir, "batch-")
@@ -75,8 +76,9 @@ func (w *world) asked(t *testing.T, do func()) {
 	t.Logf("%d questions were asked meanwhile; none failed or went back", <-asked)
 }
 
-// changed: the batch function is deployed with another definition of a view. It is built beside the running one and takes its place, while events keep
-// coming; not one question fails, and no answer goes back. Deployed again, the old one serves at the next tick.
+// changed: the batch function is deployed with another definition of a view. It is built beside the running one and
+// takes its place, while events keep coming; not one question fails, and no answer goes back. Deployed again, the old
+// one serves at the next tick.
 func changed(t *testing.T, w *world) {
 	before := w.definition(t)
 	// It means the same, so that the same fold judges it; to Anabranch it is another definition.
@@ -111,7 +113,8 @@ func (w *world) untilDefined(t *testing.T, wanted func(string) bool) {
 	}
 }
 
-// tickBoth has batch and replay go on, one after the other: what is lost in the stream is found, and what was is replayed.
+// tickBoth has batch and replay go on, one after the other: what is lost in the stream is found, and what was is
+// replayed.
 func (w *world) tickBoth(t *testing.T, ctx context.Context) {
 	t.Helper()
 	for _, function := range []string{"BatchFunction", "ReplayFunction"} {

@@ -1,4 +1,4 @@
-// Package e2e is the end-to-end story of Anabranch as it is deployed: the real template on the emulator, the built functions, real events over the HTTP
-// API, and every value compared with an independent fold of what is in the archive. It is run by `make e2e`; its tests are behind the build tag
-// `emulator`.
+// Package e2e tests Anabranch end to end, as it is deployed. It deploys the real template and the built functions to
+// the emulator, sends real events over the HTTP API, and compares every value with an independent fold of the archive.
+// Its tests are behind the build tag `emulator`; `make e2e` runs them.
 package e2e

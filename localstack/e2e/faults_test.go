@@ -15,18 +15,21 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// ingestKilled: ingest dies after the archive has a request and before the stream has it. Nobody sends it again; the sweep finds it, and the republish
-// function publishes it.
+// ingestKilled: ingest dies after the archive has a request and before the stream has it. Nobody sends it again; the
+// sweep finds it, and the republish function publishes it.
 func ingestKilled(t *testing.T, w *world) {
 	before := len(w.archived(t))
 	streamed := len(w.published(t))
-	if err := w.wire.Break(wire.Plan{Rates: map[wire.Kind]float64{wire.TimeoutBefore: 1}, Services: []string{"kinesis"}, Hold: time.Minute}); err != nil {
+	if err := w.wire.Break(
+		wire.Plan{Rates: map[wire.Kind]float64{wire.TimeoutBefore: 1}, Services: []string{"kinesis"}, Hold: time.Minute},
+	); err != nil {
 		t.Fatal(err)
 	}
 	answered := make(chan int, 1)
 	go func() {
 		status, err := w.post(context.WithoutCancel(t.Context()), w.Keys.Write, []byte(
-			`{"specversion":"1.0","id":"killed-1","source":"/e2e","type":"web.request","time":"2015-05-20T15:30:00Z","data":{"method":"GET","path":"/killed","status":200,"bytes":5}}`))
+			`{"specversion":"1.0","id":"killed-1","source":"/e2e","type":"web.request","time":"2015-05-20T15:30:00Z",`+
+				`"data":{"method":"GET","path":"/killed","status":200,"bytes":5}}`))
 		if err != nil {
 			status = -1
 		}
@@ -75,8 +78,8 @@ func ingestKilled(t *testing.T, w *world) {
 	}
 }
 
-// faults: more events while functions are killed, frozen, run twice, started anew, and the services answer with errors now and then; then all of it
-// stops, zombies wake up, and every answer is right.
+// faults: more events while functions are killed, frozen, run twice, started anew, and the services answer with errors
+// now and then; then all of it stops, zombies wake up, and every answer is right.
 func faults(t *testing.T, w *world) {
 	lines := another(t, "-f")
 	w.wire.Reset()
@@ -147,7 +150,8 @@ func faults(t *testing.T, w *world) {
 			t.Fatal(err)
 		}
 		s := w.Host.Stats(function)
-		t.Logf("%-20s %4d calls: %d failed, %d killed, %d frozen (%d answered when they woke up), %d run twice, %d answers lost",
+		t.Logf("%-20s %4d calls: %d failed, %d killed, %d frozen (%d answered when they woke up), %d run twice, %d "+
+			"answers lost",
 			function, s.Calls, s.Failed, s.Killed, s.Stopped, answered, s.Doubled, s.Lost)
 		killed, frozen, doubled, lost = killed+s.Killed, frozen+s.Stopped, doubled+s.Doubled, lost+s.Lost
 		if function == stack.Batch && s.Killed+s.Stopped+s.Doubled+s.Lost == 0 {
@@ -155,7 +159,9 @@ func faults(t *testing.T, w *world) {
 		}
 	}
 	if killed == 0 || frozen == 0 || doubled == 0 || lost == 0 {
-		t.Errorf("%d functions killed, %d frozen, %d run twice, %d answers lost: want some of each", killed, frozen, doubled, lost)
+		t.Errorf(
+			"%d functions killed, %d frozen, %d run twice, %d answers lost: want some of each", killed, frozen, doubled, lost,
+		)
 	}
 	t.Logf("batch was called %d times by hand, %d failed; faults on the wire: %v", ticks, failed, fired)
 	for _, kind := range wire.Kinds() {
@@ -165,7 +171,9 @@ func faults(t *testing.T, w *world) {
 	}
 	w.drain(t)
 	if got, want := len(distinct(t, w.archived(t))), 2*sample.Events+2+2*more; got != want {
-		t.Fatalf("the archive holds %d distinct events, want %d: what was acknowledged is lost, or more was made of it", got, want)
+		t.Fatalf(
+			"the archive holds %d distinct events, want %d: what was acknowledged is lost, or more was made of it", got, want,
+		)
 	}
 	w.takeOver(t, 2*sample.Events+1+2*more)
 	w.sweptThrough(t)

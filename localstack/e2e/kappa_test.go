@@ -19,8 +19,9 @@ import (
 
 const pageViews = "- name: page_views\n"
 
-// kappa: one word makes a view one that the stream keeps alone. Replay builds it from the archive while events keep coming; it is compared with the
-// Lambda view, key by key; it is changed, compared, switched to, rolled back from and dropped, by the operators' commands.
+// kappa: one word makes a view one that the stream keeps alone. Replay builds it from the archive while events keep
+// coming; it is compared with the Lambda view, key by key; it is changed, compared, switched to, rolled back from and
+// dropped, by the operators' commands.
 func kappa(t *testing.T, w *world) {
 	before := w.definition(t)
 	w.deployViews(t, pageViews, pageViews+"    architecture: kappa\n")
@@ -34,7 +35,8 @@ func kappa(t *testing.T, w *world) {
 	})
 
 	first := w.definition(t)
-	w.deployViews(t, pageViews+"    description: Requests and bytes per page and hour\n    where: type == \"web.request\" && data.status < 400\n",
+	w.deployViews(t, pageViews+"    description: Requests and bytes per page and hour\n    where: type == "+
+		"\"web.request\" && data.status < 400\n",
 		pageViews+"    architecture: kappa\n    where: type == \"web.request\"\n")
 	w.untilDefined(t, func(definition string) bool { return definition != first })
 	w.drain(t)
@@ -54,7 +56,8 @@ func kappa(t *testing.T, w *world) {
 	w.operate(t, 0, "status", "page_views")
 }
 
-// sweptThrough waits until what the stream has lost has come to the Kappa view by the sweep: until it says that it is complete through now.
+// sweptThrough waits until what the stream has lost has come to the Kappa view by the sweep: until it says that it is
+// complete through now.
 func (w *world) sweptThrough(t *testing.T) {
 	t.Helper()
 	began := time.Now().UTC()
@@ -75,7 +78,8 @@ func (w *world) sweptThrough(t *testing.T) {
 	}
 }
 
-// lambdaAgain: the Kappa view becomes a Lambda view again. What was dropped before is deleted by then, by batch and by replay.
+// lambdaAgain: the Kappa view becomes a Lambda view again. What was dropped before is deleted by then, by batch and by
+// replay.
 func lambdaAgain(t *testing.T, w *world) {
 	for deadline := time.Now().Add(2 * time.Minute); w.generations(t) > 1; time.Sleep(time.Second) {
 		if time.Now().After(deadline) {
@@ -89,7 +93,8 @@ func lambdaAgain(t *testing.T, w *world) {
 	w.verify(t, true)
 }
 
-// audited: a clean view has no drift. Then an item is deleted behind everybody's back: the audit names it, and rebuilding the view mends it.
+// audited: a clean view has no drift. Then an item is deleted behind everybody's back: the audit names it, and
+// rebuilding the view mends it.
 func audited(t *testing.T, w *world) {
 	audit := func(code int) {
 		t.Helper()
@@ -174,7 +179,9 @@ func (w *world) deleteItem(t *testing.T, view string) {
 	t.Helper()
 	generation := w.status(t, view).Serving
 	tables := dynamodb.NewFromConfig(w.Config)
-	for pages := dynamodb.NewScanPaginator(tables, &dynamodb.ScanInput{TableName: aws.String(w.Outputs["BaseTable"])}); pages.HasMorePages(); {
+	for pages := dynamodb.NewScanPaginator(
+		tables, &dynamodb.ScanInput{TableName: aws.String(w.Outputs["BaseTable"])},
+	); pages.HasMorePages(); {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {
 			t.Fatal(err)
@@ -185,7 +192,8 @@ func (w *world) deleteItem(t *testing.T, view string) {
 				continue
 			}
 			if _, err := tables.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{
-				TableName: aws.String(w.Outputs["BaseTable"]), Key: map[string]dynamotypes.AttributeValue{"pk": item["pk"], "sk": item["sk"]},
+				TableName: aws.String(w.Outputs["BaseTable"]),
+				Key:       map[string]dynamotypes.AttributeValue{"pk": item["pk"], "sk": item["sk"]},
 			}); err != nil {
 				t.Fatal(err)
 			}

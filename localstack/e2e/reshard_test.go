@@ -15,8 +15,9 @@ import (
 	"github.com/anabranch/anabranch/localstack/stack"
 )
 
-// TestReshard: the stream is split and merged while events come, on an emulator that does it as Kinesis does. Nothing is lost, nothing is counted twice,
-// live and after batch; a lane's records stay in order, whatever the shards do, or applied positions would have dropped some.
+// TestReshard: the stream is split and merged while events come, on an emulator that does it as Kinesis does. Nothing
+// is lost, nothing is counted twice, live and after batch; a lane's records stay in order, whatever the shards do, or
+// applied positions would have dropped some.
 func TestReshard(t *testing.T) {
 	t.Parallel() // with TestStory: each has a stack of its own
 	w := start(t, stack.Settings{Kinesis: kinesislocal.Start(t).Endpoint, Shards: 2})
@@ -35,7 +36,8 @@ func TestReshard(t *testing.T) {
 		}
 		resharded <- nil
 	}()
-	for sent, done := 0, false; sent < len(lines) || !done; { // once more from the beginning while the stream is not there yet: copies
+	// once more from the beginning while the stream is not there yet: copies
+	for sent, done := 0, false; sent < len(lines) || !done; {
 		from := sent % len(lines)
 		w.send(t, lines[from:min(from+500, len(lines))], "--batch", "50")
 		sent += 500
@@ -74,6 +76,8 @@ func (w *world) reshard(t *testing.T, shards int32) error {
 	if err != nil {
 		return err
 	}
-	waiter := kinesis.NewStreamExistsWaiter(w.Kinesis, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second })
+	waiter := kinesis.NewStreamExistsWaiter(
+		w.Kinesis, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second },
+	)
 	return waiter.Wait(t.Context(), &kinesis.DescribeStreamInput{StreamName: &stream}, time.Minute)
 }

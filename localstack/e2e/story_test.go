@@ -45,7 +45,10 @@ func TestStory(t *testing.T) {
 			t.Errorf("%s was never run", function)
 			continue
 		}
-		t.Logf("%-22s %5d calls, %d starts, the first in %.0f ms", function, stats.Calls, len(stats.ColdStarts), stats.ColdStarts[0].Seconds()*1000)
+		t.Logf(
+			"%-22s %5d calls, %d starts, the first in %.0f ms", function, stats.Calls, len(stats.ColdStarts),
+			stats.ColdStarts[0].Seconds()*1000,
+		)
 	}
 	if err := w.Host.Metrics().Invalid(); err != nil {
 		t.Errorf("metrics: %v", err)
@@ -110,7 +113,9 @@ func live(t *testing.T, w *world) {
 	if called, invoked := w.Host.Stats(stack.Speed).Calls, w.Stream.Counts().Invocations; called != invoked {
 		t.Errorf("speed was called %d times, and %d times by our poller: somebody else reads the stream", called, invoked)
 	}
-	if err := w.reader().Wait(t.Context(), "every event in the answers", func(a sample.Answer) bool { return a.Requests() == sample.Events }); err != nil {
+	if err := w.reader().Wait(
+		t.Context(), "every event in the answers", func(a sample.Answer) bool { return a.Requests() == sample.Events },
+	); err != nil {
 		t.Fatal(err)
 	}
 }

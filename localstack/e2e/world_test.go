@@ -32,7 +32,8 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// short are parameters that let a takeover be waited for. A stack's clock, this machine's, has no error; HTTP's Date has one of a second.
+// short are parameters that let a takeover be waited for. A stack's clock, this machine's, has no error; HTTP's Date
+// has one of a second.
 var short = map[string]string{
 	"Slot": "5s", "CommitWithin": "3s", "ClockMargin": "2s", "SealDelay": "6s", "SweepAfter": "5s", "BatchingWindow": "1",
 }
@@ -87,7 +88,8 @@ func (w *world) send(t *testing.T, lines [][]byte, args ...string) {
 	w.sendUpTo(t, 1, lines, args...)
 }
 
-// sendUpTo runs the command again where it gives up, which is safe, as it says: while much goes wrong, so many times at most.
+// sendUpTo runs the command again where it gives up, which is safe, as it says: while much goes wrong, so many times at
+// most.
 func (w *world) sendUpTo(t *testing.T, times int, lines [][]byte, args ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "events.ndjson")
@@ -236,7 +238,9 @@ func (w *world) archived(t *testing.T) (lines [][]byte) {
 		t.Fatal(err)
 	}
 	defer decoder.Close()
-	pages := s3.NewListObjectsV2Paginator(client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("events/dt=")})
+	pages := s3.NewListObjectsV2Paginator(
+		client, &s3.ListObjectsV2Input{Bucket: &bucket, Prefix: aws.String("events/dt=")},
+	)
 	for pages.HasMorePages() {
 		page, err := pages.NextPage(t.Context())
 		if err != nil {

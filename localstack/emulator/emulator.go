@@ -1,7 +1,8 @@
-// Package emulator runs MiniStack, an emulator of AWS, as a process of its own on 127.0.0.1: for tests behind the build tag `emulator`, and for
-// the commands below localstack/. It installs it with pip into build/venv, pinned and frozen; no Docker, no account.
+// Package emulator runs MiniStack, an emulator of AWS, in its own process on 127.0.0.1. It serves tests behind the
+// build tag `emulator`, and the commands below localstack/. It installs pinned versions with pip into build/venv. It
+// needs neither Docker nor an account.
 //
-// It knows nothing of Anabranch. What the emulator does otherwise than AWS is listed, and checked, by probe_test.go.
+// The package knows nothing of Anabranch. probe_test.go lists and checks the differences between MiniStack and AWS.
 package emulator
 
 import (
@@ -24,10 +25,10 @@ import (
 	"github.com/anabranch/anabranch/infra/venv"
 )
 
-// Requirements is the file of frozen packages that hold the emulator.
+// Requirements is the file that pins the packages of the emulator.
 const Requirements = "localstack/requirements.txt"
 
-// What every client of an emulator is to be configured with. The emulator asks for no right credentials.
+// The configuration for clients of an emulator. The emulator does not check the credentials.
 const (
 	Region    = "us-east-1"
 	AccessKey = "test"
@@ -37,28 +38,28 @@ const (
 //go:embed launch.py
 var launch string
 
-// Settings of an emulator. The zero Settings do.
+// Settings configures an emulator. The zero Settings are valid.
 type Settings struct {
-	Root string    // the repository's directory; "": found from the working directory
-	Port int       // on 127.0.0.1; 0: any that is free
-	Env  []string  // more of the emulator's environment, as in os.Environ; for example "PERSIST_STATE=1"
-	Log  io.Writer // its output; nil: kept only to be part of errors
+	Root string    // Directory of the repository. "" means that of the working directory.
+	Port int       // Port on 127.0.0.1. 0 means any free port.
+	Env  []string  // More environment variables of the emulator, for example "PERSIST_STATE=1".
+	Log  io.Writer // Gets the output of the emulator. nil keeps only its end, for errors.
 }
 
 // Emulator is a running emulator.
 type Emulator struct {
-	Endpoint string // for example "http://127.0.0.1:41233", what AWS_ENDPOINT_URL is to be
+	Endpoint string // Value for AWS_ENDPOINT_URL, for example "http://127.0.0.1:41233".
 
 	process *exec.Cmd
-	stdin   io.Closer // closed: the process ends
+	stdin   io.Closer // the process ends when this is closed
 	ended   chan struct{}
-	err     error // why it ended; read after ended is closed
+	err     error // why the process ended; valid after ended is closed
 	output  *tail
 	home    string
 }
 
-// Start runs an emulator for the rest of the test, as one test of a package does. An emulator that is missing, or does not start, fails the
-// test: it is never skipped.
+// Start runs an emulator for the rest of the test. If it cannot install or start the emulator, the test fails; it is
+// never skipped.
 func Start(t testing.TB) *Emulator {
 	t.Helper()
 	e, err := Launch(t.Context(), Settings{})
@@ -73,8 +74,8 @@ func Start(t testing.TB) *Emulator {
 	return e
 }
 
-// Launch installs the emulator where it is missing, starts it and returns when it answers. ctx bounds the start only: Stop ends the emulator, and so
-// does the end of this process.
+// Launch installs the emulator if it is missing, starts it and returns when it answers. ctx bounds only the start. The
+// emulator ends with Stop or with this process.
 func Launch(ctx context.Context, s Settings) (*Emulator, error) {
 	if s.Root == "" {
 		root, err := venv.Root()
@@ -110,7 +111,9 @@ func run(s Settings, bin string) (*Emulator, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &Emulator{Endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), output: &tail{}, home: home, ended: make(chan struct{})}
+	e := &Emulator{
+		Endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), output: &tail{}, home: home, ended: make(chan struct{}),
+	}
 	e.process = exec.Command(filepath.Join(bin, "python"), "-c", launch)
 	e.process.Env = append(e.environment(port), s.Env...)
 	e.process.Dir = home
@@ -133,18 +136,19 @@ func run(s Settings, bin string) (*Emulator, error) {
 	return e, nil
 }
 
-// environment is all that the emulator sees, and hands on to what it starts: none of ours. Its files go into a directory that Stop removes.
+// environment returns all environment variables of the emulator and of its child processes. It does not pass on our
+// own. The emulator writes its files into a directory that Stop removes.
 func (e *Emulator) environment(port int) []string {
 	return []string{
 		"PATH=" + os.Getenv("PATH"), "HOME=" + e.home, "TMPDIR=" + e.home, "LOG_LEVEL=WARNING",
 		"BIND_HOST=127.0.0.1", fmt.Sprintf("GATEWAY_PORT=%d", port), "AWS_ENDPOINT_URL=" + e.Endpoint,
 		"AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey, "AWS_DEFAULT_REGION=" + Region,
-		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", // it would open more ports
+		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", // these services would open more ports
 		"S3_DATA_DIR=" + filepath.Join(e.home, "s3"),
 	}
 }
 
-// freePort is a port that was free a moment ago. Should somebody take it, the emulator says so and ends.
+// freePort returns a free port. If another process takes it before the emulator does, the emulator reports it and ends.
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -165,20 +169,20 @@ func (e *Emulator) waitUntilHealthy(ctx context.Context) error {
 		case <-e.ended:
 			return fmt.Errorf("MiniStack ended (%v):\n%s", e.err, e.output)
 		case <-ctx.Done():
-			return fmt.Errorf("MiniStack at %s does not answer: %w\n%s", e.Endpoint, err, e.output)
+			return fmt.Errorf("MiniStack did not answer at %s: %w\n%s", e.Endpoint, err, e.output)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
 func (e *Emulator) healthy(ctx context.Context) error {
-	// Who holds the port may be somebody else, who does not answer.
+	// Another process may hold the port and never answer.
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	return e.call(ctx, http.MethodGet, "/_ministack/health")
 }
 
-// Reset forgets everything the emulator holds.
+// Reset deletes all data in the emulator.
 func (e *Emulator) Reset(ctx context.Context) error {
 	return e.call(ctx, http.MethodPost, "/_ministack/reset")
 }
@@ -200,22 +204,25 @@ func (e *Emulator) call(ctx context.Context, method, path string) error {
 	return err
 }
 
-// Stop ends the emulator, as SIGTERM would, and removes its files. What it held is gone, unless Env asked to persist it elsewhere.
+// Stop ends the emulator, as SIGTERM would, and removes its files. Its data is lost, unless Env made it persist the
+// data in another directory.
 func (e *Emulator) Stop() error {
 	if err := e.stdin.Close(); err != nil {
 		return err
 	}
 	select {
-	case <-e.ended: // its exit code says nothing: an emulator that ended by itself has failed whoever used it
+	case <-e.ended: // the exit code does not matter: if the emulator ended by itself, its clients have failed already
 		return os.RemoveAll(e.home)
 	case <-time.After(10 * time.Second):
 	}
 	killed := e.process.Process.Kill()
 	<-e.ended
-	return errors.Join(fmt.Errorf("MiniStack did not end by itself and was killed:\n%s", e.output), killed, os.RemoveAll(e.home))
+	return errors.Join(
+		fmt.Errorf("MiniStack did not end by itself and was killed:\n%s", e.output), killed, os.RemoveAll(e.home),
+	)
 }
 
-// tail keeps the end of what is written to it.
+// tail keeps the last 16 KiB that were written to it.
 type tail struct {
 	mu   sync.Mutex
 	text []byte

@@ -70,7 +70,8 @@ func TestAPortThatIsTakenIsSaidSo(t *testing.T) {
 }
 
 func TestARootWithoutRequirementsIsAnError(t *testing.T) {
-	if _, err := emulator.Launch(t.Context(), emulator.Settings{Root: t.TempDir()}); err == nil || !strings.Contains(err.Error(), "requirements.txt") {
+	if _, err := emulator.Launch(t.Context(), emulator.Settings{Root: t.TempDir()}); err == nil ||
+		!strings.Contains(err.Error(), "requirements.txt") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-"""Runs MiniStack until its standard input ends: an emulator never outlives whoever started it, however that one died."""
+"""Runs MiniStack until standard input ends, so that it never outlives the process that started it."""
 import atexit
 import os
 import shutil
@@ -17,7 +17,7 @@ def stop_with_parent():
     os._exit(1)
 
 
-# The directory made for this run, in case nobody is left to remove it.
+# Remove the directory of this run, in case the process that started it cannot.
 atexit.register(shutil.rmtree, os.getcwd(), ignore_errors=True)
 threading.Thread(target=stop_with_parent, daemon=True).start()
 main()

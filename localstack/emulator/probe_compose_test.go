@@ -11,8 +11,8 @@ import (
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
 
-// TestCompose: the containers are of the versions that the rest is about, and nobody else's machine reaches them. No Docker is needed for that,
-// and none is used.
+// TestCompose: the containers are of the versions that the rest is about, and nobody else's machine reaches them. No
+// Docker is needed for that, and none is used.
 func TestCompose(t *testing.T) {
 	root, err := venv.Root()
 	if err != nil {

@@ -63,8 +63,11 @@ func (p *prober) function(code []byte, environment map[string]string) (name stri
 		architecture = "arm64"
 	}
 	p.call("lambda", http.MethodPost, functions, map[string]any{
-		"FunctionName": name, "Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 10, "Role": "arn:aws:iam::000000000000:role/any",
-		"Code": map[string]any{"ZipFile": code}, "Architectures": []string{architecture}, "Environment": map[string]any{"Variables": environment},
+		"FunctionName": name, "Runtime": "provided.al2023", "Handler": "bootstrap", "Timeout": 10,
+		"Role":          "arn:aws:iam::000000000000:role/any",
+		"Code":          map[string]any{"ZipFile": code},
+		"Architectures": []string{architecture},
+		"Environment":   map[string]any{"Variables": environment},
 	}, nil)
 	state := eventually(p, "Active", time.Minute, func() string {
 		var configuration struct{ State string }
@@ -81,7 +84,10 @@ func (p *prober) function(code []byte, environment map[string]string) (name stri
 type invocation struct{ failure, log, payload string }
 
 func (p *prober) invoke(name, payload string) (invocation, error) {
-	response, body, err := p.send("lambda", http.MethodPost, functions+"/"+name+"/invocations", []byte(payload), http.Header{"X-Amz-Log-Type": {"Tail"}})
+	response, body, err := p.send(
+		"lambda", http.MethodPost, functions+"/"+name+"/invocations", []byte(payload),
+		http.Header{"X-Amz-Log-Type": {"Tail"}},
+	)
 	if err == nil && response.StatusCode != http.StatusOK {
 		err = fmt.Errorf("invoke %s: %s %s", name, response.Status, body)
 	}
@@ -152,7 +158,9 @@ func lambdaQuirks() []quirk {
 		result = p.mustInvoke(counter, fmt.Sprintf(`{"table":%q,"print":%d}`, *counts, printed))
 		return result, func() string {
 			p.together(99, func() error { _, err := p.invoke(counter, fmt.Sprintf(`{"table":%q}`, *counts)); return err })
-			item, err := table.Table{Client: c, Name: *counts}.Get(p.ctx, table.KeyOf(table.Binary([]byte("p")), table.Binary([]byte("s"))))
+			item, err := table.Table{Client: c, Name: *counts}.Get(
+				p.ctx, table.KeyOf(table.Binary([]byte("p")), table.Binary([]byte("s"))),
+			)
 			p.must(err)
 			return item["n"].(*types.AttributeValueMemberN).Value
 		}
@@ -231,7 +239,10 @@ func lambdaQuirks() []quirk {
 		}},
 		{"Lambda", "an async call that fails", "is made 3 times, over minutes", "3 calls", func(p *prober) string {
 			h, name := p.proxied(always(http.StatusInternalServerError, `{}`))
-			_, _, err := p.send("lambda", http.MethodPost, functions+"/"+name+"/invocations", []byte(`{}`), http.Header{"X-Amz-Invocation-Type": {"Event"}})
+			_, _, err := p.send(
+				"lambda", http.MethodPost, functions+"/"+name+"/invocations", []byte(`{}`),
+				http.Header{"X-Amz-Invocation-Type": {"Event"}},
+			)
 			p.must(err)
 			return eventually(p, "3 calls", 15*time.Second, func() string { return fmt.Sprintf("%d calls", len(h.seen())) })
 		}},
@@ -248,8 +259,11 @@ type kinesisEvent struct {
 	}
 }
 
-// mapped puts 10 records into a stream of one shard and maps it to a function, whose invocations get the numbers of their records.
-func (p *prober) mapped(settings map[string]any, answer func(numbers []int, e kinesisEvent) (int, string)) func() [][]int {
+// mapped puts 10 records into a stream of one shard and maps it to a function, whose invocations get the numbers of
+// their records.
+func (p *prober) mapped(
+	settings map[string]any, answer func(numbers []int, e kinesisEvent) (int, string),
+) func() [][]int {
 	var (
 		mu        sync.Mutex
 		delivered [][]int
@@ -293,10 +307,14 @@ func mappingQuirks() []quirk {
 	return []quirk{
 		{"mapping", "10 records, a function that succeeds", "[0 1 2 3 4 5 6 7 8 9]", "", func(p *prober) string {
 			delivered := p.mapped(nil, func([]int, kinesisEvent) (int, string) { return http.StatusOK, `{}` })
-			return eventually(p, "[0 1 2 3 4 5 6 7 8 9]", 20*time.Second, func() string { return fmt.Sprint(slices.Concat(delivered()...)) })
+			return eventually(
+				p, "[0 1 2 3 4 5 6 7 8 9]", 20*time.Second, func() string { return fmt.Sprint(slices.Concat(delivered()...)) },
+			)
 		}},
 		{"mapping", "ReportBatchItemFailures names record 3", "records 3 to 9 come again", "they are lost", func(p *prober) string {
-			delivered := p.mapped(map[string]any{"FunctionResponseTypes": []string{"ReportBatchItemFailures"}}, func(numbers []int, e kinesisEvent) (int, string) {
+			delivered := p.mapped(map[string]any{
+				"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
+			}, func(numbers []int, e kinesisEvent) (int, string) {
 				if numbers[0] == 0 {
 					return http.StatusOK, `{"batchItemFailures":[{"itemIdentifier":"` + e.Records[3].Kinesis.SequenceNumber + `"}]}`
 				}
@@ -312,7 +330,10 @@ func mappingQuirks() []quirk {
 			return "they are lost"
 		}},
 		{"mapping", "MaximumRetryAttempts 1, a function that always fails", "2 calls", "more than 2 calls", func(p *prober) string {
-			delivered := p.mapped(map[string]any{"MaximumRetryAttempts": 1}, func([]int, kinesisEvent) (int, string) { return http.StatusInternalServerError, `{}` })
+			delivered := p.mapped(
+				map[string]any{"MaximumRetryAttempts": 1},
+				func([]int, kinesisEvent) (int, string) { return http.StatusInternalServerError, `{}` },
+			)
 			if eventually(p, true, 10*time.Second, func() bool { return len(delivered()) > 2 }) {
 				return "more than 2 calls"
 			}

@@ -45,7 +45,9 @@ func s3Quirks() []quirk {
 			)
 			for range 12 {
 				group.Go(func() {
-					_, err := c.PutObject(p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("k"), IfNoneMatch: aws.String("*"), Body: body()})
+					_, err := c.PutObject(
+						p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("k"), IfNoneMatch: aws.String("*"), Body: body()},
+					)
 					mu.Lock()
 					defer mu.Unlock()
 					codes[code(err)]++
@@ -66,7 +68,9 @@ func s3Quirks() []quirk {
 		}},
 		{"S3", "put with a wrong CRC32", "BadDigest", "", func(p *prober) string {
 			c, b := bucket(p)
-			_, err := c.PutObject(p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("k"), Body: body(), ChecksumCRC32: aws.String("AAAAAA==")})
+			_, err := c.PutObject(
+				p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("k"), Body: body(), ChecksumCRC32: aws.String("AAAAAA==")},
+			)
 			return code(err)
 		}},
 		{"S3", "put with a key of 1,025 bytes", "KeyTooLongError", "OK", func(p *prober) string {
@@ -111,7 +115,10 @@ func with(item table.Item, name string, value types.AttributeValue) table.Item {
 func dynamoQuirks() []quirk {
 	large := func(p *prober, c *dynamodb.Client, name *string, n, size int) {
 		for i := range n {
-			_, err := c.PutItem(p.ctx, &dynamodb.PutItemInput{TableName: name, Item: with(binaryKey(byte(i)), "s", table.Binary(make([]byte, size)))})
+			_, err := c.PutItem(
+				p.ctx,
+				&dynamodb.PutItemInput{TableName: name, Item: with(binaryKey(byte(i)), "s", table.Binary(make([]byte, size)))},
+			)
 			p.must(err)
 		}
 	}
@@ -152,7 +159,9 @@ func dynamoQuirks() []quirk {
 			c, name := p.table()
 			large(p, c, name, 12, 200_000)
 			out, err := c.Query(p.ctx, &dynamodb.QueryInput{
-				TableName: name, KeyConditionExpression: aws.String("pk = :p"), ExpressionAttributeValues: table.Item{":p": table.Binary([]byte("p"))},
+				TableName:                 name,
+				KeyConditionExpression:    aws.String("pk = :p"),
+				ExpressionAttributeValues: table.Item{":p": table.Binary([]byte("p"))},
 			})
 			p.must(err)
 			if len(out.LastEvaluatedKey) > 0 && len(out.Items) < 12 {
@@ -167,7 +176,9 @@ func dynamoQuirks() []quirk {
 			for i := range 60 {
 				keys = append(keys, binaryKey(byte(i)))
 			}
-			out, err := c.BatchGetItem(p.ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{*name: {Keys: keys}}})
+			out, err := c.BatchGetItem(
+				p.ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{*name: {Keys: keys}}},
+			)
 			p.must(err)
 			if len(out.UnprocessedKeys) > 0 {
 				return "16 MB: keys left unread"
@@ -191,14 +202,28 @@ func dynamoQuirks() []quirk {
 		{"DynamoDB", "an item above 400 KB", "ValidationException", "", func(p *prober) string {
 			return put(p, with(binaryKey(1), "s", table.Binary(make([]byte, 400<<10))))
 		}},
-		{"DynamoDB", "an empty binary attribute", "OK", "", func(p *prober) string { return put(p, with(binaryKey(1), "s", table.Binary(nil))) }},
-		{"DynamoDB", "an empty binary sort key", "ValidationException", "", func(p *prober) string { return put(p, binaryKey()) }},
+		{
+			"DynamoDB",
+			"an empty binary attribute",
+			"OK",
+			"",
+			func(p *prober) string { return put(p, with(binaryKey(1), "s", table.Binary(nil))) },
+		},
+		{
+			"DynamoDB",
+			"an empty binary sort key",
+			"ValidationException",
+			"",
+			func(p *prober) string { return put(p, binaryKey()) },
+		},
 		{"DynamoDB", "a partition key of 2,049 bytes", "ValidationException", "", func(p *prober) string {
 			return put(p, table.KeyOf(table.Binary(make([]byte, 2049)), table.Binary([]byte{1})))
 		}},
 		{"DynamoDB", "a number of 19 digits", "9223372036854775807", "", func(p *prober) string {
 			c, name := p.table()
-			_, err := c.PutItem(p.ctx, &dynamodb.PutItemInput{TableName: name, Item: with(binaryKey(1), "h", table.Number(int64(1<<63-1)))})
+			_, err := c.PutItem(
+				p.ctx, &dynamodb.PutItemInput{TableName: name, Item: with(binaryKey(1), "h", table.Number(int64(1<<63-1)))},
+			)
 			p.must(err)
 			item, err := table.Table{Client: c, Name: *name}.Get(p.ctx, binaryKey(1))
 			p.must(err)
@@ -220,7 +245,8 @@ func dynamoQuirks() []quirk {
 			p.must(err)
 			return item["n"].(*types.AttributeValueMemberN).Value
 		}},
-		{"DynamoDB", "transactions are all or nothing, with reasons", "TransactionCanceledException: None ConditionalCheckFailed, nothing written", "", func(p *prober) string {
+		{"DynamoDB", "transactions are all or nothing, with reasons", "TransactionCanceledException: None " +
+			"ConditionalCheckFailed, nothing written", "", func(p *prober) string {
 			c, name := p.table()
 			_, err := c.PutItem(p.ctx, &dynamodb.PutItemInput{TableName: name, Item: binaryKey(2)})
 			p.must(err)
@@ -253,7 +279,12 @@ func dynamoQuirks() []quirk {
 			for range 8 {
 				group.Go(func() {
 					for range 25 {
-						_, err := c.TransactWriteItems(p.ctx, &dynamodb.TransactWriteItemsInput{TransactItems: []types.TransactWriteItem{{Put: &types.Put{TableName: name, Item: binaryKey(1)}}}})
+						_, err := c.TransactWriteItems(
+							p.ctx,
+							&dynamodb.TransactWriteItemsInput{
+								TransactItems: []types.TransactWriteItem{{Put: &types.Put{TableName: name, Item: binaryKey(1)}}},
+							},
+						)
 						if err != nil {
 							mu.Lock()
 							failed++

@@ -23,7 +23,9 @@ func (p *prober) stream(shards int32) (*kinesis.Client, *string) {
 func (p *prober) putRecords(c *kinesis.Client, stream *string, n, size int) (*kinesis.PutRecordsOutput, error) {
 	var records []types.PutRecordsRequestEntry
 	for i := range n {
-		records = append(records, types.PutRecordsRequestEntry{Data: make([]byte, size), PartitionKey: aws.String(fmt.Sprint("key", i))})
+		records = append(
+			records, types.PutRecordsRequestEntry{Data: make([]byte, size), PartitionKey: aws.String(fmt.Sprint("key", i))},
+		)
 	}
 	return c.PutRecords(p.ctx, &kinesis.PutRecordsInput{StreamName: stream, Records: records})
 }
@@ -36,7 +38,12 @@ func (p *prober) shards(c *kinesis.Client, stream *string) []types.Shard {
 
 // read reads a shard from its beginning to now, and says whether it has ended.
 func (p *prober) read(c *kinesis.Client, stream *string, shard types.Shard) (records []types.Record, ended bool) {
-	begin, err := c.GetShardIterator(p.ctx, &kinesis.GetShardIteratorInput{StreamName: stream, ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon})
+	begin, err := c.GetShardIterator(
+		p.ctx,
+		&kinesis.GetShardIteratorInput{
+			StreamName: stream, ShardId: shard.ShardId, ShardIteratorType: types.ShardIteratorTypeTrimHorizon,
+		},
+	)
 	p.must(err)
 	iterator := begin.ShardIterator
 	for range 20 {
@@ -85,7 +92,9 @@ func kinesisQuirks() []quirk {
 		{"Kinesis", "ExplicitHashKey over the partition key", "the shard of the hash key", "", func(p *prober) string {
 			c, stream := p.stream(4)
 			_, err := c.PutRecords(p.ctx, &kinesis.PutRecordsInput{StreamName: stream, Records: []types.PutRecordsRequestEntry{{
-				Data: []byte("a"), PartitionKey: aws.String("same"), ExplicitHashKey: aws.String("255211775190703847597530955573826158592"),
+				Data:            []byte("a"),
+				PartitionKey:    aws.String("same"),
+				ExplicitHashKey: aws.String("255211775190703847597530955573826158592"),
 			}}})
 			p.must(err)
 			if records, _ := p.read(c, stream, p.shards(c, stream)[3]); len(records) == 1 {
@@ -123,7 +132,9 @@ func kinesisQuirks() []quirk {
 			_, err := p.putRecords(c, stream, 100, 10)
 			p.must(err)
 			_, err = c.SplitShard(p.ctx, &kinesis.SplitShardInput{
-				StreamName: stream, ShardToSplit: p.shards(c, stream)[0].ShardId, NewStartingHashKey: aws.String("170141183460469231731687303715884105728"),
+				StreamName:         stream,
+				ShardToSplit:       p.shards(c, stream)[0].ShardId,
+				NewStartingHashKey: aws.String("170141183460469231731687303715884105728"),
 			})
 			p.must(err)
 			return p.readable(c, stream)
@@ -131,7 +142,9 @@ func kinesisQuirks() []quirk {
 		{"Kinesis", "children name their parent after SplitShard", "2 of 3", "2 of 2", func(p *prober) string {
 			c, stream := p.stream(1)
 			_, err := c.SplitShard(p.ctx, &kinesis.SplitShardInput{
-				StreamName: stream, ShardToSplit: p.shards(c, stream)[0].ShardId, NewStartingHashKey: aws.String("170141183460469231731687303715884105728"),
+				StreamName:         stream,
+				ShardToSplit:       p.shards(c, stream)[0].ShardId,
+				NewStartingHashKey: aws.String("170141183460469231731687303715884105728"),
 			})
 			p.must(err)
 			named, shards := 0, p.shards(c, stream)
@@ -146,7 +159,12 @@ func kinesisQuirks() []quirk {
 			c, stream := p.stream(2)
 			_, err := p.putRecords(c, stream, 100, 10)
 			p.must(err)
-			_, err = c.UpdateShardCount(p.ctx, &kinesis.UpdateShardCountInput{StreamName: stream, TargetShardCount: aws.Int32(4), ScalingType: types.ScalingTypeUniformScaling})
+			_, err = c.UpdateShardCount(
+				p.ctx,
+				&kinesis.UpdateShardCountInput{
+					StreamName: stream, TargetShardCount: aws.Int32(4), ScalingType: types.ScalingTypeUniformScaling,
+				},
+			)
 			p.must(err)
 			return p.readable(c, stream)
 		}},
@@ -164,11 +182,14 @@ func queueQuirks() []quirk {
 		}},
 		{"SQS", "a message received more often than the redrive policy says", "goes to the dead-letter queue", "", func(p *prober) string {
 			c, dead := awstest.Queue(p, p.cfg, p.name())
-			arn, err := c.GetQueueAttributes(p.ctx, &sqs.GetQueueAttributesInput{QueueUrl: &dead, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}})
+			arn, err := c.GetQueueAttributes(
+				p.ctx, &sqs.GetQueueAttributesInput{QueueUrl: &dead, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}},
+			)
 			p.must(err)
 			_, url := awstest.Queue(p, p.cfg, p.name())
 			_, err = c.SetQueueAttributes(p.ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{
-				"RedrivePolicy": `{"deadLetterTargetArn":"` + arn.Attributes["QueueArn"] + `","maxReceiveCount":"1"}`, "VisibilityTimeout": "0",
+				"RedrivePolicy":     `{"deadLetterTargetArn":"` + arn.Attributes["QueueArn"] + `","maxReceiveCount":"1"}`,
+				"VisibilityTimeout": "0",
 			}})
 			p.must(err)
 			_, err = c.SendMessage(p.ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("poison")})

@@ -49,9 +49,19 @@ func (p *prober) deploy(name string, template map[string]any, update bool) (stat
 	p.must(err)
 	capabilities := []cftypes.Capability{cftypes.CapabilityCapabilityIam, cftypes.CapabilityCapabilityAutoExpand}
 	if update {
-		_, err = c.UpdateStack(p.ctx, &cloudformation.UpdateStackInput{StackName: &name, TemplateBody: aws.String(string(body)), Capabilities: capabilities})
+		_, err = c.UpdateStack(
+			p.ctx,
+			&cloudformation.UpdateStackInput{
+				StackName: &name, TemplateBody: aws.String(string(body)), Capabilities: capabilities,
+			},
+		)
 	} else {
-		_, err = c.CreateStack(p.ctx, &cloudformation.CreateStackInput{StackName: &name, TemplateBody: aws.String(string(body)), Capabilities: capabilities})
+		_, err = c.CreateStack(
+			p.ctx,
+			&cloudformation.CreateStackInput{
+				StackName: &name, TemplateBody: aws.String(string(body)), Capabilities: capabilities,
+			},
+		)
 	}
 	if err != nil {
 		return code(err), nil
@@ -86,12 +96,15 @@ func (p *prober) stack(r resources, outputs map[string]any) (name string, out ma
 // uploaded is a zip of a function that is never run, in a bucket.
 func (p *prober) uploaded() (bucket, key string) {
 	bucket = p.name()
-	_, err := awstest.Bucket(p, p.cfg, bucket).PutObject(p.ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("code.zip"), Body: bytes.NewReader(p.bootstrap(false))})
+	_, err := awstest.Bucket(p, p.cfg, bucket).PutObject(
+		p.ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("code.zip"), Body: bytes.NewReader(p.bootstrap(false))},
+	)
 	p.must(err)
 	return bucket, "code.zip"
 }
 
-// gateway is an HTTP API of native resources, as the template declares them, in front of a function that answers with the event it got.
+// gateway is an HTTP API of native resources, as the template declares them, in front of a function that answers with
+// the event it got.
 type gateway struct {
 	*host
 	base string
@@ -121,13 +134,18 @@ func answerAPI(_ int, body string) (int, string) {
 	}
 	switch {
 	case e.Type == "REQUEST":
-		return http.StatusOK, fmt.Sprintf(`{"isAuthorized":%t,"context":{"scope":"write"}}`, e.Headers["authorization"] == "yes")
+		return http.StatusOK, fmt.Sprintf(
+			`{"isAuthorized":%t,"context":{"scope":"write"}}`, e.Headers["authorization"] == "yes",
+		)
 	case e.RawPath == "/fail":
 		return http.StatusInternalServerError, `{"errorType":"secret","errorMessage":"of my own"}`
 	case e.RawPath == "/binary":
-		return http.StatusOK, `{"statusCode":200,"isBase64Encoded":true,"headers":{"content-type":"application/octet-stream"},"body":"AP8="}`
+		return http.StatusOK, `{"statusCode":200,"isBase64Encoded":true,` +
+			`"headers":{"content-type":"application/octet-stream"},"body":"AP8="}`
 	}
-	text, err := json.Marshal(map[string]any{"statusCode": 200, "headers": map[string]string{"content-type": "application/json"}, "body": body})
+	text, err := json.Marshal(
+		map[string]any{"statusCode": 200, "headers": map[string]string{"content-type": "application/json"}, "body": body},
+	)
 	if err != nil {
 		return http.StatusInternalServerError, err.Error()
 	}
@@ -139,22 +157,38 @@ func (p *prober) gateway() *gateway {
 	arn := "arn:aws:lambda:us-east-1:000000000000:function:" + function
 	invoke := "arn:aws:apigateway:us-east-1:lambda:path/2015-03-31/functions/" + arn + "/invocations"
 	r := resources{
-		"Api":         resource("AWS::ApiGatewayV2::Api", map[string]any{"Name": "probe", "ProtocolType": "HTTP"}),
-		"Stage":       resource("AWS::ApiGatewayV2::Stage", map[string]any{"ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": true}),
-		"Permission":  resource("AWS::Lambda::Permission", map[string]any{"FunctionName": function, "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"}),
-		"Integration": resource("AWS::ApiGatewayV2::Integration", map[string]any{"ApiId": ref("Api"), "IntegrationType": "AWS_PROXY", "IntegrationUri": arn, "PayloadFormatVersion": "2.0"}),
+		"Api": resource("AWS::ApiGatewayV2::Api", map[string]any{"Name": "probe", "ProtocolType": "HTTP"}),
+		"Stage": resource(
+			"AWS::ApiGatewayV2::Stage", map[string]any{"ApiId": ref("Api"), "StageName": "$default", "AutoDeploy": true},
+		),
+		"Permission": resource(
+			"AWS::Lambda::Permission",
+			map[string]any{"FunctionName": function, "Action": "lambda:InvokeFunction", "Principal": "apigateway.amazonaws.com"},
+		),
+		"Integration": resource(
+			"AWS::ApiGatewayV2::Integration",
+			map[string]any{
+				"ApiId": ref("Api"), "IntegrationType": "AWS_PROXY", "IntegrationUri": arn, "PayloadFormatVersion": "2.0",
+			},
+		),
 		"Authorizer": resource("AWS::ApiGatewayV2::Authorizer", map[string]any{
-			"ApiId": ref("Api"), "Name": "keys", "AuthorizerType": "REQUEST", "AuthorizerUri": invoke, "AuthorizerPayloadFormatVersion": "2.0",
-			"EnableSimpleResponses": true, "IdentitySource": []string{"$request.header.Authorization"}, "AuthorizerResultTtlInSeconds": 60,
+			"ApiId": ref("Api"), "Name": "keys", "AuthorizerType": "REQUEST", "AuthorizerUri": invoke,
+			"AuthorizerPayloadFormatVersion": "2.0",
+			"EnableSimpleResponses":          true,
+			"IdentitySource":                 []string{"$request.header.Authorization"},
+			"AuthorizerResultTtlInSeconds":   60,
 		}),
 	}
 	for name, route := range map[string]map[string]any{
-		"Open": {"RouteKey": "GET /open"}, "Post": {"RouteKey": "POST /open"}, "Fail": {"RouteKey": "GET /fail"}, "Binary": {"RouteKey": "GET /binary"},
+		"Open": {"RouteKey": "GET /open"}, "Post": {"RouteKey": "POST /open"}, "Fail": {"RouteKey": "GET /fail"},
+		"Binary": {"RouteKey": "GET /binary"},
 		"Greedy": {"RouteKey": "GET /v1/views/{proxy+}"},
 		"Iam":    {"RouteKey": "GET /iam", "AuthorizationType": "AWS_IAM"},
 		"Keyed":  {"RouteKey": "GET /keyed", "AuthorizationType": "CUSTOM", "AuthorizerId": ref("Authorizer")},
 	} {
-		properties := map[string]any{"ApiId": ref("Api"), "Target": map[string]any{"Fn::Join": []any{"/", []any{"integrations", ref("Integration")}}}}
+		properties := map[string]any{
+			"ApiId": ref("Api"), "Target": map[string]any{"Fn::Join": []any{"/", []any{"integrations", ref("Integration")}}},
+		}
 		maps.Copy(properties, route)
 		r["Route"+name] = resource("AWS::ApiGatewayV2::Route", properties)
 	}
@@ -225,9 +259,27 @@ func apiQuirks() []quirk {
 			return fmt.Sprint(p.event(g, http.MethodGet, "/open", nil, http.Header{"Cookie": {"a=1; b=2"}}).Cookies)
 		})},
 		{"HTTP API", "gzip as application/octet-stream", "base64, whole", "", posted("application/octet-stream", "")},
-		{"HTTP API", "gzip as application/json with Content-Encoding", "base64, whole", "text, mangled", posted("application/json", "gzip")},
-		{"HTTP API", "gzip as application/x-ndjson with Content-Encoding", "base64, whole", "", posted("application/x-ndjson", "gzip")},
-		{"HTTP API", "gzip as application/cloudevents-batch+json with Content-Encoding", "base64, whole", "", posted("application/cloudevents-batch+json", "gzip")},
+		{
+			"HTTP API",
+			"gzip as application/json with Content-Encoding",
+			"base64, whole",
+			"text, mangled",
+			posted("application/json", "gzip"),
+		},
+		{
+			"HTTP API",
+			"gzip as application/x-ndjson with Content-Encoding",
+			"base64, whole",
+			"",
+			posted("application/x-ndjson", "gzip"),
+		},
+		{
+			"HTTP API",
+			"gzip as application/cloudevents-batch+json with Content-Encoding",
+			"base64, whole",
+			"",
+			posted("application/cloudevents-batch+json", "gzip"),
+		},
 		{"HTTP API", "a binary answer", "00ff application/octet-stream", "", of(func(p *prober, g *gateway) string {
 			_, header, body := p.ask(g, http.MethodGet, "/binary", nil, nil)
 			return fmt.Sprintf("%x %s", body, header.Get("Content-Type"))
@@ -241,9 +293,17 @@ func apiQuirks() []quirk {
 		})},
 		{"HTTP API", "an AWS_IAM route, unsigned", "403", "", status(http.MethodGet, "/iam", nil)},
 		{"HTTP API", "an authorizer, no key", "401", "", status(http.MethodGet, "/keyed", nil)},
-		{"HTTP API", "an authorizer that denies", "403", "", status(http.MethodGet, "/keyed", http.Header{"Authorization": {"no"}})},
+		{
+			"HTTP API",
+			"an authorizer that denies",
+			"403",
+			"",
+			status(http.MethodGet, "/keyed", http.Header{"Authorization": {"no"}}),
+		},
 		{"HTTP API", "an authorizer that allows, with context", "map[scope:write]", "", of(func(p *prober, g *gateway) string {
-			return fmt.Sprint(p.event(g, http.MethodGet, "/keyed", nil, http.Header{"Authorization": {"yes"}}).RequestContext.Authorizer.Lambda)
+			return fmt.Sprint(
+				p.event(g, http.MethodGet, "/keyed", nil, http.Header{"Authorization": {"yes"}}).RequestContext.Authorizer.Lambda,
+			)
 		})},
 		{"HTTP API", "an authorizer's answer is cached", "not called again", "", of(func(p *prober, g *gateway) string {
 			before := len(g.seen())
@@ -254,7 +314,9 @@ func apiQuirks() []quirk {
 			return "called again"
 		})},
 		{"HTTP API", "a body of 7 MB", "413", "200", of(func(p *prober, g *gateway) string {
-			code, _, _ := p.ask(g, http.MethodPost, "/open", make([]byte, 7_000_000), http.Header{"Content-Type": {"application/octet-stream"}})
+			code, _, _ := p.ask(
+				g, http.MethodPost, "/open", make([]byte, 7_000_000), http.Header{"Content-Type": {"application/octet-stream"}},
+			)
 			return fmt.Sprint(code)
 		})},
 		{"HTTP API", "a route of SAM's Events: HttpApi", "200", "404", func(p *prober) string {
@@ -266,14 +328,18 @@ func apiQuirks() []quirk {
 				"Resources": resources{"F": map[string]any{"Type": "AWS::Serverless::Function", "Properties": map[string]any{
 					"Runtime": "provided.al2023", "Handler": "bootstrap", "CodeUri": map[string]any{"Bucket": bucket, "Key": key},
 					"Environment": map[string]any{"Variables": p.environment(function)},
-					"Events":      map[string]any{"Get": map[string]any{"Type": "HttpApi", "Properties": map[string]any{"Path": "/open", "Method": "GET"}}},
+					"Events": map[string]any{
+						"Get": map[string]any{"Type": "HttpApi", "Properties": map[string]any{"Path": "/open", "Method": "GET"}},
+					},
 				}}},
 				"Outputs": map[string]any{"Api": map[string]any{"Value": ref("ServerlessHttpApi")}},
 			}, false)
 			if status != "CREATE_COMPLETE" {
 				return status
 			}
-			code, _, _ := p.ask(&gateway{base: "/_aws/execute-api/" + out["Api"] + "/$default"}, http.MethodGet, "/open", nil, nil)
+			code, _, _ := p.ask(
+				&gateway{base: "/_aws/execute-api/" + out["Api"] + "/$default"}, http.MethodGet, "/open", nil, nil,
+			)
 			return fmt.Sprint(code)
 		}},
 	}
@@ -293,24 +359,46 @@ func storage(deletionProtection bool) resources {
 	return resources{
 		"Table": resource("AWS::DynamoDB::Table", map[string]any{
 			"BillingMode": "PAY_PER_REQUEST", "DeletionProtectionEnabled": deletionProtection,
-			"AttributeDefinitions":             []any{map[string]any{"AttributeName": "pk", "AttributeType": "B"}, map[string]any{"AttributeName": "sk", "AttributeType": "B"}},
-			"KeySchema":                        []any{map[string]any{"AttributeName": "pk", "KeyType": "HASH"}, map[string]any{"AttributeName": "sk", "KeyType": "RANGE"}},
+			"AttributeDefinitions": []any{
+				map[string]any{"AttributeName": "pk", "AttributeType": "B"},
+				map[string]any{"AttributeName": "sk", "AttributeType": "B"},
+			},
+			"KeySchema": []any{
+				map[string]any{"AttributeName": "pk", "KeyType": "HASH"}, map[string]any{"AttributeName": "sk", "KeyType": "RANGE"},
+			},
 			"TimeToLiveSpecification":          map[string]any{"AttributeName": "expires", "Enabled": true},
 			"PointInTimeRecoverySpecification": map[string]any{"PointInTimeRecoveryEnabled": true},
 			"SSESpecification":                 map[string]any{"SSEEnabled": true},
 		}),
 		"Bucket": resource("AWS::S3::Bucket", map[string]any{
-			"VersioningConfiguration":        map[string]any{"Status": "Enabled"},
-			"PublicAccessBlockConfiguration": map[string]any{"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true},
-			"BucketEncryption":               map[string]any{"ServerSideEncryptionConfiguration": []any{map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "aws:kms"}}}},
+			"VersioningConfiguration": map[string]any{"Status": "Enabled"},
+			"PublicAccessBlockConfiguration": map[string]any{
+				"BlockPublicAcls": true, "BlockPublicPolicy": true, "IgnorePublicAcls": true, "RestrictPublicBuckets": true,
+			},
+			"BucketEncryption": map[string]any{
+				"ServerSideEncryptionConfiguration": []any{
+					map[string]any{"ServerSideEncryptionByDefault": map[string]any{"SSEAlgorithm": "aws:kms"}},
+				},
+			},
 		}),
 		"Stream": resource("AWS::Kinesis::Stream", map[string]any{
-			"ShardCount": 2, "RetentionPeriodHours": 72, "StreamEncryption": map[string]any{"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
+			"ShardCount":           2,
+			"RetentionPeriodHours": 72,
+			"StreamEncryption":     map[string]any{"EncryptionType": "KMS", "KeyId": "alias/aws/kinesis"},
 		}),
-		"Dead":   resource("AWS::SQS::Queue", map[string]any{}),
-		"Queue":  resource("AWS::SQS::Queue", map[string]any{"VisibilityTimeout": 60, "RedrivePolicy": map[string]any{"deadLetterTargetArn": attribute("Dead", "Arn"), "maxReceiveCount": 5}}),
-		"Secret": resource("AWS::SecretsManager::Secret", map[string]any{"GenerateSecretString": map[string]any{"PasswordLength": 43, "ExcludePunctuation": true}}),
-		"Logs":   resource("AWS::Logs::LogGroup", map[string]any{"LogGroupName": "/probe/logs", "RetentionInDays": 30}),
+		"Dead": resource("AWS::SQS::Queue", map[string]any{}),
+		"Queue": resource(
+			"AWS::SQS::Queue",
+			map[string]any{
+				"VisibilityTimeout": 60,
+				"RedrivePolicy":     map[string]any{"deadLetterTargetArn": attribute("Dead", "Arn"), "maxReceiveCount": 5},
+			},
+		),
+		"Secret": resource(
+			"AWS::SecretsManager::Secret",
+			map[string]any{"GenerateSecretString": map[string]any{"PasswordLength": 43, "ExcludePunctuation": true}},
+		),
+		"Logs": resource("AWS::Logs::LogGroup", map[string]any{"LogGroupName": "/probe/logs", "RetentionInDays": 30}),
 	}
 }
 
@@ -323,14 +411,17 @@ func templateQuirks() []quirk {
 		return func(p *prober) string {
 			if out == nil {
 				name, out = p.stack(storage(false), map[string]any{
-					"Table": ref("Table"), "Bucket": ref("Bucket"), "Stream": ref("Stream"), "Queue": ref("Queue"), "Secret": ref("Secret"),
+					"Table": ref("Table"), "Bucket": ref("Bucket"), "Stream": ref("Stream"), "Queue": ref("Queue"),
+					"Secret": ref("Secret"),
 				})
 			}
 			return probe(p)
 		}
 	}
 	described := func(p *prober) *dynamodb.DescribeTableOutput {
-		d, err := dynamodb.NewFromConfig(p.cfg).DescribeTable(p.ctx, &dynamodb.DescribeTableInput{TableName: aws.String(out["Table"])})
+		d, err := dynamodb.NewFromConfig(p.cfg).DescribeTable(
+			p.ctx, &dynamodb.DescribeTableInput{TableName: aws.String(out["Table"])},
+		)
 		p.must(err)
 		return d
 	}
@@ -350,12 +441,18 @@ func templateQuirks() []quirk {
 	const created = "CREATE_COMPLETE"
 	return []quirk{
 		{"template", "table: TTL", "ENABLED expires", "DISABLED", of(func(p *prober) string {
-			d, err := dynamodb.NewFromConfig(p.cfg).DescribeTimeToLive(p.ctx, &dynamodb.DescribeTimeToLiveInput{TableName: aws.String(out["Table"])})
+			d, err := dynamodb.NewFromConfig(p.cfg).DescribeTimeToLive(
+				p.ctx, &dynamodb.DescribeTimeToLiveInput{TableName: aws.String(out["Table"])},
+			)
 			p.must(err)
-			return strings.TrimSpace(fmt.Sprintf("%s %s", d.TimeToLiveDescription.TimeToLiveStatus, aws.ToString(d.TimeToLiveDescription.AttributeName)))
+			return strings.TrimSpace(
+				fmt.Sprintf("%s %s", d.TimeToLiveDescription.TimeToLiveStatus, aws.ToString(d.TimeToLiveDescription.AttributeName)),
+			)
 		})},
 		{"template", "table: point-in-time recovery", "ENABLED", "DISABLED", of(func(p *prober) string {
-			d, err := dynamodb.NewFromConfig(p.cfg).DescribeContinuousBackups(p.ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: aws.String(out["Table"])})
+			d, err := dynamodb.NewFromConfig(p.cfg).DescribeContinuousBackups(
+				p.ctx, &dynamodb.DescribeContinuousBackupsInput{TableName: aws.String(out["Table"])},
+			)
 			p.must(err)
 			if d.ContinuousBackupsDescription.PointInTimeRecoveryDescription == nil {
 				return "dropped"
@@ -369,25 +466,39 @@ func templateQuirks() []quirk {
 			return "dropped"
 		})},
 		{"template", "bucket: versioning", "Enabled", "", of(func(p *prober) string {
-			v, err := s3.NewFromConfig(p.cfg).GetBucketVersioning(p.ctx, &s3.GetBucketVersioningInput{Bucket: aws.String(out["Bucket"])})
+			v, err := s3.NewFromConfig(p.cfg).GetBucketVersioning(
+				p.ctx, &s3.GetBucketVersioningInput{Bucket: aws.String(out["Bucket"])},
+			)
 			p.must(err)
 			return string(v.Status)
 		})},
 		{"template", "bucket: public access block", "OK", "", of(func(p *prober) string {
-			_, err := s3.NewFromConfig(p.cfg).GetPublicAccessBlock(p.ctx, &s3.GetPublicAccessBlockInput{Bucket: aws.String(out["Bucket"])})
+			_, err := s3.NewFromConfig(p.cfg).GetPublicAccessBlock(
+				p.ctx, &s3.GetPublicAccessBlockInput{Bucket: aws.String(out["Bucket"])},
+			)
 			return code(err)
 		})},
 		{"template", "bucket: encryption", "OK", "", of(func(p *prober) string {
-			_, err := s3.NewFromConfig(p.cfg).GetBucketEncryption(p.ctx, &s3.GetBucketEncryptionInput{Bucket: aws.String(out["Bucket"])})
+			_, err := s3.NewFromConfig(p.cfg).GetBucketEncryption(
+				p.ctx, &s3.GetBucketEncryptionInput{Bucket: aws.String(out["Bucket"])},
+			)
 			return code(err)
 		})},
 		{"template", "stream: shards, retention, encryption", "2 72 KMS", "2 72 NONE", of(func(p *prober) string {
-			d, err := kinesis.NewFromConfig(p.cfg).DescribeStreamSummary(p.ctx, &kinesis.DescribeStreamSummaryInput{StreamName: aws.String(out["Stream"])})
+			d, err := kinesis.NewFromConfig(p.cfg).DescribeStreamSummary(
+				p.ctx, &kinesis.DescribeStreamSummaryInput{StreamName: aws.String(out["Stream"])},
+			)
 			p.must(err)
 			s := d.StreamDescriptionSummary
 			return fmt.Sprintf("%d %d %s", aws.ToInt32(s.OpenShardCount), aws.ToInt32(s.RetentionPeriodHours), s.EncryptionType)
 		})},
-		{"template", "queue: visibility time-out", "60", "", of(func(p *prober) string { return attributes(p)["VisibilityTimeout"] })},
+		{
+			"template",
+			"queue: visibility time-out",
+			"60",
+			"",
+			of(func(p *prober) string { return attributes(p)["VisibilityTimeout"] }),
+		},
 		{"template", "queue: redrive policy", "kept", "", of(func(p *prober) string {
 			if attributes(p)["RedrivePolicy"] == "" {
 				return "dropped"
@@ -395,7 +506,9 @@ func templateQuirks() []quirk {
 			return "kept"
 		})},
 		{"template", "secret: generated", "43 characters", "", of(func(p *prober) string {
-			s, err := secretsmanager.NewFromConfig(p.cfg).GetSecretValue(p.ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(out["Secret"])})
+			s, err := secretsmanager.NewFromConfig(p.cfg).GetSecretValue(
+				p.ctx, &secretsmanager.GetSecretValueInput{SecretId: aws.String(out["Secret"])},
+			)
 			p.must(err)
 			return fmt.Sprintf("%d characters", len(aws.ToString(s.SecretString)))
 		})},
@@ -417,7 +530,13 @@ func templateQuirks() []quirk {
 			c := dynamodb.NewFromConfig(p.cfg)
 			items := table.Table{Client: c, Name: out["Table"]}
 			p.must(items.Replace(p.ctx, binaryKey(1)))
-			status, after := p.deploy(name, map[string]any{"Resources": storage(true), "Outputs": map[string]any{"Table": map[string]any{"Value": ref("Table")}}}, true)
+			status, after := p.deploy(
+				name,
+				map[string]any{
+					"Resources": storage(true), "Outputs": map[string]any{"Table": map[string]any{"Value": ref("Table")}},
+				},
+				true,
+			)
 			if status != "UPDATE_COMPLETE" {
 				return status
 			}
@@ -434,11 +553,17 @@ func templateQuirks() []quirk {
 			})
 			p.must(err)
 			bucket := p.name()
-			_, err = awstest.Bucket(p, p.cfg, bucket).PutObject(p.ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("inner.json"), Body: bytes.NewReader(inner)})
+			_, err = awstest.Bucket(p, p.cfg, bucket).PutObject(
+				p.ctx, &s3.PutObjectInput{Bucket: &bucket, Key: aws.String("inner.json"), Body: bytes.NewReader(inner)},
+			)
 			p.must(err)
 			status, out := p.deploy(p.name(), map[string]any{
-				"Resources": resources{"Inner": resource("AWS::CloudFormation::Stack", map[string]any{"TemplateURL": p.endpoint + "/" + bucket + "/inner.json"})},
-				"Outputs":   map[string]any{"Name": map[string]any{"Value": attribute("Inner", "Outputs.Name")}},
+				"Resources": resources{
+					"Inner": resource(
+						"AWS::CloudFormation::Stack", map[string]any{"TemplateURL": p.endpoint + "/" + bucket + "/inner.json"},
+					),
+				},
+				"Outputs": map[string]any{"Name": map[string]any{"Value": attribute("Inner", "Outputs.Name")}},
 			}, false)
 			if status == created && out["Name"] == "nested-queue" {
 				return "its output"
@@ -472,9 +597,16 @@ func templateQuirks() []quirk {
 			return fmt.Sprint(concurrency.ReservedConcurrentExecutions)
 		}},
 		{"template", "a secret resolved by {{resolve:secretsmanager:...}}", "its value", "", func(p *prober) string {
-			_, err := secretsmanager.NewFromConfig(p.cfg).CreateSecret(p.ctx, &secretsmanager.CreateSecretInput{Name: aws.String("probe-secret"), SecretString: aws.String("resolved")})
+			_, err := secretsmanager.NewFromConfig(p.cfg).CreateSecret(
+				p.ctx, &secretsmanager.CreateSecretInput{Name: aws.String("probe-secret"), SecretString: aws.String("resolved")},
+			)
 			p.must(err)
-			_, out := p.stack(resources{"Queue": resource("AWS::SQS::Queue", map[string]any{"QueueName": "{{resolve:secretsmanager:probe-secret}}"})}, map[string]any{"Name": attribute("Queue", "QueueName")})
+			_, out := p.stack(
+				resources{
+					"Queue": resource("AWS::SQS::Queue", map[string]any{"QueueName": "{{resolve:secretsmanager:probe-secret}}"}),
+				},
+				map[string]any{"Name": attribute("Queue", "QueueName")},
+			)
 			if out["Name"] == "resolved" {
 				return "its value"
 			}
@@ -482,34 +614,67 @@ func templateQuirks() []quirk {
 		}},
 		{"template", "AWS::Scheduler::Schedule", created, "", single("AWS::Scheduler::Schedule", map[string]any{
 			"ScheduleExpression": "rate(1 minute)", "FlexibleTimeWindow": map[string]any{"Mode": "OFF"}, "State": "DISABLED",
-			"Target": map[string]any{"Arn": "arn:aws:lambda:us-east-1:000000000000:function:none", "RoleArn": "arn:aws:iam::000000000000:role/any"},
+			"Target": map[string]any{
+				"Arn": "arn:aws:lambda:us-east-1:000000000000:function:none", "RoleArn": "arn:aws:iam::000000000000:role/any",
+			},
 		})},
 		{"template", "AWS::CloudWatch::Alarm with metric math", created, "ROLLBACK_COMPLETE", single("AWS::CloudWatch::Alarm", map[string]any{
 			"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 1,
 			"Metrics": []any{
-				map[string]any{"Id": "a", "ReturnData": false, "MetricStat": map[string]any{"Metric": map[string]any{"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum"}},
+				map[string]any{
+					"Id":         "a",
+					"ReturnData": false,
+					"MetricStat": map[string]any{
+						"Metric": map[string]any{"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum",
+					},
+				},
 				map[string]any{"Id": "b", "Expression": "a*2"},
 			},
 		})},
-		{"template", "AWS::CloudWatch::CompositeAlarm", created, "ValidationError", single("AWS::CloudWatch::CompositeAlarm", map[string]any{"AlarmName": "probe", "AlarmRule": "FALSE"})},
-		{"template", "AWS::CloudWatch::Dashboard", created, "", single("AWS::CloudWatch::Dashboard", map[string]any{"DashboardBody": "{}"})},
+		{
+			"template",
+			"AWS::CloudWatch::CompositeAlarm",
+			created,
+			"ValidationError",
+			single("AWS::CloudWatch::CompositeAlarm", map[string]any{"AlarmName": "probe", "AlarmRule": "FALSE"}),
+		},
+		{
+			"template",
+			"AWS::CloudWatch::Dashboard",
+			created,
+			"",
+			single("AWS::CloudWatch::Dashboard", map[string]any{"DashboardBody": "{}"}),
+		},
 		{"template", "AWS::Logs::MetricFilter", created, "", single("AWS::Logs::MetricFilter", map[string]any{
-			"LogGroupName": "/probe/logs", "FilterPattern": "", "MetricTransformations": []any{map[string]any{"MetricName": "M", "MetricNamespace": "N", "MetricValue": "1"}},
+			"LogGroupName":          "/probe/logs",
+			"FilterPattern":         "",
+			"MetricTransformations": []any{map[string]any{"MetricName": "M", "MetricNamespace": "N", "MetricValue": "1"}},
 		})},
 		{"template", "AWS::Lambda::EventInvokeConfig", created, "", func(p *prober) string {
 			_, function := p.proxied(always(http.StatusOK, `{}`))
-			return single("AWS::Lambda::EventInvokeConfig", map[string]any{"FunctionName": function, "Qualifier": "$LATEST", "MaximumRetryAttempts": 0})(p)
+			return single(
+				"AWS::Lambda::EventInvokeConfig",
+				map[string]any{"FunctionName": function, "Qualifier": "$LATEST", "MaximumRetryAttempts": 0},
+			)(p)
 		}},
 		{"template", "AWS::S3::BucketPolicy", created, "", func(p *prober) string {
 			bucket := p.name()
 			awstest.Bucket(p, p.cfg, bucket)
-			return single("AWS::S3::BucketPolicy", map[string]any{"Bucket": bucket, "PolicyDocument": map[string]any{"Version": "2012-10-17", "Statement": []any{}}})(p)
+			return single(
+				"AWS::S3::BucketPolicy",
+				map[string]any{"Bucket": bucket, "PolicyDocument": map[string]any{"Version": "2012-10-17", "Statement": []any{}}},
+			)(p)
 		}},
 		{"Scheduler", "a schedule, at a time, with Input", `calls within 20 s: {"end":"now"}`, "", func(p *prober) string {
 			h, function := p.proxied(always(http.StatusOK, `{}`))
 			p.stack(resources{"R": resource("AWS::Scheduler::Schedule", map[string]any{
-				"ScheduleExpression": "at(" + time.Now().UTC().Format("2006-01-02T15:04:05") + ")", "FlexibleTimeWindow": map[string]any{"Mode": "OFF"},
-				"Target": map[string]any{"Arn": "arn:aws:lambda:us-east-1:000000000000:function:" + function, "RoleArn": "arn:aws:iam::000000000000:role/any", "Input": `{"end":"now"}`},
+				"ScheduleExpression": "at(" + time.Now().UTC().Format("2006-01-02T15:04:05") + ")",
+				"FlexibleTimeWindow": map[string]any{"Mode": "OFF"},
+				"Target": map[string]any{
+					"Arn":     "arn:aws:lambda:us-east-1:000000000000:function:" + function,
+					"RoleArn": "arn:aws:iam::000000000000:role/any",
+					"Input":   `{"end":"now"}`,
+				},
 			})}, nil)
 			if !eventually(p, true, 20*time.Second, func() bool { return len(h.seen()) > 0 }) {
 				return "does not call within 20 s"
@@ -519,8 +684,13 @@ func templateQuirks() []quirk {
 		{"Scheduler", "<aws.scheduler.scheduled-time> in Input", "a time", "not replaced", func(p *prober) string {
 			h, function := p.proxied(always(http.StatusOK, `{}`))
 			p.stack(resources{"R": resource("AWS::Scheduler::Schedule", map[string]any{
-				"ScheduleExpression": "at(" + time.Now().UTC().Format("2006-01-02T15:04:05") + ")", "FlexibleTimeWindow": map[string]any{"Mode": "OFF"},
-				"Target": map[string]any{"Arn": "arn:aws:lambda:us-east-1:000000000000:function:" + function, "RoleArn": "arn:aws:iam::000000000000:role/any", "Input": `{"at":"<aws.scheduler.scheduled-time>"}`},
+				"ScheduleExpression": "at(" + time.Now().UTC().Format("2006-01-02T15:04:05") + ")",
+				"FlexibleTimeWindow": map[string]any{"Mode": "OFF"},
+				"Target": map[string]any{
+					"Arn":     "arn:aws:lambda:us-east-1:000000000000:function:" + function,
+					"RoleArn": "arn:aws:iam::000000000000:role/any",
+					"Input":   `{"at":"<aws.scheduler.scheduled-time>"}`,
+				},
 			})}, nil)
 			if !eventually(p, true, 20*time.Second, func() bool { return len(h.seen()) > 0 }) {
 				return "does not call within 20 s"

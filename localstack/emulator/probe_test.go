@@ -43,12 +43,15 @@ const noAWS = "-"
 // tableFile is where the table goes, for whoever wants nothing else; "": to the standard output.
 var tableFile = flag.String("table", "", "file for the table of quirks")
 
-// TestProbe asks the emulator for everything we know of it and prints a table. A line that changed fails: read it, mend what relied on it, and
-// write down what is so now. An upgrade of the emulator is judged by this.
+// TestProbe asks the emulator for everything we know of it and prints a table. A line that changed fails: read it, mend
+// what relied on it, and write down what is so now. An upgrade of the emulator is judged by this.
 func TestProbe(t *testing.T) {
 	e := emulator.Start(t)
 	p := &prober{T: t, ctx: t.Context(), endpoint: e.Endpoint, cfg: awstest.Config(e.Endpoint)}
-	all := slices.Concat(s3Quirks(), dynamoQuirks(), kinesisQuirks(), queueQuirks(), lambdaQuirks(), mappingQuirks(), apiQuirks(), templateQuirks())
+	all := slices.Concat(
+		s3Quirks(), dynamoQuirks(), kinesisQuirks(), queueQuirks(), lambdaQuirks(), mappingQuirks(), apiQuirks(),
+		templateQuirks(),
+	)
 	var (
 		lines   strings.Builder
 		differs int
@@ -81,7 +84,8 @@ func TestProbe(t *testing.T) {
 	if err := out.Flush(); err != nil {
 		t.Fatal(err)
 	}
-	p.must(printTable(fmt.Sprintf("%s\n%s: of %d behaviours, %d are not as AWS documents its own (-: AWS has no part in it).\n",
+	p.must(printTable(fmt.Sprintf("%s\n%s: of %d behaviours, %d are not as AWS documents its own (-: AWS has no part "+
+		"in it).\n",
 		lines.String(), p.version(), len(all), differs)))
 }
 
@@ -192,7 +196,8 @@ func (p *prober) together(n int, do func() error) {
 	group.Wait()
 }
 
-// send makes a request of a service that has no client here. The emulator asks for no signature, but reads from it which service is meant.
+// send makes a request of a service that has no client here. The emulator asks for no signature, but reads from it
+// which service is meant.
 func (p *prober) send(service, method, path string, body []byte, header http.Header) (*http.Response, []byte, error) {
 	request, err := http.NewRequestWithContext(p.ctx, method, p.endpoint+path, bytes.NewReader(body))
 	if err != nil {
@@ -200,7 +205,10 @@ func (p *prober) send(service, method, path string, body []byte, header http.Hea
 	}
 	maps.Copy(request.Header, header)
 	if service != "" {
-		request.Header.Set("Authorization", "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0")
+		request.Header.Set(
+			"Authorization",
+			"AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/"+service+"/aws4_request, SignedHeaders=host, Signature=0",
+		)
 	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {

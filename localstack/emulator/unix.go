@@ -7,5 +7,6 @@ import (
 	"syscall"
 )
 
-// apart keeps Ctrl-C from the emulator: whoever started it stops it when all that uses it has stopped.
+// apart puts the emulator into its own process group, so that Ctrl-C does not reach it. The process that started it
+// stops it after its clients.
 func apart(command *exec.Cmd) { command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }

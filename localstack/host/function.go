@@ -16,11 +16,11 @@ import (
 
 // Function is a function and its configuration, as it is deployed.
 type Function struct {
-	Name      string        // Name, for example "anabranch-ingest".
-	Bootstrap string        // Path of the executable. Its directory is LAMBDA_TASK_ROOT and the working directory.
-	Handler   string        // Value of _HANDLER. "" means "bootstrap".
-	Timeout   time.Duration // Time-out of one call. 0 means Lambda's default, 3 s.
-	Memory      int               // MB, 128 to 10,240. 0 means 128. The host tells it to the function and does not enforce it.
+	Name        string            // Name, for example "anabranch-ingest".
+	Bootstrap   string            // Path of the executable. Its directory is LAMBDA_TASK_ROOT and the working directory.
+	Handler     string            // Value of _HANDLER. "" means "bootstrap".
+	Timeout     time.Duration     // Time-out of one call. 0 means Lambda's default, 3 s.
+	Memory      int               // MB, 128 to 10,240. 0 means 128. The host does not enforce it.
 	Concurrency int               // Maximum of calls at once; the host throttles more. 0 means 10, which suits a laptop.
 	LogFormat   string            // "Text" or "JSON". "" means "Text".
 	LogLevel    string            // Level for LogFormat "JSON", for example "DEBUG". "" means "INFO".

@@ -1,12 +1,12 @@
-// Package sample checks a server against the sample: it folds the file on its own, sharing no code with Anabranch, and compares every value of
-// every view.
+// Package sample checks a server against the sample. It folds the file with code of its own, which it does not share
+// with Anabranch, and compares every value of every view.
 package sample
 
 import (
 	"bytes"
 	"compress/gzip"
 	"context"
-	_ "embed" // the sample travels with whoever checks against it
+	_ "embed" // embeds the sample in every program that checks against it
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -23,12 +23,12 @@ import (
 //go:embed web-requests.ndjson.gz
 var events []byte
 
-// Views is the text of the views over the sample.
+// Views is the text of the sample's views file.
 //
 //go:embed views.yaml
 var Views string
 
-// Events is how many events the sample has.
+// Events is the number of events in the sample.
 const Events = 9999
 
 // Lines returns the sample's events, in the order of the file.
@@ -44,14 +44,18 @@ func Lines() ([][]byte, error) {
 	return bytes.Split(bytes.TrimSuffix(all, []byte("\n")), []byte("\n")), nil
 }
 
-// Server is a server that was sent the sample. Key opens it, where it wants one.
-type Server struct{ URL, Key string }
+// Server is a server that has received the sample.
+type Server struct {
+	URL string // URL of its API.
+	Key string // Key that may read. "" means that the server wants none.
+}
 
-// Answer is what a server says of one key of one view.
+// Answer is a server's answer for one key of one view.
 type Answer struct {
-	Horizon  *string `json:"horizon"`  // none of a Kappa view
-	Complete string  `json:"complete"` // of a Kappa view: nothing that arrived before is missing
-	Data     []Row   `json:"data"`
+	Horizon *string `json:"horizon"` // Horizon of a Lambda view. It is nil for a Kappa view.
+	// Only for a Kappa view: the answer counts all events that arrived before this time.
+	Complete string `json:"complete"`
+	Data     []Row  `json:"data"` // The windows of the key.
 }
 
 // Row is one window of an answer.
@@ -61,7 +65,8 @@ type Row struct {
 	Exact  bool                   `json:"exact"`
 }
 
-// Requests is how many events an answer of the view of all traffic counts, -1 where it is no such answer.
+// Requests returns the number of events that an answer of the view `traffic` counts, or -1 for an answer of another
+// view.
 func (a Answer) Requests() int64 {
 	var n int64
 	for _, r := range a.Data {
@@ -74,12 +79,12 @@ func (a Answer) Requests() int64 {
 	return n
 }
 
-// Exact says whether there are rows, and all are exact.
+// Exact reports whether the answer has rows and all of them are exact.
 func (a Answer) Exact() bool {
 	return len(a.Data) > 0 && !slices.ContainsFunc(a.Data, func(r Row) bool { return !r.Exact })
 }
 
-// Wait asks for all traffic until what is wanted holds.
+// Wait queries the view `traffic` until holds returns true for the answer. what describes this condition in errors.
 func (s Server) Wait(ctx context.Context, what string, holds func(Answer) bool) error {
 	for {
 		a, err := s.Ask(ctx, "traffic", nil)
@@ -91,13 +96,14 @@ func (s Server) Wait(ctx context.Context, what string, holds func(Answer) bool) 
 		}
 		select {
 		case <-ctx.Done():
-			return fmt.Errorf("waiting for %s, with %d requests in %d rows, exact %v: %w", what, a.Requests(), len(a.Data), a.Exact(), ctx.Err())
+			return fmt.Errorf("wait for %s: the last answer has %d requests in %d rows, exact %v: %w",
+				what, a.Requests(), len(a.Data), a.Exact(), ctx.Err())
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// Ask asks a view for one key.
+// Ask queries one key of a view.
 func (s Server) Ask(ctx context.Context, view string, key url.Values) (a Answer, err error) {
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/v1/views/"+view+"/query?"+key.Encode(), nil)
 	if err != nil {
@@ -121,7 +127,7 @@ func (s Server) Ask(ctx context.Context, view string, key url.Values) (a Answer,
 	return a, json.Unmarshal(body, &a)
 }
 
-// request is one line of the sample. What is of another type is nothing to its views.
+// request is one line of the sample. The views ignore events of other types.
 type request struct {
 	Type string    `json:"type"`
 	Time time.Time `json:"time"`
@@ -133,13 +139,13 @@ type request struct {
 	} `json:"data"`
 }
 
-// check is a view of the sample, told once more in Go.
+// check is a view of the sample, defined a second time in Go.
 type check struct {
 	view   string
 	window time.Duration
 	wants  func(request) bool
 	key    func(request) url.Values
-	names  map[string]string // aggregate -> function of data.bytes
+	names  map[string]string // the name of each aggregate, and its function of data.bytes
 }
 
 var checks = []check{
@@ -165,13 +171,13 @@ var checks = []check{
 	},
 }
 
-// Verified says what was compared for one view.
+// Verified counts the keys, windows and values that were compared for one view.
 type Verified struct {
 	View                  string
 	Keys, Windows, Values int
 }
 
-// Verify compares every value of every view with a fold of the sample, and demands that every row is exact.
+// Verify compares every value of every view with a fold of the sample. Every row must be exact.
 func (s Server) Verify(ctx context.Context) ([]Verified, error) {
 	lines, err := Lines()
 	if err != nil {
@@ -180,8 +186,9 @@ func (s Server) Verify(ctx context.Context) ([]Verified, error) {
 	return s.VerifyLines(ctx, lines, true)
 }
 
-// VerifyLines is Verify for a server that was sent these events, such as they are in its archive, no two of which are copies of one another. exact
-// says whether every row has to be exact, but for those of Kappa views, which never are.
+// VerifyLines is Verify for a server that has received these events. lines must have no duplicates; they are for
+// example the events in the server's archive. exact demands that every row of a Lambda view is exact; rows of a Kappa
+// view never are.
 func (s Server) VerifyLines(ctx context.Context, lines [][]byte, exact bool) ([]Verified, error) {
 	requests, err := read(lines)
 	if err != nil {
@@ -198,8 +205,8 @@ func (s Server) VerifyLines(ctx context.Context, lines [][]byte, exact bool) ([]
 	return all, nil
 }
 
-// VerifyPageViews compares the view of page views with a fold of these events as VerifyLines does, and no row need be exact. all says whether its
-// definition has been changed to count requests that failed, too.
+// VerifyPageViews is VerifyLines for the view `page_views` alone, and rows need not be exact. all means that the
+// definition has been changed to count failed requests, too.
 func (s Server) VerifyPageViews(ctx context.Context, lines [][]byte, all bool) (Verified, error) {
 	requests, err := read(lines)
 	if err != nil {
@@ -225,11 +232,11 @@ func (s Server) compare(ctx context.Context, c check, requests []request, exact 
 			return v, err
 		}
 		if len(a.Data) != len(byKey[key]) {
-			return v, fmt.Errorf("%s has %d windows, not %d", key, len(a.Data), len(byKey[key]))
+			return v, fmt.Errorf("%s has %d windows, want %d", key, len(a.Data), len(byKey[key]))
 		}
 		for _, r := range a.Data {
 			if exact && a.Horizon != nil && !r.Exact {
-				return v, fmt.Errorf("%s, window %s: is not exact", key, r.Start)
+				return v, fmt.Errorf("%s, window %s: the row is not exact", key, r.Start)
 			}
 			if err := c.row(r, byKey[key][r.Start]); err != nil {
 				return v, fmt.Errorf("%s, window %s: %w", key, r.Start, err)
@@ -241,7 +248,7 @@ func (s Server) compare(ctx context.Context, c check, requests []request, exact 
 	return v, nil
 }
 
-// group sorts requests by key and window.
+// group groups requests by key and window.
 func (c check) group(requests []request) map[string]map[string][]request {
 	byKey := map[string]map[string][]request{}
 	for _, r := range requests {
@@ -261,13 +268,13 @@ func (c check) group(requests []request) map[string]map[string][]request {
 func (c check) row(r Row, requests []request) error {
 	for name, function := range c.names {
 		if want := fold(function, requests); string(r.Values[name]) != want {
-			return fmt.Errorf("%s is %s, not %s", name, r.Values[name], want)
+			return fmt.Errorf("%s is %s, want %s", name, r.Values[name], want)
 		}
 	}
 	return nil
 }
 
-// fold computes one value, in whole numbers and fractions.
+// fold computes one value, with exact numbers.
 func fold(function string, requests []request) string {
 	if function == "count" {
 		return fmt.Sprint(len(requests))
@@ -280,7 +287,7 @@ func fold(function string, requests []request) string {
 		}
 		b, ok := new(big.Int).SetString(r.Data.Bytes.String(), 10)
 		if !ok {
-			return "bytes that are no whole number"
+			return "an integer, but an event has bytes that are not an integer"
 		}
 		if n == 0 || b.Cmp(&smallest) < 0 {
 			smallest.Set(b)
@@ -304,14 +311,14 @@ func fold(function string, requests []request) string {
 	return mean(&sum, n)
 }
 
-// mean is sum / n with 16 significant digits, half to even, as short as it can be written.
+// mean returns sum / n, rounded half to even to 16 significant digits, without trailing zeros.
 func mean(sum *big.Int, n int64) string {
 	digits := 16 - len(new(big.Int).Quo(sum, big.NewInt(n)).String())
 	if sum.Sign() == 0 {
 		return "0"
 	}
 	if sum.Cmp(big.NewInt(n)) < 0 {
-		return "a mean below one, which bytes do not have"
+		return "a mean of at least 1, because mean cannot round a smaller one"
 	}
 	text := new(big.Rat).SetFrac(sum, big.NewInt(n)).FloatString(digits + 40)
 	scaled, _ := new(big.Int).SetString(strings.Replace(text, ".", "", 1), 10)

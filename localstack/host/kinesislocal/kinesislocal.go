@@ -1,8 +1,9 @@
-// Package kinesislocal runs kinesis-local, an emulator of Kinesis, as a process of its own on 127.0.0.1, for tests behind the build tag `emulator`: it
-// splits and merges shards as Kinesis does, which MiniStack does not. It installs it with npm into build/kinesis-local, pinned; Node 20 or later is
-// needed, and the first time the network.
+// Package kinesislocal runs kinesis-local, an emulator of Kinesis, in its own process on 127.0.0.1. It serves tests
+// behind the build tag `emulator` that split and merge shards: kinesis-local does this as Kinesis does, and MiniStack
+// does not. The package installs a pinned version with npm into build/kinesis-local. It needs Node 20 or later, and
+// network access for the installation.
 //
-// It knows nothing of Anabranch.
+// The package knows nothing of Anabranch.
 package kinesislocal
 
 import (
@@ -29,15 +30,16 @@ var files embed.FS
 
 // Server is a running kinesis-local.
 type Server struct {
-	Endpoint string // "http://127.0.0.1:41233"
+	Endpoint string // URL of the server, for example "http://127.0.0.1:41233".
 
 	process *exec.Cmd
-	stdin   io.Closer // closed: the process ends
+	stdin   io.Closer // the process ends when this is closed
 	output  *bytes.Buffer
 	ended   chan struct{}
 }
 
-// Start runs a server for the rest of the test. One that is missing, or does not start, fails the test: it is never skipped.
+// Start runs a server for the rest of the test. If it cannot install or start the server, the test fails; it is never
+// skipped.
 func Start(t testing.TB) *Server {
 	t.Helper()
 	s, err := Launch(t.Context())
@@ -52,8 +54,8 @@ func Start(t testing.TB) *Server {
 	return s
 }
 
-// Launch installs the server where it is missing, starts it and returns when it answers. ctx bounds the start only: Stop ends the server, and so does
-// the end of this process.
+// Launch installs the server if it is missing, starts it and returns when it answers. ctx bounds only the start. The
+// server ends with Stop or with this process.
 func Launch(ctx context.Context) (*Server, error) {
 	root, err := venv.Root()
 	if err != nil {
@@ -67,24 +69,27 @@ func Launch(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Endpoint: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), output: &bytes.Buffer{}, ended: make(chan struct{})}
+	s := &Server{
+		Endpoint: fmt.Sprintf("http://127.0.0.1:%d", ports[0]), output: &bytes.Buffer{}, ended: make(chan struct{}),
+	}
 	s.process = exec.Command("node", filepath.Join(home, "launch.js"))
-	s.process.Dir = filepath.Join(home, "node_modules", "kinesis-local") // it reads server.json there
+	s.process.Dir = filepath.Join(home, "node_modules", "kinesis-local") // the server reads server.json there
 	s.process.Env = []string{
 		"PATH=" + os.Getenv("PATH"), "LOG_LEVEL=ERROR",
 		fmt.Sprintf("KINESIS_MOCK_PLAIN_PORT=%d", ports[0]), fmt.Sprintf("KINESIS_MOCK_TLS_PORT=%d", ports[1]),
-		// A reshard takes long enough to be seen under way.
-		"CREATE_STREAM_DURATION=50ms", "SPLIT_SHARD_DURATION=100ms", "MERGE_SHARDS_DURATION=100ms", "UPDATE_SHARD_COUNT_DURATION=100ms",
+		// A reshard takes long enough for a test to observe it.
+		"CREATE_STREAM_DURATION=50ms", "SPLIT_SHARD_DURATION=100ms", "MERGE_SHARDS_DURATION=100ms",
+		"UPDATE_SHARD_COUNT_DURATION=100ms",
 	}
 	s.process.Stdout, s.process.Stderr = s.output, s.output
 	if s.stdin, err = s.process.StdinPipe(); err == nil {
 		err = s.process.Start()
 	}
 	if err != nil {
-		return nil, fmt.Errorf("start kinesis-local, which needs Node: %w", err)
+		return nil, fmt.Errorf("start kinesis-local with Node: %w", err)
 	}
 	go func() {
-		_ = s.process.Wait() // how it ended says less than its output
+		_ = s.process.Wait() // the exit status tells less than the output
 		close(s.ended)
 	}()
 	if err := s.wait(ctx); err != nil {
@@ -93,7 +98,8 @@ func Launch(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-// install returns the directory that holds the package. It is made beside its place and then moved there, so that none is ever half made.
+// install returns the directory of the installed package. It installs into a temporary directory and then renames that
+// one, so that no process ever sees half an installation.
 func install(ctx context.Context, root string) (string, error) {
 	home := filepath.Join(root, "build", "kinesis-local")
 	if same(home) {
@@ -107,14 +113,14 @@ func install(ctx context.Context, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	defer os.RemoveAll(dir) // gone already, if all went well
+	defer os.RemoveAll(dir) // on success, Rename has moved it
 	if err := os.CopyFS(dir, files); err != nil {
 		return "", err
 	}
 	command := exec.CommandContext(ctx, "npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts")
 	command.Dir = dir
 	if out, err := command.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w; npm, and the network, are needed\n%s", err, out)
+		return "", fmt.Errorf("npm ci, which needs npm and network access: %w\n%s", err, out)
 	}
 	if err := os.RemoveAll(home); err != nil {
 		return "", err
@@ -125,7 +131,7 @@ func install(ctx context.Context, root string) (string, error) {
 	return home, nil
 }
 
-// same reports whether a directory was made of our files.
+// same reports whether a directory was installed from the current embedded files.
 func same(home string) bool {
 	return fs.WalkDir(files, ".", func(name string, entry fs.DirEntry, err error) error {
 		if err != nil || entry.IsDir() {
@@ -137,13 +143,14 @@ func same(home string) bool {
 		}
 		have, err := os.ReadFile(filepath.Join(home, name))
 		if err == nil && !bytes.Equal(have, want) {
-			err = errors.New("it differs")
+			err = errors.New("the file differs")
 		}
 		return err
 	}) == nil
 }
 
-// freePorts are two ports that were free a moment ago. Should somebody take one, the server says so and ends.
+// freePorts returns two free ports. If another process takes one before the server does, the server reports it and
+// ends.
 func freePorts() (ports [2]int, err error) {
 	var listeners []net.Listener
 	for i := range ports {
@@ -155,7 +162,7 @@ func freePorts() (ports [2]int, err error) {
 		listeners = append(listeners, l)
 		ports[i] = l.Addr().(*net.TCPAddr).Port
 	}
-	for _, l := range listeners { // only now, or both ports could be the same
+	for _, l := range listeners { // both stay open until now, so that the ports differ
 		err = errors.Join(err, l.Close())
 	}
 	return ports, err
@@ -171,19 +178,19 @@ func (s *Server) wait(ctx context.Context) error {
 		}
 		response, err := http.DefaultClient.Do(request)
 		if err == nil {
-			return response.Body.Close() // whatever it says: it speaks
+			return response.Body.Close() // any response shows that the server runs
 		}
 		select {
 		case <-s.ended:
 			return fmt.Errorf("kinesis-local ended:\n%s", s.output)
 		case <-ctx.Done():
-			return fmt.Errorf("kinesis-local at %s does not answer: %w", s.Endpoint, err)
+			return fmt.Errorf("kinesis-local did not answer at %s: %w", s.Endpoint, err)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
 
-// Stop ends the server. What it held is gone.
+// Stop ends the server. All its data is lost.
 func (s *Server) Stop() error {
 	if err := s.stdin.Close(); err != nil {
 		return err

@@ -1,6 +1,6 @@
-// Runs kinesis-local on 127.0.0.1 until standard input ends: it never outlives whoever started it, however that one died. By itself it listens on all
-// interfaces and has no setting for that.
-const exit = process.exit.bind(process); // main.js puts its own in the place, which waits for open connections
+// Runs kinesis-local until standard input ends, so that it never outlives the process that started it. It makes kinesis-local
+// listen only on 127.0.0.1: by default it listens on all interfaces, and it has no setting for that.
+const exit = process.exit.bind(process); // main.js replaces it by one that waits for open connections
 const net = require('net');
 const path = require('path');
 

@@ -22,11 +22,11 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// proxyVariable, as a variable of a function, has MiniStack send its calls to the URL that it holds.
+// proxyVariable is a variable of a function. MiniStack sends the function's calls to the URL in it.
 const proxyVariable = "MINISTACK_LAMBDA_PROXY_URL"
 
-// Deployed is a function as it was deployed to the emulator that cfg names: its variables, time-out, memory and log format. Its code is the given
-// bootstrap, not the one that was uploaded. How many calls it may have at once is not part of it: MiniStack drops that.
+// Deployed reads a function's variables, time-out, memory and log format from the emulator that cfg names. Its code is
+// the given bootstrap, not the uploaded one. Concurrency stays 0, because MiniStack does not keep it.
 func Deployed(ctx context.Context, cfg aws.Config, name, bootstrap string) (host.Function, error) {
 	c, err := configuration(ctx, cfg, name)
 	if err != nil {
@@ -34,7 +34,8 @@ func Deployed(ctx context.Context, cfg aws.Config, name, bootstrap string) (host
 	}
 	delete(c.Environment.Variables, proxyVariable)
 	f := host.Function{
-		Name: name, Bootstrap: bootstrap, Handler: c.Handler, Timeout: time.Duration(c.Timeout) * time.Second, Memory: c.MemorySize,
+		Name: name, Bootstrap: bootstrap, Handler: c.Handler, Timeout: time.Duration(c.Timeout) * time.Second,
+		Memory:    c.MemorySize,
 		LogFormat: c.LoggingConfig.LogFormat, Env: c.Environment.Variables,
 	}
 	if f.LogFormat == "JSON" {
@@ -43,8 +44,8 @@ func Deployed(ctx context.Context, cfg aws.Config, name, bootstrap string) (host
 	return f, nil
 }
 
-// Bind has the emulator that cfg names send the calls of a function to a Proxy at target, "http://127.0.0.1:34567". The template that was deployed
-// stays as it is.
+// Bind makes the emulator that cfg names send the calls of a function to a Proxy at target, for example
+// "http://127.0.0.1:34567". It does not change the deployed template.
 func Bind(ctx context.Context, cfg aws.Config, name, target string) error {
 	c, err := configuration(ctx, cfg, name)
 	if err != nil {
@@ -54,7 +55,7 @@ func Bind(ctx context.Context, cfg aws.Config, name, target string) error {
 		c.Environment.Variables = map[string]string{}
 	}
 	c.Environment.Variables[proxyVariable] = target
-	// All variables, or the others would be gone.
+	// The request must hold all variables: it replaces them.
 	body, err := json.Marshal(map[string]any{"Environment": c.Environment})
 	if err == nil {
 		_, err = lambdaAPI(ctx, cfg, http.MethodPut, functionPath(name), body)
@@ -65,7 +66,7 @@ func Bind(ctx context.Context, cfg aws.Config, name, target string) error {
 	return nil
 }
 
-// deployed is what matters here of a function's configuration.
+// deployed is the part of a function's configuration that the host needs.
 //
 // Source: AWS Lambda API Reference, GetFunctionConfiguration.
 type deployed struct {
@@ -89,9 +90,9 @@ func configuration(ctx context.Context, cfg aws.Config, name string) (c deployed
 
 func functionPath(name string) string { return "functions/" + url.PathEscape(name) + "/configuration" }
 
-// DeployedMapping is the event source mapping of a stream as it was deployed to the emulator that cfg names.
+// DeployedMapping reads the event source mapping of a stream from the emulator that cfg names.
 //
-// Errors: there is none, or more than one; settings that AWS would not take.
+// Errors: the stream has no mapping, or more than one; AWS would refuse the settings. Do not retry.
 func DeployedMapping(ctx context.Context, cfg aws.Config, streamARN string) (eventsource.Settings, error) {
 	m, err := mapping(ctx, cfg, streamARN)
 	if err != nil {
@@ -103,7 +104,7 @@ func DeployedMapping(ctx context.Context, cfg aws.Config, streamARN string) (eve
 	s.MaximumBatchingWindow = time.Duration(m.MaximumBatchingWindowInSeconds) * time.Second
 	if m.ParallelizationFactor != "" {
 		if s.ParallelizationFactor, err = strconv.Atoi(string(m.ParallelizationFactor)); err != nil {
-			return s, fmt.Errorf("mapping of stream %s: ParallelizationFactor: %w", streamARN, err)
+			return s, fmt.Errorf("mapping of stream %s: invalid ParallelizationFactor: %w", streamARN, err)
 		}
 	}
 	s.BisectBatchOnFunctionError = m.BisectBatchOnFunctionError
@@ -118,7 +119,8 @@ func DeployedMapping(ctx context.Context, cfg aws.Config, streamARN string) (eve
 	return s, nil
 }
 
-// deployedMapping is what matters here of a mapping. MiniStack gives back a ParallelizationFactor as it stood in the template: a parameter is text.
+// deployedMapping is the part of a mapping that Kinesis needs. ParallelizationFactor may be text: MiniStack returns it
+// as the template has it, and the value of a template parameter is text.
 //
 // Source: AWS Lambda API Reference, ListEventSourceMappings.
 type deployedMapping struct {
@@ -140,18 +142,21 @@ func mapping(ctx context.Context, cfg aws.Config, streamARN string) (m deployedM
 	if err := json.Unmarshal(body, &listed); err != nil {
 		return m, err
 	}
-	ours := slices.DeleteFunc(listed.EventSourceMappings, func(m deployedMapping) bool { return m.EventSourceArn != streamARN })
+	ours := slices.DeleteFunc(
+		listed.EventSourceMappings, func(m deployedMapping) bool { return m.EventSourceArn != streamARN },
+	)
 	if len(ours) != 1 {
-		return m, fmt.Errorf("%d mappings, want one", len(ours))
+		return m, fmt.Errorf("the stream has %d mappings: must have exactly one", len(ours))
 	}
 	return ours[0], nil
 }
 
-// lambdaAPI makes one request of Lambda's API. The SDK's client for it would be the largest of all that this
-// repository links, for these few requests. It goes to an emulator only: a function on AWS must never be bound to this machine.
+// lambdaAPI makes one request to Lambda's API. The SDK's client for Lambda would be the largest package that this
+// repository links, and it would serve only a few requests. lambdaAPI refuses to reach AWS itself: a function on AWS
+// must never be bound to this machine.
 func lambdaAPI(ctx context.Context, cfg aws.Config, method, path string, body []byte) ([]byte, error) {
 	if cfg.BaseEndpoint == nil || cfg.Credentials == nil {
-		return nil, errors.New("the configuration has no BaseEndpoint or no Credentials, want those of an emulator")
+		return nil, errors.New("missing BaseEndpoint or Credentials in the configuration: must be those of an emulator")
 	}
 	request, err := http.NewRequestWithContext(ctx, method, *cfg.BaseEndpoint+"/2015-03-31/"+path, bytes.NewReader(body))
 	if err != nil {
@@ -161,9 +166,11 @@ func lambdaAPI(ctx context.Context, cfg aws.Config, method, path string, body []
 	if err != nil {
 		return nil, err
 	}
-	// The emulator looks at no signature, but takes account and region from it.
+	// The emulator does not check the signature, but it reads account and region from it.
 	hash := sha256.Sum256(body)
-	if err := v4.NewSigner().SignHTTP(ctx, credentials, request, hex.EncodeToString(hash[:]), "lambda", cfg.Region, time.Now()); err != nil {
+	if err := v4.NewSigner().SignHTTP(
+		ctx, credentials, request, hex.EncodeToString(hash[:]), "lambda", cfg.Region, time.Now(),
+	); err != nil {
 		return nil, err
 	}
 	response, err := http.DefaultClient.Do(request)

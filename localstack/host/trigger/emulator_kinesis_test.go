@@ -66,7 +66,9 @@ func (l *load) put(ctx context.Context, from, n int) error {
 	var entries []types.PutRecordsRequestEntry
 	for i := from; i < from+n; i++ {
 		key, data := fmt.Sprint(i%keys), fmt.Sprintf("record %d", i)
-		entries = append(entries, types.PutRecordsRequestEntry{PartitionKey: &key, Data: []byte(data), ExplicitHashKey: hashKey(i % keys)})
+		entries = append(
+			entries, types.PutRecordsRequestEntry{PartitionKey: &key, Data: []byte(data), ExplicitHashKey: hashKey(i % keys)},
+		)
 		l.wanted[key] = append(l.wanted[key], data)
 	}
 	out, err := l.client.PutRecords(ctx, &kinesis.PutRecordsInput{StreamName: aws.String("events"), Records: entries})
@@ -94,7 +96,8 @@ func throughHost(t *testing.T, f *function) (*host.Host, trigger.Invoke) {
 	return h, trigger.Function(h, "f")
 }
 
-// TestMiniStackKinesis also kills a process in the middle of a batch: what it had done already comes again, and nothing else does.
+// TestMiniStackKinesis also kills a process in the middle of a batch: what it had done already comes again, and nothing
+// else does.
 func TestMiniStackKinesis(t *testing.T) {
 	client := awstest.Stream(t, awstest.Config(emulator.Start(t).Endpoint), "events", 4)
 	f := newFunction()
@@ -126,8 +129,8 @@ func TestMiniStackKinesis(t *testing.T) {
 	t.Logf("%+v; %+v", k.Counts(), h.Stats("f"))
 }
 
-// TestKinesisLocalReshard: under load, over splits and merges, and with a reader that is restarted in between, nothing is lost, nothing comes twice,
-// and each key's records come in order.
+// TestKinesisLocalReshard: under load, over splits and merges, and with a reader that is restarted in between, nothing
+// is lost, nothing comes twice, and each key's records come in order.
 func TestKinesisLocalReshard(t *testing.T) {
 	cfg := awstest.Config(kinesislocal.Start(t).Endpoint)
 	client := awstest.Stream(t, cfg, "events", 2)
@@ -224,8 +227,12 @@ func reshard(t *testing.T, client *kinesis.Client, do func() error) {
 	if err := do(); err != nil {
 		t.Fatal(err)
 	}
-	waiter := kinesis.NewStreamExistsWaiter(client, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 20 * time.Millisecond })
-	if err := waiter.Wait(t.Context(), &kinesis.DescribeStreamInput{StreamName: aws.String("events")}, time.Minute); err != nil {
+	waiter := kinesis.NewStreamExistsWaiter(
+		client, func(o *kinesis.StreamExistsWaiterOptions) { o.MinDelay = 20 * time.Millisecond },
+	)
+	if err := waiter.Wait(
+		t.Context(), &kinesis.DescribeStreamInput{StreamName: aws.String("events")}, time.Minute,
+	); err != nil {
 		t.Fatal(errors.Join(errors.New("wait for the stream"), err))
 	}
 }

@@ -48,10 +48,14 @@ func deploy(t *testing.T) *world {
 	w := &world{cfg: awstest.Config(e.Endpoint), outputs: map[string]string{}, events: make(chan []byte, 100)}
 	client := cloudformation.NewFromConfig(w.cfg)
 	name := aws.String("stack")
-	if _, err := client.CreateStack(t.Context(), &cloudformation.CreateStackInput{StackName: name, TemplateBody: &template}); err != nil {
+	if _, err := client.CreateStack(
+		t.Context(), &cloudformation.CreateStackInput{StackName: name, TemplateBody: &template},
+	); err != nil {
 		t.Fatal(err)
 	}
-	waiter := cloudformation.NewStackCreateCompleteWaiter(client, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = 50 * time.Millisecond })
+	waiter := cloudformation.NewStackCreateCompleteWaiter(
+		client, func(o *cloudformation.StackCreateCompleteWaiterOptions) { o.MinDelay = 50 * time.Millisecond },
+	)
 	out, err := waiter.WaitForOutput(t.Context(), &cloudformation.DescribeStacksInput{StackName: name}, time.Minute)
 	if err != nil {
 		t.Fatal(err)
@@ -175,8 +179,13 @@ func authorizer(t *testing.T, w *world) {
 		key    string
 		status int
 		text   string
-	}{{"right", http.StatusOK, "for me"}, {"wrong", http.StatusForbidden, "Forbidden"}, {"", http.StatusUnauthorized, "Unauthorized"}} {
-		if status, body := w.call(t, http.MethodGet, "/closed", test.key, ""); status != test.status || !strings.Contains(body, test.text) {
+	}{
+		{"right", http.StatusOK, "for me"},
+		{"wrong", http.StatusForbidden, "Forbidden"},
+		{"", http.StatusUnauthorized, "Unauthorized"},
+	} {
+		if status, body := w.call(t, http.MethodGet, "/closed", test.key, ""); status != test.status ||
+			!strings.Contains(body, test.text) {
 			t.Errorf("key %q: %d %s, want %d %s", test.key, status, body, test.status, test.text)
 		}
 	}
@@ -188,7 +197,8 @@ func failures(t *testing.T, w *world) {
 	const want = `{"message":"Internal Server Error"}`
 	for _, fault := range []host.Fault{{Stop: host.KillRunning}, {Stop: host.KillAnswered}, {Stop: host.LoseAnswer}} {
 		w.host.Break(func(host.Call) host.Fault { return fault })
-		if status, body := w.call(t, http.MethodPost, "/open/x", "", "{}"); status != http.StatusInternalServerError || body != want {
+		if status, body := w.call(t, http.MethodPost, "/open/x", "", "{}"); status != http.StatusInternalServerError ||
+			body != want {
 			t.Errorf("%+v: %d %s, want 500 %s", fault, status, body, want)
 		}
 	}
@@ -224,7 +234,9 @@ func mapping(t *testing.T, w *world) {
 		return `{"batchItemFailures":[` + strings.Join(failed, ",") + `]}`
 	})
 	for _, body := range []string{"good", "bad"} {
-		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body}); err != nil {
+		if _, err := client.SendMessage(
+			t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}

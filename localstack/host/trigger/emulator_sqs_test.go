@@ -41,7 +41,9 @@ func TestMiniStackSQS(t *testing.T) {
 			times[m.Body]++
 			switch {
 			case m.Body == "bad" && times[m.Body] == 1:
-				response.BatchItemFailures = append(response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId})
+				response.BatchItemFailures = append(
+					response.BatchItemFailures, events.SQSBatchItemFailure{ItemIdentifier: m.MessageId},
+				)
 			case m.Body == "worse" && times[m.Body] == 1:
 				return nil, errors.New("crashed")
 			}
@@ -54,13 +56,17 @@ func TestMiniStackSQS(t *testing.T) {
 		return json.Marshal(response)
 	}
 	for _, body := range []string{"good", "bad", "worse"} {
-		if _, err := client.SendMessage(t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body}); err != nil {
+		if _, err := client.SendMessage(
+			t.Context(), &sqs.SendMessageInput{QueueUrl: &queue, MessageBody: &body},
+		); err != nil {
 			t.Fatal(err)
 		}
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 1)
-	q := trigger.SQS{API: client, QueueURL: queue, BatchSize: 1, Wait: time.Second, ReportBatchItemFailures: true, Invoke: invoke}
+	q := trigger.SQS{
+		API: client, QueueURL: queue, BatchSize: 1, Wait: time.Second, ReportBatchItemFailures: true, Invoke: invoke,
+	}
 	go func() { ended <- q.Run(ctx) }()
 	seen := map[string]int{}
 	for range 3 {

@@ -50,14 +50,18 @@ func newFakeKinesis(shards int) *fakeKinesis {
 
 // add makes a shard. f.mu is held, or f is not shared yet.
 func (f *fakeKinesis) add(begin, end int, parents ...string) {
-	f.shards = append(f.shards, &fakeShard{id: fmt.Sprintf("shardId-%012d", len(f.shards)), parents: parents, begin: begin, end: end})
+	f.shards = append(
+		f.shards, &fakeShard{id: fmt.Sprintf("shardId-%012d", len(f.shards)), parents: parents, begin: begin, end: end},
+	)
 }
 
 // put appends a record to the open shard that its key belongs to.
 func (f *fakeKinesis) put(key, data string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	home := slices.IndexFunc(f.shards, func(s *fakeShard) bool { return !s.closed && s.begin <= place(key) && place(key) < s.end })
+	home := slices.IndexFunc(
+		f.shards, func(s *fakeShard) bool { return !s.closed && s.begin <= place(key) && place(key) < s.end },
+	)
 	s := f.shards[home]
 	f.sequence++
 	s.records = append(s.records, types.Record{
@@ -106,7 +110,9 @@ func (f *fakeKinesis) find(id string) *fakeShard {
 	return nil
 }
 
-func (f *fakeKinesis) ListShards(_ context.Context, in *kinesis.ListShardsInput, _ ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error) {
+func (f *fakeKinesis) ListShards(
+	_ context.Context, in *kinesis.ListShardsInput, _ ...func(*kinesis.Options),
+) (*kinesis.ListShardsOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.failing("list"); err != nil {
@@ -115,7 +121,9 @@ func (f *fakeKinesis) ListShards(_ context.Context, in *kinesis.ListShardsInput,
 	from := 0
 	if in.NextToken != nil {
 		if in.StreamName != nil {
-			return nil, &types.InvalidArgumentException{Message: aws.String("NextToken and StreamName cannot be provided together")}
+			return nil, &types.InvalidArgumentException{
+				Message: aws.String("NextToken and StreamName cannot be provided together"),
+			}
 		}
 		from, _ = strconv.Atoi(*in.NextToken)
 	}
@@ -138,7 +146,9 @@ func (f *fakeKinesis) ListShards(_ context.Context, in *kinesis.ListShardsInput,
 	return out, nil
 }
 
-func (f *fakeKinesis) GetShardIterator(_ context.Context, in *kinesis.GetShardIteratorInput, _ ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error) {
+func (f *fakeKinesis) GetShardIterator(
+	_ context.Context, in *kinesis.GetShardIteratorInput, _ ...func(*kinesis.Options),
+) (*kinesis.GetShardIteratorOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.failing("iterator"); err != nil {
@@ -156,7 +166,8 @@ func (f *fakeKinesis) GetShardIterator(_ context.Context, in *kinesis.GetShardIt
 		for at < len(s.records) && *s.records[at].SequenceNumber < *in.StartingSequenceNumber {
 			at++
 		}
-		if in.ShardIteratorType == types.ShardIteratorTypeAfterSequenceNumber && at < len(s.records) && *s.records[at].SequenceNumber == *in.StartingSequenceNumber {
+		if in.ShardIteratorType == types.ShardIteratorTypeAfterSequenceNumber &&
+			at < len(s.records) && *s.records[at].SequenceNumber == *in.StartingSequenceNumber {
 			at++
 		}
 	}
@@ -168,7 +179,9 @@ func (f *fakeKinesis) iterator(s *fakeShard, at int) *string {
 	return aws.String(fmt.Sprintf("%s %d %d", s.id, at, f.given))
 }
 
-func (f *fakeKinesis) GetRecords(_ context.Context, in *kinesis.GetRecordsInput, _ ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error) {
+func (f *fakeKinesis) GetRecords(
+	_ context.Context, in *kinesis.GetRecordsInput, _ ...func(*kinesis.Options),
+) (*kinesis.GetRecordsOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if err := f.failing("records"); err != nil {
@@ -191,7 +204,9 @@ func (f *fakeKinesis) GetRecords(_ context.Context, in *kinesis.GetRecordsInput,
 	if f.page > 0 {
 		until = min(until, at+f.page)
 	}
-	out := &kinesis.GetRecordsOutput{Records: s.records[at:until:until], MillisBehindLatest: aws.Int64(int64(len(s.records) - until))}
+	out := &kinesis.GetRecordsOutput{
+		Records: s.records[at:until:until], MillisBehindLatest: aws.Int64(int64(len(s.records) - until)),
+	}
 	if !s.closed || until < len(s.records) {
 		out.NextShardIterator = f.iterator(s, until)
 	}

@@ -12,20 +12,29 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// Kinesis is the event source mapping of a stream: it reads the shards through Kinesis' API and invokes the function as the rules of
-// shared/eventsource say. It must not be copied once it has run.
+// Kinesis is the event source mapping of a stream. It reads the shards through Kinesis' API, and invokes the function
+// by the rules of shared/eventsource. Do not copy it after its first run.
 //
-// Where it stands is kept in memory, so that Run again goes on from there; batches may be cut differently then.
+// It keeps its position in memory, so the next Run continues there. That Run may cut batches differently.
 type Kinesis struct {
-	API     KinesisAPI
-	Stream  string               // its name
-	Mapping eventsource.Settings // Source.StreamARN is what events say; it is not used to find the stream
-	Invoke  Invoke
-	Every   time.Duration // between two polls of a shard that has nothing more; 0: 1 s, as AWS. One that lies behind is polled each 200 ms, as AWS allows
-	List    time.Duration // between two listings of the shards; 0: 5 s. When a shard ends they are listed at once
-	// Discard takes what was given up, before it counts as done. With an error the run ends, and what it was about comes again. nil: it is logged.
+	API     KinesisAPI           // Reads the stream.
+	Stream  string               // Name of the stream.
+	Mapping eventsource.Settings // Settings of the mapping. Its Source.StreamARN appears only in events.
+	Invoke  Invoke               // Runs the function.
+
+	// Every is the time between two polls of a shard that has no more records. 0 means 1 s, as on AWS. Kinesis polls a
+	// shard that has more every 200 ms, which is AWS's limit.
+	Every time.Duration
+
+	// List is the time between two listings of the shards. 0 means 5 s. When a shard ends, Kinesis lists the shards at
+	// once.
+	List time.Duration
+
+	// Discard gets the records that the mapping gave up, before they count as done. If it fails, Run returns the error,
+	// and the next Run delivers the records again. nil logs them.
 	Discard func(context.Context, []eventsource.Discarded) error
-	Log     *slog.Logger // nil: nothing is logged
+
+	Log *slog.Logger // Gets errors. nil discards them.
 
 	mu       sync.Mutex
 	snapshot *eventsource.Snapshot
@@ -34,19 +43,19 @@ type Kinesis struct {
 	drains   chan chan struct{}
 }
 
-// Counts say what a Kinesis has done so far, over all its runs.
+// Counts counts the work of a Kinesis over all its runs.
 type Counts struct {
-	Polls       int // of shards
-	Failures    int // requests to Kinesis that failed, and were made again
-	Records     int // read; those read again after a restart count again
-	Invocations int
-	Errors      int // of those: errors of the function
-	Partial     int // of those: partial responses
-	Throttled   int // of those: not run
-	Discarded   int // records given up
+	Polls       int // Polls of shards.
+	Failures    int // Failed requests to Kinesis. Each was retried.
+	Records     int // Records read. Records that are read again after a restart count again.
+	Invocations int // Invocations of the function, failed and throttled ones included.
+	Errors      int // Invocations that ended with an error of the function.
+	Partial     int // Invocations with a partial response.
+	Throttled   int // Invocations that were throttled, so the function did not run.
+	Discarded   int // Records given up.
 }
 
-// Counts returns what was done so far.
+// Counts returns the counts so far.
 func (k *Kinesis) Counts() Counts {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -59,7 +68,8 @@ func (k *Kinesis) count(change func(*Counts)) {
 	change(&k.counts)
 }
 
-// Snapshot is where the mapping stands: what is done with is behind it. Before the first run: nothing is known.
+// Snapshot returns the position of the mapping: all records before it are done. Before the first run it is the zero
+// Snapshot.
 func (k *Kinesis) Snapshot() eventsource.Snapshot {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -69,7 +79,7 @@ func (k *Kinesis) Snapshot() eventsource.Snapshot {
 	return *k.snapshot
 }
 
-// Restore has the next run begin at a snapshot, also one of another Kinesis.
+// Restore makes the next run begin at a snapshot. The snapshot may come from another Kinesis.
 func (k *Kinesis) Restore(s eventsource.Snapshot) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -78,11 +88,11 @@ func (k *Kinesis) Restore(s eventsource.Snapshot) {
 
 func (k *Kinesis) keep(s eventsource.Snapshot) { k.Restore(s) }
 
-// Run reads the stream until ctx ends; then it waits for the invocations under way, and counts what they have done. Requests that fail are logged and
-// made again.
+// Run reads the stream until ctx ends. It then waits for the running invocations, and keeps the position that they
+// reach. It logs and retries failed requests.
 //
-// Errors: settings or a snapshot that are none; a Kinesis that runs already; that of Discard; a stream that breaks its own rules, such as records out
-// of order.
+// Errors: invalid settings or an invalid snapshot; this Kinesis runs already; the error of Discard; a stream that
+// breaks its own rules, for example with records out of order. Only an error of Discard is worth a retry.
 func (k *Kinesis) Run(ctx context.Context) error {
 	r, err := k.begin()
 	if err != nil {
@@ -99,10 +109,10 @@ func (k *Kinesis) begin() (*reading, error) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	if k.running {
-		return nil, errors.New("it is being read by this Kinesis already, want another one for a second reader")
+		return nil, errors.New("this Kinesis reads the stream already: use another one for a second reader")
 	}
 	if k.Every < 0 || k.List < 0 {
-		return nil, fmt.Errorf("field Every is %s and List %s, want no negative time", k.Every, k.List)
+		return nil, fmt.Errorf("invalid Every %s or List %s: must not be negative", k.Every, k.List)
 	}
 	var mapping *eventsource.Mapping
 	var err error
@@ -128,7 +138,7 @@ func (k *Kinesis) end() {
 	k.running = false
 }
 
-// requests is where Drain asks. k.mu is held.
+// requests returns the channel for the requests of Drain. The caller holds k.mu.
 func (k *Kinesis) requests() chan chan struct{} {
 	if k.drains == nil {
 		k.drains = make(chan chan struct{})
@@ -136,7 +146,8 @@ func (k *Kinesis) requests() chan chan struct{} {
 	return k.drains
 }
 
-// Drain returns when all that was put into the stream before the call has been delivered and is done with. It needs a Run.
+// Drain returns when all records that were in the stream at the time of the call are done. It returns only while Run
+// runs, or when ctx ends.
 func (k *Kinesis) Drain(ctx context.Context) error {
 	k.mu.Lock()
 	requests := k.requests()

@@ -95,7 +95,8 @@ func TestDiscard(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The batch was cut at record 4, so that what is given up is that record and those behind it.
-	if len(discarded) != 1 || discarded[0].Condition != eventsource.RetryAttemptsExhausted || len(discarded[0].Records) != 6 ||
+	if len(discarded) != 1 || discarded[0].Condition != eventsource.RetryAttemptsExhausted ||
+		len(discarded[0].Records) != 6 ||
 		string(discarded[0].Records[0].Data) != "record 4" || k.Counts().Discarded != 6 {
 		t.Errorf("discarded %+v, %+v", discarded, k.Counts())
 	}
@@ -175,7 +176,8 @@ func TestLatest(t *testing.T) {
 
 func TestKinesisErrors(t *testing.T) {
 	stream, f := newFakeKinesis(1), newFunction()
-	if err := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize = 0 }).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "BatchSize") {
+	if err := reader(stream, f.invoke, func(s *eventsource.Settings) { s.BatchSize = 0 }).Run(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "BatchSize") {
 		t.Errorf("without a batch size: %v", err)
 	}
 	k := reader(stream, f.invoke, nil)

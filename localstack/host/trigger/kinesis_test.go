@@ -20,9 +20,10 @@ import (
 
 // function takes records apart, and fails as told.
 type function struct {
-	mu        sync.Mutex
-	delivered map[string][]string // the data of the records of a partition key, in order; deliveries that failed, and those after the first, left out
-	again     int                 // records that had been delivered before
+	mu sync.Mutex
+	// the data of the records of a partition key, in order; deliveries that failed, and those after the first, left out
+	delivered map[string][]string
+	again     int // records that had been delivered before
 	seen      map[string]bool
 	fail      func(call int, e events.KinesisEvent) (response string, err error) // nil: it succeeds
 	calls     int
@@ -68,13 +69,17 @@ func failure(r events.KinesisEventRecord) string {
 
 func reader(api trigger.KinesisAPI, invoke trigger.Invoke, change func(*eventsource.Settings)) *trigger.Kinesis {
 	settings := eventsource.Defaults()
-	settings.Source = eventsource.Source{StreamARN: "arn:aws:kinesis:us-east-1:000000000000:stream/events", Region: "us-east-1", RoleARN: "role"}
+	settings.Source = eventsource.Source{
+		StreamARN: "arn:aws:kinesis:us-east-1:000000000000:stream/events", Region: "us-east-1", RoleARN: "role",
+	}
 	settings.StartingPosition = eventsource.TrimHorizon
 	settings.ReportBatchItemFailures = true
 	if change != nil {
 		change(&settings)
 	}
-	return &trigger.Kinesis{API: api, Stream: "events", Mapping: settings, Invoke: invoke, Every: time.Millisecond, List: 10 * time.Millisecond}
+	return &trigger.Kinesis{
+		API: api, Stream: "events", Mapping: settings, Invoke: invoke, Every: time.Millisecond, List: 10 * time.Millisecond,
+	}
 }
 
 // start runs a reader until stop, which says how the run ended.
@@ -125,7 +130,8 @@ func TestKinesis(t *testing.T) {
 	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := k.Counts(); f.again != 0 || got.Records != 1000 || got.Invocations != f.calls || got.Errors+got.Failures+got.Partial+got.Throttled+got.Discarded != 0 {
+	if got := k.Counts(); f.again != 0 || got.Records != 1000 || got.Invocations != f.calls ||
+		got.Errors+got.Failures+got.Partial+got.Throttled+got.Discarded != 0 {
 		t.Errorf("%d delivered again, %+v", f.again, got)
 	}
 }
@@ -134,7 +140,9 @@ func TestTheEventIsThatOfLambda(t *testing.T) {
 	stream := newFakeKinesis(1)
 	stream.put("1", "data")
 	var got events.KinesisEvent
-	k := reader(stream, func(_ context.Context, payload []byte) ([]byte, error) { return nil, json.Unmarshal(payload, &got) }, nil)
+	k := reader(
+		stream, func(_ context.Context, payload []byte) ([]byte, error) { return nil, json.Unmarshal(payload, &got) }, nil,
+	)
 	stop := start(t, k)
 	drain(t, k)
 	if err := stop(); err != nil {
@@ -145,7 +153,8 @@ func TestTheEventIsThatOfLambda(t *testing.T) {
 	}
 	r := got.Records[0]
 	if r.EventSourceArn != k.Mapping.Source.StreamARN || r.AwsRegion != "us-east-1" || r.InvokeIdentityArn != "role" ||
-		r.EventID != "shardId-000000000000:"+r.Kinesis.SequenceNumber || string(r.Kinesis.Data) != "data" || r.Kinesis.PartitionKey != "1" {
+		r.EventID != "shardId-000000000000:"+r.Kinesis.SequenceNumber ||
+		string(r.Kinesis.Data) != "data" || r.Kinesis.PartitionKey != "1" {
 		t.Errorf("record %+v", r)
 	}
 }
@@ -185,12 +194,14 @@ func TestKinesisFailures(t *testing.T) {
 	if diff := cmp.Diff(wanted, f.delivered); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if got := k.Counts(); got.Failures == 0 || got.Errors == 0 || got.Partial == 0 || got.Throttled == 0 || got.Discarded != 0 || f.again != 0 {
+	if got := k.Counts(); got.Failures == 0 || got.Errors == 0 ||
+		got.Partial == 0 || got.Throttled == 0 || got.Discarded != 0 || f.again != 0 {
 		t.Errorf("%d delivered again, %+v; want some of everything but discarded", f.again, got)
 	}
 }
 
-// TestReshardUnderLoad: nothing is lost, nothing comes twice, and each key's records come in order, over splits and merges.
+// TestReshardUnderLoad: nothing is lost, nothing comes twice, and each key's records come in order, over splits and
+// merges.
 func TestReshardUnderLoad(t *testing.T) {
 	stream, f := newFakeKinesis(2), newFunction()
 	stream.pageSize = 2

@@ -9,16 +9,19 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 )
 
-// MiniStack is the KinesisAPI of MiniStack with sequence numbers as AWS writes them. MiniStack pads its own with zeros to 30 digits and compares them
-// as text; to AWS they are numbers, without leading zeros, and so they are to the functions.
+// MiniStack is the KinesisAPI of MiniStack, with sequence numbers as AWS writes them. MiniStack pads sequence numbers
+// with zeros to 30 digits, and compares them as text. On AWS they are numbers without leading zeros, and the functions
+// expect those.
 //
 // Source: ministack 1.5.33, services/kinesis.py, _next_sequence_number.
 type MiniStack struct{ KinesisAPI }
 
 const miniStackDigits = 30
 
-// GetRecords returns records whose sequence numbers have no leading zeros.
-func (m MiniStack) GetRecords(ctx context.Context, in *kinesis.GetRecordsInput, options ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error) {
+// GetRecords calls MiniStack's GetRecords, and removes leading zeros from the sequence numbers.
+func (m MiniStack) GetRecords(
+	ctx context.Context, in *kinesis.GetRecordsInput, options ...func(*kinesis.Options),
+) (*kinesis.GetRecordsOutput, error) {
 	out, err := m.KinesisAPI.GetRecords(ctx, in, options...)
 	if err != nil {
 		return nil, err
@@ -29,7 +32,7 @@ func (m MiniStack) GetRecords(ctx context.Context, in *kinesis.GetRecordsInput, 
 	return out, nil
 }
 
-// GetShardIterator takes such a sequence number.
+// GetShardIterator pads the sequence number with zeros, and calls MiniStack's GetShardIterator.
 func (m MiniStack) GetShardIterator(
 	ctx context.Context, in *kinesis.GetShardIteratorInput, options ...func(*kinesis.Options),
 ) (*kinesis.GetShardIteratorOutput, error) {

@@ -35,7 +35,9 @@ func run(m *testing.M) int {
 	}
 	defer os.RemoveAll(dir)
 	bootstrap = filepath.Join(dir, "bootstrap")
-	out, err := exec.Command("go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "../testdata/bootstrap").CombinedOutput()
+	out, err := exec.Command(
+		"go", "build", "-tags", "lambda.norpc", "-o", bootstrap, "../testdata/bootstrap",
+	).CombinedOutput()
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "build the bootstrap: %v\n%s", err, out)
 		return 1
@@ -89,7 +91,8 @@ func TestProxy(t *testing.T) {
 		}
 		return response.StatusCode, string(body)
 	}
-	const internal = `{"statusCode":500,"headers":{"content-type":"application/json"},"body":"{\"message\":\"Internal Server Error\"}"}`
+	const internal = `{"statusCode":500,"headers":{"content-type":"application/json"},"body":"{\"message\":\"Internal ` +
+		`Server Error\"}"}`
 	for _, test := range []struct {
 		name, function, event string
 		fault                 host.Fault
@@ -98,19 +101,42 @@ func TestProxy(t *testing.T) {
 	}{
 		{"an answer", "f", `{"return":"text","text":"[1]"}`, host.Fault{}, 200, "[1]"},
 		{"no answer", "f", `{"return":"text"}`, host.Fault{}, 200, ""},
-		{"an answer to an HTTP API", "f", httpEvent(`"return":"text","text":"{\"statusCode\":201}"`), host.Fault{}, 200, `{"statusCode":201}`},
+		{
+			"an answer to an HTTP API",
+			"f",
+			httpEvent(`"return":"text","text":"{\"statusCode\":201}"`),
+			host.Fault{},
+			200,
+			`{"statusCode":201}`,
+		},
 		{"an error", "f", `{"return":"error"}`, host.Fault{}, 500, `{"errorMessage":"as asked","errorType":"customError"}`},
 		{"an error of an HTTP API's function", "f", httpEvent(`"return":"error"`), host.Fault{}, 200, internal},
 		{
-			"an error of an authorizer", "f", `{"version":"2.0","type":"REQUEST","requestContext":{"http":{"method":"POST"}},"return":"error"}`,
+			"an error of an authorizer", "f",
+			`{"version":"2.0","type":"REQUEST","requestContext":{"http":{"method":"POST"}},"return":"error"}`,
 			host.Fault{}, 500, `{"errorMessage":"as asked","errorType":"customError"}`,
 		},
 		{"a crash under an HTTP API", "f", httpEvent(`"return":"exit"`), host.Fault{}, 200, internal},
-		{"a lost answer", "f", `{}`, host.Fault{Stop: host.LoseAnswer}, 503, `{"errorMessage":"invoke f: the answer was lost","errorType":"Host.Lost"}`},
-		{"an unknown function", "g", `{}`, host.Fault{}, 404, `{"errorMessage":"invoke g: unknown function","errorType":"ResourceNotFoundException"}`},
+		{
+			"a lost answer",
+			"f",
+			`{}`,
+			host.Fault{Stop: host.LoseAnswer},
+			503,
+			`{"errorMessage":"invoke f: the answer was lost","errorType":"Host.Lost"}`,
+		},
+		{
+			"an unknown function",
+			"g",
+			`{}`,
+			host.Fault{},
+			404,
+			`{"errorMessage":"invoke g: unknown function","errorType":"ResourceNotFoundException"}`,
+		},
 		{
 			"no JSON", "f", `{`, host.Fault{}, 400,
-			`{"errorMessage":"invoke f: invalid payload: 1 bytes that are not JSON","errorType":"InvalidRequestContentException"}`,
+			`{"errorMessage":"invoke f: invalid payload: 1 bytes that are not JSON",` +
+				`"errorType":"InvalidRequestContentException"}`,
 		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -147,7 +173,8 @@ func TestProxyThrottles(t *testing.T) {
 	request := httptest.NewRequest(http.MethodPost, "/", strings.NewReader(`{}`))
 	request.Header.Set("X-Amzn-Lambda-Function-Name", "f")
 	trigger.Proxy(h).ServeHTTP(recorder, request)
-	if recorder.Code != http.StatusTooManyRequests || !strings.Contains(recorder.Body.String(), "TooManyRequestsException") {
+	if recorder.Code != http.StatusTooManyRequests ||
+		!strings.Contains(recorder.Body.String(), "TooManyRequestsException") {
 		t.Errorf("%d %s", recorder.Code, recorder.Body)
 	}
 	if _, err := invoke(t.Context(), []byte(`{}`)); !errors.Is(err, host.ErrThrottled) {
@@ -197,7 +224,8 @@ func TestDeployedAndBind(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := host.Function{
-		Name: "f", Bootstrap: "/bin/bootstrap", Handler: "bootstrap", Timeout: 30 * time.Second, Memory: 512, LogFormat: "JSON", LogLevel: "DEBUG",
+		Name: "f", Bootstrap: "/bin/bootstrap", Handler: "bootstrap", Timeout: 30 * time.Second, Memory: 512,
+		LogFormat: "JSON", LogLevel: "DEBUG",
 		Env: map[string]string{"STREAM": "events"},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
@@ -212,7 +240,10 @@ func TestDeployedAndBind(t *testing.T) {
 	if len(api.updates) != 1 || json.Unmarshal([]byte(api.updates[0]), &update) != nil {
 		t.Fatalf("updates %v", api.updates)
 	}
-	if diff := cmp.Diff(map[string]string{"STREAM": "events", "MINISTACK_LAMBDA_PROXY_URL": "http://127.0.0.1:1"}, update.Environment.Variables); diff != "" {
+	if diff := cmp.Diff(
+		map[string]string{"STREAM": "events", "MINISTACK_LAMBDA_PROXY_URL": "http://127.0.0.1:1"},
+		update.Environment.Variables,
+	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	for i, method := range []string{"GET", "GET", "PUT"} {
@@ -223,18 +254,22 @@ func TestDeployedAndBind(t *testing.T) {
 	}
 
 	api.configuration = `{"FunctionName":"f","LoggingConfig":{"LogFormat":"Text","ApplicationLogLevel":"INFO"}}`
-	if got, err = trigger.Deployed(t.Context(), configFor(server.URL), "f", "b"); err != nil || got.LogLevel != "" || got.LogFormat != "Text" {
+	if got, err = trigger.Deployed(t.Context(), configFor(server.URL), "f", "b"); err != nil ||
+		got.LogLevel != "" || got.LogFormat != "Text" {
 		t.Errorf("a plain function: %+v, %v", got, err)
 	}
-	if err := trigger.Bind(t.Context(), configFor(server.URL), "f", "http://new"); err != nil || api.updates[1] != `{"Environment":{"Variables":{"MINISTACK_LAMBDA_PROXY_URL":"http://new"}}}` {
+	if err := trigger.Bind(t.Context(), configFor(server.URL), "f", "http://new"); err != nil ||
+		api.updates[1] != `{"Environment":{"Variables":{"MINISTACK_LAMBDA_PROXY_URL":"http://new"}}}` {
 		t.Errorf("a function without variables: %v, %v", api.updates, err)
 	}
 
 	api.configuration = ""
-	if _, err := trigger.Deployed(t.Context(), configFor(server.URL), "f", "b"); err == nil || !strings.Contains(err.Error(), "ResourceNotFoundException") {
+	if _, err := trigger.Deployed(t.Context(), configFor(server.URL), "f", "b"); err == nil ||
+		!strings.Contains(err.Error(), "ResourceNotFoundException") {
 		t.Errorf("an unknown function: %v", err)
 	}
-	if err := trigger.Bind(t.Context(), aws.Config{}, "f", "http://127.0.0.1:1"); err == nil || !strings.Contains(err.Error(), "BaseEndpoint") {
+	if err := trigger.Bind(t.Context(), aws.Config{}, "f", "http://127.0.0.1:1"); err == nil ||
+		!strings.Contains(err.Error(), "BaseEndpoint") {
 		t.Errorf("bind on AWS: %v", err)
 	}
 }

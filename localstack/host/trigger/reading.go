@@ -8,12 +8,13 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// behindEvery is the wait between two polls of a shard that lies behind: five a second are allowed.
+// behindEvery is the time between two polls of a shard that has more records. Kinesis allows five polls a second.
 //
 // Source: Kinesis API Reference, GetRecords.
 const behindEvery = 200 * time.Millisecond
 
-// reading is one run. Its loop owns all of it: requests and invocations run beside it, and hand back what is to be done with their results.
+// reading is one run. Only its loop uses its fields. Requests and invocations run in goroutines, and send the loop a
+// function that applies their result.
 type reading struct {
 	*Kinesis
 	mapping *eventsource.Mapping
@@ -21,28 +22,28 @@ type reading struct {
 	list    time.Duration
 
 	shards   map[eventsource.ShardID]*shard
-	listing  bool      // a listing is under way
-	listAt   time.Time // when the next one is due
-	listed   time.Time // when the last complete one was begun
-	closedAt time.Time // when the last shard was seen to end: its children may not be in a listing begun before
+	listing  bool      // whether a listing runs
+	listAt   time.Time // when the next listing is due
+	listed   time.Time // when the last complete listing began
+	closedAt time.Time // when the loop last saw a shard end; a listing that began earlier may lack the shard's children
 
-	done    chan func() error
-	flights int // that will hand back something
-	drains  chan chan struct{}
+	done    chan func() error  // delivers the functions that apply results
+	flights int                // the number of goroutines that have yet to send to done
+	drains  chan chan struct{} // delivers the requests of Drain
 	waiting []drain
 }
 
-// drain is somebody who waits for all that was in the stream at a time.
+// drain is a call of Drain that waits.
 type drain struct {
-	since   time.Time
-	drained chan struct{}
+	since   time.Time     // when Drain was called
+	drained chan struct{} // closed when all records of that time are done
 }
 
 func (r *reading) run(ctx context.Context) error {
 	requests, cancel := context.WithCancel(ctx)
 	err := r.loop(requests)
 	cancel()
-	// What has been invoked is finished, and its end is kept.
+	// Wait for the running invocations, and keep their results.
 	for ; r.flights > 0; r.flights-- {
 		if apply := <-r.done; err == nil {
 			err = apply()
@@ -77,13 +78,13 @@ func (r *reading) loop(ctx context.Context) error {
 	return nil
 }
 
-// fly does something beside the loop, and in the loop what it then returns.
+// fly runs a function in a goroutine, and then runs the function that it returns in the loop.
 func (r *reading) fly(do func() func() error) {
 	r.flights++
 	go func() { r.done <- do() }()
 }
 
-// step starts what is due, and says when it is to be called again at the latest.
+// step starts the listing, invocations and polls that are due. It returns the latest time of the next step.
 func (r *reading) step(ctx context.Context) (next time.Time, err error) {
 	now := time.Now()
 	next = r.startListing(ctx, now)
@@ -117,7 +118,7 @@ func earlier(a, b time.Time) time.Time {
 	return a
 }
 
-// invoke runs the function with one batch.
+// invoke invokes the function with one batch.
 func (r *reading) invoke(ctx context.Context, invocation eventsource.Invocation) {
 	ctx = context.WithoutCancel(ctx)
 	r.fly(func() func() error {
@@ -125,7 +126,9 @@ func (r *reading) invoke(ctx context.Context, invocation eventsource.Invocation)
 		response, err := r.Invoke(ctx, payload)
 		result := eventsource.ParseResponse(response, err)
 		if err != nil {
-			r.Log.WarnContext(ctx, "invocation", "stream", r.Stream, "shard", invocation.Shard, "records", len(invocation.Records), "error", err)
+			r.Log.WarnContext(
+				ctx, "invocation", "stream", r.Stream, "shard", invocation.Shard, "records", len(invocation.Records), "error", err,
+			)
 		}
 		return func() error { return r.finished(ctx, invocation.ID, result) }
 	})
@@ -154,7 +157,8 @@ func (r *reading) finished(ctx context.Context, id eventsource.InvocationID, res
 	return nil
 }
 
-// discard hands over what was given up. Where the mapping stands is kept only afterwards: it counts that as done.
+// discard passes on the records that the mapping gave up. The position is kept only afterwards, because it counts these
+// records as done.
 func (r *reading) discard(ctx context.Context, gaveUp []eventsource.Discarded) error {
 	for _, d := range gaveUp {
 		r.count(func(c *Counts) { c.Discarded += len(d.Records) })
@@ -163,7 +167,7 @@ func (r *reading) discard(ctx context.Context, gaveUp []eventsource.Discarded) e
 	case len(gaveUp) == 0:
 	case r.Discard != nil:
 		if err := r.Discard(context.WithoutCancel(ctx), gaveUp); err != nil {
-			return fmt.Errorf("hand over what was given up: %w", err)
+			return fmt.Errorf("discard records: %w", err)
 		}
 	default:
 		for _, d := range gaveUp {
@@ -174,7 +178,7 @@ func (r *reading) discard(ctx context.Context, gaveUp []eventsource.Discarded) e
 	return nil
 }
 
-// hurry makes all polls and the listing due.
+// hurry makes the listing and all polls due now.
 func (r *reading) hurry() {
 	r.listAt = time.Time{}
 	for _, s := range r.shards {
@@ -194,7 +198,9 @@ func (r *reading) answerDrains() {
 	r.waiting = waiting
 }
 
-// drained: a listing, and in every shard a poll that found its end, were begun after that time, and all that was read is done with.
+// drained reports whether all records that were in the stream at a time are done. For this, a listing must have begun
+// after that time, a poll of each shard that began after it must have found no more records, and all records that were
+// read must be done.
 func (r *reading) drained(since time.Time) bool {
 	if r.listed.Before(since) || r.listed.Before(r.closedAt) {
 		return false

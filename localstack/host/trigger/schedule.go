@@ -11,24 +11,26 @@ import (
 	"time"
 )
 
-// Schedule invokes a function at a fixed rate, as EventBridge Scheduler does: the first time one interval after its start, and again whether or not
-// the last invocation has ended. It invokes once per tick: on AWS, Lambda tries a failed asynchronous invocation again as its configuration says.
+// Schedule invokes a function at a fixed rate, as EventBridge Scheduler does. It begins one interval after its start,
+// and does not wait for the end of the last invocation. Unlike AWS, it does not retry: on AWS, Lambda retries a failed
+// asynchronous invocation as configured.
 type Schedule struct {
-	Every   time.Duration
-	Name    string          // of the schedule: "anabranch-batch"
-	Region  string          // "us-east-1"
-	Account string          // "000000000000"
-	Input   json.RawMessage // the target's Input; nil: Scheduler's default payload
-	Invoke  Invoke
-	Log     *slog.Logger // nil: nothing is logged
+	Every   time.Duration   // Time between two invocations.
+	Name    string          // Name of the schedule, for example "anabranch-batch".
+	Region  string          // Region, for example "us-east-1".
+	Account string          // Account, for example "000000000000".
+	Input   json.RawMessage // Input of the target. nil means Scheduler's default payload.
+	Invoke  Invoke          // Runs the function.
+	Log     *slog.Logger    // Gets the errors of invocations. nil discards them.
 }
 
-// Run fires until ctx ends, and returns when the invocations under way have ended, too. What fails is logged.
+// Run invokes the function until ctx ends. It returns when the running invocations have ended, too. It logs the errors
+// of invocations.
 //
-// Errors: an Every that is none.
+// Errors: an invalid Every. Do not retry.
 func (s *Schedule) Run(ctx context.Context) error {
 	if s.Every <= 0 {
-		return fmt.Errorf("schedule %s: Every is %s, want more than 0s", s.Name, s.Every)
+		return fmt.Errorf("schedule %s: invalid Every %s: must be more than 0s", s.Name, s.Every)
 	}
 	log := orSilent(s.Log)
 	var running sync.WaitGroup
@@ -41,7 +43,7 @@ func (s *Schedule) Run(ctx context.Context) error {
 			return nil
 		case at := <-ticker.C:
 			running.Go(func() {
-				_, err := s.Fire(context.WithoutCancel(ctx), at) // what has begun is finished
+				_, err := s.Fire(context.WithoutCancel(ctx), at) // an invocation that has begun runs to its end
 				if err != nil {
 					log.WarnContext(ctx, "schedule", "schedule", s.Name, "error", err)
 				}
@@ -50,7 +52,7 @@ func (s *Schedule) Run(ctx context.Context) error {
 	}
 }
 
-// Fire invokes the function once, as if its time had come at the given one, and returns what it answered.
+// Fire invokes the function once, as the schedule would at the given time, and returns its response.
 func (s *Schedule) Fire(ctx context.Context, at time.Time) ([]byte, error) {
 	payload := []byte(s.Input)
 	if payload == nil {
@@ -62,12 +64,13 @@ func (s *Schedule) Fire(ctx context.Context, at time.Time) ([]byte, error) {
 	return s.Invoke(ctx, payload)
 }
 
-// Payload is what Scheduler sends to a Lambda function when the target has no Input. The detail is text, "{}", not an object.
+// Payload returns the payload that Scheduler sends to a Lambda function if the target has no Input. Its detail is the
+// text "{}", not an object.
 //
 // Source: EventBridge Scheduler User Guide, managing-targets; events of it in public repositories.
 func (s *Schedule) Payload(at time.Time) ([]byte, error) {
 	if s.Region == "" || s.Account == "" || s.Name == "" {
-		return nil, errors.New("schedule: Name, Region and Account are part of its payload, want all three")
+		return nil, errors.New("schedule: missing Name, Region or Account: the payload needs all three")
 	}
 	return json.Marshal(struct {
 		Version    string   `json:"version"`
@@ -85,10 +88,10 @@ func (s *Schedule) Payload(at time.Time) ([]byte, error) {
 	})
 }
 
-// newID is a random UUID, version 4.
+// newID returns a random UUID, version 4.
 func newID() string {
 	var b [16]byte
-	_, _ = rand.Read(b[:]) // never an error: it ends the process rather
+	_, _ = rand.Read(b[:]) // it never returns an error: it crashes the process instead
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

@@ -32,8 +32,11 @@ func TestSchedulePayload(t *testing.T) {
 	}
 	delete(got, "id")
 	want := map[string]any{
-		"version": "0", "detail-type": "Scheduled Event", "source": "aws.scheduler", "account": "123456789012", "time": "2026-11-22T22:59:58Z",
-		"region": "eu-west-1", "resources": []any{"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/anabranch-batch"}, "detail": "{}",
+		"version": "0", "detail-type": "Scheduled Event", "source": "aws.scheduler", "account": "123456789012",
+		"time":      "2026-11-22T22:59:58Z",
+		"region":    "eu-west-1",
+		"resources": []any{"arn:aws:scheduler:eu-west-1:123456789012:schedule/default/anabranch-batch"},
+		"detail":    "{}",
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
@@ -107,7 +110,8 @@ func TestScheduleOverlaps(t *testing.T) {
 }
 
 func TestScheduleSettings(t *testing.T) {
-	if err := (&trigger.Schedule{Name: "n"}).Run(t.Context()); err == nil || !strings.Contains(err.Error(), "Every is 0s") {
+	if err := (&trigger.Schedule{Name: "n"}).Run(t.Context()); err == nil ||
+		!strings.Contains(err.Error(), "invalid Every 0s") {
 		t.Errorf("error %v", err)
 	}
 }

@@ -14,21 +14,23 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// KinesisAPI is what Kinesis needs of *kinesis.Client.
+// KinesisAPI is the part of *kinesis.Client that Kinesis needs.
 type KinesisAPI interface {
 	ListShards(context.Context, *kinesis.ListShardsInput, ...func(*kinesis.Options)) (*kinesis.ListShardsOutput, error)
-	GetShardIterator(context.Context, *kinesis.GetShardIteratorInput, ...func(*kinesis.Options)) (*kinesis.GetShardIteratorOutput, error)
+	GetShardIterator(
+		context.Context, *kinesis.GetShardIteratorInput, ...func(*kinesis.Options),
+	) (*kinesis.GetShardIteratorOutput, error)
 	GetRecords(context.Context, *kinesis.GetRecordsInput, ...func(*kinesis.Options)) (*kinesis.GetRecordsOutput, error)
 }
 
-// shard is how the polling of a shard stands.
+// shard is the state of polling a shard.
 type shard struct {
-	polling  bool
-	due      time.Time            // the next poll
-	iterator string               // goes on at position; "": a new one is needed
-	position eventsource.Position // where the last poll ended
-	tip      time.Time            // when the last poll that found nothing more was begun
-	gone     bool                 // Kinesis does not know it: it has expired, if it is not listed either
+	polling  bool                 // whether a poll runs
+	due      time.Time            // when the next poll is due
+	iterator string               // the iterator that continues at position; "" means that the next poll needs a new one
+	position eventsource.Position // the position at the end of the last poll
+	tip      time.Time            // when the last poll that reached the tip of the shard began
+	gone     bool                 // whether Kinesis does not know the shard; it has expired if no listing has it, either
 }
 
 func (r *reading) shard(id eventsource.ShardID) *shard {
@@ -40,10 +42,10 @@ func (r *reading) shard(id eventsource.ShardID) *shard {
 	return s
 }
 
-// startListing lists the shards if it is time, and says when it will be.
+// startListing starts a listing of the shards if it is due. It returns when the next one is due.
 func (r *reading) startListing(ctx context.Context, now time.Time) time.Time {
 	if r.listing {
-		return now.Add(r.list) // its end comes before
+		return now.Add(r.list) // the end of the listing wakes the loop earlier
 	}
 	if r.listAt.After(now) {
 		return r.listAt
@@ -78,7 +80,7 @@ func (r *reading) listShards(ctx context.Context) ([]eventsource.Shard, error) {
 		if aws.ToString(out.NextToken) == "" {
 			return list, nil
 		}
-		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // a token goes without a name
+		in = &kinesis.ListShardsInput{NextToken: out.NextToken} // the API refuses a token together with a name
 	}
 }
 
@@ -97,7 +99,7 @@ func (r *reading) tookListing(ctx context.Context, list []eventsource.Shard, err
 		if !s.gone || s.polling {
 			continue
 		}
-		s.gone = false // if it is listed it is asked for again
+		s.gone = false // the loop polls the shard again if the listing has it
 		if !slices.ContainsFunc(list, func(l eventsource.Shard) bool { return l.ID == id }) {
 			r.Log.WarnContext(ctx, "shard has expired", "stream", r.Stream, "shard", id)
 			if err := r.ended(id, nil); err != nil {
@@ -109,7 +111,7 @@ func (r *reading) tookListing(ctx context.Context, list []eventsource.Shard, err
 	return nil
 }
 
-// poll asks a shard for records.
+// poll starts a request for the records of a shard.
 func (r *reading) poll(ctx context.Context, s *shard, p eventsource.Poll) {
 	s.polling = true
 	begun := time.Now()
@@ -144,7 +146,9 @@ func (r *reading) records(ctx context.Context, p eventsource.Poll, iterator stri
 	return out, nil
 }
 
-func (r *reading) tookRecords(ctx context.Context, s *shard, p eventsource.Poll, out *kinesis.GetRecordsOutput, err error, begun time.Time) error {
+func (r *reading) tookRecords(
+	ctx context.Context, s *shard, p eventsource.Poll, out *kinesis.GetRecordsOutput, err error, begun time.Time,
+) error {
 	s.polling = false
 	s.due = begun.Add(r.every)
 	if err != nil {
@@ -174,7 +178,7 @@ func (r *reading) tookRecords(ctx context.Context, s *shard, p eventsource.Poll,
 	return nil
 }
 
-// ended takes the last records of a shard. Its children are looked for at once.
+// ended takes the last records of a shard. It makes a listing due at once, to find the children of the shard.
 func (r *reading) ended(id eventsource.ShardID, records []eventsource.Record) error {
 	if err := r.mapping.Read(id, records, true, time.Now()); err != nil {
 		return err
@@ -185,7 +189,7 @@ func (r *reading) ended(id eventsource.ShardID, records []eventsource.Record) er
 	return nil
 }
 
-// lost is a poll that failed: it is made again, with a new iterator.
+// lost handles a failed poll: the next one uses a new iterator.
 func (r *reading) lost(ctx context.Context, s *shard, err error) {
 	s.iterator = ""
 	var expired *types.ExpiredIteratorException
@@ -202,7 +206,7 @@ func (r *reading) lost(ctx context.Context, s *shard, err error) {
 
 func (r *reading) failed(ctx context.Context, err error) {
 	if ctx.Err() != nil {
-		return // it was given up by us
+		return // this run has cancelled the request
 	}
 	r.count(func(c *Counts) { c.Failures++ })
 	r.Log.WarnContext(ctx, "stream", "stream", r.Stream, "error", err)

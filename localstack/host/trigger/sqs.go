@@ -18,28 +18,35 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// SQSAPI is what SQS needs of *sqs.Client.
+// SQSAPI is the part of *sqs.Client that SQS needs.
 type SQSAPI interface {
 	ReceiveMessage(context.Context, *sqs.ReceiveMessageInput, ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error)
-	DeleteMessageBatch(context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error)
+	DeleteMessageBatch(
+		context.Context, *sqs.DeleteMessageBatchInput, ...func(*sqs.Options),
+	) (*sqs.DeleteMessageBatchOutput, error)
 }
 
-// SQS is the event source mapping of a standard queue. Messages that are done are deleted. The others are left to become visible again, when the
-// queue's time for that is over, or to go to its dead-letter queue.
+// SQS is the event source mapping of a standard queue. It deletes the messages that the function has processed. It
+// leaves the others in the queue: they become visible again after the queue's visibility time-out, or go to its
+// dead-letter queue.
 //
 // Source: AWS Lambda Developer Guide, with-sqs, services-sqs-errorhandling.
 type SQS struct {
-	API                     SQSAPI
-	QueueURL                string
-	QueueARN                string        // "arn:aws:sqs:us-east-1:123456789012:republish": eventSourceARN
-	Region                  string        // "us-east-1": awsRegion
-	BatchSize               int           // messages of one event, 1 to 10; 0: 10, as AWS's
-	Wait                    time.Duration // of one request for messages when there are none, whole seconds, at most 20 s; 0: 20 s
-	Pause                   time.Duration // after a request that failed; 0: 1 s
-	Concurrency             int           // batches at once; 0: 2, the fewest that AWS allows
-	ReportBatchItemFailures bool          // look at responses; without it whatever a function returns is success
-	Invoke                  Invoke
-	Log                     *slog.Logger // nil: nothing is logged
+	API         SQSAPI        // Reads and deletes messages.
+	QueueURL    string        // URL of the queue.
+	QueueARN    string        // eventSourceARN of events, for example "arn:aws:sqs:us-east-1:123456789012:republish".
+	Region      string        // awsRegion of events, for example "us-east-1".
+	BatchSize   int           // Maximum of messages in an event, 1 to 10. 0 means AWS's default, 10.
+	Wait        time.Duration // How long a request waits for messages: whole seconds, maximum 20 s. 0 means 20 s.
+	Pause       time.Duration // Pause after a failed request. 0 means 1 s.
+	Concurrency int           // Number of batches at once. 0 means AWS's minimum, 2.
+
+	// ReportBatchItemFailures makes SQS read the failed messages from responses. Without it, every response counts as
+	// success.
+	ReportBatchItemFailures bool
+
+	Invoke Invoke       // Runs the function.
+	Log    *slog.Logger // Gets errors. nil discards them.
 }
 
 const (
@@ -49,21 +56,21 @@ const (
 
 func (q *SQS) validate() error {
 	if q.BatchSize < 1 || q.BatchSize > maxMessages {
-		return fmt.Errorf("setting BatchSize is %d, want 1 to %d", q.BatchSize, maxMessages)
+		return fmt.Errorf("invalid BatchSize %d: must be 1 to %d", q.BatchSize, maxMessages)
 	}
 	if q.Wait < 0 || q.Wait > maxWait || q.Wait%time.Second != 0 {
-		return fmt.Errorf("field Wait is %s, want whole seconds up to %s", q.Wait, maxWait)
+		return fmt.Errorf("invalid Wait %s: must be whole seconds; maximum is %s", q.Wait, maxWait)
 	}
 	if q.Concurrency < 1 {
-		return fmt.Errorf("field Concurrency is %d, want at least 1", q.Concurrency)
+		return fmt.Errorf("invalid Concurrency %d: minimum is 1", q.Concurrency)
 	}
 	return nil
 }
 
-// Run reads the queue until ctx ends, and returns when the invocations under way have ended and what they are done with is deleted. Requests that
-// fail are logged and made again.
+// Run reads the queue until ctx ends. It returns when the running invocations have ended and the messages that they
+// processed are deleted. It logs and retries failed requests.
 //
-// Errors: settings that are none.
+// Errors: an invalid field. Do not retry.
 func (q *SQS) Run(ctx context.Context) error {
 	with := *q
 	with.Log = orSilent(q.Log)
@@ -92,11 +99,12 @@ func (q *SQS) poll(ctx context.Context) {
 	}
 }
 
-// once receives a batch, invokes the function with it, and deletes what is done.
+// once receives a batch, invokes the function with it, and deletes the processed messages.
 func (q *SQS) once(ctx context.Context) error {
 	out, err := q.API.ReceiveMessage(ctx, &sqs.ReceiveMessageInput{
 		QueueUrl: &q.QueueURL, MaxNumberOfMessages: int32(q.BatchSize), WaitTimeSeconds: int32(q.Wait / time.Second),
-		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll}, MessageAttributeNames: []string{"All"},
+		MessageSystemAttributeNames: []types.MessageSystemAttributeName{types.MessageSystemAttributeNameAll},
+		MessageAttributeNames:       []string{"All"},
 	})
 	if err != nil {
 		return fmt.Errorf("receive messages: %w", err)
@@ -108,16 +116,18 @@ func (q *SQS) once(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("encode messages: %w", err)
 	}
-	ctx = context.WithoutCancel(ctx) // what has begun is finished
+	ctx = context.WithoutCancel(ctx) // an invocation that has begun runs to its end
 	response, err := q.Invoke(ctx, payload)
 	done := q.done(out.Messages, eventsource.ParseResponse(response, err))
 	if left := len(out.Messages) - len(done); left > 0 {
-		q.Log.InfoContext(ctx, "messages left in the queue", "queue", q.QueueURL, "left", left, "of", len(out.Messages), "error", err)
+		q.Log.InfoContext(
+			ctx, "messages stay in the queue", "queue", q.QueueURL, "left", left, "of", len(out.Messages), "error", err,
+		)
 	}
 	return q.delete(ctx, done)
 }
 
-// event is what Lambda makes of messages.
+// event returns the event that Lambda makes of messages.
 func (q *SQS) event(messages []types.Message) events.SQSEvent {
 	var e events.SQSEvent
 	for _, m := range messages {
@@ -129,7 +139,8 @@ func (q *SQS) event(messages []types.Message) events.SQSEvent {
 		}
 		for name, a := range m.MessageAttributes {
 			record.MessageAttributes[name] = events.SQSMessageAttribute{
-				StringValue: a.StringValue, BinaryValue: a.BinaryValue, StringListValues: []string{}, BinaryListValues: [][]byte{}, DataType: aws.ToString(a.DataType),
+				StringValue: a.StringValue, BinaryValue: a.BinaryValue, StringListValues: []string{}, BinaryListValues: [][]byte{},
+				DataType: aws.ToString(a.DataType),
 			}
 		}
 		e.Records = append(e.Records, record)
@@ -137,8 +148,9 @@ func (q *SQS) event(messages []types.Message) events.SQSEvent {
 	return e
 }
 
-// done are the messages that need not come again. The rules are those of streams, but that a message which failed takes no other with it: an answer
-// that names none of the batch, or is of no right form, leaves them all.
+// done returns the messages that the function has processed. The rules are those of streams with one exception: a
+// failed message does not make the messages after it fail. If a response is malformed, or names a message that is not
+// in the batch, the whole batch has failed.
 //
 // Source: AWS Lambda Developer Guide, services-sqs-errorhandling, success and failure conditions.
 func (q *SQS) done(messages []types.Message, r eventsource.Result) []types.Message {
@@ -162,13 +174,13 @@ func (q *SQS) done(messages []types.Message, r eventsource.Result) []types.Messa
 			done = append(done, m)
 		}
 	}
-	if len(failed) > 0 { // it names messages that are not in the batch
+	if len(failed) > 0 { // the response names messages that are not in the batch
 		return nil
 	}
 	return done
 }
 
-// delete deletes messages. One that is not deleted comes again.
+// delete deletes messages. The queue delivers a message that is not deleted again.
 func (q *SQS) delete(ctx context.Context, messages []types.Message) error {
 	if len(messages) == 0 {
 		return nil
@@ -182,7 +194,10 @@ func (q *SQS) delete(ctx context.Context, messages []types.Message) error {
 		return fmt.Errorf("delete %d messages: %w", len(messages), err)
 	}
 	if len(out.Failed) > 0 {
-		return fmt.Errorf("delete: %d of %d messages are still there, the first: %s", len(out.Failed), len(messages), aws.ToString(out.Failed[0].Message))
+		return fmt.Errorf(
+			"delete: %d of %d messages are not deleted; the first: %s", len(out.Failed), len(messages),
+			aws.ToString(out.Failed[0].Message),
+		)
 	}
 	return nil
 }

@@ -37,15 +37,22 @@ func newFakeSQS(bodies ...string) *fakeSQS {
 	f := &fakeSQS{empty: make(chan struct{})}
 	for i, body := range bodies {
 		f.messages = append(f.messages, types.Message{
-			MessageId: aws.String(fmt.Sprintf("id-%d", i)), ReceiptHandle: aws.String(fmt.Sprintf("handle-%d", i)), Body: &body, MD5OfBody: aws.String("md5"),
-			Attributes:        map[string]string{"ApproximateReceiveCount": "1"},
-			MessageAttributes: map[string]types.MessageAttributeValue{"a": {StringValue: aws.String("v"), DataType: aws.String("String")}},
+			MessageId:     aws.String(fmt.Sprintf("id-%d", i)),
+			ReceiptHandle: aws.String(fmt.Sprintf("handle-%d", i)),
+			Body:          &body,
+			MD5OfBody:     aws.String("md5"),
+			Attributes:    map[string]string{"ApproximateReceiveCount": "1"},
+			MessageAttributes: map[string]types.MessageAttributeValue{
+				"a": {StringValue: aws.String("v"), DataType: aws.String("String")},
+			},
 		})
 	}
 	return f
 }
 
-func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options)) (*sqs.ReceiveMessageOutput, error) {
+func (f *fakeSQS) ReceiveMessage(
+	ctx context.Context, in *sqs.ReceiveMessageInput, _ ...func(*sqs.Options),
+) (*sqs.ReceiveMessageOutput, error) {
 	f.mu.Lock()
 	f.asked = append(f.asked, in)
 	if err := f.fail; err != nil {
@@ -65,7 +72,9 @@ func (f *fakeSQS) ReceiveMessage(ctx context.Context, in *sqs.ReceiveMessageInpu
 	return out, nil
 }
 
-func (f *fakeSQS) DeleteMessageBatch(_ context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options)) (*sqs.DeleteMessageBatchOutput, error) {
+func (f *fakeSQS) DeleteMessageBatch(
+	_ context.Context, in *sqs.DeleteMessageBatchInput, _ ...func(*sqs.Options),
+) (*sqs.DeleteMessageBatchOutput, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	out := &sqs.DeleteMessageBatchOutput{}
@@ -103,7 +112,8 @@ func TestSQSEvent(t *testing.T) {
 		Invoke: func(_ context.Context, payload []byte) ([]byte, error) { return nil, json.Unmarshal(payload, &got) },
 	})
 	want := events.SQSMessage{
-		MessageId: "id-1", ReceiptHandle: "handle-1", Body: "second", Md5OfBody: "md5", Attributes: map[string]string{"ApproximateReceiveCount": "1"},
+		MessageId: "id-1", ReceiptHandle: "handle-1", Body: "second", Md5OfBody: "md5",
+		Attributes: map[string]string{"ApproximateReceiveCount": "1"},
 		MessageAttributes: map[string]events.SQSMessageAttribute{"a": {
 			StringValue: aws.String("v"), StringListValues: []string{}, BinaryListValues: [][]byte{}, DataType: "String",
 		}},
@@ -116,7 +126,9 @@ func TestSQSEvent(t *testing.T) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	if in := f.asked[0]; in.MaxNumberOfMessages != 10 || in.WaitTimeSeconds != 1 || *in.QueueUrl != "http://queue" ||
-		!slices.Equal(in.MessageSystemAttributeNames, []types.MessageSystemAttributeName{"All"}) || !slices.Equal(in.MessageAttributeNames, []string{"All"}) {
+		!slices.Equal(
+			in.MessageSystemAttributeNames, []types.MessageSystemAttributeName{"All"},
+		) || !slices.Equal(in.MessageAttributeNames, []string{"All"}) {
 		t.Errorf("request %+v", in)
 	}
 }
@@ -134,7 +146,13 @@ func TestSQSResponses(t *testing.T) {
 		{"nothing", ``, nil, true, all},
 		{"a null list", `{"batchItemFailures":null}`, nil, true, all},
 		{"one failed", `{"batchItemFailures":[{"itemIdentifier":"id-1"}]}`, nil, true, []string{"handle-0", "handle-2"}},
-		{"all failed", `{"batchItemFailures":[{"itemIdentifier":"id-1"},{"itemIdentifier":"id-0"},{"itemIdentifier":"id-2"}]}`, nil, true, nil},
+		{
+			"all failed",
+			`{"batchItemFailures":[{"itemIdentifier":"id-1"},{"itemIdentifier":"id-0"},{"itemIdentifier":"id-2"}]}`,
+			nil,
+			true,
+			nil,
+		},
 		{"failures that nobody asked for", `{"batchItemFailures":[{"itemIdentifier":"id-1"}]}`, nil, false, all},
 		{"an unknown message", `{"batchItemFailures":[{"itemIdentifier":"id-7"}]}`, nil, true, nil},
 		{"an empty name", `{"batchItemFailures":[{"itemIdentifier":""}]}`, nil, true, nil},
@@ -183,10 +201,10 @@ func TestSQSSettings(t *testing.T) {
 		problem string
 		q       trigger.SQS
 	}{
-		{"BatchSize is 11", trigger.SQS{BatchSize: 11}},
-		{"Wait is 21s", trigger.SQS{Wait: 21 * time.Second}},
-		{"Wait is 1.5s", trigger.SQS{Wait: 1500 * time.Millisecond}},
-		{"Concurrency is -1", trigger.SQS{Concurrency: -1}},
+		{"invalid BatchSize 11", trigger.SQS{BatchSize: 11}},
+		{"invalid Wait 21s", trigger.SQS{Wait: 21 * time.Second}},
+		{"invalid Wait 1.5s", trigger.SQS{Wait: 1500 * time.Millisecond}},
+		{"invalid Concurrency -1", trigger.SQS{Concurrency: -1}},
 	} {
 		if err := test.q.Run(t.Context()); err == nil || !strings.Contains(err.Error(), test.problem) {
 			t.Errorf("error %v, want %q", err, test.problem)

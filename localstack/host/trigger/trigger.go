@@ -1,8 +1,9 @@
-// Package trigger invokes functions as AWS's services do: an HTTP API (through MiniStack's proxy mode), a Kinesis stream, an SQS queue, a schedule.
-// The services themselves are the emulator's; what this package adds is what stands between them and a function, where emulators differ from AWS.
+// Package trigger invokes functions as AWS's services do: an HTTP API (through MiniStack's proxy mode), a Kinesis
+// stream, an SQS queue and a schedule. The emulator provides the services themselves. This package provides the part
+// between a service and a function, because emulators differ from AWS there.
 //
-// Its place is between the emulator and localstack/host, which runs the functions. It knows nothing of Anabranch; the rules of the stream are those
-// of shared/eventsource.
+// The package stands between the emulator and localstack/host, which runs the functions. It knows nothing of Anabranch.
+// shared/eventsource holds the rules for streams.
 package trigger
 
 import (
@@ -19,7 +20,7 @@ import (
 // Invoke runs a function with one event, as host.Host.Invoke does. It is safe for concurrent use.
 type Invoke func(ctx context.Context, payload []byte) ([]byte, error)
 
-// Function is the Invoke of one function of a host.
+// Function returns the Invoke of one function of a host.
 func Function(h *host.Host, name string) Invoke {
 	return func(ctx context.Context, payload []byte) ([]byte, error) { return h.Invoke(ctx, name, payload) }
 }
@@ -31,12 +32,14 @@ func orSilent(log *slog.Logger) *slog.Logger {
 	return log
 }
 
-// Proxy serves MiniStack's Lambda proxy mode: MiniStack posts an event and names the function in a header, and takes the body of a 2xx answer for the
-// function's. With any other status it takes the call for failed, with an error of its own around the first 512 bytes of the body.
+// Proxy serves MiniStack's Lambda proxy mode: MiniStack posts an event, and names the function in a header. If the
+// status is 2xx, the body is the function's response. For any other status, MiniStack reports an error of its own that
+// quotes the first 512 bytes of the body.
 //
-// Answers: 200 with what the function answered; 500 with the function's error; 404, unknown function; 400, the event is no JSON or above 6 MB; 429,
-// throttled; 503, the host is closed or the answer lost. A failed request of an HTTP API is answered, with status 200, by the response that AWS's HTTP API would
-// give its client: MiniStack gives 502 and the error in full, AWS 500 and no more.
+// Proxy answers 200 with the function's response, 500 with the function's error, 404 for an unknown function, 400 for
+// an event that is not JSON or is larger than 6 MB, 429 for a throttled call, and 503 if the host is closed or the
+// answer is lost. If the call is a request of an HTTP API and fails, Proxy instead answers 200 with the response that
+// AWS's HTTP API would give its client. MiniStack would give 502 and the whole error; AWS gives 500 without details.
 //
 // Source: ministack 1.5.33, services/lambda_svc.py, _execute_function_proxy.
 func Proxy(h *host.Host) http.Handler {
@@ -57,15 +60,17 @@ func Proxy(h *host.Host) http.Handler {
 		}
 		w.Header().Set("Content-Type", "application/json")
 		w.WriteHeader(status)
-		_, _ = w.Write(response) // whether the emulator still waits for it changes nothing
+		_, _ = w.Write(response) // an error changes nothing: the emulator has given up
 	})
 	return mux
 }
 
-// internalServerError is the answer of an AWS HTTP API whose function has failed or is throttled.
+// internalServerError is the response of an AWS HTTP API if its function fails or is throttled.
 //
 // Source: AWS re:Post knowledge center, api-gateway-internal-server-error; the text is that of HTTP APIs.
-var internalServerError = []byte(`{"statusCode":500,"headers":{"content-type":"application/json"},"body":"{\"message\":\"Internal Server Error\"}"}`)
+var internalServerError = []byte(
+	`{"statusCode":500,"headers":{"content-type":"application/json"},"body":"{\"message\":\"Internal Server Error\"}"}`,
+)
 
 func failure(err error) (status int, body []byte) {
 	var failed *host.FunctionError
@@ -83,20 +88,22 @@ func failure(err error) (status int, body []byte) {
 		status = http.StatusServiceUnavailable
 	}
 	body, marshalErr := json.Marshal(map[string]string{"errorType": kind, "errorMessage": err.Error()})
-	if marshalErr != nil { // not of strings
+	if marshalErr != nil { // cannot happen: strings always marshal
 		return status, []byte(kind)
 	}
 	return status, body
 }
 
-// fromHTTPAPI tells the request of an HTTP API, in payload format 2.0, from that of its authorizer and from all else.
+// fromHTTPAPI reports whether an event is a request of an HTTP API in payload format 2.0. It returns false for requests
+// to its authorizer.
 //
 // Source: API Gateway Developer Guide, http-api-develop-integrations-lambda, http-api-lambda-authorizer.
 func fromHTTPAPI(event []byte) bool {
 	var request struct {
 		Version        string
-		Type           string // "REQUEST" when an authorizer is asked
+		Type           string // "REQUEST" in a request to an authorizer
 		RequestContext struct{ HTTP struct{ Method string } }
 	}
-	return json.Unmarshal(event, &request) == nil && request.Version == "2.0" && request.Type == "" && request.RequestContext.HTTP.Method != ""
+	return json.Unmarshal(event, &request) == nil && request.Version == "2.0" &&
+		request.Type == "" && request.RequestContext.HTTP.Method != ""
 }

@@ -1,4 +1,5 @@
-// Command counter is a Lambda function for the probe of the emulator: it adds 1 to an item, and says what its runtime told it.
+// Command counter is a Lambda function for the probe of the emulator. It adds 1 to an item, and returns what it knows
+// of its runtime.
 package main
 
 import (
@@ -28,14 +29,17 @@ func handle(ctx context.Context, e event) (string, error) {
 	update := "ADD n :one"
 	_, err = dynamodb.NewFromConfig(cfg).UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &e.Table, UpdateExpression: &update,
-		Key:                       map[string]types.AttributeValue{"pk": &types.AttributeValueMemberB{Value: []byte("p")}, "sk": &types.AttributeValueMemberB{Value: []byte("s")}},
+		Key: map[string]types.AttributeValue{
+			"pk": &types.AttributeValueMemberB{Value: []byte("p")},
+			"sk": &types.AttributeValueMemberB{Value: []byte("s")},
+		},
 		ExpressionAttributeValues: map[string]types.AttributeValue{":one": &types.AttributeValueMemberN{Value: "1"}},
 	})
 	if err != nil {
 		return "", err
 	}
-	told, _ := lambdacontext.FromContext(ctx)
-	return fmt.Sprintf("%t %s", told.InvokedFunctionArn != "", os.Getenv("AWS_EXECUTION_ENV")), nil
+	lambdaContext, _ := lambdacontext.FromContext(ctx)
+	return fmt.Sprintf("%t %s", lambdaContext.InvokedFunctionArn != "", os.Getenv("AWS_EXECUTION_ENV")), nil
 }
 
 func main() { lambda.Start(handle) }

@@ -38,7 +38,8 @@ type references struct {
 	types     []*types.Named
 }
 
-// load type-checks the named packages of the module, and those of the module that they import. Others are read as the compiler has left them.
+// load type-checks the named packages of the module, and those of the module that they import. Others are read as the
+// compiler has left them.
 func load(patterns ...string) (*program, error) {
 	listed, err := list(patterns)
 	if err != nil {
@@ -86,7 +87,9 @@ type listedPackage struct {
 }
 
 func list(patterns []string) ([]listedPackage, error) {
-	command := exec.Command("go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export"}, patterns...)...)
+	command := exec.Command(
+		"go", append([]string{"list", "-export", "-deps", "-json=ImportPath,Dir,GoFiles,Export"}, patterns...)...,
+	)
 	command.Dir = ".."
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
@@ -156,8 +159,8 @@ func referencesOf(body ast.Node, info *types.Info) (r references) {
 	return r
 }
 
-// reach is what a program may call, begun at its main: every function that is named by one that may be called and, of each method of an interface,
-// those of the types that are named. So it finds too much rather than too little.
+// reach is what a program may call, begun at its main: every function that is named by one that may be called and, of
+// each method of an interface, those of the types that are named. So it finds too much rather than too little.
 type reach struct {
 	*program
 	called  map[*types.Func]bool
@@ -254,7 +257,8 @@ func operation(f *types.Func) string {
 // hidden says whether a function of the SDK calls operations that it does not name.
 func hidden(f *types.Func) bool {
 	return f.Pkg() != nil && strings.HasPrefix(f.Pkg().Path(), services) && f.Signature().Recv() == nil &&
-		(strings.HasSuffix(f.Name(), "Paginator") || strings.HasSuffix(f.Name(), "Waiter") || strings.HasSuffix(f.Name(), "PresignClient"))
+		(strings.HasSuffix(f.Name(), "Paginator") || strings.HasSuffix(f.Name(), "Waiter") ||
+			strings.HasSuffix(f.Name(), "PresignClient"))
 }
 
 // actions are those of every operation that may be called.
@@ -273,7 +277,8 @@ func (r *reach) actions(t testing.TB) []string {
 	return slices.Compact(all)
 }
 
-// byAdapter are the actions that the methods of each adapter need, of the methods that may be called: by "package.Type".
+// byAdapter are the actions that the methods of each adapter need, of the methods that may be called: by
+// "package.Type".
 func (r *reach) byAdapter() map[string][]string {
 	all := map[string][]string{}
 	for f := range r.called {
@@ -299,7 +304,8 @@ func (r *reach) byAdapter() map[string][]string {
 // isAdapter says whether a type stands between a contract and a service.
 func isAdapter(name string) bool {
 	of := name[:strings.LastIndexByte(name, '.')]
-	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" && of != "shared/aws/sdk" && of != "shared/aws/settings" ||
+	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" &&
+		of != "shared/aws/sdk" && of != "shared/aws/settings" ||
 		name == "functions/authorizer.secret"
 }
 

@@ -62,7 +62,8 @@ func expanded(t *testing.T) template {
 	return template{t, "expanded template.yaml", root}
 }
 
-// TestExpanded: SAM makes Lambda functions of ours, with nothing beside them that we have not written: no role, no permission, no policy.
+// TestExpanded: SAM makes Lambda functions of ours, with nothing beside them that we have not written: no role, no
+// permission, no policy.
 func TestExpanded(t *testing.T) {
 	app, got := application(t), expanded(t)
 	wanted := map[string]string{}

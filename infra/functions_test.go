@@ -11,10 +11,13 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 )
 
-// TestFunctions: what `make functions` builds, the folders below functions/, is what is deployed, and every function has its output and its log.
+// TestFunctions: what `make functions` builds, the folders below functions/, is what is deployed, and every function
+// has its output and its log.
 func TestFunctions(t *testing.T) {
 	app := application(t)
-	for name, wanted := range map[string]string{"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": "[!Ref Architecture]"} {
+	for name, wanted := range map[string]string{
+		"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": "[!Ref Architecture]",
+	} {
 		want(t, name, at(app.root, "Globals", "Function", name), wanted)
 	}
 	want(t, "architecture by default", app.parameter("Architecture")["Default"], "arm64")
@@ -38,7 +41,10 @@ func TestFunctions(t *testing.T) {
 		want(t, r.name+": name", r.property("FunctionName"), "!Sub ${AWS::StackName}-"+name)
 		want(t, r.name+": log", r.property("LoggingConfig"),
 			"{ApplicationLogLevel: !Ref LogLevel, LogFormat: JSON, LogGroup: !Ref "+large(name)+"Log, SystemLogLevel: WARN}")
-		want(t, r.name+": name of the log", app.resource(large(name)+"Log").property("LogGroupName"), "!Sub /aws/lambda/${AWS::StackName}-"+name)
+		want(
+			t, r.name+": name of the log", app.resource(large(name)+"Log").property("LogGroupName"),
+			"!Sub /aws/lambda/${AWS::StackName}-"+name,
+		)
 		// SAM would make roles and permissions of these, wider than ours.
 		for _, property := range []string{"Policies", "Events", "Connectors", "AutoPublishAlias", "VpcConfig"} {
 			if r.property(property) != nil {
@@ -54,9 +60,12 @@ func TestFunctions(t *testing.T) {
 // TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that.
 func TestTimes(t *testing.T) {
 	app := application(t)
-	for name, most := range map[string]int{"ingest": 29, "query": 29, "admin": 29, "authorizer": 9, "batch": 900, "speed": 900, "republish": 900, "replay": 900, "audit": 900} {
+	for name, most := range map[string]int{
+		"ingest": 29, "query": 29, "admin": 29, "authorizer": 9,
+		"batch": 900, "speed": 900, "republish": 900, "replay": 900, "audit": 900,
+	} {
 		if got := number(t, app.resource(large(name)+"Function").property("Timeout")); got > most {
-			t.Errorf("%s may take %d s, want at most %d", name, got, most)
+			t.Errorf("%s has a time-out of %d s; maximum is %d", name, got, most)
 		}
 	}
 	for _, r := range app.resources("AWS::ApiGatewayV2::Integration") {
@@ -81,8 +90,8 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// TestEveryRouteHasAnAuthorizer: the routes are those of shared/api, each with the function that answers, and none is open, with keys or with
-// tokens.
+// TestEveryRouteHasAnAuthorizer: the routes are those of shared/api, each with the function that answers, and none is
+// open, with keys or with tokens.
 func TestEveryRouteHasAnAuthorizer(t *testing.T) {
 	app, left := application(t), map[string]api.Route{}
 	for _, r := range api.Routes() {
@@ -118,7 +127,8 @@ func TestEveryRouteHasAnAuthorizer(t *testing.T) {
 	}
 }
 
-// TestAuthorizers: a request without a key is refused by the gateway, and what it remembers of a key it remembers for one route.
+// TestAuthorizers: a request without a key is refused by the gateway, and what it remembers of a key it remembers for
+// one route.
 func TestAuthorizers(t *testing.T) {
 	app := application(t)
 	keys := app.resource("KeyAuthorizer")
@@ -129,7 +139,9 @@ func TestAuthorizers(t *testing.T) {
 	if n := number(t, keys.property("AuthorizerResultTtlInSeconds")); n > 60 {
 		t.Errorf("the gateway remembers for %d s; functions/authorizer says a minute", n)
 	}
-	if uri := text(keys.property("AuthorizerUri")); !strings.HasSuffix(uri, "functions/${AuthorizerFunction.Arn}/invocations") {
+	if uri := text(keys.property("AuthorizerUri")); !strings.HasSuffix(
+		uri, "functions/${AuthorizerFunction.Arn}/invocations",
+	) {
 		t.Errorf("authorizer is %s", uri)
 	}
 	tokens := app.resource("JwtAuthorizer")
@@ -167,7 +179,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// allows says whether a permission for a part of the API, "*/GET/v1/views*", covers a route. A star stands for any text.
+// allows says whether a permission for a part of the API, "*/GET/v1/views*", covers a route. A star stands for any
+// text.
 //
 // Source: API Gateway Developer Guide, execute-api ARN of an HTTP API: stage, method, path.
 func allows(source string, key api.Key) bool {
@@ -193,13 +206,24 @@ func TestKeysAreRandom(t *testing.T) {
 // TestOutputs: what whoever uses the stack has to know.
 func TestOutputs(t *testing.T) {
 	outputs := application(t).root["Outputs"].(object)
-	for name, wanted := range map[string]string{"ApiUrl": "!GetAtt Api.ApiEndpoint", "KeysSecretArn": "!GetAtt KeysSecret.Id"} {
+	for name, wanted := range map[string]string{
+		"ApiUrl": "!GetAtt Api.ApiEndpoint", "KeysSecretArn": "!GetAtt KeysSecret.Id",
+	} {
 		want(t, name, at(outputs, name, "Value"), wanted)
 	}
 	for _, name := range functionNames() {
 		want(t, name, at(outputs, large(name)+"Function", "Value"), "!Ref "+large(name)+"Function")
 	}
-	names := []string{"ArchiveBucket", "FailureBucket", "CatalogTable", "BaseTable", "SpeedTable", "SeenTable", "StreamName", "RepublishQueue"}
+	names := []string{
+		"ArchiveBucket",
+		"FailureBucket",
+		"CatalogTable",
+		"BaseTable",
+		"SpeedTable",
+		"SeenTable",
+		"StreamName",
+		"RepublishQueue",
+	}
 	for name := range outputs {
 		if i := slices.Index(names, name); i >= 0 {
 			names = slices.Delete(names, i, i+1)

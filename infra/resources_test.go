@@ -14,7 +14,8 @@ import (
 func TestTables(t *testing.T) {
 	store := storage(t)
 	schemas := map[string]awstest.Schema{
-		"CatalogTable": awstest.CatalogTable, "BaseTable": awstest.BaseTable, "SpeedTable": awstest.SpeedTable, "SeenTable": awstest.SeenTable,
+		"CatalogTable": awstest.CatalogTable, "BaseTable": awstest.BaseTable, "SpeedTable": awstest.SpeedTable,
+		"SeenTable": awstest.SeenTable,
 	}
 	tables := store.resources("AWS::DynamoDB::Table")
 	if len(tables) != len(schemas) {
@@ -26,7 +27,10 @@ func TestTables(t *testing.T) {
 			t.Errorf("table %s is of no adapter", r.name)
 			continue
 		}
-		want(t, r.name+": keys", r.property("KeySchema"), "[{AttributeName: pk, KeyType: HASH}, {AttributeName: sk, KeyType: RANGE}]")
+		want(
+			t, r.name+": keys", r.property("KeySchema"),
+			"[{AttributeName: pk, KeyType: HASH}, {AttributeName: sk, KeyType: RANGE}]",
+		)
 		want(t, r.name+": attributes", r.property("AttributeDefinitions"), attributes(schema.Keys))
 		want(t, r.name+": billing", r.property("BillingMode"), "PAY_PER_REQUEST")
 		want(t, r.name+": recovery", r.property("PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled"), "true")
@@ -43,7 +47,8 @@ func TestTables(t *testing.T) {
 }
 
 func attributes(keys types.ScalarAttributeType) string {
-	return "[{AttributeName: pk, AttributeType: " + string(keys) + "}, {AttributeName: sk, AttributeType: " + string(keys) + "}]"
+	return "[{AttributeName: pk, AttributeType: " + string(keys) +
+		"}, {AttributeName: sk, AttributeType: " + string(keys) + "}]"
 }
 
 // TestBuckets: nothing is public, nothing goes unencrypted, and the archive is written once.
@@ -62,15 +67,17 @@ func TestBuckets(t *testing.T) {
 		policy := store.resource(r.name + "Policy")
 		want(t, r.name+": policy", policy.property("Bucket"), "!Ref "+r.name)
 		want(t, r.name+": TLS", listOf(policy.property("PolicyDocument", "Statement"))[0],
-			"{Action: s3:*, Condition: {Bool: {aws:SecureTransport: false}}, Effect: Deny, Principal: *, Resource: [!GetAtt "+r.name+
-				".Arn, !Sub ${"+r.name+".Arn}/*], Sid: OnlyTls}")
+			"{Action: s3:*, Condition: {Bool: {aws:SecureTransport: false}}, Effect: Deny, Principal: *, "+
+				"Resource: [!GetAtt "+r.name+".Arn, !Sub ${"+r.name+".Arn}/*], Sid: OnlyTls}")
 	}
 	archive := store.resource("ArchiveBucket")
 	want(t, "versions of the archive", archive.property("VersioningConfiguration"), "{Status: Enabled}")
 	want(t, "lifecycle of the archive: nothing expires", archive.property("LifecycleConfiguration", "Rules"),
 		"[{AbortIncompleteMultipartUpload: {DaysAfterInitiation: 7}, Id: abort-incomplete-uploads, Status: Enabled}]")
-	want(t, "puts into the archive", listOf(store.resource("ArchiveBucketPolicy").property("PolicyDocument", "Statement"))[1],
-		"{Action: s3:PutObject, Condition: {Bool: {s3:ObjectCreationOperation: true}, Null: {s3:if-none-match: true}}, Effect: Deny, "+
+	statements := listOf(store.resource("ArchiveBucketPolicy").property("PolicyDocument", "Statement"))
+	want(t, "puts into the archive", statements[1],
+		"{Action: s3:PutObject, Condition: {Bool: {s3:ObjectCreationOperation: true}, Null: {s3:if-none-match: true}}, "+
+			"Effect: Deny, "+
 			"Principal: *, Resource: !Sub ${ArchiveBucket.Arn}/*, Sid: OnlyCreateOnce}")
 	if n := len(listOf(store.resource("FailureBucketPolicy").property("PolicyDocument", "Statement"))); n != 1 {
 		t.Errorf("the policy of the bucket for failures has %d statements: Lambda's puts ask for nothing", n)
@@ -147,16 +154,19 @@ func TestQueues(t *testing.T) {
 		t.Errorf("a request is tried %d times only", n)
 	}
 	// Source: Lambda Developer Guide, configuring an SQS queue as an event source.
-	if hidden, takes := number(t, r.property("VisibilityTimeout")), number(t, app.resource("RepublishFunction").property("Timeout")); hidden < 6*takes {
+	hidden := number(t, r.property("VisibilityTimeout"))
+	if takes := number(t, app.resource("RepublishFunction").property("Timeout")); hidden < 6*takes {
 		t.Errorf("a message is hidden for %d s, an invocation may take %d s; want six times as much", hidden, takes)
 	}
 	want(t, "4 days, as functions/speed says", r.property("MessageRetentionPeriod"), "345600")
 }
 
-// TestWhatHoldsDataStays: when the stack is deleted, and when a change would replace it. What is deleted with the stack can be made again.
+// TestWhatHoldsDataStays: when the stack is deleted, and when a change would replace it. What is deleted with the stack
+// can be made again.
 func TestWhatHoldsDataStays(t *testing.T) {
 	stays := map[string]bool{"AWS::S3::Bucket": true, "AWS::S3::BucketPolicy": true, "AWS::DynamoDB::Table": true}
-	// The stream costs by the hour, and all it holds is archived. Queued requests are of archived objects. A changed secret is another one.
+	// The stream costs by the hour, and all it holds is archived. Queued requests are of archived objects. A changed
+	// secret is another one.
 	replaced := map[string]bool{"AWS::Kinesis::Stream": true, "AWS::SQS::Queue": true, "AWS::SecretsManager::Secret": true}
 	for _, f := range []template{application(t), storage(t)} {
 		for _, r := range f.resources("") {
@@ -179,7 +189,8 @@ func TestWhatHoldsDataStays(t *testing.T) {
 	}
 }
 
-// TestSchedule: batch, replay and audit come by the clock, are not tried again behind the schedule's back, and what could not be delivered is kept.
+// TestSchedule: batch, replay and audit come by the clock, are not tried again behind the schedule's back, and what
+// could not be delivered is kept.
 func TestSchedule(t *testing.T) {
 	app := application(t)
 	for name, rate := range map[string]string{
@@ -189,10 +200,14 @@ func TestSchedule(t *testing.T) {
 		want(t, name+": rate", r.property("ScheduleExpression"), rate)
 		want(t, name+": target", r.property("Target", "Arn"), "!GetAtt "+name+"Function.Arn")
 		want(t, name+": role", r.property("Target", "RoleArn"), "!GetAtt ScheduleRole.Arn")
-		want(t, name+": tries", r.property("Target", "RetryPolicy"), "{MaximumEventAgeInSeconds: 300, MaximumRetryAttempts: 3}")
+		want(
+			t, name+": tries", r.property("Target", "RetryPolicy"), "{MaximumEventAgeInSeconds: 300, MaximumRetryAttempts: 3}",
+		)
 		want(t, name+": dead letters", r.property("Target", "DeadLetterConfig", "Arn"), "!GetAtt ScheduleDeadLetters.Arn")
 		want(t, name+": on time", r.property("FlexibleTimeWindow"), "{Mode: OFF}")
-		want(t, name+": not retried", app.resource(name+"Function").property("EventInvokeConfig", "MaximumRetryAttempts"), "0")
+		want(
+			t, name+": not retried", app.resource(name+"Function").property("EventInvokeConfig", "MaximumRetryAttempts"), "0",
+		)
 	}
 	if n := len(app.resources("AWS::Scheduler::Schedule")); n != 3 {
 		t.Errorf("%d schedules, want 3", n)
@@ -203,7 +218,9 @@ func TestSchedule(t *testing.T) {
 func TestAlarms(t *testing.T) {
 	app := application(t)
 	ours := map[string]bool{}
-	for _, name := range []metrics.Name{metrics.HorizonAge, metrics.Drift, metrics.LostObjects, metrics.SetAside, metrics.ReplayRunsLeft} {
+	for _, name := range []metrics.Name{
+		metrics.HorizonAge, metrics.Drift, metrics.LostObjects, metrics.SetAside, metrics.ReplayRunsLeft,
+	} {
 		ours[string(name)] = true
 	}
 	alarms := app.resources("AWS::CloudWatch::Alarm")

@@ -58,7 +58,8 @@ func granted(t testing.TB, role resource) grant {
 	return g
 }
 
-// thing is what an ARN of a template names: "ArchiveBucket" of "!Sub ${Storage.Outputs.ArchiveBucketArn}/events/*", and its like.
+// thing is what an ARN of a template names: "ArchiveBucket" of "!Sub ${Storage.Outputs.ArchiveBucketArn}/events/*", and
+// its like.
 func thing(t testing.TB, arn any) string {
 	t.Helper()
 	name := strings.TrimPrefix(strings.TrimPrefix(text(arn), "!Sub "), "!GetAtt ")
@@ -87,14 +88,19 @@ func behind(adapter string) string {
 	}[adapter]
 }
 
-// lambdaNeeds adds what Lambda does in the function's role: it writes the log, and reads what the function is invoked with.
+// lambdaNeeds adds what Lambda does in the function's role: it writes the log, and reads what the function is invoked
+// with.
 //
-// Source: Lambda Developer Guide: execution role; processing Kinesis records, with an S3 on-failure destination; using Lambda with SQS.
+// Source: Lambda Developer Guide: execution role; processing Kinesis records, with an S3 on-failure destination; using
+// Lambda with SQS.
 func lambdaNeeds(function string, g grant) {
 	g.add(large(function)+"Log", "logs:CreateLogStream", "logs:PutLogEvents")
 	switch function {
 	case "speed":
-		g.add("Stream", "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords", "kinesis:GetShardIterator", "kinesis:ListShards")
+		g.add(
+			"Stream", "kinesis:DescribeStream", "kinesis:DescribeStreamSummary", "kinesis:GetRecords",
+			"kinesis:GetShardIterator", "kinesis:ListShards",
+		)
 		g.add("FailureBucket", "s3:ListBucket", "s3:PutObject")
 	case "republish":
 		g.add("RepublishQueue", "sqs:DeleteMessage", "sqs:GetQueueAttributes", "sqs:ReceiveMessage")
@@ -119,8 +125,8 @@ func loadFunctions(t testing.TB) *program {
 	return p
 }
 
-// TestRolesAllowWhatTheCodeCalls: each function's role allows the calls that its code can make, each on the one thing it makes it on, and what
-// Lambda does in its name; nothing else.
+// TestRolesAllowWhatTheCodeCalls: each function's role allows the calls that its code can make, each on the one thing
+// it makes it on, and what Lambda does in its name; nothing else.
 func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 	source, app := loadFunctions(t), application(t)
 	for _, name := range functionNames() {
@@ -143,7 +149,9 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 			if diff := cmp.Diff(wanted, granted(t, app.resource(large(name)+"Role"))); diff != "" {
 				t.Errorf("role (-code +template):\n%s", diff)
 			}
-			want(t, "role of the function", app.resource(large(name)+"Function").property("Role"), "!GetAtt "+large(name)+"Role.Arn")
+			want(
+				t, "role of the function", app.resource(large(name)+"Function").property("Role"), "!GetAtt "+large(name)+"Role.Arn",
+			)
 		})
 	}
 }
@@ -151,9 +159,11 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 // TestArchivePrefixes: within the archive, each function reads and writes its own part.
 func TestArchivePrefixes(t *testing.T) {
 	wanted := map[string]map[string][]string{ // function, action, what of the bucket
-		"ingest":    {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layout.json"}},
-		"speed":     {"s3:PutObject": {"events/_layout.json", "setaside/*"}, "s3:GetObject": {"events/_layout.json"}},
-		"batch":     {"s3:PutObject": {"events/_layout.json", "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
+		"ingest": {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layout.json"}},
+		"speed":  {"s3:PutObject": {"events/_layout.json", "setaside/*"}, "s3:GetObject": {"events/_layout.json"}},
+		"batch": {
+			"s3:PutObject": {"events/_layout.json", "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""},
+		},
 		"replay":    {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*", "runs/*"}},
 		"audit":     {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
 		"republish": {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*"}},
@@ -195,7 +205,8 @@ func TestNoWildcards(t *testing.T) {
 			}
 			for _, s := range statements(r.property("Policies")) {
 				for _, action := range s.actions {
-					if service, name, ok := strings.Cut(text(action), ":"); !ok || service == "" || name == "" || strings.ContainsAny(text(action), "*?") {
+					if service, name, ok := strings.Cut(text(action), ":"); !ok ||
+						service == "" || name == "" || strings.ContainsAny(text(action), "*?") {
 						t.Errorf("%s may do %s", r.name, text(action))
 					}
 				}
@@ -215,7 +226,8 @@ func TestTrust(t *testing.T) {
 	for _, r := range app.resources("AWS::IAM::Role") {
 		service, condition := "lambda.amazonaws.com", ""
 		if r.name == "ScheduleRole" {
-			service, condition = "scheduler.amazonaws.com", "Condition: {StringEquals: {aws:SourceAccount: !Ref AWS::AccountId}}, "
+			service = "scheduler.amazonaws.com"
+			condition = "Condition: {StringEquals: {aws:SourceAccount: !Ref AWS::AccountId}}, "
 		}
 		want(t, r.name, r.property("AssumeRolePolicyDocument", "Statement"),
 			"[{Action: sts:AssumeRole, "+condition+"Effect: Allow, Principal: {Service: "+service+"}}]")
@@ -226,10 +238,12 @@ func TestTrust(t *testing.T) {
 			all = append(all, s.actions, s.resources)
 		}
 		return all
-	}(), "[[lambda:InvokeFunction], [!GetAtt BatchFunction.Arn, !GetAtt ReplayFunction.Arn, !GetAtt AuditFunction.Arn], [sqs:SendMessage], [!GetAtt ScheduleDeadLetters.Arn]]")
+	}(), "[[lambda:InvokeFunction], [!GetAtt BatchFunction.Arn, !GetAtt ReplayFunction.Arn, !GetAtt "+
+		"AuditFunction.Arn], [sqs:SendMessage], [!GetAtt ScheduleDeadLetters.Arn]]")
 }
 
-// TestEveryFunctionIsHere: no function of the template is without these tests, and none that is built without a place in the template.
+// TestEveryFunctionIsHere: no function of the template is without these tests, and none that is built without a place
+// in the template.
 func TestEveryFunctionIsHere(t *testing.T) {
 	var names []string
 	for _, r := range application(t).resources("AWS::Serverless::Function") {

@@ -81,7 +81,8 @@ func TestVariablesAreTheSettings(t *testing.T) {
 	}
 }
 
-// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the same name, or a resource.
+// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the
+// same name, or a resource.
 func valueFor(name string) string {
 	switch {
 	case strings.HasSuffix(name, "Table"), name == "ArchiveBucket", name == "StreamName", name == "RepublishQueue":
@@ -118,8 +119,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreTheSettings: a variable of a function says what shared/setting says of the setting of that name, and every setting that has a variable
-// is some function's.
+// TestDefaultsAreTheSettings: a variable of a function says what shared/setting says of the setting of that name, and
+// every setting that has a variable is some function's.
 func TestDefaultsAreTheSettings(t *testing.T) {
 	source, defaults := loadFunctions(t), reflect.ValueOf(setting.Default())
 	read := map[string]bool{}

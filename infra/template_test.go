@@ -1,5 +1,5 @@
-// Package infra_test holds what must be so of template.yaml and storage.yaml: the rules of docs/design.md, and that every function may do what its
-// code does and nothing else.
+// Package infra_test holds what must be so of template.yaml and storage.yaml: the rules of docs/design.md, and that
+// every function may do what its code does and nothing else.
 package infra_test
 
 import (
@@ -15,7 +15,8 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// object is a mapping of a template. Functions are mappings of one member, as CloudFormation writes them in JSON: {"Ref": "Slot"}.
+// object is a mapping of a template. Functions are mappings of one member, as CloudFormation writes them in JSON:
+// {"Ref": "Slot"}.
 type object = map[string]any
 
 // template is a parsed template.

@@ -28,8 +28,10 @@ func (c *cloud) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case c.gone:
 		status = "DELETE_COMPLETE"
 	}
-	fmt.Fprintf(w, `<%[1]sResponse><%[1]sResult><Stacks><member><StackName>anabranch</StackName><StackStatus>%s</StackStatus>
-		<CreationTime>2026-11-22T21:00:00Z</CreationTime><Outputs>%s</Outputs></member></Stacks></%[1]sResult></%[1]sResponse>`, action, status, c.outputs)
+	fmt.Fprintf(w, `<%[1]sResponse><%[1]sResult><Stacks><member>
+		<StackName>anabranch</StackName><StackStatus>%s</StackStatus>
+		<CreationTime>2026-11-22T21:00:00Z</CreationTime><Outputs>%s</Outputs>
+		</member></Stacks></%[1]sResult></%[1]sResponse>`, action, status, c.outputs)
 }
 
 const outputs = `<member><OutputKey>ApiUrl</OutputKey><OutputValue>https://api.test</OutputValue></member>
@@ -43,7 +45,8 @@ func begin(t *testing.T, outputs string) *cloud {
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
 	} {
 		t.Setenv(name, value)
@@ -73,7 +76,8 @@ func TestDestroy(t *testing.T) {
 			if deleted := slices.Contains(cloud.asked, "DeleteStack anabranch"); deleted != c.deletes {
 				t.Errorf("deleted: %v, want %v", deleted, c.deletes)
 			}
-			if !strings.Contains(out.String(), "  ArchiveBucket  archive-1\n  BaseTable      base-1\n") || strings.Contains(out.String(), "api.test") {
+			if !strings.Contains(out.String(), "  ArchiveBucket  archive-1\n  BaseTable      base-1\n") ||
+				strings.Contains(out.String(), "api.test") {
 				t.Errorf("said\n%s", &out)
 			}
 		})

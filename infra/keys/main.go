@@ -45,7 +45,9 @@ func run(ctx context.Context, out io.Writer, stack string) error {
 	if err != nil {
 		return fmt.Errorf("stack %s: %w", stack, err)
 	}
-	value, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret})
+	value, err := secretsmanager.NewFromConfig(cfg).GetSecretValue(
+		ctx, &secretsmanager.GetSecretValueInput{SecretId: &secret},
+	)
 	if err != nil {
 		return fmt.Errorf("read secret %s: %w", secret, err)
 	}
@@ -73,7 +75,9 @@ func outputs(ctx context.Context, client *cloudformation.Client, stack string) (
 		}
 	}
 	if url == "" || secret == "" {
-		return "", "", errors.New("the outputs " + urlOutput + " and " + secretOutput + " are missing; deploy the stack first")
+		return "", "", errors.New(
+			"the outputs " + urlOutput + " and " + secretOutput + " are missing; deploy the stack first",
+		)
 	}
 	return url, secret, nil
 }

@@ -17,12 +17,14 @@ func cloud(t *testing.T, outputs, secret string) {
 			return
 		}
 		fmt.Fprintf(w, `<DescribeStacksResponse><DescribeStacksResult><Stacks><member><StackName>anabranch</StackName>
-			<StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-11-22T21:00:00Z</CreationTime><Outputs>%s</Outputs></member></Stacks>
+			<StackStatus>CREATE_COMPLETE</StackStatus><CreationTime>2026-11-22T21:00:00Z</CreationTime>
+			<Outputs>%s</Outputs></member></Stacks>
 			</DescribeStacksResult></DescribeStacksResponse>`, outputs)
 	}))
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1",
+		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
 	} {
 		t.Setenv(name, value)
@@ -41,7 +43,8 @@ func TestKeys(t *testing.T) {
 	if err := run(t.Context(), &out, "anabranch"); err != nil {
 		t.Fatal(err)
 	}
-	if want := "url    https://api.test\nwrite  " + write + "\nread   " + read + "\nadmin  " + admin + "\n"; out.String() != want {
+	want := "url    https://api.test\nwrite  " + write + "\nread   " + read + "\nadmin  " + admin + "\n"
+	if out.String() != want {
 		t.Errorf("printed\n%swant\n%s", &out, want)
 	}
 }

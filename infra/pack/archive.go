@@ -15,7 +15,8 @@ import (
 // maxZip is the largest archive, in bytes. Lambda accepts 50 MB, but each cold start fetches all of it.
 const maxZip = 15 << 20
 
-// pack writes the files of a folder into an archive of at most limit bytes, and returns the sizes of the bootstrap and the archive.
+// pack writes the files of a folder into an archive of at most limit bytes, and returns the sizes of the bootstrap and
+// the archive.
 func pack(folder, to string, limit int) (bootstrap, size int64, err error) {
 	info, err := os.Stat(filepath.Join(folder, "bootstrap"))
 	if err != nil {

@@ -2,9 +2,9 @@
 //
 //	go run ./infra/pack [-views views.yaml] build ingest speed batch ...
 //
-// This reads build/ingest/bootstrap and so on, and writes build/ingest.zip and so on. Equal content makes equal bytes, at
-// any time and on any machine. pack compiles the views file and then adds it beside the bootstrap of batch, so that you
-// see an error in it here and not in the deployed function.
+// This reads build/ingest/bootstrap and so on, and writes build/ingest.zip and so on. Equal content makes equal bytes,
+// at any time and on any machine. pack compiles the views file and then adds it beside the bootstrap of batch, so that
+// you see an error in it here and not in the deployed function.
 package main
 
 import (

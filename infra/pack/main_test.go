@@ -29,7 +29,8 @@ func built(t *testing.T) string {
 	return dir
 }
 
-const goodViews = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      visits: count()\n"
+const goodViews = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      " +
+	"visits: count()\n"
 
 func viewsFile(t *testing.T, text string) string {
 	t.Helper()
@@ -114,7 +115,12 @@ func TestErrors(t *testing.T) {
 		{"no functions", "", []string{built(t)}, "want a folder"},
 		{"not built", "", []string{built(t), "speed"}, "function speed: not built"},
 		{"no views", "nowhere.yaml", []string{built(t), "batch"}, "nowhere.yaml"},
-		{"views with a mistake", viewsFile(t, "views:\n  - name: x\n    windows: 1h\n"), []string{built(t), "batch"}, "mine.yaml:3:5"},
+		{
+			"views with a mistake",
+			viewsFile(t, "views:\n  - name: x\n    windows: 1h\n"),
+			[]string{built(t), "batch"},
+			"mine.yaml:3:5",
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			err := run(io.Discard, c.views, c.args)
@@ -135,7 +141,8 @@ func TestTooLarge(t *testing.T) {
 	if err := os.Remove(to); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := pack(filepath.Join(dir, "ingest"), to, int(size)-1); err == nil || !strings.Contains(err.Error(), "the archive has") {
+	if _, _, err := pack(filepath.Join(dir, "ingest"), to, int(size)-1); err == nil ||
+		!strings.Contains(err.Error(), "the archive has") {
 		t.Errorf("one byte too many: %v", err)
 	}
 	if _, err := os.Stat(to); err == nil {

@@ -17,7 +17,8 @@ func TestRequirementsThatCannotBeInstalledAreNotTakenForInstalled(t *testing.T) 
 	if err := os.WriteFile(root+"/bad.txt", []byte("./no-such-package\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := venv.Open(t.Context(), root, "venv", "bad.txt"); err == nil || !strings.Contains(err.Error(), "no-such-package") {
+	if _, err := venv.Open(t.Context(), root, "venv", "bad.txt"); err == nil ||
+		!strings.Contains(err.Error(), "no-such-package") {
 		t.Errorf("error %v, want what pip says", err)
 	}
 	if _, err := os.Stat(root + "/build/venv/installed.txt"); !errors.Is(err, fs.ErrNotExist) {

@@ -31,7 +31,9 @@ type differ struct {
 	err   error
 }
 
-func (d *differ) Diff(_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string) (compare.Diff, error) {
+func (d *differ) Diff(
+	_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
+) (compare.Diff, error) {
 	d.asked = string(name) + " " + string(candidate) + " " + strings.Repeat("|", limit) + " " + cursor
 	return compare.Diff{View: name, Comparable: true}, d.err
 }
@@ -61,7 +63,9 @@ func newDesk(t *testing.T) *desk {
 	}
 	d.Handler = &handler.Handler{
 		Log: slog.New(slog.DiscardHandler), Differ: &d.differ,
-		Operations: &operations.Operations{Catalog: &d.catalog, Sweeps: &d.catalog, Tries: 3, Now: func() time.Time { return time.Unix(400_000, 0) }},
+		Operations: &operations.Operations{
+			Catalog: &d.catalog, Sweeps: &d.catalog, Tries: 3, Now: func() time.Time { return time.Unix(400_000, 0) },
+		},
 	}
 	return d
 }
@@ -70,7 +74,8 @@ func newDesk(t *testing.T) *desk {
 func (d *desk) call(t *testing.T, route, view, operation, query, body string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
-		Version: "2.0", RouteKey: route, RawQueryString: query, Body: body, PathParameters: map[string]string{"view": view, "operation": operation},
+		Version: "2.0", RouteKey: route, RawQueryString: query, Body: body,
+		PathParameters: map[string]string{"view": view, "operation": operation},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -92,31 +97,62 @@ func TestRoutes(t *testing.T) {
 		status                              int
 		parts                               []string
 	}{
-		"all views":     {list, "", "", "", "", 200, []string{`"head":{"run":3,`, `"views":[{"view":"v"`, `"generation":"` + second + `"`, `"ready":true`}},
-		"one view":      {one, "v", "", "", "", 200, []string{`{"view":"v"`, `"serving":"` + first + `"`, `"architecture":"lambda"`}},
-		"no such view":  {one, "w", "", "", "", 404, []string{`"code":"unknown_view"`}},
-		"another route": {"GET /v1/admin", "", "", "", "", 404, []string{`"code":"no_such_route"`, "/v1/admin/views/{view}/{operation}"}},
+		"all views": {
+			list, "", "", "", "", 200,
+			[]string{`"head":{"run":3,`, `"views":[{"view":"v"`, `"generation":"` + second + `"`, `"ready":true`},
+		},
+		"one view": {
+			one, "v", "", "", "", 200, []string{`{"view":"v"`, `"serving":"` + first + `"`, `"architecture":"lambda"`},
+		},
+		"no such view": {one, "w", "", "", "", 404, []string{`"code":"unknown_view"`}},
+		"another route": {
+			"GET /v1/admin", "", "", "", "", 404, []string{`"code":"no_such_route"`, "/v1/admin/views/{view}/{operation}"},
+		},
 
-		"switch":                {operate, "v", "switch", "", "", 200, []string{`"serving":"` + second + `"`}},
-		"switch, by its id":     {operate, "v", "switch", "", `{"generation":"` + second + `"}`, 200, []string{`"serving":"` + second + `"`}},
-		"switch to what serves": {operate, "v", "switch", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves already"}},
-		"roll back to nothing":  {operate, "v", "rollback", "", "", 409, []string{`"code":"refused"`, "no generation is retained"}},
-		"drop what serves":      {operate, "v", "drop", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves"}},
-		"abandon":               {operate, "v", "abandon", "", "{}", 200, []string{`"held":"two"`, `"state":"dropping"`}},
-		"rebuild":               {operate, "v", "rebuild", "", " ", 200, []string{`"rebuild":true`}},
-		"audit":                 {operate, "v", "audit", "", "", 200, []string{`"audit":{"requested":"1970-01-05T15:06:40Z"`}},
-		"rebuild a generation":  {operate, "v", "rebuild", "", `{"generation":"` + first + `"}`, 400, []string{`"code":"bad_parameter"`, `"parameter":"generation"`}},
-		"no such operation":     {operate, "v", "destroy", "", "", 404, []string{`"code":"unknown_operation"`, "rebuild, audit, switch, rollback, drop, abandon"}},
-		"no such generation":    {operate, "v", "switch", "", `{"generation":"x"}`, 404, []string{`"code":"unknown_generation"`}},
-		"operate on no view":    {operate, "w", "switch", "", "", 404, []string{`"code":"unknown_view"`}},
-		"a body that is none":   {operate, "v", "switch", "", "{", 400, []string{`"code":"malformed_request"`, "generation"}},
-		"null":                  {operate, "v", "switch", "", "null", 400, []string{`"code":"malformed_request"`}},
-		"an unknown member":     {operate, "v", "switch", "", `{"force":true}`, 400, []string{`"code":"bad_parameter"`, `"parameter":"force"`}},
-		"a generation in wood":  {operate, "v", "switch", "", `{"generation":3}`, 400, []string{`"parameter":"generation"`}},
-		"a body too large":      {operate, "v", "switch", "", strings.Repeat(" ", 5000), 413, []string{`"code":"request_too_large"`}},
+		"switch": {operate, "v", "switch", "", "", 200, []string{`"serving":"` + second + `"`}},
+		"switch, by its id": {
+			operate, "v", "switch", "", `{"generation":"` + second + `"}`, 200, []string{`"serving":"` + second + `"`},
+		},
+		"switch to what serves": {
+			operate, "v", "switch", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves already"},
+		},
+		"roll back to nothing": {
+			operate, "v", "rollback", "", "", 409, []string{`"code":"refused"`, "no generation is retained"},
+		},
+		"drop what serves": {
+			operate, "v", "drop", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves"},
+		},
+		"abandon": {operate, "v", "abandon", "", "{}", 200, []string{`"held":"two"`, `"state":"dropping"`}},
+		"rebuild": {operate, "v", "rebuild", "", " ", 200, []string{`"rebuild":true`}},
+		"audit": {
+			operate, "v", "audit", "", "", 200, []string{`"audit":{"requested":"1970-01-05T15:06:40Z"`},
+		},
+		"rebuild a generation": {
+			operate, "v", "rebuild", "", `{"generation":"` + first + `"}`, 400,
+			[]string{`"code":"bad_parameter"`, `"parameter":"generation"`},
+		},
+		"no such operation": {
+			operate, "v", "destroy", "", "", 404,
+			[]string{`"code":"unknown_operation"`, "rebuild, audit, switch, rollback, drop, abandon"},
+		},
+		"no such generation": {
+			operate, "v", "switch", "", `{"generation":"x"}`, 404, []string{`"code":"unknown_generation"`},
+		},
+		"operate on no view":  {operate, "w", "switch", "", "", 404, []string{`"code":"unknown_view"`}},
+		"a body that is none": {operate, "v", "switch", "", "{", 400, []string{`"code":"malformed_request"`, "generation"}},
+		"null":                {operate, "v", "switch", "", "null", 400, []string{`"code":"malformed_request"`}},
+		"an unknown member": {
+			operate, "v", "switch", "", `{"force":true}`, 400, []string{`"code":"bad_parameter"`, `"parameter":"force"`},
+		},
+		"a generation in wood": {operate, "v", "switch", "", `{"generation":3}`, 400, []string{`"parameter":"generation"`}},
+		"a body too large": {
+			operate, "v", "switch", "", strings.Repeat(" ", 5000), 413, []string{`"code":"request_too_large"`},
+		},
 
-		"a limit of none":      {diff, "v", "", "limit=0", "", 400, []string{`"parameter":"limit"`}},
-		"an unknown parameter": {diff, "v", "", "rows=3", "", 400, []string{`"parameter":"rows"`, "generation, limit, cursor"}},
+		"a limit of none": {diff, "v", "", "limit=0", "", 400, []string{`"parameter":"limit"`}},
+		"an unknown parameter": {
+			diff, "v", "", "rows=3", "", 400, []string{`"parameter":"rows"`, "generation, limit, cursor"},
+		},
 		"a parameter twice":    {diff, "v", "", "limit=3&limit=4", "", 400, []string{"write it once"}},
 		"a query that is none": {diff, "v", "", "limit=%zz", "", 400, []string{"malformed query string"}},
 		"compared":             {diff, "v", "", "", "", 200, []string{`"view":"v"`, `"comparable":true`}},
@@ -151,7 +187,8 @@ func TestDiffIsAskedFor(t *testing.T) {
 		errors.New("the secret table is gone"):             "internal",
 	} {
 		d.differ.err = err
-		if r := d.call(t, diff, "v", "", "", ""); !strings.Contains(r.Body, `"code":"`+want+`"`) || strings.Contains(r.Body, "secret") {
+		if r := d.call(t, diff, "v", "", "", ""); !strings.Contains(r.Body, `"code":"`+want+`"`) ||
+			strings.Contains(r.Body, "secret") {
 			t.Errorf("%v: %s", err, r.Body)
 		}
 	}

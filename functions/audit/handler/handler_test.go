@@ -60,7 +60,10 @@ func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer)
 		t.Fatal(err)
 	}
 	for i := range 6 {
-		visit := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"visit","time":"2026-01-01T00:00:00Z","data":{"user":"u%d"}}`, i, i%3)
+		visit := fmt.Sprintf(
+			`{"specversion":"1.0","id":"%d","source":"shop","type":"visit","time":"2026-01-01T00:00:00Z","data":{"user":"u%d"}}`,
+			i, i%3,
+		)
 		if _, err := w.Send(t.Context(), visit); err != nil {
 			t.Fatal(err)
 		}
@@ -82,12 +85,15 @@ func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer)
 		log = slog.New(slog.NewTextHandler(out, nil))
 	)
 	return w, &handler.Handler{Log: log, Audit: &audit.Audit{
-		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec, Layout: layout,
-		Lookback: time.Hour, Every: 24 * time.Hour, Tries: 5, Workers: 2, Parallel: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: log,
+		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec,
+		Layout:   layout,
+		Lookback: time.Hour, Every: 24 * time.Hour, Tries: 5, Workers: 2, Parallel: runner.Sequential,
+		Now: func() time.Time { return w.Clock }, Log: log,
 	}}, out
 }
 
-// TestTick: the first tick audits, the next has nothing to do, and a day later what was altered is found; the log names the view, and no key.
+// TestTick: the first tick audits, the next has nothing to do, and a day later what was altered is found; the log names
+// the view, and no key.
 func TestTick(t *testing.T) {
 	w, h, log := newWorld(t)
 	observed := 0
@@ -154,7 +160,8 @@ func TestFails(t *testing.T) {
 				t.Errorf("answer %+v, error %v; want that of the store", answer, err)
 			}
 			w.Archive.Hook, w.Catalog.Hook, w.Base.Hook = nil, nil, nil
-			if one, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || !strings.Contains(one.Error, "lost on the way") {
+			if one, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil ||
+				!strings.Contains(one.Error, "lost on the way") {
 				t.Errorf("audit is %+v, error %v", one, err)
 			}
 		})

@@ -68,7 +68,9 @@ func (g *gate) ask(t *testing.T, route, key string) (scope string, err error) {
 
 func (g *gate) askWith(t *testing.T, route string, headers map[string]string) (scope string, err error) {
 	t.Helper()
-	answer, err := g.Handle(t.Context(), events.APIGatewayV2CustomAuthorizerV2Request{Version: "2.0", RouteKey: route, Headers: headers})
+	answer, err := g.Handle(
+		t.Context(), events.APIGatewayV2CustomAuthorizerV2Request{Version: "2.0", RouteKey: route, Headers: headers},
+	)
 	if !answer.IsAuthorized {
 		if answer.Context != nil {
 			t.Errorf("refused with the context %v", answer.Context)
@@ -97,7 +99,9 @@ const (
 func TestEveryRoute(t *testing.T) {
 	g := newGate()
 	for _, r := range api.Routes() {
-		for key, scope := range map[string]access.Scope{writeKey: access.Write, readKey: access.Read, adminKey: access.Admin} {
+		for key, scope := range map[string]access.Scope{
+			writeKey: access.Write, readKey: access.Read, adminKey: access.Admin,
+		} {
 			opened := ""
 			if scope == r.Scope || scope == access.Admin {
 				opened = string(scope)
@@ -153,7 +157,9 @@ func TestScopes(t *testing.T) {
 		{"$default", map[string]string{adminKey: "admin"}},
 		{"", map[string]string{adminKey: "admin"}},
 	} {
-		for _, key := range []string{writeKey, readKey, adminKey, "nobody's, with 32 characters....", writeKey[1:], writeKey + "x"} {
+		for _, key := range []string{
+			writeKey, readKey, adminKey, "nobody's, with 32 characters....", writeKey[1:], writeKey + "x",
+		} {
 			g.want(t, c.route, key, c.opens[key])
 		}
 	}
@@ -173,7 +179,11 @@ func TestHeaders(t *testing.T) {
 		{"bearer", map[string]string{"authorization": "Bearer " + writeKey}, "write"},
 		{"lower case, spaces", map[string]string{"authorization": " bearer   " + writeKey + " "}, "write"},
 		{"own header", map[string]string{"x-api-key": writeKey}, "write"},
-		{"own header beside another scheme", map[string]string{"authorization": "Basic dXNlcg==", "x-api-key": writeKey}, "write"},
+		{
+			"own header beside another scheme",
+			map[string]string{"authorization": "Basic dXNlcg==", "x-api-key": writeKey},
+			"write",
+		},
 		{"both: the bearer counts", map[string]string{"authorization": "Bearer wrong", "x-api-key": writeKey}, ""},
 		{"none", nil, ""},
 		{"empty bearer", map[string]string{"authorization": "Bearer "}, ""},

@@ -55,7 +55,8 @@ func newWorld(t testing.TB) (*simulation.World, *handler.Handler, *bytes.Buffer)
 	}
 	var purchases []string
 	for i := range 5 {
-		purchases = append(purchases, fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","time":"2026-01-01T00:00:00Z",`+
+		purchases = append(purchases, fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase",`+
+			`"time":"2026-01-01T00:00:00Z",`+
 			`"data":{"user":"u%d","kind":"","amount":%d}}`, i, i%3, i))
 	}
 	for _, sent := range [][]string{purchases, purchases[:1]} {
@@ -90,8 +91,8 @@ func golden(t *testing.T, name string, answer handler.Answer) {
 	}
 }
 
-// TestTick: the first tick takes in what there is, and the next has nothing to do. Later ones go on, and sweep: speed has not been given anything
-// yet, so the objects are queued for republish; once it has, all is swept.
+// TestTick: the first tick takes in what there is, and the next has nothing to do. Later ones go on, and sweep: speed
+// has not been given anything yet, so the objects are queued for republish; once it has, all is swept.
 func TestTick(t *testing.T) {
 	ctx := context.Background()
 	w, h, _ := newWorld(t)

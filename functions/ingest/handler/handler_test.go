@@ -120,7 +120,10 @@ func problem(status int, body string) string {
 	if status == 503 {
 		retry = "retry-after: 1\n"
 	}
-	return fmt.Sprintf("%d\ncache-control: no-store\ncontent-type: application/problem+json\n%sx-content-type-options: nosniff\n\n%s", status, retry, body)
+	return fmt.Sprintf(
+		"%d\ncache-control: no-store\ncontent-type: application/problem+json\n%sx-content-type-options: nosniff\n\n%s",
+		status, retry, body,
+	)
 }
 
 func check(t testing.TB, want string, r events.APIGatewayV2HTTPResponse) {
@@ -184,7 +187,8 @@ func (s *station) archived(t testing.TB) []string {
 // TestCaptured: requests as API Gateway sends them, with what is answered, and what is then durable.
 func TestCaptured(t *testing.T) {
 	line := func(i int) string {
-		return fmt.Sprintf(`{"specversion":"1.0","id":"req-%05d","source":"//semicomplete.com/web","type":"web.request","time":"2015-05-17T10:05:03Z",`+
+		return fmt.Sprintf(`{"specversion":"1.0","id":"req-%05d","source":"//semicomplete.com/web","type":"web.request",`+
+			`"time":"2015-05-17T10:05:03Z",`+
 			`"data":{"path":"/<%d>","bytes":%d.50}}`, i, i, i*100)
 	}
 	for _, c := range []struct {
@@ -192,7 +196,8 @@ func TestCaptured(t *testing.T) {
 		archived []string
 		rejected int
 	}{
-		{"plain", []string{`{"specversion":"1.0","id":"req-00001","source":"//semicomplete.com/web","type":"web.request","time":"2015-05-17T10:05:03Z",` +
+		{"plain", []string{`{"specversion":"1.0","id":"req-00001","source":"//semicomplete.com/web","type":"web.request",` +
+			`"time":"2015-05-17T10:05:03Z",` +
 			`"data":{"client":"83.149.9.216","method":"GET","path":"/presentations/","status":200,"bytes":203023}}`}, 0},
 		{"gzip", []string{line(1), line(2), line(4)}, 1},
 		{"zstd", []string{line(1), line(2)}, 0},
@@ -210,15 +215,23 @@ func TestCaptured(t *testing.T) {
 	}
 }
 
-// TestHeaders: what the headers of a request may be. API Gateway gives their names in lower case, and joins those that come twice by commas.
+// TestHeaders: what the headers of a request may be. API Gateway gives their names in lower case, and joins those that
+// come twice by commas.
 func TestHeaders(t *testing.T) {
 	const structured = `{"specversion":"1.0","id":"1","source":"s","type":"t"}`
 	good := ok(`{"accepted":1,"rejected":[]}`)
 	mediaType := func(detail string) string {
-		return problem(415, `{"status":415,"code":"unsupported_media_type","title":"Unsupported Media Type","detail":"unsupported media type: `+detail+`"}`)
+		return problem(
+			415,
+			`{"status":415,"code":"unsupported_media_type","title":"Unsupported Media Type","detail":"unsupported media `+
+				`type: `+detail+`"}`,
+		)
 	}
 	contentType := func(given string) string {
-		return mediaType(`content type ` + given + `; send application/cloudevents+json, application/cloudevents-batch+json or application/x-ndjson, in UTF-8`)
+		return mediaType(
+			`content type ` + given +
+				`; send application/cloudevents+json, application/cloudevents-batch+json or application/x-ndjson, in UTF-8`,
+		)
 	}
 	encoding := func(given string) string {
 		return mediaType(`unsupported content encoding: ` + given + `; use exactly one of identity, gzip and zstd`)
@@ -232,19 +245,40 @@ func TestHeaders(t *testing.T) {
 		{"structured", "application/cloudevents+json", "", []byte(structured), good},
 		{"batched", "application/cloudevents-batch+json", "", []byte("[" + structured + "]"), good},
 		{"lines", "application/x-ndjson", "", []byte(structured + "\n"), good},
-		{"in other letters, with a charset", "Application/X-NDJSON; Charset=\"UTF-8\"", "GZIP", gzipped(t, []byte(structured)), good},
+		{
+			"in other letters, with a charset", "Application/X-NDJSON; Charset=\"UTF-8\"", "GZIP",
+			gzipped(t, []byte(structured)), good,
+		},
 		{"identity", "application/x-ndjson", "identity", []byte(structured), good},
 		{"another JSON", "application/json", "", []byte(structured), contentType(`\"application/json\"`)},
 		{"no content type", "", "", []byte(structured), contentType(`\"\"`)},
-		{"two content types", "application/x-ndjson,application/json", "", []byte(structured), contentType(`\"application/x-ndjson,application/json\"`)},
-		{"another charset", "application/x-ndjson; charset=latin1", "", []byte(structured), contentType(`\"application/x-ndjson; charset=latin1\"`)},
+		{
+			"two content types",
+			"application/x-ndjson,application/json",
+			"",
+			[]byte(structured),
+			contentType(`\"application/x-ndjson,application/json\"`),
+		},
+		{
+			"another charset",
+			"application/x-ndjson; charset=latin1",
+			"",
+			[]byte(structured),
+			contentType(`\"application/x-ndjson; charset=latin1\"`),
+		},
 		{
 			"a long content type", "application/" + strings.Repeat("x", 9000), "", []byte(structured),
 			contentType(`\"application/` + strings.Repeat("x", 68) + `\"`),
 		},
 		{"another encoding", "application/x-ndjson", "br", []byte(structured), encoding(`\"br\"`)},
 		{"two encodings", "application/x-ndjson", "gzip,zstd", gzipped(t, []byte(structured)), encoding(`\"gzip,zstd\"`)},
-		{"one encoding twice", "application/x-ndjson", "gzip, gzip", gzipped(t, gzipped(t, []byte(structured))), encoding(`\"gzip, gzip\"`)},
+		{
+			"one encoding twice",
+			"application/x-ndjson",
+			"gzip, gzip",
+			gzipped(t, gzipped(t, []byte(structured))),
+			encoding(`\"gzip, gzip\"`),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStation(t)
@@ -307,6 +341,9 @@ func TestFailures(t *testing.T) {
 		s := newStation(t)
 		hook := func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 		s.Stream.Hook, s.Queue.Hook = hook, hook
-		check(t, ok(`{"accepted":1,"rejected":[]}`), s.call(t, request("application/x-ndjson", "", body[:bytes.IndexByte(body, '\n')])))
+		check(
+			t, ok(`{"accepted":1,"rejected":[]}`),
+			s.call(t, request("application/x-ndjson", "", body[:bytes.IndexByte(body, '\n')])),
+		)
 	})
 }

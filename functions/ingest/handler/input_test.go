@@ -80,7 +80,8 @@ func sized(n int) string {
 // nested is a value that makes its event n levels deep: the event, its data, and arrays.
 func nested(n int) string { return strings.Repeat("[", n-2) + strings.Repeat("]", n-2) }
 
-// TestBadEvent: an event that will not do is rejected, with what is wrong and where, and kept whole; its neighbours are accepted.
+// TestBadEvent: an event that will not do is rejected, with what is wrong and where, and kept whole; its neighbours are
+// accepted.
 func TestBadEvent(t *testing.T) {
 	const required = "; specversion, id, source and type are required"
 	attribute := func(name, text string) string {
@@ -99,10 +100,20 @@ func TestBadEvent(t *testing.T) {
 		want        event.Rejection
 	}{
 		{"broken JSON", `{"specversion":"1.0","id":"bad",`, event.Rejection{
-			Code: event.MalformedJSON, ID: "bad", Detail: "byte 32 of the line: need a member's name in double quotes, got the end",
+			Code:   event.MalformedJSON,
+			ID:     "bad",
+			Detail: "byte 32 of the line: need a member's name in double quotes, got the end",
 		}},
-		{"no JSON", `<event/>`, event.Rejection{Code: event.MalformedJSON, Detail: "byte 0 of the line: need a value, got '<'"}},
-		{"no object", `[1]`, event.Rejection{Code: event.MalformedJSON, Detail: "an event must be a JSON object; this is an array"}},
+		{
+			"no JSON",
+			`<event/>`,
+			event.Rejection{Code: event.MalformedJSON, Detail: "byte 0 of the line: need a value, got '<'"},
+		},
+		{
+			"no object",
+			`[1]`,
+			event.Rejection{Code: event.MalformedJSON, Detail: "an event must be a JSON object; this is an array"},
+		},
 		{"two events on a line", good(8) + " " + good(9), event.Rejection{
 			Code: event.MalformedJSON, ID: "good-8", Detail: "byte 75 of the line: need nothing after the event, got '{'",
 		}},
@@ -110,44 +121,86 @@ func TestBadEvent(t *testing.T) {
 			Code: event.InvalidUTF8, ID: "bad", Pointer: "/data/x", Detail: "the string is not valid UTF-8",
 		}},
 		{"half a surrogate pair", with(`"\ud834"`), event.Rejection{
-			Code: event.InvalidUTF8, ID: "bad", Pointer: "/data/x", Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`,
+			Code:    event.InvalidUTF8,
+			ID:      "bad",
+			Pointer: "/data/x",
+			Detail:  `the string has a \u escape for half of a surrogate pair; both halves are needed`,
 		}},
 		{"a duplicate key", with(`{"a/b":1,"c":2,"a\u002fb":3}`), event.Rejection{
-			Code: event.DuplicateKey, ID: "bad", Pointer: "/data/x/a~1b", Detail: `the object has the member "a/b" twice; names must be unique`,
+			Code:    event.DuplicateKey,
+			ID:      "bad",
+			Pointer: "/data/x/a~1b",
+			Detail:  `the object has the member "a/b" twice; names must be unique`,
 		}},
 		{"a duplicate attribute", `{"specversion":"1.0","id":"bad","source":"s","type":"t","id":"other"}`, event.Rejection{
-			Code: event.DuplicateKey, ID: "bad", Pointer: "/id", Detail: `the object has the member "id" twice; names must be unique`,
+			Code:    event.DuplicateKey,
+			ID:      "bad",
+			Pointer: "/id",
+			Detail:  `the object has the member "id" twice; names must be unique`,
 		}},
 		{"33 levels", with(nested(33)), event.Rejection{
-			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x" + strings.Repeat("/0", 30), Detail: "objects and arrays are nested too deeply; the maximum is 32",
+			Code:    event.LimitExceeded,
+			ID:      "bad",
+			Pointer: "/data/x" + strings.Repeat("/0", 30),
+			Detail:  "objects and arrays are nested too deeply; the maximum is 32",
 		}},
 		{"a number of 41 characters", with(strings.Repeat("1", 41)), event.Rejection{
 			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x",
-			Detail: "the number " + strings.Repeat("1", 41) + " exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308",
+			Detail: "the number " + strings.Repeat("1", 41) +
+				" exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308",
 		}},
 		{"an exponent of 309", with("1e309"), event.Rejection{
 			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x",
 			Detail: "the number 1e309 exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308",
 		}},
-		{"no id", attribute("id", ""), event.Rejection{Code: event.MissingAttribute, Pointer: "/id", Detail: "the event has no id" + required}},
+		{
+			"no id",
+			attribute("id", ""),
+			event.Rejection{Code: event.MissingAttribute, Pointer: "/id", Detail: "the event has no id" + required},
+		},
 		{"no source", attribute("source", ""), event.Rejection{
 			Code: event.MissingAttribute, ID: "bad", Pointer: "/source", Detail: "the event has no source" + required,
 		}},
-		{"no type", attribute("type", ""), event.Rejection{Code: event.MissingAttribute, ID: "bad", Pointer: "/type", Detail: "the event has no type" + required}},
+		{
+			"no type",
+			attribute("type", ""),
+			event.Rejection{
+				Code: event.MissingAttribute, ID: "bad", Pointer: "/type", Detail: "the event has no type" + required,
+			},
+		},
 		{"no specversion", attribute("specversion", ""), event.Rejection{
 			Code: event.MissingAttribute, ID: "bad", Pointer: "/specversion", Detail: "the event has no specversion" + required,
 		}},
 		{"null as source", attribute("source", "null"), event.Rejection{
 			Code: event.MissingAttribute, ID: "bad", Pointer: "/source", Detail: "the event has no source" + required,
 		}},
-		{"an empty id", attribute("id", `""`), event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "the attribute must not be empty"}},
-		{"an empty source", attribute("source", `""`), event.Rejection{Code: event.InvalidAttribute, ID: "bad", Pointer: "/source", Detail: "the attribute must not be empty"}},
-		{"an empty type", attribute("type", `""`), event.Rejection{Code: event.InvalidAttribute, ID: "bad", Pointer: "/type", Detail: "the attribute must not be empty"}},
+		{
+			"an empty id",
+			attribute("id", `""`),
+			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "the attribute must not be empty"},
+		},
+		{
+			"an empty source",
+			attribute("source", `""`),
+			event.Rejection{
+				Code: event.InvalidAttribute, ID: "bad", Pointer: "/source", Detail: "the attribute must not be empty",
+			},
+		},
+		{
+			"an empty type",
+			attribute("type", `""`),
+			event.Rejection{
+				Code: event.InvalidAttribute, ID: "bad", Pointer: "/type", Detail: "the attribute must not be empty",
+			},
+		},
 		{"a number as id", attribute("id", `1`), event.Rejection{
 			Code: event.InvalidAttribute, Pointer: "/id", Detail: "the attribute must be a string; this is a number",
 		}},
 		{"another specversion", attribute("specversion", `"0.3"`), event.Rejection{
-			Code: event.InvalidAttribute, ID: "bad", Pointer: "/specversion", Detail: `unknown CloudEvents version "0.3"; the supported version is "1.0"`,
+			Code:    event.InvalidAttribute,
+			ID:      "bad",
+			Pointer: "/specversion",
+			Detail:  `unknown CloudEvents version "0.3"; the supported version is "1.0"`,
 		}},
 		{"a time that is none", attribute("time", `"yesterday"`), event.Rejection{
 			Code: event.InvalidAttribute, ID: "bad", Pointer: "/time",
@@ -155,13 +208,20 @@ func TestBadEvent(t *testing.T) {
 		}},
 		{"February 30", attribute("time", `"2015-02-30T00:00:00Z"`), event.Rejection{
 			Code: event.InvalidAttribute, ID: "bad", Pointer: "/time",
-			Detail: `"2015-02-30T00:00:00Z" is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`,
+			Detail: `"2015-02-30T00:00:00Z" is not an RFC 3339 time in the years 0000 to 9999; an example is ` +
+				`"2015-05-17T10:05:03Z"`,
 		}},
 		{"a stamp", attribute("stamp", `"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-0"`), event.Rejection{
-			Code: event.InvalidAttribute, ID: "bad", Pointer: "/stamp", Detail: "the name stamp is reserved: ingest adds this member itself; leave it out",
+			Code:    event.InvalidAttribute,
+			ID:      "bad",
+			Pointer: "/stamp",
+			Detail:  "the name stamp is reserved: ingest adds this member itself; leave it out",
 		}},
 		{"an attribute's name in capitals", attribute("Upper", `1`), event.Rejection{
-			Code: event.InvalidAttribute, ID: "bad", Pointer: "/Upper", Detail: `invalid attribute name "Upper": must be 1 to 64 characters of a-z and 0-9`,
+			Code:    event.InvalidAttribute,
+			ID:      "bad",
+			Pointer: "/Upper",
+			Detail:  `invalid attribute name "Upper": must be 1 to 64 characters of a-z and 0-9`,
 		}},
 		{"256 KB and a byte", sized(256<<10 + 1), event.Rejection{
 			Code: event.TooLarge, ID: "bad", Detail: "the event has 262145 bytes; the maximum is 262144",
@@ -223,7 +283,10 @@ func TestJustGood(t *testing.T) {
 		{"a value of 3 KB", with(`"` + strings.Repeat("k", 3000) + `"`)},
 		{"an id of 128 bytes", strings.Replace(good(1), "good-1", strings.Repeat("i", 128), 1)},
 		{"any text", with(`"\u0000 \\ \" \ud834\udd1e <&> ` + "\u2028" + `"`)},
-		{"a time with fraction and offset", strings.Replace(good(1), `"type"`, `"time":"2015-05-17t10:05:03.123456789+23:59","type"`, 1)},
+		{
+			"a time with fraction and offset",
+			strings.Replace(good(1), `"type"`, `"time":"2015-05-17t10:05:03.123456789+23:59","type"`, 1),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStation(t)
@@ -247,7 +310,12 @@ func TestBody(t *testing.T) {
 		return problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request","detail":`+marshal(t, detail)+`}`)
 	}
 	tooLarge := func(detail string) string {
-		return problem(413, `{"status":413,"code":"request_too_large","title":"Request Entity Too Large","detail":`+marshal(t, "request too large: "+detail)+`}`)
+		return problem(
+			413,
+			`{"status":413,"code":"request_too_large","title":"Request Entity Too Large","detail":`+marshal(
+				t, "request too large: "+detail,
+			)+`}`,
+		)
 	}
 	const most = "the decoded body may have 4194304 bytes: decoded data too large: "
 	none := ok(`{"accepted":0,"rejected":[]}`)
@@ -262,7 +330,10 @@ func TestBody(t *testing.T) {
 		{"an empty array", batchType, "", []byte(" [ ] "), none},
 		{"no lines", linesType, "", nil, none},
 		{"blank lines", linesType, "", []byte("\n\r\n \n"), none},
-		{"no event", structuredType, "", nil, malformed("malformed request: malformed body: byte 0 (line 1): need '{': the body is one event, got the end")},
+		{
+			"no event", structuredType, "", nil,
+			malformed("malformed request: malformed body: byte 0 (line 1): need '{': the body is one event, got the end"),
+		},
 		{
 			"an array for an event", structuredType, "", []byte("[]"),
 			malformed("malformed request: malformed body: byte 0 (line 1): need '{': the body is one event, got '['"),
@@ -281,35 +352,93 @@ func TestBody(t *testing.T) {
 		},
 		{
 			"a byte order mark", structuredType, "", []byte("\xef\xbb\xbf" + good(1)),
-			malformed("malformed request: malformed body: byte 0 (line 1): need '{': the body is one event, got a byte order mark"),
+			malformed(
+				"malformed request: malformed body: byte 0 (line 1): need '{': the body is one event, got a byte order mark",
+			),
 		},
-		{"1,001 lines", linesType, "", []byte(many), tooLarge("too many events: the maximum for one body is 1000; split them over several requests")},
-		{"1,001 events in an array", batchType, "", []byte(array), tooLarge("too many events: the maximum for one body is 1000; split them over several requests")},
-		{"1,000 lines", linesType, "gzip", gzipped(t, []byte(strings.Repeat(good(1)+"\n", 1000))), ok(`{"accepted":1000,"rejected":[]}`)},
-		{"4 MB", linesType, "", huge, ok(`{"accepted":1,"rejected":[]}`)},
-		{"4 MB and a byte", linesType, "", append([]byte(" "), huge...), tooLarge(most + "4194305 bytes; the maximum is 4194304")},
-		{"4 MB, gzip", linesType, "gzip", gzipped(t, huge), ok(`{"accepted":1,"rejected":[]}`)},
-		{"4 MB and a byte, gzip", linesType, "gzip", gzipped(t, append([]byte(" "), huge...)), tooLarge(most + "more than 4194304 bytes")},
-		{"4 MB, zstd", linesType, "zstd", framed(t, huge), ok(`{"accepted":1,"rejected":[]}`)},
-		{"4 MB and a byte, zstd", linesType, "zstd", framed(t, append([]byte(" "), huge...)), tooLarge(most + "a zstd frame of 4194305 bytes; the maximum is 4194304")},
-		{"4 MB and a byte, zstd of no known size", linesType, "zstd", streamed(t, append([]byte(" "), huge...)), tooLarge(most + "more than 4194304 bytes")},
 		{
-			"4 MB and a byte, in two zstd frames", linesType, "zstd", append(framed(t, huge[:2<<20]), framed(t, append([]byte(" "), huge[2<<20:]...))...),
+			"1,001 lines",
+			linesType,
+			"",
+			[]byte(many),
+			tooLarge("too many events: the maximum for one body is 1000; split them over several requests"),
+		},
+		{
+			"1,001 events in an array",
+			batchType,
+			"",
+			[]byte(array),
+			tooLarge("too many events: the maximum for one body is 1000; split them over several requests"),
+		},
+		{
+			"1,000 lines",
+			linesType,
+			"gzip",
+			gzipped(t, []byte(strings.Repeat(good(1)+"\n", 1000))),
+			ok(`{"accepted":1000,"rejected":[]}`),
+		},
+		{"4 MB", linesType, "", huge, ok(`{"accepted":1,"rejected":[]}`)},
+		{
+			"4 MB and a byte",
+			linesType,
+			"",
+			append([]byte(" "), huge...),
+			tooLarge(most + "4194305 bytes; the maximum is 4194304"),
+		},
+		{"4 MB, gzip", linesType, "gzip", gzipped(t, huge), ok(`{"accepted":1,"rejected":[]}`)},
+		{
+			"4 MB and a byte, gzip",
+			linesType,
+			"gzip",
+			gzipped(t, append([]byte(" "), huge...)),
+			tooLarge(most + "more than 4194304 bytes"),
+		},
+		{"4 MB, zstd", linesType, "zstd", framed(t, huge), ok(`{"accepted":1,"rejected":[]}`)},
+		{
+			"4 MB and a byte, zstd",
+			linesType,
+			"zstd",
+			framed(t, append([]byte(" "), huge...)),
+			tooLarge(most + "a zstd frame of 4194305 bytes; the maximum is 4194304"),
+		},
+		{
+			"4 MB and a byte, zstd of no known size",
+			linesType,
+			"zstd",
+			streamed(t, append([]byte(" "), huge...)),
+			tooLarge(most + "more than 4194304 bytes"),
+		},
+		{
+			"4 MB and a byte, in two zstd frames", linesType, "zstd",
+			append(framed(t, huge[:2<<20]), framed(t, append([]byte(" "), huge[2<<20:]...))...),
 			tooLarge(most + "more than 4194304 bytes"),
 		},
 		{
 			"a zstd window of 16 MB", linesType, "zstd", streamed(t, make([]byte, 20<<20), zstd.WithWindowSize(16<<20)),
 			tooLarge(most + "the zstd window is above the maximum of 8388608 bytes"),
 		},
-		{"several gzip members", linesType, "gzip", append(gzipped(t, []byte(good(1)+"\n")), gzipped(t, []byte(good(2)))...), ok(`{"accepted":2,"rejected":[]}`)},
-		{"not gzip", linesType, "gzip", []byte(good(1)), malformed("malformed request: compressed data corrupt: gzip: gzip: invalid header")},
+		{
+			"several gzip members",
+			linesType,
+			"gzip",
+			append(gzipped(t, []byte(good(1)+"\n")), gzipped(t, []byte(good(2)))...),
+			ok(`{"accepted":2,"rejected":[]}`),
+		},
+		{
+			"not gzip",
+			linesType,
+			"gzip",
+			[]byte(good(1)),
+			malformed("malformed request: compressed data corrupt: gzip: gzip: invalid header"),
+		},
 		{"nothing as gzip", linesType, "gzip", nil, malformed("malformed request: compressed data corrupt: gzip: EOF")},
 		{
 			"truncated gzip", linesType, "gzip", gzipped(t, []byte(good(1)))[:40],
 			malformed("malformed request: compressed data corrupt: gzip: unexpected EOF"),
 		},
 		{
-			"gzip without its checksum", linesType, "gzip", bytes.TrimSuffix(gzipped(t, []byte(good(1))), gzipped(t, []byte(good(1)))[len(gzipped(t, []byte(good(1))))-8:]),
+			"gzip without its checksum", linesType, "gzip",
+			bytes.TrimSuffix(gzipped(t, []byte(good(1))), gzipped(t, []byte(good(1)))[len(gzipped(t, []byte(good(1))))-8:]),
 			malformed("malformed request: compressed data corrupt: gzip: unexpected EOF"),
 		},
 		{
@@ -338,7 +467,8 @@ func TestBody(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStation(t)
 			response := s.call(t, request(linesType, "zstd", c.body))
-			want := `{"status":400,"code":"malformed_request","title":"Bad Request","detail":"malformed request: compressed data corrupt: zstd`
+			want := `{"status":400,"code":"malformed_request","title":"Bad Request","detail":"malformed request: compressed ` +
+				`data corrupt: zstd`
 			if response.StatusCode != 400 || !strings.HasPrefix(response.Body, want) || len(s.objects(t, "events/dt=")) != 0 {
 				t.Error(told(response))
 			}
@@ -374,8 +504,10 @@ func TestAllRejected(t *testing.T) {
 	response := s.call(t, request(batchType, "", []byte(`[1,{"id":"a"}]`)))
 	check(t, problem(422, `{"status":422,"code":"no_event_accepted","title":"Unprocessable Entity",`+
 		`"detail":"every event is invalid; the member rejected gives the reasons",`+
-		`"accepted":0,"rejected":[{"index":0,"code":"malformed_json","detail":"an event must be a JSON object; this is a number"},`+
-		`{"index":1,"id":"a","code":"missing_attribute","pointer":"/specversion","detail":"the event has no specversion; specversion, id, source and type are required"}]}`),
+		`"accepted":0,"rejected":[{"index":0,"code":"malformed_json","detail":"an event must be a JSON object; this is a `+
+		`number"},`+
+		`{"index":1,"id":"a","code":"missing_attribute","pointer":"/specversion","detail":"the event has no specversion; `+
+		`specversion, id, source and type are required"}]}`),
 		response)
 	if objects := s.objects(t, "events/dt="); len(objects) != 0 {
 		t.Errorf("archived %q", objects)
@@ -385,8 +517,8 @@ func TestAllRejected(t *testing.T) {
 	}
 }
 
-// TestMemory: whatever a body says or is made of, what is allocated for it stays within a bound that does not depend on it. The bodies mean to
-// take far more.
+// TestMemory: whatever a body says or is made of, what is allocated for it stays within a bound that does not depend on
+// it. The bodies mean to take far more.
 func TestMemory(t *testing.T) {
 	const megabyte = 1 << 20
 	zeros := make([]byte, 64*megabyte)
@@ -403,9 +535,15 @@ func TestMemory(t *testing.T) {
 		{"a gzip bomb of 64 MB", linesType, "gzip", gzipBomb, 413, 24},
 		{"a zstd bomb of 64 MB", linesType, "zstd", bomb, 413, 96},
 		{"64 zstd frames of 4 MB", linesType, "zstd", bytes.Repeat(framed(t, zeros[:4*megabyte]), 64), 413, 96},
-		{"64 zstd frames of 4 MB that do not say so", linesType, "zstd", bytes.Repeat(streamed(t, zeros[:4*megabyte]), 64), 413, 96},
+		{
+			"64 zstd frames of 4 MB that do not say so", linesType, "zstd", bytes.Repeat(streamed(t, zeros[:4*megabyte]), 64),
+			413, 96,
+		},
 		{"a zstd bomb that says so", linesType, "zstd", frame, 413, 4},
-		{"a zstd frame of a petabyte, so it says", linesType, "zstd", []byte("\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x00\x04\x00\x01\x00\x00"), 413, 4},
+		{
+			"a zstd frame of a petabyte, so it says", linesType, "zstd",
+			[]byte("\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x00\x04\x00\x01\x00\x00"), 413, 4,
+		},
 		{"4 MB of brackets", structuredType, "gzip", gzipped(t, bytes.Repeat([]byte("["), 4*megabyte)), 400, 24},
 		{"4 MB of objects in objects", linesType, "gzip", gzipped(t, bytes.Repeat([]byte(`{"a":`), 4*megabyte/5)), 422, 128},
 		{"4 MB of quotes", linesType, "gzip", gzipped(t, bytes.Repeat([]byte(`"`), 4*megabyte)), 422, 128},

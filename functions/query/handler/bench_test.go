@@ -14,7 +14,9 @@ func BenchmarkQuery(b *testing.B) {
 	s := newStation(b)
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for n := range 3600 {
-		s.send(b, start.Add(time.Duration(n)*time.Second).Format(time.RFC3339), fmt.Sprintf(`{"user":"ann","amount":%d.25}`, n))
+		s.send(
+			b, start.Add(time.Duration(n)*time.Second).Format(time.RFC3339), fmt.Sprintf(`{"user":"ann","amount":%d.25}`, n),
+		)
 	}
 	if err := s.DeliverAll(context.Background()); err != nil {
 		b.Fatal(err)

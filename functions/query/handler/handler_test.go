@@ -117,7 +117,9 @@ func (s *station) send(t testing.TB, at, data string) {
 	t.Helper()
 	s.sent++
 	answer, err := s.Send(context.Background(),
-		fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","time":%q,"data":%s}`, s.sent, at, data))
+		fmt.Sprintf(
+			`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","time":%q,"data":%s}`, s.sent, at, data,
+		))
 	if err != nil || answer.Accepted != 1 {
 		t.Fatal(answer, err)
 	}
@@ -137,7 +139,9 @@ func captured(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 }
 
 // call calls the handler with a captured request, changed.
-func (s *station) call(t testing.TB, name string, change func(*events.APIGatewayV2HTTPRequest)) events.APIGatewayV2HTTPResponse {
+func (s *station) call(
+	t testing.TB, name string, change func(*events.APIGatewayV2HTTPRequest),
+) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	r := captured(t, name)
 	change(&r)
@@ -175,7 +179,10 @@ func problem(status int, body string) string {
 	if status == 503 {
 		retry = "retry-after: 1\n"
 	}
-	return fmt.Sprintf("%d\ncache-control: no-store\ncontent-type: application/problem+json\n%sx-content-type-options: nosniff\n\n%s", status, retry, body)
+	return fmt.Sprintf(
+		"%d\ncache-control: no-store\ncontent-type: application/problem+json\n%sx-content-type-options: nosniff\n\n%s",
+		status, retry, body,
+	)
 }
 
 func golden(t *testing.T, name string, r events.APIGatewayV2HTTPResponse) {
@@ -262,7 +269,10 @@ func TestCSV(t *testing.T) {
 	s.buy(t, "2026-01-01T00:20:00Z", `{"user":"ann ü","amount":0.25}`)
 	const asked = "user=ann+%C3%BC&from=2026-01-01T00:00:00Z&to=2026-01-01T03:00:00%2B01:00&parts=true"
 	byHeader := func(query string) events.APIGatewayV2HTTPResponse {
-		return s.call(t, "query.json", func(r *events.APIGatewayV2HTTPRequest) { r.RawQueryString, r.Headers["accept"] = query, "text/csv" })
+		return s.call(
+			t, "query.json",
+			func(r *events.APIGatewayV2HTTPRequest) { r.RawQueryString, r.Headers["accept"] = query, "text/csv" },
+		)
 	}
 	golden(t, "query-csv.http", byHeader(asked))
 	golden(t, "query-csv.http", s.query(t, "purchases", asked+"&format=csv"))
@@ -331,26 +341,66 @@ func TestErrors(t *testing.T) {
 		{"no view", "", "user=ann", notFound("unknown_view", `unknown view: \"\"`)},
 		{"a path for a view", "../purchases", "user=ann", notFound("unknown_view", `unknown view: \"../purchases\"`)},
 		{"no key", "purchases", "", badParameter("user", "key field user is missing; view purchases needs user")},
-		{"half of a key", "by_flag", "flag=true", badParameter("level", "key field level is missing; view by_flag needs flag, level")},
-		{"an unknown parameter", "purchases", "user=ann&path=/", badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, total, parts, format`)},
-		{"a key field of a view without", "everything", "user=ann", badParameter("user", `unknown parameter "user"; view everything takes from, to, total, parts, format`)},
+		{
+			"half of a key",
+			"by_flag",
+			"flag=true",
+			badParameter("level", "key field level is missing; view by_flag needs flag, level"),
+		},
+		{
+			"an unknown parameter",
+			"purchases",
+			"user=ann&path=/",
+			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, total, parts, format`),
+		},
+		{
+			"a key field of a view without",
+			"everything",
+			"user=ann",
+			badParameter("user", `unknown parameter "user"; view everything takes from, to, total, parts, format`),
+		},
 		{
 			"a parameter of later versions", "purchases", "user=ann&limit=1",
 			badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, total, parts, format`),
 		},
 		{"a key field twice", "purchases", "user=ann&user=bob", badParameter("user", "user appears 2 times; write it once")},
-		{"two parameters twice", "purchases", "user=a&user=b&from=x&from=y", badParameter("from", "from appears 2 times; write it once")},
+		{
+			"two parameters twice",
+			"purchases",
+			"user=a&user=b&from=x&from=y",
+			badParameter("from", "from appears 2 times; write it once"),
+		},
 		{"no time", "purchases", "user=ann&from=yesterday", noTime("from", `"yesterday"`)},
 		{"a day", "purchases", "user=ann&to=2026-01-01", noTime("to", `"2026-01-01"`)},
 		{"a time without a zone", "purchases", "user=ann&to=2026-01-01T00:00:00", noTime("to", `"2026-01-01T00:00:00"`)},
-		{"a plus that is none", "purchases", "user=ann&to=2026-01-01T00:00:00+01:00", noTime("to", `"2026-01-01T00:00:00 01:00"`)},
+		{
+			"a plus that is none",
+			"purchases",
+			"user=ann&to=2026-01-01T00:00:00+01:00",
+			noTime("to", `"2026-01-01T00:00:00 01:00"`),
+		},
 		{"an empty time", "purchases", "user=ann&from=", noTime("from", `""`)},
 		{"from after to", "purchases", "user=ann&from=2026-01-01T00:00:01Z&to=2026-01-01T00:00:00Z", noRange},
 		{"from at to", "purchases", "user=ann&from=2026-01-01T01:00:00%2B01:00&to=2026-01-01T00:00:00Z", noRange},
-		{"neither true nor false", "purchases", "user=ann&total=yes", badParameter("total", `total="yes"; write true or false`)},
+		{
+			"neither true nor false",
+			"purchases",
+			"user=ann&total=yes",
+			badParameter("total", `total="yes"; write true or false`),
+		},
 		{"a number for true", "purchases", "user=ann&parts=1", badParameter("parts", `parts="1"; write true or false`)},
-		{"a percent sign that is none", "purchases", "user=%zz", badParameter("", `malformed query string: invalid URL escape "%zz"`)},
-		{"a semicolon", "purchases", "user=ann;total=true", badParameter("", "malformed query string: invalid semicolon separator in query")},
+		{
+			"a percent sign that is none",
+			"purchases",
+			"user=%zz",
+			badParameter("", `malformed query string: invalid URL escape "%zz"`),
+		},
+		{
+			"a semicolon",
+			"purchases",
+			"user=ann;total=true",
+			badParameter("", "malformed query string: invalid semicolon separator in query"),
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStation(t)
@@ -361,20 +411,27 @@ func TestErrors(t *testing.T) {
 		})
 	}
 	t.Run("an unknown view, described", func(t *testing.T) {
-		response := newStation(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.PathParameters["view"] = "nobody" })
+		response := newStation(t).call(
+			t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.PathParameters["view"] = "nobody" },
+		)
 		if diff := cmp.Diff(notFound("unknown_view", `unknown view: \"nobody\"`), told(response)); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
 	})
 	t.Run("another route", func(t *testing.T) {
 		response := newStation(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
-		want := notFound("no_such_route", "no such route; the routes are GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query")
+		want := notFound(
+			"no_such_route", "no such route; the routes are GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query",
+		)
 		if diff := cmp.Diff(want, told(response)); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
 	})
 	t.Run("not serving yet", func(t *testing.T) {
-		want := problem(503, `{"status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is still being built: purchases"}`)
+		want := problem(
+			503,
+			`{"status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is still being built: purchases"}`,
+		)
 		if diff := cmp.Diff(want, told(newStationWithout(t).query(t, "purchases", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
@@ -395,7 +452,9 @@ func TestErrors(t *testing.T) {
 		}
 	})
 	t.Run("a store fails", func(t *testing.T) {
-		want := problem(500, `{"status":500,"code":"internal","title":"Internal Server Error","detail":"the query could not be answered"}`)
+		want := problem(
+			500, `{"status":500,"code":"internal","title":"Internal Server Error","detail":"the query could not be answered"}`,
+		)
 		for _, name := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
 			s := newStation(t)
 			hook := func(call memory.Call) memory.Fault {
@@ -435,7 +494,9 @@ func TestKeys(t *testing.T) {
 		{quote(long), `1`, long, "2", 0},
 		{quote(long), `1`, long[:2999], "1", 0},
 	} {
-		t.Run(fmt.Sprintf("%.20s and %.20s as %.20s and %.20s", c.flag, c.level, c.askedFlag, c.askedLevel), func(t *testing.T) {
+		t.Run(fmt.Sprintf(
+			"%.20s and %.20s as %.20s and %.20s", c.flag, c.level, c.askedFlag, c.askedLevel,
+		), func(t *testing.T) {
 			s := newStation(t)
 			s.buy(t, "2026-01-01T00:10:00Z", `{"flag":`+c.flag+`,"level":`+c.level+`}`)
 			asked := url.Values{"flag": {c.askedFlag}, "level": {c.askedLevel}}.Encode()
@@ -474,7 +535,8 @@ func TestOutsideDecimals(t *testing.T) {
 	for range 2 {
 		body := s.query(t, "purchases", "user=ann&total=true").Body
 		for _, want := range []string{
-			`"values":{"n":4,"amount":5,"mean":5,"smallest":5,"largest":5}`, `"skipped":{"amount":3,"mean":3,"smallest":3,"largest":3}`,
+			`"values":{"n":4,"amount":5,"mean":5,"smallest":5,"largest":5}`,
+			`"skipped":{"amount":3,"mean":3,"smallest":3,"largest":3}`,
 		} {
 			if strings.Count(body, want) != 2 {
 				t.Errorf("the answer is %s, which has %s not both in its row and its total", body, want)
@@ -499,7 +561,8 @@ func TestRange(t *testing.T) {
 	at := func(seconds float64) string { return start.Add(time.Duration(seconds * 1e9)).Format(time.RFC3339Nano) }
 	for _, layer := range []string{"speed", "batch"} {
 		for _, c := range []struct{ from, to float64 }{
-			{-1, 2000}, {0, 2000}, {1, 2000}, {0.5, 2000}, {0, 1}, {0, 1.5}, {99, 102}, {100, 101}, {100.001, 101}, {100, 102.001}, {101, 301},
+			{-1, 2000}, {0, 2000}, {1, 2000}, {0.5, 2000}, {0, 1}, {0, 1.5}, {99, 102}, {100, 101}, {100.001, 101},
+			{100, 102.001}, {101, 301},
 			{299, 300}, {300, 301}, {301, 1000}, {301, 1001}, {1001, 2000}, {-5000, -1},
 		} {
 			var want []string

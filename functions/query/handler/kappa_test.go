@@ -22,7 +22,10 @@ func kappaStation(t *testing.T, live slot.Slot) *station {
 	t.Helper()
 	s, ctx := newStation(t), context.Background()
 	at := strings.Index(views, "  - name: purchases\n")
-	all, err := viewfile.Parse("views.yaml", []byte("views:\n"+strings.Replace(views[at:], "purchases\n", "purchases\n    architecture: kappa\n", 1)))
+	all, err := viewfile.Parse(
+		"views.yaml",
+		[]byte("views:\n"+strings.Replace(views[at:], "purchases\n", "purchases\n    architecture: kappa\n", 1)),
+	)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,13 +57,18 @@ func kappaStation(t *testing.T, live slot.Slot) *station {
 }
 
 // putPurchases puts the Kappa items of some purchases, each a time and an amount in JSON.
-func (s *station) putPurchases(t *testing.T, set *view.Set, g lifecycle.GenerationID, lane event.Lane, purchases []string) {
+func (s *station) putPurchases(
+	t *testing.T, set *view.Set, g lifecycle.GenerationID, lane event.Lane, purchases []string,
+) {
 	t.Helper()
 	var lines []byte
 	var rows []int32
 	for i, purchase := range purchases {
 		at, amount, _ := strings.Cut(purchase, " ")
-		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","time":%s,"data":{"user":"ann ü","amount":%s}}`, i, at, amount)
+		text := fmt.Sprintf(
+			`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","time":%s,"data":{"user":"ann ü","amount":%s}}`, i,
+			at, amount,
+		)
 		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: ulid.ULID{1}, Index: i})
 		rows = append(rows, int32(i))
 	}
@@ -73,7 +81,13 @@ func (s *station) putPurchases(t *testing.T, set *view.Set, g lifecycle.Generati
 	for page := range d.Pages() {
 		w := set.Programs[0].NewWindows()
 		page.MergeInto(w)
-		key := viewstore.SpeedKey{Set: lifecycle.OfGeneration(g), Key: view.EncodeKey([]string{"ann ü"}), Slot: viewstore.NoSlot, Page: page.Page, Lane: lane}
+		key := viewstore.SpeedKey{
+			Set:  lifecycle.OfGeneration(g),
+			Key:  view.EncodeKey([]string{"ann ü"}),
+			Slot: viewstore.NoSlot,
+			Page: page.Page,
+			Lane: lane,
+		}
 		item := viewstore.SpeedItem{SpeedKey: key, Applied: "1", States: w.AppendPage(nil, page.Page)}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)

@@ -79,22 +79,38 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: request, Index: i})
 	}
 	key := archive.EventsKey(length.At(time.UnixMilli(arrived)), request)
-	manifest := archive.Manifest{Run: 1, To: live - 1, Objects: []archive.Input{{Object: archive.Object{Key: key, Size: 1}}}}
-	for name, body := range map[archive.Key][]byte{key: codec.Compress(nil, lines), "runs/1/manifest.json": archive.EncodeManifest(manifest)} {
+	manifest := archive.Manifest{
+		Run: 1, To: live - 1, Objects: []archive.Input{{Object: archive.Object{Key: key, Size: 1}}},
+	}
+	for name, body := range map[archive.Key][]byte{
+		key:                    codec.Compress(nil, lines),
+		"runs/1/manifest.json": archive.EncodeManifest(manifest),
+	} {
 		if _, err := s.archive.Put(ctx, name, body); err != nil {
 			t.Fatal(err)
 		}
 	}
 	for _, run := range []lifecycle.Run{
-		{N: 1, Horizon: live - 1, Manifest: "runs/1/manifest.json", Objects: 1, Events: 5, FirstArrival: arrived, LastArrival: arrived}, {N: 2, Horizon: live},
+		{
+			N:            1,
+			Horizon:      live - 1,
+			Manifest:     "runs/1/manifest.json",
+			Objects:      1,
+			Events:       5,
+			FirstArrival: arrived,
+			LastArrival:  arrived,
+		}, {N: 2, Horizon: live},
 	} {
 		if err := s.catalog.Append(ctx, run); err != nil {
 			t.Fatal(err)
 		}
 	}
 	d := view.Definition{
-		Name: "by_user", Key: []view.KeyField{{Field: "user", Expr: "data.user"}}, Window: time.Hour, Architecture: view.Kappa,
-		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}},
+		Name:         "by_user",
+		Key:          []view.KeyField{{Field: "user", Expr: "data.user"}},
+		Window:       time.Hour,
+		Architecture: view.Kappa,
+		Aggregates:   []view.Aggregate{{Name: "n", Expr: "count()"}},
 	}
 	if err := s.catalog.PutDefinition(ctx, d.Hash(), d.Text()); err != nil {
 		t.Fatal(err)
@@ -108,9 +124,13 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 	log := &bytes.Buffer{}
 	logger := slog.New(slog.NewTextHandler(log, nil))
 	return s, &handler.Handler{Log: logger, Replay: &speed.Replay{
-		Archive: &s.archive, Catalog: &s.catalog, Sweeps: &s.catalog, Programs: &programs.Cache{}, Items: &s.items, Seen: &memory.Seen{}, Codec: codec,
-		Layout: archive.Layout{Number: 1, Slot: length, Lanes: 4, SpeedWindow: time.Hour}, Bytes: 1, RetainSeen: 24 * time.Hour, Tries: 3,
-		Parallel: runner.Sequential, Now: live.Start, Log: logger,
+		Archive: &s.archive, Catalog: &s.catalog, Sweeps: &s.catalog, Programs: &programs.Cache{}, Items: &s.items,
+		Seen: &memory.Seen{}, Codec: codec,
+		Layout:     archive.Layout{Number: 1, Slot: length, Lanes: 4, SpeedWindow: time.Hour},
+		Bytes:      1,
+		RetainSeen: 24 * time.Hour,
+		Tries:      3,
+		Parallel:   runner.Sequential, Now: live.Start, Log: logger,
 	}}, log
 }
 
@@ -138,7 +158,8 @@ func TestTick(t *testing.T) {
 // TestAnswer: the scheduler is answered in words that do not change.
 func TestAnswer(t *testing.T) {
 	text, err := json.Marshal(handler.Answer{Head: 1, Generations: 2, Left: 3, Waits: 4, Runs: 5, Events: 6, Items: 7})
-	if want := `{"head":1,"generations":2,"left":3,"waits":4,"runs":5,"events":6,"items":7}`; err != nil || string(text) != want {
+	if want := `{"head":1,"generations":2,"left":3,"waits":4,"runs":5,"events":6,"items":7}`; err != nil ||
+		string(text) != want {
 		t.Errorf("answer is %s, %v", text, err)
 	}
 }
@@ -191,7 +212,8 @@ func TestFails(t *testing.T) {
 				t.Errorf("error is %v, want that of the store", err)
 			}
 			s.archive.Hook, s.catalog.Hook, s.items.Hook = nil, nil, nil
-			if answer, err := h.Handle(context.Background(), events.EventBridgeEvent{}); err != nil || answer.Left != 0 || observed != 2 {
+			if answer, err := h.Handle(context.Background(), events.EventBridgeEvent{}); err != nil ||
+				answer.Left != 0 || observed != 2 {
 				t.Errorf("answer is %+v, %v, observed %d times", answer, err, observed)
 			}
 		})

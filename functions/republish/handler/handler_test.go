@@ -22,7 +22,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// The messages of the captured event: the first and the third ask for lanes of an object that the archive has, the second for one it has not.
+// The messages of the captured event: the first and the third ask for lanes of an object that the archive has, the
+// second for one it has not.
 const (
 	first  = "059f36b4-87a3-44ab-83d2-661975830a7d"
 	second = "2e1424d4-f796-459a-8184-9c92662be6da"
@@ -47,7 +48,8 @@ var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulati
 
 var newCodec = sync.OnceValues(func() (*event.Codec, error) { return event.NewCodec(8 << 20) })
 
-// station is the handler over a world whose archive has the object that the captured messages name, and whose stream is empty.
+// station is the handler over a world whose archive has the object that the captured messages name, and whose stream is
+// empty.
 type station struct {
 	*simulation.World
 	*handler.Handler
@@ -69,7 +71,9 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{w, &handler.Handler{Republisher: w.Republisher, Log: slog.New(slog.DiscardHandler)}, codec, map[string]string{}}
+	s := &station{
+		w, &handler.Handler{Republisher: w.Republisher, Log: slog.New(slog.DiscardHandler)}, codec, map[string]string{},
+	}
 	request, err := ulid.ParseStrict("01KDVDQ5J8EPTJ6MMCDPTWG9D0")
 	if err != nil {
 		t.Fatal(err)
@@ -77,7 +81,9 @@ func newStation(t testing.TB) *station {
 	var lines []byte
 	for i := range 40 {
 		id := fmt.Sprint(i)
-		line := event.AppendLine(nil, []byte(`{"specversion":"1.0","id":"`+id+`","source":"shop","type":"t","data":{"n":1.50,"t":"\u00fc<"}}`),
+		line := event.AppendLine(nil, []byte(
+			`{"specversion":"1.0","id":"`+id+`","source":"shop","type":"t","data":{"n":1.50,"t":"\u00fc<"}}`,
+		),
 			event.Stamp{Request: request, Index: i})
 		identity, _ := w.Ingest.Layout.HashKey.Identity([]byte("shop"), []byte(id), nil)
 		s.lines[w.Ingest.Layout.Lane(identity).String()] += string(line)
@@ -143,7 +149,8 @@ func failed(messages ...string) string {
 	return `{"batchItemFailures":[` + strings.Join(all, ",") + `]}`
 }
 
-// TestCaptured: what can be republished is, byte for byte and only the lanes named; the message that cannot is named, and keeps no other back.
+// TestCaptured: what can be republished is, byte for byte and only the lanes named; the message that cannot is named,
+// and keeps no other back.
 func TestCaptured(t *testing.T) {
 	s := newStation(t)
 	if got := s.respond(t, captured(t)); got != failed(second) {
@@ -160,7 +167,11 @@ func TestMessages(t *testing.T) {
 		lanes      []string // published; nil: the message is named
 	}{
 		{"one lane", `{` + object + `,"lanes":["1.4.1"]}`, []string{"1.4.1"}},
-		{"all lanes", `{` + object + `,"lanes":["1.4.0","1.4.1","1.4.2","1.4.3"]}`, []string{"1.4.0", "1.4.1", "1.4.2", "1.4.3"}},
+		{
+			"all lanes",
+			`{` + object + `,"lanes":["1.4.0","1.4.1","1.4.2","1.4.3"]}`,
+			[]string{"1.4.0", "1.4.1", "1.4.2", "1.4.3"},
+		},
 		{"no JSON", `republish`, nil},
 		{"nothing", ``, nil},
 		{"an array", `[]`, nil},

@@ -25,9 +25,9 @@ import (
 
 var errLost = errors.New("lost on the way")
 
-// captured is an event as Lambda sends it for six records of a shard, two lanes' between each other: of lane 1.4.3 the records 0, 3 and 4, of lane
-// 1.4.0 the records 1, 2 and 5. Record 2 cannot be decoded. The others are of the slot 2026-01-01T00:01:00Z, and hold nine purchases of ann, of
-// 55.5 in all.
+// captured is an event as Lambda sends it for six records of a shard, two lanes' between each other: of lane 1.4.3 the
+// records 0, 3 and 4, of lane 1.4.0 the records 1, 2 and 5. Record 2 cannot be decoded. The others are of the slot
+// 2026-01-01T00:01:00Z, and hold nine purchases of ann, of 55.5 in all.
 func captured(t testing.TB) []byte {
 	t.Helper()
 	payload, err := os.ReadFile("testdata/kinesis.json")
@@ -91,7 +91,8 @@ func failedFrom(record int) string {
 	return `{"batchItemFailures":[{"itemIdentifier":"` + sequences[record] + `"}]}`
 }
 
-// TestInvoke: the whole batch is applied, but for the record that cannot be decoded, which is set aside whole. Coming again it changes nothing.
+// TestInvoke: the whole batch is applied, but for the record that cannot be decoded, which is set aside whole. Coming
+// again it changes nothing.
 func TestInvoke(t *testing.T) {
 	w, h := newWorld(t)
 	for range 2 {
@@ -121,12 +122,14 @@ func TestInvoke(t *testing.T) {
 	if !strings.HasPrefix(object.Reason, "compressed data corrupt: zstd") {
 		t.Errorf("the reason is %q", object.Reason)
 	}
-	if object.PartitionKey != "1.4.0" || object.Sequence != sequences[2] || string(object.Data) != "neither zstd nor lines" {
+	if object.PartitionKey != "1.4.0" || object.Sequence != sequences[2] ||
+		string(object.Data) != "neither zstd nor lines" {
 		t.Errorf("set aside is %s", body)
 	}
 }
 
-// TestFailures: the response names the first record that is not fully applied, and a failure in one lane keeps none of the other from being in.
+// TestFailures: the response names the first record that is not fully applied, and a failure in one lane keeps none of
+// the other from being in.
 func TestFailures(t *testing.T) {
 	for _, c := range []struct {
 		name              string
@@ -135,11 +138,13 @@ func TestFailures(t *testing.T) {
 		purchases, amount string // that are in all the same
 	}{
 		{
-			"no item can be written", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 0, 1000) }, failedFrom(0), "0", "",
+			"no item can be written", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 0, 1000) }, failedFrom(0),
+			"0", "",
 		},
 		{
 			// Of each lane an item of by_user and one of everything; three tries each.
-			"none of the second lane", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 2, 1000) }, failedFrom(1), "6", "30",
+			"none of the second lane", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 2, 1000) }, failedFrom(1),
+			"6", "30",
 		},
 		{
 			"one write, once", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 1, 2) }, noFailures, "9", "55.5",
@@ -237,12 +242,14 @@ func TestNotKinesis(t *testing.T) {
 // TestNoRecords: an event without records is done at once.
 func TestNoRecords(t *testing.T) {
 	_, h := newWorld(t)
-	if response, err := h.Invoke(context.Background(), []byte(` {"Records" : [] } `+"\n")); err != nil || string(response) != noFailures {
+	if response, err := h.Invoke(context.Background(), []byte(` {"Records" : [] } `+"\n")); err != nil ||
+		string(response) != noFailures {
 		t.Errorf("response is %s, %v", response, err)
 	}
 }
 
-// TestObserve: the metrics are told what was done, and when the oldest record came into the stream, where the event says so.
+// TestObserve: the metrics are told what was done, and when the oldest record came into the stream, where the event
+// says so.
 func TestObserve(t *testing.T) {
 	for _, c := range []struct {
 		name, from, to string
@@ -262,7 +269,9 @@ func TestObserve(t *testing.T) {
 		if c.name == "none" {
 			n = -1
 		}
-		if _, err := h.Invoke(context.Background(), []byte(strings.Replace(string(captured(t)), c.from, c.to, n))); err != nil {
+		if _, err := h.Invoke(
+			context.Background(), []byte(strings.Replace(string(captured(t)), c.from, c.to, n)),
+		); err != nil {
 			t.Fatal(err)
 		}
 		if report.Records != 6 || report.Events != 9 || report.SetAside != 1 || !oldest.Equal(c.oldest) {
@@ -274,7 +283,9 @@ func TestObserve(t *testing.T) {
 // TestUnknownMembers: members that later versions of the event may have do no harm.
 func TestUnknownMembers(t *testing.T) {
 	w, h := newWorld(t)
-	payload := strings.Replace(string(captured(t)), `"kinesis": {`, `"more": [{"kinesis": 1}], "kinesis": {"more": {"data": "x"},`, 1)
+	payload := strings.Replace(
+		string(captured(t)), `"kinesis": {`, `"more": [{"kinesis": 1}], "kinesis": {"more": {"data": "x"},`, 1,
+	)
 	payload = strings.Replace(payload, `"Records"`, `"window": {"start": "x"}, "Records"`, 1)
 	if response, err := h.Invoke(context.Background(), []byte(payload)); err != nil || string(response) != noFailures {
 		t.Errorf("response is %s, %v", response, err)
@@ -282,13 +293,20 @@ func TestUnknownMembers(t *testing.T) {
 	checkAnn(t, w, "9", "55.5")
 }
 
-// FuzzInvoke: whatever comes as a payload, there is an error or a response that names one of its records or none; never a panic.
+// FuzzInvoke: whatever comes as a payload, there is an error or a response that names one of its records or none; never
+// a panic.
 func FuzzInvoke(f *testing.F) {
 	f.Add(captured(f))
 	f.Add([]byte(`{"Records":[]}`))
-	f.Add([]byte(`{"Records":[{"kinesis":{"partitionKey":"1.4.0","sequenceNumber":"1","data":""}},{"kinesis":{"partitionKey":"x","sequenceNumber":"2"}}]}`))
+	f.Add(
+		[]byte(
+			`{"Records":[{"kinesis":{"partitionKey":"1.4.0","sequenceNumber":"1","data":""}},{"kinesis":{"partitionKey":"x",` +
+				`"sequenceNumber":"2"}}]}`,
+		),
+	)
 	w, h := newWorld(f)
-	w.Archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} } // else what is set aside would pile up
+	// else what is set aside would pile up
+	w.Archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		response, err := h.Invoke(context.Background(), payload)
 		if err != nil {

@@ -32,19 +32,19 @@ var update = flag.Bool("update", false, "write the golden files anew")
 
 var errLost = errors.New("lost on the way")
 
-// prepared compiles the views once for all tests: worlds share what never changes.
+// prepared compiles the views once, because all worlds share them.
 var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
 
 var newCodec = sync.OnceValues(func() (*event.Codec, error) { return event.NewCodec(8 << 20) })
 
-// station is the handler over a world in memory.
-type station struct {
+// fixture is the handler over a world whose stores are in memory.
+type fixture struct {
 	*simulation.World
 	*handler.Handler
 	codec *event.Codec
 }
 
-func newStation(t testing.TB) *station {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	kit, err := prepared()
 	if err != nil {
@@ -58,10 +58,10 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &station{w, &handler.Handler{Ingest: w.Ingest, Log: slog.New(slog.DiscardHandler)}, codec}
+	return &fixture{w, &handler.Handler{Ingest: w.Ingest, Log: slog.New(slog.DiscardHandler)}, codec}
 }
 
-// captured is a request as API Gateway sends it.
+// captured returns a request that was captured from API Gateway.
 func captured(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name))
@@ -75,7 +75,7 @@ func captured(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 	return r
 }
 
-// request is one with another body, as API Gateway sends bodies that are not text.
+// request returns a request with another body, encoded as API Gateway encodes binary bodies.
 func request(contentType, contentEncoding string, body []byte) events.APIGatewayV2HTTPRequest {
 	r := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: "POST /v1/events", RawPath: "/v1/events", Headers: map[string]string{},
@@ -89,7 +89,7 @@ func request(contentType, contentEncoding string, body []byte) events.APIGateway
 	return r
 }
 
-func (s *station) call(t testing.TB, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
+func (s *fixture) call(t testing.TB, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	response, err := s.Handle(context.Background(), r)
 	if err != nil {
@@ -98,8 +98,8 @@ func (s *station) call(t testing.TB, r events.APIGatewayV2HTTPRequest) events.AP
 	return response
 }
 
-// told is a response as it goes over the wire.
-func told(r events.APIGatewayV2HTTPResponse) string {
+// responseText returns the status, headers and body of a response as one text.
+func responseText(r events.APIGatewayV2HTTPResponse) string {
 	text := fmt.Sprintln(r.StatusCode)
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		text += name + ": " + r.Headers[name] + "\n"
@@ -110,7 +110,7 @@ func told(r events.APIGatewayV2HTTPResponse) string {
 	return text + "\n" + r.Body
 }
 
-// ok and problem are the responses of the two kinds, but for their bodies' text.
+// ok returns the text of a successful response with the given body, and problem that of an error.
 func ok(body string) string {
 	return "200\ncache-control: no-store\ncontent-type: application/json\nx-content-type-options: nosniff\n\n" + body
 }
@@ -128,7 +128,7 @@ func problem(status int, body string) string {
 
 func check(t testing.TB, want string, r events.APIGatewayV2HTTPResponse) {
 	t.Helper()
-	if diff := cmp.Diff(want, told(r)); diff != "" {
+	if diff := cmp.Diff(want, responseText(r)); diff != "" {
 		t.Error("response (-want +got):", diff)
 	}
 }
@@ -150,8 +150,8 @@ func golden(t *testing.T, name, got string) {
 	}
 }
 
-// objects are the texts of the objects under a prefix, in order.
-func (s *station) objects(t testing.TB, prefix archive.Key) []string {
+// objects returns the text of each object under a prefix, in the order of the keys.
+func (s *fixture) objects(t testing.TB, prefix archive.Key) []string {
 	t.Helper()
 	listed, _, err := s.Archive.List(context.Background(), prefix, prefix+"\xff", 1000)
 	if err != nil {
@@ -172,8 +172,8 @@ func (s *station) objects(t testing.TB, prefix archive.Key) []string {
 	return all
 }
 
-// archived are the events in the archive, without their stamps.
-func (s *station) archived(t testing.TB) []string {
+// archived returns the events in the archive, without their stamps.
+func (s *fixture) archived(t testing.TB) []string {
 	t.Helper()
 	all := []string{}
 	for _, text := range s.objects(t, archive.FirstEvent) {
@@ -184,7 +184,7 @@ func (s *station) archived(t testing.TB) []string {
 	return all
 }
 
-// TestCaptured: requests as API Gateway sends them, with what is answered, and what is then durable.
+// TestCaptured sends requests captured from API Gateway, and checks the responses and what is then durable.
 func TestCaptured(t *testing.T) {
 	line := func(i int) string {
 		return fmt.Sprintf(`{"specversion":"1.0","id":"req-%05d","source":"//semicomplete.com/web","type":"web.request",`+
@@ -203,8 +203,8 @@ func TestCaptured(t *testing.T) {
 		{"zstd", []string{line(1), line(2)}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
-			golden(t, c.name+".http", told(s.call(t, captured(t, c.name+".json"))))
+			s := newFixture(t)
+			golden(t, c.name+".http", responseText(s.call(t, captured(t, c.name+".json"))))
 			if diff := cmp.Diff(c.archived, s.archived(t)); diff != "" {
 				t.Error("archived (-want +got):", diff)
 			}
@@ -215,8 +215,8 @@ func TestCaptured(t *testing.T) {
 	}
 }
 
-// TestHeaders: what the headers of a request may be. API Gateway gives their names in lower case, and joins those that
-// come twice by commas.
+// TestHeaders checks which headers a request may have. API Gateway writes their names in lower case, and joins the
+// values of a repeated header by commas.
 func TestHeaders(t *testing.T) {
 	const structured = `{"specversion":"1.0","id":"1","source":"s","type":"t"}`
 	good := ok(`{"accepted":1,"rejected":[]}`)
@@ -281,7 +281,7 @@ func TestHeaders(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			check(t, c.want, s.call(t, request(c.contentType, c.contentEncoding, c.body)))
 			if kept := len(s.archived(t)) == 1; kept != (c.want == good) {
 				t.Errorf("kept is %v", kept)
@@ -290,55 +290,56 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestFailures: an event is acknowledged once it is durable, in time; until then the client is asked to send it again.
+// TestFailures checks that an event is acknowledged only if it became durable in time. Otherwise the response asks the
+// client to retry.
 func TestFailures(t *testing.T) {
 	unavailable := problem(503, `{"status":503,"code":"unavailable","title":"Service Unavailable","detail":`+
 		`"events could not be made durable in time; send them again as they are"}`)
 	body := []byte(`{"specversion":"1.0","id":"1","source":"s","type":"t"}` + "\n" + "not JSON")
 	for _, c := range []struct {
 		name  string
-		fails func(*station)
+		fails func(*fixture)
 	}{
-		{"the archive fails", func(s *station) {
+		{"the archive fails", func(s *fixture) {
 			s.Archive.Hook = func(call memory.Call) memory.Fault {
 				return memory.Fault{Err: fmt.Errorf("secret bucket: %w", errLost)}
 			}
 		}},
-		{"the archive answers after the deadline", func(s *station) {
+		{"the archive answers after the deadline", func(s *fixture) {
 			s.Archive.Hook = func(call memory.Call) memory.Fault {
 				s.Wait(simulation.CommitWithin)
 				return memory.Fault{}
 			}
 		}},
-		{"the archive's clock is ahead", func(s *station) {
+		{"the archive's clock is ahead", func(s *fixture) {
 			s.Archive.Now = func() time.Time { return s.Clock.Add(simulation.ClockMargin + time.Second + time.Millisecond) }
 		}},
-		{"the archive's clock is behind", func(s *station) {
+		{"the archive's clock is behind", func(s *fixture) {
 			s.Archive.Now = func() time.Time { return s.Clock.Add(-simulation.ClockMargin - time.Second - time.Millisecond) }
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			var log bytes.Buffer
 			s.Log = slog.New(slog.NewTextHandler(&log, nil))
 			c.fails(s)
 			check(t, unavailable, s.call(t, request("application/x-ndjson", "", body)))
 			if !strings.Contains(log.String(), "level=ERROR") {
-				t.Errorf("the operator is told: %s", log.String())
+				t.Errorf("unexpected log: %s", log.String())
 			}
 			s.Archive.Hook, s.Archive.Now = nil, func() time.Time { return s.Clock }
 			if rejected := s.objects(t, "rejected/"); len(rejected) != 0 {
-				t.Errorf("rejected events of a request that is not acknowledged are kept: %q", rejected)
+				t.Errorf("rejected events of an unacknowledged request are kept: %q", rejected)
 			}
-			// The client sends the same again.
+			// The client sends the same request again.
 			response := s.call(t, request("application/x-ndjson", "", body))
 			if response.StatusCode != 200 || !strings.HasPrefix(response.Body, `{"accepted":1,`) {
-				t.Errorf("sent again: %s", told(response))
+				t.Errorf("response to the second request: %s", responseText(response))
 			}
 		})
 	}
-	t.Run("the stream and the queue fail: the events are durable all the same", func(t *testing.T) {
-		s := newStation(t)
+	t.Run("the stream and the queue fail, but the events are durable", func(t *testing.T) {
+		s := newFixture(t)
 		hook := func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 		s.Stream.Hook, s.Queue.Hook = hook, hook
 		check(

@@ -33,7 +33,7 @@ func gzipped(t testing.TB, body []byte) []byte {
 	return out.Bytes()
 }
 
-// streamed is a zstd frame that does not say how much it holds.
+// streamed returns a zstd frame without its content size.
 func streamed(t testing.TB, body []byte, options ...zstd.EOption) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -52,7 +52,7 @@ func streamed(t testing.TB, body []byte, options ...zstd.EOption) []byte {
 	return out.Bytes()
 }
 
-// framed is a zstd frame that says how much it holds.
+// framed returns a zstd frame with its content size.
 func framed(t testing.TB, body []byte) []byte {
 	t.Helper()
 	w, err := zstd.NewWriter(nil)
@@ -66,22 +66,22 @@ func good(id int) string {
 	return fmt.Sprintf(`{"specversion":"1.0","id":"good-%d","source":"s","type":"t","data":{"x":%d}}`, id, id)
 }
 
-// with is a good event whose data has the member x.
+// with returns a good event whose data has the member x.
 func with(x string) string {
 	return `{"specversion":"1.0","id":"bad","source":"s","type":"t","data":{"x":` + x + `}}`
 }
 
-// sized is a good event of n bytes.
+// sized returns a good event of n bytes.
 func sized(n int) string {
 	e := with(`""`)
 	return strings.Replace(e, `""`, `"`+strings.Repeat("y", n-len(e))+`"`, 1)
 }
 
-// nested is a value that makes its event n levels deep: the event, its data, and arrays.
+// nested returns a value that makes its event n levels deep: the event, its data, and arrays.
 func nested(n int) string { return strings.Repeat("[", n-2) + strings.Repeat("]", n-2) }
 
-// TestBadEvent: an event that will not do is rejected, with what is wrong and where, and kept whole; its neighbours are
-// accepted.
+// TestBadEvent checks that a bad event is rejected with the error and its place, and kept unchanged. The events beside
+// it are accepted.
 func TestBadEvent(t *testing.T) {
 	const required = "; specversion, id, source and type are required"
 	attribute := func(name, text string) string {
@@ -228,7 +228,7 @@ func TestBadEvent(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			c.want.Index = 1
 			response := s.call(t, request("application/x-ndjson", "", []byte(good(1)+"\n"+c.event+"\n"+good(2)+"\n")))
 			check(t, ok(`{"accepted":2,"rejected":[`+marshal(t, c.want)+`]}`), response)
@@ -249,8 +249,8 @@ func marshal(t testing.TB, value any) string {
 	return string(text)
 }
 
-// checkRejected checks that one event is kept under rejected/, whole, with the reason.
-func (s *station) checkRejected(t testing.TB, want event.Rejection, original string) {
+// checkRejected checks that one event is kept unchanged under rejected/, with the reason.
+func (s *fixture) checkRejected(t testing.TB, want event.Rejection, original string) {
 	t.Helper()
 	objects := s.objects(t, "rejected/")
 	if len(objects) != 1 || strings.Count(objects[0], "\n") != 1 {
@@ -272,7 +272,8 @@ func (s *station) checkRejected(t testing.TB, want event.Rejection, original str
 	}
 }
 
-// TestJustGood: what lies within the limits, and what only later layers may have to pass over, is accepted as it is.
+// TestJustGood checks that ingest accepts, unchanged, events just within the limits and events that only later layers
+// may skip.
 func TestJustGood(t *testing.T) {
 	for _, c := range []struct{ name, event string }{
 		{"32 levels", with(nested(32))},
@@ -289,7 +290,7 @@ func TestJustGood(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			check(t, ok(`{"accepted":1,"rejected":[]}`), s.call(t, request("application/cloudevents+json", "", []byte(c.event))))
 			if diff := cmp.Diff([]string{c.event}, s.archived(t)); diff != "" {
 				t.Error("archived (-want +got):", diff)
@@ -304,7 +305,7 @@ const (
 	linesType      = "application/x-ndjson"
 )
 
-// TestBody: what becomes of a body as a whole. Of one that is refused nothing is kept.
+// TestBody checks the response to a body as a whole. Nothing of a refused body is kept.
 func TestBody(t *testing.T) {
 	malformed := func(detail string) string {
 		return problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request","detail":`+marshal(t, detail)+`}`)
@@ -447,10 +448,10 @@ func TestBody(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			check(t, c.want, s.call(t, request(c.contentType, c.encoding, c.body)))
 			if !strings.HasPrefix(c.want, "200") && len(s.objects(t, "events/dt=")) != 0 {
-				t.Error("something of it is kept")
+				t.Error("a part of the refused body is kept")
 			}
 		})
 	}
@@ -465,26 +466,26 @@ func TestBody(t *testing.T) {
 		{"zstd with another checksum", corrupted(framed(t, []byte(good(1))))},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			response := s.call(t, request(linesType, "zstd", c.body))
 			want := `{"status":400,"code":"malformed_request","title":"Bad Request","detail":"malformed request: compressed ` +
 				`data corrupt: zstd`
 			if response.StatusCode != 400 || !strings.HasPrefix(response.Body, want) || len(s.objects(t, "events/dt=")) != 0 {
-				t.Error(told(response))
+				t.Error(responseText(response))
 			}
 		})
 	}
 }
 
-// corrupted changes the last byte.
+// corrupted returns data with another last byte.
 func corrupted(data []byte) []byte {
 	data[len(data)-1]++
 	return data
 }
 
-// TestBase64Flag: a body is what the flag says it is.
+// TestBase64Flag checks that the flag alone decides whether a body is base64.
 func TestBase64Flag(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	r := captured(t, "plain.json")
 	r.IsBase64Encoded = true
 	check(t, problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request",`+
@@ -498,9 +499,9 @@ func TestBase64Flag(t *testing.T) {
 	}
 }
 
-// TestAllRejected: none of some is accepted.
+// TestAllRejected checks the response if all events are rejected.
 func TestAllRejected(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	response := s.call(t, request(batchType, "", []byte(`[1,{"id":"a"}]`)))
 	check(t, problem(422, `{"status":422,"code":"no_event_accepted","title":"Unprocessable Entity",`+
 		`"detail":"every event is invalid; the member rejected gives the reasons",`+
@@ -517,8 +518,8 @@ func TestAllRejected(t *testing.T) {
 	}
 }
 
-// TestMemory: whatever a body says or is made of, what is allocated for it stays within a bound that does not depend on
-// it. The bodies mean to take far more.
+// TestMemory checks that the memory for a request stays within a fixed bound, whatever its body contains or claims. The
+// bodies of this test try to take far more.
 func TestMemory(t *testing.T) {
 	const megabyte = 1 << 20
 	zeros := make([]byte, 64*megabyte)
@@ -536,12 +537,12 @@ func TestMemory(t *testing.T) {
 		{"a zstd bomb of 64 MB", linesType, "zstd", bomb, 413, 96},
 		{"64 zstd frames of 4 MB", linesType, "zstd", bytes.Repeat(framed(t, zeros[:4*megabyte]), 64), 413, 96},
 		{
-			"64 zstd frames of 4 MB that do not say so", linesType, "zstd", bytes.Repeat(streamed(t, zeros[:4*megabyte]), 64),
+			"64 zstd frames of 4 MB without their size", linesType, "zstd", bytes.Repeat(streamed(t, zeros[:4*megabyte]), 64),
 			413, 96,
 		},
 		{"a zstd bomb that says so", linesType, "zstd", frame, 413, 4},
 		{
-			"a zstd frame of a petabyte, so it says", linesType, "zstd",
+			"a zstd frame that claims a petabyte", linesType, "zstd",
 			[]byte("\x28\xb5\x2f\xfd\xe0\x00\x00\x00\x00\x00\x00\x04\x00\x01\x00\x00"), 413, 4,
 		},
 		{"4 MB of brackets", structuredType, "gzip", gzipped(t, bytes.Repeat([]byte("["), 4*megabyte)), 400, 24},
@@ -553,14 +554,14 @@ func TestMemory(t *testing.T) {
 		{"4 MB of member names", linesType, "gzip", gzipped(t, named(random, 16, 4*megabyte)), 422, 128},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			r := request(c.contentType, c.encoding, c.body)
 			allocated, response := allocatedBy(t, func() events.APIGatewayV2HTTPResponse { return s.call(t, r) })
 			if response.StatusCode != c.status {
-				t.Errorf("response is %.300s", told(response))
+				t.Errorf("response is %.300s", responseText(response))
 			}
 			if allocated > c.most*megabyte {
-				t.Errorf("%d MB allocated, want at most %d", allocated/megabyte, c.most)
+				t.Errorf("%d MB allocated; maximum is %d", allocated/megabyte, c.most)
 			}
 			t.Logf("%d KB in, %.1f MB allocated", len(r.Body)>>10, float64(allocated)/megabyte)
 		})
@@ -576,7 +577,7 @@ func allocatedBy(t *testing.T, call func() events.APIGatewayV2HTTPResponse) (uin
 	return after.TotalAlloc - before.TotalAlloc, response
 }
 
-// spacious are n good events with white space between all tokens.
+// spacious returns n good events with white space between all tokens.
 func spacious(n, size int) []byte {
 	var out []byte
 	for i := range n {
@@ -588,7 +589,7 @@ func spacious(n, size int) []byte {
 	return out
 }
 
-// named are n events of many members with names of their own.
+// named returns n events of many members, whose names are all different.
 func named(random *rand.Rand, n, size int) []byte {
 	var out []byte
 	for range n {

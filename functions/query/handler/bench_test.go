@@ -9,9 +9,10 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// BenchmarkQuery answers a whole request, for one key: of an hour of seconds that batch has, and of a minute of it.
+// BenchmarkQuery measures a whole request for one key: for an hour of one-second windows that batch has, and for one
+// minute of it.
 func BenchmarkQuery(b *testing.B) {
-	s := newStation(b)
+	s := newFixture(b)
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for n := range 3600 {
 		s.send(
@@ -45,10 +46,10 @@ func BenchmarkQuery(b *testing.B) {
 	}
 }
 
-func (s *station) answer(t testing.TB, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
+func (s *fixture) answer(t testing.TB, r events.APIGatewayV2HTTPRequest) events.APIGatewayV2HTTPResponse {
 	response, err := s.Handle(context.Background(), r)
 	if err != nil || response.StatusCode != 200 {
-		t.Fatal(told(response), err)
+		t.Fatal(responseText(response), err)
 	}
 	return response
 }

@@ -29,7 +29,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// views are those of the tests. A page of by_second has 112 windows.
+// views holds the views of the tests. A page of by_second has 112 windows.
 const views = `
 views:
   - name: by_flag
@@ -64,27 +64,27 @@ views:
       largest: max(data.amount)
 `
 
-// prepared compiles the views once for all tests: worlds share what never changes.
+// prepared compiles the views once, because all worlds share them.
 var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(views) })
 
-// station is the handler over a world in memory, which begins at 2026-01-01T00:00:00Z.
-type station struct {
+// fixture is the handler over a world whose stores are in memory, and whose clock begins at 2026-01-01T00:00:00Z.
+type fixture struct {
 	*simulation.World
 	*handler.Handler
 	sent int
 }
 
-// newStation is a station that serves, at 00:01:00, with the horizon at 00:00:50.
-func newStation(t testing.TB) *station {
+// newFixture returns a fixture whose views serve. Its clock is at 00:01:00, and its horizon at 00:00:50.
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
-	s := newStationWithout(t)
+	s := newFixtureWithoutRun(t)
 	s.Wait(time.Minute)
 	s.tick(t)
 	return s
 }
 
-// newStationWithout is a station before the first run.
-func newStationWithout(t testing.TB) *station {
+// newFixtureWithoutRun returns a fixture before the first run.
+func newFixtureWithoutRun(t testing.TB) *fixture {
 	t.Helper()
 	kit, err := prepared()
 	if err != nil {
@@ -94,18 +94,18 @@ func newStationWithout(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &station{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
+	return &fixture{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
 }
 
-func (s *station) tick(t testing.TB) {
+func (s *fixture) tick(t testing.TB) {
 	t.Helper()
 	if _, err := s.Tick(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// buy sends a purchase with the given data, and lets speed have it.
-func (s *station) buy(t testing.TB, at, data string) {
+// buy sends a purchase with the given data, and delivers it to speed.
+func (s *fixture) buy(t testing.TB, at, data string) {
 	t.Helper()
 	s.send(t, at, data)
 	if err := s.DeliverAll(context.Background()); err != nil {
@@ -113,7 +113,7 @@ func (s *station) buy(t testing.TB, at, data string) {
 	}
 }
 
-func (s *station) send(t testing.TB, at, data string) {
+func (s *fixture) send(t testing.TB, at, data string) {
 	t.Helper()
 	s.sent++
 	answer, err := s.Send(context.Background(),
@@ -138,8 +138,8 @@ func captured(t testing.TB, name string) events.APIGatewayV2HTTPRequest {
 	return r
 }
 
-// call calls the handler with a captured request, changed.
-func (s *station) call(
+// call calls the handler with a captured request after change has changed it.
+func (s *fixture) call(
 	t testing.TB, name string, change func(*events.APIGatewayV2HTTPRequest),
 ) events.APIGatewayV2HTTPResponse {
 	t.Helper()
@@ -154,16 +154,16 @@ func (s *station) call(
 
 func asCaptured(*events.APIGatewayV2HTTPRequest) {}
 
-// query asks a view with a raw query string.
-func (s *station) query(t testing.TB, view, raw string) events.APIGatewayV2HTTPResponse {
+// query queries a view with a raw query string.
+func (s *fixture) query(t testing.TB, view, raw string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	return s.call(t, "query.json", func(r *events.APIGatewayV2HTTPRequest) {
 		r.RawPath, r.RawQueryString, r.PathParameters = "/v1/views/"+view+"/query", raw, map[string]string{"view": view}
 	})
 }
 
-// told is a response as it goes over the wire.
-func told(r events.APIGatewayV2HTTPResponse) string {
+// responseText returns the status, headers and body of a response as one text.
+func responseText(r events.APIGatewayV2HTTPResponse) string {
 	text := fmt.Sprintln(r.StatusCode)
 	for _, name := range slices.Sorted(maps.Keys(r.Headers)) {
 		text += name + ": " + r.Headers[name] + "\n"
@@ -187,7 +187,7 @@ func problem(status int, body string) string {
 
 func golden(t *testing.T, name string, r events.APIGatewayV2HTTPResponse) {
 	t.Helper()
-	path, got := filepath.Join("testdata", name), told(r)
+	path, got := filepath.Join("testdata", name), responseText(r)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
@@ -202,7 +202,7 @@ func golden(t *testing.T, name string, r events.APIGatewayV2HTTPResponse) {
 	}
 }
 
-// answer is what tests look at in the body of an answer.
+// answer is the part of a response body that the tests check.
 type answer struct {
 	Data []struct {
 		Start  string                     `json:"start"`
@@ -218,7 +218,7 @@ func decoded(t testing.TB, r events.APIGatewayV2HTTPResponse) answer {
 	t.Helper()
 	var a answer
 	if r.StatusCode != 200 {
-		t.Fatal(told(r))
+		t.Fatal(responseText(r))
 	}
 	if err := json.Unmarshal([]byte(r.Body), &a); err != nil {
 		t.Fatal(err)
@@ -226,9 +226,9 @@ func decoded(t testing.TB, r events.APIGatewayV2HTTPResponse) answer {
 	return a
 }
 
-// TestViews: what the views are, before there is a run, and after.
+// TestViews checks the list of views before the first run, and after it.
 func TestViews(t *testing.T) {
-	s := newStationWithout(t)
+	s := newFixtureWithoutRun(t)
 	golden(t, "views-building.http", s.call(t, "views.json", asCaptured))
 	golden(t, "view-building.http", s.call(t, "view.json", asCaptured))
 	s.Wait(time.Minute)
@@ -237,9 +237,9 @@ func TestViews(t *testing.T) {
 	golden(t, "view.http", s.call(t, "view.json", asCaptured))
 }
 
-// TestQuery: one query as events come in, as batch takes over, and as another event comes late.
+// TestQuery checks one query when events arrive, when batch takes them over, and when a late event arrives.
 func TestQuery(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	golden(t, "query-nothing.http", s.call(t, "query.json", asCaptured))
 	for _, amount := range []string{"9007199254740993", "0.000000000000000001", "-1.50", `"a lot"`} {
 		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann ü","amount":`+amount+`}`)
@@ -256,10 +256,10 @@ func TestQuery(t *testing.T) {
 	golden(t, "query-both.http", s.call(t, "query.json", asCaptured))
 }
 
-// TestCSV: the answer of TestQuery as CSV, asked for by header or by parameter. What goes wrong is told in JSON all the
-// same.
+// TestCSV checks the answer of TestQuery as CSV, which the client requests by header or by parameter. Errors are still
+// JSON.
 func TestCSV(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	for _, amount := range []string{"9007199254740993", "0.000000000000000001", "-1.50", `"a lot"`} {
 		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann ü","amount":`+amount+`}`)
 	}
@@ -284,10 +284,10 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-// TestShadow: the candidate is asked once a query is answered, and the answer is the same. A query without an answer
-// asks nobody.
+// TestShadow checks that an answered query is also run against the candidate, and that this does not change the answer.
+// A failed query is not run against the candidate.
 func TestShadow(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann ü","amount":1}`)
 	v, err := s.Catalog.View(context.Background(), "purchases")
 	if err != nil {
@@ -299,13 +299,13 @@ func TestShadow(t *testing.T) {
 	if err := s.Catalog.PutView(context.Background(), v); err != nil {
 		t.Fatal(err)
 	}
-	want := told(s.call(t, "query.json", asCaptured))
+	want := responseText(s.call(t, "query.json", asCaptured))
 	var reports []compare.ShadowReport
 	s.Handler.Shadow = &compare.Shadow{
 		Comparer: compare.Comparer{Stores: s.World.Serving.Stores}, When: func() bool { return true },
 		Report: func(r compare.ShadowReport) { reports = append(reports, r) },
 	}
-	if diff := cmp.Diff(want, told(s.call(t, "query.json", asCaptured))); diff != "" {
+	if diff := cmp.Diff(want, responseText(s.call(t, "query.json", asCaptured))); diff != "" {
 		t.Error("answer (-without +with): ", diff)
 	}
 	s.query(t, "purchases", "user=ann&total=perhaps")
@@ -316,7 +316,7 @@ func TestShadow(t *testing.T) {
 	}
 }
 
-// TestErrors: what can be wrong with a request: its status, its code, the parameter at fault, and what would be right.
+// TestErrors checks the response to each wrong request: status, code, the wrong parameter, and what would be right.
 func TestErrors(t *testing.T) {
 	badParameter := func(parameter, detail string) string {
 		text, err := json.Marshal(detail)
@@ -354,7 +354,7 @@ func TestErrors(t *testing.T) {
 			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, total, parts, format`),
 		},
 		{
-			"a key field of a view without",
+			"a key field of a view without key fields",
 			"everything",
 			"user=ann",
 			badParameter("user", `unknown parameter "user"; view everything takes from, to, total, parts, format`),
@@ -374,7 +374,7 @@ func TestErrors(t *testing.T) {
 		{"a day", "purchases", "user=ann&to=2026-01-01", noTime("to", `"2026-01-01"`)},
 		{"a time without a zone", "purchases", "user=ann&to=2026-01-01T00:00:00", noTime("to", `"2026-01-01T00:00:00"`)},
 		{
-			"a plus that is none",
+			"a plus sign that means a space",
 			"purchases",
 			"user=ann&to=2026-01-01T00:00:00+01:00",
 			noTime("to", `"2026-01-01T00:00:00 01:00"`),
@@ -390,7 +390,7 @@ func TestErrors(t *testing.T) {
 		},
 		{"a number for true", "purchases", "user=ann&parts=1", badParameter("parts", `parts="1"; write true or false`)},
 		{
-			"a percent sign that is none",
+			"a percent sign without two hex digits",
 			"purchases",
 			"user=%zz",
 			badParameter("", `malformed query string: invalid URL escape "%zz"`),
@@ -403,27 +403,27 @@ func TestErrors(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":1}`)
-			if diff := cmp.Diff(c.want, told(s.query(t, c.view, c.query))); diff != "" {
+			if diff := cmp.Diff(c.want, responseText(s.query(t, c.view, c.query))); diff != "" {
 				t.Error("response (-want +got):", diff)
 			}
 		})
 	}
 	t.Run("an unknown view, described", func(t *testing.T) {
-		response := newStation(t).call(
+		response := newFixture(t).call(
 			t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.PathParameters["view"] = "nobody" },
 		)
-		if diff := cmp.Diff(notFound("unknown_view", `unknown view: \"nobody\"`), told(response)); diff != "" {
+		if diff := cmp.Diff(notFound("unknown_view", `unknown view: \"nobody\"`), responseText(response)); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
 	})
 	t.Run("another route", func(t *testing.T) {
-		response := newStation(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
+		response := newFixture(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
 		want := notFound(
 			"no_such_route", "no such route; the routes are GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query",
 		)
-		if diff := cmp.Diff(want, told(response)); diff != "" {
+		if diff := cmp.Diff(want, responseText(response)); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
 	})
@@ -432,19 +432,19 @@ func TestErrors(t *testing.T) {
 			503,
 			`{"status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is still being built: purchases"}`,
 		)
-		if diff := cmp.Diff(want, told(newStationWithout(t).query(t, "purchases", "user=ann"))); diff != "" {
+		if diff := cmp.Diff(want, responseText(newFixtureWithoutRun(t).query(t, "purchases", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
 	})
 	t.Run("too many windows", func(t *testing.T) {
-		s := newStation(t)
+		s := newFixture(t)
 		s.World.Serving.MaxRows = 2
 		for _, at := range []string{"2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z", "2026-01-01T00:00:03Z"} {
 			s.buy(t, at, `{"user":"ann","amount":1}`)
 		}
 		want := problem(422, `{"status":422,"code":"too_many_windows","title":"Unprocessable Entity",`+
 			`"detail":"too many windows: 3, at most 2 fit one answer; narrow from and to"}`)
-		if diff := cmp.Diff(want, told(s.query(t, "by_second", "user=ann"))); diff != "" {
+		if diff := cmp.Diff(want, responseText(s.query(t, "by_second", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
 		if a := decoded(t, s.query(t, "by_second", "user=ann&to=2026-01-01T00:00:03Z")); len(a.Data) != 2 {
@@ -456,7 +456,7 @@ func TestErrors(t *testing.T) {
 			500, `{"status":500,"code":"internal","title":"Internal Server Error","detail":"the query could not be answered"}`,
 		)
 		for _, name := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
-			s := newStation(t)
+			s := newFixture(t)
 			hook := func(call memory.Call) memory.Fault {
 				if call.Name == name {
 					return memory.Fault{Err: errors.New("secret table is gone")}
@@ -464,14 +464,14 @@ func TestErrors(t *testing.T) {
 				return memory.Fault{}
 			}
 			s.Catalog.Hook, s.Base.Hook, s.Items.Hook = hook, hook, hook
-			if diff := cmp.Diff(want, told(s.query(t, "purchases", "user=ann"))); diff != "" {
+			if diff := cmp.Diff(want, responseText(s.query(t, "purchases", "user=ann"))); diff != "" {
 				t.Error("response (-want +got):", diff)
 			}
 		}
 	})
 }
 
-// TestKeys: a key's values are asked for by their text: a string as it is, a number, true and false by their JSON text.
+// TestKeys checks how a query names the values of a key: a string by itself; a number, true or false by its JSON text.
 func TestKeys(t *testing.T) {
 	long := strings.Repeat("k", 3000)
 	for _, c := range []struct {
@@ -497,7 +497,7 @@ func TestKeys(t *testing.T) {
 		t.Run(fmt.Sprintf(
 			"%.20s and %.20s as %.20s and %.20s", c.flag, c.level, c.askedFlag, c.askedLevel,
 		), func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			s.buy(t, "2026-01-01T00:10:00Z", `{"flag":`+c.flag+`,"level":`+c.level+`}`)
 			asked := url.Values{"flag": {c.askedFlag}, "level": {c.askedLevel}}.Encode()
 			for _, layer := range []string{"speed", "batch"} {
@@ -510,7 +510,7 @@ func TestKeys(t *testing.T) {
 		})
 	}
 	t.Run("no key field", func(t *testing.T) {
-		s := newStation(t)
+		s := newFixture(t)
 		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":1}`)
 		s.buy(t, "2026-01-01T23:59:59Z", `{}`)
 		for range 2 {
@@ -525,10 +525,9 @@ func TestKeys(t *testing.T) {
 
 func quote(text string) string { return `"` + text + `"` }
 
-// TestOutsideDecimals: a number that no decimal holds is passed over by the aggregates that need it, and counted as
-// skipped.
+// TestOutsideDecimals checks that aggregates skip a number that no decimal can hold, and count it as skipped.
 func TestOutsideDecimals(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	for _, amount := range []string{"1e20", "0.0000000000000000001", "1e300", "5"} {
 		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":`+amount+`}`)
 	}
@@ -547,9 +546,10 @@ func TestOutsideDecimals(t *testing.T) {
 	}
 }
 
-// TestRange: windows whose start is in [from, to), of a key that spans several pages, in both layers.
+// TestRange checks that a query returns the windows that start in [from, to). The key spans several pages in both
+// layers.
 func TestRange(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	start := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	seconds := []int{0, 1, 100, 101, 102, 300, 301, 1000}
 	for _, n := range seconds {

@@ -16,11 +16,11 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// kappaStation is a station that serves purchases from a Kappa generation, which has the test's items, live from the
-// given slot on.
-func kappaStation(t *testing.T, live slot.Slot) *station {
+// newKappaFixture returns a fixture that serves purchases from a Kappa generation. The generation has the items of the
+// test, and its live half begins with the given slot.
+func newKappaFixture(t *testing.T, live slot.Slot) *fixture {
 	t.Helper()
-	s, ctx := newStation(t), context.Background()
+	s, ctx := newFixture(t), context.Background()
 	at := strings.Index(views, "  - name: purchases\n")
 	all, err := viewfile.Parse(
 		"views.yaml",
@@ -56,8 +56,8 @@ func kappaStation(t *testing.T, live slot.Slot) *station {
 	return s
 }
 
-// putPurchases puts the Kappa items of some purchases, each a time and an amount in JSON.
-func (s *station) putPurchases(
+// putPurchases puts the Kappa items of some purchases. Each purchase is a time and an amount in JSON.
+func (s *fixture) putPurchases(
 	t *testing.T, set *view.Set, g lifecycle.GenerationID, lane event.Lane, purchases []string,
 ) {
 	t.Helper()
@@ -95,16 +95,16 @@ func (s *station) putPurchases(
 	}
 }
 
-// TestKappa: a query of a Kappa view, before the sweep, after it, and while replay is under way; and how the view is
-// described.
+// TestKappa checks a query of a Kappa view before the sweep, after it, and while replay runs. It also checks the
+// description of the view.
 func TestKappa(t *testing.T) {
-	s := kappaStation(t, 0)
+	s := newKappaFixture(t, 0)
 	golden(t, "kappa-view.http", s.call(t, "view.json", asCaptured))
 	golden(t, "kappa-query-unswept.http", s.call(t, "query.json", asCaptured))
 	if err := s.Catalog.PutSwept(context.Background(), 1, 0); err != nil {
 		t.Fatal(err)
 	}
 	golden(t, "kappa-query.http", s.call(t, "query.json", asCaptured))
-	later := kappaStation(t, slot.Slot(s.Clock.UnixMilli()))
+	later := newKappaFixture(t, slot.Slot(s.Clock.UnixMilli()))
 	golden(t, "kappa-query-replaying.http", later.call(t, "query.json", asCaptured))
 }

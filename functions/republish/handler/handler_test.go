@@ -22,8 +22,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// The messages of the captured event: the first and the third ask for lanes of an object that the archive has, the
-// second for one it has not.
+// The messages of the captured event. The first and the third name lanes of an object in the archive; the object of the
+// second is missing.
 const (
 	first  = "059f36b4-87a3-44ab-83d2-661975830a7d"
 	second = "2e1424d4-f796-459a-8184-9c92662be6da"
@@ -43,21 +43,20 @@ func captured(t testing.TB) events.SQSEvent {
 	return e
 }
 
-// prepared compiles the views once for all tests: worlds share what never changes.
+// prepared compiles the views once, because all worlds share them.
 var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
 
 var newCodec = sync.OnceValues(func() (*event.Codec, error) { return event.NewCodec(8 << 20) })
 
-// station is the handler over a world whose archive has the object that the captured messages name, and whose stream is
-// empty.
-type station struct {
+// fixture is the handler over a world whose archive has the object of the captured messages, and whose stream is empty.
+type fixture struct {
 	*simulation.World
 	*handler.Handler
 	codec *event.Codec
 	lines map[string]string // of the object, by lane
 }
 
-func newStation(t testing.TB) *station {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	kit, err := prepared()
 	if err != nil {
@@ -71,7 +70,7 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{
+	s := &fixture{
 		w, &handler.Handler{Republisher: w.Republisher, Log: slog.New(slog.DiscardHandler)}, codec, map[string]string{},
 	}
 	request, err := ulid.ParseStrict("01KDVDQ5J8EPTJ6MMCDPTWG9D0")
@@ -96,8 +95,8 @@ func newStation(t testing.TB) *station {
 	return s
 }
 
-// published are the lines that the stream has, by lane.
-func (s *station) published(t testing.TB) map[string]string {
+// published returns the lines in the stream, by lane.
+func (s *fixture) published(t testing.TB) map[string]string {
 	t.Helper()
 	shards, err := s.Records()
 	if err != nil {
@@ -116,7 +115,7 @@ func (s *station) published(t testing.TB) map[string]string {
 	return all
 }
 
-func (s *station) checkPublished(t testing.TB, lanes ...string) {
+func (s *fixture) checkPublished(t testing.TB, lanes ...string) {
 	t.Helper()
 	want := map[string]string{}
 	for _, lane := range lanes {
@@ -127,8 +126,8 @@ func (s *station) checkPublished(t testing.TB, lanes ...string) {
 	}
 }
 
-// respond calls the handler, and gives its answer as Lambda hands it to the queue.
-func (s *station) respond(t testing.TB, e events.SQSEvent) string {
+// respond calls the handler, and returns its response as Lambda passes it to the event source mapping.
+func (s *fixture) respond(t testing.TB, e events.SQSEvent) string {
 	t.Helper()
 	response, err := s.Handle(context.Background(), e)
 	if err != nil {
@@ -149,17 +148,17 @@ func failed(messages ...string) string {
 	return `{"batchItemFailures":[` + strings.Join(all, ",") + `]}`
 }
 
-// TestCaptured: what can be republished is, byte for byte and only the lanes named; the message that cannot is named,
-// and keeps no other back.
+// TestCaptured checks that the handler republishes the named lanes, and only those, byte for byte. It reports the
+// message that it cannot republish, which does not hold back the others.
 func TestCaptured(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	if got := s.respond(t, captured(t)); got != failed(second) {
 		t.Errorf("response is %s, want %s", got, failed(second))
 	}
 	s.checkPublished(t, "1.4.0", "1.4.2", "1.4.3")
 }
 
-// TestMessages: what is in a message decides what becomes of it.
+// TestMessages checks what happens to messages with various contents.
 func TestMessages(t *testing.T) {
 	const object = `"object":"events/dt=2026-01-01/slot=000100/01KDVDQ5J8EPTJ6MMCDPTWG9D0.ndjson.zst"`
 	for _, c := range []struct {
@@ -183,7 +182,7 @@ func TestMessages(t *testing.T) {
 		{"another object", `{"object":"events/_layout.json","lanes":["1.4.1"]}`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			e := captured(t)
 			e.Records = e.Records[:1]
 			e.Records[0].Body = c.body
@@ -199,9 +198,10 @@ func TestMessages(t *testing.T) {
 	}
 }
 
-// TestStreamFails: messages whose records the stream does not take are named, and come again.
+// TestStreamFails checks that the handler reports the messages whose records the stream refuses, and republishes them
+// when they arrive again.
 func TestStreamFails(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	s.Stream.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("lost on the way")} }
 	if got := s.respond(t, captured(t)); got != failed(first, second, third) {
 		t.Errorf("response is %s", got)
@@ -214,9 +214,9 @@ func TestStreamFails(t *testing.T) {
 	s.checkPublished(t, "1.4.0", "1.4.2", "1.4.3")
 }
 
-// TestNoMessages: the answer names none.
+// TestNoMessages checks that the response to an event without messages reports none.
 func TestNoMessages(t *testing.T) {
-	if got := newStation(t).respond(t, events.SQSEvent{}); got != failed() {
+	if got := newFixture(t).respond(t, events.SQSEvent{}); got != failed() {
 		t.Errorf("response is %s", got)
 	}
 }

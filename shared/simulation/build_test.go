@@ -64,16 +64,16 @@ func newBadBuild(t *testing.T, w life) *badBuild {
 	return b
 }
 
-// goOn lets life go on for some slots: the function that builds has trouble, a new one takes its place, and answers are
-// right.
-func (b *badBuild) goOn(t *testing.T, slots, from int, trouble func()) {
+// goOn lets some slots pass. In each, the function that builds fails by fault, a new one takes its place, and the
+// answers stay correct.
+func (b *badBuild) goOn(t *testing.T, slots, from int, fault func()) {
 	t.Helper()
 	for i := range 2 * slots {
 		at := from + 10*i
 		if err := steps(send(uint64(at), at, 6), b.deliver, wait(simulation.Slot/2))(b.World); err != nil {
 			t.Fatalf("step %d: %v", i, err)
 		}
-		b.World.Batch.Base = refusing{b.World.Base, b.isNew, func() { b.refused++; trouble() }}
+		b.World.Batch.Base = refusing{b.World.Base, b.isNew, func() { b.refused++; fault() }}
 		if _, err := b.Tick(context.Background()); err != nil && !errors.Is(err, errRefused) && !errors.Is(err, errCrash) {
 			t.Fatalf("step %d: %v", i, err)
 		}

@@ -11,7 +11,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// variant are the views with a definition of by_user that is another text and means the same, so that one oracle judges all of them. 0 is the original.
+// variant are the views with a definition of by_user that is another text and means the same, so that one oracle judges
+// all of them. 0 is the original.
 func variant(n int) string {
 	if n == 0 {
 		return simulation.Views
@@ -23,7 +24,7 @@ func deploy(n int) func(*simulation.World) error {
 	return func(w *simulation.World) error { return w.Deploy(variant(n)) }
 }
 
-// purchaser is by_user's entry in the catalog: the view that tests change.
+// purchaser returns the catalog's entry of by_user, the view of purchases: the tests change this view.
 func purchaser(t *testing.T, w *simulation.World) lifecycle.View {
 	t.Helper()
 	v, err := w.Catalog.View(context.Background(), "by_user")
@@ -43,7 +44,8 @@ func serves(t *testing.T, w *simulation.World) lifecycle.Generation {
 	return g
 }
 
-// life is a world in which each record is delivered once: what is delivered again would be folded by definitions that had missed it.
+// life is a world in which each record is delivered once: what is delivered again would be folded by definitions that
+// had missed it.
 type life struct {
 	*simulation.World
 	deliver func(*simulation.World) error
@@ -76,8 +78,8 @@ func running(t *testing.T) life {
 	return life{w, deliver}
 }
 
-// TestChange: a changed definition is built from all history beside the running one, which goes on answering; then it serves, the other is kept current,
-// and dropped in the end with all its items. No answer is wrong on the way.
+// TestChange: a changed definition is built from all history beside the running one, which goes on answering; then it
+// serves, the other is kept current, and dropped in the end with all its items. No answer is wrong on the way.
 func TestChange(t *testing.T) {
 	w := running(t)
 	old := serves(t, w.World)
@@ -110,7 +112,8 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestChangeBack: within the time that it is kept, the definition before serves again at the next tick, with all that has come since.
+// TestChangeBack: within the time that it is kept, the definition before serves again at the next tick, with all that
+// has come since.
 func TestChangeBack(t *testing.T) {
 	w := running(t)
 	old := serves(t, w.World)
@@ -130,7 +133,8 @@ func TestChangeBack(t *testing.T) {
 	w.goOn(t, 3, 300)
 }
 
-// TestChangedAgain: a definition that is on its way is given up for the next one, however far it has come, and nothing of it is left.
+// TestChangedAgain: a definition that is on its way is given up for the next one, however far it has come, and nothing
+// of it is left.
 func TestChangedAgain(t *testing.T) {
 	for _, next := range []int{0, 2} {
 		for slots := range 4 {
@@ -183,8 +187,8 @@ func TestTenChanges(t *testing.T) {
 	}
 }
 
-// TestTwoVersionsOfBatch: while a deployment goes on, the old version of batch and the new one tick in turn; each wants its own definition. No answer is
-// wrong meanwhile, and the new one has its way in the end.
+// TestTwoVersionsOfBatch: while a deployment goes on, the old version of batch and the new one tick in turn; each wants
+// its own definition. No answer is wrong meanwhile, and the new one has its way in the end.
 func TestTwoVersionsOfBatch(t *testing.T) {
 	w := running(t)
 	for i := range 6 {
@@ -202,8 +206,8 @@ func TestTwoVersionsOfBatch(t *testing.T) {
 	}
 }
 
-// TestChangeInterrupted: the tick that announces, builds, switches or drops is frozen at any of its calls while another one does all that
-// is to be done, and life goes on; then it wakes up.
+// TestChangeInterrupted: the tick that announces, builds, switches or drops is frozen at any of its calls while another
+// one does all that is to be done, and life goes on; then it wakes up.
 func TestChangeInterrupted(t *testing.T) {
 	calls := callsOf(3, "catalog.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition",
 		"base.Load", "base.Put", "base.Drop", "archive.Get")

@@ -52,16 +52,16 @@ type Event struct {
 	} `json:"data"`
 }
 
-// Cell names one row of one view: its key, and the start of its window in RFC 3339, or Total.
+// Cell names one row of one view by its key and the start of its window: RFC 3339, or Total.
 type Cell struct {
 	View, Key, Start string
 }
 
-// Total is the Start of all windows as one.
+// Total is the Start of the row that merges all windows.
 const Total = "total"
 
-// Expected folds the distinct events of the archive in the plainest way: every object, every line, one by one. before bounds the objects by
-// key, to ask for what had arrived before a horizon; "" takes all.
+// Expected folds the distinct events of the archive in the simplest way: every object, every line, one by one. before
+// bounds the objects by key, to select what had arrived before a horizon; "" selects all.
 func (w *World) Expected(ctx context.Context, before archive.Key) (map[Cell]map[string]string, error) {
 	events, err := w.archived(ctx, before)
 	if err != nil {
@@ -70,7 +70,7 @@ func (w *World) Expected(ctx context.Context, before archive.Key) (map[Cell]map[
 	return Fold(events), nil
 }
 
-// Fold presents every row of the views, and the total of every key, from events that all count.
+// Fold returns every row of the views, and the total of every key, for events that are all distinct.
 func Fold(events []Event) map[Cell]map[string]string {
 	groups := map[Cell][]Event{}
 	for _, e := range events {
@@ -105,7 +105,7 @@ func Fold(events []Event) map[Cell]map[string]string {
 	return expected
 }
 
-// archived are the distinct events of the archive: of each identity the first copy in archive order.
+// archived returns the distinct events of the archive: the first copy of each identity, in archive order.
 func (w *World) archived(ctx context.Context, before archive.Key) ([]Event, error) {
 	if before == "" {
 		before = archive.EndOfEvents
@@ -139,7 +139,7 @@ func (w *World) archived(ctx context.Context, before archive.Key) ([]Event, erro
 	return all, nil
 }
 
-// amountsOf are the amounts that are numbers below 10^20 with at most 18 decimals.
+// amountsOf returns the valid amounts: numbers below 10^20 with at most 18 decimals.
 func amountsOf(events []Event) []*big.Rat {
 	var amounts []*big.Rat
 	limit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
@@ -161,7 +161,7 @@ func sum(amounts []*big.Rat) *big.Rat {
 	return all
 }
 
-// decimal writes a number of at most 18 decimals.
+// decimal formats a number with at most 18 decimals.
 func decimal(r *big.Rat) string {
 	text := r.FloatString(18)
 	text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
@@ -171,7 +171,7 @@ func decimal(r *big.Rat) string {
 	return text
 }
 
-// rounded writes a number with 16 significant digits, half to even.
+// rounded formats a number with 16 significant digits, rounded half to even.
 func rounded(r *big.Rat) string {
 	if r.Sign() == 0 {
 		return "0"
@@ -204,12 +204,12 @@ func rounded(r *big.Rat) string {
 	return strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 }
 
-// Check compares every answer with the oracle: the values with the fold of the whole archive, and those of rows and
-// totals marked exact also with the fold of what had arrived before their horizon. Rows that the archive does not
-// account for are found too, for the keys it has.
+// Check compares every answer with the oracle. All values must equal the fold of the whole archive. Rows and totals
+// marked exact must also equal the fold of what had arrived before their horizon. For the keys of the archive, Check
+// also finds rows that the archive does not explain.
 func (w *World) Check(ctx context.Context) error { return w.check(ctx, true) }
 
-// CheckExact checks only the rows and totals marked exact, for moments at which some events are not visible yet.
+// CheckExact checks only rows and totals marked exact, for moments at which some events are not visible yet.
 func (w *World) CheckExact(ctx context.Context) error { return w.check(ctx, false) }
 
 func (w *World) check(ctx context.Context, all bool) error {
@@ -237,7 +237,7 @@ func (w *World) check(ctx context.Context, all bool) error {
 	return nil
 }
 
-// past is the oracle for what had arrived before some horizon.
+// past is the oracle for what had arrived before a horizon.
 type past struct {
 	world *World
 	folds map[string]map[Cell]map[string]string // by horizon
@@ -256,15 +256,14 @@ func (p past) before(ctx context.Context, horizon string) (map[Cell]map[string]s
 	return fold, err
 }
 
-// checkRows holds the rows marked exact, and the total as one more of them, against what had arrived before their
-// horizon.
+// checkRows compares the rows marked exact, and an exact total, with what had arrived before their horizon.
 func (p past) checkRows(ctx context.Context, key Cell, answer present.Answer) error {
 	all := present.Row{Start: Total, Values: answer.Total.Values, Exact: answer.Total.Exact}
 	for _, row := range append(slices.Clone(answer.Data), all) {
 		if !row.Exact {
 			continue
 		}
-		horizon := *answer.Horizon // of an answer with an exact row
+		horizon := *answer.Horizon // set, since the answer has an exact row
 		if row.Horizon != nil {
 			horizon = *row.Horizon
 		}
@@ -273,7 +272,7 @@ func (p past) checkRows(ctx context.Context, key Cell, answer present.Answer) er
 			return err
 		}
 		if got, want := valuesOf(row.Values), expected[Cell{key.View, key.Key, row.Start}]; !maps.Equal(got, want) {
-			return fmt.Errorf("window %s is marked exact as of %s, with %v, not %v", row.Start, horizon, got, want)
+			return fmt.Errorf("window %s, marked exact as of %s: got %v, want %v", row.Start, horizon, got, want)
 		}
 	}
 	return nil
@@ -288,18 +287,18 @@ func checkValues(key Cell, answer present.Answer, expected map[Cell]map[string]s
 		c := Cell{key.View, key.Key, row.Start}
 		got[c] = valuesOf(row.Values)
 		if expected[c] == nil {
-			return fmt.Errorf("window %s is %v, and should not be", c.Start, got[c])
+			return fmt.Errorf("window %s: got %v, want no such row", c.Start, got[c])
 		}
 	}
 	for c, want := range expected {
 		if c.View == key.View && c.Key == key.Key && !maps.Equal(got[c], want) {
-			return fmt.Errorf("window %s is %v, not %v", c.Start, got[c], want)
+			return fmt.Errorf("window %s: got %v, want %v", c.Start, got[c], want)
 		}
 	}
 	return nil
 }
 
-// Ask asks a view of the simulated world for one key.
+// Ask queries a view of the simulated world for one key.
 func (w *World) Ask(ctx context.Context, name, key string) (present.Answer, error) {
 	parameters := map[string][]string{"parts": {"true"}, "total": {"true"}}
 	if name == "by_user" {
@@ -308,8 +307,13 @@ func (w *World) Ask(ctx context.Context, name, key string) (present.Answer, erro
 	return Query(ctx, w.Serving, view.Name(name), parameters)
 }
 
-// Query asks a view as the query API does, and gives the answer that it gives in JSON.
-func Query(ctx context.Context, s *serving.Serving, name view.Name, parameters map[string][]string) (present.Answer, error) {
+// Query queries a view as the query API does, and returns the answer in its JSON form.
+func Query(
+	ctx context.Context,
+	s *serving.Serving,
+	name view.Name,
+	parameters map[string][]string,
+) (present.Answer, error) {
 	query, err := present.Parse(name, parameters, "")
 	if err != nil {
 		return present.Answer{}, err

@@ -17,7 +17,7 @@ import (
 
 var kit = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
 
-// newWorld is a world in which nothing has happened.
+// newWorld returns a world in which nothing has happened.
 func newWorld(seed uint64) (*simulation.World, error) {
 	k, err := kit()
 	if err != nil {
@@ -28,7 +28,8 @@ func newWorld(seed uint64) (*simulation.World, error) {
 
 func isUnavailable(err error) bool { return errors.Is(err, ingest.ErrUnavailable) }
 
-// purchases makes events that meet every case of the views: several users and windows, late times, missing and odd amounts, other types.
+// purchases returns events for every case of the views: several users and windows, late times, missing and unusual
+// amounts, other types.
 func purchases(seed uint64, from, n int) []string {
 	random := rand.New(rand.NewPCG(seed, 1))
 	amounts := []string{"1", "0.1", "-2.5", "1e3", "12345678901234567890", "0.000000000000000001", `"text"`, "null", "1e40", "99999999999999999999"}
@@ -46,7 +47,7 @@ func purchases(seed uint64, from, n int) []string {
 	return events
 }
 
-// checkIfServing checks the answers unless a view has none yet.
+// checkIfServing checks the answers, unless a view does not serve yet.
 func checkIfServing(ctx context.Context, w *simulation.World) error {
 	for _, name := range []string{"everything", "by_user"} {
 		if _, err := w.Ask(ctx, name, ""); errors.Is(err, serving.ErrNotServing) || errors.Is(err, serving.ErrUnknownView) {
@@ -85,7 +86,7 @@ func tick(w *simulation.World) error {
 
 func deliver(w *simulation.World) error { return w.DeliverAll(context.Background()) }
 
-// serve makes the views serve before anything is sent.
+// serve lets the views serve before any event is sent.
 var serve = steps(wait(time.Minute), tick)
 
 func stories() []story {
@@ -94,7 +95,7 @@ func stories() []story {
 			name:   "ingest",
 			before: serve,
 			act:    send(1, 0, 20),
-			// What was archived and not published is counted by batch, and streamed by the sweep in a story of its own.
+			// Batch counts events that were archived but not published; the sweep streams them in a story of its own.
 			after: steps(deliver, wait(time.Minute), tick),
 			must:  []string{"archive.Put", "stream.Publish"},
 		},
@@ -188,14 +189,14 @@ func stories() []story {
 	}
 }
 
-// unknown makes the catalog forget the views.
+// unknown empties the catalog, so the views are unknown.
 func unknown(w *simulation.World) error {
 	w.Catalog = &memory.Catalog{}
 	w.Restart()
 	return nil
 }
 
-// resend sends events with identities that were used before and another payload.
+// resend sends events with known identities and a different payload.
 func resend(seed uint64, from, n int) func(*simulation.World) error {
 	return func(w *simulation.World) error {
 		events := purchases(seed, from, n)

@@ -1,7 +1,8 @@
-// Package simulation is the whole system over memory, under a clock and a source of randomness of its own, with an oracle beside it that
-// folds the archive in the plainest way. Its verbs let a test tell a story: send, deliver, tick, check.
+// Package simulation runs the whole system in memory, with a clock and a random source of its own. Beside it stands an
+// oracle that folds the archive in the simplest way. The verbs of a World let a test tell a story: send, deliver, tick,
+// check.
 //
-// Nothing here runs by itself: no goroutine, no timer. What happens, and in which order, is what the caller says.
+// Nothing runs by itself: there is no goroutine and no timer. The caller decides what happens, and in which order.
 package simulation
 
 import (
@@ -34,7 +35,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// The world's settings: short, and as tight as the design's inequalities allow.
+// The world's settings. They are short, and as tight as the inequalities of the design allow.
 const (
 	Slot         = 10 * time.Second
 	CommitWithin = 2 * time.Second
@@ -47,9 +48,9 @@ const (
 	shards       = 3
 )
 
-// World is the system. Its stores outlive a crash of any function; the functions are made anew by Restart.
+// World is the system. Its stores outlive a crash of any function. Restart makes the functions anew.
 type World struct {
-	Clock time.Time // the time everywhere
+	Clock time.Time // the time on every clock
 
 	Archive *memory.Archive
 	Stream  *memory.Stream
@@ -76,7 +77,7 @@ type World struct {
 	random      *rand.Rand
 }
 
-// Kit is what worlds of the same views share: nothing that ever changes.
+// Kit is what worlds of the same views share. It never changes.
 type Kit struct {
 	definitions []lifecycle.Definition
 	programs    *programs.Cache
@@ -96,7 +97,7 @@ func Prepare(views string) (*Kit, error) {
 	return &Kit{definitions: lifecycle.Define(definitions), programs: &programs.Cache{}, codec: codec}, nil
 }
 
-// New makes a world in which nothing has happened. Equal seeds make equal worlds.
+// New makes a world in which nothing has happened. Equal seeds give equal worlds.
 func (k *Kit) New(seed uint64) (*World, error) {
 	w := &World{
 		Clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
@@ -107,14 +108,15 @@ func (k *Kit) New(seed uint64) (*World, error) {
 	w.Archive.Now, w.Stream.Now = w.now, w.now
 	key := event.HashKey{byte(seed), 1, 2, 3}
 	var err error
-	if w.layout, err = Settings().OpenLayout(context.Background(), w.Archive, "memory", bytes.NewReader(key[:]), w.now); err != nil {
+	if w.layout, err = Settings().OpenLayout(context.Background(), w.Archive, "memory", bytes.NewReader(key[:]),
+		w.now); err != nil {
 		return nil, err
 	}
 	w.Restart()
 	return w, w.Batch.Register(context.Background(), 0)
 }
 
-// Deploy makes the functions anew with other views.
+// Deploy makes new functions with other views.
 func (w *World) Deploy(views string) error {
 	definitions, err := viewfile.Parse("views.yaml", []byte(views))
 	if err != nil {
@@ -125,7 +127,7 @@ func (w *World) Deploy(views string) error {
 	return nil
 }
 
-// Forget makes the functions start with nothing compiled, as a new version does.
+// Forget makes new functions that have compiled nothing yet, as a new version does.
 func (w *World) Forget() {
 	w.programs = &programs.Cache{}
 	w.Restart()
@@ -133,30 +135,33 @@ func (w *World) Forget() {
 
 func (w *World) now() time.Time { return w.Clock }
 
-// Settings are the world's.
+// Settings returns the world's settings.
 func Settings() setting.All {
 	s := setting.Default()
 	s.Slot, s.CommitWithin, s.ClockMargin, s.SealDelay = Slot, CommitWithin, ClockMargin, SealDelay
-	s.ClockUnit = 0 // the archive in memory tells its time exactly
+	s.ClockUnit = 0 // the clock of the archive in memory is exact
 	s.SweepAfter, s.Lookback, s.RetainFor, s.DropGrace = SweepAfter, time.Hour, RetainFor, DropGrace
 	s.PublishTime, s.MaxStreamAge = 0, MaxStreamAge
-	s.StreamRetention, s.QueueRetention = 24*time.Hour, 24*time.Hour // so long do stories leave things in them
+	s.StreamRetention, s.QueueRetention = 24*time.Hour, 24*time.Hour // stories leave records and messages there this long
 	s.WriteTries = 3
 	return s
 }
 
-// Restart makes the functions anew, with nothing in their memory, over the stores that the world has by then.
+// Restart makes new functions with empty memory over the world's present stores.
 func (w *World) Restart() {
 	s, err := system.New(system.Stores{
-		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Catalog: w.Catalog, Base: w.Base, Speed: w.Items, Seen: w.Seen, Programs: w.programs,
+		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Catalog: w.Catalog, Base: w.Base,
+		Speed: w.Items, Seen: w.Seen, Programs: w.programs,
 	}, Settings(), setting.Host{
 		Layout: w.layout, Codec: w.codec, Parallel: runner.Sequential, Workers: 3, Now: w.now, NewULID: w.newULID,
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
-		panic(err) // the settings are this package's own
+		panic(err) // cannot happen: the settings are constants of this package
 	}
-	w.Ingest, w.Republisher, w.Speed, w.Batch, w.Sweep = s.Ingest(), s.Republisher(), s.Speed(), s.Batch(w.definitions), s.Sweep()
+	w.Ingest, w.Republisher, w.Speed, w.Batch, w.Sweep = s.Ingest(), s.Republisher(), s.Speed(), s.Batch(
+		w.definitions,
+	), s.Sweep()
 	w.Replay, w.Audit, w.Operations, w.Serving = s.Replay(), s.Audit(), s.Operations(), s.Serving()
 }
 
@@ -184,7 +189,7 @@ func (w *World) Send(ctx context.Context, events ...string) (ingest.Answer, erro
 	return w.Ingest.Accept(ctx, ingest.Request{ContentType: "application/x-ndjson", Body: body})
 }
 
-// Records are all records of the stream by shard, in order.
+// Records returns all records of the stream by shard, in order.
 func (w *World) Records() ([][]stream.Record, error) {
 	var all [][]stream.Record
 	for _, shard := range w.Stream.Shards() {
@@ -201,7 +206,7 @@ func (w *World) Records() ([][]stream.Record, error) {
 	return all, nil
 }
 
-// ErrNotApplied: speed left records to be delivered again.
+// ErrNotApplied says that speed left records to be delivered again.
 var ErrNotApplied = errors.New("records not applied")
 
 // Deliver gives speed one batch of records.
@@ -213,7 +218,7 @@ func (w *World) Deliver(ctx context.Context, records []stream.Record) error {
 	return err
 }
 
-// DeliverAll gives speed every record of the stream, a batch per shard: what it has seen already, too.
+// DeliverAll gives speed every record of the stream, one batch per shard, including records that it has already seen.
 func (w *World) DeliverAll(ctx context.Context) error {
 	shards, err := w.Records()
 	if err != nil {
@@ -229,7 +234,7 @@ func (w *World) DeliverAll(ctx context.Context) error {
 	return nil
 }
 
-// Republish does what is in the republish queue; what fails stays in it.
+// Republish handles the republish queue. A request that fails goes back into the queue.
 func (w *World) Republish(ctx context.Context) error {
 	for _, request := range w.Queue.Take(1000) {
 		if err := w.Republisher.Republish(ctx, request); err != nil {

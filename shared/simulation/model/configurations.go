@@ -1,35 +1,37 @@
 package model
 
-// Configuration is one search: how large the world is, and at most one mistake.
+// Configuration is one search: the size of the world, and at most one mistake.
 type Configuration struct {
-	Name    string // says what it looks at, or the mistake
-	Sizes   string // preprocessor settings, "REQUESTS=2 COPIES=2"; boundary.pml has their defaults and meanings
-	Mistake string // M_, a mistake; E_, one that changes no answer; REACH_, a situation that must come up; empty: the protocol
+	Name    string // the subject of the search, or the mistake
+	Sizes   string // preprocessor settings such as "REQUESTS=2 COPIES=2"; see boundary.pml
+	Mistake string // M_: a mistake; E_: a harmless one; REACH_: a situation; "": the protocol
 	Expect  Verdict
-	Why     string // of a mistake that changes no answer: the reason
+	Why     string // why a harmless mistake changes no answer
 }
 
-// Sizes that several configurations share. A layer that a configuration does not look at works in one step: that makes room for the others.
+// Sizes that several configurations share. A layer that a configuration does not examine works in one step, which
+// leaves room for the others.
 const (
-	// takeover: batch takes slots over while queries go on.
+	// takeover: batch takes over slots while queries run.
 	takeover = "INGEST_AT_ONCE SPEED_AT_ONCE"
-	// runners: two batch functions, each of which may stop anywhere for ever.
+	// runners: two batch functions, each of which may stop for ever at any point.
 	runners = "RUNNERS=2 INGEST_AT_ONCE SPEED_AT_ONCE QUERY_AT_ONCE"
-	// redelivery: speed alone; an invocation is given up on, goes on or dies, while another environment gets a batch cut anew.
+	// redelivery: speed alone. The mapping gives up an invocation, which goes on or dies, while another environment gets a
+	// batch that is cut differently.
 	redelivery = "RUNNERS=0 END=2 ENVS=2 TIMEOUTS=1 INGEST_AT_ONCE QUERY_AT_ONCE"
-	// copies: the same for two copies of one event.
+	// copies: redelivery with two copies of one event.
 	copies = redelivery + " COPIES=2"
-	// sealing: puts land late within their bound.
+	// sealing: puts land late, but within their bound.
 	sealing = "SPEED_AT_ONCE QUERY_AT_ONCE"
-	// late objects: a put lands after it was given up.
+	// lateObjects: a put lands after ingest gave it up.
 	lateObjects = sealing + " LATE_PUTS"
-	// swept: and is found by the sweep.
+	// swept: lateObjects, and the sweep finds the object.
 	swept = lateObjects + " COPIES=2 SWEEPS=1 RECORDS=3"
-	// lagging: the sweep looks for two requests, which wait in the stream, or which ingest has died with.
+	// lagging: the sweep looks for two requests, which wait in the stream or were lost when ingest died.
 	lagging = "SPEED_AT_ONCE BATCH_AT_ONCE QUERY_AT_ONCE SWEEPS=2 DIES=2 RECORDS=4"
 )
 
-// Configurations are all searches: first those of the protocol, then situations that must come up in it, then the mistakes, and last the
+// Configurations returns all searches: the protocol, the situations that must come up in it, the mistakes, and the
 // mistakes that change no answer.
 func Configurations() []Configuration {
 	var all []Configuration
@@ -53,7 +55,7 @@ func protocol() []Configuration {
 		{Name: "two batch functions, two events", Sizes: runners},
 		{Name: "two batch functions, two copies", Sizes: runners + " COPIES=2"},
 		{Name: "two batch functions, every step of a query", Sizes: "REQUESTS=1 RUNNERS=2 INGEST_AT_ONCE SPEED_AT_ONCE"},
-		{Name: "two batch functions, a late, swept", Sizes: lateObjects + " REQUESTS=1 RUNNERS=2 SWEEPS=1 RECORDS=2"},
+		{Name: "two batch functions, a late object, swept", Sizes: lateObjects + " REQUESTS=1 RUNNERS=2 SWEEPS=1 RECORDS=2"},
 		{Name: "a late object, a client's retry, the sweep", Sizes: swept},
 		{Name: "redelivery, two batch functions, a late object", Sizes: "REQUESTS=1 SLOTS=1 ENVS=2 TIMEOUTS=1 RUNNERS=2 LATE_PUTS"},
 		{Name: "clocks that differ by the margin", Sizes: sealing + " SKEW=1"},
@@ -62,12 +64,12 @@ func protocol() []Configuration {
 	})
 }
 
-// situations are reached, or the searches above would prove less than they seem to.
+// situations must be reached: otherwise the searches above prove less than they seem to.
 func situations() []Configuration {
 	return expect(Refuted, []Configuration{
 		{Name: "comes up: all at rest, the final answer is compared", Sizes: "", Mistake: "REACH_REST"},
 		{Name: "comes up: an identity counts twice, as the design says", Sizes: sealing + " COPIES=2 DIES", Mistake: "REACH_TWICE"},
-		{Name: "comes up: a late", Sizes: lateObjects, Mistake: "REACH_LATE_OBJECT"},
+		{Name: "comes up: a late object", Sizes: lateObjects, Mistake: "REACH_LATE_OBJECT"},
 		{Name: "comes up: a lane was read past what is lost", Sizes: lagging + " WITHIN=0", Mistake: "REACH_LOST"},
 		{Name: "comes up: a second probe", Sizes: lagging, Mistake: "REACH_TWO_PROBES"},
 		{Name: "comes up: an applied position is not as loaded", Sizes: redelivery, Mistake: "REACH_SPEED_CONFLICT"},
@@ -78,10 +80,10 @@ func situations() []Configuration {
 func mistakes() []Configuration {
 	return expect(Refuted, []Configuration{
 		{Name: "stream before archive", Sizes: sealing, Mistake: "M_STREAM_BEFORE_ARCHIVE"},
-		{Name: "a put that is late is published all the same", Sizes: lateObjects, Mistake: "M_LATE_PUT_IS_PUBLISHED"},
+		{Name: "a late put is published nevertheless", Sizes: lateObjects, Mistake: "M_LATE_PUT_IS_PUBLISHED"},
 		{Name: "no sweep", Sizes: sealing + " DIES SWEEPS=1 RECORDS=3", Mistake: "M_NO_SWEEP"},
-		{Name: "the sweep takes runs that are not applied yet", Sizes: swept, Mistake: "M_SWEEPS_BEFORE_APPLIED"},
-		{Name: "the sweep takes what waits for lost", Sizes: lagging, Mistake: "M_QUEUES_WHAT_WAITS"},
+		{Name: "the sweep handles runs that are not applied yet", Sizes: swept, Mistake: "M_SWEEPS_BEFORE_APPLIED"},
+		{Name: "the sweep takes waiting records for lost", Sizes: lagging, Mistake: "M_QUEUES_WHAT_WAITS"},
 		{Name: "the sweep asks for no probe", Sizes: lagging, Mistake: "M_NO_PROBES"},
 		{Name: "read past, without commit_within", Sizes: lagging, Mistake: "M_SWEEPS_WITHOUT_COMMIT_WITHIN"},
 		{Name: "read past, without the clocks' margin", Sizes: lagging + " WITHIN=0 SKEW=1", Mistake: "M_SWEEPS_WITHOUT_MARGIN"},
@@ -106,7 +108,7 @@ func mistakes() []Configuration {
 		{Name: "manifest not frozen", Sizes: lateObjects + " REQUESTS=1 RUNNERS=2", Mistake: "M_MANIFEST_NOT_FROZEN"},
 		{Name: "a run consults its own identities", Sizes: runners, Mistake: "M_RUN_ASKS_ITSELF"},
 		{Name: "no duplicate memory in batch", Sizes: takeover + " QUERY_AT_ONCE COPIES=2", Mistake: "M_NO_BATCH_DUPLICATES"},
-		{Name: "lateObjects are not listed", Sizes: lateObjects, Mistake: "M_NO_LATE_OBJECTS"},
+		{Name: "late objects are not listed", Sizes: lateObjects, Mistake: "M_NO_LATE_OBJECTS"},
 		{Name: "a run at an unchanged horizon", Sizes: lateObjects, Mistake: "M_RUN_AT_UNCHANGED_HORIZON"},
 		{Name: "base item written unconditionally", Sizes: runners, Mistake: "M_BASE_WRITE_UNCONDITIONAL"},
 		{Name: "base item added to whatever its horizon", Sizes: runners, Mistake: "M_ITEM_HORIZON_IGNORED"},
@@ -124,15 +126,15 @@ func mistakes() []Configuration {
 func harmless() []Configuration {
 	return expect(Holds, []Configuration{
 		{Name: "speed items read before the base item", Sizes: takeover, Mistake: "E_SPEED_BEFORE_BASE",
-			Why: "a base item that is newer than the speed items covers by itself what it makes them leave out"},
+			Why: "a base item newer than the speed items covers every slot that the query then leaves out"},
 		{Name: "seen items written after the speed items", Sizes: copies, Mistake: "E_SEEN_AFTER_ITEMS",
-			Why: "what counts is that they are durable before the records are reported done: until then every redelivery brings them along"},
+			Why: "it suffices that they are durable before the records are reported done: until then every redelivery contains the records"},
 		{Name: "speed folds slots that batch has covered", Sizes: swept, Mistake: "E_FOLDS_COVERED_SLOTS",
-			Why: "no reader looks at them; it only costs writes"},
+			Why: "no reader reads those items; they only cost writes"},
 		{Name: "the item's horizon alone, not the catalog's", Sizes: swept, Mistake: "E_ITEM_HORIZON_ALONE",
-			Why: "a run moves every page that one of its events touches, duplicates too; the catalog's horizon only saves reading older speed items"},
+			Why: "a run moves every page that its events touch, even duplicates; the catalog's horizon only saves reads of older speed items"},
 		{Name: "the generation's horizon written unconditionally", Sizes: runners + " REQUESTS=1", Mistake: "E_HORIZON_UNCONDITIONAL",
-			Why: "items keep their own horizons and speed items outlive them, so a horizon that goes back makes answers less exact, never wrong"},
+			Why: "items keep their own horizons and speed items outlive them: a horizon that moves back makes answers less exact, never wrong"},
 	})
 }
 

@@ -8,22 +8,22 @@ import (
 	"time"
 )
 
-// Verdict is what a search says of a configuration.
+// Verdict is the outcome of a search.
 type Verdict string
 
 // The verdicts.
 const (
-	Holds   Verdict = "holds"   // every state was visited, and none is wrong
+	Holds   Verdict = "holds"   // the search visited every state, and none is wrong
 	Refuted Verdict = "refuted" // an order of steps leads to a wrong state
-	CutOff  Verdict = "cut off" // not every state was visited: nothing is known
+	CutOff  Verdict = "cut off" // the search did not visit every state: nothing is known
 )
 
 // Result is one search.
 type Result struct {
 	Verdict   Verdict
-	Property  string // of a refutation: what is broken, one of visible, once, exact, complete, waits, rest, unreached
-	States    int    // stored
-	Depth     int    // of the longest order of steps
+	Property  string // the broken property of a refutation: visible, once, exact, complete, waits, rest or unreached
+	States    int    // number of stored states
+	Depth     int    // length of the longest order of steps
 	Megabytes float64
 	Elapsed   time.Duration
 }
@@ -37,12 +37,12 @@ var (
 	elapsedOf = regexp.MustCompile(`(?m)^pan: elapsed time ([\d.]+) seconds`)
 )
 
-// Parse reads what Spin's verifier prints.
+// Parse reads the output of Spin's verifier.
 //
-// A refutation counts wherever the search stood, since its trail is a proof. That a configuration holds is said only of a search that says
-// itself that it was full, and met neither the bound of depth nor that of memory.
+// A refutation counts even if the search was cut off, since its trail is a proof. A configuration holds only if the
+// search reports that it was full and reached neither the bound of depth nor that of memory.
 //
-// Errors: an output that is none of these, as of a model that steps out of an array.
+// Errors: any other output, for example of a model that leaves the bounds of an array.
 func Parse(output string) (Result, error) {
 	var r Result
 	head := errorsOf.FindStringSubmatch(output)
@@ -75,7 +75,8 @@ func cut(output string) bool {
 	if !strings.Contains(output, "Full statespace search for:") {
 		return true
 	}
-	for _, sign := range []string{"Search not completed", "max search depth too small", "out of memory", "MEMLIM", "Bit statespace", "Hash-Compact"} {
+	for _, sign := range []string{"Search not completed", "max search depth too small", "out of memory", "MEMLIM",
+		"Bit statespace", "Hash-Compact"} {
 		if strings.Contains(output, sign) {
 			return true
 		}
@@ -90,7 +91,7 @@ func find(in *regexp.Regexp, output string) string {
 	return ""
 }
 
-// number and float read what a regular expression has matched as a number, 0 where it has matched nothing.
+// number and float parse what a regular expression matched; 0 if it matched nothing.
 func number(text string) int {
 	n, err := strconv.Atoi(text)
 	if err != nil {

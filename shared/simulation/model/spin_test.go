@@ -12,7 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation/model"
 )
 
-// One small world, and a mistake in it. Spin that is missing fails these tests: whoever asks for the tag means to run them.
+// One small world, and a mistake in it. Spin that is missing fails these tests: whoever asks for the tag means to run
+// them.
 const small = "REQUESTS=1 SLOTS=1 INGEST_AT_ONCE SPEED_AT_ONCE"
 
 func check(t *testing.T, c model.Configuration) (model.Result, string, error) {

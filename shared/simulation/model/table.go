@@ -11,14 +11,17 @@ import (
 
 // Table runs configurations one after another and prints a line for each.
 type Table struct {
-	Out   io.Writer
-	Check func(ctx context.Context, folder string, c Configuration) (Result, error) // Check, but in tests
-	Tell  bool                                                                      // the story of every refutation; else of those that are none to be
+	Out io.Writer
+	// runs one configuration; Check outside tests
+	Check func(ctx context.Context, folder string, c Configuration) (Result, error)
+	// print the story of every refutation, not only of unexpected ones
+	Tell bool
 }
 
 // Run runs the configurations.
 //
-// Errors: a check's own, at once; in the end, every verdict that is not the expected one. A search that was cut off is never expected.
+// Errors: the error of a check, at once; after the last, all verdicts that are not the expected ones. A search that was
+// cut off is never expected.
 func (t Table) Run(ctx context.Context, configurations []Configuration) error {
 	began := time.Now()
 	states := 0
@@ -34,7 +37,13 @@ func (t Table) Run(ctx context.Context, configurations []Configuration) error {
 		}
 		states += result.States
 	}
-	fmt.Fprintf(t.Out, "%d configurations, %d states, %s\n", len(configurations), states, time.Since(began).Round(time.Second))
+	fmt.Fprintf(
+		t.Out,
+		"%d configurations, %d states, %s\n",
+		len(configurations),
+		states,
+		time.Since(began).Round(time.Second),
+	)
 	if len(wrong) > 0 {
 		return fmt.Errorf("not as expected:\n  %s", strings.Join(wrong, "\n  "))
 	}
@@ -55,7 +64,16 @@ func (t Table) one(ctx context.Context, c Configuration) (result Result, err err
 	if result, err = t.Check(ctx, folder, c); err != nil {
 		return result, err
 	}
-	fmt.Fprintf(t.Out, "%-58s %11d %6d %6.1fs %6.0f  %s\n", c.Name, result.States, result.Depth, result.Elapsed.Seconds(), result.Megabytes, words(c, result))
+	fmt.Fprintf(
+		t.Out,
+		"%-58s %11d %6d %6.1fs %6.0f  %s\n",
+		c.Name,
+		result.States,
+		result.Depth,
+		result.Elapsed.Seconds(),
+		result.Megabytes,
+		words(c, result),
+	)
 	if c.Why != "" {
 		fmt.Fprintf(t.Out, "    changes no answer: %s\n", c.Why)
 	}
@@ -69,7 +87,7 @@ func (t Table) one(ctx context.Context, c Configuration) (result Result, err err
 	return result, nil
 }
 
-// words say what a refutation breaks, and whether the verdict is the one expected.
+// words returns the verdict, the broken property of a refutation, and whether the verdict is the expected one.
 func words(c Configuration, r Result) string {
 	text := string(r.Verdict)
 	if r.Property != "" {

@@ -13,22 +13,22 @@ const (
 	catalogFile    = "shared/memory/catalog.go"
 )
 
-// ofBatch are mistakes of batch and the sweep.
+// ofBatch returns mistakes of batch and of the sweep.
 func ofBatch() []Mutant {
 	return []Mutant{
 		{
 			Name: "seal-delay-zero", Design: "3.2",
-			Mistake: "a slot is claimed as soon as it has ended",
+			Mistake: "batch claims a slot as soon as it ends",
 			Edits:   []Edit{{batchFile, `Sealed(now, b.SealDelay), now, nil`, `Sealed(now, 0), now, nil`}},
 		},
 		{
 			Name: "seal-delay-without-the-margin", Design: "3.2",
-			Mistake: "the seal delay covers the time to commit, and not the margin of the clocks",
+			Mistake: "the seal delay covers the time to commit, but not the clocks' margin",
 			Edits:   []Edit{{batchFile, `Sealed(now, b.SealDelay), now, nil`, `Sealed(now, b.SealDelay-time.Duration(b.ClockMargin)), now, nil`}},
 		},
 		{
 			Name: "batch-trusts-its-clock-alone", Design: "3.2",
-			Mistake: "slots are sealed by the own clock, also where the store's is behind",
+			Mistake: "batch seals slots by its own clock even if the store's clock is behind",
 			Edits: []Edit{{batchFile, `	if !date.IsZero() && date.Before(now) {
 		now = date
 	}
@@ -36,16 +36,16 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "late-clock-not-refused", Design: "3.2",
-			Mistake: "batch does not refuse to work with a clock that is off by more than the margin",
+			Mistake: "batch works although its clock differs by more than the margin",
 			Edits:   []Edit{{batchFile, `b.ClockMargin.Check(now, date)`, `(b.ClockMargin + clock.Margin(time.Hour)).Check(now, date)`}},
 			Killer: Killer{
 				Package: "shared/simulation/history", Run: "^TestDrills$/^clocks_off_by_more_than_the_margin",
-				Why: "the clocks of a history differ by the margin at most; the drill's by more",
+				Why: "the clocks of a history differ by at most the margin; those of the drill differ by more",
 			},
 		},
 		{
 			Name: "clock-read-after-listing", Design: "3.2",
-			Mistake: "the run's horizon is that of the clock after its slots were listed",
+			Mistake: "batch reads the clock for the run's horizon after it has listed the slots",
 			Edits: []Edit{{planFile, `	m.To = sealed
 	return m, nil
 `, `	m.To, _, err = t.sealed(ctx)
@@ -54,32 +54,32 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "horizon-inclusive-in-batch", Design: "3.2",
-			Mistake: "the slot that is under way is taken for sealed",
+			Mistake: "batch takes the current slot for sealed",
 			Edits:   []Edit{{batchFile, `	return b.Layout.Slot.Sealed(now, b.SealDelay), now, nil`, `	return b.Layout.Slot.Next(b.Layout.Slot.Sealed(now, b.SealDelay)), now, nil`}},
 		},
 		{
 			Name: "horizon-read-inclusively", Design: "3.4",
-			Mistake: "a run reads the slot at its horizon, too",
+			Mistake: "a run also reads the slot at its horizon",
 			Edits:   []Edit{{planFile, `from, archive.SlotKey(sealed)) {`, `from, archive.SlotKey(t.Layout.Slot.Next(sealed))) {`}},
 		},
 		{
 			Name: "run-at-an-unchanged-horizon", Design: "3.4",
-			Mistake: "a run may have the horizon of the one before",
+			Mistake: "a run may have the same horizon as the run before",
 			Edits:   []Edit{{planFile, `	for head.Horizon < sealed {`, `	for head.Horizon <= sealed {`}},
 		},
 		{
 			Name: "lookback-missing", Design: "3.2",
-			Mistake: "claimed slots are not listed again, and late objects never found",
+			Mistake: "batch does not list claimed slots again, so it never finds late objects",
 			Edits:   []Edit{{planFile, `	again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())`, `	again := head.Horizon`}},
 		},
 		{
 			Name: "held-objects-read-again", Design: "3.2",
-			Mistake: "objects of the slots that are listed again are not held against the earlier runs",
+			Mistake: "batch does not check whether an earlier run holds an object that it lists again",
 			Edits:   []Edit{{planFile, `		if late && known.has(object.Key) {`, `		if late && known.has("") {`}},
 		},
 		{
 			Name: "orphans-held", Design: "3.4",
-			Mistake: "the objects of an attempt that did not become real are taken for held",
+			Mistake: "batch takes the objects of a lost attempt for held",
 			Edits: []Edit{{planFile, `	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
@@ -92,7 +92,7 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "orphan-manifest-read", Design: "3.4",
-			Mistake: "a run's manifest is the first that any attempt has written under its number",
+			Mistake: "the manifest of a run is the first that any attempt has written under its number",
 			Edits: []Edit{{readerFile, `	text, _, err := r.Archive.Get(ctx, archive.Key(run.Manifest))
 `, `	prefix := run.Manifest[:len("runs/000000000000/")]
 	written, _, err := r.Archive.List(ctx, archive.Key(prefix), archive.Key(prefix+"~"), 10)
@@ -109,7 +109,7 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "manifest-not-frozen", Design: "3.4",
-			Mistake: "a run that is read again lists its slots anew",
+			Mistake: "a repeated read of a run lists its slots again",
 			Edits: []Edit{
 				{readFile, `	m, err := t.reader().Manifest(ctx, run)
 	if err != nil {
@@ -132,24 +132,24 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "append-unconditional", Design: "3.4",
-			Mistake: "a run is made real whatever the head, over one that is real already",
+			Mistake: "batch appends a run whatever the head, over one that is already real",
 			Edits: []Edit{{catalogFile, `		c.runs = append(c.runs, run)
 `, `		c.runs = append(c.runs[:run.N-1], run)
 `}, {catalogFile, `run.N != head+1 {`, `run.N > head+1 {`}},
 		},
 		{
 			Name: "loser-goes-on", Design: "3.4",
-			Mistake: "who loses the race for a run goes on with what it has read itself",
+			Mistake: "the loser of the race for a run continues with what it has read itself",
 			Edits:   []Edit{{planFile, `	case stored[0] == run: //`, `	case stored[0].N == run.N: //`}},
 		},
 		{
 			Name: "winner-stops", Design: "3.4",
-			Mistake: "what a crash has left is not finished: generations apply the newest run only",
+			Mistake: "batch does not finish what a crash left: generations apply only the newest run",
 			Edits:   []Edit{{batchFile, `Get(ctx, level[0].generation.Run+1)`, `Get(ctx, max(level[0].generation.Run+1, head.N))`}},
 		},
 		{
 			Name: "item-horizon-ignored", Design: "3.4",
-			Mistake: "a run is added to a base item that has it already",
+			Mistake: "batch adds a run to a base item that already has it",
 			Edits: []Edit{
 				{applyFile, `		if loaded.Horizon >= run.Horizon {`, `		if loaded.Horizon > run.Horizon {`},
 				{upsertFile, `		if item.version() == loaded.version() {`,
@@ -158,18 +158,18 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "base-write-unconditional", Design: "3.4",
-			Mistake: "the store of base items writes whatever horizon is there",
+			Mistake: "the store writes a base item whatever horizon it stores",
 			Edits:   []Edit{{storesFile, `Horizon; stored != loaded {`, `Horizon; stored != loaded && stored < 0 {`}},
 		},
 		{
 			Name: "base-conflict-taken-for-done", Design: "3.4",
-			Mistake: "a base item that could not be written is taken for written",
+			Mistake: "batch takes a base item for written although the write failed",
 			Edits: []Edit{{upsertFile, `		if err = s.Put(ctx, item, loaded.version()); err == nil {`, `		_, base := any(s).(Base)
 		if err = s.Put(ctx, item, loaded.version()); err == nil || base {`}},
 		},
 		{
 			Name: "items-not-all-written", Design: "3.4",
-			Mistake: "the error of writing a generation's items is swallowed, and its horizon moves",
+			Mistake: "batch swallows the error of writing a generation's items and moves the horizon",
 			Edits: []Edit{{applyFile, `	if err != nil {
 		return fmt.Errorf("view %s, run %d: %w", g.view, run.N, err)
 	}
@@ -178,7 +178,7 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "horizon-before-items", Design: "3.4",
-			Mistake: "a generation's horizon moves before its items are written",
+			Mistake: "a generation's horizon moves before batch writes its items",
 			Edits: []Edit{{applyFile, `	if err := t.write(ctx, g, run, delta, replace); err != nil {
 		return err
 	}
@@ -191,54 +191,56 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "horizon-goes-back", Design: "3.4",
-			Mistake: "a tick that thaws late writes its run's horizon over that of a later run",
+			Mistake: "a tick that thaws late overwrites the horizon of a later run with its own",
 			Edits:   []Edit{{movesFile, `|| g.Run >= run.N {`, `|| g.Run == run.N || !g.HasBase() && g.Run > run.N {`}},
 		},
 		{
 			Name: "crashed-build-added-to", Design: "3.4",
-			Mistake: "a build adds to the items that a crashed one has left, instead of replacing them",
+			Mistake: "a build adds to the items of a crashed build instead of replacing them",
 			Edits:   []Edit{{applyFile, `totals[i], built)`, `totals[i], advanced)`}},
 		},
 		{
 			Name: "no-sweep", Design: "3.1",
-			Mistake: "nobody looks for objects without receipts",
+			Mistake: "the sweep does not look for objects without receipts",
 			Edits:   []Edit{{receiptsFile, `		if len(o.met) >= o.events {`, `		if len(o.met) >= 0 {`}, {receiptsFile, `		for _, o := range r.open {`, `		for _, o := range map[ulid.ULID]*open(nil) {`}},
 		},
 		{
 			Name: "sweep-moves-on-at-once", Design: "3.1",
-			Mistake: "a run counts as swept once what it lacks was queued",
+			Mistake: "a run counts as swept once its missing objects are queued",
 			Edits:   []Edit{{sweepFile, `		case done:`, `		case done || !gap:`}},
 		},
 		{
 			Name: "sweep-before-applied", Design: "3.1",
-			Mistake: "the sweep has runs streamed that no generation has applied yet",
+			Mistake: "the sweep queues objects of runs that no generation has applied yet",
 			Edits:   []Edit{{sweepFile, `				head = min(head, g.Run)`, `				head = max(head, g.Run)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestSweepWaitsForBatch$",
-				Why: "an event that nobody counts comes back with the run, which is applied within batch's bound; until then speed may say nothing of it",
+				Why: "the missing event returns when batch applies the run, within its bound; until then speed may be silent " +
+					"about it",
 			},
 		},
 		{
 			Name: "sweep-before-built", Design: "3.1",
-			Mistake: "the sweep does not wait for what is built first of a view, and will answer",
+			Mistake: "the sweep does not wait for the first generation of a view, which will answer",
 			Edits:   []Edit{{sweepFile, `			answers := g.Run > 0 || v.Serving == ""`, `			answers := g.Run > 0`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestSweepWaitsForTheFirstBuild$",
-				Why: "it takes a late object two runs ahead, and a batch function frozen for longer than the sweep waits: a history in 5,000",
+				Why: "it takes a late object two runs ahead, and a batch function frozen for longer than the sweep waits: 1 " +
+					"history in 5,000",
 			},
 		},
 		{
 			Name: "builds-up-to-an-old-head", Design: "3.4",
-			Mistake: "a generation is built up to the head as it was when the tick began",
+			Mistake: "a build ends at the head that the tick read at its start",
 			Edits:   []Edit{{applyFile, `	head, err := t.Catalog.Head(ctx)`, `	head, err := t.report.Head, error(nil)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildReachesTheHead$",
-				Why: "the same, with a view that appears after the sweep has looked",
+				Why: "the same reason, for a view that appears after the sweep has looked",
 			},
 		},
 		{
 			Name: "builds-before-it-moves", Design: "3.4",
-			Mistake: "a tick lets views serve and gives up what was retained only after its builds",
+			Mistake: "a tick switches views and drops retained generations only after its builds",
 			Edits: []Edit{{batchFile, `	moved := t.moveAll(ctx, head)
 	n, err := t.build(ctx)
 	if n > 0 {
@@ -248,12 +250,12 @@ func ofBatch() []Mutant {
 `}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildAlwaysKilled$",
-				Why: "in histories no build is killed for ever: the tick that ends it moves the other views, too",
+				Why: "no history kills a build for ever: the tick that ends it also moves the other views",
 			},
 		},
 		{
 			Name: "failed-build-holds-others", Design: "3.4",
-			Mistake: "the first generation that cannot be built keeps those after it from being built",
+			Mistake: "the first generation that cannot be built stops the builds after it",
 			Edits: []Edit{{applyFile, `		all = append(all, err)
 `, `		if err != nil {
 			return n, err
@@ -261,18 +263,18 @@ func ofBatch() []Mutant {
 `}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildAlwaysFails$",
-				Why: "in histories no build fails for ever",
+				Why: "no history has a build that fails for ever",
 			},
 		},
 		{
 			Name: "builds-without-time", Design: "3.4",
-			Mistake: "a build is begun however little of the tick's time is left",
+			Mistake: "a tick begins a build however little time it has left",
 			Edits: []Edit{{applyFile, `	if t.isShortOfTime(ctx) {
 `, `	if false {
 `}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildWaitsForTime$",
-				Why: "a build that is killed is begun again, and loses nothing but time",
+				Why: "a killed build begins again and loses only time",
 			},
 		},
 	}

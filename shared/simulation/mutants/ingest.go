@@ -6,12 +6,12 @@ const (
 	republishFile = "shared/ingest/republish.go"
 )
 
-// ofIngest are mistakes of ingest and republish.
+// ofIngest returns mistakes of ingest and republish.
 func ofIngest() []Mutant {
 	return []Mutant{
 		{
 			Name: "stream-before-archive", Design: "3.1",
-			Mistake: "the records are published before the archive has the events",
+			Mistake: "ingest publishes the records before the archive has the events",
 			Edits: []Edit{{ingestFile, `
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
@@ -26,7 +26,7 @@ func ofIngest() []Mutant {
 		},
 		{
 			Name: "failed-put-is-published", Design: "3.1",
-			Mistake: "the records are published although the archive's answer is not known",
+			Mistake: "ingest publishes the records although it does not know the archive's answer",
 			Edits: []Edit{{ingestFile, `
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
@@ -40,30 +40,30 @@ func ofIngest() []Mutant {
 		},
 		{
 			Name: "late-put-acknowledged", Design: "3.1",
-			Mistake: "a put that succeeds after its deadline is acknowledged",
+			Mistake: "ingest acknowledges a put that succeeds after its deadline",
 			Edits: []Edit{{ingestFile, `	if !now.Before(deadline) {
 		return fmt.Errorf("%w: the archive answered`, `	if now.IsZero() {
 		return fmt.Errorf("%w: the archive answered`}},
 		},
 		{
 			Name: "unknown-put-acknowledged", Design: "3.1",
-			Mistake: "a put that fails for any reason is taken for one that exists already",
+			Mistake: "ingest takes every failed put for an object that already exists",
 			Edits:   []Edit{{ingestFile, `err == nil || errors.Is(err, archive.ErrExists) {`, `err == nil || err != nil {`}},
 		},
 		{
 			Name: "slot-from-the-clock-in-ingest", Design: "2",
-			Mistake: "the object's slot is that of the clock at the put, not that of its stamps",
+			Mistake: "the object's slot follows the clock at the put, not its stamps",
 			Edits: []Edit{{ingestFile, `		var date time.Time
 `, `		var date time.Time
 		if _, request, err := archive.ParseEventsKey(key); err == nil {
 			key = archive.EventsKey(in.Layout.Slot.At(in.Now()), request)
 		}
 `}},
-			Killer: Killer{"shared/ingest", "^TestSlotOfTheStamp$", "a slot has to end between the stamp and the put: one history in some fifty has that"},
+			Killer: Killer{"shared/ingest", "^TestSlotOfTheStamp$", "a slot must end between the stamp and the put: about 1 history in 50"},
 		},
 		{
 			Name: "lane-of-the-request", Design: "2",
-			Mistake: "a line's lane comes from its request, not from its identity, so that copies go through several lanes",
+			Mistake: "a line's lane follows its request, not its identity, so copies go through several lanes",
 			Edits: []Edit{{ingestFile, `		out.lanes[i] = in.Layout.Lane(identity)
 `, `		identity.Hi = request.Time()
 		out.lanes[i] = in.Layout.Lane(identity)
@@ -71,12 +71,12 @@ func ofIngest() []Mutant {
 		},
 		{
 			Name: "first-line-only", Design: "3.1",
-			Mistake: "of a lane's lines in one request only the first is published",
+			Mistake: "ingest publishes only the first of a lane's lines in a request",
 			Edits:   []Edit{{publisherFile, `			packs[last] = append(packs[last], line...)`, `			_ = append(packs[last], line...)`}},
 		},
 		{
 			Name: "republish-changes-the-stamps", Design: "3.1",
-			Mistake: "republish stamps the lines anew",
+			Mistake: "republish gives the lines new stamps",
 			Edits: []Edit{{republishFile, `	out := lines{data: batch.Data}
 `, `	again := batch.Stamps[0].Request
 	if err := again.SetTime(again.Time() + 60_000); err != nil {
@@ -90,51 +90,52 @@ func ofIngest() []Mutant {
 		},
 		{
 			Name: "republish-of-the-first-lane", Design: "3.1",
-			Mistake: "republish publishes the first of the lanes it is asked for",
+			Mistake: "republish publishes only the first of the requested lanes",
 			Edits: []Edit{{republishFile, `	for _, name := range names {
 `, `	for _, name := range names[:min(1, len(names))] {
 `}},
 			Killer: Killer{
 				Package: "shared/ingest", Run: "^TestRepublish$",
-				Why: "the sweep finds the other lanes, and asks for them one after the other: they are late, as they are where ingest dies",
+				Why: "the sweep finds the other lanes and requests them one by one: they are late, as if ingest had died",
 			},
 		},
 		{
 			Name: "ingest-trusts-its-clock", Design: "3.1",
-			Mistake: "ingest does not hold its clock against the store's",
+			Mistake: "ingest does not compare its clock with the store's",
 			Edits:   []Edit{{ingestFile, `	if err := in.ClockMargin.Check(now, date); err != nil {`, `	if err := in.ClockMargin.Check(now, time.Time{}); err != nil {`}},
 			Killer: Killer{
 				Package: "shared/simulation/history", Run: "^TestDrills$/^clocks_off_by_more_than_the_margin",
-				Why: "the clocks of a history differ by the margin at most; the drill's by more",
+				Why: "the clocks of a history differ by at most the margin; those of the drill differ by more",
 			},
 		},
 		{
 			Name: "existing-put-fails", Design: "3.1",
-			Mistake: "an object that exists already, put by an earlier try, is taken for a failure",
+			Mistake: "ingest takes an object that its own earlier try has put for a failure",
 			Edits:   []Edit{{ingestFile, `err == nil || errors.Is(err, archive.ErrExists) {`, `err == nil {`}},
 			Killer: Killer{
 				Package: "shared/ingest", Run: "^TestCommitAgain$",
-				Why: "the client sends again, and its copies count once: what is lost is a durable request's acknowledgement, which no answer shows",
+				Why: "the client sends again and its copies count once: only the acknowledgement of a durable request is lost",
 			},
 		},
 		{
 			Name: "all-records-sent-again", Design: "3.1",
-			Mistake: "when the stream takes some of the records, all are sent again",
+			Mistake: "if the stream takes some of the records, ingest sends all again",
 			Edits: []Edit{{publisherFile, `		entries, err = kept, errNotTaken`, `		if err = errNotTaken; len(kept) == 0 {
 			entries = kept
 		}`}},
 			Killer: Killer{
 				Package: "shared/ingest", Run: "^TestPublishAgain$",
-				Why: "speed drops the copies: it only costs",
+				Why: "speed drops the copies: they only cost",
 			},
 		},
 		{
 			Name: "refused-records-forgotten", Design: "3.1",
-			Mistake: "records that the stream refuses are neither sent again nor queued",
+			Mistake: "ingest neither sends again nor queues the records that the stream refuses",
 			Edits:   []Edit{{publisherFile, `		entries, err = kept, errNotTaken`, `		entries, err = kept[:0], errNotTaken`}},
 			Killer: Killer{
 				Package: "shared/ingest", Run: "^TestPublishAgain$",
-				Why: "batch shows the events within its bound, and the sweep finds the records: they are late, as they are where ingest dies",
+				Why: "batch shows the events within its bound, and the sweep finds the records: they are late, as if ingest had " +
+					"died",
 			},
 		},
 	}

@@ -7,13 +7,13 @@ const (
 	deploymentFile = "shared/generations/deployment.go"
 )
 
-// ofKappa are mistakes with Kappa views and with operators that histories find: their oracles tell of every copy whether the live half may hold it, or
-// replay, or neither.
+// ofKappa returns mistakes with Kappa views and with operators that histories find: their oracles know of every copy
+// whether the live half may hold it, or replay, or neither.
 func ofKappa() []Mutant {
 	return []Mutant{
 		{
 			Name: "kappa-live-from-zero", Design: "3.8",
-			Mistake: "speed folds for a Kappa view what is replay's to bring in",
+			Mistake: "speed folds slots of a Kappa view that replay must fold",
 			Edits: []Edit{{kindFile, `		return max(g.LiveFrom, g.Horizon)
 	}
 	return g.LiveFrom
@@ -24,74 +24,74 @@ func ofKappa() []Mutant {
 		},
 		{
 			Name: "kappa-edge-too-narrow", Design: "3.8",
-			Mistake: "replay looks for what the live half has counted of the last half of the window only",
+			Mistake: "replay looks for events that the live half has counted in the last half of the window only",
 			Edits: []Edit{{replayEdge, `	return int64(live) - t.Layout.SpeedWindow.Milliseconds()
 `, `	return int64(live) - t.Layout.SpeedWindow.Milliseconds()/2
 `}},
 		},
 		{
 			Name: "kappa-reads-lanes-from-live-on", Design: "3.8",
-			Mistake: "replay reads what was seen from LiveFrom on, and nothing of what came right before",
+			Mistake: "replay reads the seen items from LiveFrom on, but none from right before",
 			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - t.ClockMargin.Apart().Milliseconds()`, `	recorded := int64(l.live)`}},
 		},
 		{
 			Name: "kappa-lanes-up-to-live", Design: "3.8",
-			Mistake: "replay asks for copies below LiveFrom among those that the live half has counted",
+			Mistake: "replay looks for copies below LiveFrom among those that the live half has counted",
 			Edits:   []Edit{{replayEdge, `arrival <= int64(l.live)+2*window {`, `arrival <= int64(l.live) {`}},
 		},
 		{
 			Name: "replay-by-the-other-window", Design: "3.8",
-			Mistake: "replay finds duplicates within batch's window",
+			Mistake: "replay finds duplicates within batch's window instead of speed's",
 			Edits:   []Edit{{replayRead, `runs.Rule{Window: t.Layout.SpeedWindow,`, `runs.Rule{Window: t.Layout.DedupeWindow,`}},
 		},
 		{
 			Name: "replay-includes-live", Design: "3.8",
-			Mistake: "replay brings in the slot from which speed folds",
+			Mistake: "replay also folds the slot from which speed folds",
 			Edits: []Edit{{replayRead, `		if s >= live {
 			continue`, `		if s > live {
 			continue`}},
 		},
 		{
 			Name: "replay-passes-over-a-run", Design: "3.8",
-			Mistake: "a run of which some events arrived from LiveFrom on is passed over with those before",
+			Mistake: "replay passes over a run although some of its events arrived from LiveFrom on",
 			Edits:   []Edit{{replayRead, `run.FirstArrival < int64(live) {`, `run.LastArrival < int64(live) {`}},
 		},
 		{
 			Name: "replay-commits-before-it-folds", Design: "3.8",
-			Mistake: "replay's run moves when no item holds the first runs yet",
+			Mistake: "replay moves its run although no item holds the first runs yet",
 			Edits:   []Edit{{replayFile, `	if len(in.seen) > 0 {`, `	if len(in.seen) > 0 && g.Run > 0 {`}},
 		},
 		{
 			Name: "replay-drops-what-is-retained", Design: "3.7",
-			Mistake: "a Kappa generation is deleted while it is kept to go back to",
+			Mistake: "a Kappa generation is deleted while it is retained",
 			Edits: []Edit{{moverFile, `g.State != lifecycle.Dropping || m.Now`,
 				`(g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.HasBase())) || m.Now`}},
 		},
 		{
 			Name: "kappa-announced-again-in-place", Design: "3.8",
-			Mistake: "a Kappa generation whose announcement came too late goes on with what speed has folded into it, for a later slot",
+			Mistake: "a Kappa generation that was announced too late keeps what speed has folded, for a later slot",
 			Edits: []Edit{{movesFile, `	if g.PerSlot() {
 		next, ok := v.moved(id, Postpone, 0)`, `	if g.ID != "" {
 		next, ok := v.moved(id, Postpone, 0)`}},
 		},
 		{
 			Name: "sweep-waits-for-replay", Design: "3.8",
-			Mistake: "the sweep waits for what replay has brought in, which waits for the sweep",
+			Mistake: "the sweep waits for replay, which waits for the sweep",
 			Edits:   []Edit{{sweepFile, `answers && g.IsKept() && g.Owner() == lifecycle.Batch {`, `answers && g.IsKept() && g.Owner() != "" {`}},
 		},
 		{
 			Name: "complete-before-it-is-swept", Design: "3.8",
-			Mistake: "an answer is said to be complete as far as replay has come, whatever the stream has lost",
+			Mistake: "an answer is complete as far as replay has come, whatever the stream has lost",
 			Edits:   []Edit{{kindFile, `		swept = min(swept, g.Run)`, `		swept = g.Run`}},
 		},
 		{
 			Name: "switch-below-live", Design: "3.7",
-			Mistake: "a generation may serve when it is built, though the horizon has not reached the slot it is live from",
+			Mistake: "a built generation may serve before its horizon has reached the slot from which it is live",
 			Edits:   []Edit{{operateFile, `	case g.Horizon < g.LiveFrom:`, `	case g.Horizon < g.LiveFrom && g.Run == 0:`}},
 		},
 		{
 			Name: "batch-undoes-a-rollback", Design: "3.7",
-			Mistake: "batch brings back at its next tick what an operator has put away",
+			Mistake: "at its next tick, batch begins again the definition that an operator has abandoned",
 			Edits:   []Edit{{movesFile, `w.held == (v.Held == definition)`, `!w.held`}},
 		},
 	}

@@ -44,7 +44,8 @@ func TestMutantsApply(t *testing.T) {
 	}
 }
 
-// TestMutantsAreTold: each says what it is, in words and by the section it breaks, and where a test refutes it that there is one, and why.
+// TestMutantsAreTold: each mutant has a sentence and the section that it breaks. If a test refutes it, the test exists
+// and has a reason.
 func TestMutantsAreTold(t *testing.T) {
 	names := map[string]bool{}
 	known := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)

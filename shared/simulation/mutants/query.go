@@ -6,22 +6,22 @@ const (
 	resultFile  = "shared/serving/result.go"
 )
 
-// ofQuery are mistakes of queries.
+// ofQuery returns mistakes of queries.
 func ofQuery() []Mutant {
 	return []Mutant{
 		{
 			Name: "horizon-inclusive-in-query", Design: "3.6",
-			Mistake: "the slot at the horizon is taken for covered",
+			Mistake: "a query takes the slot at the horizon for covered",
 			Edits:   []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot <= max(g.Horizon, m.horizons[item.Page]) {`}},
 		},
 		{
 			Name: "horizon-of-the-generation-alone", Design: "3.6",
-			Mistake: "speed items below a base item's own horizon take part while a run is under way",
+			Mistake: "a query adds speed items below a base item's own horizon during a run",
 			Edits:   []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
 		},
 		{
 			Name: "all-speed-items", Design: "3.6",
-			Mistake: "speed items of covered slots take part",
+			Mistake: "a query adds speed items of covered slots",
 			Edits: []Edit{
 				{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < 0 {`},
 				{rowsFile, `at.key, g.Horizon)`, `at.key, 0)`},
@@ -29,7 +29,7 @@ func ofQuery() []Mutant {
 		},
 		{
 			Name: "catalog-read-after-items", Design: "3.6",
-			Mistake: "the pointer's horizon is read after the base items",
+			Mistake: "a query reads the pointer's horizon after the base items",
 			Edits: []Edit{
 				{rowsFile, `	Generation lifecycle.Generation // as`, `	catalog    catalog.Catalog
 	Generation lifecycle.Generation // as`},
@@ -54,48 +54,49 @@ func ofQuery() []Mutant {
 		},
 		{
 			Name: "exact-with-speed", Design: "3.6",
-			Mistake: "a row is called exact although a speed item took part",
+			Mistake: "a row is marked exact although a speed item contributed to it",
 			Edits:   []Edit{{resultFile, `row.Exact = !m.speed.Has(w) && !`, `row.Exact = !`}},
 		},
 		{
 			Name: "exact-before-the-end", Design: "3.6",
-			Mistake: "a row is called exact before its window has ended",
+			Mistake: "a row is marked exact before its window has ended",
 			Edits:   []Edit{{resultFile, `!m.speed.Has(w) && !row.End.After(horizon.Start())`, `!m.speed.Has(w)`}},
 		},
 		{
 			Name: "exact-by-the-start", Design: "3.6",
-			Mistake: "a row is called exact when its window has begun by the horizon",
+			Mistake: "a row is marked exact if its window has begun by the horizon",
 			Edits:   []Edit{{resultFile, `!m.speed.Has(w) && !row.End.After(horizon.Start())`, `!m.speed.Has(w) && !row.Start.After(horizon.Start())`}},
 		},
 		{
 			Name: "total-of-rows-ahead", Design: "3.6",
-			Mistake: "a total is called exact although a row of it is ahead of the answer's horizon",
+			Mistake: "a total is marked exact although one of its rows is ahead of the answer's horizon",
 			Edits:   []Edit{{resultFile, `row.Exact && row.Horizon.IsZero()`, `row.Exact`}},
 		},
 		{
 			Name: "row-horizon-not-told", Design: "3.6",
-			Mistake: "a row whose base item is ahead of the answer's horizon does not say so",
+			Mistake: "a row does not report that its base item is ahead of the answer's horizon",
 			Edits: []Edit{{resultFile, `		row.Horizon = own.Start()
 `, ``}},
 		},
 	}
 }
 
-// ofGenerations are mistakes in announcing views and letting them serve.
+// ofGenerations returns mistakes in announcing views and letting them serve.
 func ofGenerations() []Mutant {
 	return []Mutant{
 		{
 			Name: "confirmed-unchecked", Design: "3.7",
-			Mistake: "an announcement is confirmed however late it was read",
+			Mistake: "batch confirms an announcement however late it was read",
 			Edits:   []Edit{{deploymentFile, `	if inTime {`, `	if inTime || !inTime {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
-				Why: "batch ticks again while an announcement is late, and its own, in time, takes the place of the late one; the test has but one tick",
+				Why: "in a history, batch ticks again and its timely announcement replaces the late one; the test has only one " +
+					"tick",
 			},
 		},
 		{
 			Name: "live-from-everywhere", Design: "3.7",
-			Mistake: "a view is announced for all slots although there are events already",
+			Mistake: "batch announces a view for all slots although events exist",
 			Edits: []Edit{{deploymentFile, `	if err != nil || empty {
 		return 0, err
 	}
@@ -117,7 +118,7 @@ func ofGenerations() []Mutant {
 		},
 		{
 			Name: "announced-not-folded", Design: "3.7",
-			Mistake: "speed folds a definition once it is confirmed, not once it is announced",
+			Mistake: "speed folds a definition only once it is confirmed, not once it is announced",
 			Edits: []Edit{{kindFile, `	if g.HasBase() {
 		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
 		if g.State == Announced {
@@ -126,12 +127,12 @@ func ofGenerations() []Mutant {
 		return max(g.LiveFrom, g.Horizon)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
-				Why: "it takes a confirmation that lands after its slot has begun, for each of few views; the test stops each call at such a moment",
+				Why: "it takes a confirmation that lands after its slot has begun; the test stops each call at such a moment",
 			},
 		},
 		{
 			Name: "building-not-folded", Design: "3.7",
-			Mistake: "speed folds a definition once it serves",
+			Mistake: "speed folds a definition only once it serves",
 			Edits: []Edit{{kindFile, `	if g.HasBase() {
 		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
 		if g.State == Building {
@@ -141,7 +142,7 @@ func ofGenerations() []Mutant {
 		},
 		{
 			Name: "retained-not-folded", Design: "3.7",
-			Mistake: "speed no longer folds a definition that may be gone back to",
+			Mistake: "speed no longer folds a retained definition",
 			Edits: []Edit{{kindFile, `	if g.HasBase() {
 		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
 		if g.State == Retained {
@@ -150,21 +151,22 @@ func ofGenerations() []Mutant {
 		return max(g.LiveFrom, g.Horizon)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
-				Why: "few histories go back to a definition while what it lacks is not covered yet; the test does, with events right before",
+				Why: "few histories roll back before batch covers the missing events; the test does, with events right before",
 			},
 		},
 		{
 			Name: "dropped-at-once", Design: "3.7",
-			Mistake: "a generation is not kept once another serves",
+			Mistake: "a generation is not retained once another serves",
 			Edits:   []Edit{{movesFile, `now-g.Since < retainFor {`, `now-g.Since < 0*retainFor {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
-				Why: "it is built anew, and no answer is wrong: what is lost is that going back is one write. Queries end long before items are deleted",
+				Why: "a rollback rebuilds it, and no answer is wrong: only the rollback in one write is lost. Queries end long " +
+					"before items are deleted",
 			},
 		},
 		{
 			Name: "catalog-cached-in-speed", Design: "3.7",
-			Mistake: "an environment of speed reads the catalog once, and keeps it",
+			Mistake: "an environment of speed reads the catalog only once",
 			Edits: []Edit{
 				{speedFile, `	live, err := s.live(ctx)
 	if err != nil {

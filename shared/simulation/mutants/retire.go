@@ -1,6 +1,6 @@
 package mutants
 
-// ofRetiring are mistakes with views that the deployed file no longer names.
+// ofRetiring returns mistakes with views that the deployed file no longer defines.
 func ofRetiring() []Mutant {
 	by := func(test, why string) Killer {
 		return Killer{Package: "shared/simulation", Run: "^" + test + "$", Why: why}
@@ -12,31 +12,31 @@ func ofRetiring() []Mutant {
 	return []Mutant{
 		{
 			Name: "empty-file-retires", Design: "3.7",
-			Mistake: "a file without any view retires all of them",
+			Mistake: "a file without views retires all views",
 			Edits:   []Edit{{deploymentFile, `	if len(s.Definitions) == 0 {`, `	if s.Now == nil {`}},
 			Killer:  step("TestRetire", "no history deploys an empty file"),
 		},
 		{
 			Name: "named-views-retired", Design: "3.7",
-			Mistake: "a view that the file names is retired, too",
+			Mistake: "batch also retires a view that the file defines",
 			Edits:   []Edit{{deploymentFile, `is && !isNamed {`, `is && (isNamed || !isNamed) {`}},
 			Killer:  step("TestRetire", brief+", by which it is taken up"),
 		},
 		{
 			Name: "retired-not-folded", Design: "3.7",
-			Mistake: "speed no longer folds a view that is retired",
+			Mistake: "speed no longer folds a retired view",
 			Edits:   []Edit{{liveFile, `if g.Definition != p.Hash || !g.IsKept() {`, `if g.Definition != p.Hash || !g.IsKept() || v.Retired != 0 {`}},
 			Killer:  by("TestRetired", brief+", and few events come in between"),
 		},
 		{
 			Name: "retired-not-applied", Design: "3.7",
-			Mistake: "batch applies no runs to a view that is retired",
+			Mistake: "batch applies no runs to a retired view",
 			Edits:   []Edit{{batchFile, `			if !g.TakesRuns() {`, `			if !g.TakesRuns() || v.Retired != 0 {`}},
 			Killer:  by("TestRetired", brief+", and what it lacks is applied then"),
 		},
 		{
 			Name: "retired-entry-deleted", Design: "3.7",
-			Mistake: "the entry of a view that was dropped is deleted, and revisions begin again",
+			Mistake: "batch deletes the entry of a dropped view, so revisions begin again",
 			Edits: []Edit{{catalogFile, `		c.views[v.Name] = v
 		return nil
 `, `		c.views[v.Name] = v
@@ -49,7 +49,7 @@ func ofRetiring() []Mutant {
 		},
 		{
 			Name: "retired-dropped-at-once", Design: "3.7",
-			Mistake: "a retired view is dropped at the next tick",
+			Mistake: "batch drops a retired view at the next tick",
 			Edits:   []Edit{{movesFile, `now-v.Retired >= retainFor {`, `now-v.Retired >= 0*retainFor {`}},
 			Killer:  by("TestRetired", "the test leaves a view out for several ticks, and looks at it after each"),
 		},

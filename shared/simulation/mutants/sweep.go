@@ -7,60 +7,61 @@ const (
 	retainFile    = "shared/setting/setting.go"
 )
 
-// ofSweep are mistakes of the sweep in what it takes for lost, in how often it asks, and in what is too old to be put into the stream.
+// ofSweep returns mistakes of the sweep: in what it takes for lost, in how often it asks, and in what is too old for
+// the stream.
 func ofSweep() []Mutant {
 	story := func(run, why string) Killer {
 		return Killer{Package: "shared/simulation", Run: "^" + run + "$", Why: why}
 	}
-	const lag = "what is asked for too often does no harm but to make a lag longer, which the oracles of histories see when it is far too long"
+	const lag = "requests that are too frequent only lengthen a lag, which the oracles of histories see if it is far too long"
 	const age = "the story says what becomes of it; in histories a rebuild mends it"
 	return []Mutant{
 		{
 			Name: "sweep-queues-what-waits", Design: "3.1",
-			Mistake: "what has no receipt is lost, however far its lane has been read",
+			Mistake: "the sweep takes an object without a receipt for lost, however far its lane has been read",
 			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] > o.arrival+late || late > 0 {`}},
 			Killer: Killer{Package: "shared/simulation/history", Run: "^TestCopiesThatWait$",
-				Why: "few histories lag so far: the test plays one that does"},
+				Why: "few histories lag that far; the test plays one that does"},
 		},
 		{
 			Name: "sweep-without-a-margin", Design: "3.1",
-			Mistake: "a request that arrived any later tells that a lane has been read past another, as though all clocks were one",
+			Mistake: "any later request shows that its lane was read past an object, as if all clocks were equal",
 			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] > o.arrival || f.read[lane] > o.arrival+late {`}},
 			Killer:  story("TestSweepOfAnIngestWithASlowClock", lag),
 		},
 		{
 			Name: "own-receipt-tells", Design: "3.1",
-			Mistake: "one of a request's records tells that the lane has been read past the others",
+			Mistake: "one record of a request shows that its lane was read past the others",
 			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] == o.arrival || f.read[lane] > o.arrival+late {`}},
 			Killer:  story("TestSweepOfHalfARequestThatWaits", lag),
 		},
 		{
 			Name: "sweep-queues-behind-the-queue", Design: "3.1",
-			Mistake: "the sweep queues what it misses although the republish queue has not been emptied",
+			Mistake: "the sweep queues missing objects although the republish queue is not empty",
 			Edits:   []Edit{{waitsFile, `		t.room = 1`, `		t.room = maxQueued`}},
 			Killer:  story("TestSweepWaitsForTheQueue", lag),
 		},
 		{
 			Name: "sweep-waits-as-long-each-time", Design: "3.1",
-			Mistake: "what does not come is asked for again at one pace",
+			Mistake: "the sweep repeats its requests at a constant pace",
 			Edits:   []Edit{{waitsFile, `<<min(wait.Rounds-1, maxDouble)`, `<<min(0, maxDouble)`}},
 			Killer:  story("TestSweepOfAStreamThatLags", lag),
 		},
 		{
 			Name: "sweep-forgets-what-it-waits-for", Design: "3.1",
-			Mistake: "what was queued is noted nowhere",
+			Mistake: "the sweep does not record what it has queued",
 			Edits:   []Edit{{waitsFile, `	if t.waits == nil || !t.waits.changed {`, `	if t.waits != nil || !t.waits.changed {`}},
 			Killer:  story("TestSweepOfAStreamThatLags", lag),
 		},
 		{
 			Name: "one-probe-for-ever", Design: "3.1",
-			Mistake: "the newest object of a quiet lane is the only one that is asked for",
+			Mistake: "the sweep requests only the newest object of a quiet lane",
 			Edits:   []Edit{{decideFile, `places[t.waits.all[at].Rounds%len(places)]`, `places[0]`}},
 			Killer:  story("TestProbesTakeTurns", "no object of a history is one that cannot be read"),
 		},
 		{
 			Name: "probe-tells-nothing", Design: "3.1",
-			Mistake: "the receipt of a probe says nothing of the other objects of its run",
+			Mistake: "the receipt of a probe says nothing about the other objects of its run",
 			Edits:   []Edit{{decideFile, `	return o.arrival <= f.all[wait.Probe-1].arrival`, `	return o.arrival < 0`}},
 			Killer:  story("TestQuietLoss", "the others come one by one, as probes: later"),
 		},
@@ -71,7 +72,7 @@ func ofSweep() []Mutant {
 		},
 		{
 			Name: "old-events-waited-for", Design: "3.1",
-			Mistake: "the sweep goes on asking for events that are too old for the stream",
+			Mistake: "the sweep keeps requesting events that are too old for the stream",
 			Edits:   []Edit{{receiptsFile, `		if o.arrival < before {`, `		if o.arrival < before && before < 0 {`}},
 			Killer:  story("TestLossThatGrowsOld", age),
 		},
@@ -83,28 +84,28 @@ func ofSweep() []Mutant {
 		},
 		{
 			Name: "lack-not-marked", Design: "3.1",
-			Mistake: "a run is passed by, and no generation says that it lacks events",
+			Mistake: "the sweep passes a run by, but marks no generation that lacks its events",
 			Edits:   []Edit{{lifecycleFile, `g.Lacks == 0 && int64(g.LiveFrom) <= before {`, `g.Lacks == 0 && int64(g.LiveFrom) < before-before {`}},
 			Killer:  story("TestLossThatGrowsOld", age),
 		},
 		{
 			Name: "lack-not-told", Design: "3.8",
-			Mistake: "a generation that lacks events answers as one that is complete",
+			Mistake: "a generation that lacks events answers as if it were complete",
 			Edits:   []Edit{{"shared/lifecycle/kind.go", `	if g.Lacks > 0 {`, `	if g.Lacks > 0 && swept == 0 {`}},
 			Killer:  story("TestLossThatGrowsOld", age),
 		},
 		{
 			Name: "seen-items-live-for-the-window", Design: "3.5",
-			Mistake: "seen items live for the speed window alone",
+			Mistake: "seen items live only for the speed window",
 			Edits: []Edit{{retainFile, `	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow`,
 				`	return s.SpeedWindow`}},
 		},
 		{
 			Name: "seen-items-live-for-the-longest", Design: "3.5",
-			Mistake: "seen items live for the longest of the times that a copy may take, and not for their sum",
+			Mistake: "seen items live for the longest of the delays that a copy may have, not for their sum",
 			Edits: []Edit{{retainFile, `	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow`,
 				`	return max(s.MaxStreamAge, s.QueueRetention, s.StreamRetention) + s.SpeedWindow`}},
-			Killer: Killer{Package: "shared/setting", Run: "^TestRetainSeen$", Why: "in histories no copy is late enough in all of them at once"},
+			Killer: Killer{Package: "shared/setting", Run: "^TestRetainSeen$", Why: "no history delays a copy by all of them at once"},
 		},
 	}
 }

@@ -1,4 +1,5 @@
-// Command play plays histories until an oracle refuses one, and says which, as a line of JSON. Command run builds it once per mutant.
+// Command play plays histories until an oracle refuses one, which it prints as a line of JSON. Command run builds it
+// once per mutant.
 package main
 
 import (
@@ -12,8 +13,8 @@ import (
 )
 
 func main() {
-	seeds := flag.Uint64("seeds", 200, "how many histories")
-	first := flag.Uint64("first", 1, "the seed of the first")
+	seeds := flag.Uint64("seeds", 200, "number of histories")
+	first := flag.Uint64("first", 1, "first seed")
 	flag.Parse()
 	if err := play(*first, *seeds); err != nil {
 		fmt.Fprintln(os.Stderr, "play:", err)
@@ -21,7 +22,7 @@ func main() {
 	}
 }
 
-// refuted is the line printed of a history that an oracle refused. What is printed is read by command run.
+// refuted is the line of JSON about a history that an oracle refused. Command run reads it.
 type refuted struct {
 	Seed   uint64 `json:"seed"`
 	Oracle string `json:"oracle"`

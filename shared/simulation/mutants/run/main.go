@@ -1,5 +1,5 @@
-// Command run builds every mutant, has its killer refute it, and prints a table. It fails when one survives or does not compile, and when the
-// unmutated system does not pass what refutes them.
+// Command run builds every mutant, lets its killer refute it, and prints a table. It fails if a mutant survives or does
+// not compile, or if the unmutated system fails the killers.
 //
 //	go run ./shared/simulation/mutants/run -run applied
 package main
@@ -23,9 +23,9 @@ import (
 
 func main() {
 	only := flag.String("run", "", "run only the mutants whose name matches this regular expression")
-	seeds := flag.Int("seeds", mutants.Seeds, "how many histories a mutant may survive before it counts as missed")
-	atOnce := flag.Int("parallel", 2, "how many mutants are played at once")
-	verbose := flag.Bool("v", false, "tell what each oracle said")
+	seeds := flag.Int("seeds", mutants.Seeds, "number of histories that a mutant may survive before it counts as missed")
+	atOnce := flag.Int("parallel", 2, "number of mutants to play at once")
+	verbose := flag.Bool("v", false, "print the message of each oracle")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := run(ctx, *only, *seeds, *atOnce, *verbose)
@@ -89,12 +89,12 @@ func moduleRoot(ctx context.Context) (string, error) {
 	}
 	file := strings.TrimSpace(string(out))
 	if filepath.Base(file) != "go.mod" {
-		return "", fmt.Errorf("find the module: go env GOMOD says %q; run this in a folder of the module", file)
+		return "", fmt.Errorf("find the module: go env GOMOD is %q; run this in a folder of the module", file)
 	}
 	return filepath.Dir(file), nil
 }
 
-// unmutated makes sure that what is to refute the mutants refutes them, and not the system as it is.
+// unmutated checks that the killers refute only mutants, not the unmutated system.
 func unmutated(ctx context.Context, w workshop, some []mutants.Mutant, atOnce int) error {
 	checks := []func() verdict{}
 	share := (w.seeds + atOnce - 1) / atOnce
@@ -103,12 +103,12 @@ func unmutated(ctx context.Context, w workshop, some []mutants.Mutant, atOnce in
 		part.first, part.seeds = first, min(share, w.seeds-first+1)
 		checks = append(checks, func() verdict { return part.try(ctx, mutants.Mutant{Name: "none"}) })
 	}
-	met := map[mutants.Killer]bool{}
+	known := map[mutants.Killer]bool{}
 	for _, m := range some {
 		k := m.Killer
 		k.Why = ""
-		if k.Package != "" && !met[k] {
-			met[k] = true
+		if k.Package != "" && !known[k] {
+			known[k] = true
 			checks = append(checks, func() verdict { return w.try(ctx, mutants.Mutant{Name: "none", Killer: k}) })
 		}
 	}
@@ -121,8 +121,8 @@ func unmutated(ctx context.Context, w workshop, some []mutants.Mutant, atOnce in
 	return errors.Join(all...)
 }
 
-// inOrder does several things, some at once, and tells of each in order.
-func inOrder[T any](all []T, atOnce int, do func(T) verdict, tell func(T, verdict)) {
+// inOrder runs do for all things, atOnce at a time, and reports the results in order.
+func inOrder[T any](all []T, atOnce int, do func(T) verdict, report func(T, verdict)) {
 	done := make([]chan verdict, len(all))
 	for i := range all {
 		done[i] = make(chan verdict, 1)
@@ -141,7 +141,7 @@ func inOrder[T any](all []T, atOnce int, do func(T) verdict, tell func(T, verdic
 		})
 	}
 	for i, thing := range all {
-		tell(thing, <-done[i])
+		report(thing, <-done[i])
 	}
 	group.Wait()
 }

@@ -13,7 +13,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation/mutants"
 )
 
-// TestTable: what is killed and what is rightly called equivalent counts; all else fails the run, by name.
+// TestTable: killed mutants and rightly equivalent ones pass. Every other verdict fails the run, with the mutant's
+// name.
 func TestTable(t *testing.T) {
 	mistake := mutants.Mutant{Name: "mistake"}
 	harmless := mutants.Mutant{Name: "harmless", Equivalent: "a reason"}
@@ -24,11 +25,13 @@ func TestTable(t *testing.T) {
 		foot  string
 		wrong bool
 	}{
-		{"killed", mistake, verdict{end: killed, by: "an oracle", seed: 3}, "1 killed, 0 survived, 0 equivalent (1 s)", false},
+		{"killed", mistake, verdict{end: killed, by: "an oracle", seed: 3}, "1 killed, 0 survived, 0 equivalent (1 s)",
+			false},
 		{"survived", mistake, verdict{end: survived}, "0 killed, 1 survived, 0 equivalent (1 s)", true},
 		{"not built", mistake, verdict{end: broken, by: "go build"}, "0 killed, 0 survived, 0 equivalent (1 s)", true},
 		{"equivalent", harmless, verdict{end: survived}, "0 killed, 0 survived, 1 equivalent (1 s)", false},
-		{"not equivalent after all", harmless, verdict{end: killed, by: "an oracle"}, "0 killed, 0 survived, 0 equivalent (1 s)", true},
+		{"not equivalent after all", harmless, verdict{end: killed, by: "an oracle"},
+			"0 killed, 0 survived, 0 equivalent (1 s)", true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out strings.Builder
@@ -46,8 +49,8 @@ func TestTable(t *testing.T) {
 }
 
 func TestInOrder(t *testing.T) {
-	first := make(chan struct{}) // the first thing ends after the second
-	var told []int
+	first := make(chan struct{}) // the first item ends after the second
+	var reported []int
 	inOrder([]int{1, 2, 3}, 2, func(n int) verdict {
 		switch n {
 		case 1:
@@ -56,13 +59,13 @@ func TestInOrder(t *testing.T) {
 			close(first)
 		}
 		return verdict{seed: uint64(n)}
-	}, func(n int, v verdict) { told = append(told, n, int(v.seed)) })
-	if diff := cmp.Diff([]int{1, 1, 2, 2, 3, 3}, told); diff != "" {
-		t.Errorf("told (-want +got):\n%s", diff)
+	}, func(n int, v verdict) { reported = append(reported, n, int(v.seed)) })
+	if diff := cmp.Diff([]int{1, 1, 2, 2, 3, 3}, reported); diff != "" {
+		t.Errorf("reported (-want +got):\n%s", diff)
 	}
 }
 
-// TestOverlay: the go command is told of every file that a mutant changes, by its place in the module.
+// TestOverlay: the overlay names every file that a mutant changes, by its path in the module.
 func TestOverlay(t *testing.T) {
 	root, dir := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "a.go"), []byte("package a // right\n"), 0o600); err != nil {

@@ -9,13 +9,13 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation/mutants"
 )
 
-// table is what is printed, a line per mutant.
+// table prints a line per mutant.
 type table struct {
 	out     io.Writer
 	verbose bool
 
 	killed, survived, equivalent int
-	wrong                        []string // what must not be, by name
+	wrong                        []string // names of the mutants with a wrong verdict
 }
 
 func (t *table) head() {
@@ -37,7 +37,7 @@ func (t *table) line(m mutants.Mutant, v verdict) {
 		t.survived++
 		t.wrong = append(t.wrong, m.Name)
 		says = "SURVIVED"
-	default: // it is called equivalent, and is not
+	default: // it is listed as equivalent but is not
 		t.wrong = append(t.wrong, m.Name)
 		says = "KILLED"
 	}
@@ -61,11 +61,18 @@ func (t *table) line(m mutants.Mutant, v verdict) {
 	}
 }
 
-// foot counts. The error names what must not be.
+// foot prints the counts. Its error names the mutants with a wrong verdict.
 func (t *table) foot(took time.Duration) error {
-	fmt.Fprintf(t.out, "\n%d killed, %d survived, %d equivalent (%.0f s)\n", t.killed, t.survived, t.equivalent, took.Seconds())
+	fmt.Fprintf(
+		t.out,
+		"\n%d killed, %d survived, %d equivalent (%.0f s)\n",
+		t.killed,
+		t.survived,
+		t.equivalent,
+		took.Seconds(),
+	)
 	if len(t.wrong) > 0 {
-		return fmt.Errorf("not as they should be: %s", strings.Join(t.wrong, ", "))
+		return fmt.Errorf("wrong verdict for: %s", strings.Join(t.wrong, ", "))
 	}
 	return nil
 }

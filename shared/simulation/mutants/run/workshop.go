@@ -18,36 +18,36 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation/mutants"
 )
 
-// end is what became of a mutant.
+// end is the fate of a mutant.
 type end string
 
 const (
 	killed   end = "killed"
 	survived end = "survived"
-	broken   end = "broken" // it cannot be built or played: nothing is known of it
+	broken   end = "broken" // it could not be built or played: nothing is known
 )
 
-// verdict is what became of a mutant, and who says so.
+// verdict is the fate of a mutant, and what decided it.
 type verdict struct {
 	end    end
 	by     string // the oracle, or the test
-	seed   uint64 // of the history; 0 where a test refuted it
+	seed   uint64 // seed of the history; 0 if a test refuted it
 	detail string
 	took   time.Duration
 }
 
 // workshop builds mutants and plays them.
 type workshop struct {
-	root  string // of the module
-	dir   string // for what is built
-	first int    // seed; 0: 1
+	root  string // folder of the module
+	dir   string // folder for build results
+	first int    // first seed; 0 means 1
 	seeds int
 }
 
-// patience is how long a mutant may be built, or played: one that loops for ever is told apart from one that is slow.
+// patience bounds the build and the play of a mutant. It separates one that loops for ever from one that is slow.
 const patience = 5 * time.Minute
 
-// try builds one mutant and has its killer play it.
+// try builds one mutant and lets its killer play it.
 func (w workshop) try(ctx context.Context, m mutants.Mutant) (v verdict) {
 	begun := time.Now()
 	defer func() { v.took = time.Since(begun) }()
@@ -66,7 +66,8 @@ func (w workshop) try(ctx context.Context, m mutants.Mutant) (v verdict) {
 	return w.histories(ctx, dir, overlay)
 }
 
-// overlay writes the mutant's files, and what names them to the go command.
+// overlay writes the mutant's files and the overlay file that names them to the go command. It returns the overlay's
+// path.
 func (w workshop) overlay(m mutants.Mutant, dir string) (string, error) {
 	files, err := m.Apply(w.root)
 	if err != nil {
@@ -91,7 +92,8 @@ func (w workshop) overlay(m mutants.Mutant, dir string) (string, error) {
 // histories plays seeds until an oracle refuses one.
 func (w workshop) histories(ctx context.Context, dir, overlay string) verdict {
 	binary := filepath.Join(dir, "play")
-	if out, err := w.command(ctx, w.root, "go", "build", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, "./shared/simulation/mutants/play"); err != nil {
+	if out, err := w.command(ctx, w.root, "go", "build", "-ldflags=-s -w", "-overlay", overlay, "-o", binary,
+		"./shared/simulation/mutants/play"); err != nil {
 		return verdict{end: broken, by: "go build", detail: said(out, err)}
 	}
 	out, err := w.command(ctx, w.root, binary, "-first", strconv.Itoa(max(w.first, 1)), "-seeds", strconv.Itoa(w.seeds))
@@ -112,13 +114,14 @@ func (w workshop) histories(ctx context.Context, dir, overlay string) verdict {
 	return verdict{end: killed, by: refuted.Oracle, seed: refuted.Seed, detail: refuted.Detail}
 }
 
-// failed finds the tests that failed, in what a test binary prints: those within others come after them.
+// failed matches the failed tests in the output of a test binary. Subtests come after their parents.
 var failed = regexp.MustCompile(`(?m)^ *--- FAIL: (\S+)`)
 
-// test has a test refute it.
+// test lets a test refute the mutant.
 func (w workshop) test(ctx context.Context, k mutants.Killer, dir, overlay string) verdict {
 	binary, name := filepath.Join(dir, "test"), path.Base(k.Package)
-	if out, err := w.command(ctx, w.root, "go", "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary, "./"+k.Package); err != nil {
+	if out, err := w.command(ctx, w.root, "go", "test", "-c", "-ldflags=-s -w", "-overlay", overlay, "-o", binary,
+		"./"+k.Package); err != nil {
 		return verdict{end: broken, by: "go test -c", detail: said(out, err)}
 	}
 	out, err := w.command(ctx, filepath.Join(w.root, filepath.FromSlash(k.Package)), binary, "-test.run", k.Run)
@@ -132,7 +135,7 @@ func (w workshop) test(ctx context.Context, k mutants.Killer, dir, overlay strin
 	if len(tests) == 0 {
 		return verdict{end: broken, by: name, detail: said(out, err)}
 	}
-	first := tests[min(1, len(tests)-1)] // within the one that was asked for
+	first := tests[min(1, len(tests)-1)] // the subtest of the requested one
 	return verdict{end: killed, by: name + " " + string(out[tests[0][2]:tests[0][3]]), detail: beginning(out[first[0]:])}
 }
 
@@ -141,7 +144,7 @@ func (w workshop) command(ctx context.Context, dir, name string, arguments ...st
 	defer stop()
 	command := exec.CommandContext(ctx, name, arguments...)
 	command.Dir = dir
-	command.Env = append(os.Environ(), "GOMAXPROCS=1") // the others play meanwhile
+	command.Env = append(os.Environ(), "GOMAXPROCS=1") // other mutants play at the same time
 	var stderr bytes.Buffer
 	command.Stderr = &stderr
 	out, err := command.Output()
@@ -154,10 +157,10 @@ func (w workshop) command(ctx context.Context, dir, name string, arguments ...st
 	return out, err
 }
 
-// enough is how much is shown of what a program printed.
+// enough is the maximum length of shown program output, in bytes.
 const enough = 600
 
-// said is the end of what a program printed, and why it failed.
+// said returns the end of a program's output, and why it failed.
 func said(out []byte, err error) string {
 	text := strings.TrimSpace(string(out))
 	if len(text) > enough {

@@ -25,21 +25,21 @@ const (
 	lambda   = "github.com/aws/aws-lambda-go/lambda"
 )
 
-// program is the source of the functions, type-checked, with what each declared function refers to.
+// program is the type-checked source of the functions, with the functions and types that each function refers to.
 type program struct {
 	packages map[string]*types.Package  // of the module, by path below it
 	refers   map[*types.Func]references // of every function with a body in the module
 	handler  *types.Interface           // lambda.Handler: what the Lambda runtime calls
 }
 
-// references are what a function's body names: whatever it names, it may call or make.
+// references holds what the body of a function names. The function may call or make all of it.
 type references struct {
 	functions []*types.Func
 	types     []*types.Named
 }
 
-// load type-checks the named packages of the module, and those of the module that they import. Others are read as the
-// compiler has left them.
+// load type-checks the named packages, and the packages of this module that they import. It reads other packages from
+// the compiler's export data.
 func load(patterns ...string) (*program, error) {
 	listed, err := list(patterns)
 	if err != nil {
@@ -78,7 +78,7 @@ type importFunc func(path string) (*types.Package, error)
 
 func (f importFunc) Import(path string) (*types.Package, error) { return f(path) }
 
-// listedPackage is a package as go list describes it.
+// listedPackage is the description of a package by go list.
 type listedPackage struct {
 	ImportPath string
 	Dir        string
@@ -110,7 +110,7 @@ func list(patterns []string) ([]listedPackage, error) {
 }
 
 func (p *program) check(files *token.FileSet, imports types.Importer, l listedPackage) error {
-	// go test remembers a result for as long as nothing changes that the test has opened: so the folder is opened too.
+	// go test caches a result until a file changes that the test has opened, so the test opens the folder, too.
 	if _, err := os.ReadDir(l.Dir); err != nil {
 		return err
 	}
@@ -159,8 +159,9 @@ func referencesOf(body ast.Node, info *types.Info) (r references) {
 	return r
 }
 
-// reach is what a program may call, begun at its main: every function that is named by one that may be called and, of
-// each method of an interface, those of the types that are named. So it finds too much rather than too little.
+// reach returns the functions that a program may call, from its main on: every function that a reachable function names
+// and, for a method of an interface, the methods of all named types that implement it. It finds too much rather than
+// too little.
 type reach struct {
 	*program
 	called  map[*types.Func]bool
@@ -203,7 +204,7 @@ func (r *reach) call(f *types.Func) {
 	}
 }
 
-// dispatch calls the methods that may stand behind those of interfaces.
+// dispatch adds the methods that may implement the called methods of interfaces.
 func (r *reach) dispatch() {
 	for m := range r.methods {
 		wanted := m.Signature().Recv().Type()
@@ -221,8 +222,8 @@ func (r *reach) dispatch() {
 	}
 }
 
-// mayImplement reports whether a type implements an interface. It compares only the names and the numbers of parameters
-// of the methods of a generic interface, since the type arguments of the call are not known here.
+// mayImplement reports whether a type implements an interface. For a generic interface it compares only the names of
+// the methods and their numbers of parameters, because it does not know the type arguments of the call.
 func mayImplement(pointer *types.Pointer, wanted types.Type) bool {
 	methods := wanted.Underlying().(*types.Interface)
 	if named, ok := wanted.(*types.Named); !ok || named.TypeParams().Len() == 0 {
@@ -238,7 +239,7 @@ func mayImplement(pointer *types.Pointer, wanted types.Type) bool {
 	return true
 }
 
-// operation is the IAM action that a call of an SDK client needs, "" for a function that is none.
+// operation returns the IAM action that a call of an SDK client needs, or "" for any other function.
 func operation(f *types.Func) string {
 	receiver := f.Signature().Recv()
 	if f.Pkg() == nil || receiver == nil {
@@ -254,14 +255,14 @@ func operation(f *types.Func) string {
 	return service + ":" + f.Name()
 }
 
-// hidden says whether a function of the SDK calls operations that it does not name.
+// hidden reports whether a function of the SDK calls operations that its name does not show.
 func hidden(f *types.Func) bool {
 	return f.Pkg() != nil && strings.HasPrefix(f.Pkg().Path(), services) && f.Signature().Recv() == nil &&
 		(strings.HasSuffix(f.Name(), "Paginator") || strings.HasSuffix(f.Name(), "Waiter") ||
 			strings.HasSuffix(f.Name(), "PresignClient"))
 }
 
-// actions are those of every operation that may be called.
+// actions returns the IAM actions of all operations that may be called.
 func (r *reach) actions(t testing.TB) []string {
 	t.Helper()
 	var all []string
@@ -270,15 +271,14 @@ func (r *reach) actions(t testing.TB) []string {
 			all = append(all, action)
 		}
 		if hidden(f) {
-			t.Errorf("%s calls operations that its name does not tell: say here which", f.FullName())
+			t.Errorf("%s calls operations that its name does not show: add them to this test", f.FullName())
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
 }
 
-// byAdapter are the actions that the methods of each adapter need, of the methods that may be called: by
-// "package.Type".
+// byAdapter returns the actions that the reachable methods of each adapter need. Its keys are "package.Type".
 func (r *reach) byAdapter() map[string][]string {
 	all := map[string][]string{}
 	for f := range r.called {
@@ -301,7 +301,7 @@ func (r *reach) byAdapter() map[string][]string {
 	return all
 }
 
-// isAdapter says whether a type stands between a contract and a service.
+// isAdapter reports whether a type implements a contract by means of an AWS service.
 func isAdapter(name string) bool {
 	of := name[:strings.LastIndexByte(name, '.')]
 	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" &&
@@ -309,7 +309,8 @@ func isAdapter(name string) bool {
 		name == "functions/authorizer.secret"
 }
 
-// from are the actions of what a function names, and what that names: an adapter calls nothing through an interface.
+// from returns the actions of all functions that a function names, directly or through others. This finds all, because
+// adapters call nothing through an interface.
 func (r *reach) from(f *types.Func, seen map[*types.Func]bool) (actions []string) {
 	if seen[f] {
 		return nil

@@ -11,8 +11,8 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 )
 
-// TestFunctions: what `make functions` builds, the folders below functions/, is what is deployed, and every function
-// has its output and its log.
+// TestFunctions checks that the template deploys every function that `make functions` builds, that is every folder
+// below functions/, and that each has an output and a log.
 func TestFunctions(t *testing.T) {
 	app := application(t)
 	for name, wanted := range map[string]string{
@@ -57,7 +57,8 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that.
+// TestTimes checks that functions time out before the gateway does, which waits 30 s for a function and 10 s for an
+// authorizer.
 func TestTimes(t *testing.T) {
 	app := application(t)
 	for name, most := range map[string]int{
@@ -122,13 +123,13 @@ func TestEveryRouteHasAnAuthorizer(t *testing.T) {
 	for _, r := range app.resources("") {
 		switch r.kind() {
 		case "AWS::Lambda::Url", "AWS::Serverless::HttpApi", "AWS::Serverless::Api":
-			t.Errorf("%s is another way in", r.name)
+			t.Errorf("%s is another way to call the API", r.name)
 		}
 	}
 }
 
-// TestAuthorizers: a request without a key is refused by the gateway, and what it remembers of a key it remembers for
-// one route.
+// TestAuthorizers checks that the gateway refuses a request without a key, and that it caches the scope of a key for
+// each route.
 func TestAuthorizers(t *testing.T) {
 	app := application(t)
 	keys := app.resource("KeyAuthorizer")
@@ -137,7 +138,7 @@ func TestAuthorizers(t *testing.T) {
 	want(t, "format", keys.property("AuthorizerPayloadFormatVersion"), "2.0")
 	want(t, "answer", keys.property("EnableSimpleResponses"), "true")
 	if n := number(t, keys.property("AuthorizerResultTtlInSeconds")); n > 60 {
-		t.Errorf("the gateway remembers for %d s; functions/authorizer says a minute", n)
+		t.Errorf("the gateway caches answers for %d s; functions/authorizer requires 60 s", n)
 	}
 	if uri := text(keys.property("AuthorizerUri")); !strings.HasSuffix(
 		uri, "functions/${AuthorizerFunction.Arn}/invocations",
@@ -153,7 +154,7 @@ func TestAuthorizers(t *testing.T) {
 	}
 }
 
-// TestPermissions: only our own API, and of it only what each function serves, may invoke them.
+// TestPermissions checks that only our API may invoke a function, and only for the routes that the function serves.
 func TestPermissions(t *testing.T) {
 	const arn = "!Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/"
 	wanted := map[string]string{
@@ -179,8 +180,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// allows says whether a permission for a part of the API, "*/GET/v1/views*", covers a route. A star stands for any
-// text.
+// allows reports whether a permission for a part of the API, for example "*/GET/v1/views*", covers a route. A star
+// stands for any text.
 //
 // Source: API Gateway Developer Guide, execute-api ARN of an HTTP API: stage, method, path.
 func allows(source string, key api.Key) bool {
@@ -188,7 +189,7 @@ func allows(source string, key api.Key) bool {
 	return regexp.MustCompile("^" + pattern + "$").MatchString("$default/" + key.Method() + key.Pattern())
 }
 
-// TestKeysAreRandom: three times 32 of letters and digits, as functions/authorizer reads them.
+// TestKeysAreRandom checks that the secret holds three keys of 32 letters and digits, as functions/authorizer expects.
 func TestKeysAreRandom(t *testing.T) {
 	r := application(t).resource("KeysSecret")
 	want(t, "length", r.property("GenerateSecretString", "PasswordLength"), "96")
@@ -203,7 +204,7 @@ func TestKeysAreRandom(t *testing.T) {
 	}
 }
 
-// TestOutputs: what whoever uses the stack has to know.
+// TestOutputs checks the outputs that users of the stack need.
 func TestOutputs(t *testing.T) {
 	outputs := application(t).root["Outputs"].(object)
 	for name, wanted := range map[string]string{

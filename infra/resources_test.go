@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 )
 
-// TestTables: the keys are those of the adapters' own tests, and nothing is lost by mistake.
+// TestTables checks that the tables have the keys of the adapters' tests, and are protected against accidental loss.
 func TestTables(t *testing.T) {
 	store := storage(t)
 	schemas := map[string]awstest.Schema{
@@ -24,7 +24,7 @@ func TestTables(t *testing.T) {
 	for _, r := range tables {
 		schema, ok := schemas[r.name]
 		if !ok {
-			t.Errorf("table %s is of no adapter", r.name)
+			t.Errorf("no adapter uses table %s", r.name)
 			continue
 		}
 		want(
@@ -51,7 +51,8 @@ func attributes(keys types.ScalarAttributeType) string {
 		"}, {AttributeName: sk, AttributeType: " + string(keys) + "}]"
 }
 
-// TestBuckets: nothing is public, nothing goes unencrypted, and the archive is written once.
+// TestBuckets checks that no bucket is public, that everything is encrypted, and that objects of the archive are
+// written once.
 func TestBuckets(t *testing.T) {
 	store := storage(t)
 	for _, r := range store.resources("AWS::S3::Bucket") {
@@ -62,7 +63,7 @@ func TestBuckets(t *testing.T) {
 			"[{ServerSideEncryptionByDefault: {SSEAlgorithm: AES256}}]")
 		want(t, r.name+": owner", r.property("OwnershipControls", "Rules"), "[{ObjectOwnership: BucketOwnerEnforced}]")
 		if r.property("BucketName") != nil {
-			t.Errorf("%s has a name of its own: it could not be replaced, nor deployed twice", r.name)
+			t.Errorf("%s has a fixed name, so it cannot be replaced or deployed twice", r.name)
 		}
 		policy := store.resource(r.name + "Policy")
 		want(t, r.name+": policy", policy.property("Bucket"), "!Ref "+r.name)
@@ -80,11 +81,11 @@ func TestBuckets(t *testing.T) {
 			"Effect: Deny, "+
 			"Principal: *, Resource: !Sub ${ArchiveBucket.Arn}/*, Sid: OnlyCreateOnce}")
 	if n := len(listOf(store.resource("FailureBucketPolicy").property("PolicyDocument", "Statement"))); n != 1 {
-		t.Errorf("the policy of the bucket for failures has %d statements: Lambda's puts ask for nothing", n)
+		t.Errorf("the policy of the bucket for failures has %d statements: Lambda's puts need none", n)
 	}
 }
 
-// TestStream: records are encrypted and stay long enough, and the stream grows by itself unless told otherwise.
+// TestStream checks that records are encrypted and stay long enough, and that the stream is on-demand by default.
 func TestStream(t *testing.T) {
 	store := storage(t)
 	r := store.resource("Stream")
@@ -94,14 +95,14 @@ func TestStream(t *testing.T) {
 	want(t, "shards", r.property("ShardCount"), "{Fn::If: [OnDemand, !Ref AWS::NoValue, !Ref Shards]}")
 	want(t, "condition OnDemand", at(store.root, "Conditions", "OnDemand"), "{Fn::Equals: [!Ref Shards, 0]}")
 	if least := number(t, store.parameter("StreamRetention")["MinValue"]); least < 72 {
-		t.Errorf("retention may be %d hours, want at least 72", least)
+		t.Errorf("retention may be %d hours; minimum is 72", least)
 	}
 	if r.property("Name") != nil {
-		t.Error("the stream has a name of its own")
+		t.Error("the stream has a fixed name")
 	}
 }
 
-// TestMapping: Lambda reads the stream as docs/design.md 3.3 asks.
+// TestMapping checks that Lambda reads the stream as docs/design.md 3.3 requires.
 func TestMapping(t *testing.T) {
 	app := application(t)
 	mappings := app.resources("AWS::Lambda::EventSourceMapping")
@@ -137,7 +138,8 @@ func TestMapping(t *testing.T) {
 	want(t, "republish: answers", r.property("FunctionResponseTypes"), "[ReportBatchItemFailures]")
 }
 
-// TestQueues: encrypted, with a place for what fails every time, and hidden for longer than the function may take.
+// TestQueues checks that the queues are encrypted and have a dead-letter queue, and that a received message stays
+// hidden for longer than the function may take.
 func TestQueues(t *testing.T) {
 	app, store := application(t), storage(t)
 	for _, f := range []template{app, store} {
@@ -151,22 +153,22 @@ func TestQueues(t *testing.T) {
 	r := store.resource("RepublishQueue")
 	want(t, "dead letters", r.property("RedrivePolicy", "deadLetterTargetArn"), "!GetAtt RepublishDeadLetters.Arn")
 	if n := number(t, r.property("RedrivePolicy", "maxReceiveCount")); n < 5 {
-		t.Errorf("a request is tried %d times only", n)
+		t.Errorf("a request is tried only %d times", n)
 	}
 	// Source: Lambda Developer Guide, configuring an SQS queue as an event source.
 	hidden := number(t, r.property("VisibilityTimeout"))
 	if takes := number(t, app.resource("RepublishFunction").property("Timeout")); hidden < 6*takes {
-		t.Errorf("a message is hidden for %d s, an invocation may take %d s; want six times as much", hidden, takes)
+		t.Errorf("a message is hidden for %d s and an invocation may take %d s: must be six times as long", hidden, takes)
 	}
 	want(t, "4 days, as functions/speed says", r.property("MessageRetentionPeriod"), "345600")
 }
 
-// TestWhatHoldsDataStays: when the stack is deleted, and when a change would replace it. What is deleted with the stack
-// can be made again.
+// TestWhatHoldsDataStays checks that resources with data are retained if the stack is deleted or a change would replace
+// them. Resources that are deleted with the stack can be recreated.
 func TestWhatHoldsDataStays(t *testing.T) {
 	stays := map[string]bool{"AWS::S3::Bucket": true, "AWS::S3::BucketPolicy": true, "AWS::DynamoDB::Table": true}
-	// The stream costs by the hour, and all it holds is archived. Queued requests are of archived objects. A changed
-	// secret is another one.
+	// The stream costs money by the hour, and the archive has all its events. Queued requests are for archived objects. A
+	// replaced secret has new keys anyway.
 	replaced := map[string]bool{"AWS::Kinesis::Stream": true, "AWS::SQS::Queue": true, "AWS::SecretsManager::Secret": true}
 	for _, f := range []template{application(t), storage(t)} {
 		for _, r := range f.resources("") {
@@ -184,13 +186,13 @@ func TestWhatHoldsDataStays(t *testing.T) {
 	}
 	for _, r := range application(t).resources("") {
 		if stays[r.kind()] {
-			t.Errorf("%s holds data; its place is infra/storage.yaml", r.name)
+			t.Errorf("%s holds data: move it to infra/storage.yaml", r.name)
 		}
 	}
 }
 
-// TestSchedule: batch, replay and audit come by the clock, are not tried again behind the schedule's back, and what
-// could not be delivered is kept.
+// TestSchedule checks that a schedule invokes batch, replay and audit, that Lambda does not retry them in addition, and
+// that invocations that could not be delivered are kept.
 func TestSchedule(t *testing.T) {
 	app := application(t)
 	for name, rate := range map[string]string{
@@ -214,7 +216,7 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestAlarms: each is of a metric that there is, and is told to the topic, when there is one.
+// TestAlarms checks that each alarm has an existing metric, and notifies the topic if there is one.
 func TestAlarms(t *testing.T) {
 	app := application(t)
 	ours := map[string]bool{}
@@ -228,7 +230,7 @@ func TestAlarms(t *testing.T) {
 		if text(r.property("Namespace")) == metrics.Namespace {
 			name := text(r.property("MetricName"))
 			if !ours[name] {
-				t.Errorf("%s is of the metric %s: say here that there is one", r.name, name)
+				t.Errorf("%s has the metric %s, which this test does not know: add it here if it exists", r.name, name)
 			}
 			delete(ours, name)
 		}
@@ -236,11 +238,11 @@ func TestAlarms(t *testing.T) {
 			want(t, r.name+": "+actions, r.property(actions), "{Fn::If: [NotifiesTopic, [!Ref AlarmTopic], !Ref AWS::NoValue]}")
 		}
 		if r.property("AlarmDescription") == nil {
-			t.Errorf("%s says nothing", r.name)
+			t.Errorf("%s has no description", r.name)
 		}
 	}
 	if len(ours) > 0 || len(alarms) == 0 {
-		t.Errorf("no alarms of %v", ours)
+		t.Errorf("no alarms for the metrics %v", ours)
 	}
 	want(t, "nobody is told by default", app.parameter("AlarmTopic")["Default"], "")
 }

@@ -17,7 +17,7 @@ func functionNames() []string {
 
 func large(name string) string { return strings.ToUpper(name[:1]) + name[1:] }
 
-// grant is what a policy allows on one thing: "ArchiveBucket" and its actions, sorted.
+// grant holds the actions that a policy allows, sorted, for each resource, for example "ArchiveBucket".
 type grant map[string][]string
 
 func (g grant) add(thing string, actions ...string) {
@@ -29,7 +29,7 @@ func (g grant) add(thing string, actions ...string) {
 	slices.Sort(g[thing])
 }
 
-// statement is one statement of a policy, of which every member is a list.
+// statement is one statement of a policy. All its members are lists.
 type statement struct{ effects, actions, resources []any }
 
 func statements(policies any) (all []statement) {
@@ -41,7 +41,7 @@ func statements(policies any) (all []statement) {
 	return all
 }
 
-// granted reads the policies of a role.
+// granted returns what the policies of a role allow.
 func granted(t testing.TB, role resource) grant {
 	t.Helper()
 	g := grant{}
@@ -58,8 +58,8 @@ func granted(t testing.TB, role resource) grant {
 	return g
 }
 
-// thing is what an ARN of a template names: "ArchiveBucket" of "!Sub ${Storage.Outputs.ArchiveBucketArn}/events/*", and
-// its like.
+// thing returns the resource that an ARN of a template names, for example "ArchiveBucket" for
+// "!Sub ${Storage.Outputs.ArchiveBucketArn}/events/*".
 func thing(t testing.TB, arn any) string {
 	t.Helper()
 	name := strings.TrimPrefix(strings.TrimPrefix(text(arn), "!Sub "), "!GetAtt ")
@@ -69,12 +69,12 @@ func thing(t testing.TB, arn any) string {
 	}
 	own, attribute, _ := strings.Cut(name, ".")
 	if attribute != "Arn" && attribute != "Id" {
-		t.Errorf("resource %s names nothing of the stack", text(arn))
+		t.Errorf("the ARN %s names no resource of the stack", text(arn))
 	}
 	return own
 }
 
-// behind is the thing behind an adapter.
+// behind holds the resource that each adapter uses.
 func behind(adapter string) string {
 	return map[string]string{
 		"shared/aws/s3archive.Archive":     "ArchiveBucket",
@@ -88,8 +88,8 @@ func behind(adapter string) string {
 	}[adapter]
 }
 
-// lambdaNeeds adds what Lambda does in the function's role: it writes the log, and reads what the function is invoked
-// with.
+// lambdaNeeds adds the actions that Lambda itself takes with the function's role: it writes the log, and reads the
+// function's event source.
 //
 // Source: Lambda Developer Guide: execution role; processing Kinesis records, with an S3 on-failure destination; using
 // Lambda with SQS.
@@ -125,8 +125,8 @@ func loadFunctions(t testing.TB) *program {
 	return p
 }
 
-// TestRolesAllowWhatTheCodeCalls: each function's role allows the calls that its code can make, each on the one thing
-// it makes it on, and what Lambda does in its name; nothing else.
+// TestRolesAllowWhatTheCodeCalls checks that the role of each function allows exactly the calls that its code can make,
+// each on the one resource that it uses, and the actions that Lambda itself takes with the role.
 func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 	source, app := loadFunctions(t), application(t)
 	for _, name := range functionNames() {
@@ -136,14 +136,14 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 			var throughAdapters []string
 			for adapter, actions := range r.byAdapter() {
 				if behind(adapter) == "" {
-					t.Errorf("say here what is behind %s", adapter)
+					t.Errorf("add the resource behind adapter %s to this test", adapter)
 				}
 				wanted.add(behind(adapter), actions...)
 				throughAdapters = append(throughAdapters, actions...)
 			}
 			slices.Sort(throughAdapters)
 			if diff := cmp.Diff(slices.Compact(throughAdapters), r.actions(t)); diff != "" || len(throughAdapters) == 0 {
-				t.Errorf("calls besides those of adapters (-adapters +all):\n%s", diff)
+				t.Errorf("calls outside adapters (-adapters +all):\n%s", diff)
 			}
 			lambdaNeeds(name, wanted)
 			if diff := cmp.Diff(wanted, granted(t, app.resource(large(name)+"Role"))); diff != "" {
@@ -156,7 +156,7 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 	}
 }
 
-// TestArchivePrefixes: within the archive, each function reads and writes its own part.
+// TestArchivePrefixes checks that each function reads and writes only its part of the archive.
 func TestArchivePrefixes(t *testing.T) {
 	wanted := map[string]map[string][]string{ // function, action, what of the bucket
 		"ingest": {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layout.json"}},
@@ -193,7 +193,7 @@ func TestArchivePrefixes(t *testing.T) {
 	}
 }
 
-// TestNoWildcards: every role, the schedule's too, names its actions and what they are done to.
+// TestNoWildcards checks that every role, that of the schedules included, names its actions and resources in full.
 func TestNoWildcards(t *testing.T) {
 	for _, f := range []template{application(t), storage(t)} {
 		for _, r := range f.resources("") {
@@ -201,7 +201,7 @@ func TestNoWildcards(t *testing.T) {
 				continue
 			}
 			if r.property("ManagedPolicyArns") != nil || r.property("RoleName") != nil {
-				t.Errorf("%s has a managed policy, or a name of its own", r.name)
+				t.Errorf("%s has a managed policy or a fixed name", r.name)
 			}
 			for _, s := range statements(r.property("Policies")) {
 				for _, action := range s.actions {
@@ -212,7 +212,7 @@ func TestNoWildcards(t *testing.T) {
 				}
 				for _, arn := range s.resources {
 					if !strings.HasPrefix(text(arn), "!GetAtt ") && !strings.HasPrefix(text(arn), "!Sub ${") {
-						t.Errorf("%s may touch %s", r.name, text(arn))
+						t.Errorf("%s may use the resource %s", r.name, text(arn))
 					}
 				}
 			}
@@ -220,7 +220,7 @@ func TestNoWildcards(t *testing.T) {
 	}
 }
 
-// TestTrust: each role is for one service.
+// TestTrust checks that exactly one service may assume each role.
 func TestTrust(t *testing.T) {
 	app := application(t)
 	for _, r := range app.resources("AWS::IAM::Role") {
@@ -242,8 +242,8 @@ func TestTrust(t *testing.T) {
 		"AuditFunction.Arn], [sqs:SendMessage], [!GetAtt ScheduleDeadLetters.Arn]]")
 }
 
-// TestEveryFunctionIsHere: no function of the template is without these tests, and none that is built without a place
-// in the template.
+// TestEveryFunctionIsHere checks that these tests cover every function of the template, and that the template has every
+// function that is built.
 func TestEveryFunctionIsHere(t *testing.T) {
 	var names []string
 	for _, r := range application(t).resources("AWS::Serverless::Function") {

@@ -12,7 +12,8 @@ import (
 
 var alarmSection = regexp.MustCompile(`(?m)^### ([A-Za-z]+Alarm)$`)
 
-// TestRunbook: every alarm of the template has one heading in docs/runbook.md, and the text below it says what to do.
+// TestRunbook checks that docs/runbook.md has a heading for each alarm of the template, and that the text below it says
+// what to do.
 func TestRunbook(t *testing.T) {
 	body, err := os.ReadFile("../docs/runbook.md")
 	if err != nil {
@@ -27,7 +28,7 @@ func TestRunbook(t *testing.T) {
 		headings = append(headings, name)
 		section, _, _ = strings.Cut(section, "\n##")
 		if !strings.Contains(section, "**Do this:**") {
-			t.Errorf("docs/runbook.md: %s does not say what to do: want a paragraph that begins with **Do this:**", name)
+			t.Errorf("docs/runbook.md: %s does not say what to do: it needs a paragraph that begins with **Do this:**", name)
 		}
 	}
 	slices.Sort(alarms)

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// mainPackages are the folders of functions/ that hold a function.
+// mainPackages returns the folders below functions/ that hold a function.
 func mainPackages(t testing.TB) map[string]bool {
 	t.Helper()
 	entries, err := os.ReadDir("../functions")
@@ -32,14 +32,14 @@ func mainPackages(t testing.TB) map[string]bool {
 	return all
 }
 
-// field is one of a function's Settings.
+// field is a field of a function's Settings.
 type field struct {
 	name   string
 	preset string // from its tag
 	has    bool   // a default
 }
 
-// settingsOf are the fields that a function's Settings has, those of embedded structs included.
+// settingsOf returns the fields of a function's Settings, those of embedded structs included.
 func settingsOf(t testing.TB, p *program, function string) (all []field) {
 	t.Helper()
 	var fields func(s *types.Struct)
@@ -61,7 +61,7 @@ func settingsOf(t testing.TB, p *program, function string) (all []field) {
 	return all
 }
 
-// TestVariablesAreTheSettings: each function is given every variable that it reads, and no other.
+// TestVariablesAreTheSettings checks that the template gives each function exactly the variables that it reads.
 func TestVariablesAreTheSettings(t *testing.T) {
 	source, app := loadFunctions(t), application(t)
 	for _, name := range functionNames() {
@@ -81,7 +81,7 @@ func TestVariablesAreTheSettings(t *testing.T) {
 	}
 }
 
-// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the
+// valueFor returns the value that the template must give a setting: the parameter or the output of the storage with the
 // same name, or a resource.
 func valueFor(name string) string {
 	switch {
@@ -97,7 +97,7 @@ func valueFor(name string) string {
 	return "!Ref " + name
 }
 
-// TestDefaults: what a parameter says when nobody says anything is what the code would do.
+// TestDefaults checks that the parameters of the template have the defaults of the code.
 func TestDefaults(t *testing.T) {
 	source, app := loadFunctions(t), application(t)
 	for _, name := range functionNames() {
@@ -119,8 +119,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestDefaultsAreTheSettings: a variable of a function says what shared/setting says of the setting of that name, and
-// every setting that has a variable is some function's.
+// TestDefaultsAreTheSettings checks that a function's variable has the default of the setting in shared/setting, and
+// that some function reads each setting that has a variable.
 func TestDefaultsAreTheSettings(t *testing.T) {
 	source, defaults := loadFunctions(t), reflect.ValueOf(setting.Default())
 	read := map[string]bool{}
@@ -144,14 +144,15 @@ func TestDefaultsAreTheSettings(t *testing.T) {
 	}
 }
 
-// equalSettings compares durations by length, "1m" with "60s", and others as they stand.
+// equalSettings compares durations by their length, so "1m" equals "60s", and other values as text.
 func equalSettings(a, b string) bool {
 	m, errA := time.ParseDuration(a)
 	n, errB := time.ParseDuration(b)
 	return a == b || errA == nil && errB == nil && m == n
 }
 
-// TestParametersSayWhatTheyAre: with defaults that deploy, and each of use.
+// TestParametersSayWhatTheyAre checks that each parameter has a description and a default, and that the template uses
+// it.
 func TestParametersSayWhatTheyAre(t *testing.T) {
 	for _, f := range []template{application(t), storage(t)} {
 		body, err := os.ReadFile(f.name)
@@ -161,16 +162,17 @@ func TestParametersSayWhatTheyAre(t *testing.T) {
 		for name := range f.root["Parameters"].(object) {
 			p := f.parameter(name)
 			if p["Description"] == nil || p["Default"] == nil {
-				t.Errorf("%s: parameter %s says nothing, or has no default", f.name, name)
+				t.Errorf("%s: parameter %s has no description or no default", f.name, name)
 			}
 			if !strings.Contains(string(body), "!Ref "+name) && !strings.Contains(string(body), "${"+name+"}") {
-				t.Errorf("%s: parameter %s is of no use", f.name, name)
+				t.Errorf("%s: nothing uses parameter %s", f.name, name)
 			}
 		}
 	}
 }
 
-// TestStorageParameters: the storage is given every parameter it has, and both say the same when nobody says anything.
+// TestStorageParameters checks that the template sets every parameter of the storage, and that both have the same
+// defaults.
 func TestStorageParameters(t *testing.T) {
 	app, store := application(t), storage(t)
 	given := app.resource("Storage").property("Parameters").(object)
@@ -179,7 +181,9 @@ func TestStorageParameters(t *testing.T) {
 		want(t, "default of "+name, store.parameter(name)["Default"], text(app.parameter(name)["Default"]))
 	}
 	if len(given) != len(store.root["Parameters"].(object)) {
-		t.Errorf("the storage is given %d parameters, it has %d", len(given), len(store.root["Parameters"].(object)))
+		t.Errorf(
+			"the template sets %d parameters of the storage, which has %d", len(given), len(store.root["Parameters"].(object)),
+		)
 	}
 	for name, output := range app.root["Outputs"].(object) {
 		if wanted := "!GetAtt Storage.Outputs." + name; strings.HasPrefix(text(at(output, "Value")), "!GetAtt Storage.") {
@@ -188,7 +192,7 @@ func TestStorageParameters(t *testing.T) {
 	}
 }
 
-// number is a number of a template.
+// number reads a number of a template.
 func number(t testing.TB, value any) int {
 	t.Helper()
 	n, err := strconv.Atoi(text(value))
@@ -198,7 +202,7 @@ func number(t testing.TB, value any) int {
 	return n
 }
 
-// TestReadmes: the README of a function has a row for each of its settings, with its default.
+// TestReadmes checks that a function's README has a row for each setting, with its default.
 func TestReadmes(t *testing.T) {
 	source := loadFunctions(t)
 	for _, name := range functionNames() {

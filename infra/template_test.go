@@ -1,5 +1,5 @@
-// Package infra_test holds what must be so of template.yaml and storage.yaml: the rules of docs/design.md, and that
-// every function may do what its code does and nothing else.
+// Package infra_test checks that template.yaml and storage.yaml follow the rules of docs/design.md, and that every
+// function may do exactly what its code does.
 package infra_test
 
 import (
@@ -15,7 +15,7 @@ import (
 	"github.com/goccy/go-yaml/parser"
 )
 
-// object is a mapping of a template. Functions are mappings of one member, as CloudFormation writes them in JSON:
+// object is a mapping of a template. An intrinsic function is a mapping with one member, as in CloudFormation's JSON:
 // {"Ref": "Slot"}.
 type object = map[string]any
 
@@ -26,7 +26,7 @@ type template struct {
 	root object
 }
 
-// The two templates, as they stand in the repository.
+// The two templates of the repository.
 func application(t testing.TB) template { return readTemplate(t, "../template.yaml") }
 func storage(t testing.TB) template     { return readTemplate(t, "storage.yaml") }
 
@@ -50,7 +50,7 @@ func readTemplate(t testing.TB, name string) template {
 	return template{t, name, root.(object)}
 }
 
-// valueOf turns YAML into what JSON would have been.
+// valueOf converts a YAML value into the Go value of the same JSON.
 func valueOf(node ast.Node) (any, error) {
 	switch n := node.(type) {
 	case *ast.MappingNode:
@@ -79,7 +79,7 @@ func mapping(values []*ast.MappingValueNode) (any, error) {
 	for _, v := range values {
 		key := strings.Trim(v.Key.String(), `"'`)
 		if _, twice := o[key]; twice {
-			return nil, fmt.Errorf("%s: %q twice", v.GetPath(), key)
+			return nil, fmt.Errorf("%s: duplicate key %q", v.GetPath(), key)
 		}
 		var err error
 		if o[key], err = valueOf(v.Value); err != nil {
@@ -89,7 +89,7 @@ func mapping(values []*ast.MappingValueNode) (any, error) {
 	return o, nil
 }
 
-// function turns "!GetAtt a.b" into {"Fn::GetAtt": ["a", "b"]}.
+// function converts "!GetAtt a.b" into {"Fn::GetAtt": ["a", "b"]}.
 func function(n *ast.TagNode) (any, error) {
 	v, err := valueOf(n.Value)
 	if err != nil {
@@ -104,11 +104,11 @@ func function(n *ast.TagNode) (any, error) {
 	case "Sub", "If", "Equals", "Not":
 		return object{"Fn::" + name: v}, nil
 	default:
-		return nil, fmt.Errorf("tag %s: say here what it means", n.Start.Value)
+		return nil, fmt.Errorf("unknown tag %s: add its meaning to this test", n.Start.Value)
 	}
 }
 
-// at is the value behind the path, nil where there is none.
+// at returns the value at a path, or nil.
 func at(value any, path ...string) any {
 	for _, name := range path {
 		o, _ := value.(object)
@@ -125,12 +125,12 @@ type resource struct {
 
 func (r resource) kind() string { return r.object["Type"].(string) }
 
-// property is a property of the resource, nil where there is none.
+// property returns a property of the resource, or nil.
 func (r resource) property(path ...string) any {
 	return at(r.object["Properties"], path...)
 }
 
-// resources are those of a type, "" for all, in the order of their names.
+// resources returns the resources of a type, in the order of their names. The type "" means all.
 func (f template) resources(kind string) []resource {
 	f.t.Helper()
 	var all []resource
@@ -146,7 +146,7 @@ func (f template) resources(kind string) []resource {
 	return all
 }
 
-// resource is the one with the name.
+// resource returns the resource with a name.
 func (f template) resource(name string) resource {
 	f.t.Helper()
 	o, ok := at(f.root, "Resources", name).(object)
@@ -156,7 +156,7 @@ func (f template) resource(name string) resource {
 	return resource{name, o}
 }
 
-// parameter is the declaration of a parameter.
+// parameter returns the declaration of a parameter.
 func (f template) parameter(name string) object {
 	f.t.Helper()
 	o, ok := at(f.root, "Parameters", name).(object)
@@ -166,7 +166,7 @@ func (f template) parameter(name string) object {
 	return o
 }
 
-// listOf is a list, or the one thing that stands in its place.
+// listOf returns a list as it is, and any other value as a list of one.
 func listOf(value any) []any {
 	if list, ok := value.([]any); ok {
 		return list
@@ -174,7 +174,7 @@ func listOf(value any) []any {
 	return []any{value}
 }
 
-// text says a value in one line: a function as in YAML, for messages and comparisons.
+// text formats a value in one line, for messages and comparisons. It writes intrinsic functions as in YAML.
 func text(value any) string {
 	switch v := value.(type) {
 	case object:

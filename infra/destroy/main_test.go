@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-// cloud is CloudFormation with one stack, until it is deleted.
+// cloud is a CloudFormation that has one stack until a request deletes it.
 type cloud struct {
 	outputs string
 	asked   []string
@@ -84,7 +84,7 @@ func TestDestroy(t *testing.T) {
 	}
 }
 
-// TestNotOurs: a stack that keeps nothing is somebody else's.
+// TestNotOurs checks that destroy refuses a stack without retained resources: it is not a stack of Anabranch.
 func TestNotOurs(t *testing.T) {
 	cloud := begin(t, "")
 	err := run(t.Context(), strings.NewReader(""), io.Discard, "anabranch", true)

@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// cloud answers for a stack and its secret.
+// cloud starts a server that answers for a stack and its secret.
 func cloud(t *testing.T, outputs, secret string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

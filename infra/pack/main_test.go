@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// built makes a folder with the bootstraps of two functions.
+// built returns a folder with the bootstraps of two functions.
 func built(t *testing.T) string {
 	t.Helper()
 	dir := t.TempDir()
@@ -78,7 +78,7 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// TestSameBytes: what is packed is what the files hold, whoever wrote them and when.
+// TestSameBytes checks that an archive depends only on the content of its files, not on their owners or times.
 func TestSameBytes(t *testing.T) {
 	var first []byte
 	for i := range 2 {

@@ -39,7 +39,10 @@ func TestStory(t *testing.T) {
 			t.Fatalf("the story ends in its part %q; logs are in %s", part.name, w.LogDir)
 		}
 	}
-	for _, function := range []string{stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Republish, stack.Replay, stack.Audit, stack.Admin, stack.Authorizer} {
+	for _, function := range []string{
+		stack.Ingest, stack.Speed, stack.Batch, stack.Query, stack.Republish,
+		stack.Replay, stack.Audit, stack.Admin, stack.Authorizer,
+	} {
 		stats := w.Host.Stats(function)
 		if len(stats.ColdStarts) == 0 {
 			t.Errorf("%s was never run", function)
@@ -124,7 +127,11 @@ func live(t *testing.T, w *world) {
 func schedule(t *testing.T, w *world) {
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // the shortest rate is a minute
 	defer cancel()
-	for output, function := range map[string]string{"BatchFunction": stack.Batch, "ReplayFunction": stack.Replay, "AuditFunction": stack.Audit} {
+	for output, function := range map[string]string{
+		"BatchFunction":  stack.Batch,
+		"ReplayFunction": stack.Replay,
+		"AuditFunction":  stack.Audit,
+	} {
 		calls := func() int {
 			if function == stack.Batch {
 				return w.before + w.Host.Stats(function).Calls

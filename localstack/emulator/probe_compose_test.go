@@ -30,7 +30,10 @@ func TestCompose(t *testing.T) {
 		t.Fatalf("%s does not pin ministack", emulator.Requirements)
 	}
 	compose := read("localstack/compose.yaml")
-	for _, line := range []string{"image: ministackorg/ministack:" + pinned[1] + "-full", "image: localstack/localstack:4.14.0"} {
+	for _, line := range []string{
+		"image: ministackorg/ministack:" + pinned[1] + "-full",
+		"image: localstack/localstack:4.14.0",
+	} {
 		if !strings.Contains(compose, line+"\n") {
 			t.Errorf("compose.yaml does not say %q", line)
 		}

@@ -171,10 +171,11 @@ func lambdaQuirks() []quirk {
 		return i.failure + ": " + failure.ErrorType
 	}
 	return []quirk{
-		{"Lambda", "what its own executor tells a function", `"true AWS_Lambda_provided.al2023"`, `"true "`, func(p *prober) string {
-			result, _ := run(p, 0)
-			return result.payload
-		}},
+		{"Lambda", "what its own executor tells a function", `"true AWS_Lambda_provided.al2023"`, `"true "`,
+			func(p *prober) string {
+				result, _ := run(p, 0)
+				return result.payload
+			}},
 		{"Lambda", "its own executor keeps processes warm", "below 100 ms", "", func(p *prober) string {
 			shortest := time.Hour
 			for range 6 {
@@ -230,13 +231,14 @@ func lambdaQuirks() []quirk {
 			p.together(200, func() error { _, err := p.invoke(name, `{}`); return err })
 			return fmt.Sprintf("%d calls", len(h.seen()))
 		}},
-		{"Lambda", "proxy mode: an answer after the function's time-out of 1 s", noAWS, "Unhandled: Sandbox.Timedout", func(p *prober) string {
-			release := make(chan struct{})
-			defer close(release)
-			_, name := p.proxied(func(int, string) (int, string) { <-release; return http.StatusOK, `{}` })
-			p.call("lambda", http.MethodPut, functions+"/"+name+"/configuration", map[string]any{"Timeout": 1}, nil)
-			return errorOf(p, p.mustInvoke(name, `{}`))
-		}},
+		{"Lambda", "proxy mode: an answer after the function's time-out of 1 s", noAWS, "Unhandled: Sandbox.Timedout",
+			func(p *prober) string {
+				release := make(chan struct{})
+				defer close(release)
+				_, name := p.proxied(func(int, string) (int, string) { <-release; return http.StatusOK, `{}` })
+				p.call("lambda", http.MethodPut, functions+"/"+name+"/configuration", map[string]any{"Timeout": 1}, nil)
+				return errorOf(p, p.mustInvoke(name, `{}`))
+			}},
 		{"Lambda", "an async call that fails", "is made 3 times, over minutes", "3 calls", func(p *prober) string {
 			h, name := p.proxied(always(http.StatusInternalServerError, `{}`))
 			_, _, err := p.send(
@@ -311,54 +313,57 @@ func mappingQuirks() []quirk {
 				p, "[0 1 2 3 4 5 6 7 8 9]", 20*time.Second, func() string { return fmt.Sprint(slices.Concat(delivered()...)) },
 			)
 		}},
-		{"mapping", "ReportBatchItemFailures names record 3", "records 3 to 9 come again", "they are lost", func(p *prober) string {
-			delivered := p.mapped(map[string]any{
-				"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
-			}, func(numbers []int, e kinesisEvent) (int, string) {
-				if numbers[0] == 0 {
-					return http.StatusOK, `{"batchItemFailures":[{"itemIdentifier":"` + e.Records[3].Kinesis.SequenceNumber + `"}]}`
-				}
-				return http.StatusOK, `{}`
-			})
-			again := eventually(p, true, 8*time.Second, func() bool {
-				all := delivered()
-				return len(all) > 1 && slices.Equal(all[len(all)-1], []int{3, 4, 5, 6, 7, 8, 9})
-			})
-			if again {
-				return "records 3 to 9 come again"
-			}
-			return "they are lost"
-		}},
-		{"mapping", "MaximumRetryAttempts 1, a function that always fails", "2 calls", "more than 2 calls", func(p *prober) string {
-			delivered := p.mapped(
-				map[string]any{"MaximumRetryAttempts": 1},
-				func([]int, kinesisEvent) (int, string) { return http.StatusInternalServerError, `{}` },
-			)
-			if eventually(p, true, 10*time.Second, func() bool { return len(delivered()) > 2 }) {
-				return "more than 2 calls"
-			}
-			return fmt.Sprintf("%d calls", len(delivered()))
-		}},
-		{"mapping", "bisect, a function that fails on record 3", "halves until record 3 is alone", "always all 10", func(p *prober) string {
-			delivered := p.mapped(map[string]any{"BisectBatchOnFunctionError": true},
-				func(numbers []int, _ kinesisEvent) (int, string) {
-					if slices.Contains(numbers, 3) {
-						return http.StatusInternalServerError, `{}`
+		{"mapping", "ReportBatchItemFailures names record 3", "records 3 to 9 come again", "they are lost",
+			func(p *prober) string {
+				delivered := p.mapped(map[string]any{
+					"FunctionResponseTypes": []string{"ReportBatchItemFailures"},
+				}, func(numbers []int, e kinesisEvent) (int, string) {
+					if numbers[0] == 0 {
+						return http.StatusOK, `{"batchItemFailures":[{"itemIdentifier":"` + e.Records[3].Kinesis.SequenceNumber + `"}]}`
 					}
 					return http.StatusOK, `{}`
 				})
-			if eventually(p, true, 10*time.Second, func() bool {
-				return slices.ContainsFunc(delivered(), func(numbers []int) bool { return slices.Equal(numbers, []int{3}) })
-			}) {
-				return "halves until record 3 is alone"
-			}
-			for _, numbers := range delivered() {
-				if len(numbers) != 10 {
-					return fmt.Sprint(delivered())
+				again := eventually(p, true, 8*time.Second, func() bool {
+					all := delivered()
+					return len(all) > 1 && slices.Equal(all[len(all)-1], []int{3, 4, 5, 6, 7, 8, 9})
+				})
+				if again {
+					return "records 3 to 9 come again"
 				}
-			}
-			return "always all 10"
-		}},
+				return "they are lost"
+			}},
+		{"mapping", "MaximumRetryAttempts 1, a function that always fails", "2 calls", "more than 2 calls",
+			func(p *prober) string {
+				delivered := p.mapped(
+					map[string]any{"MaximumRetryAttempts": 1},
+					func([]int, kinesisEvent) (int, string) { return http.StatusInternalServerError, `{}` },
+				)
+				if eventually(p, true, 10*time.Second, func() bool { return len(delivered()) > 2 }) {
+					return "more than 2 calls"
+				}
+				return fmt.Sprintf("%d calls", len(delivered()))
+			}},
+		{"mapping", "bisect, a function that fails on record 3", "halves until record 3 is alone", "always all 10",
+			func(p *prober) string {
+				delivered := p.mapped(map[string]any{"BisectBatchOnFunctionError": true},
+					func(numbers []int, _ kinesisEvent) (int, string) {
+						if slices.Contains(numbers, 3) {
+							return http.StatusInternalServerError, `{}`
+						}
+						return http.StatusOK, `{}`
+					})
+				if eventually(p, true, 10*time.Second, func() bool {
+					return slices.ContainsFunc(delivered(), func(numbers []int) bool { return slices.Equal(numbers, []int{3}) })
+				}) {
+					return "halves until record 3 is alone"
+				}
+				for _, numbers := range delivered() {
+					if len(numbers) != 10 {
+						return fmt.Sprint(delivered())
+					}
+				}
+				return "always all 10"
+			}},
 		{"mapping", "a disabled mapping", "no call", "", func(p *prober) string {
 			delivered := p.mapped(map[string]any{"Enabled": false},
 				func([]int, kinesisEvent) (int, string) { return http.StatusOK, `{}` })

@@ -36,26 +36,28 @@ func s3Quirks() []quirk {
 			_, err = c.PutObject(p.ctx, &in)
 			return code(err)
 		}},
-		{"S3", "12 conditional puts of one key at once", "1 OK, 11 PreconditionFailed or ConditionalRequestConflict", "1 OK, 11 PreconditionFailed", func(p *prober) string {
-			c, b := bucket(p)
-			var (
-				mu    sync.Mutex
-				codes = map[string]int{}
-				group sync.WaitGroup
-			)
-			for range 12 {
-				group.Go(func() {
-					_, err := c.PutObject(
-						p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("k"), IfNoneMatch: aws.String("*"), Body: body()},
-					)
-					mu.Lock()
-					defer mu.Unlock()
-					codes[code(err)]++
-				})
-			}
-			group.Wait()
-			return fmt.Sprintf("%d OK, %d PreconditionFailed", codes["OK"], codes["PreconditionFailed"])
-		}},
+		{"S3", "12 conditional puts of one key at once",
+			"1 OK, 11 PreconditionFailed or ConditionalRequestConflict", "1 OK, 11 PreconditionFailed",
+			func(p *prober) string {
+				c, b := bucket(p)
+				var (
+					mu    sync.Mutex
+					codes = map[string]int{}
+					group sync.WaitGroup
+				)
+				for range 12 {
+					group.Go(func() {
+						_, err := c.PutObject(
+							p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("k"), IfNoneMatch: aws.String("*"), Body: body()},
+						)
+						mu.Lock()
+						defer mu.Unlock()
+						codes[code(err)]++
+					})
+				}
+				group.Wait()
+				return fmt.Sprintf("%d OK, %d PreconditionFailed", codes["OK"], codes["PreconditionFailed"])
+			}},
 		{"S3", "get of a key that holds nothing", "NoSuchKey", "", func(p *prober) string {
 			c, b := bucket(p)
 			_, err := c.GetObject(p.ctx, &s3.GetObjectInput{Bucket: b, Key: aws.String("k")})
@@ -78,18 +80,21 @@ func s3Quirks() []quirk {
 			_, err := c.PutObject(p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String(strings.Repeat("k", 1025)), Body: body()})
 			return code(err)
 		}},
-		{"S3", "a listing with EncodingType url, of the key \"a b+c%\"", "a+b%2Bc%25", "a%20b%2Bc%25", func(p *prober) string {
-			c, b := bucket(p)
-			_, err := c.PutObject(p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("a b+c%"), Body: body()})
-			p.must(err)
-			out, err := c.ListObjectsV2(p.ctx, &s3.ListObjectsV2Input{Bucket: b, EncodingType: "url"})
-			p.must(err)
-			return aws.ToString(out.Contents[0].Key)
-		}},
+		{"S3", "a listing with EncodingType url, of the key \"a b+c%\"", "a+b%2Bc%25", "a%20b%2Bc%25",
+			func(p *prober) string {
+				c, b := bucket(p)
+				_, err := c.PutObject(p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("a b+c%"), Body: body()})
+				p.must(err)
+				out, err := c.ListObjectsV2(p.ctx, &s3.ListObjectsV2Input{Bucket: b, EncodingType: "url"})
+				p.must(err)
+				return aws.ToString(out.Contents[0].Key)
+			}},
 		{"S3", "put without If-None-Match, which the bucket's policy denies", "AccessDenied", "OK", func(p *prober) string {
 			c, b := bucket(p)
-			_, err := c.PutBucketPolicy(p.ctx, &s3.PutBucketPolicyInput{Bucket: b, Policy: aws.String(`{"Version":"2012-10-17","Statement":[{
-				"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::` + *b + `/*","Condition":{"Null":{"s3:if-none-match":"true"}}}]}`)})
+			policy := `{"Version":"2012-10-17","Statement":[{
+				"Effect":"Deny","Principal":"*","Action":"s3:PutObject","Resource":"arn:aws:s3:::` + *b + `/*",
+				"Condition":{"Null":{"s3:if-none-match":"true"}}}]}`
+			_, err := c.PutBucketPolicy(p.ctx, &s3.PutBucketPolicyInput{Bucket: b, Policy: &policy})
 			p.must(err)
 			_, err = c.PutObject(p.ctx, &s3.PutObjectInput{Bucket: b, Key: aws.String("k"), Body: body()})
 			return code(err)
@@ -128,17 +133,18 @@ func dynamoQuirks() []quirk {
 		return code(err)
 	}
 	return []quirk{
-		{"DynamoDB", "a failed condition returns the stored item", "ConditionalCheckFailedException with the item", "", func(p *prober) string {
-			c, name := p.table()
-			item := with(binaryKey(1), "h", table.Number(int64(7)))
-			_, err := table.Table{Client: c, Name: *name}.Put(p.ctx, item, table.Condition{})
-			p.must(err)
-			stored, err := table.Table{Client: c, Name: *name}.Put(p.ctx, item, table.Condition{})
-			if errors.Is(err, table.ErrMismatch) && len(stored) == 3 {
-				return "ConditionalCheckFailedException with the item"
-			}
-			return fmt.Sprintf("%v with %d attributes", err, len(stored))
-		}},
+		{"DynamoDB", "a failed condition returns the stored item", "ConditionalCheckFailedException with the item", "",
+			func(p *prober) string {
+				c, name := p.table()
+				item := with(binaryKey(1), "h", table.Number(int64(7)))
+				_, err := table.Table{Client: c, Name: *name}.Put(p.ctx, item, table.Condition{})
+				p.must(err)
+				stored, err := table.Table{Client: c, Name: *name}.Put(p.ctx, item, table.Condition{})
+				if errors.Is(err, table.ErrMismatch) && len(stored) == 3 {
+					return "ConditionalCheckFailedException with the item"
+				}
+				return fmt.Sprintf("%v with %d attributes", err, len(stored))
+			}},
 		{"DynamoDB", "order of binary sort keys", "unsigned bytes: 00 007f 01 7f 80 ff", "", func(p *prober) string {
 			c, name := p.table()
 			for _, key := range [][]byte{{0x80}, {0x7f}, {0xff}, {0}, {1}, {0, 0x7f}} {
@@ -169,22 +175,23 @@ func dynamoQuirks() []quirk {
 			}
 			return "all at once"
 		}},
-		{"DynamoDB", "batch get of 60 items of 300 KB", "16 MB: keys left unread", "60 items, none left", func(p *prober) string {
-			c, name := p.table()
-			large(p, c, name, 60, 300_000)
-			var keys []table.Item
-			for i := range 60 {
-				keys = append(keys, binaryKey(byte(i)))
-			}
-			out, err := c.BatchGetItem(
-				p.ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{*name: {Keys: keys}}},
-			)
-			p.must(err)
-			if len(out.UnprocessedKeys) > 0 {
-				return "16 MB: keys left unread"
-			}
-			return fmt.Sprintf("%d items, none left", len(out.Responses[*name]))
-		}},
+		{"DynamoDB", "batch get of 60 items of 300 KB", "16 MB: keys left unread", "60 items, none left",
+			func(p *prober) string {
+				c, name := p.table()
+				large(p, c, name, 60, 300_000)
+				var keys []table.Item
+				for i := range 60 {
+					keys = append(keys, binaryKey(byte(i)))
+				}
+				out, err := c.BatchGetItem(
+					p.ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{*name: {Keys: keys}}},
+				)
+				p.must(err)
+				if len(out.UnprocessedKeys) > 0 {
+					return "16 MB: keys left unread"
+				}
+				return fmt.Sprintf("%d items, none left", len(out.Responses[*name]))
+			}},
 		{"DynamoDB", "batch get of one key twice", "ValidationException", "", func(p *prober) string {
 			c, name := p.table()
 			_, err := c.BatchGetItem(p.ctx, &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{
@@ -231,20 +238,21 @@ func dynamoQuirks() []quirk {
 			p.must(err)
 			return strconv.FormatInt(n, 10)
 		}},
-		{"DynamoDB", "ADD 1 to a number of 38 digits", strings.Repeat("1", 37) + "2", strings.Repeat("1", 28) + "0000000000", func(p *prober) string {
-			c, name := p.table()
-			key := binaryKey(1)
-			for _, n := range []string{strings.Repeat("1", 38), "1"} {
-				_, err := c.UpdateItem(p.ctx, &dynamodb.UpdateItemInput{
-					TableName: name, Key: key, UpdateExpression: aws.String("ADD n :n"),
-					ExpressionAttributeValues: table.Item{":n": &types.AttributeValueMemberN{Value: n}},
-				})
+		{"DynamoDB", "ADD 1 to a number of 38 digits", strings.Repeat("1", 37) + "2", strings.Repeat("1", 28) + "0000000000",
+			func(p *prober) string {
+				c, name := p.table()
+				key := binaryKey(1)
+				for _, n := range []string{strings.Repeat("1", 38), "1"} {
+					_, err := c.UpdateItem(p.ctx, &dynamodb.UpdateItemInput{
+						TableName: name, Key: key, UpdateExpression: aws.String("ADD n :n"),
+						ExpressionAttributeValues: table.Item{":n": &types.AttributeValueMemberN{Value: n}},
+					})
+					p.must(err)
+				}
+				item, err := table.Table{Client: c, Name: *name}.Get(p.ctx, key)
 				p.must(err)
-			}
-			item, err := table.Table{Client: c, Name: *name}.Get(p.ctx, key)
-			p.must(err)
-			return item["n"].(*types.AttributeValueMemberN).Value
-		}},
+				return item["n"].(*types.AttributeValueMemberN).Value
+			}},
 		{"DynamoDB", "transactions are all or nothing, with reasons", "TransactionCanceledException: None " +
 			"ConditionalCheckFailed, nothing written", "", func(p *prober) string {
 			c, name := p.table()
@@ -269,35 +277,36 @@ func dynamoQuirks() []quirk {
 			}
 			return text
 		}},
-		{"DynamoDB", "transactions of one item at once", "some fail with TransactionConflict", "none of 200 fails", func(p *prober) string {
-			c, name := p.table()
-			var (
-				mu     sync.Mutex
-				failed int
-				group  sync.WaitGroup
-			)
-			for range 8 {
-				group.Go(func() {
-					for range 25 {
-						_, err := c.TransactWriteItems(
-							p.ctx,
-							&dynamodb.TransactWriteItemsInput{
-								TransactItems: []types.TransactWriteItem{{Put: &types.Put{TableName: name, Item: binaryKey(1)}}},
-							},
-						)
-						if err != nil {
-							mu.Lock()
-							failed++
-							mu.Unlock()
+		{"DynamoDB", "transactions of one item at once", "some fail with TransactionConflict", "none of 200 fails",
+			func(p *prober) string {
+				c, name := p.table()
+				var (
+					mu     sync.Mutex
+					failed int
+					group  sync.WaitGroup
+				)
+				for range 8 {
+					group.Go(func() {
+						for range 25 {
+							_, err := c.TransactWriteItems(
+								p.ctx,
+								&dynamodb.TransactWriteItemsInput{
+									TransactItems: []types.TransactWriteItem{{Put: &types.Put{TableName: name, Item: binaryKey(1)}}},
+								},
+							)
+							if err != nil {
+								mu.Lock()
+								failed++
+								mu.Unlock()
+							}
 						}
-					}
-				})
-			}
-			group.Wait()
-			if failed > 0 {
-				return "some fail with TransactionConflict"
-			}
-			return "none of 200 fails"
-		}},
+					})
+				}
+				group.Wait()
+				if failed > 0 {
+					return "some fail with TransactionConflict"
+				}
+				return "none of 200 fails"
+			}},
 	}
 }

@@ -127,18 +127,19 @@ func kinesisQuirks() []quirk {
 			}
 			return "whole seconds"
 		}},
-		{"Kinesis", "100 records, then SplitShard", "100 records, 3 shards, 1 ended", "0 records, 2 shards, 0 ended", func(p *prober) string {
-			c, stream := p.stream(1)
-			_, err := p.putRecords(c, stream, 100, 10)
-			p.must(err)
-			_, err = c.SplitShard(p.ctx, &kinesis.SplitShardInput{
-				StreamName:         stream,
-				ShardToSplit:       p.shards(c, stream)[0].ShardId,
-				NewStartingHashKey: aws.String("170141183460469231731687303715884105728"),
-			})
-			p.must(err)
-			return p.readable(c, stream)
-		}},
+		{"Kinesis", "100 records, then SplitShard", "100 records, 3 shards, 1 ended", "0 records, 2 shards, 0 ended",
+			func(p *prober) string {
+				c, stream := p.stream(1)
+				_, err := p.putRecords(c, stream, 100, 10)
+				p.must(err)
+				_, err = c.SplitShard(p.ctx, &kinesis.SplitShardInput{
+					StreamName:         stream,
+					ShardToSplit:       p.shards(c, stream)[0].ShardId,
+					NewStartingHashKey: aws.String("170141183460469231731687303715884105728"),
+				})
+				p.must(err)
+				return p.readable(c, stream)
+			}},
 		{"Kinesis", "children name their parent after SplitShard", "2 of 3", "2 of 2", func(p *prober) string {
 			c, stream := p.stream(1)
 			_, err := c.SplitShard(p.ctx, &kinesis.SplitShardInput{
@@ -155,19 +156,21 @@ func kinesisQuirks() []quirk {
 			}
 			return fmt.Sprintf("%d of %d", named, len(shards))
 		}},
-		{"Kinesis", "100 records, then UpdateShardCount from 2 to 4", "100 records, 6 shards, 2 ended", "0 records, 4 shards, 0 ended", func(p *prober) string {
-			c, stream := p.stream(2)
-			_, err := p.putRecords(c, stream, 100, 10)
-			p.must(err)
-			_, err = c.UpdateShardCount(
-				p.ctx,
-				&kinesis.UpdateShardCountInput{
-					StreamName: stream, TargetShardCount: aws.Int32(4), ScalingType: types.ScalingTypeUniformScaling,
-				},
-			)
-			p.must(err)
-			return p.readable(c, stream)
-		}},
+		{"Kinesis", "100 records, then UpdateShardCount from 2 to 4",
+			"100 records, 6 shards, 2 ended", "0 records, 4 shards, 0 ended",
+			func(p *prober) string {
+				c, stream := p.stream(2)
+				_, err := p.putRecords(c, stream, 100, 10)
+				p.must(err)
+				_, err = c.UpdateShardCount(
+					p.ctx,
+					&kinesis.UpdateShardCountInput{
+						StreamName: stream, TargetShardCount: aws.Int32(4), ScalingType: types.ScalingTypeUniformScaling,
+					},
+				)
+				p.must(err)
+				return p.readable(c, stream)
+			}},
 	}
 }
 
@@ -180,31 +183,32 @@ func queueQuirks() []quirk {
 			}
 			return url[:strings.LastIndexByte(url, ':')]
 		}},
-		{"SQS", "a message received more often than the redrive policy says", "goes to the dead-letter queue", "", func(p *prober) string {
-			c, dead := awstest.Queue(p, p.cfg, p.name())
-			arn, err := c.GetQueueAttributes(
-				p.ctx, &sqs.GetQueueAttributesInput{QueueUrl: &dead, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}},
-			)
-			p.must(err)
-			_, url := awstest.Queue(p, p.cfg, p.name())
-			_, err = c.SetQueueAttributes(p.ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{
-				"RedrivePolicy":     `{"deadLetterTargetArn":"` + arn.Attributes["QueueArn"] + `","maxReceiveCount":"1"}`,
-				"VisibilityTimeout": "0",
-			}})
-			p.must(err)
-			_, err = c.SendMessage(p.ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("poison")})
-			p.must(err)
-			for range 3 {
-				_, err := c.ReceiveMessage(p.ctx, &sqs.ReceiveMessageInput{QueueUrl: &url})
+		{"SQS", "a message received more often than the redrive policy says", "goes to the dead-letter queue", "",
+			func(p *prober) string {
+				c, dead := awstest.Queue(p, p.cfg, p.name())
+				arn, err := c.GetQueueAttributes(
+					p.ctx, &sqs.GetQueueAttributesInput{QueueUrl: &dead, AttributeNames: []sqstypes.QueueAttributeName{"QueueArn"}},
+				)
 				p.must(err)
-			}
-			out, err := c.ReceiveMessage(p.ctx, &sqs.ReceiveMessageInput{QueueUrl: &dead})
-			p.must(err)
-			if len(out.Messages) == 1 {
-				return "goes to the dead-letter queue"
-			}
-			return "stays"
-		}},
+				_, url := awstest.Queue(p, p.cfg, p.name())
+				_, err = c.SetQueueAttributes(p.ctx, &sqs.SetQueueAttributesInput{QueueUrl: &url, Attributes: map[string]string{
+					"RedrivePolicy":     `{"deadLetterTargetArn":"` + arn.Attributes["QueueArn"] + `","maxReceiveCount":"1"}`,
+					"VisibilityTimeout": "0",
+				}})
+				p.must(err)
+				_, err = c.SendMessage(p.ctx, &sqs.SendMessageInput{QueueUrl: &url, MessageBody: aws.String("poison")})
+				p.must(err)
+				for range 3 {
+					_, err := c.ReceiveMessage(p.ctx, &sqs.ReceiveMessageInput{QueueUrl: &url})
+					p.must(err)
+				}
+				out, err := c.ReceiveMessage(p.ctx, &sqs.ReceiveMessageInput{QueueUrl: &dead})
+				p.must(err)
+				if len(out.Messages) == 1 {
+					return "goes to the dead-letter queue"
+				}
+				return "stays"
+			}},
 	}
 }
 

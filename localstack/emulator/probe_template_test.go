@@ -284,13 +284,14 @@ func apiQuirks() []quirk {
 			_, header, body := p.ask(g, http.MethodGet, "/binary", nil, nil)
 			return fmt.Sprintf("%x %s", body, header.Get("Content-Type"))
 		})},
-		{"HTTP API", "a function that fails", "500, and nothing of its error", "502, with its error", of(func(p *prober, g *gateway) string {
-			code, _, body := p.ask(g, http.MethodGet, "/fail", nil, nil)
-			if strings.Contains(body, "of my own") {
-				return fmt.Sprintf("%d, with its error", code)
-			}
-			return fmt.Sprintf("%d, and nothing of its error", code)
-		})},
+		{"HTTP API", "a function that fails", "500, and nothing of its error", "502, with its error",
+			of(func(p *prober, g *gateway) string {
+				code, _, body := p.ask(g, http.MethodGet, "/fail", nil, nil)
+				if strings.Contains(body, "of my own") {
+					return fmt.Sprintf("%d, with its error", code)
+				}
+				return fmt.Sprintf("%d, and nothing of its error", code)
+			})},
 		{"HTTP API", "an AWS_IAM route, unsigned", "403", "", status(http.MethodGet, "/iam", nil)},
 		{"HTTP API", "an authorizer, no key", "401", "", status(http.MethodGet, "/keyed", nil)},
 		{
@@ -300,11 +301,12 @@ func apiQuirks() []quirk {
 			"",
 			status(http.MethodGet, "/keyed", http.Header{"Authorization": {"no"}}),
 		},
-		{"HTTP API", "an authorizer that allows, with context", "map[scope:write]", "", of(func(p *prober, g *gateway) string {
-			return fmt.Sprint(
-				p.event(g, http.MethodGet, "/keyed", nil, http.Header{"Authorization": {"yes"}}).RequestContext.Authorizer.Lambda,
-			)
-		})},
+		{"HTTP API", "an authorizer that allows, with context", "map[scope:write]", "",
+			of(func(p *prober, g *gateway) string {
+				return fmt.Sprint(
+					p.event(g, http.MethodGet, "/keyed", nil, http.Header{"Authorization": {"yes"}}).RequestContext.Authorizer.Lambda,
+				)
+			})},
 		{"HTTP API", "an authorizer's answer is cached", "not called again", "", of(func(p *prober, g *gateway) string {
 			before := len(g.seen())
 			p.event(g, http.MethodGet, "/keyed", nil, http.Header{"Authorization": {"yes"}})
@@ -526,26 +528,27 @@ func templateQuirks() []quirk {
 			}
 			return fmt.Sprint(groups.LogGroups[0].RetentionInDays)
 		})},
-		{"template", "an update that changes only DeletionProtectionEnabled", "the table keeps its item", "", of(func(p *prober) string {
-			c := dynamodb.NewFromConfig(p.cfg)
-			items := table.Table{Client: c, Name: out["Table"]}
-			p.must(items.Replace(p.ctx, binaryKey(1)))
-			status, after := p.deploy(
-				name,
-				map[string]any{
-					"Resources": storage(true), "Outputs": map[string]any{"Table": map[string]any{"Value": ref("Table")}},
-				},
-				true,
-			)
-			if status != "UPDATE_COMPLETE" {
-				return status
-			}
-			items.Name = after["Table"]
-			if item, err := items.Get(p.ctx, binaryKey(1)); err != nil || item == nil {
-				return "it is emptied"
-			}
-			return "the table keeps its item"
-		})},
+		{"template", "an update that changes only DeletionProtectionEnabled", "the table keeps its item", "",
+			of(func(p *prober) string {
+				c := dynamodb.NewFromConfig(p.cfg)
+				items := table.Table{Client: c, Name: out["Table"]}
+				p.must(items.Replace(p.ctx, binaryKey(1)))
+				status, after := p.deploy(
+					name,
+					map[string]any{
+						"Resources": storage(true), "Outputs": map[string]any{"Table": map[string]any{"Value": ref("Table")}},
+					},
+					true,
+				)
+				if status != "UPDATE_COMPLETE" {
+					return status
+				}
+				items.Name = after["Table"]
+				if item, err := items.Get(p.ctx, binaryKey(1)); err != nil || item == nil {
+					return "it is emptied"
+				}
+				return "the table keeps its item"
+			})},
 		{"template", "a nested stack", "its output", "", func(p *prober) string {
 			inner, err := json.Marshal(map[string]any{
 				"Resources": resources{"Queue": resource("AWS::SQS::Queue", map[string]any{"QueueName": "nested-queue"})},
@@ -618,19 +621,20 @@ func templateQuirks() []quirk {
 				"Arn": "arn:aws:lambda:us-east-1:000000000000:function:none", "RoleArn": "arn:aws:iam::000000000000:role/any",
 			},
 		})},
-		{"template", "AWS::CloudWatch::Alarm with metric math", created, "ROLLBACK_COMPLETE", single("AWS::CloudWatch::Alarm", map[string]any{
-			"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 1,
-			"Metrics": []any{
-				map[string]any{
-					"Id":         "a",
-					"ReturnData": false,
-					"MetricStat": map[string]any{
-						"Metric": map[string]any{"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum",
+		{"template", "AWS::CloudWatch::Alarm with metric math", created, "ROLLBACK_COMPLETE",
+			single("AWS::CloudWatch::Alarm", map[string]any{
+				"ComparisonOperator": "GreaterThanThreshold", "EvaluationPeriods": 1, "Threshold": 1,
+				"Metrics": []any{
+					map[string]any{
+						"Id":         "a",
+						"ReturnData": false,
+						"MetricStat": map[string]any{
+							"Metric": map[string]any{"Namespace": "N", "MetricName": "M"}, "Period": 60, "Stat": "Sum",
+						},
 					},
+					map[string]any{"Id": "b", "Expression": "a*2"},
 				},
-				map[string]any{"Id": "b", "Expression": "a*2"},
-			},
-		})},
+			})},
 		{
 			"template",
 			"AWS::CloudWatch::CompositeAlarm",

@@ -166,7 +166,10 @@ func TestValidate(t *testing.T) {
 		},
 		{`variable "1X"`, func(f *host.Function) { f.Env = map[string]string{"1X": "x"} }},
 		{"zero byte", func(f *host.Function) { f.Env = map[string]string{"XX": "\x00"} }},
-		{"the variables have 4097 bytes", func(f *host.Function) { f.Env = map[string]string{"XX": strings.Repeat("x", 4095)} }},
+		{
+			"the variables have 4097 bytes",
+			func(f *host.Function) { f.Env = map[string]string{"XX": strings.Repeat("x", 4095)} },
+		},
 		{"no such file", func(f *host.Function) { f.Bootstrap = filepath.Join(filepath.Dir(plain), "none") }},
 		{"is not an executable file", func(f *host.Function) { f.Bootstrap = plain }},
 		{"is not an executable file", func(f *host.Function) { f.Bootstrap = filepath.Dir(plain) }},

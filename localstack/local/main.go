@@ -16,7 +16,8 @@ import (
 
 // With slots this short you can watch batch take over. The shortest schedule is a minute, so that is the wait.
 var parameters = map[string]string{
-	"Slot": "10s", "CommitWithin": "3s", "ClockMargin": "2s", "SealDelay": "6s", "SweepAfter": "30s", "BatchingWindow": "1",
+	"Slot": "10s", "CommitWithin": "3s", "ClockMargin": "2s",
+	"SealDelay": "6s", "SweepAfter": "30s", "BatchingWindow": "1",
 }
 
 func main() {

@@ -28,8 +28,11 @@ func deploy(ctx context.Context, root, endpoint string, s Settings) error {
 		"Shards":     "2", "Architecture": architectures[runtime.GOARCH], "DeletionProtection": "false",
 	}
 	maps.Copy(parameters, s.Parameters)
-	args := []string{"deploy", "--template-file", "template.yaml", "--stack-name", name, "--resolve-s3", "--region", emulator.Region,
-		"--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND", "--no-confirm-changeset", "--no-progressbar", "--parameter-overrides"}
+	args := []string{
+		"deploy", "--template-file", "template.yaml", "--stack-name", name, "--resolve-s3", "--region", emulator.Region,
+		"--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
+		"--no-confirm-changeset", "--no-progressbar", "--parameter-overrides",
+	}
 	for _, p := range sorted(parameters) {
 		args = append(args, p+"="+parameters[p])
 	}
@@ -41,8 +44,9 @@ func deploy(ctx context.Context, root, endpoint string, s Settings) error {
 	command := exec.CommandContext(ctx, filepath.Join(bin, "sam"), args...)
 	command.Dir = root
 	command.Env = []string{
-		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home, "SAM_CLI_TELEMETRY=0", "SAM_CLI_POLL_DELAY=0.2",
-		"AWS_ENDPOINT_URL=" + endpoint, "AWS_ACCESS_KEY_ID=" + emulator.AccessKey, "AWS_SECRET_ACCESS_KEY=" + emulator.SecretKey,
+		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home,
+		"SAM_CLI_TELEMETRY=0", "SAM_CLI_POLL_DELAY=0.2", "AWS_ENDPOINT_URL=" + endpoint,
+		"AWS_ACCESS_KEY_ID=" + emulator.AccessKey, "AWS_SECRET_ACCESS_KEY=" + emulator.SecretKey,
 		"AWS_DEFAULT_REGION=" + emulator.Region,
 	}
 	var out bytes.Buffer

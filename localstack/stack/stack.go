@@ -1,6 +1,6 @@
 // Package stack runs Anabranch on this machine as it is deployed: sam deploys the real template to MiniStack, the local
-// Lambda host runs the built bootstraps, and a poller reads the stream by the rules of Lambda's mapping. `make local` and
-// the end-to-end tests use it. It needs neither Docker nor an account.
+// Lambda host runs the built bootstraps, and a poller reads the stream by the rules of Lambda's mapping. `make local`
+// and the end-to-end tests use it. It needs neither Docker nor an account.
 //
 // It builds on localstack/emulator and localstack/host, which know nothing of Anabranch. MiniStack provides HTTP API,
 // authorizer, schedule and queue, and calls the host through its proxy mode. Our own poller reads the stream, since
@@ -87,8 +87,8 @@ type Stack struct {
 
 // Start deploys and starts a stack. ctx bounds only the start; Stop ends the stack.
 //
-// It needs the functions in build/, built for this machine (`make functions ARCH=...`), and python3. It needs the network
-// the first time.
+// It needs the functions in build/, built for this machine (`make functions ARCH=...`), and python3. It needs the
+// network the first time.
 func Start(ctx context.Context, s Settings) (*Stack, error) {
 	root, err := venv.Root()
 	if err != nil {
@@ -195,7 +195,8 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 			continue
 		}
 		function := st.Outputs[output]
-		f, err := trigger.Deployed(ctx, st.Config, function, filepath.Join(root, "build", strings.ToLower(folder), "bootstrap"))
+		bootstrap := filepath.Join(root, "build", strings.ToLower(folder), "bootstrap")
+		f, err := trigger.Deployed(ctx, st.Config, function, bootstrap)
 		if err != nil {
 			return err
 		}
@@ -212,8 +213,8 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 	return nil
 }
 
-// Replace replaces the bootstrap of a function and keeps its deployed variables, as a deployment of changed code or views
-// does. The old bootstrap finishes the calls under way.
+// Replace replaces the bootstrap of a function and keeps its deployed variables, as a deployment of changed code or
+// views does. The old bootstrap finishes the calls under way.
 func (st *Stack) Replace(ctx context.Context, function, bootstrap string) error {
 	f, err := trigger.Deployed(ctx, st.Config, function, bootstrap)
 	if err != nil {

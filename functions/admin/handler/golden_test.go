@@ -19,8 +19,8 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// captured makes a request as API Gateway made it.
-func (d *desk) captured(t *testing.T, name string) events.APIGatewayV2HTTPResponse {
+// captured returns a request that was captured from API Gateway.
+func (d *fixture) captured(t *testing.T, name string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", name))
 	if err != nil {
@@ -37,7 +37,7 @@ func (d *desk) captured(t *testing.T, name string) events.APIGatewayV2HTTPRespon
 	return response
 }
 
-// golden compares a response, as it goes over the wire, with a file.
+// golden compares the text of a response with a file.
 func golden(t *testing.T, name string, r events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	got := fmt.Sprintln(r.StatusCode)
@@ -60,9 +60,9 @@ func golden(t *testing.T, name string, r events.APIGatewayV2HTTPResponse) {
 	}
 }
 
-// TestGolden: what operators are told, to the byte: before a switch, after it, and when it is asked for again.
+// TestGolden checks every byte of the responses before a switch, after it, and to a repeated switch.
 func TestGolden(t *testing.T) {
-	d := newDesk(t)
+	d := newFixture(t)
 	golden(t, "views.http", d.captured(t, "views.json"))
 	golden(t, "view.http", d.captured(t, "view.json"))
 	golden(t, "diff.http", d.captured(t, "diff.json"))
@@ -70,9 +70,9 @@ func TestGolden(t *testing.T) {
 	golden(t, "switch-refused.http", d.captured(t, "switch.json"))
 }
 
-// TestConflict: a view that keeps changing is none of the operator's mistakes, and nothing was done.
+// TestConflict checks the response if a view keeps changing: it is not the error of a client, and nothing was changed.
 func TestConflict(t *testing.T) {
-	d := newDesk(t)
+	d := newFixture(t)
 	d.catalog.Hook = func(c memory.Call) memory.Fault {
 		if c.Name == "catalog.PutView" {
 			return memory.Fault{Err: catalog.ErrConflict}

@@ -25,7 +25,7 @@ const (
 	second = "01JD8Z6B1QZ0W6V3T5YJ9K4M2B"
 )
 
-// differ notes what it was asked for.
+// differ records the diffs that it was asked for.
 type differ struct {
 	asked string
 	err   error
@@ -38,16 +38,16 @@ func (d *differ) Diff(
 	return compare.Diff{View: name, Comparable: true}, d.err
 }
 
-// desk is the handler over a catalog in memory, which has a view with a generation that serves and one that is built.
-type desk struct {
+// fixture is the handler over a catalog in memory. Its view has one generation that serves and one that is being built.
+type fixture struct {
 	*handler.Handler
 	catalog memory.Catalog
 	differ  differ
 }
 
-func newDesk(t *testing.T) *desk {
+func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	d := &desk{}
+	d := &fixture{}
 	ctx := context.Background()
 	for n := range uint64(3) {
 		if err := d.catalog.Append(ctx, lifecycle.Run{N: n + 1, Horizon: 1000 * 300_000}); err != nil {
@@ -70,8 +70,8 @@ func newDesk(t *testing.T) *desk {
 	return d
 }
 
-// call makes a request: "GET /v1/admin/views/v/diff?limit=3" by its route.
-func (d *desk) call(t *testing.T, route, view, operation, query, body string) events.APIGatewayV2HTTPResponse {
+// call makes a request to a route. For example, diff, "v", "" and "limit=3" make "GET /v1/admin/views/v/diff?limit=3".
+func (d *fixture) call(t *testing.T, route, view, operation, query, body string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
 	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: route, RawQueryString: query, Body: body,
@@ -90,7 +90,7 @@ const (
 	operate = "POST /v1/admin/views/{view}/{operation}"
 )
 
-// TestRoutes: each route is answered with what the layers say.
+// TestRoutes checks that each route returns the result or the error of the layers.
 func TestRoutes(t *testing.T) {
 	for name, c := range map[string]struct {
 		route, view, operation, query, body string
@@ -138,18 +138,20 @@ func TestRoutes(t *testing.T) {
 		"no such generation": {
 			operate, "v", "switch", "", `{"generation":"x"}`, 404, []string{`"code":"unknown_generation"`},
 		},
-		"operate on no view":  {operate, "w", "switch", "", "", 404, []string{`"code":"unknown_view"`}},
-		"a body that is none": {operate, "v", "switch", "", "{", 400, []string{`"code":"malformed_request"`, "generation"}},
-		"null":                {operate, "v", "switch", "", "null", 400, []string{`"code":"malformed_request"`}},
+		"operate on no view": {operate, "w", "switch", "", "", 404, []string{`"code":"unknown_view"`}},
+		"a malformed body":   {operate, "v", "switch", "", "{", 400, []string{`"code":"malformed_request"`, "generation"}},
+		"null":               {operate, "v", "switch", "", "null", 400, []string{`"code":"malformed_request"`}},
 		"an unknown member": {
 			operate, "v", "switch", "", `{"force":true}`, 400, []string{`"code":"bad_parameter"`, `"parameter":"force"`},
 		},
-		"a generation in wood": {operate, "v", "switch", "", `{"generation":3}`, 400, []string{`"parameter":"generation"`}},
+		"a generation that is a number": {
+			operate, "v", "switch", "", `{"generation":3}`, 400, []string{`"parameter":"generation"`},
+		},
 		"a body too large": {
 			operate, "v", "switch", "", strings.Repeat(" ", 5000), 413, []string{`"code":"request_too_large"`},
 		},
 
-		"a limit of none": {diff, "v", "", "limit=0", "", 400, []string{`"parameter":"limit"`}},
+		"a limit of 0": {diff, "v", "", "limit=0", "", 400, []string{`"parameter":"limit"`}},
 		"an unknown parameter": {
 			diff, "v", "", "rows=3", "", 400, []string{`"parameter":"rows"`, "generation, limit, cursor"},
 		},
@@ -158,7 +160,7 @@ func TestRoutes(t *testing.T) {
 		"compared":             {diff, "v", "", "", "", 200, []string{`"view":"v"`, `"comparable":true`}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			r := newDesk(t).call(t, c.route, c.view, c.operation, c.query, c.body)
+			r := newFixture(t).call(t, c.route, c.view, c.operation, c.query, c.body)
 			if r.StatusCode != c.status {
 				t.Errorf("status %d, want %d: %s", r.StatusCode, c.status, r.Body)
 			}
@@ -171,9 +173,9 @@ func TestRoutes(t *testing.T) {
 	}
 }
 
-// TestDiffIsAskedFor: as the parameters say.
+// TestDiffIsAskedFor checks that the parameters of a request reach the diff.
 func TestDiffIsAskedFor(t *testing.T) {
-	d := newDesk(t)
+	d := newFixture(t)
 	if r := d.call(t, diff, "v", "", "generation="+second+"&limit=3&cursor=abc", ""); r.StatusCode != 200 {
 		t.Fatal(r.Body)
 	}
@@ -194,9 +196,9 @@ func TestDiffIsAskedFor(t *testing.T) {
 	}
 }
 
-// TestStoreFails: what is wrong with a store is nobody's business, and what may have been done is said.
+// TestStoreFails checks that a response hides the details of a failed store, and says what may have been done.
 func TestStoreFails(t *testing.T) {
-	d := newDesk(t)
+	d := newFixture(t)
 	d.catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("the secret table is gone")} }
 	for route, want := range map[string]string{list: "could not be answered", operate: "may or may not have been stored"} {
 		r := d.call(t, route, "v", "switch", "", "")
@@ -206,9 +208,9 @@ func TestStoreFails(t *testing.T) {
 	}
 }
 
-// TestBase64: the gateway may hand over a body in base64.
+// TestBase64 checks that the handler accepts a body that the gateway has encoded in base64.
 func TestBase64(t *testing.T) {
-	d := newDesk(t)
+	d := newFixture(t)
 	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
 		RouteKey: operate, PathParameters: map[string]string{"view": "v", "operation": "switch"}, IsBase64Encoded: true,
 		Body: base64.StdEncoding.EncodeToString([]byte(`{"generation":"` + second + `"}`)),

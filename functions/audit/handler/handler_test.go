@@ -26,7 +26,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// tick is what the scheduler sends.
+// tick is an event of the scheduler.
 func tick(t *testing.T) events.EventBridgeEvent {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "scheduler.json"))
@@ -48,7 +48,7 @@ const views = `views:
       visits: count()
 `
 
-// newWorld is a world in which batch has counted visits of three users.
+// newWorld returns a world in which batch has counted visits of three users.
 func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer) {
 	t.Helper()
 	kit, err := simulation.Prepare(views)
@@ -92,8 +92,8 @@ func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer)
 	}}, out
 }
 
-// TestTick: the first tick audits, the next has nothing to do, and a day later what was altered is found; the log names
-// the view, and no key.
+// TestTick checks that the first tick audits, that the next has nothing to do, and that a tick one day later finds an
+// altered item. The log names the view, but no key.
 func TestTick(t *testing.T) {
 	w, h, log := newWorld(t)
 	observed := 0
@@ -143,7 +143,7 @@ func itemsOf(t *testing.T, w *simulation.World) []viewstore.BaseItem {
 	return items
 }
 
-// TestFails: an audit that fails is an error of the invocation, and of the findings.
+// TestFails checks that a failed audit is an error of the invocation, and that the catalog records it.
 func TestFails(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"archive.Get", "archive.List", "catalog.Runs", "base.Scan"} {

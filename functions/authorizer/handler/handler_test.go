@@ -24,7 +24,7 @@ const (
 	adminKey = "A0123456789abcdefghijklmnopqrstu"
 )
 
-// vault is a secret whose versions a test sets.
+// vault is a secret. Tests set its versions.
 type vault struct {
 	current, previous string
 	made              time.Time
@@ -60,7 +60,7 @@ func newGate() *gate {
 
 func generated(write, read, admin string) string { return `{"keys":"` + write + read + admin + `"}` }
 
-// ask asks for a route with a key as bearer.
+// ask sends a request for a route, with the key as bearer token.
 func (g *gate) ask(t *testing.T, route, key string) (scope string, err error) {
 	t.Helper()
 	return g.askWith(t, route, map[string]string{"authorization": "Bearer " + key})
@@ -80,7 +80,7 @@ func (g *gate) askWith(t *testing.T, route string, headers map[string]string) (s
 	return answer.Context["scope"].(string), err
 }
 
-// want asks and compares: "" is a refusal.
+// want sends a request, and compares the scope of the answer. The scope "" means a refusal.
 func (g *gate) want(t *testing.T, route, key, scope string) {
 	t.Helper()
 	got, err := g.ask(t, route, key)
@@ -95,7 +95,7 @@ const (
 	other = "POST /v1/views/{view}/rebuild"
 )
 
-// TestEveryRoute: a key opens the routes of its scope, and the admin key all of them.
+// TestEveryRoute checks that a key opens the routes of its scope, and that the admin key opens all routes.
 func TestEveryRoute(t *testing.T) {
 	g := newGate()
 	for _, r := range api.Routes() {
@@ -111,7 +111,7 @@ func TestEveryRoute(t *testing.T) {
 	}
 }
 
-// TestCaptured takes a request as API Gateway makes it, and gives the answer as it reads it.
+// TestCaptured sends a request captured from API Gateway, and checks every byte of the answer.
 func TestCaptured(t *testing.T) {
 	text, err := os.ReadFile("testdata/request.json")
 	if err != nil {
@@ -198,7 +198,7 @@ func TestHeaders(t *testing.T) {
 			}
 		})
 	}
-	// Without a key there is nothing to read the secret for.
+	// A request without a key does not need the secret.
 	g := newGate()
 	if _, err := g.askWith(t, post, nil); err != nil || g.vault.reads != 0 {
 		t.Errorf("%d reads for a request without a key, %v", g.vault.reads, err)
@@ -207,12 +207,12 @@ func TestHeaders(t *testing.T) {
 
 const newKey = "N0123456789abcdefghijklmnopqrstu"
 
-// rotate gives the secret a new version, whose write key is another.
+// rotate gives the secret a new version with another write key.
 func (g *gate) rotate() {
 	g.vault.previous, g.vault.current, g.vault.made = g.vault.current, generated(newKey, readKey, adminKey), g.clock
 }
 
-// TestRotation: the new key opens at once, the old one for the time of grace.
+// TestRotation checks that the new key opens at once, and that the old one opens during the grace period.
 func TestRotation(t *testing.T) {
 	g := newGate()
 	g.want(t, post, writeKey, "write")
@@ -231,7 +231,8 @@ func TestRotation(t *testing.T) {
 	g.want(t, query, readKey, "read")
 }
 
-// TestGraceEndsByTheClock: also in an environment that has known the previous version since before.
+// TestGraceEndsByTheClock checks that the grace period ends, even in an environment that has cached the previous
+// version.
 func TestGraceEndsByTheClock(t *testing.T) {
 	g := newGate()
 	g.Fresh, g.Stale = 100*time.Hour, 100*time.Hour
@@ -241,7 +242,7 @@ func TestGraceEndsByTheClock(t *testing.T) {
 	g.want(t, post, writeKey, "")
 }
 
-// TestScopeMoves: a key that both versions hold opens what it opens now.
+// TestScopeMoves checks that the current version decides the scope of a key that both versions hold.
 func TestScopeMoves(t *testing.T) {
 	g := newGate()
 	g.vault.previous = g.vault.current
@@ -260,7 +261,8 @@ func TestPreviousVersionOfNoUse(t *testing.T) {
 	}
 }
 
-// TestCache: the secret is read once for as long as it is fresh, and once in Miss for keys that nobody knows.
+// TestCache checks that the handler reads the secret once while its copy is fresh, and once in each Miss for unknown
+// keys.
 func TestCache(t *testing.T) {
 	g := newGate()
 	for range 100 {
@@ -289,7 +291,7 @@ func TestCache(t *testing.T) {
 
 var errDown = errors.New("secrets are down")
 
-// TestSecretIsDown: what is known stays good for an hour; who knows nothing cannot say.
+// TestSecretIsDown checks that a cached secret stays valid for an hour, and that the handler fails without one.
 func TestSecretIsDown(t *testing.T) {
 	g := newGate()
 	g.vault.err = errDown
@@ -314,7 +316,8 @@ func TestSecretIsDown(t *testing.T) {
 	g.want(t, post, writeKey, "write")
 }
 
-// TestSecretWithoutKeys is like one that cannot be read: a mistake at replacing keys does not open or close the API.
+// TestSecretWithoutKeys checks that a secret without keys counts as unreadable: an error in a rotation of the keys
+// neither opens nor closes the API.
 func TestSecretWithoutKeys(t *testing.T) {
 	g := newGate()
 	g.want(t, post, writeKey, "write")

@@ -25,7 +25,7 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files anew")
 
-// tick is what the scheduler sends.
+// tick is an event of the scheduler.
 func tick(t testing.TB) events.EventBridgeEvent {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "scheduler.json"))
@@ -39,10 +39,10 @@ func tick(t testing.TB) events.EventBridgeEvent {
 	return e
 }
 
-// prepared compiles the views once for all tests: worlds share what never changes.
+// prepared compiles the views once, because all worlds share them.
 var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
 
-// newWorld is a world in which five purchases of three users have come in, one of them twice, a minute ago.
+// newWorld returns a world that received five purchases of three users one minute ago, one of them twice.
 func newWorld(t testing.TB) (*simulation.World, *handler.Handler, *bytes.Buffer) {
 	t.Helper()
 	kit, err := prepared()
@@ -91,8 +91,9 @@ func golden(t *testing.T, name string, answer handler.Answer) {
 	}
 }
 
-// TestTick: the first tick takes in what there is, and the next has nothing to do. Later ones go on, and sweep: speed
-// has not been given anything yet, so the objects are queued for republish; once it has, all is swept.
+// TestTick checks that the first tick makes a run of all events, and that the next has nothing to do. Later ticks
+// sweep. Speed has received nothing yet, so the sweep queues the objects for republish. Once speed has the events, the
+// sweep completes.
 func TestTick(t *testing.T) {
 	ctx := context.Background()
 	w, h, _ := newWorld(t)
@@ -118,7 +119,7 @@ func TestTick(t *testing.T) {
 	}
 }
 
-// TestLog: a line per run and one per tick, without keys or data.
+// TestLog checks that the log has a line for each run and each tick, without keys or data.
 func TestLog(t *testing.T) {
 	_, h, log := newWorld(t)
 	if _, err := h.Handle(context.Background(), tick(t)); err != nil {
@@ -134,7 +135,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestFails: a tick that fails is an error of the invocation; the next one does its work.
+// TestFails checks that a failed tick is an error of the invocation, and that the next tick does its work.
 func TestFails(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"archive.Get", "archive.List", "catalog.Append", "base.Load"} {

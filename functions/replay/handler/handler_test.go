@@ -29,13 +29,13 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// live is when the view became live, two hours after the events arrived.
+// live is the slot from which the view is live, two hours after the events arrived.
 const (
 	live    = slot.Slot(1795428000000)
 	arrived = int64(live) - 2*3_600_000
 )
 
-// tick is what the scheduler sends.
+// tick is an event of the scheduler.
 func tick(t testing.TB) events.EventBridgeEvent {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join("testdata", "scheduler.json"))
@@ -49,14 +49,15 @@ func tick(t testing.TB) events.EventBridgeEvent {
 	return e
 }
 
-// stores are what a handler works on.
+// stores holds the stores of a handler.
 type stores struct {
 	archive memory.Archive
 	catalog memory.Catalog
 	items   memory.Speed
 }
 
-// newHandler has a Kappa view that lacks two runs: one of five purchases, and an empty one up to when it became live.
+// newHandler returns a handler whose Kappa view lacks two runs: one of five purchases, and an empty one that ends where
+// the view became live.
 func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 	t.Helper()
 	ctx := context.Background()
@@ -134,7 +135,7 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 	}}, log
 }
 
-// TestTick: the first tick brings in what there is, and the view serves; the next has nothing to do.
+// TestTick checks that the first tick replays both runs, so that the view serves, and that the next has nothing to do.
 func TestTick(t *testing.T) {
 	s, h, _ := newHandler(t)
 	var observed []speed.ReplayReport
@@ -155,7 +156,7 @@ func TestTick(t *testing.T) {
 	}
 }
 
-// TestAnswer: the scheduler is answered in words that do not change.
+// TestAnswer checks the names in the JSON of the answer, which must not change.
 func TestAnswer(t *testing.T) {
 	text, err := json.Marshal(handler.Answer{Head: 1, Generations: 2, Left: 3, Waits: 4, Runs: 5, Events: 6, Items: 7})
 	if want := `{"head":1,"generations":2,"left":3,"waits":4,"runs":5,"events":6,"items":7}`; err != nil ||
@@ -164,7 +165,7 @@ func TestAnswer(t *testing.T) {
 	}
 }
 
-// TestWaits: what waits for the sweep is told.
+// TestWaits checks that the answer and the log report a run that waits for the sweep.
 func TestWaits(t *testing.T) {
 	_, h, log := newHandler(t)
 	h.Replay.Layout.SpeedWindow = 3 * time.Hour // the events arrived within it
@@ -177,7 +178,7 @@ func TestWaits(t *testing.T) {
 	}
 }
 
-// TestLog: a line per generation that has moved and one per tick, without keys or data.
+// TestLog checks that the log has a line for each generation that advanced and each tick, without keys or data.
 func TestLog(t *testing.T) {
 	_, h, log := newHandler(t)
 	if _, err := h.Handle(context.Background(), tick(t)); err != nil {
@@ -193,7 +194,8 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestFails: a tick that fails is an error of the invocation, and is observed all the same; the next one does its work.
+// TestFails checks that a failed tick is an error of the invocation and is still observed, and that the next tick does
+// its work.
 func TestFails(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"archive.Get", "catalog.Head", "catalog.PutView", "speed.Put"} {

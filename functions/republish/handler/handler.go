@@ -26,8 +26,8 @@ type Handler struct {
 // Handle republishes the lanes of each message. The answer names the messages that failed. SQS delivers them again, and
 // after ten attempts moves them to the dead-letter queue.
 //
-// A message whose events are too old for the stream is logged and counts as done, since every further attempt would fail
-// too, also after someone moves the dead letters back.
+// A message whose events are too old for the stream is logged and counts as done, since every further attempt would
+// fail too, also after someone moves the dead letters back.
 func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	tooOld := 0

@@ -25,9 +25,9 @@ import (
 
 var errLost = errors.New("lost on the way")
 
-// captured is an event as Lambda sends it for six records of a shard, two lanes' between each other: of lane 1.4.3 the
-// records 0, 3 and 4, of lane 1.4.0 the records 1, 2 and 5. Record 2 cannot be decoded. The others are of the slot
-// 2026-01-01T00:01:00Z, and hold nine purchases of ann, of 55.5 in all.
+// captured returns an event captured from Lambda, with six records of a shard. Records 0, 3 and 4 are of lane 1.4.3,
+// and records 1, 2 and 5 of lane 1.4.0. Record 2 cannot be decoded. The others are of the slot 2026-01-01T00:01:00Z,
+// and hold nine purchases of ann, whose sum is 55.5.
 func captured(t testing.TB) []byte {
 	t.Helper()
 	payload, err := os.ReadFile("testdata/kinesis.json")
@@ -37,17 +37,17 @@ func captured(t testing.TB) []byte {
 	return payload
 }
 
-// The sequence numbers of its records.
+// The sequence numbers of the captured records.
 var sequences = []string{
 	"49590338271490256608559692538361571095921575989136588898", "49590338271490256608559692538361571095921575989136588962",
 	"49590338271490256608559692538361571095921575989136589026", "49590338271490256608559692538361571095921575989136589090",
 	"49590338271490256608559692538361571095921575989136589154", "49590338271490256608559692538361571095921575989136589218",
 }
 
-// prepared compiles the views once for all tests: worlds share what never changes.
+// prepared compiles the views once, because all worlds share them.
 var prepared = sync.OnceValues(func() (*simulation.Kit, error) { return simulation.Prepare(simulation.Views) })
 
-// newWorld is a world that serves, at 2026-01-01T00:01:00Z.
+// newWorld returns a world whose views serve, and whose clock is at 2026-01-01T00:01:00Z.
 func newWorld(t testing.TB) (*simulation.World, *handler.Handler) {
 	t.Helper()
 	kit, err := prepared()
@@ -65,7 +65,7 @@ func newWorld(t testing.TB) (*simulation.World, *handler.Handler) {
 	return w, &handler.Handler{Speed: w.Speed, Log: slog.New(slog.DiscardHandler)}
 }
 
-// checkAnn checks ann's purchases in the minute 2026-01-01T00:00, as speed has them.
+// checkAnn checks the purchases of ann that speed has for the minute 2026-01-01T00:00.
 func checkAnn(t *testing.T, w *simulation.World, purchases, amount string) {
 	t.Helper()
 	answer, err := w.Ask(context.Background(), "by_user", "ann")
@@ -91,8 +91,8 @@ func failedFrom(record int) string {
 	return `{"batchItemFailures":[{"itemIdentifier":"` + sequences[record] + `"}]}`
 }
 
-// TestInvoke: the whole batch is applied, but for the record that cannot be decoded, which is set aside whole. Coming
-// again it changes nothing.
+// TestInvoke checks that the handler applies the whole batch, except for the record that cannot be decoded. It sets
+// that record aside unchanged. A second delivery of the batch changes nothing.
 func TestInvoke(t *testing.T) {
 	w, h := newWorld(t)
 	for range 2 {
@@ -128,8 +128,8 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
-// TestFailures: the response names the first record that is not fully applied, and a failure in one lane keeps none of
-// the other from being in.
+// TestFailures checks that the response names the first record that is not fully applied, and that a failure in one
+// lane does not hold back the other lane.
 func TestFailures(t *testing.T) {
 	for _, c := range []struct {
 		name              string
@@ -142,7 +142,7 @@ func TestFailures(t *testing.T) {
 			"0", "",
 		},
 		{
-			// Of each lane an item of by_user and one of everything; three tries each.
+			// Each lane writes an item of by_user and one of everything, and tries each three times.
 			"none of the second lane", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 2, 1000) }, failedFrom(1),
 			"6", "30",
 		},
@@ -169,7 +169,7 @@ func TestFailures(t *testing.T) {
 			checkAnn(t, w, "9", "55.5")
 		})
 	}
-	t.Run("the catalog cannot be read: the invocation fails", func(t *testing.T) {
+	t.Run("the invocation fails if the catalog cannot be read", func(t *testing.T) {
 		w, h := newWorld(t)
 		w.Catalog.Hook = failing("catalog.Views", 0, 1)
 		if response, err := h.Invoke(context.Background(), captured(t)); !errors.Is(err, errLost) || response != nil {
@@ -178,7 +178,7 @@ func TestFailures(t *testing.T) {
 	})
 }
 
-// failing makes the calls of a name fail from one on, until another.
+// failing returns a hook that makes calls of a name fail, from one number up to another.
 func failing(name string, from, until int) memory.Hook {
 	calls := 0
 	return func(call memory.Call) memory.Fault {
@@ -192,7 +192,7 @@ func failing(name string, from, until int) memory.Hook {
 	}
 }
 
-// TestNotKinesis: a payload that is none is an error, so that nothing is taken for done.
+// TestNotKinesis checks that another payload than a Kinesis event is an error, so that no record counts as done.
 func TestNotKinesis(t *testing.T) {
 	payload := string(captured(t))
 	edit := func(from, to string) string {
@@ -239,7 +239,7 @@ func TestNotKinesis(t *testing.T) {
 	}
 }
 
-// TestNoRecords: an event without records is done at once.
+// TestNoRecords checks the response to an event without records.
 func TestNoRecords(t *testing.T) {
 	_, h := newWorld(t)
 	if response, err := h.Invoke(context.Background(), []byte(` {"Records" : [] } `+"\n")); err != nil ||
@@ -248,8 +248,7 @@ func TestNoRecords(t *testing.T) {
 	}
 }
 
-// TestObserve: the metrics are told what was done, and when the oldest record came into the stream, where the event
-// says so.
+// TestObserve checks that Observe gets the report, and the arrival time of the oldest record if the event has it.
 func TestObserve(t *testing.T) {
 	for _, c := range []struct {
 		name, from, to string
@@ -275,12 +274,12 @@ func TestObserve(t *testing.T) {
 			t.Fatal(err)
 		}
 		if report.Records != 6 || report.Events != 9 || report.SetAside != 1 || !oldest.Equal(c.oldest) {
-			t.Errorf("%s: told of %+v, the oldest of %s; want 6 records, the oldest of %s", c.name, report, oldest, c.oldest)
+			t.Errorf("%s: observed %+v, the oldest of %s; want 6 records, the oldest of %s", c.name, report, oldest, c.oldest)
 		}
 	}
 }
 
-// TestUnknownMembers: members that later versions of the event may have do no harm.
+// TestUnknownMembers checks that the handler ignores unknown members, which later versions of the event may have.
 func TestUnknownMembers(t *testing.T) {
 	w, h := newWorld(t)
 	payload := strings.Replace(
@@ -293,8 +292,8 @@ func TestUnknownMembers(t *testing.T) {
 	checkAnn(t, w, "9", "55.5")
 }
 
-// FuzzInvoke: whatever comes as a payload, there is an error or a response that names one of its records or none; never
-// a panic.
+// FuzzInvoke checks that any payload leads to an error, or to a response that names one of its records or none. The
+// handler never panics.
 func FuzzInvoke(f *testing.F) {
 	f.Add(captured(f))
 	f.Add([]byte(`{"Records":[]}`))
@@ -305,7 +304,7 @@ func FuzzInvoke(f *testing.F) {
 		),
 	)
 	w, h := newWorld(f)
-	// else what is set aside would pile up
+	// otherwise the records set aside would fill the memory
 	w.Archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 	f.Fuzz(func(t *testing.T, payload []byte) {
 		response, err := h.Invoke(context.Background(), payload)
@@ -327,7 +326,7 @@ func FuzzInvoke(f *testing.F) {
 	})
 }
 
-// TestDecodesAsLambda: what the handler reads of an event is what the library of Lambda reads of it.
+// TestDecodesAsLambda checks that the handler decodes an event like AWS's library for Lambda.
 func TestDecodesAsLambda(t *testing.T) {
 	var event events.KinesisEvent
 	if err := json.Unmarshal(captured(t), &event); err != nil {

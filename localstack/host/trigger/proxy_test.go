@@ -215,8 +215,10 @@ func configFor(url string) aws.Config {
 }
 
 func TestDeployedAndBind(t *testing.T) {
-	api := &lambdaAPI{configuration: `{"FunctionName":"f","Handler":"bootstrap","Timeout":30,"MemorySize":512,"Runtime":"provided.al2023",
-		"Environment":{"Variables":{"STREAM":"events","MINISTACK_LAMBDA_PROXY_URL":"http://old"}},"LoggingConfig":{"LogFormat":"JSON","ApplicationLogLevel":"DEBUG"}}`}
+	api := &lambdaAPI{configuration: `{"FunctionName":"f","Handler":"bootstrap","Timeout":30,"MemorySize":512,
+		"Runtime":"provided.al2023",
+		"Environment":{"Variables":{"STREAM":"events","MINISTACK_LAMBDA_PROXY_URL":"http://old"}},
+		"LoggingConfig":{"LogFormat":"JSON","ApplicationLogLevel":"DEBUG"}}`}
 	server := httptest.NewServer(api)
 	defer server.Close()
 	got, err := trigger.Deployed(t.Context(), configFor(server.URL), "f", "/bin/bootstrap")

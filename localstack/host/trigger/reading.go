@@ -171,8 +171,8 @@ func (r *reading) discard(ctx context.Context, gaveUp []eventsource.Discarded) e
 		}
 	default:
 		for _, d := range gaveUp {
-			r.Log.ErrorContext(ctx, "records given up", "stream", r.Stream, "shard", d.Shard, "condition", d.Condition, "records", len(d.Records),
-				"from", d.Records[0].Sequence)
+			r.Log.ErrorContext(ctx, "records given up", "stream", r.Stream, "shard", d.Shard,
+				"condition", d.Condition, "records", len(d.Records), "from", d.Records[0].Sequence)
 		}
 	}
 	return nil

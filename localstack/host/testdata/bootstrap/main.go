@@ -1,4 +1,5 @@
-// Command bootstrap is the function that the tests of the local Lambda host run: it does what its event says, in the order of the fields.
+// Command bootstrap is the function that the tests of the local Lambda host run. It does what the fields of its event
+// say, in their order.
 package main
 
 import (
@@ -16,23 +17,23 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// event says what to do. An event of something else does nothing of it.
+// event tells the function what to do. The function ignores an event that is not a JSON object.
 type event struct {
-	Print  string `json:"print"`  // to stdout, as it is
-	Stderr string `json:"stderr"` // to stderr, as it is
-	Fill   int    `json:"fill"`   // so many bytes to stdout, in one line
-	Hang   bool   `json:"hang"`   // it does not look at its deadline
-	Post   string `json:"post"`   // the event, to a URL; the answer's body is awaited, and is the response if Return is "posted"
-	Return string `json:"return"` // "": the reply; "posted"; "event"; "env"; "error"; "panic"; "exit"; "stream"; "large"; "text"
-	Text   string `json:"text"`   // the response, if Return is "text"
-	Code   int    `json:"code"`   // of exit
-	Size   int    `json:"size"`   // of a large response
+	Print  string `json:"print"`  // text to print to stdout
+	Stderr string `json:"stderr"` // text to print to stderr
+	Fill   int    `json:"fill"`   // number of bytes to print to stdout, in one line
+	Hang   bool   `json:"hang"`   // whether to run past the deadline
+	Post   string `json:"post"`   // a URL to post the event to; the answer's body is the response if Return is "posted"
+	Return string `json:"return"` // "" (the reply), or a case of the switch in handle
+	Text   string `json:"text"`   // the response if Return is "text"
+	Code   int    `json:"code"`   // the exit code if Return is "exit"
+	Size   int    `json:"size"`   // the size of the response in bytes if Return is "large"
 }
 
-// reply says what the function saw.
+// reply holds what the function knows of its call.
 type reply struct {
 	PID      int    `json:"pid"`
-	N        int    `json:"n"` // calls of this process
+	N        int    `json:"n"` // number of calls of this process so far
 	Request  string `json:"request"`
 	ARN      string `json:"arn"`
 	Deadline int64  `json:"deadline"` // Unix milliseconds
@@ -147,7 +148,9 @@ func main() {
 		}
 	case "error":
 		url := "http://" + os.Getenv("AWS_LAMBDA_RUNTIME_API") + "/2018-06-01/runtime/init/error"
-		response, err := http.Post(url, "application/json", strings.NewReader(`{"errorType":"Setup.Missing","errorMessage":"BUCKET is not set"}`))
+		response, err := http.Post(
+			url, "application/json", strings.NewReader(`{"errorType":"Setup.Missing","errorMessage":"BUCKET is not set"}`),
+		)
 		if err == nil {
 			err = response.Body.Close()
 		}

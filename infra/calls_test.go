@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"go/ast"
+	"go/constant"
 	"go/importer"
 	"go/parser"
 	"go/token"
@@ -36,6 +37,8 @@ type program struct {
 type references struct {
 	functions []*types.Func
 	types     []*types.Named
+	fields    []string // of a struct of shared/setting
+	resources []string // constants of type launch.Resource
 }
 
 // load type-checks the named packages, and the packages of this module that they import. It reads other packages from
@@ -149,6 +152,14 @@ func referencesOf(body ast.Node, info *types.Info) (r references) {
 		switch used := info.Uses[name].(type) {
 		case *types.Func:
 			r.functions = append(r.functions, used.Origin())
+		case *types.Var:
+			if used.IsField() && used.Pkg().Path() == module+"shared/setting" {
+				r.fields = append(r.fields, used.Name())
+			}
+		case *types.Const:
+			if used.Type().String() == module+"shared/aws/launch.Resource" {
+				r.resources = append(r.resources, constant.StringVal(used.Val()))
+			}
 		case *types.TypeName:
 			if named, ok := types.Unalias(used.Type()).(*types.Named); ok {
 				r.types = append(r.types, named.Origin())
@@ -304,8 +315,7 @@ func (r *reach) byAdapter() map[string][]string {
 // isAdapter reports whether a type implements a contract by means of an AWS service.
 func isAdapter(name string) bool {
 	of := name[:strings.LastIndexByte(name, '.')]
-	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" &&
-		of != "shared/aws/sdk" && of != "shared/aws/settings" ||
+	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" && of != "shared/aws/sdk" && of != "shared/aws/launch" ||
 		name == "functions/authorizer.secret"
 }
 

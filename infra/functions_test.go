@@ -1,6 +1,8 @@
 package infra_test
 
 import (
+	"bytes"
+	"os"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -57,8 +59,42 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestTimes checks that functions time out before the gateway does, which waits 30 s for a function and 10 s for an
-// authorizer.
+// TestMainsAreShort: a main says what its function is made of, in 40 lines. Beside it lies nothing but an adapter of one function.
+func TestMainsAreShort(t *testing.T) {
+	files, err := filepath.Glob("../functions/*/*.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range files {
+		body, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := bytes.Count(body, []byte("\n"))
+		switch {
+		case strings.HasSuffix(name, "_test.go"), name == "../functions/authorizer/secret.go":
+		case filepath.Base(name) != "main.go":
+			t.Errorf("%s: what functions share belongs to shared/aws/launch, and what one handler does to its package", name)
+		case lines > 40:
+			t.Errorf("%s has %d lines, want at most 40", name, lines)
+		}
+	}
+}
+
+// TestIngestIsSmall: ingest, which starts while a client waits, does not link what runs views.
+func TestIngestIsSmall(t *testing.T) {
+	listed, err := list([]string{"./functions/ingest"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, l := range listed {
+		if strings.Contains(l.ImportPath, "cel-go") || l.ImportPath == module+"shared/view" {
+			t.Errorf("functions/ingest links %s", l.ImportPath)
+		}
+	}
+}
+
+// TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that.
 func TestTimes(t *testing.T) {
 	app := application(t)
 	for name, most := range map[string]int{

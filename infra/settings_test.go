@@ -2,9 +2,10 @@ package infra_test
 
 import (
 	"fmt"
-	"go/types"
 	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -12,7 +13,6 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/aws/settings"
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
@@ -32,57 +32,94 @@ func mainPackages(t testing.TB) map[string]bool {
 	return all
 }
 
-// field is a field of a function's Settings.
-type field struct {
-	name   string
-	preset string // from its tag
-	has    bool   // a default
-}
-
-// settingsOf returns the fields of a function's Settings, those of embedded structs included.
-func settingsOf(t testing.TB, p *program, function string) (all []field) {
+// needs are what a function's code reads: settings by their fields' names, and resources. That the rules look at settings, and that the defaults are all of
+// them, makes them no function's.
+func needs(t testing.TB, p *program, function string) (fields, resources map[string]bool) {
 	t.Helper()
-	var fields func(s *types.Struct)
-	fields = func(s *types.Struct) {
-		for i := range s.NumFields() {
-			if f := s.Field(i); f.Embedded() {
-				fields(f.Type().Underlying().(*types.Struct))
-			} else {
-				preset, has := reflect.StructTag(s.Tag(i)).Lookup("default")
-				all = append(all, field{f.Name(), preset, has})
+	fields, resources = map[string]bool{}, map[string]bool{}
+	for f := range p.reach(t, "functions/"+function).called {
+		if f.Pkg() != nil && f.Pkg().Path() == module+"shared/setting" && slices.Contains([]string{"Rules", "Default", "checkSlot", "checkSealDelay", "checkMaxStreamAge"}, f.Name()) {
+			continue
+		}
+		for _, name := range p.refers[f].fields {
+			if setting.HasVariable(name) {
+				fields[name] = true
 			}
 		}
+		for _, name := range p.refers[f].resources {
+			resources[name] = true
+		}
 	}
-	declared := p.packages["functions/"+function].Scope().Lookup("Settings")
-	if declared == nil {
-		t.Fatalf("function %s has no Settings", function)
+	return fields, resources
+}
+
+// given are the variables that the template gives a function, by the names of settings and resources.
+func given(app template, function string) map[string]string {
+	all := map[string]string{}
+	for variable, value := range app.resource(large(function)+"Function").property("Environment", "Variables").(object) {
+		all[variable] = text(value)
 	}
-	fields(declared.Type().Underlying().(*types.Struct))
 	return all
 }
 
-// TestVariablesAreTheSettings checks that the template gives each function exactly the variables that it reads.
+// checked are the rules that a function checks, all of whose settings it is given.
+func checked(variables map[string]string) (all []setting.Rule) {
+	for _, r := range setting.Rules() {
+		if !slices.ContainsFunc(r.Settings, func(name string) bool {
+			_, ok := variables[setting.Variable(name)]
+			return !ok && setting.HasVariable(name)
+		}) {
+			all = append(all, r)
+		}
+	}
+	return all
+}
+
+// TestVariablesAreTheSettings: each function is given every variable that it reads. What else it is given completes a rule about a setting that it reads.
 func TestVariablesAreTheSettings(t *testing.T) {
 	source, app := loadFunctions(t), application(t)
 	for _, name := range functionNames() {
 		t.Run(name, func(t *testing.T) {
-			wanted := map[string]string{}
-			for _, s := range settingsOf(t, source, name) {
-				wanted[settings.Name(s.name)] = valueFor(s.name)
+			fields, resources := needs(t, source, name)
+			variables, wanted := given(app, name), map[string]string{}
+			for _, r := range checked(variables) {
+				if slices.ContainsFunc(r.Settings, func(s string) bool { return fields[s] }) {
+					for _, s := range r.Settings {
+						if setting.HasVariable(s) {
+							wanted[setting.Variable(s)] = valueFor(s)
+						}
+					}
+				}
 			}
-			got := map[string]string{}
-			for variable, value := range app.resource(large(name)+"Function").property("Environment", "Variables").(object) {
-				got[variable] = text(value)
+			for _, all := range []map[string]bool{fields, resources} {
+				for s := range all {
+					wanted[setting.Variable(s)] = valueFor(s)
+				}
 			}
-			if diff := cmp.Diff(wanted, got); diff != "" {
-				t.Errorf("(-main.go +template):\n%s", diff)
+			if diff := cmp.Diff(wanted, variables); diff != "" {
+				t.Errorf("(-code +template):\n%s", diff)
 			}
 		})
 	}
 }
 
-// valueFor returns the value that the template must give a setting: the parameter or the output of the storage with the
-// same name, or a resource.
+// TestEveryRuleIsChecked: of each rule there is a function that is given all its settings, and so does not start when they break it.
+func TestEveryRuleIsChecked(t *testing.T) {
+	app, left := application(t), map[string]bool{}
+	for _, r := range setting.Rules() {
+		left[fmt.Sprint(r.Settings)] = true
+	}
+	for _, name := range functionNames() {
+		for _, r := range checked(given(app, name)) {
+			delete(left, fmt.Sprint(r.Settings))
+		}
+	}
+	for settings := range left {
+		t.Errorf("no function is given all of %s, and so none checks the rule about them", settings)
+	}
+}
+
+// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the same name, or a resource.
 func valueFor(name string) string {
 	switch {
 	case strings.HasSuffix(name, "Table"), name == "ArchiveBucket", name == "StreamName", name == "RepublishQueue":
@@ -97,49 +134,31 @@ func valueFor(name string) string {
 	return "!Ref " + name
 }
 
-// TestDefaults checks that the parameters of the template have the defaults of the code.
+// TestDefaults: what a parameter says when nobody says anything is what shared/setting says, and every setting that has a variable is some function's.
 func TestDefaults(t *testing.T) {
-	source, app := loadFunctions(t), application(t)
+	app, read, defaults := application(t), map[string]bool{}, reflect.ValueOf(setting.Default())
 	for _, name := range functionNames() {
-		for _, s := range settingsOf(t, source, name) {
-			if !s.has {
-				continue
-			}
-			got := fmt.Sprint(app.parameter(s.name)["Default"])
-			if s.name == "BatchEvery" {
-				got += "m"
-			}
-			if s.name == "StreamRetention" {
-				got += "h"
-			}
-			if !equalSettings(got, s.preset) {
-				t.Errorf("%s: parameter %s has the default %s, main.go %s", name, s.name, got, s.preset)
-			}
-		}
-	}
-}
-
-// TestDefaultsAreTheSettings checks that a function's variable has the default of the setting in shared/setting, and
-// that some function reads each setting that has a variable.
-func TestDefaultsAreTheSettings(t *testing.T) {
-	source, defaults := loadFunctions(t), reflect.ValueOf(setting.Default())
-	read := map[string]bool{}
-	for _, name := range functionNames() {
-		for _, s := range settingsOf(t, source, name) {
-			field := defaults.FieldByName(s.name)
-			if !field.IsValid() {
-				continue // a name of a resource, or the authorizer's
-			}
-			read[s.name] = true
-			if want := fmt.Sprint(field.Interface()); !s.has || !equalSettings(s.preset, want) {
-				t.Errorf("%s: %s has the default %q, shared/setting %s", name, s.name, s.preset, want)
-			}
+		for variable := range given(app, name) {
+			read[variable] = true
 		}
 	}
 	for i := range defaults.NumField() {
-		f := defaults.Type().Field(i)
-		if hasNone := f.Tag.Get("variable") == "-"; hasNone == read[f.Name] {
-			t.Errorf("setting %s has a variable: %v, in shared/setting: %v", f.Name, read[f.Name], !hasNone)
+		name := defaults.Type().Field(i).Name
+		if setting.HasVariable(name) != read[setting.Variable(name)] {
+			t.Errorf("setting %s is read by a function: %v, has a variable: %v", name, read[setting.Variable(name)], setting.HasVariable(name))
+		}
+		if !read[setting.Variable(name)] {
+			continue
+		}
+		got := fmt.Sprint(app.parameter(name)["Default"])
+		switch name {
+		case "BatchEvery": // in minutes, as the schedule has it
+			got += "m"
+		case "StreamRetention": // in hours, as the stream has it
+			got += "h"
+		}
+		if want := fmt.Sprint(defaults.Field(i)); !equalSettings(got, want) {
+			t.Errorf("parameter %s has the default %s, shared/setting %s", name, got, want)
 		}
 	}
 }
@@ -202,27 +221,35 @@ func number(t testing.TB, value any) int {
 	return n
 }
 
-// TestReadmes checks that a function's README has a row for each setting, with its default.
+// TestReadmes: the README of a function has a row for each of its variables, with its default.
 func TestReadmes(t *testing.T) {
-	source := loadFunctions(t)
+	app, defaults := application(t), reflect.ValueOf(setting.Default())
 	for _, name := range functionNames() {
 		body, err := os.ReadFile("../functions/" + name + "/README.md")
 		if err != nil {
 			t.Fatal(err)
 		}
-		all := settingsOf(t, source, name)
-		for _, s := range all {
-			row := "| `" + settings.Name(s.name) + "` |  | "
-			if s.has {
-				row = "| `" + settings.Name(s.name) + "` | `" + s.preset + "` | "
+		rows := map[string]string{}
+		_, section, _ := strings.Cut(string(body), "## Settings")
+		for _, row := range regexp.MustCompile("(?m)^\\| `([A-Z_]+)` \\| (.*?) \\|").FindAllStringSubmatch(section, -1) {
+			rows[row[1]] = strings.Trim(row[2], "` ")
+		}
+		wanted := map[string]string{}
+		for variable := range given(app, name) {
+			wanted[variable] = ""
+		}
+		for i := range defaults.NumField() {
+			variable := setting.Variable(defaults.Type().Field(i).Name)
+			if _, ok := wanted[variable]; !ok {
+				continue
 			}
-			if !strings.Contains(string(body), row) {
-				t.Errorf("functions/%s/README.md has no row %q", name, row)
+			wanted[variable] = fmt.Sprint(defaults.Field(i))
+			if equalSettings(rows[variable], wanted[variable]) {
+				wanted[variable] = rows[variable]
 			}
 		}
-		_, section, _ := strings.Cut(string(body), "## Settings")
-		if rows := strings.Count(section, "\n| `"); rows != len(all) {
-			t.Errorf("functions/%s/README.md has %d settings, main.go %d", name, rows, len(all))
+		if diff := cmp.Diff(wanted, rows); diff != "" {
+			t.Errorf("functions/%s/README.md (-template +rows):\n%s", name, diff)
 		}
 	}
 }

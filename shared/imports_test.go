@@ -63,17 +63,19 @@ func rules() map[string]rule {
 		return rule{slices.Concat(inner, steps, handed), thirdParty}
 	}
 	handler := func(layer string, thirdParty ...string) rule {
-		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", layer), append(thirdParty, events)}
+		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", "shared/metrics", layer), append(thirdParty, events)}
 	}
 	reading := func(layers ...string) rule { // and presents what it has read, or compares it
-		return rule{slices.Concat(inner, layers, answers, []string{"shared/api", "shared/aws/respond"}), []string{events}}
+		return rule{slices.Concat(inner, layers, answers, []string{"shared/api", "shared/aws/respond", "shared/metrics"}), []string{events}}
 	}
-	function := func(name, layer string, besides ...string) rule {
+	function := func(name string, besides ...string) rule { // what a function is made of; infra tests what it links and calls
 		return rule{
-			append(slices.Concat(inner, besides), "functions/"+name+"/handler", layer, "shared/setting", "shared/programs", "shared/budget", "shared/runner", "shared/metrics", "shared/aws/sdk", "shared/aws/settings",
-				"shared/aws/launch", "shared/aws/kinesisstream", "shared/aws/sqsqueue", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
-			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
+			append([]string{"functions/" + name + "/handler", "shared/aws/launch", "shared/aws/sdk"}, besides...),
+			[]string{"github.com/aws/aws-lambda-go/lambda"},
 		}
+	}
+	onViews := func(name string, besides ...string) rule {
+		return function(name, append(besides, "shared/aws/tables", "shared/programs")...)
 	}
 	adapter := func(contracts ...string) rule {
 		return rule{slices.Concat(core, contracts, []string{"shared/aws/sdk", "shared/aws/table"}), []string{awsSDK, smithy, ulid}}
@@ -140,25 +142,30 @@ func rules() map[string]rule {
 		"shared/simulation/mutants/play": {[]string{"shared/simulation/history"}, nil},
 		"shared/simulation/mutants/run":  {[]string{"shared/simulation/mutants"}, nil},
 
-		"shared/aws/sdk":      {nil, []string{awsSDK, smithy}},
-		"shared/aws/table":    {nil, []string{awsSDK, smithy}},
-		"shared/aws/awstest":  {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
-		"shared/aws/settings": {inner, nil},
-		"shared/aws/respond":  {nil, []string{events}},
+		"shared/aws/sdk":     {nil, []string{awsSDK, smithy}},
+		"shared/aws/table":   {nil, []string{awsSDK, smithy}},
+		"shared/aws/awstest": {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
+		"shared/aws/respond": {nil, []string{events}},
 		"shared/aws/launch": {
-			append(slices.Clone(inner), "shared/setting", "shared/aws/s3archive", "shared/aws/sdk", "shared/aws/settings"),
-			[]string{"github.com/aws/aws-lambda-go", awsSDK},
+			[]string{
+				"shared/setting", "shared/budget", "shared/metrics", "shared/runner", "shared/aws/sdk", "shared/aws/s3archive", "shared/aws/kinesisstream",
+				"shared/aws/sqsqueue",
+			},
+			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
 		},
-		"shared/aws/settings/settingstest": {[]string{"shared/aws/settings"}, nil}, // for tests only
-		"shared/aws/s3archive":             adapter("shared/archive"),
-		"shared/aws/kinesisstream":         adapter("shared/stream"),
-		"shared/aws/sqsqueue":              adapter("shared/stream"),
-		"shared/aws/dynamoviews":           adapter("shared/viewstore"),
-		"shared/aws/dynamocatalog":         adapter("shared/catalog"),
+		"shared/aws/launch/launchtest": {[]string{"shared/aws/launch", "shared/setting"}, []string{"github.com/aws/aws-lambda-go/lambda"}}, // for tests only
+		"shared/aws/tables": {
+			[]string{"shared/aws/launch", "shared/aws/dynamocatalog", "shared/aws/dynamoviews"}, []string{awsSDK},
+		},
+		"shared/aws/s3archive":     adapter("shared/archive"),
+		"shared/aws/kinesisstream": adapter("shared/stream"),
+		"shared/aws/sqsqueue":      adapter("shared/stream"),
+		"shared/aws/dynamoviews":   adapter("shared/viewstore"),
+		"shared/aws/dynamocatalog": adapter("shared/catalog"),
 
 		"functions/ingest/handler":    handler("shared/ingest"),
 		"functions/speed/handler":     handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
-		"functions/batch/handler":     {append(slices.Clone(inner), "shared/batch", "shared/sweep"), []string{events}}, // a tick is of both
+		"functions/batch/handler":     {append(slices.Clone(inner), "shared/batch", "shared/sweep", "shared/metrics"), []string{events}}, // a tick is of both
 		"functions/replay/handler":    handler("shared/speed"),
 		"functions/audit/handler":     handler("shared/audit"),
 		"functions/query/handler":     reading("shared/serving"),
@@ -168,19 +175,16 @@ func rules() map[string]rule {
 		"functions/authorizer/handler": {[]string{"shared/access", "shared/api"}, []string{events}}, // needs no layer
 
 		"functions/ingest":    function("ingest", "shared/ingest"),
-		"functions/speed":     function("speed", "shared/speed"),
-		"functions/batch":     function("batch", "shared/batch", "shared/sweep", viewfile), // which deploys definitions
-		"functions/replay":    function("replay", "shared/speed"),
-		"functions/audit":     function("audit", "shared/audit"),
-		"functions/query":     function("query", "shared/serving", "shared/compare"),
 		"functions/republish": function("republish", "shared/ingest"),
-		"functions/admin": {
-			append(slices.Clone(inner), "functions/admin/handler", "shared/setting", "shared/operations", "shared/serving", "shared/compare", "shared/programs", "shared/budget",
-				"shared/aws/sdk", "shared/aws/settings", "shared/aws/launch", "shared/aws/dynamoviews", "shared/aws/dynamocatalog"),
-			[]string{"github.com/aws/aws-lambda-go", awsSDK},
-		},
+		"functions/speed":     onViews("speed", "shared/speed"),
+		"functions/batch":     onViews("batch", "shared/batch", "shared/sweep", "shared/lifecycle", viewfile), // which deploys definitions
+		"functions/replay":    onViews("replay", "shared/speed"),
+		"functions/audit":     onViews("audit", "shared/audit"),
+		"functions/query":     onViews("query", "shared/serving"),
+		"functions/admin":     onViews("admin", "shared/operations", "shared/serving", "shared/compare"),
 		"functions/authorizer": {
-			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/aws/settings", "shared/budget", "shared/metrics"}, []string{"github.com/aws/aws-lambda-go", awsSDK},
+			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/setting"},
+			[]string{"github.com/aws/aws-lambda-go/lambda", awsSDK},
 		},
 
 		"cmd/anabranch": {

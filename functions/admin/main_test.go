@@ -2,45 +2,44 @@ package main
 
 import (
 	"bytes"
-	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+	"github.com/anabranch/anabranch/shared/aws/launch/launchtest"
 )
 
-func TestMain(m *testing.M) { settingstest.Main(m, main) }
+func TestMain(m *testing.M) { launchtest.Main(m, main) }
 
 func variables() map[string]string {
 	return map[string]string{"CATALOG_TABLE": "catalog", "BASE_TABLE": "base", "SPEED_TABLE": "speed"}
 }
 
-func begin(t *testing.T, variables map[string]string) (*function, error) {
+func begin(t *testing.T, variables map[string]string) (*launchtest.Started, error) {
 	t.Helper()
-	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+	return launchtest.Begin(t, function(), variables)
 }
 
 func TestMissingSettings(t *testing.T) {
-	settingstest.Refuses(t, "CATALOG_TABLE", "BASE_TABLE", "SPEED_TABLE")
+	launchtest.Refuses(t, "CATALOG_TABLE", "BASE_TABLE", "SPEED_TABLE")
 }
 
 // TestRequest: the views are asked for in the catalog's table, strongly consistent.
 func TestRequest(t *testing.T) {
-	cloud := settingstest.New(t)
+	cloud := launchtest.New(t)
 	var asked []byte
-	empty := func(request []byte) settingstest.Answer {
+	empty := func(request []byte) launchtest.Answer {
 		asked = request
-		return settingstest.Answer{Body: `{"Items":[],"Count":0}`}
+		return launchtest.Answer{Body: `{"Items":[],"Count":0}`}
 	}
 	cloud.Answers["Query"] = empty
-	cloud.Answers["GetItem"] = func([]byte) settingstest.Answer { return settingstest.Answer{Body: `{}`} }
+	cloud.Answers["GetItem"] = func([]byte) launchtest.Answer { return launchtest.Answer{Body: `{}`} }
 	f, err := begin(t, variables())
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := f.handle(t.Context(), events.APIGatewayV2HTTPRequest{RouteKey: "GET /v1/admin/views"})
+	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{RouteKey: "GET /v1/admin/views"})
 	if err != nil || answer.StatusCode != 200 || !bytes.Contains([]byte(answer.Body), []byte(`"views":[]`)) {
 		t.Errorf("answer is %+v, %v", answer, err)
 	}
@@ -56,24 +55,24 @@ const stored = `{"pk":{"S":"view"},"sk":{"S":"page_views"},"rev":{"N":"8"},"doc"
 
 // TestOperation: one is a conditional write of the view.
 func TestOperation(t *testing.T) {
-	cloud := settingstest.New(t)
-	cloud.Answers["Query"] = func([]byte) settingstest.Answer { return settingstest.Answer{Body: `{"Items":[],"Count":0}`} }
-	cloud.Answers["GetItem"] = func(request []byte) settingstest.Answer {
+	cloud := launchtest.New(t)
+	cloud.Answers["Query"] = func([]byte) launchtest.Answer { return launchtest.Answer{Body: `{"Items":[],"Count":0}`} }
+	cloud.Answers["GetItem"] = func(request []byte) launchtest.Answer {
 		if bytes.Contains(request, []byte(`{"S":"view"}`)) {
-			return settingstest.Answer{Body: `{"Item":` + stored + `}`}
+			return launchtest.Answer{Body: `{"Item":` + stored + `}`}
 		}
-		return settingstest.Answer{Body: `{}`}
+		return launchtest.Answer{Body: `{}`}
 	}
 	var put []byte
-	cloud.Answers["PutItem"] = func(request []byte) settingstest.Answer {
+	cloud.Answers["PutItem"] = func(request []byte) launchtest.Answer {
 		put = request
-		return settingstest.Answer{Body: `{}`}
+		return launchtest.Answer{Body: `{}`}
 	}
 	f, err := begin(t, variables())
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := f.handle(t.Context(), events.APIGatewayV2HTTPRequest{
+	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{
 		RouteKey: "POST /v1/admin/views/{view}/{operation}", PathParameters: map[string]string{"view": "page_views", "operation": "drop"},
 	})
 	if err != nil || answer.StatusCode != 200 || !strings.Contains(answer.Body, `"generation":"B1","definition":"b","architecture":"lambda","state":"dropping"`) {

@@ -3,16 +3,15 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"log/slog"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+	"github.com/anabranch/anabranch/shared/aws/launch/launchtest"
 )
 
-func TestMain(m *testing.M) { settingstest.Main(m, main) }
+func TestMain(m *testing.M) { launchtest.Main(m, main) }
 
 const (
 	secretARN = "arn:aws:secretsmanager:us-east-1:123456789012:secret:keys-abcdef"
@@ -24,45 +23,45 @@ const (
 
 func variables() map[string]string { return map[string]string{"KEYS_SECRET": secretARN} }
 
-func begin(t *testing.T, variables map[string]string) (*function, error) {
+func begin(t *testing.T, variables map[string]string) (*launchtest.Started, error) {
 	t.Helper()
-	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+	return launchtest.Begin(t, function(), variables)
 }
 
-func TestMissingSettings(t *testing.T) { settingstest.Refuses(t, "KEYS_SECRET") }
+func TestMissingSettings(t *testing.T) { launchtest.Refuses(t, "KEYS_SECRET") }
 
 func TestRules(t *testing.T) {
-	settingstest.New(t)
+	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
 		{"KEY_FRESH", "1s", "KEY_FRESH=1s"}, {"KEY_FRESH", "2h", "KEY_FRESH=2h0m0s"}, {"KEY_GRACE", "-1s", "KEY_GRACE=-1s"},
 	} {
-		_, err := begin(t, settingstest.With(variables(), c.name, c.value))
-		settingstest.Refusal(t, err, c.part)
+		_, err := begin(t, launchtest.With(variables(), c.name, c.value))
+		launchtest.Refusal(t, err, c.part)
 	}
 }
 
 // versions answers for a secret with a current version, made just now, and one before it or none.
-func versions(t *testing.T, current, previous string) *settingstest.Cloud {
-	cloud := settingstest.New(t)
-	cloud.Answers["GetSecretValue"] = func(request []byte) settingstest.Answer {
+func versions(t *testing.T, current, previous string) *launchtest.Cloud {
+	cloud := launchtest.New(t)
+	cloud.Answers["GetSecretValue"] = func(request []byte) launchtest.Answer {
 		if !bytes.Contains(request, []byte(secretARN)) {
 			t.Errorf("asked for %s", request)
 		}
 		made := fmt.Sprintf(`{"ARN":"%s","CreatedDate":%d,"SecretString":`, secretARN, time.Now().Unix())
 		switch {
 		case bytes.Contains(request, []byte("AWSCURRENT")):
-			return settingstest.Answer{Body: made + current + `}`}
+			return launchtest.Answer{Body: made + current + `}`}
 		case previous != "":
-			return settingstest.Answer{Body: made + previous + `}`}
+			return launchtest.Answer{Body: made + previous + `}`}
 		}
-		return settingstest.Answer{Status: 400, Body: `{"__type":"ResourceNotFoundException","message":"no such version"}`}
+		return launchtest.Answer{Status: 400, Body: `{"__type":"ResourceNotFoundException","message":"no such version"}`}
 	}
 	return cloud
 }
 
-func ask(t *testing.T, f *function, key string) bool {
+func ask(t *testing.T, f *launchtest.Started, key string) bool {
 	t.Helper()
-	answer, err := f.handle(t.Context(), events.APIGatewayV2CustomAuthorizerV2Request{
+	answer, err := launchtest.Invoke[events.APIGatewayV2CustomAuthorizerSimpleResponse](t, f, events.APIGatewayV2CustomAuthorizerV2Request{
 		RouteKey: "POST /v1/events", Headers: map[string]string{"authorization": "Bearer " + key},
 	})
 	if err != nil {
@@ -93,15 +92,15 @@ func TestRequest(t *testing.T) {
 
 // TestNoSecret: without its secret the authorizer fails; it refuses nobody and lets nobody in.
 func TestNoSecret(t *testing.T) {
-	cloud := settingstest.New(t)
-	cloud.Answers["GetSecretValue"] = func([]byte) settingstest.Answer {
-		return settingstest.Answer{Status: 400, Body: `{"__type":"AccessDeniedException","message":"no"}`}
+	cloud := launchtest.New(t)
+	cloud.Answers["GetSecretValue"] = func([]byte) launchtest.Answer {
+		return launchtest.Answer{Status: 400, Body: `{"__type":"AccessDeniedException","message":"no"}`}
 	}
 	f, err := begin(t, variables())
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := f.handle(t.Context(), events.APIGatewayV2CustomAuthorizerV2Request{
+	answer, err := launchtest.Invoke[events.APIGatewayV2CustomAuthorizerSimpleResponse](t, f, events.APIGatewayV2CustomAuthorizerV2Request{
 		RouteKey: "POST /v1/events", Headers: map[string]string{"authorization": "Bearer " + writeKey},
 	})
 	if err == nil || answer.IsAuthorized {

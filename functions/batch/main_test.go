@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"encoding/json"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -13,10 +12,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+	"github.com/anabranch/anabranch/functions/batch/handler"
+	"github.com/anabranch/anabranch/shared/aws/launch/launchtest"
 )
 
-func TestMain(m *testing.M) { settingstest.Main(m, main) }
+func TestMain(m *testing.M) { launchtest.Main(m, main) }
 
 const views = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      visits: count()\n"
 
@@ -27,7 +27,7 @@ func variables(t *testing.T, views string) map[string]string {
 	if err := os.WriteFile(filepath.Join(root, "views.yaml"), []byte(views), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	v := settingstest.Layout()
+	v := launchtest.Layout()
 	for name, value := range map[string]string{
 		"CATALOG_TABLE": "catalog", "BASE_TABLE": "base", "SEEN_TABLE": "seen", "REPUBLISH_QUEUE": "http://queue.test/1/republish", "LAMBDA_TASK_ROOT": root,
 	} {
@@ -36,17 +36,17 @@ func variables(t *testing.T, views string) map[string]string {
 	return v
 }
 
-func begin(t *testing.T, variables map[string]string) (*function, error) {
+func begin(t *testing.T, variables map[string]string) (*launchtest.Started, error) {
 	t.Helper()
-	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+	return launchtest.Begin(t, function(), variables)
 }
 
 func TestMissingSettings(t *testing.T) {
-	settingstest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME", "CATALOG_TABLE", "BASE_TABLE", "SEEN_TABLE", "REPUBLISH_QUEUE")
+	launchtest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME", "CATALOG_TABLE", "BASE_TABLE", "SEEN_TABLE", "REPUBLISH_QUEUE")
 }
 
 func TestRules(t *testing.T) {
-	settingstest.New(t)
+	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
 		{"SEAL_DELAY", "40s", "SEAL_DELAY=40s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s"},
 		{"COMMIT_WITHIN", "30s", "SEAL_DELAY=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
@@ -59,47 +59,45 @@ func TestRules(t *testing.T) {
 		{"MAX_STREAM_AGE", "59m", "MAX_STREAM_AGE=59m0s"},
 		{"SWEEP_AFTER", "36h", "MAX_STREAM_AGE=72h0m0s"},
 	} {
-		_, err := begin(t, settingstest.With(variables(t, views), c.name, c.value))
-		settingstest.Refusal(t, err, c.part)
+		_, err := begin(t, launchtest.With(variables(t, views), c.name, c.value))
+		launchtest.Refusal(t, err, c.part)
 	}
-	if _, err := begin(t, settingstest.With(variables(t, views), "SEAL_DELAY", "41s")); err != nil {
+	if _, err := begin(t, launchtest.With(variables(t, views), "SEAL_DELAY", "41s")); err != nil {
 		t.Errorf("the least that settles: %v", err)
 	}
 }
 
 // TestViews: a function without views, or with ones that are wrong, does not start, and says where.
 func TestViews(t *testing.T) {
-	settingstest.New(t)
+	launchtest.New(t)
 	_, err := begin(t, variables(t, "views:\n  - name: visits\n    windows: 1h\n"))
-	settingstest.Refusal(t, err, "views.yaml:3:5")
-	_, err = begin(t, settingstest.With(variables(t, views), "LAMBDA_TASK_ROOT", t.TempDir()))
-	settingstest.Refusal(t, err, "read the definitions of the views")
+	launchtest.Refusal(t, err, "views.yaml:3:5")
+	_, err = begin(t, launchtest.With(variables(t, views), "LAMBDA_TASK_ROOT", t.TempDir()))
+	launchtest.Refusal(t, err, "read file of the function")
 }
 
 // TestTick: an empty archive's first tick registers the view and makes a run, and counts.
 func TestTick(t *testing.T) {
-	cloud := settingstest.New(t)
+	cloud := launchtest.New(t)
 	var put [][]byte
-	cloud.Answers["PutItem"] = func(request []byte) settingstest.Answer {
+	cloud.Answers["PutItem"] = func(request []byte) launchtest.Answer {
 		put = append(put, request)
-		return settingstest.Answer{Body: "{}"}
+		return launchtest.Answer{Body: "{}"}
 	}
-	cloud.Answers["GetItem"] = func(request []byte) settingstest.Answer {
+	cloud.Answers["GetItem"] = func(request []byte) launchtest.Answer {
 		for _, p := range slices.Backward(put) {
 			var stored struct{ Item json.RawMessage }
 			if bytes.Contains(request, []byte(`"visits"`)) && bytes.Contains(p, []byte(`"sk":{"S":"visits"}`)) && json.Unmarshal(p, &stored) == nil {
-				return settingstest.Answer{Body: `{"Item":` + string(stored.Item) + `}`}
+				return launchtest.Answer{Body: `{"Item":` + string(stored.Item) + `}`}
 			}
 		}
-		return settingstest.Answer{Body: "{}"}
+		return launchtest.Answer{Body: "{}"}
 	}
 	f, err := begin(t, variables(t, views))
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	f.printer.Out, f.printer.Function = &out, "anabranch-batch"
-	answer, err := f.handle(t.Context(), events.EventBridgeEvent{})
+	answer, err := launchtest.Invoke[handler.Answer](t, f, events.EventBridgeEvent{})
 	if err != nil || answer.Run != 1 || answer.Runs != 1 {
 		t.Fatalf("answer is %+v, %v", answer, err)
 	}
@@ -107,9 +105,9 @@ func TestTick(t *testing.T) {
 	if len(put) != 4 || !bytes.Contains(put[1], []byte("announced")) || !bytes.Contains(put[2], []byte("building")) {
 		t.Errorf("put %d items: %q", len(put), put)
 	}
-	const want = `"FunctionName":"anabranch-batch","Events":0,"LateObjects":0,"Duplicates":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"SweepBehind":0,"TooOld":0,"HorizonAge":`
-	if !strings.Contains(out.String(), want) {
-		t.Errorf("metrics are %s", &out)
+	const want = `"FunctionName":"anabranch-test","Events":0,"LateObjects":0,"Duplicates":0,"Conflicts":0,"Skipped":0,"SweepBacklog":0,"SweepBehind":0,"TooOld":0,"HorizonAge":`
+	if !strings.Contains(f.Out.String(), want) {
+		t.Errorf("metrics are %s", &f.Out)
 	}
 	if diff := cmp.Diff([]string{"GetItem", "GetObject", "ListObjectsV2", "PutItem", "PutObject", "Query"}, cloud.Operations()); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)

@@ -2,41 +2,40 @@ package main
 
 import (
 	"bytes"
-	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+	"github.com/anabranch/anabranch/shared/aws/launch/launchtest"
 )
 
-func TestMain(m *testing.M) { settingstest.Main(m, main) }
+func TestMain(m *testing.M) { launchtest.Main(m, main) }
 
 func variables() map[string]string {
-	return settingstest.With(settingstest.Layout(), "REPUBLISH_QUEUE", "http://queue.test/1/republish")
+	return launchtest.With(launchtest.Layout(), "REPUBLISH_QUEUE", "http://queue.test/1/republish")
 }
 
-func begin(t *testing.T, variables map[string]string) (*function, error) {
+func begin(t *testing.T, variables map[string]string) (*launchtest.Started, error) {
 	t.Helper()
-	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+	return launchtest.Begin(t, function(), variables)
 }
 
 func TestMissingSettings(t *testing.T) {
-	settingstest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME", "REPUBLISH_QUEUE")
+	launchtest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME", "REPUBLISH_QUEUE")
 }
 
 func TestRules(t *testing.T) {
-	cloud := settingstest.New(t)
+	cloud := launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
 		{"COMMIT_WITHIN", "0s", "COMMIT_WITHIN=0s"},
 		{"COMMIT_WITHIN", "21s", "COMMIT_WITHIN=21s"},
 		{"SLOT", "7m", "SLOT: "},
 		{"LANES", "0", "LANES=0"},
 	} {
-		_, err := begin(t, settingstest.With(variables(), c.name, c.value))
-		settingstest.Refusal(t, err, c.part)
+		_, err := begin(t, launchtest.With(variables(), c.name, c.value))
+		launchtest.Refusal(t, err, c.part)
 	}
 	if got := cloud.Operations(); len(got) > 0 {
 		t.Errorf("asked for %v before the settings were right", got)
@@ -45,7 +44,7 @@ func TestRules(t *testing.T) {
 
 // TestStart: the archive is laid out by the first start, and by no other.
 func TestStart(t *testing.T) {
-	cloud := settingstest.New(t)
+	cloud := launchtest.New(t)
 	for range 2 {
 		if _, err := begin(t, variables()); err != nil {
 			t.Fatal(err)
@@ -54,25 +53,23 @@ func TestStart(t *testing.T) {
 	if diff := cmp.Diff([]string{"bucket/events/_layout.json"}, cloud.Keys("")); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
-	_, err := begin(t, settingstest.With(variables(), "SLOT", "1m"))
-	settingstest.Refusal(t, err, "has slot length 5m0s, not 1m0s")
+	_, err := begin(t, launchtest.With(variables(), "SLOT", "1m"))
+	launchtest.Refusal(t, err, "has slot length 5m0s, not 1m0s")
 }
 
 const visit = `{"specversion":"1.0","id":"1","source":"shop","type":"visit"}` + "\nnot an event\n"
 
 // TestRequest: a request goes to archive and stream, and is counted.
 func TestRequest(t *testing.T) {
-	cloud := settingstest.New(t)
-	cloud.Answers["PutRecords"] = func([]byte) settingstest.Answer {
-		return settingstest.Answer{Body: `{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"}]}`}
+	cloud := launchtest.New(t)
+	cloud.Answers["PutRecords"] = func([]byte) launchtest.Answer {
+		return launchtest.Answer{Body: `{"FailedRecordCount":0,"Records":[{"SequenceNumber":"1","ShardId":"shardId-0"}]}`}
 	}
 	f, err := begin(t, variables())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	f.printer.Out, f.printer.Function = &out, "anabranch-ingest"
-	answer, err := f.handle(t.Context(), events.APIGatewayV2HTTPRequest{
+	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{
 		RouteKey: "POST /v1/events", Headers: map[string]string{"content-type": "application/x-ndjson"}, Body: visit,
 	})
 	if err != nil || answer.StatusCode != 200 || !strings.HasPrefix(answer.Body, `{"accepted":1,`) {
@@ -87,28 +84,27 @@ func TestRequest(t *testing.T) {
 	if diff := cmp.Diff([]string{"GetObject", "PutObject", "PutRecords"}, cloud.Operations()); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
 	}
-	if !strings.HasSuffix(out.String(), `"FunctionName":"anabranch-ingest","Accepted":1,"Rejected":1}`+"\n") {
-		t.Errorf("metrics are %s", &out)
+	if !strings.HasSuffix(f.Out.String(), `"FunctionName":"anabranch-test","Accepted":1,"Rejected":1}`+"\n") {
+		t.Errorf("metrics are %s", &f.Out)
 	}
 }
 
 // TestStreamIsDown: the queue takes what the stream did not.
 func TestStreamIsDown(t *testing.T) {
-	cloud := settingstest.New(t)
-	cloud.Answers["PutRecords"] = func([]byte) settingstest.Answer {
-		return settingstest.Answer{Status: 400, Body: `{"__type":"ResourceNotFoundException","message":"no stream"}`}
+	cloud := launchtest.New(t)
+	cloud.Answers["PutRecords"] = func([]byte) launchtest.Answer {
+		return launchtest.Answer{Status: 400, Body: `{"__type":"ResourceNotFoundException","message":"no stream"}`}
 	}
 	var queued []byte
-	cloud.Answers["SendMessage"] = func(request []byte) settingstest.Answer {
+	cloud.Answers["SendMessage"] = func(request []byte) launchtest.Answer {
 		queued = request
-		return settingstest.Answer{Body: `{"MessageId":"1"}`}
+		return launchtest.Answer{Body: `{"MessageId":"1"}`}
 	}
 	f, err := begin(t, variables())
 	if err != nil {
 		t.Fatal(err)
 	}
-	f.printer.Out = &bytes.Buffer{}
-	answer, err := f.handle(t.Context(), events.APIGatewayV2HTTPRequest{
+	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{
 		RouteKey: "POST /v1/events", Headers: map[string]string{"content-type": "application/x-ndjson"}, Body: visit,
 	})
 	if err != nil || answer.StatusCode != 200 {

@@ -1,43 +1,42 @@
 package main
 
 import (
-	"log/slog"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+	"github.com/anabranch/anabranch/shared/aws/launch/launchtest"
 )
 
-func TestMain(m *testing.M) { settingstest.Main(m, main) }
+func TestMain(m *testing.M) { launchtest.Main(m, main) }
 
-func begin(t *testing.T, variables map[string]string) (*function, error) {
+func begin(t *testing.T, variables map[string]string) (*launchtest.Started, error) {
 	t.Helper()
-	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+	return launchtest.Begin(t, function(), variables)
 }
 
 func TestMissingSettings(t *testing.T) {
-	settingstest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME")
+	launchtest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME")
 }
 
 func TestRules(t *testing.T) {
-	settingstest.New(t)
-	_, err := begin(t, settingstest.With(settingstest.Layout(), "LANES", "0"))
-	settingstest.Refusal(t, err, "LANES=0")
-	_, err = begin(t, settingstest.With(settingstest.Layout(), "LANES", "four"))
-	settingstest.Refusal(t, err, `LANES="four": want a whole number`)
+	launchtest.New(t)
+	_, err := begin(t, launchtest.With(launchtest.Layout(), "LANES", "0"))
+	launchtest.Refusal(t, err, "LANES=0")
+	_, err = begin(t, launchtest.With(launchtest.Layout(), "LANES", "four"))
+	launchtest.Refusal(t, err, `LANES="four": want a whole number`)
 }
 
 // TestMessages: a message whose object is not there comes again; the archive is asked for it.
 func TestMessages(t *testing.T) {
-	cloud := settingstest.New(t)
-	f, err := begin(t, settingstest.Layout())
+	cloud := launchtest.New(t)
+	f, err := begin(t, launchtest.Layout())
 	if err != nil {
 		t.Fatal(err)
 	}
 	const body = `{"object":"events/dt=2026-11-22/slot=211500/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst","lanes":["1.4.0"]}`
-	answer, err := f.handle(t.Context(), events.SQSEvent{Records: []events.SQSMessage{{MessageId: "m", Body: body}}})
+	answer, err := launchtest.Invoke[events.SQSEventResponse](t, f, events.SQSEvent{Records: []events.SQSMessage{{MessageId: "m", Body: body}}})
 	if err != nil {
 		t.Fatal(err)
 	}

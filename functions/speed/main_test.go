@@ -1,59 +1,55 @@
 package main
 
 import (
-	"bytes"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/shared/aws/settings/settingstest"
+	"github.com/anabranch/anabranch/shared/aws/launch/launchtest"
 )
 
-func TestMain(m *testing.M) { settingstest.Main(m, main) }
+func TestMain(m *testing.M) { launchtest.Main(m, main) }
 
 func variables() map[string]string {
-	v := settingstest.Layout()
+	v := launchtest.Layout()
 	for name, value := range map[string]string{"CATALOG_TABLE": "catalog", "SPEED_TABLE": "speed", "SEEN_TABLE": "seen"} {
 		v[name] = value
 	}
 	return v
 }
 
-func begin(t *testing.T, variables map[string]string) (*function, error) {
+func begin(t *testing.T, variables map[string]string) (*launchtest.Started, error) {
 	t.Helper()
-	return start(t.Context(), settingstest.Lookup(variables), slog.New(slog.DiscardHandler))
+	return launchtest.Begin(t, function(), variables)
 }
 
 func TestMissingSettings(t *testing.T) {
-	settingstest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME", "CATALOG_TABLE", "SPEED_TABLE", "SEEN_TABLE")
+	launchtest.Refuses(t, "ARCHIVE_BUCKET", "STREAM_NAME", "CATALOG_TABLE", "SPEED_TABLE", "SEEN_TABLE")
 }
 
 func TestRules(t *testing.T) {
-	settingstest.New(t)
+	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
 		{"SPEED_RETAIN", "72h", "SPEED_RETAIN=72h0m0s"}, {"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s"},
-		{"STREAM_RETENTION", "168h", "STREAM_RETENTION=168h0m0s"}, {"MAX_STREAM_AGE", "71h", "MAX_STREAM_AGE=71h0m0s"},
+		{"STREAM_RETENTION", "168h", "STREAM_RETENTION, 168h0m0s"}, {"MAX_STREAM_AGE", "71h", "MAX_STREAM_AGE=71h0m0s"},
 		{"SPEED_WINDOW", "25h", "SPEED_WINDOW=25h0m0s"},
 		{"AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "much", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"},
 	} {
-		_, err := begin(t, settingstest.With(variables(), c.name, c.value))
-		settingstest.Refusal(t, err, c.part)
+		_, err := begin(t, launchtest.With(variables(), c.name, c.value))
+		launchtest.Refusal(t, err, c.part)
 	}
 }
 
 // TestInvoke: a record that cannot be decoded is set aside, and counted. The event comes as bytes.
 func TestInvoke(t *testing.T) {
-	cloud := settingstest.New(t)
+	cloud := launchtest.New(t)
 	f, err := begin(t, variables())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	f.printer.Out, f.printer.Function = &out, "anabranch-speed"
 	payload := fmt.Sprintf(`{"Records":[{"kinesis":{"partitionKey":"nobody","sequenceNumber":"49","data":"eA==","approximateArrivalTimestamp":%d.5}}]}`,
 		time.Now().Add(-time.Minute).Unix())
 	answer, err := f.Invoke(t.Context(), []byte(payload))
@@ -63,10 +59,10 @@ func TestInvoke(t *testing.T) {
 	if n := len(cloud.Keys("bucket/setaside/")); n != 1 {
 		t.Errorf("%d objects set aside, want 1", n)
 	}
-	const want = `"FunctionName":"anabranch-speed","Events":0,"Duplicates":0,"SetAside":1,"Skipped":0,"StreamLag":`
-	_, lag, ok := strings.Cut(strings.TrimSuffix(out.String(), "}\n"), want)
+	const want = `"FunctionName":"anabranch-test","Events":0,"Duplicates":0,"SetAside":1,"Skipped":0,"StreamLag":`
+	_, lag, ok := strings.Cut(strings.TrimSuffix(f.Out.String(), "}\n"), want)
 	if !ok || len(lag) != len("59500") {
-		t.Errorf("metrics are %s", &out)
+		t.Errorf("metrics are %s", &f.Out)
 	}
 	if diff := cmp.Diff([]string{"GetObject", "PutObject", "Query"}, cloud.Operations()); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
@@ -75,17 +71,15 @@ func TestInvoke(t *testing.T) {
 
 // TestUnknownArrival: an event that does not say when its records came has no lag.
 func TestUnknownArrival(t *testing.T) {
-	settingstest.New(t)
+	launchtest.New(t)
 	f, err := begin(t, variables())
 	if err != nil {
 		t.Fatal(err)
 	}
-	var out bytes.Buffer
-	f.printer.Out, f.printer.Function = &out, "anabranch-speed"
 	if _, err := f.Invoke(t.Context(), []byte(`{"Records":[{"kinesis":{"partitionKey":"nobody","sequenceNumber":"49","data":"eA=="}}]}`)); err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(out.String(), `"SetAside":1`) || strings.Contains(out.String(), "StreamLag") {
-		t.Errorf("metrics are %s", &out)
+	if !strings.Contains(f.Out.String(), `"SetAside":1`) || strings.Contains(f.Out.String(), "StreamLag") {
+		t.Errorf("metrics are %s", &f.Out)
 	}
 }

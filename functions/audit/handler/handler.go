@@ -8,13 +8,14 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/audit"
+	"github.com/anabranch/anabranch/shared/metrics"
 )
 
 // Handler serves the audit function.
 type Handler struct {
-	Audit   *audit.Audit
-	Log     *slog.Logger
-	Observe func(audit.Report) // called with the report of each tick, failed ones included; nil for none
+	Audit *audit.Audit
+	Log   *slog.Logger
+	Print func(...metrics.Value) // prints the metrics of a tick, failed ones included; nil: nobody counts
 }
 
 // Answer says what the tick did.
@@ -29,9 +30,7 @@ type Answer struct {
 // Handle serves one tick. Ticks may come at any time, and twice; Handle ignores the event.
 func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer, error) {
 	report, err := h.Audit.Tick(ctx)
-	if h.Observe != nil {
-		h.Observe(report)
-	}
+	h.count(report)
 	answer := Answer{Views: len(report.Views), Due: report.Due}
 	for _, v := range report.Views {
 		answer.Windows += v.Windows
@@ -51,4 +50,26 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 	h.Log.InfoContext(ctx, "tick", "views", answer.Views, "due", answer.Due, "windows", answer.Windows,
 		"drift", answer.Drift, "lost", answer.Lost)
 	return answer, nil
+}
+
+// count prints what audits have found. A tick that ends no audit prints nothing: zero drift would say that there is none.
+func (h *Handler) count(r audit.Report) {
+	var windows, drift, lost, audited int64
+	for _, v := range r.Views {
+		if v.Error != "" {
+			continue
+		}
+		audited++
+		windows += v.Windows
+		drift += v.Drift
+		lost += v.Lost
+	}
+	if audited == 0 || h.Print == nil {
+		return
+	}
+	h.Print(
+		metrics.Value{Name: metrics.AuditedWindows, Value: windows},
+		metrics.Value{Name: metrics.Drift, Value: drift},
+		metrics.Value{Name: metrics.LostObjects, Value: lost},
+	)
 }

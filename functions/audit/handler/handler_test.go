@@ -20,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/simulation"
@@ -96,8 +97,8 @@ func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer)
 // altered item. The log names the view, but no key.
 func TestTick(t *testing.T) {
 	w, h, log := newWorld(t)
-	observed := 0
-	h.Observe = func(r audit.Report) { observed += len(r.Views) }
+	var printed [][]metrics.Value
+	h.Print = func(values ...metrics.Value) { printed = append(printed, values) }
 	next := func(want handler.Answer, e events.EventBridgeEvent) {
 		t.Helper()
 		got, err := h.Handle(t.Context(), e)
@@ -117,8 +118,11 @@ func TestTick(t *testing.T) {
 		t.Fatal(err)
 	}
 	next(handler.Answer{Views: 1, Windows: 3, Drift: 1}, events.EventBridgeEvent{}) // whatever is in it
-	if observed != 2 {
-		t.Errorf("%d audits observed, want 2", observed)
+	count := func(windows, drift int64) []metrics.Value {
+		return []metrics.Value{{Name: metrics.AuditedWindows, Value: windows}, {Name: metrics.Drift, Value: drift}, {Name: metrics.LostObjects}}
+	}
+	if diff := cmp.Diff([][]metrics.Value{count(3, 0), count(3, 1)}, printed); diff != "" {
+		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 	for _, want := range []string{"msg=tick", "level=WARN", `msg="audit done"`, "view=by_user", "drift=1"} {
 		if !strings.Contains(log.String(), want) {

@@ -5,19 +5,21 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/sweep"
 )
 
 // Handler serves the batch function.
 type Handler struct {
-	Batch   *batch.Batch
-	Sweep   *sweep.Sweep
-	Log     *slog.Logger
-	Observe func(batch.Report, sweep.Report) // called with the reports of each tick, failed ones included; nil for none
+	Batch *batch.Batch
+	Sweep *sweep.Sweep
+	Log   *slog.Logger
+	Print func(...metrics.Value) // prints the metrics of a tick, failed ones included; nil: nobody counts
 }
 
 // Answer says what the tick did.
@@ -45,9 +47,7 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 			"late_objects", run.LateObjects, "duplicates", run.Duplicates, "conflicts", run.Conflicts)
 	}
 	swept, sweepErr := h.Sweep.Tick(ctx)
-	if h.Observe != nil {
-		h.Observe(report, swept)
-	}
+	h.count(report, swept)
 	answer.Swept, answer.Queued = swept.Swept, swept.Queued
 	if err := errors.Join(err, sweepErr); err != nil {
 		return answer, err
@@ -56,4 +56,35 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 		"items", answer.Items, "views", report.Views, "swept", swept.Swept, "queued", swept.Queued, "lost", swept.Lost,
 		"behind", swept.Behind, "too_old", swept.TooOld)
 	return answer, nil
+}
+
+// count prints what a tick of batch and of the sweep did.
+func (h *Handler) count(r batch.Report, s sweep.Report) {
+	if h.Print == nil {
+		return
+	}
+	var read, lateObjects, duplicates, conflicts, skipped int64
+	for _, run := range r.Runs {
+		read += run.Events
+		lateObjects += run.LateObjects
+		duplicates += run.Duplicates
+		conflicts += run.Conflicts
+	}
+	for _, v := range r.Views {
+		skipped += v.Skipped
+	}
+	values := []metrics.Value{
+		{Name: metrics.Events, Value: read},
+		{Name: metrics.LateObjects, Value: lateObjects},
+		{Name: metrics.Duplicates, Value: duplicates},
+		{Name: metrics.Conflicts, Value: conflicts},
+		{Name: metrics.Skipped, Value: skipped},
+		{Name: metrics.SweepBacklog, Value: int64(s.Lost)},
+		{Name: metrics.SweepBehind, Value: int64(s.Behind)},
+		{Name: metrics.TooOld, Value: int64(s.TooOld)},
+	}
+	if r.Head.N > 0 {
+		values = append(values, metrics.Value{Name: metrics.HorizonAge, Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})
+	}
+	h.Print(values...)
 }

@@ -11,13 +11,14 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/metrics"
 )
 
 // Handler serves the ingest function.
 type Handler struct {
-	Ingest  *ingest.Ingest
-	Log     *slog.Logger
-	Observe func(ingest.Answer) // called with the answer to each request; nil for none
+	Ingest *ingest.Ingest
+	Log    *slog.Logger
+	Print  func(...metrics.Value) // prints the metrics of a request that was answered; nil: nobody counts
 }
 
 // Handle answers one request of payload format 2.0.
@@ -36,8 +37,11 @@ func (h *Handler) Handle(
 		return h.fail(ctx, err)
 	}
 	h.Log.InfoContext(ctx, "ingested", "accepted", answer.Accepted, "rejected", len(answer.Rejected), "bytes", len(body))
-	if h.Observe != nil {
-		h.Observe(answer)
+	if h.Print != nil {
+		h.Print(
+			metrics.Value{Name: metrics.Accepted, Value: int64(answer.Accepted)},
+			metrics.Value{Name: metrics.Rejected, Value: int64(len(answer.Rejected))},
+		)
 	}
 	if answer.Accepted == 0 && len(answer.Rejected) > 0 {
 		return respond.Fail(respond.Problem{

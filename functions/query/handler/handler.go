@@ -14,16 +14,18 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/compare"
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Handler serves the query function. All fields except Shadow are required.
+// Handler serves the query function. All fields except Shadow and Print are required.
 type Handler struct {
 	Serving *serving.Serving
 	Shadow  *compare.Shadow // runs some queries against candidates too; nil for none
 	Log     *slog.Logger
+	Print   func(...metrics.Value) // prints the metrics of a shadow read; only NewShadow needs it
 }
 
 type response = events.APIGatewayV2HTTPResponse

@@ -7,14 +7,15 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/speed"
 )
 
 // Handler serves the replay function.
 type Handler struct {
-	Replay  *speed.Replay
-	Log     *slog.Logger
-	Observe func(speed.ReplayReport) // called with the report of each tick, failed ones included; nil for none
+	Replay *speed.Replay
+	Log    *slog.Logger
+	Print  func(...metrics.Value) // prints the metrics of a tick, failed ones included; nil: nobody counts
 }
 
 // Answer says what the tick did, and what is left to do.
@@ -46,13 +47,29 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 				"folded", g.Folded, "skipped", g.Skipped)
 		}
 	}
-	if h.Observe != nil {
-		h.Observe(report)
-	}
+	h.count(report)
 	if err != nil {
 		return answer, err
 	}
 	h.Log.InfoContext(ctx, "tick", "head", answer.Head, "generations", answer.Generations, "left", answer.Left,
 		"waits", answer.Waits, "runs", answer.Runs, "events", answer.Events, "items", answer.Items)
 	return answer, nil
+}
+
+// count prints what was replayed. Without a Kappa view there is nothing to count.
+func (h *Handler) count(r speed.ReplayReport) {
+	if len(r.Generations) == 0 || h.Print == nil {
+		return
+	}
+	var left, read, skipped int64
+	for _, g := range r.Generations {
+		left = max(left, int64(g.Left))
+		read += g.Events
+		skipped += g.Skipped
+	}
+	h.Print(
+		metrics.Value{Name: metrics.ReplayRunsLeft, Value: left},
+		metrics.Value{Name: metrics.ReplayEvents, Value: read},
+		metrics.Value{Name: metrics.Skipped, Value: skipped},
+	)
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/ingest"
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
@@ -20,7 +21,7 @@ import (
 type Handler struct {
 	Republisher *ingest.Republisher
 	Log         *slog.Logger
-	Observe     func(tooOld int) // called with the number of messages whose events are too old; nil for none
+	Print       func(...metrics.Value) // prints the metrics of an invocation; nil: nobody counts
 }
 
 // Handle republishes the lanes of each message. The answer names the messages that failed. SQS delivers them again, and
@@ -42,8 +43,8 @@ func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 			response.BatchItemFailures = append(response.BatchItemFailures, failure)
 		}
 	}
-	if h.Observe != nil {
-		h.Observe(tooOld)
+	if h.Print != nil {
+		h.Print(metrics.Value{Name: metrics.TooOld, Value: int64(tooOld)})
 	}
 	return response, nil
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/speed"
 )
 
@@ -17,10 +18,7 @@ import (
 type Handler struct {
 	Speed *speed.Speed
 	Log   *slog.Logger
-
-	// Observe is called with the report of each invocation, and with the time at which the oldest of its records entered
-	// the stream, or zero if the event does not say so. nil for none.
-	Observe func(report speed.Report, oldest time.Time)
+	Print func(...metrics.Value) // prints the metrics of an invocation that did not fail as a whole; nil: nobody counts
 }
 
 // Invoke applies one batch of records. The answer names the first record that is not fully applied, if any, and Lambda
@@ -38,11 +36,9 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Log.InfoContext(ctx, "applied", "records", report.Records, "applied", applied, "events", report.Events,
-		"set_aside", report.SetAside, "items", report.Items, "views", report.Views)
-	if h.Observe != nil {
-		h.Observe(report, oldest)
-	}
+	h.Log.InfoContext(ctx, "applied", "records", report.Records, "applied", applied, "events", report.Events, "set_aside", report.SetAside,
+		"items", report.Items, "views", report.Views)
+	h.count(report, oldest)
 	response := events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}
 	if applied < len(records) {
 		response.BatchItemFailures = append(response.BatchItemFailures, events.KinesisBatchItemFailure{
@@ -50,4 +46,25 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		})
 	}
 	return json.Marshal(response)
+}
+
+// count prints what an invocation did. The oldest of its records came into the stream at that time: zero when the event does not say.
+func (h *Handler) count(r speed.Report, oldest time.Time) {
+	if h.Print == nil {
+		return
+	}
+	var skipped int64
+	for _, v := range r.Views {
+		skipped += v.Skipped
+	}
+	values := []metrics.Value{
+		{Name: metrics.Events, Value: int64(r.Events)},
+		{Name: metrics.Duplicates, Value: int64(r.Duplicates)},
+		{Name: metrics.SetAside, Value: int64(r.SetAside)},
+		{Name: metrics.Skipped, Value: skipped},
+	}
+	if !oldest.IsZero() {
+		values = append(values, metrics.Value{Name: metrics.StreamLag, Value: time.Since(oldest).Milliseconds()})
+	}
+	h.Print(values...)
 }

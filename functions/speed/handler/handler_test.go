@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -19,8 +20,8 @@ import (
 	"github.com/anabranch/anabranch/functions/speed/handler"
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/simulation"
-	"github.com/anabranch/anabranch/shared/speed"
 )
 
 var errLost = errors.New("lost on the way")
@@ -248,8 +249,10 @@ func TestNoRecords(t *testing.T) {
 	}
 }
 
-// TestObserve checks that Observe gets the report, and the arrival time of the oldest record if the event has it.
-func TestObserve(t *testing.T) {
+// TestMetrics: what was done is counted and, where the event says when its records came into the stream, how old the oldest is.
+func TestMetrics(t *testing.T) { synctest.Test(t, checkMetrics) }
+
+func checkMetrics(t *testing.T) {
 	for _, c := range []struct {
 		name, from, to string
 		oldest         time.Time
@@ -261,9 +264,8 @@ func TestObserve(t *testing.T) {
 		{"none", "approximateArrivalTimestamp", "more", time.Time{}},
 	} {
 		_, h := newWorld(t)
-		var report speed.Report
-		var oldest time.Time
-		h.Observe = func(r speed.Report, o time.Time) { report, oldest = r, o }
+		var printed []metrics.Value
+		h.Print = func(values ...metrics.Value) { printed = values }
 		n := 1
 		if c.name == "none" {
 			n = -1
@@ -273,8 +275,12 @@ func TestObserve(t *testing.T) {
 		); err != nil {
 			t.Fatal(err)
 		}
-		if report.Records != 6 || report.Events != 9 || report.SetAside != 1 || !oldest.Equal(c.oldest) {
-			t.Errorf("%s: observed %+v, the oldest of %s; want 6 records, the oldest of %s", c.name, report, oldest, c.oldest)
+		want := []metrics.Value{{Name: metrics.Events, Value: 9}, {Name: metrics.Duplicates}, {Name: metrics.SetAside, Value: 1}, {Name: metrics.Skipped}}
+		if !c.oldest.IsZero() {
+			want = append(want, metrics.Value{Name: metrics.StreamLag, Value: time.Since(c.oldest).Milliseconds()})
+		}
+		if diff := cmp.Diff(want, printed); diff != "" {
+			t.Errorf("%s: metrics (-want +got):\n%s", c.name, diff)
 		}
 	}
 }

@@ -1,14 +1,16 @@
-package settings
+package launch
 
 import (
 	"fmt"
 	"runtime/debug"
 	"strconv"
+
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// LimitMemory has the garbage collector work harder as memory runs out, before Lambda ends the function for it: at
-// nine tenths of what the function has. Where the environment says nothing of memory, nothing is limited.
-func LimitMemory(lookup Lookup) error {
+// limitMemory has the garbage collector work harder as memory runs out, before Lambda ends the function for it: at nine tenths of what the function has.
+// Where the environment says nothing of memory, nothing is limited.
+func limitMemory(lookup setting.Lookup) error {
 	const name = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	text, ok := lookup(name)
 	if !ok {

@@ -1,12 +1,16 @@
-package settingstest
+package launchtest
 
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
+	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // Lookup finds variables in a map.
@@ -28,13 +32,20 @@ func With(variables map[string]string, name, value string) map[string]string {
 	return changed
 }
 
-// Layout are the variables of settings.Layout that have no default.
+// Layout are the variables of a function on the archive: what has no default, and all settings as they are by default.
 func Layout() map[string]string {
-	return map[string]string{"ARCHIVE_BUCKET": "bucket", "STREAM_NAME": "stream"}
+	variables := map[string]string{"ARCHIVE_BUCKET": "bucket", "STREAM_NAME": "stream"}
+	defaults := reflect.ValueOf(setting.Default())
+	for i := range defaults.NumField() {
+		if name := defaults.Type().Field(i).Name; setting.HasVariable(name) {
+			variables[setting.Variable(name)] = fmt.Sprint(defaults.Field(i))
+		}
+	}
+	return variables
 }
 
 // again tells a test binary that it is to be the function itself.
-const again = "SETTINGSTEST_MAIN"
+const again = "LAUNCHTEST_MAIN"
 
 // Main runs the tests of a command or, where Refuses asks for it, the command. It is called by TestMain.
 func Main(m *testing.M, command func()) {

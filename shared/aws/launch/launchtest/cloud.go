@@ -1,7 +1,6 @@
-// Package settingstest stands in for AWS while a test starts a function: an archive that keeps objects, create-once as
-// S3 does, and for each other operation an answer that the test gives. It knows no SDK, and is no emulator: it shows
-// that what main wires is wired.
-package settingstest
+// Package launchtest stands in for AWS while a test starts a function: an archive that keeps objects, create-once as S3 does, and for each other
+// operation an answer that the test gives. It knows no SDK, and is no emulator: it shows that what main wires is wired.
+package launchtest
 
 import (
 	"bytes"
@@ -104,10 +103,7 @@ func (c *Cloud) object(w http.ResponseWriter, r *http.Request, body []byte) {
 	switch {
 	case r.Method == http.MethodGet && r.URL.Query().Get("list-type") == "2":
 		c.saw("ListObjectsV2")
-		c.write(
-			w,
-			`<?xml version="1.0"?><ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>`,
-		)
+		c.write(w, `<?xml version="1.0"?><ListBucketResult><KeyCount>0</KeyCount><IsTruncated>false</IsTruncated></ListBucketResult>`)
 	case r.Method == http.MethodGet:
 		c.saw("GetObject")
 		c.get(w, key)

@@ -272,8 +272,8 @@ func (h *history) tick() {
 	}
 }
 
-// leftOut is the view that a tick's file leaves out, "" for none. No view is left out for so long that it is dropped: the one that is retired already only
-// when that was a short while ago, and none right before batch stops for a while.
+// leftOut is the view that a tick's file leaves out, "" for none. No view is left out for so long that it is dropped:
+// the one that is retired already only when that was a short while ago, and none right before batch stops for a while.
 func (h *history) leftOut() view.Name {
 	if h.clock.Add(h.retainFor).After(h.batchGone) && h.clock.Before(h.batchBack) || !h.chance(ViewLeftOut) {
 		return ""
@@ -316,8 +316,8 @@ func (h *history) republishing() {
 	h.after(time.Second, h.republishing)
 }
 
-// receives is how often the queue delivers a request before it puts it among the dead letters (maxReceiveCount): the sweep finds what they were
-// about.
+// receives is how often the queue delivers a request before it puts it among the dead letters (maxReceiveCount): the
+// sweep finds what they were about.
 const receives = 10
 
 func (h *history) republish(r stream.Republish, nth int) {

@@ -19,24 +19,27 @@ import (
 
 // What an oracle may demand of one answer, whenever its reads were made:
 //
-// Batch part. A row says its horizon: its own, where a run in progress has moved its base item ahead, else the answer's. Runs are real and
-// frozen before any base item is written from them, so the row's batch part is the fold of the real runs up to that horizon, exactly: neither
-// less nor more, at any moment and under any fault. "Distinct" is what the runs' manifests and design 3.5 make it, worked out in truth.take.
+// Batch part. A row says its horizon: its own, where a run in progress has moved its base item ahead, else the
+// answer's. Runs are real and frozen before any base item is written from them, so the row's batch part is the fold of
+// the real runs up to that horizon, exactly: neither less nor more, at any moment and under any fault. "Distinct" is
+// what the runs' manifests and design 3.5 make it, worked out in truth.take.
 //
-// Speed part. A position of a lane (record, line) counts when no earlier position holds its identity within the speed window. Which of them
-// do is fixed when the record is put. So of the slots from the row's horizon on, the speed part may hold every counting position once, and no
-// other; and it must hold those whose record speed has said to be applied before the query began: an item that was written stays, and speed
-// leaves out only slots which the horizon had passed, where no row looks.
+// Speed part. A position of a lane (record, line) counts when no earlier position holds its identity within the speed
+// window. Which of them do is fixed when the record is put. So of the slots from the row's horizon on, the speed part
+// may hold every counting position once, and no other; and it must hold those whose record speed has said to be applied
+// before the query began: an item that was written stays, and speed leaves out only slots which the horizon had passed,
+// where no row looks.
 //
-// Sum. An event that counts more than once is allowed in two cases only (design 3.5): copies further apart than the speed window, or a horizon
-// between two copies. An event that was visible stays visible; how often it counts falls only if it was more than once.
+// Sum. An event that counts more than once is allowed in two cases only (design 3.5): copies further apart than the
+// speed window, or a horizon between two copies. An event that was visible stays visible; how often it counts falls
+// only if it was more than once.
 //
 // Exact. A row is exact when, and only when, its window has ended by its horizon and it has no speed part. The total is
 // exact when, and only when, there are rows, each is exact, and none is ahead of the answer's horizon. It is then the
 // fold of all their windows, by the same runs.
 //
-// The marks view makes all of this visible event by event; for the other views the batch part is held against the fold, and the whole answer
-// when nothing is under way.
+// The marks view makes all of this visible event by event; for the other views the batch part is held against the fold,
+// and the whole answer when nothing is under way.
 
 // look asks for one key at this very moment, beside the functions, and checks the answer.
 func (h *history) look(view int, key string) {
@@ -80,7 +83,8 @@ type seenRow struct {
 	least   [marksPerGroup]int // and must
 }
 
-// check holds an answer against the truth. began is the step at which its reads began; now says that they were made at this very moment.
+// check holds an answer against the truth. began is the step at which its reads began; now says that they were made at
+// this very moment.
 func (h *history) check(view int, key string, a present.Answer, began uint64, now bool) {
 	g := h.generations[a.Generation]
 	if g == nil || g.view != view {
@@ -259,8 +263,9 @@ func show(o *present.Object) string {
 	return string(text)
 }
 
-// checkSpeed holds the speed parts of the rows of a view that does not tell events apart against the lanes: the number of events lies between
-// what must and what may be there; where the two are the same, nothing is under way, and the part is the fold of them.
+// checkSpeed holds the speed parts of the rows of a view that does not tell events apart against the lanes: the number
+// of events lies between what must and what may be there; where the two are the same, nothing is under way, and the
+// part is the fold of them.
 func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows []seenRow, began uint64) {
 	view := g.view
 	for _, start := range h.windows[rowsOf{view, key}] {
@@ -358,8 +363,8 @@ func (h *history) expect(g *generation, e *identity, place int, horizon slot.Slo
 		done := p.record.done != 0 && p.record.done <= began
 		at := rowAt(rows, startOf(marks, p.time()))
 		if at < 0 {
-			// Where there is no row, its page may be ahead of the answer all the same; then a copy of the event stands in another window, which only
-			// an event without a time of its own has.
+			// Where there is no row, its page may be ahead of the answer all the same; then a copy of the event stands in
+			// another window, which only an event without a time of its own has.
 			if done && p.object.slot >= max(horizon, g.live) && p.sample().at != timeless {
 				h.fail(oracleSpeed, "event %d: no row, though record %s is applied and its slot %s not below %s", e.n, p.record.sequence, p.object.slot, horizon)
 			}
@@ -376,10 +381,12 @@ func (h *history) expect(g *generation, e *identity, place int, horizon slot.Slo
 
 // checkCount holds how often an event counts against how often it did before.
 //
-// Before: in answers of the same generation, and of others that have served and are made of the same set of speed items, as those of one Lambda definition
-// are. Of another set an answer demands what expect and checkKappa do, and no more: what speed has applied to all of its sets, and what batch or replay has
-// brought. An event that speed has brought into one set and not yet into another one may be gone for as long as that takes when the pointer moves at that
-// moment. And before a view has ever served, a generation that is given up may have been ahead of the one that answers in its place.
+// Before: in answers of the same generation, and of others that have served and are made of the same set of speed
+// items, as those of one Lambda definition are. Of another set an answer demands what expect and checkKappa do, and no
+// more: what speed has applied to all of its sets, and what batch or replay has brought. An event that speed has
+// brought into one set and not yet into another one may be gone for as long as that takes when the pointer moves at
+// that moment. And before a view has ever served, a generation that is given up may have been ahead of the one that
+// answers in its place.
 func (h *history) checkCount(g *generation, e *identity, n int, began uint64, now bool) {
 	if n > 1 {
 		h.count(CountedTwice)
@@ -411,7 +418,8 @@ func (h *history) checkCount(g *generation, e *identity, n int, began uint64, no
 	}
 }
 
-// mayCountTwice: two copies of the event are further apart than the speed window, or the horizon stands between two of them.
+// mayCountTwice: two copies of the event are further apart than the speed window, or the horizon stands between two of
+// them.
 func (h *history) mayCountTwice(e *identity, low, high slot.Slot) bool {
 	for i, c := range e.copies {
 		for _, d := range e.copies[:i] {

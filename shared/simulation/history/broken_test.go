@@ -12,7 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// TestBrokenWorlds breaks a store on purpose, and sees that an oracle finds it within a few seeds. Each is a promise that the layers rely on.
+// TestBrokenWorlds breaks a store on purpose, and sees that an oracle finds it within a few seeds. Each is a promise
+// that the layers rely on.
 func TestBrokenWorlds(t *testing.T) {
 	drop := func(call string, oneIn int) history.Tamper {
 		return func(w *history.World, name, _ string) bool { return name == call && w.Random.IntN(oneIn) == 0 }
@@ -26,7 +27,8 @@ func TestBrokenWorlds(t *testing.T) {
 		{"a seen item is lost, and acknowledged", drop("seen.Put", 3), []string{"the speed part holds every counting position once", halves}},
 		{"a base write is lost, and acknowledged", drop("base.Put", 20), []string{"the batch part is the fold of the runs below the horizon"}},
 		{"an object is lost, and acknowledged", dropEvents, []string{"acknowledged events are archived", "what is streamed is archived"}},
-		{"no record is kept, and all are acknowledged", drop("stream.Publish", 1), []string{"all work ends", visible}}, // single ones the sweep mends
+		// single ones the sweep mends
+		{"no record is kept, and all are acknowledged", drop("stream.Publish", 1), []string{"all work ends", visible}},
 		{"a base item is altered", alterBase, []string{"the batch part is the fold of the runs below the horizon"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -92,7 +94,8 @@ func dropEvents(w *history.World, name, key string) bool {
 	return name == "archive.Put" && strings.HasPrefix(key, "events/") && w.Random.IntN(10) == 0
 }
 
-// alterBase puts the states of one base item of a view in the place of another's, once in a while: values that are not theirs.
+// alterBase puts the states of one base item of a view in the place of another's, once in a while: values that are not
+// theirs.
 func alterBase(w *history.World, name, _ string) bool {
 	if name != "base.Load" || w.Random.IntN(10) > 0 {
 		return false

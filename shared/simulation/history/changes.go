@@ -44,7 +44,8 @@ func (h *history) mayBuild() bool {
 	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0
 }
 
-// drawChanges draws the changes of a history, from a source of their own: two histories in five are what they would be without any.
+// drawChanges draws the changes of a history, from a source of their own: two histories in five are what they would be
+// without any.
 func (h *history) drawChanges(seed uint64) changes {
 	own := h.random
 	h.random = rand.New(rand.NewPCG(seed, 0x6b61707061))
@@ -255,7 +256,8 @@ func (h *history) operate(name view.Name, operation operations.Operation, id lif
 	}, func(bool) {})
 }
 
-// restore has an operator, once nothing goes wrong any more, take up again what was put away, and approve what waits, so that what is deployed serves.
+// restore has an operator, once nothing goes wrong any more, take up again what was put away, and approve what waits,
+// so that what is deployed serves.
 func (h *history) restore() {
 	if h.operatorEvery == 0 && !h.forgets {
 		return

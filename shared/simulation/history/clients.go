@@ -92,7 +92,8 @@ func (h *history) clients() {
 	h.after(wait, h.clients)
 }
 
-// untilEdge is how long it is, at least the given wait, to some moment near the next edge of a slot: where protocols go wrong.
+// untilEdge is how long it is, at least the given wait, to some moment near the next edge of a slot: where protocols go
+// wrong.
 func (h *history) untilEdge(wait, beside time.Duration) time.Duration {
 	at := h.clock.Truncate(h.slotLength).Add(beside)
 	for at.Before(h.clock.Add(wait)) {
@@ -213,8 +214,9 @@ func (h *history) again() (*identity, string) {
 	return e, e.variants[0].text
 }
 
-// tooLate: a generation that is built finds duplicates over all history, one that advances within the window. So that there is one truth for all of
-// them, no client sends an event again when a copy may be further back than the window, before the generations advance, or when others may be built.
+// tooLate: a generation that is built finds duplicates over all history, one that advances within the window. So that
+// there is one truth for all of them, no client sends an event again when a copy may be further back than the window,
+// before the generations advance, or when others may be built.
 func (h *history) tooLate(e *identity) bool {
 	return !e.sent.IsZero() && (!h.allBuilt() || h.mayBuild()) && h.clock.Sub(e.sent) > h.layout.DedupeWindow-10*time.Second
 }
@@ -228,7 +230,7 @@ func (h *history) allBuilt() bool {
 	return true
 }
 
-// send has ingest take a request, and sends it again when the client is not told that it was taken.
+// send sends a request to ingest, and sends it again if no answer says that it was accepted.
 func (h *history) send(r *request) {
 	if slices.ContainsFunc(r.good, h.tooLate) {
 		return

@@ -5,8 +5,8 @@ import (
 	"time"
 )
 
-// Drill is an outage, or another trial, of real length at the default settings of a deployment: slots of 5 minutes, a margin of 30 s, a speed
-// window of an hour. Nothing else is wrong. The oracles are those of every history.
+// Drill is an outage, or another trial, of real length at the default settings of a deployment: slots of 5 minutes, a
+// margin of 30 s, a speed window of an hour. Nothing else is wrong. The oracles are those of every history.
 type Drill struct {
 	Name string
 	// What is out, and for how long, after an hour of usual traffic; -1 for nothing.
@@ -14,13 +14,15 @@ type Drill struct {
 	For time.Duration
 	// RequestEvery is the time between requests, on average.
 	RequestEvery time.Duration
-	Reshards     int           // splits and merges, spread over the time
-	Skew         time.Duration // by which ingest is behind and batch ahead of the store's clock, or the reverse when it is negative
-	Kappa        bool          // the views are Kappa
-	Refused      bool          // what the skew is to lead to: nothing is taken
+	Reshards     int // splits and merges, spread over the time
+	// by which ingest is behind and batch ahead of the store's clock, or the reverse when it is negative
+	Skew    time.Duration
+	Kappa   bool // the views are Kappa
+	Refused bool // what the skew is to lead to: nothing is taken
 }
 
-// CatchUp is how long it took from the end of the trial until all work had ended: every event in a run, every record applied, every run swept.
+// CatchUp is how long it took from the end of the trial until all work had ended: every event in a run, every record
+// applied, every run swept.
 type CatchUp struct {
 	Time     time.Duration
 	Runs     int // made meanwhile

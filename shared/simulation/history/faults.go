@@ -28,7 +28,7 @@ const (
 	// Of an invocation.
 	TimedOut       // it outlasted its timeout: its caller goes on without it
 	Zombie         // it went on after its timeout all the same
-	ResultLost     // it ended, and its caller is told that it failed
+	ResultLost     // it ended, but its caller sees a failure
 	NotInvoked     // refused for concurrency
 	ColdStart      // a new environment that has nothing compiled
 	EnvironmentEnd // an idle environment ends
@@ -100,7 +100,7 @@ const (
 	ReplayWaited    // replay waits for the sweep
 	LeftToLive      // replay leaves out an event of which the live half has counted a copy
 	GoneAtSwitch    // an event was visible, and is not for a while in what serves now: see kappa.go
-	OperatorRefused // an operator is told why not
+	OperatorRefused // an operator's request is refused with a reason
 	Audited         // an audit has ended
 	Dropped         // a generation was dropped
 	DeadLetter      // the republish queue gave a request up

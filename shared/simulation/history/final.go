@@ -14,8 +14,9 @@ import (
 )
 
 // finalAnswers holds the rows and the total of every answer, as JSON and byte for byte, against the plain fold of the
-// archive: every object, every line, one by one, of each identity the first copy and those further than the batch window from all before. It reads the archive's bytes anew, with
-// another JSON decoder and other numbers than the oracle of the steps.
+// archive: every object, every line, one by one, of each identity the first copy and those further than the batch
+// window from all before. It reads the archive's bytes anew, with another JSON decoder and other numbers than the
+// oracle of the steps.
 func (h *history) finalAnswers() {
 	events, err := h.archivedWithin(h.layout.DedupeWindow)
 	if err != nil {

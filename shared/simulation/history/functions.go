@@ -40,8 +40,8 @@ const (
 
 var roleNames = [roles]string{"ingest", "republish", "speed", "batch", "sweep", "query", "replay", "audit", "operator"}
 
-// environment is one execution environment of a function: what it keeps in memory outlives an invocation, and it has a clock of its own. It
-// runs one invocation at a time, as on Lambda.
+// environment is one execution environment of a function: what it keeps in memory outlives an invocation, and it has a
+// clock of its own. It runs one invocation at a time, as on Lambda.
 type environment struct {
 	h       *history
 	role    role
@@ -74,7 +74,7 @@ type invocation struct {
 	partly   bool       // the next publishing is taken in part
 	refused  int        // so many calls of DynamoDB are throttled next: it comes in bursts
 	ended    bool
-	told     bool // its caller has gone on
+	returned bool // its caller has its result and has gone on
 	tell     func(ok bool)
 }
 
@@ -97,7 +97,8 @@ func (h *history) systemSettings() setting.All {
 	s := setting.Default()
 	s.Slot, s.Lanes, s.DedupeWindow, s.SpeedWindow = h.slotLength, h.lanes, h.batchWindow, h.speedWindow
 	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.sealDelay, h.lookback
-	s.ClockUnit = 0 // as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
+	// as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
+	s.ClockUnit = 0
 	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.retainFor, h.approve, h.replayBytes
 	s.StreamRetention, s.MaxStreamAge, s.PublishTime = seenBesideWindow, seenBesideWindow, time.Second
 	s.LongestInvocation, s.AuditEvery = 0, max(h.auditEvery, time.Nanosecond)
@@ -116,7 +117,8 @@ func (h *history) open(r role) *environment {
 	if skew, fixed := h.skews[r]; fixed {
 		e.skew = skew
 	} else if h.edgy {
-		// As far apart as the margin allows: ingest behind, and so slow to end its slots, or ahead, batch ahead, speed anything.
+		// As far apart as the margin allows: ingest behind, and so slow to end its slots, or ahead, batch ahead, speed
+		// anything.
 		switch r {
 		case ingestRole:
 			e.skew = pick(h, -h.margin, h.margin)
@@ -223,8 +225,8 @@ func (h *history) idle(r role) *environment {
 	return free[h.random.IntN(len(free))]
 }
 
-// invoke runs a function in some environment. tell is called once: with true when it has returned, with false when it was killed or outlasted
-// its timeout; its result may still be in the making then.
+// invoke runs a function in some environment. tell is called once: with true when it has returned, with false when it
+// was killed or outlasted its timeout; its result may still be in the making then.
 func (h *history) invoke(r role, what string, body func(ctx context.Context, e *environment), tell func(ok bool)) {
 	e := h.idle(r)
 	h.invoked++
@@ -274,14 +276,14 @@ func (h *history) endOf(inv *invocation) {
 	} else {
 		h.line(inv.name, "ends", "", "")
 	}
-	if !inv.told {
-		inv.told = true
+	if !inv.returned {
+		inv.returned = true
 		inv.tell(!inv.killed)
 	}
 }
 
-// timeout has the caller go on without a function that takes too long. Lambda ends such a function; one that lives on all the same, a zombie,
-// is worse.
+// timeout has the caller go on without a function that takes too long. Lambda ends such a function; one that lives on
+// all the same, a zombie, is worse.
 func (h *history) timeout(inv *invocation) {
 	if inv.ended {
 		return
@@ -289,7 +291,7 @@ func (h *history) timeout(inv *invocation) {
 	h.count(TimedOut)
 	h.line(inv.name, "has timed out", "", "")
 	inv.env.over = true
-	inv.told = true
+	inv.returned = true
 	inv.tell(false)
 	if h.random.IntN(3) == 0 || h.forgets && slices.Contains(ofStream, inv.env.role) {
 		h.kill(inv)

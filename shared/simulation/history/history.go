@@ -1,14 +1,16 @@
-// Package history plays whole histories of the system, one per seed: ingest, republish, stream, speed behind the event source mapping, batch,
-// sweep, replay, audits, operators and queries, several of each at once, over memory, under a virtual clock and a seeded scheduler that interleaves
-// them at every call of a contract and lets every kind of fault happen there. An oracle that shares no code with the layers holds every answer against
-// what has happened, after every step that can change one.
+// Package history plays whole histories of the system, one per seed: ingest, republish, stream, speed behind the event
+// source mapping, batch, sweep, replay, audits, operators and queries, several of each at once, over memory, under a
+// virtual clock and a seeded scheduler that interleaves them at every call of a contract and lets every kind of fault
+// happen there. An oracle that shares no code with the layers holds every answer against what has happened, after every
+// step that can change one.
 //
-// Two histories in five have Lambda views only, which nobody operates; in half of them views are Kappa, or become it and are no longer. Each ends with a
-// Kappa twin of every view, brought in by replay alone: its states are the fold's to the byte, and its answers the plain fold.
+// Two histories in five have Lambda views only, which nobody operates; in half of them views are Kappa, or become it
+// and are no longer. Each ends with a Kappa twin of every view, brought in by replay alone: its states are the fold's
+// to the byte, and its answers the plain fold.
 //
-// One seed is one history: the same seed gives the same trace, byte by byte, on any machine. What is drawn for a seed, beside the history's own
-// course, are its settings and which kinds of faults it has, how often: quiet and wild histories both occur ("swarm testing": Groce et al.,
-// ISSTA 2012).
+// One seed is one history: the same seed gives the same trace, byte by byte, on any machine. What is drawn for a seed,
+// beside the history's own course, are its settings and which kinds of faults it has, how often: quiet and wild
+// histories both occur ("swarm testing": Groce et al., ISSTA 2012).
 //
 // Many seeds, and one of them with its trace:
 //
@@ -16,8 +18,9 @@
 //	go test ./shared/simulation/history -run 'TestHistory$' -seed 17 -v
 //	go test ./shared/simulation/history -run 'TestLambdaIsKappa$' -seeds 1000
 //
-// It knows the layers by their exported methods only, and no store but those of package memory. Not played: records that leave the stream before
-// they are applied (the mapping has no limit on tries or age, retention is days), items that expire before their slot is covered, diff and shadow reads, and a change of layout.
+// It knows the layers by their exported methods only, and no store but those of package memory. Not played: records
+// that leave the stream before they are applied (the mapping has no limit on tries or age, retention is days), items
+// that expire before their slot is covered, diff and shadow reads, and a change of layout.
 package history
 
 import (
@@ -53,12 +56,15 @@ type Result struct {
 	Runs    int           // real ones
 	Virtual time.Duration // simulated time
 	Kappa   bool          // a Kappa view served in the end, before the twins
-	Alike   bool          // and answered as a Lambda view does: no copies of an event lay further apart than the speed window, or differed
-	Twins   bool          // in the end, twins of all views answered as Lambda views do: no copies of an event lay further apart than the speed window
-	Waiting int           // records that waited for speed when the faults stopped
-	Copied  int           // of them, copies of records that were in the stream already
-	Pages   int           // of Kappa generations held against the fold, to the byte
-	Trace   []byte        // a line per step
+	// and answered as a Lambda view does: no copies of an event lay further apart than the speed window, or differed
+	Alike bool
+	// in the end, twins of all views answered as Lambda views do: no copies of an event lay further apart than the speed
+	// window
+	Twins   bool
+	Waiting int    // records that waited for speed when the faults stopped
+	Copied  int    // of them, copies of records that were in the stream already
+	Pages   int    // of Kappa generations held against the fold, to the byte
+	Trace   []byte // a line per step
 }
 
 // Failure is the error of a history that an oracle refused.
@@ -79,15 +85,16 @@ func (f *Failure) Error() string {
 	return fmt.Sprintf("seed %d: %s: %s\nreplay: go test ./shared/simulation/history -run 'TestHistory$' -seed %d%s -v", f.Seed, f.Oracle, f.Detail, f.Seed, kappa)
 }
 
-// Run plays the history of one seed to its end. The error is a *Failure when an oracle was violated; the result holds what had happened by then.
-// It is safe for concurrent use.
+// Run plays the history of one seed to its end. The error is a *Failure when an oracle was violated; the result holds
+// what had happened by then. It is safe for concurrent use.
 func Run(seed uint64) (Result, error) { return run(seed, options{}) }
 
-// RunKappa is Run of a history that has Kappa views for certain; of an even seed, one in which mostly Lambda and Kappa views count alike.
+// RunKappa is Run of a history that has Kappa views for certain; of an even seed, one in which mostly Lambda and Kappa
+// views count alike.
 func RunKappa(seed uint64) (Result, error) { return run(seed, options{kappa: true}) }
 
-// Tamper breaks the world on purpose, to see that the oracles find it. It is asked at every call that a function makes: with true the call is
-// not applied, and its caller is told that it succeeded.
+// Tamper breaks the world on purpose, to see that the oracles find it. It is asked at every call that a function makes:
+// with true the call is not applied, and its caller is told that it succeeded.
 type Tamper func(w *World, name, key string) (drop bool)
 
 // World is what a Tamper can reach.
@@ -124,7 +131,8 @@ func RunBroken(seed uint64, tamper Tamper) (Result, error) {
 type options struct {
 	tamper Tamper
 	lie    Lie
-	kappa  bool            // there are Kappa views; with even seeds mostly such copies only as Lambda and Kappa count alike
+	// there are Kappa views; with even seeds mostly such copies only as Lambda and Kappa count alike
+	kappa  bool
 	adjust func(*settings) // changes what was drawn
 	begin  func(*history)  // is called before anything happens
 	end    func(*history)  // when all work has ended

@@ -77,9 +77,10 @@ func TestHistories(t *testing.T) {
 	}
 }
 
-// TestLambdaIsKappa plays histories in which views are Kappa, change from Lambda to Kappa and back, and from Kappa to Kappa. Each ends with a replay of all
-// views; its states are held against the fold to the byte, and its answers against the plain fold, which is what Lambda views answer wherever no copies of
-// an event lie further apart than the speed window.
+// TestLambdaIsKappa plays histories in which views are Kappa, change from Lambda to Kappa and back, and from Kappa to
+// Kappa. Each ends with a replay of all views; its states are held against the fold to the byte, and its answers
+// against the plain fold, which is what Lambda views answer wherever no copies of an event lie further apart than the
+// speed window.
 func TestLambdaIsKappa(t *testing.T) {
 	var (
 		lock                       sync.Mutex
@@ -120,7 +121,8 @@ func TestLambdaIsKappa(t *testing.T) {
 	}
 }
 
-// TestTheSameTwice plays up to 100 histories twice each, the second time in the opposite order: equal seeds have equal traces, to the byte.
+// TestTheSameTwice plays up to 100 histories twice each, the second time in the opposite order: equal seeds have equal
+// traces, to the byte.
 func TestTheSameTwice(t *testing.T) {
 	n := min(100, (*seeds+1)/2)
 	traces := make([][32]byte, n)

@@ -14,25 +14,31 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// What an oracle may demand of an answer of a Kappa generation that is live from a slot on, whenever its reads were made:
+// What an oracle may demand of an answer of a Kappa generation that is live from a slot on, whenever its reads were
+// made:
 //
-// Live half. Of the positions of the lanes whose slots are not below LiveFrom, those that count (truth.deliver: no earlier position of the lane within the
-// speed window) may be in, once each, and no other; those must be in whose record speed has said to be applied before the query began.
+// Live half. Of the positions of the lanes whose slots are not below LiveFrom, those that count (truth.deliver: no
+// earlier position of the lane within the speed window) may be in, once each, and no other; those must be in whose
+// record speed has said to be applied before the query began.
 //
-// Replayed half. Of the copies whose slots are below LiveFrom and which real runs hold, those that count by truth.replays may be in, once each, and no other;
-// those must be in that stand in runs which the generation's Run had reached before the query began.
+// Replayed half. Of the copies whose slots are below LiveFrom and which real runs hold, those that count by
+// truth.replays may be in, once each, and no other; those must be in that stand in runs which the generation's Run had
+// reached before the query began.
 //
-// An event counts more than once only when copies of it lie further apart than the speed window: there is no horizon that could stand between two copies.
+// An event counts more than once only when copies of it lie further apart than the speed window: there is no horizon
+// that could stand between two copies.
 //
-// Within one generation an event that was visible stays so. When the pointer moves to another set of items, or from one to a Kappa generation, what must be
-// in follows from the two halves alone: a switch demands that replay has the head, so all that runs hold below LiveFrom is in. From LiveFrom on only the stream
-// brings events; one that has reached no lane yet, since ingest died in between, was visible before when batch had counted it, and is gone until the sweep
-// has it streamed. (A Kappa view that is there from the first slot on has the same lag without any switch.)
+// Within one generation an event that was visible stays so. When the pointer moves to another set of items, or from one
+// to a Kappa generation, what must be in follows from the two halves alone: a switch demands that replay has the head,
+// so all that runs hold below LiveFrom is in. From LiveFrom on only the stream brings events; one that has reached no
+// lane yet, since ingest died in between, was visible before when batch had counted it, and is gone until the sweep has
+// it streamed. (A Kappa view that is there from the first slot on has the same lag without any switch.)
 //
 // Neither a row nor a total is exact.
 //
-// complete is the horizon of a run: every copy of the runs up to it is either below LiveFrom and brought in by replay, or has its position in
-// its lane; and nothing that was acknowledged in a slot below is in no such run. Of the positions those must be in, as said, whose records are applied.
+// complete is the horizon of a run: every copy of the runs up to it is either below LiveFrom and brought in by replay,
+// or has its position in its lane; and nothing that was acknowledged in a slot below is in no such run. Of the
+// positions those must be in, as said, whose records are applied.
 
 // generation is a generation as the catalog knows it, and when it was seen to be at which run.
 type generation struct {
@@ -121,9 +127,10 @@ func (h *history) switchOf(from, to lifecycle.GenerationID) Fault {
 	return LambdaToLambda
 }
 
-// replays says whether replay counts a copy: its slot is below LiveFrom, a real run holds it, and no other such copy that stands before it in the archive
-// arrived within the speed window of it. At the edge, within the window below LiveFrom, the lanes decide: it counts once it has its place there, unless the
-// live half has counted a copy within the window, or the generation lacks events from its run on.
+// replays says whether replay counts a copy: its slot is below LiveFrom, a real run holds it, and no other such copy
+// that stands before it in the archive arrived within the speed window of it. At the edge, within the window below
+// LiveFrom, the lanes decide: it counts once it has its place there, unless the live half has counted a copy within the
+// window, or the generation lacks events from its run on.
 func (h *history) replays(c *copyOf, g *generation) bool {
 	if !h.isFirst(c, g.live) {
 		return false
@@ -201,7 +208,8 @@ func (h *history) checkKappa(g *generation, key string, a present.Answer, began 
 	}
 }
 
-// checkComplete holds the time through which an answer says to be complete against what has been replayed and streamed by now. Neither ever gets less.
+// checkComplete holds the time through which an answer says to be complete against what has been replayed and streamed
+// by now. Neither ever gets less.
 func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 	if a.Complete == nil {
 		return

@@ -160,8 +160,8 @@ type compiled struct {
 // maxSets is below what programs.Cache keeps: it never forgets what was compiled.
 const maxSets = 200
 
-// compileAhead compiles every set that a function can ask for which reads the catalog as it is now. Programs compiles under a lock, which no function may
-// hold while others go on: what functions share has everything compiled already.
+// compileAhead compiles every set that a function can ask for which reads the catalog as it is now. Programs compiles
+// under a lock, which no function may hold while others go on: what functions share has everything compiled already.
 func (h *history) compileAhead(all []lifecycle.View) {
 	if h.compiled.programs == h.kit.programs {
 		return

@@ -8,29 +8,29 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Lie is what a store tells a function that is not so, in a world that is broken on purpose.
+// Lie is a false answer of a store to a function, in a world that is broken on purpose.
 type Lie int
 
 // The lies.
 const (
 	NoLie        Lie = iota
-	NoApplied        // replay's items are told to have no applied position
-	NothingSeen      // replay is told that nothing was streamed
-	LiveFromZero     // speed is told that Kappa generations are live from the first slot on
-	NoObjects        // replay is told that a write of an item is done, now and then
-	AllSwept         // replay is told that the sweep has seen all runs through
+	NoApplied        // replay reads its items as if they had no applied position
+	NothingSeen      // replay reads no seen items
+	LiveFromZero     // speed reads Kappa generations as live from the first slot on
+	NoObjects        // some writes of replay report success but write nothing
+	AllSwept         // replay reads that the sweep has passed all runs
 )
 
 // RunLied is Run in a world in which a store lies.
 func RunLied(seed uint64, lie Lie) (Result, error) { return run(seed, options{lie: lie}) }
 
-// lies says whether an environment is told a lie.
+// lies says whether the store gives this environment that false answer.
 func (p port) lies(lie Lie) bool {
 	return p.h.lie == lie && (p.role == speedRole) == (lie == LiveFromZero) && (p.role == speedRole || p.role == replayRole)
 }
 
 // views are the views as the catalog tells them.
-func (c catalogPort) told(all []lifecycle.View) []lifecycle.View {
+func (c catalogPort) falsified(all []lifecycle.View) []lifecycle.View {
 	if !c.lies(LiveFromZero) {
 		return all
 	}
@@ -45,7 +45,7 @@ func (c catalogPort) told(all []lifecycle.View) []lifecycle.View {
 	return all
 }
 
-// loaded are items as they are told, and as they were.
+// loaded holds items as the store returned them, and as they were.
 func (s speedPort) loaded(items []viewstore.SpeedItem) []viewstore.SpeedItem {
 	if s.lies(NoApplied) {
 		for i := range items {
@@ -55,7 +55,7 @@ func (s speedPort) loaded(items []viewstore.SpeedItem) []viewstore.SpeedItem {
 	return items
 }
 
-// applied is the stored applied position where it was told as none.
+// applied is the stored applied position that the store returned as none.
 func (s speedPort) applied(item viewstore.SpeedKey, loaded event.Sequence) event.Sequence {
 	if !s.lies(NoApplied) {
 		return loaded

@@ -85,8 +85,8 @@ func (h *history) onPublish(entries []stream.Entry) {
 	}
 }
 
-// onAck looks at a request that ingest has acknowledged: the object is there, with every good event of the request, and no run has claimed its
-// slot without it.
+// onAck looks at a request that ingest has acknowledged: the object is there, with every good event of the request, and
+// no run has claimed its slot without it.
 func (h *history) onAck(inv *invocation, sent []*identity, request int) {
 	if len(sent) == 0 {
 		return
@@ -152,7 +152,8 @@ func (h *history) onView(name view.Name) {
 		if g.ID != answering {
 			continue
 		}
-		// Before a view has ever served, one generation that is given up may have been ahead of the one that answers in its place.
+		// Before a view has ever served, one generation that is given up may have been ahead of the one that answers in its
+		// place.
 		if g.Run < h.level[number] && (v.Serving != "" || h.answers[number] == g.ID) {
 			h.fail(oracleHorizon, "view %s goes back from run %d to %d", name, h.level[number], g.Run)
 		}
@@ -161,7 +162,8 @@ func (h *history) onView(name view.Name) {
 	h.lookAt(slices.Index(viewNames[:], string(name)))
 }
 
-// answeringOf is the generation that answers: the one that serves or, before any does, the first in which there is anything.
+// answeringOf is the generation that answers: the one that serves or, before any does, the first in which there is
+// anything.
 func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 	if v.Serving != "" {
 		return v.Serving
@@ -224,8 +226,8 @@ func isPutAway(v lifecycle.View, g lifecycle.Generation) bool {
 	return v.Held == g.Definition && !v.Rebuild
 }
 
-// sameTruth makes sure of what clients see to (see tooLate): of what a generation is built from, finding duplicates over all history leaves the same
-// events as finding them within the window.
+// sameTruth makes sure of what clients see to (see tooLate): of what a generation is built from, finding duplicates
+// over all history leaves the same events as finding them within the window.
 func (h *history) sameTruth(built uint64) {
 	for _, e := range h.identities {
 		n := 0

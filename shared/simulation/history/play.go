@@ -14,8 +14,9 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// play is the course of a history: clients send and faults happen; then the faults stop, and what was promised has to come true in time; then
-// the clock goes past every window, batch past every event, and the last answers are to be the plain fold.
+// play is the course of a history: clients send and faults happen; then the faults stop, and what was promised has to
+// come true in time; then the clock goes past every window, batch past every event, and the last answers are to be the
+// plain fold.
 func (h *history) play() {
 	h.line("history", "slot "+h.slotLength.String(), fmt.Sprintf("lanes %d, commit %s, margin %s, seal delay %s, speed window %s, batch window %s",
 		h.layout.Lanes, h.commitWithin, h.margin, h.sealDelay, h.layout.SpeedWindow, h.layout.DedupeWindow), "")
@@ -68,17 +69,17 @@ func (h *history) until(t time.Time, done func() bool) bool {
 // The stated bounds, from the moment when faults stop.
 //
 // Live: what stands in the stream then, of the slots from which speed folds what answers. Until the first run is built
-// a Lambda view answers nothing, so that all of its events are batch's to bring. A function that hangs is given up after
-// its timeout; the mapping waits at most 10 s before it tries again, and a batch at most its window (2 s); a bisected
-// batch is done half by half, at most as many as it has records (100), each in well below a second. So the bound of 60 s
-// assumes that no lane has more to do than a few such batches: that few copies wait (see checkBacklog), since speed may
-// read one record at a time, about 20 in a second.
+// a Lambda view answers nothing, so that all of its events are batch's to bring. A function that hangs is given up
+// after its timeout; the mapping waits at most 10 s before it tries again, and a batch at most its window (2 s); a
+// bisected batch is done half by half, at most as many as it has records (100), each in well below a second. So the
+// bound of 60 s assumes that no lane has more to do than a few such batches: that few copies wait (see checkBacklog),
+// since speed may read one record at a time, about 20 in a second.
 //
-// Swept, where a view may be Kappa: what the stream has lost comes when the sweep has found it, and a request of the queue fails no more; and what replay
-// waits for the sweep with.
+// Swept, where a view may be Kappa: what the stream has lost comes when the sweep has found it, and a request of the
+// queue fails no more; and what replay waits for the sweep with.
 //
-// Batch: every acknowledged event, streamed or not. Its slot ends, settles, and the next tick but one (the first may be taken up by what a
-// function has left behind, or wait for one that hangs) makes it part of a run and applies it.
+// Batch: every acknowledged event, streamed or not. Its slot ends, settles, and the next tick but one (the first may be
+// taken up by what a function has left behind, or wait for one that hangs) makes it part of a run and applies it.
 func (s *settings) bounds() {
 	s.liveBound = 60 * time.Second
 	s.batchBound = s.slotLength + s.sealDelay + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
@@ -177,8 +178,8 @@ func (h *history) deployedServe() bool {
 	return true
 }
 
-// drained says whether nothing is under way: every object is in a run, every run is swept, every record of the stream is done, and what was deployed
-// serves.
+// drained says whether nothing is under way: every object is in a run, every run is swept, every record of the stream
+// is done, and what was deployed serves.
 func (h *history) drained() bool {
 	if !h.deployedServe() {
 		return false
@@ -210,8 +211,9 @@ func (h *history) lastFilled() uint64 {
 
 func (h *history) head() uint64 { return uint64(len(h.runs)) }
 
-// quiet holds every answer against runs and lanes while nothing is under way: its values, and not only those of the marks view, are the fold of
-// the runs below the row's horizon and of the counting positions of the slots from there on.
+// quiet holds every answer against runs and lanes while nothing is under way: its values, and not only those of the
+// marks view, are the fold of the runs below the row's horizon and of the counting positions of the slots from there
+// on.
 func (h *history) quiet() {
 	for v := range views {
 		for _, key := range h.keys(v) {
@@ -288,7 +290,8 @@ func (h *history) quietRows(v int, key string, a present.Answer, expected map[in
 	}
 }
 
-// finish has the clock go past every window, and batch past every slot; then every answer is to be exact, and the plain fold.
+// finish has the clock go past every window, and batch past every slot; then every answer is to be exact, and the plain
+// fold.
 func (h *history) finish() {
 	h.agenda = nil // nothing but the schedules' next turns
 	end := h.clock

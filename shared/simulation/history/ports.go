@@ -23,8 +23,9 @@ type port struct {
 	*environment
 }
 
-// call makes one call of the running invocation: first others go on for as long as the call takes, then it is applied, or what else the
-// scheduler has in store happens. do applies it, once at most; it is not called at all, or later than call returns, where a fault says so.
+// call makes one call of the running invocation: first others go on for as long as the call takes, then it is applied,
+// or what else the scheduler has in store happens. do applies it, once at most; it is not called at all, or later than
+// call returns, where a fault says so.
 func (p port) call(k kind, name, key string, do func() error) error {
 	h, inv := p.h, p.current
 	inv.pause(h.latency())
@@ -86,8 +87,8 @@ func (p port) call(k kind, name, key string, do func() error) error {
 	case Frozen:
 		inv.pause(h.between(5*time.Second, h.longFreeze))
 	}
-	// Thawed or slow: the call goes out now, however late it is. An SDK would see that its context has ended; that it does not look in time
-	// is the worst that can happen.
+	// Thawed or slow: the call goes out now, however late it is. An SDK would see that its context has ended; that it does
+	// not look in time is the worst that can happen.
 	err := do()
 	h.noteResult(inv, name, key, err)
 	return err
@@ -231,7 +232,7 @@ func (c catalogPort) Append(_ context.Context, run lifecycle.Run) error {
 func (c catalogPort) Views(context.Context) ([]lifecycle.View, error) {
 	return ask(c.port, readDynamo, "catalog.Views", "", func() ([]lifecycle.View, error) {
 		all, err := c.h.catalog.Views(everywhere)
-		return c.told(all), err
+		return c.falsified(all), err
 	})
 }
 

@@ -6,12 +6,12 @@ import (
 	"time"
 )
 
-// epoch is when every history begins. It lies in the past of any real clock: a context's deadline of virtual time is always nearer than one
-// of real time, so that no timer of the machine ever ends a context of a history.
+// epoch is when every history begins. It lies in the past of any real clock: a context's deadline of virtual time is
+// always nearer than one of real time, so that no timer of the machine ever ends a context of a history.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// scheduler is the virtual clock and what is to happen: the only source of order in a history. Things due at one moment happen in the order
-// in which they were asked for.
+// scheduler is the virtual clock and what is to happen: the only source of order in a history. Things due at one moment
+// happen in the order in which they were asked for.
 type scheduler struct {
 	clock  time.Time
 	agenda agenda
@@ -63,7 +63,8 @@ func (s *scheduler) next(before time.Time) bool {
 	return true
 }
 
-// died is the panic that ends a function where it stands. Deferred calls run, which touch only the memory of an environment that dies with it.
+// died is the panic that ends a function where it stands. Deferred calls run, which touch only the memory of an
+// environment that dies with it.
 type died struct{}
 
 // coroutine is a function that runs until it pauses, and goes on when its pause is over: always one at a time.

@@ -28,14 +28,16 @@ type settings struct {
 	sweepEvery   time.Duration
 	longFreeze   time.Duration
 	latencyUpTo  time.Duration
-	edgy         bool          // more of it: slow puts, runs that are made real and not applied, and clocks as far apart as may be
-	lookUpTo     int           // answers of a view, when its horizon moves, and then some of the others; 0: all
-	aimed        bool          // requests and ticks seek the edges of slots
-	retainFor    time.Duration // how long a generation that has served is kept: longer than any query takes
-	announced    bool          // the views are announced by batch, with events there already; else they are there from the beginning
-	redeliver    time.Duration // the republish queue's visibility timeout, up to twice of it
-	timeouts     [roles]time.Duration
-	skews        map[role]time.Duration // of all environments of a function, where it is not drawn
+	// more of it: slow puts, runs that are made real and not applied, and clocks as far apart as may be
+	edgy      bool
+	lookUpTo  int           // answers of a view, when its horizon moves, and then some of the others; 0: all
+	aimed     bool          // requests and ticks seek the edges of slots
+	retainFor time.Duration // how long a generation that has served is kept: longer than any query takes
+	// the views are announced by batch, with events there already; else they are there from the beginning
+	announced bool
+	redeliver time.Duration // the republish queue's visibility timeout, up to twice of it
+	timeouts  [roles]time.Duration
+	skews     map[role]time.Duration // of all environments of a function, where it is not drawn
 
 	forgetting
 
@@ -140,7 +142,8 @@ var otherRates = []struct {
 	{FutureEvent, 0.2}, {Timeless, 0.2}, {BadEvent, 0.2}, {BadRequest, 0.1},
 }
 
-// latency is how long a call takes when nothing is wrong: mostly little, so that functions overlap and any may be the next.
+// latency is how long a call takes when nothing is wrong: mostly little, so that functions overlap and any may be the
+// next.
 func (h *history) latency() time.Duration {
 	h.calls++
 	d := time.Duration(h.random.Int64N(int64(h.latencyUpTo)))

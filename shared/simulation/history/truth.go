@@ -17,8 +17,8 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// truth is what has happened, as the oracle tells it, without any code of the layers: which events there are, where their copies stand in the
-// archive and in the lanes, and what each real run is to count.
+// truth is what has happened, as the oracle tells it, without any code of the layers: which events there are, where
+// their copies stand in the archive and in the lanes, and what each real run is to count.
 type truth struct {
 	identities []*identity
 	objects    map[ulid.ULID]*object // landed
@@ -67,8 +67,9 @@ func (i *identity) shownIn(set lifecycle.Set) *showing {
 	return s
 }
 
-// The marks view tells of each event how often it is counted: events are dealt out to groups, and every event of a group adds a power of ten
-// of its own to the group's sum. Sums have 38 digits, which are as many events; a digit is how often an event is counted.
+// The marks view tells of each event how often it is counted: events are dealt out to groups, and every event of a
+// group adds a power of ten of its own to the group's sum. Sums have 38 digits, which are as many events; a digit is
+// how often an event is counted.
 const marksPerGroup = 38
 
 func (i *identity) group() string { return "g" + strconv.Itoa(i.n/marksPerGroup) }
@@ -260,7 +261,8 @@ func digits(text string) (all [marksPerGroup]int, err error) {
 	return all, nil
 }
 
-// parse reads the lines of an object or a record, which the client made and ingest stamped. The bytes are to be the client's own.
+// parse reads the lines of an object or a record, which the client made and ingest stamped. The bytes are to be the
+// client's own.
 func (t *truth) parse(lines []byte) ([]*copyOf, []event.Stamp, error) {
 	var all []*copyOf
 	var stamps []event.Stamp
@@ -331,7 +333,8 @@ func (h *history) land(key archive.Key, body []byte) (*object, error) {
 	return o, nil
 }
 
-// publishing takes in the entries of one publishing. What is streamed must be archived, or an answer could count what no fold will ever have.
+// publishing takes in the entries of one publishing. What is streamed must be archived, or an answer could count what
+// no fold will ever have.
 func (h *history) publishing(entries []stream.Entry) error {
 	for _, entry := range entries {
 		if _, known := h.published[string(entry.Data)]; known {
@@ -361,9 +364,9 @@ func (h *history) publishing(entries []stream.Entry) error {
 	return nil
 }
 
-// deliver takes in a record that the mapping has read, with the verdicts of its lines: a position counts when no earlier one of the lane holds
-// the identity with a stamp within the window of its own (design 3.5). All copies of an event go through one lane, and a lane is read in order,
-// so the earlier ones are known.
+// deliver takes in a record that the mapping has read, with the verdicts of its lines: a position counts when no
+// earlier one of the lane holds the identity with a stamp within the window of its own (design 3.5). All copies of an
+// event go through one lane, and a lane is read in order, so the earlier ones are known.
 func (h *history) deliver(sequence event.Sequence, data []byte, put time.Time) {
 	if _, known := h.delivered[sequence]; known {
 		return
@@ -401,8 +404,9 @@ func (t *truth) know(at cell) {
 
 func apart(a, b int64) int64 { return max(a-b, b-a) }
 
-// take takes in a real run: what of its objects counts, and what every cell it touches then holds. A copy is dropped when an earlier one (of a
-// lower run, or before it in archive order) arrived within the window of its own arrival; dropped copies are earlier copies too.
+// take takes in a real run: what of its objects counts, and what every cell it touches then holds. A copy is dropped
+// when an earlier one (of a lower run, or before it in archive order) arrived within the window of its own arrival;
+// dropped copies are earlier copies too.
 func (h *history) take(run lifecycle.Run) error {
 	var m archive.Manifest
 	if run.Manifest != "" {

@@ -39,8 +39,9 @@ func (h *history) finalAudit() {
 	}
 }
 
-// twins begins a Kappa generation of every view anew, when nothing else happens any more, and has replay bring in all there is: what it then answers is the
-// plain fold by the speed window, and what it keeps is that fold's states, to the byte. A view that is Kappa already is rebuilt.
+// twins begins a Kappa generation of every view anew, when nothing else happens any more, and has replay bring in all
+// there is: what it then answers is the plain fold by the speed window, and what it keeps is that fold's states, to the
+// byte. A view that is Kappa already is rebuilt.
 func (h *history) twins() {
 	if h.violation != nil {
 		return
@@ -106,8 +107,9 @@ func (h *history) beginTwins() {
 	h.deploy(twin)
 }
 
-// checkStates holds the items of every Kappa generation that has all there is against the fold: those of one key and page merged, to the byte. Which
-// events count is the oracle's to say; what the fold of them looks like, package view's.
+// checkStates holds the items of every Kappa generation that has all there is against the fold: those of one key and
+// page merged, to the byte. Which events count is the oracle's to say; what the fold of them looks like, package
+// view's.
 func (h *history) checkStates() {
 	all, err := h.catalog.Views(everywhere)
 	h.must(err)
@@ -213,8 +215,8 @@ func (h *history) mergedPages(program *view.Program, g *generation) (map[view.Pa
 	return pages, nil
 }
 
-// alike says whether what a Kappa view counts is what a Lambda view does, whichever copy comes first: no two copies of an event are further apart than the
-// speed window, or differ.
+// alike says whether what a Kappa view counts is what a Lambda view does, whichever copy comes first: no two copies of
+// an event are further apart than the speed window, or differ.
 func (h *history) alike() bool {
 	for _, e := range h.identities {
 		for _, c := range e.copies {

@@ -15,7 +15,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/sample"
 )
 
-// more is how many events come while a definition changes.
+// more is the number of events that arrive while a definition changes.
 const more = 500
 
 // deployViews deploys the batch function with the sample's views, changed by replacing a text, and returns its
@@ -54,7 +54,7 @@ func (w *world) deployViews(t *testing.T, old, new string) {
 	w.replaceBatch(t, filepath.Join(folder, "bootstrap"))
 }
 
-// deployOldViews deploys the batch function as it was at first.
+// deployOldViews deploys the batch function with the original views.
 func (w *world) deployOldViews(t *testing.T) {
 	t.Helper()
 	bootstrap, err := filepath.Abs(filepath.Join("..", "..", "build", "batch", "bootstrap"))
@@ -64,7 +64,7 @@ func (w *world) deployOldViews(t *testing.T) {
 	w.replaceBatch(t, bootstrap)
 }
 
-// asked asks for as long as do takes.
+// asked queries the view until do returns.
 func (w *world) asked(t *testing.T, do func()) {
 	t.Helper()
 	asking, stop := context.WithCancel(t.Context())
@@ -76,9 +76,9 @@ func (w *world) asked(t *testing.T, do func()) {
 	t.Logf("%d questions were asked meanwhile; none failed or went back", <-asked)
 }
 
-// changed: the batch function is deployed with another definition of a view. It is built beside the running one and
-// takes its place, while events keep coming; not one question fails, and no answer goes back. Deployed again, the old
-// one serves at the next tick.
+// changed deploys the batch function with another definition of a view while events arrive. Batch builds the new
+// generation beside the serving one and then switches to it. No query fails, and no count decreases. When the old
+// definition is deployed again, its generation serves at the next tick.
 func changed(t *testing.T, w *world) {
 	before := w.definition(t)
 	// It means the same, so that the same fold judges it; to Anabranch it is another definition.

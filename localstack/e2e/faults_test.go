@@ -15,8 +15,8 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// ingestKilled: ingest dies after the archive has a request and before the stream has it. Nobody sends it again; the
-// sweep finds it, and the republish function publishes it.
+// ingestKilled kills ingest after it archived a request and before it published it. No client sends the request again:
+// the sweep finds it, and the republish function publishes it.
 func ingestKilled(t *testing.T, w *world) {
 	before := len(w.archived(t))
 	streamed := len(w.published(t))
@@ -78,8 +78,8 @@ func ingestKilled(t *testing.T, w *world) {
 	}
 }
 
-// faults: more events while functions are killed, frozen, run twice, started anew, and the services answer with errors
-// now and then; then all of it stops, zombies wake up, and every answer is right.
+// faults sends more events while functions are killed, frozen, run twice and restarted, and while services sometimes
+// return errors. When the faults have stopped and the frozen functions have resumed, every answer must be right.
 func faults(t *testing.T, w *world) {
 	lines := another(t, "-f")
 	w.wire.Reset()

@@ -19,9 +19,8 @@ import (
 
 const pageViews = "- name: page_views\n"
 
-// kappa: one word makes a view one that the stream keeps alone. Replay builds it from the archive while events keep
-// coming; it is compared with the Lambda view, key by key; it is changed, compared, switched to, rolled back from and
-// dropped, by the operators' commands.
+// kappa makes a view a Kappa view. Replay builds it from the archive while events arrive, and the test compares it with
+// the Lambda view, key by key. Then operators' commands change, compare, switch, roll back and drop its generations.
 func kappa(t *testing.T, w *world) {
 	before := w.definition(t)
 	w.deployViews(t, pageViews, pageViews+"    architecture: kappa\n")
@@ -93,8 +92,8 @@ func lambdaAgain(t *testing.T, w *world) {
 	w.verify(t, true)
 }
 
-// audited: a clean view has no drift. Then an item is deleted behind everybody's back: the audit names it, and
-// rebuilding the view mends it.
+// audited checks that a clean view has no drift. Then it deletes an item directly: the audit names the item, and a
+// rebuild of the view repairs it.
 func audited(t *testing.T, w *world) {
 	audit := func(code int) {
 		t.Helper()

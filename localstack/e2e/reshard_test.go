@@ -15,9 +15,9 @@ import (
 	"github.com/anabranch/anabranch/localstack/stack"
 )
 
-// TestReshard: the stream is split and merged while events come, on an emulator that does it as Kinesis does. Nothing
-// is lost, nothing is counted twice, live and after batch; a lane's records stay in order, whatever the shards do, or
-// applied positions would have dropped some.
+// TestReshard splits and merges shards while events arrive, on an emulator that does this as Kinesis does. No event is
+// lost or counted twice, neither live nor after batch. The records of a lane stay in order in spite of the reshards;
+// otherwise the applied positions would have dropped some.
 func TestReshard(t *testing.T) {
 	t.Parallel() // with TestStory: each has a stack of its own
 	w := start(t, stack.Settings{Kinesis: kinesislocal.Start(t).Endpoint, Shards: 2})

@@ -13,7 +13,8 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 )
 
-// TestStory is one deployment from its first event on. Its parts build on one another, so the first that fails ends it.
+// TestStory follows one deployment from its first event on. Each part needs the parts before it, so the first failure
+// ends the test.
 func TestStory(t *testing.T) {
 	t.Parallel() // with TestReshard: each has a stack of its own
 	w := start(t, stack.Settings{})
@@ -58,14 +59,14 @@ func TestStory(t *testing.T) {
 	}
 }
 
-// firstTick: batch registers the views, as the schedule has it do when it is made.
+// firstTick invokes batch, as a new schedule does, so that it registers the views.
 func firstTick(t *testing.T, w *world) {
 	if err := w.batchByHand(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// access: every route wants a key, and the right one.
+// access checks that every route needs a key with the right scope.
 func access(t *testing.T, w *world) {
 	event := []byte(`{"specversion":"1.0","id":"1","source":"/e2e","type":"access"}`)
 	for _, test := range []struct {
@@ -93,7 +94,7 @@ func access(t *testing.T, w *world) {
 	}
 }
 
-// live: the sample in, over the HTTP API, and right answers from the speed layer.
+// live sends the sample over the HTTP API, and checks the answers of the speed layer.
 func live(t *testing.T, w *world) {
 	lines, err := sample.Lines()
 	if err != nil {
@@ -123,7 +124,7 @@ func live(t *testing.T, w *world) {
 	}
 }
 
-// schedule: the schedules that were deployed call batch, replay and audit, beside whoever does so by hand.
+// schedule checks that the deployed schedules invoke batch, replay and audit, in addition to manual invocations.
 func schedule(t *testing.T, w *world) {
 	ctx, cancel := context.WithTimeout(t.Context(), 90*time.Second) // the shortest rate is a minute
 	defer cancel()
@@ -149,7 +150,7 @@ func schedule(t *testing.T, w *world) {
 	}
 }
 
-// byHand: batch may be called by hand at any time.
+// byHand checks that batch may be invoked manually at any time.
 func byHand(t *testing.T, w *world) {
 	w.takeOver(t, sample.Events)
 	if n := w.items(t, "BaseTable"); n == 0 {
@@ -157,7 +158,7 @@ func byHand(t *testing.T, w *world) {
 	}
 }
 
-// sentAgain: the same events once more change nothing, and every value is that of an independent fold of the archive.
+// sentAgain sends the same events again, which changes nothing: every value equals an independent fold of the archive.
 func sentAgain(t *testing.T, w *world) {
 	lines, err := sample.Lines()
 	if err != nil {
@@ -181,7 +182,7 @@ func sentAgain(t *testing.T, w *world) {
 	w.verify(t, true)
 }
 
-// smoke: what checks any deployment checks this one.
+// smoke runs the smoke test for deployments against this one.
 func smoke(t *testing.T, w *world) {
 	if err := w.anabranch(t.Context(), w.Keys.Admin, "smoke"); err != nil {
 		t.Errorf("smoke: %v", err)

@@ -11,8 +11,9 @@ import (
 	"testing"
 )
 
-// TestOnlyLifecycleAsksForTheArchitecture: what Lambda and Kappa differ in are methods of a generation (shared/lifecycle/kind.go); nobody else compares
-// an architecture. The package of definitions, and its reader, tell its name and how large a page is.
+// TestOnlyLifecycleAsksForTheArchitecture: what Lambda and Kappa differ in are methods of a generation
+// (shared/lifecycle/kind.go); nobody else compares an architecture. The package of definitions, and its reader, tell
+// its name and how large a page is.
 func TestOnlyLifecycleAsksForTheArchitecture(t *testing.T) {
 	asked := map[string]int{}
 	for _, p := range list(t) {
@@ -34,7 +35,10 @@ func TestOnlyLifecycleAsksForTheArchitecture(t *testing.T) {
 		}
 	}
 	if len(asked) != 1 || asked["shared/lifecycle/kind.go"] != 1 {
-		t.Errorf("an architecture is compared in %v, want once, in shared/lifecycle/kind.go: ask the generation (HasBase, PerSlot, Owner, ...)", asked)
+		t.Errorf(
+			"an architecture is compared in %v, want once, in shared/lifecycle/kind.go: ask the generation (HasBase, PerSlot, Owner, ...)",
+			asked,
+		)
 	}
 }
 

@@ -13,7 +13,9 @@ import (
 var (
 	heading = regexp.MustCompile(`^##+ ([0-9](?:\.[0-9])?)`)
 	// "design.md 2 and 3.3 to 3.5", "docs/design.md, section 4", "design 3.5".
-	cited  = regexp.MustCompile(`design(?:\.md)?,? (?:sections? )?([0-9](?:\.[0-9])?(?:(?:, | and | to )[0-9](?:\.[0-9])?)*)`)
+	cited = regexp.MustCompile(
+		`design(?:\.md)?,? (?:sections? )?([0-9](?:\.[0-9])?(?:(?:, | and | to )[0-9](?:\.[0-9])?)*)`,
+	)
 	number = regexp.MustCompile(`[0-9](?:\.[0-9])?`)
 )
 
@@ -75,7 +77,10 @@ func TestSourcesInTheDesign(t *testing.T) {
 					about = about || strings.Contains(section, subject(file))
 				}
 				if strings.Contains(line, "// Source:") && !about {
-					t.Errorf("%s cites section %s of docs/design.md, which does not speak of %q: %s", file, citation[1], subject(file), strings.TrimSpace(line))
+					t.Errorf(
+						"%s cites section %s of docs/design.md, which does not speak of %q: %s", file, citation[1], subject(file),
+						strings.TrimSpace(line),
+					)
 				}
 			}
 		}

@@ -81,7 +81,7 @@ func (w *world) asked(t *testing.T, do func()) {
 // definition is deployed again, its generation serves at the next tick.
 func changed(t *testing.T, w *world) {
 	before := w.definition(t)
-	// It means the same, so that the same fold judges it; to Anabranch it is another definition.
+	// It means the same, so the same fold gives what to expect; to Anabranch it is another definition.
 	w.deployViews(t, "data.status < 400", "data.status <= 399")
 	w.asked(t, func() {
 		began := time.Now()

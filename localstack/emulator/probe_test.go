@@ -44,7 +44,7 @@ const noAWS = "-"
 var tableFile = flag.String("table", "", "file for the table of quirks")
 
 // TestProbe asks the emulator for everything we know of it and prints a table. A line that changed fails: read it, mend
-// what relied on it, and write down what is so now. An upgrade of the emulator is judged by this.
+// what relied on it, and write down what is so now. An upgrade of the emulator is measured by this.
 func TestProbe(t *testing.T) {
 	e := emulator.Start(t)
 	p := &prober{T: t, ctx: t.Context(), endpoint: e.Endpoint, cfg: awstest.Config(e.Endpoint)}

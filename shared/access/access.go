@@ -52,7 +52,9 @@ func ParseKeys(secret string) (Keys, error) {
 	}
 	if text.Keys != "" {
 		if text.Write != "" || text.Read != "" || text.Admin != "" {
-			return Keys{}, fmt.Errorf("%w: the secret has keys together with write, read or admin; use either keys or the other three", ErrKeys)
+			return Keys{}, fmt.Errorf(
+				"%w: the secret has keys together with write, read or admin; use either keys or the other three", ErrKeys,
+			)
 		}
 		if len(text.Keys) != 3*keyLength {
 			return Keys{}, fmt.Errorf("%w: keys has %d characters; must be %d", ErrKeys, len(text.Keys), 3*keyLength)

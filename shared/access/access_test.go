@@ -70,7 +70,9 @@ func FuzzParseKeys(f *testing.F) {
 			}
 			return
 		}
-		if len(keys.Write) < 20 || len(keys.Read) < 20 || len(keys.Admin) < 20 || keys.Write == keys.Read || keys.Read == keys.Admin || keys.Admin == keys.Write {
+		if len(keys.Write) < 20 || len(keys.Read) < 20 || len(keys.Admin) < 20 || keys.Write == keys.Read ||
+			keys.Read == keys.Admin ||
+			keys.Admin == keys.Write {
 			t.Errorf("keys that could be guessed or mistaken: %+v", keys)
 		}
 	})

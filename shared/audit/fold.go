@@ -43,7 +43,7 @@ func (c copies) meet(s archive.Seen) (within, ever bool) {
 }
 
 // markDuplicates finds an input's duplicates, over all history or within the window only, as the generation it was folded into had them found. It returns the
-// places of those that count in spite of an earlier copy. Inputs are judged in the order of their runs.
+// places of those that count in spite of an earlier copy. Inputs are examined in the order of their runs.
 func (c copies) markDuplicates(in *runs.Input, history bool) (beyond map[int]bool) {
 	for i, s := range in.Seen {
 		within, ever := c.meet(s)

@@ -102,7 +102,8 @@ func (a Audit) IsRunning(now time.Time) bool {
 // IsDue reports whether an audit should begin now. No audit may be running, and one of these must hold: an audit was
 // requested after the last one began, the last one never ended, or the last one began longer than every ago.
 func (a Audit) IsDue(now time.Time, every time.Duration) bool {
-	return !a.IsRunning(now) && (a.Begun == 0 || a.Requested > a.Begun || a.Begun > a.Ended || now.UnixMilli() >= a.Begun+every.Milliseconds())
+	return !a.IsRunning(now) &&
+		(a.Begun == 0 || a.Requested > a.Begun || a.Begun > a.Ended || now.UnixMilli() >= a.Begun+every.Milliseconds())
 }
 
 // WithRequest returns the audit after an operator's request at the given time. An audit that is already running does

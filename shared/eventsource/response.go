@@ -13,7 +13,7 @@ var ErrThrottled = errors.New("function throttled")
 // Outcome is how one invocation ended. The zero value is none, so that a forgotten result is never taken for success.
 type Outcome int
 
-// Only Returned may carry failures; a response is judged, if at all, against the batch by Mapping.Finished.
+// Only Returned may carry failures; Mapping.Finished compares a response with the batch.
 const (
 	Returned      Outcome = iota + 1 // the function returned a response of the right form
 	BadResponse                      // the function returned something else

@@ -56,7 +56,9 @@ func newStation(t testing.TB) *station {
 		t.Fatal(err)
 	}
 	s := &station{
-		clock: time.Date(2026, 11, 22, 21, 17, 30, 250_000_000, time.UTC), stream: &publisher{}, queue: &memory.Queue{}, codec: codec,
+		clock: time.Date(
+			2026, 11, 22, 21, 17, 30, 250_000_000, time.UTC,
+		), stream: &publisher{}, queue: &memory.Queue{}, codec: codec,
 	}
 	s.archive = &memory.Archive{Now: s.now, Hook: s.hook}
 	var made byte

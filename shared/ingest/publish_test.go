@@ -290,8 +290,8 @@ func TestRepublishErrors(t *testing.T) {
 		request stream.Republish
 		detail  string
 	}{
-		{"no object", stream.Republish{Lanes: s.republisher.Lanes()}, `object ""`},
-		{"another object of the archive", stream.Republish{Object: "events/_layout.json", Lanes: s.republisher.Lanes()}, `object "events/_layout.json"`},
+		{"no object", stream.Republish{Lanes: s.republisher.Lanes()}, `invalid events key ""`},
+		{"another object of the archive", stream.Republish{Object: "events/_layout.json", Lanes: s.republisher.Lanes()}, `invalid events key "events/_layout.json"`},
 		{"an unknown object", stream.Republish{Object: strings.Replace(key, "01M", "01N", 1), Lanes: s.republisher.Lanes()}, "object not found"},
 		{"no lane's name", stream.Republish{Object: key, Lanes: []string{"1.4.0", "4"}}, `lane "4"`},
 		{"no lanes", stream.Republish{Object: key}, "no lanes"},
@@ -317,7 +317,8 @@ func TestRepublishErrors(t *testing.T) {
 		s.archive.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 		defer func() { s.archive.Hook = s.hook }()
 		request := stream.Republish{Object: key, Lanes: s.republisher.Lanes()}
-		if err := s.republisher.Republish(context.Background(), request); !errorIs(err, errLost) || errorIs(err, ingest.ErrCannotRepublish) {
+		if err := s.republisher.Republish(context.Background(), request); !errorIs(err, errLost) ||
+			errorIs(err, ingest.ErrCannotRepublish) {
 			t.Errorf("error is %v, want that of the archive, to be tried again", err)
 		}
 	})

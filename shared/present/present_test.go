@@ -68,7 +68,12 @@ func TestParse(t *testing.T) {
 		"user": {"a=b"}, "limit": {""}, "from": {"2026-11-22T10:00:00.5+01:00"}, "total": {""}, "parts": {"false"},
 	}, "")
 	from := time.Date(2026, 11, 22, 9, 0, 0, 5e8, time.UTC)
-	want := serving.Selection{View: "by_user", Key: map[string]string{"user": "a=b", "limit": ""}, From: &from, Total: true}
+	want := serving.Selection{
+		View:  "by_user",
+		Key:   map[string]string{"user": "a=b", "limit": ""},
+		From:  &from,
+		Total: true,
+	}
 	if diff := cmp.Diff(want, q.Selection); diff != "" || q.Parts {
 		t.Errorf("parts %v, selection (-want +got): %s", q.Parts, diff)
 	}

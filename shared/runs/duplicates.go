@@ -19,8 +19,8 @@ type Rule struct {
 
 // MarkDuplicates finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive
 // order, arrived within the rule's window of their own arrival. Copies that were dropped count as earlier copies too.
-// A run never asks about itself, so it is judged alike before it is real and ever after. An event that the rule leaves
-// out is no duplicate, and no earlier copy of another.
+// A run never asks about itself, so the outcome is the same before and after it is committed. An event that the rule
+// leaves out is no duplicate, and no earlier copy of another.
 //
 // Source: docs/design.md 3.5.
 func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error {

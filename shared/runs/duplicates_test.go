@@ -46,7 +46,7 @@ func (v *verdict) hold(i int, own, earlier archive.Seen) {
 	}
 }
 
-// history are the events of runs 1, 2 ..., each in archive order; the last is the one that is judged.
+// history are the events of runs 1, 2 ..., each in archive order; the last is the one in question.
 type history struct {
 	runs     [][]archive.Seen
 	horizons []int64
@@ -76,7 +76,7 @@ func drawHistory(t *rapid.T) history {
 	return h
 }
 
-// last is the number of the run that is judged.
+// last is the number of the run in question.
 func (h history) last() int { return len(h.runs) }
 
 func (h history) counts(e archive.Seen) bool { return h.below == 0 || e.Arrival < h.below }
@@ -87,9 +87,9 @@ func (h history) copies(earlier, own archive.Seen) bool {
 		max(own.Arrival-earlier.Arrival, earlier.Arrival-own.Arrival) <= h.window
 }
 
-// judged is the definition, word for word: every event of the last run is held against every one that came before. One
-// that several forbid is held against the first of an earlier run, else against the nearest of its own.
-func (h history) judged() verdict {
+// expected is the definition, word for word: every event of the last run is held against every one that came before.
+// One that several forbid is held against the first of an earlier run, else against the nearest of its own.
+func (h history) expected() verdict {
 	before, own := slices.Concat(h.runs[:h.last()-1]...), h.runs[h.last()-1]
 	v := verdict{Duplicate: make([]bool, len(own))}
 	for i, e := range own {
@@ -120,8 +120,8 @@ func TestMarkDuplicates(t *testing.T) {
 		for n := 1; n < h.last(); n++ {
 			h.appendRun(t, s, n)
 		}
-		want := h.judged()
-		judge := func(when string) {
+		want := h.expected()
+		examine := func(when string) {
 			in := inputOf(uint64(h.last()), h.runs[h.last()-1])
 			if err := s.reader().MarkDuplicates(ctx, in, h.rule()); err != nil {
 				t.Fatal(err)
@@ -130,11 +130,11 @@ func TestMarkDuplicates(t *testing.T) {
 				t.Fatalf("%s (-want +got):\n%s", when, diff)
 			}
 		}
-		judge("before the run is real")
+		examine("before the run is real")
 		h.appendRun(t, s, h.last())
-		judge("when the run is read again")
+		examine("when the run is read again")
 		s.append(t, lifecycle.Run{N: uint64(h.last() + 1), Horizon: slot.Slot(h.horizons[h.last()-1] + 1)}, h.runs[0])
-		judge("when there is a later run")
+		examine("when there is a later run")
 	})
 }
 

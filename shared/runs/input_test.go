@@ -178,7 +178,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// TestNoEvents: an empty run can be read and judged like any other.
+// TestNoEvents: an empty run can be read and checked for duplicates like any other.
 func TestNoEvents(t *testing.T) {
 	a := newArchived(t)
 	in, err := a.read(archive.Manifest{Run: 1})

@@ -11,7 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// variant are the views with a definition of by_user that is another text and means the same, so that one oracle judges
+// variant are the views with a definition of by_user that is another text and means the same, so that one oracle checks
 // all of them. 0 is the original.
 func variant(n int) string {
 	if n == 0 {

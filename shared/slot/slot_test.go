@@ -60,7 +60,8 @@ func TestOfAtItsEdges(t *testing.T) {
 	if got := five.Of(event.Stamp{}); got != 0 {
 		t.Errorf("the first stamp falls into %s; want 1970-01-01T00:00:00Z", got)
 	}
-	if got := five.Of(stampAt(t, ulid.MaxTime())).Start().UnixMilli(); got > int64(ulid.MaxTime()) || got <= int64(ulid.MaxTime())-300_000 {
+	if got := five.Of(stampAt(t, ulid.MaxTime())).Start().UnixMilli(); got > int64(ulid.MaxTime()) ||
+		got <= int64(ulid.MaxTime())-300_000 {
 		t.Errorf("the last stamp falls into the slot of %d", got)
 	}
 }
@@ -79,7 +80,9 @@ func TestAtBefore1970(t *testing.T) {
 	}
 }
 
-var lengths = rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, 90 * time.Second, 5 * time.Minute, 45 * time.Minute, 24 * time.Hour})
+var lengths = rapid.SampledFrom(
+	[]time.Duration{time.Second, 2 * time.Second, 90 * time.Second, 5 * time.Minute, 45 * time.Minute, 24 * time.Hour},
+)
 
 // TestSlotLaws: every instant lies in exactly one slot, slots follow one another without a gap, each day begins with
 // one, and a stamp's slot is that of its arrival.
@@ -96,7 +99,8 @@ func TestSlotLaws(t *testing.T) {
 		if s.Start().After(at) || !l.End(s).After(at) || l.End(s).Sub(s.Start()) != d {
 			r.Fatalf("%s lies in %s to %s", at, s, l.End(s))
 		}
-		if l.At(s.Start()) != s || l.At(l.End(s)) != l.Next(s) || l.At(l.End(s).Add(-1)) != s || l.End(s) != l.Next(s).Start() {
+		if l.At(s.Start()) != s || l.At(l.End(s)) != l.Next(s) || l.At(l.End(s).Add(-1)) != s ||
+			l.End(s) != l.Next(s).Start() {
 			r.Fatalf("the slots around %s overlap or leave a gap", s)
 		}
 		if midnight := at.UTC().Truncate(24 * time.Hour); l.At(midnight).Start() != midnight {

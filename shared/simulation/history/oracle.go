@@ -25,7 +25,7 @@ const (
 	oracleSealed   = "acknowledged events are in the run of their slot"
 	oracleArchive  = "archive and stream hold what was sent"
 	oracleStreamed = "what is streamed is archived"
-	oracleAnswered = "events are judged alike by client and ingest"
+	oracleAnswered = "client and ingest accept the same events"
 	oracleRuns     = "runs are as they should be"
 	oracleHorizon  = "horizons are those of runs, and grow"
 	oracleBatch    = "the batch part is the fold of the runs below the horizon"

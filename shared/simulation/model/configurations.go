@@ -101,7 +101,7 @@ func mistakes() []Configuration {
 		{Name: "no duplicate memory in speed", Sizes: copies, Mistake: "M_NO_SEEN_ITEMS"},
 		{Name: "reported done before the seen item is durable", Sizes: copies, Mistake: "M_REPORTED_BEFORE_SEEN"},
 		{Name: "seen items cached, and not read again", Sizes: copies, Mistake: "M_SEEN_CACHED"},
-		{Name: "duplicates judged by presence instead of position", Sizes: copies, Mistake: "M_DUPLICATES_BY_PRESENCE"},
+		{Name: "duplicates found by presence instead of position", Sizes: copies, Mistake: "M_DUPLICATES_BY_PRESENCE"},
 
 		{Name: "two batch functions, append unconditional", Sizes: runners, Mistake: "M_APPEND_UNCONDITIONAL"},
 		{Name: "orphan manifests counted", Sizes: runners, Mistake: "M_ORPHAN_MANIFESTS_COUNT"},

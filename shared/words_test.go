@@ -1,0 +1,185 @@
+package shared_test
+
+import (
+	"bytes"
+	"cmp"
+	"maps"
+	"os"
+	"os/exec"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+)
+
+// oldWord is a word that the project no longer uses.
+type oldWord struct {
+	not, but string         // the row of the table in CONTRIBUTING.md
+	refused  *regexp.Regexp // finds the word where it has the old meaning
+	example  string         // text that must be refused
+}
+
+// oldWords are the rows of the table in CONTRIBUTING.md, in its order. A word that also has an everyday meaning is
+// refused only as an identifier.
+var oldWords = []oldWord{
+	{"fence", "applied position; type `Position`, field `Applied`",
+		regexp.MustCompile(`(?i:\bfence[sd]?\b)|Fence`), "aboveFence"},
+	{"overlap, copy, met (of identities)", "duplicate",
+		regexp.MustCompile(`\bOverlaps?\b|\boverlaps?\(|\.Met\b|\bMet\b`), "run.Met"},
+	{"straggler", "late object", regexp.MustCompile(`(?i)straggler`), "Stragglers"},
+	{"linger", "drop grace, `DropGrace`", regexp.MustCompile(`(?i)\blinger`), "Linger: time.Minute"},
+	{"keep", "retain, `RetainFor`", regexp.MustCompile(`\bKeep:|\.Keep\b|\bKEEP\b`), "settings.Keep"},
+	{"approve", "`RequireApproval`", regexp.MustCompile(`\bApprove:|\.Approve\b|\bAPPROVE\b`), "APPROVE=true"},
+	{"relist", "look-back, `Lookback`", regexp.MustCompile(`\brelist|Relist|RELIST`), "RelistFor"},
+	{"settle", "seal delay, `SealDelay`", regexp.MustCompile(`\bSettle\b|\bSETTLE\b`), "SETTLE=60s"},
+	{"generation, where its id is meant", "`GenerationID`",
+		regexp.MustCompile(`\bviewstore\.Generation\b`), "viewstore.Generation(id)"},
+	{"judge", "validate, mark duplicates, classify", regexp.MustCompile(`(?i)\bjudg(e|es|ed|ing)\b`), "judged"},
+}
+
+// trackedTexts returns every text file that git tracks, by its path in the repository.
+func trackedTexts(t *testing.T) map[string]string {
+	t.Helper()
+	list := exec.Command("git", "ls-files", "-z")
+	list.Dir = ".."
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	texts := map[string]string{}
+	for file := range strings.SplitSeq(strings.TrimSuffix(string(out), "\x00"), "\x00") {
+		text, err := os.ReadFile(filepath.Join("..", file))
+		if os.IsNotExist(err) {
+			continue // deleted, and not yet committed
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.IndexByte(text, 0) < 0 {
+			texts[file] = string(text)
+		}
+	}
+	if len(texts) < 200 {
+		t.Fatalf("git tracks only %d text files", len(texts))
+	}
+	return texts
+}
+
+// TestOldWords checks that no text uses an old word. The change log and the decision records tell history, and
+// CONTRIBUTING.md lists the old words.
+func TestOldWords(t *testing.T) {
+	for file, text := range trackedTexts(t) {
+		if file == "CHANGELOG.md" || file == "shared/words_test.go" || strings.HasPrefix(file, "docs/adr/") {
+			continue
+		}
+		number := 0
+		for line := range strings.Lines(text) {
+			number++
+			for _, w := range oldWords {
+				found := w.refused.FindString(line)
+				if found != "" && !(file == "CONTRIBUTING.md" && strings.HasPrefix(line, "| "+w.not+" |")) {
+					t.Errorf("%s:%d: old word %q: use %s", file, number, found, w.but)
+				}
+			}
+		}
+	}
+}
+
+// TestOldWordsAreListed checks that CONTRIBUTING.md has exactly the rows of oldWords, and that each example is refused.
+func TestOldWordsAreListed(t *testing.T) {
+	_, text, _ := strings.Cut(read(t, "CONTRIBUTING.md"), "| not | but |\n|---|---|\n")
+	listed, _, _ := strings.Cut(text, "\n\n")
+	rows := ""
+	for _, w := range oldWords {
+		rows += "| " + w.not + " | " + w.but + " |\n"
+		if !w.refused.MatchString(w.example) {
+			t.Errorf("%q is not refused: want %s to match it", w.example, w.refused)
+		}
+	}
+	if rows = strings.TrimSuffix(rows, "\n"); listed != rows {
+		t.Errorf("CONTRIBUTING.md lists\n%s\nwant\n%s", listed, rows)
+	}
+}
+
+const maxColumns = 120 // a tab is one column
+
+// wideFolders still have lines above maxColumns. Never add a folder; remove it once its lines fit.
+var wideFolders = []string{
+	".", "docs", "functions/admin", "functions/audit", "functions/audit/handler", "functions/authorizer",
+	"functions/batch", "functions/batch/handler", "functions/ingest", "functions/query", "functions/query/handler",
+	"functions/replay", "functions/replay/handler", "functions/republish", "functions/speed", "functions/speed/handler",
+	"infra", "shared", "shared/aggregate", "shared/api", "shared/api/openapi", "shared/archive", "shared/audit",
+	"shared/aws/awstest", "shared/aws/dynamocatalog", "shared/aws/dynamoviews", "shared/aws/kinesisstream",
+	"shared/aws/launch", "shared/aws/launch/launchtest", "shared/aws/respond", "shared/aws/s3archive", "shared/aws/sdk",
+	"shared/aws/sqsqueue", "shared/aws/table", "shared/batch", "shared/budget", "shared/catalog", "shared/clock",
+	"shared/compare", "shared/conformance", "shared/dirarchive", "shared/event", "shared/eventsource",
+	"shared/generations", "shared/ingest", "shared/lifecycle", "shared/memory", "shared/metrics", "shared/operations",
+	"shared/present", "shared/runner", "shared/runs", "shared/serving", "shared/setting", "shared/simulation",
+	"shared/simulation/history", "shared/simulation/model", "shared/simulation/model/check", "shared/simulation/mutants",
+	"shared/slot", "shared/speed", "shared/stream", "shared/sweep", "shared/system", "shared/view",
+	"shared/view/expression", "shared/view/viewfile", "shared/viewstore",
+}
+
+// TestLineWidth checks that lines fit into maxColumns, but for the rows of Markdown tables and for lines of Go with a
+// raw string, which may be golden data.
+func TestLineWidth(t *testing.T) {
+	wide := map[string]int{}
+	for file, text := range trackedTexts(t) {
+		for _, n := range wideLines(file, text) {
+			folder := path.Dir(file)
+			wide[folder]++
+			if !slices.Contains(wideFolders, folder) {
+				t.Errorf("%s:%d: line has more than %d columns: wrap it", file, n, maxColumns)
+			}
+		}
+	}
+	for _, folder := range wideFolders {
+		if wide[folder] == 0 {
+			t.Errorf("all lines of %s fit: remove it from wideFolders", folder)
+		}
+	}
+	if t.Failed() {
+		t.Logf("folders with wide lines: %q", slices.Sorted(maps.Keys(wide)))
+	}
+}
+
+// wideLines returns the numbers of the lines that are too wide.
+func wideLines(file, text string) (numbers []int) {
+	kind := cmp.Or(path.Ext(file), file)
+	if !slices.Contains([]string{".go", ".md", "Makefile", "template.yaml"}, kind) && file != "template.yaml" {
+		return nil
+	}
+	n, raw := 0, false
+	for line := range strings.Lines(text) {
+		n++
+		quotes := strings.Count(line, "`")
+		excepted := kind == ".md" && strings.HasPrefix(line, "|") || kind == ".go" && (raw || quotes > 0)
+		if kind == ".go" && !strings.HasPrefix(strings.TrimSpace(line), "//") && quotes%2 == 1 {
+			raw = !raw
+		}
+		if !excepted && utf8.RuneCountInString(strings.TrimRight(line, "\r\n")) > maxColumns {
+			numbers = append(numbers, n)
+		}
+	}
+	return numbers
+}
+
+// TestWideLinesAreFound checks which lines count as too wide.
+func TestWideLinesAreFound(t *testing.T) {
+	wide := strings.Repeat("x", maxColumns+1)
+	for file, text := range map[string]string{
+		"a/b.go": "// `golden`\nx := `" + wide + "\n" + wide + "`\n" + wide + "\n", "a/b.md": "| " + wide + "\n\n\n" + wide,
+		"Makefile": "\n\n\n" + wide, "template.yaml": "\n\n\n" + wide[1:] + "\n", "a.json": wide,
+	} {
+		want := []int{4}
+		if file == "template.yaml" || file == "a.json" {
+			want = nil
+		}
+		if got := wideLines(file, text); !slices.Equal(got, want) {
+			t.Errorf("%s: lines %v are too wide, want %v", file, got, want)
+		}
+	}
+}

@@ -91,12 +91,12 @@ func rules() map[string]rule {
 		expression:         {[]string{"shared/event", "shared/aggregate", spelling}, []string{"cel.dev/cel-go", jsonV2}},
 		"shared/view":      {[]string{"shared/event", "shared/aggregate", spelling, expression}, nil},
 		viewfile:           {[]string{"shared/view", spelling}, []string{yaml, "github.com/sosodev/duration"}},
-		"shared/lifecycle": {[]string{"shared/slot", "shared/view"}, nil},
+		"shared/lifecycle": {[]string{"shared/event", "shared/slot", "shared/view"}, nil},
 
 		"shared/archive":   {[]string{"shared/event", "shared/slot"}, []string{ulid}},
 		"shared/stream":    {[]string{"shared/event"}, nil},
 		"shared/viewstore": {[]string{"shared/event", "shared/slot", "shared/view", "shared/lifecycle"}, []string{ulid}},
-		"shared/catalog":   {[]string{"shared/slot", "shared/view", "shared/lifecycle"}, nil},
+		"shared/catalog":   {[]string{"shared/event", "shared/slot", "shared/view", "shared/lifecycle"}, nil},
 
 		"shared/runs":        layer(xxhash),
 		"shared/programs":    layer(),

@@ -234,7 +234,7 @@ func dynamoQuirks() []quirk {
 			p.must(err)
 			item, err := table.Table{Client: c, Name: *name}.Get(p.ctx, binaryKey(1))
 			p.must(err)
-			n, err := table.NumberOf(item, "h")
+			n, err := table.NumberOf[int64](item, "h")
 			p.must(err)
 			return strconv.FormatInt(n, 10)
 		}},

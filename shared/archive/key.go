@@ -63,7 +63,7 @@ func ParseEventsKey(key Key) (slot.Slot, ulid.ULID, error) {
 	if err != nil {
 		return 0, ulid.ULID{}, fmt.Errorf("invalid request in events key %q: %w", key, err)
 	}
-	s := slot.Slot(start.UnixMilli())
+	s := slot.Slot(event.MillisOf(start))
 	if written := EventsKey(s, request); written != key {
 		// The parsers above also take lower case and fractions of a second.
 		return 0, ulid.ULID{}, fmt.Errorf("invalid events key %q: must be written as %q", key, written)
@@ -74,7 +74,7 @@ func ParseEventsKey(key Key) (slot.Slot, ulid.ULID, error) {
 // RejectedKey returns the key of the rejected events of one request. The object holds each event whole, with the
 // reason.
 func RejectedKey(request ulid.ULID) Key {
-	day := time.UnixMilli(int64(request.Time())).UTC().Format(time.DateOnly)
+	day := event.ArrivalOf(request).Time().Format(time.DateOnly)
 	return Key("rejected/dt=" + day + "/" + request.String() + eventsSuffix)
 }
 

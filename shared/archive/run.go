@@ -61,8 +61,8 @@ func DecodeManifest(text []byte) (Manifest, error) {
 // Seen is what a run records about one event, counted or dropped.
 type Seen struct {
 	Identity event.Identity
-	Arrival  int64  // arrival of the stamp, Unix milliseconds
-	Payload  uint64 // hash of the line without its stamp; another payload with the same identity is a conflict
+	Arrival  event.Millis // arrival of the stamp
+	Payload  uint64       // hash of the line without its stamp; another payload with the same identity is a conflict
 }
 
 const (
@@ -101,7 +101,7 @@ func DecodeIdentities(data []byte, each func(Seen)) error {
 	for ; len(data) > 0; data = data[seenSize:] {
 		each(Seen{
 			Identity: event.Identity{Hi: binary.BigEndian.Uint64(data), Lo: binary.BigEndian.Uint64(data[8:])},
-			Arrival:  int64(binary.BigEndian.Uint64(data[16:])),
+			Arrival:  event.Millis(binary.BigEndian.Uint64(data[16:])),
 			Payload:  binary.BigEndian.Uint64(data[24:]),
 		})
 	}

@@ -141,7 +141,7 @@ func TestIdentitiesRoundTripInOrder(t *testing.T) {
 	one := rapid.Custom(func(t *rapid.T) archive.Seen {
 		return archive.Seen{
 			Identity: event.Identity{Hi: rapid.Uint64().Draw(t, "hi"), Lo: rapid.Uint64().Draw(t, "lo")},
-			Arrival:  rapid.Int64().Draw(t, "arrival"), Payload: rapid.Uint64().Draw(t, "payload"),
+			Arrival:  event.Millis(rapid.Int64().Draw(t, "arrival")), Payload: rapid.Uint64().Draw(t, "payload"),
 		}
 	})
 	rapid.Check(t, func(t *rapid.T) {

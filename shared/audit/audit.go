@@ -164,7 +164,7 @@ func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Find
 		if stored.Begun != claim.Begun {
 			return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
 		}
-		stored.Ended, stored.Findings = max(a.Now().UnixMilli(), stored.Begun), found
+		stored.Ended, stored.Findings = max(event.MillisOf(a.Now()), stored.Begun), found
 		return stored, true, nil
 	})
 }

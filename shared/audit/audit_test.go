@@ -15,10 +15,10 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/simulation"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -82,7 +82,7 @@ func TestAltered(t *testing.T) {
 	w.overwrite(altered)
 	found := w.wantDrifts(3, []string{"bob"}, catalog.Altered)
 	want := catalog.Drift{
-		Key: []string{"bob"}, Start: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli(), Cause: catalog.Altered,
+		Key: []string{"bob"}, Start: event.MillisOf(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)), Cause: catalog.Altered,
 		Expected: []byte(`{"visits":1,"amount":4,"least":4}`), Stored: []byte(`{"visits":1,"amount":3,"least":3}`),
 	}
 	if diff := cmp.Diff(want, found.Drifts[0]); diff != "" {
@@ -95,7 +95,7 @@ func TestAltered(t *testing.T) {
 		t.Errorf("drift of an item that cannot be read is %+v", found.Drifts[0])
 	}
 	ahead := bob
-	ahead.Horizon += slot.Slot(time.Hour.Milliseconds())
+	ahead.Horizon = ahead.Horizon.Add(time.Hour)
 	w.overwrite(ahead)
 	w.wantDrifts(3, []string{"bob"}, catalog.Altered, "is above that of the last run")
 	w.overwrite(bob)
@@ -251,7 +251,7 @@ func TestLostObjects(t *testing.T) {
 	w.tick()
 	found := w.wantDrifts(1, []string{"ann"}, catalog.Lost, string(lost))
 	w.wantLost(lost, found)
-	if want := time.Date(2026, 1, 1, 0, 1, 0, 0, time.UTC).UnixMilli(); found.Drifts[0].Start != want {
+	if want := event.MillisOf(time.Date(2026, 1, 1, 0, 1, 0, 0, time.UTC)); found.Drifts[0].Start != want {
 		t.Errorf("drift is of window %d, want %d", found.Drifts[0].Start, want)
 	}
 }
@@ -543,7 +543,7 @@ func TestTakenIn(t *testing.T) {
 		t.Fatal(err)
 	}
 	m := archive.Manifest{
-		Run: head.N + 1, From: head.Horizon, To: head.Horizon + slot.Slot(simulation.Slot.Milliseconds()), LateObjects: 1,
+		Run: head.N + 1, From: head.Horizon, To: head.Horizon.Add(simulation.Slot), LateObjects: 1,
 		Objects: []archive.Input{{Object: archive.Object{Key: w.hidden.key}}},
 	}
 	key := archive.ManifestKey(m.Run, ulid.ULID{})

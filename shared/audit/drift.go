@@ -9,6 +9,7 @@ import (
 	"sort"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -98,7 +99,7 @@ func (e *examination) report() error {
 		key, _ := view.DecodeKey(p.Key)
 		for _, window := range p.windows {
 			drift := catalog.Drift{
-				Key: key, Start: e.program.Start(window).UnixMilli(), Cause: cause.cause, Detail: cause.detail,
+				Key: key, Start: event.MillisOf(e.program.Start(window)), Cause: cause.cause, Detail: cause.detail,
 				Expected: e.present(p.expected, window), Stored: e.present(p.stored, window),
 			}
 			encoded, err := json.Marshal(drift)

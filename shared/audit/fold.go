@@ -4,7 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"sort"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
@@ -14,13 +14,13 @@ import (
 
 // copies remembers when the copies of every event arrived, of all runs so far. It is batch's verdict on duplicates, made anew.
 type copies struct {
-	window int64                      // the dedupe window, milliseconds
-	first  map[event.Identity]int64   // arrival of the first copy, Unix milliseconds
-	more   map[event.Identity][]int64 // of those that have several, the arrivals of all, ascending
+	window time.Duration                     // the dedupe window
+	first  map[event.Identity]event.Millis   // arrival of the first copy
+	more   map[event.Identity][]event.Millis // of those that have several, the arrivals of all, ascending
 }
 
 func newCopies(layout archive.Layout) copies {
-	return copies{window: layout.DedupeWindow.Milliseconds(), first: map[event.Identity]int64{}, more: map[event.Identity][]int64{}}
+	return copies{window: layout.DedupeWindow, first: map[event.Identity]event.Millis{}, more: map[event.Identity][]event.Millis{}}
 }
 
 // meet takes in one more copy. It says whether an earlier one arrived within the window of it, and whether there was one at all.
@@ -32,10 +32,10 @@ func (c copies) meet(s archive.Seen) (within, ever bool) {
 	}
 	all := c.more[s.Identity]
 	if all == nil {
-		all = []int64{first}
+		all = []event.Millis{first}
 	}
-	near := sort.Search(len(all), func(i int) bool { return all[i] >= s.Arrival-c.window })
-	within = near < len(all) && all[near] <= s.Arrival+c.window
+	near, _ := slices.BinarySearch(all, s.Arrival.Add(-c.window))
+	within = near < len(all) && all[near] <= s.Arrival.Add(c.window)
 	if at, met := slices.BinarySearch(all, s.Arrival); !met {
 		c.more[s.Identity] = slices.Insert(all, at, s.Arrival)
 	}

@@ -31,7 +31,7 @@ func (e *examination) hold(m archive.Manifest) error {
 // findLost lists the events below the horizon for objects that no run holds. The ones that batch still looks for are counted as pending, the others are
 // lost.
 func (e *examination) findLost(ctx context.Context) error {
-	edge := e.generation.Horizon - slot.Slot(e.Lookback.Milliseconds())
+	edge := e.generation.Horizon.Add(-e.Lookback)
 	lost, pending, err := e.unheld(ctx, edge)
 	if err != nil || len(lost) == 0 {
 		e.found.Pending = pending

@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/view"
@@ -207,7 +208,7 @@ func TestOrder(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
 	g := w.generation()
-	now := w.Clock.UnixMilli()
+	now := event.MillisOf(w.Clock)
 	for name, one := range map[view.Name]catalog.Audit{
 		"a": {}, "b": {Begun: 20, Ended: 30}, "c": {Requested: now - 1}, "d": {Begun: 10, Ended: 11}, "e": {Begun: 5, Ended: 6, Requested: now - 5},
 		"f": {Begun: now - 5, Ended: now - 4},

@@ -10,6 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -174,7 +175,7 @@ func (t *tick) writeItem(
 			return loaded, nil
 		}
 		item = viewstore.BaseItem{BaseKey: key, Horizon: run.Horizon}
-		if replace || loaded.Horizon == 0 {
+		if replace || loaded.Horizon == slot.Beginning {
 			item.States = page.AppendPage(nil)
 		} else {
 			item.States, err = t.set.Programs[g.place].Merge(loaded.States, page)

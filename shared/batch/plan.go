@@ -124,7 +124,7 @@ func (t *tick) beginListing(ctx context.Context, head lifecycle.Run, whole bool)
 		// A head of 0 has claimed no slot; the slots of a first run have no bound below.
 		return archive.FirstEvent, &t.held, nil
 	}
-	again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())
+	again := head.Horizon.Add(-t.Lookback)
 	return archive.SlotKey(again), &t.held, t.held.read(ctx, t.Batch, head, again)
 }
 
@@ -244,7 +244,7 @@ func (h *held) read(ctx context.Context, b *Batch, head lifecycle.Run, from slot
 		h.keep(m)
 	}
 	h.through = head.N
-	if edge := archive.SlotKey(from); from > h.from+slot.Slot(b.Lookback.Milliseconds()) {
+	if edge := archive.SlotKey(from); from > h.from.Add(b.Lookback) {
 		// Drop what is no longer listed, once in a while.
 		for key := range h.objects {
 			if key < edge {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -26,15 +27,15 @@ type Audits interface {
 }
 
 // Audit is the state of one view's audits: when the last one was requested, begun and ended, and the findings of the
-// last one that ended. Times are Unix milliseconds; 0 means never. While an audit runs, Begun is after Ended, and the
+// last one that ended. While an audit runs, Begun is after Ended, and the
 // findings belong to the audit before it.
 type Audit struct {
 	View     view.Name
 	Revision int64 // revision of this item; 0: not stored yet
 
-	Requested int64 // when an operator requested an audit
-	Begun     int64
-	Ended     int64
+	Requested event.Millis // when an operator requested an audit
+	Begun     event.Millis
+	Ended     event.Millis
 
 	Findings
 }
@@ -68,7 +69,7 @@ type Findings struct {
 type Drift struct {
 	// One value per key field, in the definition's order; cut where the key was too long to be stored whole.
 	Key    []string
-	Start  int64 // start of the window, Unix milliseconds
+	Start  event.Millis // start of the window
 	Cause  Cause
 	Detail string // name of the object, run or slot that was lost or folded twice
 
@@ -96,26 +97,26 @@ const claimed = 20 * time.Minute
 // IsRunning reports whether an audit is running. It is false for an audit that began so long ago that it can no longer
 // end.
 func (a Audit) IsRunning(now time.Time) bool {
-	return a.Begun > a.Ended && now.UnixMilli() < a.Begun+claimed.Milliseconds()
+	return a.Begun > a.Ended && event.MillisOf(now) < a.Begun.Add(claimed)
 }
 
 // IsDue reports whether an audit should begin now. No audit may be running, and one of these must hold: an audit was
 // requested after the last one began, the last one never ended, or the last one began longer than every ago.
 func (a Audit) IsDue(now time.Time, every time.Duration) bool {
-	return !a.IsRunning(now) &&
-		(a.Begun == 0 || a.Requested > a.Begun || a.Begun > a.Ended || now.UnixMilli() >= a.Begun+every.Milliseconds())
+	isUnanswered := a.Begun == event.Never || a.Requested > a.Begun || a.Begun > a.Ended
+	return !a.IsRunning(now) && (isUnanswered || event.MillisOf(now) >= a.Begun.Add(every))
 }
 
 // WithRequest returns the audit after an operator's request at the given time. An audit that is already running does
 // not answer the request; the next one does.
 func (a Audit) WithRequest(now time.Time) Audit {
-	a.Requested = max(now.UnixMilli(), a.Begun+1)
+	a.Requested = max(event.MillisOf(now), a.Begun+1)
 	return a
 }
 
 // Beginning returns the audit after an audit has begun at the given time. Begun is later than every earlier request,
 // begin and end, even if now is not.
 func (a Audit) Beginning(now time.Time) Audit {
-	a.Begun = max(now.UnixMilli(), a.Requested, a.Begun+1, a.Ended+1)
+	a.Begun = max(event.MillisOf(now), a.Requested, a.Begun+1, a.Ended+1)
 	return a
 }

@@ -5,13 +5,14 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 )
 
 func TestAuditIsDue(t *testing.T) {
 	const (
 		every = 24 * time.Hour
-		now   = int64(1_795_555_500_000)
-		m     = int64(60_000)
+		now   = event.Millis(1_795_555_500_000)
+		m     = 60_000
 	)
 	for _, c := range []struct {
 		name         string
@@ -29,7 +30,7 @@ func TestAuditIsDue(t *testing.T) {
 		{"asked for while it was under way", catalog.Audit{Requested: now - m, Begun: now - 2*m, Ended: now - m}, false, true},
 		{"asked for, and under way still", catalog.Audit{Requested: now - m, Begun: now - 2*m}, true, false},
 	} {
-		at := time.UnixMilli(now)
+		at := now.Time()
 		if running, due := c.audit.IsRunning(at), c.audit.IsDue(at, every); running != c.running || due != c.due {
 			t.Errorf("%s: running %v, due %v; want %v, %v", c.name, running, due, c.running, c.due)
 		}

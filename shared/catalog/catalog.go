@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -81,8 +82,8 @@ type SweepWaits struct {
 type SweepWait struct {
 	Run     uint64
 	Lane    int
-	Until   int64 // Unix milliseconds: until then it is left to come
-	Rounds  int   // how often the sweep has begun to queue: each round waits twice as long as the one before
-	Through int   // the objects at places of the run's manifest below this one were looked through in this round
-	Probe   int   // place and 1 of the object that was queued to learn how far the lane is read; 0: none
+	Until   event.Millis // until then it is left to come
+	Rounds  int          // how often the sweep has begun to queue: each round waits twice as long as the one before
+	Through int          // the objects at places of the run's manifest below this one were looked through in this round
+	Probe   int          // place and 1 of the object that was queued to learn how far the lane is read; 0: none
 }

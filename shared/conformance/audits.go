@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -107,10 +108,10 @@ func auditsRace(t *testing.T, s catalog.Audits) {
 		var errs [racers]error
 		race(func(i int) {
 			mine := a
-			mine.Revision, mine.Begun = round, int64(i)+1
+			mine.Revision, mine.Begun = round, event.Millis(i)+1
 			errs[i] = s.PutAudit(t.Context(), mine)
 		})
-		a.Begun = int64(oneWinner(t, errs[:], catalog.ErrConflict)) + 1
+		a.Begun = event.Millis(oneWinner(t, errs[:], catalog.ErrConflict)) + 1
 		a.Revision = round + 1
 		wantAudit(t, s, a)
 	}

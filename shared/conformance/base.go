@@ -21,7 +21,7 @@ func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 	runAll(t, open, []subtest[viewstore.Base]{
 		{"Load returns those of the items that exist", baseLoad},
 		{"Load: more items than a store returns at once", baseLoadMany},
-		{"Put writes an item whose stored horizon is still loaded, 0 for none stored", basePut},
+		{"Put writes an item whose stored horizon is still loaded, slot.Beginning for none stored", basePut},
 		{"Put: ErrConflict when it is not, and nothing was written", baseConflict},
 		{"Put: of many at once, one writes each horizon", baseRace},
 		{"Pages returns the items of one key with from <= page <= to, in the order of pages", basePages},

@@ -14,6 +14,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -47,7 +48,7 @@ func run(n uint64) lifecycle.Run {
 	return lifecycle.Run{
 		N: n, Horizon: slot.Slot(1_795_555_500_000 + 300_000*int64(n)),
 		Manifest: fmt.Sprintf("runs/%012d/manifest.json", n), Identities: fmt.Sprintf("runs/%012d/identities", n),
-		FirstArrival: int64(n) + 1, LastArrival: int64(n) + 2,
+		FirstArrival: event.Millis(n) + 1, LastArrival: event.Millis(n) + 2,
 		Objects: int64(n) + 3, LateObjects: int64(n) + 4, Events: math.MaxInt64 - int64(n), Duplicates: int64(n) + 5, Conflicts: int64(n) + 6,
 	}
 }

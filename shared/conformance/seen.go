@@ -29,10 +29,10 @@ func Seen(t *testing.T, open func(t *testing.T) viewstore.Seen) {
 }
 
 // recordedAt is when items are recorded here, more or less.
-const recordedAt = int64(1_795_555_500_000)
+const recordedAt = event.Millis(1_795_555_500_000)
 
 // seenOf is an item of one record for each sequence number.
-func seenOf(lane event.Lane, recorded int64, sequences ...event.Sequence) viewstore.SeenItem {
+func seenOf(lane event.Lane, recorded event.Millis, sequences ...event.Sequence) viewstore.SeenItem {
 	item := viewstore.SeenItem{Lane: lane, Recorded: recorded, Expires: never}
 	for i, s := range sequences {
 		r := viewstore.SeenRecord{Sequence: s, Line: i, Identities: []uint64{uint64(i), 1<<64 - 1, 1 << 63}}
@@ -56,7 +56,7 @@ func wantAfter(t *testing.T, s viewstore.Seen, lane event.Lane, last event.Seque
 	wantItems(t, fmt.Sprintf("items of lane %s after %q", lane, last), got, want)
 }
 
-func wantSince(t *testing.T, s viewstore.Seen, lane event.Lane, recorded int64, want ...viewstore.SeenItem) {
+func wantSince(t *testing.T, s viewstore.Seen, lane event.Lane, recorded event.Millis, want ...viewstore.SeenItem) {
 	t.Helper()
 	got, err := s.Since(t.Context(), lane, recorded)
 	wantNoError(t, "since", err)
@@ -169,13 +169,13 @@ func seenSince(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
 	var items []viewstore.SeenItem
 	// The clocks of writers differ: the fourth item was recorded before the third.
-	for i, ms := range []int64{0, 1000, 3000, 2000, 4000, 4000} {
+	for i, ms := range []event.Millis{0, 1000, 3000, 2000, 4000, 4000} {
 		items = append(items, seenOf(lane, recordedAt+ms, sequence(10*i), sequence(10*i+1)))
 	}
 	for _, i := range []int{3, 5, 0, 4, 2, 1} {
 		putSeen(t, s, items[i])
 	}
-	for ms, from := range map[int64]int{-1: 0, 0: 0, 1: 1, 1000: 1, 1001: 2, 2000: 2, 2001: 4, 3000: 4, 4000: 4, 4001: 6} {
+	for ms, from := range map[event.Millis]int{-1: 0, 0: 0, 1: 1, 1000: 1, 1001: 2, 2000: 2, 2001: 4, 3000: 4, 4000: 4, 4001: 6} {
 		wantSince(t, s, lane, recordedAt+ms, items[from:]...)
 	}
 	wantSince(t, s, ownLane(t, 2), 0)
@@ -185,7 +185,7 @@ func seenMany(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
 	var items []viewstore.SeenItem
 	for i := range 12 { // of 160 KB each: more than 1 MB
-		item := seenOf(lane, recordedAt+int64(i), sequence(i))
+		item := seenOf(lane, recordedAt+event.Millis(i), sequence(i))
 		item.Records[0].Identities = make([]uint64, 20_000)
 		for at := range item.Records[0].Identities {
 			item.Records[0].Identities[at] = uint64(i*20_000+at) * 0x9e3779b97f4a7c15

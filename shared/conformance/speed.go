@@ -124,7 +124,7 @@ func speedPut(t *testing.T, s viewstore.Speed) {
 	item := speedOf(definitionOf(t, 'd'), "k", firstSlot, 7, lane(3))
 	var loaded event.Sequence
 	for i, applied := range []event.Sequence{"1", "9", "10", firstSequence, event.Sequence("1" + strings.Repeat("0", 128))} {
-		item.Applied, item.States, item.Expires = applied, noise(uint64(i), 1+i*largeStates/4), never+int64(i)
+		item.Applied, item.States, item.Expires = applied, noise(uint64(i), 1+i*largeStates/4), never+viewstore.Expiry(i)
 		putSpeed(t, s, item, loaded)
 		wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey}, item)
 		loaded = applied

@@ -32,12 +32,12 @@ type Span struct{ Start, End uint32 }
 // Batch holds lines and the fields that were extracted from them, one column per field. Row i of every column belongs
 // to line i. A Batch is reused: Fields.Scan appends to it, and Reset empties it and keeps the memory.
 type Batch struct {
-	Data    []byte  // the lines, each ended by '\n'
-	Lines   []Span  // the lines without their line ends
-	Stamps  []Stamp // one per line; always valid, since a line must have a stamp
-	Sources []Value // always strings
-	IDs     []Value // always strings
-	Times   []int64 // event times in Unix milliseconds, UTC, rounded down; the arrival where the event has no time
+	Data    []byte   // the lines, each ended by '\n'
+	Lines   []Span   // the lines without their line ends
+	Stamps  []Stamp  // one per line; always valid, since a line must have a stamp
+	Sources []Value  // always strings
+	IDs     []Value  // always strings
+	Times   []Millis // event times, rounded down; the arrival where the event has no time
 	Columns [][]Value
 }
 

@@ -98,7 +98,7 @@ func TestScanBatch(t *testing.T) {
 		t.Errorf("%d lines: %s", b.Len(), got)
 	}
 	const arrival = 1732246711351 // of 01JD8Z6B1Q
-	if diff := cmp.Diff([]int64{arrival, arrival, -1}, b.Times); diff != "" {
+	if diff := cmp.Diff([]event.Millis{arrival, arrival, -1}, b.Times); diff != "" {
 		t.Errorf("times (-want +got):\n%s", diff)
 	}
 	for i, want := range []struct{ line, source, id, stamp string }{

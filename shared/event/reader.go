@@ -216,12 +216,12 @@ func (r *reader) time(v Value) bool {
 		return true
 	}
 	text, _ := r.Text(v, nil)
-	ms, ok := ParseTime(text)
+	at, ok := ParseTime(text)
 	if v.Kind != String || !ok {
 		r.fail("an RFC 3339 time")
 		return false
 	}
-	r.Times[r.row], r.timed = ms, true
+	r.Times[r.row], r.timed = at, true
 	return true
 }
 

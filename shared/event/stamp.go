@@ -21,11 +21,14 @@ type Stamp struct {
 	Index   int
 }
 
-// Arrival is when the request arrived, in Unix milliseconds, UTC.
-func (s Stamp) Arrival() int64 { return int64(s.Request.Time()) }
+// ArrivalOf is when a request arrived: its ULID tells.
+func ArrivalOf(request ulid.ULID) Millis { return Millis(request.Time()) }
+
+// Arrival is when the request arrived.
+func (s Stamp) Arrival() Millis { return ArrivalOf(s.Request) }
 
 // Time is Arrival as a time in UTC.
-func (s Stamp) Time() time.Time { return time.UnixMilli(s.Arrival()).UTC() }
+func (s Stamp) Time() time.Time { return s.Arrival().Time() }
 
 // Compare orders stamps as the archive does: by request, then by index.
 func (s Stamp) Compare(t Stamp) int {

@@ -11,7 +11,7 @@ import (
 )
 
 func TestParseTimeTable(t *testing.T) {
-	for text, want := range map[string]int64{
+	for text, want := range map[string]event.Millis{
 		"1970-01-01T00:00:00Z":                0,
 		"2015-05-17T10:05:03Z":                1431857103000,
 		"2015-05-17t10:05:03z":                1431857103000,
@@ -54,7 +54,7 @@ func TestParseTimeRefuses(t *testing.T) {
 
 // oracle is the standard library's strict reader of RFC 3339. Other than ParseTime, it takes capital letters only,
 // offsets of hour 24 and minute 60, and instants outside the years 0000 to 9999.
-func oracle(text string) (int64, bool) {
+func oracle(text string) (event.Millis, bool) {
 	if n := len(text); n > 6 && (text[n-6] == '+' || text[n-6] == '-') && (text[n-5:n-3] == "24" || text[n-2:] == "60") {
 		return 0, false
 	}
@@ -63,7 +63,7 @@ func oracle(text string) (int64, bool) {
 		return 0, false
 	}
 	year := parsed.UTC().Year()
-	return parsed.UnixMilli(), year >= 0 && year <= 9999
+	return event.MillisOf(parsed), year >= 0 && year <= 9999
 }
 
 func checkTime(t interface {

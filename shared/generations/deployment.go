@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -150,7 +151,7 @@ func (s Deployment) postpone(
 		}
 		another = lifecycle.GenerationID(id.String())
 	}
-	return v.Postponed(g.ID, another, live, s.Now().UnixMilli()), true, nil
+	return v.Postponed(g.ID, another, live, event.MillisOf(s.Now())), true, nil
 }
 
 // generationOf is the generation in which a definition would come.
@@ -185,17 +186,17 @@ func (s Deployment) makeDesired(
 	}
 	// What is written next is a commit point: speed folds the definition from then on, and no longer one that was given
 	// up for it.
-	next, changed := v.WithDesired(g, whole, s.Now().UnixMilli())
+	next, changed := v.WithDesired(g, whole, event.MillisOf(s.Now()))
 	next.Description = d.Description
 	return next, changed, nil
 }
 
-// nextLiveSlot is the slot that a definition is announced for: 0 when there is no event yet, so that a new stack's
+// nextLiveSlot is the slot that a definition is announced for: slot.Beginning when there is no event yet, so that a new stack's
 // answers are live from its first event on.
 func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
 	empty, err := s.isArchiveEmpty(ctx)
 	if err != nil || empty {
-		return 0, err
+		return slot.Beginning, err
 	}
 	return s.Slot.Next(s.Slot.At(s.Now().Add(s.ClockMargin.Apart() + s.ConfirmWithin))), nil
 }
@@ -203,10 +204,10 @@ func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
 // confirmedInTime says whether an announcement that has been read is early enough: whether no event of a slot from
 // live on can have been streamed before.
 //
-// With live = 0 there must be none at all: an event is archived before it is streamed, and is folded by a function
+// With slot.Beginning there must be none at all: an event is archived before it is streamed, and is folded by a function
 // that reads the catalog after that.
 func (s Deployment) confirmedInTime(ctx context.Context, live slot.Slot) (bool, error) {
-	if live == 0 {
+	if live == slot.Beginning {
 		return s.isArchiveEmpty(ctx)
 	}
 	return !s.Now().Add(s.ClockMargin.Apart()).After(live.Start()), nil
@@ -222,12 +223,12 @@ func (s Deployment) isArchiveEmpty(ctx context.Context) (bool, error) {
 
 // Expire gives up what was retained for long enough, of the views as read.
 func (s Deployment) Expire(ctx context.Context, views []lifecycle.View) error {
-	now, retainFor := s.Now().UnixMilli(), s.RetainFor.Milliseconds()
+	now := event.MillisOf(s.Now())
 	var all []error
 	for _, v := range views {
-		if _, is := v.Expired(retainFor, now); is {
+		if _, is := v.Expired(s.RetainFor, now); is {
 			all = append(
-				all, s.change(ctx, v.Name, func(v lifecycle.View) (lifecycle.View, bool) { return v.Expired(retainFor, now) }),
+				all, s.change(ctx, v.Name, func(v lifecycle.View) (lifecycle.View, bool) { return v.Expired(s.RetainFor, now) }),
 			)
 		}
 	}
@@ -241,8 +242,8 @@ func (s Deployment) Retire(ctx context.Context, views []lifecycle.View) error {
 	if len(s.Definitions) == 0 {
 		return nil
 	}
-	now, retainFor := s.Now().UnixMilli(), s.RetainFor.Milliseconds()
-	unnamed := func(v lifecycle.View) (lifecycle.View, bool) { return v.Unnamed(retainFor, now) }
+	now := event.MillisOf(s.Now())
+	unnamed := func(v lifecycle.View) (lifecycle.View, bool) { return v.Unnamed(s.RetainFor, now) }
 	var all []error
 	for _, v := range views {
 		isNamed := slices.ContainsFunc(s.Definitions, func(d lifecycle.Definition) bool { return d.Name == v.Name })

@@ -17,6 +17,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -63,7 +64,7 @@ func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) 
 		// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with,
 		// which is retained.
 		err := m.put(ctx, v.Name, "view serves", g, func(v lifecycle.View) (lifecycle.View, bool) {
-			return v.Switched(g.ID, m.Now().UnixMilli()), m.mayServe(v, g.ID, head)
+			return v.Switched(g.ID, event.MillisOf(m.Now())), m.mayServe(v, g.ID, head)
 		})
 		if err != nil {
 			err = fmt.Errorf("let generation %s serve: %w", g.ID, err)
@@ -85,7 +86,7 @@ func (m Mover) mayServe(v lifecycle.View, id lifecycle.GenerationID, head lifecy
 // generation.
 func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 	for _, g := range v.Generations {
-		if g.Owner() != m.Owner || g.State != lifecycle.Dropping || m.Now().UnixMilli()-g.Since < m.DropGrace.Milliseconds() {
+		if g.Owner() != m.Owner || g.State != lifecycle.Dropping || event.MillisOf(m.Now()) < g.Since.Add(m.DropGrace) {
 			continue
 		}
 		done, err := m.deleteItems(ctx, g)

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -81,7 +82,7 @@ func generation(id string, state lifecycle.State, change func(*lifecycle.Generat
 		LiveFrom:   5000,
 	}
 	if state == lifecycle.Dropping {
-		g.Since = now.Add(-dropGrace).UnixMilli()
+		g.Since = event.MillisOf(now.Add(-dropGrace))
 	}
 	if change != nil {
 		change(&g)

@@ -65,7 +65,7 @@ func (g Generation) TakesRuns() bool { return g.IsKept() && g.State != Announced
 // HasUseFor says whether a run holds anything that the owner has to bring in. Batch writes the run's horizon whatever
 // it holds; replay takes what arrived before LiveFrom.
 func (g Generation) HasUseFor(run Run) bool {
-	return g.HasBase() || run.Events > 0 && run.FirstArrival < int64(g.LiveFrom)
+	return g.HasBase() || run.Events > 0 && run.FirstArrival < g.LiveFrom.Millis()
 }
 
 // Answers says whether there is anything in a generation that is kept: a run or, where speed alone folds all there is,
@@ -81,7 +81,7 @@ func (g Generation) CompleteThrough(swept uint64) uint64 {
 	if g.HasBase() {
 		return 0
 	}
-	if g.LiveFrom > 0 {
+	if g.LiveFrom != slot.Beginning {
 		swept = min(swept, g.Run)
 	}
 	if g.Lacks > 0 {

@@ -8,6 +8,7 @@ package lifecycle
 import (
 	"slices"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -22,7 +23,7 @@ type Run struct {
 	Manifest   string    // archive key; "" when the run reads no object
 	Identities string    // archive key; "" when the run has no event
 
-	FirstArrival, LastArrival int64 // of its events' stamps, Unix milliseconds, both included; 0 when it has none
+	FirstArrival, LastArrival event.Millis // of its events' stamps, both included; event.Never when it has none
 
 	Objects     int64 // read
 	LateObjects int64 // objects of slots that an earlier run had claimed
@@ -52,10 +53,10 @@ type Generation struct {
 	ID         GenerationID
 	Definition view.Hash
 	State      State
-	LiveFrom   slot.Slot // speed folds the definition for slots from here on; 0: for all there are
-	Run        uint64    // the last run that the owner has brought in; 0 for none
-	Horizon    slot.Slot // that run's
-	Since      int64     // when it was retained, or given up, Unix milliseconds; 0 before
+	LiveFrom   slot.Slot    // speed folds the definition for slots from here on; slot.Beginning: for all there are
+	Run        uint64       // the last run that the owner has brought in; 0 for none
+	Horizon    slot.Slot    // that run's; slot.Beginning for none
+	Since      event.Millis // when it was retained, or given up; event.Never before
 
 	Architecture view.Architecture // whose runs Run counts, and what Horizon says: see Owner and HasBase
 	// the first run of which the stream lacks events for good: incomplete from there on; 0: none
@@ -81,19 +82,19 @@ type View struct {
 	// what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or
 	// it is taken up again
 	Held    view.Hash
-	Retired int64 // since when the file that is deployed no longer names the view, Unix milliseconds; 0: it does
-	Rebuild bool  // an operator wants the definition built anew: batch begins with its next run
+	Retired event.Millis // since when the file that is deployed no longer names the view; event.Never: it does
+	Rebuild bool         // an operator wants the definition built anew: batch begins with its next run
 }
 
 // IsGone says whether the view was retired and is dropped: nothing of it answers any more. Its entry stays for its
 // revision, which never begins again, so that no function that was frozen takes a view of the same name for the one
 // that it has read.
 func (v View) IsGone() bool {
-	return v.Retired != 0 && !slices.ContainsFunc(v.Generations, Generation.IsKept)
+	return v.Retired != event.Never && !slices.ContainsFunc(v.Generations, Generation.IsKept)
 }
 
 // WantsRebuild says whether batch is to build the view anew: not while it is retired.
-func (v View) WantsRebuild() bool { return v.Rebuild && v.Retired == 0 }
+func (v View) WantsRebuild() bool { return v.Rebuild && v.Retired == event.Never }
 
 // Generation returns the generation with the id.
 func (v View) Generation(id GenerationID) (Generation, bool) {
@@ -141,13 +142,12 @@ func (v View) GenerationOf(definition view.Hash) (Generation, bool) {
 	return Generation{}, false
 }
 
-// Lacking returns the view as it is once the stream lacks, for good, events of a run that arrived before an instant,
-// Unix milliseconds: every generation that is kept, has no base items, and is live from before then, is incomplete
-// from that run on.
-func (v View) Lacking(run uint64, before int64) (next View, changed bool) {
+// Lacking returns the view as it is once the stream lacks, for good, events of a run that arrived before an instant:
+// every generation that is kept, has no base items, and is live from before then, is incomplete from that run on.
+func (v View) Lacking(run uint64, before event.Millis) (next View, changed bool) {
 	next = v
 	for _, g := range v.Generations {
-		if !g.HasBase() && g.IsKept() && g.Lacks == 0 && int64(g.LiveFrom) <= before {
+		if !g.HasBase() && g.IsKept() && g.Lacks == 0 && g.LiveFrom.Millis() <= before {
 			g.Lacks = run
 			next, changed = next.With(g), true
 		}

@@ -5,10 +5,12 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 	"pgregory.net/rapid"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -19,7 +21,7 @@ import (
 type machine struct {
 	view lifecycle.View
 	head lifecycle.Run
-	now  int64
+	now  event.Millis
 	ids  int
 }
 
@@ -194,7 +196,7 @@ func TestMachine(t *testing.T) {
 		}
 		t.Repeat(map[string]func(*rapid.T){
 			"":            m.check,
-			"time passes": func(t *rapid.T) { m.now += rapid.Int64Range(1, 10).Draw(t, "ms") },
+			"time passes": func(t *rapid.T) { m.now += event.Millis(rapid.Int64Range(1, 10).Draw(t, "ms")) },
 			"settle":      m.settle,
 			"changed": func(t *rapid.T) { // a run, a deployment, and all is done for it
 				m.head = lifecycle.Run{N: m.head.N + 1, Horizon: m.head.Horizon + 2}
@@ -224,17 +226,17 @@ func TestMachine(t *testing.T) {
 				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Switched(g.ID, m.now) })
 			},
 			"expire": func(t *rapid.T) {
-				retainFor := rapid.Int64Range(0, 10).Draw(t, "retain for")
+				retainFor := time.Duration(rapid.Int64Range(0, 10).Draw(t, "retain for")) * time.Millisecond
 				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Expired(retainFor, m.now); return next })
 			},
 			"the file leaves the view out": func(t *rapid.T) {
-				retainFor := rapid.Int64Range(0, 20).Draw(t, "retain for")
+				retainFor := time.Duration(rapid.Int64Range(0, 20).Draw(t, "retain for")) * time.Millisecond
 				before := m.view
 				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Unnamed(retainFor, m.now); return next })
 				isKept := slices.ContainsFunc(before.Generations, lifecycle.Generation.IsKept)
-				if m.view.IsGone() != (!isKept || before.Retired != 0 && m.now-before.Retired >= retainFor) ||
+				if m.view.IsGone() != (!isKept || before.Retired != event.Never && m.now.Time().Sub(before.Retired.Time()) >= retainFor) ||
 					m.view.IsGone() && m.view.Held != "" {
-					t.Fatalf("left out at %d, kept for %d: %+v, after %+v", m.now, retainFor, m.view, before)
+					t.Fatalf("left out at %d, kept for %s: %+v, after %+v", m.now, retainFor, m.view, before)
 				}
 			},
 			"drop the retired view": func(t *rapid.T) {

@@ -2,7 +2,9 @@ package lifecycle
 
 import (
 	"slices"
+	"time"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -69,14 +71,13 @@ func Rules() []Rule {
 	}
 }
 
-// after returns the generation after a move at a time, Unix milliseconds; not ok, when the table has no such move from
-// its state.
-func (g Generation) after(m Move, now int64) (next Generation, ok bool) {
+// after returns the generation after a move at a time; not ok, when the table has no such move from its state.
+func (g Generation) after(m Move, now event.Millis) (next Generation, ok bool) {
 	for _, r := range Rules() {
 		if r.Move != m || r.From != g.State {
 			continue
 		}
-		g.State, g.Since = r.To, 0
+		g.State, g.Since = r.To, event.Never
 		if r.To == Retained || r.To == Dropping {
 			g.Since = now
 		}
@@ -87,7 +88,7 @@ func (g Generation) after(m Move, now int64) (next Generation, ok bool) {
 
 // moved returns the view after a move of one of its generations; not ok, when it has none of the id, or the table has
 // no such move from its state.
-func (v View) moved(id GenerationID, m Move, now int64) (next View, ok bool) {
+func (v View) moved(id GenerationID, m Move, now event.Millis) (next View, ok bool) {
 	g, _ := v.Generation(id)
 	g, ok = g.after(m, now)
 	if !ok || g.ID != id {
@@ -99,7 +100,7 @@ func (v View) moved(id GenerationID, m Move, now int64) (next View, ok bool) {
 // New returns a generation of a definition that speed folds for slots from live on: announced, or begun where speed
 // folds them in any case.
 func New(d Definition, id GenerationID, m Move, live slot.Slot) Generation {
-	g, _ := Generation{ID: id, Definition: d.Hash, Architecture: d.Architecture, LiveFrom: live}.after(m, 0)
+	g, _ := Generation{ID: id, Definition: d.Hash, Architecture: d.Architecture, LiveFrom: live}.after(m, event.Never)
 	return g
 }
 
@@ -154,14 +155,14 @@ func (v View) wanted(definition view.Hash, rebuild bool) outcome {
 }
 
 // WithDesired returns the view as it is when the definition of a fresh generation is the one to be, and whether
-// that is a change: see wants. What is replaced is given up now, Unix milliseconds. A view that is retired is taken
+// that is a change: see wants. What is replaced is given up now. A view that is retired is taken
 // up again. Whatever is not left alone ends a hold. What an operator wants built anew comes when whole says that
 // the runs hold all of the archive; until then the wish stays.
-func (v View) WithDesired(fresh Generation, whole bool, now int64) (next View, changed bool) {
+func (v View) WithDesired(fresh Generation, whole bool, now event.Millis) (next View, changed bool) {
 	rebuild := v.Rebuild && whole
 	does := v.wanted(fresh.Definition, rebuild)
-	next, changed = v, v.Retired != 0
-	next.Retired = 0
+	next, changed = v, v.Retired != event.Never
+	next.Retired = event.Never
 	if does == leave {
 		return next, changed
 	}
@@ -189,17 +190,17 @@ func (v View) WithDesired(fresh Generation, whole bool, now int64) (next View, c
 
 // Confirmed returns the view with an announced generation confirmed.
 func (v View) Confirmed(id GenerationID) View {
-	next, _ := v.moved(id, Confirm, 0)
+	next, _ := v.moved(id, Confirm, event.Never)
 	return next
 }
 
 // Postponed returns the view with an announced generation announced anew, for slots from live on. Where items are not
 // per slot, what speed has folded too early would stay in: then another generation, with the id another, takes its
 // place.
-func (v View) Postponed(id, another GenerationID, live slot.Slot, now int64) View {
+func (v View) Postponed(id, another GenerationID, live slot.Slot, now event.Millis) View {
 	g, _ := v.Generation(id)
 	if g.PerSlot() {
-		next, ok := v.moved(id, Postpone, 0)
+		next, ok := v.moved(id, Postpone, event.Never)
 		if ok {
 			g.LiveFrom = live
 			next = next.With(g)
@@ -228,9 +229,9 @@ func (v View) Advanced(id GenerationID, run Run) (next View, changed bool) {
 	return v.With(g), true
 }
 
-// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now,
-// Unix milliseconds; what had been retained until then is dropped.
-func (v View) Switched(to GenerationID, now int64) View {
+// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now;
+// what had been retained until then is dropped.
+func (v View) Switched(to GenerationID, now event.Millis) View {
 	next := v
 	next.Serving = to
 	for _, g := range v.Generations {
@@ -243,31 +244,31 @@ func (v View) Switched(to GenerationID, now int64) View {
 	return next
 }
 
-// Expired returns the view with what was retained given up, when it has been for retainFor, in milliseconds.
-func (v View) Expired(retainFor, now int64) (next View, changed bool) {
+// Expired returns the view with what was retained given up, when it has been for retainFor.
+func (v View) Expired(retainFor time.Duration, now event.Millis) (next View, changed bool) {
 	g, ok := v.FirstInState(Retained)
-	if !ok || now-g.Since < retainFor {
+	if !ok || now < g.Since.Add(retainFor) {
 		return v, false
 	}
 	return v.moved(g.ID, Expire, now)
 }
 
-// Unnamed returns the view as it is when the file that is deployed does not name it: retired since now, Unix
-// milliseconds. It goes on as it was, answers, and is kept current, so that it is taken up again without a gap. When
-// it has been retired for retainFor, in milliseconds, it is dropped.
-func (v View) Unnamed(retainFor, now int64) (next View, changed bool) {
-	isFirst := v.Retired == 0
+// Unnamed returns the view as it is when the file that is deployed does not name it: retired since now. It
+// goes on as it was, answers, and is kept current, so that it is taken up again without a gap. When
+// it has been retired for retainFor, it is dropped.
+func (v View) Unnamed(retainFor time.Duration, now event.Millis) (next View, changed bool) {
+	isFirst := v.Retired == event.Never
 	if isFirst {
 		v.Retired = now
 	}
-	if v.IsGone() || !isFirst && now-v.Retired >= retainFor {
+	if v.IsGone() || !isFirst && now >= v.Retired.Add(retainFor) {
 		return v.ended(now), isFirst || !v.IsGone() || v.Held != "" || v.Rebuild
 	}
 	return v, isFirst
 }
 
 // ended is the retired view with all its generations given up. What was held, or was to be built anew, is so no longer.
-func (v View) ended(now int64) View {
+func (v View) ended(now event.Millis) View {
 	next := v
 	next.Serving, next.Held, next.Rebuild = "", "", false
 	for _, g := range v.Generations {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -17,7 +18,7 @@ func life(serving string, generations ...lifecycle.Generation) lifecycle.View {
 	return lifecycle.View{Name: "v", Revision: 5, Serving: lifecycle.GenerationID(serving), Generations: generations}
 }
 
-func in(definition string, state lifecycle.State, since int64) lifecycle.Generation {
+func in(definition string, state lifecycle.State, since event.Millis) lifecycle.Generation {
 	return lifecycle.Generation{Definition: view.Hash(definition), State: state, Since: since}
 }
 

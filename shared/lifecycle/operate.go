@@ -3,6 +3,7 @@ package lifecycle
 import (
 	"fmt"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -52,11 +53,11 @@ func (v View) MayServe(id GenerationID, head Run) error {
 	return nil
 }
 
-// Switch moves the pointer to a generation, now, Unix milliseconds; "" for the one that is being built. Going to a
+// Switch moves the pointer to a generation, now; "" for the one that is being built. Going to a
 // retained one is going back: see Rollback.
 //
 // Errors: *Refusal.
-func (v View) Switch(to GenerationID, head Run, now int64) (View, error) {
+func (v View) Switch(to GenerationID, head Run, now event.Millis) (View, error) {
 	if to == "" {
 		g, ok := v.FirstInState(Building)
 		if !ok {
@@ -85,7 +86,7 @@ func (v View) Switch(to GenerationID, head Run, now int64) (View, error) {
 // back is the view once it has gone back from a definition to another. What was on its way is given up, and so is the
 // wish for it. What batch is deployed with is held, so that it does not bring it back: what is held already, else what
 // was on its way, else what served; but nothing when that is what the view has gone back to.
-func (v View) back(from, to view.Hash, now int64) View {
+func (v View) back(from, to view.Hash, now event.Millis) View {
 	deployed := from
 	for _, g := range v.Generations {
 		if g.isOnItsWay() {
@@ -107,7 +108,7 @@ func (v View) back(from, to view.Hash, now int64) View {
 // What served is retained, so that a second rollback undoes the first.
 //
 // Errors: *Refusal.
-func (v View) Rollback(head Run, now int64) (View, error) {
+func (v View) Rollback(head Run, now event.Millis) (View, error) {
 	back, ok := v.FirstInState(Retained)
 	if !ok {
 		return v, v.refuse("no generation is retained to go back to")
@@ -119,7 +120,7 @@ func (v View) Rollback(head Run, now int64) (View, error) {
 // deleted a while later.
 //
 // Errors: *Refusal.
-func (v View) Drop(id GenerationID, now int64) (View, error) {
+func (v View) Drop(id GenerationID, now event.Millis) (View, error) {
 	next, _, err := v.giveUp(id, Drop, now, "retained", Retained)
 	return next, err
 }
@@ -127,9 +128,9 @@ func (v View) Drop(id GenerationID, now int64) (View, error) {
 // DropRetired drops a retired view at once: nothing of it answers any more, and its items are deleted a while later.
 //
 // Errors: *Refusal.
-func (v View) DropRetired(now int64) (View, error) {
+func (v View) DropRetired(now event.Millis) (View, error) {
 	switch {
-	case v.Retired == 0:
+	case v.Retired == event.Never:
 		return v, v.refuse("it is not retired: the file that is deployed names it; take it out of the file first")
 	case v.IsGone():
 		return v, nil // the same again
@@ -142,7 +143,7 @@ func (v View) DropRetired(now int64) (View, error) {
 // ends when there is no such generation yet.
 //
 // Errors: *Refusal.
-func (v View) Abandon(id GenerationID, now int64) (View, error) {
+func (v View) Abandon(id GenerationID, now event.Millis) (View, error) {
 	next, given, err := v.giveUp(id, Abandon, now, "announced or being built", Announced, Building)
 	if err != nil && id == "" && v.Rebuild {
 		v.Rebuild = false
@@ -161,7 +162,7 @@ func (v View) Abandon(id GenerationID, now int64) (View, error) {
 // giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is
 // given up already.
 func (v View) giveUp(
-	id GenerationID, m Move, now int64, what string, states ...State,
+	id GenerationID, m Move, now event.Millis, what string, states ...State,
 ) (next View, given Generation, err error) {
 	if id == "" {
 		g, ok := v.FirstInState(states...)

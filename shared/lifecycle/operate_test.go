@@ -7,6 +7,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -22,7 +23,7 @@ func at(g lifecycle.Generation, run uint64) lifecycle.Generation {
 }
 
 // ready is a generation that is at the head.
-func ready(definition string, state lifecycle.State, since int64) lifecycle.Generation {
+func ready(definition string, state lifecycle.State, since event.Millis) lifecycle.Generation {
 	return at(in(definition, state, since), head.N)
 }
 
@@ -236,7 +237,7 @@ func TestRollback(t *testing.T) {
 			"A",
 			append([]lifecycle.Generation{ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99)}, others...)...)
 	}
-	rebuilt := func(first, second lifecycle.State, since int64, others ...lifecycle.Generation) lifecycle.View {
+	rebuilt := func(first, second lifecycle.State, since event.Millis, others ...lifecycle.Generation) lifecycle.View {
 		serving := lifecycle.GenerationID("A1")
 		if second == lifecycle.Serving {
 			serving = "A2"

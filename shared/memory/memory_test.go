@@ -119,7 +119,7 @@ func TestSpeedItemsExpire(t *testing.T) {
 	for name, clock := range map[string]func() time.Time{"by Now": now, "never without Now": nil} {
 		t.Run(name, func(t *testing.T) {
 			s := &memory.Speed{Now: clock}
-			item := func(at slot.Slot, expires int64) viewstore.SpeedItem {
+			item := func(at slot.Slot, expires viewstore.Expiry) viewstore.SpeedItem {
 				return viewstore.SpeedItem{
 					SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: at, Lane: lane0}, Applied: "1", States: []byte{1}, Expires: expires,
 				}
@@ -130,14 +130,14 @@ func TestSpeedItemsExpire(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			expired, last, kept := item(1, instant.Unix()-1), item(2, instant.Unix()), item(3, 0)
+			expired, last, kept := item(1, viewstore.ExpiryAt(instant)-1), item(2, viewstore.ExpiryAt(instant)), item(3, viewstore.NeverExpires)
 			for _, i := range []viewstore.SpeedItem{expired, last, kept} {
 				put(i, "")
 			}
 			var busy viewstore.SpeedItem
 			for n := range 10_000 {
 				loaded := busy.Applied
-				busy = item(4, instant.Unix()+1)
+				busy = item(4, viewstore.ExpiryAt(instant)+1)
 				busy.Applied = event.Sequence(fmt.Sprint(n + 1))
 				put(busy, loaded)
 			}
@@ -162,7 +162,7 @@ func TestSpeedItemsExpire(t *testing.T) {
 // TestSeenItemsAreForgotten: those of the lane that had expired when a later item was recorded.
 func TestSeenItemsAreForgotten(t *testing.T) {
 	s := &memory.Seen{}
-	item := func(lane event.Lane, sequence event.Sequence, recorded, expires int64) viewstore.SeenItem {
+	item := func(lane event.Lane, sequence event.Sequence, recorded event.Millis, expires viewstore.Expiry) viewstore.SeenItem {
 		return viewstore.SeenItem{
 			Lane: lane, Records: []viewstore.SeenRecord{{Sequence: sequence, Identities: []uint64{1}}}, Recorded: recorded * 1000, Expires: expires,
 		}

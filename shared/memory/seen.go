@@ -32,7 +32,7 @@ func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 		if s.items == nil {
 			s.items = map[event.Lane][]viewstore.SeenItem{}
 		}
-		all := slices.DeleteFunc(s.items[item.Lane], func(old viewstore.SeenItem) bool { return old.Expires < item.Recorded/1000 })
+		all := slices.DeleteFunc(s.items[item.Lane], func(old viewstore.SeenItem) bool { return old.Expires.IsBefore(item.Recorded.Time()) })
 		at, found := slices.BinarySearchFunc(all, item, compareSeen)
 		if found {
 			all[at] = copySeen(item)
@@ -56,7 +56,7 @@ func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) 
 }
 
 // Since implements viewstore.Seen.
-func (s *Seen) Since(ctx context.Context, lane event.Lane, recorded int64) ([]viewstore.SeenItem, error) {
+func (s *Seen) Since(ctx context.Context, lane event.Lane, recorded event.Millis) ([]viewstore.SeenItem, error) {
 	return s.read(ctx, "seen.Since", lane, func(all []viewstore.SeenItem) int {
 		from := len(all)
 		for from > 0 && all[from-1].Recorded >= recorded {

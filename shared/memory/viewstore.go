@@ -213,10 +213,10 @@ func (s *Speed) expire() {
 	if s.puts++; s.Now == nil || s.puts%10_000 != 0 {
 		return
 	}
-	now := s.Now().Unix()
+	now := s.Now()
 	for partition, items := range s.items {
 		for key, item := range items {
-			if item.Expires != 0 && item.Expires < now {
+			if item.Expires.IsBefore(now) {
 				delete(items, key)
 			}
 		}

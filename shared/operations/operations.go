@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
@@ -93,8 +94,8 @@ func (o *Operations) change(
 		case v.Revision == 0:
 			return v, false, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
 		case w == nil:
-			w = &wish{operation: operation, generation: about(v, operation, generation), first: v, now: o.Now().UnixMilli()}
-			w.dropsView = operation == Drop && generation == "" && v.Retired != 0
+			w = &wish{operation: operation, generation: about(v, operation, generation), first: v, now: event.MillisOf(o.Now())}
+			w.dropsView = operation == Drop && generation == "" && v.Retired != event.Never
 		case w.isReached(v):
 			return v, false, nil // the answer was lost, or somebody else wanted the same
 		}
@@ -116,8 +117,8 @@ type wish struct {
 	operation  Operation
 	generation lifecycle.GenerationID
 	first      lifecycle.View
-	dropsView  bool  // it is about the view, which is retired
-	now        int64 // Unix milliseconds
+	dropsView  bool // it is about the view, which is retired
+	now        event.Millis
 }
 
 // about is the generation that an operation is about where none is named; "" when there is none. An operation that is
@@ -208,7 +209,7 @@ func (o *Operations) wantAudit(ctx context.Context, name view.Name) (lifecycle.V
 	// Commit point: the audit is asked for, and begins at the audit's next tick.
 	return v, generations.UpdateAudit(ctx, o.Catalog, name, o.Tries, func(a catalog.Audit) (catalog.Audit, bool, error) {
 		// The answer was lost, or somebody else has asked.
-		isAsked := a.Requested >= now.UnixMilli() && a.Requested > a.Begun
+		isAsked := a.Requested >= event.MillisOf(now) && a.Requested > a.Begun
 		return a.WithRequest(now), !isAsked, nil
 	})
 }

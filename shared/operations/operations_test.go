@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
@@ -23,7 +24,9 @@ import (
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
 // at is a slot some minutes after noon.
-func at(minutes int64) slot.Slot { return slot.Slot(noon.UnixMilli() + 60_000*minutes) }
+func at(minutes int64) slot.Slot {
+	return slot.Slot(event.MillisOf(noon)).Add(time.Duration(minutes) * time.Minute)
+}
 
 // desk is the layer over a catalog in memory.
 type desk struct {
@@ -36,7 +39,7 @@ func newDesk(t *testing.T, v lifecycle.View) *desk {
 	t.Helper()
 	c := &memory.Catalog{}
 	for n := range uint64(9) {
-		run := lifecycle.Run{N: n + 1, Horizon: at(5 * int64(n+1)), FirstArrival: int64(at(int64(n))) + 250}
+		run := lifecycle.Run{N: n + 1, Horizon: at(5 * int64(n+1)), FirstArrival: at(int64(n)).Millis() + 250}
 		need(t, c.Append(t.Context(), run))
 	}
 	need(t, c.PutSwept(t.Context(), 8, 0))
@@ -70,7 +73,7 @@ func generation(id string, state lifecycle.State, run uint64) lifecycle.Generati
 		g.Horizon = at(5 * int64(run))
 	}
 	if state == lifecycle.Retained || state == lifecycle.Dropping {
-		g.Since = noon.UnixMilli()
+		g.Since = event.MillisOf(noon)
 	}
 	return g
 }
@@ -513,7 +516,7 @@ func TestWrongWishes(t *testing.T) {
 
 // TestAudit: one is asked for from now on; what the last one found stays.
 func TestAudit(t *testing.T) {
-	hour := noon.Add(time.Hour).UnixMilli()
+	hour := event.MillisOf(noon.Add(time.Hour))
 	found := catalog.Findings{Generation: "A1", Run: 3, Horizon: at(15), Items: 5}
 	for _, c := range []struct {
 		name   string
@@ -680,7 +683,7 @@ func TestStatusOfAudits(t *testing.T) {
 	d := newDesk(t, v)
 	need(t, d.catalog.PutDefinition(t.Context(), definition.Hash, definition.Text))
 	audit := catalog.Audit{
-		View: "v", Requested: noon.UnixMilli(), Begun: noon.UnixMilli() + 1, Ended: noon.UnixMilli() + 2000,
+		View: "v", Requested: event.MillisOf(noon), Begun: event.MillisOf(noon) + 1, Ended: event.MillisOf(noon) + 2000,
 		Findings: catalog.Findings{
 			Generation: "A1", Run: 9, Horizon: at(45), Items: 10, Windows: 20, Drift: 2, Beyond: 3, Unsettled: 4, Pending: 5, Lost: 1,
 			Drifts: []catalog.Drift{

@@ -4,6 +4,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
@@ -11,7 +12,7 @@ import (
 
 func retired() lifecycle.View {
 	v := rich()
-	v.Retired = noon.UnixMilli()
+	v.Retired = event.MillisOf(noon)
 	return v
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -217,7 +218,7 @@ func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) 
 func generationOf(v lifecycle.View, g lifecycle.Generation, runs progress) Generation {
 	told := Generation{
 		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State, Run: g.Run, Lacks: g.Lacks, Since: timeOf(g.Since),
-		LiveFrom: timeOf(int64(g.LiveFrom)), From: runs.from,
+		LiveFrom: timeOf(g.LiveFrom.Millis()), From: runs.from,
 	}
 	if g.Run > 0 {
 		told.Horizon = slotTime(g.Horizon)
@@ -263,7 +264,7 @@ func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus,
 	for i, d := range a.Drifts {
 		told.Drifts[i] = Drift{
 			Key:      key{fields, d.Key},
-			Start:    slotTime(slot.Slot(d.Start)),
+			Start:    textOf(d.Start),
 			Cause:    d.Cause,
 			Detail:   d.Detail,
 			Expected: d.Expected,
@@ -301,15 +302,17 @@ func positionOf(r lifecycle.Run) Position {
 	return Position{Run: r.N, Horizon: slotTime(r.Horizon)}
 }
 
-// timeOf is an instant in Unix milliseconds, nil for 0, which stands for none.
-func timeOf(ms int64) *string {
-	if ms == 0 {
+// timeOf is the text of an instant, nil for event.Never.
+func timeOf(m event.Millis) *string {
+	if m == event.Never {
 		return nil
 	}
-	return slotTime(slot.Slot(ms))
+	return textOf(m)
 }
 
-func slotTime(s slot.Slot) *string {
-	text := s.Start().Format(time.RFC3339Nano)
+func textOf(m event.Millis) *string {
+	text := m.Time().Format(time.RFC3339Nano)
 	return &text
 }
+
+func slotTime(s slot.Slot) *string { return textOf(s.Millis()) }

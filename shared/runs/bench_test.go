@@ -16,8 +16,8 @@ func BenchmarkDuplicates(b *testing.B) {
 	random := rand.New(rand.NewPCG(1, 1))
 	own, earlier := make([]archive.Seen, events), make([]archive.Seen, events)
 	for i := range events {
-		own[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: int64(i)}
-		earlier[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: int64(i)}
+		own[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: event.Millis(i)}
+		earlier[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: event.Millis(i)}
 		if i%100 == 0 {
 			earlier[i].Identity = own[random.IntN(i+1)].Identity
 		}

@@ -14,7 +14,15 @@ import (
 // Rule says which copies of an event are one too many.
 type Rule struct {
 	Window time.Duration // between arrivals, included
-	Below  slot.Slot     // events of slots from here on are left out, as if they were in no run; 0: none is
+	Below  slot.Slot     // events of slots from here on are left out, as if they were in no run; slot.Beginning: none is
+}
+
+// below is the arrival from which on events are left out.
+func (r Rule) below() event.Millis {
+	if r.Below == slot.Beginning {
+		return math.MaxInt64
+	}
+	return r.Below.Millis()
 }
 
 // MarkDuplicates finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive
@@ -24,35 +32,34 @@ type Rule struct {
 //
 // Source: docs/design.md 3.5.
 func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error {
-	window, below := rule.Window.Milliseconds(), int64(rule.Below)
-	if below == 0 {
-		below = math.MaxInt64
-	}
+	below := rule.below()
 	first, last, ok := in.arrivalsBelow(below)
 	if !ok {
 		return nil
 	}
+	// A copy that arrived outside of these bounds is outside of the window of every event.
+	first, last = first.Add(-rule.Window), last.Add(rule.Window)
 	before := max(in.Manifest.Run, 1) - 1
-	earlier, err := r.RunsDownTo(ctx, before, func(run lifecycle.Run) bool { return int64(run.Horizon) > first-window })
+	earlier, err := r.RunsDownTo(ctx, before, func(run lifecycle.Run) bool { return run.Horizon.Millis() > first })
 	if err != nil {
 		return err
 	}
 	copies := indexCopies(in.Seen, below)
 	for _, run := range earlier {
-		if run.Identities == "" || run.LastArrival < first-window || run.FirstArrival > last+window ||
+		if run.Identities == "" || run.LastArrival < first || run.FirstArrival > last ||
 			run.FirstArrival >= below {
 			continue
 		}
-		if err := r.Identities(ctx, run, func(s archive.Seen) { copies.dropOf(in, s, window) }); err != nil {
+		if err := r.Identities(ctx, run, func(s archive.Seen) { copies.dropOf(in, s, rule.Window) }); err != nil {
 			return err
 		}
 	}
-	copies.dropOwn(in, window)
+	copies.dropOwn(in, rule.Window)
 	return nil
 }
 
 // arrivalsBelow are the first and the last arrival below a bound; not ok when there is none.
-func (in *Input) arrivalsBelow(below int64) (first, last int64, ok bool) {
+func (in *Input) arrivalsBelow(below event.Millis) (first, last event.Millis, ok bool) {
 	for _, s := range in.Seen {
 		if s.Arrival >= below {
 			continue
@@ -71,7 +78,7 @@ func (in *Input) arrivalsBelow(below int64) (first, last int64, ok bool) {
 // The table is open-addressed: a map of identities took 3 to 11 times as long (BenchmarkDuplicates).
 type copies struct {
 	seen  []archive.Seen
-	below int64 // arrivals from here on are left out
+	below event.Millis // arrivals from here on are left out
 	// places of first copies plus one, 0 for none; where an identity stands follows from its hash, or is the next free
 	// place
 	table []int32
@@ -79,7 +86,7 @@ type copies struct {
 	open  []int32 // by the first copy: how many of the chain are not known to be duplicates
 }
 
-func indexCopies(seen []archive.Seen, below int64) copies {
+func indexCopies(seen []archive.Seen, below event.Millis) copies {
 	size := 2
 	for size < 2*len(seen) {
 		size *= 2
@@ -118,7 +125,7 @@ func (c copies) place(id event.Identity) int {
 
 // dropOf drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not
 // walked again, however often the identity comes.
-func (c copies) dropOf(in *Input, earlier archive.Seen, window int64) {
+func (c copies) dropOf(in *Input, earlier archive.Seen, window time.Duration) {
 	if earlier.Arrival >= c.below {
 		return
 	}
@@ -127,8 +134,7 @@ func (c copies) dropOf(in *Input, earlier archive.Seen, window int64) {
 		return
 	}
 	for i := first; i >= 0; i = c.next[i] {
-		apart := in.Seen[i].Arrival - earlier.Arrival
-		if !in.Duplicate[i] && -window <= apart && apart <= window {
+		if !in.Duplicate[i] && in.Seen[i].Arrival.IsWithin(window, earlier.Arrival) {
 			in.drop(int(i), earlier.Payload)
 			c.open[first]--
 		}
@@ -136,9 +142,9 @@ func (c copies) dropOf(in *Input, earlier archive.Seen, window int64) {
 }
 
 // dropOwn drops the copies that have another before them in the input. The one right before is the nearest in arrival.
-func (c copies) dropOwn(in *Input, window int64) {
+func (c copies) dropOwn(in *Input, window time.Duration) {
 	for i, own := range in.Seen {
-		if later := c.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival-own.Arrival <= window {
+		if later := c.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival <= own.Arrival.Add(window) {
 			in.drop(int(later), own.Payload)
 		}
 	}

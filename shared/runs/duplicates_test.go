@@ -20,7 +20,7 @@ import (
 var ctx = context.Background()
 
 // seen is an event. Identities meet in a small table, some in one half.
-func seen(id uint64, arrival int64, payload uint64) archive.Seen {
+func seen(id uint64, arrival event.Millis, payload uint64) archive.Seen {
 	return archive.Seen{Identity: event.Identity{Hi: id % 2, Lo: id / 2 * 64}, Arrival: arrival, Payload: payload}
 }
 
@@ -50,19 +50,19 @@ func (v *verdict) hold(i int, own, earlier archive.Seen) {
 type history struct {
 	runs     [][]archive.Seen
 	horizons []int64
-	window   int64
-	below    int64 // 0: nothing is left out
+	window   time.Duration
+	below    slot.Slot // slot.Beginning: nothing is left out
 }
 
 func drawHistory(t *rapid.T) history {
-	h := history{window: rapid.Int64Range(0, 60).Draw(t, "window")}
+	h := history{window: time.Duration(rapid.Int64Range(0, 60).Draw(t, "window")) * time.Millisecond}
 	end := int64(1000)
 	for range rapid.IntRange(1, 6).Draw(t, "runs") {
 		end += rapid.Int64Range(1, 40).Draw(t, "length")
 		one := rapid.Custom(func(t *rapid.T) archive.Seen {
 			// Some are of slots that an earlier run has claimed.
 			return seen(
-				rapid.Uint64Range(0, 4).Draw(t, "id"), rapid.Int64Range(end-60, end-1).Draw(t, "arrival"),
+				rapid.Uint64Range(0, 4).Draw(t, "id"), event.Millis(rapid.Int64Range(end-60, end-1).Draw(t, "arrival")),
 				rapid.Uint64Range(0, 2).Draw(t, "payload"),
 			)
 		})
@@ -71,7 +71,7 @@ func drawHistory(t *rapid.T) history {
 		h.runs, h.horizons = append(h.runs, all), append(h.horizons, end)
 	}
 	if rapid.Bool().Draw(t, "bounded") {
-		h.below = rapid.Int64Range(end-100, end+10).Draw(t, "below")
+		h.below = slot.Slot(rapid.Int64Range(end-100, end+10).Draw(t, "below"))
 	}
 	return h
 }
@@ -79,12 +79,14 @@ func drawHistory(t *rapid.T) history {
 // last is the number of the run in question.
 func (h history) last() int { return len(h.runs) }
 
-func (h history) counts(e archive.Seen) bool { return h.below == 0 || e.Arrival < h.below }
+func (h history) counts(e archive.Seen) bool {
+	return h.below == slot.Beginning || e.Arrival < h.below.Millis()
+}
 
 // copies says whether an event that comes later is one too many.
 func (h history) copies(earlier, own archive.Seen) bool {
 	return h.counts(earlier) && h.counts(own) && earlier.Identity == own.Identity &&
-		max(own.Arrival-earlier.Arrival, earlier.Arrival-own.Arrival) <= h.window
+		own.Arrival.Time().Sub(earlier.Arrival.Time()).Abs() <= h.window
 }
 
 // expected is the definition, word for word: every event of the last run is held against every one that came before.
@@ -105,7 +107,7 @@ func (h history) expected() verdict {
 }
 
 func (h history) rule() runs.Rule {
-	return runs.Rule{Window: time.Duration(h.window) * time.Millisecond, Below: slot.Slot(h.below)}
+	return runs.Rule{Window: h.window, Below: h.below}
 }
 
 // appendRun makes run n real, n from 1.

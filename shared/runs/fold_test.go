@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
@@ -25,7 +26,7 @@ func pagesOf(delta *view.Delta) map[string]string {
 func TestFold(t *testing.T) {
 	a := newArchived(t)
 	for i, ids := range [][]string{{"a", "b"}, {}, {"a", "c", "c"}, {"d"}, {"b", "e", "d"}} {
-		a.add(t, int64(i), ids...)
+		a.add(t, event.Millis(i), ids...)
 	}
 	set, err := view.Compile(view.Definition{
 		Name: "ids", Key: []view.KeyField{{Field: "id", Expr: "id"}}, Window: time.Hour,

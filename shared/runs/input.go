@@ -101,9 +101,8 @@ func (r Reader) lanesOf(seen []archive.Seen) []archive.LaneEvents {
 	return all
 }
 
-// Arrivals are the first and the last arrival of the input's events, Unix milliseconds, both included; 0 when it has
-// none.
-func (in *Input) Arrivals() (first, last int64) {
+// Arrivals are the first and the last arrival of the input's events, both included; event.Never when it has none.
+func (in *Input) Arrivals() (first, last event.Millis) {
 	for i, s := range in.Seen {
 		if i == 0 || s.Arrival < first {
 			first = s.Arrival

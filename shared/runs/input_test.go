@@ -19,7 +19,7 @@ import (
 )
 
 // arrival is a moment at the start of a slot.
-var arrival = time.Date(2026, 5, 17, 10, 5, 0, 0, time.UTC).UnixMilli()
+var arrival = event.MillisOf(time.Date(2026, 5, 17, 10, 5, 0, 0, time.UTC))
 
 // archived are stores with objects, and a reader that can read them.
 type archived struct {
@@ -47,7 +47,7 @@ func newArchived(t *testing.T) *archived {
 }
 
 // add archives a request of events with the ids, which arrive so many milliseconds after arrival.
-func (a *archived) add(t *testing.T, after int64, ids ...string) {
+func (a *archived) add(t *testing.T, after event.Millis, ids ...string) {
 	t.Helper()
 	var lines []byte
 	request := ulid.ULID{15: byte(len(a.objects))}
@@ -96,7 +96,7 @@ func TestRead(t *testing.T) {
 	}
 	for i, id := range ids {
 		want, _ := a.Layout.HashKey.Identity([]byte("/s"), []byte(id), nil)
-		if got := in.Seen[i]; got.Identity != want || got.Arrival != arrival+[]int64{0, 0, 20, 20, 20}[i] {
+		if got := in.Seen[i]; got.Identity != want || got.Arrival != arrival+[]event.Millis{0, 0, 20, 20, 20}[i] {
 			t.Errorf("event %d, %s: %+v", i, id, got)
 		}
 	}

@@ -15,9 +15,9 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -147,12 +147,12 @@ func (s *Serving) lacks(ctx context.Context, name view.Name, g lifecycle.Generat
 // warnings say what is missing from a result, or may be, and that the view is retired.
 func (s *Serving) warnings(r Result) []string {
 	all := []string{}
-	if r.View.Retired != 0 {
+	if r.View.Retired != event.Never {
 		all = append(
 			all,
 			fmt.Sprintf(
 				"the view is retired: since %s no deployed file names it, and it will be dropped; deploy it again to keep it",
-				told(slot.Slot(r.View.Retired)),
+				told(r.View.Retired),
 			),
 		)
 	}
@@ -170,8 +170,8 @@ func (s *Serving) warningsOfLambda(r Result) []string {
 	}
 	if g.Horizon < g.LiveFrom {
 		all = append(all, fmt.Sprintf(
-			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon),
-			told(g.LiveFrom),
+			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon.Millis()),
+			told(g.LiveFrom.Millis()),
 		))
 	}
 	return all
@@ -191,10 +191,10 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 	}
 	switch {
 	case g.Horizon < g.LiveFrom && g.Run == 0:
-		all = append(all, fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.LiveFrom)))
+		all = append(all, fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.LiveFrom.Millis())))
 	case g.Horizon < g.LiveFrom:
 		all = append(all, fmt.Sprintf("replay is under way: what arrived from %s to %s is missing until it has come there",
-			told(g.Horizon), told(g.LiveFrom)))
+			told(g.Horizon.Millis()), told(g.LiveFrom.Millis())))
 	case complete.IsZero() && g.Lacks == 0:
 		all = append(all, "nothing has been swept yet: what the stream may have lost is not known")
 	}
@@ -202,4 +202,4 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 }
 
 // told is the beginning of a slot, for people.
-func told(s slot.Slot) string { return s.Start().Format(time.RFC3339Nano) }
+func told(m event.Millis) string { return m.Time().Format(time.RFC3339Nano) }

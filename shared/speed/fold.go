@@ -62,7 +62,7 @@ func (c considered) each(rows []int32, do func(*event.Batch, []int32)) {
 // group are rows that go into items of one slot, or of none.
 type group struct {
 	slot    slot.Slot
-	expires int64 // of its items, Unix seconds; 0: never
+	expires viewstore.Expiry // of its items
 	rows    []int32
 }
 
@@ -101,7 +101,7 @@ func (s *Speed) groups(t target, slots []group) []group {
 	}
 	own := slices.Clone(slots[first:])
 	for i := range own {
-		own[i].expires = s.Layout.Slot.End(own[i].slot).Add(s.Retain).Unix()
+		own[i].expires = viewstore.ExpiryAt(s.Layout.Slot.End(own[i].slot).Add(s.Retain))
 	}
 	return own
 }

@@ -2,8 +2,10 @@ package speed
 
 import (
 	"sync"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -23,7 +25,7 @@ func (p position) before(q position) bool {
 type laneMemory struct {
 	mu      sync.Mutex
 	known   bool
-	since   int64                 // every item recorded since then is here, Unix milliseconds
+	since   event.Millis          // every item recorded since then is here
 	last    event.Sequence        // and of those, every one up to here
 	records map[position]struct{} // the first line of each
 	chains  map[uint64]chain
@@ -35,23 +37,23 @@ type chain struct{ first, last int32 }
 
 type entry struct {
 	position
-	next    int32 // -1 for none
-	arrival int64 // of the stamp, Unix milliseconds
+	next    int32        // -1 for none
+	arrival event.Millis // of the stamp
 }
 
 // maxEntries bounds a lane's memory: beyond it, it begins anew from the store, as in a new environment.
 const maxEntries = 2_000_000
 
 func (m *laneMemory) forget() {
-	m.known, m.since, m.last, m.records, m.chains, m.entries = false, 0, "", nil, nil, nil
+	m.known, m.since, m.last, m.records, m.chains, m.entries = false, event.Never, "", nil, nil, nil
 }
 
-func (m *laneMemory) begin(since int64) {
+func (m *laneMemory) begin(since event.Millis) {
 	m.known, m.since, m.records, m.chains = true, since, map[position]struct{}{}, map[uint64]chain{}
 }
 
 // reaches says whether the memory holds every item recorded since then, but for new ones.
-func (m *laneMemory) reaches(since int64) bool {
+func (m *laneMemory) reaches(since event.Millis) bool {
 	return m.known && m.since <= since && len(m.entries) <= maxEntries
 }
 
@@ -79,7 +81,7 @@ func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
 	m.records[first] = struct{}{}
 	for line, identity := range r.Identities {
 		at := int32(len(m.entries))
-		m.entries = append(m.entries, entry{position: position{r.Sequence, r.Line + line}, next: -1, arrival: int64(r.Request.Time())})
+		m.entries = append(m.entries, entry{position: position{r.Sequence, r.Line + line}, next: -1, arrival: event.ArrivalOf(r.Request)})
 		c, ok := m.chains[identity]
 		if ok {
 			m.entries[c.last].next = at
@@ -92,14 +94,14 @@ func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
 }
 
 // holds says whether a position before the given one has the identity, with a stamp within the window of the given arrival.
-func (m *laneMemory) holds(identity uint64, at position, arrival, window int64) bool {
+func (m *laneMemory) holds(identity uint64, at position, arrival event.Millis, window time.Duration) bool {
 	c, ok := m.chains[identity]
 	if !ok {
 		return false
 	}
 	for i := c.first; i >= 0; i = m.entries[i].next {
 		e := &m.entries[i]
-		if apart := arrival - e.arrival; e.before(at) && -window <= apart && apart <= window {
+		if e.before(at) && arrival.IsWithin(window, e.arrival) {
 			return true
 		}
 	}
@@ -108,14 +110,14 @@ func (m *laneMemory) holds(identity uint64, at position, arrival, window int64) 
 
 // counted says whether a copy of an identity that arrived at an instant was counted from live on: it arrived then or later, and within the window of
 // the instant, and no position before its own holds another copy.
-func (m *laneMemory) counted(identity uint64, arrival, live, window int64) bool {
+func (m *laneMemory) counted(identity uint64, arrival event.Millis, live slot.Slot, window time.Duration) bool {
 	c, ok := m.chains[identity]
 	if !ok {
 		return false
 	}
 	for i := c.first; i >= 0; i = m.entries[i].next {
 		e := &m.entries[i]
-		if e.arrival >= live && e.arrival-arrival <= window && !m.holds(identity, e.position, e.arrival, window) {
+		if e.arrival >= live.Millis() && e.arrival <= arrival.Add(window) && !m.holds(identity, e.position, e.arrival, window) {
 			return true
 		}
 	}

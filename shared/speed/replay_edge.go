@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -15,9 +14,9 @@ import (
 // that is live from a later slot.
 var ErrSeenExpired = errors.New("seen items that tell what the live half has counted may have expired; rebuild the view")
 
-// edge is from when on an event may have a copy in the live half, Unix milliseconds: the speed window before LiveFrom.
-func (t *replayTick) edge(live slot.Slot) int64 {
-	return int64(live) - t.Layout.SpeedWindow.Milliseconds()
+// edge is from when on an event may have a copy in the live half: the speed window before LiveFrom.
+func (t *replayTick) edge(live slot.Slot) event.Millis {
+	return live.Millis().Add(-t.Layout.SpeedWindow)
 }
 
 // edgeLane is a lane around the slot from which a generation is live.
@@ -32,7 +31,6 @@ type edgeLane struct {
 //
 // Source: docs/design.md 3.8.
 func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replayInput) error {
-	window := t.Layout.SpeedWindow.Milliseconds()
 	for row, s := range in.seen {
 		if in.duplicate[row] || s.Arrival < t.edge(live) {
 			continue
@@ -47,7 +45,7 @@ func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replay
 		if err != nil {
 			return err
 		}
-		in.duplicate[row] = m.counted(s.Identity.Lo, s.Arrival, int64(live), window)
+		in.duplicate[row] = m.counted(s.Identity.Lo, s.Arrival, live, t.Layout.SpeedWindow)
 	}
 	return nil
 }
@@ -59,20 +57,20 @@ func (t *replayTick) around(ctx context.Context, l edgeLane) (*laneMemory, error
 		return m, nil
 	}
 	// What arrived then was recorded after that, whoever's clock told.
-	recorded := t.edge(l.live) - t.ClockMargin.Apart().Milliseconds()
+	recorded := t.edge(l.live).Add(-t.ClockMargin.Apart())
 	items, err := t.Seen.Since(ctx, l.lane, recorded)
 	if err != nil {
 		return nil, fmt.Errorf("read seen items of lane %s: %w", l.lane, err)
 	}
-	if kept := time.UnixMilli(recorded).Add(t.RetainSeen - t.ClockMargin.Apart()); !t.Now().Before(kept) {
+	if kept := recorded.Time().Add(t.RetainSeen - t.ClockMargin.Apart()); !t.Now().Before(kept) {
 		return nil, fmt.Errorf("events of the window before %s, when the generation was live: %w", l.live, ErrSeenExpired)
 	}
 	m := &laneMemory{}
 	m.begin(recorded)
-	window := t.Layout.SpeedWindow.Milliseconds()
+	last := l.live.Millis().Add(2 * t.Layout.SpeedWindow)
 	for _, item := range items {
 		for _, r := range item.Records {
-			if arrival := int64(r.Request.Time()); arrival >= int64(l.live)-window && arrival <= int64(l.live)+2*window {
+			if arrival := event.ArrivalOf(r.Request); arrival >= t.edge(l.live) && arrival <= last {
 				m.addRecord(r)
 			}
 		}

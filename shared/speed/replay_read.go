@@ -33,9 +33,9 @@ type part struct {
 // chosen is what a step reads of a run: the objects of slots below LiveFrom.
 type chosen struct {
 	manifest archive.Manifest
-	places   []int // of the objects in the run's manifest
-	bytes    int64 // of the objects as stored
-	last     int64 // when the last of them arrived, Unix milliseconds
+	places   []int        // of the objects in the run's manifest
+	bytes    int64        // of the objects as stored
+	last     event.Millis // when the last of them arrived
 }
 
 // chooseBelow keeps the objects of a manifest of slots below a bound.
@@ -51,7 +51,7 @@ func chooseBelow(m archive.Manifest, live slot.Slot) (chosen, error) {
 			continue
 		}
 		c.manifest.Objects, c.places = append(c.manifest.Objects, object), append(c.places, place)
-		c.bytes, c.last = c.bytes+object.Size, max(c.last, int64(request.Time()))
+		c.bytes, c.last = c.bytes+object.Size, max(c.last, event.ArrivalOf(request))
 	}
 	return c, nil
 }
@@ -63,7 +63,7 @@ func (t *replayTick) choose(ctx context.Context, live slot.Slot, from uint64) (p
 		if err != nil {
 			return p, err
 		}
-		if run.Events > 0 && run.FirstArrival < int64(live) {
+		if run.Events > 0 && run.FirstArrival < live.Millis() {
 			m, err := t.reader().Manifest(ctx, run)
 			if err != nil {
 				return p, err

@@ -638,7 +638,7 @@ func TestReplaySeveral(t *testing.T) {
 		lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)}, lifecycle.Generation{ID: "same", LiveFrom: slotAt(0)},
 		lifecycle.Generation{ID: "earlier", LiveFrom: slotAt(-5)}, lifecycle.Generation{ID: "ahead", LiveFrom: slotAt(0), Run: 2, Horizon: slotAt(-29)},
 		lifecycle.Generation{ID: "announced", LiveFrom: slotAt(0), State: lifecycle.Announced},
-		lifecycle.Generation{ID: "given_up", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()},
+		lifecycle.Generation{ID: "given_up", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: event.MillisOf(p.now)},
 		lifecycle.Generation{ID: "retained", LiveFrom: slotAt(0), State: lifecycle.Retained},
 	)
 	broken := byUser()
@@ -691,7 +691,7 @@ func TestReplayGivenUp(t *testing.T) {
 	p.items.Hook = func(call memory.Call) memory.Fault {
 		if call.Name == "speed.Put" && !done {
 			done = true
-			p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: p.now.UnixMilli()})
+			p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: event.MillisOf(p.now)})
 		}
 		return memory.Fault{}
 	}
@@ -756,7 +756,7 @@ func TestReplayDeletes(t *testing.T) {
 	for i := range 26 {
 		p.stream(t, p.send(t, at(0), fmt.Sprintf("%c:1", 'a'+i)))
 	}
-	given := p.now.UnixMilli()
+	given := event.MillisOf(p.now)
 	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: given}, lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})
 	p.replay.ClockMargin = clock.Margin(30 * time.Second)
 	p.now = p.now.Add(time.Minute + 62*time.Second - time.Millisecond)

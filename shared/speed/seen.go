@@ -26,11 +26,10 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
 	duplicate := make([]bool, batch.Len())
-	window := s.Layout.SpeedWindow.Milliseconds()
 	row := 0
 	for _, r := range own {
 		for line, identity := range r.Identities {
-			duplicate[row] = m.holds(identity, position{r.Sequence, r.Line + line}, int64(r.Request.Time()), window)
+			duplicate[row] = m.holds(identity, position{r.Sequence, r.Line + line}, event.ArrivalOf(r.Request), s.Layout.SpeedWindow)
 			row++
 		}
 	}
@@ -41,11 +40,11 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 // what is old.
 func (s *Speed) recall(ctx context.Context, m *laneMemory, lane event.Lane, batch *event.Batch) error {
 	// A copy within the window was published after its arrival, and recorded after that, whoever's clock told.
-	back := s.Now().UnixMilli()
+	back := event.MillisOf(s.Now())
 	for _, stamp := range batch.Stamps {
 		back = min(back, stamp.Arrival())
 	}
-	back -= (s.Layout.SpeedWindow + s.ClockMargin.Apart()).Milliseconds()
+	back = back.Add(-s.Layout.SpeedWindow - s.ClockMargin.Apart())
 	if m.reaches(back) {
 		items, err := s.Seen.After(ctx, lane, m.last)
 		m.add(items)
@@ -83,7 +82,7 @@ func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRe
 // record makes the records durable as seen, those that are not yet, and takes them into the memory.
 func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own []viewstore.SeenRecord) error {
 	now := s.Now()
-	item := viewstore.SeenItem{Lane: lane, Recorded: now.UnixMilli(), Expires: now.Add(s.RetainSeen).Unix()}
+	item := viewstore.SeenItem{Lane: lane, Recorded: event.MillisOf(now), Expires: viewstore.ExpiryAt(now.Add(s.RetainSeen))}
 	size := 0
 	flush := func() error {
 		if len(item.Records) == 0 {

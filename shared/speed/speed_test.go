@@ -438,8 +438,8 @@ func TestExpires(t *testing.T) {
 	if len(s.items.puts) != 1 {
 		t.Fatalf("%d puts, want 1", len(s.items.puts))
 	}
-	if want := time.Date(2026, 11, 29, 21, 20, 0, 0, time.UTC).Unix(); s.items.puts[0].Expires != want {
-		t.Errorf("expires at %s, want 7 days after the end of the slot", time.Unix(s.items.puts[0].Expires, 0).UTC())
+	if want := viewstore.ExpiryAt(time.Date(2026, 11, 29, 21, 20, 0, 0, time.UTC)); s.items.puts[0].Expires != want {
+		t.Errorf("expires at %s, want 7 days after the end of the slot", time.Unix(int64(s.items.puts[0].Expires), 0).UTC())
 	}
 }
 

@@ -1,6 +1,7 @@
 package sweep
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 
@@ -15,8 +16,8 @@ type request struct{ lost, probed []int }
 // these were in the stream before, or are put by nobody; and when it holds the receipts of a probe of the same run that
 // arrived no earlier.
 func (t *tick) isLost(f *found, o lacking, lane int, wait catalog.SweepWait) bool {
-	late := (t.PublishWithin + t.ClockMargin.Apart()).Milliseconds()
-	if f.read[lane] > o.arrival+late {
+	late := t.PublishWithin + t.ClockMargin.Apart()
+	if f.read[lane] > o.arrival.Add(late) {
 		return true
 	}
 	if wait.Probe == 0 || wait.Probe > len(f.all) || slices.Contains(f.objects[wait.Probe-1].lanes, lane) {
@@ -71,6 +72,6 @@ func (r *Report) count(lost bool) {
 
 // newestFirst orders places by the arrival of what stands there.
 func (f *found) newestFirst(places []int) []int {
-	slices.SortStableFunc(places, func(a, b int) int { return int(f.objects[b].arrival - f.objects[a].arrival) })
+	slices.SortStableFunc(places, func(a, b int) int { return cmp.Compare(f.objects[b].arrival, f.objects[a].arrival) })
 	return places
 }

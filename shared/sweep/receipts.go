@@ -16,20 +16,20 @@ import (
 
 // found is what a run's objects lack.
 type found struct {
-	all     []lacking       // every object of the manifest, whatever it lacks
-	objects map[int]lacking // of those, by place, the ones that lack something
-	read    map[int]int64   // per lane: the last arrival, Unix milliseconds, among requests of which it holds a receipt
+	all     []lacking            // every object of the manifest, whatever it lacks
+	objects map[int]lacking      // of those, by place, the ones that lack something
+	read    map[int]event.Millis // per lane: the last arrival among requests of which it holds a receipt
 }
 
 // lacking is an object of which some lanes have no receipt, or not all.
 type lacking struct {
 	key     archive.Key
-	arrival int64 // of its request, Unix milliseconds
-	lanes   []int // that lack one
+	arrival event.Millis // of its request
+	lanes   []int        // that lack one
 }
 
 // dropOld takes out, and returns, what arrived before an instant.
-func (f *found) dropOld(before int64) (old []lacking) {
+func (f *found) dropOld(before event.Millis) (old []lacking) {
 	for place, o := range f.objects {
 		if o.arrival < before {
 			old = append(old, o)
@@ -44,7 +44,7 @@ func (f *found) dropOld(before int64) (old []lacking) {
 // are kept until all are there.
 type receipts struct {
 	open map[ulid.ULID]*open // requests that lack something
-	read int64               // the last arrival among all requests met, Unix milliseconds
+	read event.Millis        // the last arrival among all requests met
 }
 
 type open struct {
@@ -56,7 +56,7 @@ type open struct {
 // take takes in a seen item, and says whether anything is still open.
 func (r *receipts) take(item viewstore.SeenItem) bool {
 	for _, record := range item.Records {
-		r.read = max(r.read, int64(record.Request.Time()))
+		r.read = max(r.read, event.ArrivalOf(record.Request))
 		o := r.open[record.Request]
 		if o == nil {
 			continue
@@ -81,9 +81,9 @@ func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &found{all: objects, objects: map[int]lacking{}, read: map[int]int64{}}
+	f := &found{all: objects, objects: map[int]lacking{}, read: map[int]event.Millis{}}
 	// What arrived then was recorded after that, whoever's clock told.
-	from := run.FirstArrival - t.ClockMargin.Apart().Milliseconds()
+	from := run.FirstArrival.Add(-t.ClockMargin.Apart())
 	for _, lane := range slices.Sorted(maps.Keys(all)) {
 		r := all[lane]
 		err := t.Seen.Newest(ctx, t.lane(lane), func(item viewstore.SeenItem) bool {
@@ -113,7 +113,7 @@ func wantedOf(m archive.Manifest) (map[int]*receipts, []lacking, error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		objects[place] = lacking{key: object.Key, arrival: int64(request.Time())}
+		objects[place] = lacking{key: object.Key, arrival: event.ArrivalOf(request)}
 		for _, l := range object.Lanes {
 			if all[l.Lane] == nil {
 				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}}

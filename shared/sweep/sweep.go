@@ -19,6 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/stream"
@@ -197,7 +198,7 @@ func (t *tick) lookAt(ctx context.Context, run lifecycle.Run, beyondGap bool) (d
 	if err := t.readWaits(ctx); err != nil {
 		return false, err
 	}
-	old := found.dropOld(t.started.Add(-t.MaxStreamAge).UnixMilli())
+	old := found.dropOld(event.MillisOf(t.started.Add(-t.MaxStreamAge)))
 	if len(found.objects) == 0 && !beyondGap {
 		return true, t.passBy(ctx, run, old)
 	}
@@ -232,7 +233,7 @@ func (t *tick) queue(ctx context.Context, run uint64, f *found, chosen map[int]r
 // generation that was to have them from the stream, or that cannot tell any more whether its live half has counted a
 // copy, is marked: it is incomplete from this run on, until it is built anew.
 func (t *tick) passBy(ctx context.Context, run lifecycle.Run, old []lacking) error {
-	last := int64(0)
+	last := event.Never
 	for _, o := range old {
 		last = max(last, o.arrival)
 	}
@@ -253,10 +254,10 @@ func (t *tick) passBy(ctx context.Context, run lifecycle.Run, old []lacking) err
 }
 
 // mark marks those generations of a view that lack events which arrived up to some instant.
-func (t *tick) mark(ctx context.Context, v lifecycle.View, run uint64, last int64) error {
+func (t *tick) mark(ctx context.Context, v lifecycle.View, run uint64, last event.Millis) error {
 	var err error
 	for range t.Tries {
-		next, changed := v.Lacking(run, last+t.Layout.SpeedWindow.Milliseconds())
+		next, changed := v.Lacking(run, last.Add(t.Layout.SpeedWindow))
 		if !changed {
 			return nil
 		}

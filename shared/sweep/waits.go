@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 )
 
 // waits are what the sweep has queued of each lane of each run, and when it looks for it again. They are kept in the
@@ -16,7 +17,7 @@ type waits struct {
 	all      map[laneOf]catalog.SweepWait
 	revision int64
 	changed  bool
-	now      int64 // Unix milliseconds
+	now      event.Millis
 	after    time.Duration
 }
 
@@ -45,7 +46,7 @@ func (t *tick) readWaits(ctx context.Context) error {
 		t.room = 1
 	}
 	t.waits = &waits{
-		all: map[laneOf]catalog.SweepWait{}, revision: stored.Revision, now: t.started.UnixMilli(), after: t.After,
+		all: map[laneOf]catalog.SweepWait{}, revision: stored.Revision, now: event.MillisOf(t.started), after: t.After,
 	}
 	for _, w := range stored.Waits {
 		if w.Run > t.report.Swept {
@@ -99,7 +100,7 @@ func (w *waits) queued(run uint64, place int, r request) {
 		} else {
 			wait.Probe = place + 1
 		}
-		wait.Until = w.now + w.after.Milliseconds()<<min(wait.Rounds-1, maxDouble)
+		wait.Until = w.now.Add(w.after << min(wait.Rounds-1, maxDouble))
 		w.all[at] = wait
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
 )
 
 const (
@@ -34,8 +35,8 @@ const (
 	LastPage  Page = math.MaxInt64
 )
 
-// windowOf returns the window of an event time in Unix milliseconds.
-func (p *Program) windowOf(ms int64) Window { return Window(floorDiv(ms, p.windowMs)) }
+// windowOf returns the window of an event time.
+func (p *Program) windowOf(at event.Millis) Window { return Window(floorDiv(int64(at), p.windowMs)) }
 
 // PageOf returns the page that holds a window.
 func (p *Program) PageOf(w Window) Page { return Page(floorDiv(int64(w), p.windowsPerPage())) }

@@ -16,10 +16,10 @@ import (
 type SeenItem struct {
 	Lane    event.Lane
 	Records []SeenRecord // at least one, in order
-	// When it was written, Unix milliseconds by the writer's clock; it limits only how far back readers read, never a
+	// When it was written, by the writer's clock; it limits only how far back readers read, never a
 	// verdict.
-	Recorded int64
-	Expires  int64 // Unix seconds: the store may delete the item at any time after
+	Recorded event.Millis
+	Expires  Expiry
 }
 
 // SeenRecord stands for the lines of one request that are together in one record. Ingest packs a record from one
@@ -60,7 +60,7 @@ type Seen interface {
 
 	// Since returns the lane's newest items, in order of their last record: those after the newest item that was
 	// recorded before the given instant.
-	Since(ctx context.Context, lane event.Lane, recorded int64) ([]SeenItem, error)
+	Since(ctx context.Context, lane event.Lane, recorded event.Millis) ([]SeenItem, error)
 
 	// Newest calls each with the lane's items one by one, in the opposite order of their last record, until it returns false. The item is each's own for
 	// the time of the call: no more than a few are held at once, however many there are.

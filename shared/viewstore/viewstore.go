@@ -9,6 +9,7 @@ package viewstore
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -50,8 +51,8 @@ type Base interface {
 	// Load returns the items that exist, in any order. The caller owns them. Errors are retryable.
 	Load(ctx context.Context, keys []BaseKey) ([]BaseItem, error)
 
-	// Put writes an item if the stored horizon is still loaded; loaded 0 means that no item is stored. When Put returns
-	// nil, the item is durable.
+	// Put writes an item if the stored horizon is still loaded; slot.Beginning means that no item is stored. When Put
+	// returns nil, the item is durable.
 	//
 	// Errors: ErrConflict. Any other: the write may or may not have been applied; treat it as ErrConflict.
 	Put(ctx context.Context, item BaseItem, loaded slot.Slot) error
@@ -85,13 +86,26 @@ type SpeedKey struct {
 	Lane event.Lane
 }
 
+// Expiry is the end of an item's time, in Unix seconds, as DynamoDB has it. The store may delete the item at any time
+// after that. Readers never rely on it.
+type Expiry int64
+
+// NeverExpires is the Expiry of an item that stays.
+const NeverExpires Expiry = 0
+
+// ExpiryAt returns the Expiry of an item that must stay until t, rounded down.
+func ExpiryAt(t time.Time) Expiry { return Expiry(t.Unix()) }
+
+// IsBefore reports whether the store may have deleted the item at the instant t.
+func (e Expiry) IsBefore(t time.Time) bool { return e != NeverExpires && e < ExpiryAt(t) }
+
 // SpeedItem is the states of one (set, key, page) over one slot, or over all slots, and one lane, from the records up
 // to its applied position.
 type SpeedItem struct {
 	SpeedKey
 	Applied event.Sequence // applied position: the last record considered; never empty in a stored item
 	States  []byte         // an encoded page (view.Windows)
-	Expires int64          // Unix seconds: the store may drop the item at any time after; readers never rely on it. 0: never
+	Expires Expiry
 }
 
 // Speed keeps speed items.

@@ -33,7 +33,6 @@ import (
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/setting"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view"
@@ -161,7 +160,7 @@ func (s *Server) rebuild(ctx context.Context) error {
 	if _, err := s.replayHandler.Replay.Tick(ctx); err != nil {
 		return err
 	}
-	from := archive.SlotKey(live - slot.Slot(s.layout.SpeedWindow.Milliseconds()))
+	from := archive.SlotKey(live.Add(-s.layout.SpeedWindow))
 	for {
 		page, _, err := s.archive.List(ctx, from, archive.EndOfEvents, 1000)
 		if err != nil {

@@ -33,7 +33,7 @@ import (
 // live is the slot from which the view is live, two hours after the events arrived.
 const (
 	live    = slot.Slot(1795428000000)
-	arrived = int64(live) - 2*3_600_000
+	arrived = event.Millis(live) - 2*3_600_000
 )
 
 // tick is an event of the scheduler.
@@ -80,7 +80,7 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 		text := fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"purchase","data":{"user":"u%d"}}`, i, i%3)
 		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: request, Index: i})
 	}
-	key := archive.EventsKey(length.At(time.UnixMilli(arrived)), request)
+	key := archive.EventsKey(length.At(arrived.Time()), request)
 	manifest := archive.Manifest{
 		Run: 1, To: live - 1, Objects: []archive.Input{{Object: archive.Object{Key: key, Size: 1}}},
 	}

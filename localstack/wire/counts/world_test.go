@@ -269,7 +269,7 @@ func (nothingSeen) Newest(context.Context, event.Lane, func(viewstore.SeenItem) 
 	return nil
 }
 
-func (nothingSeen) Since(context.Context, event.Lane, int64) ([]viewstore.SeenItem, error) {
+func (nothingSeen) Since(context.Context, event.Lane, event.Millis) ([]viewstore.SeenItem, error) {
 	return nil, nil
 }
 

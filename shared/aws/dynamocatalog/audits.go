@@ -7,6 +7,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -21,9 +22,9 @@ var _ catalog.Audits = (*Catalog)(nil)
 // since conditions need it.
 type storedAudit struct {
 	format
-	Requested int64 `json:"requested,omitempty"` // Unix milliseconds, like the next two
-	Begun     int64 `json:"begun,omitempty"`
-	Ended     int64 `json:"ended,omitempty"`
+	Requested event.Millis `json:"requested,omitempty"`
+	Begun     event.Millis `json:"begun,omitempty"`
+	Ended     event.Millis `json:"ended,omitempty"`
 
 	Generation lifecycle.GenerationID `json:"generation,omitempty"`
 	Run        uint64                 `json:"run,omitempty"`
@@ -44,7 +45,7 @@ type storedAudit struct {
 
 type storedDrift struct {
 	Key      []string        `json:"key,omitempty"`
-	Start    int64           `json:"start"` // Unix milliseconds
+	Start    event.Millis    `json:"start"`
 	Cause    catalog.Cause   `json:"cause"`
 	Detail   string          `json:"detail,omitempty"`
 	Expected json.RawMessage `json:"expected,omitempty"`
@@ -96,7 +97,7 @@ func decodeAudit(item table.Item) (catalog.Audit, error) {
 		return catalog.Audit{}, fmt.Errorf("stored audit: %w", err)
 	}
 	a := catalog.Audit{View: view.Name(name)}
-	if a.Revision, err = table.NumberOf(item, revision); err != nil {
+	if a.Revision, err = table.NumberOf[int64](item, revision); err != nil {
 		return catalog.Audit{}, fmt.Errorf("stored audit of view %s: %w", name, err)
 	}
 	doc, err := documentOf[storedAudit](item)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -29,16 +30,16 @@ func (f format) version() int { return f.Version }
 // storedRun is a run's document. The run's number is in the key.
 type storedRun struct {
 	format
-	Horizon      slot.Slot `json:"horizon"` // Unix milliseconds
-	Manifest     string    `json:"manifest,omitempty"`
-	Identities   string    `json:"identities,omitempty"`
-	FirstArrival int64     `json:"first_arrival,omitempty"` // Unix milliseconds
-	LastArrival  int64     `json:"last_arrival,omitempty"`
-	Objects      int64     `json:"objects,omitempty"`
-	LateObjects  int64     `json:"late_objects,omitempty"`
-	Events       int64     `json:"events,omitempty"`
-	Duplicates   int64     `json:"duplicates,omitempty"`
-	Conflicts    int64     `json:"conflicts,omitempty"`
+	Horizon      slot.Slot    `json:"horizon"` // Unix milliseconds
+	Manifest     string       `json:"manifest,omitempty"`
+	Identities   string       `json:"identities,omitempty"`
+	FirstArrival event.Millis `json:"first_arrival,omitempty"`
+	LastArrival  event.Millis `json:"last_arrival,omitempty"`
+	Objects      int64        `json:"objects,omitempty"`
+	LateObjects  int64        `json:"late_objects,omitempty"`
+	Events       int64        `json:"events,omitempty"`
+	Duplicates   int64        `json:"duplicates,omitempty"`
+	Conflicts    int64        `json:"conflicts,omitempty"`
 }
 
 // storedView is a view's document. The name of the view is in the key; the revision is an attribute, since conditions
@@ -49,7 +50,7 @@ type storedView struct {
 	Serving     lifecycle.GenerationID `json:"serving,omitempty"`
 	Generations []storedGeneration     `json:"generations,omitempty"`
 	Held        view.Hash              `json:"held,omitempty"`
-	Retired     int64                  `json:"retired,omitempty"`
+	Retired     event.Millis           `json:"retired,omitempty"`
 	Rebuild     bool                   `json:"rebuild,omitempty"`
 }
 
@@ -60,7 +61,7 @@ type storedGeneration struct {
 	LiveFrom   slot.Slot              `json:"live_from"` // Unix milliseconds
 	Run        uint64                 `json:"run"`
 	Horizon    slot.Slot              `json:"horizon"`
-	Since      int64                  `json:"since,omitempty"` // Unix milliseconds
+	Since      event.Millis           `json:"since,omitempty"`
 
 	Architecture view.Architecture `json:"architecture,omitempty"`
 	Lacks        uint64            `json:"lacks,omitempty"`
@@ -95,7 +96,7 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 // encodeView encodes all but the revision, which PutView adds.
 func encodeView(v lifecycle.View) (table.Item, error) {
 	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held, Retired: v.Retired, Rebuild: v.Rebuild}
-	if v.Held != "" || v.Rebuild || v.Retired != 0 {
+	if v.Held != "" || v.Rebuild || v.Retired != event.Never {
 		doc.Version = kappaVersion
 	}
 	for _, g := range v.Generations {
@@ -117,7 +118,7 @@ func decodeView(item table.Item) (lifecycle.View, error) {
 		return lifecycle.View{}, fmt.Errorf("stored view: %w", err)
 	}
 	v := lifecycle.View{Name: view.Name(name)}
-	if v.Revision, err = table.NumberOf(item, revision); err != nil {
+	if v.Revision, err = table.NumberOf[int64](item, revision); err != nil {
 		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
 	doc, err := documentOf[storedView](item)
@@ -141,14 +142,14 @@ type storedWaits struct {
 func encodeWaits(w catalog.SweepWaits) (table.Item, error) {
 	doc := storedWaits{format: format{documentVersion}}
 	for _, one := range w.Waits {
-		doc.Waits = append(doc.Waits, [6]int64{int64(one.Run), int64(one.Lane), one.Until, int64(one.Rounds), int64(one.Through), int64(one.Probe)})
+		doc.Waits = append(doc.Waits, [6]int64{int64(one.Run), int64(one.Lane), int64(one.Until), int64(one.Rounds), int64(one.Through), int64(one.Probe)})
 	}
 	item := key(sweeps, waits)
 	return item, setDocument(item, doc)
 }
 
 func decodeWaits(item table.Item) (w catalog.SweepWaits, err error) {
-	if w.Revision, err = table.NumberOf(item, revision); err != nil {
+	if w.Revision, err = table.NumberOf[int64](item, revision); err != nil {
 		return w, err
 	}
 	doc, err := documentOf[storedWaits](item)
@@ -156,7 +157,7 @@ func decodeWaits(item table.Item) (w catalog.SweepWaits, err error) {
 		return w, err
 	}
 	for _, n := range doc.Waits {
-		w.Waits = append(w.Waits, catalog.SweepWait{Run: uint64(n[0]), Lane: int(n[1]), Until: n[2], Rounds: int(n[3]), Through: int(n[4]), Probe: int(n[5])})
+		w.Waits = append(w.Waits, catalog.SweepWait{Run: uint64(n[0]), Lane: int(n[1]), Until: event.Millis(n[2]), Rounds: int(n[3]), Through: int(n[4]), Probe: int(n[5])})
 	}
 	return w, nil
 }

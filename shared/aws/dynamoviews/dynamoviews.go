@@ -65,12 +65,12 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 	attributes[horizon] = table.Number(item.Horizon)
 	attributes[states] = table.Binary(item.States)
 	var when table.Condition
-	if loaded != 0 {
+	if loaded != slot.Beginning {
 		when = table.Condition{Attribute: horizon, Value: table.Number(loaded)}
 	}
 	stored, err := b.table.Put(ctx, attributes, when)
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("the stored horizon is %s, not %d: %w", found(stored, horizon, table.NumberOf), loaded, viewstore.ErrConflict)
+		err = fmt.Errorf("the stored horizon is %s, not %d: %w", found(stored, horizon, table.NumberOf[int64]), loaded, viewstore.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put base item of generation %s, page %d: %w", item.Generation, item.Page, err)
@@ -213,11 +213,9 @@ func baseItem(stored table.Item) (item viewstore.BaseItem, err error) {
 	if item.BaseKey, err = parseBaseKey(stored); err != nil {
 		return viewstore.BaseItem{}, err
 	}
-	at, err := table.NumberOf(stored, horizon)
-	if err != nil {
+	if item.Horizon, err = table.NumberOf[slot.Slot](stored, horizon); err != nil {
 		return viewstore.BaseItem{}, err
 	}
-	item.Horizon = slot.Slot(at)
 	if item.States, err = table.BinaryOf(stored, states); err != nil {
 		return viewstore.BaseItem{}, err
 	}
@@ -242,15 +240,15 @@ func speedItem(stored table.Item) (item viewstore.SpeedItem, err error) {
 	return item, nil
 }
 
-func setExpires(attributes table.Item, at int64) {
-	if at != 0 {
+func setExpires(attributes table.Item, at viewstore.Expiry) {
+	if at != viewstore.NeverExpires {
 		attributes[expires] = table.Number(at)
 	}
 }
 
-func expiresOf(stored table.Item) (int64, error) {
+func expiresOf(stored table.Item) (viewstore.Expiry, error) {
 	if stored[expires] == nil {
-		return 0, nil
+		return viewstore.NeverExpires, nil
 	}
-	return table.NumberOf(stored, expires)
+	return table.NumberOf[viewstore.Expiry](stored, expires)
 }

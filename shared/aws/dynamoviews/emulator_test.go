@@ -42,12 +42,12 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 	var reference memory.Seen
 	lanes := []event.Lane{{Layout: 1, Count: 4}, {Layout: 1, Count: 4, N: 1}, {Layout: 1, Count: 16, N: 1}}
 	numbers := []event.Sequence{"9", "10", "99", "100", "4954", "49546986683135544286507457936321625675700192471156785154"}
-	recorded := int64(1_795_555_503_000)
+	recorded := event.Millis(1_795_555_503_000)
 	for repeat := range 2 { // the second time each replaces itself
 		for i, lane := range lanes {
 			for _, at := range []int{3, 0, 5, 1, 4, 2} {
 				for from := range at + 1 {
-					item := viewstore.SeenItem{Lane: lane, Recorded: recorded + int64(at*10+repeat), Expires: recorded/1000 + 100_000}
+					item := viewstore.SeenItem{Lane: lane, Recorded: recorded + event.Millis(at*10+repeat), Expires: viewstore.ExpiryAt(recorded.Time()) + 100_000}
 					for n := from; n <= at; n++ {
 						item.Records = append(item.Records, viewstore.SeenRecord{Sequence: numbers[n], Line: n, Identities: []uint64{uint64(i), uint64(n)}})
 					}
@@ -64,7 +64,7 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 	large := event.Lane{Layout: 9, Count: 1}
 	for n := range 120 {
 		item := viewstore.SeenItem{
-			Lane: large, Recorded: recorded + int64(n), Expires: recorded/1000 + 100_000,
+			Lane: large, Recorded: recorded + event.Millis(n), Expires: viewstore.ExpiryAt(recorded.Time()) + 100_000,
 			Records: []viewstore.SeenRecord{{Sequence: event.Sequence(fmt.Sprint(1000 + n)), Identities: make([]uint64, 2000)}},
 		}
 		for name, store := range map[string]viewstore.Seen{"here": s, "in memory": &reference} {
@@ -82,7 +82,7 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 				t.Fatalf("lane %s after %q: error %v (-want +got):\n%.2000s", lane, last, err, diff)
 			}
 		}
-		for _, since := range []int64{0, recorded, recorded + 20, recorded + 21, recorded + 60, recorded + 119, recorded + 120} {
+		for _, since := range []event.Millis{0, recorded, recorded + 20, recorded + 21, recorded + 60, recorded + 119, recorded + 120} {
 			got, err := s.Since(t.Context(), lane, since)
 			want, wantErr := reference.Since(t.Context(), lane, since)
 			if diff := cmp.Diff(want, got, quick); diff != "" || err != nil || wantErr != nil {

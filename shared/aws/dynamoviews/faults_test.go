@@ -166,7 +166,7 @@ func wantPut[I any](t *testing.T, err, want error, before []I, ours I, got []I, 
 }
 
 func seenItem(lane event.Lane, n int) viewstore.SeenItem {
-	return viewstore.SeenItem{Lane: lane, Recorded: int64(n), Records: []viewstore.SeenRecord{{
+	return viewstore.SeenItem{Lane: lane, Recorded: event.Millis(n), Records: []viewstore.SeenRecord{{
 		Sequence: event.Sequence(strconv.Itoa(1000 + n)), Identities: []uint64{uint64(n)},
 	}}}
 }

@@ -50,7 +50,7 @@ func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) 
 const newestAtOnce = 50
 
 // Since implements viewstore.Seen, with one request per 50 items or 1 MB.
-func (s *Seen) Since(ctx context.Context, lane event.Lane, from int64) (items []viewstore.SeenItem, err error) {
+func (s *Seen) Since(ctx context.Context, lane event.Lane, from event.Millis) (items []viewstore.SeenItem, err error) {
 	err = s.Newest(ctx, lane, func(item viewstore.SeenItem) bool {
 		if item.Recorded < from {
 			return false
@@ -109,7 +109,7 @@ func seenItem(stored table.Item) (item viewstore.SeenItem, err error) {
 	if item.Records, err = decodeRecords(encoded); err != nil {
 		return viewstore.SeenItem{}, fmt.Errorf("attribute %q: %w", records, err)
 	}
-	if item.Recorded, err = table.NumberOf(stored, recorded); err != nil {
+	if item.Recorded, err = table.NumberOf[event.Millis](stored, recorded); err != nil {
 		return viewstore.SeenItem{}, err
 	}
 	if item.Expires, err = expiresOf(stored); err != nil {

@@ -40,7 +40,7 @@ func TextOf(item Item, name string) (string, error) {
 }
 
 // NumberOf reads a number attribute that is an integer.
-func NumberOf(item Item, name string) (int64, error) {
+func NumberOf[T ~int64](item Item, name string) (T, error) {
 	n, ok := item[name].(*types.AttributeValueMemberN)
 	if !ok {
 		return 0, wrong(item, name, "a number")
@@ -49,7 +49,7 @@ func NumberOf(item Item, name string) (int64, error) {
 	if err != nil {
 		return 0, fmt.Errorf("attribute %q is not a 64-bit integer: %w", name, err)
 	}
-	return value, nil
+	return T(value), nil
 }
 
 func wrong(item Item, name, want string) error {

@@ -338,15 +338,15 @@ func TestAttributes(t *testing.T) {
 	if s, err := table.TextOf(item, "s"); err != nil || s != "" {
 		t.Errorf("%q, error %v", s, err)
 	}
-	if n, err := table.NumberOf(item, "n"); err != nil || n != -1<<63 {
+	if n, err := table.NumberOf[int64](item, "n"); err != nil || n != -1<<63 {
 		t.Errorf("%d, error %v", n, err)
 	}
 	for want, read := range map[string]func() error{
 		`"none" is missing; must be binary`:                       func() error { _, err := table.BinaryOf(item, "none"); return err },
 		`"s" is a *types.AttributeValueMemberS; must be binary`:   func() error { _, err := table.BinaryOf(item, "s"); return err },
 		`"b" is a *types.AttributeValueMemberB; must be a string`: func() error { _, err := table.TextOf(item, "b"); return err },
-		`"s" is a *types.AttributeValueMemberS; must be a number`: func() error { _, err := table.NumberOf(item, "s"); return err },
-		`"big" is not a 64-bit integer`:                           func() error { _, err := table.NumberOf(item, "big"); return err },
+		`"s" is a *types.AttributeValueMemberS; must be a number`: func() error { _, err := table.NumberOf[int64](item, "s"); return err },
+		`"big" is not a 64-bit integer`:                           func() error { _, err := table.NumberOf[int64](item, "big"); return err },
 	} {
 		if err := read(); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("error %v, want one that says %s", err, want)

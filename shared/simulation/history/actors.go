@@ -279,7 +279,7 @@ func (h *history) leftOut() view.Name {
 		return ""
 	}
 	v := h.pointers[parseName(h.random.IntN(views))]
-	if v.Retired != 0 && h.clock.UnixMilli()-v.Retired > h.retainFor.Milliseconds()/4 {
+	if v.Retired != event.Never && h.clock.Sub(v.Retired.Time()) > h.retainFor/4 {
 		return ""
 	}
 	return v.Name

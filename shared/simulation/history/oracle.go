@@ -210,10 +210,10 @@ var moves = map[lifecycle.State][]lifecycle.State{
 // checkMove holds what one write has made of a generation against what its life may be.
 func (h *history) checkMove(before, after lifecycle.View, g lifecycle.Generation) {
 	next, ok := after.Generation(g.ID)
-	left := h.clock.UnixMilli() - g.Since + 2*h.margin.Milliseconds()
+	left := h.clock.Sub(g.Since.Time()) + 2*h.margin
 	switch {
-	case !ok && (g.State != lifecycle.Dropping || left < h.systemSettings().DropGrace.Milliseconds()):
-		h.fail(oracleMoves, "view %s: generation %s is gone %d ms after it was %s", before.Name, g.ID, left, g.State)
+	case !ok && (g.State != lifecycle.Dropping || left < h.systemSettings().DropGrace):
+		h.fail(oracleMoves, "view %s: generation %s is gone %s after it was %s", before.Name, g.ID, left, g.State)
 	case ok && !slices.Contains(moves[g.State], next.State):
 		h.fail(oracleMoves, "view %s: generation %s was %s, and is %s", before.Name, g.ID, g.State, next.State)
 	case ok && g.State == lifecycle.Retained && next.State == lifecycle.Building && isPutAway(before, g):

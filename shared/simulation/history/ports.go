@@ -385,7 +385,7 @@ func (s seenPort) After(_ context.Context, lane event.Lane, last event.Sequence)
 	return ask(s.port, readDynamo, "seen.After", lane.String(), func() ([]viewstore.SeenItem, error) { return s.h.seen.After(everywhere, lane, last) })
 }
 
-func (s seenPort) Since(_ context.Context, lane event.Lane, recorded int64) ([]viewstore.SeenItem, error) {
+func (s seenPort) Since(_ context.Context, lane event.Lane, recorded event.Millis) ([]viewstore.SeenItem, error) {
 	return ask(s.port, readDynamo, "seen.Since", lane.String(), func() ([]viewstore.SeenItem, error) {
 		if s.lies(NothingSeen) {
 			return nil, nil

@@ -70,7 +70,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "lookback-missing", Design: "3.2",
 			Mistake: "batch does not list claimed slots again, so it never finds late objects",
-			Edits:   []Edit{{planFile, `	again := head.Horizon - slot.Slot(t.Lookback.Milliseconds())`, `	again := head.Horizon`}},
+			Edits:   []Edit{{planFile, `	again := head.Horizon.Add(-t.Lookback)`, `	again := head.Horizon`}},
 		},
 		{
 			Name: "held-objects-read-again", Design: "3.2",

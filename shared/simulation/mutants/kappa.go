@@ -25,19 +25,19 @@ func ofKappa() []Mutant {
 		{
 			Name: "kappa-edge-too-narrow", Design: "3.8",
 			Mistake: "replay looks for events that the live half has counted in the last half of the window only",
-			Edits: []Edit{{replayEdge, `	return int64(live) - t.Layout.SpeedWindow.Milliseconds()
-`, `	return int64(live) - t.Layout.SpeedWindow.Milliseconds()/2
+			Edits: []Edit{{replayEdge, `	return live.Millis().Add(-t.Layout.SpeedWindow)
+`, `	return live.Millis().Add(-t.Layout.SpeedWindow / 2)
 `}},
 		},
 		{
 			Name: "kappa-reads-lanes-from-live-on", Design: "3.8",
 			Mistake: "replay reads the seen items from LiveFrom on, but none from right before",
-			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live) - t.ClockMargin.Apart().Milliseconds()`, `	recorded := int64(l.live)`}},
+			Edits:   []Edit{{replayEdge, `	recorded := t.edge(l.live).Add(-t.ClockMargin.Apart())`, `	recorded := l.live.Millis()`}},
 		},
 		{
 			Name: "kappa-lanes-up-to-live", Design: "3.8",
 			Mistake: "replay looks for copies below LiveFrom among those that the live half has counted",
-			Edits:   []Edit{{replayEdge, `arrival <= int64(l.live)+2*window {`, `arrival <= int64(l.live) {`}},
+			Edits:   []Edit{{replayEdge, `arrival <= last {`, `arrival <= min(last, l.live.Millis()) {`}},
 		},
 		{
 			Name: "replay-by-the-other-window", Design: "3.8",
@@ -54,7 +54,7 @@ func ofKappa() []Mutant {
 		{
 			Name: "replay-passes-over-a-run", Design: "3.8",
 			Mistake: "replay passes over a run although some of its events arrived from LiveFrom on",
-			Edits:   []Edit{{replayRead, `run.FirstArrival < int64(live) {`, `run.LastArrival < int64(live) {`}},
+			Edits:   []Edit{{replayRead, `run.FirstArrival < live.Millis() {`, `run.LastArrival < live.Millis() {`}},
 		},
 		{
 			Name: "replay-commits-before-it-folds", Design: "3.8",
@@ -64,15 +64,15 @@ func ofKappa() []Mutant {
 		{
 			Name: "replay-drops-what-is-retained", Design: "3.7",
 			Mistake: "a Kappa generation is deleted while it is retained",
-			Edits: []Edit{{moverFile, `g.State != lifecycle.Dropping || m.Now`,
-				`(g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.HasBase())) || m.Now`}},
+			Edits: []Edit{{moverFile, `g.State != lifecycle.Dropping || event.MillisOf(m.Now`,
+				`(g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.HasBase())) || event.MillisOf(m.Now`}},
 		},
 		{
 			Name: "kappa-announced-again-in-place", Design: "3.8",
 			Mistake: "a Kappa generation that was announced too late keeps what speed has folded, for a later slot",
 			Edits: []Edit{{movesFile, `	if g.PerSlot() {
-		next, ok := v.moved(id, Postpone, 0)`, `	if g.ID != "" {
-		next, ok := v.moved(id, Postpone, 0)`}},
+		next, ok := v.moved(id, Postpone, event.Never)`, `	if g.ID != "" {
+		next, ok := v.moved(id, Postpone, event.Never)`}},
 		},
 		{
 			Name: "sweep-waits-for-replay", Design: "3.8",

@@ -98,10 +98,10 @@ func ofGenerations() []Mutant {
 			Name: "live-from-everywhere", Design: "3.7",
 			Mistake: "batch announces a view for all slots although events exist",
 			Edits: []Edit{{deploymentFile, `	if err != nil || empty {
-		return 0, err
+		return slot.Beginning, err
 	}
 `, `	if err != nil || empty || !empty {
-		return 0, err
+		return slot.Beginning, err
 	}
 `}, {deploymentFile, `		return s.isArchiveEmpty(ctx)
 	}
@@ -157,7 +157,7 @@ func ofGenerations() []Mutant {
 		{
 			Name: "dropped-at-once", Design: "3.7",
 			Mistake: "a generation is not retained once another serves",
-			Edits:   []Edit{{movesFile, `now-g.Since < retainFor {`, `now-g.Since < 0*retainFor {`}},
+			Edits:   []Edit{{movesFile, `now < g.Since.Add(retainFor) {`, `now < g.Since.Add(0*retainFor) {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
 				Why: "a rollback rebuilds it, and no answer is wrong: only the rollback in one write is lost. Queries end long " +

@@ -31,7 +31,7 @@ func ofRetiring() []Mutant {
 		{
 			Name: "retired-not-applied", Design: "3.7",
 			Mistake: "batch applies no runs to a retired view",
-			Edits:   []Edit{{batchFile, `			if !g.TakesRuns() {`, `			if !g.TakesRuns() || v.Retired != 0 {`}},
+			Edits:   []Edit{{batchFile, `			if !g.TakesRuns() {`, `			if !g.TakesRuns() || v.Retired != event.Never {`}},
 			Killer:  by("TestRetired", brief+", and what it lacks is applied then"),
 		},
 		{
@@ -50,14 +50,14 @@ func ofRetiring() []Mutant {
 		{
 			Name: "retired-dropped-at-once", Design: "3.7",
 			Mistake: "batch drops a retired view at the next tick",
-			Edits:   []Edit{{movesFile, `now-v.Retired >= retainFor {`, `now-v.Retired >= 0*retainFor {`}},
+			Edits:   []Edit{{movesFile, `now >= v.Retired.Add(retainFor) {`, `now >= v.Retired.Add(0*retainFor) {`}},
 			Killer:  by("TestRetired", "the test leaves a view out for several ticks, and looks at it after each"),
 		},
 		{
 			Name: "retired-not-taken-up", Design: "3.7",
 			Mistake: "a retired view stays retired when it is deployed again",
-			Edits: []Edit{{movesFile, `	next, changed = v, v.Retired != 0
-	next.Retired = 0
+			Edits: []Edit{{movesFile, `	next, changed = v, v.Retired != event.Never
+	next.Retired = event.Never
 `, `	next = v
 `}},
 			Killer: by("TestRetired", "it answers all the same, until a later file leaves it out"),

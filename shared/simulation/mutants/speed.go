@@ -148,7 +148,7 @@ func ofSpeed() []Mutant {
 			Mistake: "speed items expire at the time when batch has usually covered their slot, and queries ignore expired " +
 				"items",
 			Edits: []Edit{
-				{foldFile, `Add(s.Retain).Unix()`, `Add(30 * time.Second).Unix()`},
+				{foldFile, `Add(s.Retain)`, `Add(30 * time.Second)`},
 				{foldFile, `	"sync"
 `, `	"sync"
 	"time"
@@ -159,7 +159,7 @@ func ofSpeed() []Mutant {
 `},
 				{rowsFile, `	Generation lifecycle.Generation // as`, `	now        time.Time
 	Generation lifecycle.Generation // as`},
-				{rowsFile, `		if item.Page < at.firstPage ||`, `		if item.Expires < r.now.Unix() || item.Page < at.firstPage ||`},
+				{rowsFile, `		if item.Page < at.firstPage ||`, `		if item.Expires.IsBefore(r.now) || item.Page < at.firstPage ||`},
 				{servingFile, `	result, err := reader.Read(`, `	reader.now = s.Now()
 	result, err := reader.Read(`},
 			},
@@ -202,7 +202,7 @@ func ofReplay() []Mutant {
 		{
 			Name: "replay-takes-dropped-for-counted", Design: "3.7",
 			Mistake: "replay drops an event if the live half has seen a copy, even one that it has not counted",
-			Edits:   []Edit{{memoryFile, `e.arrival-arrival <= window && !m.holds(identity, e.position, e.arrival, window) {`, `e.arrival-arrival <= window {`}},
+			Edits:   []Edit{{memoryFile, `e.arrival <= arrival.Add(window) && !m.holds(identity, e.position, e.arrival, window) {`, `e.arrival <= arrival.Add(window) {`}},
 			Killer:  by("TestReplayEdge"),
 		},
 		{
@@ -272,7 +272,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "seen-without-the-margin", Design: "3.5",
 			Mistake: "speed reads seen items for the window before the stamp, as if all clocks were equal",
-			Edits:   []Edit{{seenFile, `(s.Layout.SpeedWindow + s.ClockMargin.Apart())`, `s.Layout.SpeedWindow`}},
+			Edits:   []Edit{{seenFile, `-s.Layout.SpeedWindow - s.ClockMargin.Apart()`, `-s.Layout.SpeedWindow`}},
 		},
 		{
 			Name: "memory-reaches-everywhere", Design: "3.5",
@@ -322,7 +322,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "speed-window-ignored", Design: "3.5",
 			Mistake: "speed drops a copy however far apart the two are",
-			Edits:   []Edit{{memoryFile, `e.before(at) && -window <= apart && apart <= window {`, `e.before(at) && apart == apart+0*window {`}},
+			Edits:   []Edit{{memoryFile, `e.before(at) && arrival.IsWithin(window, e.arrival) {`, `e.before(at) && window >= 0 {`}},
 		},
 		{
 			Name: "no-duplicates-in-batch", Design: "3.5",
@@ -332,13 +332,13 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "duplicates-within-a-run", Design: "3.5",
 			Mistake: "a run does not compare its own events with each other",
-			Edits: []Edit{{duplicatesFile, `	copies.dropOwn(in, window)
+			Edits: []Edit{{duplicatesFile, `	copies.dropOwn(in, rule.Window)
 `, ``}},
 		},
 		{
 			Name: "batch-window-ignored", Design: "3.5",
 			Mistake: "batch drops a copy however far apart the two are",
-			Edits:   []Edit{{duplicatesFile, `-window <= apart && apart <= window {`, `apart == apart+0*window {`}},
+			Edits:   []Edit{{duplicatesFile, `in.Seen[i].Arrival.IsWithin(window, earlier.Arrival) {`, `window >= 0 {`}},
 		},
 		{
 			Name: "dropped-copies-forgotten", Design: "3.5",

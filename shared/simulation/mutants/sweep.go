@@ -19,20 +19,20 @@ func ofSweep() []Mutant {
 		{
 			Name: "sweep-queues-what-waits", Design: "3.1",
 			Mistake: "the sweep takes an object without a receipt for lost, however far its lane has been read",
-			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] > o.arrival+late || late > 0 {`}},
+			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival.Add(late) {`, `	if f.read[lane] > o.arrival.Add(late) || late > 0 {`}},
 			Killer: Killer{Package: "shared/simulation/history", Run: "^TestCopiesThatWait$",
 				Why: "few histories lag that far; the test plays one that does"},
 		},
 		{
 			Name: "sweep-without-a-margin", Design: "3.1",
 			Mistake: "any later request shows that its lane was read past an object, as if all clocks were equal",
-			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] > o.arrival || f.read[lane] > o.arrival+late {`}},
+			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival.Add(late) {`, `	if f.read[lane] > o.arrival || f.read[lane] > o.arrival.Add(late) {`}},
 			Killer:  story("TestSweepOfAnIngestWithASlowClock", lag),
 		},
 		{
 			Name: "own-receipt-tells", Design: "3.1",
 			Mistake: "one record of a request shows that its lane was read past the others",
-			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival+late {`, `	if f.read[lane] == o.arrival || f.read[lane] > o.arrival+late {`}},
+			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival.Add(late) {`, `	if f.read[lane] == o.arrival || f.read[lane] > o.arrival.Add(late) {`}},
 			Killer:  story("TestSweepOfHalfARequestThatWaits", lag),
 		},
 		{
@@ -44,7 +44,7 @@ func ofSweep() []Mutant {
 		{
 			Name: "sweep-waits-as-long-each-time", Design: "3.1",
 			Mistake: "the sweep repeats its requests at a constant pace",
-			Edits:   []Edit{{waitsFile, `<<min(wait.Rounds-1, maxDouble)`, `<<min(0, maxDouble)`}},
+			Edits:   []Edit{{waitsFile, `<< min(wait.Rounds-1, maxDouble)`, `<< min(0, maxDouble)`}},
 			Killer:  story("TestSweepOfAStreamThatLags", lag),
 		},
 		{
@@ -85,7 +85,7 @@ func ofSweep() []Mutant {
 		{
 			Name: "lack-not-marked", Design: "3.1",
 			Mistake: "the sweep passes a run by, but marks no generation that lacks its events",
-			Edits:   []Edit{{lifecycleFile, `g.Lacks == 0 && int64(g.LiveFrom) <= before {`, `g.Lacks == 0 && int64(g.LiveFrom) < before-before {`}},
+			Edits:   []Edit{{lifecycleFile, `g.Lacks == 0 && g.LiveFrom.Millis() <= before {`, `g.Lacks == 0 && g.LiveFrom.Millis() < before-before {`}},
 			Killer:  story("TestLossThatGrowsOld", age),
 		},
 		{

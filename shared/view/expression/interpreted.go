@@ -2,7 +2,6 @@ package expression
 
 import (
 	"slices"
-	"time"
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
@@ -165,7 +164,7 @@ func (a *activation) ResolveName(name string) (any, bool) {
 
 func (a *activation) value(attribute *attribute) (any, bool) {
 	if attribute.name == timeAttribute {
-		return time.UnixMilli(a.batch.Times[a.row]).UTC(), true
+		return a.batch.Times[a.row].Time(), true
 	}
 	v := attribute.field.of(a.batch, a.row)
 	if v.Kind == event.Missing {

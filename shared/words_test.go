@@ -114,12 +114,12 @@ var wideFolders = []string{
 	"infra", "shared", "shared/aggregate", "shared/api", "shared/api/openapi", "shared/archive", "shared/audit",
 	"shared/aws/awstest", "shared/aws/dynamocatalog", "shared/aws/dynamoviews", "shared/aws/kinesisstream",
 	"shared/aws/launch", "shared/aws/launch/launchtest", "shared/aws/respond", "shared/aws/s3archive", "shared/aws/sdk",
-	"shared/aws/sqsqueue", "shared/aws/table", "shared/batch", "shared/budget", "shared/catalog", "shared/clock",
+	"shared/aws/sqsqueue", "shared/aws/table", "shared/budget", "shared/catalog", "shared/clock",
 	"shared/compare", "shared/conformance", "shared/dirarchive", "shared/event", "shared/eventsource",
 	"shared/generations", "shared/ingest", "shared/lifecycle", "shared/memory", "shared/metrics", "shared/operations",
-	"shared/present", "shared/runner", "shared/runs", "shared/serving", "shared/setting", "shared/simulation",
+	"shared/present", "shared/runner", "shared/serving", "shared/setting", "shared/simulation",
 	"shared/simulation/history", "shared/simulation/model", "shared/simulation/model/check", "shared/simulation/mutants",
-	"shared/slot", "shared/speed", "shared/stream", "shared/sweep", "shared/system", "shared/view",
+	"shared/slot", "shared/speed", "shared/stream", "shared/system", "shared/view",
 	"shared/view/expression", "shared/view/viewfile", "shared/viewstore",
 }
 

@@ -15,7 +15,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// advance applies one run to the generations that are level with the run before it: base' = base + delta, then the horizon.
+// advance applies one run to generations that have the run before it: base' = base + delta, then the horizon.
 func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *runs.Input) error {
 	deltas := t.fold(in, targets)
 	for i, g := range targets {
@@ -34,12 +34,12 @@ func (t *tick) bringIn(ctx context.Context, g target, run lifecycle.Run, delta *
 	return t.commit(ctx, g, run)
 }
 
-// build applies the runs up to the head, in one pass, to the generations that have none yet, and says how many it has
-// built. Duplicates are found over all history. It begins only when half of the tick's time is left: one that is killed
-// has read in vain. A generation that fails keeps no other from being built.
+// build applies the runs up to the head, in one pass, to the generations that have none yet, and returns how many it
+// has built. It finds duplicates over all history. It begins only when half of the tick's time is left, because a build
+// that is killed has read in vain. A generation that fails does not stop the others from being built.
 //
-// The head is read once the generations are known. So a generation that the sweep did not have to wait for, since it was not there yet, is built up to all
-// that had been swept.
+// It reads the head after the generations. The sweep does not wait for a generation that did not exist when it looked.
+// Such a generation is built up to every run that had been swept by then.
 func (t *tick) build(ctx context.Context) (n int, err error) {
 	targets, head, err := t.readUnbuilt(ctx)
 	if len(targets) == 0 || head.N == 0 || err != nil {
@@ -64,7 +64,8 @@ func (t *tick) build(ctx context.Context) (n int, err error) {
 	return n, errors.Join(all...)
 }
 
-// readUnbuilt reads the generations that have no run yet, and then the head. When none is known there is nothing to read.
+// readUnbuilt reads the generations that have no run yet, and then the head. It reads nothing when it knows no such
+// generation.
 func (t *tick) readUnbuilt(ctx context.Context) ([]target, lifecycle.Run, error) {
 	if known, _ := t.targets(); len(atRun(known, 0)) == 0 {
 		return nil, lifecycle.Run{}, nil
@@ -80,7 +81,7 @@ func (t *tick) readUnbuilt(ctx context.Context) ([]target, lifecycle.Run, error)
 	return atRun(own, 0), head, nil
 }
 
-// foldAll makes a delta of all runs up to the head per target.
+// foldAll returns one delta per target: the fold of all runs up to the head.
 func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, targets []target) ([]*view.Delta, error) {
 	history, err := t.Catalog.Runs(ctx, 1, head.N)
 	if err != nil {
@@ -108,7 +109,7 @@ func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, targets []target
 	return totals, nil
 }
 
-// fold makes a delta of the input per target.
+// fold returns one delta per target: the fold of the input.
 func (t *tick) fold(in *runs.Input, targets []target) []*view.Delta {
 	programs := make([]*view.Program, len(targets))
 	for i, g := range targets {
@@ -117,8 +118,8 @@ func (t *tick) fold(in *runs.Input, targets []target) []*view.Delta {
 	return in.Fold(programs, t.Parallel, t.Workers)
 }
 
-// How a delta changes an item that is stored below the run's horizon: it is added to it, or takes its place, as what a build that crashed has
-// left.
+// These say how a delta changes an item that is stored below the run's horizon: advanced adds the delta to it, built
+// replaces the item, which a crashed build may have left.
 const (
 	advanced = false
 	built    = true
@@ -165,7 +166,7 @@ func pageKeys(pages []view.DeltaPage) []view.PageKey {
 	return keys
 }
 
-// writeItem brings one base item to the run's horizon, unless it is there already. It says whether it wrote.
+// writeItem brings one base item to the run's horizon, unless it is there already. It returns whether it wrote.
 func (t *tick) writeItem(
 	ctx context.Context, g target, run lifecycle.Run, page view.DeltaPage, loaded viewstore.BaseItem, replace bool,
 ) (bool, error) {
@@ -182,13 +183,14 @@ func (t *tick) writeItem(
 		}
 		return item, err
 	}
-	// Commit point of the item: from here on a query takes this key's slots below the run's horizon from it and none of them from
-	// speed items, although the generation's horizon has yet to follow. Applying the run again passes over it.
+	// Commit point of the item: from here on a query takes this key's slots below the run's horizon from this item, and
+	// none of them from speed items, although the generation's horizon has yet to follow. After a crash the run is applied
+	// again, and leaves this item as it is.
 	return viewstore.Upsert(ctx, t.Base, key, loaded, t.Tries, next)
 }
 
-// passOver moves the generations of replay past a run that has nothing for it. So they lag behind the head only while there is something to replay, and can
-// be switched to at any time.
+// passOver moves generations that replay owns past a run that has nothing for them. So they lag behind the head only
+// while there is something to replay, and an operator can switch to them at any other time.
 func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run) error {
 	for _, g := range targets {
 		if g.generation.HasUseFor(run) {
@@ -203,8 +205,8 @@ func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run
 
 // commit moves the generation's horizon to the run's.
 func (t *tick) commit(ctx context.Context, g target, run lifecycle.Run) error {
-	// Commit point: every item of the generation that the run touches is at the run's horizon, so queries may take all slots below from base items. A
-	// crash before leaves each item right by its own horizon, and the run is applied again.
+	// Commit point: every item of the generation that the run touches is at the run's horizon, so queries may take all
+	// slots below from base items. A crash before leaves each item right by its own horizon, and the run is applied again.
 	v, _, err := generations.Update(ctx, t.Catalog, g.view, t.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
 		next, changed := v.Advanced(g.generation.ID, run)
 		return next, changed, nil

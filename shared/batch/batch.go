@@ -23,8 +23,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Batch makes and applies runs. All fields are needed. A Batch does one thing at a time; several Batches may work on one catalog at once: they
-// help or stop, and do no harm.
+// Batch makes runs and applies them. All fields are required. A Batch is not safe for concurrent use. Several Batches
+// may work on one catalog at once: each helps the others or stops, and does no harm.
 type Batch struct {
 	Archive     archive.Archive
 	Catalog     catalog.Catalog
@@ -32,46 +32,58 @@ type Batch struct {
 	Base        viewstore.Base
 	Codec       *event.Codec
 	Layout      archive.Layout
-	Definitions []lifecycle.Definition // what the views are to be
+	Definitions []lifecycle.Definition // the desired definitions of all views
 
-	SealDelay       time.Duration // a slot is sealed this long after its end; at least commit_within + clock_margin, and a second where the store tells whole ones
-	ClockMargin     clock.Margin  // by which the store's clock may differ from ours
-	Lookback        time.Duration // slots this far below the horizon are listed again for late objects
-	ConfirmWithin   time.Duration // for the writes of an announcement and its confirmation: one that takes longer is made again
-	RetainFor       time.Duration // a generation that has served is kept current for so long, to go back to
-	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun: an HTTP API waits 30 s for one
-	RequireApproval bool          // what takes the place of something that serves waits for an operator
-	RunBytes        int64         // of objects as stored, that one run reads, unless one slot has more
-	Tries           int           // at one conditional write
+	// SealDelay is the time from a slot's end until the slot is sealed: at least commit_within + clock_margin, and one
+	// second more where the store's clock shows whole seconds only.
+	SealDelay time.Duration
+	// ClockMargin is the most by which the store's clock may differ from this machine's.
+	ClockMargin clock.Margin
+	// Lookback is how far below the horizon a run lists slots again, to find late objects.
+	Lookback time.Duration
+	// ConfirmWithin bounds the time for an announcement and its confirmation. Batch makes a slower announcement again.
+	ConfirmWithin time.Duration
+	// RetainFor is how long a generation that has served is kept current, so that an operator can switch back to it.
+	RetainFor time.Duration
+	// DropGrace is the time between giving up a generation and deleting its items. Queries that have begun still read
+	// them: an HTTP API waits 30 s for a query.
+	DropGrace time.Duration
+	// RequireApproval makes a generation that would replace a serving one wait for an operator.
+	RequireApproval bool
+	// RunBytes is the most bytes of stored objects that one run reads, unless a single slot has more.
+	RunBytes int64
+	// Tries is the number of attempts at one conditional write.
+	Tries int
 
-	Workers  int           // deltas folded at once
-	Parallel runner.Runner // runs them, and requests to the stores
+	Workers  int           // number of deltas folded at once
+	Parallel runner.Runner // runs the workers, and the requests to the stores
 	Now      func() time.Time
-	NewID    func() (ulid.ULID, error) // a ULID never made before
+	NewID    func() (ulid.ULID, error) // returns a ULID that was never made before
 	Log      *slog.Logger
 
 	held held
 }
 
-// Report says what a tick did. It is also its log line.
+// Report says what a tick did. The function also logs it.
 type Report struct {
-	Head    lifecycle.Run   // the last run after the tick
-	Runs    []lifecycle.Run // made by this tick
-	Items   int             // base items written
+	Head    lifecycle.Run   // the last run when the tick ended
+	Runs    []lifecycle.Run // the runs that this tick made
+	Items   int             // number of base items that this tick wrote
 	Views   []ViewReport
-	Backlog bool // sealed slots or builds are left: time was short
+	Backlog bool // time was short, and sealed slots or builds are left
 }
 
-// ViewReport says what became of the events for one view.
+// ViewReport counts the events that the tick folded into one view, and those that it skipped.
 type ViewReport struct {
 	Name view.Name
 	view.Counts
 }
 
-// Tick brings every generation up to the last sealed slot: it finishes what an earlier tick left, makes new runs and applies them, builds
-// generations that have none yet, and lets a generation serve once it is complete.
+// Tick brings every generation up to the last sealed slot. It finishes the work that an earlier tick left, makes new
+// runs and applies them, builds new generations, and lets a generation serve once it is complete.
 //
-// It may be called at any time, twice at once, and again after a crash at any point.
+// It may be called at any time, twice at once, and again after a crash at any point. After an error, the next tick
+// tries again.
 func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	sealed, now, err := b.sealed(ctx)
 	if err != nil {
@@ -83,18 +95,19 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	}
 	announced := t.announce(ctx, false)
 	err = t.run(ctx, sealed)
-	// A view that cannot be announced keeps no other from being brought up to date.
+	// A view that cannot be announced does not stop the other views from being brought up to date.
 	return t.report, errors.Join(err, announced)
 }
 
-// sealed is the exclusive end of the slots that may be claimed, by the earlier of the own clock and the store's, read before any listing.
+// sealed returns the exclusive end of the slots that a run may claim. It uses the earlier of this machine's clock and
+// the store's, read before any listing.
 func (b *Batch) sealed(ctx context.Context) (slot.Slot, time.Time, error) {
 	layout, date, err := archive.ReadLayout(ctx, b.Archive)
 	if err != nil {
 		return 0, time.Time{}, err
 	}
 	if layout != b.Layout {
-		return 0, time.Time{}, errors.New("the archive's layout is not the one this function was started with")
+		return 0, time.Time{}, errors.New("the archive's layout changed after this function started: restart the function")
 	}
 	now := b.Now()
 	if err := b.ClockMargin.Check(now, date); err != nil {
@@ -111,13 +124,13 @@ type tick struct {
 	*Batch
 	started time.Time
 	report  Report
-	views   []lifecycle.View // as read last, and as written since
+	views   []lifecycle.View // as last read or written
 	search  search
 	set     *view.Set
 }
 
-// search is for late objects in the whole archive, by one run of a tick. It is wanted when an operator has a view built anew; once
-// it is done, the runs hold all that the archive held.
+// search is the state of a search for late objects in the whole archive. One run of a tick does it when an operator
+// asked for a rebuild. Once it is done, the runs hold every object that the archive held.
 type search int
 
 const (
@@ -146,7 +159,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 		}
 	}
 	t.report.Head = head
-	// A build reads all history and may be killed at every tick, so what does not wait for it comes first.
+	// A build reads all history and may be killed at every tick, so the work that does not depend on it comes first.
 	moved := t.moveAll(ctx, head)
 	n, err := t.build(ctx)
 	if n > 0 {
@@ -157,10 +170,14 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 
 // moveAll takes every view one step further in the life of its generations.
 func (t *tick) moveAll(ctx context.Context, head lifecycle.Run) error {
-	return errors.Join(t.mover().Move(ctx, t.views, head), t.deployment().Expire(ctx, t.views), t.deployment().Retire(ctx, t.views))
+	return errors.Join(
+		t.mover().Move(ctx, t.views, head),
+		t.deployment().Expire(ctx, t.views),
+		t.deployment().Retire(ctx, t.views),
+	)
 }
 
-// compile makes programs of the definitions of all generations.
+// compile compiles the definitions of all generations into programs.
 func (t *tick) compile(ctx context.Context) (err error) {
 	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views)); err != nil {
 		return err
@@ -174,13 +191,13 @@ func (t *tick) compile(ctx context.Context) (err error) {
 	return nil
 }
 
-// level applies the runs that generations lack which have some already: what a crash has left.
+// level finishes what a crash left: it applies the missing runs to generations that already have some runs.
 func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 	for {
 		if len(t.furthestBehind(head)) == 0 {
 			return nil
 		}
-		// What was given up meanwhile is left alone.
+		// Reading again leaves out the generations that were given up meanwhile.
 		if err := t.readViews(ctx); err != nil {
 			return err
 		}
@@ -202,14 +219,14 @@ func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 	}
 }
 
-// target is a generation with the program that keeps it.
+// target is a generation with the program of its definition.
 type target struct {
 	view       view.Name
 	generation lifecycle.Generation
-	place      int // of its program in the set
+	place      int // index of its program in the set
 }
 
-// furthestBehind are the generations that lack runs and have some, those that have the fewest.
+// furthestBehind returns, among the generations that have some runs and lack others, those that have the fewest.
 func (t *tick) furthestBehind(head lifecycle.Run) []target {
 	own, _ := t.targets()
 	return lifecycle.FurthestBehind(own, func(g target) (run uint64, ok bool) {
@@ -217,7 +234,7 @@ func (t *tick) furthestBehind(head lifecycle.Run) []target {
 	})
 }
 
-// atRun keeps the targets whose last run is the given one.
+// atRun returns the targets whose last run is the given one.
 func atRun(all []target, run uint64) []target {
 	var some []target
 	for _, g := range all {
@@ -228,7 +245,7 @@ func atRun(all []target, run uint64) []target {
 	return some
 }
 
-// targets are the generations that runs are brought into: those that batch owns, and those that replay does.
+// targets returns the generations that take runs: those that batch owns, and those that replay owns.
 func (t *tick) targets() (own, replays []target) {
 	for _, v := range t.views {
 		for _, g := range v.Generations {

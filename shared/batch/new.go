@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Stores are what a Batch reads and writes, with what is compiled of definitions.
+// Stores holds the stores that a Batch reads and writes, and the cache of compiled programs.
 type Stores struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
@@ -20,13 +20,15 @@ type Stores struct {
 	Base     viewstore.Base
 }
 
-// New makes a Batch for the definitions that the views are to have. The settings are ones that setting.All.Check passes.
+// New returns a Batch for the desired definitions of the views. The settings must pass setting.All.Check.
 func New(stores Stores, definitions []lifecycle.Definition, settings setting.All, host setting.Host) *Batch {
 	return &Batch{
-		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs, Base: stores.Base, Codec: host.Codec, Layout: host.Layout,
-		Definitions: definitions, SealDelay: settings.SealDelay, ClockMargin: clock.Margin(settings.ClockMargin), Lookback: settings.Lookback,
+		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs, Base: stores.Base,
+		Codec: host.Codec, Layout: host.Layout, Definitions: definitions,
+		SealDelay: settings.SealDelay, ClockMargin: clock.Margin(settings.ClockMargin), Lookback: settings.Lookback,
 		ConfirmWithin: settings.ConfirmWithin, RetainFor: settings.RetainFor, DropGrace: settings.DropGrace,
-		RequireApproval: settings.RequireApproval, RunBytes: settings.RunBytes, Tries: settings.WriteTries, Workers: host.Workers,
-		Parallel: host.Parallel, Now: host.Now, NewID: func() (ulid.ULID, error) { return host.NewULID(host.Now()) }, Log: host.Log,
+		RequireApproval: settings.RequireApproval, RunBytes: settings.RunBytes, Tries: settings.WriteTries,
+		Workers: host.Workers, Parallel: host.Parallel,
+		Now: host.Now, NewID: func() (ulid.ULID, error) { return host.NewULID(host.Now()) }, Log: host.Log,
 	}
 }

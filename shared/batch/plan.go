@@ -35,13 +35,14 @@ func (t *tick) extend(ctx context.Context, head lifecycle.Run, sealed slot.Slot)
 	return head, nil
 }
 
-// newRun is a run that this tick has made, with what it has read.
+// newRun is a run that this tick has made, with the input that it read for it.
 type newRun struct {
 	lifecycle.Run
 	input *runs.Input
 }
 
-// makeRun makes the run after the head. It is lost when somebody else has made it: the next tick goes on from there.
+// makeRun makes the run after the head. lost says that somebody else has made that run; the next tick goes on from
+// there.
 func (t *tick) makeRun(ctx context.Context, head lifecycle.Run, sealed slot.Slot) (run newRun, lost bool, err error) {
 	manifest, err := t.plan(ctx, head, sealed, t.search == searchWanted)
 	if err != nil {
@@ -69,7 +70,7 @@ func (t *tick) bringForward(ctx context.Context, head, run lifecycle.Run, in *ru
 		return err
 	}
 	own, replays := t.targets()
-	// Those at run 0 are built in one pass when the runs are made.
+	// The tick builds generations at run 0 in one pass, once all runs are made.
 	if level := atRun(own, head.N); head.N > 0 && len(level) > 0 {
 		if err := t.advance(ctx, level, run, in); err != nil {
 			return err
@@ -78,8 +79,9 @@ func (t *tick) bringForward(ctx context.Context, head, run lifecycle.Run, in *ru
 	return t.passOver(ctx, atRun(replays, head.N), run)
 }
 
-// plan chooses the next run's horizon and freezes its input: the objects of the slots between the horizons, and late objects, which
-// are of slots below and which no real run holds. whole says to look for those in the whole archive.
+// plan chooses the next run's horizon and freezes its input: the objects of the slots between the head's horizon and
+// the run's, and the late objects, which belong to slots below and which no real run holds. whole says to look for late
+// objects in the whole archive.
 func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, whole bool) (archive.Manifest, error) {
 	m := archive.Manifest{Run: head.N + 1, From: head.Horizon}
 	from, known, err := t.beginListing(ctx, head, whole)
@@ -88,7 +90,7 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 	}
 	var (
 		size int64
-		last slot.Slot // of the objects so far
+		last slot.Slot // of the last object taken
 	)
 	for object, err := range t.listEvents(ctx, from, archive.SlotKey(sealed)) {
 		if err != nil {
@@ -113,11 +115,13 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 	return m, nil
 }
 
-// beginListing says from where on objects are listed, and which of those of claimed slots real runs hold.
-func (t *tick) beginListing(ctx context.Context, head lifecycle.Run, whole bool) (from archive.Key, known *held, err error) {
+// beginListing returns the key at which the listing begins, and the objects of claimed slots that real runs hold.
+func (t *tick) beginListing(
+	ctx context.Context, head lifecycle.Run, whole bool,
+) (from archive.Key, known *held, err error) {
 	switch {
 	case whole:
-		// Once in a while, so that what is known of the whole archive is not kept.
+		// This is rare, so the tick does not keep what it reads about the whole archive.
 		known = &held{}
 		return archive.FirstEvent, known, known.read(ctx, t.Batch, head, slot.Slot(math.MinInt64))
 	case head.N == 0:
@@ -180,8 +184,8 @@ func (t *tick) makeReal(ctx context.Context, in *runs.Input) (lifecycle.Run, err
 			return run, err
 		}
 	}
-	// Commit point: the run's input is fixed for ever, for every generation. A crash before leaves objects that no run names; a crash after
-	// leaves generations that lack the run, and the next tick applies it from its manifest.
+	// Commit point: the run's input is fixed for ever, for every generation. A crash before leaves objects that no run
+	// names. A crash after leaves generations that lack the run, and the next tick applies it from its manifest.
 	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
@@ -189,7 +193,7 @@ func (t *tick) makeReal(ctx context.Context, in *runs.Input) (lifecycle.Run, err
 	return run, nil
 }
 
-// appendRun makes the run real. When the answer is lost, the head tells whether it is this attempt that became real.
+// appendRun makes the run real. When the answer is lost, the stored run shows whether this attempt became real.
 func (t *tick) appendRun(ctx context.Context, run lifecycle.Run) error {
 	err := t.Catalog.Append(ctx, run)
 	if err == nil {
@@ -213,8 +217,8 @@ func (t *tick) create(ctx context.Context, key archive.Key, body []byte) error {
 	return nil
 }
 
-// held are the objects that real runs hold, of the slots that are listed again. Real runs never change, so what is known stays true from one
-// invocation to the next.
+// held remembers the objects that real runs hold, for the slots that ticks list again. Real runs never change, so the
+// memory stays true from one invocation to the next.
 type held struct {
 	objects map[archive.Key]struct{}
 	through uint64 // the last run read
@@ -245,7 +249,7 @@ func (h *held) read(ctx context.Context, b *Batch, head lifecycle.Run, from slot
 	}
 	h.through = head.N
 	if edge := archive.SlotKey(from); from > h.from.Add(b.Lookback) {
-		// Drop what is no longer listed, once in a while.
+		// Once in a while, forget the objects of slots that are no longer listed.
 		for key := range h.objects {
 			if key < edge {
 				delete(h.objects, key)

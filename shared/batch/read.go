@@ -21,7 +21,8 @@ func (t *tick) read(ctx context.Context, m archive.Manifest) (*runs.Input, error
 	return in, t.reader().MarkDuplicates(ctx, in, runs.Rule{Window: t.Layout.DedupeWindow})
 }
 
-// reread gets the input of a real run again, with the verdicts it had: they depend on it and on the runs before it only.
+// reread reads the input of a real run again and finds the same duplicates as before: they depend only on this run and
+// the runs before it.
 func (t *tick) reread(ctx context.Context, run lifecycle.Run) (*runs.Input, error) {
 	m, err := t.reader().Manifest(ctx, run)
 	if err != nil {
@@ -30,10 +31,11 @@ func (t *tick) reread(ctx context.Context, run lifecycle.Run) (*runs.Input, erro
 	return t.read(ctx, m)
 }
 
-// record is the run that an input makes.
+// record returns the run of an input, without the keys of its objects.
 func record(in *runs.Input) lifecycle.Run {
 	run := lifecycle.Run{
-		N: in.Manifest.Run, Horizon: in.Manifest.To, Objects: int64(len(in.Manifest.Objects)), LateObjects: int64(in.Manifest.LateObjects),
+		N: in.Manifest.Run, Horizon: in.Manifest.To,
+		Objects: int64(len(in.Manifest.Objects)), LateObjects: int64(in.Manifest.LateObjects),
 		Events: int64(len(in.Seen)), Duplicates: in.Duplicates, Conflicts: in.Conflicts,
 	}
 	run.FirstArrival, run.LastArrival = in.Arrivals()

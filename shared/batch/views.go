@@ -10,30 +10,32 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// Register puts the views that the catalog does not know into it: see generations.Deployment.
+// Register adds the views that the catalog lacks to it, see generations.Deployment.
 func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 	return b.deployment().Register(ctx, live)
 }
 
 func (b *Batch) deployment() generations.Deployment {
 	return generations.Deployment{
-		Archive: b.Archive, Catalog: b.Catalog, Definitions: b.Definitions, Slot: b.Layout.Slot, ClockMargin: b.ClockMargin, ConfirmWithin: b.ConfirmWithin,
-		RetainFor: b.RetainFor, Tries: b.Tries, Now: b.Now, NewID: b.NewID,
+		Archive: b.Archive, Catalog: b.Catalog, Definitions: b.Definitions, Slot: b.Layout.Slot,
+		ClockMargin: b.ClockMargin, ConfirmWithin: b.ConfirmWithin, RetainFor: b.RetainFor,
+		Tries: b.Tries, Now: b.Now, NewID: b.NewID,
 	}
 }
 
-// mover moves the generations that batch owns. Replay does so with its own.
+// mover moves the generations that batch owns. Replay moves its own.
 func (t *tick) mover() generations.Mover {
 	drop := func(ctx context.Context, g lifecycle.Generation, after string) (string, error) {
 		return t.Base.Drop(ctx, g.ID, after)
 	}
 	return generations.Mover{
-		Catalog: t.Catalog, Owner: lifecycle.Batch, RequireApproval: t.RequireApproval, DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
+		Catalog: t.Catalog, Owner: lifecycle.Batch, RequireApproval: t.RequireApproval,
+		DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
 		Started: t.started, Now: t.Now, Log: t.Log,
 	}
 }
 
-// announce brings the views to the definitions as far as they can come.
+// announce takes every view as far towards its desired definition as it can go now.
 func (t *tick) announce(ctx context.Context, whole bool) error {
 	changed, err := t.deployment().Announce(ctx, t.views, whole)
 	if !changed {
@@ -42,7 +44,8 @@ func (t *tick) announce(ctx context.Context, whole bool) error {
 	return errors.Join(err, t.readViews(ctx))
 }
 
-// readViews reads all views. A tick that has nothing to do reads them once; one that has reads them again before it writes.
+// readViews reads all views. A tick with nothing to do reads them once. A tick with work reads them again before it
+// writes.
 func (t *tick) readViews(ctx context.Context) error {
 	views, err := t.Catalog.Views(ctx)
 	if err != nil {
@@ -52,7 +55,7 @@ func (t *tick) readViews(ctx context.Context) error {
 	return nil
 }
 
-// keep takes in a view as it is stored now.
+// keep replaces the tick's copy of a view by the view as it is stored now.
 func (t *tick) keep(v lifecycle.View) {
 	for i := range t.views {
 		if t.views[i].Name == v.Name {

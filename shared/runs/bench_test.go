@@ -17,7 +17,8 @@ func BenchmarkDuplicates(b *testing.B) {
 	own, earlier := make([]archive.Seen, events), make([]archive.Seen, events)
 	for i := range events {
 		own[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: event.Millis(i)}
-		earlier[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: event.Millis(i)}
+		identity := event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}
+		earlier[i] = archive.Seen{Identity: identity, Arrival: event.Millis(i)}
 		if i%100 == 0 {
 			earlier[i].Identity = own[random.IntN(i+1)].Identity
 		}

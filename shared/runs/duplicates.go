@@ -11,13 +11,13 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// Rule says which copies of an event are one too many.
+// Rule says which copies of an event are duplicates.
 type Rule struct {
-	Window time.Duration // between arrivals, included
-	Below  slot.Slot     // events of slots from here on are left out, as if they were in no run; slot.Beginning: none is
+	Window time.Duration // the longest time between the arrivals of two copies, inclusive
+	Below  slot.Slot     // events of this slot and later ones are ignored; slot.Beginning ignores none
 }
 
-// below is the arrival from which on events are left out.
+// below returns the first arrival that the rule ignores.
 func (r Rule) below() event.Millis {
 	if r.Below == slot.Beginning {
 		return math.MaxInt64
@@ -25,10 +25,12 @@ func (r Rule) below() event.Millis {
 	return r.Below.Millis()
 }
 
-// MarkDuplicates finds the input's duplicates: events of which an earlier copy, in a lower run or before in archive
-// order, arrived within the rule's window of their own arrival. Copies that were dropped count as earlier copies too.
-// A run never asks about itself, so the outcome is the same before and after it is committed. An event that the rule
-// leaves out is no duplicate, and no earlier copy of another.
+// MarkDuplicates marks the input's duplicates. An event is a duplicate when an earlier copy arrived within the rule's
+// window of it, before or after. An earlier copy is one in a lower run, or one before it in the input's archive order;
+// it may be a duplicate itself. The result depends only on the input and on earlier runs, so it is the same before and
+// after the run is committed. An event that the rule ignores is no duplicate and no earlier copy of another.
+//
+// Errors: those of the catalog and the archive; after an error the marks are incomplete.
 //
 // Source: docs/design.md 3.5.
 func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error {
@@ -58,7 +60,7 @@ func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error 
 	return nil
 }
 
-// arrivalsBelow are the first and the last arrival below a bound; not ok when there is none.
+// arrivalsBelow returns the first and the last arrival below a bound; ok is false when there is none.
 func (in *Input) arrivalsBelow(below event.Millis) (first, last event.Millis, ok bool) {
 	for _, s := range in.Seen {
 		if s.Arrival >= below {
@@ -72,18 +74,18 @@ func (in *Input) arrivalsBelow(below event.Millis) (first, last event.Millis, ok
 	return first, last, ok
 }
 
-// copies finds the events of an input by identity: chains of places in archive order, which is also the order of
-// arrival. Events that the rule leaves out are in no chain.
+// copies finds the events of an input by identity. It chains the places of an identity's copies in archive order, which
+// is also the order of arrival. Events that the rule ignores are in no chain.
 //
 // The table is open-addressed: a map of identities took 3 to 11 times as long (BenchmarkDuplicates).
 type copies struct {
 	seen  []archive.Seen
-	below event.Millis // arrivals from here on are left out
-	// places of first copies plus one, 0 for none; where an identity stands follows from its hash, or is the next free
-	// place
+	below event.Millis // arrivals from here on are ignored
+	// table holds the place of each identity's first copy plus one, 0 for none. An identity is at the index that its hash
+	// gives, or at the next free one.
 	table []int32
 	next  []int32 // the next copy of event i, -1 for none
-	open  []int32 // by the first copy: how many of the chain are not known to be duplicates
+	open  []int32 // by first copy: number of copies in the chain that are not marked as duplicates
 }
 
 func indexCopies(seen []archive.Seen, below event.Millis) copies {
@@ -112,8 +114,8 @@ func indexCopies(seen []archive.Seen, below event.Millis) copies {
 	return c
 }
 
-// place is where an identity stands in the table, or would. Identities are keyed hashes: nobody can choose them to
-// crowd one place.
+// place returns the index of an identity in the table, or the free one where it belongs. Identities are keyed hashes,
+// so nobody can choose them to crowd one index.
 func (c copies) place(id event.Identity) int {
 	mask := len(c.table) - 1
 	place := int(id.Lo) & mask
@@ -123,8 +125,8 @@ func (c copies) place(id event.Identity) int {
 	return place
 }
 
-// dropOf drops the input's copies of an event that an earlier run has seen. A chain that is dropped whole is not
-// walked again, however often the identity comes.
+// dropOf marks the input's copies of an event of an earlier run. It does not walk a chain again once all its copies are
+// marked, however often the identity comes.
 func (c copies) dropOf(in *Input, earlier archive.Seen, window time.Duration) {
 	if earlier.Arrival >= c.below {
 		return
@@ -141,7 +143,7 @@ func (c copies) dropOf(in *Input, earlier archive.Seen, window time.Duration) {
 	}
 }
 
-// dropOwn drops the copies that have another before them in the input. The one right before is the nearest in arrival.
+// dropOwn marks the copies that have an earlier copy in the input. The copy right before is the nearest in arrival.
 func (c copies) dropOwn(in *Input, window time.Duration) {
 	for i, own := range in.Seen {
 		if later := c.next[i]; later >= 0 && !in.Duplicate[later] && in.Seen[later].Arrival <= own.Arrival.Add(window) {
@@ -150,8 +152,8 @@ func (c copies) dropOwn(in *Input, window time.Duration) {
 	}
 }
 
-// Known remembers the payload of the first copy of every event of all history: what a generation is built by in one
-// pass. Runs are dropped from it in order.
+// Known remembers the payload hash of the first copy of every event of all history. Batch uses it to build a generation
+// in one pass. Inputs must be marked in the order of their runs.
 type Known map[event.Identity]uint64
 
 // MarkDuplicates marks every event of the input whose identity came before, in this input or an earlier one.

@@ -151,17 +151,75 @@ func TestValidateAtTheEdge(t *testing.T) {
 		want     []bool
 		conflict int64
 	}{
-		{name: "within the window", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1100, 0)}, want: []bool{true}},
-		{name: "beyond the window", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1101, 0)}, want: []bool{false}},
-		{name: "a late object", earlier: []archive.Seen{seen(1, 1100, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{true}},
-		{name: "a late object beyond the window", earlier: []archive.Seen{seen(1, 1101, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, want: []bool{false}},
-		{name: "each forbids the next", own: []archive.Seen{seen(1, 1000, 0), seen(1, 1100, 0), seen(1, 1200, 0), seen(1, 1301, 0)}, want: []bool{false, true, true, false}},
-		{name: "another identity", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(0, 1000, 0), seen(2, 1000, 0)}, want: []bool{false, false}},
-		{name: "another payload", earlier: []archive.Seen{seen(1, 1000, 0)}, own: []archive.Seen{seen(1, 1000, 1), seen(1, 1000, 0)}, want: []bool{true, true}, conflict: 1},
-		{name: "an earlier copy at the bound", earlier: []archive.Seen{seen(1, 1050, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, below: 1050, want: []bool{false}},
-		{name: "an earlier copy at the bound, of a run from below", earlier: []archive.Seen{seen(2, 1000, 0), seen(1, 1050, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, below: 1050, want: []bool{false}},
-		{name: "an earlier copy below the bound", earlier: []archive.Seen{seen(1, 1049, 0)}, own: []archive.Seen{seen(1, 1000, 0)}, below: 1050, want: []bool{true}},
-		{name: "a later copy at the bound", own: []archive.Seen{seen(1, 1000, 0), seen(1, 1049, 0), seen(1, 1050, 0)}, below: 1050, want: []bool{false, true, false}},
+		{
+			name:    "within the window",
+			earlier: []archive.Seen{seen(1, 1000, 0)},
+			own:     []archive.Seen{seen(1, 1100, 0)},
+			want:    []bool{true},
+		},
+		{
+			name:    "beyond the window",
+			earlier: []archive.Seen{seen(1, 1000, 0)},
+			own:     []archive.Seen{seen(1, 1101, 0)},
+			want:    []bool{false},
+		},
+		{
+			name:    "a late object",
+			earlier: []archive.Seen{seen(1, 1100, 0)},
+			own:     []archive.Seen{seen(1, 1000, 0)},
+			want:    []bool{true},
+		},
+		{
+			name:    "a late object beyond the window",
+			earlier: []archive.Seen{seen(1, 1101, 0)},
+			own:     []archive.Seen{seen(1, 1000, 0)},
+			want:    []bool{false},
+		},
+		{
+			name: "each forbids the next",
+			own:  []archive.Seen{seen(1, 1000, 0), seen(1, 1100, 0), seen(1, 1200, 0), seen(1, 1301, 0)},
+			want: []bool{false, true, true, false},
+		},
+		{
+			name:    "another identity",
+			earlier: []archive.Seen{seen(1, 1000, 0)},
+			own:     []archive.Seen{seen(0, 1000, 0), seen(2, 1000, 0)},
+			want:    []bool{false, false},
+		},
+		{
+			name:     "another payload",
+			earlier:  []archive.Seen{seen(1, 1000, 0)},
+			own:      []archive.Seen{seen(1, 1000, 1), seen(1, 1000, 0)},
+			want:     []bool{true, true},
+			conflict: 1,
+		},
+		{
+			name:    "an earlier copy at the bound",
+			earlier: []archive.Seen{seen(1, 1050, 0)},
+			own:     []archive.Seen{seen(1, 1000, 0)},
+			below:   1050,
+			want:    []bool{false},
+		},
+		{
+			name:    "an earlier copy at the bound, of a run from below",
+			earlier: []archive.Seen{seen(2, 1000, 0), seen(1, 1050, 0)},
+			own:     []archive.Seen{seen(1, 1000, 0)},
+			below:   1050,
+			want:    []bool{false},
+		},
+		{
+			name:    "an earlier copy below the bound",
+			earlier: []archive.Seen{seen(1, 1049, 0)},
+			own:     []archive.Seen{seen(1, 1000, 0)},
+			below:   1050,
+			want:    []bool{true},
+		},
+		{
+			name:  "a later copy at the bound",
+			own:   []archive.Seen{seen(1, 1000, 0), seen(1, 1049, 0), seen(1, 1050, 0)},
+			below: 1050,
+			want:  []bool{false, true, false},
+		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStores()
@@ -205,13 +263,18 @@ func TestValidateAsksForLittle(t *testing.T) {
 		want  []string
 	}{
 		{"an event", []archive.Seen{seen(1, 1300, 0)}, 0, []string{"catalog.Runs", get(3), get(6)}},
-		{"an event below the bound", []archive.Seen{seen(1, 1280, 0), seen(1, 1900, 0)}, 1285, []string{"catalog.Runs", get(6)}},
+		{
+			"an event below the bound",
+			[]archive.Seen{seen(1, 1280, 0), seen(1, 1900, 0)}, 1285,
+			[]string{"catalog.Runs", get(6)},
+		},
 		{"no event", nil, 0, nil},
 		{"no event below the bound", []archive.Seen{seen(1, 1300, 0)}, 1300, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.calls = nil
-			if err := s.reader().MarkDuplicates(ctx, inputOf(8, c.own), runs.Rule{Window: 100 * time.Millisecond, Below: c.below}); err != nil {
+			rule := runs.Rule{Window: 100 * time.Millisecond, Below: c.below}
+			if err := s.reader().MarkDuplicates(ctx, inputOf(8, c.own), rule); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(c.want, s.calls); diff != "" {
@@ -224,7 +287,8 @@ func TestValidateAsksForLittle(t *testing.T) {
 // TestValidateFails: without the identities of every run that may hold a copy there is no verdict.
 func TestValidateFails(t *testing.T) {
 	s := newStores()
-	if err := s.catalog.Append(ctx, lifecycle.Run{N: 1, Horizon: 1100, Identities: "lost", FirstArrival: 1000, LastArrival: 1000}); err != nil {
+	run := lifecycle.Run{N: 1, Horizon: 1100, Identities: "lost", FirstArrival: 1000, LastArrival: 1000}
+	if err := s.catalog.Append(ctx, run); err != nil {
 		t.Fatal(err)
 	}
 	err := s.reader().MarkDuplicates(ctx, inputOf(2, []archive.Seen{seen(1, 1000, 0)}), runs.Rule{})

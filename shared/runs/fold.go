@@ -5,8 +5,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Fold makes a delta of the input per program: it folds the events that count, and touches the pages of duplicates. So
-// many workers share the batches, at least one; the deltas are the same whatever their number.
+// Fold returns one delta of the input per program: it folds the events that count, and touches the pages of duplicates.
+// The workers share the batches; fewer than one counts as one. Their number does not change the deltas.
 func (in *Input) Fold(programs []*view.Program, parallel runner.Runner, workers int) []*view.Delta {
 	workers = max(1, min(workers, len(in.Batches)))
 	parts := make([][]*view.Delta, workers)
@@ -23,7 +23,7 @@ func (in *Input) Fold(programs []*view.Program, parallel runner.Runner, workers 
 	return parts[0]
 }
 
-// FoldEach makes a delta of each batch.
+// FoldEach returns one delta per batch.
 func (in *Input) FoldEach(program *view.Program, parallel runner.Runner) []*view.Delta {
 	deltas := make([]*view.Delta, len(in.Batches))
 	// The work cannot fail.

@@ -12,23 +12,24 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// Input is what a run reads: its objects as batches, in archive order, and of every event what a run remembers of it.
+// Input is what a run reads: its objects as batches, in archive order, and the identity, arrival and payload hash of
+// every event.
 type Input struct {
 	Manifest archive.Manifest
 	Batches  []*event.Batch // one per object
-	Starts   []int          // the place of each batch's first event among all
-	Seen     []archive.Seen // of all events, in archive order
+	Starts   []int          // the index of each batch's first event in Seen
+	Seen     []archive.Seen // all events, in archive order
 
-	Duplicate  []bool // of the same: not counted
-	Duplicates int64  // duplicates
-	Conflicts  int64  // of those, the ones with another payload than the copy they were held against
+	Duplicate  []bool // for each event of Seen: it is a duplicate and does not count
+	Duplicates int64  // number of duplicates
+	Conflicts  int64  // number of duplicates whose payload differs from the earlier copy's
 }
 
 // Read gets the objects of a manifest, several at once, and scans them for the fields. Every event counts until
-// MarkDuplicates finds otherwise. The input's manifest tells the lanes of every object, also where the given one does
-// not yet; the given one stays as it is.
+// MarkDuplicates marks it. The input's manifest lists the lanes of every object, even where the given manifest does not
+// yet; Read does not change the given manifest.
 //
-// Errors: one that names the object which cannot be read.
+// Errors: the error names the object that cannot be read.
 func (r Reader) Read(ctx context.Context, fields *event.Fields, m archive.Manifest) (*Input, error) {
 	m.Objects = slices.Clone(m.Objects)
 	in := &Input{Manifest: m, Batches: make([]*event.Batch, len(m.Objects)), Starts: make([]int, len(m.Objects))}
@@ -72,7 +73,7 @@ func (r Reader) decode(fields *event.Fields, body []byte) (*event.Batch, error) 
 	return fields.NewBatch(lines)
 }
 
-// remember is what a run keeps of each event of a batch.
+// remember returns what a run stores of each event of a batch.
 func (r Reader) remember(b *event.Batch) []archive.Seen {
 	seen := make([]archive.Seen, b.Len())
 	var scratch []byte
@@ -84,7 +85,7 @@ func (r Reader) remember(b *event.Batch) []archive.Seen {
 	return seen
 }
 
-// lanesOf are the lanes of an object's events, with how many each: where the sweep looks for receipts of them.
+// lanesOf counts the distinct events of an object in each lane. The sweep looks for their receipts there.
 func (r Reader) lanesOf(seen []archive.Seen) []archive.LaneEvents {
 	met := make(map[uint64]bool, len(seen))
 	perLane := map[int]int{}
@@ -101,7 +102,8 @@ func (r Reader) lanesOf(seen []archive.Seen) []archive.LaneEvents {
 	return all
 }
 
-// Arrivals are the first and the last arrival of the input's events, both included; event.Never when it has none.
+// Arrivals returns the first and the last arrival of the input's events, both inclusive; event.Never when there are
+// none.
 func (in *Input) Arrivals() (first, last event.Millis) {
 	for i, s := range in.Seen {
 		if i == 0 || s.Arrival < first {
@@ -112,7 +114,7 @@ func (in *Input) Arrivals() (first, last event.Millis) {
 	return first, last
 }
 
-// Rows splits a batch into the rows that count and the duplicates. What is handed in is memory to reuse.
+// Rows splits a batch into the rows that count and the duplicates. It reuses the memory of the given slices.
 func (in *Input) Rows(batch int, rows, duplicates []int32) (counted, dropped []int32) {
 	rows, duplicates = rows[:0], duplicates[:0]
 	start := in.Starts[batch]
@@ -126,7 +128,7 @@ func (in *Input) Rows(batch int, rows, duplicates []int32) (counted, dropped []i
 	return rows, duplicates
 }
 
-// drop makes event i a duplicate of an earlier copy with the given payload.
+// drop marks event i as a duplicate of an earlier copy with the given payload.
 func (in *Input) drop(i int, payload uint64) {
 	in.Duplicate[i] = true
 	in.Duplicates++

@@ -149,7 +149,9 @@ func TestReadFails(t *testing.T) {
 	a.add(t, 0, "a")
 	a.put(t, "not compressed", []byte("lines"))
 	a.put(t, "not lines", a.Codec.Compress(nil, []byte("{}\n")))
-	for key, want := range map[string]error{"none": archive.ErrNotFound, "not compressed": event.ErrCorrupt, "not lines": event.ErrLine} {
+	for key, want := range map[string]error{
+		"none": archive.ErrNotFound, "not compressed": event.ErrCorrupt, "not lines": event.ErrLine,
+	} {
 		m := a.manifest()
 		m.Objects = append(slices.Clone(m.Objects), archive.Input{Object: archive.Object{Key: archive.Key(key)}})
 		if in, err := a.read(m); !errors.Is(err, want) || !strings.Contains(err.Error(), " "+key+":") || in != nil {

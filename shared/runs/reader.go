@@ -1,8 +1,8 @@
-// Package runs reads what real runs hold: their manifests and identities, the objects of a manifest as batches of
-// events, and which of those events are duplicates; and folds those that count. Batch makes runs; batch, replay and
-// the audit read them, and all by this package, so that they agree on what a run counts.
+// Package runs reads real runs: their manifests and identities, and the objects of a manifest as batches of events. It
+// marks the duplicates among those events and folds the others. Batch makes runs. Batch, replay and the audit all read
+// them through this package, so they agree on what a run counts.
 //
-// It stands between the contracts and the layers: it knows nothing of generations or items, and writes nothing.
+// It lies between the contracts and the layers. It knows nothing of generations or items, and writes nothing.
 package runs
 
 import (
@@ -18,21 +18,21 @@ import (
 	"github.com/anabranch/anabranch/shared/runner"
 )
 
-// Reader reads real runs. Codec, Layout and Run are needed by Read alone, Catalog by all that looks for runs. It is
-// safe for concurrent use.
+// Reader reads real runs. Only Read needs Codec, Layout and Parallel. Get, RunsDownTo and MarkDuplicates need Catalog.
+// A Reader is safe for concurrent use.
 type Reader struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
 	Codec    *event.Codec
 	Layout   archive.Layout
-	Parallel runner.Runner // gets the objects
+	Parallel runner.Runner // gets several objects at once
 }
 
-// step is how many runs are asked for at once.
+// step is the number of runs that one request asks for.
 const step = 256
 
-// RunsDownTo returns the runs up to number from for which while holds, going down until it does not, in order. With
-// from 0 there are none.
+// RunsDownTo reads runs from number from downwards as long as while returns true, and returns them in ascending order.
+// With from 0 it returns none. Errors: those of the catalog.
 func (r Reader) RunsDownTo(ctx context.Context, from uint64, while func(lifecycle.Run) bool) ([]lifecycle.Run, error) {
 	var parts [][]lifecycle.Run // the last runs first
 	for to := from; to > 0; {
@@ -58,7 +58,7 @@ func (r Reader) RunsDownTo(ctx context.Context, from uint64, while func(lifecycl
 	return slices.Concat(parts...), nil
 }
 
-// Get returns run n. Errors: catalog.ErrNotFound, among others.
+// Get returns run n. Errors: catalog.ErrNotFound when there is no such run; any other error of the catalog.
 func (r Reader) Get(ctx context.Context, n uint64) (lifecycle.Run, error) {
 	found, err := r.Catalog.Runs(ctx, n, n)
 	if err == nil && len(found) != 1 {
@@ -70,9 +70,9 @@ func (r Reader) Get(ctx context.Context, n uint64) (lifecycle.Run, error) {
 	return found[0], nil
 }
 
-// Manifest reads a run's manifest; that of a run that reads no object is empty and is not stored.
+// Manifest reads a run's manifest. A run that reads no object has an empty manifest, which is not stored.
 //
-// Errors: one that names run and key for a manifest that cannot be read, or is another run's.
+// Errors: a manifest that cannot be read, or that belongs to another run; the error names the key.
 func (r Reader) Manifest(ctx context.Context, run lifecycle.Run) (archive.Manifest, error) {
 	if run.Manifest == "" {
 		return archive.Manifest{Run: run.N, To: run.Horizon}, nil
@@ -91,9 +91,9 @@ func (r Reader) Manifest(ctx context.Context, run lifecycle.Run) (archive.Manife
 	return m, nil
 }
 
-// Identities calls each for every event of a run, counted or dropped, in archive order.
+// Identities calls each for every event of a run, duplicates included, in archive order.
 //
-// Errors: one that names run and key, before the first call.
+// Errors: the identities cannot be read, before the first call; the error names run and key.
 func (r Reader) Identities(ctx context.Context, run lifecycle.Run, each func(archive.Seen)) error {
 	if run.Identities == "" {
 		return nil

@@ -195,7 +195,8 @@ func TestRunWithoutObjects(t *testing.T) {
 	if diff := cmp.Diff(archive.Manifest{Run: 7, To: 1000}, m); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	if err := s.reader().Identities(ctx, lifecycle.Run{N: 7, Horizon: 1000}, func(archive.Seen) { t.Error("an event") }); err != nil {
+	empty := lifecycle.Run{N: 7, Horizon: 1000}
+	if err := s.reader().Identities(ctx, empty, func(archive.Seen) { t.Error("an event") }); err != nil {
 		t.Error(err)
 	}
 	if len(s.calls) > 0 {
@@ -236,7 +237,8 @@ func TestIdentities(t *testing.T) {
 	s.put(t, "good", archive.EncodeIdentities(want))
 	s.put(t, "bad", archive.EncodeIdentities(want)[:40])
 	var got []archive.Seen
-	if err := s.reader().Identities(ctx, lifecycle.Run{N: 7, Identities: "good"}, func(e archive.Seen) { got = append(got, e) }); err != nil {
+	good := lifecycle.Run{N: 7, Identities: "good"}
+	if err := s.reader().Identities(ctx, good, func(e archive.Seen) { got = append(got, e) }); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {

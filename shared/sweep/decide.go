@@ -8,13 +8,13 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 )
 
-// request is what of an object is to be queued: lanes in which it is lost, and lanes whose probe it is.
+// request says which lanes of an object to queue: those in which it is lost, and those that it probes.
 type request struct{ lost, probed []int }
 
-// isLost says whether the stream lacks, for certain, some of an object's lines of a lane. A lane is read in order. So
-// it has been read past the object's own records when it holds the receipt of a request that arrived so much later that
-// these were in the stream before, or are put by nobody; and when it holds the receipts of a probe of the same run that
-// arrived no earlier.
+// isLost says whether the stream certainly lacks some of an object's lines of a lane. Speed reads a lane in order. So
+// it has read past the object's own records in either of two cases. The lane holds the receipt of a request that
+// arrived so much later that the object's records were in the stream before it, or nobody puts them any more. Or the
+// lane holds the receipts of a probe of the same run that arrived no earlier.
 func (t *tick) isLost(f *found, o lacking, lane int, wait catalog.SweepWait) bool {
 	late := t.PublishWithin + t.ClockMargin.Apart()
 	if f.read[lane] > o.arrival.Add(late) {
@@ -26,9 +26,10 @@ func (t *tick) isLost(f *found, o lacking, lane int, wait catalog.SweepWait) boo
 	return o.arrival <= f.all[wait.Probe-1].arrival
 }
 
-// choose says what to queue of a run: what is lost and not waited for; and, when it is the first with a gap, a probe of
-// each lane of which nothing is known, since it stands still or nothing comes any more. The newest object is the first
-// probe, and when it does not come the next has its turn: an object that cannot be read keeps the others from nothing.
+// choose returns what to queue of a run. It chooses the lost objects that the sweep does not wait for. In the first run
+// with a gap it also chooses a probe for each lane that it knows nothing about, because the lane stands still or has no
+// new records. The newest object is the first probe. When its receipt does not come, the next object has its turn, so
+// one unreadable object does not hold up the others.
 func (t *tick) choose(run uint64, f *found, probes bool) map[int]request {
 	chosen, unknown := map[int]request{}, map[int][]int{}
 	for _, place := range slices.Sorted(maps.Keys(f.objects)) {
@@ -61,7 +62,7 @@ func (t *tick) choose(run uint64, f *found, probes bool) map[int]request {
 	return chosen
 }
 
-// count counts an object that lacks something.
+// count counts an object that lacks receipts.
 func (r *Report) count(lost bool) {
 	if lost {
 		r.Lost++
@@ -70,7 +71,7 @@ func (r *Report) count(lost bool) {
 	}
 }
 
-// newestFirst orders places by the arrival of what stands there.
+// newestFirst orders places by the arrival of their objects, the newest first.
 func (f *found) newestFirst(places []int) []int {
 	slices.SortStableFunc(places, func(a, b int) int { return cmp.Compare(f.objects[b].arrival, f.objects[a].arrival) })
 	return places

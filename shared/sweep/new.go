@@ -9,7 +9,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Stores are what a Sweep reads and writes.
+// Stores holds the stores that a Sweep reads and writes.
 type Stores struct {
 	Archive archive.Archive
 	Catalog interface {
@@ -20,10 +20,11 @@ type Stores struct {
 	Queue stream.Queue
 }
 
-// New makes a Sweep. The settings are ones that setting.All.Check passes.
+// New returns a Sweep. The settings must pass setting.All.Check.
 func New(stores Stores, settings setting.All, host setting.Host) *Sweep {
 	return &Sweep{
-		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: stores.Catalog, Seen: stores.Seen, Queue: stores.Queue, Layout: host.Layout,
+		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: stores.Catalog, Seen: stores.Seen,
+		Queue: stores.Queue, Layout: host.Layout,
 		After: settings.SweepAfter, PublishWithin: settings.PublishWithin(), MaxStreamAge: settings.MaxStreamAge,
 		ClockMargin: clock.Margin(settings.ClockMargin), Tries: settings.WriteTries, Now: host.Now, Log: host.Log,
 	}

@@ -14,21 +14,21 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// found is what a run's objects lack.
+// found says which receipts a run's objects lack.
 type found struct {
-	all     []lacking            // every object of the manifest, whatever it lacks
-	objects map[int]lacking      // of those, by place, the ones that lack something
-	read    map[int]event.Millis // per lane: the last arrival among requests of which it holds a receipt
+	all     []lacking            // every object of the manifest, whether it lacks receipts or not
+	objects map[int]lacking      // the objects that lack receipts, by place in the manifest
+	read    map[int]event.Millis // per lane: the last arrival among the requests that it holds receipts of
 }
 
-// lacking is an object of which some lanes have no receipt, or not all.
+// lacking is an object with the lanes that lack some or all of its receipts.
 type lacking struct {
 	key     archive.Key
 	arrival event.Millis // of its request
-	lanes   []int        // that lack one
+	lanes   []int        // the lanes that lack receipts
 }
 
-// dropOld takes out, and returns, what arrived before an instant.
+// dropOld removes the objects that arrived before an instant, and returns them.
 func (f *found) dropOld(before event.Millis) (old []lacking) {
 	for place, o := range f.objects {
 		if o.arrival < before {
@@ -39,21 +39,21 @@ func (f *found) dropOld(before event.Millis) (old []lacking) {
 	return old
 }
 
-// receipts are those of one lane that a run's objects are to have. A lane's lines of one request may stand in several
-// records, of which some may be lost, and others may be there twice: only distinct identities can be counted, and they
-// are kept until all are there.
+// receipts tracks the receipts that a run's objects need in one lane. A lane may hold the lines of one request in
+// several records; some of the records may be lost, others may be there twice. So receipts counts distinct identities,
+// and remembers them until it has found all.
 type receipts struct {
-	open map[ulid.ULID]*open // requests that lack something
-	read event.Millis        // the last arrival among all requests met
+	open map[ulid.ULID]*open // the requests that still lack receipts
+	read event.Millis        // the last arrival among all requests found
 }
 
 type open struct {
-	place  int // of the object
-	events int // distinct, that it has in the lane
+	place  int // of the object in the manifest
+	events int // number of distinct events that it has in the lane
 	met    map[uint64]bool
 }
 
-// take takes in a seen item, and says whether anything is still open.
+// take adds the receipts of a seen item, and says whether any request still lacks receipts.
 func (r *receipts) take(item viewstore.SeenItem) bool {
 	for _, record := range item.Records {
 		r.read = max(r.read, event.ArrivalOf(record.Request))
@@ -71,7 +71,7 @@ func (r *receipts) take(item viewstore.SeenItem) bool {
 	return len(r.open) > 0
 }
 
-// find reads the receipts of a run's objects. Its memory grows with the run, and not with what the lanes hold besides.
+// find reads the receipts of a run's objects. Its memory grows with the run, and not with what else the lanes hold.
 func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 	m, err := t.reader().Manifest(ctx, run)
 	if err != nil {
@@ -82,7 +82,7 @@ func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 		return nil, err
 	}
 	f := &found{all: objects, objects: map[int]lacking{}, read: map[int]event.Millis{}}
-	// What arrived then was recorded after that, whoever's clock told.
+	// An event that arrived at FirstArrival was recorded after this instant, whichever function's clock recorded it.
 	from := run.FirstArrival.Add(-t.ClockMargin.Apart())
 	for _, lane := range slices.Sorted(maps.Keys(all)) {
 		r := all[lane]
@@ -105,7 +105,7 @@ func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 	return f, nil
 }
 
-// wantedOf says which receipts the objects of a manifest are to have, by lane.
+// wantedOf returns the receipts that the objects of a manifest need, by lane, and the objects by place.
 func wantedOf(m archive.Manifest) (map[int]*receipts, []lacking, error) {
 	all, objects := map[int]*receipts{}, make([]lacking, len(m.Objects))
 	for place, object := range m.Objects {

@@ -1,9 +1,9 @@
-// Package sweep is the layer that finds archived objects whose lines never reached the stream, since ingest died
-// between the two or neither stream nor queue took them, and queues them for republish. Batch has counted them in any
-// case; what the sweep mends is what only the stream brings.
+// Package sweep is the layer that finds archived objects whose lines never reached the stream, and queues them for
+// republish. An object's lines miss the stream when ingest died before it published them, or when neither the stream
+// nor the queue took them. Batch has counted them in any case; the sweep repairs what depends on the stream.
 //
-// It reads the runs that batch has made and the receipts that speed leaves, seen items, and writes how far it has come
-// and what it waits for. It folds nothing and knows no item of a view.
+// It reads the runs that batch has made and the receipts that speed leaves, which are the seen items. It writes how far
+// it has come and what it waits for. It folds nothing and knows no item of a view.
 package sweep
 
 import (
@@ -26,8 +26,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Sweep looks for receipts. All fields are needed. A Sweep does one thing at a time; several may work on one catalog at
-// once.
+// Sweep looks for receipts. All fields are required. A Sweep is not safe for concurrent use; several Sweeps may work on
+// one catalog at once.
 //
 // Source: docs/design.md 3.1.
 type Sweep struct {
@@ -38,43 +38,45 @@ type Sweep struct {
 	Queue   stream.Queue
 	Layout  archive.Layout
 
-	// After is how long after its horizon a run is looked at, and the first wait for what was queued; default 10 min.
+	// After is the time from a run's horizon until the sweep looks at the run, and the first wait for a queued object;
+	// default 10 min.
 	After time.Duration
-	// PublishWithin is the time after the arrival of a request within which ingest puts its records, or not at all:
-	// commit_within and its time-out; default 39 s.
+	// PublishWithin is the longest time from a request's arrival until ingest puts its records. Later it does not put them
+	// at all. It is commit_within plus ingest's time-out; default 39 s.
 	PublishWithin time.Duration
-	// MaxStreamAge: events older than this are put into the stream by nobody; default 72 h.
+	// MaxStreamAge is the age above which nobody puts an event into the stream; default 72 h.
 	MaxStreamAge time.Duration
 
-	ClockMargin clock.Margin // by which any function's clock may differ from the store's; default 30 s
-	Tries       int          // at one conditional write; default 5
+	ClockMargin clock.Margin // the most by which any function's clock may differ from the store's; default 30 s
+	Tries       int          // number of attempts at one conditional write; default 5
 	Now         func() time.Time
 	Log         *slog.Logger
 
-	// looked is when this environment looked at a run beyond a gap last. It saves reading, and decides nothing.
+	// looked is when this environment last looked at a run beyond a gap. It saves reading, and decides nothing.
 	looked map[uint64]time.Time
 }
 
 // Report says what a tick of the sweep did.
 type Report struct {
-	Swept  uint64 // the last run that needs no look any more
-	Queued int    // objects queued for republish by this tick
-	Lost   int    // objects of the runs looked at of which the stream lacks something for certain, queued or not
-	Behind int    // objects of them without all their receipts, of lanes that were not read that far, for all we know
-	TooOld int    // objects of runs passed by: the stream lacks something, and will not get it
-	Passed int    // runs passed by
+	Swept  uint64 // the last run that the sweep has finished
+	Queued int    // number of objects that this tick queued for republish
+	Lost   int    // number of objects that the stream certainly lacks lines of, queued or not
+	Behind int    // number of objects that lack receipts, perhaps because nobody has read their lanes that far yet
+	TooOld int    // number of objects of skipped runs: the stream lacks lines of them, and will not get them
+	Passed int    // number of runs skipped because what the stream lacks of them is too old for it
 }
 
 // The bounds of a tick.
 const (
-	maxAhead  = 16     // runs beyond one with a gap: one at a time would take as long as an outage has
-	maxQueued = 10_000 // objects
-	maxWaits  = 4096   // beyond so many notes nothing is looked at that would need more
-	maxDouble = 6      // the longest wait is After, doubled so often
+	maxAhead  = 16     // runs looked at beyond a run with a gap: one at a time would take as long as the outage lasted
+	maxQueued = 10_000 // objects queued
+	maxWaits  = 4096   // with more waits than this, the sweep looks at no run beyond a gap
+	maxDouble = 6      // the longest wait is After, doubled this many times
 )
 
 // Tick looks at the runs that are old enough, in order, up to the first with an object that lacks a receipt, and at a
-// few beyond it; it queues what is lost, and asks where nothing is known.
+// few beyond it. It queues lost objects for republish. Where it cannot tell whether an object is lost, it queues a
+// probe.
 func (s *Sweep) Tick(ctx context.Context) (Report, error) {
 	swept, err := s.Sweeps.Swept(ctx)
 	if err != nil {
@@ -83,7 +85,7 @@ func (s *Sweep) Tick(ctx context.Context) (Report, error) {
 	t := tick{Sweep: s, started: s.Now(), report: Report{Swept: swept}}
 	maps.DeleteFunc(s.looked, func(run uint64, _ time.Time) bool { return run <= swept })
 	err = t.look(ctx)
-	// What was queued is noted also when a later run could not be looked at.
+	// Note the queued objects even when the tick failed to look at a later run.
 	return t.report, errors.Join(err, t.putWaits(ctx), t.move(ctx, swept))
 }
 
@@ -93,7 +95,7 @@ type tick struct {
 	started time.Time
 	applied uint64 // see lastApplied
 	waits   *waits // nil until something is missing
-	room    int    // so many objects may yet be queued; it is known when waits are
+	room    int    // number of objects that may yet be queued; set together with waits
 	report  Report
 }
 
@@ -138,7 +140,7 @@ func (t *tick) look(ctx context.Context) error {
 
 func (s *Sweep) reader() runs.Reader { return runs.Reader{Archive: s.Archive, Catalog: s.Catalog} }
 
-// lookedAt says whether this environment looked at a run beyond a gap a short while ago.
+// lookedAt says whether this environment looked at a run beyond a gap less than After ago.
 func (s *Sweep) lookedAt(run uint64) bool {
 	at, ok := s.looked[run]
 	return ok && s.Now().Before(at.Add(s.After))
@@ -151,12 +153,13 @@ func (s *Sweep) note(run uint64) {
 	s.looked[run] = s.Now()
 }
 
-// lastApplied is the last run that every generation has that answers, or that may be the first to, of those that batch
-// keeps: a view that nothing of serves yet answers from what is built first. What a later run holds is not to be
-// streamed yet. Of a slot below the generation's horizon, speed would fold none of it, and would drop as its copies
-// what a client has sent again meanwhile, which then nobody counted (found by the model, shared/simulation/model). Of a
-// slot above it, speed would fold it, and it would be gone again while batch applies the runs in between (found by a
-// history).
+// lastApplied returns the last run that batch has applied to every generation that answers queries. While nothing
+// serves a view, each of its generations counts: the view will answer from the one that is built first.
+//
+// The sweep must not bring events of a later run to the stream yet. In a slot below the generation's horizon, speed
+// would skip such an event but remember it. It would then drop a client's retry as a duplicate, and nobody would count
+// the event (found by the model, shared/simulation/model). In a slot above the horizon, speed would show the event, and
+// batch would hide it again while it applies the runs in between (found by a history).
 func (s *Sweep) lastApplied(ctx context.Context, head uint64) (uint64, error) {
 	views, err := s.Catalog.Views(ctx)
 	if err != nil {
@@ -173,20 +176,21 @@ func (s *Sweep) lastApplied(ctx context.Context, head uint64) (uint64, error) {
 	return head, nil
 }
 
-// move makes it known how far the sweep has come.
+// move stores how far the sweep has come.
 func (t *tick) move(ctx context.Context, from uint64) error {
 	if t.report.Swept == from {
 		return nil
 	}
-	// Commit point: runs up to here need no look again. A crash before has them looked at again, which changes nothing.
+	// Commit point: the sweep has finished the runs up to here. After a crash before it, the next tick looks at them
+	// again, which changes nothing.
 	if err := t.Sweeps.PutSwept(ctx, t.report.Swept, from); err != nil && !errors.Is(err, catalog.ErrConflict) {
 		return fmt.Errorf("move swept to run %d: %w", t.report.Swept, err)
 	}
 	return nil
 }
 
-// lookAt looks for the receipts of a run's objects, queues what is lost, and says whether the run needs no look any
-// more: all receipts are there, or what lacks one is too old to be put into the stream.
+// lookAt looks for the receipts of a run's objects and queues lost objects. done says that the sweep has finished the
+// run: all receipts are there, or the objects that lack one are too old for the stream.
 func (t *tick) lookAt(ctx context.Context, run lifecycle.Run, beyondGap bool) (done bool, err error) {
 	if run.Manifest == "" {
 		return true, nil
@@ -209,7 +213,7 @@ func (t *tick) lookAt(ctx context.Context, run lifecycle.Run, beyondGap bool) (d
 	return false, t.queue(ctx, run.N, found, t.choose(run.N, found, !beyondGap))
 }
 
-// queue asks for what was chosen to be republished, in the order of the manifest.
+// queue queues the chosen objects for republish, in the order of the manifest.
 func (t *tick) queue(ctx context.Context, run uint64, f *found, chosen map[int]request) error {
 	for _, place := range slices.Sorted(maps.Keys(chosen)) {
 		if t.room == 0 || budget.Short(ctx, t.started, t.Now()) {
@@ -220,7 +224,7 @@ func (t *tick) queue(ctx context.Context, run uint64, f *found, chosen map[int]r
 		if err := t.Queue.Enqueue(ctx, stream.Republish{Object: string(key), Lanes: lanes}); err != nil {
 			return fmt.Errorf("queue %s: %w", key, err)
 		}
-		t.Log.WarnContext(ctx, "object without a receipt of the stream; queued", "object", key, "lanes", lanes)
+		t.Log.WarnContext(ctx, "object lacks receipts of the stream; queued for republish", "object", key, "lanes", lanes)
 		t.waits.queued(run, place, r)
 		t.room--
 		t.report.Queued++
@@ -228,10 +232,10 @@ func (t *tick) queue(ctx context.Context, run uint64, f *found, chosen map[int]r
 	return nil
 }
 
-// passBy moves the sweep past a run of which the stream lacks what is too old to be put into it. A copy might count
-// twice by now, for what tells of the first one has expired, or may have. So the events stay out, and every Kappa
-// generation that was to have them from the stream, or that cannot tell any more whether its live half has counted a
-// copy, is marked: it is incomplete from this run on, until it is built anew.
+// passBy moves the sweep past a run whose missing events are too old for the stream. A copy could count twice by now,
+// because the seen item of the first one may have expired. So the events stay out. passBy marks every Kappa generation
+// that needed them from the stream, or that can no longer tell whether its live half has counted a copy: the generation
+// is incomplete from this run on, until the view is rebuilt.
 func (t *tick) passBy(ctx context.Context, run lifecycle.Run, old []lacking) error {
 	last := event.Never
 	for _, o := range old {
@@ -248,12 +252,12 @@ func (t *tick) passBy(ctx context.Context, run lifecycle.Run, old []lacking) err
 	}
 	t.report.TooOld += len(old)
 	t.report.Passed++
-	t.Log.ErrorContext(ctx, "run passed by: events never reached the stream and are too old for it; rebuild Kappa views",
+	t.Log.ErrorContext(ctx, "run skipped: events never reached the stream and are too old for it; rebuild Kappa views",
 		"run", run.N, "objects", len(old))
 	return nil
 }
 
-// mark marks those generations of a view that lack events which arrived up to some instant.
+// mark marks the generations of a view that lack events of the run; the last of these events arrived at last.
 func (t *tick) mark(ctx context.Context, v lifecycle.View, run uint64, last event.Millis) error {
 	var err error
 	for range t.Tries {
@@ -261,8 +265,8 @@ func (t *tick) mark(ctx context.Context, v lifecycle.View, run uint64, last even
 		if !changed {
 			return nil
 		}
-		// Commit point: the generations say that they lack something. Only after it the run is passed by, so whoever
-		// reads that it was reads the mark, too.
+		// Commit point: the generations say that they lack events. The sweep moves past the run only after it, so whoever
+		// reads that it did also reads the mark.
 		if err = t.Catalog.PutView(ctx, next); err == nil {
 			return nil
 		}

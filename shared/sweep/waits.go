@@ -11,8 +11,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// waits are what the sweep has queued of each lane of each run, and when it looks for it again. They are kept in the
-// catalog.
+// waits says what the sweep has queued of each lane of each run, and when it looks for it again. The catalog stores
+// them.
 type waits struct {
 	all      map[laneOf]catalog.SweepWait
 	revision int64
@@ -26,9 +26,9 @@ type laneOf struct {
 	lane int
 }
 
-// readWaits reads what the sweep waits for, and how much may be queued: nothing but one object while the republish
-// queue has messages. What it holds may be what is missing, and what is queued behind it comes no sooner; the one keeps
-// a message that fails for hours from stopping everything.
+// readWaits reads what the sweep waits for, and how many objects it may queue. While the republish queue has messages
+// it may queue only one: the messages may bring what is missing, and anything queued behind them comes no sooner. It
+// may queue that one so that a message that fails for hours does not stop everything.
 func (t *tick) readWaits(ctx context.Context) error {
 	if t.waits != nil {
 		return nil
@@ -57,8 +57,8 @@ func (t *tick) readWaits(ctx context.Context) error {
 	return nil
 }
 
-// putWaits notes what was queued. It comes after the queueing: a crash in between has the next tick queue the same once
-// more, which is harmless, and what is noted before it is queued would be waited for in vain.
+// putWaits notes what was queued. It comes after the queueing. After a crash in between, the next tick queues the same
+// objects once more, which is harmless. In the other order, the sweep could wait in vain for what was never queued.
 func (t *tick) putWaits(ctx context.Context) error {
 	if t.waits == nil || !t.waits.changed {
 		return nil
@@ -75,18 +75,18 @@ func (t *tick) putWaits(ctx context.Context) error {
 		}
 		return a.Lane - b.Lane
 	})
-	// Commit point: what was queued is waited for. Another tick that has noted something meanwhile did much the same.
+	// Commit point: the sweep waits for what it queued. On a conflict, another tick has noted much the same meanwhile.
 	if err := t.Sweeps.PutWaits(ctx, w); err != nil && !errors.Is(err, catalog.ErrConflict) {
 		return fmt.Errorf("note what the sweep waits for: %w", err)
 	}
 	return nil
 }
 
-// isOver says whether a lane of a run is not waited for, or no longer.
+// isOver says whether the sweep does not wait, or no longer waits, for a lane of a run.
 func (w *waits) isOver(at laneOf) bool { return w.now >= w.all[at].Until }
 
-// queued notes that an object was queued. Every queueing begins the wait anew; a round that is over is followed by one
-// that waits twice as long.
+// queued notes that an object was queued. Every queueing restarts the wait. After a wait that is over, the next is
+// twice as long.
 func (w *waits) queued(run uint64, place int, r request) {
 	w.changed = true
 	for i, lane := range slices.Concat(r.lost, r.probed) {

@@ -99,7 +99,7 @@ func problemOf(code int, name, detail string) http.HandlerFunc {
 var refusal = problemOf(
 	409,
 	"refused",
-	"view page_views: generation 01KB0000BBBBBBBBBBBBBBBBBB lags: it has run 9, the last one is 12",
+	"view page_views: generation 01KB0000BBBBBBBBBBBBBBBBBB is behind: it is at run 9, the last run is 12",
 )
 
 // The generations of the tests. Two of them share a prefix.

@@ -89,7 +89,7 @@ func TestViewsOperateRefused(t *testing.T) {
 		requests     int
 	}{
 		// the last request checks whether an earlier attempt did it
-		"Lags":          {"switch page_views", beside, refusal, exitRejected, "lags: it has run 9, the last one is 12", 3},
+		"Lags":          {"switch page_views", beside, refusal, exitRejected, "is behind: it is at run 9", 3},
 		"ServesAlready": {"switch page_views --generation " + genA, beside, nil, exitOK, genA + " already serves", 1},
 		"UnknownOne": {"switch page_views --generation 01KX", beside,
 			problemOf(404, "unknown_generation", "there is no generation 01KX"), exitRejected, "there is no generation 01KX", 2},
@@ -98,16 +98,17 @@ func TestViewsOperateRefused(t *testing.T) {
 				"")), nil, exitUsage, "give more characters", 1},
 		"TooShort": {"drop page_views --generation 01KB", switched,
 			problemOf(404, "unknown_generation", "there is no generation 01KB"), exitRejected, "there is no generation 01KB", 2},
-		"NothingMeant": {"rollback page_views", alone, problemOf(409, "refused", "no generation is retained to go back to"),
-			exitRejected, "no generation is retained to go back to", 2},
+		"NothingMeant": {"rollback page_views", alone,
+			problemOf(409, "refused", "there is no retained generation to go back to"),
+			exitRejected, "there is no retained generation to go back to", 2},
 		"ReplayOfLambda": {"replay page_views", alone, nil, exitUsage,
 			`page_views is a Lambda view; use rebuild: "anabranch views rebuild page_views"`, 1},
-		"Announced": {"rebuild page_views --wait", alone, problemOf(409, "refused", "a generation is announced already"),
-			exitRejected, "a generation is announced already", 2},
+		"Announced": {"rebuild page_views --wait", alone, problemOf(409, "refused", "a generation is already announced"),
+			exitRejected, "a generation is already announced", 2},
 		"Conflict": {"switch page_views --wait", beside, problemOf(409, "conflict", "the view changed meanwhile"),
 			exitRejected, "the view changed meanwhile", 3},
 		"WaitForNothing": {"rollback page_views --wait", alone, problemOf(409, "refused",
-			"no generation is retained to go back to"), exitRejected, "no generation is retained to go back to", 3},
+			"there is no retained generation to go back to"), exitRejected, "there is no retained generation to go back to", 3},
 		"WaitForDropped": {"switch page_views --wait --generation " + genB,
 			stands(genA, "", gen(genA, "serving", 12, ""), gen(genB, "dropping", 1, "")),
 			problemOf(409, "refused", "it has been given up"), exitRejected, "it has been given up", 4},
@@ -220,7 +221,7 @@ func (f readerFunc) Read(into []byte) (int, error) { return f(into) }
 // Statuses in the course of a rebuild.
 var (
 	wanted   = stands(genA, `,"rebuild":true`, gen(genA, "serving", 12, ""))
-	building = stands(genA, "", gen(genA, "serving", 12, ""), waiting(gen(genB, "building", 3, ""), "lags"))
+	building = stands(genA, "", gen(genA, "serving", 12, ""), waiting(gen(genB, "building", 3, ""), "is behind"))
 	further  = stands(genA, "", gen(genA, "serving", 12, ""), waiting(gen(genB, "building", 12, ""), "lags behind"))
 )
 
@@ -255,7 +256,7 @@ func TestViewsWait(t *testing.T) {
 		"Rollback": {"rollback", []string{switched}, []http.HandlerFunc{refusal, ok(beside)}, exitOK,
 			genA + " serves (was " + genB + ")\n", 1},
 		"SwitchDropped": {"switch", []string{building, building, building, once}, []http.HandlerFunc{refusal}, exitRejected,
-			"lags", 1},
+			"is behind", 1},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, terminal := range []bool{false, true} {
@@ -284,7 +285,7 @@ func TestViewsWait(t *testing.T) {
 
 // TestViewsWaitProgress: on a terminal, a bar shows the runs and leaves nothing behind.
 func TestViewsWaitProgress(t *testing.T) {
-	halfway := stands(genA, "", gen(genA, "serving", 12, ""), waiting(gen(genB, "building", 8, ""), "lags"))
+	halfway := stands(genA, "", gen(genA, "serving", 12, ""), waiting(gen(genB, "building", 8, ""), "is behind"))
 	f := newFakeAdmin(t, alone, wanted, building, halfway, further, beside).answering(ok(wanted))
 	f.statuses[0] = stands(genA, "", gen(genA, "serving", 12, ""))
 	s := newSession()

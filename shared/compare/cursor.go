@@ -46,13 +46,13 @@ func parseCursor(text string, serving, candidate lifecycle.Generation, sources i
 	}
 	switch {
 	case err != nil || c.Source < 0:
-		return c.place, badParameter("cursor", "the cursor is none that a diff has returned; leave it out to begin")
+		return c.place, badParameter("cursor", "invalid cursor: send the next of an earlier page, or omit it to begin")
 	case c.Serving != serving.ID || c.Candidate != candidate.ID:
 		return c.place, badParameter(
-			"cursor", "the cursor is of generations %.80q and %.80q, not %s and %s; leave it out to begin again",
+			"cursor", "the cursor belongs to generations %.80q and %.80q, not %s and %s; omit it to begin again",
 			c.Serving, c.Candidate, serving.ID, candidate.ID)
 	case c.Source >= sources:
-		return c.place, badParameter("cursor", "the cursor is beyond the end; leave it out to begin")
+		return c.place, badParameter("cursor", "the cursor is beyond the end; omit it to begin again")
 	}
 	return c.place, nil
 }

@@ -69,7 +69,7 @@ func (c *Comparer) Diff(
 	ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
 ) (Diff, error) {
 	if limit < 0 || limit > maxDiffRows {
-		return Diff{}, badParameter("limit", "limit=%d; write 1 to %d", limit, maxDiffRows)
+		return Diff{}, badParameter("limit", "invalid limit %d: must be from 1 to %d", limit, maxDiffRows)
 	}
 	v, err := c.LoadView(ctx, name)
 	if err != nil {
@@ -105,13 +105,13 @@ func choose(v lifecycle.View, id lifecycle.GenerationID) (one, candidate lifecyc
 	one, ok := v.Generation(v.Serving)
 	switch {
 	case !ok:
-		err = refusal(v, "no generation serves yet: there is nothing to hold generation %s against", candidate.ID)
+		err = refusal(v, "no generation serves yet: there is nothing to compare generation %s with", candidate.ID)
 	case candidate.ID == one.ID:
-		err = refusal(v, "generation %s serves: name another one to hold against it", candidate.ID)
+		err = refusal(v, "generation %s serves: name another generation to compare with it", candidate.ID)
 	case candidate.State == lifecycle.Dropping:
-		err = refusal(v, "generation %s has been given up: its items are being deleted", candidate.ID)
+		err = refusal(v, "generation %s was given up: its items are being deleted", candidate.ID)
 	case candidate.State == lifecycle.Announced:
-		err = refusal(v, "generation %s is announced only: nothing of it is built yet", candidate.ID)
+		err = refusal(v, "generation %s is only announced: nothing of it is built yet", candidate.ID)
 	}
 	return one, candidate, err
 }
@@ -130,7 +130,7 @@ func candidateFor(v lifecycle.View, id lifecycle.GenerationID) (lifecycle.Genera
 	if g, ok := v.FirstInState(lifecycle.Retained); ok {
 		return g, nil
 	}
-	err := refusal(v, "no generation is being built or retained: there is nothing to hold against what serves")
+	err := refusal(v, "no generation is being built or retained: there is nothing to compare with the serving one")
 	return lifecycle.Generation{}, err
 }
 

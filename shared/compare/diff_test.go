@@ -336,11 +336,11 @@ func TestDiffRefused(t *testing.T) {
 	}{
 		{"", 0, "new", ""},
 		{"", 3, "old", ""},
-		{"", 4, "", "view by_user: no generation is being built or retained: there is nothing to hold against what serves"},
+		{"", 4, "", "view by_user: no generation is being built or retained: there is nothing to compare with the serving one"},
 		{"old", 0, "old", ""},
-		{"g", 0, "", "view by_user: generation g serves: name another one to hold against it"},
-		{"gone", 0, "", "view by_user: generation gone has been given up: its items are being deleted"},
-		{"next", 0, "", "view by_user: generation next is announced only: nothing of it is built yet"},
+		{"g", 0, "", "view by_user: generation g serves: name another generation to compare with it"},
+		{"gone", 0, "", "view by_user: generation gone was given up: its items are being deleted"},
+		{"next", 0, "", "view by_user: generation next is only announced: nothing of it is built yet"},
 	} {
 		t.Run(fmt.Sprintf("%q, %d fewer", c.id, c.without), func(t *testing.T) {
 			s := servingtest.New(t)

@@ -16,7 +16,7 @@ type Definition struct {
 	Architecture view.Architecture
 }
 
-// Define makes the definitions that views are to have.
+// Define converts definitions of views into the catalog's form.
 func Define(definitions []view.Definition) []Definition {
 	all := make([]Definition, len(definitions))
 	for i, d := range definitions {
@@ -31,7 +31,7 @@ func Define(definitions []view.Definition) []Definition {
 	return all
 }
 
-// Hashes are the definitions of all generations of the views, each once, sorted.
+// Hashes returns the definitions of all generations in use, each once, sorted.
 func Hashes(views []View) []view.Hash {
 	var all []view.Hash
 	for _, v := range views {

@@ -5,7 +5,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Owner is the layer that brings runs into a generation, lets it serve and deletes its items.
+// Owner is the layer that brings runs into a generation, makes it serve and deletes its items.
 type Owner string
 
 // The owners.
@@ -14,8 +14,8 @@ const (
 	Replay Owner = "replay"
 )
 
-// Owner is batch for a Lambda generation and replay for a Kappa one. The other methods of this file say what follows
-// from it, so that nobody else asks for an architecture.
+// Owner returns Batch for a Lambda generation and Replay for a Kappa one. The other methods of this file say what
+// follows from that, so no other code needs to ask for the architecture.
 func (g Generation) Owner() Owner {
 	if g.Architecture == view.Kappa {
 		return Replay
@@ -23,25 +23,26 @@ func (g Generation) Owner() Owner {
 	return Batch
 }
 
-// HasBase says whether runs go into base items. Then the base items hold all slots below Horizon, speed items the
-// slots from there on, and a row can be exact. Otherwise all there is stands in speed items, and Horizon says only how
-// far replay has come.
+// HasBase reports whether the generation has base items. If it has, the base items hold all slots below Horizon, the
+// speed items hold the slots from there on, and a row can be exact. If not, speed items hold everything, and Horizon
+// only says how far replay has come.
 func (g Generation) HasBase() bool { return g.Owner() == Batch }
 
-// PerSlot says whether there is a speed item for each slot, which expires. Then what speed has folded for a slot below
-// LiveFrom is never read. Otherwise one item holds all slots, does not expire, and what is in it stays in.
+// PerSlot reports whether each slot has speed items of its own, which expire. If so, nobody reads what speed has folded
+// for a slot below LiveFrom. If not, one item holds all slots and does not expire, and what was folded into it stays
+// there.
 func (g Generation) PerSlot() bool { return g.HasBase() }
 
 // Set names speed items that belong together.
 type Set string
 
-// OfDefinition is the set that all generations of a definition share which have items per slot.
+// OfDefinition returns the set that all generations of a definition with items per slot share.
 func OfDefinition(definition view.Hash) Set { return Set(definition) }
 
-// OfGeneration is the set that a generation without items per slot has for itself.
+// OfGeneration returns the set of a single generation without items per slot.
 func OfGeneration(generation GenerationID) Set { return Set(generation) }
 
-// SpeedSet names the generation's speed items.
+// SpeedSet returns the set of the generation's speed items.
 func (g Generation) SpeedSet() Set {
 	if g.PerSlot() {
 		return OfDefinition(g.Definition)
@@ -49,8 +50,9 @@ func (g Generation) SpeedSet() Set {
 	return OfGeneration(g.ID)
 }
 
-// SpeedFrom is the first slot of which speed folds events. Below LiveFrom the definition is not speed's to fold. Below
-// the horizon of base items batch has taken over and no query looks; a horizon of replay is that of the other half.
+// SpeedFrom returns the first slot whose events speed folds. With base items it is not below the horizon, since batch
+// has covered those slots and no query reads their speed items. Without base items it is LiveFrom: the horizon is
+// replay's, and replay brings only what arrived before LiveFrom.
 func (g Generation) SpeedFrom() slot.Slot {
 	if g.HasBase() {
 		return max(g.LiveFrom, g.Horizon)
@@ -58,25 +60,25 @@ func (g Generation) SpeedFrom() slot.Slot {
 	return g.LiveFrom
 }
 
-// TakesRuns says whether the owner brings runs in: not while the generation is only announced, since it may yet begin
-// at another slot, and not once it is given up.
+// TakesRuns reports whether the owner brings runs in. It does not while the generation is only announced, since
+// LiveFrom may still move, nor after it was given up.
 func (g Generation) TakesRuns() bool { return g.IsKept() && g.State != Announced }
 
-// HasUseFor says whether a run holds anything that the owner has to bring in. Batch writes the run's horizon whatever
-// it holds; replay takes what arrived before LiveFrom.
+// HasUseFor reports whether the owner has anything to do for a run. Batch writes the horizon of every run; replay
+// brings in only events that arrived before LiveFrom.
 func (g Generation) HasUseFor(run Run) bool {
 	return g.HasBase() || run.Events > 0 && run.FirstArrival < g.LiveFrom.Millis()
 }
 
-// Answers says whether there is anything in a generation that is kept: a run or, where speed alone folds all there is,
-// nothing that a run has to bring.
+// Answers reports whether a generation in use has data to answer from: at least one run or, where speed folds
+// everything, no need of a run.
 func (g Generation) Answers() bool {
 	return g.IsKept() && (g.Run > 0 || !g.HasBase() && g.State != Announced && g.Horizon >= g.LiveFrom)
 }
 
-// CompleteThrough is the last run of which every object has come to the speed items of a generation without base
-// items, 0 for none: of slots below LiveFrom by replay, of the others by the stream, as the sweep has seen up to the
-// run swept.
+// CompleteThrough returns the last run whose objects are all in the speed items of a generation without base items; 0:
+// none. Replay brings the events of slots below LiveFrom. The stream brings the others, as the sweep has checked up to
+// the run swept.
 func (g Generation) CompleteThrough(swept uint64) uint64 {
 	if g.HasBase() {
 		return 0

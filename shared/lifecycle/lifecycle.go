@@ -1,6 +1,6 @@
-// Package lifecycle is the life of a view's generations, as values: what there is of a view, which generation answers,
-// and every move from one state to another. Each move is a pure function from a view to the next one. Who makes a move
-// stores what it returns by one conditional write.
+// Package lifecycle describes the life of a view's generations as values: the generations of a view, the one that
+// answers, and every move from one state to another. Each move is a pure function from a view to the next one. The
+// caller stores the result by one conditional write.
 //
 // Source: docs/design.md 3.7.
 package lifecycle
@@ -13,38 +13,40 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// GenerationID names one full set of items of a view; an id is never used twice. Example: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N".
+// GenerationID names one full set of a view's items. An id is never used twice. Example: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N".
 type GenerationID string
 
-// Run is a real run: a numbered step of batch, shared by all views.
+// Run is one committed run of batch. All views share it.
 type Run struct {
-	N          uint64    // from 1, without gaps
-	Horizon    slot.Slot // exclusive end of the slots it covers; grows with N
+	N          uint64    // number: from 1, without gaps
+	Horizon    slot.Slot // exclusive end of the slots that runs 1 to N cover; grows with N
 	Manifest   string    // archive key; "" when the run reads no object
 	Identities string    // archive key; "" when the run has no event
 
+	// First and last arrival stamp of the run's events, both included; event.Never when it has none.
 	FirstArrival, LastArrival event.Millis // of its events' stamps, both included; event.Never when it has none
 
-	Objects     int64 // read
-	LateObjects int64 // objects of slots that an earlier run had claimed
+	Objects     int64 // objects read
+	LateObjects int64 // objects of slots that an earlier run had already covered
 	Events      int64 // lines read, duplicates included
-	Duplicates  int64 // identities met again within the dedupe window: not counted
-	Conflicts   int64 // of those, the ones with another payload
+	Duplicates  int64 // events not counted, since their identity occurred before within the dedupe window
+	Conflicts   int64 // duplicates whose payload differs from the event that was counted
 }
 
-// State is how far a generation's life has gone. Which one serves is View.Serving, not a state.
+// State is a generation's place in its life. View.Serving, not the state, decides which generation serves.
 type State string
 
 // The states of a generation, in this order.
 const (
-	None State = "" // it is not there: not yet, or no longer
-	// speed folds it from LiveFrom on, if the announcement came in time: nobody builds it yet
+	None State = "" // the generation does not exist: not yet, or no longer
+	// Speed folds events from LiveFrom on, if the announcement came in time. Nobody builds the generation yet.
 	Announced State = "announced"
-	Building  State = "building" // it came in time: batch applies runs; not yet switched to
+	Building  State = "building" // the announcement came in time: the owner brings runs in; it does not serve yet
 	Serving   State = "serving"
-	// it served; kept current, so that going back to its definition is one write, until it is dropped
+	// It has served before. It is kept current until it is dropped, so that a rollback to it takes one write.
 	Retained State = "retained"
-	// given up: no query begins with it, nobody writes it; its items are deleted a while later, and then it is gone
+	// It was given up: no new query reads it, and nobody writes it. Its items are deleted after DropGrace, and then the
+	// generation itself.
 	Dropping State = "dropping"
 )
 
@@ -53,20 +55,22 @@ type Generation struct {
 	ID         GenerationID
 	Definition view.Hash
 	State      State
-	LiveFrom   slot.Slot    // speed folds the definition for slots from here on; slot.Beginning: for all there are
-	Run        uint64       // the last run that the owner has brought in; 0 for none
-	Horizon    slot.Slot    // that run's; slot.Beginning for none
-	Since      event.Millis // when it was retained, or given up; event.Never before
+	LiveFrom   slot.Slot    // speed folds events of slots from here on; slot.Beginning: of all slots
+	Run        uint64       // last run that the owner has brought in; 0: none
+	Horizon    slot.Slot    // horizon of that run; slot.Beginning: no run
+	Since      event.Millis // when it was retained or given up; event.Never: neither
 
-	Architecture view.Architecture // whose runs Run counts, and what Horizon says: see Owner and HasBase
-	// the first run of which the stream lacks events for good: incomplete from there on; 0: none
+	// Decides who owns the generation and what Run and Horizon mean: see Owner and HasBase.
+	Architecture view.Architecture
+	// The first run whose events the stream lost for good: the generation is incomplete from there on. 0: none.
 	Lacks uint64
-	// the last of the runs that were applied in one pass, with duplicates found over all history; 0: none, or not known
+	// The last of the runs that batch applied in one pass, where it found duplicates over the whole history. 0: none,
+	// or unknown.
 	Built uint64
 }
 
-// IsKept says whether the generation is one that speed folds and batch applies runs to, sooner or later: announced,
-// built, serving or retained.
+// IsKept reports whether the generation is still in use: announced, being built, serving or retained. Speed folds it,
+// and its owner brings runs in, now or later.
 func (g Generation) IsKept() bool { return g.State != Dropping }
 
 func (g Generation) isOnItsWay() bool { return g.State == Announced || g.State == Building }
@@ -75,25 +79,26 @@ func (g Generation) isOnItsWay() bool { return g.State == Announced || g.State =
 type View struct {
 	Name        view.Name
 	Description string // for people: no part of the definition
-	Revision    int64  // of this item: 0 for none stored
+	Revision    int64  // revision of this item; 0: not stored yet
 	Serving     GenerationID
 	Generations []Generation
 
-	// what an operator has put away: batch, deployed with this definition, leaves it alone until another is deployed, or
-	// it is taken up again
-	Held    view.Hash
-	Retired event.Millis // since when the file that is deployed no longer names the view; event.Never: it does
-	Rebuild bool         // an operator wants the definition built anew: batch begins with its next run
+	// A definition that an operator has put away by a rollback or an abandon. Batch does not build it, although it is
+	// deployed with it, until another definition is deployed or an operator asks for it again.
+	Held view.Hash
+	// When batch first found that the deployed views file no longer names the view; event.Never: it does.
+	Retired event.Millis
+	Rebuild bool // an operator has requested a rebuild of the definition; batch begins it with its next run
 }
 
-// IsGone says whether the view was retired and is dropped: nothing of it answers any more. Its entry stays for its
-// revision, which never begins again, so that no function that was frozen takes a view of the same name for the one
-// that it has read.
+// IsGone reports whether the view was retired and then dropped: it no longer answers. Its item stays for the revision,
+// which never starts again. So a function that was frozen for long cannot mistake a new view of the same name for the
+// one that it has read.
 func (v View) IsGone() bool {
 	return v.Retired != event.Never && !slices.ContainsFunc(v.Generations, Generation.IsKept)
 }
 
-// WantsRebuild says whether batch is to build the view anew: not while it is retired.
+// WantsRebuild reports whether batch should rebuild the view. A retired view is not rebuilt.
 func (v View) WantsRebuild() bool { return v.Rebuild && v.Retired == event.Never }
 
 // Generation returns the generation with the id.
@@ -106,7 +111,7 @@ func (v View) Generation(id GenerationID) (Generation, bool) {
 	return Generation{}, false
 }
 
-// FirstInState returns the first generation that is in one of some states.
+// FirstInState returns the first generation that is in one of the given states.
 func (v View) FirstInState(states ...State) (Generation, bool) {
 	for _, g := range v.Generations {
 		if slices.Contains(states, g.State) {
@@ -116,7 +121,7 @@ func (v View) FirstInState(states ...State) (Generation, bool) {
 	return Generation{}, false
 }
 
-// With returns a copy of v in which g stands in place of the generation with its id.
+// With returns a copy of v in which g replaces the generation with the same id.
 func (v View) With(g Generation) View {
 	generations := make([]Generation, len(v.Generations))
 	copy(generations, v.Generations)
@@ -129,8 +134,8 @@ func (v View) With(g Generation) View {
 	return v
 }
 
-// GenerationOf returns the generation of a definition that is kept, the one that has come furthest towards serving
-// where there are several.
+// GenerationOf returns the generation of a definition that is in use. When there are several, it returns the one
+// nearest to serving.
 func (v View) GenerationOf(definition view.Hash) (Generation, bool) {
 	for _, state := range []State{Serving, Building, Announced, Retained} {
 		for _, g := range v.Generations {
@@ -142,8 +147,8 @@ func (v View) GenerationOf(definition view.Hash) (Generation, bool) {
 	return Generation{}, false
 }
 
-// Lacking returns the view as it is once the stream lacks, for good, events of a run that arrived before an instant:
-// every generation that is kept, has no base items, and is live from before then, is incomplete from that run on.
+// Lacking returns the view after the stream has lost events of a run for good, where those events arrived before an
+// instant. Every generation in use without base items that was live before that instant is incomplete from that run on.
 func (v View) Lacking(run uint64, before event.Millis) (next View, changed bool) {
 	next = v
 	for _, g := range v.Generations {
@@ -155,8 +160,8 @@ func (v View) Lacking(run uint64, before event.Millis) (next View, changed bool)
 	return next, changed
 }
 
-// FurthestBehind keeps, in their order, those of all that have come to the lowest run. The function tells how far one
-// has come, and whether it can go on; one that cannot is left out.
+// FurthestBehind returns the items that are at the lowest run, in their order. The function run returns an item's run,
+// and whether the item can go on. Items that cannot go on are left out.
 func FurthestBehind[T any](all []T, run func(T) (n uint64, canGoOn bool)) []T {
 	var level []T
 	var lowest uint64

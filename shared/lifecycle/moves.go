@@ -9,7 +9,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Move names what takes a generation from one state to the next.
+// Move names a step of a generation from one state to the next.
 type Move string
 
 // The moves.
@@ -29,16 +29,16 @@ const (
 	Delete   Move = "delete"
 )
 
-// Rule is a line of the table of moves.
+// Rule is one row of the table of moves.
 type Rule struct {
 	From   State
 	Move   Move
 	To     State
-	Guard  string // what must hold besides the state; "" for nothing
-	Reason string // why the move is made
+	Guard  string // condition besides the state; "" for none
+	Reason string // why a layer or an operator makes the move
 }
 
-// Rules are all moves that a generation can make.
+// Rules returns every move that a generation can make.
 func Rules() []Rule {
 	const (
 		wanted  = "another definition is deployed, or a rebuild is wanted"
@@ -71,7 +71,7 @@ func Rules() []Rule {
 	}
 }
 
-// after returns the generation after a move at a time; not ok, when the table has no such move from its state.
+// after returns the generation after a move. ok is false when the table has no such move from its state.
 func (g Generation) after(m Move, now event.Millis) (next Generation, ok bool) {
 	for _, r := range Rules() {
 		if r.Move != m || r.From != g.State {
@@ -86,8 +86,8 @@ func (g Generation) after(m Move, now event.Millis) (next Generation, ok bool) {
 	return g, false
 }
 
-// moved returns the view after a move of one of its generations; not ok, when it has none of the id, or the table has
-// no such move from its state.
+// moved returns the view after a move of one generation. ok is false when the view does not have the generation, or
+// when the table has no such move from its state.
 func (v View) moved(id GenerationID, m Move, now event.Millis) (next View, ok bool) {
 	g, _ := v.Generation(id)
 	g, ok = g.after(m, now)
@@ -97,32 +97,33 @@ func (v View) moved(id GenerationID, m Move, now event.Millis) (next View, ok bo
 	return v.With(g), true
 }
 
-// New returns a generation of a definition that speed folds for slots from live on: announced, or begun where speed
-// folds them in any case.
+// New returns a new generation of a definition that speed folds for slots from live on. The move m is Announce, or
+// Begin where speed already folds the definition.
 func New(d Definition, id GenerationID, m Move, live slot.Slot) Generation {
 	g, _ := Generation{ID: id, Definition: d.Hash, Architecture: d.Architecture, LiveFrom: live}.after(m, event.Never)
 	return g
 }
 
-// FoldedFrom is the slot from which speed folds a definition already, into items that a new generation of it shares.
-// Such a generation may begin without an announcement.
+// FoldedFrom returns the slot from which speed already folds a definition into items that a new generation of it would
+// share. Such a generation may begin without an announcement.
 func (v View) FoldedFrom(d Definition) (live slot.Slot, ok bool) {
 	same, ok := v.GenerationOf(d.Hash)
 	return same.LiveFrom, ok && same.PerSlot() && same.State != Announced
 }
 
-// outcome is what becomes of a definition that is the one to be.
+// outcome says what WithDesired does with the desired definition.
 type outcome string
 
 const (
-	leave outcome = "leave" // the view as it is
-	stay  outcome = "stay"  // the definition's generation as it is; all others that are on their way are replaced
-	// the same, and the generation that is retained is built again, which it is already: it serves at the next tick
+	leave outcome = "leave" // change nothing
+	// Leave the definition's generation as it is, and replace all others that are on their way.
+	stay outcome = "stay"
+	// like stay, but the retained generation becomes Building again; it is complete, and so serves at the next tick
 	resume outcome = "resume"
-	come   outcome = "come" // as a fresh generation; all others that are on their way are replaced
+	come   outcome = "come" // add a fresh generation, and replace all others that are on their way
 )
 
-// want is a line of the truth table of WithDesired.
+// want is one row of the truth table of WithDesired.
 type want struct {
 	held     bool    // an operator holds the definition
 	rebuild  bool    // an operator wants it anew, and the runs hold all of the archive
@@ -130,7 +131,7 @@ type want struct {
 	outcome  outcome
 }
 
-// wants is the truth table of WithDesired. Every case is in exactly one line.
+// wants returns the truth table of WithDesired. Every case is in exactly one row.
 func wants() []want {
 	anyState := []State{None, Announced, Building, Retained, Serving}
 	return []want{
@@ -143,7 +144,7 @@ func wants() []want {
 	}
 }
 
-// wanted looks up what becomes of a definition.
+// wanted returns the outcome for a definition.
 func (v View) wanted(definition view.Hash, rebuild bool) outcome {
 	furthest, _ := v.GenerationOf(definition)
 	for _, w := range wants() {
@@ -154,10 +155,10 @@ func (v View) wanted(definition view.Hash, rebuild bool) outcome {
 	return leave
 }
 
-// WithDesired returns the view as it is when the definition of a fresh generation is the one to be, and whether
-// that is a change: see wants. What is replaced is given up now. A view that is retired is taken
-// up again. Whatever is not left alone ends a hold. What an operator wants built anew comes when whole says that
-// the runs hold all of the archive; until then the wish stays.
+// WithDesired returns the view once the definition of a fresh generation is the desired one, and whether that changes
+// anything: see wants. It gives up the generations that this replaces. A retired view is no longer retired. Every
+// outcome but leave ends a hold. A requested rebuild begins only when whole is true, that is, when the runs hold all of
+// the archive; until then the request stays.
 func (v View) WithDesired(fresh Generation, whole bool, now event.Millis) (next View, changed bool) {
 	rebuild := v.Rebuild && whole
 	does := v.wanted(fresh.Definition, rebuild)
@@ -194,9 +195,9 @@ func (v View) Confirmed(id GenerationID) View {
 	return next
 }
 
-// Postponed returns the view with an announced generation announced anew, for slots from live on. Where items are not
-// per slot, what speed has folded too early would stay in: then another generation, with the id another, takes its
-// place.
+// Postponed returns the view after an announced generation was announced again, for slots from live on. Without items
+// per slot, what speed has folded too early would stay in the items; then a new generation with the id another replaces
+// it.
 func (v View) Postponed(id, another GenerationID, live slot.Slot, now event.Millis) View {
 	g, _ := v.Generation(id)
 	if g.PerSlot() {
@@ -215,8 +216,8 @@ func (v View) Postponed(id, another GenerationID, live slot.Slot, now event.Mill
 	return next
 }
 
-// Advanced returns the view with a run brought into a generation, and all runs before it; no change when it is in
-// already, or the generation was given up.
+// Advanced returns the view after the owner has brought a run, and all runs before it, into a generation. Nothing
+// changes when the generation already has the run, or was given up.
 func (v View) Advanced(id GenerationID, run Run) (next View, changed bool) {
 	g, ok := v.Generation(id)
 	if !ok || !g.IsKept() || g.Run >= run.N {
@@ -229,8 +230,8 @@ func (v View) Advanced(id GenerationID, run Run) (next View, changed bool) {
 	return v.With(g), true
 }
 
-// Switched returns the view with the pointer moved to a generation. The one that served before is retained since now;
-// what had been retained until then is dropped.
+// Switched returns the view after a generation has begun to serve. The one that served before becomes the retained one,
+// and the one retained until then is dropped.
 func (v View) Switched(to GenerationID, now event.Millis) View {
 	next := v
 	next.Serving = to
@@ -244,7 +245,7 @@ func (v View) Switched(to GenerationID, now event.Millis) View {
 	return next
 }
 
-// Expired returns the view with what was retained given up, when it has been for retainFor.
+// Expired returns the view after its retained generation was given up, once that has been retained for retainFor.
 func (v View) Expired(retainFor time.Duration, now event.Millis) (next View, changed bool) {
 	g, ok := v.FirstInState(Retained)
 	if !ok || now < g.Since.Add(retainFor) {
@@ -253,9 +254,8 @@ func (v View) Expired(retainFor time.Duration, now event.Millis) (next View, cha
 	return v.moved(g.ID, Expire, now)
 }
 
-// Unnamed returns the view as it is when the file that is deployed does not name it: retired since now. It
-// goes on as it was, answers, and is kept current, so that it is taken up again without a gap. When
-// it has been retired for retainFor, it is dropped.
+// Unnamed returns the view when the deployed views file does not name it. The view is then retired since now. It still
+// answers and is kept current, so that deploying it again leaves no gap. After retainFor it is dropped.
 func (v View) Unnamed(retainFor time.Duration, now event.Millis) (next View, changed bool) {
 	isFirst := v.Retired == event.Never
 	if isFirst {
@@ -267,7 +267,7 @@ func (v View) Unnamed(retainFor time.Duration, now event.Millis) (next View, cha
 	return v, isFirst
 }
 
-// ended is the retired view with all its generations given up. What was held, or was to be built anew, is so no longer.
+// ended returns the retired view after all its generations were given up. It also ends a hold and a requested rebuild.
 func (v View) ended(now event.Millis) View {
 	next := v
 	next.Serving, next.Held, next.Rebuild = "", "", false
@@ -277,7 +277,7 @@ func (v View) ended(now event.Millis) View {
 	return next
 }
 
-// Without returns the view without a generation that was given up.
+// Without returns the view without a generation that was given up before.
 func (v View) Without(id GenerationID) View {
 	v.Generations = slices.DeleteFunc(slices.Clone(v.Generations), func(g Generation) bool {
 		_, ok := g.after(Delete, 0)

@@ -7,11 +7,11 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Refusal says why an operation on a view is not done, and what would be right.
+// Refusal is the error of an operation that a view does not permit now. It says why, and what would be right.
 type Refusal struct {
 	View    view.Name
 	Reason  string
-	Unknown bool // because the view has no generation of the id: it never had, or is rid of it
+	Unknown bool // true when the view does not have the generation: it never did, or has deleted it
 }
 
 func (r *Refusal) Error() string { return fmt.Sprintf("view %s: %s", r.View, r.Reason) }
@@ -24,11 +24,11 @@ func (v View) unknown(id GenerationID) error {
 	return &Refusal{View: v.Name, Reason: fmt.Sprintf("there is no generation %s", id), Unknown: true}
 }
 
-// MayServe says why a generation cannot serve yet, or at all: nil when it can. It has to be built up to the head,
-// since answers never go back; and its horizon has to have reached the slot from which speed folds it, since slots
-// between the two would be in neither half. Nothing overrides this.
+// MayServe returns nil when a generation can serve, and otherwise the reason why it cannot. A generation must have
+// every run up to the head, since answers never go back. Its horizon must have reached LiveFrom, since neither batch
+// nor speed has the slots between the two. No operator can override this.
 //
-// Errors: *Refusal.
+// Errors: *Refusal; retry when the view has changed.
 func (v View) MayServe(id GenerationID, head Run) error {
 	g, ok := v.Generation(id)
 	serving, serves := v.Generation(v.Serving)
@@ -36,37 +36,37 @@ func (v View) MayServe(id GenerationID, head Run) error {
 	case !ok:
 		return v.unknown(id)
 	case g.State == Announced:
-		return v.refuse("generation %s is announced only; batch confirms it at its next tick", id)
+		return v.refuse("generation %s is only announced; wait until batch confirms it at its next tick", id)
 	case g.State == Dropping:
-		return v.refuse("generation %s has been given up; build the definition anew", id)
+		return v.refuse("generation %s was given up; rebuild its definition", id)
 	case g.HasBase() && g.Run == 0:
 		return v.refuse("generation %s is not built yet", id)
 	case g.Lacks > 0 && serves:
-		return v.refuse("generation %s lacks events of run %d on for good; rebuild the view", id, g.Lacks)
+		return v.refuse("generation %s permanently lacks events from run %d on; rebuild the view", id, g.Lacks)
 	case g.Horizon < g.LiveFrom:
-		return v.refuse("generation %s is live from %s on, and has what came before up to %s only", id, g.LiveFrom, g.Horizon)
+		return v.refuse("generation %s is live from %s, but its runs end at %s; wait until they reach it", id, g.LiveFrom, g.Horizon)
 	case g.Run < head.N:
-		return v.refuse("generation %s lags: it has run %d, the last one is %d", id, g.Run, head.N)
+		return v.refuse("generation %s is behind: it is at run %d, the last run is %d", id, g.Run, head.N)
 	case serves && g.Run < serving.Run:
-		return v.refuse("generation %s lags: it has run %d, what serves has %d", id, g.Run, serving.Run)
+		return v.refuse("generation %s is behind: it is at run %d, the serving generation is at run %d", id, g.Run, serving.Run)
 	}
 	return nil
 }
 
-// Switch moves the pointer to a generation, now; "" for the one that is being built. Going to a
-// retained one is going back: see Rollback.
+// Switch makes a generation serve as of now; to "" means the generation that is being built. Switching to a retained
+// generation is a rollback: see Rollback.
 //
-// Errors: *Refusal.
+// Errors: *Refusal; retry when the view has changed.
 func (v View) Switch(to GenerationID, head Run, now event.Millis) (View, error) {
 	if to == "" {
 		g, ok := v.FirstInState(Building)
 		if !ok {
-			return v, v.refuse("no generation is being built; name one, or deploy or rebuild a definition")
+			return v, v.refuse("no generation is being built; name a generation, deploy a definition or rebuild the view")
 		}
 		to = g.ID
 	}
 	if to == v.Serving {
-		return v, v.refuse("generation %s serves already", to)
+		return v, v.refuse("generation %s already serves", to)
 	}
 	if err := v.MayServe(to, head); err != nil {
 		return v, err
@@ -83,9 +83,10 @@ func (v View) Switch(to GenerationID, head Run, now event.Millis) (View, error) 
 	return next, nil
 }
 
-// back is the view once it has gone back from a definition to another. What was on its way is given up, and so is the
-// wish for it. What batch is deployed with is held, so that it does not bring it back: what is held already, else what
-// was on its way, else what served; but nothing when that is what the view has gone back to.
+// back returns the view after a rollback from one definition to another. It gives up generations that were announced or
+// being built, and cancels a requested rebuild. It also holds the definition that batch is deployed with, so that batch
+// does not build it again. That definition is the one already held, else the one that was announced or being built,
+// else the one that served. Nothing is held when that is the definition the view has gone back to.
 func (v View) back(from, to view.Hash, now event.Millis) View {
 	deployed := from
 	for _, g := range v.Generations {
@@ -104,45 +105,46 @@ func (v View) back(from, to view.Hash, now event.Millis) View {
 	return v
 }
 
-// Rollback moves the pointer back to the retained generation, and holds the definition that batch is deployed with.
-// What served is retained, so that a second rollback undoes the first.
+// Rollback makes the retained generation serve again, and holds the definition that batch is deployed with. The
+// generation that served becomes the retained one, so a second rollback undoes the first.
 //
-// Errors: *Refusal.
+// Errors: *Refusal; retry when the view has changed.
 func (v View) Rollback(head Run, now event.Millis) (View, error) {
 	back, ok := v.FirstInState(Retained)
 	if !ok {
-		return v, v.refuse("no generation is retained to go back to")
+		return v, v.refuse("there is no retained generation to go back to")
 	}
 	return v.Switch(back.ID, head, now)
 }
 
-// Drop gives up a retained generation, "" for the one there is: nobody goes back to it any more, and its items are
-// deleted a while later.
+// Drop gives up a retained generation; id "" means the only one. A rollback to it is no longer possible, and its items
+// are deleted later.
 //
-// Errors: *Refusal.
+// Errors: *Refusal; retry when the view has changed.
 func (v View) Drop(id GenerationID, now event.Millis) (View, error) {
 	next, _, err := v.giveUp(id, Drop, now, "retained", Retained)
 	return next, err
 }
 
-// DropRetired drops a retired view at once: nothing of it answers any more, and its items are deleted a while later.
+// DropRetired drops a retired view now, before RetainFor is over. The view stops answering, and its items are deleted
+// later.
 //
-// Errors: *Refusal.
+// Errors: *Refusal; retry when the view has changed.
 func (v View) DropRetired(now event.Millis) (View, error) {
 	switch {
 	case v.Retired == event.Never:
-		return v, v.refuse("it is not retired: the file that is deployed names it; take it out of the file first")
+		return v, v.refuse("the view is not retired: the deployed views file names it; remove it from the file first")
 	case v.IsGone():
-		return v, nil // the same again
+		return v, nil // a repeated call
 	}
 	return v.ended(now), nil
 }
 
-// Abandon gives up a generation that is announced or being built, "" for the one there is, and holds its definition,
-// so that batch, which is deployed with it, does not begin again. A wish to build anew ends with it, and is all that
-// ends when there is no such generation yet.
+// Abandon gives up a generation that is announced or being built; id "" means the first one. It holds that generation's
+// definition, so that batch, which is deployed with it, does not build it again. It also cancels a requested rebuild.
+// When there is no such generation yet, it only cancels the rebuild.
 //
-// Errors: *Refusal.
+// Errors: *Refusal; retry when the view has changed.
 func (v View) Abandon(id GenerationID, now event.Millis) (View, error) {
 	next, given, err := v.giveUp(id, Abandon, now, "announced or being built", Announced, Building)
 	if err != nil && id == "" && v.Rebuild {
@@ -159,8 +161,8 @@ func (v View) Abandon(id GenerationID, now event.Millis) (View, error) {
 	return next, nil
 }
 
-// giveUp drops a generation in one of some states, "" for the first one there is, and says which; none when it is
-// given up already.
+// giveUp gives up a generation that is in one of the given states, and returns it; id "" means the first one. It
+// returns no generation when the one with the id was given up before.
 func (v View) giveUp(
 	id GenerationID, m Move, now event.Millis, what string, states ...State,
 ) (next View, given Generation, err error) {
@@ -176,9 +178,9 @@ func (v View) giveUp(
 	case !ok:
 		return v, Generation{}, v.unknown(id)
 	case id == v.Serving:
-		return v, Generation{}, v.refuse("generation %s serves; switch to another one first", id)
+		return v, Generation{}, v.refuse("generation %s serves; switch to another generation first", id)
 	case g.State == Dropping:
-		return v, Generation{}, nil // the same again
+		return v, Generation{}, nil // a repeated call
 	}
 	next, ok = v.moved(id, m, now)
 	if !ok {
@@ -187,19 +189,19 @@ func (v View) giveUp(
 	return next, g, nil
 }
 
-// WantRebuild asks for the definition that batch is deployed with to be built anew, which begins with its next run. A
-// hold on it ends then.
+// WantRebuild requests that batch builds the definition that it is deployed with again, beginning with its next run.
+// Then batch also ends a hold on the definition.
 //
-// Errors: *Refusal.
+// Errors: *Refusal; retry when the view has changed.
 func (v View) WantRebuild() (View, error) {
 	if len(v.Generations) == 0 && v.Held == "" {
-		return v, v.refuse("it has no definition yet")
+		return v, v.refuse("the view has no definition yet; deploy one")
 	}
 	if v.IsGone() {
-		return v, v.refuse("it was retired and dropped; deploy it again")
+		return v, v.refuse("the view was retired and dropped; deploy it again")
 	}
 	if _, ok := v.FirstInState(Announced); ok {
-		return v, v.refuse("a generation is announced already; wait for it, or abandon it")
+		return v, v.refuse("a generation is already announced; wait until it is confirmed, or abandon it")
 	}
 	v.Rebuild = true
 	return v, nil

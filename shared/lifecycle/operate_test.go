@@ -81,28 +81,28 @@ func TestMayServe(t *testing.T) {
 		{"nothing to replay, as there is no run", life("", kappa(in("B", lifecycle.Building, 0))), lifecycle.Run{}, ""},
 
 		{"not there", life("A", serving), head, "there is no generation B"},
-		{"announced", life("A", serving, ready("B", lifecycle.Announced, 0)), head, "generation B is announced only; batch confirms it at its next tick"},
-		{"given up", life("A", serving, ready("B", lifecycle.Dropping, 5)), head, "generation B has been given up; build the definition anew"},
+		{"announced", life("A", serving, ready("B", lifecycle.Announced, 0)), head, "generation B is only announced; wait until batch confirms it at its next tick"},
+		{"given up", life("A", serving, ready("B", lifecycle.Dropping, 5)), head, "generation B was given up; rebuild its definition"},
 		{"not built", life("A", serving, in("B", lifecycle.Building, 0)), head, "generation B is not built yet"},
 		{"not built, and there is no run", life("", in("B", lifecycle.Building, 0)), lifecycle.Run{}, "generation B is not built yet"},
 		{
 			"live later than built", life("A", serving, live(9_000_001, ready("B", lifecycle.Building, 0))), head,
-			"generation B is live from 1970-01-01T02:30:00Z on, and has what came before up to 1970-01-01T02:30:00Z only",
+			"generation B is live from 1970-01-01T02:30:00Z, but its runs end at 1970-01-01T02:30:00Z; wait until they reach it",
 		},
 		{
 			"retained, and live later", life("A", serving, live(10_000_000, ready("B", lifecycle.Retained, 0))), head,
-			"generation B is live from 1970-01-01T02:46:40Z on, and has what came before up to 1970-01-01T02:30:00Z only",
+			"generation B is live from 1970-01-01T02:46:40Z, but its runs end at 1970-01-01T02:30:00Z; wait until they reach it",
 		},
 		{
 			"nothing replayed yet", life("A", serving, kappa(live(9_000_000, in("B", lifecycle.Building, 0)))), head,
-			"generation B is live from 1970-01-01T02:30:00Z on, and has what came before up to 1970-01-01T00:00:00Z only",
+			"generation B is live from 1970-01-01T02:30:00Z, but its runs end at 1970-01-01T00:00:00Z; wait until they reach it",
 		},
-		{"behind the head", life("A", at(in("A", lifecycle.Serving, 0), 8), at(in("B", lifecycle.Building, 0), 8)), head, "generation B lags: it has run 8, the last one is 9"},
-		{"retained, behind the head", life("A", serving, at(in("B", lifecycle.Retained, 0), 7)), head, "generation B lags: it has run 7, the last one is 9"},
-		{"replayed, behind the head", life("A", serving, kappa(at(in("B", lifecycle.Building, 0), 8))), head, "generation B lags: it has run 8, the last one is 9"},
+		{"behind the head", life("A", at(in("A", lifecycle.Serving, 0), 8), at(in("B", lifecycle.Building, 0), 8)), head, "generation B is behind: it is at run 8, the last run is 9"},
+		{"retained, behind the head", life("A", serving, at(in("B", lifecycle.Retained, 0), 7)), head, "generation B is behind: it is at run 7, the last run is 9"},
+		{"replayed, behind the head", life("A", serving, kappa(at(in("B", lifecycle.Building, 0), 8))), head, "generation B is behind: it is at run 8, the last run is 9"},
 		{
 			"behind what serves, which is beyond the head that was read", life("A", at(in("A", lifecycle.Serving, 0), 10), ready("B", lifecycle.Building, 0)), head,
-			"generation B lags: it has run 9, what serves has 10",
+			"generation B is behind: it is at run 9, the serving generation is at run 10",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -176,10 +176,10 @@ func TestSwitch(t *testing.T) {
 		"B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0), ready("C", lifecycle.Dropping, 99),
 		ready("D", lifecycle.Dropping, 4),
 	)
-	const none = "no generation is being built; name one, or deploy or rebuild a definition"
+	const none = "no generation is being built; name a generation, deploy a definition or rebuild the view"
 	run(t, []operation{
 		{"the one that is being built", building, switched, switchTo(""), "", none},
-		{"by its name", building, switched, switchTo("B"), "", "generation B serves already"},
+		{"by its name", building, switched, switchTo("B"), "", "generation B already serves"},
 		{
 			"the first one",
 			life("", ready("B", lifecycle.Building, 0)),
@@ -192,25 +192,25 @@ func TestSwitch(t *testing.T) {
 			"the wish for a rebuild stays", wanted("", true, life("A", serving, ready("B", lifecycle.Building, 0))),
 			wanted(
 				"", true, life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0)),
-			), switchTo("B"), "", "generation B serves already",
+			), switchTo("B"), "", "generation B already serves",
 		},
 		{
 			"back to what is retained", life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
 			wanted(
 				"B", false, life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99)),
-			), switchTo("A"), "", "generation A serves already",
+			), switchTo("A"), "", "generation A already serves",
 		},
 
 		refused("none is being built", life("A", serving, ready("C", lifecycle.Retained, 3)), switchTo(""), none),
 		refused("one is announced only", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo(""), none),
 		refused(
 			"one is announced only, by its name", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo("B"),
-			"generation B is announced only; batch confirms it at its next tick",
+			"generation B is only announced; wait until batch confirms it at its next tick",
 		),
-		refused("one that serves", life("A", serving), switchTo("A"), "generation A serves already"),
+		refused("one that serves", life("A", serving), switchTo("A"), "generation A already serves"),
 		refused("one that is not there", building, switchTo("X"), "there is no generation X"),
 		refused(
-			"one that was given up", building, switchTo("D"), "generation D has been given up; build the definition anew",
+			"one that was given up", building, switchTo("D"), "generation D was given up; rebuild its definition",
 		),
 		refused(
 			"one that is not built", life("A", serving, in("B", lifecycle.Building, 0)), switchTo(""),
@@ -218,7 +218,7 @@ func TestSwitch(t *testing.T) {
 		),
 		refused(
 			"one that lags", life("A", serving, at(in("B", lifecycle.Building, 0), 8)), switchTo(""),
-			"generation B lags: it has run 8, the last one is 9",
+			"generation B is behind: it is at run 8, the last run is 9",
 		),
 		refused("nothing at all", life(""), switchTo(""), none),
 	})
@@ -304,12 +304,12 @@ func TestRollback(t *testing.T) {
 
 		refused(
 			"nothing is retained", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Building, 0)), rollback,
-			"no generation is retained to go back to",
+			"there is no retained generation to go back to",
 		),
-		refused("no generation", life(""), rollback, "no generation is retained to go back to"),
+		refused("no generation", life(""), rollback, "there is no retained generation to go back to"),
 		refused(
 			"what is retained lags", life("B", at(in("A", lifecycle.Retained, 3), 8), ready("B", lifecycle.Serving, 0)),
-			rollback, "generation A lags: it has run 8, the last one is 9",
+			rollback, "generation A is behind: it is at run 8, the last run is 9",
 		),
 	})
 }
@@ -361,7 +361,7 @@ func TestDrop(t *testing.T) {
 		{"what is dropped already, from when on it was", v, v, drop("D"), "", ""},
 
 		refused("nothing is retained", life("A", ready("A", lifecycle.Serving, 0)), drop(""), "no generation is retained"),
-		refused("what serves", v, drop("A"), "generation A serves; switch to another one first"),
+		refused("what serves", v, drop("A"), "generation A serves; switch to another generation first"),
 		refused("what is being built", v, drop("C"), "generation C is building, not retained"),
 		refused("what is announced", v, drop("E"), "generation E is announced, not retained"),
 		refused("what is not there", v, drop("X"), "there is no generation X"),
@@ -438,7 +438,7 @@ func TestAbandon(t *testing.T) {
 			"nothing is on its way", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3)), abandon(""),
 			none,
 		),
-		refused("what serves", announced, abandon("A"), "generation A serves; switch to another one first"),
+		refused("what serves", announced, abandon("A"), "generation A serves; switch to another generation first"),
 		refused("what is retained", announced, abandon("B"), "generation B is retained, not announced or being built"),
 		refused("what is not there", announced, abandon("X"), "there is no generation X"),
 		refused("what is not there, with a wish", wanted("", true, announced), abandon("X"), "there is no generation X"),
@@ -455,10 +455,10 @@ func TestWantRebuild(t *testing.T) {
 		{"what is held", wanted("B", false, serving), wanted("B", true, serving), want, "", ""},
 		{"what is held, and nothing is left of it", wanted("B", false, life("")), wanted("B", true, life("")), want, "", ""},
 
-		refused("no definition", life(""), want, "it has no definition yet"),
+		refused("no definition", life(""), want, "the view has no definition yet; deploy one"),
 		refused(
 			"one is announced", life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Announced, 0)), want,
-			"a generation is announced already; wait for it, or abandon it",
+			"a generation is already announced; wait until it is confirmed, or abandon it",
 		),
 	})
 }

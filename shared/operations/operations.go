@@ -50,7 +50,7 @@ func All() []Operation { return []Operation{Rebuild, Audit, Switch, Rollback, Dr
 var (
 	ErrUnknownView      = errors.New("unknown view")
 	ErrUnknownOperation = errors.New("unknown operation")
-	ErrNoGeneration     = errors.New("the operation is about the view; leave out generation")
+	ErrNoGeneration     = errors.New("the operation applies to the whole view; omit generation")
 )
 
 // Do does an operation on a generation, "" for the only one that it can be about, and returns the view's status after

@@ -270,7 +270,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 	}{
 		{
 			"a run that the candidate has not", operations.Switch, rich, func(v *lifecycle.View) { v.Generations[0].Run, v.Generations[0].Horizon = 10, at(50) }, before,
-			"generation C1 lags: it has run 9, what serves has 10",
+			"generation C1 is behind: it is at run 9, the serving generation is at run 10",
 		},
 		{
 			"the same switch", operations.Switch, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
@@ -279,11 +279,11 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		{
 			"another definition is deployed", operations.Switch, rich,
 			func(v *lifecycle.View) { *v, _ = v.WithDesired(generation("E1", lifecycle.Announced, 0), true, 1) },
-			"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, E1 announced", "generation C1 has been given up; build the definition anew",
+			"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, E1 announced", "generation C1 was given up; rebuild its definition",
 		},
 		{
 			"a switch, before a rollback: it stays with the generation that it was about", operations.Rollback, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
-			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation B1 has been given up; build the definition anew",
+			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation B1 was given up; rebuild its definition",
 		},
 		{
 			"the same rollback: it does not go forward again", operations.Rollback, rich, func(v *lifecycle.View) { *v, _ = v.Rollback(lifecycle.Run{N: 9}, 1) },
@@ -291,7 +291,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		},
 		{
 			"what is to be abandoned serves", operations.Abandon, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
-			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation C1 serves; switch to another one first",
+			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation C1 serves; switch to another generation first",
 		},
 		{"what is to be dropped is gone", operations.Drop, rich, func(v *lifecycle.View) { *v, _ = v.Drop("B1", 1); *v = v.Without("B1") }, "serving A1, A1 serving, C1 building, D1 dropping", ""},
 		{"the same wish", operations.Rebuild, lone, func(v *lifecycle.View) { v.Rebuild = true }, "serving A1, A1 serving, rebuild", ""},
@@ -305,7 +305,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 			"another definition is built", operations.Rebuild, lone, func(v *lifecycle.View) {
 				v.Generations = append(v.Generations, generation("E1", lifecycle.Announced, 0))
 			},
-			"serving A1, A1 serving, E1 announced", "a generation is announced already; wait for it, or abandon it",
+			"serving A1, A1 serving, E1 announced", "a generation is already announced; wait until it is confirmed, or abandon it",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -350,17 +350,17 @@ func TestRefused(t *testing.T) {
 		before     func() lifecycle.View
 		refusal    string
 	}{
-		{"switch, nothing is built", operations.Switch, "", lone, "no generation is being built; name one, or deploy or rebuild a definition"},
-		{"switch, it lags", operations.Switch, "", lagging, "generation C1 lags: it has run 8, the last one is 9"},
-		{"switch, it serves", operations.Switch, "A1", rich, "generation A1 serves already"},
+		{"switch, nothing is built", operations.Switch, "", lone, "no generation is being built; name a generation, deploy a definition or rebuild the view"},
+		{"switch, it lags", operations.Switch, "", lagging, "generation C1 is behind: it is at run 8, the last run is 9"},
+		{"switch, it serves", operations.Switch, "A1", rich, "generation A1 already serves"},
 		{"switch, unknown", operations.Switch, "X", rich, "there is no generation X"},
-		{"rollback, nothing is retained", operations.Rollback, "", lone, "no generation is retained to go back to"},
+		{"rollback, nothing is retained", operations.Rollback, "", lone, "there is no retained generation to go back to"},
 		{"rollback, it is being built", operations.Rollback, "C1", rich, "generation C1 is building, not retained; switch to it instead"},
-		{"rollback, it serves", operations.Rollback, "A1", rich, "generation A1 serves already"},
-		{"rollback, it was given up", operations.Rollback, "D1", rich, "generation D1 has been given up; build the definition anew"},
+		{"rollback, it serves", operations.Rollback, "A1", rich, "generation A1 already serves"},
+		{"rollback, it was given up", operations.Rollback, "D1", rich, "generation D1 was given up; rebuild its definition"},
 		{"rollback, unknown", operations.Rollback, "X", rich, "there is no generation X"},
 		{"drop, nothing is retained", operations.Drop, "", lone, "no generation is retained"},
-		{"drop, it serves", operations.Drop, "A1", rich, "generation A1 serves; switch to another one first"},
+		{"drop, it serves", operations.Drop, "A1", rich, "generation A1 serves; switch to another generation first"},
 		{"abandon, nothing is on its way", operations.Abandon, "", lone, "no generation is announced or being built"},
 		{"abandon, it is retained", operations.Abandon, "B1", rich, "generation B1 is retained, not announced or being built"},
 		{
@@ -370,7 +370,7 @@ func TestRefused(t *testing.T) {
 				v.Generations = append(v.Generations, generation("B1", lifecycle.Announced, 0))
 				return v
 			},
-			"a generation is announced already; wait for it, or abandon it",
+			"a generation is already announced; wait until it is confirmed, or abandon it",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -499,8 +499,8 @@ func TestWrongWishes(t *testing.T) {
 		{"nobody", operations.Audit, "", operations.ErrUnknownView, `unknown view: "nobody"`},
 		{"v", "delete", "", operations.ErrUnknownOperation, `unknown operation: "delete"`},
 		{"v", "", "", operations.ErrUnknownOperation, `unknown operation: ""`},
-		{"v", operations.Rebuild, "A1", operations.ErrNoGeneration, "rebuild: the operation is about the view; leave out generation"},
-		{"v", operations.Audit, "A1", operations.ErrNoGeneration, "audit: the operation is about the view; leave out generation"},
+		{"v", operations.Rebuild, "A1", operations.ErrNoGeneration, "rebuild: the operation applies to the whole view; omit generation"},
+		{"v", operations.Audit, "A1", operations.ErrNoGeneration, "audit: the operation applies to the whole view; omit generation"},
 	} {
 		if _, err := d.Do(t.Context(), c.name, c.operation, c.generation); !errors.Is(err, c.want) || err.Error() != c.text {
 			t.Errorf("%s of %s: error %v, want %q", c.operation, c.name, err, c.text)
@@ -609,7 +609,7 @@ func TestStatus(t *testing.T) {
 				"",
 				7,
 				2,
-				"generation C1 is live from 2026-11-22T12:40:00Z on, and has what came before up to 2026-11-22T12:35:00Z only",
+				"generation C1 is live from 2026-11-22T12:40:00Z, but its runs end at 2026-11-22T12:35:00Z; wait until they reach it",
 			), "lambda", "kappa", 1),
 			generationTold(
 				"D1",
@@ -619,10 +619,10 @@ func TestStatus(t *testing.T) {
 				since,
 				4,
 				0,
-				"generation D1 has been given up; build the definition anew",
+				"generation D1 was given up; rebuild its definition",
 			),
 			generationTold(
-				"E1", "announced", "null", "null", "", 0, 9, "generation E1 is announced only; batch confirms it at its next tick",
+				"E1", "announced", "null", "null", "", 0, 9, "generation E1 is only announced; wait until batch confirms it at its next tick",
 			),
 		},
 		",",

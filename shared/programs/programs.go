@@ -40,7 +40,7 @@ func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (
 		}
 		definitions[i], err = view.ParseText(text)
 		if err == nil && definitions[i].Hash() != hash {
-			err = errors.New("its text has another hash")
+			err = errors.New("the stored text does not match the hash")
 		}
 		if err != nil {
 			return nil, fmt.Errorf("definition %s cannot be run: %w", hash, err)

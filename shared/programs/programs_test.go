@@ -170,7 +170,7 @@ func TestProgramsRefuse(t *testing.T) {
 		says string
 	}{
 		"a definition that is not there": {all[1].Hash, "not in the catalog"},
-		"a text of another hash":         {renamed.Hash, "another hash"},
+		"a text of another hash":         {renamed.Hash, "does not match the hash"},
 		"a text that is no definition":   {corrupt.Hash, "cannot be run"},
 	} {
 		set, err := p.Of(t.Context(), c, []view.Hash{all[0].Hash, test.hash})

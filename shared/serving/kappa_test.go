@@ -150,7 +150,7 @@ func TestKappaSwitch(t *testing.T) {
 // TestComplete: an answer is complete through the last run that has been swept, as far as replay has come with what it
 // has to bring; and says so when that is not known, or when replay is not through.
 func TestComplete(t *testing.T) {
-	const swept = "nothing has been swept yet: what the stream may have lost is not known"
+	const swept = "the sweep has not checked any run yet: events that the stream lost may be missing"
 	for _, c := range []struct {
 		name    string
 		change  func(*lifecycle.Generation)
@@ -164,11 +164,11 @@ func TestComplete(t *testing.T) {
 		{"there is nothing to replay", func(g *lifecycle.Generation) { g.Run, g.LiveFrom, g.Horizon = 0, 0, 0 }, 2, "2026-11-22T11:05:00Z", ""},
 		{
 			"replay is under way", func(g *lifecycle.Generation) { g.LiveFrom = horizon + slotMs }, 2, "2026-11-22T11:00:00Z",
-			"replay is under way: what arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z is missing until it has come there",
+			"replay is running: events that arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z are missing until it reaches them",
 		},
 		{
 			"replay has not begun", func(g *lifecycle.Generation) { g.Run, g.Horizon = 0, 0 }, 2, "",
-			"replay has not begun: what arrived before 2026-11-22T10:00:00Z is missing",
+			"replay has not begun: events that arrived before 2026-11-22T10:00:00Z are missing",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -17,7 +17,9 @@ import (
 func TestRetired(t *testing.T) {
 	s := servingtest.New(t)
 	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
-	says := func(w string) bool { return strings.HasPrefix(w, "the view is retired: since 1970-01-01T00:00:05Z ") }
+	says := func(w string) bool {
+		return strings.HasPrefix(w, "the view is retired: no deployed file has named it since 1970-01-01T00:00:05Z,")
+	}
 	v := lifecycle.View{Name: "by_user", Serving: "g", Generations: []lifecycle.Generation{
 		{ID: "g", Definition: s.Program.Hash, State: lifecycle.Serving, Run: 1, Horizon: horizon},
 	}}

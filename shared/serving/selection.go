@@ -65,7 +65,7 @@ func locate(p *view.Program, s Selection) (span, error) {
 	at := everything(view.EncodeKey(values))
 	at.values, at.from, at.to = values, inUTC(s.From), inUTC(s.To)
 	if s.From != nil && s.To != nil && !s.From.Before(*s.To) {
-		return at, &ParameterError{"from", "from is not before to: windows are those that start in [from, to)"}
+		return at, &ParameterError{"from", "from must be before to: an answer has the windows that start in [from, to)"}
 	}
 	if s.From != nil {
 		at.first = p.FirstWindowFrom(*s.From)

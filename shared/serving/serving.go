@@ -72,7 +72,7 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 		return Result{}, of(name, err)
 	}
 	if n := len(result.Rows); n > s.MaxRows {
-		err := fmt.Errorf("%w: %d, at most %d fit one answer; narrow from and to", ErrTooManyRows, n, s.MaxRows)
+		err := fmt.Errorf("%w: the selection has %d, the maximum is %d; narrow from and to", ErrTooManyRows, n, s.MaxRows)
 		return Result{}, err
 	}
 	result.Generation.Lacks = lacks
@@ -151,7 +151,7 @@ func (s *Serving) warnings(r Result) []string {
 		all = append(
 			all,
 			fmt.Sprintf(
-				"the view is retired: since %s no deployed file names it, and it will be dropped; deploy it again to keep it",
+				"the view is retired: no deployed file has named it since %s, and it will be dropped; deploy it again to keep it",
 				told(r.View.Retired),
 			),
 		)
@@ -166,11 +166,11 @@ func (s *Serving) warningsOfLambda(r Result) []string {
 	g, all := r.Generation, []string{}
 	if behind := r.ReadAt.Sub(r.Horizon); s.LateAfter > 0 && behind > s.LateAfter {
 		late := behind.Round(time.Second)
-		all = append(all, fmt.Sprintf("batch is late: nothing that arrived in the last %s is exact yet", late))
+		all = append(all, fmt.Sprintf("batch is late: events that arrived in the last %s are not exact yet", late))
 	}
 	if g.Horizon < g.LiveFrom {
 		all = append(all, fmt.Sprintf(
-			"the view is new: what arrived from %s to %s is missing until batch has covered it", told(g.Horizon.Millis()),
+			"the view is new: events that arrived from %s to %s are missing until batch covers them", told(g.Horizon.Millis()),
 			told(g.LiveFrom.Millis()),
 		))
 	}
@@ -184,19 +184,19 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 		all = append(
 			all,
 			fmt.Sprintf(
-				"events of run %d on are missing for good: the stream lost them, and they are too old for it now; rebuild the view",
+				"events from run %d on are missing for good: the stream lost them, and they are too old to publish again; rebuild the view",
 				g.Lacks,
 			),
 		)
 	}
 	switch {
 	case g.Horizon < g.LiveFrom && g.Run == 0:
-		all = append(all, fmt.Sprintf("replay has not begun: what arrived before %s is missing", told(g.LiveFrom.Millis())))
+		all = append(all, fmt.Sprintf("replay has not begun: events that arrived before %s are missing", told(g.LiveFrom.Millis())))
 	case g.Horizon < g.LiveFrom:
-		all = append(all, fmt.Sprintf("replay is under way: what arrived from %s to %s is missing until it has come there",
+		all = append(all, fmt.Sprintf("replay is running: events that arrived from %s to %s are missing until it reaches them",
 			told(g.Horizon.Millis()), told(g.LiveFrom.Millis())))
 	case complete.IsZero() && g.Lacks == 0:
-		all = append(all, "nothing has been swept yet: what the stream may have lost is not known")
+		all = append(all, "the sweep has not checked any run yet: events that the stream lost may be missing")
 	}
 	return all
 }

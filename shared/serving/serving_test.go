@@ -394,7 +394,7 @@ func TestNewView(t *testing.T) {
 	}{
 		{horizon - slotMs, []string{}},
 		{horizon, []string{}},
-		{horizon + slotMs, []string{"the view is new: what arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z is missing until batch has covered it"}},
+		{horizon + slotMs, []string{"the view is new: events that arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z are missing until batch covers them"}},
 	} {
 		s := servingtest.New(t)
 		v, err := s.Catalog.View(context.Background(), "by_user")

@@ -277,11 +277,11 @@ func TestSmoke(t *testing.T) {
 		"BatchLate": {
 			deployment{
 				keyed: true,
-				flaws: flaws{warnings: []string{"batch is late: nothing that arrived in the last 2h is exact yet"}},
+				flaws: flaws{warnings: []string{"batch is late: events that arrived in the last 2h are not exact yet"}},
 			},
 			adminKey,
 			outcome{"horizon": smoke.Failed},
-			"pages: batch is late: nothing that arrived in the last 2h",
+			"pages: batch is late: events that arrived in the last 2h",
 		},
 
 		"NoneTaken": {deployment{keyed: true, flaws: flaws{fail: func(route string) int {

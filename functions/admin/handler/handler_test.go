@@ -114,10 +114,10 @@ func TestRoutes(t *testing.T) {
 			operate, "v", "switch", "", `{"generation":"` + second + `"}`, 200, []string{`"serving":"` + second + `"`},
 		},
 		"switch to what serves": {
-			operate, "v", "switch", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves already"},
+			operate, "v", "switch", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "already serves"},
 		},
 		"roll back to nothing": {
-			operate, "v", "rollback", "", "", 409, []string{`"code":"refused"`, "no generation is retained"},
+			operate, "v", "rollback", "", "", 409, []string{`"code":"refused"`, "there is no retained generation"},
 		},
 		"drop what serves": {
 			operate, "v", "drop", "", `{"generation":"` + first + `"}`, 409, []string{`"code":"refused"`, "serves"},

@@ -335,7 +335,7 @@ func TestErrors(t *testing.T) {
 	noTime := func(name, text string) string {
 		return badParameter(name, name+"="+text+" is not a time; write it as RFC 3339, for example 2015-05-17T10:00:00Z")
 	}
-	noRange := badParameter("from", "from is not before to: windows are those that start in [from, to)")
+	noRange := badParameter("from", "from must be before to: an answer has the windows that start in [from, to)")
 	for _, c := range []struct{ name, view, query, want string }{
 		{"an unknown view", "nobody", "user=ann", notFound("unknown_view", `unknown view: \"nobody\"`)},
 		{"no view", "", "user=ann", notFound("unknown_view", `unknown view: \"\"`)},
@@ -443,7 +443,7 @@ func TestErrors(t *testing.T) {
 			s.buy(t, at, `{"user":"ann","amount":1}`)
 		}
 		want := problem(422, `{"status":422,"code":"too_many_windows","title":"Unprocessable Entity",`+
-			`"detail":"too many windows: 3, at most 2 fit one answer; narrow from and to"}`)
+			`"detail":"too many windows: the selection has 3, the maximum is 2; narrow from and to"}`)
 		if diff := cmp.Diff(want, responseText(s.query(t, "by_second", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}

@@ -47,3 +47,20 @@ func TestRetired(t *testing.T) {
 		t.Errorf("described: %+v, %v", all, err)
 	}
 }
+
+// TestDescribeNoneServing: while nothing serves, a view is described by what is being built, not by what was given up
+// before.
+func TestDescribeNoneServing(t *testing.T) {
+	s := servingtest.New(t)
+	old := lifecycle.Generation{ID: "old", Definition: s.Program.Hash, State: lifecycle.Dropping}
+	fresh := lifecycle.Generation{ID: "fresh", Definition: s.Program.Hash, State: lifecycle.Building}
+	for want, generations := range map[lifecycle.GenerationID][]lifecycle.Generation{
+		"fresh": {old, fresh},
+		"old":   {old},
+	} {
+		s.PointTo(t, lifecycle.View{Name: "by_user", Generations: generations})
+		if d, err := s.Describe(t.Context(), "by_user"); err != nil || d.Generation.ID != want {
+			t.Errorf("described by %q, want %q (%v)", d.Generation.ID, want, err)
+		}
+	}
+}

@@ -3,6 +3,7 @@ package serving
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -52,11 +53,18 @@ func (s *Serving) Describe(ctx context.Context, name view.Name) (Description, er
 	return s.describe(ctx, v)
 }
 
-func (s *Serving) describe(ctx context.Context, v lifecycle.View) (Description, error) {
-	g, ok := v.Generation(v.Serving)
-	if !ok {
-		g = v.Generations[0]
+// representative is the generation that stands for a view: the one that serves; else the first that is kept; else one
+// that was given up, when that is all there is.
+func representative(v lifecycle.View) lifecycle.Generation {
+	if g, ok := v.Generation(v.Serving); ok {
+		return g
 	}
+	first := max(0, slices.IndexFunc(v.Generations, lifecycle.Generation.IsKept))
+	return v.Generations[first]
+}
+
+func (s *Serving) describe(ctx context.Context, v lifecycle.View) (Description, error) {
+	g := representative(v)
 	reader, err := s.Reader(ctx, g)
 	if err != nil {
 		return Description{}, err

@@ -24,7 +24,7 @@ type Run struct {
 	Identities string    // archive key; "" when the run has no event
 
 	// First and last arrival stamp of the run's events, both included; event.Never when it has none.
-	FirstArrival, LastArrival event.Millis // of its events' stamps, both included; event.Never when it has none
+	FirstArrival, LastArrival event.Millis
 
 	Objects     int64 // objects read
 	LateObjects int64 // objects of slots that an earlier run had already covered

@@ -197,8 +197,8 @@ func (v View) WantRebuild() (View, error) {
 	if len(v.Generations) == 0 && v.Held == "" {
 		return v, v.refuse("the view has no definition yet; deploy one")
 	}
-	if v.IsGone() {
-		return v, v.refuse("the view was retired and dropped; deploy it again")
+	if v.Retired != event.Never {
+		return v, v.refuse("the view is retired, since no deployed file names it; deploy it again")
 	}
 	if _, ok := v.FirstInState(Announced); ok {
 		return v, v.refuse("a generation is already announced; wait until it is confirmed, or abandon it")

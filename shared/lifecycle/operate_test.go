@@ -449,6 +449,12 @@ func TestWantRebuild(t *testing.T) {
 	want := func(v lifecycle.View) (lifecycle.View, error) { return v.WantRebuild() }
 	serving := life("A", ready("A", lifecycle.Serving, 0))
 	building := life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))
+	retired := serving
+	retired.Retired = 7
+	gone, err := retired.DropRetired(8)
+	if err != nil {
+		t.Fatal(err)
+	}
 	run(t, []operation{
 		{"what serves", serving, wanted("", true, serving), want, "", ""},
 		{"what is being built", building, wanted("", true, building), want, "", ""},
@@ -456,6 +462,10 @@ func TestWantRebuild(t *testing.T) {
 		{"what is held, and nothing is left of it", wanted("B", false, life("")), wanted("B", true, life("")), want, "", ""},
 
 		refused("no definition", life(""), want, "the view has no definition yet; deploy one"),
+		refused("a retired view", retired, want,
+			"the view is retired, since no deployed file names it; deploy it again"),
+		refused("a view that was dropped", gone, want,
+			"the view is retired, since no deployed file names it; deploy it again"),
 		refused(
 			"one is announced", life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Announced, 0)), want,
 			"a generation is already announced; wait until it is confirmed, or abandon it",

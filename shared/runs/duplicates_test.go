@@ -29,7 +29,7 @@ func inputOf(run uint64, all []archive.Seen) *runs.Input {
 	return &runs.Input{Manifest: archive.Manifest{Run: run}, Seen: slices.Clone(all), Duplicate: make([]bool, len(all))}
 }
 
-// verdict is what Validate and Drop say.
+// verdict is what MarkDuplicates finds.
 type verdict struct {
 	Duplicate             []bool
 	Duplicates, Conflicts int64

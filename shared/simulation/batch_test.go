@@ -113,7 +113,7 @@ func TestDuplicates(t *testing.T) {
 		duplicates, conflicts = duplicates+run.Duplicates, conflicts+run.Conflicts
 	}
 	if duplicates != 60 || conflicts != 0 {
-		t.Errorf("runs report %d events met again and %d conflicts, want 60 and 0", duplicates, conflicts)
+		t.Errorf("runs report %d duplicates and %d conflicts, want 60 and 0", duplicates, conflicts)
 	}
 	if after := values(t, w); after != before {
 		t.Errorf("answers changed from\n%s to\n%s", before, after)

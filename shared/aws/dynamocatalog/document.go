@@ -16,7 +16,7 @@ import (
 // as such, so that a version that does not know it stops, by name, rather than take it for something else.
 const (
 	documentVersion = 1
-	kappaVersion    = 2 // architectures, holds, rebuilds on demand
+	kappaVersion    = 2 // architectures, holds, rebuilds on demand, retired views
 	lacksVersion    = 3 // generations that lack something
 )
 

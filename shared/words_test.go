@@ -119,7 +119,7 @@ var wideFolders = []string{
 	"shared/generations", "shared/ingest", "shared/lifecycle", "shared/memory", "shared/metrics", "shared/operations",
 	"shared/present", "shared/runner", "shared/serving", "shared/setting", "shared/simulation",
 	"shared/simulation/history", "shared/simulation/model", "shared/simulation/model/check", "shared/simulation/mutants",
-	"shared/slot", "shared/speed", "shared/stream", "shared/system", "shared/view",
+	"shared/slot", "shared/speed", "shared/stream", "shared/view",
 	"shared/view/expression", "shared/view/viewfile", "shared/viewstore",
 }
 

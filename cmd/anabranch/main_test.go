@@ -62,7 +62,7 @@ func TestUsage(t *testing.T) {
 func TestDevSettings(t *testing.T) {
 	s := newSession()
 	s.do(t, exitUsage, "dev", "--views=../../localstack/sample/views.yaml", "--seal-delay=9s")
-	says(t, &s.err, "--seal-delay=9s: want at least --commit-within + ClockMargin")
+	says(t, &s.err, "--seal-delay=9s: must be at least --commit-within + ClockMargin")
 }
 
 func TestHelp(t *testing.T) {

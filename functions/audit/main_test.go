@@ -32,7 +32,7 @@ func TestMissingSettings(t *testing.T) {
 func TestRules(t *testing.T) {
 	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
-		{"AUDIT_EVERY", "15m", "AUDIT_EVERY=15m0s: want above 15m0s"},
+		{"AUDIT_EVERY", "15m", "AUDIT_EVERY=15m0s: must be above 15m0s"},
 	} {
 		_, err := begin(t, launchtest.With(variables(), c.name, c.value))
 		launchtest.Refusal(t, err, c.part)

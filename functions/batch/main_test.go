@@ -48,9 +48,9 @@ func TestMissingSettings(t *testing.T) {
 func TestRules(t *testing.T) {
 	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
-		{"SEAL_DELAY", "40s", "SEAL_DELAY=40s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s"},
-		{"COMMIT_WITHIN", "30s", "SEAL_DELAY=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
-		{"CLOCK_MARGIN", "50s", "SEAL_DELAY=1m0s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
+		{"SEAL_DELAY", "40s", "SEAL_DELAY=40s: must be at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s"},
+		{"COMMIT_WITHIN", "30s", "SEAL_DELAY=1m0s: must be at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
+		{"CLOCK_MARGIN", "50s", "SEAL_DELAY=1m0s: must be at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 1m1s"},
 		{"COMMIT_WITHIN", "0s", "COMMIT_WITHIN=0s"},
 		{"LOOKBACK", "59s", "LOOKBACK=59s"},
 		{"RETAIN_FOR", "-1s", "RETAIN_FOR=-1s"},

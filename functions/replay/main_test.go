@@ -32,8 +32,8 @@ func TestMissingSettings(t *testing.T) {
 func TestRules(t *testing.T) {
 	launchtest.New(t)
 	for _, c := range []struct{ name, value, part string }{
-		{"REPLAY_BYTES", "0", "REPLAY_BYTES=0: want at least 1"},
-		{"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s: want above 0"},
+		{"REPLAY_BYTES", "0", "REPLAY_BYTES=0: must be at least 1"},
+		{"STREAM_RETENTION", "0s", "STREAM_RETENTION=0s: must be above 0"},
 		{"REQUIRE_APPROVAL", "yes", "REQUIRE_APPROVAL"},
 		{"LANES", "0", "LANES=0"},
 	} {

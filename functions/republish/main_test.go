@@ -25,7 +25,7 @@ func TestRules(t *testing.T) {
 	_, err := begin(t, launchtest.With(launchtest.Layout(), "LANES", "0"))
 	launchtest.Refusal(t, err, "LANES=0")
 	_, err = begin(t, launchtest.With(launchtest.Layout(), "LANES", "four"))
-	launchtest.Refusal(t, err, `LANES="four": want a whole number`)
+	launchtest.Refusal(t, err, `LANES="four": must be a whole number`)
 }
 
 // TestMessages: a message whose object is not there comes again; the archive is asked for it.

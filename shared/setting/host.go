@@ -11,13 +11,13 @@ import (
 	"github.com/anabranch/anabranch/shared/runner"
 )
 
-// Host is what the process gives to a layer, beside its stores and the settings.
+// Host is what a process gives to a layer besides stores and settings.
 type Host struct {
-	Layout   archive.Layout // the archive's: see All.OpenLayout
+	Layout   archive.Layout // layout of the archive: see All.OpenLayout
 	Codec    *event.Codec   // see All.NewCodec
-	Parallel runner.Runner  // runs what a layer does at once, and requests to the stores
-	Workers  int            // what folds at once
+	Parallel runner.Runner  // runs a layer's concurrent work and its requests to stores
+	Workers  int            // number of folds that run at once
 	Now      func() time.Time
-	NewULID  func(at time.Time) (ulid.ULID, error) // one never made before
+	NewULID  func(at time.Time) (ulid.ULID, error) // returns a ULID that was never made before
 	Log      *slog.Logger
 }

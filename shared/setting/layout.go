@@ -11,11 +11,11 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// OpenLayout returns the archive's layout, made as the settings say where there is none yet: then with a hash key of
-// random bytes. The stream's name is part of it: with another stream the same archive is refused.
+// OpenLayout returns the archive's layout. When the archive has none yet, OpenLayout creates it from the settings, with
+// a hash key of random bytes. The layout contains the stream's name, so an archive is refused with another stream.
 //
-// Errors: each setting in which the archive differs, by name; clock.ErrMargin. Only the latter, and those of the
-// store, may pass by themselves.
+// Errors: one line for each setting that differs from the archive's layout: do not retry. clock.ErrMargin, and errors
+// of the store: retry.
 func (s All) OpenLayout(
 	ctx context.Context, a archive.Archive, stream string, random io.Reader, now func() time.Time,
 ) (archive.Layout, error) {

@@ -12,45 +12,46 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// longestCommit leaves ingest the time to answer: the gateway waits 30 s for an answer.
+// longestCommit leaves ingest time to answer: the gateway waits 30 s for an answer.
 const longestCommit = 20 * time.Second
 
-// The keys of the HTTP API. For a key that nobody knows the authorizer reads the secret this often at most; while the
-// secret cannot be read, known keys stay good for the longer time.
+// Limits for the authorizer's copy of the secret with the keys of the HTTP API.
 const (
-	KeyMiss  = 10 * time.Second
+	// KeyMiss is the shortest time between two reads of the secret that unknown keys cause.
+	KeyMiss = 10 * time.Second
+	// KeyStale is how long known keys stay valid while the authorizer cannot read the secret.
 	KeyStale = time.Hour
 )
 
-// Rule is what must hold of some settings.
+// Rule is a condition that some settings must meet.
 type Rule struct {
-	Settings []string // the fields of All that it looks at; it looks at no other
-	// says what is wrong and what would be right, with settings by their fields' names; "": nothing
+	Settings []string // fields of All that the rule reads; it reads no other
+	// check returns what is wrong and what would be right, and names settings by their fields; "" when the rule holds.
 	check func(All) string
 }
 
-// Rules are all rules, in the order of the fields of All.
+// Rules returns all rules, in the order of the fields of All.
 //
 // Source: docs/design.md 7.
 func Rules() []Rule {
 	return []Rule{
 		about(checkSlot, "Slot"),
 		about(func(s All) string {
-			return want(s.Lanes >= 1 && s.Lanes <= event.MaxLanes, "Lanes=%d: want 1 to %d", s.Lanes, event.MaxLanes)
+			return want(s.Lanes >= 1 && s.Lanes <= event.MaxLanes, "Lanes=%d: must be 1 to %d", s.Lanes, event.MaxLanes)
 		}, "Lanes"),
 		above0("SpeedWindow", func(s All) time.Duration { return s.SpeedWindow }),
 		about(func(s All) string {
 			return want(
 				s.SpeedWindow <= s.DedupeWindow,
-				"SpeedWindow=%s: want at most DedupeWindow, %s: speed may drop no copy that batch counts", s.SpeedWindow,
-				s.DedupeWindow,
+				"SpeedWindow=%s: must be at most DedupeWindow, %s: speed must not drop a duplicate that batch counts",
+				s.SpeedWindow, s.DedupeWindow,
 			)
 		}, "SpeedWindow", "DedupeWindow"),
 		notNegative("ClockMargin", func(s All) time.Duration { return s.ClockMargin }),
 		notNegative("ClockUnit", func(s All) time.Duration { return s.ClockUnit }),
 		about(func(s All) string {
 			return want(
-				s.CommitWithin > 0 && s.CommitWithin <= longestCommit, "CommitWithin=%s: want above 0 and at most %s",
+				s.CommitWithin > 0 && s.CommitWithin <= longestCommit, "CommitWithin=%s: must be above 0 and at most %s",
 				s.CommitWithin, longestCommit,
 			)
 		}, "CommitWithin"),
@@ -59,7 +60,7 @@ func Rules() []Rule {
 		about(func(s All) string {
 			return want(
 				s.Lookback >= s.SealDelay,
-				"Lookback=%s: want at least SealDelay, %s: batch would not look for an object that comes late", s.Lookback,
+				"Lookback=%s: must be at least SealDelay, %s: otherwise batch never finds late objects", s.Lookback,
 				s.SealDelay,
 			)
 		}, "Lookback", "SealDelay"),
@@ -68,7 +69,8 @@ func Rules() []Rule {
 		about(func(s All) string {
 			return want(
 				s.MaxStreamAge >= s.SpeedWindow,
-				"MaxStreamAge=%s: want at least SpeedWindow, %s: a copy that speed knows could not be published again",
+				"MaxStreamAge=%s: must be at least SpeedWindow, %s: otherwise an event within the speed window "+
+					"could not be published again",
 				s.MaxStreamAge, s.SpeedWindow,
 			)
 		}, "MaxStreamAge", "SpeedWindow"),
@@ -76,8 +78,8 @@ func Rules() []Rule {
 		about(func(s All) string {
 			return want(
 				s.MaxStreamAge >= s.StreamRetention,
-				"MaxStreamAge=%s: want at least StreamRetention, %s: what waits in the stream would be given up "+
-					"before it is read",
+				"MaxStreamAge=%s: must be at least StreamRetention, %s: otherwise the sweep would give up events that still "+
+					"wait in the stream",
 				s.MaxStreamAge,
 				s.StreamRetention,
 			)
@@ -87,8 +89,8 @@ func Rules() []Rule {
 		about(func(s All) string {
 			return want(
 				s.SpeedRetain > s.StreamRetention,
-				"SpeedRetain=%s: want above StreamRetention, %s: an item must outlive its records, or a late one "+
-					"would be folded again",
+				"SpeedRetain=%s: must be above StreamRetention, %s: an item must outlive its stream records, or a late "+
+					"record would be folded again",
 				s.SpeedRetain,
 				s.StreamRetention,
 			)
@@ -98,19 +100,19 @@ func Rules() []Rule {
 		notNegative("DropGrace", func(s All) time.Duration { return s.DropGrace }),
 		about(func(s All) string {
 			return want(
-				s.AuditEvery > s.LongestInvocation, "AuditEvery=%s: want above %s, so that an audit ends before the next is due",
+				s.AuditEvery > s.LongestInvocation, "AuditEvery=%s: must be above %s, so that an audit ends before the next is due",
 				s.AuditEvery, s.LongestInvocation,
 			)
 		}, "AuditEvery", "LongestInvocation"),
 		about(func(s All) string {
-			return want(s.ReplayTickBytes >= 0, "ReplayTickBytes=%d: want 0 or more", s.ReplayTickBytes)
+			return want(s.ReplayTickBytes >= 0, "ReplayTickBytes=%d: must be 0 or more", s.ReplayTickBytes)
 		}, "ReplayTickBytes"),
 		about(func(s All) string {
-			return want(s.ShadowPercent >= 0 && s.ShadowPercent <= 100, "ShadowPercent=%d: want 0 to 100", s.ShadowPercent)
+			return want(s.ShadowPercent >= 0 && s.ShadowPercent <= 100, "ShadowPercent=%d: must be 0 to 100", s.ShadowPercent)
 		}, "ShadowPercent"),
 		about(func(s All) string {
 			return want(
-				s.KeyFresh >= KeyMiss && s.KeyFresh <= KeyStale, "KeyFresh=%s: want %s to %s", s.KeyFresh, KeyMiss, KeyStale,
+				s.KeyFresh >= KeyMiss && s.KeyFresh <= KeyStale, "KeyFresh=%s: must be %s to %s", s.KeyFresh, KeyMiss, KeyStale,
 			)
 		}, "KeyFresh"),
 		notNegative("KeyGrace", func(s All) time.Duration { return s.KeyGrace }),
@@ -134,8 +136,8 @@ func checkSealDelay(s All) string {
 	sealed := s.CommitWithin + s.ClockMargin + s.ClockUnit
 	return want(
 		s.SealDelay >= sealed,
-		"SealDelay=%s: want at least CommitWithin + ClockMargin + %s, %s: batch could take a slot while events may still "+
-			"be put into it",
+		"SealDelay=%s: must be at least CommitWithin + ClockMargin + %s, %s: "+
+			"otherwise batch could cover a slot while ingest still puts events into it",
 		s.SealDelay,
 		s.ClockUnit,
 		sealed,
@@ -146,8 +148,8 @@ func checkMaxStreamAge(s All) string {
 	least := s.Slot + s.SealDelay + 2*s.SweepAfter
 	return want(
 		s.MaxStreamAge >= least,
-		"MaxStreamAge=%s: want at least Slot + SealDelay + 2 x SweepAfter, %s: what was lost would be given up before it "+
-			"is looked for",
+		"MaxStreamAge=%s: must be at least Slot + SealDelay + 2 x SweepAfter, %s: "+
+			"otherwise the sweep would give up lost events before it looks for them",
 		s.MaxStreamAge,
 		least,
 	)
@@ -156,15 +158,15 @@ func checkMaxStreamAge(s All) string {
 func about(check func(All) string, settings ...string) Rule { return Rule{settings, check} }
 
 func above0(setting string, of func(All) time.Duration) Rule {
-	return about(func(s All) string { return want(of(s) > 0, "%s=%s: want above 0", setting, of(s)) }, setting)
+	return about(func(s All) string { return want(of(s) > 0, "%s=%s: must be above 0", setting, of(s)) }, setting)
 }
 
 func notNegative(setting string, of func(All) time.Duration) Rule {
-	return about(func(s All) string { return want(of(s) >= 0, "%s=%s: want 0 or more", setting, of(s)) }, setting)
+	return about(func(s All) string { return want(of(s) >= 0, "%s=%s: must be 0 or more", setting, of(s)) }, setting)
 }
 
 func atLeastOne(setting string, of func(All) int64) Rule {
-	return about(func(s All) string { return want(of(s) >= 1, "%s=%d: want at least 1", setting, of(s)) }, setting)
+	return about(func(s All) string { return want(of(s) >= 1, "%s=%d: must be at least 1", setting, of(s)) }, setting)
 }
 
 func want(ok bool, format string, values ...any) string {
@@ -174,15 +176,15 @@ func want(ok bool, format string, values ...any) string {
 	return fmt.Sprintf(format, values...)
 }
 
-// Check names each broken rule, and the settings by the names of their fields.
+// Check returns an error with one line per broken rule. It names settings by their fields. Retrying is useless.
 func (s All) Check() error { return s.CheckAs(func(setting string) string { return setting }) }
 
-// CheckAs is Check for somebody who knows the settings by other names: spell gives them.
+// CheckAs is like Check, but names each setting as spell does, for readers who know other names.
 func (s All) CheckAs(spell func(setting string) string) error {
 	return s.check(func(string) bool { return true }, spell)
 }
 
-// check checks the rules all of whose settings are known.
+// check checks the rules whose settings are all known.
 func (s All) check(known func(setting string) bool, spell func(setting string) string) error {
 	var all []error
 	for _, r := range Rules() {
@@ -196,7 +198,7 @@ func (s All) check(known func(setting string) bool, spell func(setting string) s
 	return errors.Join(all...)
 }
 
-// respell replaces the names of the rule's settings.
+// respell replaces the names of the rule's settings in a message.
 func (r Rule) respell(message string, spell func(setting string) string) string {
 	var pairs []string
 	for _, setting := range r.Settings {
@@ -205,8 +207,8 @@ func (r Rule) respell(message string, spell func(setting string) string) string 
 	return strings.NewReplacer(pairs...).Replace(message)
 }
 
-// HasVariable says whether a setting, given by its field's name, is a variable of functions. One that is not has its
-// default in every function.
+// HasVariable reports whether functions read the setting from an environment variable. The setting is given by the name
+// of its field. Every function uses the default of a setting without a variable.
 func HasVariable(setting string) bool {
 	f, ok := reflect.TypeFor[All]().FieldByName(setting)
 	return ok && f.Tag.Get("variable") != "-"

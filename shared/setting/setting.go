@@ -1,7 +1,7 @@
-// Package setting is all that can be set of a system: each default said once, every rule between settings, and the
-// archive's layout that follows from them.
+// Package setting holds every setting of a system: its default, the rules between settings, and the archive's layout
+// that follows from them.
 //
-// It knows no layer, so that a function that makes one layer links no other.
+// It imports no layer, so a function that makes one layer links no other.
 package setting
 
 import (
@@ -11,110 +11,113 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// All is all that can be set of a system, the same for every part of it. A setting, the parameter of the template and
-// the variable of a function are one word in three spellings: SealDelay, SealDelay, SEAL_DELAY. What is tagged
-// `variable:"-"` has neither parameter nor variable: only tests and systems without a cloud have a reason to change
-// it.
+// All holds every setting; each part of a system has the same ones. A setting, its parameter in the template and its
+// environment variable share one name: SealDelay, SealDelay, SEAL_DELAY. A setting tagged `variable:"-"` has neither
+// parameter nor variable: only tests, and systems outside the cloud, have a reason to change it.
 type All struct {
-	// Length of a slot: whole seconds that divide 24 h. It never changes for an archive.
+	// Length of a slot: whole seconds that divide 24 h. An archive never changes it.
 	Slot time.Duration
-	// Into how many lanes identities are dealt. It never changes for an archive. Danger: a lane passes through one shard,
-	// so that too few lanes bound what the stream carries: about 10,000 events a second each.
+	// Number of lanes that identities are divided into. An archive never changes it. Danger: a lane passes through one
+	// shard, so too few lanes limit the stream: each carries about 10,000 events a second.
 	Lanes int
-	// Between the stamps of two copies that batch counts once. It never changes for an archive.
+	// Batch counts two events of one identity once if their arrivals are at most this far apart. An archive never
+	// changes it.
 	DedupeWindow time.Duration
-	// The same for speed. It never changes for an archive.
+	// The same window for speed. An archive never changes it.
 	SpeedWindow time.Duration
 
-	// By how much a function's clock and the archive's may differ; at a larger difference functions refuse to work. 0
-	// where there is one clock.
+	// Maximum difference between a function's clock and the archive's; functions refuse to work above it. 0 where there
+	// is only one clock.
 	ClockMargin time.Duration
-	// The unit in which the archive tells its time: S3 tells whole seconds.
+	// Resolution of the archive's clock: S3 returns whole seconds.
 	ClockUnit time.Duration `variable:"-"`
-	// A request's archive put is given up this long after its arrival, and the client told to send again.
+	// Ingest gives up the archive put of a request this long after the request arrived, and asks the client to send it
+	// again.
 	CommitWithin time.Duration
-	// Decoded bytes of a request. Danger: every reader of the archive and the stream must take what ingest writes.
+	// Maximum decoded bytes of a request. Danger: every reader of the archive and the stream must accept what ingest
+	// writes.
 	MaxBody int `variable:"-"`
 
-	// Batch takes a slot this long after its end.
+	// Batch covers a slot this long after the end of the slot.
 	SealDelay time.Duration
-	// How often batch comes. An answer warns when its horizon is older than twice Slot + SealDelay + BatchEvery.
+	// Time between two ticks of batch. An answer warns when its horizon is older than twice Slot + SealDelay +
+	// BatchEvery.
 	BatchEvery time.Duration
-	// Slots this far below the horizon are listed again, for objects that came late. Danger: an object that is on its way
-	// for longer is not counted by batch until the views are built anew.
+	// Batch lists slots this far below the horizon again, to find late objects. Danger: batch does not count an object
+	// that takes longer to appear until the views are rebuilt.
 	Lookback time.Duration
-	// A run of batch reads so many bytes of objects, as stored, unless one slot has more. Danger: it holds them decoded
-	// in memory, ten times as much or more, and has to be done within the function's time.
+	// Maximum stored bytes of objects that a run of batch reads; a single slot may have more. Danger: batch holds them
+	// decoded in memory, ten times as much or more, and must finish within the function's timeout.
 	RunBytes int64
-	// A run is swept this long after its horizon. Danger: too soon and what is merely slow is published again, which
-	// costs and harms nothing.
+	// The sweep checks a run this long after its horizon. Danger: when it is too short, the sweep publishes events that
+	// are only slow, which costs money but does no harm.
 	SweepAfter time.Duration
-	// Events older than this are put into the stream by nobody: a run that lacks something for so long is passed by the
-	// sweep, and Kappa views say that they are incomplete. Danger: more than speed has, and seen items expire while copies
-	// may still come: they count twice.
+	// Maximum age of events that are put into the stream. The sweep gives up events of a run that are still missing at
+	// this age, and Kappa views say that they are incomplete. Danger: RetainSeen grows with it; if seen items expire
+	// while duplicates may still come, events count twice.
 	MaxStreamAge time.Duration
-	// Ingest publishes a request for so long after its commit: no longer than its function may run.
+	// Ingest publishes a request for this long after its commit. It must not exceed the function's timeout.
 	PublishTime time.Duration `variable:"-"`
 
-	// How long the stream keeps records. Danger: less than it does, and a record that comes again late finds neither the
-	// item that it was folded into nor the seen item, and counts twice until batch has covered both copies; more, and
-	// replay takes seen items that have expired for such as never were.
+	// How long the stream keeps records; it must match the stream. Danger: when it is shorter than the stream's own, a
+	// record that is read late finds neither its speed item nor its seen item, and counts twice until batch has covered
+	// both copies. When it is longer, replay mistakes expired seen items for ones that never existed.
 	StreamRetention time.Duration
-	// How long the republish queue keeps a message, as infra/storage.yaml makes it.
+	// How long the republish queue keeps a message; infra/storage.yaml sets it.
 	QueueRetention time.Duration `variable:"-"`
-	// How long a speed item lives after its slot. Danger: a slot that batch has not taken over by then is gone from
-	// answers until it has.
+	// How long a speed item lives after its slot. Danger: answers lack a slot whose items expire before batch has
+	// covered it, until batch covers it.
 	SpeedRetain time.Duration
 
-	// A generation that has served is kept current for so long, so that the definition before can be deployed again and
-	// serves at the next tick.
+	// How long a generation is kept current after it served, so that deploying its definition again makes it serve at
+	// the next tick.
 	RetainFor time.Duration
-	// What takes the place of something that serves waits for an operator.
+	// A generation that would replace a serving one waits for an operator.
 	RequireApproval bool
-	// The writes that announce a definition and confirm it take no longer; what does is announced again.
+	// Time for the writes that announce and confirm a definition. When they take longer, it is announced again.
 	ConfirmWithin time.Duration `variable:"-"`
-	// The items of a generation that was given up are left to queries for so long: longer than any query takes, and an
-	// HTTP API waits 30 s for one.
+	// How long the items of a generation stay after it was given up. This must be longer than any query takes; an HTTP
+	// API waits 30 s for one.
 	DropGrace time.Duration `variable:"-"`
 
-	// A step of replay folds so many bytes of objects, as stored, unless one run has more. Danger: as with RunBytes.
+	// Maximum stored bytes of objects that a step of replay folds; a single run may have more. Danger: see RunBytes.
 	ReplayBytes int64
-	// A tick of replay begins no step when it has folded so many bytes: with the schedule, the rate of replay. 0: as fast
-	// as it can.
+	// A tick of replay begins no further step after folding this many bytes, which together with the schedule limits
+	// the rate of replay. 0: no limit.
 	ReplayTickBytes int64
-	// A view is audited so often without being asked for. Each audit reads the whole archive.
+	// Time between two audits of a view that nobody requested. Each audit reads the whole archive.
 	AuditEvery time.Duration
-	// No invocation takes longer. Source: Lambda quotas, function timeout.
+	// Maximum time of an invocation. Source: Lambda quotas, function timeout.
 	LongestInvocation time.Duration `variable:"-"`
 
-	// Windows that one answer may have. Danger: Lambda gives no answer above 6 MB, which some 10,000 rows with parts can
-	// be.
+	// Maximum number of windows in one answer. Danger: Lambda returns no answer above 6 MB, and some 10,000 rows with
+	// parts can reach that.
 	MaxRows int
-	// Of 100 queries, how many the candidate to serve next answers too; only counts come of it. Danger: each of them
-	// reads three times as much or more, and is answered up to 2 s later.
+	// Percentage of queries that the candidate to serve next answers too; only metrics result from it. Danger: each
+	// such query reads three times as much or more, and takes up to 2 s longer.
 	ShadowPercent int
 
-	// The authorizer reads the secret with the keys again when its copy is older. Danger: a key that was taken out of the
-	// secret is good for so long, and for the minute that the gateway keeps answers.
+	// The authorizer reads the secret again when its copy is older than this. Danger: a key removed from the secret
+	// stays valid this long, plus the minute for which the gateway caches the authorizer's answers.
 	KeyFresh time.Duration
-	// The keys of the secret's previous version are good for so long after the current one was made. 0: not at all, for
-	// keys that got out.
+	// Keys of the secret's previous version stay valid this long after the current version was made. 0: not at all, for
+	// leaked keys.
 	KeyGrace time.Duration
 
-	// How often publishing is tried, and a put that another try may mend: a client waits meanwhile.
+	// Maximum number of tries of a publication, and of a put that may succeed when repeated. A client waits meanwhile.
 	PublishTries int `variable:"-"`
-	// How often a conditional write is tried, each time from what is stored by then: others write the same thing a few
-	// times at most.
+	// Maximum number of tries of a conditional write. Each try starts from what is then stored; few writers compete for
+	// the same item.
 	WriteTries int `variable:"-"`
 }
 
-// Default are the settings of a system of which nobody has said anything: the one place that says each default.
+// Default returns the default settings. No other place defines a default.
 func Default() All {
 	return All{
 		Slot: 5 * time.Minute, Lanes: 4, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
 		ClockMargin: 30 * time.Second, ClockUnit: clock.Second, CommitWithin: 10 * time.Second, MaxBody: 4 << 20,
-		SealDelay: time.Minute, BatchEvery: time.Minute, Lookback: 3 * time.Hour, RunBytes: 16 << 20, SweepAfter: 10 * time.Minute,
-		MaxStreamAge: 72 * time.Hour, PublishTime: 29 * time.Second,
+		SealDelay: time.Minute, BatchEvery: time.Minute, Lookback: 3 * time.Hour, RunBytes: 16 << 20,
+		SweepAfter: 10 * time.Minute, MaxStreamAge: 72 * time.Hour, PublishTime: 29 * time.Second,
 		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LongestInvocation: 15 * time.Minute,
@@ -122,22 +125,21 @@ func Default() All {
 	}
 }
 
-// RetainSeen is how long a seen item lives: the sum of all that may pass until the last copy of one of its events is
-// read, and the speed window between the two, by any two clocks. A copy is put into the stream when it is as old as may
-// be, by a request of the queue, and is read when the stream would drop it.
+// RetainSeen returns how long a seen item lives. The sum covers the longest time until the last duplicate of its event
+// can be read: a message of the republish queue puts the event into the stream at the maximum age, and speed reads the
+// record just before the stream drops it. It also covers the speed window and the difference between any two clocks.
 func (s All) RetainSeen() time.Duration {
 	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow + 2*s.ClockMargin + s.LongestInvocation
 }
 
-// PublishWithin is how long after its arrival ingest still publishes a request.
+// PublishWithin returns how long after the arrival of a request ingest still publishes it.
 func (s All) PublishWithin() time.Duration { return s.CommitWithin + s.PublishTime }
 
-// LateAfter is how old a horizon is at which answers warn of it: twice what it takes when batch comes and goes as it
-// should.
+// LateAfter returns the age of a horizon above which answers warn: twice the normal delay of batch.
 func (s All) LateAfter() time.Duration { return 2 * (s.Slot + s.SealDelay + s.BatchEvery) }
 
-// maxStamps is more than the stamps of a request's events can take.
+// maxStamps is an upper bound for the bytes that the stamps of a request's events take.
 const maxStamps = 1 << 20
 
-// NewCodec makes the codec of every part: for the lines of one request with their stamps.
+// NewCodec returns the codec for the stamped lines of one request. Every part of a system uses it.
 func (s All) NewCodec() (*event.Codec, error) { return event.NewCodec(s.MaxBody + maxStamps) }

@@ -27,31 +27,31 @@ func TestCheck(t *testing.T) {
 		breaks, edge change // edge nil: there is none
 	}{
 		{"Slot: ", func(s *setting.All) { s.Slot = 7 * time.Minute }, func(s *setting.All) { s.Slot = time.Second }},
-		{"Lanes=0: want 1 to", func(s *setting.All) { s.Lanes = 0 }, func(s *setting.All) { s.Lanes = 1 }},
-		{"Lanes=4097: want 1 to 4096", func(s *setting.All) { s.Lanes = 4097 }, func(s *setting.All) { s.Lanes = 4096 }},
-		{"SpeedWindow=0s: want above 0", func(s *setting.All) { s.SpeedWindow = 0 }, func(s *setting.All) { s.SpeedWindow = 1 }},
-		{"SpeedWindow=-1ns: want above 0", func(s *setting.All) { s.SpeedWindow = -1 }, func(s *setting.All) { s.SpeedWindow = 1 }},
+		{"Lanes=0: must be 1 to", func(s *setting.All) { s.Lanes = 0 }, func(s *setting.All) { s.Lanes = 1 }},
+		{"Lanes=4097: must be 1 to 4096", func(s *setting.All) { s.Lanes = 4097 }, func(s *setting.All) { s.Lanes = 4096 }},
+		{"SpeedWindow=0s: must be above 0", func(s *setting.All) { s.SpeedWindow = 0 }, func(s *setting.All) { s.SpeedWindow = 1 }},
+		{"SpeedWindow=-1ns: must be above 0", func(s *setting.All) { s.SpeedWindow = -1 }, func(s *setting.All) { s.SpeedWindow = 1 }},
 		{
 			"at most DedupeWindow, 24h0m0s", func(s *setting.All) { s.SpeedWindow = s.DedupeWindow + 1 },
 			func(s *setting.All) { s.SpeedWindow = s.DedupeWindow },
 		},
 		{"ClockMargin=-1ns", func(s *setting.All) { s.ClockMargin = -1 }, func(s *setting.All) { s.ClockMargin = 0 }},
 		{"ClockUnit=-1ns", func(s *setting.All) { s.ClockUnit = -1 }, func(s *setting.All) { s.ClockUnit = 0 }},
-		{"CommitWithin=0s: want above 0", func(s *setting.All) { s.CommitWithin = 0 }, func(s *setting.All) { s.CommitWithin = 1 }},
+		{"CommitWithin=0s: must be above 0", func(s *setting.All) { s.CommitWithin = 0 }, func(s *setting.All) { s.CommitWithin = 1 }},
 		{
-			"CommitWithin=20.000000001s: want above 0 and at most 20s", func(s *setting.All) { s.CommitWithin = 20*time.Second + 1 },
+			"CommitWithin=20.000000001s: must be above 0 and at most 20s", func(s *setting.All) { s.CommitWithin = 20*time.Second + 1 },
 			func(s *setting.All) { s.CommitWithin = 20 * time.Second },
 		},
 		{
-			"SealDelay=40s: want at least CommitWithin + ClockMargin + 1s, 41s", func(s *setting.All) { s.SealDelay = 40 * time.Second },
+			"SealDelay=40s: must be at least CommitWithin + ClockMargin + 1s, 41s", func(s *setting.All) { s.SealDelay = 40 * time.Second },
 			func(s *setting.All) { s.SealDelay = 41 * time.Second },
 		},
 		{
-			"SealDelay=1m0s: want at least CommitWithin + ClockMargin + 1s, 1m1s", func(s *setting.All) { s.ClockMargin = 50 * time.Second },
+			"SealDelay=1m0s: must be at least CommitWithin + ClockMargin + 1s, 1m1s", func(s *setting.All) { s.ClockMargin = 50 * time.Second },
 			func(s *setting.All) { s.ClockMargin = 49 * time.Second },
 		},
 		{
-			"SealDelay=39s: want at least CommitWithin + ClockMargin + 0s, 40s", func(s *setting.All) { s.ClockUnit, s.SealDelay = 0, 39*time.Second },
+			"SealDelay=39s: must be at least CommitWithin + ClockMargin + 0s, 40s", func(s *setting.All) { s.ClockUnit, s.SealDelay = 0, 39*time.Second },
 			func(s *setting.All) { s.ClockUnit, s.SealDelay = 0, 40*time.Second },
 		},
 		{"BatchEvery=0s", func(s *setting.All) { s.BatchEvery = 0 }, func(s *setting.All) { s.BatchEvery = 1 }},
@@ -59,28 +59,28 @@ func TestCheck(t *testing.T) {
 		{"SweepAfter=-1ns", func(s *setting.All) { s.SweepAfter = -1 }, func(s *setting.All) { s.SweepAfter = 0 }},
 		{"PublishTime=-1ns", func(s *setting.All) { s.PublishTime = -1 }, func(s *setting.All) { s.PublishTime = 0 }},
 		{
-			"MaxStreamAge=59m59s: want at least SpeedWindow, 1h0m0s", func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour-time.Second },
+			"MaxStreamAge=59m59s: must be at least SpeedWindow, 1h0m0s", func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour-time.Second },
 			func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour },
 		},
 		{
-			"MaxStreamAge=72h0m0s: want at least Slot + SealDelay + 2 x SweepAfter, 72h6m0s", func(s *setting.All) { s.SweepAfter = 36 * time.Hour },
+			"MaxStreamAge=72h0m0s: must be at least Slot + SealDelay + 2 x SweepAfter, 72h6m0s", func(s *setting.All) { s.SweepAfter = 36 * time.Hour },
 			func(s *setting.All) { s.SweepAfter = 36*time.Hour - 3*time.Minute },
 		},
 		{
-			"MaxStreamAge=71h59m59s: want at least StreamRetention, 72h0m0s", func(s *setting.All) { s.MaxStreamAge = 72*time.Hour - time.Second },
+			"MaxStreamAge=71h59m59s: must be at least StreamRetention, 72h0m0s", func(s *setting.All) { s.MaxStreamAge = 72*time.Hour - time.Second },
 			func(s *setting.All) { s.MaxStreamAge = 72 * time.Hour },
 		},
 		{"StreamRetention=0s", func(s *setting.All) { s.StreamRetention = 0 }, func(s *setting.All) { s.StreamRetention = 1 }},
 		{"QueueRetention=-1ns", func(s *setting.All) { s.QueueRetention = -1 }, func(s *setting.All) { s.QueueRetention = 0 }},
 		{
-			"SpeedRetain=72h0m0s: want above StreamRetention", func(s *setting.All) { s.SpeedRetain = s.StreamRetention },
+			"SpeedRetain=72h0m0s: must be above StreamRetention", func(s *setting.All) { s.SpeedRetain = s.StreamRetention },
 			func(s *setting.All) { s.SpeedRetain = s.StreamRetention + 1 },
 		},
 		{"RetainFor=-1ns", func(s *setting.All) { s.RetainFor = -1 }, func(s *setting.All) { s.RetainFor = 0 }},
 		{"ConfirmWithin=-1ns", func(s *setting.All) { s.ConfirmWithin = -1 }, func(s *setting.All) { s.ConfirmWithin = 0 }},
 		{"DropGrace=-1ns", func(s *setting.All) { s.DropGrace = -1 }, func(s *setting.All) { s.DropGrace = 0 }},
 		{
-			"AuditEvery=15m0s: want above 15m0s", func(s *setting.All) { s.AuditEvery = 15 * time.Minute },
+			"AuditEvery=15m0s: must be above 15m0s", func(s *setting.All) { s.AuditEvery = 15 * time.Minute },
 			func(s *setting.All) { s.AuditEvery = 16 * time.Minute },
 		},
 		{"RunBytes=0", func(s *setting.All) { s.RunBytes = 0 }, func(s *setting.All) { s.RunBytes = 1 }},
@@ -91,11 +91,11 @@ func TestCheck(t *testing.T) {
 		{"PublishTries=0", func(s *setting.All) { s.PublishTries = 0 }, func(s *setting.All) { s.PublishTries = 1 }},
 		{"WriteTries=0", func(s *setting.All) { s.WriteTries = 0 }, func(s *setting.All) { s.WriteTries = 1 }},
 		{
-			"KeyFresh=9.999999999s: want 10s to 1h0m0s", func(s *setting.All) { s.KeyFresh = 10*time.Second - 1 },
+			"KeyFresh=9.999999999s: must be 10s to 1h0m0s", func(s *setting.All) { s.KeyFresh = 10*time.Second - 1 },
 			func(s *setting.All) { s.KeyFresh = 10 * time.Second },
 		},
 		{
-			"KeyFresh=1h0m0.000000001s: want 10s to 1h0m0s", func(s *setting.All) { s.KeyFresh = time.Hour + 1 },
+			"KeyFresh=1h0m0.000000001s: must be 10s to 1h0m0s", func(s *setting.All) { s.KeyFresh = time.Hour + 1 },
 			func(s *setting.All) { s.KeyFresh = time.Hour },
 		},
 		{"KeyGrace=-1ns", func(s *setting.All) { s.KeyGrace = -1 }, func(s *setting.All) { s.KeyGrace = 0 }},

@@ -13,11 +13,11 @@ import (
 // Lookup finds an environment variable, as os.LookupEnv does.
 type Lookup func(name string) (value string, ok bool)
 
-// Variable is the environment variable of a setting, or of any name that is written like a field: "CommitWithin" is
+// Variable returns the environment variable of a setting, or of any name spelled like a field: "CommitWithin" gives
 // "COMMIT_WITHIN".
 func Variable(setting string) string { return words(setting, '_', unicode.ToUpper) }
 
-// Flag is the command line's flag of a setting: "CommitWithin" is "--commit-within".
+// Flag returns the command line flag of a setting: "CommitWithin" gives "--commit-within".
 func Flag(setting string) string { return "--" + words(setting, '-', unicode.ToLower) }
 
 func words(name string, between rune, letter func(rune) rune) string {
@@ -31,12 +31,14 @@ func words(name string, between rune, letter func(rune) rune) string {
 	return b.String()
 }
 
-// Read reads settings from an environment. A variable that is absent or empty leaves the default. A value is a whole
-// number, "true" or "false", or a duration such as "1m30s".
+// Read reads settings from environment variables. A variable that is absent or empty leaves the default. A value is a
+// whole number, "true" or "false", or a duration such as "1m30s".
 //
-// An environment has the variables that its function needs, so Read checks the rules all of whose variables are there.
+// An environment has only the variables that its function needs, so Read checks only the rules whose variables are all
+// present.
 //
-// Errors: one line for each variable that cannot be read, or for each broken rule, which name variables.
+// Errors: one line for each variable that cannot be read, else one line for each broken rule. Each line names
+// variables. Retrying is useless.
 func Read(lookup Lookup) (All, error) {
 	s, read := Default(), map[string]bool{}
 	var all []error
@@ -62,24 +64,24 @@ func Read(lookup Lookup) (All, error) {
 	return s, s.check(func(setting string) bool { return read[setting] }, Variable)
 }
 
-// parse sets a field from its variable's text.
+// parse sets a field from the text of its variable.
 func parse(v reflect.Value, text string) error {
 	switch into := v.Addr().Interface().(type) {
 	case *time.Duration:
 		d, err := time.ParseDuration(text)
 		if err != nil {
-			return errors.New(`want a duration, for example "1m30s"`)
+			return errors.New(`must be a duration, for example "1m30s"`)
 		}
 		*into = d
 	case *bool:
 		if text != "true" && text != "false" {
-			return errors.New("want true or false")
+			return errors.New("must be true or false")
 		}
 		*into = text == "true"
 	default:
 		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
 		if err != nil {
-			return errors.New("want a whole number")
+			return errors.New("must be a whole number")
 		}
 		v.SetInt(n)
 	}

@@ -56,10 +56,10 @@ func TestReadErrors(t *testing.T) {
 			},
 		),
 	)
-	want := `LANES="four": want a whole number
-SEAL_DELAY="10": want a duration, for example "1m30s"
-RUN_BYTES="9223372036854775808": want a whole number
-REQUIRE_APPROVAL="yes": want true or false`
+	want := `LANES="four": must be a whole number
+SEAL_DELAY="10": must be a duration, for example "1m30s"
+RUN_BYTES="9223372036854775808": must be a whole number
+REQUIRE_APPROVAL="yes": must be true or false`
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want:\n%s", err, want)
 	}
@@ -76,9 +76,10 @@ func TestReadChecks(t *testing.T) {
 		{map[string]string{"SEAL_DELAY": "1s", "COMMIT_WITHIN": "10s"}, ""},
 		{
 			map[string]string{"SEAL_DELAY": "1s", "COMMIT_WITHIN": "10s", "CLOCK_MARGIN": "30s"},
-			"SEAL_DELAY=1s: want at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s: batch could take a slot while events may still be put into it",
+			"SEAL_DELAY=1s: must be at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s: " +
+				"otherwise batch could cover a slot while ingest still puts events into it",
 		},
-		{map[string]string{"AUDIT_EVERY": "15m"}, "AUDIT_EVERY=15m0s: want above 15m0s, so that an audit ends before the next is due"},
+		{map[string]string{"AUDIT_EVERY": "15m"}, "AUDIT_EVERY=15m0s: must be above 15m0s, so that an audit ends before the next is due"},
 		{map[string]string{"SLOT": "7m", "LANES": "0"}, "SLOT: invalid slot length"},
 	} {
 		_, err := setting.Read(lookup(c.values))

@@ -1,8 +1,8 @@
-// Package system puts the layers together: from the stores, the settings and what the process gives, a layer each.
-// anabranch dev and the simulator do it here. A function makes its one layer with the same constructor, so all run the
-// same system.
+// Package system assembles the layers. Each method makes one layer from the stores, the settings and the host.
+// anabranch dev and the simulator use it. A function makes its single layer with the same constructor, so all of them
+// run the same system.
 //
-// It knows every layer, and no adapter.
+// It imports every layer and no adapter.
 package system
 
 import (
@@ -23,7 +23,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Stores are what holds data. Whoever makes one layer needs its stores only; the others may be nil.
+// Stores are the stores that hold data. A caller that makes one layer sets only the stores of that layer; the others
+// may be nil.
 type Stores struct {
 	Archive archive.Archive
 	Stream  stream.Publisher
@@ -33,50 +34,51 @@ type Stores struct {
 	Speed   viewstore.Speed
 	Seen    viewstore.Seen
 
-	Programs *programs.Cache // what is compiled of definitions
+	Programs *programs.Cache // compiled definitions
 }
 
-// System makes layers. Each call makes a new one: what a layer remembers is its own.
+// System makes layers. Each call makes a new layer, which shares no memory with earlier ones.
 type System struct {
 	stores   Stores
 	settings setting.All
 	host     setting.Host
 }
 
-// New puts a system together.
+// New returns a System.
 //
 // Errors: those of setting.All.Check.
 func New(stores Stores, settings setting.All, host setting.Host) (*System, error) {
 	return &System{stores, settings, host}, settings.Check()
 }
 
-// Ingest makes the layer where events come in.
+// Ingest makes the layer that accepts events.
 func (s *System) Ingest() *ingest.Ingest {
 	return ingest.New(
 		ingest.Stores{Archive: s.stores.Archive, Stream: s.stores.Stream, Queue: s.stores.Queue}, s.settings, s.host,
 	)
 }
 
-// Republisher makes what brings archived events to the stream again.
+// Republisher makes the layer that publishes archived events to the stream again.
 func (s *System) Republisher() *ingest.Republisher {
 	return ingest.NewRepublisher(s.stores.Archive, s.stores.Stream, s.settings, s.host)
 }
 
-// Speed makes the layer that folds what the stream brings.
+// Speed makes the layer that folds the records of the stream.
 func (s *System) Speed() *speed.Speed { return speed.New(s.speedStores(), s.settings, s.host) }
 
-// Replay makes what brings Kappa generations the events from before they were live.
+// Replay makes the layer that folds into Kappa generations the events that arrived before LiveFrom.
 func (s *System) Replay() *speed.Replay {
 	return speed.NewReplay(s.speedStores(), s.stores.Catalog, s.settings, s.host)
 }
 
 func (s *System) speedStores() speed.Stores {
 	return speed.Stores{
-		Archive: s.stores.Archive, Catalog: s.stores.Catalog, Programs: s.stores.Programs, Items: s.stores.Speed, Seen: s.stores.Seen,
+		Archive: s.stores.Archive, Catalog: s.stores.Catalog, Programs: s.stores.Programs, Items: s.stores.Speed,
+		Seen: s.stores.Seen,
 	}
 }
 
-// Batch makes the layer that makes and applies runs, for the definitions that the views are to have.
+// Batch makes the layer that makes and applies runs. The definitions are those that the views should have.
 func (s *System) Batch(definitions []lifecycle.Definition) *batch.Batch {
 	stores := batch.Stores{
 		Archive:  s.stores.Archive,
@@ -87,7 +89,7 @@ func (s *System) Batch(definitions []lifecycle.Definition) *batch.Batch {
 	return batch.New(stores, definitions, s.settings, s.host)
 }
 
-// Sweep makes what finds archived events that never reached the stream.
+// Sweep makes the layer that finds archived events that never reached the stream.
 func (s *System) Sweep() *sweep.Sweep {
 	stores := sweep.Stores{
 		Archive: s.stores.Archive,
@@ -123,10 +125,10 @@ func (s *System) servingStores() serving.Stores {
 	}
 }
 
-// Comparer makes what holds one generation of a view against another.
+// Comparer makes the layer that compares two generations of a view.
 func (s *System) Comparer() *compare.Comparer { return &compare.Comparer{Stores: s.servingStores()} }
 
-// Operations makes the layer for who operates the views.
+// Operations makes the layer for operators: it reports the status of views and applies operations.
 func (s *System) Operations() *operations.Operations {
 	return operations.New(s.stores.Catalog, s.settings, s.host.Now)
 }

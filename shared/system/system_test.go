@@ -42,18 +42,21 @@ func TestLayersAreWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	stores := system.Stores{
-		Archive: &memory.Archive{}, Stream: memory.NewStream(1), Queue: &memory.Queue{}, Catalog: &memory.Catalog{}, Base: &memory.Base{},
+		Archive: &memory.Archive{}, Stream: memory.NewStream(1), Queue: &memory.Queue{}, Catalog: &memory.Catalog{},
+		Base:  &memory.Base{},
 		Speed: &memory.Speed{}, Seen: &memory.Seen{}, Programs: &programs.Cache{},
 	}
 	s, err := system.New(stores, settings, setting.Host{
 		Layout: archive.Layout{Number: 1, Slot: length}, Codec: codec, Parallel: runner.Sequential, Workers: 1,
-		Now: time.Now, NewULID: func(time.Time) (ulid.ULID, error) { return ulid.ULID{}, nil }, Log: slog.New(slog.DiscardHandler),
+		Now: time.Now, NewULID: func(time.Time) (ulid.ULID, error) { return ulid.ULID{}, nil },
+		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, layer := range []any{
-		s.Ingest(), s.Republisher(), s.Speed(), s.Replay(), s.Batch([]lifecycle.Definition{{}}), s.Sweep(), s.Audit(), s.Serving(), s.Comparer(), s.Operations(),
+		s.Ingest(), s.Republisher(), s.Speed(), s.Replay(), s.Batch([]lifecycle.Definition{{}}), s.Sweep(), s.Audit(),
+		s.Serving(), s.Comparer(), s.Operations(),
 	} {
 		of := reflect.ValueOf(layer).Elem()
 		for i := range of.NumField() {

@@ -204,7 +204,7 @@ func TestSettingsErrors(t *testing.T) {
 		want   string
 	}{
 		{"sealed before all is committed", func(s *dev.Settings) { s.SealDelay = 400 * time.Millisecond },
-			"SealDelay=400ms: want at least CommitWithin"},
+			"SealDelay=400ms: must be at least CommitWithin"},
 		{"a slot that does not divide the day", func(s *dev.Settings) { s.Slot = 7 * time.Second },
 			"Slot: invalid slot length 7s"},
 		{"a slot of half seconds", func(s *dev.Settings) { s.Slot = 1500 * time.Millisecond },

@@ -42,7 +42,7 @@ func TestOpenNamesEverything(t *testing.T) {
 		return nil
 	})
 	want := []string{
-		"LANES=0: want 1 to", `AWS_LAMBDA_FUNCTION_MEMORY_SIZE="much"`, "ARCHIVE_BUCKET is not set", "STREAM_NAME is not set", "REPUBLISH_QUEUE is not set",
+		"LANES=0: must be 1 to", `AWS_LAMBDA_FUNCTION_MEMORY_SIZE="much"`, "ARCHIVE_BUCKET is not set", "STREAM_NAME is not set", "REPUBLISH_QUEUE is not set",
 		"read file of the function",
 	}
 	lines := strings.Split(err.Error(), "\n")

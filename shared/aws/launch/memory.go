@@ -18,7 +18,7 @@ func limitMemory(lookup setting.Lookup) error {
 	}
 	megabytes, err := strconv.ParseInt(text, 10, 32)
 	if err != nil || megabytes < 1 {
-		return fmt.Errorf("%s=%q: want a number of megabytes", name, text)
+		return fmt.Errorf("%s=%q: must be a number of megabytes", name, text)
 	}
 	debug.SetMemoryLimit(megabytes << 20 / 10 * 9)
 	return nil

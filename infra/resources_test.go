@@ -1,6 +1,7 @@
 package infra_test
 
 import (
+	"strconv"
 	"strings"
 	"testing"
 
@@ -8,6 +9,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // TestTables checks that the tables have the keys of the adapters' tests, and are protected against accidental loss.
@@ -160,7 +162,8 @@ func TestQueues(t *testing.T) {
 	if takes := number(t, app.resource("RepublishFunction").property("Timeout")); hidden < 6*takes {
 		t.Errorf("a message is hidden for %d s and an invocation may take %d s: must be six times as long", hidden, takes)
 	}
-	want(t, "4 days, as functions/speed says", r.property("MessageRetentionPeriod"), "345600")
+	keeps := strconv.Itoa(int(setting.Default().QueueRetention.Seconds()))
+	want(t, "retention, which the life of a seen item counts on", r.property("MessageRetentionPeriod"), keeps)
 }
 
 // TestWhatHoldsDataStays checks that resources with data are retained if the stack is deleted or a change would replace

@@ -8,10 +8,14 @@ import (
 	"github.com/anabranch/anabranch/shared/dirarchive"
 )
 
-// BenchmarkPut is what the disk allows: an object of 100 KB made durable, in a folder that is known, and in one that is new.
+// BenchmarkPut is what the disk allows: an object of 100 KB made durable, in a folder that is known, and in one that is
+// new.
 func BenchmarkPut(b *testing.B) {
 	body := make([]byte, 100_000)
-	for name, key := range map[string]string{"known folder": "events/dt=2026-11-22/slot=211500/%d", "new folder": "events/dt=2026-11-22/slot=%d/object"} {
+	for name, key := range map[string]string{
+		"known folder": "events/dt=2026-11-22/slot=211500/%d",
+		"new folder":   "events/dt=2026-11-22/slot=%d/object",
+	} {
 		b.Run(name, func(b *testing.B) {
 			a, err := dirarchive.Open(b.TempDir(), now)
 			if err != nil {

@@ -1,8 +1,8 @@
-// Package dirarchive keeps the archive as files in a directory, a file per object: the archive of the embedded default. It keeps the
-// contract of shared/archive and decides nothing.
+// Package dirarchive stores the archive in a directory, one file per object. The embedded default uses it. It
+// implements the contract of shared/archive and decides nothing.
 //
-// A key is the path of its file below the directory. So no key may be another one's folder, and no part of a key may be empty or begin with a
-// dot: such names belong to the file system, the desktop, and this package's drafts.
+// A key is the path of its file below the directory. So no key may be the folder of another, and no part of a key may
+// be empty or begin with a dot: such names belong to the file system, the desktop, and this package's drafts.
 package dirarchive
 
 import (
@@ -23,22 +23,23 @@ import (
 )
 
 const (
-	temporary  = ".put" // holds files that are not objects yet
-	maxDurable = 4096   // folders that are remembered as durable
+	temporary  = ".put" // the folder of files that are not objects yet
+	maxDurable = 4096   // most folders that are remembered as durable
 )
 
-// Archive keeps objects below a directory. Several processes may share it.
+// Archive stores objects below a directory. Several processes may share the directory.
 type Archive struct {
 	root string
 	now  func() time.Time
 
 	mu      sync.Mutex
-	durable map[string]bool // folders whose names are known to be on disk, with those of all folders above
+	durable map[string]bool // folders whose names, with those of all folders above, are on disk
 }
 
 var _ archive.Archive = (*Archive)(nil)
 
-// Open uses the directory, creating it where it is missing. now is the clock that answers carry: the machine's.
+// Open opens the archive in a directory, and creates the directory if it is missing. now is the clock whose time the
+// answers carry: the machine's.
 func Open(root string, now func() time.Time) (*Archive, error) {
 	a := &Archive{root: filepath.Clean(root), now: now, durable: map[string]bool{}}
 	if err := a.makeRoot(); err != nil {
@@ -47,7 +48,7 @@ func Open(root string, now func() time.Time) (*Archive, error) {
 	return a, nil
 }
 
-// makeRoot makes the directory and the folders above it that are missing, and their names durable.
+// makeRoot creates the directory and the missing folders above it, and makes their names durable.
 func (a *Archive) makeRoot() error {
 	var made []string
 	for folder := a.root; missing(folder); folder = filepath.Dir(folder) {
@@ -69,7 +70,8 @@ func missing(folder string) bool {
 	return errors.Is(err, fs.ErrNotExist) && filepath.Dir(folder) != folder
 }
 
-// file is the path of a key's file. A key that would leave the directory, or share its file with another key, is refused.
+// file returns the path of a key's file. Errors: a key that would leave the directory or share its file with another
+// key.
 func (a *Archive) file(key archive.Key) (string, error) {
 	name := string(key)
 	if !filepath.IsLocal(name) || path.Clean(name) != name || hidden(name) || strings.Contains(name, "/.") {
@@ -78,7 +80,7 @@ func (a *Archive) file(key archive.Key) (string, error) {
 	return filepath.Join(a.root, filepath.FromSlash(name)), nil
 }
 
-// hidden says whether a name is none of ours.
+// hidden says whether a name belongs to something other than an object.
 func hidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // Put implements archive.Archive. The bytes are on disk before the name appears, and the name before Put returns.
@@ -106,7 +108,7 @@ func (a *Archive) put(file string, body []byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	// Commit point: the link appears whole or not at all, and fails where there is one already.
+	// Commit point: the link appears whole or not at all, and fails if the name exists already.
 	linked := os.Link(draft, file)
 	if errors.Is(linked, fs.ErrExist) {
 		if err := isObject(file); err != nil {
@@ -116,18 +118,19 @@ func (a *Archive) put(file string, body []byte) error {
 	} else if linked != nil {
 		return linked
 	}
-	// Also a name that was there already: whoever put it may have died, or failed, before it was durable.
+	// Sync also a name that existed already: whoever put it may have died, or failed, before it was durable.
 	if err := a.syncUp(folder); err != nil {
 		return err
 	}
 	return linked
 }
 
-// isObject says why what has a key's name is no object: to take it for one would be to lose what was to be put.
+// isObject returns an error when something other than a file has the key's name. Taking that for the object would lose
+// the object that was to be put.
 func isObject(file string) error {
 	info, err := os.Lstat(file)
 	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s is there and is no file (%s)", file, info.Mode().Type())
+		err = fmt.Errorf("%s exists and is not a file (%s)", file, info.Mode().Type())
 	}
 	return err
 }
@@ -146,14 +149,15 @@ func (a *Archive) draft(body []byte) (string, error) {
 		err = closed
 	}
 	if err != nil {
-		_ = os.Remove(f.Name()) // the write error says what matters
+		_ = os.Remove(f.Name()) // the first error matters more
 		return "", err
 	}
 	return f.Name(), nil
 }
 
-// syncUp makes the names in a folder durable, and its own and those above where they are not known to be. A folder that exists may be
-// another process's, made a moment ago: only what this one has synced is known.
+// syncUp makes the names in a folder durable, and then the folder's own name and the names above it. It skips the names
+// that this process has synced before. A folder may exist because another process has just created it, so a name that
+// exists may not be durable.
 func (a *Archive) syncUp(folder string) error {
 	if err := syncFolder(folder); err != nil || folder == a.root {
 		return err
@@ -199,7 +203,7 @@ func (a *Archive) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, 
 		return nil, a.now(), fmt.Errorf("get: %w", err)
 	}
 	body, err := os.ReadFile(file)
-	// A folder is no object, nor is there one below a file.
+	// A folder is not an object, and there is no object below a file.
 	if errors.Is(err, fs.ErrNotExist) || errors.Is(err, syscall.EISDIR) || errors.Is(err, syscall.ENOTDIR) {
 		err = archive.ErrNotFound
 	}
@@ -229,7 +233,7 @@ type listing struct {
 	objects  []archive.Object
 }
 
-// walk adds the objects below a folder in the order of their keys, not looking into folders that hold none of the range.
+// walk adds the objects below a folder in the order of their keys. It skips folders that hold nothing of the range.
 func (l *listing) walk(folder, prefix string) error {
 	if err := l.ctx.Err(); err != nil {
 		return err
@@ -246,7 +250,7 @@ func (l *listing) walk(folder, prefix string) error {
 			return nil
 		case hidden(entry.Name()):
 		case entry.IsDir():
-			// Everything below begins with key: it comes before from only when from neither comes after key nor begins with it.
+			// Every key below begins with key. All of them come before from if key does and from does not begin with key.
 			if key < l.from && !strings.HasPrefix(l.from, key) {
 				continue
 			}
@@ -264,7 +268,8 @@ func (l *listing) walk(folder, prefix string) error {
 	return nil
 }
 
-// keyOf is the key of a file, or what the keys of the files in a folder begin with: a folder sorts by the slash that follows its name.
+// keyOf returns the key of a file, or the common beginning of the keys in a folder. It ends in a slash, by which a
+// folder sorts among files.
 func keyOf(prefix string, entry fs.DirEntry) string {
 	if entry.IsDir() {
 		return prefix + entry.Name() + "/"

@@ -65,7 +65,8 @@ func TestArchive(t *testing.T) {
 	conformance.Archive(t, func(t *testing.T) archive.Archive { return open(t, t.TempDir()) })
 }
 
-// TestArchiveOfTwoHandles passes the suite with two handles on one directory, as two processes have: each call goes to the other one.
+// TestArchiveOfTwoHandles passes the suite with two handles on one directory, as two processes have: each call goes to
+// the other one.
 func TestArchiveOfTwoHandles(t *testing.T) {
 	conformance.Archive(t, func(t *testing.T) archive.Archive {
 		root := t.TempDir()
@@ -147,7 +148,8 @@ func TestKeysThatCannotBeFilesAreRefused(t *testing.T) {
 	put(t, a, "a/b", "body")
 	before := files(t, outside)
 	for _, key := range []archive.Key{
-		"", ".", "..", "/", "../x", "a/../../x", "a/../b", "a/..", "a/./b", "a//b", "a/b/", "/a/b", "./a/b", ".put", ".put/x", ".x", "a/.x", "a/.x/y",
+		"", ".", "..", "/", "../x", "a/../../x", "a/../b", "a/..", "a/./b", "a//b", "a/b/", "/a/b", "./a/b",
+		".put", ".put/x", ".x", "a/.x", "a/.x/y",
 		"a\x00b", archive.Key(strings.Repeat("x", 300)),
 	} {
 		if _, err := a.Put(t.Context(), key, []byte("escaped")); err == nil || errors.Is(err, archive.ErrExists) {
@@ -213,7 +215,8 @@ func TestErrorsNameTheKey(t *testing.T) {
 	if err == nil || !strings.Contains(err.Error(), "events/a") || errors.Is(err, archive.ErrExists) {
 		t.Errorf("put without a place for drafts: error %v", err)
 	}
-	if _, _, err = a.Get(t.Context(), "events/a"); !errors.Is(err, archive.ErrNotFound) || !strings.Contains(err.Error(), "events/a") {
+	_, _, err = a.Get(t.Context(), "events/a")
+	if !errors.Is(err, archive.ErrNotFound) || !strings.Contains(err.Error(), "events/a") {
 		t.Errorf("get: error %v", err)
 	}
 	if err := os.RemoveAll(root); err != nil {

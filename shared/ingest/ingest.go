@@ -1,6 +1,6 @@
-// Package ingest is the layer where events come in: validate each, stamp the accepted ones, write the archive (commit
-// point), publish to the stream, answer per event. It also republishes archived objects whose records may have missed
-// the stream.
+// Package ingest is the layer that takes events in. It validates each event, stamps the accepted ones, writes them to
+// the archive (the commit point), publishes them to the stream, and answers per event. It also republishes archived
+// objects whose records may have missed the stream.
 //
 // It knows no view and no item.
 package ingest
@@ -22,7 +22,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Ingest takes requests. All fields are needed.
+// Ingest accepts requests. All fields are required. It is safe for concurrent use.
 type Ingest struct {
 	Archive archive.Archive
 	Stream  stream.Publisher
@@ -31,31 +31,31 @@ type Ingest struct {
 	Layout  archive.Layout
 	Limits  event.Limits
 
-	MaxBody      int           // decoded bytes of a request
-	CommitWithin time.Duration // the archive put is given up this long after arrival
-	ClockMargin  clock.Margin  // by which the store's clock may differ from ours
-	Tries        int           // at publishing and at a conflicted put
+	MaxBody      int           // most bytes of a request's decoded body
+	CommitWithin time.Duration // longest time from a request's arrival until the archive has put its object
+	ClockMargin  clock.Margin  // the most by which the store's clock may differ from this machine's
+	Tries        int           // number of attempts at publishing, and at the archive put
 
 	Now        func() time.Time
-	NewRequest func(arrival time.Time) (ulid.ULID, error) // a ULID never made before
+	NewRequest func(arrival time.Time) (ulid.ULID, error) // returns a ULID that was never made before
 	Log        *slog.Logger
 }
 
-// Request is one request's body with the headers that say how to read it.
+// Request is the body of one request, with the headers that say how to decode it.
 type Request struct {
 	ContentType     string
 	ContentEncoding string
 	Body            []byte
 }
 
-// Answer says what became of each event. The accepted ones are durable.
+// Answer counts the accepted events, which are durable, and lists the rejected ones.
 type Answer struct {
 	Accepted int               `json:"accepted"`
 	Rejected []event.Rejection `json:"rejected"`
 }
 
-// What can be wrong with a request as a whole. Every other error of Accept is one of ours, and none of the events is
-// acknowledged.
+// These are the errors of Accept. With ErrMediaType, ErrTooLarge and ErrMalformed the whole request is wrong: do not
+// retry it unchanged. With ErrUnavailable the service failed: retry the request unchanged.
 var (
 	ErrMediaType   = errors.New("unsupported media type")
 	ErrTooLarge    = errors.New("request too large")
@@ -63,10 +63,11 @@ var (
 	ErrUnavailable = errors.New("events could not be made durable in time; send them again as they are")
 )
 
-// Accept takes one request.
+// Accept validates and stores the events of one request. It returns after the accepted events are durable.
 //
-// Errors: ErrMediaType, ErrTooLarge, ErrMalformed: the request is at fault, nothing was kept. ErrUnavailable: nothing
-// is acknowledged, though the events may have become durable; sending them again, with the same identities, is safe.
+// Errors: ErrMediaType, ErrTooLarge, ErrMalformed: the request is wrong, and nothing was stored. ErrUnavailable: no
+// event is acknowledged, although the events may have become durable; sending them again with the same identities is
+// safe.
 func (in *Ingest) Accept(ctx context.Context, r Request) (Answer, error) {
 	mode, err := modeOf(r.ContentType)
 	if err != nil {
@@ -110,7 +111,7 @@ func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time
 	return nil
 }
 
-// lines are the stamped lines of a request in one piece, with each line's end and lane.
+// lines holds the stamped lines of a request in one piece, with the end and the lane of each line.
 type lines struct {
 	data  []byte
 	ends  []int
@@ -143,13 +144,13 @@ func (in *Ingest) commit(ctx context.Context, key archive.Key, arrival time.Time
 	body := in.Codec.Compress(nil, data)
 	var err error
 	for range in.Tries {
-		// A frozen function may thaw late: the deadline is looked at right before the put.
+		// A frozen function may thaw late, so check the deadline right before the put.
 		if now := in.Now(); !now.Before(deadline) {
 			return fmt.Errorf("%w: %s after arrival", ErrUnavailable, now.Sub(arrival))
 		}
 		var date time.Time
 		// Commit point: once the object exists, its events are durable and batch will count them. A crash after it leaves
-		// events that are archived and not yet published, which the sweep repairs.
+		// events that are archived but not published, which the sweep repairs.
 		if date, err = in.Archive.Put(ctx, key, body); err == nil || errors.Is(err, archive.ErrExists) {
 			// The key holds this request's ULID, so an object that exists is our own, put by an earlier try.
 			return in.acknowledge(date, deadline)
@@ -158,7 +159,7 @@ func (in *Ingest) commit(ctx context.Context, key archive.Key, arrival time.Time
 	return fmt.Errorf("%w: put %s: %w", ErrUnavailable, key, err)
 }
 
-// acknowledge refuses a put whose success came too late to rely on: batch may have listed the slot already.
+// acknowledge returns an error when the put succeeded too late: batch may have listed the slot already.
 func (in *Ingest) acknowledge(date, deadline time.Time) error {
 	now := in.Now()
 	if !now.Before(deadline) {
@@ -189,9 +190,9 @@ func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream
 		ctx, "stream did not take records; queueing them", "object", key, "lanes", request.Lanes, "error", err,
 	)
 	if err := in.Queue.Enqueue(ctx, request); err != nil {
-		// Accepted: the answer does not wait for the stream. The sweep finds objects without a receipt.
+		// This is a known limit: the answer does not wait for the stream. The sweep finds objects without a receipt.
 		in.Log.ErrorContext(
-			ctx, "republish queue did not take the request; its events show up with batch", "object", key, "error", err,
+			ctx, "republish queue did not take the request; batch will show its events", "object", key, "error", err,
 		)
 	}
 }
@@ -199,25 +200,27 @@ func (in *Ingest) publish(ctx context.Context, key archive.Key, entries []stream
 // rejectedLine is one line of a rejected object.
 type rejectedLine struct {
 	event.Rejection
-	Original string `json:"original"` // the event's own bytes; invalid UTF-8 is kept in OriginalBytes
+	Original string `json:"original"` // the event as received; Bytes holds it instead when it is not UTF-8
 	Bytes    []byte `json:"original_base64,omitempty"`
 }
 
-// keepRejected writes the rejected events with their reasons, so that they can be mended and sent again. The client
-// has been told of them in any case: failing here fails nothing else.
+// keepRejected writes the rejected events to the archive with the reasons, so that somebody can correct and resend
+// them. The answer lists them in any case, so a failure here is logged and fails nothing else.
 func (in *Ingest) keepRejected(ctx context.Context, request ulid.ULID, validated event.Validated) {
 	var out []byte
 	for i, r := range validated.Rejected {
 		text, err := json.Marshal(newRejectedLine(r, validated.Originals[i]))
 		if err != nil {
-			in.Log.ErrorContext(ctx, "rejected event cannot be kept", "code", r.Code, "error", err)
+			in.Log.ErrorContext(ctx, "rejected event cannot be encoded", "code", r.Code, "error", err)
 			continue
 		}
 		out = append(append(out, text...), '\n')
 	}
 	key := archive.RejectedKey(request)
 	if _, err := in.Archive.Put(ctx, key, in.Codec.Compress(nil, out)); err != nil && !errors.Is(err, archive.ErrExists) {
-		in.Log.ErrorContext(ctx, "rejected events not kept", "object", key, "events", len(validated.Rejected), "error", err)
+		in.Log.ErrorContext(
+			ctx, "rejected events were not stored", "object", key, "events", len(validated.Rejected), "error", err,
+		)
 	}
 }
 

@@ -76,7 +76,8 @@ func newStation(t testing.TB) *station {
 			HashKey: event.HashKey{1, 2, 3},
 		}, Limits: event.DefaultLimits(),
 		MaxBody: 4 << 20, CommitWithin: commitWithin, ClockMargin: clock.Margin(clockMargin), Tries: tries,
-		Now: s.now, NewRequest: func(arrival time.Time) (ulid.ULID, error) { return s.made(arrival) }, Log: slog.New(slog.DiscardHandler),
+		Now: s.now, NewRequest: func(arrival time.Time) (ulid.ULID, error) { return s.made(arrival) },
+		Log: slog.New(slog.DiscardHandler),
 	}
 	s.republisher = &ingest.Republisher{
 		Archive: s.archive, Stream: s.stream, Codec: codec, Layout: s.Layout, MaxAge: time.Hour, Tries: tries, Now: s.now,

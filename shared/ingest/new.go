@@ -8,14 +8,14 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Stores are what an Ingest writes to.
+// Stores holds the stores that an Ingest writes to.
 type Stores struct {
 	Archive archive.Archive
 	Stream  stream.Publisher
 	Queue   stream.Queue
 }
 
-// New makes an Ingest. The settings are ones that setting.All.Check passes.
+// New returns an Ingest. The settings must pass setting.All.Check.
 func New(stores Stores, settings setting.All, host setting.Host) *Ingest {
 	return &Ingest{
 		Archive: stores.Archive, Stream: stores.Stream, Queue: stores.Queue, Codec: host.Codec, Layout: host.Layout,
@@ -25,9 +25,10 @@ func New(stores Stores, settings setting.All, host setting.Host) *Ingest {
 	}
 }
 
-// NewRepublisher makes a Republisher. The settings are ones that setting.All.Check passes.
+// NewRepublisher returns a Republisher. The settings must pass setting.All.Check.
 func NewRepublisher(from archive.Archive, to stream.Publisher, settings setting.All, host setting.Host) *Republisher {
 	return &Republisher{
-		Archive: from, Stream: to, Codec: host.Codec, Layout: host.Layout, MaxAge: settings.MaxStreamAge, Tries: settings.PublishTries, Now: host.Now,
+		Archive: from, Stream: to, Codec: host.Codec, Layout: host.Layout, MaxAge: settings.MaxStreamAge,
+		Tries: settings.PublishTries, Now: host.Now,
 	}
 }

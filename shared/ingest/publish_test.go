@@ -140,14 +140,18 @@ func TestPublishAgain(t *testing.T) {
 			"one keeps failing", []publication{{failed: []int{2}}, {failed: []int{0}}, {failed: []int{0}}},
 			[][]string{{four, three, two, one}, {two}, {two}}, []string{two},
 		},
-		{"an answer is lost: any of them may have failed", []publication{down}, [][]string{{four, three, two, one}, {four, three, two, one}}, nil},
+		{
+			"an answer is lost: any of them may have failed", []publication{down},
+			[][]string{{four, three, two, one}, {four, three, two, one}}, nil,
+		},
 		{
 			"some fail, then an answer is lost", []publication{{failed: []int{1, 3}}, down},
 			[][]string{{four, three, two, one}, {three, one}, {three, one}}, nil,
 		},
 		{
 			"the stream is down", []publication{down, down, down},
-			[][]string{{four, three, two, one}, {four, three, two, one}, {four, three, two, one}}, []string{four, three, two, one},
+			[][]string{{four, three, two, one}, {four, three, two, one}, {four, three, two, one}},
+			[]string{four, three, two, one},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -197,7 +201,8 @@ func TestQueuedOnce(t *testing.T) {
 	if n := len(s.stream.calls[0]); n != 3 {
 		t.Fatalf("%d records, want 3", n)
 	}
-	if diff := cmp.Diff([]stream.Republish{{Object: string(s.puts[0]), Lanes: []string{"1.1.0"}}}, s.queue.Take(10)); diff != "" {
+	want := []stream.Republish{{Object: string(s.puts[0]), Lanes: []string{"1.1.0"}}}
+	if diff := cmp.Diff(want, s.queue.Take(10)); diff != "" {
 		t.Error("queued (-want +got):", diff)
 	}
 }
@@ -257,7 +262,8 @@ func TestRepublish(t *testing.T) {
 		}
 		s.stream.calls = nil
 		for _, lane := range s.republisher.Lanes() {
-			if err := s.republisher.Republish(context.Background(), stream.Republish{Object: string(s.puts[0]), Lanes: []string{lane}}); err != nil {
+			request := stream.Republish{Object: string(s.puts[0]), Lanes: []string{lane}}
+			if err := s.republisher.Republish(context.Background(), request); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -291,15 +297,34 @@ func TestRepublishErrors(t *testing.T) {
 		detail  string
 	}{
 		{"no object", stream.Republish{Lanes: s.republisher.Lanes()}, `invalid events key ""`},
-		{"another object of the archive", stream.Republish{Object: "events/_layout.json", Lanes: s.republisher.Lanes()}, `invalid events key "events/_layout.json"`},
-		{"an unknown object", stream.Republish{Object: strings.Replace(key, "01M", "01N", 1), Lanes: s.republisher.Lanes()}, "object not found"},
+		{
+			"another object of the archive",
+			stream.Republish{Object: "events/_layout.json", Lanes: s.republisher.Lanes()},
+			`invalid events key "events/_layout.json"`,
+		},
+		{
+			"an unknown object",
+			stream.Republish{Object: strings.Replace(key, "01M", "01N", 1), Lanes: s.republisher.Lanes()},
+			"object not found",
+		},
 		{"no lane's name", stream.Republish{Object: key, Lanes: []string{"1.4.0", "4"}}, `lane "4"`},
 		{"no lanes", stream.Republish{Object: key}, "no lanes"},
 		{"a lane of another layout", stream.Republish{Object: key, Lanes: []string{"1.4.0", "2.8.5"}}, "lane 2.8.5"},
-		{"an object that is no zstd", stream.Republish{Object: put("01M82HY2RA0000000000000009", []byte("lines")), Lanes: s.republisher.Lanes()}, "corrupt"},
+		{
+			"an object that is no zstd",
+			stream.Republish{
+				Object: put("01M82HY2RA0000000000000009", []byte("lines")),
+				Lanes:  s.republisher.Lanes(),
+			},
+			"corrupt",
+		},
 		{
 			"an object of other lines",
-			stream.Republish{Object: put("01M82HY2RA0000000000000008", s.codec.Compress(nil, []byte("{}\n"))), Lanes: s.republisher.Lanes()}, "line 1",
+			stream.Republish{
+				Object: put("01M82HY2RA0000000000000008", s.codec.Compress(nil, []byte("{}\n"))),
+				Lanes:  s.republisher.Lanes(),
+			},
+			"line 1",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -16,7 +16,7 @@ type publisher struct {
 	tries  int
 }
 
-// records packs the lines of each lane, in order, into as few records as fit the stream.
+// records packs the lines of each lane, in order, into as few records as the stream's size limit allows.
 func (p publisher) records(l lines) []stream.Entry {
 	perLane := map[event.Lane][][]byte{}
 	var order []event.Lane
@@ -28,7 +28,7 @@ func (p publisher) records(l lines) []stream.Entry {
 		if packs == nil {
 			order = append(order, lane)
 		}
-		// Bounded before compression: zstd never makes a piece this size larger than a record may be.
+		// Bound the size before compression: zstd never makes a pack of this size larger than a record may be.
 		if last := len(packs) - 1; last >= 0 && len(packs[last])+len(line) <= maxPack {
 			packs[last] = append(packs[last], line...)
 		} else {
@@ -48,7 +48,8 @@ func (p publisher) records(l lines) []stream.Entry {
 // maxPack bounds the lines of one record, uncompressed.
 const maxPack = stream.MaxRecord - 16<<10
 
-// send puts the entries, trying again what was not taken, and returns what is left with the last error.
+// send publishes the entries and retries those that the stream does not take. It returns those that are left, with the
+// last error.
 func (p publisher) send(ctx context.Context, entries []stream.Entry) (left []stream.Entry, err error) {
 	for try := 0; try < p.tries && len(entries) > 0; try++ {
 		var failed []int
@@ -64,5 +65,5 @@ func (p publisher) send(ctx context.Context, entries []stream.Entry) (left []str
 	return entries, err
 }
 
-// errNotTaken is the error of entries that are left although the stream answered.
+// errNotTaken is send's error when the stream answered but did not take all entries.
 var errNotTaken = errors.New("the stream did not take them")

@@ -13,28 +13,28 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Republisher brings archived events to the stream again. All fields are needed. It is safe for concurrent use.
+// Republisher publishes archived events to the stream again. All fields are required. It is safe for concurrent use.
 type Republisher struct {
-	Archive archive.Archive // is only read
+	Archive archive.Archive // the Republisher only reads it
 	Stream  stream.Publisher
 	Codec   *event.Codec
 	Layout  archive.Layout
-	MaxAge  time.Duration // events older than this are not put into the stream; default 72 h
-	Tries   int           // at publishing
+	MaxAge  time.Duration // events older than this are never put into the stream; default 72 h
+	Tries   int           // number of attempts at publishing
 	Now     func() time.Time
 }
 
-// ErrCannotRepublish: the request can never be done; trying again does not help.
+// ErrCannotRepublish means that the request can never succeed. Do not retry it.
 var ErrCannotRepublish = errors.New("cannot be republished")
 
-// ErrTooOld: the events are older than MaxAge, and are not put into the stream any more: what tells that a copy of
-// them was counted may have expired. Who asks again gets the same answer.
+// ErrTooOld means that the events are older than MaxAge, so they must not enter the stream any more: the seen items
+// that show whether a copy was counted may have expired. Do not retry.
 var ErrTooOld = errors.New("too old to be put into the stream")
 
-// Republish publishes the archived lines of some lanes of one object, as they stand: same stamps, same bytes. Records
-// that had reached the stream all the same are then there twice, with the same identities.
+// Republish publishes the archived lines of some lanes of one object unchanged: same stamps, same bytes. If the first
+// records had reached the stream after all, the stream then holds the lines twice, with the same identities.
 //
-// Errors: ErrCannotRepublish, ErrTooOld; any other: try again.
+// Errors: ErrCannotRepublish, ErrTooOld: do not retry. Any other error: retry.
 func (r *Republisher) Republish(ctx context.Context, request stream.Republish) error {
 	lanes, err := r.parseLanes(request.Lanes)
 	if err != nil {
@@ -51,11 +51,11 @@ func (r *Republisher) Republish(ctx context.Context, request stream.Republish) e
 	}
 	p := publisher{r.Stream, r.Codec, r.Tries}
 	entries := p.records(all.only(lanes))
-	// Asked for last, so that nothing but the put comes between.
+	// Check the age last, so that nothing but the put comes after the check.
 	if age := r.Now().Sub(ulid.Time(id.Time())); age > r.MaxAge {
 		return fmt.Errorf(
-			"%w: %s arrived %s ago, at most %s is allowed; Kappa views that lack it say so, and are to be rebuilt", ErrTooOld,
-			key, age.Round(time.Second), r.MaxAge,
+			"%w: %s arrived %s ago, maximum is %s; rebuild the Kappa views that are marked as incomplete", ErrTooOld, key,
+			age.Round(time.Second), r.MaxAge,
 		)
 	}
 	if left, err := p.send(ctx, entries); len(left) > 0 {
@@ -64,7 +64,7 @@ func (r *Republisher) Republish(ctx context.Context, request stream.Republish) e
 	return nil
 }
 
-// parseLanes reads the names of lanes of the layout.
+// parseLanes parses the names of lanes of the layout.
 func (r *Republisher) parseLanes(names []string) (map[event.Lane]bool, error) {
 	lanes := map[event.Lane]bool{}
 	for _, name := range names {
@@ -73,12 +73,14 @@ func (r *Republisher) parseLanes(names []string) (map[event.Lane]bool, error) {
 			return nil, err
 		}
 		if lane.Layout != r.Layout.Number || lane.Count != r.Layout.Lanes {
-			return nil, fmt.Errorf("lane %s is none of layout %d, which has %d lanes", lane, r.Layout.Number, r.Layout.Lanes)
+			return nil, fmt.Errorf(
+				"lane %s does not belong to layout %d, which has %d lanes", lane, r.Layout.Number, r.Layout.Lanes,
+			)
 		}
 		lanes[lane] = true
 	}
 	if len(lanes) == 0 {
-		return nil, errors.New("the request names no lanes")
+		return nil, errors.New("the request names no lanes: name at least one")
 	}
 	return lanes, nil
 }
@@ -111,7 +113,7 @@ func (r *Republisher) read(ctx context.Context, key archive.Key) (lines, error) 
 	return out, nil
 }
 
-// only keeps the lines of the given lanes.
+// only returns the lines of the given lanes.
 func (l lines) only(lanes map[event.Lane]bool) lines {
 	var out lines
 	start := 0
@@ -126,7 +128,7 @@ func (l lines) only(lanes map[event.Lane]bool) lines {
 	return out
 }
 
-// Lanes names all lanes of the layout: what to republish of an object of which nothing is known.
+// Lanes returns the names of all lanes of the layout, for an object whose missing lanes are unknown.
 func (r *Republisher) Lanes() []string {
 	names := make([]string, r.Layout.Lanes)
 	for n := range names {

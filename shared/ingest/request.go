@@ -9,7 +9,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// The content types of a request, each with how its body is split into events.
+// modes lists the content types of a request, with the way to split a body of each into events.
 //
 // Source: CloudEvents HTTP protocol binding 1.0; https://github.com/ndjson/ndjson-spec.
 var modes = []struct {
@@ -42,21 +42,21 @@ func isUTF8(charset string) bool {
 	return false
 }
 
-// inflate decodes the body, to at most MaxBody bytes.
+// inflate decodes the body. Errors: ErrTooLarge when the decoded body has more than MaxBody bytes.
 func (in *Ingest) inflate(r Request) ([]byte, error) {
 	body, err := event.Inflate(r.ContentEncoding, r.Body, in.MaxBody)
 	switch {
 	case errors.Is(err, event.ErrEncoding):
 		return nil, fmt.Errorf("%w: %w", ErrMediaType, err)
 	case errors.Is(err, event.ErrTooLarge):
-		return nil, fmt.Errorf("%w: the decoded body may have %d bytes: %w", ErrTooLarge, in.MaxBody, err)
+		return nil, fmt.Errorf("%w: the maximum of the decoded body is %d bytes: %w", ErrTooLarge, in.MaxBody, err)
 	case err != nil:
 		return nil, fmt.Errorf("%w: %w", ErrMalformed, err)
 	}
 	return body, nil
 }
 
-// newRejectedLine keeps the original as text where it is text, and as base64 where it is not.
+// newRejectedLine stores the original as text when it is UTF-8, and as base64 when it is not.
 func newRejectedLine(r event.Rejection, original []byte) rejectedLine {
 	if utf8.Valid(original) {
 		return rejectedLine{Rejection: r, Original: string(original)}

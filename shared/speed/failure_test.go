@@ -84,7 +84,8 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// TestConflict: another environment has written an item since this one did: what it holds is loaded, and only what is above its applied position is added.
+// TestConflict: another environment has written an item since this one did: what it holds is loaded, and only what is
+// above its applied position is added.
 func TestConflict(t *testing.T) {
 	d := byUser()
 	s := newStation(t, d)
@@ -102,7 +103,8 @@ func TestConflict(t *testing.T) {
 	}
 }
 
-// TestConflictLost: another environment has brought an item as far as this one would. It is not written, and what this one kept of it is forgotten.
+// TestConflictLost: another environment has brought an item as far as this one would. It is not written, and what this
+// one kept of it is forgotten.
 func TestConflictLost(t *testing.T) {
 	d := byUser()
 	s := newStation(t, d)
@@ -124,7 +126,8 @@ func TestConflictLost(t *testing.T) {
 	s.check(t, d, "u0 slot +0 lane 0 applied 3: 10:00 n=7 amount=7")
 }
 
-// TestLowest: what is named is the first record not fully applied, also where it is one of a lane that others stand between.
+// TestLowest: what is named is the first record not fully applied, also where it is one of a lane that others stand
+// between.
 func TestLowest(t *testing.T) {
 	d := byUser()
 	a, b := purchase{in(start), "a", "1", ""}, purchase{in(start), "b", "10", ""}
@@ -182,7 +185,8 @@ func TestLowest(t *testing.T) {
 	}
 }
 
-// TestLowestOfViews: of two views that fail at different records, the earlier record is named, whichever view comes last.
+// TestLowestOfViews: of two views that fail at different records, the earlier record is named, whichever view comes
+// last.
 func TestLowestOfViews(t *testing.T) {
 	last := map[view.Name]bool{}
 	for _, minutes := range []time.Duration{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30} {
@@ -302,8 +306,8 @@ func TestSetAside(t *testing.T) {
 	}
 }
 
-// TestSetAsideFails: a record that can neither be decoded nor kept holds its lane from the lane's first record on: applied positions would run past it. The
-// other lanes go on.
+// TestSetAsideFails: a record that can neither be decoded nor kept holds its lane from the lane's first record on:
+// applied positions would run past it. The other lanes go on.
 func TestSetAsideFails(t *testing.T) {
 	d := byUser()
 	a := purchase{in(start), "a", "1", ""}

@@ -14,14 +14,15 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// considered are the records of a lane that were read: their rows stand in batches, one after another, and are numbered through all of them.
+// considered holds the records of a lane that were read. Their rows are in batches, one after another, and are numbered
+// across all batches.
 type considered struct {
 	batches   []*event.Batch
 	sequences []event.Sequence
-	ends      []int // rows of records 0..i
+	ends      []int // ends[i] is the number of rows in records 0 to i
 }
 
-// after is the first row of the records above an applied position.
+// after returns the first row of the records above an applied position.
 func (c considered) after(applied event.Sequence) int {
 	n, _ := slices.BinarySearchFunc(c.sequences, applied, func(s, f event.Sequence) int {
 		if s.Compare(f) <= 0 {
@@ -35,13 +36,13 @@ func (c considered) after(applied event.Sequence) int {
 	return c.ends[n-1]
 }
 
-// recordOf is the record that holds a row.
+// recordOf returns the index of the record that holds a row.
 func (c considered) recordOf(row int) int {
 	n, _ := slices.BinarySearch(c.ends, row+1)
 	return n
 }
 
-// each splits rows, which ascend, by the batch they stand in, and numbers them there.
+// each splits ascending rows by batch, and calls do with each batch and the rows' numbers in it.
 func (c considered) each(rows []int32, do func(*event.Batch, []int32)) {
 	start := 0
 	var own []int32
@@ -59,14 +60,15 @@ func (c considered) each(rows []int32, do func(*event.Batch, []int32)) {
 	}
 }
 
-// group are rows that go into items of one slot, or of none.
+// group holds the rows for items of one slot, or for items without a slot.
 type group struct {
 	slot    slot.Slot
 	expires viewstore.Expiry // of its items
 	rows    []int32
 }
 
-// rowsBySlot sorts the rows that are no duplicates by the slot of their stamps. Most invocations have one slot or two.
+// rowsBySlot groups the rows that are not duplicates by the slot of their stamps. Most invocations have one slot or
+// two.
 func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []group {
 	var all []group
 	for row, stamp := range b.Stamps {
@@ -85,7 +87,7 @@ func rowsBySlot(b *event.Batch, length slot.Length, duplicate []bool) []group {
 	return all
 }
 
-// groups are the rows that go into a target's items: each slot's apart, or those of all slots together.
+// groups returns the rows for a target's items: one group per slot, or one group for all slots together.
 func (s *Speed) groups(t target, slots []group) []group {
 	first := slices.IndexFunc(slots, func(g group) bool { return g.slot >= t.from })
 	if first < 0 {
@@ -106,7 +108,7 @@ func (s *Speed) groups(t target, slots []group) []group {
 	return own
 }
 
-// fold is the application of one lane's records to one set of items of a program.
+// fold applies one lane's records to one set of items of a program.
 type fold struct {
 	writer
 	program *view.Program
@@ -118,7 +120,7 @@ type fold struct {
 	above map[aboveKey]map[view.PageKey]view.DeltaPage
 }
 
-// aboveKey names the rows of a slot from one row on.
+// aboveKey identifies the rows of a slot from one row on.
 type aboveKey struct {
 	slot  slot.Slot
 	first int
@@ -128,10 +130,11 @@ type aboveKey struct {
 type item struct {
 	key   viewstore.SpeedKey
 	page  view.DeltaPage // the states of all its rows
-	group group          // of its rows, and others
+	group group          // has its rows, and others
 }
 
-// apply folds groups of the records' rows into items. On an error it returns the index of the first record that is not fully applied.
+// apply folds groups of the records' rows into items. On an error, lowest is the index of the first record that is not
+// fully applied.
 func (f *fold) apply(ctx context.Context, groups []group) (lowest int, counts view.Counts, written int, err error) {
 	var items []item
 	for _, g := range groups {
@@ -156,7 +159,8 @@ func (f *fold) apply(ctx context.Context, groups []group) (lowest int, counts vi
 	return lowest, counts, written, errors.Join(all...)
 }
 
-// itemsAtOnce bounds what is loaded at once, and so the memory: an invocation of the stream has fewer, a step of replay may have many more.
+// itemsAtOnce bounds the items loaded at once, and so the memory. An invocation of the stream has fewer items; a step
+// of replay may have many more.
 const itemsAtOnce = 10_000
 
 func (f *fold) delta(rows []int32) *view.Delta {
@@ -165,7 +169,7 @@ func (f *fold) delta(rows []int32) *view.Delta {
 	return delta
 }
 
-// writeAll writes the items, each on its own. A failed item fails the invocation from the item's first row on.
+// writeAll writes each item on its own. A failed item fails the invocation from the record of the group's first row on.
 func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int, err error) {
 	loaded, err := f.load(ctx, items)
 	if err != nil {
@@ -190,10 +194,10 @@ func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int,
 	return lowest, written, err
 }
 
-// next is the item after all records above the loaded one's applied position. It is the loaded one when there are none.
+// next returns the item with all records above its applied position folded in, or the loaded item when there are none.
 //
-// An item that is behind all records takes its page, with the states of all rows. An item between them has some of the
-// rows already, and takes the page of only the others.
+// An item that is behind all records takes its page, with the states of all rows. An item whose applied position is
+// among the records has some of the rows already, and takes a page of the others only.
 func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, error) {
 	last := f.records.sequences[len(f.records.sequences)-1]
 	if loaded.Applied.Compare(last) >= 0 {
@@ -218,20 +222,20 @@ func (f *fold) next(it item, loaded viewstore.SpeedItem) (viewstore.SpeedItem, e
 	return next, nil
 }
 
-// remainder is what of an item's rows comes after the item's applied position.
+// remainder holds the states of the item's rows above the item's applied position.
 type remainder struct {
 	page view.DeltaPage
-	none bool // no row does
+	none bool // there are no such rows
 }
 
-// remainderFrom is the item's page from only the rows from first on, for an item that holds some of the records already.
+// remainderFrom returns the states of the rows from first on, for an item that has some of the records already.
 func (f *fold) remainderFrom(it item, first int) remainder {
 	page, some := f.pagesFrom(it.key.Slot, it.group, first)[it.page.PageKey]
 	return remainder{page: page, none: !some}
 }
 
-// pagesFrom folds the rows of a group from first on. Items that were written together have the same applied position, so this is done once for
-// all of them, and remembered.
+// pagesFrom folds the rows of a group from first on. Items that were written together have the same applied position,
+// so pagesFrom folds once for all of them and remembers the result.
 func (f *fold) pagesFrom(s slot.Slot, g group, first int) map[view.PageKey]view.DeltaPage {
 	f.mu.Lock()
 	defer f.mu.Unlock()

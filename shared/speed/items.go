@@ -11,19 +11,19 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// writer keeps speed items, for the live half and the replayed one alike: it loads them, and writes each under its applied position.
+// writer loads speed items and writes each with its applied position, for the live half and the replayed half alike.
 type writer struct {
 	items    caching
 	tries    int
 	parallel runner.Runner
 }
 
-// write brings one item up to what next makes of the stored one, and says whether it wrote.
+// write replaces a stored item by what next returns for it, and returns whether it wrote.
 func (w *writer) write(
 	ctx context.Context, loaded viewstore.SpeedItem, next func(stored viewstore.SpeedItem) (viewstore.SpeedItem, error),
 ) (bool, error) {
-	// Commit point: the item and its applied position in one conditional write. A crash after it leaves an item that holds these records and
-	// passes over them when they come again.
+	// Commit point: the item and its applied position, in one conditional write. A crash after it leaves an item that has
+	// these records, and skips them when they come again.
 	wrote, err := viewstore.Upsert(ctx, &w.items, loaded.SpeedKey, loaded, w.tries, next)
 	if err != nil {
 		return wrote, fmt.Errorf("write speed item: %w", err)
@@ -31,7 +31,8 @@ func (w *writer) write(
 	return wrote, nil
 }
 
-// caching puts items into the cache, too. After a conflict, or an answer that was lost, only the store tells which records are in.
+// caching also puts written items into the cache. After a conflict or a lost answer it drops the item: then only the
+// store knows which records the item has.
 type caching struct {
 	viewstore.Speed
 	cache *cache
@@ -47,7 +48,7 @@ func (c *caching) Put(ctx context.Context, it viewstore.SpeedItem, loaded event.
 	return nil
 }
 
-// load gets the items, from the cache where it has them: a stale one only costs a conflict.
+// load reads the items, from the cache where it has them. A stale item only costs a conflict.
 func (w *writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey]viewstore.SpeedItem, error) {
 	loaded := make(map[viewstore.SpeedKey]viewstore.SpeedItem, len(items))
 	var missing []viewstore.SpeedKey
@@ -74,8 +75,8 @@ func (w *writer) load(ctx context.Context, items []item) (map[viewstore.SpeedKey
 	return loaded, nil
 }
 
-// cache keeps the items this environment wrote last. It is bounded by starting anew when it is full: the items of the current slots come back
-// within an invocation.
+// cache remembers the items that this environment wrote last. When it is full it starts empty again; the items of the
+// current slots come back within an invocation.
 type cache struct {
 	mu    sync.Mutex
 	items map[viewstore.SpeedKey]viewstore.SpeedItem
@@ -98,7 +99,7 @@ func (c *cache) put(it viewstore.SpeedItem) {
 	if c.items == nil || c.bytes+size > cacheBytes {
 		c.items, c.bytes = map[viewstore.SpeedKey]viewstore.SpeedItem{}, 0
 	}
-	// An item that replaces another is counted twice: the cache starts anew a little sooner.
+	// An item that replaces another counts twice, so the cache is full a little sooner.
 	c.items[it.SpeedKey] = it
 	c.bytes += size
 }

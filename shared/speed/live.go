@@ -10,22 +10,23 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// target is a set of items, and what goes into it.
+// target is a set of items, with the program and the slots that are folded into it.
 type target struct {
 	program *view.Program
 	set     lifecycle.Set
-	from    slot.Slot // events of slots below need no folding, or are replay's
-	bySlot  bool      // an item per slot, which expires; otherwise one for all slots, which does not
+	from    slot.Slot // the first slot to fold; replay or batch brings the events of earlier slots
+	bySlot  bool      // each slot has its own item, which expires; otherwise one item has all slots and never expires
 }
 
-// live is what speed folds in one invocation.
+// live lists what one invocation folds into.
 type live struct {
 	set     *view.Set
 	targets []target
 }
 
-// live reads the catalog: the definitions of all generations that have not ended, and the items that each is folded into. A definition that cannot
-// be run fails the invocation, so that its records stay in the stream until a version comes that can.
+// live reads from the catalog the definitions of all generations that have not ended, and the sets of items of each. A
+// definition that cannot run fails the invocation, so its records stay in the stream until a version that can run it is
+// deployed.
 func (s *Speed) live(ctx context.Context) (live, error) {
 	views, err := s.Catalog.Views(ctx)
 	if err != nil {
@@ -42,7 +43,8 @@ func (s *Speed) live(ctx context.Context) (live, error) {
 	return l, nil
 }
 
-// targetsOf are the sets of a definition: one that all its generations share which have items per slot, and one of each other generation.
+// targetsOf returns the sets of a definition: one set that all its generations with items per slot share, and one set
+// for each other generation.
 func targetsOf(p *view.Program, views []lifecycle.View) []target {
 	var all []target
 	for _, v := range views {

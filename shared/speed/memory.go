@@ -20,19 +20,19 @@ func (p position) before(q position) bool {
 	return c < 0 || c == 0 && p.line < q.line
 }
 
-// laneMemory is what an environment knows of the records that were considered in one lane. It is a copy of seen items, and may be forgotten at
-// any time.
+// laneMemory remembers, for one environment, the records that speed has considered in one lane. It is a copy of seen
+// items, so the environment may forget it at any time.
 type laneMemory struct {
 	mu      sync.Mutex
 	known   bool
-	since   event.Millis          // every item recorded since then is here
-	last    event.Sequence        // and of those, every one up to here
-	records map[position]struct{} // the first line of each
+	since   event.Millis          // the memory has all items recorded from this instant on, up to last
+	last    event.Sequence        // the last sequence number of these items
+	records map[position]struct{} // the position of each record's first line
 	chains  map[uint64]chain
 	entries []entry
 }
 
-// chain are the entries of one identity, in the order in which they were added.
+// chain links the entries of one identity, in the order in which they were added.
 type chain struct{ first, last int32 }
 
 type entry struct {
@@ -41,7 +41,7 @@ type entry struct {
 	arrival event.Millis // of the stamp
 }
 
-// maxEntries bounds a lane's memory: beyond it, it begins anew from the store, as in a new environment.
+// maxEntries bounds a lane's memory. Beyond it the memory starts again from the store, as in a new environment.
 const maxEntries = 2_000_000
 
 func (m *laneMemory) forget() {
@@ -52,7 +52,7 @@ func (m *laneMemory) begin(since event.Millis) {
 	m.known, m.since, m.records, m.chains = true, since, map[position]struct{}{}, map[uint64]chain{}
 }
 
-// reaches says whether the memory holds every item recorded since then, but for new ones.
+// reaches says whether the memory goes back to an instant: it lacks only new items.
 func (m *laneMemory) reaches(since event.Millis) bool {
 	return m.known && m.since <= since && len(m.entries) <= maxEntries
 }
@@ -93,7 +93,8 @@ func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
 	}
 }
 
-// holds says whether a position before the given one has the identity, with a stamp within the window of the given arrival.
+// holds says whether a position before the given one has the identity, with an arrival within the window of the given
+// one.
 func (m *laneMemory) holds(identity uint64, at position, arrival event.Millis, window time.Duration) bool {
 	c, ok := m.chains[identity]
 	if !ok {
@@ -108,8 +109,9 @@ func (m *laneMemory) holds(identity uint64, at position, arrival event.Millis, w
 	return false
 }
 
-// counted says whether a copy of an identity that arrived at an instant was counted from live on: it arrived then or later, and within the window of
-// the instant, and no position before its own holds another copy.
+// counted says whether the live half has counted a copy of an event that arrived at the given instant. It has if the
+// copy arrived at the slot live or later, at most the window after the event, and no earlier position of the lane holds
+// another copy.
 func (m *laneMemory) counted(identity uint64, arrival event.Millis, live slot.Slot, window time.Duration) bool {
 	c, ok := m.chains[identity]
 	if !ok {
@@ -124,7 +126,7 @@ func (m *laneMemory) counted(identity uint64, arrival event.Millis, live slot.Sl
 	return false
 }
 
-// memories are those of an environment.
+// memories holds the lane memories of an environment.
 type memories struct {
 	mu     sync.Mutex
 	byLane map[event.Lane]*laneMemory

@@ -9,7 +9,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Stores are what a Speed and a Replay read and write, with what is compiled of definitions.
+// Stores holds the stores that a Speed and a Replay read and write, and the cache of compiled programs.
 type Stores struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
@@ -18,21 +18,24 @@ type Stores struct {
 	Seen     viewstore.Seen
 }
 
-// New makes a Speed. The settings are ones that setting.All.Check passes.
+// New returns a Speed. The settings must pass setting.All.Check.
 func New(stores Stores, settings setting.All, host setting.Host) *Speed {
 	return &Speed{
-		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs, Items: stores.Items, Seen: stores.Seen,
-		Codec: host.Codec, Layout: host.Layout, Retain: settings.SpeedRetain, RetainSeen: settings.RetainSeen(),
-		ClockMargin: clock.Margin(settings.ClockMargin), Tries: settings.WriteTries, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
+		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs,
+		Items: stores.Items, Seen: stores.Seen, Codec: host.Codec, Layout: host.Layout,
+		Retain: settings.SpeedRetain, RetainSeen: settings.RetainSeen(), ClockMargin: clock.Margin(settings.ClockMargin),
+		Tries: settings.WriteTries, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }
 
-// NewReplay makes a Replay. The settings are ones that setting.All.Check passes.
+// NewReplay returns a Replay. The settings must pass setting.All.Check.
 func NewReplay(stores Stores, sweeps catalog.Sweeps, settings setting.All, host setting.Host) *Replay {
 	return &Replay{
-		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: sweeps, Programs: stores.Programs, Items: stores.Items, Seen: stores.Seen,
-		Codec: host.Codec, Layout: host.Layout, Bytes: settings.ReplayBytes, TickBytes: settings.ReplayTickBytes,
-		RetainSeen: settings.RetainSeen(), ClockMargin: clock.Margin(settings.ClockMargin), DropGrace: settings.DropGrace,
-		RequireApproval: settings.RequireApproval, Tries: settings.WriteTries, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
+		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: sweeps, Programs: stores.Programs,
+		Items: stores.Items, Seen: stores.Seen, Codec: host.Codec, Layout: host.Layout,
+		Bytes: settings.ReplayBytes, TickBytes: settings.ReplayTickBytes, RetainSeen: settings.RetainSeen(),
+		ClockMargin: clock.Margin(settings.ClockMargin), DropGrace: settings.DropGrace,
+		RequireApproval: settings.RequireApproval, Tries: settings.WriteTries,
+		Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }

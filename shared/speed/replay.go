@@ -22,12 +22,13 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Replay brings Kappa generations what arrived before they were live: the objects of real runs, of slots below LiveFrom, folded in archive order into
-// their items as records of a lane of their own. It goes on for as long as a generation is kept, since objects may come late. It lets a generation
-// serve that has all of it, and deletes the items of what was given up. All fields are needed.
+// Replay brings Kappa generations the events that arrived before they were live. It folds the objects of real runs, of
+// slots below LiveFrom, in archive order into the generations' items, as records of a lane of their own. It continues
+// for as long as a generation is kept, because objects may come late. It lets a complete generation serve, and deletes
+// the items of a generation that was given up. All fields are required.
 //
-// A Replay does one thing at a time; several may work on one catalog at once, each from wherever it stands: an item's applied position keeps any object from
-// being folded into it twice.
+// A Replay is not safe for concurrent use. Several Replays may work on one catalog at once: an item's applied position
+// prevents any object from being folded into it twice.
 //
 // Source: docs/design.md 3.8.
 type Replay struct {
@@ -40,24 +41,33 @@ type Replay struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Bytes           int64         // of objects as stored, that one step folds, unless one run has more
-	TickBytes       int64         // one tick begins no step when it has folded so many: the rate of replay; 0: no bound
-	RetainSeen      time.Duration // how long a seen item lives, as Speed has it
-	ClockMargin     clock.Margin  // by which any function's clock may differ from the store's
-	DropGrace       time.Duration // the items of what was given up are left for so long, to queries that have begun
-	Tries           int           // at one conditional write
-	RequireApproval bool          // what takes the place of something that serves waits for an operator
+	// Bytes is the most bytes of stored objects that one step folds, unless a single run has more.
+	Bytes int64
+	// TickBytes limits the rate of replay: a tick that has folded this many bytes begins no further step; 0 means no
+	// limit.
+	TickBytes int64
+	// RetainSeen is how long a seen item lives; the same as Speed.RetainSeen.
+	RetainSeen time.Duration
+	// ClockMargin is the most by which any function's clock may differ from the store's.
+	ClockMargin clock.Margin
+	// DropGrace is the time between giving up a generation and deleting its items. Queries that have begun still read
+	// them.
+	DropGrace time.Duration
+	// Tries is the number of attempts at one conditional write.
+	Tries int
+	// RequireApproval makes a generation that would replace a serving one wait for an operator.
+	RequireApproval bool
 
-	Parallel runner.Runner // gets objects, loads and writes items
+	Parallel runner.Runner // runs requests for objects and items at once
 	Now      func() time.Time
 	Log      *slog.Logger
 
 	cache cache
 }
 
-// ReplayReport says what a tick of replay did. It is also its log line.
+// ReplayReport says what a tick of replay did. The function also logs it.
 type ReplayReport struct {
-	Head        uint64 // the last run, when the tick began
+	Head        uint64 // the last run when the tick began
 	Generations []ReplayedGeneration
 }
 
@@ -65,20 +75,22 @@ type ReplayReport struct {
 type ReplayedGeneration struct {
 	View       view.Name
 	Generation lifecycle.GenerationID
-	Run        uint64 // all objects of runs up to here, of slots below LiveFrom, are in its items
-	Left       uint64 // runs from there to the head
-	Waits      bool   // the next of them has to be swept first
+	Run        uint64 // the items have all objects of the runs up to this one, of slots below LiveFrom
+	Left       uint64 // number of runs from there to the head
+	Waits      bool   // replay waits until the sweep has finished the next run
 
-	Runs       int   // brought in by this tick
-	Events     int64 // read
-	Duplicates int64 // of those, copies: not counted
-	Items      int   // written
+	Runs       int   // number of runs that this tick brought in
+	Events     int64 // number of events that this tick read
+	Duplicates int64 // number of these events that are duplicates, which do not count
+	Items      int   // number of items that this tick wrote
 	view.Counts
 }
 
-// Tick brings every confirmed Kappa generation up to the head, as far as the sweep and the time allow; the next tick goes on.
+// Tick brings every confirmed Kappa generation up to the head, as far as the sweep and the time allow. The next tick
+// continues.
 //
-// It may be called at any time, twice at once, and again after a crash at any point. A generation that fails keeps no other from going on.
+// It may be called at any time, twice at once, and again after a crash at any point. A generation that fails does not
+// stop the others; the next tick tries it again.
 func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
 	t := replayTick{Replay: r, started: r.Now(), archive: &recent{Archive: r.Archive}}
 	var err error
@@ -107,20 +119,20 @@ type replayTick struct {
 	archive *recent
 	started time.Time
 	head    lifecycle.Run
-	views   []lifecycle.View // as read last
-	swept   uint64
-	bytes   int64 // of objects, that the tick's steps have read
+	views   []lifecycle.View // as last read
+	swept   uint64           // the last run that the sweep has finished
+	bytes   int64            // bytes of stored objects that the tick's steps have read
 	lanes   map[edgeLane]*laneMemory
 }
 
-// replayTarget is a generation that replay keeps.
+// replayTarget is a generation that replay maintains.
 type replayTarget struct {
 	lifecycle.Generation
 	report ReplayedGeneration
-	leave  bool // this tick does no more for it
+	leave  bool // this tick does nothing more for it
 }
 
-// replayTargets are the generations that replay brings runs into.
+// replayTargets returns the generations that replay brings runs into.
 func replayTargets(views []lifecycle.View) []*replayTarget {
 	var all []*replayTarget
 	for _, v := range views {
@@ -133,21 +145,24 @@ func replayTargets(views []lifecycle.View) []*replayTarget {
 	return all
 }
 
-// bringUp takes step after step with the generations that are furthest behind, until none can be taken further or time is short.
+// bringUp takes step after step with the generations that are furthest behind, until none can go further, time is
+// short, or the tick has read enough.
 func (t *replayTick) bringUp(ctx context.Context, all []*replayTarget) error {
 	var errs []error
-	for level := t.furthestBehind(all); len(level) > 0 && !t.isShortOfTime(ctx) && !t.hasReadEnough(); level = t.furthestBehind(all) {
+	for level := t.furthestBehind(all); len(level) > 0 && !t.isShortOfTime(ctx) && !t.hasReadEnough(); {
 		if err := t.step(ctx, level); err != nil {
 			errs = append(errs, err)
 		}
 		if err := t.refresh(ctx, all); err != nil {
 			return errors.Join(append(errs, err)...)
 		}
+		level = t.furthestBehind(all)
 	}
 	return errors.Join(errs...)
 }
 
-// refresh reads how far the generations are, and leaves alone what was given up: its items may be deleted soon.
+// refresh reads how far the generations are. It leaves out generations that were given up: their items may be deleted
+// soon.
 func (t *replayTick) refresh(ctx context.Context, all []*replayTarget) error {
 	views, err := t.Catalog.Views(ctx)
 	if err != nil {
@@ -166,16 +181,19 @@ func (t *replayTick) refresh(ctx context.Context, all []*replayTarget) error {
 	return nil
 }
 
-// furthestBehind are the generations that are furthest behind, of those that can go on, and of these the ones that are alike: what
-// they lack is the same.
+// furthestBehind returns, among the generations that can go on, those that are furthest behind and lack the same
+// events.
 func (t *replayTick) furthestBehind(all []*replayTarget) []*replayTarget {
 	level := lifecycle.FurthestBehind(all, func(g *replayTarget) (run uint64, canGoOn bool) {
 		return g.Run, !g.leave && !g.report.Waits && g.Run < t.head.N
 	})
-	return slices.DeleteFunc(level, func(g *replayTarget) bool { return g.LiveFrom != level[0].LiveFrom || g.Lacks != level[0].Lacks })
+	return slices.DeleteFunc(level, func(g *replayTarget) bool {
+		return g.LiveFrom != level[0].LiveFrom || g.Lacks != level[0].Lacks
+	})
 }
 
-// step brings the next runs into generations that lack the same ones. One for which it fails stays as it was.
+// step brings the next runs into generations that lack the same ones. A generation for which it fails stays where it
+// was.
 func (t *replayTick) step(ctx context.Context, level []*replayTarget) error {
 	p, err := t.choose(ctx, level[0].LiveFrom, level[0].Run)
 	if err != nil {
@@ -210,7 +228,9 @@ func (t *replayTick) step(ctx context.Context, level []*replayTarget) error {
 }
 
 // bringIn brings a step's input into one generation.
-func (t *replayTick) bringIn(ctx context.Context, g *replayTarget, set *view.Set, in *replayInput, through lifecycle.Run) error {
+func (t *replayTick) bringIn(
+	ctx context.Context, g *replayTarget, set *view.Set, in *replayInput, through lifecycle.Run,
+) error {
 	if len(in.seen) > 0 {
 		if err := t.fold(ctx, g, set, in); err != nil {
 			return err
@@ -219,7 +239,7 @@ func (t *replayTick) bringIn(ctx context.Context, g *replayTarget, set *view.Set
 	return t.commit(ctx, g, through)
 }
 
-// failed says for which generations a step failed; the next tick tries again.
+// failed ends the tick for the generations of a failed step, and names them in the error. The next tick tries again.
 func failed(all []*replayTarget, err error) error {
 	var names []string
 	for _, g := range all {
@@ -254,30 +274,33 @@ func (t *replayTick) fold(ctx context.Context, g *replayTarget, set *view.Set, i
 	return err
 }
 
-// commit makes it known how far replay has come with a generation.
+// commit stores how far replay has come with a generation.
 func (t *replayTick) commit(ctx context.Context, g *replayTarget, through lifecycle.Run) error {
-	// Commit point: all objects of these runs, of slots below LiveFrom, are in the generation's items. A crash before leaves items with some of them under
-	// their applied positions, and the runs are folded again, only above each.
-	_, _, err := generations.Update(ctx, t.Catalog, g.report.View, t.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
-		next, changed := v.Advanced(g.ID, through)
-		return next, changed, nil
-	})
+	// Commit point: all objects of these runs, of slots below LiveFrom, are in the generation's items. A crash before
+	// leaves items with some of the objects; the next tick folds the runs again, into each item only above its applied
+	// position.
+	_, _, err := generations.Update(ctx, t.Catalog, g.report.View, t.Tries,
+		func(v lifecycle.View) (lifecycle.View, bool, error) {
+			next, changed := v.Advanced(g.ID, through)
+			return next, changed, nil
+		})
 	if err != nil {
 		return fmt.Errorf("move replay to run %d: %w", through.N, err)
 	}
 	return nil
 }
 
-// hasReadEnough says whether this tick has folded as much as one may.
+// hasReadEnough says whether this tick has read TickBytes.
 func (t *replayTick) hasReadEnough() bool { return t.TickBytes > 0 && t.bytes >= t.TickBytes }
 
-// mover moves the generations that replay owns. Batch does so with its own.
+// mover moves the generations that replay owns. Batch moves its own.
 func (t *replayTick) mover() generations.Mover {
 	drop := func(ctx context.Context, g lifecycle.Generation, after string) (string, error) {
 		return t.Items.Drop(ctx, g.SpeedSet(), after)
 	}
 	return generations.Mover{
-		Catalog: t.Catalog, Owner: lifecycle.Replay, RequireApproval: t.RequireApproval, DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
+		Catalog: t.Catalog, Owner: lifecycle.Replay, RequireApproval: t.RequireApproval,
+		DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
 		Started: t.started, Now: t.Now, Log: t.Log,
 	}
 }

@@ -9,25 +9,26 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// ErrSeenExpired: replay came to the events that arrived right before a generation was live when the seen items that tell which of their copies the live
-// half has counted may have expired. What it would make of them is a guess, so it makes nothing: the view has to be rebuilt, which begins a generation
-// that is live from a later slot.
-var ErrSeenExpired = errors.New("seen items that tell what the live half has counted may have expired; rebuild the view")
+// ErrSeenExpired means that replay reached the events that arrived right before a generation was live too late: the
+// seen items that show which copies the live half has counted may have expired. Replay does not guess, so it stops. Do
+// not retry: rebuild the view, which begins a generation that is live from a later slot.
+var ErrSeenExpired = errors.New("the seen items of what the live half has counted may have expired: rebuild the view")
 
-// edge is from when on an event may have a copy in the live half: the speed window before LiveFrom.
+// edge returns the first arrival that may have a copy in the live half: the speed window before LiveFrom.
 func (t *replayTick) edge(live slot.Slot) event.Millis {
 	return live.Millis().Add(-t.Layout.SpeedWindow)
 }
 
-// edgeLane is a lane around the slot from which a generation is live.
+// edgeLane is a lane around the first live slot of a generation.
 type edgeLane struct {
 	live slot.Slot
 	lane event.Lane
 }
 
-// dropCounted drops the rows of which the live half has counted a copy. That half counts a copy when it comes first in the lane, as it does when what
-// arrived earlier reached the stream by the sweep only. Runs that have such rows are swept, so every row has its place in the lane: whether a copy comes
-// before it is settled, and the verdict is the same whenever it is asked for.
+// dropCounted drops the rows of events whose copy the live half has counted. The live half counts a copy that comes
+// first in the lane. That happens when the earlier event reached the stream only by the sweep. The sweep has finished
+// all runs with such rows, so every row has its place in the lane and the order of the copies is final. So the result
+// is the same every time.
 //
 // Source: docs/design.md 3.8.
 func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replayInput) error {
@@ -36,8 +37,8 @@ func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replay
 			continue
 		}
 		if row >= in.untold {
-			// Of a run that the sweep has passed by, or a later one: an event may have no place in its lane, and whether a copy was counted would be a guess.
-			// The generation is marked to lack such events.
+			// The sweep skipped the row's run, or an earlier run. So the event may have no place in its lane, and replay cannot
+			// tell whether a copy was counted. The generation is marked as lacking such events.
 			in.duplicate[row] = true
 			continue
 		}
@@ -50,13 +51,13 @@ func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replay
 	return nil
 }
 
-// around is what was seen in a lane around LiveFrom: all that came so near to it that it may bear on a verdict. It is read once in a tick, after it is known
-// how far the sweep has come.
+// around returns what speed has seen in a lane around LiveFrom: every record that arrived near enough to matter. A tick
+// reads it once per lane, after it has read how far the sweep has come.
 func (t *replayTick) around(ctx context.Context, l edgeLane) (*laneMemory, error) {
 	if m, ok := t.lanes[l]; ok {
 		return m, nil
 	}
-	// What arrived then was recorded after that, whoever's clock told.
+	// An event that arrived at the edge was recorded after this instant, whichever function's clock recorded it.
 	recorded := t.edge(l.live).Add(-t.ClockMargin.Apart())
 	items, err := t.Seen.Since(ctx, l.lane, recorded)
 	if err != nil {

@@ -20,8 +20,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// crowded is a past of some runs with copies in runs, over runs, and on both sides of LiveFrom, in both orders of the lane, and with an object that comes
-// late. Everything is streamed and swept.
+// crowded is a past of some runs with copies in runs, over runs, and on both sides of LiveFrom, in both orders of the
+// lane, and with an object that comes late. Everything is streamed and swept.
 func crowded(t testing.TB) *past {
 	p := newPast(t, slotAt(0))
 	var requests []*request
@@ -74,7 +74,8 @@ func (p *past) storedRun(t testing.TB) uint64 {
 // cuts are bytes of a step.
 var cuts = []int64{1, 500, 1 << 20}
 
-// TestReplayKilled: killed at any write, before it is applied or after, replay goes on however the runs are cut into steps then, and counts once.
+// TestReplayKilled: killed at any write, before it is applied or after, replay goes on however the runs are cut into
+// steps then, and counts once.
 func TestReplayKilled(t *testing.T) {
 	killed := errors.New("killed")
 	points := 0
@@ -118,8 +119,8 @@ func killedAfter(dead bool, err error) error {
 	return nil
 }
 
-// TestReplayFrozen: frozen before any write, while another brings in all there is, in other steps, replay goes on and does no harm; so do two that take
-// turns at every write.
+// TestReplayFrozen: frozen before any write, while another brings in all there is, in other steps, replay goes on and
+// does no harm; so do two that take turns at every write.
 func TestReplayFrozen(t *testing.T) {
 	for _, before := range cuts {
 		for _, after := range cuts {
@@ -215,8 +216,9 @@ func (s turning) Put(ctx context.Context, item viewstore.SpeedItem, loaded event
 	return s.Speed.Put(ctx, item, loaded)
 }
 
-// TestReplayLaw: for LiveFrom at any slot, whatever comes when, in the archive and in the lanes, with environments that come and go: once all is in, both
-// halves together are the fold of the distinct events. All copies of an event are within the window of each other.
+// TestReplayLaw: for LiveFrom at any slot, whatever comes when, in the archive and in the lanes, with environments that
+// come and go: once all is in, both halves together are the fold of the distinct events. All copies of an event are
+// within the window of each other.
 func TestReplayLaw(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		const slots = 10 // of 5 min: less than the window
@@ -309,8 +311,8 @@ func TestReplayLaw(t *testing.T) {
 	})
 }
 
-// TestKappaLive: what the stream brings a Kappa generation stands in one item per page and lane, for all slots from LiveFrom on, whatever its horizon; other
-// sets of the same records are not touched by that.
+// TestKappaLive: what the stream brings a Kappa generation stands in one item per page and lane, for all slots from
+// LiveFrom on, whatever its horizon; other sets of the same records are not touched by that.
 func TestKappaLive(t *testing.T) {
 	next := slotAt(1)
 	p := newPast(t, 0)
@@ -368,7 +370,8 @@ func TestKappaLive(t *testing.T) {
 	}
 }
 
-// TestNobodysDefinition: a definition of which every generation was given up is folded for nobody, and need not be there.
+// TestNobodysDefinition: a definition of which every generation was given up is folded for nobody, and need not be
+// there.
 func TestNobodysDefinition(t *testing.T) {
 	p := newPast(t, 0)
 	p.generations(t, lifecycle.Generation{ID: "over", State: lifecycle.Dropping})
@@ -380,7 +383,8 @@ func TestNobodysDefinition(t *testing.T) {
 	}
 }
 
-// TestReplayLaneIsNotInTheStream: a record that says it is of replay's lane is set aside: its sequence number would stand among replay's.
+// TestReplayLaneIsNotInTheStream: a record that says it is of replay's lane is set aside: its sequence number would
+// stand among replay's.
 func TestReplayLaneIsNotInTheStream(t *testing.T) {
 	s := newStation(t, byUser())
 	r := s.record(0, many(1, 1)...)
@@ -390,7 +394,8 @@ func TestReplayLaneIsNotInTheStream(t *testing.T) {
 	}
 }
 
-// BenchmarkReplay is one step over 100 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the items.
+// BenchmarkReplay is one step over 100 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the
+// items.
 func BenchmarkReplay(b *testing.B) {
 	const requests, events = 100, 1000
 	p := newPast(b, slotAt(0))

@@ -15,22 +15,22 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// runsAtOnce is how many runs are asked for at once.
+// runsAtOnce is the number of runs that one request asks for.
 const runsAtOnce = 256
 
 func (t *replayTick) reader() runs.Reader {
 	return runs.Reader{Archive: t.archive, Catalog: t.Catalog, Codec: t.Codec, Layout: t.Layout, Parallel: t.Parallel}
 }
 
-// part are the runs that one step brings in.
+// part holds the runs that one step brings in.
 type part struct {
-	through lifecycle.Run // the last of them; the zero Run for none
+	through lifecycle.Run // the last run; the zero Run when there is none
 	runs    int
-	bytes   int64 // of the objects chosen
+	bytes   int64 // of the chosen objects
 	chosen  []chosen
 }
 
-// chosen is what a step reads of a run: the objects of slots below LiveFrom.
+// chosen holds the objects that a step reads of a run: those of slots below LiveFrom.
 type chosen struct {
 	manifest archive.Manifest
 	places   []int        // of the objects in the run's manifest
@@ -38,7 +38,7 @@ type chosen struct {
 	last     event.Millis // when the last of them arrived
 }
 
-// chooseBelow keeps the objects of a manifest of slots below a bound.
+// chooseBelow returns the objects of a manifest that belong to slots below live.
 func chooseBelow(m archive.Manifest, live slot.Slot) (chosen, error) {
 	c := chosen{manifest: m}
 	c.manifest.Objects = nil
@@ -56,8 +56,8 @@ func chooseBelow(m archive.Manifest, live slot.Slot) (chosen, error) {
 	return c, nil
 }
 
-// choose takes the next runs, at least one, up to a number of bytes or to one that has to be swept first. Runs without an event that
-// arrived before LiveFrom are passed over without a look at what they read.
+// choose takes the next runs until the part is full or a run must be swept first. A run alone may be of any size.
+// choose skips a run without events that arrived before LiveFrom, and does not read its manifest.
 func (t *replayTick) choose(ctx context.Context, live slot.Slot, from uint64) (p part, err error) {
 	for run, err := range t.listRuns(ctx, from) {
 		if err != nil {
@@ -82,12 +82,13 @@ func (t *replayTick) choose(ctx context.Context, live slot.Slot, from uint64) (p
 	return p, nil
 }
 
-// waitsForSweep says whether a run has events of which the live half may have a copy, and the sweep has yet to have them streamed.
+// waitsForSweep says whether the live half may have copies of a run's events, and the sweep has not finished the run
+// yet.
 func (t *replayTick) waitsForSweep(run lifecycle.Run, c chosen, live slot.Slot) bool {
 	return c.last >= t.edge(live) && run.N > t.swept
 }
 
-// isFull says whether a part has no room for what was chosen. One run has room in any case.
+// isFull says whether a part has no room for the chosen objects of one more run. The first run always fits.
 func (t *replayTick) isFull(p part, c chosen) bool {
 	return len(p.chosen) > 0 && p.bytes+c.bytes > t.Bytes
 }
@@ -99,7 +100,7 @@ func (t *replayTick) listRuns(ctx context.Context, from uint64) iter.Seq2[lifecy
 			last := min(next+runsAtOnce-1, t.head.N)
 			some, err := t.Catalog.Runs(ctx, next, last)
 			if err == nil && (len(some) == 0 || some[0].N != next) {
-				err = fmt.Errorf("run %d is not among them", next)
+				err = fmt.Errorf("run %d is missing", next)
 			}
 			if err != nil {
 				yield(lifecycle.Run{}, fmt.Errorf("read runs from %d to %d: %w", next, last, err))
@@ -115,15 +116,15 @@ func (t *replayTick) listRuns(ctx context.Context, from uint64) iter.Seq2[lifecy
 	}
 }
 
-// replayInput is what a step folds.
+// replayInput is the input that a step folds.
 type replayInput struct {
 	considered
 	seen      []archive.Seen // of all rows
 	duplicate []bool
-	untold    int // rows from here on are of runs from which on the generations lack events
+	untold    int // rows from here on belong to the first run that the generations lack events of, or to later runs
 }
 
-// rows are those that count.
+// rows returns the rows that count.
 func (in *replayInput) rows() []int32 {
 	rows := make([]int32, 0, len(in.duplicate))
 	for row, duplicate := range in.duplicate {
@@ -134,8 +135,8 @@ func (in *replayInput) rows() []int32 {
 	return rows
 }
 
-// read gets the objects of the chosen runs and finds the duplicates in them: copies of an earlier event of a slot below LiveFrom, within the speed window,
-// and copies of what the live half has counted.
+// read gets the objects of the chosen runs and finds the duplicates in them: copies of an earlier event of a slot below
+// LiveFrom, within the speed window, and copies of events that the live half has counted.
 func (t *replayTick) read(ctx context.Context, fields *event.Fields, g *replayTarget, p part) (*replayInput, error) {
 	live := g.LiveFrom
 	all := &replayInput{untold: math.MaxInt}
@@ -160,12 +161,14 @@ func (t *replayTick) read(ctx context.Context, fields *event.Fields, g *replayTa
 	return all, t.dropCounted(ctx, live, all)
 }
 
-// placeOf is where an object stands in the archive as if it were a stream: a number that grows over runs and the places in their manifests.
+// placeOf returns the sequence number of an object in the archive, read as a stream. It grows with the runs and with
+// the places in their manifests.
 func placeOf(run uint64, place int) event.Sequence {
 	return event.Sequence(fmt.Sprintf("%d%010d", run, place))
 }
 
-// recent keeps manifests and identities that were read, which never change: those of a run are asked for again with each run in the window after it.
+// recent caches manifests and identities, which never change. Replay needs those of a run again for each later run
+// within the window.
 type recent struct {
 	archive.Archive
 
@@ -176,7 +179,7 @@ type recent struct {
 
 const recentBytes = 32 << 20
 
-// Get implements archive.Archive. The body is not to be changed.
+// Get implements archive.Archive. Callers must not change the body.
 func (r *recent) Get(ctx context.Context, key archive.Key) ([]byte, time.Time, error) {
 	if !key.IsOfRun() {
 		return r.Archive.Get(ctx, key)

@@ -107,7 +107,8 @@ func (p *past) newReplay() *speed.Replay {
 	}
 }
 
-// send archives a request of events, of user "u" each and named by what is before a colon in their text; what is behind is their amount.
+// send archives a request of events, of user "u" each and named by what is before a colon in their text; what is behind
+// is their amount.
 func (p *past) send(t testing.TB, arrival time.Time, events ...string) *request {
 	t.Helper()
 	var id ulid.ULID
@@ -312,8 +313,8 @@ func slotAt(slots int) slot.Slot {
 	return start + slot.Slot(slots)*slot.Slot(slotLength.Milliseconds())
 }
 
-// TestReplay: what arrived below LiveFrom comes from the archive, in one lane of its own, with applied positions that say run and object; what came from LiveFrom on
-// is there already. Then the generation serves.
+// TestReplay: what arrived below LiveFrom comes from the archive, in one lane of its own, with applied positions that
+// say run and object; what came from LiveFrom on is there already. Then the generation serves.
 func TestReplay(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	requests := []*request{
@@ -393,7 +394,8 @@ func TestReplayEdge(t *testing.T) {
 	}
 }
 
-// TestReplayLate: a copy above LiveFrom in an earlier run is not replay's to hold others against: the live half may have dropped it.
+// TestReplayLate: a copy above LiveFrom in an earlier run is not replay's to hold others against: the live half may
+// have dropped it.
 func TestReplayLate(t *testing.T) {
 	for _, lateFirst := range []bool{true, false} {
 		p := newPast(t, slotAt(0))
@@ -411,7 +413,8 @@ func TestReplayLate(t *testing.T) {
 	}
 }
 
-// TestReplayWaits: a run with events that arrived in the window before LiveFrom is not touched before it is swept; runs before it are.
+// TestReplayWaits: a run with events that arrived in the window before LiveFrom is not touched before it is swept; runs
+// before it are.
 func TestReplayWaits(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	early, before, after := p.send(t, at(-30), "a:1"), p.send(t, at(-1), "b:1"), p.send(t, at(0), "b:1")
@@ -449,7 +452,8 @@ func TestReplayWaits(t *testing.T) {
 	p.checkMerged(t, "ua n=1 amount=1", "ub n=1 amount=1", "uc n=1 amount=1", "ud n=1 amount=1")
 }
 
-// TestReplayTooLate: once seen items may have expired, which half has counted a copy cannot be told, and is not guessed.
+// TestReplayTooLate: once seen items may have expired, which half has counted a copy cannot be told, and is not
+// guessed.
 func TestReplayTooLate(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -486,7 +490,8 @@ func TestReplayTooLate(t *testing.T) {
 	}
 }
 
-// TestReplayPassesOver: what is not below LiveFrom costs no read of the archive, and a generation that is live from the first slot on follows the head.
+// TestReplayPassesOver: what is not below LiveFrom costs no read of the archive, and a generation that is live from the
+// first slot on follows the head.
 func TestReplayPassesOver(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.send(t, at(-20), "a:1")
@@ -528,7 +533,8 @@ func count(all []string, one string) (n int) {
 	return n
 }
 
-// TestReplaySteps: several runs are folded at once, up to a number of bytes, and one that has more by itself; and no further than time allows.
+// TestReplaySteps: several runs are folded at once, up to a number of bytes, and one that has more by itself; and no
+// further than time allows.
 func TestReplaySteps(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -624,8 +630,8 @@ func (p *past) replayedPositions(t testing.TB) (run uint64) {
 	return run
 }
 
-// TestReplaySeveral: each generation goes on from where it is; those that lack the same are read for once; and one that fails, or is given up, keeps no
-// other from going on.
+// TestReplaySeveral: each generation goes on from where it is; those that lack the same are read for once; and one that
+// fails, or is given up, keeps no other from going on.
 func TestReplaySeveral(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.send(t, at(-40), "a1:1")
@@ -749,7 +755,8 @@ func TestReplayServes(t *testing.T) {
 	}
 }
 
-// TestReplayDeletes: what was given up is deleted a while later, items first, whatever fails on the way; nothing else is.
+// TestReplayDeletes: what was given up is deleted a while later, items first, whatever fails on the way; nothing else
+// is.
 func TestReplayDeletes(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)}, lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})

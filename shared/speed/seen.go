@@ -8,9 +8,10 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// dropSeen finds the rows of a batch that are duplicates: an earlier position of the lane, record and then line, holds their identity, with a
-// stamp within the window of their own. It first reads what other environments have considered in the lane, and makes the batch's own records
-// durable as seen. The verdict is the same at every delivery, since it compares positions and stamps, and never a clock.
+// dropSeen finds the rows of a batch that are duplicates. A row is a duplicate when an earlier position of the lane (by
+// record, then line) has its identity, with an arrival within the window of its own. dropSeen first reads what other
+// environments have considered in the lane, and stores the batch's own records as seen. The result is the same at every
+// delivery, because it depends on positions and stamps, and never on a clock.
 //
 // Source: docs/design.md 3.5.
 func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batch, kept considered) ([]bool, error) {
@@ -22,7 +23,7 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 	}
 	own := s.identify(batch, kept)
 	if err := s.record(ctx, m, lane, own); err != nil {
-		m.forget() // what the store holds of these records is not known
+		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
 	duplicate := make([]bool, batch.Len())
@@ -36,10 +37,10 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 	return duplicate, nil
 }
 
-// recall brings the memory up to what the store holds: what is new and, when a stamp of the batch lies further back than the memory reaches,
-// what is old.
+// recall brings the memory up to date with the store. It reads new items and, when a stamp of the batch is older than
+// the memory reaches, old ones.
 func (s *Speed) recall(ctx context.Context, m *laneMemory, lane event.Lane, batch *event.Batch) error {
-	// A copy within the window was published after its arrival, and recorded after that, whoever's clock told.
+	// A copy within the window was published after its arrival, and recorded after that, whichever clock recorded it.
 	back := event.MillisOf(s.Now())
 	for _, stamp := range batch.Stamps {
 		back = min(back, stamp.Arrival())
@@ -60,7 +61,7 @@ func (s *Speed) recall(ctx context.Context, m *laneMemory, lane event.Lane, batc
 	return nil
 }
 
-// identify makes seen records of the lines of each record.
+// identify returns the seen records of the lines of each record.
 func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRecord {
 	var all []viewstore.SeenRecord
 	var id event.Identity
@@ -79,7 +80,7 @@ func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRe
 	return all
 }
 
-// record makes the records durable as seen, those that are not yet, and takes them into the memory.
+// record stores the records as seen that are not stored yet, and adds them to the memory.
 func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own []viewstore.SeenRecord) error {
 	now := s.Now()
 	item := viewstore.SeenItem{Lane: lane, Recorded: event.MillisOf(now), Expires: viewstore.ExpiryAt(now.Add(s.RetainSeen))}
@@ -88,8 +89,8 @@ func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own 
 		if len(item.Records) == 0 {
 			return nil
 		}
-		// Commit point: these records are seen. A crash after it, before their events are folded, has them delivered again at the same positions,
-		// where no copy of them is earlier than themselves.
+		// Commit point: these records are seen. After a crash before their events are folded, the stream delivers them again
+		// at the same positions, and so no record counts as an earlier copy of itself.
 		if err := s.Seen.Put(ctx, item); err != nil {
 			return err
 		}

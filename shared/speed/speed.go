@@ -1,9 +1,12 @@
-// Package speed is the layer that keeps speed items: a lane's records, in order, folded into the live definitions, only above each item's
-// applied position. Redelivery in any form is harmless: the same records, a suffix, a half, a batch cut anew, or a frozen twin of the function.
+// Package speed is the layer that maintains speed items. It folds the records of a lane, in order, into the live
+// definitions, and into each item only the records above the item's applied position. Redelivery in any form is
+// harmless: the same records, a suffix, a half, a batch cut differently, or a frozen twin of the function.
 //
-// Speed folds what the stream brings. Replay brings a Kappa generation what arrived before it was live, from the archive, by the same code.
+// Speed folds the records of the stream. Replay folds, by the same code, the archived events that arrived before a
+// Kappa generation was live.
 //
-// It knows no batch: it learns from the catalog which definitions are live, which slots batch has taken over, and which runs are real.
+// The package does not depend on batch. It reads from the catalog which definitions are live, which slots batch has
+// taken over, and which runs are real.
 package speed
 
 import (
@@ -26,9 +29,9 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Speed applies records. All fields are needed. It is safe for concurrent use.
+// Speed applies records. All fields are required. It is safe for concurrent use.
 type Speed struct {
-	Archive  archive.Archive // takes records that cannot be decoded
+	Archive  archive.Archive // stores records that cannot be decoded
 	Catalog  catalog.Catalog
 	Programs *programs.Cache
 	Items    viewstore.Speed
@@ -36,39 +39,46 @@ type Speed struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Retain      time.Duration // how long an item lives after its slot
-	RetainSeen  time.Duration // how long a seen item lives: the longer retention of stream and republish queue, and the speed window
-	ClockMargin clock.Margin  // by which any two functions' clocks may differ
-	Tries       int           // at writing one item
-	Parallel    runner.Runner
-	Now         func() time.Time
-	Log         *slog.Logger
+	// Retain is how long an item lives after the end of its slot.
+	Retain time.Duration
+	// RetainSeen is how long a seen item lives: the longer of the retentions of stream and republish queue, plus the speed
+	// window.
+	RetainSeen time.Duration
+	// ClockMargin is the most by which any function's clock may differ from the store's.
+	ClockMargin clock.Margin
+	// Tries is the number of attempts at writing one item.
+	Tries    int
+	Parallel runner.Runner
+	Now      func() time.Time
+	Log      *slog.Logger
 
 	cache   cache
 	lanes   memories
 	scratch sync.Pool // of *scratch
 }
 
-// scratch is memory that invocations use one after another.
+// scratch is memory that one invocation after another reuses.
 type scratch struct {
 	batch event.Batch
 	lines []byte
 }
 
-// Report says what an invocation did. It is also its log line.
+// Report says what an invocation did. The function also logs it.
 type Report struct {
-	Records    int
-	Events     int
-	Duplicates int           // of those, copies of events seen before: not counted
-	SetAside   int           // records that could not be decoded
-	Items      int           // speed items written
-	Views      []view.Counts // of the sets of items that are kept: one for each live definition, and one for each Kappa generation
+	Records    int // number of records received
+	Events     int // number of events in them
+	Duplicates int // number of events that are copies of events seen before; they do not count
+	SetAside   int // number of records that could not be decoded
+	Items      int // number of speed items written
+	// Views has the counts of each set of items: one set per live definition, and one per Kappa generation.
+	Views []view.Counts
 }
 
-// Apply folds the records, which are in the order of the stream, into the live definitions.
+// Apply folds the records, which must be in the order of the stream, into the live definitions.
 //
-// It returns how many records, from the front, are fully applied: the rest must be delivered again, and may have been applied in part.
-// A failure in one lane keeps no other lane from being applied. An error means that nothing is known to have been applied.
+// It returns how many records, from the front, are fully applied. The rest must be delivered again, although they may
+// have been applied in part. A failure in one lane does not stop the other lanes. After an error, deliver all records
+// again.
 func (s *Speed) Apply(ctx context.Context, records []stream.Record) (applied int, report Report, err error) {
 	live, err := s.live(ctx)
 	if err != nil {
@@ -114,7 +124,7 @@ func byLane(records []stream.Record) []*laneRecords {
 func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report *Report) (lowest int, err error) {
 	lane, err := event.ParseLane(l.partitionKey)
 	if err == nil && lane == event.ReplayLane {
-		err = fmt.Errorf("lane %s is replay's: no record of the stream is in it", lane)
+		err = fmt.Errorf("lane %s is reserved for replay: the stream must not use it", lane)
 	}
 	if err != nil {
 		return s.setAsideAll(ctx, l, err, report)
@@ -127,11 +137,11 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	batch := &memory.batch
 	kept, err := s.decode(ctx, l, live, memory, report)
 	if err != nil {
-		return 0, err // applied positions would pass a record that could not be considered: the whole lane waits for it
+		return 0, err // applied positions would pass a record that was not considered, so the whole lane waits for it
 	}
 	duplicate, err := s.dropSeen(ctx, lane, batch, kept)
 	if err != nil {
-		return 0, err // records that are not seen for certain are not considered
+		return 0, err // a record that may not be stored as seen must not be considered
 	}
 	report.Events += batch.Len()
 	slots := rowsBySlot(batch, s.Layout.Slot, duplicate)
@@ -152,7 +162,8 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 	return lowest, errors.Join(all...)
 }
 
-// decode reads the lane's records into one batch. Those that cannot be decoded are set aside and count as considered.
+// decode reads the lane's records into one batch. It sets aside the records that cannot be decoded; they count as
+// considered.
 func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *scratch, report *Report) (considered, error) {
 	memory.batch.Reset()
 	kept := considered{batches: []*event.Batch{&memory.batch}}
@@ -197,7 +208,7 @@ func (s *Speed) setAsideAll(ctx context.Context, l *laneRecords, reason error, r
 	return 0, nil
 }
 
-// setAside keeps a record that cannot be decoded, whole and with the reason, so that the lane can go on.
+// setAside stores a record that cannot be decoded, whole and with the reason, so that the lane can go on.
 func (s *Speed) setAside(ctx context.Context, r stream.Record, reason error) error {
 	text, err := json.Marshal(struct {
 		PartitionKey string         `json:"partition_key"`
@@ -208,7 +219,8 @@ func (s *Speed) setAside(ctx context.Context, r stream.Record, reason error) err
 	if err != nil {
 		return fmt.Errorf("set aside record %s: %w", r.Sequence, err)
 	}
-	// Commit point: once the object exists the record counts as considered. Its events, if it held any, are in the archive.
+	// Commit point: once the object exists, the record counts as considered. Its events, if it has any, are in the
+	// archive.
 	_, err = s.Archive.Put(ctx, archive.SetAsideKey(r.PartitionKey, r.Sequence), text)
 	if err != nil && !errors.Is(err, archive.ErrExists) {
 		return fmt.Errorf("set aside record %s: %w", r.Sequence, err)

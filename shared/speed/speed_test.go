@@ -289,7 +289,8 @@ func TestCost(t *testing.T) {
 					t.Errorf("%s: %d loads of %d items, %d puts, %d reported; want %d of %d, and %d",
 						step.name, s.items.loads, s.items.loaded, len(s.items.puts), report.Items, requests, step.loaded, step.puts)
 				}
-				// One seen item is written per lane, and what others may have considered is read: all that matters at first, then what is new.
+				// One seen item is written per lane, and what others may have considered is read: all that matters at first, then
+				// what is new.
 				calls := append([]string{"catalog.Views"}, slices.Repeat([]string{"catalog.Definition"}, step.definitionRead)...)
 				read := "seen.After"
 				if step.definitionRead > 0 {
@@ -331,7 +332,8 @@ func TestCostOfRedelivery(t *testing.T) {
 	s.check(t, byUser(), before...)
 }
 
-// TestAppliedPosition: an item's applied position is the last record of its lane in the batch, whether the item was in it or not: all of them were considered.
+// TestAppliedPosition: an item's applied position is the last record of its lane in the batch, whether the item was in
+// it or not: all of them were considered.
 func TestAppliedPosition(t *testing.T) {
 	d := byUser()
 	a, b := purchase{in(start), "a", "1", ""}, purchase{in(start), "b", "10", ""}
@@ -443,7 +445,8 @@ func TestExpires(t *testing.T) {
 	}
 }
 
-// TestCannotRun: a live definition that this version cannot run fails the invocation before anything is applied: its records stay in the stream.
+// TestCannotRun: a live definition that this version cannot run fails the invocation before anything is applied: its
+// records stay in the stream.
 func TestCannotRun(t *testing.T) {
 	d := byUser()
 	for _, c := range []struct {

@@ -318,7 +318,7 @@ func TestBody(t *testing.T) {
 			)+`}`,
 		)
 	}
-	const most = "the decoded body may have 4194304 bytes: decoded data too large: "
+	const most = "the maximum of the decoded body is 4194304 bytes: decoded data too large: "
 	none := ok(`{"accepted":0,"rejected":[]}`)
 	many := strings.Repeat(good(1)+"\n", 1001)
 	array := "[" + strings.Repeat(good(1)+",", 1000) + good(1) + "]"

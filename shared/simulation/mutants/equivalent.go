@@ -15,7 +15,7 @@ func equivalent() []Mutant {
 			Mistake: "speed writes the seen item after the speed items, before it reports the records done",
 			Edits: []Edit{
 				{seenFile, `	if err := s.record(ctx, m, lane, own); err != nil {
-		m.forget() // what the store holds of these records is not known
+		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
 `, `	for _, r := range own {

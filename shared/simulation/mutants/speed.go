@@ -298,7 +298,7 @@ func ofDuplicates() []Mutant {
 			Edits: []Edit{
 				{seenFile, `	own := s.identify(batch, kept)
 	if err := s.record(ctx, m, lane, own); err != nil {
-		m.forget() // what the store holds of these records is not known
+		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
 `, `	own := s.identify(batch, kept)
@@ -311,7 +311,7 @@ func ofDuplicates() []Mutant {
 		}
 	}
 	if err := s.record(ctx, m, lane, own); err != nil {
-		m.forget() // what the store holds of these records is not known
+		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
 	return duplicate, nil

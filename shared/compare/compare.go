@@ -15,20 +15,20 @@ import (
 // Comparer compares generations. It is safe for concurrent use.
 type Comparer struct{ serving.Stores }
 
-// pair is the generation that serves and the candidate, with the aggregates that both have.
+// pair is the serving generation and the candidate, with the aggregates that both have.
 type pair struct {
 	serving, candidate serving.Reader
 	both               []common
 }
 
-// common is an aggregate that two definitions both have, by name, and where each has it.
+// common is an aggregate that two definitions both have, by name, and its index in each.
 type common struct {
 	name               string
 	serving, candidate int
 }
 
-// aggregates sorts the aggregates of two definitions: those that both have, in the order of the one that serves, and
-// those that one has alone.
+// aggregates returns the aggregates that both definitions have, in the order of the serving one, and the names that
+// only one of them has.
 func aggregates(serving, candidate view.Definition) (both []common, onlyServing, onlyCandidate []string) {
 	onlyServing, onlyCandidate = []string{}, []string{}
 	places := map[string]int{}
@@ -51,8 +51,7 @@ func aggregates(serving, candidate view.Definition) (both []common, onlyServing,
 	return both, onlyServing, onlyCandidate
 }
 
-// incomparable says why answers from two definitions cannot be held against each other, window by window: "" when they
-// can.
+// incomparable returns why two definitions cannot be compared window by window; "" when they can.
 func incomparable(serving, candidate view.Definition) string {
 	if a, b := fieldsOf(serving), fieldsOf(candidate); !slices.Equal(a, b) {
 		return fmt.Sprintf("the key fields differ: serving has (%s), the candidate has (%s)",
@@ -73,10 +72,10 @@ func fieldsOf(d view.Definition) []string {
 	return fields
 }
 
-// question asks one generation for the rows that are compared, in order of time.
+// question reads the rows to compare from one generation, in order of time.
 type question func(context.Context, serving.Reader) ([]serving.Row, error)
 
-// ask says of which generation an error is.
+// ask reads the rows and adds the generation to an error.
 func (q question) ask(ctx context.Context, r serving.Reader) ([]serving.Row, error) {
 	rows, err := q(ctx, r)
 	if err != nil {
@@ -85,19 +84,19 @@ func (q question) ask(ctx context.Context, r serving.Reader) ([]serving.Row, err
 	return rows, nil
 }
 
-// compared is what came of comparing two generations for one key.
+// compared is the result of comparing two generations for one key.
 type compared struct {
-	windows   int          // that one of them has, or both
+	windows   int          // windows that at least one of them has
 	differing []difference // in order of time
 }
 
-// difference is one window in which two generations differ; a side that has no such window is nil.
+// difference is a window in which two generations differ. A side without the window is nil.
 type difference struct {
 	start              time.Time
 	serving, candidate *present.Object
 }
 
-// has says whether the window that starts then is among those that differ.
+// has reports whether the window that starts at start differs.
 func (c compared) has(start time.Time) bool {
 	_, ok := slices.BinarySearchFunc(c.differing, start, func(d difference, start time.Time) int {
 		return d.start.Compare(start)
@@ -114,9 +113,8 @@ func (p pair) compare(ctx context.Context, q question) (compared, error) {
 	return p.compareWith(ctx, rows, q)
 }
 
-// compareWith compares rows that have been read from the one that serves with those of the candidate. Events come in
-// between one reading and the other: where the two differ they are read once more, and only the windows that differ
-// again do.
+// compareWith compares rows of the serving generation with those of the candidate. Events may arrive between the two
+// reads. So when rows differ, it reads both again, and reports only the windows that differ both times.
 func (p pair) compareWith(ctx context.Context, rows []serving.Row, q question) (compared, error) {
 	others, err := q.ask(ctx, p.candidate)
 	if err != nil {
@@ -137,7 +135,7 @@ func (p pair) compareWith(ctx context.Context, rows []serving.Row, q question) (
 	return again, nil
 }
 
-// differences goes through two lists of rows, each in order of time, window by window.
+// differences compares two lists of rows, each in order of time, window by window.
 func (p pair) differences(rows, others []serving.Row) compared {
 	var found compared
 	for len(rows) > 0 || len(others) > 0 {
@@ -159,7 +157,7 @@ func (p pair) differences(rows, others []serving.Row) compared {
 	return found
 }
 
-// sameWindow is the first window of two lists: what each has of it, nil for nothing.
+// sameWindow returns the first window of two lists: the row of each list, nil when a list does not have it.
 func sameWindow(rows, others []serving.Row) (one, other *serving.Row) {
 	switch {
 	case len(others) == 0:
@@ -176,7 +174,7 @@ func sameWindow(rows, others []serving.Row) (one, other *serving.Row) {
 	return &rows[0], &others[0]
 }
 
-// valuesOf are the numbers of a row that both generations have; nil for no such row.
+// valuesOf returns the values of a row for the aggregates that both have; nil for no row.
 func (p pair) valuesOf(row *serving.Row, place func(common) int) *present.Object {
 	if row == nil {
 		return nil

@@ -11,18 +11,18 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// cursor says where a diff goes on, and of which two generations it is.
+// cursor says where a diff continues, and which two generations it compares.
 type cursor struct {
 	Serving   lifecycle.GenerationID `json:"s"`
 	Candidate lifecycle.GenerationID `json:"c"`
 	place
 }
 
-// place is a place in the keys of all sources: what a source returns at a store's cursor, behind a key.
+// place is a place in the keys of all sources: a source, a store's cursor in it, and a key after it.
 type place struct {
 	Source int    `json:"n"`
-	Store  []byte `json:"a,omitempty"` // the store's cursor; none for its beginning
-	Key    []byte `json:"k,omitempty"` // with Within: the keys up to this one have been compared
+	Store  []byte `json:"a,omitempty"` // the store's cursor; none: its beginning
+	Key    []byte `json:"k,omitempty"` // if Within: keys up to this one were already compared
 	Within bool   `json:"w,omitempty"`
 }
 
@@ -34,7 +34,7 @@ func (c cursor) String() string {
 	return base64.RawURLEncoding.EncodeToString(text)
 }
 
-// parseCursor reads a cursor of two generations; "" is their beginning. There are so many sources.
+// parseCursor reads a cursor of two generations; "" is the beginning. sources is the number of sources.
 func parseCursor(text string, serving, candidate lifecycle.Generation, sources int) (place, error) {
 	c := cursor{Serving: serving.ID, Candidate: candidate.ID}
 	if text == "" {
@@ -61,7 +61,7 @@ func badParameter(name, format string, args ...any) error {
 	return &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf(format, args...)}
 }
 
-// left are the keys that are left of a scan, each once, in order.
+// left returns the keys of a scan that are not yet compared, each once, in order.
 func (at place) left(keys []view.Key) []view.Key {
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
@@ -71,7 +71,7 @@ func (at place) left(keys []view.Key) []view.Key {
 	return slices.DeleteFunc(keys, func(key view.Key) bool { return string(key) <= string(at.Key) })
 }
 
-// behind is the place behind a key of those that a scan here returns.
+// behind returns the place after a key that a scan from here returned.
 func (at place) behind(key view.Key) *place {
 	return &place{Source: at.Source, Store: at.Store, Key: []byte(key), Within: true}
 }

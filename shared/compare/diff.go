@@ -12,59 +12,61 @@ import (
 )
 
 const (
-	diffRows    = 100   // of one page, unless it is said how many
-	maxDiffRows = 1_000 // at most
-	diffKeys    = 200   // that a call compares at most: each is read from both generations, and somebody waits
+	diffRows    = 100   // rows of one page, by default
+	maxDiffRows = 1_000 // maximum rows of one page
+	// Maximum keys that one call compares: each is read from both generations while a client waits.
+	diffKeys = 200
 )
 
 // ErrUnknownGeneration: the view has no generation of the id.
 var ErrUnknownGeneration = errors.New("unknown generation")
 
-// Diff is one page of a view's two generations held against each other. A key may come on two pages; the counts are of
-// what this page compared.
+// Diff is one page of the comparison of two generations of a view. A key may be on two pages. The counts cover what
+// this page compared.
 type Diff struct {
 	View       view.Name `json:"view"`
 	Serving    DiffSide  `json:"serving"`
 	Candidate  DiffSide  `json:"candidate"`
-	Comparable bool      `json:"comparable"` // their keys and windows are the same kind of thing
-	Reason     string    `json:"reason"`     // why they are not; "" when they are
+	Comparable bool      `json:"comparable"` // the two have the same key fields and window length
+	Reason     string    `json:"reason"`     // why they are not comparable; "" when they are
 
-	Aggregates    []string `json:"aggregates"` // that both have, by name: these are compared
+	Aggregates    []string `json:"aggregates"` // names that both have: these are compared
 	OnlyServing   []string `json:"only_serving"`
 	OnlyCandidate []string `json:"only_candidate"`
 
 	Keys      int       `json:"keys"`
 	Windows   int       `json:"windows"`
 	Differing int       `json:"differing"` // of the windows
-	Rows      []DiffRow `json:"rows"`      // the first of those, by key and time
-	Next      *string   `json:"next"`      // the cursor of the next page; null when all has been compared
+	Rows      []DiffRow `json:"rows"`      // the first differing windows, by key and time
+	Next      *string   `json:"next"`      // cursor of the next page; null after the last page
 }
 
-// DiffSide names one of the two.
+// DiffSide names one of the two generations.
 type DiffSide struct {
 	Generation   lifecycle.GenerationID `json:"generation"`
 	Definition   view.Hash              `json:"definition"`
 	Architecture string                 `json:"architecture"`
 }
 
-// DiffRow is a window in which the two differ: the values of the aggregates that both have; null of a side that has no
-// such window.
+// DiffRow is a window in which the two differ. Each side holds the values of the aggregates that both have, or null
+// when it has no such window.
 type DiffRow struct {
-	Key       present.Object  `json:"key"`
-	KeyIsCut  bool            `json:"key_is_cut,omitempty"` // too long to be kept whole: some of the key is missing
+	Key present.Object `json:"key"`
+	// The key was too long to be stored whole: its end is missing.
+	KeyIsCut  bool            `json:"key_is_cut,omitempty"`
 	Start     string          `json:"start"`
 	Serving   *present.Object `json:"serving"`
 	Candidate *present.Object `json:"candidate"`
 }
 
-// Diff holds a candidate against what serves: "" for the generation that is being built, else the retained one. It goes
-// through the keys of both, some of them at a call: those after a cursor that an earlier page returned, "" for the
-// beginning. limit is how many rows to tell, 0 for 100, at most 1,000.
+// Diff compares a candidate with the serving generation. candidate "" means the generation that is being built, else
+// the retained one. Each call compares some of the keys: those after cursor, which an earlier page returned; "" means
+// from the beginning. limit is the maximum number of rows returned: 0 means 100, and the maximum is 1,000.
 //
-// Each page scans some of a store, which costs as much as all that lies there, whatever generation it is of.
+// Each page scans a part of a store, which costs as much as everything stored there, of whatever generation.
 //
-// Errors: serving.ErrUnknownView, ErrUnknownGeneration, *serving.ParameterError: not retryable. *lifecycle.Refusal when
-// there are no two to compare: not until the view has moved on. Any other is a store's: retryable.
+// Errors: serving.ErrUnknownView, ErrUnknownGeneration, *serving.ParameterError: do not retry. *lifecycle.Refusal when
+// there are no two generations to compare: retry when the view has changed. Any other is a store's: retry.
 func (c *Comparer) Diff(
 	ctx context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
 ) (Diff, error) {
@@ -95,8 +97,8 @@ func (c *Comparer) Diff(
 	return d.page, nil
 }
 
-// choose finds the generation that serves and the one to hold against it: the one of an id; for "" the one that is
-// being built, else the retained one.
+// choose finds the serving generation and the candidate: the one with the id or, for "", the one that is being built,
+// else the retained one.
 func choose(v lifecycle.View, id lifecycle.GenerationID) (one, candidate lifecycle.Generation, err error) {
 	candidate, err = candidateFor(v, id)
 	if err != nil {

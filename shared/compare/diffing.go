@@ -9,7 +9,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// diffing is a page being made.
+// diffing is a page in the making.
 type diffing struct {
 	pair
 	sources []source
@@ -44,7 +44,7 @@ func sideOf(g lifecycle.Generation) DiffSide {
 	return DiffSide{g.ID, g.Definition, g.Architecture.String()}
 }
 
-// run compares the keys from a place on, as many of them as a call may.
+// run compares keys from a place on, as many as one call may.
 func (d *diffing) run(ctx context.Context, at place) error {
 	keys, next, err := d.scan(ctx, at)
 	if err != nil {
@@ -66,7 +66,7 @@ func (d *diffing) run(ctx context.Context, at place) error {
 	return nil
 }
 
-// scan returns the keys of a place, and the place behind them; nil at the end.
+// scan returns the keys from a place on, and the place after them; nil at the end.
 func (d *diffing) scan(ctx context.Context, at place) ([]view.Key, *place, error) {
 	keys, store, err := d.sources[at.Source].scan(ctx, string(at.Store))
 	if err != nil {
@@ -84,8 +84,8 @@ func (d *diffing) scan(ctx context.Context, at place) ([]view.Key, *place, error
 	return keys, nil, nil
 }
 
-// isCompared says whether a key stands in one of the sources before a given one, and so has been compared already. It
-// does not look for the key in earlier scans of the same source: a key with items in several scans is compared in each.
+// isCompared reports whether an earlier source has the key too, so that it was already compared. It does not look at
+// earlier scans of the same source: a key with items in several scans is compared in each.
 func (d *diffing) isCompared(ctx context.Context, key view.Key, before int) (bool, error) {
 	for _, earlier := range d.sources[:before] {
 		if known, err := earlier.has(ctx, key); known || err != nil {

@@ -10,29 +10,30 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// shadowTime is what a shadow read may take. The answer waits for it: what a function leaves running when it returns,
-// Lambda freezes.
+// shadowTime is the maximum time of a shadow read. The answer waits for it, since Lambda freezes whatever still runs
+// when a function returns.
 const shadowTime = 2 * time.Second
 
-// Shadow lets candidates answer queries that have been answered. All fields are needed. It is safe for concurrent use.
+// Shadow makes candidates answer queries that were already answered. All fields are needed. It is safe for concurrent
+// use.
 type Shadow struct {
 	Comparer
-	When   func() bool        // whether the candidate is to answer a query, too
-	Report func(ShadowReport) // gets what came of it
+	When   func() bool        // reports whether the candidate answers this query too
+	Report func(ShadowReport) // receives the result of each shadow read
 }
 
-// ShadowReport is what came of letting the candidate answer a query too.
+// ShadowReport is the result of one shadow read.
 type ShadowReport struct {
 	View      view.Name
-	Serving   lifecycle.GenerationID // that answered
+	Serving   lifecycle.GenerationID // generation that answered
 	Candidate lifecycle.GenerationID
-	Rows      int    // windows that one of the two has, or both
-	Differing int    // of those, the ones whose values differ, or that only one has
-	Error     string // why they could not be compared; "" for they were
+	Rows      int    // windows that at least one of the two has
+	Differing int    // windows whose values differ, or that only one has
+	Error     string // why they could not be compared; "" when they were
 }
 
-// Ask lets the candidate of a view, where there is one and it is time for it, answer the same selection, and reports
-// how the two differ. It takes two seconds at most. Whatever comes of it, the answer stands.
+// Ask makes the candidate of a view answer the same selection and reports how the two results differ. It does nothing
+// when there is no candidate, or when When returns false. It takes at most two seconds, and never changes the answer.
 func (s *Shadow) Ask(ctx context.Context, answered serving.Result) {
 	g, ok := candidateOf(answered.View)
 	if !ok || g.ID == answered.Generation.ID || !s.When() {
@@ -49,8 +50,8 @@ func (s *Shadow) Ask(ctx context.Context, answered serving.Result) {
 	s.Report(report)
 }
 
-// candidateOf is the generation that may serve next: one that is being built and has all that its answers need, else
-// the retained one.
+// candidateOf returns the generation that may serve next: one that is being built and has all that its answers need,
+// else the retained one.
 func candidateOf(v lifecycle.View) (lifecycle.Generation, bool) {
 	for _, g := range v.Generations {
 		if g.State == lifecycle.Building && g.Answers() && g.Horizon >= g.LiveFrom {

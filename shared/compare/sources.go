@@ -10,13 +10,13 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// source is where keys stand.
+// source is a set of items whose keys are compared.
 type source struct {
 	scan func(ctx context.Context, after string) (keys []view.Key, next string, err error)
 	has  func(ctx context.Context, key view.Key) (bool, error)
 }
 
-// sources are where the keys of two generations stand, which may share speed items.
+// sources returns the sources of two generations, which may share speed items.
 func (c *Comparer) sources(serving, candidate lifecycle.Generation) []source {
 	speedOf := func(g lifecycle.Generation) source {
 		if g.PerSlot() {
@@ -60,7 +60,7 @@ func (c *Comparer) baseKeys(generation lifecycle.GenerationID) source {
 	return source{scan, has}
 }
 
-// speedKeys are the keys of speed items of slots from one on: those below are in base items.
+// speedKeys is the source of speed items of slots from one on. Base items cover the slots below it.
 func (c *Comparer) speedKeys(set lifecycle.Set, from slot.Slot) source {
 	scan := func(ctx context.Context, after string) ([]view.Key, string, error) {
 		items, next, err := c.Speed.Scan(ctx, set, after)

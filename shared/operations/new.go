@@ -7,7 +7,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// New makes Operations over the control table. The settings are ones that setting.All.Check passes.
+// New returns Operations on the control table. The settings must pass setting.All.Check.
 func New(control catalog.Control, settings setting.All, now func() time.Time) *Operations {
 	return &Operations{Catalog: control, Sweeps: control, Tries: settings.WriteTries, Now: now}
 }

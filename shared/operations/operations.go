@@ -1,8 +1,8 @@
-// Package operations is the layer for who operates the views: it tells their status, and does what is wanted of one.
-// It decides nothing: what may be done is said by shared/lifecycle, and what is begun here, batch, replay and audit
-// carry out at their next ticks.
+// Package operations is the layer for operators: it reports the status of views and applies operations to them. It
+// makes no decisions: shared/lifecycle says what is permitted, and batch, replay and audit carry out at their next
+// ticks what an operation has begun.
 //
-// It reads and writes the catalog only, and knows no events and no items.
+// It reads and writes only the catalog. It knows no events and no items.
 package operations
 
 import (
@@ -19,31 +19,31 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Operations operates views. All fields are needed. It is safe for concurrent use.
+// Operations applies operations to views. All fields are needed. It is safe for concurrent use.
 type Operations struct {
 	Catalog interface {
 		catalog.Catalog
 		catalog.Audits
 	}
 	Sweeps catalog.Sweeps
-	Tries  int // of one operation, each from what is stored by then
+	Tries  int // maximum number of tries of one operation; each starts from what is then stored
 	Now    func() time.Time
 }
 
-// Operation is what may be wanted of a view.
+// Operation names what an operator can request for a view.
 type Operation string
 
 // The operations.
 const (
-	Rebuild  Operation = "rebuild"  // build the definition anew, beside what serves
-	Audit    Operation = "audit"    // compare what is stored with what the archive gives
-	Switch   Operation = "switch"   // let a generation serve
-	Rollback Operation = "rollback" // let the retained one serve again
-	Drop     Operation = "drop"     // give up the retained one; of a retired view, all of it
-	Abandon  Operation = "abandon"  // give up one that is on its way
+	Rebuild  Operation = "rebuild"  // build the definition again, beside the serving generation
+	Audit    Operation = "audit"    // compare the stored items with a fold of the archive
+	Switch   Operation = "switch"   // make a generation serve
+	Rollback Operation = "rollback" // make the retained generation serve again
+	Drop     Operation = "drop"     // give up the retained generation; of a retired view, the whole view
+	Abandon  Operation = "abandon"  // give up a generation that is announced or being built
 )
 
-// All are the operations, in the order in which people are told them.
+// All returns the operations in the order in which they are shown to people.
 func All() []Operation { return []Operation{Rebuild, Audit, Switch, Rollback, Drop, Abandon} }
 
 // What can be wrong with what is wanted, beside a *lifecycle.Refusal.
@@ -53,12 +53,13 @@ var (
 	ErrNoGeneration     = errors.New("the operation applies to the whole view; omit generation")
 )
 
-// Do does an operation on a generation, "" for the only one that it can be about, and returns the view's status after
-// it. It is one conditional write, made again when the view has changed meanwhile, and only for the generation that it
-// was about at first. What has been done already is not done again.
+// Do applies an operation to a generation and returns the view's status after it. generation "" means the only one that
+// the operation can apply to. The operation is one conditional write. If the view has changed meanwhile, Do tries
+// again, always with the same generation. Repeating an operation that was already applied changes nothing.
 //
-// Errors: ErrUnknownView; ErrUnknownOperation; ErrNoGeneration; *lifecycle.Refusal; catalog.ErrConflict: the view kept
-// changing, and nothing was done. Any other: it may or may not have been done; look at the status.
+// Errors: ErrUnknownView, ErrUnknownOperation, ErrNoGeneration: do not retry. *lifecycle.Refusal: retry when the view
+// has changed. catalog.ErrConflict: the view kept changing and nothing was written; retry. Any other: the operation may
+// or may not have been applied; read the status.
 func (o *Operations) Do(
 	ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID,
 ) (Status, error) {
@@ -83,8 +84,8 @@ func (o *Operations) Do(
 	return o.statusOf(ctx, v)
 }
 
-// change does an operation that changes the view, and returns the view after it. It is about the same generation at
-// every try: a rollback whose answer was lost must not go forward again.
+// change applies an operation that changes the view, and returns the view after it. Every try applies to the same
+// generation: a rollback whose answer was lost must not undo itself.
 func (o *Operations) change(
 	ctx context.Context, name view.Name, operation Operation, generation lifecycle.GenerationID,
 ) (lifecycle.View, error) {
@@ -97,7 +98,7 @@ func (o *Operations) change(
 			w = &wish{operation: operation, generation: about(v, operation, generation), first: v, now: event.MillisOf(o.Now())}
 			w.dropsView = operation == Drop && generation == "" && v.Retired != event.Never
 		case w.isReached(v):
-			return v, false, nil // the answer was lost, or somebody else wanted the same
+			return v, false, nil // an earlier try's answer was lost, or somebody else did the same
 		}
 		// The head is read after the view: what it shows of runs is no older than what the view does.
 		head, err := o.Catalog.Head(ctx)
@@ -112,29 +113,30 @@ func (o *Operations) change(
 	return v, err
 }
 
-// wish is what is wanted of a view, as it was when it was asked for.
+// wish is a requested operation, with the view as it was at the request.
 type wish struct {
 	operation  Operation
-	generation lifecycle.GenerationID
+	generation lifecycle.GenerationID // that the operation applies to
 	first      lifecycle.View
-	dropsView  bool // it is about the view, which is retired
+	dropsView  bool // the operation drops the whole view, which is retired
 	now        event.Millis
 }
 
-// about is the generation that an operation is about where none is named; "" when there is none. An operation that is
-// tried again is about the same one: a rollback whose answer was lost must not go forward again.
+// about returns the generation that an operation applies to: the named one, else the first in a state that the
+// operation needs; "" when there is none.
 func about(v lifecycle.View, operation Operation, named lifecycle.GenerationID) lifecycle.GenerationID {
 	if named != "" {
 		return named
 	}
 	states := map[Operation][]lifecycle.State{
-		Switch: {lifecycle.Building}, Rollback: {lifecycle.Retained}, Drop: {lifecycle.Retained}, Abandon: {lifecycle.Announced, lifecycle.Building},
+		Switch: {lifecycle.Building}, Rollback: {lifecycle.Retained}, Drop: {lifecycle.Retained},
+		Abandon: {lifecycle.Announced, lifecycle.Building},
 	}[operation]
 	g, _ := v.FirstInState(states...)
 	return g.ID
 }
 
-// apply is the view when the wish is granted. Errors: *lifecycle.Refusal.
+// apply returns the view after the operation. Errors: *lifecycle.Refusal.
 func (w wish) apply(v lifecycle.View, head lifecycle.Run) (lifecycle.View, error) {
 	switch w.operation {
 	case Rebuild:
@@ -161,7 +163,7 @@ func (w wish) apply(v lifecycle.View, head lifecycle.Run) (lifecycle.View, error
 	return v.Switch(w.generation, head, w.now)
 }
 
-// isReached says whether the view, read anew, is as wanted already.
+// isReached reports whether the view, read again, already is as requested.
 func (w wish) isReached(v lifecycle.View) bool {
 	if w.dropsView {
 		return v.IsGone()
@@ -180,7 +182,8 @@ func (w wish) isReached(v lifecycle.View) bool {
 	})
 }
 
-// definition is the one that a rebuild is to begin with: what was put away, else what was on its way, else what served.
+// definition returns the definition that a rebuild begins with: the held one, else the one announced or being built,
+// else the serving one.
 func (w wish) definition() view.Hash {
 	if w.first.Held != "" {
 		return w.first.Held
@@ -198,8 +201,8 @@ func same(a, b lifecycle.View) bool {
 		slices.Equal(a.Generations, b.Generations)
 }
 
-// wantAudit asks for an audit from now on, since one that is under way has read some of the items before, and returns
-// the view.
+// wantAudit requests an audit that begins after now, and returns the view. An audit that is already running does not
+// count, since it has read some items before.
 func (o *Operations) wantAudit(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := o.view(ctx, name)
 	if err != nil {
@@ -208,7 +211,7 @@ func (o *Operations) wantAudit(ctx context.Context, name view.Name) (lifecycle.V
 	now := o.Now()
 	// Commit point: the audit is asked for, and begins at the audit's next tick.
 	return v, generations.UpdateAudit(ctx, o.Catalog, name, o.Tries, func(a catalog.Audit) (catalog.Audit, bool, error) {
-		// The answer was lost, or somebody else has asked.
+		// An earlier try was applied but its answer was lost, or somebody else has requested an audit.
 		isAsked := a.Requested >= event.MillisOf(now) && a.Requested > a.Begun
 		return a.WithRequest(now), !isAsked, nil
 	})

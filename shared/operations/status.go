@@ -15,50 +15,53 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Statuses is the status of all views. All times of a status are RFC 3339, UTC; null where there is none.
+// Statuses is the status of all views. Every time is RFC 3339 in UTC, or null when there is none.
 type Statuses struct {
-	Head  Position `json:"head"`  // the last real run
-	Swept Position `json:"swept"` // the last run whose objects are known to have been streamed
-	Views []Status `json:"views"` // in the order of their names
+	Head  Position `json:"head"`  // last committed run
+	Swept Position `json:"swept"` // last run whose objects are all known to have been streamed
+	Views []Status `json:"views"` // in order of name
 }
 
-// Position is a run, 0 for none.
+// Position is a run and its horizon. Run 0 means no run.
 type Position struct {
 	Run     uint64  `json:"run"`
 	Horizon *string `json:"horizon"` // exclusive
 }
 
-// Status tells all about a view that its operator may want to know.
+// Status is everything that an operator may need to know about a view.
 type Status struct {
-	View        view.Name    `json:"view"`
-	Description string       `json:"description"`
-	Serving     *string      `json:"serving"`           // a generation
-	Held        view.Hash    `json:"held,omitempty"`    // the definition that an operator has put away
-	Retired     *string      `json:"retired,omitempty"` // since when the file that is deployed no longer names the view
-	Rebuild     bool         `json:"rebuild,omitempty"` // asked for, and not begun
+	View        view.Name `json:"view"`
+	Description string    `json:"description"`
+	Serving     *string   `json:"serving"`        // id of the serving generation
+	Held        view.Hash `json:"held,omitempty"` // definition that an operator has put away
+	// When batch found that the deployed file no longer names the view.
+	Retired     *string      `json:"retired,omitempty"`
+	Rebuild     bool         `json:"rebuild,omitempty"` // a rebuild is requested and has not begun
 	Head        Position     `json:"head"`
-	Generations []Generation `json:"generations"` // in the order in which they came
+	Generations []Generation `json:"generations"` // oldest first
 	Audit       *AuditStatus `json:"audit"`
 }
 
-// Generation tells how far a generation has come.
+// Generation is the progress of one generation.
 type Generation struct {
 	Generation   lifecycle.GenerationID `json:"generation"`
 	Definition   view.Hash              `json:"definition"`
 	Architecture string                 `json:"architecture"` // "lambda" or "kappa"
 	State        lifecycle.State        `json:"state"`
-	LiveFrom     *string                `json:"live_from"` // speed folds what arrives from here on; null: all there is
-	Run          uint64                 `json:"run"`       // the last one that is in it; 0 for none
-	Horizon      *string                `json:"horizon"`
-	Since        *string                `json:"since,omitempty"` // when it was retained, or given up
-	Lacks        uint64                 `json:"lacks,omitempty"` // of a Kappa generation: events are missing for good, of this run on; rebuild the view
-	RunsLeft     uint64                 `json:"runs_left"`       // up to the head; 0 of what was given up
-	Ready        bool                   `json:"ready"`           // it may be switched to, or serves
-	Waits        string                 `json:"waits"`           // why it may not; "" when it may
-	From         *string                `json:"from"`            // when the first event of all runs arrived
+	// Speed folds what arrives from here on; null: everything.
+	LiveFrom *string `json:"live_from"`
+	Run      uint64  `json:"run"` // last run that was brought in; 0: none
+	Horizon  *string `json:"horizon"`
+	Since    *string `json:"since,omitempty"` // when it was retained or given up
+	// First run whose events a Kappa generation lacks for good: rebuild the view.
+	Lacks    uint64  `json:"lacks,omitempty"`
+	RunsLeft uint64  `json:"runs_left"` // runs up to the head; 0 after it was given up
+	Ready    bool    `json:"ready"`     // it serves, or may be switched to
+	Waits    string  `json:"waits"`     // why it may not be switched to; "" when ready
+	From     *string `json:"from"`      // when the first event of all runs arrived
 }
 
-// AuditStatus tells when a view was audited, and what the last audit that ended has found: see catalog.Audit.
+// AuditStatus is when a view was audited, and the findings of the last completed audit: see catalog.Audit.
 type AuditStatus struct {
 	Requested   *string  `json:"requested"`
 	Begun       *string  `json:"begun"`
@@ -79,17 +82,17 @@ type AuditStatus struct {
 	Error       string   `json:"error"`
 }
 
-// Drift is a window that is not as it should be.
+// Drift is one window that differs from the expected one.
 type Drift struct {
 	Key      key             `json:"key"`
 	Start    *string         `json:"start"`
 	Cause    catalog.Cause   `json:"cause"`
 	Detail   string          `json:"detail"`
-	Expected json.RawMessage `json:"expected"` // null for no such window
+	Expected json.RawMessage `json:"expected"` // null: no such window
 	Stored   json.RawMessage `json:"stored"`
 }
 
-// key is the values of a key under the names of its fields, in the definition's order.
+// key is the values of a key with the names of its fields, in the definition's order.
 type key struct{ fields, values []string }
 
 // MarshalJSON implements json.Marshaler.
@@ -99,7 +102,7 @@ func (k key) MarshalJSON() ([]byte, error) {
 		if i > 0 {
 			out = append(out, ',')
 		}
-		field := fmt.Sprintf("field_%d", i+1) // of a definition that nobody keeps any more
+		field := fmt.Sprintf("field_%d", i+1) // the definition is no longer stored
 		if len(k.fields) == len(k.values) {
 			field = k.fields[i]
 		}
@@ -116,13 +119,13 @@ func (k key) MarshalJSON() ([]byte, error) {
 	return append(out, '}'), nil
 }
 
-// progress is what the status of every view tells of the runs.
+// progress is what the statuses of all views share about the runs.
 type progress struct {
 	head lifecycle.Run
 	from *string
 }
 
-// Status tells the status of all views.
+// Status returns the status of all views. Errors: the catalog's; retry.
 func (o *Operations) Status(ctx context.Context) (Statuses, error) {
 	views, err := o.Catalog.Views(ctx)
 	if err != nil {
@@ -150,7 +153,7 @@ func (o *Operations) Status(ctx context.Context) (Statuses, error) {
 	return all, nil
 }
 
-// View tells the status of one view. Errors: ErrUnknownView.
+// View returns the status of one view. Errors: ErrUnknownView: do not retry. Any other is the catalog's: retry.
 func (o *Operations) View(ctx context.Context, name view.Name) (Status, error) {
 	v, err := o.view(ctx, name)
 	if err != nil {
@@ -200,7 +203,8 @@ func (o *Operations) swept(ctx context.Context) (Position, error) {
 
 func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) (Status, error) {
 	s := Status{
-		View: v.Name, Description: v.Description, Held: v.Held, Retired: timeOf(v.Retired), Rebuild: v.Rebuild, Head: positionOf(runs.head),
+		View: v.Name, Description: v.Description, Held: v.Held, Retired: timeOf(v.Retired), Rebuild: v.Rebuild,
+		Head:        positionOf(runs.head),
 		Generations: make([]Generation, len(v.Generations)),
 	}
 	if v.Serving != "" {
@@ -217,7 +221,8 @@ func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) 
 
 func generationOf(v lifecycle.View, g lifecycle.Generation, runs progress) Generation {
 	told := Generation{
-		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State, Run: g.Run, Lacks: g.Lacks, Since: timeOf(g.Since),
+		Generation: g.ID, Definition: g.Definition, Architecture: g.Architecture.String(), State: g.State,
+		Run: g.Run, Lacks: g.Lacks, Since: timeOf(g.Since),
 		LiveFrom: timeOf(g.LiveFrom.Millis()), From: runs.from,
 	}
 	if g.Run > 0 {
@@ -234,7 +239,7 @@ func generationOf(v lifecycle.View, g lifecycle.Generation, runs progress) Gener
 	return told
 }
 
-// audit tells the audits of a view, nil when there is nothing to tell.
+// audit returns the status of a view's audits; nil when it was never audited and no audit was requested.
 func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus, error) {
 	a, err := o.Catalog.Audit(ctx, v.Name)
 	if errors.Is(err, catalog.ErrNotFound) {
@@ -274,7 +279,7 @@ func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus,
 	return told, nil
 }
 
-// fields are the names of the fields of a generation's key; nil when the view is rid of the generation.
+// fields returns the names of the fields of a generation's key; nil when the view no longer has the generation.
 func (o *Operations) fields(ctx context.Context, v lifecycle.View, id lifecycle.GenerationID) ([]string, error) {
 	g, ok := v.Generation(id)
 	if !ok {
@@ -302,7 +307,7 @@ func positionOf(r lifecycle.Run) Position {
 	return Position{Run: r.N, Horizon: slotTime(r.Horizon)}
 }
 
-// timeOf is the text of an instant, nil for event.Never.
+// timeOf returns the text of an instant; nil for event.Never.
 func timeOf(m event.Millis) *string {
 	if m == event.Never {
 		return nil

@@ -12,19 +12,20 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Cache compiles stored definitions and keeps what it has compiled: a hash names one text for ever. The zero Cache is
-// ready. It is safe for concurrent use, and layers may share one.
+// Cache compiles stored definitions and keeps the results, since a hash names the same text for ever. The zero Cache is
+// ready to use. It is safe for concurrent use, and layers may share one.
 type Cache struct {
 	mu   sync.Mutex
 	sets map[string]*view.Set
 }
 
-// maxSets bounds what is kept. A function uses one set, or one per view; another comes with a change of definitions.
+// maxSets limits the cache. A function uses one set, or one per view; new sets come only with changed definitions.
 const maxSets = 256
 
 // Of returns the definitions with the given hashes, compiled together, in their order.
 //
-// Errors: a definition that the catalog does not have, or that this version cannot run, by name.
+// Errors: the catalog's: retry. A definition that the catalog does not have, or that this version cannot run: do not
+// retry; the error names its hash.
 func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (*view.Set, error) {
 	name := nameOf(hashes)
 	p.mu.Lock()

@@ -7,7 +7,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// New makes a Serving. The settings are ones that setting.All.Check passes.
+// New returns a Serving. The settings must pass setting.All.Check.
 func New(stores Stores, sweeps catalog.Sweeps, settings setting.All, now func() time.Time) *Serving {
 	return &Serving{Stores: stores, Sweeps: sweeps, MaxRows: settings.MaxRows, LateAfter: settings.LateAfter(), Now: now}
 }

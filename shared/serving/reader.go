@@ -13,7 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Stores are where views and their generations are read from. All fields are needed.
+// Stores are the stores of views and their generations. All fields are needed.
 type Stores struct {
 	Catalog  catalog.Catalog
 	Programs *programs.Cache
@@ -21,7 +21,7 @@ type Stores struct {
 	Speed    viewstore.Speed
 }
 
-// LoadView reads a view's pointer. Errors: ErrUnknownView: do not retry; any other is the catalog's: retry.
+// LoadView reads a view's pointer. Errors: ErrUnknownView: do not retry. Any other is the catalog's: retry.
 func (s Stores) LoadView(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := s.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) || err == nil && v.IsGone() {
@@ -33,7 +33,7 @@ func (s Stores) LoadView(ctx context.Context, name view.Name) (lifecycle.View, e
 	return v, nil
 }
 
-// Reader is the reader of a generation, whose program it loads. Errors: the catalog's; retry.
+// Reader loads the program of a generation and returns its reader. Errors: the catalog's; retry.
 func (s Stores) Reader(ctx context.Context, g lifecycle.Generation) (Reader, error) {
 	set, err := s.Programs.Of(ctx, s.Catalog, []view.Hash{g.Definition})
 	if err != nil {
@@ -50,11 +50,10 @@ type Reader struct {
 	Generation lifecycle.Generation // as it stood in the catalog before the first read
 }
 
-// Read reads what a selection asks for. Of the result it leaves View, Complete, ReadAt and Warnings to Serving. It
-// reads any number of rows.
+// Read reads a selection, with any number of rows. It leaves View, Complete, ReadAt and Warnings of the result to
+// Serving.
 //
-// Errors: *FieldError and *ParameterError: not retryable. Any other is a store's: retryable, but for
-// view.ErrCorruptPage.
+// Errors: *FieldError and *ParameterError: do not retry. Any other is a store's: retry, except for view.ErrCorruptPage.
 func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
 	at, err := locate(r.Program, s)
 	if err != nil {
@@ -67,10 +66,10 @@ func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
 	return r.result(s, at, m), nil
 }
 
-// ReadKey reads all rows of a key, in order of time. The key is as the stores have it, so also one that was too long to
-// be kept whole.
+// ReadKey reads all rows of a key in order of time. The key is given as the stores have it, so it may be one that was
+// too long to be stored whole.
 //
-// Errors: as Read, but for the selection's.
+// Errors: a store's: retry, except for view.ErrCorruptPage.
 func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {
 	m, err := r.load(ctx, everything(key))
 	if err != nil {
@@ -79,10 +78,10 @@ func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {
 	return r.rows(m), nil
 }
 
-// merged are the states of a key's windows: of each half, and together.
+// merged holds the states of a key's windows: those of each half, and both merged.
 type merged struct {
 	batch, speed, all *view.Windows
-	horizons          map[view.Page]slot.Slot // of the base items
+	horizons          map[view.Page]slot.Slot // horizon of each base item
 }
 
 // load reads and merges the states of a span.

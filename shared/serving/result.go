@@ -8,36 +8,37 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Result is what was read: rows in order of time. A window without data has no row. Times are UTC.
+// Result holds the rows of a selection in order of time. A window without data has no row. All times are UTC.
 type Result struct {
 	Selection  Selection
-	View       lifecycle.View       // as it was read, once
-	Generation lifecycle.Generation // that the rows are from: one of the view's
+	View       lifecycle.View       // as read, once, at the beginning
+	Generation lifecycle.Generation // the view's generation that the rows come from
 	Program    *view.Program        // of the generation's definition
-	Key        []string             // of the selection, in the order of the definition's key fields
+	Key        []string             // key of the selection, in the order of the definition's key fields
 
-	From, To *time.Time // as selected; else where the rows begin and end; nil without rows
+	// As selected; an end that was not selected is where the rows begin or end; nil without rows.
+	From, To *time.Time
 	Rows     []Row
-	Total    *Row // all rows as one; nil unless it was selected
+	Total    *Row // all rows merged into one; nil unless selected
 
-	ReadAt   time.Time // when the reading was done
+	ReadAt   time.Time // when the reads ended
 	Horizon  time.Time // batch has covered what arrived before; zero for a Kappa generation
-	Complete time.Time // a Kappa generation has every event that arrived before; zero while not known, and for Lambda
-	Warnings []string  // sentences for people: what may be missing, from when to when
+	Complete time.Time // a Kappa generation has every event that arrived before; zero: unknown, or Lambda
+	Warnings []string  // sentences for people: what may be missing, and for which time
 }
 
 // Row is one window, or several merged into one.
 type Row struct {
 	Start, End time.Time // half-open; of a total: the range selected, zero at an end that is open
 	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon
-	Horizon    time.Time // the row's own, where a run in progress has moved it beyond the result's; else zero
-	States     States    // of Batch and Speed, merged
-	Batch      States    // the half that batch has; none of a total
-	Speed      States    // the half that speed has; none of a total
+	Horizon    time.Time // horizon of the row where a run in progress has moved it past the result's; else zero
+	States     States    // Batch and Speed merged
+	Batch      States    // states from base items; none in a total
+	Speed      States    // states from speed items; none in a total
 }
 
-// States are the states of one row, one per aggregate of the definition. The zero States belong to a half that has no
-// part in the row.
+// States are the states of one row, one per aggregate of the definition. The zero States belong to a half without data
+// for the row.
 type States struct {
 	windows *view.Windows
 	window  view.Window
@@ -50,16 +51,16 @@ func statesOf(of *view.Windows, w view.Window) States {
 	return States{of, w}
 }
 
-// Exist says whether there are any.
+// Exist reports whether there are any states.
 func (s States) Exist() bool { return s.windows != nil }
 
-// AppendNumber adds to dst the number that aggregate i presents: exact, in plain decimal digits, as JSON has it; null
-// for a number of nothing.
+// AppendNumber appends the value of aggregate i to dst as JSON: an exact number in plain decimal digits, or null when
+// there is no value.
 func (s States) AppendNumber(dst []byte, i int) []byte {
 	return s.windows.AppendValue(dst, i, s.window)
 }
 
-// Skipped is how many events aggregate i skipped, for want of an argument.
+// Skipped returns how many events aggregate i skipped, since they lacked its argument.
 func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 
 func (r Reader) result(s Selection, at span, m merged) Result {
@@ -117,8 +118,8 @@ func exactAggregates(p *view.Program) bool {
 	return true
 }
 
-// total merges all rows. It is exact when each row is, as of the result's horizon and not ahead of it, and the last
-// window asked for has ended by that horizon.
+// total merges all rows. The total is exact when every row is exact as of the result's horizon, and the last selected
+// window has ended by then.
 func (r Reader) total(at span, m merged, rows []Row) *Row {
 	horizon := r.Generation.Horizon.Start()
 	total := &Row{Exact: r.Generation.HasBase() && (len(rows) > 0 || at.to != nil)}

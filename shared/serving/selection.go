@@ -10,16 +10,16 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Selection says what to read of a view: the windows of a key that start in [From, To). It names the key fields, so it
-// fits every definition of the view that has the same ones.
+// Selection says which windows of a key to read: those that start in [From, To). It names the key fields, so it fits
+// every definition of the view with the same fields.
 type Selection struct {
 	View     view.Name
-	Key      map[string]string // a text for every key field: {"path": "/favicon.ico"}
+	Key      map[string]string // one text for each key field: {"path": "/favicon.ico"}
 	From, To *time.Time        // nil: no bound
-	Total    bool              // read all windows as one row, too
+	Total    bool              // also merge all windows into one row
 }
 
-// ParameterError is an ErrBadParameter that names the parameter at fault: a key field, "from" or "to", or one that a
+// ParameterError is an ErrBadParameter with the name of the wrong parameter: a key field, "from", "to", or one that a
 // presenter adds.
 type ParameterError struct{ Parameter, Detail string }
 
@@ -28,11 +28,11 @@ func (e *ParameterError) Error() string { return e.Detail }
 // Unwrap makes it an ErrBadParameter.
 func (e *ParameterError) Unwrap() error { return ErrBadParameter }
 
-// FieldError is an ErrBadParameter: a selection names a key field that its view does not have.
+// FieldError is an ErrBadParameter: the selection names a key field that the view does not have.
 type FieldError struct {
 	View   view.Name
 	Field  string
-	Fields []string // that the view has
+	Fields []string // fields that the view has
 }
 
 func (e *FieldError) Error() string {
@@ -42,7 +42,7 @@ func (e *FieldError) Error() string {
 // Unwrap makes it an ErrBadParameter.
 func (e *FieldError) Unwrap() error { return ErrBadParameter }
 
-// span says where the states of a selection stand: which key, pages and windows.
+// span is where the states of a selection are stored: the key, the pages and the windows.
 type span struct {
 	values              []string // of the key fields, in the definition's order
 	key                 view.Key
@@ -51,7 +51,7 @@ type span struct {
 	firstPage, lastPage view.Page   // both included
 }
 
-// everything is the span of all windows of a key.
+// everything returns the span of all windows of a key.
 func everything(key view.Key) span {
 	return span{key: key, firstPage: view.FirstPage, lastPage: view.LastPage}
 }
@@ -111,7 +111,7 @@ func keyValues(d view.Definition, key map[string]string) ([]string, error) {
 	return values, nil
 }
 
-// includes says whether a window belongs to the span.
+// includes reports whether a window is in the span.
 func (s *span) includes(w view.Window) bool {
 	return (s.from == nil || w >= s.first) && (s.to == nil || w < s.end)
 }

@@ -1,9 +1,9 @@
-// Package serving is the layer that reads answers: it reads a view's pointer in the catalog once, then base items, then
-// speed items of the slots that batch has not covered, and merges their states. It says of each row whether it is
-// exact, and as of when. A Kappa generation has speed items only; its result says through when it is complete.
+// Package serving is the layer that answers queries. It reads a view's pointer in the catalog once, then base items,
+// then speed items of the slots that batch has not covered, and merges their states. It says for each row whether it is
+// exact, and as of when. A Kappa generation has only speed items; its result says up to when it is complete.
 //
-// A result has times, states and exact numbers. How it looks to a client is the business of package present; what two
-// generations of a view have differently, that of package compare.
+// A result holds times, states and exact numbers. Package present formats it for clients. Package compare compares two
+// generations of a view.
 //
 // It writes nothing.
 package serving
@@ -21,33 +21,34 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Serving reads what views answer. All fields are needed but LateAfter. It is safe for concurrent use.
+// Serving answers queries of views. All fields but LateAfter are needed. It is safe for concurrent use.
 type Serving struct {
 	Stores
 	Sweeps catalog.Sweeps
 
-	MaxRows   int           // of one result
-	LateAfter time.Duration // a result warns when the horizon is older than this; 0: never
+	MaxRows   int           // maximum rows of one result
+	LateAfter time.Duration // a result warns when its horizon is older than this; 0: never
 	Now       func() time.Time
 }
 
 // What can be wrong with a selection. Every other error is one of ours.
 var (
+	// Errors that a selection causes. Every other error is the server's fault.
 	ErrUnknownView  = errors.New("unknown view")
 	ErrNotServing   = errors.New("view is still being built")
 	ErrBadParameter = errors.New("bad parameter")
 	ErrTooManyRows  = errors.New("too many windows")
 )
 
-// Read reads what a selection asks for, from the generation that answers.
+// Read reads a selection from the generation that answers.
 //
 // Errors, and whether to retry:
-//   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyRows: do not; another selection is needed.
+//   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyRows: do not retry; change the selection.
 //   - ErrNotServing: retry when batch has built the view.
-//   - Any other is of a store, or of ctx: retry. view.ErrCorruptPage comes again until an operator has the view
-//     rebuilt.
+//   - Any other comes from a store, or from ctx: retry. view.ErrCorruptPage returns until an operator rebuilds the
+//     view.
 //
-// Ordering: the result holds every event that was in the stores before the call. Nothing is written, so a call may be
+// Ordering: the result holds every event that was in the stores before the call. Read writes nothing, so it may be
 // repeated.
 func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error) {
 	name := selection.View
@@ -81,7 +82,7 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 	return result, nil
 }
 
-// of says of which view an error is; what is wrong with a selection says so itself.
+// of adds the view's name to an error, unless the error is about a parameter and says so itself.
 func of(name view.Name, err error) error {
 	if errors.Is(err, ErrBadParameter) {
 		return err
@@ -89,8 +90,8 @@ func of(name view.Name, err error) error {
 	return fmt.Errorf("view %s: %w", name, err)
 }
 
-// answering is the generation that answers: the one that serves or, before any does, one that has been built up to some
-// horizon already, or has nothing to be built from.
+// answering returns the generation that answers: the serving one or, before any serves, the first with data to answer
+// from.
 func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 	if g, ok := v.Generation(v.Serving); ok {
 		return g, true
@@ -103,10 +104,10 @@ func answering(v lifecycle.View) (lifecycle.Generation, bool) {
 	return lifecycle.Generation{}, false
 }
 
-// complete is the horizon of the last run of which every object has come to a Kappa generation, those of slots below
-// its own beginning by replay and the others by the stream, as the sweep has seen; zero of a Lambda one, and when
-// there is no such run. It is read before the items, so that it holds for them. lacks is the first run of which the
-// generation lacks events for good, 0 for none.
+// complete returns up to when a Kappa generation is complete: the horizon of the last run whose objects have all come
+// to it. Replay brings those of slots below LiveFrom, the stream brings the others, as the sweep has checked. The time
+// is zero when there is no such run, and for a Lambda generation. complete is called before the items are read, so that
+// it holds for them. lacks is the first run whose events the generation lacks for good; 0: none.
 func (s *Serving) complete(
 	ctx context.Context, name view.Name, g lifecycle.Generation,
 ) (through time.Time, lacks uint64, err error) {
@@ -132,7 +133,8 @@ func (s *Serving) complete(
 	return run.Horizon.Start(), g.Lacks, nil
 }
 
-// lacks reads what a generation lacks by now. One that its view is rid of says what it said before.
+// lacks reads again what a generation lacks. A generation that its view no longer has lacks what it lacked when it was
+// read first.
 func (s *Serving) lacks(ctx context.Context, name view.Name, g lifecycle.Generation) (uint64, error) {
 	v, err := s.Catalog.View(ctx, name)
 	if err != nil {
@@ -144,7 +146,7 @@ func (s *Serving) lacks(ctx context.Context, name view.Name, g lifecycle.Generat
 	return g.Lacks, nil
 }
 
-// warnings say what is missing from a result, or may be, and that the view is retired.
+// warnings say what is or may be missing from a result, and whether the view is retired.
 func (s *Serving) warnings(r Result) []string {
 	all := []string{}
 	if r.View.Retired != event.Never {
@@ -177,23 +179,26 @@ func (s *Serving) warningsOfLambda(r Result) []string {
 	return all
 }
 
-// warningsOfKappa say nothing of how far batch has come: a Kappa generation does not depend on it.
+// warningsOfKappa do not depend on how far batch has come, since a Kappa generation does not either.
 func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 	all := []string{}
 	if g.Lacks > 0 {
 		all = append(
 			all,
 			fmt.Sprintf(
-				"events from run %d on are missing for good: the stream lost them, and they are too old to publish again; rebuild the view",
+				"events from run %d on are missing for good: the stream lost them, and they are too old to publish "+
+					"again; rebuild the view",
 				g.Lacks,
 			),
 		)
 	}
 	switch {
 	case g.Horizon < g.LiveFrom && g.Run == 0:
-		all = append(all, fmt.Sprintf("replay has not begun: events that arrived before %s are missing", told(g.LiveFrom.Millis())))
+		all = append(all, fmt.Sprintf(
+			"replay has not begun: events that arrived before %s are missing", told(g.LiveFrom.Millis())))
 	case g.Horizon < g.LiveFrom:
-		all = append(all, fmt.Sprintf("replay is running: events that arrived from %s to %s are missing until it reaches them",
+		all = append(all, fmt.Sprintf(
+			"replay is running: events that arrived from %s to %s are missing until it reaches them",
 			told(g.Horizon.Millis()), told(g.LiveFrom.Millis())))
 	case complete.IsZero() && g.Lacks == 0:
 		all = append(all, "the sweep has not checked any run yet: events that the stream lost may be missing")
@@ -201,5 +206,5 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 	return all
 }
 
-// told is the beginning of a slot, for people.
+// told returns an instant as text.
 func told(m event.Millis) string { return m.Time().Format(time.RFC3339Nano) }

@@ -10,16 +10,16 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Description tells what a view is.
+// Description describes a view.
 type Description struct {
 	View       lifecycle.View
-	Generation lifecycle.Generation // that serves; before any does, the one that is being built
-	Program    *view.Program        // of its definition
+	Generation lifecycle.Generation // the serving one; before any serves, the first one
+	Program    *view.Program        // of the generation's definition
 	Horizon    time.Time            // zero while no run is applied, and for a Kappa generation
 }
 
-// Views describes all views, in the order of their names; but for those whose only generation an operator has given up,
-// and those that were retired and are dropped: of these there is nothing to tell.
+// Views describes all views in the order of their names. It leaves out views without a generation, and views that were
+// retired and dropped.
 //
 // Errors: a store's; retry.
 func (s *Serving) Views(ctx context.Context) ([]Description, error) {

@@ -26,26 +26,29 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// Resource is a thing of the stack that a function is told by a variable of this name. It has no default.
+// Resource is a resource of the stack. The variable with its name tells a function which one to use. It has no default.
 type Resource string
 
 // The resources.
 const (
-	ArchiveBucket  Resource = "ArchiveBucket"  // by name. Danger: another one is another set of events.
-	StreamName     Resource = "StreamName"     // part of the archive's layout: with another one the same archive is refused
-	RepublishQueue Resource = "RepublishQueue" // by URL
-	CatalogTable   Resource = "CatalogTable"   // by name, as the other tables
+	ArchiveBucket Resource = "ArchiveBucket" // a name. Danger: another bucket is another set of events.
+	// A name. The archive's layout contains it, so the archive refuses another one..
+	StreamName     Resource = "StreamName"
+	RepublishQueue Resource = "RepublishQueue" // a URL
+	CatalogTable   Resource = "CatalogTable"   // a name, like the other tables
 	BaseTable      Resource = "BaseTable"
 	SpeedTable     Resource = "SpeedTable"
 	SeenTable      Resource = "SeenTable"
-	KeysSecret     Resource = "KeysSecret" // by ARN
+	KeysSecret     Resource = "KeysSecret" // an ARN
 )
 
-// requestsAtOnce is per processor: requests wait for S3 and DynamoDB, not for one another.
+// requestsAtOnce is the number of concurrent requests per processor. Requests wait for S3 and DynamoDB, not for one
+// another.
 const requestsAtOnce = 16
 
-// Environment gives a function what it asks for, and keeps what goes wrong until the function has started: so one start names all that is missing. A
-// method makes one thing only, so that a function's code shows what its role needs.
+// Environment makes what a function asks for, and collects errors until the function has started, so that one start
+// reports everything that is missing. Each method makes one thing, so that a function's code shows the permissions that
+// its role needs.
 type Environment struct {
 	ctx      context.Context // of the start
 	lookup   setting.Lookup
@@ -58,10 +61,13 @@ type Environment struct {
 	errs     []error
 }
 
-func newEnvironment(ctx context.Context, calls sdk.Settings, lookup setting.Lookup, log *slog.Logger, out io.Writer) *Environment {
+func newEnvironment(
+	ctx context.Context, calls sdk.Settings, lookup setting.Lookup, log *slog.Logger, out io.Writer,
+) *Environment {
 	name, _ := lookup("AWS_LAMBDA_FUNCTION_NAME")
 	e := &Environment{
-		ctx: ctx, lookup: lookup, log: log, missing: map[Resource]bool{}, printer: metrics.Printer{Out: out, Function: name, Now: time.Now},
+		ctx: ctx, lookup: lookup, log: log, missing: map[Resource]bool{},
+		printer: metrics.Printer{Out: out, Function: name, Now: time.Now},
 	}
 	var err error
 	e.config, err = sdk.Config(ctx, calls)
@@ -72,30 +78,30 @@ func newEnvironment(ctx context.Context, calls sdk.Settings, lookup setting.Look
 	return e
 }
 
-// Check keeps an error: the function does not start.
+// Check records an error. A function with an error does not start.
 func (e *Environment) Check(err error) {
 	if err != nil {
 		e.errs = append(e.errs, err)
 	}
 }
 
-// Settings are those of the system: what the environment does not say has its default.
+// Settings returns the settings. A setting that the environment does not contain has its default.
 func (e *Environment) Settings() setting.All { return e.settings }
 
-// Config is for the clients of services.
+// Config returns the configuration for clients of services.
 func (e *Environment) Config() aws.Config { return e.config }
 
-// Log is the function's log.
+// Log returns the function's log.
 func (e *Environment) Log() *slog.Logger { return e.log }
 
-// Print prints metrics of one invocation.
+// Print prints metrics of one invocation. If that fails, it logs the error.
 func (e *Environment) Print(values ...metrics.Value) {
 	if err := e.printer.Print(values...); err != nil {
 		e.log.Error("metrics lost", "error", err)
 	}
 }
 
-// Name is the name, URL or ARN of a resource.
+// Name returns the name, URL or ARN of a resource.
 func (e *Environment) Name(of Resource) string {
 	variable := setting.Variable(string(of))
 	name, _ := e.lookup(variable)
@@ -116,27 +122,28 @@ func (e *Environment) File(name string) []byte {
 	return text
 }
 
-// Archive is the bucket.
+// Archive returns the archive's bucket.
 func (e *Environment) Archive() *s3archive.Archive {
 	return s3archive.New(s3.NewFromConfig(e.config), e.Name(ArchiveBucket))
 }
 
-// Stream is the stream.
+// Stream returns the stream.
 func (e *Environment) Stream() *kinesisstream.Stream {
 	return kinesisstream.New(kinesis.NewFromConfig(e.config), e.Name(StreamName))
 }
 
-// Queue is the republish queue.
+// Queue returns the republish queue.
 func (e *Environment) Queue() *sqsqueue.Queue {
 	return sqsqueue.New(sqs.NewFromConfig(e.config), e.Name(RepublishQueue))
 }
 
-// Host is what layers on the archive are given. The archive's layout must be that of the settings; where there is none yet, it becomes so. Ask for it
-// last: when something has gone wrong already, no service is asked.
+// Host returns the host of a layer that uses the archive. The archive's layout must match the settings; if there is
+// none yet, Host creates it. Call Host last: after an earlier error it sends no request to any service.
 func (e *Environment) Host() setting.Host {
 	if e.host == nil {
 		e.host = &setting.Host{
-			Parallel: runner.Parallel(requestsAtOnce * runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0), Now: time.Now, NewULID: newULID, Log: e.log,
+			Parallel: runner.Parallel(requestsAtOnce * runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0),
+			Now: time.Now, NewULID: newULID, Log: e.log,
 		}
 		e.openLayout()
 	}

@@ -1,7 +1,9 @@
-// Package launch is how every function starts and runs under Lambda. A function's main says which layer it has and which stores that layer needs; the
-// rest is the same for all and is here: settings, clients, the archive's layout, the time that an invocation keeps to end in.
+// Package launch starts and runs every function under Lambda. A function's main says which layer it runs and which
+// stores that layer needs. This package does what all functions share: settings, clients, the archive's layout, and the
+// time that each invocation reserves for its end.
 //
-// It knows no layer and no view, so that ingest does not link what runs views. The tables are made by shared/aws/tables.
+// It imports no layer and no view, so that ingest does not link the code of views. Package shared/aws/tables makes the
+// tables.
 package launch
 
 import (
@@ -20,18 +22,20 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// longest is how long a start may take: Lambda gives it 10 s.
+// longest is the maximum time of a start: Lambda permits 10 s.
 const longest = 9 * time.Second
 
-// Function is a Lambda function.
+// Function describes a Lambda function.
 type Function struct {
-	Reserve time.Duration // kept of each invocation, to end it in
+	Reserve time.Duration // time reserved at the end of each invocation
 	Calls   sdk.Settings  // how requests to services are made
-	// Start makes what takes the events. What goes wrong meanwhile, the environment keeps: then the result is not used.
+	// Start makes the handler of events. The environment collects errors meanwhile; if there is any, the handler is not
+	// used.
 	Start func(*Environment) lambda.Handler
 }
 
-// Main starts a function and hands it to Lambda. A function that cannot start logs why and exits with 1. It does not return.
+// Main starts a function and hands it to Lambda. When the function cannot start, Main logs why and exits with 1. It
+// does not return.
 func Main(f Function) {
 	log := slog.New(lambdacontext.NewLogHandler())
 	ctx, cancel := context.WithTimeout(context.Background(), longest)
@@ -44,10 +48,13 @@ func Main(f Function) {
 	lambda.Start(handler)
 }
 
-// Open starts a function, whose metrics go to out.
+// Open starts a function and returns its handler. The function's metrics go to out.
 //
-// Errors: one line for each variable that is missing, cannot be read or breaks a rule; those of a service.
-func (f Function) Open(ctx context.Context, lookup setting.Lookup, log *slog.Logger, out io.Writer) (lambda.Handler, error) {
+// Errors: one line for each variable that is missing, cannot be read or breaks a rule: do not retry. Errors of
+// services: retry.
+func (f Function) Open(
+	ctx context.Context, lookup setting.Lookup, log *slog.Logger, out io.Writer,
+) (lambda.Handler, error) {
 	e := newEnvironment(ctx, f.Calls, lookup, log, out)
 	handler := f.Start(e)
 	if err := errors.Join(e.errs...); err != nil {

@@ -28,10 +28,13 @@ func open(t *testing.T, variables map[string]string, start func(*Environment) la
 	return f.Open(t.Context(), lookup(variables), slog.New(slog.DiscardHandler), io.Discard)
 }
 
-// TestOpenNamesEverything: one start names every variable that is missing, once, and every one that is wrong; and asks no service.
+// TestOpenNamesEverything checks that one start names every variable that is missing, once, and every one that is
+// wrong. It sends no request to a service.
 func TestOpenNamesEverything(t *testing.T) {
 	t.Setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:1")
-	variables := map[string]string{"LANES": "0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "much", "LAMBDA_TASK_ROOT": t.TempDir()}
+	variables := map[string]string{
+		"LANES": "0", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE": "much", "LAMBDA_TASK_ROOT": t.TempDir(),
+	}
 	_, err := open(t, variables, func(e *Environment) lambda.Handler {
 		e.Archive()
 		e.Stream()

@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// limitMemory has the garbage collector work harder as memory runs out, before Lambda ends the function for it: at nine tenths of what the function has.
-// Where the environment says nothing of memory, nothing is limited.
+// limitMemory sets the garbage collector's limit to nine tenths of the function's memory, so that it works harder
+// before Lambda ends the function. It sets no limit when the environment does not say how much memory there is.
 func limitMemory(lookup setting.Lookup) error {
 	const name = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	text, ok := lookup(name)

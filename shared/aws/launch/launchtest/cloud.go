@@ -1,5 +1,6 @@
-// Package launchtest stands in for AWS while a test starts a function: an archive that keeps objects, create-once as S3 does, and for each other
-// operation an answer that the test gives. It knows no SDK, and is no emulator: it shows that what main wires is wired.
+// Package launchtest stands in for AWS while a test starts a function. It has an archive that stores objects,
+// create-once like S3. To each other operation it gives the answer that the test sets. It uses no SDK and is no
+// emulator: it only shows that main wires everything.
 package launchtest
 
 import (
@@ -13,7 +14,7 @@ import (
 	"testing"
 )
 
-// Answer is what a service says: JSON, and its status, 200 where none is given.
+// Answer is the answer of a service: JSON and a status; status 0 means 200.
 type Answer struct {
 	Status int
 	Body   string
@@ -21,7 +22,7 @@ type Answer struct {
 
 // Cloud is AWS for one test.
 type Cloud struct {
-	// Answers are by operation, "PutRecords"; an operation without one is answered with {}.
+	// Answers are keyed by operation, for example "PutRecords". An operation without an answer gets {}.
 	Answers map[string]func(request []byte) Answer
 
 	t          testing.TB
@@ -37,9 +38,11 @@ func New(t testing.TB) *Cloud {
 	server := httptest.NewServer(c)
 	t.Cleanup(server.Close)
 	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
-		// What whoever runs the test has configured is of no matter.
-		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "", "AWS_SESSION_TOKEN": "",
+		"AWS_ENDPOINT_URL": server.URL, "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test",
+		"AWS_SECRET_ACCESS_KEY": "test",
+		// Ignore the configuration of the developer who runs the test.
+		"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null", "AWS_PROFILE": "",
+		"AWS_SESSION_TOKEN":         "",
 		"AWS_EC2_METADATA_DISABLED": "true",
 	} {
 		t.Setenv(name, value)
@@ -47,7 +50,8 @@ func New(t testing.TB) *Cloud {
 	return c
 }
 
-// Keys are the objects' keys below a prefix, sorted, each behind the name of its bucket: "bucket/events/_layout.json".
+// Keys returns the keys of objects below a prefix, sorted, each after the name of its bucket:
+// "bucket/events/_layout.json".
 func (c *Cloud) Keys(prefix string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -61,7 +65,7 @@ func (c *Cloud) Keys(prefix string) []string {
 	return keys
 }
 
-// Operations are the operations asked for, each once, sorted: "PutObject", "PutRecords".
+// Operations returns the requested operations, each once, sorted: "PutObject", "PutRecords".
 func (c *Cloud) Operations() []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -97,7 +101,7 @@ func (c *Cloud) answer(w http.ResponseWriter, operation string, body []byte) {
 	c.write(w, answer.Body)
 }
 
-// object is S3, as far as an archive goes. The Date of its answers is that of Go's server: now.
+// object answers like S3, as far as an archive needs it. Go's server sets the Date header to the present time.
 func (c *Cloud) object(w http.ResponseWriter, r *http.Request, body []byte) {
 	key := strings.TrimPrefix(r.URL.Path, "/")
 	switch {
@@ -134,7 +138,7 @@ func (c *Cloud) get(w http.ResponseWriter, key string) {
 	c.write(w, string(object))
 }
 
-// put says whether there was no object yet.
+// put stores an object unless it exists, and reports whether it did.
 func (c *Cloud) put(key string, body []byte) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -5,13 +5,14 @@ import (
 	"time"
 )
 
-// The waits before a retry are ours (AWS states none): 100 ms, doubled at each further failure without progress, at most 10 s.
+// The waits before a retry are ours (AWS documents none): 100 ms, doubled at each further failure without progress, at
+// most 10 s.
 const (
 	firstWait = 100 * time.Millisecond
 	longWait  = 10 * time.Second
 )
 
-// wait is how long to wait after the given number of failures, counted from 1.
+// wait returns how long to wait after the given number of failures, counted from 1.
 func wait(failures int) time.Duration {
 	const doublings = 7 // 100 ms * 2^7 is above longWait
 	return min(firstWait<<min(failures-1, doublings), longWait)
@@ -34,16 +35,16 @@ type batch struct {
 	running InvocationID // 0: not running
 }
 
-// verdict is what a result means for a batch.
+// verdict is the effect of a result on a batch.
 type verdict struct {
 	done     int  // records from the front that are finished
-	complete bool // the batch failed as a whole; else, with records left, the first of them failed
+	complete bool // the batch failed as a whole; if false and records are left, the first of them failed
 }
 
-// applyRules applies the rules of responses.
+// applyRules applies Lambda's rules for responses. An itemIdentifier that is not in the batch is a complete failure.
 //
-// Source: AWS Lambda Developer Guide, services-kinesis-batchfailurereporting. That an itemIdentifier which is not in the batch is a complete
-// failure is recorded behaviour (localstack/localstack, item_identifier_not_present_failure, validated against AWS).
+// Source: AWS Lambda Developer Guide, services-kinesis-batchfailurereporting; for an itemIdentifier that is not in the
+// batch, recorded behaviour (localstack/localstack, item_identifier_not_present_failure, validated against AWS).
 func (b *batch) applyRules(r Result, report bool) verdict {
 	switch {
 	case r.Outcome == FunctionError:
@@ -64,7 +65,8 @@ func (b *batch) applyRules(r Result, report bool) verdict {
 	return verdict{done: lowest}
 }
 
-// halves splits a batch of at least two. Both halves go on where the batch stood: splitting neither uses up retries nor gives them back.
+// halves splits a batch of at least two records. Both halves keep the batch's count of failures: splitting neither uses
+// up retries nor gives them back.
 func (b *batch) halves() (first, second *batch) {
 	middle := len(b.records) / 2
 	first = &batch{records: b.records[:middle:middle], keys: b.keys[:middle:middle], failed: b.failed}
@@ -72,8 +74,8 @@ func (b *batch) halves() (first, second *batch) {
 	return first, second
 }
 
-// expired is how many records at the front have reached the age. Arrival is not ordered, so younger records may hide older ones; AWS trims
-// the front only.
+// expired returns how many records at the front have reached the age. Arrival is not ordered, so younger records may
+// hide older ones; AWS trims only the front.
 func (b *batch) expired(now time.Time, age time.Duration) int {
 	n := 0
 	for n < len(b.records) && !now.Before(b.records[n].Arrival.Add(age)) {
@@ -84,14 +86,15 @@ func (b *batch) expired(now time.Time, age time.Duration) int {
 
 // worker is one of the ParallelizationFactor places in which a batch of a shard can run.
 type worker struct {
-	batches []*batch // the one at work and, after a split, those to come, in order; none: idle
-	// failing: an invocation failed without progress, and what it was about is not done yet. Other keys go to other workers meanwhile.
+	batches []*batch // the current batch and, after a split, the following ones, in order; empty when idle
+	// failing says that an invocation failed without progress, and its records are not finished yet. Other keys go to
+	// other workers meanwhile.
 	failing bool
 }
 
 func (w *worker) idle() bool { return len(w.batches) == 0 }
 
-// waiting is the batch that is to be started next, nil while one is running or there is none.
+// waiting returns the batch to start next; nil while one is running or there is none.
 func (w *worker) waiting() *batch {
 	if w.idle() || w.batches[0].running != 0 {
 		return nil
@@ -106,7 +109,7 @@ func (w *worker) start(id InvocationID) []Record {
 	return slices.Clip(b.records)
 }
 
-// replace puts batches, or none, in the place of the one at work.
+// replace replaces the current batch by the given ones, or by none.
 func (w *worker) replace(batches ...*batch) {
 	w.batches = append(batches, w.batches[1:]...)
 	if w.idle() {

@@ -1,15 +1,19 @@
-// Package eventsource is the way AWS Lambda reads a Kinesis stream, the event source mapping, as a state machine over values.
+// Package eventsource models how AWS Lambda reads a Kinesis stream, the event source mapping, as a state machine over
+// values.
 //
-// Its place is between stream and function: it says which shards to poll, cuts what was read into batches, says which batches to invoke the
-// function with, and takes the answers: success, partial response, error, throttle. A driver does what it says: `anabranch dev` over an
-// in-memory stream, the local Lambda host over the real Kinesis API, the simulator over both at their worst. After each input a driver calls
-// Invocations, then Polls, then Wake.
+// A mapping lies between stream and function. It says which shards to poll, cuts the records into batches, says which
+// batches to invoke the function with, and takes the results: success, partial response, error, throttle. A driver
+// carries out the polls and invocations: `anabranch dev` over an in-memory stream, the local Lambda host over the real
+// Kinesis API, the simulator over both at their worst. After each input a driver calls Invocations, then Polls, then
+// Wake.
 //
-// It has no clock, goroutine, I/O or randomness: the time is an argument, effects are results, the same inputs give the same results. It does
-// not know what records mean, how a function is run, or where given-up records and snapshots are kept. Not modelled: tumbling windows,
-// filters, enhanced fan-out, AT_TIMESTAMP. A stream's retention is the driver's: what it no longer has it does not return.
+// The package has no clock, goroutine, I/O or randomness. The time is an argument, effects are results, and the same
+// inputs give the same results. It does not know what records mean, how a function runs, or where the driver stores
+// discarded records and snapshots. It does not model tumbling windows, filters, enhanced fan-out or AT_TIMESTAMP. The
+// driver models the stream's retention: it does not return records that the stream no longer has.
 //
-// Where AWS says nothing, the choice is ours and marked "ours" beside it; the speed layer must be right whatever is chosen there.
+// Where AWS documents nothing, the choice is ours, and a comment marks it as "ours". The speed layer must be right
+// whatever is chosen there.
 package eventsource
 
 import (
@@ -20,31 +24,32 @@ import (
 	"time"
 )
 
-// Errors of the inputs. After any error the mapping is as it was before.
+// These are errors of the inputs. A call that returns an error does not change the mapping.
 var (
 	ErrUnknownShard      = errors.New("unknown shard")
 	ErrUnknownInvocation = errors.New("unknown invocation")
 )
 
-// InvocationID names one invocation, within one Mapping: 1, 2, 3, ...
+// InvocationID identifies one invocation within one Mapping: 1, 2, 3, ...
 type InvocationID uint64
 
-// Poll asks for records of a shard: at most Limit of them, in order, beginning at From. It stands until it is answered by Read.
+// Poll asks the driver for at most Limit records of a shard, in order, beginning at From. It stays open until the
+// driver answers with Read.
 type Poll struct {
 	Shard ShardID
 	From  Position
 	Limit int // 1 to 10,000, as GetRecords allows
 }
 
-// Invocation asks for the function to be invoked with one batch of one shard; Records are in order, at least one. It is answered by Finished.
-// The records must not be changed.
+// Invocation asks the driver to invoke the function with one batch of one shard. Records has at least one record, in
+// order; the driver must not change them. The driver answers with Finished.
 type Invocation struct {
 	ID      InvocationID
 	Shard   ShardID
 	Records []Record
 }
 
-// Condition says why records were given up, in the words of the on-failure destination.
+// Condition says why records were discarded, in the words of the on-failure destination.
 type Condition string
 
 // The conditions AWS documents for streams.
@@ -53,16 +58,17 @@ const (
 	RecordAgeExceeded      Condition = "RecordAgeExceeded"
 )
 
-// Discarded is what was given up: records of one shard, in order, that will not be delivered again. A driver that has an on-failure
-// destination sends it there before it keeps a snapshot taken after it.
+// Discarded holds records of one shard, in order, that the mapping will not deliver again. A driver with an on-failure
+// destination sends them there before it stores a later snapshot.
 type Discarded struct {
 	Shard     ShardID
 	Condition Condition
 	Records   []Record
-	// InvokeCount is approximateInvokeCount: failed invocations since the batch last made progress, throttled ones not counted. It may be 0
-	// when the age was exceeded.
+	// InvokeCount is approximateInvokeCount: the number of failed invocations since the batch last made progress, without
+	// throttled ones. It may be 0 when the age was exceeded.
 	InvokeCount int
-	// Last is how the last invocation ended; no outcome when the age was exceeded. AWS reports functionError only for FunctionError.
+	// Last is the outcome of the last invocation; the zero Outcome when the age was exceeded. AWS reports functionError
+	// only for FunctionError.
 	Last Outcome
 }
 
@@ -80,7 +86,7 @@ type flight struct {
 	worker *worker
 }
 
-// New makes a mapping that knows no shard yet. The error is that of Settings.Validate.
+// New returns a mapping without shards. Errors: those of Settings.Validate.
 func New(settings Settings) (*Mapping, error) {
 	if err := settings.Validate(); err != nil {
 		return nil, fmt.Errorf("event source mapping: %w", err)
@@ -88,11 +94,12 @@ func New(settings Settings) (*Mapping, error) {
 	return &Mapping{settings: settings, running: map[InvocationID]flight{}}, nil
 }
 
-// Shards takes a listing. It may be repeated, in any order; shards not in it stay known. The first must be complete: its shards are read from
-// StartingPosition, shards met later from TrimHorizon, since all they hold is new. A shard is not read before each of its parents that is
-// known is drained: read to its end, all its batches done. (AWS: that a child waits is not documented, and assumed.)
+// Shards takes a listing of shards. A driver may repeat it, in any order; shards that it leaves out stay known. The
+// first listing must be complete. The mapping reads its shards from StartingPosition, and shards of later listings from
+// TrimHorizon, because all their records are new. The mapping does not read a shard until every known parent is
+// drained: read to its end, and all its batches done. (AWS does not document that a child waits; it is assumed.)
 //
-// Parents count as they were listed first. Errors: a shard without a name, or one that is its own ancestor.
+// The parents in the first listing of a shard count. Errors: a shard without a name; a shard that is its own ancestor.
 func (m *Mapping) Shards(list []Shard) error {
 	if err := m.validateListing(list); err != nil {
 		return err
@@ -117,7 +124,7 @@ func (m *Mapping) validateListing(list []Shard) error {
 	}
 	for _, s := range list {
 		if s.ID == "" {
-			return errors.New("list shards: a shard has no name")
+			return errors.New("list shards: a shard has no name, want one")
 		}
 		if _, known := parents[s.ID]; !known {
 			parents[s.ID] = s.Parents
@@ -125,7 +132,7 @@ func (m *Mapping) validateListing(list []Shard) error {
 	}
 	for _, s := range list {
 		if descends(s.ID, s.ID, parents, map[ShardID]bool{}) {
-			return fmt.Errorf("list shards: %s is its own ancestor, it could never be read", s.ID)
+			return fmt.Errorf("list shards: %s is its own ancestor, so it could never be read", s.ID)
 		}
 	}
 	return nil
@@ -147,8 +154,9 @@ func descends(child, ancestor ShardID, parents map[ShardID][]ShardID, seen map[S
 	return false
 }
 
-// Polls says which shards want records, by name. A shard has at most one poll; one whose buffer is full, or whose parents are not drained,
-// has none. A driver polls each at most once at a time, in the rhythm it likes (Lambda: once a second).
+// Polls returns the polls of the shards that want records, ordered by shard name. A shard has at most one poll. It has
+// none while its buffer is full or its parents are not drained. A driver must not run two polls of a shard at once; it
+// chooses how often it polls (Lambda: once a second).
 func (m *Mapping) Polls() []Poll {
 	var polls []Poll
 	for _, s := range m.shards {
@@ -168,17 +176,18 @@ func (m *Mapping) readable(s *shard) bool {
 	return true
 }
 
-// Read takes the answer of a poll: the records found, in order, and whether the shard is closed and has no more. No records is an answer too.
+// Read takes the answer to a poll: the records found, in order, which may be none. ended says that the shard is closed
+// and has no more records.
 //
-// Errors: ErrUnknownShard; a shard whose parents are not drained; a sequence number that is none; records out of order, behind the
-// position polled for, or after the end.
+// Errors: ErrUnknownShard; a shard whose parents are not drained; an invalid sequence number; records out of order,
+// before the position of the poll, or after the end of the shard.
 func (m *Mapping) Read(id ShardID, records []Record, ended bool, now time.Time) error {
 	s := m.find(id)
 	if s == nil {
 		return fmt.Errorf("read %q: %w", id, ErrUnknownShard)
 	}
 	if !m.readable(s) {
-		return fmt.Errorf("read %s: its parents %v are not drained, want no read before", id, s.parents)
+		return fmt.Errorf("read %s: its parents %v are not drained, want them drained first", id, s.parents)
 	}
 	if err := s.validateRead(records); err != nil {
 		return fmt.Errorf("read %s: %w", id, err)
@@ -188,8 +197,9 @@ func (m *Mapping) Read(id ShardID, records []Record, ended bool, now time.Time) 
 	return nil
 }
 
-// Invocations says which batches are to be started now, and what is given up for its age. Each batch is reported once; the mapping takes it
-// for running until Finished. At most ParallelizationFactor batches of a shard run at once, and no partition key is in two of them.
+// Invocations returns the batches to start now, and the records discarded because of their age. It returns each batch
+// once; the batch counts as running until Finished. At most ParallelizationFactor batches of a shard run at once, and
+// no partition key is in two of them.
 func (m *Mapping) Invocations(now time.Time) ([]Invocation, []Discarded) {
 	var started []Invocation
 	var gaveUp []Discarded
@@ -210,9 +220,10 @@ func (m *Mapping) Invocations(now time.Time) ([]Invocation, []Discarded) {
 	return started, gaveUp
 }
 
-// Finished takes the answer of one invocation, and says what is given up for it.
+// Finished takes the result of one invocation, and returns the records discarded because of it.
 //
-// Errors: ErrUnknownInvocation: it was answered before, or belongs to another Mapping; a Result without Outcome.
+// Errors: ErrUnknownInvocation: the invocation was finished before, or belongs to another Mapping; a Result without a
+// valid Outcome.
 func (m *Mapping) Finished(id InvocationID, result Result, now time.Time) ([]Discarded, error) {
 	f, ok := m.running[id]
 	if !ok {
@@ -225,9 +236,9 @@ func (m *Mapping) Finished(id InvocationID, result Result, now time.Time) ([]Dis
 	return f.shard.finish(f.worker, result, now, m.settings), nil
 }
 
-// Wake says when something will be due by time alone: a batching window closes, a wait before a retry ends, a record that waits for its retry
-// grows too old. It is now if inputs came since the last call of Invocations, never earlier, and false if nothing is due without a further
-// input.
+// Wake returns when to call Invocations next: when a batching window closes, a wait before a retry ends, or a record
+// that waits for its retry grows too old. It returns now if inputs came since the last call of Invocations, and never
+// an earlier time. It returns false if nothing will be due without a further input.
 func (m *Mapping) Wake(now time.Time) (time.Time, bool) {
 	var earliest time.Time
 	found := false

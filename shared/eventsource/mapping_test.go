@@ -117,7 +117,8 @@ const goldenSnapshot = `{"discovered":true,"shards":[` +
 	`{"id":"s1","parents":["s0"],"position":{"from":"AT_SEQUENCE_NUMBER","sequence":"4"}},` +
 	`{"id":"s2","parents":["s0"],"position":{"from":"TRIM_HORIZON"}}]}`
 
-// TestSnapshot: a mapping goes on from what its snapshot says, under other settings too, and says it in the same bytes for ever.
+// TestSnapshot: a mapping goes on from what its snapshot says, under other settings too, and says it in the same bytes
+// for ever.
 func TestSnapshot(t *testing.T) {
 	s := newScript(t, settings())
 	s.list("s0", "s1 < s0", "s2 < s0")

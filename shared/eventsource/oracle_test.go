@@ -54,7 +54,8 @@ func (w *world) giveUp(list []eventsource.Discarded) {
 	}
 }
 
-// delivered is how many records from the front count as processed: the documented rules, written a second time and plainly.
+// delivered is how many records from the front count as processed: the documented rules, written a second time and
+// plainly.
 func (w *world) delivered(records []eventsource.Record, r eventsource.Result) int {
 	if r.Outcome == eventsource.FunctionError || r.Outcome == eventsource.Throttled {
 		return 0

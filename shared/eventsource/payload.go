@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Source is what every record of an event says about the stream it comes from.
+// Source describes the stream in every record of an event.
 type Source struct {
 	StreamARN string // "arn:aws:kinesis:us-east-1:123456789012:stream/events"
 	Region    string // "us-east-1"
@@ -20,9 +20,9 @@ const (
 	eventTail = `]}`
 )
 
-// AppendEvent appends to dst the event that Lambda sends for a batch of one shard, byte for byte in Lambda's order of fields, without
-// white space. Data is standard base64 with padding; approximateArrivalTimestamp is a number of seconds with three decimals (finer
-// digits of Arrival are cut off); bytes of a string that are not UTF-8 become U+FFFD.
+// AppendEvent appends to dst the event that Lambda sends for a batch of one shard, with the fields in Lambda's order
+// and without white space. Data is standard base64 with padding. approximateArrivalTimestamp is a number of seconds
+// with three decimals; finer digits of Arrival are cut off. Bytes of a string that are not UTF-8 become U+FFFD.
 //
 // Source: AWS Lambda Developer Guide, with-kinesis (example event); github.com/aws/aws-lambda-go, events.KinesisEvent.
 func AppendEvent(dst []byte, source Source, shard ShardID, records []Record) []byte {
@@ -59,14 +59,15 @@ func appendRecord(dst []byte, r *Record, middle, tail []byte) []byte {
 	return append(dst, tail...)
 }
 
-// appendMiddle writes what lies between the arrival and the second mention of the sequence number: the same for all records of a shard.
+// appendMiddle writes the part between the arrival and the second sequence number. It is the same for all records of a
+// shard.
 func appendMiddle(dst []byte, shard ShardID) []byte {
 	dst = append(dst, `},"eventSource":"aws:kinesis","eventVersion":"1.0","eventID":"`...)
 	dst = appendEscaped(dst, string(shard))
 	return append(dst, ':')
 }
 
-// appendTail writes what follows the eventID.
+// appendTail writes the part after the eventID.
 func appendTail(dst []byte, source Source) []byte {
 	dst = append(dst, `","eventName":"aws:kinesis:record","invokeIdentityArn":`...)
 	dst = appendString(dst, source.RoleARN)
@@ -91,10 +92,10 @@ func appendSeconds(dst []byte, t time.Time) []byte {
 
 // envelope counts bytes of event JSON for the records of one shard, as AppendEvent writes them.
 type envelope struct {
-	perRecord int // what does not depend on the record, and a comma
+	perRecord int // bytes that do not depend on the record, with a comma
 }
 
-// perEvent is what an event has besides its records: eventHead and eventTail, less the one comma too many.
+// perEvent is the size of eventHead and eventTail, minus the comma that the last record does not have.
 const perEvent = len(eventHead) + len(eventTail) - 1
 
 func newEnvelope(source Source, shard ShardID) envelope {
@@ -109,7 +110,7 @@ func (e envelope) size(r *Record) int {
 		base64.StdEncoding.EncodedLen(len(r.Data)) + len(appendSeconds(seconds[:0], r.Arrival))
 }
 
-// EventSize is len(AppendEvent(nil, source, shard, records)), without writing it.
+// EventSize returns len(AppendEvent(nil, source, shard, records)) without writing the event.
 func EventSize(source Source, shard ShardID, records []Record) int {
 	if len(records) == 0 {
 		return len(eventHead) + len(eventTail)
@@ -153,7 +154,7 @@ func appendEscaped(dst []byte, s string) []byte {
 	return append(dst, s[plain:]...)
 }
 
-// escapedLen is how many bytes appendEscaped writes for s.
+// escapedLen returns the number of bytes that appendEscaped writes for s.
 func escapedLen(s string) int {
 	size := 0
 	for i := 0; i < len(s); {
@@ -164,8 +165,9 @@ func escapedLen(s string) int {
 	return size
 }
 
-// escapeAt says how many bytes of s the character at i takes, and how many it takes in JSON. They differ exactly when it must be rewritten:
-// 2 for a short escape, 6 for a \u escape, 3 for U+FFFD in place of a byte that is not UTF-8.
+// escapeAt returns how many bytes the character at i takes in s, and how many it takes in JSON. They differ exactly
+// when it must be rewritten: 2 for a short escape, 6 for a \u escape, 3 for U+FFFD in place of a byte that is not
+// UTF-8.
 func escapeAt(s string, i int) (width, escaped int) {
 	c := s[i]
 	switch {

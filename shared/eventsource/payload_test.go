@@ -46,7 +46,8 @@ func TestAppendEventGolden(t *testing.T) {
 	}
 }
 
-// TestAppendEventDecodes: whatever the strings, Lambda's own Go type reads back what was written, and EventSize counted it.
+// TestAppendEventDecodes: whatever the strings, Lambda's own Go type reads back what was written, and EventSize counted
+// it.
 func TestAppendEventDecodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.RuneFrom([]rune("a\"\\/\b\f\n\r\t\x00\x1f\x7f<>&\u2028é😀\ufffd"))))

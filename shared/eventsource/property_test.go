@@ -10,9 +10,9 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestEveryRecordIsDeliveredInOrder: under resharding, failures of all kinds, throttling and restarts, every record is processed with success
-// at least once or given up by rule, in order per key; batches keep their bounds, one key is never in two running batches, and a child never
-// comes before its parent. Listing order does not matter.
+// TestEveryRecordIsDeliveredInOrder: under resharding, failures of all kinds, throttling and restarts, every record is
+// processed with success at least once or given up by rule, in order per key; batches keep their bounds, one key is
+// never in two running batches, and a child never comes before its parent. Listing order does not matter.
 func TestEveryRecordIsDeliveredInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
@@ -56,9 +56,9 @@ func (w *world) drain() {
 	w.Fatalf("the stream is not drained")
 }
 
-// TestPoisonIsIsolated: a function that cannot go over a bad record unless that is the first of its batch, when it sets it aside, gets over
-// each with one more invocation if it reports where it stands. If it crashes unless the bad record is alone, each is delivered at most
-// log2(n) + 1 times. Nothing is given up, with no retry allowed.
+// TestPoisonIsIsolated: a function that cannot go over a bad record unless that is the first of its batch, when it sets
+// it aside, gets over each with one more invocation if it reports where it stands. If it crashes unless the bad record
+// is alone, each is delivered at most log2(n) + 1 times. Nothing is given up, with no retry allowed.
 func TestPoisonIsIsolated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 200).Draw(t, "records")

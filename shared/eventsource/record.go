@@ -7,10 +7,10 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// ShardID names a shard: "shardId-000000000006".
+// ShardID is the name of a shard: "shardId-000000000006".
 type ShardID string
 
-// Shard is a shard as a listing shows it: its name, and the one or two shards it was split or merged from.
+// Shard is a shard in a listing: its name, and the one or two shards that it was split or merged from.
 type Shard struct {
 	ID      ShardID
 	Parents []ShardID
@@ -21,7 +21,7 @@ type Sequence = event.Sequence
 
 const maxSequenceDigits = 129
 
-// validateSequence names what keeps s from being a sequence number: decimal digits, at most 129 of them.
+// validateSequence returns an error unless s is a sequence number: 1 to 129 decimal digits.
 //
 // Source: Amazon Kinesis API Reference, SequenceNumber (pattern 0|([1-9]\d{0,128})).
 func validateSequence(s Sequence) error {
@@ -36,28 +36,28 @@ func validateSequence(s Sequence) error {
 	return nil
 }
 
-// Record is one record of a shard, as Kinesis keeps it: none of its fields differs between a delivery and its retry.
-// Data is shared, never copied or written to: who passes a record in must not change it afterwards, nor may who gets it out.
+// Record is one record of a shard, as Kinesis stores it. A retry delivers the same fields as the first delivery. Data
+// is shared, never copied: neither the code that passes a record in nor the code that gets it may change it.
 type Record struct {
 	PartitionKey string
 	Sequence     Sequence
 	Data         []byte
-	// Arrival is ApproximateArrivalTimestamp: approximate, millisecond precision, not ordered within a shard.
+	// Arrival is ApproximateArrivalTimestamp. It has millisecond precision and is not ordered within a shard.
 	Arrival time.Time
 }
 
-// From says where a reading begins, in the words of Kinesis' ShardIteratorType.
+// From says where reading begins, in the words of Kinesis' ShardIteratorType.
 type From string
 
-// AtSequence and AfterSequence go with a sequence number, the others without.
+// AtSequence and AfterSequence need a sequence number; the others must not have one.
 const (
-	TrimHorizon   From = "TRIM_HORIZON"          // the oldest record the shard still has
-	Latest        From = "LATEST"                // only what is put after the reading began
+	TrimHorizon   From = "TRIM_HORIZON"          // the oldest record that the shard still has
+	Latest        From = "LATEST"                // the first record put after reading began
 	AtSequence    From = "AT_SEQUENCE_NUMBER"    // the record with the sequence number, or the next one
 	AfterSequence From = "AFTER_SEQUENCE_NUMBER" // the record after the sequence number
 )
 
-// Position is where a reading of a shard begins. The zero value is no position.
+// Position says where to begin reading a shard. The zero value is not a valid position.
 type Position struct {
 	From     From     `json:"from"`
 	Sequence Sequence `json:"sequence,omitempty"`
@@ -76,7 +76,7 @@ func (p Position) validate() error {
 	return fmt.Errorf("position %q is unknown, want %s, %s, %s or %s", p.From, TrimHorizon, Latest, AtSequence, AfterSequence)
 }
 
-// admits reports whether a record with the sequence number s lies at or behind p.
+// admits says whether a record with the sequence number s may follow p.
 func (p Position) admits(s Sequence) bool {
 	switch p.From {
 	case AtSequence:

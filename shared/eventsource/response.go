@@ -6,36 +6,38 @@ import (
 	"errors"
 )
 
-// ErrThrottled says that the function was not invoked at all, for want of concurrency (Lambda's TooManyRequestsException, 429).
-// Wrap it in what is passed to ParseResponse.
+// ErrThrottled means that the function was not invoked, because no concurrency was free (Lambda's
+// TooManyRequestsException, 429). Wrap it in the error passed to ParseResponse.
 var ErrThrottled = errors.New("function throttled")
 
-// Outcome is how one invocation ended. The zero value is none, so that a forgotten result is never taken for success.
+// Outcome says how one invocation ended. The zero value is invalid, so a forgotten result never counts as success.
 type Outcome int
 
-// Only Returned may carry failures; Mapping.Finished compares a response with the batch.
+// Only a Returned result may have failures. Mapping.Finished checks them against the batch.
 const (
-	Returned      Outcome = iota + 1 // the function returned a response of the right form
+	Returned      Outcome = iota + 1 // the function returned a well-formed response
 	BadResponse                      // the function returned something else
 	FunctionError                    // the function returned an error, crashed or timed out
 	Throttled                        // the function was not invoked
 )
 
-// Result is the answer of one invocation: what ParseResponse makes of it, or what a simulation invents.
+// Result is the result of one invocation. ParseResponse returns it, or a simulation makes it up.
 type Result struct {
 	Outcome Outcome
-	// Failures are the sequence numbers the function returned as itemIdentifiers, in its order; empty means success.
+	// Failures has the sequence numbers that the function returned as itemIdentifiers, in its order. With Returned, none
+	// means success.
 	Failures []Sequence
 }
 
-// ParseResponse reads the payload a function returned, or the error of invoking it.
+// ParseResponse parses the payload that a function returned, or the error of invoking it.
 //
-// Success (Returned without failures) is an empty payload, null, "", [], {}, an object whose batchItemFailures is absent, null or empty.
-// Failures are batchItemFailures: [{"itemIdentifier": "<sequence number>"}, ...]. A name spelt differently is another name: without
-// batchItemFailures an object is success, without itemIdentifier an element makes the response bad. All else is BadResponse, which the
-// mapping takes for a complete failure if ReportBatchItemFailures is set, else for success.
+// These payloads are success (Returned without failures): an empty payload, null, "", [], {}, and an object whose
+// batchItemFailures is absent, null or empty. Failures have the form batchItemFailures: [{"itemIdentifier": "<sequence
+// number>"}, ...]. Names are case-sensitive: an object without batchItemFailures is success, and an element without
+// itemIdentifier makes the response bad. Any other payload is BadResponse. The mapping treats that as a complete
+// failure if ReportBatchItemFailures is set, and as success otherwise.
 //
-// Source: AWS Lambda Developer Guide, services-kinesis-batchfailurereporting. "" and [] are recorded behaviour
+// Source: AWS Lambda Developer Guide, services-kinesis-batchfailurereporting; for "" and [], recorded behaviour
 // (localstack/localstack, test_kinesis_report_batch_item_success_scenarios, validated against AWS).
 func ParseResponse(payload []byte, err error) Result {
 	switch {
@@ -56,7 +58,7 @@ func parseFailures(payload []byte) ([]Sequence, bool) {
 	if len(payload) == 0 {
 		return nil, true
 	}
-	// Maps, not structs: encoding/json would match the names of a struct whatever their case.
+	// Use maps, not structs: encoding/json matches the names of struct fields without regard to case.
 	var object map[string]json.RawMessage
 	if err := json.Unmarshal(payload, &object); err != nil {
 		return nil, emptyNonObject(payload)

@@ -67,8 +67,8 @@ func TestParseResponseErrors(t *testing.T) {
 	}
 }
 
-// FuzzParseResponse: any payload is success, a list of non-empty identifiers, or a bad response; and reading what was understood once more
-// changes nothing.
+// FuzzParseResponse: any payload is success, a list of non-empty identifiers, or a bad response; and reading what was
+// understood once more changes nothing.
 func FuzzParseResponse(f *testing.F) {
 	for _, seed := range []string{``, `null`, `{"batchItemFailures":[{"itemIdentifier":"495"}]}`, `{"batchItemFailures":[{"foo":1}]}`, `[{}]`} {
 		f.Add([]byte(seed))

@@ -33,8 +33,8 @@ func (s *shard) finish(w *worker, r Result, now time.Time, settings Settings) []
 	return nil
 }
 
-// throttled makes the shard wait, since its other batches go to the same function. The batch has not been tried. Further throttles of
-// batches that were under way already do not make it wait longer.
+// throttled makes the whole shard wait, because its other batches go to the same function. The throttled batch does not
+// count as tried. Throttles of other batches that were running already do not make the shard wait longer.
 func (s *shard) throttled(now time.Time) {
 	if now.Before(s.paused) {
 		return
@@ -43,7 +43,8 @@ func (s *shard) throttled(now time.Time) {
 	s.paused = now.Add(wait(s.throttles))
 }
 
-// progress drops the finished records of a batch. The rest, if any, is retried at once, with its retries counted anew.
+// progress drops the finished records of a batch. The rest, if any, is retried at once, and its count of failures
+// restarts.
 func (s *shard) progress(w *worker, b *batch, done int) {
 	s.release(b, done)
 	b.failed = 0
@@ -52,7 +53,7 @@ func (s *shard) progress(w *worker, b *batch, done int) {
 	}
 }
 
-// trim gives up the records at the front of waiting batches that are too old.
+// trim discards records that are too old from the front of waiting batches.
 func (s *shard) trim(now time.Time, settings Settings) []Discarded {
 	if settings.MaximumRecordAge == NoLimit {
 		return nil
@@ -77,7 +78,7 @@ func (s *shard) trim(now time.Time, settings Settings) []Discarded {
 	return gaveUp
 }
 
-// release lets go of records at the front of a batch: delivered or given up.
+// release removes the first n records of a batch, which were delivered or discarded.
 func (s *shard) release(b *batch, n int) {
 	for _, key := range b.keys[:n] {
 		key.taken--
@@ -89,12 +90,12 @@ func (s *shard) release(b *batch, n int) {
 	b.records, b.keys = b.records[n:], b.keys[n:]
 }
 
-// due: a call of Invocations may find something to do.
+// due says whether a call of Invocations may find work.
 func (s *shard) due(now time.Time) bool {
 	return s.changed || s.timed && !now.Before(s.dueAt)
 }
 
-// schedule notes when something will be due by time alone. Everything due now has been done.
+// schedule notes when work will be due by time alone, after everything that is due now has been done.
 func (s *shard) schedule(settings Settings) {
 	s.changed, s.timed = false, false
 	for i := range s.workers {
@@ -119,7 +120,7 @@ func (s *shard) note(at time.Time) {
 	}
 }
 
-// wake is when the shard's next call of Invocations is due.
+// wake returns when the shard's next call of Invocations is due.
 func (s *shard) wake(now time.Time) (time.Time, bool) {
 	if s.changed {
 		return now, true

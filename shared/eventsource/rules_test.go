@@ -28,7 +28,8 @@ func parallel(n int) func(*eventsource.Settings) {
 	return func(s *eventsource.Settings) { s.ParallelizationFactor = n }
 }
 
-// TestBatching: how records become batches. Of the keys, with two workers, a b c are at home at one and d e f at the other.
+// TestBatching: how records become batches. Of the keys, with two workers, a b c are at home at one and d e f at the
+// other.
 func TestBatching(t *testing.T) {
 	threeRecords := eventsource.EventSize(source, "s0", records("a1 a2 a3", start))
 	runRules(t, []rule{

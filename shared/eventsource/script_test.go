@@ -16,8 +16,8 @@ const longEnough = 10 * time.Second
 // start is the time at which every script begins; records arrive then unless told otherwise.
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// script tells a mapping what happens and checks what it answers. Records are written "a1 b2": partition key, sequence number; batches
-// "s0: a1 b2"; what was given up "RetryAttemptsExhausted s0: a1 (4)", with the invoke count.
+// script tells a mapping what happens and checks what it answers. Records are written "a1 b2": partition key, sequence
+// number; batches "s0: a1 b2"; what was given up "RetryAttemptsExhausted s0: a1 (4)", with the invoke count.
 type script struct {
 	t       testing.TB
 	m       *eventsource.Mapping

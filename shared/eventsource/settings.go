@@ -25,38 +25,42 @@ const (
 	largestPlainBatch = 10
 )
 
-// Settings are the settings of the mapping, under AWS's names. Begin with Defaults.
+// Settings holds the settings of a mapping, under AWS's names. Begin with Defaults.
 //
 // Source: AWS Lambda API Reference, CreateEventSourceMapping; Developer Guide, services-kinesis-parameters.
 type Settings struct {
-	// Source names the stream in the event. The mapping counts its bytes against MaxPayload and uses it for nothing else.
+	// Source describes the stream in the event. The mapping uses it only to count event bytes against MaxPayload.
 	Source Source
-	// BatchSize is the most records one batch may have: 1 to 10,000, AWS's default 100.
+	// BatchSize is the most records that one batch may have: 1 to 10,000; AWS's default is 100.
 	BatchSize int
-	// MaximumBatchingWindow is how long a batch may gather, from the reading of its first record: 0 (at once) to 300 s, AWS's default 0.
+	// MaximumBatchingWindow is how long a batch may gather records after its first record was read: 0 s (not at all) to
+	// 300 s; AWS's default is 0 s.
 	MaximumBatchingWindow time.Duration
-	// ParallelizationFactor is how many batches of one shard may run at once: 1 to 10, AWS's default 1.
+	// ParallelizationFactor is the most batches of one shard that may run at once: 1 to 10; AWS's default is 1.
 	ParallelizationFactor int
-	// BisectBatchOnFunctionError splits a batch that failed as a whole in two: after a function error and, ours, after a response that is a
-	// complete failure. AWS's default: false.
+	// BisectBatchOnFunctionError splits a batch in two when it failed as a whole: after a function error and (ours) after
+	// a response that is a complete failure. AWS's default is false.
 	BisectBatchOnFunctionError bool
-	// MaximumRetryAttempts is how often a batch is tried again before it is given up: 0 to 10,000, or NoLimit, AWS's default.
-	// Danger: an applied position runs past what is given up, so the speed layer wants NoLimit (docs/design.md 3.3).
+	// MaximumRetryAttempts is the most retries of a batch before the mapping discards it: 0 to 10,000, or NoLimit, which
+	// is AWS's default. Danger: applied positions move past discarded records, so the speed layer needs NoLimit
+	// (docs/design.md 3.3).
 	MaximumRetryAttempts int
-	// MaximumRecordAge is the age, from Arrival, at which a record is given up: above 0, at most 604,800 s, or NoLimit, AWS's default.
-	// Danger: as for MaximumRetryAttempts.
+	// MaximumRecordAge is the age since Arrival at which the mapping discards a record: above 0 s, at most 604,800 s, or
+	// NoLimit, which is AWS's default. Danger: as for MaximumRetryAttempts, the speed layer needs NoLimit.
 	MaximumRecordAge time.Duration
-	// ReportBatchItemFailures makes the mapping look at responses; without it whatever a function returns is success. AWS's default: false.
+	// ReportBatchItemFailures makes the mapping parse responses. Without it, whatever a function returns is success. AWS's
+	// default is false.
 	ReportBatchItemFailures bool
-	// StartingPosition is TrimHorizon or Latest and has no default. With Latest, what is put between the first poll of a shard and the first
-	// record read from it is lost if the mapping is restored in between (accepted: AWS, too, says to use TRIM_HORIZON).
+	// StartingPosition is TrimHorizon or Latest; it has no default. With Latest, records put between the first poll of a
+	// shard and the first record read from it are lost if the mapping is restored in between. This is a known limit: AWS
+	// also recommends TRIM_HORIZON.
 	StartingPosition From
-	// MaxPayload is the most bytes of event JSON one batch may have, counted as AppendEvent writes it; default MaxLambdaPayload. A record
-	// that passes it by itself is a batch by itself.
+	// MaxPayload is the most bytes of event JSON that one batch may have, as AppendEvent writes it; the default is
+	// MaxLambdaPayload. A record that exceeds it alone gets a batch of its own.
 	MaxPayload int
 }
 
-// Defaults are AWS's. StartingPosition, which AWS demands, and Source are left to be set.
+// Defaults returns AWS's defaults. The caller must set StartingPosition, which AWS requires, and Source.
 func Defaults() Settings {
 	return Settings{
 		BatchSize:             100,
@@ -67,8 +71,8 @@ func Defaults() Settings {
 	}
 }
 
-// Validate names every setting with which the mapping cannot run. Windows and ages below a second are allowed: AWS counts in seconds,
-// a laptop need not. See ValidateAWS.
+// Validate returns an error that names every invalid setting. It allows windows and ages below a second, which AWS does
+// not; see ValidateAWS.
 func (s Settings) Validate() error {
 	var errs []error
 	within := func(name string, value, low, high int64, special bool) {
@@ -94,11 +98,12 @@ func (s Settings) Validate() error {
 	return errors.Join(errs...)
 }
 
-// ValidateAWS is Validate, and if that is content names every setting that AWS would refuse all the same: whole seconds, an age of at least a
-// minute, a window of at least a second for batches of more than ten, Lambda's payload limit.
+// ValidateAWS calls Validate and, if that finds nothing, returns an error that names every setting that AWS would
+// refuse. AWS requires whole seconds, an age of at least a minute, a window of at least a second for batches of more
+// than ten records, and at most Lambda's payload limit.
 //
-// Source: AWS Lambda API Reference, CreateEventSourceMapping: "When you set BatchSize to a value greater than 10, you must set
-// MaximumBatchingWindowInSeconds to at least 1."
+// Source: AWS Lambda API Reference, CreateEventSourceMapping: "When you set BatchSize to a value greater than 10, you
+// must set MaximumBatchingWindowInSeconds to at least 1."
 func (s Settings) ValidateAWS() error {
 	if err := s.Validate(); err != nil {
 		return err

@@ -8,11 +8,11 @@ import (
 
 const (
 	maxPoll = 10_000 // records of one GetRecords call
-	// buffered is how many records a shard may hold besides those in batches, at least: one full poll. Ours.
+	// buffered is the least room of a shard for records that are not in batches: one full poll. This is ours.
 	buffered = maxPoll
 )
 
-// shard is what the mapping holds of one shard: where the reading stands, what waits, and the batches at work.
+// shard is the state of one shard: the position of the next poll, the waiting records, and the running batches.
 type shard struct {
 	id       ShardID
 	parents  []ShardID
@@ -21,18 +21,18 @@ type shard struct {
 	next  Position // where the next poll begins
 	ended bool
 
-	pending []entry // read, not yet in a batch, in order
+	pending []entry // records that are read but not yet in a batch, in order
 	bytes   int     // of event JSON in pending
 	keys    map[string]*partition
 	workers []worker
 	choices []choice // scratch, one per worker
 
-	throttles int       // in a row
-	paused    time.Time // nothing starts before: the function was throttled
+	throttles int       // number of throttles in a row
+	paused    time.Time // no batch starts before this time, because the function was throttled
 
 	changed bool      // inputs came since the last schedule
-	timed   bool      // something will be due by time alone
-	dueAt   time.Time // ... and then
+	timed   bool      // work will be due by time alone, at dueAt
+	dueAt   time.Time // when work is due, if timed
 }
 
 // entry is a record that waits to be put into a batch.
@@ -63,10 +63,10 @@ func newShard(s Shard, next Position, settings Settings) *shard {
 	}
 }
 
-// drained: read to its end, every record finished.
+// drained says whether the shard was read to its end and every record is finished.
 func (s *shard) drained() bool { return s.ended && len(s.keys) == 0 }
 
-// room is how many records may be read now.
+// room returns how many records may be read now.
 func (s *shard) room(settings Settings) int {
 	batches := settings.ParallelizationFactor + 1
 	if s.ended || s.bytes >= batches*settings.MaxPayload {
@@ -106,7 +106,8 @@ func (s *shard) append(records []Record, now time.Time, settings Settings) {
 	s.changed = s.changed || len(records) > 0
 }
 
-// partition finds or makes a key. AWS does not say which keys share a batch; that a hash of the key decides is ours.
+// partition finds or creates the partition of a key. AWS does not document which keys share a batch. That a hash of the
+// key decides is ours.
 func (s *shard) partition(name string, workers int) *partition {
 	if key, ok := s.keys[name]; ok {
 		return key
@@ -117,7 +118,8 @@ func (s *shard) partition(name string, workers int) *partition {
 	return key
 }
 
-// prepare gives idle workers their batches and trims what is too old, until there is no more to trim: trimming frees workers and keys.
+// prepare gives idle workers their batches and trims records that are too old. Trimming frees workers and keys, so it
+// repeats until there is nothing to trim.
 func (s *shard) prepare(now time.Time, settings Settings) []Discarded {
 	var gaveUp []Discarded
 	for {
@@ -145,8 +147,9 @@ func (s *shard) form(now time.Time, settings Settings) {
 	}
 }
 
-// choose sorts what waits to the idle workers, each up to a full batch, and returns how many entries it looked at. One key goes to one worker,
-// and none that is in a batch goes anywhere: so order holds per key whichever worker takes it.
+// choose assigns waiting records to the idle workers, each up to a full batch, and returns how many entries it looked
+// at. One key goes to one worker, and a key that is in a batch goes to none. So each key keeps its order, whichever
+// worker takes it.
 func (s *shard) choose(settings Settings) (seen int) {
 	open := 0
 	for i := range s.choices {
@@ -176,8 +179,9 @@ func (s *shard) choose(settings Settings) (seen int) {
 	return seen
 }
 
-// workerFor is the key's home or, while that one is failing, the next one that is not: a failing batch blocks only its own keys, until they
-// fill what the shard may hold. Ours. It is asked only while some worker is idle; that one is not failing.
+// workerFor returns the key's home worker or, while that one is failing, the next worker that is not. So a failing
+// batch blocks only its own keys, until they fill the room of the shard. This is ours. Callers call it only while some
+// worker is idle, and so not failing.
 func (s *shard) workerFor(key *partition) int {
 	at := key.home
 	for s.workers[at].failing {
@@ -186,7 +190,8 @@ func (s *shard) workerFor(key *partition) int {
 	return at
 }
 
-// dueTime: a full batch at once, another when the window has passed since its first record was read; none while the shard waits.
+// dueTime returns when a choice becomes a batch: a full one at once, another one when the window since the reading of
+// its first record has passed; neither before the shard's pause ends.
 func (s *shard) dueTime(c *choice, settings Settings) time.Time {
 	if c.full {
 		return s.paused
@@ -206,7 +211,7 @@ func (s *shard) take(at []int) *batch {
 	return b
 }
 
-// compact closes the gaps that take left among the first seen entries, by moving the others up to the rest.
+// compact closes the gaps that take left among the first seen entries: it moves the remaining ones next to the rest.
 func (s *shard) compact(seen int) {
 	to := seen
 	for i := seen - 1; i >= 0; i-- {
@@ -219,7 +224,7 @@ func (s *shard) compact(seen int) {
 	s.pending = s.pending[to:]
 }
 
-// startable reports whether the worker's batch is to be started now.
+// startable says whether the worker's batch may start now.
 func (s *shard) startable(w *worker, now time.Time) bool {
 	b := w.waiting()
 	return b != nil && !now.Before(s.paused) && !now.Before(b.ready)

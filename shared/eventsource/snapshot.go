@@ -5,14 +5,15 @@ import (
 	"fmt"
 )
 
-// Snapshot is from where a restart goes on: of each shard the position before its lowest unfinished record. What was finished above it is
-// delivered again, and batches may be cut differently, under other settings too. Given-up records count as finished.
+// Snapshot is the state from which a restart continues: for each shard, the position before its lowest unfinished
+// record. After a restart, finished records above that position are delivered again, and batches may be cut
+// differently, even under other settings. Discarded records count as finished.
 type Snapshot struct {
-	Discovered bool            `json:"discovered"` // a listing was seen: shards met from now on are new
-	Shards     []ShardSnapshot `json:"shards"`     // by name
+	Discovered bool            `json:"discovered"` // a listing was taken, so shards listed from now on are new
+	Shards     []ShardSnapshot `json:"shards"`     // sorted by name
 }
 
-// ShardSnapshot is one shard of a Snapshot. Drained: its children may be read.
+// ShardSnapshot is one shard of a Snapshot. If it is Drained, its children may be read.
 type ShardSnapshot struct {
 	ID       ShardID   `json:"id"`
 	Parents  []ShardID `json:"parents,omitempty"`
@@ -20,7 +21,8 @@ type ShardSnapshot struct {
 	Drained  bool      `json:"drained,omitempty"`
 }
 
-// Checkpoint is the position before the lowest record of the shard that is not finished, or after the last if all are. False: unknown shard.
+// Checkpoint returns the position before the lowest unfinished record of a shard, or after its last record if all are
+// finished. It returns false for an unknown shard.
 func (m *Mapping) Checkpoint(id ShardID) (Position, bool) {
 	if s := m.find(id); s != nil {
 		return s.checkpoint(), true
@@ -49,7 +51,7 @@ func (s *shard) checkpoint() Position {
 	return Position{From: AtSequence, Sequence: lowest}
 }
 
-// Snapshot copies what must outlive the mapping. It changes nothing.
+// Snapshot copies the state that must outlive the mapping. It does not change the mapping.
 func (m *Mapping) Snapshot() Snapshot {
 	snapshot := Snapshot{Discovered: m.discovered, Shards: make([]ShardSnapshot, 0, len(m.shards))}
 	for _, s := range m.shards {
@@ -60,10 +62,10 @@ func (m *Mapping) Snapshot() Snapshot {
 	return snapshot
 }
 
-// Restore makes a mapping that goes on from a snapshot, under the same settings or others. Its invocations are numbered from 1 again: answers
-// to those of the mapping before must be kept from it.
+// Restore returns a mapping that continues from a snapshot, under the same settings or others. It numbers its
+// invocations from 1 again, so the driver must not pass it results of the earlier mapping.
 //
-// Errors: that of Settings.Validate; a shard without name, named twice, or with a position that is none.
+// Errors: those of Settings.Validate; a shard without a name, listed twice, or with an invalid position.
 func Restore(settings Settings, snapshot Snapshot) (*Mapping, error) {
 	m, err := New(settings)
 	if err != nil {

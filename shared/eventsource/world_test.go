@@ -15,8 +15,9 @@ import (
 // worldKeys are the partition keys; a shard holds a range of them, by index, as Kinesis' shards hold ranges of hashes.
 const worldKeys = "abcdefgh"
 
-// world is a stream that reshards, a function that fails, and a mapping between them that is restarted at times; it checks at every step what
-// must hold at every step. A twin gets the same inputs, listings in another order: it must answer alike.
+// world is a stream that reshards, a function that fails, and a mapping between them that is restarted at times; it
+// checks at every step what must hold at every step. A twin gets the same inputs, listings in another order: it must
+// answer alike.
 type world struct {
 	*rapid.T
 	settings eventsource.Settings

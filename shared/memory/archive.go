@@ -11,7 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 )
 
-// Archive keeps objects in memory. The zero Archive is empty and ready.
+// Archive stores objects in memory. The zero Archive is empty and ready to use.
 type Archive struct {
 	Hook Hook
 	Now  func() time.Time // the store's own clock; nil: answers carry no date
@@ -23,7 +23,8 @@ type Archive struct {
 
 var _ archive.Archive = (*Archive)(nil)
 
-// date is the clock of an answer: of success, or of what the archive itself says went wrong. Any other error is the want of an answer.
+// date returns the date of an answer: of success, or of an error that the archive itself reports. Any other error means
+// that no answer came, so there is no date.
 func (a *Archive) date(err error) time.Time {
 	answered := err == nil || errors.Is(err, archive.ErrExists) || errors.Is(err, archive.ErrNotFound)
 	if a.Now == nil || !answered {
@@ -56,7 +57,7 @@ func (a *Archive) Put(ctx context.Context, key archive.Key, body []byte) (time.T
 	return a.date(err), err
 }
 
-// search is where key stands or would stand.
+// search returns the index of key in the sorted keys, or the index where it belongs.
 func (a *Archive) search(key archive.Key) int {
 	return sort.Search(len(a.keys), func(i int) bool { return a.keys[i] >= key })
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Catalog keeps the control table in memory. The zero Catalog is empty and ready.
+// Catalog stores the control table in memory. The zero Catalog is empty and ready to use.
 type Catalog struct {
 	Hook Hook
 

@@ -295,7 +295,8 @@ func TestFaultOfARead(t *testing.T) {
 	}
 }
 
-// TestHookMayCall: the hook is called without locks held, so it may look at the very store, as a test does that acts between two calls.
+// TestHookMayCall: the hook is called without locks held, so it may look at the very store, as a test does that acts
+// between two calls.
 func TestHookMayCall(t *testing.T) {
 	var s *stores
 	s = newStores(func(memory.Call) memory.Fault {

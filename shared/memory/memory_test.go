@@ -113,8 +113,8 @@ func TestQueueTake(t *testing.T) {
 	}
 }
 
-// TestSpeedItemsExpire: by the given clock, at the latest after 10,000 puts. An item of the last second, one that never expires, and all
-// items without a clock stay.
+// TestSpeedItemsExpire: by the given clock, at the latest after 10,000 puts. An item of the last second, one that never
+// expires, and all items without a clock stay.
 func TestSpeedItemsExpire(t *testing.T) {
 	for name, clock := range map[string]func() time.Time{"by Now": now, "never without Now": nil} {
 		t.Run(name, func(t *testing.T) {

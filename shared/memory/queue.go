@@ -8,7 +8,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Queue keeps republish requests in memory. The zero Queue is empty and ready.
+// Queue stores republish requests in memory. The zero Queue is empty and ready to use.
 type Queue struct {
 	Hook Hook
 
@@ -32,7 +32,7 @@ func (q *Queue) Enqueue(ctx context.Context, request stream.Republish) error {
 	})
 }
 
-// Waiting implements stream.Queue. What was taken does not wait any more.
+// Waiting implements stream.Queue. It does not count requests that were taken.
 func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
 	err = q.Hook.apply("queue.Waiting", "", func() error {
 		q.mu.Lock()
@@ -46,7 +46,7 @@ func (q *Queue) Waiting(ctx context.Context) (n int, err error) {
 	return n, nil
 }
 
-// Take removes up to limit requests, oldest first. What could not be done is to be enqueued again.
+// Take removes and returns up to limit requests, oldest first. The caller must enqueue failed requests again.
 func (q *Queue) Take(limit int) []stream.Republish {
 	q.mu.Lock()
 	defer q.mu.Unlock()

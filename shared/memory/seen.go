@@ -11,17 +11,17 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Seen keeps seen items in memory. The zero Seen is empty and ready.
+// Seen stores seen items in memory. The zero Seen is empty and ready to use.
 type Seen struct {
 	Hook Hook
 
 	mu    sync.Mutex
-	items map[event.Lane][]viewstore.SeenItem // by last, then first
+	items map[event.Lane][]viewstore.SeenItem // sorted by last, then first sequence number
 }
 
 var _ viewstore.Seen = (*Seen)(nil)
 
-// Put implements viewstore.Seen. It forgets what had expired when the item was recorded.
+// Put implements viewstore.Seen. It removes the lane's items that had expired when the item was recorded.
 func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 	return s.Hook.apply("seen.Put", item.Lane.String(), func() error {
 		if err := ctx.Err(); err != nil {
@@ -77,7 +77,7 @@ func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.
 	return err
 }
 
-// read returns a copy of the lane's items behind the first ones that skip counts.
+// read returns a copy of the lane's items without the first ones; skip returns how many to leave out.
 func (s *Seen) read(ctx context.Context, name string, lane event.Lane, skip func([]viewstore.SeenItem) int) (items []viewstore.SeenItem, err error) {
 	err = s.Hook.apply(name, lane.String(), func() error {
 		s.mu.Lock()

@@ -3,7 +3,7 @@ package memory
 import (
 	"bytes"
 	"context"
-	"crypto/md5" // as Kinesis maps keys to shards; nothing here is secret
+	"crypto/md5" // Kinesis maps keys to shards by MD5; nothing here is secret
 	"errors"
 	"fmt"
 	"math/big"
@@ -16,14 +16,14 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Shard is one shard of a Stream as its reader lists it.
+// Shard describes one shard of a Stream to its reader.
 type Shard struct {
 	ID      string
 	Parents []string
-	Closed  bool // takes no more records
+	Closed  bool // the shard takes no more records
 }
 
-// StreamRecord is a record as the stream keeps it.
+// StreamRecord is a record as the stream stores it.
 type StreamRecord struct {
 	stream.Record
 	Arrival time.Time
@@ -35,22 +35,23 @@ type shard struct {
 	records  []StreamRecord // in order of sequence number
 }
 
-// Stream is a stream of several shards in memory, with Kinesis's rules: a record goes to the open shard whose range holds its hash key,
-// sequence numbers grow along a shard and from parent to child, and a closed shard can be read to its end.
+// Stream is a stream of several shards in memory that follows Kinesis's rules. A record goes to the open shard whose
+// range contains its hash key. Sequence numbers grow along a shard and from parent to child. A closed shard can be read
+// to its end.
 type Stream struct {
 	Hook Hook
-	Now  func() time.Time // when records arrive; nil: the zero time
+	Now  func() time.Time // gives the arrival of records; nil gives the zero time
 
 	mu     sync.Mutex
 	shards []*shard
-	last   int64 // sequence number handed out last
+	last   int64 // the number in the last sequence number assigned
 }
 
 var _ stream.Publisher = (*Stream)(nil)
 
 var hashEnd = new(big.Int).Lsh(big.NewInt(1), 128)
 
-// NewStream makes a stream of n open shards that share the hash range evenly.
+// NewStream returns a stream of n open shards that share the hash range evenly.
 func NewStream(n int) *Stream {
 	s := &Stream{}
 	edge := func(i int) *big.Int {
@@ -81,7 +82,7 @@ func (s *Stream) Publish(ctx context.Context, entries []stream.Entry) ([]int, er
 		}
 		for _, e := range entries {
 			if len(e.Data) > stream.MaxRecord {
-				return fmt.Errorf("record of %d bytes; at most %d fit", len(e.Data), stream.MaxRecord)
+				return fmt.Errorf("record has %d bytes, maximum is %d", len(e.Data), stream.MaxRecord)
 			}
 		}
 		for _, e := range entries {
@@ -91,7 +92,7 @@ func (s *Stream) Publish(ctx context.Context, entries []stream.Entry) ([]int, er
 	})
 }
 
-// PutRecord puts a record of any partition key, as somebody else with access to the stream could.
+// PutRecord puts a record with any partition key, as another writer of the stream could.
 func (s *Stream) PutRecord(partitionKey string, data []byte) {
 	hash := md5.Sum([]byte(partitionKey))
 	s.put(partitionKey, new(big.Int).SetBytes(hash[:]).String(), data)
@@ -119,7 +120,7 @@ func (s *Stream) put(partitionKey, hashKey string, data []byte) {
 	}
 }
 
-// Shards lists all shards, parents before children.
+// Shards returns all shards, parents before children.
 func (s *Stream) Shards() []Shard {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -131,10 +132,11 @@ func (s *Stream) Shards() []Shard {
 	return all
 }
 
-// ErrNoShard: there is no such shard, or it is not open.
+// ErrNoShard means that the stream has no such shard, or that the shard is not open.
 var ErrNoShard = errors.New("no such open shard")
 
-// Read returns up to limit records of a shard that come after the given one, and whether the shard has ended with them.
+// Read returns up to limit records of a shard after the given sequence number, in order. ended says that the shard is
+// closed and has no more records. Errors: ErrNoShard.
 func (s *Stream) Read(id string, after event.Sequence, limit int) (records []StreamRecord, ended bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -156,7 +158,7 @@ func (sh *shard) after(s event.Sequence) int {
 	return sort.Search(len(sh.records), func(i int) bool { return sh.records[i].Sequence.Compare(s) > 0 })
 }
 
-// Trim forgets a shard's records up to and including the given one, as retention does.
+// Trim removes a shard's records up to and including the given one, as retention does.
 func (s *Stream) Trim(id string, through event.Sequence) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -165,7 +167,7 @@ func (s *Stream) Trim(id string, through event.Sequence) {
 	}
 }
 
-// Split closes an open shard and opens two that share its range.
+// Split closes an open shard and opens two that share its range. Errors: ErrNoShard.
 func (s *Stream) Split(id string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -180,7 +182,7 @@ func (s *Stream) Split(id string) error {
 	return nil
 }
 
-// Merge closes two open shards whose ranges touch, and opens one over both.
+// Merge closes two open shards whose ranges touch, and opens one over both ranges. Errors: ErrNoShard.
 func (s *Stream) Merge(left, right string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

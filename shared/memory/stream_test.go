@@ -81,7 +81,8 @@ func TestLanesSpreadEvenlyOverShards(t *testing.T) {
 	}
 }
 
-// TestPutRecordByMD5: hashes as Kinesis computes them. MD5("a") = 0cc1..., MD5("b") = 92eb..., MD5("c") = 4a8a..., MD5("") = d41d...
+// TestPutRecordByMD5: hashes as Kinesis computes them. MD5("a") = 0cc1..., MD5("b") = 92eb..., MD5("c") = 4a8a...,
+// MD5("") = d41d...
 func TestPutRecordByMD5(t *testing.T) {
 	s := memory.NewStream(4) // of a quarter each: first digits 0-3, 4-7, 8-b, c-f
 	for _, key := range []string{"a", "b", "c", ""} {
@@ -273,8 +274,9 @@ func TestAClosedShardTakesNoMore(t *testing.T) {
 	}
 }
 
-// TestStreamAsAModel publishes, splits and merges at random: nothing is lost or doubled, sequence numbers grow along a shard and from parent
-// to child, and so a lane that is read parent before child is read in the order in which it was written.
+// TestStreamAsAModel publishes, splits and merges at random: nothing is lost or doubled, sequence numbers grow along a
+// shard and from parent to child, and so a lane that is read parent before child is read in the order in which it was
+// written.
 func TestStreamAsAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := memory.NewStream(rapid.IntRange(1, 4).Draw(t, "shards"))

@@ -22,7 +22,7 @@ type basePartition struct {
 	key        view.Key
 }
 
-// Base keeps base items in memory. The zero Base is empty and ready.
+// Base stores base items in memory. The zero Base is empty and ready to use.
 type Base struct {
 	Hook Hook
 
@@ -82,7 +82,7 @@ func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, afte
 	})
 }
 
-// Len is how many items a generation has.
+// Len returns the number of items of a generation.
 func (b *Base) Len(generation lifecycle.GenerationID) (n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -136,10 +136,10 @@ func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, afte
 	return items, next, nil
 }
 
-// looked is how many keys one call of Scan or Drop looks at: few, so that going on is seen to work.
+// looked is the most keys that one call of Scan or Drop handles. It is small, so that tests exercise the cursor.
 const looked = 10
 
-// some are the first keys of a set from the cursor on, and the cursor behind them, "" when there are no more.
+// some returns the first keys of a set from the cursor on, and the cursor for the next call, "" when there are no more.
 func some[P comparable, I any](partitions map[P]I, keyOf func(P) (view.Key, bool), from string) (keys []view.Key, next string) {
 	for partition := range partitions {
 		if key, ok := keyOf(partition); ok && string(key) >= from {
@@ -158,10 +158,10 @@ type speedPartition struct {
 	key view.Key
 }
 
-// Speed keeps speed items in memory. The zero Speed is empty and ready.
+// Speed stores speed items in memory. The zero Speed is empty and ready to use.
 type Speed struct {
 	Hook Hook
-	Now  func() time.Time // by this clock items expire; nil: never
+	Now  func() time.Time // the clock by which items expire; nil: they never expire
 
 	mu    sync.Mutex
 	items map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
@@ -208,7 +208,7 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 	})
 }
 
-// expire drops what has expired. It looks every 10,000 puts, so that it costs each of them little.
+// expire removes expired items. It does so every 10,000 puts, so that it costs each put little.
 func (s *Speed) expire() {
 	if s.puts++; s.Now == nil || s.puts%10_000 != 0 {
 		return
@@ -291,7 +291,7 @@ func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (stri
 	})
 }
 
-// Len is how many items a set has.
+// Len returns the number of items of a set.
 func (s *Speed) Len(set lifecycle.Set) (n int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -114,7 +114,7 @@ var wideFolders = []string{
 	"infra", "shared", "shared/aggregate", "shared/api", "shared/api/openapi", "shared/archive", "shared/audit",
 	"shared/aws/awstest", "shared/aws/dynamocatalog", "shared/aws/dynamoviews", "shared/aws/kinesisstream",
 	"shared/aws/respond", "shared/aws/s3archive", "shared/aws/sdk",
-	"shared/aws/sqsqueue", "shared/aws/table", "shared/budget", "shared/catalog", "shared/clock",
+	"shared/aws/sqsqueue", "shared/aws/table", "shared/budget", "shared/clock",
 	"shared/compare", "shared/conformance", "shared/event", "shared/eventsource",
 	"shared/generations", "shared/lifecycle", "shared/memory", "shared/metrics", "shared/operations",
 	"shared/present", "shared/runner", "shared/serving", "shared/setting", "shared/simulation",

@@ -27,7 +27,10 @@ func TestAuditIsDue(t *testing.T) {
 		{"under way", catalog.Audit{Begun: now - 20*m + 1, Ended: now - 30*m}, true, false},
 		{"never ended", catalog.Audit{Begun: now - 20*m, Ended: now - 30*m}, false, true},
 		{"asked for before it began", catalog.Audit{Requested: now - 3*m, Begun: now - 2*m, Ended: now - m}, false, false},
-		{"asked for while it was under way", catalog.Audit{Requested: now - m, Begun: now - 2*m, Ended: now - m}, false, true},
+		{
+			"asked for while it was under way", catalog.Audit{Requested: now - m, Begun: now - 2*m, Ended: now - m},
+			false, true,
+		},
 		{"asked for, and under way still", catalog.Audit{Requested: now - m, Begun: now - 2*m}, true, false},
 	} {
 		at := now.Time()

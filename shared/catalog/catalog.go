@@ -64,26 +64,27 @@ type Sweeps interface {
 	// Waits returns what the sweep waits for; the zero SweepWaits when it waits for nothing.
 	Waits(ctx context.Context) (SweepWaits, error)
 
-	// PutWaits writes what the sweep waits for, when the stored revision is still w.Revision; the stored item has the
-	// next one.
+	// PutWaits writes what the sweep waits for if the stored revision is still w.Revision. The stored item gets the
+	// next revision.
 	//
-	// Errors: ErrConflict. Any other: it may or may not have been applied; read again.
+	// Errors: ErrConflict. Any other: the write may or may not have been applied; read again.
 	PutWaits(ctx context.Context, w SweepWaits) error
 }
 
-// SweepWaits is what the sweep has queued and waits for: a note for each lane of each run of which it has queued
-// something. It belongs to no environment, so that a new one does not queue the same again.
+// SweepWaits is what the sweep has queued and now waits for: one entry for each lane of each run from which it has
+// queued something. It is stored, so that a new environment does not queue the same objects again.
 type SweepWaits struct {
-	Revision int64 // of this item: 0 for none stored
+	Revision int64 // revision of this item; 0: not stored yet
 	Waits    []SweepWait
 }
 
-// SweepWait is what the sweep has queued of one lane of one run.
+// SweepWait is what the sweep has queued from one lane of one run.
 type SweepWait struct {
-	Run     uint64
-	Lane    int
-	Until   event.Millis // until then it is left to come
-	Rounds  int          // how often the sweep has begun to queue: each round waits twice as long as the one before
-	Through int          // the objects at places of the run's manifest below this one were looked through in this round
-	Probe   int          // place and 1 of the object that was queued to learn how far the lane is read; 0: none
+	Run    uint64
+	Lane   int
+	Until  event.Millis // the sweep waits until then before it queues again
+	Rounds int          // number of rounds of queueing; each waits twice as long as the one before
+	// This round has looked through the objects at places of the run's manifest below this one.
+	Through int // the objects at places of the run's manifest below this one were looked through in this round
+	Probe   int // place and 1 of the object that was queued to learn how far the lane is read; 0: none
 }

@@ -1,6 +1,6 @@
 package catalog
 
-// Control is the control table, whole: all contracts of this package.
+// Control is the whole control table: all contracts of this package.
 type Control interface {
 	Catalog
 	Sweeps

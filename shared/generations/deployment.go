@@ -18,28 +18,30 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Deployment brings views to the definitions that batch is deployed with. All fields are needed. Several may work on
-// one catalog at once; two versions that take turns undo one another's announcements, each does only what is right to
-// do, and the one that is left has its way.
+// Deployment brings views to the definitions that batch is deployed with. All fields are needed. Several Deployments
+// may work on one catalog at the same time. Two deployed versions undo each other's announcements, but each step is
+// safe on its own; once only one version remains, its definitions win.
 type Deployment struct {
 	Archive     archive.Archive
 	Catalog     catalog.Catalog
-	Definitions []lifecycle.Definition // what the views are to be
+	Definitions []lifecycle.Definition // definitions that the views should have
 
 	Slot        slot.Length
-	ClockMargin clock.Margin // by which the store's clock may differ from ours
-	// for the writes of an announcement and its confirmation: one that takes longer is made again
+	ClockMargin clock.Margin // maximum difference between the store's clock and ours
+	// Time for the writes of an announcement and its confirmation. An announcement that takes longer is made again.
 	ConfirmWithin time.Duration
 	RetainFor     time.Duration // a generation that has served is kept current for so long, to go back to
-	Tries         int           // at one conditional write
+	Tries         int           // maximum tries of one conditional write
 
 	Now   func() time.Time
-	NewID func() (ulid.ULID, error) // a ULID never made before
+	NewID func() (ulid.ULID, error) // returns a ULID that was never made before
 }
 
-// Register puts the views that the catalog does not know into it, each with a generation to be built, which speed
-// folds for slots from live on. It is for whoever can promise that speed will be given every event from there on, as
-// one process can that starts all of the system; Announce needs no such promise.
+// Register adds the views that the catalog does not have. Each gets a generation that speed folds for slots from live
+// on. The caller must promise that speed receives every event from there on, as a process can that starts the whole
+// system. Announce needs no such promise.
+//
+// Errors: the catalog's, with the view's name; retry.
 func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 	return s.each(func(d lifecycle.Definition) error {
 		_, _, err := Update(ctx, s.Catalog, d.Name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
@@ -56,12 +58,14 @@ func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 	})
 }
 
-// Announce announces the definitions that the views, as read, do not have, and confirms those whose announcement came
-// in time: before any event was streamed that speed is to fold. It says whether there was anything to do: then the
-// views are to be read again.
+// Announce announces definitions that the views, as read, do not have. It confirms those that were announced in time,
+// that is, before the stream had any event that speed should fold. changed reports whether there was anything to do;
+// then the caller must read the views again.
 //
-// What an operator wants built anew is begun when whole says that the runs hold all of the archive: that is what an
-// operator does when something is missing.
+// A requested rebuild begins only when whole says that the runs hold all of the archive, since operators rebuild a view
+// when something is missing.
+//
+// Errors: those of the archive and the catalog, with the view's name; retry.
 func (s Deployment) Announce(ctx context.Context, views []lifecycle.View, whole bool) (changed bool, err error) {
 	err = s.each(func(d lifecycle.Definition) error {
 		at := slices.IndexFunc(views, func(v lifecycle.View) bool { return v.Name == d.Name })
@@ -84,7 +88,7 @@ func (s Deployment) each(step func(lifecycle.Definition) error) error {
 	return errors.Join(all...)
 }
 
-// isDone says whether a view has come as far towards a definition as announcing takes it.
+// isDone reports whether Announce has nothing left to do for a view and its definition.
 func isDone(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
 	_, waits := v.FirstInState(lifecycle.Announced)
 	return !waits && !wants(v, d, whole)
@@ -95,8 +99,8 @@ func wants(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
 	return changed
 }
 
-// announce brings one definition as far as it can come: announced, and confirmed once the announcement has been read
-// in time. What is too late is announced for another slot. A definition that was on its way is given up for it.
+// announce takes one definition as far as it can: it announces it, and confirms it once the announcement was read in
+// time. It announces a late one again for a later slot. It gives up a definition that was on its way before.
 func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, whole bool) error {
 	for range s.Tries {
 		_, changed, err := Update(ctx, s.Catalog, d.Name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
@@ -109,7 +113,7 @@ func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, whole 
 	return nil // the next tick goes on
 }
 
-// step takes the next step towards a definition; no change when there is none left.
+// step takes the next step towards a definition; changed is false when there is none.
 func (s Deployment) step(
 	ctx context.Context, v lifecycle.View, d lifecycle.Definition, whole bool,
 ) (lifecycle.View, bool, error) {
@@ -135,7 +139,7 @@ func (s Deployment) step(
 	return s.postpone(ctx, v, g)
 }
 
-// postpone announces a generation for a later slot.
+// postpone announces a generation again, for a later slot.
 func (s Deployment) postpone(
 	ctx context.Context, v lifecycle.View, g lifecycle.Generation,
 ) (lifecycle.View, bool, error) {
@@ -154,7 +158,7 @@ func (s Deployment) postpone(
 	return v.Postponed(g.ID, another, live, event.MillisOf(s.Now())), true, nil
 }
 
-// generationOf is the generation in which a definition would come.
+// generationOf returns the new generation that a definition would get.
 func (s Deployment) generationOf(
 	ctx context.Context, v lifecycle.View, d lifecycle.Definition,
 ) (lifecycle.Generation, error) {
@@ -168,7 +172,7 @@ func (s Deployment) generationOf(
 	return s.newGeneration(d, lifecycle.Announce, live)
 }
 
-// newGeneration is a generation that never was.
+// newGeneration returns a generation with a new id.
 func (s Deployment) newGeneration(
 	d lifecycle.Definition, m lifecycle.Move, live slot.Slot,
 ) (lifecycle.Generation, error) {
@@ -176,8 +180,8 @@ func (s Deployment) newGeneration(
 	return lifecycle.New(d, lifecycle.GenerationID(id.String()), m, live), err
 }
 
-// makeDesired makes the definition of a fresh generation the one to be. Its text is stored before, so that whoever
-// reads the view can run it.
+// makeDesired makes the definition of a fresh generation the desired one. It stores the definition's text first, so
+// that every reader of the view can run it.
 func (s Deployment) makeDesired(
 	ctx context.Context, v lifecycle.View, d lifecycle.Definition, g lifecycle.Generation, whole bool,
 ) (lifecycle.View, bool, error) {
@@ -191,8 +195,8 @@ func (s Deployment) makeDesired(
 	return next, changed, nil
 }
 
-// nextLiveSlot is the slot that a definition is announced for: slot.Beginning when there is no event yet, so that a new stack's
-// answers are live from its first event on.
+// nextLiveSlot returns the slot from which an announced definition is live. It is slot.Beginning while the archive has
+// no event, so that a new stack's answers are live from its first event on.
 func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
 	empty, err := s.isArchiveEmpty(ctx)
 	if err != nil || empty {
@@ -201,11 +205,11 @@ func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
 	return s.Slot.Next(s.Slot.At(s.Now().Add(s.ClockMargin.Apart() + s.ConfirmWithin))), nil
 }
 
-// confirmedInTime says whether an announcement that has been read is early enough: whether no event of a slot from
-// live on can have been streamed before.
+// confirmedInTime reports whether an announcement was read early enough: before any event of a slot from live on can
+// have been streamed.
 //
-// With slot.Beginning there must be none at all: an event is archived before it is streamed, and is folded by a function
-// that reads the catalog after that.
+// For slot.Beginning, the archive must have no event at all. An event is archived before it is streamed, and the
+// function that folds it reads the catalog after that.
 func (s Deployment) confirmedInTime(ctx context.Context, live slot.Slot) (bool, error) {
 	if live == slot.Beginning {
 		return s.isArchiveEmpty(ctx)
@@ -221,7 +225,8 @@ func (s Deployment) isArchiveEmpty(ctx context.Context) (bool, error) {
 	return len(found) == 0, nil
 }
 
-// Expire gives up what was retained for long enough, of the views as read.
+// Expire gives up the generations of the views, as read, that were retained for RetainFor. Errors: the catalog's;
+// retry.
 func (s Deployment) Expire(ctx context.Context, views []lifecycle.View) error {
 	now := event.MillisOf(s.Now())
 	var all []error
@@ -235,9 +240,11 @@ func (s Deployment) Expire(ctx context.Context, views []lifecycle.View) error {
 	return errors.Join(all...)
 }
 
-// Retire retires the views, as read, that no definition names, and drops those that have been retired for long enough.
-// A file that is refused deploys nothing, and without any definition nothing is retired: that a file is empty is a
-// mistake more likely than a wish.
+// Retire retires views, as read, that no definition names, and drops those that were retired for RetainFor. A views
+// file that is refused deploys nothing. Without any definition nothing is retired, since an empty file is more likely a
+// mistake than a wish.
+//
+// Errors: the catalog's; retry.
 func (s Deployment) Retire(ctx context.Context, views []lifecycle.View) error {
 	if len(s.Definitions) == 0 {
 		return nil
@@ -255,7 +262,7 @@ func (s Deployment) Retire(ctx context.Context, views []lifecycle.View) error {
 	return errors.Join(all...)
 }
 
-// change makes a move that needs nothing but the view.
+// change applies a move that needs only the view.
 func (s Deployment) change(
 	ctx context.Context, name view.Name, move func(lifecycle.View) (lifecycle.View, bool),
 ) error {

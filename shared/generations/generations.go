@@ -1,9 +1,10 @@
-// Package generations holds the steps by which views move on, each a move of shared/lifecycle and one conditional
-// write: Deployment announces and confirms definitions, and gives up what was retained; Mover lets generations serve
-// that may, and deletes those that were given up. Batch has them do so for the generations that it owns and replay for
-// its own, each with the items that it keeps.
+// Package generations takes views from one step to the next. Each step is a move of shared/lifecycle and one
+// conditional write. Deployment announces and confirms definitions, and gives up retained generations. Mover makes
+// generations serve and deletes those that were given up. Batch uses them for the generations that it owns, and replay
+// for its own.
 //
-// It knows no items but by the function that drops them, and nothing of how a generation is brought up to date.
+// The package reaches items only through the function that deletes them. It does not know how a generation is brought
+// up to date.
 //
 // Source: docs/design.md 3.7.
 package generations
@@ -22,25 +23,29 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Mover moves views on. All fields are needed. Several may work on one catalog at once.
+// Mover makes generations serve and deletes generations. All fields are needed. Several Movers may work on one catalog
+// at the same time.
 type Mover struct {
 	Catalog         catalog.Catalog
 	Owner           lifecycle.Owner // of the generations that it moves
-	RequireApproval bool            // what takes the place of something that serves waits for an operator
-	// items are left for so long after their generation was given up, by any two clocks: queries that have begun end
+	RequireApproval bool            // a generation that would replace a serving one waits for an operator
+	// Items stay this long after their generation was given up, by any two clocks, so that running queries can end.
 	DropGrace time.Duration
-	Tries     int // at one conditional write
+	Tries     int // maximum tries of one conditional write
 
 	// Drop deletes some items of a generation, as viewstore.Base and Speed do.
 	Drop func(ctx context.Context, g lifecycle.Generation, after string) (next string, err error)
 
+	// Start of the tick. The next tick continues what does not fit into its time.
 	Started time.Time // of the tick: what does not fit into its time the next one goes on with
 	Now     func() time.Time
 	Log     *slog.Logger
 }
 
-// Move takes each view one step, as read; the next tick goes on. A view that fails keeps no other from being moved. To
-// let a generation serve comes before deleting another, which may take many ticks.
+// Move takes each view, as read, one step further; the next tick continues. An error of one view does not stop the
+// others. Making a generation serve comes before deleting another, which may take many ticks.
+//
+// Errors: those of the catalog and of Drop, with the view's name; retry.
 func (m Mover) Move(ctx context.Context, views []lifecycle.View, head lifecycle.Run) error {
 	var all []error
 	for _, v := range views {
@@ -55,7 +60,7 @@ func (m Mover) Move(ctx context.Context, views []lifecycle.View, head lifecycle.
 	return errors.Join(all...)
 }
 
-// serve lets a generation serve that may, and says whether there was one.
+// serve makes the first generation serve that may, and reports whether there was one.
 func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) (bool, error) {
 	for _, g := range v.Generations {
 		if !m.mayServe(v, g.ID, head) {
@@ -74,8 +79,8 @@ func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) 
 	return false, nil
 }
 
-// mayServe says whether a generation serves without an operator. With approval asked for, only what serves first does
-// so.
+// mayServe reports whether a generation may serve without an operator. With RequireApproval that is only the first one
+// to serve.
 func (m Mover) mayServe(v lifecycle.View, id lifecycle.GenerationID, head lifecycle.Run) bool {
 	g, _ := v.Generation(id)
 	return g.Owner() == m.Owner && g.State == lifecycle.Building && !(m.RequireApproval && v.Serving != "") &&
@@ -105,7 +110,7 @@ func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 	return nil
 }
 
-// deleteItems says whether none is left.
+// deleteItems reports whether no item is left.
 func (m Mover) deleteItems(ctx context.Context, g lifecycle.Generation) (done bool, err error) {
 	for after := ""; ; {
 		if budget.Short(ctx, m.Started, m.Now()) {

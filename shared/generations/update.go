@@ -10,13 +10,15 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Update reads a view, makes a move and writes the view if that was a change; again from what is stored by then, when
-// the write fails, so many times at most. A view that the catalog does not have has revision 0. The move may be made
-// several times, of which one counts at most.
+// Update reads a view, makes a move and writes the result if the move has changed the view. When the write fails,
+// Update reads again and repeats the move, with tries as the maximum number of writes. A view that the catalog does not
+// have has revision 0. The move may be made several times, but at most one of them is stored.
 //
-// When the last write fails, it reads once more: an answer that was lost is no failure. It returns the view as it is
-// stored then, and whether this call has changed it. Errors: the move's own; catalog.ErrConflict: the view kept
-// changing, and nothing was written. Any other: the last write may or may not have been applied.
+// When the last write fails, Update reads once more, since only the answer may have been lost. It returns the view as
+// stored then, and whether this call has changed it.
+//
+// Errors: the move's own. catalog.ErrConflict: the view kept changing and nothing was written; retry. Any other: the
+// last write may or may not have been applied; read again.
 func Update(
 	ctx context.Context, c catalog.Catalog, name view.Name, tries int,
 	move func(lifecycle.View) (next lifecycle.View, changed bool, err error),
@@ -34,7 +36,7 @@ func Update(
 	return v, changed, err
 }
 
-// UpdateAudit is Update for a view's audits. Those that the catalog does not have have revision 0.
+// UpdateAudit is Update for the audit of a view. An audit that the catalog does not have has revision 0.
 func UpdateAudit(
 	ctx context.Context, c catalog.Audits, name view.Name, tries int,
 	move func(catalog.Audit) (next catalog.Audit, changed bool, err error),
@@ -73,7 +75,7 @@ func update[T any](
 	}
 }
 
-// unlessConflict is nil for a view that somebody else has moved on: the next tick goes on.
+// unlessConflict returns nil for a conflict: somebody else has changed the view, and the next tick continues.
 func unlessConflict(err error) error {
 	if errors.Is(err, catalog.ErrConflict) {
 		return nil

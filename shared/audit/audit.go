@@ -1,8 +1,9 @@
-// Package audit is the layer that checks what batch has written: it folds the runs that a serving generation has, from the archive alone, and compares
-// the outcome with the generation's base items, state by state. What differs is drift; it is reported by key, window and likely cause.
+// Package audit is the layer that checks what batch has written. It folds the runs of a serving generation, from the
+// archive alone, and compares the result with the generation's base items, state by state. A difference is drift; the
+// audit reports it by key, window and likely cause.
 //
-// It decides about duplicates by itself, from the events that it reads, and trusts no identities that a run remembers. It writes nothing but what it has
-// found, and knows nothing of the stream or of speed items.
+// It finds duplicates by itself, from the events that it reads, and does not trust the identities that a run stores. It
+// writes only its findings, and knows nothing of the stream or of speed items.
 //
 // Source: docs/design.md 3.7.
 package audit
@@ -29,7 +30,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Audit audits views. All fields are needed. Several Audits may work on one catalog at once: each view is one's at a time.
+// Audit audits views. All fields are required. Several Audits may work on one catalog at once; only one of them audits
+// a view at a time.
 type Audit struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
@@ -39,36 +41,37 @@ type Audit struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Lookback time.Duration // as batch has it: an object of a slot this far below the horizon may still join a run
-	Every    time.Duration // a view is audited so often without being asked for
+	Lookback time.Duration // an object of a slot this far below the horizon may still join a run; same as batch's
+	Every    time.Duration // the interval at which each view is audited without a request
 
-	Tries int // at writing down what was found
+	Tries int // number of attempts at writing the findings
 
-	Workers  int           // deltas folded at once
-	Parallel runner.Runner // runs them, and requests to the stores
+	Workers  int           // number of deltas folded at once
+	Parallel runner.Runner // runs the workers, and the requests to the stores
 	Now      func() time.Time
 	Log      *slog.Logger
 }
 
-// Report says what a tick did. It is also its log line.
+// Report says what a tick did. The function also logs it.
 type Report struct {
-	Views []ViewReport // that were audited, in the order in which they were
-	Due   int          // views that are left: time was short
+	Views []ViewReport // the audited views, in the order of their audits
+	Due   int          // number of due views that are left because time was short
 }
 
-// ViewReport says what was found of one view.
+// ViewReport has the findings of one view.
 type ViewReport struct {
 	Name view.Name
 	catalog.Findings
 }
 
-// errClaimed: somebody else has begun to audit the view, or it was asked for at this moment. The next tick sees.
-var errClaimed = errors.New("the audits of the view are not as read")
+// errClaimed means that another tick has begun to audit the view, or that somebody has just requested an audit. The
+// next tick decides again.
+var errClaimed = errors.New("the view's audit record has changed since it was read")
 
 // Tick audits the views that are due, most overdue first, until time is short.
 //
-// It may be called at any time, twice at once, and again after a crash at any point. Errors: those of every view that could not be audited; it keeps
-// no other from being audited.
+// It may be called at any time, twice at once, and again after a crash at any point. Errors: those of the views that
+// could not be audited. A view that fails does not stop the others from being audited.
 func (a *Audit) Tick(ctx context.Context) (Report, error) {
 	var report Report
 	started := a.Now()
@@ -94,7 +97,8 @@ func (a *Audit) Tick(ctx context.Context) (Report, error) {
 	return report, errors.Join(all...)
 }
 
-// due are the audits that are to begin: those asked for, by when, then those of views with base items that began longest ago.
+// due returns the audits to begin: first the requested ones, by time of request, then those of views with base items
+// whose last audit began longest ago.
 func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
 	views, err := a.Catalog.Views(ctx)
 	if err != nil {
@@ -111,7 +115,7 @@ func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
 			return nil, fmt.Errorf("read audit of view %s: %w", v.Name, err)
 		}
 		serving, _ := v.Generation(v.Serving)
-		idle := serving.Run == 0 || !serving.HasBase() // nothing to compare: said to those who ask
+		idle := serving.Run == 0 || !serving.HasBase() // nothing to compare; a requested audit says so
 		if one.IsDue(now, a.Every) && (!idle || one.Requested > one.Begun) {
 			due = append(due, one)
 		}
@@ -130,12 +134,13 @@ func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
 	return due, nil
 }
 
-// audit audits one view, if nobody else has begun with it.
+// audit audits one view unless somebody else has begun to.
 //
-// Errors: errClaimed: somebody has. Any other: there are no findings, or they are not written down.
+// Errors: errClaimed: somebody else has begun. Any other: there are no findings, or they were not stored.
 func (a *Audit) audit(ctx context.Context, one catalog.Audit) (catalog.Findings, error) {
 	one = one.Beginning(a.Now())
-	// Commit point of the claim: until it ends, or has become void, nobody else audits this view. A crash after leaves it to become void.
+	// Commit point of the claim: until it ends, or has become void, nobody else audits this view. A crash after leaves it
+	// to become void.
 	if err := a.Audits.PutAudit(ctx, one); errors.Is(err, catalog.ErrConflict) {
 		return catalog.Findings{}, errClaimed
 	} else if err != nil {
@@ -150,16 +155,17 @@ func (a *Audit) audit(ctx context.Context, one catalog.Audit) (catalog.Findings,
 	if errors.As(err, &ended) {
 		err = nil // nothing failed: what was looked at has gone
 	}
-	// What is said of an audit that time has cut short is written down all the same.
+	// Store the findings even when the audit ran out of time.
 	if putErr := a.end(context.WithoutCancel(ctx), one, found); putErr != nil {
-		err = errors.Join(err, fmt.Errorf("write down findings: %w", putErr))
+		err = errors.Join(err, fmt.Errorf("store findings: %w", putErr))
 	}
 	return found, err
 }
 
-// end writes down what the audit that began with this claim has found.
+// end stores the findings of the audit that began with this claim.
 func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Findings) error {
-	// Commit point: the findings are there for all to see. A crash before leaves those of the audit before, and the view is due again.
+	// Commit point: everybody can read the findings. A crash before leaves those of the previous audit, and the view is
+	// due again.
 	return generations.UpdateAudit(ctx, a.Audits, claim.View, a.Tries, func(stored catalog.Audit) (catalog.Audit, bool, error) {
 		if stored.Begun != claim.Begun {
 			return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
@@ -173,7 +179,7 @@ func (a *Audit) reader() runs.Reader {
 	return runs.Reader{Archive: a.Archive, Catalog: a.Catalog, Codec: a.Codec, Layout: a.Layout, Parallel: a.Parallel}
 }
 
-// maxText bounds an error that is written down: those of many objects are joined.
+// maxText is the most bytes of an error that is stored: the errors of many objects may be joined.
 const maxText = 2000
 
 func cut(text string) string {

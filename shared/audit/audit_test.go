@@ -110,7 +110,7 @@ func TestAlike(t *testing.T) {
 	}
 	w.run("bob")
 	w.foldAgain(w.generation().Run, func(key archive.Key) bool { return key == w.objects()[1] })
-	w.wantDrifts(1, []string{"ann"}, catalog.Double, "one of 3 that come to the same, such as object ")
+	w.wantDrifts(1, []string{"ann"}, catalog.Double, "one of 3 equally likely parts, such as object ")
 }
 
 func TestDeleted(t *testing.T) {

@@ -13,11 +13,12 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// States cannot be subtracted from one another. But merging tells both ways: what is expected is what is stored and a part, so the part was not folded;
-// or what is stored is what is expected and a part, so it was folded twice. The parts that are tried are every object, every slot of a run, every run,
-// and what no run holds.
+// States cannot be subtracted from one another, but merging shows both kinds of mistake. If the stored state merged
+// with a part gives the expected state, the part was not folded. If the expected state merged with a part gives the
+// stored state, the part was folded twice. The audit tries every object, every slot of a run, every run, and the
+// objects of no run.
 
-// part is what may have been lost, or folded twice, as a whole.
+// part is a group of events that may have been lost, or folded twice, as a whole.
 type part struct {
 	unit
 	detail  string
@@ -46,7 +47,7 @@ func (e *examination) explain(ctx context.Context) error {
 	if !slices.ContainsFunc(e.drifting, (*driftingPage).isOpen) {
 		return nil
 	}
-	// Duplicates are found as before: again from the first run on.
+	// Find the same duplicates as before: start again from the first run.
 	e.copies = newCopies(e.Layout)
 	err := e.eachRun(ctx, 1, e.generation.Run, func(in *runs.Input) error {
 		e.copies.markDuplicates(in, in.Manifest.Run <= e.built)
@@ -129,13 +130,13 @@ func (e *examination) try(p part, delta *view.Delta) {
 	}
 }
 
-// note keeps that a hypothesis explains a page. Each part is tried on each page once.
+// note records that a hypothesis explains a page. Each part is tried on each page once.
 func (e *examination) note(page *driftingPage, h hypothesis) {
 	page.causes = append(page.causes, h)
 	e.explains[h]++
 }
 
-// sum says whether windows and a part make up an encoded page.
+// sum says whether windows merged with a part give an encoded page.
 func (e *examination) sum(windows *view.Windows, folded view.DeltaPage, want []byte) bool {
 	sum := e.program.NewWindows()
 	sum.Merge(windows)
@@ -143,8 +144,8 @@ func (e *examination) sum(windows *view.Windows, folded view.DeltaPage, want []b
 	return bytes.Equal(sum.AppendPage(nil, folded.Page), want)
 }
 
-// cause is what explains a page: of several hypotheses the one that explains the most pages, and of those alike the smallest part as lost, or the largest
-// as folded twice.
+// cause returns the likeliest explanation of a page: the hypothesis that explains the most pages. Among equals it
+// prefers the smallest lost part, or the largest part that was folded twice.
 func (e *examination) cause(p *driftingPage) hypothesis {
 	because := func(cause catalog.Cause, detail string) hypothesis { return hypothesis{part{detail: detail}, cause} }
 	switch {
@@ -173,7 +174,7 @@ func (e *examination) cause(p *driftingPage) hypothesis {
 	case score == 0:
 		return because(catalog.Altered, "")
 	case alike > 1:
-		best.detail = fmt.Sprintf("one of %d that come to the same, such as %s", alike, best.detail)
+		best.detail = fmt.Sprintf("one of %d equally likely parts, such as %s", alike, best.detail)
 	}
 	return best
 }

@@ -14,8 +14,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// scan compares every item of the generation with what is expected. It returns the pages for which they are not equal, or which
-// it has not seen.
+// scan compares every item of the generation with what is expected. It returns the pages for which they are not equal,
+// or which it has not seen.
 func (e *examination) scan(ctx context.Context) (suspects []view.PageKey, err error) {
 	seen, unseen := map[view.PageKey]struct{}{}, map[view.PageKey]view.DeltaPage{}
 	for page := range e.expected.Pages() {
@@ -80,7 +80,8 @@ type comparison struct {
 	stored   bool // there is an item
 }
 
-// compare loads the items of the given pages, which are in order, and calls differs for each that is not as expected, in order.
+// compare loads the items of the given pages, which are in order, and calls differs for each that is not as expected,
+// in order.
 func (e *examination) compare(ctx context.Context, keys []view.PageKey, differs func(comparison) error) error {
 	if len(keys) == 0 {
 		return nil

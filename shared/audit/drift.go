@@ -26,8 +26,8 @@ type driftingPage struct {
 	causes      []hypothesis // that explain it
 }
 
-// verdict loads the suspects once more. What differs still is drift, unless batch has come further with it than with the generation. All is counted, the
-// first pages are kept.
+// verdict loads the suspects once more. A page that still differs is drift, unless batch has written the item for a
+// later run than the generation's. verdict counts all drift, and keeps the first pages.
 func (e *examination) verdict(ctx context.Context, suspects []view.PageKey) error {
 	kept := 0 // windows of the pages kept
 	return e.compare(ctx, suspects, func(c comparison) error {

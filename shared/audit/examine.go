@@ -16,12 +16,12 @@ import (
 )
 
 const (
-	maxListed = 100       // drifts and lost objects that are kept by name
-	maxBytes  = 256 << 10 // of drifts that are kept, as JSON: an item of the catalog holds 400 KB
-	rounds    = 3         // at items that batch is writing
+	maxListed = 100       // most drifts, and most lost objects, that are listed
+	maxBytes  = 256 << 10 // most bytes of listed drifts as JSON: an item of the catalog holds 400 KB
+	rounds    = 3         // number of attempts at items that batch is writing
 )
 
-// endedError says why an audit has ended without findings although nothing failed.
+// endedError says why an audit ended without findings although nothing failed.
 type endedError struct{ reason string }
 
 func (e *endedError) Error() string { return e.reason }
@@ -47,9 +47,9 @@ type examination struct {
 	found    catalog.Findings
 }
 
-// examine audits what serves a view.
+// examine audits the serving generation of a view.
 //
-// Errors: endedError, among others.
+// Errors: endedError when the generation stops serving during the audit; any other error of the stores.
 func (a *Audit) examine(ctx context.Context, name view.Name) (catalog.Findings, error) {
 	v, err := a.Catalog.View(ctx, name)
 	if err != nil {
@@ -70,7 +70,8 @@ func (a *Audit) examine(ctx context.Context, name view.Name) (catalog.Findings, 
 	case g.Built > 0:
 		return a.examineBuilt(ctx, name, g, g.Built)
 	}
-	// Which runs were applied in one pass is not on record. It makes a difference only where copies of an event lie further apart than the window.
+	// The catalog does not say which runs were applied in one pass. That matters only where copies of an event are further
+	// apart than the window.
 	found, err = a.examineBuilt(ctx, name, g, 0)
 	if err != nil || found.Beyond == 0 {
 		return found, err
@@ -131,7 +132,7 @@ func (e *examination) examine(ctx context.Context) error {
 	}
 	e.found.Generation, e.found.Run, e.found.Horizon = e.generation.ID, e.generation.Run, e.generation.Horizon
 	e.found.Windows, e.found.Beyond = e.windowsOf(e.expected), e.windowsOf(e.beyond)
-	// Items are deleted a while after their generation was given up: what was loaded was whole if it still serves.
+	// Items are deleted a while after their generation was given up. If it still serves, all items were there.
 	if _, err := e.current(ctx); err != nil {
 		return err
 	}
@@ -163,8 +164,8 @@ func (e *examination) current(ctx context.Context) (lifecycle.Generation, error)
 	return g, nil
 }
 
-// settle compares suspects again, with what is expected once batch has come further, as long as it is writing some of them. It returns those that are
-// still suspect.
+// settle compares suspects again while batch is writing some of them, with the expected states of the runs that batch
+// has applied by then. It returns those that are still suspect.
 func (e *examination) settle(ctx context.Context, suspects []view.PageKey) ([]view.PageKey, error) {
 	for range rounds {
 		if len(suspects) == 0 {
@@ -197,7 +198,7 @@ func (e *examination) settle(ctx context.Context, suspects []view.PageKey) ([]vi
 	return suspects, nil
 }
 
-// expectLost adds the lost objects to what is expected, and returns the pages that they are in.
+// expectLost adds the events of lost objects to the expected states, and returns the pages that they belong to.
 func (e *examination) expectLost(ctx context.Context) (pages []view.PageKey, err error) {
 	err = e.eachLost(ctx, func(in *runs.Input) error {
 		e.copies.markDuplicates(in, false)

@@ -12,7 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// copies remembers when the copies of every event arrived, of all runs so far. It is batch's verdict on duplicates, made anew.
+// copies remembers the arrivals of all copies of every event, over all runs so far. It finds duplicates again,
+// independently of batch.
 type copies struct {
 	window time.Duration                     // the dedupe window
 	first  map[event.Identity]event.Millis   // arrival of the first copy
@@ -23,7 +24,7 @@ func newCopies(layout archive.Layout) copies {
 	return copies{window: layout.DedupeWindow, first: map[event.Identity]event.Millis{}, more: map[event.Identity][]event.Millis{}}
 }
 
-// meet takes in one more copy. It says whether an earlier one arrived within the window of it, and whether there was one at all.
+// meet adds one copy. within says that an earlier copy arrived within the window of it; ever says that there was any.
 func (c copies) meet(s archive.Seen) (within, ever bool) {
 	first, ever := c.first[s.Identity]
 	if !ever {
@@ -42,8 +43,9 @@ func (c copies) meet(s archive.Seen) (within, ever bool) {
 	return within, true
 }
 
-// markDuplicates finds an input's duplicates, over all history or within the window only, as the generation it was folded into had them found. It returns the
-// places of those that count in spite of an earlier copy. Inputs are examined in the order of their runs.
+// markDuplicates finds an input's duplicates, over all history or within the window only, as batch did for the
+// generation. It returns the places of the events that count in spite of an earlier copy. Call it in the order of the
+// runs.
 func (c copies) markDuplicates(in *runs.Input, history bool) (beyond map[int]bool) {
 	for i, s := range in.Seen {
 		within, ever := c.meet(s)

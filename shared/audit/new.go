@@ -8,7 +8,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Stores are what an Audit reads and writes, with what is compiled of definitions.
+// Stores holds the stores that an Audit reads and writes, and the cache of compiled programs.
 type Stores struct {
 	Archive archive.Archive
 	Catalog interface {
@@ -19,7 +19,7 @@ type Stores struct {
 	Base     viewstore.Base
 }
 
-// New makes an Audit. The settings are ones that setting.All.Check passes.
+// New returns an Audit. The settings must pass setting.All.Check.
 func New(stores Stores, settings setting.All, host setting.Host) *Audit {
 	return &Audit{
 		Archive: stores.Archive, Catalog: stores.Catalog, Audits: stores.Catalog, Programs: stores.Programs, Base: stores.Base,

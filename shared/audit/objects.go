@@ -28,8 +28,8 @@ func (e *examination) hold(m archive.Manifest) error {
 	return nil
 }
 
-// findLost lists the events below the horizon for objects that no run holds. The ones that batch still looks for are counted as pending, the others are
-// lost.
+// findLost lists the archive below the horizon and finds the objects that no run holds. It counts those that batch
+// still looks for as pending; the others are lost.
 func (e *examination) findLost(ctx context.Context) error {
 	edge := e.generation.Horizon.Add(-e.Lookback)
 	lost, pending, err := e.unheld(ctx, edge)
@@ -37,7 +37,7 @@ func (e *examination) findLost(ctx context.Context) error {
 		e.found.Pending = pending
 		return err
 	}
-	// A later run may have taken some in, at an operator's wish.
+	// A later run may have taken some in, because an operator asked for a rebuild.
 	head, err := e.Catalog.Head(ctx)
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
@@ -73,8 +73,8 @@ func (e *examination) has(request ulid.ULID) bool {
 	return ok
 }
 
-// unheld are the objects of slots below the edge that no run up to the generation's holds, in archive order, and how many there are from there on up to
-// the generation's horizon.
+// unheld returns the objects of slots below the edge that no run up to the generation's holds, in archive order, and
+// the number of such objects from the edge up to the generation's horizon.
 func (e *examination) unheld(ctx context.Context, edge slot.Slot) (lost []archive.Object, pending int64, err error) {
 	for from, to := archive.FirstEvent, archive.SlotKey(e.generation.Horizon); ; {
 		page, _, err := e.Archive.List(ctx, from, to, listPage)

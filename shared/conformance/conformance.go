@@ -1,8 +1,9 @@
-// Package conformance is one suite per contract: what every implementation passes, in memory, as files, or on AWS.
+// Package conformance has one test suite per contract. Every implementation passes it: in memory, as files, or on AWS.
 //
-// Each subtest is named after a sentence of the contract and asks for what that sentence promises, no more. The function that opens a store
-// is called once per subtest and may return the same store each time (a catalog excepted, whose run log must be empty), as long as it began
-// without names of an earlier run of the suite: subtests use names of their own.
+// Each subtest is named after a sentence of the contract, and checks what that sentence promises and no more. The suite
+// calls the function that opens a store once per subtest. The function may return the same store each time, because
+// subtests use names of their own. But the store must not have the names of an earlier run of the suite, and a
+// catalog's run log must be empty each time.
 package conformance
 
 import (

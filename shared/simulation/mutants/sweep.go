@@ -20,8 +20,7 @@ func ofSweep() []Mutant {
 			Name: "sweep-queues-what-waits", Design: "3.1",
 			Mistake: "the sweep takes an object without a receipt for lost, however far its lane has been read",
 			Edits:   []Edit{{decideFile, `	if f.read[lane] > o.arrival.Add(late) {`, `	if f.read[lane] > o.arrival.Add(late) || late > 0 {`}},
-			Killer: Killer{Package: "shared/simulation/history", Run: "^TestCopiesThatWait$",
-				Why: "few histories lag that far; the test plays one that does"},
+			Killer:  story("TestSweepOfAStreamThatLags", lag),
 		},
 		{
 			Name: "sweep-without-a-margin", Design: "3.1",

@@ -354,7 +354,7 @@ proctype Environment(byte lane) {
 	byte rows;               /* the records to fold, a mask of positions */
 	byte from;               /* slots below are batch's */
 	byte items;              /* those that are yet to be written, a mask of slots */
-	byte applied;            /* the sequence number up to which all is applied */
+	byte applied_to;         /* the sequence number up to which all is applied */
 	byte loaded_applied[SLOTS];
 	byte loaded[SLOTS * IDS];
 #ifdef M_SEEN_CACHED
@@ -375,7 +375,7 @@ end:	do
 			skip; /* Spin lets nothing jump into a d_step */
 			d_step {
 				rows = of_lane[lane] & ((1 << last) - 1) & ~((1 << done[lane]) - 1);
-				applied = last;
+				applied_to = last;
 				from = generation_horizon;
 				printf("speed %d: lane %d, records %d to %d, folds slots from %d\n", _pid, lane, done[lane] + 1, last, from)
 			}
@@ -462,7 +462,7 @@ end:	do
 			:: (rows >> i) & 1 && slot[record[i]] == k -> break
 			:: else -> i++
 			od;
-			if :: i < applied -> applied = i :: else fi
+			if :: i < applied_to -> applied_to = i :: else fi
 #endif
 		}
 #endif
@@ -482,11 +482,11 @@ end:	do
 			if
 			:: waited[lane] == _pid ->
 				waited[lane] = 0;
-				done[lane] = applied;
-				printf("speed %d: lane %d done up to %d\n", _pid, lane, applied);
+				done[lane] = applied_to;
+				printf("speed %d: lane %d done up to %d\n", _pid, lane, applied_to);
 				for (i : 0 .. RECORDS - 1) {
 					if
-					:: i < applied && (of_lane[lane] >> i) & 1 && (acknowledged >> record[i]) & 1 ->
+					:: i < applied_to && (of_lane[lane] >> i) & 1 && (acknowledged >> record[i]) & 1 ->
 						promised = promised | (1 << ID(record[i]))
 					:: else
 					fi
@@ -495,7 +495,7 @@ end:	do
 			fi;
 			from = 0;
 #ifndef M_REPORTED_BEFORE_SEEN
-			last = 0; rows = 0; applied = 0;
+			last = 0; rows = 0; applied_to = 0;
 #endif
 			for (i : 0 .. SLOTS - 1) {
 				loaded_applied[i] = 0;
@@ -512,7 +512,7 @@ end:	do
 				:: else
 				fi
 			}
-			last = 0; rows = 0; applied = 0
+			last = 0; rows = 0; applied_to = 0
 		}
 #endif
 		}

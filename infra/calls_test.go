@@ -315,7 +315,8 @@ func (r *reach) byAdapter() map[string][]string {
 // isAdapter reports whether a type implements a contract by means of an AWS service.
 func isAdapter(name string) bool {
 	of := name[:strings.LastIndexByte(name, '.')]
-	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" && of != "shared/aws/sdk" && of != "shared/aws/launch" ||
+	return strings.HasPrefix(of, "shared/aws/") && of != "shared/aws/table" && of != "shared/aws/sdk" &&
+		of != "shared/aws/launch" ||
 		name == "functions/authorizer.secret"
 }
 

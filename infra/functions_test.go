@@ -60,7 +60,8 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestMainsAreShort: a main says what its function is made of, in 40 lines. Beside it lies nothing but an adapter of one function.
+// TestMainsAreShort: a main says what its function is made of, in 40 lines. Beside it lies nothing but an adapter of
+// one function.
 func TestMainsAreShort(t *testing.T) {
 	files, err := filepath.Glob("../functions/*/*.go")
 	if err != nil {
@@ -95,9 +96,9 @@ func TestIngestIsSmall(t *testing.T) {
 	}
 }
 
-// TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that. Ingest
-// publishes no longer than the sweep believes; queries end before items are deleted; nothing runs longer than seen items
-// allow for.
+// TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that.
+// Ingest publishes no longer than the sweep believes; queries end before items are deleted; nothing runs longer than
+// seen items allow for.
 func TestTimes(t *testing.T) {
 	app, settings := application(t), setting.Default()
 	answers := min(29, int(settings.DropGrace.Seconds()))

@@ -32,13 +32,14 @@ func mainPackages(t testing.TB) map[string]bool {
 	return all
 }
 
-// needs are what a function's code reads: settings by their fields' names, and resources. That the rules look at settings, and that the defaults are all of
-// them, makes them no function's.
+// needs are what a function's code reads: settings by their fields' names, and resources. That the rules look at
+// settings, and that the defaults are all of them, makes them no function's.
 func needs(t testing.TB, p *program, function string) (fields, resources map[string]bool) {
 	t.Helper()
 	fields, resources = map[string]bool{}, map[string]bool{}
 	for f := range p.reach(t, "functions/"+function).called {
-		if f.Pkg() != nil && f.Pkg().Path() == module+"shared/setting" && slices.Contains([]string{"Rules", "Default", "checkSlot", "checkSealDelay", "checkMaxStreamAge"}, f.Name()) {
+		if f.Pkg() != nil && f.Pkg().Path() == module+"shared/setting" &&
+			slices.Contains([]string{"Rules", "Default", "checkSlot", "checkSealDelay", "checkMaxStreamAge"}, f.Name()) {
 			continue
 		}
 		for _, name := range p.refers[f].fields {
@@ -75,7 +76,8 @@ func checked(variables map[string]string) (all []setting.Rule) {
 	return all
 }
 
-// TestVariablesAreTheSettings: each function is given every variable that it reads. What else it is given completes a rule about a setting that it reads.
+// TestVariablesAreTheSettings: each function is given every variable that it reads. What else it is given completes a
+// rule about a setting that it reads.
 func TestVariablesAreTheSettings(t *testing.T) {
 	source, app := loadFunctions(t), application(t)
 	for _, name := range functionNames() {
@@ -103,7 +105,8 @@ func TestVariablesAreTheSettings(t *testing.T) {
 	}
 }
 
-// TestEveryRuleIsChecked: of each rule there is a function that is given all its settings, and so does not start when they break it.
+// TestEveryRuleIsChecked: of each rule there is a function that is given all its settings, and so does not start when
+// they break it.
 func TestEveryRuleIsChecked(t *testing.T) {
 	app, left := application(t), map[string]bool{}
 	for _, r := range setting.Rules() {
@@ -119,7 +122,8 @@ func TestEveryRuleIsChecked(t *testing.T) {
 	}
 }
 
-// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the same name, or a resource.
+// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the
+// same name, or a resource.
 func valueFor(name string) string {
 	switch {
 	case strings.HasSuffix(name, "Table"), name == "ArchiveBucket", name == "StreamName", name == "RepublishQueue":
@@ -134,7 +138,8 @@ func valueFor(name string) string {
 	return "!Ref " + name
 }
 
-// TestDefaults: what a parameter says when nobody says anything is what shared/setting says, and every setting that has a variable is some function's.
+// TestDefaults: what a parameter says when nobody says anything is what shared/setting says, and every setting that has
+// a variable is some function's.
 func TestDefaults(t *testing.T) {
 	app, read, defaults := application(t), map[string]bool{}, reflect.ValueOf(setting.Default())
 	for _, name := range functionNames() {
@@ -145,7 +150,8 @@ func TestDefaults(t *testing.T) {
 	for i := range defaults.NumField() {
 		name := defaults.Type().Field(i).Name
 		if setting.HasVariable(name) != read[setting.Variable(name)] {
-			t.Errorf("setting %s is read by a function: %v, has a variable: %v", name, read[setting.Variable(name)], setting.HasVariable(name))
+			t.Errorf("setting %s is read by a function: %v, has a variable: %v", name, read[setting.Variable(name)],
+				setting.HasVariable(name))
 		}
 		if !read[setting.Variable(name)] {
 			continue

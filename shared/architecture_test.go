@@ -36,7 +36,8 @@ func TestOnlyLifecycleAsksForTheArchitecture(t *testing.T) {
 	}
 	if len(asked) != 1 || asked["shared/lifecycle/kind.go"] != 1 {
 		t.Errorf(
-			"an architecture is compared in %v, want once, in shared/lifecycle/kind.go: ask the generation (HasBase, PerSlot, Owner, ...)",
+			"an architecture is compared in %v, want once, in shared/lifecycle/kind.go: ask the generation (HasBase, "+
+				"PerSlot, Owner, ...)",
 			asked,
 		)
 	}

@@ -41,12 +41,15 @@ const (
 
 // The rings, from the inside out. Each may import those before it.
 var (
-	core      = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, expression, "shared/view", "shared/lifecycle"}
+	core = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, expression,
+		"shared/view", "shared/lifecycle"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
-	handed    = []string{"shared/runner", "shared/budget", "shared/setting"}     // what layers are handed goroutines, time and settings by
-	layers    = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/serving", "shared/operations"}
-	answers   = []string{"shared/present", "shared/compare"} // what is made of that which serving reads
+	// what layers are handed goroutines, time and settings by
+	handed = []string{"shared/runner", "shared/budget", "shared/setting"}
+	layers = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/serving",
+		"shared/operations"}
+	answers = []string{"shared/present", "shared/compare"} // what is made of that which serving reads
 )
 
 // rule is what a package's code may import besides the standard library; its tests may import what they need.
@@ -63,12 +66,15 @@ func rules() map[string]rule {
 		return rule{slices.Concat(inner, steps, handed), thirdParty}
 	}
 	handler := func(layer string, thirdParty ...string) rule {
-		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", "shared/metrics", layer), append(thirdParty, events)}
+		return rule{append(slices.Clone(inner), "shared/api", "shared/aws/respond", "shared/metrics", layer),
+			append(thirdParty, events)}
 	}
 	reading := func(layers ...string) rule { // and presents what it has read, or compares it
-		return rule{slices.Concat(inner, layers, answers, []string{"shared/api", "shared/aws/respond", "shared/metrics"}), []string{events}}
+		return rule{slices.Concat(inner, layers, answers, []string{"shared/api", "shared/aws/respond", "shared/metrics"}),
+			[]string{events}}
 	}
-	function := func(name string, besides ...string) rule { // what a function is made of; infra tests what it links and calls
+	// what a function is made of; infra tests what it links and calls
+	function := func(name string, besides ...string) rule {
 		return rule{
 			append([]string{"functions/" + name + "/handler", "shared/aws/launch", "shared/aws/sdk"}, besides...),
 			[]string{"github.com/aws/aws-lambda-go/lambda"},
@@ -78,7 +84,8 @@ func rules() map[string]rule {
 		return function(name, append(besides, "shared/aws/tables", "shared/programs")...)
 	}
 	adapter := func(contracts ...string) rule {
-		return rule{slices.Concat(core, contracts, []string{"shared/aws/sdk", "shared/aws/table"}), []string{awsSDK, smithy, ulid}}
+		return rule{slices.Concat(core, contracts, []string{"shared/aws/sdk", "shared/aws/table"}),
+			[]string{awsSDK, smithy, ulid}}
 	}
 	return map[string]rule{
 		"shared": {},
@@ -112,7 +119,9 @@ func rules() map[string]rule {
 		"shared/present": {append(slices.Clone(inner), "shared/serving"), nil},
 		"shared/compare": {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
 
-		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/serving", "shared/memory"), []string{ulid}}, // for tests only
+		// for tests only
+		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/serving", "shared/memory"),
+			[]string{ulid}},
 
 		"shared/operations": stepping(),
 
@@ -130,10 +139,13 @@ func rules() map[string]rule {
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},
 		"shared/conformance": {inner, []string{"github.com/google/go-cmp", ulid}},
-		"shared/simulation":  {slices.Concat(inner, layers, []string{viewfile, "shared/present", "shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner"}), []string{ulid}},
+		"shared/simulation": {slices.Concat(inner, layers,
+			[]string{viewfile, "shared/present", "shared/setting", "shared/system", "shared/memory", "shared/programs",
+				"shared/eventsource", "shared/runner"}), []string{ulid}},
 		"shared/simulation/history": {
 			slices.Concat(inner, layers, []string{
-				viewfile, "shared/present", "shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/eventsource", "shared/runner", "shared/simulation",
+				viewfile, "shared/present", "shared/setting", "shared/system", "shared/memory", "shared/programs",
+				"shared/eventsource", "shared/runner", "shared/simulation",
 			}), []string{ulid},
 		},
 		"shared/simulation/model":        {}, // Promela, and what runs Spin
@@ -148,12 +160,15 @@ func rules() map[string]rule {
 		"shared/aws/respond": {nil, []string{events}},
 		"shared/aws/launch": {
 			[]string{
-				"shared/setting", "shared/budget", "shared/metrics", "shared/runner", "shared/aws/sdk", "shared/aws/s3archive", "shared/aws/kinesisstream",
+				"shared/setting", "shared/budget", "shared/metrics", "shared/runner", "shared/aws/sdk", "shared/aws/s3archive",
+				"shared/aws/kinesisstream",
 				"shared/aws/sqsqueue",
 			},
 			[]string{"github.com/aws/aws-lambda-go", awsSDK, ulid},
 		},
-		"shared/aws/launch/launchtest": {[]string{"shared/aws/launch", "shared/setting"}, []string{"github.com/aws/aws-lambda-go/lambda"}}, // for tests only
+		// for tests only
+		"shared/aws/launch/launchtest": {[]string{"shared/aws/launch", "shared/setting"},
+			[]string{"github.com/aws/aws-lambda-go/lambda"}},
 		"shared/aws/tables": {
 			[]string{"shared/aws/launch", "shared/aws/dynamocatalog", "shared/aws/dynamoviews"}, []string{awsSDK},
 		},
@@ -163,9 +178,11 @@ func rules() map[string]rule {
 		"shared/aws/dynamoviews":   adapter("shared/viewstore"),
 		"shared/aws/dynamocatalog": adapter("shared/catalog"),
 
-		"functions/ingest/handler":    handler("shared/ingest"),
-		"functions/speed/handler":     handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
-		"functions/batch/handler":     {append(slices.Clone(inner), "shared/batch", "shared/sweep", "shared/metrics"), []string{events}}, // a tick is of both
+		"functions/ingest/handler": handler("shared/ingest"),
+		"functions/speed/handler":  handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
+		// a tick is of both
+		"functions/batch/handler": {append(slices.Clone(inner), "shared/batch", "shared/sweep", "shared/metrics"),
+			[]string{events}},
 		"functions/replay/handler":    handler("shared/speed"),
 		"functions/audit/handler":     handler("shared/audit"),
 		"functions/query/handler":     reading("shared/serving"),
@@ -177,18 +194,20 @@ func rules() map[string]rule {
 		"functions/ingest":    function("ingest", "shared/ingest"),
 		"functions/republish": function("republish", "shared/ingest"),
 		"functions/speed":     onViews("speed", "shared/speed"),
-		"functions/batch":     onViews("batch", "shared/batch", "shared/sweep", "shared/lifecycle", viewfile), // which deploys definitions
-		"functions/replay":    onViews("replay", "shared/speed"),
-		"functions/audit":     onViews("audit", "shared/audit"),
-		"functions/query":     onViews("query", "shared/serving"),
-		"functions/admin":     onViews("admin", "shared/operations", "shared/serving", "shared/compare"),
+		// which deploys definitions
+		"functions/batch":  onViews("batch", "shared/batch", "shared/sweep", "shared/lifecycle", viewfile),
+		"functions/replay": onViews("replay", "shared/speed"),
+		"functions/audit":  onViews("audit", "shared/audit"),
+		"functions/query":  onViews("query", "shared/serving"),
+		"functions/admin":  onViews("admin", "shared/operations", "shared/serving", "shared/compare"),
 		"functions/authorizer": {
 			[]string{"functions/authorizer/handler", "shared/aws/launch", "shared/aws/sdk", "shared/setting"},
 			[]string{"github.com/aws/aws-lambda-go/lambda", awsSDK},
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/setting", "shared/view", viewfile},
+			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke",
+				"cmd/anabranch/table", "shared/setting", "shared/view", viewfile},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
@@ -197,8 +216,10 @@ func rules() map[string]rule {
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
-				"shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource", "shared/runner", "shared/api", "shared/aws/respond",
-				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler", "functions/republish/handler",
+				"shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource",
+				"shared/runner", "shared/api", "shared/aws/respond",
+				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler",
+				"functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
 			}),
 			[]string{events, ulid},
@@ -209,7 +230,8 @@ func rules() map[string]rule {
 		"localstack/sample":   {},
 		"localstack/emulator": {[]string{"infra/venv"}, nil},
 		"localstack/stack": {
-			[]string{"shared/access", "infra/venv", "localstack/emulator", "localstack/host", "localstack/host/trigger", "shared/aws/sdk"}, []string{awsSDK},
+			[]string{"shared/access", "infra/venv", "localstack/emulator", "localstack/host", "localstack/host/trigger",
+				"shared/aws/sdk"}, []string{awsSDK},
 		},
 		"localstack/local":             {[]string{"localstack/stack"}, nil},
 		"localstack/e2e":               {}, // the end-to-end story
@@ -219,7 +241,8 @@ func rules() map[string]rule {
 		"localstack/host":              {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
 		"localstack/host/emf":          {},
 		"localstack/host/kinesislocal": {[]string{"infra/venv", "localstack/emulator"}, nil},
-		"localstack/host/trigger":      {append(slices.Clone(core), "shared/eventsource", "localstack/host"), []string{awsSDK, smithy, events}},
+		"localstack/host/trigger": {append(slices.Clone(core), "shared/eventsource", "localstack/host"),
+			[]string{awsSDK, smithy, events}},
 
 		"infra":         {}, // tests of the template
 		"infra/keys":    {[]string{"shared/access"}, []string{awsSDK}},
@@ -273,7 +296,8 @@ func TestImports(t *testing.T) {
 	left := rules()
 	for _, p := range all {
 		delete(left, p.name())
-		for _, problem := range slices.Concat(checkName(p), checkRule(p), checkRings(p), checkPurity(p), checkSDK(p), checkYAML(p)) {
+		for _, problem := range slices.Concat(checkName(p), checkRule(p), checkRings(p), checkPurity(p), checkSDK(p),
+			checkYAML(p)) {
 			t.Error(problem)
 		}
 	}
@@ -304,7 +328,9 @@ func checkRule(p listed) (problems []string) {
 		switch {
 		case isOurs && !slices.Contains(r.module, inside):
 			problems = append(problems, fmt.Sprintf("%s imports %s, which its rule does not allow", p.name(), inside))
-		case !isOurs && !isStandard(imported) && !slices.ContainsFunc(r.thirdParty, func(allowed string) bool { return within(imported, allowed) }):
+		case !isOurs && !isStandard(imported) && !slices.ContainsFunc(r.thirdParty, func(allowed string) bool {
+			return within(imported, allowed)
+		}):
 			problems = append(problems, fmt.Sprintf("%s imports %s, which its rule does not allow", p.name(), imported))
 		}
 	}
@@ -320,14 +346,15 @@ func within(imported, allowed string) bool {
 	return imported == allowed || strings.HasPrefix(imported, allowed+"/")
 }
 
-// checkRings looks at all that a package links, whatever its rule says: a ring knows nothing of those outside it, and layers nothing of each
-// other.
+// checkRings looks at all that a package links, whatever its rule says: a ring knows nothing of those outside it, and
+// layers nothing of each other.
 func checkRings(p listed) (problems []string) {
 	var allowed []string
 	switch {
 	case slices.Contains(core, p.name()), p.name() == viewfile:
 		allowed = core
-	case slices.Contains(contracts, p.name()), p.name() == "shared/memory", p.name() == "shared/dirarchive", p.name() == "shared/conformance":
+	case slices.Contains(contracts, p.name()), p.name() == "shared/memory", p.name() == "shared/dirarchive",
+		p.name() == "shared/conformance":
 		allowed = slices.Concat(core, contracts)
 	case slices.Contains(steps, p.name()):
 		allowed = slices.Concat(core, contracts, handed)
@@ -353,18 +380,22 @@ func checkPurity(p listed) (problems []string) {
 	}
 	for _, imported := range p.Imports {
 		switch imported {
-		case "os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "io/ioutil", "os/exec", "syscall", "unsafe", "expvar",
+		case "os", "net", "net/http", "log", "log/slog", "math/rand", "math/rand/v2", "crypto/rand", "io/ioutil", "os/exec",
+			"syscall", "unsafe", "expvar",
 			"flag", "runtime/debug", "testing":
-			problems = append(problems, fmt.Sprintf("%s imports %s: core has no clock, randomness, I/O or log", p.name(), imported))
+			problems = append(problems, fmt.Sprintf("%s imports %s: core has no clock, randomness, I/O or log", p.name(),
+				imported))
 		}
 	}
 	return problems
 }
 
-// checkSDK: the AWS SDK is linked by its adapters, by functions, which start in main, and by what deploys; never by the command.
+// checkSDK: the AWS SDK is linked by its adapters, by functions, which start in main, and by what deploys; never by the
+// command.
 func checkSDK(p listed) (problems []string) {
 	function, isMain := path.Split(p.name())
-	if within(p.name(), "shared/aws") || within(p.name(), "localstack") || within(p.name(), "infra") || function == "functions/" && isMain != "" {
+	if within(p.name(), "shared/aws") || within(p.name(), "localstack") || within(p.name(), "infra") ||
+		function == "functions/" && isMain != "" {
 		return nil
 	}
 	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, awsSDK) }); i >= 0 {
@@ -376,7 +407,8 @@ func checkSDK(p listed) (problems []string) {
 // checkYAML: only who reads views files links the YAML parser. Who runs views has the texts of their definitions.
 func checkYAML(p listed) (problems []string) {
 	switch p.name() {
-	case viewfile, "functions/batch", "cmd/anabranch", "infra/pack", "shared/simulation", "shared/simulation/history", "shared/simulation/mutants/play":
+	case viewfile, "functions/batch", "cmd/anabranch", "infra/pack", "shared/simulation", "shared/simulation/history",
+		"shared/simulation/mutants/play":
 		return nil
 	}
 	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, yaml) }); i >= 0 {
@@ -385,11 +417,13 @@ func checkYAML(p listed) (problems []string) {
 	return problems
 }
 
-// TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the simulator owns both.
+// TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the
+// simulator owns both.
 func TestNoClockAndNoGoroutines(t *testing.T) {
 	pure := slices.Concat(core, contracts, steps, layers, answers, []string{viewfile, "shared/eventsource"})
 	for _, p := range list(t) {
-		// go test remembers a result for as long as no file that the test has opened changes: so every file is opened, and every folder.
+		// go test remembers a result for as long as no file that the test has opened changes: so every file is opened, and
+		// every folder.
 		if _, err := os.ReadDir(filepath.Dir(p.Dir)); err != nil {
 			t.Fatal(err)
 		}
@@ -474,13 +508,18 @@ func TestTheRulesCatch(t *testing.T) {
 		{"a layer imports a layer", checkRule, of("shared/speed", module+"shared/batch"), "imports shared/batch"},
 		{"a layer imports memory", checkRule, of("shared/serving", module+"shared/memory"), "imports shared/memory"},
 		{"a layer imports a contract", checkRule, of("shared/speed", module+"shared/catalog", module+"shared/runner"), ""},
-		{"republish imports ingest", checkRule, of("functions/republish/handler", module+"shared/ingest", module+"shared/stream", events), ""},
-		{"a handler imports another layer", checkRule, of("functions/query/handler", module+"shared/batch"), "imports shared/batch"},
+		{"republish imports ingest", checkRule,
+			of("functions/republish/handler", module+"shared/ingest", module+"shared/stream", events), ""},
+		{"a handler imports another layer", checkRule, of("functions/query/handler", module+"shared/batch"),
+			"imports shared/batch"},
 		{"a handler imports the SDK", checkRule, of("functions/query/handler", awsSDK+"/service/s3"), "imports " + awsSDK},
-		{"an adapter imports another contract", checkRule, of("shared/aws/s3archive", module+"shared/stream"), "imports shared/stream"},
+		{"an adapter imports another contract", checkRule, of("shared/aws/s3archive", module+"shared/stream"),
+			"imports shared/stream"},
 		{"the demo imports the fold", checkRule, of("localstack/demo", module+"shared/view"), "imports shared/view"},
-		{"a library that is not listed", checkRule, of("shared/slot", "github.com/oklog/ulid/v2"), "imports github.com/oklog/ulid/v2"},
-		{"a library with a like name", checkRule, of(viewfile, "github.com/goccy/go-yaml-other"), "imports github.com/goccy/go-yaml-other"},
+		{"a library that is not listed", checkRule, of("shared/slot", "github.com/oklog/ulid/v2"),
+			"imports github.com/oklog/ulid/v2"},
+		{"a library with a like name", checkRule, of(viewfile, "github.com/goccy/go-yaml-other"),
+			"imports github.com/goccy/go-yaml-other"},
 		{"a package of a listed library", checkRule, of(viewfile, "github.com/goccy/go-yaml/ast"), ""},
 		{"a layer links a layer", checkRings, of("shared/serving", module+"shared/batch"), "links shared/batch"},
 		{"core links a contract", checkRings, of("shared/event", module+"shared/stream"), "links shared/stream"},
@@ -503,14 +542,17 @@ func TestTheRulesCatch(t *testing.T) {
 		{"a function links the SDK", checkSDK, of("functions/batch", awsSDK+"/aws"), ""},
 		{"a name that says nothing", checkName, of("shared/util"), `"util"`},
 		{"a function wires another layer", checkRule, of("functions/query", module+"shared/batch"), "imports shared/batch"},
-		{"a function imports another's handler", checkRule, of("functions/speed", module+"functions/batch/handler"), "imports functions/batch/handler"},
-		{"a layer imports an adapter", checkRule, of("shared/batch", module+"shared/aws/s3archive"), "imports shared/aws/s3archive"},
+		{"a function imports another's handler", checkRule, of("functions/speed", module+"functions/batch/handler"),
+			"imports functions/batch/handler"},
+		{"a layer imports an adapter", checkRule, of("shared/batch", module+"shared/aws/s3archive"),
+			"imports shared/aws/s3archive"},
 		{"internal", checkName, of("internal/event"), `"internal"`},
 		{"a name that says it", checkName, of("shared/viewstore"), ""},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			problems := test.check(test.p)
-			if test.problem == "" && len(problems) > 0 || test.problem != "" && !strings.Contains(strings.Join(problems, "\n"), test.problem) {
+			if test.problem == "" && len(problems) > 0 || test.problem != "" &&
+				!strings.Contains(strings.Join(problems, "\n"), test.problem) {
 				t.Errorf("problems %q, want %q", problems, test.problem)
 			}
 		})

@@ -1,5 +1,6 @@
-// Command admin is the Lambda function behind /v1/admin/views...: the operations layer, and the comparison of generations, over the tables in DynamoDB.
-// What is wanted of a view it writes into the table of control; batch, replay and audit carry it out.
+// Command admin is the Lambda function behind /v1/admin/views...: the operations layer, and the comparison of
+// generations, over the tables in DynamoDB. What is wanted of a view it writes into the table of control; batch, replay
+// and audit carry it out.
 package main
 
 import (

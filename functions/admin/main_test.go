@@ -39,7 +39,8 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{RouteKey: "GET /v1/admin/views"})
+	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f,
+		events.APIGatewayV2HTTPRequest{RouteKey: "GET /v1/admin/views"})
 	if err != nil || answer.StatusCode != 200 || !bytes.Contains([]byte(answer.Body), []byte(`"views":[]`)) {
 		t.Errorf("answer is %+v, %v", answer, err)
 	}
@@ -73,7 +74,8 @@ func TestOperation(t *testing.T) {
 		t.Fatal(err)
 	}
 	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{
-		RouteKey: "POST /v1/admin/views/{view}/{operation}", PathParameters: map[string]string{"view": "page_views", "operation": "drop"},
+		RouteKey:       "POST /v1/admin/views/{view}/{operation}",
+		PathParameters: map[string]string{"view": "page_views", "operation": "drop"},
 	})
 	if err != nil || answer.StatusCode != 200 || !strings.Contains(answer.Body, `"generation":"B1","definition":"b","architecture":"lambda","state":"dropping"`) {
 		t.Errorf("answer is %+v, %v", answer, err)

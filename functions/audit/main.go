@@ -1,4 +1,5 @@
-// Command audit is the Lambda function that the schedule calls: the audit layer over the archive in S3 and the tables in DynamoDB.
+// Command audit is the Lambda function that the schedule calls: the audit layer over the archive in S3 and the tables
+// in DynamoDB.
 package main
 
 import (
@@ -25,7 +26,8 @@ func function() launch.Function {
 }
 
 func start(e *launch.Environment) lambda.Handler {
-	stores := audit.Stores{Archive: e.Archive(), Catalog: tables.Control(e), Programs: &programs.Cache{}, Base: tables.Base(e)}
+	stores := audit.Stores{Archive: e.Archive(), Catalog: tables.Control(e), Programs: &programs.Cache{},
+		Base: tables.Base(e)}
 	h := &handler.Handler{Audit: audit.New(stores, e.Settings(), e.Host()), Log: e.Log(), Print: e.Print}
 	return lambda.NewHandler(h.Handle)
 }

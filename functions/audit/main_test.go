@@ -42,7 +42,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestTick: of a view that nothing serves yet an audit was asked for: it is claimed, and ends with a note, which counts as an audit without drift.
+// TestTick: of a view that nothing serves yet an audit was asked for: it is claimed, and ends with a note, which counts
+// as an audit without drift.
 func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
 	var put []string

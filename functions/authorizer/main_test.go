@@ -61,9 +61,10 @@ func versions(t *testing.T, current, previous string) *launchtest.Cloud {
 
 func ask(t *testing.T, f *launchtest.Started, key string) bool {
 	t.Helper()
-	answer, err := launchtest.Invoke[events.APIGatewayV2CustomAuthorizerSimpleResponse](t, f, events.APIGatewayV2CustomAuthorizerV2Request{
-		RouteKey: "POST /v1/events", Headers: map[string]string{"authorization": "Bearer " + key},
-	})
+	answer, err := launchtest.Invoke[events.APIGatewayV2CustomAuthorizerSimpleResponse](t, f,
+		events.APIGatewayV2CustomAuthorizerV2Request{
+			RouteKey: "POST /v1/events", Headers: map[string]string{"authorization": "Bearer " + key},
+		})
 	if err != nil {
 		t.Error(err)
 	}
@@ -84,7 +85,8 @@ func TestRequest(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !ask(t, f, writeKey) || ask(t, f, readKey) || ask(t, f, oldKey) != c.old {
-				t.Errorf("write %v, read %v, old %v; want true, false, %v", ask(t, f, writeKey), ask(t, f, readKey), ask(t, f, oldKey), c.old)
+				t.Errorf("write %v, read %v, old %v; want true, false, %v", ask(t, f, writeKey), ask(t, f, readKey),
+					ask(t, f, oldKey), c.old)
 			}
 		})
 	}
@@ -100,9 +102,10 @@ func TestNoSecret(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := launchtest.Invoke[events.APIGatewayV2CustomAuthorizerSimpleResponse](t, f, events.APIGatewayV2CustomAuthorizerV2Request{
-		RouteKey: "POST /v1/events", Headers: map[string]string{"authorization": "Bearer " + writeKey},
-	})
+	answer, err := launchtest.Invoke[events.APIGatewayV2CustomAuthorizerSimpleResponse](t, f,
+		events.APIGatewayV2CustomAuthorizerV2Request{
+			RouteKey: "POST /v1/events", Headers: map[string]string{"authorization": "Bearer " + writeKey},
+		})
 	if err == nil || answer.IsAuthorized {
 		t.Errorf("answer is %+v, %v; want an error", answer, err)
 	}

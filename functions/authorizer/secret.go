@@ -21,7 +21,8 @@ type secret struct {
 
 var _ handler.Secret = secret{}
 
-// Read implements handler.Secret: the versions with the labels AWSCURRENT and AWSPREVIOUS, which Secrets Manager moves when it gets a new one.
+// Read implements handler.Secret: the versions with the labels AWSCURRENT and AWSPREVIOUS, which Secrets Manager moves
+// when it gets a new one.
 func (s secret) Read(ctx context.Context) (current string, made time.Time, previous string, err error) {
 	now, err := s.version(ctx, "AWSCURRENT")
 	if err != nil {

@@ -1,4 +1,5 @@
-// Command batch is the Lambda function that the schedule calls: the batch layer and the sweep. What the views are to be says views.yaml beside it.
+// Command batch is the Lambda function that the schedule calls: the batch layer and the sweep. What the views are to be
+// says views.yaml beside it.
 package main
 
 import (

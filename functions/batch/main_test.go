@@ -18,7 +18,8 @@ import (
 
 func TestMain(m *testing.M) { launchtest.Main(m, main) }
 
-const views = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      visits: count()\n"
+const views = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      visits: " +
+	"count()\n"
 
 // variables are those of a function that was unpacked with the given views.
 func variables(t *testing.T, views string) map[string]string {
@@ -29,7 +30,8 @@ func variables(t *testing.T, views string) map[string]string {
 	}
 	v := launchtest.Layout()
 	for name, value := range map[string]string{
-		"CATALOG_TABLE": "catalog", "BASE_TABLE": "base", "SEEN_TABLE": "seen", "REPUBLISH_QUEUE": "http://queue.test/1/republish", "LAMBDA_TASK_ROOT": root,
+		"CATALOG_TABLE": "catalog", "BASE_TABLE": "base", "SEEN_TABLE": "seen",
+		"REPUBLISH_QUEUE": "http://queue.test/1/republish", "LAMBDA_TASK_ROOT": root,
 	} {
 		v[name] = value
 	}
@@ -109,7 +111,8 @@ func TestTick(t *testing.T) {
 	if !strings.Contains(f.Out.String(), want) {
 		t.Errorf("metrics are %s", &f.Out)
 	}
-	if diff := cmp.Diff([]string{"GetItem", "GetObject", "ListObjectsV2", "PutItem", "PutObject", "Query"}, cloud.Operations()); diff != "" {
+	if diff := cmp.Diff([]string{"GetItem", "GetObject", "ListObjectsV2", "PutItem", "PutObject", "Query"},
+		cloud.Operations()); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
 	}
 }

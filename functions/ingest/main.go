@@ -1,5 +1,5 @@
-// Command ingest is the Lambda function behind POST /v1/events: the ingest layer over the archive in S3, the stream in Kinesis and the republish queue
-// in SQS.
+// Command ingest is the Lambda function behind POST /v1/events: the ingest layer over the archive in S3, the stream in
+// Kinesis and the republish queue in SQS.
 package main
 
 import (

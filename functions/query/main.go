@@ -1,5 +1,5 @@
-// Command query is the Lambda function behind GET /v1/views...: the serving layer over the tables in DynamoDB. It reads no event, and so neither archive
-// nor layout.
+// Command query is the Lambda function behind GET /v1/views...: the serving layer over the tables in DynamoDB. It reads
+// no event, and so neither archive nor layout.
 package main
 
 import (

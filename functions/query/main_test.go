@@ -51,7 +51,8 @@ func TestRequest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{RouteKey: "GET /v1/views"})
+	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f,
+		events.APIGatewayV2HTTPRequest{RouteKey: "GET /v1/views"})
 	if err != nil || answer.StatusCode != 200 || answer.Body != `{"views":[]}` {
 		t.Errorf("answer is %+v, %v", answer, err)
 	}

@@ -1,5 +1,5 @@
-// Command replay is the Lambda function that the schedule calls to bring Kappa generations the events from before they were live, from the archive in S3
-// to the tables in DynamoDB.
+// Command replay is the Lambda function that the schedule calls to bring Kappa generations the events from before they
+// were live, from the archive in S3 to the tables in DynamoDB.
 package main
 
 import (

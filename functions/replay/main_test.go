@@ -40,7 +40,8 @@ func TestRules(t *testing.T) {
 		_, err := begin(t, launchtest.With(variables(), c.name, c.value))
 		launchtest.Refusal(t, err, c.part)
 	}
-	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "24h", "MAX_STREAM_AGE": "100h", "REQUIRE_APPROVAL": "true"} {
+	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "24h", "MAX_STREAM_AGE": "100h",
+		"REQUIRE_APPROVAL": "true"} {
 		if _, err := begin(t, launchtest.With(variables(), name, value)); err != nil {
 			t.Errorf("%s=%s: %v", name, value, err)
 		}
@@ -87,7 +88,8 @@ func TestTick(t *testing.T) {
 	if !strings.Contains(f.Out.String(), want) {
 		t.Errorf("metrics are %s", &f.Out)
 	}
-	if diff := cmp.Diff([]string{"GetItem", "GetObject", "PutItem", "PutObject", "Query"}, cloud.Operations()); diff != "" {
+	if diff := cmp.Diff([]string{"GetItem", "GetObject", "PutItem", "PutObject", "Query"},
+		cloud.Operations()); diff != "" {
 		t.Errorf("operations (-want +got):\n%s", diff)
 	}
 }

@@ -1,4 +1,5 @@
-// Command republish is the Lambda function behind the republish queue: it brings archived events from S3 to the stream in Kinesis again.
+// Command republish is the Lambda function behind the republish queue: it brings archived events from S3 to the stream
+// in Kinesis again.
 package main
 
 import (
@@ -16,7 +17,8 @@ func main() { launch.Main(function()) }
 
 func function() launch.Function {
 	return launch.Function{
-		Reserve: 2 * time.Second,                                                          // to name the messages that are left
+		// to name the messages that are left
+		Reserve: 2 * time.Second,
 		Calls:   sdk.Settings{Attempts: 5, Attempt: 10 * time.Second, Delay: time.Second}, // nobody waits for an answer
 		Start:   start,
 	}

@@ -1,5 +1,5 @@
-// Command speed is the Lambda function that reads the stream: the speed layer over the tables in DynamoDB, and over the archive in S3, which takes what
-// cannot be decoded.
+// Command speed is the Lambda function that reads the stream: the speed layer over the tables in DynamoDB, and over the
+// archive in S3, which takes what cannot be decoded.
 package main
 
 import (
@@ -28,7 +28,8 @@ func function() launch.Function {
 
 func start(e *launch.Environment) lambda.Handler {
 	stores := speed.Stores{
-		Archive: e.Archive(), Catalog: tables.Control(e), Programs: &programs.Cache{}, Items: tables.Speed(e), Seen: tables.Seen(e),
+		Archive: e.Archive(), Catalog: tables.Control(e), Programs: &programs.Cache{}, Items: tables.Speed(e),
+		Seen: tables.Seen(e),
 	}
 	return &handler.Handler{Speed: speed.New(stores, e.Settings(), e.Host()), Log: e.Log(), Print: e.Print}
 }

@@ -104,7 +104,8 @@ func BenchmarkAppendPresented(b *testing.B) {
 }
 
 func BenchmarkParseDecimal(b *testing.B) {
-	for _, text := range []string{"7", "203023", "-12.50", "1234567890.123456", "99999999999999999999.999999999999999999", "1e3", "1e999999999", "null"} {
+	for _, text := range []string{"7", "203023", "-12.50", "1234567890.123456", "99999999999999999999.999999999999999999",
+		"1e3", "1e999999999", "null"} {
 		b.Run(text, func(b *testing.B) {
 			b.ReportAllocs()
 			number := []byte(text)

@@ -49,7 +49,8 @@ func readTag(enc []byte, want tag) (rest []byte, err error) {
 	case found.code() != want.code():
 		return nil, corrupt(want, "the state belongs to %s", found.function())
 	case found.version() > want.version():
-		return nil, fmt.Errorf("%w: %s: encoding version %d: this engine reads versions up to %d", ErrVersion, want.function(), found.version(), want.version())
+		return nil, fmt.Errorf("%w: %s: encoding version %d: this engine reads versions up to %d", ErrVersion,
+			want.function(), found.version(), want.version())
 	}
 	return nil, corrupt(want, "unknown encoding version %d", found.version())
 }

@@ -62,7 +62,8 @@ var golden = []struct {
 	{"sum", []string{"12.50", "0.25"}, "12 10 02 fb09"},
 	{"sum", []string{"0.000000000000000001"}, "12 00 01 01"},
 	{"sum", []string{"-2.5", "null"}, "12 71 01 01 19"},
-	{"sum", []string{"99999999999999999999.999999999999999999", "99999999999999999999.999999999999999999"}, "12 00 02 feffffffff8f918a93e8a3ecd096d4ccf6ac02"},
+	{"sum", []string{"99999999999999999999.999999999999999999", "99999999999999999999.999999999999999999"},
+		"12 00 02 feffffffff8f918a93e8a3ecd096d4ccf6ac02"},
 	{"mean", nil, "13 1f"},
 	{"mean", []string{"203023", "171717", "null"}, "13 52 01 02 d4ef16"},
 	{"min", nil, "14 1f"},
@@ -179,7 +180,8 @@ func TestNewerEncodingsAreRefusedByName(t *testing.T) {
 		enc := []byte(encoded(fold(f, parsedRows("1"))))
 		enc[0] += 1 << 4
 		err := expectRefused(t, f, enc, aggregate.ErrVersion)
-		if want := "aggregate: unknown encoding version: " + f.Name() + ": encoding version 2: this engine reads versions up to 1"; err.Error() != want {
+		if want := "aggregate: unknown encoding version: " + f.Name() +
+			": encoding version 2: this engine reads versions up to 1"; err.Error() != want {
 			t.Errorf("error %q, want %q", err, want)
 		}
 	})
@@ -239,7 +241,8 @@ func TestCountsStayAtTheirBound(t *testing.T) {
 		if encoded(more) != encoded(full) {
 			t.Errorf("past the bound: %x, want %x", encoded(more), encoded(full))
 		}
-		if rest, err := more.MergeEncoded(0, full.AppendEncoded(nil, 0)); err != nil || len(rest) != 0 || encoded(more) != encoded(full) {
+		if rest, err := more.MergeEncoded(0, full.AppendEncoded(nil, 0)); err != nil || len(rest) != 0 ||
+			encoded(more) != encoded(full) {
 			t.Errorf("past the bound, from bytes: %x, rest %x, error %v; want %x", encoded(more), rest, err, encoded(full))
 		}
 	})
@@ -281,7 +284,8 @@ func FuzzMergeEncoded(f *testing.F) {
 		}
 		seven := parsedRows("7", "null", "-0.5")
 		got := fold(function, seven)
-		if _, err := got.MergeEncoded(0, enc); err != nil || encoded(got) != encoded(merged(function, fresh, fold(function, seven))) {
+		if _, err := got.MergeEncoded(0, enc); err != nil ||
+			encoded(got) != encoded(merged(function, fresh, fold(function, seven))) {
 			t.Fatalf("%s %x: merged into a cell with rows: %x, error %v", function.Name(), read, encoded(got), err)
 		}
 	})

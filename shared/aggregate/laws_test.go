@@ -22,7 +22,8 @@ func merged(f aggregate.Function, first, second aggregate.States) aggregate.Stat
 func expectSame(t *rapid.T, law string, got, want aggregate.States) {
 	t.Helper()
 	if encoded(got) != encoded(want) {
-		t.Fatalf("%s: %x (%s), want %x (%s)", law, encoded(got), got.AppendPresented(nil, 0), encoded(want), want.AppendPresented(nil, 0))
+		t.Fatalf("%s: %x (%s), want %x (%s)", law, encoded(got), got.AppendPresented(nil, 0), encoded(want),
+			want.AppendPresented(nil, 0))
 	}
 }
 
@@ -121,7 +122,8 @@ func TestEncodingsAreBoundedAndWhole(t *testing.T) {
 }
 
 func TestEqualStatesHaveEqualBytesAndOthersDiffer(t *testing.T) {
-	few := rapid.SliceOfN(rapid.SampledFrom([]row{nil, numberText("0"), numberText("1"), numberText("-1"), numberText("2"), numberText("0.5")}), 0, 3)
+	few := rapid.SliceOfN(rapid.SampledFrom([]row{nil, numberText("0"), numberText("1"), numberText("-1"), numberText("2"),
+		numberText("0.5")}), 0, 3)
 	eachFunctionChecks(t, func(t *rapid.T, f aggregate.Function) {
 		a, b := few.Draw(t, "a"), few.Draw(t, "b")
 		equal := modelOf(a).identity(f.Name()) == modelOf(b).identity(f.Name())

@@ -38,8 +38,8 @@ func (x *integer) size() (negative bool, size natural) {
 
 // natural is a 256-bit unsigned integer, lowest word first.
 //
-// It divides and multiplies by single words, and needs no more: holiman/uint256 v1.3.2, which takes any divisor, took 1.1 to 4.6 times as
-// long for the zeros of an encoding, 2.1 to 2.6 for a multiplication and 1.3 to 1.4 for digits.
+// It divides and multiplies by single words, and needs no more: holiman/uint256 v1.3.2, which takes any divisor, took
+// 1.1 to 4.6 times as long for the zeros of an encoding, 2.1 to 2.6 for a multiplication and 1.3 to 1.4 for digits.
 type natural [4]uint64
 
 // signed is the integer of a sign and a size below 2^255.

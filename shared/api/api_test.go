@@ -49,7 +49,8 @@ func TestParameters(t *testing.T) {
 }
 
 func TestNoRoute(t *testing.T) {
-	want := "no such route; the routes are POST /v1/events, GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query"
+	want := "no such route; the routes are POST /v1/events, GET /v1/views, GET /v1/views/{view}, GET " +
+		"/v1/views/{view}/query"
 	if got := api.NoRoute(api.Of(api.Ingest, api.Query)); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}

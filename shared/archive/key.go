@@ -53,7 +53,8 @@ func ParseEventsKey(key Key) (slot.Slot, ulid.ULID, error) {
 	}
 	cut := strings.LastIndexByte(rest, '/')
 	if !ok || cut < 0 {
-		return 0, ulid.ULID{}, fmt.Errorf("invalid events key %q: must be events/dt=YYYY-MM-DD/slot=HHMMSS/<ULID>%s", key, eventsSuffix)
+		return 0, ulid.ULID{}, fmt.Errorf("invalid events key %q: must be events/dt=YYYY-MM-DD/slot=HHMMSS/<ULID>%s", key,
+			eventsSuffix)
 	}
 	start, err := time.Parse(slotFormat, rest[:cut])
 	if err != nil {

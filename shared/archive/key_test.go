@@ -64,12 +64,14 @@ func TestIsOfRun(t *testing.T) {
 	}
 }
 
-// TestSetAsideKeyStaysShortAndApart: a foreign partition key may be of any bytes and 1,024 of them; a file name has 255, an S3 key 1,024.
+// TestSetAsideKeyStaysShortAndApart: a foreign partition key may be of any bytes and 1,024 of them; a file name has
+// 255, an S3 key 1,024.
 func TestSetAsideKeyStaysShortAndApart(t *testing.T) {
 	long := strings.Repeat("\u00e4", 128)
 	seen := map[archive.Key]string{}
 	for _, partitionKey := range []string{
-		"", "a", "/", "../..", "\x00\xff", long[:63], long[:64], long[:65], long[:66], long, long + "a", long + "b", strings.Repeat("\U0001f600", 256),
+		"", "a", "/", "../..", "\x00\xff", long[:63], long[:64], long[:65], long[:66], long, long + "a", long + "b",
+		strings.Repeat("\U0001f600", 256),
 	} {
 		key := archive.SetAsideKey(partitionKey, event.Sequence(strings.Repeat("9", 129)))
 		if other, ok := seen[key]; ok {
@@ -77,7 +79,9 @@ func TestSetAsideKeyStaysShortAndApart(t *testing.T) {
 		}
 		seen[key] = partitionKey
 		parts := strings.Split(string(key), "/")
-		if len(parts) != 3 || len(key) > 1024 || slices.ContainsFunc(parts, func(p string) bool { return len(p) > 255 || p == "" || p[0] == '.' }) {
+		if len(parts) != 3 || len(key) > 1024 || slices.ContainsFunc(parts, func(p string) bool {
+			return len(p) > 255 || p == "" || p[0] == '.'
+		}) {
 			t.Errorf("partition key %.20q of %d bytes: %s", partitionKey, len(partitionKey), key)
 		}
 	}
@@ -109,7 +113,8 @@ var arrival = rapid.Custom(func(t *rapid.T) ulid.ULID {
 
 // length is a slot length that a layout may have.
 var length = rapid.Custom(func(t *rapid.T) slot.Length {
-	d := rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, time.Minute, 5 * time.Minute, time.Hour, 24 * time.Hour}).Draw(t, "slot length")
+	d := rapid.SampledFrom([]time.Duration{time.Second, 2 * time.Second, time.Minute, 5 * time.Minute, time.Hour,
+		24 * time.Hour}).Draw(t, "slot length")
 	l, err := slot.NewLength(d)
 	if err != nil {
 		t.Fatal(err)

@@ -124,7 +124,8 @@ func (t layoutText) layout() (Layout, error) {
 		all = append(all, err)
 	}
 	if l.Number < 1 || l.Lanes < 1 || l.Lanes > event.MaxLanes {
-		all = append(all, fmt.Errorf("layout %d with %d lanes: the layout must be 1 or more, with 1 to %d lanes", l.Number, l.Lanes, event.MaxLanes))
+		all = append(all, fmt.Errorf("layout %d with %d lanes: the layout must be 1 or more, with 1 to %d lanes", l.Number,
+			l.Lanes, event.MaxLanes))
 	}
 	if t.HashKey == nil {
 		all = append(all, errors.New("hash_key is missing: every identity and lane depends on it"))

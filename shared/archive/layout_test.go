@@ -81,7 +81,8 @@ func TestReadLayoutReadsTheGoldenText(t *testing.T) {
 
 func TestReadLayoutOfAnEmptyArchive(t *testing.T) {
 	_, date, err := archive.ReadLayout(t.Context(), newArchive())
-	if !errors.Is(err, archive.ErrNotFound) || !date.Equal(instant) || !strings.Contains(err.Error(), string(archive.LayoutKey)) {
+	if !errors.Is(err, archive.ErrNotFound) || !date.Equal(instant) ||
+		!strings.Contains(err.Error(), string(archive.LayoutKey)) {
 		t.Errorf("date %s, error %v", date, err)
 	}
 }
@@ -230,7 +231,8 @@ func TestALayoutThatCannotBeReadIsRefused(t *testing.T) {
 				func() (archive.Layout, time.Time, error) { return archive.OpenLayout(t.Context(), a, wanted()) },
 			} {
 				l, _, err := open()
-				if err == nil || !strings.Contains(err.Error(), test.says) || !strings.Contains(err.Error(), string(archive.LayoutKey)) {
+				if err == nil || !strings.Contains(err.Error(), test.says) ||
+					!strings.Contains(err.Error(), string(archive.LayoutKey)) {
 					t.Errorf("error %v, want one that says %q and names %s", err, test.says, archive.LayoutKey)
 				}
 				if l != (archive.Layout{}) {

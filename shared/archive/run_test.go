@@ -26,7 +26,8 @@ func manifest() archive.Manifest {
 	return archive.Manifest{
 		Version: 1, Run: 7, From: 1795553700000, To: 1795554000000, LateObjects: 1,
 		Objects: []archive.Input{
-			{Object: archive.Object{Key: "events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst", Size: 1234}, Lanes: []archive.LaneEvents{{Lane: 0, Events: 12}, {Lane: 3, Events: 1}}},
+			{Object: archive.Object{Key: "events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst", Size: 1234},
+				Lanes: []archive.LaneEvents{{Lane: 0, Events: 12}, {Lane: 3, Events: 1}}},
 			{Object: archive.Object{Key: "events/dt=2026-11-22/slot=212000/01KY58SNJXZ0W6V3T5YJ9K4M2P.ndjson.zst"}},
 		},
 	}
@@ -108,7 +109,8 @@ const goldenIdentities = "4142494401" +
 
 func seen() []archive.Seen {
 	return []archive.Seen{
-		{Identity: event.Identity{Hi: 0x0102030405060708, Lo: 0x1112131415161718}, Arrival: 0x01a20f2a8a60, Payload: 0x2122232425262728},
+		{Identity: event.Identity{Hi: 0x0102030405060708, Lo: 0x1112131415161718}, Arrival: 0x01a20f2a8a60,
+			Payload: 0x2122232425262728},
 		{Identity: event.Identity{Hi: math.MaxUint64}, Arrival: -1, Payload: 1},
 	}
 }
@@ -158,8 +160,9 @@ func TestCorruptIdentities(t *testing.T) {
 	newer := bytes.Clone(good)
 	newer[4] = 2
 	for name, data := range map[string][]byte{
-		"empty": nil, "part of the header": good[:4], "another magic": append([]byte("XBID\x01"), good[5:]...), "newer format": newer,
-		"cut short": good[:len(good)-1], "only a part": good[:6], "a byte more": append(bytes.Clone(good), 0),
+		"empty": nil, "part of the header": good[:4], "another magic": append([]byte("XBID\x01"), good[5:]...),
+		"newer format": newer,
+		"cut short":    good[:len(good)-1], "only a part": good[:6], "a byte more": append(bytes.Clone(good), 0),
 	} {
 		got, err := decodeIdentities(data)
 		if !errors.Is(err, archive.ErrCorrupt) || len(got) > 0 {

@@ -166,13 +166,14 @@ func (a *Audit) audit(ctx context.Context, one catalog.Audit) (catalog.Findings,
 func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Findings) error {
 	// Commit point: everybody can read the findings. A crash before leaves those of the previous audit, and the view is
 	// due again.
-	return generations.UpdateAudit(ctx, a.Audits, claim.View, a.Tries, func(stored catalog.Audit) (catalog.Audit, bool, error) {
-		if stored.Begun != claim.Begun {
-			return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
-		}
-		stored.Ended, stored.Findings = max(event.MillisOf(a.Now()), stored.Begun), found
-		return stored, true, nil
-	})
+	return generations.UpdateAudit(ctx, a.Audits, claim.View, a.Tries,
+		func(stored catalog.Audit) (catalog.Audit, bool, error) {
+			if stored.Begun != claim.Begun {
+				return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
+			}
+			stored.Ended, stored.Findings = max(event.MillisOf(a.Now()), stored.Begun), found
+			return stored, true, nil
+		})
 }
 
 func (a *Audit) reader() runs.Reader {

@@ -228,7 +228,8 @@ func TestLost(t *testing.T) {
 	w.wantDrifts(3, []string{"ann", "bob"}, catalog.Late, fmt.Sprintf("object %s of run %d", late, w.generation().Run))
 }
 
-// TestLostObjects: an object that no run holds is pending while batch still looks for it. Then it is lost, and so are the events that no other object has.
+// TestLostObjects: an object that no run holds is pending while batch still looks for it. Then it is lost, and so are
+// the events that no other object has.
 func TestLostObjects(t *testing.T) {
 	w := newWorld(t)
 	w.hidden.key = w.send("ann", 3, "bob")
@@ -270,7 +271,8 @@ func (w *world) wantLost(want archive.Key, found catalog.Findings) {
 	}
 }
 
-// TestBeyondWindow: copies further apart than the window count twice in what was advanced and once in what was built; neither is drift.
+// TestBeyondWindow: copies further apart than the window count twice in what was advanced and once in what was built;
+// neither is drift.
 func TestBeyondWindow(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -306,7 +308,8 @@ func TestBeyondWindow(t *testing.T) {
 	}
 }
 
-// TestNotOnRecord: of a generation of an older version it is not known which runs it was built of: what explains it best is taken.
+// TestNotOnRecord: of a generation of an older version it is not known which runs it was built of: what explains it
+// best is taken.
 func TestNotOnRecord(t *testing.T) {
 	forget := func(w *world) {
 		g, v := w.generation(), w.view()
@@ -382,14 +385,16 @@ func TestAdvancing(t *testing.T) {
 		if err != nil || len(report.Views) != 1 {
 			t.Fatalf("call %d: %+v, error %v", n, report, err)
 		}
-		if found := report.Views[0].Findings; found.Drift != 0 || found.Unsettled != 0 || found.Lost != 0 || found.Error != "" {
+		if found := report.Views[0].Findings; found.Drift != 0 || found.Unsettled != 0 || found.Lost != 0 ||
+			found.Error != "" {
 			t.Errorf("call %d: found %+v", n, found)
 		}
 		w.wantClean()
 	}
 }
 
-// TestHalfAdvanced: batch has written some items of a run and not come further. They are counted as unsettled, the others are compared.
+// TestHalfAdvanced: batch has written some items of a run and not come further. They are counted as unsettled, the
+// others are compared.
 func TestHalfAdvanced(t *testing.T) {
 	crash := errors.New("crash")
 	for puts := range 3 {
@@ -426,7 +431,8 @@ func TestHalfAdvanced(t *testing.T) {
 	}
 }
 
-// TestSwitched: an audit whose generation is switched away from ends without findings, and says why; the tick has not failed.
+// TestSwitched: an audit whose generation is switched away from ends without findings, and says why; the tick has not
+// failed.
 func TestSwitched(t *testing.T) {
 	other := strings.Replace(views, "least: min", "most: max", 1)
 	ended := map[string]int{} // by the call before which it was switched
@@ -465,7 +471,8 @@ func TestSwitched(t *testing.T) {
 	}
 }
 
-// TestDedupeWindow: the audit's verdict on duplicates is batch's, to the edge of the window, and along chains of copies.
+// TestDedupeWindow: the audit's verdict on duplicates is batch's, to the edge of the window, and along chains of
+// copies.
 func TestDedupeWindow(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -507,7 +514,8 @@ type twice struct {
 	seen []viewstore.BaseItem
 }
 
-func (b *twice) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) ([]viewstore.BaseItem, string, error) {
+func (b *twice) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) ([]viewstore.BaseItem,
+	string, error) {
 	if after == "again" {
 		return b.seen, "", nil
 	}

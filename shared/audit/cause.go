@@ -60,7 +60,8 @@ func (e *examination) explain(ctx context.Context) error {
 	err = e.eachLost(ctx, func(in *runs.Input) error {
 		e.copies.markDuplicates(in, false)
 		for i, delta := range in.FoldEach(e.program, e.Parallel) {
-			e.try(part{unit: anObject, detail: "object " + string(in.Manifest.Objects[i].Key) + ", which no run holds", nowhere: true}, delta)
+			e.try(part{unit: anObject, detail: "object " + string(in.Manifest.Objects[i].Key) + ", which no run holds",
+				nowhere: true}, delta)
 			all.Merge(delta)
 		}
 		return nil

@@ -82,23 +82,27 @@ func (a *Audit) examine(ctx context.Context, name view.Name) (catalog.Findings, 
 			return catalog.Findings{}, err
 		}
 		if other.Drift < found.Drift {
-			other.Note = "it is not on record which runs the generation was built of: duplicates are expected as if of all of them"
+			other.Note = "it is not on record which runs the generation was built of: duplicates are expected as if of all " +
+				"of them"
 			return other, nil
 		}
 	}
-	found.Note = "it is not on record which runs the generation was built of: duplicates are expected as if of none of them"
+	found.Note = "it is not on record which runs the generation was built of: duplicates are expected as if of none of " +
+		"them"
 	return found, nil
 }
 
 // examineBuilt audits a generation of which the runs up to built were applied in one pass.
-func (a *Audit) examineBuilt(ctx context.Context, name view.Name, g lifecycle.Generation, built uint64) (catalog.Findings, error) {
+func (a *Audit) examineBuilt(ctx context.Context, name view.Name, g lifecycle.Generation,
+	built uint64) (catalog.Findings, error) {
 	set, err := a.Programs.Of(ctx, a.Catalog, []view.Hash{g.Definition})
 	if err != nil {
 		return catalog.Findings{}, err
 	}
 	program := set.Programs[0]
 	e := &examination{
-		Audit: a, name: name, generation: g, built: built, set: set, program: program, expected: program.NewDelta(), beyond: program.NewDelta(),
+		Audit: a, name: name, generation: g, built: built, set: set, program: program, expected: program.NewDelta(),
+		beyond: program.NewDelta(),
 		copies: newCopies(a.Layout), held: map[ulid.ULID]struct{}{}, explains: map[hypothesis]int{},
 	}
 	if err := e.examine(ctx); err != nil {
@@ -155,11 +159,14 @@ func (e *examination) current(ctx context.Context) (lifecycle.Generation, error)
 		return lifecycle.Generation{}, fmt.Errorf("read view: %w", err)
 	}
 	if v.Serving != e.generation.ID {
-		return lifecycle.Generation{}, &endedError{fmt.Sprintf("generation %s was switched away from, to %s, during the audit", e.generation.ID, v.Serving)}
+		return lifecycle.Generation{},
+			&endedError{fmt.Sprintf("generation %s was switched away from, to %s, during the audit", e.generation.ID, v.Serving)}
 	}
 	g, ok := v.Generation(e.generation.ID)
 	if !ok || g.Run < e.generation.Run {
-		return lifecycle.Generation{}, &endedError{fmt.Sprintf("generation %s has gone back from run %d during the audit", e.generation.ID, e.generation.Run)}
+		return lifecycle.Generation{},
+			&endedError{fmt.Sprintf("generation %s has gone back from run %d during the audit", e.generation.ID,
+				e.generation.Run)}
 	}
 	return g, nil
 }

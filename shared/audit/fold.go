@@ -21,7 +21,8 @@ type copies struct {
 }
 
 func newCopies(layout archive.Layout) copies {
-	return copies{window: layout.DedupeWindow, first: map[event.Identity]event.Millis{}, more: map[event.Identity][]event.Millis{}}
+	return copies{window: layout.DedupeWindow, first: map[event.Identity]event.Millis{},
+		more: map[event.Identity][]event.Millis{}}
 }
 
 // meet adds one copy. within says that an earlier copy arrived within the window of it; ever says that there was any.

@@ -22,8 +22,10 @@ type Stores struct {
 // New returns an Audit. The settings must pass setting.All.Check.
 func New(stores Stores, settings setting.All, host setting.Host) *Audit {
 	return &Audit{
-		Archive: stores.Archive, Catalog: stores.Catalog, Audits: stores.Catalog, Programs: stores.Programs, Base: stores.Base,
-		Codec: host.Codec, Layout: host.Layout, Lookback: settings.Lookback, Every: settings.AuditEvery, Tries: settings.WriteTries,
+		Archive: stores.Archive, Catalog: stores.Catalog, Audits: stores.Catalog, Programs: stores.Programs,
+		Base:  stores.Base,
+		Codec: host.Codec, Layout: host.Layout, Lookback: settings.Lookback, Every: settings.AuditEvery,
+		Tries:   settings.WriteTries,
 		Workers: host.Workers, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }

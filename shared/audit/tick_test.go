@@ -84,7 +84,8 @@ func TestTwoAudits(t *testing.T) {
 	}
 }
 
-// TestVoidClaim: an audit that never ended keeps others off for twenty minutes; one that ends after it was given up leaves what the other has found.
+// TestVoidClaim: an audit that never ended keeps others off for twenty minutes; one that ends after it was given up
+// leaves what the other has found.
 func TestVoidClaim(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -104,7 +105,8 @@ func TestVoidClaim(t *testing.T) {
 	if !called() || err == nil || !strings.Contains(err.Error(), "another audit of the view has begun meanwhile") {
 		t.Errorf("error of the audit that was given up is %v", err)
 	}
-	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || stored.Ended != stored.Begun || stored.Error != "" {
+	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || stored.Ended != stored.Begun ||
+		stored.Error != "" {
 		t.Errorf("audit is %+v, error %v", stored, err)
 	}
 }
@@ -144,7 +146,8 @@ func TestFaults(t *testing.T) {
 			if err == nil && stored.Drift != 3 {
 				t.Errorf("call %d, %s: no error, and the audit is %+v", n, failed, stored)
 			}
-			if err != nil && (!errors.Is(err, broken) || stored.Ended >= stored.Begun && stored.Begun > 0 && !strings.Contains(stored.Error, "broken")) {
+			if err != nil && (!errors.Is(err, broken) || stored.Ended >= stored.Begun && stored.Begun > 0 &&
+				!strings.Contains(stored.Error, "broken")) {
 				t.Errorf("call %d, %s: error %v, and the audit is %+v", n, failed, err, stored)
 			}
 			w.Wait(20 * time.Minute)
@@ -163,12 +166,14 @@ func TestOutOfTime(t *testing.T) {
 	if !called() || !errors.Is(err, context.Canceled) {
 		t.Fatalf("error %v", err)
 	}
-	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || !strings.Contains(stored.Error, "canceled") || stored.Ended < stored.Begun {
+	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || !strings.Contains(stored.Error, "canceled") ||
+		stored.Ended < stored.Begun {
 		t.Errorf("audit is %+v, error %v", stored, err)
 	}
 }
 
-// TestNotAudited: views that there is nothing to compare of are not audited by themselves, and say why to those who ask.
+// TestNotAudited: views that there is nothing to compare of are not audited by themselves, and say why to those who
+// ask.
 func TestNotAudited(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -197,7 +202,8 @@ func TestNotAudited(t *testing.T) {
 		if got := w.auditsOf(); got != 1 {
 			t.Errorf("%s: %d audits, want 1", c.name, got)
 		}
-		if stored, err := w.Catalog.Audit(t.Context(), c.name); err != nil || !strings.Contains(stored.Note, c.note) || stored.Ended < stored.Begun {
+		if stored, err := w.Catalog.Audit(t.Context(), c.name); err != nil || !strings.Contains(stored.Note, c.note) ||
+			stored.Ended < stored.Begun {
 			t.Errorf("audit of %s is %+v, error %v; want %q", c.name, stored, err, c.note)
 		}
 	}
@@ -210,14 +216,16 @@ func TestOrder(t *testing.T) {
 	g := w.generation()
 	now := event.MillisOf(w.Clock)
 	for name, one := range map[view.Name]catalog.Audit{
-		"a": {}, "b": {Begun: 20, Ended: 30}, "c": {Requested: now - 1}, "d": {Begun: 10, Ended: 11}, "e": {Begun: 5, Ended: 6, Requested: now - 5},
+		"a": {}, "b": {Begun: 20, Ended: 30}, "c": {Requested: now - 1}, "d": {Begun: 10, Ended: 11},
+		"e": {Begun: 5, Ended: 6, Requested: now - 5},
 		"f": {Begun: now - 5, Ended: now - 4},
 	} {
 		one.View = name
 		if err := w.Catalog.PutAudit(t.Context(), one); err != nil {
 			t.Fatal(err)
 		}
-		if err := w.Catalog.PutView(t.Context(), lifecycle.View{Name: name, Serving: g.ID, Generations: []lifecycle.Generation{g}}); err != nil {
+		if err := w.Catalog.PutView(t.Context(),
+			lifecycle.View{Name: name, Serving: g.ID, Generations: []lifecycle.Generation{g}}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -239,7 +247,8 @@ func TestShort(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
 	g := w.generation()
-	if err := w.Catalog.PutView(t.Context(), lifecycle.View{Name: "a", Serving: g.ID, Generations: []lifecycle.Generation{g}}); err != nil {
+	if err := w.Catalog.PutView(t.Context(),
+		lifecycle.View{Name: "a", Serving: g.ID, Generations: []lifecycle.Generation{g}}); err != nil {
 		t.Fatal(err)
 	}
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))

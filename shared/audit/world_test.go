@@ -90,8 +90,11 @@ func (w *world) newAudit() *audit.Audit {
 		w.t.Fatal(err)
 	}
 	return &audit.Audit{
-		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec, Layout: layout,
-		Lookback: lookback, Every: every, Tries: 5, Workers: 3, Parallel: runner.Sequential, Now: func() time.Time { return w.Clock }, Log: slog.New(slog.DiscardHandler),
+		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec,
+		Layout:   layout,
+		Lookback: lookback, Every: every, Tries: 5, Workers: 3, Parallel: runner.Sequential, Now: func() time.Time {
+			return w.Clock
+		}, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -240,7 +243,8 @@ func (w *world) deleteItem(user string) {
 	}
 }
 
-// foldAgain adds what the objects of a run, those that want is true of, make of it to the items: as if batch had folded them twice.
+// foldAgain adds what the objects of a run, those that want is true of, make of it to the items: as if batch had folded
+// them twice.
 func (w *world) foldAgain(n uint64, want func(archive.Key) bool) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -248,7 +252,8 @@ func (w *world) foldAgain(n uint64, want func(archive.Key) bool) {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	reader := runs.Reader{Archive: w.Archive, Catalog: w.Catalog, Codec: w.audit.Codec, Layout: w.audit.Layout, Parallel: runner.Sequential}
+	reader := runs.Reader{Archive: w.Archive, Catalog: w.Catalog, Codec: w.audit.Codec, Layout: w.audit.Layout,
+		Parallel: runner.Sequential}
 	run, err := reader.Get(ctx, n)
 	if err != nil {
 		w.t.Fatal(err)
@@ -319,7 +324,8 @@ func (w *world) wantClean() catalog.Findings {
 	if g := w.generation(); found.Generation != g.ID || found.Run != g.Run || found.Horizon != g.Horizon {
 		w.t.Errorf("audited generation %s at run %d, want %s at %d", found.Generation, found.Run, g.ID, g.Run)
 	}
-	if found.Drift != 0 || len(found.Drifts) != 0 || found.Unsettled != 0 || found.Lost != 0 || found.Pending != 0 || found.Error != "" {
+	if found.Drift != 0 || len(found.Drifts) != 0 || found.Unsettled != 0 || found.Lost != 0 || found.Pending != 0 ||
+		found.Error != "" {
 		w.t.Errorf("a clean system is found to be %+v", found)
 	}
 	if int(found.Items) != len(w.items()) || found.Windows == 0 {
@@ -328,7 +334,8 @@ func (w *world) wantClean() catalog.Findings {
 	return found
 }
 
-// wantDrifts fails unless an audit finds so many windows of every user named to drift, all with the cause and a detail that holds all the parts.
+// wantDrifts fails unless an audit finds so many windows of every user named to drift, all with the cause and a detail
+// that holds all the parts.
 func (w *world) wantDrifts(windows int, users []string, cause catalog.Cause, parts ...string) catalog.Findings {
 	w.t.Helper()
 	found := w.audited()
@@ -349,7 +356,8 @@ func (w *world) wantDrifts(windows int, users []string, cause catalog.Cause, par
 			w.t.Errorf("%d windows of %s drift, want %d", perUser[user], user, windows)
 		}
 	}
-	if len(perUser) != len(users) || found.Drift != int64(windows*len(users)) || found.Unsettled != 0 || found.Error != "" {
+	if len(perUser) != len(users) || found.Drift != int64(windows*len(users)) || found.Unsettled != 0 ||
+		found.Error != "" {
 		w.t.Errorf("found %+v", found)
 	}
 	return found

@@ -12,7 +12,8 @@ func TestMargin(t *testing.T) {
 	store := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	const margin = clock.Margin(30 * time.Second)
 	for off, ok := range map[time.Duration]bool{
-		0: true, 30 * time.Second: true, 31 * time.Second: true, 31*time.Second + 1: false, -31 * time.Second: true, -31*time.Second - 1: false,
+		0: true, 30 * time.Second: true, 31 * time.Second: true, 31*time.Second + 1: false, -31 * time.Second: true,
+		-31*time.Second - 1: false,
 	} {
 		if err := margin.Check(store.Add(off), store); (err == nil) != ok || !ok && !errors.Is(err, clock.ErrMargin) {
 			t.Errorf("a clock that is off by %s: %v", off, err)

@@ -125,7 +125,8 @@ func TestDiff(t *testing.T) {
 		t.Errorf("the first page is %+v", first)
 	}
 	for i, page := range pages {
-		if diff := cmp.Diff([][]string{{"amount"}, {}, {"n"}}, [][]string{page.Aggregates, page.OnlyServing, page.OnlyCandidate}); diff != "" {
+		if diff := cmp.Diff([][]string{{"amount"}, {}, {"n"}},
+			[][]string{page.Aggregates, page.OnlyServing, page.OnlyCandidate}); diff != "" {
 			t.Errorf("page %d: aggregates of both, serving, candidate (-want +got): %s", i, diff)
 		}
 	}
@@ -296,8 +297,12 @@ func TestDiffIncomparable(t *testing.T) {
 			"other key fields", func(d *view.Definition) { d.Key = []view.KeyField{{Field: "buyer", Expr: "data.user"}} },
 			"the key fields differ: serving has (user), the candidate has (buyer)",
 		},
-		{"no key field", func(d *view.Definition) { d.Key = nil }, "the key fields differ: serving has (user), the candidate has ()"},
-		{"other windows", func(d *view.Definition) { d.Window = 24 * time.Hour }, "the windows differ: serving has PT1H, the candidate has P1D"},
+		{"no key field", func(d *view.Definition) {
+			d.Key = nil
+		}, "the key fields differ: serving has (user), the candidate has ()"},
+		{"other windows", func(d *view.Definition) {
+			d.Window = 24 * time.Hour
+		}, "the windows differ: serving has PT1H, the candidate has P1D"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := servingtest.New(t)
@@ -324,7 +329,9 @@ func TestDiffIncomparable(t *testing.T) {
 func TestDiffRefused(t *testing.T) {
 	all := func(s *servingtest.Station) []lifecycle.Generation {
 		return []lifecycle.Generation{
-			servingtest.Candidate(s.Program, "old", lifecycle.Retained), servingtest.Candidate(s.Program, "new", lifecycle.Building), servingtest.Candidate(s.Program, "next", lifecycle.Announced),
+			servingtest.Candidate(s.Program, "old", lifecycle.Retained),
+			servingtest.Candidate(s.Program, "new", lifecycle.Building),
+			servingtest.Candidate(s.Program, "next", lifecycle.Announced),
 			servingtest.Candidate(s.Program, "gone", lifecycle.Dropping),
 		}
 	}
@@ -336,7 +343,8 @@ func TestDiffRefused(t *testing.T) {
 	}{
 		{"", 0, "new", ""},
 		{"", 3, "old", ""},
-		{"", 4, "", "view by_user: no generation is being built or retained: there is nothing to compare with the serving one"},
+		{"", 4, "", "view by_user: no generation is being built or retained: there is nothing to compare with the serving " +
+			"one"},
 		{"old", 0, "old", ""},
 		{"g", 0, "", "view by_user: generation g serves: name another generation to compare with it"},
 		{"gone", 0, "", "view by_user: generation gone was given up: its items are being deleted"},
@@ -408,7 +416,8 @@ func TestDiffRefused(t *testing.T) {
 
 func TestDiffStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
-	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Scan", "speed.Scan", "base.Pages", "speed.Slots", "speed.Pages"} {
+	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Scan", "speed.Scan", "base.Pages",
+		"speed.Slots", "speed.Pages"} {
 		t.Run(name, func(t *testing.T) {
 			s := servingtest.New(t)
 			p := s.Kappa(t)

@@ -87,7 +87,8 @@ func TestShadowCandidates(t *testing.T) {
 	}{
 		{"nobody is there", func(*servingtest.Station) []lifecycle.Generation { return nil }, ""},
 		{"one that is built", func(s *servingtest.Station) []lifecycle.Generation {
-			return []lifecycle.Generation{servingtest.Candidate(s.Program, "old", lifecycle.Retained), servingtest.Candidate(s.Program, "new", lifecycle.Building)}
+			return []lifecycle.Generation{servingtest.Candidate(s.Program, "old", lifecycle.Retained),
+				servingtest.Candidate(s.Program, "new", lifecycle.Building)}
 		}, "new"},
 		{"one that is built, and not far enough", func(s *servingtest.Station) []lifecycle.Generation {
 			g := servingtest.Candidate(s.Program, "new", lifecycle.Building)
@@ -95,13 +96,16 @@ func TestShadowCandidates(t *testing.T) {
 			return []lifecycle.Generation{g}
 		}, ""},
 		{"one that is not built, and one that is retained", func(s *servingtest.Station) []lifecycle.Generation {
-			return []lifecycle.Generation{{ID: "new", Definition: s.Program.Hash, State: lifecycle.Building}, servingtest.Candidate(s.Program, "old", lifecycle.Retained)}
+			return []lifecycle.Generation{{ID: "new", Definition: s.Program.Hash, State: lifecycle.Building},
+				servingtest.Candidate(s.Program, "old", lifecycle.Retained)}
 		}, "old"},
 		{"one that needs no replay", func(s *servingtest.Station) []lifecycle.Generation {
-			return []lifecycle.Generation{{ID: "k", Definition: s.Program.Hash, State: lifecycle.Building, Architecture: view.Kappa}}
+			return []lifecycle.Generation{{ID: "k", Definition: s.Program.Hash, State: lifecycle.Building,
+				Architecture: view.Kappa}}
 		}, "k"},
 		{"one that is announced, and one that is given up", func(s *servingtest.Station) []lifecycle.Generation {
-			return []lifecycle.Generation{servingtest.Candidate(s.Program, "next", lifecycle.Announced), servingtest.Candidate(s.Program, "gone", lifecycle.Dropping)}
+			return []lifecycle.Generation{servingtest.Candidate(s.Program, "next", lifecycle.Announced),
+				servingtest.Candidate(s.Program, "gone", lifecycle.Dropping)}
 		}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -159,16 +163,20 @@ func TestShadowFails(t *testing.T) {
 		}, "generation k: read speed items: lost on the way"},
 		{"an item of its is corrupt", func(t *testing.T, s *servingtest.Station) {
 			s.Against(t, servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Building))
-			item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne}, Applied: "1", States: []byte("x")}
+			item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey,
+				Lane: servingtest.LaneOne}, Applied: "1", States: []byte("x")}
 			if err := s.Items.Put(context.Background(), item, ""); err != nil {
 				t.Fatal(err)
 			}
-		}, "generation k: page 0 of view by_user, after 0 windows: unknown page format: this version reads format 1: corrupt page"},
+		}, "generation k: page 0 of view by_user, after 0 windows: unknown page format: this version reads format 1: " +
+			"corrupt page"},
 		{"its definition is gone", func(t *testing.T, s *servingtest.Station) {
 			s.Against(t, lifecycle.Generation{ID: "h", Definition: "none", State: lifecycle.Retained})
 		}, "read definition none: not in the catalog"},
 		{"it has other windows", func(t *testing.T, s *servingtest.Station) {
-			s.Against(t, servingtest.Candidate(s.Define(t, func(d *view.Definition) { d.Window = 24 * time.Hour }), "h", lifecycle.Retained))
+			s.Against(t, servingtest.Candidate(s.Define(t, func(d *view.Definition) {
+				d.Window = 24 * time.Hour
+			}), "h", lifecycle.Retained))
 		}, "the windows differ: serving has PT1H, the candidate has P1D"},
 		{"the client has gone", func(t *testing.T, s *servingtest.Station) {
 			s.Against(t, servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Building))

@@ -79,7 +79,8 @@ func archiveBodies(t *testing.T, a archive.Archive) {
 		every[i] = byte(i)
 	}
 	for name, body := range map[string][]byte{
-		"empty": {}, "nil": nil, "NUL": {0}, "line end": []byte("\n"), "every byte": every, "not UTF-8": []byte("\xff\xfe\x80"),
+		"empty": {}, "nil": nil, "NUL": {0}, "line end": []byte("\n"), "every byte": every,
+		"not UTF-8":  []byte("\xff\xfe\x80"),
 		"gzip magic": {0x1f, 0x8b, 8, 0}, "1 MB": noise(1, 1<<20),
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +117,8 @@ func archiveRace(t *testing.T, a archive.Archive) {
 			seen [racers][]byte
 		)
 		race(func(i int) {
-			if _, errs[i] = a.Put(t.Context(), key, noise(uint64(i), 100_000)); errs[i] == nil || errors.Is(errs[i], archive.ErrExists) {
+			if _, errs[i] = a.Put(t.Context(), key, noise(uint64(i), 100_000)); errs[i] == nil ||
+				errors.Is(errs[i], archive.ErrExists) {
 				seen[i], _, _ = a.Get(t.Context(), key) // compared below
 			}
 		})
@@ -190,7 +192,10 @@ func archiveClock(t *testing.T, a archive.Archive) {
 		do   func(ctx context.Context) (time.Time, error)
 		want error
 	}{
-		{"get of nothing", func(ctx context.Context) (time.Time, error) { _, date, err := a.Get(ctx, key); return date, err }, archive.ErrNotFound},
+		{"get of nothing", func(ctx context.Context) (time.Time, error) {
+			_, date, err := a.Get(ctx, key)
+			return date, err
+		}, archive.ErrNotFound},
 		{"put", func(ctx context.Context) (time.Time, error) { return a.Put(ctx, key, nil) }, nil},
 		{"put again", func(ctx context.Context) (time.Time, error) { return a.Put(ctx, key, nil) }, archive.ErrExists},
 		{"get", func(ctx context.Context) (time.Time, error) { _, date, err := a.Get(ctx, key); return date, err }, nil},
@@ -205,10 +210,12 @@ func archiveClock(t *testing.T, a archive.Archive) {
 	}
 	for _, call := range calls {
 		if date, err := call.do(cancelled(t)); err == nil || !date.IsZero() {
-			t.Errorf("%s with an ended ctx: date %s, error %v; want no date, for there was no answer, and an error", call.name, date, err)
+			t.Errorf("%s with an ended ctx: date %s, error %v; want no date, for there was no answer, and an error", call.name,
+				date, err)
 		}
 		date, err := call.do(t.Context())
-		if !errors.Is(err, call.want) && !(call.name == "put" && errors.Is(err, archive.ErrExists)) { // the first try may have landed
+		// the first try may have landed
+		if !errors.Is(err, call.want) && !(call.name == "put" && errors.Is(err, archive.ErrExists)) {
 			t.Errorf("%s: error %v, want %v", call.name, err, call.want)
 		}
 		if date.IsZero() {
@@ -247,13 +254,15 @@ func archiveRange(t *testing.T, a archive.Archive) {
 	}
 }
 
-// archiveOrder has keys that a store might sort as paths, without regard to case, by UTF-16, or escaped. No key is the folder of another, and
-// no two are alike but for case: that is more than a file system can keep, and more than archive's own keys ask for.
+// archiveOrder has keys that a store might sort as paths, without regard to case, by UTF-16, or escaped. No key is the
+// folder of another, and no two are alike but for case: that is more than a file system can keep, and more than
+// archive's own keys ask for.
 func archiveOrder(t *testing.T, a archive.Archive) {
 	folder := archive.Key(own(t) + "/")
 	var keys []archive.Key
 	for _, name := range []string{
-		"a b", "a!b", "a+b", "a-b", "a-c/d", "a.b", "a/b", "a/b.c", "a/b0/c", "a0", "a=1/b=2/c", "a=1/b=10/c", "aC", "a_b", "ab", "aa/z", "c/a",
+		"a b", "a!b", "a+b", "a-b", "a-c/d", "a.b", "a/b", "a/b.c", "a/b0/c", "a0", "a=1/b=2/c", "a=1/b=10/c", "aC", "a_b",
+		"ab", "aa/z", "c/a",
 		"Z", "B/a", "a%2Fb", "a%00", "a~", "ä", "é/a", "\uffee", "\U00010000", "1", "10", "2", "09",
 	} {
 		keys = append(keys, folder+archive.Key(name))
@@ -272,7 +281,8 @@ func archiveOrder(t *testing.T, a archive.Archive) {
 	for i := range keys {
 		wantKeys(t, fmt.Sprintf("list from %q", keys[i]), list(t, a, keys[i], folder+"\xff", 1000), keys[i:])
 		wantKeys(t, fmt.Sprintf("list to %q", keys[i]), list(t, a, folder, keys[i], 1000), keys[:i])
-		wantKeys(t, fmt.Sprintf("list after %q", keys[i]), list(t, a, keys[i].After(), folder+"\xff", 3), keys[i+1:min(i+4, len(keys))])
+		wantKeys(t, fmt.Sprintf("list after %q", keys[i]), list(t, a, keys[i].After(), folder+"\xff", 3),
+			keys[i+1:min(i+4, len(keys))])
 	}
 }
 
@@ -374,7 +384,8 @@ func archiveProjectKeys(t *testing.T, a archive.Archive) {
 		archive.RejectedKey(request),
 		archive.SetAsideKey("1.4.2", "49546986683135544286507457936321625675700192471156785154"),
 		archive.SetAsideKey(strings.Repeat("\u00e4", 256), "49546986683135544286507457936321625675700192471156785154"),
-		archive.SetAsideKey(own(t)+"/../\x00", "1"+event.Sequence(strings.Repeat("0", 128))), // the longest that Kinesis gives,
+		// the longest that Kinesis gives,
+		archive.SetAsideKey(own(t)+"/../\x00", "1"+event.Sequence(strings.Repeat("0", 128))),
 		archive.ManifestKey(ownNumber(t), request),
 		archive.IdentitiesKey(ownNumber(t), request),
 	} {

@@ -35,7 +35,8 @@ func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 }
 
 func byPage(a, b viewstore.BaseItem) int {
-	return cmp.Or(strings.Compare(string(a.Generation), string(b.Generation)), strings.Compare(string(a.Key), string(b.Key)), cmp.Compare(a.Page, b.Page))
+	return cmp.Or(strings.Compare(string(a.Generation), string(b.Generation)),
+		strings.Compare(string(a.Key), string(b.Key)), cmp.Compare(a.Page, b.Page))
 }
 
 func putBase(t *testing.T, b viewstore.Base, item viewstore.BaseItem, loaded slot.Slot) {
@@ -134,7 +135,8 @@ func baseConflict(t *testing.T, b viewstore.Base) {
 	conflicts(firstSlot, 1, -1)
 	wantBase(t, b, []viewstore.BaseKey{item.BaseKey})
 	putBase(t, b, item, 0)
-	conflicts(0, 1, firstSlot-1, firstSlot+1, firstSlot+10*slotLength) // 0: also the repeat of the very call that succeeded
+	// 0: also the repeat of the very call that succeeded
+	conflicts(0, 1, firstSlot-1, firstSlot+1, firstSlot+10*slotLength)
 	wantBase(t, b, []viewstore.BaseKey{item.BaseKey}, item)
 }
 
@@ -164,7 +166,8 @@ func basePages(t *testing.T, b viewstore.Base) {
 		putBase(t, b, items[i], 0)
 	}
 	// Neighbours that do not belong.
-	for _, other := range []viewstore.BaseItem{baseOf(generationOf(t, 'B'), "key", 0), baseOf(g, "ke", 0), baseOf(g, "key\x00", 0), baseOf(g, "kez", 0)} {
+	for _, other := range []viewstore.BaseItem{baseOf(generationOf(t, 'B'), "key", 0), baseOf(g, "ke", 0),
+		baseOf(g, "key\x00", 0), baseOf(g, "kez", 0)} {
 		putBase(t, b, other, 0)
 	}
 	of := items[0].BaseKey
@@ -195,7 +198,8 @@ func basePagesLarge(t *testing.T, b viewstore.Base) {
 func baseKeys(t *testing.T, b viewstore.Base) {
 	var items []viewstore.BaseItem
 	for _, key := range awkwardKeys() {
-		items = append(items, baseOf(generationOf(t, 'A'), key, -1), baseOf(generationOf(t, 'A'), key, 0), baseOf(generationOf(t, 'B'), key, 0))
+		items = append(items, baseOf(generationOf(t, 'A'), key, -1), baseOf(generationOf(t, 'A'), key, 0),
+			baseOf(generationOf(t, 'B'), key, 0))
 	}
 	for _, item := range items {
 		putBase(t, b, item, 0)
@@ -229,7 +233,8 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 	if err := b.Put(cancelled(t), item, 0); err == nil || errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put with an ended ctx: error %v", err)
 	}
-	if err := b.Put(t.Context(), item, 0); err != nil && !errors.Is(err, viewstore.ErrConflict) { // it may have been applied
+	// it may have been applied
+	if err := b.Put(t.Context(), item, 0); err != nil && !errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put after one with an ended ctx: %v", err)
 	}
 	wantBase(t, b, keys, item)
@@ -253,7 +258,8 @@ func baseDrop(t *testing.T, base viewstore.Base) {
 	put := func(generation lifecycle.GenerationID, key int, page view.Page) {
 		t.Helper()
 		err := base.Put(t.Context(), viewstore.BaseItem{
-			BaseKey: viewstore.BaseKey{Generation: generation, Key: view.Key(fmt.Sprintf("key %03d", key)), Page: page}, Horizon: 5, States: []byte("states"),
+			BaseKey: viewstore.BaseKey{Generation: generation, Key: view.Key(fmt.Sprintf("key %03d", key)), Page: page},
+			Horizon: 5, States: []byte("states"),
 		}, 0)
 		if err != nil {
 			t.Fatal(err)

@@ -49,7 +49,8 @@ func run(n uint64) lifecycle.Run {
 		N: n, Horizon: slot.Slot(1_795_555_500_000 + 300_000*int64(n)),
 		Manifest: fmt.Sprintf("runs/%012d/manifest.json", n), Identities: fmt.Sprintf("runs/%012d/identities", n),
 		FirstArrival: event.Millis(n) + 1, LastArrival: event.Millis(n) + 2,
-		Objects: int64(n) + 3, LateObjects: int64(n) + 4, Events: math.MaxInt64 - int64(n), Duplicates: int64(n) + 5, Conflicts: int64(n) + 6,
+		Objects: int64(n) + 3, LateObjects: int64(n) + 4, Events: math.MaxInt64 - int64(n), Duplicates: int64(n) + 5,
+		Conflicts: int64(n) + 6,
 	}
 }
 
@@ -163,8 +164,10 @@ func viewOf(name view.Name) lifecycle.View {
 	return lifecycle.View{
 		Name: name, Description: "Größe \"je\" Seite\n\t", Serving: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N",
 		Generations: []lifecycle.Generation{
-			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: hashOf("a"), State: lifecycle.Serving, LiveFrom: 0, Run: math.MaxUint64, Horizon: 1_795_555_500_000},
-			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: lifecycle.Building, LiveFrom: 1_795_555_800_000, Architecture: view.Kappa},
+			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Definition: hashOf("a"), State: lifecycle.Serving, LiveFrom: 0,
+				Run: math.MaxUint64, Horizon: 1_795_555_500_000},
+			{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: hashOf("b"), State: lifecycle.Building, LiveFrom: 1_795_555_800_000,
+				Architecture: view.Kappa},
 			{
 				ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2Q", Definition: hashOf("a"), State: lifecycle.Retained, Since: 1_795_555_900_000,
 				Run: math.MaxUint64, Horizon: 1_795_555_500_000, Built: math.MaxUint64 - 1,
@@ -207,7 +210,8 @@ func wantViews(t *testing.T, c catalog.Catalog, want []lifecycle.View) {
 
 func catalogViews(t *testing.T, c catalog.Catalog) {
 	var want []lifecycle.View
-	for _, name := range []view.Name{"page_views", "b", "ab", "a", "z9", "a_b", "a1", "aa", "page", view.Name(strings.Repeat("v", 63))} {
+	for _, name := range []view.Name{"page_views", "b", "ab", "a", "z9", "a_b", "a1", "aa", "page",
+		view.Name(strings.Repeat("v", 63))} {
 		want = append(want, putView(t, c, viewOf(name)))
 	}
 	slices.SortFunc(want, func(a, b lifecycle.View) int { return strings.Compare(string(a.Name), string(b.Name)) })
@@ -304,7 +308,8 @@ func catalogPutViewRace(t *testing.T, c catalog.Catalog) {
 	slices.Sort(revisions)
 	for i, revision := range revisions {
 		if revision != int64(i+1) {
-			t.Fatalf("the writers who succeeded had read revisions %v: each from 1 to %d must be there once", revisions, racers*writes)
+			t.Fatalf("the writers who succeeded had read revisions %v: each from 1 to %d must be there once", revisions,
+				racers*writes)
 		}
 	}
 	v, err := c.View(t.Context(), "created")

@@ -71,7 +71,8 @@ func speedPages(t *testing.T, s viewstore.Speed) {
 	}
 	wantPages(view.FirstPage, view.LastPage)
 	items := []viewstore.SpeedItem{
-		kappaOf(set, "k", view.FirstPage, lane(0)), kappaOf(set, "k", -1, event.ReplayLane), kappaOf(set, "k", -1, lane(0)), kappaOf(set, "k", -1, lane(3)),
+		kappaOf(set, "k", view.FirstPage, lane(0)), kappaOf(set, "k", -1, event.ReplayLane), kappaOf(set, "k", -1, lane(0)),
+		kappaOf(set, "k", -1, lane(3)),
 		kappaOf(set, "k", 0, event.ReplayLane), kappaOf(set, "k", 1, lane(1)), kappaOf(set, "k", view.LastPage, lane(2)),
 	}
 	for _, item := range []viewstore.SpeedItem{items[3], items[6], items[0], items[1], items[5], items[4], items[2]} {
@@ -127,7 +128,9 @@ func speedDrop(t *testing.T, s viewstore.Speed) {
 		}
 	}
 	of := func(set lifecycle.Set) []viewstore.SpeedItem {
-		return scanned(t, func(after string) ([]viewstore.SpeedItem, string, error) { return s.Scan(t.Context(), set, after) }, bySlot)
+		return scanned(t, func(after string) ([]viewstore.SpeedItem, string, error) {
+			return s.Scan(t.Context(), set, after)
+		}, bySlot)
 	}
 	wantItems(t, "what was dropped", of(gone), nil)
 	wantItems(t, "what was not", of(left), want)

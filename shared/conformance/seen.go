@@ -20,8 +20,10 @@ func Seen(t *testing.T, open func(t *testing.T) viewstore.Seen) {
 		{"Put writes an item, whatever it holds", seenPut},
 		{"Put: one with the same name is replaced, others are kept", seenReplace},
 		{"Put is safe for concurrent use", seenAtOnce},
-		{"After returns the lane's items whose last record comes after the given one, in order of their last record", seenAfter},
-		{"Since returns the newest items down to the first one recorded before the given instant, which is left out", seenSince},
+		{"After returns the lane's items whose last record comes after the given one, in order of their last record",
+			seenAfter},
+		{"Since returns the newest items down to the first one recorded before the given instant, which is left out",
+			seenSince},
 		{"After and Since: more than a store returns at once", seenMany},
 		{"What is passed and returned stays the caller's", seenOwned},
 		{"An ended ctx is an error, and what was to be written can be written again", seenCancelled},
@@ -45,7 +47,8 @@ func seenOf(lane event.Lane, recorded event.Millis, sequences ...event.Sequence)
 func putSeen(t *testing.T, s viewstore.Seen, items ...viewstore.SeenItem) {
 	t.Helper()
 	for _, item := range items {
-		wantNoError(t, fmt.Sprintf("put seen item %s to %s of lane %s", item.First(), item.Last(), item.Lane), s.Put(t.Context(), item))
+		wantNoError(t, fmt.Sprintf("put seen item %s to %s of lane %s", item.First(), item.Last(), item.Lane),
+			s.Put(t.Context(), item))
 	}
 }
 
@@ -80,7 +83,8 @@ func seenPut(t *testing.T, s viewstore.Seen) {
 	wantSince(t, s, lane, 0)
 	small := seenOf(lane, recordedAt, sequence(1))
 	small.Records[0].Identities = small.Records[0].Identities[:1]
-	many := seenOf(lane, recordedAt, sequence(2), sequence(3), sequence(3), sequence(4)) // a record may hold lines of two requests
+	// a record may hold lines of two requests
+	many := seenOf(lane, recordedAt, sequence(2), sequence(3), sequence(3), sequence(4))
 	many.Records[1].Request = ulid.ULID{}
 	spoil(many.Records[1].Request[:]) // the last of all
 	many.Records[3].Line = 999_999
@@ -104,14 +108,16 @@ func seenReplace(t *testing.T, s viewstore.Seen) {
 	putSeen(t, s, again)
 	wantAfter(t, s, lane, "", again)
 	// Another first or another last is another item, also when it covers the same records.
-	longer, later := seenOf(lane, recordedAt, sequence(2), sequence(5), sequence(6)), seenOf(lane, recordedAt, sequence(5), sequence(7))
+	longer, later := seenOf(lane, recordedAt, sequence(2), sequence(5), sequence(6)), seenOf(lane, recordedAt, sequence(5),
+		sequence(7))
 	putSeen(t, s, longer, later)
 	wantAfter(t, s, lane, "", again, longer, later)
 	suffix := seenOf(lane, recordedAt, sequence(6), sequence(7))
 	putSeen(t, s, suffix)
 	got, err := s.After(t.Context(), lane, sequence(6))
 	wantNoError(t, "after", err)
-	slices.SortFunc(got, func(a, b viewstore.SeenItem) int { return a.First().Compare(b.First()) }) // their last records are the same
+	// their last records are the same
+	slices.SortFunc(got, func(a, b viewstore.SeenItem) int { return a.First().Compare(b.First()) })
 	wantItems(t, "items with one last record", got, []viewstore.SeenItem{later, suffix})
 }
 
@@ -128,7 +134,8 @@ func seenAtOnce(t *testing.T, s viewstore.Seen) {
 		for _, n := range []int{i, (i + 1) % racers, (i * 7) % racers} { // some items are written by several, all alike
 			errs[i] = errors.Join(errs[i], s.Put(t.Context(), want[n]))
 		}
-		if got, err := s.After(t.Context(), lane, ""); err != nil || !slices.ContainsFunc(got, func(item viewstore.SeenItem) bool { return item.Last() == sequence(i) }) {
+		if got, err := s.After(t.Context(), lane, ""); err != nil ||
+			!slices.ContainsFunc(got, func(item viewstore.SeenItem) bool { return item.Last() == sequence(i) }) {
 			errs[i] = errors.Join(errs[i], fmt.Errorf("racer %d does not see its own item among %d, error %w", i, len(got), err))
 		}
 	})
@@ -139,8 +146,10 @@ func seenAtOnce(t *testing.T, s viewstore.Seen) {
 func seenAfter(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
 	items := []viewstore.SeenItem{
-		seenOf(lane, recordedAt, "1"), seenOf(lane, recordedAt, "2", "9"), seenOf(lane, recordedAt, "10"), // by length, then as text
-		seenOf(lane, recordedAt, sequence(1), sequence(3)), seenOf(lane, recordedAt, sequence(2), sequence(4)), // they overlap, after a failure
+		// by length, then as text
+		seenOf(lane, recordedAt, "1"), seenOf(lane, recordedAt, "2", "9"), seenOf(lane, recordedAt, "10"),
+		// they overlap, after a failure
+		seenOf(lane, recordedAt, sequence(1), sequence(3)), seenOf(lane, recordedAt, sequence(2), sequence(4)),
 		seenOf(lane, recordedAt, sequence(10)), seenOf(lane, recordedAt, sequence(11)),
 	}
 	for _, i := range []int{4, 0, 6, 2, 5, 1, 3} {
@@ -152,7 +161,8 @@ func seenAfter(t *testing.T, s viewstore.Seen) {
 	layout := lane
 	layout.Layout++
 	putSeen(t, s, seenOf(layout, recordedAt, sequence(3)))
-	for _, last := range []event.Sequence{"", "0", "1", "2", "8", "9", "10", "11", sequence(0), sequence(2), sequence(3), sequence(4), sequence(9), sequence(10), sequence(11), sequence(12)} {
+	for _, last := range []event.Sequence{"", "0", "1", "2", "8", "9", "10", "11", sequence(0), sequence(2), sequence(3),
+		sequence(4), sequence(9), sequence(10), sequence(11), sequence(12)} {
 		at, _ := slices.BinarySearchFunc(items, last, func(item viewstore.SeenItem, last event.Sequence) int {
 			if item.Last().Compare(last) > 0 {
 				return 1
@@ -175,7 +185,8 @@ func seenSince(t *testing.T, s viewstore.Seen) {
 	for _, i := range []int{3, 5, 0, 4, 2, 1} {
 		putSeen(t, s, items[i])
 	}
-	for ms, from := range map[event.Millis]int{-1: 0, 0: 0, 1: 1, 1000: 1, 1001: 2, 2000: 2, 2001: 4, 3000: 4, 4000: 4, 4001: 6} {
+	for ms, from := range map[event.Millis]int{-1: 0, 0: 0, 1: 1, 1000: 1, 1001: 2, 2000: 2, 2001: 4, 3000: 4, 4000: 4,
+		4001: 6} {
 		wantSince(t, s, lane, recordedAt+ms, items[from:]...)
 	}
 	wantSince(t, s, ownLane(t, 2), 0)

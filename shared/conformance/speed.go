@@ -37,7 +37,8 @@ func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 	})
 }
 
-// bySlot orders as Slots does. Lanes here have one-digit numbers, for which the order of their names is that of their numbers.
+// bySlot orders as Slots does. Lanes here have one-digit numbers, for which the order of their names is that of their
+// numbers.
 func bySlot(a, b viewstore.SpeedItem) int {
 	return cmp.Or(strings.Compare(string(a.Set), string(b.Set)), strings.Compare(string(a.Key), string(b.Key)),
 		cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Page, b.Page), strings.Compare(a.Lane.String(), b.Lane.String()))
@@ -45,7 +46,8 @@ func bySlot(a, b viewstore.SpeedItem) int {
 
 func putSpeed(t *testing.T, s viewstore.Speed, item viewstore.SpeedItem, loaded event.Sequence) {
 	t.Helper()
-	wantNoError(t, fmt.Sprintf("put %+v over applied position %q", item.SpeedKey, loaded), s.Put(t.Context(), item, loaded))
+	wantNoError(t, fmt.Sprintf("put %+v over applied position %q", item.SpeedKey, loaded),
+		s.Put(t.Context(), item, loaded))
 }
 
 // wantSpeed compares what is stored under the keys, in any order, with the items.
@@ -74,8 +76,9 @@ func sequence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%05
 // speedOf is an item whose states are its own.
 func speedOf(definition view.Hash, key view.Key, s slot.Slot, page view.Page, lane event.Lane) viewstore.SpeedItem {
 	return viewstore.SpeedItem{
-		SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane}, Applied: firstSequence,
-		States: fmt.Appendf(nil, "\x01\x00\xff%s %x %d %d %s", definition, key, s, page, lane), Expires: never,
+		SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane},
+		Applied:  firstSequence,
+		States:   fmt.Appendf(nil, "\x01\x00\xff%s %x %d %d %s", definition, key, s, page, lane), Expires: never,
 	}
 }
 
@@ -93,9 +96,12 @@ func speedLoad(t *testing.T, s viewstore.Speed) {
 	d, e := definitionOf(t, 'd'), definitionOf(t, 'e')
 	wantSpeed(t, s, nil)
 	items := []viewstore.SpeedItem{
-		speedOf(d, "k", firstSlot, 1, lane(0)), speedOf(d, "k", firstSlot, 1, lane(1)), speedOf(d, "k", firstSlot, -1, lane(0)),
-		speedOf(d, "k", firstSlot+slotLength, 1, lane(0)), speedOf(d, "l", firstSlot, 1, lane(0)), speedOf(e, "k", firstSlot, 1, lane(0)),
-		speedOf(d, "k", firstSlot, 1, event.Lane{Layout: 2, Count: 4}), speedOf(d, "k", firstSlot, 1, event.Lane{Layout: 1, Count: 8}),
+		speedOf(d, "k", firstSlot, 1, lane(0)), speedOf(d, "k", firstSlot, 1, lane(1)),
+		speedOf(d, "k", firstSlot, -1, lane(0)),
+		speedOf(d, "k", firstSlot+slotLength, 1, lane(0)), speedOf(d, "l", firstSlot, 1, lane(0)),
+		speedOf(e, "k", firstSlot, 1, lane(0)),
+		speedOf(d, "k", firstSlot, 1, event.Lane{Layout: 2, Count: 4}),
+		speedOf(d, "k", firstSlot, 1, event.Lane{Layout: 1, Count: 8}),
 	}
 	wantSpeed(t, s, speedKeysOf(items))
 	for _, item := range items {
@@ -103,7 +109,8 @@ func speedLoad(t *testing.T, s viewstore.Speed) {
 	}
 	wantSpeed(t, s, speedKeysOf(items), items...)
 	none := speedKeysOf([]viewstore.SpeedItem{
-		speedOf(d, "k", firstSlot, 1, lane(2)), speedOf(d, "k", firstSlot, 0, lane(0)), speedOf(e, "l", firstSlot, 1, lane(0)),
+		speedOf(d, "k", firstSlot, 1, lane(2)), speedOf(d, "k", firstSlot, 0, lane(0)),
+		speedOf(e, "l", firstSlot, 1, lane(0)),
 		speedOf(d, "k", firstSlot+1, 1, lane(0)), speedOf(d, "", firstSlot, 1, lane(0)),
 	})
 	wantSpeed(t, s, none)
@@ -123,7 +130,8 @@ func speedLoadMany(t *testing.T, s viewstore.Speed) {
 func speedPut(t *testing.T, s viewstore.Speed) {
 	item := speedOf(definitionOf(t, 'd'), "k", firstSlot, 7, lane(3))
 	var loaded event.Sequence
-	for i, applied := range []event.Sequence{"1", "9", "10", firstSequence, event.Sequence("1" + strings.Repeat("0", 128))} {
+	for i, applied := range []event.Sequence{"1", "9", "10", firstSequence,
+		event.Sequence("1" + strings.Repeat("0", 128))} {
 		item.Applied, item.States, item.Expires = applied, noise(uint64(i), 1+i*largeStates/4), never+viewstore.Expiry(i)
 		putSpeed(t, s, item, loaded)
 		wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey}, item)
@@ -138,7 +146,8 @@ func speedConflict(t *testing.T, s viewstore.Speed) {
 		for _, loaded := range positions {
 			other := item
 			other.Applied, other.States, other.Expires = sequence(1), []byte("another"), never+1
-			wantError(t, fmt.Sprintf("put over applied position %q", loaded), s.Put(t.Context(), other, loaded), viewstore.ErrConflict)
+			wantError(t, fmt.Sprintf("put over applied position %q", loaded), s.Put(t.Context(), other, loaded),
+				viewstore.ErrConflict)
 		}
 	}
 	conflicts(firstSequence, "0")
@@ -167,7 +176,8 @@ func speedRace(t *testing.T, s viewstore.Speed) {
 
 func speedSlots(t *testing.T, s viewstore.Speed) {
 	d := definitionOf(t, 'd')
-	lanes := []event.Lane{{Layout: 1, Count: 2, N: 1}, {Layout: 1, Count: 4, N: 0}, {Layout: 1, Count: 4, N: 3}, {Layout: 2, Count: 4, N: 2}}
+	lanes := []event.Lane{{Layout: 1, Count: 2, N: 1}, {Layout: 1, Count: 4, N: 0}, {Layout: 1, Count: 4, N: 3},
+		{Layout: 2, Count: 4, N: 2}}
 	var items []viewstore.SpeedItem
 	for _, at := range []slot.Slot{1000, firstSlot - slotLength, firstSlot, firstSlot + slotLength} {
 		for _, page := range []view.Page{view.FirstPage, -10, -9, 0, 9, 10, view.LastPage} {
@@ -177,7 +187,8 @@ func speedSlots(t *testing.T, s viewstore.Speed) {
 		}
 	}
 	for i := range items {
-		putSpeed(t, s, items[i*37%len(items)], "") // 37 and their number have no common factor: each once, in an order that is none
+		// 37 and their number have no common factor: each once, in an order that is none
+		putSpeed(t, s, items[i*37%len(items)], "")
 	}
 	for _, other := range []viewstore.SpeedItem{
 		speedOf(definitionOf(t, 'e'), "key", firstSlot, 0, lane(0)), speedOf(d, "ke", firstSlot, 0, lane(0)),
@@ -187,9 +198,12 @@ func speedSlots(t *testing.T, s viewstore.Speed) {
 	}
 	of := items[0].SpeedKey
 	for _, from := range []slot.Slot{
-		0, 999, 1000, 1001, firstSlot - slotLength, firstSlot - 1, firstSlot, firstSlot + 1, firstSlot + slotLength, firstSlot + slotLength + 1, math.MaxInt64,
+		0, 999, 1000, 1001, firstSlot - slotLength, firstSlot - 1, firstSlot, firstSlot + 1, firstSlot + slotLength,
+		firstSlot + slotLength + 1, math.MaxInt64,
 	} {
-		at, _ := slices.BinarySearchFunc(items, from, func(item viewstore.SpeedItem, from slot.Slot) int { return cmp.Compare(item.Slot, from) })
+		at, _ := slices.BinarySearchFunc(items, from, func(item viewstore.SpeedItem, from slot.Slot) int {
+			return cmp.Compare(item.Slot, from)
+		})
 		wantSlots(t, s, of, from, items[at:])
 	}
 	wantSlots(t, s, viewstore.SpeedKey{Set: lifecycle.OfDefinition(d), Key: "k"}, 0, nil)
@@ -247,7 +261,8 @@ func speedCancelled(t *testing.T, s viewstore.Speed) {
 	if err := s.Put(cancelled(t), item, ""); err == nil || errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put with an ended ctx: error %v", err)
 	}
-	if err := s.Put(t.Context(), item, ""); err != nil && !errors.Is(err, viewstore.ErrConflict) { // it may have been applied
+	// it may have been applied
+	if err := s.Put(t.Context(), item, ""); err != nil && !errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put after one with an ended ctx: %v", err)
 	}
 	wantSpeed(t, s, keys, item)

@@ -15,8 +15,8 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Publisher is the suite of stream.Publisher. read, which open returns with the publisher, gives all records that are in the stream, each
-// once, those of a lane in the order of their delivery.
+// Publisher is the suite of stream.Publisher. read, which open returns with the publisher, gives all records that are
+// in the stream, each once, those of a lane in the order of their delivery.
 func Publisher(t *testing.T, open func(t *testing.T) (stream.Publisher, func(t *testing.T) []stream.Record)) {
 	t.Helper()
 	runAll(t, func(t *testing.T) published {
@@ -186,13 +186,15 @@ func publishCancelled(t *testing.T, p published) {
 	}
 	wantNoError(t, "publish again", p.publish(t, entries))
 	got := p.lane(t, entries[0].Lane)
-	if len(got) < 1 || len(got) > 2 || slices.ContainsFunc(got, func(d []byte) bool { return string(d) != "once or twice" }) {
+	if len(got) < 1 || len(got) > 2 || slices.ContainsFunc(got, func(d []byte) bool {
+		return string(d) != "once or twice"
+	}) {
 		t.Errorf("the stream holds %s", sizes(got))
 	}
 }
 
-// Queue is the suite of stream.Queue. take, which open returns with the queue, gives what was enqueued and not taken yet, in any order, and
-// perhaps more than once.
+// Queue is the suite of stream.Queue. take, which open returns with the queue, gives what was enqueued and not taken
+// yet, in any order, and perhaps more than once.
 func Queue(t *testing.T, open func(t *testing.T) (stream.Queue, func(t *testing.T) []stream.Republish)) {
 	t.Helper()
 	runAll(t, func(t *testing.T) queued {

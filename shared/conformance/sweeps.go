@@ -72,7 +72,8 @@ func sweepsCancelled(t *testing.T, s catalog.Sweeps) {
 	if _, err := s.Swept(cancelled(t)); err == nil {
 		t.Error("swept with an ended ctx returned no error")
 	}
-	if err := s.PutSwept(t.Context(), 1, 0); err != nil && !errors.Is(err, catalog.ErrConflict) { // it may have been applied
+	// it may have been applied
+	if err := s.PutSwept(t.Context(), 1, 0); err != nil && !errors.Is(err, catalog.ErrConflict) {
 		t.Errorf("put after one with an ended ctx: %v", err)
 	}
 	wantSwept(t, s, 1)
@@ -96,7 +97,8 @@ func sweepsWait(t *testing.T, s catalog.Sweeps) {
 	if _, err := s.Waits(cancelled(t)); err == nil {
 		t.Error("waits with an ended ctx returned no error")
 	}
-	if err := s.PutWaits(cancelled(t), catalog.SweepWaits{Revision: 3}); err == nil || errors.Is(err, catalog.ErrConflict) {
+	if err := s.PutWaits(cancelled(t), catalog.SweepWaits{Revision: 3}); err == nil ||
+		errors.Is(err, catalog.ErrConflict) {
 		t.Errorf("put waits with an ended ctx: error %v", err)
 	}
 }

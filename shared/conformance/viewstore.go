@@ -27,7 +27,8 @@ const largeStates = 300_000
 // wantItems compares items in order. States and identities are compared as a whole, which is much the faster way.
 func wantItems[T any](t *testing.T, call string, got, want []T) {
 	t.Helper()
-	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(bytes.Equal), cmp.Comparer(slices.Equal[[]uint64])); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmp.Comparer(bytes.Equal),
+		cmp.Comparer(slices.Equal[[]uint64])); diff != "" {
 		t.Errorf("%s (-want +got):\n%.4000s", call, diff)
 	}
 }
@@ -43,14 +44,17 @@ func definitionOf(t *testing.T, letter byte) view.Hash {
 }
 
 // pagesAtEdges are pages in order, with the bounds of all pages.
-var pagesAtEdges = []view.Page{view.FirstPage, view.FirstPage + 1, -1 << 32, -256, -10, -9, -1, 0, 1, 9, 10, 255, 256, 1 << 32, view.LastPage - 1, view.LastPage}
+var pagesAtEdges = []view.Page{view.FirstPage, view.FirstPage + 1, -1 << 32, -256, -10, -9, -1, 0, 1, 9, 10, 255, 256,
+	1 << 32, view.LastPage - 1, view.LastPage}
 
 // awkwardKeys are keys as view encodes them, and others: all different, some the beginning of another.
 func awkwardKeys() []view.Key {
 	return []view.Key{
-		"", "\x00", "\x01", "\x01a", "\x01a\x01b", "\x02a\x01", "a", "a\x00", "a\x00b", "ab", "a/b", "a#b", "a|b", "A", "%00", "\\x00",
+		"", "\x00", "\x01", "\x01a", "\x01a\x01b", "\x02a\x01", "a", "a\x00", "a\x00b", "ab", "a/b", "a#b", "a|b", "A", "%00",
+		"\\x00",
 		"\xff", "\xff\xff", "\xfe\xff", "\x80", "\xc3", "\xc3\xa4", "\xef\xbf\xbd", "\n", " ", "  ",
-		view.EncodeKey([]string{"", ""}), view.EncodeKey([]string{"/", "GET"}), view.EncodeKey([]string{strings.Repeat("k", 3000)}),
+		view.EncodeKey([]string{"", ""}), view.EncodeKey([]string{"/", "GET"}),
+		view.EncodeKey([]string{strings.Repeat("k", 3000)}),
 		view.Key(strings.Repeat("\xff", 916)), view.Key(strings.Repeat("\xff", 915)),
 	}
 }

@@ -115,7 +115,8 @@ func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
 func (s *scanner) identifying(i int, text []byte, t traits, limit int) []byte {
 	switch {
 	case len(text) > limit:
-		s.reject(i, LimitExceeded, s.pointer(), fmt.Sprintf("the attribute has %d bytes; the maximum is %d", len(text), limit))
+		s.reject(i, LimitExceeded, s.pointer(),
+			fmt.Sprintf("the attribute has %d bytes; the maximum is %d", len(text), limit))
 	case t&control != 0:
 		s.rejectAttribute(i, fmt.Sprintf("%.60q contains a control character; remove it", text))
 	default:
@@ -150,15 +151,18 @@ const maxExtensionName = 64
 // extension validates an extension attribute.
 func (s *scanner) extension(i int, kind Kind, raw []byte) {
 	if name := s.nameText(s.names.list[len(s.names.list)-1]); !isExtensionName(name) {
-		s.rejectAttribute(i, fmt.Sprintf("invalid attribute name %.60q: must be 1 to %d characters of a-z and 0-9", name, maxExtensionName))
+		s.rejectAttribute(i, fmt.Sprintf("invalid attribute name %.60q: must be 1 to %d characters of a-z and 0-9", name,
+			maxExtensionName))
 		return
 	}
 	switch kind {
 	case Object, Array:
-		s.rejectAttribute(i, "an extension must be a string, a boolean or an integer; this is "+kind.article()+" (put the event's payload into data)")
+		s.rejectAttribute(i, "an extension must be a string, a boolean or an integer; this is "+kind.article()+
+			" (put the event's payload into data)")
 	case Number:
 		if _, err := strconv.ParseInt(string(raw), 10, 32); err != nil {
-			s.rejectAttribute(i, fmt.Sprintf("the number %.50s is not valid in an extension: must be an integer from -2147483648 to 2147483647", raw))
+			s.rejectAttribute(i, fmt.Sprintf(
+				"the number %.50s is not valid in an extension: must be an integer from -2147483648 to 2147483647", raw))
 		}
 	}
 }
@@ -192,7 +196,8 @@ func isBase64(text []byte) bool {
 func (s *scanner) missing() {
 	for a, has := range s.event.envelope.has {
 		if !has {
-			s.reject(s.event.start, MissingAttribute, "/"+required[a], "the event has no "+required[a]+"; specversion, id, source and type are required")
+			s.reject(s.event.start, MissingAttribute, "/"+required[a],
+				"the event has no "+required[a]+"; specversion, id, source and type are required")
 			return
 		}
 	}

@@ -46,7 +46,8 @@ func (b *Batch) Len() int { return len(b.Lines) }
 
 // Reset empties the batch and keeps its memory.
 func (b *Batch) Reset() {
-	b.Data, b.Lines, b.Stamps, b.Sources, b.IDs, b.Times = b.Data[:0], b.Lines[:0], b.Stamps[:0], b.Sources[:0], b.IDs[:0], b.Times[:0]
+	b.Data, b.Lines, b.Stamps = b.Data[:0], b.Lines[:0], b.Stamps[:0]
+	b.Sources, b.IDs, b.Times = b.Sources[:0], b.IDs[:0], b.Times[:0]
 	for i := range b.Columns {
 		b.Columns[i] = b.Columns[i][:0]
 	}

@@ -29,9 +29,11 @@ const (
 	goldenLines = `{"specversion":"1.0","id":"a","source":"/s","type":"t","stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-0"}` + "\n" +
 		`{"specversion":"1.0","id":"b","source":"/s","type":"t","stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-1"}` + "\n" +
 		`{"specversion":"1.0","id":"c","source":"/s","type":"t","stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-2"}` + "\n"
-	goldenZstd = "KLUv/WQdAFUDAGKGFhlQdw4TVuKkYPsU5kcuTC+cEQejHpzMlBNCwHiiUgwYPwOIeAxHaapDKiaEmlZEF8RKmIbO9+92ZXz5/L69Yb48Ht631fs6fPnr/Uy7/BTo+1yn" +
+	goldenZstd = "KLUv/WQdAFUDAGKGFhlQdw4TVuKkYPsU5kcuTC+cEQejHpzMlBNCwHiiUgwYPwOIeAxHaapDKiaEmlZEF8RKmIbO9+92ZXz5/L69" +
+		"Yb48Ht631fs6fPnr/Uy7/BTo+1yn" +
 		"Yc+C1V58MQQABJIA8QgS+8QwRAHDbZjF"
-	goldenGzip = "H4sIAAAAAAACA6tWKi5ITS5LLSrOzM9TslIy1DNQ0lHKTAEyE4GM4vzSouRUIEe/GMgrqSwAsUtAEiWJuQVAtoGhl4tFlJmTYWCUQbhZmHGIaaSXpbeJr5GfroFS" +
+	goldenGzip = "H4sIAAAAAAACA6tWKi5ITS5LLSrOzM9TslIy1DNQ0lHKTAEyE4GM4vzSouRUIEe/GMgrqSwAsUtAEiWJuQVAtoGhl4tFlJmTYWCU" +
+		"QbhZmHGIaaSXpbeJr5GfroFS" +
 		"LVc1buOTKDTeEL/xyRQabwQ0HgBWSq2jHQEAAA=="
 )
 
@@ -50,7 +52,8 @@ func TestCodecGolden(t *testing.T) {
 		t.Errorf("Decompress = %q, %v", got, err)
 	}
 	for encoding, body := range map[string]string{"zstd": goldenZstd, "gzip": goldenGzip} {
-		if got, err := event.Inflate(encoding, fromBase64(t, body), len(goldenLines)); err != nil || string(got) != goldenLines {
+		if got, err := event.Inflate(encoding, fromBase64(t, body), len(goldenLines)); err != nil ||
+			string(got) != goldenLines {
 			t.Errorf("Inflate(%s) = %q, %v", encoding, got, err)
 		}
 	}
@@ -102,14 +105,16 @@ func TestDecompressErrors(t *testing.T) {
 		{"OK", atMax, nil},
 		{"OK without a size", streamed(t, make([]byte, max)), nil},
 		{"OK with a large window", streamed(t, make([]byte, max), zstd.WithWindowSize(8<<20)), nil},
-		{"OK in two frames", append(codec.Compress(nil, make([]byte, max/2)), codec.Compress(nil, make([]byte, max/2))...), nil},
+		{"OK in two frames", append(codec.Compress(nil, make([]byte, max/2)), codec.Compress(nil, make([]byte, max/2))...),
+			nil},
 		{"ErrTooLarge", aboveMax, event.ErrTooLarge},
 		{"ErrTooLarge without a size", streamed(t, make([]byte, max+1)), event.ErrTooLarge},
 		{"ErrTooLarge in two frames", append(bytes.Clone(atMax), codec.Compress(nil, []byte("x"))...), event.ErrTooLarge},
 		{"ErrTooLarge: 20 MB", streamed(t, make([]byte, 20<<20)), event.ErrTooLarge},
 		{"ErrTooLarge: 20 MB, with its size", codec.Compress(nil, make([]byte, 20<<20)), event.ErrTooLarge},
 		{"ErrTooLarge: window", streamed(t, make([]byte, 99), zstd.WithWindowSize(16<<20)), event.ErrTooLarge},
-		{"ErrTooLarge: a size that is not there", []byte("\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\x7f\x01\x00\x00"), event.ErrTooLarge},
+		{"ErrTooLarge: a size that is not there", []byte("\x28\xb5\x2f\xfd\xe0\xff\xff\xff\xff\xff\xff\xff\x7f\x01\x00\x00"),
+			event.ErrTooLarge},
 		{"ErrCorrupt: empty", nil, event.ErrCorrupt},
 		{"ErrCorrupt: not zstd", []byte("not zstd at all"), event.ErrCorrupt},
 		{"ErrCorrupt: gzip", fromBase64(t, goldenGzip), event.ErrCorrupt},
@@ -125,7 +130,8 @@ func TestDecompressErrors(t *testing.T) {
 			if !errors.Is(err, test.want) || err != nil && string(decoded) != "before" {
 				t.Errorf("%d bytes, error %v; want %v", len(decoded), err, test.want)
 			}
-			if inflated, err := event.Inflate("zstd", test.data, max); !errors.Is(err, test.want) || err == nil && len(inflated) != max {
+			if inflated, err := event.Inflate("zstd", test.data, max); !errors.Is(err, test.want) || err == nil &&
+				len(inflated) != max {
 				t.Errorf("Inflate: %d bytes, error %v; want %v", len(inflated), err, test.want)
 			}
 		})
@@ -186,7 +192,8 @@ func TestInflateGzip(t *testing.T) {
 		{"ErrCorrupt: zstd", fromBase64(t, goldenZstd), event.ErrCorrupt},
 		{"ErrCorrupt: cut", atMax[:len(atMax)-9], event.ErrCorrupt},
 		{"ErrCorrupt: cut in the checksum", atMax[:len(atMax)-1], event.ErrCorrupt},
-		{"ErrCorrupt: another checksum", append(bytes.Clone(atMax[:len(atMax)-8]), "\x00\x00\x00\x00\x00\x00\x01\x00"...), event.ErrCorrupt},
+		{"ErrCorrupt: another checksum", append(bytes.Clone(atMax[:len(atMax)-8]), "\x00\x00\x00\x00\x00\x00\x01\x00"...),
+			event.ErrCorrupt},
 		{"ErrCorrupt: something after it", append(bytes.Clone(atMax), "x"...), event.ErrCorrupt},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -212,7 +219,8 @@ func TestInflateEncodings(t *testing.T) {
 			t.Errorf("Inflate(%q) = %q, %v", encoding, got, err)
 		}
 	}
-	for _, encoding := range []string{"gzip, gzip", "gzip,zstd", "identity, gzip", "br", "deflate", "compress", "*", "aws-chunked", strings.Repeat("x", 9999)} {
+	for _, encoding := range []string{"gzip, gzip", "gzip,zstd", "identity, gzip", "br", "deflate", "compress", "*",
+		"aws-chunked", strings.Repeat("x", 9999)} {
 		_, err := event.Inflate(encoding, gzipped(t, []byte("body")), 99)
 		if !errors.Is(err, event.ErrEncoding) || len(err.Error()) > 200 {
 			t.Errorf("Inflate(%.40q): error %.300v; want ErrEncoding", encoding, err)
@@ -260,7 +268,8 @@ func FuzzInflate(f *testing.F) {
 	f.Add("gzip, gzip", []byte("x"))
 	f.Fuzz(func(t *testing.T, encoding string, body []byte) {
 		inflated, err := event.Inflate(encoding, body, 1<<12)
-		if err != nil && !errors.Is(err, event.ErrTooLarge) && !errors.Is(err, event.ErrCorrupt) && !errors.Is(err, event.ErrEncoding) {
+		if err != nil && !errors.Is(err, event.ErrTooLarge) && !errors.Is(err, event.ErrCorrupt) &&
+			!errors.Is(err, event.ErrEncoding) {
 			t.Errorf("error %v", err)
 		}
 		if len(inflated) > 1<<12 || err != nil && inflated != nil {

@@ -99,7 +99,8 @@ func (n *node) member(name string) int32 {
 // GiB, or when b has columns of other Fields. Neither is retryable. After an error b is unchanged.
 func (f *Fields) Scan(lines []byte, b *Batch) error {
 	if b.Len() > 0 && len(b.Columns) != f.columns {
-		return fmt.Errorf("scan lines: the batch has %d columns of other fields, this scan needs %d: reset the batch first", len(b.Columns), f.columns)
+		return fmt.Errorf("scan lines: the batch has %d columns of other fields, this scan needs %d: reset the batch first",
+			len(b.Columns), f.columns)
 	}
 	count, err := countLines(lines, len(b.Data))
 	if err != nil {
@@ -127,7 +128,8 @@ func countLines(lines []byte, behind int) (int, error) {
 	case len(lines) > 0 && lines[len(lines)-1] != '\n':
 		return 0, fmt.Errorf("%w: line %d: missing '\\n' at its end", ErrLine, count+1)
 	case uint64(behind)+uint64(len(lines)) > math.MaxUint32:
-		return 0, fmt.Errorf("scan lines: a batch of %d bytes has no room for %d more: the maximum is %d", behind, len(lines), uint32(math.MaxUint32))
+		return 0, fmt.Errorf("scan lines: a batch of %d bytes has no room for %d more: the maximum is %d", behind, len(lines),
+			uint32(math.MaxUint32))
 	}
 	return count, nil
 }
@@ -173,7 +175,8 @@ func extend[T any](list []T, n int) []T {
 
 // truncate cuts the batch to the given numbers of rows and of bytes of data.
 func (b *Batch) truncate(rows, data int) {
-	b.Data, b.Lines, b.Stamps, b.Sources, b.IDs, b.Times = b.Data[:data], b.Lines[:rows], b.Stamps[:rows], b.Sources[:rows], b.IDs[:rows], b.Times[:rows]
+	b.Data, b.Lines, b.Stamps = b.Data[:data], b.Lines[:rows], b.Stamps[:rows]
+	b.Sources, b.IDs, b.Times = b.Sources[:rows], b.IDs[:rows], b.Times[:rows]
 	for j := range b.Columns {
 		b.Columns[j] = b.Columns[j][:rows]
 	}

@@ -102,12 +102,14 @@ func TestScanBatch(t *testing.T) {
 		t.Errorf("times (-want +got):\n%s", diff)
 	}
 	for i, want := range []struct{ line, source, id, stamp string }{
-		{untimed, "/s", "a/", "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-0"}, {nullTime, "/s", "a", "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-999999"}, {old, "/s", "a", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ-7"},
+		{untimed, "/s", "a/", "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-0"}, {nullTime, "/s", "a", "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-999999"},
+		{old, "/s", "a", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ-7"},
 	} {
 		id, _ := b.Text(b.IDs[i], nil)
 		source, _ := b.Text(b.Sources[i], nil)
 		line := string(b.Data[b.Lines[i].Start:b.Lines[i].End])
-		if line+"\n" != want.line || string(source) != want.source || string(id) != want.id || b.Stamps[i].String() != want.stamp {
+		if line+"\n" != want.line || string(source) != want.source || string(id) != want.id ||
+			b.Stamps[i].String() != want.stamp {
 			t.Errorf("row %d: %s, source %s, id %s, stamp %s", i, line, source, id, b.Stamps[i])
 		}
 		payload := strings.TrimSuffix(want.line[:strings.LastIndex(want.line, ",")], "\n")
@@ -248,7 +250,8 @@ func TestScanLongNames(t *testing.T) {
 	for i := range 20 {
 		fmt.Fprintf(&lines, `{"id":"a","source":"/s","data":{"a-long-name-%c-of-a-member":%d,"z":0}%s`, "AB"[i%3%2], i, stampTail)
 	}
-	b := scan(t, lines.String(), event.Path{"data", "a-long-name-A-of-a-member"}, event.Path{"data", "a-long-name-B-of-a-member"})
+	b := scan(t, lines.String(), event.Path{"data", "a-long-name-A-of-a-member"},
+		event.Path{"data", "a-long-name-B-of-a-member"})
 	for i := range b.Len() {
 		want := [2]string{fmt.Sprint("4 ", i), "0 "}
 		if i%3%2 == 1 {
@@ -277,7 +280,8 @@ func follow(t testing.TB, text []byte, path event.Path) json.RawMessage {
 	return at
 }
 
-var kinds = map[byte]event.Kind{'n': event.Null, 'f': event.False, 't': event.True, '"': event.String, '{': event.Object, '[': event.Array}
+var kinds = map[byte]event.Kind{'n': event.Null, 'f': event.False, 't': event.True, '"': event.String,
+	'{': event.Object, '[': event.Array}
 
 func checkValue(t testing.TB, b *event.Batch, v event.Value, want json.RawMessage, what string) {
 	t.Helper()

@@ -26,7 +26,8 @@ func TestLineGolden(t *testing.T) {
 }
 
 func TestStampGolden(t *testing.T) {
-	stamp := event.Stamp{Request: ulid.ULID{0x01, 0x93, 0x51, 0xf3, 0x2c, 0x37, 0xf8, 0x38, 0x6d, 0x8f, 0x45, 0xf4, 0x93, 0x32, 0x50, 0x55}, Index: 17}
+	stamp := event.Stamp{Request: ulid.ULID{0x01, 0x93, 0x51, 0xf3, 0x2c, 0x37, 0xf8, 0x38, 0x6d, 0x8f, 0x45, 0xf4, 0x93,
+		0x32, 0x50, 0x55}, Index: 17}
 	const text = "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17"
 	if got := stamp.String(); got != text {
 		t.Errorf("stamp %s; want %s", got, text)
@@ -34,7 +35,8 @@ func TestStampGolden(t *testing.T) {
 	if got, err := event.ParseStamp([]byte(text)); err != nil || got != stamp {
 		t.Errorf("ParseStamp(%s) = %v, %v; want %v", text, got, err, stamp)
 	}
-	if got, want := stamp.Time(), time.Date(2024, 11, 22, 3, 38, 31, 351e6, time.UTC); !got.Equal(want) || got.Location() != time.UTC || stamp.Arrival() != event.MillisOf(want) {
+	if got, want := stamp.Time(), time.Date(2024, 11, 22, 3, 38, 31, 351e6, time.UTC); !got.Equal(want) ||
+		got.Location() != time.UTC || stamp.Arrival() != event.MillisOf(want) {
 		t.Errorf("arrival %d, %s; want %s", stamp.Arrival(), got, want)
 	}
 }
@@ -42,8 +44,10 @@ func TestStampGolden(t *testing.T) {
 func TestParseStampRefuses(t *testing.T) {
 	const good = "01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17"
 	for _, text := range []string{
-		"", "-0", good[:26], good[:27], good[:25] + "-17", good[1:], "0" + good, " " + good, good + " ", good + "\n", good[:26] + "_17", good[:26] + "-+1", good[:26] + "--1",
-		good[:26] + "-01", good[:26] + "-00", good[:26] + "-1000000", good[:26] + "-1e3", good[:26] + "-１", strings.ToLower(good), "8" + good[1:], "0I" + good[2:],
+		"", "-0", good[:26], good[:27], good[:25] + "-17", good[1:], "0" + good, " " + good, good + " ", good + "\n",
+		good[:26] + "_17", good[:26] + "-+1", good[:26] + "--1",
+		good[:26] + "-01", good[:26] + "-00", good[:26] + "-1000000", good[:26] + "-1e3", good[:26] + "-１",
+		strings.ToLower(good), "8" + good[1:], "0I" + good[2:],
 		"0L" + good[2:], "0O" + good[2:], "0U" + good[2:], "0-" + good[2:], "0\xff" + good[2:],
 	} {
 		if got, err := event.ParseStamp([]byte(text)); err == nil || got != (event.Stamp{}) {
@@ -53,7 +57,8 @@ func TestParseStampRefuses(t *testing.T) {
 }
 
 var anyStamp = rapid.Custom(func(t *rapid.T) event.Stamp {
-	return event.Stamp{Request: ulid.ULID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request")), Index: rapid.IntRange(0, event.MaxIndex).Draw(t, "index")}
+	return event.Stamp{Request: ulid.ULID(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request")),
+		Index: rapid.IntRange(0, event.MaxIndex).Draw(t, "index")}
 })
 
 func TestStampLaws(t *testing.T) {
@@ -78,7 +83,8 @@ func TestStampLaws(t *testing.T) {
 }
 
 func FuzzParseStamp(f *testing.F) {
-	for _, text := range []string{"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ-999999", "00000000000000000000000000-0", "01jd8z6b1qz0w6v3t5yj9k4m2n-0"} {
+	for _, text := range []string{"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17", "7ZZZZZZZZZZZZZZZZZZZZZZZZZ-999999",
+		"00000000000000000000000000-0", "01jd8z6b1qz0w6v3t5yj9k4m2n-0"} {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, text []byte) {
@@ -120,7 +126,8 @@ func TestIdentityGolden(t *testing.T) {
 func TestIdentityKeepsPairsApart(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		pair := rapid.StringMatching(`[ab]{0,6}`)
-		source, id, otherSource, otherID := pair.Draw(t, "source"), pair.Draw(t, "id"), pair.Draw(t, "other source"), pair.Draw(t, "other id")
+		source, id, otherSource, otherID := pair.Draw(t, "source"), pair.Draw(t, "id"), pair.Draw(t,
+			"other source"), pair.Draw(t, "other id")
 		key := countingKey()
 		one, scratch := key.Identity([]byte(source), []byte(id), nil)
 		other, _ := key.Identity([]byte(otherSource), []byte(otherID), scratch)
@@ -195,7 +202,8 @@ func TestLanesSpreadOverTheHashRange(t *testing.T) {
 }
 
 func TestParseLaneRefuses(t *testing.T) {
-	for _, name := range []string{"", "1", "1.4", "1.4.2.0", "1.4.4", "1.4.-1", "0.4.0", "1.0.0", "1.4097.0", "01.4.0", "1.+4.0", "1.4.", ".4.0", "1.4.0 ", "1.4.0x1",
+	for _, name := range []string{"", "1", "1.4", "1.4.2.0", "1.4.4", "1.4.-1", "0.4.0", "1.0.0", "1.4097.0", "01.4.0",
+		"1.+4.0", "1.4.", ".4.0", "1.4.0 ", "1.4.0x1",
 		"1.4.１", "99999999999999999999.4.0", "-1.4.0", strings.Repeat("1.", 5000)} {
 		got, err := event.ParseLane(name)
 		if err == nil || got != (event.Lane{}) {
@@ -222,7 +230,8 @@ func FuzzParseLane(f *testing.F) {
 }
 
 func TestSequenceOrder(t *testing.T) {
-	ordered := []event.Sequence{"", "0", "9", "10", "49590338271490256608559692538361571095921575989136588898", "49590338271490256608559692538361571095921575989136588899",
+	ordered := []event.Sequence{"", "0", "9", "10", "49590338271490256608559692538361571095921575989136588898",
+		"49590338271490256608559692538361571095921575989136588899",
 		"149590338271490256608559692538361571095921575989136588898", event.Sequence(strings.Repeat("9", 129))}
 	for i, a := range ordered {
 		for j, b := range ordered {

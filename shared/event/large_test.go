@@ -24,7 +24,8 @@ func TestScanRefusesBeyondFourGiB(t *testing.T) {
 		}
 	}()
 	b := event.Batch{Data: data}
-	if err := event.NewFields(nil).Scan([]byte(lineOf(least)), &b); err == nil || errors.Is(err, event.ErrLine) || b.Len() != 0 || len(b.Data) != len(data) {
+	if err := event.NewFields(nil).Scan([]byte(lineOf(least)), &b); err == nil || errors.Is(err, event.ErrLine) ||
+		b.Len() != 0 || len(b.Data) != len(data) {
 		t.Errorf("error %v; want one that is not ErrLine", err)
 	}
 }

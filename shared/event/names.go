@@ -97,5 +97,7 @@ func (s *scanner) sortNames(first int) {
 	for i := first; i < len(n.list); i++ {
 		n.order[i] = uint32(i)
 	}
-	slices.SortFunc(n.order[first:], func(a, b uint32) int { return bytes.Compare(s.nameText(n.list[a]), s.nameText(n.list[b])) })
+	slices.SortFunc(n.order[first:], func(a, b uint32) int {
+		return bytes.Compare(s.nameText(n.list[a]), s.nameText(n.list[b]))
+	})
 }

@@ -20,7 +20,8 @@ import (
 
 // tight are limits that short bodies reach.
 func tight() event.Limits {
-	return event.Limits{EventBytes: 400, Events: 6, Depth: 4, NumberBytes: 12, Members: 14, Tokens: 60, IDBytes: 12, SourceBytes: 12}
+	return event.Limits{EventBytes: 400, Events: 6, Depth: 4, NumberBytes: 12, Members: 14, Tokens: 60, IDBytes: 12,
+		SourceBytes: 12}
 }
 
 // lenient lets jsontext read what is wrong with an event but leaves it JSON.

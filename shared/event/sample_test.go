@@ -13,10 +13,12 @@ import (
 // sampleBody is n events of the shape of localstack/sample/web-requests.ndjson, one a line, about 400 bytes each.
 func sampleBody(n int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
-	paths := []string{"/", "/favicon.ico", "/reset.css", "/presentations/logstash-monitorama-2013/images/kibana-search.png",
+	paths := []string{"/", "/favicon.ico", "/reset.css",
+		"/presentations/logstash-monitorama-2013/images/kibana-search.png",
 		"/blog/geekery/ssl-latency.html", "/projects/xdotool/", "/images/web/2009/banner.png"}
 	agents := []string{
-		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/32.0.1700.77 Safari/537.36",
+		"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_1) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/32.0.1700.77 " +
+			"Safari/537.36",
 		"Mozilla/5.0 (X11; Ubuntu; Linux x86_64; rv:27.0) Gecko/20100101 Firefox/27.0",
 		"Mozilla/5.0 (compatible; Googlebot/2.1; +http://www.google.com/bot.html)",
 	}

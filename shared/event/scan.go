@@ -160,7 +160,8 @@ func (s *scanner) validateToken(i, end int, kind Kind, t traits) {
 }
 
 func (s *scanner) rejectTokens(i int, pointer string) {
-	s.reject(i, LimitExceeded, pointer, fmt.Sprintf("the event has too many JSON tokens; the maximum is %d", s.limits.Tokens))
+	s.reject(i, LimitExceeded, pointer,
+		fmt.Sprintf("the event has too many JSON tokens; the maximum is %d", s.limits.Tokens))
 }
 
 func (s *scanner) open(i int, kind Kind) {
@@ -269,8 +270,8 @@ func (s *scanner) expect(start, end int) {
 	object.last = m
 }
 
-// validateName adds a name to those of its object. A name that is not printable is left out of the pointer, which stops at
-// the object.
+// validateName adds a name to those of its object. A name that is not printable is left out of the pointer, which stops
+// at the object.
 func (s *scanner) validateName(i int, n name, t traits) {
 	text := s.nameText(n)
 	switch {
@@ -292,8 +293,9 @@ func (s *scanner) countName(i int, n name, set nameSet) {
 	case s.event.tokens > s.limits.Tokens:
 		s.rejectTokens(i, s.parent())
 	case s.event.members > s.limits.Members:
-		s.reject(i, LimitExceeded, s.parent(), fmt.Sprintf("the event has too many members at all levels together; the maximum is %d",
-			s.limits.Members))
+		s.reject(i, LimitExceeded, s.parent(),
+			fmt.Sprintf("the event has too many members at all levels together; the maximum is %d",
+				s.limits.Members))
 	case !s.addName(n, set):
 		s.reject(i, DuplicateKey, s.pointer(), fmt.Sprintf("the object has the member %.60q twice; names must be unique",
 			s.nameText(n)))

@@ -11,11 +11,12 @@ import (
 type traits uint8
 
 const (
-	escaped       traits = 1 << iota // a string has backslash escapes
-	control                          // a string means a control character: U+0000 to U+001F or U+007F to U+009F, raw or escaped
-	notUTF8                          // a string is not UTF-8
-	loneSurrogate                    // a string has a \u escape for half of a character
-	tooWide                          // a number passes a limit
+	escaped traits = 1 << iota // a string has backslash escapes
+	// a string means a control character: U+0000 to U+001F or U+007F to U+009F, raw or escaped
+	control
+	notUTF8       // a string is not UTF-8
+	loneSurrogate // a string has a \u escape for half of a character
+	tooWide       // a number passes a limit
 )
 
 const (

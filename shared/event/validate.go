@@ -14,7 +14,8 @@ type Mode int
 const (
 	Structured Mode = iota // application/cloudevents+json: one JSON object
 	Batched                // application/cloudevents-batch+json: a JSON array of objects, possibly empty
-	Lines                  // application/x-ndjson: one object per line; blank lines are skipped, a line may end with "\r\n"
+	// application/x-ndjson: one object per line; blank lines are skipped, a line may end with "\r\n"
+	Lines
 )
 
 // Limits are the limits that Validate enforces. Every field must be positive.
@@ -75,8 +76,8 @@ type Accepted struct {
 	Source, ID []byte // the text of the attributes, without JSON escapes
 }
 
-// Validated is the result for the events of one body. Each list is in the order of the body. Some of its byte slices are
-// parts of the body, so they are valid as long as nobody writes to the body.
+// Validated is the result for the events of one body. Each list is in the order of the body. Some of its byte slices
+// are parts of the body, so they are valid as long as nobody writes to the body.
 type Validated struct {
 	Accepted  []Accepted
 	Rejected  []Rejection
@@ -214,14 +215,16 @@ func (j *validator) settle(start, end int) error {
 	if j.validated.Accepted == nil {
 		j.validated.Accepted = make([]Accepted, 0, min(j.limits.Events, 1+2*(len(j.body)/(end-start))))
 	}
-	j.validated.Accepted = append(j.validated.Accepted, Accepted{Index: j.index - 1, JSON: j.result(end), Source: e.envelope.source, ID: e.envelope.id})
+	j.validated.Accepted = append(j.validated.Accepted,
+		Accepted{Index: j.index - 1, JSON: j.result(end), Source: e.envelope.source, ID: e.envelope.id})
 	return nil
 }
 
 // unreadable files a line that is not a JSON object as rejected.
 func (j *validator) unreadable(start, end int) error {
 	text := bytes.TrimSuffix(j.body[start:end:end], []byte{'\r'})
-	detail := fmt.Sprintf("byte %d of the line: need %s, got %s", j.broken.at-start, j.broken.need, got(j.text, j.broken.at))
+	detail := fmt.Sprintf("byte %d of the line: need %s, got %s", j.broken.at-start, j.broken.need,
+		got(j.text, j.broken.at))
 	return j.rejected(text, Rejection{Code: MalformedJSON, Detail: detail})
 }
 
@@ -238,7 +241,8 @@ func (j *validator) rejected(original []byte, r Rejection) error {
 // count gives the event its index.
 func (j *validator) count() error {
 	if j.index == j.limits.Events {
-		return fmt.Errorf("%w: the maximum for one body is %d; split them over several requests", ErrTooManyEvents, j.limits.Events)
+		return fmt.Errorf("%w: the maximum for one body is %d; split them over several requests", ErrTooManyEvents,
+			j.limits.Events)
 	}
 	j.index++
 	return nil

@@ -99,7 +99,8 @@ func TestValidateRejects(t *testing.T) {
 		{"wrong specversion", strings.Replace(least, "1.0", "0.3", 1),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/specversion", Detail: `unknown CloudEvents version "0.3"; the supported version is "1.0"`}},
 		{"specversion a number", strings.Replace(least, `"1.0"`, "1.0", 1),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/specversion", Detail: "the attribute must be a string; this is a number"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/specversion",
+				Detail: "the attribute must be a string; this is a number"}},
 		{"no specversion", `{"id":"a","source":"/s","type":"t"}`,
 			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/specversion",
 				Detail: "the event has no specversion; specversion, id, source and type are required"}},
@@ -107,19 +108,24 @@ func TestValidateRejects(t *testing.T) {
 			event.Rejection{Code: event.MissingAttribute, Pointer: "/specversion",
 				Detail: "the event has no specversion; specversion, id, source and type are required"}},
 		{"id null", strings.Replace(least, `"a"`, "null", 1),
-			event.Rejection{Code: event.MissingAttribute, Pointer: "/id", Detail: "the event has no id; specversion, id, source and type are required"}},
+			event.Rejection{Code: event.MissingAttribute, Pointer: "/id",
+				Detail: "the event has no id; specversion, id, source and type are required"}},
 		{"no source", `{"specversion":"1.0","id":"a","type":"t"}`,
-			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/source", Detail: "the event has no source; specversion, id, source and type are required"}},
+			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/source",
+				Detail: "the event has no source; specversion, id, source and type are required"}},
 		{"no type", `{"specversion":"1.0","id":"a","source":"/s"}`,
-			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/type", Detail: "the event has no type; specversion, id, source and type are required"}},
+			event.Rejection{ID: "a", Code: event.MissingAttribute, Pointer: "/type",
+				Detail: "the event has no type; specversion, id, source and type are required"}},
 		{"names in capitals", `{"specversion":"1.0","ID":"a","source":"/s","type":"t"}`,
 			event.Rejection{Code: event.InvalidAttribute, Pointer: "/ID", Detail: `invalid attribute name "ID": must be 1 to 64 characters of a-z and 0-9`}},
 		{"empty id", strings.Replace(least, `"a"`, `""`, 1),
 			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "the attribute must not be empty"}},
 		{"id an object", strings.Replace(least, `"a"`, `{}`, 1),
-			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: "the attribute must be a string; this is an object"}},
+			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id",
+				Detail: "the attribute must be a string; this is an object"}},
 		{"long id", strings.Replace(least, `"a"`, `"`+strings.Repeat("x", 129)+`"`, 1),
-			event.Rejection{Code: event.LimitExceeded, Pointer: "/id", Detail: "the attribute has 129 bytes; the maximum is 128"}},
+			event.Rejection{Code: event.LimitExceeded, Pointer: "/id",
+				Detail: "the attribute has 129 bytes; the maximum is 128"}},
 		{"id with a control character", strings.Replace(least, `"a"`, `"a\tb"`, 1),
 			event.Rejection{Code: event.InvalidAttribute, Pointer: "/id", Detail: `"a\tb" contains a control character; remove it`}},
 		{"source with C1 control", strings.Replace(least, `"/s"`, "\"/\u0085\"", 1),
@@ -129,20 +135,25 @@ func TestValidateRejects(t *testing.T) {
 		{"source with DEL", strings.Replace(least, `"/s"`, "\"/\x7f\"", 1),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/source", Detail: `"/\x7f" contains a control character; remove it`}},
 		{"long source", strings.Replace(least, `"/s"`, `"`+strings.Repeat("x", 2049)+`"`, 1),
-			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/source", Detail: "the attribute has 2049 bytes; the maximum is 2048"}},
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/source",
+				Detail: "the attribute has 2049 bytes; the maximum is 2048"}},
 		{"empty type", strings.Replace(least, `"t"`, `""`, 1),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/type", Detail: "the attribute must not be empty"}},
 		{"empty subject", with(`"subject":""`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/subject", Detail: "the attribute must not be empty"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/subject",
+				Detail: "the attribute must not be empty"}},
 		{"dataschema an array", with(`"dataschema":[]`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/dataschema", Detail: "the attribute must be a string; this is an array"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/dataschema",
+				Detail: "the attribute must be a string; this is an array"}},
 		{"datacontenttype a boolean", with(`"datacontenttype":true`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/datacontenttype", Detail: "the attribute must be a string; this is a boolean"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/datacontenttype",
+				Detail: "the attribute must be a string; this is a boolean"}},
 		{"bad time", with(`"time":"yesterday"`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/time",
 				Detail: `"yesterday" is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`}},
 		{"time a number", with(`"time":1431857103`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/time", Detail: "the attribute must be a string; this is a number"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/time",
+				Detail: "the attribute must be a string; this is a number"}},
 		{"stamp", with(`"stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-17"`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/stamp",
 				Detail: "the name stamp is reserved: ingest adds this member itself; leave it out"}},
@@ -153,16 +164,20 @@ func TestValidateRejects(t *testing.T) {
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64",
 				Detail: "the event has both data and data_base64; only one is allowed"}},
 		{"both data, the other way", with(`"data_base64":"","data":{}`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data", Detail: "the event has both data and data_base64; only one is allowed"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data",
+				Detail: "the event has both data and data_base64; only one is allowed"}},
 		{"both data, the second bad", with(`"data":{},"data_base64":"?"`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64",
 				Detail: "the event has both data and data_base64; only one is allowed"}},
 		{"bad base64", with(`"data_base64":"AA="`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64", Detail: "data_base64 is not valid Base64 with padding (RFC 4648, section 4)"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64",
+				Detail: "data_base64 is not valid Base64 with padding (RFC 4648, section 4)"}},
 		{"base64url", with(`"data_base64":"A-_="`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64", Detail: "data_base64 is not valid Base64 with padding (RFC 4648, section 4)"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64",
+				Detail: "data_base64 is not valid Base64 with padding (RFC 4648, section 4)"}},
 		{"too much padding", with(`"data_base64":"A==="`),
-			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64", Detail: "data_base64 is not valid Base64 with padding (RFC 4648, section 4)"}},
+			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/data_base64",
+				Detail: "data_base64 is not valid Base64 with padding (RFC 4648, section 4)"}},
 		{"extension name", with(`"my-ext":"x"`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/my-ext",
 				Detail: `invalid attribute name "my-ext": must be 1 to 64 characters of a-z and 0-9`}},
@@ -173,7 +188,8 @@ func TestValidateRejects(t *testing.T) {
 				Detail: `invalid attribute name "` + strings.Repeat("e", 60) + `": must be 1 to 64 characters of a-z and 0-9`}},
 		{"extension an object", with(`"ext":{"a":1}`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/ext",
-				Detail: "an extension must be a string, a boolean or an integer; this is an object (put the event's payload into data)"}},
+				Detail: "an extension must be a string, a boolean or an integer; this is an object (put the event's payload " +
+					"into data)"}},
 		{"extension a fraction", with(`"ext":1.0`),
 			event.Rejection{ID: "a", Code: event.InvalidAttribute, Pointer: "/ext",
 				Detail: "the number 1.0 is not valid in an extension: must be an integer from -2147483648 to 2147483647"}},
@@ -195,7 +211,8 @@ func TestValidateRejects(t *testing.T) {
 		{"surrogate in UTF-8", with("\"data\":\"\xed\xa0\x80\""),
 			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data", Detail: "the string is not valid UTF-8"}},
 		{"invalid UTF-8 in a name", with("\"data\":{\"b\":0,\"a\xff\":0}"),
-			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data", Detail: "a member's name: the string is not valid UTF-8"}},
+			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data",
+				Detail: "a member's name: the string is not valid UTF-8"}},
 		{"high surrogate alone", with(`"data":["\ud83d"]`),
 			event.Rejection{ID: "a", Code: event.InvalidUTF8, Pointer: "/data/0",
 				Detail: `the string has a \u escape for half of a surrogate pair; both halves are needed`}},
@@ -228,17 +245,21 @@ func TestValidateRejects(t *testing.T) {
 				Detail: "objects and arrays are nested too deeply; the maximum is 32"}},
 		{"long number", with(`"data":{"n":12345678901234567890123456789012345678901}`),
 			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data/n",
-				Detail: "the number 12345678901234567890123456789012345678901 exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308"}},
+				Detail: "the number 12345678901234567890123456789012345678901 exceeds a limit: the maximum is 40 characters, " +
+					"with exponents from -308 to 308"}},
 		{"large exponent", with(`"data":1e309`),
 			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data",
 				Detail: "the number 1e309 exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308"}},
 		{"small exponent", with(`"data":0E-0000099999999999999999`),
 			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data",
-				Detail: "the number 0E-0000099999999999999999 exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308"}},
+				Detail: "the number 0E-0000099999999999999999 exceeds a limit: the maximum is 40 characters, with exponents " +
+					"from -308 to 308"}},
 		{"too many members", with(wide(996)),
-			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data", Detail: "the event has too many members at all levels together; the maximum is 1000"}},
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data",
+				Detail: "the event has too many members at all levels together; the maximum is 1000"}},
 		{"too many tokens", with(`"data":[` + strings.Repeat("0,", 10_000) + `0]`),
-			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data/9989", Detail: "the event has too many JSON tokens; the maximum is 10000"}},
+			event.Rejection{ID: "a", Code: event.LimitExceeded, Pointer: "/data/9989",
+				Detail: "the event has too many JSON tokens; the maximum is 10000"}},
 		{"too large", with(`"data":"` + strings.Repeat("x", 256<<10) + `"`),
 			event.Rejection{ID: "a", Code: event.TooLarge, Detail: fmt.Sprintf("the event has %d bytes; the maximum is 262144", 256<<10+len(with(`"data":""`)))}},
 		{"fault beyond the size", with(`"data":"` + strings.Repeat("x", 256<<10) + `","stamp":0`),
@@ -372,11 +393,13 @@ func TestValidateErrMalformed(t *testing.T) {
 		{event.Structured, " \n", "malformed body: byte 2 (line 2): need '{': the body is one event, got the end"},
 		{event.Structured, "[]", "malformed body: byte 0 (line 1): need '{': the body is one event, got '['"},
 		{event.Structured, `"x"`, `malformed body: byte 0 (line 1): need '{': the body is one event, got '"'`},
-		{event.Structured, "\ufeff" + least, "malformed body: byte 0 (line 1): need '{': the body is one event, got a byte order mark"},
+		{event.Structured, "\ufeff" + least,
+			"malformed body: byte 0 (line 1): need '{': the body is one event, got a byte order mark"},
 		{event.Structured, least + "\n" + least, "malformed body: byte 56 (line 2): need nothing after the event, got '{'"},
 		{event.Batched, "", "malformed body: byte 0 (line 1): need '[': the body is an array of events, got the end"},
 		{event.Batched, least, "malformed body: byte 0 (line 1): need '[': the body is an array of events, got '{'"},
-		{event.Batched, "\ufeff[]", "malformed body: byte 0 (line 1): need '[': the body is an array of events, got a byte order mark"},
+		{event.Batched, "\ufeff[]", "malformed body: byte 0 (line 1): need '[': the body is an array of events, got a " +
+			"byte order mark"},
 		{event.Batched, "[", "malformed body: byte 1 (line 1): need a value, got the end"},
 		{event.Batched, "[]]", "malformed body: byte 2 (line 1): need nothing after the array of events, got ']'"},
 		{event.Batched, "[{}\n,]", "malformed body: byte 5 (line 2): need a value, got ']'"},
@@ -396,7 +419,8 @@ func TestValidateBatchKeepsTheGood(t *testing.T) {
 	bad := with(`"stamp":1`)
 	body := "[ 1 ,\n" + least + ",null," + bad + `,[{"id":"x"},"y"],"id",` + "\t" + least + "]\n"
 	validated := validator(t, event.Batched, body)
-	want := []string{"malformed_json", "ok", "malformed_json", "invalid_attribute", "malformed_json", "malformed_json", "ok"}
+	want := []string{"malformed_json", "ok", "malformed_json", "invalid_attribute", "malformed_json", "malformed_json",
+		"ok"}
 	if diff := cmp.Diff(want, codes(validated)); diff != "" {
 		t.Errorf("codes (-want +got):\n%s", diff)
 	}
@@ -407,7 +431,8 @@ func TestValidateBatchKeepsTheGood(t *testing.T) {
 	if diff := cmp.Diff([]string{"1", "null", bad, `[{"id":"x"},"y"]`, `"id"`}, originals); diff != "" {
 		t.Errorf("originals (-want +got):\n%s", diff)
 	}
-	wantRejection := event.Rejection{Index: 4, Code: event.MalformedJSON, Detail: "an event must be a JSON object; this is an array"}
+	wantRejection := event.Rejection{Index: 4, Code: event.MalformedJSON,
+		Detail: "an event must be a JSON object; this is an array"}
 	if diff := cmp.Diff(wantRejection, validated.Rejected[3]); diff != "" {
 		t.Errorf("rejection (-want +got):\n%s", diff)
 	}
@@ -463,7 +488,8 @@ func TestValidateErrTooManyEvents(t *testing.T) {
 }
 
 func TestValidateCompacts(t *testing.T) {
-	spaced := "{ \"specversion\" : \"1.0\" ,\r\n\t\"id\":\"a b\", \"source\":\"\\/s\",\"type\":\"t\",\"data\" : [ 1.00 , { } , [ ] , { \"a b\" : 1E+2 } , \" x \\u0020 \" ] }"
+	spaced := "{ \"specversion\" : \"1.0\" ,\r\n\t\"id\":\"a b\", \"source\":\"\\/s\",\"type\":\"t\",\"data\" : [ 1.00 " +
+		", { } , [ ] , { \"a b\" : 1E+2 } , \" x \\u0020 \" ] }"
 	want := `{"specversion":"1.0","id":"a b","source":"\/s","type":"t","data":[1.00,{},[],{"a b":1E+2}," x \u0020 "]}`
 	rejected := with(` "data" : [ 1 ] , "data" : 2`)
 	validated := validator(t, event.Batched, "["+spaced+","+least+","+rejected+","+spaced+"\n]")
@@ -501,8 +527,10 @@ func TestValidateResultsStandAlone(t *testing.T) {
 // TestValidateLimitsAtTheirEdges takes each limit at its value, and not one above.
 func TestValidateLimitsAtTheirEdges(t *testing.T) {
 	base := with(`"data":{"n":[12345,{"x":1}]}`)
-	limits := event.Limits{EventBytes: len(base), Events: 1, Depth: 4, NumberBytes: 5, Members: 7, Tokens: 21, IDBytes: 1, SourceBytes: 2}
-	if validated, err := event.Validate(event.Structured, []byte(base), limits); err != nil || len(validated.Accepted) != 1 {
+	limits := event.Limits{EventBytes: len(base), Events: 1, Depth: 4, NumberBytes: 5, Members: 7, Tokens: 21, IDBytes: 1,
+		SourceBytes: 2}
+	if validated, err := event.Validate(event.Structured, []byte(base), limits); err != nil ||
+		len(validated.Accepted) != 1 {
 		t.Fatalf("at the limits: %+v, %v", validated.Rejected, err)
 	}
 	for _, lower := range []struct {
@@ -522,16 +550,19 @@ func TestValidateLimitsAtTheirEdges(t *testing.T) {
 		low := limits
 		lower.limit(&low)
 		validated, err := event.Validate(event.Structured, []byte(base), low)
-		if err != nil || len(validated.Rejected) != 1 || validated.Rejected[0].Code != lower.code || validated.Rejected[0].Pointer != lower.at {
+		if err != nil || len(validated.Rejected) != 1 || validated.Rejected[0].Code != lower.code ||
+			validated.Rejected[0].Pointer != lower.at {
 			t.Errorf("%s one lower: %+v, %v; want %s at %q", lower.name, validated.Rejected, err, lower.code, lower.at)
 		}
 	}
 	faulty := with(`"stamp":0,"data":"and more"`)
 	at := strings.Index(faulty, "0,")
-	for size, code := range map[int]event.Code{at: event.TooLarge, at + 1: event.InvalidAttribute, len(faulty): event.InvalidAttribute} {
+	for size, code := range map[int]event.Code{at: event.TooLarge, at + 1: event.InvalidAttribute,
+		len(faulty): event.InvalidAttribute} {
 		low := limits
 		low.EventBytes = size
-		if validated, err := event.Validate(event.Structured, []byte(faulty), low); err != nil || len(validated.Rejected) != 1 || validated.Rejected[0].Code != code {
+		if validated, err := event.Validate(event.Structured, []byte(faulty), low); err != nil ||
+			len(validated.Rejected) != 1 || validated.Rejected[0].Code != code {
 			t.Errorf("a fault at byte %d, %d bytes allowed: %+v, %v; want %s", at, size, validated.Rejected, err, code)
 		}
 	}
@@ -542,13 +573,14 @@ func TestValidateLimitsAtTheirEdges(t *testing.T) {
 			t.Errorf("%d tokens: %+v, %v", tokens, validated.Rejected, err)
 		}
 	}
-	if validated, err := event.Validate(event.Lines, []byte(base), event.Limits{Events: 1}); err != nil || len(validated.Rejected) != 1 {
+	if validated, err := event.Validate(event.Lines, []byte(base), event.Limits{Events: 1}); err != nil ||
+		len(validated.Rejected) != 1 {
 		t.Errorf("no limits set: %+v, %v; want a rejection", validated, err)
 	}
 }
 
-// TestValidateShapes sends events whose members come in ever other orders and more of them than are remembered from event
-// to event.
+// TestValidateShapes sends events whose members come in ever other orders and more of them than are remembered from
+// event to event.
 func TestValidateShapes(t *testing.T) {
 	var body, want strings.Builder
 	for i := range 300 {
@@ -602,7 +634,8 @@ func TestValidateEscapedNames(t *testing.T) {
 	for _, members := range []string{`"\u0061":1`, `"\u0061":1`, `"\u0061":1,"a":2`, `"a":1`, `"a":1,"\u0061":2`, `"a":1,"\u0062":2`, `"\u0062":1,"b":2`} {
 		body.WriteString(with(members) + "\n" + with(`"data":{`+members+`}`) + "\n")
 	}
-	want := []string{"ok", "ok", "ok", "ok", "duplicate_key", "duplicate_key", "ok", "ok", "duplicate_key", "duplicate_key", "ok", "ok", "duplicate_key", "duplicate_key"}
+	want := []string{"ok", "ok", "ok", "ok", "duplicate_key", "duplicate_key", "ok", "ok", "duplicate_key",
+		"duplicate_key", "ok", "ok", "duplicate_key", "duplicate_key"}
 	validated := validator(t, event.Lines, body.String())
 	if diff := cmp.Diff(want, codes(validated)); diff != "" {
 		t.Errorf("codes (-want +got):\n%s", diff)
@@ -677,7 +710,8 @@ func checkRejection(t testing.TB, r event.Rejection) {
 		t.Errorf("id %q", r.ID)
 	}
 	switch r.Code {
-	case event.MalformedJSON, event.InvalidUTF8, event.DuplicateKey, event.LimitExceeded, event.TooLarge, event.MissingAttribute, event.InvalidAttribute:
+	case event.MalformedJSON, event.InvalidUTF8, event.DuplicateKey, event.LimitExceeded, event.TooLarge,
+		event.MissingAttribute, event.InvalidAttribute:
 	default:
 		t.Errorf("code %q", r.Code)
 	}

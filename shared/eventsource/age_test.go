@@ -14,7 +14,9 @@ func age(d time.Duration) func(*eventsource.Settings) {
 // TestAge: MaximumRecordAge.
 func TestAge(t *testing.T) {
 	runRules(t, []rule{
-		{"the front of a batch is trimmed, the rest is delivered", settings(age(time.Minute), func(s *eventsource.Settings) { s.BatchSize = 9 }),
+		{"the front of a batch is trimmed, the rest is delivered", settings(age(time.Minute), func(s *eventsource.Settings) {
+			s.BatchSize = 9
+		}),
 			func(s *script) {
 				s.list("s0")
 				s.readAged("s0", "a1 a2", time.Minute)
@@ -28,18 +30,19 @@ func TestAge(t *testing.T) {
 			s.read("s0", "a5")
 			s.startsAfterGivingUp([]string{"RecordAgeExceeded s0: a1 a2 a3 (0)", "RecordAgeExceeded s0: a4 (0)"}, "s0: a5")
 		}},
-		{"a record that waits for its retry is given up when it is too old, whatever the retries left", settings(age(time.Second)), func(s *script) {
-			s.list("s0")
-			s.readAged("s0", "a1", 950*time.Millisecond)
-			s.read("s0", "b2 c3 d4")
-			s.starts("s0: a1 b2 c3")
-			s.finish("s0: a1 b2 c3", crash)
-			s.starts()
-			s.wakes(50 * time.Millisecond)
-			s.startsAfterGivingUp([]string{"RecordAgeExceeded s0: a1 (1)"})
-			s.wakes(50 * time.Millisecond)
-			s.starts("s0: b2 c3")
-		}},
+		{"a record that waits for its retry is given up when it is too old, whatever the retries left",
+			settings(age(time.Second)), func(s *script) {
+				s.list("s0")
+				s.readAged("s0", "a1", 950*time.Millisecond)
+				s.read("s0", "b2 c3 d4")
+				s.starts("s0: a1 b2 c3")
+				s.finish("s0: a1 b2 c3", crash)
+				s.starts()
+				s.wakes(50 * time.Millisecond)
+				s.startsAfterGivingUp([]string{"RecordAgeExceeded s0: a1 (1)"})
+				s.wakes(50 * time.Millisecond)
+				s.starts("s0: b2 c3")
+			}},
 		{"a throttled record grows old too", settings(age(time.Second)), func(s *script) {
 			s.list("s0")
 			s.readAged("s0", "a1", 950*time.Millisecond)

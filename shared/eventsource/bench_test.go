@@ -12,8 +12,9 @@ func BenchmarkAppendEvent(b *testing.B) {
 	var list []eventsource.Record
 	for i := range 100 {
 		list = append(list, eventsource.Record{
-			PartitionKey: "1.4." + fmt.Sprint(i%4), Sequence: "49590338271490256608559692538361571095921575989136588" + eventsource.Sequence(fmt.Sprint(100+i)),
-			Data: make([]byte, 4096), Arrival: time.UnixMilli(1545084650987),
+			PartitionKey: "1.4." + fmt.Sprint(i%4),
+			Sequence:     "49590338271490256608559692538361571095921575989136588" + eventsource.Sequence(fmt.Sprint(100+i)),
+			Data:         make([]byte, 4096), Arrival: time.UnixMilli(1545084650987),
 		})
 	}
 	buffer := eventsource.AppendEvent(nil, source, "shardId-000000000006", list)
@@ -31,7 +32,8 @@ func BenchmarkDrain(b *testing.B) {
 	const total, poll = 100_000, 1000
 	list := make([]eventsource.Record, total)
 	for i := range list {
-		list[i] = eventsource.Record{PartitionKey: fmt.Sprint("1.64.", i%64), Sequence: sequence(900_000 + i), Data: make([]byte, 16), Arrival: start}
+		list[i] = eventsource.Record{PartitionKey: fmt.Sprint("1.64.", i%64), Sequence: sequence(900_000 + i),
+			Data: make([]byte, 16), Arrival: start}
 	}
 	for _, c := range []struct {
 		name   string

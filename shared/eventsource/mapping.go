@@ -230,7 +230,8 @@ func (m *Mapping) Finished(id InvocationID, result Result, now time.Time) ([]Dis
 		return nil, fmt.Errorf("finish invocation %d: %w", id, ErrUnknownInvocation)
 	}
 	if result.Outcome < Returned || result.Outcome > Throttled {
-		return nil, fmt.Errorf("finish invocation %d: outcome %d is none, want Returned, BadResponse, FunctionError or Throttled", id, result.Outcome)
+		return nil, fmt.Errorf("finish invocation %d: outcome %d is none, want Returned, BadResponse, FunctionError or "+
+			"Throttled", id, result.Outcome)
 	}
 	delete(m.running, id)
 	return f.shard.finish(f.worker, result, now, m.settings), nil

@@ -50,7 +50,8 @@ func TestBadInput(t *testing.T) {
 		{"unknown shard", read("s9", ""), `read "s9": unknown shard`, eventsource.ErrUnknownShard},
 		{"a child before its parent", read("s1", ""), "s1: its parents [s0] are not drained", nil},
 		{"after the end", read("s2", "a9"), "1 records after the end", nil},
-		{"behind the position", read("s0", "a4 a3"), "record 1: sequence number 3 is out of order, want one at AFTER_SEQUENCE_NUMBER 4", nil},
+		{"behind the position", read("s0", "a4 a3"),
+			"record 1: sequence number 3 is out of order, want one at AFTER_SEQUENCE_NUMBER 4", nil},
 		{"read already", read("s0", "a1"), "record 0: sequence number 1 is out of order", nil},
 		{"no sequence number", read("s0", "a"), "record 0: sequence number \"\" has 0 characters, want 1 to 129", nil},
 		{"no digit", read("s0", "a4 a5x"), `record 1: sequence number "5x": character 1 is 'x'`, nil},
@@ -59,7 +60,8 @@ func TestBadInput(t *testing.T) {
 		{"no outcome", finish(1, eventsource.Result{}), "invocation 1: outcome 0 is none, want Returned", nil},
 		{"no such outcome", finish(1, eventsource.Result{Outcome: 5}), "invocation 1: outcome 5 is none", nil},
 		{"a shard without a name", list(eventsource.Shard{}), "a shard has no name", nil},
-		{"a shard that is its own parent", list(eventsource.Shard{ID: "s5", Parents: []eventsource.ShardID{"s5"}}), "s5 is its own ancestor", nil},
+		{"a shard that is its own parent", list(eventsource.Shard{ID: "s5", Parents: []eventsource.ShardID{"s5"}}),
+			"s5 is its own ancestor", nil},
 		{"a circle of shards", list(eventsource.Shard{ID: "s5", Parents: []eventsource.ShardID{"s6"}},
 			eventsource.Shard{ID: "s6", Parents: []eventsource.ShardID{"s0", "s5"}}), "s5 is its own ancestor", nil},
 	} {
@@ -104,7 +106,8 @@ func TestDiscardedLast(t *testing.T) {
 		s.read("s0", "a1")
 		s.starts("s0: a1")
 		gaveUp, err := s.m.Finished(s.running["s0: a1"], r, s.now)
-		want := []eventsource.Discarded{{Shard: "s0", Condition: eventsource.RetryAttemptsExhausted, Records: records("a1", start),
+		want := []eventsource.Discarded{{Shard: "s0", Condition: eventsource.RetryAttemptsExhausted,
+			Records:     records("a1", start),
 			InvokeCount: 1, Last: r.Outcome}}
 		if diff := cmp.Diff(want, gaveUp); err != nil || diff != "" {
 			t.Errorf("error %v, given up (-want +got):\n%s", err, diff)
@@ -169,7 +172,8 @@ func TestRestoreErrors(t *testing.T) {
 		{"no name", []eventsource.ShardSnapshot{at("", begin)}, "no name"},
 		{"no position", []eventsource.ShardSnapshot{at("s0", eventsource.Position{})}, `shard "s0": position "" is unknown`},
 		{"no number", []eventsource.ShardSnapshot{at("s0", eventsource.Position{From: eventsource.AtSequence})}, `shard "s0": sequence number ""`},
-		{"a number too many", []eventsource.ShardSnapshot{at("s0", eventsource.Position{From: eventsource.Latest, Sequence: "1"})}, "want none"},
+		{"a number too many", []eventsource.ShardSnapshot{at("s0",
+			eventsource.Position{From: eventsource.Latest, Sequence: "1"})}, "want none"},
 		{"a circle", []eventsource.ShardSnapshot{at("s0", begin, "s1"), at("s1", begin, "s0")}, "its own ancestor"},
 	} {
 		_, err := eventsource.Restore(settings(), eventsource.Snapshot{Discovered: true, Shards: c.shards})

@@ -11,7 +11,8 @@ func (w *world) checkStart(i eventsource.Invocation) {
 	text := label(i.Shard, i.Records)
 	size := eventsource.EventSize(w.settings.Source, i.Shard, i.Records)
 	if n := len(i.Records); n == 0 || n > w.settings.BatchSize || n > 1 && size > w.settings.MaxPayload {
-		w.Fatalf("batch %q has %d records and %d bytes, want up to %d and %d", text, n, size, w.settings.BatchSize, w.settings.MaxPayload)
+		w.Fatalf("batch %q has %d records and %d bytes, want up to %d and %d", text, n, size, w.settings.BatchSize,
+			w.settings.MaxPayload)
 	}
 	if !slices.IsSortedFunc(i.Records, func(a, b eventsource.Record) int { return a.Sequence.Compare(b.Sequence) }) {
 		w.Fatalf("batch %q is not in order", text)
@@ -24,7 +25,8 @@ func (w *world) checkStart(i eventsource.Invocation) {
 		beside++
 		for _, r := range other.Records {
 			if slices.ContainsFunc(i.Records, func(own eventsource.Record) bool { return own.PartitionKey == r.PartitionKey }) {
-				w.Fatalf("batch %q started while %q runs: both have key %s", text, label(other.Shard, other.Records), r.PartitionKey)
+				w.Fatalf("batch %q started while %q runs: both have key %s", text, label(other.Shard, other.Records),
+					r.PartitionKey)
 			}
 		}
 	}
@@ -44,9 +46,11 @@ func (w *world) giveUp(list []eventsource.Discarded) {
 	for _, d := range list {
 		limit := w.settings.MaximumRetryAttempts
 		for _, r := range d.Records {
-			old := w.settings.MaximumRecordAge != eventsource.NoLimit && !w.now.Before(r.Arrival.Add(w.settings.MaximumRecordAge))
+			old := w.settings.MaximumRecordAge != eventsource.NoLimit &&
+				!w.now.Before(r.Arrival.Add(w.settings.MaximumRecordAge))
 			tried := limit != eventsource.NoLimit && d.InvokeCount == limit+1
-			if d.Condition == eventsource.RecordAgeExceeded && !old || d.Condition == eventsource.RetryAttemptsExhausted && !tried {
+			if d.Condition == eventsource.RecordAgeExceeded && !old || d.Condition == eventsource.RetryAttemptsExhausted &&
+				!tried {
 				w.Fatalf("given up without need: %v", labels(list))
 			}
 			w.resolved[r.Sequence] = true
@@ -102,7 +106,9 @@ func (w *world) checkDrained() {
 				w.Fatalf("checkpoint of %s is %v, want %v", s.ID, got, want)
 			}
 		}
-		if polled := slices.ContainsFunc(polls, func(p eventsource.Poll) bool { return p.Shard == s.ID }); polled == s.closed {
+		if polled := slices.ContainsFunc(polls, func(p eventsource.Poll) bool {
+			return p.Shard == s.ID
+		}); polled == s.closed {
 			w.Fatalf("shard %s is closed: %t, polled: %t", s.ID, s.closed, polled)
 		}
 	}

@@ -22,7 +22,8 @@ func TestAppendEventGolden(t *testing.T) {
 	records := []eventsource.Record{
 		{PartitionKey: "1.4.3", Sequence: "49590338271490256608559692538361571095921575989136588898", Data: []byte("Hello"),
 			Arrival: time.UnixMilli(1545084650987)},
-		{PartitionKey: "a\"\\\n\x01é", Sequence: "49590338271490256608559692538361571095921575989136588899", Arrival: time.Unix(1545084651, 0)},
+		{PartitionKey: "a\"\\\n\x01é", Sequence: "49590338271490256608559692538361571095921575989136588899",
+			Arrival: time.Unix(1545084651, 0)},
 	}
 	const want = `{"Records":[` +
 		`{"kinesis":{"kinesisSchemaVersion":"1.0","partitionKey":"1.4.3",` +
@@ -50,8 +51,10 @@ func TestAppendEventGolden(t *testing.T) {
 // it.
 func TestAppendEventDecodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		text := rapid.OneOf(rapid.String(), rapid.StringOf(rapid.RuneFrom([]rune("a\"\\/\b\f\n\r\t\x00\x1f\x7f<>&\u2028é😀\ufffd"))))
-		from := eventsource.Source{StreamARN: text.Draw(t, "arn"), Region: text.Draw(t, "region"), RoleARN: text.Draw(t, "role")}
+		text := rapid.OneOf(rapid.String(),
+			rapid.StringOf(rapid.RuneFrom([]rune("a\"\\/\b\f\n\r\t\x00\x1f\x7f<>&\u2028é😀\ufffd"))))
+		from := eventsource.Source{StreamARN: text.Draw(t, "arn"), Region: text.Draw(t, "region"),
+			RoleARN: text.Draw(t, "role")}
 		shard := eventsource.ShardID(text.Draw(t, "shard"))
 		records := rapid.SliceOf(rapid.Custom(func(t *rapid.T) eventsource.Record {
 			return eventsource.Record{
@@ -100,7 +103,8 @@ func FuzzAppendEvent(f *testing.F) {
 	f.Add("\u2028\x00\"", []byte(nil), int64(0))
 	f.Fuzz(func(t *testing.T, key string, data []byte, ms int64) {
 		arrival := time.UnixMilli(ms % 253402300799999)
-		records := []eventsource.Record{{PartitionKey: key, Sequence: eventsource.Sequence(key), Data: data, Arrival: arrival}}
+		records := []eventsource.Record{{PartitionKey: key, Sequence: eventsource.Sequence(key), Data: data,
+			Arrival: arrival}}
 		payload := eventsource.AppendEvent(nil, source, eventsource.ShardID(key), records)
 		if size := eventsource.EventSize(source, eventsource.ShardID(key), records); size != len(payload) {
 			t.Fatalf("EventSize is %d, the event has %d bytes", size, len(payload))

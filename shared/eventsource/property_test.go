@@ -26,7 +26,8 @@ func TestEveryRecordIsDeliveredInOrder(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"put": do(put), "put more": do(put), "split": do(w.split), "merge": do(w.merge), "list": do(w.list),
 			"poll": do(w.poll), "poll more": do(w.poll), "poll again": do(w.poll), "invoke": do(func() { w.invoke() }),
-			"finish": do(w.finish), "finish more": do(w.finish), "finish again": do(w.finish), "pass": do(w.pass), "restart": do(w.restart),
+			"finish": do(w.finish), "finish more": do(w.finish), "finish again": do(w.finish), "pass": do(w.pass),
+			"restart": do(w.restart),
 		})
 		w.drain()
 	})
@@ -64,7 +65,9 @@ func TestPoisonIsIsolated(t *testing.T) {
 		n := rapid.IntRange(1, 200).Draw(t, "records")
 		bad := rapid.SliceOfNDistinct(rapid.IntRange(0, n-1), 0, min(n, 5), rapid.ID[int]).Draw(t, "bad")
 		reports := rapid.Bool().Draw(t, "the function reports")
-		m, err := eventsource.New(settings(attempts(0), bisecting, reporting, func(s *eventsource.Settings) { s.BatchSize = n }))
+		m, err := eventsource.New(settings(attempts(0), bisecting, reporting, func(s *eventsource.Settings) {
+			s.BatchSize = n
+		}))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -75,7 +78,8 @@ func TestPoisonIsIsolated(t *testing.T) {
 			for k, r := range records {
 				i := int(r.Data[0])
 				deliveries[i]++
-				if slices.Contains(bad, i) && len(records) > 1 && (k > 0 || !reports) && done.Outcome == eventsource.Returned && done.Failures == nil {
+				if slices.Contains(bad, i) && len(records) > 1 && (k > 0 || !reports) && done.Outcome == eventsource.Returned &&
+					done.Failures == nil {
 					done = crash
 					if reports {
 						done = partial(r.Sequence)
@@ -86,7 +90,8 @@ func TestPoisonIsIsolated(t *testing.T) {
 		}
 		var list []eventsource.Record
 		for i := range n {
-			list = append(list, eventsource.Record{PartitionKey: "a", Sequence: sequence(i), Data: []byte{byte(i)}, Arrival: start})
+			list = append(list, eventsource.Record{PartitionKey: "a", Sequence: sequence(i), Data: []byte{byte(i)},
+				Arrival: start})
 		}
 		must(t, m.Shards([]eventsource.Shard{{ID: "s0"}}))
 		must(t, m.Read("s0", list, true, start))

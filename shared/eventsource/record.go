@@ -73,7 +73,8 @@ func (p Position) validate() error {
 	case AtSequence, AfterSequence:
 		return validateSequence(p.Sequence)
 	}
-	return fmt.Errorf("position %q is unknown, want %s, %s, %s or %s", p.From, TrimHorizon, Latest, AtSequence, AfterSequence)
+	return fmt.Errorf("position %q is unknown, want %s, %s, %s or %s", p.From, TrimHorizon, Latest, AtSequence,
+		AfterSequence)
 }
 
 // admits says whether a record with the sequence number s may follow p.

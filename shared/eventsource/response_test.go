@@ -62,7 +62,8 @@ func TestParseResponseErrors(t *testing.T) {
 	if got := eventsource.ParseResponse(list, errors.New("exit status 2")); !cmp.Equal(got, crash) {
 		t.Errorf("an error gives %v, want a function error whatever was returned", got)
 	}
-	if got := eventsource.ParseResponse(list, fmt.Errorf("invoke speed: %w", eventsource.ErrThrottled)); !cmp.Equal(got, throttle) {
+	if got := eventsource.ParseResponse(list, fmt.Errorf("invoke speed: %w", eventsource.ErrThrottled)); !cmp.Equal(got,
+		throttle) {
 		t.Errorf("ErrThrottled gives %v, want throttled", got)
 	}
 }

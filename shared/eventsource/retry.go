@@ -24,7 +24,8 @@ func (s *shard) finish(w *worker, r Result, now time.Time, settings Settings) []
 	}
 	b.failed++
 	if limit := settings.MaximumRetryAttempts; limit != NoLimit && b.failed > limit {
-		gaveUp := Discarded{Shard: s.id, Condition: RetryAttemptsExhausted, Records: b.records, InvokeCount: b.failed, Last: r.Outcome}
+		gaveUp := Discarded{Shard: s.id, Condition: RetryAttemptsExhausted, Records: b.records, InvokeCount: b.failed,
+			Last: r.Outcome}
 		s.release(b, len(b.records))
 		w.replace()
 		return []Discarded{gaveUp}
@@ -69,7 +70,8 @@ func (s *shard) trim(now time.Time, settings Settings) []Discarded {
 		if old == 0 {
 			continue
 		}
-		gaveUp = append(gaveUp, Discarded{Shard: s.id, Condition: RecordAgeExceeded, Records: b.records[:old:old], InvokeCount: b.failed})
+		gaveUp = append(gaveUp, Discarded{Shard: s.id, Condition: RecordAgeExceeded, Records: b.records[:old:old],
+			InvokeCount: b.failed})
 		s.release(b, old)
 		if len(b.records) == 0 {
 			w.replace()

@@ -103,7 +103,8 @@ func TestFailures(t *testing.T) {
 			s.wakes(100 * ms)
 			s.starts("s0: a1 a2")
 		}},
-		{"retries are counted anew after progress (recorded: BatchSize 3, 3 retries, record 5 poison)", settings(reporting, attempts(3)),
+		{"retries are counted anew after progress (recorded: BatchSize 3, 3 retries, record 5 poison)",
+			settings(reporting, attempts(3)),
 			func(s *script) {
 				s.list("s0")
 				s.read("s0", "a3 a4 a5")
@@ -132,7 +133,9 @@ func TestFailures(t *testing.T) {
 			s.starts("s0: a2")
 			s.finish("s0: a2", partial("2"), "RetryAttemptsExhausted s0: a2 (2)")
 		}},
-		{"bisect: halves, in order, at once", settings(bisecting, func(s *eventsource.Settings) { s.BatchSize = 5 }), func(s *script) {
+		{"bisect: halves, in order, at once", settings(bisecting, func(s *eventsource.Settings) {
+			s.BatchSize = 5
+		}), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1 a2 a3 a4 a5 a6")
 			s.starts("s0: a1 a2 a3 a4 a5")
@@ -178,7 +181,8 @@ func TestFailures(t *testing.T) {
 			s.starts("s0: a2 a3")
 			s.finish("s0: a2 a3", partial("2"), "RetryAttemptsExhausted s0: a2 a3 (2)")
 		}},
-		{"bisect with partial responses: a function error makes halves, a partial response cuts at its number", settings(bisecting, reporting),
+		{"bisect with partial responses: a function error makes halves, a partial response cuts at its number",
+			settings(bisecting, reporting),
 			func(s *script) {
 				s.list("s0")
 				s.read("s0", "a1 a2 a3")
@@ -192,30 +196,32 @@ func TestFailures(t *testing.T) {
 				s.finish("s0: a2 a3", crash)
 				s.starts("s0: a2")
 			}},
-		{"bisect: a response that is a complete failure makes halves too (ours)", settings(bisecting, reporting), func(s *script) {
-			s.list("s0")
-			s.read("s0", "a1 a2")
-			s.starts("s0: a1 a2")
-			s.finish("s0: a1 a2", partial("7"))
-			s.starts("s0: a1")
-		}},
-		{"a throttled batch is retried, its shard waits, and it is no try", settings(parallel(2), attempts(0)), func(s *script) {
-			s.list("s0", "s1")
-			s.read("s0", "a1")
-			s.starts("s0: a1")
-			for _, wait := range []time.Duration{100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000} {
-				s.finish("s0: a1", throttle)
-				s.starts()
-				s.wakes(wait * ms)
+		{"bisect: a response that is a complete failure makes halves too (ours)", settings(bisecting, reporting),
+			func(s *script) {
+				s.list("s0")
+				s.read("s0", "a1 a2")
+				s.starts("s0: a1 a2")
+				s.finish("s0: a1 a2", partial("7"))
 				s.starts("s0: a1")
-			}
-			s.finish("s0: a1", throttle)
-			s.read("s0", "d2")
-			s.read("s1", "a3")
-			s.starts("s1: a3")
-			s.wakes(10 * time.Second)
-			s.starts("s0: d2", "s0: a1")
-		}},
+			}},
+		{"a throttled batch is retried, its shard waits, and it is no try", settings(parallel(2), attempts(0)),
+			func(s *script) {
+				s.list("s0", "s1")
+				s.read("s0", "a1")
+				s.starts("s0: a1")
+				for _, wait := range []time.Duration{100, 200, 400, 800, 1600, 3200, 6400, 10_000, 10_000} {
+					s.finish("s0: a1", throttle)
+					s.starts()
+					s.wakes(wait * ms)
+					s.starts("s0: a1")
+				}
+				s.finish("s0: a1", throttle)
+				s.read("s0", "d2")
+				s.read("s1", "a3")
+				s.starts("s1: a3")
+				s.wakes(10 * time.Second)
+				s.starts("s0: d2", "s0: a1")
+			}},
 		{"batches throttled together make the shard wait once", settings(parallel(2)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1 d2")

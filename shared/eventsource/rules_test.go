@@ -54,16 +54,17 @@ func TestBatching(t *testing.T) {
 			s.finish("s0: a1 a2 a3", success)
 			s.starts()
 		}},
-		{"a batch starts when the window has passed since its first record was read", settings(window(time.Second)), func(s *script) {
-			s.list("s0")
-			s.readAged("s0", "a1", time.Hour)
-			s.starts()
-			s.after(600 * time.Millisecond)
-			s.read("s0", "a2")
-			s.starts()
-			s.wakes(400 * time.Millisecond)
-			s.starts("s0: a1 a2")
-		}},
+		{"a batch starts when the window has passed since its first record was read", settings(window(time.Second)),
+			func(s *script) {
+				s.list("s0")
+				s.readAged("s0", "a1", time.Hour)
+				s.starts()
+				s.after(600 * time.Millisecond)
+				s.read("s0", "a2")
+				s.starts()
+				s.wakes(400 * time.Millisecond)
+				s.starts("s0: a1 a2")
+			}},
 		{"a window below a second holds", settings(window(5 * time.Millisecond)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1")
@@ -71,27 +72,29 @@ func TestBatching(t *testing.T) {
 			s.wakes(5 * time.Millisecond)
 			s.starts("s0: a1")
 		}},
-		{"the window of records that waited behind a batch has run meanwhile", settings(window(time.Second)), func(s *script) {
-			s.list("s0")
-			s.read("s0", "a1 a2 a3 a4")
-			s.starts("s0: a1 a2 a3")
-			s.after(2 * time.Second)
-			s.finish("s0: a1 a2 a3", success)
-			s.starts("s0: a4")
-		}},
-		{"a batch is cut when it would pass MaxPayload, and starts then", settings(window(time.Minute), func(s *eventsource.Settings) {
-			s.BatchSize, s.MaxPayload = 100, threeRecords
-		}), func(s *script) {
-			s.list("s0")
-			s.read("s0", "a1 a2")
-			s.starts()
-			s.read("s0", "a3 a4")
-			s.starts("s0: a1 a2 a3")
-			s.finish("s0: a1 a2 a3", success)
-			s.starts()
-			s.read("s0", "a5 A0000000006")
-			s.starts("s0: a4 a5")
-		}},
+		{"the window of records that waited behind a batch has run meanwhile", settings(window(time.Second)),
+			func(s *script) {
+				s.list("s0")
+				s.read("s0", "a1 a2 a3 a4")
+				s.starts("s0: a1 a2 a3")
+				s.after(2 * time.Second)
+				s.finish("s0: a1 a2 a3", success)
+				s.starts("s0: a4")
+			}},
+		{"a batch is cut when it would pass MaxPayload, and starts then",
+			settings(window(time.Minute), func(s *eventsource.Settings) {
+				s.BatchSize, s.MaxPayload = 100, threeRecords
+			}), func(s *script) {
+				s.list("s0")
+				s.read("s0", "a1 a2")
+				s.starts()
+				s.read("s0", "a3 a4")
+				s.starts("s0: a1 a2 a3")
+				s.finish("s0: a1 a2 a3", success)
+				s.starts()
+				s.read("s0", "a5 A0000000006")
+				s.starts("s0: a4 a5")
+			}},
 		{"a batch that fills MaxPayload to the byte starts", settings(window(time.Minute), func(s *eventsource.Settings) {
 			s.BatchSize, s.MaxPayload = 100, threeRecords
 		}), func(s *script) {
@@ -106,7 +109,9 @@ func TestBatching(t *testing.T) {
 			s.read("s0", "a1 a2 a3")
 			s.starts("s0: a1 a2")
 		}},
-		{"a record that passes MaxPayload by itself is a batch by itself", settings(func(s *eventsource.Settings) { s.MaxPayload = 1 }),
+		{"a record that passes MaxPayload by itself is a batch by itself", settings(func(s *eventsource.Settings) {
+			s.MaxPayload = 1
+		}),
 			func(s *script) {
 				s.list("s0")
 				s.read("s0", "a1 a2")
@@ -122,15 +127,16 @@ func TestBatching(t *testing.T) {
 			s.finish("s0: a1 b2 c3", success)
 			s.starts("s0: d4 e5")
 		}},
-		{"ParallelizationFactor 2: records are split by partition key over two batches", settings(parallel(2)), func(s *script) {
-			s.list("s0")
-			s.read("s0", "a1 d2 a3 d4 a5 a6 d7 d8")
-			s.starts("s0: d2 d4 d7", "s0: a1 a3 a5")
-			s.finish("s0: a1 a3 a5", success)
-			s.starts("s0: a6")
-			s.finish("s0: d2 d4 d7", success)
-			s.starts("s0: d8")
-		}},
+		{"ParallelizationFactor 2: records are split by partition key over two batches", settings(parallel(2)),
+			func(s *script) {
+				s.list("s0")
+				s.read("s0", "a1 d2 a3 d4 a5 a6 d7 d8")
+				s.starts("s0: d2 d4 d7", "s0: a1 a3 a5")
+				s.finish("s0: a1 a3 a5", success)
+				s.starts("s0: a6")
+				s.finish("s0: d2 d4 d7", success)
+				s.starts("s0: d8")
+			}},
 		{"order holds per partition key", settings(parallel(2)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1")

@@ -117,7 +117,8 @@ func (s Settings) ValidateAWS() error {
 			s.MaximumBatchingWindow, s.BatchSize, largestPlainBatch))
 	}
 	if a := s.MaximumRecordAge; a != NoLimit && (a < minAgeOnAWS || a%time.Second != 0) {
-		errs = append(errs, fmt.Errorf("MaximumRecordAge is %s, want whole seconds from %s on AWS, or NoLimit", a, minAgeOnAWS))
+		errs = append(errs, fmt.Errorf("MaximumRecordAge is %s, want whole seconds from %s on AWS, or NoLimit", a,
+			minAgeOnAWS))
 	}
 	if s.MaxPayload > MaxLambdaPayload {
 		errs = append(errs, fmt.Errorf("MaxPayload is %d, want at most %d on AWS", s.MaxPayload, MaxLambdaPayload))

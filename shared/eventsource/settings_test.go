@@ -27,11 +27,16 @@ func TestSettings(t *testing.T) {
 	}{
 		{"AWS's defaults with one second", func(s *eventsource.Settings) { s.MaximumBatchingWindow = time.Second }, "", ""},
 		{"the speed layer's", func(s *eventsource.Settings) {
-			s.BatchSize, s.MaximumBatchingWindow, s.BisectBatchOnFunctionError, s.ReportBatchItemFailures = 10_000, 5*time.Second, true, true
+			s.BatchSize, s.MaximumBatchingWindow = 10_000, 5*time.Second
+			s.BisectBatchOnFunctionError, s.ReportBatchItemFailures = true, true
 		}, "", ""},
 		{"batches of ten need no window", func(s *eventsource.Settings) { s.BatchSize = 10 }, "", ""},
-		{"batches of eleven need one on AWS", func(s *eventsource.Settings) { s.BatchSize = 11 }, "", "MaximumBatchingWindow"},
-		{"half a second", func(s *eventsource.Settings) { s.BatchSize, s.MaximumBatchingWindow = 1, 1500*time.Millisecond }, "", "MaximumBatchingWindow"},
+		{"batches of eleven need one on AWS", func(s *eventsource.Settings) {
+			s.BatchSize = 11
+		}, "", "MaximumBatchingWindow"},
+		{"half a second", func(s *eventsource.Settings) {
+			s.BatchSize, s.MaximumBatchingWindow = 1, 1500*time.Millisecond
+		}, "", "MaximumBatchingWindow"},
 		{"BatchSize 0", func(s *eventsource.Settings) { s.BatchSize = 0 }, "BatchSize", "BatchSize"},
 		{"BatchSize 10001", func(s *eventsource.Settings) { s.BatchSize = 10_001 }, "BatchSize", "BatchSize"},
 		{"window below zero", window(-1), "MaximumBatchingWindow", "MaximumBatchingWindow"},
@@ -43,11 +48,17 @@ func TestSettings(t *testing.T) {
 		{"MaximumRecordAge 0", age(0), "MaximumRecordAge", "MaximumRecordAge"},
 		{"MaximumRecordAge above a week", age(604_801 * time.Second), "MaximumRecordAge", "MaximumRecordAge"},
 		{"MaximumRecordAge below a minute", age(59 * time.Second), "", "MaximumRecordAge"},
-		{"no StartingPosition", func(s *eventsource.Settings) { s.StartingPosition = "" }, "StartingPosition", "StartingPosition"},
-		{"a sequence number as StartingPosition", func(s *eventsource.Settings) { s.StartingPosition = eventsource.AtSequence },
+		{"no StartingPosition", func(s *eventsource.Settings) {
+			s.StartingPosition = ""
+		}, "StartingPosition", "StartingPosition"},
+		{"a sequence number as StartingPosition", func(s *eventsource.Settings) {
+			s.StartingPosition = eventsource.AtSequence
+		},
 			"StartingPosition", "StartingPosition"},
 		{"MaxPayload 0", func(s *eventsource.Settings) { s.MaxPayload = 0 }, "MaxPayload", "MaxPayload"},
-		{"MaxPayload above Lambda's", func(s *eventsource.Settings) { s.MaxPayload = eventsource.MaxLambdaPayload + 1 }, "", "MaxPayload"},
+		{"MaxPayload above Lambda's", func(s *eventsource.Settings) {
+			s.MaxPayload = eventsource.MaxLambdaPayload + 1
+		}, "", "MaxPayload"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := eventsource.Defaults()

@@ -86,7 +86,8 @@ func (s *shard) validateRead(records []Record) error {
 			return fmt.Errorf("record %d: %w", i, err)
 		}
 		if !position.admits(sequence) {
-			return fmt.Errorf("record %d: sequence number %s is out of order, want one at %s %s", i, sequence, position.From, position.Sequence)
+			return fmt.Errorf("record %d: sequence number %s is out of order, want one at %s %s", i, sequence, position.From,
+				position.Sequence)
 		}
 		position = Position{From: AfterSequence, Sequence: sequence}
 	}

@@ -39,7 +39,8 @@ type worldShard struct {
 }
 
 func newWorld(t *rapid.T) *world {
-	w := &world{T: t, settings: drawSettings(t), now: start, resolved: map[eventsource.Sequence]bool{}, first: map[string]eventsource.Sequence{}}
+	w := &world{T: t, settings: drawSettings(t), now: start, resolved: map[eventsource.Sequence]bool{},
+		first: map[string]eventsource.Sequence{}}
 	w.open(0, 3)
 	w.open(3, len(worldKeys))
 	w.m, w.twin = w.build(), w.build()
@@ -49,12 +50,14 @@ func newWorld(t *rapid.T) *world {
 func drawSettings(t *rapid.T) eventsource.Settings {
 	return settings(func(s *eventsource.Settings) {
 		s.BatchSize = rapid.IntRange(1, 6).Draw(t, "BatchSize")
-		s.MaximumBatchingWindow = rapid.SampledFrom([]time.Duration{0, 700 * time.Millisecond}).Draw(t, "MaximumBatchingWindow")
+		s.MaximumBatchingWindow = rapid.SampledFrom([]time.Duration{0, 700 * time.Millisecond}).Draw(t,
+			"MaximumBatchingWindow")
 		s.ParallelizationFactor = rapid.IntRange(1, 10).Draw(t, "ParallelizationFactor")
 		s.BisectBatchOnFunctionError = rapid.Bool().Draw(t, "Bisect")
 		s.ReportBatchItemFailures = rapid.Bool().Draw(t, "Report")
 		s.MaximumRetryAttempts = rapid.SampledFrom([]int{eventsource.NoLimit, 0, 1, 3}).Draw(t, "MaximumRetryAttempts")
-		s.MaximumRecordAge = rapid.SampledFrom([]time.Duration{eventsource.NoLimit, 2 * time.Second}).Draw(t, "MaximumRecordAge")
+		s.MaximumRecordAge = rapid.SampledFrom([]time.Duration{eventsource.NoLimit, 2 * time.Second}).Draw(t,
+			"MaximumRecordAge")
 		s.MaxPayload = rapid.SampledFrom([]int{1, 1500, eventsource.MaxLambdaPayload}).Draw(t, "MaxPayload")
 	})
 }
@@ -80,7 +83,8 @@ func same[V any](w *world, what string, a, b V) {
 
 func (w *world) open(low, high int, parents ...*worldShard) {
 	s := &worldShard{low: low, high: high}
-	s.ID = eventsource.ShardID(fmt.Sprintf("s%d", (len(w.shards)*7)%1009)) // so that children do not always come after their parents by name
+	// so that children do not always come after their parents by name
+	s.ID = eventsource.ShardID(fmt.Sprintf("s%d", (len(w.shards)*7)%1009))
 	for _, p := range parents {
 		p.closed = true
 		s.Parents = append(s.Parents, p.ID)
@@ -104,7 +108,8 @@ func (w *world) put() {
 		if s.low <= key && key < s.high {
 			jitter := time.Duration(rapid.IntRange(0, 500).Draw(w.T, "jitter")) * time.Millisecond
 			s.records = append(s.records, eventsource.Record{
-				PartitionKey: worldKeys[key : key+1], Sequence: sequence(w.puts), Data: make([]byte, w.puts%50), Arrival: w.now.Add(-jitter),
+				PartitionKey: worldKeys[key : key+1], Sequence: sequence(w.puts), Data: make([]byte, w.puts%50),
+				Arrival: w.now.Add(-jitter),
 			})
 			w.puts++
 		}
@@ -189,7 +194,8 @@ func (w *world) finish() {
 	at := rapid.IntRange(0, len(w.running)-1).Draw(w.T, "invocation")
 	records := w.running[at].Records
 	some := func() eventsource.Sequence { return rapid.SampledFrom(records).Draw(w.T, "failed").Sequence }
-	switch rapid.SampledFrom(strings.Fields("success success partial partial two unknown malformed crash throttle")).Draw(w.T, "answer") {
+	switch rapid.SampledFrom(strings.Fields("success success partial partial two unknown malformed crash throttle")).Draw(
+		w.T, "answer") {
 	case "success":
 		w.settle(at, success)
 	case "partial":

@@ -39,7 +39,9 @@ func newDesk(t *testing.T, views ...lifecycle.View) *desk {
 		}
 	}
 	d.Mover = generations.Mover{
-		Catalog: &d.catalog, Owner: lifecycle.Batch, DropGrace: dropGrace, Tries: 3, Started: now, Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
+		Catalog: &d.catalog, Owner: lifecycle.Batch, DropGrace: dropGrace, Tries: 3, Started: now, Now: func() time.Time {
+			return now
+		}, Log: slog.New(slog.DiscardHandler),
 		Drop: func(_ context.Context, g lifecycle.Generation, after string) (string, error) {
 			d.calls = append(d.calls, string(g.ID)+after)
 			if len(after) < 2 {
@@ -104,16 +106,28 @@ func TestMove(t *testing.T) {
 		want    string
 		dropped string
 	}{
-		"the first one serves":                  {of("", b), true, "b: b serving", ""},
-		"one takes another's place":             {of("a", a, b), false, "b: a retained b serving", ""},
-		"an operator is to approve":             {of("a", a, b), true, "a: a serving b building", ""},
-		"it lags":                               {of("a", a, generation("b", lifecycle.Building, func(g *lifecycle.Generation) { g.Run = 6 })), false, "a: a serving b building", ""},
-		"its horizon is below live":             {of("a", a, generation("b", lifecycle.Building, func(g *lifecycle.Generation) { g.LiveFrom = 9000 })), false, "a: a serving b building", ""},
-		"it is of the other architecture":       {of("a", a, generation("b", lifecycle.Building, kappa)), false, "a: a serving b building", ""},
-		"what was given up is deleted":          {of("a", a, gone), false, "a: a serving", "z z> z>>"},
-		"not what was given up a moment ago":    {of("a", a, generation("z", lifecycle.Dropping, func(g *lifecycle.Generation) { g.Since++ })), false, "a: a serving z dropping", ""},
-		"nor what is retained":                  {of("a", a, generation("b", lifecycle.Retained, nil)), false, "a: a serving b retained", ""},
-		"nor what the other one keeps":          {of("a", a, generation("z", lifecycle.Dropping, kappa)), false, "a: a serving z dropping", ""},
+		"the first one serves":      {of("", b), true, "b: b serving", ""},
+		"one takes another's place": {of("a", a, b), false, "b: a retained b serving", ""},
+		"an operator is to approve": {of("a", a, b), true, "a: a serving b building", ""},
+		"it lags": {of("a", a,
+			generation("b", lifecycle.Building, func(g *lifecycle.Generation) {
+				g.Run = 6
+			})), false, "a: a serving b building", ""},
+		"its horizon is below live": {of("a", a,
+			generation("b", lifecycle.Building, func(g *lifecycle.Generation) {
+				g.LiveFrom = 9000
+			})), false, "a: a serving b building", ""},
+		"it is of the other architecture": {of("a", a, generation("b", lifecycle.Building, kappa)), false,
+			"a: a serving b building", ""},
+		"what was given up is deleted": {of("a", a, gone), false, "a: a serving", "z z> z>>"},
+		"not what was given up a moment ago": {of("a", a,
+			generation("z", lifecycle.Dropping, func(g *lifecycle.Generation) {
+				g.Since++
+			})), false, "a: a serving z dropping", ""},
+		"nor what is retained": {of("a", a, generation("b", lifecycle.Retained, nil)), false,
+			"a: a serving b retained", ""},
+		"nor what the other one keeps": {of("a", a, generation("z", lifecycle.Dropping, kappa)), false,
+			"a: a serving z dropping", ""},
 		"to serve comes before what takes long": {of("a", gone, a, b), false, "b: z dropping a retained b serving", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -234,7 +234,8 @@ func TestMachine(t *testing.T) {
 				before := m.view
 				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Unnamed(retainFor, m.now); return next })
 				isKept := slices.ContainsFunc(before.Generations, lifecycle.Generation.IsKept)
-				if m.view.IsGone() != (!isKept || before.Retired != event.Never && m.now.Time().Sub(before.Retired.Time()) >= retainFor) ||
+				if m.view.IsGone() != (!isKept || before.Retired != event.Never &&
+					m.now.Time().Sub(before.Retired.Time()) >= retainFor) ||
 					m.view.IsGone() && m.view.Held != "" {
 					t.Fatalf("left out at %d, kept for %s: %+v, after %+v", m.now, retainFor, m.view, before)
 				}

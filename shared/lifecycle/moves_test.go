@@ -39,57 +39,77 @@ func TestWithDesired(t *testing.T) {
 	for name, test := range map[string]struct{ before, want lifecycle.View }{
 		"what serves": {life("B", in("B", lifecycle.Serving, 0)), life("B", in("B", lifecycle.Serving, 0))},
 		"what is on its way": {
-			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)), life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
 		},
 		"the first one": {life(""), lifecycle.View{Name: "v", Revision: 5, Generations: []lifecycle.Generation{announced}}},
 		"a new one": {
 			life("A", in("A", lifecycle.Serving, 0)),
-			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0)).Generations, announced)},
+			lifecycle.View{Name: "v", Revision: 5, Serving: "A",
+				Generations: append(life("", in("A", lifecycle.Serving, 0)).Generations, announced)},
 		},
 		"a new one, and others were on their way": {
-			life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Announced, 0), in("D", lifecycle.Building, 0), in("E", lifecycle.Retained, 3)),
+			life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Announced, 0), in("D", lifecycle.Building, 0),
+				in("E", lifecycle.Retained, 3)),
 			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0),
-				in("C", lifecycle.Dropping, 55), in("D", lifecycle.Dropping, 55), in("E", lifecycle.Retained, 3)).Generations, announced)},
+				in("C", lifecycle.Dropping, 55), in("D", lifecycle.Dropping, 55), in("E", lifecycle.Retained,
+					3)).Generations, announced)},
 		},
 		"what is retained": {
-			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)), life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)),
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
 		},
 		"what serves, and another was on its way": {
-			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Building, 0)), life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55)),
+			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Building, 0)),
+			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55)),
 		},
 		"what is being dropped comes anew": {
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)),
-			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)).Generations, announced)},
+			lifecycle.View{Name: "v", Revision: 5, Serving: "A",
+				Generations: append(life("", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)).Generations,
+					announced)},
 		},
 		"what is held, and retained": {
-			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))), held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
+			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
+			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
 		},
 		"what is held, and was abandoned": {
-			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))), held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))),
+			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))),
+			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))),
 		},
-		"what is held, and was dropped": {held("B", life("A", in("A", lifecycle.Serving, 0))), held("B", life("A", in("A", lifecycle.Serving, 0)))},
+		"what is held, and was dropped": {held("B", life("A", in("A", lifecycle.Serving, 0))),
+			held("B", life("A", in("A", lifecycle.Serving, 0)))},
 		"another one is held, and this is new": {
-			held("C", life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))), anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))),
+			held("C", life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))),
+			anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))),
 		},
 		"another one is held, and this serves": {
-			held("A", life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3))), life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3)),
+			held("A", life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3))),
+			life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3)),
 		},
 		"another one is held, and this is retained": {
-			held("C", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))), life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
+			held("C", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
+			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
 		},
-		"what serves, to be rebuilt": {rebuild(life("B", in("B", lifecycle.Serving, 0))), anew(life("B", in("B", lifecycle.Serving, 0)))},
+		"what serves, to be rebuilt": {rebuild(life("B", in("B", lifecycle.Serving, 0))),
+			anew(life("B", in("B", lifecycle.Serving, 0)))},
 		"what serves, to be rebuilt beside what is retained": {
-			rebuild(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))), anew(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))),
+			rebuild(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))),
+			anew(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))),
 		},
 		"what is being built, to be rebuilt": {
-			rebuild(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))), anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 55))),
+			rebuild(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))),
+			anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 55))),
 		},
 		"what is held, to be rebuilt": {
-			rebuild(held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)))), anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
+			rebuild(held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)))),
+			anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
 		},
-		"what is held and gone, to be rebuilt": {rebuild(held("B", life("A", in("A", lifecycle.Serving, 0)))), anew(life("A", in("A", lifecycle.Serving, 0)))},
+		"what is held and gone, to be rebuilt": {rebuild(held("B", life("A", in("A", lifecycle.Serving, 0)))),
+			anew(life("A", in("A", lifecycle.Serving, 0)))},
 		"another one was to be rebuilt when this came": {
-			rebuild(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Building, 0))), anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55))),
+			rebuild(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Building, 0))),
+			anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55))),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -105,7 +125,8 @@ func TestWithDesired(t *testing.T) {
 			if diff := cmp.Diff(kept, test.before); diff != "" {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
-			if again, changed := got.WithDesired(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced, LiveFrom: 9000}, true, 66); changed {
+			if again, changed := got.WithDesired(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced,
+				LiveFrom: 9000}, true, 66); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})
@@ -162,7 +183,8 @@ func TestOf(t *testing.T) {
 		}
 	}
 	for name, v := range map[string]lifecycle.View{
-		"no generation": {}, "others": {Generations: others}, "what was given up": {Generations: []lifecycle.Generation{{ID: "b", Definition: "B", State: lifecycle.Dropping}}},
+		"no generation": {}, "others": {Generations: others},
+		"what was given up": {Generations: []lifecycle.Generation{{ID: "b", Definition: "B", State: lifecycle.Dropping}}},
 	} {
 		if g, ok := v.GenerationOf("B"); ok || g != (lifecycle.Generation{}) {
 			t.Errorf("%s: %+v, %t", name, g, ok)
@@ -188,7 +210,8 @@ func TestRebuildWaits(t *testing.T) {
 	if next, changed := v.WithDesired(fresh, false, 55); changed || !next.Rebuild {
 		t.Errorf("changed %t, %+v", changed, next)
 	}
-	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false, 55); !changed ||
+	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false,
+		55); !changed ||
 		!next.Rebuild ||
 		len(next.Generations) != 2 {
 		t.Errorf("another definition: changed %t, %+v", changed, next)

@@ -44,11 +44,13 @@ func (v View) MayServe(id GenerationID, head Run) error {
 	case g.Lacks > 0 && serves:
 		return v.refuse("generation %s permanently lacks events from run %d on; rebuild the view", id, g.Lacks)
 	case g.Horizon < g.LiveFrom:
-		return v.refuse("generation %s is live from %s, but its runs end at %s; wait until they reach it", id, g.LiveFrom, g.Horizon)
+		return v.refuse("generation %s is live from %s, but its runs end at %s; wait until they reach it", id, g.LiveFrom,
+			g.Horizon)
 	case g.Run < head.N:
 		return v.refuse("generation %s is behind: it is at run %d, the last run is %d", id, g.Run, head.N)
 	case serves && g.Run < serving.Run:
-		return v.refuse("generation %s is behind: it is at run %d, the serving generation is at run %d", id, g.Run, serving.Run)
+		return v.refuse("generation %s is behind: it is at run %d, the serving generation is at run %d", id, g.Run,
+			serving.Run)
 	}
 	return nil
 }

@@ -72,7 +72,8 @@ func TestMayServe(t *testing.T) {
 		want string
 	}{
 		{"built up to the head", life("A", serving, ready("B", lifecycle.Building, 0)), head, ""},
-		{"built up to the head, live before", life("A", serving, live(9_000_000, ready("B", lifecycle.Building, 0))), head, ""},
+		{"built up to the head, live before", life("A", serving, live(9_000_000, ready("B", lifecycle.Building, 0))), head,
+			""},
 		{"retained", life("A", serving, ready("B", lifecycle.Retained, 5)), head, ""},
 		{"it serves", life("B", ready("B", lifecycle.Serving, 0)), head, ""},
 		{"the first one", life("", ready("B", lifecycle.Building, 0)), head, ""},
@@ -81,10 +82,13 @@ func TestMayServe(t *testing.T) {
 		{"nothing to replay, as there is no run", life("", kappa(in("B", lifecycle.Building, 0))), lifecycle.Run{}, ""},
 
 		{"not there", life("A", serving), head, "there is no generation B"},
-		{"announced", life("A", serving, ready("B", lifecycle.Announced, 0)), head, "generation B is only announced; wait until batch confirms it at its next tick"},
-		{"given up", life("A", serving, ready("B", lifecycle.Dropping, 5)), head, "generation B was given up; rebuild its definition"},
+		{"announced", life("A", serving, ready("B", lifecycle.Announced, 0)), head,
+			"generation B is only announced; wait until batch confirms it at its next tick"},
+		{"given up", life("A", serving, ready("B", lifecycle.Dropping, 5)), head,
+			"generation B was given up; rebuild its definition"},
 		{"not built", life("A", serving, in("B", lifecycle.Building, 0)), head, "generation B is not built yet"},
-		{"not built, and there is no run", life("", in("B", lifecycle.Building, 0)), lifecycle.Run{}, "generation B is not built yet"},
+		{"not built, and there is no run", life("", in("B", lifecycle.Building, 0)), lifecycle.Run{},
+			"generation B is not built yet"},
 		{
 			"live later than built", life("A", serving, live(9_000_001, ready("B", lifecycle.Building, 0))), head,
 			"generation B is live from 1970-01-01T02:30:00Z, but its runs end at 1970-01-01T02:30:00Z; wait until they reach it",
@@ -97,11 +101,15 @@ func TestMayServe(t *testing.T) {
 			"nothing replayed yet", life("A", serving, kappa(live(9_000_000, in("B", lifecycle.Building, 0)))), head,
 			"generation B is live from 1970-01-01T02:30:00Z, but its runs end at 1970-01-01T00:00:00Z; wait until they reach it",
 		},
-		{"behind the head", life("A", at(in("A", lifecycle.Serving, 0), 8), at(in("B", lifecycle.Building, 0), 8)), head, "generation B is behind: it is at run 8, the last run is 9"},
-		{"retained, behind the head", life("A", serving, at(in("B", lifecycle.Retained, 0), 7)), head, "generation B is behind: it is at run 7, the last run is 9"},
-		{"replayed, behind the head", life("A", serving, kappa(at(in("B", lifecycle.Building, 0), 8))), head, "generation B is behind: it is at run 8, the last run is 9"},
+		{"behind the head", life("A", at(in("A", lifecycle.Serving, 0), 8), at(in("B", lifecycle.Building, 0), 8)), head,
+			"generation B is behind: it is at run 8, the last run is 9"},
+		{"retained, behind the head", life("A", serving, at(in("B", lifecycle.Retained, 0), 7)), head,
+			"generation B is behind: it is at run 7, the last run is 9"},
+		{"replayed, behind the head", life("A", serving, kappa(at(in("B", lifecycle.Building, 0), 8))), head,
+			"generation B is behind: it is at run 8, the last run is 9"},
 		{
-			"behind what serves, which is beyond the head that was read", life("A", at(in("A", lifecycle.Serving, 0), 10), ready("B", lifecycle.Building, 0)), head,
+			"behind what serves, which is beyond the head that was read",
+			life("A", at(in("A", lifecycle.Serving, 0), 10), ready("B", lifecycle.Building, 0)), head,
 			"generation B is behind: it is at run 9, the serving generation is at run 10",
 		},
 	} {
@@ -267,7 +275,8 @@ func TestRollback(t *testing.T) {
 			flips,
 		},
 		{
-			"what was on its way is given up, and held, since it is what batch is deployed with", served(in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4)),
+			"what was on its way is given up, and held, since it is what batch is deployed with",
+			served(in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4)),
 			wanted("C", false, back(in("C", lifecycle.Dropping, 99), in("D", lifecycle.Dropping, 4))), rollback, "", flips,
 		},
 		{
@@ -296,7 +305,8 @@ func TestRollback(t *testing.T) {
 			flips,
 		},
 		{
-			"that, while another one was on its way", rebuilt(lifecycle.Retained, lifecycle.Serving, 3, in("C", lifecycle.Building, 0)),
+			"that, while another one was on its way",
+			rebuilt(lifecycle.Retained, lifecycle.Serving, 3, in("C", lifecycle.Building, 0)),
 			wanted(
 				"C", false, rebuilt(lifecycle.Serving, lifecycle.Retained, 99, in("C", lifecycle.Dropping, 99)),
 			), rollback, "", flips,
@@ -321,8 +331,9 @@ func TestHoldsAfterRollback(t *testing.T) {
 		return lifecycle.Generation{ID: "new", Definition: definition, State: lifecycle.Announced, LiveFrom: 7000}
 	}
 	for name, v := range map[string]lifecycle.View{
-		"it served":   life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
-		"it was next": life("C", ready("A", lifecycle.Retained, 3), ready("C", lifecycle.Serving, 0), ready("B", lifecycle.Building, 0)),
+		"it served": life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
+		"it was next": life("C", ready("A", lifecycle.Retained, 3), ready("C", lifecycle.Serving, 0),
+			ready("B", lifecycle.Building, 0)),
 	} {
 		back, err := v.Rollback(head, 99)
 		if err != nil {

@@ -35,7 +35,8 @@ func TestDesignShowsTheMoves(t *testing.T) {
 			t.Fatal(err)
 		}
 	} else if shown != drawn {
-		t.Errorf("%s shows other moves than there are; run go test ./shared/lifecycle -run TestDesignShowsTheMoves -update:\n%s", page, drawn)
+		t.Errorf("%s shows other moves than there are; run go test ./shared/lifecycle -run TestDesignShowsTheMoves "+
+			"-update:\n%s", page, drawn)
 	}
 }
 

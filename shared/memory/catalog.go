@@ -194,7 +194,8 @@ func (c *Catalog) PutWaits(ctx context.Context, w catalog.SweepWaits) error {
 		c.mu.Lock()
 		defer c.mu.Unlock()
 		if c.waits.Revision != w.Revision {
-			return fmt.Errorf("the sweep's waits are at revision %d, not %d: %w", c.waits.Revision, w.Revision, catalog.ErrConflict)
+			return fmt.Errorf("the sweep's waits are at revision %d, not %d: %w", c.waits.Revision, w.Revision,
+				catalog.ErrConflict)
 		}
 		c.waits = catalog.SweepWaits{Revision: w.Revision + 1, Waits: slices.Clone(w.Waits)}
 		return nil

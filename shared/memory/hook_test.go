@@ -42,11 +42,14 @@ func (s *stores) setHook(hook memory.Hook) {
 
 var (
 	lane0 = event.Lane{Layout: 1, Count: 4}
-	base  = viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "g", Key: "k", Page: 1}, Horizon: 1000, States: []byte("states")}
+	base  = viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "g", Key: "k", Page: 1}, Horizon: 1000,
+		States: []byte("states")}
 	speed = viewstore.SpeedItem{
-		SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: 1000, Page: 1, Lane: lane0}, Applied: "1", States: []byte("states"),
+		SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: 1000, Page: 1, Lane: lane0}, Applied: "1",
+		States: []byte("states"),
 	}
-	seen = viewstore.SeenItem{Lane: lane0, Records: []viewstore.SeenRecord{{Sequence: "1", Identities: []uint64{1}}}, Recorded: 1000, Expires: 2}
+	seen = viewstore.SeenItem{Lane: lane0, Records: []viewstore.SeenRecord{{Sequence: "1", Identities: []uint64{1}}},
+		Recorded: 1000, Expires: 2}
 )
 
 // write is a call that changes something, and how to see that it did.

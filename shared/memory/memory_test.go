@@ -121,7 +121,8 @@ func TestSpeedItemsExpire(t *testing.T) {
 			s := &memory.Speed{Now: clock}
 			item := func(at slot.Slot, expires viewstore.Expiry) viewstore.SpeedItem {
 				return viewstore.SpeedItem{
-					SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: at, Lane: lane0}, Applied: "1", States: []byte{1}, Expires: expires,
+					SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: at, Lane: lane0}, Applied: "1", States: []byte{1},
+					Expires: expires,
 				}
 			}
 			put := func(item viewstore.SpeedItem, loaded event.Sequence) {
@@ -130,7 +131,8 @@ func TestSpeedItemsExpire(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			expired, last, kept := item(1, viewstore.ExpiryAt(instant)-1), item(2, viewstore.ExpiryAt(instant)), item(3, viewstore.NeverExpires)
+			expired, last, kept := item(1, viewstore.ExpiryAt(instant)-1), item(2, viewstore.ExpiryAt(instant)), item(3,
+				viewstore.NeverExpires)
 			for _, i := range []viewstore.SpeedItem{expired, last, kept} {
 				put(i, "")
 			}
@@ -162,9 +164,11 @@ func TestSpeedItemsExpire(t *testing.T) {
 // TestSeenItemsAreForgotten: those of the lane that had expired when a later item was recorded.
 func TestSeenItemsAreForgotten(t *testing.T) {
 	s := &memory.Seen{}
-	item := func(lane event.Lane, sequence event.Sequence, recorded event.Millis, expires viewstore.Expiry) viewstore.SeenItem {
+	item := func(lane event.Lane, sequence event.Sequence, recorded event.Millis,
+		expires viewstore.Expiry) viewstore.SeenItem {
 		return viewstore.SeenItem{
-			Lane: lane, Records: []viewstore.SeenRecord{{Sequence: sequence, Identities: []uint64{1}}}, Recorded: recorded * 1000, Expires: expires,
+			Lane: lane, Records: []viewstore.SeenRecord{{Sequence: sequence, Identities: []uint64{1}}},
+			Recorded: recorded * 1000, Expires: expires,
 		}
 	}
 	lane1 := event.Lane{Layout: 1, Count: 4, N: 1}

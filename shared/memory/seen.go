@@ -32,7 +32,9 @@ func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 		if s.items == nil {
 			s.items = map[event.Lane][]viewstore.SeenItem{}
 		}
-		all := slices.DeleteFunc(s.items[item.Lane], func(old viewstore.SeenItem) bool { return old.Expires.IsBefore(item.Recorded.Time()) })
+		all := slices.DeleteFunc(s.items[item.Lane], func(old viewstore.SeenItem) bool {
+			return old.Expires.IsBefore(item.Recorded.Time())
+		})
 		at, found := slices.BinarySearchFunc(all, item, compareSeen)
 		if found {
 			all[at] = copySeen(item)
@@ -78,7 +80,8 @@ func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.
 }
 
 // read returns a copy of the lane's items without the first ones; skip returns how many to leave out.
-func (s *Seen) read(ctx context.Context, name string, lane event.Lane, skip func([]viewstore.SeenItem) int) (items []viewstore.SeenItem, err error) {
+func (s *Seen) read(ctx context.Context, name string, lane event.Lane,
+	skip func([]viewstore.SeenItem) int) (items []viewstore.SeenItem, err error) {
 	err = s.Hook.apply(name, lane.String(), func() error {
 		s.mu.Lock()
 		defer s.mu.Unlock()

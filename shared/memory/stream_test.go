@@ -64,7 +64,8 @@ func TestLanesSpreadEvenlyOverShards(t *testing.T) {
 		shards, lanes int
 		want          []int // lanes per shard
 	}{
-		{1, 4, []int{4}}, {2, 4, []int{2, 2}}, {4, 4, []int{1, 1, 1, 1}}, {3, 4, []int{2, 1, 1}}, {4, 16, []int{4, 4, 4, 4}}, {3, 2, []int{1, 1, 0}},
+		{1, 4, []int{4}}, {2, 4, []int{2, 2}}, {4, 4, []int{1, 1, 1, 1}}, {3, 4, []int{2, 1, 1}}, {4, 16, []int{4, 4, 4, 4}},
+		{3, 2, []int{1, 1, 0}},
 		{5, 4096, []int{820, 819, 819, 819, 819}},
 	} {
 		t.Run(fmt.Sprintf("%d shards, %d lanes", test.shards, test.lanes), func(t *testing.T) {
@@ -231,7 +232,8 @@ func readError(s *memory.Stream, id string) error {
 
 func TestSplitAndMergeNameTheirParents(t *testing.T) {
 	s := memory.NewStream(2)
-	if err := errors.Join(s.Split("shardId-000000000001"), s.Merge("shardId-000000000000", "shardId-000000000002")); err != nil {
+	if err := errors.Join(s.Split("shardId-000000000001"),
+		s.Merge("shardId-000000000000", "shardId-000000000002")); err != nil {
 		t.Fatal(err)
 	}
 	want := []memory.Shard{

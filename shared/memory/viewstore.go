@@ -74,7 +74,9 @@ func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, afte
 	return answer(b.Hook, "base.Drop", string(generation), func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		keys, next := some(b.items, func(p basePartition) (view.Key, bool) { return p.key, p.generation == generation }, after)
+		keys, next := some(b.items, func(p basePartition) (view.Key, bool) {
+			return p.key, p.generation == generation
+		}, after)
 		for _, key := range keys {
 			delete(b.items, basePartition{generation, key})
 		}
@@ -95,7 +97,8 @@ func (b *Base) Len(generation lifecycle.GenerationID) (n int) {
 }
 
 // Pages implements viewstore.Base.
-func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from,
+	to view.Page) ([]viewstore.BaseItem, error) {
 	return answer(b.Hook, "base.Pages", string(key), func() (items []viewstore.BaseItem, err error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -115,11 +118,14 @@ func copyBase(item viewstore.BaseItem) viewstore.BaseItem {
 }
 
 // Scan implements viewstore.Base.
-func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem, next string, err error) {
+func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem,
+	next string, err error) {
 	next, err = answer(b.Hook, "base.Scan", string(generation), func() (string, error) {
 		b.mu.Lock()
 		defer b.mu.Unlock()
-		keys, next := some(b.items, func(p basePartition) (view.Key, bool) { return p.key, p.generation == generation }, after)
+		keys, next := some(b.items, func(p basePartition) (view.Key, bool) {
+			return p.key, p.generation == generation
+		}, after)
 		for _, key := range keys {
 			for _, item := range b.items[basePartition{generation, key}] {
 				items = append(items, copyBase(item))
@@ -140,7 +146,8 @@ func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, afte
 const looked = 10
 
 // some returns the first keys of a set from the cursor on, and the cursor for the next call, "" when there are no more.
-func some[P comparable, I any](partitions map[P]I, keyOf func(P) (view.Key, bool), from string) (keys []view.Key, next string) {
+func some[P comparable, I any](partitions map[P]I, keyOf func(P) (view.Key, bool), from string) (keys []view.Key,
+	next string) {
 	for partition := range partitions {
 		if key, ok := keyOf(partition); ok && string(key) >= from {
 			keys = append(keys, key)
@@ -227,12 +234,14 @@ func (s *Speed) expire() {
 }
 
 // Slots implements viewstore.Speed.
-func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
+	error) {
 	return s.query(ctx, "speed.Slots", set, key, func(item viewstore.SpeedKey) bool { return item.Slot >= from })
 }
 
 // Pages implements viewstore.Speed.
-func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
+	error) {
 	return s.query(ctx, "speed.Pages", set, key, func(item viewstore.SpeedKey) bool {
 		return item.Slot == viewstore.NoSlot && item.Page >= from && item.Page <= to
 	})
@@ -255,11 +264,13 @@ func (s *Speed) query(
 }
 
 func compareSpeed(m, n viewstore.SpeedItem) int {
-	return cmp.Or(cmp.Compare(m.Key, n.Key), cmp.Compare(m.Slot, n.Slot), cmp.Compare(m.Page, n.Page), strings.Compare(m.Lane.String(), n.Lane.String()))
+	return cmp.Or(cmp.Compare(m.Key, n.Key), cmp.Compare(m.Slot, n.Slot), cmp.Compare(m.Page, n.Page),
+		strings.Compare(m.Lane.String(), n.Lane.String()))
 }
 
 // Scan implements viewstore.Speed.
-func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string,
+	err error) {
 	next, err = answer(s.Hook, "speed.Scan", string(set), func() (string, error) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

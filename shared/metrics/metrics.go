@@ -41,9 +41,12 @@ const (
 	Duplicates   Name = "Duplicates"   // events that batch, or speed, dropped as duplicates
 	Conflicts    Name = "Conflicts"    // duplicates that batch dropped although their payload differs
 	SweepBacklog Name = "SweepBacklog" // objects of the runs looked at of which the stream lacks something, for certain
-	SweepBehind  Name = "SweepBehind"  // of the same runs: objects that speed has not read as far as, so that nothing is known
-	TooOld       Name = "TooOld"       // objects that were not put into the stream any more: by the sweep, of runs passed by; by republish, of requests refused
-	HorizonAge   Name = "HorizonAge"   // time since the horizon of the last run: the age of exact results
+	// of the same runs: objects that speed has not read as far as, so that nothing is known
+	SweepBehind Name = "SweepBehind"
+	// objects that were not put into the stream any more: by the sweep, of runs passed by; by republish, of requests
+	// refused
+	TooOld     Name = "TooOld"
+	HorizonAge Name = "HorizonAge" // time since the horizon of the last run: the age of exact results
 
 	ReplayRunsLeft Name = "ReplayRunsLeft" // runs that the Kappa generation furthest behind still lacks
 	ReplayEvents   Name = "ReplayEvents"   // events that replay read, once per step and generation
@@ -106,12 +109,14 @@ type (
 // and a to z, or a name twice. dst is then unchanged.
 func Append(dst []byte, at time.Time, function string, values ...Value) ([]byte, error) {
 	if function == "" || len(values) == 0 || len(values) > maxValues {
-		return dst, fmt.Errorf("%w: %d values of function %q; must be 1 to %d values of a named function", ErrLine, len(values), function, maxValues)
+		return dst, fmt.Errorf("%w: %d values of function %q; must be 1 to %d values of a named function", ErrLine,
+			len(values), function, maxValues)
 	}
 	d := directive{Namespace: Namespace, Dimensions: [][]string{{Dimension}}}
 	for i, v := range values {
 		if !isWord(v.Name) || v.Name == Dimension || has(values[:i], v.Name) {
-			return dst, fmt.Errorf("%w: value %d has the name %q; names must be unique and consist of letters", ErrLine, i, v.Name)
+			return dst, fmt.Errorf("%w: value %d has the name %q; names must be unique and consist of letters", ErrLine, i,
+				v.Name)
 		}
 		d.Metrics = append(d.Metrics, definition{v.Name, v.Name.unit()})
 	}

@@ -187,8 +187,10 @@ func TestDo(t *testing.T) {
 			faults []memory.Fault
 			puts   int
 		}{
-			"": {nil, 1}, ", failed": {[]memory.Fault{failed}, 2}, ", failed twice": {[]memory.Fault{failed, failed}, 3}, ", its answer lost": {[]memory.Fault{lost}, 1},
-			", its answer lost, and tried again": {[]memory.Fault{lostConflict}, 1}, ", failed, then its answer lost": {[]memory.Fault{failed, lost}, 2},
+			"": {nil, 1}, ", failed": {[]memory.Fault{failed}, 2}, ", failed twice": {[]memory.Fault{failed, failed}, 3},
+			", its answer lost":                  {[]memory.Fault{lost}, 1},
+			", its answer lost, and tried again": {[]memory.Fault{lostConflict}, 1},
+			", failed, then its answer lost":     {[]memory.Fault{failed, lost}, 2},
 		} {
 			t.Run(w.name+name, func(t *testing.T) {
 				d, puts := newDesk(t, w.before()), 0
@@ -269,7 +271,9 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		refusal   string
 	}{
 		{
-			"a run that the candidate has not", operations.Switch, rich, func(v *lifecycle.View) { v.Generations[0].Run, v.Generations[0].Horizon = 10, at(50) }, before,
+			"a run that the candidate has not", operations.Switch, rich, func(v *lifecycle.View) {
+				v.Generations[0].Run, v.Generations[0].Horizon = 10, at(50)
+			}, before,
 			"generation C1 is behind: it is at run 9, the serving generation is at run 10",
 		},
 		{
@@ -279,22 +283,33 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		{
 			"another definition is deployed", operations.Switch, rich,
 			func(v *lifecycle.View) { *v, _ = v.WithDesired(generation("E1", lifecycle.Announced, 0), true, 1) },
-			"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, E1 announced", "generation C1 was given up; rebuild its definition",
+			"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, E1 announced",
+			"generation C1 was given up; rebuild its definition",
 		},
 		{
-			"a switch, before a rollback: it stays with the generation that it was about", operations.Rollback, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
-			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation B1 was given up; rebuild its definition",
+			"a switch, before a rollback: it stays with the generation that it was about", operations.Rollback, rich,
+			func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
+			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping",
+			"generation B1 was given up; rebuild its definition",
 		},
 		{
-			"the same rollback: it does not go forward again", operations.Rollback, rich, func(v *lifecycle.View) { *v, _ = v.Rollback(lifecycle.Run{N: 9}, 1) },
+			"the same rollback: it does not go forward again", operations.Rollback, rich, func(v *lifecycle.View) {
+				*v, _ = v.Rollback(lifecycle.Run{N: 9}, 1)
+			},
 			"serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C", "",
 		},
 		{
 			"what is to be abandoned serves", operations.Abandon, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
-			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping", "generation C1 serves; switch to another generation first",
+			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping",
+			"generation C1 serves; switch to another generation first",
 		},
-		{"what is to be dropped is gone", operations.Drop, rich, func(v *lifecycle.View) { *v, _ = v.Drop("B1", 1); *v = v.Without("B1") }, "serving A1, A1 serving, C1 building, D1 dropping", ""},
-		{"the same wish", operations.Rebuild, lone, func(v *lifecycle.View) { v.Rebuild = true }, "serving A1, A1 serving, rebuild", ""},
+		{"what is to be dropped is gone", operations.Drop, rich, func(v *lifecycle.View) {
+			*v, _ = v.Drop("B1", 1)
+			*v = v.Without("B1")
+		}, "serving A1, A1 serving, C1 building, D1 dropping", ""},
+		{"the same wish", operations.Rebuild, lone, func(v *lifecycle.View) {
+			v.Rebuild = true
+		}, "serving A1, A1 serving, rebuild", ""},
 		{
 			"the same wish, and batch has begun", operations.Rebuild, lone, func(v *lifecycle.View) {
 				v.Generations = append(v.Generations, generation("A2", lifecycle.Building, 0))
@@ -305,7 +320,8 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 			"another definition is built", operations.Rebuild, lone, func(v *lifecycle.View) {
 				v.Generations = append(v.Generations, generation("E1", lifecycle.Announced, 0))
 			},
-			"serving A1, A1 serving, E1 announced", "a generation is already announced; wait until it is confirmed, or abandon it",
+			"serving A1, A1 serving, E1 announced",
+			"a generation is already announced; wait until it is confirmed, or abandon it",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -350,19 +366,22 @@ func TestRefused(t *testing.T) {
 		before     func() lifecycle.View
 		refusal    string
 	}{
-		{"switch, nothing is built", operations.Switch, "", lone, "no generation is being built; name a generation, deploy a definition or rebuild the view"},
+		{"switch, nothing is built", operations.Switch, "", lone,
+			"no generation is being built; name a generation, deploy a definition or rebuild the view"},
 		{"switch, it lags", operations.Switch, "", lagging, "generation C1 is behind: it is at run 8, the last run is 9"},
 		{"switch, it serves", operations.Switch, "A1", rich, "generation A1 already serves"},
 		{"switch, unknown", operations.Switch, "X", rich, "there is no generation X"},
 		{"rollback, nothing is retained", operations.Rollback, "", lone, "there is no retained generation to go back to"},
-		{"rollback, it is being built", operations.Rollback, "C1", rich, "generation C1 is building, not retained; switch to it instead"},
+		{"rollback, it is being built", operations.Rollback, "C1", rich,
+			"generation C1 is building, not retained; switch to it instead"},
 		{"rollback, it serves", operations.Rollback, "A1", rich, "generation A1 already serves"},
 		{"rollback, it was given up", operations.Rollback, "D1", rich, "generation D1 was given up; rebuild its definition"},
 		{"rollback, unknown", operations.Rollback, "X", rich, "there is no generation X"},
 		{"drop, nothing is retained", operations.Drop, "", lone, "no generation is retained"},
 		{"drop, it serves", operations.Drop, "A1", rich, "generation A1 serves; switch to another generation first"},
 		{"abandon, nothing is on its way", operations.Abandon, "", lone, "no generation is announced or being built"},
-		{"abandon, it is retained", operations.Abandon, "B1", rich, "generation B1 is retained, not announced or being built"},
+		{"abandon, it is retained", operations.Abandon, "B1", rich,
+			"generation B1 is retained, not announced or being built"},
 		{
 			"rebuild, one is announced", operations.Rebuild, "",
 			func() lifecycle.View {
@@ -394,7 +413,11 @@ func TestRepeated(t *testing.T) {
 	for _, w := range []wish{
 		{"drop", operations.Drop, "D1", rich, before},
 		{"abandon", operations.Abandon, "D1", rich, before},
-		{"rebuild", operations.Rebuild, "", func() lifecycle.View { v := lone(); v.Rebuild = true; return v }, "serving A1, A1 serving, rebuild"},
+		{"rebuild", operations.Rebuild, "", func() lifecycle.View {
+			v := lone()
+			v.Rebuild = true
+			return v
+		}, "serving A1, A1 serving, rebuild"},
 	} {
 		t.Run(w.name, func(t *testing.T) {
 			d, puts := newDesk(t, w.before()), 0
@@ -499,8 +522,10 @@ func TestWrongWishes(t *testing.T) {
 		{"nobody", operations.Audit, "", operations.ErrUnknownView, `unknown view: "nobody"`},
 		{"v", "delete", "", operations.ErrUnknownOperation, `unknown operation: "delete"`},
 		{"v", "", "", operations.ErrUnknownOperation, `unknown operation: ""`},
-		{"v", operations.Rebuild, "A1", operations.ErrNoGeneration, "rebuild: the operation applies to the whole view; omit generation"},
-		{"v", operations.Audit, "A1", operations.ErrNoGeneration, "audit: the operation applies to the whole view; omit generation"},
+		{"v", operations.Rebuild, "A1", operations.ErrNoGeneration,
+			"rebuild: the operation applies to the whole view; omit generation"},
+		{"v", operations.Audit, "A1", operations.ErrNoGeneration,
+			"audit: the operation applies to the whole view; omit generation"},
 	} {
 		if _, err := d.Do(t.Context(), c.name, c.operation, c.generation); !errors.Is(err, c.want) || err.Error() != c.text {
 			t.Errorf("%s of %s: error %v, want %q", c.operation, c.name, err, c.text)
@@ -526,17 +551,20 @@ func TestAudit(t *testing.T) {
 		puts   int
 	}{
 		{"the first", nil, memory.Fault{}, catalog.Audit{View: "v", Revision: 1, Requested: hour}, 1},
-		{"the first, its answer lost", nil, memory.Fault{Err: errDown, Applied: true}, catalog.Audit{View: "v", Revision: 1, Requested: hour}, 1},
+		{"the first, its answer lost", nil, memory.Fault{Err: errDown, Applied: true},
+			catalog.Audit{View: "v", Revision: 1, Requested: hour}, 1},
 		{"the first, failed", nil, memory.Fault{Err: errDown}, catalog.Audit{View: "v", Revision: 1, Requested: hour}, 2},
 		{
 			"another", &catalog.Audit{View: "v", Requested: 1, Begun: 2, Ended: 3, Findings: found}, memory.Fault{},
 			catalog.Audit{View: "v", Revision: 2, Requested: hour, Begun: 2, Ended: 3, Findings: found}, 1,
 		},
 		{
-			"another, its answer lost", &catalog.Audit{View: "v", Requested: 1, Begun: 2, Ended: 3}, memory.Fault{Err: catalog.ErrConflict, Applied: true},
+			"another, its answer lost", &catalog.Audit{View: "v", Requested: 1, Begun: 2, Ended: 3},
+			memory.Fault{Err: catalog.ErrConflict, Applied: true},
 			catalog.Audit{View: "v", Revision: 2, Requested: hour, Begun: 2, Ended: 3}, 1,
 		},
-		{"it is asked for already", &catalog.Audit{View: "v", Requested: hour}, memory.Fault{}, catalog.Audit{View: "v", Revision: 1, Requested: hour}, 0},
+		{"it is asked for already", &catalog.Audit{View: "v", Requested: hour}, memory.Fault{},
+			catalog.Audit{View: "v", Revision: 1, Requested: hour}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			d, puts := newDesk(t, rich()), 0
@@ -609,7 +637,8 @@ func TestStatus(t *testing.T) {
 				"",
 				7,
 				2,
-				"generation C1 is live from 2026-11-22T12:40:00Z, but its runs end at 2026-11-22T12:35:00Z; wait until they reach it",
+				"generation C1 is live from 2026-11-22T12:40:00Z, but its runs end at 2026-11-22T12:35:00Z; wait until they "+
+					"reach it",
 			), "lambda", "kappa", 1),
 			generationTold(
 				"D1",
@@ -622,7 +651,8 @@ func TestStatus(t *testing.T) {
 				"generation D1 was given up; rebuild its definition",
 			),
 			generationTold(
-				"E1", "announced", "null", "null", "", 0, 9, "generation E1 is only announced; wait until batch confirms it at its next tick",
+				"E1", "announced", "null", "null", "", 0, 9,
+				"generation E1 is only announced; wait until batch confirms it at its next tick",
 			),
 		},
 		",",
@@ -685,7 +715,8 @@ func TestStatusOfAudits(t *testing.T) {
 	audit := catalog.Audit{
 		View: "v", Requested: event.MillisOf(noon), Begun: event.MillisOf(noon) + 1, Ended: event.MillisOf(noon) + 2000,
 		Findings: catalog.Findings{
-			Generation: "A1", Run: 9, Horizon: at(45), Items: 10, Windows: 20, Drift: 2, Beyond: 3, Unsettled: 4, Pending: 5, Lost: 1,
+			Generation: "A1", Run: 9, Horizon: at(45), Items: 10, Windows: 20, Drift: 2, Beyond: 3, Unsettled: 4, Pending: 5,
+			Lost: 1,
 			Drifts: []catalog.Drift{
 				{
 					Key:      []string{"eu", `/"a`},
@@ -746,7 +777,8 @@ func TestStatusFails(t *testing.T) {
 	one := func(ctx context.Context) error { _, err := d.View(ctx, "v"); return err }
 	all := func(ctx context.Context) error { _, err := d.Status(ctx); return err }
 	for call, asks := range map[string][]func(context.Context) error{
-		"catalog.View": {one}, "catalog.Views": {all}, "catalog.Head": {one, all}, "catalog.Runs": {one, all}, "catalog.Audit": {one, all}, "catalog.Definition": {one, all},
+		"catalog.View": {one}, "catalog.Views": {all}, "catalog.Head": {one, all}, "catalog.Runs": {one, all},
+		"catalog.Audit": {one, all}, "catalog.Definition": {one, all},
 		"catalog.Swept": {all},
 	} {
 		for _, ask := range asks {

@@ -33,7 +33,8 @@ func TestDropRetired(t *testing.T) {
 		"a generation":         {"B1", nil, "serving A1, A1 serving, B1 dropping, C1 building, D1 dropping", ""},
 		"what serves, by name": {"A1", nil, states(retired()), "generation A1 serves; switch to another generation first"},
 		"taken up meanwhile": {
-			"", takeUp, states(retired()), "the view is not retired: the deployed views file names it; remove it from the file first",
+			"", takeUp, states(retired()),
+			"the view is not retired: the deployed views file names it; remove it from the file first",
 		},
 		"dropped meanwhile": {"", drop, all, ""},
 	} {

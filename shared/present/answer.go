@@ -35,10 +35,11 @@ type Lag struct {
 
 // Row is one window.
 type Row struct {
-	Start   string  `json:"start"`
-	End     string  `json:"end"`
-	Values  Object  `json:"values"`
-	Exact   bool    `json:"exact"`             // the row equals the fold of the distinct events that arrived before the horizon
+	Start  string `json:"start"`
+	End    string `json:"end"`
+	Values Object `json:"values"`
+	// the row equals the fold of the distinct events that arrived before the horizon
+	Exact   bool    `json:"exact"`
 	Horizon *string `json:"horizon,omitempty"` // the row's own horizon, where a run in progress has moved it ahead
 	Skipped Object  `json:"skipped,omitempty"` // per aggregate with an argument, the events that had none
 	Parts   *Parts  `json:"parts,omitempty"`

@@ -115,7 +115,8 @@ func presented(t testing.TB, q present.Query, r serving.Result) string {
 func TestCSV(t *testing.T) {
 	s := servingtest.New(t)
 	q := parse(t, map[string][]string{"user": {"u"}, "format": {"csv"}, "parts": {"true"}}, "")
-	const head = "key.user,start,end,values.amount,exact,horizon,complete,skipped.amount,parts.batch.amount,parts.speed.amount\r\n"
+	const head = "key.user,start,end,values.amount,exact,horizon,complete,skipped.amount," +
+		"parts.batch.amount,parts.speed.amount\r\n"
 	if diff := cmp.Diff(head, presented(t, q, s.Read(t))); diff != "" {
 		t.Error("of nothing (-want +got):", diff)
 	}
@@ -123,7 +124,8 @@ func TestCSV(t *testing.T) {
 	s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "9007199254740993"}, amount{"2026-11-22T10:30:00Z", `"a lot"`})
 	s.PutSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "-4"})
 	want := head +
-		"u,2026-11-21T10:00:00Z,2026-11-21T11:00:00Z,0.000000000000000001,true,2026-11-22T11:05:00Z,,0,0.000000000000000001,\r\n" +
+		"u,2026-11-21T10:00:00Z,2026-11-21T11:00:00Z,0.000000000000000001,true,2026-11-22T11:05:00Z,,0," +
+		"0.000000000000000001,\r\n" +
 		"u,2026-11-22T09:00:00Z,2026-11-22T10:00:00Z,9007199254740993,true,2026-11-22T11:00:00Z,,0,9007199254740993,\r\n" +
 		"u,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z,-4,false,2026-11-22T11:00:00Z,,1,0,-4\r\n"
 	if diff := cmp.Diff(want, presented(t, q, s.Read(t))); diff != "" {

@@ -17,7 +17,8 @@ import (
 // runners are all there are, by name.
 func runners() map[string]runner.Runner {
 	return map[string]runner.Runner{
-		"sequential": runner.Sequential, "parallel 0": runner.Parallel(0), "parallel 1": runner.Parallel(1), "parallel 2": runner.Parallel(2),
+		"sequential": runner.Sequential, "parallel 0": runner.Parallel(0), "parallel 1": runner.Parallel(1),
+		"parallel 2": runner.Parallel(2),
 		"parallel 8": runner.Parallel(8),
 	}
 }

@@ -115,7 +115,8 @@ func TestKappaOrder(t *testing.T) {
 	s.Read(t)
 	s.Calls = nil
 	s.Read(t)
-	if diff := cmp.Diff([]string{"catalog.View", "catalog.Swept", "catalog.View", "catalog.Runs", "speed.Pages"}, s.Calls); diff != "" {
+	if diff := cmp.Diff([]string{"catalog.View", "catalog.Swept", "catalog.View", "catalog.Runs", "speed.Pages"},
+		s.Calls); diff != "" {
 		t.Error("calls (-want +made):", diff)
 	}
 }
@@ -161,10 +162,13 @@ func TestComplete(t *testing.T) {
 		{"nothing swept", func(*lifecycle.Generation) {}, 0, "", swept},
 		{"swept", func(g *lifecycle.Generation) { g.Run = 3 }, 2, "2026-11-22T11:05:00Z", ""},
 		{"swept further than replay has come", func(g *lifecycle.Generation) { g.Run = 1 }, 2, "2026-11-22T11:00:00Z", ""},
-		{"there is nothing to replay", func(g *lifecycle.Generation) { g.Run, g.LiveFrom, g.Horizon = 0, 0, 0 }, 2, "2026-11-22T11:05:00Z", ""},
+		{"there is nothing to replay", func(g *lifecycle.Generation) {
+			g.Run, g.LiveFrom, g.Horizon = 0, 0, 0
+		}, 2, "2026-11-22T11:05:00Z", ""},
 		{
 			"replay is under way", func(g *lifecycle.Generation) { g.LiveFrom = horizon + slotMs }, 2, "2026-11-22T11:00:00Z",
-			"replay is running: events that arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z are missing until it reaches them",
+			"replay is running: events that arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z are missing until it " +
+				"reaches them",
 		},
 		{
 			"replay has not begun", func(g *lifecycle.Generation) { g.Run, g.Horizon = 0, 0 }, 2, "",

@@ -109,13 +109,17 @@ func TestExact(t *testing.T) {
 		own  slot.Slot // the item's
 		want []string
 	}{
-		{"the horizon is the window's end", horizon, horizon, []string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
-		{"a slot before it", horizon - slotMs, horizon - slotMs, []string{"11-22T10:00 1 exact=false", "11-22T11:00 2 exact=false"}},
-		{"a slot after it", horizon + slotMs, horizon + slotMs, []string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
+		{"the horizon is the window's end", horizon, horizon,
+			[]string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
+		{"a slot before it", horizon - slotMs, horizon - slotMs,
+			[]string{"11-22T10:00 1 exact=false", "11-22T11:00 2 exact=false"}},
+		{"a slot after it", horizon + slotMs, horizon + slotMs,
+			[]string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
 		{"by the item's own", horizon - slotMs, horizon, []string{
 			"11-22T10:00 1 exact=true as of 11-22T11:00", "11-22T11:00 2 exact=false as of 11-22T11:00",
 		}},
-		{"by the generation's", horizon + 12*slotMs, horizon, []string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=true"}},
+		{"by the generation's", horizon + 12*slotMs, horizon,
+			[]string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=true"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := servingtest.New(t)
@@ -394,7 +398,8 @@ func TestNewView(t *testing.T) {
 	}{
 		{horizon - slotMs, []string{}},
 		{horizon, []string{}},
-		{horizon + slotMs, []string{"the view is new: events that arrived from 2026-11-22T11:00:00Z to 2026-11-22T11:05:00Z are missing until batch covers them"}},
+		{horizon + slotMs, []string{"the view is new: events that arrived from 2026-11-22T11:00:00Z to " +
+			"2026-11-22T11:05:00Z are missing until batch covers them"}},
 	} {
 		s := servingtest.New(t)
 		v, err := s.Catalog.View(context.Background(), "by_user")
@@ -486,7 +491,8 @@ func checkInternal(t *testing.T, err, want error) {
 	if !errors.Is(err, want) {
 		t.Fatalf("error is %v, want %v", err, want)
 	}
-	for _, clients := range []error{serving.ErrUnknownView, serving.ErrBadParameter, serving.ErrNotServing, serving.ErrTooManyRows} {
+	for _, clients := range []error{serving.ErrUnknownView, serving.ErrBadParameter, serving.ErrNotServing,
+		serving.ErrTooManyRows} {
 		if errors.Is(err, clients) {
 			t.Errorf("error is %v, which blames the client", err)
 		}

@@ -29,49 +29,75 @@ func TestCheck(t *testing.T) {
 		{"Slot: ", func(s *setting.All) { s.Slot = 7 * time.Minute }, func(s *setting.All) { s.Slot = time.Second }},
 		{"Lanes=0: must be 1 to", func(s *setting.All) { s.Lanes = 0 }, func(s *setting.All) { s.Lanes = 1 }},
 		{"Lanes=4097: must be 1 to 4096", func(s *setting.All) { s.Lanes = 4097 }, func(s *setting.All) { s.Lanes = 4096 }},
-		{"SpeedWindow=0s: must be above 0", func(s *setting.All) { s.SpeedWindow = 0 }, func(s *setting.All) { s.SpeedWindow = 1 }},
-		{"SpeedWindow=-1ns: must be above 0", func(s *setting.All) { s.SpeedWindow = -1 }, func(s *setting.All) { s.SpeedWindow = 1 }},
+		{"SpeedWindow=0s: must be above 0", func(s *setting.All) {
+			s.SpeedWindow = 0
+		}, func(s *setting.All) { s.SpeedWindow = 1 }},
+		{"SpeedWindow=-1ns: must be above 0", func(s *setting.All) {
+			s.SpeedWindow = -1
+		}, func(s *setting.All) { s.SpeedWindow = 1 }},
 		{
 			"at most DedupeWindow, 24h0m0s", func(s *setting.All) { s.SpeedWindow = s.DedupeWindow + 1 },
 			func(s *setting.All) { s.SpeedWindow = s.DedupeWindow },
 		},
 		{"ClockMargin=-1ns", func(s *setting.All) { s.ClockMargin = -1 }, func(s *setting.All) { s.ClockMargin = 0 }},
 		{"ClockUnit=-1ns", func(s *setting.All) { s.ClockUnit = -1 }, func(s *setting.All) { s.ClockUnit = 0 }},
-		{"CommitWithin=0s: must be above 0", func(s *setting.All) { s.CommitWithin = 0 }, func(s *setting.All) { s.CommitWithin = 1 }},
+		{"CommitWithin=0s: must be above 0", func(s *setting.All) {
+			s.CommitWithin = 0
+		}, func(s *setting.All) { s.CommitWithin = 1 }},
 		{
-			"CommitWithin=20.000000001s: must be above 0 and at most 20s", func(s *setting.All) { s.CommitWithin = 20*time.Second + 1 },
+			"CommitWithin=20.000000001s: must be above 0 and at most 20s", func(s *setting.All) {
+				s.CommitWithin = 20*time.Second + 1
+			},
 			func(s *setting.All) { s.CommitWithin = 20 * time.Second },
 		},
 		{
-			"SealDelay=40s: must be at least CommitWithin + ClockMargin + 1s, 41s", func(s *setting.All) { s.SealDelay = 40 * time.Second },
+			"SealDelay=40s: must be at least CommitWithin + ClockMargin + 1s, 41s", func(s *setting.All) {
+				s.SealDelay = 40 * time.Second
+			},
 			func(s *setting.All) { s.SealDelay = 41 * time.Second },
 		},
 		{
-			"SealDelay=1m0s: must be at least CommitWithin + ClockMargin + 1s, 1m1s", func(s *setting.All) { s.ClockMargin = 50 * time.Second },
+			"SealDelay=1m0s: must be at least CommitWithin + ClockMargin + 1s, 1m1s", func(s *setting.All) {
+				s.ClockMargin = 50 * time.Second
+			},
 			func(s *setting.All) { s.ClockMargin = 49 * time.Second },
 		},
 		{
-			"SealDelay=39s: must be at least CommitWithin + ClockMargin + 0s, 40s", func(s *setting.All) { s.ClockUnit, s.SealDelay = 0, 39*time.Second },
+			"SealDelay=39s: must be at least CommitWithin + ClockMargin + 0s, 40s", func(s *setting.All) {
+				s.ClockUnit, s.SealDelay = 0, 39*time.Second
+			},
 			func(s *setting.All) { s.ClockUnit, s.SealDelay = 0, 40*time.Second },
 		},
 		{"BatchEvery=0s", func(s *setting.All) { s.BatchEvery = 0 }, func(s *setting.All) { s.BatchEvery = 1 }},
-		{"Lookback=59s", func(s *setting.All) { s.Lookback = 59 * time.Second }, func(s *setting.All) { s.Lookback = time.Minute }},
+		{"Lookback=59s", func(s *setting.All) {
+			s.Lookback = 59 * time.Second
+		}, func(s *setting.All) { s.Lookback = time.Minute }},
 		{"SweepAfter=-1ns", func(s *setting.All) { s.SweepAfter = -1 }, func(s *setting.All) { s.SweepAfter = 0 }},
 		{"PublishTime=-1ns", func(s *setting.All) { s.PublishTime = -1 }, func(s *setting.All) { s.PublishTime = 0 }},
 		{
-			"MaxStreamAge=59m59s: must be at least SpeedWindow, 1h0m0s", func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour-time.Second },
+			"MaxStreamAge=59m59s: must be at least SpeedWindow, 1h0m0s", func(s *setting.All) {
+				s.StreamRetention, s.MaxStreamAge = 1, time.Hour-time.Second
+			},
 			func(s *setting.All) { s.StreamRetention, s.MaxStreamAge = 1, time.Hour },
 		},
 		{
-			"MaxStreamAge=72h0m0s: must be at least Slot + SealDelay + 2 x SweepAfter, 72h6m0s", func(s *setting.All) { s.SweepAfter = 36 * time.Hour },
+			"MaxStreamAge=72h0m0s: must be at least Slot + SealDelay + 2 x SweepAfter, 72h6m0s", func(s *setting.All) {
+				s.SweepAfter = 36 * time.Hour
+			},
 			func(s *setting.All) { s.SweepAfter = 36*time.Hour - 3*time.Minute },
 		},
 		{
-			"MaxStreamAge=71h59m59s: must be at least StreamRetention, 72h0m0s", func(s *setting.All) { s.MaxStreamAge = 72*time.Hour - time.Second },
+			"MaxStreamAge=71h59m59s: must be at least StreamRetention, 72h0m0s", func(s *setting.All) {
+				s.MaxStreamAge = 72*time.Hour - time.Second
+			},
 			func(s *setting.All) { s.MaxStreamAge = 72 * time.Hour },
 		},
-		{"StreamRetention=0s", func(s *setting.All) { s.StreamRetention = 0 }, func(s *setting.All) { s.StreamRetention = 1 }},
-		{"QueueRetention=-1ns", func(s *setting.All) { s.QueueRetention = -1 }, func(s *setting.All) { s.QueueRetention = 0 }},
+		{"StreamRetention=0s", func(s *setting.All) {
+			s.StreamRetention = 0
+		}, func(s *setting.All) { s.StreamRetention = 1 }},
+		{"QueueRetention=-1ns", func(s *setting.All) {
+			s.QueueRetention = -1
+		}, func(s *setting.All) { s.QueueRetention = 0 }},
 		{
 			"SpeedRetain=72h0m0s: must be above StreamRetention", func(s *setting.All) { s.SpeedRetain = s.StreamRetention },
 			func(s *setting.All) { s.SpeedRetain = s.StreamRetention + 1 },
@@ -85,7 +111,9 @@ func TestCheck(t *testing.T) {
 		},
 		{"RunBytes=0", func(s *setting.All) { s.RunBytes = 0 }, func(s *setting.All) { s.RunBytes = 1 }},
 		{"ReplayBytes=0", func(s *setting.All) { s.ReplayBytes = 0 }, func(s *setting.All) { s.ReplayBytes = 1 }},
-		{"ReplayTickBytes=-1", func(s *setting.All) { s.ReplayTickBytes = -1 }, func(s *setting.All) { s.ReplayTickBytes = 0 }},
+		{"ReplayTickBytes=-1", func(s *setting.All) {
+			s.ReplayTickBytes = -1
+		}, func(s *setting.All) { s.ReplayTickBytes = 0 }},
 		{"MaxBody=0", func(s *setting.All) { s.MaxBody = 0 }, func(s *setting.All) { s.MaxBody = 1 }},
 		{"MaxRows=0", func(s *setting.All) { s.MaxRows = 0 }, func(s *setting.All) { s.MaxRows = 1 }},
 		{"PublishTries=0", func(s *setting.All) { s.PublishTries = 0 }, func(s *setting.All) { s.PublishTries = 1 }},
@@ -187,7 +215,8 @@ func TestOpenLayoutErrors(t *testing.T) {
 
 // TestClock: a part whose clock is off by more than the margin, and the second that the store may hide, does not start.
 func TestClock(t *testing.T) {
-	for off, ok := range map[time.Duration]bool{0: true, 31 * time.Second: true, 31*time.Second + 1: false, -31*time.Second - 1: false} {
+	for off, ok := range map[time.Duration]bool{0: true, 31 * time.Second: true, 31*time.Second + 1: false,
+		-31*time.Second - 1: false} {
 		store := &memory.Archive{Now: func() time.Time { return now().Add(off) }}
 		if _, err := setting.Default().OpenLayout(t.Context(), store, "s", key(), now); errors.Is(
 			err, clock.ErrMargin,

@@ -21,7 +21,8 @@ func lookup(values map[string]string) setting.Lookup {
 
 func TestSpellings(t *testing.T) {
 	for name, want := range map[string][2]string{
-		"Slot": {"SLOT", "--slot"}, "CommitWithin": {"COMMIT_WITHIN", "--commit-within"}, "ReplayTickBytes": {"REPLAY_TICK_BYTES", "--replay-tick-bytes"},
+		"Slot": {"SLOT", "--slot"}, "CommitWithin": {"COMMIT_WITHIN", "--commit-within"},
+		"ReplayTickBytes": {"REPLAY_TICK_BYTES", "--replay-tick-bytes"},
 	} {
 		if got := [2]string{setting.Variable(name), setting.Flag(name)}; got != want {
 			t.Errorf("%s is spelled %q, want %q", name, got, want)
@@ -79,7 +80,8 @@ func TestReadChecks(t *testing.T) {
 			"SEAL_DELAY=1s: must be at least COMMIT_WITHIN + CLOCK_MARGIN + 1s, 41s: " +
 				"otherwise batch could cover a slot while ingest still puts events into it",
 		},
-		{map[string]string{"AUDIT_EVERY": "15m"}, "AUDIT_EVERY=15m0s: must be above 15m0s, so that an audit ends before the next is due"},
+		{map[string]string{"AUDIT_EVERY": "15m"},
+			"AUDIT_EVERY=15m0s: must be above 15m0s, so that an audit ends before the next is due"},
 		{map[string]string{"SLOT": "7m", "LANES": "0"}, "SLOT: invalid slot length"},
 	} {
 		_, err := setting.Read(lookup(c.values))
@@ -93,8 +95,10 @@ func TestReadChecks(t *testing.T) {
 // it does not name.
 func TestRulesNameWhatTheyLookAt(t *testing.T) {
 	broken := setting.All{ // every rule, as far as that goes
-		Lanes: -1, SpeedWindow: -1, DedupeWindow: -2, ClockMargin: -1, ClockUnit: -3, CommitWithin: -1, SealDelay: -time.Hour, BatchEvery: -1,
-		Lookback: -2 * time.Hour, SweepAfter: -1, PublishTime: -1, MaxStreamAge: -24 * time.Hour, StreamRetention: -1, QueueRetention: -1, SpeedRetain: -2, RetainFor: -1, ConfirmWithin: -1,
+		Lanes: -1, SpeedWindow: -1, DedupeWindow: -2, ClockMargin: -1, ClockUnit: -3, CommitWithin: -1, SealDelay: -time.Hour,
+		BatchEvery: -1,
+		Lookback:   -2 * time.Hour, SweepAfter: -1, PublishTime: -1, MaxStreamAge: -24 * time.Hour, StreamRetention: -1,
+		QueueRetention: -1, SpeedRetain: -2, RetainFor: -1, ConfirmWithin: -1,
 		DropGrace: -1, ReplayTickBytes: -1, ShadowPercent: -1, KeyGrace: -1,
 	}
 	lines := strings.Split(broken.Check().Error(), "\n")

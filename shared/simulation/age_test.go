@@ -98,7 +98,8 @@ func TestRedrivenDeadLetters(t *testing.T) {
 	for _, c := range []struct {
 		age time.Duration
 		ok  bool
-	}{{simulation.MaxStreamAge - time.Minute, true}, {2 * time.Minute, false}, {simulation.Settings().RetainSeen(), false}} {
+	}{{simulation.MaxStreamAge - time.Minute, true}, {2 * time.Minute, false},
+		{simulation.Settings().RetainSeen(), false}} {
 		w.Wait(c.age)
 		w.Restart()
 		more := send(uint64(c.age), int(c.age/time.Second)+10_000, 4) // with which what has expired goes

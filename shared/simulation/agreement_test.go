@@ -12,8 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// TestAgreement: the merged answer is the same wherever the horizon stands. Events come over several slots; then batch takes over one slot
-// after the other, and at each horizon every answer equals the oracle's.
+// TestAgreement: the merged answer is the same wherever the horizon stands. Events come over several slots; then batch
+// takes over one slot after the other, and at each horizon every answer equals the oracle's.
 func TestAgreement(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
@@ -52,8 +52,8 @@ func TestAgreement(t *testing.T) {
 	})
 }
 
-// allExact says whether every row of the view of everything is exact. The events' hour ends later than the simulated day's first minutes, so
-// time has to pass first.
+// allExact says whether every row of the view of everything is exact. The events' hour ends later than the simulated
+// day's first minutes, so time has to pass first.
 func allExact(ctx context.Context, w *simulation.World) error {
 	w.Wait(2 * time.Hour)
 	if err := tick(w); err != nil {
@@ -74,7 +74,8 @@ func allExact(ctx context.Context, w *simulation.World) error {
 	return w.Check(ctx)
 }
 
-// TestTakeover follows one row from speed to batch: its parts, what it says of itself, and that its values never change.
+// TestTakeover follows one row from speed to batch: its parts, what it says of itself, and that its values never
+// change.
 func TestTakeover(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -87,7 +88,8 @@ func TestTakeover(t *testing.T) {
 	before := ask(t, w)
 	for _, row := range before.Data {
 		if row.Exact || row.Parts.Batch != nil || row.Parts.Speed == nil {
-			t.Errorf("row %s before batch: exact %v, parts %+v; want it from speed alone and not exact", row.Start, row.Exact, row.Parts)
+			t.Errorf("row %s before batch: exact %v, parts %+v; want it from speed alone and not exact", row.Start, row.Exact,
+				row.Parts)
 		}
 	}
 	if err := steps(wait(simulation.Slot+simulation.SealDelay), tick)(w); err != nil {

@@ -45,7 +45,8 @@ func allServe(w *simulation.World) (bool, error) {
 	return len(views) > 0, err
 }
 
-// TestFirstEventIsLive: on a stack that is new the first tick makes answers live from the first event on; no slot has to begin first.
+// TestFirstEventIsLive: on a stack that is new the first tick makes answers live from the first event on; no slot has
+// to begin first.
 func TestFirstEventIsLive(t *testing.T) {
 	w, err := newWorld(1)
 	if err != nil {
@@ -88,9 +89,9 @@ var (
 	}
 )
 
-// TestAnnouncement interrupts the tick that announces the views at each of its calls, with events that come meanwhile, with time that
-// passes, with another tick, on a stack that is new and on one that has events: from when a view serves, no event is missing from its
-// answers.
+// TestAnnouncement interrupts the tick that announces the views at each of its calls, with events that come meanwhile,
+// with time that passes, with another tick, on a stack that is new and on one that has events: from when a view serves,
+// no event is missing from its answers.
 func TestAnnouncement(t *testing.T) {
 	late := 0
 	calls := callsOf(4, "catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List")

@@ -14,8 +14,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// onCall runs do right before a call, once; the function that makes the call is frozen meanwhile. The result tells how do went, and takes
-// the hook out. When the function never makes the call, do does not run, and the result is nil.
+// onCall runs do right before a call, once; the function that makes the call is frozen meanwhile. The result tells how
+// do went, and takes the hook out. When the function never makes the call, do does not run, and the result is nil.
 func onCall(w *simulation.World, at call, do func() error) func() error {
 	var err error
 	before := 0 // calls of the name that were made
@@ -36,10 +36,11 @@ func onCall(w *simulation.World, at call, do func() error) func() error {
 	}
 }
 
-// TestTwoBatches: the scheduler fires twice. One batch function is frozen at any of its calls while another does the whole work, and another
-// whole run after it; then the first goes on. It may lose; nothing goes wrong.
+// TestTwoBatches: the scheduler fires twice. One batch function is frozen at any of its calls while another does the
+// whole work, and another whole run after it; then the first goes on. It may lose; nothing goes wrong.
 func TestTwoBatches(t *testing.T) {
-	for _, name := range []string{"archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView", "catalog.View", "base.Load", "base.Put"} {
+	for _, name := range []string{"archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView",
+		"catalog.View", "base.Load", "base.Put"} {
 		for n := range 12 {
 			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
 				if err := playTwoBatches(name, n); err != nil {
@@ -56,7 +57,8 @@ func playTwoBatches(name string, n int) error {
 	if err != nil {
 		return err
 	}
-	if err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, send(2, 20, 20), send(1, 0, 5), deliver, wait(time.Minute))(w); err != nil {
+	if err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, send(2, 20, 20), send(1, 0, 5), deliver,
+		wait(time.Minute))(w); err != nil {
 		return err
 	}
 	first := w.Batch
@@ -82,8 +84,8 @@ func playTwoBatches(name string, n int) error {
 	return w.Check(ctx)
 }
 
-// TestDuplicates: sending everything again, in another order and in other requests, changes no answer after batch, within the window and, for
-// a view that is built later, over all history.
+// TestDuplicates: sending everything again, in another order and in other requests, changes no answer after batch,
+// within the window and, for a view that is built later, over all history.
 func TestDuplicates(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -91,7 +93,10 @@ func TestDuplicates(t *testing.T) {
 		t.Fatal(err)
 	}
 	events := purchases(1, 0, 60)
-	if err := steps(serve, func(w *simulation.World) error { _, err := w.Send(ctx, events...); return err }, deliver, wait(time.Minute), tick)(w); err != nil {
+	if err := steps(serve, func(w *simulation.World) error {
+		_, err := w.Send(ctx, events...)
+		return err
+	}, deliver, wait(time.Minute), tick)(w); err != nil {
 		t.Fatal(err)
 	}
 	before := values(t, w)
@@ -123,7 +128,8 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// TestDedupeWindow: an identity counts again once its copies lie further apart than the window, and a chain of copies within it never ends.
+// TestDedupeWindow: an identity counts again once its copies lie further apart than the window, and a chain of copies
+// within it never ends.
 func TestDedupeWindow(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
@@ -167,7 +173,8 @@ func TestDedupeWindow(t *testing.T) {
 	}
 }
 
-// TestLateObject: an object that lands in a slot which batch has claimed joins the next run, and is counted as a late object.
+// TestLateObject: an object that lands in a slot which batch has claimed joins the next run, and is counted as a late
+// object.
 func TestLateObject(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -220,7 +227,8 @@ func TestLateObject(t *testing.T) {
 	}
 }
 
-// TestBacklog: batch has stood still for long, and catches up by several runs of bounded size; the answers are as if it had not.
+// TestBacklog: batch has stood still for long, and catches up by several runs of bounded size; the answers are as if it
+// had not.
 func TestBacklog(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -252,7 +260,8 @@ func TestBacklog(t *testing.T) {
 	}
 }
 
-// TestRebuild: a view that is registered when the archive has history already is built over all of it, and agrees with one that advanced.
+// TestRebuild: a view that is registered when the archive has history already is built over all of it, and agrees with
+// one that advanced.
 func TestRebuild(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -263,7 +272,8 @@ func TestRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	for i := range 6 {
-		if err := steps(send(uint64(i), i*10, 10), send(uint64(i), i*10, 3), deliver, wait(time.Minute), tick)(w); err != nil {
+		if err := steps(send(uint64(i), i*10, 10), send(uint64(i), i*10, 3), deliver, wait(time.Minute),
+			tick)(w); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -296,7 +306,8 @@ func TestDeploy(t *testing.T) {
 	if err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick)(w); err != nil {
 		t.Fatal(err)
 	}
-	added := strings.Replace(simulation.Views, "- name: everything", "- name: added\n    key: {}\n    window: 1h\n    aggregates:\n      events: count()\n  - name: everything", 1)
+	added := strings.Replace(simulation.Views, "- name: everything",
+		"- name: added\n    key: {}\n    window: 1h\n    aggregates:\n      events: count()\n  - name: everything", 1)
 	if err := w.Deploy(added); err != nil {
 		t.Fatal(err)
 	}
@@ -305,14 +316,16 @@ func TestDeploy(t *testing.T) {
 	}
 	answer, err := w.Ask(ctx, "added", "")
 	if err != nil || len(answer.Data) != 2 || len(answer.Warnings) != 1 {
-		t.Errorf("the added view answers %d rows with warnings %q, %v; want 2 rows, and a warning that it is new", len(answer.Data), answer.Warnings, err)
+		t.Errorf("the added view answers %d rows with warnings %q, %v; want 2 rows, and a warning that it is new",
+			len(answer.Data), answer.Warnings, err)
 	}
 	// Once the horizon has passed the slot from which speed folds it, the view serves.
 	if err := steps(wait(5*simulation.Slot), tick, send(2, 20, 20), deliver)(w); err != nil {
 		t.Fatal(err)
 	}
 	answer, err = w.Ask(ctx, "added", "")
-	if err != nil || len(answer.Warnings) != 0 || fmt.Sprint(valuesOf(answer, "events")) != fmt.Sprint(valuesOf(ask(t, w), "events")) {
+	if err != nil || len(answer.Warnings) != 0 ||
+		fmt.Sprint(valuesOf(answer, "events")) != fmt.Sprint(valuesOf(ask(t, w), "events")) {
 		t.Errorf("the added view answers %+v, %v; want what the view of everything counts", answer, err)
 	}
 }
@@ -329,7 +342,8 @@ func valuesOf(answer present.Answer, name string) []string {
 	return all
 }
 
-// TestCost counts what a run asks of the stores: it grows with the objects and pages of the run, not with what has been before.
+// TestCost counts what a run asks of the stores: it grows with the objects and pages of the run, not with what has been
+// before.
 func TestCost(t *testing.T) {
 	w, err := newWorld(1)
 	if err != nil {

@@ -28,8 +28,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// The benchmarks of the layers, over memory: what they leave out is the stores. Events are shaped like the sample's, about 400 bytes; pages
-// follow a Zipf distribution over 5,000 paths, times are spread over a day.
+// The benchmarks of the layers, over memory: what they leave out is the stores. Events are shaped like the sample's,
+// about 400 bytes; pages follow a Zipf distribution over 5,000 paths, times are spread over a day.
 
 const pageViews = `
 views:
@@ -112,7 +112,8 @@ func settings() setting.All {
 
 func (r *rig) system() *system.System {
 	s, err := system.New(system.Stores{
-		Archive: r.archive, Stream: r.stream, Queue: &memory.Queue{}, Catalog: r.catalog, Base: r.base, Speed: r.items, Seen: r.seen, Programs: r.programs,
+		Archive: r.archive, Stream: r.stream, Queue: &memory.Queue{}, Catalog: r.catalog, Base: r.base, Speed: r.items,
+		Seen: r.seen, Programs: r.programs,
 	}, settings(), setting.Host{
 		Layout: r.layout, Codec: r.codec, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0),
 		Now: r.clock, NewULID: r.id, Log: slog.New(slog.DiscardHandler),
@@ -139,7 +140,8 @@ func (r *rig) body(first int) []byte {
 			`"client":"83.149.%d.%d","method":"GET","path":"/presentations/page-%04d/images/kibana-search.png","status":%d,"bytes":%d,`+
 			`"referrer":"http://example.com/presentations/logstash-monitorama-2013/","agent":"Mozilla/5.0 (Macintosh; Intel Mac OS X 10_9_1) `+
 			`AppleWebKit/537.36 (KHTML, like Gecko) Chrome/32.0.1700.77 Safari/537.36"}}`+"\n",
-			first+i, at.Format(time.RFC3339), r.random.IntN(256), r.random.IntN(256), zipf.Uint64(), []int{200, 200, 304, 404}[r.random.IntN(4)],
+			first+i, at.Format(time.RFC3339), r.random.IntN(256), r.random.IntN(256), zipf.Uint64(),
+			[]int{200, 200, 304, 404}[r.random.IntN(4)],
 			r.random.IntN(300_000))
 	}
 	return out
@@ -172,7 +174,8 @@ func BenchmarkIngest(b *testing.B) {
 func BenchmarkSpeed(b *testing.B) {
 	r := newRig(b)
 	r.register(b)
-	if _, err := r.ingest().Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(0)}); err != nil {
+	if _, err := r.ingest().Accept(b.Context(),
+		ingest.Request{ContentType: "application/x-ndjson", Body: r.body(0)}); err != nil {
 		b.Fatal(err)
 	}
 	var records []stream.Record
@@ -203,14 +206,16 @@ func (r *rig) register(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch is one run over 200 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the base items.
+// BenchmarkBatch is one run over 200 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the
+// base items.
 func BenchmarkBatch(b *testing.B) {
 	r := newRig(b)
 	start := r.now
 	r.now = start.Add(24 * time.Hour)
 	in := r.ingest()
 	for i := range requests {
-		if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(i * requestEvents)}); err != nil {
+		if _, err := in.Accept(b.Context(),
+			ingest.Request{ContentType: "application/x-ndjson", Body: r.body(i * requestEvents)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -231,13 +236,14 @@ func BenchmarkBatch(b *testing.B) {
 	perEvent(b, requests*requestEvents)
 }
 
-// BenchmarkBatchFold is what a run does to every event, without finding duplicates and without writing: get, decompress, scan, hash the identity,
-// fold, on all cores, and merge.
+// BenchmarkBatchFold is what a run does to every event, without finding duplicates and without writing: get,
+// decompress, scan, hash the identity, fold, on all cores, and merge.
 func BenchmarkBatchFold(b *testing.B) {
 	r := newRig(b)
 	in := r.ingest()
 	for i := range requests {
-		if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(i * requestEvents)}); err != nil {
+		if _, err := in.Accept(b.Context(),
+			ingest.Request{ContentType: "application/x-ndjson", Body: r.body(i * requestEvents)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -317,7 +323,8 @@ func BenchmarkQuery(b *testing.B) {
 	}
 	r.now = r.now.Add(time.Hour)
 	tickAll(b, r)
-	if _, err := in.Accept(b.Context(), ingest.Request{ContentType: "application/x-ndjson", Body: r.body(requestEvents)}); err != nil {
+	if _, err := in.Accept(b.Context(),
+		ingest.Request{ContentType: "application/x-ndjson", Body: r.body(requestEvents)}); err != nil {
 		b.Fatal(err)
 	}
 	fast := r.speed()

@@ -13,7 +13,8 @@ import (
 
 var errCrash = errors.New("the function was killed here")
 
-// crash makes the n-th call of the named contracts the last that a function makes: it is lost, or its answer is, and every later call fails.
+// crash makes the n-th call of the named contracts the last that a function makes: it is lost, or its answer is, and
+// every later call fails.
 type crash struct {
 	at      int
 	applied bool
@@ -38,11 +39,13 @@ func (c *crash) hook(call memory.Call) memory.Fault {
 }
 
 func (c *crash) install(w *simulation.World) {
-	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook, w.Seen.Hook = c.hook, c.hook, c.hook, c.hook, c.hook, c.hook, c.hook
+	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook = c.hook, c.hook, c.hook, c.hook
+	w.Base.Hook, w.Items.Hook, w.Seen.Hook = c.hook, c.hook, c.hook
 }
 
 func uninstall(w *simulation.World) {
-	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook, w.Base.Hook, w.Items.Hook, w.Seen.Hook = nil, nil, nil, nil, nil, nil, nil
+	w.Archive.Hook, w.Stream.Hook, w.Queue.Hook, w.Catalog.Hook = nil, nil, nil, nil
+	w.Base.Hook, w.Items.Hook, w.Seen.Hook = nil, nil, nil
 }
 
 // story is a history with one act that can crash anywhere.
@@ -54,19 +57,22 @@ type story struct {
 	must   []string                      // calls that the act makes
 }
 
-// TestCrashAnywhere kills each function before and after every call it makes to the world, once and again at the same call when a new one does the
-// work, lets a last one do it, and checks every answer. It also loses each single call, and each single answer, without killing the function.
+// TestCrashAnywhere kills each function before and after every call it makes to the world, once and again at the same
+// call when a new one does the work, lets a last one do it, and checks every answer. It also loses each single call,
+// and each single answer, without killing the function.
 func TestCrashAnywhere(t *testing.T) {
 	points := 0
 	for _, s := range stories() {
 		t.Run(s.name, func(t *testing.T) {
 			boundaries := countCalls(t, s)
 			for at := range boundaries {
-				for _, c := range []crash{{at: at}, {at: at, applied: true}, {at: at, only: true}, {at: at, only: true, applied: true}} {
+				for _, c := range []crash{{at: at}, {at: at, applied: true}, {at: at, only: true},
+					{at: at, only: true, applied: true}} {
 					for times := 1; times <= 2; times++ {
 						c.watched = func(memory.Call) bool { return true }
 						if err := play(s, c, times); err != nil {
-							t.Fatalf("call %d of %d, applied %v, function lives on %v, %d times: %v", at, boundaries, c.applied, c.only, times, err)
+							t.Fatalf("call %d of %d, applied %v, function lives on %v, %d times: %v", at, boundaries, c.applied, c.only,
+								times, err)
 						}
 						points++
 					}

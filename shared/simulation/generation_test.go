@@ -56,7 +56,8 @@ func (w life) goOn(t *testing.T, slots, from int) {
 	t.Helper()
 	for i := range 2 * slots {
 		at := from + 10*i
-		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2), tick)(w.World); err != nil {
+		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2),
+			tick)(w.World); err != nil {
 			t.Fatalf("step %d: %v", i, err)
 		}
 		if err := w.Check(context.Background()); err != nil {

@@ -33,12 +33,14 @@ func replay(w *simulation.World) error {
 // turn is what the schedule does in its time.
 var turn = steps(tick, sweep, republish, replay)
 
-// goOnWithReplay lets life go on for some slots: events come, copies too, every function has its turn, and every answer is right after each step.
+// goOnWithReplay lets life go on for some slots: events come, copies too, every function has its turn, and every answer
+// is right after each step.
 func (w life) goOnWithReplay(t *testing.T, slots, from int) {
 	t.Helper()
 	for i := range 2 * slots {
 		at := from + 10*i
-		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2), turn)(w.World); err != nil {
+		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2),
+			turn)(w.World); err != nil {
 			t.Fatalf("step %d: %v", i, err)
 		}
 		if err := w.Check(context.Background()); err != nil {
@@ -47,8 +49,8 @@ func (w life) goOnWithReplay(t *testing.T, slots, from int) {
 	}
 }
 
-// needed is how many slots it takes until a Kappa generation serves: it is live from two slots on, that slot has to be sealed, and what came right before
-// it has to be swept.
+// needed is how many slots it takes until a Kappa generation serves: it is live from two slots on, that slot has to be
+// sealed, and what came right before it has to be swept.
 const needed = 9
 
 // isKappa says whether a Kappa generation of by_user serves.
@@ -60,8 +62,8 @@ func isKappa(t *testing.T, w *simulation.World) bool {
 // check is an act that checks every answer.
 func check(w *simulation.World) error { return w.Check(context.Background()) }
 
-// TestReplayKilled: replay is killed before and after every call it makes, and again at the same call when a new one goes on; the next one brings in what
-// is left, and lets the view serve. No answer is wrong on the way.
+// TestReplayKilled: replay is killed before and after every call it makes, and again at the same call when a new one
+// goes on; the next one brings in what is left, and lets the view serve. No answer is wrong on the way.
 func TestReplayKilled(t *testing.T) {
 	before := func(w *simulation.World) error {
 		deliver := once()
@@ -78,11 +80,13 @@ func TestReplayKilled(t *testing.T) {
 	}
 	boundaries := countCalls(t, s)
 	for at := range boundaries {
-		for _, c := range []crash{{at: at}, {at: at, applied: true}, {at: at, only: true}, {at: at, only: true, applied: true}} {
+		for _, c := range []crash{{at: at}, {at: at, applied: true}, {at: at, only: true},
+			{at: at, only: true, applied: true}} {
 			for times := 1; times <= 2 && (times == 1 || !c.only); times++ {
 				c.watched = func(memory.Call) bool { return true }
 				if err := play(s, c, times); err != nil {
-					t.Fatalf("call %d of %d, applied %v, replay lives on %v, %d times: %v", at, boundaries, c.applied, c.only, times, err)
+					t.Fatalf("call %d of %d, applied %v, replay lives on %v, %d times: %v", at, boundaries, c.applied, c.only, times,
+						err)
 				}
 			}
 		}
@@ -102,10 +106,14 @@ func checkSwitched(w *simulation.World) error {
 	return check(w)
 }
 
-// TestLambdaToKappaAndBack changes the architecture of a view there and back, and then to another Kappa definition: every answer is right on the way.
+// TestLambdaToKappaAndBack changes the architecture of a view there and back, and then to another Kappa definition:
+// every answer is right on the way.
 func TestLambdaToKappaAndBack(t *testing.T) {
 	w := running(t)
-	for i, deploy := range []func(*simulation.World) error{deployKappa(0), deploy(0), deployKappa(0), deployKappa(1), deploy(1)} {
+	changes := []func(*simulation.World) error{
+		deployKappa(0), deploy(0), deployKappa(0), deployKappa(1), deploy(1),
+	}
+	for i, deploy := range changes {
 		before := serves(t, w.World)
 		if err := deploy(w.World); err != nil {
 			t.Fatal(err)
@@ -120,10 +128,14 @@ func TestLambdaToKappaAndBack(t *testing.T) {
 	}
 }
 
-// TestChangeDuringReplay: a Kappa definition that is on its way is given up for another one, however far it has come; what it leaves is deleted.
+// TestChangeDuringReplay: a Kappa definition that is on its way is given up for another one, however far it has come;
+// what it leaves is deleted.
 func TestChangeDuringReplay(t *testing.T) {
+	changes := map[string]func(*simulation.World) error{
+		"another Kappa": deployKappa(1), "Lambda": deploy(2), "back": deploy(0),
+	}
 	for slots := 0; slots < needed; slots += 2 {
-		for name, next := range map[string]func(*simulation.World) error{"another Kappa": deployKappa(1), "Lambda": deploy(2), "back": deploy(0)} {
+		for name, next := range changes {
 			t.Run(fmt.Sprintf("after %d slots to %s", slots, name), func(t *testing.T) {
 				t.Parallel()
 				w := running(t)
@@ -182,7 +194,8 @@ func changedToKappa(t *testing.T) life {
 	}
 	for i := range 2 * needed {
 		at := 1000 + 10*i
-		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2), turn)(w.World); err != nil {
+		if err := steps(send(uint64(at), at, 6), send(uint64(at), at, 2), w.deliver, wait(simulation.Slot/2),
+			turn)(w.World); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -207,14 +220,15 @@ func freezings() (all []frozen) {
 	for _, at := range callsOf(3, "catalog.Append", "base.Load", "base.Put", "catalog.View", "catalog.PutView") {
 		all = append(all, frozen{"batch", steps(), tick, at})
 	}
-	for _, at := range callsOf(3, "catalog.Runs", "catalog.View", "catalog.PutView", "catalog.Views", "speed.Load", "speed.Put") {
+	for _, at := range callsOf(3, "catalog.Runs", "catalog.View", "catalog.PutView", "catalog.Views", "speed.Load",
+		"speed.Put") {
 		all = append(all, frozen{"replay", tick, replay, at})
 	}
 	return all
 }
 
-// TestRollbackDuringARun: an operator goes back from Kappa to Lambda while batch is frozen in the middle of a run, or replay of a step:
-// once and again, at each of their calls. The one that wakes up undoes nothing; no answer is wrong.
+// TestRollbackDuringARun: an operator goes back from Kappa to Lambda while batch is frozen in the middle of a run, or
+// replay of a step: once and again, at each of their calls. The one that wakes up undoes nothing; no answer is wrong.
 func TestRollbackDuringARun(t *testing.T) {
 	rollback := refused(operate(operations.Rollback))
 	for c := range pairs(freezings(), [][]act{{rollback}, {rollback, rollback}}) {
@@ -254,7 +268,8 @@ func playRollback(t *testing.T, f frozen, rollbacks act) {
 	}
 }
 
-// TestRollback: a rollback from Kappa is one write, the definition that is deployed is held, and a second rollback is the way back; a rebuild ends the hold.
+// TestRollback: a rollback from Kappa is one write, the definition that is deployed is held, and a second rollback is
+// the way back; a rebuild ends the hold.
 func TestRollback(t *testing.T) {
 	w := changedToKappa(t)
 	if err := operate(operations.Rollback)(w.World); err != nil {
@@ -284,10 +299,11 @@ func TestRollback(t *testing.T) {
 	}
 }
 
-// TestTwoChangesAtOnce: two operators want different things at once: one is frozen at each of its calls while the other has its way. Both are answered; the
-// view is as one of them left it, or both; and no answer is wrong.
+// TestTwoChangesAtOnce: two operators want different things at once: one is frozen at each of its calls while the other
+// has its way. Both are answered; the view is as one of them left it, or both; and no answer is wrong.
 func TestTwoChangesAtOnce(t *testing.T) {
-	all := []operations.Operation{operations.Rebuild, operations.Rollback, operations.Drop, operations.Switch, operations.Abandon}
+	all := []operations.Operation{operations.Rebuild, operations.Rollback, operations.Drop, operations.Switch,
+		operations.Abandon}
 	for _, one := range all {
 		for _, other := range all {
 			for _, name := range []string{"catalog.View", "catalog.Head", "catalog.PutView"} {
@@ -307,8 +323,8 @@ func TestTwoChangesAtOnce(t *testing.T) {
 	}
 }
 
-// TestTwoVersionsOfBatchOneKappa: two versions of batch tick in turn, of which one wants a view to be Kappa: each undoes the other's announcement, no answer
-// is wrong, and the one that is left has its way.
+// TestTwoVersionsOfBatchOneKappa: two versions of batch tick in turn, of which one wants a view to be Kappa: each
+// undoes the other's announcement, no answer is wrong, and the one that is left has its way.
 func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 	w := running(t)
 	for i := range 6 {
@@ -330,12 +346,14 @@ func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 	}
 }
 
-// TestSwitchRacesAQuery: a query is frozen at each of its reads while the pointer moves from Lambda to Kappa or back, and while events are published and
-// applied. Its answer holds all that there was before, and nothing that there was not after.
+// TestSwitchRacesAQuery: a query is frozen at each of its reads while the pointer moves from Lambda to Kappa or back,
+// and while events are published and applied. Its answer holds all that there was before, and nothing that there was
+// not after.
 func TestSwitchRacesAQuery(t *testing.T) {
 	raced := 0
 	for _, from := range []string{"Lambda", "Kappa"} {
-		for _, name := range []string{"catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages"} {
+		for _, name := range []string{"catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots",
+			"speed.Pages"} {
 			for _, published := range []bool{true, false} {
 				t.Run(fmt.Sprintf("from %s at %s, published before the switch %v", from, name, published), func(t *testing.T) {
 					w := changedToKappa(t)
@@ -385,8 +403,10 @@ func raceQuery(t *testing.T, w life, name string, publish func(*simulation.World
 	if err := errors.Join(done(), check(w.World)); err != nil {
 		t.Fatal(err)
 	}
-	if after := count(); got < before || got > after || raced == 1 && (after == before || purchaser(t, w.World).Serving == pointer) {
-		t.Errorf("the answer counts %d, between %d before and %d after; what serves is %s", got, before, after, purchaser(t, w.World).Serving)
+	if after := count(); got < before || got > after || raced == 1 &&
+		(after == before || purchaser(t, w.World).Serving == pointer) {
+		t.Errorf("the answer counts %d, between %d before and %d after; what serves is %s", got, before, after,
+			purchaser(t, w.World).Serving)
 	}
 	return raced
 }

@@ -9,8 +9,9 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// TestPassedOver: a Kappa generation lags behind the head only while there is something to replay. Runs that have nothing for it batch passes it over, so
-// that an operator need not wait for replay to switch, or to go back; runs that have something it does not.
+// TestPassedOver: a Kappa generation lags behind the head only while there is something to replay. Runs that have
+// nothing for it batch passes it over, so that an operator need not wait for replay to switch, or to go back; runs that
+// have something it does not.
 func TestPassedOver(t *testing.T) {
 	ctx := context.Background()
 	w := running(t)

@@ -28,8 +28,9 @@ func (r *reader) wantQueued(t testing.TB, want int) {
 // late is by how much a request has to have arrived later to tell of another one.
 const late = simulation.CommitWithin + 2*(simulation.ClockMargin+time.Second)
 
-// TestSweepOfAnIngestWithASlowClock: requests of an ingest whose clock is slow wait in the stream behind one that arrived, by its stamp, later than they did.
-// That one tells nothing of them: of all that waits only the newest object is asked for.
+// TestSweepOfAnIngestWithASlowClock: requests of an ingest whose clock is slow wait in the stream behind one that
+// arrived, by its stamp, later than they did. That one tells nothing of them: of all that waits only the newest object
+// is asked for.
 func TestSweepOfAnIngestWithASlowClock(t *testing.T) {
 	r := newReader(t)
 	if err := send(1, 0, 20)(r.World); err != nil {
@@ -49,7 +50,8 @@ func TestSweepOfAnIngestWithASlowClock(t *testing.T) {
 	r.wantQueued(t, 1)
 }
 
-// TestSweepOfHalfARequestThatWaits: of a request that stands in two records of a lane, speed has read one. It tells nothing of the other.
+// TestSweepOfHalfARequestThatWaits: of a request that stands in two records of a lane, speed has read one. It tells
+// nothing of the other.
 func TestSweepOfHalfARequestThatWaits(t *testing.T) {
 	r := newReader(t)
 	var events []string
@@ -83,8 +85,9 @@ func TestSweepOfHalfARequestThatWaits(t *testing.T) {
 	r.wantQueued(t, 1)
 }
 
-// TestSweepWaitsForTheQueue: what was lost is known, and the republish queue has messages, behind which more would only wait. One object is queued all the
-// same, since a message may fail for hours; once the queue is empty, all the others are.
+// TestSweepWaitsForTheQueue: what was lost is known, and the republish queue has messages, behind which more would only
+// wait. One object is queued all the same, since a message may fail for hours; once the queue is empty, all the others
+// are.
 func TestSweepWaitsForTheQueue(t *testing.T) {
 	r := newReader(t)
 	for i := range 10 {
@@ -105,7 +108,8 @@ func TestSweepWaitsForTheQueue(t *testing.T) {
 	r.wantQueued(t, 0)
 }
 
-// TestProbesTakeTurns: the newest object of a quiet lane cannot be read, so that it never comes. The others are asked for in their turn, and come.
+// TestProbesTakeTurns: the newest object of a quiet lane cannot be read, so that it never comes. The others are asked
+// for in their turn, and come.
 func TestProbesTakeTurns(t *testing.T) {
 	r := newReader(t)
 	for i := range 5 {

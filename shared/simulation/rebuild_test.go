@@ -21,8 +21,9 @@ func (h *hiding) List(ctx context.Context, from, to archive.Key, limit int) ([]a
 	return slices.DeleteFunc(found, func(o archive.Object) bool { return o.Key == h.hidden }), date, err
 }
 
-// TestRebuildTakesInWhatIsMissing: an object that no run holds, and that is too old to be looked for, comes in when an operator has a view built anew: into
-// that view, and into all others by the same run. Until then answers lack it, and stay what they were.
+// TestRebuildTakesInWhatIsMissing: an object that no run holds, and that is too old to be looked for, comes in when an
+// operator has a view built anew: into that view, and into all others by the same run. Until then answers lack it, and
+// stay what they were.
 func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 	ctx := context.Background()
 	w := running(t)
@@ -69,7 +70,8 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 		t.Errorf("the last run is %+v, %v; want one late object", head, err)
 	}
 	v := purchaser(t, w.World)
-	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.LiveFrom != first.LiveFrom || v.Rebuild {
+	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.LiveFrom != first.LiveFrom ||
+		v.Rebuild {
 		t.Errorf("%+v serves after %+v; rebuild %t", g, first, v.Rebuild)
 	}
 	if old, ok := v.Generation(first.ID); !ok || old.State != lifecycle.Retained {
@@ -81,7 +83,8 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestRebuildWaitsForARun: what the archive holds is looked for before anything is built, by the next run; until then nothing begins.
+// TestRebuildWaitsForARun: what the archive holds is looked for before anything is built, by the next run; until then
+// nothing begins.
 func TestRebuildWaitsForARun(t *testing.T) {
 	ctx := context.Background()
 	w := running(t)

@@ -13,8 +13,9 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// TestRedelivery gives speed the records of each shard again and again: the same batch, a suffix, a half, batches cut anew, by the same
-// environment and by new ones. At least once comes every record; every answer equals the oracle's all along once it has.
+// TestRedelivery gives speed the records of each shard again and again: the same batch, a suffix, a half, batches cut
+// anew, by the same environment and by new ones. At least once comes every record; every answer equals the oracle's all
+// along once it has.
 func TestRedelivery(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
@@ -83,7 +84,8 @@ func redeliver(t *rapid.T, w *simulation.World, shards [][]stream.Record) {
 	}
 }
 
-// TestSpeedWindow: speed drops a copy that arrived within its window of an earlier one, whatever environment meets it, and counts it beyond.
+// TestSpeedWindow: speed drops a copy that arrived within its window of an earlier one, whatever environment meets it,
+// and counts it beyond.
 func TestSpeedWindow(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -114,7 +116,10 @@ func countCopies(t *testing.T, waits []time.Duration, environments string) strin
 	one := `{"specversion":"1.0","id":"1","source":"s","type":"visit","time":"2026-01-01T00:00:00Z","data":{}}`
 	all := []func(*simulation.World) error{serve}
 	for _, d := range append([]time.Duration{0}, waits...) {
-		all = append(all, wait(d), func(w *simulation.World) error { _, err := w.Send(context.Background(), one); return err })
+		all = append(all, wait(d), func(w *simulation.World) error {
+			_, err := w.Send(context.Background(), one)
+			return err
+		})
 		switch environments {
 		case "one environment":
 			all = append(all, deliver)
@@ -132,7 +137,8 @@ func countCopies(t *testing.T, waits []time.Duration, environments string) strin
 	return valuesOf(answer, "events")[0]
 }
 
-// TestFrozenTwin: a function is frozen before one of its writes, a twin does all of its work and more, and the first thaws and goes on.
+// TestFrozenTwin: a function is frozen before one of its writes, a twin does all of its work and more, and the first
+// thaws and goes on.
 func TestFrozenTwin(t *testing.T) {
 	for frozen := range 40 {
 		t.Run(fmt.Sprint(frozen), func(t *testing.T) {
@@ -173,8 +179,8 @@ func playTwin(frozen int) error {
 	return w.Check(ctx)
 }
 
-// TestMemoryReachesBack: a record that comes late, by the sweep, has a stamp further back than what the function remembers; a copy that another
-// environment has handled before that is found all the same.
+// TestMemoryReachesBack: a record that comes late, by the sweep, has a stamp further back than what the function
+// remembers; a copy that another environment has handled before that is found all the same.
 func TestMemoryReachesBack(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -182,8 +188,10 @@ func TestMemoryReachesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	deliver := once()
-	// The first copies; their second ones, which are archived and not streamed; then a new environment, which remembers an hour back from now.
-	if err := steps(serve, send(1, 0, 20), deliver, wait(50*time.Minute), lost(send(1, 0, 20)), wait(40*time.Minute))(w); err != nil {
+	// The first copies; their second ones, which are archived and not streamed; then a new environment, which remembers an
+	// hour back from now.
+	if err := steps(serve, send(1, 0, 20), deliver, wait(50*time.Minute), lost(send(1, 0, 20)),
+		wait(40*time.Minute))(w); err != nil {
 		t.Fatal(err)
 	}
 	w.Restart()
@@ -194,7 +202,8 @@ func TestMemoryReachesBack(t *testing.T) {
 	if err != nil || len(objects) != 3 {
 		t.Fatalf("%d objects, %v", len(objects), err)
 	}
-	if err := w.Republisher.Republish(ctx, stream.Republish{Object: string(objects[1].Key), Lanes: w.Republisher.Lanes()}); err != nil {
+	if err := w.Republisher.Republish(ctx,
+		stream.Republish{Object: string(objects[1].Key), Lanes: w.Republisher.Lanes()}); err != nil {
 		t.Fatal(err)
 	}
 	if err := deliver(w); err != nil {

@@ -15,11 +15,14 @@ import (
 
 // leaveOut deploys batch with a file that leaves by_user out. The world goes on checking the answers of all views.
 func leaveOut(w *simulation.World) {
-	w.Batch.Definitions = slices.DeleteFunc(slices.Clone(w.Batch.Definitions), func(d lifecycle.Definition) bool { return d.Name == "by_user" })
+	w.Batch.Definitions = slices.DeleteFunc(slices.Clone(w.Batch.Definitions), func(d lifecycle.Definition) bool {
+		return d.Name == "by_user"
+	})
 }
 
-// TestRetired: a view that the deployed file leaves out answers on, folded and applied as before. It is taken up again without a gap; or it is dropped when
-// it has been retired for long enough, and its entry stays. Deployed once more, it comes anew.
+// TestRetired: a view that the deployed file leaves out answers on, folded and applied as before. It is taken up again
+// without a gap; or it is dropped when it has been retired for long enough, and its entry stays. Deployed once more, it
+// comes anew.
 func TestRetired(t *testing.T) {
 	w := running(t)
 	before := purchaser(t, w.World)
@@ -67,13 +70,14 @@ func TestRetired(t *testing.T) {
 		}
 	}
 	w.goOn(t, 1, 700)
-	if v := purchaser(t, w.World); v.Retired != 0 || v.Serving == "" || v.Serving == before.Serving || v.Revision <= gone.Revision {
+	if v := purchaser(t, w.World); v.Retired != 0 || v.Serving == "" || v.Serving == before.Serving ||
+		v.Revision <= gone.Revision {
 		t.Errorf("deployed once more, the view is %+v", v)
 	}
 }
 
-// TestRetireInTurn: two versions of batch tick in turn, of which one leaves the view out. It is retired and taken up each time; nothing else comes of it,
-// however long it goes on.
+// TestRetireInTurn: two versions of batch tick in turn, of which one leaves the view out. It is retired and taken up
+// each time; nothing else comes of it, however long it goes on.
 func TestRetireInTurn(t *testing.T) {
 	w := running(t)
 	before := purchaser(t, w.World)
@@ -89,7 +93,8 @@ func TestRetireInTurn(t *testing.T) {
 	}
 }
 
-// TestRetireKilled: the tick that retires a view, or drops it, is killed at each of its writes, before it is applied and after. The next one goes on.
+// TestRetireKilled: the tick that retires a view, or drops it, is killed at each of its writes, before it is applied
+// and after. The next one goes on.
 func TestRetireKilled(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		for n := range 3 {

@@ -165,7 +165,8 @@ func stories() []story {
 		},
 		{
 			name: "batch, the switch",
-			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deploy(1), tick, send(2, 20, 20), deliver, wait(time.Minute),
+			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deploy(1), tick, send(2, 20, 20), deliver,
+				wait(time.Minute),
 				send(3, 40, 20), deliver),
 			act:   tick,
 			after: steps(send(4, 60, 20), deliver, wait(time.Minute), tick),
@@ -173,18 +174,21 @@ func stories() []story {
 		},
 		{
 			name: "batch, a generation that is dropped",
-			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deploy(1), tick, wait(time.Minute), tick, send(2, 20, 20), deliver,
+			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deploy(1), tick, wait(time.Minute), tick,
+				send(2, 20, 20), deliver,
 				wait(simulation.RetainFor), tick, wait(2*time.Minute)),
 			act:   tick,
 			after: steps(wait(time.Minute), tick),
 			must:  []string{"base.Drop", "catalog.PutView"},
 		},
 		{
-			name:   "sweep",
-			before: steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), lost(send(3, 40, 20)), deliver, wait(time.Minute), tick, wait(time.Minute)),
-			act:    sweep,
-			after:  steps(republish, deliver, sweep),
-			must:   []string{"catalog.Swept", "archive.Get", "seen.Newest", "catalog.Waits", "queue.Waiting", "queue.Enqueue", "catalog.PutWaits", "catalog.PutSwept"},
+			name: "sweep",
+			before: steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), lost(send(3, 40, 20)), deliver, wait(time.Minute), tick,
+				wait(time.Minute)),
+			act:   sweep,
+			after: steps(republish, deliver, sweep),
+			must: []string{"catalog.Swept", "archive.Get", "seen.Newest", "catalog.Waits", "queue.Waiting", "queue.Enqueue",
+				"catalog.PutWaits", "catalog.PutSwept"},
 		},
 	}
 }

@@ -31,14 +31,16 @@ func sweep(w *simulation.World) error {
 
 func republish(w *simulation.World) error { return w.Republish(context.Background()) }
 
-// TestSweep: events that were archived and never streamed are found once their run is old enough, and streamed; batch counts them in any case.
+// TestSweep: events that were archived and never streamed are found once their run is old enough, and streamed; batch
+// counts them in any case.
 func TestSweep(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), send(3, 40, 20), deliver, wait(simulation.Slot+simulation.SealDelay), tick)(w); err != nil {
+	if err := steps(serve, send(1, 0, 20), lost(send(2, 20, 20)), send(3, 40, 20), deliver,
+		wait(simulation.Slot+simulation.SealDelay), tick)(w); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Check(ctx); err != nil {
@@ -74,7 +76,8 @@ func TestSweepOfWhatWasSlow(t *testing.T) {
 		t.Fatal(err)
 	}
 	// The first request's records lie in the stream while speed stands still; batch takes over the slot; more events come.
-	if err := steps(serve, send(1, 0, 20), wait(time.Minute), tick, sweep, republish, send(2, 20, 20), deliver, deliver, sweep)(w); err != nil {
+	if err := steps(serve, send(1, 0, 20), wait(time.Minute), tick, sweep, republish, send(2, 20, 20), deliver, deliver,
+		sweep)(w); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Check(ctx); err != nil {
@@ -85,8 +88,8 @@ func TestSweepOfWhatWasSlow(t *testing.T) {
 	}
 }
 
-// TestSweepFindsHalfARequest: a lane's lines of one request stand in two records, of which the stream has one. The receipt of that one is none of the
-// other.
+// TestSweepFindsHalfARequest: a lane's lines of one request stand in two records, of which the stream has one. The
+// receipt of that one is none of the other.
 func TestSweepFindsHalfARequest(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -155,12 +158,14 @@ func dying(w *simulation.World) error {
 	return nil
 }
 
-// TestSweepWaitsForBatch: a run is real, and batch dies before it has applied it. A late object of that run, streamed now, would be passed over by speed,
-// being of a slot below the horizon, and its copy, which a client has sent again, be dropped as a duplicate of it: then nobody counted the event.
+// TestSweepWaitsForBatch: a run is real, and batch dies before it has applied it. A late object of that run, streamed
+// now, would be passed over by speed, being of a slot below the horizon, and its copy, which a client has sent again,
+// be dropped as a duplicate of it: then nobody counted the event.
 func TestSweepWaitsForBatch(t *testing.T) { sweepWaits(t, serve) }
 
-// TestSweepWaitsForTheFirstBuild: the same, and nothing of a view is built yet, so it does not answer. What is built first may have been planned before the
-// run was: streamed now, the run's late objects would show in its answers and be gone again until it has applied the run itself.
+// TestSweepWaitsForTheFirstBuild: the same, and nothing of a view is built yet, so it does not answer. What is built
+// first may have been planned before the run was: streamed now, the run's late objects would show in its answers and be
+// gone again until it has applied the run itself.
 func TestSweepWaitsForTheFirstBuild(t *testing.T) { sweepWaits(t, steps()) }
 
 // sweepWaits has batch die with a run that is real and not applied: the sweep leaves the run alone until it is.
@@ -200,8 +205,8 @@ func sweepWaits(t *testing.T, before func(*simulation.World) error) {
 	}
 }
 
-// TestBuildReachesTheHead: a batch function is frozen at any reading of the views, with the head in its hands that it has
-// read before; others make a run and die. What the first one then builds, the sweep may not have waited for, if it
+// TestBuildReachesTheHead: a batch function is frozen at any reading of the views, with the head in its hands that it
+// has read before; others make a run and die. What the first one then builds, the sweep may not have waited for, if it
 // appeared after the sweep had looked; so it is built up to the head as it is by then.
 func TestBuildReachesTheHead(t *testing.T) {
 	met := 0

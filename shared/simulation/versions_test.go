@@ -30,8 +30,9 @@ func (o *older) Definition(ctx context.Context, hash view.Hash) ([]byte, error) 
 	return text, err
 }
 
-// TestOldSpeedBeside: two versions of speed take turns while a deployment goes on. What both know both fold, and no answer tells which of them did. Once a
-// definition is there that the old one cannot run, it refuses every record, by name and before it has applied anything, and the new one has them all.
+// TestOldSpeedBeside: two versions of speed take turns while a deployment goes on. What both know both fold, and no
+// answer tells which of them did. Once a definition is there that the old one cannot run, it refuses every record, by
+// name and before it has applied anything, and the new one has them all.
 func TestOldSpeedBeside(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -43,8 +44,11 @@ func TestOldSpeedBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	seesLess := &older{Control: w.Catalog}
-	s, err := system.New(system.Stores{Archive: w.Archive, Catalog: seesLess, Speed: w.Items, Seen: w.Seen, Programs: &programs.Cache{}}, simulation.Settings(), setting.Host{
-		Layout: w.Speed.Layout, Codec: codec, Parallel: runner.Sequential, Workers: 1, Now: func() time.Time { return w.Clock },
+	s, err := system.New(system.Stores{Archive: w.Archive, Catalog: seesLess, Speed: w.Items, Seen: w.Seen,
+		Programs: &programs.Cache{}}, simulation.Settings(), setting.Host{
+		Layout: w.Speed.Layout, Codec: codec, Parallel: runner.Sequential, Workers: 1, Now: func() time.Time {
+			return w.Clock
+		},
 		Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -64,7 +68,8 @@ func TestOldSpeedBeside(t *testing.T) {
 			}
 			applied, report, err := old.Apply(ctx, records)
 			switch {
-			case refused && (err == nil || !strings.Contains(err.Error(), string(seesLess.unknown)) || applied != 0 || report.Items != 0):
+			case refused && (err == nil || !strings.Contains(err.Error(), string(seesLess.unknown)) || applied != 0 ||
+				report.Items != 0):
 				t.Fatalf("the old version applied %d records and wrote %d items, error %v", applied, report.Items, err)
 			case !refused && (err != nil || applied < len(records)):
 				t.Fatalf("the old version applied %d of %d records, error %v", applied, len(records), err)

@@ -30,12 +30,14 @@ func stampAt(t testing.TB, ms uint64) event.Stamp {
 }
 
 func TestNewLength(t *testing.T) {
-	for _, d := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Minute, 22*time.Minute + 30*time.Second, 8 * time.Hour, 24 * time.Hour} {
+	for _, d := range []time.Duration{time.Second, 2 * time.Second, 5 * time.Minute, 22*time.Minute + 30*time.Second,
+		8 * time.Hour, 24 * time.Hour} {
 		if l, err := slot.NewLength(d); err != nil || time.Duration(l) != d {
 			t.Errorf("NewLength(%s) = %v, %v", d, l, err)
 		}
 	}
-	for _, d := range []time.Duration{0, -time.Minute, time.Millisecond, 999 * time.Millisecond, 1500 * time.Millisecond, 7 * time.Second, 5 * time.Hour, 25 * time.Hour, 48 * time.Hour} {
+	for _, d := range []time.Duration{0, -time.Minute, time.Millisecond, 999 * time.Millisecond, 1500 * time.Millisecond,
+		7 * time.Second, 5 * time.Hour, 25 * time.Hour, 48 * time.Hour} {
 		if l, err := slot.NewLength(d); err == nil || l != 0 {
 			t.Errorf("NewLength(%s) = %v, %v; want an error", d, l, err)
 		}

@@ -76,7 +76,8 @@ func TestWriteFails(t *testing.T) {
 				if err != nil || len(item) != 1 {
 					t.Fatal(item, err)
 				}
-				if got := s.told(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 applied %d: 10:00 n=%d amount=%d", position, want, want) {
+				if got := s.told(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 applied %d: 10:00 n=%d amount=%d", position,
+					want, want) {
 					t.Error("in the end the item is", got)
 				}
 			})
@@ -116,7 +117,8 @@ func TestConflictLost(t *testing.T) {
 	s.Speed = frozen
 	s.items.forget()
 	if report := s.apply(t, second); report.Items != 0 || s.items.loads != 1 || len(s.items.puts) != 1 {
-		t.Errorf("the same again: %d items written, %d loads, %d puts; want 0, 1 and the one in vain", report.Items, s.items.loads, len(s.items.puts))
+		t.Errorf("the same again: %d items written, %d loads, %d puts; want 0, 1 and the one in vain", report.Items,
+			s.items.loads, len(s.items.puts))
 	}
 	s.items.forget()
 	s.apply(t, third)
@@ -132,7 +134,9 @@ func TestLowest(t *testing.T) {
 	d := byUser()
 	a, b := purchase{in(start), "a", "1", ""}, purchase{in(start), "b", "10", ""}
 	failing := func(user string) memory.Hook {
-		return fail("speed.Put", func(_ int, key string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, key[1:] == user })
+		return fail("speed.Put", func(_ int, key string) (memory.Fault, bool) {
+			return memory.Fault{Err: errLost}, key[1:] == user
+		})
 	}
 	for _, c := range []struct {
 		name    string
@@ -142,7 +146,9 @@ func TestLowest(t *testing.T) {
 		want    []string
 	}{
 		{
-			"an item of the first record", func(s *station) []stream.Record { return []stream.Record{s.record(0, a), s.record(0, b)} }, failing("a"),
+			"an item of the first record", func(s *station) []stream.Record {
+				return []stream.Record{s.record(0, a), s.record(0, b)}
+			}, failing("a"),
 			0, []string{"b slot +0 lane 0 applied 2: 10:00 n=1 amount=10"},
 		},
 		{
@@ -161,7 +167,9 @@ func TestLowest(t *testing.T) {
 			failing("b"), 1, []string{"a slot +0 lane 0 applied 3: 10:00 n=2 amount=2"},
 		},
 		{
-			"the items cannot be loaded", func(s *station) []stream.Record { return []stream.Record{s.record(0, a), s.record(1, b)} },
+			"the items cannot be loaded", func(s *station) []stream.Record {
+				return []stream.Record{s.record(0, a), s.record(1, b)}
+			},
 			fail("speed.Load", func(call int, _ string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, call == 1 }),
 			1, []string{"a slot +0 lane 0 applied 1: 10:00 n=1 amount=1"},
 		},
@@ -202,7 +210,8 @@ func TestLowestOfViews(t *testing.T) {
 		}
 		s.items.Hook = fail("speed.Put", func(int, string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, true })
 		// The second record is of another slot, so that its item begins with it.
-		records := []stream.Record{s.record(0, purchase{in(start), "a", "1", ""}), s.record(0, purchase{in(s.length.Next(start)), "b", "10", ""})}
+		records := []stream.Record{s.record(0, purchase{in(start), "a", "1", ""}),
+			s.record(0, purchase{in(s.length.Next(start)), "b", "10", ""})}
 		if applied, _, err := s.Apply(context.Background(), records); err != nil || applied != 0 {
 			t.Errorf("window %s: applied %d, %v; want 0", window, applied, err)
 		}
@@ -224,7 +233,8 @@ func TestCorruptItem(t *testing.T) {
 	s.restart()
 	s.items.forget()
 	s.last = 2
-	applied, _, err := s.Apply(context.Background(), []stream.Record{s.record(0, many(1, 1)...), s.record(1, many(1, 1)...)})
+	applied, _, err := s.Apply(context.Background(),
+		[]stream.Record{s.record(0, many(1, 1)...), s.record(1, many(1, 1)...)})
 	if err != nil || applied != 0 || len(s.items.puts) != 1 || s.items.puts[0].Lane.N != 1 {
 		t.Errorf("applied %d, %v; put %v", applied, err, s.items.puts)
 	}
@@ -248,9 +258,15 @@ func TestSetAside(t *testing.T) {
 		key    string
 		reason string
 	}{
-		{"no zstd", func(s *station) stream.Record { return s.raw("1.4.0", []byte("\x00\xff no zstd")) }, "setaside/key=312e342e30", "zstd frame header"},
-		{"nothing", func(s *station) stream.Record { return s.raw("1.4.0", nil) }, "setaside/key=312e342e30", "zstd frame header"},
-		{"no lines", func(s *station) stream.Record { return s.raw("1.4.0", s.codec.Compress(nil, []byte("{}\n"))) }, "setaside/key=312e342e30", "line 1"},
+		{"no zstd", func(s *station) stream.Record {
+			return s.raw("1.4.0", []byte("\x00\xff no zstd"))
+		}, "setaside/key=312e342e30", "zstd frame header"},
+		{"nothing", func(s *station) stream.Record {
+			return s.raw("1.4.0", nil)
+		}, "setaside/key=312e342e30", "zstd frame header"},
+		{"no lines", func(s *station) stream.Record {
+			return s.raw("1.4.0", s.codec.Compress(nil, []byte("{}\n")))
+		}, "setaside/key=312e342e30", "line 1"},
 		{
 			"a good line before a bad one",
 			func(s *station) stream.Record {
@@ -263,9 +279,13 @@ func TestSetAside(t *testing.T) {
 				return r
 			}, "setaside/key=312e342e30", "line 2",
 		},
-		{"another lane's name", func(s *station) stream.Record { return s.raw("their key", []byte("theirs")) }, "setaside/key=7468656972206b6579", "lane"},
+		{"another lane's name", func(s *station) stream.Record {
+			return s.raw("their key", []byte("theirs"))
+		}, "setaside/key=7468656972206b6579", "lane"},
 		{
-			"a partition key of 256 characters", func(s *station) stream.Record { return s.raw(strings.Repeat("k", 256), []byte("theirs")) },
+			"a partition key of 256 characters", func(s *station) stream.Record {
+				return s.raw(strings.Repeat("k", 256), []byte("theirs"))
+			},
 			"setaside/key=" + strings.Repeat("6b", 64) + "-ce16fe78208a4e93f7158e62393680e0", "lane",
 		},
 	} {
@@ -296,7 +316,8 @@ func TestSetAside(t *testing.T) {
 				t.Errorf("reason is %q, want one that tells of %s", kept.Reason, c.reason)
 			}
 			kept.Reason = ""
-			if diff := cmp.Diff(setAside{PartitionKey: bad.PartitionKey, Sequence: string(bad.Sequence), Data: bad.Data}, kept); diff != "" && len(bad.Data) > 0 {
+			if diff := cmp.Diff(setAside{PartitionKey: bad.PartitionKey, Sequence: string(bad.Sequence), Data: bad.Data},
+				kept); diff != "" && len(bad.Data) > 0 {
 				t.Error("kept (-record +kept):", diff)
 			}
 			// It comes again: the object exists, and that is as good.
@@ -316,7 +337,8 @@ func TestSetAsideFails(t *testing.T) {
 		return memory.Fault{Err: errLost, Applied: true}, call < 2
 	})
 	records := []stream.Record{
-		s.record(1, a), s.record(0, a), s.record(1, a), s.raw("1.4.0", []byte("bad")), s.record(0, a), s.raw("nobody's", []byte("theirs")), s.record(1, a),
+		s.record(1, a), s.record(0, a), s.record(1, a), s.raw("1.4.0", []byte("bad")), s.record(0, a),
+		s.raw("nobody's", []byte("theirs")), s.record(1, a),
 	}
 	applied, report, err := s.Apply(context.Background(), records)
 	if err != nil || applied != 1 {
@@ -336,7 +358,8 @@ func TestReport(t *testing.T) {
 	other := d
 	other.Name, other.Where = "some", `data.amount > 1`
 	s := newStation(t, d, other)
-	report := s.apply(t, s.record(0, purchase{in(start), "a", "1", ""}, purchase{in(start), "a", "2", ""}), s.raw("1.4.0", []byte("bad")),
+	report := s.apply(t, s.record(0, purchase{in(start), "a", "1", ""}, purchase{in(start), "a", "2", ""}),
+		s.raw("1.4.0", []byte("bad")),
 		s.record(1, purchase{in(start), "b", `"x"`, ""}))
 	if report.Records != 3 || report.Events != 3 || report.SetAside != 1 || report.Items != 3 {
 		t.Errorf("report is %+v", report)

@@ -81,7 +81,8 @@ func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
 	m.records[first] = struct{}{}
 	for line, identity := range r.Identities {
 		at := int32(len(m.entries))
-		m.entries = append(m.entries, entry{position: position{r.Sequence, r.Line + line}, next: -1, arrival: event.ArrivalOf(r.Request)})
+		m.entries = append(m.entries, entry{position: position{r.Sequence, r.Line + line}, next: -1,
+			arrival: event.ArrivalOf(r.Request)})
 		c, ok := m.chains[identity]
 		if ok {
 			m.entries[c.last].next = at
@@ -119,7 +120,8 @@ func (m *laneMemory) counted(identity uint64, arrival event.Millis, live slot.Sl
 	}
 	for i := c.first; i >= 0; i = m.entries[i].next {
 		e := &m.entries[i]
-		if e.arrival >= live.Millis() && e.arrival <= arrival.Add(window) && !m.holds(identity, e.position, e.arrival, window) {
+		if e.arrival >= live.Millis() && e.arrival <= arrival.Add(window) &&
+			!m.holds(identity, e.position, e.arrival, window) {
 			return true
 		}
 	}

@@ -48,7 +48,8 @@ func crowded(t testing.TB) *past {
 	return p
 }
 
-var crowdedWhole = []string{"ua n=4 amount=4", "ub n=4 amount=4", "uc n=3 amount=3", "ud n=2 amount=2", "ue n=2 amount=2"}
+var crowdedWhole = []string{"ua n=4 amount=4", "ub n=4 amount=4", "uc n=3 amount=3", "ud n=2 amount=2",
+	"ue n=2 amount=2"}
 
 // writes makes a hook of two stores that is told of each write.
 func (p *past) writes(each func(n int) memory.Fault) {
@@ -165,7 +166,8 @@ func TestReplayFrozen(t *testing.T) {
 func TestReplayTakesTurns(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		p := crowded(t)
-		turns := [2]chan bool{make(chan bool), make(chan bool)} // true: go on to the next write; what comes back: whether there is one
+		// true: go on to the next write; what comes back: whether there is one
+		turns := [2]chan bool{make(chan bool), make(chan bool)}
 		var ended [2]bool
 		for i := range turns {
 			replay := p.newReplay()
@@ -250,7 +252,9 @@ func TestReplayLaw(t *testing.T) {
 			waiting = slices.Delete(waiting, i, i+1)
 			p.apply(t, p.raw(record.PartitionKey, record.Data))
 			sent := owner[string(record.Data)+record.PartitionKey]
-			sent.records = slices.DeleteFunc(slices.Clone(sent.records), func(one stream.Record) bool { return one.PartitionKey == record.PartitionKey })
+			sent.records = slices.DeleteFunc(slices.Clone(sent.records), func(one stream.Record) bool {
+				return one.PartitionKey == record.PartitionKey
+			})
 			if len(sent.records) == 0 {
 				sent.records = nil
 			}
@@ -262,7 +266,8 @@ func TestReplayLaw(t *testing.T) {
 			}
 		}
 		for range rapid.IntRange(5, 40).Draw(r, "moves") {
-			switch rapid.SampledFrom([]string{"send", "send", "deliver", "deliver", "run", "tick", "restart", "again"}).Draw(r, "move") {
+			switch rapid.SampledFrom([]string{"send", "send", "deliver", "deliver", "run", "tick", "restart", "again"}).Draw(r,
+				"move") {
 			case "send":
 				send(r)
 			case "deliver":
@@ -316,8 +321,10 @@ func TestReplayLaw(t *testing.T) {
 func TestKappaLive(t *testing.T) {
 	next := slotAt(1)
 	p := newPast(t, 0)
-	p.generations(t, lifecycle.Generation{ID: "all"}, lifecycle.Generation{ID: "some", LiveFrom: slotAt(0), Run: 9, Horizon: slotAt(5)},
-		lifecycle.Generation{ID: "announced", LiveFrom: next, State: lifecycle.Announced}, lifecycle.Generation{ID: "none", LiveFrom: slotAt(2)},
+	p.generations(t, lifecycle.Generation{ID: "all"},
+		lifecycle.Generation{ID: "some", LiveFrom: slotAt(0), Run: 9, Horizon: slotAt(5)},
+		lifecycle.Generation{ID: "announced", LiveFrom: next, State: lifecycle.Announced},
+		lifecycle.Generation{ID: "none", LiveFrom: slotAt(2)},
 		lifecycle.Generation{ID: "over", State: lifecycle.Dropping})
 	lambda := byUser()
 	lambda.Name = "lambda"
@@ -377,8 +384,10 @@ func TestNobodysDefinition(t *testing.T) {
 	p.generations(t, lifecycle.Generation{ID: "over", State: lifecycle.Dropping})
 	d := byUser()
 	d.Name = "lambda"
-	p.register(t, lifecycle.View{Name: "lambda", Generations: []lifecycle.Generation{{ID: "l", Definition: d.Hash(), State: lifecycle.Dropping}}})
-	if report := p.apply(t, p.record(0, many(3, 3)...)); len(report.Views) != 0 || report.Items != 0 || report.Events != 3 {
+	p.register(t, lifecycle.View{Name: "lambda",
+		Generations: []lifecycle.Generation{{ID: "l", Definition: d.Hash(), State: lifecycle.Dropping}}})
+	if report := p.apply(t, p.record(0, many(3, 3)...)); len(report.Views) != 0 || report.Items != 0 ||
+		report.Events != 3 {
 		t.Errorf("report is %+v", report)
 	}
 }

@@ -101,8 +101,10 @@ func (p *past) restart() {
 
 func (p *past) newReplay() *speed.Replay {
 	return &speed.Replay{
-		Archive: p.archive, Catalog: p.catalog, Sweeps: p.catalog, Programs: &programs.Cache{}, Items: p.items, Seen: p.seen, Codec: p.codec,
-		Layout: p.Layout, Bytes: 1 << 20, RetainSeen: retain, DropGrace: time.Minute, Tries: tries, Parallel: runner.Sequential, Now: func() time.Time { return p.now },
+		Archive: p.archive, Catalog: p.catalog, Sweeps: p.catalog, Programs: &programs.Cache{}, Items: p.items, Seen: p.seen,
+		Codec:  p.codec,
+		Layout: p.Layout, Bytes: 1 << 20, RetainSeen: retain, DropGrace: time.Minute, Tries: tries,
+		Parallel: runner.Sequential, Now: func() time.Time { return p.now },
 		Log: slog.New(slog.DiscardHandler),
 	}
 }
@@ -165,7 +167,8 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 		m.From = p.runs[n-2].Horizon
 	}
 	taken := map[archive.Key]bool{}
-	reader := runs.Reader{Archive: p.archive, Catalog: p.catalog, Codec: p.codec, Layout: p.Layout, Parallel: runner.Sequential}
+	reader := runs.Reader{Archive: p.archive, Catalog: p.catalog, Codec: p.codec, Layout: p.Layout,
+		Parallel: runner.Sequential}
 	for _, run := range p.runs {
 		earlier, err := reader.Manifest(ctx, run)
 		if err != nil {
@@ -193,11 +196,13 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run := lifecycle.Run{N: n, Horizon: horizon, Objects: int64(len(m.Objects)), LateObjects: int64(m.LateObjects), Events: int64(len(in.Seen))}
+	run := lifecycle.Run{N: n, Horizon: horizon, Objects: int64(len(m.Objects)), LateObjects: int64(m.LateObjects),
+		Events: int64(len(in.Seen))}
 	run.FirstArrival, run.LastArrival = in.Arrivals()
 	if run.Objects > 0 {
 		run.Manifest, run.Identities = fmt.Sprintf("runs/%d/manifest.json", n), fmt.Sprintf("runs/%d/identities", n)
-		for key, body := range map[string][]byte{run.Manifest: archive.EncodeManifest(m), run.Identities: archive.EncodeIdentities(in.Seen)} {
+		for key, body := range map[string][]byte{run.Manifest: archive.EncodeManifest(m),
+			run.Identities: archive.EncodeIdentities(in.Seen)} {
 			if _, err := p.archive.Put(ctx, archive.Key(key), body); err != nil {
 				t.Fatal(err)
 			}
@@ -292,7 +297,8 @@ func (p *past) merged(t testing.TB, id lifecycle.GenerationID) []string {
 	var all []string
 	for _, key := range slices.Sorted(maps.Keys(byKey)) {
 		for _, window := range byKey[key].Sorted() {
-			all = append(all, fmt.Sprintf("%s n=%s amount=%s", key[1:], byKey[key].AppendValue(nil, 0, window), byKey[key].AppendValue(nil, 1, window)))
+			all = append(all, fmt.Sprintf("%s n=%s amount=%s", key[1:], byKey[key].AppendValue(nil, 0, window),
+				byKey[key].AppendValue(nil, 1, window)))
 		}
 	}
 	return all
@@ -318,7 +324,8 @@ func slotAt(slots int) slot.Slot {
 func TestReplay(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	requests := []*request{
-		p.send(t, at(-20), "a1:1", "b1:10"), p.send(t, at(-20), "a2:2"), p.send(t, at(-2), "a3:4", "a1:1"), p.send(t, at(0), "a4:8"),
+		p.send(t, at(-20), "a1:1", "b1:10"), p.send(t, at(-20), "a2:2"), p.send(t, at(-2), "a3:4", "a1:1"),
+		p.send(t, at(0), "a4:8"),
 	}
 	p.run(t, slotAt(-15))
 	p.stream(t, requests...)
@@ -372,8 +379,10 @@ func TestReplayEdge(t *testing.T) {
 		{"above only", []time.Time{at(0), at(1)}, []int{1, 0}, "n=1"},
 		{"below only", []time.Time{at(-2), at(-1)}, []int{1, 0}, "n=1"},
 		{"as far apart as the window, above first", []time.Time{at(-1), at(11)}, []int{1, 0}, "n=1"},
-		{"further apart than the window, above first", []time.Time{at(-1).Add(-time.Millisecond), at(11)}, []int{1, 0}, "n=2"},
-		{"further apart than the window, below first", []time.Time{at(-1).Add(-time.Millisecond), at(11)}, []int{0, 1}, "n=2"},
+		{"further apart than the window, above first", []time.Time{at(-1).Add(-time.Millisecond), at(11)}, []int{1, 0},
+			"n=2"},
+		{"further apart than the window, below first", []time.Time{at(-1).Add(-time.Millisecond), at(11)}, []int{0, 1},
+			"n=2"},
 		// The copy above is near to the one below, and was dropped for one that is too far away to be its copy.
 		{"above dropped for a third", []time.Time{at(-1), at(6), at(14)}, []int{2, 1, 0}, "n=2"},
 	} {
@@ -642,7 +651,8 @@ func TestReplaySeveral(t *testing.T) {
 	p.run(t, slotAt(-19))
 	p.generations(t,
 		lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)}, lifecycle.Generation{ID: "same", LiveFrom: slotAt(0)},
-		lifecycle.Generation{ID: "earlier", LiveFrom: slotAt(-5)}, lifecycle.Generation{ID: "ahead", LiveFrom: slotAt(0), Run: 2, Horizon: slotAt(-29)},
+		lifecycle.Generation{ID: "earlier", LiveFrom: slotAt(-5)},
+		lifecycle.Generation{ID: "ahead", LiveFrom: slotAt(0), Run: 2, Horizon: slotAt(-29)},
 		lifecycle.Generation{ID: "announced", LiveFrom: slotAt(0), State: lifecycle.Announced},
 		lifecycle.Generation{ID: "given_up", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: event.MillisOf(p.now)},
 		lifecycle.Generation{ID: "retained", LiveFrom: slotAt(0), State: lifecycle.Retained},
@@ -652,7 +662,8 @@ func TestReplaySeveral(t *testing.T) {
 	p.register(t, lifecycle.View{Name: "broken", Generations: []lifecycle.Generation{
 		{ID: "broken", Definition: broken.Hash(), Architecture: view.Kappa, State: lifecycle.Building, LiveFrom: slotAt(1)},
 	}})
-	p.register(t, lifecycle.View{Name: "lambda", Generations: []lifecycle.Generation{{ID: "lambda", Definition: byUser().Hash(), State: lifecycle.Building}}})
+	p.register(t, lifecycle.View{Name: "lambda",
+		Generations: []lifecycle.Generation{{ID: "lambda", Definition: byUser().Hash(), State: lifecycle.Building}}})
 	gets := map[string]int{}
 	p.archive.Hook = func(call memory.Call) memory.Fault {
 		gets[call.Key]++
@@ -663,7 +674,8 @@ func TestReplaySeveral(t *testing.T) {
 		t.Errorf("error is %v, want one that names the generation", err)
 	}
 	for id, want := range map[lifecycle.GenerationID]string{
-		"k": "ua n=3 amount=7", "same": "ua n=3 amount=7", "retained": "ua n=3 amount=7", "earlier": "ua n=3 amount=7", "ahead": "ua n=1 amount=4",
+		"k": "ua n=3 amount=7", "same": "ua n=3 amount=7", "retained": "ua n=3 amount=7", "earlier": "ua n=3 amount=7",
+		"ahead": "ua n=1 amount=4",
 	} {
 		if g := p.generation(t, id); g.Run != 3 || g.Horizon != slotAt(-19) {
 			t.Errorf("generation is %+v, want it at run 3", g)
@@ -697,7 +709,8 @@ func TestReplayGivenUp(t *testing.T) {
 	p.items.Hook = func(call memory.Call) memory.Fault {
 		if call.Name == "speed.Put" && !done {
 			done = true
-			p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: event.MillisOf(p.now)})
+			p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping,
+				Since: event.MillisOf(p.now)})
 		}
 		return memory.Fault{}
 	}
@@ -726,10 +739,13 @@ func TestReplayServes(t *testing.T) {
 		{"the first, with approval", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", true, slotAt(1), "k"},
 		{"the horizon is LiveFrom", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(0), "k"},
 		{"the horizon is below LiveFrom", []lifecycle.Generation{kappa(lifecycle.Generation{})}, "", false, slotAt(-1), ""},
-		{"announced", []lifecycle.Generation{kappa(lifecycle.Generation{State: lifecycle.Announced})}, "", false, slotAt(1), ""},
+		{"announced", []lifecycle.Generation{kappa(lifecycle.Generation{State: lifecycle.Announced})}, "", false, slotAt(1),
+			""},
 		{"the second", []lifecycle.Generation{serving, kappa(lifecycle.Generation{})}, "old", false, slotAt(1), "k"},
-		{"the second, with approval", []lifecycle.Generation{serving, kappa(lifecycle.Generation{})}, "old", true, slotAt(1), "old"},
-		{"retained", []lifecycle.Generation{serving, kappa(lifecycle.Generation{State: lifecycle.Retained})}, "old", false, slotAt(1), "old"},
+		{"the second, with approval", []lifecycle.Generation{serving, kappa(lifecycle.Generation{})}, "old", true, slotAt(1),
+			"old"},
+		{"retained", []lifecycle.Generation{serving, kappa(lifecycle.Generation{State: lifecycle.Retained})}, "old", false,
+			slotAt(1), "old"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			p := newPast(t, slotAt(0))
@@ -759,12 +775,14 @@ func TestReplayServes(t *testing.T) {
 // is.
 func TestReplayDeletes(t *testing.T) {
 	p := newPast(t, slotAt(0))
-	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)}, lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})
+	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)},
+		lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})
 	for i := range 26 {
 		p.stream(t, p.send(t, at(0), fmt.Sprintf("%c:1", 'a'+i)))
 	}
 	given := event.MillisOf(p.now)
-	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: given}, lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})
+	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0), State: lifecycle.Dropping, Since: given},
+		lifecycle.Generation{ID: "other", LiveFrom: slotAt(0)})
 	p.replay.ClockMargin = clock.Margin(30 * time.Second)
 	p.now = p.now.Add(time.Minute + 62*time.Second - time.Millisecond)
 	p.tick(t)
@@ -772,8 +790,11 @@ func TestReplayDeletes(t *testing.T) {
 		t.Fatalf("%d items are left before its time", n)
 	}
 	p.now = p.now.Add(time.Millisecond)
-	p.items.Hook = fail("speed.Drop", func(call int, _ string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, call == 1 })
-	if _, err := p.replay.Tick(context.Background()); !errors.Is(err, errLost) || !strings.Contains(err.Error(), "view by_user: drop generation k") {
+	p.items.Hook = fail("speed.Drop", func(call int, _ string) (memory.Fault, bool) {
+		return memory.Fault{Err: errLost}, call == 1
+	})
+	if _, err := p.replay.Tick(context.Background()); !errors.Is(err, errLost) ||
+		!strings.Contains(err.Error(), "view by_user: drop generation k") {
 		t.Errorf("error is %v", err)
 	}
 	if p.generation(t, "k").ID == "" {
@@ -801,7 +822,8 @@ func TestReplayCannotRead(t *testing.T) {
 		return memory.Fault{}
 	}
 	_, err := p.replay.Tick(context.Background())
-	if !errors.Is(err, archive.ErrNotFound) || !strings.Contains(err.Error(), string(broken.key)) || !strings.Contains(err.Error(), "run 1") {
+	if !errors.Is(err, archive.ErrNotFound) || !strings.Contains(err.Error(), string(broken.key)) ||
+		!strings.Contains(err.Error(), "run 1") {
 		t.Errorf("error is %v, want one that names run and object", err)
 	}
 	if len(p.items.puts) != 0 || p.generation(t, "k").Run != 0 {

@@ -30,7 +30,8 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 	row := 0
 	for _, r := range own {
 		for line, identity := range r.Identities {
-			duplicate[row] = m.holds(identity, position{r.Sequence, r.Line + line}, event.ArrivalOf(r.Request), s.Layout.SpeedWindow)
+			duplicate[row] = m.holds(identity, position{r.Sequence, r.Line + line}, event.ArrivalOf(r.Request),
+				s.Layout.SpeedWindow)
 			row++
 		}
 	}
@@ -83,7 +84,8 @@ func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRe
 // record stores the records as seen that are not stored yet, and adds them to the memory.
 func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own []viewstore.SeenRecord) error {
 	now := s.Now()
-	item := viewstore.SeenItem{Lane: lane, Recorded: event.MillisOf(now), Expires: viewstore.ExpiryAt(now.Add(s.RetainSeen))}
+	item := viewstore.SeenItem{Lane: lane, Recorded: event.MillisOf(now),
+		Expires: viewstore.ExpiryAt(now.Add(s.RetainSeen))}
 	size := 0
 	flush := func() error {
 		if len(item.Records) == 0 {

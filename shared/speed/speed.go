@@ -89,7 +89,8 @@ func (s *Speed) Apply(ctx context.Context, records []stream.Record) (applied int
 	for _, l := range byLane(records) {
 		lowest, err := s.applyLane(ctx, l, live, &report)
 		if err != nil {
-			s.Log.ErrorContext(ctx, "records not applied", "partition_key", l.partitionKey, "from", l.records[lowest].Sequence, "error", err)
+			s.Log.ErrorContext(ctx, "records not applied", "partition_key", l.partitionKey, "from", l.records[lowest].Sequence,
+				"error", err)
 			applied = min(applied, l.places[lowest])
 		}
 	}
@@ -164,7 +165,8 @@ func (s *Speed) applyLane(ctx context.Context, l *laneRecords, live live, report
 
 // decode reads the lane's records into one batch. It sets aside the records that cannot be decoded; they count as
 // considered.
-func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *scratch, report *Report) (considered, error) {
+func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *scratch, report *Report) (considered,
+	error) {
 	memory.batch.Reset()
 	kept := considered{batches: []*event.Batch{&memory.batch}}
 	for _, r := range l.records {

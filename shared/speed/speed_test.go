@@ -96,14 +96,16 @@ func newStation(t testing.TB, definitions ...view.Definition) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{items: &table{}, seen: &memory.Seen{}, archive: &memory.Archive{}, catalog: &memory.Catalog{}, codec: codec, length: length}
+	s := &station{items: &table{}, seen: &memory.Seen{}, archive: &memory.Archive{}, catalog: &memory.Catalog{},
+		codec: codec, length: length}
 	note := func(call memory.Call) memory.Fault {
 		s.calls = append(s.calls, call.Name)
 		return memory.Fault{}
 	}
 	s.restart()
 	for _, d := range definitions {
-		s.register(t, lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), State: lifecycle.Building}}}, d)
+		s.register(t, lifecycle.View{Name: d.Name,
+			Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), State: lifecycle.Building}}}, d)
 	}
 	s.archive.Hook, s.catalog.Hook, s.seen.Hook = note, note, note
 	return s
@@ -126,8 +128,11 @@ func (s *station) register(t testing.TB, v lifecycle.View, definitions ...view.D
 func (s *station) restart() {
 	s.Speed = &speed.Speed{
 		Archive: s.archive, Catalog: s.catalog, Programs: &programs.Cache{}, Items: s.items, Seen: s.seen, Codec: s.codec,
-		Layout: archive.Layout{Number: 1, Slot: s.length, Lanes: 4, SpeedWindow: time.Hour}, Retain: retain, RetainSeen: retain, Tries: tries,
-		Parallel: runner.Sequential, Now: func() time.Time { return start.Start().Add(time.Minute) }, Log: slog.New(slog.DiscardHandler),
+		Layout: archive.Layout{Number: 1, Slot: s.length, Lanes: 4, SpeedWindow: time.Hour}, Retain: retain,
+		RetainSeen: retain, Tries: tries,
+		Parallel: runner.Sequential, Now: func() time.Time {
+			return start.Start().Add(time.Minute)
+		}, Log: slog.New(slog.DiscardHandler),
 	}
 }
 
@@ -190,10 +195,12 @@ func (s *station) told(t testing.TB, d view.Definition, item viewstore.SpeedItem
 	if err := w.MergePage(item.Page, item.States, nil); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("%s slot %+d lane %d applied %s:", item.Key[1:], (item.Slot-start)/slot.Slot(slotLength.Milliseconds()), item.Lane.N,
+	text := fmt.Sprintf("%s slot %+d lane %d applied %s:", item.Key[1:],
+		(item.Slot-start)/slot.Slot(slotLength.Milliseconds()), item.Lane.N,
 		strings.TrimLeft(string(item.Applied[4:]), "0"))
 	for _, window := range w.Sorted() {
-		text += fmt.Sprintf(" %s n=%s amount=%s", set.Programs[0].Start(window).Format("15:04"), w.AppendValue(nil, 0, window), w.AppendValue(nil, 1, window))
+		text += fmt.Sprintf(" %s n=%s amount=%s", set.Programs[0].Start(window).Format("15:04"),
+			w.AppendValue(nil, 0, window), w.AppendValue(nil, 1, window))
 	}
 	return text
 }
@@ -233,7 +240,9 @@ func TestCost(t *testing.T) {
 		items   int
 	}{
 		{"one event", func(s *station) []stream.Record { return []stream.Record{s.record(0, many(1, 1)...)} }, 1},
-		{"1,000 events of one key in one record", func(s *station) []stream.Record { return []stream.Record{s.record(0, many(1000, 1)...)} }, 1},
+		{"1,000 events of one key in one record", func(s *station) []stream.Record {
+			return []stream.Record{s.record(0, many(1000, 1)...)}
+		}, 1},
 		{"1,000 events of 10 keys in 10 records", func(s *station) []stream.Record {
 			var all []stream.Record
 			for range 10 {
@@ -242,16 +251,20 @@ func TestCost(t *testing.T) {
 			return all
 		}, 10},
 		{"two lanes, with records between each other's", func(s *station) []stream.Record {
-			return []stream.Record{s.record(0, many(5, 5)...), s.record(1, many(5, 5)...), s.record(0, many(5, 5)...), s.record(1, many(5, 5)...)}
+			return []stream.Record{s.record(0, many(5, 5)...), s.record(1, many(5, 5)...), s.record(0, many(5, 5)...),
+				s.record(1, many(5, 5)...)}
 		}, 10},
 		{"two slots", func(s *station) []stream.Record {
-			return []stream.Record{s.record(0, purchase{in(start), "a", "1", ""}, purchase{in(s.length.Next(start)), "a", "1", ""})}
+			return []stream.Record{s.record(0, purchase{in(start), "a", "1", ""},
+				purchase{in(s.length.Next(start)), "a", "1", ""})}
 		}, 2},
 		{"many windows of one page", func(s *station) []stream.Record {
-			return []stream.Record{s.record(0, purchase{in(start), "a", "1", "2026-11-22T00:00:00Z"}, purchase{in(start), "a", "1", "2026-11-22T23:59:59Z"})}
+			return []stream.Record{s.record(0, purchase{in(start), "a", "1", "2026-11-22T00:00:00Z"},
+				purchase{in(start), "a", "1", "2026-11-22T23:59:59Z"})}
 		}, 1},
 		{"two pages", func(s *station) []stream.Record {
-			return []stream.Record{s.record(0, purchase{in(start), "a", "1", "2026-11-22T23:59:59Z"}, purchase{in(start), "a", "1", "2026-11-23T00:00:00Z"})}
+			return []stream.Record{s.record(0, purchase{in(start), "a", "1", "2026-11-22T23:59:59Z"},
+				purchase{in(start), "a", "1", "2026-11-23T00:00:00Z"})}
 		}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -285,7 +298,8 @@ func TestCost(t *testing.T) {
 				if step.loaded == 0 {
 					requests = 0
 				}
-				if s.items.loads != requests || s.items.loaded != step.loaded || len(s.items.puts) != step.puts || report.Items != step.puts {
+				if s.items.loads != requests || s.items.loaded != step.loaded || len(s.items.puts) != step.puts ||
+					report.Items != step.puts {
 					t.Errorf("%s: %d loads of %d items, %d puts, %d reported; want %d of %d, and %d",
 						step.name, s.items.loads, s.items.loaded, len(s.items.puts), report.Items, requests, step.loaded, step.puts)
 				}
@@ -322,7 +336,8 @@ func TestCostOfRedelivery(t *testing.T) {
 			environment.make()
 			s.apply(t, again...)
 			if s.items.loads != environment.loads || s.items.loaded != 5*environment.loads || len(s.items.puts) != 0 {
-				t.Errorf("%s, %d of the records: %d loads of %d items, %d puts", environment.name, len(again), s.items.loads, s.items.loaded, len(s.items.puts))
+				t.Errorf("%s, %d of the records: %d loads of %d items, %d puts", environment.name, len(again), s.items.loads,
+					s.items.loaded, len(s.items.puts))
 			}
 			if slices.Contains(s.calls, "seen.Put") {
 				t.Errorf("%s, %d of the records: what is seen already is written again", environment.name, len(again))
@@ -361,7 +376,8 @@ func TestAppliedPosition(t *testing.T) {
 	t.Run("sequence numbers of more digits", func(t *testing.T) {
 		s := newStation(t, d)
 		first, second := s.record(0, a), s.record(0, b, a)
-		first.Sequence, second.Sequence = "4954"+event.Sequence(strings.Repeat("9", 52)), "1"+event.Sequence(strings.Repeat("0", 56))
+		first.Sequence, second.Sequence = "4954"+event.Sequence(strings.Repeat("9", 52)), "1"+
+			event.Sequence(strings.Repeat("0", 56))
 		s.apply(t, first)
 		s.apply(t, first, second)
 		s.apply(t, second)
@@ -395,8 +411,10 @@ func TestSlots(t *testing.T) {
 		{"the horizon is beyond", []lifecycle.Generation{{Horizon: start + hour, Run: 1}}, nil},
 		{"live at the slot", []lifecycle.Generation{{LiveFrom: start}}, []int{0, 1}},
 		{"live beyond", []lifecycle.Generation{{LiveFrom: start + hour}}, nil},
-		{"live before, the horizon at the slot", []lifecycle.Generation{{LiveFrom: start - hour, Horizon: start, Run: 1}}, []int{0, 1}},
-		{"the horizon before, live at the slot", []lifecycle.Generation{{LiveFrom: start, Horizon: start - hour, Run: 1}}, []int{0, 1}},
+		{"live before, the horizon at the slot", []lifecycle.Generation{{LiveFrom: start - hour, Horizon: start, Run: 1}},
+			[]int{0, 1}},
+		{"the horizon before, live at the slot", []lifecycle.Generation{{LiveFrom: start, Horizon: start - hour, Run: 1}},
+			[]int{0, 1}},
 		{
 			"two generations of one definition: as far as either needs it",
 			[]lifecycle.Generation{{Horizon: start + hour, Run: 9}, {Horizon: start, Run: 1}}, []int{0, 1},
@@ -426,9 +444,12 @@ func TestSlots(t *testing.T) {
 	}
 	t.Run("the edges of a slot", func(t *testing.T) {
 		s := newStation(t)
-		s.register(t, lifecycle.View{Name: d.Name, Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), Horizon: start, Run: 1}}}, d)
-		s.apply(t, s.record(0, purchase{start.Start().Add(-time.Millisecond), "a", "1", ""}, purchase{start.Start(), "b", "1", ""},
-			purchase{start.Start().Add(slotLength - time.Millisecond), "b", "1", ""}, purchase{start.Start().Add(slotLength), "c", "1", ""}))
+		s.register(t, lifecycle.View{Name: d.Name,
+			Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), Horizon: start, Run: 1}}}, d)
+		s.apply(t, s.record(0, purchase{start.Start().Add(-time.Millisecond), "a", "1", ""},
+			purchase{start.Start(), "b", "1", ""},
+			purchase{start.Start().Add(slotLength - time.Millisecond), "b", "1", ""}, purchase{start.Start().Add(slotLength),
+				"c", "1", ""}))
 		s.check(t, d, "b slot +0 lane 0 applied 1: 10:00 n=2 amount=2", "c slot +1 lane 0 applied 1: 10:00 n=1 amount=1")
 	})
 }
@@ -436,7 +457,8 @@ func TestSlots(t *testing.T) {
 // TestExpires: an item lives for the retention after its slot.
 func TestExpires(t *testing.T) {
 	s := newStation(t, byUser())
-	s.apply(t, s.record(0, purchase{start.Start(), "a", "1", ""}, purchase{start.Start().Add(slotLength - time.Millisecond), "a", "1", ""}))
+	s.apply(t, s.record(0, purchase{start.Start(), "a", "1", ""},
+		purchase{start.Start().Add(slotLength - time.Millisecond), "a", "1", ""}))
 	if len(s.items.puts) != 1 {
 		t.Fatalf("%d puts, want 1", len(s.items.puts))
 	}
@@ -468,7 +490,8 @@ func TestCannotRun(t *testing.T) {
 				}
 			}
 			s.register(t, lifecycle.View{Name: "other", Generations: []lifecycle.Generation{{ID: "h", Definition: hash}}})
-			applied, _, err := s.Apply(context.Background(), []stream.Record{s.record(0, many(3, 3)...), s.raw("1.4.0", []byte("no zstd"))})
+			applied, _, err := s.Apply(context.Background(),
+				[]stream.Record{s.record(0, many(3, 3)...), s.raw("1.4.0", []byte("no zstd"))})
 			if err == nil || !strings.Contains(err.Error(), string(hash)) || c.is != nil && !errors.Is(err, c.is) {
 				t.Errorf("error is %v, want one that names the definition", err)
 			}
@@ -500,7 +523,8 @@ func TestCatalogRead(t *testing.T) {
 	s.apply(t, s.record(0, many(1, 1)...))
 	s.check(t, d, "u0 slot +0 lane 0 applied 2: 10:00 n=1 amount=1")
 	s.catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
-	if applied, _, err := s.Apply(ctx, []stream.Record{s.record(0, many(1, 1)...)}); !errors.Is(err, errLost) || applied != 0 {
+	if applied, _, err := s.Apply(ctx, []stream.Record{s.record(0, many(1, 1)...)}); !errors.Is(err, errLost) ||
+		applied != 0 {
 		t.Errorf("without a catalog: applied %d, %v", applied, err)
 	}
 }

@@ -49,7 +49,7 @@ type Queue interface {
 	// it may or may not have been stored; retrying is safe.
 	Enqueue(ctx context.Context, request Republish) error
 
-	// Waiting is about how many requests wait in the queue, those included that a function works on or that are to be tried again; not those that were
-	// given up. Requests that came a moment ago may be missing.
+	// Waiting is about how many requests wait in the queue, those included that a function works on or that are to be
+	// tried again; not those that were given up. Requests that came a moment ago may be missing.
 	Waiting(ctx context.Context) (int, error)
 }

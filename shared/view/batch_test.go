@@ -34,7 +34,8 @@ func eventWith(members string) string {
 
 // counting is a definition that counts the events for which where holds.
 func counting(where string) view.Definition {
-	return view.Definition{Name: "v", Where: where, Window: time.Hour, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}}
+	return view.Definition{Name: "v", Where: where, Window: time.Hour,
+		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}}
 }
 
 // compile compiles one definition.

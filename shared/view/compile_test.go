@@ -64,9 +64,10 @@ func TestCompile(t *testing.T) {
 // All that is wrong with definitions that did not come from a file is said, by view and part.
 func TestCompileErrors(t *testing.T) {
 	broken := view.Definition{
-		Name:       "Bad",
-		Where:      "data.a ==",
-		Key:        []view.KeyField{{Field: "from", Expr: "dta.x"}, {Field: "k", Expr: "data.k"}, {Field: "k", Expr: "data.k"}},
+		Name:  "Bad",
+		Where: "data.a ==",
+		Key: []view.KeyField{{Field: "from", Expr: "dta.x"}, {Field: "k", Expr: "data.k"},
+			{Field: "k", Expr: "data.k"}},
 		Window:     time.Millisecond,
 		Aggregates: []view.Aggregate{{Name: "n", Expr: "summ(data.x)"}, {Name: "n", Expr: "count()"}},
 	}

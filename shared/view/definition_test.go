@@ -23,10 +23,11 @@ func TestTextGolden(t *testing.T) {
 		name: "the sample",
 		d: view.Definition{
 			Name: "page_views", Description: "Requests and bytes per page and hour",
-			Where:      `type == 'web.request'  &&  (data.status < 400) // good ones`,
-			Key:        []view.KeyField{{Field: "path", Expr: "data . path"}},
-			Window:     time.Hour,
-			Aggregates: []view.Aggregate{{Name: "views", Expr: "count( )"}, {Name: "bytes", Expr: "sum(data.bytes)"}, {Name: "mean_bytes", Expr: "mean(data.bytes)"}, {Name: "largest", Expr: "max(data.bytes)"}},
+			Where:  `type == 'web.request'  &&  (data.status < 400) // good ones`,
+			Key:    []view.KeyField{{Field: "path", Expr: "data . path"}},
+			Window: time.Hour,
+			Aggregates: []view.Aggregate{{Name: "views", Expr: "count( )"}, {Name: "bytes", Expr: "sum(data.bytes)"},
+				{Name: "mean_bytes", Expr: "mean(data.bytes)"}, {Name: "largest", Expr: "max(data.bytes)"}},
 		},
 		text: `{"engine":1,"name":"page_views","where":"type == \"web.request\" && data.status < 400","key":[{"field":"path","expr":"data.path"}],"window":3600,` +
 			`"aggregates":[{"name":"views","expr":"count()"},{"name":"bytes","expr":"sum(data.bytes)"},{"name":"mean_bytes","expr":"mean(data.bytes)"},{"name":"largest","expr":"max(data.bytes)"}]}`,
@@ -46,7 +47,8 @@ func TestTextGolden(t *testing.T) {
 	}, {
 		name: "names that have to be quoted",
 		d:    counting("data.`a-b` == data[\"a-b\"] && has(data.`in`)"),
-		text: "{\"engine\":1,\"name\":\"v\",\"where\":\"data.`a-b` == data[\\\"a-b\\\"] && has(data.`in`)\",\"key\":[],\"window\":3600,\"aggregates\":[{\"name\":\"n\",\"expr\":\"count()\"}]}",
+		text: "{\"engine\":1,\"name\":\"v\",\"where\":\"data.`a-b` == data[\\\"a-b\\\"] && " +
+			"has(data.`in`)\",\"key\":[],\"window\":3600,\"aggregates\":[{\"name\":\"n\",\"expr\":\"count()\"}]}",
 		hash: "053049678e82e97e9b24d9f851a38db7",
 	}, {
 		name: "every construct",
@@ -58,8 +60,9 @@ func TestTextGolden(t *testing.T) {
 				{Field: "b", Expr: `data.n >= 500 ? "bad" : (data.n < 100 ? 'odd' : "good")`},
 				{Field: "a", Expr: "bytes(string(time.getFullYear())) == b'A\\x42' ? 1u : 2u"},
 			},
-			Window:     366 * 24 * time.Hour,
-			Aggregates: []view.Aggregate{{Name: "x", Expr: "sum(-(data.a+0.10)*data.b-(1e3-data.c))"}, {Name: "y", Expr: "min(weight)"}},
+			Window: 366 * 24 * time.Hour,
+			Aggregates: []view.Aggregate{{Name: "x", Expr: "sum(-(data.a+0.10)*data.b-(1e3-data.c))"},
+				{Name: "y", Expr: "min(weight)"}},
 		},
 		text: `{"engine":1,"name":"all","where":"!(data.a == null) && (data[\"b c\"] in [\"x\", 1, 1.5, true, -2] || has(data.d.e)) && data.list.exists(i, i.matches(\"^\\\\d<&>\")) && !tenant.startsWith(\"é\\t\\u2028\") && data.x - (1 - 2) > -3 && \"a long operand, so that the line would be wrapped\" != subject",` +
 			`"key":[{"field":"b","expr":"(data.n >= 500) ? \"bad\" : ((data.n < 100) ? \"odd\" : \"good\")"},{"field":"a","expr":"(bytes(string(time.getFullYear())) == b\"\\101\\102\") ? 1u : 2u"}],` +

@@ -292,7 +292,8 @@ func throughBytes(t fataler, p *view.Program, deltas []*view.Delta) []encodedPag
 		all = append(all, encodedPage{key, string(states)})
 	}
 	slices.SortFunc(all, func(a, b encodedPage) int {
-		return strings.Compare(fmt.Sprintf("%s\x00%020d", a.Key, a.Page+1<<40), fmt.Sprintf("%s\x00%020d", b.Key, b.Page+1<<40))
+		return strings.Compare(fmt.Sprintf("%s\x00%020d", a.Key, a.Page+1<<40),
+			fmt.Sprintf("%s\x00%020d", b.Key, b.Page+1<<40))
 	})
 	return all
 }

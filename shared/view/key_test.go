@@ -52,7 +52,8 @@ func TestEncodeKeyGolden(t *testing.T) {
 // drawKey draws values that are like one another: of few letters, that may be read as lengths too, and near the bounds.
 func drawKey(t *rapid.T, label string) []string {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {
-		length := rapid.SampledFrom([]int{0, 1, 2, 3, 97, 98, 127, 128, 797, 798, 799, 813, 897, 898, 899, 3000}).Draw(t, "length")
+		length := rapid.SampledFrom([]int{0, 1, 2, 3, 97, 98, 127, 128, 797, 798, 799, 813, 897, 898, 899, 3000}).Draw(t,
+			"length")
 		end := rapid.SampledFrom([]string{"", "\x00", "\x01", "a", "\x01a", "b"}).Draw(t, "end")
 		return strings.Repeat("a", length) + end
 	}), 0, 3).Draw(t, label)

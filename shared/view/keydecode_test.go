@@ -26,9 +26,12 @@ func TestDecodeKey(t *testing.T) {
 		{"shortened", view.EncodeKey([]string{"a", x(3000)}), []string{"a", x(796)}, false},
 		{"shortened right behind a value", view.EncodeKey([]string{x(798), x(200)}), []string{x(798)}, false},
 		{"shortened in a length", view.EncodeKey([]string{x(797), x(200)}), []string{x(797)}, false},
-		{"shortened within a character of two bytes", view.EncodeKey([]string{strings.Repeat("ü", 500)}), []string{strings.Repeat("ü", 399)}, false},
-		{"the same, a byte later", view.EncodeKey([]string{"x" + strings.Repeat("ü", 500)}), []string{"x" + strings.Repeat("ü", 398)}, false},
-		{"within one of four", view.EncodeKey([]string{"x" + strings.Repeat("𝄞", 500)}), []string{"x" + strings.Repeat("𝄞", 199)}, false},
+		{"shortened within a character of two bytes", view.EncodeKey([]string{strings.Repeat("ü", 500)}),
+			[]string{strings.Repeat("ü", 399)}, false},
+		{"the same, a byte later", view.EncodeKey([]string{"x" + strings.Repeat("ü", 500)}),
+			[]string{"x" + strings.Repeat("ü", 398)}, false},
+		{"within one of four", view.EncodeKey([]string{"x" + strings.Repeat("𝄞", 500)}),
+			[]string{"x" + strings.Repeat("𝄞", 199)}, false},
 		{"none: a length beyond the end", "\x05a", []string{"a"}, false},
 		{"none: half a length", "\x01a\x80", []string{"a"}, false},
 		{"none: longer than any", view.Key("\x87\x07" + x(903)), []string{x(903)}, false},
@@ -67,7 +70,8 @@ func TestDecodeKeyOfAny(t *testing.T) {
 // FuzzDecodeKey: any bytes are read without harm; what is said to be whole encodes to what was read, unless a length
 // was written longer than it has to be.
 func FuzzDecodeKey(f *testing.F) {
-	for _, seed := range []string{"", "\x00", "\x01a\x06/über", "\x80\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01", strings.Repeat("\x01a", 408)} {
+	for _, seed := range []string{"", "\x00", "\x01a\x06/über", "\x80\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
+		strings.Repeat("\x01a", 408)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, key string) {

@@ -69,7 +69,9 @@ func TestMergePageWant(t *testing.T) {
 					wanted = append(wanted, window)
 				}
 			}
-			if err := some.MergePage(page.Page, []byte(page.States), func(w view.Window) bool { return slices.Contains(wanted, w) }); err != nil {
+			if err := some.MergePage(page.Page, []byte(page.States), func(w view.Window) bool {
+				return slices.Contains(wanted, w)
+			}); err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(append([]view.Window{}, wanted...), some.Sorted()); diff != "" {
@@ -104,8 +106,10 @@ func TestPageGolden(t *testing.T) {
 		},
 		{
 			// 24.5 is 245 * 10^17 units; -0.5 is 5 * 10^17 below zero; 25 is 25 * 10^18.
-			"places 0 and 59, of two rows and of one", []hit{{at: 0, x: "25"}, {at: 59_999, x: "-0.5"}, {at: 59 * 60_000, x: "7"}}, 0,
-			"01" + "00" + "1102" + "121102f501" + "131102f501" + "143105" + "151219" + "3b" + "1101" + "12120107" + "13120107" + "141207" + "151207",
+			"places 0 and 59, of two rows and of one",
+			[]hit{{at: 0, x: "25"}, {at: 59_999, x: "-0.5"}, {at: 59 * 60_000, x: "7"}}, 0,
+			"01" + "00" + "1102" + "121102f501" + "131102f501" + "143105" + "151219" + "3b" + "1101" + "12120107" + "13120107" +
+				"141207" + "151207",
 		},
 		{"before 1970", []hit{{at: -1, x: "1"}}, -1, "01" + "5c" + "1101" + "12120101" + "13120101" + "141201" + "151201"},
 	} {
@@ -257,7 +261,8 @@ func TestWindows(t *testing.T) {
 	t.Run("of events", func(t *testing.T) {
 		rapid.Check(t, func(t *rapid.T) {
 			window := time.Duration(rapid.IntRange(1, 366*86_400).Draw(t, "seconds")) * time.Second
-			set, err := view.Compile(view.Definition{Name: "w", Window: window, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}})
+			set, err := view.Compile(view.Definition{Name: "w", Window: window,
+				Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -315,7 +320,8 @@ func TestWindowsPerPage(t *testing.T) {
 		for _, edge := range []struct {
 			window view.Window
 			page   view.Page
-		}{{0, 0}, {view.Window(got - 1), 0}, {view.Window(got), 1}, {-1, -1}, {view.Window(-got), -1}, {view.Window(-got - 1), -2}} {
+		}{{0, 0}, {view.Window(got - 1), 0}, {view.Window(got), 1}, {-1, -1}, {view.Window(-got), -1},
+			{view.Window(-got - 1), -2}} {
 			if page := p.PageOf(edge.window); page != edge.page {
 				t.Errorf("%v by %s: window %d is on page %d, want %d", c.exprs, c.window, edge.window, page, edge.page)
 			}
@@ -325,7 +331,8 @@ func TestWindowsPerPage(t *testing.T) {
 
 // TestAppendPageTakesItsOwn: windows of neighbouring pages stay out.
 func TestAppendPageTakesItsOwn(t *testing.T) {
-	set := compiled(t, view.Definition{Name: "w", Window: time.Hour, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}})
+	set := compiled(t, view.Definition{Name: "w", Window: time.Hour,
+		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}})
 	p := set.Programs[0]
 	const hour, day = 3_600_000, 86_400_000
 	b := scanned(t, set, []hit{{at: -day - 1}, {at: -day}, {at: -1}, {at: 0}, {at: 5 * hour}, {at: day - 1}, {at: day}})
@@ -336,7 +343,8 @@ func TestAppendPageTakesItsOwn(t *testing.T) {
 		page.MergeInto(w)
 	}
 	for page, want := range map[view.Page]string{
-		-3: "01", -2: "01" + "17" + "1101", -1: "01" + "00" + "1101" + "17" + "1101", 0: "01" + "00" + "1101" + "05" + "1101" + "17" + "1101",
+		-3: "01", -2: "01" + "17" + "1101", -1: "01" + "00" + "1101" + "17" + "1101",
+		0: "01" + "00" + "1101" + "05" + "1101" + "17" + "1101",
 		1: "01" + "00" + "1101", 2: "01",
 	} {
 		if got := hex.EncodeToString(w.AppendPage(nil, page)); got != want {
@@ -455,7 +463,8 @@ func TestWindowsPerPageOfKappa(t *testing.T) {
 		}
 		p := set.Programs[0]
 		if got := view.Page(0); p.PageOf(view.Window(want)) != got || p.PageOf(view.Window(want+1)) != 1 {
-			t.Errorf("%s: windows %d and %d are of pages %d and %d", window, want, want+1, p.PageOf(view.Window(want)), p.PageOf(view.Window(want+1)))
+			t.Errorf("%s: windows %d and %d are of pages %d and %d", window, want, want+1, p.PageOf(view.Window(want)),
+				p.PageOf(view.Window(want+1)))
 		}
 	}
 }

@@ -62,7 +62,7 @@ type Seen interface {
 	// recorded before the given instant.
 	Since(ctx context.Context, lane event.Lane, recorded event.Millis) ([]SeenItem, error)
 
-	// Newest calls each with the lane's items one by one, in the opposite order of their last record, until it returns false. The item is each's own for
-	// the time of the call: no more than a few are held at once, however many there are.
+	// Newest calls each with the lane's items one by one, in the opposite order of their last record, until it returns
+	// false. The item is each's own for the time of the call: no more than a few are held at once, however many there are.
 	Newest(ctx context.Context, lane event.Lane, each func(SeenItem) (more bool)) error
 }

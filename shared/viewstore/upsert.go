@@ -24,9 +24,9 @@ type store[K, I, V any] interface {
 	Put(ctx context.Context, item I, loaded V) error
 }
 
-// Upsert brings the item of a key up to what next makes of the loaded one, and says whether it wrote. It makes up to the
-// given number of puts, and loads again after each that failed: a conflict, or a lost answer. The zero item stands for none
-// stored. Next returns the loaded item when there is nothing to change.
+// Upsert brings the item of a key up to what next makes of the loaded one, and says whether it wrote. It makes up to
+// the given number of puts, and loads again after each that failed: a conflict, or a lost answer. The zero item stands
+// for none stored. Next returns the loaded item when there is nothing to change.
 //
 // Errors: those of next, as they are; those of the store. The item may or may not have been written; call again.
 func Upsert[K any, I version[V], V comparable](

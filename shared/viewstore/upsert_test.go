@@ -95,7 +95,8 @@ func TestUpsert(t *testing.T) {
 			script: []string{"lose the request", "lose the request", "lose the request"}, states: "old", puts: 3, err: errLost,
 		},
 		{
-			name: "what is stored cannot be loaded again", script: []string{"lose the request"}, loadErr: errLoad, puts: 1, err: errLoad,
+			name: "what is stored cannot be loaded again", script: []string{"lose the request"}, loadErr: errLoad, puts: 1,
+			err: errLoad,
 		},
 		{name: "what is stored cannot be merged", stored: item(10, "old"), nextErr: errNext, states: "old", err: errNext},
 	} {

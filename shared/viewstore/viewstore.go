@@ -2,8 +2,8 @@
 // writes.
 //
 // Items carry encoded states, and the store never looks inside. It does not decide where base items end and speed items
-// begin: each item says itself how far it reaches (horizon, applied position). A write succeeds only if the stored item is the one
-// that the writer loaded.
+// begin: each item says itself how far it reaches (horizon, applied position). A write succeeds only if the stored item
+// is the one that the writer loaded.
 package viewstore
 
 import (
@@ -115,8 +115,8 @@ type Speed interface {
 	// Load returns the items that exist, in any order. The caller owns them. Errors are retryable.
 	Load(ctx context.Context, keys []SpeedKey) ([]SpeedItem, error)
 
-	// Put writes an item if the stored applied position is still loaded; loaded "" means that no item is stored. When Put returns
-	// nil, the item is durable.
+	// Put writes an item if the stored applied position is still loaded; loaded "" means that no item is stored. When Put
+	// returns nil, the item is durable.
 	//
 	// Errors: ErrConflict. Any other: the write may or may not have been applied; treat it as ErrConflict.
 	Put(ctx context.Context, item SpeedItem, loaded event.Sequence) error

@@ -23,7 +23,8 @@ func TestCount(t *testing.T) {
 		{Name: "a", Findings: catalog.Findings{Windows: 10, Drift: 2, Lost: 1}},
 		{Name: "b", Findings: catalog.Findings{Windows: 5, Drift: 1}},
 	}})
-	want := []metrics.Value{{Name: metrics.AuditedWindows, Value: 15}, {Name: metrics.Drift, Value: 3}, {Name: metrics.LostObjects, Value: 1}}
+	want := []metrics.Value{{Name: metrics.AuditedWindows, Value: 15}, {Name: metrics.Drift, Value: 3},
+		{Name: metrics.LostObjects, Value: 1}}
 	if diff := cmp.Diff(want, printed); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -52,7 +52,8 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 	return answer, nil
 }
 
-// count prints what audits have found. A tick that ends no audit prints nothing: zero drift would say that there is none.
+// count prints what audits have found. A tick that ends no audit prints nothing: zero drift would say that there is
+// none.
 func (h *Handler) count(r audit.Report) {
 	var windows, drift, lost, audited int64
 	for _, v := range r.Views {

@@ -119,7 +119,8 @@ func TestTick(t *testing.T) {
 	}
 	next(handler.Answer{Views: 1, Windows: 3, Drift: 1}, events.EventBridgeEvent{}) // whatever is in it
 	count := func(windows, drift int64) []metrics.Value {
-		return []metrics.Value{{Name: metrics.AuditedWindows, Value: windows}, {Name: metrics.Drift, Value: drift}, {Name: metrics.LostObjects}}
+		return []metrics.Value{{Name: metrics.AuditedWindows, Value: windows}, {Name: metrics.Drift, Value: drift},
+			{Name: metrics.LostObjects}}
 	}
 	if diff := cmp.Diff([][]metrics.Value{count(3, 0), count(3, 1)}, printed); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)

@@ -84,7 +84,8 @@ func (h *Handler) count(r batch.Report, s sweep.Report) {
 		{Name: metrics.TooOld, Value: int64(s.TooOld)},
 	}
 	if r.Head.N > 0 {
-		values = append(values, metrics.Value{Name: metrics.HorizonAge, Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})
+		values = append(values, metrics.Value{Name: metrics.HorizonAge,
+			Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})
 	}
 	h.Print(values...)
 }

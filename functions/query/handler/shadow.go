@@ -5,7 +5,8 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 )
 
-// NewShadow makes a Shadow over the handler's stores, which prints metrics of each shadow read. When says whether the candidate is to answer a query too.
+// NewShadow makes a Shadow over the handler's stores, which prints metrics of each shadow read. When says whether the
+// candidate is to answer a query too.
 func (h *Handler) NewShadow(when func() bool) *compare.Shadow {
 	return &compare.Shadow{Comparer: compare.Comparer{Stores: h.Serving.Stores}, When: when, Report: h.countShadow}
 }

@@ -16,8 +16,10 @@ func TestCount(t *testing.T) {
 	if h.count(speed.ReplayReport{Head: 9}); len(printed) > 0 {
 		t.Errorf("printed %v", printed)
 	}
-	h.count(speed.ReplayReport{Head: 9, Generations: []speed.ReplayedGeneration{{Left: 2, Events: 10}, {Left: 9, Events: 1}, {}}})
-	want := []metrics.Value{{Name: metrics.ReplayRunsLeft, Value: 9}, {Name: metrics.ReplayEvents, Value: 11}, {Name: metrics.Skipped}}
+	h.count(speed.ReplayReport{Head: 9,
+		Generations: []speed.ReplayedGeneration{{Left: 2, Events: 10}, {Left: 9, Events: 1}, {}}})
+	want := []metrics.Value{{Name: metrics.ReplayRunsLeft, Value: 9}, {Name: metrics.ReplayEvents, Value: 11},
+		{Name: metrics.Skipped}}
 	if diff := cmp.Diff(want, printed); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

@@ -153,7 +153,8 @@ func TestTick(t *testing.T) {
 		t.Errorf("%q serves, %v", v.Serving, err)
 	}
 	count := func(events int64) []metrics.Value {
-		return []metrics.Value{{Name: metrics.ReplayRunsLeft}, {Name: metrics.ReplayEvents, Value: events}, {Name: metrics.Skipped}}
+		return []metrics.Value{{Name: metrics.ReplayRunsLeft}, {Name: metrics.ReplayEvents, Value: events},
+			{Name: metrics.Skipped}}
 	}
 	if diff := cmp.Diff([][]metrics.Value{count(5), count(0)}, printed); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
@@ -217,7 +218,8 @@ func TestFails(t *testing.T) {
 				t.Errorf("error is %v, want that of the store", err)
 			}
 			s.archive.Hook, s.catalog.Hook, s.items.Hook = nil, nil, nil
-			if answer, err := h.Handle(context.Background(), events.EventBridgeEvent{}); err != nil || answer.Left != 0 || printed == 0 {
+			if answer, err := h.Handle(context.Background(), events.EventBridgeEvent{}); err != nil || answer.Left != 0 ||
+				printed == 0 {
 				t.Errorf("answer is %+v, %v, printed %d times", answer, err, printed)
 			}
 		})

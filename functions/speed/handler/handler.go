@@ -36,7 +36,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	h.Log.InfoContext(ctx, "applied", "records", report.Records, "applied", applied, "events", report.Events, "set_aside", report.SetAside,
+	h.Log.InfoContext(ctx, "applied", "records", report.Records, "applied", applied, "events", report.Events, "set_aside",
+		report.SetAside,
 		"items", report.Items, "views", report.Views)
 	h.count(report, oldest)
 	response := events.KinesisEventResponse{BatchItemFailures: []events.KinesisBatchItemFailure{}}
@@ -48,7 +49,8 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	return json.Marshal(response)
 }
 
-// count prints what an invocation did. The oldest of its records came into the stream at that time: zero when the event does not say.
+// count prints what an invocation did. The oldest of its records came into the stream at that time: zero when the event
+// does not say.
 func (h *Handler) count(r speed.Report, oldest time.Time) {
 	if h.Print == nil {
 		return

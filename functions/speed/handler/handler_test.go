@@ -249,7 +249,8 @@ func TestNoRecords(t *testing.T) {
 	}
 }
 
-// TestMetrics: what was done is counted and, where the event says when its records came into the stream, how old the oldest is.
+// TestMetrics: what was done is counted and, where the event says when its records came into the stream, how old the
+// oldest is.
 func TestMetrics(t *testing.T) { synctest.Test(t, checkMetrics) }
 
 func checkMetrics(t *testing.T) {
@@ -275,7 +276,8 @@ func checkMetrics(t *testing.T) {
 		); err != nil {
 			t.Fatal(err)
 		}
-		want := []metrics.Value{{Name: metrics.Events, Value: 9}, {Name: metrics.Duplicates}, {Name: metrics.SetAside, Value: 1}, {Name: metrics.Skipped}}
+		want := []metrics.Value{{Name: metrics.Events, Value: 9}, {Name: metrics.Duplicates},
+			{Name: metrics.SetAside, Value: 1}, {Name: metrics.Skipped}}
 		if !c.oldest.IsZero() {
 			want = append(want, metrics.Value{Name: metrics.StreamLag, Value: time.Since(c.oldest).Milliseconds()})
 		}

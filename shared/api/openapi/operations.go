@@ -108,7 +108,8 @@ func operations() map[api.Key]operation {
 		},
 		api.OperateView: {
 			ID: "operateView", Summary: "Operate a view",
-			Description: "Does one operation as one conditional write. It refuses an operation that would lose or double an event. " +
+			Description: "Does one operation as one conditional write. It refuses an operation that would lose or double an " +
+				"event. " +
 				"Repeating an operation that names its generation changes nothing.",
 			Body: "generation", Gives: "The view's status after the operation.", Schema: "Status",
 			Problems: []problem{

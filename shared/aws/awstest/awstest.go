@@ -64,7 +64,8 @@ func Table(t testing.TB, cfg aws.Config, name string, schema Schema) *dynamodb.C
 		},
 	})
 	need(t, "create table "+name, err)
-	need(t, "wait for table "+name, dynamodb.NewTableExistsWaiter(client).Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: &name}, time.Minute))
+	need(t, "wait for table "+name,
+		dynamodb.NewTableExistsWaiter(client).Wait(t.Context(), &dynamodb.DescribeTableInput{TableName: &name}, time.Minute))
 	if schema.Expires != "" {
 		_, err := client.UpdateTimeToLive(t.Context(), &dynamodb.UpdateTimeToLiveInput{
 			TableName:               &name,
@@ -90,7 +91,8 @@ func Stream(t testing.TB, cfg aws.Config, name string, shards int32) *kinesis.Cl
 	client := kinesis.NewFromConfig(cfg)
 	_, err := client.CreateStream(t.Context(), &kinesis.CreateStreamInput{StreamName: &name, ShardCount: &shards})
 	need(t, "create stream "+name, err)
-	need(t, "wait for stream "+name, kinesis.NewStreamExistsWaiter(client).Wait(t.Context(), &kinesis.DescribeStreamInput{StreamName: &name}, time.Minute))
+	need(t, "wait for stream "+name,
+		kinesis.NewStreamExistsWaiter(client).Wait(t.Context(), &kinesis.DescribeStreamInput{StreamName: &name}, time.Minute))
 	return client
 }
 

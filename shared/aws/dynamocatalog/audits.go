@@ -81,7 +81,8 @@ func (c *Catalog) PutAudit(ctx context.Context, a catalog.Audit) error {
 func encodeAudit(a catalog.Audit) (table.Item, error) {
 	doc := storedAudit{
 		format: format{documentVersion}, Requested: a.Requested, Begun: a.Begun, Ended: a.Ended,
-		Generation: a.Generation, Run: a.Run, Horizon: a.Horizon, Items: a.Items, Windows: a.Windows, Drift: a.Drift, Beyond: a.Beyond,
+		Generation: a.Generation, Run: a.Run, Horizon: a.Horizon, Items: a.Items, Windows: a.Windows, Drift: a.Drift,
+		Beyond:    a.Beyond,
 		Unsettled: a.Unsettled, Pending: a.Pending, Lost: a.Lost, LostObjects: a.LostObjects, Note: a.Note, Error: a.Error,
 	}
 	for _, d := range a.Drifts {
@@ -106,8 +107,10 @@ func decodeAudit(item table.Item) (catalog.Audit, error) {
 	}
 	a.Requested, a.Begun, a.Ended = doc.Requested, doc.Begun, doc.Ended
 	a.Findings = catalog.Findings{
-		Generation: doc.Generation, Run: doc.Run, Horizon: doc.Horizon, Items: doc.Items, Windows: doc.Windows, Drift: doc.Drift, Beyond: doc.Beyond,
-		Unsettled: doc.Unsettled, Pending: doc.Pending, Lost: doc.Lost, LostObjects: doc.LostObjects, Note: doc.Note, Error: doc.Error,
+		Generation: doc.Generation, Run: doc.Run, Horizon: doc.Horizon, Items: doc.Items, Windows: doc.Windows,
+		Drift: doc.Drift, Beyond: doc.Beyond,
+		Unsettled: doc.Unsettled, Pending: doc.Pending, Lost: doc.Lost, LostObjects: doc.LostObjects, Note: doc.Note,
+		Error: doc.Error,
 	}
 	for _, d := range doc.Drifts {
 		a.Drifts = append(a.Drifts, catalog.Drift(d))

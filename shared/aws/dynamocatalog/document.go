@@ -12,8 +12,9 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// The formats of the documents. Of a newer one nothing is known: a reader refuses it. A view that makes use of what came with the second one is written
-// as such, so that a version that does not know it stops, by name, rather than take it for something else.
+// The formats of the documents. Of a newer one nothing is known: a reader refuses it. A view that makes use of what
+// came with the second one is written as such, so that a version that does not know it stops, by name, rather than take
+// it for something else.
 const (
 	documentVersion = 1
 	kappaVersion    = 2 // architectures, holds, rebuilds on demand, retired views
@@ -95,7 +96,8 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 
 // encodeView encodes all but the revision, which PutView adds.
 func encodeView(v lifecycle.View) (table.Item, error) {
-	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held, Retired: v.Retired, Rebuild: v.Rebuild}
+	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held,
+		Retired: v.Retired, Rebuild: v.Rebuild}
 	if v.Held != "" || v.Rebuild || v.Retired != event.Never {
 		doc.Version = kappaVersion
 	}
@@ -125,14 +127,16 @@ func decodeView(item table.Item) (lifecycle.View, error) {
 	if err != nil {
 		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
-	v.Description, v.Serving, v.Held, v.Retired, v.Rebuild = doc.Description, doc.Serving, doc.Held, doc.Retired, doc.Rebuild
+	v.Description, v.Serving, v.Held = doc.Description, doc.Serving, doc.Held
+	v.Retired, v.Rebuild = doc.Retired, doc.Rebuild
 	for _, g := range doc.Generations {
 		v.Generations = append(v.Generations, lifecycle.Generation(g))
 	}
 	return v, nil
 }
 
-// storedWaits is the document of what the sweep waits for. A wait is six numbers: run, lane, until, rounds, through, probe. There may be some thousands.
+// storedWaits is the document of what the sweep waits for. A wait is six numbers: run, lane, until, rounds, through,
+// probe. There may be some thousands.
 type storedWaits struct {
 	format
 	Waits [][6]int64 `json:"waits,omitempty"`
@@ -142,7 +146,8 @@ type storedWaits struct {
 func encodeWaits(w catalog.SweepWaits) (table.Item, error) {
 	doc := storedWaits{format: format{documentVersion}}
 	for _, one := range w.Waits {
-		doc.Waits = append(doc.Waits, [6]int64{int64(one.Run), int64(one.Lane), int64(one.Until), int64(one.Rounds), int64(one.Through), int64(one.Probe)})
+		doc.Waits = append(doc.Waits, [6]int64{int64(one.Run), int64(one.Lane), int64(one.Until), int64(one.Rounds),
+			int64(one.Through), int64(one.Probe)})
 	}
 	item := key(sweeps, waits)
 	return item, setDocument(item, doc)
@@ -157,7 +162,8 @@ func decodeWaits(item table.Item) (w catalog.SweepWaits, err error) {
 		return w, err
 	}
 	for _, n := range doc.Waits {
-		w.Waits = append(w.Waits, catalog.SweepWait{Run: uint64(n[0]), Lane: int(n[1]), Until: event.Millis(n[2]), Rounds: int(n[3]), Through: int(n[4]), Probe: int(n[5])})
+		w.Waits = append(w.Waits, catalog.SweepWait{Run: uint64(n[0]), Lane: int(n[1]), Until: event.Millis(n[2]),
+			Rounds: int(n[3]), Through: int(n[4]), Probe: int(n[5])})
 	}
 	return w, nil
 }
@@ -181,7 +187,8 @@ func documentOf[D interface{ version() int }](item table.Item) (doc D, err error
 		return doc, fmt.Errorf("attribute %q: %w", document, err)
 	}
 	if v := doc.version(); v < documentVersion || v > lacksVersion {
-		return doc, fmt.Errorf("attribute %q has format %d; this version reads formats %d to %d", document, v, documentVersion, lacksVersion)
+		return doc, fmt.Errorf("attribute %q has format %d; this version reads formats %d to %d", document, v,
+			documentVersion, lacksVersion)
 	}
 	return doc, nil
 }

@@ -20,8 +20,8 @@ func stored(document string) table.Item {
 	return item
 }
 
-// TestViewDocuments are the documents of views as they are stored, for as long as they are to be read: what makes use of nothing that came with the
-// second format is written as the first.
+// TestViewDocuments are the documents of views as they are stored, for as long as they are to be read: what makes use
+// of nothing that came with the second format is written as the first.
 func TestViewDocuments(t *testing.T) {
 	const (
 		serving = `{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live_from":1795555200000,` +
@@ -47,7 +47,9 @@ func TestViewDocuments(t *testing.T) {
 		{
 			"one of two is Kappa",
 			change(func(v *lifecycle.View) {
-				v.Generations = append(v.Generations, lifecycle.Generation{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: "d", State: lifecycle.Building, Architecture: views.Kappa})
+				v.Generations = append(v.Generations,
+					lifecycle.Generation{ID: "01JD8Z6B1QZ0W6V3T5YJ9K4M2P", Definition: "d", State: lifecycle.Building,
+						Architecture: views.Kappa})
 			}),
 			2, serving + `},{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2P","definition":"d","state":"building","live_from":0,"run":0,"horizon":0,"architecture":"kappa"}]}`,
 		},

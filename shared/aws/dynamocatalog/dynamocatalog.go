@@ -1,5 +1,5 @@
-// Package dynamocatalog keeps the control table in DynamoDB: the contracts of shared/catalog over conditional puts and strongly consistent reads,
-// and no policy.
+// Package dynamocatalog keeps the control table in DynamoDB: the contracts of shared/catalog over conditional puts and
+// strongly consistent reads, and no policy.
 //
 // One table holds everything, in five partitions. Its keys are text, so that an operator can read it:
 //
@@ -96,7 +96,8 @@ func (c *Catalog) Runs(ctx context.Context, from, to uint64) ([]lifecycle.Run, e
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
 	}
-	stored, err := c.table.Query(ctx, table.Range{Partition: table.Text(runs), From: table.Text(number(from)), To: table.Text(number(to))})
+	stored, err := c.table.Query(ctx,
+		table.Range{Partition: table.Text(runs), From: table.Text(number(from)), To: table.Text(number(to))})
 	if err != nil {
 		return nil, fmt.Errorf("read runs %d to %d: %w", from, to, err)
 	}
@@ -247,7 +248,8 @@ func (c *Catalog) Swept(ctx context.Context) (uint64, error) {
 func (c *Catalog) PutSwept(ctx context.Context, run, loaded uint64) error {
 	item := key(sweeps, swept)
 	item[sweptRun] = table.Text(number(run))
-	_, err := c.table.Put(ctx, item, table.Condition{Attribute: sweptRun, Value: table.Text(number(loaded)), OrNone: loaded == 0})
+	_, err := c.table.Put(ctx, item,
+		table.Condition{Attribute: sweptRun, Value: table.Text(number(loaded)), OrNone: loaded == 0})
 	if errors.Is(err, table.ErrMismatch) {
 		err = fmt.Errorf("the stored run is not %d: %w", loaded, catalog.ErrConflict)
 	}
@@ -273,7 +275,8 @@ func (c *Catalog) Waits(ctx context.Context) (catalog.SweepWaits, error) {
 	return w, nil
 }
 
-// PutWaits implements catalog.Sweeps. ErrConflict comes also when an attempt of this very call was applied and its answer lost.
+// PutWaits implements catalog.Sweeps. ErrConflict comes also when an attempt of this very call was applied and its
+// answer lost.
 func (c *Catalog) PutWaits(ctx context.Context, w catalog.SweepWaits) error {
 	item, err := encodeWaits(w)
 	if err == nil {

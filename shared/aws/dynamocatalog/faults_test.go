@@ -58,14 +58,22 @@ func TestFaults(t *testing.T) {
 		{Name: "view that is not there", Prepare: f.viewNotThere},
 		{Name: "append the first run", Prepare: func(t *testing.T) wiretest.Try { return f.append(t, 0, 1, nil) }},
 		{Name: "append", Prepare: func(t *testing.T) wiretest.Try { return f.append(t, 2, 3, nil) }},
-		{Name: "append what is real", Prepare: func(t *testing.T) wiretest.Try { return f.append(t, 3, 3, catalog.ErrConflict) }},
-		{Name: "append behind what is not", Prepare: func(t *testing.T) wiretest.Try { return f.append(t, 1, 3, catalog.ErrConflict) }},
+		{Name: "append what is real", Prepare: func(t *testing.T) wiretest.Try {
+			return f.append(t, 3, 3, catalog.ErrConflict)
+		}},
+		{Name: "append behind what is not", Prepare: func(t *testing.T) wiretest.Try {
+			return f.append(t, 1, 3, catalog.ErrConflict)
+		}},
 		{Name: "put a view", Prepare: func(t *testing.T) wiretest.Try { return f.putView(t, 0, 0, nil) }},
 		{Name: "put a view over its last", Prepare: func(t *testing.T) wiretest.Try { return f.putView(t, 2, 2, nil) }},
-		{Name: "put a view over another", Prepare: func(t *testing.T) wiretest.Try { return f.putView(t, 2, 1, catalog.ErrConflict) }},
+		{Name: "put a view over another", Prepare: func(t *testing.T) wiretest.Try {
+			return f.putView(t, 2, 1, catalog.ErrConflict)
+		}},
 		{Name: "put a definition", Prepare: f.putDefinition},
 		{Name: "put swept", Prepare: func(t *testing.T) wiretest.Try { return f.putSwept(t, 3, nil) }},
-		{Name: "put swept over another", Prepare: func(t *testing.T) wiretest.Try { return f.putSwept(t, 2, catalog.ErrConflict) }},
+		{Name: "put swept over another", Prepare: func(t *testing.T) wiretest.Try {
+			return f.putSwept(t, 2, catalog.ErrConflict)
+		}},
 	})
 }
 
@@ -100,7 +108,8 @@ func appendRuns(t *testing.T, c *dynamocatalog.Catalog, n uint64) {
 }
 
 // read reads one full catalog: what is read is all that was written, or there is an error.
-func (f *faults) read(t *testing.T, do func(*dynamocatalog.Catalog) func(context.Context) (any, error)) func(*testing.T) wiretest.Try {
+func (f *faults) read(t *testing.T,
+	do func(*dynamocatalog.Catalog) func(context.Context) (any, error)) func(*testing.T) wiretest.Try {
 	t.Helper()
 	c := f.open(t)
 	name := fmt.Sprintf("faults-%d", f.opened)

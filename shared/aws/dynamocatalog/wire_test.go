@@ -34,8 +34,9 @@ var (
 )
 
 var run = lifecycle.Run{
-	N: 42, Horizon: 1_795_555_500_000, Manifest: "runs/000000000042/m", Identities: "runs/000000000042/i", FirstArrival: 1, LastArrival: 2,
-	Objects: 3, LateObjects: 4, Events: 5, Duplicates: 6, Conflicts: 7,
+	N: 42, Horizon: 1_795_555_500_000, Manifest: "runs/000000000042/m", Identities: "runs/000000000042/i", FirstArrival: 1,
+	LastArrival: 2,
+	Objects:     3, LateObjects: 4, Events: 5, Duplicates: 6, Conflicts: 7,
 }
 
 var view = lifecycle.View{
@@ -127,14 +128,19 @@ func TestAppend(t *testing.T) {
 		requests []string
 	}{
 		{"OK", run, []awstest.Answer{before, done}, nil, []string{beforeRead, written}},
-		{"the first run has none before it", first, []awstest.Answer{done}, nil, []string{put(strings.Replace(runStored, "00000000000000000042", "00000000000000000001", 1), none)}},
+		{"the first run has none before it", first, []awstest.Answer{done}, nil,
+			[]string{put(strings.Replace(runStored, "00000000000000000042", "00000000000000000001", 1), none)}},
 		{"no run 0", lifecycle.Run{}, nil, catalog.ErrConflict, nil},
 		{"ErrConflict, the run before is not real", run, []awstest.Answer{done}, catalog.ErrConflict, []string{beforeRead}},
-		{"ErrConflict, the run is real", run, []awstest.Answer{before, mismatch}, catalog.ErrConflict, []string{beforeRead, written}},
-		{"our own, whose answer was lost", run, []awstest.Answer{before, lost, mismatch}, catalog.ErrConflict, []string{beforeRead, written, written}},
+		{"ErrConflict, the run is real", run, []awstest.Answer{before, mismatch}, catalog.ErrConflict,
+			[]string{beforeRead, written}},
+		{"our own, whose answer was lost", run, []awstest.Answer{before, lost, mismatch}, catalog.ErrConflict,
+			[]string{beforeRead, written, written}},
 		{"the read fails", run, []awstest.Answer{missing}, errOther, []string{beforeRead}},
-		{"the read's answer is lost, once", run, []awstest.Answer{lost, before, done}, nil, []string{beforeRead, beforeRead, written}},
-		{"every answer to the write is lost", run, []awstest.Answer{before, lost, lost, lost}, errOther, []string{beforeRead, written, written, written}},
+		{"the read's answer is lost, once", run, []awstest.Answer{lost, before, done}, nil,
+			[]string{beforeRead, beforeRead, written}},
+		{"every answer to the write is lost", run, []awstest.Answer{before, lost, lost, lost}, errOther,
+			[]string{beforeRead, written, written, written}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			wire, c := open(t, test.answers...)
@@ -170,7 +176,8 @@ func TestPutView(t *testing.T) {
 		{"OK", next, []awstest.Answer{done}, nil, []string{written}},
 		{"none stored", fresh, []awstest.Answer{done}, nil, []string{put(strings.Replace(viewStored, `"8"`, `"1"`, 1), none)}},
 		{"ErrConflict", next, []awstest.Answer{mismatch}, catalog.ErrConflict, []string{written}},
-		{"our own, whose answer was lost", next, []awstest.Answer{lost, mismatch}, catalog.ErrConflict, []string{written, written}},
+		{"our own, whose answer was lost", next, []awstest.Answer{lost, mismatch}, catalog.ErrConflict,
+			[]string{written, written}},
 		{"every answer is lost", next, []awstest.Answer{lost, lost, lost}, errOther, []string{written, written, written}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -221,7 +228,8 @@ func TestSweeps(t *testing.T) {
 
 func TestWaits(t *testing.T) {
 	const stored = `"doc":{"S":"{\"version\":1,\"waits\":[[42,3,1795555500000,2,17,9]]}"},"rev":{"N":"6"}`
-	want := catalog.SweepWaits{Revision: 6, Waits: []catalog.SweepWait{{Run: 42, Lane: 3, Until: 1_795_555_500_000, Rounds: 2, Through: 17, Probe: 9}}}
+	want := catalog.SweepWaits{Revision: 6,
+		Waits: []catalog.SweepWait{{Run: 42, Lane: 3, Until: 1_795_555_500_000, Rounds: 2, Through: 17, Probe: 9}}}
 	wire, c := open(t, awstest.JSON(`{"Item":`+key("sweep", "waits")+`,`+stored+`}}`), done, done, mismatch)
 	got, err := c.Waits(t.Context())
 	if diff := cmp.Diff(want, got); diff != "" || err != nil {
@@ -334,8 +342,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestTheViewItemStaysBelow4KB has the longest name and description that views.yaml may have, in ASCII, and generations that serve, are retained and
-// are being built: reading it costs one read unit.
+// TestTheViewItemStaysBelow4KB has the longest name and description that views.yaml may have, in ASCII, and generations
+// that serve, are retained and are being built: reading it costs one read unit.
 func TestTheViewItemStaysBelow4KB(t *testing.T) {
 	longest := view.Name
 	for len(longest) < 63 {

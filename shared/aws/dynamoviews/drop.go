@@ -17,7 +17,8 @@ var errCursor = errors.New("invalid cursor: must be one that Scan or Drop return
 
 // Scan implements viewstore.Base, with a scan of up to 1 MB of the table. DynamoDB bills all that it scans, whatever
 // generation it belongs to: reading one generation costs a read of the whole table.
-func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem, next string, err error) {
+func (b *Base) Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []viewstore.BaseItem,
+	next string, err error) {
 	if items, next, err = scan(ctx, b.table, generation, after, baseItem); err != nil {
 		return nil, "", fmt.Errorf("scan generation %s: %w", generation, err)
 	}
@@ -33,7 +34,8 @@ func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, afte
 }
 
 // Scan implements viewstore.Speed, as Base.Scan does.
-func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+func (s *Speed) Scan(ctx context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string,
+	err error) {
 	if items, next, err = scan(ctx, s.table, set, after, speedItem); err != nil {
 		return nil, "", fmt.Errorf("scan set %s: %w", set, err)
 	}
@@ -48,7 +50,8 @@ func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (next
 	return next, nil
 }
 
-func scan[S ~string, I any](ctx context.Context, t table.Table, set S, after string, decode func(table.Item) (I, error)) ([]I, string, error) {
+func scan[S ~string, I any](ctx context.Context, t table.Table, set S, after string,
+	decode func(table.Item) (I, error)) ([]I, string, error) {
 	from, err := parseCursor(after)
 	if err != nil {
 		return nil, "", err
@@ -90,7 +93,8 @@ func formatCursor(key table.Item) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	return base64.RawURLEncoding.EncodeToString(append(append(binary.AppendUvarint(nil, uint64(len(pk))), pk...), sk...)), nil
+	return base64.RawURLEncoding.EncodeToString(append(append(binary.AppendUvarint(nil, uint64(len(pk))), pk...), sk...)),
+		nil
 }
 
 func parseCursor(cursor string) (table.Item, error) {

@@ -42,7 +42,8 @@ func TestDropRefusesACursor(t *testing.T) {
 	_, cfg := awstest.NewWire(t)
 	base := dynamoviews.NewBase(dynamodb.NewFromConfig(cfg), "base")
 	for _, cursor := range []string{"!", "gA", "BQ"} {
-		if _, err := base.Drop(t.Context(), "g", cursor); err == nil || !strings.Contains(err.Error(), "invalid cursor: must be one that Scan or Drop returned") {
+		if _, err := base.Drop(t.Context(), "g", cursor); err == nil ||
+			!strings.Contains(err.Error(), "invalid cursor: must be one that Scan or Drop returned") {
 			t.Errorf("cursor %q: %v", cursor, err)
 		}
 	}

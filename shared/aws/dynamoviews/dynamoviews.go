@@ -1,15 +1,16 @@
-// Package dynamoviews keeps base items, speed items and seen items in DynamoDB tables: the contracts of shared/viewstore over conditional puts and
-// strongly consistent reads, and no policy. States are bytes to it.
+// Package dynamoviews keeps base items, speed items and seen items in DynamoDB tables: the contracts of
+// shared/viewstore over conditional puts and strongly consistent reads, and no policy. States are bytes to it.
 //
-// All tables have the binary keys "pk" and "sk"; key.go says what is in them. The other attributes have short names, for DynamoDB counts them
-// with every item:
+// All tables have the binary keys "pk" and "sk"; key.go says what is in them. The other attributes have short names,
+// for DynamoDB counts them with every item:
 //
 //	s        B  states, an encoded page
 //	h        N  of a base item: its horizon, Unix milliseconds
-//	f        S  of a speed item: its applied position. Only ever compared for equality: DynamoDB's numbers have 38 digits, sequence numbers up to 129
+//	f S of a speed item: its applied position. Only ever compared for equality: DynamoDB's numbers have 38 digits,
+//	sequence numbers up to 129
 //	r        B  of a seen item: its records, see record.go
 //	t        N  of a seen item: when it was recorded, Unix milliseconds
-//	expires  N  of a speed or seen item: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
+//	expires N of a speed or seen item: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
 //
 // Source: docs/design.md 2 and 3.3 to 3.5; DynamoDB Developer Guide, condition expressions, read consistency.
 package dynamoviews
@@ -70,7 +71,8 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 	}
 	stored, err := b.table.Put(ctx, attributes, when)
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("the stored horizon is %s, not %d: %w", found(stored, horizon, table.NumberOf[int64]), loaded, viewstore.ErrConflict)
+		err = fmt.Errorf("the stored horizon is %s, not %d: %w", found(stored, horizon, table.NumberOf[int64]), loaded,
+			viewstore.ErrConflict)
 	}
 	if err != nil {
 		return fmt.Errorf("put base item of generation %s, page %d: %w", item.Generation, item.Page, err)
@@ -79,7 +81,8 @@ func (b *Base) Put(ctx context.Context, item viewstore.BaseItem, loaded slot.Slo
 }
 
 // Pages implements viewstore.Base, with one request per 1 MB.
-func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b *Base) Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from,
+	to view.Page) ([]viewstore.BaseItem, error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
 	}
@@ -125,16 +128,19 @@ func (s *Speed) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 	}
 	stored, err := s.table.Put(ctx, attributes, when)
 	if errors.Is(err, table.ErrMismatch) {
-		err = fmt.Errorf("the stored applied position is %s, not %q: %w", found(stored, applied, table.TextOf), loaded, viewstore.ErrConflict)
+		err = fmt.Errorf("the stored applied position is %s, not %q: %w", found(stored, applied, table.TextOf), loaded,
+			viewstore.ErrConflict)
 	}
 	if err != nil {
-		return fmt.Errorf("put speed item of set %s, slot %s, page %d, lane %s: %w", item.Set, item.Slot, item.Page, item.Lane, err)
+		return fmt.Errorf("put speed item of set %s, slot %s, page %d, lane %s: %w", item.Set, item.Slot, item.Page,
+			item.Lane, err)
 	}
 	return nil
 }
 
 // Slots implements viewstore.Speed, with one request per 1 MB.
-func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
+	error) {
 	items, err := query(ctx, s.table, table.Range{
 		Partition: table.Binary(partition(set, key)),
 		From:      table.Binary(appendOrdered(nil, from)), // comes before every longer key that begins with it
@@ -146,7 +152,8 @@ func (s *Speed) Slots(ctx context.Context, set lifecycle.Set, key view.Key, from
 }
 
 // Pages implements viewstore.Speed, with one request per 1 MB.
-func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
+	error) {
 	if from > to {
 		return nil, ctx.Err() // DynamoDB refuses such a range
 	}
@@ -162,7 +169,8 @@ func (s *Speed) Pages(ctx context.Context, set lifecycle.Set, key view.Key, from
 }
 
 // load reads and decodes the items of the keys, each once.
-func load[K comparable, I any](ctx context.Context, t table.Table, keys []K, encode func(K) table.Item, decode func(table.Item) (I, error)) ([]I, error) {
+func load[K comparable, I any](ctx context.Context, t table.Table, keys []K, encode func(K) table.Item,
+	decode func(table.Item) (I, error)) ([]I, error) {
 	asked := make(map[K]struct{}, len(keys))
 	encoded := make([]table.Item, 0, len(keys))
 	for _, key := range keys {

@@ -47,9 +47,11 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 		for i, lane := range lanes {
 			for _, at := range []int{3, 0, 5, 1, 4, 2} {
 				for from := range at + 1 {
-					item := viewstore.SeenItem{Lane: lane, Recorded: recorded + event.Millis(at*10+repeat), Expires: viewstore.ExpiryAt(recorded.Time()) + 100_000}
+					item := viewstore.SeenItem{Lane: lane, Recorded: recorded + event.Millis(at*10+repeat),
+						Expires: viewstore.ExpiryAt(recorded.Time()) + 100_000}
 					for n := from; n <= at; n++ {
-						item.Records = append(item.Records, viewstore.SeenRecord{Sequence: numbers[n], Line: n, Identities: []uint64{uint64(i), uint64(n)}})
+						item.Records = append(item.Records,
+							viewstore.SeenRecord{Sequence: numbers[n], Line: n, Identities: []uint64{uint64(i), uint64(n)}})
 					}
 					for name, store := range map[string]viewstore.Seen{"here": s, "in memory": &reference} {
 						if err := store.Put(t.Context(), item); err != nil {
@@ -82,7 +84,8 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 				t.Fatalf("lane %s after %q: error %v (-want +got):\n%.2000s", lane, last, err, diff)
 			}
 		}
-		for _, since := range []event.Millis{0, recorded, recorded + 20, recorded + 21, recorded + 60, recorded + 119, recorded + 120} {
+		for _, since := range []event.Millis{0, recorded, recorded + 20, recorded + 21, recorded + 60, recorded + 119,
+			recorded + 120} {
 			got, err := s.Since(t.Context(), lane, since)
 			want, wantErr := reference.Since(t.Context(), lane, since)
 			if diff := cmp.Diff(want, got, quick); diff != "" || err != nil || wantErr != nil {

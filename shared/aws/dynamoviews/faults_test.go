@@ -56,12 +56,20 @@ func TestFaults(t *testing.T) {
 	wiretest.Run(t, transport, slices.Concat(
 		[]wiretest.Site{
 			{Name: "base: put", Prepare: func(t *testing.T) wiretest.Try { return f.putBase(t, 0, 0, nil) }},
-			{Name: "base: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try { return f.putBase(t, 1000, 1000, nil) }},
-			{Name: "base: put over another", Prepare: func(t *testing.T) wiretest.Try { return f.putBase(t, 2000, 1000, conflict) }},
+			{Name: "base: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try {
+				return f.putBase(t, 1000, 1000, nil)
+			}},
+			{Name: "base: put over another", Prepare: func(t *testing.T) wiretest.Try {
+				return f.putBase(t, 2000, 1000, conflict)
+			}},
 			{Name: "base: drop", Prepare: f.dropBase},
 			{Name: "speed: put", Prepare: func(t *testing.T) wiretest.Try { return f.putSpeed(t, "", "", nil) }},
-			{Name: "speed: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try { return f.putSpeed(t, "10", "10", nil) }},
-			{Name: "speed: put over another", Prepare: func(t *testing.T) wiretest.Try { return f.putSpeed(t, "20", "10", conflict) }},
+			{Name: "speed: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try {
+				return f.putSpeed(t, "10", "10", nil)
+			}},
+			{Name: "speed: put over another", Prepare: func(t *testing.T) wiretest.Try {
+				return f.putSpeed(t, "20", "10", conflict)
+			}},
 			{Name: "seen: put", Prepare: f.putSeen},
 		},
 		f.readBase(t), f.readSpeed(t), f.readSeen(t),
@@ -100,7 +108,8 @@ func (f *faults) putBase(t *testing.T, stored, loaded slot.Slot, want error) wir
 func (f *faults) dropBase(t *testing.T) wiretest.Try {
 	b := f.base()
 	gone := lifecycle.GenerationID("gone " + f.own())
-	kept := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: gone + "0", Key: "k", Page: 1}, Horizon: 1000, States: []byte("kept")}
+	kept := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: gone + "0", Key: "k", Page: 1}, Horizon: 1000,
+		States: []byte("kept")}
 	need(t, b.Put(t.Context(), kept, 0))
 	keys := []viewstore.BaseKey{kept.BaseKey}
 	for page := range view.Page(26) {
@@ -134,7 +143,8 @@ func (f *faults) dropBase(t *testing.T) wiretest.Try {
 
 func (f *faults) putSpeed(t *testing.T, stored, loaded event.Sequence, want error) wiretest.Try {
 	s := f.speed()
-	key := viewstore.SpeedKey{Set: "d", Key: view.Key(f.own()), Slot: 300_000, Page: 1, Lane: event.Lane{Layout: 1, Count: 4, N: 2}}
+	key := viewstore.SpeedKey{Set: "d", Key: view.Key(f.own()), Slot: 300_000, Page: 1,
+		Lane: event.Lane{Layout: 1, Count: 4, N: 2}}
 	var before []viewstore.SpeedItem
 	if stored != "" {
 		before = []viewstore.SpeedItem{{SpeedKey: key, Applied: stored, States: []byte("before")}}
@@ -152,8 +162,8 @@ func (f *faults) putSpeed(t *testing.T, stored, loaded event.Sequence, want erro
 	}
 }
 
-// wantPut: on nil our item is there; on an error it is or it is not, as a whole, and where it is not, putting again puts it; over another than the one
-// loaded it is never put.
+// wantPut: on nil our item is there; on an error it is or it is not, as a whole, and where it is not, putting again
+// puts it; over another than the one loaded it is never put.
 func wantPut[I any](t *testing.T, err, want error, before []I, ours I, got []I, again func() error) {
 	t.Helper()
 	applied, asBefore := gocmp.Equal([]I{ours}, got), gocmp.Equal(before, got, cmpopts.EquateEmpty())
@@ -171,7 +181,8 @@ func seenItem(lane event.Lane, n int) viewstore.SeenItem {
 	}}}
 }
 
-// putSeen: a seen item is durable before any of its records is reported done, so a wrong success here would count an event twice.
+// putSeen: a seen item is durable before any of its records is reported done, so a wrong success here would count an
+// event twice.
 func (f *faults) putSeen(*testing.T) wiretest.Try {
 	s := f.seen()
 	f.opened++
@@ -192,8 +203,10 @@ func (f *faults) putSeen(*testing.T) wiretest.Try {
 	}
 }
 
-// reading is a site that reads: what it gives is all that there is, or an error. An item left out would be one that counts zero times.
-func reading[I any](name string, want []I, order func(a, b I) int, open func() func(context.Context) ([]I, error)) wiretest.Site {
+// reading is a site that reads: what it gives is all that there is, or an error. An item left out would be one that
+// counts zero times.
+func reading[I any](name string, want []I, order func(a, b I) int,
+	open func() func(context.Context) ([]I, error)) wiretest.Site {
 	return wiretest.Site{Name: name, Prepare: func(*testing.T) wiretest.Try {
 		var got []I
 		read := open()
@@ -219,7 +232,8 @@ func (f *faults) readBase(t *testing.T) []wiretest.Site {
 	var items []viewstore.BaseItem
 	keys := []viewstore.BaseKey{{Generation: "r", Key: "none"}}
 	for page := range view.Page(119) {
-		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "r", Key: "k", Page: page}, Horizon: 1000, States: []byte{byte(page)}}
+		item := viewstore.BaseItem{BaseKey: viewstore.BaseKey{Generation: "r", Key: "k", Page: page}, Horizon: 1000,
+			States: []byte{byte(page)}}
 		need(t, f.base().Put(t.Context(), item, 0))
 		items, keys = append(items, item), append(keys, item.BaseKey)
 	}
@@ -241,7 +255,8 @@ func (f *faults) readSpeed(t *testing.T) []wiretest.Site {
 	var keys []viewstore.SpeedKey
 	for n := range slot.Slot(10) {
 		item := viewstore.SpeedItem{
-			SpeedKey: viewstore.SpeedKey{Set: "r", Key: "k", Slot: n * 300_000, Lane: event.Lane{Layout: 1, Count: 4}}, Applied: "1", States: []byte{byte(n)},
+			SpeedKey: viewstore.SpeedKey{Set: "r", Key: "k", Slot: n * 300_000, Lane: event.Lane{Layout: 1, Count: 4}},
+			Applied:  "1", States: []byte{byte(n)},
 		}
 		need(t, f.speed().Put(t.Context(), item, ""))
 		items, keys = append(items, item), append(keys, item.SpeedKey)

@@ -13,16 +13,17 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// The keys. A partition is all items of one (generation, view key), or (set, view key); its sort keys order them as the contract does,
-// byte by byte:
+// The keys. A partition is all items of one (generation, view key), or (set, view key); its sort keys order them as the
+// contract does, byte by byte:
 //
 //	base   pk  length of the generation (uvarint), generation, view key      sk  page
 //	speed  pk  length of the set (uvarint), set, view key                sk  slot, page, lane's name
-//	seen   pk  0, lane's name                                                sk  sequence number of the last record, of the first
+//	seen pk 0, lane's name sk sequence number of the last record, of the first
 //
-// Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. A sequence number is its count of digits, one
-// byte, and its digits. The length in front of a set keeps any two pairs apart, whatever bytes they hold; no set is empty, so that 0 stands in front
-// of lanes only. A view key has at most 900 bytes: DynamoDB's limits are 2,048 bytes for pk and 1,024 for sk.
+// Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. A sequence number
+// is its count of digits, one byte, and its digits. The length in front of a set keeps any two pairs apart, whatever
+// bytes they hold; no set is empty, so that 0 stands in front of lanes only. A view key has at most 900 bytes:
+// DynamoDB's limits are 2,048 bytes for pk and 1,024 for sk.
 
 const (
 	ordered = 8 // bytes of a number in a sort key

@@ -24,11 +24,13 @@ func bytesOf(item table.Item, name string) []byte {
 
 // anyInt draws a number near the places where encodings go wrong.
 func anyInt(t *rapid.T, label string) int64 {
-	return rapid.OneOf(rapid.Int64(), rapid.Int64Range(-300, 300), rapid.SampledFrom([]int64{-1 << 63, 1<<63 - 1})).Draw(t, label)
+	return rapid.OneOf(rapid.Int64(), rapid.Int64Range(-300, 300), rapid.SampledFrom([]int64{-1 << 63, 1<<63 - 1})).Draw(t,
+		label)
 }
 
 func anyText(t *rapid.T, label string) string {
-	return string(rapid.OneOf(rapid.SliceOfN(rapid.SampledFrom([]byte("\x00\x01a\xff")), 0, 4), rapid.SliceOfN(rapid.Byte(), 0, 916)).Draw(t, label))
+	return string(rapid.OneOf(rapid.SliceOfN(rapid.SampledFrom([]byte("\x00\x01a\xff")), 0, 4),
+		rapid.SliceOfN(rapid.Byte(), 0, 916)).Draw(t, label))
 }
 
 func anySpeedKey(t *rapid.T) viewstore.SpeedKey {
@@ -36,7 +38,8 @@ func anySpeedKey(t *rapid.T) viewstore.SpeedKey {
 	return viewstore.SpeedKey{
 		Set: lifecycle.Set(anyText(t, "set")), Key: view.Key(anyText(t, "key")),
 		Slot: slot.Slot(anyInt(t, "slot")), Page: view.Page(anyInt(t, "page")),
-		Lane: event.Lane{Layout: rapid.IntRange(1, 20).Draw(t, "layout"), Count: count, N: rapid.IntRange(0, count-1).Draw(t, "n")},
+		Lane: event.Lane{Layout: rapid.IntRange(1, 20).Draw(t, "layout"), Count: count,
+			N: rapid.IntRange(0, count-1).Draw(t, "n")},
 	}
 }
 
@@ -49,7 +52,8 @@ func TestSpeedKeysSortByTheirBytes(t *testing.T) {
 		if rapid.Bool().Draw(t, "same page") {
 			b.Page = a.Page
 		}
-		want := cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Page, b.Page), strings.Compare(a.Lane.String(), b.Lane.String()))
+		want := cmp.Or(cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Page, b.Page),
+			strings.Compare(a.Lane.String(), b.Lane.String()))
 		x, y := dynamoviews.EncodeSpeedKey(a), dynamoviews.EncodeSpeedKey(b)
 		if got := bytes.Compare(bytesOf(x, "sk"), bytesOf(y, "sk")); got != want {
 			t.Errorf("%+v and %+v compare as %d, want %d", a, b, got, want)
@@ -67,8 +71,10 @@ func TestSpeedKeysSortByTheirBytes(t *testing.T) {
 
 func TestBaseKeysSortByTheirBytes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		a := viewstore.BaseKey{Generation: lifecycle.GenerationID(anyText(t, "generation")), Key: view.Key(anyText(t, "key")), Page: view.Page(anyInt(t, "page"))}
-		b := viewstore.BaseKey{Generation: lifecycle.GenerationID(anyText(t, "generation")), Key: view.Key(anyText(t, "key")), Page: view.Page(anyInt(t, "page"))}
+		a := viewstore.BaseKey{Generation: lifecycle.GenerationID(anyText(t, "generation")), Key: view.Key(anyText(t, "key")),
+			Page: view.Page(anyInt(t, "page"))}
+		b := viewstore.BaseKey{Generation: lifecycle.GenerationID(anyText(t, "generation")), Key: view.Key(anyText(t, "key")),
+			Page: view.Page(anyInt(t, "page"))}
 		x, y := dynamoviews.EncodeBaseKey(a), dynamoviews.EncodeBaseKey(b)
 		if got, want := bytes.Compare(bytesOf(x, "sk"), bytesOf(y, "sk")), cmp.Compare(a.Page, b.Page); got != want {
 			t.Errorf("pages %d and %d compare as %d, want %d", a.Page, b.Page, got, want)
@@ -107,13 +113,15 @@ func TestKeysFitDynamoDB(t *testing.T) {
 	long := view.EncodeKey([]string{strings.Repeat("k", 5000)})
 	whole := view.Key(strings.Repeat("k", 900))
 	last := event.Sequence(strings.Repeat("9", 129))
-	seenKey, err := dynamoviews.EncodeSeen(viewstore.SeenItem{Lane: seen.Lane, Records: []viewstore.SeenRecord{{Sequence: last}}})
+	seenKey, err := dynamoviews.EncodeSeen(viewstore.SeenItem{Lane: seen.Lane,
+		Records: []viewstore.SeenRecord{{Sequence: last}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, key := range []table.Item{
 		dynamoviews.EncodeBaseKey(viewstore.BaseKey{Generation: base.Generation, Key: long}),
-		dynamoviews.EncodeSpeedKey(viewstore.SpeedKey{Set: speed.Set, Key: whole, Lane: event.Lane{Layout: 1 << 30, Count: event.MaxLanes, N: event.MaxLanes - 1}}),
+		dynamoviews.EncodeSpeedKey(viewstore.SpeedKey{Set: speed.Set, Key: whole,
+			Lane: event.Lane{Layout: 1 << 30, Count: event.MaxLanes, N: event.MaxLanes - 1}}),
 		seenKey,
 	} {
 		if pk, sk := len(bytesOf(key, "pk")), len(bytesOf(key, "sk")); pk > 2048 || sk > 1024 || pk == 0 || sk == 0 {

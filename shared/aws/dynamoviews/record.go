@@ -13,7 +13,8 @@ import (
 
 // The records of a seen item: the format's version, then per record
 //
-//	the step from the sequence number before it: its length in bytes (one byte), and that many bytes, big-endian, without leading zeros
+//	the step from the sequence number before it: its length in bytes (one byte), and that many bytes, big-endian, without
+//	leading zeros
 //	its first line (uvarint)
 //	its request: 16 bytes
 //	the number of its identities (uvarint), and 8 bytes for each, big-endian
@@ -38,7 +39,8 @@ func encodeRecords(all []viewstore.SeenRecord) ([]byte, error) {
 	for _, r := range all {
 		at, ok := number(r.Sequence)
 		if !ok || step.Sub(at, before).Sign() < 0 || r.Line < 0 {
-			return nil, fmt.Errorf("record %q, line %d: the sequence number must be in decimal digits and not below the one before it, the line 0 or more", r.Sequence, r.Line)
+			return nil, fmt.Errorf("record %q, line %d: the sequence number must be in decimal digits and not below the one "+
+				"before it, the line 0 or more", r.Sequence, r.Line)
 		}
 		b = append(append(b, byte((step.BitLen()+7)/8)), step.Bytes()...)
 		b = binary.AppendUvarint(b, uint64(r.Line))

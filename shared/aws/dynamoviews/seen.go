@@ -39,7 +39,8 @@ func (s *Seen) Put(ctx context.Context, item viewstore.SeenItem) error {
 // After implements viewstore.Seen, with one request per 1 MB.
 func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
 	behind := append(appendSequence(nil, last), endOfSequences)
-	items, err := query(ctx, s.table, table.Range{Partition: table.Binary(lanePartition(lane)), From: table.Binary(behind)}, seenItem)
+	items, err := query(ctx, s.table,
+		table.Range{Partition: table.Binary(lanePartition(lane)), From: table.Binary(behind)}, seenItem)
 	if err != nil {
 		return nil, fmt.Errorf("read seen items of lane %s after %q: %w", lane, last, err)
 	}

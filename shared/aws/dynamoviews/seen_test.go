@@ -37,10 +37,12 @@ var seen = viewstore.SeenItem{
 	},
 }
 
-// seenRecords are the records of seen as stored. Python says of the first number: 0x2054b6fffe000000000000001d500054b7009a000000002.
+// seenRecords are the records of seen as stored. Python says of the first number:
+// 0x2054b6fffe000000000000001d500054b7009a000000002.
 var seenRecords = strings.Join([]string{
 	"01",
-	"18", "02054b6fffe000000000000001d500054b7009a000000002", "00", "019351f32c37f8386d8f45f493325055", "02", "0000000000000001", "ffffffffffffffff",
+	"18", "02054b6fffe000000000000001d500054b7009a000000002", "00", "019351f32c37f8386d8f45f493325055", "02",
+	"0000000000000001", "ffffffffffffffff",
 	"00", "c801", "019351f32c37f8386d8f45f493325056", "00",
 	"02", "0100", "00", "019351f32c37f8386d8f45f493325057", "01", "0000000000000002",
 }, "")
@@ -54,7 +56,8 @@ func seenStored(t testing.TB) string {
 	}
 	return `{"pk":` + b64("\x001.4.2") +
 		`,"sk":` + b64("849546986683135544286507457936321625675700192471156785410849546986683135544286507457936321625675700192471156785154") +
-		`,"t":{"N":"1795555503000"},"r":` + b64(string(encoded)) + `,"expires":{"N":"1796160300"}}` // 8 is the byte 56, the count of digits
+		// 8 is the byte 56, the count of digits
+		`,"t":{"N":"1795555503000"},"r":` + b64(string(encoded)) + `,"expires":{"N":"1796160300"}}`
 }
 
 func TestSeenPutReplaces(t *testing.T) {

@@ -37,7 +37,8 @@ func b64(b string) string {
 }
 
 var base = viewstore.BaseItem{
-	BaseKey: viewstore.BaseKey{Generation: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Key: "\x01/", Page: -2}, Horizon: 1_795_555_500_000, States: []byte("\x01states"),
+	BaseKey: viewstore.BaseKey{Generation: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Key: "\x01/", Page: -2},
+	Horizon: 1_795_555_500_000, States: []byte("\x01states"),
 }
 
 // baseStored is base as DynamoDB holds it.
@@ -46,9 +47,11 @@ var baseStored = `{"pk":` + b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/") + `,"sk":
 
 var speed = viewstore.SpeedItem{
 	SpeedKey: viewstore.SpeedKey{
-		Set: "9f86d081884c7d659a2feaa0c55ad015", Key: "\x01/", Slot: 1_795_555_500_000, Page: 3, Lane: event.Lane{Layout: 1, Count: 4, N: 2},
+		Set: "9f86d081884c7d659a2feaa0c55ad015", Key: "\x01/", Slot: 1_795_555_500_000, Page: 3,
+		Lane: event.Lane{Layout: 1, Count: 4, N: 2},
 	},
-	Applied: "49546986683135544286507457936321625675700192471156785154", States: []byte("\x01states"), Expires: 1_796_160_300,
+	Applied: "49546986683135544286507457936321625675700192471156785154", States: []byte("\x01states"),
+	Expires: 1_796_160_300,
 }
 
 var speedStored = `{"pk":` + b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/") +
@@ -93,7 +96,8 @@ func TestSpeedPut(t *testing.T) {
 	s := dynamoviews.NewSpeed(c, "items")
 	forever := speed
 	forever.Expires = 0
-	if err := errors.Join(s.Put(t.Context(), speed, ""), s.Put(t.Context(), speed, "4953"), s.Put(t.Context(), forever, "")); err != nil {
+	if err := errors.Join(s.Put(t.Context(), speed, ""), s.Put(t.Context(), speed, "4953"),
+		s.Put(t.Context(), forever, "")); err != nil {
 		t.Fatal(err)
 	}
 	wantBody(t, wire.Requests()[0], "PutItem", putBody(speedStored, none))
@@ -113,19 +117,23 @@ func TestPutConflicts(t *testing.T) {
 		conflict bool
 		says     string
 	}{
-		"another item is stored":               {[]awstest.Answer{mismatch(baseStored[:len(baseStored)-1] + `,"f":{"S":"1795555500000"}}`)}, true, `is "1795555500000", not`},
-		"none is stored":                       {[]awstest.Answer{awstest.Failure("ConditionalCheckFailedException")}, true, "is nothing, not"},
-		"what is stored is no item":            {[]awstest.Answer{mismatch(`{}`)}, true, "is missing"},
-		"our own, whose answer was lost":       {[]awstest.Answer{lost, mismatch(baseStored)}, true, ""},
-		"every answer is lost":                 {[]awstest.Answer{lost, lost, lost}, false, ""},
-		"the item is too large for the store":  {[]awstest.Answer{awstest.Failure("ValidationException")}, false, "ValidationException"},
-		"the transaction of somebody else won": {[]awstest.Answer{awstest.Failure("TransactionConflictException")}, false, ""},
+		"another item is stored": {[]awstest.Answer{mismatch(baseStored[:len(baseStored)-1] + `,"f":{"S":"1795555500000"}}`)}, true, `is "1795555500000", not`},
+		"none is stored": {[]awstest.Answer{awstest.Failure("ConditionalCheckFailedException")}, true,
+			"is nothing, not"},
+		"what is stored is no item":      {[]awstest.Answer{mismatch(`{}`)}, true, "is missing"},
+		"our own, whose answer was lost": {[]awstest.Answer{lost, mismatch(baseStored)}, true, ""},
+		"every answer is lost":           {[]awstest.Answer{lost, lost, lost}, false, ""},
+		"the item is too large for the store": {[]awstest.Answer{awstest.Failure("ValidationException")}, false,
+			"ValidationException"},
+		"the transaction of somebody else won": {[]awstest.Answer{awstest.Failure("TransactionConflictException")}, false,
+			""},
 	} {
 		for kind := range puts(nil) {
 			t.Run(name+"/"+kind, func(t *testing.T) {
 				_, c := client(t, test.answers...)
 				err := puts(c)[kind]()
-				if err == nil || errors.Is(err, viewstore.ErrConflict) != test.conflict || !strings.Contains(err.Error(), test.says) {
+				if err == nil || errors.Is(err, viewstore.ErrConflict) != test.conflict ||
+					!strings.Contains(err.Error(), test.says) {
 					t.Errorf("error %v; want a conflict: %t, and %q", err, test.conflict, test.says)
 				}
 			})
@@ -192,13 +200,18 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"pk" is missing`: without(baseStored, "pk"), `"sk" is missing`: without(baseStored, "sk"), `"h" is missing`: without(baseStored, "h"),
 		`"s" is missing`: without(baseStored, "s"), `"h" is a`: strings.Replace(baseStored, `"N"`, `"S"`, 1),
-		"does not begin with the length":    strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x05ab"), 1),
-		"not in its shortest form":          strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"), b64("\x81\x00ab"), 1),
-		"of 7 bytes":                        strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff"), 1),
-		"1 unexpected bytes after the page": strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"), b64("\x7f\xff\xff\xff\xff\xff\xff\xfe!"), 1),
+		"does not begin with the length": strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"),
+			b64("\x05ab"), 1),
+		"not in its shortest form": strings.Replace(baseStored, b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/"),
+			b64("\x81\x00ab"), 1),
+		"of 7 bytes": strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"),
+			b64("\x7f\xff\xff\xff\xff\xff\xff"), 1),
+		"1 unexpected bytes after the page": strings.Replace(baseStored, b64("\x7f\xff\xff\xff\xff\xff\xff\xfe"),
+			b64("\x7f\xff\xff\xff\xff\xff\xff\xfe!"), 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
-		if items, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 0, 1); err == nil || !strings.Contains(err.Error(), says) || items != nil {
+		if items, err := dynamoviews.NewBase(c, "items").Pages(t.Context(), "g", "k", 0, 1); err == nil ||
+			!strings.Contains(err.Error(), says) || items != nil {
 			t.Errorf("base: %v, error %v, want one that says %s", items, err, says)
 		}
 	}
@@ -208,7 +221,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 		"of 3 bytes": strings.Replace(speedStored, "\"expires\"", `"sk":`+b64(strings.Repeat("a", 11))+`,"expires"`, 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+stored+`]}`))
-		if items, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), "d", "k", 0); err == nil || !strings.Contains(err.Error(), says) || items != nil {
+		if items, err := dynamoviews.NewSpeed(c, "items").Slots(t.Context(), "d", "k", 0); err == nil ||
+			!strings.Contains(err.Error(), says) || items != nil {
 			t.Errorf("speed: %v, error %v, want one that says %s", items, err, says)
 		}
 	}

@@ -40,14 +40,15 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// publish puts n records: on nil those that it does not name are in the stream, and those that it names are not. Records may come twice only where an
-// answer was lost.
+// publish puts n records: on nil those that it does not name are in the stream, and those that it names are not.
+// Records may come twice only where an answer was lost.
 func (f *faults) publish(n int) wiretest.Try {
 	f.opened++
 	s := kinesisstream.New(kinesis.NewFromConfig(f.cfg), f.name)
 	entries := make([]stream.Entry, n)
 	for i := range entries {
-		entries[i] = stream.Entry{Lane: event.Lane{Layout: 1, Count: 4, N: i % 4}, Data: fmt.Appendf(nil, "%d/%d", f.opened, i)}
+		entries[i] = stream.Entry{Lane: event.Lane{Layout: 1, Count: 4, N: i % 4},
+			Data: fmt.Appendf(nil, "%d/%d", f.opened, i)}
 	}
 	var failed []int
 	return wiretest.Try{

@@ -53,8 +53,9 @@ func response(status int, contentType string, value any) (events.APIGatewayV2HTT
 func Bytes(status int, contentType string, body []byte) events.APIGatewayV2HTTPResponse {
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
-		Headers:    map[string]string{"content-type": contentType, "cache-control": "no-store", "x-content-type-options": "nosniff"},
-		Body:       string(body),
+		Headers: map[string]string{"content-type": contentType, "cache-control": "no-store",
+			"x-content-type-options": "nosniff"},
+		Body: string(body),
 	}
 }
 

@@ -17,7 +17,8 @@ func headers(contentType string) map[string]string {
 }
 
 func TestJSON(t *testing.T) {
-	got, err := respond.JSON(http.StatusOK, map[string]any{"views": json.RawMessage("12345678901234567890.10"), "key": "ä\n"})
+	got, err := respond.JSON(http.StatusOK,
+		map[string]any{"views": json.RawMessage("12345678901234567890.10"), "key": "ä\n"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -38,9 +39,11 @@ func TestFail(t *testing.T) {
 	}{
 		{"the least", respond.Problem{Status: 404, Code: "unknown_view", Detail: "There is no view x."},
 			`{"status":404,"code":"unknown_view","title":"Not Found","detail":"There is no view x."}`},
-		{"a title of its own", respond.Problem{Status: 400, Code: "bad_parameter", Title: "Bad parameter", Detail: "from is no time", Parameter: "from"},
+		{"a title of its own", respond.Problem{Status: 400, Code: "bad_parameter", Title: "Bad parameter",
+			Detail: "from is no time", Parameter: "from"},
 			`{"status":400,"code":"bad_parameter","title":"Bad parameter","detail":"from is no time","parameter":"from"}`},
-		{"none accepted", respond.Problem{Status: 422, Code: "rejected", Detail: "None.", Accepted: &none, Rejected: []string{"a"}},
+		{"none accepted", respond.Problem{Status: 422, Code: "rejected", Detail: "None.", Accepted: &none,
+			Rejected: []string{"a"}},
 			`{"status":422,"code":"rejected","title":"Unprocessable Entity","detail":"None.","accepted":0,"rejected":["a"]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -48,7 +51,8 @@ func TestFail(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			want := events.APIGatewayV2HTTPResponse{StatusCode: test.problem.Status, Headers: headers("application/problem+json"), Body: test.want}
+			want := events.APIGatewayV2HTTPResponse{StatusCode: test.problem.Status,
+				Headers: headers("application/problem+json"), Body: test.want}
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -91,7 +95,8 @@ func TestBody(t *testing.T) {
 
 func TestBodyThatIsNotTheBase64ItIsSaidToBe(t *testing.T) {
 	for _, body := range []string{"H4sA/w", "not base64!", "{}"} {
-		if got, err := respond.Body(events.APIGatewayV2HTTPRequest{Body: body, IsBase64Encoded: true}); err == nil || !strings.Contains(err.Error(), "base64") || len(got) > 0 {
+		if got, err := respond.Body(events.APIGatewayV2HTTPRequest{Body: body, IsBase64Encoded: true}); err == nil ||
+			!strings.Contains(err.Error(), "base64") || len(got) > 0 {
 			t.Errorf("%q: %q, error %v", body, got, err)
 		}
 	}

@@ -63,7 +63,8 @@ func (a *Archive) Put(ctx context.Context, key archive.Key, body []byte) (time.T
 	return dateOf(out.ResultMetadata), nil
 }
 
-// classify tells the two answers to a put of a key that is taken apart: 412, there is an object; 409, there may be one soon.
+// classify tells the two answers to a put of a key that is taken apart: 412, there is an object; 409, there may be one
+// soon.
 func classify(err error) error {
 	switch response := answer(err); {
 	case response == nil:
@@ -110,7 +111,8 @@ func read(out *s3.GetObjectOutput) ([]byte, error) {
 
 // List implements archive.Archive. It makes one request per 1,000 objects. An empty range takes a request, too, for the
 // date.
-func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) (objects []archive.Object, date time.Time, err error) {
+func (a *Archive) List(ctx context.Context, from, to archive.Key, limit int) (objects []archive.Object, date time.Time,
+	err error) {
 	in := &s3.ListObjectsV2Input{
 		Bucket: &a.bucket, Prefix: optional(commonPrefix(from, to)), StartAfter: optional(before(from)),
 		EncodingType: types.EncodingTypeUrl, // a key may hold what XML cannot

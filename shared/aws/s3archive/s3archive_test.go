@@ -59,12 +59,14 @@ func TestPut(t *testing.T) {
 	}{
 		{"OK", []awstest.Answer{done}, nil, theirs},
 		{"ErrExists", []awstest.Answer{taken}, archive.ErrExists, theirs},
-		{"ErrInFlight is not ErrExists, and is for the layer to try again", []awstest.Answer{inFlight}, s3archive.ErrInFlight, theirs},
+		{"ErrInFlight is not ErrExists, and is for the layer to try again", []awstest.Answer{inFlight}, s3archive.ErrInFlight,
+			theirs},
 		{"S3 is slow, once", []awstest.Answer{slowDown, done}, nil, theirs},
 		{"S3 is slow", []awstest.Answer{slowDown, slowDown, slowDown}, errOther, theirs},
 		{"the answer is lost, once, and the object was not written", []awstest.Answer{lost, done}, nil, theirs},
 		{"the answer is lost, once, and the object was written", []awstest.Answer{lost, taken}, archive.ErrExists, theirs},
-		{"500, and the object was written", []awstest.Answer{refusal(500, "InternalError"), taken}, archive.ErrExists, theirs},
+		{"500, and the object was written", []awstest.Answer{refusal(500, "InternalError"), taken}, archive.ErrExists,
+			theirs},
 		{"every answer is lost", []awstest.Answer{lost, lost, lost}, errOther, time.Time{}},
 		{"not allowed", []awstest.Answer{denied}, errOther, theirs},
 		{"no bucket", []awstest.Answer{noBucket}, errOther, theirs},
@@ -88,7 +90,8 @@ var errOther = errors.New("an error that is none of the sentinels")
 
 func wantError(t *testing.T, got, want error) {
 	t.Helper()
-	if want != nil && want != errOther && !errors.Is(got, want) || want == nil && got != nil || want == errOther && got == nil {
+	if want != nil && want != errOther && !errors.Is(got, want) || want == nil && got != nil || want == errOther &&
+		got == nil {
 		t.Errorf("error %v, want %v", got, want)
 	}
 	for _, sentinel := range []error{archive.ErrExists, archive.ErrNotFound, s3archive.ErrInFlight} {
@@ -102,7 +105,8 @@ func wantError(t *testing.T, got, want error) {
 func wantPut(t *testing.T, r awstest.Request, body []byte) {
 	t.Helper()
 	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)))
-	got := []string{r.Method, r.URL.Path, string(r.Body), r.Header.Get("If-None-Match"), r.Header.Get("X-Amz-Checksum-Crc32")}
+	got := []string{r.Method, r.URL.Path, string(r.Body), r.Header.Get("If-None-Match"),
+		r.Header.Get("X-Amz-Checksum-Crc32")}
 	if diff := cmp.Diff([]string{http.MethodPut, "/bucket/" + string(key), string(body), "*", sum}, got); diff != "" {
 		t.Errorf("request (-want +got):\n%s", diff)
 	}
@@ -112,7 +116,8 @@ func TestGet(t *testing.T) {
 	object := awstest.Answer{Status: http.StatusOK, Body: "body", Header: map[string]string{"Content-Length": "4"}}
 	cut := awstest.Answer{Status: http.StatusOK, Body: "bo", Header: map[string]string{"Content-Length": "4"}}
 	damaged := awstest.Answer{Status: http.StatusOK, Body: "bodi", Header: map[string]string{
-		"Content-Length": "4", "X-Amz-Checksum-Crc32": base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte("body")))),
+		"Content-Length": "4", "X-Amz-Checksum-Crc32": base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil,
+			crc32.ChecksumIEEE([]byte("body")))),
 	}}
 	for _, test := range []struct {
 		name    string
@@ -161,7 +166,8 @@ func listed(next string, keys ...string) awstest.Answer {
 // asked is what of a listing's parameters is ours to choose.
 func asked(r awstest.Request) string {
 	q := r.URL.Query()
-	return fmt.Sprintf("prefix %q after %q max %s token %q %s", q.Get("prefix"), q.Get("start-after"), q.Get("max-keys"), q.Get("continuation-token"), q.Get("encoding-type"))
+	return fmt.Sprintf("prefix %q after %q max %s token %q %s", q.Get("prefix"), q.Get("start-after"), q.Get("max-keys"),
+		q.Get("continuation-token"), q.Get("encoding-type"))
 }
 
 func object(key archive.Key, size int64) archive.Object { return archive.Object{Key: key, Size: size} }
@@ -204,7 +210,8 @@ func TestList(t *testing.T) {
 			[]string{`prefix "" after "" max 1 token "" url`},
 		},
 		{
-			"the end is reached before the store's", "a", "b", 9, []awstest.Answer{listed("T1", "a1", "b")}, []archive.Object{object("a1", 1)},
+			"the end is reached before the store's", "a", "b", 9, []awstest.Answer{listed("T1", "a1", "b")},
+			[]archive.Object{object("a1", 1)},
 			[]string{`prefix "" after "" max 9 token "" url`},
 		},
 		{

@@ -67,9 +67,10 @@ func (s Settings) transport() *awshttp.BuildableClient {
 	})
 }
 
-// plainBodies keeps net/http from asking a request's body to write itself. The SDK closes that body as soon as the answer has begun, when net/http
-// may still be about to look whether it has more to give; a closed body says io.EOF then, by Read as it should, but also by WriteTo, where it is an
-// error. net/http gives the connection up for it, and the answer to a request that was done is lost.
+// plainBodies keeps net/http from asking a request's body to write itself. The SDK closes that body as soon as the
+// answer has begun, when net/http may still be about to look whether it has more to give; a closed body says io.EOF
+// then, by Read as it should, but also by WriteTo, where it is an error. net/http gives the connection up for it, and
+// the answer to a request that was done is lost.
 //
 // Source: smithy-go v1.28.8, transport/http/internal/io, safeWriteToReadCloser; net/http, transferWriter.writeBody.
 type plainBodies struct{ client aws.HTTPClient }
@@ -87,7 +88,9 @@ func (s Settings) Retryer() aws.Retryer {
 	return &retryer{longest: s.Delay, RetryerV2: retry.NewStandard(func(o *retry.StandardOptions) {
 		o.MaxAttempts = s.Attempts
 		o.Retryables = append(o.Retryables, retry.IsErrorRetryableFunc(endsEarly))
-		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) { return delay(attempt, s.Delay), nil })
+		o.Backoff = retry.BackoffDelayerFunc(func(attempt int, _ error) (time.Duration, error) {
+			return delay(attempt, s.Delay), nil
+		})
 	})}
 }
 

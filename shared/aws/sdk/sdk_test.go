@@ -66,7 +66,8 @@ func TestNoAttemptBeginsThatTheContextWouldEnd(t *testing.T) {
 		answers int
 	}{{"time for another", time.Hour, 2}, {"none", 30 * time.Minute, 1}} {
 		t.Run(test.name, func(t *testing.T) {
-			answers := []awstest.Answer{{Status: http.StatusServiceUnavailable}, {Status: http.StatusOK, Body: "<ListAllMyBucketsResult/>"}}
+			answers := []awstest.Answer{{Status: http.StatusServiceUnavailable},
+				{Status: http.StatusOK, Body: "<ListAllMyBucketsResult/>"}}
 			_, cfg := awstest.NewWire(t, answers[:test.answers]...)
 			retryer := sdk.Settings{Attempts: 3, Delay: 45 * time.Minute}.Retryer().(aws.RetryerV2)
 			cfg.Retryer = func() aws.Retryer { return immediate{retryer} }
@@ -98,7 +99,9 @@ func TestAnAnswerCutShortIsTriedAgain(t *testing.T) {
 	}))
 	defer server.Close()
 	client := dynamodb.NewFromConfig(awstest.Config(server.URL))
-	out, err := client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: aws.String("t"), Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}})
+	out, err := client.GetItem(t.Context(),
+		&dynamodb.GetItemInput{TableName: aws.String("t"),
+			Key: map[string]types.AttributeValue{"pk": &types.AttributeValueMemberS{Value: "a"}}})
 	if err != nil || len(out.Item) != 1 || seen.Load() != 2 {
 		t.Errorf("%d requests, %+v, error %v; want the item by the second", seen.Load(), out, err)
 	}
@@ -132,8 +135,9 @@ func TestConfigReadsTheEnvironment(t *testing.T) {
 
 func environment(t *testing.T, region string) {
 	for name, value := range map[string]string{
-		"AWS_REGION": region, "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": "/nowhere", "AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
-		"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_REGION": region, "AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_CONFIG_FILE": "/nowhere",
+		"AWS_SHARED_CREDENTIALS_FILE": "/nowhere",
+		"AWS_ACCESS_KEY_ID":           "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_EC2_METADATA_DISABLED": "true",
 	} {
 		t.Setenv(name, value)
 	}
@@ -142,7 +146,8 @@ func environment(t *testing.T, region string) {
 func TestConfigRefuses(t *testing.T) {
 	environment(t, "")
 	for want, s := range map[string]sdk.Settings{
-		"at least 1 attempt": {}, "no negative time": {Attempts: 1, Delay: -1}, "negative": {Attempts: 1, Attempt: -1}, "AWS_REGION": {Attempts: 1},
+		"at least 1 attempt": {}, "no negative time": {Attempts: 1, Delay: -1}, "negative": {Attempts: 1, Attempt: -1},
+		"AWS_REGION": {Attempts: 1},
 	} {
 		if _, err := sdk.Config(t.Context(), s); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%+v: error %v, want one that says %q", s, err, want)
@@ -170,7 +175,8 @@ func TestAnAttemptThatHangsIsGivenUpAndMadeAgain(t *testing.T) {
 	}
 }
 
-// closed is a body as the SDK leaves it when the answer has begun: all was read, and WriteTo, unlike Read, takes its end for an error.
+// closed is a body as the SDK leaves it when the answer has begun: all was read, and WriteTo, unlike Read, takes its
+// end for an error.
 type closed struct{ io.Reader }
 
 func (closed) Close() error                     { return nil }

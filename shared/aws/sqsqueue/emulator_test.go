@@ -40,7 +40,8 @@ func takeAll(t *testing.T, client *sqs.Client, url string) (all []stream.Republi
 				t.Fatalf("message %q: %v", aws.ToString(message.Body), err)
 			}
 			all = append(all, request)
-			if _, err := client.DeleteMessage(t.Context(), &sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: message.ReceiptHandle}); err != nil {
+			if _, err := client.DeleteMessage(t.Context(),
+				&sqs.DeleteMessageInput{QueueUrl: &url, ReceiptHandle: message.ReceiptHandle}); err != nil {
 				t.Fatalf("delete: %v", err)
 			}
 		}

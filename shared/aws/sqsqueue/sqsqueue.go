@@ -34,7 +34,8 @@ func (q *Queue) Enqueue(ctx context.Context, request stream.Republish) error {
 	if err != nil {
 		return fmt.Errorf("enqueue %s: %w", request.Object, err)
 	}
-	if _, err := q.client.SendMessage(ctx, &sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String(string(text))}); err != nil {
+	if _, err := q.client.SendMessage(ctx,
+		&sqs.SendMessageInput{QueueUrl: &q.url, MessageBody: aws.String(string(text))}); err != nil {
 		return fmt.Errorf("enqueue %s: %w", request.Object, err)
 	}
 	return nil
@@ -58,7 +59,8 @@ func (q *Queue) Waiting(ctx context.Context) (int, error) {
 	for _, name := range counted {
 		n, err := strconv.Atoi(out.Attributes[string(name)])
 		if err != nil {
-			return 0, fmt.Errorf("read how many requests wait: attribute %s is %q, want a number", name, out.Attributes[string(name)])
+			return 0, fmt.Errorf("read how many requests wait: attribute %s is %q, want a number", name,
+				out.Attributes[string(name)])
 		}
 		sum += n
 	}

@@ -24,7 +24,8 @@ func open(t *testing.T, answers ...awstest.Answer) (*awstest.Wire, *sqsqueue.Que
 var sent = awstest.JSON(`{"MessageId":"1"}`)
 
 // request's message is what functions/republish reads for as long as messages live.
-var request = stream.Republish{Object: "events/dt=2026-11-22/slot=211500/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst", Lanes: []string{"1.4.0", "1.4.3"}}
+var request = stream.Republish{Object: "events/dt=2026-11-22/slot=211500/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst",
+	Lanes: []string{"1.4.0", "1.4.3"}}
 
 const message = `{"object":"events/dt=2026-11-22/slot=211500/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst","lanes":["1.4.0","1.4.3"]}`
 
@@ -34,13 +35,15 @@ func TestEnqueueSendsOneMessage(t *testing.T) {
 		t.Fatal(err)
 	}
 	r := wire.Requests()[0]
-	if diff := cmp.Diff(map[string]any{"QueueUrl": queueURL, "MessageBody": message}, r.JSON(t)); diff != "" || r.Operation() != "SendMessage" {
+	if diff := cmp.Diff(map[string]any{"QueueUrl": queueURL, "MessageBody": message}, r.JSON(t)); diff != "" ||
+		r.Operation() != "SendMessage" {
 		t.Errorf("%s (-want +got):\n%s", r.Operation(), diff)
 	}
 }
 
 func TestEnqueueTriesAgain(t *testing.T) {
-	for name, first := range map[string]awstest.Answer{"lost": {}, "503": {Status: 503}, "throttled": awstest.Failure("ThrottlingException")} {
+	for name, first := range map[string]awstest.Answer{"lost": {}, "503": {Status: 503},
+		"throttled": awstest.Failure("ThrottlingException")} {
 		t.Run(name, func(t *testing.T) {
 			wire, q := open(t, first, sent)
 			if err := q.Enqueue(t.Context(), request); err != nil {
@@ -57,7 +60,8 @@ func TestEnqueueTriesAgain(t *testing.T) {
 
 func TestEnqueueFails(t *testing.T) {
 	for name, answers := range map[string][]awstest.Answer{
-		"no such queue": {awstest.Failure("QueueDoesNotExist")}, "lost": {{}, {}, {}}, "503": {{Status: 503}, {Status: 503}, {Status: 503}},
+		"no such queue": {awstest.Failure("QueueDoesNotExist")}, "lost": {{}, {}, {}},
+		"503": {{Status: 503}, {Status: 503}, {Status: 503}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, q := open(t, answers...)

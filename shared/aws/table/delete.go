@@ -17,17 +17,20 @@ const maxWrites = 25
 // partition key begins with the prefix, and the key to continue after, which is nil at the end of the table. DynamoDB
 // bills all that it reads, so use Scan only for rare operations.
 func (t Table) Scan(ctx context.Context, prefix types.AttributeValue, after Item) (items []Item, next Item, err error) {
-	return t.scan(ctx, &dynamodb.ScanInput{ExpressionAttributeNames: map[string]string{"#pk": PartitionKey}}, prefix, after)
+	return t.scan(ctx, &dynamodb.ScanInput{ExpressionAttributeNames: map[string]string{"#pk": PartitionKey}}, prefix,
+		after)
 }
 
 // Keys is Scan for only the keys of the items.
 func (t Table) Keys(ctx context.Context, prefix types.AttributeValue, after Item) (keys []Item, next Item, err error) {
 	return t.scan(ctx, &dynamodb.ScanInput{
-		ProjectionExpression: aws.String("#pk, #sk"), ExpressionAttributeNames: map[string]string{"#pk": PartitionKey, "#sk": SortKey},
+		ProjectionExpression:     aws.String("#pk, #sk"),
+		ExpressionAttributeNames: map[string]string{"#pk": PartitionKey, "#sk": SortKey},
 	}, prefix, after)
 }
 
-func (t Table) scan(ctx context.Context, in *dynamodb.ScanInput, prefix types.AttributeValue, after Item) (items []Item, next Item, err error) {
+func (t Table) scan(ctx context.Context, in *dynamodb.ScanInput, prefix types.AttributeValue, after Item) (items []Item,
+	next Item, err error) {
 	in.TableName, in.ConsistentRead, in.ExclusiveStartKey = &t.Name, aws.Bool(true), after
 	in.FilterExpression, in.ExpressionAttributeValues = aws.String("begins_with(#pk, :prefix)"), Item{":prefix": prefix}
 	out, err := t.Client.Scan(ctx, in)
@@ -57,7 +60,8 @@ func (t Table) Delete(ctx context.Context, keys []Item) error {
 // writeChunk repeats its request until every write is done.
 func (t Table) writeChunk(ctx context.Context, requests []types.WriteRequest) error {
 	for fruitless := 0; ; {
-		out, err := t.Client.BatchWriteItem(ctx, &dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{t.Name: requests}})
+		out, err := t.Client.BatchWriteItem(ctx,
+			&dynamodb.BatchWriteItemInput{RequestItems: map[string][]types.WriteRequest{t.Name: requests}})
 		if err != nil {
 			return err
 		}

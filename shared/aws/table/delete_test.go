@@ -20,7 +20,8 @@ func TestScan(t *testing.T) {
 		t.Fatalf("found %v, next %v, %v", found, next, err)
 	}
 	want := map[string]any{
-		"TableName": name, "ConsistentRead": true, "FilterExpression": "begins_with(#pk, :prefix)", "ExpressionAttributeNames": map[string]any{"#pk": "pk"},
+		"TableName": name, "ConsistentRead": true, "FilterExpression": "begins_with(#pk, :prefix)",
+		"ExpressionAttributeNames":  map[string]any{"#pk": "pk"},
 		"ExpressionAttributeValues": map[string]any{":prefix": map[string]any{"S": "p"}},
 	}
 	if diff := cmp.Diff(want, wire.Requests()[0].JSON(t)); diff != "" {
@@ -41,7 +42,8 @@ func TestKeys(t *testing.T) {
 		t.Errorf("at the end: %v, next %v, %v", found, next, err)
 	}
 	want := map[string]any{
-		"TableName": name, "ConsistentRead": true, "ProjectionExpression": "#pk, #sk", "FilterExpression": "begins_with(#pk, :prefix)",
+		"TableName": name, "ConsistentRead": true, "ProjectionExpression": "#pk, #sk",
+		"FilterExpression":          "begins_with(#pk, :prefix)",
 		"ExpressionAttributeNames":  map[string]any{"#pk": "pk", "#sk": "sk"},
 		"ExpressionAttributeValues": map[string]any{":prefix": map[string]any{"S": "p"}},
 	}
@@ -90,7 +92,8 @@ func TestDelete(t *testing.T) {
 
 func TestDeleteGivesUp(t *testing.T) {
 	_, items := open(t, written(0, 2), written(0, 2), written(0, 2))
-	if err := items.Delete(t.Context(), several(2)); err == nil || !strings.Contains(err.Error(), "2 items were not written") {
+	if err := items.Delete(t.Context(), several(2)); err == nil ||
+		!strings.Contains(err.Error(), "2 items were not written") {
 		t.Errorf("error %v", err)
 	}
 	_, items = open(t, awstest.Failure("ValidationException"))

@@ -120,7 +120,8 @@ func sameAttribute(a, b types.AttributeValue) bool {
 func TestLoadGivesUp(t *testing.T) {
 	t.Run("after three answers without any item", func(t *testing.T) {
 		_, items := open(t, batch("", keys(0, 2)), batch("", keys(0, 2)), batch("", keys(0, 2)))
-		if loaded, err := load(t, items, 2); err == nil || !strings.Contains(err.Error(), "2 keys were not read") || loaded != nil {
+		if loaded, err := load(t, items, 2); err == nil || !strings.Contains(err.Error(), "2 keys were not read") ||
+			loaded != nil {
 			t.Errorf("%d items, error %v", len(loaded), err)
 		}
 	})
@@ -173,7 +174,8 @@ func TestThrottlingIsTriedAgainAndThenAnError(t *testing.T) {
 	}
 	_, items = open(t, throttled, throttled, throttled)
 	var exceeded *types.ProvisionedThroughputExceededException
-	if _, err := items.Put(t.Context(), keyOf(1), table.Condition{}); !errors.As(err, &exceeded) || errors.Is(err, table.ErrMismatch) {
+	if _, err := items.Put(t.Context(), keyOf(1), table.Condition{}); !errors.As(err, &exceeded) ||
+		errors.Is(err, table.ErrMismatch) {
 		t.Errorf("error %v", err)
 	}
 }
@@ -201,7 +203,8 @@ func wantBody(t *testing.T, r awstest.Request, operation, want string) {
 
 func TestQueryReadsAllPages(t *testing.T) {
 	wire, items := open(t, page(keys(0, 2), true), page(keys(2, 3), true), page("", false))
-	all, err := items.Query(t.Context(), table.Range{Partition: table.Text("p"), From: table.Text("000"), To: table.Text("999")})
+	all, err := items.Query(t.Context(),
+		table.Range{Partition: table.Text("p"), From: table.Text("000"), To: table.Text("999")})
 	if err != nil || len(all) != 3 {
 		t.Fatalf("%d items, error %v", len(all), err)
 	}
@@ -296,7 +299,8 @@ func TestPutMismatch(t *testing.T) {
 	if diff := cmp.Diff(keyOf(1), stored, cmp.Comparer(sameAttribute)); diff != "" || !errors.Is(err, table.ErrMismatch) {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
-	if stored, err := items.Put(t.Context(), keyOf(1), table.Condition{Attribute: "h", Value: table.Text("7")}); stored != nil || !errors.Is(err, table.ErrMismatch) {
+	if stored, err := items.Put(t.Context(), keyOf(1),
+		table.Condition{Attribute: "h", Value: table.Text("7")}); stored != nil || !errors.Is(err, table.ErrMismatch) {
 		t.Errorf("nothing stored: %v, error %v", stored, err)
 	}
 }
@@ -330,7 +334,8 @@ func TestReplace(t *testing.T) {
 }
 
 func TestAttributes(t *testing.T) {
-	item := table.Item{"b": table.Binary(nil), "s": table.Text(""), "n": table.Number(int64(-1 << 63)), "big": &types.AttributeValueMemberN{Value: "9223372036854775808"}}
+	item := table.Item{"b": table.Binary(nil), "s": table.Text(""), "n": table.Number(int64(-1 << 63)),
+		"big": &types.AttributeValueMemberN{Value: "9223372036854775808"}}
 	b, err := table.BinaryOf(item, "b")
 	if err != nil || b == nil || len(b) > 0 {
 		t.Errorf("%v, error %v", b, err)

@@ -246,7 +246,8 @@ func (h *history) ticks() {
 	wait := h.tickEvery
 	if h.aimed {
 		// As early as a slot can be claimed, by the clock of any function, or while it settles.
-		after := h.sealDelay + pick(h, -h.margin, -h.margin, 0, h.margin) + h.between(-50*time.Millisecond, 500*time.Millisecond)
+		after := h.sealDelay + pick(h, -h.margin, -h.margin, 0, h.margin) +
+			h.between(-50*time.Millisecond, 500*time.Millisecond)
 		if h.random.IntN(3) == 0 {
 			after = h.between(0, h.sealDelay)
 		}
@@ -260,7 +261,9 @@ func (h *history) tick() {
 	left := h.leftOut()
 	h.invoke(batchRole, "tick", func(ctx context.Context, e *environment) {
 		own := e.batch.Definitions
-		e.batch.Definitions = slices.DeleteFunc(slices.Clone(own), func(d lifecycle.Definition) bool { return d.Name == left })
+		e.batch.Definitions = slices.DeleteFunc(slices.Clone(own), func(d lifecycle.Definition) bool {
+			return d.Name == left
+		})
 		defer func() { e.batch.Definitions = own }()
 		report, err := e.batch.Tick(ctx)
 		h.backlog = report.Backlog || err != nil
@@ -322,7 +325,9 @@ const receives = 10
 
 func (h *history) republish(r stream.Republish, nth int) {
 	var err error
-	h.invoke(republishRole, short(r.Object), func(ctx context.Context, e *environment) { err = e.republisher.Republish(ctx, r) }, func(ok bool) {
+	h.invoke(republishRole, short(r.Object), func(ctx context.Context, e *environment) {
+		err = e.republisher.Republish(ctx, r)
+	}, func(ok bool) {
 		if ok && err == nil {
 			return
 		}

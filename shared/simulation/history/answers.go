@@ -107,7 +107,8 @@ func (h *history) check(view int, key string, a present.Answer, began uint64, no
 			return
 		}
 		if i > 0 && rows[i].start <= rows[i-1].start {
-			h.fail(oracleQuery, "view %s, key %q: row %s comes after row %s", viewNames[view], key, a.Data[i].Start, a.Data[i-1].Start)
+			h.fail(oracleQuery, "view %s, key %q: row %s comes after row %s", viewNames[view], key, a.Data[i].Start,
+				a.Data[i-1].Start)
 			return
 		}
 		h.checkBatch(view, key, &rows[i])
@@ -115,7 +116,8 @@ func (h *history) check(view int, key string, a present.Answer, began uint64, no
 	for _, start := range h.windows[rowsOf{view, key}] {
 		expected := h.folds[cell{rowsOf{view, key}, start}].at(h.runOf[horizon])
 		if expected.count > 0 && rowAt(rows, start) < 0 {
-			h.fail(oracleBatch, "view %s, key %q, as of run %d: no row %s, which has %d events", viewNames[view], key, h.runOf[horizon],
+			h.fail(oracleBatch, "view %s, key %q, as of run %d: no row %s, which has %d events", viewNames[view], key,
+				h.runOf[horizon],
 				time.UnixMilli(start).UTC(), expected.count)
 			return
 		}
@@ -132,7 +134,9 @@ func (h *history) check(view int, key string, a present.Answer, began uint64, no
 
 // rowAt is the place of the row that begins then, -1 for none. Answers have their rows in order.
 func rowAt(rows []seenRow, start int64) int {
-	at, found := slices.BinarySearchFunc(rows, start, func(r seenRow, start int64) int { return cmp.Compare(r.start, start) })
+	at, found := slices.BinarySearchFunc(rows, start, func(r seenRow, start int64) int {
+		return cmp.Compare(r.start, start)
+	})
 	if !found {
 		return -1
 	}
@@ -213,14 +217,17 @@ func (h *history) checkBatch(view int, key string, r *seenRow) {
 	expected := h.folds[cell{rowsOf{view, key}, r.start}].at(r.run)
 	switch batch := r.row.Parts.Batch; {
 	case batch == nil && expected.count > 0, batch != nil && !expected.is(view, *batch):
-		h.fail(oracleBatch, "view %s, key %q, row %s, as of run %d: %s, want %s", viewNames[view], key, r.row.Start, r.run, show(batch), expected.show(view))
+		h.fail(oracleBatch, "view %s, key %q, row %s, as of run %d: %s, want %s", viewNames[view], key, r.row.Start, r.run,
+			show(batch), expected.show(view))
 	}
 	ended := r.start+viewWindows[view].Milliseconds() <= int64(r.horizon)
 	if exact := ended && r.row.Parts.Speed == nil; exact != r.row.Exact {
-		h.fail(oracleExact, "view %s, key %q, row %s, horizon %s: exact is %v", viewNames[view], key, r.row.Start, r.horizon, r.row.Exact)
+		h.fail(oracleExact, "view %s, key %q, row %s, horizon %s: exact is %v", viewNames[view], key, r.row.Start, r.horizon,
+			r.row.Exact)
 	}
 	if r.row.Exact && !expected.is(view, r.row.Values) {
-		h.fail(oracleExact, "view %s, key %q, row %s, as of run %d: %s is marked exact, want %s", viewNames[view], key, r.row.Start, r.run,
+		h.fail(oracleExact, "view %s, key %q, row %s, as of run %d: %s is marked exact, want %s", viewNames[view], key,
+			r.row.Start, r.run,
 			show(&r.row.Values), expected.show(view))
 	}
 }
@@ -238,7 +245,8 @@ func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []see
 		h.fail(oracleQuery, "view %s, key %q: the total has %d events, the rows have %d", viewNames[view], key, got, n)
 	}
 	if exact != total.Exact || exact && !expected.is(view, total.Values) {
-		h.fail(oracleExact, "view %s, key %q, as of run %d: the total %s, exact %v; want exact %v and then %s", viewNames[view],
+		h.fail(oracleExact, "view %s, key %q, as of run %d: the total %s, exact %v; want exact %v and then %s",
+			viewNames[view],
 			key, h.runOf[horizon], show(&total.Values), total.Exact, exact, expected.show(view))
 	}
 }
@@ -303,7 +311,8 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 			}
 		}
 		if n < least || n > all.count || n == all.count && n > 0 && !all.is(view, *part) {
-			h.fail(oracleSpeed, "view %s, key %q, row %s: speed part %s from %s on, want %d to %d events, all of them %s", viewNames[view], key,
+			h.fail(oracleSpeed, "view %s, key %q, row %s: speed part %s from %s on, want %d to %d events, all of them %s",
+				viewNames[view], key,
 				time.UnixMilli(start).UTC().Format(time.RFC3339), show(part), from, least, all.count, all.show(view))
 			return
 		}
@@ -323,7 +332,8 @@ func (h *history) checkMarks(g *generation, key string, horizon slot.Slot, rows 
 		r := &rows[i]
 		for place, n := range r.speed {
 			if n < r.least[place] || n > r.most[place] {
-				h.fail(oracleSpeed, "event %d in row %s: the speed part counts it %d times from %s on, want %d to %d", first+place, r.row.Start, n, r.horizon,
+				h.fail(oracleSpeed, "event %d in row %s: the speed part counts it %d times from %s on, want %d to %d", first+place,
+					r.row.Start, n, r.horizon,
 					r.least[place], r.most[place])
 				return
 			}
@@ -366,7 +376,8 @@ func (h *history) expect(g *generation, e *identity, place int, horizon slot.Slo
 			// Where there is no row, its page may be ahead of the answer all the same; then a copy of the event stands in
 			// another window, which only an event without a time of its own has.
 			if done && p.object.slot >= max(horizon, g.live) && p.sample().at != timeless {
-				h.fail(oracleSpeed, "event %d: no row, though record %s is applied and its slot %s not below %s", e.n, p.record.sequence, p.object.slot, horizon)
+				h.fail(oracleSpeed, "event %d: no row, though record %s is applied and its slot %s not below %s", e.n,
+					p.record.sequence, p.object.slot, horizon)
 			}
 			continue
 		}
@@ -470,7 +481,8 @@ func (s state) value(name string) string {
 }
 
 func (s state) show(view int) string {
-	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"}, {"events", "marks"}}[view]
+	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"},
+		{"events", "marks"}}[view]
 	out := "{"
 	for i, name := range names {
 		if i > 0 {

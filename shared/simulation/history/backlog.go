@@ -61,7 +61,8 @@ func (h *history) checkBacklog() {
 	})
 	h.backlogThen = backlog{waiting, copies}
 	if copies > mostCopies {
-		h.fail(oracleBacklog, "%d records wait for speed when faults stop, and %d of them are copies of records in the stream; at most %d may be",
+		h.fail(oracleBacklog, "%d records wait for speed when faults stop, and %d of them are copies of records in the "+
+			"stream; at most %d may be",
 			waiting, copies, mostCopies)
 	}
 }

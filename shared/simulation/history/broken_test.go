@@ -23,10 +23,14 @@ func TestBrokenWorlds(t *testing.T) {
 		tamper  history.Tamper
 		oracles []string // any of these
 	}{
-		{"a speed write is lost, and acknowledged", drop("speed.Put", 50), []string{"the speed part holds every counting position once", halves}},
-		{"a seen item is lost, and acknowledged", drop("seen.Put", 3), []string{"the speed part holds every counting position once", halves}},
-		{"a base write is lost, and acknowledged", drop("base.Put", 20), []string{"the batch part is the fold of the runs below the horizon"}},
-		{"an object is lost, and acknowledged", dropEvents, []string{"acknowledged events are archived", "what is streamed is archived"}},
+		{"a speed write is lost, and acknowledged", drop("speed.Put", 50),
+			[]string{"the speed part holds every counting position once", halves}},
+		{"a seen item is lost, and acknowledged", drop("seen.Put", 3),
+			[]string{"the speed part holds every counting position once", halves}},
+		{"a base write is lost, and acknowledged", drop("base.Put", 20),
+			[]string{"the batch part is the fold of the runs below the horizon"}},
+		{"an object is lost, and acknowledged", dropEvents,
+			[]string{"acknowledged events are archived", "what is streamed is archived"}},
 		// single ones the sweep mends
 		{"no record is kept, and all are acknowledged", drop("stream.Publish", 1), []string{"all work ends", visible}},
 		{"a base item is altered", alterBase, []string{"the batch part is the fold of the runs below the horizon"}},
@@ -64,10 +68,11 @@ func TestLies(t *testing.T) {
 		oracles []string
 	}{
 		"replay's items have no applied position": {history.NoApplied, []string{halves}},
-		"nothing was streamed":                    {history.NothingSeen, []string{halves, "an event counts twice in two cases only"}},
-		"live from the first slot":                {history.LiveFromZero, []string{halves}},
-		"a replayed item is lost":                 {history.NoObjects, []string{halves}},
-		"everything is swept":                     {history.AllSwept, []string{halves, "what is complete has all that arrived before"}},
+		"nothing was streamed": {history.NothingSeen,
+			[]string{halves, "an event counts twice in two cases only"}},
+		"live from the first slot": {history.LiveFromZero, []string{halves}},
+		"a replayed item is lost":  {history.NoObjects, []string{halves}},
+		"everything is swept":      {history.AllSwept, []string{halves, "what is complete has all that arrived before"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

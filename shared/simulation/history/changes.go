@@ -50,7 +50,8 @@ func (h *history) drawChanges(seed uint64) changes {
 	own := h.random
 	h.random = rand.New(rand.NewPCG(seed, 0x6b61707061))
 	defer func() { h.random = own }()
-	c := changes{choices: plainDeployments, replayEvery: h.between(time.Second, 6*time.Second), replayBytes: pick(h, int64(1), 400, 2000, 1<<20)}
+	c := changes{choices: plainDeployments, replayEvery: h.between(time.Second, 6*time.Second),
+		replayBytes: pick(h, int64(1), 400, 2000, 1<<20)}
 	s := &h.settings
 	draw := h.random.IntN(20)
 	if h.kappa {
@@ -62,8 +63,10 @@ func (h *history) drawChanges(seed uint64) changes {
 		c.choices = []deployment{original, changed, allChanged}
 	} else {
 		c.choices = pick(h,
-			[]deployment{original, marksKappa}, []deployment{original, kappa}, []deployment{kappa, original}, []deployment{kappa, kappa2},
-			[]deployment{allChanged, kappa, kappa2}, []deployment{original, userKappa, marksKappa, kappa, kappa2, changed}, []deployment{marksKappa},
+			[]deployment{original, marksKappa}, []deployment{original, kappa}, []deployment{kappa, original},
+			[]deployment{kappa, kappa2},
+			[]deployment{allChanged, kappa, kappa2}, []deployment{original, userKappa, marksKappa, kappa, kappa2, changed},
+			[]deployment{marksKappa},
 		)
 		// It takes a while until a Kappa generation serves: the slot it is live from has to come, and the sweep.
 		s.active, s.requestEvery = s.active*2, s.requestEvery*2
@@ -133,7 +136,9 @@ var operatorFaults = []operatorFault{
 
 // hasSense says whether the view has such a generation.
 func (o operatorFault) hasSense(v lifecycle.View) bool {
-	return o.states == nil || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool { return slices.Contains(o.states, g.State) })
+	return o.states == nil || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
+		return slices.Contains(o.states, g.State)
+	})
 }
 
 // beginChanges begins the schedules of replay, audits and operators.
@@ -206,7 +211,8 @@ func (h *history) checkFindings(name view.Name, found catalog.Findings) {
 	}
 	h.count(Audited)
 	if found.Drift > 0 || found.Lost > 0 {
-		h.fail(oracleDrift, "view %s, generation %s, run %d: %d windows are not as they should be, %d objects are lost: %+v %v", name, found.Generation,
+		h.fail(oracleDrift, "view %s, generation %s, run %d: %d windows are not as they should be, %d objects are lost: "+
+			"%+v %v", name, found.Generation,
 			found.Run, found.Drift, found.Lost, found.Drifts, found.LostObjects)
 	}
 }
@@ -227,7 +233,8 @@ func (h *history) operating() {
 		if n := len(v.Generations); takes && n > 0 && h.random.IntN(3) == 0 {
 			id = v.Generations[h.random.IntN(n)].ID
 		}
-		if retained, _ := v.FirstInState(lifecycle.Retained); o.operation == operations.Drop && id == "" && h.rates[ViewLeftOut] > 0 {
+		if retained, _ := v.FirstInState(lifecycle.Retained); o.operation == operations.Drop && id == "" &&
+			h.rates[ViewLeftOut] > 0 {
 			if id = retained.ID; id == "" {
 				break // it would drop a view that is retired by then, with all that answers
 			}

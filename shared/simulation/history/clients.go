@@ -129,7 +129,8 @@ func (h *history) newRequest() *request {
 	r.body = ingest.Request{ContentType: "application/x-ndjson", Body: body}
 	if h.chance(BadRequest) {
 		r.wrong = true
-		r.body = pick(h, ingest.Request{ContentType: "text/plain", Body: body}, ingest.Request{ContentType: "application/cloudevents+json", ContentEncoding: "gzip", Body: body})
+		r.body = pick(h, ingest.Request{ContentType: "text/plain", Body: body},
+			ingest.Request{ContentType: "application/cloudevents+json", ContentEncoding: "gzip", Body: body})
 	}
 	return r
 }
@@ -156,7 +157,8 @@ func (h *history) fresh() (*identity, string) {
 
 func (h *history) sample(e *identity, at time.Time) sample {
 	amount := amounts[h.random.IntN(len(amounts))]
-	s := sample{kind: pick(h, "purchase", "purchase", "visit"), test: h.random.IntN(6) == 0, user: users[h.random.IntN(len(users))], amount: amount.units, at: timeless}
+	s := sample{kind: pick(h, "purchase", "purchase", "visit"), test: h.random.IntN(6) == 0,
+		user: users[h.random.IntN(len(users))], amount: amount.units, at: timeless}
 	text := `{"specversion":"1.0","id":"e` + strconv.Itoa(e.n) + `","source":"shop","type":"` + s.kind + `"`
 	if !at.IsZero() {
 		s.at = at.UnixMilli()
@@ -176,7 +178,8 @@ func (h *history) sample(e *identity, at time.Time) sample {
 
 // again draws an event that was sent before, if it is to be sent again now.
 func (h *history) again() (*identity, string) {
-	if len(h.identities) == 0 || h.calm || h.random.Float64() >= h.rates[DoubledLater]+h.rates[BeyondSpeed]+h.rates[BeyondBatch] {
+	if len(h.identities) == 0 || h.calm ||
+		h.random.Float64() >= h.rates[DoubledLater]+h.rates[BeyondSpeed]+h.rates[BeyondBatch] {
 		return nil, ""
 	}
 	n := len(h.identities)
@@ -218,7 +221,8 @@ func (h *history) again() (*identity, string) {
 // there is one truth for all of them, no client sends an event again when a copy may be further back than the window,
 // before the generations advance, or when others may be built.
 func (h *history) tooLate(e *identity) bool {
-	return !e.sent.IsZero() && (!h.allBuilt() || h.mayBuild()) && h.clock.Sub(e.sent) > h.layout.DedupeWindow-10*time.Second
+	return !e.sent.IsZero() && (!h.allBuilt() || h.mayBuild()) &&
+		h.clock.Sub(e.sent) > h.layout.DedupeWindow-10*time.Second
 }
 
 func (h *history) allBuilt() bool {
@@ -262,7 +266,8 @@ func (h *history) send(r *request) {
 			return
 		case ok && err == nil:
 			if answer.Accepted != len(r.good) || len(answer.Rejected) != r.bad {
-				h.fail(oracleAnswered, "request %d: ingest accepts %d and rejects %d, want %d and %d", r.n, answer.Accepted, len(answer.Rejected), len(r.good), r.bad)
+				h.fail(oracleAnswered, "request %d: ingest accepts %d and rejects %d, want %d and %d", r.n, answer.Accepted,
+					len(answer.Rejected), len(r.good), r.bad)
 			}
 			h.onAck(inv, r.good, r.n)
 			if !h.chance(Unheard) {

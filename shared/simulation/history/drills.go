@@ -33,7 +33,8 @@ type CatchUp struct {
 }
 
 func (c CatchUp) String() string {
-	return fmt.Sprintf("caught up in %s: %d runs, %d ticks (%d requests, %d events acknowledged, %d records)", c.Time.Round(time.Second), c.Runs, c.Ticks,
+	return fmt.Sprintf("caught up in %s: %d runs, %d ticks (%d requests, %d events acknowledged, %d records)",
+		c.Time.Round(time.Second), c.Runs, c.Ticks,
 		c.Requests, c.Acked, c.Records)
 }
 
@@ -51,14 +52,16 @@ func (d Drill) Play(seed uint64) (CatchUp, Result, error) {
 		},
 		end: func(h *history) {
 			done.Time = h.drainedAt.Sub(epoch.Add(h.active))
-			done.Runs, done.Ticks, done.Requests, done.Records = done.Runs+h.runsThen, done.Ticks+h.ticksThen, h.requests, len(h.delivered)
+			done.Runs, done.Ticks, done.Requests, done.Records = done.Runs+h.runsThen, done.Ticks+
+				h.ticksThen, h.requests, len(h.delivered)
 			for _, e := range h.identities {
 				if e.acked {
 					done.Acked++
 				}
 			}
 			if d.Refused && (done.Acked > 0 || len(h.runs) > 0) {
-				h.fail(oracleSkew, "%d events are acknowledged and %d runs are made, with clocks that are off by %s", done.Acked, len(h.runs), d.Skew)
+				h.fail(oracleSkew, "%d events are acknowledged and %d runs are made, with clocks that are off by %s", done.Acked,
+					len(h.runs), d.Skew)
 			}
 		},
 	})
@@ -68,11 +71,16 @@ func (d Drill) Play(seed uint64) (CatchUp, Result, error) {
 // adjust replaces what was drawn.
 func (d Drill) adjust(s *settings) {
 	*s = settings{
-		slotLength: 5 * time.Minute, commitWithin: 10 * time.Second, margin: 30 * time.Second, sealDelay: time.Minute, lookback: 3 * time.Hour,
-		speedWindow: time.Hour, batchWindow: 24 * time.Hour, lanes: 4, shards: 3, sweepAfter: 10 * time.Minute, runBytes: 64 << 20,
-		active: time.Hour + d.For, requestEvery: d.RequestEvery, perRequest: 4, maxEvents: 1 << 20, queryEvery: 10 * time.Minute, pollEvery: 5 * time.Second, lookUpTo: 1,
-		tickEvery: 5 * time.Minute, sweepEvery: 5 * time.Minute, longFreeze: time.Minute, latencyUpTo: 20 * time.Millisecond, redeliver: 6 * time.Minute,
-		timeouts: [roles]time.Duration{30 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, time.Minute, 30 * time.Second, 5 * time.Minute,
+		slotLength: 5 * time.Minute, commitWithin: 10 * time.Second, margin: 30 * time.Second, sealDelay: time.Minute,
+		lookback:    3 * time.Hour,
+		speedWindow: time.Hour, batchWindow: 24 * time.Hour, lanes: 4, shards: 3, sweepAfter: 10 * time.Minute,
+		runBytes: 64 << 20,
+		active:   time.Hour + d.For, requestEvery: d.RequestEvery, perRequest: 4, maxEvents: 1 << 20,
+		queryEvery: 10 * time.Minute, pollEvery: 5 * time.Second, lookUpTo: 1,
+		tickEvery: 5 * time.Minute, sweepEvery: 5 * time.Minute, longFreeze: time.Minute, latencyUpTo: 20 * time.Millisecond,
+		redeliver: 6 * time.Minute,
+		timeouts: [roles]time.Duration{30 * time.Second, 30 * time.Second, time.Minute, 5 * time.Minute, time.Minute,
+			30 * time.Second, 5 * time.Minute,
 			5 * time.Minute, 30 * time.Second},
 		changes:  changes{choices: plainDeployments, replayEvery: time.Minute, replayBytes: 32 << 20},
 		patience: 48 * time.Hour, liveBound: 5 * time.Minute, batchBound: 20 * time.Minute,

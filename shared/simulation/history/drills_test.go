@@ -15,12 +15,17 @@ func TestDrills(t *testing.T) {
 		{Name: "DynamoDB down for 3 hours", Out: history.DynamoDown, For: 3 * hour, RequestEvery: 30 * time.Second},
 		{Name: "S3 refusing for 10 minutes", Out: history.S3Down, For: 10 * time.Minute, RequestEvery: 20 * time.Second},
 		{Name: "batch stopped for 3 days", Out: history.BatchStopped, For: 72 * hour, RequestEvery: 15 * time.Minute},
-		{Name: "speed alone away for 6 hours", Out: history.NotInvoked, For: 6 * hour, RequestEvery: 30 * time.Second, Kappa: true},
+		{Name: "speed alone away for 6 hours", Out: history.NotInvoked, For: 6 * hour, RequestEvery: 30 * time.Second,
+			Kappa: true},
 		{Name: "8 reshards", Out: -1, For: hour, RequestEvery: 20 * time.Second, Reshards: 8},
-		{Name: "clocks off by the margin, ingest behind", Out: -1, For: hour, RequestEvery: 30 * time.Second, Skew: 30 * time.Second},
-		{Name: "clocks off by the margin, ingest ahead", Out: -1, For: hour, RequestEvery: 30 * time.Second, Skew: -30 * time.Second},
-		{Name: "clocks off by more than the margin, ingest behind", Out: -1, For: hour, RequestEvery: 30 * time.Second, Skew: 32 * time.Second, Refused: true},
-		{Name: "clocks off by more than the margin, ingest ahead", Out: -1, For: hour, RequestEvery: 30 * time.Second, Skew: -32 * time.Second, Refused: true},
+		{Name: "clocks off by the margin, ingest behind", Out: -1, For: hour, RequestEvery: 30 * time.Second,
+			Skew: 30 * time.Second},
+		{Name: "clocks off by the margin, ingest ahead", Out: -1, For: hour, RequestEvery: 30 * time.Second,
+			Skew: -30 * time.Second},
+		{Name: "clocks off by more than the margin, ingest behind", Out: -1, For: hour, RequestEvery: 30 * time.Second,
+			Skew: 32 * time.Second, Refused: true},
+		{Name: "clocks off by more than the margin, ingest ahead", Out: -1, For: hour, RequestEvery: 30 * time.Second,
+			Skew: -32 * time.Second, Refused: true},
 	} {
 		t.Run(d.Name, func(t *testing.T) {
 			t.Parallel()
@@ -41,7 +46,8 @@ func TestDrills(t *testing.T) {
 				t.Errorf("%d records of %d events acknowledged, want at most 1.1 each", caughtUp.Records, caughtUp.Acked)
 			}
 			if d.Reshards > 0 && result.Faults[history.ShardSplit]+result.Faults[history.ShardsMerged] != d.Reshards {
-				t.Errorf("%d splits and %d merges, want %d together", result.Faults[history.ShardSplit], result.Faults[history.ShardsMerged], d.Reshards)
+				t.Errorf("%d splits and %d merges, want %d together", result.Faults[history.ShardSplit],
+					result.Faults[history.ShardsMerged], d.Reshards)
 			}
 		})
 	}

@@ -111,17 +111,27 @@ const (
 )
 
 var faultNames = [faults]string{
-	"failed before", "answer lost", "late, never applied", "late, landed on the wire", "slow", "slow answer", "throttled", "partly taken",
-	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked", "cold start", "environment end",
-	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed", "junk record",
-	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "sent again from the dead letters", "definition changed", "view left out", "queue delivered twice", "replay fired twice",
-	"replay not fired", "audit fired twice", "operator switches", "operator rolls back", "operator drops", "operator abandons", "operator rebuilds",
+	"failed before", "answer lost", "late, never applied", "late, landed on the wire", "slow", "slow answer", "throttled",
+	"partly taken",
+	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked",
+	"cold start", "environment end",
+	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed",
+	"junk record",
+	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "sent again from the dead letters",
+	"definition changed", "view left out", "queue delivered twice", "replay fired twice",
+	"replay not fired", "audit fired twice", "operator switches", "operator rolls back", "operator drops",
+	"operator abandons", "operator rebuilds",
 	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
-	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request", "sent again at a window's edge", "sent again later", "sent again beyond the speed window",
-	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future", "event without time", "bad event",
-	"bad request", "late object", "counted twice, as allowed", "swept", "query amid writes", "record set aside", "generation switched to",
-	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "replayed", "replay waited for the sweep", "left to the live half",
-	"gone at a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter", "too old for the stream", "run passed by",
+	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request",
+	"sent again at a window's edge", "sent again later", "sent again beyond the speed window",
+	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future",
+	"event without time", "bad event",
+	"bad request", "late object", "counted twice, as allowed", "swept", "query amid writes", "record set aside",
+	"generation switched to",
+	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "replayed", "replay waited for the sweep",
+	"left to the live half",
+	"gone at a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
+	"too old for the stream", "run passed by",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -176,7 +186,8 @@ var (
 
 // callFaults are those that draw chooses among at a call.
 var callFaults = []Fault{
-	FailedBefore, AnswerLost, LateNever, LateLanded, Slow, SlowAnswer, Throttled, PartlyTaken, KilledBefore, KilledAfter, Frozen,
+	FailedBefore, AnswerLost, LateNever, LateLanded, Slow, SlowAnswer, Throttled, PartlyTaken, KilledBefore, KilledAfter,
+	Frozen,
 }
 
 // kind is what a call is like, as far as faults go.

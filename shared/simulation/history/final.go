@@ -158,7 +158,8 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 
 // rowsJSON writes the rows of one key, and their total, as withTotal is to have them.
 func rowsJSON(view int, key string, expected map[simulation.Cell]map[string]string, exact bool) []byte {
-	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"}, {"events", "marks"}}[view]
+	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"},
+		{"events", "marks"}}[view]
 	var cells []simulation.Cell
 	for c := range expected {
 		if c.View == viewNames[view] && c.Key == key {

@@ -35,7 +35,8 @@ func (h *history) drawForgetting() {
 	s.maxStreamAge = max(s.streamRetention, s.slotLength+s.sealDelay+2*s.sweepAfter)
 	s.longFreeze = h.between(6*time.Second, 10*time.Second)
 	longer := max(s.active, 3*(s.maxStreamAge+s.streamRetention+s.speedWindow+longestLife))
-	s.requestEvery, s.queryEvery = time.Duration(float64(s.requestEvery)*longer.Seconds()/s.active.Seconds()), s.queryEvery*2
+	s.requestEvery, s.queryEvery = time.Duration(
+		float64(s.requestEvery)*longer.Seconds()/s.active.Seconds()), s.queryEvery*2
 	s.active = longer
 	for f, o := range s.outages {
 		if f != StreamDown { // what the stream lacks for long grows too old for it
@@ -76,7 +77,8 @@ func (h *history) isSpared() bool {
 // checkRetention makes sure that speed has read a record before the stream would have dropped it.
 func (h *history) checkRetention(put time.Time) {
 	if age := h.clock.Sub(put); h.forgets && age > h.streamRetention+longestLife {
-		h.fail(oracleItself, "a record is applied %s after it was put, and the stream keeps it for %s", age, h.streamRetention)
+		h.fail(oracleItself, "a record is applied %s after it was put, and the stream keeps it for %s", age,
+			h.streamRetention)
 	}
 }
 
@@ -120,7 +122,8 @@ func (h *history) learnLack(g *generation, run uint64) {
 	case g.lacks != 0 || !g.kappa || run > h.head():
 		h.fail(oracleLacks, "generation %s lacked events from run %d on, and now from run %d", g.id, g.lacks, run)
 	case !slices.ContainsFunc(h.landed, func(o *object) bool { return o.run == run && h.isOld(int64(o.request.Time())) }):
-		h.fail(oracleLacks, "generation %s lacks events from run %d on, and none of them is too old for the stream", g.id, run)
+		h.fail(oracleLacks, "generation %s lacks events from run %d on, and none of them is too old for the stream", g.id,
+			run)
 	}
 	g.lacks, g.lackFrom = run, g.at(h.step)
 }

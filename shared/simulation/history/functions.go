@@ -81,10 +81,12 @@ type invocation struct {
 var silent = slog.New(slog.DiscardHandler)
 
 // system is the system over some stores, with the history's settings.
-func (h *history) system(stores system.Stores, compiled *programs.Cache, now func() time.Time, newULID func(time.Time) (ulid.ULID, error)) *system.System {
+func (h *history) system(stores system.Stores, compiled *programs.Cache, now func() time.Time,
+	newULID func(time.Time) (ulid.ULID, error)) *system.System {
 	stores.Programs = compiled
 	s, err := system.New(stores, h.systemSettings(), setting.Host{
-		Layout: h.layout, Codec: h.kit.codec, Parallel: runner.Sequential, Workers: 2, Now: now, NewULID: newULID, Log: silent,
+		Layout: h.layout, Codec: h.kit.codec, Parallel: runner.Sequential, Workers: 2, Now: now, NewULID: newULID,
+		Log: silent,
 	})
 	h.must(err)
 	return s
@@ -99,7 +101,8 @@ func (h *history) systemSettings() setting.All {
 	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.sealDelay, h.lookback
 	// as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
 	s.ClockUnit = 0
-	s.RunBytes, s.SweepAfter, s.RetainFor, s.RequireApproval, s.ReplayBytes = h.runBytes, h.sweepAfter, h.retainFor, h.approve, h.replayBytes
+	s.RunBytes, s.SweepAfter, s.RetainFor = h.runBytes, h.sweepAfter, h.retainFor
+	s.RequireApproval, s.ReplayBytes = h.approve, h.replayBytes
 	s.StreamRetention, s.MaxStreamAge, s.PublishTime = seenBesideWindow, seenBesideWindow, time.Second
 	s.LongestInvocation, s.AuditEvery = 0, max(h.auditEvery, time.Nanosecond)
 	if h.forgets {
@@ -139,8 +142,9 @@ func (h *history) open(r role) *environment {
 	}
 	p := port{e}
 	s := h.system(system.Stores{
-		Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Catalog: catalogPort{p}, Base: basePort{p}, Speed: speedPort{p},
-		Seen: seenPort{p},
+		Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Catalog: catalogPort{p}, Base: basePort{p},
+		Speed: speedPort{p},
+		Seen:  seenPort{p},
 	}, compiled, e.now, e.newULID)
 	switch r {
 	case ingestRole:

@@ -82,7 +82,8 @@ func (f *Failure) Error() string {
 	if f.Kappa {
 		kappa = " -kappa"
 	}
-	return fmt.Sprintf("seed %d: %s: %s\nreplay: go test ./shared/simulation/history -run 'TestHistory$' -seed %d%s -v", f.Seed, f.Oracle, f.Detail, f.Seed, kappa)
+	return fmt.Sprintf("seed %d: %s: %s\nreplay: go test ./shared/simulation/history -run 'TestHistory$' -seed %d%s -v",
+		f.Seed, f.Oracle, f.Detail, f.Seed, kappa)
 }
 
 // Run plays the history of one seed to its end. The error is a *Failure when an oracle was violated; the result holds
@@ -204,7 +205,8 @@ func run(seed uint64, o options) (result Result, err error) {
 		h.spareCompiled()
 		result = h.result(seed)
 		if err == nil && h.violation != nil {
-			err = &Failure{Seed: seed, Kappa: o.kappa, Oracle: h.violation.Oracle, Detail: h.violation.Detail, Trace: result.Trace}
+			err = &Failure{Seed: seed, Kappa: o.kappa, Oracle: h.violation.Oracle, Detail: h.violation.Detail,
+				Trace: result.Trace}
 		}
 	}()
 	h.settings = h.drawSettings()
@@ -233,8 +235,10 @@ func (h *history) abandon() {
 
 func (h *history) result(seed uint64) Result {
 	r := Result{
-		Seed: seed, Faults: h.counts, Steps: h.step, Calls: h.calls, Looks: h.looks, Events: len(h.identities), Runs: len(h.runs),
-		Virtual: h.clock.Sub(epoch), Kappa: h.endsKappa, Alike: h.endsKappa && h.likeLambda, Twins: h.twinsAlike, Pages: h.pages,
+		Seed: seed, Faults: h.counts, Steps: h.step, Calls: h.calls, Looks: h.looks, Events: len(h.identities),
+		Runs:    len(h.runs),
+		Virtual: h.clock.Sub(epoch), Kappa: h.endsKappa, Alike: h.endsKappa && h.likeLambda, Twins: h.twinsAlike,
+		Pages:   h.pages,
 		Waiting: h.backlogThen.records, Copied: h.backlogThen.copies, Trace: h.trace.Bytes(),
 	}
 	for _, o := range h.landed {
@@ -246,10 +250,13 @@ func (h *history) result(seed uint64) Result {
 // build makes a world in which nothing has happened but the registration of its views.
 func (h *history) build(seed uint64) error {
 	h.truth = truth{
-		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{}, runOf: map[slot.Slot]uint64{},
-		folds: map[cell]*fold{}, counting: map[cell][]*position{}, held: map[cell][]*copyOf{}, windows: map[rowsOf][]int64{}, built: map[int]uint64{},
+		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{},
+		runOf: map[slot.Slot]uint64{},
+		folds: map[cell]*fold{}, counting: map[cell][]*position{}, held: map[cell][]*copyOf{},
+		windows: map[rowsOf][]int64{}, built: map[int]uint64{},
 	}
-	h.generations, h.sets, h.pointers = map[lifecycle.GenerationID]*generation{}, map[lifecycle.Set]int{}, map[view.Name]lifecycle.View{}
+	h.generations, h.sets = map[lifecycle.GenerationID]*generation{}, map[lifecycle.Set]int{}
+	h.pointers = map[view.Name]lifecycle.View{}
 	h.stuck = map[lifecycle.GenerationID]bool{}
 	h.deployed = h.choices[0]
 	if h.compiled.programs = h.kit.programs; !h.isPlain() {
@@ -263,7 +270,8 @@ func (h *history) build(seed uint64) error {
 	key := event.HashKey{byte(seed), byte(seed >> 8), 2, 3}
 	now := func() time.Time { return h.clock }
 	var err error
-	if h.layout, err = h.systemSettings().OpenLayout(everywhere, h.archive, "memory", bytes.NewReader(key[:]), now); err != nil {
+	h.layout, err = h.systemSettings().OpenLayout(everywhere, h.archive, "memory", bytes.NewReader(key[:]), now)
+	if err != nil {
 		return err
 	}
 	h.beside = h.system(system.Stores{

@@ -34,7 +34,8 @@ func TestHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Logf("%d events, %d copies, %d runs, %d calls, %d faults, %d looks, %s", result.Events, result.Copies, result.Runs, result.Calls,
+	t.Logf("%d events, %d copies, %d runs, %d calls, %d faults, %d looks, %s", result.Events, result.Copies, result.Runs,
+		result.Calls,
 		result.Faults.Total(), result.Looks, result.Virtual)
 }
 
@@ -110,8 +111,10 @@ func TestLambdaIsKappa(t *testing.T) {
 		"%d of them one that answers as a Lambda view does; in %d all twins do; %d pages are the fold's", n, *first, failed,
 		ends, alike, twins, pages)
 	for _, kind := range []history.Fault{
-		history.LambdaToKappa, history.KappaToLambda, history.KappaToKappa, history.Replayed, history.ReplayWaited, history.LeftToLive, history.ReplayTwice,
-		history.OperatorSwitches, history.OperatorRollsBack, history.OperatorDrops, history.OperatorAbandons, history.OperatorRebuilds, history.Audited,
+		history.LambdaToKappa, history.KappaToLambda, history.KappaToKappa, history.Replayed, history.ReplayWaited,
+		history.LeftToLive, history.ReplayTwice,
+		history.OperatorSwitches, history.OperatorRollsBack, history.OperatorDrops, history.OperatorAbandons,
+		history.OperatorRebuilds, history.Audited,
 	} {
 		t.Logf("%10d  %s", faults[kind], kind)
 	}

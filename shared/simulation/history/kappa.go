@@ -83,7 +83,8 @@ func (h *history) learn(v int, stored lifecycle.Generation) {
 		return
 	}
 	if g.live != stored.LiveFrom {
-		h.fail(oracleKappa, "generation %s was live from %s on, and now from %s: what is in its items carries no slot", g.id, g.live, stored.LiveFrom)
+		h.fail(oracleKappa, "generation %s was live from %s on, and now from %s: what is in its items carries no slot", g.id,
+			g.live, stored.LiveFrom)
 	}
 	switch before := g.at(h.step); {
 	case stored.Run > before:
@@ -157,7 +158,9 @@ func (h *history) isFirst(c *copyOf, live slot.Slot) bool {
 
 // isLeft says whether the live half has counted a copy within the window of this one.
 func (h *history) isLeft(c *copyOf, live slot.Slot) bool {
-	return slices.ContainsFunc(c.positions, func(p *position) bool { return p.counts && p.object.slot >= live && h.isNear(c, p.copyOf) })
+	return slices.ContainsFunc(c.positions, func(p *position) bool {
+		return p.counts && p.object.slot >= live && h.isNear(c, p.copyOf)
+	})
 }
 
 // isStreamed says whether the copy has a place in its lane.
@@ -169,7 +172,8 @@ func (c *copyOf) isStreamed() bool {
 func (h *history) checkKappa(g *generation, key string, a present.Answer, began uint64, now bool) {
 	at := rowsOf{g.view, key}
 	if a.Horizon != nil {
-		h.fail(oracleKappa, "view %s, key %q: generation %s is Kappa and has the horizon %s", viewNames[g.view], key, g.id, *a.Horizon)
+		h.fail(oracleKappa, "view %s, key %q: generation %s is Kappa and has the horizon %s", viewNames[g.view], key, g.id,
+			*a.Horizon)
 		return
 	}
 	if a.Total.Exact {
@@ -180,7 +184,8 @@ func (h *history) checkKappa(g *generation, key string, a present.Answer, began 
 	for i := range a.Data {
 		row := &a.Data[i]
 		if row.Exact || row.Horizon != nil || row.Parts.Batch != nil || row.Parts.Speed == nil {
-			h.fail(oracleKappa, "view %s, key %q, row %s: exact %v, parts %v, of a Kappa generation", viewNames[g.view], key, row.Start, row.Exact, row.Parts)
+			h.fail(oracleKappa, "view %s, key %q, row %s: exact %v, parts %v, of a Kappa generation", viewNames[g.view], key,
+				row.Start, row.Exact, row.Parts)
 			return
 		}
 		start, err := time.Parse(time.RFC3339Nano, row.Start)
@@ -226,7 +231,8 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 	for _, o := range h.landed {
 		if o.run == 0 || o.run > run {
 			if o.acked && o.slot < complete {
-				h.fail(oracleComplete, "view %s is complete through %s, and %s is acknowledged, in run %d", viewNames[g.view], complete, o.key, o.run)
+				h.fail(oracleComplete, "view %s is complete through %s, and %s is acknowledged, in run %d", viewNames[g.view],
+					complete, o.key, o.run)
 			}
 			continue
 		}
@@ -234,7 +240,8 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 			replayed := o.slot < g.live && o.run <= g.at(h.step)
 			streamed := o.slot >= g.live && c.isStreamed()
 			if !replayed && !streamed {
-				h.fail(oracleComplete, "view %s is complete through run %d, and event %d of %s of run %d is neither replayed nor streamed", viewNames[g.view],
+				h.fail(oracleComplete, "view %s is complete through run %d, and event %d of %s of run %d is neither replayed "+
+					"nor streamed", viewNames[g.view],
 					run, c.n, o.key, o.run)
 				return
 			}
@@ -297,7 +304,8 @@ func (h *history) checkKappaRows(g *generation, key string, rows []seenRow, bega
 			}
 		}
 		if n < least || n > all.count || n == all.count && n > 0 && !all.is(g.view, *part) {
-			h.fail(oracleKappa, "view %s, key %q, row %s: %s, live from %s on, want %d to %d events, all of them %s", viewNames[g.view], key,
+			h.fail(oracleKappa, "view %s, key %q, row %s: %s, live from %s on, want %d to %d events, all of them %s",
+				viewNames[g.view], key,
 				time.UnixMilli(start).UTC().Format(time.RFC3339), show(part), g.live, least, all.count, all.show(g.view))
 			return
 		}
@@ -325,14 +333,16 @@ func (h *history) checkKappaMarks(g *generation, key string, rows []seenRow, beg
 		for i := range rows {
 			r := &rows[i]
 			if k := r.speed[place]; k < r.least[place] || k > r.most[place] {
-				h.fail(oracleKappa, "event %d in row %s: counts %d times in generation %s, live from %s on, want %d to %d (%s)", first+place, r.row.Start, k,
+				h.fail(oracleKappa, "event %d in row %s: counts %d times in generation %s, live from %s on, want %d to %d (%s)",
+					first+place, r.row.Start, k,
 					g.id, g.live, r.least[place], r.most[place], h.tell(e))
 				return
 			}
 			n += r.speed[place]
 		}
 		if n > 1 && !h.repeatsBeyond(e, h.layout.SpeedWindow) {
-			h.fail(oracleTwice, "event %d counts %d times in a Kappa generation, and no copies lie further apart than the speed window (%s)", e.n, n, h.tell(e))
+			h.fail(oracleTwice, "event %d counts %d times in a Kappa generation, and no copies lie further apart than the "+
+				"speed window (%s)", e.n, n, h.tell(e))
 		}
 		h.checkCount(g, e, n, began, now)
 	}

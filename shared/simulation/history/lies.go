@@ -26,7 +26,8 @@ func RunLied(seed uint64, lie Lie) (Result, error) { return run(seed, options{li
 
 // lies says whether the store gives this environment that false answer.
 func (p port) lies(lie Lie) bool {
-	return p.h.lie == lie && (p.role == speedRole) == (lie == LiveFromZero) && (p.role == speedRole || p.role == replayRole)
+	return p.h.lie == lie && (p.role == speedRole) == (lie == LiveFromZero) &&
+		(p.role == speedRole || p.role == replayRole)
 }
 
 // views are the views as the catalog tells them.

@@ -96,12 +96,14 @@ func (h *history) onAck(inv *invocation, sent []*identity, request int) {
 		o = h.objects[*inv.request]
 	}
 	if o == nil || len(o.copies) != len(sent) {
-		h.fail(oracleLost, "request %d of %d events is acknowledged to %s; the archive has not all of them", request, len(sent), inv.name)
+		h.fail(oracleLost, "request %d of %d events is acknowledged to %s; the archive has not all of them", request,
+			len(sent), inv.name)
 		return
 	}
 	for i, c := range o.copies {
 		if c.identity != sent[i] {
-			h.fail(oracleLost, "request %d is acknowledged to %s; its event %d is not archived in its place", request, inv.name, sent[i].n)
+			h.fail(oracleLost, "request %d is acknowledged to %s; its event %d is not archived in its place", request, inv.name,
+				sent[i].n)
 		}
 		if !c.identity.acked {
 			c.identity.acked, c.identity.ackedAt = true, h.clock
@@ -120,7 +122,8 @@ func (h *history) onRun(run lifecycle.Run) {
 		return
 	}
 	if o := h.missed(run.Horizon); o != nil {
-		h.fail(oracleSealed, "run %d claims the slots below %s, and leaves out %s, which is acknowledged", run.N, run.Horizon, o.key)
+		h.fail(oracleSealed, "run %d claims the slots below %s, and leaves out %s, which is acknowledged", run.N, run.Horizon,
+			o.key)
 	}
 }
 
@@ -136,7 +139,8 @@ func (h *history) onView(name view.Name) {
 	answering := answeringOf(v)
 	for _, g := range v.Generations {
 		if g.Run != 0 && h.runOf[g.Horizon] != g.Run || g.Run > uint64(len(h.runs)) {
-			h.fail(oracleHorizon, "view %s is at run %d with the horizon %s, which is run %d's", name, g.Run, g.Horizon, h.runOf[g.Horizon])
+			h.fail(oracleHorizon, "view %s is at run %d with the horizon %s, which is run %d's", name, g.Run, g.Horizon,
+				h.runOf[g.Horizon])
 		}
 		number := slices.Index(viewNames[:], string(name))
 		switch {
@@ -147,7 +151,8 @@ func (h *history) onView(name view.Name) {
 			h.sameTruth(g.Run)
 		}
 		if v.Serving == g.ID && (g.Horizon < g.LiveFrom || g.State != lifecycle.Serving) {
-			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon, g.State, g.LiveFrom)
+			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon,
+				g.State, g.LiveFrom)
 		}
 		if g.ID != answering {
 			continue
@@ -217,7 +222,8 @@ func (h *history) checkMove(before, after lifecycle.View, g lifecycle.Generation
 	case ok && !slices.Contains(moves[g.State], next.State):
 		h.fail(oracleMoves, "view %s: generation %s was %s, and is %s", before.Name, g.ID, g.State, next.State)
 	case ok && g.State == lifecycle.Retained && next.State == lifecycle.Building && isPutAway(before, g):
-		h.fail(oracleMoves, "view %s: generation %s is taken up, of a definition that an operator has put away", before.Name, g.ID)
+		h.fail(oracleMoves, "view %s: generation %s is taken up, of a definition that an operator has put away", before.Name,
+			g.ID)
 	}
 }
 
@@ -237,7 +243,8 @@ func (h *history) sameTruth(built uint64) {
 			}
 		}
 		if n > 1 {
-			h.fail(oracleItself, "event %d counts %d times in the runs up to %d, from which a generation is built", e.n, n, built)
+			h.fail(oracleItself, "event %d counts %d times in the runs up to %d, from which a generation is built", e.n, n,
+				built)
 		}
 	}
 }

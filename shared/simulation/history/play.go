@@ -18,8 +18,9 @@ import (
 // come true in time; then the clock goes past every window, batch past every event, and the last answers are to be the
 // plain fold.
 func (h *history) play() {
-	h.line("history", "slot "+h.slotLength.String(), fmt.Sprintf("lanes %d, commit %s, margin %s, seal delay %s, speed window %s, batch window %s",
-		h.layout.Lanes, h.commitWithin, h.margin, h.sealDelay, h.layout.SpeedWindow, h.layout.DedupeWindow), "")
+	h.line("history", "slot "+h.slotLength.String(),
+		fmt.Sprintf("lanes %d, commit %s, margin %s, seal delay %s, speed window %s, batch window %s",
+			h.layout.Lanes, h.commitWithin, h.margin, h.sealDelay, h.layout.SpeedWindow, h.layout.DedupeWindow), "")
 	if h.begin != nil {
 		h.begin(h)
 	}
@@ -83,7 +84,8 @@ func (h *history) until(t time.Time, done func() bool) bool {
 func (s *settings) bounds() {
 	s.liveBound = 60 * time.Second
 	s.batchBound = s.slotLength + s.sealDelay + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
-	s.sweptBound = s.batchBound + s.sweepAfter + 2*s.sweepEvery + 2*s.timeouts[sweepRole] + 5*s.timeouts[republishRole] + s.liveBound + 2*s.timeouts[replayRole]
+	s.sweptBound = s.batchBound + s.sweepAfter + 2*s.sweepEvery + 2*s.timeouts[sweepRole] + 5*s.timeouts[republishRole] +
+		s.liveBound + 2*s.timeouts[replayRole]
 }
 
 // settleDown checks that everything acknowledged becomes visible within its bound, and waits until all work has ended.
@@ -132,7 +134,8 @@ func (h *history) settleDown(from time.Time) {
 	h.visible("everything", bound, slices.DeleteFunc(acked, h.isLacked))
 	// What was on the wire may have landed since.
 	if h.until(from.Add(h.patience), h.drained) && !h.drained() {
-		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests wait: %+v", h.patience, len(h.flying),
+		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests "+
+			"wait: %+v", h.patience, len(h.flying),
 			h.sweptRuns(), len(h.runs), h.waiting, h.pointers)
 	}
 	if h.violation == nil {
@@ -149,7 +152,8 @@ func (h *history) visible(what string, bound time.Duration, all []*identity) {
 	}
 	for _, e := range all {
 		if e.shown == 0 {
-			h.fail(oracleVisible, "event %d, acknowledged at %s, is not visible %s after faults stopped (%s): %s; %+v", e.n, e.ackedAt.Sub(epoch), bound, what,
+			h.fail(oracleVisible, "event %d, acknowledged at %s, is not visible %s after faults stopped (%s): %s; %+v", e.n,
+				e.ackedAt.Sub(epoch), bound, what,
 				h.tell(e), h.pointers[parseName(marks)])
 			return
 		}
@@ -184,7 +188,8 @@ func (h *history) drained() bool {
 	if !h.deployedServe() {
 		return false
 	}
-	if len(h.flying) > 0 || h.waiting > 0 || h.sweptRuns() < h.lastFilled() || h.level != [views]uint64{h.head(), h.head(), h.head()} {
+	if len(h.flying) > 0 || h.waiting > 0 || h.sweptRuns() < h.lastFilled() ||
+		h.level != [views]uint64{h.head(), h.head(), h.head()} {
 		return false
 	}
 	for _, o := range h.landed {
@@ -272,7 +277,8 @@ func (h *history) quietKappa(g *generation, key string, a present.Answer) {
 		if a.Complete == nil {
 			h.fail(oracleComplete, "view %s: everything is replayed and swept, and nothing is complete", viewNames[g.view])
 		} else if complete, err := parseSlot(*a.Complete); err != nil || complete < h.runs[run-1].Horizon {
-			h.fail(oracleComplete, "view %s: everything is replayed and swept, and complete through %s", viewNames[g.view], *a.Complete)
+			h.fail(oracleComplete, "view %s: everything is replayed and swept, and complete through %s", viewNames[g.view],
+				*a.Complete)
 		}
 	}
 }
@@ -285,7 +291,8 @@ func (h *history) quietRows(v int, key string, a present.Answer, expected map[in
 		start, err := parseSlot(row.Start)
 		h.must(err)
 		if s := expected[int64(start)]; !s.is(v, row.Values) {
-			h.fail(oracleQuiet, "view %s, key %q, row %s: %s, want %s", viewNames[v], key, row.Start, show(&row.Values), s.show(v))
+			h.fail(oracleQuiet, "view %s, key %q, row %s: %s, want %s", viewNames[v], key, row.Start, show(&row.Values),
+				s.show(v))
 		}
 	}
 }
@@ -308,7 +315,8 @@ func (h *history) finish() {
 		if !h.turn() {
 			return
 		}
-		if !h.backlog && h.runs[len(h.runs)-1].Horizon >= slotOf(end, h.slotLength) && h.level == [views]uint64{h.head(), h.head(), h.head()} {
+		if !h.backlog && h.runs[len(h.runs)-1].Horizon >= slotOf(end, h.slotLength) &&
+			h.level == [views]uint64{h.head(), h.head(), h.head()} {
 			break
 		}
 	}

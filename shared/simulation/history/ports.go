@@ -157,7 +157,8 @@ func (a archivePort) Get(_ context.Context, key archive.Key) (body []byte, date 
 	return body, date, err
 }
 
-func (a archivePort) List(_ context.Context, from, to archive.Key, limit int) (objects []archive.Object, date time.Time, err error) {
+func (a archivePort) List(_ context.Context, from, to archive.Key, limit int) (objects []archive.Object, date time.Time,
+	err error) {
 	err = a.call(readS3, "archive.List", string(from), func() (err error) {
 		objects, date, err = a.h.archive.List(everywhere, from, to, limit)
 		return err
@@ -208,7 +209,9 @@ func (q queuePort) Waiting(context.Context) (int, error) {
 type catalogPort struct{ port }
 
 func (c catalogPort) Head(context.Context) (lifecycle.Run, error) {
-	return ask(c.port, readDynamo, "catalog.Head", "", func() (lifecycle.Run, error) { return c.h.catalog.Head(everywhere) })
+	return ask(c.port, readDynamo, "catalog.Head", "", func() (lifecycle.Run, error) {
+		return c.h.catalog.Head(everywhere)
+	})
 }
 
 func (c catalogPort) Runs(_ context.Context, from, to uint64) ([]lifecycle.Run, error) {
@@ -237,12 +240,16 @@ func (c catalogPort) Views(context.Context) ([]lifecycle.View, error) {
 }
 
 func (c catalogPort) View(_ context.Context, name view.Name) (lifecycle.View, error) {
-	return ask(c.port, readDynamo, "catalog.View", string(name), func() (lifecycle.View, error) { return c.h.catalog.View(everywhere, name) })
+	return ask(c.port, readDynamo, "catalog.View", string(name), func() (lifecycle.View, error) {
+		return c.h.catalog.View(everywhere, name)
+	})
 }
 
 func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
 	k := writeDynamo
-	k.announces = slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool { return g.State == lifecycle.Announced })
+	k.announces = slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
+		return g.State == lifecycle.Announced
+	})
 	return c.call(k, "catalog.PutView", string(v.Name), func() error {
 		err := c.h.catalog.PutView(everywhere, v)
 		if err == nil {
@@ -253,11 +260,15 @@ func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
 }
 
 func (c catalogPort) Definition(_ context.Context, hash view.Hash) ([]byte, error) {
-	return ask(c.port, readDynamo, "catalog.Definition", string(hash), func() ([]byte, error) { return c.h.catalog.Definition(everywhere, hash) })
+	return ask(c.port, readDynamo, "catalog.Definition", string(hash), func() ([]byte, error) {
+		return c.h.catalog.Definition(everywhere, hash)
+	})
 }
 
 func (c catalogPort) PutDefinition(_ context.Context, hash view.Hash, text []byte) error {
-	return c.call(writeDynamo, "catalog.PutDefinition", string(hash), func() error { return c.h.catalog.PutDefinition(everywhere, hash, text) })
+	return c.call(writeDynamo, "catalog.PutDefinition", string(hash), func() error {
+		return c.h.catalog.PutDefinition(everywhere, hash, text)
+	})
 }
 
 func (c catalogPort) Swept(context.Context) (uint64, error) {
@@ -280,25 +291,35 @@ func (c catalogPort) PutSwept(_ context.Context, run, loaded uint64) error {
 }
 
 func (c catalogPort) Waits(context.Context) (catalog.SweepWaits, error) {
-	return ask(c.port, readDynamo, "catalog.Waits", "", func() (catalog.SweepWaits, error) { return c.h.catalog.Waits(everywhere) })
+	return ask(c.port, readDynamo, "catalog.Waits", "", func() (catalog.SweepWaits, error) {
+		return c.h.catalog.Waits(everywhere)
+	})
 }
 
 func (c catalogPort) PutWaits(_ context.Context, w catalog.SweepWaits) error {
-	return c.call(writeDynamo, "catalog.PutWaits", strconv.Itoa(len(w.Waits)), func() error { return c.h.catalog.PutWaits(everywhere, w) })
+	return c.call(writeDynamo, "catalog.PutWaits", strconv.Itoa(len(w.Waits)), func() error {
+		return c.h.catalog.PutWaits(everywhere, w)
+	})
 }
 
 func (c catalogPort) Audit(_ context.Context, name view.Name) (catalog.Audit, error) {
-	return ask(c.port, readDynamo, "catalog.Audit", string(name), func() (catalog.Audit, error) { return c.h.catalog.Audit(everywhere, name) })
+	return ask(c.port, readDynamo, "catalog.Audit", string(name), func() (catalog.Audit, error) {
+		return c.h.catalog.Audit(everywhere, name)
+	})
 }
 
 func (c catalogPort) PutAudit(_ context.Context, a catalog.Audit) error {
-	return c.call(writeDynamo, "catalog.PutAudit", string(a.View), func() error { return c.h.catalog.PutAudit(everywhere, a) })
+	return c.call(writeDynamo, "catalog.PutAudit", string(a.View), func() error {
+		return c.h.catalog.PutAudit(everywhere, a)
+	})
 }
 
 type basePort struct{ port }
 
 func (b basePort) Load(_ context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {
-	return ask(b.port, readDynamo, "base.Load", strconv.Itoa(len(keys)), func() ([]viewstore.BaseItem, error) { return b.h.base.Load(everywhere, keys) })
+	return ask(b.port, readDynamo, "base.Load", strconv.Itoa(len(keys)), func() ([]viewstore.BaseItem, error) {
+		return b.h.base.Load(everywhere, keys)
+	})
 }
 
 func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
@@ -311,17 +332,21 @@ func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Sl
 	})
 }
 
-func (b basePort) Pages(_ context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page) ([]viewstore.BaseItem, error) {
+func (b basePort) Pages(_ context.Context, g lifecycle.GenerationID, key view.Key, from,
+	to view.Page) ([]viewstore.BaseItem, error) {
 	return ask(b.port, readDynamo, "base.Pages", keyText(key), func() ([]viewstore.BaseItem, error) {
 		return b.h.base.Pages(everywhere, g, key, from, to)
 	})
 }
 
 func (b basePort) Drop(_ context.Context, g lifecycle.GenerationID, after string) (string, error) {
-	return ask(b.port, writeDynamo, "base.Drop", string(g), func() (string, error) { return b.h.base.Drop(everywhere, g, after) })
+	return ask(b.port, writeDynamo, "base.Drop", string(g), func() (string, error) {
+		return b.h.base.Drop(everywhere, g, after)
+	})
 }
 
-func (b basePort) Scan(_ context.Context, g lifecycle.GenerationID, after string) (items []viewstore.BaseItem, next string, err error) {
+func (b basePort) Scan(_ context.Context, g lifecycle.GenerationID, after string) (items []viewstore.BaseItem,
+	next string, err error) {
 	next, err = ask(b.port, readDynamo, "base.Scan", string(g), func() (next string, err error) {
 		items, next, err = b.h.base.Scan(everywhere, g, after)
 		return next, err
@@ -351,19 +376,22 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 	})
 }
 
-func (s speedPort) Slots(_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem, error) {
+func (s speedPort) Slots(_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
+	error) {
 	return ask(s.port, readDynamo, "speed.Slots", keyText(key), func() ([]viewstore.SpeedItem, error) {
 		return s.h.items.Slots(everywhere, set, key, from)
 	})
 }
 
-func (s speedPort) Pages(_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem, error) {
+func (s speedPort) Pages(_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
+	error) {
 	return ask(s.port, readDynamo, "speed.Pages", keyText(key), func() ([]viewstore.SpeedItem, error) {
 		return s.h.items.Pages(everywhere, set, key, from, to)
 	})
 }
 
-func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string, err error) {
+func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string,
+	err error) {
 	next, err = ask(s.port, readDynamo, "speed.Scan", string(set), func() (next string, err error) {
 		items, next, err = s.h.items.Scan(everywhere, set, after)
 		return next, err
@@ -372,7 +400,9 @@ func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (ite
 }
 
 func (s speedPort) Drop(_ context.Context, set lifecycle.Set, after string) (string, error) {
-	return ask(s.port, writeDynamo, "speed.Drop", string(set), func() (string, error) { return s.h.items.Drop(everywhere, set, after) })
+	return ask(s.port, writeDynamo, "speed.Drop", string(set), func() (string, error) {
+		return s.h.items.Drop(everywhere, set, after)
+	})
 }
 
 type seenPort struct{ port }
@@ -382,7 +412,9 @@ func (s seenPort) Put(_ context.Context, item viewstore.SeenItem) error {
 }
 
 func (s seenPort) After(_ context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
-	return ask(s.port, readDynamo, "seen.After", lane.String(), func() ([]viewstore.SeenItem, error) { return s.h.seen.After(everywhere, lane, last) })
+	return ask(s.port, readDynamo, "seen.After", lane.String(), func() ([]viewstore.SeenItem, error) {
+		return s.h.seen.After(everywhere, lane, last)
+	})
 }
 
 func (s seenPort) Since(_ context.Context, lane event.Lane, recorded event.Millis) ([]viewstore.SeenItem, error) {
@@ -395,5 +427,7 @@ func (s seenPort) Since(_ context.Context, lane event.Lane, recorded event.Milli
 }
 
 func (s seenPort) Newest(_ context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
-	return s.call(readDynamo, "seen.Newest", lane.String(), func() error { return s.h.seen.Newest(everywhere, lane, each) })
+	return s.call(readDynamo, "seen.Newest", lane.String(), func() error {
+		return s.h.seen.Newest(everywhere, lane, each)
+	})
 }

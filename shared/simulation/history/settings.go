@@ -69,7 +69,8 @@ func (h *history) drawSettings() settings {
 		latencyUpTo:  pick(h, 4*time.Millisecond, 20*time.Millisecond, 80*time.Millisecond),
 		outages:      map[Fault]outage{},
 		redeliver:    time.Second,
-		timeouts: [roles]time.Duration{30 * time.Second, 10 * time.Second, 8 * time.Second, 20 * time.Second, 10 * time.Second, 10 * time.Second, 20 * time.Second,
+		timeouts: [roles]time.Duration{30 * time.Second, 10 * time.Second, 8 * time.Second, 20 * time.Second,
+			10 * time.Second, 10 * time.Second, 20 * time.Second,
 			20 * time.Second, 10 * time.Second},
 		patience: 30 * time.Minute,
 	}
@@ -78,7 +79,8 @@ func (h *history) drawSettings() settings {
 	s.aimed, s.edgy = h.random.IntN(3) > 0, h.random.IntN(3) == 0
 	if s.edgy {
 		s.aimed, s.margin, s.pollEvery = true, pick(h, time.Second, 2*time.Second), 200*time.Millisecond
-		s.perRequest, s.maxEvents, s.requestEvery = 1+h.random.IntN(2), 150, h.between(500*time.Millisecond, 1500*time.Millisecond)
+		s.perRequest, s.maxEvents, s.requestEvery = 1+
+			h.random.IntN(2), 150, h.between(500*time.Millisecond, 1500*time.Millisecond)
 	}
 	s.sealDelay = s.commitWithin + s.margin + pick(h, 0, 0, time.Second)
 	s.active = time.Duration(6+h.random.IntN(8)) * max(s.slotLength, 10*time.Second)
@@ -136,9 +138,12 @@ var otherRates = []struct {
 	fault Fault
 	most  float64
 }{
-	{ResultLost, 0.2}, {NotInvoked, 0.2}, {ColdStart, 0.3}, {EnvironmentEnd, 0.2}, {Skewed, 1}, {Restarted, 0.08}, {PollFailed, 0.3}, {PollShort, 0.5},
-	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5}, {SweepTwice, 0.5}, {DefinitionChanged, 0.15}, {QueueTwice, 1},
-	{Unheard, 0.3}, {DoubledAtOnce, 0.3}, {DoubledWithin, 0.1}, {DoubledAtEdge, 0.3}, {DoubledLater, 0.3}, {BeyondSpeed, 0.3}, {BeyondBatch, 0.3}, {Conflicting, 0.5}, {LateEvent, 0.3},
+	{ResultLost, 0.2}, {NotInvoked, 0.2}, {ColdStart, 0.3}, {EnvironmentEnd, 0.2}, {Skewed, 1}, {Restarted, 0.08},
+	{PollFailed, 0.3}, {PollShort, 0.5},
+	{ShardSplit, 0.3}, {ShardsMerged, 0.5}, {Trimmed, 0.1}, {Junk, 0.1}, {BatchTwice, 0.5}, {BatchMissed, 0.5},
+	{SweepTwice, 0.5}, {DefinitionChanged, 0.15}, {QueueTwice, 1},
+	{Unheard, 0.3}, {DoubledAtOnce, 0.3}, {DoubledWithin, 0.1}, {DoubledAtEdge, 0.3}, {DoubledLater, 0.3},
+	{BeyondSpeed, 0.3}, {BeyondBatch, 0.3}, {Conflicting, 0.5}, {LateEvent, 0.3},
 	{FutureEvent, 0.2}, {Timeless, 0.2}, {BadEvent, 0.2}, {BadRequest, 0.1},
 }
 

@@ -455,7 +455,8 @@ func (h *history) take(run lifecycle.Run) error {
 		}
 	}
 	if run.Events != events || run.Duplicates != duplicates {
-		return fmt.Errorf("run %d says %d events, %d of them duplicates; it has %d and %d", run.N, run.Events, run.Duplicates, events, duplicates)
+		return fmt.Errorf("run %d says %d events, %d of them duplicates; it has %d and %d", run.N, run.Events, run.Duplicates,
+			events, duplicates)
 	}
 	h.runs = append(h.runs, run)
 	h.runOf[run.Horizon] = run.N

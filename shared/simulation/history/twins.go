@@ -32,8 +32,10 @@ func (h *history) finalAudit() {
 	}
 	for v := range views {
 		found, ok := audited[parseName(v)]
-		if isKappa := h.generations[h.answers[v]].kappa; !isKappa && (!ok || found.Error != "" || found.Run != h.head() || found.Unsettled > 0) {
-			h.fail(oracleDrift, "view %s is audited %v up to run %d of %d, %d items are not settled, %q", viewNames[v], ok, found.Run, h.head(), found.Unsettled,
+		if isKappa := h.generations[h.answers[v]].kappa; !isKappa &&
+			(!ok || found.Error != "" || found.Run != h.head() || found.Unsettled > 0) {
+			h.fail(oracleDrift, "view %s is audited %v up to run %d of %d, %d items are not settled, %q", viewNames[v], ok,
+				found.Run, h.head(), found.Unsettled,
 				found.Error)
 		}
 	}
@@ -76,7 +78,9 @@ func (h *history) twins() {
 			}
 		}
 	}
-	h.twinsAlike = !slices.ContainsFunc(h.identities, func(e *identity) bool { return h.repeatsBeyond(e, h.layout.SpeedWindow) })
+	h.twinsAlike = !slices.ContainsFunc(h.identities, func(e *identity) bool {
+		return h.repeatsBeyond(e, h.layout.SpeedWindow)
+	})
 	h.checkStates()
 }
 
@@ -116,7 +120,8 @@ func (h *history) checkStates() {
 	for _, v := range all {
 		for _, stored := range v.Generations {
 			g := h.generations[stored.ID]
-			if !g.kappa || !stored.IsKept() || stored.State == lifecycle.Announced || stored.Run != h.head() || stored.Horizon < stored.LiveFrom {
+			if !g.kappa || !stored.IsKept() || stored.State == lifecycle.Announced || stored.Run != h.head() ||
+				stored.Horizon < stored.LiveFrom {
 				continue
 			}
 			h.checkStatesOf(g)
@@ -138,13 +143,15 @@ func (h *history) checkStatesOf(g *generation) {
 	}
 	for key, states := range merged {
 		if !bytes.Equal(states, expected[key]) {
-			h.fail(oracleStates, "view %s, generation %s, live from %s on: key %q, page %d holds %x, the fold is %x", viewNames[g.view], g.id, g.live, key.Key,
+			h.fail(oracleStates, "view %s, generation %s, live from %s on: key %q, page %d holds %x, the fold is %x",
+				viewNames[g.view], g.id, g.live, key.Key,
 				key.Page, states, expected[key])
 			return
 		}
 	}
 	if len(merged) != len(expected) {
-		h.fail(oracleStates, "view %s, generation %s has %d pages, the fold %d", viewNames[g.view], g.id, len(merged), len(expected))
+		h.fail(oracleStates, "view %s, generation %s has %d pages, the fold %d", viewNames[g.view], g.id, len(merged),
+			len(expected))
 	}
 	h.pages += len(merged)
 }
@@ -160,7 +167,9 @@ func (h *history) foldedPages(set *view.Set, g *generation) map[view.PageKey][]b
 		h.must(err)
 		own := slices.Collect(bytes.Lines(text))
 		for i, c := range o.copies {
-			isLive := slices.ContainsFunc(c.positions, func(p *position) bool { return p.copyOf == c && p.counts && p.object.slot >= g.live })
+			isLive := slices.ContainsFunc(c.positions, func(p *position) bool {
+				return p.copyOf == c && p.counts && p.object.slot >= g.live
+			})
 			if isLive || h.replays(c, g) {
 				lines = append(lines, own[i]...)
 				rows++

@@ -57,7 +57,8 @@ func protocol() []Configuration {
 		{Name: "two batch functions, every step of a query", Sizes: "REQUESTS=1 RUNNERS=2 INGEST_AT_ONCE SPEED_AT_ONCE"},
 		{Name: "two batch functions, a late object, swept", Sizes: lateObjects + " REQUESTS=1 RUNNERS=2 SWEEPS=1 RECORDS=2"},
 		{Name: "a late object, a client's retry, the sweep", Sizes: swept},
-		{Name: "redelivery, two batch functions, a late object", Sizes: "REQUESTS=1 SLOTS=1 ENVS=2 TIMEOUTS=1 RUNNERS=2 LATE_PUTS"},
+		{Name: "redelivery, two batch functions, a late object",
+			Sizes: "REQUESTS=1 SLOTS=1 ENVS=2 TIMEOUTS=1 RUNNERS=2 LATE_PUTS"},
 		{Name: "clocks that differ by the margin", Sizes: sealing + " SKEW=1"},
 		{Name: "two lanes", Sizes: "LANES=2 INGEST_AT_ONCE BATCH_AT_ONCE QUERY_AT_ONCE"},
 		{Name: "three slots, three events", Sizes: "REQUESTS=3 SLOTS=3 INGEST_AT_ONCE SPEED_AT_ONCE BATCH_AT_ONCE"},
@@ -68,7 +69,8 @@ func protocol() []Configuration {
 func situations() []Configuration {
 	return expect(Refuted, []Configuration{
 		{Name: "comes up: all at rest, the final answer is compared", Sizes: "", Mistake: "REACH_REST"},
-		{Name: "comes up: an identity counts twice, as the design says", Sizes: sealing + " COPIES=2 DIES", Mistake: "REACH_TWICE"},
+		{Name: "comes up: an identity counts twice, as the design says", Sizes: sealing + " COPIES=2 DIES",
+			Mistake: "REACH_TWICE"},
 		{Name: "comes up: a late object", Sizes: lateObjects, Mistake: "REACH_LATE_OBJECT"},
 		{Name: "comes up: a lane was read past what is lost", Sizes: lagging + " WITHIN=0", Mistake: "REACH_LOST"},
 		{Name: "comes up: a second probe", Sizes: lagging, Mistake: "REACH_TWO_PROBES"},
@@ -86,7 +88,8 @@ func mistakes() []Configuration {
 		{Name: "the sweep takes waiting records for lost", Sizes: lagging, Mistake: "M_QUEUES_WHAT_WAITS"},
 		{Name: "the sweep asks for no probe", Sizes: lagging, Mistake: "M_NO_PROBES"},
 		{Name: "read past, without commit_within", Sizes: lagging, Mistake: "M_SWEEPS_WITHOUT_COMMIT_WITHIN"},
-		{Name: "read past, without the clocks' margin", Sizes: lagging + " WITHIN=0 SKEW=1", Mistake: "M_SWEEPS_WITHOUT_MARGIN"},
+		{Name: "read past, without the clocks' margin", Sizes: lagging + " WITHIN=0 SKEW=1",
+			Mistake: "M_SWEEPS_WITHOUT_MARGIN"},
 		{Name: "seal delay 0", Sizes: sealing + " SEAL_DELAY=0", Mistake: ""},
 		{Name: "seal delay without the clocks' margin", Sizes: sealing + " SKEW=1 SEAL_DELAY=1", Mistake: ""},
 		{Name: "the clock is read after the listing", Sizes: sealing, Mistake: "M_CLOCK_READ_AFTER_LISTING"},
@@ -94,10 +97,12 @@ func mistakes() []Configuration {
 		{Name: "no applied position", Sizes: redelivery, Mistake: "M_NO_APPLIED_POSITION"},
 		{Name: "applied position per batch instead of per record", Sizes: redelivery, Mistake: "M_APPLIED_PER_BATCH"},
 		{Name: "applied position off by one", Sizes: redelivery, Mistake: "M_APPLIED_OFF_BY_ONE"},
-		{Name: "applied position per item, not per lane: two shards after a split", Sizes: "LANES=2 RUNNERS=0 END=2 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_ONE_APPLIED_FOR_ALL_LANES"},
+		{Name: "applied position per item, not per lane: two shards after a split",
+			Sizes: "LANES=2 RUNNERS=0 END=2 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_ONE_APPLIED_FOR_ALL_LANES"},
 		{Name: "speed item written unconditionally", Sizes: redelivery, Mistake: "M_WRITE_UNCONDITIONAL"},
 		{Name: "a failed item is reported done", Sizes: redelivery + " FAILURES=1", Mistake: "M_FAILED_ITEM_REPORTED_DONE"},
-		{Name: "the mapping gives up", Sizes: "RUNNERS=0 END=2 TIMEOUTS=1 INGEST_AT_ONCE QUERY_AT_ONCE", Mistake: "M_MAPPING_GIVES_UP"},
+		{Name: "the mapping gives up", Sizes: "RUNNERS=0 END=2 TIMEOUTS=1 INGEST_AT_ONCE QUERY_AT_ONCE",
+			Mistake: "M_MAPPING_GIVES_UP"},
 		{Name: "no duplicate memory in speed", Sizes: copies, Mistake: "M_NO_SEEN_ITEMS"},
 		{Name: "reported done before the seen item is durable", Sizes: copies, Mistake: "M_REPORTED_BEFORE_SEEN"},
 		{Name: "seen items cached, and not read again", Sizes: copies, Mistake: "M_SEEN_CACHED"},
@@ -112,7 +117,8 @@ func mistakes() []Configuration {
 		{Name: "a run at an unchanged horizon", Sizes: lateObjects, Mistake: "M_RUN_AT_UNCHANGED_HORIZON"},
 		{Name: "base item written unconditionally", Sizes: runners, Mistake: "M_BASE_WRITE_UNCONDITIONAL"},
 		{Name: "base item added to whatever its horizon", Sizes: runners, Mistake: "M_ITEM_HORIZON_IGNORED"},
-		{Name: "the catalog's horizon moves before the items", Sizes: takeover + " QUERY_AT_ONCE", Mistake: "M_HORIZON_BEFORE_ITEMS"},
+		{Name: "the catalog's horizon moves before the items", Sizes: takeover + " QUERY_AT_ONCE",
+			Mistake: "M_HORIZON_BEFORE_ITEMS"},
 		{Name: "speed items deleted at takeover", Sizes: takeover, Mistake: "M_DELETED_AT_TAKEOVER"},
 
 		{Name: "the catalog's horizon alone, not the item's", Sizes: takeover, Mistake: "M_CATALOG_HORIZON_ALONE"},
@@ -128,13 +134,17 @@ func harmless() []Configuration {
 		{Name: "speed items read before the base item", Sizes: takeover, Mistake: "E_SPEED_BEFORE_BASE",
 			Why: "a base item newer than the speed items covers every slot that the query then leaves out"},
 		{Name: "seen items written after the speed items", Sizes: copies, Mistake: "E_SEEN_AFTER_ITEMS",
-			Why: "it suffices that they are durable before the records are reported done: until then every redelivery contains the records"},
+			Why: "it suffices that they are durable before the records are reported done: until then every redelivery " +
+				"contains the records"},
 		{Name: "speed folds slots that batch has covered", Sizes: swept, Mistake: "E_FOLDS_COVERED_SLOTS",
 			Why: "no reader reads those items; they only cost writes"},
 		{Name: "the item's horizon alone, not the catalog's", Sizes: swept, Mistake: "E_ITEM_HORIZON_ALONE",
-			Why: "a run moves every page that its events touch, even duplicates; the catalog's horizon only saves reads of older speed items"},
-		{Name: "the generation's horizon written unconditionally", Sizes: runners + " REQUESTS=1", Mistake: "E_HORIZON_UNCONDITIONAL",
-			Why: "items keep their own horizons and speed items outlive them: a horizon that moves back makes answers less exact, never wrong"},
+			Why: "a run moves every page that its events touch, even duplicates; the catalog's horizon only saves reads of " +
+				"older speed items"},
+		{Name: "the generation's horizon written unconditionally", Sizes: runners + " REQUESTS=1",
+			Mistake: "E_HORIZON_UNCONDITIONAL",
+			Why: "items keep their own horizons and speed items outlive them: a horizon that moves back makes answers " +
+				"less exact, never wrong"},
 	})
 }
 

@@ -76,7 +76,8 @@ func refuted(line string) string {
 
 func TestParse(t *testing.T) {
 	small := model.Result{States: 1064, Depth: 58, Megabytes: 128.73, Elapsed: 20 * time.Millisecond}
-	found := model.Result{Verdict: model.Refuted, States: 1109519, Depth: 106, Megabytes: 185.125, Elapsed: 10700 * time.Millisecond}
+	found := model.Result{Verdict: model.Refuted, States: 1109519, Depth: 106, Megabytes: 185.125,
+		Elapsed: 10700 * time.Millisecond}
 	with := func(r model.Result, verdict model.Verdict, property string) model.Result {
 		r.Verdict, r.Property = verdict, property
 		return r
@@ -90,11 +91,15 @@ func TestParse(t *testing.T) {
 		{"a search that lacked memory", outOfRoom, model.Result{
 			Verdict: model.CutOff, States: 123632, Depth: 97, Megabytes: 133.905, Elapsed: 390 * time.Millisecond}},
 		{"a search that was stopped", strings.Replace(stopped, "%", "0", 1), with(found, model.CutOff, "")},
-		{"a search that does not say that it was full", strings.Replace(full, "Full statespace", "Bit statespace", 1), with(small, model.CutOff, "")},
+		{"a search that does not say that it was full", strings.Replace(full, "Full statespace", "Bit statespace", 1),
+			with(small, model.CutOff, "")},
 		{"an assertion", refuted("pan:1: assertion violated visible (at depth 82)"), with(found, model.Refuted, "visible")},
-		{"an assertion in brackets", refuted("pan:1: assertion violated (exact) (at depth 82)"), with(found, model.Refuted, "exact")},
-		{"something that waits for ever", refuted("pan:1: invalid end state (at depth 71)"), with(found, model.Refuted, "rest")},
-		{"an assertion of a search that was too deep as well", "error: max search depth too small\n" + refuted("pan:1: assertion violated once (at depth 9)"),
+		{"an assertion in brackets", refuted("pan:1: assertion violated (exact) (at depth 82)"),
+			with(found, model.Refuted, "exact")},
+		{"something that waits for ever", refuted("pan:1: invalid end state (at depth 71)"),
+			with(found, model.Refuted, "rest")},
+		{"an assertion of a search that was too deep as well",
+			"error: max search depth too small\n" + refuted("pan:1: assertion violated once (at depth 9)"),
 			with(found, model.Refuted, "once")},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -125,7 +130,8 @@ func TestParseRefuses(t *testing.T) {
 func TestInstalledNamesWhatIsMissing(t *testing.T) {
 	t.Setenv("PATH", t.TempDir())
 	err := model.Installed()
-	if !errors.Is(err, model.ErrMissing) || !strings.Contains(err.Error(), "spin: ") || !strings.Contains(err.Error(), "apt-get install -y spin gcc") {
+	if !errors.Is(err, model.ErrMissing) || !strings.Contains(err.Error(), "spin: ") ||
+		!strings.Contains(err.Error(), "apt-get install -y spin gcc") {
 		t.Errorf("error %v, want one that names spin and says how to install it", err)
 	}
 }
@@ -151,7 +157,8 @@ func TestConfigurations(t *testing.T) {
 		count[c.Expect]++
 		harmless := strings.HasPrefix(c.Mistake, "E_")
 		if harmless != (c.Why != "") {
-			t.Errorf("%s: mistake %q, reason %q: a reason goes with a mistake that changes no answer, and only with one", c.Name, c.Mistake, c.Why)
+			t.Errorf("%s: mistake %q, reason %q: a reason goes with a mistake that changes no answer, and only with one", c.Name,
+				c.Mistake, c.Why)
 		}
 		if wrong := c.Mistake != "" && !harmless; wrong && c.Expect != model.Refuted || harmless && c.Expect != model.Holds {
 			t.Errorf("%s: mistake %q is expected to be: %s", c.Name, c.Mistake, c.Expect)

@@ -50,7 +50,8 @@ func TestCheckOfABrokenModel(t *testing.T) {
 		"too many records for the stream": "REQUESTS=2 RECORDS=1 SPEED_AT_ONCE BATCH_AT_ONCE INGEST_AT_ONCE",
 		"no number":                       "REQUESTS=two",
 	} {
-		if result, _, err := check(t, model.Configuration{Name: name, Sizes: sizes}); err == nil || !strings.Contains(err.Error(), name) {
+		if result, _, err := check(t, model.Configuration{Name: name, Sizes: sizes}); err == nil ||
+			!strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %+v, error %v; want an error that names the configuration", name, result, err)
 		}
 	}
@@ -58,7 +59,8 @@ func TestCheckOfABrokenModel(t *testing.T) {
 
 func TestCheckNeedsItsFolder(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "missing")
-	if _, err := model.Check(t.Context(), folder, model.Configuration{Name: "small", Sizes: small}); !errors.Is(err, fs.ErrNotExist) {
+	if _, err := model.Check(t.Context(), folder, model.Configuration{Name: "small", Sizes: small}); !errors.Is(err,
+		fs.ErrNotExist) {
 		t.Errorf("error %v, want that the folder does not exist", err)
 	}
 }

@@ -39,7 +39,8 @@ func TestTable(t *testing.T) {
 		{"cut off where a refutation was expected", []model.Configuration{{Name: "cut off", Expect: model.Refuted}},
 			`"cut off": cut off, expected: refuted`, "cut off, NOT AS EXPECTED"},
 		{"a check that fails", []model.Configuration{{Name: "fails", Expect: model.Refuted}, holds}, "it fails", ""},
-		{"a reason", []model.Configuration{{Name: "holds", Expect: model.Holds, Why: "since it does"}}, "", "changes no answer: since it does"},
+		{"a reason", []model.Configuration{{Name: "holds", Expect: model.Holds, Why: "since it does"}}, "",
+			"changes no answer: since it does"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			var out bytes.Buffer

@@ -7,7 +7,8 @@ func equivalent() []Mutant {
 			Name: "put-begun-late", Design: "3.1",
 			Mistake: "ingest checks the deadline only after the put, not before it",
 			Edits:   []Edit{{ingestFile, `		if now := in.Now(); !now.Before(deadline) {`, `		if now := in.Now(); now.IsZero() {`}},
-			Equivalent: "ingest still checks the time of the answer, so it acknowledges nothing late. An object that lands late is a " +
+			Equivalent: "ingest still checks the time of the answer, so it acknowledges nothing late. An object that lands " +
+				"late is a " +
 				"late object, like any put in flight. The check before the put only keeps that flight shorter than the lookback",
 		},
 		{

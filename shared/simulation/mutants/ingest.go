@@ -59,7 +59,8 @@ func ofIngest() []Mutant {
 			key = archive.EventsKey(in.Layout.Slot.At(in.Now()), request)
 		}
 `}},
-			Killer: Killer{"shared/ingest", "^TestSlotOfTheStamp$", "a slot must end between the stamp and the put: about 1 history in 50"},
+			Killer: Killer{"shared/ingest", "^TestSlotOfTheStamp$",
+				"a slot must end between the stamp and the put: about 1 history in 50"},
 		},
 		{
 			Name: "lane-of-the-request", Design: "2",

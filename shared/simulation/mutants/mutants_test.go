@@ -36,7 +36,8 @@ func TestMutantsApply(t *testing.T) {
 				if strings.HasSuffix(name, "_test.go") {
 					t.Errorf("%s is a test: a mutant is a mistake in what is shipped", name)
 				}
-				if _, err := parser.ParseFile(token.NewFileSet(), name, text, parser.AllErrors|parser.SkipObjectResolution); err != nil {
+				if _, err := parser.ParseFile(token.NewFileSet(), name, text,
+					parser.AllErrors|parser.SkipObjectResolution); err != nil {
 					t.Errorf("it does not parse: %v", err)
 				}
 			}

@@ -13,7 +13,8 @@ func ofSweep() []Mutant {
 	story := func(run, why string) Killer {
 		return Killer{Package: "shared/simulation", Run: "^" + run + "$", Why: why}
 	}
-	const lag = "requests that are too frequent only lengthen a lag, which the oracles of histories see if it is far too long"
+	const lag = "requests that are too frequent only lengthen a lag, which the oracles of histories see if it is far " +
+		"too long"
 	const age = "the story says what becomes of it; in histories a rebuild mends it"
 	return []Mutant{
 		{
@@ -104,7 +105,8 @@ func ofSweep() []Mutant {
 			Mistake: "seen items live for the longest of the delays that a copy may have, not for their sum",
 			Edits: []Edit{{retainFile, `	return s.MaxStreamAge + s.QueueRetention + s.StreamRetention + s.SpeedWindow`,
 				`	return max(s.MaxStreamAge, s.QueueRetention, s.StreamRetention) + s.SpeedWindow`}},
-			Killer: Killer{Package: "shared/setting", Run: "^TestRetainSeen$", Why: "no history delays a copy by all of them at once"},
+			Killer: Killer{Package: "shared/setting", Run: "^TestRetainSeen$",
+				Why: "no history delays a copy by all of them at once"},
 		},
 	}
 }

@@ -59,7 +59,8 @@ func TestNormalFormMeansTheSame(t *testing.T) {
 type oracle struct{ env *cel.Env }
 
 func newOracle(t *testing.T) oracle {
-	options := []cel.EnvOption{cel.Variable("data", cel.DynType), cel.Variable("time", cel.TimestampType), cel.Variable("ext", cel.DynType)}
+	options := []cel.EnvOption{cel.Variable("data", cel.DynType), cel.Variable("time", cel.TimestampType),
+		cel.Variable("ext", cel.DynType)}
 	for _, name := range []string{"type", "source", "subject", "id"} {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
@@ -143,7 +144,8 @@ func drawText(t *rapid.T) string {
 }
 
 func drawConstant(t *rapid.T) string {
-	return oneOf(t, "constant", drawText(t), "0", "1", "-1", "1.0", "1.5", "-0.0", "9007199254740993", "9007199254740992.0", "9223372036854775807", "-9223372036854775808",
+	return oneOf(t, "constant", drawText(t), "0", "1", "-1", "1.0", "1.5", "-0.0", "9007199254740993",
+		"9007199254740992.0", "9223372036854775807", "-9223372036854775808",
 		"9223372036854775808.0", "1e30", "-1e30", "0.1", "true", "false", "null", "0x10")
 }
 
@@ -219,7 +221,8 @@ func drawValue(t *rapid.T, depth int) string {
 	}
 	switch rapid.IntRange(0, kinds).Draw(t, "value") {
 	case 0:
-		return oneOf(t, "number", "0", "1", "-1", "1.0", "1e0", "1.5", "-0", "-0.0", "0.1", "9007199254740993", "9007199254740992", "9223372036854775807", "9223372036854775808",
+		return oneOf(t, "number", "0", "1", "-1", "1.0", "1e0", "1.5", "-0", "-0.0", "0.1", "9007199254740993",
+			"9007199254740992", "9223372036854775807", "9223372036854775808",
 			"-9223372036854775808", "1E+30", "1e308", "123456789012345678", "1234567890123456789", "16")
 	case 1:
 		return oneOf(t, "string", `"x"`, `""`, `"web.request"`, `"é"`, `"\u00e9"`, `"a\"b"`, `"x\ty"`, `"xx"`, `"/source"`)

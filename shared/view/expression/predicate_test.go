@@ -113,7 +113,8 @@ func TestWhereThreeValues(t *testing.T) {
 	const data = `"data":{"no":false,"yes":true,"text":"n"}`
 	var cases []whereCase
 	for _, a := range operands {
-		cases = append(cases, whereCase{"!(" + a.text + ")", data, []expression.Truth{expression.IsTrue, expression.IsFalse, expression.Failed}[a.is]})
+		cases = append(cases, whereCase{"!(" + a.text + ")", data,
+			[]expression.Truth{expression.IsTrue, expression.IsFalse, expression.Failed}[a.is]})
 		for _, b := range operands {
 			cases = append(cases,
 				whereCase{a.text + " && " + b.text, data, both(a.is, b.is)},
@@ -170,7 +171,8 @@ func TestWhereInterpreted(t *testing.T) {
 		{`"k" in data && data.k + 1 == 3`, `"data":{"k":2,"other":[{}]}`, expression.IsTrue},
 		{`true && data.a == 1`, `"data":{"a":1}`, expression.IsTrue},
 		{`false || data.a == 1`, `"data":{}`, expression.Failed},
-		{`data.a == data.b`, `"data":{"a":9223372036854775807,"b":9223372036854775808}`, expression.IsTrue}, // by CEL: compared as doubles
+		// by CEL: compared as doubles
+		{`data.a == data.b`, `"data":{"a":9223372036854775807,"b":9223372036854775808}`, expression.IsTrue},
 		{`data.a > data.b`, `"data":{"a":-9223372036854775808,"b":-1e30}`, expression.IsTrue},
 		{`data.a > data.b`, `"data":{"a":true,"b":false}`, expression.IsTrue},
 		{`data.a == data.b`, `"data":{"a":null,"b":null}`, expression.IsTrue},
@@ -216,13 +218,15 @@ func TestWhereIsCompiled(t *testing.T) {
 
 // Words that differ from a known name by more than a slip are extension attributes.
 func TestExtensionNames(t *testing.T) {
-	for _, name := range []string{"name", "rate", "kind", "tier", "traceparent", "tenant", "x", "a1", "ids", "datum", "timer2"} {
+	for _, name := range []string{"name", "rate", "kind", "tier", "traceparent", "tenant", "x", "a1", "ids", "datum",
+		"timer2"} {
 		if _, faults := expression.CompileFilter(name+` == "x"`, &expression.Columns{}); len(faults) > 0 {
 			t.Errorf("%s: %v", name, faults)
 		}
 	}
 	for name, near := range map[string]string{
-		"tpye": "type", "typ": "type", "Type": "type", "dta": "data", "tim": "time", "timee": "time", "sbject": "subject", "sorce": "source", "scourse": "source",
+		"tpye": "type", "typ": "type", "Type": "type", "dta": "data", "tim": "time", "timee": "time", "sbject": "subject",
+		"sorce": "source", "scourse": "source",
 		"dataschma": "dataschema", "specverson": "specversion",
 	} {
 		_, faults := expression.CompileFilter(name+` == "x"`, &expression.Columns{})

@@ -79,7 +79,8 @@ func syntaxText(message, source string) string {
 		return fmt.Sprintf("unexpected %q; write a value such as data.path, 5 or \"text\"",
 			spelling.Shorten(input))
 	}
-	return fmt.Sprintf("the expression is not valid CEL (%s); see https://github.com/google/cel-spec", spelling.Shorten(message))
+	return fmt.Sprintf("the expression is not valid CEL (%s); see https://github.com/google/cel-spec",
+		spelling.Shorten(message))
 }
 
 // offendingInput returns the input that an ANTLR message complains about.

@@ -52,7 +52,8 @@ func TestParseBrokenExpression(t *testing.T) {
 		{"unknown function, nothing like it", with(whereLine, `    where: frobnicate(data.path)`),
 			`v.yaml:4:12: unknown function "frobnicate"; the functions are all, bool, bytes, contains, double, duration, dyn, endsWith, exists, exists_one, filter, getDate, getDayOfMonth, getDayOfWeek, getDayOfYear, getFullYear, getHours, getMilliseconds, getMinutes, getMonth, getSeconds, has, int, map, matches, size, startsWith, string, timestamp, type, uint`},
 		{"regular expression", with(whereLine, `    where: data.path.matches("[a")`),
-			"v.yaml:4:30: the regular expression is invalid (missing closing ]: `[a`); see https://github.com/google/re2/wiki/Syntax"},
+			"v.yaml:4:30: the regular expression is invalid (missing closing ]: `[a`); see " +
+				"https://github.com/google/re2/wiki/Syntax"},
 		{"time", with(whereLine, `    where: time > timestamp("2020-13-01")`),
 			`v.yaml:4:29: "2020-13-01" is not a time; write for example "2015-05-17T10:05:03Z"`},
 		{"duration", with(whereLine, `    where: time - time > duration("1 hour")`),
@@ -74,9 +75,11 @@ func TestParseBrokenExpression(t *testing.T) {
 		{"variable of a macro", with(whereLine, `    where: data.l.exists(1, true)`),
 			"v.yaml:4:26: a variable name is missing here; write for example data.list.exists(i, i > 1)"},
 		{"key is a time", with(keyLine, `      path: time`),
-			"v.yaml:6:13: a key field must be a string, a number or true or false, this is a time; convert it, for example with string()"},
+			"v.yaml:6:13: a key field must be a string, a number or true or false, this is a time; convert it, for example " +
+				"with string()"},
 		{"key field is a list", with(keyLine, `      path: '[data.path]'`),
-			"v.yaml:6:14: a key field must be a string, a number or true or false, this is a list; convert it, for example with string()"},
+			"v.yaml:6:14: a key field must be a string, a number or true or false, this is a list; convert it, for example " +
+				"with string()"},
 		{"single quotes", with(keyLine, `      path: 'data[''a b''] + dat.b'`),
 			`v.yaml:6:30: unknown attribute "dat"; did you mean "data"?`},
 		{"double quotes", with(keyLine, `      path: "\tdata[\"\u0061\\u0062\x63\"] + \u0064at.b"`),
@@ -101,11 +104,14 @@ func TestParseBrokenAggregate(t *testing.T) {
 		{"misspelt aggregate", with(sumLine, `      bytes: summ(data.bytes)`),
 			`v.yaml:10:14: unknown aggregate "summ"; did you mean "sum"?`},
 		{"no function", with(sumLine, `      bytes: data.bytes`),
-			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the aggregates are count, max, mean, min, sum"},
+			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
+				"aggregates are count, max, mean, min, sum"},
 		{"arithmetic outside", with(sumLine, `      bytes: sum(data.bytes) * 8`),
-			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the aggregates are count, max, mean, min, sum"},
+			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
+				"aggregates are count, max, mean, min, sum"},
 		{"method", with(sumLine, `      bytes: data.bytes.sum()`),
-			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the aggregates are count, max, mean, min, sum"},
+			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
+				"aggregates are count, max, mean, min, sum"},
 		{"count of something", with(countLine, `      views: count(data.bytes)`),
 			"v.yaml:9:24: count takes no argument; write count()"},
 		{"sum of nothing", with(sumLine, `      bytes: sum()`),
@@ -119,25 +125,33 @@ func TestParseBrokenAggregate(t *testing.T) {
 		{"quotient", with(sumLine, `      bytes: sum(data.bytes / 1024)`),
 			"v.yaml:10:29: division is not exact; multiply, for example by 0.5, or divide the answer"},
 		{"element", with(sumLine, `      bytes: sum(data.parts[0])`),
-			"v.yaml:10:28: an argument cannot read an element of an array; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+			"v.yaml:10:28: an argument cannot read an element of an array; an argument may contain only paths such as " +
+				"data.bytes, numbers, + - * and parentheses"},
 		{"function in an argument", with(sumLine, `      bytes: sum(data.a + size(data.b))`),
-			"v.yaml:10:27: size is not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+			"v.yaml:10:27: size is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
+				"numbers, + - * and parentheses"},
 		{"comparison in an argument", with(sumLine, `      bytes: sum(data.a == 1)`),
-			"v.yaml:10:25: == is not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+			"v.yaml:10:25: == is not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, " +
+				"+ - * and parentheses"},
 		{"text in an argument", with(sumLine, `      bytes: sum(data.a + "1")`),
-			"v.yaml:10:27: string constants are not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+			"v.yaml:10:27: string constants are not allowed in an argument; an argument may contain only paths such as " +
+				"data.bytes, numbers, + - * and parentheses"},
 		{"unsigned", with(sumLine, `      bytes: sum(data.a * 2u)`),
-			"v.yaml:10:27: uint constants are not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+			"v.yaml:10:27: uint constants are not allowed in an argument; an argument may contain only paths such as " +
+				"data.bytes, numbers, + - * and parentheses"},
 		{"list in an argument", with(sumLine, `      bytes: sum([1])`),
-			"v.yaml:10:18: this is not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+			"v.yaml:10:18: this is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
+				"numbers, + - * and parentheses"},
 		{"macro in an argument", with(sumLine, `      bytes: sum(has(data.a))`),
-			"v.yaml:10:21: this is not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+			"v.yaml:10:21: this is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
+				"numbers, + - * and parentheses"},
 		{"too many decimals", with(sumLine, `      bytes: sum(data.a * 0.1234567890123456789)`),
 			"v.yaml:10:27: the number cannot be stored exactly; write one below 10^20 in size with at most 18 decimals"},
 		{"misspelt in an argument", with(sumLine, `      bytes: sum(data.a * dat.b)`),
 			`v.yaml:10:27: unknown attribute "dat"; did you mean "data"?`},
 		{"several faults of one argument", with(sumLine, `      bytes: sum(type / 2 + "x")`),
 			"v.yaml:10:23: division is not exact; multiply, for example by 0.5, or divide the answer" + "\n" +
-				"v.yaml:10:29: string constants are not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"},
+				"v.yaml:10:29: string constants are not allowed in an argument; an argument may contain only paths such as " +
+				"data.bytes, numbers, + - * and parentheses"},
 	})
 }

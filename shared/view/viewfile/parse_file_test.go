@@ -26,17 +26,20 @@ func TestParseBrokenFile(t *testing.T) {
 		{"tab", "views:\n\t- name: x\n",
 			"v.yaml:2:1: invalid YAML (found character '\t' that cannot start any token); check indentation, colons and quotes"},
 		{"quote without end", with(nameLine, `  - name: "page_views`),
-			"v.yaml:4:21: invalid YAML (value is not allowed in this context. map key-value is pre-defined); check indentation, colons and quotes"},
+			"v.yaml:4:21: invalid YAML (value is not allowed in this context. map key-value is pre-defined); check " +
+				"indentation, colons and quotes"},
 		{"bracket without end", "views: [\n",
 			"v.yaml:1:8: invalid YAML (sequence end token ']' not found); check indentation, colons and quotes"},
 		{"colon in plain text", with(whereLine, `    where: data.a ? data.b : data.c`),
-			"v.yaml:4:12: invalid YAML (mapping value is not allowed in this context); put text that contains a colon and a space in quotes, and check the indentation"},
+			"v.yaml:4:12: invalid YAML (mapping value is not allowed in this context); put text that contains a colon and a " +
+				"space in quotes, and check the indentation"},
 		{"two documents", sample + "---\n" + sample,
 			"v.yaml:11:1: a second document begins here; a views file has only one, so remove ---"},
 		{"anchor", with(keyLine, `      path: &p data.path`),
 			"v.yaml:6:13: & begins a YAML anchor here, which is not supported; put text that begins with & in quotes"},
 		{"alias", with(keyLine, `      path: *p`),
-			"v.yaml:6:13: * begins a YAML alias here, which is not supported; write the text out, and put text that begins with * in quotes"},
+			"v.yaml:6:13: * begins a YAML alias here, which is not supported; write the text out, and put text that begins " +
+				"with * in quotes"},
 		{"merge", with(keyLine, `      <<: data.path`),
 			"v.yaml:6:7: << is a YAML merge, which is not supported; write the fields out"},
 		{"tag", with(whereLine, `    where: !data.bot`),
@@ -46,11 +49,14 @@ func TestParseBrokenFile(t *testing.T) {
 		{"directive", "%YAML 1.2\n---\n" + sample,
 			"v.yaml:1:1: % begins a YAML directive here, which is not supported; remove it"},
 		{"nested too deeply", "views: " + strings.Repeat("[", 40),
-			"v.yaml:1:24: the file is nested too deeply or too long; the maximum is 16 levels in a line or in brackets, and 20000 words and signs"},
+			"v.yaml:1:24: the file is nested too deeply or too long; the maximum is 16 levels in a line or in brackets, and " +
+				"20000 words and signs"},
 		{"nested lists", "views: " + strings.Repeat("- ", 40),
-			"v.yaml:1:40: the file is nested too deeply or too long; the maximum is 16 levels in a line or in brackets, and 20000 words and signs"},
+			"v.yaml:1:40: the file is nested too deeply or too long; the maximum is 16 levels in a line or in brackets, and " +
+				"20000 words and signs"},
 		{"too many words", "views:\n" + strings.Repeat("- a: b\n", 10_000),
-			"v.yaml:5001:4: the file is nested too deeply or too long; the maximum is 16 levels in a line or in brackets, and 20000 words and signs"},
+			"v.yaml:5001:4: the file is nested too deeply or too long; the maximum is 16 levels in a line or in brackets, " +
+				"and 20000 words and signs"},
 
 		// Fields.
 		{"misspelt field, and wrong", with(whereLine, `    were: data.status <`),
@@ -83,7 +89,8 @@ func TestParseBrokenFile(t *testing.T) {
 		{"everything missing", "views:\n  - description: x\n",
 			"v.yaml:2:5: the view has no name; write for example - name: page_views" + "\n" +
 				"v.yaml:2:5: the view has no window; write for example window: 1h" + "\n" +
-				"v.yaml:2:5: the view has no key; write for example key: {path: data.path}, or key: {} for one row per window" + "\n" +
+				"v.yaml:2:5: the view has no key; write for example key: {path: data.path}, or key: {} for one row per window" +
+				"\n" +
 				"v.yaml:2:5: the view has no aggregates; write for example aggregates: {views: count()}"},
 		{"key is null", with(keyLine),
 			"v.yaml:5:5: key is empty; write for example key: {path: data.path}, or key: {} for one row per window"},
@@ -91,7 +98,8 @@ func TestParseBrokenFile(t *testing.T) {
 			"v.yaml:5:10: key must be a mapping; write for example key: {path: data.path}, or key: {} for one row per window"},
 		{"key is a list", strings.Replace(sample, "    key:\n      path: data.path\n", "    key: [data.path]\n", 1),
 			"v.yaml:5:10: key must be a mapping; write for example key: {path: data.path}, or key: {} for one row per window"},
-		{"aggregates is empty", strings.Replace(sample, "    aggregates:\n      views: count()\n      bytes: sum(data.bytes)\n", "    aggregates: {}\n", 1),
+		{"aggregates is empty", strings.Replace(sample,
+			"    aggregates:\n      views: count()\n      bytes: sum(data.bytes)\n", "    aggregates: {}\n", 1),
 			"v.yaml:8:5: aggregates is empty; write for example aggregates: {views: count()}"},
 		{"where is null", with(whereLine, `    where:`),
 			"v.yaml:4:5: where is empty; write for example where: data.status < 400, or leave it out"},
@@ -115,9 +123,11 @@ func TestParseBrokenFile(t *testing.T) {
 			`v.yaml:6:7: a key field cannot be called "limit": it is a query parameter; choose another name`},
 		{"bad aggregate name", with(sumLine, `      1st: sum(data.bytes)`),
 			`v.yaml:10:7: "1st" cannot be the name of an aggregate; write a letter a-z, then up to 62 of a-z, 0-9 and _`},
-		{"too many key fields", with(keyLine, strings.Split(strings.TrimSuffix(numbered("      k%: data.k%\n", 9), "\n"), "\n")...),
+		{"too many key fields", with(keyLine,
+			strings.Split(strings.TrimSuffix(numbered("      k%: data.k%\n", 9), "\n"), "\n")...),
 			"v.yaml:14:7: key has 9 fields; the maximum is 8"},
-		{"too many aggregates", with(sumLine, strings.Split(strings.TrimSuffix(numbered("      n%: count()\n", 32), "\n"), "\n")...),
+		{"too many aggregates", with(sumLine,
+			strings.Split(strings.TrimSuffix(numbered("      n%: count()\n", 32), "\n"), "\n")...),
 			"v.yaml:41:7: aggregates has 33 fields; the maximum is 32"},
 		{"too many views", "views:\n" + numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: count()}}\n", 101),
 			"v.yaml:102:3: there are 101 views; the maximum is 100"},
@@ -130,7 +140,8 @@ func TestParseBrokenFile(t *testing.T) {
 		{"below a second", with(windowLine, `    window: 500ms`),
 			"v.yaml:7:13: a window must be from 1 second to 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"},
 		{"not whole seconds", with(windowLine, `    window: 1.5s`),
-			"v.yaml:7:13: the window 1.5s is not a whole number of seconds; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"},
+			"v.yaml:7:13: the window 1.5s is not a whole number of seconds; write for example 90s, 5m, 1h, 36h, 1d or PT1H, " +
+				"P1D"},
 		{"too long", with(windowLine, `    window: 367d`),
 			"v.yaml:7:13: a window must be from 1 second to 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"},
 		{"negative", with(windowLine, `    window: -1h`),

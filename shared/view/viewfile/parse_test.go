@@ -123,7 +123,8 @@ func numbered(line string, n int) string {
 
 // A file full of mistakes is answered with the first ones, in the order of the file; each is an error of its own.
 func TestParseReportsTheFirst(t *testing.T) {
-	_, err := viewfile.Parse("v.yaml", []byte("views:\n"+numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: summ(data.x)}}\n", 60)))
+	_, err := viewfile.Parse("v.yaml",
+		[]byte("views:\n"+numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: summ(data.x)}}\n", 60)))
 	var problems viewfile.Problems
 	if !errors.As(err, &problems) || len(problems) != 51 {
 		t.Fatalf("got %v, want 50 problems and a last one", err)

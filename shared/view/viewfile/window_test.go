@@ -14,9 +14,11 @@ const day = 24 * time.Hour
 
 func TestWindowNotations(t *testing.T) {
 	for text, want := range map[string]time.Duration{
-		"1s": time.Second, "90s": 90 * time.Second, "5m": 5 * time.Minute, "1h": time.Hour, "36h": 36 * time.Hour, "1h30m": 90 * time.Minute,
-		"1d": day, "1d12h": 36 * time.Hour, "366d": 366 * day, "60000ms": time.Minute, "1.5h": 90 * time.Minute,
-		"PT1H": time.Hour, "P1D": day, "PT5M": 5 * time.Minute, "P1W": 7 * day, "P1DT12H": 36 * time.Hour, "PT90S": 90 * time.Second, "PT1.5H": 90 * time.Minute,
+		"1s": time.Second, "90s": 90 * time.Second, "5m": 5 * time.Minute, "1h": time.Hour, "36h": 36 * time.Hour,
+		"1h30m": 90 * time.Minute,
+		"1d":    day, "1d12h": 36 * time.Hour, "366d": 366 * day, "60000ms": time.Minute, "1.5h": 90 * time.Minute,
+		"PT1H": time.Hour, "P1D": day, "PT5M": 5 * time.Minute, "P1W": 7 * day, "P1DT12H": 36 * time.Hour,
+		"PT90S": 90 * time.Second, "PT1.5H": 90 * time.Minute,
 	} {
 		definitions, err := viewfile.Parse("v.yaml", []byte(with(windowLine, "    window: "+text)))
 		if err != nil {
@@ -31,8 +33,10 @@ func TestWindowNotations(t *testing.T) {
 
 func TestWindowRefused(t *testing.T) {
 	for _, text := range []string{
-		"0s", "0d", "1", "-1d", "1d-1h", "d", "1dd", "1h1d", "1 h", "1H", "0.5s", "1500ms", "366d1s", "99999999999d", "9999999h", "1e3s",
-		"P", "PT", "P0D", "-PT1H", "P1Y", "P1M", "PT0.5S", "P367D", "P1", "PT1D", "p1d", "PT99999999999999999999H", "P1e300D", "PT1h",
+		"0s", "0d", "1", "-1d", "1d-1h", "d", "1dd", "1h1d", "1 h", "1H", "0.5s", "1500ms", "366d1s", "99999999999d",
+		"9999999h", "1e3s",
+		"P", "PT", "P0D", "-PT1H", "P1Y", "P1M", "PT0.5S", "P367D", "P1", "PT1D", "p1d", "PT99999999999999999999H", "P1e300D",
+		"PT1h",
 	} {
 		if definitions, err := viewfile.Parse("v.yaml", []byte(with(windowLine, `    window: "`+text+`"`))); err == nil {
 			t.Errorf("%s: taken as %s", text, definitions[0].Window)

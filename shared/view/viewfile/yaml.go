@@ -131,7 +131,8 @@ func refusal(t *token.Token) string {
 	case token.AnchorType:
 		return "& begins a YAML anchor here, which is not supported; put text that begins with & in quotes"
 	case token.AliasType:
-		return "* begins a YAML alias here, which is not supported; write the text out, and put text that begins with * in quotes"
+		return "* begins a YAML alias here, which is not supported; write the text out, and put text that begins with * " +
+			"in quotes"
 	case token.MergeKeyType:
 		return "<< is a YAML merge, which is not supported; write the fields out"
 	case token.MappingKeyType:

@@ -1,4 +1,5 @@
-// Command check runs the configurations of the model and prints a table. It fails when a verdict is not the expected one.
+// Command check runs the configurations of the model and prints a table. It fails when a verdict is not the expected
+// one.
 package main
 
 import (
@@ -13,7 +14,8 @@ import (
 )
 
 func main() {
-	only := flag.String("only", "", "run only configurations whose name contains this, and tell the story of each refutation")
+	only := flag.String("only", "",
+		"run only configurations whose name contains this, and tell the story of each refutation")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	err := check(ctx, *only)

@@ -51,7 +51,7 @@ func TestTick(t *testing.T) {
 		put = append(put, string(request))
 		return launchtest.Answer{Body: "{}"}
 	}
-	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":1}"}`
+	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":4}"}`
 	cloud.Answers["Query"] = func([]byte) launchtest.Answer {
 		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"view"},"sk":{"S":"visits"},` + stored + `}]}`}
 	}
@@ -60,7 +60,7 @@ func TestTick(t *testing.T) {
 			return launchtest.Answer{Body: `{"Item":{"pk":{"S":"view"},"sk":{"S":"visits"},` + stored + `}}`}
 		}
 		if len(put) == 0 {
-			const asked = `"rev":{"N":"1"},"doc":{"S":"{\"version\":1,\"requested\":5}"}`
+			const asked = `"rev":{"N":"1"},"doc":{"S":"{\"version\":2,\"requested\":5}"}`
 			return launchtest.Answer{Body: `{"Item":{"pk":{"S":"audit"},"sk":{"S":"visits"},` + asked + `}}`}
 		}
 		_, item, _ := strings.Cut(put[len(put)-1], `"Item":`)

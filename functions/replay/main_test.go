@@ -51,14 +51,14 @@ func TestRules(t *testing.T) {
 // TestTick: a generation that is live from the first event on follows the head, and serves; and it counts.
 func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
-	const stored = `{"pk":{"S":"view"},"sk":{"S":"visits"},"rev":{"N":"1"},"doc":{"S":"{\"version\":2,\"generations\":[{\"id\":\"g\",` +
+	const stored = `{"pk":{"S":"view"},"sk":{"S":"visits"},"rev":{"N":"1"},"doc":{"S":"{\"version\":4,\"generations\":[{\"id\":\"g\",` +
 		`\"definition\":\"h\",\"architecture\":\"kappa\",\"state\":\"building\"}]}"}}`
 	item := stored
 	cloud.Answers["Query"] = func(request []byte) launchtest.Answer {
 		if bytes.Contains(request, []byte(`"view"`)) {
 			return launchtest.Answer{Body: `{"Items":[` + item + `]}`}
 		}
-		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000001"},"doc":{"S":"{\"version\":1,\"horizon\":5}"}}]}`}
+		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000001"},"doc":{"S":"{\"version\":2,\"horizon\":5}"}}]}`}
 	}
 	cloud.Answers["GetItem"] = func(request []byte) launchtest.Answer {
 		if bytes.Contains(request, []byte(`"visits"`)) {

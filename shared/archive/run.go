@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-const manifestVersion = 1
+const manifestVersion = 2 // version 1 had another name for the number of late objects
 
 // Manifest is the frozen input of a run: the objects that it reads, in archive order.
 type Manifest struct {
@@ -53,7 +53,8 @@ func DecodeManifest(text []byte) (Manifest, error) {
 		return Manifest{}, fmt.Errorf("manifest: %w", err)
 	}
 	if m.Version != manifestVersion {
-		return Manifest{}, fmt.Errorf("unknown manifest format %d: this version reads format %d", m.Version, manifestVersion)
+		return Manifest{}, fmt.Errorf("manifest of version %d, this release reads version %d: run the release that wrote "+
+			"it, or deploy a new stack", m.Version, manifestVersion)
 	}
 	return m, nil
 }

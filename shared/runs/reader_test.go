@@ -169,7 +169,7 @@ func TestManifest(t *testing.T) {
 	s := newStores()
 	run := lifecycle.Run{N: 7, Horizon: 1000, Manifest: "manifest"}
 	want := archive.Manifest{
-		Version: 1, Run: 7, From: 500, To: 1000, LateObjects: 1,
+		Version: 2, Run: 7, From: 500, To: 1000, LateObjects: 1,
 		Objects: []archive.Input{
 			{Object: archive.Object{Key: "object", Size: 9}, Lanes: []archive.LaneEvents{{Lane: 2, Events: 3}}},
 		},
@@ -211,8 +211,8 @@ func TestManifestRefused(t *testing.T) {
 		text []byte
 		want string
 	}{
-		"corrupt":           {[]byte(`{"version":1,"run":7`), "manifest:"},
-		"a format to come":  {[]byte(`{"version":2,"run":7,"to":1000}`), "format 2"},
+		"corrupt":           {[]byte(`{"version":2,"run":7`), "manifest:"},
+		"a version to come": {[]byte(`{"version":3,"run":7,"to":1000}`), "manifest of version 3"},
 		"of another run":    {of(archive.Manifest{Run: 8, To: 1000}), "is of run 8"},
 		"to another moment": {of(archive.Manifest{Run: 7, To: 60_000}), "to 1970-01-01T00:01:00Z"},
 	} {

@@ -80,7 +80,7 @@ func (c *Catalog) PutAudit(ctx context.Context, a catalog.Audit) error {
 // encodeAudit encodes all but the revision, which PutAudit adds.
 func encodeAudit(a catalog.Audit) (table.Item, error) {
 	doc := storedAudit{
-		format: format{documentVersion}, Requested: a.Requested, Begun: a.Begun, Ended: a.Ended,
+		format: format{auditVersion}, Requested: a.Requested, Begun: a.Begun, Ended: a.Ended,
 		Generation: a.Generation, Run: a.Run, Horizon: a.Horizon, Items: a.Items, Windows: a.Windows, Drift: a.Drift,
 		Beyond:    a.Beyond,
 		Unsettled: a.Unsettled, Pending: a.Pending, Lost: a.Lost, LostObjects: a.LostObjects, Note: a.Note, Error: a.Error,
@@ -101,7 +101,7 @@ func decodeAudit(item table.Item) (catalog.Audit, error) {
 	if a.Revision, err = table.NumberOf[int64](item, revision); err != nil {
 		return catalog.Audit{}, fmt.Errorf("stored audit of view %s: %w", name, err)
 	}
-	doc, err := documentOf[storedAudit](item)
+	doc, err := documentOf[storedAudit](item, auditVersion)
 	if err != nil {
 		return catalog.Audit{}, fmt.Errorf("stored audit of view %s: %w", name, err)
 	}

@@ -25,7 +25,7 @@ var audit = catalog.Audit{
 	},
 }
 
-const auditDocument = `{"version":1,"requested":1,"begun":2,"ended":3,"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","run":18446744073709551615,` +
+const auditDocument = `{"version":2,"requested":1,"begun":2,"ended":3,"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","run":18446744073709551615,` +
 	`"horizon":1795555500000,"items":4,"windows":5,"drift":6,"beyond":7,"unsettled":8,"pending":9,"lost":10,"drifts":[{"key":["/a"],"start":-1,` +
 	`"cause":"double","detail":"run 7","expected":{"n":1},"stored":{"n":2}},{"start":0,"cause":"deleted"}],"lost_objects":["events/a"],"note":"n","error":"e"}`
 
@@ -76,7 +76,7 @@ func TestPutAudit(t *testing.T) {
 func TestAuditThatCannotBeRead(t *testing.T) {
 	for _, item := range []string{
 		key("audit", "page_views") + `,"rev":{"N":"1"}}`,
-		key("audit", "page_views") + `,"doc":{"S":"{\"version\":1}"}}`,
+		key("audit", "page_views") + `,"doc":{"S":"{\"version\":2}"}}`,
 		key("audit", "page_views") + `,"doc":{"S":"{\"version\":99}"},"rev":{"N":"1"}}`,
 		key("audit", "page_views") + `,"doc":{"S":"{"},"rev":{"N":"1"}}`,
 	} {

@@ -12,13 +12,12 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// The formats of the documents. Of a newer one nothing is known: a reader refuses it. A view that makes use of what
-// came with the second one is written as such, so that a version that does not know it stops, by name, rather than take
-// it for something else.
+// The versions of the documents. A reader knows one version of a kind and refuses all others by name, older and newer.
 const (
-	documentVersion = 1
-	kappaVersion    = 2 // architectures, holds, rebuilds on demand, retired views
-	lacksVersion    = 3 // generations that lack something
+	runVersion   = 2 // version 1 had other names for late objects and duplicates
+	viewVersion  = 4 // versions 1 to 3 had live instead of live_from
+	waitsVersion = 1
+	auditVersion = 2 // version 1 had another name for the cause Late
 )
 
 // format is the first member of every document.
@@ -72,7 +71,7 @@ type storedGeneration struct {
 func encodeRun(r lifecycle.Run) (table.Item, error) {
 	item := key(runs, number(r.N))
 	return item, setDocument(item, storedRun{
-		format: format{documentVersion}, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
+		format: format{runVersion}, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
 		Objects: r.Objects, LateObjects: r.LateObjects, Events: r.Events, Duplicates: r.Duplicates, Conflicts: r.Conflicts,
 	})
@@ -83,7 +82,7 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 	if err != nil {
 		return lifecycle.Run{}, fmt.Errorf("stored run: %w", err)
 	}
-	r, err := documentOf[storedRun](item)
+	r, err := documentOf[storedRun](item, runVersion)
 	if err != nil {
 		return lifecycle.Run{}, fmt.Errorf("stored run %d: %w", n, err)
 	}
@@ -96,18 +95,9 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 
 // encodeView encodes all but the revision, which PutView adds.
 func encodeView(v lifecycle.View) (table.Item, error) {
-	doc := storedView{format: format{documentVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held,
+	doc := storedView{format: format{viewVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held,
 		Retired: v.Retired, Rebuild: v.Rebuild}
-	if v.Held != "" || v.Rebuild || v.Retired != event.Never {
-		doc.Version = kappaVersion
-	}
 	for _, g := range v.Generations {
-		if g.Owner() != lifecycle.Batch {
-			doc.Version = max(doc.Version, kappaVersion)
-		}
-		if g.Lacks > 0 {
-			doc.Version = lacksVersion
-		}
 		doc.Generations = append(doc.Generations, storedGeneration(g))
 	}
 	item := key(views, string(v.Name))
@@ -123,7 +113,7 @@ func decodeView(item table.Item) (lifecycle.View, error) {
 	if v.Revision, err = table.NumberOf[int64](item, revision); err != nil {
 		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
-	doc, err := documentOf[storedView](item)
+	doc, err := documentOf[storedView](item, viewVersion)
 	if err != nil {
 		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
@@ -144,7 +134,7 @@ type storedWaits struct {
 
 // encodeWaits leaves the revision to PutWaits.
 func encodeWaits(w catalog.SweepWaits) (table.Item, error) {
-	doc := storedWaits{format: format{documentVersion}}
+	doc := storedWaits{format: format{waitsVersion}}
 	for _, one := range w.Waits {
 		doc.Waits = append(doc.Waits, [6]int64{int64(one.Run), int64(one.Lane), int64(one.Until), int64(one.Rounds),
 			int64(one.Through), int64(one.Probe)})
@@ -157,7 +147,7 @@ func decodeWaits(item table.Item) (w catalog.SweepWaits, err error) {
 	if w.Revision, err = table.NumberOf[int64](item, revision); err != nil {
 		return w, err
 	}
-	doc, err := documentOf[storedWaits](item)
+	doc, err := documentOf[storedWaits](item, waitsVersion)
 	if err != nil {
 		return w, err
 	}
@@ -177,8 +167,8 @@ func setDocument(item table.Item, doc any) error {
 	return nil
 }
 
-// documentOf reads an item's document. The document's format must be one that this program knows.
-func documentOf[D interface{ version() int }](item table.Item) (doc D, err error) {
+// documentOf reads an item's document, which must have the version that this program knows.
+func documentOf[D interface{ version() int }](item table.Item, known int) (doc D, err error) {
 	encoded, err := table.TextOf(item, document)
 	if err != nil {
 		return doc, err
@@ -186,9 +176,9 @@ func documentOf[D interface{ version() int }](item table.Item) (doc D, err error
 	if err := json.Unmarshal([]byte(encoded), &doc); err != nil {
 		return doc, fmt.Errorf("attribute %q: %w", document, err)
 	}
-	if v := doc.version(); v < documentVersion || v > lacksVersion {
-		return doc, fmt.Errorf("attribute %q has format %d; this version reads formats %d to %d", document, v,
-			documentVersion, lacksVersion)
+	if v := doc.version(); v != known {
+		return doc, fmt.Errorf("document of version %d, this release reads version %d: run the release that wrote it, "+
+			"or deploy a new stack", v, known)
 	}
 	return doc, nil
 }

@@ -49,9 +49,9 @@ var view = lifecycle.View{
 
 // The items as DynamoDB holds them.
 var (
-	runDocument = `{"version":1,"horizon":1795555500000,"manifest":"runs/000000000042/m","identities":"runs/000000000042/i","first_arrival":1,` +
+	runDocument = `{"version":2,"horizon":1795555500000,"manifest":"runs/000000000042/m","identities":"runs/000000000042/i","first_arrival":1,` +
 		`"last_arrival":2,"objects":3,"late_objects":4,"events":5,"duplicates":6,"conflicts":7}`
-	viewDocument = `{"version":1,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N",` +
+	viewDocument = `{"version":4,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N",` +
 		`"definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live_from":1795555200000,"run":18446744073709551615,"horizon":1795555500000}]}`
 	runStored        = key("run", "00000000000000000042") + `,"doc":{"S":` + quoted(runDocument) + `}}`
 	viewStored       = key("view", "page_views") + `,"doc":{"S":` + quoted(viewDocument) + `},"rev":{"N":"8"}}`
@@ -308,7 +308,9 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"sk" is "42"`: strings.Replace(runStored, "00000000000000000042", "42", 1), `"sk" is "0000000000000000004x"`: strings.Replace(runStored, "42", "4x", 1),
 		`"doc" is missing`: key("run", "00000000000000000042") + `}`, `stored run 42: attribute "doc": `: runWith(`{`),
-		"format 0; this version reads formats 1 to 3": runWith(`{}`), "format 4; this version": runWith(`{"version":4}`), "cannot unmarshal": runWith(`{"version":1,"horizon":"now"}`),
+		"document of version 0, this release reads version 2": runWith(`{}`),
+		"document of version 3, this release reads version 2": runWith(`{"version":3}`),
+		"cannot unmarshal": runWith(`{"version":2,"horizon":"now"}`),
 	} {
 		_, c := open(t, items(stored), items(stored))
 		_, head := c.Head(t.Context())
@@ -320,8 +322,9 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 		}
 	}
 	for says, stored := range map[string]string{
-		`stored view page_views: attribute "rev" is missing`:                                      strings.Replace(viewStored, `"rev"`, `"other"`, 1),
-		`stored view page_views: attribute "doc" has format 4; this version reads formats 1 to 3`: strings.Replace(viewStored, `\"version\":1`, `\"version\":4`, 1),
+		`stored view page_views: attribute "rev" is missing`: strings.Replace(viewStored, `"rev"`, `"other"`, 1),
+		`stored view page_views: document of version 5, this release reads version 4`: strings.Replace(viewStored,
+			`\"version\":4`, `\"version\":5`, 1),
 		`"sk" is missing`: strings.Replace(viewStored, `"sk"`, `"other"`, 1),
 	} {
 		_, c := open(t, items(stored), awstest.JSON(`{"Item":`+stored+`}`))
@@ -381,7 +384,7 @@ func TestTheViewItemStaysBelow4KB(t *testing.T) {
 func FuzzDecodeDocuments(f *testing.F) {
 	f.Add("00000000000000000042", runDocument)
 	f.Add("page_views", viewDocument)
-	f.Add("page_views", `{"version":2,"generations":[{"id":"a","architecture":"kappa","built":3}],"held":"b","rebuild":true}`)
+	f.Add("page_views", `{"version":4,"generations":[{"id":"a","architecture":"kappa","built":3}],"held":"b","rebuild":true}`)
 	f.Fuzz(func(t *testing.T, sort, document string) {
 		stored := table.KeyOf(table.Text("p"), table.Text(sort))
 		stored["doc"], stored["rev"] = table.Text(document), table.Number(int64(3))

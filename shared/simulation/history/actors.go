@@ -20,7 +20,7 @@ import (
 // source drives the event source mapping, as Lambda does.
 type source struct {
 	mapping *eventsource.Mapping
-	life    int // grows with each restart: answers to an earlier one are not this one's
+	life    int // grows with each restart; results for an earlier life are ignored
 	wakeAt  time.Time
 }
 
@@ -35,7 +35,7 @@ func (h *history) mappingSettings() eventsource.Settings {
 	return s
 }
 
-// polls lists the shards and answers the mapping's polls, again and again.
+// polls lists the shards and answers the mapping's polls, and schedules itself again.
 func (h *history) polls() {
 	if h.chance(Restarted) {
 		h.restart()
@@ -81,19 +81,19 @@ func (h *history) poll(p eventsource.Poll) {
 	h.must(err)
 	records := make([]eventsource.Record, len(found))
 	for i, r := range found {
-		h.deliver(r.Sequence, r.Data, r.Arrival)
+		h.addRecord(r.Sequence, r.Data, r.Arrival)
 		records[i] = eventsource.Record{PartitionKey: r.PartitionKey, Sequence: r.Sequence, Data: r.Data, Arrival: r.Arrival}
 	}
 	h.must(h.source.mapping.Read(p.Shard, records, ended, h.clock))
 }
 
-// before is the sequence number right before the given one.
+// before returns the sequence number right before the given one.
 func before(s event.Sequence) event.Sequence {
 	n, _ := new(big.Int).SetString(string(s), 10)
 	return event.Sequence(n.Sub(n, big.NewInt(1)).String())
 }
 
-// pump starts the invocations that are due, and comes again when the next ones will be.
+// pump starts the invocations that are due, and schedules itself for the time when the next ones are due.
 func (h *history) pump() {
 	started, gaveUp := h.source.mapping.Invocations(h.clock)
 	if len(gaveUp) > 0 {
@@ -126,7 +126,7 @@ func (h *history) start(i eventsource.Invocation) {
 		h.must(err)
 		h.pump()
 	}
-	if !h.isSpared() && h.chance(NotInvoked) || h.down(NotInvoked) {
+	if !h.isSpared() && h.chance(NotInvoked) || h.isDown(NotInvoked) {
 		h.after(20*time.Millisecond, func() { finished(eventsource.Result{Outcome: eventsource.Throttled}) })
 		return
 	}
@@ -141,7 +141,7 @@ func (h *history) start(i eventsource.Invocation) {
 	body := func(ctx context.Context, e *environment) {
 		applied, _, failed = e.speed.Apply(ctx, records)
 		if failed == nil {
-			h.done(records[:applied])
+			h.noteDone(records[:applied])
 		}
 	}
 	what := fmt.Sprintf("%s: %d records from %s", i.Shard, len(records), short(string(records[0].Sequence)))
@@ -157,8 +157,8 @@ func (h *history) start(i eventsource.Invocation) {
 	})
 }
 
-// done notes the records that speed has said to be applied.
-func (h *history) done(records []stream.Record) {
+// noteDone records that speed has reported these records as applied.
+func (h *history) noteDone(records []stream.Record) {
 	for _, r := range records {
 		if d := h.delivered[r.Sequence]; d.done == 0 {
 			d.done = h.step
@@ -167,7 +167,8 @@ func (h *history) done(records []stream.Record) {
 	}
 }
 
-// restart begins a new mapping where the old one's checkpoint stands. What was running goes on, unheard.
+// restart starts a new mapping from the checkpoint of the old one. Running invocations continue, but nobody receives
+// their results.
 func (h *history) restart() {
 	snapshot := h.source.mapping.Snapshot()
 	m, err := eventsource.Restore(h.mappingSettings(), snapshot)
@@ -178,7 +179,7 @@ func (h *history) restart() {
 	}
 }
 
-// trim has retention take the records that are done with.
+// trim deletes records that are done from the stream, as retention would.
 func (h *history) trim(list []eventsource.Shard) {
 	for _, shard := range list {
 		switch at, ok := h.source.mapping.Checkpoint(shard.ID); {
@@ -190,7 +191,7 @@ func (h *history) trim(list []eventsource.Shard) {
 	}
 }
 
-// reshard splits and merges shards now and then, and lets a stranger put a record.
+// reshard splits and merges shards now and then, and puts records that no ingest made.
 func (h *history) reshard() {
 	if h.calm {
 		return
@@ -201,7 +202,7 @@ func (h *history) reshard() {
 	}
 	if len(open) > 1 && h.rates[ShardsMerged] > 0 && h.random.Float64() < h.rates[ShardsMerged] {
 		left, right := open[h.random.IntN(len(open))], open[h.random.IntN(len(open))]
-		if left != right && h.stream.Merge(left, right) == nil { // shards that do not touch stay as they are
+		if left != right && h.stream.Merge(left, right) == nil { // Merge refuses shards that are not adjacent
 			h.count(ShardsMerged)
 			h.line("stream", "merges", short(left)+" "+short(right), "")
 		}
@@ -228,8 +229,8 @@ func (h *history) splitAt(open []string) int {
 	return n
 }
 
-// ticks is the schedule of batch.
-func (h *history) ticks() {
+// scheduleTicks schedules batch.
+func (h *history) scheduleTicks() {
 	if h.chance(DefinitionChanged) {
 		h.deploy(h.choices[h.random.IntN(len(h.choices))])
 	}
@@ -245,7 +246,7 @@ func (h *history) ticks() {
 	}
 	wait := h.tickEvery
 	if h.aimed {
-		// As early as a slot can be claimed, by the clock of any function, or while it settles.
+		// As early as any function's clock allows it to claim a slot, or while the slot is being sealed.
 		after := h.sealDelay + pick(h, -h.margin, -h.margin, 0, h.margin) +
 			h.between(-50*time.Millisecond, 500*time.Millisecond)
 		if h.random.IntN(3) == 0 {
@@ -253,7 +254,7 @@ func (h *history) ticks() {
 		}
 		wait = h.untilEdge(wait/2, after)
 	}
-	h.after(wait, h.ticks)
+	h.after(wait, h.scheduleTicks)
 }
 
 func (h *history) tick() {
@@ -270,13 +271,14 @@ func (h *history) tick() {
 		h.line(e.current.name, "made", strconv.Itoa(len(report.Runs))+" runs", outcome(err))
 	}, func(bool) {})
 	if !h.calm && h.random.IntN(2) == 0 {
-		// A query that reads while the tick writes.
+		// This query reads while the tick writes.
 		h.after(h.between(0, 100*h.latencyUpTo), func() { h.askSomething(marks) })
 	}
 }
 
-// leftOut is the view that a tick's file leaves out, "" for none. No view is left out for so long that it is dropped:
-// the one that is retired already only when that was a short while ago, and none right before batch stops for a while.
+// leftOut returns the view that the file of this tick leaves out, or "" for none. No view may be left out for so long
+// that it is dropped. So a view that is already retired is left out again only soon after it was retired, and no view
+// is left out right before batch stops for a while.
 func (h *history) leftOut() view.Name {
 	if h.clock.Add(h.retainFor).After(h.batchGone) && h.clock.Before(h.batchBack) || !h.chance(ViewLeftOut) {
 		return ""
@@ -288,13 +290,13 @@ func (h *history) leftOut() view.Name {
 	return v.Name
 }
 
-// sweeps is the schedule of the sweep.
-func (h *history) sweeps() {
+// scheduleSweeps schedules the sweep.
+func (h *history) scheduleSweeps() {
 	h.sweepOnce()
 	if h.chance(SweepTwice) {
 		h.after(h.between(0, 200*time.Millisecond), h.sweepOnce)
 	}
-	h.after(h.sweepEvery, h.sweeps)
+	h.after(h.sweepEvery, h.scheduleSweeps)
 }
 
 func (h *history) sweepOnce() {
@@ -307,8 +309,8 @@ func (h *history) sweepOnce() {
 	}, func(bool) {})
 }
 
-// republishing delivers what is in the queue, at least once.
-func (h *history) republishing() {
+// scheduleRepublish delivers the requests of the queue, at least once each.
+func (h *history) scheduleRepublish() {
 	for _, r := range h.queue.Take(10) {
 		h.republish(r, 1)
 		h.keepLetter(r)
@@ -316,11 +318,11 @@ func (h *history) republishing() {
 			h.after(h.between(0, 2*time.Second), func() { h.republish(r, 1) })
 		}
 	}
-	h.after(time.Second, h.republishing)
+	h.after(time.Second, h.scheduleRepublish)
 }
 
-// receives is how often the queue delivers a request before it puts it among the dead letters (maxReceiveCount): the
-// sweep finds what they were about.
+// receives is how often the queue delivers a request before it moves it to the dead letters (maxReceiveCount). The
+// sweep then finds the objects that the request named.
 const receives = 10
 
 func (h *history) republish(r stream.Republish, nth int) {
@@ -339,15 +341,15 @@ func (h *history) republish(r stream.Republish, nth int) {
 			return
 		}
 		h.waiting++
-		h.after(h.between(h.redeliver, 2*h.redeliver), func() { // the queue's visibility timeout
+		h.after(h.between(h.redeliver, 2*h.redeliver), func() { // after the queue's visibility timeout
 			h.waiting--
 			h.republish(r, nth+1)
 		})
 	})
 }
 
-// down says whether a service is out.
-func (h *history) down(service Fault) bool {
+// isDown reports whether a service is out.
+func (h *history) isDown(service Fault) bool {
 	if h.calm || service < 0 {
 		return false
 	}
@@ -355,5 +357,5 @@ func (h *history) down(service Fault) bool {
 	return !h.clock.Before(o.from) && h.clock.Before(o.to)
 }
 
-// outage is when a service is out.
+// outage is the time during which a service is out.
 type outage struct{ from, to time.Time }

@@ -17,32 +17,31 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// What an oracle may demand of one answer, whenever its reads were made:
+// The oracle demands the following of one answer, whenever its reads were made.
 //
-// Batch part. A row says its horizon: its own, where a run in progress has moved its base item ahead, else the
-// answer's. Runs are real and frozen before any base item is written from them, so the row's batch part is the fold of
-// the real runs up to that horizon, exactly: neither less nor more, at any moment and under any fault. "Distinct" is
-// what the runs' manifests and design 3.5 make it, worked out in truth.take.
+// Batch part. A row says its horizon: its own, if a run in progress has moved its base item ahead, else the answer's. A
+// run is committed and frozen before any base item is written from it. So the row's batch part is exactly the fold of
+// the committed runs up to that horizon, at any moment and under any fault. Which copies are distinct follows from the
+// runs' manifests and design 3.5; see addRun.
 //
 // Speed part. A position of a lane (record, line) counts when no earlier position holds its identity within the speed
-// window. Which of them do is fixed when the record is put. So of the slots from the row's horizon on, the speed part
-// may hold every counting position once, and no other; and it must hold those whose record speed has said to be applied
-// before the query began: an item that was written stays, and speed leaves out only slots which the horizon had passed,
-// where no row looks.
+// window. This is fixed when the record is put. From the row's horizon on, the speed part may count every counting
+// position once, and no other. It must count those whose record speed had reported as applied before the query began:
+// an item that was written stays, and speed leaves out only slots that the horizon had passed, which no row reads.
 //
-// Sum. An event that counts more than once is allowed in two cases only (design 3.5): copies further apart than the
-// speed window, or a horizon between two copies. An event that was visible stays visible; how often it counts falls
-// only if it was more than once.
+// Sum. An event may count more than once in two cases only (design 3.5): its copies are further apart than the speed
+// window, or a horizon stands between two copies. An event that was visible stays visible. How often it counts falls
+// only if it counted more than once.
 //
-// Exact. A row is exact when, and only when, its window has ended by its horizon and it has no speed part. The total is
-// exact when, and only when, there are rows, each is exact, and none is ahead of the answer's horizon. It is then the
-// fold of all their windows, by the same runs.
+// Exact. A row is exact if and only if its window has ended by its horizon and it has no speed part. The total is exact
+// if and only if there are rows, each row is exact, and no row is ahead of the answer's horizon. It is then the fold of
+// all their windows, by the same runs.
 //
-// The marks view makes all of this visible event by event; for the other views the batch part is held against the fold,
-// and the whole answer when nothing is under way.
+// The marks view makes this visible for every single event. For the other views, the oracle compares the batch part
+// with the fold at any time, and the whole answer while no work is under way.
 
-// look asks for one key at this very moment, beside the functions, and checks the answer.
-func (h *history) look(view int, key string) {
+// checkNow queries one key at this very moment, beside the functions, and checks the answer.
+func (h *history) checkNow(view int, key string) {
 	if h.violation != nil {
 		return
 	}
@@ -55,7 +54,7 @@ func (h *history) look(view int, key string) {
 		h.fail(oracleQuery, "view %s, key %q: %v", viewNames[view], key, err)
 		return
 	}
-	h.check(view, key, a, h.step, true)
+	h.checkAnswer(view, key, a, h.step, true)
 }
 
 func parseName(v int) view.Name { return view.Name(viewNames[v]) }
@@ -77,15 +76,15 @@ type seenRow struct {
 	horizon slot.Slot
 	run     uint64
 	row     *present.Row
-	speed   [marksPerGroup]int // only of the marks view
+	speed   [marksPerGroup]int // how often the speed part counts each event; only for the marks view
 	batch   [marksPerGroup]int
-	most    [marksPerGroup]int // what the speed part may hold
-	least   [marksPerGroup]int // and must
+	most    [marksPerGroup]int // how often the speed part may count each event
+	least   [marksPerGroup]int // how often the speed part must count each event
 }
 
-// check holds an answer against the truth. began is the step at which its reads began; now says that they were made at
-// this very moment.
-func (h *history) check(view int, key string, a present.Answer, began uint64, now bool) {
+// checkAnswer checks an answer. began is the step at which its reads began; now says that they were made at this very
+// moment.
+func (h *history) checkAnswer(view int, key string, a present.Answer, began uint64, now bool) {
 	g := h.generations[a.Generation]
 	if g == nil || g.view != view {
 		h.fail(oracleQuery, "view %s, key %q is answered from generation %s", viewNames[view], key, a.Generation)
@@ -97,7 +96,7 @@ func (h *history) check(view int, key string, a present.Answer, began uint64, no
 	}
 	horizon, err := parseSlot(horizonOf(a))
 	if err != nil || h.runOf[horizon] == 0 {
-		h.fail(oracleHorizon, "view %s, key %q: horizon %q is no run's", viewNames[view], key, horizonOf(a))
+		h.fail(oracleHorizon, "view %s, key %q: no run has the horizon %q", viewNames[view], key, horizonOf(a))
 		return
 	}
 	rows := make([]seenRow, len(a.Data))
@@ -116,8 +115,8 @@ func (h *history) check(view int, key string, a present.Answer, began uint64, no
 	for _, start := range h.windows[rowsOf{view, key}] {
 		expected := h.folds[cell{rowsOf{view, key}, start}].at(h.runOf[horizon])
 		if expected.count > 0 && rowAt(rows, start) < 0 {
-			h.fail(oracleBatch, "view %s, key %q, as of run %d: no row %s, which has %d events", viewNames[view], key,
-				h.runOf[horizon],
+			h.fail(oracleBatch, "view %s, key %q, as of run %d: there is no row %s, but the fold has %d events",
+				viewNames[view], key, h.runOf[horizon],
 				time.UnixMilli(start).UTC(), expected.count)
 			return
 		}
@@ -132,7 +131,7 @@ func (h *history) check(view int, key string, a present.Answer, began uint64, no
 	}
 }
 
-// rowAt is the place of the row that begins then, -1 for none. Answers have their rows in order.
+// rowAt returns the index of the row that begins then, or -1. The rows of an answer are in order.
 func rowAt(rows []seenRow, start int64) int {
 	at, found := slices.BinarySearchFunc(rows, start, func(r seenRow, start int64) int {
 		return cmp.Compare(r.start, start)
@@ -143,7 +142,7 @@ func rowAt(rows []seenRow, start int64) int {
 	return at
 }
 
-// horizonOf is an answer's horizon; "" of a Kappa generation, which has none.
+// horizonOf returns an answer's horizon, or "" for a Kappa generation, which has none.
 func horizonOf(a present.Answer) string {
 	if a.Horizon == nil {
 		return ""
@@ -171,7 +170,7 @@ func (h *history) readRow(v int, row *present.Row, horizon slot.Slot) (seenRow, 
 		}
 	}
 	if r.run = h.runOf[r.horizon]; r.run == 0 {
-		return r, fmt.Errorf("horizon %s is no run's", r.horizon)
+		return r, fmt.Errorf("no run has the horizon %s", r.horizon)
 	}
 	if v == marks {
 		if row.Parts.Batch != nil {
@@ -184,7 +183,7 @@ func (h *history) readRow(v int, row *present.Row, horizon slot.Slot) (seenRow, 
 	return r, err
 }
 
-// marksOf reads the marks of one part, and holds their number against the count beside them.
+// marksOf reads the marks of one part, and compares their number with the count beside them.
 func marksOf(o present.Object) (all [marksPerGroup]int, err error) {
 	if len(o) != 2 {
 		return all, fmt.Errorf("%d values, want 2", len(o))
@@ -198,7 +197,7 @@ func marksOf(o present.Object) (all [marksPerGroup]int, err error) {
 		n += d
 	}
 	if strconv.Itoa(n) != count {
-		return all, fmt.Errorf("%s events with the marks %s", count, sum)
+		return all, fmt.Errorf("%s events, but the marks are %s", count, sum)
 	}
 	return all, nil
 }
@@ -212,7 +211,7 @@ func valueOf(o present.Object, name string) string {
 	return ""
 }
 
-// checkBatch holds a row's batch part, and its being exact, against the runs.
+// checkBatch checks a row's batch part, and whether it is marked exact, against the runs.
 func (h *history) checkBatch(view int, key string, r *seenRow) {
 	expected := h.folds[cell{rowsOf{view, key}, r.start}].at(r.run)
 	switch batch := r.row.Parts.Batch; {
@@ -232,7 +231,7 @@ func (h *history) checkBatch(view int, key string, r *seenRow) {
 	}
 }
 
-// checkTotal holds a total, and its being exact, against the rows, and one that is exact against the runs.
+// checkTotal checks a total, and whether it is marked exact, against the rows. An exact total must equal the runs.
 func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []seenRow, total *present.Total) {
 	var expected state
 	exact, n := len(rows) > 0, int64(0)
@@ -245,13 +244,13 @@ func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []see
 		h.fail(oracleQuery, "view %s, key %q: the total has %d events, the rows have %d", viewNames[view], key, got, n)
 	}
 	if exact != total.Exact || exact && !expected.is(view, total.Values) {
-		h.fail(oracleExact, "view %s, key %q, as of run %d: the total %s, exact %v; want exact %v and then %s",
+		h.fail(oracleExact, "view %s, key %q, as of run %d: the total is %s, exact %v; want exact %v, and if so %s",
 			viewNames[view],
 			key, h.runOf[horizon], show(&total.Values), total.Exact, exact, expected.show(view))
 	}
 }
 
-// countOf is the number of events of a row, or of a total; -1 of one that has none.
+// countOf returns the number of events of a row or of a total, or -1 when it does not say one.
 func countOf(view int, values present.Object) int64 {
 	n, err := strconv.ParseInt(valueOf(values, counts[view]), 10, 64)
 	if err != nil {
@@ -271,9 +270,9 @@ func show(o *present.Object) string {
 	return string(text)
 }
 
-// checkSpeed holds the speed parts of the rows of a view that does not tell events apart against the lanes: the number
-// of events lies between what must and what may be there; where the two are the same, nothing is under way, and the
-// part is the fold of them.
+// checkSpeed checks the speed parts of the rows of a view that does not show single events. The number of events must
+// be between the number that must be there and the number that may be there. Where the two are equal, no work is under
+// way, and the part must be the fold of these events.
 func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows []seenRow, began uint64) {
 	view := g.view
 	for _, start := range h.windows[rowsOf{view, key}] {
@@ -285,7 +284,8 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 		}
 		var all state
 		least := int64(0)
-		odd := false // an event without a time, or with another payload, may stand in other rows, whose pages are ahead
+		// An event without a time, or with another payload, may be in another row, whose page is ahead.
+		odd := false
 		for _, p := range h.counting[cell{rowsOf{view, key}, start}] {
 			if p.object.slot < from {
 				continue
@@ -319,14 +319,14 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 	}
 }
 
-// counts are the names of the views' numbers of events.
+// counts are the names of the aggregates that count events, by view.
 var counts = [views]string{"purchases", "events", "events"}
 
-// checkMarks holds each event of a group against its positions and copies.
+// checkMarks checks each event of a group against its positions and copies.
 func (h *history) checkMarks(g *generation, key string, horizon slot.Slot, rows []seenRow, began uint64, now bool) {
 	all, first := h.groupOf(key)
 	for place, e := range all {
-		h.expect(g, e, place, horizon, rows, began)
+		h.expectSpeed(g, e, place, horizon, rows, began)
 	}
 	for i := range rows {
 		r := &rows[i]
@@ -347,13 +347,13 @@ func (h *history) checkMarks(g *generation, key string, horizon slot.Slot, rows 
 			high = max(high, rows[i].horizon)
 		}
 		if n > 1 && !h.mayCountTwice(e, low, high) {
-			h.fail(oracleTwice, "event %d counts %d times, horizons %s to %s", e.n, n, low, high)
+			h.fail(oracleTwice, "event %d counts %d times, with horizons %s to %s", e.n, n, low, high)
 		}
 		h.checkCount(g, e, n, began, now)
 	}
 }
 
-// groupOf are the events of a group, and the number of the first.
+// groupOf returns the events of a group, and the number of the first.
 func (h *history) groupOf(key string) (all []*identity, first int) {
 	group, err := strconv.Atoi(key[1:])
 	if err != nil {
@@ -364,8 +364,8 @@ func (h *history) groupOf(key string) (all []*identity, first int) {
 	return h.identities[min(first, len(h.identities)):min(first+marksPerGroup, len(h.identities))], first
 }
 
-// expect works out what the speed parts of the rows may and must hold of an event.
-func (h *history) expect(g *generation, e *identity, place int, horizon slot.Slot, rows []seenRow, began uint64) {
+// expectSpeed records which events the speed parts of the rows may count, and which they must.
+func (h *history) expectSpeed(g *generation, e *identity, place int, horizon slot.Slot, rows []seenRow, began uint64) {
 	for _, p := range e.positions {
 		if !p.counts {
 			continue
@@ -373,8 +373,8 @@ func (h *history) expect(g *generation, e *identity, place int, horizon slot.Slo
 		done := p.record.done != 0 && p.record.done <= began
 		at := rowAt(rows, startOf(marks, p.time()))
 		if at < 0 {
-			// Where there is no row, its page may be ahead of the answer all the same; then a copy of the event stands in
-			// another window, which only an event without a time of its own has.
+			// There is no row. Its page may still be ahead of the answer; then a copy of the event is in another window, which
+			// happens only to an event without a time of its own.
 			if done && p.object.slot >= max(horizon, g.live) && p.sample().at != timeless {
 				h.fail(oracleSpeed, "event %d: no row, though record %s is applied and its slot %s not below %s", e.n,
 					p.record.sequence, p.object.slot, horizon)
@@ -390,14 +390,13 @@ func (h *history) expect(g *generation, e *identity, place int, horizon slot.Slo
 	}
 }
 
-// checkCount holds how often an event counts against how often it did before.
+// checkCount compares how often an event counts with how often it counted before.
 //
-// Before: in answers of the same generation, and of others that have served and are made of the same set of speed
-// items, as those of one Lambda definition are. Of another set an answer demands what expect and checkKappa do, and no
-// more: what speed has applied to all of its sets, and what batch or replay has brought. An event that speed has
-// brought into one set and not yet into another one may be gone for as long as that takes when the pointer moves at
-// that moment. And before a view has ever served, a generation that is given up may have been ahead of the one that
-// answers in its place.
+// Before means in answers of the same generation, or of others that have served from the same set of speed items, as
+// those of one Lambda definition do. Of another set, an answer must have only what expect and checkKappa demand: what
+// speed has applied to all of its sets, and what batch or replay has brought. Speed may have brought an event into one
+// set and not yet into another. If the view switches at that moment, the event is missing until speed has brought it.
+// And before a view has ever served, an abandoned generation may have been ahead of the one that answers in its place.
 func (h *history) checkCount(g *generation, e *identity, n int, began uint64, now bool) {
 	if n > 1 {
 		h.count(CountedTwice)
@@ -414,11 +413,11 @@ func (h *history) checkCount(g *generation, e *identity, n int, began uint64, no
 		switch {
 		case !now:
 			if n == 0 && before.at != 0 && before.at <= began {
-				h.fail(oracleBack, "event %d was visible before the query began, and is not in its answer", e.n)
+				h.fail(oracleBack, "event %d was visible before the query began, but is not in its answer", e.n)
 			}
 			continue
 		case n < before.n && (before.n == 1 || n == 0):
-			h.fail(oracleBack, "event %d counted %d times, and now %d (%s)", e.n, before.n, n, h.tell(e))
+			h.fail(oracleBack, "event %d counted %d times, but now %d (%s)", e.n, before.n, n, h.describe(e))
 		}
 		if before.n = n; n > 0 && before.at == 0 {
 			before.at = h.step
@@ -429,8 +428,8 @@ func (h *history) checkCount(g *generation, e *identity, n int, began uint64, no
 	}
 }
 
-// mayCountTwice: two copies of the event are further apart than the speed window, or the horizon stands between two of
-// them.
+// mayCountTwice reports whether an event may count twice: two of its copies are further apart than the speed window, or
+// the horizon stands between two of them.
 func (h *history) mayCountTwice(e *identity, low, high slot.Slot) bool {
 	for i, c := range e.copies {
 		for _, d := range e.copies[:i] {
@@ -443,7 +442,7 @@ func (h *history) mayCountTwice(e *identity, low, high slot.Slot) bool {
 	return false
 }
 
-// is says whether values are what the state presents as.
+// is reports whether the values are what the state presents.
 func (s state) is(view int, values present.Object) bool {
 	for _, m := range values {
 		if s.value(m.Name) != string(m.Value) {

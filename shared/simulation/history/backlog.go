@@ -5,10 +5,10 @@ import (
 	"github.com/anabranch/anabranch/shared/memory"
 )
 
-// mostCopies is how many copies of records the stream may hold, that wait with speed, when the faults stop.
+// mostCopies is how many copies of records may wait for speed in the stream when the faults stop.
 const mostCopies = 60
 
-// eachRecord calls do for every record that the stream holds, parents before their children, until do says to stop.
+// eachRecord calls do for every record in the stream, parent shards before child shards, until do returns false.
 func (h *history) eachRecord(do func(memory.StreamRecord) bool) {
 	for _, shard := range h.stream.Shards() {
 		after := event.Sequence("")
@@ -28,15 +28,15 @@ func (h *history) eachRecord(do func(memory.StreamRecord) bool) {
 	}
 }
 
-// isDone says whether speed has reported a record done.
+// isDone reports whether speed has reported a record as applied.
 func (h *history) isDone(r memory.StreamRecord) bool {
 	d := h.delivered[r.Sequence]
 	return d != nil && d.done != 0
 }
 
-// checkBacklog looks at what waits for speed when the faults stop. Copies of what is in the stream already make a lag
-// longer, and a sweep that puts them there whenever something waits makes it endless. So there may be some, but few:
-// ingest, republish and the sweep put a record again when they do not know whether it was taken.
+// checkBacklog checks what waits for speed when the faults stop. Copies of records that are in the stream already make
+// a lag longer. A sweep that makes copies whenever something waits makes the lag endless. Some copies are allowed, but
+// few: ingest, republish and the sweep put a record again when they do not know whether the stream took it.
 func (h *history) checkBacklog() {
 	met := map[*copyOf]bool{}
 	for _, r := range h.delivered { // records that are done may have left the stream
@@ -61,11 +61,11 @@ func (h *history) checkBacklog() {
 	})
 	h.backlogThen = backlog{waiting, copies}
 	if copies > mostCopies {
-		h.fail(oracleBacklog, "%d records wait for speed when faults stop, and %d of them are copies of records in the "+
-			"stream; at most %d may be",
+		h.fail(oracleBacklog, "%d records wait for speed when the faults stop, and %d of them are copies of records in the "+
+			"stream; maximum is %d",
 			waiting, copies, mostCopies)
 	}
 }
 
-// backlog is what waits for speed.
+// backlog is the number of records that wait for speed, and how many of them are copies.
 type backlog struct{ records, copies int }

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestBoundOfTheFirstBuild plays histories in which no build succeeds before the faults stop. Until the first one does,
-// a Lambda view answers nothing, so that what is in the stream is due when batch is, and not before.
+// TestBoundOfTheFirstBuild plays histories in which no build succeeds before the faults stop. A Lambda view answers
+// nothing until its first build succeeds. So events in the stream must be visible only within the bound of batch.
 func TestBoundOfTheFirstBuild(t *testing.T) {
 	batchStopped := func(s *settings) { s.batchGone, s.batchBack = epoch, epoch.Add(s.active) }
 	for _, test := range []struct {
@@ -22,14 +22,14 @@ func TestBoundOfTheFirstBuild(t *testing.T) {
 	}
 }
 
-// TestCopiesThatWait plays the history in which a sweep that takes what waits for lost once made 2,079 copies of 170
-// requests.
+// TestCopiesThatWait plays a history in which records wait for a long time. A sweep that took waiting records for lost
+// once made 2,079 copies of 170 requests here.
 func TestCopiesThatWait(t *testing.T) {
 	result, err := RunKappa(20581)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if result.Waiting < 20 {
-		t.Errorf("%d records wait when faults stop: the history misses its point", result.Waiting)
+		t.Errorf("%d records wait when faults stop: this seed no longer plays what the test needs", result.Waiting)
 	}
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// TestBrokenWorlds breaks a store on purpose, and sees that an oracle finds it within a few seeds. Each is a promise
-// that the layers rely on.
+// TestBrokenWorlds breaks a store on purpose, and checks that an oracle finds it within a few seeds. Each break
+// violates a promise of the store that the layers rely on.
 func TestBrokenWorlds(t *testing.T) {
 	drop := func(call string, oneIn int) history.Tamper {
 		return func(w *history.World, name, _ string) bool { return name == call && w.Random.IntN(oneIn) == 0 }
@@ -21,19 +21,20 @@ func TestBrokenWorlds(t *testing.T) {
 	for _, test := range []struct {
 		name    string
 		tamper  history.Tamper
-		oracles []string // any of these
+		oracles []string // one of these must find it
 	}{
-		{"a speed write is lost, and acknowledged", drop("speed.Put", 50),
+		{"a speed write is lost but reported as successful", drop("speed.Put", 50),
 			[]string{"the speed part holds every counting position once", halves}},
-		{"a seen item is lost, and acknowledged", drop("seen.Put", 3),
+		{"a seen item is lost but reported as successful", drop("seen.Put", 3),
 			[]string{"the speed part holds every counting position once", halves}},
-		{"a base write is lost, and acknowledged", drop("base.Put", 20),
+		{"a base write is lost but reported as successful", drop("base.Put", 20),
 			[]string{"the batch part is the fold of the runs below the horizon"}},
-		{"an object is lost, and acknowledged", dropEvents,
-			[]string{"acknowledged events are archived", "what is streamed is archived"}},
-		// single ones the sweep mends
-		{"no record is kept, and all are acknowledged", drop("stream.Publish", 1), []string{"all work ends", visible}},
-		{"a base item is altered", alterBase, []string{"the batch part is the fold of the runs below the horizon"}},
+		{"an object is lost but reported as successful", dropEvents,
+			[]string{"acknowledged events are archived", "every streamed event is archived"}},
+		// the sweep would repair single lost records, so all are lost
+		{"all records are lost but reported as successful", drop("stream.Publish", 1), []string{"all work ends", visible}},
+		{"the states of a base item are altered", alterBase,
+			[]string{"the batch part is the fold of the runs below the horizon"}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			const enough = 40
@@ -49,7 +50,7 @@ func TestBrokenWorlds(t *testing.T) {
 						return
 					}
 				}
-				t.Fatalf("caught by another oracle than meant: %v", err)
+				t.Fatalf("caught by an unexpected oracle: %v", err)
 			}
 			t.Fatalf("not caught by %d seeds", enough)
 		})
@@ -57,22 +58,23 @@ func TestBrokenWorlds(t *testing.T) {
 }
 
 const (
-	halves  = "a Kappa answer is its live half and its replayed half"
+	halves  = "a Kappa answer is its live half plus its replayed half"
 	visible = "acknowledged events become visible in time" // Kappa views need the stream
 )
 
-// TestLies has a store lie to replay or to speed, and sees that an oracle finds what comes of it within some seeds.
+// TestLies lets a store lie to replay or to speed, and checks that an oracle finds the consequences within some seeds.
 func TestLies(t *testing.T) {
 	for name, test := range map[string]struct {
 		lie     history.Lie
 		oracles []string
 	}{
-		"replay's items have no applied position": {history.NoApplied, []string{halves}},
-		"nothing was streamed": {history.NothingSeen,
-			[]string{halves, "an event counts twice in two cases only"}},
-		"live from the first slot": {history.LiveFromZero, []string{halves}},
-		"a replayed item is lost":  {history.NoObjects, []string{halves}},
-		"everything is swept":      {history.AllSwept, []string{halves, "what is complete has all that arrived before"}},
+		"replay's items seem to have no applied position": {history.NoApplied, []string{halves}},
+		"nothing seems to be streamed": {history.NothingSeen,
+			[]string{halves, "an event counts twice only in the two allowed cases"}},
+		"the views seem to be live from the first slot": {history.LiveFromZero, []string{halves}},
+		"writes of replay are lost":                     {history.NoObjects, []string{halves}},
+		"everything seems to be swept": {history.AllSwept,
+			[]string{halves, "a complete answer has every event that arrived before"}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -84,7 +86,7 @@ func TestLies(t *testing.T) {
 					continue
 				}
 				if !slices.Contains(test.oracles, failure.Oracle) {
-					t.Fatalf("caught by another oracle than meant: %v", err)
+					t.Fatalf("caught by an unexpected oracle: %v", err)
 				}
 				t.Logf("caught by seed %d: %s: %s", seed, failure.Oracle, failure.Detail)
 				return
@@ -94,13 +96,12 @@ func TestLies(t *testing.T) {
 	}
 }
 
-// dropEvents loses an object of events now and then.
+// dropEvents loses one object of events in ten.
 func dropEvents(w *history.World, name, key string) bool {
 	return name == "archive.Put" && strings.HasPrefix(key, "events/") && w.Random.IntN(10) == 0
 }
 
-// alterBase puts the states of one base item of a view in the place of another's, once in a while: values that are not
-// theirs.
+// alterBase now and then overwrites the states of one base item with those of another one.
 func alterBase(w *history.World, name, _ string) bool {
 	if name != "base.Load" || w.Random.IntN(10) > 0 {
 		return false

@@ -15,17 +15,17 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// changes are the settings of what becomes of the views: which definitions there are, and who operates them.
+// changes are the settings for changes of views: which definitions there are, and what operators do.
 type changes struct {
 	choices       []deployment // batch is deployed with the first, and now and then with any of them
-	approve       bool         // what takes the place of something that serves waits for an operator
+	approve       bool         // a generation may replace a serving one only after an operator's approval
 	replayEvery   time.Duration
 	replayBytes   int64
-	operatorEvery time.Duration // 0: there is no operator
-	auditEvery    time.Duration // 0: there are no audits while things happen
+	operatorEvery time.Duration // average time between operations; 0: there is no operator
+	auditEvery    time.Duration // 0: no audits until the final one
 }
 
-// isPlain says that nothing is Kappa and nobody operates or audits.
+// isPlain reports whether no view is Kappa and nobody operates or audits.
 func (c changes) isPlain() bool { return !c.hasKappa() && c.operatorEvery == 0 && c.auditEvery == 0 }
 
 func (c changes) hasKappa() bool {
@@ -39,13 +39,13 @@ func (c changes) hasKappa() bool {
 	return false
 }
 
-// mayBuild says whether other generations may be built later, from all history.
+// mayBuild reports whether more generations may be built later, from all history.
 func (h *history) mayBuild() bool {
 	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0
 }
 
-// drawChanges draws the changes of a history, from a source of their own: two histories in five are what they would be
-// without any.
+// drawChanges draws the changes of a history from a random source of its own. So the two in five histories without
+// changes are not affected by it.
 func (h *history) drawChanges(seed uint64) changes {
 	own := h.random
 	h.random = rand.New(rand.NewPCG(seed, 0x6b61707061))
@@ -68,7 +68,7 @@ func (h *history) drawChanges(seed uint64) changes {
 			[]deployment{allChanged, kappa, kappa2}, []deployment{original, userKappa, marksKappa, kappa, kappa2, changed},
 			[]deployment{marksKappa},
 		)
-		// It takes a while until a Kappa generation serves: the slot it is live from has to come, and the sweep.
+		// A Kappa generation serves late: its first live slot has to come, and the sweep has to get there.
 		s.active, s.requestEvery = s.active*2, s.requestEvery*2
 		s.sweepAfter, s.tickEvery = h.between(3*time.Second, 10*time.Second), min(s.tickEvery, s.slotLength)
 		for _, f := range []Fault{ReplayTwice, ReplayMissed} {
@@ -118,7 +118,8 @@ func (h *history) drawOperator(c *changes) {
 	}
 }
 
-// operatorFault is what an operator does, and with a generation of which states; none: it is about the view.
+// operatorFault is an operation, and the states of the generations for which it makes sense. Without states, it is an
+// operation on the whole view.
 type operatorFault struct {
 	fault     Fault
 	operation operations.Operation
@@ -134,35 +135,35 @@ var operatorFaults = []operatorFault{
 	{OperatorAudits, operations.Audit, nil},
 }
 
-// hasSense says whether the view has such a generation.
+// hasSense reports whether the view has a generation in one of these states.
 func (o operatorFault) hasSense(v lifecycle.View) bool {
 	return o.states == nil || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
 		return slices.Contains(o.states, g.State)
 	})
 }
 
-// beginChanges begins the schedules of replay, audits and operators.
+// beginChanges schedules replay, audits and operators.
 func (h *history) beginChanges() {
 	if h.hasKappa() {
-		h.after(h.replayEvery, h.replaying)
+		h.after(h.replayEvery, h.scheduleReplay)
 	}
 	if h.auditEvery > 0 {
-		h.after(h.auditEvery, h.audits)
+		h.after(h.auditEvery, h.scheduleAudits)
 	}
 	if h.operatorEvery > 0 {
-		h.after(h.operatorEvery, h.operating)
+		h.after(h.operatorEvery, h.scheduleOperator)
 	}
 }
 
-// replaying is the schedule of replay.
-func (h *history) replaying() {
+// scheduleReplay schedules replay.
+func (h *history) scheduleReplay() {
 	if !h.chance(ReplayMissed) {
 		h.replay()
 		if h.chance(ReplayTwice) {
 			h.after(h.between(0, 20*h.latencyUpTo), h.replay)
 		}
 	}
-	h.after(h.replayEvery, h.replaying)
+	h.after(h.replayEvery, h.scheduleReplay)
 }
 
 func (h *history) replay() {
@@ -182,8 +183,8 @@ func (h *history) replay() {
 	}, func(bool) {})
 }
 
-// audits is the schedule of audits, until the last one: see finalAudit.
-func (h *history) audits() {
+// scheduleAudits schedules audits, until the final one (finalAudit).
+func (h *history) scheduleAudits() {
 	if h.calm {
 		return
 	}
@@ -191,7 +192,7 @@ func (h *history) audits() {
 	if h.chance(AuditTwice) {
 		h.after(h.between(0, 20*h.latencyUpTo), h.audit)
 	}
-	h.after(h.auditEvery, h.audits)
+	h.after(h.auditEvery, h.scheduleAudits)
 }
 
 func (h *history) audit() {
@@ -204,21 +205,21 @@ func (h *history) audit() {
 	}, func(bool) {})
 }
 
-// checkFindings holds what an audit has found against what is so: nothing has gone wrong that it could find.
+// checkFindings checks an audit's findings: nothing has gone wrong that an audit could find.
 func (h *history) checkFindings(name view.Name, found catalog.Findings) {
 	if found.Error != "" {
 		return
 	}
 	h.count(Audited)
 	if found.Drift > 0 || found.Lost > 0 {
-		h.fail(oracleDrift, "view %s, generation %s, run %d: %d windows are not as they should be, %d objects are lost: "+
+		h.fail(oracleDrift, "view %s, generation %s, run %d: %d windows drift, %d objects are lost: "+
 			"%+v %v", name, found.Generation,
 			found.Run, found.Drift, found.Lost, found.Drifts, found.LostObjects)
 	}
 }
 
-// operating has an operator do something now and then, wise or not.
-func (h *history) operating() {
+// scheduleOperator lets an operator do something now and then, sensible or not.
+func (h *history) scheduleOperator() {
 	if h.calm {
 		return
 	}
@@ -236,16 +237,16 @@ func (h *history) operating() {
 		if retained, _ := v.FirstInState(lifecycle.Retained); o.operation == operations.Drop && id == "" &&
 			h.rates[ViewLeftOut] > 0 {
 			if id = retained.ID; id == "" {
-				break // it would drop a view that is retired by then, with all that answers
+				break // it would drop a view that may be retired by then, with the generation that answers
 			}
 		}
 		h.operate(v.Name, o.operation, id, o.fault)
 		break
 	}
-	h.after(h.between(0, 2*h.operatorEvery), h.operating)
+	h.after(h.between(0, 2*h.operatorEvery), h.scheduleOperator)
 }
 
-// operate does an operation on a view, and counts it when it is done.
+// operate does an operation on a view, and counts it once it is done.
 func (h *history) operate(name view.Name, operation operations.Operation, id lifecycle.GenerationID, counted Fault) {
 	calm := h.calm
 	h.invoke(operatorRole, fmt.Sprintf("%s %s %s", operation, name, id), func(ctx context.Context, e *environment) {
@@ -263,8 +264,8 @@ func (h *history) operate(name view.Name, operation operations.Operation, id lif
 	}, func(bool) {})
 }
 
-// restore has an operator, once nothing goes wrong any more, take up again what was put away, and approve what waits,
-// so that what is deployed serves.
+// restore acts as an operator after the faults have stopped: it releases held definitions and approves waiting
+// generations, so that the deployed definitions serve in the end.
 func (h *history) restore() {
 	if h.operatorEvery == 0 && !h.forgets {
 		return

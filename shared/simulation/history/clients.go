@@ -15,7 +15,7 @@ import (
 
 var users = [...]string{"u0", "u1", "u2", "u3"}
 
-// amounts are what events carry, some of which are no numbers that a sum takes.
+// amounts are the amounts that events carry; some are not numbers, or not numbers that a sum can hold.
 var amounts = []struct {
 	text  string
 	units *big.Int
@@ -42,25 +42,25 @@ func mustInt(text string) *big.Int {
 	return n
 }
 
-// request is what a client sends, and sends again as it stands.
+// request is what a client sends. A client that tries again sends the same bytes.
 type request struct {
 	n     int
-	good  []*identity // in order
-	bad   int         // events that are to be rejected
-	wrong bool        // the request as a whole is to be refused
+	good  []*identity // the valid events, in order
+	bad   int         // number of events that ingest must reject
+	wrong bool        // ingest must refuse the whole request
 	body  ingest.Request
 	tries int
 }
 
-// clients sends requests until the history calms down.
-func (h *history) clients() {
+// scheduleRequests sends requests until the faults stop.
+func (h *history) scheduleRequests() {
 	if h.calm {
 		return
 	}
 	r := h.newRequest()
 	h.send(r)
 	if !r.wrong && h.chance(DoubledAtEdge) {
-		// The margin stands for all that clocks and the way to speed add.
+		// The margin stands for clock differences and for the time that an event takes to reach speed.
 		h.after(h.speedWindow+h.between(-3*h.margin, h.margin), func() {
 			if !h.calm {
 				h.send(r)
@@ -72,14 +72,14 @@ func (h *history) clients() {
 	}
 	wait := h.between(0, 2*h.requestEvery)
 	if h.aimed && h.random.IntN(4) == 0 || h.edgy && h.random.IntN(3) > 0 {
-		// The edge as an environment sees it whose clock is right, or off by the margin.
+		// The edge of a slot as seen by an environment whose clock is right, or off by the margin.
 		behind := pick(h, -h.margin, 0, h.margin, h.margin, h.margin)
 		if skew, fixed := h.skews[ingestRole]; fixed {
 			behind = -skew
 		}
 		wait = h.untilEdge(wait, behind+h.between(-250*time.Millisecond, 50*time.Millisecond))
 		if h.edgy {
-			// Several at once, to as many environments as there are: some of them see the edge where it is.
+			// Several requests at once go to several environments; some of these see the edge at its true time.
 			for range 2 {
 				h.after(wait+h.between(0, 50*time.Millisecond), func() {
 					if !h.calm {
@@ -89,11 +89,11 @@ func (h *history) clients() {
 			}
 		}
 	}
-	h.after(wait, h.clients)
+	h.after(wait, h.scheduleRequests)
 }
 
-// untilEdge is how long it is, at least the given wait, to some moment near the next edge of a slot: where protocols go
-// wrong.
+// untilEdge returns how long to wait until a moment near the edge of a slot, at least the given wait. Protocols go
+// wrong near edges.
 func (h *history) untilEdge(wait, beside time.Duration) time.Duration {
 	at := h.clock.Truncate(h.slotLength).Add(beside)
 	for at.Before(h.clock.Add(wait)) {
@@ -102,16 +102,16 @@ func (h *history) untilEdge(wait, beside time.Duration) time.Duration {
 	return at.Sub(h.clock)
 }
 
-// newRequest makes a request of a few events: new ones, and ones that were sent before.
+// newRequest makes a request of a few events. Some are new, others were sent before.
 func (h *history) newRequest() *request {
 	h.requests++
 	r := &request{n: h.requests}
 	var body []byte
 	add := func(text string) { body = append(append(body, text...), '\n') }
 	for range 1 + h.random.IntN(h.perRequest) {
-		e, text := h.again()
+		e, text := h.drawSentBefore()
 		if e == nil {
-			e, text = h.fresh()
+			e, text = h.newEvent()
 		}
 		if e != nil {
 			r.good = append(r.good, e)
@@ -135,8 +135,8 @@ func (h *history) newRequest() *request {
 	return r
 }
 
-// fresh makes an event that was never sent, as long as there may be more.
-func (h *history) fresh() (*identity, string) {
+// newEvent makes an event that was never sent. It returns nil when the history has its maximum of events.
+func (h *history) newEvent() (*identity, string) {
 	if len(h.identities) >= h.maxEvents {
 		return nil, ""
 	}
@@ -176,8 +176,8 @@ func (h *history) sample(e *identity, at time.Time) sample {
 	return s
 }
 
-// again draws an event that was sent before, if it is to be sent again now.
-func (h *history) again() (*identity, string) {
+// drawSentBefore draws an event that was sent before, or nil when none is to be sent again now.
+func (h *history) drawSentBefore() (*identity, string) {
 	if len(h.identities) == 0 || h.calm ||
 		h.random.Float64() >= h.rates[DoubledLater]+h.rates[BeyondSpeed]+h.rates[BeyondBatch] {
 		return nil, ""
@@ -194,7 +194,7 @@ func (h *history) again() (*identity, string) {
 	now := h.clock.UnixMilli()
 	switch {
 	case now-last > h.layout.DedupeWindow.Milliseconds():
-		if h.rates[BeyondBatch] == 0 || h.tooLate(e) {
+		if h.rates[BeyondBatch] == 0 || h.isTooLate(e) {
 			return nil, ""
 		}
 		h.count(BeyondBatch)
@@ -217,10 +217,11 @@ func (h *history) again() (*identity, string) {
 	return e, e.variants[0].text
 }
 
-// tooLate: a generation that is built finds duplicates over all history, one that advances within the window. So that
-// there is one truth for all of them, no client sends an event again when a copy may be further back than the window,
-// before the generations advance, or when others may be built.
-func (h *history) tooLate(e *identity) bool {
+// isTooLate reports whether a client must not send the event again. A generation that is built finds duplicates over
+// all history; one that advances finds them within the window. The oracle knows only one truth. So no client sends an
+// event again when an earlier copy may be further back than the window and either the generations have not advanced yet
+// or others may be built later.
+func (h *history) isTooLate(e *identity) bool {
 	return !e.sent.IsZero() && (!h.allBuilt() || h.mayBuild()) &&
 		h.clock.Sub(e.sent) > h.layout.DedupeWindow-10*time.Second
 }
@@ -234,9 +235,9 @@ func (h *history) allBuilt() bool {
 	return true
 }
 
-// send sends a request to ingest, and sends it again if no answer says that it was accepted.
+// send sends a request to ingest. The client sends it again if no answer says that ingest accepted it.
 func (h *history) send(r *request) {
-	if slices.ContainsFunc(r.good, h.tooLate) {
+	if slices.ContainsFunc(r.good, h.isTooLate) {
 		return
 	}
 	for _, e := range r.good {
@@ -256,12 +257,12 @@ func (h *history) send(r *request) {
 	}
 	h.invoke(ingestRole, "request "+strconv.Itoa(r.n), body, func(ok bool) {
 		if ok {
-			h.line("client", "hears of request "+strconv.Itoa(r.n), "", outcome(err))
+			h.line("client", "gets the answer to request "+strconv.Itoa(r.n), "", outcome(err))
 		}
 		switch {
 		case ok && r.wrong:
 			if !errors.Is(err, ingest.ErrMediaType) && !errors.Is(err, ingest.ErrMalformed) {
-				h.fail(oracleAnswered, "request %d is wrong as a whole; ingest says %v", r.n, err)
+				h.fail(oracleAnswered, "request %d must be refused as a whole; ingest returned %v", r.n, err)
 			}
 			return
 		case ok && err == nil:
@@ -280,11 +281,11 @@ func (h *history) send(r *request) {
 	})
 }
 
-// retry sends a request again, after a while; some clients give up.
+// retry sends a request again after a while; some clients give up.
 func (h *history) retry(r *request) {
 	patience := 6
 	if h.edgy {
-		patience = 2 // what lands late is then all that there is
+		patience = 2 // it gives up early: only what lands late can then bring the request in
 	}
 	if h.calm || r.tries > 4 || h.random.IntN(patience) == 0 {
 		return
@@ -302,11 +303,11 @@ func outcome(err error) string {
 	return "ok"
 }
 
-// queries asks, through the function and so in several reads with other things between.
-func (h *history) queries() {
+// scheduleQueries asks through the query function, so other calls happen between its reads.
+func (h *history) scheduleQueries() {
 	h.askSomething(pick(h, byUser, everything, marks, marks, marks))
 	if !h.calm {
-		h.after(h.between(0, 2*h.queryEvery), h.queries)
+		h.after(h.between(0, 2*h.queryEvery), h.scheduleQueries)
 	}
 }
 
@@ -321,13 +322,13 @@ func (h *history) ask(view int, key string) {
 	body := func(ctx context.Context, e *environment) {
 		answer, err := simulation.Query(ctx, e.query, parseName(view), parametersOf(view, key))
 		if err != nil {
-			return // of the stores, or not serving yet
+			return // a fault of a store, or the view does not serve yet
 		}
 		if h.looks > writes {
 			h.count(QueriedInFlight)
 		}
 		if h.violation == nil {
-			h.check(view, key, answer, began, false)
+			h.checkAnswer(view, key, answer, began, false)
 		}
 	}
 	h.invoke(queryRole, fmt.Sprintf("%s %q", viewNames[view], key), body, func(bool) {})

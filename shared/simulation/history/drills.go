@@ -5,31 +5,33 @@ import (
 	"time"
 )
 
-// Drill is an outage, or another trial, of real length at the default settings of a deployment: slots of 5 minutes, a
-// margin of 30 s, a speed window of an hour. Nothing else is wrong. The oracles are those of every history.
+// Drill is an outage or another incident of realistic length, at the default settings of a deployment: slots of 5
+// minutes, a margin of 30 s, a speed window of an hour. Nothing else goes wrong. The oracles are those of every
+// history.
 type Drill struct {
 	Name string
-	// What is out, and for how long, after an hour of usual traffic; -1 for nothing.
+	// Out is what fails for the time For, after an hour of normal traffic; -1: nothing.
 	Out Fault
 	For time.Duration
-	// RequestEvery is the time between requests, on average.
+	// RequestEvery is the average time between requests.
 	RequestEvery time.Duration
 	Reshards     int // splits and merges, spread over the time
-	// by which ingest is behind and batch ahead of the store's clock, or the reverse when it is negative
+	// Skew is how far ingest's clock is behind the store's clock, and batch's clock ahead of it. A negative Skew means the
+	// reverse.
 	Skew    time.Duration
-	Kappa   bool // the views are Kappa
-	Refused bool // what the skew is to lead to: nothing is taken
+	Kappa   bool // whether the views are Kappa
+	Refused bool // whether the skew must make the system refuse all work
 }
 
-// CatchUp is how long it took from the end of the trial until all work had ended: every event in a run, every record
+// CatchUp describes the time from the end of the incident until all work had ended: every event in a run, every record
 // applied, every run swept.
 type CatchUp struct {
 	Time     time.Duration
-	Runs     int // made meanwhile
-	Ticks    int // of batch
-	Requests int // sent during the whole drill
-	Acked    int // events acknowledged
-	Records  int // of the stream
+	Runs     int // runs made in that time
+	Ticks    int // ticks of batch in that time
+	Requests int // requests sent during the whole drill
+	Acked    int // events acknowledged during the whole drill
+	Records  int // records put into the stream during the whole drill
 }
 
 func (c CatchUp) String() string {
@@ -38,7 +40,7 @@ func (c CatchUp) String() string {
 		c.Requests, c.Acked, c.Records)
 }
 
-// Play plays the drill. The error is that of Run.
+// Play plays the drill. It returns the same errors as Run.
 func (d Drill) Play(seed uint64) (CatchUp, Result, error) {
 	var done CatchUp
 	result, err := run(seed, options{
@@ -60,7 +62,7 @@ func (d Drill) Play(seed uint64) (CatchUp, Result, error) {
 				}
 			}
 			if d.Refused && (done.Acked > 0 || len(h.runs) > 0) {
-				h.fail(oracleSkew, "%d events are acknowledged and %d runs are made, with clocks that are off by %s", done.Acked,
+				h.fail(oracleSkew, "%d events acknowledged and %d runs made, although clocks are off by %s", done.Acked,
 					len(h.runs), d.Skew)
 			}
 		},
@@ -68,7 +70,7 @@ func (d Drill) Play(seed uint64) (CatchUp, Result, error) {
 	return done, result, err
 }
 
-// adjust replaces what was drawn.
+// adjust replaces the settings that were drawn.
 func (d Drill) adjust(s *settings) {
 	*s = settings{
 		slotLength: 5 * time.Minute, commitWithin: 10 * time.Second, margin: 30 * time.Second, sealDelay: time.Minute,
@@ -93,7 +95,7 @@ func (d Drill) adjust(s *settings) {
 	switch d.Out {
 	case BatchStopped:
 		s.batchGone, s.batchBack = from, to
-		s.runBytes = 10_000 // so that the backlog takes several runs
+		s.runBytes = 10_000 // the backlog then takes several runs
 	case StreamDown, DynamoDown, S3Down, NotInvoked:
 		s.outages[d.Out] = outage{from, to}
 	}
@@ -102,7 +104,7 @@ func (d Drill) adjust(s *settings) {
 	}
 }
 
-// reshardOnce splits or merges some shard.
+// reshardOnce splits or merges a shard.
 func (h *history) reshardOnce() {
 	h.rates[ShardSplit], h.rates[ShardsMerged] = 0, 0
 	open := h.openShards()

@@ -7,15 +7,15 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation/history"
 )
 
-// TestDrills plays outages of real length, each with its catch-up time.
+// TestDrills plays incidents of realistic length, and logs how long each takes to catch up.
 func TestDrills(t *testing.T) {
 	const hour = time.Hour
 	for _, d := range []history.Drill{
 		{Name: "stream down for 17 hours", Out: history.StreamDown, For: 17 * hour, RequestEvery: 4 * time.Minute},
 		{Name: "DynamoDB down for 3 hours", Out: history.DynamoDown, For: 3 * hour, RequestEvery: 30 * time.Second},
-		{Name: "S3 refusing for 10 minutes", Out: history.S3Down, For: 10 * time.Minute, RequestEvery: 20 * time.Second},
+		{Name: "S3 down for 10 minutes", Out: history.S3Down, For: 10 * time.Minute, RequestEvery: 20 * time.Second},
 		{Name: "batch stopped for 3 days", Out: history.BatchStopped, For: 72 * hour, RequestEvery: 15 * time.Minute},
-		{Name: "speed alone away for 6 hours", Out: history.NotInvoked, For: 6 * hour, RequestEvery: 30 * time.Second,
+		{Name: "speed not invoked for 6 hours", Out: history.NotInvoked, For: 6 * hour, RequestEvery: 30 * time.Second,
 			Kappa: true},
 		{Name: "8 reshards", Out: -1, For: hour, RequestEvery: 20 * time.Second, Reshards: 8},
 		{Name: "clocks off by the margin, ingest behind", Out: -1, For: hour, RequestEvery: 30 * time.Second,
@@ -41,7 +41,7 @@ func TestDrills(t *testing.T) {
 			if caughtUp.Acked == 0 || result.Runs == 0 {
 				t.Errorf("nothing happened: %s, %d runs", caughtUp, result.Runs)
 			}
-			// A record has one line at least, and what waits for speed is not put into the stream again and again.
+			// A record has at least one line. Records that wait for speed must not be put into the stream again and again.
 			if d.Kappa && caughtUp.Records > caughtUp.Acked*11/10 {
 				t.Errorf("%d records of %d events acknowledged, want at most 1.1 each", caughtUp.Records, caughtUp.Acked)
 			}

@@ -7,56 +7,56 @@ import (
 	"time"
 )
 
-// Fault is a kind of thing that goes wrong, or is unusual.
+// Fault is a kind of fault, or of an unusual event.
 type Fault int
 
-// The kinds, in the order of the table.
+// The kinds of faults, in the order of the printed table.
 const (
-	// Of a call of a contract.
+	// Faults of one call of a contract.
 	FailedBefore Fault = iota // the call fails and is not applied
-	AnswerLost                // it is applied, and fails
-	LateNever                 // it outlasts its deadline, and is never applied
-	LateLanded                // it outlasts its deadline, and is applied later, on the wire
-	Slow                      // it takes seconds, and succeeds
-	SlowAnswer                // it is applied at once, and its answer takes seconds
-	Throttled                 // refused for its rate
-	PartlyTaken               // the stream takes some records of several
-	KilledBefore              // the function is killed, the call is not applied
-	KilledAfter               // the function is killed, the call is applied
-	Frozen                    // the function stands still for long, and thaws
+	AnswerLost                // the call is applied, but returns an error
+	LateNever                 // the call outlasts its deadline and is never applied
+	LateLanded                // the call outlasts its deadline and is applied later
+	Slow                      // the call takes seconds, then succeeds
+	SlowAnswer                // the call is applied at once, but its answer takes seconds
+	Throttled                 // the service throttles the call
+	PartlyTaken               // the stream takes only some of several records
+	KilledBefore              // the function is killed before the call is applied
+	KilledAfter               // the function is killed after the call is applied
+	Frozen                    // the function freezes for long, then continues
 
-	// Of an invocation.
-	TimedOut       // it outlasted its timeout: its caller goes on without it
-	Zombie         // it went on after its timeout all the same
-	ResultLost     // it ended, but its caller sees a failure
-	NotInvoked     // refused for concurrency
-	ColdStart      // a new environment that has nothing compiled
+	// Faults of an invocation.
+	TimedOut       // the function outlasts its timeout; its caller continues without it
+	Zombie         // the function continues to run after its timeout
+	ResultLost     // the function returns, but its caller sees a failure
+	NotInvoked     // the function is not invoked, because no concurrency is free
+	ColdStart      // the environment is new and has nothing compiled
 	EnvironmentEnd // an idle environment ends
-	Skewed         // an environment whose clock is off, within the margin
+	Skewed         // the environment's clock is off, within the margin
 
-	// Of stream and mapping.
-	Restarted    // the mapping restarts from its checkpoint, under other settings
-	PollFailed   // a poll is not answered
-	PollShort    // a poll is answered with fewer records than there are
+	// Faults of the stream and the mapping.
+	Restarted    // the mapping restarts from its checkpoint, with other settings
+	PollFailed   // a poll fails
+	PollShort    // a poll returns fewer records than there are
 	ShardSplit   // a shard is split in two
 	ShardsMerged // two shards become one
 	Trimmed      // records that are done leave the stream
-	Junk         // a record that is none of ours
+	Junk         // a record that ingest did not make
 
-	// Of what is scheduled.
-	BatchTwice   // the scheduler fires twice
-	BatchMissed  // or not at all
-	BatchStopped // batch does not fire for a while
+	// Faults of schedules and deployments.
+	BatchTwice   // batch is invoked twice at once
+	BatchMissed  // batch is not invoked for one tick
+	BatchStopped // batch is not invoked for a while
 	SweepTwice
-	Redriven          // an operator sends a request again from the dead letters
-	DefinitionChanged // a view is deployed with another definition
-	ViewLeftOut       // a tick of batch is deployed with a file that leaves a view out
+	Redriven          // an operator sends a request from the dead letters again
+	DefinitionChanged // batch is deployed with another definition of a view
+	ViewLeftOut       // batch is deployed with a file that leaves a view out
 	QueueTwice        // the republish queue delivers a request twice
 	ReplayTwice
 	ReplayMissed
 	AuditTwice
 
-	// Of operators: what one does now and then, wise or not, and is done.
+	// Operations that an operator completes now and then, sensible or not.
 	OperatorSwitches
 	OperatorRollsBack
 	OperatorDrops
@@ -64,82 +64,82 @@ const (
 	OperatorRebuilds
 	OperatorAudits
 
-	// Outages: each call that fails is counted.
+	// Outages. Each call that fails is counted.
 	StreamDown
 	DynamoDown
 	S3Down
 
-	// Of clients.
-	Retried       // a request is sent again since it was not acknowledged
-	Unheard       // a request is acknowledged, and the client does not hear it
-	DoubledAtOnce // a request is sent twice at once
-	DoubledWithin // an event stands twice in one request
-	DoubledAtEdge // an event is sent again about as much later as a window is long
-	DoubledLater  // an event is sent again, within the speed window
-	BeyondSpeed   // an event is sent again, beyond the speed window
-	BeyondBatch   // an event is sent again, beyond batch's window
-	Conflicting   // an event is sent again with another payload
-	LateEvent     // an event's time lies far back
-	FutureEvent   // or ahead
-	Timeless      // an event has no time
-	BadEvent      // an event that is to be rejected
-	BadRequest    // a request that is to be refused
+	// Faults of clients.
+	Retried       // a client sends a request again, since no answer acknowledged it
+	Unheard       // ingest acknowledges a request, but the client does not get the answer
+	DoubledAtOnce // a client sends a request twice at once
+	DoubledWithin // a request contains an event twice
+	DoubledAtEdge // a client sends an event again after about the length of a window
+	DoubledLater  // a client sends an event again, within the speed window
+	BeyondSpeed   // a client sends an event again, beyond the speed window
+	BeyondBatch   // a client sends an event again, beyond batch's window
+	Conflicting   // a client sends an event again with another payload
+	LateEvent     // the event's time is far in the past
+	FutureEvent   // the event's time is in the future
+	Timeless      // the event has no time
+	BadEvent      // ingest must reject the event
+	BadRequest    // ingest must refuse the request
 
-	// What follows from the above.
-	LateObject      // an object landed in a slot that batch had claimed
-	CountedTwice    // an event was counted twice, as design 3.5 allows
+	// Consequences of the above.
+	LateObject      // an object landed in a slot that batch had already claimed
+	CountedTwice    // an answer counted an event twice, as design 3.5 allows
 	Swept           // the sweep queued an object
-	QueriedInFlight // a query's reads lay apart, with writes between
-	SetAside        // a record was set aside
-	Switched        // another generation of a view serves, by what the two are:
+	QueriedInFlight // a query read while other functions wrote
+	SetAside        // speed set a record aside
+	Switched        // another generation of a view serves; counted again by the architectures of both:
 	LambdaToLambda
 	LambdaToKappa
 	KappaToLambda
 	KappaToKappa
-	Replayed        // replay has come further with a generation
-	ReplayWaited    // replay waits for the sweep
-	LeftToLive      // replay leaves out an event of which the live half has counted a copy
-	GoneAtSwitch    // an event was visible, and is not for a while in what serves now: see kappa.go
-	OperatorRefused // an operator's request is refused with a reason
-	Audited         // an audit has ended
+	Replayed        // replay brought a run into a generation
+	ReplayWaited    // replay waited for the sweep
+	LeftToLive      // replay left out an event, because the live half had counted a copy
+	GoneAtSwitch    // an event was visible, and the generation that serves now does not have it yet (see kappa.go)
+	OperatorRefused // the operator's request was refused with a reason
+	Audited         // an audit ended
 	Dropped         // a generation was dropped
-	DeadLetter      // the republish queue gave a request up
-	TooOld          // republish refuses what is too old for the stream
-	Passed          // the sweep passes a run by
+	DeadLetter      // the republish queue gave up a request
+	TooOld          // republish refused an object that is too old for the stream
+	Passed          // the sweep passed a run by
 
 	faults int = iota
 )
 
 var faultNames = [faults]string{
-	"failed before", "answer lost", "late, never applied", "late, landed on the wire", "slow", "slow answer", "throttled",
+	"failed before", "answer lost", "late, never applied", "late, applied after all", "slow", "slow answer", "throttled",
 	"partly taken",
 	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked",
 	"cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed",
 	"junk record",
 	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "sent again from the dead letters",
-	"definition changed", "view left out", "queue delivered twice", "replay fired twice",
+	"definition changed", "view left out of the file", "queue delivered twice", "replay fired twice",
 	"replay not fired", "audit fired twice", "operator switches", "operator rolls back", "operator drops",
 	"operator abandons", "operator rebuilds",
 	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request",
-	"sent again at a window's edge", "sent again later", "sent again beyond the speed window",
+	"sent again at a window's edge", "sent again within the speed window", "sent again beyond the speed window",
 	"sent again beyond the batch window", "conflicting payload", "late event", "event from the future",
 	"event without time", "bad event",
 	"bad request", "late object", "counted twice, as allowed", "swept", "query amid writes", "record set aside",
-	"generation switched to",
+	"generation switched",
 	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "replayed", "replay waited for the sweep",
 	"left to the live half",
-	"gone at a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
+	"missing for a while after a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
 	"too old for the stream", "run passed by",
 }
 
 func (f Fault) String() string { return faultNames[f] }
 
-// Counts says how often each kind of fault fired.
+// Counts is how often each kind of fault happened.
 type Counts [faults]int
 
-// Total is how many faults fired.
+// Total returns how many faults happened.
 func (c Counts) Total() int {
 	n := 0
 	for _, k := range c {
@@ -148,14 +148,14 @@ func (c Counts) Total() int {
 	return n
 }
 
-// Add adds other counts to these.
+// Add adds other counts to c.
 func (c *Counts) Add(d Counts) {
 	for i, n := range d {
 		c[i] += n
 	}
 }
 
-// Missing are the kinds that never fired.
+// Missing returns the kinds that never happened.
 func (c Counts) Missing() []Fault {
 	var all []Fault
 	for i, n := range c {
@@ -166,7 +166,7 @@ func (c Counts) Missing() []Fault {
 	return all
 }
 
-// String is the table, a line per kind.
+// String returns the table, one line per kind.
 func (c Counts) String() string {
 	var b strings.Builder
 	for i, n := range c {
@@ -175,7 +175,7 @@ func (c Counts) String() string {
 	return b.String()
 }
 
-// What a call fails with.
+// The errors of calls that fail.
 var (
 	errInjected  = errors.New("injected: the call failed")
 	errLost      = errors.New("injected: the answer was lost")
@@ -184,24 +184,24 @@ var (
 	errLate      = errors.New("injected: deadline exceeded")
 )
 
-// callFaults are those that draw chooses among at a call.
+// callFaults are the faults that draw chooses among.
 var callFaults = []Fault{
 	FailedBefore, AnswerLost, LateNever, LateLanded, Slow, SlowAnswer, Throttled, PartlyTaken, KilledBefore, KilledAfter,
 	Frozen,
 }
 
-// kind is what a call is like, as far as faults go.
+// kind is the part of a call that decides which faults it can meet.
 type kind struct {
 	write   bool
-	service Fault // the outage that it suffers from
-	partly  bool  // it may be applied in part
-	commit  bool  // it is ingest's put of events
-	real    bool  // it makes a run real
+	service Fault // the outage that makes the call fail; negative: none
+	partly  bool  // the call may be applied in part
+	commit  bool  // the call is ingest's put of events
+	real    bool  // the call commits a run
 
-	announces bool // it announces a definition
+	announces bool // the call announces a definition
 }
 
-// draw says what happens to a call; a negative one: nothing.
+// draw returns the fault that a call meets; negative: none.
 func (h *history) draw(k kind) Fault {
 	if h.calm {
 		return -1
@@ -210,16 +210,16 @@ func (h *history) draw(k kind) Fault {
 	case k.commit && h.edgy && h.random.IntN(3) > 0:
 		return pick(h, Slow, Slow, LateLanded)
 	case k.announces && h.random.IntN(3) == 0:
-		return pick(h, Frozen, Frozen, LateLanded, SlowAnswer) // an announcement must be in time
+		return pick(h, Frozen, Frozen, LateLanded, SlowAnswer) // an announcement must be confirmed in time
 	case k.real && h.edgy && h.random.IntN(3) == 0:
 		return pick(h, KilledAfter, KilledAfter, AnswerLost, Frozen)
 	}
 	if k.partly && h.rates[PartlyTaken] > 0 && h.random.IntN(5) == 0 {
-		return PartlyTaken // few calls can meet it
+		return PartlyTaken // few calls can meet this fault
 	}
 	x := h.random.Float64()
 	if k.commit {
-		x /= 3 // one call in thirty is of this kind
+		x /= 3 // few calls are commits, so their faults are three times as likely
 	}
 	if x >= h.perCall {
 		return -1
@@ -231,18 +231,18 @@ func (h *history) draw(k kind) Fault {
 		}
 		switch {
 		case k.commit && (f == Throttled || f == FailedBefore) && h.random.IntN(2) == 0:
-			return Slow // the put that clients wait for: what matters there is when it lands
+			return Slow // clients wait for this put, and the moment when it lands matters most
 		case f == PartlyTaken && !k.partly:
 			return -1
 		case !k.write && (f == AnswerLost || f == LateLanded || f == KilledAfter || f == SlowAnswer):
-			return FailedBefore // a read has no effect to lose
+			return FailedBefore // a read has no effect that could be lost
 		}
 		return f
 	}
 	return -1
 }
 
-// chance says whether something of the given kind happens now.
+// chance reports whether a fault of the given kind happens now.
 func (h *history) chance(f Fault) bool {
 	if h.calm || h.rates[f] == 0 || h.random.Float64() >= h.rates[f] {
 		return false
@@ -253,7 +253,7 @@ func (h *history) chance(f Fault) bool {
 
 func (h *history) count(f Fault) { h.counts[f]++ }
 
-// between draws a duration, evenly.
+// between draws a duration from low to high, uniformly.
 func (h *history) between(low, high time.Duration) time.Duration {
 	if high <= low {
 		return low
@@ -261,5 +261,5 @@ func (h *history) between(low, high time.Duration) time.Duration {
 	return low + time.Duration(h.random.Int64N(int64(high-low)))
 }
 
-// pick draws one of several values.
+// pick draws one of the values.
 func pick[T any](h *history, values ...T) T { return values[h.random.IntN(len(values))] }

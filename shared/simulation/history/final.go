@@ -13,10 +13,10 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// finalAnswers holds the rows and the total of every answer, as JSON and byte for byte, against the plain fold of the
-// archive: every object, every line, one by one, of each identity the first copy and those further than the batch
-// window from all before. It reads the archive's bytes anew, with another JSON decoder and other numbers than the
-// oracle of the steps.
+// finalAnswers compares the rows and the total of every answer, as JSON and byte for byte, with the plain fold of the
+// archive. The fold reads every object line by line. Of each identity it counts the first copy, and every copy that is
+// further than the batch window from all copies before it. It reads the archive's bytes afresh, and uses another JSON
+// decoder and other numbers than the oracle that checks each step.
 func (h *history) finalAnswers() {
 	events, err := h.archivedWithin(h.layout.DedupeWindow)
 	if err != nil {
@@ -24,10 +24,10 @@ func (h *history) finalAnswers() {
 		return
 	}
 	expected := h.plainFold(events)
-	h.likeLambda = h.alike()
+	h.likeLambda = h.countsAlike()
 	for v := range views {
 		for _, key := range h.keys(v) {
-			h.look(v, key)
+			h.checkNow(v, key)
 			a, err := simulation.Query(everywhere, h.observer, parseName(v), keyOf(v, key)) // without parts
 			if err != nil {
 				h.fail(oracleFinal, "view %s, key %q: %v", viewNames[v], key, err)
@@ -36,7 +36,7 @@ func (h *history) finalAnswers() {
 			g := h.generations[a.Generation]
 			h.endsKappa = h.endsKappa || g.kappa
 			if g.kappa && !h.likeLambda {
-				h.quietKappa(g, key, a)
+				h.checkQuietKappa(g, key, a)
 				continue
 			}
 			got, err := json.Marshal(withTotal(a))
@@ -51,7 +51,7 @@ func (h *history) finalAnswers() {
 
 var keyField = [views]string{"user", "", "group"}
 
-// keyOf are the parameters that ask for a key, and for its total.
+// keyOf returns the query parameters for a key with its total.
 func keyOf(v int, key string) map[string][]string {
 	all := map[string][]string{"total": {"true"}}
 	if v != everything {
@@ -60,8 +60,8 @@ func keyOf(v int, key string) map[string][]string {
 	return all
 }
 
-// withTotal are the rows of an answer and, as the last one, their total. It leaves out how many events had no argument,
-// which package view tests.
+// withTotal returns the rows of an answer, and its total as the last row. It leaves out the number of events without an
+// argument, which package view tests.
 func withTotal(a present.Answer) []present.Row {
 	rows := slices.Clone(a.Data)
 	if len(rows) > 0 {
@@ -73,13 +73,13 @@ func withTotal(a present.Answer) []present.Row {
 	return rows
 }
 
-// plain is an event of the archive as the final fold reads it.
+// plainEvent is an event of the archive, as the final fold reads it.
 type plainEvent struct {
 	simulation.Event
 	group, mark string
 }
 
-// archivedWithin are the events that count where duplicates are found within a window.
+// archivedWithin returns the events that count when duplicates are found within a window.
 func (h *history) archivedWithin(window time.Duration) ([]plainEvent, error) {
 	type met struct{ arrivals []int64 }
 	known := map[[2]string]*met{}
@@ -127,7 +127,7 @@ func (h *history) archivedWithin(window time.Duration) ([]plainEvent, error) {
 	return all, nil
 }
 
-// plainFold is what every cell is to present.
+// plainFold returns the values that every cell must present.
 func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]string {
 	simple := make([]simulation.Event, len(events))
 	sums := map[simulation.Cell]*big.Rat{}
@@ -136,7 +136,7 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 		simple[i] = e.Event
 		mark, ok := new(big.Rat).SetString(e.mark)
 		if !ok {
-			h.fail(oracleFinal, "event %s has the mark %q", e.ID, e.mark)
+			h.fail(oracleFinal, "event %s has an invalid mark %q", e.ID, e.mark)
 			continue
 		}
 		for _, start := range []string{e.Time.UTC().Truncate(time.Minute).Format(time.RFC3339), simulation.Total} {
@@ -156,7 +156,7 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 	return expected
 }
 
-// rowsJSON writes the rows of one key, and their total, as withTotal is to have them.
+// rowsJSON returns the expected JSON of the rows of one key and their total, in the form of withTotal.
 func rowsJSON(view int, key string, expected map[simulation.Cell]map[string]string, exact bool) []byte {
 	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"},
 		{"events", "marks"}}[view]

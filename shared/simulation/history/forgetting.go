@@ -10,23 +10,23 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// forgetting are the settings of a history in which seen items expire while it lasts, and events grow too old for the
-// stream. Each is as short as the rules between settings allow. An operator sends requests again from the dead letters,
-// at any age.
+// forgetting are the settings of a history in which seen items expire and events grow too old for the stream. Each
+// setting is as short as the rules of shared/setting allow. An operator sends requests from the dead letters again, at
+// any age.
 type forgetting struct {
 	forgets         bool
 	streamRetention time.Duration
-	maxStreamAge    time.Duration // 0 where nothing forgets
+	maxStreamAge    time.Duration // 0 in a history that does not forget
 }
 
-// longestLife is how long a function of ofStream lives, or a call of it that is on the wire, in a history that forgets.
-// There one that outlasts its timeout is killed.
+// longestLife is the longest life of a function of ofStream, including its calls in flight, in a history that forgets.
+// There a function that outlasts its timeout is killed.
 const longestLife = 30 * time.Second
 
-// ofStream are the functions that put records, or look for what was seen of them.
+// ofStream are the functions that put records into the stream, or look for receipts of records.
 var ofStream = []role{ingestRole, republishRole, speedRole}
 
-// drawForgetting lets a history forget. It takes several times as long as a seen item lives.
+// drawForgetting makes the history forget. The history then takes several times the life of a seen item.
 func (h *history) drawForgetting() {
 	s := &h.settings
 	s.forgets = true
@@ -39,7 +39,7 @@ func (h *history) drawForgetting() {
 		float64(s.requestEvery)*longer.Seconds()/s.active.Seconds()), s.queryEvery*2
 	s.active = longer
 	for f, o := range s.outages {
-		if f != StreamDown { // what the stream lacks for long grows too old for it
+		if f != StreamDown { // events that the stream lacks for long grow too old for it
 			o.to = earlier(o.to, o.from.Add(15*time.Second))
 			s.outages[f] = o
 		}
@@ -57,8 +57,8 @@ func earlier(a, b time.Time) time.Time {
 	return b
 }
 
-// isSpared says whether faults leave speed alone: the stream lags so far that records would else leave it unread, which
-// histories do not play.
+// isSpared reports whether faults leave speed alone: the stream lags so far that speed could otherwise lose records
+// that it never read, which histories do not play.
 func (h *history) isSpared() bool {
 	if !h.forgets || h.calm {
 		return false
@@ -74,7 +74,7 @@ func (h *history) isSpared() bool {
 	return h.spared
 }
 
-// checkRetention makes sure that speed has read a record before the stream would have dropped it.
+// checkRetention checks that speed has read a record before the stream would have dropped it.
 func (h *history) checkRetention(put time.Time) {
 	if age := h.clock.Sub(put); h.forgets && age > h.streamRetention+longestLife {
 		h.fail(oracleItself, "a record is applied %s after it was put, and the stream keeps it for %s", age,
@@ -82,9 +82,9 @@ func (h *history) checkRetention(put time.Time) {
 	}
 }
 
-// keepLetter has a request go to the dead letters now and then, and an operator send it again from there: at any age,
-// often at one that decides. It may be one whose success nobody heard of, or one that ingest made for a publishing of
-// which the answer was lost. So its records may be in the stream.
+// keepLetter moves a request to the dead letters now and then. An operator sends it again from there, at any age, often
+// near the age that decides. The request may be one that succeeded without anybody noticing, or one that ingest made
+// because the answer of a publish was lost. So its records may be in the stream already.
 func (h *history) keepLetter(r stream.Republish) {
 	if !h.forgets || !h.chance(Redriven) {
 		return
@@ -102,34 +102,35 @@ func (h *history) keepLetter(r stream.Republish) {
 	})
 }
 
-// keepLetterOf is keepLetter for the object of a record that ingest has put.
+// keepLetterOf calls keepLetter for the object of a record that ingest has published.
 func (h *history) keepLetterOf(e stream.Entry) {
 	if lines := h.published[string(e.Data)]; len(lines) > 0 {
 		h.keepLetter(stream.Republish{Object: string(lines[0].object.key), Lanes: h.beside.Republisher().Lanes()})
 	}
 }
 
-// isOld says whether an instant, Unix milliseconds, lies so far back that some clock takes it for too old.
+// isOld reports whether an arrival, in Unix milliseconds, is so far back that some clock within the margin finds it too
+// old.
 func (h *history) isOld(arrival int64) bool {
 	return h.maxStreamAge > 0 && arrival < h.clock.Add(2*h.margin-h.maxStreamAge).UnixMilli()
 }
 
-// learnLack takes in from which run on a generation lacks events, 0 for none.
+// learnLack records the run from which on a generation lacks events; 0 for none.
 func (h *history) learnLack(g *generation, run uint64) {
 	switch {
 	case run == g.lacks:
 		return
 	case g.lacks != 0 || !g.kappa || run > h.head():
-		h.fail(oracleLacks, "generation %s lacked events from run %d on, and now from run %d", g.id, g.lacks, run)
+		h.fail(oracleLacks, "generation %s lacked events from run %d on, but now from run %d", g.id, g.lacks, run)
 	case !slices.ContainsFunc(h.landed, func(o *object) bool { return o.run == run && h.isOld(int64(o.request.Time())) }):
-		h.fail(oracleLacks, "generation %s lacks events from run %d on, and none of them is too old for the stream", g.id,
-			run)
+		h.fail(oracleLacks, "generation %s lacks events from run %d on, but none of these events is too old for the stream",
+			g.id, run)
 	}
 	g.lacks, g.lackFrom = run, g.at(h.step)
 }
 
-// isPassedBy says whether a copy that never reached the stream may be left out of it for good: it is too old, and every
-// Kappa generation that was to have it from there says that it lacks it.
+// isPassedBy reports whether a copy that never reached the stream may stay out of it for good: it is too old, and every
+// Kappa generation that should have got it from the stream says that it lacks events.
 func (h *history) isPassedBy(c *copyOf) bool {
 	if !h.isOld(c.arrival()) {
 		return false
@@ -147,18 +148,18 @@ func (h *history) isPassedBy(c *copyOf) bool {
 	return true
 }
 
-// isLacked says whether what answers says that it lacks events, and an event is one of them.
+// isLacked reports whether the answering generation says that it lacks events, and this event is one of them.
 func (h *history) isLacked(e *identity) bool {
 	g := h.generations[answeringOf(h.pointers[parseName(marks)])]
 	if g == nil || g.lacks == 0 {
 		return false
 	}
 	return !slices.ContainsFunc(e.positions, func(p *position) bool { return p.counts && p.object.slot >= g.live }) &&
-		!slices.ContainsFunc(e.copies, func(c *copyOf) bool { return h.replays(c, g) })
+		!slices.ContainsFunc(e.copies, func(c *copyOf) bool { return h.isReplayed(c, g) })
 }
 
-// isToRebuild says whether an operator has a view rebuilt: what answers lacks something, and nothing that has it is on
-// its way; or replay cannot go on.
+// isToRebuild reports whether an operator has to rebuild a view: the answering generation lacks events and no complete
+// one is on its way, or replay cannot continue.
 func (h *history) isToRebuild(v lifecycle.View) bool {
 	if !h.forgets {
 		return false
@@ -173,7 +174,7 @@ func (h *history) isToRebuild(v lifecycle.View) bool {
 	return ok && hopeless(g)
 }
 
-// noteStuck notes the generations that replay cannot go on with, since seen items have expired.
+// noteStuck records the generations that replay cannot continue, since seen items have expired.
 func (h *history) noteStuck(err error) {
 	for id := range h.generations {
 		if strings.Contains(err.Error(), string(id)) {

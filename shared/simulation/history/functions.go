@@ -22,7 +22,7 @@ import (
 	"github.com/anabranch/anabranch/shared/system"
 )
 
-// role is which function an environment runs.
+// role is the function that an environment runs.
 type role int
 
 const (
@@ -40,15 +40,15 @@ const (
 
 var roleNames = [roles]string{"ingest", "republish", "speed", "batch", "sweep", "query", "replay", "audit", "operator"}
 
-// environment is one execution environment of a function: what it keeps in memory outlives an invocation, and it has a
-// clock of its own. It runs one invocation at a time, as on Lambda.
+// environment is one execution environment of a function. Its memory survives invocations, and it has a clock of its
+// own. It runs one invocation at a time, as on Lambda.
 type environment struct {
 	h       *history
 	role    role
-	name    string        // "speed/3"
-	skew    time.Duration // its clock is ahead by this
-	current *invocation   // nil: idle
-	over    bool          // takes no more invocations
+	name    string        // such as "speed/3"
+	skew    time.Duration // how far its clock is ahead
+	current *invocation   // nil while it is idle
+	over    bool          // it takes no more invocations
 
 	ingest      *ingest.Ingest
 	republisher *ingest.Republisher
@@ -63,24 +63,24 @@ type environment struct {
 
 func (e *environment) now() time.Time { return e.h.clock.Add(e.skew) }
 
-// invocation is one run of a function.
+// invocation is one invocation of a function.
 type invocation struct {
 	*coroutine
 	env      *environment
-	name     string     // "speed/3#41"
-	started  uint64     // step
-	request  *ulid.ULID // the last that ingest made
-	commitBy time.Time  // by its own clock: until when ingest may write the archive
-	partly   bool       // the next publishing is taken in part
-	refused  int        // so many calls of DynamoDB are throttled next: it comes in bursts
+	name     string     // such as "speed/3#41"
+	started  uint64     // the step at which it began
+	request  *ulid.ULID // the last ULID that ingest made
+	commitBy time.Time  // when ingest must give up its put, by its own clock
+	partly   bool       // the stream takes only a part of the next Publish
+	refused  int        // number of next DynamoDB calls that are throttled: throttling comes in bursts
 	ended    bool
-	returned bool // its caller has its result and has gone on
-	tell     func(ok bool)
+	returned bool // its caller has a result and has continued
+	onResult func(ok bool)
 }
 
 var silent = slog.New(slog.DiscardHandler)
 
-// system is the system over some stores, with the history's settings.
+// system returns the system over some stores, with the settings of this history.
 func (h *history) system(stores system.Stores, compiled *programs.Cache, now func() time.Time,
 	newULID func(time.Time) (ulid.ULID, error)) *system.System {
 	stores.Programs = compiled
@@ -92,14 +92,14 @@ func (h *history) system(stores system.Stores, compiled *programs.Cache, now fun
 	return s
 }
 
-// seenBesideWindow is how long a seen item lives, without the window.
+// seenBesideWindow is how long a seen item lives beyond the speed window.
 const seenBesideWindow = 5 * 24 * time.Hour
 
 func (h *history) systemSettings() setting.All {
 	s := setting.Default()
 	s.Slot, s.Lanes, s.DedupeWindow, s.SpeedWindow = h.slotLength, h.lanes, h.batchWindow, h.speedWindow
 	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.sealDelay, h.lookback
-	// as tight as it may be: the archive tells whole seconds, but the clocks are within the margin of the true time
+	// As tight as allowed: the archive reports whole seconds, but all clocks are within the margin of the true time.
 	s.ClockUnit = 0
 	s.RunBytes, s.SweepAfter, s.RetainFor = h.runBytes, h.sweepAfter, h.retainFor
 	s.RequireApproval, s.ReplayBytes = h.approve, h.replayBytes
@@ -120,8 +120,8 @@ func (h *history) open(r role) *environment {
 	if skew, fixed := h.skews[r]; fixed {
 		e.skew = skew
 	} else if h.edgy {
-		// As far apart as the margin allows: ingest behind, and so slow to end its slots, or ahead, batch ahead, speed
-		// anything.
+		// Clocks as far apart as the margin allows. Ingest is behind, so its slots end late, or ahead; batch is ahead; speed
+		// is anywhere.
 		switch r {
 		case ingestRole:
 			e.skew = pick(h, -h.margin, h.margin)
@@ -132,7 +132,7 @@ func (h *history) open(r role) *environment {
 		}
 		h.count(Skewed)
 	} else if h.rates[Skewed] > 0 && h.random.IntN(2) == 0 {
-		// Any clock within the margin, its two ends often.
+		// Any clock within the margin, often at one of its ends.
 		e.skew = pick(h, h.margin, -h.margin, h.between(-h.margin, h.margin))
 		h.count(Skewed)
 	}
@@ -170,7 +170,7 @@ func (h *history) open(r role) *environment {
 	return e
 }
 
-// newULID also notes, of ingest, until when it may commit what arrived then.
+// newULID also records until when ingest may commit the request.
 func (e *environment) newULID(at time.Time) (ulid.ULID, error) {
 	id, err := e.h.newULID(at)
 	if e.role == ingestRole {
@@ -191,20 +191,20 @@ func (h *history) newULID(at time.Time) (ulid.ULID, error) {
 	return id, id.SetEntropy(entropy[:])
 }
 
-// deploy deploys batch with other definitions. Environments that there are have the old ones until they end.
+// deploy deploys batch with other definitions. Existing environments keep the old ones until they end.
 func (h *history) deploy(d deployment) {
 	h.deployed = d
 	h.line("history", "deploys definitions", d.String(), "")
 }
 
-// endOldVersions ends the environments of batch that there are, as a deployment does once their calls have ended.
+// endOldVersions ends the existing environments of batch, as a deployment does once their invocations have ended.
 func (h *history) endOldVersions() {
 	for _, e := range h.environments[batchRole] {
 		e.over = true
 	}
 }
 
-// idle finds an environment that can take an invocation, any of them, or opens one.
+// idle returns an environment that is free, any of them, or opens one.
 func (h *history) idle(r role) *environment {
 	var free []*environment
 	kept := h.environments[r][:0]
@@ -229,12 +229,12 @@ func (h *history) idle(r role) *environment {
 	return free[h.random.IntN(len(free))]
 }
 
-// invoke runs a function in some environment. tell is called once: with true when it has returned, with false when it
-// was killed or outlasted its timeout; its result may still be in the making then.
-func (h *history) invoke(r role, what string, body func(ctx context.Context, e *environment), tell func(ok bool)) {
+// invoke runs a function in some environment. It calls onResult once: with true when the function has returned, with
+// false when it was killed or outlasted its timeout. In the last case the function may still be running.
+func (h *history) invoke(r role, what string, body func(ctx context.Context, e *environment), onResult func(ok bool)) {
 	e := h.idle(r)
 	h.invoked++
-	inv := &invocation{env: e, name: fmt.Sprintf("%s#%d", e.name, h.invoked), started: h.step, tell: tell}
+	inv := &invocation{env: e, name: fmt.Sprintf("%s#%d", e.name, h.invoked), started: h.step, onResult: onResult}
 	e.current = inv
 	ctx := lambdaContext{everywhere, e.now().Add(h.timeouts[r])}
 	inv.coroutine = newCoroutine(func() { body(ctx, e) })
@@ -244,7 +244,7 @@ func (h *history) invoke(r role, what string, body func(ctx context.Context, e *
 	h.resume(inv)
 }
 
-// lambdaContext has a deadline of virtual time, by the environment's clock, and never ends.
+// lambdaContext has a deadline in virtual time, by the environment's clock, and is never cancelled.
 type lambdaContext struct {
 	context.Context
 	deadline time.Time
@@ -252,7 +252,7 @@ type lambdaContext struct {
 
 func (c lambdaContext) Deadline() (time.Time, bool) { return c.deadline, true }
 
-// resume lets a function go on until it pauses again or ends.
+// resume lets a function run until it pauses again or ends.
 func (h *history) resume(inv *invocation) {
 	if inv.ended {
 		return
@@ -264,7 +264,7 @@ func (h *history) resume(inv *invocation) {
 	h.endOf(inv)
 }
 
-// endOf is the end of a function: it has returned, or it was killed.
+// endOf ends an invocation whose function has returned or was killed.
 func (h *history) endOf(inv *invocation) {
 	inv.ended = true
 	inv.env.current = nil
@@ -282,12 +282,12 @@ func (h *history) endOf(inv *invocation) {
 	}
 	if !inv.returned {
 		inv.returned = true
-		inv.tell(!inv.killed)
+		inv.onResult(!inv.killed)
 	}
 }
 
-// timeout has the caller go on without a function that takes too long. Lambda ends such a function; one that lives on
-// all the same, a zombie, is worse.
+// timeout lets the caller continue without a function that has run for too long. Lambda kills such a function. Some are
+// not killed here, since a zombie that continues to run is the harder case.
 func (h *history) timeout(inv *invocation) {
 	if inv.ended {
 		return
@@ -296,7 +296,7 @@ func (h *history) timeout(inv *invocation) {
 	h.line(inv.name, "has timed out", "", "")
 	inv.env.over = true
 	inv.returned = true
-	inv.tell(false)
+	inv.onResult(false)
 	if h.random.IntN(3) == 0 || h.forgets && slices.Contains(ofStream, inv.env.role) {
 		h.kill(inv)
 	} else {

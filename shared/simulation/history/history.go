@@ -1,26 +1,27 @@
-// Package history plays whole histories of the system, one per seed: ingest, republish, stream, speed behind the event
-// source mapping, batch, sweep, replay, audits, operators and queries, several of each at once, over memory, under a
-// virtual clock and a seeded scheduler that interleaves them at every call of a contract and lets every kind of fault
-// happen there. An oracle that shares no code with the layers holds every answer against what has happened, after every
-// step that can change one.
+// Package history plays whole histories of the system, one per seed. A history runs ingest, republish, stream, speed
+// behind the event source mapping, batch, sweep, replay, audits, operators and queries, several of each at once, over
+// the stores in memory. A virtual clock and a seeded scheduler interleave them at every call of a contract, and every
+// kind of fault can happen there. An oracle checks every answer after every step that can change one. It shares no code
+// with the layers.
 //
-// Two histories in five have Lambda views only, which nobody operates; in half of them views are Kappa, or become it
-// and are no longer. Each ends with a Kappa twin of every view, brought in by replay alone: its states are the fold's
-// to the byte, and its answers the plain fold.
+// Two histories in five have only Lambda views, and no operator. In half of the others, views are Kappa from the start,
+// or change to Kappa and back. Each history ends with a Kappa twin of every view, which replay alone fills: the states
+// of the twin must equal the fold byte for byte, and its answers the plain fold.
 //
-// One seed is one history: the same seed gives the same trace, byte by byte, on any machine. What is drawn for a seed,
-// beside the history's own course, are its settings and which kinds of faults it has, how often: quiet and wild
-// histories both occur ("swarm testing": Groce et al., ISSTA 2012).
+// One seed is one history: the same seed gives the same trace, byte for byte, on any machine. The seed also decides the
+// settings of the history, which kinds of faults it has, and how often. So quiet and wild histories both occur ("swarm
+// testing": Groce et al., ISSTA 2012).
 //
-// Many seeds, and one of them with its trace:
+// How to play many seeds, and one seed with its trace:
 //
 //	go test ./shared/simulation/history -run 'TestHistories$' -seeds 10000 -first 1
 //	go test ./shared/simulation/history -run 'TestHistory$' -seed 17 -v
 //	go test ./shared/simulation/history -run 'TestLambdaIsKappa$' -seeds 1000
 //
-// It knows the layers by their exported methods only, and no store but those of package memory. Not played: records
-// that leave the stream before they are applied (the mapping has no limit on tries or age, retention is days), items
-// that expire before their slot is covered, diff and shadow reads, and a change of layout.
+// The package uses only the exported methods of the layers, and only the stores of package memory. Histories do not
+// play: records that leave the stream before speed applies them (the mapping has no limit on tries or age, and
+// retention is days), items that expire before their slot is covered, diff and shadow reads, and a change of the
+// layout.
 package history
 
 import (
@@ -44,35 +45,35 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Result says what a history was like.
+// Result describes a history that has been played.
 type Result struct {
 	Seed    uint64
 	Faults  Counts
-	Steps   uint64        // things that happened
-	Calls   int           // of contracts
-	Looks   int           // answers checked as they stood at one moment
-	Events  int           // distinct
-	Copies  int           // of them, in the archive
-	Runs    int           // real ones
+	Steps   uint64        // number of steps of the scheduler
+	Calls   int           // calls of contracts
+	Looks   int           // answers that were read at one moment and checked
+	Events  int           // distinct events
+	Copies  int           // copies of these events in the archive
+	Runs    int           // committed runs
 	Virtual time.Duration // simulated time
-	Kappa   bool          // a Kappa view served in the end, before the twins
-	// and answered as a Lambda view does: no copies of an event lay further apart than the speed window, or differed
+	Kappa   bool          // whether a Kappa view served at the end, before the twins
+	// Alike reports whether those Kappa views answered as Lambda views do: no two copies of an event were further apart
+	// than the speed window, and none differed.
 	Alike bool
-	// in the end, twins of all views answered as Lambda views do: no copies of an event lay further apart than the speed
-	// window
+	// Twins reports whether the twins of all views answered as Lambda views do, by the same rule as Alike.
 	Twins   bool
 	Waiting int    // records that waited for speed when the faults stopped
-	Copied  int    // of them, copies of records that were in the stream already
-	Pages   int    // of Kappa generations held against the fold, to the byte
-	Trace   []byte // a line per step
+	Copied  int    // records of Waiting that are copies of records in the stream
+	Pages   int    // pages of Kappa generations that were compared with the fold, byte for byte
+	Trace   []byte // one line per step
 }
 
-// Failure is the error of a history that an oracle refused.
+// Failure is the error of a history in which an oracle was violated.
 type Failure struct {
 	Seed   uint64
-	Kappa  bool   // of RunKappa
-	Oracle string // what must hold
-	Detail string // what does not
+	Kappa  bool   // whether RunKappa played the history
+	Oracle string // the rule that must hold
+	Detail string // how the rule was violated
 	Trace  []byte
 }
 
@@ -86,19 +87,19 @@ func (f *Failure) Error() string {
 		f.Seed, f.Oracle, f.Detail, f.Seed, kappa)
 }
 
-// Run plays the history of one seed to its end. The error is a *Failure when an oracle was violated; the result holds
-// what had happened by then. It is safe for concurrent use.
+// Run plays the history of one seed to its end. The error is a *Failure when an oracle was violated; the result then
+// holds what had happened by that moment. Run is safe for concurrent use.
 func Run(seed uint64) (Result, error) { return run(seed, options{}) }
 
-// RunKappa is Run of a history that has Kappa views for certain; of an even seed, one in which mostly Lambda and Kappa
-// views count alike.
+// RunKappa plays a history that certainly has Kappa views. With an even seed, most histories send only such copies as
+// Lambda and Kappa views count alike.
 func RunKappa(seed uint64) (Result, error) { return run(seed, options{kappa: true}) }
 
-// Tamper breaks the world on purpose, to see that the oracles find it. It is asked at every call that a function makes:
-// with true the call is not applied, and its caller is told that it succeeded.
+// Tamper breaks the world on purpose, to test the oracles. Every call of a function asks it first. When it returns
+// true, the call is not applied, and its caller gets a success.
 type Tamper func(w *World, name, key string) (drop bool)
 
-// World is what a Tamper can reach.
+// World is the part of a history that a Tamper can reach.
 type World struct {
 	Clock   time.Time
 	Archive *memory.Archive
@@ -110,7 +111,7 @@ type World struct {
 	h *history
 }
 
-// Generations are those there are, in the order of the views' names.
+// Generations returns the IDs of all generations, in the order of the views' names.
 func (w *World) Generations() []lifecycle.GenerationID {
 	all, err := w.h.catalog.Views(everywhere)
 	w.h.must(err)
@@ -123,24 +124,25 @@ func (w *World) Generations() []lifecycle.GenerationID {
 	return ids
 }
 
-// RunBroken is Run in a world that is broken on purpose.
+// RunBroken plays the history of one seed in a world that tamper breaks.
 func RunBroken(seed uint64, tamper Tamper) (Result, error) {
 	return run(seed, options{tamper: tamper})
 }
 
-// options are what a history has that its seed does not say.
+// options change what a seed decides.
 type options struct {
 	tamper Tamper
 	lie    Lie
-	// there are Kappa views; with even seeds mostly such copies only as Lambda and Kappa count alike
+	// kappa makes sure that there are Kappa views. With an even seed, most histories then send only such copies as Lambda
+	// and Kappa views count alike.
 	kappa  bool
-	adjust func(*settings) // changes what was drawn
-	begin  func(*history)  // is called before anything happens
-	end    func(*history)  // when all work has ended
-	stands bool            // nothing can be done: the history ends when its faults do
+	adjust func(*settings) // changes the settings that were drawn
+	begin  func(*history)  // called before anything happens
+	end    func(*history)  // called when all work has ended
+	stands bool            // the history ends when its faults stop, since nothing can work
 }
 
-// history is the play of one seed.
+// history is the state of a history while it is played.
 type history struct {
 	settings
 	scheduler
@@ -161,20 +163,20 @@ type history struct {
 	environments [roles][]*environment
 	flying       []*invocation
 	source       source
-	stuck        map[lifecycle.GenerationID]bool // those that replay cannot go on with: seen items have expired
+	stuck        map[lifecycle.GenerationID]bool // generations that replay cannot continue, since seen items have expired
 	spared       bool                            // see isSpared
 	sparedAt     time.Time
-	beside       *system.System                         // by the true clock, without faults
-	observer     *serving.Serving                       // asks at one moment
-	generations  map[lifecycle.GenerationID]*generation // all there have been
-	sets         map[lifecycle.Set]int                  // the view of each set of speed items there has been
+	beside       *system.System                         // reads the stores by the true clock, without faults
+	observer     *serving.Serving                       // queries at one moment, without faults
+	generations  map[lifecycle.GenerationID]*generation // every generation that ever existed
+	sets         map[lifecycle.Set]int                  // the view of every set of speed items that ever existed
 	compiled     compiled
-	level        [views]uint64                 // per view: the last run seen applied to what answers
-	answers      [views]lifecycle.GenerationID // per view: which it was
-	pointers     map[view.Name]lifecycle.View  // as last seen
-	deployed     deployment                    // what batch is deployed with
+	level        [views]uint64                 // per view: the last run that the answering generation was seen at
+	answers      [views]lifecycle.GenerationID // per view: the generation that was answering then
+	pointers     map[view.Name]lifecycle.View  // the views as last seen
+	deployed     deployment                    // the definitions that batch is deployed with
 
-	calm      bool // no more faults
+	calm      bool // the faults have stopped
 	counts    Counts
 	violation *violation
 	trace     bytes.Buffer
@@ -185,8 +187,8 @@ type history struct {
 	endsKappa, likeLambda, twinsAlike bool // see Result
 	pages                             int
 
-	backlogThen         backlog   // when the faults stopped
-	drainedAt           time.Time // when all work had ended first, after the faults
+	backlogThen         backlog   // the backlog when the faults stopped
+	drainedAt           time.Time // when all work had ended for the first time after the faults stopped
 	runsThen, ticksThen int
 }
 
@@ -221,7 +223,7 @@ func run(seed uint64, o options) (result Result, err error) {
 	return result, nil
 }
 
-// abandon ends the functions that a violation has left standing, so that nothing of a history outlives it.
+// abandon ends the functions that still run after a violation, so that nothing of a history outlives it.
 func (h *history) abandon() {
 	for len(h.flying) > 0 {
 		inv := h.flying[0]
@@ -247,7 +249,7 @@ func (h *history) result(seed uint64) Result {
 	return r
 }
 
-// build makes a world in which nothing has happened but the registration of its views.
+// build makes a world with registered views, in which nothing else has happened.
 func (h *history) build(seed uint64) error {
 	h.truth = truth{
 		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{},
@@ -265,7 +267,7 @@ func (h *history) build(seed uint64) error {
 	h.archive, h.queue, h.catalog = &memory.Archive{}, &memory.Queue{}, &memory.Catalog{}
 	h.base, h.items, h.seen = &memory.Base{}, &memory.Speed{}, &memory.Seen{}
 	h.stream = memory.NewStream(h.shards)
-	h.archive.Now = func() time.Time { return h.clock.Truncate(time.Second) } // S3 tells whole seconds
+	h.archive.Now = func() time.Time { return h.clock.Truncate(time.Second) } // S3 reports whole seconds
 	h.stream.Now = func() time.Time { return h.clock }
 	key := event.HashKey{byte(seed), byte(seed >> 8), 2, 3}
 	now := func() time.Time { return h.clock }
@@ -284,7 +286,7 @@ func (h *history) build(seed uint64) error {
 		}
 	}
 	h.learnGenerations()
-	registered, err := h.catalog.Views(everywhere) // past the ports, so onView has not seen them
+	registered, err := h.catalog.Views(everywhere) // read without a port, so onView has not seen them
 	if err != nil {
 		return err
 	}
@@ -296,7 +298,7 @@ func (h *history) build(seed uint64) error {
 	return err
 }
 
-// tampered puts the tamperer before a call.
+// tampered wraps a call so that the Tamper is asked first.
 func (h *history) tampered(name, key string, do func() error) func() error {
 	return func() error {
 		w := &World{Clock: h.clock, Archive: h.archive, Base: h.base, Items: h.items, Seen: h.seen, Random: h.random, h: h}
@@ -307,8 +309,8 @@ func (h *history) tampered(name, key string, do func() error) func() error {
 	}
 }
 
-// some splits entries into those that the stream takes, and the places of the others.
-func (h *history) some(entries []stream.Entry) (taken []stream.Entry, failed []int) {
+// takeSome splits entries at random: those that the stream takes, and the indexes of the others.
+func (h *history) takeSome(entries []stream.Entry) (taken []stream.Entry, failed []int) {
 	spared := h.random.IntN(len(entries))
 	for i, e := range entries {
 		if i == spared || h.random.IntN(2) == 0 {

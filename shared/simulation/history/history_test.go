@@ -16,12 +16,12 @@ import (
 
 var (
 	seeds = flag.Int("seeds", 24, "how many histories TestHistories plays")
-	first = flag.Uint64("first", 1, "the seed of the first of them")
+	first = flag.Uint64("first", 1, "the seed of the first history of TestHistories")
 	seed  = flag.Uint64("seed", 1, "the seed of the history that TestHistory plays")
-	kappa = flag.Bool("kappa", false, "whether it is one of TestLambdaIsKappa's")
+	kappa = flag.Bool("kappa", false, "whether TestHistory plays a history of TestLambdaIsKappa")
 )
 
-// TestHistory plays one history, and with -v prints its trace.
+// TestHistory plays one history. With -v it prints the trace.
 func TestHistory(t *testing.T) {
 	play := history.Run
 	if *kappa {
@@ -39,7 +39,7 @@ func TestHistory(t *testing.T) {
 		result.Faults.Total(), result.Looks, result.Virtual)
 }
 
-// TestHistories plays many, on all processors.
+// TestHistories plays many histories, on all processors.
 func TestHistories(t *testing.T) {
 	var (
 		lock   sync.Mutex
@@ -72,16 +72,16 @@ func TestHistories(t *testing.T) {
 		"each on average %d events, %d copies, %d runs, %d calls, %d faults, %d looks, %d pages\n%s",
 		n, *first, failed, ends, sum.Events/n, sum.Copies/n, sum.Runs/n, sum.Calls/n, sum.Faults.Total()/n, sum.Looks/n,
 		sum.Pages/n, sum.Faults)
-	const enough = 500 // histories for every kind to fire
+	const enough = 500 // so many histories must meet every kind of fault
 	if missing := sum.Faults.Missing(); len(missing) > 0 && n >= enough {
 		t.Errorf("kinds of faults that never fired: %v", missing)
 	}
 }
 
-// TestLambdaIsKappa plays histories in which views are Kappa, change from Lambda to Kappa and back, and from Kappa to
-// Kappa. Each ends with a replay of all views; its states are held against the fold to the byte, and its answers
-// against the plain fold, which is what Lambda views answer wherever no copies of an event lie further apart than the
-// speed window.
+// TestLambdaIsKappa plays histories in which views are Kappa, change between Lambda and Kappa, or change from Kappa to
+// Kappa. Each history ends with a replay of all views. The replayed states must equal the fold byte for byte, and the
+// answers must equal the plain fold. Lambda views give the same answers unless copies of an event are further apart
+// than the speed window.
 func TestLambdaIsKappa(t *testing.T) {
 	var (
 		lock                       sync.Mutex
@@ -89,7 +89,7 @@ func TestLambdaIsKappa(t *testing.T) {
 		pages                      int
 		faults                     history.Counts
 	)
-	n := max(*seeds/4, min(*seeds, 40)) // each takes as long as several of the others
+	n := max(*seeds/4, min(*seeds, 40)) // each takes as long as several histories of TestHistories
 	each(n, func(i int) {
 		result, err := history.RunKappa(*first + uint64(i))
 		lock.Lock()
@@ -108,7 +108,7 @@ func TestLambdaIsKappa(t *testing.T) {
 		}
 	})
 	t.Logf("%d histories from seed %d on: %d violated; %d end with a Kappa view, "+
-		"%d of them one that answers as a Lambda view does; in %d all twins do; %d pages are the fold's", n, *first, failed,
+		"%d of these views answer as a Lambda view does; all twins do in %d; %d pages equal the fold", n, *first, failed,
 		ends, alike, twins, pages)
 	for _, kind := range []history.Fault{
 		history.LambdaToKappa, history.KappaToLambda, history.KappaToKappa, history.Replayed, history.ReplayWaited,
@@ -118,14 +118,14 @@ func TestLambdaIsKappa(t *testing.T) {
 	} {
 		t.Logf("%10d  %s", faults[kind], kind)
 	}
-	const enough = 10 // histories for each of these to be there
+	const enough = 10 // so many histories must show each of these
 	if n >= enough && (ends == 0 || alike == 0 || twins == 0 || pages == 0 || faults[history.LambdaToKappa] == 0) {
-		t.Error("the histories miss what they are to show")
+		t.Error("the histories do not show what they should")
 	}
 }
 
-// TestTheSameTwice plays up to 100 histories twice each, the second time in the opposite order: equal seeds have equal
-// traces, to the byte.
+// TestTheSameTwice plays up to 100 histories twice, the second time in the opposite order. Equal seeds must have equal
+// traces, byte for byte.
 func TestTheSameTwice(t *testing.T) {
 	n := min(100, (*seeds+1)/2)
 	traces := make([][32]byte, n)

@@ -14,33 +14,35 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// What an oracle may demand of an answer of a Kappa generation that is live from a slot on, whenever its reads were
-// made:
+// The oracle demands the following of an answer of a Kappa generation that is live from the slot LiveFrom on, whenever
+// the reads of the answer were made.
 //
-// Live half. Of the positions of the lanes whose slots are not below LiveFrom, those that count (truth.deliver: no
-// earlier position of the lane within the speed window) may be in, once each, and no other; those must be in whose
-// record speed has said to be applied before the query began.
+// Live half. It covers the positions of the lanes in slots from LiveFrom on. The answer may count every counting
+// position once, and no other; a position counts when no earlier position of the lane within the speed window holds its
+// identity (addRecord). The answer must count those whose record speed had reported as applied before the query
+// began.
 //
-// Replayed half. Of the copies whose slots are below LiveFrom and which real runs hold, those that count by
-// truth.replays may be in, once each, and no other; those must be in that stand in runs which the generation's Run had
-// reached before the query began.
+// Replayed half. It covers the copies that committed runs hold in slots below LiveFrom. The answer may count once every
+// copy that counts by isReplayed, and no other. It must count those in runs that the generation had reached before
+// the query began.
 //
-// An event counts more than once only when copies of it lie further apart than the speed window: there is no horizon
-// that could stand between two copies.
+// An event counts more than once only when copies of it are further apart than the speed window. No horizon can stand
+// between two copies.
 //
-// Within one generation an event that was visible stays so. When the pointer moves to another set of items, or from one
-// to a Kappa generation, what must be in follows from the two halves alone: a switch demands that replay has the head,
-// so all that runs hold below LiveFrom is in. From LiveFrom on only the stream brings events; one that has reached no
-// lane yet, since ingest died in between, was visible before when batch had counted it, and is gone until the sweep has
-// it streamed. (A Kappa view that is there from the first slot on has the same lag without any switch.)
+// Within one generation, an event that was visible stays visible. When another set of items begins to serve, or a Kappa
+// generation in place of another one, the two halves alone decide what the answer must count. A switch demands that
+// replay has reached the head, so the answer has everything that runs hold below LiveFrom. From LiveFrom on, only the
+// stream brings events. Suppose that ingest died before it published an event. Batch has counted the event, so it was
+// visible; the Kappa generation does not have it until the sweep has had it streamed. (A Kappa view that is live from
+// the first slot on lags in the same way, without any switch.)
 //
 // Neither a row nor a total is exact.
 //
-// complete is the horizon of a run: every copy of the runs up to it is either below LiveFrom and brought in by replay,
-// or has its position in its lane; and nothing that was acknowledged in a slot below is in no such run. Of the
-// positions those must be in, as said, whose records are applied.
+// complete is the horizon of a run. Every copy of the runs up to this run is either below LiveFrom and replayed, or has
+// its position in its lane. No acknowledged event in a slot below complete is missing from these runs. Of the
+// positions, the answer must count those whose records are applied, as above.
 
-// generation is a generation as the catalog knows it, and when it was seen to be at which run.
+// generation is a generation of the catalog, and when it was seen at which run.
 type generation struct {
 	id       lifecycle.GenerationID
 	view     int
@@ -49,14 +51,14 @@ type generation struct {
 	hash     view.Hash
 	set      lifecycle.Set
 	served   bool
-	lacks    uint64     // the run from which on it lacks events, 0 for none
-	lackFrom uint64     // runs behind this one were not replayed when it was marked so
-	progress []progress // of a Kappa generation, in order
+	lacks    uint64     // the first run from which it lacks events; 0: none
+	lackFrom uint64     // runs after this one were not replayed yet when it was marked
+	progress []progress // the progress of a Kappa generation, in order
 }
 
 type progress struct{ step, run uint64 }
 
-// at is the run that the generation was at before a step.
+// at returns the run that the generation had reached before a step.
 func (g *generation) at(step uint64) uint64 {
 	for _, p := range slices.Backward(g.progress) {
 		if p.step <= step {
@@ -66,7 +68,7 @@ func (g *generation) at(step uint64) uint64 {
 	return 0
 }
 
-// learn takes in a generation as the catalog has it now.
+// learn updates a generation from the catalog.
 func (h *history) learn(v int, stored lifecycle.Generation) {
 	g := h.generations[stored.ID]
 	if g == nil {
@@ -83,7 +85,7 @@ func (h *history) learn(v int, stored lifecycle.Generation) {
 		return
 	}
 	if g.live != stored.LiveFrom {
-		h.fail(oracleKappa, "generation %s was live from %s on, and now from %s: what is in its items carries no slot", g.id,
+		h.fail(oracleKappa, "generation %s was live from %s on, but now from %s; its items do not know their slots", g.id,
 			g.live, stored.LiveFrom)
 	}
 	switch before := g.at(h.step); {
@@ -95,7 +97,7 @@ func (h *history) learn(v int, stored lifecycle.Generation) {
 	}
 }
 
-// countReplayed counts that replay has come further, and what it has left to the live half.
+// countReplayed counts the runs that replay has brought in, and the copies that it has left to the live half.
 func (h *history) countReplayed(g *generation, from, to uint64) {
 	h.count(Replayed)
 	for _, o := range h.landed {
@@ -107,7 +109,8 @@ func (h *history) countReplayed(g *generation, from, to uint64) {
 	}
 }
 
-// liveFrom is the slot from which speed folds what answers; one that never comes while nothing does.
+// liveFrom returns the slot from which speed folds into the answering generation; a slot that never comes while none
+// answers.
 func (h *history) liveFrom(v int) slot.Slot {
 	if g := h.generations[answeringOf(h.pointers[parseName(v)])]; g != nil {
 		return g.live
@@ -115,7 +118,7 @@ func (h *history) liveFrom(v int) slot.Slot {
 	return math.MaxInt64
 }
 
-// switchOf says what kind of switch this is.
+// switchOf returns the kind of a switch.
 func (h *history) switchOf(from, to lifecycle.GenerationID) Fault {
 	switch a, b := h.generations[from].kappa, h.generations[to].kappa; {
 	case a && b:
@@ -128,11 +131,11 @@ func (h *history) switchOf(from, to lifecycle.GenerationID) Fault {
 	return LambdaToLambda
 }
 
-// replays says whether replay counts a copy: its slot is below LiveFrom, a real run holds it, and no other such copy
-// that stands before it in the archive arrived within the speed window of it. At the edge, within the window below
-// LiveFrom, the lanes decide: it counts once it has its place there, unless the live half has counted a copy within the
-// window, or the generation lacks events from its run on.
-func (h *history) replays(c *copyOf, g *generation) bool {
+// isReplayed reports whether replay counts a copy. The copy must be in a slot below LiveFrom and in a committed run,
+// and no other such copy within the speed window may come before it in the archive. Within one window below LiveFrom,
+// the lanes decide as well: the copy counts once it has a position in its lane, unless the live half has counted a copy
+// within the window, or the generation lacks events from the copy's run on.
+func (h *history) isReplayed(c *copyOf, g *generation) bool {
 	if !h.isFirst(c, g.live) {
 		return false
 	}
@@ -149,43 +152,43 @@ func (h *history) isNear(c, other *copyOf) bool {
 	return apart(other.arrival(), c.arrival()) <= h.layout.SpeedWindow.Milliseconds()
 }
 
-// isFirst says whether a copy is replay's, and the first such one within the window.
+// isFirst reports whether a copy belongs to the replayed half, and is the first such copy within the window.
 func (h *history) isFirst(c *copyOf, live slot.Slot) bool {
 	return c.nth > 0 && c.object.slot < live && !slices.ContainsFunc(c.copies, func(other *copyOf) bool {
 		return other.nth > 0 && other.nth < c.nth && other.object.slot < live && h.isNear(c, other)
 	})
 }
 
-// isLeft says whether the live half has counted a copy within the window of this one.
+// isLeft reports whether the live half has counted a copy within the window of this one.
 func (h *history) isLeft(c *copyOf, live slot.Slot) bool {
 	return slices.ContainsFunc(c.positions, func(p *position) bool {
 		return p.counts && p.object.slot >= live && h.isNear(c, p.copyOf)
 	})
 }
 
-// isStreamed says whether the copy has a place in its lane.
+// isStreamed reports whether the copy has a position in its lane.
 func (c *copyOf) isStreamed() bool {
 	return slices.ContainsFunc(c.positions, func(p *position) bool { return p.copyOf == c })
 }
 
-// checkKappa holds an answer of a Kappa generation against the truth, as check does.
+// checkKappa checks an answer of a Kappa generation, as check does for Lambda.
 func (h *history) checkKappa(g *generation, key string, a present.Answer, began uint64, now bool) {
 	at := rowsOf{g.view, key}
 	if a.Horizon != nil {
-		h.fail(oracleKappa, "view %s, key %q: generation %s is Kappa and has the horizon %s", viewNames[g.view], key, g.id,
-			*a.Horizon)
+		h.fail(oracleKappa, "view %s, key %q: generation %s is Kappa, but its answer has the horizon %s",
+			viewNames[g.view], key, g.id, *a.Horizon)
 		return
 	}
 	if a.Total.Exact {
-		h.fail(oracleKappa, "view %s, key %q: the total of a Kappa generation is exact", viewNames[g.view], key)
+		h.fail(oracleKappa, "view %s, key %q: the total of a Kappa generation is marked exact", viewNames[g.view], key)
 	}
 	h.checkComplete(g, a, now)
 	rows := make([]seenRow, len(a.Data))
 	for i := range a.Data {
 		row := &a.Data[i]
 		if row.Exact || row.Horizon != nil || row.Parts.Batch != nil || row.Parts.Speed == nil {
-			h.fail(oracleKappa, "view %s, key %q, row %s: exact %v, parts %v, of a Kappa generation", viewNames[g.view], key,
-				row.Start, row.Exact, row.Parts)
+			h.fail(oracleKappa, "view %s, key %q, row %s: a Kappa generation answers exact %v and parts %v",
+				viewNames[g.view], key, row.Start, row.Exact, row.Parts)
 			return
 		}
 		start, err := time.Parse(time.RFC3339Nano, row.Start)
@@ -195,7 +198,7 @@ func (h *history) checkKappa(g *generation, key string, a present.Answer, began 
 		}
 		rows[i] = seenRow{start: start.UnixMilli(), row: row}
 		if i > 0 && rows[i].start <= rows[i-1].start || h.folds[cell{at, rows[i].start}] == nil {
-			h.fail(oracleQuery, "view %s, key %q: row %s is out of order, or of nothing", viewNames[g.view], key, row.Start)
+			h.fail(oracleQuery, "view %s, key %q: row %s is out of order, or holds no event", viewNames[g.view], key, row.Start)
 			return
 		}
 		if g.view != marks {
@@ -213,8 +216,8 @@ func (h *history) checkKappa(g *generation, key string, a present.Answer, began 
 	}
 }
 
-// checkComplete holds the time through which an answer says to be complete against what has been replayed and streamed
-// by now. Neither ever gets less.
+// checkComplete compares the time through which an answer claims to be complete with what has been replayed and
+// streamed by now. Neither ever becomes less.
 func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 	if a.Complete == nil {
 		return
@@ -222,7 +225,7 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 	complete, err := parseSlot(*a.Complete)
 	run := h.runOf[complete]
 	if err != nil || run == 0 {
-		h.fail(oracleComplete, "view %s is complete through %q, which is no run's horizon", viewNames[g.view], *a.Complete)
+		h.fail(oracleComplete, "view %s is complete through %q, but no run has that horizon", viewNames[g.view], *a.Complete)
 		return
 	}
 	if now && h.completeOf(g) != run {
@@ -231,7 +234,7 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 	for _, o := range h.landed {
 		if o.run == 0 || o.run > run {
 			if o.acked && o.slot < complete {
-				h.fail(oracleComplete, "view %s is complete through %s, and %s is acknowledged, in run %d", viewNames[g.view],
+				h.fail(oracleComplete, "view %s is complete through %s, but %s is acknowledged and in run %d", viewNames[g.view],
 					complete, o.key, o.run)
 			}
 			continue
@@ -240,7 +243,7 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 			replayed := o.slot < g.live && o.run <= g.at(h.step)
 			streamed := o.slot >= g.live && c.isStreamed()
 			if !replayed && !streamed {
-				h.fail(oracleComplete, "view %s is complete through run %d, and event %d of %s of run %d is neither replayed "+
+				h.fail(oracleComplete, "view %s is complete through run %d, but event %d of %s of run %d is neither replayed "+
 					"nor streamed", viewNames[g.view],
 					run, c.n, o.key, o.run)
 				return
@@ -249,7 +252,7 @@ func (h *history) checkComplete(g *generation, a present.Answer, now bool) {
 	}
 }
 
-// completeOf is the run through which a Kappa generation is complete.
+// completeOf returns the run through which a Kappa generation is complete.
 func (h *history) completeOf(g *generation) uint64 {
 	run := h.sweptRuns()
 	if g.live > 0 {
@@ -261,7 +264,7 @@ func (h *history) completeOf(g *generation) uint64 {
 	return run
 }
 
-// bounds are how many events of a window may be in, and what they come to together, and how many must be.
+// kappaBounds returns the state of all events that the answer may count in a cell, and how many of them it must count.
 func (h *history) kappaBounds(g *generation, at cell, began uint64) (all state, least int64) {
 	add := func(c *copyOf) {
 		c.each(func(in cell, amount *big.Int) {
@@ -280,7 +283,7 @@ func (h *history) kappaBounds(g *generation, at cell, began uint64) (all state, 
 	}
 	reached := g.at(began)
 	for _, c := range h.held[at] {
-		if h.replays(c, g) {
+		if h.isReplayed(c, g) {
 			add(c)
 			if c.object.run <= reached {
 				least++
@@ -290,7 +293,7 @@ func (h *history) kappaBounds(g *generation, at cell, began uint64) (all state, 
 	return all, least
 }
 
-// checkKappaRows holds the rows of a view that does not tell events apart against both halves, as checkSpeed does.
+// checkKappaRows checks the rows of a view that does not show single events against both halves, as checkSpeed does.
 func (h *history) checkKappaRows(g *generation, key string, rows []seenRow, began uint64) {
 	for _, start := range h.windows[rowsOf{g.view, key}] {
 		all, least := h.kappaBounds(g, cell{rowsOf{g.view, key}, start}, began)
@@ -304,7 +307,7 @@ func (h *history) checkKappaRows(g *generation, key string, rows []seenRow, bega
 			}
 		}
 		if n < least || n > all.count || n == all.count && n > 0 && !all.is(g.view, *part) {
-			h.fail(oracleKappa, "view %s, key %q, row %s: %s, live from %s on, want %d to %d events, all of them %s",
+			h.fail(oracleKappa, "view %s, key %q, row %s is %s (live from %s on), want %d to %d events; all of them are %s",
 				viewNames[g.view], key,
 				time.UnixMilli(start).UTC().Format(time.RFC3339), show(part), g.live, least, all.count, all.show(g.view))
 			return
@@ -312,7 +315,7 @@ func (h *history) checkKappaRows(g *generation, key string, rows []seenRow, bega
 	}
 }
 
-// checkKappaMarks holds each event of a group against its positions and copies.
+// checkKappaMarks checks each event of a group against its positions and copies.
 func (h *history) checkKappaMarks(g *generation, key string, rows []seenRow, began uint64, now bool) {
 	all, first := h.groupOf(key)
 	reached := g.at(began)
@@ -323,7 +326,7 @@ func (h *history) checkKappaMarks(g *generation, key string, rows []seenRow, beg
 			}
 		}
 		for _, c := range e.copies {
-			if h.replays(c, g) {
+			if h.isReplayed(c, g) {
 				h.expectKappa(c, place, rows, c.object.run <= reached, "its run is replayed")
 			}
 		}
@@ -333,22 +336,22 @@ func (h *history) checkKappaMarks(g *generation, key string, rows []seenRow, beg
 		for i := range rows {
 			r := &rows[i]
 			if k := r.speed[place]; k < r.least[place] || k > r.most[place] {
-				h.fail(oracleKappa, "event %d in row %s: counts %d times in generation %s, live from %s on, want %d to %d (%s)",
+				h.fail(oracleKappa, "event %d in row %s counts %d times in generation %s (live from %s on), want %d to %d (%s)",
 					first+place, r.row.Start, k,
-					g.id, g.live, r.least[place], r.most[place], h.tell(e))
+					g.id, g.live, r.least[place], r.most[place], h.describe(e))
 				return
 			}
 			n += r.speed[place]
 		}
 		if n > 1 && !h.repeatsBeyond(e, h.layout.SpeedWindow) {
-			h.fail(oracleTwice, "event %d counts %d times in a Kappa generation, and no copies lie further apart than the "+
-				"speed window (%s)", e.n, n, h.tell(e))
+			h.fail(oracleTwice, "event %d counts %d times in a Kappa generation, but no copies are further apart than the "+
+				"speed window (%s)", e.n, n, h.describe(e))
 		}
 		h.checkCount(g, e, n, began, now)
 	}
 }
 
-// expectKappa notes that a copy may be in, and whether it must be.
+// expectKappa records that the answer may count a copy, and whether it must.
 func (h *history) expectKappa(c *copyOf, place int, rows []seenRow, must bool, because string) {
 	at := rowAt(rows, startOf(marks, c.time()))
 	switch {
@@ -358,11 +361,11 @@ func (h *history) expectKappa(c *copyOf, place int, rows []seenRow, must bool, b
 			rows[at].least[place]++
 		}
 	case must:
-		h.fail(oracleKappa, "event %d of %s: no row, and %s (%s)", c.n, c.object.key, because, h.tell(c.identity))
+		h.fail(oracleKappa, "event %d of %s has no row, but %s (%s)", c.n, c.object.key, because, h.describe(c.identity))
 	}
 }
 
-// repeatsBeyond says whether two copies of an event lie further apart than a window.
+// repeatsBeyond reports whether two copies of an event are further apart than a window.
 func (h *history) repeatsBeyond(e *identity, window time.Duration) bool {
 	for i, c := range e.copies {
 		for _, d := range e.copies[:i] {
@@ -374,8 +377,8 @@ func (h *history) repeatsBeyond(e *identity, window time.Duration) bool {
 	return false
 }
 
-// tell says where an event stands, for people.
-func (h *history) tell(e *identity) string {
+// describe describes where an event is, for messages.
+func (h *history) describe(e *identity) string {
 	text := "archived"
 	for _, c := range e.copies {
 		text += fmt.Sprintf(" %s/run %d", time.UnixMilli(c.arrival()).UTC().Format("15:04:05.000"), c.object.run)

@@ -15,18 +15,18 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// kit is what all histories share. What they see of it never changes.
+// kit is what all histories share. A history never sees it change.
 type kit struct {
 	definitions map[flavoured]lifecycle.Definition
 	texts       *memory.Catalog // the texts of all definitions
-	programs    *programs.Cache // compiled beforehand, for every set there can be of the definitions of plain histories
+	programs    *programs.Cache // compiled beforehand, for every set of definitions of plain histories
 	codec       *event.Codec
 
 	mu    sync.Mutex
-	spare []compiled // of histories that have ended
+	spare []compiled // compiled programs of histories that have ended
 }
 
-// flavour is one definition of a view: another, to Anabranch, that means the same.
+// flavour is one definition of a view. All flavours mean the same, but Anabranch takes them for different definitions.
 type flavour struct {
 	text  int // 0 is the original
 	kappa bool
@@ -37,7 +37,7 @@ type flavoured struct {
 	flavour
 }
 
-// deployment is what batch is deployed with: a definition of each view.
+// deployment is one deployment of batch: one definition of each view.
 type deployment [views]flavour
 
 func (d deployment) String() string {
@@ -63,10 +63,10 @@ var (
 	kappa2     = deployment{{1, true}, {1, true}, {1, true}}
 )
 
-// plainDeployments are those of histories in which nothing is Kappa and no operator acts.
+// plainDeployments are the deployments of histories without Kappa views and operators.
 var plainDeployments = []deployment{original, changed, changed2}
 
-// text is what a deployment's file says.
+// text returns the views file of a deployment.
 func (d deployment) text() string {
 	text := strings.TrimRight(simulation.Views, "\n") + marksView
 	replace := func(what, with string) { text = strings.Replace(text, what, with, 1) }
@@ -121,7 +121,7 @@ func newKit() (*kit, error) {
 	return k, nil
 }
 
-// of are the definitions of a deployment.
+// of returns the definitions of a deployment.
 func (k *kit) of(d deployment) []lifecycle.Definition {
 	all := make([]lifecycle.Definition, views)
 	for v, f := range d {
@@ -130,13 +130,13 @@ func (k *kit) of(d deployment) []lifecycle.Definition {
 	return all
 }
 
-// compile has programs know a set.
+// compile makes programs compile a set of definitions.
 func (k *kit) compile(programs *programs.Cache, set []view.Hash) error {
 	_, err := programs.Of(everywhere, k.texts, set)
 	return err
 }
 
-// subsets are all sets of some of the hashes, each in their order, the empty one too.
+// subsets returns all subsets of the hashes, each in the given order, with the empty one.
 func subsets(hashes []view.Hash) [][]view.Hash {
 	var all [][]view.Hash
 	for set := range 1 << len(hashes) {
@@ -151,17 +151,18 @@ func subsets(hashes []view.Hash) [][]view.Hash {
 	return all
 }
 
-// compiled has been compiled beforehand for one history.
+// compiled is a set of programs that was compiled for one history.
 type compiled struct {
 	programs *programs.Cache
 	sets     map[string]bool
 }
 
-// maxSets is below what programs.Cache keeps: it never forgets what was compiled.
+// maxSets is below the size of programs.Cache, so the cache never forgets a program.
 const maxSets = 200
 
-// compileAhead compiles every set that a function can ask for which reads the catalog as it is now. Programs compiles
-// under a lock, which no function may hold while others go on: what functions share has everything compiled already.
+// compileAhead compiles every set that a function can ask for when it reads the catalog as it is now. The cache
+// compiles under a lock, and no function may hold a lock while it is paused. So everything that functions share is
+// compiled before.
 func (h *history) compileAhead(all []lifecycle.View) {
 	if h.compiled.programs == h.kit.programs {
 		return
@@ -190,7 +191,7 @@ func (h *history) compileAhead(all []lifecycle.View) {
 	}
 }
 
-// ownPrograms begins to compile for this history alone, from what another has compiled that has ended.
+// ownPrograms gives this history programs of its own. It begins with those that a history which has ended has compiled.
 func (h *history) ownPrograms() {
 	if h.compiled.sets != nil {
 		return
@@ -204,7 +205,7 @@ func (h *history) ownPrograms() {
 	}
 }
 
-// spareCompiled leaves what this history has compiled to another, while it is not too much.
+// spareCompiled leaves the programs of this history to later ones, unless there are too many.
 func (h *history) spareCompiled() {
 	if len(h.compiled.sets) == 0 || len(h.compiled.sets) > maxSets/2 {
 		return

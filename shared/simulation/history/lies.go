@@ -8,7 +8,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Lie is a false answer of a store to a function, in a world that is broken on purpose.
+// Lie is a false answer that a store gives to a function, in a world that is broken on purpose.
 type Lie int
 
 // The lies.
@@ -21,16 +21,16 @@ const (
 	AllSwept         // replay reads that the sweep has passed all runs
 )
 
-// RunLied is Run in a world in which a store lies.
+// RunLied plays the history of one seed in a world in which a store lies.
 func RunLied(seed uint64, lie Lie) (Result, error) { return run(seed, options{lie: lie}) }
 
-// lies says whether the store gives this environment that false answer.
+// lies reports whether the store tells this lie to this environment.
 func (p port) lies(lie Lie) bool {
 	return p.h.lie == lie && (p.role == speedRole) == (lie == LiveFromZero) &&
 		(p.role == speedRole || p.role == replayRole)
 }
 
-// views are the views as the catalog tells them.
+// falsified returns the views as the catalog returns them to this environment.
 func (c catalogPort) falsified(all []lifecycle.View) []lifecycle.View {
 	if !c.lies(LiveFromZero) {
 		return all
@@ -46,7 +46,7 @@ func (c catalogPort) falsified(all []lifecycle.View) []lifecycle.View {
 	return all
 }
 
-// loaded holds items as the store returned them, and as they were.
+// loaded returns loaded items as the store returns them to this environment.
 func (s speedPort) loaded(items []viewstore.SpeedItem) []viewstore.SpeedItem {
 	if s.lies(NoApplied) {
 		for i := range items {
@@ -56,7 +56,7 @@ func (s speedPort) loaded(items []viewstore.SpeedItem) []viewstore.SpeedItem {
 	return items
 }
 
-// applied is the stored applied position that the store returned as none.
+// applied returns the stored applied position, where the store had returned the item without it.
 func (s speedPort) applied(item viewstore.SpeedKey, loaded event.Sequence) event.Sequence {
 	if !s.lies(NoApplied) {
 		return loaded

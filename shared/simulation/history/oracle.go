@@ -11,7 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// violation is what an oracle found.
+// violation is a violation that an oracle found.
 type violation struct {
 	Oracle string
 	Detail string
@@ -19,41 +19,41 @@ type violation struct {
 
 func (v violation) Error() string { return v.Oracle + ": " + v.Detail }
 
-// The oracles.
+// The oracles. Each is named after the rule that it checks.
 const (
 	oracleLost     = "acknowledged events are archived"
 	oracleSealed   = "acknowledged events are in the run of their slot"
 	oracleArchive  = "archive and stream hold what was sent"
-	oracleStreamed = "what is streamed is archived"
+	oracleStreamed = "every streamed event is archived"
 	oracleAnswered = "client and ingest accept the same events"
-	oracleRuns     = "runs are as they should be"
-	oracleHorizon  = "horizons are those of runs, and grow"
+	oracleRuns     = "each run holds the objects and counts that it claims"
+	oracleHorizon  = "every horizon is a run's, and horizons only grow"
 	oracleBatch    = "the batch part is the fold of the runs below the horizon"
 	oracleSpeed    = "the speed part holds every counting position once"
-	oracleTwice    = "an event counts twice in two cases only"
-	oracleBack     = "answers do not go back"
-	oracleExact    = "rows are exact when they may be"
+	oracleTwice    = "an event counts twice only in the two allowed cases"
+	oracleBack     = "no answer loses an event that an earlier answer showed"
+	oracleExact    = "a row is marked exact if and only if it is exact"
 	oracleVisible  = "acknowledged events become visible in time"
-	oracleQuiet    = "with all delivered, answers are runs and lanes"
+	oracleQuiet    = "once everything is delivered, answers equal runs and lanes"
 	oracleFinal    = "final answers are the plain fold"
-	oracleLacks    = "what lacks events says so, and nothing else"
+	oracleLacks    = "a generation says that it lacks events if and only if it does"
 	oracleSwept    = "swept runs have receipts"
 	oracleDrained  = "all work ends"
 	oracleBacklog  = "few copies wait in the stream"
 	oracleQuery    = "queries answer"
-	oracleKappa    = "a Kappa answer is its live half and its replayed half"
-	oracleComplete = "what is complete has all that arrived before"
-	oracleStates   = "replayed states are the fold, to the byte"
-	oracleTwins    = "a Kappa twin answers alike"
+	oracleKappa    = "a Kappa answer is its live half plus its replayed half"
+	oracleComplete = "a complete answer has every event that arrived before"
+	oracleStates   = "replayed states equal the fold, byte for byte"
+	oracleTwins    = "a Kappa twin gives the same answers"
 	oracleDrift    = "a clean view has no drift"
-	oracleOperator = "operators are answered"
-	oracleMoves    = "generations live as they may"
+	oracleOperator = "every operation gets an answer"
+	oracleMoves    = "generations change state only as allowed"
 	oracleSkew     = "clocks that are off by more than the margin are refused"
 	oracleItself   = "the simulator keeps its own rules"
 	oraclePanic    = "nothing panics"
 )
 
-// fail notes the first violation. What runs goes on until it pauses; then the history ends.
+// fail records the first violation. A function that is running continues until it pauses; then the history ends.
 func (h *history) fail(oracle, format string, args ...any) {
 	if h.violation == nil {
 		h.violation = &violation{oracle, fmt.Sprintf(format, args...)}
@@ -61,11 +61,11 @@ func (h *history) fail(oracle, format string, args ...any) {
 	}
 }
 
-// onObject looks at an object that has just landed.
+// onObject checks an object that has just landed.
 func (h *history) onObject(key archive.Key, body []byte) {
 	switch {
 	case key >= archive.FirstEvent && key < archive.EndOfEvents:
-		o, err := h.land(key, body)
+		o, err := h.addObject(key, body)
 		if err != nil {
 			h.fail(oracleArchive, "%v", err)
 			return
@@ -78,15 +78,15 @@ func (h *history) onObject(key archive.Key, body []byte) {
 	}
 }
 
-// onPublish looks at what is put into the stream.
+// onPublish checks records before they go into the stream.
 func (h *history) onPublish(entries []stream.Entry) {
-	if err := h.publishing(entries); err != nil {
+	if err := h.addEntries(entries); err != nil {
 		h.fail(oracleStreamed, "%v", err)
 	}
 }
 
-// onAck looks at a request that ingest has acknowledged: the object is there, with every good event of the request, and
-// no run has claimed its slot without it.
+// onAck checks a request that ingest has acknowledged. Its object must exist and hold every valid event of the request,
+// and no run may have claimed its slot without it.
 func (h *history) onAck(inv *invocation, sent []*identity, request int) {
 	if len(sent) == 0 {
 		return
@@ -96,14 +96,14 @@ func (h *history) onAck(inv *invocation, sent []*identity, request int) {
 		o = h.objects[*inv.request]
 	}
 	if o == nil || len(o.copies) != len(sent) {
-		h.fail(oracleLost, "request %d of %d events is acknowledged to %s; the archive has not all of them", request,
-			len(sent), inv.name)
+		h.fail(oracleLost, "request %d of %d events is acknowledged by %s, but the archive does not have all of them",
+			request, len(sent), inv.name)
 		return
 	}
 	for i, c := range o.copies {
 		if c.identity != sent[i] {
-			h.fail(oracleLost, "request %d is acknowledged to %s; its event %d is not archived in its place", request, inv.name,
-				sent[i].n)
+			h.fail(oracleLost, "request %d is acknowledged by %s, but its event %d is not archived in its place",
+				request, inv.name, sent[i].n)
 		}
 		if !c.identity.acked {
 			c.identity.acked, c.identity.ackedAt = true, h.clock
@@ -111,23 +111,23 @@ func (h *history) onAck(inv *invocation, sent []*identity, request int) {
 	}
 	o.acked = true
 	if n := len(h.runs); n > 0 && o.run == 0 && o.slot < h.runs[n-1].Horizon {
-		h.fail(oracleSealed, "%s is acknowledged, in a slot that run %d has claimed without it", o.key, n)
+		h.fail(oracleSealed, "%s is acknowledged, but run %d has claimed its slot without it", o.key, n)
 	}
 }
 
-// onRun looks at a run that has just become real.
+// onRun checks a run that has just been committed.
 func (h *history) onRun(run lifecycle.Run) {
-	if err := h.take(run); err != nil {
+	if err := h.addRun(run); err != nil {
 		h.fail(oracleRuns, "%v", err)
 		return
 	}
-	if o := h.missed(run.Horizon); o != nil {
-		h.fail(oracleSealed, "run %d claims the slots below %s, and leaves out %s, which is acknowledged", run.N, run.Horizon,
+	if o := h.findMissed(run.Horizon); o != nil {
+		h.fail(oracleSealed, "run %d claims the slots below %s, but leaves out %s, which is acknowledged", run.N, run.Horizon,
 			o.key)
 	}
 }
 
-// onView looks at a view whose pointer has just moved, and at all its answers.
+// onView checks a view that has just been written, and all of its answers.
 func (h *history) onView(name view.Name) {
 	v, err := h.catalog.View(everywhere, name)
 	if err != nil {
@@ -145,20 +145,19 @@ func (h *history) onView(name view.Name) {
 		number := slices.Index(viewNames[:], string(name))
 		switch {
 		case !g.HasBase():
-			h.built[number] = max(h.built[number], 1) // it is never built in one pass
+			h.built[number] = max(h.built[number], 1) // a generation without base items is never built in one pass
 		case g.Run > 0 && (h.built[number] == 0 || h.built[number] < g.Run && h.mayBuild()):
 			h.built[number] = g.Run
 			h.sameTruth(g.Run)
 		}
 		if v.Serving == g.ID && (g.Horizon < g.LiveFrom || g.State != lifecycle.Serving) {
-			h.fail(oracleHorizon, "view %s serves with the horizon %s, %s, and speed has it from %s on only", name, g.Horizon,
-				g.State, g.LiveFrom)
+			h.fail(oracleHorizon, "view %s serves with the horizon %s in state %s, but speed has it only from %s on",
+				name, g.Horizon, g.State, g.LiveFrom)
 		}
 		if g.ID != answering {
 			continue
 		}
-		// Before a view has ever served, one generation that is given up may have been ahead of the one that answers in its
-		// place.
+		// Before a view has ever served, an abandoned generation may have been ahead of the one that answers in its place.
 		if g.Run < h.level[number] && (v.Serving != "" || h.answers[number] == g.ID) {
 			h.fail(oracleHorizon, "view %s goes back from run %d to %d", name, h.level[number], g.Run)
 		}
@@ -167,8 +166,8 @@ func (h *history) onView(name view.Name) {
 	h.lookAt(slices.Index(viewNames[:], string(name)))
 }
 
-// answeringOf is the generation that answers: the one that serves or, before any does, the first in which there is
-// anything.
+// answeringOf returns the generation that answers: the one that serves. Before any serves, it is the first one that
+// holds anything.
 func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 	if v.Serving != "" {
 		return v.Serving
@@ -182,7 +181,7 @@ func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 	return ""
 }
 
-// countMoves counts what has become of the view's generations.
+// countMoves counts the state changes of a view's generations.
 func (h *history) countMoves(v lifecycle.View) {
 	before := h.pointers[v.Name]
 	if before.Serving != "" && before.Serving != v.Serving {
@@ -191,19 +190,19 @@ func (h *history) countMoves(v lifecycle.View) {
 	}
 	for _, g := range before.Generations {
 		if _, ok := v.Generation(g.ID); !ok {
-			h.count(Dropped) // a function that was frozen may have left items behind, which nobody reads
+			h.count(Dropped) // a frozen function may leave items behind; nobody reads them
 		}
 		h.checkMove(before, v, g)
 	}
 	for _, g := range v.Generations {
 		if _, known := before.Generation(g.ID); !known && isPutAway(before, g) {
-			h.fail(oracleMoves, "view %s: generation %s is begun, of a definition that an operator has put away", v.Name, g.ID)
+			h.fail(oracleMoves, "view %s: generation %s begins with a definition that an operator holds", v.Name, g.ID)
 		}
 	}
 	h.pointers[v.Name] = v
 }
 
-// moves are the states that may follow one another in the life of a generation.
+// moves lists which states may follow each state of a generation.
 var moves = map[lifecycle.State][]lifecycle.State{
 	lifecycle.Announced: {lifecycle.Announced, lifecycle.Building, lifecycle.Dropping},
 	lifecycle.Building:  {lifecycle.Building, lifecycle.Serving, lifecycle.Dropping},
@@ -212,28 +211,28 @@ var moves = map[lifecycle.State][]lifecycle.State{
 	lifecycle.Dropping:  {lifecycle.Dropping},
 }
 
-// checkMove holds what one write has made of a generation against what its life may be.
+// checkMove checks what one write has changed in a generation.
 func (h *history) checkMove(before, after lifecycle.View, g lifecycle.Generation) {
 	next, ok := after.Generation(g.ID)
 	left := h.clock.Sub(g.Since.Time()) + 2*h.margin
 	switch {
 	case !ok && (g.State != lifecycle.Dropping || left < h.systemSettings().DropGrace):
-		h.fail(oracleMoves, "view %s: generation %s is gone %s after it was %s", before.Name, g.ID, left, g.State)
+		h.fail(oracleMoves, "view %s: generation %s is deleted %s after it became %s", before.Name, g.ID, left, g.State)
 	case ok && !slices.Contains(moves[g.State], next.State):
-		h.fail(oracleMoves, "view %s: generation %s was %s, and is %s", before.Name, g.ID, g.State, next.State)
+		h.fail(oracleMoves, "view %s: generation %s changed from %s to %s", before.Name, g.ID, g.State, next.State)
 	case ok && g.State == lifecycle.Retained && next.State == lifecycle.Building && isPutAway(before, g):
-		h.fail(oracleMoves, "view %s: generation %s is taken up, of a definition that an operator has put away", before.Name,
+		h.fail(oracleMoves, "view %s: generation %s is built again with a definition that an operator holds", before.Name,
 			g.ID)
 	}
 }
 
-// isPutAway says whether an operator has put away the generation's definition, and has not asked for it since.
+// isPutAway reports whether an operator holds the generation's definition, and has not asked for a rebuild since.
 func isPutAway(v lifecycle.View, g lifecycle.Generation) bool {
 	return v.Held == g.Definition && !v.Rebuild
 }
 
-// sameTruth makes sure of what clients see to (see tooLate): of what a generation is built from, finding duplicates
-// over all history leaves the same events as finding them within the window.
+// sameTruth checks a promise of the clients (see isTooLate): for the runs from which a generation is built, finding
+// duplicates over all history keeps the same events as finding them within the window.
 func (h *history) sameTruth(built uint64) {
 	for _, e := range h.identities {
 		n := 0
@@ -243,24 +242,24 @@ func (h *history) sameTruth(built uint64) {
 			}
 		}
 		if n > 1 {
-			h.fail(oracleItself, "event %d counts %d times in the runs up to %d, from which a generation is built", e.n, n,
-				built)
+			h.fail(oracleItself, "event %d counts %d times in the runs up to %d, but a generation is built from these runs",
+				e.n, n, built)
 		}
 	}
 }
 
 func (h *history) onBase(item viewstore.BaseItem) {
 	if h.runOf[item.Horizon] == 0 {
-		h.fail(oracleHorizon, "base item %q has the horizon %s, which is no run's", item.Key, item.Horizon)
+		h.fail(oracleHorizon, "base item %q has the horizon %s, but no run has that horizon", item.Key, item.Horizon)
 	}
 	if h.lookUpTo == 0 || h.step%8 == 0 {
-		h.look(h.generations[item.Generation].view, keyText(item.Key))
+		h.checkNow(h.generations[item.Generation].view, keyText(item.Key))
 	}
 }
 
 func (h *history) onSpeed(item viewstore.SpeedItem) {
 	if view := h.sets[item.Set]; view == marks || h.step%4 == 0 {
-		h.look(view, keyText(item.Key))
+		h.checkNow(view, keyText(item.Key))
 	}
 }
 
@@ -277,19 +276,19 @@ func (h *history) onSwept(run uint64) {
 					h.count(Passed)
 				}
 			default:
-				h.fail(oracleSwept, "run %d is swept, and event %d of %s has not reached speed", run, c.n, o.key)
+				h.fail(oracleSwept, "run %d is swept, but event %d of %s has not reached speed", run, c.n, o.key)
 				return
 			}
 		}
 	}
 }
 
-// keyText reads the one field of a key, or none.
+// keyText returns the only field of a key, or "" when it has none.
 func keyText(key view.Key) string {
 	if len(key) == 0 {
 		return ""
 	}
-	return string(key[1:]) // behind its length, which is below 128
+	return string(key[1:]) // the first byte is the length, which is below 128
 }
 
 func (h *history) learnGenerations() {
@@ -305,7 +304,7 @@ func (h *history) learnGenerations() {
 	h.compileAhead(all)
 }
 
-// lookAt looks at all answers of a view, or at some where there are many.
+// lookAt checks all answers of a view, or lookUpTo of them.
 func (h *history) lookAt(view int) {
 	all := h.keys(view)
 	for h.lookUpTo > 0 && len(all) > h.lookUpTo {
@@ -313,11 +312,11 @@ func (h *history) lookAt(view int) {
 		all = append(all[:at], all[at+1:]...)
 	}
 	for _, key := range all {
-		h.look(view, key)
+		h.checkNow(view, key)
 	}
 }
 
-// keys are the keys a view can have.
+// keys returns the keys that a view can have.
 func (h *history) keys(view int) []string {
 	switch view {
 	case byUser:

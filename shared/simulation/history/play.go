@@ -14,9 +14,9 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// play is the course of a history: clients send and faults happen; then the faults stop, and what was promised has to
-// come true in time; then the clock goes past every window, batch past every event, and the last answers are to be the
-// plain fold.
+// play runs the course of a history. First clients send and faults happen. Then the faults stop, and every promise must
+// come true within its bound. At last the clock passes every window and batch passes every event; the last answers must
+// then equal the plain fold.
 func (h *history) play() {
 	h.line("history", "slot "+h.slotLength.String(),
 		fmt.Sprintf("lanes %d, commit %s, margin %s, seal delay %s, speed window %s, batch window %s",
@@ -24,13 +24,13 @@ func (h *history) play() {
 	if h.begin != nil {
 		h.begin(h)
 	}
-	h.clients()
+	h.scheduleRequests()
 	h.polls()
-	h.after(h.tickEvery, h.ticks)
-	h.after(h.sweepEvery, h.sweeps)
+	h.after(h.tickEvery, h.scheduleTicks)
+	h.after(h.sweepEvery, h.scheduleSweeps)
 	h.beginChanges()
-	h.after(time.Second, h.republishing)
-	h.after(h.queryEvery, h.queries)
+	h.after(time.Second, h.scheduleRepublish)
+	h.after(h.queryEvery, h.scheduleQueries)
 	h.after(time.Second, h.reshard)
 	calmFrom := epoch.Add(h.active)
 	if !h.until(calmFrom, nil) {
@@ -50,9 +50,10 @@ func (h *history) play() {
 	}
 }
 
-// until lets things happen until the clock is there or done says so. It is false when an oracle was violated.
+// until runs the scheduler until the clock reaches t or done returns true. It returns false when an oracle was
+// violated.
 func (h *history) until(t time.Time, done func() bool) bool {
-	look := h.clock // looking costs: once a second is enough
+	look := h.clock // done is expensive: once a second is enough
 	for h.violation == nil && h.next(t) {
 		if done != nil && !h.clock.Before(look) {
 			look = h.clock.Add(time.Second)
@@ -67,20 +68,21 @@ func (h *history) until(t time.Time, done func() bool) bool {
 	return h.violation == nil
 }
 
-// The stated bounds, from the moment when faults stop.
+// bounds sets how long each promise may take after the faults stop.
 //
-// Live: what stands in the stream then, of the slots from which speed folds what answers. Until the first run is built
-// a Lambda view answers nothing, so that all of its events are batch's to bring. A function that hangs is given up
-// after its timeout; the mapping waits at most 10 s before it tries again, and a batch at most its window (2 s); a
-// bisected batch is done half by half, at most as many as it has records (100), each in well below a second. So the
-// bound of 60 s assumes that no lane has more to do than a few such batches: that few copies wait (see checkBacklog),
-// since speed may read one record at a time, about 20 in a second.
+// liveBound is for events that are in the stream by then, in slots from which speed folds into the answering
+// generation. A Lambda view answers nothing until its first run is built, so there batch has to bring all of its
+// events. A function that hangs is given up after its timeout. The mapping waits at most 10 s before it tries again,
+// and collects a batch for at most its window (2 s). A bisected batch takes at most as many invocations as it has
+// records (100), each well below a second. So 60 s assumes that no lane has more to do than a few such batches, hence
+// that few copies wait (see checkBacklog): speed may read one record at a time, about 20 in a second.
 //
-// Swept, where a view may be Kappa: what the stream has lost comes when the sweep has found it, and a request of the
-// queue fails no more; and what replay waits for the sweep with.
+// sweptBound is for histories with Kappa views. The sweep has to find what the stream has lost, and republish has to
+// deliver it without failing. Replay may wait for the sweep.
 //
-// Batch: every acknowledged event, streamed or not. Its slot ends, settles, and the next tick but one (the first may be
-// taken up by what a function has left behind, or wait for one that hangs) makes it part of a run and applies it.
+// batchBound is for every acknowledged event, streamed or not. Its slot ends and is sealed. The next tick, or the one
+// after it, makes the event part of a run and applies the run; the first tick may have to finish earlier work, or wait
+// for a function that hangs.
 func (s *settings) bounds() {
 	s.liveBound = 60 * time.Second
 	s.batchBound = s.slotLength + s.sealDelay + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
@@ -88,7 +90,7 @@ func (s *settings) bounds() {
 		s.liveBound + 2*s.timeouts[replayRole]
 }
 
-// settleDown checks that everything acknowledged becomes visible within its bound, and waits until all work has ended.
+// settleDown checks that every acknowledged event becomes visible within its bound, and waits until all work has ended.
 func (h *history) settleDown(from time.Time) {
 	watch := func() {}
 	watch = func() {
@@ -112,7 +114,8 @@ func (h *history) settleDown(from time.Time) {
 	}
 	acked := slices.DeleteFunc(slices.Clone(h.identities), func(e *identity) bool { return !e.acked })
 	if !h.isPlain() && h.pointers[parseName(marks)].Serving == "" {
-		streamed, acked = nil, nil // the view may be long in the making: what answers until then says that it lacks something
+		// The first generation may take long to build, and the generation that answers until then says that it lacks events.
+		streamed, acked = nil, nil
 	}
 	if !h.until(from.Add(h.liveBound), nil) {
 		return
@@ -123,38 +126,40 @@ func (h *history) settleDown(from time.Time) {
 			live = append(live, p.identity)
 		}
 	}
-	h.visible("what is in the stream", h.liveBound, live)
+	h.checkVisible("streamed events", h.liveBound, live)
 	bound := max(h.liveBound, h.batchBound)
 	if h.hasKappa() {
-		bound = h.sweptBound + h.maxStreamAge // 0 where nothing grows too old: what the stream never had is passed by then
+		// maxStreamAge is 0 where nothing grows too old. Otherwise the sweep has by then passed by the events that the stream
+		// never had.
+		bound = h.sweptBound + h.maxStreamAge
 	}
 	if !h.until(from.Add(bound), nil) {
 		return
 	}
-	h.visible("everything", bound, slices.DeleteFunc(acked, h.isLacked))
-	// What was on the wire may have landed since.
+	h.checkVisible("everything", bound, slices.DeleteFunc(acked, h.isLacked))
+	// A call that was still in flight may have been applied since.
 	if h.until(from.Add(h.patience), h.drained) && !h.drained() {
 		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests "+
 			"wait: %+v", h.patience, len(h.flying),
 			h.sweptRuns(), len(h.runs), h.waiting, h.pointers)
 	}
 	if h.violation == nil {
-		h.quiet()
+		h.checkQuiet()
 	}
 	if h.end != nil && h.violation == nil {
 		h.end(h)
 	}
 }
 
-func (h *history) visible(what string, bound time.Duration, all []*identity) {
+func (h *history) checkVisible(what string, bound time.Duration, all []*identity) {
 	for _, key := range h.keys(marks) {
-		h.look(marks, key)
+		h.checkNow(marks, key)
 	}
 	for _, e := range all {
 		if e.shown == 0 {
 			h.fail(oracleVisible, "event %d, acknowledged at %s, is not visible %s after faults stopped (%s): %s; %+v", e.n,
 				e.ackedAt.Sub(epoch), bound, what,
-				h.tell(e), h.pointers[parseName(marks)])
+				h.describe(e), h.pointers[parseName(marks)])
 			return
 		}
 	}
@@ -166,7 +171,8 @@ func (h *history) sweptRuns() uint64 {
 	return swept
 }
 
-// deployedServe says whether what serves is what batch was last deployed with, and nothing else is on its way.
+// deployedServe reports whether the definitions that batch was last deployed with are serving, and no other generation
+// is on its way.
 func (h *history) deployedServe() bool {
 	for _, d := range h.kit.of(h.deployed) {
 		v := h.pointers[d.Name]
@@ -182,8 +188,8 @@ func (h *history) deployedServe() bool {
 	return true
 }
 
-// drained says whether nothing is under way: every object is in a run, every run is swept, every record of the stream
-// is done, and what was deployed serves.
+// drained reports whether all work has ended: every object is in a run, every run is swept, speed has applied every
+// record of the stream, and the deployed definitions serve.
 func (h *history) drained() bool {
 	if !h.deployedServe() {
 		return false
@@ -205,7 +211,8 @@ func (h *history) drained() bool {
 	return !left
 }
 
-// lastFilled is the last run that reads an object; later ones are swept in their time.
+// lastFilled returns the last run that reads an object. Later runs are empty, so nothing waits for the sweep to pass
+// them.
 func (h *history) lastFilled() uint64 {
 	n := len(h.runs)
 	for n > 0 && h.runs[n-1].Objects == 0 {
@@ -216,14 +223,13 @@ func (h *history) lastFilled() uint64 {
 
 func (h *history) head() uint64 { return uint64(len(h.runs)) }
 
-// quiet holds every answer against runs and lanes while nothing is under way: its values, and not only those of the
-// marks view, are the fold of the runs below the row's horizon and of the counting positions of the slots from there
-// on.
-func (h *history) quiet() {
+// checkQuiet checks every answer while no work is under way. Not only the marks but all values must equal the fold of
+// the runs below the row's horizon plus the counting positions of the slots from that horizon on.
+func (h *history) checkQuiet() {
 	for v := range views {
 		for _, key := range h.keys(v) {
-			h.look(v, key)
-			h.quietKey(v, key)
+			h.checkNow(v, key)
+			h.checkQuietKey(v, key)
 			if h.violation != nil {
 				return
 			}
@@ -231,14 +237,14 @@ func (h *history) quiet() {
 	}
 }
 
-func (h *history) quietKey(v int, key string) {
+func (h *history) checkQuietKey(v int, key string) {
 	a, err := simulation.Query(everywhere, h.observer, parseName(v), parametersOf(v, key))
 	if err != nil {
 		h.fail(oracleQuiet, "view %s, key %q: %v", viewNames[v], key, err)
 		return
 	}
 	if g := h.generations[a.Generation]; g.kappa {
-		h.quietKappa(g, key, a)
+		h.checkQuietKappa(g, key, a)
 		return
 	}
 	horizon, err := parseSlot(horizonOf(a))
@@ -261,29 +267,30 @@ func (h *history) quietKey(v int, key string) {
 			})
 		}
 	}
-	h.quietRows(v, key, a, expected)
+	h.checkQuietRows(v, key, a, expected)
 }
 
-// quietKappa holds an answer of a Kappa generation against its two halves, all of them.
-func (h *history) quietKappa(g *generation, key string, a present.Answer) {
+// checkQuietKappa checks that an answer of a Kappa generation equals both of its halves, completely.
+func (h *history) checkQuietKappa(g *generation, key string, a present.Answer) {
 	expected := map[int64]state{}
 	for _, start := range h.windows[rowsOf{g.view, key}] {
 		if all, _ := h.kappaBounds(g, cell{rowsOf{g.view, key}, start}, h.step); all.count > 0 {
 			expected[start] = all
 		}
 	}
-	h.quietRows(g.view, key, a, expected)
+	h.checkQuietRows(g.view, key, a, expected)
 	if run := h.lastFilled(); run > 0 {
 		if a.Complete == nil {
-			h.fail(oracleComplete, "view %s: everything is replayed and swept, and nothing is complete", viewNames[g.view])
+			h.fail(oracleComplete, "view %s: everything is replayed and swept, but the answer has no complete",
+				viewNames[g.view])
 		} else if complete, err := parseSlot(*a.Complete); err != nil || complete < h.runs[run-1].Horizon {
-			h.fail(oracleComplete, "view %s: everything is replayed and swept, and complete through %s", viewNames[g.view],
-				*a.Complete)
+			h.fail(oracleComplete, "view %s: everything is replayed and swept, but the answer is complete only through %s",
+				viewNames[g.view], *a.Complete)
 		}
 	}
 }
 
-func (h *history) quietRows(v int, key string, a present.Answer, expected map[int64]state) {
+func (h *history) checkQuietRows(v int, key string, a present.Answer, expected map[int64]state) {
 	if len(a.Data) != len(expected) {
 		h.fail(oracleQuiet, "view %s, key %q has %d rows, want %d", viewNames[v], key, len(a.Data), len(expected))
 	}
@@ -297,10 +304,10 @@ func (h *history) quietRows(v int, key string, a present.Answer, expected map[in
 	}
 }
 
-// finish has the clock go past every window, and batch past every slot; then every answer is to be exact, and the plain
-// fold.
+// finish moves the clock past every window, and batch past every slot. Then every answer must be exact and equal the
+// plain fold.
 func (h *history) finish() {
-	h.agenda = nil // nothing but the schedules' next turns
+	h.agenda = nil // drops everything that was scheduled
 	end := h.clock
 	for _, e := range h.identities {
 		for _, s := range e.variants {
@@ -338,7 +345,7 @@ func (h *history) finish() {
 	h.twins()
 }
 
-// turn has batch and then replay take a turn each, when nothing else happens any more.
+// turn runs batch once and then replay once, while nothing else happens.
 func (h *history) turn() bool {
 	for _, take := range []func(){h.tick, h.replay} {
 		take()
@@ -360,7 +367,7 @@ func later(a, b time.Time) time.Time {
 	return b
 }
 
-// archiveOrder are the landed objects as the final fold reads them: by run, and within a run as the archive lists them.
+// archiveOrder returns the landed objects in the order of the final fold: by run, and within a run by key.
 func (h *history) archiveOrder() []*object {
 	all := slices.Clone(h.landed)
 	slices.SortFunc(all, func(a, b *object) int {

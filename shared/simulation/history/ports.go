@@ -18,18 +18,19 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// port is an environment's way to the contracts: the stores in memory, with the scheduler and its faults at every call.
+// port is how an environment reaches the contracts: the stores in memory, with the scheduler and its faults at every
+// call.
 type port struct {
 	*environment
 }
 
-// call makes one call of the running invocation: first others go on for as long as the call takes, then it is applied,
-// or what else the scheduler has in store happens. do applies it, once at most; it is not called at all, or later than
-// call returns, where a fault says so.
+// call makes one call of the running invocation. First others run for as long as the call takes; then the call is
+// applied, or meets a fault. do applies the call, at most once. A fault can prevent that, or delay it until after call
+// has returned.
 func (p port) call(k kind, name, key string, do func() error) error {
 	h, inv := p.h, p.current
 	inv.pause(h.latency())
-	if h.down(k.service) && !(p.role == speedRole && h.isSpared()) {
+	if h.isDown(k.service) && !(p.role == speedRole && h.isSpared()) {
 		h.count(k.service)
 		h.note(inv, name, key, "down")
 		return errDown
@@ -68,7 +69,7 @@ func (p port) call(k kind, name, key string, do func() error) error {
 		return p.late(f == LateLanded, name, key, do)
 	case Slow:
 		if k.commit && (h.edgy || h.random.IntN(2) == 0) {
-			// It lands right before ingest gives it up, or somewhat later.
+			// It lands right before ingest gives up, or somewhat later.
 			beside := pick(h, -h.between(0, 250*time.Millisecond), -h.between(0, 250*time.Millisecond), h.between(0, 2*h.margin))
 			inv.pause(max(0, inv.commitBy.Sub(p.now())+beside))
 			break
@@ -87,29 +88,29 @@ func (p port) call(k kind, name, key string, do func() error) error {
 	case Frozen:
 		inv.pause(h.between(5*time.Second, h.longFreeze))
 	}
-	// Thawed or slow: the call goes out now, however late it is. An SDK would see that its context has ended; that it does
-	// not look in time is the worst that can happen.
+	// A frozen or slow call goes out now, however late it is. An SDK would notice that its context has ended. Not to
+	// notice it is the worst case.
 	err := do()
 	h.noteResult(inv, name, key, err)
 	return err
 }
 
-// late outlasts the deadline of the call. What is on the wire may land long after the caller was told that it failed.
+// late outlasts the deadline of the call. The call may still be applied long after its caller got an error.
 func (p port) late(lands bool, name, key string, do func() error) error {
 	h, inv := p.h, p.current
 	wait := h.between(time.Second, 3*time.Second)
 	if inv.commitBy != (time.Time{}) && name == "archive.Put" {
-		wait = max(0, inv.commitBy.Sub(p.now())) // ingest gives its put up at the end of its own time to commit
+		wait = max(0, inv.commitBy.Sub(p.now())) // ingest gives up its put at its own deadline
 	}
 	if lands {
 		lag := wait + h.between(-wait, h.longFreeze)
-		h.after(lag, func() { h.noteResult(inv, name+" on the wire", key, do()) })
+		h.after(lag, func() { h.noteResult(inv, name+", in flight", key, do()) })
 	}
 	inv.pause(wait)
 	return errLate
 }
 
-// ask is call for what answers with a value; with an error there is none.
+// ask works as call does, for calls that return a value. With an error it returns no value.
 func ask[T any](p port, k kind, name, key string, do func() (T, error)) (value T, err error) {
 	err = p.call(k, name, key, func() (err error) {
 		value, err = do()
@@ -122,7 +123,7 @@ func ask[T any](p port, k kind, name, key string, do func() (T, error)) (value T
 	return value, nil
 }
 
-// everywhere is the context in which stores in memory are called: what ends a call early is the scheduler's to say.
+// everywhere is the context of all calls of stores in memory. Only the scheduler ends a call early.
 var everywhere = context.Background()
 
 var (
@@ -175,7 +176,7 @@ func (s streamPort) Publish(_ context.Context, entries []stream.Entry) (failed [
 		taken := entries
 		if inv.partly {
 			inv.partly = false
-			taken, failed = s.h.some(entries)
+			taken, failed = s.h.takeSome(entries)
 		}
 		s.h.onPublish(taken)
 		if s.role == ingestRole && len(taken) > 0 {
@@ -198,7 +199,7 @@ func (q queuePort) Enqueue(_ context.Context, request stream.Republish) error {
 	})
 }
 
-// Waiting counts what is in the queue, and what was taken and is to be tried again.
+// Waiting counts the requests in the queue, and those that were taken and will be tried again.
 func (q queuePort) Waiting(context.Context) (int, error) {
 	return ask(q.port, kind{service: -1}, "queue.Waiting", "", func() (int, error) {
 		n, err := q.h.queue.Waiting(everywhere)

@@ -6,17 +6,17 @@ import (
 	"time"
 )
 
-// epoch is when every history begins. It lies in the past of any real clock: a context's deadline of virtual time is
-// always nearer than one of real time, so that no timer of the machine ever ends a context of a history.
+// epoch is when every history begins. It is in the past of every real clock. So a deadline in virtual time is always
+// nearer than one in real time, and no timer of the machine ever ends a context of a history.
 var epoch = time.Date(2020, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// scheduler is the virtual clock and what is to happen: the only source of order in a history. Things due at one moment
-// happen in the order in which they were asked for.
+// scheduler is the virtual clock and the agenda. It is the only source of order in a history: things that are due at
+// the same moment happen in the order in which they were scheduled.
 type scheduler struct {
 	clock  time.Time
 	agenda agenda
 	asked  uint64
-	step   uint64 // things that have happened
+	step   uint64 // number of things that have happened
 }
 
 type due struct {
@@ -51,7 +51,7 @@ func (s *scheduler) at(t time.Time, do func()) {
 
 func (s *scheduler) after(d time.Duration, do func()) { s.at(s.clock.Add(d), do) }
 
-// next makes the next thing happen, unless it is due at the given moment or later.
+// next does the next thing, unless it is due at the given moment or later. It reports whether it did something.
 func (s *scheduler) next(before time.Time) bool {
 	if len(s.agenda) == 0 || !s.agenda[0].at.Before(before) {
 		return false
@@ -63,11 +63,11 @@ func (s *scheduler) next(before time.Time) bool {
 	return true
 }
 
-// died is the panic that ends a function where it stands. Deferred calls run, which touch only the memory of an
-// environment that dies with it.
+// died is the panic that ends a function at its current call. Deferred calls run, but they touch only the memory of an
+// environment that is discarded.
 type died struct{}
 
-// coroutine is a function that runs until it pauses, and goes on when its pause is over: always one at a time.
+// coroutine is a function that runs until it pauses, and continues when its pause is over. Only one runs at a time.
 type coroutine struct {
 	next   func() (time.Duration, bool)
 	stop   func()
@@ -92,7 +92,7 @@ func newCoroutine(body func()) *coroutine {
 	return c
 }
 
-// pause lets others go on for that long. It does not return when the function is killed meanwhile.
+// pause lets others run for that long. It does not return when the function is killed meanwhile.
 func (c *coroutine) pause(d time.Duration) {
 	if !c.yield(d) {
 		panic(died{})

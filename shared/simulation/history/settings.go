@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// settings are drawn for each history.
+// settings are drawn for each history from its seed.
 type settings struct {
 	slotLength   time.Duration
 	commitWithin time.Duration
@@ -18,40 +18,42 @@ type settings struct {
 	sweepAfter   time.Duration
 	runBytes     int64
 
-	active       time.Duration // for so long clients send and faults happen
-	requestEvery time.Duration // on average
-	perRequest   int           // events, at most
-	maxEvents    int           // distinct
+	active       time.Duration // how long clients send and faults happen
+	requestEvery time.Duration // average time between requests
+	perRequest   int           // maximum number of new events per request
+	maxEvents    int           // maximum number of distinct events
 	queryEvery   time.Duration
 	pollEvery    time.Duration
 	tickEvery    time.Duration
 	sweepEvery   time.Duration
 	longFreeze   time.Duration
 	latencyUpTo  time.Duration
-	// more of it: slow puts, runs that are made real and not applied, and clocks as far apart as may be
+	// edgy makes faults around the commit points more frequent: slow puts, runs that are committed and not applied, and
+	// clocks as far apart as the margin allows.
 	edgy      bool
-	lookUpTo  int           // answers of a view, when its horizon moves, and then some of the others; 0: all
-	aimed     bool          // requests and ticks seek the edges of slots
-	retainFor time.Duration // how long a generation that has served is kept: longer than any query takes
-	// the views are announced by batch, with events there already; else they are there from the beginning
+	lookUpTo  int           // how many answers of a view to check when its horizon moves; 0: all
+	aimed     bool          // requests and ticks aim at the edges of slots
+	retainFor time.Duration // how long a retained generation is kept; longer than any query takes
+	// announced: batch announces the views when there are events already. Otherwise the views exist from the beginning.
 	announced bool
-	redeliver time.Duration // the republish queue's visibility timeout, up to twice of it
+	redeliver time.Duration // visibility timeout of the republish queue; a delivery waits for one to two of it
 	timeouts  [roles]time.Duration
-	skews     map[role]time.Duration // of all environments of a function, where it is not drawn
+	// fixed clock skew of all environments of a function; drawn for functions that are not listed
+	skews map[role]time.Duration
 
 	forgetting
 
-	liveBound, batchBound, sweptBound, patience time.Duration // see settleDown
+	liveBound, batchBound, sweptBound, patience time.Duration // see bounds and settleDown
 
 	changes
 
 	rates                [faults]float64
-	perCall              float64 // the sum of the rates of callFaults
+	perCall              float64 // sum of the rates of callFaults
 	outages              map[Fault]outage
 	batchGone, batchBack time.Time
 }
 
-// drawSettings draws what this history is like.
+// drawSettings draws the settings of this history.
 func (h *history) drawSettings() settings {
 	s := settings{
 		slotLength:   pick(h, 5*time.Second, 10*time.Second, 10*time.Second, 15*time.Second, 20*time.Second),
@@ -94,9 +96,9 @@ func (h *history) drawSettings() settings {
 	return s
 }
 
-// drawRates enables some kinds of faults, at rates of their own.
+// drawRates enables some kinds of faults, each at its own rate.
 func (h *history) drawRates(s *settings) {
-	// How wild a history is as a whole: the share of calls that meet a fault.
+	// How wild the history is as a whole: the share of calls that meet a fault.
 	wild := pick(h, 0.0, 0.03, 0.06, 0.1, 0.15, 0.25)
 	sum := 0.0
 	for _, f := range callFaults {
@@ -133,7 +135,8 @@ func (h *history) drawRates(s *settings) {
 	}
 }
 
-// otherRates are the highest rates of the faults that are not of calls, each per thing that it can happen to.
+// otherRates are the maximum rates of the faults that do not belong to a call. A rate is per occasion at which the
+// fault can happen.
 var otherRates = []struct {
 	fault Fault
 	most  float64
@@ -147,8 +150,8 @@ var otherRates = []struct {
 	{FutureEvent, 0.2}, {Timeless, 0.2}, {BadEvent, 0.2}, {BadRequest, 0.1},
 }
 
-// latency is how long a call takes when nothing is wrong: mostly little, so that functions overlap and any may be the
-// next.
+// latency returns how long a call takes when nothing is wrong. Most calls are short, so functions overlap and any of
+// them may be next.
 func (h *history) latency() time.Duration {
 	h.calls++
 	d := time.Duration(h.random.Int64N(int64(h.latencyUpTo)))

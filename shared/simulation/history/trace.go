@@ -4,7 +4,7 @@ import (
 	"time"
 )
 
-// line adds a line to the trace: when, who, what, about what, and how it went.
+// line adds a line to the trace: when, who, did what, to what, with which result.
 func (h *history) line(who, what, key, result string) {
 	b := h.trace.AvailableBuffer()
 	d := h.clock.Sub(epoch)
@@ -19,7 +19,7 @@ func (h *history) line(who, what, key, result string) {
 	h.trace.Write(append(b, '\n'))
 }
 
-// appendClock writes a time since the beginning as hh:mm:ss.mmmmmm.
+// appendClock appends a time since the beginning, as hh:mm:ss.mmmmmm.
 func appendClock(b []byte, d time.Duration) []byte {
 	two := func(n time.Duration) { b = append(b, byte('0'+n/10%10), byte('0'+n%10)) }
 	two(d / time.Hour)
@@ -47,7 +47,7 @@ func (h *history) noteResult(inv *invocation, name, key string, err error) {
 	h.line(inv.name, name, short(key), result)
 }
 
-// short is enough of a long key to know it by.
+// short returns the part of a long key by which a reader recognises it.
 func short(key string) string {
 	const shown = 28
 	if len(key) <= shown {

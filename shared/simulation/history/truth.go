@@ -17,44 +17,44 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// truth is what has happened, as the oracle tells it, without any code of the layers: which events there are, where
-// their copies stand in the archive and in the lanes, and what each real run is to count.
+// truth is the oracle's record of what has happened, made without any code of the layers: which events exist, where
+// their copies are in the archive and in the lanes, and what each committed run must count.
 type truth struct {
 	identities []*identity
-	objects    map[ulid.ULID]*object // landed
-	landed     []*object             // in the order of landing
-	published  map[string][]*copyOf  // by a record's data: its lines
+	objects    map[ulid.ULID]*object // landed objects by request
+	landed     []*object             // landed objects in the order of landing
+	published  map[string][]*copyOf  // the lines of published records, by a record's data
 	delivered  map[event.Sequence]*record
 	runs       []lifecycle.Run
-	runOf      map[slot.Slot]uint64 // by horizon
+	runOf      map[slot.Slot]uint64 // runs by horizon
 	folds      map[cell]*fold
-	counting   map[cell][]*position // those that count
-	held       map[cell][]*copyOf   // those that real runs hold
-	places     int                  // in archive order, given so far
-	windows    map[rowsOf][]int64   // starts of the windows that there is anything of, by view and key
+	counting   map[cell][]*position // the counting positions of each cell
+	held       map[cell][]*copyOf   // the copies of each cell that committed runs hold
+	places     int                  // the last place in archive order that was given
+	windows    map[rowsOf][]int64   // starts of the windows that hold anything, by view and key
 	built      map[int]uint64       // per view: the run through which its generation was built in one pass
 }
 
-// identity is one event, however often it is sent.
+// identity is one event, however often clients send it.
 type identity struct {
 	n         int
-	variants  []sample // its payloads; the first is the right one
+	variants  []sample // its payloads; the first is the original
 	copies    []*copyOf
-	positions []*position // in the order of the lane
-	sent      time.Time   // first
-	acked     bool        // some request with it was acknowledged
+	positions []*position // positions in the order of the lane
+	sent      time.Time   // when a client sent it first
+	acked     bool        // whether a request with it was acknowledged
 	ackedAt   time.Time
-	shown     int // how often the marks view counted it when it was looked at last
+	shown     int // how often the marks view counted it at the last look
 	showings  map[lifecycle.Set]*showing
 }
 
-// showing is how an event was seen in the marks view, as far as answers are made of one set of speed items.
+// showing records how the answers from one set of speed items showed an event in the marks view.
 type showing struct {
-	n  int    // how often it counted when it was looked at last
-	at uint64 // the step when it was first seen, 0 for never
+	n  int    // how often the event counted at the last look
+	at uint64 // the step at which the event was first seen; 0: never
 }
 
-// shownIn is how the event was seen in answers of a set.
+// shownIn returns how the answers from a set showed the event.
 func (i *identity) shownIn(set lifecycle.Set) *showing {
 	s := i.showings[set]
 	if s == nil {
@@ -67,21 +67,21 @@ func (i *identity) shownIn(set lifecycle.Set) *showing {
 	return s
 }
 
-// The marks view tells of each event how often it is counted: events are dealt out to groups, and every event of a
-// group adds a power of ten of its own to the group's sum. Sums have 38 digits, which are as many events; a digit is
-// how often an event is counted.
+// The marks view shows how often each single event is counted. Events are distributed over groups. Each event of a
+// group adds its own power of ten to the sum of the group, so each digit of the sum says how often one event is
+// counted. A sum has 38 digits, so a group has 38 events.
 const marksPerGroup = 38
 
 func (i *identity) group() string { return "g" + strconv.Itoa(i.n/marksPerGroup) }
 func (i *identity) place() int    { return i.n % marksPerGroup }
 
-// sample is an event as a client sends it.
+// sample is one payload of an event, as a client sends it.
 type sample struct {
-	text   string // JSON, compact, as it is to stand in the archive but for its stamp
-	kind   string // type
-	test   bool   // data.kind is "test"
+	text   string // compact JSON, as the archive must hold it, without its stamp
+	kind   string // the event's type
+	test   bool   // whether data.kind is "test"
 	user   string
-	amount *big.Int // in units of 10^-18, nil for none that counts
+	amount *big.Int // in units of 10^-18; nil when sums ignore it
 	at     int64    // Unix milliseconds, or timeless
 }
 
@@ -93,9 +93,9 @@ type copyOf struct {
 	variant int
 	object  *object
 	index   int
-	nth     int  // in archive order, from 1; 0 while no real run holds it
-	counted bool // by the run that holds it
-	dropped bool // likewise
+	nth     int  // place in archive order, from 1; 0 while no committed run holds it
+	counted bool // the run that holds it counts it
+	dropped bool // the run that holds it drops it as a duplicate
 }
 
 func (c *copyOf) sample() *sample { return &c.variants[c.variant] }
@@ -107,39 +107,39 @@ func (c *copyOf) time() int64 {
 	return c.arrival()
 }
 
-// object is an object of events.
+// object is an archive object of events.
 type object struct {
 	key     archive.Key
 	request ulid.ULID
 	slot    slot.Slot
 	copies  []*copyOf
-	run     uint64 // that holds it, 0 for none
+	run     uint64 // the run that holds it; 0: none
 	acked   bool
 }
 
-// record is a record of the stream as speed gets it.
+// record is a record of the stream.
 type record struct {
 	sequence event.Sequence
 	lines    []*position
 	junk     bool
 	put      time.Time
-	done     uint64 // the step at which speed first said that it is applied, 0 for never
+	done     uint64 // the step at which speed first reported it as applied; 0: never
 }
 
-// position is a line of a record.
+// position is one line of a record.
 type position struct {
 	*copyOf
 	record *record
 	counts bool // no earlier position of the lane holds the identity within the speed window
 }
 
-// fold is what a cell holds after each run that changed it.
+// fold is the state of a cell after each run that changed it.
 type fold struct {
 	runs   []uint64
 	states []state
 }
 
-// at is the state after the given run.
+// at returns the state after the given run.
 func (f *fold) at(run uint64) (s state) {
 	if f == nil {
 		return s
@@ -152,10 +152,10 @@ func (f *fold) at(run uint64) (s state) {
 	return s
 }
 
-// state is what the oracle keeps of a window: enough for every aggregate of every view.
+// state is the oracle's state of a window. It is enough for every aggregate of every view.
 type state struct {
 	count         int64
-	numbers       int64 // of those, with an amount
+	numbers       int64 // number of events with an amount that sums can hold
 	sum, min, max *big.Int
 }
 
@@ -166,7 +166,7 @@ func (s state) add(amount *big.Int) state {
 	return s.merge(state{1, 1, amount, amount, amount})
 }
 
-// merge is the state of the events of both.
+// merge returns the state of the events of both.
 func (s state) merge(other state) state {
 	s.count += other.count
 	if other.numbers == 0 {
@@ -197,7 +197,7 @@ type rowsOf struct {
 	key  string
 }
 
-// The views.
+// The views of a history.
 const (
 	byUser = iota
 	everything
@@ -210,7 +210,7 @@ var (
 	viewWindows = [views]time.Duration{time.Minute, time.Hour, time.Minute}
 )
 
-// Views are the views of a history, beside those of package simulation.
+// marksView is the view that a history has beside those of package simulation.
 const marksView = `
   - name: marks
     key:
@@ -221,7 +221,7 @@ const marksView = `
       marks: sum(data.mark)
 `
 
-// each calls do for every cell that a copy belongs to, with what it adds there.
+// each calls do for every cell that a copy belongs to, with the amount that the copy adds there.
 func (c *copyOf) each(do func(cell, *big.Int)) {
 	s := c.sample()
 	at := c.time()
@@ -233,10 +233,10 @@ func (c *copyOf) each(do func(cell, *big.Int)) {
 	do(in(marks, c.group()), markOf[c.place()])
 }
 
-// startOf is the start of the window of a view that holds an instant after 1970, in Unix milliseconds.
+// startOf returns the start of the view's window that holds an instant after 1970, in Unix milliseconds.
 func startOf(view int, at int64) int64 { return at - at%viewWindows[view].Milliseconds() }
 
-// markOf are the powers of ten of the places, in units of 10^-18.
+// markOf are the powers of ten that the places of a group add, in units of 10^-18.
 var markOf = func() (all [marksPerGroup]*big.Int) {
 	for i := range all {
 		all[i] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(i)), nil)
@@ -244,7 +244,7 @@ var markOf = func() (all [marksPerGroup]*big.Int) {
 	return all
 }()
 
-// digits reads a sum of marks: how often each event of the group is counted.
+// digits reads a sum of marks. Digit i is how often event i of the group is counted.
 func digits(text string) (all [marksPerGroup]int, err error) {
 	whole, fraction, _ := strings.Cut(text, ".")
 	fraction += "000000000000000000"[len(fraction):]
@@ -252,7 +252,7 @@ func digits(text string) (all [marksPerGroup]int, err error) {
 	for i := range number {
 		place, d := len(number)-1-i, int(number[i]-'0')
 		if d < 0 || d > 9 || place >= marksPerGroup && d != 0 {
-			return all, fmt.Errorf("%q is no sum of marks", text)
+			return all, fmt.Errorf("%q is not a sum of marks", text)
 		}
 		if d != 0 {
 			all[place] = d
@@ -261,8 +261,7 @@ func digits(text string) (all [marksPerGroup]int, err error) {
 	return all, nil
 }
 
-// parse reads the lines of an object or a record, which the client made and ingest stamped. The bytes are to be the
-// client's own.
+// parse reads the lines of an object or a record. Each line must have the client's own bytes, and ingest's stamp.
 func (t *truth) parse(lines []byte) ([]*copyOf, []event.Stamp, error) {
 	var all []*copyOf
 	var stamps []event.Stamp
@@ -306,8 +305,8 @@ func (t *truth) recognise(text string) (*copyOf, error) {
 	return nil, fmt.Errorf("%s was never sent like this", text)
 }
 
-// land takes in an object of events.
-func (h *history) land(key archive.Key, body []byte) (*object, error) {
+// addObject adds an object of events to the truth.
+func (h *history) addObject(key archive.Key, body []byte) (*object, error) {
 	s, request, err := archive.ParseEventsKey(key)
 	if err != nil {
 		return nil, err
@@ -333,9 +332,9 @@ func (h *history) land(key archive.Key, body []byte) (*object, error) {
 	return o, nil
 }
 
-// publishing takes in the entries of one publishing. What is streamed must be archived, or an answer could count what
-// no fold will ever have.
-func (h *history) publishing(entries []stream.Entry) error {
+// addEntries adds the entries of one Publish call. Every streamed event must be in the archive; otherwise an answer
+// could count an event that no fold will ever have.
+func (h *history) addEntries(entries []stream.Entry) error {
 	for _, entry := range entries {
 		if _, known := h.published[string(entry.Data)]; known {
 			continue
@@ -351,11 +350,11 @@ func (h *history) publishing(entries []stream.Entry) error {
 		for i, c := range copies {
 			o := h.objects[stamps[i].Request]
 			if o == nil || stamps[i].Index >= len(o.copies) {
-				return fmt.Errorf("event %d is streamed as %s, and not in the archive", c.n, stamps[i])
+				return fmt.Errorf("event %d is streamed as %s, but is not in the archive", c.n, stamps[i])
 			}
 			archived := o.copies[stamps[i].Index]
 			if archived.identity != c.identity || archived.variant != c.variant {
-				return fmt.Errorf("event %d is streamed as %s, which is event %d in the archive", c.n, stamps[i], archived.n)
+				return fmt.Errorf("event %d is streamed as %s, but the archive has event %d there", c.n, stamps[i], archived.n)
 			}
 			copies[i] = archived
 		}
@@ -364,10 +363,10 @@ func (h *history) publishing(entries []stream.Entry) error {
 	return nil
 }
 
-// deliver takes in a record that the mapping has read, with the verdicts of its lines: a position counts when no
-// earlier one of the lane holds the identity with a stamp within the window of its own (design 3.5). All copies of an
-// event go through one lane, and a lane is read in order, so the earlier ones are known.
-func (h *history) deliver(sequence event.Sequence, data []byte, put time.Time) {
+// addRecord adds a record that the mapping has read, and decides which of its lines count. A position counts when no
+// earlier position of the lane holds the identity with a stamp within the window of its own (design 3.5). All copies of
+// an event go through one lane, and a lane is read in order, so the earlier positions are known.
+func (h *history) addRecord(sequence event.Sequence, data []byte, put time.Time) {
 	if _, known := h.delivered[sequence]; known {
 		return
 	}
@@ -386,7 +385,7 @@ func (h *history) deliver(sequence event.Sequence, data []byte, put time.Time) {
 		c.positions = append(c.positions, p)
 		if p.counts {
 			c.each(func(at cell, _ *big.Int) {
-				h.know(at)
+				h.noteCell(at)
 				h.counting[at] = append(h.counting[at], p)
 			})
 		}
@@ -394,8 +393,8 @@ func (h *history) deliver(sequence event.Sequence, data []byte, put time.Time) {
 	}
 }
 
-// know notes that there may be something of a cell.
-func (t *truth) know(at cell) {
+// noteCell records that a cell may hold something.
+func (t *truth) noteCell(at cell) {
 	if t.folds[at] == nil {
 		t.folds[at] = &fold{}
 		t.windows[at.rowsOf] = append(t.windows[at.rowsOf], at.start)
@@ -404,22 +403,22 @@ func (t *truth) know(at cell) {
 
 func apart(a, b int64) int64 { return max(a-b, b-a) }
 
-// take takes in a real run: what of its objects counts, and what every cell it touches then holds. A copy is dropped
-// when an earlier one (of a lower run, or before it in archive order) arrived within the window of its own arrival;
-// dropped copies are earlier copies too.
-func (h *history) take(run lifecycle.Run) error {
+// addRun adds a committed run: which copies of its objects count, and the new state of every cell that they touch. A
+// copy is dropped when an earlier one arrived within the window of its own arrival. Earlier means in a lower run, or
+// before it in archive order. A dropped copy counts as an earlier copy, too.
+func (h *history) addRun(run lifecycle.Run) error {
 	var m archive.Manifest
 	if run.Manifest != "" {
 		text, _, err := h.archive.Get(everywhere, archive.Key(run.Manifest))
 		if err != nil {
-			return fmt.Errorf("run %d is real without its manifest: %w", run.N, err)
+			return fmt.Errorf("run %d is committed without its manifest: %w", run.N, err)
 		}
 		if m, err = archive.DecodeManifest(text); err != nil {
 			return err
 		}
 	}
 	if n := len(h.runs); n > 0 && run.Horizon <= h.runs[n-1].Horizon {
-		return fmt.Errorf("run %d has the horizon %s, which the run before has covered", run.N, run.Horizon)
+		return fmt.Errorf("run %d has the horizon %s, which the run before already covers", run.N, run.Horizon)
 	}
 	var events, duplicates int64
 	touched := map[cell]bool{}
@@ -430,7 +429,8 @@ func (h *history) take(run lifecycle.Run) error {
 		}
 		o := h.objects[request]
 		if o == nil || o.run != 0 || o.slot >= run.Horizon {
-			return fmt.Errorf("run %d reads %s, which is not there, in an earlier run, or above its horizon", run.N, input.Key)
+			return fmt.Errorf("run %d reads %s, which does not exist, is in an earlier run, or is above its horizon",
+				run.N, input.Key)
 		}
 		o.run = run.N
 		for _, c := range o.copies {
@@ -438,7 +438,7 @@ func (h *history) take(run lifecycle.Run) error {
 			h.places++
 			c.nth, c.counted = h.places, true
 			c.each(func(at cell, _ *big.Int) {
-				h.know(at)
+				h.noteCell(at)
 				h.held[at] = append(h.held[at], c)
 			})
 			for _, other := range c.copies {
@@ -463,10 +463,10 @@ func (h *history) take(run lifecycle.Run) error {
 	return nil
 }
 
-// add counts a copy in the cells it belongs to.
+// add counts a copy in the cells that it belongs to.
 func (h *history) add(c *copyOf, run uint64, touched map[cell]bool) {
 	c.each(func(at cell, amount *big.Int) {
-		h.know(at)
+		h.noteCell(at)
 		f := h.folds[at]
 		next := f.at(run).add(amount)
 		if touched[at] {
@@ -478,8 +478,8 @@ func (h *history) add(c *copyOf, run uint64, touched map[cell]bool) {
 	})
 }
 
-// missed is an acknowledged object in a slot below the horizon that no real run holds, or nil.
-func (h *history) missed(horizon slot.Slot) *object {
+// findMissed returns an acknowledged object in a slot below the horizon that no committed run holds, or nil.
+func (h *history) findMissed(horizon slot.Slot) *object {
 	for _, o := range h.landed {
 		if o.acked && o.run == 0 && o.slot < horizon {
 			return o

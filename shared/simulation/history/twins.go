@@ -15,12 +15,13 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// finalAudit audits every view: a clean one has no drift, whatever has happened.
+// finalAudit audits every view. A healthy view has no drift, whatever has happened.
 func (h *history) finalAudit() {
 	if h.violation != nil {
 		return
 	}
-	h.clock = h.clock.Add(time.Hour) // an audit that was killed keeps others off no longer
+	// An audit that was killed no longer keeps other audits away.
+	h.clock = h.clock.Add(time.Hour)
 	report, err := h.beside.Audit().Tick(context.Background())
 	if err != nil {
 		h.fail(oracleDrift, "%v", err)
@@ -34,16 +35,16 @@ func (h *history) finalAudit() {
 		found, ok := audited[parseName(v)]
 		if isKappa := h.generations[h.answers[v]].kappa; !isKappa &&
 			(!ok || found.Error != "" || found.Run != h.head() || found.Unsettled > 0) {
-			h.fail(oracleDrift, "view %s is audited %v up to run %d of %d, %d items are not settled, %q", viewNames[v], ok,
+			h.fail(oracleDrift, "view %s audited %v, up to run %d of %d, %d items unsettled, %q", viewNames[v], ok,
 				found.Run, h.head(), found.Unsettled,
 				found.Error)
 		}
 	}
 }
 
-// twins begins a Kappa generation of every view anew, when nothing else happens any more, and has replay bring in all
-// there is: what it then answers is the plain fold by the speed window, and what it keeps is that fold's states, to the
-// byte. A view that is Kappa already is rebuilt.
+// twins begins a new Kappa generation of every view while nothing else happens, and lets replay bring in everything.
+// The answers must equal the plain fold by the speed window, and the stored states must equal those of the fold, byte
+// for byte. A view that is Kappa already is rebuilt.
 func (h *history) twins() {
 	if h.violation != nil {
 		return
@@ -52,7 +53,7 @@ func (h *history) twins() {
 	h.beginTwins()
 	for n := 0; !h.deployedServe() || h.level != [views]uint64{h.head(), h.head(), h.head()}; n++ {
 		if n == 100 {
-			h.fail(oracleTwins, "after %d turns they do not serve: %+v", n, h.pointers)
+			h.fail(oracleTwins, "after %d turns the twins do not serve: %+v", n, h.pointers)
 		}
 		h.clock = h.clock.Add(h.slotLength)
 		if !h.turn() {
@@ -67,7 +68,7 @@ func (h *history) twins() {
 	expected := h.plainFold(events)
 	for v := range views {
 		for _, key := range h.keys(v) {
-			h.look(v, key)
+			h.checkNow(v, key)
 			a, err := simulation.Query(everywhere, h.observer, parseName(v), keyOf(v, key))
 			h.must(err)
 			got, err := json.Marshal(withTotal(a))
@@ -84,7 +85,7 @@ func (h *history) twins() {
 	h.checkStates()
 }
 
-// beginTwins deploys the twins, and asks for those of what is Kappa already.
+// beginTwins deploys the twins, and requests a rebuild of the views that are Kappa already.
 func (h *history) beginTwins() {
 	h.approve = false
 	h.ownPrograms()
@@ -111,9 +112,8 @@ func (h *history) beginTwins() {
 	h.deploy(twin)
 }
 
-// checkStates holds the items of every Kappa generation that has all there is against the fold: those of one key and
-// page merged, to the byte. Which events count is the oracle's to say; what the fold of them looks like, package
-// view's.
+// checkStates compares the items of every Kappa generation that has everything with the fold, byte for byte, after
+// merging the items of one key and page. The oracle decides which events count; package view folds them.
 func (h *history) checkStates() {
 	all, err := h.catalog.Views(everywhere)
 	h.must(err)
@@ -143,7 +143,7 @@ func (h *history) checkStatesOf(g *generation) {
 	}
 	for key, states := range merged {
 		if !bytes.Equal(states, expected[key]) {
-			h.fail(oracleStates, "view %s, generation %s, live from %s on: key %q, page %d holds %x, the fold is %x",
+			h.fail(oracleStates, "view %s, generation %s, live from %s on: key %q, page %d is %x, want %x",
 				viewNames[g.view], g.id, g.live, key.Key,
 				key.Page, states, expected[key])
 			return
@@ -156,7 +156,7 @@ func (h *history) checkStatesOf(g *generation) {
 	h.pages += len(merged)
 }
 
-// foldedPages are the pages of the fold of the copies that count.
+// foldedPages returns the pages of the fold of the copies that count.
 func (h *history) foldedPages(set *view.Set, g *generation) map[view.PageKey][]byte {
 	var lines []byte
 	rows := 0
@@ -170,7 +170,7 @@ func (h *history) foldedPages(set *view.Set, g *generation) map[view.PageKey][]b
 			isLive := slices.ContainsFunc(c.positions, func(p *position) bool {
 				return p.copyOf == c && p.counts && p.object.slot >= g.live
 			})
-			if isLive || h.replays(c, g) {
+			if isLive || h.isReplayed(c, g) {
 				lines = append(lines, own[i]...)
 				rows++
 			}
@@ -191,7 +191,7 @@ func (h *history) foldedPages(set *view.Set, g *generation) map[view.PageKey][]b
 	return pages
 }
 
-// mergedPages are the pages of a Kappa generation: a page that stands in one item is as stored.
+// mergedPages returns the pages of a Kappa generation. A page that is in a single item stays as stored.
 func (h *history) mergedPages(program *view.Program, g *generation) (map[view.PageKey][]byte, error) {
 	items := map[view.PageKey][]viewstore.SpeedItem{}
 	for after := ""; ; {
@@ -224,9 +224,9 @@ func (h *history) mergedPages(program *view.Program, g *generation) (map[view.Pa
 	return pages, nil
 }
 
-// alike says whether what a Kappa view counts is what a Lambda view does, whichever copy comes first: no two copies of
-// an event are further apart than the speed window, or differ.
-func (h *history) alike() bool {
+// countsAlike reports whether a Kappa view counts the same events as a Lambda view, whichever copy comes first: no two
+// copies of an event are further apart than the speed window, and none differ.
+func (h *history) countsAlike() bool {
 	for _, e := range h.identities {
 		for _, c := range e.copies {
 			if c.variant != e.copies[0].variant || c.time() != e.copies[0].time() {

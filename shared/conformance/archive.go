@@ -19,25 +19,25 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// Archive is the suite of archive.Archive. The archives that open returns must have a clock.
+// Archive is the suite of archive.Archive. The archives that open returns must report the time.
 func Archive(t *testing.T, open func(t *testing.T) archive.Archive) {
 	t.Helper()
 	runAll(t, open, []subtest[archive.Archive]{
-		{"Put creates an object, whatever its bytes", archiveBodies},
-		{"Put: ErrExists when the key is taken, perhaps by an earlier try of this very call", archiveExists},
-		{"Put: of many at once, one creates the object and all others get ErrExists", archiveRace},
-		{"Put: when ctx ends the put is given up, and putting again is safe", archiveCancelledPut},
-		{"Get and List: an ended ctx is an error", archiveCancelledReads},
-		{"Get: ErrNotFound when the key holds no object", archiveNotFound},
-		{"Get returns a whole object which the caller owns", archiveOwned},
-		{"Every answer carries the store's own clock, zero when there was none", archiveClock},
+		{"Put creates an object with any bytes", archiveBodies},
+		{"Put returns ErrExists when the key is taken, perhaps by an earlier try of this very call", archiveExists},
+		{"Put by many at once: one creates the object, all others get ErrExists", archiveRace},
+		{"Put gives up when ctx ends, and retrying is safe", archiveCancelledPut},
+		{"Get and List return an error when ctx has ended", archiveCancelledReads},
+		{"Get returns ErrNotFound when the key holds no object", archiveNotFound},
+		{"Get returns a whole object, which the caller owns", archiveOwned},
+		{"Every answer carries the store's own clock; the time is zero when there was no answer", archiveClock},
 		{"List returns the objects with from <= key < to", archiveRange},
-		{"List: in the byte order of their keys", archiveOrder},
-		{"List: at most limit, and fewer than limit means that there are no more", archiveLimit},
+		{"List returns objects in the byte order of their keys", archiveOrder},
+		{"List returns at most limit objects; fewer mean that there are no more", archiveLimit},
 		{"List: the next page starts at the last key's After", archivePages},
-		{"List: limits above what a store returns at once", archiveLargeLimit},
-		{"What was put is seen by every call that starts after it returned", archiveConsistent},
-		{"The keys of archive can be put, got and listed", archiveProjectKeys},
+		{"List returns more objects than a store returns at once", archiveLargeLimit},
+		{"A call that starts after a Put has returned sees its object", archiveConsistent},
+		{"The keys of package archive can be put, got and listed", archiveProjectKeys},
 	})
 }
 
@@ -61,7 +61,7 @@ func list(t *testing.T, a archive.Archive, from, to archive.Key, limit int) []ar
 	return objects
 }
 
-// wantKeys compares a listing with the keys it must have, in order.
+// wantKeys compares a listing with the expected keys, in order.
 func wantKeys(t *testing.T, call string, got []archive.Object, want []archive.Key) {
 	t.Helper()
 	keys := make([]archive.Key, len(got))
@@ -119,7 +119,7 @@ func archiveRace(t *testing.T, a archive.Archive) {
 		race(func(i int) {
 			if _, errs[i] = a.Put(t.Context(), key, noise(uint64(i), 100_000)); errs[i] == nil ||
 				errors.Is(errs[i], archive.ErrExists) {
-				seen[i], _, _ = a.Get(t.Context(), key) // compared below
+				seen[i], _, _ = a.Get(t.Context(), key) // the bytes are compared below
 			}
 		})
 		winner := oneWinner(t, errs[:], archive.ErrExists)
@@ -136,7 +136,7 @@ func archiveCancelledPut(t *testing.T, a archive.Archive) {
 	if _, err := a.Put(cancelled(t), key, []byte("body")); err == nil {
 		t.Error("put with an ended ctx returned no error")
 	}
-	// It may have landed all the same.
+	// The cancelled put may have landed.
 	if _, err := a.Put(t.Context(), key, []byte("body")); err != nil && !errors.Is(err, archive.ErrExists) {
 		t.Errorf("put again: %v", err)
 	}
@@ -192,7 +192,7 @@ func archiveClock(t *testing.T, a archive.Archive) {
 		do   func(ctx context.Context) (time.Time, error)
 		want error
 	}{
-		{"get of nothing", func(ctx context.Context) (time.Time, error) {
+		{"get of a free key", func(ctx context.Context) (time.Time, error) {
 			_, date, err := a.Get(ctx, key)
 			return date, err
 		}, archive.ErrNotFound},
@@ -203,7 +203,7 @@ func archiveClock(t *testing.T, a archive.Archive) {
 			_, date, err := a.List(ctx, key, key.After(), 1)
 			return date, err
 		}, nil},
-		{"list of nothing", func(ctx context.Context) (time.Time, error) {
+		{"list without objects", func(ctx context.Context) (time.Time, error) {
 			_, date, err := a.List(ctx, key, key, 1)
 			return date, err
 		}, nil},
@@ -214,7 +214,7 @@ func archiveClock(t *testing.T, a archive.Archive) {
 				date, err)
 		}
 		date, err := call.do(t.Context())
-		// the first try may have landed
+		// the cancelled put may have landed
 		if !errors.Is(err, call.want) && !(call.name == "put" && errors.Is(err, archive.ErrExists)) {
 			t.Errorf("%s: error %v, want %v", call.name, err, call.want)
 		}
@@ -236,12 +236,12 @@ func archiveRange(t *testing.T, a archive.Archive) {
 		from, to archive.Key
 		want     []archive.Key
 	}{
-		{"from is in, to is not", keys[1], keys[4], keys[1:4]},
+		{"from is included, to is not", keys[1], keys[4], keys[1:4]},
 		{"one key", keys[2], keys[2].After(), keys[2:3]},
 		{"after from, through to", keys[1].After(), keys[4].After(), keys[2:5]},
 		{"from = to", keys[3], keys[3], nil},
 		{"from > to", keys[4], keys[1], nil},
-		{"bounds that are no objects", keys[1] + "5", keys[4] + "5", keys[2:5]},
+		{"bounds between keys", keys[1] + "5", keys[4] + "5", keys[2:5]},
 		{"bounds are prefixes of keys", folder + "k", folder + "k3", keys[:3]},
 		{"all", folder, folder[:len(folder)-1] + "0", keys},
 		{"to is the folder", folder[:len(folder)-1], folder, nil},
@@ -254,9 +254,9 @@ func archiveRange(t *testing.T, a archive.Archive) {
 	}
 }
 
-// archiveOrder has keys that a store might sort as paths, without regard to case, by UTF-16, or escaped. No key is the
-// folder of another, and no two are alike but for case: that is more than a file system can keep, and more than
-// archive's own keys ask for.
+// archiveOrder uses keys that a store might order as paths, without regard to case, by UTF-16, or in escaped form. No
+// key is the folder of another one, and no two differ only in case: a file system cannot store such keys, and package
+// archive has none.
 func archiveOrder(t *testing.T, a archive.Archive) {
 	folder := archive.Key(own(t) + "/")
 	var keys []archive.Key
@@ -267,7 +267,7 @@ func archiveOrder(t *testing.T, a archive.Archive) {
 	} {
 		keys = append(keys, folder+archive.Key(name))
 	}
-	for _, i := range []int{7, 3} { // in an order that is none
+	for _, i := range []int{7, 3} { // not in the order of the keys
 		for at := range keys {
 			other := (at*i + i) % len(keys)
 			keys[at], keys[other] = keys[other], keys[at]
@@ -306,7 +306,7 @@ func archivePages(t *testing.T, a archive.Archive) {
 	folder := archive.Key(own(t) + "/")
 	var keys []archive.Key
 	for i := range 12 {
-		// Some keys are another one with more behind it: After must not pass them by.
+		// Some keys continue another key: After must not skip them.
 		keys = append(keys, folder+archive.Key(strings.Repeat("k", i%4+1)+strings.Repeat("l", i/4)))
 		put(t, a, keys[i], nil)
 	}
@@ -371,7 +371,7 @@ func archiveConsistent(t *testing.T, a archive.Archive) {
 	wantNoError(t, "puts, gets and lists at once", errors.Join(errs[:]...))
 }
 
-// archiveProjectKeys leaves out LayoutKey, of which an archive has one.
+// archiveProjectKeys leaves out LayoutKey, since an archive has only one.
 func archiveProjectKeys(t *testing.T, a archive.Archive) {
 	var request ulid.ULID
 	copy(request[6:], noise(ownNumber(t), 10))
@@ -384,7 +384,7 @@ func archiveProjectKeys(t *testing.T, a archive.Archive) {
 		archive.RejectedKey(request),
 		archive.SetAsideKey("1.4.2", "49546986683135544286507457936321625675700192471156785154"),
 		archive.SetAsideKey(strings.Repeat("\u00e4", 256), "49546986683135544286507457936321625675700192471156785154"),
-		// the longest that Kinesis gives,
+		// as long as Kinesis makes them
 		archive.SetAsideKey(own(t)+"/../\x00", "1"+event.Sequence(strings.Repeat("0", 128))),
 		archive.ManifestKey(ownNumber(t), request),
 		archive.IdentitiesKey(ownNumber(t), request),

@@ -18,11 +18,11 @@ import (
 func Audits(t *testing.T, open func(t *testing.T) catalog.Audits) {
 	t.Helper()
 	runAll(t, open, []subtest[catalog.Audits]{
-		{"Audit returns what is kept of a view; ErrNotFound when nothing is", auditsRead},
-		{"PutAudit writes over the revision it names only; the stored one has the next", auditsConflict},
-		{"What is stored is a copy", auditsCopy},
-		{"PutAudit: of many at once, one writes", auditsRace},
-		{"An ended ctx is an error, and what was to be written can be written again", auditsCancelled},
+		{"Audit returns the stored audit of a view, or ErrNotFound", auditsRead},
+		{"PutAudit writes if the stored revision is still a.Revision; the stored audit gets the next", auditsConflict},
+		{"The caller keeps what it passes to PutAudit and gets from Audit", auditsCopy},
+		{"PutAudit by many at once: one writes", auditsRace},
+		{"A call with an ended ctx returns an error, and a write can be retried", auditsCancelled},
 	})
 }
 
@@ -72,11 +72,11 @@ func auditsConflict(t *testing.T, s catalog.Audits) {
 	wantError(t, "put over revision 1 of none", s.PutAudit(t.Context(), a), catalog.ErrConflict)
 	a.Revision = 0
 	wantNoError(t, "put", s.PutAudit(t.Context(), a))
-	for _, revision := range []int64{0, 2, -1} { // 0: also the repeat of the very call that succeeded
+	for _, revision := range []int64{0, 2, -1} { // 0: this is also what a retry of the call that succeeded passes
 		a.Revision = revision
 		wantError(t, "put over another revision", s.PutAudit(t.Context(), a), catalog.ErrConflict)
 	}
-	next := catalog.Audit{View: a.View, Revision: 1, Begun: 9} // nothing of the one before is left
+	next := catalog.Audit{View: a.View, Revision: 1, Begun: 9} // nothing of the audit before remains
 	wantNoError(t, "put over revision 1", s.PutAudit(t.Context(), next))
 	next.Revision = 2
 	wantAudit(t, s, next)

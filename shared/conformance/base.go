@@ -19,18 +19,18 @@ import (
 func Base(t *testing.T, open func(t *testing.T) viewstore.Base) {
 	t.Helper()
 	runAll(t, open, []subtest[viewstore.Base]{
-		{"Load returns those of the items that exist", baseLoad},
-		{"Load: more items than a store returns at once", baseLoadMany},
-		{"Put writes an item whose stored horizon is still loaded, slot.Beginning for none stored", basePut},
-		{"Put: ErrConflict when it is not, and nothing was written", baseConflict},
-		{"Put: of many at once, one writes each horizon", baseRace},
+		{"Load returns the items that exist", baseLoad},
+		{"Load returns more items than a store returns at once", baseLoadMany},
+		{"Put writes an item if the stored horizon is still loaded; slot.Beginning means no item", basePut},
+		{"Put returns ErrConflict when it is not, and writes nothing", baseConflict},
+		{"Put by many at once: one writes each horizon", baseRace},
 		{"Pages returns the items of one key with from <= page <= to, in the order of pages", basePages},
-		{"Pages: more than a store returns at once", basePagesLarge},
+		{"Pages returns more items than a store returns at once", basePagesLarge},
 		{"Keys may hold any bytes", baseKeys},
-		{"What is passed and returned stays the caller's", baseOwned},
-		{"Scan returns the items of a generation, some at a time, and none of another", baseScan},
-		{"Drop deletes the items of a generation, some at a time, and none of another", baseDrop},
-		{"An ended ctx is an error, and what was to be written can be written again", baseCancelled},
+		{"The caller owns what it passes and what it gets", baseOwned},
+		{"Scan returns some items of a generation at a time, and none of another generation", baseScan},
+		{"Drop deletes a bounded number of a generation's items, and none of another generation", baseDrop},
+		{"A call with an ended ctx returns an error, and a write can be retried", baseCancelled},
 	})
 }
 
@@ -44,7 +44,7 @@ func putBase(t *testing.T, b viewstore.Base, item viewstore.BaseItem, loaded slo
 	wantNoError(t, fmt.Sprintf("put %+v over horizon %s", item.BaseKey, loaded), b.Put(t.Context(), item, loaded))
 }
 
-// wantBase compares what is stored under the keys, in any order, with the items.
+// wantBase compares the stored items of these keys with the given items, in any order.
 func wantBase(t *testing.T, b viewstore.Base, keys []viewstore.BaseKey, want ...viewstore.BaseItem) {
 	t.Helper()
 	got, err := b.Load(t.Context(), keys)
@@ -62,7 +62,7 @@ func wantPages(t *testing.T, b viewstore.Base, of viewstore.BaseKey, from, to vi
 	wantItems(t, call, got, want)
 }
 
-// baseOf is an item whose states are its own.
+// baseOf returns an item with states that no other item has.
 func baseOf(generation lifecycle.GenerationID, key view.Key, page view.Page) viewstore.BaseItem {
 	return viewstore.BaseItem{
 		BaseKey: viewstore.BaseKey{Generation: generation, Key: key, Page: page}, Horizon: firstSlot,
@@ -135,7 +135,7 @@ func baseConflict(t *testing.T, b viewstore.Base) {
 	conflicts(firstSlot, 1, -1)
 	wantBase(t, b, []viewstore.BaseKey{item.BaseKey})
 	putBase(t, b, item, 0)
-	// 0: also the repeat of the very call that succeeded
+	// 0: this is also what a retry of the call that succeeded passes.
 	conflicts(0, 1, firstSlot-1, firstSlot+1, firstSlot+10*slotLength)
 	wantBase(t, b, []viewstore.BaseKey{item.BaseKey}, item)
 }
@@ -165,7 +165,7 @@ func basePages(t *testing.T, b viewstore.Base) {
 	for _, i := range []int{3, 0, 15, 8, 1, 7, 14, 2, 12, 5, 9, 4, 13, 6, 11, 10} {
 		putBase(t, b, items[i], 0)
 	}
-	// Neighbours that do not belong.
+	// Neighbours that Pages must not return.
 	for _, other := range []viewstore.BaseItem{baseOf(generationOf(t, 'B'), "key", 0), baseOf(g, "ke", 0),
 		baseOf(g, "key\x00", 0), baseOf(g, "kez", 0)} {
 		putBase(t, b, other, 0)
@@ -233,7 +233,7 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 	if err := b.Put(cancelled(t), item, 0); err == nil || errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put with an ended ctx: error %v", err)
 	}
-	// it may have been applied
+	// The cancelled put may have been applied.
 	if err := b.Put(t.Context(), item, 0); err != nil && !errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put after one with an ended ctx: %v", err)
 	}
@@ -252,7 +252,7 @@ func baseCancelled(t *testing.T, b viewstore.Base) {
 }
 
 func baseDrop(t *testing.T, base viewstore.Base) {
-	// Generations whose names begin alike, and with more items than one call deletes.
+	// Generations whose IDs begin alike, with more items than one call deletes.
 	const gone = lifecycle.GenerationID("01JD8Z6B1QZ0W6V3T5YJ9K4M2N")
 	others := []lifecycle.GenerationID{gone[:len(gone)-1], gone + "0", "01JD8Z6B1QZ0W6V3T5YJ9K4M2P"}
 	put := func(generation lifecycle.GenerationID, key int, page view.Page) {
@@ -270,7 +270,8 @@ func baseDrop(t *testing.T, base viewstore.Base) {
 			put(other, key, 3)
 		}
 	}
-	// Each call once: a repeat would delete what a cursor passes over. Then each call twice, and then with nothing there.
+	// First each call once, since a repeated call could delete an item that the cursor has missed. Then each call twice.
+	// Then with no items left.
 	for _, round := range []struct{ filled, twice bool }{{filled: true}, {filled: true, twice: true}, {}} {
 		for key := range 40 {
 			if round.filled {
@@ -281,7 +282,7 @@ func baseDrop(t *testing.T, base viewstore.Base) {
 		calls := 0
 		for after := ""; ; calls++ {
 			if calls > 1000 {
-				t.Fatal("Drop comes to no end")
+				t.Fatal("Drop never ends")
 			}
 			next, err := base.Drop(t.Context(), gone, after)
 			if err != nil {

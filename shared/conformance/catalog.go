@@ -25,25 +25,26 @@ func Catalog(t *testing.T, open func(t *testing.T) catalog.Catalog) {
 	t.Helper()
 	runAll(t, open, []subtest[catalog.Catalog]{
 		{"Head returns the zero Run when there is none", catalogEmpty},
-		{"Append makes a run real, when the head is run.N - 1", catalogAppend},
-		{"Append: ErrConflict when it is not, and nothing was written", catalogAppendConflict},
-		{"Append: of many at once, one makes its run real", catalogAppendRace},
+		{"Append commits a run if the head is run.N - 1", catalogAppend},
+		{"Append returns ErrConflict when it is not, and writes nothing", catalogAppendConflict},
+		{"Append by many at once: one commits its run", catalogAppendRace},
 		{"Runs returns the runs with from <= N <= to, in order", catalogRuns},
-		{"Runs: more than a store returns at once", catalogManyRuns},
+		{"Runs returns more runs than a store returns at once", catalogManyRuns},
 		{"Views returns all views in the order of their names", catalogViews},
-		{"Views: more than a store returns at once", catalogManyViews},
-		{"View: ErrNotFound", catalogNoView},
-		{"PutView: the stored item has the next revision", catalogPutView},
-		{"PutView: ErrConflict when the revision is another, and nothing was written", catalogPutViewConflict},
-		{"PutView: of many at once, one writes each revision", catalogPutViewRace},
-		{"PutDefinition keeps the text of a definition under its hash, and repeating it changes nothing", catalogDefinition},
-		{"Definition: ErrNotFound", catalogNoDefinition},
-		{"What is passed and returned stays the caller's", catalogOwned},
-		{"An ended ctx is an error, and what was to be written can be written again", catalogCancelled},
+		{"Views returns more views than a store returns at once", catalogManyViews},
+		{"View returns ErrNotFound when there is no such view", catalogNoView},
+		{"PutView: the stored view gets the next revision", catalogPutView},
+		{"PutView returns ErrConflict when the stored revision is not v.Revision, and writes nothing",
+			catalogPutViewConflict},
+		{"PutView by many at once: one writes each revision", catalogPutViewRace},
+		{"PutDefinition stores the text of a definition under its hash; repeating it changes nothing", catalogDefinition},
+		{"Definition returns ErrNotFound when there is no such definition", catalogNoDefinition},
+		{"The caller owns what it passes and what it gets", catalogOwned},
+		{"A call with an ended ctx returns an error, and a write can be retried", catalogCancelled},
 	})
 }
 
-// run is a run with every field set to something of its own.
+// run returns a run that has a value of its own in every field.
 func run(n uint64) lifecycle.Run {
 	return lifecycle.Run{
 		N: n, Horizon: slot.Slot(1_795_555_500_000 + 300_000*int64(n)),
@@ -90,7 +91,7 @@ func catalogEmpty(t *testing.T, c catalog.Catalog) {
 }
 
 func catalogAppend(t *testing.T, c catalog.Catalog) {
-	all := []lifecycle.Run{run(1), {N: 2, Horizon: run(2).Horizon}, run(3)} // the second has read no object
+	all := []lifecycle.Run{run(1), {N: 2, Horizon: run(2).Horizon}, run(3)} // the second run has read no object
 	for i, r := range all {
 		wantNoError(t, fmt.Sprintf("append run %d", r.N), c.Append(t.Context(), r))
 		wantHead(t, c, r)
@@ -159,7 +160,7 @@ func catalogManyRuns(t *testing.T, c catalog.Catalog) {
 	wantHead(t, c, want[n-1])
 }
 
-// viewOf is a view with every field set, not stored yet.
+// viewOf returns a view with a value in every field. It is not stored yet.
 func viewOf(name view.Name) lifecycle.View {
 	return lifecycle.View{
 		Name: name, Description: "Größe \"je\" Seite\n\t", Serving: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N",
@@ -177,7 +178,7 @@ func viewOf(name view.Name) lifecycle.View {
 	}
 }
 
-// hashOf is a definition's hash as view makes them.
+// hashOf returns a hash in the form that package view makes.
 func hashOf(text string) view.Hash {
 	return view.Hash(fmt.Sprintf("%x", noise(uint64(len(text)), 15)) + fmt.Sprintf("%02x", text[0]))
 }
@@ -247,12 +248,12 @@ func catalogPutView(t *testing.T, c catalog.Catalog) {
 	wantView(t, c, v)
 	v.Description = ""
 	v.Generations = v.Generations[:1]
-	v.Held, v.Rebuild = "", false // what is taken back is gone
+	v.Held, v.Rebuild = "", false // a field that is cleared must not keep its old value
 	v = putView(t, c, v)
 	wantView(t, c, v)
 	v = putView(t, c, v) // nothing but the revision changes
 	wantView(t, c, v)
-	wantView(t, c, bare) // revisions are each view's own
+	wantView(t, c, bare) // each view has its own revisions
 	wantViews(t, c, []lifecycle.View{bare, v})
 }
 
@@ -269,7 +270,7 @@ func catalogPutViewConflict(t *testing.T, c catalog.Catalog) {
 	_, err := c.View(t.Context(), "page_views")
 	wantError(t, "view after conflicts only", err, catalog.ErrNotFound)
 	stored := putView(t, c, viewOf("page_views"))
-	conflicts(0, 2, -1) // 0: also the repeat of the very call that succeeded
+	conflicts(0, 2, -1) // 0: this is also what a retry of the call that succeeded passes
 	wantView(t, c, stored)
 	stored = putView(t, c, stored)
 	conflicts(0, 1, 3, math.MaxInt64)
@@ -287,7 +288,8 @@ func catalogPutViewRace(t *testing.T, c catalog.Catalog) {
 	created.Revision, created.Description = 1, fmt.Sprint(oneWinner(t, errs[:], catalog.ErrConflict))
 	wantView(t, c, created)
 
-	// Everybody reads and writes until he has written four times: no write may be lost, and every revision has one writer.
+	// Every racer reads and writes until it has written four times. No write may be lost, and one racer writes each
+	// revision.
 	const writes = 4
 	var written [racers][]int64
 	errs = [racers]error{}
@@ -308,7 +310,7 @@ func catalogPutViewRace(t *testing.T, c catalog.Catalog) {
 	slices.Sort(revisions)
 	for i, revision := range revisions {
 		if revision != int64(i+1) {
-			t.Fatalf("the writers who succeeded had read revisions %v: each from 1 to %d must be there once", revisions,
+			t.Fatalf("the successful writers had read revisions %v; want each from 1 to %d once", revisions,
 				racers*writes)
 		}
 	}

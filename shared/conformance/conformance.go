@@ -16,7 +16,7 @@ import (
 	"testing"
 )
 
-// racers is how many do the same thing at once.
+// racers is the number of callers that do the same thing at once.
 const racers = 16
 
 // subtest is one sentence of a contract.
@@ -32,7 +32,7 @@ func runAll[T any](t *testing.T, open func(t *testing.T) T, tests []subtest[T]) 
 	}
 }
 
-// own is a name that no other subtest uses, of letters, digits and dashes.
+// own returns a name that no other subtest uses, of letters, digits and dashes.
 func own(t *testing.T) string {
 	return strings.Map(func(r rune) rune {
 		if r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' {
@@ -42,7 +42,7 @@ func own(t *testing.T) string {
 	}, t.Name())
 }
 
-// ownNumber is a number that no other subtest uses.
+// ownNumber returns a number that no other subtest uses.
 func ownNumber(t *testing.T) uint64 {
 	hash := sha256.Sum256([]byte(t.Name()))
 	return binary.BigEndian.Uint64(hash[:])
@@ -67,7 +67,7 @@ func race(do func(i int)) {
 	group.Wait()
 }
 
-// oneWinner is the one racer that got no error; all others must have got the given one.
+// oneWinner returns the one racer without an error; all others must have the given error.
 func oneWinner(t *testing.T, got []error, lost error) int {
 	t.Helper()
 	winner := -1
@@ -87,14 +87,14 @@ func oneWinner(t *testing.T, got []error, lost error) int {
 	return winner
 }
 
-// cancelled is a context that has ended before the call begins.
+// cancelled returns a context that has ended already.
 func cancelled(t *testing.T) context.Context {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	return ctx
 }
 
-// noise is n bytes of every value in no order that compresses, the same for the same seed.
+// noise returns n bytes that do not compress; the same seed gives the same bytes.
 func noise(seed uint64, n int) []byte {
 	out := make([]byte, 0, n+sha256.Size)
 	for block := uint64(0); len(out) < n; block++ {
@@ -104,7 +104,7 @@ func noise(seed uint64, n int) []byte {
 	return out[:n]
 }
 
-// spoil overwrites bytes that were passed or returned.
+// spoil overwrites bytes that a call was given or has returned.
 func spoil(b []byte) {
 	for i := range b {
 		b[i] ^= 0xff

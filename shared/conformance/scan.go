@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// scanned are the items of a whole scan, each once, in the given order.
+// scanned returns the items of a whole scan, each once, in the given order.
 func scanned[I any](t *testing.T, scan func(after string) ([]I, string, error), compare func(a, b I) int) []I {
 	t.Helper()
 	var all []I
@@ -23,14 +23,14 @@ func scanned[I any](t *testing.T, scan func(after string) ([]I, string, error), 
 			break
 		}
 		if calls == 10_000 {
-			t.Fatal("Scan comes to no end")
+			t.Fatal("Scan never ends")
 		}
 	}
 	slices.SortFunc(all, compare)
 	return slices.CompactFunc(all, func(a, b I) bool { return compare(a, b) == 0 })
 }
 
-// manyKeys are as many keys as no store looks through at once.
+// manyKeys returns more keys than any store reads at once.
 const manyKeys = 37
 
 func keyNumber(n int) view.Key {
@@ -54,7 +54,7 @@ func baseScan(t *testing.T, b viewstore.Base) {
 	wantItems(t, "scan", scanned(t, scan, byPage), want)
 }
 
-// kappaOf is an item of a set that has no slot and never expires.
+// kappaOf returns an item in NoSlot that never expires.
 func kappaOf(set lifecycle.Set, key view.Key, page view.Page, lane event.Lane) viewstore.SpeedItem {
 	item := speedOf(view.Hash(set), key, viewstore.NoSlot, page, lane)
 	item.Set, item.Expires = set, 0
@@ -78,7 +78,7 @@ func speedPages(t *testing.T, s viewstore.Speed) {
 	for _, item := range []viewstore.SpeedItem{items[3], items[6], items[0], items[1], items[5], items[4], items[2]} {
 		putSpeed(t, s, item, "")
 	}
-	// None of these is one of them.
+	// Scan must return none of these.
 	putSpeed(t, s, kappaOf(set, "l", 0, lane(0)), "")
 	putSpeed(t, s, kappaOf(set+"x", "k", 0, lane(0)), "")
 	putSpeed(t, s, speedOf(view.Hash(set), "k", firstSlot, 0, lane(0)), "")
@@ -124,7 +124,7 @@ func speedDrop(t *testing.T, s viewstore.Speed) {
 			break
 		}
 		if calls == 10_000 {
-			t.Fatal("Drop comes to no end")
+			t.Fatal("Drop never ends")
 		}
 	}
 	of := func(set lifecycle.Set) []viewstore.SpeedItem {

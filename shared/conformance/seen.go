@@ -17,16 +17,16 @@ import (
 func Seen(t *testing.T, open func(t *testing.T) viewstore.Seen) {
 	t.Helper()
 	runAll(t, open, []subtest[viewstore.Seen]{
-		{"Put writes an item, whatever it holds", seenPut},
-		{"Put: one with the same name is replaced, others are kept", seenReplace},
+		{"Put writes an item of at most MaxSeenBytes", seenPut},
+		{"Put replaces an item with the same name, and keeps all others", seenReplace},
 		{"Put is safe for concurrent use", seenAtOnce},
 		{"After returns the lane's items whose last record comes after the given one, in order of their last record",
 			seenAfter},
-		{"Since returns the newest items down to the first one recorded before the given instant, which is left out",
+		{"Since returns the items after the newest item that was recorded before the given instant",
 			seenSince},
-		{"After and Since: more than a store returns at once", seenMany},
-		{"What is passed and returned stays the caller's", seenOwned},
-		{"An ended ctx is an error, and what was to be written can be written again", seenCancelled},
+		{"After and Since return more items than a store returns at once", seenMany},
+		{"The caller owns what it passes and what it gets", seenOwned},
+		{"A call with an ended ctx returns an error, and a write can be retried", seenCancelled},
 	})
 }
 
@@ -64,7 +64,7 @@ func wantSince(t *testing.T, s viewstore.Seen, lane event.Lane, recorded event.M
 	got, err := s.Since(t.Context(), lane, recorded)
 	wantNoError(t, "since", err)
 	wantItems(t, fmt.Sprintf("items of lane %s since %d", lane, recorded), got, want)
-	var newest []viewstore.SeenItem // the same, as Newest tells them
+	var newest []viewstore.SeenItem // the same items, from Newest
 	err = s.Newest(t.Context(), lane, func(item viewstore.SeenItem) bool {
 		if item.Recorded < recorded {
 			return false
@@ -83,10 +83,10 @@ func seenPut(t *testing.T, s viewstore.Seen) {
 	wantSince(t, s, lane, 0)
 	small := seenOf(lane, recordedAt, sequence(1))
 	small.Records[0].Identities = small.Records[0].Identities[:1]
-	// a record may hold lines of two requests
+	// A record may hold lines of two requests.
 	many := seenOf(lane, recordedAt, sequence(2), sequence(3), sequence(3), sequence(4))
 	many.Records[1].Request = ulid.ULID{}
-	spoil(many.Records[1].Request[:]) // the last of all
+	spoil(many.Records[1].Request[:]) // the highest possible ULID
 	many.Records[3].Line = 999_999
 	large := seenOf(lane, recordedAt, sequence(5))
 	large.Records[0].Identities = nil
@@ -107,7 +107,7 @@ func seenReplace(t *testing.T, s viewstore.Seen) {
 	again.Expires++
 	putSeen(t, s, again)
 	wantAfter(t, s, lane, "", again)
-	// Another first or another last is another item, also when it covers the same records.
+	// An item with another first or last record is another item, even if it covers the same records.
 	longer, later := seenOf(lane, recordedAt, sequence(2), sequence(5), sequence(6)), seenOf(lane, recordedAt, sequence(5),
 		sequence(7))
 	putSeen(t, s, longer, later)
@@ -116,7 +116,7 @@ func seenReplace(t *testing.T, s viewstore.Seen) {
 	putSeen(t, s, suffix)
 	got, err := s.After(t.Context(), lane, sequence(6))
 	wantNoError(t, "after", err)
-	// their last records are the same
+	// Both have the same last record.
 	slices.SortFunc(got, func(a, b viewstore.SeenItem) int { return a.First().Compare(b.First()) })
 	wantItems(t, "items with one last record", got, []viewstore.SeenItem{later, suffix})
 }
@@ -131,7 +131,7 @@ func seenAtOnce(t *testing.T, s viewstore.Seen) {
 		want = append(want, seenOf(lane, recordedAt, sequence(i)))
 	}
 	race(func(i int) {
-		for _, n := range []int{i, (i + 1) % racers, (i * 7) % racers} { // some items are written by several, all alike
+		for _, n := range []int{i, (i + 1) % racers, (i * 7) % racers} { // several racers write the same item
 			errs[i] = errors.Join(errs[i], s.Put(t.Context(), want[n]))
 		}
 		if got, err := s.After(t.Context(), lane, ""); err != nil ||
@@ -146,16 +146,16 @@ func seenAtOnce(t *testing.T, s viewstore.Seen) {
 func seenAfter(t *testing.T, s viewstore.Seen) {
 	lane := ownLane(t, 1)
 	items := []viewstore.SeenItem{
-		// by length, then as text
+		// Sequence numbers order by length, then as text.
 		seenOf(lane, recordedAt, "1"), seenOf(lane, recordedAt, "2", "9"), seenOf(lane, recordedAt, "10"),
-		// they overlap, after a failure
+		// These items overlap, as after a failure.
 		seenOf(lane, recordedAt, sequence(1), sequence(3)), seenOf(lane, recordedAt, sequence(2), sequence(4)),
 		seenOf(lane, recordedAt, sequence(10)), seenOf(lane, recordedAt, sequence(11)),
 	}
 	for _, i := range []int{4, 0, 6, 2, 5, 1, 3} {
 		putSeen(t, s, items[i])
 	}
-	// Neighbours that do not belong.
+	// Neighbours that After must not return.
 	other := ownLane(t, 10)
 	putSeen(t, s, seenOf(other, recordedAt, sequence(3)))
 	layout := lane

@@ -21,24 +21,23 @@ import (
 func Speed(t *testing.T, open func(t *testing.T) viewstore.Speed) {
 	t.Helper()
 	runAll(t, open, []subtest[viewstore.Speed]{
-		{"Load returns those of the items that exist", speedLoad},
-		{"Load: more items than a store returns at once", speedLoadMany},
-		{"Put writes an item whose stored applied position is still loaded, empty for none stored", speedPut},
-		{"Put: ErrConflict when it is not, and nothing was written", speedConflict},
-		{"Put: of many at once, one writes each applied position", speedRace},
+		{"Load returns the items that exist", speedLoad},
+		{"Load returns more items than a store returns at once", speedLoadMany},
+		{"Put writes an item if the stored applied position is still loaded; empty means no item", speedPut},
+		{"Put returns ErrConflict when it is not, and writes nothing", speedConflict},
+		{"Put by many at once: one writes each applied position", speedRace},
 		{"Slots returns the items of one key with slot >= from, ordered by slot, page and lane", speedSlots},
-		{"Slots: more than a store returns at once", speedSlotsLarge},
-		{"Pages returns the items of one key without a slot, with from <= page <= to, ordered by page and lane", speedPages},
-		{"Scan returns the items of a set, some at a time, and none of another", speedScan},
-		{"Drop deletes the items of a set, some at a time, and none of another", speedDrop},
+		{"Slots returns more items than a store returns at once", speedSlotsLarge},
+		{"Pages returns the items of one key in NoSlot with from <= page <= to, ordered by page and lane", speedPages},
+		{"Scan returns some items of a set at a time, and none of another set", speedScan},
+		{"Drop deletes a bounded number of a set's items, and none of another set", speedDrop},
 		{"Keys may hold any bytes", speedKeys},
-		{"What is passed and returned stays the caller's", speedOwned},
-		{"An ended ctx is an error, and what was to be written can be written again", speedCancelled},
+		{"The caller owns what it passes and what it gets", speedOwned},
+		{"A call with an ended ctx returns an error, and a write can be retried", speedCancelled},
 	})
 }
 
-// bySlot orders as Slots does. Lanes here have one-digit numbers, for which the order of their names is that of their
-// numbers.
+// bySlot compares in the order of Slots. Lane numbers have one digit here, so names order as numbers do.
 func bySlot(a, b viewstore.SpeedItem) int {
 	return cmp.Or(strings.Compare(string(a.Set), string(b.Set)), strings.Compare(string(a.Key), string(b.Key)),
 		cmp.Compare(a.Slot, b.Slot), cmp.Compare(a.Page, b.Page), strings.Compare(a.Lane.String(), b.Lane.String()))
@@ -50,7 +49,7 @@ func putSpeed(t *testing.T, s viewstore.Speed, item viewstore.SpeedItem, loaded 
 		s.Put(t.Context(), item, loaded))
 }
 
-// wantSpeed compares what is stored under the keys, in any order, with the items.
+// wantSpeed compares the stored items of these keys with the given items, in any order.
 func wantSpeed(t *testing.T, s viewstore.Speed, keys []viewstore.SpeedKey, want ...viewstore.SpeedItem) {
 	t.Helper()
 	got, err := s.Load(t.Context(), keys)
@@ -70,10 +69,10 @@ func wantSlots(t *testing.T, s viewstore.Speed, of viewstore.SpeedKey, from slot
 
 const firstSequence event.Sequence = "49546986683135544286507457936321625675700192471156785154"
 
-// sequence is the n-th of some sequence numbers that grow.
+// sequence returns the n-th of an increasing series of sequence numbers.
 func sequence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%052d", n)) }
 
-// speedOf is an item whose states are its own.
+// speedOf returns an item with states that no other item has.
 func speedOf(definition view.Hash, key view.Key, s slot.Slot, page view.Page, lane event.Lane) viewstore.SpeedItem {
 	return viewstore.SpeedItem{
 		SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfDefinition(definition), Key: key, Slot: s, Page: page, Lane: lane},
@@ -153,7 +152,7 @@ func speedConflict(t *testing.T, s viewstore.Speed) {
 	conflicts(firstSequence, "0")
 	wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey})
 	putSpeed(t, s, item, "")
-	// "": also the repeat of the very call that succeeded.
+	// "": this is also what a retry of the call that succeeded passes.
 	conflicts("", "0", firstSequence[:len(firstSequence)-1], firstSequence+"0", "0"+firstSequence, sequence(1))
 	wantSpeed(t, s, []viewstore.SpeedKey{item.SpeedKey}, item)
 }
@@ -187,7 +186,7 @@ func speedSlots(t *testing.T, s viewstore.Speed) {
 		}
 	}
 	for i := range items {
-		// 37 and their number have no common factor: each once, in an order that is none
+		// 37 and the number of items have no common factor, so each item is put once, in a mixed order.
 		putSpeed(t, s, items[i*37%len(items)], "")
 	}
 	for _, other := range []viewstore.SpeedItem{
@@ -261,7 +260,7 @@ func speedCancelled(t *testing.T, s viewstore.Speed) {
 	if err := s.Put(cancelled(t), item, ""); err == nil || errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put with an ended ctx: error %v", err)
 	}
-	// it may have been applied
+	// The cancelled put may have been applied.
 	if err := s.Put(t.Context(), item, ""); err != nil && !errors.Is(err, viewstore.ErrConflict) {
 		t.Errorf("put after one with an ended ctx: %v", err)
 	}

@@ -15,36 +15,36 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// Publisher is the suite of stream.Publisher. read, which open returns with the publisher, gives all records that are
-// in the stream, each once, those of a lane in the order of their delivery.
+// Publisher is the suite of stream.Publisher. Beside the publisher, open returns a function that reads all records of
+// the stream, each once, and those of a lane in the order of their delivery.
 func Publisher(t *testing.T, open func(t *testing.T) (stream.Publisher, func(t *testing.T) []stream.Record)) {
 	t.Helper()
 	runAll(t, func(t *testing.T) published {
 		p, read := open(t)
 		return published{Publisher: p, read: read}
 	}, []subtest[published]{
-		{"Publish puts the entries under their lanes' names, whatever their bytes", publishBytes},
-		{"Publish: no entries", publishNothing},
-		{"Publish: more entries than a stream takes at once", publishMany},
-		{"Publish: putting an entry again makes a second record", publishAgain},
-		{"Publish is safe for concurrent use, and within a lane sequence numbers grow", publishAtOnce},
-		{"What is passed stays the caller's", publishOwned},
-		{"An ended ctx is an error, and publishing again is harmless", publishCancelled},
+		{"Publish writes entries with any bytes under their lanes' names", publishBytes},
+		{"Publish without entries writes nothing", publishNothing},
+		{"Publish writes more entries than a stream takes at once", publishMany},
+		{"Publish: writing an entry again makes a second record", publishAgain},
+		{"Publish is safe for concurrent use, and within a lane sequence numbers increase", publishAtOnce},
+		{"The caller owns what it passes", publishOwned},
+		{"A call with an ended ctx returns an error, and publishing again is harmless", publishCancelled},
 	})
 }
 
-// published is a publisher and what its stream holds.
+// published is a publisher, and a function that reads its stream.
 type published struct {
 	stream.Publisher
 	read func(t *testing.T) []stream.Record
 }
 
-// ownLane is lane n of a layout that no other subtest uses.
+// ownLane returns lane n of a layout that no other subtest uses.
 func ownLane(t *testing.T, n int) event.Lane {
 	return event.Lane{Layout: int(ownNumber(t)%1_000_000_000) + 1, Count: 16, N: n}
 }
 
-// publish puts the entries, those that were not put again and again, as a caller would.
+// publish publishes the entries, and publishes those that failed again, as a caller would.
 func (p published) publish(t *testing.T, entries []stream.Entry) error {
 	const tries = 20
 	for range tries {
@@ -61,7 +61,7 @@ func (p published) publish(t *testing.T, entries []stream.Entry) error {
 	return fmt.Errorf("%d entries failed %d times", len(entries), tries)
 }
 
-// lane is what the stream holds of one lane. Sequence numbers must grow along it.
+// lane returns the data of one lane. It checks that sequence numbers increase.
 func (p published) lane(t *testing.T, l event.Lane) [][]byte {
 	t.Helper()
 	var (
@@ -81,7 +81,7 @@ func (p published) lane(t *testing.T, l event.Lane) [][]byte {
 	return all
 }
 
-// want compares what the stream holds of a lane with the data put into it, in any order.
+// want compares the data of a lane with the data that was published to it, in any order.
 func (p published) want(t *testing.T, l event.Lane, data ...[]byte) {
 	t.Helper()
 	got := slices.SortedFunc(slices.Values(p.lane(t, l)), bytes.Compare)
@@ -193,28 +193,28 @@ func publishCancelled(t *testing.T, p published) {
 	}
 }
 
-// Queue is the suite of stream.Queue. take, which open returns with the queue, gives what was enqueued and not taken
-// yet, in any order, and perhaps more than once.
+// Queue is the suite of stream.Queue. Beside the queue, open returns a function that takes the requests which were
+// enqueued and not taken yet, in any order, and perhaps more than once.
 func Queue(t *testing.T, open func(t *testing.T) (stream.Queue, func(t *testing.T) []stream.Republish)) {
 	t.Helper()
 	runAll(t, func(t *testing.T) queued {
 		q, take := open(t)
 		return queued{Queue: q, take: take}
 	}, []subtest[queued]{
-		{"Enqueue makes the request durable, and it is delivered at least once", queueDelivers},
+		{"Enqueue makes the request durable; it is delivered at least once", queueDelivers},
 		{"Enqueue is safe for concurrent use", queueAtOnce},
-		{"What is passed stays the caller's", queueOwned},
-		{"An ended ctx is an error, and enqueueing again is harmless", queueCancelled},
+		{"The caller owns what it passes", queueOwned},
+		{"A call with an ended ctx returns an error, and enqueueing again is harmless", queueCancelled},
 	})
 }
 
-// queued is a queue and how to take from it.
+// queued is a queue, and a function that takes from it.
 type queued struct {
 	stream.Queue
 	take func(t *testing.T) []stream.Republish
 }
 
-// wantOwn compares the subtest's own requests with what is delivered, repetitions left out.
+// wantOwn compares the subtest's own requests with those delivered, without repetitions.
 func (q queued) wantOwn(t *testing.T, want []stream.Republish) {
 	t.Helper()
 	byObject := func(a, b stream.Republish) int { return strings.Compare(a.Object, b.Object) }
@@ -232,7 +232,7 @@ func (q queued) wantOwn(t *testing.T, want []stream.Republish) {
 	}
 }
 
-// request is one that no other subtest makes.
+// request returns a request that no other subtest makes.
 func request(t *testing.T, n int, lanes ...string) stream.Republish {
 	return stream.Republish{Object: fmt.Sprintf("%s/%04d.ndjson.zst", own(t), n), Lanes: lanes}
 }

@@ -13,15 +13,15 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 )
 
-// Sweeps is the suite of catalog.Sweeps. What open returns must have swept nothing, each time.
+// Sweeps is the suite of catalog.Sweeps. Each store that open returns must have swept nothing.
 func Sweeps(t *testing.T, open func(t *testing.T) catalog.Sweeps) {
 	t.Helper()
 	runAll(t, open, []subtest[catalog.Sweeps]{
-		{"Swept returns that run's number, 0 for none", sweepsMove},
-		{"PutSwept: ErrConflict when it is not as loaded", sweepsConflict},
-		{"PutSwept: of many at once, one moves it", sweepsRace},
-		{"Waits returns what PutWaits has written; ErrConflict when it is not as loaded", sweepsWait},
-		{"An ended ctx is an error, and what was to be written can be written again", sweepsCancelled},
+		{"Swept returns the number of the last swept run, or 0", sweepsMove},
+		{"PutSwept returns ErrConflict when the progress is not as loaded", sweepsConflict},
+		{"PutSwept by many at once: one moves the progress", sweepsRace},
+		{"Waits returns what PutWaits has written; PutWaits returns ErrConflict for another revision", sweepsWait},
+		{"A call with an ended ctx returns an error, and a write can be retried", sweepsCancelled},
 	})
 }
 
@@ -48,7 +48,8 @@ func sweepsConflict(t *testing.T, s catalog.Sweeps) {
 	wantError(t, "put over 1 of none", s.PutSwept(t.Context(), 2, 1), catalog.ErrConflict)
 	wantSwept(t, s, 0)
 	wantNoError(t, "put", s.PutSwept(t.Context(), 5, 0))
-	for _, loaded := range []uint64{0, 4, 6, math.MaxUint64} { // 0: also the repeat of the very call that succeeded
+	// 0: this is also what a retry of the call that succeeded passes
+	for _, loaded := range []uint64{0, 4, 6, math.MaxUint64} {
 		wantError(t, fmt.Sprintf("put over %d of 5", loaded), s.PutSwept(t.Context(), 7, loaded), catalog.ErrConflict)
 	}
 	wantSwept(t, s, 5)
@@ -72,7 +73,7 @@ func sweepsCancelled(t *testing.T, s catalog.Sweeps) {
 	if _, err := s.Swept(cancelled(t)); err == nil {
 		t.Error("swept with an ended ctx returned no error")
 	}
-	// it may have been applied
+	// The cancelled put may have been applied.
 	if err := s.PutSwept(t.Context(), 1, 0); err != nil && !errors.Is(err, catalog.ErrConflict) {
 		t.Errorf("put after one with an ended ctx: %v", err)
 	}

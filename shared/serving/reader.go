@@ -109,7 +109,10 @@ func (r Reader) loadKappa(ctx context.Context, at span) (merged, error) {
 	return m, nil
 }
 
-// loadLambda reads the two halves and merges them. Base items may be ahead of the pointer, never behind.
+// loadLambda reads the two halves and merges them. Base items may be ahead of the pointer, never behind. Speed items
+// below SpeedFrom take no part. They may exist: speed folded them for an announcement that was postponed, or for an
+// earlier generation with this definition. They hold only some events of their slots, so the answer says instead that
+// these slots are missing.
 func (r Reader) loadLambda(ctx context.Context, at span) (merged, error) {
 	p, g := r.Program, r.Generation
 	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows(), horizons: map[view.Page]slot.Slot{}}
@@ -123,14 +126,14 @@ func (r Reader) loadLambda(ctx context.Context, at span) (merged, error) {
 			return m, err
 		}
 	}
-	speed, err := r.Speed.Slots(ctx, g.SpeedSet(), at.key, g.Horizon)
+	speed, err := r.Speed.Slots(ctx, g.SpeedSet(), at.key, g.SpeedFrom())
 	if err != nil {
 		return m, fmt.Errorf("read speed items: %w", err)
 	}
 	for _, item := range speed {
 		// Each slot counts once: below the item's own horizon in the base item, above it here. A run in progress moves
 		// items one by one.
-		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.Horizon, m.horizons[item.Page]) {
+		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {
 			continue
 		}
 		if err := m.speed.MergePage(item.Page, item.States, at.includes); err != nil {

@@ -389,26 +389,32 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestNewView: between the horizon and the slot from which speed folds a new view, nothing is in the answer, and it
-// says so.
+// TestNewView: no event that arrived between the horizon and the slot from which speed folds a new view is in the
+// answer, whatever speed items there are, and the answer says so.
 func TestNewView(t *testing.T) {
 	for _, c := range []struct {
 		live slot.Slot
 		want []string
+		row  string // of speed items of two slots, from the horizon on
 	}{
-		{horizon - slotMs, []string{}},
-		{horizon, []string{}},
+		{horizon - slotMs, []string{}, "11-22T10:00 1006 exact=false"},
+		{horizon, []string{}, "11-22T10:00 1006 exact=false"},
 		{horizon + slotMs, []string{"the view is new: events that arrived from 2026-11-22T11:00:00Z to " +
-			"2026-11-22T11:05:00Z are missing until batch covers them"}},
+			"2026-11-22T11:05:00Z are missing until batch covers them"}, "11-22T10:00 1004 exact=false"},
 	} {
 		s := servingtest.New(t)
+		s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1000"})
+		s.PutSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "2"})
+		s.PutSpeed(t, horizon+slotMs, amount{"2026-11-22T10:30:00Z", "4"})
 		v, err := s.Catalog.View(context.Background(), "by_user")
 		if err != nil {
 			t.Fatal(err)
 		}
 		v.Generations[0].LiveFrom = c.live
 		s.PointTo(t, v)
-		if diff := cmp.Diff(c.want, s.Read(t).Warnings); diff != "" {
+		answer := s.Read(t)
+		checkRows(t, answer, c.row)
+		if diff := cmp.Diff(c.want, answer.Warnings); diff != "" {
 			t.Errorf("live from %s: warnings (-want +got): %s", c.live, diff)
 		}
 	}

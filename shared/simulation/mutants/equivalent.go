@@ -44,21 +44,25 @@ func equivalent() []Mutant {
 		{
 			Name: "folds-covered-slots", Design: "3.3",
 			Mistake:    "speed folds slots that batch has covered",
-			Edits:      []Edit{{kindFile, `		return max(g.LiveFrom, g.Horizon)`, `		return g.LiveFrom`}},
+			Edits:      []Edit{{liveFile, `from: g.SpeedFrom(),`, `from: g.LiveFrom,`}},
 			Equivalent: "no query reads items below the horizon: they only cost writes",
 		},
 		{
 			Name: "folds-below-live", Design: "3.7",
 			Mistake: "speed folds a definition also for slots below its announced one",
-			Edits:   []Edit{{kindFile, `		return max(g.LiveFrom, g.Horizon)`, `		return g.Horizon`}},
-			Equivalent: "the fold there is correct but incomplete: a view does not serve before its horizon has reached that " +
-				"slot, and an earlier answer says what is missing",
+			Edits: []Edit{{liveFile, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+`, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+			if g.HasBase() {
+				t.from = g.Horizon
+			}
+`}},
+			Equivalent: "no query reads items below that slot: they only cost writes",
 		},
 		{
 			Name: "horizon-of-the-item-alone", Design: "3.6",
 			Mistake:    "a query compares speed items with the base item's horizon alone, not with the generation's",
-			Edits:      []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < m.horizons[item.Page] {`}},
-			Equivalent: "the query reads only slots from the generation's horizon on, so there are no others",
+			Edits:      []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot < m.horizons[item.Page] {`}},
+			Equivalent: "the query reads only slots from SpeedFrom on, so there are no others",
 		},
 	}
 }

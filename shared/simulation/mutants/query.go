@@ -12,19 +12,31 @@ func ofQuery() []Mutant {
 		{
 			Name: "horizon-inclusive-in-query", Design: "3.6",
 			Mistake: "a query takes the slot at the horizon for covered",
-			Edits:   []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot <= max(g.Horizon, m.horizons[item.Page]) {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot <= max(g.SpeedFrom(), m.horizons[item.Page]) {`}},
 		},
 		{
 			Name: "horizon-of-the-generation-alone", Design: "3.6",
 			Mistake: "a query adds speed items below a base item's own horizon during a run",
-			Edits:   []Edit{{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
+			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot < g.Horizon {`}},
 		},
 		{
 			Name: "all-speed-items", Design: "3.6",
 			Mistake: "a query adds speed items of covered slots",
 			Edits: []Edit{
-				{rowsFile, `item.Slot < max(g.Horizon, m.horizons[item.Page]) {`, `item.Slot < 0 {`},
-				{rowsFile, `at.key, g.Horizon)`, `at.key, 0)`},
+				{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot < 0 {`},
+				{rowsFile, `at.key, g.SpeedFrom())`, `at.key, 0)`},
+			},
+		},
+		{
+			Name: "items-below-live", Design: "3.6",
+			Mistake: "a query reads speed items between the horizon and the slot from which speed folds the view",
+			Edits: []Edit{
+				{rowsFile, `at.key, g.SpeedFrom())`, `at.key, g.Horizon)`},
+				{rowsFile, `item.Slot < max(g.SpeedFrom(), m.`, `item.Slot < max(g.Horizon, m.`},
+			},
+			Killer: Killer{
+				Package: "shared/serving", Run: "^TestNewView$",
+				Why: "each event still counts once at most, and a history lets an answer of a new view leave events out",
 			},
 		},
 		{
@@ -119,12 +131,12 @@ func ofGenerations() []Mutant {
 		{
 			Name: "announced-not-folded", Design: "3.7",
 			Mistake: "speed folds a definition only once it is confirmed, not once it is announced",
-			Edits: []Edit{{kindFile, `	if g.HasBase() {
-		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
-		if g.State == Announced {
-			return 1 << 62
-		}
-		return max(g.LiveFrom, g.Horizon)`}},
+			Edits: []Edit{{liveFile, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+`, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+			if g.HasBase() && g.State == lifecycle.Announced {
+				t.from = 1 << 62
+			}
+`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestAnnouncement$",
 				Why: "it takes a confirmation that lands after its slot has begun; the test stops each call at such a moment",
@@ -133,22 +145,22 @@ func ofGenerations() []Mutant {
 		{
 			Name: "building-not-folded", Design: "3.7",
 			Mistake: "speed folds a definition only once it serves",
-			Edits: []Edit{{kindFile, `	if g.HasBase() {
-		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
-		if g.State == Building {
-			return 1 << 62
-		}
-		return max(g.LiveFrom, g.Horizon)`}},
+			Edits: []Edit{{liveFile, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+`, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+			if g.HasBase() && g.State == lifecycle.Building {
+				t.from = 1 << 62
+			}
+`}},
 		},
 		{
 			Name: "retained-not-folded", Design: "3.7",
 			Mistake: "speed no longer folds a retained definition",
-			Edits: []Edit{{kindFile, `	if g.HasBase() {
-		return max(g.LiveFrom, g.Horizon)`, `	if g.HasBase() {
-		if g.State == Retained {
-			return 1 << 62
-		}
-		return max(g.LiveFrom, g.Horizon)`}},
+			Edits: []Edit{{liveFile, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+`, `from: g.SpeedFrom(), bySlot: g.PerSlot()}
+			if g.HasBase() && g.State == lifecycle.Retained {
+				t.from = 1 << 62
+			}
+`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestChangeBack$",
 				Why: "few histories roll back before batch covers the missing events; the test does, with events right before",

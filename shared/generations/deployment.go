@@ -58,9 +58,9 @@ func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 	})
 }
 
-// Announce announces definitions that the views, as read, do not have. It confirms those that were announced in time,
-// that is, before the stream had any event that speed should fold. changed reports whether there was anything to do;
-// then the caller must read the views again.
+// Announce announces definitions that the views, as read, do not have, and stores changed descriptions. It confirms
+// the definitions that were announced in time, that is, before the stream had any event that speed should fold. changed
+// reports whether there was anything to do; then the caller must read the views again.
 //
 // A requested rebuild begins only when whole says that the runs hold all of the archive, since operators rebuild a view
 // when something is missing.
@@ -95,8 +95,19 @@ func isDone(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
 }
 
 func wants(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
-	_, changed := v.WithDesired(lifecycle.Generation{Definition: d.Hash}, whole, 0)
+	_, changed := desired(v, d, lifecycle.Generation{Definition: d.Hash}, whole, event.Never)
 	return changed
+}
+
+// desired returns the view once a definition is the desired one, and whether that changes anything. The fresh
+// generation is added only if the view needs a new one. The description is for people and no part of the definition, so
+// a new description alone begins no generation.
+func desired(
+	v lifecycle.View, d lifecycle.Definition, fresh lifecycle.Generation, whole bool, now event.Millis,
+) (next lifecycle.View, changed bool) {
+	next, changed = v.WithDesired(fresh, whole, now)
+	next.Description = d.Description
+	return next, changed || v.Description != d.Description
 }
 
 // announce takes one definition as far as it can: it announces it, and confirms it once the announcement was read in
@@ -190,8 +201,7 @@ func (s Deployment) makeDesired(
 	}
 	// What is written next is a commit point: speed folds the definition from then on, and no longer one that was given
 	// up for it.
-	next, changed := v.WithDesired(g, whole, event.MillisOf(s.Now()))
-	next.Description = d.Description
+	next, changed := desired(v, d, g, whole, event.MillisOf(s.Now()))
 	return next, changed, nil
 }
 

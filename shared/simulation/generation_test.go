@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
@@ -110,6 +112,25 @@ func TestChange(t *testing.T) {
 	}
 	if n := w.Base.Len(old.ID); n != 0 {
 		t.Errorf("%d items of the old generation are still there", n)
+	}
+}
+
+// TestDescription: a description that changes alone reaches the catalog at the next tick. It begins no generation, and
+// later ticks write nothing.
+func TestDescription(t *testing.T) {
+	w := running(t)
+	before := purchaser(t, w.World)
+	described := strings.Replace(simulation.Views, "  - name: by_user\n", "  - name: by_user\n    description: Purchases\n", 1)
+	if err := w.Deploy(described); err != nil {
+		t.Fatal(err)
+	}
+	if err := steps(tick, tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	want := before
+	want.Description, want.Revision = "Purchases", before.Revision+1
+	if diff := cmp.Diff(want, purchaser(t, w.World)); diff != "" {
+		t.Errorf("view (-want +got):\n%s", diff)
 	}
 }
 

@@ -28,6 +28,8 @@ const maxSets = 256
 // retry; the error names its hash.
 func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (*view.Set, error) {
 	name := nameOf(hashes)
+	// The lock is held until the set is compiled, so that concurrent callers never compile it twice. Others wait only
+	// after a definition has changed.
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if set, ok := p.sets[name]; ok {

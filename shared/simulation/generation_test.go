@@ -120,7 +120,8 @@ func TestChange(t *testing.T) {
 func TestDescription(t *testing.T) {
 	w := running(t)
 	before := purchaser(t, w.World)
-	described := strings.Replace(simulation.Views, "  - name: by_user\n", "  - name: by_user\n    description: Purchases\n", 1)
+	const name = "  - name: by_user\n"
+	described := strings.Replace(simulation.Views, name, name+"    description: Purchases\n", 1)
 	if err := w.Deploy(described); err != nil {
 		t.Fatal(err)
 	}

@@ -40,7 +40,7 @@ func TestRules(t *testing.T) {
 		_, err := begin(t, launchtest.With(variables(), c.name, c.value))
 		launchtest.Refusal(t, err, c.part)
 	}
-	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "24h", "MAX_STREAM_AGE": "100h",
+	for name, value := range map[string]string{"REPLAY_BYTES": "1", "STREAM_RETENTION": "24h", "MAX_STREAM_AGE": "95h",
 		"REQUIRE_APPROVAL": "true"} {
 		if _, err := begin(t, launchtest.With(variables(), name, value)); err != nil {
 			t.Errorf("%s=%s: %v", name, value, err)

@@ -88,13 +88,12 @@ func Rules() []Rule {
 		notNegative("QueueRetention", func(s All) time.Duration { return s.QueueRetention }),
 		about(func(s All) string {
 			return want(
-				s.SpeedRetain > s.StreamRetention,
-				"SpeedRetain=%s: must be above StreamRetention, %s: an item must outlive its stream records, or a late "+
-					"record would be folded again",
-				s.SpeedRetain,
-				s.StreamRetention,
+				s.SpeedRetain > s.MaxStreamAge+s.StreamRetention,
+				"SpeedRetain=%s: must be above MaxStreamAge + StreamRetention, %s: otherwise an item could expire before the "+
+					"last record of its slot is read, and answers would lack its events",
+				s.SpeedRetain, s.MaxStreamAge+s.StreamRetention,
 			)
-		}, "SpeedRetain", "StreamRetention"),
+		}, "SpeedRetain", "MaxStreamAge", "StreamRetention"),
 		notNegative("RetainFor", func(s All) time.Duration { return s.RetainFor }),
 		notNegative("ConfirmWithin", func(s All) time.Duration { return s.ConfirmWithin }),
 		notNegative("DropGrace", func(s All) time.Duration { return s.DropGrace }),

@@ -99,8 +99,9 @@ func TestCheck(t *testing.T) {
 			s.QueueRetention = -1
 		}, func(s *setting.All) { s.QueueRetention = 0 }},
 		{
-			"SpeedRetain=72h0m0s: must be above StreamRetention", func(s *setting.All) { s.SpeedRetain = s.StreamRetention },
-			func(s *setting.All) { s.SpeedRetain = s.StreamRetention + 1 },
+			"SpeedRetain=144h0m0s: must be above MaxStreamAge + StreamRetention, 144h0m0s",
+			func(s *setting.All) { s.SpeedRetain = s.MaxStreamAge + s.StreamRetention },
+			func(s *setting.All) { s.SpeedRetain = s.MaxStreamAge + s.StreamRetention + 1 },
 		},
 		{"RetainFor=-1ns", func(s *setting.All) { s.RetainFor = -1 }, func(s *setting.All) { s.RetainFor = 0 }},
 		{"ConfirmWithin=-1ns", func(s *setting.All) { s.ConfirmWithin = -1 }, func(s *setting.All) { s.ConfirmWithin = 0 }},

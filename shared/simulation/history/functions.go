@@ -109,6 +109,7 @@ func (h *history) systemSettings() setting.All {
 		s.StreamRetention, s.MaxStreamAge, s.QueueRetention = h.streamRetention, h.maxStreamAge, 0
 		s.LongestInvocation, s.AuditEvery = longestLife, max(h.auditEvery, longestLife+1)
 	}
+	s.SpeedRetain = s.MaxStreamAge + s.StreamRetention + time.Second // no speed item of a history expires
 	s.MaxBody, s.WriteTries = 1<<20, 3
 	return s
 }

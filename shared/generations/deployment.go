@@ -43,7 +43,7 @@ type Deployment struct {
 //
 // Errors: the catalog's, with the view's name; retry.
 func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
-	return s.each(func(d lifecycle.Definition) error {
+	return s.each("register", func(d lifecycle.Definition) error {
 		_, _, err := Update(ctx, s.Catalog, d.Name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
 			if v.Revision > 0 {
 				return v, false, nil
@@ -67,7 +67,7 @@ func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 //
 // Errors: those of the archive and the catalog, with the view's name; retry.
 func (s Deployment) Announce(ctx context.Context, views []lifecycle.View, whole bool) (changed bool, err error) {
-	err = s.each(func(d lifecycle.Definition) error {
+	err = s.each("announce", func(d lifecycle.Definition) error {
 		at := slices.IndexFunc(views, func(v lifecycle.View) bool { return v.Name == d.Name })
 		if at >= 0 && isDone(views[at], d, whole) {
 			return nil
@@ -78,11 +78,12 @@ func (s Deployment) Announce(ctx context.Context, views []lifecycle.View, whole 
 	return changed, err
 }
 
-func (s Deployment) each(step func(lifecycle.Definition) error) error {
+// each takes a step for each definition. An error of one does not stop the others; it names the step and the view.
+func (s Deployment) each(what string, step func(lifecycle.Definition) error) error {
 	var all []error
 	for _, d := range s.Definitions {
 		if err := step(d); err != nil {
-			all = append(all, fmt.Errorf("register view %s: %w", d.Name, err))
+			all = append(all, fmt.Errorf("%s view %s: %w", what, d.Name, err))
 		}
 	}
 	return errors.Join(all...)

@@ -10,12 +10,14 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -183,5 +185,35 @@ func TestFails(t *testing.T) {
 		if got, err := d.move(t, t.Context()); !errors.Is(err, c.want) || got != "a: a serving b building" {
 			t.Errorf("%v: %s, %v", c.fault, got, err)
 		}
+	}
+}
+
+// TestDeploymentNamesTheStep: an error says which step failed, and of which view. It stops no other view.
+func TestDeploymentNamesTheStep(t *testing.T) {
+	down := errors.New("down")
+	c := &memory.Catalog{Hook: func(call memory.Call) memory.Fault {
+		if call.Name == "catalog.PutView" && call.Key == "a" {
+			return memory.Fault{Err: down}
+		}
+		return memory.Fault{}
+	}}
+	ids := 0
+	d := generations.Deployment{
+		Archive: &memory.Archive{}, Catalog: c, Tries: 2, Now: func() time.Time { return now },
+		Slot:        slot.Length(time.Minute),
+		Definitions: []lifecycle.Definition{{Name: "a", Hash: "a"}, {Name: "b", Hash: "b"}},
+		NewID: func() (ulid.ULID, error) {
+			ids++
+			return ulid.ULID{15: byte(ids)}, nil
+		},
+	}
+	_, announced := d.Announce(t.Context(), nil, false)
+	for step, err := range map[string]error{"announce": announced, "register": d.Register(t.Context(), 0)} {
+		if !errors.Is(err, down) || !strings.HasPrefix(err.Error(), step+" view a: ") {
+			t.Errorf("error is %v, want the step, %s, and the view", err, step)
+		}
+	}
+	if v, err := c.View(t.Context(), "b"); err != nil || len(v.Generations) != 1 {
+		t.Errorf("the other view is %+v, %v, want it announced", v, err)
 	}
 }

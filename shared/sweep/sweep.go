@@ -20,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/stream"
@@ -247,7 +248,7 @@ func (t *tick) passBy(ctx context.Context, run lifecycle.Run, old []lacking) err
 	}
 	for _, v := range views {
 		if err := t.mark(ctx, v, run.N, last); err != nil {
-			return fmt.Errorf("mark view %s as incomplete from run %d on: %w", v.Name, run.N, err)
+			return err
 		}
 	}
 	t.report.TooOld += len(old)
@@ -257,23 +258,19 @@ func (t *tick) passBy(ctx context.Context, run lifecycle.Run, old []lacking) err
 	return nil
 }
 
-// mark marks the generations of a view that lack events of the run; the last of these events arrived at last.
+// mark marks the generations of a view, as read, that lack events of the run; the last of these events arrived at last.
 func (t *tick) mark(ctx context.Context, v lifecycle.View, run uint64, last event.Millis) error {
-	var err error
-	for range t.Tries {
+	lacking := func(v lifecycle.View) (lifecycle.View, bool, error) {
 		next, changed := v.Lacking(run, last.Add(t.Layout.SpeedWindow))
-		if !changed {
-			return nil
-		}
-		// Commit point: the generations say that they lack events. The sweep moves past the run only after it, so whoever
-		// reads that it did also reads the mark.
-		if err = t.Catalog.PutView(ctx, next); err == nil {
-			return nil
-		}
-		var readErr error
-		if v, readErr = t.Catalog.View(ctx, v.Name); readErr != nil {
-			return errors.Join(err, readErr)
-		}
+		return next, changed, nil
 	}
-	return err
+	if _, changed, _ := lacking(v); !changed {
+		return nil
+	}
+	// Commit point: the generations say that they lack events. The sweep moves past the run only after it, so whoever
+	// reads that it did also reads the mark.
+	if _, _, err := generations.Update(ctx, t.Catalog, v.Name, t.Tries, lacking); err != nil {
+		return fmt.Errorf("mark view %s as incomplete from run %d on: %w", v.Name, run, err)
+	}
+	return nil
 }

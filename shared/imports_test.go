@@ -181,8 +181,9 @@ func rules() map[string]rule {
 		"functions/ingest/handler": handler("shared/ingest"),
 		"functions/speed/handler":  handler("shared/speed", "github.com/go-json-experiment/json/jsontext"),
 		// a tick is of both
-		"functions/batch/handler": {append(slices.Clone(inner), "shared/batch", "shared/sweep", "shared/metrics"),
-			[]string{events}},
+		"functions/batch/handler": {
+			append(slices.Clone(inner), "shared/batch", "shared/sweep", "shared/budget", "shared/metrics"), []string{events},
+		},
 		"functions/replay/handler":    handler("shared/speed"),
 		"functions/audit/handler":     handler("shared/audit"),
 		"functions/query/handler":     reading("shared/serving"),

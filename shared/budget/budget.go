@@ -19,6 +19,16 @@ func Reserve(ctx context.Context, reserve time.Duration) (context.Context, conte
 	return context.WithDeadline(ctx, deadline.Add(-reserve))
 }
 
+// Share returns a context that ends when one part in so many of ctx's remaining time has passed. What works under it
+// uses up its own time, and not that of what comes after it. Without a deadline in ctx, the result has none either.
+func Share(ctx context.Context, parts int) (context.Context, context.CancelFunc) {
+	deadline, ok := ctx.Deadline()
+	if !ok {
+		return context.WithCancel(ctx)
+	}
+	return context.WithTimeout(ctx, time.Until(deadline)/time.Duration(parts))
+}
+
 // Short reports whether another piece of work may not fit into the remaining time of ctx: less than half of the time at
 // started is left. Without a deadline, work always fits.
 func Short(ctx context.Context, started, now time.Time) bool {

@@ -4,12 +4,14 @@ package handler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/batch"
+	"github.com/anabranch/anabranch/shared/budget"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/sweep"
 )
@@ -34,35 +36,62 @@ type Answer struct {
 	Queued  int    `json:"queued"`  // number of objects queued for republish
 }
 
-// Handle serves one tick. Ticks may come at any time, and twice; Handle ignores the event.
+// sweepShare says how much of a tick's time the sweep may take: one part in so many.
+const sweepShare = 4
+
+// Handle serves one tick: the sweep, then batch. Ticks may come at any time, and twice; Handle ignores the event.
 func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer, error) {
+	swept, sweepErr := h.sweep(ctx)
 	report, err := h.Batch.Tick(ctx)
 	answer := Answer{
 		Run: report.Head.N, Horizon: report.Head.Horizon.String(), Runs: len(report.Runs), Items: report.Items,
-		Backlog: report.Backlog,
+		Backlog: report.Backlog, Swept: swept.Swept, Queued: swept.Queued,
 	}
 	for _, run := range report.Runs {
 		answer.Events += run.Events
 		h.Log.InfoContext(ctx, "run", "run", run.N, "horizon", run.Horizon, "objects", run.Objects, "events", run.Events,
 			"late_objects", run.LateObjects, "duplicates", run.Duplicates, "conflicts", run.Conflicts)
 	}
-	swept, sweepErr := h.Sweep.Tick(ctx)
-	h.count(report, swept)
-	answer.Swept, answer.Queued = swept.Swept, swept.Queued
-	if err := errors.Join(err, sweepErr); err != nil {
+	h.print(ofBatch(report)...)
+	if err := errors.Join(sweepErr, err); err != nil {
 		return answer, err
 	}
 	h.Log.InfoContext(ctx, "tick", "head", answer.Run, "horizon", answer.Horizon, "runs", answer.Runs,
-		"items", answer.Items, "views", report.Views, "swept", swept.Swept, "queued", swept.Queued, "lost", swept.Lost,
-		"behind", swept.Behind, "too_old", swept.TooOld)
+		"items", answer.Items, "views", report.Views)
 	return answer, nil
 }
 
-// count prints what a tick of batch and of the sweep did.
-func (h *Handler) count(r batch.Report, s sweep.Report) {
-	if h.Print == nil {
-		return
+// sweep is the sweep's tick. It comes before batch, because a build may be killed at every tick, and the sweep must go
+// on all the same. It has a share of the time, so that batch goes on although the sweep hangs. Its metrics are printed
+// at once, since a function that is killed prints nothing more.
+func (h *Handler) sweep(ctx context.Context) (sweep.Report, error) {
+	ctx, cancel := budget.Share(ctx, sweepShare)
+	defer cancel()
+	report, err := h.Sweep.Tick(ctx)
+	h.print(ofSweep(report)...)
+	if err != nil {
+		return report, fmt.Errorf("sweep: %w", err)
 	}
+	h.Log.InfoContext(ctx, "sweep", "swept", report.Swept, "queued", report.Queued, "lost", report.Lost,
+		"behind", report.Behind, "too_old", report.TooOld)
+	return report, nil
+}
+
+func (h *Handler) print(values ...metrics.Value) {
+	if h.Print != nil {
+		h.Print(values...)
+	}
+}
+
+func ofSweep(s sweep.Report) []metrics.Value {
+	return []metrics.Value{
+		{Name: metrics.SweepBacklog, Value: int64(s.Lost)},
+		{Name: metrics.SweepBehind, Value: int64(s.Behind)},
+		{Name: metrics.TooOld, Value: int64(s.TooOld)},
+	}
+}
+
+func ofBatch(r batch.Report) []metrics.Value {
 	var read, lateObjects, duplicates, conflicts, skipped int64
 	for _, run := range r.Runs {
 		read += run.Events
@@ -79,13 +108,10 @@ func (h *Handler) count(r batch.Report, s sweep.Report) {
 		{Name: metrics.Duplicates, Value: duplicates},
 		{Name: metrics.Conflicts, Value: conflicts},
 		{Name: metrics.Skipped, Value: skipped},
-		{Name: metrics.SweepBacklog, Value: int64(s.Lost)},
-		{Name: metrics.SweepBehind, Value: int64(s.Behind)},
-		{Name: metrics.TooOld, Value: int64(s.TooOld)},
 	}
 	if r.Head.N > 0 {
 		values = append(values, metrics.Value{Name: metrics.HorizonAge,
 			Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})
 	}
-	h.Print(values...)
+	return values
 }

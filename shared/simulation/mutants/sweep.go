@@ -5,6 +5,7 @@ const (
 	waitsFile     = "shared/sweep/waits.go"
 	lifecycleFile = "shared/lifecycle/lifecycle.go"
 	retainFile    = "shared/setting/setting.go"
+	tickFile      = "functions/batch/handler/handler.go"
 )
 
 // ofSweep returns mistakes of the sweep: in what it takes for lost, in how often it asks, and in what is too old for
@@ -17,6 +18,24 @@ func ofSweep() []Mutant {
 		"too long"
 	const age = "the story says what becomes of it; in histories a rebuild mends it"
 	return []Mutant{
+		{
+			Name: "sweep-after-the-build", Design: "3.1",
+			Mistake: "a tick sweeps only after batch has built what there is to build",
+			Edits: []Edit{{tickFile, `	swept, sweepErr := h.sweep(ctx)
+	report, err := h.Batch.Tick(ctx)
+`, `	report, err := h.Batch.Tick(ctx)
+	swept, sweepErr := h.sweep(ctx)
+`}},
+			Killer: Killer{Package: "functions/batch/handler", Run: "^TestSweepGoesOnWhileABuildIsKilled$",
+				Why: "histories call batch and the sweep one by one, in any order"},
+		},
+		{
+			Name: "sweep-takes-all-the-time", Design: "3.1",
+			Mistake: "a sweep that hangs leaves batch no time",
+			Edits:   []Edit{{tickFile, `budget.Share(ctx, sweepShare)`, `budget.Share(ctx, sweepShare/sweepShare)`}},
+			Killer: Killer{Package: "functions/batch/handler", Run: "^TestBatchGoesOnWhileTheSweepHangs$",
+				Why: "histories call batch and the sweep one by one, each with a time of its own"},
+		},
 		{
 			Name: "sweep-queues-what-waits", Design: "3.1",
 			Mistake: "the sweep takes an object without a receipt for lost, however far its lane has been read",

@@ -17,7 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// kappaServes makes a world in which a Kappa generation of by_user serves, with some events in it.
+// kappaServes returns a world in which a Kappa generation of by_user serves, with some events in it.
 func kappaServes(t *testing.T) life {
 	t.Helper()
 	w := running(t)
@@ -26,12 +26,12 @@ func kappaServes(t *testing.T) life {
 	}
 	w.goOnWithReplay(t, needed, 2000)
 	if !isKappa(t, w.World) {
-		t.Fatal("no Kappa generation serves: the test misses its point")
+		t.Fatal("no Kappa generation serves, so the test tests nothing")
 	}
 	return w
 }
 
-// askKappa asks the Kappa view for a user, and counts the purchases.
+// askKappa queries the Kappa view for a user, and counts the purchases.
 func askKappa(t *testing.T, w *simulation.World) serving.Result {
 	t.Helper()
 	u1 := serving.Selection{View: "by_user", Key: map[string]string{"user": "u1"}}
@@ -42,7 +42,7 @@ func askKappa(t *testing.T, w *simulation.World) serving.Result {
 	return result
 }
 
-// sweepFully has the sweep look until it has nothing more to do.
+// sweepFully runs the sweep until it has nothing more to do.
 func sweepFully(t *testing.T, w life) {
 	t.Helper()
 	for range 10 {
@@ -52,9 +52,9 @@ func sweepFully(t *testing.T, w life) {
 	}
 }
 
-// TestCopyAfterSeenItemsExpired: the sweep stands still for longer than seen items live. Then it finds no receipt of
-// what came before, and cannot tell any more what the stream has had. It puts nothing of it into the stream: a new
-// environment of speed would know none of it, and count it a second time, for ever.
+// TestCopyAfterSeenItemsExpired lets the sweep stand still for longer than seen items live. The sweep then finds no
+// receipts, and cannot know any more what the stream has had. So it must not put these events into the stream: a new
+// environment of speed would not know them, and would count them a second time, for ever.
 func TestCopyAfterSeenItemsExpired(t *testing.T) {
 	ctx := context.Background()
 	w := kappaServes(t)
@@ -63,27 +63,28 @@ func TestCopyAfterSeenItemsExpired(t *testing.T) {
 	}
 	w.Wait(simulation.Settings().RetainSeen() + 24*time.Hour)
 	w.Restart()
-	if err := steps(send(32, 3200, 20), w.deliver, tick)(w.World); err != nil { // and with it what has expired goes
+	// the expired items are deleted with the next writes
+	if err := steps(send(32, 3200, 20), w.deliver, tick)(w.World); err != nil {
 		t.Fatal(err)
 	}
 	sweepFully(t, w)
 	w.Restart()
 	sweepFully(t, w)
 	if err := w.Check(ctx); err != nil {
-		t.Error("what had been counted counts again:", err)
+		t.Error("events that were counted count again:", err)
 	}
 	head, err := w.Catalog.Head(ctx)
 	swept, sweptErr := w.Catalog.Swept(ctx)
 	if err := errors.Join(err, sweptErr); err != nil || swept+3 < head.N {
-		t.Errorf("run %d of %d is swept, %v; want what is too old passed by", swept, head.N, err)
+		t.Errorf("run %d of %d is swept, %v; want the runs that are too old passed by", swept, head.N, err)
 	}
 	if g := serves(t, w.World); g.Lacks == 0 {
-		t.Errorf("what serves is %+v, want it marked: nobody can tell any more whether it has everything", g)
+		t.Errorf("generation %+v serves, want it marked: nobody knows any more whether it has everything", g)
 	}
 }
 
-// TestRedrivenDeadLetters: requests that an operator sends again from the dead letters, long after, are refused by
-// name, and put nothing into the stream.
+// TestRedrivenDeadLetters sends requests from the dead letters again, long after. Republish must refuse each with an
+// error that names it, and put nothing into the stream.
 func TestRedrivenDeadLetters(t *testing.T) {
 	ctx := context.Background()
 	w := kappaServes(t)
@@ -102,13 +103,13 @@ func TestRedrivenDeadLetters(t *testing.T) {
 		{simulation.Settings().RetainSeen(), false}} {
 		w.Wait(c.age)
 		w.Restart()
-		more := send(uint64(c.age), int(c.age/time.Second)+10_000, 4) // with which what has expired goes
+		more := send(uint64(c.age), int(c.age/time.Second)+10_000, 4) // the expired items are deleted with these
 		if err := steps(more, w.deliver)(w.World); err != nil {
 			t.Fatal(err)
 		}
 		err := w.Republisher.Republish(ctx, letter)
 		if c.ok && err != nil || !c.ok && !errors.Is(err, ingest.ErrTooOld) {
-			t.Errorf("%s later: %v, want it taken: %v", c.age, err, c.ok)
+			t.Errorf("%s later: %v, want it accepted: %v", c.age, err, c.ok)
 		}
 		if err := steps(w.deliver, check)(w.World); err != nil {
 			t.Errorf("%s later: %v", c.age, err)
@@ -116,9 +117,9 @@ func TestRedrivenDeadLetters(t *testing.T) {
 	}
 }
 
-// TestLossThatGrowsOld: events are lost on their way to the stream, and so are all tries to bring them, until they are
-// too old. The run is passed by, the Kappa view says that it lacks them and how far it is complete, nobody guesses, and
-// a rebuild has them.
+// TestLossThatGrowsOld loses events on their way to the stream, and every attempt to republish them, until they are too
+// old. Then the sweep must pass the run by, and the Kappa view must say that it lacks events, and how far it is
+// complete. A rebuild must have the events.
 func TestLossThatGrowsOld(t *testing.T) {
 	ctx := context.Background()
 	w := kappaServes(t)
@@ -138,10 +139,10 @@ func TestLossThatGrowsOld(t *testing.T) {
 	}
 	w.Wait(time.Minute)
 	if _, err := w.Sweep.Tick(ctx); !errors.Is(err, errCrash) {
-		t.Fatalf("sweep: %v, want it to fail at the queue", err)
+		t.Fatalf("sweep: %v, want an error of the queue", err)
 	}
 	if g := serves(t, w.World); g.Lacks != 0 {
-		t.Fatalf("what serves is %+v, and the events may yet come", g)
+		t.Fatalf("generation %+v serves, although the events may still come", g)
 	}
 	w.Wait(simulation.MaxStreamAge)
 	w.Queue.Hook = nil
@@ -151,7 +152,7 @@ func TestLossThatGrowsOld(t *testing.T) {
 	sweepFully(t, w)
 	g := serves(t, w.World)
 	if g.Lacks == 0 || g.Lacks > head.N {
-		t.Fatalf("what serves is %+v, want it to lack events of run %d on", g, head.N)
+		t.Fatalf("generation %+v serves, want it to lack events from run %d on", g, head.N)
 	}
 	run, err := w.Catalog.Runs(ctx, g.Lacks-1, g.Lacks-1)
 	if err != nil {
@@ -160,11 +161,11 @@ func TestLossThatGrowsOld(t *testing.T) {
 	result := askKappa(t, w.World)
 	if complete := run[0].Horizon.Start(); !result.Complete.Equal(complete) ||
 		!slices.ContainsFunc(result.Warnings, func(s string) bool { return strings.Contains(s, "rebuild the view") }) {
-		t.Errorf("complete through %s, warnings %q; want it to stop at %s, and to say why", result.Complete, result.Warnings,
-			complete)
+		t.Errorf("complete through %s, warnings %q; want it to stop at %s and a warning that says why",
+			result.Complete, result.Warnings, complete)
 	}
 	if err := check(w.World); err == nil {
-		t.Error("nothing is missing: the test misses its point")
+		t.Error("no event is missing, so the test tests nothing")
 	}
 	if err := operate(operations.Rebuild)(w.World); err != nil {
 		t.Fatal(err)
@@ -177,7 +178,7 @@ func TestLossThatGrowsOld(t *testing.T) {
 		}
 	}
 	if now := serves(t, w.World); now.ID == g.ID || now.Lacks != 0 {
-		t.Fatalf("what serves is %+v, want another generation that lacks nothing", now)
+		t.Fatalf("generation %+v serves, want another one that lacks nothing", now)
 	}
 	if err := check(w.World); err != nil {
 		t.Error("rebuilt:", err)

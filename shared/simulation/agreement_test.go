@@ -12,8 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// TestAgreement: the merged answer is the same wherever the horizon stands. Events come over several slots; then batch
-// takes over one slot after the other, and at each horizon every answer equals the oracle's.
+// TestAgreement checks that answers do not depend on the horizon. Events come over several slots. Then batch takes over
+// one slot after the other, and at each horizon every answer must equal the oracle's.
 func TestAgreement(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
@@ -52,8 +52,8 @@ func TestAgreement(t *testing.T) {
 	})
 }
 
-// allExact says whether every row of the view of everything is exact. The events' hour ends later than the simulated
-// day's first minutes, so time has to pass first.
+// allExact checks that every row of the view everything is exact. Event times lie in the first minutes of the simulated
+// day, so their hour has to end first.
 func allExact(ctx context.Context, w *simulation.World) error {
 	w.Wait(2 * time.Hour)
 	if err := tick(w); err != nil {
@@ -74,8 +74,7 @@ func allExact(ctx context.Context, w *simulation.World) error {
 	return w.Check(ctx)
 }
 
-// TestTakeover follows one row from speed to batch: its parts, what it says of itself, and that its values never
-// change.
+// TestTakeover follows one row from speed to batch: its parts and its marks change, but its values never do.
 func TestTakeover(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -88,7 +87,7 @@ func TestTakeover(t *testing.T) {
 	before := ask(t, w)
 	for _, row := range before.Data {
 		if row.Exact || row.Parts.Batch != nil || row.Parts.Speed == nil {
-			t.Errorf("row %s before batch: exact %v, parts %+v; want it from speed alone and not exact", row.Start, row.Exact,
+			t.Errorf("row %s before batch: exact %v, parts %+v; want only a speed part, and not exact", row.Start, row.Exact,
 				row.Parts)
 		}
 	}
@@ -98,12 +97,12 @@ func TestTakeover(t *testing.T) {
 	after := ask(t, w)
 	for i, row := range after.Data {
 		if row.Parts.Batch == nil || row.Parts.Speed != nil {
-			t.Errorf("row %s after batch: parts %+v; want it from batch alone", row.Start, row.Parts)
+			t.Errorf("row %s after batch: parts %+v; want only a batch part", row.Start, row.Parts)
 		}
 		if got, want := fmt.Sprint(row.Values), fmt.Sprint(before.Data[i].Values); got != want {
 			t.Errorf("row %s changed from %s to %s", row.Start, want, got)
 		}
-		// Two hours of event time are in the answer; at two minutes past midnight the later one has not ended.
+		// The answer covers two hours of event time. The later hour has not ended at two minutes past midnight.
 		if ended := row.Start < "2026-01-01T00:00:00Z"; row.Exact != ended {
 			t.Errorf("row %s exact is %v; its window has ended by the horizon: %v", row.Start, row.Exact, ended)
 		}

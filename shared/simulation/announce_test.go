@@ -11,7 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// once delivers what has not been delivered yet, as a stream does that nothing goes wrong with.
+// once returns an act that delivers each record once, as a healthy stream does.
 func once() func(*simulation.World) error {
 	var done [][]stream.Record
 	return func(w *simulation.World) error {
@@ -34,7 +34,7 @@ func once() func(*simulation.World) error {
 	}
 }
 
-// allServe says whether every view serves.
+// allServe reports whether every view serves.
 func allServe(w *simulation.World) (bool, error) {
 	views, err := w.Catalog.Views(context.Background())
 	for _, v := range views {
@@ -45,8 +45,8 @@ func allServe(w *simulation.World) (bool, error) {
 	return len(views) > 0, err
 }
 
-// TestFirstEventIsLive: on a stack that is new the first tick makes answers live from the first event on; no slot has
-// to begin first.
+// TestFirstEventIsLive checks that on a new stack, the first tick makes the views serve, live from the first event on.
+// No new slot has to begin first.
 func TestFirstEventIsLive(t *testing.T) {
 	w, err := newWorld(1)
 	if err != nil {
@@ -63,10 +63,10 @@ func TestFirstEventIsLive(t *testing.T) {
 	}
 }
 
-// act is something that happens to a world.
+// act is something that happens in a world.
 type act = func(*simulation.World) error
 
-// happening is an act with a name. The world's records are delivered once, by the act that is handed in.
+// happening is an act with a name. It delivers records with the act that it gets, which delivers each record once.
 type happening struct {
 	name string
 	play func(deliver act) act
@@ -89,9 +89,9 @@ var (
 	}
 )
 
-// TestAnnouncement interrupts the tick that announces the views at each of its calls, with events that come meanwhile,
-// with time that passes, with another tick, on a stack that is new and on one that has events: from when a view serves,
-// no event is missing from its answers.
+// TestAnnouncement freezes the tick that announces the views at each of its calls. Meanwhile events come, time passes,
+// or another tick runs, on a new stack and on one that has events. From the moment that a view serves, its answers must
+// miss no event.
 func TestAnnouncement(t *testing.T) {
 	late := 0
 	calls := callsOf(4, "catalog.View", "catalog.PutView", "catalog.PutDefinition", "archive.List")
@@ -99,11 +99,11 @@ func TestAnnouncement(t *testing.T) {
 		t.Run(c.String(), func(t *testing.T) { late += playAnnouncement(t, c.a, c.b, c.c) })
 	}
 	if late == 0 {
-		t.Error("no announcement came too late: the test misses its point")
+		t.Error("no announcement came too late, so the test tests nothing")
 	}
 }
 
-// playAnnouncement plays one case, and says how many announcements came too late.
+// playAnnouncement plays one case, and returns how many announcements came too late.
 func playAnnouncement(t *testing.T, before, meanwhile happening, at call) (late int) {
 	w, err := newWorld(1)
 	deliver := once()
@@ -137,7 +137,7 @@ func playAnnouncement(t *testing.T, before, meanwhile happening, at call) (late 
 	return late
 }
 
-// countLate counts the views that are still announced: their announcement was made again, or waits for the next tick.
+// countLate counts the views that are still announced: their announcement was repeated, or waits for the next tick.
 func countLate(t *testing.T, w *simulation.World) (n int) {
 	views, err := w.Catalog.Views(context.Background())
 	if err != nil {

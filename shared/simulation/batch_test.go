@@ -14,17 +14,17 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// onCall runs do right before a call, once; the function that makes the call is frozen meanwhile. The result tells how
-// do went, and takes the hook out. When the function never makes the call, do does not run, and the result is nil.
+// onCall runs do once, right before a call. The function that makes the call is frozen meanwhile. The result removes
+// the hook and returns the error of do. If the function never makes the call, do does not run, and the error is nil.
 func onCall(w *simulation.World, at call, do func() error) func() error {
 	var err error
-	before := 0 // calls of the name that were made
+	before := 0 // number of calls with this name so far
 	hook := func(made memory.Call) memory.Fault {
 		if made.Name != at.name {
 			return memory.Fault{}
 		}
 		before++
-		if before == at.n+1 { // do makes calls of the name itself: they come later
+		if before == at.n+1 { // do may itself make calls with this name; they count as later ones
 			err = do()
 		}
 		return memory.Fault{}
@@ -84,8 +84,8 @@ func playTwoBatches(name string, n int) error {
 	return w.Check(ctx)
 }
 
-// TestDuplicates: sending everything again, in another order and in other requests, changes no answer after batch,
-// within the window and, for a view that is built later, over all history.
+// TestDuplicates sends everything again, in another order and in other requests. No answer may change after batch:
+// neither within the window nor, for a view that is built later, over all history.
 func TestDuplicates(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -128,8 +128,8 @@ func TestDuplicates(t *testing.T) {
 	}
 }
 
-// TestDedupeWindow: an identity counts again once its copies lie further apart than the window, and a chain of copies
-// within it never ends.
+// TestDedupeWindow checks that an identity counts again once its copies are further apart than the window. In a chain
+// of copies, each within the window of the one before, only the first one counts.
 func TestDedupeWindow(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range []struct {
@@ -173,8 +173,7 @@ func TestDedupeWindow(t *testing.T) {
 	}
 }
 
-// TestLateObject: an object that lands in a slot which batch has claimed joins the next run, and is counted as a late
-// object.
+// TestLateObject checks that an object which lands in a claimed slot joins the next run, and counts as a late object.
 func TestLateObject(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -184,7 +183,7 @@ func TestLateObject(t *testing.T) {
 	if err := steps(serve, send(1, 0, 10))(w); err != nil {
 		t.Fatal(err)
 	}
-	// The second request's object is held back on the wire.
+	// The second request's put is delayed.
 	var key archive.Key
 	var late []byte
 	w.Archive.Hook = func(call memory.Call) memory.Fault {
@@ -220,15 +219,15 @@ func TestLateObject(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(report.Runs) != 1 || report.Runs[0].LateObjects != 1 || report.Runs[0].Objects != 1 {
-		t.Errorf("runs after the late object: %+v, want one, with the late object alone", report.Runs)
+		t.Errorf("runs after the late object: %+v, want one run with only the late object", report.Runs)
 	}
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestBacklog: batch has stood still for long, and catches up by several runs of bounded size; the answers are as if it
-// had not.
+// TestBacklog lets batch stand still for long, then catch up with several runs of bounded size. The answers must be the
+// same as without the pause.
 func TestBacklog(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -253,15 +252,15 @@ func TestBacklog(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(report.Runs) < 5 {
-		t.Errorf("caught up by %d runs, want several", len(report.Runs))
+		t.Errorf("caught up with %d runs, want several", len(report.Runs))
 	}
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestRebuild: a view that is registered when the archive has history already is built over all of it, and agrees with
-// one that advanced.
+// TestRebuild registers a view when the archive has history already. The view must be built over all history, and agree
+// with a view that advanced run by run.
 func TestRebuild(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -277,7 +276,7 @@ func TestRebuild(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	w.Catalog = &memory.Catalog{} // all that is left is the archive
+	w.Catalog = &memory.Catalog{} // only the archive remains
 	w.Base, w.Items = &memory.Base{}, &memory.Speed{}
 	w.Restart()
 	if err := w.Batch.Register(ctx, 0); err != nil {
@@ -289,14 +288,14 @@ func TestRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	if len(report.Runs) < 3 {
-		t.Errorf("history taken in by %d runs, want several", len(report.Runs))
+		t.Errorf("history is covered by %d runs, want several", len(report.Runs))
 	}
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestDeploy: a view that is added is built from all history and serves beside the others.
+// TestDeploy checks that an added view is built from all history, and serves beside the others.
 func TestDeploy(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -316,17 +315,17 @@ func TestDeploy(t *testing.T) {
 	}
 	answer, err := w.Ask(ctx, "added", "")
 	if err != nil || len(answer.Data) != 2 || len(answer.Warnings) != 1 {
-		t.Errorf("the added view answers %d rows with warnings %q, %v; want 2 rows, and a warning that it is new",
+		t.Errorf("the added view answers %d rows with warnings %q, %v; want 2 rows and a warning that the view is new",
 			len(answer.Data), answer.Warnings, err)
 	}
-	// Once the horizon has passed the slot from which speed folds it, the view serves.
+	// The view serves once the horizon has passed the slot from which speed folds it.
 	if err := steps(wait(5*simulation.Slot), tick, send(2, 20, 20), deliver)(w); err != nil {
 		t.Fatal(err)
 	}
 	answer, err = w.Ask(ctx, "added", "")
 	if err != nil || len(answer.Warnings) != 0 ||
 		fmt.Sprint(valuesOf(answer, "events")) != fmt.Sprint(valuesOf(ask(t, w), "events")) {
-		t.Errorf("the added view answers %+v, %v; want what the view of everything counts", answer, err)
+		t.Errorf("the added view answers %+v, %v; want the count of the view everything", answer, err)
 	}
 }
 
@@ -342,8 +341,8 @@ func valuesOf(answer present.Answer, name string) []string {
 	return all
 }
 
-// TestCost counts what a run asks of the stores: it grows with the objects and pages of the run, not with what has been
-// before.
+// TestCost counts the calls that a run makes to the stores. They grow with the objects and pages of the run, not with
+// history.
 func TestCost(t *testing.T) {
 	w, err := newWorld(1)
 	if err != nil {
@@ -354,7 +353,7 @@ func TestCost(t *testing.T) {
 	}
 	one := `{"specversion":"1.0","id":"%d","source":"s","type":"purchase","time":"2026-01-01T00:00:00Z","data":{"user":"u%d","kind":"","amount":1}}`
 	for run := range 5 {
-		for request := range 3 { // three objects, over four keys: five pages with that of the view of everything
+		for request := range 3 { // three objects over four keys: five pages, with the page of the view everything
 			var events []string
 			for i := range 4 {
 				events = append(events, fmt.Sprintf(one, run*100+request*10+i, i))
@@ -388,7 +387,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// values are the rows of the view of everything as text.
+// values returns the rows of the view everything as text.
 func values(t *testing.T, w *simulation.World) string {
 	t.Helper()
 	text, err := json.Marshal(ask(t, w).Data)

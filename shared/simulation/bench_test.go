@@ -28,8 +28,9 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// The benchmarks of the layers, over memory: what they leave out is the stores. Events are shaped like the sample's,
-// about 400 bytes; pages follow a Zipf distribution over 5,000 paths, times are spread over a day.
+// These benchmarks measure the layers over stores in memory, so they leave out the time of real stores. Events have the
+// shape of the sample's, about 400 bytes. Their paths follow a Zipf distribution over 5,000 pages, and their times are
+// spread over a day.
 
 const pageViews = `
 views:
@@ -89,7 +90,7 @@ func newRig(b *testing.B) *rig {
 	return r
 }
 
-// forget starts the views anew.
+// forget empties the catalog and the view stores.
 func (r *rig) forget() {
 	r.catalog, r.base, r.items, r.seen = &memory.Catalog{}, &memory.Base{}, &memory.Speed{}, &memory.Seen{}
 }
@@ -106,7 +107,7 @@ func (r *rig) id(at time.Time) (ulid.ULID, error) {
 
 func settings() setting.All {
 	s := setting.Default()
-	s.RunBytes = 1 << 30 // all in one run
+	s.RunBytes = 1 << 30 // everything in one run
 	return s
 }
 
@@ -130,7 +131,7 @@ func (r *rig) batch() *batch.Batch { return r.system().Batch(r.views) }
 
 func (r *rig) speed() *speed.Speed { return r.system().Speed() }
 
-// body is one request of NDJSON.
+// body returns one NDJSON request.
 func (r *rig) body(first int) []byte {
 	zipf := rand.NewZipf(r.random, 1.1, 1, 4999)
 	var out []byte
@@ -206,8 +207,8 @@ func (r *rig) register(b *testing.B) {
 	}
 }
 
-// BenchmarkBatch is one run over 200 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the
-// base items.
+// BenchmarkBatch measures one run over 200 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write
+// the base items.
 func BenchmarkBatch(b *testing.B) {
 	r := newRig(b)
 	start := r.now
@@ -225,7 +226,7 @@ func BenchmarkBatch(b *testing.B) {
 		r.forget()
 		r.now = start
 		r.register(b)
-		tickAll(b, r) // an empty first run: what is timed is an advance
+		tickAll(b, r) // an empty first run, so the benchmark measures an advance
 		r.now = start.Add(25 * time.Hour)
 		b.StartTimer()
 		report := tickAll(b, r)
@@ -236,8 +237,8 @@ func BenchmarkBatch(b *testing.B) {
 	perEvent(b, requests*requestEvents)
 }
 
-// BenchmarkBatchFold is what a run does to every event, without finding duplicates and without writing: get,
-// decompress, scan, hash the identity, fold, on all cores, and merge.
+// BenchmarkBatchFold measures what a run does to every event, without finding duplicates and without writing: get,
+// decompress, scan, hash the identity, fold and merge, on all cores.
 func BenchmarkBatchFold(b *testing.B) {
 	r := newRig(b)
 	in := r.ingest()
@@ -313,7 +314,7 @@ func tickAll(b *testing.B, r *rig) batch.Report {
 	return report
 }
 
-// BenchmarkQuery asks for a day of hours of one key that both halves have.
+// BenchmarkQuery queries 24 hours of one key that has base items and speed items.
 func BenchmarkQuery(b *testing.B) {
 	r := newRig(b)
 	r.register(b)

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// refusing refuses items of some generations. Their build ends there.
+// refusing is a store that refuses items of some generations, so their build fails.
 type refusing struct {
 	viewstore.Base
 	refused func(lifecycle.GenerationID) bool
@@ -42,23 +42,23 @@ func entry(t *testing.T, w *simulation.World, name view.Name) lifecycle.View {
 	return v
 }
 
-// otherEverything are views with a definition of everything that is another text and means the same.
+// otherEverything returns views in which the definition of everything has another text, but the same meaning.
 func otherEverything(views string) string {
 	return strings.Replace(views, "- name: everything\n", "- name: everything\n    where: type != \"none\"\n", 1)
 }
 
-// badBuild is a life in which no generation of by_user is built any more: its first item is refused, and then something
-// happens to the function.
+// badBuild is a life in which builds of by_user fail: the store refuses the first item, and then something happens to
+// the function.
 type badBuild struct {
 	life
-	known   []lifecycle.GenerationID // of by_user, built before
+	known   []lifecycle.GenerationID // generations of by_user that were built before
 	refused int
 }
 
 func newBadBuild(t *testing.T, w life) *badBuild {
 	t.Helper()
 	b := &badBuild{life: w}
-	for _, g := range purchaser(t, w.World).Generations {
+	for _, g := range byUser(t, w.World).Generations {
 		b.known = append(b.known, g.ID)
 	}
 	return b
@@ -91,8 +91,8 @@ func (b *badBuild) isNew(id lifecycle.GenerationID) bool {
 	return err != nil || isPurchaser && !slices.Contains(b.known, id)
 }
 
-// TestBuildAlwaysKilled: the build of one view is killed at every tick. The others go on all the same: what may serve
-// does, and what was retained is given up and deleted.
+// TestBuildAlwaysKilled kills the build of one view at every tick. All other work must continue: generations switch,
+// and a retained one is dropped and deleted.
 func TestBuildAlwaysKilled(t *testing.T) {
 	w := running(t)
 	original := entry(t, w.World, "everything").Serving
@@ -102,10 +102,10 @@ func TestBuildAlwaysKilled(t *testing.T) {
 	w.goOn(t, 6, 100)
 	other := entry(t, w.World, "everything").Serving
 	if other == original {
-		t.Fatal("the other definition does not serve")
+		t.Fatal("the changed definition of everything does not serve")
 	}
 	b := newBadBuild(t, w)
-	if err := w.Deploy(variant(1)); err != nil { // by_user is another one, everything goes back
+	if err := w.Deploy(variant(1)); err != nil { // by_user gets another definition, everything its original one
 		t.Fatal(err)
 	}
 	kill := func() { (&crash{watched: func(memory.Call) bool { return true }}).install(w.World) }
@@ -118,15 +118,16 @@ func TestBuildAlwaysKilled(t *testing.T) {
 	w.Wait(2 * time.Minute)
 	b.goOn(t, 1, 600, kill)
 	if g, ok := entry(t, w.World, "everything").Generation(other); ok || w.Base.Len(other) > 0 {
-		t.Errorf("what was retained is %+v, with %d items, and should be gone", g, w.Base.Len(other))
+		t.Errorf("the retained generation is still %+v with %d items, want it deleted", g, w.Base.Len(other))
 	}
-	g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building)
+	g, ok := byUser(t, w.World).FirstInState(lifecycle.Building)
 	if !ok || g.Run != 0 || b.refused < 8 {
-		t.Errorf("the story misses its point: the build was killed %d times, and has come to %+v", b.refused, g)
+		t.Errorf("the build was killed %d times and is now %+v: the test tests nothing", b.refused, g)
 	}
 }
 
-// TestBuildAlwaysFails: the build of one view fails at every tick. One that is built in the same pass serves.
+// TestBuildAlwaysFails lets the build of one view fail at every tick. Another view that is built in the same pass must
+// serve.
 func TestBuildAlwaysFails(t *testing.T) {
 	w := running(t)
 	before := entry(t, w.World, "everything").Serving
@@ -138,9 +139,9 @@ func TestBuildAlwaysFails(t *testing.T) {
 	if got := entry(t, w.World, "everything").Serving; got == before {
 		t.Error("the changed definition of everything does not serve")
 	}
-	g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building)
+	g, ok := byUser(t, w.World).FirstInState(lifecycle.Building)
 	if !ok || g.Run != 0 || b.refused == 0 {
-		t.Errorf("the story misses its point: %d items were refused, and the build has come to %+v", b.refused, g)
+		t.Errorf("%d items were refused and the build is now %+v: the test tests nothing", b.refused, g)
 	}
 }
 
@@ -152,8 +153,8 @@ type limited struct {
 
 func (l limited) Deadline() (time.Time, bool) { return l.deadline, true }
 
-// TestBuildWaitsForTime: a tick that has made runs for most of its time leaves the build to the next one. Each object
-// takes a second to read, and a function is killed after twenty.
+// TestBuildWaitsForTime checks that a tick which has spent most of its time on runs leaves the build to the next tick.
+// Each object takes a second to read, and a function is killed after twenty seconds.
 func TestBuildWaitsForTime(t *testing.T) {
 	const longest = 20 * time.Second
 	w := running(t)
@@ -193,15 +194,15 @@ func TestBuildWaitsForTime(t *testing.T) {
 		t.Fatal(err)
 	}
 	if !limitedTick() {
-		t.Error("the tick that had no time for the build says that nothing is left")
+		t.Error("the tick without time for the build reports no backlog")
 	}
-	if g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building); !ok || g.Run != 0 {
+	if g, ok := byUser(t, w.World).FirstInState(lifecycle.Building); !ok || g.Run != 0 {
 		t.Errorf("the generation is %+v, want it not built yet", g)
 	}
 	if limitedTick() {
-		t.Error("the tick that had all its time has not done all")
+		t.Error("the tick with enough time reports a backlog")
 	}
-	if g, ok := purchaser(t, w.World).FirstInState(lifecycle.Building); ok && g.Run == 0 {
+	if g, ok := byUser(t, w.World).FirstInState(lifecycle.Building); ok && g.Run == 0 {
 		t.Errorf("the generation is %+v, want it built", g)
 	}
 	if err := w.Check(context.Background()); err != nil {

@@ -13,12 +13,12 @@ import (
 
 var errCrash = errors.New("the function was killed here")
 
-// crash makes the n-th call of the named contracts the last that a function makes: it is lost, or its answer is, and
+// crash makes the n-th call of the watched contracts the last one of a function. The call or its answer is lost, and
 // every later call fails.
 type crash struct {
 	at      int
 	applied bool
-	only    bool // the function lives on: just this one call fails
+	only    bool // only this call fails; the function continues
 	made    int
 	watched func(memory.Call) bool
 }
@@ -48,18 +48,18 @@ func uninstall(w *simulation.World) {
 	w.Base.Hook, w.Items.Hook, w.Seen.Hook = nil, nil, nil
 }
 
-// story is a history with one act that can crash anywhere.
+// story is a sequence of acts. One of them can crash at any call.
 type story struct {
 	name   string
-	before func(*simulation.World) error // what has happened
-	act    func(*simulation.World) error // what crashes, and is done again by a new function
-	after  func(*simulation.World) error // what follows, before the check
-	must   []string                      // calls that the act makes
+	before func(*simulation.World) error // what happened before
+	act    func(*simulation.World) error // the act that crashes; a new function repeats it
+	after  func(*simulation.World) error // what happens after it, before the check
+	must   []string                      // calls that the act must make
 }
 
-// TestCrashAnywhere kills each function before and after every call it makes to the world, once and again at the same
-// call when a new one does the work, lets a last one do it, and checks every answer. It also loses each single call,
-// and each single answer, without killing the function.
+// TestCrashAnywhere kills each function before and after every call that it makes, once, and twice at the same call.
+// Then a last function does the work, and every answer must be right. The test also loses each single call and each
+// single answer without killing the function.
 func TestCrashAnywhere(t *testing.T) {
 	points := 0
 	for _, s := range stories() {
@@ -71,20 +71,20 @@ func TestCrashAnywhere(t *testing.T) {
 					for times := 1; times <= 2; times++ {
 						c.watched = func(memory.Call) bool { return true }
 						if err := play(s, c, times); err != nil {
-							t.Fatalf("call %d of %d, applied %v, function lives on %v, %d times: %v", at, boundaries, c.applied, c.only,
+							t.Fatalf("call %d of %d, applied %v, function continues %v, %d times: %v", at, boundaries, c.applied, c.only,
 								times, err)
 						}
 						points++
 					}
 				}
 			}
-			t.Logf("%d calls x {lost, answer lost} x {killed there, lives on} x {once, twice}", boundaries)
+			t.Logf("%d calls x {lost, answer lost} x {killed, not killed} x {once, twice}", boundaries)
 		})
 	}
 	t.Logf("%d crash points survived", points)
 }
 
-// countCalls plays the story without a crash, and says how many calls the act makes.
+// countCalls plays the story without a crash, and returns the number of calls that the act makes.
 func countCalls(t *testing.T, s story) int {
 	var calls []string
 	c := crash{at: -1, only: true, watched: func(call memory.Call) bool { calls = append(calls, call.Name); return true }}
@@ -93,13 +93,13 @@ func countCalls(t *testing.T, s story) int {
 	}
 	for _, name := range s.must {
 		if !slices.Contains(calls, name) {
-			t.Fatalf("the act makes no call of %s: the story misses its point; it makes %v", name, calls)
+			t.Fatalf("the act must call %s; it calls %v", name, calls)
 		}
 	}
 	return len(calls)
 }
 
-// play plays a story in which each of the first functions that act crashes.
+// play plays a story in which the act crashes the given number of times.
 func play(s story, crashes crash, times int) error {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -115,7 +115,7 @@ func play(s story, crashes crash, times int) error {
 		err = s.act(w)
 		uninstall(w)
 		if err != nil && !errors.Is(err, errCrash) && !errors.Is(err, simulation.ErrNotApplied) && !isUnavailable(err) {
-			return fmt.Errorf("the act failed otherwise than by the crash: %w", err)
+			return fmt.Errorf("the act failed, but not by the crash: %w", err)
 		}
 		if err := checkIfServing(ctx, w); err != nil {
 			return fmt.Errorf("after the crash: %w", err)
@@ -123,7 +123,7 @@ func play(s story, crashes crash, times int) error {
 		w.Restart()
 	}
 	if err := s.act(w); err != nil {
-		return fmt.Errorf("done again: %w", err)
+		return fmt.Errorf("repeated: %w", err)
 	}
 	if s.after != nil {
 		if err := s.after(w); err != nil {

@@ -13,7 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// variant are the views with a definition of by_user that is another text and means the same, so that one oracle checks
+// variant returns the views with another text of by_user's definition that means the same, so that one oracle checks
 // all of them. 0 is the original.
 func variant(n int) string {
 	if n == 0 {
@@ -26,8 +26,8 @@ func deploy(n int) func(*simulation.World) error {
 	return func(w *simulation.World) error { return w.Deploy(variant(n)) }
 }
 
-// purchaser returns the catalog's entry of by_user, the view of purchases: the tests change this view.
-func purchaser(t *testing.T, w *simulation.World) lifecycle.View {
+// byUser returns by_user's entry in the catalog. The tests change this view.
+func byUser(t *testing.T, w *simulation.World) lifecycle.View {
 	t.Helper()
 	v, err := w.Catalog.View(context.Background(), "by_user")
 	if err != nil {
@@ -38,22 +38,23 @@ func purchaser(t *testing.T, w *simulation.World) lifecycle.View {
 
 func serves(t *testing.T, w *simulation.World) lifecycle.Generation {
 	t.Helper()
-	v := purchaser(t, w)
+	v := byUser(t, w)
 	g, ok := v.Generation(v.Serving)
 	if !ok || g.State != lifecycle.Serving {
-		t.Fatalf("what serves is %+v", g)
+		t.Fatalf("generation %+v serves", g)
 	}
 	return g
 }
 
-// life is a world in which each record is delivered once: what is delivered again would be folded by definitions that
-// had missed it.
+// life is a world in which each record is delivered once. A definition that was not live at the first delivery would
+// count a record at its second one.
 type life struct {
 	*simulation.World
 	deliver func(*simulation.World) error
 }
 
-// goOn lets life go on for some slots: events come, copies too, batch ticks, and every answer is right after each step.
+// goOn plays some slots of normal life. Events and copies come, batch ticks, and every answer must be right after each
+// step.
 func (w life) goOn(t *testing.T, slots, from int) {
 	t.Helper()
 	for i := range 2 * slots {
@@ -81,8 +82,9 @@ func running(t *testing.T) life {
 	return life{w, deliver}
 }
 
-// TestChange: a changed definition is built from all history beside the running one, which goes on answering; then it
-// serves, the other is kept current, and dropped in the end with all its items. No answer is wrong on the way.
+// TestChange changes a definition. The new generation is built from all history while the old one answers. Then the new
+// one serves; the old one is kept current, and dropped at the end with all its items. Every answer must be right
+// meanwhile.
 func TestChange(t *testing.T) {
 	w := running(t)
 	old := serves(t, w.World)
@@ -94,20 +96,20 @@ func TestChange(t *testing.T) {
 	if changed.Definition == old.Definition {
 		t.Fatal("the old definition still serves")
 	}
-	if g, ok := purchaser(t, w.World).Generation(old.ID); !ok || g.State != lifecycle.Retained || g.Run != changed.Run {
-		t.Errorf("the old generation is %+v, want it retained, and at run %d", g, changed.Run)
+	if g, ok := byUser(t, w.World).Generation(old.ID); !ok || g.State != lifecycle.Retained || g.Run != changed.Run {
+		t.Errorf("the old generation is %+v, want it retained and at run %d", g, changed.Run)
 	}
 	if n := w.Base.Len(old.ID); n == 0 {
-		t.Error("the old generation has no item any more")
+		t.Error("the old generation has no items left")
 	}
 	w.Wait(simulation.RetainFor)
 	w.goOn(t, 2, 300)
 	if n := w.Base.Len(old.ID); n == 0 {
-		t.Error("the old generation's items are gone at once: a query may still read them")
+		t.Error("the old generation's items are deleted at once, although a query may still read them")
 	}
 	w.Wait(2 * time.Minute)
 	w.goOn(t, 2, 400)
-	if _, ok := purchaser(t, w.World).Generation(old.ID); ok {
+	if _, ok := byUser(t, w.World).Generation(old.ID); ok {
 		t.Error("the old generation is still there")
 	}
 	if n := w.Base.Len(old.ID); n != 0 {
@@ -115,11 +117,11 @@ func TestChange(t *testing.T) {
 	}
 }
 
-// TestDescription: a description that changes alone reaches the catalog at the next tick. It begins no generation, and
-// later ticks write nothing.
+// TestDescription checks that a description that changes alone reaches the catalog at the next tick. It begins no
+// generation, and later ticks write nothing.
 func TestDescription(t *testing.T) {
 	w := running(t)
-	before := purchaser(t, w.World)
+	before := byUser(t, w.World)
 	const name = "  - name: by_user\n"
 	described := strings.Replace(simulation.Views, name, name+"    description: Purchases\n", 1)
 	if err := w.Deploy(described); err != nil {
@@ -130,13 +132,13 @@ func TestDescription(t *testing.T) {
 	}
 	want := before
 	want.Description, want.Revision = "Purchases", before.Revision+1
-	if diff := cmp.Diff(want, purchaser(t, w.World)); diff != "" {
+	if diff := cmp.Diff(want, byUser(t, w.World)); diff != "" {
 		t.Errorf("view (-want +got):\n%s", diff)
 	}
 }
 
-// TestChangeBack: within the time that it is kept, the definition before serves again at the next tick, with all that
-// has come since.
+// TestChangeBack deploys the definition before again while its generation is retained. It must serve at the next tick,
+// with all events that have come since.
 func TestChangeBack(t *testing.T) {
 	w := running(t)
 	old := serves(t, w.World)
@@ -148,7 +150,7 @@ func TestChangeBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got := serves(t, w.World); got.ID != old.ID {
-		t.Errorf("%+v serves, want the generation before", got)
+		t.Errorf("generation %+v serves, want the one before", got)
 	}
 	if err := w.Check(context.Background()); err != nil {
 		t.Error(err)
@@ -166,7 +168,7 @@ func TestChangedAgain(t *testing.T) {
 				if err := steps(deploy(1), tick)(w.World); err != nil {
 					t.Fatal(err)
 				}
-				given := purchaser(t, w.World).Generations
+				given := byUser(t, w.World).Generations
 				w.goOn(t, slots, 100)
 				if err := w.Deploy(variant(next)); err != nil {
 					t.Fatal(err)
@@ -176,7 +178,7 @@ func TestChangedAgain(t *testing.T) {
 				w.goOn(t, 2, 600)
 				w.Wait(2 * time.Minute)
 				w.goOn(t, 2, 700)
-				v := purchaser(t, w.World)
+				v := byUser(t, w.World)
 				if len(v.Generations) != 1 {
 					t.Errorf("%d generations are left: %+v", len(v.Generations), v.Generations)
 				}
@@ -193,7 +195,7 @@ func TestChangedAgain(t *testing.T) {
 	}
 }
 
-// TestTenChanges in a row, while events come: no answer is ever wrong.
+// TestTenChanges changes the definition ten times in a row while events come. Every answer must be right.
 func TestTenChanges(t *testing.T) {
 	w := running(t)
 	for n := 1; n <= 10; n++ {
@@ -202,16 +204,16 @@ func TestTenChanges(t *testing.T) {
 		}
 		w.goOn(t, 4, 1000*n)
 		if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), fmt.Sprintf(`kind %d`, n)) {
-			t.Errorf("after change %d what serves is %s, %v", n, text, err)
+			t.Errorf("after change %d the definition %s serves, %v", n, text, err)
 		}
-		if v := purchaser(t, w.World); len(v.Generations) > 4 {
+		if v := byUser(t, w.World); len(v.Generations) > 4 {
 			t.Errorf("after change %d there are %d generations", n, len(v.Generations))
 		}
 	}
 }
 
-// TestTwoVersionsOfBatch: while a deployment goes on, the old version of batch and the new one tick in turn; each wants
-// its own definition. No answer is wrong meanwhile, and the new one has its way in the end.
+// TestTwoVersionsOfBatch lets two versions of batch tick in turn, as during a deployment. Each wants its own
+// definition. Every answer must be right meanwhile, and the new version's definition must serve in the end.
 func TestTwoVersionsOfBatch(t *testing.T) {
 	w := running(t)
 	for i := range 6 {
@@ -225,12 +227,12 @@ func TestTwoVersionsOfBatch(t *testing.T) {
 	}
 	w.goOn(t, 6, 1000)
 	if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), `kind 1`) {
-		t.Errorf("what serves is %s, %v", text, err)
+		t.Errorf("the definition %s serves, %v", text, err)
 	}
 }
 
-// TestChangeInterrupted: the tick that announces, builds, switches or drops is frozen at any of its calls while another
-// one does all that is to be done, and life goes on; then it wakes up.
+// TestChangeInterrupted freezes the tick that announces, builds, switches or drops at each of its calls, while another
+// tick does all the work and life continues. Then it thaws.
 func TestChangeInterrupted(t *testing.T) {
 	calls := callsOf(3, "catalog.View", "catalog.Views", "catalog.PutView", "catalog.PutDefinition",
 		"base.Load", "base.Put", "base.Drop", "archive.Get")
@@ -239,7 +241,7 @@ func TestChangeInterrupted(t *testing.T) {
 	}
 }
 
-// playChange freezes the tick that comes so many slots after a change.
+// playChange freezes the tick that comes the given number of slots after a change.
 func playChange(t *testing.T, slots int, at call) {
 	w := running(t)
 	if err := w.Deploy(variant(1)); err != nil {
@@ -259,7 +261,7 @@ func playChange(t *testing.T, slots int, at call) {
 		t.Fatal(err)
 	}
 	if frozenErr != nil {
-		t.Logf("the tick that was frozen: %v", frozenErr)
+		t.Logf("the frozen tick: %v", frozenErr)
 	}
 	if err := w.Check(context.Background()); err != nil {
 		t.Fatal(err)
@@ -267,6 +269,6 @@ func playChange(t *testing.T, slots int, at call) {
 	w.goOn(t, 5, 800)
 	text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition)
 	if err != nil || !strings.Contains(string(text), `kind 1`) {
-		t.Errorf("what serves is %s, %v", text, err)
+		t.Errorf("the definition %s serves, %v", text, err)
 	}
 }

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// kappaVariant are the views with a definition of by_user that is Kappa.
+// kappaVariant returns the views with a Kappa definition of by_user.
 func kappaVariant(n int) string {
 	return strings.Replace(variant(n), "- name: by_user\n", "- name: by_user\n    architecture: kappa\n", 1)
 }
@@ -30,11 +30,11 @@ func replay(w *simulation.World) error {
 	return err
 }
 
-// turn is what the schedule does in its time.
+// turn runs every scheduled function once.
 var turn = steps(tick, sweep, republish, replay)
 
-// goOnWithReplay lets life go on for some slots: events come, copies too, every function has its turn, and every answer
-// is right after each step.
+// goOnWithReplay plays some slots of normal life. Events and copies come, every function has its turn, and every answer
+// must be right after each step.
 func (w life) goOnWithReplay(t *testing.T, slots, from int) {
 	t.Helper()
 	for i := range 2 * slots {
@@ -49,26 +49,26 @@ func (w life) goOnWithReplay(t *testing.T, slots, from int) {
 	}
 }
 
-// needed is how many slots it takes until a Kappa generation serves: it is live from two slots on, that slot has to be
-// sealed, and what came right before it has to be swept.
+// needed is the number of slots until a Kappa generation serves. It is live from two slots on. That slot has to be
+// sealed, and the events right before it have to be swept.
 const needed = 9
 
-// isKappa says whether a Kappa generation of by_user serves.
+// isKappa reports whether a Kappa generation of by_user serves.
 func isKappa(t *testing.T, w *simulation.World) bool {
 	t.Helper()
 	return serves(t, w).Architecture == view.Kappa
 }
 
-// check is an act that checks every answer.
+// check checks every answer.
 func check(w *simulation.World) error { return w.Check(context.Background()) }
 
-// TestReplayKilled: replay is killed before and after every call it makes, and again at the same call when a new one
-// goes on; the next one brings in what is left, and lets the view serve. No answer is wrong on the way.
+// TestReplayKilled kills replay before and after every call that it makes, once, and twice at the same call. The next
+// replay must bring in the rest, so that the view serves. Every answer must be right meanwhile.
 func TestReplayKilled(t *testing.T) {
 	before := func(w *simulation.World) error {
 		deliver := once()
 		err := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deployKappa(0), tick, tick)(w)
-		for i := 0; err == nil && i < 2*needed; i++ { // everything but replay
+		for i := 0; err == nil && i < 2*needed; i++ { // everything runs but replay
 			at := 100 + 10*i
 			err = steps(send(uint64(at), at, 6), send(uint64(at), at, 2), deliver, wait(simulation.Slot/2), tick, sweep)(w)
 		}
@@ -85,29 +85,29 @@ func TestReplayKilled(t *testing.T) {
 			for times := 1; times <= 2 && (times == 1 || !c.only); times++ {
 				c.watched = func(memory.Call) bool { return true }
 				if err := play(s, c, times); err != nil {
-					t.Fatalf("call %d of %d, applied %v, replay lives on %v, %d times: %v", at, boundaries, c.applied, c.only, times,
+					t.Fatalf("call %d of %d, applied %v, replay continues %v, %d times: %v", at, boundaries, c.applied, c.only, times,
 						err)
 				}
 			}
 		}
 	}
-	t.Logf("%d calls x {lost, answer lost} x {killed there once, killed there twice, lives on}", boundaries)
+	t.Logf("%d calls x {lost, answer lost} x {killed once, killed twice, not killed}", boundaries)
 }
 
-// checkSwitched checks that a Kappa generation of by_user serves, with all there is.
+// checkSwitched checks that a Kappa generation of by_user serves and has everything.
 func checkSwitched(w *simulation.World) error {
 	v, err := w.Catalog.View(context.Background(), "by_user")
 	if err != nil {
 		return err
 	}
 	if g, ok := v.Generation(v.Serving); !ok || g.Architecture != view.Kappa {
-		return fmt.Errorf("what serves is %+v, of %+v", g, v.Generations)
+		return fmt.Errorf("generation %+v serves, of %+v", g, v.Generations)
 	}
 	return check(w)
 }
 
-// TestLambdaToKappaAndBack changes the architecture of a view there and back, and then to another Kappa definition:
-// every answer is right on the way.
+// TestLambdaToKappaAndBack changes a view to Kappa, back to Lambda, and to another Kappa definition. Every answer must
+// be right meanwhile.
 func TestLambdaToKappaAndBack(t *testing.T) {
 	w := running(t)
 	changes := []func(*simulation.World) error{
@@ -142,7 +142,7 @@ func TestChangeDuringReplay(t *testing.T) {
 				if err := steps(deployKappa(0), tick)(w.World); err != nil {
 					t.Fatal(err)
 				}
-				given := purchaser(t, w.World).Generations
+				given := byUser(t, w.World).Generations
 				w.goOnWithReplay(t, slots, 100)
 				if err := next(w.World); err != nil {
 					t.Fatal(err)
@@ -152,7 +152,7 @@ func TestChangeDuringReplay(t *testing.T) {
 					w.Wait(simulation.RetainFor)
 					w.goOnWithReplay(t, 2, 700)
 				}
-				v := purchaser(t, w.World)
+				v := byUser(t, w.World)
 				if len(v.Generations) != 1 || isKappa(t, w.World) != (name == "another Kappa") {
 					t.Errorf("what is left is %+v", v.Generations)
 				}
@@ -166,7 +166,7 @@ func TestChangeDuringReplay(t *testing.T) {
 	}
 }
 
-// operate has an operator do something to by_user.
+// operate returns an operation of an operator on by_user.
 func operate(operation operations.Operation) func(*simulation.World) error {
 	return func(w *simulation.World) error {
 		_, err := w.Operations.Do(context.Background(), "by_user", operation, "")
@@ -174,7 +174,7 @@ func operate(operation operations.Operation) func(*simulation.World) error {
 	}
 }
 
-// refused forgives a refusal: what is wanted may be wanted too soon, or too late.
+// refused returns act, but accepts that the operation is refused: it may come too early, or too late.
 func refused(act func(*simulation.World) error) func(*simulation.World) error {
 	return func(w *simulation.World) error {
 		var refusal *lifecycle.Refusal
@@ -185,7 +185,7 @@ func refused(act func(*simulation.World) error) func(*simulation.World) error {
 	}
 }
 
-// changedToKappa is a world in which a Kappa generation serves, and the Lambda one before it is retained.
+// changedToKappa returns a world in which a Kappa generation serves, and the Lambda generation before it is retained.
 func changedToKappa(t *testing.T) life {
 	t.Helper()
 	w := running(t)
@@ -200,22 +200,22 @@ func changedToKappa(t *testing.T) life {
 		}
 	}
 	if !isKappa(t, w.World) {
-		t.Fatalf("what serves is %+v", serves(t, w.World))
+		t.Fatalf("generation %+v serves", serves(t, w.World))
 	}
 	return w
 }
 
-// frozen is a function that is frozen at a call.
+// frozen is a function that freezes at one of its calls.
 type frozen struct {
 	who    string
-	before act // what has to be done for the function to have work
+	before act // gives the function something to do
 	act    act
 	at     call
 }
 
 func (f frozen) String() string { return fmt.Sprint(f.who, " at ", f.at) }
 
-// freezings are batch and replay, each frozen at each of its calls.
+// freezings returns batch and replay, frozen at each of their calls.
 func freezings() (all []frozen) {
 	for _, at := range callsOf(3, "catalog.Append", "base.Load", "base.Put", "catalog.View", "catalog.PutView") {
 		all = append(all, frozen{"batch", steps(), tick, at})
@@ -227,8 +227,8 @@ func freezings() (all []frozen) {
 	return all
 }
 
-// TestRollbackDuringARun: an operator goes back from Kappa to Lambda while batch is frozen in the middle of a run, or
-// replay of a step: once and again, at each of their calls. The one that wakes up undoes nothing; no answer is wrong.
+// TestRollbackDuringARun rolls back from Kappa to Lambda, once and twice, while batch or replay is frozen at each of
+// its calls. The function that thaws must undo nothing, and every answer must be right.
 func TestRollbackDuringARun(t *testing.T) {
 	rollback := refused(operate(operations.Rollback))
 	for c := range pairs(freezings(), [][]act{{rollback}, {rollback, rollback}}) {
@@ -239,17 +239,17 @@ func TestRollbackDuringARun(t *testing.T) {
 	}
 }
 
-// playRollback has an operator go back while a function is frozen.
+// playRollback rolls back while a function is frozen.
 func playRollback(t *testing.T, f frozen, rollbacks act) {
 	w := changedToKappa(t)
 	come := steps(send(7, 5000, 10), send(7, 5000, 5), w.deliver, wait(2*simulation.Slot))
 	if err := steps(come, f.before)(w.World); err != nil {
 		t.Fatal(err)
 	}
-	var left lifecycle.GenerationID // serving, as the operator has left it
+	var left lifecycle.GenerationID // the serving generation after the rollback
 	done := onCall(w.World, f.at, func() error {
 		err := steps(rollbacks, send(8, 5100, 5), w.deliver)(w.World)
-		left = purchaser(t, w.World).Serving
+		left = byUser(t, w.World).Serving
 		return err
 	})
 	frozenErr := f.act(w.World)
@@ -257,19 +257,19 @@ func playRollback(t *testing.T, f frozen, rollbacks act) {
 		t.Fatal(err)
 	}
 	if frozenErr != nil {
-		t.Logf("what was frozen: %v", frozenErr)
+		t.Logf("the frozen function: %v", frozenErr)
 	}
 	if err := w.Check(context.Background()); err != nil {
 		t.Fatal(err)
 	}
 	w.goOnWithReplay(t, 3, 6000)
-	if v := purchaser(t, w.World); left != "" && v.Serving != left {
-		t.Errorf("what the operator has done is undone: %+v, want %s to serve", v, left)
+	if v := byUser(t, w.World); left != "" && v.Serving != left {
+		t.Errorf("the rollback is undone: %+v, want %s to serve", v, left)
 	}
 }
 
-// TestRollback: a rollback from Kappa is one write, the definition that is deployed is held, and a second rollback is
-// the way back; a rebuild ends the hold.
+// TestRollback checks that a rollback from Kappa is one write and holds the deployed definition, that a second rollback
+// goes back to Kappa, and that a rebuild ends the hold.
 func TestRollback(t *testing.T) {
 	w := changedToKappa(t)
 	if err := operate(operations.Rollback)(w.World); err != nil {
@@ -280,14 +280,14 @@ func TestRollback(t *testing.T) {
 	}
 	w.goOnWithReplay(t, 3, 3000)
 	if isKappa(t, w.World) {
-		t.Error("batch has brought back what an operator has put away")
+		t.Error("batch serves again the definition that the operator holds")
 	}
 	if err := operate(operations.Rollback)(w.World); err != nil {
 		t.Fatal(err)
 	}
 	w.goOnWithReplay(t, 3, 4000)
 	if !isKappa(t, w.World) {
-		t.Error("the rollback of a rollback has not come")
+		t.Error("the second rollback does not serve Kappa again")
 	}
 	first := serves(t, w.World)
 	if err := operate(operations.Rebuild)(w.World); err != nil {
@@ -295,7 +295,7 @@ func TestRollback(t *testing.T) {
 	}
 	w.goOnWithReplay(t, needed, 5000)
 	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.LiveFrom <= first.LiveFrom {
-		t.Errorf("%+v serves after the rebuild of %+v", g, first)
+		t.Errorf("generation %+v serves after the rebuild of %+v", g, first)
 	}
 }
 
@@ -323,8 +323,9 @@ func TestTwoChangesAtOnce(t *testing.T) {
 	}
 }
 
-// TestTwoVersionsOfBatchOneKappa: two versions of batch tick in turn, of which one wants a view to be Kappa: each
-// undoes the other's announcement, no answer is wrong, and the one that is left has its way.
+// TestTwoVersionsOfBatchOneKappa lets two versions of batch tick in turn. One wants a view to be Kappa, the other
+// Lambda. Each takes back the other's announcement, and every answer must be right. Once only one version is left, its
+// definition must serve.
 func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 	w := running(t)
 	for i := range 6 {
@@ -342,7 +343,7 @@ func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 	}
 	w.goOnWithReplay(t, needed, 1000)
 	if !isKappa(t, w.World) {
-		t.Errorf("what serves is %+v", serves(t, w.World))
+		t.Errorf("generation %+v serves", serves(t, w.World))
 	}
 }
 
@@ -390,7 +391,7 @@ func raceQuery(t *testing.T, w life, name string, publish func(*simulation.World
 		}
 		return n
 	}
-	before, pointer := count(), purchaser(t, w.World).Serving
+	before, pointer := count(), byUser(t, w.World).Serving
 	done := onCall(w.World, call{name, 0}, func() error {
 		raced = 1
 		meanwhile := steps(operate(operations.Rollback), publish)
@@ -404,9 +405,9 @@ func raceQuery(t *testing.T, w life, name string, publish func(*simulation.World
 		t.Fatal(err)
 	}
 	if after := count(); got < before || got > after || raced == 1 &&
-		(after == before || purchaser(t, w.World).Serving == pointer) {
+		(after == before || byUser(t, w.World).Serving == pointer) {
 		t.Errorf("the answer counts %d, between %d before and %d after; what serves is %s", got, before, after,
-			purchaser(t, w.World).Serving)
+			byUser(t, w.World).Serving)
 	}
 	return raced
 }

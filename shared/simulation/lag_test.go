@@ -12,11 +12,11 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// reader gives speed the records of the stream in their order, so many at a time: it may stand still, and it may be
-// slow.
+// reader feeds the records of the stream to speed in order, a limited number at a time. So it can stand still, and it
+// can be slow.
 type reader struct {
 	*simulation.World
-	read map[string]event.Sequence // by shard, the last that speed has read
+	read map[string]event.Sequence // the last record that speed has read, by shard
 }
 
 func newReader(t testing.TB) *reader {
@@ -31,7 +31,7 @@ func newReader(t testing.TB) *reader {
 	return &reader{w, map[string]event.Sequence{}}
 }
 
-// unread are the records of the stream that speed has not read, by shard.
+// unread returns the records that speed has not read, by shard, and their number.
 func (r *reader) unread(t testing.TB) (all map[string][]stream.Record, n int) {
 	t.Helper()
 	all = map[string][]stream.Record{}
@@ -54,7 +54,7 @@ func (r *reader) waiting(t testing.TB) int {
 	return n
 }
 
-// readOn has speed read so many records, of each shard its share.
+// readOn lets speed read up to limit records, the same share of each shard.
 func (r *reader) readOn(t testing.TB, limit int) {
 	t.Helper()
 	all, n := r.unread(t)
@@ -67,7 +67,7 @@ func (r *reader) readOn(t testing.TB, limit int) {
 	}
 }
 
-// look is a tick of batch and one of the sweep, and says how many objects the sweep has queued.
+// look runs a tick of batch and one of the sweep. It returns how many objects the sweep has queued.
 func (r *reader) look(t testing.TB) int {
 	t.Helper()
 	if err := tick(r.World); err != nil {
@@ -80,12 +80,11 @@ func (r *reader) look(t testing.TB) int {
 	return report.Queued
 }
 
-// every has the sweep look ten times in SweepAfter.
+// every lets the sweep run ten times in SweepAfter.
 const every = simulation.SweepAfter / 10
 
-// TestSweepOfAStreamThatLags: a hundred requests wait in the stream while speed stands still. What waits is not lost:
-// the sweep asks for one object of a lane at a time, to learn whether the lane can be read at all, and waits longer
-// each time.
+// TestSweepOfAStreamThatLags lets a hundred requests wait in the stream while speed stands still. Waiting is not lost.
+// The sweep may queue one object of a lane at a time, as a probe, and must wait longer each time.
 func TestSweepOfAStreamThatLags(t *testing.T) {
 	r := newReader(t)
 	for i := range 100 {
@@ -100,7 +99,7 @@ func TestSweepOfAStreamThatLags(t *testing.T) {
 		r.Wait(every)
 	}
 	if queued > 16 {
-		t.Errorf("%d objects queued while 100 wait and none is lost, want at most 16: 4 of each lane", queued)
+		t.Errorf("%d objects queued while 100 wait and none is lost; maximum is 16, 4 per lane", queued)
 	}
 	if err := steps(republish)(r.World); err != nil {
 		t.Fatal(err)
@@ -114,8 +113,8 @@ func TestSweepOfAStreamThatLags(t *testing.T) {
 	t.Logf("%d objects queued", queued)
 }
 
-// TestLagEnds: speed can read several times the load, stands still, and goes on. The lag ends, however long speed was
-// away, whether the sweep's environment lives on or is a new one at each tick.
+// TestLagEnds lets speed stand still and then continue, several times faster than the load. The lag must end, however
+// long speed was away, whether the sweep keeps its environment or has a new one at each tick.
 func TestLagEnds(t *testing.T) {
 	for _, c := range []struct{ times, away int }{{2, 2}, {2, 3}, {2, 8}, {3, 4}, {3, 6}, {3, 8}, {5, 6}, {5, 8}} {
 		for _, fresh := range []bool{false, true} {
@@ -155,14 +154,14 @@ func TestLagEnds(t *testing.T) {
 	}
 }
 
-// load is how many records three requests of four events make, on average.
+// load is the average number of records that three requests of four events make.
 func (r *reader) load() int { return 8 }
 
-// TestLossEnds: stream and queue refuse everything for a while, and the load goes on behind it. All that was lost
-// comes, and nothing comes again and again.
+// TestLossEnds lets stream and queue refuse everything for a while, although events keep coming. Afterwards all lost
+// events must be streamed, and none of them again and again.
 func TestLossEnds(t *testing.T) {
 	for _, away := range []int{2, 6} {
-		for _, life := range []int{1, 60, 400} { // ticks for which an environment of the sweep lives
+		for _, life := range []int{1, 60, 400} { // number of ticks that an environment of the sweep lives
 			t.Run(fmt.Sprintf("lost for %d SweepAfter, environments of %d ticks", away, life), func(t *testing.T) {
 				t.Parallel()
 				r := newReader(t)
@@ -198,7 +197,7 @@ func TestLossEnds(t *testing.T) {
 	}
 }
 
-// wantSwept waits until every run is swept, and holds the answers against the archive.
+// wantSwept waits until every run is swept, and compares the answers with the archive.
 func (r *reader) wantSwept(t testing.TB) (ticks int) {
 	t.Helper()
 	ctx := context.Background()
@@ -230,8 +229,8 @@ func (r *reader) wantSwept(t testing.TB) (ticks int) {
 	return ticks
 }
 
-// TestQuietLoss: everything is lost, and then nothing comes any more that could tell. The sweep asks for one object of
-// each lane, and learns from it of all the others of the run.
+// TestQuietLoss loses everything, and then no further event comes that could show a loss. The sweep queues one object
+// of each lane as a probe. The probe's receipt shows that all earlier objects of the run are lost.
 func TestQuietLoss(t *testing.T) {
 	r := newReader(t)
 	for i := range 100 {
@@ -240,13 +239,13 @@ func TestQuietLoss(t *testing.T) {
 		}
 	}
 	ticks := r.wantSwept(t)
-	t.Logf("all is there after %d ticks", ticks)
+	t.Logf("everything is streamed after %d ticks", ticks)
 	if ticks > 30 {
-		t.Errorf("all is there after %d ticks, want at most 30", ticks)
+		t.Errorf("everything is streamed after %d ticks; maximum is 30", ticks)
 	}
 }
 
-// TestSweepForgets: more objects wait than anybody would remember one by one, and the sweep looks ten times in
+// TestSweepForgets lets many objects wait, more than the sweep could remember one by one. The sweep runs ten times in
 // SweepAfter.
 func TestSweepForgets(t *testing.T) {
 	for _, n := range []int{1_000, 9_000, 12_000} {
@@ -273,7 +272,7 @@ func TestSweepForgets(t *testing.T) {
 			}
 			t.Logf("%d objects wait: %d queued", n, queued)
 			if queued > 4 {
-				t.Errorf("%d objects wait and none is lost: %d are queued, want at most one of each lane", n, queued)
+				t.Errorf("%d objects wait and none is lost, but %d are queued; maximum is one per lane", n, queued)
 			}
 		})
 	}

@@ -5,7 +5,7 @@ import (
 	"iter"
 )
 
-// call names a call that a function makes to the world: the n-th of its name, from 0.
+// call names a call of a function: the n-th with this name, from 0.
 type call struct {
 	name string
 	n    int
@@ -13,7 +13,7 @@ type call struct {
 
 func (c call) String() string { return fmt.Sprint(c.name, " ", c.n) }
 
-// callsOf are the first n calls of each name.
+// callsOf returns the first n calls of each name.
 func callsOf(n int, names ...string) (all []call) {
 	for _, name := range names {
 		for i := range n {
@@ -23,7 +23,7 @@ func callsOf(n int, names ...string) (all []call) {
 	return all
 }
 
-// pair is one case of a matrix of two dimensions, triple of three. As text it is the name of a test.
+// pair is one case of a matrix with two dimensions, triple one with three. Its text is the name of a subtest.
 type (
 	pair[A, B any] struct {
 		a A
@@ -38,7 +38,7 @@ type (
 func (p pair[A, B]) String() string      { return fmt.Sprint(p.a, ", ", p.b) }
 func (t triple[A, B, C]) String() string { return fmt.Sprint(t.a, ", ", t.b, ", ", t.c) }
 
-// pairs are all cases of two dimensions.
+// pairs returns all cases of two dimensions.
 func pairs[A, B any](as []A, bs []B) iter.Seq[pair[A, B]] {
 	return func(yield func(pair[A, B]) bool) {
 		for _, a := range as {
@@ -51,7 +51,7 @@ func pairs[A, B any](as []A, bs []B) iter.Seq[pair[A, B]] {
 	}
 }
 
-// triples are all cases of three dimensions.
+// triples returns all cases of three dimensions.
 func triples[A, B, C any](as []A, bs []B, cs []C) iter.Seq[triple[A, B, C]] {
 	return func(yield func(triple[A, B, C]) bool) {
 		for p := range pairs(as, bs) {

@@ -9,23 +9,23 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// TestPassedOver: a Kappa generation lags behind the head only while there is something to replay. Runs that have
-// nothing for it batch passes it over, so that an operator need not wait for replay to switch, or to go back; runs that
-// have something it does not.
+// TestPassedOver checks that a Kappa generation lags behind the head only while replay has work. If a run holds nothing
+// that the generation lacks, batch moves the generation past it; so an operator can switch or roll back without waiting
+// for replay. Batch must not pass a run that holds something.
 func TestPassedOver(t *testing.T) {
 	ctx := context.Background()
 	w := running(t)
 	if err := deployKappa(1)(w.World); err != nil {
 		t.Fatal(err)
 	}
-	// kappa is the generation, and how many runs it is behind.
+	// kappa returns the generation, and how many runs it is behind.
 	kappa := func() (lifecycle.Generation, uint64) {
 		t.Helper()
 		head, err := w.Catalog.Head(ctx)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, g := range purchaser(t, w.World).Generations {
+		for _, g := range byUser(t, w.World).Generations {
 			if g.Architecture == view.Kappa && g.IsKept() {
 				return g, head.N - g.Run
 			}
@@ -33,7 +33,7 @@ func TestPassedOver(t *testing.T) {
 		t.Fatal("there is no Kappa generation")
 		return lifecycle.Generation{}, 0
 	}
-	w.goOn(t, 8, 1000) // batch and speed only
+	w.goOn(t, 8, 1000) // without replay
 	if g, behind := kappa(); g.State != lifecycle.Building || g.Run != 0 || behind == 0 {
 		t.Fatalf("without replay, it is %+v, %d runs behind", g, behind)
 	}
@@ -53,6 +53,6 @@ func TestPassedOver(t *testing.T) {
 		}
 	}
 	if _, err := w.Operations.Do(ctx, "by_user", "rollback", ""); err != nil {
-		t.Error("right after batch:", err)
+		t.Error("after batch:", err)
 	}
 }

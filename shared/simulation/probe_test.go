@@ -14,10 +14,10 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// old lets the run of what was sent be made and grow old enough for the sweep.
+// old lets batch make a run of the sent events, and lets the run grow old enough for the sweep.
 var old = steps(wait(simulation.Slot+simulation.SealDelay), tick, wait(simulation.SweepAfter))
 
-// wantQueued has the sweep look, and wants it to queue so many objects.
+// wantQueued runs the sweep, which must queue the given number of objects.
 func (r *reader) wantQueued(t testing.TB, want int) {
 	t.Helper()
 	if report, err := r.Sweep.Tick(context.Background()); err != nil || report.Queued != want {
@@ -25,12 +25,12 @@ func (r *reader) wantQueued(t testing.TB, want int) {
 	}
 }
 
-// late is by how much a request has to have arrived later to tell of another one.
+// late is how much later a request must arrive so that its receipt shows the loss of an earlier one.
 const late = simulation.CommitWithin + 2*(simulation.ClockMargin+time.Second)
 
-// TestSweepOfAnIngestWithASlowClock: requests of an ingest whose clock is slow wait in the stream behind one that
-// arrived, by its stamp, later than they did. That one tells nothing of them: of all that waits only the newest object
-// is asked for.
+// TestSweepOfAnIngestWithASlowClock lets requests of an ingest with a slow clock wait in the stream. Speed has read a
+// request with a later stamp that was put before them. Its receipt must not make them lost: of all waiting objects, the
+// sweep may queue only the newest, as a probe.
 func TestSweepOfAnIngestWithASlowClock(t *testing.T) {
 	r := newReader(t)
 	if err := send(1, 0, 20)(r.World); err != nil {
@@ -50,8 +50,8 @@ func TestSweepOfAnIngestWithASlowClock(t *testing.T) {
 	r.wantQueued(t, 1)
 }
 
-// TestSweepOfHalfARequestThatWaits: of a request that stands in two records of a lane, speed has read one. It tells
-// nothing of the other.
+// TestSweepOfHalfARequestThatWaits checks a request that is in two records of a lane. Speed has read one of them. Its
+// receipt must not make the other one lost.
 func TestSweepOfHalfARequestThatWaits(t *testing.T) {
 	r := newReader(t)
 	var events []string
@@ -77,7 +77,7 @@ func TestSweepOfHalfARequestThatWaits(t *testing.T) {
 		}
 	}
 	if read == n {
-		t.Fatal("no lane has two records: the test misses its point")
+		t.Fatal("no lane has two records, so the test tests nothing")
 	}
 	if err := steps(wait(time.Second), send(3, 200, 20), old)(r.World); err != nil {
 		t.Fatal(err)
@@ -85,9 +85,9 @@ func TestSweepOfHalfARequestThatWaits(t *testing.T) {
 	r.wantQueued(t, 1)
 }
 
-// TestSweepWaitsForTheQueue: what was lost is known, and the republish queue has messages, behind which more would only
-// wait. One object is queued all the same, since a message may fail for hours; once the queue is empty, all the others
-// are.
+// TestSweepWaitsForTheQueue checks that the sweep does not queue all lost objects while the republish queue has
+// messages. It queues one all the same, since a message may fail for hours. It queues the others once the queue is
+// empty.
 func TestSweepWaitsForTheQueue(t *testing.T) {
 	r := newReader(t)
 	for i := range 10 {
@@ -108,8 +108,8 @@ func TestSweepWaitsForTheQueue(t *testing.T) {
 	r.wantQueued(t, 0)
 }
 
-// TestProbesTakeTurns: the newest object of a quiet lane cannot be read, so that it never comes. The others are asked
-// for in their turn, and come.
+// TestProbesTakeTurns checks a quiet lane whose newest object cannot be read, so its probe never arrives. The sweep
+// must probe the other objects in turn, and have them streamed.
 func TestProbesTakeTurns(t *testing.T) {
 	r := newReader(t)
 	for i := range 5 {
@@ -148,6 +148,6 @@ func TestProbesTakeTurns(t *testing.T) {
 	}
 	report, err := r.Sweep.Tick(context.Background())
 	if err != nil || report.Lost+report.Behind != 1 {
-		t.Errorf("sweep: %+v, %v; want everything there but the one object that cannot be read", report, err)
+		t.Errorf("sweep: %+v, %v; want receipts of all objects but the one that cannot be read", report, err)
 	}
 }

@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 )
 
-// hiding is an archive that does not list an object.
+// hiding is an archive that leaves an object out of its listings.
 type hiding struct {
 	archive.Archive
 	hidden archive.Key
@@ -21,9 +21,9 @@ func (h *hiding) List(ctx context.Context, from, to archive.Key, limit int) ([]a
 	return slices.DeleteFunc(found, func(o archive.Object) bool { return o.Key == h.hidden }), date, err
 }
 
-// TestRebuildTakesInWhatIsMissing: an object that no run holds, and that is too old to be looked for, comes in when an
-// operator has a view built anew: into that view, and into all others by the same run. Until then answers lack it, and
-// stay what they were.
+// TestRebuildTakesInWhatIsMissing checks an object that no run holds, and that is too old for the look-back. A rebuild
+// of one view must take it in: the next run reads the object, for this view and all others. Until then, answers lack it
+// and do not change.
 func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 	ctx := context.Background()
 	w := running(t)
@@ -48,11 +48,11 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 		t.Fatal(err)
 	}
 	if w.Check(ctx) == nil {
-		t.Fatal("the object was not missing")
+		t.Fatal("the answers do not lack the hidden object")
 	}
 	first := serves(t, w.World)
 
-	rebuild, err := purchaser(t, w.World).WantRebuild()
+	rebuild, err := byUser(t, w.World).WantRebuild()
 	if err == nil {
 		err = w.Catalog.PutView(ctx, rebuild)
 	}
@@ -69,26 +69,25 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 	if err != nil || head.LateObjects != 1 {
 		t.Errorf("the last run is %+v, %v; want one late object", head, err)
 	}
-	v := purchaser(t, w.World)
+	v := byUser(t, w.World)
 	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.LiveFrom != first.LiveFrom ||
 		v.Rebuild {
-		t.Errorf("%+v serves after %+v; rebuild %t", g, first, v.Rebuild)
+		t.Errorf("generation %+v serves after %+v; rebuild %t", g, first, v.Rebuild)
 	}
 	if old, ok := v.Generation(first.ID); !ok || old.State != lifecycle.Retained {
-		t.Errorf("what served before is %+v", old)
+		t.Errorf("the generation that served before is %+v", old)
 	}
 	w.goOn(t, 4, 1000)
 	if again := serves(t, w.World); again.ID != v.Serving {
-		t.Errorf("%s serves after a while, not %s", again.ID, v.Serving)
+		t.Errorf("generation %s serves in the end, want %s", again.ID, v.Serving)
 	}
 }
 
-// TestRebuildWaitsForARun: what the archive holds is looked for before anything is built, by the next run; until then
-// nothing begins.
+// TestRebuildWaitsForARun checks that a rebuild begins only after the next run has looked for missing objects.
 func TestRebuildWaitsForARun(t *testing.T) {
 	ctx := context.Background()
 	w := running(t)
-	rebuild, err := purchaser(t, w.World).WantRebuild()
+	rebuild, err := byUser(t, w.World).WantRebuild()
 	if err == nil {
 		err = w.Catalog.PutView(ctx, rebuild)
 	}
@@ -98,11 +97,11 @@ func TestRebuildWaitsForARun(t *testing.T) {
 	if err := tick(w.World); err != nil {
 		t.Fatal(err)
 	}
-	if v := purchaser(t, w.World); !v.Rebuild || len(v.Generations) != 1 {
+	if v := byUser(t, w.World); !v.Rebuild || len(v.Generations) != 1 {
 		t.Errorf("within the same slot: %+v", v)
 	}
 	w.goOn(t, 4, 1000)
-	if v := purchaser(t, w.World); v.Rebuild || len(v.Generations) != 2 {
+	if v := byUser(t, w.World); v.Rebuild || len(v.Generations) != 2 {
 		t.Errorf("slots later: %+v", v)
 	}
 }

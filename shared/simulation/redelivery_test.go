@@ -13,16 +13,16 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// TestRedelivery gives speed the records of each shard again and again: the same batch, a suffix, a half, batches cut
-// anew, by the same environment and by new ones. At least once comes every record; every answer equals the oracle's all
-// along once it has.
+// TestRedelivery delivers the records of each shard several times: the same batch, a suffix, a half, or in other
+// batches, to the same environment and to new ones. Once every record has been delivered, every answer must equal the
+// oracle's, however often records are delivered again.
 func TestRedelivery(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		ctx := context.Background()
 		w, shards := streamed(t, rapid.IntRange(1, 6).Draw(t, "requests"))
 		for _, records := range shards {
 			for done := 0; done < len(records); {
-				// A delivery starts at or before the first record that is not done, as after a restart of the mapping.
+				// A delivery starts at or before the first record that is not applied, as after a restart of the mapping.
 				from := rapid.IntRange(0, done).Draw(t, "from")
 				to := rapid.IntRange(done+1, len(records)).Draw(t, "to")
 				if err := w.Deliver(ctx, records[from:to]); err != nil {
@@ -44,7 +44,7 @@ func TestRedelivery(t *testing.T) {
 	})
 }
 
-// streamed is a world whose stream holds some requests' records, by shard.
+// streamed returns a world whose stream holds the records of some requests, by shard.
 func streamed(t *rapid.T, requests int) (*simulation.World, [][]stream.Record) {
 	w, err := newWorld(rapid.Uint64().Draw(t, "seed"))
 	if err != nil {
@@ -54,7 +54,7 @@ func streamed(t *rapid.T, requests int) (*simulation.World, [][]stream.Record) {
 		t.Fatal(err)
 	}
 	for i := range requests {
-		// Some of the events come again: clients retry. All copies lie within the speed window.
+		// Some events are sent again, since clients retry. All copies are within the speed window.
 		again := send(uint64(i/2), i/2*10, rapid.IntRange(1, 10).Draw(t, "again"))
 		if err := steps(send(uint64(i), i*10, 10), wait(simulation.Slot/3), again, wait(time.Second))(w); err != nil {
 			t.Fatal(err)
@@ -84,8 +84,8 @@ func redeliver(t *rapid.T, w *simulation.World, shards [][]stream.Record) {
 	}
 }
 
-// TestSpeedWindow: speed drops a copy that arrived within its window of an earlier one, whatever environment meets it,
-// and counts it beyond.
+// TestSpeedWindow checks that speed drops a copy that arrived within its window of an earlier one, in whatever
+// environment, and counts a copy beyond the window.
 func TestSpeedWindow(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -137,8 +137,8 @@ func countCopies(t *testing.T, waits []time.Duration, environments string) strin
 	return valuesOf(answer, "events")[0]
 }
 
-// TestFrozenTwin: a function is frozen before one of its writes, a twin does all of its work and more, and the first
-// thaws and goes on.
+// TestFrozenTwin freezes a function before one of its writes. Another one does the same work and more. Then the first
+// one thaws and continues.
 func TestFrozenTwin(t *testing.T) {
 	for frozen := range 40 {
 		t.Run(fmt.Sprint(frozen), func(t *testing.T) {
@@ -179,8 +179,8 @@ func playTwin(frozen int) error {
 	return w.Check(ctx)
 }
 
-// TestMemoryReachesBack: a record that comes late, by the sweep, has a stamp further back than what the function
-// remembers; a copy that another environment has handled before that is found all the same.
+// TestMemoryReachesBack checks a record that the sweep brings late. Its stamp is further back than the memory of the
+// function. Speed must still find the copy that another environment has applied before.
 func TestMemoryReachesBack(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -188,8 +188,8 @@ func TestMemoryReachesBack(t *testing.T) {
 		t.Fatal(err)
 	}
 	deliver := once()
-	// The first copies; their second ones, which are archived and not streamed; then a new environment, which remembers an
-	// hour back from now.
+	// First the original events. Then their copies, which are archived but not streamed. Then a new environment, which
+	// remembers one hour back from now.
 	if err := steps(serve, send(1, 0, 20), deliver, wait(50*time.Minute), lost(send(1, 0, 20)),
 		wait(40*time.Minute))(w); err != nil {
 		t.Fatal(err)

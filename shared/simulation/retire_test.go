@@ -13,43 +13,43 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// leaveOut deploys batch with a file that leaves by_user out. The world goes on checking the answers of all views.
+// leaveOut deploys batch with a file that leaves by_user out. The world still checks the answers of all views.
 func leaveOut(w *simulation.World) {
 	w.Batch.Definitions = slices.DeleteFunc(slices.Clone(w.Batch.Definitions), func(d lifecycle.Definition) bool {
 		return d.Name == "by_user"
 	})
 }
 
-// TestRetired: a view that the deployed file leaves out answers on, folded and applied as before. It is taken up again
-// without a gap; or it is dropped when it has been retired for long enough, and its entry stays. Deployed once more, it
-// comes anew.
+// TestRetired checks a view that the deployed file leaves out. Speed and batch must keep it current. When the file
+// has the view again, the view continues without a gap. When it stays retired for long enough, it is dropped, but its
+// entry in the catalog stays. When it is deployed after that, it begins anew.
 func TestRetired(t *testing.T) {
 	w := running(t)
-	before := purchaser(t, w.World)
+	before := byUser(t, w.World)
 	leaveOut(w.World)
 	w.goOn(t, 4, 100)
-	retired := purchaser(t, w.World)
+	retired := byUser(t, w.World)
 	g, _ := retired.Generation(before.Serving)
 	head, err := w.Catalog.Head(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
 	if retired.Retired == 0 || retired.Serving != before.Serving || g.Run != head.N {
-		t.Fatalf("left out, with the head at %d, the view is %+v", head.N, retired)
+		t.Fatalf("the head is at run %d; the view that was left out is %+v", head.N, retired)
 	}
 	w.Restart()
 	w.goOn(t, 2, 300)
-	again := purchaser(t, w.World)
+	again := byUser(t, w.World)
 	if again.Retired != 0 || again.Serving != before.Serving || len(again.Generations) != 1 {
-		t.Fatalf("taken up again, the view is %+v", again)
+		t.Fatalf("deployed again, the view is %+v", again)
 	}
 
 	leaveOut(w.World)
 	w.goOn(t, 1, 400)
 	w.Wait(simulation.RetainFor - 2*time.Minute)
 	w.goOn(t, 1, 450)
-	if v := purchaser(t, w.World); v.Serving != before.Serving || v.IsGone() {
-		t.Fatalf("before it was retired for long enough, the view is %+v", v)
+	if v := byUser(t, w.World); v.Serving != before.Serving || v.IsGone() {
+		t.Fatalf("shortly before its drop, the view is %+v", v)
 	}
 	w.Wait(simulation.RetainFor)
 	for range 3 {
@@ -58,9 +58,9 @@ func TestRetired(t *testing.T) {
 		}
 		w.Wait(2 * time.Minute)
 	}
-	gone := purchaser(t, w.World)
+	gone := byUser(t, w.World)
 	if !gone.IsGone() || len(gone.Generations) > 0 || w.Base.Len(before.Serving) > 0 || gone.Revision <= again.Revision {
-		t.Fatalf("%d items are left of the dropped view, which is %+v", w.Base.Len(before.Serving), gone)
+		t.Fatalf("the dropped view still has %d items: %+v", w.Base.Len(before.Serving), gone)
 	}
 
 	w.Restart()
@@ -70,17 +70,17 @@ func TestRetired(t *testing.T) {
 		}
 	}
 	w.goOn(t, 1, 700)
-	if v := purchaser(t, w.World); v.Retired != 0 || v.Serving == "" || v.Serving == before.Serving ||
+	if v := byUser(t, w.World); v.Retired != 0 || v.Serving == "" || v.Serving == before.Serving ||
 		v.Revision <= gone.Revision {
-		t.Errorf("deployed once more, the view is %+v", v)
+		t.Errorf("deployed after its drop, the view is %+v", v)
 	}
 }
 
-// TestRetireInTurn: two versions of batch tick in turn, of which one leaves the view out. It is retired and taken up
-// each time; nothing else comes of it, however long it goes on.
+// TestRetireInTurn lets two versions of batch tick in turn; one leaves the view out. The view is retired and taken up
+// each time. Nothing else may happen to it, however long this continues.
 func TestRetireInTurn(t *testing.T) {
 	w := running(t)
-	before := purchaser(t, w.World)
+	before := byUser(t, w.World)
 	for range 6 {
 		leaveOut(w.World)
 		w.goOn(t, 1, 100)
@@ -88,13 +88,13 @@ func TestRetireInTurn(t *testing.T) {
 		w.Wait(simulation.RetainFor / 2)
 		w.goOn(t, 1, 200)
 	}
-	if v := purchaser(t, w.World); v.Retired != 0 || v.Serving != before.Serving || len(v.Generations) != 1 {
+	if v := byUser(t, w.World); v.Retired != 0 || v.Serving != before.Serving || len(v.Generations) != 1 {
 		t.Errorf("the view is %+v", v)
 	}
 }
 
-// TestRetireKilled: the tick that retires a view, or drops it, is killed at each of its writes, before it is applied
-// and after. The next one goes on.
+// TestRetireKilled kills the tick that retires or drops a view at each of its writes, before and after the write is
+// applied. The next tick must continue.
 func TestRetireKilled(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		for n := range 3 {
@@ -119,7 +119,7 @@ func TestRetireKilled(t *testing.T) {
 				leaveOut(w.World)
 				killed()
 				w.goOn(t, 1, 100)
-				if v := purchaser(t, w.World); v.Retired == 0 || v.Serving == "" {
+				if v := byUser(t, w.World); v.Retired == 0 || v.Serving == "" {
 					t.Fatalf("the view is %+v", v)
 				}
 				w.Wait(2 * simulation.RetainFor)
@@ -127,7 +127,7 @@ func TestRetireKilled(t *testing.T) {
 				if err := tick(w.World); err != nil {
 					t.Fatal(err)
 				}
-				if v := purchaser(t, w.World); !v.IsGone() {
+				if v := byUser(t, w.World); !v.IsGone() {
 					t.Errorf("the view is %+v", v)
 				}
 			})
@@ -135,7 +135,7 @@ func TestRetireKilled(t *testing.T) {
 	}
 }
 
-// TestRetireNothing: a file without any view retires nothing, and drops nothing that is retired.
+// TestRetireNothing checks that a file without any view retires nothing, and drops no view that is retired.
 func TestRetireNothing(t *testing.T) {
 	w := running(t)
 	leaveOut(w.World)
@@ -158,10 +158,10 @@ func TestRetireNothing(t *testing.T) {
 	}
 }
 
-// TestIdleTick: a tick that has nothing to do reads the views once and the head once.
+// TestIdleTick checks that a tick without work reads the views once and the head once.
 func TestIdleTick(t *testing.T) {
 	w := running(t)
-	for range 3 { // all is applied, and what may serve does
+	for range 3 { // until every run is applied and no switch is left
 		if err := tick(w.World); err != nil {
 			t.Fatal(err)
 		}

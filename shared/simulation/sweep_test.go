@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// lost is an ingest that dies between archive and stream: neither stream nor queue takes anything.
+// lost runs act while neither the stream nor the queue takes anything, as if ingest died after its put.
 func lost(act func(*simulation.World) error) func(*simulation.World) error {
 	return func(w *simulation.World) error {
 		fail := func(memory.Call) memory.Fault { return memory.Fault{Err: errCrash} }
@@ -31,8 +31,8 @@ func sweep(w *simulation.World) error {
 
 func republish(w *simulation.World) error { return w.Republish(context.Background()) }
 
-// TestSweep: events that were archived and never streamed are found once their run is old enough, and streamed; batch
-// counts them in any case.
+// TestSweep checks that the sweep finds events that were archived but never streamed, and has them streamed. It does so
+// once their run is old enough. Batch counts the events in any case.
 func TestSweep(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -48,34 +48,34 @@ func TestSweep(t *testing.T) {
 	}
 	report, err := w.Sweep.Tick(ctx)
 	if err != nil || report.Queued != 0 {
-		t.Fatalf("a sweep of a run that is too young: %+v, %v; want nothing queued", report, err)
+		t.Fatalf("sweep of a run that is too young: %+v, %v; want nothing queued", report, err)
 	}
 	w.Wait(simulation.SweepAfter)
 	if report, err = w.Sweep.Tick(ctx); err != nil || report.Queued != 1 || report.Behind != 1 || report.Swept != 1 {
-		t.Fatalf("sweep: %+v, %v; want the one object queued, and the run before it swept", report, err)
+		t.Fatalf("sweep: %+v, %v; want one object queued and the run before it swept", report, err)
 	}
 	if report, err = w.Sweep.Tick(ctx); err != nil || report.Queued != 0 || report.Behind != 1 {
-		t.Fatalf("sweep right again: %+v, %v; want it not queued a second time", report, err)
+		t.Fatalf("second sweep: %+v, %v; want nothing queued again", report, err)
 	}
 	if err := steps(republish, deliver)(w); err != nil {
 		t.Fatal(err)
 	}
 	if report, err = w.Sweep.Tick(ctx); err != nil || report.Lost+report.Behind != 0 || report.Swept != 2 {
-		t.Fatalf("sweep after republish: %+v, %v; want every receipt there", report, err)
+		t.Fatalf("sweep after republish: %+v, %v; want all receipts found", report, err)
 	}
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)
 	}
 }
 
-// TestSweepOfWhatWasSlow: a record that was merely slow comes twice when the sweep is early, and counts once.
+// TestSweepOfWhatWasSlow checks that a record that was only slow counts once, although an early sweep queues it again.
 func TestSweepOfWhatWasSlow(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The first request's records lie in the stream while speed stands still; batch takes over the slot; more events come.
+	// Speed stands still, so the first request's records wait in the stream. Batch takes over the slot; more events come.
 	if err := steps(serve, send(1, 0, 20), wait(time.Minute), tick, sweep, republish, send(2, 20, 20), deliver, deliver,
 		sweep)(w); err != nil {
 		t.Fatal(err)
@@ -84,12 +84,12 @@ func TestSweepOfWhatWasSlow(t *testing.T) {
 		t.Error(err)
 	}
 	if report, err := w.Sweep.Tick(ctx); err != nil || report.Lost+report.Behind != 0 {
-		t.Errorf("sweep once speed goes on: %+v, %v; want every receipt there", report, err)
+		t.Errorf("sweep after speed: %+v, %v; want all receipts found", report, err)
 	}
 }
 
-// TestSweepFindsHalfARequest: a lane's lines of one request stand in two records, of which the stream has one. The
-// receipt of that one is none of the other.
+// TestSweepFindsHalfARequest checks a request of which a lane's lines are in two records. The stream has only one of
+// these records. Its receipt must not stand for the other one.
 func TestSweepFindsHalfARequest(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -112,7 +112,7 @@ func TestSweepFindsHalfARequest(t *testing.T) {
 	}
 	halves := 0
 	for _, records := range shards {
-		var first []stream.Record // of each lane
+		var first []stream.Record // the first record of each lane
 		for _, r := range records {
 			if !slices.ContainsFunc(first, func(f stream.Record) bool { return f.PartitionKey == r.PartitionKey }) {
 				first = append(first, r)
@@ -120,13 +120,13 @@ func TestSweepFindsHalfARequest(t *testing.T) {
 		}
 		halves += len(records) - len(first)
 		if len(first) > 0 {
-			if err := w.Deliver(ctx, first); err != nil { // the others never came to the stream
+			if err := w.Deliver(ctx, first); err != nil { // the other records never reached the stream
 				t.Fatal(err)
 			}
 		}
 	}
 	if halves == 0 {
-		t.Fatal("no lane has two records: the test misses its point")
+		t.Fatal("no lane has two records, so the test tests nothing")
 	}
 	if err := steps(wait(time.Minute), tick, wait(simulation.SweepAfter))(w); err != nil {
 		t.Fatal(err)
@@ -138,14 +138,14 @@ func TestSweepFindsHalfARequest(t *testing.T) {
 		t.Fatal(err)
 	}
 	if report, err := w.Sweep.Tick(ctx); err != nil || report.Lost+report.Behind != 0 {
-		t.Errorf("sweep after republish: %+v, %v; want every receipt there", report, err)
+		t.Errorf("sweep after republish: %+v, %v; want all receipts found", report, err)
 	}
 	if err := w.Check(ctx); err != nil {
 		t.Error(err)
 	}
 }
 
-// dying is a tick of a batch function that dies once its run is real, before it has applied it to anything.
+// dying runs a tick of batch that dies after it has committed a run, before it applies the run.
 func dying(w *simulation.World) error {
 	w.Restart()
 	dies := crash{at: 0, watched: func(c memory.Call) bool { return c.Name == "base.Load" || c.Name == "base.Put" }}
@@ -153,22 +153,22 @@ func dying(w *simulation.World) error {
 	defer w.Restart()
 	defer uninstall(w)
 	if err := tick(w); !errors.Is(err, errCrash) {
-		return fmt.Errorf("tick: %w, want it to die once its run is real", err)
+		return fmt.Errorf("tick: %w, want it to die after it has committed the run", err)
 	}
 	return nil
 }
 
-// TestSweepWaitsForBatch: a run is real, and batch dies before it has applied it. A late object of that run, streamed
-// now, would be passed over by speed, being of a slot below the horizon, and its copy, which a client has sent again,
-// be dropped as a duplicate of it: then nobody counted the event.
+// TestSweepWaitsForBatch checks that the sweep does not queue a late object of a run that is committed but not applied.
+// Speed would skip the object's events, since their slot is below the horizon, but remember them. Then it would drop a
+// copy that a client sends again, and nobody would have counted the event.
 func TestSweepWaitsForBatch(t *testing.T) { sweepWaits(t, serve) }
 
-// TestSweepWaitsForTheFirstBuild: the same, and nothing of a view is built yet, so it does not answer. What is built
-// first may have been planned before the run was: streamed now, the run's late objects would show in its answers and be
-// gone again until it has applied the run itself.
+// TestSweepWaitsForTheFirstBuild checks the same while no generation of a view is built, so the view does not answer.
+// The first generation may have been planned before the run. If the late objects were streamed now, its answers would
+// show them, and lose them again until it has applied the run itself.
 func TestSweepWaitsForTheFirstBuild(t *testing.T) { sweepWaits(t, steps()) }
 
-// sweepWaits has batch die with a run that is real and not applied: the sweep leaves the run alone until it is.
+// sweepWaits kills batch after it has committed a run. The sweep must leave the run alone until it is applied.
 func sweepWaits(t *testing.T, before func(*simulation.World) error) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -186,16 +186,16 @@ func sweepWaits(t *testing.T, before func(*simulation.World) error) {
 		t.Fatal(err)
 	}
 	if head, err := w.Catalog.Head(ctx); err != nil || head.N != had.N+1 {
-		t.Fatalf("head %+v, %v; want one more run than %d", head, err, had.N)
+		t.Fatalf("head %+v, %v; want one run after %d", head, err, had.N)
 	}
 	if report, err := w.Sweep.Tick(ctx); err != nil || report.Queued != 0 || report.Swept != had.N {
-		t.Errorf("sweep before batch has applied the run: %+v, %v; want nothing queued of it", report, err)
+		t.Errorf("sweep before batch has applied the run: %+v, %v; want nothing queued", report, err)
 	}
 	if err := tick(w); err != nil {
 		t.Fatal(err)
 	}
 	if report, err := w.Sweep.Tick(ctx); err != nil || report.Queued != 1 {
-		t.Errorf("sweep once it has: %+v, %v; want the object queued", report, err)
+		t.Errorf("sweep after batch has applied the run: %+v, %v; want the object queued", report, err)
 	}
 	if err := steps(republish, deliver)(w); err != nil {
 		t.Fatal(err)
@@ -205,22 +205,22 @@ func sweepWaits(t *testing.T, before func(*simulation.World) error) {
 	}
 }
 
-// TestBuildReachesTheHead: a batch function is frozen at any reading of the views, with the head in its hands that it
-// has read before; others make a run and die. What the first one then builds, the sweep may not have waited for, if it
-// appeared after the sweep had looked; so it is built up to the head as it is by then.
+// TestBuildReachesTheHead freezes a batch function at each of its reads of the views, after it has read the head.
+// Another one commits a run and dies. The sweep does not wait for a generation that appears after it has looked. So the
+// first function must build up to the head as it is by then, not as it had read it.
 func TestBuildReachesTheHead(t *testing.T) {
 	met := 0
 	for n := range 5 {
 		frozen, err := playBuildReachesTheHead(n)
 		if err != nil {
-			t.Errorf("frozen at reading %d of the views: %v", n, err)
+			t.Errorf("frozen at read %d of the views: %v", n, err)
 		}
 		if frozen {
 			met++
 		}
 	}
 	if met < 2 {
-		t.Errorf("the views are read %d times: the test misses its point, which is the reading right before the build", met)
+		t.Errorf("only %d reads of the views were frozen: the test must freeze the read right before the build", met)
 	}
 }
 

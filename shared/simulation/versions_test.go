@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// older is the catalog as a version sees it that does not know the engine of a definition.
+// older is the catalog as seen by an older version of the code, which does not know the engine of a definition.
 type older struct {
 	catalog.Control
 	unknown view.Hash
@@ -30,9 +30,10 @@ func (o *older) Definition(ctx context.Context, hash view.Hash) ([]byte, error) 
 	return text, err
 }
 
-// TestOldSpeedBeside: two versions of speed take turns while a deployment goes on. What both know both fold, and no
-// answer tells which of them did. Once a definition is there that the old one cannot run, it refuses every record, by
-// name and before it has applied anything, and the new one has them all.
+// TestOldSpeedBeside lets two versions of speed take turns, as during a deployment. Both fold the definitions that both
+// know, and answers must not show which version applied a record. When a definition exists that the old version cannot
+// run, the old version must refuse every record with an error that names the definition, before it applies anything.
+// The new version then applies all records.
 func TestOldSpeedBeside(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -55,7 +56,7 @@ func TestOldSpeedBeside(t *testing.T) {
 		t.Fatal(err)
 	}
 	old := s.Speed()
-	// byOld gives the old version all that there is; refused says that it must not take it.
+	// byOld delivers everything to the old version. refused says that it must refuse it.
 	byOld := func(refused bool) {
 		t.Helper()
 		shards, err := w.Records()
@@ -98,7 +99,7 @@ func TestOldSpeedBeside(t *testing.T) {
 	if err := steps(deploy(1), wait(time.Minute), tick)(w); err != nil {
 		t.Fatal(err)
 	}
-	for _, g := range purchaser(t, w).Generations {
+	for _, g := range byUser(t, w).Generations {
 		if g.Definition != before.Definition {
 			seesLess.unknown = g.Definition
 		}
@@ -106,9 +107,10 @@ func TestOldSpeedBeside(t *testing.T) {
 	if seesLess.unknown == "" {
 		t.Fatal("nothing was announced")
 	}
-	old.Programs = &programs.Cache{} // as it starts
+	old.Programs = &programs.Cache{} // as a new environment starts
 	fresh := once()
-	if err := fresh(w); err != nil { // what is delivered again below is folded by nobody who had missed it
+	// apply them once, since a definition that was not live then would count a record that is delivered again below
+	if err := fresh(w); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 8 {

@@ -37,7 +37,7 @@ func TestCommitAgain(t *testing.T) {
 		{"put, and every answer lost", []memory.Fault{persisted, lost, lost}, 3, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			s.put = func(archive.Key) memory.Fault {
 				if n := len(s.puts) - 1; n < len(c.faults) {
 					return c.faults[n]
@@ -107,7 +107,7 @@ type deadline struct {
 
 func playDeadline(t *testing.T, c deadline) {
 	t.Helper()
-	s := newStation(t)
+	s := newFixture(t)
 	arrival := s.clock
 	s.made = func(time.Time) (ulid.ULID, error) {
 		s.clock = s.clock.Add(c.before) // what comes between the arrival and the put
@@ -143,7 +143,7 @@ func playDeadline(t *testing.T, c deadline) {
 // TestCommitClock: the clock is asked right before each put: it may jump between any two times that it is looked at.
 func TestCommitClock(t *testing.T) {
 	for jump := range 8 {
-		s := newStation(t)
+		s := newFixture(t)
 		arrival, looks := s.clock, 0
 		s.Now = func() time.Time {
 			if looks++; looks == jump+1 {
@@ -172,7 +172,7 @@ func TestCommitClock(t *testing.T) {
 // TestCommitGivesUp: a put that hangs is cancelled at the deadline. Time here is the bubble's: nothing waits.
 func TestCommitGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newStation(t)
+		s := newFixture(t)
 		s.Now = time.Now
 		hung := &hungArchive{}
 		s.Archive = hung
@@ -216,7 +216,7 @@ func TestClockMargin(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for _, exists := range []bool{false, true} {
-				s := newStation(t)
+				s := newFixture(t)
 				s.archive.Now = func() time.Time { return s.clock.Add(c.off) }
 				s.put = func(archive.Key) memory.Fault {
 					if exists && len(s.puts) == 1 {
@@ -235,7 +235,7 @@ func TestClockMargin(t *testing.T) {
 		})
 	}
 	t.Run("an answer without a date", func(t *testing.T) {
-		s := newStation(t)
+		s := newFixture(t)
 		s.archive.Now = nil
 		if _, err := s.send(visits(1)...); err != nil {
 			t.Error(err)
@@ -245,7 +245,7 @@ func TestClockMargin(t *testing.T) {
 
 // TestNoRequest: without a ULID there is no stamp, and nothing is kept.
 func TestNoRequest(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	s.made = func(time.Time) (ulid.ULID, error) { return ulid.ULID{}, errLost }
 	if _, err := s.send(visits(1)...); !errors.Is(err, ingest.ErrUnavailable) || len(s.puts) != 0 {
 		t.Errorf("error is %v, with %d puts; want ErrUnavailable with none", err, len(s.puts))
@@ -254,7 +254,7 @@ func TestNoRequest(t *testing.T) {
 
 // TestSlotOfTheStamp: an object lies in the slot of its stamps, also when the slot ends before the put.
 func TestSlotOfTheStamp(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	arrival := s.Layout.Slot.Next(s.Layout.Slot.At(s.clock)).Start().Add(-time.Second) // a second before the slot's end
 	s.clock = arrival
 	looks := 0

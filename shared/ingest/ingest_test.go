@@ -30,8 +30,8 @@ const (
 	tries        = 3
 )
 
-// station is an Ingest with everything around it in memory, a clock that stands still, and a record of each call.
-type station struct {
+// fixture is an Ingest with everything around it in memory, a clock that stands still, and a record of each call.
+type fixture struct {
 	*ingest.Ingest
 	republisher *ingest.Republisher
 	clock       time.Time
@@ -45,7 +45,7 @@ type station struct {
 	made func(time.Time) (ulid.ULID, error) // as NewRequest
 }
 
-func newStation(t testing.TB) *station {
+func newFixture(t testing.TB) *fixture {
 	t.Helper()
 	codec, err := event.NewCodec(8 << 20)
 	if err != nil {
@@ -55,7 +55,7 @@ func newStation(t testing.TB) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{
+	s := &fixture{
 		clock: time.Date(
 			2026, 11, 22, 21, 17, 30, 250_000_000, time.UTC,
 		), stream: &publisher{}, queue: &memory.Queue{}, codec: codec,
@@ -85,9 +85,9 @@ func newStation(t testing.TB) *station {
 	return s
 }
 
-func (s *station) now() time.Time { return s.clock }
+func (s *fixture) now() time.Time { return s.clock }
 
-func (s *station) hook(call memory.Call) memory.Fault {
+func (s *fixture) hook(call memory.Call) memory.Fault {
 	if call.Name != "archive.Put" {
 		return memory.Fault{}
 	}
@@ -99,14 +99,14 @@ func (s *station) hook(call memory.Call) memory.Fault {
 }
 
 // send sends events, one JSON text each.
-func (s *station) send(events ...string) (ingest.Answer, error) {
+func (s *fixture) send(events ...string) (ingest.Answer, error) {
 	return s.Accept(
 		context.Background(), ingest.Request{ContentType: "application/x-ndjson", Body: []byte(strings.Join(events, "\n"))},
 	)
 }
 
 // stored is what an object holds, decompressed.
-func (s *station) stored(t testing.TB, key archive.Key) string {
+func (s *fixture) stored(t testing.TB, key archive.Key) string {
 	t.Helper()
 	body, _, err := s.archive.Get(context.Background(), key)
 	if err != nil {
@@ -115,7 +115,7 @@ func (s *station) stored(t testing.TB, key archive.Key) string {
 	return s.decompressed(t, body)
 }
 
-func (s *station) decompressed(t testing.TB, data []byte) string {
+func (s *fixture) decompressed(t testing.TB, data []byte) string {
 	t.Helper()
 	text, err := s.codec.Decompress(nil, data)
 	if err != nil {
@@ -182,7 +182,7 @@ func TestCost(t *testing.T) {
 		{events: 1000, puts: 1, calls: 1, records: 4, lines: 120890, stored: 10000},
 	} {
 		t.Run(fmt.Sprint(c.events), func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			answer, err := s.send(visits(c.events)...)
 			if err != nil || answer.Accepted != c.events || len(answer.Rejected) != 0 {
 				t.Fatalf("answer is %+v, %v", answer, err)
@@ -220,7 +220,7 @@ func TestCost(t *testing.T) {
 
 // TestKeys: the exact objects that requests leave, and what is in them.
 func TestKeys(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	good := visits(3)
 	for _, events := range [][]string{{good[0], `{"no":"event"}`, good[1]}, {"not JSON"}, {}, {good[2]}} {
 		if _, err := s.send(events...); err != nil {
@@ -260,7 +260,7 @@ func TestRejectedWhole(t *testing.T) {
 	for _, original := range []string{
 		`{"specversion":"1.0" , "id":"<&>"}`, "{\"id\":\"a\xff\"}", "\x00\x01", `{"a":1,"a":2}`, "{\"a\":\"\u2028\"}", `{"stamp":"x"}`,
 	} {
-		s := newStation(t)
+		s := newFixture(t)
 		answer, err := s.send(original)
 		if err != nil || len(answer.Rejected) != 1 {
 			t.Fatalf("%q: %+v, %v", original, answer, err)
@@ -287,7 +287,7 @@ func TestRejectedWhole(t *testing.T) {
 
 // TestRejectedNotKept: the client has been told of its events, so failing to keep them fails nothing else.
 func TestRejectedNotKept(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	s.put = func(key archive.Key) memory.Fault {
 		if strings.HasPrefix(string(key), "rejected/") {
 			return memory.Fault{Err: errLost}

@@ -20,7 +20,7 @@ import (
 )
 
 // laneLines are the archived lines of a request by lane, in archive order: what the stream has to bring.
-func laneLines(t testing.TB, s *station) map[event.Lane]string {
+func laneLines(t testing.TB, s *fixture) map[event.Lane]string {
 	t.Helper()
 	all := map[event.Lane]string{}
 	for line := range strings.Lines(s.stored(t, s.puts[len(s.puts)-1])) {
@@ -35,7 +35,7 @@ func laneLines(t testing.TB, s *station) map[event.Lane]string {
 }
 
 // published are the lines that records bring, by lane, in the order of the records.
-func published(t testing.TB, s *station, records []stream.Entry) map[event.Lane]string {
+func published(t testing.TB, s *fixture, records []stream.Entry) map[event.Lane]string {
 	t.Helper()
 	all := map[event.Lane]string{}
 	for _, e := range records {
@@ -69,7 +69,7 @@ func TestLaneSplits(t *testing.T) {
 		{"1,000 events of 4 KB", 1000, 4_000, 4},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			s.Layout.Lanes = 1
 			random := rand.New(rand.NewPCG(1, 1))
 			events := make([]string, c.events)
@@ -94,7 +94,7 @@ func TestLaneSplits(t *testing.T) {
 // TestStreamBringsTheArchive: whatever events come, each archived line is in one record of its lane, in archive order.
 func TestStreamBringsTheArchive(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
-		s := newStation(t)
+		s := newFixture(t)
 		s.Layout.Lanes = rapid.IntRange(1, 8).Draw(rt, "lanes")
 		var events []string
 		for i, id := range rapid.SliceOfN(rapid.StringMatching(`[a-zü"]{1,4}`), 1, 60).Draw(rt, "ids") {
@@ -155,7 +155,7 @@ func TestPublishAgain(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			s.stream.answers = c.answers
 			answer, err := s.send(visits(10)...)
 			if want := (ingest.Answer{Accepted: 10, Rejected: []event.Rejection{}}); err != nil || !cmp.Equal(want, answer) {
@@ -185,7 +185,7 @@ func TestPublishAgain(t *testing.T) {
 
 // TestQueuedOnce: several records of one lane that fail make one request for the lane.
 func TestQueuedOnce(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	s.Layout.Lanes = 1
 	s.stream.answers = []publication{{err: errLost}, {err: errLost}, {err: errLost}}
 	var events []string
@@ -209,7 +209,7 @@ func TestQueuedOnce(t *testing.T) {
 
 // TestQueueDown: neither stream nor queue takes anything. The events are durable all the same, and are acknowledged.
 func TestQueueDown(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	s.stream.answers = []publication{{err: errLost}, {err: errLost}, {err: errLost}}
 	s.queue.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errLost} }
 	if answer, err := s.send(visits(3)...); err != nil || answer.Accepted != 3 {
@@ -219,7 +219,7 @@ func TestQueueDown(t *testing.T) {
 
 // TestRepublish: exactly the archived lines of the named lanes, byte for byte.
 func TestRepublish(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	events := visits(50)
 	for i := range events {
 		events[i] = strings.Replace(events[i], `"n":1`, `"n": 1.50, "t":"\u00fc<&>"`, 1)
@@ -256,7 +256,7 @@ func TestRepublish(t *testing.T) {
 		})
 	}
 	t.Run("a lane without lines", func(t *testing.T) {
-		s := newStation(t)
+		s := newFixture(t)
 		if _, err := s.send(visits(1)...); err != nil {
 			t.Fatal(err)
 		}
@@ -279,7 +279,7 @@ func TestRepublish(t *testing.T) {
 }
 
 func TestRepublishErrors(t *testing.T) {
-	s := newStation(t)
+	s := newFixture(t)
 	if _, err := s.send(visits(10)...); err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// fail makes the calls of a name fail for which does says so, by their number from 0.
+// fail makes calls with this name fail. does decides about each call by its number, from 0.
 func fail(name string, does func(call int, key string) (memory.Fault, bool)) memory.Hook {
 	calls := 0
 	return func(call memory.Call) memory.Fault {
@@ -34,7 +34,7 @@ func fail(name string, does func(call int, key string) (memory.Fault, bool)) mem
 	}
 }
 
-// TestWriteFails: a write that is lost is done again; one whose answer is lost is found to be in.
+// TestWriteFails checks that a lost write is repeated, and that a write whose answer is lost is found to be stored.
 func TestWriteFails(t *testing.T) {
 	d := byUser()
 	lost, persisted := memory.Fault{Err: errLost}, memory.Fault{Err: errLost, Applied: true}
@@ -46,13 +46,13 @@ func TestWriteFails(t *testing.T) {
 	}{
 		{"lost once", []memory.Fault{lost}, 2, true},
 		{"lost twice", []memory.Fault{lost, lost}, 3, true},
-		{"persisted, the answer lost", []memory.Fault{persisted}, 1, true},
-		{"lost, then persisted and the answer lost", []memory.Fault{lost, persisted}, 2, true},
+		{"stored, the answer lost", []memory.Fault{persisted}, 1, true},
+		{"lost, then stored and the answer lost", []memory.Fault{lost, persisted}, 2, true},
 		{"lost each time", []memory.Fault{lost, lost, lost}, 3, false},
 	} {
 		for _, held := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, the item exists %v", c.name, held), func(t *testing.T) {
-				s := newStation(t, d)
+				s := newFixture(t, d)
 				want, position := 1, 1
 				if held {
 					s.apply(t, s.record(0, many(1, 1)...))
@@ -76,20 +76,20 @@ func TestWriteFails(t *testing.T) {
 				if err != nil || len(item) != 1 {
 					t.Fatal(item, err)
 				}
-				if got := s.told(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 applied %d: 10:00 n=%d amount=%d", position,
-					want, want) {
-					t.Error("in the end the item is", got)
+				if got := s.describe(t, d, item[0]); got != fmt.Sprintf("u0 slot +0 lane 0 applied %d: 10:00 n=%d amount=%d",
+					position, want, want) {
+					t.Error("the item is finally", got)
 				}
 			})
 		}
 	}
 }
 
-// TestConflict: another environment has written an item since this one did: what it holds is loaded, and only what is
-// above its applied position is added.
+// TestConflict checks an item that another environment has written since this one did. It is loaded again, and only the
+// records above its applied position are added.
 func TestConflict(t *testing.T) {
 	d := byUser()
-	s := newStation(t, d)
+	s := newFixture(t, d)
 	first, second, third := s.record(0, many(1, 1)...), s.record(0, many(2, 1)...), s.record(0, many(4, 1)...)
 	s.apply(t, first)
 	frozen := s.Speed
@@ -104,11 +104,11 @@ func TestConflict(t *testing.T) {
 	}
 }
 
-// TestConflictLost: another environment has brought an item as far as this one would. It is not written, and what this
-// one kept of it is forgotten.
+// TestConflictLost checks an item that another environment has brought as far as this one would. It is not written, and
+// this environment forgets its copy.
 func TestConflictLost(t *testing.T) {
 	d := byUser()
-	s := newStation(t, d)
+	s := newFixture(t, d)
 	first, second, third := s.record(0, many(1, 1)...), s.record(0, many(2, 1)...), s.record(0, many(4, 1)...)
 	s.apply(t, first)
 	frozen := s.Speed
@@ -117,19 +117,19 @@ func TestConflictLost(t *testing.T) {
 	s.Speed = frozen
 	s.items.forget()
 	if report := s.apply(t, second); report.Items != 0 || s.items.loads != 1 || len(s.items.puts) != 1 {
-		t.Errorf("the same again: %d items written, %d loads, %d puts; want 0, 1 and the one in vain", report.Items,
+		t.Errorf("the second time: %d items written, %d loads, %d puts; want 0, 1 and 1 with a conflict", report.Items,
 			s.items.loads, len(s.items.puts))
 	}
 	s.items.forget()
 	s.apply(t, third)
 	if s.items.loads != 1 || len(s.items.puts) != 1 {
-		t.Errorf("what comes next: %d loads and %d puts, want 1 and 1", s.items.loads, len(s.items.puts))
+		t.Errorf("the next record: %d loads and %d puts, want 1 and 1", s.items.loads, len(s.items.puts))
 	}
 	s.check(t, d, "u0 slot +0 lane 0 applied 3: 10:00 n=7 amount=7")
 }
 
-// TestLowest: what is named is the first record not fully applied, also where it is one of a lane that others stand
-// between.
+// TestLowest checks that Apply returns the first record that is not fully applied, even when records of other lanes
+// stand between those of its lane.
 func TestLowest(t *testing.T) {
 	d := byUser()
 	a, b := purchase{in(start), "a", "1", ""}, purchase{in(start), "b", "10", ""}
@@ -140,34 +140,35 @@ func TestLowest(t *testing.T) {
 	}
 	for _, c := range []struct {
 		name    string
-		records func(*station) []stream.Record
+		records func(*fixture) []stream.Record
 		hook    memory.Hook
 		applied int
 		want    []string
 	}{
 		{
-			"an item of the first record", func(s *station) []stream.Record {
+			"one item of the first record fails", func(s *fixture) []stream.Record {
 				return []stream.Record{s.record(0, a), s.record(0, b)}
 			}, failing("a"),
 			0, []string{"b slot +0 lane 0 applied 2: 10:00 n=1 amount=10"},
 		},
 		{
-			// The item's rows are those of its slot: its first one may stand before the first that is its own, never after.
-			"an item of the second slot",
-			func(s *station) []stream.Record {
+			// An item's records are those of its slot. The first record that Apply names may come before the first one of the
+			// item, but never after.
+			"one item of the second slot fails",
+			func(s *fixture) []stream.Record {
 				return []stream.Record{s.record(0, a), s.record(0, purchase{in(s.length.Next(start)), "b", "10", ""})}
 			},
 			failing("b"), 1, []string{"a slot +0 lane 0 applied 2: 10:00 n=1 amount=1"},
 		},
 		{
-			"another lane is applied",
-			func(s *station) []stream.Record {
+			"one lane fails, another is applied",
+			func(s *fixture) []stream.Record {
 				return []stream.Record{s.record(0, a), s.record(1, b), s.record(0, a), s.record(1, b)}
 			},
 			failing("b"), 1, []string{"a slot +0 lane 0 applied 3: 10:00 n=2 amount=2"},
 		},
 		{
-			"the items cannot be loaded", func(s *station) []stream.Record {
+			"the items cannot be loaded", func(s *fixture) []stream.Record {
 				return []stream.Record{s.record(0, a), s.record(1, b)}
 			},
 			fail("speed.Load", func(call int, _ string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, call == 1 }),
@@ -175,7 +176,7 @@ func TestLowest(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t, d)
+			s := newFixture(t, d)
 			records := c.records(s)
 			s.items.Hook = c.hook
 			applied, _, err := s.Apply(context.Background(), records)
@@ -183,18 +184,18 @@ func TestLowest(t *testing.T) {
 				t.Errorf("applied %d, %v; want %d", applied, err, c.applied)
 			}
 			s.check(t, d, c.want...)
-			// The rest comes again, and all is as if nothing had failed.
+			// The rest is delivered again. The result must be as if nothing had failed.
 			s.items.Hook = nil
 			s.apply(t, records[applied:]...)
-			unharmed := newStation(t, d)
+			unharmed := newFixture(t, d)
 			unharmed.apply(t, records...)
 			s.check(t, d, unharmed.all(t, d)...)
 		})
 	}
 }
 
-// TestLowestOfViews: of two views that fail at different records, the earlier record is named, whichever view comes
-// last.
+// TestLowestOfViews checks two views that fail at different records. Apply must name the earlier record, whichever view
+// is folded last.
 func TestLowestOfViews(t *testing.T) {
 	last := map[view.Name]bool{}
 	for _, minutes := range []time.Duration{1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30} {
@@ -202,14 +203,14 @@ func TestLowestOfViews(t *testing.T) {
 		early, late := byUser(), byUser()
 		early.Name, early.Where = "early", `data.user == "a"`
 		late.Name, late.Where, late.Window = "late", `data.user == "b"`, window
-		s := newStation(t, early, late)
+		s := newFixture(t, early, late)
 		if early.Hash() > late.Hash() {
 			last["early"] = true
 		} else {
 			last["late"] = true
 		}
 		s.items.Hook = fail("speed.Put", func(int, string) (memory.Fault, bool) { return memory.Fault{Err: errLost}, true })
-		// The second record is of another slot, so that its item begins with it.
+		// The second record is in another slot, so its item begins with it.
 		records := []stream.Record{s.record(0, purchase{in(start), "a", "1", ""}),
 			s.record(0, purchase{in(s.length.Next(start)), "b", "10", ""})}
 		if applied, _, err := s.Apply(context.Background(), records); err != nil || applied != 0 {
@@ -217,13 +218,13 @@ func TestLowestOfViews(t *testing.T) {
 		}
 	}
 	if len(last) != 2 {
-		t.Errorf("only %v came last: the test misses its point", last)
+		t.Errorf("only %v came last, so the test does not cover both orders", last)
 	}
 }
 
-// TestCorruptItem: an item that cannot be read keeps its lane back, and nothing is written over it.
+// TestCorruptItem checks that a corrupt item stops its lane, and that nothing is written over it.
 func TestCorruptItem(t *testing.T) {
-	s := newStation(t, byUser())
+	s := newFixture(t, byUser())
 	s.apply(t, s.record(0, many(1, 1)...))
 	item := s.items.puts[0]
 	item.States, item.Applied = []byte("states"), sequence(2)
@@ -240,7 +241,7 @@ func TestCorruptItem(t *testing.T) {
 	}
 }
 
-// setAside is what a record set aside is kept as.
+// setAside is the stored form of a record that was set aside.
 type setAside struct {
 	PartitionKey string `json:"partition_key"`
 	Sequence     string `json:"sequence"`
@@ -248,28 +249,29 @@ type setAside struct {
 	Data         []byte `json:"data"`
 }
 
-// TestSetAside: a record that cannot be decoded is kept whole, with the reason, and its lane goes on.
+// TestSetAside checks that a record that cannot be decoded is stored whole with the reason, and that its lane
+// continues.
 func TestSetAside(t *testing.T) {
 	d := byUser()
 	a := purchase{in(start), "a", "1", ""}
 	for _, c := range []struct {
 		name   string
-		record func(*station) stream.Record
+		record func(*fixture) stream.Record
 		key    string
 		reason string
 	}{
-		{"no zstd", func(s *station) stream.Record {
+		{"no zstd", func(s *fixture) stream.Record {
 			return s.raw("1.4.0", []byte("\x00\xff no zstd"))
 		}, "setaside/key=312e342e30", "zstd frame header"},
-		{"nothing", func(s *station) stream.Record {
+		{"nothing", func(s *fixture) stream.Record {
 			return s.raw("1.4.0", nil)
 		}, "setaside/key=312e342e30", "zstd frame header"},
-		{"no lines", func(s *station) stream.Record {
+		{"no lines", func(s *fixture) stream.Record {
 			return s.raw("1.4.0", s.codec.Compress(nil, []byte("{}\n")))
 		}, "setaside/key=312e342e30", "line 1"},
 		{
 			"a good line before a bad one",
-			func(s *station) stream.Record {
+			func(s *fixture) stream.Record {
 				r := s.record(0, a)
 				lines, err := s.codec.Decompress(nil, r.Data)
 				if err != nil {
@@ -279,18 +281,18 @@ func TestSetAside(t *testing.T) {
 				return r
 			}, "setaside/key=312e342e30", "line 2",
 		},
-		{"another lane's name", func(s *station) stream.Record {
+		{"another lane's name", func(s *fixture) stream.Record {
 			return s.raw("their key", []byte("theirs"))
 		}, "setaside/key=7468656972206b6579", "lane"},
 		{
-			"a partition key of 256 characters", func(s *station) stream.Record {
+			"a partition key of 256 characters", func(s *fixture) stream.Record {
 				return s.raw(strings.Repeat("k", 256), []byte("theirs"))
 			},
 			"setaside/key=" + strings.Repeat("6b", 64) + "-ce16fe78208a4e93f7158e62393680e0", "lane",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t, d)
+			s := newFixture(t, d)
 			bad := c.record(s)
 			report := s.apply(t, s.record(0, a), bad, s.record(0, a))
 			if report.SetAside != 1 || report.Events != 2 {
@@ -302,7 +304,7 @@ func TestSetAside(t *testing.T) {
 				t.Fatal(objects, err)
 			}
 			if want := archive.Key(c.key + "/" + string(bad.Sequence) + ".json"); objects[0].Key != want {
-				t.Errorf("kept as %s, want %s", objects[0].Key, want)
+				t.Errorf("stored as %s, want %s", objects[0].Key, want)
 			}
 			body, _, err := s.archive.Get(context.Background(), objects[0].Key)
 			if err != nil {
@@ -313,26 +315,26 @@ func TestSetAside(t *testing.T) {
 				t.Fatal(err)
 			}
 			if !strings.Contains(kept.Reason, c.reason) {
-				t.Errorf("reason is %q, want one that tells of %s", kept.Reason, c.reason)
+				t.Errorf("reason is %q, want one that contains %s", kept.Reason, c.reason)
 			}
 			kept.Reason = ""
 			if diff := cmp.Diff(setAside{PartitionKey: bad.PartitionKey, Sequence: string(bad.Sequence), Data: bad.Data},
 				kept); diff != "" && len(bad.Data) > 0 {
 				t.Error("kept (-record +kept):", diff)
 			}
-			// It comes again: the object exists, and that is as good.
+			// The record is delivered again. That the object exists already is no error.
 			s.restart()
 			s.apply(t, bad)
 		})
 	}
 }
 
-// TestSetAsideFails: a record that can neither be decoded nor kept holds its lane from the lane's first record on:
-// applied positions would run past it. The other lanes go on.
+// TestSetAsideFails checks a record that can neither be decoded nor set aside. It stops its lane from the lane's first
+// record on, since applied positions would pass it otherwise. The other lanes continue.
 func TestSetAsideFails(t *testing.T) {
 	d := byUser()
 	a := purchase{in(start), "a", "1", ""}
-	s := newStation(t, d)
+	s := newFixture(t, d)
 	s.archive.Hook = fail("archive.Put", func(call int, _ string) (memory.Fault, bool) {
 		return memory.Fault{Err: errLost, Applied: true}, call < 2
 	})
@@ -352,12 +354,12 @@ func TestSetAsideFails(t *testing.T) {
 	s.check(t, d, "a slot +0 lane 0 applied 5: 10:00 n=2 amount=2", "a slot +0 lane 1 applied 7: 10:00 n=3 amount=3")
 }
 
-// TestReport: what the log line says.
+// TestReport checks the report, which the log line shows.
 func TestReport(t *testing.T) {
 	d := byUser()
 	other := d
 	other.Name, other.Where = "some", `data.amount > 1`
-	s := newStation(t, d, other)
+	s := newFixture(t, d, other)
 	report := s.apply(t, s.record(0, purchase{in(start), "a", "1", ""}, purchase{in(start), "a", "2", ""}),
 		s.raw("1.4.0", []byte("bad")),
 		s.record(1, purchase{in(start), "b", `"x"`, ""}))
@@ -373,22 +375,22 @@ func TestReport(t *testing.T) {
 		t.Error("folded by view (-want +got):", diff)
 	}
 	if slices.Max(skipped) != 1 {
-		t.Errorf("skipped by view: %v, want 1 of the filter that cannot compare", skipped)
+		t.Errorf("skipped by view: %v, want 1 that the filter cannot compare", skipped)
 	}
 }
 
-// TestNothing: no records are applied at once.
+// TestNothing checks that an empty batch is applied at once.
 func TestNothing(t *testing.T) {
-	s := newStation(t, byUser())
+	s := newFixture(t, byUser())
 	if report := s.apply(t); report.Items != 0 || s.items.loads != 0 {
 		t.Errorf("report is %+v, with %d loads", report, s.items.loads)
 	}
 }
 
-// TestAtOnce: one Speed serves several calls at once, each of its own lane, with writes side by side.
+// TestAtOnce checks that one Speed serves several calls at once, each with its own lane, and writes in parallel.
 func TestAtOnce(t *testing.T) {
 	d := byUser()
-	s := newStation(t, d)
+	s := newFixture(t, d)
 	s.Parallel = runner.Parallel(4)
 	s.items.Hook = nil
 	plain := &memory.Speed{}
@@ -423,7 +425,8 @@ func TestAtOnce(t *testing.T) {
 		}
 		for _, item := range items {
 			var n int
-			if _, err := fmt.Sscanf(s.told(t, d, item)[strings.Index(s.told(t, d, item), "n="):], "n=%d", &n); err != nil {
+			if _, err := fmt.Sscanf(s.describe(t, d, item)[strings.Index(s.describe(t, d, item), "n="):], "n=%d",
+				&n); err != nil {
 				t.Fatal(err)
 			}
 			total += n

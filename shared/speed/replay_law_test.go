@@ -20,8 +20,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// crowded is a past of some runs with copies in runs, over runs, and on both sides of LiveFrom, in both orders of the
-// lane, and with an object that comes late. Everything is streamed and swept.
+// crowded returns a past with several runs. Events have copies in the same run, in other runs, and on both sides of
+// LiveFrom, in both orders of the lane. Two objects come late. Everything is streamed and swept.
 func crowded(t testing.TB) *past {
 	p := newPast(t, slotAt(0))
 	var requests []*request
@@ -32,17 +32,17 @@ func crowded(t testing.TB) *past {
 	send(-38, "a1:1", "d1:1", "a2:1")
 	send(-37, "b2:1")
 	p.run(t, slotAt(-36))
-	send(-38, "e1:1", "b2:1") // late
+	send(-38, "e1:1", "b2:1") // a late object
 	send(-10, "a3:1", "b3:1")
 	send(-9, "c3:1")
 	p.run(t, slotAt(-5))
-	send(-4, "a4:1", "b4:1", "c1:1") // c1 is far from its copy: counted again
+	send(-4, "a4:1", "b4:1", "c1:1") // c1 is further than the window from its copy, so it counts again
 	p.run(t, slotAt(0))
 	send(0, "a3:1", "b4:1")
 	send(1, "c3:1", "d3:1")
-	send(-3, "e3:1", "d3:1") // late
+	send(-3, "e3:1", "d3:1") // a late object
 	p.run(t, slotAt(2))
-	slices.Reverse(requests[4:]) // what is above LiveFrom comes first in the lanes
+	slices.Reverse(requests[4:]) // events above LiveFrom come first in the lanes
 	p.stream(t, requests...)
 	p.sweep(t)
 	return p
@@ -51,7 +51,7 @@ func crowded(t testing.TB) *past {
 var crowdedWhole = []string{"ua n=4 amount=4", "ub n=4 amount=4", "uc n=3 amount=3", "ud n=2 amount=2",
 	"ue n=2 amount=2"}
 
-// writes makes a hook of two stores that is told of each write.
+// writes installs a hook on both stores that replay writes. each gets the number of the write.
 func (p *past) writes(each func(n int) memory.Fault) {
 	n := 0
 	hook := func(call memory.Call) memory.Fault {
@@ -64,7 +64,7 @@ func (p *past) writes(each func(n int) memory.Fault) {
 	p.items.Hook, p.catalog.Hook = hook, hook
 }
 
-// storedRun is how far replay has come, read without a hook being told.
+// storedRun returns the run that replay has reached. It reads past the hooks.
 func (p *past) storedRun(t testing.TB) uint64 {
 	hook := p.catalog.Hook
 	p.catalog.Hook = nil
@@ -72,11 +72,11 @@ func (p *past) storedRun(t testing.TB) uint64 {
 	return p.generation(t, "k").Run
 }
 
-// cuts are bytes of a step.
+// cuts are maximum sizes of a step, in bytes.
 var cuts = []int64{1, 500, 1 << 20}
 
-// TestReplayKilled: killed at any write, before it is applied or after, replay goes on however the runs are cut into
-// steps then, and counts once.
+// TestReplayKilled kills replay at each write, before and after the write is applied. The next replay may cut the runs
+// into other steps. It must continue, and every event must count once.
 func TestReplayKilled(t *testing.T) {
 	killed := errors.New("killed")
 	points := 0
@@ -93,7 +93,7 @@ func TestReplayKilled(t *testing.T) {
 					})
 					_, err := p.replay.Tick(context.Background())
 					if reached != (err != nil) {
-						t.Fatalf("killed at write %d %v, but the tick says %v", n, reached, err)
+						t.Fatalf("killed at write %d (%v), but the tick returns %v", n, reached, err)
 					}
 					p.items.Hook, p.catalog.Hook = nil, nil
 					p.restart()
@@ -109,7 +109,7 @@ func TestReplayKilled(t *testing.T) {
 		}
 	}
 	if points < 200 {
-		t.Errorf("only %d points of death: the test misses its point", points)
+		t.Errorf("killed at only %d writes", points)
 	}
 }
 
@@ -120,8 +120,8 @@ func killedAfter(dead bool, err error) error {
 	return nil
 }
 
-// TestReplayFrozen: frozen before any write, while another brings in all there is, in other steps, replay goes on and
-// does no harm; so do two that take turns at every write.
+// TestReplayFrozen freezes replay before each write, while another replay does all the work in other steps. The first
+// one then continues and must do no harm. The same holds for two that take turns at every write.
 func TestReplayFrozen(t *testing.T) {
 	for _, before := range cuts {
 		for _, after := range cuts {
@@ -162,17 +162,17 @@ func TestReplayFrozen(t *testing.T) {
 	}
 }
 
-// TestReplayTakesTurns: two at once, of which either may wait at any write for the other's next one.
+// TestReplayTakesTurns runs two replays at once. Either may wait at each write for the next write of the other.
 func TestReplayTakesTurns(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		p := crowded(t)
-		// true: go on to the next write; what comes back: whether there is one
+		// Sending true lets a replay go on to its next write. It sends back whether there was one.
 		turns := [2]chan bool{make(chan bool), make(chan bool)}
 		var ended [2]bool
 		for i := range turns {
 			replay := p.newReplay()
 			replay.Bytes = rapid.SampledFrom(cuts).Draw(r, "bytes")
-			replay.Tries = 100 // the other may be quicker several times
+			replay.Tries = 100 // the other replay may win several times in a row
 			replay.Items = turning{p.items, turns[i]}
 			go func() {
 				<-turns[i]
@@ -197,7 +197,7 @@ func TestReplayTakesTurns(t *testing.T) {
 	})
 }
 
-// TestReplayAtOnce: objects, loads and writes side by side.
+// TestReplayAtOnce checks objects, loads and writes in parallel.
 func TestReplayAtOnce(t *testing.T) {
 	p := crowded(t)
 	p.catalog.Hook, p.archive.Hook, p.seen.Hook = nil, nil, nil
@@ -206,7 +206,7 @@ func TestReplayAtOnce(t *testing.T) {
 	p.checkMerged(t, crowdedWhole...)
 }
 
-// turning waits for its turn before each write.
+// turning is a hook that waits for its turn before each write.
 type turning struct {
 	viewstore.Speed
 	turn chan bool
@@ -218,12 +218,12 @@ func (s turning) Put(ctx context.Context, item viewstore.SpeedItem, loaded event
 	return s.Speed.Put(ctx, item, loaded)
 }
 
-// TestReplayLaw: for LiveFrom at any slot, whatever comes when, in the archive and in the lanes, with environments that
-// come and go: once all is in, both halves together are the fold of the distinct events. All copies of an event are
+// TestReplayLaw draws LiveFrom, the arrivals, the order in the lanes, and restarts of environments. Once everything is
+// replayed and streamed, both halves together must equal the fold of the distinct events. All copies of an event are
 // within the window of each other.
 func TestReplayLaw(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		const slots = 10 // of 5 min: less than the window
+		const slots = 10 // of 5 minutes, together shorter than the window
 		live := slot.Slot(0)
 		if n := rapid.IntRange(-1, slots+1).Draw(r, "live"); n >= 0 {
 			live = slotAt(n)
@@ -240,7 +240,7 @@ func TestReplayLaw(t *testing.T) {
 				events = append(events, e)
 				distinct[e] = true
 			}
-			// Some come late, below the horizon.
+			// Some objects are late.
 			sent := p.send(t, at(rapid.IntRange(0, slots-1).Draw(r, "slot")), events...)
 			for _, record := range sent.records {
 				waiting = append(waiting, record)
@@ -274,7 +274,7 @@ func TestReplayLaw(t *testing.T) {
 				if len(waiting) > 0 {
 					deliver(rapid.IntRange(0, len(waiting)-1).Draw(r, "record"))
 				}
-			case "again": // a record that is republished comes twice
+			case "again": // a republished record comes twice
 				if len(waiting) > 0 {
 					again := waiting[rapid.IntRange(0, len(waiting)-1).Draw(r, "again")]
 					p.apply(t, p.raw(again.PartitionKey, again.Data))
@@ -295,7 +295,7 @@ func TestReplayLaw(t *testing.T) {
 		makeRun(max(horizon+1, slots+2))
 		p.sweep(t)
 		if g := p.tick(t).Generations[0]; g.Left != 0 || g.Waits {
-			r.Fatalf("report is %+v, want all of it", g)
+			r.Fatalf("report is %+v, want everything replayed", g)
 		}
 		users := map[byte]int{}
 		for e := range distinct {
@@ -316,8 +316,8 @@ func TestReplayLaw(t *testing.T) {
 	})
 }
 
-// TestKappaLive: what the stream brings a Kappa generation stands in one item per page and lane, for all slots from
-// LiveFrom on, whatever its horizon; other sets of the same records are not touched by that.
+// TestKappaLive checks that speed keeps one item per page and lane for a Kappa generation, over all slots from LiveFrom
+// on, whatever its horizon. Other sets of the same records are not affected.
 func TestKappaLive(t *testing.T) {
 	next := slotAt(1)
 	p := newPast(t, 0)
@@ -357,7 +357,7 @@ func TestKappaLive(t *testing.T) {
 		t.Error("items by generation (-want +stored):", diff)
 	}
 	if n := len(p.stored(t, lifecycle.OfDefinition(lambda.Hash()))); n != 2 {
-		t.Errorf("%d items of the Lambda definition, want one of a slot for each lane", n)
+		t.Errorf("%d items of the Lambda definition, want one per slot and lane", n)
 	}
 	var folded []int64
 	for _, v := range report.Views {
@@ -367,18 +367,18 @@ func TestKappaLive(t *testing.T) {
 	if diff := cmp.Diff([]int64{0, 2, 2, 3, 4}, folded); diff != "" {
 		t.Error("folded by set (-want +got):", diff)
 	}
-	// Delivered again, whole or in part, by any environment, nothing changes.
+	// When records are delivered again, whole or in part, by any environment, nothing changes.
 	before := len(p.items.puts)
 	p.restart()
 	p.last = 0
 	p.apply(t, p.record(0, a(-1), a(1)), p.record(0, a(0)), p.record(1, a(1)))
 	if len(p.items.puts) != before {
-		t.Error("records that are in were written again")
+		t.Error("applied records were written again")
 	}
 }
 
-// TestNobodysDefinition: a definition of which every generation was given up is folded for nobody, and need not be
-// there.
+// TestNobodysDefinition checks a definition whose generations were all given up. Speed does not fold it, and its text
+// need not exist.
 func TestNobodysDefinition(t *testing.T) {
 	p := newPast(t, 0)
 	p.generations(t, lifecycle.Generation{ID: "over", State: lifecycle.Dropping})
@@ -392,10 +392,10 @@ func TestNobodysDefinition(t *testing.T) {
 	}
 }
 
-// TestReplayLaneIsNotInTheStream: a record that says it is of replay's lane is set aside: its sequence number would
-// stand among replay's.
+// TestReplayLaneIsNotInTheStream checks that a record that claims replay's lane is set aside. Its sequence number would
+// mix with replay's positions.
 func TestReplayLaneIsNotInTheStream(t *testing.T) {
-	s := newStation(t, byUser())
+	s := newFixture(t, byUser())
 	r := s.record(0, many(1, 1)...)
 	r.PartitionKey = event.ReplayLane.String()
 	if report := s.apply(t, r); report.SetAside != 1 || report.Items != 0 {
@@ -403,8 +403,8 @@ func TestReplayLaneIsNotInTheStream(t *testing.T) {
 	}
 }
 
-// BenchmarkReplay is one step over 100 objects of 1,000 events: get, decompress, scan, find duplicates, fold, write the
-// items.
+// BenchmarkReplay measures one step over 100 objects of 1,000 events: get, decompress, scan, find duplicates, fold,
+// write the items.
 func BenchmarkReplay(b *testing.B) {
 	const requests, events = 100, 1000
 	p := newPast(b, slotAt(0))

@@ -31,23 +31,23 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// past is a station with an archive that is cut into runs, and a Replay of it.
+// past is a fixture with an archive that is divided into runs, and a Replay over it.
 type past struct {
-	*station
+	*fixture
 	replay  *speed.Replay
 	now     time.Time
 	runs    []lifecycle.Run
 	objects map[archive.Key]*request
-	made    int // requests
+	made    int // number of requests so far
 }
 
-// request is what ingest made of one.
+// request is an archived request and its records.
 type request struct {
 	key     archive.Key
-	records []stream.Record // of its lanes, without sequence numbers; nil once they were streamed
+	records []stream.Record // its records by lane, without sequence numbers; nil once they are streamed
 }
 
-// byUserForGood is byUser as a Kappa view.
+// byUserForGood returns byUser as a Kappa view, which speed keeps for ever.
 func byUserForGood() view.Definition {
 	d := byUser()
 	d.Architecture = view.Kappa
@@ -65,16 +65,16 @@ func compiled(t testing.TB) *view.Set {
 	return set
 }
 
-// newPast has a Kappa generation "k" of byUserForGood, live from a slot on.
+// newPast returns a past with a Kappa generation "k" of byUserForGood that is live from the slot live on.
 func newPast(t testing.TB, live slot.Slot) *past {
 	t.Helper()
-	p := &past{station: newStation(t), now: start.Start().Add(2 * time.Hour), objects: map[archive.Key]*request{}}
+	p := &past{fixture: newFixture(t), now: start.Start().Add(2 * time.Hour), objects: map[archive.Key]*request{}}
 	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: live})
 	p.restart()
 	return p
 }
 
-// generations puts Kappa generations of the view into the catalog; ones without a state are being built.
+// generations puts Kappa generations of the view into the catalog. A generation without a state is building.
 func (p *past) generations(t testing.TB, all ...lifecycle.Generation) {
 	t.Helper()
 	d := byUserForGood()
@@ -92,9 +92,9 @@ func (p *past) generations(t testing.TB, all ...lifecycle.Generation) {
 	p.register(t, v, d)
 }
 
-// restart makes new environments of speed and of replay.
+// restart makes new environments of speed and replay.
 func (p *past) restart() {
-	p.station.restart()
+	p.fixture.restart()
 	p.Now = func() time.Time { return p.now }
 	p.replay = p.newReplay()
 }
@@ -109,8 +109,7 @@ func (p *past) newReplay() *speed.Replay {
 	}
 }
 
-// send archives a request of events, of user "u" each and named by what is before a colon in their text; what is behind
-// is their amount.
+// send archives one request. Each text is one event, "name:amount", of the user "u" and the first letter of the name.
 func (p *past) send(t testing.TB, arrival time.Time, events ...string) *request {
 	t.Helper()
 	var id ulid.ULID
@@ -147,7 +146,7 @@ func (p *past) send(t testing.TB, arrival time.Time, events ...string) *request 
 	return r
 }
 
-// stream gives the requests' records to speed, one after another.
+// stream delivers the records of the requests to speed, one request after the other.
 func (p *past) stream(t testing.TB, requests ...*request) {
 	t.Helper()
 	for _, r := range requests {
@@ -158,7 +157,7 @@ func (p *past) stream(t testing.TB, requests ...*request) {
 	}
 }
 
-// run makes the next run, of all objects below the horizon that no run has.
+// run makes the next run, of all objects below the horizon that no run holds.
 func (p *past) run(t testing.TB, horizon slot.Slot) {
 	t.Helper()
 	ctx, n := context.Background(), uint64(len(p.runs)+1)
@@ -214,7 +213,7 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 	p.runs = append(p.runs, run)
 }
 
-// sweep says that all runs were swept of which everything was streamed, in order.
+// sweep marks all runs as swept up to the first one with an event that is not streamed.
 func (p *past) sweep(t testing.TB) {
 	t.Helper()
 	ctx := context.Background()
@@ -240,7 +239,7 @@ func (p *past) sweep(t testing.TB) {
 	}
 }
 
-// tick is a tick of replay that has to succeed.
+// tick runs replay once, which must succeed.
 func (p *past) tick(t testing.TB) speed.ReplayReport {
 	t.Helper()
 	report, err := p.replay.Tick(context.Background())
@@ -250,7 +249,7 @@ func (p *past) tick(t testing.TB) speed.ReplayReport {
 	return report
 }
 
-// generation is one as the catalog has it.
+// generation returns a generation from the catalog.
 func (p *past) generation(t testing.TB, id lifecycle.GenerationID) lifecycle.Generation {
 	t.Helper()
 	v, err := p.catalog.View(context.Background(), byUserForGood().Name)
@@ -261,7 +260,7 @@ func (p *past) generation(t testing.TB, id lifecycle.GenerationID) lifecycle.Gen
 	return g
 }
 
-// stored are the items of a set.
+// stored returns the items of a set.
 func (p *past) stored(t testing.TB, set lifecycle.Set) (all []viewstore.SpeedItem) {
 	t.Helper()
 	for after := ""; ; {
@@ -276,14 +275,14 @@ func (p *past) stored(t testing.TB, set lifecycle.Set) (all []viewstore.SpeedIte
 	}
 }
 
-// merged tells the states of a generation, of both halves and all lanes together, by user.
+// merged describes the states of a generation by user, merged over both halves and all lanes.
 func (p *past) merged(t testing.TB, id lifecycle.GenerationID) []string {
 	t.Helper()
 	set := compiled(t)
 	byKey := map[view.Key]*view.Windows{}
 	for _, item := range p.stored(t, lifecycle.OfGeneration(id)) {
 		if item.Slot != viewstore.NoSlot || item.Expires != 0 {
-			t.Errorf("item of slot %s, expires %d: want no slot, and never", item.Slot, item.Expires)
+			t.Errorf("item of slot %s, expires %d: want no slot and no expiry", item.Slot, item.Expires)
 		}
 		w := byKey[item.Key]
 		if w == nil {
@@ -311,16 +310,16 @@ func (p *past) checkMerged(t testing.TB, want ...string) {
 	}
 }
 
-// at is so many slots from start, and a second.
+// at returns the instant one second into the slot that is so many slots after start.
 func at(slots int) time.Time { return start.Start().Add(time.Duration(slots)*slotLength + time.Second) }
 
-// slotAt is the slot of at.
+// slotAt returns the slot of at.
 func slotAt(slots int) slot.Slot {
 	return start + slot.Slot(slots)*slot.Slot(slotLength.Milliseconds())
 }
 
-// TestReplay: what arrived below LiveFrom comes from the archive, in one lane of its own, with applied positions that
-// say run and object; what came from LiveFrom on is there already. Then the generation serves.
+// TestReplay checks the split at LiveFrom. Events below it come from the archive, into a lane of replay's own, with
+// applied positions that name run and object. Events from LiveFrom on are there already. Then the generation serves.
 func TestReplay(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	requests := []*request{
@@ -335,7 +334,7 @@ func TestReplay(t *testing.T) {
 	}
 	p.checkMerged(t, "ua n=3 amount=11", "ub n=1 amount=10")
 	if g := p.generation(t, "k"); g.Run != 1 || g.Horizon != slotAt(-15) || g.State != lifecycle.Building {
-		t.Errorf("generation is %+v: want at run 1, and building, since its horizon is below LiveFrom", g)
+		t.Errorf("generation is %+v, want run 1, and building, since its horizon is below LiveFrom", g)
 	}
 	p.run(t, slotAt(1))
 	p.sweep(t)
@@ -349,7 +348,7 @@ func TestReplay(t *testing.T) {
 	}
 	g := p.generation(t, "k")
 	if g.Run != 2 || g.Horizon != slotAt(1) || g.State != lifecycle.Serving {
-		t.Errorf("generation is %+v: want it to serve", g)
+		t.Errorf("generation is %+v, want it to serve", g)
 	}
 	applied := map[string]bool{}
 	for _, item := range p.stored(t, "k") {
@@ -358,16 +357,16 @@ func TestReplay(t *testing.T) {
 		}
 	}
 	if diff := cmp.Diff(map[string]bool{"ua 20000000000": true, "ub 10000000001": true}, applied); diff != "" {
-		t.Error("applied positions of what was replayed (-want +stored):", diff)
+		t.Error("applied positions of replayed items (-want +stored):", diff)
 	}
 }
 
-// TestReplayEdge: copies on both sides of LiveFrom count once, whichever came first in the lane.
+// TestReplayEdge checks that copies on both sides of LiveFrom count once, whichever comes first in the lane.
 func TestReplayEdge(t *testing.T) {
 	for _, c := range []struct {
 		name     string
 		arrivals []time.Time // of copies of one event
-		lane     []int       // the order in which they are streamed
+		lane     []int       // order in which they are streamed
 		want     string
 	}{
 		{"below first", []time.Time{at(-1), at(0)}, []int{0, 1}, "n=1"},
@@ -375,7 +374,7 @@ func TestReplayEdge(t *testing.T) {
 		{"two below, first in the lane", []time.Time{at(-2), at(-1), at(0)}, []int{1, 2, 0}, "n=1"},
 		{"two below, last in the lane", []time.Time{at(-2), at(-1), at(0)}, []int{2, 1, 0}, "n=1"},
 		{"two above", []time.Time{at(-1), at(0), at(1)}, []int{2, 0, 1}, "n=1"},
-		{"two above, around the one below", []time.Time{at(-1), at(0), at(1)}, []int{1, 0, 2}, "n=1"},
+		{"two above, before and after the one below", []time.Time{at(-1), at(0), at(1)}, []int{1, 0, 2}, "n=1"},
 		{"above only", []time.Time{at(0), at(1)}, []int{1, 0}, "n=1"},
 		{"below only", []time.Time{at(-2), at(-1)}, []int{1, 0}, "n=1"},
 		{"as far apart as the window, above first", []time.Time{at(-1), at(11)}, []int{1, 0}, "n=1"},
@@ -383,7 +382,8 @@ func TestReplayEdge(t *testing.T) {
 			"n=2"},
 		{"further apart than the window, below first", []time.Time{at(-1).Add(-time.Millisecond), at(11)}, []int{0, 1},
 			"n=2"},
-		// The copy above is near to the one below, and was dropped for one that is too far away to be its copy.
+		// The copy above LiveFrom is near the one below. Speed dropped it for a third copy, which is too far from the one
+		// below to be its copy.
 		{"above dropped for a third", []time.Time{at(-1), at(6), at(14)}, []int{2, 1, 0}, "n=2"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -403,8 +403,8 @@ func TestReplayEdge(t *testing.T) {
 	}
 }
 
-// TestReplayLate: a copy above LiveFrom in an earlier run is not replay's to hold others against: the live half may
-// have dropped it.
+// TestReplayLate checks that a copy above LiveFrom in an earlier run does not make replay drop a copy: the live half
+// may have dropped it.
 func TestReplayLate(t *testing.T) {
 	for _, lateFirst := range []bool{true, false} {
 		p := newPast(t, slotAt(0))
@@ -422,8 +422,8 @@ func TestReplayLate(t *testing.T) {
 	}
 }
 
-// TestReplayWaits: a run with events that arrived in the window before LiveFrom is not touched before it is swept; runs
-// before it are.
+// TestReplayWaits checks that replay waits for the sweep with a run that holds events which arrived in the window
+// before LiveFrom. Earlier runs do not wait.
 func TestReplayWaits(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	early, before, after := p.send(t, at(-30), "a:1"), p.send(t, at(-1), "b:1"), p.send(t, at(0), "b:1")
@@ -433,17 +433,17 @@ func TestReplayWaits(t *testing.T) {
 	for range 2 {
 		report := p.tick(t)
 		if g := report.Generations[0]; g.Run != 1 || g.Left != 1 || !g.Waits {
-			t.Errorf("report is %+v, want that the second run waits", g)
+			t.Errorf("report is %+v, want the second run to wait", g)
 		}
 	}
 	p.checkMerged(t, "ua n=1 amount=1", "ub n=1 amount=1")
-	p.stream(t, before) // as the sweep has it republished
+	p.stream(t, before) // as republish does for the sweep
 	p.sweep(t)
 	if g := p.tick(t).Generations[0]; g.Run != 2 || g.Waits || g.Duplicates != 1 {
-		t.Errorf("report is %+v, want a copy that the live half has", g)
+		t.Errorf("report is %+v, want one copy left to the live half", g)
 	}
 	p.checkMerged(t, "ua n=1 amount=1", "ub n=1 amount=1")
-	// One that comes later still, of a slot long before, needs no sweep; one of the window does.
+	// A late object of a slot long before needs no sweep; one within the window does.
 	p.send(t, at(-40), "c:1")
 	p.run(t, slotAt(2))
 	if g := p.tick(t).Generations[0]; g.Run != 3 || g.Waits {
@@ -452,7 +452,7 @@ func TestReplayWaits(t *testing.T) {
 	late := p.send(t, at(-12), "d:1")
 	p.run(t, slotAt(3))
 	if g := p.tick(t).Generations[0]; g.Run != 3 || !g.Waits {
-		t.Errorf("report is %+v, want that a late object of the window waits", g)
+		t.Errorf("report is %+v, want a late object within the window to wait", g)
 	}
 	p.stream(t, late)
 	p.stream(t, slices.Collect(maps.Values(p.objects))...)
@@ -461,8 +461,8 @@ func TestReplayWaits(t *testing.T) {
 	p.checkMerged(t, "ua n=1 amount=1", "ub n=1 amount=1", "uc n=1 amount=1", "ud n=1 amount=1")
 }
 
-// TestReplayTooLate: once seen items may have expired, which half has counted a copy cannot be told, and is not
-// guessed.
+// TestReplayTooLate checks that replay fails once seen items may have expired. It can no longer know which half has
+// counted a copy, and must not guess.
 func TestReplayTooLate(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -493,14 +493,14 @@ func TestReplayTooLate(t *testing.T) {
 				t.Errorf("error is %v", err)
 			}
 			if g := p.generation(t, "k"); g.Run != 0 || g.State != lifecycle.Building {
-				t.Errorf("generation is %+v, want it as it was", g)
+				t.Errorf("generation is %+v, want it unchanged", g)
 			}
 		})
 	}
 }
 
-// TestReplayPassesOver: what is not below LiveFrom costs no read of the archive, and a generation that is live from the
-// first slot on follows the head.
+// TestReplayPassesOver checks that runs without anything below LiveFrom cost no read of the archive, and that a
+// generation that is live from the first slot on follows the head.
 func TestReplayPassesOver(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.send(t, at(-20), "a:1")
@@ -542,12 +542,12 @@ func count(all []string, one string) (n int) {
 	return n
 }
 
-// TestReplaySteps: several runs are folded at once, up to a number of bytes, and one that has more by itself; and no
-// further than time allows.
+// TestReplaySteps checks that a step folds several runs, up to a number of bytes. A run that is larger is a step by
+// itself. A tick takes no more steps than its time allows.
 func TestReplaySteps(t *testing.T) {
 	for _, c := range []struct {
 		name  string
-		bytes int64 // in objects of equal size
+		bytes int64 // the objects have equal sizes
 		steps []uint64
 	}{
 		{"one run is too large", 1, []uint64{1, 2, 3, 4, 5, 6}},
@@ -591,7 +591,7 @@ func TestReplaySteps(t *testing.T) {
 			p.send(t, at(i-40), fmt.Sprintf("a%d:1", i))
 			p.run(t, slotAt(i-39))
 		}
-		p.replay.Bytes, p.replay.TickBytes = 1, 300 // of objects of some 200 bytes
+		p.replay.Bytes, p.replay.TickBytes = 1, 300 // objects have about 200 bytes
 		for _, want := range []uint64{2, 4, 6, 6} {
 			p.tick(t)
 			if got := p.replayedPositions(t); got != want {
@@ -613,7 +613,7 @@ func TestReplaySteps(t *testing.T) {
 		p.now = deadline.Add(-50 * time.Minute)
 		p.catalog.Hook = func(call memory.Call) memory.Fault {
 			if call.Name == "catalog.PutView" {
-				p.now = p.now.Add(15 * time.Minute) // as long as a step takes
+				p.now = p.now.Add(15 * time.Minute) // the duration of a step
 			}
 			return memory.Fault{}
 		}
@@ -624,7 +624,7 @@ func TestReplaySteps(t *testing.T) {
 	})
 }
 
-// replayedPositions is the run of the highest applied position of what was replayed.
+// replayedPositions returns the run of the highest applied position of replayed items.
 func (p *past) replayedPositions(t testing.TB) (run uint64) {
 	t.Helper()
 	for _, item := range p.stored(t, "k") {
@@ -639,8 +639,8 @@ func (p *past) replayedPositions(t testing.TB) (run uint64) {
 	return run
 }
 
-// TestReplaySeveral: each generation goes on from where it is; those that lack the same are read for once; and one that
-// fails, or is given up, keeps no other from going on.
+// TestReplaySeveral checks that each generation continues from its own run, and that generations that lack the same
+// runs share one read. A generation that fails or is given up does not stop another one.
 func TestReplaySeveral(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.send(t, at(-40), "a1:1")
@@ -690,14 +690,15 @@ func TestReplaySeveral(t *testing.T) {
 		}
 	}
 	for key, n := range gets {
-		// Those live from slot 0 together, the one live earlier, the one ahead, and the one that fails before it reads.
+		// An object is read for those live from slot 0 together, for the one that is live earlier, and for the one that is
+		// ahead. The broken one fails before it reads.
 		if strings.HasPrefix(key, "events/") && n > 3 {
 			t.Errorf("%s was got %d times", key, n)
 		}
 	}
 }
 
-// TestReplayGivenUp: a generation that is given up between two steps is left alone from then on.
+// TestReplayGivenUp checks that a generation that is given up between two steps is not written any more.
 func TestReplayGivenUp(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	for i := range 3 {
@@ -716,11 +717,11 @@ func TestReplayGivenUp(t *testing.T) {
 	}
 	p.tick(t)
 	if g := p.generation(t, "k"); g.Run != 0 || g.State != lifecycle.Dropping || len(p.items.puts) != 1 {
-		t.Errorf("generation is %+v, %d items put; want one step's", g, len(p.items.puts))
+		t.Errorf("generation is %+v, %d items put; want those of one step", g, len(p.items.puts))
 	}
 }
 
-// TestReplayServes: when a generation is switched to.
+// TestReplayServes checks when replay lets a generation serve.
 func TestReplayServes(t *testing.T) {
 	kappa := func(g lifecycle.Generation) lifecycle.Generation {
 		g.ID, g.LiveFrom = "k", slotAt(0)
@@ -765,14 +766,14 @@ func TestReplayServes(t *testing.T) {
 				t.Errorf("%s serves, %v; want %s", v.Serving, err, c.want)
 			}
 			if old, ok := v.Generation("old"); c.want == "k" && ok && old.State != lifecycle.Retained {
-				t.Errorf("what served is %s", old.State)
+				t.Errorf("the generation that served before is %s", old.State)
 			}
 		})
 	}
 }
 
-// TestReplayDeletes: what was given up is deleted a while later, items first, whatever fails on the way; nothing else
-// is.
+// TestReplayDeletes checks that a generation that was given up is deleted after a while, its items first, whatever
+// fails meanwhile. Nothing else is deleted.
 func TestReplayDeletes(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.generations(t, lifecycle.Generation{ID: "k", LiveFrom: slotAt(0)},
@@ -798,7 +799,7 @@ func TestReplayDeletes(t *testing.T) {
 		t.Errorf("error is %v", err)
 	}
 	if p.generation(t, "k").ID == "" {
-		t.Fatal("it is gone before its items are")
+		t.Fatal("the generation is deleted before its items")
 	}
 	p.tick(t)
 	if n := p.items.Len("k"); n != 0 || p.generation(t, "k").ID != "" {
@@ -809,7 +810,7 @@ func TestReplayDeletes(t *testing.T) {
 	}
 }
 
-// TestReplayCannotRead: what the archive cannot give fails the step by name, and nothing is written.
+// TestReplayCannotRead checks that a step fails with an error that names the missing object, and writes nothing.
 func TestReplayCannotRead(t *testing.T) {
 	p := newPast(t, slotAt(0))
 	p.send(t, at(-30), "a:1")

@@ -36,11 +36,11 @@ const (
 // start is the slot in which the tests' events arrive.
 var start = slot.Slot(time.Date(2026, 11, 22, 21, 15, 0, 0, time.UTC).UnixMilli())
 
-// table keeps speed items, counts what is asked of it, and lets a test break it.
+// table stores speed items, counts calls, and can be broken by a test.
 type table struct {
 	memory.Speed
-	loads  int // requests
-	loaded int // keys in them
+	loads  int // number of Load calls
+	loaded int // number of keys in these calls
 	puts   []viewstore.SpeedItem
 	stored map[viewstore.SpeedKey]viewstore.SpeedItem
 }
@@ -65,20 +65,20 @@ func (s *table) Put(ctx context.Context, item viewstore.SpeedItem, loaded event.
 
 func (s *table) forget() { s.loads, s.loaded, s.puts = 0, 0, nil }
 
-// station is a Speed with everything around it in memory.
-type station struct {
+// fixture is a Speed with all of its stores in memory.
+type fixture struct {
 	*speed.Speed
 	items   *table
 	seen    *memory.Seen
 	archive *memory.Archive
 	catalog *memory.Catalog
-	calls   []string // of catalog, archive and seen items
+	calls   []string // calls of catalog, archive and seen items
 	codec   *event.Codec
 	length  slot.Length
-	last    int // sequence number given out
+	last    int // last sequence number that was used
 }
 
-// byUser is the view of most tests: a page is a day.
+// byUser is the view of most tests. A page is a day.
 func byUser() view.Definition {
 	return view.Definition{
 		Name: "by_user", Key: []view.KeyField{{Field: "user", Expr: "data.user"}}, Window: time.Hour,
@@ -86,7 +86,7 @@ func byUser() view.Definition {
 	}
 }
 
-func newStation(t testing.TB, definitions ...view.Definition) *station {
+func newFixture(t testing.TB, definitions ...view.Definition) *fixture {
 	t.Helper()
 	codec, err := event.NewCodec(8 << 20)
 	if err != nil {
@@ -96,7 +96,7 @@ func newStation(t testing.TB, definitions ...view.Definition) *station {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &station{items: &table{}, seen: &memory.Seen{}, archive: &memory.Archive{}, catalog: &memory.Catalog{},
+	s := &fixture{items: &table{}, seen: &memory.Seen{}, archive: &memory.Archive{}, catalog: &memory.Catalog{},
 		codec: codec, length: length}
 	note := func(call memory.Call) memory.Fault {
 		s.calls = append(s.calls, call.Name)
@@ -112,7 +112,7 @@ func newStation(t testing.TB, definitions ...view.Definition) *station {
 }
 
 // register puts a view and definitions into the catalog.
-func (s *station) register(t testing.TB, v lifecycle.View, definitions ...view.Definition) {
+func (s *fixture) register(t testing.TB, v lifecycle.View, definitions ...view.Definition) {
 	t.Helper()
 	for _, d := range definitions {
 		if err := s.catalog.PutDefinition(context.Background(), d.Hash(), d.Text()); err != nil {
@@ -125,7 +125,7 @@ func (s *station) register(t testing.TB, v lifecycle.View, definitions ...view.D
 }
 
 // restart makes a new environment of the function.
-func (s *station) restart() {
+func (s *fixture) restart() {
 	s.Speed = &speed.Speed{
 		Archive: s.archive, Catalog: s.catalog, Programs: &programs.Cache{}, Items: s.items, Seen: s.seen, Codec: s.codec,
 		Layout: archive.Layout{Number: 1, Slot: s.length, Lanes: 4, SpeedWindow: time.Hour}, Retain: retain,
@@ -136,7 +136,7 @@ func (s *station) restart() {
 	}
 }
 
-// purchase is one event: when it arrived, by whom, how much, and its time, which is 10:00 where none is given.
+// purchase is one event: arrival, user, amount, and event time. An empty at means 10:00.
 type purchase struct {
 	arrival time.Time
 	user    string
@@ -144,11 +144,11 @@ type purchase struct {
 	at      string
 }
 
-// in is an arrival in the given slot.
+// in returns an arrival in the given slot.
 func in(s slot.Slot) time.Time { return s.Start().Add(time.Second) }
 
-// record is the next record of the stream, in lane n.
-func (s *station) record(n int, purchases ...purchase) stream.Record {
+// record returns the next record of the stream, in lane n.
+func (s *fixture) record(n int, purchases ...purchase) stream.Record {
 	var lines []byte
 	for i, p := range purchases {
 		if p.at == "" {
@@ -165,7 +165,7 @@ func (s *station) record(n int, purchases ...purchase) stream.Record {
 	return s.raw(lane(n).String(), s.codec.Compress(nil, lines))
 }
 
-func (s *station) raw(partitionKey string, data []byte) stream.Record {
+func (s *fixture) raw(partitionKey string, data []byte) stream.Record {
 	s.last++
 	return stream.Record{PartitionKey: partitionKey, Sequence: sequence(s.last), Data: data}
 }
@@ -174,8 +174,8 @@ func sequence(n int) event.Sequence { return event.Sequence(fmt.Sprintf("4954%05
 
 func lane(n int) event.Lane { return event.Lane{Layout: 1, Count: 4, N: n} }
 
-// apply applies records that have to be applied whole.
-func (s *station) apply(t testing.TB, records ...stream.Record) speed.Report {
+// apply applies records, all of which must be applied.
+func (s *fixture) apply(t testing.TB, records ...stream.Record) speed.Report {
 	t.Helper()
 	applied, report, err := s.Apply(context.Background(), records)
 	if err != nil || applied != len(records) {
@@ -184,8 +184,8 @@ func (s *station) apply(t testing.TB, records ...stream.Record) speed.Report {
 	return report
 }
 
-// told is what an item holds, in words.
-func (s *station) told(t testing.TB, d view.Definition, item viewstore.SpeedItem) string {
+// describe describes the content of an item.
+func (s *fixture) describe(t testing.TB, d view.Definition, item viewstore.SpeedItem) string {
 	t.Helper()
 	set, err := view.Compile(d)
 	if err != nil {
@@ -205,25 +205,25 @@ func (s *station) told(t testing.TB, d view.Definition, item viewstore.SpeedItem
 	return text
 }
 
-// all tells every item that is stored.
-func (s *station) all(t testing.TB, d view.Definition) []string {
+// all describes every stored item.
+func (s *fixture) all(t testing.TB, d view.Definition) []string {
 	t.Helper()
 	var all []string
 	for _, item := range s.items.stored {
-		all = append(all, s.told(t, d, item))
+		all = append(all, s.describe(t, d, item))
 	}
 	slices.Sort(all)
 	return all
 }
 
-func (s *station) check(t testing.TB, d view.Definition, want ...string) {
+func (s *fixture) check(t testing.TB, d view.Definition, want ...string) {
 	t.Helper()
 	if diff := cmp.Diff(want, s.all(t, d)); diff != "" {
 		t.Error("items (-want +stored):", diff)
 	}
 }
 
-// many are n purchases of k users, one after the other.
+// many returns n purchases of k users in turn.
 func many(n, k int) []purchase {
 	all := make([]purchase, n)
 	for i := range all {
@@ -232,43 +232,44 @@ func many(n, k int) []purchase {
 	return all
 }
 
-// TestCost: what an invocation costs: one write per item, and no load of an item that this environment wrote last.
+// TestCost checks the cost of an invocation: one write per item, and no load of an item that this environment wrote
+// last.
 func TestCost(t *testing.T) {
 	for _, c := range []struct {
 		name    string
-		records func(*station) []stream.Record
+		records func(*fixture) []stream.Record
 		items   int
 	}{
-		{"one event", func(s *station) []stream.Record { return []stream.Record{s.record(0, many(1, 1)...)} }, 1},
-		{"1,000 events of one key in one record", func(s *station) []stream.Record {
+		{"one event", func(s *fixture) []stream.Record { return []stream.Record{s.record(0, many(1, 1)...)} }, 1},
+		{"1,000 events of one key in one record", func(s *fixture) []stream.Record {
 			return []stream.Record{s.record(0, many(1000, 1)...)}
 		}, 1},
-		{"1,000 events of 10 keys in 10 records", func(s *station) []stream.Record {
+		{"1,000 events of 10 keys in 10 records", func(s *fixture) []stream.Record {
 			var all []stream.Record
 			for range 10 {
 				all = append(all, s.record(0, many(100, 10)...))
 			}
 			return all
 		}, 10},
-		{"two lanes, with records between each other's", func(s *station) []stream.Record {
+		{"two lanes, with records between each other's", func(s *fixture) []stream.Record {
 			return []stream.Record{s.record(0, many(5, 5)...), s.record(1, many(5, 5)...), s.record(0, many(5, 5)...),
 				s.record(1, many(5, 5)...)}
 		}, 10},
-		{"two slots", func(s *station) []stream.Record {
+		{"two slots", func(s *fixture) []stream.Record {
 			return []stream.Record{s.record(0, purchase{in(start), "a", "1", ""},
 				purchase{in(s.length.Next(start)), "a", "1", ""})}
 		}, 2},
-		{"many windows of one page", func(s *station) []stream.Record {
+		{"many windows of one page", func(s *fixture) []stream.Record {
 			return []stream.Record{s.record(0, purchase{in(start), "a", "1", "2026-11-22T00:00:00Z"},
 				purchase{in(start), "a", "1", "2026-11-22T23:59:59Z"})}
 		}, 1},
-		{"two pages", func(s *station) []stream.Record {
+		{"two pages", func(s *fixture) []stream.Record {
 			return []stream.Record{s.record(0, purchase{in(start), "a", "1", "2026-11-22T23:59:59Z"},
 				purchase{in(start), "a", "1", "2026-11-23T00:00:00Z"})}
 		}, 2},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t, byUser())
+			s := newFixture(t, byUser())
 			lanes := map[string]int{}
 			count := func(records []stream.Record) []stream.Record {
 				clear(lanes)
@@ -303,8 +304,8 @@ func TestCost(t *testing.T) {
 					t.Errorf("%s: %d loads of %d items, %d puts, %d reported; want %d of %d, and %d",
 						step.name, s.items.loads, s.items.loaded, len(s.items.puts), report.Items, requests, step.loaded, step.puts)
 				}
-				// One seen item is written per lane, and what others may have considered is read: all that matters at first, then
-				// what is new.
+				// Speed writes one seen item per lane, and reads those of other environments: at first all that matter, then the
+				// new ones.
 				calls := append([]string{"catalog.Views"}, slices.Repeat([]string{"catalog.Definition"}, step.definitionRead)...)
 				read := "seen.After"
 				if step.definitionRead > 0 {
@@ -319,9 +320,9 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestCostOfRedelivery: records that are in cost a load at most, and never a write.
+// TestCostOfRedelivery checks that applied records cost at most a load, and never a write.
 func TestCostOfRedelivery(t *testing.T) {
-	s := newStation(t, byUser())
+	s := newFixture(t, byUser())
 	records := []stream.Record{s.record(0, many(10, 5)...), s.record(0, many(10, 5)...), s.record(0, many(10, 5)...)}
 	s.apply(t, records...)
 	before := s.all(t, byUser())
@@ -340,41 +341,41 @@ func TestCostOfRedelivery(t *testing.T) {
 					s.items.loaded, len(s.items.puts))
 			}
 			if slices.Contains(s.calls, "seen.Put") {
-				t.Errorf("%s, %d of the records: what is seen already is written again", environment.name, len(again))
+				t.Errorf("%s, %d of the records: seen items are written again", environment.name, len(again))
 			}
 		}
 	}
 	s.check(t, byUser(), before...)
 }
 
-// TestAppliedPosition: an item's applied position is the last record of its lane in the batch, whether the item was in
-// it or not: all of them were considered.
+// TestAppliedPosition checks that an item's applied position is the last record of its lane in the batch, whether or
+// not that record has an event of the item. All records were considered.
 func TestAppliedPosition(t *testing.T) {
 	d := byUser()
 	a, b := purchase{in(start), "a", "1", ""}, purchase{in(start), "b", "10", ""}
-	t.Run("the last record is another item's", func(t *testing.T) {
-		s := newStation(t, d)
+	t.Run("the last record belongs to another item", func(t *testing.T) {
+		s := newFixture(t, d)
 		s.apply(t, s.record(0, a), s.record(0, b))
 		s.check(t, d, "a slot +0 lane 0 applied 2: 10:00 n=1 amount=1", "b slot +0 lane 0 applied 2: 10:00 n=1 amount=10")
 	})
-	t.Run("lanes apart", func(t *testing.T) {
-		s := newStation(t, d)
+	t.Run("two lanes", func(t *testing.T) {
+		s := newFixture(t, d)
 		s.apply(t, s.record(0, a), s.record(3, a), s.record(0, b), s.record(3, a))
 		s.check(t, d, "a slot +0 lane 0 applied 3: 10:00 n=1 amount=1", "a slot +0 lane 3 applied 4: 10:00 n=2 amount=2",
 			"b slot +0 lane 0 applied 3: 10:00 n=1 amount=10")
 	})
 	t.Run("the last record has no line", func(t *testing.T) {
-		s := newStation(t, d)
+		s := newFixture(t, d)
 		s.apply(t, s.record(0, a), s.record(0))
 		s.check(t, d, "a slot +0 lane 0 applied 2: 10:00 n=1 amount=1")
 	})
 	t.Run("the last record is set aside", func(t *testing.T) {
-		s := newStation(t, d)
+		s := newFixture(t, d)
 		s.apply(t, s.record(0, a), s.raw("1.4.0", []byte("no zstd")))
 		s.check(t, d, "a slot +0 lane 0 applied 2: 10:00 n=1 amount=1")
 	})
 	t.Run("sequence numbers of more digits", func(t *testing.T) {
-		s := newStation(t, d)
+		s := newFixture(t, d)
 		first, second := s.record(0, a), s.record(0, b, a)
 		first.Sequence, second.Sequence = "4954"+event.Sequence(strings.Repeat("9", 52)), "1"+
 			event.Sequence(strings.Repeat("0", 56))
@@ -383,8 +384,8 @@ func TestAppliedPosition(t *testing.T) {
 		s.apply(t, second)
 		s.check(t, d, "a slot +0 lane 0 applied : 10:00 n=2 amount=2", "b slot +0 lane 0 applied : 10:00 n=1 amount=10")
 	})
-	t.Run("only what is above", func(t *testing.T) {
-		s := newStation(t, d)
+	t.Run("only records above the position", func(t *testing.T) {
+		s := newFixture(t, d)
 		first, second, third := s.record(0, a, b), s.record(0, a), s.record(0, b)
 		s.apply(t, first)
 		s.restart()
@@ -395,7 +396,7 @@ func TestAppliedPosition(t *testing.T) {
 	})
 }
 
-// TestSlots: a definition is folded from the slot on at which it is live, and that batch has not covered.
+// TestSlots checks that speed folds a definition from its live slot on, in the slots that batch has not covered.
 func TestSlots(t *testing.T) {
 	d := byUser()
 	hour := slot.Slot(time.Hour.Milliseconds())
@@ -404,7 +405,7 @@ func TestSlots(t *testing.T) {
 		generations []lifecycle.Generation
 		want        []int // slots folded, from start
 	}{
-		{"no run yet", []lifecycle.Generation{{}}, []int{-1, 0, 1}},
+		{"no run", []lifecycle.Generation{{}}, []int{-1, 0, 1}},
 		{"the horizon is before", []lifecycle.Generation{{Horizon: start - hour, Run: 1}}, []int{-1, 0, 1}},
 		{"the horizon is at the slot", []lifecycle.Generation{{Horizon: start, Run: 1}}, []int{0, 1}},
 		{"the horizon is a millisecond above", []lifecycle.Generation{{Horizon: start + 1, Run: 1}}, []int{1}},
@@ -416,12 +417,12 @@ func TestSlots(t *testing.T) {
 		{"the horizon before, live at the slot", []lifecycle.Generation{{LiveFrom: start, Horizon: start - hour, Run: 1}},
 			[]int{0, 1}},
 		{
-			"two generations of one definition: as far as either needs it",
+			"two generations of one definition: every slot that either needs",
 			[]lifecycle.Generation{{Horizon: start + hour, Run: 9}, {Horizon: start, Run: 1}}, []int{0, 1},
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t)
+			s := newFixture(t)
 			v := lifecycle.View{Name: d.Name}
 			for i, g := range c.generations {
 				g.ID, g.Definition = lifecycle.GenerationID(fmt.Sprint("g", i)), d.Hash()
@@ -443,7 +444,7 @@ func TestSlots(t *testing.T) {
 		})
 	}
 	t.Run("the edges of a slot", func(t *testing.T) {
-		s := newStation(t)
+		s := newFixture(t)
 		s.register(t, lifecycle.View{Name: d.Name,
 			Generations: []lifecycle.Generation{{ID: "g", Definition: d.Hash(), Horizon: start, Run: 1}}}, d)
 		s.apply(t, s.record(0, purchase{start.Start().Add(-time.Millisecond), "a", "1", ""},
@@ -454,9 +455,9 @@ func TestSlots(t *testing.T) {
 	})
 }
 
-// TestExpires: an item lives for the retention after its slot.
+// TestExpires checks that an item lives for the retention time after its slot.
 func TestExpires(t *testing.T) {
-	s := newStation(t, byUser())
+	s := newFixture(t, byUser())
 	s.apply(t, s.record(0, purchase{start.Start(), "a", "1", ""},
 		purchase{start.Start().Add(slotLength - time.Millisecond), "a", "1", ""}))
 	if len(s.items.puts) != 1 {
@@ -467,8 +468,8 @@ func TestExpires(t *testing.T) {
 	}
 }
 
-// TestCannotRun: a live definition that this version cannot run fails the invocation before anything is applied: its
-// records stay in the stream.
+// TestCannotRun checks a live definition that this version cannot run. The invocation fails before it applies anything,
+// so the records stay in the stream.
 func TestCannotRun(t *testing.T) {
 	d := byUser()
 	for _, c := range []struct {
@@ -478,11 +479,12 @@ func TestCannotRun(t *testing.T) {
 		{"of a later engine", strings.Replace(string(d.Text()), `"engine":1`, `"engine":2`, 1), view.ErrVersion},
 		{"not a definition", "views: []", nil},
 		{"an expression that does not compile", strings.Replace(string(d.Text()), "data.user", "data.user +", 1), nil},
-		{"the text of another", string(view.Definition{Name: "x", Window: time.Hour, Aggregates: d.Aggregates}.Text()), nil},
+		{"the text of another definition", string(view.Definition{Name: "x",
+			Window: time.Hour, Aggregates: d.Aggregates}.Text()), nil},
 		{"no text", "", catalog.ErrNotFound},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s := newStation(t, d)
+			s := newFixture(t, d)
 			const hash = view.Hash("0123456789abcdef0123456789abcdef")
 			if c.text != "" {
 				if err := s.catalog.PutDefinition(context.Background(), hash, []byte(c.text)); err != nil {
@@ -502,10 +504,10 @@ func TestCannotRun(t *testing.T) {
 	}
 }
 
-// TestCatalogRead: every invocation asks the catalog what is live; a view that comes or goes is noticed at once.
+// TestCatalogRead checks that every invocation reads the live views from the catalog, so changes take effect at once.
 func TestCatalogRead(t *testing.T) {
 	d, ctx := byUser(), context.Background()
-	s := newStation(t)
+	s := newFixture(t)
 	if report := s.apply(t, s.record(0, many(1, 1)...)); len(report.Views) != 0 || report.Events != 1 {
 		t.Fatalf("without views: %+v", report)
 	}

@@ -23,7 +23,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// TestClean: after many runs, with duplicates within the window, late objects and a rebuild, nothing drifts.
+// TestClean checks that nothing drifts after many runs, with duplicates within the window, late objects and a rebuild.
 func TestClean(t *testing.T) {
 	for seed := range uint64(12) {
 		t.Run(fmt.Sprint(seed), func(t *testing.T) {
@@ -37,14 +37,14 @@ func TestClean(t *testing.T) {
 						events = append(events, visit(w.sent, fmt.Sprintf("u%d", random.IntN(5)), random.IntN(50)))
 					}
 					w.sendThese(events[len(events)-1:]...)
-					w.sendThese(events[max(0, len(events)-3):]...) // copies, in one slot or run
+					w.sendThese(events[max(0, len(events)-3):]...) // copies, within one slot, or one run
 				case 2:
 					w.Wait(time.Duration(random.IntN(40)) * time.Minute)
 					if len(events) > 0 {
 						w.sendThese(events[random.IntN(len(events))])
 					}
 				case 3:
-					w.hidden.key = w.send("late", 2) // comes as a late object
+					w.hidden.key = w.send("late", 2) // becomes a late object
 					w.Wait(time.Minute)
 					w.tick()
 					w.hidden.key = ""
@@ -65,20 +65,20 @@ func TestClean(t *testing.T) {
 			w.run("last")
 			w.wantClean()
 			if g := w.generation(); w.wantClean().Note != "" && g.Built != 0 {
-				t.Error("there is a note although it is on record how the generation was built")
+				t.Error("there is a note, although the catalog knows how the generation was built")
 			}
 		})
 	}
 }
 
-// TestAltered: an item that was written by somebody else, whether it can be read or not.
+// TestAltered checks an item that somebody else has written, readable or not.
 func TestAltered(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann", "bob")
 	w.run("ann", "cid")
 	bob, cid := w.itemOf("bob"), w.itemOf("cid")
 	altered := bob
-	altered.States = cid.States // other amounts
+	altered.States = cid.States // other amounts than bob's
 	w.overwrite(altered)
 	found := w.wantDrifts(3, []string{"bob"}, catalog.Altered)
 	want := catalog.Drift{
@@ -92,7 +92,7 @@ func TestAltered(t *testing.T) {
 	w.overwrite(altered)
 	found = w.wantDrifts(3, []string{"bob"}, catalog.Altered, "cannot be read")
 	if found.Drifts[0].Stored != nil || found.Drifts[0].Expected == nil {
-		t.Errorf("drift of an item that cannot be read is %+v", found.Drifts[0])
+		t.Errorf("drift of an unreadable item is %+v", found.Drifts[0])
 	}
 	ahead := bob
 	ahead.Horizon = ahead.Horizon.Add(time.Hour)
@@ -102,11 +102,11 @@ func TestAltered(t *testing.T) {
 	w.wantClean()
 }
 
-// TestAlike: of parts that come to the same nobody can tell which it was.
+// TestAlike checks parts that have the same effect: the audit cannot tell which of them was folded twice.
 func TestAlike(t *testing.T) {
 	w := newWorld(t)
 	for id := range 3 {
-		w.sendThese(visit(1001+7*id, "ann", 0)) // one amount
+		w.sendThese(visit(1001+7*id, "ann", 0)) // equal amounts
 	}
 	w.run("bob")
 	w.foldAgain(w.generation().Run, func(key archive.Key) bool { return key == w.objects()[1] })
@@ -124,7 +124,7 @@ func TestDeleted(t *testing.T) {
 	}
 }
 
-// TestUnexpected: an item of a key that nobody sent, and one of nothing at all, which is no drift.
+// TestUnexpected checks an item of a key without events, and an empty item, which is no drift.
 func TestUnexpected(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann", "bob")
@@ -143,7 +143,7 @@ func TestUnexpected(t *testing.T) {
 	w.wantDrifts(1, []string{"nobody"}, catalog.Altered, "cannot be read")
 }
 
-// TestDouble: what was folded twice is named: an object, a slot or a run, whichever explains the most pages.
+// TestDouble checks that the audit names what was folded twice: the object, slot or run that explains the most pages.
 func TestDouble(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann", "bob", "cid", "dan")
@@ -180,7 +180,7 @@ func TestDouble(t *testing.T) {
 			w.wantClean()
 		})
 	}
-	// A run of one object is a slot and an object, too.
+	// A run of one object is also a slot and an object; the object is named.
 	w.t = t
 	w.run("eve")
 	last = w.generation().Run
@@ -200,7 +200,7 @@ func slotOf(key archive.Key) string {
 	return s.String()
 }
 
-// TestLost: a run that was not folded into its items, and a late object that was not, are named.
+// TestLost checks that the audit names a run, or a late object, that was not folded into its items.
 func TestLost(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann", "bob", "cid")
@@ -228,8 +228,8 @@ func TestLost(t *testing.T) {
 	w.wantDrifts(3, []string{"ann", "bob"}, catalog.Late, fmt.Sprintf("object %s of run %d", late, w.generation().Run))
 }
 
-// TestLostObjects: an object that no run holds is pending while batch still looks for it. Then it is lost, and so are
-// the events that no other object has.
+// TestLostObjects checks an object that no run holds. It is pending while batch still looks for it. After that it is
+// lost, with all of its events that no other object has.
 func TestLostObjects(t *testing.T) {
 	w := newWorld(t)
 	w.hidden.key = w.send("ann", 3, "bob")
@@ -240,7 +240,7 @@ func TestLostObjects(t *testing.T) {
 	w.run("ann")
 	w.wantLost(lost, w.wantDrifts(3, []string{"ann", "bob"}, catalog.Lost, "object "+string(lost), "no run holds"))
 
-	// Copies of its events that a run has are none to miss.
+	// Its events are not missing when a run holds copies of them.
 	w = newWorld(t)
 	one := visit(1001, "ann", 0)
 	w.hidden.key = w.sendThese(one, visit(1002, "ann", 1))
@@ -271,8 +271,8 @@ func (w *world) wantLost(want archive.Key, found catalog.Findings) {
 	}
 }
 
-// TestBeyondWindow: copies further apart than the window count twice in what was advanced and once in what was built;
-// neither is drift.
+// TestBeyondWindow checks copies further apart than the window. They count twice in a generation that advanced, and
+// once in a generation that was built. Neither is drift.
 func TestBeyondWindow(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -295,7 +295,7 @@ func TestBeyondWindow(t *testing.T) {
 		w.run("cid")
 	}
 	if w.generation().ID == advanced {
-		t.Fatal("what was rebuilt does not serve")
+		t.Fatal("the rebuilt generation does not serve")
 	}
 	if found := w.wantClean(); found.Beyond != 0 || found.Note != "" {
 		t.Errorf("found %+v, want nothing beyond the window", found)
@@ -308,8 +308,8 @@ func TestBeyondWindow(t *testing.T) {
 	}
 }
 
-// TestNotOnRecord: of a generation of an older version it is not known which runs it was built of: what explains it
-// best is taken.
+// TestNotOnRecord checks a generation of an older version, for which the catalog does not know from which runs it was
+// built. The audit takes the hypothesis that explains it best.
 func TestNotOnRecord(t *testing.T) {
 	forget := func(w *world) {
 		g, v := w.generation(), w.view()
@@ -343,7 +343,7 @@ func TestNotOnRecord(t *testing.T) {
 	}
 }
 
-// TestManyDrifts: all are counted, the first hundred are kept, in order.
+// TestManyDrifts checks that the audit counts all drifts, and stores the first hundred in order.
 func TestManyDrifts(t *testing.T) {
 	w := newWorld(t)
 	for i := range 40 {
@@ -366,7 +366,7 @@ func TestManyDrifts(t *testing.T) {
 	}
 }
 
-// TestAdvancing: batch may make runs and apply them between any two calls of the audit. Nothing is taken for drift.
+// TestAdvancing lets batch make and apply runs between any two calls of the audit. The audit must find no drift.
 func TestAdvancing(t *testing.T) {
 	for n := 0; ; n++ {
 		w := newWorld(t)
@@ -393,8 +393,8 @@ func TestAdvancing(t *testing.T) {
 	}
 }
 
-// TestHalfAdvanced: batch has written some items of a run and not come further. They are counted as unsettled, the
-// others are compared.
+// TestHalfAdvanced checks a run of which batch has written only some items. The audit must count these as unsettled and
+// compare the others.
 func TestHalfAdvanced(t *testing.T) {
 	crash := errors.New("crash")
 	for puts := range 3 {
@@ -431,16 +431,16 @@ func TestHalfAdvanced(t *testing.T) {
 	}
 }
 
-// TestSwitched: an audit whose generation is switched away from ends without findings, and says why; the tick has not
-// failed.
+// TestSwitched switches the view to another generation during an audit. The audit must end without findings and say
+// why. The tick has not failed.
 func TestSwitched(t *testing.T) {
 	other := strings.Replace(views, "least: min", "most: max", 1)
-	ended := map[string]int{} // by the call before which it was switched
+	ended := map[string]int{} // by the call before which the view was switched
 	for n := 0; ; n++ {
 		w := newWorld(t)
 		w.run("ann", "bob")
 		item := w.itemOf("bob")
-		item.States = w.itemOf("ann").States // to have it look for causes
+		item.States = w.itemOf("ann").States // drift, so that the audit looks for causes
 		w.overwrite(item)
 		w.ask()
 		called := w.onCall(n, func() {
@@ -467,12 +467,12 @@ func TestSwitched(t *testing.T) {
 		}
 	}
 	if ended["base.Scan"] != 1 || ended["archive.List"] != 1 || ended["base.Load"] != 2 {
-		t.Errorf("audits that ended by a switch: %v", ended)
+		t.Errorf("audits ended by a switch: %v", ended)
 	}
 }
 
-// TestDedupeWindow: the audit's verdict on duplicates is batch's, to the edge of the window, and along chains of
-// copies.
+// TestDedupeWindow checks that the audit finds the same duplicates as batch, at the edge of the window and along chains
+// of copies.
 func TestDedupeWindow(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -508,7 +508,7 @@ func TestDedupeWindow(t *testing.T) {
 	}
 }
 
-// twice is a store whose scans return every item twice, at once and again in the end.
+// twice is a store whose scans return every item twice: at once, and again at the end.
 type twice struct {
 	viewstore.Base
 	seen []viewstore.BaseItem
@@ -527,7 +527,7 @@ func (b *twice) Scan(ctx context.Context, generation lifecycle.GenerationID, aft
 	return append(items, items...), next, err
 }
 
-// TestSeenTwice: an item may come several times in a scan; it is one.
+// TestSeenTwice checks that an item which a scan returns several times counts once.
 func TestSeenTwice(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann", "bob")
@@ -538,7 +538,8 @@ func TestSeenTwice(t *testing.T) {
 	w.wantDrifts(3, []string{"bob"}, catalog.Deleted)
 }
 
-// TestTakenIn: a lost object that a later run holds is lost no more, although the generation has yet to apply that run.
+// TestTakenIn checks that an object is no longer lost once a later run holds it, although the generation has not
+// applied that run.
 func TestTakenIn(t *testing.T) {
 	w := newWorld(t)
 	w.hidden.key = w.send("bob", 3)

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// auditsOf ticks once and counts the audits that it made.
+// auditsOf ticks once and returns the number of audits.
 func (w *world) auditsOf() int {
 	w.t.Helper()
 	report, err := w.audit.Tick(w.t.Context())
@@ -26,7 +26,7 @@ func (w *world) auditsOf() int {
 	return len(report.Views)
 }
 
-// TestDue: a view is audited when it never was, when it was asked for, and after a day.
+// TestDue checks that a view is audited when it never was, when an audit is requested, and after a day.
 func TestDue(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -37,7 +37,7 @@ func TestDue(t *testing.T) {
 	}{
 		{"never audited", func() {}, 1},
 		{"just audited", func() { w.Wait(time.Minute) }, 0},
-		{"asked for", w.ask, 1},
+		{"requested", w.ask, 1},
 		{"answered", func() { w.Wait(time.Minute) }, 0},
 		{"a day later, less two minutes", func() { w.Wait(every - 2*time.Minute) }, 0},
 		{"a day later", func() { w.Wait(2 * time.Minute) }, 1},
@@ -49,7 +49,7 @@ func TestDue(t *testing.T) {
 	}
 }
 
-// TestTwoAudits: of two functions at once, at any of their calls, one audits the view.
+// TestTwoAudits starts a second tick at each call of an audit. Only one of them may audit the view.
 func TestTwoAudits(t *testing.T) {
 	for n := 0; ; n++ {
 		w := newWorld(t)
@@ -84,8 +84,8 @@ func TestTwoAudits(t *testing.T) {
 	}
 }
 
-// TestVoidClaim: an audit that never ended keeps others off for twenty minutes; one that ends after it was given up
-// leaves what the other has found.
+// TestVoidClaim checks an audit that never ended. It keeps other audits away for twenty minutes. If it ends after
+// another one has begun, it must not overwrite the other one's findings.
 func TestVoidClaim(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -94,16 +94,16 @@ func TestVoidClaim(t *testing.T) {
 		w.audit, second = second, w.audit
 		w.Wait(19 * time.Minute)
 		if got := w.auditsOf(); got != 0 {
-			t.Errorf("%d audits while another is under way", got)
+			t.Errorf("%d audits while another one runs", got)
 		}
 		w.Wait(time.Minute)
 		if got := w.auditsOf(); got != 1 {
-			t.Errorf("%d audits once the other is void, want 1", got)
+			t.Errorf("%d audits after the other one has expired, want 1", got)
 		}
 	})
 	_, err := w.audit.Tick(t.Context())
 	if !called() || err == nil || !strings.Contains(err.Error(), "another audit of the view has begun meanwhile") {
-		t.Errorf("error of the audit that was given up is %v", err)
+		t.Errorf("error of the expired audit is %v", err)
 	}
 	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || stored.Ended != stored.Begun ||
 		stored.Error != "" {
@@ -111,7 +111,8 @@ func TestVoidClaim(t *testing.T) {
 	}
 }
 
-// TestFaults: any call may fail, or be applied and its answer lost. What failed is said; the next audit is whole.
+// TestFaults lets any call fail, or lose its answer. The tick must return the error, and the next audit must be
+// complete.
 func TestFaults(t *testing.T) {
 	broken := errors.New("broken")
 	for _, applied := range []bool{false, true} {
@@ -144,7 +145,7 @@ func TestFaults(t *testing.T) {
 				t.Fatal(readErr)
 			}
 			if err == nil && stored.Drift != 3 {
-				t.Errorf("call %d, %s: no error, and the audit is %+v", n, failed, stored)
+				t.Errorf("call %d, %s: no error, but the audit is %+v", n, failed, stored)
 			}
 			if err != nil && (!errors.Is(err, broken) || stored.Ended >= stored.Begun && stored.Begun > 0 &&
 				!strings.Contains(stored.Error, "broken")) {
@@ -156,7 +157,7 @@ func TestFaults(t *testing.T) {
 	}
 }
 
-// TestOutOfTime: what is said of an audit that its time has cut short is written down all the same.
+// TestOutOfTime checks that the error of an audit that runs out of time is stored all the same.
 func TestOutOfTime(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -172,8 +173,8 @@ func TestOutOfTime(t *testing.T) {
 	}
 }
 
-// TestNotAudited: views that there is nothing to compare of are not audited by themselves, and say why to those who
-// ask.
+// TestNotAudited checks views that have nothing to compare. They are not audited by themselves, and a requested audit
+// says why.
 func TestNotAudited(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -190,7 +191,7 @@ func TestNotAudited(t *testing.T) {
 		}
 	}
 	if got := w.auditsOf(); got != 1 {
-		t.Errorf("%d audits that nobody asked for, want that of the one view with items", got)
+		t.Errorf("%d audits without a request, want 1, of the view with items", got)
 	}
 	for _, c := range []struct {
 		name view.Name
@@ -209,7 +210,8 @@ func TestNotAudited(t *testing.T) {
 	}
 }
 
-// TestOrder: what was asked for comes first, by when, and then what was audited longest ago.
+// TestOrder checks the order of audits: requested ones first, by the time of the request; then the view that was
+// audited longest ago.
 func TestOrder(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
@@ -242,7 +244,7 @@ func TestOrder(t *testing.T) {
 	}
 }
 
-// TestShort: once more than half of the time is used up, what is left is for the next tick.
+// TestShort checks that a tick begins no further audit once more than half of its time is used up.
 func TestShort(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")

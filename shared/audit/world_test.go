@@ -35,21 +35,21 @@ const views = `views:
 `
 
 const (
-	lookback = time.Hour // as the world's batch has it
+	lookback = time.Hour // as for the world's batch
 	every    = 24 * time.Hour
 )
 
-// world is the simulation's, with an audit of its own.
+// world is the simulation's world, with an audit of its own.
 type world struct {
 	*simulation.World
 	t      *testing.T
 	audit  *audit.Audit
 	hidden *hiding
 	sent   int
-	call   string // that onCall has called before
+	call   string // the call before which onCall has run
 }
 
-// hiding is an archive whose listings leave out one object.
+// hiding is an archive that leaves one object out of its listings.
 type hiding struct {
 	archive.Archive
 	key archive.Key
@@ -105,13 +105,13 @@ func (w *world) tick() {
 	}
 }
 
-// visit is an event with an id of its own, of a user, so many minutes into the world's first day.
+// visit returns an event with the given id, of a user, at a minute of the world's first day.
 func visit(id int, user string, minute int) string {
 	at := time.Date(2026, 1, 1, 0, minute, 0, 0, time.UTC).Format(time.RFC3339)
 	return fmt.Sprintf(`{"specversion":"1.0","id":"%d","source":"shop","type":"visit","time":"%s","data":{"user":"%s","amount":%d}}`, id, at, user, id%7)
 }
 
-// send puts one request of n events per user, one per minute, into the archive, and returns its object's key.
+// send archives one request with n events of the user, one per minute. It returns the key of the object.
 func (w *world) send(user string, n int, more ...string) archive.Key {
 	w.t.Helper()
 	var events []string
@@ -151,7 +151,7 @@ func (w *world) objects() (keys []archive.Key) {
 	return keys
 }
 
-// run sends for users and lets batch make one run of it.
+// run sends events of the users, and lets batch make one run of them.
 func (w *world) run(users ...string) {
 	w.t.Helper()
 	for _, user := range users {
@@ -207,7 +207,7 @@ func (w *world) itemOf(user string) viewstore.BaseItem {
 	return viewstore.BaseItem{}
 }
 
-// overwrite puts an item in place of what is stored, whatever that is.
+// overwrite puts an item in place of the stored one.
 func (w *world) overwrite(item viewstore.BaseItem) {
 	w.t.Helper()
 	stored, err := w.Base.Load(w.t.Context(), []viewstore.BaseKey{item.BaseKey})
@@ -223,7 +223,7 @@ func (w *world) overwrite(item viewstore.BaseItem) {
 	}
 }
 
-// deleteItem deletes one item: the store deletes generations only, so the others are put again.
+// deleteItem deletes one item. The store can only delete whole generations, so all other items are put again.
 func (w *world) deleteItem(user string) {
 	w.t.Helper()
 	gone, items := w.itemOf(user), w.items()
@@ -243,8 +243,8 @@ func (w *world) deleteItem(user string) {
 	}
 }
 
-// foldAgain adds what the objects of a run, those that want is true of, make of it to the items: as if batch had folded
-// them twice.
+// foldAgain folds some objects of a run into the items once more, as if batch had folded them twice. want selects the
+// objects.
 func (w *world) foldAgain(n uint64, want func(archive.Key) bool) {
 	w.t.Helper()
 	ctx := w.t.Context()
@@ -288,7 +288,7 @@ func (w *world) foldAgain(n uint64, want func(archive.Key) bool) {
 	}
 }
 
-// ask lets the view be due.
+// ask requests an audit of the view.
 func (w *world) ask() {
 	w.t.Helper()
 	one, err := w.Catalog.Audit(w.t.Context(), "by_user")
@@ -302,7 +302,7 @@ func (w *world) ask() {
 	}
 }
 
-// audited asks for an audit and returns what it has written down.
+// audited runs a requested audit and returns its stored findings.
 func (w *world) audited() catalog.Findings {
 	w.t.Helper()
 	w.ask()
@@ -317,7 +317,7 @@ func (w *world) audited() catalog.Findings {
 	return stored.Findings
 }
 
-// wantClean fails unless an audit finds no drift in a generation that is level with the head.
+// wantClean checks that an audit finds no drift in a generation that has reached the head.
 func (w *world) wantClean() catalog.Findings {
 	w.t.Helper()
 	found := w.audited()
@@ -326,7 +326,7 @@ func (w *world) wantClean() catalog.Findings {
 	}
 	if found.Drift != 0 || len(found.Drifts) != 0 || found.Unsettled != 0 || found.Lost != 0 || found.Pending != 0 ||
 		found.Error != "" {
-		w.t.Errorf("a clean system is found to be %+v", found)
+		w.t.Errorf("a clean system has the findings %+v", found)
 	}
 	if int(found.Items) != len(w.items()) || found.Windows == 0 {
 		w.t.Errorf("%d items and %d windows compared, of %d items", found.Items, found.Windows, len(w.items()))
@@ -334,8 +334,8 @@ func (w *world) wantClean() catalog.Findings {
 	return found
 }
 
-// wantDrifts fails unless an audit finds so many windows of every user named to drift, all with the cause and a detail
-// that holds all the parts.
+// wantDrifts checks that an audit finds the given number of drifting windows for each of the users, all with the cause,
+// and with a detail that contains all the parts.
 func (w *world) wantDrifts(windows int, users []string, cause catalog.Cause, parts ...string) catalog.Findings {
 	w.t.Helper()
 	found := w.audited()
@@ -363,7 +363,7 @@ func (w *world) wantDrifts(windows int, users []string, cause catalog.Cause, par
 	return found
 }
 
-// onCall calls do right before the n-th call of any store, once. The result says whether it came to that.
+// onCall calls do once, right before the n-th call of any store. The result reports whether that happened.
 func (w *world) onCall(n int, do func()) func() bool {
 	called := false
 	hook := func(c memory.Call) memory.Fault {

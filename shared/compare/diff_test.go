@@ -29,14 +29,14 @@ var horizon = servingtest.Horizon
 type amount = servingtest.Amount
 
 func compareIn(
-	s *servingtest.Station, name view.Name, id lifecycle.GenerationID, limit int, cursor string,
+	s *servingtest.Fixture, name view.Name, id lifecycle.GenerationID, limit int, cursor string,
 ) (compare.Diff, error) {
 	c := compare.Comparer{Stores: s.Stores}
 	return c.Diff(context.Background(), name, id, limit, cursor)
 }
 
-// pages are all pages of a diff.
-func pagesOf(t testing.TB, s *servingtest.Station, id lifecycle.GenerationID, limit int) []compare.Diff {
+// pagesOf returns all pages of a diff.
+func pagesOf(t testing.TB, s *servingtest.Fixture, id lifecycle.GenerationID, limit int) []compare.Diff {
 	t.Helper()
 	var all []compare.Diff
 	cursor := ""
@@ -55,7 +55,7 @@ func pagesOf(t testing.TB, s *servingtest.Station, id lifecycle.GenerationID, li
 	}
 }
 
-// differing tells the rows of some pages, each once.
+// differing describes the rows of some pages.
 func differing(pages []compare.Diff) []string {
 	told, seen := []string{}, map[string]bool{}
 	side := func(o *present.Object) string {
@@ -87,8 +87,8 @@ func checkDiffering(t *testing.T, pages []compare.Diff, want ...string) {
 	}
 }
 
-// TestDiff: windows that the two have differently, and those that one has alone, of keys that stand in base items, or
-// in speed items only.
+// TestDiff checks windows that differ, and windows that only one generation has, of keys in base items and of keys that
+// are only in speed items.
 func TestDiff(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -154,7 +154,8 @@ func TestDiff(t *testing.T) {
 	})
 }
 
-// TestDiffOfKappa: a Kappa generation and a Lambda one of the same events differ in nothing, wherever each has them.
+// TestDiffOfKappa checks that a Kappa and a Lambda generation of the same events do not differ, wherever each stores
+// them.
 func TestDiffOfKappa(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -178,7 +179,7 @@ func TestDiffOfKappa(t *testing.T) {
 	checkDiffering(t, pagesOf(t, s, "", 0), `{"user":"u"} 11-22T10:00: {"amount":14}, {"amount":6}`)
 }
 
-// TestDiffPages: every key is compared, however many there are, once, whatever stores it stands in.
+// TestDiffPages checks that every key is compared once, however many there are, and whatever stores hold it.
 func TestDiffPages(t *testing.T) {
 	s := servingtest.New(t)
 	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
@@ -226,7 +227,8 @@ func (c crowd) Scan(
 	return items, "", nil
 }
 
-// TestDiffOfACrowd: of very many keys that one scan returns, a call compares some, and the next goes on behind them.
+// TestDiffOfACrowd checks a scan that returns very many keys. One call compares some of them, and the next call
+// continues after these.
 func TestDiffOfACrowd(t *testing.T) {
 	s := servingtest.New(t)
 	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
@@ -244,8 +246,8 @@ func TestDiffOfACrowd(t *testing.T) {
 	}
 }
 
-// TestDiffOfLongKeys: a key that was too long to be kept whole is told as far as it is known, and compared by the whole
-// of it.
+// TestDiffOfLongKeys checks a key that is too long to be stored whole. It is shown as far as it is stored, but compared
+// as a whole.
 func TestDiffOfLongKeys(t *testing.T) {
 	s := servingtest.New(t)
 	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
@@ -260,8 +262,8 @@ func TestDiffOfLongKeys(t *testing.T) {
 	}
 }
 
-// TestDiffMeanwhile: an event that comes in between the two readings is no difference; one that only one of the two
-// ever gets is.
+// TestDiffMeanwhile checks events that come between the two reads: they are no difference. An event that only one
+// generation ever gets is one.
 func TestDiffMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -286,7 +288,8 @@ func TestDiffMeanwhile(t *testing.T) {
 	}
 }
 
-// TestDiffIncomparable: where keys or windows are other things, nothing is compared, and it says why.
+// TestDiffIncomparable checks that generations with other keys or windows are not compared, and that the answer says
+// why.
 func TestDiffIncomparable(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -315,7 +318,7 @@ func TestDiffIncomparable(t *testing.T) {
 			}
 		})
 	}
-	t.Run("another expression of a key field is another view of the same", func(t *testing.T) {
+	t.Run("another expression of a key field can be compared", func(t *testing.T) {
 		s := servingtest.New(t)
 		other := s.Define(t, func(d *view.Definition) { d.Key = []view.KeyField{{Field: "user", Expr: "source"}} })
 		s.Against(t, servingtest.Candidate(other, "h", lifecycle.Building))
@@ -325,9 +328,9 @@ func TestDiffIncomparable(t *testing.T) {
 	})
 }
 
-// TestDiffRefused: which two are compared, and what is wrong where there are none.
+// TestDiffRefused checks which generations are compared, and the errors when there is nothing to compare.
 func TestDiffRefused(t *testing.T) {
-	all := func(s *servingtest.Station) []lifecycle.Generation {
+	all := func(s *servingtest.Fixture) []lifecycle.Generation {
 		return []lifecycle.Generation{
 			servingtest.Candidate(s.Program, "old", lifecycle.Retained),
 			servingtest.Candidate(s.Program, "new", lifecycle.Building),
@@ -337,7 +340,7 @@ func TestDiffRefused(t *testing.T) {
 	}
 	for _, c := range []struct {
 		id      lifecycle.GenerationID
-		without int // of the others, the last ones
+		without int // number of other generations to leave out, from the end
 		want    lifecycle.GenerationID
 		refusal string
 	}{

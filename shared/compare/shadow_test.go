@@ -18,15 +18,15 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// shadowed has every result of a station compared with the candidate's, and notes what came of it.
+// shadowed compares every result of a fixture with the candidate's, and records the reports.
 type shadowed struct {
-	*servingtest.Station
+	*servingtest.Fixture
 	compare.Shadow
 	reports []compare.ShadowReport
 }
 
-func newShadowed(s *servingtest.Station) *shadowed {
-	d := &shadowed{Station: s}
+func newShadowed(s *servingtest.Fixture) *shadowed {
+	d := &shadowed{Fixture: s}
 	d.Shadow = compare.Shadow{
 		Comparer: compare.Comparer{Stores: s.Stores}, When: func() bool { return true },
 		Report: func(r compare.ShadowReport) { d.reports = append(d.reports, r) },
@@ -34,10 +34,10 @@ func newShadowed(s *servingtest.Station) *shadowed {
 	return d
 }
 
-// ask reads as a query does, and then has the candidate asked.
+// ask reads as a query does, and then queries the candidate.
 func (d *shadowed) ask(t testing.TB, parameters ...string) serving.Result {
 	t.Helper()
-	result := d.Station.Read(t, parameters...)
+	result := d.Fixture.Read(t, parameters...)
 	d.Ask(context.Background(), result)
 	return result
 }
@@ -56,8 +56,8 @@ func checkReports(t *testing.T, got []compare.ShadowReport, want ...compare.Shad
 	}
 }
 
-// TestShadow: the candidate is asked the same, and windows that it has otherwise are counted. The result is that of the
-// one that serves.
+// TestShadow checks that the candidate gets the same query, and that differing windows are counted. The result is that
+// of the serving generation.
 func TestShadow(t *testing.T) {
 	const early, late = "2026-11-22T09:30:00Z", "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -78,32 +78,32 @@ func TestShadow(t *testing.T) {
 	)
 }
 
-// TestShadowCandidates: who is asked, and when nobody is.
+// TestShadowCandidates checks which generation is the candidate, and when there is none.
 func TestShadowCandidates(t *testing.T) {
 	for _, c := range []struct {
 		name   string
-		others func(s *servingtest.Station) []lifecycle.Generation
+		others func(s *servingtest.Fixture) []lifecycle.Generation
 		want   lifecycle.GenerationID
 	}{
-		{"nobody is there", func(*servingtest.Station) []lifecycle.Generation { return nil }, ""},
-		{"one that is built", func(s *servingtest.Station) []lifecycle.Generation {
+		{"no other generation", func(*servingtest.Fixture) []lifecycle.Generation { return nil }, ""},
+		{"one that is building", func(s *servingtest.Fixture) []lifecycle.Generation {
 			return []lifecycle.Generation{servingtest.Candidate(s.Program, "old", lifecycle.Retained),
 				servingtest.Candidate(s.Program, "new", lifecycle.Building)}
 		}, "new"},
-		{"one that is built, and not far enough", func(s *servingtest.Station) []lifecycle.Generation {
+		{"one that is building and behind", func(s *servingtest.Fixture) []lifecycle.Generation {
 			g := servingtest.Candidate(s.Program, "new", lifecycle.Building)
 			g.LiveFrom = horizon + slotMs
 			return []lifecycle.Generation{g}
 		}, ""},
-		{"one that is not built, and one that is retained", func(s *servingtest.Station) []lifecycle.Generation {
+		{"one that is not built yet, and one that is retained", func(s *servingtest.Fixture) []lifecycle.Generation {
 			return []lifecycle.Generation{{ID: "new", Definition: s.Program.Hash, State: lifecycle.Building},
 				servingtest.Candidate(s.Program, "old", lifecycle.Retained)}
 		}, "old"},
-		{"one that needs no replay", func(s *servingtest.Station) []lifecycle.Generation {
+		{"one that needs no replay", func(s *servingtest.Fixture) []lifecycle.Generation {
 			return []lifecycle.Generation{{ID: "k", Definition: s.Program.Hash, State: lifecycle.Building,
 				Architecture: view.Kappa}}
 		}, "k"},
-		{"one that is announced, and one that is given up", func(s *servingtest.Station) []lifecycle.Generation {
+		{"one that is announced, and one that was given up", func(s *servingtest.Fixture) []lifecycle.Generation {
 			return []lifecycle.Generation{servingtest.Candidate(s.Program, "next", lifecycle.Announced),
 				servingtest.Candidate(s.Program, "gone", lifecycle.Dropping)}
 		}, ""},
@@ -121,7 +121,7 @@ func TestShadowCandidates(t *testing.T) {
 			}
 		})
 	}
-	t.Run("the one that answers, as none serves yet", func(t *testing.T) {
+	t.Run("the one that answers itself, since none serves yet", func(t *testing.T) {
 		s := servingtest.New(t)
 		s.PointTo(
 			t,
@@ -134,7 +134,7 @@ func TestShadowCandidates(t *testing.T) {
 		d.ask(t)
 		checkReports(t, d.reports)
 	})
-	t.Run("it is not time", func(t *testing.T) {
+	t.Run("When returns false", func(t *testing.T) {
 		s := servingtest.New(t)
 		s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
 		d := newShadowed(s)
@@ -144,15 +144,16 @@ func TestShadowCandidates(t *testing.T) {
 	})
 }
 
-// TestShadowFails: whatever befalls the candidate, the query's answer is the same, and the report says what it was.
+// TestShadowFails checks that a failing candidate does not change the query's answer, and that the report names the
+// error.
 func TestShadowFails(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, c := range []struct {
 		name   string
-		change func(t *testing.T, s *servingtest.Station)
+		change func(t *testing.T, s *servingtest.Fixture)
 		want   string
 	}{
-		{"its items cannot be read", func(t *testing.T, s *servingtest.Station) {
+		{"its items cannot be read", func(t *testing.T, s *servingtest.Fixture) {
 			s.Against(t, servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Building))
 			s.Items.Hook = func(call memory.Call) memory.Fault {
 				if call.Name == "speed.Pages" {
@@ -161,7 +162,7 @@ func TestShadowFails(t *testing.T) {
 				return memory.Fault{}
 			}
 		}, "generation k: read speed items: lost on the way"},
-		{"an item of its is corrupt", func(t *testing.T, s *servingtest.Station) {
+		{"one of its items is corrupt", func(t *testing.T, s *servingtest.Fixture) {
 			s.Against(t, servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Building))
 			item := viewstore.SpeedItem{SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey,
 				Lane: servingtest.LaneOne}, Applied: "1", States: []byte("x")}
@@ -170,15 +171,15 @@ func TestShadowFails(t *testing.T) {
 			}
 		}, "generation k: page 0 of view by_user, after 0 windows: unknown page format: this version reads format 1: " +
 			"corrupt page"},
-		{"its definition is gone", func(t *testing.T, s *servingtest.Station) {
+		{"its definition is gone", func(t *testing.T, s *servingtest.Fixture) {
 			s.Against(t, lifecycle.Generation{ID: "h", Definition: "none", State: lifecycle.Retained})
 		}, "read definition none: not in the catalog"},
-		{"it has other windows", func(t *testing.T, s *servingtest.Station) {
+		{"it has other windows", func(t *testing.T, s *servingtest.Fixture) {
 			s.Against(t, servingtest.Candidate(s.Define(t, func(d *view.Definition) {
 				d.Window = 24 * time.Hour
 			}), "h", lifecycle.Retained))
 		}, "the windows differ: serving has PT1H, the candidate has P1D"},
-		{"the client has gone", func(t *testing.T, s *servingtest.Station) {
+		{"the client has gone", func(t *testing.T, s *servingtest.Fixture) {
 			s.Against(t, servingtest.KappaGeneration(s.Kappa(t), "k", lifecycle.Building))
 			s.Items.Hook = func(call memory.Call) memory.Fault {
 				if call.Name == "speed.Pages" {
@@ -203,7 +204,7 @@ func TestShadowFails(t *testing.T) {
 	}
 }
 
-// TestShadowMeanwhile: an event that comes in after the answer was read is in the candidate's reading already, and no
+// TestShadowMeanwhile checks an event that comes after the answer was read. The candidate has it already, and it is no
 // difference.
 func TestShadowMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"

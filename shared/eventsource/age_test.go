@@ -11,7 +11,7 @@ func age(d time.Duration) func(*eventsource.Settings) {
 	return func(s *eventsource.Settings) { s.MaximumRecordAge = d }
 }
 
-// TestAge: MaximumRecordAge.
+// TestAge checks MaximumRecordAge.
 func TestAge(t *testing.T) {
 	runRules(t, []rule{
 		{"the front of a batch is trimmed, the rest is delivered", settings(age(time.Minute), func(s *eventsource.Settings) {
@@ -21,7 +21,7 @@ func TestAge(t *testing.T) {
 				s.list("s0")
 				s.readAged("s0", "a1 a2", time.Minute)
 				s.readAged("s0", "a3", time.Minute-1)
-				s.readAged("s0", "a4", time.Hour) // behind a younger record: arrival times are approximate
+				s.readAged("s0", "a4", time.Hour) // after a younger record, since arrival times are approximate
 				s.startsAfterGivingUp([]string{"RecordAgeExceeded s0: a1 a2 (0)"}, "s0: a3 a4")
 			}},
 		{"a batch that is too old as a whole makes room for the next", settings(age(time.Minute)), func(s *script) {
@@ -55,7 +55,7 @@ func TestAge(t *testing.T) {
 			s.wakes(50 * time.Millisecond)
 			s.starts("s0: b2")
 		}},
-		{"a running batch is not trimmed, its retry is", settings(age(time.Minute)), func(s *script) {
+		{"a running batch is not trimmed, but its retry is", settings(age(time.Minute)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1")
 			s.starts("s0: a1")

@@ -26,8 +26,8 @@ func BenchmarkAppendEvent(b *testing.B) {
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(list)), "ns/record")
 }
 
-// BenchmarkDrain reads 100,000 records of one shard and 64 keys, in polls of 1,000, and drains them in batches of 100;
-// the event is not built.
+// BenchmarkDrain reads 100,000 records of one shard and 64 keys in polls of 1,000, and drains them in batches of 100.
+// It does not build the events.
 func BenchmarkDrain(b *testing.B) {
 	const total, poll = 100_000, 1000
 	list := make([]eventsource.Record, total)

@@ -28,7 +28,7 @@ func TestSequenceCompare(t *testing.T) {
 	}
 }
 
-// TestBadInput: an error says what, where and what would be right, and changes nothing.
+// TestBadInput checks that an error says what is wrong, where, and what would be right, and that nothing changes.
 func TestBadInput(t *testing.T) {
 	read := func(shard, text string) func(*eventsource.Mapping) error {
 		return func(m *eventsource.Mapping) error {
@@ -50,7 +50,7 @@ func TestBadInput(t *testing.T) {
 		{"unknown shard", read("s9", ""), `read "s9": unknown shard`, eventsource.ErrUnknownShard},
 		{"a child before its parent", read("s1", ""), "s1: its parents [s0] are not drained", nil},
 		{"after the end", read("s2", "a9"), "1 records after the end", nil},
-		{"behind the position", read("s0", "a4 a3"),
+		{"before the position", read("s0", "a4 a3"),
 			"record 1: sequence number 3 is out of order, want one at AFTER_SEQUENCE_NUMBER 4", nil},
 		{"read already", read("s0", "a1"), "record 0: sequence number 1 is out of order", nil},
 		{"no sequence number", read("s0", "a"), "record 0: sequence number \"\" has 0 characters, want 1 to 129", nil},
@@ -98,7 +98,7 @@ func TestFinishedTwice(t *testing.T) {
 	}
 }
 
-// TestDiscardedLast: what the on-failure destination needs to know of the last invocation.
+// TestDiscardedLast checks what the on-failure destination gets about the last invocation.
 func TestDiscardedLast(t *testing.T) {
 	for _, r := range []eventsource.Result{crash, malformed, partial("1")} {
 		s := newScript(t, settings(reporting, attempts(0)))
@@ -120,8 +120,8 @@ const goldenSnapshot = `{"discovered":true,"shards":[` +
 	`{"id":"s1","parents":["s0"],"position":{"from":"AT_SEQUENCE_NUMBER","sequence":"4"}},` +
 	`{"id":"s2","parents":["s0"],"position":{"from":"TRIM_HORIZON"}}]}`
 
-// TestSnapshot: a mapping goes on from what its snapshot says, under other settings too, and says it in the same bytes
-// for ever.
+// TestSnapshot checks that a restored mapping continues from its snapshot, even with other settings. The bytes of a
+// snapshot never change.
 func TestSnapshot(t *testing.T) {
 	s := newScript(t, settings())
 	s.list("s0", "s1 < s0", "s2 < s0")

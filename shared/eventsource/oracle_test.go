@@ -6,7 +6,7 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// checkStart: what must hold of a batch when it starts.
+// checkStart checks the rules for a batch that starts.
 func (w *world) checkStart(i eventsource.Invocation) {
 	text := label(i.Shard, i.Records)
 	size := eventsource.EventSize(w.settings.Source, i.Shard, i.Records)
@@ -51,15 +51,15 @@ func (w *world) giveUp(list []eventsource.Discarded) {
 			tried := limit != eventsource.NoLimit && d.InvokeCount == limit+1
 			if d.Condition == eventsource.RecordAgeExceeded && !old || d.Condition == eventsource.RetryAttemptsExhausted &&
 				!tried {
-				w.Fatalf("given up without need: %v", labels(list))
+				w.Fatalf("given up without reason: %v", labels(list))
 			}
 			w.resolved[r.Sequence] = true
 		}
 	}
 }
 
-// delivered is how many records from the front count as processed: the documented rules, written a second time and
-// plainly.
+// delivered returns how many records from the front count as processed. It is a second, plain implementation of the
+// documented rules.
 func (w *world) delivered(records []eventsource.Record, r eventsource.Result) int {
 	if r.Outcome == eventsource.FunctionError || r.Outcome == eventsource.Throttled {
 		return 0
@@ -78,7 +78,7 @@ func (w *world) delivered(records []eventsource.Record, r eventsource.Result) in
 	return len(records)
 }
 
-// deliver notes what was processed with success. What is so for the first time is in order per key.
+// deliver records successfully processed records. For each key, they must be processed for the first time in order.
 func (w *world) deliver(records []eventsource.Record) {
 	for _, r := range records {
 		if w.resolved[r.Sequence] {

@@ -47,8 +47,8 @@ func TestAppendEventGolden(t *testing.T) {
 	}
 }
 
-// TestAppendEventDecodes: whatever the strings, Lambda's own Go type reads back what was written, and EventSize counted
-// it.
+// TestAppendEventDecodes checks that Lambda's own Go type decodes every payload, whatever its strings, and that
+// EventSize is right.
 func TestAppendEventDecodes(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.OneOf(rapid.String(),
@@ -84,7 +84,7 @@ func TestAppendEventDecodes(t *testing.T) {
 					KinesisSchemaVersion: "1.0"},
 			}
 			got := event.Records[i]
-			// Lambda's type goes through float64: exact to the millisecond only when rounded.
+			// Lambda's type goes through float64, which is exact to the millisecond only after rounding.
 			if at := got.Kinesis.ApproximateArrivalTimestamp.Round(time.Millisecond); !at.Equal(r.Arrival) {
 				t.Fatalf("arrival %v, want %v", at, r.Arrival)
 			}
@@ -96,7 +96,7 @@ func TestAppendEventDecodes(t *testing.T) {
 	})
 }
 
-// FuzzAppendEvent: bytes that are not UTF-8 still make valid JSON, U+FFFD in their place, and are counted.
+// FuzzAppendEvent checks that bytes which are not UTF-8 become U+FFFD in valid JSON, and that EventSize is right.
 func FuzzAppendEvent(f *testing.F) {
 	f.Add("plain", []byte("data"), int64(1545084650987))
 	f.Add("\xff\xc3(\xed\xa0\x80", []byte{0xff}, int64(-1))

@@ -10,9 +10,10 @@ import (
 	"pgregory.net/rapid"
 )
 
-// TestEveryRecordIsDeliveredInOrder: under resharding, failures of all kinds, throttling and restarts, every record is
-// processed with success at least once or given up by rule, in order per key; batches keep their bounds, one key is
-// never in two running batches, and a child never comes before its parent. Listing order does not matter.
+// TestEveryRecordIsDeliveredInOrder checks the mapping under resharding, failures of all kinds, throttling and
+// restarts. Every record is processed successfully at least once or given up by a rule, in order per key. Batches keep
+// their limits, no key is in two running batches, and a child shard never comes before its parent. The order of
+// listings does not matter.
 func TestEveryRecordIsDeliveredInOrder(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		w := newWorld(t)
@@ -33,7 +34,7 @@ func TestEveryRecordIsDeliveredInOrder(t *testing.T) {
 	})
 }
 
-// drain lets all go well, to the end of the stream.
+// drain lets everything succeed, to the end of the stream.
 func (w *world) drain() {
 	w.list()
 	for range 100_000 {
@@ -57,9 +58,10 @@ func (w *world) drain() {
 	w.Fatalf("the stream is not drained")
 }
 
-// TestPoisonIsIsolated: a function that cannot go over a bad record unless that is the first of its batch, when it sets
-// it aside, gets over each with one more invocation if it reports where it stands. If it crashes unless the bad record
-// is alone, each is delivered at most log2(n) + 1 times. Nothing is given up, with no retry allowed.
+// TestPoisonIsIsolated checks functions that fail on bad records, with no retry allowed. One sets a bad record aside
+// when it is the first of its batch, and reports where it stands: it needs one more invocation per bad record. The
+// other one crashes unless the bad record is alone in its batch: each bad record is delivered at most log2(n) + 1
+// times. No record is given up.
 func TestPoisonIsIsolated(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		n := rapid.IntRange(1, 200).Draw(t, "records")

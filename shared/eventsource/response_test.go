@@ -10,7 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// TestParseResponse: the documented rules, and those recorded against AWS.
+// TestParseResponse checks the documented rules, and those that were recorded on AWS.
 func TestParseResponse(t *testing.T) {
 	one := partial("495")
 	for _, c := range []struct {
@@ -68,8 +68,8 @@ func TestParseResponseErrors(t *testing.T) {
 	}
 }
 
-// FuzzParseResponse: any payload is success, a list of non-empty identifiers, or a bad response; and reading what was
-// understood once more changes nothing.
+// FuzzParseResponse checks that any payload is a success, a list of non-empty identifiers, or a bad response. Writing
+// and parsing the result again changes nothing.
 func FuzzParseResponse(f *testing.F) {
 	for _, seed := range []string{``, `null`, `{"batchItemFailures":[{"itemIdentifier":"495"}]}`, `{"batchItemFailures":[{"foo":1}]}`, `[{}]`} {
 		f.Add([]byte(seed))

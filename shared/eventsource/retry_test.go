@@ -14,7 +14,7 @@ func attempts(n int) func(*eventsource.Settings) {
 	return func(s *eventsource.Settings) { s.MaximumRetryAttempts = n }
 }
 
-// TestFailures: what happens to a batch that failed.
+// TestFailures checks what happens to a batch that failed.
 func TestFailures(t *testing.T) {
 	const ms = time.Millisecond
 	runRules(t, []rule{
@@ -49,7 +49,7 @@ func TestFailures(t *testing.T) {
 				s.starts("s0: a1")
 			}
 		}},
-		{"MaximumRetryAttempts 1: given up after the retry, and the shard goes on", settings(attempts(1)), func(s *script) {
+		{"MaximumRetryAttempts 1: given up after the retry, and the shard continues", settings(attempts(1)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1 a2 a3 a4")
 			s.starts("s0: a1 a2 a3")
@@ -78,7 +78,7 @@ func TestFailures(t *testing.T) {
 			s.checkpoint("s0", "at 2")
 			s.starts("s0: b2 a3")
 		}},
-		{"of several failures the lowest counts", settings(reporting), func(s *script) {
+		{"the lowest of several failures counts", settings(reporting), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a9 a10 a11")
 			s.starts("s0: a9 a10 a11")
@@ -103,7 +103,7 @@ func TestFailures(t *testing.T) {
 			s.wakes(100 * ms)
 			s.starts("s0: a1 a2")
 		}},
-		{"retries are counted anew after progress (recorded: BatchSize 3, 3 retries, record 5 poison)",
+		{"the count of retries starts again after progress (recorded: BatchSize 3, 3 retries, record 5 poison)",
 			settings(reporting, attempts(3)),
 			func(s *script) {
 				s.list("s0")
@@ -119,7 +119,7 @@ func TestFailures(t *testing.T) {
 				s.starts("s0: a5")
 				s.finish("s0: a5", partial("5"), "RetryAttemptsExhausted s0: a5 (4)")
 			}},
-		{"progress forgets the retries before it", settings(reporting, attempts(1)), func(s *script) {
+		{"progress resets the count of retries", settings(reporting, attempts(1)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1 a2")
 			s.starts("s0: a1 a2")
@@ -133,7 +133,7 @@ func TestFailures(t *testing.T) {
 			s.starts("s0: a2")
 			s.finish("s0: a2", partial("2"), "RetryAttemptsExhausted s0: a2 (2)")
 		}},
-		{"bisect: halves, in order, at once", settings(bisecting, func(s *eventsource.Settings) {
+		{"bisect: two halves, in order, at once", settings(bisecting, func(s *eventsource.Settings) {
 			s.BatchSize = 5
 		}), func(s *script) {
 			s.list("s0")
@@ -168,19 +168,20 @@ func TestFailures(t *testing.T) {
 			s.finish("s0: a2", success)
 			s.starts("s0: a3")
 		}},
-		{"bisect: splitting does not give retries back (ours)", settings(bisecting, reporting, attempts(1)), func(s *script) {
-			s.list("s0")
-			s.read("s0", "a1 a2 a3")
-			s.starts("s0: a1 a2 a3")
-			s.finish("s0: a1 a2 a3", partial("1"))
-			s.after(longEnough)
-			s.starts("s0: a1 a2 a3")
-			s.finish("s0: a1 a2 a3", crash)
-			s.starts("s0: a1")
-			s.finish("s0: a1", crash, "RetryAttemptsExhausted s0: a1 (2)")
-			s.starts("s0: a2 a3")
-			s.finish("s0: a2 a3", partial("2"), "RetryAttemptsExhausted s0: a2 a3 (2)")
-		}},
+		{"bisect: splitting does not reset the count of retries (ours)",
+			settings(bisecting, reporting, attempts(1)), func(s *script) {
+				s.list("s0")
+				s.read("s0", "a1 a2 a3")
+				s.starts("s0: a1 a2 a3")
+				s.finish("s0: a1 a2 a3", partial("1"))
+				s.after(longEnough)
+				s.starts("s0: a1 a2 a3")
+				s.finish("s0: a1 a2 a3", crash)
+				s.starts("s0: a1")
+				s.finish("s0: a1", crash, "RetryAttemptsExhausted s0: a1 (2)")
+				s.starts("s0: a2 a3")
+				s.finish("s0: a2 a3", partial("2"), "RetryAttemptsExhausted s0: a2 a3 (2)")
+			}},
 		{"bisect with partial responses: a function error makes halves, a partial response cuts at its number",
 			settings(bisecting, reporting),
 			func(s *script) {
@@ -204,7 +205,7 @@ func TestFailures(t *testing.T) {
 				s.finish("s0: a1 a2", partial("7"))
 				s.starts("s0: a1")
 			}},
-		{"a throttled batch is retried, its shard waits, and it is no try", settings(parallel(2), attempts(0)),
+		{"a throttled batch is retried without counting, and its shard waits", settings(parallel(2), attempts(0)),
 			func(s *script) {
 				s.list("s0", "s1")
 				s.read("s0", "a1")
@@ -233,7 +234,7 @@ func TestFailures(t *testing.T) {
 			s.wakes(50 * ms)
 			s.starts("s0: d2", "s0: a1")
 		}},
-		{"an invocation that is not throttled ends a row of throttles", settings(), func(s *script) {
+		{"an invocation that is not throttled resets the throttling delay", settings(), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1")
 			for _, step := range []struct {
@@ -246,7 +247,7 @@ func TestFailures(t *testing.T) {
 				s.wakes(step.wait * ms)
 			}
 		}},
-		{"a batch that waits for a throttled shard goes on filling", settings(parallel(2)), func(s *script) {
+		{"a batch that waits for a throttled shard continues to fill", settings(parallel(2)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1")
 			s.starts("s0: a1")
@@ -263,7 +264,7 @@ func TestFailures(t *testing.T) {
 			s.read("s0", "a1")
 			s.starts("s0: a1")
 			s.finish("s0: a1", crash)
-			s.read("s0", "a2 b3 d4") // b is at home where a fails
+			s.read("s0", "a2 b3 d4") // b goes to the worker on which a fails
 			s.starts("s0: b3 d4")
 			s.finish("s0: b3 d4", success)
 			s.starts()

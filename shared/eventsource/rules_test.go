@@ -28,18 +28,18 @@ func parallel(n int) func(*eventsource.Settings) {
 	return func(s *eventsource.Settings) { s.ParallelizationFactor = n }
 }
 
-// TestBatching: how records become batches. Of the keys, with two workers, a b c are at home at one and d e f at the
+// TestBatching checks how records become batches. With two workers, the keys a b c go to one worker and d e f to the
 // other.
 func TestBatching(t *testing.T) {
 	threeRecords := eventsource.EventSize(source, "s0", records("a1 a2 a3", start))
 	runRules(t, []rule{
-		{"a batch is of one shard", settings(), func(s *script) {
+		{"a batch holds records of one shard", settings(), func(s *script) {
 			s.list("s1", "s0")
 			s.read("s1", "a2")
 			s.read("s0", "a1")
 			s.starts("s0: a1", "s1: a2")
 		}},
-		{"without a window a batch starts at once, with what there is", settings(), func(s *script) {
+		{"without a window a batch starts at once with the records that are there", settings(), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1 a2")
 			s.starts("s0: a1 a2")
@@ -65,14 +65,14 @@ func TestBatching(t *testing.T) {
 				s.wakes(400 * time.Millisecond)
 				s.starts("s0: a1 a2")
 			}},
-		{"a window below a second holds", settings(window(5 * time.Millisecond)), func(s *script) {
+		{"a window below a second works", settings(window(5 * time.Millisecond)), func(s *script) {
 			s.list("s0")
 			s.read("s0", "a1")
 			s.starts()
 			s.wakes(5 * time.Millisecond)
 			s.starts("s0: a1")
 		}},
-		{"the window of records that waited behind a batch has run meanwhile", settings(window(time.Second)),
+		{"the window of records that wait behind a batch runs meanwhile", settings(window(time.Second)),
 			func(s *script) {
 				s.list("s0")
 				s.read("s0", "a1 a2 a3 a4")
@@ -81,7 +81,7 @@ func TestBatching(t *testing.T) {
 				s.finish("s0: a1 a2 a3", success)
 				s.starts("s0: a4")
 			}},
-		{"a batch is cut when it would pass MaxPayload, and starts then",
+		{"a batch that would exceed MaxPayload is cut, and starts",
 			settings(window(time.Minute), func(s *eventsource.Settings) {
 				s.BatchSize, s.MaxPayload = 100, threeRecords
 			}), func(s *script) {
@@ -109,7 +109,7 @@ func TestBatching(t *testing.T) {
 			s.read("s0", "a1 a2 a3")
 			s.starts("s0: a1 a2")
 		}},
-		{"a record that passes MaxPayload by itself is a batch by itself", settings(func(s *eventsource.Settings) {
+		{"a record that exceeds MaxPayload alone is a batch of its own", settings(func(s *eventsource.Settings) {
 			s.MaxPayload = 1
 		}),
 			func(s *script) {
@@ -151,10 +151,10 @@ func TestBatching(t *testing.T) {
 	})
 }
 
-// TestReading: what is polled, and the order of parents and children.
+// TestReading checks which shards are polled, and the order of parents and children.
 func TestReading(t *testing.T) {
 	runRules(t, []rule{
-		{"a shard is read from StartingPosition, then behind what was read", settings(), func(s *script) {
+		{"a shard is read from StartingPosition, then from after the last record read", settings(), func(s *script) {
 			s.list("s0")
 			s.polls("s0 TRIM_HORIZON")
 			s.read("s0", "")
@@ -162,7 +162,7 @@ func TestReading(t *testing.T) {
 			s.read("s0", "a1 a2")
 			s.polls("s0 after 2")
 		}},
-		{"LATEST is for the first listing only: a shard met later is read whole",
+		{"LATEST is for the first listing only: a shard that appears later is read whole",
 			settings(func(s *eventsource.Settings) { s.StartingPosition = eventsource.Latest }), func(s *script) {
 				s.list("s0")
 				s.polls("s0 LATEST")
@@ -190,13 +190,13 @@ func TestReading(t *testing.T) {
 			s.end("s1", "")
 			s.polls("s2 TRIM_HORIZON")
 		}},
-		{"a shard that ended has no more, whatever is answered", settings(), func(s *script) {
+		{"a shard that has ended is not polled again", settings(), func(s *script) {
 			s.list("s0", "s1 < s0")
 			s.end("s0", "")
 			s.read("s0", "")
 			s.polls("s1 TRIM_HORIZON")
 		}},
-		{"a parent that is not listed any more is not waited for", settings(), func(s *script) {
+		{"a child does not wait for a parent that is no longer listed", settings(), func(s *script) {
 			s.list("s1 < s0")
 			s.polls("s1 TRIM_HORIZON")
 		}},
@@ -206,7 +206,7 @@ func TestReading(t *testing.T) {
 			s.list("s1 < s0", "s0")
 			s.polls("s0 after 1")
 		}},
-		{"what waits is bounded: no poll above it", settings(), func(s *script) {
+		{"the number of waiting records is limited: no poll above the limit", settings(), func(s *script) {
 			s.list("s0")
 			var text strings.Builder
 			for i := range 10_000 {
@@ -220,7 +220,7 @@ func TestReading(t *testing.T) {
 				s.t.Fatalf("poll limit is %d, want 3", limit)
 			}
 		}},
-		{"what waits is bounded in bytes too", settings(func(s *eventsource.Settings) {
+		{"the waiting bytes are limited, too", settings(func(s *eventsource.Settings) {
 			s.MaxPayload = eventsource.EventSize(source, "s0", records("a1", start))
 		}), func(s *script) {
 			s.list("s0")
@@ -250,7 +250,8 @@ func TestReading(t *testing.T) {
 	})
 }
 
-// TestWake: the earliest of all shards; now if there is input not looked at yet; never in the past.
+// TestWake checks that Wake returns the earliest time of all shards, now if there is new input, and never a time in the
+// past.
 func TestWake(t *testing.T) {
 	s := newScript(t, settings(window(time.Minute)))
 	s.sleeps()

@@ -13,11 +13,12 @@ import (
 // longEnough is a time after which every retry is due.
 const longEnough = 10 * time.Second
 
-// start is the time at which every script begins; records arrive then unless told otherwise.
+// start is the time at which every script begins. Records arrive at that time unless a script says otherwise.
 var start = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// script tells a mapping what happens and checks what it answers. Records are written "a1 b2": partition key, sequence
-// number; batches "s0: a1 b2"; what was given up "RetryAttemptsExhausted s0: a1 (4)", with the invoke count.
+// script tells a mapping what happens, and checks its answers. A record is written "a1", partition key and sequence
+// number; a batch "s0: a1 b2"; a batch that was given up "RetryAttemptsExhausted s0: a1 (4)", with the number of
+// invocations.
 type script struct {
 	t       testing.TB
 	m       *eventsource.Mapping
@@ -25,7 +26,7 @@ type script struct {
 	running map[string]eventsource.InvocationID
 }
 
-// settings of the scripts: small batches of any size in bytes, at once, one at a time.
+// settings returns the settings of the scripts: small batches of any size in bytes, without a window, one at a time.
 func settings(changes ...func(*eventsource.Settings)) eventsource.Settings {
 	s := eventsource.Defaults()
 	s.Source = source
@@ -46,7 +47,7 @@ func newScript(t testing.TB, s eventsource.Settings) *script {
 	return &script{t: t, m: m, now: start, running: map[string]eventsource.InvocationID{}}
 }
 
-// list names shards, "s1 < s0" for a child of s0, "s2 < s0 s1" for the child of two.
+// list lists shards: "s1 < s0" is a child of s0, "s2 < s0 s1" the child of both.
 func (s *script) list(shards ...string) {
 	s.t.Helper()
 	var list []eventsource.Shard
@@ -66,7 +67,7 @@ func (s *script) list(shards ...string) {
 func (s *script) read(shard, text string) { s.t.Helper(); s.answer(shard, records(text, s.now), false) }
 func (s *script) end(shard, text string)  { s.t.Helper(); s.answer(shard, records(text, s.now), true) }
 
-// readAged reads records that arrived some time ago.
+// readAged reads records that arrived the given time ago.
 func (s *script) readAged(shard, text string, age time.Duration) {
 	s.t.Helper()
 	s.answer(shard, records(text, s.now.Add(-age)), false)
@@ -105,7 +106,7 @@ func labels(gaveUp []eventsource.Discarded) []string {
 	return out
 }
 
-// starts checks which batches are started now; nothing may be given up.
+// starts checks which batches start now. No record may be given up.
 func (s *script) starts(want ...string) { s.t.Helper(); s.startsAfterGivingUp(nil, want...) }
 
 func (s *script) startsAfterGivingUp(wantGivenUp []string, want ...string) {
@@ -121,7 +122,7 @@ func (s *script) startsAfterGivingUp(wantGivenUp []string, want ...string) {
 	s.equal("given up", wantGivenUp, labels(gaveUp))
 }
 
-// finish answers a running batch, and checks what is given up for it.
+// finish ends a running batch with a result, and checks which records are given up.
 func (s *script) finish(batch string, r eventsource.Result, wantGivenUp ...string) {
 	s.t.Helper()
 	id, ok := s.running[batch]
@@ -138,7 +139,7 @@ func (s *script) finish(batch string, r eventsource.Result, wantGivenUp ...strin
 
 func (s *script) after(d time.Duration) { s.now = s.now.Add(d) }
 
-// wakes checks that something is due by time alone after d, and goes there.
+// wakes checks that Wake returns the time after d, and moves the clock there.
 func (s *script) wakes(d time.Duration) {
 	s.t.Helper()
 	at, ok := s.m.Wake(s.now)
@@ -155,7 +156,7 @@ func (s *script) sleeps() {
 	}
 }
 
-// polls checks which shards are polled, from where: "s0 after 7", "s1 TRIM_HORIZON".
+// polls checks which shards are polled and from where, such as "s0 after 7" or "s1 TRIM_HORIZON".
 func (s *script) polls(want ...string) {
 	s.t.Helper()
 	var got []string

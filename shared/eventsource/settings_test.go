@@ -26,12 +26,12 @@ func TestSettings(t *testing.T) {
 		local, aws string // what the error names; empty: none
 	}{
 		{"AWS's defaults with one second", func(s *eventsource.Settings) { s.MaximumBatchingWindow = time.Second }, "", ""},
-		{"the speed layer's", func(s *eventsource.Settings) {
+		{"the settings of the speed layer", func(s *eventsource.Settings) {
 			s.BatchSize, s.MaximumBatchingWindow = 10_000, 5*time.Second
 			s.BisectBatchOnFunctionError, s.ReportBatchItemFailures = true, true
 		}, "", ""},
 		{"batches of ten need no window", func(s *eventsource.Settings) { s.BatchSize = 10 }, "", ""},
-		{"batches of eleven need one on AWS", func(s *eventsource.Settings) {
+		{"batches of eleven need a window on AWS", func(s *eventsource.Settings) {
 			s.BatchSize = 11
 		}, "", "MaximumBatchingWindow"},
 		{"half a second", func(s *eventsource.Settings) {
@@ -83,6 +83,6 @@ func names(t testing.TB, what string, err error, want string) {
 	case want != "" && (err == nil || !strings.Contains(err.Error(), want+" is ")):
 		t.Errorf("%s: %v, want one that names %s", what, err, want)
 	case want != "" && strings.Contains(err.Error(), "\n"):
-		t.Errorf("%s: %v, want nothing but %s", what, err, want)
+		t.Errorf("%s: %v, want only %s", what, err, want)
 	}
 }

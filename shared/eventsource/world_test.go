@@ -12,12 +12,12 @@ import (
 	"pgregory.net/rapid"
 )
 
-// worldKeys are the partition keys; a shard holds a range of them, by index, as Kinesis' shards hold ranges of hashes.
+// worldKeys are the partition keys. A shard holds a range of them by index, as Kinesis shards hold ranges of hashes.
 const worldKeys = "abcdefgh"
 
-// world is a stream that reshards, a function that fails, and a mapping between them that is restarted at times; it
-// checks at every step what must hold at every step. A twin gets the same inputs, listings in another order: it must
-// answer alike.
+// world is a stream that reshards, a function that fails, and a mapping between them that restarts at times. It checks
+// the rules at every step. A twin mapping gets the same inputs, but listings in another order, and must give the same
+// answers.
 type world struct {
 	*rapid.T
 	settings eventsource.Settings
@@ -27,13 +27,13 @@ type world struct {
 	shards   []*worldShard
 	puts     int
 	running  []eventsource.Invocation
-	resolved map[eventsource.Sequence]bool // delivered with success, or given up
+	resolved map[eventsource.Sequence]bool // delivered successfully, or given up
 	first    map[string]eventsource.Sequence
 }
 
 type worldShard struct {
 	eventsource.Shard
-	low, high int // keys, half-open
+	low, high int // half-open range of keys
 	records   []eventsource.Record
 	closed    bool
 }
@@ -74,7 +74,7 @@ func (w *world) must(err error) {
 	}
 }
 
-// same compares what mapping and twin answer.
+// same compares the answers of the mapping and its twin.
 func same[V any](w *world, what string, a, b V) {
 	if diff := cmp.Diff(a, b); diff != "" {
 		w.Fatalf("%s (-mapping +twin):\n%s", what, diff)
@@ -83,7 +83,7 @@ func same[V any](w *world, what string, a, b V) {
 
 func (w *world) open(low, high int, parents ...*worldShard) {
 	s := &worldShard{low: low, high: high}
-	// so that children do not always come after their parents by name
+	// so names of children do not always sort after those of their parents
 	s.ID = eventsource.ShardID(fmt.Sprintf("s%d", (len(w.shards)*7)%1009))
 	for _, p := range parents {
 		p.closed = true
@@ -142,7 +142,7 @@ func (w *world) list() {
 	w.must(w.twin.Shards(list))
 }
 
-// poll answers one poll, with some of what there is.
+// poll answers one poll with some of the records that are there.
 func (w *world) poll() {
 	polls := w.m.Polls()
 	same(w, "polls", polls, w.twin.Polls())
@@ -152,7 +152,7 @@ func (w *world) poll() {
 	}
 }
 
-// answer answers a poll with up to most records, and returns how much it moved: records, and the end of a shard.
+// answer answers a poll with up to most records. It returns the number of records, plus one for the end of a shard.
 func (w *world) answer(p eventsource.Poll, most int) int {
 	s := w.shard(p.Shard)
 	from := slices.IndexFunc(s.records, func(r eventsource.Record) bool {
@@ -172,7 +172,7 @@ func (w *world) answer(p eventsource.Poll, most int) int {
 	return to - from
 }
 
-// invoke starts what is to be started, and returns how much happened.
+// invoke starts the invocations that are due, and returns how many things happened.
 func (w *world) invoke() int {
 	started, gaveUp := w.m.Invocations(w.now)
 	alsoStarted, alsoGaveUp := w.twin.Invocations(w.now)
@@ -186,7 +186,7 @@ func (w *world) invoke() int {
 	return len(started) + len(gaveUp)
 }
 
-// finish answers one running invocation.
+// finish ends one running invocation.
 func (w *world) finish() {
 	if len(w.running) == 0 {
 		return
@@ -225,7 +225,7 @@ func (w *world) settle(at int, r eventsource.Result) {
 	w.giveUp(gaveUp)
 }
 
-// pass lets time go by: nothing happens before Wake says so, and something happens then.
+// pass lets time go by. Nothing may happen before the time of Wake, and something must happen then.
 func (w *world) pass() {
 	w.invoke()
 	at, timed := w.m.Wake(w.now)
@@ -248,7 +248,7 @@ func (w *world) pass() {
 	}
 }
 
-// restart loses the mapping and what runs: each of those invocations may have succeeded all the same.
+// restart loses the mapping and all running invocations. Each of these may have succeeded all the same.
 func (w *world) restart() {
 	for _, i := range w.running {
 		if rapid.Bool().Draw(w.T, "succeeded unheard") {

@@ -17,7 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// stores is one of each, under one hook.
+// stores holds one store of each kind, under one hook.
 type stores struct {
 	archive memory.Archive
 	catalog memory.Catalog
@@ -52,7 +52,7 @@ var (
 		Recorded: 1000, Expires: 2}
 )
 
-// write is a call that changes something, and how to see that it did.
+// write is a call that changes something, and a check of the change.
 type write struct {
 	call    memory.Call
 	do      func(ctx context.Context, s *stores) error
@@ -139,7 +139,7 @@ func writes() []write {
 	}
 }
 
-// read is a call that answers; its error says if there was an answer beside an error.
+// read is a call that returns something. It returns an error when the call returned an answer beside an error.
 type read struct {
 	call memory.Call
 	do   func(ctx context.Context, s *stores) error
@@ -206,7 +206,7 @@ func reads() []read {
 	}
 }
 
-// noAnswer is an error when a call answered and failed, or did neither.
+// noAnswer returns an error when a call returned both an answer and an error, or neither.
 func noAnswer(err error, size int) error {
 	if (err == nil) != (size > 0) {
 		return fmt.Errorf("answer of size %d beside error %v", size, err)
@@ -224,7 +224,7 @@ func noDate(err error, date time.Time) error {
 
 var errFault = errors.New("fault")
 
-// onlyFault says whether an error is the fault and nothing else.
+// onlyFault checks that an error is the fault and nothing else.
 func onlyFault(t *testing.T, err error) {
 	t.Helper()
 	if !errors.Is(err, errFault) || err.Error() != errFault.Error() {
@@ -282,7 +282,7 @@ func TestFaultAfterAWrite(t *testing.T) {
 	}
 }
 
-// TestFaultOfARead: whether the answer was lost or never made, the caller gets none of it.
+// TestFaultOfARead checks that a read with a fault returns no answer, whether the fault comes before or after the read.
 func TestFaultOfARead(t *testing.T) {
 	for _, applied := range []bool{false, true} {
 		s := newStores(nil)
@@ -298,8 +298,8 @@ func TestFaultOfARead(t *testing.T) {
 	}
 }
 
-// TestHookMayCall: the hook is called without locks held, so it may look at the very store, as a test does that acts
-// between two calls.
+// TestHookMayCall checks that no lock is held while the hook runs. So a hook may call the same store, as a test does
+// that acts between two calls.
 func TestHookMayCall(t *testing.T) {
 	var s *stores
 	s = newStores(func(memory.Call) memory.Fault {
@@ -316,7 +316,7 @@ func TestHookMayCall(t *testing.T) {
 	}
 }
 
-// TestCancelledWritesNothing: in memory, a call whose ctx has ended takes no effect.
+// TestCancelledWritesNothing checks that in memory, a call whose ctx has ended has no effect.
 func TestCancelledWritesNothing(t *testing.T) {
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()

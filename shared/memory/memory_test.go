@@ -17,7 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// instant is the time in every test.
+// instant is the present time in every test.
 var instant = time.Date(2026, 11, 22, 21, 17, 3, 0, time.UTC)
 
 func now() time.Time { return instant }
@@ -103,18 +103,18 @@ func TestQueueTake(t *testing.T) {
 	}
 	take(0)
 	first := take(2, all[0], all[1])
-	if err := q.Enqueue(t.Context(), all[0]); err != nil { // it could not be done, and is enqueued again
+	if err := q.Enqueue(t.Context(), all[0]); err != nil { // a request that failed is enqueued again
 		t.Fatal(err)
 	}
 	take(4, all[2], all[3], all[4], all[0])
 	take(4)
 	if diff := cmp.Diff(all[:2], first); diff != "" {
-		t.Errorf("what was taken first has changed (-want +got):\n%s", diff)
+		t.Errorf("the first requests have changed (-want +got):\n%s", diff)
 	}
 }
 
-// TestSpeedItemsExpire: by the given clock, at the latest after 10,000 puts. An item of the last second, one that never
-// expires, and all items without a clock stay.
+// TestSpeedItemsExpire checks that items expire by the given clock, after 10,000 puts at the latest. An item that
+// expires within the last second stays, and so does one that never expires. Without a clock, all items stay.
 func TestSpeedItemsExpire(t *testing.T) {
 	for name, clock := range map[string]func() time.Time{"by Now": now, "never without Now": nil} {
 		t.Run(name, func(t *testing.T) {
@@ -155,13 +155,14 @@ func TestSpeedItemsExpire(t *testing.T) {
 				t.Errorf("items (-want +got):\n%s", diff)
 			}
 			if clock != nil {
-				put(expired, "") // as if there had never been one
+				put(expired, "") // as if no such item had ever existed
 			}
 		})
 	}
 }
 
-// TestSeenItemsAreForgotten: those of the lane that had expired when a later item was recorded.
+// TestSeenItemsAreForgotten checks that a lane's seen items are deleted which had expired when a later item was
+// recorded.
 func TestSeenItemsAreForgotten(t *testing.T) {
 	s := &memory.Seen{}
 	item := func(lane event.Lane, sequence event.Sequence, recorded event.Millis,

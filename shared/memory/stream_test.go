@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// tb is what testing.T and rapid.T share and these helpers need.
+// tb holds the methods that testing.T and rapid.T share and these helpers need.
 type tb interface {
 	Context() context.Context
 	Helper()
@@ -82,10 +82,10 @@ func TestLanesSpreadEvenlyOverShards(t *testing.T) {
 	}
 }
 
-// TestPutRecordByMD5: hashes as Kinesis computes them. MD5("a") = 0cc1..., MD5("b") = 92eb..., MD5("c") = 4a8a...,
-// MD5("") = d41d...
+// TestPutRecordByMD5 checks hashes as Kinesis computes them. MD5("a") = 0cc1..., MD5("b") = 92eb..., MD5("c") =
+// 4a8a..., MD5("") = d41d...
 func TestPutRecordByMD5(t *testing.T) {
-	s := memory.NewStream(4) // of a quarter each: first digits 0-3, 4-7, 8-b, c-f
+	s := memory.NewStream(4) // a quarter of the hashes each: first digits 0-3, 4-7, 8-b, c-f
 	for _, key := range []string{"a", "b", "c", ""} {
 		s.PutRecord(key, []byte("data of "+key))
 	}
@@ -276,9 +276,9 @@ func TestAClosedShardTakesNoMore(t *testing.T) {
 	}
 }
 
-// TestStreamAsAModel publishes, splits and merges at random: nothing is lost or doubled, sequence numbers grow along a
-// shard and from parent to child, and so a lane that is read parent before child is read in the order in which it was
-// written.
+// TestStreamAsAModel publishes, splits and merges at random. No record may be lost or doubled. Sequence numbers must
+// increase along a shard and from parent to child. So a reader that reads parents before children reads a lane in the
+// order in which it was written.
 func TestStreamAsAModel(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		s := memory.NewStream(rapid.IntRange(1, 4).Draw(t, "shards"))

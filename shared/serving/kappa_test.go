@@ -18,8 +18,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// appendRuns makes runs real, up to the given horizons.
-func appendRuns(t testing.TB, s *servingtest.Station, horizons ...slot.Slot) {
+// appendRuns commits runs up to the given horizons.
+func appendRuns(t testing.TB, s *servingtest.Fixture, horizons ...slot.Slot) {
 	t.Helper()
 	for i, h := range horizons {
 		if err := s.Catalog.Append(context.Background(), lifecycle.Run{N: uint64(i + 1), Horizon: h}); err != nil {
@@ -28,7 +28,7 @@ func appendRuns(t testing.TB, s *servingtest.Station, horizons ...slot.Slot) {
 	}
 }
 
-func sweep(t testing.TB, s *servingtest.Station, run uint64) {
+func sweep(t testing.TB, s *servingtest.Fixture, run uint64) {
 	t.Helper()
 	loaded, err := s.Catalog.Swept(context.Background())
 	if err != nil {
@@ -39,8 +39,8 @@ func sweep(t testing.TB, s *servingtest.Station, run uint64) {
 	}
 }
 
-// newKappaStation is a station whose view a Kappa generation serves.
-func newKappaStation(t testing.TB) (*servingtest.Station, *view.Program) {
+// newKappaFixture returns a fixture whose view is served by a Kappa generation.
+func newKappaFixture(t testing.TB) (*servingtest.Fixture, *view.Program) {
 	t.Helper()
 	s := servingtest.New(t)
 	p := s.Kappa(t)
@@ -55,10 +55,10 @@ func newKappaStation(t testing.TB) (*servingtest.Station, *view.Program) {
 	return s, p
 }
 
-// TestKappa: all items of a Kappa generation are merged, of every lane and of replay, and nothing but them. No row is
-// exact.
+// TestKappa checks that an answer merges all items of a Kappa generation, of every lane and of replay, and no others.
+// No row is exact.
 func TestKappa(t *testing.T) {
-	s, p := newKappaStation(t)
+	s, p := newKappaFixture(t)
 	s.PutKappa(t, p, "k", servingtest.Replayed, amount{"2026-11-21T10:30:00Z", "1"}, amount{"2026-11-22T09:30:00Z", "2"})
 	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{"2026-11-22T09:30:00Z", "4"})
 	s.PutKappa(t, p, "k", servingtest.LaneTwo, amount{"2026-11-22T10:30:00Z", "8"})
@@ -86,15 +86,15 @@ func TestKappa(t *testing.T) {
 	t.Run("a range", func(t *testing.T) {
 		checkRows(t, s.Read(t, "from", "2026-11-22T10:00:00Z", "to", "2026-11-22T11:00:00Z"), "11-22T10:00 8 exact=false")
 	})
-	t.Run("a total of nothing, before there was time", func(t *testing.T) {
+	t.Run("a total of no rows, before 1970", func(t *testing.T) {
 		if a := s.Read(t, "to", "1960-01-01T00:00:00Z", "total", "true"); a.Total.Exact {
-			t.Error("it is called exact")
+			t.Error("the total is marked exact")
 		}
 	})
 	t.Run("batch is late", func(t *testing.T) {
 		s.LateAfter = time.Second
 		if a := s.Read(t); len(a.Warnings) != 0 {
-			t.Errorf("warnings are %q: batch is nothing to a Kappa view", a.Warnings)
+			t.Errorf("warnings are %q: a late batch does not concern a Kappa view", a.Warnings)
 		}
 	})
 	t.Run("described", func(t *testing.T) {
@@ -105,10 +105,10 @@ func TestKappa(t *testing.T) {
 	})
 }
 
-// TestKappaOrder: the pointer comes first, then how far the sweep has come, then what the generation lacks by then, and
-// then items: they hold at least what these say.
+// TestKappaOrder checks the order of reads: first the view, then how far the sweep has come, then what the generation
+// lacks by then, then the items. So the items hold at least what the earlier reads promise.
 func TestKappaOrder(t *testing.T) {
-	s, p := newKappaStation(t)
+	s, p := newKappaFixture(t)
 	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{"2026-11-22T10:30:00Z", "1"})
 	appendRuns(t, s, horizon)
 	sweep(t, s, 1)
@@ -121,10 +121,10 @@ func TestKappaOrder(t *testing.T) {
 	}
 }
 
-// TestKappaSwitch: the pointer moves to another generation while a query reads. It answers from the one that it began
-// with.
+// TestKappaSwitch switches the view to another generation during a query. The query must answer from the generation
+// with which it began.
 func TestKappaSwitch(t *testing.T) {
-	s, p := newKappaStation(t)
+	s, p := newKappaFixture(t)
 	s.PutKappa(t, p, "k", servingtest.LaneOne, amount{"2026-11-22T10:30:00Z", "1"})
 	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
 	s.Items.Hook = func(memory.Call) memory.Fault {
@@ -148,8 +148,8 @@ func TestKappaSwitch(t *testing.T) {
 	checkRows(t, s.Read(t), "11-22T10:00 1 exact=true")
 }
 
-// TestComplete: an answer is complete through the last run that has been swept, as far as replay has come with what it
-// has to bring; and says so when that is not known, or when replay is not through.
+// TestComplete checks that an answer is complete through the last swept run, but not further than replay has come. The
+// answer must warn when that is not known, or when replay has not finished.
 func TestComplete(t *testing.T) {
 	const swept = "the sweep has not checked any run yet: events that the stream lost may be missing"
 	for _, c := range []struct {
@@ -176,7 +176,7 @@ func TestComplete(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, p := newKappaStation(t)
+			s, p := newKappaFixture(t)
 			appendRuns(t, s, horizon, horizon+slotMs, horizon+2*slotMs)
 			if c.swept > 0 {
 				sweep(t, s, c.swept)
@@ -203,8 +203,8 @@ func TestComplete(t *testing.T) {
 	}
 }
 
-// TestKappaNotServing: before any generation serves, one that has nothing to be servingtest.Replayed answers, and one
-// that waits for replay does not.
+// TestKappaNotServing checks which generation answers before any serves: one with nothing to replay does, one that
+// waits for replay does not.
 func TestKappaNotServing(t *testing.T) {
 	for _, c := range []struct {
 		name    string
@@ -213,14 +213,14 @@ func TestKappaNotServing(t *testing.T) {
 		run     uint64
 		answers bool
 	}{
-		{"from the first slot on", lifecycle.Building, 0, 0, true},
+		{"live from the first slot on", lifecycle.Building, 0, 0, true},
 		{"announced only", lifecycle.Announced, 0, 0, false},
 		{"replay has not begun", lifecycle.Building, horizon, 0, false},
 		{"replay has begun", lifecycle.Building, horizon, 1, true},
 		{"given up", lifecycle.Dropping, 0, 1, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			s, p := newKappaStation(t)
+			s, p := newKappaFixture(t)
 			g := lifecycle.Generation{
 				ID:           "k",
 				Definition:   p.Hash,
@@ -241,7 +241,7 @@ func TestKappaStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"catalog.Swept", "catalog.Runs", "speed.Pages"} {
 		t.Run(name, func(t *testing.T) {
-			s, _ := newKappaStation(t)
+			s, _ := newKappaFixture(t)
 			appendRuns(t, s, horizon)
 			sweep(t, s, 1)
 			s.Fail(name, lost)
@@ -250,13 +250,13 @@ func TestKappaStoresFail(t *testing.T) {
 		})
 	}
 	t.Run("a swept run that is none", func(t *testing.T) {
-		s, _ := newKappaStation(t)
+		s, _ := newKappaFixture(t)
 		sweep(t, s, 1)
 		_, err := s.Try()
 		checkInternal(t, err, catalog.ErrNotFound)
 	})
 	t.Run("a corrupt item", func(t *testing.T) {
-		s, _ := newKappaStation(t)
+		s, _ := newKappaFixture(t)
 		item := viewstore.SpeedItem{
 			SpeedKey: viewstore.SpeedKey{Set: lifecycle.OfGeneration("k"), Key: servingtest.UserKey, Lane: servingtest.LaneOne},
 			Applied:  "1",
@@ -270,7 +270,8 @@ func TestKappaStoresFail(t *testing.T) {
 	})
 }
 
-// TestNoGeneration: a view whose only generation was given up is not told, and keeps no other from being told.
+// TestNoGeneration checks that a view whose only generation was given up is left out, and that other views are still
+// listed.
 func TestNoGeneration(t *testing.T) {
 	s := servingtest.New(t)
 	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))

@@ -12,8 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/serving/servingtest"
 )
 
-// TestRetired: a retired view answers, and says that it is retired; once it is dropped it is unknown, also while its
-// items are still there.
+// TestRetired checks that a retired view answers with a warning. Once it is dropped it is unknown, even while its items
+// still exist.
 func TestRetired(t *testing.T) {
 	s := servingtest.New(t)
 	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})
@@ -48,8 +48,8 @@ func TestRetired(t *testing.T) {
 	}
 }
 
-// TestDescribeNoneServing: while nothing serves, a view is described by what is being built, not by what was given up
-// before.
+// TestDescribeNoneServing checks that before any generation serves, a view is described by the one that is being built,
+// not by one that was given up before.
 func TestDescribeNoneServing(t *testing.T) {
 	s := servingtest.New(t)
 	old := lifecycle.Generation{ID: "old", Definition: s.Program.Hash, State: lifecycle.Dropping}

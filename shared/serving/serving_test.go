@@ -32,19 +32,19 @@ func checkRows(t *testing.T, a serving.Result, want ...string) {
 	}
 }
 
-// TestHorizon: each slot counts once. Below the horizon it is in the base item, from the horizon on in the speed items,
-// wherever speed items are still to be found.
+// TestHorizon checks that each slot counts once: below the horizon by the base item, from the horizon on by speed
+// items. Speed items below the horizon may still exist and must not count.
 func TestHorizon(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	for _, c := range []struct {
 		name  string
-		slots []slot.Slot // from the horizon
+		slots []slot.Slot // relative to the horizon
 		want  string
 	}{
 		{"no speed item", nil, "11-22T10:00 1000 exact=true"},
-		{"the slot before", []slot.Slot{-1}, "11-22T10:00 1000 exact=true"},
-		{"the slot at it", []slot.Slot{0}, "11-22T10:00 1002 exact=false"},
-		{"the slot after", []slot.Slot{1}, "11-22T10:00 1004 exact=false"},
+		{"the slot before the horizon", []slot.Slot{-1}, "11-22T10:00 1000 exact=true"},
+		{"the slot at the horizon", []slot.Slot{0}, "11-22T10:00 1002 exact=false"},
+		{"the slot after the horizon", []slot.Slot{1}, "11-22T10:00 1004 exact=false"},
 		{"all three", []slot.Slot{-1, 0, 1}, "11-22T10:00 1006 exact=false"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -63,7 +63,7 @@ func TestHorizon(t *testing.T) {
 		}
 		checkRows(t, s.Read(t), "11-22T10:00 6 exact=false")
 	})
-	t.Run("nothing at all", func(t *testing.T) {
+	t.Run("no item at all", func(t *testing.T) {
 		s := servingtest.New(t)
 		if a := s.Read(t); len(a.Rows) != 0 || a.From != nil || a.To != nil {
 			t.Errorf("answer is %+v", a)
@@ -71,8 +71,8 @@ func TestHorizon(t *testing.T) {
 	})
 }
 
-// TestItemAhead: a run in progress has moved some items to its horizon and others not yet. Each item is right by its
-// own; the row says so.
+// TestItemAhead checks a run in progress that has moved some items to its horizon and not yet others. Each item must be
+// right as of its own horizon, and its row must say so.
 func TestItemAhead(t *testing.T) {
 	const today, yesterday = "2026-11-22T10:30:00Z", "2026-11-21T10:30:00Z"
 	s := servingtest.New(t)
@@ -86,12 +86,13 @@ func TestItemAhead(t *testing.T) {
 	if !a.Horizon.Equal(horizon.Start()) {
 		t.Errorf("the result's horizon is %s", a.Horizon)
 	}
-	// The run is done: the pointer follows, and nothing of the moved row changes.
+	// The run ends: the catalog follows, and the moved row does not change.
 	s.MoveTo(t, horizon+2*slotMs)
 	checkRows(t, s.Read(t), "11-21T10:00 1008 exact=false", "11-22T10:00 1008 exact=false")
 }
 
-// TestItemBehind: runs that do not touch an item leave its horizon where it was; the generation's counts.
+// TestItemBehind checks an item that the last runs did not touch. It keeps its old horizon; the generation's horizon
+// counts.
 func TestItemBehind(t *testing.T) {
 	const at = "2026-11-22T09:30:00Z"
 	s := servingtest.New(t)
@@ -101,24 +102,24 @@ func TestItemBehind(t *testing.T) {
 	checkRows(t, s.Read(t), "11-22T09:00 1000 exact=true")
 }
 
-// TestExact: a row is exact when its window has ended by the horizon that it is as of, and speed has no part in it.
+// TestExact checks that a row is exact when its window has ended by the row's horizon and speed has no part in it.
 func TestExact(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		at   slot.Slot // the generation's horizon
-		own  slot.Slot // the item's
+		own  slot.Slot // the item's horizon
 		want []string
 	}{
-		{"the horizon is the window's end", horizon, horizon,
+		{"the horizon is the end of the window", horizon, horizon,
 			[]string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
-		{"a slot before it", horizon - slotMs, horizon - slotMs,
+		{"a slot before the end", horizon - slotMs, horizon - slotMs,
 			[]string{"11-22T10:00 1 exact=false", "11-22T11:00 2 exact=false"}},
-		{"a slot after it", horizon + slotMs, horizon + slotMs,
+		{"a slot after the end", horizon + slotMs, horizon + slotMs,
 			[]string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=false"}},
-		{"by the item's own", horizon - slotMs, horizon, []string{
+		{"exact by the item's horizon", horizon - slotMs, horizon, []string{
 			"11-22T10:00 1 exact=true as of 11-22T11:00", "11-22T11:00 2 exact=false as of 11-22T11:00",
 		}},
-		{"by the generation's", horizon + 12*slotMs, horizon,
+		{"exact by the generation's horizon", horizon + 12*slotMs, horizon,
 			[]string{"11-22T10:00 1 exact=true", "11-22T11:00 2 exact=true"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -136,7 +137,7 @@ func TestExact(t *testing.T) {
 	})
 }
 
-// TestTotal: the total is all rows as one, and exact when nothing in the range asked for is open.
+// TestTotal checks that the total merges all rows, and is exact when no window in the requested range is open.
 func TestTotal(t *testing.T) {
 	for _, c := range []struct {
 		name, to string
@@ -174,25 +175,26 @@ func TestTotal(t *testing.T) {
 			t.Errorf("total as of %s is %+v", a.Horizon, a.Total)
 		}
 	})
-	t.Run("of nothing, without an end", func(t *testing.T) {
+	t.Run("of no rows, without an end", func(t *testing.T) {
 		if a := servingtest.New(t).Read(t, "total", "true"); servingtest.Number(a.Total.States) != "0" || a.Total.Exact {
 			t.Errorf("total is %+v", a.Total)
 		}
 	})
-	t.Run("not asked for", func(t *testing.T) {
+	t.Run("not requested", func(t *testing.T) {
 		if a := servingtest.New(t).Read(t, "total", "false"); a.Total != nil {
 			t.Errorf("total is %+v", a.Total)
 		}
 	})
 }
 
-// TestTotalWhileARunIsApplied: a run in progress has moved one page and not yet its neighbour. Each row is exact as of
-// its own horizon. Their sum is the fold of no horizon, so the total is exact again when the pointer has followed.
+// TestTotalWhileARunIsApplied checks a run in progress that has moved one page and not yet its neighbour. Each row is
+// exact as of its own horizon. But their sum is the fold as of no horizon, so the total is exact only once the run is
+// applied.
 func TestTotalWhileARunIsApplied(t *testing.T) {
 	const today, yesterday = "2026-11-22T10:30:00Z", "2026-11-21T10:30:00Z"
 	s := servingtest.New(t)
 	s.PutBase(t, horizon, amount{yesterday, "1"}, amount{today, "1"})
-	// A late event of yesterday. Today's page has one, too, that the run has not come to.
+	// A late event of yesterday. Today's page has a late event too, but the run has not moved that page yet.
 	s.PutBase(t, horizon+slotMs, amount{yesterday, "1"}, amount{yesterday, "5"})
 	checkTotal := func(want string, parameters ...string) {
 		t.Helper()
@@ -211,7 +213,7 @@ func TestTotalWhileARunIsApplied(t *testing.T) {
 	checkTotal("10 exact=true")
 }
 
-// TestParts: what each half has of a row; no states for a half that has nothing of it.
+// TestParts checks the states that each half has of a row. A half without events of the row has no states.
 func TestParts(t *testing.T) {
 	s := servingtest.New(t)
 	s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})
@@ -233,8 +235,8 @@ func TestParts(t *testing.T) {
 	}
 }
 
-// TestNothingCached: each query reads the pointer, then base items, then speed items, in that order, and knows of none
-// from before. Only programs are kept: a hash names one text for ever.
+// TestNothingCached checks that each query reads the view, then base items, then speed items, and keeps none of them.
+// Only programs are cached, since a hash names the same text for ever.
 func TestNothingCached(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	s := servingtest.New(t)
@@ -258,8 +260,8 @@ func TestNothingCached(t *testing.T) {
 	}
 }
 
-// TestMovesMeanwhile: the boundary moves between any two reads of a query. The answer is right all the same: no slot
-// counts twice or never.
+// TestMovesMeanwhile moves the horizon between any two reads of a query. The answer must still be right: every slot
+// counts once.
 func TestMovesMeanwhile(t *testing.T) {
 	const at = "2026-11-22T10:30:00Z"
 	for _, moment := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
@@ -285,7 +287,8 @@ func TestMovesMeanwhile(t *testing.T) {
 	}
 }
 
-// TestRange: windows whose start is in [from, to), and only the pages that may have some are read.
+// TestRange checks that an answer has the windows that start in [from, to), and that only pages which may hold such
+// windows are read.
 func TestRange(t *testing.T) {
 	s := servingtest.New(t)
 	hour := func(h int) amount {
@@ -301,7 +304,7 @@ func TestRange(t *testing.T) {
 	page := view.Page(time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC).Unix() / 86_400)
 	for _, c := range []struct {
 		name, from, to string
-		want           string // starts, in hours after the 21st
+		want           string // starts of the windows, in hours after the 21st
 		first, last    view.Page
 	}{
 		{"all", "", "", "0 23 24 25 47 48 71", view.FirstPage, view.LastPage},
@@ -348,7 +351,7 @@ func TestRange(t *testing.T) {
 	})
 }
 
-// TestRangeOfAnswer: the range as asked, or that of the rows.
+// TestRangeOfAnswer checks that the answer names the requested range, or else the range of the rows.
 func TestRangeOfAnswer(t *testing.T) {
 	s := servingtest.New(t)
 	s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "1"})
@@ -368,7 +371,7 @@ func TestRangeOfAnswer(t *testing.T) {
 	}
 }
 
-// TestLate: a result tells when it was read and how far batch is, and warns when that is too far behind.
+// TestLate checks that a result says when it was read and how far batch is behind, and warns when that is too far.
 func TestLate(t *testing.T) {
 	for _, c := range []struct {
 		behind, late time.Duration
@@ -389,8 +392,8 @@ func TestLate(t *testing.T) {
 	}
 }
 
-// TestNewView: no event that arrived between the horizon and the slot from which speed folds a new view is in the
-// answer, whatever speed items there are, and the answer says so.
+// TestNewView checks a new view: an answer has no event that arrived between the horizon and the slot from which speed
+// folds the view, whatever speed items there are, and the answer says so.
 func TestNewView(t *testing.T) {
 	for _, c := range []struct {
 		live slot.Slot
@@ -437,7 +440,7 @@ func TestTooManyRows(t *testing.T) {
 	}
 }
 
-// TestStoresFail: what goes wrong behind is none of the client's errors.
+// TestStoresFail checks that a failing store is not reported as an error of the client.
 func TestStoresFail(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"catalog.View", "catalog.Definition", "base.Pages", "speed.Slots"} {
@@ -505,7 +508,7 @@ func checkInternal(t *testing.T, err, want error) {
 	}
 }
 
-// TestNotServing: a view that is registered and not built yet is described, and not answered from.
+// TestNotServing checks that a registered view that is not built yet is described, but not answered from.
 func TestNotServing(t *testing.T) {
 	s := servingtest.New(t)
 	s.PointTo(
@@ -527,7 +530,7 @@ func TestNotServing(t *testing.T) {
 	}
 }
 
-// TestRollback: queries follow the pointer to another generation, with a definition of its own.
+// TestRollback checks that queries follow a switch to another generation with another definition.
 func TestRollback(t *testing.T) {
 	s := servingtest.New(t)
 	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", "1"})

@@ -1,5 +1,5 @@
-// Package servingtest is a Serving over stores in memory, for tests of what reads views: a test puts items where it
-// wants them.
+// Package servingtest provides a Serving over stores in memory, for tests of code that reads views. Tests put items
+// into the stores directly.
 package servingtest
 
 import (
@@ -20,37 +20,36 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// SlotMs is a slot's length.
+// SlotMs is the length of a slot, in milliseconds.
 const SlotMs = slot.Slot(300_000)
 
-// Horizon is where batch stands in most tests: 11:00, in the middle of a day, which is a page.
+// Horizon is the horizon in most tests: 11:00, in the middle of a day. A page is a day.
 var Horizon = slot.Slot(time.Date(2026, 11, 22, 11, 0, 0, 0, time.UTC).UnixMilli())
 
-// UserKey is the key that Read asks for.
+// UserKey is the key that Read queries.
 var UserKey = KeyOf("u")
 
-// KeyOf is the key of one user.
+// KeyOf returns the key of one user.
 func KeyOf(user string) view.Key { return view.EncodeKey([]string{user}) }
 
-// Lanes of the stream, and that of replay.
+// Two lanes of the stream, and the lane of replay.
 var (
 	LaneOne  = event.Lane{Layout: 1, Count: 2}
 	LaneTwo  = event.Lane{Layout: 1, Count: 2, N: 1}
 	Replayed = event.ReplayLane
 )
 
-// Station is a Serving with the stores below it. Generation g serves the view by_user, which sums purchases by user and
-// hour.
-type Station struct {
+// Fixture is a Serving with its stores. Generation g serves the view by_user, which sums purchases by user and hour.
+type Fixture struct {
 	*serving.Serving
 	Catalog *memory.Catalog
 	Base    *Base
 	Items   *memory.Speed
 	Program *view.Program
-	Calls   []string // of the stores, by name
+	Calls   []string // names of the calls of the stores
 }
 
-// Base notes which pages were asked for.
+// Base records which pages were read.
 type Base struct {
 	memory.Base
 	From, To view.Page
@@ -64,14 +63,14 @@ func (b *Base) Pages(
 	return b.Base.Pages(ctx, g, key, from, to)
 }
 
-// New is a station without items, 90 seconds after the horizon.
-func New(t testing.TB) *Station {
+// New returns a fixture without items, 90 seconds after the horizon.
+func New(t testing.TB) *Fixture {
 	t.Helper()
 	d := view.Definition{
 		Name: "by_user", Key: []view.KeyField{{Field: "user", Expr: "data.user"}}, Window: time.Hour,
 		Aggregates: []view.Aggregate{{Name: "amount", Expr: "sum(data.amount)"}},
 	}
-	s := &Station{Catalog: &memory.Catalog{}, Base: &Base{}, Items: &memory.Speed{}}
+	s := &Fixture{Catalog: &memory.Catalog{}, Base: &Base{}, Items: &memory.Speed{}}
 	s.Program = s.store(t, d)
 	s.PointTo(t, lifecycle.View{Name: d.Name, Serving: "g", Generations: []lifecycle.Generation{
 		{ID: "g", Definition: d.Hash(), State: lifecycle.Serving, Run: 1, Horizon: Horizon},
@@ -87,13 +86,13 @@ func New(t testing.TB) *Station {
 	return s
 }
 
-// Hook has every call of a store go through a hook; nil: through none.
-func (s *Station) Hook(hook func(memory.Call) memory.Fault) {
+// Hook sets the hook of every store; nil removes it.
+func (s *Fixture) Hook(hook func(memory.Call) memory.Fault) {
 	s.Catalog.Hook, s.Base.Hook, s.Items.Hook = hook, hook, hook
 }
 
-// Fail has the calls of a name fail.
-func (s *Station) Fail(name string, err error) {
+// Fail makes all calls with this name fail.
+func (s *Fixture) Fail(name string, err error) {
 	s.Hook(func(call memory.Call) memory.Fault {
 		if call.Name == name {
 			return memory.Fault{Err: err}
@@ -103,7 +102,7 @@ func (s *Station) Fail(name string, err error) {
 }
 
 // store compiles a definition and puts it into the catalog.
-func (s *Station) store(t testing.TB, d view.Definition) *view.Program {
+func (s *Fixture) store(t testing.TB, d view.Definition) *view.Program {
 	t.Helper()
 	set, err := view.Compile(d)
 	if err != nil {
@@ -115,22 +114,22 @@ func (s *Station) store(t testing.TB, d view.Definition) *view.Program {
 	return set.Programs[0]
 }
 
-// Define stores a definition like the station's, changed.
-func (s *Station) Define(t testing.TB, change func(*view.Definition)) *view.Program {
+// Define stores a changed copy of the fixture's definition.
+func (s *Fixture) Define(t testing.TB, change func(*view.Definition)) *view.Program {
 	t.Helper()
 	d := s.Program.Definition
 	change(&d)
 	return s.store(t, d)
 }
 
-// Kappa stores the station's definition as that of a Kappa view.
-func (s *Station) Kappa(t testing.TB) *view.Program {
+// Kappa stores the fixture's definition as a Kappa definition.
+func (s *Fixture) Kappa(t testing.TB) *view.Program {
 	t.Helper()
 	return s.Define(t, func(d *view.Definition) { d.Architecture = view.Kappa })
 }
 
-// PointTo stores a view, whatever revision of it is stored.
-func (s *Station) PointTo(t testing.TB, v lifecycle.View) {
+// PointTo stores a view over whatever revision is stored.
+func (s *Fixture) PointTo(t testing.TB, v lifecycle.View) {
 	t.Helper()
 	if stored, err := s.Catalog.View(context.Background(), v.Name); err == nil {
 		v.Revision = stored.Revision
@@ -141,7 +140,7 @@ func (s *Station) PointTo(t testing.TB, v lifecycle.View) {
 }
 
 // MoveTo moves the horizon of the first generation.
-func (s *Station) MoveTo(t testing.TB, to slot.Slot) {
+func (s *Fixture) MoveTo(t testing.TB, to slot.Slot) {
 	t.Helper()
 	v, err := s.Catalog.View(context.Background(), "by_user")
 	if err != nil {
@@ -152,7 +151,7 @@ func (s *Station) MoveTo(t testing.TB, to slot.Slot) {
 }
 
 // Against lets generation g serve, with others beside it.
-func (s *Station) Against(t testing.TB, others ...lifecycle.Generation) {
+func (s *Fixture) Against(t testing.TB, others ...lifecycle.Generation) {
 	t.Helper()
 	all := append([]lifecycle.Generation{Candidate(s.Program, "g", lifecycle.Serving)}, others...)
 	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: all})
@@ -207,18 +206,18 @@ func PagesOf(t testing.TB, p *view.Program, amounts ...Amount) map[view.Page][]b
 }
 
 // PutBase puts base items of the purchases into generation g, at a horizon, in place of those that are there.
-func (s *Station) PutBase(t testing.TB, at slot.Slot, amounts ...Amount) {
+func (s *Fixture) PutBase(t testing.TB, at slot.Slot, amounts ...Amount) {
 	t.Helper()
 	s.putBase(t, s.Program, "g", UserKey, at, amounts)
 }
 
 // PutBaseOf puts base items of the purchases of one key into a generation.
-func (s *Station) PutBaseOf(t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, amounts ...Amount) {
+func (s *Fixture) PutBaseOf(t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, amounts ...Amount) {
 	t.Helper()
 	s.putBase(t, p, id, key, Horizon, amounts)
 }
 
-func (s *Station) putBase(
+func (s *Fixture) putBase(
 	t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, at slot.Slot, amounts []Amount,
 ) {
 	t.Helper()
@@ -240,13 +239,13 @@ func (s *Station) putBase(
 }
 
 // PutSpeed puts speed items of the purchases, of a slot.
-func (s *Station) PutSpeed(t testing.TB, of slot.Slot, amounts ...Amount) {
+func (s *Fixture) PutSpeed(t testing.TB, of slot.Slot, amounts ...Amount) {
 	t.Helper()
 	s.PutSpeedOf(t, lifecycle.OfDefinition(s.Program.Hash), of, s.Program, UserKey, amounts...)
 }
 
 // PutSpeedOf puts speed items of a set, of one slot and key.
-func (s *Station) PutSpeedOf(
+func (s *Fixture) PutSpeedOf(
 	t testing.TB, set lifecycle.Set, of slot.Slot, p *view.Program, key view.Key, amounts ...Amount,
 ) {
 	t.Helper()
@@ -254,7 +253,7 @@ func (s *Station) PutSpeedOf(
 }
 
 // PutKappa puts items of a Kappa generation.
-func (s *Station) PutKappa(
+func (s *Fixture) PutKappa(
 	t testing.TB, p *view.Program, id lifecycle.GenerationID, lane event.Lane, amounts ...Amount,
 ) {
 	t.Helper()
@@ -262,7 +261,7 @@ func (s *Station) PutKappa(
 	s.putSpeed(t, key, p, amounts)
 }
 
-func (s *Station) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program, amounts []Amount) {
+func (s *Fixture) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program, amounts []Amount) {
 	t.Helper()
 	for page, states := range PagesOf(t, p, amounts...) {
 		key.Page = page
@@ -274,7 +273,7 @@ func (s *Station) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program
 }
 
 // Read reads the user's rows; parameters are names and values of a selection: from, to and total.
-func (s *Station) Read(t testing.TB, parameters ...string) serving.Result {
+func (s *Fixture) Read(t testing.TB, parameters ...string) serving.Result {
 	t.Helper()
 	result, err := s.Try(parameters...)
 	if err != nil {
@@ -284,7 +283,7 @@ func (s *Station) Read(t testing.TB, parameters ...string) serving.Result {
 }
 
 // Try is Read, with its error.
-func (s *Station) Try(parameters ...string) (serving.Result, error) {
+func (s *Fixture) Try(parameters ...string) (serving.Result, error) {
 	selection := serving.Selection{View: "by_user", Key: map[string]string{"user": "u"}}
 	for i := 0; i < len(parameters); i += 2 {
 		switch name, value := parameters[i], parameters[i+1]; name {

@@ -14,7 +14,8 @@ func (p *Program) HasWhere() bool { return p.where != nil }
 
 // AppendKey evaluates key field i.
 func (p *Program) AppendKey(i int, b *event.Batch, row int, dst []byte) ([]byte, bool) {
-	return p.keys[i](b, row, dst)
+	dst, result := p.keys[i](b, row, dst)
+	return dst, result == expression.IsTrue
 }
 
 // Argument evaluates the argument of aggregate i; false: it has none.

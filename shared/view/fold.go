@@ -109,7 +109,7 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 		switch where(b, int(row)) {
 		case expression.IsTrue:
 			d.rows = append(d.rows, row)
-		case expression.Failed:
+		case expression.Failed, expression.TooCostly:
 			d.counts.Skipped++
 		case expression.IsFalse:
 		}
@@ -126,8 +126,8 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 		// A value is its length, as a varint, and its text. The length is known only once the text is written. So one
 		// byte is left free before the text, which is enough for texts below 128 bytes.
 		start := len(name)
-		var ok bool
-		if name, ok = value(b, int(row), append(name, 0)); !ok {
+		var got expression.Truth
+		if name, got = value(b, int(row), append(name, 0)); got != expression.IsTrue {
 			d.name = name
 			return false
 		}

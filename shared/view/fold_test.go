@@ -436,3 +436,23 @@ func BenchmarkDeltaFold(b *testing.B) {
 		})
 	}
 }
+
+// An event that is too costly for one view is skipped there, and counts in the others.
+func TestFoldTooCostly(t *testing.T) {
+	costly := counting(`data.tags.exists(t, data.x + t == "a/b")`)
+	inKey := keyed(`data.tags.map(t, data.x + t)[0]`)
+	set, err := view.Compile(counting(""), costly, inKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	tags := "[" + strings.TrimSuffix(strings.Repeat(`"b",`, 10_000), ",") + "]"
+	large := eventWith(`"data":{"x":"` + strings.Repeat("a", 100_000) + `","tags":` + tags + `}`)
+	b := scan(t, set.Fields(), eventWith(`"data":{"x":"a/","tags":["b"]}`), large)
+	for i, want := range []view.Counts{{Folded: 2}, {Folded: 1, Skipped: 1}, {Folded: 1, Skipped: 1}} {
+		delta := set.Programs[i].NewDelta()
+		delta.Fold(b, []int32{0, 1})
+		if got := delta.Counts(); got != want {
+			t.Errorf("program %d: got %+v, want %+v", i, got, want)
+		}
+	}
+}

@@ -69,8 +69,8 @@ func BenchmarkKey(b *testing.B) {
 			b.ReportAllocs()
 			row := 0
 			for b.Loop() {
-				var ok bool
-				if text, ok = value(batch, row, text[:0]); !ok {
+				var got expression.Truth
+				if text, got = value(batch, row, text[:0]); got != expression.IsTrue {
 					b.Fatal("no key")
 				}
 				row = (row + 1) % benchRows

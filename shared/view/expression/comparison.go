@@ -64,7 +64,7 @@ func (c *compiler) comparison(r relation, left, right celast.Expr) Predicate {
 		}
 	}
 	if other, ok := pathOf(right); ok {
-		return compareFields(r, c.columns.field(path), c.columns.field(other))
+		return c.compareFields(r, c.columns.field(path), c.columns.field(other))
 	}
 	switch want := literal(right).(type) {
 	case types.String:
@@ -178,7 +178,11 @@ func equalsNull(r relation, f field) Predicate {
 	}
 }
 
-func compareFields(r relation, left, right field) Predicate {
+func (c *compiler) compareFields(r relation, left, right field) Predicate {
+	shared := c.budget
+	if !r.ordering {
+		shared.parts++
+	}
 	return func(b *event.Batch, row int) Truth {
 		v, w := left.of(b, row), right.of(b, row)
 		switch {
@@ -197,19 +201,26 @@ func compareFields(r relation, left, right field) Predicate {
 		case v.Kind == event.Null:
 			return r.equal
 		}
-		return r.sameContents(b, v, w)
+		return r.sameContents(b, v, w, meter{left: shared.share()})
 	}
 }
 
-// sameContents compares two objects or two arrays for equality.
-func (r relation) sameContents(b *event.Batch, v, w event.Value) Truth {
-	left, ok := decode(b, v)
-	right, isValue := decode(b, w)
+// sameContents compares two objects or two arrays for equality, as the interpreter does and for the same steps.
+func (r relation) sameContents(b *event.Batch, v, w event.Value, m meter) (result Truth) {
+	defer func() {
+		if m.spent() {
+			recover()
+			result = TooCostly
+		}
+	}()
+	left, ok := m.decode(b, v)
+	right, isValue := m.decode(b, w)
 	if !ok || !isValue {
 		return Failed
 	}
+	m.charge(1)
 	adapter := types.DefaultTypeAdapter
-	if types.Equal(adapter.NativeToValue(left), adapter.NativeToValue(right)) == types.True {
+	if m.equal(adapter.NativeToValue(left), adapter.NativeToValue(right)) == types.True {
 		return r.equal
 	}
 	return r.mismatch

@@ -8,8 +8,14 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
+// decode charges for the size of a JSON value, and decodes it.
+func (m *meter) decode(b *event.Batch, v event.Value) (value any, ok bool) {
+	m.charge(int(v.End-v.Start) >> decodeShift)
+	return decode(b, v)
+}
+
 // decode returns the Go value that the CEL interpreter takes for a JSON value: nil, bool, int64, float64, string, []any
-// or map[string]any. ok is false when the text is not JSON; the object in the archive is then damaged.
+// or an object. ok is false when the text is not JSON; the object in the archive is then damaged.
 func decode(b *event.Batch, v event.Value) (value any, ok bool) {
 	switch v.Kind {
 	case event.String:
@@ -48,19 +54,19 @@ func readValue(d *jsontext.Decoder) (any, error) {
 
 // readObject reads an object from after its opening brace.
 func readObject(d *jsontext.Decoder) (any, error) {
-	object := map[string]any{}
+	members := map[string]any{}
 	for d.PeekKind() != '}' {
 		name, err := d.ReadToken()
 		if err != nil {
 			return nil, err
 		}
 		text := name.String()
-		if object[text], err = readValue(d); err != nil {
+		if members[text], err = readValue(d); err != nil {
 			return nil, err
 		}
 	}
 	_, err := d.ReadToken()
-	return object, err
+	return newObject(members), err
 }
 
 // readArray reads an array from after its opening bracket.

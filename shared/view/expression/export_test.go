@@ -12,7 +12,7 @@ func InterpretFilter(source string) (where func(b *event.Batch, row int) Truth, 
 	if len(faults) > 0 {
 		return nil, nil, errors.New(faults[0].Text)
 	}
-	c := compiler{checked: e, columns: &Columns{}}
+	c := compiler{checked: e, columns: &Columns{}, budget: &budget{}}
 	where = c.interpretedPredicate(e.ast.Expr())
 	return where, event.NewFields(c.columns.paths), nil
 }
@@ -23,10 +23,29 @@ func Interpreted(source string) (bool, error) {
 	if len(faults) > 0 {
 		return false, errors.New(faults[0].Text)
 	}
-	c := compiler{checked: e, columns: &Columns{}}
+	c := compiler{checked: e, columns: &Columns{}, budget: &budget{}}
 	p := c.predicate(e.ast.Expr())
 	return p == nil || c.interpreted > 0, nil
 }
 
 // Decode makes the interpreter's value of a JSON value.
 func Decode(b *event.Batch, v event.Value) (any, bool) { return decode(b, v) }
+
+// Plain is a decoded value with objects as Go maps.
+func Plain(value any) any {
+	switch value := value.(type) {
+	case *object:
+		members := map[string]any{}
+		for name, member := range value.Value().(map[string]any) {
+			members[name] = Plain(member)
+		}
+		return members
+	case []any:
+		elements := make([]any, len(value))
+		for i, element := range value {
+			elements[i] = Plain(element)
+		}
+		return elements
+	}
+	return value
+}

@@ -17,16 +17,17 @@ type Truth uint8
 const (
 	IsFalse Truth = iota
 	IsTrue
-	Failed // the evaluation failed, for example on a missing field, and neither && nor || decided without it
+	Failed    // the evaluation failed, for example on a missing field, and neither && nor || decided without it
+	TooCostly // the evaluation was given up, since it needs more steps than an expression may take for one event
 )
 
 type (
 	// Predicate evaluates a boolean expression for one row of a batch.
 	Predicate = func(b *event.Batch, row int) Truth
 
-	// Key appends the text of a key field's value. It returns false when the value is missing, null or of the wrong
-	// type, or when the evaluation failed.
-	Key = func(b *event.Batch, row int, dst []byte) ([]byte, bool)
+	// Key appends the text of a key field's value. It returns IsTrue when it did; Failed when the value is missing,
+	// null or of the wrong type, or when the evaluation failed; or else TooCostly.
+	Key = func(b *event.Batch, row int, dst []byte) ([]byte, Truth)
 
 	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. A value that is missing, of the wrong type
 	// or out of range is not OK.
@@ -54,7 +55,7 @@ func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
 		return nil, faultf(0, "where must be true or false, this is %s; compare it with something",
 			typeName(e.output().String()))
 	}
-	c := compiler{checked: e, columns: read}
+	c := compiler{checked: e, columns: read, budget: &budget{}}
 	where := c.where(e.ast.Expr())
 	return where, c.faults
 }
@@ -71,7 +72,7 @@ func CompileKey(source string, read *Columns) (Key, []Fault) {
 			"a key field must be a string, a number or true or false, this is %s; convert it, for example with string()",
 			typeName(e.output().String()))
 	}
-	c := compiler{checked: e, columns: read}
+	c := compiler{checked: e, columns: read, budget: &budget{}}
 	value := c.key(e.ast.Expr())
 	return value, c.faults
 }

@@ -2,27 +2,31 @@ package expression
 
 import (
 	"slices"
+	"sync"
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 	"cel.dev/cel-go/common/types/ref"
-	"cel.dev/cel-go/interpreter"
 
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// costLimit limits one evaluation in the interpreter, in CEL's units of about one basic operation each. An evaluation
-// above it fails. The limit decides which events count, so a change of it needs a new aggregate.Version.
-const costLimit = 100_000
-
-// costModel is the revision of CEL's cost rules. A change of it needs a new aggregate.Version, too.
-const costModel = 1
-
-// interpreted is an expression that the CEL interpreter evaluates.
+// interpreted is a part of an expression that the CEL interpreter evaluates. It is safe for concurrent use.
 type interpreted struct {
-	program    cel.Program
+	env        *cel.Env
+	part       *celast.AST
 	attributes []attribute
+	budget     *budget
+
+	plans sync.Pool // of *plan
+}
+
+// plan is what one evaluation needs for itself: the nodes of a plan charge its meter. Plans are kept for the next one.
+type plan struct {
+	program cel.Program
+	meter   meter
+	event   activation
 }
 
 // attribute is a variable of an interpreted expression.
@@ -40,23 +44,35 @@ type member struct {
 // interpret prepares a part of the expression for the interpreter. It returns nil after adding faults when it cannot.
 func (c *compiler) interpret(e celast.Expr) *interpreted {
 	c.interpreted++
-	part := celast.NewCheckedAST(celast.NewAST(e, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap())
-	program, err := c.env.PlanProgram(part, cel.CostLimit(costLimit),
-		cel.OptimizeRegex(interpreter.MatchesRegexOptimization))
-	if err != nil {
-		c.faults = append(c.faults, Fault{offsetOf(c.ast, e),
-			"the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
-		return nil
+	c.budget.parts++
+	i := &interpreted{
+		env:    c.env,
+		part:   celast.NewCheckedAST(celast.NewAST(e, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()),
+		budget: c.budget,
 	}
 	read := map[string]bool{}
 	eachFreeName(e, nil, func(name celast.Expr) { read[name.AsIdent()] = true })
-	i := &interpreted{program: program}
 	for _, name := range c.attributes {
 		if read[name] {
 			i.attributes = append(i.attributes, c.attribute(name, e))
 		}
 	}
+	first, err := i.newPlan()
+	if err != nil {
+		c.faults = append(c.faults, Fault{offsetOf(c.ast, e),
+			"the expression cannot be evaluated (" + err.Error() + "); write it in another way"})
+		return nil
+	}
+	i.plans.Put(first)
 	return i
+}
+
+func (i *interpreted) newPlan() (*plan, error) {
+	p := &plan{}
+	p.event.interpreted, p.event.meter = i, &p.meter
+	var err error
+	p.program, err = i.env.PlanProgram(i.part, cel.CustomDecoratorV2(p.meter.decorator(i.env)))
+	return p, err
 }
 
 func (c *compiler) attribute(name string, e celast.Expr) attribute {
@@ -112,36 +128,53 @@ func selection(e celast.Expr) (event.Path, bool) {
 func (c *compiler) interpretedPredicate(e celast.Expr) Predicate {
 	i := c.interpret(e)
 	return func(b *event.Batch, row int) Truth {
-		if value, ok := i.eval(b, row).(types.Bool); ok {
+		value, costly := i.eval(b, row)
+		if costly {
+			return TooCostly
+		}
+		if value, ok := value.(types.Bool); ok {
 			return truthOf(bool(value))
 		}
 		return Failed
 	}
 }
 
-// eval evaluates one row. It returns nil when the evaluation failed.
-func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val) {
-	// The expression and the event are input. Whatever the interpreter does with them, it must not end the process.
-	defer func() {
-		if recover() != nil {
-			value = nil
+// eval evaluates one row. It returns nil when the evaluation failed; costly says that it was for want of steps. The
+// expression and the event are input. Whatever the interpreter does with them, it does not end the process: it turns a
+// panic into an error.
+func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val, costly bool) {
+	p, ok := i.plans.Get().(*plan)
+	if !ok {
+		var err error
+		if p, err = i.newPlan(); err != nil {
+			return nil, false // impossible: the same part was planned before
 		}
-	}()
-	value, _, err := i.program.Eval(&activation{interpreted: i, batch: b, row: row})
-	if err != nil {
-		return nil
 	}
-	return value
+	defer i.plans.Put(p)
+	p.meter.left = i.budget.share()
+	p.event.set(b, row)
+	defer p.event.set(nil, 0)
+	value, _, err := p.program.Eval(&p.event)
+	if err != nil {
+		return nil, p.meter.spent()
+	}
+	return value, false
 }
 
 // activation gives the interpreter the attributes of one row. It decodes an attribute when the interpreter asks for it,
-// once.
+// once, and charges for it.
 type activation struct {
 	*interpreted
+	meter   *meter
 	batch   *event.Batch
 	row     int
 	decoded [4]any // of the first attributes; more are rare
 	known   [4]bool
+}
+
+// set makes a the activation of another row. Without a batch it holds nothing.
+func (a *activation) set(b *event.Batch, row int) {
+	a.batch, a.row, a.decoded, a.known = b, row, [4]any{}, [4]bool{}
 }
 
 // ResolveName returns the value of an attribute, and false when the event has none.
@@ -173,7 +206,7 @@ func (a *activation) value(attribute *attribute) (any, bool) {
 	if v.Kind == event.Object && len(attribute.members) > 0 {
 		return a.object(attribute.members)
 	}
-	return decode(a.batch, v)
+	return a.meter.decode(a.batch, v)
 }
 
 // object returns data with only the members that the expression reads; the expression cannot tell the difference.
@@ -184,7 +217,7 @@ func (a *activation) object(members []member) (any, bool) {
 		if v.Kind == event.Missing {
 			continue
 		}
-		value, ok := decode(a.batch, v)
+		value, ok := a.meter.decode(a.batch, v)
 		if !ok {
 			return nil, false
 		}

@@ -35,70 +35,76 @@ func (c *compiler) key(e celast.Expr) Key {
 
 // keyOfField appends a string as it is, and a number, true or false as its JSON text.
 func keyOfField(f field) Key {
-	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
+	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
 		v := f.of(b, row)
 		switch v.Kind {
 		case event.String, event.Number, event.True, event.False:
 		default:
-			return dst, false
+			return dst, Failed
 		}
 		if !v.Escaped {
-			return append(dst, b.Raw(v)...), true
+			return append(dst, b.Raw(v)...), IsTrue
 		}
 		// The free end of dst is the scratch memory. Text that fits is written right where it belongs.
 		text, _ := b.Text(v, dst[len(dst):])
-		return append(dst, text...), true
+		return append(dst, text...), IsTrue
 	}
 }
 
 func constantKey(e celast.Expr) Key {
-	text, ok := appendKeyText(nil, literal(e))
-	return func(_ *event.Batch, _ int, dst []byte) ([]byte, bool) { return append(dst, text...), ok }
+	text, usable := appendKeyText(nil, literal(e))
+	return func(_ *event.Batch, _ int, dst []byte) ([]byte, Truth) { return append(dst, text...), usable }
 }
 
 func choice(condition Predicate, yes, no Key) Key {
-	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
-		switch condition(b, row) {
+	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
+		switch t := condition(b, row); t {
 		case IsTrue:
 			return yes(b, row, dst)
 		case IsFalse:
 			return no(b, row, dst)
+		default:
+			return dst, t
 		}
-		return dst, false
 	}
 }
 
 func keyOfPredicate(p Predicate) Key {
-	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
-		t := p(b, row)
-		if t == Failed {
-			return dst, false
+	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
+		switch t := p(b, row); t {
+		case IsTrue, IsFalse:
+			return strconv.AppendBool(dst, t == IsTrue), IsTrue
+		default:
+			return dst, t
 		}
-		return strconv.AppendBool(dst, t == IsTrue), true
 	}
 }
 
 func (c *compiler) interpretedKey(e celast.Expr) Key {
 	i := c.interpret(e)
-	return func(b *event.Batch, row int, dst []byte) ([]byte, bool) {
-		return appendKeyText(dst, i.eval(b, row))
+	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
+		value, costly := i.eval(b, row)
+		if costly {
+			return dst, TooCostly
+		}
+		return appendKeyText(dst, value)
 	}
 }
 
-// appendKeyText appends a CEL value. It returns false for a value that cannot be a key.
-func appendKeyText(dst []byte, value any) ([]byte, bool) {
+// appendKeyText appends a CEL value. It returns Failed for a value that cannot be a key.
+func appendKeyText(dst []byte, value any) ([]byte, Truth) {
 	switch value := value.(type) {
 	case types.String:
-		return append(dst, value...), true
+		return append(dst, value...), IsTrue
 	case types.Bool:
-		return strconv.AppendBool(dst, bool(value)), true
+		return strconv.AppendBool(dst, bool(value)), IsTrue
 	case types.Int:
-		return strconv.AppendInt(dst, int64(value), 10), true
+		return strconv.AppendInt(dst, int64(value), 10), IsTrue
 	case types.Uint:
-		return strconv.AppendUint(dst, uint64(value), 10), true
+		return strconv.AppendUint(dst, uint64(value), 10), IsTrue
 	case types.Double:
 		text, err := json.Marshal(float64(value)) // the error: it is infinite or no number
-		return append(dst, text...), err == nil
+		return append(dst, text...), truthOf(err == nil)
 	}
-	return dst, false
+	return dst, Failed
 }

@@ -68,9 +68,9 @@ func TestKeyValue(t *testing.T) {
 		b := scan(t, fields, eventWith(c.members))
 		for _, room := range []int{0, 64} {
 			dst := append(make([]byte, 0, room), "before"...)
-			key, ok := value(b, 0, dst)
+			key, result := value(b, 0, dst)
 			got := strings.TrimPrefix(string(key), "before")
-			if !ok {
+			if result != expression.IsTrue {
 				got = noKey
 			}
 			if got != c.want || !strings.HasPrefix(string(key), "before") {

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	celast "cel.dev/cel-go/common/ast"
@@ -55,7 +56,6 @@ func options() []cel.EnvOption {
 		cel.Variable(dataAttribute, cel.DynType),
 		cel.EnableMacroCallTracking(), // so that Normal can write macros back
 		cel.EnableIdentifierEscapeSyntax(),
-		cel.CostModelVersion(costModel),
 	}
 	for _, name := range knownAttributes() {
 		options = append(options, cel.Variable(name, cel.StringType))
@@ -88,10 +88,16 @@ func parse(source string) (*cel.Ast, []Fault) {
 	if strings.TrimSpace(source) == "" {
 		return nil, faultf(0, "the expression is empty; write for example data.path")
 	}
+	if n := utf8.RuneCountInString(source); n > maxSource {
+		return nil, faultf(0, "the expression has %d characters; the maximum is %d", n, maxSource)
+	}
 	parsed, issues := environment().Parse(source)
 	if issues.Err() != nil {
 		// What follows a parser's first error mostly repeats it.
 		return nil, []Fault{syntaxFault(source, firstIssue(issues))}
+	}
+	if _, faults := nestingOf(parsed.NativeRep(), parsed.NativeRep().Expr()); len(faults) > 0 {
+		return nil, faults
 	}
 	return parsed, nil
 }

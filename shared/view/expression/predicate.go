@@ -16,7 +16,8 @@ type compiler struct {
 	checked
 	columns     *Columns
 	faults      []Fault
-	interpreted int // number of parts that the interpreter evaluates
+	interpreted int     // number of parts that the interpreter evaluates
+	budget      *budget // of the whole expression
 }
 
 // where compiles a boolean expression, to closures where possible.
@@ -91,6 +92,8 @@ func not(operand Predicate) Predicate {
 			return IsFalse
 		case IsFalse:
 			return IsTrue
+		case TooCostly:
+			return TooCostly
 		}
 		return Failed
 	}
@@ -131,7 +134,7 @@ func operands(e celast.Expr, operator string) []celast.Expr {
 }
 
 // either is && when decisive is isFalse, and || when it is isTrue. A decisive operand decides, whatever the other one
-// is. Otherwise a failed operand fails the whole.
+// is. Otherwise a failed operand fails the whole. An operand that is too costly ends the evaluation.
 func either(decisive Truth, p, q Predicate) Predicate {
 	neutral := IsTrue - decisive
 	return func(b *event.Batch, row int) Truth {
@@ -140,9 +143,11 @@ func either(decisive Truth, p, q Predicate) Predicate {
 			return q(b, row)
 		case decisive:
 			return decisive
+		case TooCostly:
+			return TooCostly
 		}
-		if q(b, row) == decisive {
-			return decisive
+		if other := q(b, row); other == decisive || other == TooCostly {
+			return other
 		}
 		return Failed
 	}
@@ -154,8 +159,8 @@ func anyOf(decisive Truth, terms []Predicate) Predicate {
 		result := IsTrue - decisive
 		for _, term := range terms {
 			switch t := term(b, row); t {
-			case decisive:
-				return decisive
+			case decisive, TooCostly:
+				return t
 			case Failed:
 				result = Failed
 			}

@@ -219,6 +219,11 @@ func checkLiterals(ast *celast.AST) (faults []Fault) {
 func literalText(function, text string) string {
 	switch function {
 	case overloads.Matches:
+		states, err := patternStates(text)
+		if err == nil && states > maxStates {
+			return fmt.Sprintf("the regular expression needs about %d states; the maximum is %d, so lower the numbers in {}",
+				states, maxStates)
+		}
 		if _, err := regexp.Compile(text); err != nil {
 			return fmt.Sprintf("the regular expression is invalid (%s); see https://github.com/google/re2/wiki/Syntax",
 				strings.TrimPrefix(err.Error(), "error parsing regexp: "))

@@ -1,0 +1,60 @@
+package viewfile_test
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/view/viewfile"
+)
+
+const tooDeep = "lists, maps and macros are nested too deeply here; the maximum is 16 levels, " +
+	"of which map and filter take two"
+
+// TestRefusedInputs reads files that users wrote, or that try to do harm. Each problem stands beside its file.
+func TestRefusedInputs(t *testing.T) {
+	for name, want := range map[string][]string{
+		"text_doubled_41_times": {"7:102: " + tooDeep},
+		"list_doubled_59_times": {"7:109: " + tooDeep},
+		"list_nested_133_times": {"7:75: " + tooDeep},
+		"two_problems": {
+			`2:11: "V" cannot be the name of a view; write a letter a-z, then up to 62 of a-z, 0-9 and _`,
+			`4:13: "x" is not a duration; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`,
+			`6:10: unknown aggregate "nope"; the aggregates are count, max, mean, min, sum`,
+		},
+	} {
+		file := filepath.Join("testdata", "refused", name+".yaml")
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = viewfile.Parse(name, text)
+		var problems viewfile.Problems
+		if !errors.As(err, &problems) {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if got := strings.ReplaceAll(problems.Error(), name+":", ""); got != strings.Join(want, "\n") {
+			t.Errorf("%s: got\n%s\nwant\n%s", name, got, strings.Join(want, "\n"))
+		}
+	}
+}
+
+// TestReadInputs reads files that are right.
+func TestReadInputs(t *testing.T) {
+	files, err := filepath.Glob("testdata/read/*.yaml")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no files: %v", err)
+	}
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := viewfile.Parse(file, text); err != nil {
+			t.Error(err)
+		}
+	}
+}

@@ -75,7 +75,7 @@ func (s *scanner) value(i int) int {
 		if end < 0 {
 			return -1
 		}
-		if s.event.tokens++; len(s.nest) < 2 || t&troubles != 0 || s.event.tokens > s.limits.Tokens {
+		if s.event.tokens++; len(s.nest) < 2 || t&invalidTraits != 0 || s.event.tokens > s.limits.Tokens {
 			s.validateToken(i, end, kind, t)
 		}
 		// State opened.
@@ -134,8 +134,8 @@ func (s *scanner) token(i int) (end int, kind Kind, t traits) {
 	return end, Number, t
 }
 
-// troubles are the traits that no token may have.
-const troubles = notUTF8 | loneSurrogate | tooWide
+// invalidTraits are the traits that no token may have.
+const invalidTraits = notUTF8 | loneSurrogate | tooWide
 
 // validateToken checks a token that stands where a value is expected, when counting it is not enough.
 func (s *scanner) validateToken(i, end int, kind Kind, t traits) {
@@ -150,7 +150,7 @@ func (s *scanner) validateToken(i, end int, kind Kind, t traits) {
 		s.reject(i, LimitExceeded, s.pointer(),
 			fmt.Sprintf("the number %.50s exceeds a limit: the maximum is %d characters, with exponents from -%d to %d",
 				s.text[i:end], s.limits.NumberBytes, maxExponent, maxExponent))
-	case t&troubles != 0:
+	case t&invalidTraits != 0:
 		s.reject(i, InvalidUTF8, s.pointer(), t.encoding())
 	case len(s.nest) == 1 && s.nest[0] == '}':
 		s.attribute(i, kind, s.text[i:end], t)
@@ -275,7 +275,7 @@ func (s *scanner) expect(start, end int) {
 func (s *scanner) validateName(i int, n name, t traits) {
 	text := s.nameText(n)
 	switch {
-	case t&troubles != 0:
+	case t&invalidTraits != 0:
 		s.reject(i, InvalidUTF8, s.parent(), "a member's name: "+t.encoding())
 	case t&control != 0:
 		s.reject(i, InvalidAttribute, s.parent(),

@@ -50,7 +50,7 @@ func (s *scanner) str(i int) (end int, t traits) {
 		if text[i] == '"' {
 			return i + 1, t
 		}
-		if i, t = s.oddity(i, t); i < 0 {
+		if i, t = s.character(i, t); i < 0 {
 			return -1, t
 		}
 	}
@@ -58,15 +58,15 @@ func (s *scanner) str(i int) (end int, t traits) {
 		if text[i] == '"' {
 			return i + 1, t
 		}
-		if i, t = s.oddity(i, t); i < 0 {
+		if i, t = s.character(i, t); i < 0 {
 			return -1, t
 		}
 	}
 	return s.fail(len(text), "'\"' at the end of a string"), t
 }
 
-// oddity reads one character of a string that may need more than copying, and returns the index after it.
-func (s *scanner) oddity(i int, t traits) (int, traits) {
+// character reads one character of a string, which may need more than copying, and returns the index after it.
+func (s *scanner) character(i int, t traits) (int, traits) {
 	switch c := s.text[i]; {
 	case c == '\\':
 		return s.escape(i, t|escaped)

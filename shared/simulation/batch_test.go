@@ -39,19 +39,18 @@ func onCall(w *simulation.World, at call, do func() error) func() error {
 // TestTwoBatches: the scheduler fires twice. One batch function is frozen at any of its calls while another does the
 // whole work, and another whole run after it; then the first goes on. It may lose; nothing goes wrong.
 func TestTwoBatches(t *testing.T) {
-	for _, name := range []string{"archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView",
-		"catalog.View", "base.Load", "base.Put"} {
-		for n := range 12 {
-			t.Run(fmt.Sprint(name, n), func(t *testing.T) {
-				if err := playTwoBatches(name, n); err != nil {
-					t.Fatal(err)
-				}
-			})
-		}
+	for _, at := range callsOf(12, "archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView",
+		"catalog.View", "base.Load", "base.Put") {
+		t.Run(at.String(), func(t *testing.T) {
+			if err := playTwoBatches(at); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 
-func playTwoBatches(name string, n int) error {
+// playTwoBatches freezes the first batch function at a call.
+func playTwoBatches(at call) error {
 	ctx := context.Background()
 	w, err := newWorld(1)
 	if err != nil {
@@ -64,7 +63,7 @@ func playTwoBatches(name string, n int) error {
 	first := w.Batch
 	w.Restart()
 	second := w.Batch
-	ended := onCall(w, call{name, n}, func() error {
+	ended := onCall(w, at, func() error {
 		w.Batch = second
 		return steps(tick, send(3, 40, 10), deliver, wait(time.Minute), tick)(w)
 	})

@@ -46,6 +46,16 @@ func serves(t *testing.T, w *simulation.World) lifecycle.Generation {
 	return g
 }
 
+// textServing returns the text of the definition that serves.
+func textServing(t *testing.T, w *simulation.World) string {
+	t.Helper()
+	text, err := w.Catalog.Definition(context.Background(), serves(t, w).Definition)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
 // life is a world in which each record is delivered once. A definition that was not live at the first delivery would
 // count a record at its second one.
 type life struct {
@@ -161,37 +171,38 @@ func TestChangeBack(t *testing.T) {
 // TestChangedAgain: a definition that is on its way is given up for the next one, however far it has come, and nothing
 // of it is left.
 func TestChangedAgain(t *testing.T) {
-	for _, next := range []int{0, 2} {
-		for slots := range 4 {
-			t.Run(fmt.Sprintf("after %d slots to %d", slots, next), func(t *testing.T) {
-				w := running(t)
-				if err := steps(deploy(1), tick)(w.World); err != nil {
-					t.Fatal(err)
-				}
-				given := byUser(t, w.World).Generations
-				w.goOn(t, slots, 100)
-				if err := w.Deploy(variant(next)); err != nil {
-					t.Fatal(err)
-				}
-				w.goOn(t, 6, 300)
-				w.Wait(simulation.RetainFor)
-				w.goOn(t, 2, 600)
-				w.Wait(2 * time.Minute)
-				w.goOn(t, 2, 700)
-				v := byUser(t, w.World)
-				if len(v.Generations) != 1 {
-					t.Errorf("%d generations are left: %+v", len(v.Generations), v.Generations)
-				}
-				for _, g := range given {
-					if g.ID != v.Serving && w.Base.Len(g.ID) != 0 {
-						t.Errorf("%d items of generation %+v are left", w.Base.Len(g.ID), g)
-					}
-				}
-				if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || strings.Contains(string(text), `kind 1`) {
-					t.Errorf("what serves is %s, %v", text, err)
-				}
-			})
+	for c := range pairs([]int{0, 2}, []int{0, 1, 2, 3}) {
+		t.Run(fmt.Sprintf("after %d slots to %d", c.b, c.a), func(t *testing.T) { playChangedAgain(t, c.a, c.b) })
+	}
+}
+
+// playChangedAgain deploys variant 1 and, so many slots later, the next one.
+func playChangedAgain(t *testing.T, next, slots int) {
+	w := running(t)
+	if err := steps(deploy(1), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	old := byUser(t, w.World).Generations
+	w.goOn(t, slots, 100)
+	if err := w.Deploy(variant(next)); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, 6, 300)
+	w.Wait(simulation.RetainFor)
+	w.goOn(t, 2, 600)
+	w.Wait(2 * time.Minute)
+	w.goOn(t, 2, 700)
+	v := byUser(t, w.World)
+	if len(v.Generations) != 1 {
+		t.Errorf("%d generations are left: %+v", len(v.Generations), v.Generations)
+	}
+	for _, g := range old {
+		if g.ID != v.Serving && w.Base.Len(g.ID) != 0 {
+			t.Errorf("%d items of generation %+v are left", w.Base.Len(g.ID), g)
 		}
+	}
+	if text := textServing(t, w.World); strings.Contains(text, `kind 1`) {
+		t.Errorf("the definition that serves is %s", text)
 	}
 }
 
@@ -203,8 +214,8 @@ func TestTenChanges(t *testing.T) {
 			t.Fatal(err)
 		}
 		w.goOn(t, 4, 1000*n)
-		if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), fmt.Sprintf(`kind %d`, n)) {
-			t.Errorf("after change %d the definition %s serves, %v", n, text, err)
+		if text := textServing(t, w.World); !strings.Contains(text, fmt.Sprintf(`kind %d`, n)) {
+			t.Errorf("after change %d the definition that serves is %s", n, text)
 		}
 		if v := byUser(t, w.World); len(v.Generations) > 4 {
 			t.Errorf("after change %d there are %d generations", n, len(v.Generations))
@@ -226,8 +237,8 @@ func TestTwoVersionsOfBatch(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.goOn(t, 6, 1000)
-	if text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition); err != nil || !strings.Contains(string(text), `kind 1`) {
-		t.Errorf("the definition %s serves, %v", text, err)
+	if text := textServing(t, w.World); !strings.Contains(text, `kind 1`) {
+		t.Errorf("the definition that serves is %s", text)
 	}
 }
 
@@ -267,8 +278,7 @@ func playChange(t *testing.T, slots int, at call) {
 		t.Fatal(err)
 	}
 	w.goOn(t, 5, 800)
-	text, err := w.Catalog.Definition(context.Background(), serves(t, w.World).Definition)
-	if err != nil || !strings.Contains(string(text), `kind 1`) {
-		t.Errorf("the definition %s serves, %v", text, err)
+	if text := textServing(t, w.World); !strings.Contains(text, `kind 1`) {
+		t.Errorf("the definition that serves is %s", text)
 	}
 }

@@ -131,37 +131,51 @@ func TestLambdaToKappaAndBack(t *testing.T) {
 // TestChangeDuringReplay: a Kappa definition that is on its way is given up for another one, however far it has come;
 // what it leaves is deleted.
 func TestChangeDuringReplay(t *testing.T) {
-	changes := map[string]func(*simulation.World) error{
-		"another Kappa": deployKappa(1), "Lambda": deploy(2), "back": deploy(0),
+	changes := []change{
+		{"another Kappa", deployKappa(1), true}, {"Lambda", deploy(2), false}, {"back", deploy(0), false},
 	}
-	for slots := 0; slots < needed; slots += 2 {
-		for name, next := range changes {
-			t.Run(fmt.Sprintf("after %d slots to %s", slots, name), func(t *testing.T) {
-				t.Parallel()
-				w := running(t)
-				if err := steps(deployKappa(0), tick)(w.World); err != nil {
-					t.Fatal(err)
-				}
-				given := byUser(t, w.World).Generations
-				w.goOnWithReplay(t, slots, 100)
-				if err := next(w.World); err != nil {
-					t.Fatal(err)
-				}
-				w.goOnWithReplay(t, needed, 400)
-				for range 2 { // what is retained is given up, and then its items
-					w.Wait(simulation.RetainFor)
-					w.goOnWithReplay(t, 2, 700)
-				}
-				v := byUser(t, w.World)
-				if len(v.Generations) != 1 || isKappa(t, w.World) != (name == "another Kappa") {
-					t.Errorf("what is left is %+v", v.Generations)
-				}
-				for _, g := range given {
-					if n := w.Items.Len(lifecycle.OfGeneration(g.ID)); g.ID != v.Serving && n > 0 {
-						t.Errorf("%d items of generation %+v are left", n, g)
-					}
-				}
-			})
+	var slots []int
+	for n := 0; n < needed; n += 2 {
+		slots = append(slots, n)
+	}
+	for c := range pairs(slots, changes) {
+		t.Run(fmt.Sprintf("after %d slots to %s", c.a, c.b.name), func(t *testing.T) {
+			t.Parallel()
+			playChangeDuringReplay(t, c.a, c.b)
+		})
+	}
+}
+
+// change is a deployment of another definition of by_user.
+type change struct {
+	name    string
+	deploy  act
+	isKappa bool
+}
+
+// playChangeDuringReplay deploys a Kappa definition and, so many slots later, another one.
+func playChangeDuringReplay(t *testing.T, slots int, next change) {
+	w := running(t)
+	if err := steps(deployKappa(0), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	old := byUser(t, w.World).Generations
+	w.goOnWithReplay(t, slots, 100)
+	if err := next.deploy(w.World); err != nil {
+		t.Fatal(err)
+	}
+	w.goOnWithReplay(t, needed, 400)
+	for range 2 { // the retained generation is given up, and then its items are deleted
+		w.Wait(simulation.RetainFor)
+		w.goOnWithReplay(t, 2, 700)
+	}
+	v := byUser(t, w.World)
+	if len(v.Generations) != 1 || isKappa(t, w.World) != next.isKappa {
+		t.Errorf("the generations left are %+v", v.Generations)
+	}
+	for _, g := range old {
+		if n := w.Items.Len(lifecycle.OfGeneration(g.ID)); g.ID != v.Serving && n > 0 {
+			t.Errorf("%d items of generation %+v are left", n, g)
 		}
 	}
 }
@@ -304,22 +318,18 @@ func TestRollback(t *testing.T) {
 func TestTwoChangesAtOnce(t *testing.T) {
 	all := []operations.Operation{operations.Rebuild, operations.Rollback, operations.Drop, operations.Switch,
 		operations.Abandon}
-	for _, one := range all {
-		for _, other := range all {
-			for _, name := range []string{"catalog.View", "catalog.Head", "catalog.PutView"} {
-				t.Run(fmt.Sprintf("%s at %s, and %s", one, name, other), func(t *testing.T) {
-					t.Parallel()
-					w := changedToKappa(t)
-					done := onCall(w.World, call{name, 0}, func() error { return refused(operate(other))(w.World) })
-					err := refused(operate(one))(w.World)
-					if err := errors.Join(err, done(), check(w.World)); err != nil {
-						t.Fatal(err)
-					}
-					w.goOnWithReplay(t, 3, 6000)
-					serves(t, w.World)
-				})
+	for c := range triples(all, all, callsOf(1, "catalog.View", "catalog.Head", "catalog.PutView")) {
+		t.Run(fmt.Sprintf("%s at %s, and %s", c.a, c.c, c.b), func(t *testing.T) {
+			t.Parallel()
+			w := changedToKappa(t)
+			done := onCall(w.World, c.c, func() error { return refused(operate(c.b))(w.World) })
+			err := refused(operate(c.a))(w.World)
+			if err := errors.Join(err, done(), check(w.World)); err != nil {
+				t.Fatal(err)
 			}
-		}
+			w.goOnWithReplay(t, 3, 6000)
+			serves(t, w.World)
+		})
 	}
 }
 
@@ -352,30 +362,27 @@ func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 // not after.
 func TestSwitchRacesAQuery(t *testing.T) {
 	raced := 0
-	for _, from := range []string{"Lambda", "Kappa"} {
-		for _, name := range []string{"catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots",
-			"speed.Pages"} {
-			for _, published := range []bool{true, false} {
-				t.Run(fmt.Sprintf("from %s at %s, published before the switch %v", from, name, published), func(t *testing.T) {
-					w := changedToKappa(t)
-					if from == "Lambda" {
-						if err := operate(operations.Rollback)(w.World); err != nil {
-							t.Fatal(err)
-						}
-					}
-					publish := steps(send(9, 7000, 30), w.deliver)
-					raced += raceQuery(t, w, name, publish, published)
-				})
+	reads := callsOf(1, "catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages")
+	for c := range triples([]string{"Lambda", "Kappa"}, reads, []bool{true, false}) {
+		t.Run(fmt.Sprintf("from %s at %s, published before the switch %v", c.a, c.b, c.c), func(t *testing.T) {
+			w := changedToKappa(t)
+			if c.a == "Lambda" {
+				if err := operate(operations.Rollback)(w.World); err != nil {
+					t.Fatal(err)
+				}
 			}
-		}
+			publish := steps(send(9, 7000, 30), w.deliver)
+			raced += raceQuery(t, w, c.b, publish, c.c)
+		})
 	}
 	if raced < 6 {
 		t.Errorf("%d queries were met by a switch: the test misses its point", raced)
 	}
 }
 
-// raceQuery asks for a user, with a switch and a publish in the middle, and says whether they came to pass.
-func raceQuery(t *testing.T, w life, name string, publish func(*simulation.World) error, first bool) (raced int) {
+// raceQuery queries a user. At one of its reads, a switch and a publish take place; first says that the publish is the
+// first of them. It returns 1 if the query made that read, else 0.
+func raceQuery(t *testing.T, w life, at call, publish act, first bool) (raced int) {
 	ctx := context.Background()
 	count := func() (n int) {
 		answer, err := w.Ask(ctx, "by_user", "u1")
@@ -392,7 +399,7 @@ func raceQuery(t *testing.T, w life, name string, publish func(*simulation.World
 		return n
 	}
 	before, pointer := count(), byUser(t, w.World).Serving
-	done := onCall(w.World, call{name, 0}, func() error {
+	done := onCall(w.World, at, func() error {
 		raced = 1
 		meanwhile := steps(operate(operations.Rollback), publish)
 		if first {

@@ -90,7 +90,7 @@ func TestExpanded(t *testing.T) {
 // TestExpandedFunctions: every function has what the template says, in the words of Lambda.
 func TestExpandedFunctions(t *testing.T) {
 	app, got := application(t), expanded(t)
-	same := []string{"Environment", "FunctionName", "LoggingConfig", "MemorySize", "Role", "Timeout"}
+	same := []string{"Environment", "FunctionName", "MemorySize", "Role", "Timeout"}
 	for _, r := range got.resources("AWS::Lambda::Function") {
 		for _, name := range same {
 			want(t, r.name+": "+name, r.property(name), text(app.resource(r.name).property(name)))
@@ -99,7 +99,10 @@ func TestExpandedFunctions(t *testing.T) {
 		want(t, r.name+": handler", r.property("Handler"), "bootstrap")
 		want(t, r.name+": architecture", r.property("Architectures"), "[!Ref Architecture]")
 		want(t, r.name+": code", r.property("Code", "S3Key"), text(app.resource(r.name).property("CodeUri")))
-		known := append(slices.Clone(same), "Architectures", "Code", "Handler", "Runtime", "Tags")
+		logGroup := text(app.resource(r.name).property("LoggingConfig", "LogGroup"))
+		want(t, r.name+": log", r.property("LoggingConfig"),
+			"{ApplicationLogLevel: !Ref LogLevel, LogFormat: JSON, LogGroup: "+logGroup+", SystemLogLevel: WARN}")
+		known := append(slices.Clone(same), "Architectures", "Code", "Handler", "LoggingConfig", "Runtime", "Tags")
 		for _, name := range slices.Sorted(maps.Keys(r.object["Properties"].(object))) {
 			if !slices.Contains(known, name) {
 				t.Errorf("%s has the property %s, which we have not written", r.name, name)

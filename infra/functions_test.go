@@ -20,6 +20,7 @@ func TestFunctions(t *testing.T) {
 	app := application(t)
 	for name, wanted := range map[string]string{
 		"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": "[!Ref Architecture]",
+		"LoggingConfig": "{ApplicationLogLevel: !Ref LogLevel, LogFormat: JSON, SystemLogLevel: WARN}",
 	} {
 		want(t, name, at(app.root, "Globals", "Function", name), wanted)
 	}
@@ -42,8 +43,7 @@ func TestFunctions(t *testing.T) {
 		want(t, r.name+": code", r.property("CodeUri"), "build/"+name+"/")
 		want(t, r.name+": is built already", at(r.object, "Metadata", "SkipBuild"), "true")
 		want(t, r.name+": name", r.property("FunctionName"), "!Sub ${AWS::StackName}-"+name)
-		want(t, r.name+": log", r.property("LoggingConfig"),
-			"{ApplicationLogLevel: !Ref LogLevel, LogFormat: JSON, LogGroup: !Ref "+large(name)+"Log, SystemLogLevel: WARN}")
+		want(t, r.name+": log", r.property("LoggingConfig"), "{LogGroup: !Ref "+large(name)+"Log}")
 		want(
 			t, r.name+": name of the log", app.resource(large(name)+"Log").property("LogGroupName"),
 			"!Sub /aws/lambda/${AWS::StackName}-"+name,

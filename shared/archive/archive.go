@@ -1,6 +1,6 @@
 // Package archive is the contract of the master dataset: objects under ordered keys that are written once and never
-// change. It defines the keys and formats of all that the archive holds: events by slot, rejected events, records set
-// aside, and each run's manifest and identities.
+// change. It defines the keys of all that the archive holds: events by slot, rejected events, records set aside, and
+// each run's manifest and identities. It also defines the format of the layout.
 //
 // It knows nothing of S3 or files. shared/memory, shared/dirarchive and shared/aws/s3archive implement it.
 package archive

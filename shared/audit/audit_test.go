@@ -18,6 +18,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -551,12 +552,12 @@ func TestTakenIn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := archive.Manifest{
+	m := runs.Manifest{
 		Run: head.N + 1, From: head.Horizon, To: head.Horizon.Add(simulation.Slot), LateObjects: 1,
-		Objects: []archive.Input{{Object: archive.Object{Key: w.hidden.key}}},
+		Objects: []runs.ManifestObject{{Object: archive.Object{Key: w.hidden.key}}},
 	}
 	key := archive.ManifestKey(m.Run, ulid.ULID{})
-	if _, err := w.Archive.Put(t.Context(), key, archive.EncodeManifest(m)); err != nil {
+	if _, err := w.Archive.Put(t.Context(), key, runs.EncodeManifest(m)); err != nil {
 		t.Fatal(err)
 	}
 	if err := w.Catalog.Append(t.Context(), lifecycle.Run{N: m.Run, Horizon: m.To, Manifest: string(key)}); err != nil {

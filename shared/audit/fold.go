@@ -26,7 +26,7 @@ func newCopies(layout archive.Layout) copies {
 }
 
 // meet adds one copy. within says that an earlier copy arrived within the window of it; ever says that there was any.
-func (c copies) meet(s archive.Seen) (within, ever bool) {
+func (c copies) meet(s runs.Seen) (within, ever bool) {
 	first, ever := c.first[s.Identity]
 	if !ever {
 		c.first[s.Identity] = s.Arrival

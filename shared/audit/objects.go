@@ -17,7 +17,7 @@ const (
 )
 
 // hold remembers the objects of a run, by the requests that put them.
-func (e *examination) hold(m archive.Manifest) error {
+func (e *examination) hold(m runs.Manifest) error {
 	for _, o := range m.Objects {
 		_, request, err := archive.ParseEventsKey(o.Key)
 		if err != nil {
@@ -104,11 +104,11 @@ func (e *examination) unheld(ctx context.Context, edge slot.Slot) (lost []archiv
 func (e *examination) eachLost(ctx context.Context, each func(*runs.Input) error) error {
 	for rest := e.lost; len(rest) > 0; {
 		var (
-			m    archive.Manifest
+			m    runs.Manifest
 			size int64
 		)
 		for len(rest) > 0 && (size == 0 || size+rest[0].Size <= lostBytes) {
-			m.Objects = append(m.Objects, archive.Input{Object: rest[0]})
+			m.Objects = append(m.Objects, runs.ManifestObject{Object: rest[0]})
 			size, rest = size+max(rest[0].Size, 1), rest[1:]
 		}
 		in, err := e.reader().Read(ctx, e.set.Fields(), m)

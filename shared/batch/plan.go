@@ -82,8 +82,8 @@ func (t *tick) bringForward(ctx context.Context, head, run lifecycle.Run, in *ru
 // plan chooses the next run's horizon and freezes its input: the objects of the slots between the head's horizon and
 // the run's, and the late objects, which belong to slots below and which no real run holds. whole says to look for late
 // objects in the whole archive.
-func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, whole bool) (archive.Manifest, error) {
-	m := archive.Manifest{Run: head.N + 1, From: head.Horizon}
+func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, whole bool) (runs.Manifest, error) {
+	m := runs.Manifest{Run: head.N + 1, From: head.Horizon}
 	from, known, err := t.beginListing(ctx, head, whole)
 	if err != nil {
 		return m, err
@@ -107,7 +107,7 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 		if late {
 			m.LateObjects++
 		}
-		m.Objects = append(m.Objects, archive.Input{Object: object.Object})
+		m.Objects = append(m.Objects, runs.ManifestObject{Object: object.Object})
 		size += object.Size
 		last = s
 	}
@@ -174,13 +174,13 @@ func (t *tick) makeReal(ctx context.Context, in *runs.Input) (lifecycle.Run, err
 	run := record(in)
 	if len(in.Manifest.Objects) > 0 {
 		run.Manifest = string(archive.ManifestKey(run.N, attempt))
-		if err := t.create(ctx, archive.Key(run.Manifest), archive.EncodeManifest(in.Manifest)); err != nil {
+		if err := t.create(ctx, archive.Key(run.Manifest), runs.EncodeManifest(in.Manifest)); err != nil {
 			return run, err
 		}
 	}
 	if run.Events > 0 {
 		run.Identities = string(archive.IdentitiesKey(run.N, attempt))
-		if err := t.create(ctx, archive.Key(run.Identities), archive.EncodeIdentities(in.Seen)); err != nil {
+		if err := t.create(ctx, archive.Key(run.Identities), runs.EncodeIdentities(in.Seen)); err != nil {
 			return run, err
 		}
 	}
@@ -261,14 +261,14 @@ func (h *held) read(ctx context.Context, b *Batch, head lifecycle.Run, from slot
 }
 
 // add takes in a run that this tick made.
-func (h *held) add(run uint64, m archive.Manifest) {
+func (h *held) add(run uint64, m runs.Manifest) {
 	if h.objects != nil && h.through == run-1 {
 		h.keep(m)
 		h.through = run
 	}
 }
 
-func (h *held) keep(m archive.Manifest) {
+func (h *held) keep(m runs.Manifest) {
 	for _, o := range m.Objects {
 		h.objects[o.Key] = struct{}{}
 	}

@@ -3,7 +3,6 @@ package batch
 import (
 	"context"
 
-	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 )
@@ -13,7 +12,7 @@ func (b *Batch) reader() runs.Reader {
 }
 
 // read gets the objects of a manifest and finds the duplicates in them.
-func (t *tick) read(ctx context.Context, m archive.Manifest) (*runs.Input, error) {
+func (t *tick) read(ctx context.Context, m runs.Manifest) (*runs.Input, error) {
 	in, err := t.reader().Read(ctx, t.set.Fields(), m)
 	if err != nil {
 		return nil, err

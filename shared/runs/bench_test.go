@@ -5,7 +5,6 @@ import (
 	"math/rand/v2"
 	"testing"
 
-	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 )
 
@@ -14,11 +13,11 @@ import (
 func BenchmarkDuplicates(b *testing.B) {
 	const events = 200_000
 	random := rand.New(rand.NewPCG(1, 1))
-	own, earlier := make([]archive.Seen, events), make([]archive.Seen, events)
+	own, earlier := make([]Seen, events), make([]Seen, events)
 	for i := range events {
-		own[i] = archive.Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: event.Millis(i)}
+		own[i] = Seen{Identity: event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}, Arrival: event.Millis(i)}
 		identity := event.Identity{Hi: random.Uint64(), Lo: random.Uint64()}
-		earlier[i] = archive.Seen{Identity: identity, Arrival: event.Millis(i)}
+		earlier[i] = Seen{Identity: identity, Arrival: event.Millis(i)}
 		if i%100 == 0 {
 			earlier[i].Identity = own[random.IntN(i+1)].Identity
 		}

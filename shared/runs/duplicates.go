@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
@@ -52,7 +51,7 @@ func (r Reader) MarkDuplicates(ctx context.Context, in *Input, rule Rule) error 
 			run.FirstArrival >= below {
 			continue
 		}
-		if err := r.Identities(ctx, run, func(s archive.Seen) { copies.dropOf(in, s, rule.Window) }); err != nil {
+		if err := r.Identities(ctx, run, func(s Seen) { copies.dropOf(in, s, rule.Window) }); err != nil {
 			return err
 		}
 	}
@@ -79,7 +78,7 @@ func (in *Input) arrivalsBelow(below event.Millis) (first, last event.Millis, ok
 //
 // The table is open-addressed: a map of identities took 3 to 11 times as long (BenchmarkDuplicates).
 type copies struct {
-	seen  []archive.Seen
+	seen  []Seen
 	below event.Millis // arrivals from here on are ignored
 	// table holds the place of each identity's first copy plus one, 0 for none. An identity is at the index that its hash
 	// gives, or at the next free one.
@@ -88,7 +87,7 @@ type copies struct {
 	open  []int32 // by first copy: number of copies in the chain that are not marked as duplicates
 }
 
-func indexCopies(seen []archive.Seen, below event.Millis) copies {
+func indexCopies(seen []Seen, below event.Millis) copies {
 	size := 2
 	for size < 2*len(seen) {
 		size *= 2
@@ -127,7 +126,7 @@ func (c copies) place(id event.Identity) int {
 
 // dropOf marks the input's copies of an event of an earlier run. It does not walk a chain again once all its copies are
 // marked, however often the identity comes.
-func (c copies) dropOf(in *Input, earlier archive.Seen, window time.Duration) {
+func (c copies) dropOf(in *Input, earlier Seen, window time.Duration) {
 	if earlier.Arrival >= c.below {
 		return
 	}

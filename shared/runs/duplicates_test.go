@@ -20,13 +20,13 @@ import (
 var ctx = context.Background()
 
 // seen is an event. Identities meet in a small table, some in one half.
-func seen(id uint64, arrival event.Millis, payload uint64) archive.Seen {
-	return archive.Seen{Identity: event.Identity{Hi: id % 2, Lo: id / 2 * 64}, Arrival: arrival, Payload: payload}
+func seen(id uint64, arrival event.Millis, payload uint64) runs.Seen {
+	return runs.Seen{Identity: event.Identity{Hi: id % 2, Lo: id / 2 * 64}, Arrival: arrival, Payload: payload}
 }
 
 // inputOf is the input of a run with the events.
-func inputOf(run uint64, all []archive.Seen) *runs.Input {
-	return &runs.Input{Manifest: archive.Manifest{Run: run}, Seen: slices.Clone(all), Duplicate: make([]bool, len(all))}
+func inputOf(run uint64, all []runs.Seen) *runs.Input {
+	return &runs.Input{Manifest: runs.Manifest{Run: run}, Seen: slices.Clone(all), Duplicate: make([]bool, len(all))}
 }
 
 // verdict is what MarkDuplicates finds.
@@ -38,7 +38,7 @@ type verdict struct {
 func verdictOf(in *runs.Input) verdict { return verdict{in.Duplicate, in.Duplicates, in.Conflicts} }
 
 // hold drops an event against a copy.
-func (v *verdict) hold(i int, own, earlier archive.Seen) {
+func (v *verdict) hold(i int, own, earlier runs.Seen) {
 	v.Duplicate[i] = true
 	v.Duplicates++
 	if own.Payload != earlier.Payload {
@@ -48,7 +48,7 @@ func (v *verdict) hold(i int, own, earlier archive.Seen) {
 
 // history are the events of runs 1, 2 ..., each in archive order; the last is the one in question.
 type history struct {
-	runs     [][]archive.Seen
+	runs     [][]runs.Seen
 	horizons []int64
 	window   time.Duration
 	below    slot.Slot // slot.Beginning: nothing is left out
@@ -59,7 +59,7 @@ func drawHistory(t *rapid.T) history {
 	end := int64(1000)
 	for range rapid.IntRange(1, 6).Draw(t, "runs") {
 		end += rapid.Int64Range(1, 40).Draw(t, "length")
-		one := rapid.Custom(func(t *rapid.T) archive.Seen {
+		one := rapid.Custom(func(t *rapid.T) runs.Seen {
 			// Some are of slots that an earlier run has claimed.
 			return seen(
 				rapid.Uint64Range(0, 4).Draw(t, "id"), event.Millis(rapid.Int64Range(end-60, end-1).Draw(t, "arrival")),
@@ -67,7 +67,7 @@ func drawHistory(t *rapid.T) history {
 			)
 		})
 		all := rapid.SliceOfN(one, 0, 12).Draw(t, "events")
-		slices.SortStableFunc(all, func(a, b archive.Seen) int { return int(a.Arrival - b.Arrival) })
+		slices.SortStableFunc(all, func(a, b runs.Seen) int { return int(a.Arrival - b.Arrival) })
 		h.runs, h.horizons = append(h.runs, all), append(h.horizons, end)
 	}
 	if rapid.Bool().Draw(t, "bounded") {
@@ -79,12 +79,12 @@ func drawHistory(t *rapid.T) history {
 // last is the number of the run in question.
 func (h history) last() int { return len(h.runs) }
 
-func (h history) counts(e archive.Seen) bool {
+func (h history) counts(e runs.Seen) bool {
 	return h.below == slot.Beginning || e.Arrival < h.below.Millis()
 }
 
 // copies says whether an event that comes later is one too many.
-func (h history) copies(earlier, own archive.Seen) bool {
+func (h history) copies(earlier, own runs.Seen) bool {
 	return h.counts(earlier) && h.counts(own) && earlier.Identity == own.Identity &&
 		own.Arrival.Time().Sub(earlier.Arrival.Time()).Abs() <= h.window
 }
@@ -95,7 +95,7 @@ func (h history) expected() verdict {
 	before, own := slices.Concat(h.runs[:h.last()-1]...), h.runs[h.last()-1]
 	v := verdict{Duplicate: make([]bool, len(own))}
 	for i, e := range own {
-		isCopy := func(earlier archive.Seen) bool { return h.copies(earlier, e) }
+		isCopy := func(earlier runs.Seen) bool { return h.copies(earlier, e) }
 		nearest := slices.Clone(own[:i])
 		slices.Reverse(nearest)
 		all := slices.Concat(before, nearest)
@@ -145,78 +145,78 @@ func TestMarkDuplicates(t *testing.T) {
 func TestValidateAtTheEdge(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		earlier  []archive.Seen // of run 1
-		own      []archive.Seen
+		earlier  []runs.Seen // of run 1
+		own      []runs.Seen
 		below    slot.Slot
 		want     []bool
 		conflict int64
 	}{
 		{
 			name:    "within the window",
-			earlier: []archive.Seen{seen(1, 1000, 0)},
-			own:     []archive.Seen{seen(1, 1100, 0)},
+			earlier: []runs.Seen{seen(1, 1000, 0)},
+			own:     []runs.Seen{seen(1, 1100, 0)},
 			want:    []bool{true},
 		},
 		{
 			name:    "beyond the window",
-			earlier: []archive.Seen{seen(1, 1000, 0)},
-			own:     []archive.Seen{seen(1, 1101, 0)},
+			earlier: []runs.Seen{seen(1, 1000, 0)},
+			own:     []runs.Seen{seen(1, 1101, 0)},
 			want:    []bool{false},
 		},
 		{
 			name:    "a late object",
-			earlier: []archive.Seen{seen(1, 1100, 0)},
-			own:     []archive.Seen{seen(1, 1000, 0)},
+			earlier: []runs.Seen{seen(1, 1100, 0)},
+			own:     []runs.Seen{seen(1, 1000, 0)},
 			want:    []bool{true},
 		},
 		{
 			name:    "a late object beyond the window",
-			earlier: []archive.Seen{seen(1, 1101, 0)},
-			own:     []archive.Seen{seen(1, 1000, 0)},
+			earlier: []runs.Seen{seen(1, 1101, 0)},
+			own:     []runs.Seen{seen(1, 1000, 0)},
 			want:    []bool{false},
 		},
 		{
 			name: "each forbids the next",
-			own:  []archive.Seen{seen(1, 1000, 0), seen(1, 1100, 0), seen(1, 1200, 0), seen(1, 1301, 0)},
+			own:  []runs.Seen{seen(1, 1000, 0), seen(1, 1100, 0), seen(1, 1200, 0), seen(1, 1301, 0)},
 			want: []bool{false, true, true, false},
 		},
 		{
 			name:    "another identity",
-			earlier: []archive.Seen{seen(1, 1000, 0)},
-			own:     []archive.Seen{seen(0, 1000, 0), seen(2, 1000, 0)},
+			earlier: []runs.Seen{seen(1, 1000, 0)},
+			own:     []runs.Seen{seen(0, 1000, 0), seen(2, 1000, 0)},
 			want:    []bool{false, false},
 		},
 		{
 			name:     "another payload",
-			earlier:  []archive.Seen{seen(1, 1000, 0)},
-			own:      []archive.Seen{seen(1, 1000, 1), seen(1, 1000, 0)},
+			earlier:  []runs.Seen{seen(1, 1000, 0)},
+			own:      []runs.Seen{seen(1, 1000, 1), seen(1, 1000, 0)},
 			want:     []bool{true, true},
 			conflict: 1,
 		},
 		{
 			name:    "an earlier copy at the bound",
-			earlier: []archive.Seen{seen(1, 1050, 0)},
-			own:     []archive.Seen{seen(1, 1000, 0)},
+			earlier: []runs.Seen{seen(1, 1050, 0)},
+			own:     []runs.Seen{seen(1, 1000, 0)},
 			below:   1050,
 			want:    []bool{false},
 		},
 		{
 			name:    "an earlier copy at the bound, of a run from below",
-			earlier: []archive.Seen{seen(2, 1000, 0), seen(1, 1050, 0)},
-			own:     []archive.Seen{seen(1, 1000, 0)},
+			earlier: []runs.Seen{seen(2, 1000, 0), seen(1, 1050, 0)},
+			own:     []runs.Seen{seen(1, 1000, 0)},
 			below:   1050,
 			want:    []bool{false},
 		},
 		{
 			name:    "an earlier copy below the bound",
-			earlier: []archive.Seen{seen(1, 1049, 0)},
-			own:     []archive.Seen{seen(1, 1000, 0)},
+			earlier: []runs.Seen{seen(1, 1049, 0)},
+			own:     []runs.Seen{seen(1, 1000, 0)},
 			below:   1050,
 			want:    []bool{true},
 		},
 		{
 			name:  "a later copy at the bound",
-			own:   []archive.Seen{seen(1, 1000, 0), seen(1, 1049, 0), seen(1, 1050, 0)},
+			own:   []runs.Seen{seen(1, 1000, 0), seen(1, 1049, 0), seen(1, 1050, 0)},
 			below: 1050,
 			want:  []bool{false, true, false},
 		},
@@ -244,7 +244,7 @@ func TestValidateAtTheEdge(t *testing.T) {
 // TestValidateAsksForLittle: identities are read of the runs that can hold a copy only, in order.
 func TestValidateAsksForLittle(t *testing.T) {
 	s := newStores()
-	for i, all := range [][]archive.Seen{
+	for i, all := range [][]runs.Seen{
 		{seen(1, 1001, 0)},                   // 1: its horizon, 1100, lies before the window, so it is not even looked at
 		{seen(1, 1120, 0)},                   // 2: its events lie before the window
 		{seen(1, 1290, 0)},                   // 3
@@ -258,18 +258,18 @@ func TestValidateAsksForLittle(t *testing.T) {
 	get := func(run uint64) string { return "archive.Get " + identitiesOf(run) }
 	for _, c := range []struct {
 		name  string
-		own   []archive.Seen
+		own   []runs.Seen
 		below slot.Slot
 		want  []string
 	}{
-		{"an event", []archive.Seen{seen(1, 1300, 0)}, 0, []string{"catalog.Runs", get(3), get(6)}},
+		{"an event", []runs.Seen{seen(1, 1300, 0)}, 0, []string{"catalog.Runs", get(3), get(6)}},
 		{
 			"an event below the bound",
-			[]archive.Seen{seen(1, 1280, 0), seen(1, 1900, 0)}, 1285,
+			[]runs.Seen{seen(1, 1280, 0), seen(1, 1900, 0)}, 1285,
 			[]string{"catalog.Runs", get(6)},
 		},
 		{"no event", nil, 0, nil},
-		{"no event below the bound", []archive.Seen{seen(1, 1300, 0)}, 1300, nil},
+		{"no event below the bound", []runs.Seen{seen(1, 1300, 0)}, 1300, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s.calls = nil
@@ -291,7 +291,7 @@ func TestValidateFails(t *testing.T) {
 	if err := s.catalog.Append(ctx, run); err != nil {
 		t.Fatal(err)
 	}
-	err := s.reader().MarkDuplicates(ctx, inputOf(2, []archive.Seen{seen(1, 1000, 0)}), runs.Rule{})
+	err := s.reader().MarkDuplicates(ctx, inputOf(2, []runs.Seen{seen(1, 1000, 0)}), runs.Rule{})
 	if !errors.Is(err, archive.ErrNotFound) {
 		t.Errorf("error %v, want %v", err, archive.ErrNotFound)
 	}
@@ -300,8 +300,8 @@ func TestValidateFails(t *testing.T) {
 // TestMet: over all history an event counts once, however far apart its copies are.
 func TestMet(t *testing.T) {
 	known := runs.Known{}
-	first := inputOf(1, []archive.Seen{seen(1, 1000, 0), seen(2, 1000, 7), seen(1, 9000, 5)})
-	second := inputOf(2, []archive.Seen{seen(2, 90_000, 7), seen(3, 90_000, 0), seen(1, 90_000, 5)})
+	first := inputOf(1, []runs.Seen{seen(1, 1000, 0), seen(2, 1000, 7), seen(1, 9000, 5)})
+	second := inputOf(2, []runs.Seen{seen(2, 90_000, 7), seen(3, 90_000, 0), seen(1, 90_000, 5)})
 	known.MarkDuplicates(first)
 	known.MarkDuplicates(second)
 	for _, c := range []struct {

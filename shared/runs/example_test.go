@@ -37,7 +37,8 @@ func ExampleReader() {
 
 	layout := archive.Layout{Number: 1, Lanes: 4}
 	reader := runs.Reader{Archive: store, Codec: codec, Layout: layout, Parallel: runner.Sequential}
-	in, err := reader.Read(ctx, event.NewFields(nil), archive.Manifest{Run: 1, Objects: []archive.Input{{Object: object}}})
+	manifest := runs.Manifest{Run: 1, Objects: []runs.ManifestObject{{Object: object}}}
+	in, err := reader.Read(ctx, event.NewFields(nil), manifest)
 	if err != nil {
 		fmt.Println(err)
 		return

@@ -8,17 +8,16 @@ import (
 
 	"github.com/cespare/xxhash/v2"
 
-	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 )
 
 // Input is what a run reads: its objects as batches, in archive order, and the identity, arrival and payload hash of
 // every event.
 type Input struct {
-	Manifest archive.Manifest
+	Manifest Manifest
 	Batches  []*event.Batch // one per object
 	Starts   []int          // the index of each batch's first event in Seen
-	Seen     []archive.Seen // all events, in archive order
+	Seen     []Seen         // all events, in archive order
 
 	Duplicate  []bool // for each event of Seen: it is a duplicate and does not count
 	Duplicates int64  // number of duplicates
@@ -30,10 +29,10 @@ type Input struct {
 // yet; Read does not change the given manifest.
 //
 // Errors: the error names the object that cannot be read.
-func (r Reader) Read(ctx context.Context, fields *event.Fields, m archive.Manifest) (*Input, error) {
+func (r Reader) Read(ctx context.Context, fields *event.Fields, m Manifest) (*Input, error) {
 	m.Objects = slices.Clone(m.Objects)
 	in := &Input{Manifest: m, Batches: make([]*event.Batch, len(m.Objects)), Starts: make([]int, len(m.Objects))}
-	seen := make([][]archive.Seen, len(m.Objects))
+	seen := make([][]Seen, len(m.Objects))
 	err := r.Parallel(len(m.Objects), func(i int) error {
 		key := m.Objects[i].Key
 		body, _, err := r.Archive.Get(ctx, key)
@@ -53,7 +52,7 @@ func (r Reader) Read(ctx context.Context, fields *event.Fields, m archive.Manife
 	for _, s := range seen {
 		total += len(s)
 	}
-	in.Seen = make([]archive.Seen, 0, total)
+	in.Seen = make([]Seen, 0, total)
 	for i, s := range seen {
 		in.Starts[i] = len(in.Seen)
 		in.Seen = append(in.Seen, s...)
@@ -74,8 +73,8 @@ func (r Reader) decode(fields *event.Fields, body []byte) (*event.Batch, error) 
 }
 
 // remember returns what a run stores of each event of a batch.
-func (r Reader) remember(b *event.Batch) []archive.Seen {
-	seen := make([]archive.Seen, b.Len())
+func (r Reader) remember(b *event.Batch) []Seen {
+	seen := make([]Seen, b.Len())
 	var scratch []byte
 	for i := range seen {
 		seen[i].Identity, scratch = b.Identity(i, r.Layout.HashKey, scratch)
@@ -86,7 +85,7 @@ func (r Reader) remember(b *event.Batch) []archive.Seen {
 }
 
 // lanesOf counts the distinct events of an object in each lane. The sweep looks for their receipts there.
-func (r Reader) lanesOf(seen []archive.Seen) []archive.LaneEvents {
+func (r Reader) lanesOf(seen []Seen) []LaneEvents {
 	met := make(map[uint64]bool, len(seen))
 	perLane := map[int]int{}
 	for _, s := range seen {
@@ -95,9 +94,9 @@ func (r Reader) lanesOf(seen []archive.Seen) []archive.LaneEvents {
 			perLane[r.Layout.Lane(s.Identity).N]++
 		}
 	}
-	all := make([]archive.LaneEvents, 0, len(perLane))
+	all := make([]LaneEvents, 0, len(perLane))
 	for _, n := range slices.Sorted(maps.Keys(perLane)) {
-		all = append(all, archive.LaneEvents{Lane: n, Events: perLane[n]})
+		all = append(all, LaneEvents{Lane: n, Events: perLane[n]})
 	}
 	return all
 }

@@ -25,7 +25,7 @@ var arrival = event.MillisOf(time.Date(2026, 5, 17, 10, 5, 0, 0, time.UTC))
 type archived struct {
 	*stores
 	runs.Reader
-	objects []archive.Input
+	objects []runs.ManifestObject
 }
 
 // backwards is a runner that does the last first.
@@ -60,12 +60,12 @@ func (a *archived) add(t *testing.T, after event.Millis, ids ...string) {
 	}
 	key := archive.Key(fmt.Sprintf("object %d", len(a.objects)))
 	a.put(t, string(key), a.Codec.Compress(nil, lines))
-	a.objects = append(a.objects, archive.Input{Object: archive.Object{Key: key}})
+	a.objects = append(a.objects, runs.ManifestObject{Object: archive.Object{Key: key}})
 }
 
-func (a *archived) manifest() archive.Manifest { return archive.Manifest{Run: 1, Objects: a.objects} }
+func (a *archived) manifest() runs.Manifest { return runs.Manifest{Run: 1, Objects: a.objects} }
 
-func (a *archived) read(m archive.Manifest) (*runs.Input, error) {
+func (a *archived) read(m runs.Manifest) (*runs.Input, error) {
 	return a.Read(ctx, event.NewFields([]event.Path{{"id"}}), m)
 }
 
@@ -114,7 +114,7 @@ func TestReadTellsLanes(t *testing.T) {
 	a := newArchived(t)
 	a.add(t, 0, "a", "b", "c", "d", "e", "a", "b")
 	a.add(t, 10, "a")
-	known := []archive.LaneEvents{{Lane: 9, Events: 99}}
+	known := []runs.LaneEvents{{Lane: 9, Events: 99}}
 	a.objects[1].Lanes = known
 	given := a.manifest()
 	in, err := a.read(given)
@@ -153,7 +153,7 @@ func TestReadFails(t *testing.T) {
 		"none": archive.ErrNotFound, "not compressed": event.ErrCorrupt, "not lines": event.ErrLine,
 	} {
 		m := a.manifest()
-		m.Objects = append(slices.Clone(m.Objects), archive.Input{Object: archive.Object{Key: archive.Key(key)}})
+		m.Objects = append(slices.Clone(m.Objects), runs.ManifestObject{Object: archive.Object{Key: archive.Key(key)}})
 		if in, err := a.read(m); !errors.Is(err, want) || !strings.Contains(err.Error(), " "+key+":") || in != nil {
 			t.Errorf("%s: error %v, want %v", key, err, want)
 		}
@@ -183,7 +183,7 @@ func TestRows(t *testing.T) {
 // TestNoEvents: an empty run can be read and checked for duplicates like any other.
 func TestNoEvents(t *testing.T) {
 	a := newArchived(t)
-	in, err := a.read(archive.Manifest{Run: 1})
+	in, err := a.read(runs.Manifest{Run: 1})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -194,7 +194,7 @@ func TestNoEvents(t *testing.T) {
 	if len(a.calls) > 0 || len(in.Batches)+len(in.Seen) > 0 || first != 0 || last != 0 {
 		t.Errorf("asked for %q, read %+v", a.calls, in)
 	}
-	if !bytes.Equal(archive.EncodeManifest(in.Manifest), archive.EncodeManifest(archive.Manifest{Run: 1})) {
+	if !bytes.Equal(runs.EncodeManifest(in.Manifest), runs.EncodeManifest(runs.Manifest{Run: 1})) {
 		t.Errorf("manifest %+v", in.Manifest)
 	}
 }

@@ -2,6 +2,8 @@
 // marks the duplicates among those events and folds the others. Batch makes runs. Batch, replay and the audit all read
 // them through this package, so they agree on what a run counts.
 //
+// It also defines how manifests and identities are stored.
+//
 // It lies between the contracts and the layers. It knows nothing of generations or items, and writes nothing.
 package runs
 
@@ -73,20 +75,20 @@ func (r Reader) Get(ctx context.Context, n uint64) (lifecycle.Run, error) {
 // Manifest reads a run's manifest. A run that reads no object has an empty manifest, which is not stored.
 //
 // Errors: a manifest that cannot be read, or that belongs to another run; the error names the key.
-func (r Reader) Manifest(ctx context.Context, run lifecycle.Run) (archive.Manifest, error) {
+func (r Reader) Manifest(ctx context.Context, run lifecycle.Run) (Manifest, error) {
 	if run.Manifest == "" {
-		return archive.Manifest{Run: run.N, To: run.Horizon}, nil
+		return Manifest{Run: run.N, To: run.Horizon}, nil
 	}
 	text, _, err := r.Archive.Get(ctx, archive.Key(run.Manifest))
 	if err != nil {
-		return archive.Manifest{}, fmt.Errorf("get %s: %w", run.Manifest, err)
+		return Manifest{}, fmt.Errorf("get %s: %w", run.Manifest, err)
 	}
-	m, err := archive.DecodeManifest(text)
+	m, err := DecodeManifest(text)
 	if err == nil && (m.Run != run.N || m.To != run.Horizon) {
 		err = fmt.Errorf("manifest is of run %d to %s", m.Run, m.To.Start().Format(time.RFC3339))
 	}
 	if err != nil {
-		return archive.Manifest{}, fmt.Errorf("run %d: %s: %w", run.N, run.Manifest, err)
+		return Manifest{}, fmt.Errorf("run %d: %s: %w", run.N, run.Manifest, err)
 	}
 	return m, nil
 }
@@ -94,13 +96,13 @@ func (r Reader) Manifest(ctx context.Context, run lifecycle.Run) (archive.Manife
 // Identities calls each for every event of a run, duplicates included, in archive order.
 //
 // Errors: the identities cannot be read, before the first call; the error names run and key.
-func (r Reader) Identities(ctx context.Context, run lifecycle.Run, each func(archive.Seen)) error {
+func (r Reader) Identities(ctx context.Context, run lifecycle.Run, each func(Seen)) error {
 	if run.Identities == "" {
 		return nil
 	}
 	data, _, err := r.Archive.Get(ctx, archive.Key(run.Identities))
 	if err == nil {
-		err = archive.DecodeIdentities(data, each)
+		err = DecodeIdentities(data, each)
 	}
 	if err != nil {
 		return fmt.Errorf("identities of run %d, %s: %w", run.N, run.Identities, err)

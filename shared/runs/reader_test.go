@@ -50,7 +50,7 @@ func (s *stores) put(t failer, key string, body []byte) {
 }
 
 // append makes a run real with the events.
-func (s *stores) append(t failer, run lifecycle.Run, seen []archive.Seen) {
+func (s *stores) append(t failer, run lifecycle.Run, seen []runs.Seen) {
 	t.Helper()
 	run.Events = int64(len(seen))
 	for i, e := range seen {
@@ -61,7 +61,7 @@ func (s *stores) append(t failer, run lifecycle.Run, seen []archive.Seen) {
 	}
 	if len(seen) > 0 {
 		run.Identities = identitiesOf(run.N)
-		s.put(t, run.Identities, archive.EncodeIdentities(seen))
+		s.put(t, run.Identities, runs.EncodeIdentities(seen))
 	}
 	if err := s.catalog.Append(ctx, run); err != nil {
 		t.Fatal(err)
@@ -168,13 +168,13 @@ func TestGet(t *testing.T) {
 func TestManifest(t *testing.T) {
 	s := newStores()
 	run := lifecycle.Run{N: 7, Horizon: 1000, Manifest: "manifest"}
-	want := archive.Manifest{
+	want := runs.Manifest{
 		Version: 2, Run: 7, From: 500, To: 1000, LateObjects: 1,
-		Objects: []archive.Input{
-			{Object: archive.Object{Key: "object", Size: 9}, Lanes: []archive.LaneEvents{{Lane: 2, Events: 3}}},
+		Objects: []runs.ManifestObject{
+			{Object: archive.Object{Key: "object", Size: 9}, Lanes: []runs.LaneEvents{{Lane: 2, Events: 3}}},
 		},
 	}
-	s.put(t, run.Manifest, archive.EncodeManifest(want))
+	s.put(t, run.Manifest, runs.EncodeManifest(want))
 	s.calls = nil
 	got, err := s.reader().Manifest(ctx, run)
 	if err != nil {
@@ -192,11 +192,11 @@ func TestManifest(t *testing.T) {
 func TestRunWithoutObjects(t *testing.T) {
 	s := newStores()
 	m, err := s.reader().Manifest(ctx, lifecycle.Run{N: 7, Horizon: 1000})
-	if diff := cmp.Diff(archive.Manifest{Run: 7, To: 1000}, m); diff != "" || err != nil {
+	if diff := cmp.Diff(runs.Manifest{Run: 7, To: 1000}, m); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
 	empty := lifecycle.Run{N: 7, Horizon: 1000}
-	if err := s.reader().Identities(ctx, empty, func(archive.Seen) { t.Error("an event") }); err != nil {
+	if err := s.reader().Identities(ctx, empty, func(runs.Seen) { t.Error("an event") }); err != nil {
 		t.Error(err)
 	}
 	if len(s.calls) > 0 {
@@ -206,15 +206,15 @@ func TestRunWithoutObjects(t *testing.T) {
 
 // TestManifestRefused: what is not the run's manifest is an error that says which run and which object.
 func TestManifestRefused(t *testing.T) {
-	of := func(m archive.Manifest) []byte { return archive.EncodeManifest(m) }
+	of := func(m runs.Manifest) []byte { return runs.EncodeManifest(m) }
 	for name, c := range map[string]struct {
 		text []byte
 		want string
 	}{
 		"corrupt":           {[]byte(`{"version":2,"run":7`), "manifest:"},
 		"a version to come": {[]byte(`{"version":3,"run":7,"to":1000}`), "manifest of version 3"},
-		"of another run":    {of(archive.Manifest{Run: 8, To: 1000}), "is of run 8"},
-		"to another moment": {of(archive.Manifest{Run: 7, To: 60_000}), "to 1970-01-01T00:01:00Z"},
+		"of another run":    {of(runs.Manifest{Run: 8, To: 1000}), "is of run 8"},
+		"to another moment": {of(runs.Manifest{Run: 7, To: 60_000}), "to 1970-01-01T00:01:00Z"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newStores()
@@ -233,19 +233,19 @@ func TestManifestRefused(t *testing.T) {
 
 func TestIdentities(t *testing.T) {
 	s := newStores()
-	want := []archive.Seen{seen(2, 30, 1), seen(1, 10, 0)}
-	s.put(t, "good", archive.EncodeIdentities(want))
-	s.put(t, "bad", archive.EncodeIdentities(want)[:40])
-	var got []archive.Seen
+	want := []runs.Seen{seen(2, 30, 1), seen(1, 10, 0)}
+	s.put(t, "good", runs.EncodeIdentities(want))
+	s.put(t, "bad", runs.EncodeIdentities(want)[:40])
+	var got []runs.Seen
 	good := lifecycle.Run{N: 7, Identities: "good"}
-	if err := s.reader().Identities(ctx, good, func(e archive.Seen) { got = append(got, e) }); err != nil {
+	if err := s.reader().Identities(ctx, good, func(e runs.Seen) { got = append(got, e) }); err != nil {
 		t.Fatal(err)
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for key, want := range map[string]error{"bad": archive.ErrCorrupt, "none": archive.ErrNotFound} {
-		err := s.reader().Identities(ctx, lifecycle.Run{N: 7, Identities: key}, func(archive.Seen) { t.Error("an event") })
+	for key, want := range map[string]error{"bad": runs.ErrCorrupt, "none": archive.ErrNotFound} {
+		err := s.reader().Identities(ctx, lifecycle.Run{N: 7, Identities: key}, func(runs.Seen) { t.Error("an event") })
 		if !errors.Is(err, want) || !strings.Contains(err.Error(), "run 7, "+key+":") {
 			t.Errorf("%s: error %v, want %v, with run and key", key, err, want)
 		}

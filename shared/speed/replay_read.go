@@ -32,14 +32,14 @@ type part struct {
 
 // chosen holds the objects that a step reads of a run: those of slots below LiveFrom.
 type chosen struct {
-	manifest archive.Manifest
+	manifest runs.Manifest
 	places   []int        // of the objects in the run's manifest
 	bytes    int64        // of the objects as stored
 	last     event.Millis // when the last of them arrived
 }
 
 // chooseBelow returns the objects of a manifest that belong to slots below live.
-func chooseBelow(m archive.Manifest, live slot.Slot) (chosen, error) {
+func chooseBelow(m runs.Manifest, live slot.Slot) (chosen, error) {
 	c := chosen{manifest: m}
 	c.manifest.Objects = nil
 	for place, object := range m.Objects {
@@ -119,7 +119,7 @@ func (t *replayTick) listRuns(ctx context.Context, from uint64) iter.Seq2[lifecy
 // replayInput is the input that a step folds.
 type replayInput struct {
 	considered
-	seen      []archive.Seen // of all rows
+	seen      []runs.Seen // of all rows
 	duplicate []bool
 	untold    int // rows from here on belong to the first run that the generations lack events of, or to later runs
 }

@@ -161,7 +161,7 @@ func (p *past) stream(t testing.TB, requests ...*request) {
 func (p *past) run(t testing.TB, horizon slot.Slot) {
 	t.Helper()
 	ctx, n := context.Background(), uint64(len(p.runs)+1)
-	m := archive.Manifest{Run: n, To: horizon}
+	m := runs.Manifest{Run: n, To: horizon}
 	if n > 1 {
 		m.From = p.runs[n-2].Horizon
 	}
@@ -188,7 +188,7 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 		if o.Key < archive.SlotKey(m.From) {
 			m.LateObjects++
 		}
-		m.Objects = append(m.Objects, archive.Input{Object: o})
+		m.Objects = append(m.Objects, runs.ManifestObject{Object: o})
 	}
 	set := compiled(t)
 	in, err := reader.Read(ctx, set.Fields(), m)
@@ -200,8 +200,8 @@ func (p *past) run(t testing.TB, horizon slot.Slot) {
 	run.FirstArrival, run.LastArrival = in.Arrivals()
 	if run.Objects > 0 {
 		run.Manifest, run.Identities = fmt.Sprintf("runs/%d/manifest.json", n), fmt.Sprintf("runs/%d/identities", n)
-		for key, body := range map[string][]byte{run.Manifest: archive.EncodeManifest(m),
-			run.Identities: archive.EncodeIdentities(in.Seen)} {
+		for key, body := range map[string][]byte{run.Manifest: runs.EncodeManifest(m),
+			run.Identities: runs.EncodeIdentities(in.Seen)} {
 			if _, err := p.archive.Put(ctx, archive.Key(key), body); err != nil {
 				t.Fatal(err)
 			}
@@ -227,7 +227,7 @@ func (p *past) sweep(t testing.TB) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if slices.ContainsFunc(m.Objects, func(o archive.Input) bool { return p.objects[o.Key].records != nil }) {
+		if slices.ContainsFunc(m.Objects, func(o runs.ManifestObject) bool { return p.objects[o.Key].records != nil }) {
 			break
 		}
 		swept = run.N

@@ -11,6 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -106,7 +107,7 @@ func (t *tick) find(ctx context.Context, run lifecycle.Run) (*found, error) {
 }
 
 // wantedOf returns the receipts that the objects of a manifest need, by lane, and the objects by place.
-func wantedOf(m archive.Manifest) (map[int]*receipts, []lacking, error) {
+func wantedOf(m runs.Manifest) (map[int]*receipts, []lacking, error) {
 	all, objects := map[int]*receipts{}, make([]lacking, len(m.Objects))
 	for place, object := range m.Objects {
 		_, request, err := archive.ParseEventsKey(object.Key)

@@ -25,6 +25,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/view"
@@ -81,12 +82,12 @@ func newHandler(t testing.TB) (*stores, *handler.Handler, *bytes.Buffer) {
 		lines = event.AppendLine(lines, []byte(text), event.Stamp{Request: request, Index: i})
 	}
 	key := archive.EventsKey(length.At(arrived.Time()), request)
-	manifest := archive.Manifest{
-		Run: 1, To: live - 1, Objects: []archive.Input{{Object: archive.Object{Key: key, Size: 1}}},
+	manifest := runs.Manifest{
+		Run: 1, To: live - 1, Objects: []runs.ManifestObject{{Object: archive.Object{Key: key, Size: 1}}},
 	}
 	for name, body := range map[archive.Key][]byte{
 		key:                    codec.Compress(nil, lines),
-		"runs/1/manifest.json": archive.EncodeManifest(manifest),
+		"runs/1/manifest.json": runs.EncodeManifest(manifest),
 	} {
 		if _, err := s.archive.Put(ctx, name, body); err != nil {
 			t.Fatal(err)

@@ -97,7 +97,7 @@ func ofBatch() []Mutant {
 `, `	prefix := run.Manifest[:len("runs/000000000000/")]
 	written, _, err := r.Archive.List(ctx, archive.Key(prefix), archive.Key(prefix+"~"), 10)
 	if err != nil {
-		return archive.Manifest{}, err
+		return runs.Manifest{}, err
 	}
 	for i := len(written) - 1; i >= 0; i-- {
 		if key := string(written[i].Key); key[len(key)-4:] == "json" {
@@ -125,7 +125,7 @@ func ofBatch() []Mutant {
 	}
 	m.Objects = nil
 	for _, object := range page {
-		m.Objects = append(m.Objects, archive.Input{Object: object})
+		m.Objects = append(m.Objects, runs.ManifestObject{Object: object})
 	}
 `},
 			},

@@ -344,9 +344,9 @@ func ofDuplicates() []Mutant {
 			Name: "dropped-copies-forgotten", Design: "3.5",
 			Mistake: "a run stores the identities of the events that it counts, but not those of the dropped copies",
 			Edits: []Edit{
-				{planFile, `archive.EncodeIdentities(in.Seen)`, `archive.EncodeIdentities(counted)`},
+				{planFile, `runs.EncodeIdentities(in.Seen)`, `runs.EncodeIdentities(counted)`},
 				{planFile, `	if run.Events > 0 {
-`, `	var counted []archive.Seen
+`, `	var counted []runs.Seen
 	for i, s := range in.Seen {
 		if !in.Duplicate[i] {
 			counted = append(counted, s)
@@ -368,7 +368,7 @@ func ofDuplicates() []Mutant {
 	}
 	copies := indexCopies(in.Seen, below)
 `},
-				{duplicatesFile, `func(s archive.Seen) { copies.dropOf(`, `func(s archive.Seen) { s.Identity.Hi ^= s.Payload; copies.dropOf(`},
+				{duplicatesFile, `func(s Seen) { copies.dropOf(`, `func(s Seen) { s.Identity.Hi ^= s.Payload; copies.dropOf(`},
 				{duplicatesFile, `	"math"
 `, `	"math"
 	"slices"

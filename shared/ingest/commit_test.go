@@ -13,6 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/ingest"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/stream"
 )
 
 func errorIs(err, target error) bool { return errors.Is(err, target) }
@@ -273,4 +274,84 @@ func TestSlotOfTheStamp(t *testing.T) {
 	if of, _, err := archive.ParseEventsKey(s.puts[0]); err != nil || of != s.Layout.Slot.At(arrival) {
 		t.Errorf("the object is in slot %s, %v; want that of its arrival, %s", of, err, s.Layout.Slot.At(arrival))
 	}
+}
+
+// TestClientGoneAfterTheCommit: a client that goes away once its events are durable delays none of them: they reach the
+// stream or, if that fails, the queue, and what was rejected is kept.
+func TestClientGoneAfterTheCommit(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		events []string
+		lost   int // calls of the stream that fail
+		taken  int // records in the stream
+		queued int
+		puts   int
+	}{
+		{"one event", visits(1), 0, 1, 0, 1},
+		{"events of every lane", visits(40), 0, 4, 0, 1},
+		{"some rejected", append(visits(1), "not JSON"), 0, 1, 0, 2},
+		{"all rejected", []string{"not JSON"}, 0, 0, 0, 1},
+		{"the stream fails once", visits(1), 1, 1, 0, 1},
+		{"the stream fails every time", visits(1), tries, 0, 1, 1},
+		{"both", append(visits(1), "{}"), tries, 0, 1, 2},
+	} {
+		for _, at := range []string{"at the put", "before its deadline"} {
+			t.Run(c.name+", "+at, func(t *testing.T) {
+				s := newFixture(t)
+				ctx, gone := context.WithCancel(context.Background())
+				if at == "before its deadline" {
+					ctx, gone = context.WithTimeout(ctx, time.Hour)
+				}
+				defer gone()
+				s.put = func(archive.Key) memory.Fault { gone(); return memory.Fault{} }
+				for range c.lost {
+					s.stream.answers = append(s.stream.answers, publication{err: errLost})
+				}
+				body := []byte(strings.Join(c.events, "\n"))
+				_, err := s.Accept(ctx, ingest.Request{ContentType: "application/x-ndjson", Body: body})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if n := len(s.stream.taken()); n != c.taken {
+					t.Errorf("%d records in the stream, want %d", n, c.taken)
+				}
+				if n := len(s.queue.Take(10)); n != c.queued {
+					t.Errorf("%d requests queued, want %d", n, c.queued)
+				}
+				objects, _, err := s.archive.List(context.Background(), "", "~", 10)
+				if err != nil || len(objects) != c.puts {
+					t.Errorf("objects %v, %v; want %d", objects, err, c.puts)
+				}
+			})
+		}
+	}
+}
+
+// TestDeadlineAfterTheCommit: the deadline of the platform still ends what comes after the commit.
+func TestDeadlineAfterTheCommit(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFixture(t)
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		s.put = func(archive.Key) memory.Fault { cancel(); return memory.Fault{} }
+		hangs := hungStream{}
+		s.Stream = &hangs
+		began := time.Now()
+		request := ingest.Request{ContentType: "application/x-ndjson", Body: []byte(visits(1)[0])}
+		if _, err := s.Accept(ctx, request); err != nil {
+			t.Fatal(err)
+		}
+		if took := time.Since(began); took != time.Minute || hangs.calls == 0 {
+			t.Errorf("the stream hung for %s in %d calls, want a minute", took, hangs.calls)
+		}
+	})
+}
+
+// hungStream takes nothing until the context ends.
+type hungStream struct{ calls int }
+
+func (h *hungStream) Publish(ctx context.Context, _ []stream.Entry) ([]int, error) {
+	h.calls++
+	<-ctx.Done()
+	return nil, ctx.Err()
 }

@@ -95,8 +95,11 @@ func (in *Ingest) Accept(ctx context.Context, r Request) (Answer, error) {
 	return Answer{Accepted: len(validated.Accepted), Rejected: nonNil(validated.Rejected)}, nil
 }
 
-// keep makes the events of a request durable and publishes them.
+// keep makes the events of a request durable and publishes them. From the put on, nothing depends on who asked: a
+// client that goes away neither leaves a put in doubt nor delays an event that is durable.
 func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time, validated event.Validated) error {
+	ctx, cancel := withoutClient(ctx)
+	defer cancel()
 	if len(validated.Accepted) > 0 {
 		lines := in.stamp(request, validated.Accepted)
 		key := archive.EventsKey(in.Layout.Slot.Of(event.Stamp{Request: request}), request)
@@ -109,6 +112,16 @@ func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time
 		in.keepRejected(ctx, request, validated)
 	}
 	return nil
+}
+
+// withoutClient returns a context that the cancellation of ctx does not reach. It keeps the deadline of ctx, by which
+// the platform ends the function.
+func withoutClient(ctx context.Context) (context.Context, context.CancelFunc) {
+	on := context.WithoutCancel(ctx)
+	if deadline, ok := ctx.Deadline(); ok {
+		return context.WithDeadline(on, deadline)
+	}
+	return context.WithCancel(on)
 }
 
 // lines holds the stamped lines of a request in one piece, with the end and the lane of each line.

@@ -135,7 +135,10 @@ type publication struct {
 	err    error
 }
 
-func (p *publisher) Publish(_ context.Context, entries []stream.Entry) ([]int, error) {
+func (p *publisher) Publish(ctx context.Context, entries []stream.Entry) ([]int, error) {
+	if err := ctx.Err(); err != nil {
+		return nil, err
+	}
 	p.calls = append(p.calls, slices.Clone(entries))
 	if n := len(p.calls) - 1; n < len(p.answers) {
 		return p.answers[n].failed, p.answers[n].err

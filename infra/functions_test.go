@@ -133,8 +133,8 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// TestEveryRouteHasAnAuthorizer: the routes are those of shared/api, each with the function that answers, and none is
-// open, with keys or with tokens.
+// TestEveryRouteHasAnAuthorizer: the routes are those of shared/api, each with the function that answers. None is open,
+// with keys or with tokens, but those that the table opens to anyone.
 func TestEveryRouteHasAnAuthorizer(t *testing.T) {
 	app, left := application(t), map[string]api.Route{}
 	for _, r := range api.Routes() {
@@ -149,6 +149,11 @@ func TestEveryRouteHasAnAuthorizer(t *testing.T) {
 		}
 		delete(left, key)
 		want(t, key+": target", r.property("Target"), "!Sub integrations/${"+large(string(wanted.Function))+"Integration}")
+		if wanted.Scope == access.Anyone {
+			want(t, key+": authorization", r.property("AuthorizationType"), "NONE")
+			want(t, key+": authorizer", r.property("AuthorizerId"), "<nil>")
+			continue
+		}
 		want(t, key+": authorization", r.property("AuthorizationType"), "{Fn::If: [UseJwt, JWT, CUSTOM]}")
 		want(t, key+": authorizer", r.property("AuthorizerId"), "{Fn::If: [UseJwt, !Ref JwtAuthorizer, !Ref KeyAuthorizer]}")
 		scopes := "anabranch/admin"
@@ -200,25 +205,78 @@ func TestAuthorizers(t *testing.T) {
 func TestPermissions(t *testing.T) {
 	const arn = "!Sub arn:${AWS::Partition}:execute-api:${AWS::Region}:${AWS::AccountId}:${Api}/"
 	wanted := map[string]string{
-		"!Ref IngestFunction": arn + "*/POST/v1/events", "!Ref QueryFunction": arn + "*/GET/v1/views*",
-		"!Ref AdminFunction":      arn + "*/*/v1/admin/*",
-		"!Ref AuthorizerFunction": arn + "authorizers/${KeyAuthorizer}",
+		"IngestPermission": "*/POST/v1/events", "QueryPermission": "*/GET/v1/views*", "HealthPermission": "*/GET/health",
+		"AdminPermission": "*/*/v1/admin/*", "AuthorizerPermission": "authorizers/${KeyAuthorizer}",
 	}
-	for _, r := range api.Routes() {
-		source := strings.TrimPrefix(wanted["!Ref "+large(string(r.Function))+"Function"], arn)
-		if !allows(source, r.Key) {
-			t.Errorf("the gateway may not call %s for %s: the permission is for %q", r.Function, r.Key, source)
-		}
-	}
+	sources := map[string][]string{} // of what the gateway may call, by function
 	for _, r := range application(t).resources("AWS::Lambda::Permission") {
-		function := text(r.property("FunctionName"))
-		want(t, r.name+": source", r.property("SourceArn"), wanted[function])
+		want(t, r.name+": source", r.property("SourceArn"), arn+wanted[r.name])
 		want(t, r.name+": principal", r.property("Principal"), "apigateway.amazonaws.com")
 		want(t, r.name+": action", r.property("Action"), "lambda:InvokeFunction")
-		delete(wanted, function)
+		function := text(r.property("FunctionName"))
+		sources[function] = append(sources[function], wanted[r.name])
+		delete(wanted, r.name)
+	}
+	for _, r := range api.Routes() {
+		of := sources["!Ref "+large(string(r.Function))+"Function"]
+		if !slices.ContainsFunc(of, func(source string) bool { return allows(source, r.Key) }) {
+			t.Errorf("the gateway may not call %s for %s: the permissions are for %q", r.Function, r.Key, of)
+		}
 	}
 	if len(wanted) > 0 {
 		t.Errorf("permissions %v are missing", wanted)
+	}
+}
+
+// TestPages: the gateway lets pages of other origins in only where the parameter names them, and tells a browser what
+// shared/api tells it.
+func TestPages(t *testing.T) {
+	app := application(t)
+	listed := func(text string) string { return "[" + text + "]" }
+	want(t, "pages", app.resource("Api").property("CorsConfiguration"), "{Fn::If: [AllowsPages, "+
+		"{AllowHeaders: "+listed(api.CORSHeaders)+", AllowMethods: "+listed(api.CORSMethods)+
+		", AllowOrigins: {Fn::Split: [,, !Ref CorsOrigins]}, ExposeHeaders: "+listed(api.CORSExposed)+
+		", MaxAge: "+api.CORSMaxAge+"}, !Ref AWS::NoValue]}")
+	want(t, "condition", at(app.root, "Conditions", "AllowsPages"), "{Fn::Not: [{Fn::Equals: [!Ref CorsOrigins, ]}]}")
+	want(t, "no page by default", app.parameter("CorsOrigins")["Default"], "")
+	pattern := regexp.MustCompile(text(app.parameter("CorsOrigins")["AllowedPattern"]))
+	for _, origins := range []string{
+		"", "*", "https://a.example", "http://localhost:3000", "https://a.example,https://b.example", "http://[::1]:8080",
+		"a.example", "https://a.example/", "https://a.example/app", "*,https://a.example", "https://*.example",
+		"ftp://a.example", "https://a.example, https://b.example", "https://", "null", ",", "https://a.example,",
+	} {
+		_, err := api.ParseOrigins(strings.Split(origins, ","))
+		strict := err == nil && !strings.Contains(origins, " ") && !strings.HasSuffix(origins, ",") &&
+			(origins == "*" || !strings.Contains(origins, "*")) // CloudFormation splits the text and leaves nothing out
+		if pattern.MatchString(origins) != strict {
+			t.Errorf("CorsOrigins=%q: the template takes it: %v; shared/api says %v", origins, !strict, err)
+		}
+	}
+}
+
+// TestBounds: requests have a rate and a burst, and each function that a request invokes may get a bound of its own.
+// Without one it shares the account's: AWS refuses to reserve what a new account does not have.
+func TestBounds(t *testing.T) {
+	app := application(t)
+	want(t, "throttling", app.resource("ApiStage").property("DefaultRouteSettings"),
+		"{ThrottlingBurstLimit: !Ref RequestBurst, ThrottlingRateLimit: !Ref RequestRate}")
+	want(t, "rate", app.parameter("RequestRate")["Default"], "100")
+	want(t, "burst", app.parameter("RequestBurst")["Default"], "200")
+	invoked := map[string]bool{"Authorizer": true}
+	for _, r := range api.Routes() {
+		invoked[large(string(r.Function))] = true
+	}
+	for _, r := range app.resources("AWS::Serverless::Function") {
+		name := strings.TrimSuffix(r.name, "Function")
+		if !invoked[name] {
+			want(t, r.name+": concurrency", r.property("ReservedConcurrentExecutions"), "<nil>")
+			continue
+		}
+		want(t, r.name+": concurrency", r.property("ReservedConcurrentExecutions"),
+			"{Fn::If: [Limits"+name+", !Ref "+name+"Concurrency, !Ref AWS::NoValue]}")
+		want(t, name+": condition", at(app.root, "Conditions", "Limits"+name),
+			"{Fn::Not: [{Fn::Equals: [!Ref "+name+"Concurrency, -1]}]}")
+		want(t, name+": by default", app.parameter(name + "Concurrency")["Default"], "-1")
 	}
 }
 

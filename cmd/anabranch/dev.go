@@ -7,15 +7,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
+	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
@@ -23,9 +24,12 @@ import (
 
 // DevCmd is "anabranch dev".
 type DevCmd struct {
-	Views  string `help:"File that defines the views." default:"views.yaml" type:"path"`
-	Dir    string `help:"Directory of the archive; the views are rebuilt from it." default:"anabranch-data" type:"path"`
-	Listen string `help:"Address to listen on." default:"127.0.0.1:8080"`
+	Views  string   `help:"File that defines the views." default:"views.yaml" type:"path"`
+	Dir    string   `help:"Directory of the archive; the views are rebuilt from it." default:"anabranch-data" type:"path"`
+	Listen string   `help:"Address to listen on." default:"127.0.0.1:8080"`
+	Host   []string `help:"Name of this server, if a client uses one with a dot. May be repeated."`
+
+	CorsOrigins []string `help:"Web pages that may write and query: https://shop.example, or * for all. May be repeated."`
 
 	Slot            time.Duration `help:"Length of a slot; a used directory keeps its own." default:"${slot}"`
 	CommitWithin    time.Duration `help:"Time that a request has to reach the archive." default:"${commit_within}"`
@@ -74,12 +78,17 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
+	origins, err := api.ParseOrigins(c.CorsOrigins)
+	if err != nil {
+		return usage("--cors-origins: %w", err)
+	}
 	level := slog.LevelWarn
 	if c.Verbose {
 		level = slog.LevelInfo
 	}
 	settings := dev.Settings{
 		All: dev.Default(), Definitions: definitions, Reload: c.reload(text), Dir: c.Dir,
+		Hosts: c.hosts(), Origins: origins,
 		Log: slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})),
 	}
 	settings.Slot, settings.CommitWithin, settings.SealDelay = c.Slot, c.CommitWithin, c.SealDelay
@@ -99,7 +108,19 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	server.Start(ctx)
 	defer server.Close()
 	c.announce(w, listener.Addr(), definitions)
-	return serve(ctx, listener, server.Handler())
+	return server.Serve(ctx, listener)
+}
+
+// hosts returns the names under which clients may ask this server: those of the flags, and the one that it listens on.
+func (c *DevCmd) hosts() []string {
+	hosts := slices.Clone(c.Host)
+	if name, _, err := net.SplitHostPort(c.Listen); err == nil {
+		hosts = append(hosts, name)
+	}
+	for i, name := range hosts {
+		hosts[i] = strings.ToLower(name)
+	}
+	return hosts
 }
 
 // spell returns the flag of a setting; a setting without a flag keeps its name.
@@ -137,24 +158,4 @@ func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definit
 		c.SealDelay,
 		c.BatchEvery,
 	)
-}
-
-// serve answers requests until ctx ends, then finishes the open ones, for up to 10 s.
-func serve(ctx context.Context, listener net.Listener, handler http.Handler) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       60 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- server.Serve(listener) }()
-	select {
-	case err := <-ended:
-		return err
-	case <-ctx.Done():
-	}
-	closing, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
-	defer cancel()
-	return server.Shutdown(closing)
 }

@@ -42,7 +42,7 @@ func devServer(t *testing.T, path string) string {
 		t.Fatal(err)
 	}
 	server.Start(context.WithoutCancel(t.Context()))
-	front := httptest.NewServer(server.Handler())
+	front := httptest.NewServer(server.Handler(t.Context()))
 	t.Cleanup(func() { front.Close(); server.Close() })
 	return front.URL
 }

@@ -167,7 +167,8 @@ func (w *world) refused(server Server, err error) error {
 	if err := text.Print(w.stderr); err != nil {
 		return err
 	}
-	if problem.Status/100 == 4 && problem.Status != http.StatusTooManyRequests {
+	if problem.Status/100 == 4 && problem.Status != http.StatusTooManyRequests &&
+		problem.Status != http.StatusRequestTimeout {
 		return &failure{code: exitRejected}
 	}
 	return &failure{code: exitUnreachable}

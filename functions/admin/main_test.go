@@ -76,6 +76,7 @@ func TestOperation(t *testing.T) {
 	answer, err := launchtest.Invoke[events.APIGatewayV2HTTPResponse](t, f, events.APIGatewayV2HTTPRequest{
 		RouteKey:       "POST /v1/admin/views/{view}/{operation}",
 		PathParameters: map[string]string{"view": "page_views", "operation": "drop"},
+		Headers:        map[string]string{"content-type": "application/json"},
 	})
 	if err != nil || answer.StatusCode != 200 || !strings.Contains(answer.Body, `"generation":"B1","definition":"b","architecture":"lambda","state":"dropping"`) {
 		t.Errorf("answer is %+v, %v", answer, err)

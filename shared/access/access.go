@@ -18,10 +18,12 @@ const (
 	Write Scope = "write" // sending events
 	Read  Scope = "read"  // views and queries
 	Admin Scope = "admin" // everything
+
+	Anyone Scope = "" // of a route that needs no key; no key has it
 )
 
 // Opens reports whether a key with scope s may use a route that requires needed.
-func (s Scope) Opens(needed Scope) bool { return s == needed || s == Admin }
+func (s Scope) Opens(needed Scope) bool { return needed == Anyone || s == needed || s == Admin }
 
 // Keys are the three keys of an API.
 type Keys struct{ Write, Read, Admin string }

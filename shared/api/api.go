@@ -1,5 +1,6 @@
 // Package api is the table of the HTTP API's routes: the method and path of each, the scope that it requires, and the
-// function that answers.
+// function that answers. It says which route a request asks for, which methods a path has, and which web pages may call
+// the API (cors.go).
 //
 // The handlers, the authorizer, the front of `anabranch dev` and `anabranch smoke` read the table. shared/api/openapi
 // describes it, and a test in infra/ compares template.yaml with it. It knows no handler.
@@ -28,6 +29,8 @@ const (
 	GetStatus   Key = "GET /v1/admin/views/{view}"
 	DiffView    Key = "GET /v1/admin/views/{view}/diff"
 	OperateView Key = "POST /v1/admin/views/{view}/{operation}"
+
+	Health Key = "GET /health"
 )
 
 // Method returns the HTTP method, for example "GET".
@@ -66,9 +69,12 @@ const (
 // Route is one row of the table.
 type Route struct {
 	Key      Key
-	Scope    access.Scope // scope that a key needs
+	Scope    access.Scope // scope that a key needs; access.Anyone: no key
 	Function Function     // function that answers
 }
+
+// IsOpen reports whether the route needs no key.
+func (r Route) IsOpen() bool { return r.Scope == access.Anyone }
 
 // Routes returns all routes, in the order in which messages and documents list them.
 func Routes() []Route {
@@ -81,6 +87,7 @@ func Routes() []Route {
 		{GetStatus, access.Admin, Admin},
 		{DiffView, access.Admin, Admin},
 		{OperateView, access.Admin, Admin},
+		{Health, access.Anyone, Query},
 	}
 }
 

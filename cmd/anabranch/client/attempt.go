@@ -79,7 +79,8 @@ func transient(err error) bool {
 	)
 	switch {
 	case errors.As(err, &refused):
-		return refused.Status == http.StatusTooManyRequests || refused.Status >= 500
+		return refused.Status == http.StatusTooManyRequests || refused.Status == http.StatusRequestTimeout ||
+			refused.Status >= 500
 	case errors.As(err, &tooLarge), errors.As(err, &untrue):
 		return false
 	case errors.As(err, &name):

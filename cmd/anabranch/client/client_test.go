@@ -225,6 +225,15 @@ func TestPostEventsRetries(t *testing.T) {
 	}
 }
 
+// TestTimeOutIsRetried: a server that gave up on a slow body has kept nothing, and the request is sent again.
+func TestTimeOutIsRetried(t *testing.T) {
+	s := newServer(t, answer(408, "text/plain", "too slow"), answer(200, "application/json", allTaken))
+	c, _ := newClient(t, s.URL)
+	if got, err := c.PostEvents(t.Context(), nil, 2); err != nil || got.Attempts != 2 {
+		t.Errorf("%+v, %v", got, err)
+	}
+}
+
 func TestGaveUp(t *testing.T) {
 	busy := answer(503, "application/problem+json", `{"title":"Busy","detail":"the archive does not answer"}`)
 	tests := map[string]struct {

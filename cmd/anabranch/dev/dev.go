@@ -4,6 +4,7 @@
 package dev
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"fmt"
@@ -38,13 +39,17 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Settings holds the settings of a server. Every field but Reload must be set.
+// Settings holds the settings of a server. Every field but Reload, Hosts, Origins and
+// Limits must be set.
 type Settings struct {
 	setting.All // see Default; a used directory keeps its first layout
 
 	Definitions []view.Definition
 	Reload      func() ([]view.Definition, error) // returns the definitions if they have changed, else nil; optional
 	Dir         string                            // directory of the archive
+	Hosts       []string                          // names of this server, besides addresses and names without a dot
+	Origins     api.Origins                       // pages that may write and query; optional
+	Limits      Limits                            // zero: DefaultLimits
 	Log         *slog.Logger
 }
 
@@ -218,11 +223,16 @@ func every(ctx context.Context, period time.Duration, do func(context.Context)) 
 	}
 }
 
-// Handler returns the HTTP front.
-func (s *Server) Handler() http.Handler {
-	return newFront(map[api.Function]apiHandler{
-		api.Ingest: s.ingestHandler.Handle, api.Query: s.queryHandler.Handle, api.Admin: s.adminHandler.Handle,
-	}, s.settings.Log)
+// Handler returns the HTTP front. Once stopping ends, it gives clients that dawdle no more than a second.
+func (s *Server) Handler(stopping context.Context) http.Handler {
+	return &front{
+		functions: map[api.Function]apiHandler{
+			api.Ingest: s.ingestHandler.Handle, api.Query: s.queryHandler.Handle, api.Admin: s.adminHandler.Handle,
+		},
+		guard:  guard{hosts: s.settings.Hosts, origins: s.settings.Origins},
+		limits: cmp.Or(s.settings.Limits, DefaultLimits()), log: s.settings.Log,
+		slots: make(chan struct{}, maxAtOnce), stopping: stopping,
+	}
 }
 
 // split keeps the runs of this process's catalog in memory, since it can make them again, and all other objects in

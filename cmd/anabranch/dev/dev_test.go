@@ -26,7 +26,10 @@ func settings(t *testing.T, dir string) dev.Settings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := dev.Settings{All: dev.Default(), Definitions: definitions, Dir: dir, Log: slog.New(slog.DiscardHandler)}
+	s := dev.Settings{
+		All: dev.Default(), Definitions: definitions, Dir: dir,
+		Log: slog.New(slog.DiscardHandler),
+	}
 	s.Slot, s.CommitWithin, s.SealDelay = 2*time.Second, 500*time.Millisecond, time.Second
 	s.BatchEvery = 200 * time.Millisecond
 	s.SweepAfter, s.DropGrace = time.Second, time.Second
@@ -42,7 +45,7 @@ func open(t *testing.T, s dev.Settings) (sample.Server, func()) {
 		t.Fatal(err)
 	}
 	server.Start(t.Context())
-	front := httptest.NewServer(server.Handler())
+	front := httptest.NewServer(server.Handler(t.Context()))
 	ended := false
 	end := func() {
 		if !ended {
@@ -252,38 +255,6 @@ func TestEveryRouteIsServed(t *testing.T) {
 		}
 		if response.StatusCode >= 500 || strings.Contains(string(body), `"no_such_route"`) {
 			t.Errorf("%s: %s %s", r.Key, response.Status, body)
-		}
-	}
-}
-
-// TestFront: the front answers requests that belong to no function.
-func TestFront(t *testing.T) {
-	server, _ := open(t, settings(t, t.TempDir()))
-	for _, c := range []struct {
-		method, path, body string
-		status             int
-	}{
-		{http.MethodGet, "/", "", http.StatusNotFound},
-		{http.MethodGet, "/v1/events", "", http.StatusNotFound},
-		{http.MethodPost, "/v1/views", "", http.StatusNotFound},
-		{http.MethodGet, "/v1/views/nothing", "", http.StatusNotFound},
-		{http.MethodGet, "/v1/views/traffic", "", http.StatusOK},
-		{http.MethodPost, "/v1/events", strings.Repeat("x", 7<<20), http.StatusRequestEntityTooLarge},
-	} {
-		request, err := http.NewRequestWithContext(t.Context(), c.method, server.URL+c.path, strings.NewReader(c.body))
-		if err != nil {
-			t.Fatal(err)
-		}
-		response, err := http.DefaultClient.Do(request)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_ = response.Body.Close()
-		if response.StatusCode != c.status {
-			t.Errorf("%s %s: %s, want %d", c.method, c.path, response.Status, c.status)
-		}
-		if kind := response.Header.Get("Content-Type"); c.status >= 400 && kind != "application/problem+json" {
-			t.Errorf("%s %s: content type %q, want application/problem+json", c.method, c.path, kind)
 		}
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"mime"
 	"net/http"
 	"net/url"
 	"slices"
@@ -106,6 +107,9 @@ func (h *Handler) operate(ctx context.Context, name view.Name, operation operati
 	if !slices.Contains(operations.All(), operation) {
 		return nil, fmt.Errorf("%w: %.80q", operations.ErrUnknownOperation, operation)
 	}
+	if !isJSON(r.Headers["content-type"]) {
+		return nil, fmt.Errorf("%w: %.80q", errMediaType, r.Headers["content-type"])
+	}
 	body, err := respond.Body(r)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", errMalformed, err)
@@ -122,11 +126,21 @@ func (h *Handler) operate(ctx context.Context, name view.Name, operation operati
 	return status, nil
 }
 
+// isJSON reports whether a content type is JSON's. An operation demands it, even without a body: a web page may send
+// other types to any server without asking first, but not this one.
+//
+// Source: Fetch Standard, section 2.2.2 (CORS-safelisted request-header).
+func isJSON(contentType string) bool {
+	media, _, err := mime.ParseMediaType(contentType)
+	return err == nil && media == "application/json"
+}
+
 // maxBody is the largest body of an operation, in bytes, far more than one needs.
 const maxBody = 4 << 10
 
 var (
 	errTooLarge  = fmt.Errorf("the body is too large: maximum is %d bytes", maxBody)
+	errMediaType = errors.New("unsupported content type: an operation needs content-type: application/json")
 	errMalformed = errors.New("malformed request: the body must be empty, or a JSON object such as " +
 		`{"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N"}`)
 )
@@ -192,6 +206,8 @@ func (h *Handler) fail(ctx context.Context, r request, err error) (response, err
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", parameter.Parameter
 	case errors.Is(err, errTooLarge):
 		problem.Status, problem.Code = http.StatusRequestEntityTooLarge, "request_too_large"
+	case errors.Is(err, errMediaType):
+		problem.Status, problem.Code = http.StatusUnsupportedMediaType, "unsupported_media_type"
 	case errors.Is(err, errMalformed):
 		problem.Status, problem.Code = http.StatusBadRequest, "malformed_request"
 	default:

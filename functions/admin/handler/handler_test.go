@@ -76,6 +76,7 @@ func (d *fixture) call(t *testing.T, route, view, operation, query, body string)
 	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: route, RawQueryString: query, Body: body,
 		PathParameters: map[string]string{"view": view, "operation": operation},
+		Headers:        map[string]string{"content-type": "application/json"},
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -213,9 +214,37 @@ func TestBase64(t *testing.T) {
 	d := newFixture(t)
 	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
 		RouteKey: operate, PathParameters: map[string]string{"view": "v", "operation": "switch"}, IsBase64Encoded: true,
-		Body: base64.StdEncoding.EncodeToString([]byte(`{"generation":"` + second + `"}`)),
+		Headers: map[string]string{"content-type": "application/json"},
+		Body:    base64.StdEncoding.EncodeToString([]byte(`{"generation":"` + second + `"}`)),
 	})
 	if err != nil || response.StatusCode != 200 {
 		t.Errorf("%+v, %v", response, err)
+	}
+}
+
+// TestOperationsAreJSON: an operation demands the content type of JSON, with or without a body. So a page of another
+// origin cannot send one without asking first.
+func TestOperationsAreJSON(t *testing.T) {
+	for contentType, ok := range map[string]bool{
+		"application/json": true, "application/json; charset=utf-8": true, "Application/JSON": true,
+		"": false, "text/plain": false, "text/plain; application/json": false, "application/x-www-form-urlencoded": false,
+		"multipart/form-data; boundary=application/json": false, "application/jsonp": false, "json": false,
+		"text/json": false, "application/json, text/plain": false,
+	} {
+		for _, body := range []string{"", "{}"} {
+			d := newFixture(t)
+			answer, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
+				RouteKey: operate, PathParameters: map[string]string{"view": "v", "operation": "switch"}, Body: body,
+				Headers: map[string]string{"content-type": contentType},
+			})
+			if err != nil || ok != (answer.StatusCode == 200) ||
+				!ok && (answer.StatusCode != 415 || !strings.Contains(answer.Body, "application/json")) {
+				t.Errorf("content type %q, body %q: %d %s, %v", contentType, body, answer.StatusCode, answer.Body, err)
+			}
+			status := d.call(t, one, "v", "", "", "").Body
+			if serves := map[bool]string{true: second, false: first}[ok]; !strings.Contains(status, `"serving":"`+serves+`"`) {
+				t.Errorf("content type %q, body %q: not %s serves: %s", contentType, body, serves, status)
+			}
+		}
 	}
 }

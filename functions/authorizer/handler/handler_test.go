@@ -103,7 +103,7 @@ func TestEveryRoute(t *testing.T) {
 			writeKey: access.Write, readKey: access.Read, adminKey: access.Admin,
 		} {
 			opened := ""
-			if scope == r.Scope || scope == access.Admin {
+			if r.Scope == access.Anyone || scope == r.Scope || scope == access.Admin {
 				opened = string(scope)
 			}
 			g.want(t, string(r.Key), key, opened)

@@ -50,8 +50,19 @@ func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (
 		return h.view(ctx, name)
 	case api.QueryView:
 		return h.query(ctx, name, r)
+	case api.Health:
+		return respond.JSON(http.StatusOK, healthy)
 	}
 	return response{}, errNoRoute
+}
+
+// healthy is the answer to a question about the server's health. It says that requests reach the functions, and nothing
+// of what is stored: anyone may ask.
+var healthy = Healthy{Status: "ok"}
+
+// Healthy is the answer of GET /health.
+type Healthy struct {
+	Status string `json:"status"` // "ok"
 }
 
 func (h *Handler) views(ctx context.Context) (response, error) {

@@ -421,7 +421,8 @@ func TestErrors(t *testing.T) {
 	t.Run("another route", func(t *testing.T) {
 		response := newFixture(t).call(t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.RouteKey = "$default" })
 		want := notFound(
-			"no_such_route", "no such route; the routes are GET /v1/views, GET /v1/views/{view}, GET /v1/views/{view}/query",
+			"no_such_route", "no such route; the routes are GET /v1/views, GET /v1/views/{view}, "+
+				"GET /v1/views/{view}/query, GET /health",
 		)
 		if diff := cmp.Diff(want, responseText(response)); diff != "" {
 			t.Error("response (-want +got):", diff)

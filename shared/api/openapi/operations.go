@@ -38,6 +38,12 @@ var (
 // operations describes what each route takes and answers.
 func operations() map[api.Key]operation {
 	return map[api.Key]operation{
+		api.Health: {
+			ID: "health", Summary: "Ask whether the API answers",
+			Description: "Needs no key. Says that requests reach the functions, and nothing of what is stored.",
+			Gives:       "The API answers.", Schema: "Healthy",
+			Problems: []problem{internal},
+		},
 		api.SendEvents: {
 			ID: "sendEvents", Summary: "Send events",
 			Description: "The answer comes once the accepted events are durable. " +
@@ -115,6 +121,10 @@ func operations() map[api.Key]operation {
 			Problems: []problem{
 				badParameter, unknownView, unknownGeneration,
 				{http.StatusBadRequest, "malformed_request", "The body is neither empty nor a JSON object."},
+				{
+					http.StatusUnsupportedMediaType, "unsupported_media_type",
+					"The content type is not application/json. An operation needs it also without a body.",
+				},
 				{http.StatusNotFound, "unknown_operation", "There is no such operation."},
 				{http.StatusConflict, "refused", "The operation is not allowed now; the detail says why."},
 				{http.StatusConflict, "conflict", "The view kept changing, and nothing was done. Try again."},

@@ -1,0 +1,255 @@
+package dev_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/dev"
+	"github.com/anabranch/anabranch/localstack/sample"
+)
+
+// dial opens a connection to a server.
+func dial(t *testing.T, address string) *net.TCPConn {
+	t.Helper()
+	u, err := url.Parse(address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := net.Dial("tcp", u.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = c.Close() })
+	if err := c.SetDeadline(time.Now().Add(20 * time.Second)); err != nil {
+		t.Fatal(err)
+	}
+	return c.(*net.TCPConn)
+}
+
+func say(t *testing.T, c net.Conn, text string) {
+	t.Helper()
+	if _, err := io.WriteString(c, text); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hear reads one answer.
+func hear(t *testing.T, c net.Conn) (status int, body string) {
+	t.Helper()
+	answer, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+const (
+	head  = "POST /v1/events HTTP/1.1\r\nHost: x\r\nContent-Type: application/cloudevents+json\r\n"
+	chunk = head + "Transfer-Encoding: chunked\r\n\r\n"
+	event = `{"specversion":"1.0","id":"h1","source":"s","type":"web.request","data":{"k":"half","v":1}}`
+)
+
+// TestBodiesThatCannotBeRead: a body that is cut short, malformed or too slow is refused, and nothing of it is kept.
+func TestBodiesThatCannotBeRead(t *testing.T) {
+	s := settings(t, t.TempDir())
+	s.Limits = dev.DefaultLimits()
+	s.Limits.Read = 300 * time.Millisecond
+	server, _ := open(t, s)
+	whole := fmt.Sprintf("%x\r\n%s\r\n", len(event), event)
+	for _, c := range []struct {
+		name, text string
+		ends       bool // the client closes its half of the connection
+		status     int
+	}{
+		// the two inputs as they were met
+		{"f1-bad-chunk", head + "Transfer-Encoding: chunked\r\nConnection: close\r\n\r\nzz\r\n", false, 400},
+		{"f1-truncated-body", head + "Content-Length: 1000\r\nConnection: close\r\n\r\n{\"specversion\":\"1.0\"", true, 400},
+		{"cut short, and silence", head + "Content-Length: 1000\r\n\r\n{\"specversion\":\"1.0\"", false, 408},
+		{"no byte of the body", head + "Content-Length: 1000\r\n\r\n", false, 408},
+		{"no byte of the body, and an end", head + "Content-Length: 1000\r\n\r\n", true, 400},
+		{"one byte too few", fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(event)+1, event), true, 400},
+		{"no last chunk", chunk + whole, true, 400},
+		{"no last chunk, and silence", chunk + whole, false, 408},
+		{"half a chunk", chunk + whole[:20], true, 400},
+		{"a chunk longer than it says", chunk + "5\r\n" + event + "\r\n0\r\n\r\n", true, 400},
+		{"a chunk without a length", chunk + "\r\n" + event, true, 400},
+		{"a chunk of a negative length", chunk + "-5\r\n" + event, true, 400},
+		{"a chunk of too many digits", chunk + "11111111111111111\r\n" + event, true, 400},
+		{"a bad trailer", chunk + whole + "0\r\nno colon\r\n\r\n", true, 400},
+		{"a trailer cut short", chunk + whole + "0\r\nA: b", true, 400},
+		{"a coding that nobody knows", head + "Transfer-Encoding: rot13\r\n\r\n" + event, true, 501},
+		{"a length that is no number", head + "Content-Length: ten\r\n\r\n" + event, true, 400},
+		{"two lengths", head + "Content-Length: 10\r\nContent-Length: 11\r\n\r\n" + event, true, 400},
+		{"a query with a body cut short", "GET /v1/views HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n{", true, 400},
+		{"an operation with a body cut short", "POST /v1/admin/views/traffic/rebuild HTTP/1.1\r\nHost: x\r\n" +
+			"Content-Type: application/json\r\nContent-Length: 5\r\n\r\n{", true, 400},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			client := dial(t, server.URL)
+			say(t, client, c.text)
+			if c.ends {
+				if err := client.CloseWrite(); err != nil {
+					t.Fatal(err)
+				}
+			}
+			status, body := hear(t, client)
+			if status != c.status {
+				t.Errorf("%d %s; want %d", status, body, c.status)
+			}
+		})
+	}
+	t.Run("a byte now and then", func(t *testing.T) {
+		client := dial(t, server.URL)
+		say(t, client, head+"Content-Length: 1000\r\n\r\n")
+		go func() {
+			for range 100 { // longer than the server has patience
+				if _, err := io.WriteString(client, "{"); err != nil {
+					return
+				}
+				time.Sleep(10 * time.Millisecond)
+			}
+		}()
+		if status, body := hear(t, client); status != http.StatusRequestTimeout {
+			t.Errorf("%d %s", status, body)
+		}
+	})
+	if answer, err := server.Ask(t.Context(), "traffic", nil); err != nil || answer.Requests() != 0 {
+		t.Errorf("%d events are counted, %v", answer.Requests(), err)
+	}
+}
+
+// TestHalfClosed: a client that closes its half of the connection right after its request is acknowledged, and speed
+// counts its event at once: nothing waits for the sweep.
+func TestHalfClosed(t *testing.T) {
+	s := settings(t, t.TempDir())
+	s.SweepAfter = time.Hour
+	server, _ := open(t, s)
+	for i := range 20 {
+		body := strings.Replace(event, "h1", fmt.Sprint("h", i), 1)
+		client := dial(t, server.URL)
+		say(t, client, fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body))
+		var status int
+		if i%2 == 0 {
+			if err := client.CloseWrite(); err != nil {
+				t.Fatal(err)
+			}
+			status, _ = hear(t, client)
+		} else {
+			_ = client.Close()
+		}
+		if i%2 == 0 && status != http.StatusOK {
+			t.Fatalf("status %d", status)
+		}
+	}
+	wait(t, server, "every event", func(a sample.Answer) bool { return a.Requests() == 20 })
+}
+
+// TestSlowClients: clients whose body does not come, and clients that do not take their answer, hold no slot.
+func TestSlowClients(t *testing.T) {
+	large := response{StatusCode: 200, Body: strings.Repeat("x", 16<<20)}
+	server := serve(t, dev.DefaultLimits(), 2, func(_ context.Context, r request) (response, error) {
+		if r.RouteKey == "GET /v1/views" {
+			return large, nil
+		}
+		return response{StatusCode: 200, Body: "ok"}, nil
+	})
+	for range 64 {
+		say(t, dial(t, server.URL), head+"Content-Length: 1000\r\n\r\n{")
+		client := dial(t, server.URL)
+		if err := client.SetReadBuffer(4096); err != nil {
+			t.Fatal(err)
+		}
+		say(t, client, "GET /v1/views HTTP/1.1\r\nHost: x\r\n\r\n")
+	}
+	began := time.Now()
+	for range 10 {
+		if answer, body := ask(t, "GET", server.URL+"/health", "", nil); body != "ok" {
+			t.Errorf("%s %s", answer.Status, body)
+		}
+	}
+	if took := time.Since(began); took > 10*time.Second {
+		t.Errorf("ten requests took %s", took)
+	}
+}
+
+// TestAnswersHaveATime: the server closes the connection of a client that does not take its answer.
+func TestAnswersHaveATime(t *testing.T) {
+	limits := dev.DefaultLimits()
+	limits.Write = 100 * time.Millisecond
+	large := response{StatusCode: 200, Body: strings.Repeat("x", 16<<20)}
+	server := httptest.NewUnstartedServer(dev.NewFront(t.Context(), limits, 2,
+		func(context.Context, request) (response, error) { return large, nil }))
+	closed := make(chan bool, 1)
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- true
+		}
+	}
+	server.Start()
+	defer server.Close()
+	client := dial(t, server.URL)
+	if err := client.SetReadBuffer(4096); err != nil {
+		t.Fatal(err)
+	}
+	say(t, client, "GET /v1/views HTTP/1.1\r\nHost: x\r\n\r\n")
+	select {
+	case <-closed:
+	case <-time.After(10 * time.Second):
+		t.Error("the server still waits for the client")
+	}
+}
+
+// TestStoppingEndsSlowClients: a server that stops does not wait for clients that dawdle. It tells them to come again.
+func TestStoppingEndsSlowClients(t *testing.T) {
+	server, err := dev.Open(t.Context(), settings(t, t.TempDir()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer server.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(t.Context())
+	defer stop()
+	ended := make(chan error, 1)
+	go func() { ended <- server.Serve(ctx, listener) }()
+	address := "http://" + listener.Addr().String()
+	var slow []*net.TCPConn
+	for range 70 {
+		client := dial(t, address)
+		say(t, client, head+"Content-Length: 1000\r\n\r\n{")
+		slow = append(slow, client)
+	}
+	if answer, body := ask(t, "GET", address+"/health", "", nil); answer.StatusCode != 200 || body != `{"status":"ok"}` {
+		t.Errorf("health: %s %s", answer.Status, body)
+	}
+	stop()
+	select {
+	case err := <-ended:
+		if err != nil {
+			t.Error(err)
+		}
+	case <-time.After(8 * time.Second):
+		t.Fatal("the server still waits for its clients")
+	}
+	for _, client := range slow {
+		if status, body := hear(t, client); status != http.StatusServiceUnavailable || !strings.Contains(body, "stopping") {
+			t.Errorf("%d %s", status, body)
+		}
+	}
+}

@@ -1,0 +1,22 @@
+package dev
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/api"
+)
+
+// NewFront returns a front before one function, which answers every route.
+func NewFront(
+	stopping context.Context, limits Limits, slots int,
+	function func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error),
+) http.Handler {
+	return &front{
+		functions: map[api.Function]apiHandler{api.Ingest: function, api.Query: function, api.Admin: function},
+		limits:    limits, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, slots), stopping: stopping,
+	}
+}

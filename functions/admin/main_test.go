@@ -25,7 +25,7 @@ func TestMissingSettings(t *testing.T) {
 	launchtest.Refuses(t, "CATALOG_TABLE", "BASE_TABLE", "SPEED_TABLE")
 }
 
-// TestRequest: the views are asked for in the catalog's table, strongly consistent.
+// TestRequest checks that the function reads the views from the catalog's table with a strongly consistent read.
 func TestRequest(t *testing.T) {
 	cloud := launchtest.New(t)
 	var asked []byte
@@ -49,12 +49,12 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// stored is a view with a generation that serves and one to go back to.
+// stored is a view with a serving and a retained generation.
 const stored = `{"pk":{"S":"view"},"sk":{"S":"page_views"},"rev":{"N":"8"},"doc":{"S":"{\"version\":4,\"serving\":\"A1\",\"generations\":[` +
 	`{\"id\":\"A1\",\"definition\":\"a\",\"state\":\"serving\",\"live_from\":0,\"run\":0,\"horizon\":0},` +
 	`{\"id\":\"B1\",\"definition\":\"b\",\"state\":\"retained\",\"live_from\":0,\"run\":0,\"horizon\":0,\"since\":7}]}"}}`
 
-// TestOperation: one is a conditional write of the view.
+// TestOperation checks that an operation is one conditional write of the view.
 func TestOperation(t *testing.T) {
 	cloud := launchtest.New(t)
 	cloud.Answers["Query"] = func([]byte) launchtest.Answer { return launchtest.Answer{Body: `{"Items":[],"Count":0}`} }

@@ -38,12 +38,12 @@ func TestRules(t *testing.T) {
 		launchtest.Refusal(t, err, c.part)
 	}
 	if _, err := begin(t, launchtest.With(variables(), "AUDIT_EVERY", "16m")); err != nil {
-		t.Errorf("the least that there may be between audits: %v", err)
+		t.Errorf("the minimum between audits is refused: %v", err)
 	}
 }
 
-// TestTick: of a view that nothing serves yet an audit was asked for: it is claimed, and ends with a note, which counts
-// as an audit without drift.
+// TestTick requests an audit of a view that does not serve yet. The function claims the audit and ends it with a note,
+// which counts as an audit without drift.
 func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
 	var put []string

@@ -40,7 +40,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// versions answers for a secret with a current version, made just now, and one before it or none.
+// versions returns a secret store whose secret has a current version, made just now, and a previous one unless it is
+// "".
 func versions(t *testing.T, current, previous string) *launchtest.Cloud {
 	cloud := launchtest.New(t)
 	cloud.Answers["GetSecretValue"] = func(request []byte) launchtest.Answer {
@@ -71,7 +72,7 @@ func ask(t *testing.T, f *launchtest.Started, key string) bool {
 	return answer.IsAuthorized
 }
 
-// TestRequest: the keys of both versions of the secret open, and no other.
+// TestRequest checks that the keys of both versions of the secret open, and no other key.
 func TestRequest(t *testing.T) {
 	const current, previous = `"{\"keys\":\"` + writeKey + readKey + adminKey + `\"}"`, `"{\"keys\":\"` + oldKey + readKey + adminKey + `\"}"`
 	for _, c := range []struct {
@@ -92,7 +93,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestNoSecret: without its secret the authorizer fails; it refuses nobody and lets nobody in.
+// TestNoSecret checks that the authorizer fails without its secret: it neither refuses nor admits anybody.
 func TestNoSecret(t *testing.T) {
 	cloud := launchtest.New(t)
 	cloud.Answers["GetSecretValue"] = func([]byte) launchtest.Answer {

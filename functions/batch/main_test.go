@@ -21,7 +21,7 @@ func TestMain(m *testing.M) { launchtest.Main(m, main) }
 const views = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    aggregates:\n      visits: " +
 	"count()\n"
 
-// variables are those of a function that was unpacked with the given views.
+// variables returns the environment of a function that was unpacked with the given views.
 func variables(t *testing.T, views string) map[string]string {
 	t.Helper()
 	root := t.TempDir()
@@ -65,11 +65,11 @@ func TestRules(t *testing.T) {
 		launchtest.Refusal(t, err, c.part)
 	}
 	if _, err := begin(t, launchtest.With(variables(t, views), "SEAL_DELAY", "41s")); err != nil {
-		t.Errorf("the least that settles: %v", err)
+		t.Errorf("the minimum is refused: %v", err)
 	}
 }
 
-// TestViews: a function without views, or with ones that are wrong, does not start, and says where.
+// TestViews checks that a function without views, or with wrong ones, does not start, and that the error says where.
 func TestViews(t *testing.T) {
 	launchtest.New(t)
 	_, err := begin(t, variables(t, "views:\n  - name: visits\n    windows: 1h\n"))
@@ -78,7 +78,7 @@ func TestViews(t *testing.T) {
 	launchtest.Refusal(t, err, "read file of the function")
 }
 
-// TestTick: an empty archive's first tick registers the view and makes a run, and counts.
+// TestTick checks that the first tick over an empty archive registers the view, makes a run, and prints its metrics.
 func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
 	var put [][]byte
@@ -103,7 +103,7 @@ func TestTick(t *testing.T) {
 	if err != nil || answer.Run != 1 || answer.Runs != 1 {
 		t.Fatalf("answer is %+v, %v", answer, err)
 	}
-	// The definition, the view as it is announced and as it is confirmed, the run.
+	// The definition, the announced view, the confirmed view, and the run.
 	if len(put) != 4 || !bytes.Contains(put[1], []byte("announced")) || !bytes.Contains(put[2], []byte("building")) {
 		t.Errorf("put %d items: %q", len(put), put)
 	}

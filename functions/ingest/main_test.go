@@ -42,7 +42,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestStart: the archive is laid out by the first start, and by no other.
+// TestStart checks that only the first start writes the archive's layout.
 func TestStart(t *testing.T) {
 	cloud := launchtest.New(t)
 	for range 2 {
@@ -59,7 +59,7 @@ func TestStart(t *testing.T) {
 
 const visit = `{"specversion":"1.0","id":"1","source":"shop","type":"visit"}` + "\nnot an event\n"
 
-// TestRequest: a request goes to archive and stream, and is counted.
+// TestRequest checks that a request goes to the archive and the stream, and that the metrics count it.
 func TestRequest(t *testing.T) {
 	cloud := launchtest.New(t)
 	cloud.Answers["PutRecords"] = func([]byte) launchtest.Answer {
@@ -89,7 +89,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestStreamIsDown: the queue takes what the stream did not.
+// TestStreamIsDown checks that the queue takes the request when the stream does not.
 func TestStreamIsDown(t *testing.T) {
 	cloud := launchtest.New(t)
 	cloud.Answers["PutRecords"] = func([]byte) launchtest.Answer {

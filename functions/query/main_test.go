@@ -39,7 +39,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestRequest: the views are asked for in the catalog's table, strongly consistent.
+// TestRequest checks that the function reads the views from the catalog's table with a strongly consistent read.
 func TestRequest(t *testing.T) {
 	cloud := launchtest.New(t)
 	var asked []byte
@@ -64,7 +64,7 @@ func TestRequest(t *testing.T) {
 	}
 }
 
-// TestShadowPercent: the setting says of how many queries the candidate answers too.
+// TestShadowPercent checks that SHADOW_PERCENT is the share of queries that also run against the candidate.
 func TestShadowPercent(t *testing.T) {
 	launchtest.New(t)
 	for percent, want := range map[string]bool{"0": false, "100": true} {
@@ -76,7 +76,7 @@ func TestShadowPercent(t *testing.T) {
 		}
 		for range 1000 {
 			if h.Shadow.When() != want {
-				t.Fatalf("of %s percent, one is not %v", percent, want)
+				t.Fatalf("SHADOW_PERCENT=%s: When returned %v", percent, !want)
 			}
 		}
 	}

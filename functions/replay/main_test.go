@@ -48,7 +48,8 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestTick: a generation that is live from the first event on follows the head, and serves; and it counts.
+// TestTick checks that a generation that is live from the first event on follows the head and serves, and that the
+// metrics count it.
 func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
 	const stored = `{"pk":{"S":"view"},"sk":{"S":"visits"},"rev":{"N":"1"},"doc":{"S":"{\"version\":4,\"generations\":[{\"id\":\"g\",` +
@@ -82,7 +83,7 @@ func TestTick(t *testing.T) {
 		t.Fatalf("error %v, answer (-want +got):\n%s", err, diff)
 	}
 	if len(put) != 2 || !strings.Contains(put[0], `\"run\":1`) || !strings.Contains(put[1], `\"serving\":\"g\"`) {
-		t.Errorf("put %q, want the horizon, and then the pointer", put)
+		t.Errorf("put %q, want the horizon, then the serving generation", put)
 	}
 	const want = `"FunctionName":"anabranch-test","ReplayRunsLeft":0,"ReplayEvents":0,"Skipped":0}`
 	if !strings.Contains(f.Out.String(), want) {

@@ -28,7 +28,8 @@ func TestRules(t *testing.T) {
 	launchtest.Refusal(t, err, `LANES="four": must be a whole number`)
 }
 
-// TestMessages: a message whose object is not there comes again; the archive is asked for it.
+// TestMessages checks that the function reads the object of a message, and has a message without an object delivered
+// again.
 func TestMessages(t *testing.T) {
 	cloud := launchtest.New(t)
 	f, err := begin(t, launchtest.Layout())

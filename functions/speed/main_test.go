@@ -44,7 +44,7 @@ func TestRules(t *testing.T) {
 	}
 }
 
-// TestInvoke: a record that cannot be decoded is set aside, and counted. The event comes as bytes.
+// TestInvoke passes the event as bytes. A record that cannot be decoded must be set aside and counted.
 func TestInvoke(t *testing.T) {
 	cloud := launchtest.New(t)
 	f, err := begin(t, variables())
@@ -70,7 +70,7 @@ func TestInvoke(t *testing.T) {
 	}
 }
 
-// TestUnknownArrival: an event that does not say when its records came has no lag.
+// TestUnknownArrival checks that an event without arrival times gives no lag metric.
 func TestUnknownArrival(t *testing.T) {
 	launchtest.New(t)
 	f, err := begin(t, variables())

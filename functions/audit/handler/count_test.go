@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 )
 
-// TestCount: audits that ended without findings, and ticks without audits, print nothing of drift.
+// TestCount checks that audits without findings, and ticks without audits, print no drift metric.
 func TestCount(t *testing.T) {
 	var printed []metrics.Value
 	h := &Handler{Print: func(values ...metrics.Value) { printed = append(printed, values...) }}

@@ -13,7 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
-// TestShadow: what a shadow read came to is printed, and logged when it failed.
+// TestShadow checks that the result of a shadow read is printed as metrics, and that a failure is logged.
 func TestShadow(t *testing.T) {
 	var (
 		logged  bytes.Buffer

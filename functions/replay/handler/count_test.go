@@ -9,7 +9,8 @@ import (
 	"github.com/anabranch/anabranch/shared/speed"
 )
 
-// TestCount: the generation furthest behind is what is left; without a Kappa view nothing is printed.
+// TestCount checks that the metric shows the generation that is furthest behind. Without a Kappa view, nothing is
+// printed.
 func TestCount(t *testing.T) {
 	var printed []metrics.Value
 	h := &Handler{Print: func(values ...metrics.Value) { printed = append(printed, values...) }}

@@ -200,7 +200,7 @@ func TestLog(t *testing.T) {
 	}
 }
 
-// TestFails: a tick that fails is an error of the invocation, and the next one counts; the next one does its work.
+// TestFails checks that a failed tick is an error of the invocation, and that the next tick does its work.
 func TestFails(t *testing.T) {
 	lost := errors.New("lost on the way")
 	for _, name := range []string{"archive.Get", "catalog.Head", "catalog.PutView", "speed.Put"} {

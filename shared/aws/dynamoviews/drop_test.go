@@ -10,9 +10,9 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
 )
 
-// TestDropGoesOn: the cursor of one call is where the next one begins.
+// TestDropGoesOn checks that the next call begins at the cursor of the call before.
 func TestDropGoesOn(t *testing.T) {
-	const key = `{"pk":{"B":"AWdr"},"sk":{"B":"gAAAAAAAAAA="}}` // of generation "g"
+	const key = `{"pk":{"B":"AWdr"},"sk":{"B":"gAAAAAAAAAA="}}` // a key of generation "g"
 	wire, cfg := awstest.NewWire(t,
 		awstest.JSON(`{"Items":[`+key+`],"LastEvaluatedKey":`+key+`}`), awstest.JSON(`{"UnprocessedItems":{}}`),
 		awstest.JSON(`{"Items":[]}`),

@@ -26,7 +26,7 @@ func TestConformance(t *testing.T) {
 	t.Run("Base", func(t *testing.T) {
 		conformance.Base(t, func(*testing.T) viewstore.Base { return dynamoviews.NewBase(base, "base") })
 	})
-	// A table of seen items of its own, as deployed, and with the speed items', as it may be.
+	// Seen items in a table of their own, as deployed, or in the table of the speed items, which is allowed.
 	seen := awstest.Table(t, cfg, "seen", awstest.SeenTable)
 	t.Run("Seen", func(t *testing.T) {
 		conformance.Seen(t, func(*testing.T) viewstore.Seen { return dynamoviews.NewSeen(seen, "seen") })
@@ -37,13 +37,13 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// seenAsInMemory puts the same items here and in memory: every read must give the same.
+// seenAsInMemory puts the same items into s and into memory. Every read must return the same.
 func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 	var reference memory.Seen
 	lanes := []event.Lane{{Layout: 1, Count: 4}, {Layout: 1, Count: 4, N: 1}, {Layout: 1, Count: 16, N: 1}}
 	numbers := []event.Sequence{"9", "10", "99", "100", "4954", "49546986683135544286507457936321625675700192471156785154"}
 	recorded := event.Millis(1_795_555_503_000)
-	for repeat := range 2 { // the second time each replaces itself
+	for repeat := range 2 { // the second round replaces each item with itself
 		for i, lane := range lanes {
 			for _, at := range []int{3, 0, 5, 1, 4, 2} {
 				for from := range at + 1 {
@@ -62,7 +62,7 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 			}
 		}
 	}
-	// More than Since reads at once, and more than DynamoDB returns at once.
+	// More items than Since reads at once, and more than DynamoDB returns at once.
 	large := event.Lane{Layout: 9, Count: 1}
 	for n := range 120 {
 		item := viewstore.SeenItem{

@@ -1,6 +1,6 @@
 package dynamoviews
 
-// What tests in package dynamoviews_test see of the encodings.
+// The encodings, for tests in package dynamoviews_test.
 var (
 	EncodeBaseKey  = baseKey
 	EncodeSpeedKey = speedKey

@@ -28,7 +28,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// faults is the views' tables behind a wire that breaks.
+// faults is the views' tables behind a wire that injects faults.
 type faults struct {
 	cfg    aws.Config
 	opened int
@@ -39,7 +39,7 @@ func (f *faults) base() *dynamoviews.Base   { return dynamoviews.NewBase(f.clien
 func (f *faults) speed() *dynamoviews.Speed { return dynamoviews.NewSpeed(f.client(), "speed") }
 func (f *faults) seen() *dynamoviews.Seen   { return dynamoviews.NewSeen(f.client(), "seen") }
 
-// own is a name that no other try uses.
+// own returns a name that no other try uses.
 func (f *faults) own() string {
 	f.opened++
 	return fmt.Sprintf("%06d", f.opened)
@@ -56,18 +56,18 @@ func TestFaults(t *testing.T) {
 	wiretest.Run(t, transport, slices.Concat(
 		[]wiretest.Site{
 			{Name: "base: put", Prepare: func(t *testing.T) wiretest.Try { return f.putBase(t, 0, 0, nil) }},
-			{Name: "base: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try {
+			{Name: "base: put over the loaded item", Prepare: func(t *testing.T) wiretest.Try {
 				return f.putBase(t, 1000, 1000, nil)
 			}},
-			{Name: "base: put over another", Prepare: func(t *testing.T) wiretest.Try {
+			{Name: "base: put over another item", Prepare: func(t *testing.T) wiretest.Try {
 				return f.putBase(t, 2000, 1000, conflict)
 			}},
 			{Name: "base: drop", Prepare: f.dropBase},
 			{Name: "speed: put", Prepare: func(t *testing.T) wiretest.Try { return f.putSpeed(t, "", "", nil) }},
-			{Name: "speed: put over the one loaded", Prepare: func(t *testing.T) wiretest.Try {
+			{Name: "speed: put over the loaded item", Prepare: func(t *testing.T) wiretest.Try {
 				return f.putSpeed(t, "10", "10", nil)
 			}},
-			{Name: "speed: put over another", Prepare: func(t *testing.T) wiretest.Try {
+			{Name: "speed: put over another item", Prepare: func(t *testing.T) wiretest.Try {
 				return f.putSpeed(t, "20", "10", conflict)
 			}},
 			{Name: "seen: put", Prepare: f.putSeen},
@@ -83,7 +83,7 @@ func need(t *testing.T, err error) {
 	}
 }
 
-// putBase puts an item at horizon 3000 where another, or none, is stored.
+// putBase puts an item at horizon 3000 over the stored horizon, 0 for none.
 func (f *faults) putBase(t *testing.T, stored, loaded slot.Slot, want error) wiretest.Try {
 	b := f.base()
 	key := viewstore.BaseKey{Generation: "g", Key: view.Key(f.own()), Page: 1}
@@ -104,7 +104,7 @@ func (f *faults) putBase(t *testing.T, stored, loaded slot.Slot, want error) wir
 	}
 }
 
-// dropBase drops a generation whose items take two requests to delete, beside one whose name begins with its own.
+// dropBase drops a generation whose items take two requests to delete. Another generation's ID begins with the same ID.
 func (f *faults) dropBase(t *testing.T) wiretest.Try {
 	b := f.base()
 	gone := lifecycle.GenerationID("gone " + f.own())
@@ -162,8 +162,8 @@ func (f *faults) putSpeed(t *testing.T, stored, loaded event.Sequence, want erro
 	}
 }
 
-// wantPut: on nil our item is there; on an error it is or it is not, as a whole, and where it is not, putting again
-// puts it; over another than the one loaded it is never put.
+// wantPut checks a put. On nil, our item is stored. On an error, it is stored or not, as a whole; if not, putting it
+// again stores it. Over another item than the loaded one, it is never stored.
 func wantPut[I any](t *testing.T, err, want error, before []I, ours I, got []I, again func() error) {
 	t.Helper()
 	applied, asBefore := gocmp.Equal([]I{ours}, got), gocmp.Equal(before, got, cmpopts.EquateEmpty())
@@ -181,8 +181,8 @@ func seenItem(lane event.Lane, n int) viewstore.SeenItem {
 	}}}
 }
 
-// putSeen: a seen item is durable before any of its records is reported done, so a wrong success here would count an
-// event twice.
+// putSeen puts a seen item. A seen item must be durable before speed reports any of its records as applied, so a wrong
+// success here would count an event twice.
 func (f *faults) putSeen(*testing.T) wiretest.Try {
 	s := f.seen()
 	f.opened++
@@ -192,7 +192,7 @@ func (f *faults) putSeen(*testing.T) wiretest.Try {
 		Do: func(ctx context.Context) error { return s.Put(ctx, item) },
 		Check: func(t *testing.T, err error) {
 			if err != nil {
-				need(t, s.Put(t.Context(), item)) // writing again is safe
+				need(t, s.Put(t.Context(), item)) // a retry is safe
 			}
 			got, readErr := s.After(t.Context(), lane, "")
 			need(t, readErr)
@@ -203,8 +203,7 @@ func (f *faults) putSeen(*testing.T) wiretest.Try {
 	}
 }
 
-// reading is a site that reads: what it gives is all that there is, or an error. An item left out would be one that
-// counts zero times.
+// reading returns a site that reads. It must return all items or an error; a missing item would count zero times.
 func reading[I any](name string, want []I, order func(a, b I) int,
 	open func() func(context.Context) ([]I, error)) wiretest.Site {
 	return wiretest.Site{Name: name, Prepare: func(*testing.T) wiretest.Try {
@@ -227,7 +226,7 @@ func reading[I any](name string, want []I, order func(a, b I) int,
 	}}
 }
 
-// readBase reads 120 pages: two requests of Load.
+// readBase reads 120 pages, which takes two requests of Load.
 func (f *faults) readBase(t *testing.T) []wiretest.Site {
 	var items []viewstore.BaseItem
 	keys := []viewstore.BaseKey{{Generation: "r", Key: "none"}}
@@ -274,7 +273,7 @@ func (f *faults) readSpeed(t *testing.T) []wiretest.Site {
 	}
 }
 
-// readSeen reads 60 items: two requests of Since.
+// readSeen reads 60 items, which takes two requests of Since.
 func (f *faults) readSeen(t *testing.T) []wiretest.Site {
 	lane := event.Lane{Layout: 1, Count: 16, N: 3}
 	var items []viewstore.SeenItem

@@ -22,7 +22,7 @@ func bytesOf(item table.Item, name string) []byte {
 	return item[name].(*types.AttributeValueMemberB).Value
 }
 
-// anyInt draws a number near the places where encodings go wrong.
+// anyInt draws a number near the places where encodings often fail.
 func anyInt(t *rapid.T, label string) int64 {
 	return rapid.OneOf(rapid.Int64(), rapid.Int64Range(-300, 300), rapid.SampledFrom([]int64{-1 << 63, 1<<63 - 1})).Draw(t,
 		label)
@@ -108,7 +108,7 @@ func TestSeenKeysSortByTheirBytes(t *testing.T) {
 
 func sign(n int) int { return cmp.Compare(n, 0) }
 
-// TestKeysFitDynamoDB has the longest keys there are. DynamoDB takes 2,048 bytes of pk and 1,024 of sk.
+// TestKeysFitDynamoDB checks the longest possible keys. DynamoDB's maximum is 2,048 bytes for pk and 1,024 for sk.
 func TestKeysFitDynamoDB(t *testing.T) {
 	long := view.EncodeKey([]string{strings.Repeat("k", 5000)})
 	whole := view.Key(strings.Repeat("k", 900))

@@ -37,8 +37,8 @@ var seen = viewstore.SeenItem{
 	},
 }
 
-// seenRecords are the records of seen as stored. Python says of the first number:
-// 0x2054b6fffe000000000000001d500054b7009a000000002.
+// seenRecords are the stored records of seen. Python gives 0x2054b6fffe000000000000001d500054b7009a000000002 for the
+// first number.
 var seenRecords = strings.Join([]string{
 	"01",
 	"18", "02054b6fffe000000000000001d500054b7009a000000002", "00", "019351f32c37f8386d8f45f493325055", "02",
@@ -47,7 +47,7 @@ var seenRecords = strings.Join([]string{
 	"02", "0100", "00", "019351f32c37f8386d8f45f493325057", "01", "0000000000000002",
 }, "")
 
-// seenStored is seen as DynamoDB holds it.
+// seenStored returns seen as DynamoDB stores it.
 func seenStored(t testing.TB) string {
 	t.Helper()
 	encoded, err := hex.DecodeString(seenRecords)
@@ -56,7 +56,7 @@ func seenStored(t testing.TB) string {
 	}
 	return `{"pk":` + b64("\x001.4.2") +
 		`,"sk":` + b64("849546986683135544286507457936321625675700192471156785410849546986683135544286507457936321625675700192471156785154") +
-		// 8 is the byte 56, the count of digits
+		// 8 is byte 56, the number of digits
 		`,"t":{"N":"1795555503000"},"r":` + b64(string(encoded)) + `,"expires":{"N":"1796160300"}}`
 }
 
@@ -140,7 +140,7 @@ func TestSeenReadsFail(t *testing.T) {
 	}
 }
 
-// sequences draws a sequence number; many share digits, as those of one shard do.
+// sequences draws a sequence number. Many share digits, as those of one shard do.
 func sequences(t *rapid.T, label string) event.Sequence {
 	return event.Sequence(rapid.StringMatching(`(4954698668313554428650745793632162567570019247115678)?[1-9][0-9]{0,3}|1[0-9]{128}|0`).Draw(t, label))
 }
@@ -197,7 +197,7 @@ func FuzzDecodeRecords(f *testing.F) {
 		}
 		again, err := dynamoviews.EncodeRecords(records)
 		if err != nil || string(again) != string(encoded) {
-			t.Errorf("%x decodes into what encodes as %x, error %v", encoded, again, err)
+			t.Errorf("%x decodes, but encodes as %x, error %v", encoded, again, err)
 		}
 	})
 }

@@ -31,7 +31,7 @@ var (
 	}
 )
 
-// b64 is a binary attribute on the wire.
+// b64 returns a binary attribute in its JSON form.
 func b64(b string) string {
 	return fmt.Sprintf(`{"B":"%s"}`, base64.StdEncoding.EncodeToString([]byte(b)))
 }
@@ -41,7 +41,7 @@ var base = viewstore.BaseItem{
 	Horizon: 1_795_555_500_000, States: []byte("\x01states"),
 }
 
-// baseStored is base as DynamoDB holds it.
+// baseStored is base as DynamoDB stores it.
 var baseStored = `{"pk":` + b64("\x1a01JD8Z6B1QZ0W6V3T5YJ9K4M2N\x01/") + `,"sk":` + b64("\x7f\xff\xff\xff\xff\xff\xff\xfe") +
 	`,"h":{"N":"1795555500000"},"s":` + b64("\x01states") + `}`
 
@@ -58,7 +58,7 @@ var speedStored = `{"pk":` + b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/") +
 	`,"sk":` + b64("\x80\x00\x01\xa2\x0f\x72\x9f\xe0\x80\x00\x00\x00\x00\x00\x00\x031.4.2") +
 	`,"f":{"S":"49546986683135544286507457936321625675700192471156785154"},"s":` + b64("\x01states") + `,"expires":{"N":"1796160300"}}`
 
-// wantBody compares a request's operation and body.
+// wantBody checks a request's operation and body.
 func wantBody(t *testing.T, r awstest.Request, operation, want string) {
 	t.Helper()
 	if r.Operation() != operation {
@@ -120,12 +120,12 @@ func TestPutConflicts(t *testing.T) {
 		"another item is stored": {[]awstest.Answer{mismatch(baseStored[:len(baseStored)-1] + `,"f":{"S":"1795555500000"}}`)}, true, `is "1795555500000", not`},
 		"none is stored": {[]awstest.Answer{awstest.Failure("ConditionalCheckFailedException")}, true,
 			"is nothing, not"},
-		"what is stored is no item":      {[]awstest.Answer{mismatch(`{}`)}, true, "is missing"},
-		"our own, whose answer was lost": {[]awstest.Answer{lost, mismatch(baseStored)}, true, ""},
-		"every answer is lost":           {[]awstest.Answer{lost, lost, lost}, false, ""},
+		"the stored item is malformed":         {[]awstest.Answer{mismatch(`{}`)}, true, "is missing"},
+		"our own write, whose answer was lost": {[]awstest.Answer{lost, mismatch(baseStored)}, true, ""},
+		"every answer is lost":                 {[]awstest.Answer{lost, lost, lost}, false, ""},
 		"the item is too large for the store": {[]awstest.Answer{awstest.Failure("ValidationException")}, false,
 			"ValidationException"},
-		"the transaction of somebody else won": {[]awstest.Answer{awstest.Failure("TransactionConflictException")}, false,
+		"another transaction won": {[]awstest.Answer{awstest.Failure("TransactionConflictException")}, false,
 			""},
 	} {
 		for kind := range puts(nil) {
@@ -192,7 +192,7 @@ func TestRanges(t *testing.T) {
 		":partition":`+b64("\x209f86d081884c7d659a2feaa0c55ad015\x01/")+`,":from":`+b64("\x80\x00\x01\xa2\x0f\x72\x9f\xe0")+`}}`)
 }
 
-// TestStoredItemsThatAreNone has items as this program never writes them: each is an error that names what is wrong.
+// TestStoredItemsThatAreNone checks items that this program never writes. Each must be an error that names the problem.
 func TestStoredItemsThatAreNone(t *testing.T) {
 	without := func(stored, attribute string) string {
 		return strings.Replace(stored, `"`+attribute+`":`, `"other":`, 1)

@@ -28,7 +28,7 @@ func TestEmulator(t *testing.T) {
 	t.Run("lanes spread evenly over the shards", func(t *testing.T) { lanesSpread(t, client, name) })
 }
 
-// lanesSpread has one record of each of 8 lanes: each of the 4 shards must hold two lanes, next to each other.
+// lanesSpread publishes one record for each of 8 lanes. Each of the 4 shards must hold two neighbouring lanes.
 func lanesSpread(t *testing.T, client *kinesis.Client, name string) {
 	const layout, lanes = 7, 8
 	var entries []stream.Entry
@@ -68,7 +68,7 @@ func readAll(t *testing.T, client *kinesis.Client, name string) (all []stream.Re
 	return all
 }
 
-// readShard reads a shard from its beginning to now.
+// readShard reads a shard from its beginning until now.
 func readShard(t *testing.T, client *kinesis.Client, name string, shard types.Shard) (all []stream.Record) {
 	t.Helper()
 	begin, err := client.GetShardIterator(t.Context(), &kinesis.GetShardIteratorInput{

@@ -21,7 +21,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// faults is a stream behind a wire that breaks.
+// faults is a stream behind a wire that injects faults.
 type faults struct {
 	cfg    aws.Config
 	name   string
@@ -40,8 +40,8 @@ func TestFaults(t *testing.T) {
 	})
 }
 
-// publish puts n records: on nil those that it does not name are in the stream, and those that it names are not.
-// Records may come twice only where an answer was lost.
+// publish puts n records. On nil, the stream holds exactly the records that were not returned as failed. A record may
+// be there twice only if an answer was lost.
 func (f *faults) publish(n int) wiretest.Try {
 	f.opened++
 	s := kinesisstream.New(kinesis.NewFromConfig(f.cfg), f.name)
@@ -59,9 +59,9 @@ func (f *faults) publish(n int) wiretest.Try {
 		Check: func(t *testing.T, err error) {
 			if err != nil {
 				if len(failed) > 0 {
-					t.Errorf("entries %v are said not to be put, beside error %v", failed, err)
+					t.Errorf("entries %v are returned as failed beside error %v", failed, err)
 				}
-				failed, err = s.Publish(t.Context(), entries) // putting again is harmless, and now it is put
+				failed, err = s.Publish(t.Context(), entries) // a retry is harmless, and must succeed now
 				if len(failed) > 0 || err != nil {
 					t.Errorf("publish again: failed %v, error %v", failed, err)
 				}
@@ -69,19 +69,19 @@ func (f *faults) publish(n int) wiretest.Try {
 			got := f.reader.read(t)
 			for i, e := range entries {
 				if put, named := got[string(e.Data)], slices.Contains(failed, i); named != (put == 0) {
-					t.Errorf("entry %d is %d times in the stream; named as failed: %t", i, put, named)
+					t.Errorf("entry %d is in the stream %d times; returned as failed: %t", i, put, named)
 				}
 			}
 		},
 	}
 }
 
-// reader reads on where it has come to, past the wire.
+// reader reads the stream past the wire, and continues where it stopped.
 type reader struct {
 	client   *kinesis.Client
 	name     string
 	iterator *string
-	got      map[string]int // how often each record's data came
+	got      map[string]int // how often each record's data was read
 }
 
 func (r *reader) read(t *testing.T) map[string]int {

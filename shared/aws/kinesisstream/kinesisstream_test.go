@@ -24,7 +24,7 @@ func open(t *testing.T, answers ...awstest.Answer) (*awstest.Wire, *kinesisstrea
 	return wire, kinesisstream.New(kinesis.NewFromConfig(cfg), "events")
 }
 
-// put is an answer to PutRecords of n records, of which some were refused.
+// put returns an answer to PutRecords with n records; some are refused.
 func put(n int, refused ...int) awstest.Answer {
 	results := make([]string, n)
 	for i := range results {
@@ -37,7 +37,7 @@ func put(n int, refused ...int) awstest.Answer {
 	return awstest.JSON(fmt.Sprintf(`{"FailedRecordCount":%d,"Records":[%s]}`, len(refused), strings.Join(results, ",")))
 }
 
-// entries are n entries of size bytes each, in the lanes of a layout of four.
+// entries returns n entries of size bytes each, in the lanes of a layout with four lanes.
 func entries(n, size int) []stream.Entry {
 	all := make([]stream.Entry, n)
 	for i := range all {
@@ -46,14 +46,14 @@ func entries(n, size int) []stream.Entry {
 	return all
 }
 
-// counts are the records of each request.
+// counts returns the number of records of each request.
 func counts(t *testing.T, wire *awstest.Wire) (all []int) {
 	t.Helper()
 	for _, r := range wire.Requests() {
 		if r.Operation() != "PutRecords" {
 			t.Errorf("operation %s", r.Operation())
 		}
-		all = append(all, bytes.Count(r.Body, []byte(`"PartitionKey"`))) // megabytes: decoding them takes long
+		all = append(all, bytes.Count(r.Body, []byte(`"PartitionKey"`))) // decoding megabytes takes long
 	}
 	return all
 }

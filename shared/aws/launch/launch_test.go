@@ -59,7 +59,7 @@ func TestOpenNamesEverything(t *testing.T) {
 	}
 }
 
-// TestReserve: an invocation's context ends before its time is up.
+// TestReserve checks that an invocation's context ends before the time of the function is up.
 func TestReserve(t *testing.T) {
 	var end time.Time
 	h, err := open(t, nil, func(*Environment) lambda.Handler {

@@ -37,9 +37,9 @@ func TestFail(t *testing.T) {
 		problem respond.Problem
 		want    string
 	}{
-		{"the least", respond.Problem{Status: 404, Code: "unknown_view", Detail: "There is no view x."},
+		{"only the required members", respond.Problem{Status: 404, Code: "unknown_view", Detail: "There is no view x."},
 			`{"status":404,"code":"unknown_view","title":"Not Found","detail":"There is no view x."}`},
-		{"a title of its own", respond.Problem{Status: 400, Code: "bad_parameter", Title: "Bad parameter",
+		{"another title", respond.Problem{Status: 400, Code: "bad_parameter", Title: "Bad parameter",
 			Detail: "from is no time", Parameter: "from"},
 			`{"status":400,"code":"bad_parameter","title":"Bad parameter","detail":"from is no time","parameter":"from"}`},
 		{"none accepted", respond.Problem{Status: 422, Code: "rejected", Detail: "None.", Accepted: &none,
@@ -81,11 +81,11 @@ func TestBody(t *testing.T) {
 		request events.APIGatewayV2HTTPRequest
 		want    string
 	}{
-		"text":           {events.APIGatewayV2HTTPRequest{Body: "{\"a\":\"ä\"}\n"}, "{\"a\":\"ä\"}\n"},
-		"no body":        {events.APIGatewayV2HTTPRequest{}, ""},
-		"base64":         {events.APIGatewayV2HTTPRequest{Body: "H4sA/w==", IsBase64Encoded: true}, "\x1f\x8b\x00\xff"},
-		"no body, as 64": {events.APIGatewayV2HTTPRequest{IsBase64Encoded: true}, ""},
-		"text like 64":   {events.APIGatewayV2HTTPRequest{Body: "H4sA/w=="}, "H4sA/w=="},
+		"text":               {events.APIGatewayV2HTTPRequest{Body: "{\"a\":\"ä\"}\n"}, "{\"a\":\"ä\"}\n"},
+		"no body":            {events.APIGatewayV2HTTPRequest{}, ""},
+		"base64":             {events.APIGatewayV2HTTPRequest{Body: "H4sA/w==", IsBase64Encoded: true}, "\x1f\x8b\x00\xff"},
+		"no body, in base64": {events.APIGatewayV2HTTPRequest{IsBase64Encoded: true}, ""},
+		"text like 64":       {events.APIGatewayV2HTTPRequest{Body: "H4sA/w=="}, "H4sA/w=="},
 	} {
 		if got, err := respond.Body(test.request); err != nil || string(got) != test.want {
 			t.Errorf("%s: %q, error %v; want %q", name, got, err, test.want)

@@ -24,7 +24,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/s3archive"
 )
 
-// faults is a bucket behind a wire that breaks.
+// faults is a bucket behind a wire that injects faults.
 type faults struct {
 	cfg    aws.Config
 	bucket string
@@ -52,7 +52,7 @@ func TestFaults(t *testing.T) {
 			}
 		}()
 		f := &faults{cfg: awstest.Config(proxy.URL), bucket: "proxied"}
-		// A connection for each request: on one that was used before, Go's client tries by itself what can be tried again.
+		// A new connection for each request: on a used one, Go's client itself retries requests that can be retried.
 		f.cfg.HTTPClient = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
 		awstest.Bucket(t, f.cfg, f.bucket)
 		wiretest.Run(t, proxy.Transport, f.sites())
@@ -62,19 +62,19 @@ func TestFaults(t *testing.T) {
 func (f *faults) sites() []wiretest.Site {
 	return []wiretest.Site{
 		{Name: "put", Prepare: f.put},
-		{Name: "put over another", Prepare: f.putOver},
+		{Name: "put over another object", Prepare: f.putOver},
 		{Name: "get", Prepare: f.get},
-		{Name: "get what is not there", Prepare: f.getNothing},
+		{Name: "get a free key", Prepare: f.getNothing},
 	}
 }
 
-// open is an archive with a client of its own, and a key that no other try has used.
+// open returns an archive with its own client, and a key that no other try has used.
 func (f *faults) open() (*s3archive.Archive, archive.Key) {
 	f.opened++
 	return s3archive.New(s3.NewFromConfig(f.cfg), f.bucket), archive.Key(fmt.Sprintf("events/%06d", f.opened))
 }
 
-// fill puts n objects whose bodies are as long as their number has digits.
+// fill puts n objects. The length of a body is the number of digits of the object's number.
 func (f *faults) fill(t *testing.T, prefix string, n int) {
 	t.Helper()
 	a, _ := f.open()
@@ -100,7 +100,8 @@ func wantObject(t *testing.T, a *s3archive.Archive, key archive.Key, want []byte
 	}
 }
 
-// put: on nil it is durable; ErrExists may be its own; after any other error, putting again is safe.
+// put puts an object. On nil, the object is durable. ErrExists may come from its own earlier attempt. After any other
+// error, retrying is safe.
 func (f *faults) put(*testing.T) wiretest.Try {
 	a, key := f.open()
 	body := []byte("the body of " + key)
@@ -122,7 +123,7 @@ func (f *faults) put(*testing.T) wiretest.Try {
 	}
 }
 
-// putOver never succeeds, whatever it hears.
+// putOver puts over another object, which must never succeed, whatever the answers.
 func (f *faults) putOver(t *testing.T) wiretest.Try {
 	a, key := f.open()
 	first := []byte("first")
@@ -152,7 +153,7 @@ func (f *faults) get(t *testing.T) wiretest.Try {
 			got, _, err = a.Get(ctx, key)
 			return err
 		},
-		Fails: map[wire.Kind]error{wire.Reset: syscall.ECONNRESET}, // the SDK has done its part once the body begins
+		Fails: map[wire.Kind]error{wire.Reset: syscall.ECONNRESET}, // the SDK does not retry once the body has begun
 		Check: func(t *testing.T, err error) {
 			if err == nil && !bytes.Equal(got, body) {
 				t.Errorf("%d bytes were read, want %d", len(got), len(body))
@@ -161,7 +162,7 @@ func (f *faults) get(t *testing.T) wiretest.Try {
 	}
 }
 
-// getNothing must tell "there is none" from "I could not ask".
+// getNothing gets a free key. ErrNotFound must mean that the key is free, not that S3 gave no answer.
 func (f *faults) getNothing(*testing.T) wiretest.Try {
 	a, key := f.open()
 	return wiretest.Try{
@@ -178,7 +179,7 @@ func (f *faults) getNothing(*testing.T) wiretest.Try {
 	}
 }
 
-// list must be whole: an object that a listing leaves out is not in the run.
+// list lists objects. The listing must be complete, since an object that it leaves out is missing from the run.
 func (f *faults) list(*testing.T) wiretest.Try {
 	a, _ := f.open()
 	var got []archive.Object

@@ -28,7 +28,7 @@ func open(t *testing.T, answers ...awstest.Answer) (*awstest.Wire, *s3archive.Ar
 	return wire, s3archive.New(s3.NewFromConfig(cfg, func(o *s3.Options) { o.UsePathStyle = true }), "bucket")
 }
 
-// refusal is an error of S3.
+// refusal returns an error answer of S3.
 func refusal(status int, code string) awstest.Answer {
 	return awstest.Answer{
 		Status: status, Header: map[string]string{"Content-Type": "application/xml"},
@@ -47,24 +47,24 @@ var (
 	denied   = refusal(http.StatusForbidden, "AccessDenied")
 )
 
-// theirs is the time in the Date header of each answer of the wire.
+// theirs is the time in the Date header of all answers.
 var theirs = time.Date(2026, 11, 22, 21, 15, 3, 0, time.UTC)
 
 func TestPut(t *testing.T) {
 	for _, test := range []struct {
 		name    string
-		answers []awstest.Answer // the number of requests, too
-		want    error            // nil: none; errOther: none of the sentinels
+		answers []awstest.Answer // as many as there are requests
+		want    error            // nil: none; errOther: none of the sentinel errors
 		date    time.Time
 	}{
 		{"OK", []awstest.Answer{done}, nil, theirs},
 		{"ErrExists", []awstest.Answer{taken}, archive.ErrExists, theirs},
-		{"ErrInFlight is not ErrExists, and is for the layer to try again", []awstest.Answer{inFlight}, s3archive.ErrInFlight,
+		{"ErrInFlight is not ErrExists, and the layer retries it", []awstest.Answer{inFlight}, s3archive.ErrInFlight,
 			theirs},
 		{"S3 is slow, once", []awstest.Answer{slowDown, done}, nil, theirs},
 		{"S3 is slow", []awstest.Answer{slowDown, slowDown, slowDown}, errOther, theirs},
-		{"the answer is lost, once, and the object was not written", []awstest.Answer{lost, done}, nil, theirs},
-		{"the answer is lost, once, and the object was written", []awstest.Answer{lost, taken}, archive.ErrExists, theirs},
+		{"one answer is lost, and the object was not written", []awstest.Answer{lost, done}, nil, theirs},
+		{"one answer is lost, and the object was written", []awstest.Answer{lost, taken}, archive.ErrExists, theirs},
 		{"500, and the object was written", []awstest.Answer{refusal(500, "InternalError"), taken}, archive.ErrExists,
 			theirs},
 		{"every answer is lost", []awstest.Answer{lost, lost, lost}, errOther, time.Time{}},
@@ -101,7 +101,7 @@ func wantError(t *testing.T, got, want error) {
 	}
 }
 
-// wantPut checks that a request, whichever attempt, is a whole conditional put.
+// wantPut checks that a request of any attempt is a complete conditional put.
 func wantPut(t *testing.T, r awstest.Request, body []byte) {
 	t.Helper()
 	sum := base64.StdEncoding.EncodeToString(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE(body)))
@@ -127,8 +127,8 @@ func TestGet(t *testing.T) {
 	}{
 		{"OK", []awstest.Answer{object}, nil, theirs},
 		{"ErrNotFound", []awstest.Answer{noKey}, archive.ErrNotFound, theirs},
-		{"no bucket is no want of an object", []awstest.Answer{noBucket}, errOther, theirs},
-		{"not allowed is no want of an object", []awstest.Answer{denied}, errOther, theirs},
+		{"a missing bucket is not ErrNotFound", []awstest.Answer{noBucket}, errOther, theirs},
+		{"a denied request is not ErrNotFound", []awstest.Answer{denied}, errOther, theirs},
 		{"S3 is slow, once", []awstest.Answer{slowDown, object}, nil, theirs},
 		{"every answer is lost", []awstest.Answer{lost, lost, lost}, errOther, time.Time{}},
 		{"the body is cut", []awstest.Answer{cut}, errOther, theirs},
@@ -150,7 +150,7 @@ func TestGet(t *testing.T) {
 	}
 }
 
-// listed is an answer to ListObjectsV2. The keys are as S3 escapes them.
+// listed returns an answer to ListObjectsV2, with keys escaped as S3 escapes them.
 func listed(next string, keys ...string) awstest.Answer {
 	var b strings.Builder
 	fmt.Fprintf(&b, `<?xml version="1.0" encoding="UTF-8"?><ListBucketResult><EncodingType>url</EncodingType><IsTruncated>%t</IsTruncated>`, next != "")
@@ -163,7 +163,7 @@ func listed(next string, keys ...string) awstest.Answer {
 	return awstest.Answer{Status: http.StatusOK, Body: b.String() + `</ListBucketResult>`}
 }
 
-// asked is what of a listing's parameters is ours to choose.
+// asked returns the parameters of a listing that the adapter chooses.
 func asked(r awstest.Request) string {
 	q := r.URL.Query()
 	return fmt.Sprintf("prefix %q after %q max %s token %q %s", q.Get("prefix"), q.Get("start-after"), q.Get("max-keys"),
@@ -182,7 +182,7 @@ func TestList(t *testing.T) {
 		asked    []string
 	}{
 		{
-			"a slot: one request, and nothing before it is listed", "e/slot=000000/", "e/slot=000500/", 1000,
+			"a slot: one request, which begins at the slot", "e/slot=000000/", "e/slot=000500/", 1000,
 			[]awstest.Answer{listed("", "e/slot%3D000000/a", "e/slot%3D000000/b+c%2B%00", "e/slot%3D000500/a")},
 			[]archive.Object{object("e/slot=000000/a", 1), object("e/slot=000000/b c+\x00", 2)},
 			[]string{`prefix "e/slot=000" after "e/slot=000000" max 1000 token "" url`},
@@ -194,7 +194,7 @@ func TestList(t *testing.T) {
 			[]string{`prefix "e/" after "e/b" max 3 token "" url`},
 		},
 		{
-			"from a key that is there: keys before it are dropped, and asked for again", "e/b", "e/x", 2,
+			"from an existing key: keys before it are dropped, and more are requested", "e/b", "e/x", 2,
 			[]awstest.Answer{listed("T1", "e/a", "e/b"), listed("", "e/c")},
 			[]archive.Object{object("e/b", 2), object("e/c", 1)},
 			[]string{`prefix "e/" after "e/" max 2 token "" url`, `prefix "e/" after "e/" max 1 token "T1" url`},
@@ -202,7 +202,7 @@ func TestList(t *testing.T) {
 		{
 			"more than S3 lists at once", "a", "b", 2500,
 			[]awstest.Answer{listed("T1", many(1000)...), listed("T2", many(1000)...), listed("T3", many(500)...)},
-			nil, // only the requests matter
+			nil, // only the requests are checked
 			[]string{`prefix "" after "" max 1000 token "" url`, `prefix "" after "" max 1000 token "T1" url`, `prefix "" after "" max 500 token "T2" url`},
 		},
 		{
@@ -210,7 +210,7 @@ func TestList(t *testing.T) {
 			[]string{`prefix "" after "" max 1 token "" url`},
 		},
 		{
-			"the end is reached before the store's", "a", "b", 9, []awstest.Answer{listed("T1", "a1", "b")},
+			"the range ends before the bucket does", "a", "b", 9, []awstest.Answer{listed("T1", "a1", "b")},
 			[]archive.Object{object("a1", 1)},
 			[]string{`prefix "" after "" max 9 token "" url`},
 		},

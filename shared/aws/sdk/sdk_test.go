@@ -87,7 +87,7 @@ func TestNoAttemptBeginsThatTheContextWouldEnd(t *testing.T) {
 	}
 }
 
-// An answer that ends before its end is asked for again.
+// An answer whose body is cut short is requested again.
 func TestAnAnswerCutShortIsTriedAgain(t *testing.T) {
 	var seen atomic.Int32
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -97,7 +97,7 @@ func TestAnAnswerCutShortIsTriedAgain(t *testing.T) {
 		if seen.Add(1) == 1 {
 			sent = body[:10]
 		}
-		_, _ = io.WriteString(w, sent) // the client would say
+		_, _ = io.WriteString(w, sent) // the client would report an error
 	}))
 	defer server.Close()
 	client := dynamodb.NewFromConfig(awstest.Config(server.URL))
@@ -109,7 +109,7 @@ func TestAnAnswerCutShortIsTriedAgain(t *testing.T) {
 	}
 }
 
-// immediate does not wait, whatever the longest wait that has to be allowed for.
+// immediate never waits, whatever the maximum wait.
 type immediate struct{ aws.RetryerV2 }
 
 func (immediate) RetryDelay(int, error) (time.Duration, error) { return 0, nil }
@@ -121,7 +121,7 @@ func TestConfigReadsTheEnvironment(t *testing.T) {
 		if !strings.Contains(r.Header.Get("Authorization"), "/eu-central-1/s3/") {
 			t.Errorf("signed as %q, want region eu-central-1", r.Header.Get("Authorization"))
 		}
-		_, _ = io.WriteString(w, "<ListAllMyBucketsResult/>") // the client would say
+		_, _ = io.WriteString(w, "<ListAllMyBucketsResult/>") // the client would report an error
 	}))
 	defer server.Close()
 	environment(t, "eu-central-1")
@@ -182,8 +182,8 @@ func TestAnAttemptThatHangsIsGivenUpAndMadeAgain(t *testing.T) {
 	}
 }
 
-// closed is a body as the SDK leaves it when the answer has begun: all was read, and WriteTo, unlike Read, takes its
-// end for an error.
+// closed is a body as the SDK leaves it once the answer has begun: all of it was read, and WriteTo, unlike Read, treats
+// the end as an error.
 type closed struct{ io.Reader }
 
 func (closed) Close() error                     { return nil }
@@ -191,7 +191,7 @@ func (closed) WriteTo(io.Writer) (int64, error) { return 0, io.EOF }
 
 func TestABodyThatIsClosedBeforeItsEndWasReadLosesNoAnswer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		_, _ = io.Copy(w, r.Body) // the client would say
+		_, _ = io.Copy(w, r.Body) // the client would report an error
 	}))
 	defer server.Close()
 	request := func() *http.Request {

@@ -23,7 +23,7 @@ func TestConformance(t *testing.T) {
 	})
 }
 
-// takeAll receives and deletes what is in the queue.
+// takeAll receives and deletes all messages of the queue.
 func takeAll(t *testing.T, client *sqs.Client, url string) (all []stream.Republish) {
 	t.Helper()
 	for {

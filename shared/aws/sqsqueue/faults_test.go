@@ -19,7 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// TestFaults: on nil the request is in the queue, at least once; on an error it may be.
+// TestFaults checks that on nil, the request is in the queue at least once. On an error, it may be in the queue.
 func TestFaults(t *testing.T) {
 	cfg := awstest.Config(emulator.Start(t).Endpoint)
 	reader, url := awstest.Queue(t, cfg, "faults")

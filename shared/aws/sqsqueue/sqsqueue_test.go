@@ -23,7 +23,7 @@ func open(t *testing.T, answers ...awstest.Answer) (*awstest.Wire, *sqsqueue.Que
 
 var sent = awstest.JSON(`{"MessageId":"1"}`)
 
-// request's message is what functions/republish reads for as long as messages live.
+// The message of request must stay readable for functions/republish for as long as messages live.
 var request = stream.Republish{Object: "events/dt=2026-11-22/slot=211500/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst",
 	Lanes: []string{"1.4.0", "1.4.3"}}
 
@@ -83,7 +83,7 @@ func TestARequestForEveryLaneFitsAMessage(t *testing.T) {
 	}
 }
 
-// TestWaiting: what waits is what can be received, what a function works on, and what is delayed.
+// TestWaiting checks that Waiting counts messages that can be received, that are being worked on, and that are delayed.
 func TestWaiting(t *testing.T) {
 	wire, q := open(t, awstest.JSON(`{"Attributes":{"ApproximateNumberOfMessages":"3","ApproximateNumberOfMessagesNotVisible":"4",`+
 		`"ApproximateNumberOfMessagesDelayed":"5"}}`), awstest.JSON(`{"Attributes":{"ApproximateNumberOfMessages":"3"}}`),

@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/table"
 )
 
-// TestScan: the same as Keys, of whole items.
+// TestScan checks Scan, which works as Keys does but returns whole items.
 func TestScan(t *testing.T) {
 	wire, items := open(t, awstest.JSON(`{"Items":[`+keys(1, 3)+`],"LastEvaluatedKey":`+keys(7, 8)+`}`))
 	found, next, err := items.Scan(t.Context(), table.Text("p"), nil)
@@ -36,7 +36,7 @@ func TestKeys(t *testing.T) {
 		t.Fatalf("found %v, %v", found, err)
 	}
 	if sk, err := table.TextOf(next, table.SortKey); err != nil || sk != "007" {
-		t.Errorf("to go on after %q, %v", sk, err)
+		t.Errorf("next starts after %q, %v", sk, err)
 	}
 	if found, next, err = items.Keys(t.Context(), table.Text("p"), next); err != nil || len(found) != 0 || next != nil {
 		t.Errorf("at the end: %v, next %v, %v", found, next, err)
@@ -57,7 +57,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// written is an answer to BatchWriteItem that leaves the deletion of some keys undone.
+// written returns an answer to BatchWriteItem that leaves the deletion of some keys undone.
 func written(from, to int) awstest.Answer {
 	var left []string
 	for n := from; n < to; n++ {

@@ -30,7 +30,7 @@ func keyOf(n int) table.Item {
 	return table.KeyOf(table.Text("p"), table.Text(fmt.Sprintf("%03d", n)))
 }
 
-// keys are the keys from first to last-1, as items are on the wire.
+// keys returns the keys from first to last-1, in their JSON form.
 func keys(first, last int) string {
 	var all []string
 	for n := first; n < last; n++ {
@@ -39,7 +39,7 @@ func keys(first, last int) string {
 	return strings.Join(all, ",")
 }
 
-// batch is an answer to BatchGetItem: the items of some keys, and keys left unread.
+// batch returns an answer to BatchGetItem: the items of some keys, and the keys left unread.
 func batch(items, left string) awstest.Answer {
 	unread := ""
 	if left != "" {
@@ -48,7 +48,7 @@ func batch(items, left string) awstest.Answer {
 	return awstest.JSON(fmt.Sprintf(`{"Responses":{"%s":[%s]},"UnprocessedKeys":{%s}}`, name, items, unread))
 }
 
-// wantAsked checks that every request is a strongly consistent BatchGetItem, for as many keys as are wanted.
+// wantAsked checks that every request is a strongly consistent BatchGetItem with the given number of keys.
 func wantAsked(t *testing.T, wire *awstest.Wire, want ...int) {
 	t.Helper()
 	var got []int
@@ -92,12 +92,12 @@ func TestLoadAsksFor100KeysAtOnce(t *testing.T) {
 func TestLoadAsksAgainForTheKeysLeftUnread(t *testing.T) {
 	wire, items := open(t,
 		batch(keys(0, 40), keys(40, 100)),
-		batch("", keys(40, 100)), // nothing at all, twice: the third time would be the last
+		batch("", keys(40, 100)), // no items, twice; a third time would give up
 		batch("", keys(40, 100)),
 		batch(keys(40, 41), keys(41, 100)),
 		batch("", keys(41, 100)),
 		batch("", keys(41, 100)),
-		batch(keys(41, 98), ""), // two do not exist
+		batch(keys(41, 98), ""), // two items do not exist
 	)
 	loaded, err := load(t, items, 100)
 	if err != nil {
@@ -143,7 +143,7 @@ func TestLoadGivesUp(t *testing.T) {
 		cfg.Retryer = func() aws.Retryer { return endless{retryer, cancel} }
 		items := table.Table{Client: dynamodb.NewFromConfig(cfg), Name: name}
 		if _, err := items.Load(ctx, []table.Item{keyOf(0), keyOf(1)}); !errors.Is(err, context.Canceled) {
-			t.Errorf("error %v, want that the context was cancelled", err)
+			t.Errorf("error %v, want a cancelled context", err)
 		}
 	})
 	t.Run("with the error of a request", func(t *testing.T) {
@@ -155,7 +155,7 @@ func TestLoadGivesUp(t *testing.T) {
 	})
 }
 
-// endless would wait for an hour, but ends the context instead.
+// endless would wait for an hour, but cancels the context instead.
 type endless struct {
 	aws.RetryerV2
 	end func()
@@ -180,7 +180,7 @@ func TestThrottlingIsTriedAgainAndThenAnError(t *testing.T) {
 	}
 }
 
-// page is an answer to Query.
+// page returns an answer to Query.
 func page(items string, more bool) awstest.Answer {
 	last := ""
 	if more {
@@ -189,7 +189,7 @@ func page(items string, more bool) awstest.Answer {
 	return awstest.JSON(fmt.Sprintf(`{"Items":[%s]%s}`, items, last))
 }
 
-// wantBody compares a request's operation and body.
+// wantBody checks a request's operation and body.
 func wantBody(t *testing.T, r awstest.Request, operation, want string) {
 	t.Helper()
 	if r.Operation() != operation {
@@ -233,7 +233,7 @@ func TestQueryConditions(t *testing.T) {
 func TestQueryFails(t *testing.T) {
 	_, items := open(t, page(keys(0, 2), true), awstest.Failure("ResourceNotFoundException"))
 	if all, err := items.Query(t.Context(), table.Range{Partition: table.Text("p")}); err == nil || all != nil {
-		t.Errorf("%d items, error %v: want none of a range that was not read whole", len(all), err)
+		t.Errorf("%d items, error %v: want no items of a range that was not read completely", len(all), err)
 	}
 }
 
@@ -310,7 +310,7 @@ func TestPutAppliedWithItsAnswerLost(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			wire, items := open(t, lost, awstest.Failure("ConditionalCheckFailedException", `"Item":`+keys(1, 2)))
 			if _, err := items.Put(t.Context(), keyOf(1), table.Condition{}); !errors.Is(err, table.ErrMismatch) {
-				t.Errorf("error %v, want ErrMismatch: the SDK met its own write", err)
+				t.Errorf("error %v, want ErrMismatch, since the SDK found its own write", err)
 			}
 			if a, b := wire.Requests()[0], wire.Requests()[1]; string(a.Body) != string(b.Body) {
 				t.Errorf("the second attempt differs:\n%s\n%s", a.Body, b.Body)
@@ -320,7 +320,7 @@ func TestPutAppliedWithItsAnswerLost(t *testing.T) {
 	t.Run("every time", func(t *testing.T) {
 		_, items := open(t, awstest.Answer{}, awstest.Answer{}, awstest.Answer{})
 		if _, err := items.Put(t.Context(), keyOf(1), table.Condition{}); err == nil || errors.Is(err, table.ErrMismatch) {
-			t.Errorf("error %v: nobody knows whether it was written", err)
+			t.Errorf("error %v, but the item may have been written", err)
 		}
 	})
 }

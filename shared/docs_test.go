@@ -30,6 +30,11 @@ func TestFormatsNameTests(t *testing.T) {
 	checkRowsNameTests(t, "docs/formats.md", 20)
 }
 
+// TestCountedNamesTests: every rule of what is counted has a test that shows it.
+func TestCountedNamesTests(t *testing.T) {
+	checkRowsNameTests(t, "docs/counted.md", 9)
+}
+
 // checkRowsNameTests looks at the rows of all tables of a page, but for their headings. least is how many there are at
 // the least.
 func checkRowsNameTests(t *testing.T, page string, least int) {

@@ -4,7 +4,8 @@
 // A state is the mergeable intermediate result of one aggregate over a set of rows. The state depends only on the set:
 // the order of the rows, their grouping and any number of encodings in between never change a bit of it. So a batch
 // view and a speed view can meet at query time, and a rebuild can be compared byte for byte with a running view.
-// Numbers are exact decimals that are read from JSON text; no float is ever involved.
+// Numbers are decimals that are read from JSON text and rounded to 27 decimals before they are added to anything; no
+// float is ever involved.
 //
 // Place in the flow: package view parses events into columns of cells and [Decimal] arguments and passes them to
 // [States.Add]. The stores keep the bytes that [States.AppendEncoded] writes. Serving merges stored states and presents
@@ -23,7 +24,7 @@ import (
 
 // Version is the engine's aggregate version. It is part of the hash that names a definition. It changes whenever the
 // meaning or the encoding of any state changes, so states with different meanings never share a definition.
-const Version = 1
+const Version = 2
 
 // Errors of [States.MergeEncoded], wrapped with the function and what was wrong; compare with errors.Is.
 var (
@@ -79,8 +80,8 @@ type States interface {
 	// none.
 	AppendPresented(dst []byte, cell int) []byte
 
-	// Skipped is the number of rows of cell whose argument was not a number. It is always 0 for functions without an
-	// argument.
+	// Skipped is the number of rows of cell whose argument gave no number, for whatever Reason. It is always 0 for
+	// functions without an argument.
 	Skipped(cell int) int64
 }
 

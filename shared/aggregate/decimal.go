@@ -2,99 +2,165 @@ package aggregate
 
 import "math/bits"
 
-// Decimal is an exact signed number: an integer count of 10^-18 in 128-bit two's complement, of absolute value below
-// 10^20.
+// Decimal is a signed number: an integer count of 10^-27 in 192-bit two's complement, of absolute value below 10^30. So
+// it has at most 30 digits before the point and 27 after it. A number with more decimals is rounded, half to even, when
+// it is read or multiplied: before it is added to anything. Sums of Decimals are exact.
 //
-// OK is false when there is no number: the argument was missing, had the wrong type, was 10^20 or more in absolute
-// value, or had more than 18 decimals. The row is then skipped and counted. This package represents every such Decimal
-// as Decimal{}, and every number in exactly one way, so == compares values. A Decimal that other code builds must keep
-// to the range.
+// OK is false when there is no number; Why then says why, and is its zero value otherwise. The row is skipped and
+// counted. This package represents every number in exactly one way, so == compares values. A Decimal that other code
+// builds must keep to the range.
 //
-// Source: docs/design.md, section 4.
+// Source: docs/design.md, section 4; docs/adr/0007-decimals.md.
 type Decimal struct {
-	Hi int64
-	Lo uint64
-	OK bool
+	Hi      int64
+	Mid, Lo uint64
+	OK      bool
+	Why     Reason
 }
 
-const (
-	decimals = 18 // digits after the point that a Decimal holds
+// Reason says why an argument gave no number.
+type Reason uint8
 
-	// 10^38-1, the greatest size of a Decimal in units of 10^-18, in two halves.
-	maxDecimalHi = 0x4b3b4ca85a86c47a
-	maxDecimalLo = 0x098a223fffffffff
+// The reasons. Arithmetic on two values that are no numbers has the reason that comes first here.
+const (
+	Missing   Reason = iota // the event does not have the field, or it is null
+	NotNumber               // the field is a string, true or false, an object or an array
+	TooLarge                // the number, or one on the way to it, is 10^30 or more in absolute value
+
+	Reasons = 3 // how many there are
 )
+
+// String is the reason in words: "missing", "not a number", "too large".
+func (r Reason) String() string { return [Reasons]string{"missing", "not a number", "too large"}[r] }
+
+// Without returns the Decimal of a row that has no number.
+func Without(why Reason) Decimal { return Decimal{Why: why} }
+
+// decimals is the scale of every number: how many digits a Decimal has after its point. The numbers that programs print
+// for amounts from 10^-11 on, which have up to 17 digits, keep all of them.
+const decimals = 27
+
+// maxDecimal is 10^57-1, the greatest size of a Decimal in units of 10^-27. Nothing writes to it.
+var maxDecimal = natural{0x49ffffffffffffff, 0xebfdcb54864ada83, 0x28c87cb5c89a2571}
 
 // powersOfTen holds 10^0 to 10^19, all powers that fit into 64 bits. Nothing writes to it.
 var powersOfTen = [20]uint64{
 	1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19,
 }
 
-// decimalOf returns the Decimal with a sign and a size in units of 10^-18. It is not OK when the size is out of range.
-func decimalOf(negative bool, hi, lo uint64) Decimal {
-	if hi > maxDecimalHi || hi == maxDecimalHi && lo > maxDecimalLo {
-		return Decimal{}
+// decimalOf returns the Decimal with a sign and a size in units of 10^-27.
+func decimalOf(negative bool, size *natural) Decimal {
+	if size.exceeds(&maxDecimal) {
+		return Without(TooLarge)
 	}
+	d := Decimal{Hi: int64(size[2]), Mid: size[1], Lo: size[0], OK: true}
 	if negative {
-		hi, lo = negate128(hi, lo)
+		return d.negated()
 	}
-	return Decimal{Hi: int64(hi), Lo: lo, OK: true}
+	return d
 }
 
-func negate128(hi, lo uint64) (uint64, uint64) {
-	lo, borrow := bits.Sub64(0, lo, 0)
-	hi, _ = bits.Sub64(0, hi, borrow)
-	return hi, lo
+// negated returns -d of a number. It stays within the range, since the range is symmetric.
+func (d Decimal) negated() Decimal {
+	lo, borrow := bits.Sub64(0, d.Lo, 0)
+	mid, borrow := bits.Sub64(0, d.Mid, borrow)
+	hi, _ := bits.Sub64(0, uint64(d.Hi), borrow)
+	return Decimal{Hi: int64(hi), Mid: mid, Lo: lo, OK: true}
 }
 
-// size splits d into its sign and its size in units of 10^-18.
-func (d Decimal) size() (negative bool, hi, lo uint64) {
-	hi, lo = uint64(d.Hi), d.Lo
-	if d.Hi < 0 {
-		hi, lo = negate128(hi, lo)
+// size splits d into its sign and its size in units of 10^-27.
+func (d Decimal) size() (negative bool, size natural) {
+	if negative = d.Hi < 0; negative {
+		d = d.negated()
 	}
-	return d.Hi < 0, hi, lo
+	return negative, natural{d.Lo, d.Mid, uint64(d.Hi)}
 }
 
-// Add returns d + e. The result is not OK when an operand is not OK, or when the absolute value of the sum is 10^20 or
+// lack returns what stands for the result of arithmetic when an operand is no number.
+func lack(d, e Decimal) Decimal {
+	switch {
+	case d.OK:
+		return Without(e.Why)
+	case e.OK:
+		return Without(d.Why)
+	}
+	return Without(min(d.Why, e.Why))
+}
+
+// Add returns d + e. The result is not OK when an operand is not OK, or when the absolute value of the sum is 10^30 or
 // more.
 func (d Decimal) Add(e Decimal) Decimal {
 	if !d.OK || !e.OK {
-		return Decimal{}
+		return lack(d, e)
 	}
-	lo, carry := bits.Add64(d.Lo, e.Lo, 0)
+	// Two sizes below 2^190 add up to less than 2^191, so the sign is right.
+	sum := Decimal{}
+	var carry uint64
+	sum.Lo, carry = bits.Add64(d.Lo, e.Lo, 0)
+	sum.Mid, carry = bits.Add64(d.Mid, e.Mid, carry)
 	hi, _ := bits.Add64(uint64(d.Hi), uint64(e.Hi), carry)
-	// The sum of two sizes below 10^38 may exceed 2^127, and the sign then comes out wrong. But the resulting size is
-	// then above 2^128 - 2*10^38, which is more than 10^38. So decimalOf refuses it as out of range.
-	return decimalOf(Decimal{Hi: int64(hi), Lo: lo}.size())
+	sum.Hi = int64(hi)
+	negative, size := sum.size()
+	return decimalOf(negative, &size)
 }
 
 // Sub returns d - e. The result is not OK when an operand is not OK, or when the absolute value of the difference is
-// 10^20 or more.
+// 10^30 or more.
 func (d Decimal) Sub(e Decimal) Decimal { return d.Add(e.Neg()) }
 
 // Neg returns -d. The result is not OK when d is not OK.
 func (d Decimal) Neg() Decimal {
 	if !d.OK {
-		return Decimal{}
+		return d
 	}
-	negative, hi, lo := d.size()
-	return decimalOf(!negative, hi, lo)
+	return d.negated()
 }
 
-// Mul returns the exact product d * e. The result is not OK when an operand is not OK, or when the product is 10^20 or
-// more in absolute value or has more than 18 decimals.
+// Mul returns the product d * e, rounded half to even to 27 decimals. The result is not OK when an operand is not OK,
+// or when the absolute value of the product is 10^30 or more.
 func (d Decimal) Mul(e Decimal) Decimal {
 	if !d.OK || !e.OK {
-		return Decimal{}
+		return lack(d, e)
 	}
-	dNegative, dHi, dLo := d.size()
-	eNegative, eHi, eLo := e.size()
-	product := multiply128(dHi, dLo, eHi, eLo) // in units of 10^-36
-	if product.divide(1e18) != 0 || product[2]|product[3] != 0 {
-		return Decimal{}
+	dNegative, dSize := d.size()
+	eNegative, eSize := e.size()
+	size, ok := productOf(&dSize, &eSize)
+	if !ok {
+		return Without(TooLarge)
 	}
-	return decimalOf(dNegative != eNegative, product[1], product[0])
+	return decimalOf(dNegative != eNegative, &size)
+}
+
+// productOf multiplies two sizes of Decimals, rounded to a whole number of units. ok is false when the product does not
+// fit into a natural; it is then far beyond any Decimal.
+func productOf(a, b *natural) (size natural, ok bool) {
+	product := multiply192(a, b) // in units of 10^-54
+	// 10^27 is 10^18 * 10^9. What both divisions leave is high * 10^18 + low, and half a unit is 5 * 10^8 * 10^18.
+	low := divideWords(product[:], 1e18)
+	high := divideWords(product[:], 1e9)
+	size = natural{product[0], product[1], product[2], product[3]}
+	size.round(cmpHalf(high, 5e8, low != 0))
+	return size, product[4]|product[5] == 0
+}
+
+// cmpHalf compares what is cut off a number with half of its last unit. digit is the part of it that is compared with
+// half, and more says that something follows.
+func cmpHalf(digit, half uint64, more bool) int {
+	switch {
+	case digit > half || digit == half && more:
+		return 1
+	case digit == half:
+		return 0
+	}
+	return -1
+}
+
+// round rounds half to even. rest is what was cut off, compared with half a unit. This is the only place that rounds a
+// number of an event.
+func (n *natural) round(rest int) {
+	if rest > 0 || rest == 0 && n[0]%2 == 1 {
+		n.multiplyAdd(1, 1)
+	}
 }
 
 // Compare returns -1, 0 or +1 when d is less than, equal to or greater than e. A Decimal that is not OK sorts before
@@ -118,7 +184,10 @@ func (d Decimal) Compare(e Decimal) int {
 
 // less compares two numbers that are OK.
 func (d Decimal) less(e Decimal) bool {
-	return d.Hi < e.Hi || d.Hi == e.Hi && d.Lo < e.Lo
+	if d.Hi != e.Hi {
+		return d.Hi < e.Hi
+	}
+	return d.Mid < e.Mid || d.Mid == e.Mid && d.Lo < e.Lo
 }
 
 // AppendText appends d as the shortest JSON number in plain notation: no exponent, no trailing zeros, no "-0". A
@@ -127,8 +196,7 @@ func (d Decimal) AppendText(dst []byte) []byte {
 	if !d.OK {
 		return append(dst, "null"...)
 	}
-	negative, hi, lo := d.size()
-	size := natural{lo, hi}
+	negative, size := d.size()
 	var digits [maxDigits]byte
 	return appendPlain(dst, negative, size.appendDigits(digits[:0]), decimals)
 }

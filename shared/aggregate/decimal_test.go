@@ -17,21 +17,14 @@ func numberText(text string) row {
 	if !ok {
 		panic("not a number: " + text)
 	}
-	return rowOf(r)
-}
-
-// rowOf is a number in units of 10^-18, nil where it is no Decimal.
-func rowOf(r *big.Rat) row {
-	scaled := new(big.Rat).Mul(r, new(big.Rat).SetInt(unit))
-	if !scaled.IsInt() || scaled.Num().CmpAbs(bound) >= 0 {
-		return nil
-	}
-	return scaled.Num()
+	return rounded(r)
 }
 
 func TestParseDecimal(t *testing.T) {
 	zeros := func(n int) string { return strings.Repeat("0", n) }
-	for text, want := range map[string]string{ // "" where there is no number
+	nines := func(n int) string { return strings.Repeat("9", n) }
+	const large, none = "too large", "not a number"
+	for text, want := range map[string]string{
 		"0": "0", "-0": "0", "0.0": "0", "-0.000": "0", "0e0": "0", "-0E-99": "0", "0e999999999999999999999": "0",
 		"1": "1", "-1": "-1", "203023": "203023", "1.5": "1.5", "1.50": "1.5", "-0.25": "-0.25", "10": "10",
 		"100.0100": "100.01",
@@ -40,37 +33,82 @@ func TestParseDecimal(t *testing.T) {
 		"1.0000000000000000000": "1", "1." + zeros(500): "1", "1" + zeros(500) + "e-500": "1",
 		"0." + zeros(499) + "1e500":     "1",
 		"0." + zeros(4000) + "25e+4001": "2.5", "1" + zeros(19): "1" + zeros(19), "1e19": "1" + zeros(19),
-		"0.000000000000000001": "0.000000000000000001", "1e-18": "0.000000000000000001", "-1e-18": "-0.000000000000000001",
-		"1e-19": "", "0.0000000000000000001": "", "10e-19": "0.000000000000000001", "1.0000000000000000001": "",
-		"1e20": "", "-1e20": "", "1" + zeros(20): "", "10e19": "", "0.1e21": "", "0.1e20": "1" + zeros(19),
-		"99999999999999999999.9":                   "99999999999999999999.9",
-		"99999999999999999999.999999999999999999":  "99999999999999999999.999999999999999999",
-		"-99999999999999999999.999999999999999999": "-99999999999999999999.999999999999999999",
-		"99999999999999999999.9999999999999999999": "",
-		"9999999999999999999":                      "9999999999999999999", "18446744073709551616": "18446744073709551616",
-		"-9223372036854775808": "-9223372036854775808",
-		"1234567890.123456789": "1234567890.123456789", "0.12345678901234567": "0.12345678901234567",
-		"12345678901234567.8": "12345678901234567.8",
-		"1e999999999":         "", "1e-999999999": "", "1e99999999999999999999999999": "",
-		"-1e-99999999999999999999999999": "", "9e9223372036854775807": "",
-		// Beyond what 64 bits hold of an exponent, and 128 bits of a size, lie numbers that look small once the bits
-		// above are lost.
-		"1e18446744073709551616": "", "1e-18446744073709551616": "", "340282366920938463463.374607431768211456": "",
-		"340282366920938463464": "",
 
-		"": "", "-": "", "+1": "", "01": "", "-01": "", "00": "", "1.": "", ".5": "", "-.5": "", "1.e3": "", "1e": "",
-		"1e+": "", "1e-": "", "1e1.5": "", "e3": "",
-		"1 ": "", " 1": "", "1\n": "", "1_000": "", "0x10": "", "1/2": "", "--1": "", "1-1": "", "1e3e3": "", "1..5": "",
-		"1.5.5": "", "1,5": "",
-		"null": "", "true": "", `"1"`: "", "[1]": "", "{}": "", "NaN": "", "Infinity": "", "-inf": "", "1\x00": "", "١": "",
-		"00000000000000000000000000001": "", "1234567890123456789012345x": "", "12345678901234567890123.": "",
+		// What programs print keeps all its digits.
+		"0.0016150000000000001":          "0.0016150000000000001",
+		"2.0999999999999998e-06":         "0.0000020999999999999998",
+		"0.0003647510000064358":          "0.0003647510000064358",
+		"1.2345678901234567e-9":          "0.0000000012345678901234567",
+		"-9.8765432109876543e-11":        "-0.000000000098765432109876543",
+		"0.30000000000000004":            "0.30000000000000004",
+		"0.1000000000000000055511151231": "0.100000000000000005551115123", // one decimal too many
+		"1.7976931348623157e-308":        "0",                             // as small as a float can be
+		"1524831183200260097.0":          "1524831183200260097",
+		"18446744073709551615.000000001": "18446744073709551615.000000001",
+
+		// The last decimal, and half of it.
+		"1e-27": "0." + zeros(26) + "1", "-1e-27": "-0." + zeros(26) + "1", "10e-28": "0." + zeros(26) + "1",
+		"0." + zeros(26) + "1": "0." + zeros(26) + "1",
+		"1e-28":                "0", "-1e-28": "0", "4e-28": "0", "5e-28": "0", "-5e-28": "0", "0.5e-27": "0",
+		"5.0000e-28": "0", "50000e-32": "0",
+		"5.0001e-28": "0." + zeros(26) + "1", "-5.0001e-28": "-0." + zeros(26) + "1", "6e-28": "0." + zeros(26) + "1",
+		"15e-28": "0." + zeros(26) + "2", "-15e-28": "-0." + zeros(26) + "2", "25e-28": "0." + zeros(26) + "2",
+		"35e-28": "0." + zeros(26) + "4", "25.0001e-28": "0." + zeros(26) + "3", "24.9999e-28": "0." + zeros(26) + "2",
+		"0." + zeros(27) + "5" + zeros(300) + "1": "0." + zeros(26) + "1",
+		"0." + zeros(27) + "5" + zeros(300):       "0",
+		"0." + nines(27):                          "0." + nines(27),
+		"0." + nines(28):                          "1", "-0." + nines(28): "-1",
+		"1." + zeros(26) + "05": "1", "1." + zeros(26) + "15": "1." + zeros(26) + "2",
+		"123456789." + nines(27) + "5": "123456790",
+		"9.5e-28":                      "0." + zeros(26) + "1", "9.5e-29": "0",
+		"1e-999999999": "0", "-1e-99999999999999999999999999": "0", "1e-18446744073709551616": "0",
+
+		// The greatest.
+		"1e20": "1" + zeros(20), "1e29": "1" + zeros(29), "0.1e30": "1" + zeros(29), nines(30): nines(30),
+		nines(30) + "." + nines(27): nines(30) + "." + nines(27), "-" + nines(30) + "." + nines(27): "-" + nines(30) + "." +
+			nines(27),
+		nines(30) + "." + nines(27) + "4": nines(30) + "." + nines(27), nines(30) + "." + nines(27) + "5": large,
+		"1e30": large, "-1e30": large, "1" + zeros(30): large, "10e29": large, "0.1e31": large,
+		"9999999999999999999": "9999999999999999999", "18446744073709551616": "18446744073709551616",
+		"-9223372036854775808": "-9223372036854775808", "340282366920938463463374607431768211456": large,
+		"115792089237316195423570985008687907853269984665640564039457584007913129639935": large,
+		"1234567890.123456789": "1234567890.123456789", "0.12345678901234567": "0.12345678901234567",
+		"12345678901234567.8": "12345678901234567.8", "-1234567890123456789": "-1234567890123456789",
+		"1e999999999": large, "1e99999999999999999999999999": large, "9e9223372036854775807": large,
+		// Beyond what 64 bits hold of an exponent, and 192 bits of a size, lie numbers that look small once the bits
+		// above are lost.
+		"1e18446744073709551616": large, "6277101735386680763835789423207.666416102355444464034512896": large,
+
+		"": none, "-": none, "+1": none, "01": none, "-01": none, "00": none, "1.": none, ".5": none, "-.5": none,
+		"1.e3": none, "1e": none, "1e+": none, "1e-": none, "1e1.5": none, "e3": none,
+		"1 ": none, " 1": none, "1\n": none, "1_000": none, "0x10": none, "1/2": none, "--1": none, "1-1": none,
+		"1e3e3": none, "1..5": none, "1.5.5": none, "1,5": none,
+		"null": none, "true": none, `"1"`: none, "[1]": none, "{}": none, "NaN": none, "Infinity": none, "-inf": none,
+		"1\x00": none, "١": none,
+		"00000000000000000000000000001": none, "1234567890123456789012345x": none, "12345678901234567890123.": none,
 	} {
 		got := aggregate.ParseDecimal([]byte(text))
-		if got.OK != (want != "") || got.OK && string(got.AppendText(nil)) != want {
-			t.Errorf("ParseDecimal(%.60q) = %+v, text %s; want %q", text, got, got.AppendText(nil), want)
+		said := string(got.AppendText(nil))
+		if !got.OK {
+			said = got.Why.String()
 		}
-		if !got.OK && got != (aggregate.Decimal{}) {
-			t.Errorf("ParseDecimal(%.60q) = %+v, want Decimal{}", text, got)
+		if said != want {
+			t.Errorf("ParseDecimal(%.60q) = %+v, which is %s; want %s", text, got, said, want)
+		}
+		if !got.OK && got != aggregate.Without(got.Why) || got.OK && got.Why != 0 {
+			t.Errorf("ParseDecimal(%.60q) = %+v, which is not in its one form", text, got)
+		}
+	}
+}
+
+func TestParseExactly(t *testing.T) {
+	for text, want := range map[string]bool{
+		"0": true, "-0.0": true, "0e-999": true, "1e-27": true, "10e-28": true, "1e-28": false, "0.5e-27": false,
+		"1.50000000000000000000000000000": true, "0.0000000000000000000000000001": false, "1e29": true, "1e30": false,
+		"x": false, "": false, "1e-999999999999": false, "12345678901234567890.5": true,
+	} {
+		if d, exact := aggregate.ParseExactly([]byte(text)); exact != want || d != aggregate.ParseDecimal([]byte(text)) {
+			t.Errorf("ParseExactly(%q) = %+v, %v; want %v", text, d, exact, want)
 		}
 	}
 }
@@ -108,7 +146,7 @@ func TestDecimalArithmetic(t *testing.T) {
 		}
 		if a != nil && b != nil {
 			sum, difference = new(big.Int).Add(a, b), new(big.Int).Sub(a, b)
-			product = rowOf(new(big.Rat).SetFrac(new(big.Int).Mul(a, b), new(big.Int).Mul(unit, unit)))
+			product = halfToEven(new(big.Int).Mul(a, b), unit)
 		}
 		for _, check := range []struct {
 			name string
@@ -127,6 +165,33 @@ func TestDecimalArithmetic(t *testing.T) {
 	})
 }
 
+// TestReasons checks that arithmetic on what is no number has one reason, whatever the order of the operands.
+func TestReasons(t *testing.T) {
+	all := []aggregate.Decimal{
+		aggregate.Without(aggregate.Missing), aggregate.Without(aggregate.NotNumber), aggregate.Without(aggregate.TooLarge),
+		aggregate.ParseDecimal([]byte("2")),
+	}
+	if len(all) != aggregate.Reasons+1 {
+		t.Fatalf("the test knows %d reasons, there are %d", len(all)-1, aggregate.Reasons)
+	}
+	for i, d := range all {
+		for j, e := range all {
+			want := all[min(i, j)]
+			if d.OK && e.OK {
+				continue
+			}
+			for name, got := range map[string]aggregate.Decimal{"+": d.Add(e), "-": d.Sub(e), "*": d.Mul(e)} {
+				if got != want {
+					t.Errorf("%v %s %v is %+v, want %+v", d, name, e, got, want)
+				}
+			}
+		}
+		if got := d.Neg(); !d.OK && got != d {
+			t.Errorf("-%+v is %+v", d, got)
+		}
+	}
+}
+
 func compare(a, b row) int {
 	switch {
 	case a == nil && b == nil:
@@ -140,42 +205,63 @@ func compare(a, b row) int {
 }
 
 func TestDecimalArithmeticAtTheEnds(t *testing.T) {
-	const top = "99999999999999999999.999999999999999999"
+	const (
+		unit = "0.000000000000000000000000001"
+		top  = "999999999999999999999999999999.999999999999999999999999999"
+	)
 	for _, c := range []struct{ a, op, b, want string }{
-		{top, "+", "0.000000000000000001", "null"},
+		{top, "+", unit, "null"},
 		{top, "+", top, "null"},
 		{"-" + top, "+", "-" + top, "null"},
 		{"-" + top, "-", top, "null"},
 		{top, "-", top, "0"},
-		{"99999999999999999999.999999999999999998", "+", "0.000000000000000001", top},
+		{"999999999999999999999999999999.999999999999999999999999998", "+", unit, top},
 		{top, "*", "-1", "-" + top},
-		{top, "*", "1.000000000000000001", "null"},
-		{"10000000000", "*", "10000000000", "null"},
-		{"10000000000", "*", "9999999999", "99999999990000000000"},
-		{"0.000000001", "*", "0.000000001", "0.000000000000000001"},
-		{"0.000000001", "*", "0.0000000001", "null"},
-		{"0.000000000000000001", "*", "0", "0"},
+		{top, "*", "1." + unit[2:], "null"},
+		{top, "*", top, "null"},
+		{"1000000000000000", "*", "1000000000000000", "null"},
+		{"1000000000000000", "*", "-999999999999999", "-999999999999999000000000000000"},
+		{unit, "*", "0", "0"},
 		{"-0.5", "*", "0", "0"},
 		{"0.1", "+", "0.2", "0.3"},
+		{"0.123456789012345678", "*", "2500.75", "308.7345651226234542585"},
+		// Half of the last decimal, and next to it.
+		{unit, "*", "0.5", "0"},
+		{"-" + unit, "*", "0.5", "0"},
+		{unit, "*", "0.500000000000000000000000001", unit},
+		{unit, "*", "0.499999999999999999999999999", "0"},
+		{unit, "*", "1.5", "0.000000000000000000000000002"},
+		{unit, "*", "-1.5", "-0.000000000000000000000000002"},
+		{unit, "*", "2.5", "0.000000000000000000000000002"},
+		{unit, "*", "3.5", "0.000000000000000000000000004"},
+		{"0.00000000000001", "*", "0.00000000000001", "0"},
+		{"0.0000000000001", "*", "0.00000000000005", "0.000000000000000000000000005"},
 	} {
 		a, b := aggregate.ParseDecimal([]byte(c.a)), aggregate.ParseDecimal([]byte(c.b))
 		got := map[string]func(aggregate.Decimal) aggregate.Decimal{"+": a.Add, "-": a.Sub, "*": a.Mul}[c.op](b)
 		if text := string(got.AppendText(nil)); text != c.want {
 			t.Errorf("%s %s %s = %s, want %s", c.a, c.op, c.b, text, c.want)
 		}
+		if !got.OK && got.Why != aggregate.TooLarge {
+			t.Errorf("%s %s %s is %s, want too large", c.a, c.op, c.b, got.Why)
+		}
 	}
 }
 
+// TestProductsOfPowersOfTen multiplies all powers of ten: a product below the last decimal is 0, and 5 * 10^-28 lies
+// half-way between 0 and it.
 func TestProductsOfPowersOfTen(t *testing.T) {
-	power := func(n int) aggregate.Decimal { return aggregate.ParseDecimal(fmt.Appendf(nil, "-1e%d", n)) }
-	for i := -18; i < 20; i++ {
-		for j := -18; j < 20; j++ {
-			got, want := power(i).Mul(power(j)), power(i+j).Neg()
+	power := func(digit, n int) aggregate.Decimal {
+		return aggregate.ParseDecimal(fmt.Appendf(nil, "-%de%d", digit, n))
+	}
+	for i := -27; i < 30; i++ {
+		for j := -27; j < 30; j++ {
+			got, want := power(1, i).Mul(power(5, j)), power(5, i+j).Neg()
 			if got != want {
-				t.Errorf("-1e%d * -1e%d = %s, want %s", i, j, got.AppendText(nil), want.AppendText(nil))
+				t.Errorf("-1e%d * -5e%d = %s, want %s", i, j, got.AppendText(nil), want.AppendText(nil))
 			}
-			if got.OK != (i+j >= -18 && i+j < 20) {
-				t.Errorf("-1e%d * -1e%d is a number: %v", i, j, got.OK)
+			if got.OK != (i+j < 30) || got.OK && (got.Compare(aggregate.Decimal{OK: true}) == 0) != (i+j < -27) {
+				t.Errorf("-1e%d * -5e%d is %s", i, j, got.AppendText(nil))
 			}
 		}
 	}
@@ -186,25 +272,30 @@ func TestProductsOfPowersOfTen(t *testing.T) {
 func parsedSlowly(text string) aggregate.Decimal {
 	if !json.Valid([]byte(text)) || !strings.ContainsRune("-0123456789", rune(text[0])) ||
 		strings.TrimRight(text, " \t\r\n") != text {
-		return aggregate.Decimal{}
+		return aggregate.Without(aggregate.NotNumber)
 	}
 	mantissa, exponent, _ := strings.Cut(strings.ToLower(text), "e")
 	if strings.Trim(mantissa, "-0.") == "" {
 		return aggregate.Decimal{OK: true}
 	}
 	if power, ok := new(big.Int).SetString(exponent, 10); ok && power.CmpAbs(big.NewInt(int64(2*len(text)+100))) > 0 {
-		return aggregate.Decimal{}
+		if power.Sign() < 0 {
+			return aggregate.Decimal{OK: true}
+		}
+		return aggregate.Without(aggregate.TooLarge)
 	}
 	r, ok := new(big.Rat).SetString(text)
 	if !ok {
-		return aggregate.Decimal{}
+		return aggregate.Without(aggregate.NotNumber)
 	}
-	return decimalOf(rowOf(r))
+	return decimalOf(rounded(r))
 }
 
 func FuzzParseDecimal(f *testing.F) {
 	for _, text := range []string{
-		"0", "-0", "1", "203023", "-12.50", "1e3", "1E-3", "1.0000000000000000000", "1e-19", "1e20", "99999999999999999999.9",
+		"0", "-0", "1", "203023", "-12.50", "1e3", "1E-3", "1.0000000000000000000", "1e-19", "1e20", "99999999999999999999.9", "5e-28", "15e-28", "25.00001e-28",
+		"1e30",
+		"0.0000020999999999999998",
 		"1e999999999", "0e999999999",
 		"0.00000000000000000000000001e30", "100000000000000000000000000e-26", "01", "1.", ".5", "1e", "-", "", " 1", "1 ",
 		"null", "\"1\"",

@@ -15,10 +15,10 @@ import (
 //
 // head is a byte: bits 0 to 4 the exponent of the amount, or 31 where there is no amount; bit 5 its sign, 1 below zero;
 // bit 6 whether skipped, which is then at least 1, follows; bit 7 is 0. The amount is size * 10^exponent in units of
-// 10^-18; only the size follows. A count or size is a base-128 varint, lowest group first.
+// 10^-27; only the size follows. A count or size is a base-128 varint, lowest group first.
 //
-// Everything has one form: varints are as short as can be, counts below 2^63, and the exponent is the greatest up to 18
-// that keeps the size whole; that makes it 18 for every integer, so a small integer is small. Zero has exponent 18 and
+// Everything has one form: varints are as short as can be, counts below 2^63, and the exponent is the greatest up to 27
+// that keeps the size whole; that makes it 27 for every integer, so a small integer is small. Zero has exponent 27 and
 // no sign. An amount is within the reach of its rows.
 
 // tag is the first byte of an encoded state.
@@ -117,9 +117,9 @@ func readCount(enc []byte, t tag, what string) (count int64, rest []byte, err er
 	return int64(value), enc[n:], nil
 }
 
-// maxSizeBytes is the length of the greatest size: 190 bits in groups of seven, since 2^63-1 rows below 10^38 stay
-// below 2^190.
-const maxSizeBytes = 28
+// maxSizeBytes is the length of the greatest size: 253 bits in groups of seven, since 2^63-1 rows below 10^57 stay
+// below 2^253.
+const maxSizeBytes = 37
 
 // headOf returns the head byte of an amount. It divides size by the power of ten that the head names; appendSize then
 // writes the rest.
@@ -156,9 +156,7 @@ func readAmount(enc []byte, h head, t tag, limit *natural) (amount natural, rest
 	if h.negative && size.isZero() {
 		return amount, nil, corrupt(t, "amount: zero must not have a sign")
 	}
-	// 28 groups of 7 bits times 10^18 are below 2^196 * 2^60.
-	size.multiplyAdd(powersOfTen[h.exponent], 0)
-	if size.exceeds(limit) {
+	if beyond := size.scale(h.exponent); beyond != 0 || size.exceeds(limit) {
 		return amount, nil, corrupt(t, "amount: larger than its number of rows allows")
 	}
 	return size, rest, nil
@@ -171,7 +169,11 @@ func readSize(enc []byte, t tag) (size natural, rest []byte, err error) {
 		}
 		word, bit := i*7/64, i*7%64
 		size[word] |= uint64(b&0x7f) << bit
-		if bit > 57 {
+		if bit > 57 && word+1 == len(size) {
+			if b&0x7f>>(64-bit) != 0 {
+				return size, nil, corrupt(t, "amount: more than 256 bits")
+			}
+		} else if bit > 57 {
 			size[word+1] |= uint64(b&0x7f) >> (64 - bit)
 		}
 		if b < 0x80 {

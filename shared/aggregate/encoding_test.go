@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"math"
 	"math/big"
 	"strings"
@@ -52,28 +53,33 @@ var golden = []struct {
 }{
 	{"count", nil, "11 00"},
 	{"count", []string{"1", "null", "3"}, "11 03"},
-	{"sum", nil, "12 1f"},
-	{"sum", []string{"null", `"7"`}, "12 5f 02"},
-	{"sum", []string{"0"}, "12 12 01 00"},
-	{"sum", []string{"1"}, "12 12 01 01"},
-	{"sum", []string{"-1"}, "12 32 01 01"},
-	{"sum", []string{"1", "-1"}, "12 12 02 00"},
-	{"sum", []string{"203023", "171717"}, "12 12 02 d4ef16"},
-	{"sum", []string{"12.50", "0.25"}, "12 10 02 fb09"},
-	{"sum", []string{"0.000000000000000001"}, "12 00 01 01"},
-	{"sum", []string{"-2.5", "null"}, "12 71 01 01 19"},
+	{"sum", nil, "22 1f"},
+	{"sum", []string{"null", `"7"`}, "22 5f 02"},
+	{"sum", []string{"0"}, "22 1b 01 00"},
+	{"sum", []string{"1"}, "22 1b 01 01"},
+	{"sum", []string{"-1"}, "22 3b 01 01"},
+	{"sum", []string{"1", "-1"}, "22 1b 02 00"},
+	{"sum", []string{"203023", "171717"}, "22 1b 02 d4ef16"},
+	{"sum", []string{"12.50", "0.25"}, "22 19 02 fb09"},
+	{"sum", []string{"0.000000000000000001"}, "22 09 01 01"},
+	{"sum", []string{"-2.5", "null"}, "22 7a 01 01 19"},
+	{"sum", []string{"0.0016150000000000001", "0.002", "2.0999999999999998e-06"}, "22 05 03 e6879ed5b99bcdfcf503"},
+	{"sum", []string{"1e-27"}, "22 00 01 01"},
+	{"sum", []string{"1e-28", "15e-28"}, "22 00 02 02"},
 	{"sum", []string{"99999999999999999999.999999999999999999", "99999999999999999999.999999999999999999"},
-		"12 00 02 feffffffff8f918a93e8a3ecd096d4ccf6ac02"},
-	{"mean", nil, "13 1f"},
-	{"mean", []string{"203023", "171717", "null"}, "13 52 01 02 d4ef16"},
-	{"min", nil, "14 1f"},
-	{"min", []string{"3", "-7", "2"}, "14 32 07"},
-	{"min", []string{"null"}, "14 5f 01"},
-	{"min", []string{"-99999999999999999999.999999999999999999"}, "14 20 ffffffffffc788c589f491b6a88baaa6bb9601"},
-	{"max", nil, "15 1f"},
-	{"max", []string{"3", "-7", "2"}, "15 12 03"},
-	{"max", []string{"0.5", "null"}, "15 51 01 05"},
-	{"max", []string{"0", "-0.00"}, "15 12 00"},
+		"22 09 02 feffffffff8f918a93e8a3ecd096d4ccf6ac02"},
+	{"mean", nil, "23 1f"},
+	{"mean", []string{"203023", "171717", "null"}, "23 5b 01 02 d4ef16"},
+	{"min", nil, "24 1f"},
+	{"min", []string{"3", "-7", "2"}, "24 3b 07"},
+	{"min", []string{"null"}, "24 5f 01"},
+	{"max", []string{"999999999999999999999999999999.999999999999999999999999999"},
+		"25 00 ffffffffffffffffc986ead6e490d5e5fdd7c7aba293f2dafc90a301"},
+	{"min", []string{"-99999999999999999999.999999999999999999"}, "24 29 ffffffffffc788c589f491b6a88baaa6bb9601"},
+	{"max", nil, "25 1f"},
+	{"max", []string{"3", "-7", "2"}, "25 1b 03"},
+	{"max", []string{"0.5", "null"}, "25 5a 01 05"},
+	{"max", []string{"0", "-0.00"}, "25 1b 00"},
 }
 
 func TestGoldenEncodings(t *testing.T) {
@@ -120,38 +126,48 @@ func TestRefusedEncodings(t *testing.T) {
 		{"count", "12 1f", "count: the state belongs to sum"},
 		{"count", "10 00", "count: the state belongs to function 0"},
 		{"count", "01 00", "count: unknown encoding version 0"},
-		{"sum", "13 1f", "sum: the state belongs to mean"},
-		{"sum", "1f 1f", "sum: the state belongs to function 15"},
-		{"sum", "12", "sum: the encoding ends before its head"},
-		{"sum", "12 9f", "sum: invalid head 0x9f"},
-		{"sum", "12 92 01 01", "sum: invalid head 0x92"},
-		{"sum", "12 3f", "sum: invalid head 0x3f"},
-		{"sum", "12 13 01 01", "sum: invalid head 0x13"},
-		{"sum", "12 1e 01 01", "sum: invalid head 0x1e"},
-		{"sum", "12 5f", "sum: the encoding ends inside its number of skipped rows"},
-		{"sum", "12 5f 00", "sum: number of skipped rows: 0 must be left out"},
-		{"sum", "12 52 8100 01 01", "sum: number of skipped rows: not the shortest form"},
-		{"sum", "12 12", "sum: the encoding ends inside its count"},
-		{"sum", "12 12 00 00", "sum: count: 0 must be left out"},
-		{"sum", "12 12 8100 01", "sum: count: not the shortest form"},
-		{"sum", "12 12 01", "sum: the encoding ends inside its amount"},
-		{"sum", "12 12 01 8080", "sum: the encoding ends inside its amount"},
-		{"sum", "12 12 01 8100", "sum: amount: not the shortest form"},
-		{"sum", "12 11 01 0a", "sum: amount: the exponent is not the largest possible one"},
-		{"sum", "12 00 01 00", "sum: amount: the exponent is not the largest possible one"},
-		{"sum", "12 32 01 00", "sum: amount: zero must not have a sign"},
-		{"sum", "12 12 01 " + varint(t, "100000000000000000000"), "sum: amount: larger than its number of rows allows"},
-		{"sum", "12 32 02 " + varint(t, "200000000000000000000"), "sum: amount: larger than its number of rows allows"},
-		{"sum", "12 12 01 " + strings.Repeat("ff", 27) + "01", "sum: amount: larger than its number of rows allows"},
-		{"sum", "12 12 01 " + strings.Repeat("ff", 28) + "01", "sum: amount: more than 28 bytes"},
-		{"mean", "12 12 01 01", "mean: the state belongs to sum"},
-		{"min", "15 12 01", "min: the state belongs to max"},
-		{"min", "14 32 00", "min: amount: zero must not have a sign"},
-		{"min", "14 11 0a", "min: amount: the exponent is not the largest possible one"},
-		{"min", "14 32 " + varint(t, "100000000000000000000"), "min: amount: larger than its number of rows allows"},
-		{"max", "15 12 " + varint(t, "100000000000000000000"), "max: amount: larger than its number of rows allows"},
-		{"max", "15 12", "max: the encoding ends inside its amount"},
-		{"max", "15 5f ffffffffffffffffff01", "max: number of skipped rows: above 2^63-1"},
+		{"sum", "23 1f", "sum: the state belongs to mean"},
+		{"sum", "2f 1f", "sum: the state belongs to function 15"},
+		{"sum", "22", "sum: the encoding ends before its head"},
+		{"sum", "22 9f", "sum: invalid head 0x9f"},
+		{"sum", "22 9b 01 01", "sum: invalid head 0x9b"},
+		{"sum", "22 3f", "sum: invalid head 0x3f"},
+		{"sum", "22 1c 01 01", "sum: invalid head 0x1c"},
+		{"sum", "22 1e 01 01", "sum: invalid head 0x1e"},
+		{"sum", "22 5f", "sum: the encoding ends inside its number of skipped rows"},
+		{"sum", "22 5f 00", "sum: number of skipped rows: 0 must be left out"},
+		{"sum", "22 5b 8100 01 01", "sum: number of skipped rows: not the shortest form"},
+		{"sum", "22 1b", "sum: the encoding ends inside its count"},
+		{"sum", "22 1b 00 00", "sum: count: 0 must be left out"},
+		{"sum", "22 1b 8100 01", "sum: count: not the shortest form"},
+		{"sum", "22 1b 01", "sum: the encoding ends inside its amount"},
+		{"sum", "22 1b 01 8080", "sum: the encoding ends inside its amount"},
+		{"sum", "22 1b 01 8100", "sum: amount: not the shortest form"},
+		{"sum", "22 1a 01 0a", "sum: amount: the exponent is not the largest possible one"},
+		{"sum", "22 09 01 00", "sum: amount: the exponent is not the largest possible one"},
+		{"sum", "22 3b 01 00", "sum: amount: zero must not have a sign"},
+		{"sum", "22 1b 01 " + varint(t, "1"+strings.Repeat("0", 30)), "sum: amount: larger than its number of rows allows"},
+		{"sum", "22 3b 02 " + varint(t, "2"+strings.Repeat("0", 30)), "sum: amount: larger than its number of rows allows"},
+		{"sum", "12 1f", "sum: unknown encoding version 1"},
+		{"sum", "22 1b 01 " + strings.Repeat("ff", 27) + "01", "sum: amount: larger than its number of rows allows"},
+		// 2^166 * 10^27 is above 2^255, and the next above 2^256: what a multiplication would lose must not count.
+		{"sum", "22 1b 01 " + varint(t, power(166)), "sum: amount: larger than its number of rows allows"},
+		{"sum", "22 1b 01 " + varint(t, power(167)), "sum: amount: larger than its number of rows allows"},
+		{"sum", "22 1b 01 " + varint(t, power(255)), "sum: amount: larger than its number of rows allows"},
+		{"sum", "22 00 01 " + varint(t, power(255)), "sum: amount: larger than its number of rows allows"},
+		{"sum", "22 00 01 " + varint(t, power(256)), "sum: amount: more than 256 bits"},
+		{"sum", "22 00 01 " + varint(t, power(258)), "sum: amount: more than 256 bits"},
+		{"sum", "22 1b 01 " + strings.Repeat("ff", 36) + "7f", "sum: amount: more than 256 bits"},
+		{"sum", "22 1b 01 " + strings.Repeat("ff", 36) + "8001", "sum: amount: more than 37 bytes"},
+		{"sum", "22 1b 01 " + strings.Repeat("ff", 37) + "01", "sum: amount: more than 256 bits"},
+		{"mean", "22 1b 01 01", "mean: the state belongs to sum"},
+		{"min", "25 1b 01", "min: the state belongs to max"},
+		{"min", "24 3b 00", "min: amount: zero must not have a sign"},
+		{"min", "24 1a 0a", "min: amount: the exponent is not the largest possible one"},
+		{"min", "24 3b " + varint(t, "1"+strings.Repeat("0", 30)), "min: amount: larger than its number of rows allows"},
+		{"max", "25 1b " + varint(t, "1"+strings.Repeat("0", 30)), "max: amount: larger than its number of rows allows"},
+		{"max", "25 1b", "max: the encoding ends inside its amount"},
+		{"max", "25 5f ffffffffffffffffff01", "max: number of skipped rows: above 2^63-1"},
 	} {
 		err := expectRefused(t, lookup(t, c.function), unhex(t, c.encoding), aggregate.ErrCorrupt)
 		if diff := cmp.Diff("aggregate: corrupt state: "+c.says, err.Error()); diff != "" {
@@ -159,6 +175,9 @@ func TestRefusedEncodings(t *testing.T) {
 		}
 	}
 }
+
+// power is 2^n in digits.
+func power(n uint) string { return new(big.Int).Lsh(big.NewInt(1), n).String() }
 
 // varint is the base-128 form of a size, in hex.
 func varint(t testing.TB, size string) string {
@@ -180,8 +199,9 @@ func TestNewerEncodingsAreRefusedByName(t *testing.T) {
 		enc := []byte(encoded(fold(f, parsedRows("1"))))
 		enc[0] += 1 << 4
 		err := expectRefused(t, f, enc, aggregate.ErrVersion)
-		if want := "aggregate: unknown encoding version: " + f.Name() +
-			": encoding version 2: this engine reads versions up to 1"; err.Error() != want {
+		version := int(enc[0] >> 4)
+		if want := fmt.Sprintf("aggregate: unknown encoding version: %s: encoding version %d: "+
+			"this engine reads versions up to %d", f.Name(), version, version-1); err.Error() != want {
 			t.Errorf("error %q, want %q", err, want)
 		}
 	})
@@ -227,7 +247,7 @@ func TestTheGreatestSumIsExact(t *testing.T) {
 		t.Errorf("sum %s, want %s", got, want)
 	}
 	s = fullest(lookup(t, "mean"), new(big.Int).Neg(maxDecimal))
-	if got, want := string(s.AppendPresented(nil, 0)), "-100000000000000000000"; got != want {
+	if got, want := string(s.AppendPresented(nil, 0)), "-1"+strings.Repeat("0", 30); got != want {
 		t.Errorf("mean %s, want %s", got, want)
 	}
 }

@@ -14,8 +14,8 @@ type extremes struct {
 	cells    []extreme
 }
 
-// maxExtremeBytes is tag, head, skipped and a size of 127 bits.
-const maxExtremeBytes = 2 + maxCountBytes + 19
+// maxExtremeBytes is tag, head, skipped and a size of 190 bits.
+const maxExtremeBytes = 2 + maxCountBytes + 28
 
 func (s *extremes) Len() int               { return len(s.cells) }
 func (s *extremes) Grow(n int)             { s.cells = grow(s.cells, n) }
@@ -55,10 +55,10 @@ func (s *extremes) MergeEncoded(cell int, enc []byte) ([]byte, error) {
 	e := extreme{skipped: h.skipped}
 	if !h.nothing {
 		var size natural
-		if size, rest, err = readAmount(rest, h, s.tag, &natural{maxDecimalLo, maxDecimalHi}); err != nil {
+		if size, rest, err = readAmount(rest, h, s.tag, &maxDecimal); err != nil {
 			return nil, err
 		}
-		e.value = decimalOf(h.negative, size[1], size[0])
+		e.value = decimalOf(h.negative, &size)
 	}
 	s.merge(cell, e)
 	return rest, nil
@@ -69,8 +69,7 @@ func (s *extremes) AppendEncoded(dst []byte, cell int) []byte {
 	if !e.value.OK {
 		return appendHead(dst, s.tag, headNothing, e.skipped)
 	}
-	negative, hi, lo := e.value.size()
-	size := natural{lo, hi}
+	negative, size := e.value.size()
 	dst = appendHead(dst, s.tag, headOf(negative, &size), e.skipped)
 	return appendSize(dst, &size)
 }

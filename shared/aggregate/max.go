@@ -10,7 +10,7 @@ var maxFunction = properties{
 	states:     func() States { return &maxStates{extremes{tag: maxTag, greatest: true}} },
 }
 
-const maxTag tag = 1<<4 | 5
+const maxTag tag = 2<<4 | 5
 
 type maxStates struct{ extremes }
 

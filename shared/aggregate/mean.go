@@ -14,7 +14,7 @@ var meanFunction = properties{
 }
 
 const (
-	meanTag tag = 1<<4 | 3
+	meanTag tag = 2<<4 | 3
 
 	meanDigits = 16 // significant digits
 )

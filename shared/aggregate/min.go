@@ -10,7 +10,7 @@ var minFunction = properties{
 	states:     func() States { return &minStates{extremes{tag: minTag}} },
 }
 
-const minTag tag = 1<<4 | 4
+const minTag tag = 2<<4 | 4
 
 type minStates struct{ extremes }
 

@@ -13,25 +13,51 @@ import (
 // The reference: every function once more over plain lists of rows, slowly, in math/big. It shares no code with the
 // package.
 
-// row is one row: a number in units of 10^-18, or nil for an argument that is none.
+// row is one row: a number in units of 10^-27, or nil for an argument that is none.
 type row = *big.Int
 
 var (
-	unit       = pow10(18)                              // 1 in units of 10^-18
-	bound      = pow10(38)                              // 10^20, the first size that is no Decimal
+	unit       = pow10(27)                              // 1 in units of 10^-27
+	bound      = pow10(57)                              // 10^30, the first size that is no Decimal
 	maxDecimal = new(big.Int).Sub(bound, big.NewInt(1)) // the greatest Decimal
 	wordBase   = new(big.Int).Lsh(big.NewInt(1), 64)    // 2^64
 )
 
 func pow10(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
 
-// decimalOf is the Decimal of a row, put together from its definition as 128-bit two's complement.
+// decimalOf is the Decimal of a row, put together from its definition as 192-bit two's complement. A row that is nil is
+// not a number, one past the bound is too large.
 func decimalOf(r row) aggregate.Decimal {
-	if r == nil || r.CmpAbs(bound) >= 0 {
-		return aggregate.Decimal{}
+	if r == nil {
+		return aggregate.Without(aggregate.NotNumber)
 	}
-	hi, lo := new(big.Int).DivMod(r, wordBase, new(big.Int)) // Euclidean: lo is never negative
-	return aggregate.Decimal{Hi: hi.Int64(), Lo: lo.Uint64(), OK: true}
+	if r.CmpAbs(bound) >= 0 {
+		return aggregate.Without(aggregate.TooLarge)
+	}
+	above, lo := new(big.Int).DivMod(r, wordBase, new(big.Int)) // Euclidean: the remainder is never negative
+	hi, mid := new(big.Int).DivMod(above, wordBase, new(big.Int))
+	return aggregate.Decimal{Hi: hi.Int64(), Mid: mid.Uint64(), Lo: lo.Uint64(), OK: true}
+}
+
+// rounded is a number as a row: to whole units, half to even.
+func rounded(r *big.Rat) row {
+	scaled := new(big.Rat).Mul(r, new(big.Rat).SetInt(unit))
+	return halfToEven(scaled.Num(), scaled.Denom())
+}
+
+// halfToEven is n/d as a whole number.
+func halfToEven(n, d *big.Int) *big.Int {
+	whole, rest := new(big.Int).QuoRem(new(big.Int).Abs(n), d, new(big.Int))
+	switch rest.Lsh(rest, 1).Cmp(d) {
+	case 1:
+		whole.Add(whole, big.NewInt(1))
+	case 0:
+		whole.Add(whole, big.NewInt(int64(whole.Bit(0))))
+	}
+	if n.Sign() < 0 {
+		whole.Neg(whole)
+	}
+	return whole
 }
 
 // model is the state of one cell as the design's table has it.
@@ -90,13 +116,13 @@ func (m model) identity(function string) string {
 	return fmt.Sprint(m.presented(function), m.skipped)
 }
 
-// plain is an exact decimal text of a number that has one of at most 60 places.
+// plain is an exact decimal text of a number that has one of at most 80 places.
 func plain(r *big.Rat) string {
-	text := strings.TrimRight(strings.TrimRight(r.FloatString(60), "0"), ".")
+	text := strings.TrimRight(strings.TrimRight(r.FloatString(80), "0"), ".")
 	if text == "" || text == "-0" {
 		return "0"
 	}
-	if !strings.Contains(r.FloatString(60), ".") || strings.Contains(text, ".") {
+	if !strings.Contains(r.FloatString(80), ".") || strings.Contains(text, ".") {
 		return text
 	}
 	return r.FloatString(0) // whole numbers: the zeros before the point stay
@@ -118,13 +144,7 @@ func significant(r *big.Rat) *big.Rat {
 		scaled.Mul(scaled, ten)
 		scale.Quo(scale, ten)
 	}
-	whole, rest := new(big.Int).QuoRem(scaled.Num(), scaled.Denom(), new(big.Int))
-	switch rest.Lsh(rest, 1).Cmp(scaled.Denom()) {
-	case 1:
-		whole.Add(whole, big.NewInt(1))
-	case 0:
-		whole.Add(whole, big.NewInt(int64(whole.Bit(0))))
-	}
+	whole := halfToEven(scaled.Num(), scaled.Denom())
 	rounded := new(big.Rat).Mul(new(big.Rat).SetInt(whole), scale)
 	if r.Sign() < 0 {
 		rounded.Neg(rounded)
@@ -132,7 +152,7 @@ func significant(r *big.Rat) *big.Rat {
 	return rounded
 }
 
-// numbers draws rows with a number: small ones, prices, any of 128 bits, whole powers of ten, and the ends of the
+// numbers draws rows with a number: small ones, prices, any of 192 bits, whole powers of ten, and the ends of the
 // range.
 func numbers() *rapid.Generator[row] {
 	return rapid.Custom(func(t *rapid.T) row {
@@ -141,14 +161,17 @@ func numbers() *rapid.Generator[row] {
 			rapid.Int64Range(-1_000_000, 1_000_000),
 			rapid.Int64(),
 		).Draw(t, "digits")
-		n := new(big.Int).Mul(big.NewInt(digits), pow10(rapid.Int64Range(0, 18).Draw(t, "zeros")))
+		n := new(big.Int).Mul(big.NewInt(digits), pow10(rapid.Int64Range(0, 27).Draw(t, "zeros")))
 		switch rapid.IntRange(0, 5).Draw(t, "kind") {
 		case 0: // whole
 			n.Mul(big.NewInt(digits), unit)
 		case 1: // cents
-			n.Mul(big.NewInt(digits), pow10(16))
+			n.Mul(big.NewInt(digits), pow10(25))
 		case 2: // many digits
 			n.Mul(n, big.NewInt(rapid.Int64().Draw(t, "more")))
+		case 4: // as many as there may be
+			n.Mul(n, big.NewInt(rapid.Int64().Draw(t, "more")))
+			n.Mul(n, big.NewInt(rapid.Int64().Draw(t, "most")))
 		case 3: // the ends
 			n.Mod(n, big.NewInt(3))
 			n.Sub(maxDecimal, n)

@@ -3,8 +3,9 @@ package aggregate
 import "math/bits"
 
 // ParseDecimal reads the text of a JSON number by its value, in any notation: 1e3, 1.50, -0 and 1.0000000000000000000
-// are numbers. The result is not OK for any other text (other JSON, spaces, signs or leading zeros that JSON forbids),
-// for an absolute value of 10^20 or more, and for more than 18 decimals that are not trailing zeros.
+// are numbers. More than 27 decimals are rounded, half to even. The result is TooLarge when the rounded number is 10^30
+// or more in absolute value, and NotNumber for any other text (other JSON, spaces, signs or leading zeros that JSON
+// forbids).
 //
 // Its time is proportional to the length of the text, whatever the exponent. It never uses a float.
 //
@@ -30,21 +31,39 @@ func ParseDecimal(text []byte) Decimal {
 		}
 	}
 	if point == 0 || point == len(number)-1 || number[0] == '0' && point > 1 {
-		return Decimal{} // .5, 5., 05
+		return Without(NotNumber) // .5, 5., 05
 	}
 	places := max(len(number)-1-point, 0)
-	hi, lo := bits.Mul64(digits, powersOfTen[decimals-places]) // below 10^37
+	// In two steps, since 10^27 has more than 64 bits: the result is below 10^46.
+	middle, low := bits.Mul64(digits, powersOfTen[decimals-17-places/2])
+	factor := powersOfTen[17-places+places/2]
+	carry, lo := bits.Mul64(low, factor)
+	hi, mid := bits.Mul64(middle, factor)
+	mid, over := bits.Add64(mid, carry, 0)
+	d := Decimal{Hi: int64(hi + over), Mid: mid, Lo: lo, OK: true}
 	if len(number) < len(text) {
-		hi, lo = negate128(hi, lo)
+		return d.negated()
 	}
-	return Decimal{Hi: int64(hi), Lo: lo, OK: true}
+	return d
+}
+
+// ParseExactly is ParseDecimal for a number that somebody wrote as a constant: exact reports whether the Decimal is the
+// number of the text, not rounded.
+func ParseExactly(text []byte) (d Decimal, exact bool) {
+	n, ok := scanNumeral(text)
+	if !ok {
+		return Without(NotNumber), false
+	}
+	d = n.decimal()
+	first, end := n.significant()
+	return d, d.OK && (first == end || int64(len(n.whole)-end)+n.exponent >= -decimals)
 }
 
 // parseLong is ParseDecimal without its shortcut: any length, any exponent.
 func parseLong(text []byte) Decimal {
 	n, ok := scanNumeral(text)
 	if !ok {
-		return Decimal{}
+		return Without(NotNumber)
 	}
 	return n.decimal()
 }
@@ -119,30 +138,56 @@ func (n *numeral) digit(place int) uint64 {
 	return uint64(n.fraction[place-len(n.whole)] - '0')
 }
 
-// decimal returns the value. Only the digits from the first to the last nonzero one matter: their powers of ten decide
-// whether the value fits, and a value that fits has at most 38 of them.
-func (n *numeral) decimal() Decimal {
-	first, end := 0, len(n.whole)+len(n.fraction)
+// significant returns the places of the first digit that is not zero and after the last one; both are the same for 0.
+func (n *numeral) significant() (first, end int) {
+	end = len(n.whole) + len(n.fraction)
 	for first < end && n.digit(first) == 0 {
 		first++
 	}
 	for end > first && n.digit(end-1) == 0 {
 		end--
 	}
+	return first, end
+}
+
+// decimal returns the value. Only the digits from the first to the last nonzero one matter: their powers of ten decide
+// whether the value fits, and a value that fits has at most 57 of them that are not rounded away.
+func (n *numeral) decimal() Decimal {
+	first, end := n.significant()
 	if first == end {
 		return Decimal{OK: true}
 	}
 	highest := int64(len(n.whole)-1-first) + n.exponent
+	if highest > maxPower {
+		return Without(TooLarge)
+	}
 	lowest := int64(len(n.whole)-end) + n.exponent
-	if highest > 19 || lowest < -decimals {
-		return Decimal{}
+	cut := max(0, -decimals-lowest) // the number of digits below the last decimal
+	if cut > int64(end-first) {
+		return Decimal{OK: true} // below a tenth of a unit
 	}
-	var size natural
-	for place := first; place < end; place++ {
-		size.multiplyAdd(10, n.digit(place))
+	kept := end - int(cut)
+	size := n.natural(first, kept)
+	if cut == 0 {
+		size.scale(int(lowest + decimals))
+	} else {
+		size.round(cmpHalf(n.digit(kept), 5, cut > 1)) // the last digit is not zero
 	}
-	for shift := lowest + decimals; shift > 0; shift -= decimals {
-		size.multiplyAdd(powersOfTen[min(shift, decimals)], 0)
+	return decimalOf(n.negative, &size)
+}
+
+// maxPower is the power of ten of the highest digit that a Decimal has.
+const maxPower = 29
+
+// natural returns the number that the digits from one place to another write. There are at most 57.
+func (n *numeral) natural(from, to int) (size natural) {
+	for from < to {
+		group, digits := uint64(0), min(to-from, 19) // as many as fit into 64 bits
+		for place := from; place < from+digits; place++ {
+			group = group*10 + n.digit(place)
+		}
+		size.multiplyAdd(powersOfTen[digits], group)
+		from += digits
 	}
-	return decimalOf(n.negative, size[1], size[0])
+	return size
 }

@@ -10,7 +10,7 @@ var sumFunction = properties{
 	states:     func() States { return &sumStates{totals{tag: sumTag}} },
 }
 
-const sumTag tag = 1<<4 | 2
+const sumTag tag = 2<<4 | 2
 
 type sumStates struct{ totals }
 

@@ -4,7 +4,7 @@ import "encoding/binary"
 
 // total is the state of sum and mean.
 type total struct {
-	amount  integer // in units of 10^-18
+	amount  integer // in units of 10^-27
 	count   int64   // rows added
 	skipped int64   // rows without a number
 }
@@ -78,7 +78,7 @@ func (t *total) decode(of tag, enc []byte) (rest []byte, err error) {
 
 // reach returns the largest absolute value that this number of rows can sum up to.
 func reach(count int64) natural {
-	limit := natural{maxDecimalLo, maxDecimalHi}
+	limit := maxDecimal
 	limit.multiplyAdd(uint64(count), 0)
 	return limit
 }

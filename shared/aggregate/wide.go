@@ -5,18 +5,18 @@ import (
 	"slices"
 )
 
-// integer is a 256-bit two's complement integer, lowest word first: the amount of a sum in units of 10^-18.
+// integer is a 256-bit two's complement integer, lowest word first: the amount of a sum in units of 10^-27.
 //
-// It cannot overflow: a row adds less than 10^38 < 2^126.3, and at most 2^63-1 rows are counted, so that the size stays
-// below 2^190. That is why grouping and order never change a bit.
+// It cannot overflow: a row adds less than 10^57 < 2^189.4, and at most 2^63-1 rows are counted, so that the size stays
+// below 2^253. That is why grouping and order never change a bit.
 type integer [4]uint64
 
 func (x *integer) addDecimal(d *Decimal) {
 	sign := uint64(d.Hi >> 63)
 	var carry uint64
 	x[0], carry = bits.Add64(x[0], d.Lo, 0)
-	x[1], carry = bits.Add64(x[1], uint64(d.Hi), carry)
-	x[2], carry = bits.Add64(x[2], sign, carry)
+	x[1], carry = bits.Add64(x[1], d.Mid, carry)
+	x[2], carry = bits.Add64(x[2], uint64(d.Hi), carry)
 	x[3], _ = bits.Add64(x[3], sign, carry)
 }
 
@@ -70,44 +70,56 @@ func (n *natural) exceeds(m *natural) bool {
 	return false
 }
 
-// words is the number of words up to the highest that is not zero.
-func (n *natural) words() int {
-	words := len(n)
-	for words > 0 && n[words-1] == 0 {
-		words--
-	}
-	return words
-}
-
-// multiplyAdd sets n to n*by + plus. The result must be below 2^256.
-func (n *natural) multiplyAdd(by, plus uint64) {
+// multiplyAdd sets n to n*by + plus and returns what does not fit into its 256 bits: 0 where the result does.
+func (n *natural) multiplyAdd(by, plus uint64) (beyond uint64) {
 	for i := range n {
 		hi, lo := bits.Mul64(n[i], by)
 		var carry uint64
 		n[i], carry = bits.Add64(lo, plus, 0)
 		plus = hi + carry
 	}
+	return plus
 }
 
-// multiply128 is the product of two 128-bit integers.
-func multiply128(aHi, aLo, bHi, bLo uint64) natural {
-	low, high := natural{aLo, aHi}, natural{aLo, aHi}
-	low.multiplyAdd(bLo, 0)
-	high.multiplyAdd(bHi, 0)
-	var carry uint64
-	low[1], carry = bits.Add64(low[1], high[0], 0)
-	low[2], carry = bits.Add64(low[2], high[1], carry)
-	low[3], _ = bits.Add64(low[3], high[2], carry)
-	return low
+// scale multiplies n by 10^places and returns 0 where the result fits into 256 bits.
+func (n *natural) scale(places int) (beyond uint64) {
+	for ; places > 0; places -= 19 {
+		beyond |= n.multiplyAdd(powersOfTen[min(places, 19)], 0)
+	}
+	return beyond
+}
+
+// multiply192 is the product of two integers below 2^192.
+func multiply192(a, b *natural) (product [6]uint64) {
+	for i := range 3 {
+		if a[i] == 0 {
+			continue
+		}
+		var above uint64
+		for j := range 3 {
+			hi, lo := bits.Mul64(a[i], b[j])
+			var carry uint64
+			lo, carry = bits.Add64(lo, above, 0)
+			hi += carry
+			product[i+j], carry = bits.Add64(product[i+j], lo, 0)
+			above = hi + carry
+		}
+		product[i+3] = above
+	}
+	return product
 }
 
 // divide sets n to the quotient of n and a nonzero number, and returns the remainder.
-func (n *natural) divide(by uint64) (remainder uint64) {
-	for i := n.words() - 1; i >= 0; i-- {
-		if remainder == 0 {
-			n[i], remainder = n[i]/by, n[i]%by
-		} else {
-			n[i], remainder = bits.Div64(remainder, n[i], by)
+func (n *natural) divide(by uint64) (remainder uint64) { return divideWords(n[:], by) }
+
+// divideWords divides an integer, lowest word first, by a nonzero number, and returns the remainder.
+func divideWords(words []uint64, by uint64) (remainder uint64) {
+	for i := len(words) - 1; i >= 0; i-- {
+		switch {
+		case remainder != 0:
+			words[i], remainder = bits.Div64(remainder, words[i], by)
+		case words[i] != 0:
+			words[i], remainder = words[i]/by, words[i]%by
 		}
 	}
 	return remainder
@@ -127,13 +139,18 @@ func (n *natural) divideExactly(places int) bool {
 	return true
 }
 
-// stripZeros divides n by the highest power of ten, up to 10^18, that leaves no remainder. It returns the exponent: 18
+// stripZeros divides n by the highest power of ten, up to 10^27, that leaves no remainder. It returns the exponent: 27
 // for 0.
 func (n *natural) stripZeros() (exponent int) {
-	if n.divideExactly(decimals) {
-		return decimals
+	steps := [...]int{16, 8, 4, 2, 1} // up to 17, where 10^18 leaves a remainder
+	from := 0
+	if n.divideExactly(18) {
+		if n.divideExactly(decimals - 18) {
+			return decimals
+		}
+		exponent, from = 18, 1 // up to 8 more
 	}
-	for places := 16; places > 0; places /= 2 {
+	for _, places := range steps[from:] {
 		if n.divideExactly(places) {
 			exponent += places
 		}

@@ -139,18 +139,37 @@ func (w *World) archived(ctx context.Context, before archive.Key) ([]Event, erro
 	return all, nil
 }
 
-// amountsOf returns the valid amounts: numbers below 10^20 with at most 18 decimals.
+// places are the decimals that every number keeps.
+const places = 27
+
+// amountsOf returns the valid amounts, rounded half to even to 27 decimals: numbers that are below 10^30 then.
 func amountsOf(events []Event) []*big.Rat {
 	var amounts []*big.Rat
-	limit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(20), nil))
-	unit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil))
+	limit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(30), nil))
+	unit := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(places), nil))
 	for _, e := range events {
 		r, ok := new(big.Rat).SetString(string(e.Data.Amount))
-		if ok && new(big.Rat).Abs(r).Cmp(limit) < 0 && new(big.Rat).Mul(r, unit).IsInt() {
+		if !ok {
+			continue
+		}
+		r = new(big.Rat).SetInt(halfToEven(r.Mul(r, unit)))
+		if r.Quo(r, unit); new(big.Rat).Abs(r).Cmp(limit) < 0 {
 			amounts = append(amounts, r)
 		}
 	}
 	return amounts
+}
+
+// halfToEven is the whole number nearest to r.
+func halfToEven(r *big.Rat) *big.Int {
+	whole, rest := new(big.Int).QuoRem(new(big.Int).Abs(r.Num()), r.Denom(), new(big.Int))
+	if c := rest.Lsh(rest, 1).Cmp(r.Denom()); c > 0 || c == 0 && whole.Bit(0) == 1 {
+		whole.Add(whole, big.NewInt(1))
+	}
+	if r.Sign() < 0 {
+		whole.Neg(whole)
+	}
+	return whole
 }
 
 func sum(amounts []*big.Rat) *big.Rat {
@@ -161,9 +180,9 @@ func sum(amounts []*big.Rat) *big.Rat {
 	return all
 }
 
-// decimal formats a number with at most 18 decimals.
+// decimal formats a number with at most 27 decimals.
 func decimal(r *big.Rat) string {
-	text := r.FloatString(18)
+	text := r.FloatString(places)
 	text = strings.TrimSuffix(strings.TrimRight(text, "0"), ".")
 	if text == "-0" {
 		return "0"
@@ -186,11 +205,7 @@ func rounded(r *big.Rat) string {
 	for ; abs.Cmp(high) >= 0; scale-- {
 		abs.Quo(abs, ten)
 	}
-	whole, rest := new(big.Int).QuoRem(abs.Num(), abs.Denom(), new(big.Int))
-	if c := new(big.Int).Lsh(rest, 1).Cmp(abs.Denom()); c > 0 || c == 0 && whole.Bit(0) == 1 {
-		whole.Add(whole, big.NewInt(1))
-	}
-	result := new(big.Rat).SetInt(whole)
+	result := new(big.Rat).SetInt(halfToEven(abs))
 	for ; scale > 0; scale-- {
 		result.Quo(result, ten)
 	}

@@ -32,7 +32,8 @@ func isUnavailable(err error) bool { return errors.Is(err, ingest.ErrUnavailable
 // amounts, other types.
 func purchases(seed uint64, from, n int) []string {
 	random := rand.New(rand.NewPCG(seed, 1))
-	amounts := []string{"1", "0.1", "-2.5", "1e3", "12345678901234567890", "0.000000000000000001", `"text"`, "null", "1e40", "99999999999999999999"}
+	amounts := []string{"1", "0.1", "-2.5", "1e3", "12345678901234567890.0016150000000000001",
+		"-15e-28", `"text"`, "null", "1e40", "999999999999999999999999999999"}
 	var events []string
 	for i := range n {
 		at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC).Add(time.Duration(random.IntN(300)-150) * time.Second)

@@ -25,7 +25,7 @@ type older struct {
 func (o *older) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
 	text, err := o.Control.Definition(ctx, hash)
 	if hash == o.unknown {
-		text = []byte(strings.Replace(string(text), `"engine":1`, `"engine":99`, 1))
+		text = []byte(strings.Replace(string(text), `"engine":2`, `"engine":99`, 1))
 	}
 	return text, err
 }

@@ -476,7 +476,7 @@ func TestCannotRun(t *testing.T) {
 		name, text string
 		is         error
 	}{
-		{"of a later engine", strings.Replace(string(d.Text()), `"engine":1`, `"engine":2`, 1), view.ErrVersion},
+		{"of a later engine", strings.Replace(string(d.Text()), `"engine":2`, `"engine":3`, 1), view.ErrVersion},
 		{"not a definition", "views: []", nil},
 		{"an expression that does not compile", strings.Replace(string(d.Text()), "data.user", "data.user +", 1), nil},
 		{"the text of another definition", string(view.Definition{Name: "x",

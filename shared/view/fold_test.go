@@ -80,7 +80,7 @@ var keyTexts = map[string]string{
 var amounts = map[string]string{
 	"1": "1", "0.1": "0.1", "-2.5": "-2.5", "1e3": "1000", "1.50": "1.5", "99999999999999999999": "99999999999999999999",
 	"0.000000000000000001": "0.000000000000000001", "-0": "0", "9007199254740993": "9007199254740993",
-	"1e20": "", "1e-19": "", `"1"`: "", "null": "", "true": "", "": "",
+	"1e20": "100000000000000000000", "1e30": "", "1e-19": "0.0000000000000000001", "-15e-28": "-2e-27", "5e-28": "0", `"1"`: "", "null": "", "true": "", "": "",
 }
 
 func quoted(text string) string {
@@ -192,7 +192,7 @@ func plainly(hits []hit) (map[cellKey]cell, view.Counts) {
 		} else {
 			c.Skipped++
 		}
-		c.Total = totals[key].FloatString(18)
+		c.Total = totals[key].FloatString(27)
 		cells[key] = c
 	}
 	return cells, counts
@@ -219,7 +219,7 @@ func TestFoldAgainstPlainOne(t *testing.T) {
 				if !ok || !ok2 {
 					t.Fatalf("window %d presents no numbers", window)
 				}
-				got[cellKey{page.Key, window}] = cell{count.Int64(), w.Skipped(hitTotal, window), total.FloatString(18)}
+				got[cellKey{page.Key, window}] = cell{count.Int64(), w.Skipped(hitTotal, window), total.FloatString(27)}
 			}
 		}
 		want, counts := plainly(hits)

@@ -22,8 +22,8 @@ func FuzzParseText(f *testing.F) {
 	f.Add(counting(`type == "x" && data.a in [1, 2.5]`).Text())
 	f.Add(summing(`sum(-(data["a"] + 0.1) * weight)`).Text())
 	f.Add(keyed(`data.list.map(i, i + 1)[0] > 2 ? "a" : 'b'`).Text())
-	f.Add([]byte(`{"engine":2}`))
-	f.Add([]byte(`{"engine":1,"name":"v","key":null,"window":1e3,"aggregates":[]}`))
+	f.Add([]byte(`{"engine":3}`))
+	f.Add([]byte(`{"engine":2,"name":"v","key":null,"window":1e3,"aggregates":[]}`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		d, err := view.ParseText(text)
 		if err != nil {

@@ -102,16 +102,16 @@ func TestPageGolden(t *testing.T) {
 		{"no windows", nil, 0, "01"},
 		{
 			// Place 0: a count of 1; sum, mean, min and max of 1 row, which is skipped.
-			"nothing but a skipped row", []hit{{at: 0}}, 0, "01" + "00" + "1101" + "125f01" + "135f01" + "145f01" + "155f01",
+			"nothing but a skipped row", []hit{{at: 0}}, 0, "01" + "00" + "1101" + "225f01" + "235f01" + "245f01" + "255f01",
 		},
 		{
-			// 24.5 is 245 * 10^17 units; -0.5 is 5 * 10^17 below zero; 25 is 25 * 10^18.
+			// 24.5 is 245 * 10^26 units; -0.5 is 5 * 10^26 below zero; 25 is 25 * 10^27.
 			"places 0 and 59, of two rows and of one",
 			[]hit{{at: 0, x: "25"}, {at: 59_999, x: "-0.5"}, {at: 59 * 60_000, x: "7"}}, 0,
-			"01" + "00" + "1102" + "121102f501" + "131102f501" + "143105" + "151219" + "3b" + "1101" + "12120107" + "13120107" +
-				"141207" + "151207",
+			"01" + "00" + "1102" + "221a02f501" + "231a02f501" + "243a05" + "251b19" + "3b" + "1101" + "221b0107" + "231b0107" +
+				"241b07" + "251b07",
 		},
-		{"before 1970", []hit{{at: -1, x: "1"}}, -1, "01" + "5c" + "1101" + "12120101" + "13120101" + "141201" + "151201"},
+		{"before 1970", []hit{{at: -1, x: "1"}}, -1, "01" + "4c" + "1101" + "221b0101" + "231b0101" + "241b01" + "251b01"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			for i := range c.hits {
@@ -306,7 +306,7 @@ func TestWindowsPerPage(t *testing.T) {
 		{7 * time.Hour, []string{"count()"}, 3},
 		{time.Minute, []string{"count()"}, 818},
 		{time.Second, []string{"count()"}, 818},
-		{time.Minute, []string{"count()", "sum(data.x)", "mean(data.x)", "max(data.x)"}, 112},
+		{time.Minute, []string{"count()", "sum(data.x)", "mean(data.x)", "max(data.x)"}, 94},
 		{366 * 24 * time.Hour, []string{"count()", "sum(data.x)", "mean(data.x)", "max(data.x)"}, 1},
 	} {
 		p := windowed(t, c.window, c.exprs...)
@@ -434,7 +434,7 @@ func TestWindowsMerge(t *testing.T) {
 func TestWindowsReset(t *testing.T) {
 	p := windowed(t, time.Hour, "count()", "sum(data.x)")
 	w := p.NewWindows()
-	if err := w.MergePage(0, []byte("\x01\x05\x11\x01\x12\x5f\x01"), nil); err != nil {
+	if err := w.MergePage(0, []byte("\x01\x05\x11\x01\x22\x5f\x01"), nil); err != nil {
 		t.Fatal(err)
 	}
 	if !w.Has(5) || w.Len() != 1 {
@@ -444,10 +444,10 @@ func TestWindowsReset(t *testing.T) {
 	if w.Has(5) || w.Len() != 0 {
 		t.Errorf("after Reset there are %d windows", w.Len())
 	}
-	if err := w.MergePage(0, []byte("\x01\x07\x11\x02\x12\x5f\x01"), nil); err != nil {
+	if err := w.MergePage(0, []byte("\x01\x07\x11\x02\x22\x5f\x01"), nil); err != nil {
 		t.Fatal(err)
 	}
-	if got := string(w.AppendPage(nil, 0)); got != "\x01\x07\x11\x02\x12\x5f\x01" {
+	if got := string(w.AppendPage(nil, 0)); got != "\x01\x07\x11\x02\x22\x5f\x01" {
 		t.Errorf("a Windows that was reset keeps something: %x", got)
 	}
 }

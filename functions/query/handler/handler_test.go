@@ -526,10 +526,10 @@ func TestKeys(t *testing.T) {
 
 func quote(text string) string { return `"` + text + `"` }
 
-// TestOutsideDecimals checks that aggregates skip a number that no decimal can hold, and count it as skipped.
+// TestOutsideDecimals checks that aggregates skip what is no number that a decimal can hold, and count it as skipped.
 func TestOutsideDecimals(t *testing.T) {
 	s := newFixture(t)
-	for _, amount := range []string{"1e20", "0.0000000000000000001", "1e300", "5"} {
+	for _, amount := range []string{"1e30", `"7"`, "1e300", "5"} {
 		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":`+amount+`}`)
 	}
 	for range 2 {
@@ -541,6 +541,26 @@ func TestOutsideDecimals(t *testing.T) {
 			if strings.Count(body, want) != 2 {
 				t.Errorf("the answer is %s, which has %s not both in its row and its total", body, want)
 			}
+		}
+		s.Wait(time.Minute)
+		s.tick(t)
+	}
+}
+
+// TestFineDecimals checks that a number with more decimals than are kept is rounded, and that a product is.
+func TestFineDecimals(t *testing.T) {
+	s := newFixture(t)
+	for _, amount := range []string{
+		"0.0016150000000000001", "0.002", "2.0999999999999998e-06", "5e-28", "15e-28", "1e-300",
+	} {
+		s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":`+amount+`}`)
+	}
+	for range 2 {
+		body := s.query(t, "purchases", "user=ann&total=true").Body
+		const want = `"values":{"n":6,"amount":0.003617100000000000099800002,"mean":0.00060285,` +
+			`"smallest":0,"largest":0.002}`
+		if strings.Count(body, want) != 2 || strings.Contains(body, "skipped") {
+			t.Errorf("the answer is %s, which has not %s both in its row and its total, and nothing skipped", body, want)
 		}
 		s.Wait(time.Minute)
 		s.tick(t)

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/big"
 	"slices"
 	"strconv"
 	"time"
@@ -16,30 +15,33 @@ import (
 var users = [...]string{"u0", "u1", "u2", "u3"}
 
 // amounts are the amounts that events carry; some are not numbers, or not numbers that a sum can hold.
-var amounts = []struct {
-	text  string
-	units *big.Int
-}{
-	{"1", unit},
-	{"0.1", power(17)},
-	{"-2.5", new(big.Int).Mul(big.NewInt(-25), power(17))},
-	{"1e3", power(21)},
-	{"12345678901234567890", new(big.Int).Mul(mustInt("12345678901234567890"), unit)},
-	{"0.000000000000000001", big.NewInt(1)},
-	{`"text"`, nil},
-	{"null", nil},
-	{"1e40", nil},
-	{"", nil},
+var amounts = [...]func(n int) string{
+	always("1"), always("0.1"), always("-2.5"), always("1e3"), always("12345678901234567890"), fine,
+	always(`"text"`), always("null"), always("1e40"), always(""),
 }
 
-func power(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
+func always(text string) func(int) string { return func(int) string { return text } }
 
-func mustInt(text string) *big.Int {
-	n, ok := new(big.Int).SetString(text, 10)
-	if !ok {
-		panic(text)
+// fine is the amount of event n with more decimals than a number keeps, or nearly as many: half of the last one, next
+// to it, and what programs print for small floats.
+func fine(n int) string {
+	switch n % 8 {
+	case 0:
+		return "5e-28"
+	case 1:
+		return "15e-28"
+	case 2:
+		return "-25e-28"
+	case 3:
+		return "2.0999999999999998e-06"
+	case 4:
+		return "0.0016150000000000001"
+	case 5:
+		return fmt.Sprintf("0.%027d5", n)
+	case 6:
+		return fmt.Sprintf("-%d.%027d5001", n, n)
 	}
-	return n
+	return fmt.Sprintf("%d.%d49999999999999999999e-20", n, n)
 }
 
 // request is what a client sends. A client that tries again sends the same bytes.
@@ -156,9 +158,9 @@ func (h *history) newEvent() (*identity, string) {
 }
 
 func (h *history) sample(e *identity, at time.Time) sample {
-	amount := amounts[h.random.IntN(len(amounts))]
+	amount := amounts[h.random.IntN(len(amounts))](e.n)
 	s := sample{kind: pick(h, "purchase", "purchase", "visit"), test: h.random.IntN(6) == 0,
-		user: users[h.random.IntN(len(users))], amount: amount.units, at: timeless}
+		user: users[h.random.IntN(len(users))], amount: units(amount), at: timeless}
 	text := `{"specversion":"1.0","id":"e` + strconv.Itoa(e.n) + `","source":"shop","type":"` + s.kind + `"`
 	if !at.IsZero() {
 		s.at = at.UnixMilli()
@@ -169,8 +171,8 @@ func (h *history) sample(e *identity, at time.Time) sample {
 		text += "test"
 	}
 	text += `","group":"` + e.group() + `","mark":` + decimal(markOf[e.place()])
-	if amount.text != "" {
-		text += `,"amount":` + amount.text
+	if amount != "" {
+		text += `,"amount":` + amount
 	}
 	s.text = text + "}}"
 	return s

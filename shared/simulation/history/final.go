@@ -150,7 +150,7 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 	}
 	expected := simulation.Fold(simple)
 	for c, sum := range sums {
-		text := strings.TrimSuffix(strings.TrimRight(sum.FloatString(18), "0"), ".")
+		text := strings.TrimSuffix(strings.TrimRight(sum.FloatString(places), "0"), ".")
 		expected[c] = map[string]string{"events": fmt.Sprint(counts[c]), "marks": text}
 	}
 	return expected

@@ -5,15 +5,37 @@ import (
 	"strings"
 )
 
-var unit = new(big.Int).Exp(big.NewInt(10), big.NewInt(18), nil)
+// places are the decimals that every number keeps.
+const places = 27
 
-// decimal writes a number of units of 10^-18.
+var unit = power(places)
+
+func power(n int64) *big.Int { return new(big.Int).Exp(big.NewInt(10), big.NewInt(n), nil) }
+
+// units reads a JSON number as units of 10^-27, half to even; nil for what is no number, or is 10^30 or more.
+func units(text string) *big.Int {
+	r, ok := new(big.Rat).SetString(text)
+	if !ok {
+		return nil
+	}
+	r.Mul(r, new(big.Rat).SetInt(unit))
+	n, rest := new(big.Int).QuoRem(r.Num(), r.Denom(), new(big.Int))
+	if c := rest.Lsh(rest, 1).CmpAbs(r.Denom()); c > 0 || c == 0 && n.Bit(0) == 1 {
+		n.Add(n, big.NewInt(int64(r.Sign())))
+	}
+	if n.CmpAbs(power(places+30)) >= 0 {
+		return nil
+	}
+	return n
+}
+
+// decimal writes a number of units of 10^-27.
 func decimal(n *big.Int) string {
 	text := new(big.Int).Abs(n).String()
-	if len(text) <= 18 {
-		text = strings.Repeat("0", 19-len(text)) + text
+	if len(text) <= places {
+		text = strings.Repeat("0", places+1-len(text)) + text
 	}
-	whole, fraction := text[:len(text)-18], strings.TrimRight(text[len(text)-18:], "0")
+	whole, fraction := text[:len(text)-places], strings.TrimRight(text[len(text)-places:], "0")
 	if fraction != "" {
 		whole += "." + fraction
 	}

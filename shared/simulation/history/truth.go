@@ -70,8 +70,8 @@ func (i *identity) shownIn(set lifecycle.Set) *showing {
 
 // The marks view shows how often each single event is counted. Events are distributed over groups. Each event of a
 // group adds its own power of ten to the sum of the group, so each digit of the sum says how often one event is
-// counted. A sum has 38 digits, so a group has 38 events.
-const marksPerGroup = 38
+// counted. A sum has 57 digits, so a group has 57 events.
+const marksPerGroup = 57
 
 func (i *identity) group() string { return "g" + strconv.Itoa(i.n/marksPerGroup) }
 func (i *identity) place() int    { return i.n % marksPerGroup }
@@ -82,7 +82,7 @@ type sample struct {
 	kind   string // the event's type
 	test   bool   // whether data.kind is "test"
 	user   string
-	amount *big.Int // in units of 10^-18; nil when sums ignore it
+	amount *big.Int // in units of 10^-27; nil when sums ignore it
 	at     int64    // Unix milliseconds, or timeless
 }
 
@@ -237,7 +237,7 @@ func (c *copyOf) each(do func(cell, *big.Int)) {
 // startOf returns the start of the view's window that holds an instant after 1970, in Unix milliseconds.
 func startOf(view int, at int64) int64 { return at - at%viewWindows[view].Milliseconds() }
 
-// markOf are the powers of ten that the places of a group add, in units of 10^-18.
+// markOf are the powers of ten that the places of a group add, in units of 10^-27.
 var markOf = func() (all [marksPerGroup]*big.Int) {
 	for i := range all {
 		all[i] = new(big.Int).Exp(big.NewInt(10), big.NewInt(int64(i)), nil)
@@ -248,7 +248,7 @@ var markOf = func() (all [marksPerGroup]*big.Int) {
 // digits reads a sum of marks. Digit i is how often event i of the group is counted.
 func digits(text string) (all [marksPerGroup]int, err error) {
 	whole, fraction, _ := strings.Cut(text, ".")
-	fraction += "000000000000000000"[len(fraction):]
+	fraction += strings.Repeat("0", places-len(fraction))
 	number := whole + fraction
 	for i := range number {
 		place, d := len(number)-1-i, int(number[i]-'0')

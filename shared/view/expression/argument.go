@@ -181,9 +181,9 @@ func (r *termReader) constant(e celast.Expr) *term {
 	default:
 		return r.fail(e, "%s constants are not allowed in an argument; %s", value.Type().TypeName(), argumentGrammar)
 	}
-	d := aggregate.ParseDecimal([]byte(text))
-	if !d.OK {
-		return r.fail(e, "the number cannot be stored exactly; write one below 10^20 in size with at most 18 decimals")
+	d, exact := aggregate.ParseExactly([]byte(text))
+	if !exact {
+		return r.fail(e, "the number cannot be stored exactly; write one below 10^30 in size with at most 27 decimals")
 	}
 	return &term{constant: d}
 }
@@ -234,8 +234,11 @@ func (c Call) CompileArgument(read *Columns) Argument {
 }
 
 func decimalOf(b *event.Batch, v event.Value) aggregate.Decimal {
-	if v.Kind != event.Number {
-		return aggregate.Decimal{}
+	switch v.Kind {
+	case event.Number:
+		return aggregate.ParseDecimal(b.Raw(v))
+	case event.Missing, event.Null:
+		return aggregate.Without(aggregate.Missing)
 	}
-	return aggregate.ParseDecimal(b.Raw(v))
+	return aggregate.Without(aggregate.NotNumber)
 }

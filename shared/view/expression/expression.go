@@ -30,7 +30,7 @@ type (
 	Key = func(b *event.Batch, row int, dst []byte) ([]byte, Truth)
 
 	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. A value that is missing, of the wrong type
-	// or out of range is not OK.
+	// or too large is not OK, and says which.
 	Argument = func(b *event.Batch, rows []int32, out []aggregate.Decimal)
 )
 

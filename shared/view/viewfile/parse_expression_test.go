@@ -145,8 +145,8 @@ func TestParseBrokenAggregate(t *testing.T) {
 		{"macro in an argument", with(sumLine, `      bytes: sum(has(data.a))`),
 			"v.yaml:10:21: this is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
 				"numbers, + - * and parentheses"},
-		{"too many decimals", with(sumLine, `      bytes: sum(data.a * 0.1234567890123456789)`),
-			"v.yaml:10:27: the number cannot be stored exactly; write one below 10^20 in size with at most 18 decimals"},
+		{"too many decimals", with(sumLine, `      bytes: sum(data.a * 0.1234567890123456789012345678)`),
+			"v.yaml:10:27: the number cannot be stored exactly; write one below 10^30 in size with at most 27 decimals"},
 		{"misspelt in an argument", with(sumLine, `      bytes: sum(data.a * dat.b)`),
 			`v.yaml:10:27: unknown attribute "dat"; did you mean "data"?`},
 		{"several faults of one argument", with(sumLine, `      bytes: sum(type / 2 + "x")`),

@@ -97,7 +97,7 @@ func ofBatch() []Mutant {
 `, `	prefix := run.Manifest[:len("runs/000000000000/")]
 	written, _, err := r.Archive.List(ctx, archive.Key(prefix), archive.Key(prefix+"~"), 10)
 	if err != nil {
-		return runs.Manifest{}, err
+		return Manifest{}, err
 	}
 	for i := len(written) - 1; i >= 0; i-- {
 		if key := string(written[i].Key); key[len(key)-4:] == "json" {
@@ -111,6 +111,10 @@ func ofBatch() []Mutant {
 			Name: "manifest-not-frozen", Design: "3.4",
 			Mistake: "a repeated read of a run lists its slots again",
 			Edits: []Edit{
+				{readFile, `	"github.com/anabranch/anabranch/shared/lifecycle"
+`, `	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+`},
 				{readFile, `	m, err := t.reader().Manifest(ctx, run)
 	if err != nil {
 		return nil, err

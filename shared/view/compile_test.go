@@ -17,9 +17,9 @@ import (
 // Programs of a set share their columns, and none is for what every batch has, or for what nobody reads.
 func TestPaths(t *testing.T) {
 	first := counting(`type == "a" && data.x.y > 1 && data["x"]["y"] < 5 && id != source && has(data.z.w)`)
-	second := counting(`data.m.matches("a") && data.m.n in [1] && time > timestamp("2020-01-01T00:00:00Z") && tenant.matches("b")`)
+	second := counting(`data.m.matches("a") && data.m.n in [1] && time > timestamp("2020-01-01T00:00:00Z") && ext.tenant.matches("b")`)
 	second.Key = []view.KeyField{{Field: "y", Expr: "data.x.y"}}
-	second.Aggregates = []view.Aggregate{{Name: "s", Expr: "sum(data.x.y * weight)"}}
+	second.Aggregates = []view.Aggregate{{Name: "s", Expr: "sum(data.x.y * ext.weight)"}}
 	third := counting(`"k" in data`)
 	got := view.Paths(first, second, third)
 	want := []event.Path{
@@ -171,7 +171,7 @@ func BenchmarkParseText(b *testing.B) {
 
 // Definitions compile in several goroutines at once: CEL's environment is one for all.
 func TestCompileIsConcurrent(t *testing.T) {
-	d := counting(`tenant == "a" && data.path.matches("^/page") && weight > 2 && data.list.exists(i, i == 1)`)
+	d := counting(`ext.tenant == "a" && data.path.matches("^/page") && ext.weight > 2 && data.list.exists(i, i == 1)`)
 	d.Key = []view.KeyField{{Field: "path", Expr: `data.path + "!"`}}
 	want := string(d.Text())
 	var wait sync.WaitGroup

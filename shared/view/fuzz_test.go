@@ -20,7 +20,7 @@ func checkText(t *testing.T, text []byte) {
 // ParseText takes only what Text writes.
 func FuzzParseText(f *testing.F) {
 	f.Add(counting(`type == "x" && data.a in [1, 2.5]`).Text())
-	f.Add(summing(`sum(-(data["a"] + 0.1) * weight)`).Text())
+	f.Add(summing(`sum(-(data["a"] + 0.1) * ext.weight)`).Text())
 	f.Add(keyed(`data.list.map(i, i + 1)[0] > 2 ? "a" : 'b'`).Text())
 	f.Add([]byte(`{"engine":3}`))
 	f.Add([]byte(`{"engine":2,"name":"v","key":null,"window":1e3,"aggregates":[]}`))

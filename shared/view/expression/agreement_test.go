@@ -94,6 +94,11 @@ func (o oracle) eval(t *rapid.T, source, e string) expression.Truth {
 		attributes[name] = celValue(value)
 	}
 	delete(attributes, "time")
+	extensions := map[string]any{}
+	if value, ok := attributes["ext"]; ok {
+		extensions["ext"] = value
+	}
+	attributes["ext"] = extensions
 	out, _, err := program.Eval(attributes)
 	if err != nil {
 		return expression.Failed
@@ -132,7 +137,7 @@ func oneOf(t *rapid.T, label string, of ...string) string {
 }
 
 func drawPath(t *rapid.T) string {
-	return oneOf(t, "path", "data.a", "data.b", "data.o.x", `data.o["y z"]`, `data["a"]`, "data.o.p.q", "data.o", "data", "ext", "data.list", "type.x"[:4], "subject", "source", "id")
+	return oneOf(t, "path", "data.a", "data.b", "data.o.x", `data.o["y z"]`, `data["a"]`, "data.o.p.q", "data.o", "data", "ext.ext", "data.list", "type.x"[:4], "subject", "source", "id")
 }
 
 func isTyped(path string) bool {
@@ -171,7 +176,7 @@ func drawBoolean(t *rapid.T, depth int) string {
 	case 3:
 		return fmt.Sprintf("%s %s %s", path, drawOperator(t), drawPath(t))
 	case 4:
-		return "has(" + oneOf(t, "tested", "data.a", "data.o.x", "data.o.p.q", "data.b.c", "ext.x", `data["o"].x`, "data.list.x", "data.a.b.c") + ")"
+		return "has(" + oneOf(t, "tested", "data.a", "data.o.x", "data.o.p.q", "data.b.c", "ext.x", "ext.ext", "ext.ext.x", `data["o"].x`, "data.list.x", "data.a.b.c") + ")"
 	case 5:
 		n := rapid.IntRange(0, 4).Draw(t, "elements")
 		elements := make([]string, n)
@@ -182,7 +187,7 @@ func drawBoolean(t *rapid.T, depth int) string {
 	case 6:
 		return fmt.Sprintf("%s.%s(%s)", path, oneOf(t, "test", "startsWith", "endsWith", "contains"), drawText(t))
 	case 7:
-		return oneOf(t, "flag", "data.a", "data.o.x", "ext", "true", "false", `data["b"]`)
+		return oneOf(t, "flag", "data.a", "data.o.x", "ext.ext", "true", "false", `data["b"]`)
 	case 8:
 		return oneOf(t, "other", `data.a.matches("x")`, "size(data.list) > 1", "data.a + 1 == 2", "data.list.exists(i, i == 1)", `"x" in data.o`, "data.list[0] == 1",
 			`dyn(type) == 5`, "data.a in data.list", "1u == data.a", "data.a < null", "string(data.a) == '1'", "data.list.all(type, type != 1) == data.b")

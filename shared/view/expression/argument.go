@@ -50,7 +50,7 @@ func ParseCall(source string) (Call, []Fault) {
 	function, ok := aggregate.Lookup(name)
 	if !ok {
 		return Call{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s",
-			spelling.Shorten(name), spelling.Suggest(name, "aggregates", names))
+			spelling.Shorten(name), suggestAggregate(name, names))
 	}
 	switch {
 	case function.Args() == 0 && len(args) > 0:
@@ -69,8 +69,22 @@ func ParseCall(source string) (Call, []Fault) {
 	return Call{function, argument}, nil
 }
 
+// suggestAggregate also knows what other systems call an aggregate.
+func suggestAggregate(name string, names []string) string {
+	switch strings.ToLower(name) {
+	case "avg", "average":
+		return `did you mean "mean"?`
+	case "total":
+		return `did you mean "sum"?`
+	}
+	return spelling.Suggest(name, "aggregates", names)
+}
+
 // isWord distinguishes a function's name from an operator's.
-func isWord(name string) bool { return !strings.ContainsAny(name, "_@!") }
+func isWord(name string) bool {
+	_, operator := operators.FindReverse(name)
+	return !operator && !strings.HasPrefix(name, "@")
+}
 
 // callOffset returns where the name of a function stands. The parser points at its parenthesis instead.
 func callOffset(ast *celast.AST, call celast.Expr) int {
@@ -114,13 +128,16 @@ func (r *termReader) read(e celast.Expr) *term {
 		return r.constant(e)
 	case celast.CallKind:
 		return r.arithmetic(e)
-	case celast.IdentKind:
+	case celast.IdentKind: // time
 		return r.fail(e, "%s is not a number; use a number below data", e.AsIdent())
 	}
 	return r.fail(e, "this is not allowed in an argument; %s", argumentGrammar)
 }
 
 func (r *termReader) arithmetic(e celast.Expr) *term {
+	if root, text := hyphenated(e, nil); text != "" {
+		return r.fail(root, "%s", text)
+	}
 	call := e.AsCall()
 	switch name := call.FunctionName(); name {
 	case operators.Add:
@@ -152,19 +169,16 @@ func negate(t *term) *term {
 }
 
 func (r *termReader) path(e celast.Expr, path event.Path) *term {
-	root := e
-	for root.Kind() != celast.IdentKind {
-		if root.Kind() == celast.SelectKind {
-			root = root.AsSelect().Operand()
-		} else {
-			root = root.AsCall().Args()[0]
-		}
-	}
+	root, _ := chainOf(e)
 	name := path[0]
-	if text := checkAttribute(name); text != "" {
-		return r.fail(root, "%s", text)
+	if faults := faultsOfPath(r.ast, root, path); len(faults) > 0 {
+		r.faults = append(r.faults, faults...)
+		return &term{}
 	}
-	if name != dataAttribute && knows(name) {
+	if !knows(name) && isTypeName(path) {
+		return r.fail(root, "%s is the name of a type; did you mean data.%[1]s?", name)
+	}
+	if name != dataAttribute && name != extensions {
 		return r.fail(root, "%s is not a number; use a number below data", name)
 	}
 	return &term{path: path, pathText: unparse(r.ast, e, strings.Join(path, "."))}

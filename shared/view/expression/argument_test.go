@@ -104,7 +104,7 @@ func TestArgument(t *testing.T) {
 }
 
 func TestArgumentOfExtension(t *testing.T) {
-	value, fields := argument(t, "sum(weight)")
+	value, fields := argument(t, "sum(ext.weight)")
 	b := scan(t, fields, eventWith(`"weight":3`), eventWith(`"weight":null`), eventWith(""))
 	out := make([]aggregate.Decimal, 3)
 	value(b, []int32{0, 1, 2}, out)

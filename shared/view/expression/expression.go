@@ -55,6 +55,9 @@ func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
 		return nil, faultf(0, "where must be true or false, this is %s; compare it with something",
 			typeName(e.output().String()))
 	}
+	if faults := checkBoolean(e.ast, e.ast.Expr()); len(faults) > 0 {
+		return nil, faults
+	}
 	c := compiler{checked: e, columns: read, budget: &budget{}}
 	where := c.where(e.ast.Expr())
 	return where, c.faults

@@ -21,6 +21,9 @@ const (
 )
 
 func (c *Columns) field(path event.Path) field {
+	if path[0] == extensions && len(path) > 1 {
+		return c.field(path[1:]) // in the event, extensions stand beside the other attributes
+	}
 	if len(path) > 1 || path[0] == dataAttribute {
 		return field{column: c.of(path)}
 	}

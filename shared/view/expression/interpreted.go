@@ -14,7 +14,6 @@ import (
 
 // interpreted is a part of an expression that the CEL interpreter evaluates. It is safe for concurrent use.
 type interpreted struct {
-	env        *cel.Env
 	part       *celast.AST
 	attributes []attribute
 	budget     *budget
@@ -32,8 +31,8 @@ type plan struct {
 // attribute is a variable of an interpreted expression.
 type attribute struct {
 	name    string
-	field   field    // not of time, which has no column
-	members []member // of data, when the expression reads nothing else of it
+	field   field    // not of time and ext, which have no columns
+	members []member // of ext; and of data, when the expression reads nothing else of it
 }
 
 type member struct {
@@ -46,7 +45,6 @@ func (c *compiler) interpret(e celast.Expr) *interpreted {
 	c.interpreted++
 	c.budget.parts++
 	i := &interpreted{
-		env:    c.env,
 		part:   celast.NewCheckedAST(celast.NewAST(e, c.ast.SourceInfo()), c.ast.TypeMap(), c.ast.ReferenceMap()),
 		budget: c.budget,
 	}
@@ -71,7 +69,7 @@ func (i *interpreted) newPlan() (*plan, error) {
 	p := &plan{}
 	p.event.interpreted, p.event.meter = i, &p.meter
 	var err error
-	p.program, err = i.env.PlanProgram(i.part, cel.CustomDecoratorV2(p.meter.decorator(i.env)))
+	p.program, err = environment().PlanProgram(i.part, cel.CustomDecoratorV2(p.meter.decorator(environment())))
 	return p, err
 }
 
@@ -80,36 +78,38 @@ func (c *compiler) attribute(name string, e celast.Expr) attribute {
 	if name == timeAttribute {
 		return a
 	}
-	a.field = c.columns.field(event.Path{name})
-	if name != dataAttribute {
-		return a
+	names, all := membersOf(name, e, nil)
+	if name != extensions {
+		a.field = c.columns.field(event.Path{name})
+		if name != dataAttribute || all {
+			return a
+		}
 	}
-	names, all := membersOf(e, nil)
-	if all {
-		return a
-	}
-	for _, name := range names {
-		a.members = append(a.members, member{name, c.columns.field(event.Path{dataAttribute, name})})
+	for _, member := range names {
+		a.members = append(a.members, memberOf(c.columns, name, member))
 	}
 	return a
 }
 
-// membersOf adds to names the members of data that an expression reads by name, each once. all reports that the
-// expression also reads data in another way. A macro variable that is called data counts as data, which only adds
-// members.
-func membersOf(e celast.Expr, names []string) (_ []string, all bool) {
-	if path, ok := selection(e); ok && path[0] == dataAttribute {
+func memberOf(columns *Columns, attribute, name string) member {
+	return member{name, columns.field(event.Path{attribute, name})}
+}
+
+// membersOf adds to names the members of data or ext that an expression reads by name, each once. all reports that the
+// expression also reads it in another way. A macro variable of the same name counts too, which only adds members.
+func membersOf(attribute string, e celast.Expr, names []string) (_ []string, all bool) {
+	if path, ok := selection(e); ok && path[0] == attribute {
 		if !slices.Contains(names, path[1]) {
 			names = append(names, path[1])
 		}
 		return names, false
 	}
-	if e.Kind() == celast.IdentKind && e.AsIdent() == dataAttribute {
+	if e.Kind() == celast.IdentKind && e.AsIdent() == attribute {
 		return names, true
 	}
 	for _, child := range children(e) {
 		var whole bool
-		names, whole = membersOf(child, names)
+		names, whole = membersOf(attribute, child, names)
 		all = all || whole
 	}
 	return names, all
@@ -199,6 +199,9 @@ func (a *activation) value(attribute *attribute) (any, bool) {
 	if attribute.name == timeAttribute {
 		return a.batch.Times[a.row].Time(), true
 	}
+	if attribute.name == extensions {
+		return a.object(attribute.members)
+	}
 	v := attribute.field.of(a.batch, a.row)
 	if v.Kind == event.Missing {
 		return nil, false
@@ -209,7 +212,8 @@ func (a *activation) value(attribute *attribute) (any, bool) {
 	return a.meter.decode(a.batch, v)
 }
 
-// object returns data with only the members that the expression reads; the expression cannot tell the difference.
+// object returns data or ext with only the members that the expression reads. The expression cannot tell the
+// difference.
 func (a *activation) object(members []member) (any, bool) {
 	object := make(map[string]any, len(members))
 	for _, m := range members {

@@ -41,7 +41,7 @@ func TestKeyValue(t *testing.T) {
 		{`id`, ``, "id-1"},
 		{`subject`, ``, noKey},
 		{`subject`, `"subject":null`, noKey},
-		{`tenant`, `"tenant":7`, "7"},
+		{`ext.tenant`, `"tenant":7`, "7"},
 		{`"all"`, ``, "all"},
 		{`1.50`, ``, "1.5"},
 		{`data.a < 5`, `"data":{"a":1}`, "true"},

@@ -30,30 +30,17 @@ var environment = sync.OnceValue(func() *cel.Env {
 
 // checked is a CEL expression that parsed and type-checked.
 type checked struct {
-	env        *cel.Env // the environment, and the extension attributes that the expression reads
 	ast        *celast.AST
-	attributes []string // that the expression reads, sorted
+	attributes []string // that the expression reads: the known ones, time, data and ext; sorted
 }
 
 func (e checked) output() *cel.Type { return e.ast.GetType(e.ast.Expr().ID()) }
-
-// knownAttributes are the variables of every expression besides time, data and the extensions: the CloudEvents
-// attributes that are strings.
-//
-// Source: CloudEvents 1.0.2, Context Attributes.
-func knownAttributes() []string {
-	return []string{"type", "source", "subject", "id", "specversion", "datacontenttype", "dataschema"}
-}
-
-const (
-	timeAttribute = "time"
-	dataAttribute = "data"
-)
 
 func options() []cel.EnvOption {
 	options := []cel.EnvOption{
 		cel.Variable(timeAttribute, cel.TimestampType),
 		cel.Variable(dataAttribute, cel.DynType),
+		cel.Variable(extensions, cel.MapType(cel.StringType, cel.DynType)),
 		cel.EnableMacroCallTracking(), // so that Normal can write macros back
 		cel.EnableIdentifierEscapeSyntax(),
 	}
@@ -108,13 +95,8 @@ func check(source string) (checked, []Fault) {
 	if len(faults) > 0 {
 		return checked{}, faults
 	}
-	attributes, faults := attributesOf(parsed.NativeRep())
-	if len(faults) > 0 {
+	if faults := checkNames(parsed.NativeRep(), parsed.NativeRep().Expr(), nil); len(faults) > 0 {
 		return checked{}, faults
-	}
-	env, err := withExtensions(attributes)
-	if err != nil {
-		return checked{}, faultf(0, "%s", err)
 	}
 	// A stored definition is read back from its normal form, so the normal form must be stable.
 	normal := unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
@@ -122,89 +104,15 @@ func check(source string) (checked, []Fault) {
 		return checked{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way",
 			spelling.Shorten(normal))
 	}
-	typed, issues := env.Check(parsed)
+	typed, issues := environment().Check(parsed)
 	if issues.Err() != nil {
-		return checked{}, typeFaults(env, source, issues)
+		return checked{}, typeFaults(environment(), source, issues)
 	}
-	e := checked{env: env, ast: typed.NativeRep(), attributes: attributes}
+	e := checked{ast: typed.NativeRep(), attributes: attributesOf(parsed.NativeRep().Expr())}
 	if faults := checkLiterals(e.ast); len(faults) > 0 {
 		return checked{}, faults
 	}
 	return e, nil
-}
-
-func withExtensions(attributes []string) (*cel.Env, error) {
-	var options []cel.EnvOption
-	for _, name := range attributes {
-		if !knows(name) {
-			options = append(options, cel.Variable(name, cel.DynType))
-		}
-	}
-	if len(options) == 0 {
-		return environment(), nil
-	}
-	env, err := environment().Extend(options...)
-	if err != nil {
-		return nil, fmt.Errorf("declare extension attributes: %w", err)
-	}
-	return env, nil
-}
-
-func knows(attribute string) bool {
-	return attribute == timeAttribute || attribute == dataAttribute || slices.Contains(knownAttributes(), attribute)
-}
-
-// attributesOf finds the attributes that an expression reads.
-func attributesOf(ast *celast.AST) (attributes []string, faults []Fault) {
-	eachFreeName(ast.Expr(), nil, func(e celast.Expr) {
-		name := e.AsIdent()
-		if _, isType := environment().CELTypeProvider().FindIdent(name); isType && !knows(name) {
-			return
-		}
-		if text := checkAttribute(name); text != "" {
-			at := offsetOf(ast, e)
-			if strings.HasPrefix(name, ".") {
-				at-- // the parser points at what follows the dot
-			}
-			faults = append(faults, Fault{at, text})
-			return
-		}
-		attributes = append(attributes, name)
-	})
-	slices.Sort(attributes)
-	return slices.Compact(attributes), faults
-}
-
-// checkAttribute says what is wrong with the name of an attribute; empty: nothing.
-func checkAttribute(name string) string {
-	known := append([]string{dataAttribute, timeAttribute}, knownAttributes()...)
-	near := spelling.Nearest(name, known)
-	switch {
-	case knows(name):
-		return ""
-	case strings.HasPrefix(name, "."):
-		return fmt.Sprintf("%q begins with a dot; write %s", spelling.Shorten(name), spelling.Shorten(name[1:]))
-	case name == "stamp":
-		return `"stamp" is what ingest adds to an event, and no part of it; use id or time`
-	case near != "":
-		return fmt.Sprintf("unknown attribute %q; did you mean %q?", spelling.Shorten(name), near)
-	case !isExtensionName(name):
-		return fmt.Sprintf("unknown attribute %q; "+
-			"valid are data, time, %s, and extension attributes, whose names have only a-z and 0-9",
-			spelling.Shorten(name), strings.Join(knownAttributes(), ", "))
-	}
-	return ""
-}
-
-// isExtensionName reports whether name can be an extension attribute: lower-case letters and digits, at most 64 in
-// package event.
-func isExtensionName(name string) bool {
-	for _, c := range []byte(name) {
-		if (c < 'a' || c > 'z') && (c < '0' || c > '9') {
-			return false
-		}
-	}
-	return len(name) <= 64
 }
 
 // eachFreeName calls found for the names in an expression that no macro binds.

@@ -194,6 +194,10 @@ func (c *compiler) presence(s celast.SelectExpr) Predicate {
 	if !ok {
 		return nil
 	}
+	if len(path) == 1 && path[0] == extensions {
+		tested := c.columns.field(append(path, s.FieldName()))
+		return func(b *event.Batch, row int) Truth { return truthOf(tested.of(b, row).Kind != event.Missing) }
+	}
 	above := c.columns.field(path)
 	tested := c.columns.field(append(path[:len(path):len(path)], s.FieldName()))
 	return func(b *event.Batch, row int) Truth {

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"
 	"cel.dev/cel-go/common"
@@ -13,6 +14,7 @@ import (
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
@@ -45,13 +47,17 @@ func issueOffset(source string, issue *common.Error) int {
 // syntaxFault explains the parser's message.
 func syntaxFault(source string, issue *common.Error) Fault {
 	at := issueOffset(source, issue)
+	if from, text := misreadField(source, at); text != "" {
+		return Fault{from, text}
+	}
 	message := strings.TrimPrefix(issue.Message, "Syntax error: ")
-	return Fault{at, syntaxText(message, source)}
+	return Fault{at, syntaxText(message, []rune(source)[min(at, utf8.RuneCountInString(source)):])}
 }
 
-func syntaxText(message, source string) string {
+// syntaxText explains a message of the parser. rest is the expression from the error on.
+func syntaxText(message string, rest []rune) string {
 	if _, after, found := strings.Cut(message, "token recognition error at: '"); found {
-		return unknownSign(strings.TrimSpace(strings.TrimSuffix(after, "'")))
+		return unknownSign(strings.TrimSpace(strings.TrimSuffix(after, "'")), rest)
 	}
 	input, isInput := offendingInput(message)
 	switch {
@@ -71,6 +77,8 @@ func syntaxText(message, source string) string {
 			strings.TrimPrefix(message, "reserved identifier: "))
 	case strings.HasPrefix(message, "invalid int literal"):
 		return "the number does not fit into 64 bits; write it with .0 behind it"
+	case input == "*" || input == "(*":
+		return "* is no value; count takes no argument, so write count()"
 	case strings.HasPrefix(message, "argument must be a simple name"):
 		return "a variable name is missing here; write for example data.list.exists(i, i > 1)"
 	case strings.HasPrefix(message, "invalid argument to has()"):
@@ -92,20 +100,6 @@ func offendingInput(message string) (input string, ok bool) {
 		}
 	}
 	return "", false
-}
-
-// unknownSign says what to write instead of a sign that CEL does not have.
-func unknownSign(sign string) string {
-	switch {
-	case sign == "=":
-		return `"=" is not an operator; write == to compare`
-	case sign == "&" || sign == "|":
-		return fmt.Sprintf("%q is not an operator; write %s", sign, sign+sign)
-	case strings.HasPrefix(sign, `"`) || strings.HasPrefix(sign, "'"):
-		return fmt.Sprintf("the string %s has no end or an invalid escape; "+
-			"close it with the quote it began with, and write a backslash as \\\\", spelling.Shorten(sign))
-	}
-	return fmt.Sprintf("%q is not part of CEL; remove it, or put text in quotes", spelling.Shorten(sign))
 }
 
 // typeFaults explains the type checker's messages.
@@ -158,6 +152,9 @@ func unknownFunction(env *cel.Env, source string, at int, name string) Fault {
 	// The checker points at the parenthesis.
 	if runes := []rune(source); at <= len(runes) && strings.HasSuffix(string(runes[:at]), name) {
 		at -= len([]rune(name))
+	}
+	if _, ok := aggregate.Lookup(name); ok {
+		return Fault{at, fmt.Sprintf("%q is an aggregate and no function; write it below aggregates", name)}
 	}
 	suggestion := spelling.Suggest(name, "functions", functionNames(env))
 	return Fault{at, fmt.Sprintf("unknown function %q; %s", spelling.Shorten(name), suggestion)}

@@ -19,6 +19,16 @@ func TestRefusedInputs(t *testing.T) {
 		"text_doubled_41_times": {"7:102: " + tooDeep},
 		"list_doubled_59_times": {"7:109: " + tooDeep},
 		"list_nested_133_times": {"7:75: " + tooDeep},
+		"no_break_space":        {"3:18: a no-break space (U+00A0) stands here; write an ordinary space"},
+		"bare_words": {
+			`51:13: unknown attribute "host"; did you mean data.host? An extension attribute is written ext.host`,
+			`58:13: the event has no name in an expression; write data.host without event`,
+			`63:30: - subtracts here; write data["retry-count"] for a field with a hyphen, or data.count for another field`,
+		},
+		"hyphens_and_windows": {
+			`6:14: - subtracts here; write data["user-agent"] for a field with a hyphen, or data.agent for another field`,
+			`10:15: - subtracts here; write data["cpu-usage"] for a field with a hyphen, or data.usage for another field`,
+		},
 		"two_problems": {
 			`2:11: "V" cannot be the name of a view; write a letter a-z, then up to 62 of a-z, 0-9 and _`,
 			`4:13: "x" is not a duration; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`,

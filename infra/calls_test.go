@@ -61,7 +61,7 @@ func load(patterns ...string) (*program, error) {
 		}
 		return others.Import(path)
 	})
-	for _, l := range listed { // what is imported comes before who imports it
+	for _, l := range listed { // imported packages come before those that import them
 		if !strings.HasPrefix(l.ImportPath, module) {
 			continue
 		}
@@ -86,7 +86,7 @@ type listedPackage struct {
 	ImportPath string
 	Dir        string
 	GoFiles    []string
-	Export     string // a file with what the compiler says of it
+	Export     string // the file with the compiler's export data
 }
 
 func list(patterns []string) ([]listedPackage, error) {

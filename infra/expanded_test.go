@@ -22,7 +22,7 @@ import (
 //go:embed expand.py
 var expand string
 
-// packages is the bin directory of a virtual environment.
+// packages returns the bin directory of a virtual environment.
 func packages(t *testing.T, name, requirements string) string {
 	t.Helper()
 	root, err := venv.Root()
@@ -36,7 +36,7 @@ func packages(t *testing.T, name, requirements string) string {
 	return bin
 }
 
-// expanded is template.yaml as the SAM transform leaves it.
+// expanded returns template.yaml after the SAM transform.
 func expanded(t *testing.T) template {
 	t.Helper()
 	bin := packages(t, "venv", emulator.Requirements)
@@ -62,7 +62,7 @@ func expanded(t *testing.T) template {
 	return template{t, "expanded template.yaml", root}
 }
 
-// TestExpanded: SAM makes Lambda functions of ours, with nothing beside them that we have not written: no role, no
+// TestExpanded checks that SAM makes Lambda functions of ours, and adds nothing that we have not written: no role, no
 // permission, no policy.
 func TestExpanded(t *testing.T) {
 	app, got := application(t), expanded(t)
@@ -87,7 +87,7 @@ func TestExpanded(t *testing.T) {
 	}
 }
 
-// TestExpandedFunctions: every function has what the template says, in the words of Lambda.
+// TestExpandedFunctions checks that every function has what the template says, in Lambda's own properties.
 func TestExpandedFunctions(t *testing.T) {
 	app, got := application(t), expanded(t)
 	same := []string{"Environment", "FunctionName", "MemorySize", "Role", "Timeout"}
@@ -115,7 +115,7 @@ func TestExpandedFunctions(t *testing.T) {
 	want(t, "batch's qualifier", config.property("Qualifier"), "$LATEST")
 }
 
-// TestLint: cfn-lint and sam find nothing to say.
+// TestLint checks that cfn-lint and sam report nothing.
 func TestLint(t *testing.T) {
 	bin := packages(t, "venv-tools", venv.Tools)
 	for _, args := range [][]string{

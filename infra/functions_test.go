@@ -48,7 +48,7 @@ func TestFunctions(t *testing.T) {
 			t, r.name+": name of the log", app.resource(large(name)+"Log").property("LogGroupName"),
 			"!Sub /aws/lambda/${AWS::StackName}-"+name,
 		)
-		// SAM would make roles and permissions of these, wider than ours.
+		// SAM would make roles and permissions from these that are wider than ours.
 		for _, property := range []string{"Policies", "Events", "Connectors", "AutoPublishAlias", "VpcConfig"} {
 			if r.property(property) != nil {
 				t.Errorf("%s has the property %s", r.name, property)
@@ -60,8 +60,8 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// TestMainsAreShort: a main says what its function is made of, in 40 lines. Beside it lies nothing but an adapter of
-// one function.
+// TestMainsAreShort checks that a main says in at most 40 lines what its function consists of. Its folder holds nothing
+// else, apart from an adapter with one function.
 func TestMainsAreShort(t *testing.T) {
 	files, err := filepath.Glob("../functions/*/*.go")
 	if err != nil {
@@ -83,7 +83,7 @@ func TestMainsAreShort(t *testing.T) {
 	}
 }
 
-// TestIngestIsSmall: ingest, which starts while a client waits, does not link what runs views.
+// TestIngestIsSmall checks that ingest does not link the code that runs views. A client waits while ingest starts.
 func TestIngestIsSmall(t *testing.T) {
 	listed, err := list([]string{"./functions/ingest"})
 	if err != nil {
@@ -96,9 +96,9 @@ func TestIngestIsSmall(t *testing.T) {
 	}
 }
 
-// TestTimes: the gateway waits 30 s for an answer and 10 s for an authorizer, and a function answers before that.
-// Ingest publishes no longer than the sweep believes; queries end before items are deleted; nothing runs longer than
-// seen items allow for.
+// TestTimes checks the time-outs. A function answers before the gateway gives up, which is after 30 s, or 10 s for an
+// authorizer. Ingest publishes no longer than the sweep assumes. Queries end before items are deleted. No invocation
+// runs longer than the life of seen items allows.
 func TestTimes(t *testing.T) {
 	app, settings := application(t), setting.Default()
 	answers := min(29, int(settings.DropGrace.Seconds()))
@@ -116,7 +116,7 @@ func TestTimes(t *testing.T) {
 	}
 }
 
-// TestLogs: every log ends some day.
+// TestLogs checks that every log expires.
 func TestLogs(t *testing.T) {
 	app := application(t)
 	for _, r := range app.resources("AWS::Logs::LogGroup") {
@@ -133,8 +133,8 @@ func TestLogs(t *testing.T) {
 	}
 }
 
-// TestEveryRouteHasAnAuthorizer: the routes are those of shared/api, each with the function that answers. None is open,
-// with keys or with tokens, but those that the table opens to anyone.
+// TestEveryRouteHasAnAuthorizer checks that the routes are those of shared/api, each with the function that serves it.
+// Only the routes that the table opens to anyone are open, with keys and with tokens.
 func TestEveryRouteHasAnAuthorizer(t *testing.T) {
 	app, left := application(t), map[string]api.Route{}
 	for _, r := range api.Routes() {

@@ -247,5 +247,5 @@ func TestAlarms(t *testing.T) {
 	if len(ours) > 0 || len(alarms) == 0 {
 		t.Errorf("no alarms for the metrics %v", ours)
 	}
-	want(t, "nobody is told by default", app.parameter("AlarmTopic")["Default"], "")
+	want(t, "no notification by default", app.parameter("AlarmTopic")["Default"], "")
 }

@@ -10,7 +10,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// functionNames are the functions' folders; their resources begin with the same word, written large.
+// functionNames returns the folders of the functions. The names of their resources begin with the same word,
+// capitalized.
 func functionNames() []string {
 	return []string{"admin", "audit", "authorizer", "batch", "ingest", "query", "replay", "republish", "speed"}
 }
@@ -158,7 +159,7 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 
 // TestArchivePrefixes checks that each function reads and writes only its part of the archive.
 func TestArchivePrefixes(t *testing.T) {
-	wanted := map[string]map[string][]string{ // function, action, what of the bucket
+	wanted := map[string]map[string][]string{ // by function and action: the parts of the bucket
 		"ingest": {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layout.json"}},
 		"speed":  {"s3:PutObject": {"events/_layout.json", "setaside/*"}, "s3:GetObject": {"events/_layout.json"}},
 		"batch": {
@@ -193,7 +194,7 @@ func TestArchivePrefixes(t *testing.T) {
 	}
 }
 
-// TestNoWildcards checks that every role, that of the schedules included, names its actions and resources in full.
+// TestNoWildcards checks that every role, also that of the schedules, names its actions and resources in full.
 func TestNoWildcards(t *testing.T) {
 	for _, f := range []template{application(t), storage(t)} {
 		for _, r := range f.resources("") {

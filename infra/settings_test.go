@@ -32,8 +32,8 @@ func mainPackages(t testing.TB) map[string]bool {
 	return all
 }
 
-// needs are what a function's code reads: settings by their fields' names, and resources. That the rules look at
-// settings, and that the defaults are all of them, makes them no function's.
+// needs returns what a function's code reads: settings by their field names, and resources. The rules and the defaults
+// read all settings; that does not count.
 func needs(t testing.TB, p *program, function string) (fields, resources map[string]bool) {
 	t.Helper()
 	fields, resources = map[string]bool{}, map[string]bool{}
@@ -54,7 +54,7 @@ func needs(t testing.TB, p *program, function string) (fields, resources map[str
 	return fields, resources
 }
 
-// given are the variables that the template gives a function, by the names of settings and resources.
+// given returns the variables that the template gives a function, by the names of settings and resources.
 func given(app template, function string) map[string]string {
 	all := map[string]string{}
 	for variable, value := range app.resource(large(function)+"Function").property("Environment", "Variables").(object) {
@@ -63,7 +63,7 @@ func given(app template, function string) map[string]string {
 	return all
 }
 
-// checked are the rules that a function checks, all of whose settings it is given.
+// checked returns the rules that a function checks: those for which it is given all settings.
 func checked(variables map[string]string) (all []setting.Rule) {
 	for _, r := range setting.Rules() {
 		if !slices.ContainsFunc(r.Settings, func(name string) bool {
@@ -76,8 +76,8 @@ func checked(variables map[string]string) (all []setting.Rule) {
 	return all
 }
 
-// TestVariablesAreTheSettings: each function is given every variable that it reads. What else it is given completes a
-// rule about a setting that it reads.
+// TestVariablesAreTheSettings checks that each function is given every variable that it reads. Any other variable that
+// it is given completes a rule about a setting that it reads.
 func TestVariablesAreTheSettings(t *testing.T) {
 	source, app := loadFunctions(t), application(t)
 	for _, name := range functionNames() {
@@ -105,8 +105,8 @@ func TestVariablesAreTheSettings(t *testing.T) {
 	}
 }
 
-// TestEveryRuleIsChecked: of each rule there is a function that is given all its settings, and so does not start when
-// they break it.
+// TestEveryRuleIsChecked checks that for each rule, some function is given all of its settings. So this function does
+// not start when they break the rule.
 func TestEveryRuleIsChecked(t *testing.T) {
 	app, left := application(t), map[string]bool{}
 	for _, r := range setting.Rules() {
@@ -122,24 +122,24 @@ func TestEveryRuleIsChecked(t *testing.T) {
 	}
 }
 
-// valueFor is where the template takes a setting from: the parameter of the same name, an output of the storage of the
-// same name, or a resource.
+// valueFor returns where the template takes a setting from: the parameter with the same name, an output of the storage
+// with the same name, or a resource.
 func valueFor(name string) string {
 	switch {
 	case strings.HasSuffix(name, "Table"), name == "ArchiveBucket", name == "StreamName", name == "RepublishQueue":
 		return "!GetAtt Storage.Outputs." + name
 	case name == "KeysSecret":
 		return "!GetAtt KeysSecret.Id"
-	case name == "BatchEvery": // in minutes, as the schedule has it
+	case name == "BatchEvery": // in minutes, as the schedule needs it
 		return "!Sub ${BatchEvery}m"
-	case name == "StreamRetention": // in hours, as the stream has it
+	case name == "StreamRetention": // in hours, as the stream needs it
 		return "!Sub ${StreamRetention}h"
 	}
 	return "!Ref " + name
 }
 
-// TestDefaults: what a parameter says when nobody says anything is what shared/setting says, and every setting that has
-// a variable is some function's.
+// TestDefaults checks that the defaults of the parameters are those of shared/setting, and that every setting with a
+// variable is used by some function.
 func TestDefaults(t *testing.T) {
 	app, read, defaults := application(t), map[string]bool{}, reflect.ValueOf(setting.Default())
 	for _, name := range functionNames() {
@@ -158,9 +158,9 @@ func TestDefaults(t *testing.T) {
 		}
 		got := fmt.Sprint(app.parameter(name)["Default"])
 		switch name {
-		case "BatchEvery": // in minutes, as the schedule has it
+		case "BatchEvery": // in minutes, as the schedule needs it
 			got += "m"
-		case "StreamRetention": // in hours, as the stream has it
+		case "StreamRetention": // in hours, as the stream needs it
 			got += "h"
 		}
 		if want := fmt.Sprint(defaults.Field(i)); !equalSettings(got, want) {
@@ -227,7 +227,7 @@ func number(t testing.TB, value any) int {
 	return n
 }
 
-// TestReadmes: the README of a function has a row for each of its variables, with its default.
+// TestReadmes checks that the README of a function has a row for each of its variables, with its default.
 func TestReadmes(t *testing.T) {
 	app, defaults := application(t), reflect.ValueOf(setting.Default())
 	for _, name := range functionNames() {

@@ -64,7 +64,7 @@ func (w *world) deployOldViews(t *testing.T) {
 	w.replaceBatch(t, bootstrap)
 }
 
-// asked queries the view until do returns.
+// asked queries the view continuously until do returns.
 func (w *world) asked(t *testing.T, do func()) {
 	t.Helper()
 	asking, stop := context.WithCancel(t.Context())
@@ -73,7 +73,7 @@ func (w *world) asked(t *testing.T, do func()) {
 	go func() { asked <- w.ask(t, asking) }()
 	do()
 	stop()
-	t.Logf("%d questions were asked meanwhile; none failed or went back", <-asked)
+	t.Logf("%d queries ran meanwhile; none failed, and no count decreased", <-asked)
 }
 
 // changed deploys the batch function with another definition of a view while events arrive. Batch builds the new
@@ -81,7 +81,8 @@ func (w *world) asked(t *testing.T, do func()) {
 // definition is deployed again, its generation serves at the next tick.
 func changed(t *testing.T, w *world) {
 	before := w.definition(t)
-	// It means the same, so the same fold gives what to expect; to Anabranch it is another definition.
+	// The changed definition means the same, so the same fold gives the expected values; but Anabranch treats it as
+	// another definition.
 	w.deployViews(t, "data.status < 400", "data.status <= 399")
 	w.asked(t, func() {
 		began := time.Now()
@@ -101,7 +102,7 @@ func changed(t *testing.T, w *world) {
 	})
 }
 
-// untilDefined ticks until page_views is served by a definition that is wanted.
+// untilDefined ticks until the serving definition of page_views is one that wanted accepts.
 func (w *world) untilDefined(t *testing.T, wanted func(string) bool) {
 	t.Helper()
 	for ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute); ; time.Sleep(time.Second) {
@@ -113,8 +114,7 @@ func (w *world) untilDefined(t *testing.T, wanted func(string) bool) {
 	}
 }
 
-// tickBoth has batch and replay go on, one after the other: what is lost in the stream is found, and what was is
-// replayed.
+// tickBoth invokes batch and then replay, so that lost events are found and found events are replayed.
 func (w *world) tickBoth(t *testing.T, ctx context.Context) {
 	t.Helper()
 	for _, function := range []string{"BatchFunction", "ReplayFunction"} {
@@ -124,7 +124,7 @@ func (w *world) tickBoth(t *testing.T, ctx context.Context) {
 	}
 }
 
-// definition is what page_views is served by.
+// definition returns the serving definition of page_views.
 func (w *world) definition(t *testing.T) string {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, w.URL+"/v1/views/page_views", nil)
@@ -144,7 +144,7 @@ func (w *world) definition(t *testing.T) string {
 	return view.Definition
 }
 
-// ask asks for one key of the view over and over: its count, of all windows, must never be less than before.
+// ask queries one key of the view over and over. Its count over all windows must never decrease.
 func (w *world) ask(t *testing.T, ctx context.Context) (asked int) {
 	last := int64(0)
 	for ; ctx.Err() == nil; asked++ {

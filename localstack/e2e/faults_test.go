@@ -58,7 +58,7 @@ func ingestKilled(t *testing.T, w *world) {
 	if after := len(w.published(t)); after != streamed {
 		t.Fatalf("the stream has %d lines more, want none", after-streamed)
 	}
-	// Batch counts it once its slot is sealed, whatever becomes of the stream.
+	// Batch counts the event once its slot is sealed, whatever happens to the stream.
 	w.takeOver(t, sample.Events+1)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
@@ -91,11 +91,11 @@ func faults(t *testing.T, w *world) {
 		after := time.Duration(random.IntN(80)) * time.Millisecond
 		of := 12
 		if c.Function == stack.Ingest {
-			of = 24 // its client tries each request eight times only
+			of = 24 // the client tries each request only eight times
 		}
 		draw := random.IntN(of)
 		if c.Function == stack.Batch {
-			draw = c.N % 8 // it is called so seldom that what happens to it happens in turn
+			draw = c.N % 8 // batch is called so seldom that its faults come in turn
 		}
 		switch draw {
 		case 0:
@@ -133,7 +133,7 @@ func faults(t *testing.T, w *world) {
 	for i := 0; i < len(lines); i += 2000 {
 		w.sendUpTo(t, 10, lines[i:min(i+2000, len(lines))], "--batch", "50")
 	}
-	w.sendUpTo(t, 10, lines[:3000], "--batch", "100") // copies
+	w.sendUpTo(t, 10, lines[:3000], "--batch", "100") // duplicates
 	w.drain(t)
 	sent()
 	ticking.Wait()
@@ -172,7 +172,7 @@ func faults(t *testing.T, w *world) {
 	w.drain(t)
 	if got, want := len(distinct(t, w.archived(t))), 2*sample.Events+2+2*more; got != want {
 		t.Fatalf(
-			"the archive holds %d distinct events, want %d: what was acknowledged is lost, or more was made of it", got, want,
+			"the archive holds %d distinct events, want %d: acknowledged events are lost, or other events were made", got, want,
 		)
 	}
 	w.takeOver(t, 2*sample.Events+1+2*more)

@@ -30,7 +30,7 @@ func kappa(t *testing.T, w *world) {
 		w.untilDefined(t, func(definition string) bool { return definition != before })
 		t.Logf("the Kappa view serves %.0f s after it was deployed", time.Since(began).Seconds())
 		w.drain(t)
-		w.operate(t, 0, "diff", "page_views") // with the Lambda generation, which is retained
+		w.operate(t, 0, "diff", "page_views") // compared with the Lambda generation, which is retained
 	})
 
 	first := w.definition(t)
@@ -39,13 +39,13 @@ func kappa(t *testing.T, w *world) {
 		pageViews+"    architecture: kappa\n    where: type == \"web.request\"\n")
 	w.untilDefined(t, func(definition string) bool { return definition != first })
 	w.drain(t)
-	w.operate(t, 1, "diff", "page_views", "--rows", "5", "--sample", "300") // requests that failed count now
+	w.operate(t, 1, "diff", "page_views", "--rows", "5", "--sample", "300") // failed requests count now
 	w.operate(t, 0, "rollback", "page_views", "--wait", "--yes")
 	if got := w.definition(t); got != first {
 		t.Errorf("after the rollback %s serves, want %s", got, first)
 	}
 	w.verify(t, false)
-	if err := w.batchByHand(t.Context()); err != nil { // deployed with what was left: it holds
+	if err := w.batchByHand(t.Context()); err != nil { // batch is deployed with the definition that was left, so it holds
 		t.Fatal(err)
 	}
 	if got := w.definition(t); got != first {
@@ -55,8 +55,8 @@ func kappa(t *testing.T, w *world) {
 	w.operate(t, 0, "status", "page_views")
 }
 
-// sweptThrough waits until what the stream has lost has come to the Kappa view by the sweep: until it says that it is
-// complete through now.
+// sweptThrough waits until the Kappa view says that it is complete through now, so that it has the events that the
+// stream lost.
 func (w *world) sweptThrough(t *testing.T) {
 	t.Helper()
 	began := time.Now().UTC()
@@ -77,8 +77,7 @@ func (w *world) sweptThrough(t *testing.T) {
 	}
 }
 
-// lambdaAgain: the Kappa view becomes a Lambda view again. What was dropped before is deleted by then, by batch and by
-// replay.
+// lambdaAgain makes the Kappa view a Lambda view again. By then, batch and replay have deleted what was dropped before.
 func lambdaAgain(t *testing.T, w *world) {
 	for deadline := time.Now().Add(2 * time.Minute); w.generations(t) > 1; time.Sleep(time.Second) {
 		if time.Now().After(deadline) {
@@ -106,7 +105,7 @@ func audited(t *testing.T, w *world) {
 	audit(0)
 }
 
-// operate runs a command on views with the admin key; it has to exit with the code.
+// operate runs a command on views with the admin key, which must exit with the given code.
 func (w *world) operate(t *testing.T, code int, args ...string) {
 	t.Helper()
 	err := w.anabranch(t.Context(), w.Keys.Admin, append([]string{"views"}, args...)...)
@@ -122,7 +121,7 @@ func (w *world) operate(t *testing.T, code int, args ...string) {
 	}
 }
 
-// operateWhile is operate, with functions invoked meanwhile, sooner than the schedule would.
+// operateWhile does the same while it invokes functions, sooner than the schedule would.
 func (w *world) operateWhile(t *testing.T, code int, functions []string, args ...string) {
 	t.Helper()
 	done := make(chan struct{})
@@ -144,7 +143,7 @@ func (w *world) operateWhile(t *testing.T, code int, functions []string, args ..
 	}
 }
 
-// serving is what an operator is told of a view.
+// serving is the part of a view's status that the tests read.
 type serving struct {
 	Serving     string
 	Generations []struct{ Generation string }
@@ -173,7 +172,7 @@ func (w *world) generations(t *testing.T) int {
 	return len(w.status(t, "page_views").Generations)
 }
 
-// deleteItem deletes a base item of the generation that serves a view.
+// deleteItem deletes a base item of the serving generation of a view.
 func (w *world) deleteItem(t *testing.T, view string) {
 	t.Helper()
 	generation := w.status(t, view).Serving

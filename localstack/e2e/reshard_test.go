@@ -36,7 +36,7 @@ func TestReshard(t *testing.T) {
 		}
 		resharded <- nil
 	}()
-	// once more from the beginning while the stream is not there yet: copies
+	// the second round sends the same events again, if the reshards have not ended
 	for sent, done := 0, false; sent < len(lines) || !done; {
 		from := sent % len(lines)
 		w.send(t, lines[from:min(from+500, len(lines))], "--batch", "50")

@@ -71,7 +71,7 @@ func access(t *testing.T, w *world) {
 	event := []byte(`{"specversion":"1.0","id":"1","source":"/e2e","type":"access"}`)
 	for _, test := range []struct {
 		name, key string
-		want      int // for a question, and an event
+		want      int // status for a query, and for an event
 		post      int
 	}{
 		{"no key", "", http.StatusUnauthorized, http.StatusUnauthorized},
@@ -102,7 +102,7 @@ func live(t *testing.T, w *world) {
 	}
 	w.send(t, lines)
 	w.drain(t)
-	if got := len(distinct(t, w.published(t))); got != sample.Events+1 { // with the one of access
+	if got := len(distinct(t, w.published(t))); got != sample.Events+1 { // one more event was sent by access
 		t.Errorf("the shards hold %d distinct events, want %d", got, sample.Events+1)
 	}
 	if got := len(distinct(t, w.archived(t))); got != sample.Events+1 {
@@ -188,6 +188,6 @@ func smoke(t *testing.T, w *world) {
 		t.Errorf("smoke: %v", err)
 	}
 	if err := w.anabranch(t.Context(), w.Keys.Read, "smoke", "--for", "10s"); err == nil {
-		t.Error("smoke is content with a key that opens only the views")
+		t.Error("smoke passes with a key that opens only the views")
 	}
 }

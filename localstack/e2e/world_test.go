@@ -32,21 +32,21 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// short are parameters that let a takeover be waited for. A stack's clock, this machine's, has no error; HTTP's Date
-// has one of a second.
+// short are parameters with short times, so that tests can wait for a takeover. The stack's clock is this machine's and
+// has no error; HTTP's Date has an error of up to a second.
 var short = map[string]string{
 	"Slot": "5s", "CommitWithin": "3s", "ClockMargin": "2s", "SealDelay": "6s", "SweepAfter": "5s", "BatchingWindow": "1",
 }
 
-// world is a running stack, and who watches it.
+// world is a running stack, with the helpers that observe it.
 type world struct {
 	*stack.Stack
 	wire *wire.Proxy // between the functions and the emulator
-	dir  string      // for what lives as long as the stack
+	dir  string      // directory of files that live as long as the stack
 
 	mu     sync.Mutex
-	byHand map[string]int // calls of functions by their outputs
-	before int            // calls of batch before it was last replaced: its statistics begin anew then
+	byHand map[string]int // number of manual invocations of each function, by its output
+	before int            // calls of batch before it was last replaced, since its statistics then start again
 }
 
 func start(t *testing.T, s stack.Settings) *world {
@@ -71,7 +71,7 @@ func start(t *testing.T, s stack.Settings) *world {
 	return w
 }
 
-// reader asks with the read key.
+// reader returns a client with the read key.
 func (w *world) reader() sample.Server { return sample.Server{URL: w.URL, Key: w.Keys.Read} }
 
 // anabranch runs the command with a key.
@@ -88,8 +88,8 @@ func (w *world) send(t *testing.T, lines [][]byte, args ...string) {
 	w.sendUpTo(t, 1, lines, args...)
 }
 
-// sendUpTo runs the command again where it gives up, which is safe, as it says: while much goes wrong, so many times at
-// most.
+// sendUpTo sends events, and repeats the command when it gives up, up to the given number of times. That is safe, as
+// the command says.
 func (w *world) sendUpTo(t *testing.T, times int, lines [][]byte, args ...string) {
 	t.Helper()
 	file := filepath.Join(t.TempDir(), "events.ndjson")
@@ -159,7 +159,7 @@ func (w *world) invoke(ctx context.Context, output string) error {
 	return err
 }
 
-// handCalls is how often a function was invoked by hand.
+// handCalls returns how often a function was invoked manually.
 func (w *world) handCalls(output string) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -175,7 +175,7 @@ func (w *world) replaceBatch(t *testing.T, bootstrap string) {
 	}
 }
 
-// drain waits until speed is done with what is in the stream now.
+// drain waits until speed has applied everything that is in the stream now.
 func (w *world) drain(t *testing.T) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -187,7 +187,7 @@ func (w *world) drain(t *testing.T) {
 	t.Logf("speed was done with the stream %.1f s later", time.Since(began).Seconds())
 }
 
-// takeOver runs batch by hand until it has taken all that there is.
+// takeOver invokes batch until it has counted the given number of events.
 func (w *world) takeOver(t *testing.T, events int64) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute)
@@ -211,7 +211,7 @@ func (w *world) takeOver(t *testing.T, events int64) {
 	}
 }
 
-// verify compares every value with a fold of what is in the archive, which shares no code with Anabranch.
+// verify compares every value with a fold of the archive that shares no code with Anabranch.
 func (w *world) verify(t *testing.T, exact bool) {
 	t.Helper()
 	began := time.Now()
@@ -228,7 +228,7 @@ func (w *world) verify(t *testing.T, exact bool) {
 
 var eventKey = regexp.MustCompile(`^events/dt=\d{4}-\d\d-\d\d/slot=\d{6}/[0-9A-HJKMNP-TV-Z]{26}\.ndjson\.zst$`)
 
-// archived are the lines of all event objects, in the archive's order.
+// archived returns the lines of all event objects, in the order of the archive.
 func (w *world) archived(t *testing.T) (lines [][]byte) {
 	t.Helper()
 	client := s3.NewFromConfig(w.Config, func(o *s3.Options) { o.UsePathStyle = true })
@@ -308,7 +308,7 @@ func (w *world) published(t *testing.T) (lines [][]byte) {
 	return lines
 }
 
-// distinct are the first lines of each identity.
+// distinct returns the first line of each identity.
 func distinct(t *testing.T, lines [][]byte) (first [][]byte) {
 	t.Helper()
 	met := map[[2]string]bool{}
@@ -341,7 +341,7 @@ func (w *world) items(t *testing.T, output string) (n int) {
 	return n
 }
 
-// another are the sample's events once more, as others: their ids end with the suffix.
+// another returns the sample's events as new events, with a suffix on their ids.
 func another(t *testing.T, suffix string) [][]byte {
 	t.Helper()
 	lines, err := sample.Lines()

@@ -11,8 +11,8 @@ import (
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
 
-// TestCompose: the containers are of the versions that the rest is about, and nobody else's machine reaches them. No
-// Docker is needed for that, and none is used.
+// TestCompose checks that the containers have the versions that the other tests use, and that no other machine can
+// reach them. The test needs no Docker.
 func TestCompose(t *testing.T) {
 	root, err := venv.Root()
 	if err != nil {

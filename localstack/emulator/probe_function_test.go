@@ -26,7 +26,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/table"
 )
 
-// bootstrap is a zip of testdata/counter, or of a file that is never run.
+// bootstrap returns a zip of testdata/counter, or of a file that is never run.
 func (p *prober) bootstrap(run bool) []byte {
 	binary := []byte("never run")
 	if run {
@@ -52,10 +52,10 @@ func (p *prober) bootstrap(run bool) []byte {
 	return packed.Bytes()
 }
 
-// functions is Lambda's API, by its paths: the SDK's client of it is no dependency of ours.
+// functions is the path of Lambda's API. We do not depend on the SDK's client for Lambda.
 const functions = "/2015-03-31/functions"
 
-// function makes a function with the given environment.
+// function creates a function with the given environment.
 func (p *prober) function(code []byte, environment map[string]string) (name string) {
 	name = p.name()
 	architecture := "x86_64"
@@ -80,7 +80,7 @@ func (p *prober) function(code []byte, environment map[string]string) (name stri
 	return name
 }
 
-// invocation is what Lambda answers.
+// invocation is an answer of Lambda.
 type invocation struct{ failure, log, payload string }
 
 func (p *prober) invoke(name, payload string) (invocation, error) {
@@ -123,13 +123,13 @@ func (h *host) seen() []call {
 	return slices.Clone(h.calls)
 }
 
-// proxied makes a function whose invocations are answered here.
+// proxied creates a function whose invocations are answered here.
 func (p *prober) proxied(answer func(n int, body string) (status int, text string)) (*host, string) {
 	h := &host{}
 	h.server = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, err := io.ReadAll(r.Body)
 		if err != nil {
-			return // the emulator went away
+			return // the emulator has closed the connection
 		}
 		h.mu.Lock()
 		h.calls = append(h.calls, call{r.Header.Clone(), string(body)})
@@ -137,7 +137,7 @@ func (p *prober) proxied(answer func(n int, body string) (status int, text strin
 		h.mu.Unlock()
 		status, text := answer(n, string(body))
 		w.WriteHeader(status)
-		_, _ = io.WriteString(w, text) // the emulator would say
+		_, _ = io.WriteString(w, text) // the emulator would report an error
 	}))
 	p.Cleanup(h.server.Close)
 	return h, p.function(p.bootstrap(false), map[string]string{"MINISTACK_LAMBDA_PROXY_URL": h.server.URL})
@@ -148,7 +148,7 @@ func always(status int, text string) func(int, string) (int, string) {
 }
 
 func lambdaQuirks() []quirk {
-	// The function that the emulator runs by its own executor, and the table it counts in.
+	// The function that the emulator's own executor runs, and the table in which it counts.
 	var counter string
 	run := func(p *prober, printed int) (result invocation, count func() string) {
 		if counter == "" {
@@ -251,7 +251,7 @@ func lambdaQuirks() []quirk {
 	}
 }
 
-// kinesisEvent is what a mapping delivers, as far as probes look at it.
+// kinesisEvent is the part of a mapping's event that the probes read.
 type kinesisEvent struct {
 	Records []struct {
 		Kinesis struct {
@@ -261,8 +261,8 @@ type kinesisEvent struct {
 	}
 }
 
-// mapped puts 10 records into a stream of one shard and maps it to a function, whose invocations get the numbers of
-// their records.
+// mapped puts 10 records into a stream with one shard and maps the stream to a function. The function gets the numbers
+// of its records.
 func (p *prober) mapped(
 	settings map[string]any, answer func(numbers []int, e kinesisEvent) (int, string),
 ) func() [][]int {

@@ -102,7 +102,7 @@ func s3Quirks() []quirk {
 	}
 }
 
-// binary is a table with binary keys and one with items of a partition.
+// table creates a table with binary keys.
 func (p *prober) table() (*dynamodb.Client, *string) {
 	name := p.name()
 	return awstest.Table(p, p.cfg, name, awstest.BaseTable), &name

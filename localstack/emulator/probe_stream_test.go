@@ -36,7 +36,7 @@ func (p *prober) shards(c *kinesis.Client, stream *string) []types.Shard {
 	return out.Shards
 }
 
-// read reads a shard from its beginning to now, and says whether it has ended.
+// read reads a shard from its beginning until now, and reports whether the shard has ended.
 func (p *prober) read(c *kinesis.Client, stream *string, shard types.Shard) (records []types.Record, ended bool) {
 	begin, err := c.GetShardIterator(
 		p.ctx,
@@ -60,7 +60,7 @@ func (p *prober) read(c *kinesis.Client, stream *string, shard types.Shard) (rec
 	return records, false
 }
 
-// readable counts what can be read from all shards that are listed, and how many shards are listed and have ended.
+// readable counts the records that can be read from all listed shards, these shards, and those that have ended.
 func (p *prober) readable(c *kinesis.Client, stream *string) string {
 	records, ended := 0, 0
 	shards := p.shards(c, stream)
@@ -212,7 +212,7 @@ func queueQuirks() []quirk {
 	}
 }
 
-// putRecord is a request for a record of one byte.
+// putRecord returns a request for a record of one byte.
 func putRecord(stream *string, b byte) *kinesis.PutRecordInput {
 	return &kinesis.PutRecordInput{StreamName: stream, PartitionKey: aws.String("same"), Data: []byte{b}}
 }

@@ -28,10 +28,10 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/table"
 )
 
-// resources of a template, by logical id.
+// resources are the resources of a template, by logical id.
 type resources map[string]any
 
-// resource is one of them.
+// resource returns one resource.
 func resource(kind string, properties map[string]any) map[string]any {
 	return map[string]any{"Type": kind, "Properties": properties}
 }
@@ -42,7 +42,7 @@ func attribute(name, of string) map[string]any {
 	return map[string]any{"Fn::GetAtt": []string{name, of}}
 }
 
-// deploy creates or updates a stack and returns the status that it comes to, with its outputs.
+// deploy creates or updates a stack. It returns the final status and the outputs.
 func (p *prober) deploy(name string, template map[string]any, update bool) (status string, outputs map[string]string) {
 	c := cloudformation.NewFromConfig(p.cfg)
 	body, err := json.Marshal(template)
@@ -93,7 +93,7 @@ func (p *prober) stack(r resources, outputs map[string]any) (name string, out ma
 	return name, out
 }
 
-// uploaded is a zip of a function that is never run, in a bucket.
+// uploaded uploads a zip of a function that is never run.
 func (p *prober) uploaded() (bucket, key string) {
 	bucket = p.name()
 	_, err := awstest.Bucket(p, p.cfg, bucket).PutObject(
@@ -103,14 +103,14 @@ func (p *prober) uploaded() (bucket, key string) {
 	return bucket, "code.zip"
 }
 
-// gateway is an HTTP API of native resources, as the template declares them, in front of a function that answers with
-// the event it got.
+// gateway is an HTTP API made of native resources, as in the template. The function behind it answers with the event
+// that it got.
 type gateway struct {
 	*host
 	base string
 }
 
-// event is what a function behind the API gets, as far as probes look at it.
+// event is the part of the API's event that the probes read.
 type event struct {
 	Type            string            `json:"type"`
 	Version         string            `json:"version"`
@@ -126,7 +126,8 @@ type event struct {
 	} `json:"requestContext"`
 }
 
-// answerAPI is the function: an authorizer that lets the word "yes" pass, and otherwise what the path asks for.
+// answerAPI is the function behind the API. As an authorizer it accepts the word "yes"; otherwise the path decides its
+// answer.
 func answerAPI(_ int, body string) (int, string) {
 	var e event
 	if err := json.Unmarshal([]byte(body), &e); err != nil {
@@ -196,14 +197,14 @@ func (p *prober) gateway() *gateway {
 	return &gateway{h, "/_aws/execute-api/" + out["Api"] + "/$default"}
 }
 
-// ask makes a request of the API.
+// ask sends a request to the API.
 func (p *prober) ask(g *gateway, method, path string, body []byte, header http.Header) (int, http.Header, string) {
 	response, answer, err := p.send("", method, g.base+path, body, header)
 	p.must(err)
 	return response.StatusCode, response.Header, string(answer)
 }
 
-// event makes a request of the API and returns what the function got.
+// event sends a request to the API and returns the event that the function got.
 func (p *prober) event(g *gateway, method, path string, body []byte, header http.Header) (e event) {
 	status, _, text := p.ask(g, method, path, body, header)
 	if status != http.StatusOK {
@@ -347,7 +348,7 @@ func apiQuirks() []quirk {
 	}
 }
 
-// environment is the environment of a function.
+// environment returns the environment of a function.
 func (p *prober) environment(function string) map[string]string {
 	var configuration struct {
 		Environment struct{ Variables map[string]string }
@@ -356,7 +357,7 @@ func (p *prober) environment(function string) map[string]string {
 	return configuration.Environment.Variables
 }
 
-// storage are resources with the properties that a template for real data has.
+// storage returns resources with the properties that a template for real data has.
 func storage(deletionProtection bool) resources {
 	return resources{
 		"Table": resource("AWS::DynamoDB::Table", map[string]any{

@@ -29,22 +29,22 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 )
 
-// quirk is something that the emulator does, and that tests and the local system rely on or have to work around.
+// quirk is a behaviour of the emulator that the tests or the local system rely on or have to work around.
 type quirk struct {
 	service, what string
 	aws           string // what AWS does
-	here          string // what the pinned emulator does; "": as AWS
+	here          string // what the pinned emulator does; "": the same as AWS
 	probe         func(p *prober) string
 }
 
-// noAWS stands for what AWS has no part in.
+// noAWS stands for behaviour that AWS does not have.
 const noAWS = "-"
 
-// tableFile is where the table goes, for whoever wants nothing else; "": to the standard output.
+// tableFile is the file for the table, when only the table is wanted; "": standard output.
 var tableFile = flag.String("table", "", "file for the table of quirks")
 
-// TestProbe asks the emulator for everything we know of it and prints a table. A line that changed fails: read it, mend
-// what relied on it, and write down what is so now. An upgrade of the emulator is measured by this.
+// TestProbe checks every known behaviour of the emulator and prints a table. A line that has changed fails: read it,
+// repair what relied on it, and write down the new behaviour. This shows what an upgrade of the emulator changes.
 func TestProbe(t *testing.T) {
 	e := emulator.Start(t)
 	p := &prober{T: t, ctx: t.Context(), endpoint: e.Endpoint, cfg: awstest.Config(e.Endpoint)}
@@ -89,7 +89,7 @@ func TestProbe(t *testing.T) {
 		lines.String(), p.version(), len(all), differs)))
 }
 
-// printTable writes the table where it is wanted.
+// printTable writes the table to tableFile.
 func printTable(text string) error {
 	if *tableFile != "" {
 		return os.WriteFile(*tableFile, []byte(text), 0o644)
@@ -98,7 +98,7 @@ func printTable(text string) error {
 	return err
 }
 
-// version is the emulator's, as it is frozen.
+// version returns the frozen version of the emulator.
 func (p *prober) version() string {
 	root, err := venv.Root()
 	p.must(err)
@@ -113,17 +113,17 @@ func (p *prober) version() string {
 	return ""
 }
 
-// prober is what probes work with.
+// prober holds what probes need.
 type prober struct {
 	*testing.T
 	ctx      context.Context
 	endpoint string
 	cfg      aws.Config
 	names    int
-	cleanups []func() // of the probe that is running
+	cleanups []func() // cleanups of the running probe
 }
 
-// run makes one probe, and cleans up after it.
+// run runs one probe, and cleans up after it.
 func (p *prober) run(q quirk) string {
 	defer func() {
 		for _, clean := range p.cleanups {
@@ -134,13 +134,13 @@ func (p *prober) run(q quirk) string {
 	return q.probe(p)
 }
 
-// name is one that no other probe uses.
+// name returns a name that no other probe uses.
 func (p *prober) name() string {
 	p.names++
 	return fmt.Sprintf("probe-%d", p.names)
 }
 
-// must fails the test for what no probe is about.
+// must fails the test for an error that no probe is about.
 func (p *prober) must(err error) {
 	p.Helper()
 	if err != nil {
@@ -148,7 +148,7 @@ func (p *prober) must(err error) {
 	}
 }
 
-// code names an error as a service does, "OK" for none.
+// code returns the code of a service's error, or "OK" without an error.
 func code(err error) string {
 	var api smithy.APIError
 	switch {
@@ -160,7 +160,7 @@ func code(err error) string {
 	return err.Error()
 }
 
-// eventually asks until something is as wanted, for a while, and says what it was at last.
+// eventually asks until the answer is the wanted one or the time is up. It returns the last answer.
 func eventually[V comparable](p *prober, wanted V, within time.Duration, ask func() V) V {
 	deadline := time.Now().Add(within)
 	for {
@@ -176,7 +176,7 @@ func eventually[V comparable](p *prober, wanted V, within time.Duration, ask fun
 	}
 }
 
-// together calls do n times, 8 at once. It must succeed.
+// together calls do n times, 8 at once. Every call must succeed.
 func (p *prober) together(n int, do func() error) {
 	next := make(chan struct{}, n)
 	for range n {
@@ -196,8 +196,8 @@ func (p *prober) together(n int, do func() error) {
 	group.Wait()
 }
 
-// send makes a request of a service that has no client here. The emulator asks for no signature, but reads from it
-// which service is meant.
+// send sends a request to a service that has no client here. The emulator does not check signatures, but reads the name
+// of the service from them.
 func (p *prober) send(service, method, path string, body []byte, header http.Header) (*http.Response, []byte, error) {
 	request, err := http.NewRequestWithContext(p.ctx, method, p.endpoint+path, bytes.NewReader(body))
 	if err != nil {
@@ -219,7 +219,7 @@ func (p *prober) send(service, method, path string, body []byte, header http.Hea
 	return response, answer, err
 }
 
-// call is send for services that speak JSON over REST. It must succeed.
+// call sends a request to a service that speaks JSON over REST. It must succeed.
 func (p *prober) call(service, method, path string, in, out any) {
 	p.Helper()
 	var body []byte

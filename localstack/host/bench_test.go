@@ -7,7 +7,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/host"
 )
 
-// BenchmarkInvoke is a warm call that returns 1 KB, one at a time and as many at once as the machine has cores.
+// BenchmarkInvoke measures a warm call that returns 1 KB: one at a time, and as many at once as there are cores.
 func BenchmarkInvoke(b *testing.B) {
 	payload := event{"return": "event", "text": string(make([]byte, 1000))}.json()
 	b.Run("one", func(b *testing.B) {
@@ -30,8 +30,8 @@ func BenchmarkInvoke(b *testing.B) {
 	})
 }
 
-// BenchmarkColdStart is a call of a function without a process; "start-ms" is from the process's start to its first
-// request for work.
+// BenchmarkColdStart measures a call of a function without a process. "start-ms" is the time from the process's start
+// to its first request for work.
 func BenchmarkColdStart(b *testing.B) {
 	h := with(b, host.Settings{}, host.Function{})
 	h.Break(func(host.Call) host.Fault { return host.Fault{ColdStart: true} })

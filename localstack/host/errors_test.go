@@ -32,7 +32,7 @@ func TestFunctionErrors(t *testing.T) {
 		event   event
 		kind    string
 		message string
-		dies    bool // the process, and the next call has another one
+		dies    bool // the process ends, and the next call gets a new one
 	}{
 		{"error", event{"return": "error"}, "customError", "as asked", false},
 		{"panic", event{"return": "panic"}, "string", "as asked", true},
@@ -80,7 +80,7 @@ func TestTimeout(t *testing.T) {
 	g := newGate(t)
 	h := with(t, host.Settings{}, host.Function{Timeout: 50 * time.Millisecond, Env: map[string]string{"POST": g.url}})
 	_, err := h.Invoke(t.Context(), "f", []byte(`{}`))
-	// The function may see the end of its context first, and say so.
+	// The function may notice the end of its context first, and report it.
 	var failed *host.FunctionError
 	if !errors.As(err, &failed) {
 		t.Fatalf("error %v, want a function error", err)
@@ -90,13 +90,13 @@ func TestTimeout(t *testing.T) {
 	}
 }
 
-// TestTimeoutKills has a function that does not look at its deadline.
+// TestTimeoutKills checks a function that ignores its deadline.
 func TestTimeoutKills(t *testing.T) {
 	g := newGate(t)
 	h := with(t, host.Settings{}, host.Function{Timeout: 50 * time.Millisecond})
 	_, err := h.Invoke(t.Context(), "f", event{"hang": true, "post": g.url}.json())
 	want(t, err, host.TypeTimedOut)
-	<-g.next(t).request.Context().Done() // the process is gone
+	<-g.next(t).request.Context().Done() // the process has ended
 	if got := h.Stats("f"); got.Failed != 1 || got.Processes != 0 || got.Idle != 0 {
 		t.Errorf("stats %+v", got)
 	}

@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/host"
 )
 
-// nth has one fault befall the n-th call.
+// nth injects one fault into the n-th call.
 func nth(n int, fault host.Fault) func(host.Call) host.Fault {
 	return func(c host.Call) host.Fault {
 		if c.N == n {
@@ -37,7 +37,7 @@ func TestFaultsSeeCalls(t *testing.T) {
 	}
 }
 
-// TestKillRunning: the second call reaches the gate, and its process is killed there.
+// TestKillRunning kills the process of the second call while it waits at the gate.
 func TestKillRunning(t *testing.T) {
 	h := with(t, host.Settings{}, host.Function{})
 	g := newGate(t)
@@ -55,7 +55,7 @@ func TestKillRunning(t *testing.T) {
 	}
 }
 
-// TestKillAnswered: what the function did is done, and its caller does not know.
+// TestKillAnswered checks that the work of the function is done, although its caller does not learn it.
 func TestKillAnswered(t *testing.T) {
 	var seen lines
 	h := with(t, host.Settings{Log: seen.log}, host.Function{})
@@ -121,8 +121,8 @@ func TestDelay(t *testing.T) {
 	}
 }
 
-// TestTwice: both copies are at work at once, under one request id; the answer of the first that is done counts, and
-// the other one goes on.
+// TestTwice runs two copies of a call at once, with one request id. The caller gets the first answer; the other copy
+// continues.
 func TestTwice(t *testing.T) {
 	h := with(t, host.Settings{}, host.Function{Concurrency: 1})
 	g := newGate(t)
@@ -153,7 +153,7 @@ func TestTwiceWithOneKilled(t *testing.T) {
 	h := with(t, host.Settings{}, host.Function{})
 	h.Break(nth(1, host.Fault{Twice: true, Stop: host.KillAnswered}))
 	if _, err := h.Invoke(t.Context(), "f", event{}.json()); err != nil {
-		want(t, err, host.TypeExited) // the first copy was done first
+		want(t, err, host.TypeExited) // the first copy ended first
 	}
 	if err := h.Idle(t.Context()); err != nil {
 		t.Fatal(err)
@@ -187,7 +187,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// TestKillFromLog kills at a line that the function writes in the middle of its call.
+// TestKillFromLog kills the process when the function writes a certain line in the middle of its call.
 func TestKillFromLog(t *testing.T) {
 	var h *host.Host
 	h = with(t, host.Settings{Log: func(line host.Line) {
@@ -202,8 +202,8 @@ func TestKillFromLog(t *testing.T) {
 	want(t, err, host.TypeExited)
 }
 
-// TestFreezeAndThaw: a call is frozen where the test knows how far it is, its caller gives up and tries again, and then
-// the zombie wakes.
+// TestFreezeAndThaw freezes a call at a known point. The caller gives up and tries again. Then the frozen process, a
+// zombie, wakes up.
 func TestFreezeAndThaw(t *testing.T) {
 	h := with(t, host.Settings{}, host.Function{Concurrency: 1})
 	g := newGate(t)
@@ -263,7 +263,7 @@ func TestThawGivesUp(t *testing.T) {
 	if answered, err := h.Thaw(ctx, "f"); answered != 0 || !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("thaw: %d, %v; want the context's error", answered, err)
 	}
-	<-zombie.request.Context().Done() // killed all the same
+	<-zombie.request.Context().Done() // killed nevertheless
 }
 
 func TestCloseWithFrozenProcesses(t *testing.T) {

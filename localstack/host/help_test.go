@@ -41,7 +41,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// reply is what the bootstrap tells of itself.
+// reply is what the bootstrap reports about itself.
 type reply struct {
 	PID      int    `json:"pid"`
 	N        int    `json:"n"`
@@ -52,7 +52,7 @@ type reply struct {
 	Dir      string `json:"dir"`
 }
 
-// with makes a host with one function, "f".
+// with returns a host with one function, "f".
 func with(t testing.TB, s host.Settings, f host.Function) *host.Host {
 	t.Helper()
 	h, err := host.New(s)
@@ -66,7 +66,7 @@ func with(t testing.TB, s host.Settings, f host.Function) *host.Host {
 	})
 	f.Name, f.Bootstrap = "f", bootstrap
 	if f.Timeout == 0 {
-		f.Timeout = time.Minute // nothing here is to be cut off by a busy machine
+		f.Timeout = time.Minute // a busy machine must not time a call out
 	}
 	if err := h.Add(f); err != nil {
 		t.Fatal(err)
@@ -74,7 +74,7 @@ func with(t testing.TB, s host.Settings, f host.Function) *host.Host {
 	return h
 }
 
-// event is what the bootstrap is to do; see testdata/bootstrap.
+// event tells the bootstrap what to do; see testdata/bootstrap.
 type event map[string]any
 
 func (e event) json() []byte {
@@ -85,7 +85,7 @@ func (e event) json() []byte {
 	return text
 }
 
-// ask invokes the function, which must answer with what it saw.
+// ask invokes the function, which must succeed.
 func ask(t testing.TB, h *host.Host, e event) reply {
 	t.Helper()
 	response, err := h.Invoke(t.Context(), "f", e.json())
@@ -103,7 +103,7 @@ func parse(t testing.TB, response []byte) (r reply) {
 	return r
 }
 
-// want says what Invoke must have failed with.
+// want checks the error of Invoke.
 func want(t testing.TB, err error, kind string) *host.FunctionError {
 	t.Helper()
 	var failed *host.FunctionError
@@ -116,7 +116,7 @@ func want(t testing.TB, err error, kind string) *host.FunctionError {
 	return failed
 }
 
-// result of a call that goes on meanwhile.
+// result is the result of a call in the background.
 type result struct {
 	response []byte
 	err      error
@@ -131,7 +131,7 @@ func begin(ctx context.Context, h *host.Host, e event) <-chan result {
 	return results
 }
 
-// gate is what functions call, and where tests hold them.
+// gate is a server that functions call; a test holds them there.
 type gate struct {
 	url     string
 	arrived chan arrival
@@ -140,7 +140,7 @@ type gate struct {
 type arrival struct {
 	pid     int
 	request *http.Request
-	answer  chan<- string // lets the function go on
+	answer  chan<- string // lets the function continue
 }
 
 func newGate(t testing.TB) gate {
@@ -166,10 +166,10 @@ func newGate(t testing.TB) gate {
 	return gate{server.URL, arrived}
 }
 
-// hold is an event with which the function calls the gate and then answers with what it saw.
+// hold returns an event with which the function calls the gate and then answers.
 func (g gate) hold() event { return event{"post": g.url} }
 
-// next waits for a function to arrive.
+// next waits until a function arrives at the gate.
 func (g gate) next(t testing.TB) arrival {
 	t.Helper()
 	select {

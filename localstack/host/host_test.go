@@ -149,13 +149,13 @@ func TestAProcessThatEndsInItsSleepIsReplaced(t *testing.T) {
 	if err := process.Kill(); err != nil {
 		t.Fatal(err)
 	}
-	untilEnded(t, h) // it is noticed without a call
+	untilEnded(t, h) // the host notices it without a call
 	if second := ask(t, h, event{}); second.PID == first.PID || second.N != 1 {
 		t.Errorf("second call: %+v, want a new process", second)
 	}
 }
 
-// untilEnded waits until the function has no process.
+// untilEnded waits until the function has no process left.
 func untilEnded(t *testing.T, h *host.Host) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); h.Stats("f").Processes > 0; runtime.Gosched() {
@@ -198,7 +198,7 @@ func TestClose(t *testing.T) {
 		t.Fatal(err)
 	}
 	want(t, (<-running).err, host.TypeExited)
-	<-arrived.request.Context().Done() // the process is gone
+	<-arrived.request.Context().Done() // the process has ended
 	if _, err := h.Invoke(t.Context(), "f", []byte(`{}`)); !errors.Is(err, host.ErrClosed) {
 		t.Errorf("invoke: %v, want ErrClosed", err)
 	}
@@ -229,7 +229,7 @@ func TestAddReplaces(t *testing.T) {
 	}
 }
 
-// TestRuntimeAPI has a function's own process held, and somebody else talk to its Runtime API out of turn.
+// TestRuntimeAPI holds a function's process, while another client calls its Runtime API out of turn.
 func TestRuntimeAPI(t *testing.T) {
 	h := with(t, host.Settings{}, host.Function{Concurrency: 1})
 	var env []string

@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/host"
 )
 
-// lines keeps what Settings.Log gets.
+// lines records what Settings.Log gets.
 type lines struct {
 	mu  sync.Mutex
 	all []host.Line
@@ -81,7 +81,8 @@ func TestOutput(t *testing.T) {
 	}
 }
 
-// TestMoreOutputThanAPipeHolds: nobody waits for room, and lines come whole up to 1 MiB.
+// TestMoreOutputThanAPipeHolds checks that a process never waits for room in its pipe, and that lines up to 1 MiB
+// arrive whole.
 func TestMoreOutputThanAPipeHolds(t *testing.T) {
 	var seen lines
 	h := with(t, host.Settings{Log: seen.log}, host.Function{})

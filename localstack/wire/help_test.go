@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// service answers in AWS's place and keeps what it was asked.
+// service answers in place of AWS and records its requests.
 type service struct {
 	*httptest.Server
 	answer func(body string) (status int, text string)
@@ -45,7 +45,7 @@ func (s *service) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// saw are the bodies of the requests that reached the service.
+// saw returns the bodies of the requests that reached the service.
 func (s *service) saw() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -56,13 +56,13 @@ func always(status int, text string) func(string) (int, string) {
 	return func(string) (int, string) { return status, text }
 }
 
-// scope is how a request to a service is signed.
+// scope returns the signature of a request to a service.
 func scope(service string) string {
 	return "AWS4-HMAC-SHA256 Credential=test/20261122/us-east-1/" +
 		service + "/aws4_request, SignedHeaders=host, Signature=0"
 }
 
-// ask is a request to a service that speaks JSON.
+// ask returns a request to a service that speaks JSON.
 func ask(t *testing.T, url, service, operation, body string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, url+"/", strings.NewReader(body))
@@ -74,7 +74,7 @@ func ask(t *testing.T, url, service, operation, body string) *http.Request {
 	return r
 }
 
-// object is a request to S3.
+// object returns a request to S3.
 func object(t *testing.T, method, url, body string) *http.Request {
 	t.Helper()
 	r, err := http.NewRequestWithContext(t.Context(), method, url, strings.NewReader(body))
@@ -85,7 +85,7 @@ func object(t *testing.T, method, url, body string) *http.Request {
 	return r
 }
 
-// do makes a request and returns what of the answer came.
+// do sends a request and returns the part of the answer that arrived.
 func do(t *testing.T, client interface {
 	Do(*http.Request) (*http.Response, error)
 }, r *http.Request) (status int, text string, err error) {

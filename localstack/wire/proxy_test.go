@@ -30,7 +30,7 @@ func listen(t *testing.T, target string) *wire.Proxy {
 	return p
 }
 
-// client keeps no connection, so that a test's end finds none.
+// client keeps no connections, so none is left when a test ends.
 var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true, DisableCompression: true}}
 
 func TestAProxyHandsEverythingOnUntouched(t *testing.T) {
@@ -120,7 +120,7 @@ func TestATimeoutHoldsUntilTheCallerGoes(t *testing.T) {
 	s := newService(t, always(http.StatusOK, "{}"))
 	p := listen(t, s.URL)
 	plan := wire.Evenly(1, wire.TimeoutBefore)
-	plan.Hold = time.Hour // the caller goes before
+	plan.Hold = time.Hour // longer than the caller waits
 	if err := p.Break(plan); err != nil {
 		t.Fatal(err)
 	}
@@ -149,7 +149,7 @@ func TestManyAtOnce(t *testing.T) {
 				if err != nil {
 					continue
 				}
-				_, _ = io.Copy(io.Discard, response.Body) // counted at the proxy
+				_, _ = io.Copy(io.Discard, response.Body) // the proxy counts the bytes
 				response.Body.Close()
 			}
 		})
@@ -173,7 +173,7 @@ func TestATargetThatIsNoURLIsRefused(t *testing.T) {
 	for _, target := range []string{"", "127.0.0.1:4566", "http://", "://", "/path"} {
 		if p, err := wire.Listen(target, 1); err == nil {
 			t.Errorf("%q was taken", target)
-			_ = p.Close() // it is a failure in any case
+			_ = p.Close() // the test has failed in any case
 		}
 	}
 }

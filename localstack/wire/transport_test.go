@@ -104,7 +104,7 @@ func TestFaultsInProcess(t *testing.T) {
 	}
 }
 
-// TestAnEmptyAnswerIsLostWhole: it has no body to break off in.
+// TestAnEmptyAnswerIsLostWhole checks an answer without a body, which cannot be cut short.
 func TestAnEmptyAnswerIsLostWhole(t *testing.T) {
 	s := newService(t, always(http.StatusOK, ""))
 	transport := newTransport(1)
@@ -116,7 +116,7 @@ func TestAnEmptyAnswerIsLostWhole(t *testing.T) {
 	}
 }
 
-// kinesis puts every record: the answer to each is its data.
+// kinesis is a service that puts every record and answers with its data.
 func kinesis(t *testing.T) *service {
 	return newService(t, func(body string) (int, string) {
 		var results []string
@@ -170,7 +170,7 @@ func TestSomeRecordsFailAndOthersArePut(t *testing.T) {
 	}
 }
 
-// dynamo reads every key: the items are the keys.
+// dynamo is a service that reads every key and answers with the keys.
 func dynamo(t *testing.T) *service {
 	return newService(t, func(body string) (int, string) {
 		var keys []string
@@ -298,7 +298,7 @@ func TestAPlanThatIsNoneIsRefused(t *testing.T) {
 	}
 }
 
-// TestEveryKindHappens also holds the list of kinds against what can happen.
+// TestEveryKindHappens also checks that the list of kinds is complete.
 func TestEveryKindHappens(t *testing.T) {
 	calls := []wire.Call{
 		{"s3", "PutObject", ""}, {"kinesis", "PutRecords", ""}, {"dynamodb", "BatchGetItem", ""}, {"sqs", "SendMessage", ""},

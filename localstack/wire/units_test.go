@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// item is one with keys of 4 bytes and so many of states: size bytes altogether.
+// item returns an item with a key of 4 bytes and enough states to have size bytes altogether.
 func item(key string, size int) string {
 	states := base64.StdEncoding.EncodeToString(make([]byte, size-len("pk")-len("sk")-len(key)-1-len("s")))
 	return fmt.Sprintf(`{"pk":{"S":%q},"sk":{"S":"1"},"s":{"B":%q}}`, key, states)
@@ -38,7 +38,7 @@ func TestWriteUnits(t *testing.T) {
 	put := func(key string, size int) string { return `{"TableName":"t","Item":` + item(key, size) + `}` }
 	step("an item of 1 KB", "PutItem", put("a", 1024), wire.Count{WriteUnits: 1})
 	step("one byte more", "PutItem", put("a", 1025), wire.Count{WriteUnits: 2})
-	step("a smaller one in the place of a larger", "PutItem", put("a", 100), wire.Count{WriteUnits: 2})
+	step("a smaller item over a larger one", "PutItem", put("a", 100), wire.Count{WriteUnits: 2})
 	step("and again", "PutItem", put("a", 100), wire.Count{WriteUnits: 1})
 	step("another item", "PutItem", put("b", 5000), wire.Count{WriteUnits: 5})
 	step(
@@ -62,12 +62,12 @@ func TestWriteUnits(t *testing.T) {
 		`{"PutRequest":{"Item":`+item("e", 10)+`}}]}}`,
 		wire.Count{WriteUnits: 4})
 
-	step("a read of nothing", "GetItem", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 1})
-	step("of nothing, some time", "GetItem", `{"TableName":"t"}`, wire.Count{ReadUnits: 0.5})
+	step("a read of no item", "GetItem", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 1})
+	step("an eventually consistent read of no item", "GetItem", `{"TableName":"t"}`, wire.Count{ReadUnits: 0.5})
 	text = `{"Item":` + item("a", 4097) + `}`
-	step("of more than 4 KB", "GetItem", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 2})
+	step("a read of more than 4 KB", "GetItem", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 2})
 	text = `{"Items":[` + item("a", 2048) + "," + item("b", 2048) + `]}`
-	step("a query's items are summed up", "Query", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 1})
+	step("a query counts the sum of its items", "Query", `{"TableName":"t","ConsistentRead":true}`, wire.Count{ReadUnits: 1})
 	text = `{"Responses":{"t":[` + item("a", 10) + "," + item("b", 5000) + `]}}`
 	step(
 		"a batch's are not", "BatchGetItem", `{"RequestItems":{"t":{"ConsistentRead":true,"Keys":[{},{},{}]}}}`,
@@ -76,8 +76,8 @@ func TestWriteUnits(t *testing.T) {
 	step("a call that is neither", "DescribeTable", `{"TableName":"t"}`, wire.Count{})
 }
 
-// TestItemSizes is the rules' text, type by type: each item is put with as much filling as just fits into a unit, and
-// with one byte more.
+// TestItemSizes checks the documented size of each type. It puts an item that just fits into a unit, and one with one
+// byte more.
 func TestItemSizes(t *testing.T) {
 	s := newService(t, always(http.StatusOK, "{}"))
 	for value, size := range map[string]int{

@@ -24,7 +24,7 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// keys is how many partition keys the tests use; each has a place of its own among the hash keys.
+// keys is the number of partition keys of the tests. Each has its own place among the hash keys.
 const keys = 8
 
 func hashKey(key int) *string {
@@ -32,10 +32,10 @@ func hashKey(key int) *string {
 	return aws.String(n.Mul(n, big.NewInt(int64(key))).Div(n, big.NewInt(keys)).String())
 }
 
-// batch is how many records a request of the load has.
+// batch is the number of records in one request of the load.
 const batch = 100
 
-// load puts records until it is told to stop, in order for each key.
+// load puts records until it is stopped, in order for each key.
 type load struct {
 	client *kinesis.Client
 	wanted map[string][]string
@@ -61,7 +61,7 @@ func startLoad(t *testing.T, client *kinesis.Client, atMost int) *load {
 	return l
 }
 
-// put puts records, each request again until all of its records are in.
+// put puts records, and repeats each request until all of its records are stored.
 func (l *load) put(ctx context.Context, from, n int) error {
 	var entries []types.PutRecordsRequestEntry
 	for i := from; i < from+n; i++ {
@@ -78,7 +78,7 @@ func (l *load) put(ctx context.Context, from, n int) error {
 	return err
 }
 
-// end waits until the load has ended, and returns what is to be delivered.
+// end waits until the load has ended, and returns the records that must be delivered.
 func (l *load) end(t *testing.T) map[string][]string {
 	t.Helper()
 	l.ended.Wait()
@@ -88,7 +88,7 @@ func (l *load) end(t *testing.T) map[string][]string {
 	return l.wanted
 }
 
-// throughHost has the bootstrap pass every event on to f, so that a real process stands between.
+// throughHost makes the bootstrap pass every event on to f, so that a real process is in between.
 func throughHost(t *testing.T, f *function) (*host.Host, trigger.Invoke) {
 	t.Helper()
 	url := handle(t, f.invoke)
@@ -96,8 +96,8 @@ func throughHost(t *testing.T, f *function) (*host.Host, trigger.Invoke) {
 	return h, trigger.Function(h, "f")
 }
 
-// TestMiniStackKinesis also kills a process in the middle of a batch: what it had done already comes again, and nothing
-// else does.
+// TestMiniStackKinesis also kills a process in the middle of a batch. The records that it had processed are delivered
+// again, and no others.
 func TestMiniStackKinesis(t *testing.T) {
 	client := awstest.Stream(t, awstest.Config(emulator.Start(t).Endpoint), "events", 4)
 	f := newFunction()
@@ -129,8 +129,8 @@ func TestMiniStackKinesis(t *testing.T) {
 	t.Logf("%+v; %+v", k.Counts(), h.Stats("f"))
 }
 
-// TestKinesisLocalReshard: under load, over splits and merges, and with a reader that is restarted in between, nothing
-// is lost, nothing comes twice, and each key's records come in order.
+// TestKinesisLocalReshard splits and merges shards under load, and restarts the reader in between. No record may be
+// lost or delivered twice, and the records of each key must come in order.
 func TestKinesisLocalReshard(t *testing.T) {
 	cfg := awstest.Config(kinesislocal.Start(t).Endpoint)
 	client := awstest.Stream(t, cfg, "events", 2)
@@ -168,7 +168,7 @@ func TestKinesisLocalReshard(t *testing.T) {
 	t.Logf("%+v; %+v", k.Counts(), h.Stats("f"))
 }
 
-// open lists the open shards in the order of their hash keys.
+// open returns the open shards in the order of their hash keys.
 func open(t *testing.T, client *kinesis.Client) []types.Shard {
 	t.Helper()
 	out, err := client.ListShards(t.Context(), &kinesis.ListShardsInput{StreamName: aws.String("events")})
@@ -221,7 +221,7 @@ func merge(t *testing.T, client *kinesis.Client, at int) {
 	})
 }
 
-// reshard does something to the stream and waits until it is done.
+// reshard changes the stream and waits until the change is done.
 func reshard(t *testing.T, client *kinesis.Client, do func() error) {
 	t.Helper()
 	if err := do(); err != nil {

@@ -30,7 +30,7 @@ import (
 //go:embed testdata/template.json
 var template string
 
-// world is an emulator with the template deployed, its function bound to a host, and what the function gets.
+// world is an emulator with the template deployed. The function is bound to a host, and its events are recorded.
 type world struct {
 	cfg     aws.Config
 	outputs map[string]string
@@ -90,7 +90,7 @@ func deploy(t *testing.T) *world {
 	return w
 }
 
-// take is the function.
+// take plays the function.
 func (w *world) take(event []byte) []byte {
 	if strings.Contains(string(event), "aws.scheduler") {
 		w.events <- event
@@ -191,7 +191,7 @@ func authorizer(t *testing.T, w *world) {
 	}
 }
 
-// failures: what the client of an HTTP API sees is what AWS shows it.
+// failures checks that a client of the HTTP API sees failures as AWS shows them.
 func failures(t *testing.T, w *world) {
 	w.answers(nil)
 	const want = `{"message":"Internal Server Error"}`
@@ -208,7 +208,7 @@ func failures(t *testing.T, w *world) {
 	}
 }
 
-// mapping: MiniStack's own mapping of the queue passes partial responses and errors of the host on.
+// mapping checks that MiniStack's own mapping of the queue passes on partial responses and errors of the host.
 func mapping(t *testing.T, w *world) {
 	client := sqs.NewFromConfig(w.cfg)
 	queue := w.queueURL()
@@ -250,7 +250,7 @@ func mapping(t *testing.T, w *world) {
 	}
 }
 
-// queueURL is the queue's address, which the output has under a name that may not resolve.
+// queueURL returns the queue's address. The output has it with a host name that may not resolve.
 func (w *world) queueURL() string {
 	return *w.cfg.BaseEndpoint + w.outputs["Queue"][strings.Index(w.outputs["Queue"], "/000000000000/"):]
 }
@@ -274,7 +274,7 @@ func scheduler(t *testing.T, w *world) {
 	t.Logf("Scheduler sent %s", event)
 }
 
-// speed prints how many calls a second come through; it asserts only that all succeed.
+// speed logs the number of calls per second. It checks only that all calls succeed.
 func speed(t *testing.T, w *world) {
 	w.answers(func([]byte) string { return `{"statusCode":200,"body":"ok"}` })
 	for _, clients := range []int{1, 4} {

@@ -10,7 +10,7 @@ import (
 	"testing"
 )
 
-// handle serves what the bootstrap posts.
+// handle serves the events that the bootstrap posts.
 func handle(t *testing.T, f func(context.Context, []byte) ([]byte, error)) (url string) {
 	t.Helper()
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -14,28 +14,28 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 )
 
-// fakeKinesis is a stream in memory that splits and merges as Kinesis does: parents stay readable, and end.
+// fakeKinesis is a stream in memory that splits and merges as Kinesis does: parent shards end, but stay readable.
 type fakeKinesis struct {
 	mu       sync.Mutex
 	shards   []*fakeShard
 	sequence int
-	pageSize int                     // shards of a page of a listing; 0: all
-	page     int                     // records of one answer at most; 0: as many as asked for
-	fail     func(call string) error // asked before each request; nil: nothing fails
-	expired  int                     // iterators given out before this many are expired
-	given    int                     // iterators given out
+	pageSize int                     // maximum number of shards on a page of a listing; 0: no maximum
+	page     int                     // maximum number of records in an answer; 0: as many as requested
+	fail     func(call string) error // called before each request; nil: nothing fails
+	expired  int                     // the first so many iterators have expired
+	given    int                     // number of iterators returned so far
 	polls    map[string]int
 }
 
 type fakeShard struct {
 	id         string
 	parents    []string
-	begin, end int // of the places of keys, half-open
+	begin, end int // half-open range of places of keys
 	closed     bool
 	records    []types.Record
 }
 
-// places is how many places for keys there are; place is where a key, a digit, lies.
+// places is the number of places for keys. place returns the place of a key, which is a digit.
 const places = 1000
 
 func place(key string) int { return int(key[0]-'0') * places / 10 }
@@ -48,14 +48,14 @@ func newFakeKinesis(shards int) *fakeKinesis {
 	return f
 }
 
-// add makes a shard. f.mu is held, or f is not shared yet.
+// add adds a shard. The caller holds f.mu, unless f is not shared yet.
 func (f *fakeKinesis) add(begin, end int, parents ...string) {
 	f.shards = append(
 		f.shards, &fakeShard{id: fmt.Sprintf("shardId-%012d", len(f.shards)), parents: parents, begin: begin, end: end},
 	)
 }
 
-// put appends a record to the open shard that its key belongs to.
+// put appends a record to the open shard of its key.
 func (f *fakeKinesis) put(key, data string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -70,7 +70,7 @@ func (f *fakeKinesis) put(key, data string) {
 	})
 }
 
-// split closes a shard and opens two in its place; merge closes two that lie next to each other and opens one.
+// split replaces a shard by two open ones; merge replaces two neighbouring shards by one.
 func (f *fakeKinesis) split(at int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -89,7 +89,7 @@ func (f *fakeKinesis) merge(one, two int) {
 	f.add(low.begin, high.end, low.id, high.id)
 }
 
-// forget drops the first shard, as happens when the retention of a closed one is over.
+// forget deletes the first shard, as when the retention of a closed shard ends.
 func (f *fakeKinesis) forget() {
 	f.mu.Lock()
 	defer f.mu.Unlock()

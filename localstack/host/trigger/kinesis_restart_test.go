@@ -16,7 +16,8 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// TestRestart: what was done does not come again, what was not does.
+// TestRestart checks that records which were processed before a restart are not delivered again, and that all others
+// are.
 func TestRestart(t *testing.T) {
 	stream, f := newFakeKinesis(2), newFunction()
 	wanted := put(stream, 0, 100, nil)
@@ -56,7 +57,7 @@ func TestRestart(t *testing.T) {
 	}
 }
 
-// TestTwoReaders: each delivers all.
+// TestTwoReaders checks that each of two readers delivers everything.
 func TestTwoReaders(t *testing.T) {
 	stream, f := newFakeKinesis(1), newFunction()
 	put(stream, 0, 50, nil)
@@ -94,7 +95,7 @@ func TestDiscard(t *testing.T) {
 	if err := stop(); err != nil {
 		t.Fatal(err)
 	}
-	// The batch was cut at record 4, so that what is given up is that record and those behind it.
+	// The batch was cut at record 4, so this record and those after it are given up.
 	if len(discarded) != 1 || discarded[0].Condition != eventsource.RetryAttemptsExhausted ||
 		len(discarded[0].Records) != 6 ||
 		string(discarded[0].Records[0].Data) != "record 4" || k.Counts().Discarded != 6 {
@@ -108,7 +109,7 @@ func TestDiscard(t *testing.T) {
 	}
 }
 
-// TestDiscardFails: what could not be handed over comes again.
+// TestDiscardFails checks that records that could not be handed over are delivered again.
 func TestDiscardFails(t *testing.T) {
 	stream, f := newFakeKinesis(1), newFunction()
 	wanted := put(stream, 0, 10, nil)
@@ -130,7 +131,7 @@ func TestDiscardFails(t *testing.T) {
 	}
 }
 
-// TestExpiredShard: a shard that is gone holds up nobody.
+// TestExpiredShard checks that a shard that no longer exists does not stop the others.
 func TestExpiredShard(t *testing.T) {
 	stream, f := newFakeKinesis(1), newFunction()
 	put(stream, 0, 10, nil)
@@ -142,7 +143,7 @@ func TestExpiredShard(t *testing.T) {
 	}
 	stream.split(0)
 	put(stream, 10, 10, nil)
-	stream.forget() // before its end was seen
+	stream.forget() // before its end was read
 	stop = start(t, k)
 	drain(t, k)
 	if err := stop(); err != nil {

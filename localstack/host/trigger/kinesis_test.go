@@ -18,14 +18,14 @@ import (
 	"github.com/anabranch/anabranch/shared/eventsource"
 )
 
-// function takes records apart, and fails as told.
+// function processes records, and fails as a test tells it to.
 type function struct {
 	mu sync.Mutex
-	// the data of the records of a partition key, in order; deliveries that failed, and those after the first, left out
+	// by partition key: the data of its records in order, without failed and repeated deliveries
 	delivered map[string][]string
-	again     int // records that had been delivered before
+	again     int // number of records that had been delivered before
 	seen      map[string]bool
-	fail      func(call int, e events.KinesisEvent) (response string, err error) // nil: it succeeds
+	fail      func(call int, e events.KinesisEvent) (response string, err error) // nil: every call succeeds
 	calls     int
 }
 
@@ -50,7 +50,7 @@ func (f *function) invoke(_ context.Context, payload []byte) ([]byte, error) {
 	}
 	for _, r := range e.Records {
 		if strings.Contains(response, `"`+r.Kinesis.SequenceNumber+`"`) {
-			break // this one, and those behind it, come again
+			break // this record and those after it are delivered again
 		}
 		if f.seen[r.EventID] {
 			f.again++
@@ -62,7 +62,7 @@ func (f *function) invoke(_ context.Context, payload []byte) ([]byte, error) {
 	return []byte(response), nil
 }
 
-// failure is a response that names a record.
+// failure returns a response that names a record.
 func failure(r events.KinesisEventRecord) string {
 	return fmt.Sprintf(`{"batchItemFailures":[{"itemIdentifier":"%s"}]}`, r.Kinesis.SequenceNumber)
 }
@@ -82,7 +82,7 @@ func reader(api trigger.KinesisAPI, invoke trigger.Invoke, change func(*eventsou
 	}
 }
 
-// start runs a reader until stop, which says how the run ended.
+// start runs a reader. stop ends it and returns its error.
 func start(t testing.TB, k *trigger.Kinesis) (stop func() error) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -103,7 +103,7 @@ func drain(t testing.TB, k *trigger.Kinesis) {
 	}
 }
 
-// put adds n records to a stream, over ten keys; the returned map is what is to be delivered for each of them.
+// put adds n records with ten keys to a stream. It returns the records that must be delivered for each key.
 func put(f *fakeKinesis, from, n int, wanted map[string][]string) map[string][]string {
 	if wanted == nil {
 		wanted = map[string][]string{}
@@ -159,7 +159,7 @@ func TestTheEventIsThatOfLambda(t *testing.T) {
 	}
 }
 
-// TestKinesisFailures: partial responses, errors and throttling, and requests that fail, cost nothing but time.
+// TestKinesisFailures checks that partial responses, errors, throttling and failed requests cost only time.
 func TestKinesisFailures(t *testing.T) {
 	stream, f := newFakeKinesis(2), newFunction()
 	stream.page = 20
@@ -200,8 +200,8 @@ func TestKinesisFailures(t *testing.T) {
 	}
 }
 
-// TestReshardUnderLoad: nothing is lost, nothing comes twice, and each key's records come in order, over splits and
-// merges.
+// TestReshardUnderLoad splits and merges shards under load. No record may be lost or delivered twice, and the records
+// of each key must come in order.
 func TestReshardUnderLoad(t *testing.T) {
 	stream, f := newFakeKinesis(2), newFunction()
 	stream.pageSize = 2

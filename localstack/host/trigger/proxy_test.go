@@ -45,7 +45,7 @@ func run(m *testing.M) int {
 	return m.Run()
 }
 
-// newHost makes a host with the function "f".
+// newHost returns a host with the function "f".
 func newHost(t testing.TB, f host.Function) *host.Host {
 	t.Helper()
 	h, err := host.New(host.Settings{})
@@ -64,7 +64,7 @@ func newHost(t testing.TB, f host.Function) *host.Host {
 	return h
 }
 
-// httpEvent is a request of an HTTP API for the bootstrap, which looks at the members that it knows.
+// httpEvent returns a request of an HTTP API. The bootstrap reads only the members that it knows.
 func httpEvent(do string) string {
 	return `{"version":"2.0","requestContext":{"http":{"method":"POST"}},` + do + `}`
 }
@@ -186,7 +186,7 @@ func TestProxyThrottles(t *testing.T) {
 	}
 }
 
-// lambdaAPI answers in MiniStack's place.
+// lambdaAPI answers in place of MiniStack.
 type lambdaAPI struct {
 	configuration string
 	updates       []string

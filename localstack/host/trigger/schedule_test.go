@@ -64,7 +64,8 @@ func TestFire(t *testing.T) {
 	}
 }
 
-// TestScheduleOverlaps: a run that has not ended, or has failed, does not keep the next one from beginning.
+// TestScheduleOverlaps checks that a run that has not ended, or that has failed, does not stop the next one from
+// beginning.
 func TestScheduleOverlaps(t *testing.T) {
 	var mu sync.Mutex
 	var ends []chan struct{}
@@ -88,7 +89,7 @@ func TestScheduleOverlaps(t *testing.T) {
 	go func() { ended <- s.Run(ctx) }()
 	<-third
 	cancel()
-	for open := true; open; { // until Run has returned, which waits for all of them
+	for open := true; open; { // until Run returns, which waits for all runs
 		select {
 		case err := <-ended:
 			if err != nil {

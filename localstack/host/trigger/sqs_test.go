@@ -21,16 +21,16 @@ import (
 	"github.com/anabranch/anabranch/localstack/host/trigger"
 )
 
-// fakeSQS gives its messages out once.
+// fakeSQS delivers its messages once.
 type fakeSQS struct {
 	mu       sync.Mutex
 	messages []types.Message
 	asked    []*sqs.ReceiveMessageInput
 	deleted  []string // receipt handles
-	refuse   string   // a receipt handle that is not deleted
+	refuse   string   // receipt handle of a message that cannot be deleted
 	empty    chan struct{}
 	once     sync.Once
-	fail     error // of the next request for messages
+	fail     error // error of the next receive
 }
 
 func newFakeSQS(bodies ...string) *fakeSQS {
@@ -88,7 +88,7 @@ func (f *fakeSQS) DeleteMessageBatch(
 	return out, nil
 }
 
-// runSQS reads a queue until it is empty, and returns what was deleted.
+// runSQS reads a queue until it is empty, and returns the receipt handles that were deleted.
 func runSQS(t *testing.T, f *fakeSQS, q trigger.SQS) []string {
 	t.Helper()
 	q.API, q.QueueURL, q.Concurrency = f, "http://queue", 1

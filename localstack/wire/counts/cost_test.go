@@ -10,19 +10,19 @@ import (
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// List prices of us-east-1 in dollars, November 2026: what AWS bills for what the wire carries. What it bills for time
-// is not here: Lambda's memory and seconds, a stream's hours, storage, logs.
+// List prices of us-east-1 in dollars, November 2026, for what AWS bills by request and by byte. What it bills by time
+// is not included: Lambda's memory and seconds, a stream's hours, storage, logs.
 //
 // Source: the price pages of S3, Kinesis Data Streams (on-demand), DynamoDB (on-demand), API Gateway (HTTP API) and
 // Lambda.
 const (
 	perPut        = 0.005 / 1e3  // S3 PUT and LIST
 	perGet        = 0.0004 / 1e3 // S3 GET
-	perIngested   = 0.08 / 1e9   // byte into Kinesis, each record rounded up to 1 KB
-	perDelivered  = 0.04 / 1e9   // byte out of it
+	perIngested   = 0.08 / 1e9   // per byte into Kinesis, each record rounded up to 1 KB
+	perDelivered  = 0.04 / 1e9   // per byte out of Kinesis
 	perWriteUnit  = 0.625 / 1e6  // DynamoDB
 	perReadUnit   = 0.125 / 1e6
-	perAPIRequest = 1.00 / 1e6 // of up to 512 KB
+	perAPIRequest = 1.00 / 1e6 // per request of up to 512 KB
 	perInvocation = 0.20 / 1e6 // Lambda
 )
 
@@ -42,7 +42,7 @@ func (c cost) plus(d cost) cost {
 	}
 }
 
-// costOf is what a layer's calls cost per million events when they are made for each 1,000.
+// costOf returns the cost of a layer's calls per million events, if these calls are made for every 1,000 events.
 func costOf(counts wire.Counts) (c cost) {
 	const scale = 1e6 / events
 	for call, n := range counts {
@@ -93,8 +93,8 @@ func costs(b *strings.Builder, s story) {
 }
 
 const (
-	minutes = 30 * 24 * 60 // of a month
-	views   = 3            // asked, each once
+	minutes = 30 * 24 * 60 // minutes of a month
+	views   = 3            // number of views, each queried once
 )
 
 func line(out *tabwriter.Writer, name string, c cost) {

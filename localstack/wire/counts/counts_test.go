@@ -23,21 +23,22 @@ import (
 var update = flag.Bool("update", false, "write the counts to "+golden)
 
 const (
-	golden  = "testdata/counts.txt"
-	events  = 1000
-	warming = 100 // events before them, in a slot of their own, so that every environment is warm and every view serves
+	golden = "testdata/counts.txt"
+	events = 1000
+	// Events before the measured ones, in a slot of their own. They make every environment warm and every view serve.
+	warming = 100
 )
 
-// TestCounts counts what 1,000 real events cost at the wire, at 1, 100 and 1,000 events a request, with duplicate
-// detection and without.
+// TestCounts counts the requests and bytes of 1,000 real events, with 1, 100 and 1,000 events per request, with and
+// without duplicate detection.
 func TestCounts(t *testing.T) {
 	e := emulator.Start(t)
 	var b strings.Builder
 	for _, size := range []int{1, 100, 1000} {
 		need(t, e.Reset(t.Context()))
-		with := tell(t, newWorld(t, e.Endpoint, true), size)
+		with := play(t, newWorld(t, e.Endpoint, true), size)
 		need(t, e.Reset(t.Context()))
-		without := tell(t, newWorld(t, e.Endpoint, false), size)
+		without := play(t, newWorld(t, e.Endpoint, false), size)
 		print(&b, with, without)
 	}
 	got := b.String()
@@ -50,11 +51,11 @@ func TestCounts(t *testing.T) {
 	}
 }
 
-// story is what the wire carried, layer by layer.
+// story is what was sent over the wire, by layer.
 type story struct {
-	size        int // events a request
+	size        int // events per request
 	requests    int
-	invocations int // of speed
+	invocations int // invocations of speed
 	layers      []layer
 }
 
@@ -63,7 +64,7 @@ type layer struct {
 	counts wire.Counts
 }
 
-// of is a layer's counts.
+// of returns the counts of a layer.
 func (s story) of(name string) wire.Counts {
 	for _, l := range s.layers {
 		if l.name == name {
@@ -73,10 +74,10 @@ func (s story) of(name string) wire.Counts {
 	return nil
 }
 
-// perEvents says whether a layer's calls are made for events, not for questions or for time that passes.
+// perEvents reports whether a layer makes its calls for events, not for queries or because time passes.
 func (l layer) perEvents() bool { return l.name != "query" && l.name != "idle" }
 
-// sum is what the events cost, until batch and sweep are done with them.
+// sum returns the counts of all layers that make calls for events.
 func (s story) sum() (sum wire.Count) {
 	for _, l := range s.layers {
 		if l.perEvents() {
@@ -86,8 +87,8 @@ func (s story) sum() (sum wire.Count) {
 	return sum
 }
 
-// tell sends the events through all layers, and asks.
-func tell(t *testing.T, w *world, size int) story {
+// play sends the events through all layers, and queries the views.
+func play(t *testing.T, w *world, size int) story {
 	t.Helper()
 	lines := sample(t, events+warming)
 	w.warm(t, lines[events:])
@@ -101,7 +102,7 @@ func tell(t *testing.T, w *world, size int) story {
 	w.now = w.now.Add(time.Second)
 	step("speed", func() { s.invocations = w.deliver(t, events) })
 	if _, without := w.sweep.Seen.(nothingSeen); without {
-		return s // nothing else is another: the sweep would find no receipt
+		return s // the rest would be the same, and the sweep would find no receipts
 	}
 	w.now = begin.Add(2*slotLength + sealDelay)
 	step("batch", func() { w.tick(t, events) })
@@ -116,7 +117,7 @@ func tell(t *testing.T, w *world, size int) story {
 	return s
 }
 
-// warm has the first slot pass with a few events, and begins the second.
+// warm lets the first slot pass with a few events, and begins the second one.
 func (w *world) warm(t *testing.T, lines [][]byte) {
 	t.Helper()
 	need(t, w.batch.Register(t.Context(), 0))
@@ -126,7 +127,7 @@ func (w *world) warm(t *testing.T, lines [][]byte) {
 	w.tick(t, int64(len(lines)))
 }
 
-// tick is one call of batch, whose run must hold so many events.
+// tick runs batch once. Its run must hold the given number of events.
 func (w *world) tick(t *testing.T, events int64) {
 	t.Helper()
 	report, err := w.batch.Tick(t.Context())
@@ -136,7 +137,7 @@ func (w *world) tick(t *testing.T, events int64) {
 	}
 }
 
-// sweepAll is one call of the sweep.
+// sweepAll runs the sweep once.
 func (w *world) sweepAll(t *testing.T) {
 	t.Helper()
 	report, err := w.sweep.Tick(t.Context())
@@ -146,7 +147,8 @@ func (w *world) sweepAll(t *testing.T) {
 	}
 }
 
-// idle is one call of batch and sweep that find nothing to do, as most do: the schedule is shorter than a slot.
+// idle runs batch and the sweep once while there is nothing to do. Most ticks are like this, since the schedule is
+// shorter than a slot.
 func (w *world) idle(t *testing.T) {
 	t.Helper()
 	report, err := w.batch.Tick(t.Context())
@@ -158,7 +160,7 @@ func (w *world) idle(t *testing.T) {
 	}
 }
 
-// ask asks one key of each view for all its windows. What was sent must be in the answer.
+// ask queries all windows of one key of each view. The answer must contain what was sent.
 func (w *world) ask(t *testing.T) {
 	t.Helper()
 	for name, parameters := range map[view.Name]map[string][]string{
@@ -181,7 +183,7 @@ func (w *world) ask(t *testing.T) {
 	}
 }
 
-// print prints one size's table.
+// print prints the table of one size.
 func print(b *strings.Builder, with, without story) {
 	fmt.Fprintf(
 		b, "%d events at %d a request: %d requests, %d invocations of speed, 1 slot\n\n", events, with.size, with.requests,
@@ -218,7 +220,7 @@ func row(out *tabwriter.Writer, layer string, call wire.Call, c wire.Count) {
 		c.Requests, c.Sent, c.Received, c.WriteUnits, c.ReadUnits, c.Records, c.PayloadUnits, c.Ingested)
 }
 
-// detection is what remembering events costs.
+// detection prints the cost of duplicate detection.
 func detection(b *strings.Builder, with, without wire.Counts) {
 	writes := func(c wire.Counts) wire.Count {
 		return c.Sum(func(call wire.Call) bool { return call.Service == "dynamodb" && call.Operation == "PutItem" })

@@ -48,41 +48,41 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// The settings, as the template has them by default.
+// The settings are the template's defaults.
 const (
-	shards       = 4    // of an on-demand stream at its beginning: one lane each
-	batchRecords = 1000 // of one invocation of speed
+	shards       = 4    // of a new on-demand stream: one lane each
+	batchRecords = 1000 // records per invocation of speed
 	atOnce       = 16
 )
 
-// The settings that the story goes by.
+// The settings that the story depends on.
 var (
 	slotLength = setting.Default().Slot
 	sealDelay  = setting.Default().SealDelay
 	sweepAfter = setting.Default().SweepAfter
 )
 
-// begin is when the story begins: at the start of a slot.
+// begin is when the story begins, at the start of a slot.
 var begin = time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// world is the whole system, on a clock of its own, over a wire that counts.
+// world is the whole system, with its own clock, over a wire that counts.
 type world struct {
 	wire   *wire.Transport
 	now    time.Time
 	chance *rand.ChaCha8
 
 	ingest  *ingest.Ingest
-	speed   []*speed.Speed // an environment for each shard
+	speed   []*speed.Speed // one environment per shard
 	batch   *batch.Batch
 	sweep   *sweep.Sweep
 	serving *serving.Serving
 
-	reader    *kinesis.Client // past the wire, as Lambda's poller is
-	iterators []*string       // per shard
+	reader    *kinesis.Client // reads past the wire, as Lambda's poller does
+	iterators []*string       // one per shard
 	sequence  *big.Int
 }
 
-// newWorld makes the stores in an emulator that holds nothing. Without detection, speed remembers no event.
+// newWorld creates the stores in an empty emulator. Without detection, speed remembers no events.
 func newWorld(t *testing.T, endpoint string, detection bool) *world {
 	t.Helper()
 	w := &world{now: begin, chance: rand.NewChaCha8([32]byte{'c', 'o', 'u', 'n', 't', 's'}), sequence: firstSequence()}
@@ -104,7 +104,7 @@ func newWorld(t *testing.T, endpoint string, detection bool) *world {
 
 func (w *world) clock() time.Time { return w.now }
 
-// wireUp makes the layers as the functions' mains do.
+// wireUp makes the layers, as the functions' mains do.
 func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection bool) {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(failer{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -129,7 +129,7 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 		Speed:   dynamoviews.NewSpeed(tables, "speed"),
 		Seen:    seen,
 	}
-	// environment is a function's: what it has compiled is its own.
+	// Each function has its own environment, which keeps its own compiled programs.
 	environment := func() *system.System {
 		stores.Programs = &programs.Cache{}
 		made, err := system.New(stores, s, setting.Host{
@@ -152,7 +152,7 @@ func (w *world) newULID(at time.Time) (ulid.ULID, error) {
 	return ulid.New(ulid.Timestamp(at), w.chance)
 }
 
-// send has ingest take the events, so many a request, evenly within a second less than the batching window.
+// send sends the events to ingest, size events per request, spread evenly over a second less than the batching window.
 func (w *world) send(t *testing.T, lines [][]byte, size int) {
 	t.Helper()
 	requests := slices.Collect(slices.Chunk(lines, size))
@@ -168,8 +168,8 @@ func (w *world) send(t *testing.T, lines [][]byte, size int) {
 	}
 }
 
-// deliver gives speed what the stream holds: a batch per shard, or more when it is full. It returns how many
-// invocations that took.
+// deliver gives speed all records of the stream: one batch per shard, or several when a batch is full. It returns the
+// number of invocations.
 func (w *world) deliver(t *testing.T, events int) (invocations int) {
 	t.Helper()
 	folded := 0
@@ -203,7 +203,8 @@ func (w *world) openShards(t *testing.T) {
 	}
 }
 
-// read reads a shard on from where it was. The emulator's sequence numbers hold its clock: AWS's take their place.
+// read continues to read a shard. It replaces the emulator's sequence numbers, which contain its clock, by numbers like
+// those of AWS.
 func (w *world) read(t *testing.T, shard int) (all []stream.Record) {
 	t.Helper()
 	for {
@@ -222,8 +223,8 @@ func (w *world) read(t *testing.T, shard int) (all []stream.Record) {
 	}
 }
 
-// firstSequence and sequenceStep are the numbers of two records that follow each other in one shard, and what lies
-// between them.
+// firstSequence and sequenceStep are the first sequence number of a shard, and the difference between two records that
+// follow each other.
 //
 // Source: Lambda Developer Guide, the sample event of a Kinesis stream.
 func firstSequence() *big.Int {
@@ -242,7 +243,7 @@ func decimal(text string) *big.Int {
 	return n
 }
 
-// dated answers with the world's clock, as S3's answers hold S3's.
+// dated gives every answer the world's clock, as S3's answers have S3's clock.
 type dated struct {
 	next http.RoundTripper
 	now  func() time.Time
@@ -256,7 +257,7 @@ func (d *dated) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response, err
 }
 
-// nothingSeen is speed without duplicate detection: no receipt either.
+// nothingSeen makes speed work without duplicate detection, and without receipts.
 type nothingSeen struct{}
 
 func (nothingSeen) Put(context.Context, viewstore.SeenItem) error { return nil }
@@ -273,7 +274,7 @@ func (nothingSeen) Since(context.Context, event.Lane, event.Millis) ([]viewstore
 	return nil, nil
 }
 
-// failer fails the test with what a layer warns of: nothing here is to go wrong.
+// failer fails the test when a layer logs a warning, since nothing may go wrong here.
 type failer struct{ t *testing.T }
 
 func (f failer) Write(text []byte) (int, error) {
@@ -295,7 +296,7 @@ func file(t *testing.T, name string) []byte {
 	return text
 }
 
-// sample is the first n of the real events.
+// sample returns the first n real events.
 func sample(t *testing.T, n int) [][]byte {
 	t.Helper()
 	unzipped, err := gzip.NewReader(bytes.NewReader(file(t, "../../sample/web-requests.ndjson.gz")))

@@ -22,7 +22,7 @@ var (
 	errFailed = errors.New("service failed")
 )
 
-// registry is a service in which a name is taken once: by a put of a table of that name.
+// registry is a service in which a put of a table takes a name, once.
 type registry struct {
 	mu    sync.Mutex
 	taken map[string]bool

@@ -11,9 +11,9 @@ import (
 	"testing"
 )
 
-// TestOnlyLifecycleAsksForTheArchitecture: what Lambda and Kappa differ in are methods of a generation
-// (shared/lifecycle/kind.go); nobody else compares an architecture. The package of definitions, and its reader, tell
-// its name and how large a page is.
+// TestOnlyLifecycleAsksForTheArchitecture checks that nobody but a generation's methods (shared/lifecycle/kind.go)
+// compares architectures: these methods hold all differences between Lambda and Kappa. The package of definitions and
+// its reader may know an architecture's name, and how large a page is.
 func TestOnlyLifecycleAsksForTheArchitecture(t *testing.T) {
 	asked := map[string]int{}
 	for _, p := range list(t) {

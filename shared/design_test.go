@@ -49,8 +49,8 @@ func subject(file string) string {
 	return strings.TrimSuffix(strings.TrimPrefix(word, "dynamo"), "s")
 }
 
-// TestSourcesInTheDesign: every section of docs/design.md that code cites exists, and one that is cited as a source
-// speaks of what the file is about.
+// TestSourcesInTheDesign checks that every section of docs/design.md that code cites exists, and that a section cited
+// as a source mentions the subject of the file.
 func TestSourcesInTheDesign(t *testing.T) {
 	sections, citations := designSections(t), 0
 	err := filepath.WalkDir("..", func(file string, d fs.DirEntry, err error) error {

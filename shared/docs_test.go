@@ -19,13 +19,13 @@ var (
 	inTable = regexp.MustCompile("(?m)^\\| `([a-z0-9/]+)` \\|")
 )
 
-// TestCorrectnessNamesTests: every row of docs/correctness.md that promises something names a test, and every test
-// that it names exists.
+// TestCorrectnessNamesTests checks that every row of docs/correctness.md that promises something names a test, and
+// every test that it names exists.
 func TestCorrectnessNamesTests(t *testing.T) {
 	checkRowsNameTests(t, "docs/correctness.md", 30)
 }
 
-// TestFormatsNameTests: every stored format has a test that holds its bytes.
+// TestFormatsNameTests checks that every stored format has a test of its bytes.
 func TestFormatsNameTests(t *testing.T) {
 	checkRowsNameTests(t, "docs/formats.md", 20)
 }
@@ -86,8 +86,8 @@ func hasTest(t *testing.T, dir, name string) bool {
 	return false
 }
 
-// TestDecisionRecords: a decision record has a row in the index, and says what led to the decision and what follows
-// from it.
+// TestDecisionRecords checks that a decision record has a row in the index, and says what led to the decision and what
+// follows from it.
 func TestDecisionRecords(t *testing.T) {
 	index := read(t, "docs/adr/README.md")
 	records, err := filepath.Glob("../docs/adr/[0-9]*.md")
@@ -118,7 +118,7 @@ func TestDecisionRecords(t *testing.T) {
 	}
 }
 
-// TestPackagesAreListed: shared/README.md has one row for each package.
+// TestPackagesAreListed checks that shared/README.md has one row for each package.
 func TestPackagesAreListed(t *testing.T) {
 	var want, got []string
 	for _, p := range list(t) {
@@ -136,7 +136,7 @@ func TestPackagesAreListed(t *testing.T) {
 	}
 }
 
-// TestNoConflicts: no page holds what a merge left undone.
+// TestNoConflicts checks that no page has leftover conflict markers of a merge.
 func TestNoConflicts(t *testing.T) {
 	for _, page := range pages(t) {
 		for _, mark := range []string{"<<<<<<< ", ">>>>>>> "} {
@@ -147,7 +147,7 @@ func TestNoConflicts(t *testing.T) {
 	}
 }
 
-// TestLinks: every file to which a page links is there.
+// TestLinks checks that every file to which a page links exists.
 func TestLinks(t *testing.T) {
 	links := 0
 	for _, page := range pages(t) {

@@ -418,8 +418,8 @@ func checkYAML(p listed) (problems []string) {
 	return problems
 }
 
-// TestNoClockAndNoGoroutines: core, contracts and layers get the time and a runner handed to them, so that the
-// simulator owns both.
+// TestNoClockAndNoGoroutines checks that core, contracts and layers neither read a clock nor start goroutines. They get
+// the time and a runner, so that the simulator controls both.
 func TestNoClockAndNoGoroutines(t *testing.T) {
 	pure := slices.Concat(core, contracts, steps, layers, answers, []string{viewfile, "shared/eventsource"})
 	for _, p := range list(t) {

@@ -28,7 +28,8 @@ func keyed(t testing.TB, code int, kind, body string) (address string, brought f
 	return server.URL, func() string { return strings.Join(keys, ", ") }
 }
 
-// TestKey: every command sends the key, from flag or variable, and never prints it, even if the server echoes it.
+// TestKey checks that every command sends the key, from flag or variable, and never prints it, even if the server
+// echoes it.
 func TestKey(t *testing.T) {
 	const gateway = `{"message":"Forbidden","authorization":"ECHO"}`
 	for name := range commands("") {
@@ -60,7 +61,7 @@ func TestKey(t *testing.T) {
 	}
 }
 
-// TestKeyMissing: the error of a server that requires a key comes with a hint.
+// TestKeyMissing checks that the error of a server that requires a key comes with a hint.
 func TestKeyMissing(t *testing.T) {
 	for name := range commands("") {
 		t.Run(name, func(t *testing.T) {
@@ -93,8 +94,8 @@ func TestKeyMissing(t *testing.T) {
 	})
 }
 
-// TestKeyRefused: a command refuses an invalid key, and a key over plain HTTP, before it sends anything, and does not
-// print it.
+// TestKeyRefused checks that a command refuses an invalid key, and a key over plain HTTP, before it sends anything, and
+// does not print it.
 func TestKeyRefused(t *testing.T) {
 	for _, c := range []struct{ url, key, says string }{
 		{"http://example.com", secret, "--key: the key would travel unencrypted to http://example.com"},
@@ -110,7 +111,7 @@ func TestKeyRefused(t *testing.T) {
 	}
 }
 
-// TestKeyIsNotPrinted: neither help nor an error in the command line prints the key.
+// TestKeyIsNotPrinted checks that neither help nor an error in the command line prints the key.
 func TestKeyIsNotPrinted(t *testing.T) {
 	t.Setenv("ANABRANCH_KEY", secret)
 	for _, args := range [][]string{

@@ -58,7 +58,7 @@ func TestUsage(t *testing.T) {
 	}
 }
 
-// TestDevSettings: an error about settings names their flags.
+// TestDevSettings checks that an error about settings names their flags.
 func TestDevSettings(t *testing.T) {
 	s := newSession()
 	s.do(t, exitUsage, "dev", "--views=../../localstack/sample/views.yaml", "--seal-delay=9s")
@@ -112,7 +112,7 @@ func TestRun(t *testing.T) {
 	}
 }
 
-// TestOutputFails: a failing output is an error.
+// TestOutputFails checks that a failing output is an error.
 func TestOutputFails(t *testing.T) {
 	full := errors.New("disk full")
 	address, _ := asked(t, ok(emptyAnswer))

@@ -262,7 +262,7 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// TestQueryInterrupted: Ctrl-C ends a query that waits for its answer.
+// TestQueryInterrupted checks that Ctrl-C ends a query that waits for its answer.
 func TestQueryInterrupted(t *testing.T) {
 	ctx, cancel := newContext(t)
 	address, _ := asked(t, func(_ http.ResponseWriter, r *http.Request) { cancel(); <-r.Context().Done() })

@@ -169,7 +169,7 @@ FILE:9: \x1b[2J no_type /reject rejected on request
 	})
 }
 
-// TestSendRetries: transient faults cost attempts, but no event is lost or changed.
+// TestSendRetries checks that transient faults cost attempts, but no event is lost or changed.
 func TestSendRetries(t *testing.T) {
 	text, ids := events(1000)
 	server, s := newFakeServer(t), newSession()
@@ -269,7 +269,7 @@ func TestSendGivesUp(t *testing.T) {
 	})
 }
 
-// TestSendInterrupted: after Ctrl-C the open request finishes, and the summary counts it.
+// TestSendInterrupted checks that after Ctrl-C the open request finishes, and the summary counts it.
 func TestSendInterrupted(t *testing.T) {
 	text, ids := events(1500)
 	server, s := newFakeServer(t), newSession()
@@ -323,8 +323,8 @@ func TestSendUnreadable(t *testing.T) {
 	})
 }
 
-// TestSendProgress: on a terminal, a bar shows count, rate and time left, and leaves nothing behind. Elsewhere there is
-// none.
+// TestSendProgress checks that on a terminal, a bar shows count, rate and time left, and leaves nothing behind.
+// Elsewhere there is none.
 func TestSendProgress(t *testing.T) {
 	text, _ := events(3000)
 	server, s := newFakeServer(t), newSession()

@@ -70,7 +70,7 @@ func counted(r smokeReport) map[string]int {
 	return counts
 }
 
-// TestSmokeDev: the real system passes, twice, also with other views than the sample's.
+// TestSmokeDev checks that the real system passes, twice, also with other views than the sample's.
 func TestSmokeDev(t *testing.T) {
 	t.Run("Sample", func(t *testing.T) {
 		address := devServer(t, "../../localstack/sample/views.yaml")

@@ -22,7 +22,8 @@ var (
 	alone    = stands(genB, "", gen(genB, "serving", 12, ""))
 )
 
-// TestViewsOperate: each operation sends the id of its generation if only one is suitable, and prints what changed.
+// TestViewsOperate checks that each operation sends the id of its generation if only one is suitable, and prints what
+// changed.
 func TestViewsOperate(t *testing.T) {
 	held := stands(genA, `,"held":"77aa00bb11cc22dd"`, gen(genA, "serving", 12, ""), gen(genB, "dropping", 9, ""))
 	for name, test := range map[string]struct {
@@ -79,7 +80,7 @@ func TestViewsOperate(t *testing.T) {
 	}
 }
 
-// TestViewsOperateRefused: a command prints a refusal, and sends no request that it knows to be impossible.
+// TestViewsOperateRefused checks that a command prints a refusal, and sends no request that it knows to be impossible.
 func TestViewsOperateRefused(t *testing.T) {
 	for name, test := range map[string]struct {
 		line, status string
@@ -128,8 +129,8 @@ func TestViewsOperateRefused(t *testing.T) {
 	}
 }
 
-// TestViewsAnswerLost: if an answer is lost, the client repeats the operation where that is safe. An operation that was
-// done counts as done.
+// TestViewsAnswerLost checks that if an answer is lost, the client repeats the operation where that is safe. An
+// operation that was done counts as done.
 func TestViewsAnswerLost(t *testing.T) {
 	for name, test := range map[string]struct {
 		line     string
@@ -167,7 +168,7 @@ func TestViewsAnswerLost(t *testing.T) {
 	}
 }
 
-// TestViewsConfirm: a user at a terminal must confirm a change. TestViewsOperate covers scripts.
+// TestViewsConfirm checks that a user at a terminal must confirm a change. TestViewsOperate covers scripts.
 func TestViewsConfirm(t *testing.T) {
 	for answer, yes := range map[string]bool{"y\n": true, " YES \n": true, "n\n": false, "\n": false, "": false,
 		"yesterday\n": false} {
@@ -283,7 +284,7 @@ func TestViewsWait(t *testing.T) {
 	}
 }
 
-// TestViewsWaitProgress: on a terminal, a bar shows the runs and leaves nothing behind.
+// TestViewsWaitProgress checks that on a terminal, a bar shows the runs and leaves nothing behind.
 func TestViewsWaitProgress(t *testing.T) {
 	halfway := stands(genA, "", gen(genA, "serving", 12, ""), waiting(gen(genB, "building", 8, ""), "is behind"))
 	f := newFakeAdmin(t, alone, wanted, building, halfway, further, beside).answering(ok(wanted))
@@ -307,7 +308,7 @@ func TestViewsWaitProgress(t *testing.T) {
 	}
 }
 
-// TestViewsWaitInterrupted: Ctrl-C ends the wait, but not the operation.
+// TestViewsWaitInterrupted checks that Ctrl-C ends the wait, but not the operation.
 func TestViewsWaitInterrupted(t *testing.T) {
 	for _, line := range []string{"rebuild page_views --wait", "switch page_views --wait", "audit page_views"} {
 		f := newFakeAdmin(

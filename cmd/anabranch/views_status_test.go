@@ -118,7 +118,7 @@ func TestAudited(t *testing.T) {
 	}
 }
 
-// TestViewsCalledLikeCommands: "views show" shows a view that has the name of a command.
+// TestViewsCalledLikeCommands checks that "views show" shows a view that has the name of a command.
 func TestViewsCalledLikeCommands(t *testing.T) {
 	address, last := asked(t, ok(pageViews))
 	newSession().do(t, exitOK, "views", "show", "status", "--url", address)
@@ -135,8 +135,8 @@ func TestViewsCalledLikeCommands(t *testing.T) {
 	}
 }
 
-// TestViewsRefused: every command for operators says which key it requires, prints a problem as the other commands do,
-// and has help with its exit codes.
+// TestViewsRefused checks that every command for operators says which key it requires, prints a problem as the other
+// commands do, and has help with its exit codes.
 func TestViewsRefused(t *testing.T) {
 	for _, name := range []string{"status", "diff", "rebuild", "replay", "switch", "rollback", "drop", "abandon",
 		"audit"} {

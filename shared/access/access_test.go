@@ -78,7 +78,7 @@ func FuzzParseKeys(f *testing.F) {
 	})
 }
 
-// TestOpens: admin opens everything, the others only themselves, and who has no scope nothing.
+// TestOpens checks that the scope admin opens everything, every other scope only itself, and no scope nothing.
 func TestOpens(t *testing.T) {
 	for _, c := range []struct {
 		scope access.Scope

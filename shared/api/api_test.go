@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 )
 
-// TestTable: each key stands once and can be taken apart, somebody is let in, and the function exists.
+// TestTable checks that each key occurs once and can be parsed, that some scope opens it, and that its function exists.
 func TestTable(t *testing.T) {
 	met := map[api.Key]bool{}
 	for _, r := range api.Routes() {

@@ -50,7 +50,7 @@ func TestGoldenKeys(t *testing.T) {
 	}
 }
 
-// TestIsOfRun: of all keys, those of manifests and identities are.
+// TestIsOfRun checks that only the keys of manifests and identities belong to a run.
 func TestIsOfRun(t *testing.T) {
 	id := request(t)
 	for key, want := range map[archive.Key]bool{
@@ -64,8 +64,8 @@ func TestIsOfRun(t *testing.T) {
 	}
 }
 
-// TestSetAsideKeyStaysShortAndApart: a foreign partition key may be of any bytes and 1,024 of them; a file name has
-// 255, an S3 key 1,024.
+// TestSetAsideKeyStaysShortAndApart checks the keys of records with foreign partition keys. Such a partition key may
+// have any bytes, and up to 1,024. A file name has at most 255 bytes, an S3 key 1,024.
 func TestSetAsideKeyStaysShortAndApart(t *testing.T) {
 	long := strings.Repeat("\u00e4", 128)
 	seen := map[archive.Key]string{}
@@ -137,7 +137,8 @@ func TestEventsKeyRoundTrip(t *testing.T) {
 	})
 }
 
-// TestEventsKeysSortBySlotThenRequest: that is archive order, in which the first copy of an event counts.
+// TestEventsKeysSortBySlotThenRequest checks the order of the keys. This is archive order, in which the first copy of
+// an event counts.
 func TestEventsKeysSortBySlotThenRequest(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := length.Draw(t, "length")

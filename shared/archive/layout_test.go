@@ -102,7 +102,8 @@ func TestTheHashKeyIsTheArchives(t *testing.T) {
 	}
 }
 
-// TestFunctionsThatStartAtOnceAgree: each brings a hash key of its own; one of them is everybody's.
+// TestFunctionsThatStartAtOnceAgree starts several functions, each with its own hash key. All must end with the same
+// one.
 func TestFunctionsThatStartAtOnceAgree(t *testing.T) {
 	a := newArchive()
 	var (
@@ -176,7 +177,8 @@ func TestEveryDifferingSettingIsNamed(t *testing.T) {
 	}
 }
 
-// TestAWantedLayoutThatCouldNotBeReadIsNotWritten: it would stand for ever.
+// TestAWantedLayoutThatCouldNotBeReadIsNotWritten checks that a layout that could not be read back is not written,
+// since it would stay for ever.
 func TestAWantedLayoutThatCouldNotBeReadIsNotWritten(t *testing.T) {
 	for name, change := range map[string]func(*archive.Layout){
 		"no number":     func(l *archive.Layout) { l.Number = 0 },
@@ -243,7 +245,8 @@ func TestALayoutThatCannotBeReadIsRefused(t *testing.T) {
 	}
 }
 
-// TestOpenLayoutUnderFaults: a put that failed, or whose answer was lost, is an error; trying again finishes.
+// TestOpenLayoutUnderFaults checks that a put that failed, or whose answer was lost, is an error, and that a second try
+// succeeds.
 func TestOpenLayoutUnderFaults(t *testing.T) {
 	fault := errors.New("fault")
 	for _, call := range []string{"archive.Put", "archive.Get"} {

@@ -40,8 +40,8 @@ func TestAuditIsDue(t *testing.T) {
 	}
 }
 
-// TestAuditMoves: all in one millisecond, what is asked for is asked for after what has begun, and an audit begins
-// after both and ends.
+// TestAuditMoves does everything in one millisecond. A request must come after the audit that has begun, and an audit
+// must begin after both its request and the end of the audit before.
 func TestAuditMoves(t *testing.T) {
 	now := time.UnixMilli(1_795_555_500_000)
 	a := catalog.Audit{View: "v"}

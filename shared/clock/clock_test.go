@@ -24,7 +24,7 @@ func TestMargin(t *testing.T) {
 	}
 }
 
-// TestApart: two clocks that pass differ by no more, and may differ by so much.
+// TestApart checks that Apart is the maximum difference between two clocks that pass Check.
 func TestApart(t *testing.T) {
 	store := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
 	for _, margin := range []clock.Margin{0, clock.Margin(time.Second), clock.Margin(30 * time.Second)} {

@@ -113,7 +113,8 @@ func TestReopened(t *testing.T) {
 	}
 }
 
-// TestNothingIsLeftBehind: of a put that succeeded, and of one that found the key taken, only the object remains.
+// TestNothingIsLeftBehind checks that only the object remains, both after a put that succeeded and after one that found
+// the key taken.
 func TestNothingIsLeftBehind(t *testing.T) {
 	root := t.TempDir()
 	a := open(t, root)
@@ -165,7 +166,7 @@ func TestKeysThatCannotBeFilesAreRefused(t *testing.T) {
 	wantKeys(t, a, "a/b")
 }
 
-// TestFilesThatAreNotObjects: what desktops and editors leave in a directory is none of the archive's.
+// TestFilesThatAreNotObjects checks that the archive ignores files that desktops and editors leave in a directory.
 func TestFilesThatAreNotObjects(t *testing.T) {
 	root := t.TempDir()
 	a := open(t, root)
@@ -183,7 +184,8 @@ func TestFilesThatAreNotObjects(t *testing.T) {
 	wantKeys(t, a, "events/a")
 }
 
-// TestAFolderIsNoObject: to answer ErrExists, which means success to who tries again, would lose what was to be put.
+// TestAFolderIsNoObject checks that a put at the name of a folder fails. ErrExists would mean success to a caller that
+// retries, so the object would be lost.
 func TestAFolderIsNoObject(t *testing.T) {
 	a := open(t, t.TempDir())
 	put(t, a, "events/a", "one")

@@ -27,7 +27,7 @@ func BenchmarkValidate(b *testing.B) {
 	perEvent(b, n)
 }
 
-// BenchmarkIngest is what ingest does to each event: validator, stamp, compress.
+// BenchmarkIngest measures what ingest does to each event: validate, stamp, compress.
 func BenchmarkIngest(b *testing.B) {
 	const n = 1000
 	body := sampleBody(n)

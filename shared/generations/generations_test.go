@@ -146,7 +146,8 @@ func TestMove(t *testing.T) {
 	}
 }
 
-// TestShortOfTime: what does not fit into the tick's time is not begun, and the generation stays for the next one.
+// TestShortOfTime checks that work which does not fit into the tick's time is not begun, and that the generation waits
+// for the next tick.
 func TestShortOfTime(t *testing.T) {
 	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)))
 	ctx, cancel := context.WithDeadline(t.Context(), now.Add(time.Hour))
@@ -157,8 +158,8 @@ func TestShortOfTime(t *testing.T) {
 	}
 }
 
-// TestFails: what fails is told by name and keeps no other view from being moved; what somebody else has moved on is
-// left to the next tick.
+// TestFails checks that a failure is reported with the view's name and stops no other view. A view that somebody else
+// has changed is left to the next tick.
 func TestFails(t *testing.T) {
 	broken := errors.New("broken")
 	w := of("", generation("b", lifecycle.Building, nil))
@@ -188,7 +189,8 @@ func TestFails(t *testing.T) {
 	}
 }
 
-// TestDeploymentNamesTheStep: an error says which step failed, and of which view. It stops no other view.
+// TestDeploymentNamesTheStep checks that an error says which step failed for which view, and that it stops no other
+// view.
 func TestDeploymentNamesTheStep(t *testing.T) {
 	down := errors.New("down")
 	c := &memory.Catalog{Hook: func(call memory.Call) memory.Fault {

@@ -21,8 +21,8 @@ func deployment(c *memory.Catalog, at time.Time, names ...string) generations.De
 	return s
 }
 
-// TestRetire: the views that a file leaves out are retired, and dropped when they have been for long enough; a file
-// without any view does neither.
+// TestRetire checks that views that the file leaves out are retired, and dropped after RetainFor. A file without any
+// view does neither.
 func TestRetire(t *testing.T) {
 	v, w := of("a", generation("a", lifecycle.Serving, nil)), of("a", generation("a", lifecycle.Serving, nil))
 	w.Name = "w"
@@ -72,8 +72,9 @@ func TestRetire(t *testing.T) {
 	}
 }
 
-// TestFrozenThroughALife: a function that has read a view is frozen while the view is retired, dropped, deleted, and
-// deployed again. Its write finds another revision, however short the new life is: the entry was never deleted.
+// TestFrozenThroughALife freezes a function after it has read a view, while the view is retired, dropped, deleted and
+// deployed again. Its write must find another revision, however short the new life is, because the entry was never
+// deleted.
 func TestFrozenThroughALife(t *testing.T) {
 	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)))
 	read, err := d.catalog.View(t.Context(), "v")

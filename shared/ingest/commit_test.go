@@ -20,8 +20,8 @@ func errorIs(err, target error) bool { return errors.Is(err, target) }
 
 func archiveKey(key string) archive.Key { return archive.Key(key) }
 
-// TestCommitAgain: the put is tried again, and an object that exists is one's own, put by an earlier try whose answer
-// was lost.
+// TestCommitAgain checks that the put is retried, and that an existing object counts as ingest's own: an earlier try
+// put it, and its answer was lost.
 func TestCommitAgain(t *testing.T) {
 	lost, persisted := memory.Fault{Err: errLost}, memory.Fault{Err: errLost, Applied: true}
 	for _, c := range []struct {
@@ -74,8 +74,8 @@ func TestCommitAgain(t *testing.T) {
 	}
 }
 
-// TestCommitDeadline: no put starts at or after the deadline, and no success is acknowledged from then on: batch may
-// have listed the slot.
+// TestCommitDeadline checks that no put begins at or after the deadline, and that a success after it is not
+// acknowledged: batch may have listed the slot by then.
 func TestCommitDeadline(t *testing.T) {
 	for _, c := range []deadline{
 		{"at once", 0, 0, 0, 1, true, true},
@@ -141,7 +141,8 @@ func playDeadline(t *testing.T, c deadline) {
 	}
 }
 
-// TestCommitClock: the clock is asked right before each put: it may jump between any two times that it is looked at.
+// TestCommitClock checks that ingest reads the clock right before each put, since the clock may jump between any two
+// reads.
 func TestCommitClock(t *testing.T) {
 	for jump := range 8 {
 		s := newFixture(t)
@@ -170,7 +171,8 @@ func TestCommitClock(t *testing.T) {
 	}
 }
 
-// TestCommitGivesUp: a put that hangs is cancelled at the deadline. Time here is the bubble's: nothing waits.
+// TestCommitGivesUp checks that a put that hangs is cancelled at the deadline. The time is that of a synctest bubble,
+// so nothing waits.
 func TestCommitGivesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(t)
@@ -200,7 +202,8 @@ func (h *hungArchive) Put(ctx context.Context, _ archive.Key, _ []byte) (time.Ti
 	return time.Time{}, ctx.Err()
 }
 
-// TestClockMargin: the store's clock is compared with one's own at each answer. It tells whole seconds.
+// TestClockMargin checks that ingest compares the store's clock with its own at each answer. The store reports whole
+// seconds.
 func TestClockMargin(t *testing.T) {
 	const most = clockMargin + time.Second
 	for _, c := range []struct {
@@ -244,7 +247,7 @@ func TestClockMargin(t *testing.T) {
 	})
 }
 
-// TestNoRequest: without a ULID there is no stamp, and nothing is kept.
+// TestNoRequest checks that without a ULID there is no stamp, and nothing is stored.
 func TestNoRequest(t *testing.T) {
 	s := newFixture(t)
 	s.made = func(time.Time) (ulid.ULID, error) { return ulid.ULID{}, errLost }
@@ -253,7 +256,7 @@ func TestNoRequest(t *testing.T) {
 	}
 }
 
-// TestSlotOfTheStamp: an object lies in the slot of its stamps, also when the slot ends before the put.
+// TestSlotOfTheStamp checks that an object is in the slot of its stamps, even when that slot ends before the put.
 func TestSlotOfTheStamp(t *testing.T) {
 	s := newFixture(t)
 	arrival := s.Layout.Slot.Next(s.Layout.Slot.At(s.clock)).Start().Add(-time.Second) // a second before the slot's end

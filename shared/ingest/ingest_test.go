@@ -168,8 +168,8 @@ func visits(n int) []string {
 	return all
 }
 
-// TestCost: what a request costs. A line is its event and 40 bytes or so of stamp; how far lines compress is the
-// compressor's affair.
+// TestCost checks the size of what a request stores. A line is its event and about 40 bytes of stamp. How well lines
+// compress depends on the compressor.
 func TestCost(t *testing.T) {
 	for _, c := range []struct {
 		events  int
@@ -221,7 +221,7 @@ func TestCost(t *testing.T) {
 	}
 }
 
-// TestKeys: the exact objects that requests leave, and what is in them.
+// TestKeys checks the exact keys and contents of the objects that requests leave.
 func TestKeys(t *testing.T) {
 	s := newFixture(t)
 	good := visits(3)
@@ -258,7 +258,7 @@ func TestKeys(t *testing.T) {
 	}
 }
 
-// TestRejectedWhole: a rejected event is kept as it was sent, byte for byte, whatever the bytes are.
+// TestRejectedWhole checks that a rejected event is stored as it was sent, byte for byte, whatever its bytes.
 func TestRejectedWhole(t *testing.T) {
 	for _, original := range []string{
 		`{"specversion":"1.0" , "id":"<&>"}`, "{\"id\":\"a\xff\"}", "\x00\x01", `{"a":1,"a":2}`, "{\"a\":\"\u2028\"}", `{"stamp":"x"}`,
@@ -288,7 +288,8 @@ func TestRejectedWhole(t *testing.T) {
 	}
 }
 
-// TestRejectedNotKept: the client has been told of its events, so failing to keep them fails nothing else.
+// TestRejectedNotKept checks that a failure to store rejected events fails nothing else, since the client's answer
+// names them.
 func TestRejectedNotKept(t *testing.T) {
 	s := newFixture(t)
 	s.put = func(key archive.Key) memory.Fault {

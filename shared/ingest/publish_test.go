@@ -56,7 +56,8 @@ func incompressible(random *rand.Rand, n int) string {
 	return string(text[:n])
 }
 
-// TestLaneSplits: a lane's lines that exceed one record go into several, in order, each within the stream's bound.
+// TestLaneSplits checks that a lane's lines that do not fit into one record go into several, in order, each within the
+// stream's maximum.
 func TestLaneSplits(t *testing.T) {
 	for _, c := range []struct {
 		name          string
@@ -91,7 +92,8 @@ func TestLaneSplits(t *testing.T) {
 	}
 }
 
-// TestStreamBringsTheArchive: whatever events come, each archived line is in one record of its lane, in archive order.
+// TestStreamBringsTheArchive checks that each archived line is in one record of its lane, in archive order, whatever
+// events come.
 func TestStreamBringsTheArchive(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newFixture(t)
@@ -118,8 +120,8 @@ func TestStreamBringsTheArchive(t *testing.T) {
 	})
 }
 
-// TestPublishAgain: what the stream does not take is sent again, that alone; what it never takes is queued, and the
-// answer does not wait for it.
+// TestPublishAgain checks that only the records that the stream did not take are sent again. Those that it never takes
+// are queued, and the answer does not wait for the queue.
 func TestPublishAgain(t *testing.T) {
 	down := publication{err: errLost}
 	// The events meet the lanes in the order four to one.
@@ -183,7 +185,7 @@ func TestPublishAgain(t *testing.T) {
 	}
 }
 
-// TestQueuedOnce: several records of one lane that fail make one request for the lane.
+// TestQueuedOnce checks that several records of one lane that fail make one request for the lane.
 func TestQueuedOnce(t *testing.T) {
 	s := newFixture(t)
 	s.Layout.Lanes = 1
@@ -207,7 +209,8 @@ func TestQueuedOnce(t *testing.T) {
 	}
 }
 
-// TestQueueDown: neither stream nor queue takes anything. The events are durable all the same, and are acknowledged.
+// TestQueueDown checks that events are acknowledged when neither the stream nor the queue takes anything, since they
+// are durable.
 func TestQueueDown(t *testing.T) {
 	s := newFixture(t)
 	s.stream.answers = []publication{{err: errLost}, {err: errLost}, {err: errLost}}
@@ -217,7 +220,7 @@ func TestQueueDown(t *testing.T) {
 	}
 }
 
-// TestRepublish: exactly the archived lines of the named lanes, byte for byte.
+// TestRepublish checks that exactly the archived lines of the named lanes are published, byte for byte.
 func TestRepublish(t *testing.T) {
 	s := newFixture(t)
 	events := visits(50)

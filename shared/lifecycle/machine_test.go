@@ -185,9 +185,9 @@ func (m *machine) check(t *rapid.T) {
 	}
 }
 
-// TestMachine: whatever batch and operators do, in whatever order, at most one generation serves, which is the one
-// that the pointer names; at most one is retained; at most one is on its way, none while a definition is held; what
-// serves is not held; the pointer moves to no generation that may not serve.
+// TestMachine lets batch and operators do anything in any order. At most one generation serves, and the view's Serving
+// names it. At most one is retained. At most one is on its way, and none while a definition is held. The serving
+// definition is not held. No generation serves that may not.
 func TestMachine(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		m := &machine{view: lifecycle.View{Name: "v", Revision: 5}, now: 1}

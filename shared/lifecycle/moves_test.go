@@ -163,7 +163,8 @@ func TestWithout(t *testing.T) {
 	}
 }
 
-// TestOf: of several generations of one definition, the one that has come furthest towards serving, wherever it stands.
+// TestOf checks that among several generations of one definition, Of returns the one that is closest to serving,
+// wherever it is in the list.
 func TestOf(t *testing.T) {
 	others := []lifecycle.Generation{
 		{ID: "o1", Definition: "A", State: lifecycle.Serving},
@@ -201,8 +202,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestRebuildWaits: what is wanted built anew is not begun before the runs hold all of the archive, and stays wanted;
-// everything else goes on.
+// TestRebuildWaits checks that a requested rebuild does not begin before the runs hold the whole archive, and stays
+// requested. Everything else continues.
 func TestRebuildWaits(t *testing.T) {
 	v := life("B", in("B", lifecycle.Serving, 0))
 	v.Rebuild = true

@@ -324,8 +324,8 @@ func TestRollback(t *testing.T) {
 	})
 }
 
-// TestHoldsAfterRollback: batch, deployed with what was put away, leaves it alone, however often it ticks; until
-// another is deployed.
+// TestHoldsAfterRollback checks that batch leaves the held definition alone, however often it ticks, until another
+// definition is deployed.
 func TestHoldsAfterRollback(t *testing.T) {
 	wants := func(definition view.Hash) lifecycle.Generation {
 		return lifecycle.Generation{ID: "new", Definition: definition, State: lifecycle.Announced, LiveFrom: 7000}

@@ -18,7 +18,7 @@ const (
 	end   = "<!-- End of the moves. -->\n"
 )
 
-// TestDesignShowsTheMoves: the table in the design is the one that the code goes by.
+// TestDesignShowsTheMoves checks that the table in docs/design.md is the table that the code uses.
 func TestDesignShowsTheMoves(t *testing.T) {
 	text, err := os.ReadFile(page)
 	if err != nil {
@@ -56,8 +56,8 @@ func draw() string {
 	return b.String()
 }
 
-// TestRules: from one state a move leads to one state only, so that the table may be read in any order; every state
-// can be reached, and left.
+// TestRules checks that a move leads from one state to only one other, so the order of the table does not matter, and
+// that every state can be reached and left.
 func TestRules(t *testing.T) {
 	type step struct {
 		from lifecycle.State

@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestWants: every case of WithDesired is in exactly one line of its truth table.
+// TestWants checks that every case of WithDesired is in exactly one line of its truth table.
 func TestWants(t *testing.T) {
 	for _, state := range []State{None, Announced, Building, Serving, Retained} {
 		for _, held := range []bool{false, true} {

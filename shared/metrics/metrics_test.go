@@ -81,7 +81,7 @@ func TestErrLine(t *testing.T) {
 	}
 }
 
-// TestLine: every line is one JSON object in which each metric that is announced is a member with its value.
+// TestLine checks that every line is one JSON object, in which each declared metric is a member with its value.
 func TestLine(t *testing.T) {
 	all := []metrics.Name{
 		metrics.Accepted, metrics.Rejected, metrics.Events, metrics.SetAside, metrics.StreamLag, metrics.LateObjects,
@@ -112,7 +112,7 @@ func TestLine(t *testing.T) {
 	})
 }
 
-// TestCloudWatchTakesIt: what is written is read, by the strictest of readers, as what was meant.
+// TestCloudWatchTakesIt checks with a strict parser that the written metrics are read as intended.
 func TestCloudWatchTakesIt(t *testing.T) {
 	line, err := metrics.Append(nil, at(), "anabranch-speed",
 		metrics.Value{Name: metrics.SetAside, Value: 2}, metrics.Value{Name: metrics.StreamLag, Value: 5_120})

@@ -176,8 +176,8 @@ func (d *desk) puts(n *int, faults ...memory.Fault) {
 
 var errDown = errors.New("the table is down")
 
-// TestDo: each operation is one write, the status after it is that of the view as stored, whatever becomes of the
-// first writes and their answers.
+// TestDo checks that each operation is one write, and that it returns the status of the view as stored, whatever
+// happens to the first writes and their answers.
 func TestDo(t *testing.T) {
 	lost, failed := memory.Fault{Err: errDown, Applied: true}, memory.Fault{Err: errDown}
 	// as a store says when its client has tried again by itself
@@ -214,8 +214,8 @@ func TestDo(t *testing.T) {
 	}
 }
 
-// TestDoWhileTheViewChanges: a run is applied between the reading and the writing. The operation is done on what is
-// there by then.
+// TestDoWhileTheViewChanges applies a run between the read and the write. The operation must act on the view as it is
+// by then.
 func TestDoWhileTheViewChanges(t *testing.T) {
 	for _, w := range wishes {
 		t.Run(w.name, func(t *testing.T) {
@@ -260,7 +260,7 @@ func (d *desk) change(t *testing.T, do func(*lifecycle.View)) {
 	need(t, d.catalog.PutView(t.Context(), v))
 }
 
-// TestDoMeetsSomebodyElse: what another has done between the reading and the writing.
+// TestDoMeetsSomebodyElse changes the view between the read and the write.
 func TestDoMeetsSomebodyElse(t *testing.T) {
 	for _, c := range []struct {
 		name      string
@@ -352,7 +352,7 @@ func wantRefusal(t *testing.T, err error, want string) {
 	}
 }
 
-// TestRefused: nothing is written, and the reason is told.
+// TestRefused checks that a refused operation writes nothing and returns the reason.
 func TestRefused(t *testing.T) {
 	lagging := func() lifecycle.View {
 		v := rich()
@@ -408,7 +408,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// TestRepeated: what has been done already is answered, and not written again.
+// TestRepeated checks that an operation that was done already succeeds without another write.
 func TestRepeated(t *testing.T) {
 	for _, w := range []wish{
 		{"drop", operations.Drop, "D1", rich, before},
@@ -431,7 +431,8 @@ func TestRepeated(t *testing.T) {
 	}
 }
 
-// TestDoInVain: the view keeps changing, or the table is down: an error says which, and how often it was tried.
+// TestDoInVain checks the errors when the view keeps changing, and when the table is down. They say which it is, and
+// how often the operation was tried.
 func TestDoInVain(t *testing.T) {
 	for _, operation := range operations.All() {
 		v := rich
@@ -474,7 +475,7 @@ func TestDoInVain(t *testing.T) {
 	}
 }
 
-// TestTheLastAnswerIsLost: it is read back, too.
+// TestTheLastAnswerIsLost checks that the operation reads back after the last lost answer, too.
 func TestTheLastAnswerIsLost(t *testing.T) {
 	d, puts := newDesk(t, rich()), 0
 	d.Tries = 3
@@ -488,7 +489,7 @@ func TestTheLastAnswerIsLost(t *testing.T) {
 	}
 }
 
-// TestReadBackFails: a write whose answer is lost, and then the reading too: both are told.
+// TestReadBackFails checks that both errors are returned when the answer of a write is lost and the read fails.
 func TestReadBackFails(t *testing.T) {
 	d, reads := newDesk(t, rich()), 0
 	errGone := errors.New("and now it cannot be read")
@@ -539,7 +540,7 @@ func TestWrongWishes(t *testing.T) {
 	}
 }
 
-// TestAudit: one is asked for from now on; what the last one found stays.
+// TestAudit checks that the operation requests an audit, and that the findings of the last audit stay.
 func TestAudit(t *testing.T) {
 	hour := event.MillisOf(noon.Add(time.Hour))
 	found := catalog.Findings{Generation: "A1", Run: 3, Horizon: at(15), Items: 5}
@@ -615,7 +616,7 @@ func generationTold(id, state, live, horizon, more string, run, left int, waits 
 	)
 }
 
-// TestStatus: all that is told of a view, and of the runs.
+// TestStatus checks everything that the status says of a view and of the runs.
 func TestStatus(t *testing.T) {
 	v := rich()
 	v.Generations[0].LiveFrom = at(10)
@@ -700,7 +701,7 @@ func TestStatusOfNothing(t *testing.T) {
 	}
 }
 
-// TestStatusOfAudits: with the names of the key's fields, for as long as the definition of what was audited is known.
+// TestStatusOfAudits checks that findings name the key's fields as long as the audited definition is known.
 func TestStatusOfAudits(t *testing.T) {
 	parsed, err := viewfile.Parse(
 		"views.yaml",
@@ -765,7 +766,7 @@ func TestStatusOfAudits(t *testing.T) {
 	}
 }
 
-// TestStatusFails: what cannot be read is an error, and never a status without it.
+// TestStatusFails checks that anything that cannot be read is an error, and never left out of the status.
 func TestStatusFails(t *testing.T) {
 	d := newDesk(t, rich())
 	need(

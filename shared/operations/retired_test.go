@@ -16,9 +16,9 @@ func retired() lifecycle.View {
 	return v
 }
 
-// TestDropRetired: of a retired view drop gives up all there is, at once; of one generation by its name, that one.
-// When the view is taken up meanwhile, it is refused. The status says since when the view is retired, and what is gone
-// is told no more.
+// TestDropRetired checks that drop gives up everything of a retired view at once, or one generation when it is named.
+// Drop is refused when the view is deployed again meanwhile. The status says since when the view is retired; it does
+// not list a view that is dropped.
 func TestDropRetired(t *testing.T) {
 	takeUp := func(v *lifecycle.View) { v.Retired = 0 }
 	drop := func(v *lifecycle.View) { *v, _ = v.DropRetired(1) }

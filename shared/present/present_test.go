@@ -31,7 +31,7 @@ func parse(t testing.TB, query map[string][]string, accept string) present.Query
 	return q
 }
 
-// TestFormats: the parameter says which format, else the header Accept, by weight; else it is JSON.
+// TestFormats checks how a format is chosen: by the parameter, else by the header Accept with its weights, else JSON.
 func TestFormats(t *testing.T) {
 	for _, c := range []struct{ format, accept, want string }{
 		{"", "", "json"},
@@ -62,7 +62,8 @@ func TestFormats(t *testing.T) {
 	}
 }
 
-// TestParse: what is no parameter of the interface is a key field, and a bound is the instant that was written.
+// TestParse checks that a parameter that the interface does not know is a key field, and that a bound keeps the instant
+// that was written.
 func TestParse(t *testing.T) {
 	q := parse(t, map[string][]string{
 		"user": {"a=b"}, "limit": {""}, "from": {"2026-11-22T10:00:00.5+01:00"}, "total": {""}, "parts": {"false"},
@@ -79,7 +80,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// TestParseRefuses: what is wrong, of which parameter, and what would be right.
+// TestParseRefuses checks that an error names the parameter, what is wrong, and what would be right.
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ query, accept, parameter, detail string }{
 		{"format=xml", "", "format", `unknown format="xml"; write json or csv`},
@@ -110,8 +111,8 @@ func presented(t testing.TB, q present.Query, r serving.Result) string {
 	return string(body)
 }
 
-// TestCSV: a record per window, exact digits, and with each row as of when it is exact; a half without a part in the
-// row has empty cells.
+// TestCSV checks that there is one record per window, with exact digits, and that each row says as of when it is exact.
+// A half without a part in the row has empty cells.
 func TestCSV(t *testing.T) {
 	s := servingtest.New(t)
 	q := parse(t, map[string][]string{"user": {"u"}, "format": {"csv"}, "parts": {"true"}}, "")
@@ -133,7 +134,8 @@ func TestCSV(t *testing.T) {
 	}
 }
 
-// TestCSVOfKappa: the answer is complete through a time, has no horizon, and no number where a function has none.
+// TestCSVOfKappa checks that the answer has a time through which it is complete, no horizon, and no number where a
+// function has none.
 func TestCSVOfKappa(t *testing.T) {
 	s := servingtest.New(t)
 	p := s.Define(t, func(d *view.Definition) {
@@ -203,7 +205,8 @@ func FuzzCSVTexts(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text string) { checkCell(t, text) })
 }
 
-// TestLag: how long ago the horizon was, and the time through which a Kappa answer is complete, to the millisecond.
+// TestLag checks the lag to the millisecond: the age of the horizon, or of the time through which a Kappa answer is
+// complete.
 func TestLag(t *testing.T) {
 	s := servingtest.New(t)
 	for _, c := range []struct {
@@ -233,7 +236,7 @@ func lagOf(t testing.TB, r serving.Result) string {
 	return string(text)
 }
 
-// TestAnswerBounds: the year 1 is a bound like any other, and not the absence of one.
+// TestAnswerBounds checks that the year 1 is a valid bound, and not taken for a missing one.
 func TestAnswerBounds(t *testing.T) {
 	s := servingtest.New(t)
 	a := present.NewAnswer(s.Read(t, "from", "0001-01-01T00:00:00Z", "to", "2026-11-22T12:00:00+01:00"), false)

@@ -97,7 +97,8 @@ func TestProgramsCompileInTheGivenOrder(t *testing.T) {
 	}
 }
 
-// TestProgramsReadADefinitionOnce: by many at once too, and never what a failed read left.
+// TestProgramsReadADefinitionOnce checks that a definition is read once, even by many callers at once, and that a
+// failed read leaves nothing behind.
 func TestProgramsReadADefinitionOnce(t *testing.T) {
 	all := lifecycle.Define(definitions(t))
 	hashes := []view.Hash{all[0].Hash, all[1].Hash}
@@ -135,7 +136,7 @@ func TestProgramsReadADefinitionOnce(t *testing.T) {
 	}
 }
 
-// TestProgramsKeepABoundedNumberOfSets: what was dropped is compiled again.
+// TestProgramsKeepABoundedNumberOfSets checks that a set that was dropped is compiled again.
 func TestProgramsKeepABoundedNumberOfSets(t *testing.T) {
 	var all []lifecycle.Definition
 	for i := range 300 {

@@ -89,7 +89,8 @@ func TestSequentialGoesInOrder(t *testing.T) {
 	}
 }
 
-// TestWorkersAreBounded: whenever nothing moves, as many calls wait as there are workers, until fewer are left.
+// TestWorkersAreBounded checks that while nothing moves, as many calls wait as there are workers, until fewer calls are
+// left.
 func TestWorkersAreBounded(t *testing.T) {
 	for _, test := range []struct{ workers, calls int }{{3, 10}, {8, 5}, {2, 2}, {2, 3}} {
 		synctest.Test(t, func(t *testing.T) {

@@ -140,8 +140,8 @@ func TestMarkDuplicates(t *testing.T) {
 	})
 }
 
-// TestValidateAtTheEdge: the window's end is within it, and so is the last instant below the bound; dropped copies are
-// copies.
+// TestValidateAtTheEdge checks that the end of the window is within it, and so is the last instant below the bound.
+// Dropped copies count as copies.
 func TestValidateAtTheEdge(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -241,7 +241,7 @@ func TestValidateAtTheEdge(t *testing.T) {
 	}
 }
 
-// TestValidateAsksForLittle: identities are read of the runs that can hold a copy only, in order.
+// TestValidateAsksForLittle checks that only the identities of runs that can hold a copy are read, in order.
 func TestValidateAsksForLittle(t *testing.T) {
 	s := newStores()
 	for i, all := range [][]runs.Seen{
@@ -284,7 +284,7 @@ func TestValidateAsksForLittle(t *testing.T) {
 	}
 }
 
-// TestValidateFails: without the identities of every run that may hold a copy there is no verdict.
+// TestValidateFails checks that there is no verdict without the identities of every run that may hold a copy.
 func TestValidateFails(t *testing.T) {
 	s := newStores()
 	run := lifecycle.Run{N: 1, Horizon: 1100, Identities: "lost", FirstArrival: 1000, LastArrival: 1000}
@@ -297,7 +297,7 @@ func TestValidateFails(t *testing.T) {
 	}
 }
 
-// TestMet: over all history an event counts once, however far apart its copies are.
+// TestMet checks that over all history, an event counts once, however far apart its copies are.
 func TestMet(t *testing.T) {
 	known := runs.Known{}
 	first := inputOf(1, []runs.Seen{seen(1, 1000, 0), seen(2, 1000, 7), seen(1, 9000, 5)})

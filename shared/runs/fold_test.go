@@ -21,8 +21,8 @@ func pagesOf(delta *view.Delta) map[string]string {
 	return all
 }
 
-// TestFold: however many workers share the batches, counted events are folded and the pages of duplicates touched; the
-// deltas of the single batches come to the same.
+// TestFold checks that the number of workers does not change the result: counted events are folded, and the pages of
+// duplicates are touched. The deltas of the single batches give the same result.
 func TestFold(t *testing.T) {
 	a := newArchived(t)
 	for i, ids := range [][]string{{"a", "b"}, {}, {"a", "c", "c"}, {"d"}, {"b", "e", "d"}} {

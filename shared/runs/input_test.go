@@ -69,7 +69,8 @@ func (a *archived) read(m runs.Manifest) (*runs.Input, error) {
 	return a.Read(ctx, event.NewFields([]event.Path{{"id"}}), m)
 }
 
-// TestRead: batches and what is remembered of their events are in archive order, whatever order the objects are got in.
+// TestRead checks that batches and the identities of their events are in archive order, whatever the order in which the
+// objects are read.
 func TestRead(t *testing.T) {
 	a := newArchived(t)
 	a.add(t, 0, "a", "b")
@@ -108,8 +109,8 @@ func TestRead(t *testing.T) {
 	}
 }
 
-// TestReadTellsLanes: the input's manifest has the lanes of its distinct events, those of the given one where it has
-// them; the given one is left alone.
+// TestReadTellsLanes checks that the input's manifest has the lanes of its distinct events, or those of the given
+// manifest where it has them. The given manifest does not change.
 func TestReadTellsLanes(t *testing.T) {
 	a := newArchived(t)
 	a.add(t, 0, "a", "b", "c", "d", "e", "a", "b")
@@ -143,7 +144,7 @@ func TestReadTellsLanes(t *testing.T) {
 	}
 }
 
-// TestReadFails: an object that cannot be read is named.
+// TestReadFails checks that the error names an object that cannot be read.
 func TestReadFails(t *testing.T) {
 	a := newArchived(t)
 	a.add(t, 0, "a")
@@ -160,7 +161,7 @@ func TestReadFails(t *testing.T) {
 	}
 }
 
-// TestRows: every row of a batch is either counted or a duplicate, in order.
+// TestRows checks that every row of a batch is either counted or a duplicate, in order.
 func TestRows(t *testing.T) {
 	a := newArchived(t)
 	a.add(t, 0, "a", "b", "a")
@@ -180,7 +181,7 @@ func TestRows(t *testing.T) {
 	}
 }
 
-// TestNoEvents: an empty run can be read and checked for duplicates like any other.
+// TestNoEvents checks that an empty run is read and checked for duplicates as any other run.
 func TestNoEvents(t *testing.T) {
 	a := newArchived(t)
 	in, err := a.read(runs.Manifest{Run: 1})

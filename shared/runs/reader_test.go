@@ -79,8 +79,8 @@ func numbers(all []lifecycle.Run) []uint64 {
 	return n
 }
 
-// TestDown: runs come in order, without gaps, down to the first that is not wanted, wherever the steps end; and no
-// step more is asked for.
+// TestDown checks that runs come in order and without gaps, down to the first one that is not wanted, wherever the
+// steps end, and that no further step is read.
 func TestDown(t *testing.T) {
 	for _, c := range []struct {
 		head, from, above uint64 // wanted are the runs beyond above
@@ -126,7 +126,7 @@ func TestDown(t *testing.T) {
 	}
 }
 
-// TestDownFails: a step that fails is named, and nothing of the others comes.
+// TestDownFails checks that the error names the step that failed, and that no later runs come.
 func TestDownFails(t *testing.T) {
 	s := newStores()
 	for n := uint64(1); n <= 257; n++ {
@@ -188,7 +188,7 @@ func TestManifest(t *testing.T) {
 	}
 }
 
-// TestRunWithoutObjects: such a run has neither manifest nor identities, and nothing is asked for.
+// TestRunWithoutObjects checks that such a run has neither manifest nor identities, and that nothing is read.
 func TestRunWithoutObjects(t *testing.T) {
 	s := newStores()
 	m, err := s.reader().Manifest(ctx, lifecycle.Run{N: 7, Horizon: 1000})
@@ -204,7 +204,7 @@ func TestRunWithoutObjects(t *testing.T) {
 	}
 }
 
-// TestManifestRefused: what is not the run's manifest is an error that says which run and which object.
+// TestManifestRefused checks that a wrong manifest is an error that names the run and the object.
 func TestManifestRefused(t *testing.T) {
 	of := func(m runs.Manifest) []byte { return runs.EncodeManifest(m) }
 	for name, c := range map[string]struct {

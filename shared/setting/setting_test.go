@@ -19,7 +19,8 @@ func TestDefaultsPass(t *testing.T) {
 	}
 }
 
-// TestCheck: each rule is broken by the least that breaks it, is named alone, and holds at its edge.
+// TestCheck checks that each rule is broken by the smallest possible change, is then named alone, and holds at its
+// limit.
 func TestCheck(t *testing.T) {
 	type change = func(*setting.All)
 	for _, c := range []struct {
@@ -151,9 +152,9 @@ func TestCheckNamesEveryFault(t *testing.T) {
 	}
 }
 
-// TestRetainSeen: a copy may be put into the stream when it is as old as may be, by a request that has waited in the
-// queue for as long as that keeps it, and be read when the stream would drop it: the times come one after the other, so
-// seen items live for their sum.
+// TestRetainSeen checks how long seen items live. A copy may be put into the stream at the maximum age, by a request
+// that has waited in the queue for as long as the queue keeps it, and be read right before the stream drops it. These
+// times follow one another, so seen items live for their sum.
 func TestRetainSeen(t *testing.T) {
 	for _, c := range []struct{ age, stream, want time.Duration }{
 		{72 * time.Hour, 72 * time.Hour, (72+96+72+1)*time.Hour + 16*time.Minute},
@@ -171,7 +172,8 @@ func now() time.Time { return time.Date(2026, 11, 22, 21, 15, 3, 0, time.UTC) }
 
 func key() *bytes.Reader { return bytes.NewReader([]byte(strings.Repeat("key!", 16))) }
 
-// TestOpenLayout: the first part to start lays the archive out; every other finds the same, or refuses.
+// TestOpenLayout checks that the first part to start writes the layout, and that every other one finds the same or
+// refuses to start.
 func TestOpenLayout(t *testing.T) {
 	store, settings := &memory.Archive{Now: now}, setting.Default()
 	first, err := settings.OpenLayout(t.Context(), store, "stream", key(), now)
@@ -214,7 +216,8 @@ func TestOpenLayoutErrors(t *testing.T) {
 	}
 }
 
-// TestClock: a part whose clock is off by more than the margin, and the second that the store may hide, does not start.
+// TestClock checks that a part does not start when its clock is off by more than the margin and the second that the
+// store may hide.
 func TestClock(t *testing.T) {
 	for off, ok := range map[time.Duration]bool{0: true, 31 * time.Second: true, 31*time.Second + 1: false,
 		-31*time.Second - 1: false} {

@@ -66,8 +66,8 @@ REQUIRE_APPROVAL="yes": must be true or false`
 	}
 }
 
-// TestReadChecks: an environment is held to the rules all of whose variables it has, in its own words. What is no
-// variable is always known.
+// TestReadChecks checks that an environment is checked against the rules for which it has all variables, in the names
+// of its own variables. A setting without a variable is always known.
 func TestReadChecks(t *testing.T) {
 	for _, c := range []struct {
 		values map[string]string
@@ -91,8 +91,8 @@ func TestReadChecks(t *testing.T) {
 	}
 }
 
-// TestRulesNameWhatTheyLookAt: a rule that is broken stays broken, in the same words, whatever the settings are that
-// it does not name.
+// TestRulesNameWhatTheyLookAt checks that a broken rule stays broken, with the same message, whatever the values of the
+// settings that it does not name.
 func TestRulesNameWhatTheyLookAt(t *testing.T) {
 	broken := setting.All{ // every rule, as far as that goes
 		Lanes: -1, SpeedWindow: -1, DedupeWindow: -2, ClockMargin: -1, ClockUnit: -3, CommitWithin: -1, SealDelay: -time.Hour,

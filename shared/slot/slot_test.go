@@ -86,8 +86,8 @@ var lengths = rapid.SampledFrom(
 	[]time.Duration{time.Second, 2 * time.Second, 90 * time.Second, 5 * time.Minute, 45 * time.Minute, 24 * time.Hour},
 )
 
-// TestSlotLaws: every instant lies in exactly one slot, slots follow one another without a gap, each day begins with
-// one, and a stamp's slot is that of its arrival.
+// TestSlotLaws checks that every instant is in exactly one slot, that slots follow one another without a gap, that each
+// day begins with a slot, and that a stamp's slot is that of its arrival.
 func TestSlotLaws(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		d := lengths.Draw(r, "length")
@@ -119,7 +119,7 @@ func TestSlotLaws(t *testing.T) {
 	})
 }
 
-// TestSealed: a slot is below the bound exactly when its end and the sealDelay time have passed.
+// TestSealed checks that a slot is sealed exactly when its end and the seal delay have passed.
 func TestSealed(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		l := length(t, lengths.Draw(r, "length"))

@@ -11,7 +11,8 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// TestARecordFitsWithAnyLane: the partition key counts towards Kinesis's 1 MiB, and may have 256 characters.
+// TestARecordFitsWithAnyLane checks that the largest record fits: the partition key counts towards Kinesis's 1 MiB, and
+// may have 256 characters.
 func TestARecordFitsWithAnyLane(t *testing.T) {
 	longest := event.Lane{Layout: math.MaxInt64, Count: event.MaxLanes, N: event.MaxLanes - 1}.String()
 	if len(longest) > 256 || stream.MaxRecord+len(longest) > 1<<20 {

@@ -19,7 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/system"
 )
 
-// TestNewChecks: of settings that break a rule no system is made.
+// TestNewChecks checks that New makes no system from settings that break a rule.
 func TestNewChecks(t *testing.T) {
 	s := setting.Default()
 	s.SealDelay = 0
@@ -29,7 +29,7 @@ func TestNewChecks(t *testing.T) {
 	}
 }
 
-// TestLayersAreWhole: every layer is given every field that it has.
+// TestLayersAreWhole checks that every field of every layer is set.
 func TestLayersAreWhole(t *testing.T) {
 	length, err := slot.NewLength(time.Minute)
 	if err != nil {

@@ -232,8 +232,8 @@ func TestFoldAgainstPlainOne(t *testing.T) {
 	})
 }
 
-// TestFoldSplitAnywhere: however the rows are dealt out, to deltas and to calls, and in whatever order the deltas are
-// merged, the pages have the same bytes.
+// TestFoldSplitAnywhere checks that pages have the same bytes however rows are divided over deltas and calls, and in
+// whatever order the deltas are merged.
 func TestFoldSplitAnywhere(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -298,7 +298,7 @@ func throughBytes(t fataler, p *view.Program, deltas []*view.Delta) []encodedPag
 	return all
 }
 
-// TestPagesAreOrdered: by key, then by page, each once; the items are written in this order.
+// TestPagesAreOrdered checks that pages come by key and then by page, each once. Items are written in this order.
 func TestPagesAreOrdered(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -319,7 +319,7 @@ func TestPagesAreOrdered(t *testing.T) {
 	})
 }
 
-// TestDeltaPageBytes: a page written by itself has the bytes that it has by way of a Windows.
+// TestDeltaPageBytes checks that a page written directly has the same bytes as one written through Windows.
 func TestDeltaPageBytes(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -354,8 +354,8 @@ func TestPagesStopsWhenAsked(t *testing.T) {
 	}
 }
 
-// TestTouch: the pages of duplicates are part of a delta, without cells, so that their items move to the run's horizon
-// like the others.
+// TestTouch checks that the pages of duplicates are part of a delta, without cells, so that their items move to the
+// run's horizon like the others.
 func TestTouch(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -404,8 +404,8 @@ func TestTouch(t *testing.T) {
 	})
 }
 
-// BenchmarkDeltaFold is the fold alone: of a batch that is scanned already, into the cells of a delta, as speed and
-// batch do it for every view.
+// BenchmarkDeltaFold measures the fold alone, from a scanned batch into the cells of a delta, as speed and batch do it
+// for every view.
 func BenchmarkDeltaFold(b *testing.B) {
 	set := compiled(b, hitViews()...)
 	for _, c := range []struct {

@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// TestEncodeKeyGolden: items are found under these bytes for as long as there are any.
+// TestEncodeKeyGolden checks bytes that must never change, since items are stored under them.
 func TestEncodeKeyGolden(t *testing.T) {
 	x := func(n int) string { return strings.Repeat("x", n) }
 	hash := func(key string) string { h := sha256.Sum256([]byte(key)); return string(h[:16]) }
@@ -76,7 +76,7 @@ func TestEncodeKeyBounded(t *testing.T) {
 	})
 }
 
-// TestShortenedKeyIsNobodyElses: a value that was made to look like the end of a shortened key does not get that key.
+// TestShortenedKeyIsNobodyElses checks that a value that imitates the end of a shortened key does not get that key.
 func TestShortenedKeyIsNobodyElses(t *testing.T) {
 	first := strings.Repeat("x", 798) // 800 bytes encoded: all that is kept of the key
 	for n := range 100_000 {
@@ -96,7 +96,7 @@ func TestShortenedKeyIsNobodyElses(t *testing.T) {
 	t.Fatal("no hash reads as a value")
 }
 
-// TestFoldedKey: what the fold makes of an event's fields is what a query makes of their texts.
+// TestFoldedKey checks that a fold makes the same key from an event's fields as a query makes from their texts.
 func TestFoldedKey(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	for text, value := range keyTexts {
@@ -144,7 +144,7 @@ func TestFoldedKeyOfAnyText(t *testing.T) {
 	})
 }
 
-// TestKeyWithoutFields: one row per window.
+// TestKeyWithoutFields checks that a view without key fields has one row per window.
 func TestKeyWithoutFields(t *testing.T) {
 	p := windowed(t, time.Hour, "count()")
 	set := compiled(t, p.Definition)
@@ -156,7 +156,7 @@ func TestKeyWithoutFields(t *testing.T) {
 	}
 }
 
-// TestEmptyValue: an empty string is a value like another.
+// TestEmptyValue checks that an empty string is a value like any other.
 func TestEmptyValue(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	b := scanned(t, set, []hit{{kind: `"hit"`, path: `""`, code: `""`}})

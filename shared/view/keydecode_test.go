@@ -45,7 +45,8 @@ func TestDecodeKey(t *testing.T) {
 	}
 }
 
-// TestDecodeKeyOfAny: what was not shortened comes back, and of what was, as much as fits.
+// TestDecodeKeyOfAny checks that a key that was not shortened is returned whole, and a shortened one as far as it was
+// stored.
 func TestDecodeKeyOfAny(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		values := drawKey(t, "values")
@@ -67,8 +68,8 @@ func TestDecodeKeyOfAny(t *testing.T) {
 	})
 }
 
-// FuzzDecodeKey: any bytes are read without harm; what is said to be whole encodes to what was read, unless a length
-// was written longer than it has to be.
+// FuzzDecodeKey checks that any bytes can be decoded. A key that is reported as whole encodes to the same bytes, unless
+// a length was written in more bytes than needed.
 func FuzzDecodeKey(f *testing.F) {
 	for _, seed := range []string{"", "\x00", "\x01a\x06/über", "\x80\x00", "\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01",
 		strings.Repeat("\x01a", 408)} {

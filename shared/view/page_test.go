@@ -26,7 +26,7 @@ func windowed(t testing.TB, window time.Duration, exprs ...string) *view.Program
 	return compiled(t, d).Programs[0]
 }
 
-// TestPageRoundTrip: what AppendPage writes, MergePage reads, byte for byte.
+// TestPageRoundTrip checks that MergePage reads what AppendPage writes, byte for byte.
 func TestPageRoundTrip(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -46,7 +46,7 @@ func TestPageRoundTrip(t *testing.T) {
 	})
 }
 
-// TestMergePageWant: only the windows that are wanted come in, each as it is in the whole page.
+// TestMergePageWant checks that only the wanted windows are read, each as it is in the whole page.
 func TestMergePageWant(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -88,8 +88,8 @@ func TestMergePageWant(t *testing.T) {
 	})
 }
 
-// TestPageGolden: how pages look for as long as there are any. Format 1, then per window its place on the page and the
-// states in the order of the aggregates.
+// TestPageGolden checks bytes that must never change, since pages are stored. Format 1 has, per window, its place on
+// the page and the states in the order of the aggregates.
 func TestPageGolden(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -134,7 +134,7 @@ func TestPageGolden(t *testing.T) {
 	}
 }
 
-// TestMergePageErrors: bytes that no AppendPage writes are refused, whether the window they are in is wanted or not.
+// TestMergePageErrors checks that bytes that AppendPage never writes are refused, even in a window that is not wanted.
 func TestMergePageErrors(t *testing.T) {
 	p := windowed(t, time.Hour, "count()") // a day's windows a page
 	for _, c := range []struct{ name, page string }{
@@ -212,7 +212,7 @@ func FuzzMergePage(f *testing.F) {
 	})
 }
 
-// TestWindows: window w covers [w*length, (w+1)*length), also before 1970.
+// TestWindows checks that window w covers [w*length, (w+1)*length), also before 1970.
 func TestWindows(t *testing.T) {
 	p := windowed(t, time.Hour, "count()")
 	at := func(text string) time.Time {
@@ -292,8 +292,9 @@ func TestWindows(t *testing.T) {
 	})
 }
 
-// TestWindowsPerPage: items are found by the number of their page, so how many windows share one never changes for a
-// definition. A page holds as many as fit 16 KB at their largest, at least one, at most a day's.
+// TestWindowsPerPage checks how many windows a page holds: as many as fit into 16 KB at their maximum size, at least
+// one, at most those of a day. The number never changes for a definition, since items are found by the number of their
+// page.
 func TestWindowsPerPage(t *testing.T) {
 	for _, c := range []struct {
 		window time.Duration
@@ -329,7 +330,7 @@ func TestWindowsPerPage(t *testing.T) {
 	}
 }
 
-// TestAppendPageTakesItsOwn: windows of neighbouring pages stay out.
+// TestAppendPageTakesItsOwn checks that a page leaves out the windows of neighbouring pages.
 func TestAppendPageTakesItsOwn(t *testing.T) {
 	set := compiled(t, view.Definition{Name: "w", Window: time.Hour,
 		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}})
@@ -353,7 +354,7 @@ func TestAppendPageTakesItsOwn(t *testing.T) {
 	}
 }
 
-// TestTotal: some windows as one, whatever their number.
+// TestTotal checks that the total merges any number of windows.
 func TestTotal(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -392,7 +393,7 @@ func TestTotal(t *testing.T) {
 	}
 }
 
-// TestWindowsMerge: the two halves of an answer make the whole, and stay as they are.
+// TestWindowsMerge checks that merging two halves gives the whole, and that the halves do not change.
 func TestWindowsMerge(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	p := set.Programs[1]
@@ -452,7 +453,7 @@ func TestWindowsReset(t *testing.T) {
 	}
 }
 
-// TestWindowsPerPageOfKappa: as many as fit 1 KB.
+// TestWindowsPerPageOfKappa checks that a page of a Kappa view holds as many windows as fit into 1 KB.
 func TestWindowsPerPageOfKappa(t *testing.T) {
 	for window, want := range map[time.Duration]view.Page{time.Minute: 49, time.Hour: 23} {
 		set, err := view.Compile(view.Definition{

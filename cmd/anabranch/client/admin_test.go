@@ -121,7 +121,8 @@ func TestAdminReads(t *testing.T) {
 	}
 }
 
-// TestOperateRetries: the client repeats an operation only if a second time changes nothing more than the first.
+// TestOperateRetries checks that the client repeats an operation only if a second time changes nothing more than the
+// first.
 func TestOperateRetries(t *testing.T) {
 	for _, test := range []struct {
 		operation  client.Operation
@@ -197,7 +198,8 @@ func TestAdminDecodeRefuses(t *testing.T) {
 	}
 }
 
-// FuzzDecodeAdmin: for any bytes, decoding returns a value or an error, never both, and a decoded value can be encoded.
+// FuzzDecodeAdmin checks that for any bytes, decoding returns a value or an error, never both, and a decoded value can
+// be encoded.
 func FuzzDecodeAdmin(f *testing.F) {
 	f.Add([]byte(statusText))
 	f.Add([]byte(diffText))

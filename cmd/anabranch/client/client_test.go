@@ -193,8 +193,8 @@ func TestPostEvents(t *testing.T) {
 	})
 }
 
-// TestPostEventsRetries: the client repeats a request after every transient failure, with the same bytes, after the
-// wait that the server or the backoff demands.
+// TestPostEventsRetries checks that the client repeats a request after every transient failure, with the same bytes,
+// after the wait that the server or the backoff demands.
 func TestPostEventsRetries(t *testing.T) {
 	s := newServer(t,
 		answer(503, "application/problem+json", `{"title":"Busy"}`, "Retry-After", "3"),
@@ -319,7 +319,7 @@ func TestGaveUp(t *testing.T) {
 	})
 }
 
-// TestWaitsProperty: waits stay within the bounds in the docs of the fields, for any random number.
+// TestWaitsProperty checks that waits stay within the bounds in the docs of the fields, for any random number.
 func TestWaitsProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		base := time.Duration(rapid.Int64Range(1, int64(time.Minute)).Draw(t, "base"))
@@ -444,7 +444,7 @@ func TestProblemError(t *testing.T) {
 	}
 }
 
-// TestSlowServer: the client ends an attempt at its deadline and repeats it.
+// TestSlowServer checks that the client ends an attempt at its deadline and repeats it.
 func TestSlowServer(t *testing.T) {
 	held := make(chan struct{})
 	s := newServer(t,
@@ -563,7 +563,7 @@ func TestWithin(t *testing.T) {
 	}
 }
 
-// FuzzPostEvents: for any answer of a server, the client returns a receipt for every event or an error.
+// FuzzPostEvents checks that for any answer of a server, the client returns a receipt for every event or an error.
 func FuzzPostEvents(f *testing.F) {
 	f.Add(200, "application/json", []byte(allTaken))
 	f.Add(

@@ -15,7 +15,7 @@ import (
 
 const secret = "w0123456789abcdefghijklmnopqrstu"
 
-// TestKeyIsSent: the key is in the authorizer's header of every request, and nowhere else.
+// TestKeyIsSent checks that the key is in the authorizer's header of every request, and nowhere else.
 func TestKeyIsSent(t *testing.T) {
 	s := newServer(t, reset, answer(200, "application/json", allTaken), answer(200, "application/json", `{"views":[]}`))
 	c, _ := newClient(t, s.URL)
@@ -45,7 +45,7 @@ func TestKeyIsSent(t *testing.T) {
 	}
 }
 
-// TestKeyIsNotRedirected: the client returns a redirect, so the key never goes to another server.
+// TestKeyIsNotRedirected checks that the client returns a redirect, so the key never goes to another server.
 func TestKeyIsNotRedirected(t *testing.T) {
 	other := newServer(t)
 	s := newServer(t, answer(307, "text/plain", "", "Location", other.URL))
@@ -56,7 +56,7 @@ func TestKeyIsNotRedirected(t *testing.T) {
 	}
 }
 
-// TestKeyIsHidden: no format of a key and no echo of a server shows it.
+// TestKeyIsHidden checks that no format of a key and no echo of a server shows it.
 func TestKeyIsHidden(t *testing.T) {
 	key := client.Key(secret)
 	for _, verb := range []string{"%v", "%s", "%q", "%+v", "%#v", "%x", "%X"} {

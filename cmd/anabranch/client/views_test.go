@@ -140,7 +140,7 @@ func TestViews(t *testing.T) {
 	}
 }
 
-// FuzzDecode: for any bytes, decoding returns a value or an error, never both.
+// FuzzDecode checks that for any bytes, decoding returns a value or an error, never both.
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte(answerText))
 	f.Add([]byte(viewText))

@@ -140,7 +140,7 @@ func TestSample(t *testing.T) {
 	verify(t, again)
 }
 
-// TestRestartWithinASlot: after a restart the answers have, at once, events that no run has read.
+// TestRestartWithinASlot checks that after a restart the answers have, at once, events that no run has read.
 func TestRestartWithinASlot(t *testing.T) {
 	s := settings(t, t.TempDir())
 	s.Slot, s.SealDelay = time.Hour, time.Minute // batch seals no slot during the test, unless the hour ends
@@ -157,8 +157,8 @@ func TestRestartWithinASlot(t *testing.T) {
 	}
 }
 
-// TestKappa: a Kappa view counts every event once, also if some are sent twice and the server restarts on the
-// directory. The restart replays the events before it, and still recognises their copies.
+// TestKappa checks that a Kappa view counts every event once, also if some are sent twice and the server restarts on
+// the directory. The restart replays the events before it, and still recognises their copies.
 func TestKappa(t *testing.T) {
 	s := settings(t, t.TempDir())
 	for i := range s.Definitions {
@@ -179,7 +179,7 @@ func TestKappa(t *testing.T) {
 	}
 }
 
-// TestReload: views that change while the server runs replace the old ones. An invalid file changes nothing.
+// TestReload checks that views that change while the server runs replace the old ones. An invalid file changes nothing.
 func TestReload(t *testing.T) {
 	s := settings(t, t.TempDir())
 	kappa := strings.Replace(sample.Views, "  - name: traffic\n", "  - name: traffic\n    architecture: kappa\n", 1)
@@ -225,7 +225,7 @@ func TestSettingsErrors(t *testing.T) {
 	}
 }
 
-// TestAnotherSlotLength: a used directory keeps its first slot length.
+// TestAnotherSlotLength checks that a used directory keeps its first slot length.
 func TestAnotherSlotLength(t *testing.T) {
 	s := settings(t, t.TempDir())
 	_, end := open(t, s)
@@ -236,7 +236,7 @@ func TestAnotherSlotLength(t *testing.T) {
 	}
 }
 
-// TestEveryRouteIsServed: a function that knows the route answers it.
+// TestEveryRouteIsServed checks that a function that knows the route answers it.
 func TestEveryRouteIsServed(t *testing.T) {
 	server, _ := open(t, settings(t, t.TempDir()))
 	for _, r := range api.Routes() {

@@ -40,8 +40,8 @@ func unpacked(t tester, body []byte) string {
 	return string(text)
 }
 
-// TestRunReportsInOrder: results are in the order of the input, whatever the order of the answers, and no more requests
-// are open than allowed.
+// TestRunReportsInOrder checks that results are in the order of the input, whatever the order of the answers, and no
+// more requests are open than allowed.
 func TestRunReportsInOrder(t *testing.T) {
 	const batches, concurrency = 12, 3
 	var mu sync.Mutex
@@ -85,7 +85,7 @@ func TestRunReportsInOrder(t *testing.T) {
 	}
 }
 
-// TestRunNamesRejectedLines: rejected events get their lines, in order with lines that were never sent.
+// TestRunNamesRejectedLines checks that rejected events get their lines, in order with lines that were never sent.
 func TestRunNamesRejectedLines(t *testing.T) {
 	long := strings.Repeat("x", 300<<10)
 	text := long + "\n\na\nb\n" + long + "\nc\nd\n" + long + "\n"
@@ -139,8 +139,8 @@ func TestRunSendsNothing(t *testing.T) {
 	}
 }
 
-// TestRunStopsAtAFailure: the first batch with an unknown fate ends the run, which still reports what other batches got
-// acknowledged.
+// TestRunStopsAtAFailure checks that the first batch with an unknown fate ends the run, which still reports what other
+// batches got acknowledged.
 func TestRunStopsAtAFailure(t *testing.T) {
 	broken := errors.New("no usable answer")
 	const concurrency = 4
@@ -177,7 +177,7 @@ func TestRunStopsAtAFailure(t *testing.T) {
 	}
 }
 
-// TestRunReportsUnreadableInput: the sender posts everything that it read before an error.
+// TestRunReportsUnreadableInput checks that the sender posts everything that it read before an error.
 func TestRunReportsUnreadableInput(t *testing.T) {
 	broken := errors.New("disk on fire")
 	limits := send.ServerLimits()
@@ -197,8 +197,8 @@ func TestRunReportsUnreadableInput(t *testing.T) {
 	}
 }
 
-// TestRunEndsWithItsContext: if the context ends while the sender waits for input, the run ends after the open
-// requests.
+// TestRunEndsWithItsContext checks that if the context ends while the sender waits for input, the run ends after the
+// open requests.
 func TestRunEndsWithItsContext(t *testing.T) {
 	input, writer := io.Pipe()
 	t.Cleanup(func() { writer.Close() })
@@ -227,7 +227,7 @@ func TestRunEndsWithItsContext(t *testing.T) {
 	}
 }
 
-// TestRunPostsNothingAfterTheEnd: after the context has ended, the sender posts nothing.
+// TestRunPostsNothingAfterTheEnd checks that after the context has ended, the sender posts nothing.
 func TestRunPostsNothingAfterTheEnd(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()

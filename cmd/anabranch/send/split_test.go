@@ -132,8 +132,8 @@ func seen(t tester, batches []send.Batch) (all []expected) {
 	return all
 }
 
-// TestSplitProperty: every line that is not blank is sent exactly once, in order, in a request within the limits, and
-// knows its origin.
+// TestSplitProperty checks that every line that is not blank is sent exactly once, in order, in a request within the
+// limits, and knows its origin.
 func TestSplitProperty(t *testing.T) {
 	names := []string{"plain", "gzip", "zstd", "two gzip members", "zstd behind a skippable frame"}
 	piece := rapid.OneOf(
@@ -265,7 +265,7 @@ func (e *endless) Read(p []byte) (int, error) {
 	return n, nil
 }
 
-// TestMemoryIsBounded: the splitter reads a line without end but does not keep it.
+// TestMemoryIsBounded checks that the splitter reads a line without end but does not keep it.
 func TestMemoryIsBounded(t *testing.T) {
 	const size = 128 << 20
 	var before, after runtime.MemStats
@@ -364,7 +364,7 @@ func TestFile(t *testing.T) {
 	}
 }
 
-// TestClose: the splitter closes a source that is only partly read.
+// TestClose checks that the splitter closes a source that is only partly read.
 func TestClose(t *testing.T) {
 	var opened counting
 	limits := send.ServerLimits()
@@ -380,7 +380,8 @@ func TestClose(t *testing.T) {
 	}
 }
 
-// FuzzSplit: for any input, the splitter neither loses, joins nor invents a line, and fails only with InputError.
+// FuzzSplit checks that for any input, the splitter neither loses, joins nor invents a line, and fails only with
+// InputError.
 func FuzzSplit(f *testing.F) {
 	f.Add([]byte("{}\n\r\n {\"a\":1} \r\n" + strings.Repeat("x", 70)))
 	f.Add(gzipped(f, "{}\n{}\n"))

@@ -95,7 +95,7 @@ func without(o outcome, names ...string) outcome {
 	return o
 }
 
-// TestSmoke: the check that covers a flaw finds it and describes it.
+// TestSmoke checks that the check that covers a flaw finds it and describes it.
 func TestSmoke(t *testing.T) {
 	live := []string{"live errors", "live pages", "live traffic"}
 	sent := append([]string{"reject", "repeat", "markers"}, live...)
@@ -392,7 +392,7 @@ func TestSmoke(t *testing.T) {
 	}
 }
 
-// TestMaxLag: the user may set the maximum lag of batch.
+// TestMaxLag checks that the user may set the maximum lag of batch.
 func TestMaxLag(t *testing.T) {
 	f := fake{deployment: deployment{flaws: flaws{lag: 400}}}
 	s := newSmoke(t, f.serve(t), "")
@@ -403,7 +403,7 @@ func TestMaxLag(t *testing.T) {
 	}
 }
 
-// TestBounded: a run makes a bounded number of requests, even if no event ever shows up, and ends in time.
+// TestBounded checks that a run makes a bounded number of requests, even if no event ever shows up, and ends in time.
 func TestBounded(t *testing.T) {
 	f := fake{deployment: deployment{flaws: flaws{visibleAt: 99}}}
 	s := newSmoke(t, f.serve(t), "")
@@ -429,7 +429,7 @@ func TestBounded(t *testing.T) {
 	}
 }
 
-// TestHourTaken: a run does not use an hour in which a view without a key already has data.
+// TestHourTaken checks that a run does not use an hour in which a view without a key already has data.
 func TestHourTaken(t *testing.T) {
 	f := fake{deployment: deployment{keyed: true}}
 	address := f.serve(t)
@@ -454,7 +454,7 @@ func TestHourTaken(t *testing.T) {
 	}
 }
 
-// TestContextEnds: a check that runs out of time or is interrupted fails.
+// TestContextEnds checks that a check that runs out of time or is interrupted fails.
 func TestContextEnds(t *testing.T) {
 	f := fake{}
 	address := f.serve(t)

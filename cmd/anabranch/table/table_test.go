@@ -86,7 +86,7 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// TestPrintableProperty: any text becomes one line of graphic characters, and such a line stays unchanged.
+// TestPrintableProperty checks that any text becomes one line of graphic characters, and such a line stays unchanged.
 func TestPrintableProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := string(rapid.SliceOf(rapid.Byte()).Draw(t, "bytes")) + rapid.String().Draw(t, "text")

@@ -249,8 +249,8 @@ func TestNoRecords(t *testing.T) {
 	}
 }
 
-// TestMetrics: what was done is counted and, where the event says when its records came into the stream, how old the
-// oldest is.
+// TestMetrics checks that the metrics count what was done. If the event says when its records came into the stream,
+// they also show the age of the oldest record.
 func TestMetrics(t *testing.T) { synctest.Test(t, checkMetrics) }
 
 func checkMetrics(t *testing.T) {

@@ -68,7 +68,7 @@ func described(t *testing.T, key api.Key) any {
 	return at(parsed(t), "paths", key.Pattern(), strings.ToLower(key.Method()))
 }
 
-// TestDocumentIsCurrent: docs/openapi.yaml is what this package makes.
+// TestDocumentIsCurrent checks that docs/openapi.yaml is what this package makes.
 func TestDocumentIsCurrent(t *testing.T) {
 	want, err := openapi.Document()
 	if err != nil {
@@ -88,7 +88,8 @@ func TestDocumentIsCurrent(t *testing.T) {
 	}
 }
 
-// TestEveryRoute: the document has the routes of the table, with their path parameters and scopes, and no others.
+// TestEveryRoute checks that the document has the routes of the table, with their path parameters and scopes, and no
+// others.
 func TestEveryRoute(t *testing.T) {
 	document := parsed(t)
 	left := map[string]bool{}
@@ -122,7 +123,7 @@ func TestEveryRoute(t *testing.T) {
 	}
 }
 
-// TestReferences: every reference leads somewhere, and every component is referred to.
+// TestReferences checks that every reference has a target, and that every component is referenced.
 func TestReferences(t *testing.T) {
 	document, used := parsed(t), map[string]bool{}
 	var walk func(v any)
@@ -154,8 +155,8 @@ func TestReferences(t *testing.T) {
 	}
 }
 
-// TestSchemas: a schema has the members that the type has which is answered, with their kinds, and asks for those that
-// are always there.
+// TestSchemas checks that a schema has the members of the Go type of the answer, with the same kinds, and requires
+// those that are always present.
 func TestSchemas(t *testing.T) {
 	schemas := at(parsed(t), "components", "schemas")
 	for name, of := range map[string]any{
@@ -240,8 +241,8 @@ func kindOf(of reflect.Type, required bool) string {
 
 var coded = regexp.MustCompile(`(?:Status: )?http\.Status(\w+), (?:Code: )?"([a-z_]+)"`)
 
-// TestProblems: a function's routes tell the problems, status and code, that its handler answers with, and no others.
-// That a route is unknown is no route's problem.
+// TestProblems checks that a route documents exactly the problems, by status and code, that the handler of its function
+// answers with. The problem of an unknown route belongs to no route.
 func TestProblems(t *testing.T) {
 	numbers := map[string]int{}
 	for status := 400; status < 600; status++ {
@@ -283,7 +284,7 @@ func problemsOf(responses object) (all []string) {
 	return all
 }
 
-// TestWords: what may stand in the place of a word is what the code knows.
+// TestWords checks that the documented values of a word are those that the code knows.
 func TestWords(t *testing.T) {
 	components := at(parsed(t), "components")
 	for _, c := range []struct {
@@ -308,8 +309,8 @@ func TestWords(t *testing.T) {
 // handle answers a request, as the functions behind the API do.
 type handle func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
-// TestQueryParameters: the document has those that the handlers name when they meet another one. A view's key fields
-// stand there as "key".
+// TestQueryParameters checks that the document has the parameters that the handlers list when they refuse an unknown
+// one. It has a view's key fields as "key".
 func TestQueryParameters(t *testing.T) {
 	kit, err := simulation.Prepare(`views: [{name: v, key: {key: data.path}, window: 1h, aggregates: {n: count()}}]`)
 	if err != nil {

@@ -72,7 +72,8 @@ func TestPutAudit(t *testing.T) {
 	}
 }
 
-// TestAuditThatCannotBeRead: an item of another program, or of a newer one, is an error that names the view.
+// TestAuditThatCannotBeRead checks that an item of another program, or of a newer version, is an error that names the
+// view.
 func TestAuditThatCannotBeRead(t *testing.T) {
 	for _, item := range []string{
 		key("audit", "page_views") + `,"rev":{"N":"1"}}`,

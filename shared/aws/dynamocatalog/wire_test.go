@@ -300,7 +300,7 @@ func TestReadsThatFailAreNoWantOfAnItem(t *testing.T) {
 	}
 }
 
-// TestStoredItemsThatAreNone has items as this program never writes them: each is an error that names what is wrong.
+// TestStoredItemsThatAreNone checks items that this program never writes. Each must be an error that names the problem.
 func TestStoredItemsThatAreNone(t *testing.T) {
 	runWith := func(document string) string {
 		return key("run", "00000000000000000042") + `,"doc":{"S":` + quoted(document) + `}}`
@@ -345,8 +345,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	}
 }
 
-// TestTheViewItemStaysBelow4KB has the longest name and description that views.yaml may have, in ASCII, and generations
-// that serve, are retained and are being built: reading it costs one read unit.
+// TestTheViewItemStaysBelow4KB checks that a read of a view costs one read unit, even with the longest name and
+// description that views.yaml allows, in ASCII, and with generations that serve, are retained and are being built.
 func TestTheViewItemStaysBelow4KB(t *testing.T) {
 	longest := view.Name
 	for len(longest) < 63 {

@@ -136,8 +136,8 @@ func TestInstalledNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-// TestConfigurations: the list and the model name the same mistakes, and no mistake is without a search that expects
-// something of it.
+// TestConfigurations checks that the list and the model have the same mistakes, and that every mistake has a search
+// that expects something of it.
 func TestConfigurations(t *testing.T) {
 	text, err := os.ReadFile("boundary.pml")
 	if err != nil {

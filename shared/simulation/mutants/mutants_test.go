@@ -14,7 +14,8 @@ import (
 
 const root = "../../.."
 
-// TestMutantsApply: every mutant still stands in today's source, and what it makes of it is Go.
+// TestMutantsApply checks that the text of every mutant is still in today's source, and that the changed source is
+// valid Go.
 func TestMutantsApply(t *testing.T) {
 	for _, m := range mutants.All() {
 		t.Run(m.Name, func(t *testing.T) {
@@ -45,8 +46,8 @@ func TestMutantsApply(t *testing.T) {
 	}
 }
 
-// TestMutantsAreTold: each mutant has a sentence and the section that it breaks. If a test refutes it, the test exists
-// and has a reason.
+// TestMutantsAreTold checks that each mutant has a sentence and names the section that it breaks. If a test refutes it,
+// the test exists and has a reason.
 func TestMutantsAreTold(t *testing.T) {
 	names := map[string]bool{}
 	known := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
@@ -102,7 +103,7 @@ func checkKiller(t *testing.T, m mutants.Mutant) {
 	t.Errorf("mutant %s: %s has no %s", m.Name, k.Package, function[1])
 }
 
-// TestApplyRefuses: text that stands nowhere, or twice, is no mutant.
+// TestApplyRefuses checks that a mutant whose text is missing, or occurs twice, is refused.
 func TestApplyRefuses(t *testing.T) {
 	const file = "shared/simulation/mutants/mutants.go"
 	for name, find := range map[string]string{"nowhere": "nothing " + "of the kind", "twice": "Find"} {

@@ -13,7 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation/mutants"
 )
 
-// TestTable: killed mutants and rightly equivalent ones pass. Every other verdict fails the run, with the mutant's
+// TestTable checks that killed mutants and equivalent ones pass. Every other verdict fails the run, with the mutant's
 // name.
 func TestTable(t *testing.T) {
 	mistake := mutants.Mutant{Name: "mistake"}
@@ -65,7 +65,7 @@ func TestInOrder(t *testing.T) {
 	}
 }
 
-// TestOverlay: the overlay names every file that a mutant changes, by its path in the module.
+// TestOverlay checks that the overlay names every file that a mutant changes, by its path in the module.
 func TestOverlay(t *testing.T) {
 	root, dir := t.TempDir(), t.TempDir()
 	if err := os.WriteFile(filepath.Join(root, "a.go"), []byte("package a // right\n"), 0o600); err != nil {

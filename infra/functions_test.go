@@ -228,8 +228,8 @@ func TestPermissions(t *testing.T) {
 	}
 }
 
-// TestPages: the gateway lets pages of other origins in only where the parameter names them, and tells a browser what
-// shared/api tells it.
+// TestPages checks that the gateway admits pages of other origins only if the parameter names them, and that it tells a
+// browser what shared/api tells it.
 func TestPages(t *testing.T) {
 	app := application(t)
 	listed := func(text string) string { return "[" + text + "]" }
@@ -254,8 +254,9 @@ func TestPages(t *testing.T) {
 	}
 }
 
-// TestBounds: requests have a rate and a burst, and each function that a request invokes may get a bound of its own.
-// Without one it shares the account's: AWS refuses to reserve what a new account does not have.
+// TestBounds checks that requests have a rate and a burst, and that each function that a request invokes may get a
+// concurrency of its own. By default it shares the account's, because AWS refuses to reserve concurrency that a new
+// account does not have.
 func TestBounds(t *testing.T) {
 	app := application(t)
 	want(t, "throttling", app.resource("ApiStage").property("DefaultRouteSettings"),

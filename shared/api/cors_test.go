@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/api"
 )
 
-// TestParseOrigins: an origin is what a browser sends, and nothing that looks like one.
+// TestParseOrigins checks that an origin is exactly what a browser sends.
 func TestParseOrigins(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                "",
@@ -54,7 +54,8 @@ func TestParseOrigins(t *testing.T) {
 	}
 }
 
-// TestOriginsHeaders: without origins there is not a header; with some, a cache learns that answers differ.
+// TestOriginsHeaders checks that there is no header without origins, and that with some, a cache learns that answers
+// differ.
 func TestOriginsHeaders(t *testing.T) {
 	shop := api.Origins{"https://shop.example"}
 	for _, c := range []struct {
@@ -81,7 +82,7 @@ func TestOriginsHeaders(t *testing.T) {
 	}
 }
 
-// TestOnlyOperatorsAreClosedToPages: pages may write, query and ask for the health, and never operate.
+// TestOnlyOperatorsAreClosedToPages checks that pages may send events, query and ask for the health, but never operate.
 func TestOnlyOperatorsAreClosedToPages(t *testing.T) {
 	for _, r := range api.Routes() {
 		if m := api.Resolve(r.Key.Method(), r.Key.Pattern()); m.CORS != (r.Scope != access.Admin) || m.Route != r {

@@ -57,7 +57,7 @@ func pagesOf(t testing.TB, s *servingtest.Fixture, id lifecycle.GenerationID, li
 
 // differing describes the rows of some pages.
 func differing(pages []compare.Diff) []string {
-	told, seen := []string{}, map[string]bool{}
+	rows, seen := []string{}, map[string]bool{}
 	side := func(o *present.Object) string {
 		if o == nil {
 			return "none"
@@ -73,11 +73,11 @@ func differing(pages []compare.Diff) []string {
 			key := row.Key
 			text := fmt.Sprintf("%s %s: %s, %s", side(&key), row.Start[5:16], side(row.Serving), side(row.Candidate))
 			if !seen[text] {
-				told, seen[text] = append(told, text), true
+				rows, seen[text] = append(rows, text), true
 			}
 		}
 	}
-	return told
+	return rows
 }
 
 func checkDiffering(t *testing.T, pages []compare.Diff, want ...string) {

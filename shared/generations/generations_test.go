@@ -25,16 +25,16 @@ const dropGrace = time.Minute
 
 var now = time.UnixMilli(1_000_000_000)
 
-// desk is a mover of the generations that batch owns over a catalog in memory.
-type desk struct {
+// fixture is a mover of the generations that batch owns over a catalog in memory.
+type fixture struct {
 	generations.Mover
 	catalog memory.Catalog
 	calls   []string // of Drop
 }
 
-func newDesk(t *testing.T, views ...lifecycle.View) *desk {
+func newFixture(t *testing.T, views ...lifecycle.View) *fixture {
 	t.Helper()
-	d := &desk{}
+	d := &fixture{}
 	for _, v := range views {
 		if err := d.catalog.PutView(t.Context(), v); err != nil {
 			t.Fatal(err)
@@ -58,7 +58,7 @@ func newDesk(t *testing.T, views ...lifecycle.View) *desk {
 var head = lifecycle.Run{N: 7}
 
 // move moves all views, and returns the first: its pointer, and its generations with their states.
-func (d *desk) move(t *testing.T, ctx context.Context) (string, error) {
+func (d *fixture) move(t *testing.T, ctx context.Context) (string, error) {
 	t.Helper()
 	views, err := d.catalog.Views(t.Context())
 	if err != nil {
@@ -69,11 +69,11 @@ func (d *desk) move(t *testing.T, ctx context.Context) (string, error) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	told := string(v.Serving) + ":"
+	text := string(v.Serving) + ":"
 	for _, g := range v.Generations {
-		told += fmt.Sprintf(" %s %s", g.ID, g.State)
+		text += fmt.Sprintf(" %s %s", g.ID, g.State)
 	}
-	return told, moveErr
+	return text, moveErr
 }
 
 func generation(id string, state lifecycle.State, change func(*lifecycle.Generation)) lifecycle.Generation {
@@ -133,7 +133,7 @@ func TestMove(t *testing.T) {
 		"to serve comes before what takes long": {of("a", gone, a, b), false, "b: z dropping a retained b serving", ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d := newDesk(t, c.v)
+			d := newFixture(t, c.v)
 			d.RequireApproval = c.approve
 			got, err := d.move(t, t.Context())
 			if got != c.want || err != nil {
@@ -149,7 +149,7 @@ func TestMove(t *testing.T) {
 // TestShortOfTime checks that work which does not fit into the tick's time is not begun, and that the generation waits
 // for the next tick.
 func TestShortOfTime(t *testing.T) {
-	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)))
+	d := newFixture(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)))
 	ctx, cancel := context.WithDeadline(t.Context(), now.Add(time.Hour))
 	defer cancel()
 	d.Started = now.Add(-2 * time.Hour)
@@ -164,7 +164,7 @@ func TestFails(t *testing.T) {
 	broken := errors.New("broken")
 	w := of("", generation("b", lifecycle.Building, nil))
 	w.Name = "w"
-	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)), w)
+	d := newFixture(t, of("a", generation("a", lifecycle.Serving, nil), generation("z", lifecycle.Dropping, nil)), w)
 	d.Drop = func(context.Context, lifecycle.Generation, string) (string, error) { return "", broken }
 	got, err := d.move(t, t.Context())
 	if !errors.Is(err, broken) || !strings.Contains(err.Error(), "view v: drop generation z") ||
@@ -175,7 +175,7 @@ func TestFails(t *testing.T) {
 		t.Errorf("the other view is %+v, %v", other, err)
 	}
 
-	d = newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)))
+	d = newFixture(t, of("a", generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)))
 	for _, c := range []struct{ fault, want error }{{catalog.ErrConflict, nil}, {broken, broken}} {
 		d.catalog.Hook = func(call memory.Call) memory.Fault {
 			if call.Name == "catalog.PutView" {

@@ -26,7 +26,7 @@ func deployment(c *memory.Catalog, at time.Time, names ...string) generations.De
 func TestRetire(t *testing.T) {
 	v, w := of("a", generation("a", lifecycle.Serving, nil)), of("a", generation("a", lifecycle.Serving, nil))
 	w.Name = "w"
-	d := newDesk(t, v, w)
+	d := newFixture(t, v, w)
 	for _, step := range []struct {
 		after    time.Duration
 		names    []string
@@ -76,7 +76,7 @@ func TestRetire(t *testing.T) {
 // deployed again. Its write must find another revision, however short the new life is, because the entry was never
 // deleted.
 func TestFrozenThroughALife(t *testing.T) {
-	d := newDesk(t, of("a", generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)))
+	d := newFixture(t, of("a", generation("a", lifecycle.Serving, nil), generation("b", lifecycle.Building, nil)))
 	read, err := d.catalog.View(t.Context(), "v")
 	if err != nil {
 		t.Fatal(err)

@@ -279,8 +279,8 @@ func TestSlotOfTheStamp(t *testing.T) {
 	}
 }
 
-// TestClientGoneAfterTheCommit: a client that goes away once its events are durable delays none of them: they reach the
-// stream or, if that fails, the queue, and what was rejected is kept.
+// TestClientGoneAfterTheCommit checks that a client that goes away after its events are durable delays none of them.
+// They reach the stream or, if that fails, the queue, and the rejected events are stored.
 func TestClientGoneAfterTheCommit(t *testing.T) {
 	for _, c := range []struct {
 		name   string
@@ -330,7 +330,7 @@ func TestClientGoneAfterTheCommit(t *testing.T) {
 	}
 }
 
-// TestDeadlineAfterTheCommit: the deadline of the platform still ends what comes after the commit.
+// TestDeadlineAfterTheCommit checks that the platform's deadline still ends what comes after the commit.
 func TestDeadlineAfterTheCommit(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newFixture(t)

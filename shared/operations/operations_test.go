@@ -28,14 +28,14 @@ func at(minutes int64) slot.Slot {
 	return slot.Slot(event.MillisOf(noon)).Add(time.Duration(minutes) * time.Minute)
 }
 
-// desk is the layer over a catalog in memory.
-type desk struct {
+// fixture is the layer over a catalog in memory.
+type fixture struct {
 	*operations.Operations
 	catalog *memory.Catalog
 }
 
-// newDesk has 9 runs, of which 8 are swept, and one view.
-func newDesk(t *testing.T, v lifecycle.View) *desk {
+// newFixture has 9 runs, of which 8 are swept, and one view.
+func newFixture(t *testing.T, v lifecycle.View) *fixture {
 	t.Helper()
 	c := &memory.Catalog{}
 	for n := range uint64(9) {
@@ -44,7 +44,7 @@ func newDesk(t *testing.T, v lifecycle.View) *desk {
 	}
 	need(t, c.PutSwept(t.Context(), 8, 0))
 	need(t, c.PutView(t.Context(), v))
-	return &desk{
+	return &fixture{
 		&operations.Operations{Catalog: c, Sweeps: c, Tries: 8, Now: func() time.Time { return noon.Add(time.Hour) }},
 		c,
 	}
@@ -58,7 +58,7 @@ func need(t *testing.T, err error) {
 }
 
 // stored is the view as it is stored.
-func (d *desk) stored(t *testing.T) lifecycle.View {
+func (d *fixture) stored(t *testing.T) lifecycle.View {
 	t.Helper()
 	d.catalog.Hook = nil
 	v, err := d.catalog.View(t.Context(), "v")
@@ -162,7 +162,7 @@ var wishes = []wish{
 }
 
 // puts counts the writes of views, and breaks some: those of the faults, in their order.
-func (d *desk) puts(n *int, faults ...memory.Fault) {
+func (d *fixture) puts(n *int, faults ...memory.Fault) {
 	d.catalog.Hook = func(c memory.Call) memory.Fault {
 		if c.Name != "catalog.PutView" && c.Name != "catalog.PutAudit" {
 			return memory.Fault{}
@@ -193,7 +193,7 @@ func TestDo(t *testing.T) {
 			", failed, then its answer lost":     {[]memory.Fault{failed, lost}, 2},
 		} {
 			t.Run(w.name+name, func(t *testing.T) {
-				d, puts := newDesk(t, w.before()), 0
+				d, puts := newFixture(t, w.before()), 0
 				d.puts(&puts, c.faults...)
 				status, err := d.Do(t.Context(), "v", w.operation, w.generation)
 				need(t, err)
@@ -206,7 +206,7 @@ func TestDo(t *testing.T) {
 				}
 				again, err := d.View(t.Context(), "v")
 				need(t, err)
-				if diff := cmp.Diff(told(t, again), told(t, status)); diff != "" {
+				if diff := cmp.Diff(describe(t, again), describe(t, status)); diff != "" {
 					t.Errorf("status (-as stored +as answered):\n%s", diff)
 				}
 			})
@@ -219,7 +219,7 @@ func TestDo(t *testing.T) {
 func TestDoWhileTheViewChanges(t *testing.T) {
 	for _, w := range wishes {
 		t.Run(w.name, func(t *testing.T) {
-			d, puts := newDesk(t, w.before()), 0
+			d, puts := newFixture(t, w.before()), 0
 			d.catalog.Hook = func(c memory.Call) memory.Fault {
 				if c.Name != "catalog.PutView" {
 					return memory.Fault{}
@@ -249,7 +249,7 @@ func TestDoWhileTheViewChanges(t *testing.T) {
 }
 
 // change changes the stored view behind whoever is operating it.
-func (d *desk) change(t *testing.T, do func(*lifecycle.View)) {
+func (d *fixture) change(t *testing.T, do func(*lifecycle.View)) {
 	t.Helper()
 	hook := d.catalog.Hook
 	d.catalog.Hook = nil
@@ -325,7 +325,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, met := newDesk(t, c.before()), false
+			d, met := newFixture(t, c.before()), false
 			d.catalog.Hook = func(call memory.Call) memory.Fault {
 				if call.Name == "catalog.PutView" && !met {
 					met = true
@@ -393,7 +393,7 @@ func TestRefused(t *testing.T) {
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, puts := newDesk(t, c.before()), 0
+			d, puts := newFixture(t, c.before()), 0
 			d.puts(&puts)
 			status, err := d.Do(t.Context(), "v", c.operation, c.generation)
 			wantRefusal(t, err, c.refusal)
@@ -420,7 +420,7 @@ func TestRepeated(t *testing.T) {
 		}, "serving A1, A1 serving, rebuild"},
 	} {
 		t.Run(w.name, func(t *testing.T) {
-			d, puts := newDesk(t, w.before()), 0
+			d, puts := newFixture(t, w.before()), 0
 			d.puts(&puts)
 			status, err := d.Do(t.Context(), "v", w.operation, w.generation)
 			need(t, err)
@@ -442,7 +442,7 @@ func TestDoInVain(t *testing.T) {
 		for want, is := range map[string]error{
 			"8 tries: catalog is not as read": catalog.ErrConflict, "8 tries: the table is down": errDown,
 		} {
-			d, puts := newDesk(t, v()), 0
+			d, puts := newFixture(t, v()), 0
 			all := make([]memory.Fault, 100)
 			for i := range all {
 				all[i].Err = is
@@ -461,7 +461,7 @@ func TestDoInVain(t *testing.T) {
 			if call == "catalog.Head" && operation == operations.Audit {
 				continue // its status reads the head after the write
 			}
-			d := newDesk(t, v())
+			d := newFixture(t, v())
 			d.catalog.Hook = func(c memory.Call) memory.Fault {
 				if c.Name == call {
 					return memory.Fault{Err: errDown}
@@ -477,7 +477,7 @@ func TestDoInVain(t *testing.T) {
 
 // TestTheLastAnswerIsLost checks that the operation reads back after the last lost answer, too.
 func TestTheLastAnswerIsLost(t *testing.T) {
-	d, puts := newDesk(t, rich()), 0
+	d, puts := newFixture(t, rich()), 0
 	d.Tries = 3
 	d.puts(
 		&puts, memory.Fault{Err: errDown}, memory.Fault{Err: errDown}, memory.Fault{Err: catalog.ErrConflict, Applied: true},
@@ -485,13 +485,13 @@ func TestTheLastAnswerIsLost(t *testing.T) {
 	status, err := d.Do(t.Context(), "v", operations.Rollback, "")
 	need(t, err)
 	if *status.Serving != "B1" || puts != 3 || d.stored(t).Revision != 2 {
-		t.Errorf("%d writes, status %s", puts, told(t, status))
+		t.Errorf("%d writes, status %s", puts, describe(t, status))
 	}
 }
 
 // TestReadBackFails checks that both errors are returned when the answer of a write is lost and the read fails.
 func TestReadBackFails(t *testing.T) {
-	d, reads := newDesk(t, rich()), 0
+	d, reads := newFixture(t, rich()), 0
 	errGone := errors.New("and now it cannot be read")
 	d.catalog.Hook = func(c memory.Call) memory.Fault {
 		switch c.Name {
@@ -510,7 +510,7 @@ func TestReadBackFails(t *testing.T) {
 }
 
 func TestWrongWishes(t *testing.T) {
-	d, puts := newDesk(t, rich()), 0
+	d, puts := newFixture(t, rich()), 0
 	d.puts(&puts)
 	for _, c := range []struct {
 		name       view.Name
@@ -568,7 +568,7 @@ func TestAudit(t *testing.T) {
 			catalog.Audit{View: "v", Revision: 1, Requested: hour}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			d, puts := newDesk(t, rich()), 0
+			d, puts := newFixture(t, rich()), 0
 			if c.before != nil {
 				need(t, d.catalog.PutAudit(t.Context(), *c.before))
 			}
@@ -584,22 +584,22 @@ func TestAudit(t *testing.T) {
 				t.Errorf("%d writes, want %d (-want +got):\n%s", puts, c.puts, diff)
 			}
 			if status.Audit == nil || *status.Audit.Requested != "2026-11-22T13:00:00Z" {
-				t.Errorf("status %s", told(t, status))
+				t.Errorf("status %s", describe(t, status))
 			}
 		})
 	}
 }
 
-func told(t *testing.T, status any) string {
+func describe(t *testing.T, status any) string {
 	t.Helper()
 	text, err := json.Marshal(status)
 	need(t, err)
 	return string(text)
 }
 
-const headTold = `{"run":9,"horizon":"2026-11-22T12:45:00Z"}`
+const headJSON = `{"run":9,"horizon":"2026-11-22T12:45:00Z"}`
 
-func generationTold(id, state, live, horizon, more string, run, left int, waits string) string {
+func generationJSON(id, state, live, horizon, more string, run, left int, waits string) string {
 	return fmt.Sprintf(
 		`{"generation":"%s","definition":"%s","architecture":"lambda","state":"%s","live_from":%s,"run":%d,"horizon":%s,%s"runs_left":%d,"ready":%t,"waits":"%s",`+
 			`"from":"2026-11-22T12:00:00.25Z"}`,
@@ -624,13 +624,13 @@ func TestStatus(t *testing.T) {
 	v.Generations[2].Architecture, v.Generations[2].LiveFrom = view.Kappa, at(40)
 	v.Generations = append(v.Generations, generation("E1", lifecycle.Announced, 0))
 	v.Held, v.Rebuild = "F", true
-	d := newDesk(t, v)
+	d := newFixture(t, v)
 	const since = `"since":"2026-11-22T12:00:00Z",`
-	want := `{"view":"v","description":"of tests","serving":"A1","held":"F","rebuild":true,"head":` + headTold + `,"generations":[` + strings.Join(
+	want := `{"view":"v","description":"of tests","serving":"A1","held":"F","rebuild":true,"head":` + headJSON + `,"generations":[` + strings.Join(
 		[]string{
-			generationTold("A1", "serving", `"2026-11-22T12:10:00Z"`, `"2026-11-22T12:45:00Z"`, "", 9, 0, ""),
-			generationTold("B1", "retained", "null", `"2026-11-22T12:45:00Z"`, since, 9, 0, ""),
-			strings.Replace(generationTold(
+			generationJSON("A1", "serving", `"2026-11-22T12:10:00Z"`, `"2026-11-22T12:45:00Z"`, "", 9, 0, ""),
+			generationJSON("B1", "retained", "null", `"2026-11-22T12:45:00Z"`, since, 9, 0, ""),
+			strings.Replace(generationJSON(
 				"C1",
 				"building",
 				`"2026-11-22T12:40:00Z"`,
@@ -641,7 +641,7 @@ func TestStatus(t *testing.T) {
 				"generation C1 is live from 2026-11-22T12:40:00Z, but its runs end at 2026-11-22T12:35:00Z; wait until they "+
 					"reach it",
 			), "lambda", "kappa", 1),
-			generationTold(
+			generationJSON(
 				"D1",
 				"dropping",
 				"null",
@@ -651,7 +651,7 @@ func TestStatus(t *testing.T) {
 				0,
 				"generation D1 was given up; rebuild its definition",
 			),
-			generationTold(
+			generationJSON(
 				"E1", "announced", "null", "null", "", 0, 9,
 				"generation E1 is only announced; wait until batch confirms it at its next tick",
 			),
@@ -660,15 +660,15 @@ func TestStatus(t *testing.T) {
 	) + `],"audit":null}`
 	status, err := d.View(t.Context(), "v")
 	need(t, err)
-	if diff := cmp.Diff(want, told(t, status)); diff != "" {
+	if diff := cmp.Diff(want, describe(t, status)); diff != "" {
 		t.Errorf("of one (-want +got):\n%s", diff)
 	}
 	need(t, d.catalog.PutView(t.Context(), lifecycle.View{Name: "a"}))
 	all, err := d.Status(t.Context())
 	need(t, err)
-	want = `{"head":` + headTold + `,"swept":{"run":8,"horizon":"2026-11-22T12:40:00Z"},"views":[` +
-		`{"view":"a","description":"","serving":null,"head":` + headTold + `,"generations":[],"audit":null},` + want + `]}`
-	if diff := cmp.Diff(want, told(t, all)); diff != "" {
+	want = `{"head":` + headJSON + `,"swept":{"run":8,"horizon":"2026-11-22T12:40:00Z"},"views":[` +
+		`{"view":"a","description":"","serving":null,"head":` + headJSON + `,"generations":[],"audit":null},` + want + `]}`
+	if diff := cmp.Diff(want, describe(t, all)); diff != "" {
 		t.Errorf("of all (-want +got):\n%s", diff)
 	}
 }
@@ -678,7 +678,7 @@ func TestStatusOfNothing(t *testing.T) {
 	o := &operations.Operations{Catalog: c, Sweeps: c, Tries: 8, Now: time.Now}
 	all, err := o.Status(t.Context())
 	need(t, err)
-	if diff := cmp.Diff(`{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`, told(t, all)); diff != "" {
+	if diff := cmp.Diff(`{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`, describe(t, all)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	need(
@@ -691,12 +691,12 @@ func TestStatusOfNothing(t *testing.T) {
 	need(t, err)
 	want := `{"view":"v","description":"","serving":null,"head":{"run":0,"horizon":null},"generations":[` +
 		strings.Replace(
-			generationTold("A1", "building", "null", "null", "", 0, 0, "generation A1 is not built yet"),
+			generationJSON("A1", "building", "null", "null", "", 0, 0, "generation A1 is not built yet"),
 			`"2026-11-22T12:00:00.25Z"`,
 			"null",
 			1,
 		) + `],"audit":null}`
-	if diff := cmp.Diff(want, told(t, status)); diff != "" {
+	if diff := cmp.Diff(want, describe(t, status)); diff != "" {
 		t.Errorf("before the first run (-want +got):\n%s", diff)
 	}
 }
@@ -711,7 +711,7 @@ func TestStatusOfAudits(t *testing.T) {
 	definition := lifecycle.Define(parsed)[0]
 	v := lone()
 	v.Generations[0].Definition = definition.Hash
-	d := newDesk(t, v)
+	d := newFixture(t, v)
 	need(t, d.catalog.PutDefinition(t.Context(), definition.Hash, definition.Text))
 	audit := catalog.Audit{
 		View: "v", Requested: event.MillisOf(noon), Begun: event.MillisOf(noon) + 1, Ended: event.MillisOf(noon) + 2000,
@@ -733,21 +733,21 @@ func TestStatusOfAudits(t *testing.T) {
 		},
 	}
 	need(t, d.catalog.PutAudit(t.Context(), audit))
-	const told1 = `{"requested":"2026-11-22T12:00:00Z","begun":"2026-11-22T12:00:00.001Z","ended":"2026-11-22T12:00:02Z","generation":"%s","run":9,` +
+	const auditJSON = `{"requested":"2026-11-22T12:00:00Z","begun":"2026-11-22T12:00:00.001Z","ended":"2026-11-22T12:00:02Z","generation":"%s","run":9,` +
 		`"horizon":"2026-11-22T12:45:00Z","items":10,"windows":20,"drift":2,"beyond":3,"unsettled":4,"pending":5,"lost":1,"drifts":[` +
 		`{"key":{"%s":"eu","%s":"/\"a"},"start":"1970-01-01T00:00:00.001Z","cause":"double","detail":"run 3","expected":{"n":1},"stored":{"n":2}},` +
 		`{"key":{"%[2]s":"us","%[3]s":"/b"},"start":"1970-01-01T00:00:00Z","cause":"deleted","detail":"","expected":{"n":1},"stored":null}],` +
 		`"lost_objects":["events/x"],"note":"in two parts","error":""}`
 	status, err := d.View(t.Context(), "v")
 	need(t, err)
-	if diff := cmp.Diff(fmt.Sprintf(told1, "A1", "zone", "path"), told(t, status.Audit)); diff != "" {
+	if diff := cmp.Diff(fmt.Sprintf(auditJSON, "A1", "zone", "path"), describe(t, status.Audit)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	audit.Revision, audit.Generation = 1, "gone"
 	need(t, d.catalog.PutAudit(t.Context(), audit))
 	status, err = d.View(t.Context(), "v")
 	need(t, err)
-	if diff := cmp.Diff(fmt.Sprintf(told1, "gone", "field_1", "field_2"), told(t, status.Audit)); diff != "" {
+	if diff := cmp.Diff(fmt.Sprintf(auditJSON, "gone", "field_1", "field_2"), describe(t, status.Audit)); diff != "" {
 		t.Errorf("of a generation that is gone (-want +got):\n%s", diff)
 	}
 	need(
@@ -761,14 +761,14 @@ func TestStatusOfAudits(t *testing.T) {
 	need(t, err)
 	want := `{"requested":null,"begun":"1970-01-01T00:00:00.001Z","ended":"1970-01-01T00:00:00.002Z","generation":"","run":0,"horizon":null,"items":0,"windows":0,"drift":0,` +
 		`"beyond":0,"unsettled":0,"pending":0,"lost":0,"drifts":[],"lost_objects":[],"error":"no archive"}`
-	if diff := cmp.Diff(want, told(t, status.Audit)); diff != "" {
+	if diff := cmp.Diff(want, describe(t, status.Audit)); diff != "" {
 		t.Errorf("one that failed (-want +got):\n%s", diff)
 	}
 }
 
 // TestStatusFails checks that anything that cannot be read is an error, and never left out of the status.
 func TestStatusFails(t *testing.T) {
-	d := newDesk(t, rich())
+	d := newFixture(t, rich())
 	need(
 		t,
 		d.catalog.PutAudit(

@@ -39,7 +39,7 @@ func TestDropRetired(t *testing.T) {
 		"dropped meanwhile": {"", drop, all, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
-			d, met := newDesk(t, retired()), c.meanwhile == nil
+			d, met := newFixture(t, retired()), c.meanwhile == nil
 			d.catalog.Hook = func(call memory.Call) memory.Fault {
 				if call.Name == "catalog.PutView" && !met {
 					met = true
@@ -54,7 +54,7 @@ func TestDropRetired(t *testing.T) {
 			}
 		})
 	}
-	d := newDesk(t, retired())
+	d := newFixture(t, retired())
 	status, err := d.View(t.Context(), "v")
 	if need(t, err); status.Retired == nil || *status.Retired != noon.UTC().Format(time.RFC3339Nano) {
 		t.Errorf("retired %v", status.Retired)
@@ -65,6 +65,6 @@ func TestDropRetired(t *testing.T) {
 	})
 	statuses, err := d.Status(t.Context())
 	if need(t, err); len(statuses.Views) != 0 {
-		t.Errorf("what is gone is told: %+v", statuses.Views)
+		t.Errorf("the status lists a dropped view: %+v", statuses.Views)
 	}
 }

@@ -82,8 +82,8 @@ func TestManifestsThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestOlderManifest: version 1 has another name for the number of late objects, so a reader that took it for today's
-// would lose the number without a word.
+// TestOlderManifest checks that a manifest of version 1 is refused. It has another name for the number of late objects,
+// so a reader that took it for today's would lose the number without an error.
 func TestOlderManifest(t *testing.T) {
 	_, err := runs.DecodeManifest([]byte(strings.Replace(goldenManifest, `"version":2`, `"version":1`, 1)))
 	const want = "manifest of version 1, this release reads version 2: " +

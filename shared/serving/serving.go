@@ -154,7 +154,7 @@ func (s *Serving) warnings(r Result) []string {
 			all,
 			fmt.Sprintf(
 				"the view is retired: no deployed file has named it since %s, and it will be dropped; deploy it again to keep it",
-				told(r.View.Retired),
+				textOf(r.View.Retired),
 			),
 		)
 	}
@@ -172,8 +172,8 @@ func (s *Serving) warningsOfLambda(r Result) []string {
 	}
 	if g.Horizon < g.LiveFrom {
 		all = append(all, fmt.Sprintf(
-			"the view is new: events that arrived from %s to %s are missing until batch covers them", told(g.Horizon.Millis()),
-			told(g.LiveFrom.Millis()),
+			"the view is new: events that arrived from %s to %s are missing until batch covers them", textOf(g.Horizon.Millis()),
+			textOf(g.LiveFrom.Millis()),
 		))
 	}
 	return all
@@ -195,16 +195,16 @@ func warningsOfKappa(g lifecycle.Generation, complete time.Time) []string {
 	switch {
 	case g.Horizon < g.LiveFrom && g.Run == 0:
 		all = append(all, fmt.Sprintf(
-			"replay has not begun: events that arrived before %s are missing", told(g.LiveFrom.Millis())))
+			"replay has not begun: events that arrived before %s are missing", textOf(g.LiveFrom.Millis())))
 	case g.Horizon < g.LiveFrom:
 		all = append(all, fmt.Sprintf(
 			"replay is running: events that arrived from %s to %s are missing until it reaches them",
-			told(g.Horizon.Millis()), told(g.LiveFrom.Millis())))
+			textOf(g.Horizon.Millis()), textOf(g.LiveFrom.Millis())))
 	case complete.IsZero() && g.Lacks == 0:
 		all = append(all, "the sweep has not checked any run yet: events that the stream lost may be missing")
 	}
 	return all
 }
 
-// told returns an instant as text.
-func told(m event.Millis) string { return m.Time().Format(time.RFC3339Nano) }
+// textOf returns an instant as text.
+func textOf(m event.Millis) string { return m.Time().Format(time.RFC3339Nano) }

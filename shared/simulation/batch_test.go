@@ -36,8 +36,9 @@ func onCall(w *simulation.World, at call, do func() error) func() error {
 	}
 }
 
-// TestTwoBatches: the scheduler fires twice. One batch function is frozen at any of its calls while another does the
-// whole work, and another whole run after it; then the first goes on. It may lose; nothing goes wrong.
+// TestTwoBatches freezes a batch function at each of its calls, as when the scheduler invokes batch twice. Meanwhile
+// another one does all the work, and another run after that. Then the first one continues. It may lose, but must do no
+// harm.
 func TestTwoBatches(t *testing.T) {
 	for _, at := range callsOf(12, "archive.Get", "archive.List", "archive.Put", "catalog.Append", "catalog.PutView",
 		"catalog.View", "base.Load", "base.Put") {

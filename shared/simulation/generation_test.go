@@ -168,8 +168,8 @@ func TestChangeBack(t *testing.T) {
 	w.goOn(t, 3, 300)
 }
 
-// TestChangedAgain: a definition that is on its way is given up for the next one, however far it has come, and nothing
-// of it is left.
+// TestChangedAgain changes a definition again before its generation serves, however far it has come. The generation
+// must be given up for the next one, and nothing of it may remain.
 func TestChangedAgain(t *testing.T) {
 	for c := range pairs([]int{0, 2}, []int{0, 1, 2, 3}) {
 		t.Run(fmt.Sprintf("after %d slots to %d", c.b, c.a), func(t *testing.T) { playChangedAgain(t, c.a, c.b) })

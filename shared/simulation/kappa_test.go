@@ -128,8 +128,8 @@ func TestLambdaToKappaAndBack(t *testing.T) {
 	}
 }
 
-// TestChangeDuringReplay: a Kappa definition that is on its way is given up for another one, however far it has come;
-// what it leaves is deleted.
+// TestChangeDuringReplay changes a Kappa definition again before its generation serves, however far it has come. The
+// generation must be given up and its items deleted.
 func TestChangeDuringReplay(t *testing.T) {
 	changes := []change{
 		{"another Kappa", deployKappa(1), true}, {"Lambda", deploy(2), false}, {"back", deploy(0), false},
@@ -313,8 +313,9 @@ func TestRollback(t *testing.T) {
 	}
 }
 
-// TestTwoChangesAtOnce: two operators want different things at once: one is frozen at each of its calls while the other
-// has its way. Both are answered; the view is as one of them left it, or both; and no answer is wrong.
+// TestTwoChangesAtOnce lets two operators do different operations at once: one is frozen at each of its calls while the
+// other one finishes. Both must get an answer, the view must have the effect of one or both, and every answer must be
+// right.
 func TestTwoChangesAtOnce(t *testing.T) {
 	all := []operations.Operation{operations.Rebuild, operations.Rollback, operations.Drop, operations.Switch,
 		operations.Abandon}
@@ -357,9 +358,8 @@ func TestTwoVersionsOfBatchOneKappa(t *testing.T) {
 	}
 }
 
-// TestSwitchRacesAQuery: a query is frozen at each of its reads while the pointer moves from Lambda to Kappa or back,
-// and while events are published and applied. Its answer holds all that there was before, and nothing that there was
-// not after.
+// TestSwitchRacesAQuery freezes a query at each of its reads, while a view switches from Lambda to Kappa or back, and
+// while events are published and applied. The answer must have every event from before, and none that only came after.
 func TestSwitchRacesAQuery(t *testing.T) {
 	raced := 0
 	reads := callsOf(1, "catalog.View", "catalog.Swept", "catalog.Runs", "base.Pages", "speed.Slots", "speed.Pages")
@@ -376,7 +376,7 @@ func TestSwitchRacesAQuery(t *testing.T) {
 		})
 	}
 	if raced < 6 {
-		t.Errorf("%d queries were met by a switch: the test misses its point", raced)
+		t.Errorf("only %d queries met a switch, so the test tests nothing", raced)
 	}
 }
 

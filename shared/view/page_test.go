@@ -406,7 +406,7 @@ func TestWindowsMerge(t *testing.T) {
 		}
 		return w
 	}
-	told := func(w *view.Windows) (all []string) {
+	describe := func(w *view.Windows) (all []string) {
 		for _, window := range w.Sorted() {
 			text := fmt.Sprint(window, " skipped ", w.Skipped(hitTotal, window))
 			for i := range p.Functions {
@@ -420,13 +420,13 @@ func TestWindowsMerge(t *testing.T) {
 		b := scanned(t, set, drawHits(t))
 		cut := rapid.IntRange(0, b.Len()).Draw(t, "cut")
 		batch, speed, all := windowsOf(b, allRows(b)[:cut]), windowsOf(b, allRows(b)[cut:]), p.NewWindows()
-		before := append(told(batch), told(speed)...)
+		before := append(describe(batch), describe(speed)...)
 		all.Merge(batch)
 		all.Merge(speed)
-		if diff := cmp.Diff(told(windowsOf(b, allRows(b))), told(all)); diff != "" {
+		if diff := cmp.Diff(describe(windowsOf(b, allRows(b))), describe(all)); diff != "" {
 			t.Error("windows (-whole +merged):", diff)
 		}
-		if diff := cmp.Diff(before, append(told(batch), told(speed)...)); diff != "" {
+		if diff := cmp.Diff(before, append(describe(batch), describe(speed)...)); diff != "" {
 			t.Error("the halves (-before +after):", diff)
 		}
 	})

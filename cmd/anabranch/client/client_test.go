@@ -225,7 +225,8 @@ func TestPostEventsRetries(t *testing.T) {
 	}
 }
 
-// TestTimeOutIsRetried: a server that gave up on a slow body has kept nothing, and the request is sent again.
+// TestTimeOutIsRetried checks that the client sends a request again when the server gave up on a slow body, since the
+// server has kept nothing.
 func TestTimeOutIsRetried(t *testing.T) {
 	s := newServer(t, answer(408, "text/plain", "too slow"), answer(200, "application/json", allTaken))
 	c, _ := newClient(t, s.URL)

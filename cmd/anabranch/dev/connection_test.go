@@ -63,7 +63,8 @@ const (
 	event = `{"specversion":"1.0","id":"h1","source":"s","type":"web.request","data":{"k":"half","v":1}}`
 )
 
-// TestBodiesThatCannotBeRead: a body that is cut short, malformed or too slow is refused, and nothing of it is kept.
+// TestBodiesThatCannotBeRead checks that a body that is cut short, malformed or too slow is refused, and that nothing
+// of it is kept.
 func TestBodiesThatCannotBeRead(t *testing.T) {
 	s := settings(t, t.TempDir())
 	s.Limits = dev.DefaultLimits()
@@ -116,7 +117,7 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 		client := dial(t, server.URL)
 		say(t, client, head+"Content-Length: 1000\r\n\r\n")
 		go func() {
-			for range 100 { // longer than the server has patience
+			for range 100 { // longer than the server waits
 				if _, err := io.WriteString(client, "{"); err != nil {
 					return
 				}
@@ -132,8 +133,8 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestHalfClosed: a client that closes its half of the connection right after its request is acknowledged, and speed
-// counts its event at once: nothing waits for the sweep.
+// TestHalfClosed checks a client that closes its half of the connection right after its request. Its request is
+// acknowledged, and speed counts the event at once, without the sweep.
 func TestHalfClosed(t *testing.T) {
 	s := settings(t, t.TempDir())
 	s.SweepAfter = time.Hour
@@ -158,7 +159,8 @@ func TestHalfClosed(t *testing.T) {
 	wait(t, server, "every event", func(a sample.Answer) bool { return a.Requests() == 20 })
 }
 
-// TestSlowClients: clients whose body does not come, and clients that do not take their answer, hold no slot.
+// TestSlowClients checks that clients that do not send their body, or do not read their answer, take no slot from
+// others.
 func TestSlowClients(t *testing.T) {
 	large := response{StatusCode: 200, Body: strings.Repeat("x", 16<<20)}
 	server := serve(t, dev.DefaultLimits(), 2, func(_ context.Context, r request) (response, error) {
@@ -186,7 +188,7 @@ func TestSlowClients(t *testing.T) {
 	}
 }
 
-// TestAnswersHaveATime: the server closes the connection of a client that does not take its answer.
+// TestAnswersHaveATime checks that the server closes the connection of a client that does not read its answer.
 func TestAnswersHaveATime(t *testing.T) {
 	limits := dev.DefaultLimits()
 	limits.Write = 100 * time.Millisecond
@@ -213,7 +215,8 @@ func TestAnswersHaveATime(t *testing.T) {
 	}
 }
 
-// TestStoppingEndsSlowClients: a server that stops does not wait for clients that dawdle. It tells them to come again.
+// TestStoppingEndsSlowClients checks that a server that stops does not wait for slow clients, but tells them to try
+// again.
 func TestStoppingEndsSlowClients(t *testing.T) {
 	server, err := dev.Open(t.Context(), settings(t, t.TempDir()))
 	if err != nil {

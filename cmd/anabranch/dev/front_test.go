@@ -23,7 +23,7 @@ type (
 	function = func(context.Context, request) (response, error)
 )
 
-// echo answers with the route and the method that it was asked for.
+// echo answers with the route and the method of its request.
 func echo(_ context.Context, r request) (response, error) {
 	body := fmt.Sprint(r.RouteKey, " as ", r.RequestContext.HTTP.Method, " of ", r.PathParameters)
 	return response{StatusCode: 200, Headers: map[string]string{"content-type": "text/plain"}, Body: body}, nil
@@ -61,8 +61,8 @@ func ask(t *testing.T, method, url, body string, header http.Header) (*http.Resp
 
 var methods = []string{"GET", "HEAD", "POST", "OPTIONS", "PUT", "PATCH", "DELETE", "TRACE", "PROPFIND", "get"}
 
-// TestMethods: every path answers its own methods, HEAD like GET without a body, OPTIONS with what it allows, and any
-// other method with 405 and the same.
+// TestMethods checks the methods of every path: its own ones, HEAD as GET without a body, OPTIONS with the allowed
+// methods, and 405 with the same list for any other one.
 func TestMethods(t *testing.T) {
 	server := serve(t, dev.DefaultLimits(), 8, echo)
 	for _, r := range api.Routes() {
@@ -72,7 +72,7 @@ func TestMethods(t *testing.T) {
 		if own == http.MethodGet {
 			allow = "GET, HEAD, OPTIONS"
 		}
-		if r.Key == api.DiffView { // its path is also that of an operation, "diff", which there is not
+		if r.Key == api.DiffView { // an operation named "diff" would have the same path, but does not exist
 			allow = "GET, HEAD, POST, OPTIONS"
 		}
 		_, full := ask(t, own, server.URL+path, "", nil)
@@ -102,7 +102,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// TestNoRoute: a path without a route is unknown, whatever the method.
+// TestNoRoute checks that a path without a route is unknown, whatever the method.
 func TestNoRoute(t *testing.T) {
 	server := serve(t, dev.DefaultLimits(), 8, echo)
 	for _, path := range []string{
@@ -124,7 +124,8 @@ func TestNoRoute(t *testing.T) {
 	}
 }
 
-// TestEveryFunctionFailureIsAnswered: whatever a function does, the client gets an answer, and never a success.
+// TestEveryFunctionFailureIsAnswered checks that the client gets an answer, and never a success, whatever a function
+// does.
 func TestEveryFunctionFailureIsAnswered(t *testing.T) {
 	returns := func(r response, err error) function {
 		return func(context.Context, request) (response, error) { return r, err }
@@ -164,7 +165,8 @@ func TestEveryFunctionFailureIsAnswered(t *testing.T) {
 	}
 }
 
-// TestAllSlotsTaken: who waits for a slot is told to come again, and nobody waits for ever.
+// TestAllSlotsTaken checks that a request that waits too long for a slot is told to try again, and that none waits for
+// ever.
 func TestAllSlotsTaken(t *testing.T) {
 	limits := dev.DefaultLimits()
 	limits.Run = 50 * time.Millisecond
@@ -195,7 +197,7 @@ func TestAllSlotsTaken(t *testing.T) {
 	}
 }
 
-// TestGuard: a request under a foreign name, or of a foreign page, is refused before anything else.
+// TestGuard checks that a request with a foreign Host, or from a foreign page, is refused before anything else.
 func TestGuard(t *testing.T) {
 	s := settings(t, t.TempDir())
 	s.Hosts = []string{"anabranch.test"}
@@ -246,8 +248,8 @@ func TestGuard(t *testing.T) {
 	}
 }
 
-// TestPages: pages of allowed origins may write and query, and an operator's paths stay closed to them. Without allowed
-// origins, no answer speaks of any.
+// TestPages checks that pages of allowed origins may send events and query, but not use the operators' paths. Without
+// allowed origins, no answer mentions any.
 func TestPages(t *testing.T) {
 	s := settings(t, t.TempDir())
 	s.Origins = api.Origins{"https://shop.example"}

@@ -222,8 +222,8 @@ func TestBase64(t *testing.T) {
 	}
 }
 
-// TestOperationsAreJSON: an operation demands the content type of JSON, with or without a body. So a page of another
-// origin cannot send one without asking first.
+// TestOperationsAreJSON checks that an operation requires the content type of JSON, with or without a body. So a page
+// of another origin cannot send one without a preflight request.
 func TestOperationsAreJSON(t *testing.T) {
 	for contentType, ok := range map[string]bool{
 		"application/json": true, "application/json; charset=utf-8": true, "Application/JSON": true,

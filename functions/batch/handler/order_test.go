@@ -50,8 +50,8 @@ func handle(t *testing.T, w *simulation.World, h *handler.Handler) (isKilled boo
 	return false
 }
 
-// TestSweepGoesOnWhileABuildIsKilled: the build of a view is killed at every tick. What the stream has lost is queued
-// for republish all the same, and what has come is swept.
+// TestSweepGoesOnWhileABuildIsKilled kills the build of a view at every tick. The sweep must still queue what the
+// stream has lost, and sweep the runs that the stream has.
 func TestSweepGoesOnWhileABuildIsKilled(t *testing.T) {
 	w, h, _ := newWorld(t)
 	handle(t, w, h)
@@ -104,7 +104,7 @@ func TestSweepGoesOnWhileABuildIsKilled(t *testing.T) {
 		t.Fatal(err)
 	}
 	if kills < 20 {
-		t.Fatalf("%d builds were killed: the test misses its point", kills)
+		t.Fatalf("only %d builds were killed, so the test tests nothing", kills)
 	}
 	if queued != 1 || swept+4 < head.N {
 		t.Errorf("%d objects were queued, and run %d of %d is swept; want the one that was lost, and nearly all", queued,
@@ -120,7 +120,8 @@ func (hanging) Swept(ctx context.Context) (uint64, error) {
 	return 0, ctx.Err()
 }
 
-// TestBatchGoesOnWhileTheSweepHangs: the sweep takes no more than its share of the time, and its error is told.
+// TestBatchGoesOnWhileTheSweepHangs checks that the sweep takes only its share of the time, and that its error is
+// returned.
 func TestBatchGoesOnWhileTheSweepHangs(t *testing.T) {
 	w, h, _ := newWorld(t)
 	h.Sweep.Sweeps = hanging{}
@@ -142,7 +143,7 @@ func TestBatchGoesOnWhileTheSweepHangs(t *testing.T) {
 	})
 }
 
-// TestBatchGoesOnWhileTheSweepFails: whatever the sweep's stores answer.
+// TestBatchGoesOnWhileTheSweepFails checks that batch makes its run although a store of the sweep fails.
 func TestBatchGoesOnWhileTheSweepFails(t *testing.T) {
 	w, h, _ := newWorld(t)
 	lost := errors.New("lost on the way")

@@ -141,7 +141,7 @@ func (c *console) line(format string, args ...any) {
 	fmt.Fprintln(c.out, table.Printable(fmt.Sprintf(format, args...)))
 }
 
-// check removes the bar if it cannot be drawn, or if a file has grown past its size. Sending goes on; the summary has
+// check removes the bar if it cannot be drawn, or if a file has grown past its size. Sending continues; the summary has
 // the numbers.
 func (c *console) check(err error) {
 	if err != nil {

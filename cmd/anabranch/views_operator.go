@@ -93,7 +93,7 @@ func (o *operator) say(lines ...string) error {
 	})
 }
 
-// sleep waits until the next look at the status. The server goes on if the user stops waiting.
+// sleep waits until the next look at the status. The server continues if the user stops waiting.
 func (o *operator) sleep(ctx context.Context) error {
 	if err := o.w.sleep(ctx, poll); err != nil {
 		o.meter.close()

@@ -113,7 +113,7 @@ const (
 	exitUnreachable = 3 // no usable answer
 )
 
-// failure is an error with its exit code. A nil err means that the command has already printed all there is to say.
+// failure is an error with its exit code. A nil err means that the command has already printed everything.
 type failure struct {
 	code int
 	err  error

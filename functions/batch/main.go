@@ -20,7 +20,7 @@ import (
 
 func main() { launch.Main(function()) }
 
-func function() launch.Function { // of which a tick that fails half-way is gone on with by the next
+func function() launch.Function { // the next tick resumes one that fails half-way
 	calls := sdk.Settings{Attempts: 8, Attempt: 30 * time.Second, Delay: 5 * time.Second}
 	return launch.Function{Reserve: 5 * time.Second, Calls: calls, Start: start}
 }

@@ -20,7 +20,7 @@ func main() { launch.Main(function()) }
 func function() launch.Function {
 	return launch.Function{
 		Reserve: 5 * time.Second,                                                              // to report in
-		Calls:   sdk.Settings{Attempts: 8, Attempt: 30 * time.Second, Delay: 5 * time.Second}, // the next tick goes on
+		Calls:   sdk.Settings{Attempts: 8, Attempt: 30 * time.Second, Delay: 5 * time.Second}, // the next tick continues
 		Start:   start,
 	}
 }

@@ -35,7 +35,7 @@ func (s *meanStates) AppendPresented(dst []byte, cell int) []byte {
 	var buffer [maxDigits]byte
 	digits := size.appendDigits(buffer[:0])
 	places := decimals
-	// Long division goes on until there is one digit more than asked for.
+	// Long division continues until there is one digit more than requested.
 	for len(digits) <= meanDigits && remainder != 0 {
 		hi, lo := bits.Mul64(remainder, 10)
 		var next uint64

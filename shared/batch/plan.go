@@ -41,7 +41,7 @@ type newRun struct {
 	input *runs.Input
 }
 
-// makeRun makes the run after the head. lost says that somebody else has made that run; the next tick goes on from
+// makeRun makes the run after the head. lost says that somebody else has made that run; the next tick continues from
 // there.
 func (t *tick) makeRun(ctx context.Context, head lifecycle.Run, sealed slot.Slot) (run newRun, lost bool, err error) {
 	manifest, err := t.plan(ctx, head, sealed, t.search == searchWanted)
@@ -101,7 +101,7 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 			continue
 		}
 		if size >= t.RunBytes && s > head.Horizon && s != last {
-			m.To = s // a large backlog: the next run goes on from here
+			m.To = s // a large backlog: the next run continues from here
 			return m, nil
 		}
 		if late {

@@ -20,18 +20,18 @@ func TestAuditIsDue(t *testing.T) {
 		running, due bool
 	}{
 		{"never", catalog.Audit{}, false, true},
-		{"asked for, never audited", catalog.Audit{Requested: now}, false, true},
+		{"requested, never audited", catalog.Audit{Requested: now}, false, true},
 		{"ended", catalog.Audit{Begun: now - m, Ended: now - m}, false, false},
 		{"ended almost a day ago", catalog.Audit{Begun: now - 24*60*m + 1, Ended: now - 23*60*m}, false, false},
 		{"begun a day ago", catalog.Audit{Begun: now - 24*60*m, Ended: now - 23*60*m}, false, true},
 		{"under way", catalog.Audit{Begun: now - 20*m + 1, Ended: now - 30*m}, true, false},
 		{"never ended", catalog.Audit{Begun: now - 20*m, Ended: now - 30*m}, false, true},
-		{"asked for before it began", catalog.Audit{Requested: now - 3*m, Begun: now - 2*m, Ended: now - m}, false, false},
+		{"requested before it began", catalog.Audit{Requested: now - 3*m, Begun: now - 2*m, Ended: now - m}, false, false},
 		{
-			"asked for while it was under way", catalog.Audit{Requested: now - m, Begun: now - 2*m, Ended: now - m},
+			"requested while it was running", catalog.Audit{Requested: now - m, Begun: now - 2*m, Ended: now - m},
 			false, true,
 		},
-		{"asked for, and under way still", catalog.Audit{Requested: now - m, Begun: now - 2*m}, true, false},
+		{"requested, and still running", catalog.Audit{Requested: now - m, Begun: now - 2*m}, true, false},
 	} {
 		at := now.Time()
 		if running, due := c.audit.IsRunning(at), c.audit.IsDue(at, every); running != c.running || due != c.due {
@@ -47,13 +47,13 @@ func TestAuditMoves(t *testing.T) {
 	a := catalog.Audit{View: "v"}
 	for range 3 {
 		if a = a.WithRequest(now); a.IsRunning(now) || !a.IsDue(now, time.Hour) {
-			t.Fatalf("asked for: %+v", a)
+			t.Fatalf("requested: %+v", a)
 		}
 		if a = a.Beginning(now); !a.IsRunning(now) || a.IsDue(now, time.Hour) {
-			t.Fatalf("under way: %+v", a)
+			t.Fatalf("running: %+v", a)
 		}
 		if again := a.WithRequest(now); again.Requested <= a.Begun {
-			t.Fatalf("asked for while under way: %+v", again)
+			t.Fatalf("requested while running: %+v", again)
 		}
 		if a.Ended = a.Begun; a.IsRunning(now) || a.IsDue(now, time.Hour) {
 			t.Fatalf("ended: %+v", a)

@@ -122,7 +122,7 @@ func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, whole 
 			return unlessConflict(err)
 		}
 	}
-	return nil // the next tick goes on
+	return nil // the next tick continues
 }
 
 // step takes the next step towards a definition; changed is false when there is none.

@@ -37,7 +37,7 @@ type Mover struct {
 	Drop func(ctx context.Context, g lifecycle.Generation, after string) (next string, err error)
 
 	// Start of the tick. The next tick continues what does not fit into its time.
-	Started time.Time // of the tick: what does not fit into its time the next one goes on with
+	Started time.Time // start of the tick; the next tick does what does not fit into its time
 	Now     func() time.Time
 	Log     *slog.Logger
 }

@@ -124,7 +124,7 @@ func (s *fixture) decompressed(t testing.TB, data []byte) string {
 	return string(text)
 }
 
-// publisher is a stream that keeps what it is given and answers as it is told.
+// publisher is a stream that records what it gets, and answers as a test tells it to.
 type publisher struct {
 	answers []publication // of the first calls; later ones take everything
 	calls   [][]stream.Entry

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// machine is a view whose life goes on at random: what batch does at a tick, deployed with one of three definitions,
+// machine is a view with a random life: what batch does at a tick, deployed with one of three definitions,
 // and what operators do.
 type machine struct {
 	view lifecycle.View

@@ -40,7 +40,7 @@ const (
 	LateObjects  Name = "LateObjects"  // late objects: their slots were claimed by an earlier run
 	Duplicates   Name = "Duplicates"   // events that batch, or speed, dropped as duplicates
 	Conflicts    Name = "Conflicts"    // duplicates that batch dropped although their payload differs
-	SweepBacklog Name = "SweepBacklog" // objects of the runs looked at of which the stream lacks something, for certain
+	SweepBacklog Name = "SweepBacklog" // objects that the stream certainly lacks, wholly or in part
 	// of the same runs: objects that speed has not read as far as, so that nothing is known
 	SweepBehind Name = "SweepBehind"
 	// objects that were not put into the stream any more: by the sweep, of runs passed by; by republish, of requests

@@ -299,11 +299,12 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 			"serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C", "",
 		},
 		{
-			"what is to be abandoned serves", operations.Abandon, rich, func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
+			"the generation to abandon serves by then", operations.Abandon, rich,
+			func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
 			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping",
 			"generation C1 serves; switch to another generation first",
 		},
-		{"what is to be dropped is gone", operations.Drop, rich, func(v *lifecycle.View) {
+		{"the generation to drop is deleted by then", operations.Drop, rich, func(v *lifecycle.View) {
 			*v, _ = v.Drop("B1", 1)
 			*v = v.Without("B1")
 		}, "serving A1, A1 serving, C1 building, D1 dropping", ""},
@@ -564,7 +565,7 @@ func TestAudit(t *testing.T) {
 			memory.Fault{Err: catalog.ErrConflict, Applied: true},
 			catalog.Audit{View: "v", Revision: 2, Requested: hour, Begun: 2, Ended: 3}, 1,
 		},
-		{"it is asked for already", &catalog.Audit{View: "v", Requested: hour}, memory.Fault{},
+		{"it is requested already", &catalog.Audit{View: "v", Requested: hour}, memory.Fault{},
 			catalog.Audit{View: "v", Revision: 1, Requested: hour}, 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -31,7 +31,7 @@ func BenchmarkDuplicates(b *testing.B) {
 		}
 		copies.dropOwn(in, events)
 		if in.Duplicates == 0 {
-			b.Fatal("no duplicate is found: the benchmark misses its point")
+			b.Fatal("no duplicate is found, so the benchmark measures the wrong thing")
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*events), "ns/event")

@@ -102,7 +102,7 @@ func TestRead(t *testing.T) {
 		}
 	}
 	if in.Seen[0].Payload != in.Seen[3].Payload || in.Seen[0].Payload == in.Seen[1].Payload {
-		t.Errorf("a payload is told apart by the stamp, or not at all: %+v", in.Seen)
+		t.Errorf("payload hashes depend on the stamp, or not on the payload: %+v", in.Seen)
 	}
 	if first, last := in.Arrivals(); first != arrival || last != arrival+20 {
 		t.Errorf("arrivals from %d to %d", first, last)

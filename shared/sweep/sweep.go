@@ -218,7 +218,7 @@ func (t *tick) lookAt(ctx context.Context, run lifecycle.Run, beyondGap bool) (d
 func (t *tick) queue(ctx context.Context, run uint64, f *found, chosen map[int]request) error {
 	for _, place := range slices.Sorted(maps.Keys(chosen)) {
 		if t.room == 0 || budget.Short(ctx, t.started, t.Now()) {
-			return nil // the next tick goes on
+			return nil // the next tick continues
 		}
 		r, key := chosen[place], f.objects[place].key
 		lanes := t.names(slices.Sorted(slices.Values(slices.Concat(r.lost, r.probed))))

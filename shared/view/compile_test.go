@@ -61,7 +61,7 @@ func TestCompile(t *testing.T) {
 	}
 }
 
-// All that is wrong with definitions that did not come from a file is said, by view and part.
+// For definitions that did not come from a file, the error names every problem by view and part.
 func TestCompileErrors(t *testing.T) {
 	broken := view.Definition{
 		Name:  "Bad",

@@ -172,7 +172,7 @@ func TestMergePageErrors(t *testing.T) {
 			}
 		})
 	}
-	t.Run("a later version is told apart", func(t *testing.T) {
+	t.Run("a later version is refused", func(t *testing.T) {
 		if err := p.NewWindows().MergePage(0, []byte("\x01\x00\x21\x01"), nil); !errors.Is(err, aggregate.ErrVersion) {
 			t.Errorf("error is %v, want aggregate.ErrVersion too", err)
 		}

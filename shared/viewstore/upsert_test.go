@@ -77,8 +77,9 @@ func TestUpsert(t *testing.T) {
 		{name: "none is stored", wrote: true, states: "+new", puts: 1},
 		{name: "one is stored", stored: item(10, "old"), wrote: true, states: "old+new", puts: 1},
 		{name: "nothing to change", stored: item(100, "old"), states: "old"},
-		{name: "what was loaded is stale", stored: item(10, "old"), stale: true, wrote: true, states: "old+new", puts: 2},
-		{name: "what was loaded is stale, and all is in", stored: item(100, "old"), stale: true, states: "old", puts: 1},
+		{name: "the loaded item is stale", stored: item(10, "old"), stale: true, wrote: true, states: "old+new", puts: 2},
+		{name: "the loaded item is stale, the stored one complete", stored: item(100, "old"), stale: true, states: "old",
+			puts: 1},
 		{name: "another is first", script: []string{"another writes"}, wrote: true, states: "another's+new", puts: 2},
 		{name: "a request is lost", script: []string{"lose the request"}, wrote: true, states: "+new", puts: 2},
 		{name: "an answer is lost", script: []string{"lose the answer"}, states: "+new", puts: 1},
@@ -95,10 +96,10 @@ func TestUpsert(t *testing.T) {
 			script: []string{"lose the request", "lose the request", "lose the request"}, states: "old", puts: 3, err: errLost,
 		},
 		{
-			name: "what is stored cannot be loaded again", script: []string{"lose the request"}, loadErr: errLoad, puts: 1,
+			name: "the stored item cannot be loaded again", script: []string{"lose the request"}, loadErr: errLoad, puts: 1,
 			err: errLoad,
 		},
-		{name: "what is stored cannot be merged", stored: item(10, "old"), nextErr: errNext, states: "old", err: errNext},
+		{name: "the stored item cannot be merged", stored: item(10, "old"), nextErr: errNext, states: "old", err: errNext},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			b := &base{stored: c.stored, script: c.script, loadErr: c.loadErr}

@@ -25,7 +25,7 @@ const (
 	second = "01JD8Z6B1QZ0W6V3T5YJ9K4M2B"
 )
 
-// differ records the diffs that it was asked for.
+// differ records the requested diffs.
 type differ struct {
 	asked string
 	err   error

@@ -11,7 +11,7 @@ func (h *Handler) NewShadow(when func() bool) *compare.Shadow {
 	return &compare.Shadow{Comparer: compare.Comparer{Stores: h.Serving.Stores}, When: when, Report: h.countShadow}
 }
 
-// countShadow prints what came of a shadow read. The key that was asked for is in no log.
+// countShadow prints the result of a shadow read. No log has the key of the query.
 func (h *Handler) countShadow(r compare.ShadowReport) {
 	failed := int64(0)
 	if r.Error != "" {

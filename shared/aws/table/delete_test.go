@@ -86,7 +86,7 @@ func TestDelete(t *testing.T) {
 		got = append(got, len(r.JSON(t)["RequestItems"].(map[string]any)[name].([]any)))
 	}
 	if diff := cmp.Diff([]int{25, 5, 5}, got); diff != "" {
-		t.Errorf("deletions asked for (-want +got):\n%s", diff)
+		t.Errorf("requested deletions (-want +got):\n%s", diff)
 	}
 }
 

@@ -60,7 +60,7 @@ func wantAsked(t *testing.T, wire *awstest.Wire, want ...int) {
 		got = append(got, len(asked["Keys"].([]any)))
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("keys asked for (-want +got):\n%s", diff)
+		t.Errorf("requested keys (-want +got):\n%s", diff)
 	}
 }
 

@@ -16,8 +16,8 @@ const (
 	takeover = "INGEST_AT_ONCE SPEED_AT_ONCE"
 	// runners: two batch functions, each of which may stop for ever at any point.
 	runners = "RUNNERS=2 INGEST_AT_ONCE SPEED_AT_ONCE QUERY_AT_ONCE"
-	// redelivery: speed alone. The mapping gives up an invocation, which goes on or dies, while another environment gets a
-	// batch that is cut differently.
+	// redelivery: speed alone. The mapping gives up an invocation, which continues or dies, while another environment gets
+	// a batch that is cut differently.
 	redelivery = "RUNNERS=0 END=2 ENVS=2 TIMEOUTS=1 INGEST_AT_ONCE QUERY_AT_ONCE"
 	// copies: redelivery with two copies of one event.
 	copies = redelivery + " COPIES=2"

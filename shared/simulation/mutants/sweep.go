@@ -20,7 +20,7 @@ func ofSweep() []Mutant {
 	return []Mutant{
 		{
 			Name: "sweep-after-the-build", Design: "3.1",
-			Mistake: "a tick sweeps only after batch has built what there is to build",
+			Mistake: "a tick sweeps only after batch has built everything",
 			Edits: []Edit{{tickFile, `	swept, sweepErr := h.sweep(ctx)
 	report, err := h.Batch.Tick(ctx)
 `, `	report, err := h.Batch.Tick(ctx)

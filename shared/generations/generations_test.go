@@ -25,11 +25,11 @@ const dropGrace = time.Minute
 
 var now = time.UnixMilli(1_000_000_000)
 
-// fixture is a mover of the generations that batch owns over a catalog in memory.
+// fixture is a mover for the generations that batch owns, over a catalog in memory.
 type fixture struct {
 	generations.Mover
 	catalog memory.Catalog
-	calls   []string // of Drop
+	calls   []string // calls of Drop
 }
 
 func newFixture(t *testing.T, views ...lifecycle.View) *fixture {
@@ -57,7 +57,7 @@ func newFixture(t *testing.T, views ...lifecycle.View) *fixture {
 
 var head = lifecycle.Run{N: 7}
 
-// move moves all views, and returns the first: its pointer, and its generations with their states.
+// move moves all views. It describes the first view: its serving generation, and all generations with their states.
 func (d *fixture) move(t *testing.T, ctx context.Context) (string, error) {
 	t.Helper()
 	views, err := d.catalog.Views(t.Context())
@@ -108,29 +108,30 @@ func TestMove(t *testing.T) {
 		want    string
 		dropped string
 	}{
-		"the first one serves":      {of("", b), true, "b: b serving", ""},
-		"one takes another's place": {of("a", a, b), false, "b: a retained b serving", ""},
-		"an operator is to approve": {of("a", a, b), true, "a: a serving b building", ""},
+		"a first generation serves":                 {of("", b), true, "b: b serving", ""},
+		"a new generation replaces the serving one": {of("a", a, b), false, "b: a retained b serving", ""},
+		"an operator must approve":                  {of("a", a, b), true, "a: a serving b building", ""},
 		"it lags": {of("a", a,
 			generation("b", lifecycle.Building, func(g *lifecycle.Generation) {
 				g.Run = 6
 			})), false, "a: a serving b building", ""},
-		"its horizon is below live": {of("a", a,
+		"its horizon is below its live slot": {of("a", a,
 			generation("b", lifecycle.Building, func(g *lifecycle.Generation) {
 				g.LiveFrom = 9000
 			})), false, "a: a serving b building", ""},
-		"it is of the other architecture": {of("a", a, generation("b", lifecycle.Building, kappa)), false,
+		"it has the other architecture": {of("a", a, generation("b", lifecycle.Building, kappa)), false,
 			"a: a serving b building", ""},
-		"what was given up is deleted": {of("a", a, gone), false, "a: a serving", "z z> z>>"},
-		"not what was given up a moment ago": {of("a", a,
+		"a generation that was given up is deleted": {of("a", a, gone), false, "a: a serving", "z z> z>>"},
+		"a generation that was given up a moment ago stays": {of("a", a,
 			generation("z", lifecycle.Dropping, func(g *lifecycle.Generation) {
 				g.Since++
 			})), false, "a: a serving z dropping", ""},
-		"nor what is retained": {of("a", a, generation("b", lifecycle.Retained, nil)), false,
+		"a retained generation stays": {of("a", a, generation("b", lifecycle.Retained, nil)), false,
 			"a: a serving b retained", ""},
-		"nor what the other one keeps": {of("a", a, generation("z", lifecycle.Dropping, kappa)), false,
+		"a generation of the other owner stays": {of("a", a, generation("z", lifecycle.Dropping, kappa)), false,
 			"a: a serving z dropping", ""},
-		"to serve comes before what takes long": {of("a", gone, a, b), false, "b: z dropping a retained b serving", ""},
+		"switches come before deletions, which take long": {of("a", gone, a, b), false, "b: z dropping a retained b serving",
+			""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := newFixture(t, c.v)

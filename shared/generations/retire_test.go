@@ -30,16 +30,16 @@ func TestRetire(t *testing.T) {
 	for _, step := range []struct {
 		after    time.Duration
 		names    []string
-		retired  string // the names of the views that are
+		retired  string // names of the views that are retired
 		dropped  string
-		revision int64 // of v
+		revision int64 // revision of v
 	}{
 		{0, []string{"v", "w"}, "", "", 1},
 		{0, nil, "", "", 1},
 		{0, []string{"w"}, "v", "", 2},
 		{retainFor - 1, []string{"w"}, "v", "", 2},
 		{retainFor, nil, "v", "", 2},
-		{retainFor, []string{"v", "w"}, "v", "", 2}, // who announces the view takes it up
+		{retainFor, []string{"v", "w"}, "v", "", 2}, // announcing a view ends its retirement
 		{retainFor, []string{"w"}, "v", "v", 3},
 		{3 * retainFor, []string{"w"}, "v", "v", 3},
 	} {

@@ -25,7 +25,7 @@ type machine struct {
 	ids  int
 }
 
-// to makes the view the next one, which whoever made it has left the one before alone.
+// to makes next the view. It checks that the operation has not changed before, of which kept is a copy.
 func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 	if diff := cmp.Diff(kept, before); diff != "" {
 		t.Fatalf("the view itself was changed (-before +after):\n%s", diff)
@@ -47,13 +47,13 @@ func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 	m.view = next
 }
 
-// isMove says whether a move of the table leads from a state to another, or it is the same state.
+// isMove reports whether the table has a move from one state to another, or the two are the same.
 func (m *machine) isMove(from, to lifecycle.State) bool {
 	return from == to ||
 		slices.ContainsFunc(lifecycle.Rules(), func(r lifecycle.Rule) bool { return r.From == from && r.To == to })
 }
 
-// operate does what an operator may do, and does it again.
+// operate does an operation of an operator, and does it again if twice.
 func (m *machine) operate(t *rapid.T, do func(lifecycle.View) (lifecycle.View, error), twice bool) {
 	before, kept := m.view, copyOf(m.view)
 	next, err := do(before)
@@ -73,13 +73,13 @@ func (m *machine) operate(t *rapid.T, do func(lifecycle.View) (lifecycle.View, e
 	}
 }
 
-// change writes a change of batch's.
+// change makes a change that batch makes.
 func (m *machine) change(t *rapid.T, do func(lifecycle.View) lifecycle.View) {
 	before, kept := m.view, copyOf(m.view)
 	m.to(t, before, kept, do(before))
 }
 
-// some is an id that an operator may name: of a generation, or of none.
+// some draws an id that an operator may name: of a generation, or of none.
 func (m *machine) some(t *rapid.T) lifecycle.GenerationID {
 	ids := []lifecycle.GenerationID{"", "nobody's"}
 	for _, g := range m.view.Generations {
@@ -88,7 +88,7 @@ func (m *machine) some(t *rapid.T) lifecycle.GenerationID {
 	return rapid.SampledFrom(ids).Draw(t, "generation")
 }
 
-// one is a generation in some state; none stops the action.
+// one draws a generation for which is returns true; without any, it skips the action.
 func (m *machine) one(t *rapid.T, is func(lifecycle.Generation) bool) lifecycle.Generation {
 	var all []lifecycle.Generation
 	for _, g := range m.view.Generations {
@@ -139,8 +139,8 @@ func (m *machine) want(t *rapid.T) {
 	}
 }
 
-// settle is what some ticks of batch do when nothing comes between: what is on its way is confirmed, all is applied up
-// to the head, and what can serve does.
+// settle does what some ticks of batch do when nothing else happens: it confirms announcements, applies all runs, and
+// lets generations serve that may.
 func (m *machine) settle(t *rapid.T) {
 	for _, g := range m.view.Generations {
 		if g.IsKept() {
@@ -158,7 +158,7 @@ func (m *machine) settle(t *rapid.T) {
 	}
 }
 
-// check holds the view against what is always so.
+// check checks the rules that always hold.
 func (m *machine) check(t *rapid.T) {
 	count := map[lifecycle.State]int{}
 	for _, g := range m.view.Generations {
@@ -198,7 +198,7 @@ func TestMachine(t *testing.T) {
 			"":            m.check,
 			"time passes": func(t *rapid.T) { m.now += event.Millis(rapid.Int64Range(1, 10).Draw(t, "ms")) },
 			"settle":      m.settle,
-			"changed": func(t *rapid.T) { // a run, a deployment, and all is done for it
+			"changed": func(t *rapid.T) { // a run, a deployment, and everything that follows
 				m.head = lifecycle.Run{N: m.head.N + 1, Horizon: m.head.Horizon + 2}
 				m.want(t)
 				m.settle(t)

@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// life is a view with generations of the definitions, in the states; the ids are the definitions', too.
+// life returns a view with these generations. The id of a generation is also its definition.
 func life(serving string, generations ...lifecycle.Generation) lifecycle.View {
 	for i := range generations {
 		generations[i].ID = lifecycle.GenerationID(generations[i].Definition)
@@ -37,77 +37,78 @@ func TestWithDesired(t *testing.T) {
 		return v
 	}
 	for name, test := range map[string]struct{ before, want lifecycle.View }{
-		"what serves": {life("B", in("B", lifecycle.Serving, 0)), life("B", in("B", lifecycle.Serving, 0))},
-		"what is on its way": {
+		"the desired definition serves": {life("B", in("B", lifecycle.Serving, 0)), life("B", in("B", lifecycle.Serving, 0))},
+		"it is building": {
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
 		},
-		"the first one": {life(""), lifecycle.View{Name: "v", Revision: 5, Generations: []lifecycle.Generation{announced}}},
-		"a new one": {
+		"it is the first one": {life(""), lifecycle.View{Name: "v",
+			Revision: 5, Generations: []lifecycle.Generation{announced}}},
+		"it is new": {
 			life("A", in("A", lifecycle.Serving, 0)),
 			lifecycle.View{Name: "v", Revision: 5, Serving: "A",
 				Generations: append(life("", in("A", lifecycle.Serving, 0)).Generations, announced)},
 		},
-		"a new one, and others were on their way": {
+		"it is new, and others are on their way": {
 			life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Announced, 0), in("D", lifecycle.Building, 0),
 				in("E", lifecycle.Retained, 3)),
 			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0),
 				in("C", lifecycle.Dropping, 55), in("D", lifecycle.Dropping, 55), in("E", lifecycle.Retained,
 					3)).Generations, announced)},
 		},
-		"what is retained": {
+		"it is retained": {
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)),
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
 		},
-		"what serves, and another was on its way": {
+		"it serves, and another one is on its way": {
 			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Building, 0)),
 			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55)),
 		},
-		"what is being dropped comes anew": {
+		"it is being dropped, and begins again": {
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)),
 			lifecycle.View{Name: "v", Revision: 5, Serving: "A",
 				Generations: append(life("", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)).Generations,
 					announced)},
 		},
-		"what is held, and retained": {
+		"it is held and retained": {
 			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
 			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
 		},
-		"what is held, and was abandoned": {
+		"it is held and was abandoned": {
 			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))),
 			held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 3))),
 		},
-		"what is held, and was dropped": {held("B", life("A", in("A", lifecycle.Serving, 0))),
+		"it is held and was dropped": {held("B", life("A", in("A", lifecycle.Serving, 0))),
 			held("B", life("A", in("A", lifecycle.Serving, 0)))},
-		"another one is held, and this is new": {
+		"it is new, and another one is held": {
 			held("C", life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))),
 			anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Retained, 3))),
 		},
-		"another one is held, and this serves": {
+		"it serves, and another one is held": {
 			held("A", life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3))),
 			life("B", in("B", lifecycle.Serving, 0), in("A", lifecycle.Retained, 3)),
 		},
-		"another one is held, and this is retained": {
+		"it is retained, and another one is held": {
 			held("C", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0)),
 		},
-		"what serves, to be rebuilt": {rebuild(life("B", in("B", lifecycle.Serving, 0))),
+		"it serves, and a rebuild is requested": {rebuild(life("B", in("B", lifecycle.Serving, 0))),
 			anew(life("B", in("B", lifecycle.Serving, 0)))},
-		"what serves, to be rebuilt beside what is retained": {
+		"it serves, a rebuild is requested, and another one is retained": {
 			rebuild(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))),
 			anew(life("B", in("A", lifecycle.Retained, 3), in("B", lifecycle.Serving, 0))),
 		},
-		"what is being built, to be rebuilt": {
+		"it is building, and a rebuild is requested": {
 			rebuild(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))),
 			anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 55))),
 		},
-		"what is held, to be rebuilt": {
+		"it is held, and a rebuild is requested": {
 			rebuild(held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)))),
 			anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3))),
 		},
-		"what is held and gone, to be rebuilt": {rebuild(held("B", life("A", in("A", lifecycle.Serving, 0)))),
+		"it is held and deleted, and a rebuild is requested": {rebuild(held("B", life("A", in("A", lifecycle.Serving, 0)))),
 			anew(life("A", in("A", lifecycle.Serving, 0)))},
-		"another one was to be rebuilt when this came": {
+		"it is new, and a rebuild of another one was requested": {
 			rebuild(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Building, 0))),
 			anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55))),
 		},
@@ -174,7 +175,7 @@ func TestOf(t *testing.T) {
 	for i, state := range order {
 		v := lifecycle.View{Generations: others}
 		for _, later := range append([]lifecycle.State{lifecycle.Dropping}, order[i:]...) {
-			// Those that come after it in the order stand before it in the view.
+			// Generations that are later in the order come earlier in the view.
 			v.Generations = append(
 				[]lifecycle.Generation{{ID: lifecycle.GenerationID(later), Definition: "B", State: later}},
 				v.Generations...)
@@ -185,7 +186,8 @@ func TestOf(t *testing.T) {
 	}
 	for name, v := range map[string]lifecycle.View{
 		"no generation": {}, "others": {Generations: others},
-		"what was given up": {Generations: []lifecycle.Generation{{ID: "b", Definition: "B", State: lifecycle.Dropping}}},
+		"a generation that was given up": {Generations: []lifecycle.Generation{{ID: "b", Definition: "B",
+			State: lifecycle.Dropping}}},
 	} {
 		if g, ok := v.GenerationOf("B"); ok || g != (lifecycle.Generation{}) {
 			t.Errorf("%s: %+v, %t", name, g, ok)

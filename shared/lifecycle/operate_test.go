@@ -13,27 +13,27 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// head is the log's, in tests of operations.
+// head is the head of the log in these tests.
 var head = lifecycle.Run{N: 9, Horizon: 9_000_000}
 
-// at brings a generation to a run, whose horizon goes with its number.
+// at returns a generation at a run; the run's number decides its horizon.
 func at(g lifecycle.Generation, run uint64) lifecycle.Generation {
 	g.Run, g.Horizon = run, slot.Slot(run*1_000_000)
 	return g
 }
 
-// ready is a generation that is at the head.
+// ready returns a generation that has reached the head.
 func ready(definition string, state lifecycle.State, since event.Millis) lifecycle.Generation {
 	return at(in(definition, state, since), head.N)
 }
 
-// wanted is a view with what operators want of it.
+// wanted returns a view with a held definition and a requested rebuild.
 func wanted(held view.Hash, rebuild bool, v lifecycle.View) lifecycle.View {
 	v.Held, v.Rebuild = held, rebuild
 	return v
 }
 
-// reason is a refusal's text, "" for none; it fails for any other error.
+// reason returns the text of a refusal, or "" without an error. Any other error fails the test.
 func reason(t *testing.T, err error) string {
 	t.Helper()
 	var refusal *lifecycle.Refusal
@@ -49,7 +49,7 @@ func reason(t *testing.T, err error) string {
 	return refusal.Reason
 }
 
-// copyOf is a view that shares nothing with v.
+// copyOf returns a deep copy of a view.
 func copyOf(v lifecycle.View) lifecycle.View {
 	v.Generations = slices.Clone(v.Generations)
 	return v
@@ -79,7 +79,7 @@ func TestMayServe(t *testing.T) {
 		{"the first one", life("", ready("B", lifecycle.Building, 0)), head, ""},
 		{"beyond the head that was read", life("A", serving, at(in("B", lifecycle.Building, 0), 10)), head, ""},
 		{"replayed", life("A", serving, kappa(live(9_000_000, ready("B", lifecycle.Building, 0)))), head, ""},
-		{"nothing to replay, as there is no run", life("", kappa(in("B", lifecycle.Building, 0))), lifecycle.Run{}, ""},
+		{"nothing to replay, since there is no run", life("", kappa(in("B", lifecycle.Building, 0))), lifecycle.Run{}, ""},
 
 		{"not there", life("A", serving), head, "there is no generation B"},
 		{"announced", life("A", serving, ready("B", lifecycle.Announced, 0)), head,
@@ -90,11 +90,12 @@ func TestMayServe(t *testing.T) {
 		{"not built, and there is no run", life("", in("B", lifecycle.Building, 0)), lifecycle.Run{},
 			"generation B is not built yet"},
 		{
-			"live later than built", life("A", serving, live(9_000_001, ready("B", lifecycle.Building, 0))), head,
+			"live later than its horizon", life("A", serving, live(9_000_001, ready("B", lifecycle.Building, 0))), head,
 			"generation B is live from 1970-01-01T02:30:00Z, but its runs end at 1970-01-01T02:30:00Z; wait until they reach it",
 		},
 		{
-			"retained, and live later", life("A", serving, live(10_000_000, ready("B", lifecycle.Retained, 0))), head,
+			"retained, and live later than its horizon", life("A", serving, live(10_000_000, ready("B",
+				lifecycle.Retained, 0))), head,
 			"generation B is live from 1970-01-01T02:46:40Z, but its runs end at 1970-01-01T02:30:00Z; wait until they reach it",
 		},
 		{
@@ -108,7 +109,7 @@ func TestMayServe(t *testing.T) {
 		{"replayed, behind the head", life("A", serving, kappa(at(in("B", lifecycle.Building, 0), 8))), head,
 			"generation B is behind: it is at run 8, the last run is 9"},
 		{
-			"behind what serves, which is beyond the head that was read",
+			"behind the serving generation, which is beyond the head that was read",
 			life("A", at(in("A", lifecycle.Serving, 0), 10), ready("B", lifecycle.Building, 0)), head,
 			"generation B is behind: it is at run 9, the serving generation is at run 10",
 		},
@@ -126,13 +127,13 @@ func TestMayServe(t *testing.T) {
 	}
 }
 
-// operation is a case of one: what it makes of a view, or why it does not.
+// operation is one case: the effect of an operation on a view, or its refusal.
 type operation struct {
 	name         string
-	before, want lifecycle.View // want is before where it is refused
+	before, want lifecycle.View // want is before if the operation is refused
 	do           func(v lifecycle.View) (lifecycle.View, error)
-	refusal      string // "" for none
-	again        string // the refusal of a second time; "" for none, and then the second time changes nothing
+	refusal      string // text of the refusal; "" for none
+	again        string // refusal of the second time; "": the second time changes nothing
 }
 
 const flips = "the second time undoes the first"
@@ -166,7 +167,7 @@ func run(t *testing.T, cases []operation) {
 	}
 }
 
-// refused is a case of an operation that leaves the view as it is.
+// refused returns a case of an operation that is refused and leaves the view as it is.
 func refused(name string, v lifecycle.View, do func(lifecycle.View) (lifecycle.View, error), refusal string) operation {
 	return operation{name: name, before: v, want: v, do: do, refusal: refusal}
 }
@@ -186,10 +187,10 @@ func TestSwitch(t *testing.T) {
 	)
 	const none = "no generation is being built; name a generation, deploy a definition or rebuild the view"
 	run(t, []operation{
-		{"the one that is being built", building, switched, switchTo(""), "", none},
-		{"by its name", building, switched, switchTo("B"), "", "generation B already serves"},
+		{"the building generation", building, switched, switchTo(""), "", none},
+		{"the building generation, named", building, switched, switchTo("B"), "", "generation B already serves"},
 		{
-			"the first one",
+			"the first generation",
 			life("", ready("B", lifecycle.Building, 0)),
 			life("B", ready("B", lifecycle.Serving, 0)),
 			switchTo(""),
@@ -197,38 +198,38 @@ func TestSwitch(t *testing.T) {
 			none,
 		},
 		{
-			"the wish for a rebuild stays", wanted("", true, life("A", serving, ready("B", lifecycle.Building, 0))),
+			"a requested rebuild stays requested", wanted("", true, life("A", serving, ready("B", lifecycle.Building, 0))),
 			wanted(
 				"", true, life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0)),
 			), switchTo("B"), "", "generation B already serves",
 		},
 		{
-			"back to what is retained", life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
+			"back to the retained generation", life("B", ready("A", lifecycle.Retained, 3), ready("B", lifecycle.Serving, 0)),
 			wanted(
 				"B", false, life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 99)),
 			), switchTo("A"), "", "generation A already serves",
 		},
 
-		refused("none is being built", life("A", serving, ready("C", lifecycle.Retained, 3)), switchTo(""), none),
-		refused("one is announced only", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo(""), none),
+		refused("no generation is building", life("A", serving, ready("C", lifecycle.Retained, 3)), switchTo(""), none),
+		refused("a generation is only announced", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo(""), none),
 		refused(
-			"one is announced only, by its name", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo("B"),
+			"a generation is only announced, named", life("A", serving, in("B", lifecycle.Announced, 0)), switchTo("B"),
 			"generation B is only announced; wait until batch confirms it at its next tick",
 		),
-		refused("one that serves", life("A", serving), switchTo("A"), "generation A already serves"),
-		refused("one that is not there", building, switchTo("X"), "there is no generation X"),
+		refused("a serving generation", life("A", serving), switchTo("A"), "generation A already serves"),
+		refused("an unknown generation", building, switchTo("X"), "there is no generation X"),
 		refused(
-			"one that was given up", building, switchTo("D"), "generation D was given up; rebuild its definition",
+			"a generation that was given up", building, switchTo("D"), "generation D was given up; rebuild its definition",
 		),
 		refused(
-			"one that is not built", life("A", serving, in("B", lifecycle.Building, 0)), switchTo(""),
+			"a generation that is not built", life("A", serving, in("B", lifecycle.Building, 0)), switchTo(""),
 			"generation B is not built yet",
 		),
 		refused(
-			"one that lags", life("A", serving, at(in("B", lifecycle.Building, 0), 8)), switchTo(""),
+			"a generation behind the head", life("A", serving, at(in("B", lifecycle.Building, 0), 8)), switchTo(""),
 			"generation B is behind: it is at run 8, the last run is 9",
 		),
-		refused("nothing at all", life(""), switchTo(""), none),
+		refused("a view without generations", life(""), switchTo(""), none),
 	})
 }
 
@@ -265,9 +266,10 @@ func TestRollback(t *testing.T) {
 		}
 	}
 	run(t, []operation{
-		{"what served is held, and retained", served(), wanted("B", false, back()), rollback, "", flips},
+		{"the serving definition is held, and its generation retained", served(), wanted("B", false, back()), rollback, "",
+			flips},
 		{
-			"and forward again: nothing is held",
+			"a second rollback: nothing is held",
 			wanted("B", false, back()),
 			life("B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0)),
 			rollback,
@@ -275,12 +277,12 @@ func TestRollback(t *testing.T) {
 			flips,
 		},
 		{
-			"what was on its way is given up, and held, since it is what batch is deployed with",
+			"a building generation is given up, and its definition held, since batch is deployed with it",
 			served(in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4)),
 			wanted("C", false, back(in("C", lifecycle.Dropping, 99), in("D", lifecycle.Dropping, 4))), rollback, "", flips,
 		},
 		{
-			"and so is what was announced",
+			"an announced generation is given up, and its definition held",
 			served(in("C", lifecycle.Announced, 0)),
 			wanted("C", false, back(in("C", lifecycle.Dropping, 99))),
 			rollback,
@@ -288,16 +290,16 @@ func TestRollback(t *testing.T) {
 			flips,
 		},
 		{
-			"what an operator has put away before stays put away",
+			"a definition that was held before stays held",
 			wanted("C", false, served()),
 			wanted("C", false, back()),
 			rollback,
 			"",
 			flips,
 		},
-		{"and the wish for a rebuild ends", wanted("", true, served()), wanted("B", false, back()), rollback, "", flips},
+		{"a requested rebuild ends", wanted("", true, served()), wanted("B", false, back()), rollback, "", flips},
 		{
-			"to an older generation of the same definition: nothing is held",
+			"an older generation of the same definition: nothing is held",
 			rebuilt(lifecycle.Retained, lifecycle.Serving, 3),
 			rebuilt(lifecycle.Serving, lifecycle.Retained, 99),
 			rollback,
@@ -305,7 +307,7 @@ func TestRollback(t *testing.T) {
 			flips,
 		},
 		{
-			"that, while another one was on its way",
+			"an older generation of the same definition, while another one is building",
 			rebuilt(lifecycle.Retained, lifecycle.Serving, 3, in("C", lifecycle.Building, 0)),
 			wanted(
 				"C", false, rebuilt(lifecycle.Serving, lifecycle.Retained, 99, in("C", lifecycle.Dropping, 99)),
@@ -313,12 +315,14 @@ func TestRollback(t *testing.T) {
 		},
 
 		refused(
-			"nothing is retained", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Building, 0)), rollback,
+			"no generation is retained", life("A", ready("A", lifecycle.Serving, 0), ready("B",
+				lifecycle.Building, 0)), rollback,
 			"there is no retained generation to go back to",
 		),
-		refused("no generation", life(""), rollback, "there is no retained generation to go back to"),
+		refused("a view without generations", life(""), rollback, "there is no retained generation to go back to"),
 		refused(
-			"what is retained lags", life("B", at(in("A", lifecycle.Retained, 3), 8), ready("B", lifecycle.Serving, 0)),
+			"the retained generation is behind the head", life("B", at(in("A", lifecycle.Retained, 3), 8), ready("B",
+				lifecycle.Serving, 0)),
 			rollback, "generation A is behind: it is at run 8, the last run is 9",
 		),
 	})
@@ -365,17 +369,18 @@ func TestDrop(t *testing.T) {
 		in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0),
 	)
 	run(t, []operation{
-		{"the one that is retained", v, dropped, drop(""), "", "no generation is retained"},
-		{"by its name", v, dropped, drop("B"), "", ""},
+		{"the retained generation", v, dropped, drop(""), "", "no generation is retained"},
+		{"the retained generation, named", v, dropped, drop("B"), "", ""},
 		{"a hold stays", wanted("B", false, v), wanted("B", false, dropped), drop("B"), "", ""},
-		{"a wish for a rebuild stays", wanted("", true, v), wanted("", true, dropped), drop("B"), "", ""},
-		{"what is dropped already, from when on it was", v, v, drop("D"), "", ""},
+		{"a requested rebuild stays requested", wanted("", true, v), wanted("", true, dropped), drop("B"), "", ""},
+		{"a generation that is dropping keeps its time", v, v, drop("D"), "", ""},
 
-		refused("nothing is retained", life("A", ready("A", lifecycle.Serving, 0)), drop(""), "no generation is retained"),
-		refused("what serves", v, drop("A"), "generation A serves; switch to another generation first"),
-		refused("what is being built", v, drop("C"), "generation C is building, not retained"),
-		refused("what is announced", v, drop("E"), "generation E is announced, not retained"),
-		refused("what is not there", v, drop("X"), "there is no generation X"),
+		refused("no generation is retained", life("A", ready("A",
+			lifecycle.Serving, 0)), drop(""), "no generation is retained"),
+		refused("the serving generation", v, drop("A"), "generation A serves; switch to another generation first"),
+		refused("a building generation", v, drop("C"), "generation C is building, not retained"),
+		refused("an announced generation", v, drop("E"), "generation E is announced, not retained"),
+		refused("an unknown generation", v, drop("X"), "there is no generation X"),
 	})
 }
 
@@ -406,21 +411,21 @@ func TestAbandon(t *testing.T) {
 	}
 	const none = "no generation is announced or being built"
 	run(t, []operation{
-		{"what is announced", announced, wanted("C", false, of(given)), abandon(""), "", none},
-		{"what is announced, by its name", announced, wanted("C", false, of(given)), abandon("C"), "", ""},
-		{"what is being built", building, wanted("C", false, of(at(given, 9))), abandon(""), "", none},
-		{"what is being built, by its name", building, wanted("C", false, of(at(given, 9))), abandon("C"), "", ""},
+		{"the announced generation", announced, wanted("C", false, of(given)), abandon(""), "", none},
+		{"the announced generation, named", announced, wanted("C", false, of(given)), abandon("C"), "", ""},
+		{"the building generation", building, wanted("C", false, of(at(given, 9))), abandon(""), "", none},
+		{"the building generation, named", building, wanted("C", false, of(at(given, 9))), abandon("C"), "", ""},
 		{
-			"a wish for a rebuild ends with it",
+			"a requested rebuild ends",
 			wanted("", true, building),
 			wanted("C", false, of(at(given, 9))),
 			abandon("C"),
 			"",
 			"",
 		},
-		{"what serves, built anew: it is not held", rebuilding, rebuiltNot, abandon("A2"), "", ""},
+		{"a rebuild of the serving definition: it is not held", rebuilding, rebuiltNot, abandon("A2"), "", ""},
 		{
-			"the first one",
+			"the first generation",
 			life("", in("C", lifecycle.Announced, 0)),
 			wanted("C", false, life("", given)),
 			abandon(""),
@@ -428,7 +433,7 @@ func TestAbandon(t *testing.T) {
 			none,
 		},
 		{
-			"a wish that nothing has come of yet",
+			"a requested rebuild that has not begun",
 			wanted("", true, life("A", ready("A", lifecycle.Serving, 0))),
 			life("A", ready("A", lifecycle.Serving, 0)),
 			abandon(""),
@@ -436,23 +441,25 @@ func TestAbandon(t *testing.T) {
 			none,
 		},
 		{
-			"that, of what is held",
+			"a requested rebuild of a held definition that has not begun",
 			wanted("B", true, life("A", ready("A", lifecycle.Serving, 0))),
 			wanted("B", false, life("A", ready("A", lifecycle.Serving, 0))),
 			abandon(""),
 			"",
 			none,
 		},
-		{"what is given up already, from when on it was", announced, announced, abandon("D"), "", ""},
+		{"a generation that is dropping keeps its time", announced, announced, abandon("D"), "", ""},
 
 		refused(
-			"nothing is on its way", life("A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3)), abandon(""),
+			"no generation is announced or building", life("A", ready("A", lifecycle.Serving, 0), ready("B",
+				lifecycle.Retained, 3)), abandon(""),
 			none,
 		),
-		refused("what serves", announced, abandon("A"), "generation A serves; switch to another generation first"),
-		refused("what is retained", announced, abandon("B"), "generation B is retained, not announced or being built"),
-		refused("what is not there", announced, abandon("X"), "there is no generation X"),
-		refused("what is not there, with a wish", wanted("", true, announced), abandon("X"), "there is no generation X"),
+		refused("the serving generation", announced, abandon("A"), "generation A serves; switch to another generation first"),
+		refused("the retained generation", announced, abandon("B"), "generation B is retained, not announced or being built"),
+		refused("an unknown generation", announced, abandon("X"), "there is no generation X"),
+		refused("an unknown generation, with a requested rebuild", wanted("",
+			true, announced), abandon("X"), "there is no generation X"),
 	})
 }
 
@@ -467,10 +474,11 @@ func TestWantRebuild(t *testing.T) {
 		t.Fatal(err)
 	}
 	run(t, []operation{
-		{"what serves", serving, wanted("", true, serving), want, "", ""},
-		{"what is being built", building, wanted("", true, building), want, "", ""},
-		{"what is held", wanted("B", false, serving), wanted("B", true, serving), want, "", ""},
-		{"what is held, and nothing is left of it", wanted("B", false, life("")), wanted("B", true, life("")), want, "", ""},
+		{"the definition serves", serving, wanted("", true, serving), want, "", ""},
+		{"another definition is building", building, wanted("", true, building), want, "", ""},
+		{"a definition is held", wanted("B", false, serving), wanted("B", true, serving), want, "", ""},
+		{"a definition is held, and no generation is left", wanted("B", false, life("")), wanted("B",
+			true, life("")), want, "", ""},
 
 		refused("no definition", life(""), want, "the view has no definition yet; deploy one"),
 		refused("a retired view", retired, want,
@@ -478,7 +486,7 @@ func TestWantRebuild(t *testing.T) {
 		refused("a view that was dropped", gone, want,
 			"the view is retired, since no deployed file names it; deploy it again"),
 		refused(
-			"one is announced", life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Announced, 0)), want,
+			"a generation is announced", life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Announced, 0)), want,
 			"a generation is already announced; wait until it is confirmed, or abandon it",
 		),
 	})

@@ -23,18 +23,18 @@ import (
 
 var noon = time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 
-// at is a slot some minutes after noon.
+// at returns the slot some minutes after noon.
 func at(minutes int64) slot.Slot {
 	return slot.Slot(event.MillisOf(noon)).Add(time.Duration(minutes) * time.Minute)
 }
 
-// fixture is the layer over a catalog in memory.
+// fixture is the operator layer over a catalog in memory.
 type fixture struct {
 	*operations.Operations
 	catalog *memory.Catalog
 }
 
-// newFixture has 9 runs, of which 8 are swept, and one view.
+// newFixture returns a fixture with one view and 9 runs, of which 8 are swept.
 func newFixture(t *testing.T, v lifecycle.View) *fixture {
 	t.Helper()
 	c := &memory.Catalog{}
@@ -57,7 +57,7 @@ func need(t *testing.T, err error) {
 	}
 }
 
-// stored is the view as it is stored.
+// stored returns the stored view.
 func (d *fixture) stored(t *testing.T) lifecycle.View {
 	t.Helper()
 	d.catalog.Hook = nil
@@ -66,7 +66,7 @@ func (d *fixture) stored(t *testing.T) lifecycle.View {
 	return v
 }
 
-// generation is one of the definition whose name its id begins with, at a run.
+// generation returns a generation at a run. Its definition is the first letter of its id.
 func generation(id string, state lifecycle.State, run uint64) lifecycle.Generation {
 	g := lifecycle.Generation{ID: lifecycle.GenerationID(id), Definition: view.Hash(id[:1]), State: state, Run: run}
 	if run > 0 {
@@ -78,7 +78,7 @@ func generation(id string, state lifecycle.State, run uint64) lifecycle.Generati
 	return g
 }
 
-// rich has a generation in each state; A1 serves.
+// rich returns a view with a generation in each state; A1 serves.
 func rich() lifecycle.View {
 	v := lone()
 	v.Generations = append(
@@ -97,7 +97,7 @@ func lone() lifecycle.View {
 	}
 }
 
-// states are what generations are, by their ids, with what else operations change.
+// states describes the states of all generations, and everything else that operations change.
 func states(v lifecycle.View) string {
 	text := "serving " + string(v.Serving)
 	for _, g := range v.Generations {
@@ -122,7 +122,7 @@ type wish struct {
 	want       string
 }
 
-// wishes are those that are granted.
+// wishes are operations that succeed.
 var wishes = []wish{
 	{"switch", operations.Switch, "", rich, "serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping"},
 	{"switch, named", operations.Switch, "C1", rich, "serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping"},
@@ -152,7 +152,7 @@ var wishes = []wish{
 		"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, held C",
 	},
 	{
-		"abandon a wish",
+		"abandon a requested rebuild",
 		operations.Abandon,
 		"",
 		func() lifecycle.View { v := lone(); v.Rebuild = true; return v },
@@ -161,7 +161,7 @@ var wishes = []wish{
 	{"rebuild", operations.Rebuild, "", lone, "serving A1, A1 serving, rebuild"},
 }
 
-// puts counts the writes of views, and breaks some: those of the faults, in their order.
+// puts counts the writes of views, and injects the faults into them in order.
 func (d *fixture) puts(n *int, faults ...memory.Fault) {
 	d.catalog.Hook = func(c memory.Call) memory.Fault {
 		if c.Name != "catalog.PutView" && c.Name != "catalog.PutAudit" {

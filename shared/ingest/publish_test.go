@@ -19,7 +19,7 @@ import (
 	"github.com/anabranch/anabranch/shared/stream"
 )
 
-// laneLines are the archived lines of a request by lane, in archive order: what the stream has to bring.
+// laneLines returns the archived lines of a request by lane, in archive order: what the stream must get.
 func laneLines(t testing.TB, s *fixture) map[event.Lane]string {
 	t.Helper()
 	all := map[event.Lane]string{}
@@ -34,7 +34,7 @@ func laneLines(t testing.TB, s *fixture) map[event.Lane]string {
 	return all
 }
 
-// published are the lines that records bring, by lane, in the order of the records.
+// published returns the lines of the records by lane, in the order of the records.
 func published(t testing.TB, s *fixture, records []stream.Entry) map[event.Lane]string {
 	t.Helper()
 	all := map[event.Lane]string{}
@@ -47,7 +47,7 @@ func published(t testing.TB, s *fixture, records []stream.Entry) map[event.Lane]
 	return all
 }
 
-// incompressible is text of n bytes of which zstd makes little less.
+// incompressible returns n bytes of text that zstd hardly makes smaller.
 func incompressible(random *rand.Rand, n int) string {
 	text := make([]byte, 0, n+12)
 	for len(text) < n {
@@ -64,7 +64,7 @@ func TestLaneSplits(t *testing.T) {
 		events, bytes int // bytes of one line
 		records       int
 	}{
-		{"one record just full", 5, 206_387, 1}, // of at most 1,031,936 bytes: what zstd may add to them fits too
+		{"one record just full", 5, 206_387, 1}, // at most 1,031,936 bytes, so what zstd may add fits too
 		{"a byte a line more", 5, 206_388, 2},
 		{"16 events of 250 KB", 16, 250_000, 4},
 		{"1,000 events of 4 KB", 1000, 4_000, 4},
@@ -124,13 +124,13 @@ func TestStreamBringsTheArchive(t *testing.T) {
 // are queued, and the answer does not wait for the queue.
 func TestPublishAgain(t *testing.T) {
 	down := publication{err: errLost}
-	// The events meet the lanes in the order four to one.
+	// The lanes occur in the order four to one.
 	const one, two, three, four = "1.4.3", "1.4.1", "1.4.2", "1.4.0"
 	for _, c := range []struct {
 		name    string
 		answers []publication
 		calls   [][]string // lanes of the entries of each call
-		queued  []string   // lanes; nil: nothing
+		queued  []string   // lanes of the queued request; nil: none
 	}{
 		{"all taken", nil, [][]string{{four, three, two, one}}, nil},
 		{"some fail once", []publication{{failed: []int{0, 2}}}, [][]string{{four, three, two, one}, {four, two}}, nil},
@@ -314,7 +314,7 @@ func TestRepublishErrors(t *testing.T) {
 		{"no lanes", stream.Republish{Object: key}, "no lanes"},
 		{"a lane of another layout", stream.Republish{Object: key, Lanes: []string{"1.4.0", "2.8.5"}}, "lane 2.8.5"},
 		{
-			"an object that is no zstd",
+			"an object that is not zstd",
 			stream.Republish{
 				Object: put("01M82HY2RA0000000000000009", []byte("lines")),
 				Lanes:  s.republisher.Lanes(),

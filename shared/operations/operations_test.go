@@ -180,7 +180,7 @@ var errDown = errors.New("the table is down")
 // happens to the first writes and their answers.
 func TestDo(t *testing.T) {
 	lost, failed := memory.Fault{Err: errDown, Applied: true}, memory.Fault{Err: errDown}
-	// as a store says when its client has tried again by itself
+	// what a store returns when its client has retried by itself
 	lostConflict := memory.Fault{Err: catalog.ErrConflict, Applied: true}
 	for _, w := range wishes {
 		for name, c := range map[string]struct {
@@ -248,7 +248,7 @@ func TestDoWhileTheViewChanges(t *testing.T) {
 	}
 }
 
-// change changes the stored view behind whoever is operating it.
+// change changes the stored view while an operation is in progress.
 func (d *fixture) change(t *testing.T, do func(*lifecycle.View)) {
 	t.Helper()
 	hook := d.catalog.Hook
@@ -271,7 +271,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		refusal   string
 	}{
 		{
-			"a run that the candidate has not", operations.Switch, rich, func(v *lifecycle.View) {
+			"a run that the candidate lacks", operations.Switch, rich, func(v *lifecycle.View) {
 				v.Generations[0].Run, v.Generations[0].Horizon = 10, at(50)
 			}, before,
 			"generation C1 is behind: it is at run 9, the serving generation is at run 10",
@@ -287,13 +287,13 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 			"generation C1 was given up; rebuild its definition",
 		},
 		{
-			"a switch, before a rollback: it stays with the generation that it was about", operations.Rollback, rich,
+			"a switch, before a rollback: the rollback keeps its generation", operations.Rollback, rich,
 			func(v *lifecycle.View) { *v = v.Switched("C1", 1) },
 			"serving C1, A1 retained, B1 dropping, C1 serving, D1 dropping",
 			"generation B1 was given up; rebuild its definition",
 		},
 		{
-			"the same rollback: it does not go forward again", operations.Rollback, rich, func(v *lifecycle.View) {
+			"the same rollback: it is not undone", operations.Rollback, rich, func(v *lifecycle.View) {
 				*v, _ = v.Rollback(lifecycle.Run{N: 9}, 1)
 			},
 			"serving B1, A1 retained, B1 serving, C1 dropping, D1 dropping, held C", "",
@@ -308,11 +308,11 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 			*v, _ = v.Drop("B1", 1)
 			*v = v.Without("B1")
 		}, "serving A1, A1 serving, C1 building, D1 dropping", ""},
-		{"the same wish", operations.Rebuild, lone, func(v *lifecycle.View) {
+		{"the same request", operations.Rebuild, lone, func(v *lifecycle.View) {
 			v.Rebuild = true
 		}, "serving A1, A1 serving, rebuild", ""},
 		{
-			"the same wish, and batch has begun", operations.Rebuild, lone, func(v *lifecycle.View) {
+			"the same request, and batch has begun", operations.Rebuild, lone, func(v *lifecycle.View) {
 				v.Generations = append(v.Generations, generation("A2", lifecycle.Building, 0))
 			},
 			"serving A1, A1 serving, A2 building", "",
@@ -367,20 +367,23 @@ func TestRefused(t *testing.T) {
 		before     func() lifecycle.View
 		refusal    string
 	}{
-		{"switch, nothing is built", operations.Switch, "", lone,
+		{"switch, no generation is building", operations.Switch, "", lone,
 			"no generation is being built; name a generation, deploy a definition or rebuild the view"},
-		{"switch, it lags", operations.Switch, "", lagging, "generation C1 is behind: it is at run 8, the last run is 9"},
+		{"switch, behind the head", operations.Switch, "",
+			lagging, "generation C1 is behind: it is at run 8, the last run is 9"},
 		{"switch, it serves", operations.Switch, "A1", rich, "generation A1 already serves"},
 		{"switch, unknown", operations.Switch, "X", rich, "there is no generation X"},
-		{"rollback, nothing is retained", operations.Rollback, "", lone, "there is no retained generation to go back to"},
-		{"rollback, it is being built", operations.Rollback, "C1", rich,
+		{"rollback, no generation is retained", operations.Rollback, "",
+			lone, "there is no retained generation to go back to"},
+		{"rollback, it is building", operations.Rollback, "C1", rich,
 			"generation C1 is building, not retained; switch to it instead"},
 		{"rollback, it serves", operations.Rollback, "A1", rich, "generation A1 already serves"},
 		{"rollback, it was given up", operations.Rollback, "D1", rich, "generation D1 was given up; rebuild its definition"},
 		{"rollback, unknown", operations.Rollback, "X", rich, "there is no generation X"},
-		{"drop, nothing is retained", operations.Drop, "", lone, "no generation is retained"},
+		{"drop, no generation is retained", operations.Drop, "", lone, "no generation is retained"},
 		{"drop, it serves", operations.Drop, "A1", rich, "generation A1 serves; switch to another generation first"},
-		{"abandon, nothing is on its way", operations.Abandon, "", lone, "no generation is announced or being built"},
+		{"abandon, no generation is announced or building", operations.Abandon, "",
+			lone, "no generation is announced or being built"},
 		{"abandon, it is retained", operations.Abandon, "B1", rich,
 			"generation B1 is retained, not announced or being built"},
 		{
@@ -460,7 +463,7 @@ func TestDoInVain(t *testing.T) {
 		}
 		for _, call := range []string{"catalog.View", "catalog.Head", "catalog.Audit"} {
 			if call == "catalog.Head" && operation == operations.Audit {
-				continue // its status reads the head after the write
+				continue // the status reads the head after the write
 			}
 			d := newFixture(t, v())
 			d.catalog.Hook = func(c memory.Call) memory.Fault {

@@ -29,10 +29,11 @@ func TestDropRetired(t *testing.T) {
 		want       string
 		refusal    string
 	}{
-		"the view":             {"", nil, all, ""},
-		"a generation":         {"B1", nil, "serving A1, A1 serving, B1 dropping, C1 building, D1 dropping", ""},
-		"what serves, by name": {"A1", nil, states(retired()), "generation A1 serves; switch to another generation first"},
-		"taken up meanwhile": {
+		"the view":     {"", nil, all, ""},
+		"a generation": {"B1", nil, "serving A1, A1 serving, B1 dropping, C1 building, D1 dropping", ""},
+		"the serving generation, named": {"A1",
+			nil, states(retired()), "generation A1 serves; switch to another generation first"},
+		"deployed again meanwhile": {
 			"", takeUp, states(retired()),
 			"the view is not retired: the deployed views file names it; remove it from the file first",
 		},

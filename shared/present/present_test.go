@@ -178,14 +178,14 @@ func cellOf(t testing.TB, text string) string {
 	return records[1][0]
 }
 
-// checkCell: no spreadsheet takes the cell for a formula, and the text is what stands behind the apostrophe.
+// checkCell checks that no spreadsheet takes the cell for a formula, and that the text is what follows the apostrophe.
 func checkCell(t testing.TB, text string) {
 	t.Helper()
 	cell := cellOf(t, text)
 	if cell != "" && strings.ContainsRune("=+-@\t\r", rune(cell[0])) {
 		t.Errorf("%q is %q, which is a formula", text, cell)
 	}
-	// The reader of encoding/csv takes a line break for \n, whatever it is, within quotes too.
+	// encoding/csv reads every line break as \n, within quotes too.
 	want := strings.ReplaceAll(strings.ToValidUTF8(text, string(utf8.RuneError)), "\r\n", "\n")
 	if got := strings.TrimPrefix(cell, "'"); got != want {
 		t.Errorf("%q is read as %q", text, got)

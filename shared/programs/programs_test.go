@@ -43,7 +43,7 @@ func definitions(t *testing.T) []view.Definition {
 	return all
 }
 
-// stored is a catalog that keeps the given definitions.
+// stored returns a catalog with the given definitions.
 func stored(t *testing.T, all ...lifecycle.Definition) *memory.Catalog {
 	t.Helper()
 	c := &memory.Catalog{}
@@ -55,7 +55,7 @@ func stored(t *testing.T, all ...lifecycle.Definition) *memory.Catalog {
 	return c
 }
 
-// names are those of a set's programs, in order.
+// names returns the names of a set's programs, in order.
 func names(set *view.Set) (all []view.Name) {
 	for _, p := range set.Programs {
 		all = append(all, p.Definition.Name)

@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// BenchmarkDuplicates finds the duplicates of a run of 200,000 events, of which one in a hundred has a copy in an
-// earlier run of as many: without reading either.
+// BenchmarkDuplicates finds the duplicates of a run of 200,000 events, without reading them. One event in a hundred has
+// a copy in an earlier run of the same size.
 func BenchmarkDuplicates(b *testing.B) {
 	const events = 200_000
 	random := rand.New(rand.NewPCG(1, 1))

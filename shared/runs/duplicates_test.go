@@ -19,17 +19,17 @@ import (
 
 var ctx = context.Background()
 
-// seen is an event. Identities meet in a small table, some in one half.
+// seen returns an event. Identities are spread over few values, some of which share one half.
 func seen(id uint64, arrival event.Millis, payload uint64) runs.Seen {
 	return runs.Seen{Identity: event.Identity{Hi: id % 2, Lo: id / 2 * 64}, Arrival: arrival, Payload: payload}
 }
 
-// inputOf is the input of a run with the events.
+// inputOf returns the input of a run with the events.
 func inputOf(run uint64, all []runs.Seen) *runs.Input {
 	return &runs.Input{Manifest: runs.Manifest{Run: run}, Seen: slices.Clone(all), Duplicate: make([]bool, len(all))}
 }
 
-// verdict is what MarkDuplicates finds.
+// verdict is the result of MarkDuplicates.
 type verdict struct {
 	Duplicate             []bool
 	Duplicates, Conflicts int64
@@ -37,7 +37,7 @@ type verdict struct {
 
 func verdictOf(in *runs.Input) verdict { return verdict{in.Duplicate, in.Duplicates, in.Conflicts} }
 
-// hold drops an event against a copy.
+// hold drops an event because of an earlier copy.
 func (v *verdict) hold(i int, own, earlier runs.Seen) {
 	v.Duplicate[i] = true
 	v.Duplicates++
@@ -46,12 +46,12 @@ func (v *verdict) hold(i int, own, earlier runs.Seen) {
 	}
 }
 
-// history are the events of runs 1, 2 ..., each in archive order; the last is the one in question.
+// history holds the events of the runs 1, 2, ..., each in archive order. The last run is the one to check.
 type history struct {
 	runs     [][]runs.Seen
 	horizons []int64
 	window   time.Duration
-	below    slot.Slot // slot.Beginning: nothing is left out
+	below    slot.Slot // slot.Beginning: no bound
 }
 
 func drawHistory(t *rapid.T) history {
@@ -60,7 +60,7 @@ func drawHistory(t *rapid.T) history {
 	for range rapid.IntRange(1, 6).Draw(t, "runs") {
 		end += rapid.Int64Range(1, 40).Draw(t, "length")
 		one := rapid.Custom(func(t *rapid.T) runs.Seen {
-			// Some are of slots that an earlier run has claimed.
+			// Some slots were claimed by an earlier run.
 			return seen(
 				rapid.Uint64Range(0, 4).Draw(t, "id"), event.Millis(rapid.Int64Range(end-60, end-1).Draw(t, "arrival")),
 				rapid.Uint64Range(0, 2).Draw(t, "payload"),
@@ -76,21 +76,22 @@ func drawHistory(t *rapid.T) history {
 	return h
 }
 
-// last is the number of the run in question.
+// last returns the number of the run to check.
 func (h history) last() int { return len(h.runs) }
 
 func (h history) counts(e runs.Seen) bool {
 	return h.below == slot.Beginning || e.Arrival < h.below.Millis()
 }
 
-// copies says whether an event that comes later is one too many.
+// copies reports whether an earlier event makes a later one a duplicate.
 func (h history) copies(earlier, own runs.Seen) bool {
 	return h.counts(earlier) && h.counts(own) && earlier.Identity == own.Identity &&
 		own.Arrival.Time().Sub(earlier.Arrival.Time()).Abs() <= h.window
 }
 
-// expected is the definition, word for word: every event of the last run is held against every one that came before.
-// One that several forbid is held against the first of an earlier run, else against the nearest of its own.
+// expected follows the definition word for word: it compares every event of the last run with every earlier one. An
+// event with several earlier copies is dropped because of the first one in an earlier run, or else because of the
+// nearest one in its own run.
 func (h history) expected() verdict {
 	before, own := slices.Concat(h.runs[:h.last()-1]...), h.runs[h.last()-1]
 	v := verdict{Duplicate: make([]bool, len(own))}
@@ -110,12 +111,12 @@ func (h history) rule() runs.Rule {
 	return runs.Rule{Window: h.window, Below: h.below}
 }
 
-// appendRun makes run n real, n from 1.
+// appendRun commits run n, from 1.
 func (h history) appendRun(t failer, s *stores, n int) {
 	s.append(t, lifecycle.Run{N: uint64(n), Horizon: slot.Slot(h.horizons[n-1])}, h.runs[n-1])
 }
 
-// TestMarkDuplicates holds the verdict against its definition, before the run is real and ever after.
+// TestMarkDuplicates compares the verdict with its definition, before and after the run is committed.
 func TestMarkDuplicates(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		h, s := drawHistory(t), newStores()
@@ -132,7 +133,7 @@ func TestMarkDuplicates(t *testing.T) {
 				t.Fatalf("%s (-want +got):\n%s", when, diff)
 			}
 		}
-		examine("before the run is real")
+		examine("before the run is committed")
 		h.appendRun(t, s, h.last())
 		examine("when the run is read again")
 		s.append(t, lifecycle.Run{N: uint64(h.last() + 1), Horizon: slot.Slot(h.horizons[h.last()-1] + 1)}, h.runs[0])
@@ -145,7 +146,7 @@ func TestMarkDuplicates(t *testing.T) {
 func TestValidateAtTheEdge(t *testing.T) {
 	for _, c := range []struct {
 		name     string
-		earlier  []runs.Seen // of run 1
+		earlier  []runs.Seen // events of run 1
 		own      []runs.Seen
 		below    slot.Slot
 		want     []bool
@@ -245,13 +246,13 @@ func TestValidateAtTheEdge(t *testing.T) {
 func TestValidateAsksForLittle(t *testing.T) {
 	s := newStores()
 	for i, all := range [][]runs.Seen{
-		{seen(1, 1001, 0)},                   // 1: its horizon, 1100, lies before the window, so it is not even looked at
-		{seen(1, 1120, 0)},                   // 2: its events lie before the window
+		{seen(1, 1001, 0)},                   // 1: its horizon, 1100, is before the window, so its identities are not read
+		{seen(1, 1120, 0)},                   // 2: its events are before the window
 		{seen(1, 1290, 0)},                   // 3
-		nil,                                  // 4: has none
+		nil,                                  // 4: has no events
 		{seen(1, 1150, 0)},                   // 5: a late object from before the window
 		{seen(1, 1180, 0), seen(1, 1550, 0)}, // 6
-		{seen(1, 1650, 0)},                   // 7: its events lie after the window
+		{seen(1, 1650, 0)},                   // 7: its events are after the window
 	} {
 		s.append(t, lifecycle.Run{N: uint64(i + 1), Horizon: slot.Slot(1100 + 100*i)}, all)
 	}

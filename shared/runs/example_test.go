@@ -13,8 +13,8 @@ import (
 	"github.com/anabranch/anabranch/shared/runs"
 )
 
-// The objects of a manifest are read as batches of events. A copy of an event that came before is a duplicate, and is
-// no row that counts.
+// The reader returns the objects of a manifest as batches of events. An event with an earlier copy is a duplicate, and
+// its row does not count.
 func ExampleReader() {
 	ctx := context.Background()
 	codec, err := event.NewCodec(1 << 20)

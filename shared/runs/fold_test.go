@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// pagesOf are the encoded pages of a delta, by key.
+// pagesOf returns the encoded pages of a delta, by key.
 func pagesOf(delta *view.Delta) map[string]string {
 	all := map[string]string{}
 	for page := range delta.Pages() {

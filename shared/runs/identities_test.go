@@ -28,7 +28,7 @@ func sampleSeen() []runs.Seen {
 	}
 }
 
-// decodeIdentities collects what the decoder calls back with.
+// decodeIdentities collects what the decoder passes to its callback.
 func decodeIdentities(data []byte) ([]runs.Seen, error) {
 	var all []runs.Seen
 	err := runs.DecodeIdentities(data, func(s runs.Seen) { all = append(all, s) })

@@ -18,17 +18,17 @@ import (
 	"github.com/anabranch/anabranch/shared/runs"
 )
 
-// arrival is a moment at the start of a slot.
+// arrival is an instant at the start of a slot.
 var arrival = event.MillisOf(time.Date(2026, 5, 17, 10, 5, 0, 0, time.UTC))
 
-// archived are stores with objects, and a reader that can read them.
+// archived are stores with objects, and a reader for them.
 type archived struct {
 	*stores
 	runs.Reader
 	objects []runs.ManifestObject
 }
 
-// backwards is a runner that does the last first.
+// backwards is a runner that does the last call first.
 func backwards(n int, do func(i int) error) error {
 	return runner.Sequential(n, func(i int) error { return do(n - 1 - i) })
 }
@@ -46,7 +46,7 @@ func newArchived(t *testing.T) *archived {
 	return a
 }
 
-// add archives a request of events with the ids, which arrive so many milliseconds after arrival.
+// add archives a request of events with the given ids. They arrive the given number of milliseconds after arrival.
 func (a *archived) add(t *testing.T, after event.Millis, ids ...string) {
 	t.Helper()
 	var lines []byte

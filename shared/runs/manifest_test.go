@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// goldenManifest never changes: runs of this format are read for as long as there are any.
+// goldenManifest never changes, since runs of this format must stay readable.
 const goldenManifest = `{"version":2,"run":7,"from":1795553700000,"to":1795554000000,"late_objects":1,"objects":[` +
 	`{"key":"events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst","size":1234,"lanes":[{"lane":0,"events":12},{"lane":3,"events":1}]},` +
 	`{"key":"events/dt=2026-11-22/slot=212000/01KY58SNJXZ0W6V3T5YJ9K4M2P.ndjson.zst","size":0}]}`

@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// stores are a catalog and an archive in memory, which tell what is asked of them.
+// stores are a catalog and an archive in memory that record their calls.
 type stores struct {
 	archive memory.Archive
 	catalog memory.Catalog
@@ -35,7 +35,7 @@ func newStores() *stores {
 
 func (s *stores) reader() runs.Reader { return runs.Reader{Archive: &s.archive, Catalog: &s.catalog} }
 
-// failer is what a test and a rapid test have in common.
+// failer holds the methods that testing.T and rapid.T share.
 type failer interface {
 	Helper()
 	Fatal(args ...any)
@@ -49,7 +49,7 @@ func (s *stores) put(t failer, key string, body []byte) {
 	}
 }
 
-// append makes a run real with the events.
+// append commits a run with the events.
 func (s *stores) append(t failer, run lifecycle.Run, seen []runs.Seen) {
 	t.Helper()
 	run.Events = int64(len(seen))
@@ -83,8 +83,8 @@ func numbers(all []lifecycle.Run) []uint64 {
 // steps end, and that no further step is read.
 func TestDown(t *testing.T) {
 	for _, c := range []struct {
-		head, from, above uint64 // wanted are the runs beyond above
-		first             uint64 // what comes, through the lower of head and from; 0: nothing
+		head, from, above uint64 // the runs after above are wanted
+		first             uint64 // the first run returned; the last is the lower of head and from; 0: none
 		steps             int
 	}{
 		{head: 0, from: 0},

@@ -11,6 +11,8 @@ type envelope struct {
 	source, id []byte
 	has        [len(required)]bool
 	hasData    bool // or data_base64
+
+	contentType, encoded []byte // text of datacontenttype and data_base64; nil: absent
 }
 
 // attribute is a member of the event that has a meaning in CloudEvents or in the line format.
@@ -22,7 +24,8 @@ const (
 	eventSource
 	eventType
 	eventTime
-	descriptive // subject, datacontenttype, dataschema
+	contentType
+	descriptive // subject, dataschema
 	eventData
 	dataBase64
 	reserved // stamp
@@ -44,7 +47,9 @@ func attributeOf(name []byte) attribute {
 		return eventType
 	case "time":
 		return eventTime
-	case "subject", "datacontenttype", "dataschema":
+	case "datacontenttype":
+		return contentType
+	case "subject", "dataschema":
 		return descriptive
 	case "data":
 		return eventData
@@ -66,7 +71,7 @@ func (s *scanner) attribute(i int, kind Kind, raw []byte, t traits) {
 	case a == reserved:
 		s.rejectAttribute(i, "the name stamp is reserved: ingest adds this member itself; leave it out")
 	case a == extension:
-		s.extension(i, kind, raw)
+		s.extension(i, kind, raw, t)
 	case a == eventData:
 		s.onlyData(i)
 	case kind == Null:
@@ -91,6 +96,13 @@ func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
 		s.event.envelope.has[a] = true
 	}
 	switch a {
+	case eventType, contentType, descriptive:
+		if !s.validateText(i, text, t) {
+			return
+		}
+		if a == contentType {
+			s.event.envelope.contentType = text
+		}
 	case specVersion:
 		if string(text) != "1.0" {
 			s.rejectAttribute(i, fmt.Sprintf(`unknown CloudEvents version %.20q; the supported version is "1.0"`, text))
@@ -108,6 +120,7 @@ func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
 		if !isBase64(text) {
 			s.rejectAttribute(i, "data_base64 is not valid Base64 with padding (RFC 4648, section 4)")
 		}
+		s.event.envelope.encoded = text
 	}
 }
 
@@ -117,12 +130,24 @@ func (s *scanner) identifying(i int, text []byte, t traits, limit int) []byte {
 	case len(text) > limit:
 		s.reject(i, LimitExceeded, s.pointer(),
 			fmt.Sprintf("the attribute has %d bytes; the maximum is %d", len(text), limit))
-	case t&control != 0:
-		s.rejectAttribute(i, fmt.Sprintf("%.60q contains a control character; remove it", text))
-	default:
+	case s.validateText(i, text, t):
 		return text[:len(text):len(text)]
 	}
 	return nil
+}
+
+// validateText rejects an attribute that holds a character which CloudEvents forbids. Whoever shows the attribute on a
+// terminal or a page would obey it.
+//
+// Source: CloudEvents 1.0.2, Type System, String.
+func (s *scanner) validateText(i int, text []byte, t traits) bool {
+	switch {
+	case t&control != 0:
+		s.rejectAttribute(i, fmt.Sprintf("%.60q contains a control character; remove it", text))
+	case t&noncharacter != 0:
+		s.rejectAttribute(i, fmt.Sprintf("%.60q contains a code point that is no character, such as U+FFFE; remove it", text))
+	}
+	return t&(control|noncharacter) == 0
 }
 
 // noteID keeps the id of an event that is already rejected, so the rejection can name the event.
@@ -149,13 +174,19 @@ func (s *scanner) onlyData(i int) {
 const maxExtensionName = 64
 
 // extension validates an extension attribute.
-func (s *scanner) extension(i int, kind Kind, raw []byte) {
+func (s *scanner) extension(i int, kind Kind, raw []byte, t traits) {
 	if name := s.nameText(s.names.list[len(s.names.list)-1]); !isExtensionName(name) {
 		s.rejectAttribute(i, fmt.Sprintf("invalid attribute name %.60q: must be 1 to %d characters of a-z and 0-9", name,
 			maxExtensionName))
 		return
 	}
 	switch kind {
+	case String:
+		text := raw[1 : len(raw)-1]
+		if t&(control|noncharacter) != 0 && t&escaped != 0 {
+			text = s.unescape(text)
+		}
+		s.validateText(i, text, t)
 	case Object, Array:
 		s.rejectAttribute(i, "an extension must be a string, a boolean or an integer; this is "+kind.article()+
 			" (put the event's payload into data)")

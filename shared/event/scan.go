@@ -14,12 +14,16 @@ type scanner struct {
 	limits Limits
 	broken syntaxError
 
+	isPayload bool                          // the value is the data of an event, not an event
+	outer     struct{ tokens, members int } // of the event around it
+
 	event struct {
 		start           int
 		code            Code // of the first fault; empty: none
 		pointer, detail string
 		tokens, members int
 		envelope        envelope
+		decoded         []byte // the data that data_base64 holds as JSON; nil: none
 	}
 
 	// The containers that are open. nest goes as deep as the text; frames and names stand still once there is a fault.
@@ -107,7 +111,8 @@ func (s *scanner) value(i int) int {
 
 func (s *scanner) begin(i int) {
 	s.event.start, s.event.code, s.event.pointer, s.event.detail = i, "", "", ""
-	s.event.tokens, s.event.members, s.event.envelope = 0, 0, envelope{}
+	s.event.tokens, s.event.members = s.outer.tokens, s.outer.members
+	s.event.envelope, s.event.decoded = envelope{}, nil
 	s.nest, s.frames, s.names.list = s.nest[:0], s.frames[:0], s.names.list[:0]
 	s.copied, s.pending = len(s.compact), i
 	s.shape.begin()
@@ -152,6 +157,7 @@ func (s *scanner) validateToken(i, end int, kind Kind, t traits) {
 				s.text[i:end], s.limits.NumberBytes, maxExponent, maxExponent))
 	case t&invalidTraits != 0:
 		s.reject(i, InvalidUTF8, s.pointer(), t.encoding())
+	case s.isPayload: // has no attributes
 	case len(s.nest) == 1 && s.nest[0] == '}':
 		s.attribute(i, kind, s.text[i:end], t)
 	case len(s.nest) == 0 && kind != Object:
@@ -314,8 +320,9 @@ func (s *scanner) finish(i int) int {
 		s.event.pointer = ""
 		s.event.detail = fmt.Sprintf("the event has %d bytes; the maximum is %d", i-s.event.start, s.limits.EventBytes)
 	}
-	if s.event.code == "" {
+	if s.event.code == "" && !s.isPayload {
 		s.missing()
+		s.decodeData()
 	}
 	if s.event.code != "" {
 		s.compact = s.compact[:s.copied]
@@ -323,9 +330,17 @@ func (s *scanner) finish(i int) int {
 	return i
 }
 
-// result returns the compacted text of the value that ends at end. Where the value has no white space, this is a part
-// of the text.
+// result returns the compacted text of the value that ends at end, with JSON in data_base64 as data. Where the value
+// has no white space, the text is a part of the body.
 func (s *scanner) result(end int) []byte {
+	if text := s.compacted(end); s.event.decoded != nil {
+		return withData(text, s.event.decoded)
+	} else {
+		return text
+	}
+}
+
+func (s *scanner) compacted(end int) []byte {
 	if s.pending == s.event.start {
 		return s.text[s.pending:end:end]
 	}

@@ -17,6 +17,7 @@ const (
 	notUTF8       // a string is not UTF-8
 	loneSurrogate // a string has a \u escape for half of a character
 	tooWide       // a number passes a limit
+	noncharacter  // a string means a code point that Unicode reserves for no character
 )
 
 const (
@@ -148,3 +149,8 @@ func hexadecimal(text []byte) (r rune, ok bool) {
 //
 // Source: CloudEvents 1.0.2, Type System, String.
 func isControl(r rune) bool { return r < 0x20 || r >= 0x7f && r <= 0x9f }
+
+// isNoncharacter reports whether r is a code point that will never be a character. CloudEvents forbids it in strings.
+//
+// Source: The Unicode Standard, section 23.7.
+func isNoncharacter(r rune) bool { return r >= 0xfdd0 && r <= 0xfdef || r&0xfffe == 0xfffe }

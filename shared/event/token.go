@@ -83,6 +83,8 @@ func (s *scanner) character(i int, t traits) (int, traits) {
 		t |= notUTF8
 	case isControl(r):
 		t |= control
+	case isNoncharacter(r):
+		t |= noncharacter
 	}
 	return i + size, t
 }
@@ -104,6 +106,8 @@ func (s *scanner) escape(i int, t traits) (int, traits) {
 		t |= loneSurrogate
 	case isControl(r):
 		t |= control
+	case isNoncharacter(r):
+		t |= noncharacter
 	}
 	return i + size, t
 }

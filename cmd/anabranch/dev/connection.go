@@ -35,8 +35,9 @@ func newConnection(stopping context.Context, w http.ResponseWriter, limit time.D
 	stop := context.AfterFunc(stopping, func() {
 		defer close(done)
 		soon := time.Now().Add(graceTime)
-		_ = c.control.SetReadDeadline(soon) // a connection that is gone needs no deadline
+		// A connection that is gone needs no deadline. The read's comes last: once it passes, write sets its own.
 		_ = c.control.SetWriteDeadline(soon)
+		_ = c.control.SetReadDeadline(soon)
 	})
 	c.release = func() {
 		if !stop() {

@@ -16,14 +16,13 @@ const (
 	MaxKeyFields  = 8
 	MaxAggregates = 32
 
-	maxName   = 63
-	minWindow = time.Second
-	maxWindow = 366 * day
-	day       = 24 * time.Hour
+	maxName = 63
+	day     = 24 * time.Hour
+	week    = 7 * day
 )
 
 // WindowExamples ends every message about an invalid window.
-const WindowExamples = "write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"
+const WindowExamples = "write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W"
 
 // Part is a part of a definition.
 type Part int
@@ -143,16 +142,6 @@ func checkArchitecture(a Architecture) string {
 		return ""
 	}
 	return fmt.Sprintf("unknown architecture %q; valid values are lambda and kappa", spelling.Shorten(string(a)))
-}
-
-func checkWindow(d time.Duration) string {
-	switch {
-	case d < minWindow || d > maxWindow:
-		return "a window must be from 1 second to 366 days; " + WindowExamples
-	case d%time.Second != 0:
-		return fmt.Sprintf("the window %s is not a whole number of seconds; %s", d, WindowExamples)
-	}
-	return ""
 }
 
 func checkSizes(d Definition) string {

@@ -33,7 +33,8 @@ type Program struct {
 
 	argTexts []string // the normal forms of args, in the same order
 
-	windowMs int64
+	windowMs     int64
+	windowOrigin int64 // where window 0 begins, in Unix milliseconds
 
 	merging sync.Pool // of *Windows, the scratch memory of Merge
 }
@@ -66,7 +67,7 @@ func Compile(definitions ...Definition) (*Set, error) {
 
 // compile compiles one definition to a program without its hash. When there are faults, the program is unusable.
 func compile(d Definition, read *expression.Columns) (*Program, []Fault) {
-	p := &Program{Definition: d, windowMs: d.Window.Milliseconds()}
+	p := &Program{Definition: d, windowMs: d.Window.Milliseconds(), windowOrigin: windowOrigin(d.Window)}
 	found := d.checkPlainParts()
 	note := func(part Part, index int, faults []expression.Fault) {
 		for _, f := range faults {

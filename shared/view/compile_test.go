@@ -83,7 +83,7 @@ func TestCompileErrors(t *testing.T) {
 	}
 	want := []string{
 		`view "Bad": name, character 1: "Bad" cannot be the name of a view; write a letter a-z, then up to 62 of a-z, 0-9 and _`,
-		`view "Bad": window, character 1: a window must be from 1 second to 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`,
+		`view "Bad": window, character 1: a window must be at least a second; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W`,
 		`view "Bad": names, character 1: the key field "k" appears twice; names must be unique`,
 		`view "Bad": names, character 1: the aggregate "n" appears twice; names must be unique`,
 		`view "Bad": where, character 10: the expression ends too early; a value is missing here`,

@@ -48,7 +48,7 @@ type Definition struct {
 	Architecture Architecture
 	Where        string // a CEL expression that is true for the events that count; empty: all events count
 	Key          []KeyField
-	Window       time.Duration // whole seconds, from 1 second to 366 days
+	Window       time.Duration // whole seconds that divide a day, a day, or 7 days
 	Aggregates   []Aggregate
 }
 

@@ -22,8 +22,8 @@ const (
 // ErrCorruptPage means that the bytes are not an encoded page of this program. Retrying does not help.
 var ErrCorruptPage = errors.New("corrupt page")
 
-// Window numbers the windows of a definition: window w covers event times [w*length, (w+1)*length), counted from the
-// Unix epoch in UTC.
+// Window numbers the windows of a definition: window w covers event times [w*length, (w+1)*length), counted in UTC from
+// the Unix epoch, and for weeks from Monday 1970-01-05.
 type Window int64
 
 // Page numbers the pages of a definition. A page is a fixed range of consecutive windows, and the unit of storage.
@@ -36,7 +36,9 @@ const (
 )
 
 // windowOf returns the window of an event time.
-func (p *Program) windowOf(at event.Millis) Window { return Window(floorDiv(int64(at), p.windowMs)) }
+func (p *Program) windowOf(at event.Millis) Window {
+	return Window(floorDiv(int64(at)-p.windowOrigin, p.windowMs))
+}
 
 // PageOf returns the page that holds a window.
 func (p *Program) PageOf(w Window) Page { return Page(floorDiv(int64(w), p.windowsPerPage())) }
@@ -47,11 +49,13 @@ func (p *Program) FirstWindowFrom(t time.Time) Window {
 	if t.Nanosecond()%int(time.Millisecond) != 0 {
 		ms++
 	}
-	return Window(-floorDiv(-ms, p.windowMs))
+	return Window(-floorDiv(p.windowOrigin-ms, p.windowMs))
 }
 
 // Start is the first instant of a window.
-func (p *Program) Start(w Window) time.Time { return time.UnixMilli(int64(w) * p.windowMs).UTC() }
+func (p *Program) Start(w Window) time.Time {
+	return time.UnixMilli(int64(w)*p.windowMs + p.windowOrigin).UTC()
+}
 
 // End is the first instant after a window.
 func (p *Program) End(w Window) time.Time { return p.Start(w + 1) }

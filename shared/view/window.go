@@ -6,9 +6,66 @@ import (
 	"time"
 )
 
-// FormatWindow writes a window of whole seconds as an ISO 8601 duration in days, hours, minutes and seconds: "PT1H",
-// "PT5M", "P1D", "P1DT12H".
+// checkWindow says what is wrong with the length of a window; empty: nothing. Windows begin where people expect it: at
+// midnight and at the start of hours and minutes, and weeks on Monday. Other lengths would begin anywhere.
+func checkWindow(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return "a window must be at least a second; " + WindowExamples
+	case d == week || d <= day && day%d == 0 && d%time.Second == 0:
+		return ""
+	case d > day:
+		return "a window longer than a day must be a week; write 1d or 1w, and add up the rows of an answer"
+	}
+	unit := time.Second
+	for _, larger := range []time.Duration{time.Minute, time.Hour} {
+		if d > larger {
+			unit = larger
+		}
+	}
+	shorter, longer := d.Truncate(unit), d.Truncate(unit)+unit
+	for day%shorter != 0 {
+		shorter -= unit
+	}
+	for day%longer != 0 {
+		longer += unit
+	}
+	return fmt.Sprintf("a window must divide a day, so that each day begins with one, and %s does not; write %s or %s",
+		writeWindow(d), writeWindow(shorter), writeWindow(longer))
+}
+
+// writeWindow writes a window of at most a day as a views file does: "48m", "1h30m", "1d".
+func writeWindow(d time.Duration) string {
+	if d == day {
+		return "1d"
+	}
+	text := d.String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+// windowOrigin returns where window 0 begins, in Unix milliseconds. That is the first Monday for weeks, and the Unix
+// epoch, a midnight, for all other windows.
+//
+// Source: ISO 8601: weeks begin on Monday. 1970-01-01 was a Thursday.
+func windowOrigin(window time.Duration) int64 {
+	if window == week {
+		return (4 * day).Milliseconds()
+	}
+	return 0
+}
+
+// FormatWindow writes a window of whole seconds as an ISO 8601 duration in days, hours, minutes and seconds, or as one
+// week: "PT1H", "PT5M", "P1D", "P1W".
 func FormatWindow(window time.Duration) string {
+	if window == week {
+		return "P1W"
+	}
 	var out strings.Builder
 	out.WriteByte('P')
 	if days := window / day; days != 0 {

@@ -28,10 +28,11 @@ func TestRefusedInputs(t *testing.T) {
 		"hyphens_and_windows": {
 			`6:14: - subtracts here; write data["user-agent"] for a field with a hyphen, or data.agent for another field`,
 			`10:15: - subtracts here; write data["cpu-usage"] for a field with a hyphen, or data.usage for another field`,
+			`28:13: a window longer than a day must be a week; write 1d or 1w, and add up the rows of an answer`,
 		},
 		"two_problems": {
 			`2:11: "V" cannot be the name of a view; write a letter a-z, then up to 62 of a-z, 0-9 and _`,
-			`4:13: "x" is not a duration; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`,
+			`4:13: "x" is not a duration; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W`,
 			`6:10: unknown aggregate "nope"; the aggregates are count, max, mean, min, sum`,
 		},
 	} {

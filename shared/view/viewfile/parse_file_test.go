@@ -134,21 +134,24 @@ func TestParseBrokenFile(t *testing.T) {
 
 		// Windows.
 		{"no duration", with(windowLine, `    window: an hour`),
-			`v.yaml:7:13: "an hour" is not a duration; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`},
+			`v.yaml:7:13: "an hour" is not a duration; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W`},
 		{"no unit", with(windowLine, `    window: 60`),
-			`v.yaml:7:13: "60" is not a duration; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`},
+			`v.yaml:7:13: "60" is not a duration; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W`},
 		{"below a second", with(windowLine, `    window: 500ms`),
-			"v.yaml:7:13: a window must be from 1 second to 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"},
+			"v.yaml:7:13: a window must be at least a second; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W"},
 		{"not whole seconds", with(windowLine, `    window: 1.5s`),
-			"v.yaml:7:13: the window 1.5s is not a whole number of seconds; write for example 90s, 5m, 1h, 36h, 1d or PT1H, " +
-				"P1D"},
+			"v.yaml:7:13: a window must divide a day, so that each day begins with one, and 1.5s does not; write 1s or 2s"},
+		{"does not divide a day", with(windowLine, `    window: 50m`),
+			"v.yaml:7:13: a window must divide a day, so that each day begins with one, and 50m does not; write 48m or 1h"},
+		{"a day and a half", with(windowLine, `    window: 1d12h`),
+			"v.yaml:7:13: a window longer than a day must be a week; write 1d or 1w, and add up the rows of an answer"},
 		{"too long", with(windowLine, `    window: 367d`),
-			"v.yaml:7:13: a window must be from 1 second to 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"},
+			"v.yaml:7:13: a window longer than a day must be a week; write 1d or 1w, and add up the rows of an answer"},
 		{"negative", with(windowLine, `    window: -1h`),
-			"v.yaml:7:13: a window must be from 1 second to 366 days; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D"},
+			"v.yaml:7:13: a window must be at least a second; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W"},
 		{"months", with(windowLine, `    window: P1M`),
-			`v.yaml:7:13: the years and months of "P1M" have no fixed length; give days, hours, minutes and seconds`},
+			`v.yaml:7:13: the years and months of "P1M" have no fixed length; write P1D or P1W, and add up the rows of an answer`},
 		{"bad ISO", with(windowLine, `    window: P1H`),
-			`v.yaml:7:13: "P1H" is not an ISO 8601 duration; write for example 90s, 5m, 1h, 36h, 1d or PT1H, P1D`},
+			`v.yaml:7:13: "P1H" is not an ISO 8601 duration; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W`},
 	})
 }

@@ -59,7 +59,7 @@ func TestParse(t *testing.T) {
       kind: "data[\"kind of page\"]"
       host: 'data[''host'']'
       ok: data.status < 400
-    window: 1d12h
+    window: 1w
     aggregates:
       cost: |
         sum(
@@ -86,7 +86,7 @@ func TestParse(t *testing.T) {
 		Where: "data.status >= 500 || has(data.error)",
 		Key: []view.KeyField{{Field: "kind", Expr: `data["kind of page"]`}, {Field: "host", Expr: "data['host']"},
 			{Field: "ok", Expr: "data.status < 400"}},
-		Window:     36 * time.Hour,
+		Window:     7 * 24 * time.Hour,
 		Aggregates: []view.Aggregate{{Name: "cost", Expr: "sum(\n  data.price * 0.10\n)"}},
 	}}
 	if diff := cmp.Diff(want, got); diff != "" {

@@ -45,7 +45,7 @@ func wantBody(t *testing.T, a *dirarchive.Archive, key archive.Key, want string)
 	}
 }
 
-// wantKeys compares all that is listed.
+// wantKeys compares the complete listing with the expected keys.
 func wantKeys(t *testing.T, a *dirarchive.Archive, want ...archive.Key) {
 	t.Helper()
 	objects, _, err := a.List(t.Context(), "", "\xff", 1000)
@@ -65,8 +65,8 @@ func TestArchive(t *testing.T) {
 	conformance.Archive(t, func(t *testing.T) archive.Archive { return open(t, t.TempDir()) })
 }
 
-// TestArchiveOfTwoHandles passes the suite with two handles on one directory, as two processes have: each call goes to
-// the other one.
+// TestArchiveOfTwoHandles runs the suite with two handles on one directory, as two processes have them. The calls
+// alternate between the handles.
 func TestArchiveOfTwoHandles(t *testing.T) {
 	conformance.Archive(t, func(t *testing.T) archive.Archive {
 		root := t.TempDir()
@@ -131,7 +131,7 @@ func TestADraftLeftBehindIsNoObject(t *testing.T) {
 	root := t.TempDir()
 	a := open(t, root)
 	put(t, a, "events/a", "one")
-	// As a process leaves it that is killed while it writes.
+	// A file as left by a process that is killed while it writes.
 	writeFile(t, filepath.Join(root, ".put", "draft-123"), "half an obj")
 	reopened := open(t, root)
 	wantKeys(t, reopened, "events/a")
@@ -206,7 +206,7 @@ func TestAnswersCarryTheGivenClock(t *testing.T) {
 	}
 }
 
-// TestErrorsNameTheKey, for the person who has to look at the directory.
+// TestErrorsNameTheKey checks that an error names the key, for the person who has to look at the directory.
 func TestErrorsNameTheKey(t *testing.T) {
 	root := t.TempDir()
 	a := open(t, root)
@@ -236,7 +236,7 @@ func writeFile(t *testing.T, path, text string) {
 	}
 }
 
-// files are all files below a directory, by path.
+// files returns all files below a directory, by path.
 func files(t *testing.T, root string) []string {
 	t.Helper()
 	var all []string

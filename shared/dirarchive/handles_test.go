@@ -8,7 +8,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 )
 
-// alternating hands its calls to one archive and the other in turn.
+// alternating passes its calls to two archives in turn.
 type alternating struct {
 	archive.Archive
 	other archive.Archive

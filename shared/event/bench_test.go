@@ -116,7 +116,7 @@ func BenchmarkInflate(b *testing.B) {
 	}
 }
 
-// BenchmarkParseTime compares ParseTime with the standard library's, which takes other times too.
+// BenchmarkParseTime compares ParseTime with the standard library's parser, which accepts more forms.
 func BenchmarkParseTime(b *testing.B) {
 	for _, text := range []string{"2015-05-17T10:05:03Z", "2015-05-17T10:05:03.25+02:00"} {
 		b.Run(text, func(b *testing.B) {

@@ -85,7 +85,7 @@ func TestCodecOfNothing(t *testing.T) {
 
 func TestCodecChecksTheContent(t *testing.T) {
 	codec := newCodec(t, 1<<20)
-	// Random bytes are stored as they are, so that nothing but the checksum can tell.
+	// zstd stores random bytes as they are, so only the checksum can find the change.
 	data := codec.Compress(nil, []byte("\x00\x9f\x31 not compressible"))
 	data[len(data)-8] ^= 1
 	if _, err := codec.Decompress(nil, data); !errors.Is(err, event.ErrCorrupt) {
@@ -138,7 +138,7 @@ func TestDecompressErrors(t *testing.T) {
 	}
 }
 
-// streamed is a zstd frame that does not say how large its content is.
+// streamed returns a zstd frame that does not contain the size of its content.
 func streamed(t testing.TB, content []byte, options ...zstd.EOption) []byte {
 	t.Helper()
 	var out bytes.Buffer
@@ -146,7 +146,7 @@ func streamed(t testing.TB, content []byte, options ...zstd.EOption) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// Written in two pieces, since a single one gets its size into the header.
+	// Written in two pieces, since the header of a frame with one piece has the size.
 	for _, piece := range [][]byte{content[:len(content)/2], content[len(content)/2:]} {
 		if _, err := w.Write(piece); err != nil {
 			t.Fatal(err)

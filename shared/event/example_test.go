@@ -8,7 +8,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// A request is validated event by event: what is accepted becomes a line, what is rejected gets a code and a JSON
+// A request is validated event by event. An accepted event becomes a line; a rejected event gets a code and a JSON
 // pointer.
 func ExampleValidate() {
 	body := []byte(`{"specversion": "1.0", "id": "a", "source": "/s", "type": "t", "data": 1.50}
@@ -40,7 +40,7 @@ func ExampleLaneOf() {
 		fmt.Println(err)
 		return
 	}
-	var key event.HashKey // the archive's; secret
+	var key event.HashKey // the archive's key, which is secret
 	first, _ := batch.Identity(0, key, nil)
 	second, _ := batch.Identity(1, key, nil)
 	fmt.Println(first == second, event.LaneOf(first, 1, 4) == event.LaneOf(second, 1, 4))

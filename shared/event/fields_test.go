@@ -17,7 +17,7 @@ import (
 
 const stampTail = `,"stamp":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N-0"}` + "\n"
 
-// lineOf is the line of an event's compacted JSON, with index 0.
+// lineOf returns the line of an event's compacted JSON, with index 0.
 func lineOf(compact string) string { return strings.TrimSuffix(compact, "}") + stampTail }
 
 func scan(t testing.TB, lines string, paths ...event.Path) *event.Batch {
@@ -29,7 +29,7 @@ func scan(t testing.TB, lines string, paths ...event.Path) *event.Batch {
 	return &batch
 }
 
-// shown is a value as kind and text.
+// shown describes a value by kind and text.
 func shown(b *event.Batch, v event.Value) string {
 	text, _ := b.Text(v, nil)
 	return fmt.Sprintf("%d %s", v.Kind, text)
@@ -70,7 +70,7 @@ func TestScanFields(t *testing.T) {
 		{event.Path{""}, "0 "},
 	} {
 		t.Run(strings.Join(test.path, "."), func(t *testing.T) {
-			// Alone, twice, and among paths that begin and go on like it.
+			// Alone, twice, and among paths that begin in the same way.
 			others := []event.Path{{"data"}, {"data", "n", "deep"}, test.path, {}, {"data", "zz"}, {"id"}}
 			for _, paths := range [][]event.Path{{test.path}, {test.path, test.path}, append(others, test.path)} {
 				b := scan(t, line+line, paths...)
@@ -221,8 +221,8 @@ func TestScanErrLine(t *testing.T) {
 	}
 }
 
-// TestScanShapes reads lines whose members come in ever other orders, with more names than are remembered, and objects
-// of one name at several places.
+// TestScanShapes reads lines whose members come in changing orders, with more names than the scanner remembers, and
+// objects with the same name at several places.
 func TestScanShapes(t *testing.T) {
 	var lines, want strings.Builder
 	for i := range 400 {
@@ -244,7 +244,7 @@ func TestScanShapes(t *testing.T) {
 	}
 }
 
-// TestScanLongNames reads names that differ in the middle only, one in place of the other.
+// TestScanLongNames reads names that differ only in the middle, one in place of the other.
 func TestScanLongNames(t *testing.T) {
 	var lines strings.Builder
 	for i := range 20 {
@@ -263,7 +263,7 @@ func TestScanLongNames(t *testing.T) {
 	}
 }
 
-// follow is what encoding/json finds at a path of an object.
+// follow returns what encoding/json finds at a path of an object.
 func follow(t testing.TB, text []byte, path event.Path) json.RawMessage {
 	t.Helper()
 	at := json.RawMessage(text)
@@ -309,7 +309,7 @@ func checkValue(t testing.TB, b *event.Batch, v event.Value, want json.RawMessag
 	}
 }
 
-// checkScan holds what Scan reads from the lines of an NDJSON body's good events against encoding/json.
+// checkScan compares what Scan reads from the lines of an NDJSON body's valid events with encoding/json.
 func checkScan(t testing.TB, body []byte, paths []event.Path) int {
 	t.Helper()
 	validated, err := event.Validate(event.Lines, body, event.DefaultLimits())
@@ -405,7 +405,7 @@ func FuzzScanValidated(f *testing.F) {
 	})
 }
 
-// jsonNames says whether names come back from encoding/json as they are.
+// jsonNames reports whether encoding/json returns the names unchanged.
 func jsonNames(names string) bool { return strings.ToValidUTF8(names, "") == names }
 
 func FuzzScan(f *testing.F) {

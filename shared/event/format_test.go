@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// The encodings below are those of stored data. They never change.
+// These are encodings of stored data, which never change.
 
 func TestLineGolden(t *testing.T) {
 	compact := []byte(`{"specversion":"1.0","id":"a","source":"/s","type":"t","data":{"n":1.50}}`)
@@ -268,7 +268,7 @@ func TestBatchTextReusesScratch(t *testing.T) {
 	}
 }
 
-// TestTextOfBrokenEscapes reads what no validated line holds.
+// TestTextOfBrokenEscapes reads escapes that no validated line has.
 func TestTextOfBrokenEscapes(t *testing.T) {
 	for raw, want := range map[string]string{`\ud83d`: "\ufffd", `\ude00\ud83d`: "\ufffd\ufffd", `\ud83d\u0041`: "\ufffdA", `\u12`: `\u12`, `\u12g4`: `\u12g4`, `a\x`: `a\x`} {
 		b := event.Batch{Data: []byte(raw)}

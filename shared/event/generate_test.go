@@ -9,7 +9,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// jsonText draws a JSON value with white space, escapes and names that repeat from value to value, at most depth deep.
+// jsonText draws a JSON value with white space, escapes and names that repeat from value to value, nested at most depth
+// deep.
 func jsonText(depth int) *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		switch kind := rapid.IntRange(0, 6).Draw(t, "kind"); {
@@ -52,7 +53,7 @@ func objectOf(t *rapid.T, members []string) string {
 	return "{" + space(t) + strings.Join(members, space(t)+","+space(t)) + space(t) + "}"
 }
 
-// goodEvent draws an event that tight limits may take, its members in any order.
+// goodEvent draws an event that is within tight limits, with its members in any order.
 var goodEvent = rapid.Custom(func(t *rapid.T) string {
 	members := []string{
 		`"specversion":"1.0"`,
@@ -71,7 +72,7 @@ var goodEvent = rapid.Custom(func(t *rapid.T) string {
 	return objectOf(t, rapid.Permutation(members).Draw(t, "order"))
 })
 
-// faults are members that do not do, and some that do.
+// faults are members that make an event invalid, and some that do not.
 var faults = rapid.SampledFrom([]string{`"stamp":1`, `"id":"b"`, `"id":null`, `"id":""`, `"ID":"x"`, `"specversion":"1.0"`, `"time":"no"`, `"time":0`, `"data_base64":"AA="`,
 	`"data_base64":"AA=="`, `"data_base64":null`, `"data":null`, `"data":[[[[1]]]]`, `"data":{"x":{"a":1,"\u0061":2}}`, `"data":"` + "\xff" + `"`, `"data":"\ud83d"`, `"data":{"\u0000":1}`,
 	`"data":{"` + "\xc2\x85" + `":1}`, `"data":1234567890123`, `"data":1e309`, `"ext":1.5`, `"ext":2147483648`, `"ext":{}`, `"e-t":1`, `"subject":""`, `"dataschema":5`, `"x":"` + "\x7f" + `"`,
@@ -104,7 +105,7 @@ var faults = rapid.SampledFrom([]string{`"stamp":1`, `"id":"b"`, `"id":null`, `"
 	`"dataschema":"\u009b"`,
 	`"data":[0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0,0]`, `"data":{"1":1,"2":1,"3":1,"4":1,"5":1,"6":1,"7":1,"8":1,"9":1}`})
 
-// anyEvent draws an event that may have a fault.
+// anyEvent draws an event that may be invalid.
 var anyEvent = rapid.Custom(func(t *rapid.T) string {
 	text := goodEvent.Draw(t, "event")
 	if rapid.Bool().Draw(t, "faulty") {

@@ -11,8 +11,8 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// TestScanRefusesBeyondFourGiB gives a batch that is nearly full. Its memory is a range of addresses that nothing may
-// touch.
+// TestScanRefusesBeyondFourGiB scans a batch that is almost full. Its memory is a range of addresses that nothing may
+// access.
 func TestScanRefusesBeyondFourGiB(t *testing.T) {
 	data, err := syscall.Mmap(-1, 0, math.MaxUint32-60, syscall.PROT_NONE, syscall.MAP_ANON|syscall.MAP_PRIVATE)
 	if err != nil {

@@ -16,18 +16,18 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// This file validates events a second time, slowly and on top of another JSON library, and holds Validate against it.
+// This file validates events a second time, slowly and with another JSON library, and compares Validate with that.
 
-// tight are limits that short bodies reach.
+// tight are limits that short bodies can reach.
 func tight() event.Limits {
 	return event.Limits{EventBytes: 400, Events: 6, Depth: 4, NumberBytes: 12, Members: 14, Tokens: 60, IDBytes: 12,
 		SourceBytes: 12}
 }
 
-// lenient lets jsontext read what is wrong with an event but leaves it JSON.
+// lenient makes jsontext accept faults that Validate rejects, as long as the text is JSON.
 var lenient = []jsontext.Options{jsontext.AllowDuplicateNames(true), jsontext.AllowInvalidUTF8(true)}
 
-// split is the texts of the events of a body; ok is false where Validate has to return ErrMalformed.
+// split returns the texts of the events of a body; ok is false if Validate must return ErrMalformed.
 func split(mode event.Mode, body []byte) (events [][]byte, ok bool) {
 	if mode == event.Lines {
 		for line := range bytes.SplitSeq(body, []byte("\n")) {
@@ -65,7 +65,7 @@ func readValue(decoder *jsontext.Decoder) []byte {
 	return bytes.Clone(value)
 }
 
-// fit says whether an event is to be accepted.
+// fit reports whether an event must be accepted.
 func fit(text []byte, limits event.Limits) bool {
 	if len(text) > limits.EventBytes || !jsontext.Value(text).IsValid() || text[0] != '{' {
 		return false
@@ -305,7 +305,7 @@ func onlyIdentity(t *testing.T, text []byte) []byte {
 	return identity
 }
 
-// checkPointer follows the pointer of a rejection into its event.
+// checkPointer checks that the pointer of a rejection names a place in its event.
 func checkPointer(t *testing.T, r event.Rejection, text []byte) {
 	t.Helper()
 	if r.Code == event.MissingAttribute || r.Code == event.MalformedJSON || r.Pointer == "" {
@@ -318,8 +318,8 @@ func checkPointer(t *testing.T, r event.Rejection, text []byte) {
 	}
 }
 
-// inside is the first member of an object, or the element of an array, that a part of a pointer names; nil: there is
-// none.
+// inside returns the first member of an object, or the element of an array, that a part of a pointer names; nil: there
+// is none.
 func inside(container []byte, part string) []byte {
 	decoder := jsontext.NewDecoder(bytes.NewReader(container), lenient...)
 	kind := decoder.PeekKind()

@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// sampleBody is n events of the shape of localstack/sample/web-requests.ndjson, one a line, about 400 bytes each.
+// sampleBody returns n events like those of localstack/sample/web-requests.ndjson, one per line, about 400 bytes each.
 func sampleBody(n int) []byte {
 	random := rand.New(rand.NewPCG(1, 2))
 	paths := []string{"/", "/favicon.ico", "/reset.css",
@@ -42,7 +42,7 @@ func testRequest(t testing.TB) ulid.ULID {
 	return id
 }
 
-// acceptedLines is the lines of those events of an NDJSON body that are accepted.
+// acceptedLines returns the lines of the accepted events of an NDJSON body.
 func acceptedLines(t testing.TB, body []byte) []byte {
 	t.Helper()
 	limits := event.DefaultLimits()

@@ -59,8 +59,8 @@ func TestParseTimeRefuses(t *testing.T) {
 	}
 }
 
-// oracle is the standard library's strict reader of RFC 3339. Other than ParseTime, it takes capital letters only,
-// offsets of hour 24 and minute 60, and instants outside the years 0000 to 9999.
+// oracle is the standard library's strict parser of RFC 3339. Unlike ParseTime, it accepts only capital letters, and it
+// also accepts offsets of hour 24 and minute 60, and instants outside the years 0000 to 9999.
 func oracle(text string) (event.Millis, bool) {
 	if n := len(text); n > 6 && (text[n-6] == '+' || text[n-6] == '-') && (text[n-5:n-3] == "24" || text[n-2:] == "60") {
 		return 0, false

@@ -14,7 +14,7 @@ import (
 
 const least = `{"specversion":"1.0","id":"a","source":"/s","type":"t"}`
 
-// with is the least event with more members.
+// with returns the smallest valid event with more members.
 func with(members string) string { return strings.TrimSuffix(least, "}") + "," + members + "}" }
 
 func validator(t testing.TB, mode event.Mode, body string) event.Validated {
@@ -26,7 +26,7 @@ func validator(t testing.TB, mode event.Mode, body string) event.Validated {
 	return validated
 }
 
-// codes sums a result up: "ok" or the code of each event, in order.
+// codes summarizes a result: "ok" or the code of each event, in order.
 func codes(validated event.Validated) []string {
 	list := make([]string, len(validated.Accepted)+len(validated.Rejected))
 	for _, a := range validated.Accepted {
@@ -301,7 +301,7 @@ func TestValidateRejects(t *testing.T) {
 	}
 }
 
-// syntax is JSON that is broken, with what is said about it.
+// syntax lists broken JSON, with the error for each.
 var syntax = []struct{ text, detail string }{
 	{`{`, `byte 1 of the line: need a member's name in double quotes, got the end`},
 	{`{"a"`, `byte 4 of the line: need ':' after a member's name, got the end`},
@@ -508,7 +508,7 @@ func TestValidateCompacts(t *testing.T) {
 	}
 }
 
-// TestValidateResultsStandAlone appends to one result and looks at the others.
+// TestValidateResultsStandAlone checks that appending to one result does not change the others.
 func TestValidateResultsStandAlone(t *testing.T) {
 	body := least + "\n" + `{"specversion":"1.0", "id":"\u0061", "source":"\u0062","type":"t"}` + "\n{}\n" + least
 	validated := validator(t, event.Lines, body)
@@ -523,7 +523,7 @@ func TestValidateResultsStandAlone(t *testing.T) {
 	}
 }
 
-// TestValidateLimitsAtTheirEdges takes each limit at its value, and not one above.
+// TestValidateLimitsAtTheirEdges checks each limit at its value, and one above.
 func TestValidateLimitsAtTheirEdges(t *testing.T) {
 	base := with(`"data":{"n":[12345,{"x":1}]}`)
 	limits := event.Limits{EventBytes: len(base), Events: 1, Depth: 4, NumberBytes: 5, Members: 7, Tokens: 21, IDBytes: 1,
@@ -578,8 +578,8 @@ func TestValidateLimitsAtTheirEdges(t *testing.T) {
 	}
 }
 
-// TestValidateShapes sends events whose members come in ever other orders and more of them than are remembered from
-// event to event.
+// TestValidateShapes validates events whose members come in changing orders, and more of them than the scanner
+// remembers from event to event.
 func TestValidateShapes(t *testing.T) {
 	var body, want strings.Builder
 	for i := range 300 {
@@ -610,7 +610,8 @@ func TestValidateShapes(t *testing.T) {
 	}
 }
 
-// TestValidateLongNames tells names apart that differ in the middle only, whatever the events before had.
+// TestValidateLongNames checks that names which differ only in the middle are different, whatever the events before
+// had.
 func TestValidateLongNames(t *testing.T) {
 	const a, b = `"a-long-name-A-of-a-member":1`, `"a-long-name-B-of-a-member":1`
 	var body strings.Builder
@@ -627,7 +628,7 @@ func TestValidateLongNames(t *testing.T) {
 	}
 }
 
-// TestValidateEscapedNames knows a name by what it means, whatever the events before had.
+// TestValidateEscapedNames checks that an escaped name equals its plain form, whatever the events before had.
 func TestValidateEscapedNames(t *testing.T) {
 	var body strings.Builder
 	for _, members := range []string{`"\u0061":1`, `"\u0061":1`, `"\u0061":1,"a":2`, `"a":1`, `"a":1,"\u0061":2`, `"a":1,"\u0062":2`, `"\u0062":1,"b":2`} {
@@ -646,7 +647,7 @@ func TestValidateEscapedNames(t *testing.T) {
 	}
 }
 
-// TestValidateManyNames finds the duplicate wherever it stands among many names, at two levels at once.
+// TestValidateManyNames checks that a duplicate is found at any place among many names, at two levels at once.
 func TestValidateManyNames(t *testing.T) {
 	const n = 40
 	names := func(prefix string, twice, of int, inner string) string {

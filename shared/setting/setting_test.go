@@ -24,8 +24,8 @@ func TestDefaultsPass(t *testing.T) {
 func TestCheck(t *testing.T) {
 	type change = func(*setting.All)
 	for _, c := range []struct {
-		part         string // of the refusal
-		breaks, edge change // edge nil: there is none
+		part         string // part of the refusal
+		breaks, edge change // edge is nil where the rule has no limit to test
 	}{
 		{"Slot: ", func(s *setting.All) { s.Slot = 7 * time.Minute }, func(s *setting.All) { s.Slot = time.Second }},
 		{"Lanes=0: must be 1 to", func(s *setting.All) { s.Lanes = 0 }, func(s *setting.All) { s.Lanes = 1 }},

@@ -8,8 +8,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// scan reads events, each compact JSON, into a batch as they would stand in the archive. Their arrival is the Unix
-// epoch.
+// scan reads events, each compact JSON, into a batch, in the form that the archive has. They arrive at the Unix epoch.
 func scan(t testing.TB, fields *event.Fields, events ...string) *event.Batch {
 	t.Helper()
 	var lines []byte
@@ -23,7 +22,7 @@ func scan(t testing.TB, fields *event.Fields, events ...string) *event.Batch {
 	return b
 }
 
-// eventWith is an event with more members, such as `"data":{"a":1}`, or none.
+// eventWith returns an event with more members, such as `"data":{"a":1}`, or with none.
 func eventWith(members string) string {
 	const envelope = `{"specversion":"1.0","id":"id-1","source":"/source","type":"web.request"`
 	if members == "" {
@@ -32,7 +31,7 @@ func eventWith(members string) string {
 	return envelope + "," + members + "}"
 }
 
-// counting is a definition that counts the events for which where holds.
+// counting returns a definition that counts the events for which where holds.
 func counting(where string) view.Definition {
 	return view.Definition{Name: "v", Where: where, Window: time.Hour,
 		Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}}
@@ -48,14 +47,14 @@ func compile(t testing.TB, d view.Definition) (*view.Program, *event.Fields) {
 	return set.Programs[0], set.Fields()
 }
 
-// summing is a definition with one aggregate.
+// summing returns a definition with one aggregate.
 func summing(expr string) view.Definition {
 	d := counting("")
 	d.Aggregates = []view.Aggregate{{Name: "n", Expr: expr}}
 	return d
 }
 
-// keyed is a definition with one key field.
+// keyed returns a definition with one key field.
 func keyed(expr string) view.Definition {
 	d := counting("")
 	d.Key = []view.KeyField{{Field: "k", Expr: expr}}

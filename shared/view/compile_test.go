@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Programs of a set share their columns, and none is for what every batch has, or for what nobody reads.
+// The programs of a set share their columns. There is no column for what every batch has, or for what no program reads.
 func TestPaths(t *testing.T) {
 	first := counting(`type == "a" && data.x.y > 1 && data["x"]["y"] < 5 && id != source && has(data.z.w)`)
 	second := counting(`data.m.matches("a") && data.m.n in [1] && time > timestamp("2020-01-01T00:00:00Z") && ext.tenant.matches("b")`)
@@ -97,7 +97,7 @@ func TestCompileErrors(t *testing.T) {
 	}
 }
 
-// Programs are used by several goroutines on batches of their own.
+// Several goroutines use programs, each on its own batch.
 func TestProgramsAreConcurrent(t *testing.T) {
 	d := view.Definition{
 		Name:       "v",
@@ -157,7 +157,7 @@ func BenchmarkCompile(b *testing.B) {
 	}
 }
 
-// BenchmarkParseText reads a stored definition, as whoever runs views does before it compiles it.
+// BenchmarkParseText reads a stored definition, as every function does before it compiles a view.
 func BenchmarkParseText(b *testing.B) {
 	d := counting(`type == "web.request" && data.status < 400`)
 	text := d.Text()
@@ -169,7 +169,7 @@ func BenchmarkParseText(b *testing.B) {
 	}
 }
 
-// Definitions compile in several goroutines at once: CEL's environment is one for all.
+// Several goroutines compile definitions at once; they share one CEL environment.
 func TestCompileIsConcurrent(t *testing.T) {
 	d := counting(`ext.tenant == "a" && data.path.matches("^/page") && ext.weight > 2 && data.list.exists(i, i == 1)`)
 	d.Key = []view.KeyField{{Field: "path", Expr: `data.path + "!"`}}

@@ -11,8 +11,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// These texts and hashes name items that are kept for years: they never change. A new engine version adds texts of its
-// own.
+// These texts and hashes name items that are kept for years, so they never change. A new engine version adds new texts.
 func TestTextGolden(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -106,7 +105,7 @@ func TestParseTextErrors(t *testing.T) {
 	}
 }
 
-// A text of another engine version is refused by name, whatever else that version has put in.
+// A text of another engine version is refused with an error that names the version, whatever else it contains.
 func TestParseTextVersion(t *testing.T) {
 	for _, text := range []string{`{"engine":3,"name":"v","lateness":5}`, `{"engine":1}`, `{"engine":0}`, `{}`} {
 		_, err := view.ParseText([]byte(text))

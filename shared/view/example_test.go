@@ -10,8 +10,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// A definition is compiled, lines of the archive are folded by it, and the page that comes out is stored, read again
-// and presented.
+// This example compiles a definition, folds lines of the archive, encodes the resulting page, reads it again and
+// presents it.
 func ExampleCompile() {
 	set, err := view.Compile(view.Definition{
 		Name: "page_views", Where: `type == "web.request" && data.status < 400`,
@@ -30,7 +30,7 @@ func ExampleCompile() {
 		return
 	}
 	delta := program.NewDelta()
-	delta.Fold(batch, []int32{0, 1, 2}) // rows that are no duplicates
+	delta.Fold(batch, []int32{0, 1, 2}) // the rows that are no duplicates
 
 	for page := range delta.Pages() {
 		stored := page.AppendPage(nil)
@@ -49,7 +49,7 @@ func ExampleCompile() {
 	// / 2026-05-17T10:00:00Z: 2 views, 30.5 bytes
 }
 
-// webRequests are three lines as the archive keeps them. The last one is an error and does not count.
+// webRequests are three lines of the archive. The last one is an error and does not count.
 func webRequests() (lines []byte) {
 	const begin = `{"specversion":"1.0","source":"/s","type":"web.request","time":"2026-05-17T10:20:30Z",`
 	for i, rest := range []string{

@@ -9,7 +9,7 @@ import (
 // Where evaluates the program's where.
 func (p *Program) Where(b *event.Batch, row int) expression.Truth { return p.where(b, row) }
 
-// HasWhere says whether the program has a where.
+// HasWhere reports whether the program has a where.
 func (p *Program) HasWhere() bool { return p.where != nil }
 
 // AppendKey evaluates key field i.
@@ -18,7 +18,7 @@ func (p *Program) AppendKey(i int, b *event.Batch, row int, dst []byte) ([]byte,
 	return dst, result == expression.IsTrue
 }
 
-// Argument evaluates the argument of aggregate i; false: it has none.
+// Argument evaluates the argument of aggregate i; false: the aggregate has none.
 func (p *Program) Argument(i int, b *event.Batch, rows []int32, out []aggregate.Decimal) bool {
 	if p.argOf[i] == noArgument {
 		return false
@@ -27,7 +27,7 @@ func (p *Program) Argument(i int, b *event.Batch, rows []int32, out []aggregate.
 	return true
 }
 
-// Paths are the columns of the set's fields.
+// Paths returns the columns of the set's fields.
 func Paths(definitions ...Definition) []event.Path {
 	read := &expression.Columns{}
 	for _, d := range definitions {

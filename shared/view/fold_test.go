@@ -18,8 +18,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// hitViews are two definitions that are compiled together, so that neither has the batch's columns to itself. The laws
-// are those of the second.
+// hitViews are two definitions that are compiled together, so that they share the batch's columns. The tests use the
+// second one.
 func hitViews() []view.Definition {
 	return []view.Definition{
 		{
@@ -37,7 +37,7 @@ func hitViews() []view.Definition {
 	}
 }
 
-// The places of the aggregates above that a test asks for by number.
+// The indexes of the aggregates above that tests use by number.
 const (
 	hitCount = 0
 	hitTotal = 1
@@ -61,7 +61,7 @@ func (h hit) json(id int) string {
 		id, time.UnixMilli(h.at).UTC().Format("2006-01-02T15:04:05.000Z"), strings.Join(data, ","))
 }
 
-// keyTexts are texts of a key field with the value that each has; "" says that it has none and the event is skipped.
+// keyTexts are texts of a key field with their values; "" means that there is no value, and the event is skipped.
 var keyTexts = map[string]string{
 	`"a"`: "a", `"\u0061"`: "a", `"ü€𝄞"`: "ü€𝄞", `"\u00fc\u20ac\ud834\udd1e"`: "ü€𝄞", `"q\"\\\/\n"`: "q\"\\/\n", `" "`: " ",
 	`1`: "1", `1.0`: "1.0", `1e3`: "1e3", `-0`: "-0", `true`: "true", `false`: "false", `"true"`: "true",
@@ -76,7 +76,7 @@ var keyTexts = map[string]string{
 	quoted(strings.Repeat("0123456789abcdef", 60)): strings.Repeat("0123456789abcdef", 60),
 }
 
-// amounts are texts of an argument; "" says that it is no number that counts.
+// amounts are texts of an argument with their values; "" means that the text is not a number that counts.
 var amounts = map[string]string{
 	"1": "1", "0.1": "0.1", "-2.5": "-2.5", "1e3": "1000", "1.50": "1.5", "99999999999999999999": "99999999999999999999",
 	"0.000000000000000001": "0.000000000000000001", "-0": "0", "9007199254740993": "9007199254740993",
@@ -106,7 +106,7 @@ func drawHits(t *rapid.T) []hit {
 	}), 0, 40).Draw(t, "hits")
 }
 
-// compiled is the program of the hits with its batch.
+// compiled is the compiled program of the hits, with its batch.
 func compiled(t testing.TB, definitions ...view.Definition) *view.Set {
 	t.Helper()
 	set, err := view.Compile(definitions...)
@@ -116,7 +116,7 @@ func compiled(t testing.TB, definitions ...view.Definition) *view.Set {
 	return set
 }
 
-// scanned is a batch of the events, as batch and speed scan them.
+// scanned returns a batch of the events, scanned as batch and speed do it.
 func scanned(t fataler, set *view.Set, hits []hit) *event.Batch {
 	var lines []byte
 	for i, h := range hits {
@@ -129,7 +129,7 @@ func scanned(t fataler, set *view.Set, hits []hit) *event.Batch {
 	return b
 }
 
-// fataler is what testing.TB and *rapid.T share.
+// fataler holds the methods that testing.TB and *rapid.T share.
 type fataler interface{ Fatal(...any) }
 
 func allRows(b *event.Batch) []int32 {
@@ -140,7 +140,7 @@ func allRows(b *event.Batch) []int32 {
 	return rows
 }
 
-// encodedPage is one page of a delta as an item would keep it.
+// encodedPage is one page of a delta, as an item stores it.
 type encodedPage struct {
 	view.PageKey
 	States string
@@ -156,7 +156,7 @@ func encodedPages(p *view.Program, d *view.Delta) []encodedPage {
 	return all
 }
 
-// cell is what one window of one key should be.
+// cell is the expected state of one window of one key.
 type cell struct {
 	Count, Skipped int64
 	Total          string
@@ -167,7 +167,7 @@ type cellKey struct {
 	Window view.Window
 }
 
-// plainly folds events without any of the package's machinery.
+// plainly folds events in a simple way, without the code of the package.
 func plainly(hits []hit) (map[cellKey]cell, view.Counts) {
 	totals, cells, counts := map[cellKey]*big.Rat{}, map[cellKey]cell{}, view.Counts{}
 	for _, h := range hits {
@@ -437,7 +437,7 @@ func BenchmarkDeltaFold(b *testing.B) {
 	}
 }
 
-// An event that is too costly for one view is skipped there, and counts in the others.
+// A view skips an event that is too costly for it; the other views count the event.
 func TestFoldTooCostly(t *testing.T) {
 	costly := counting(`data.tags.exists(t, data.x + t == "a/b")`)
 	inKey := keyed(`data.tags.map(t, data.x + t)[0]`)

@@ -17,7 +17,7 @@ func checkText(t *testing.T, text []byte) {
 	}
 }
 
-// ParseText takes only what Text writes.
+// ParseText accepts only texts that Text writes.
 func FuzzParseText(f *testing.F) {
 	f.Add(counting(`type == "x" && data.a in [1, 2.5]`).Text())
 	f.Add(summing(`sum(-(data["a"] + 0.1) * ext.weight)`).Text())

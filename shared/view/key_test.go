@@ -49,7 +49,7 @@ func TestEncodeKeyGolden(t *testing.T) {
 	})
 }
 
-// drawKey draws values that are like one another: of few letters, that may be read as lengths too, and near the bounds.
+// drawKey draws similar values: made of few letters, which can be read as lengths too, and of lengths near the limits.
 func drawKey(t *rapid.T, label string) []string {
 	return rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string {
 		length := rapid.SampledFrom([]int{0, 1, 2, 3, 97, 98, 127, 128, 797, 798, 799, 813, 897, 898, 899, 3000}).Draw(t,
@@ -78,14 +78,14 @@ func TestEncodeKeyBounded(t *testing.T) {
 
 // TestShortenedKeyIsNobodyElses checks that a value that imitates the end of a shortened key does not get that key.
 func TestShortenedKeyIsNobodyElses(t *testing.T) {
-	first := strings.Repeat("x", 798) // 800 bytes encoded: all that is kept of the key
+	first := strings.Repeat("x", 798) // 800 bytes when encoded, which is all that a shortened key keeps
 	for n := range 100_000 {
 		long := []string{first, fmt.Sprint(strings.Repeat("y", 200), n)}
 		key := string(view.EncodeKey(long))
 		if len(key) != 816 {
 			t.Fatalf("the key has %d bytes", len(key))
 		}
-		// The hash reads as a value of 15 bytes.
+		// The hash could be read as a value of 15 bytes.
 		if key[800] == 15 {
 			if string(view.EncodeKey([]string{first, key[801:]})) == key {
 				t.Errorf("%x after 800 bytes is two keys", key[800:])

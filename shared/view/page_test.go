@@ -16,7 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// windowed is a program without filter and key, of one window length and some aggregates.
+// windowed returns a program without filter and key, with one window length and some aggregates.
 func windowed(t testing.TB, window time.Duration, exprs ...string) *view.Program {
 	t.Helper()
 	d := view.Definition{Name: "windowed", Window: window}
@@ -136,7 +136,7 @@ func TestPageGolden(t *testing.T) {
 
 // TestMergePageErrors checks that bytes that AppendPage never writes are refused, even in a window that is not wanted.
 func TestMergePageErrors(t *testing.T) {
-	p := windowed(t, time.Hour, "count()") // a day's windows a page
+	p := windowed(t, time.Hour, "count()") // a page holds the windows of a day
 	for _, c := range []struct{ name, page string }{
 		{"nothing", ""},
 		{"format 0", "00"},

@@ -29,7 +29,7 @@ func TestSuggest(t *testing.T) {
 	}
 }
 
-// A message repeats 60 characters, and never a part of one.
+// A message repeats at most 60 characters, and never cuts a character.
 func TestShorten(t *testing.T) {
 	if got, want := spelling.Shorten(strings.Repeat("é", 60)), strings.Repeat("é", 60); got != want {
 		t.Errorf("got %q, want %q", got, want)

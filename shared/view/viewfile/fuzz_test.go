@@ -10,7 +10,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// Parse gives definitions that compile and read back from their texts, or problems at places that the file has.
+// Parse returns definitions that compile and can be read back from their texts, or problems at places that exist in the
+// file.
 func FuzzParse(f *testing.F) {
 	f.Add([]byte(sample))
 	f.Add([]byte(with(whereLine, `    where: |`, `      data.a == "é" &&`, ``, `        tpye == "x" ||`, `      dat.b`)))

@@ -13,7 +13,8 @@ import (
 const tooDeep = "lists, maps and macros are nested too deeply here; the maximum is 16 levels, " +
 	"of which map and filter take two"
 
-// TestRefusedInputs reads files that users wrote, or that try to do harm. Each problem stands beside its file.
+// TestRefusedInputs reads wrong files of users, and files that try to do harm. The expected problem is beside each
+// file.
 func TestRefusedInputs(t *testing.T) {
 	for name, want := range map[string][]string{
 		"text_doubled_41_times": {"7:102: " + tooDeep},
@@ -53,7 +54,7 @@ func TestRefusedInputs(t *testing.T) {
 	}
 }
 
-// TestReadInputs reads files that are right.
+// TestReadInputs reads valid files.
 func TestReadInputs(t *testing.T) {
 	files, err := filepath.Glob("testdata/read/*.yaml")
 	if err != nil || len(files) == 0 {

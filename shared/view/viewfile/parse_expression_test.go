@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Files with a wrong expression in where or key: the place is that of the part which is wrong, whatever the YAML around
-// it.
+// Files with a wrong expression in where or key. The error must name the place of the wrong part, whatever the YAML
+// around it.
 func TestParseBrokenExpression(t *testing.T) {
 	runBroken(t, []broken{
 		{"expression is empty", with(whereLine, `    where: ""`),

@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// sample is the file that the broken ones below are variations of.
+// sample is the valid file from which the broken ones are made.
 const sample = `views:
   - name: page_views
     description: Requests and bytes per page and hour
@@ -25,7 +25,7 @@ const sample = `views:
       bytes: sum(data.bytes)
 `
 
-// with is the sample with one line replaced by others.
+// with returns the sample with one line replaced by others.
 func with(line string, others ...string) string {
 	if !strings.Contains(sample, line+"\n") {
 		panic("the sample has no line " + line)
@@ -94,7 +94,7 @@ func TestParse(t *testing.T) {
 	}
 }
 
-// broken is a views file with something wrong in it, and all that Parse says.
+// broken is a wrong views file, with all errors of Parse.
 type broken struct{ name, text, want string }
 
 func runBroken(t *testing.T, cases []broken) {
@@ -112,7 +112,7 @@ func runBroken(t *testing.T, cases []broken) {
 	}
 }
 
-// numbered repeats a line, with its number from 1 for each %.
+// numbered repeats a line, with its number, from 1, for each %.
 func numbered(line string, n int) string {
 	var out strings.Builder
 	for i := range n {
@@ -121,7 +121,7 @@ func numbered(line string, n int) string {
 	return out.String()
 }
 
-// A file full of mistakes is answered with the first ones, in the order of the file; each is an error of its own.
+// For a file full of mistakes, Parse returns the first ones in the order of the file, each as an error of its own.
 func TestParseReportsTheFirst(t *testing.T) {
 	_, err := viewfile.Parse("v.yaml",
 		[]byte("views:\n"+numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: summ(data.x)}}\n", 60)))
@@ -143,7 +143,7 @@ func TestParseReportsTheFirst(t *testing.T) {
 	}
 }
 
-// What Parse accepts, ParseText reads back from its text, with the same hash; the description is for people only.
+// ParseText reads back from its text what Parse accepts, with the same hash. The description is not part of the text.
 func TestParseTextInverts(t *testing.T) {
 	definitions, err := viewfile.Parse("views.yaml", []byte(sample))
 	if err != nil {

@@ -45,7 +45,7 @@ func TestWindowRefused(t *testing.T) {
 	}
 }
 
-// A window reads back from both ways to write it.
+// A window can be read back from both forms in which it is written.
 func TestWindowRoundTrip(t *testing.T) {
 	for want := time.Second; want <= 7*day; want += time.Second {
 		if want != 7*day && (want > day || day%want != 0) {

@@ -30,7 +30,7 @@ func TestFormatsNameTests(t *testing.T) {
 	checkRowsNameTests(t, "docs/formats.md", 20)
 }
 
-// TestCountedNamesTests: every rule of what is counted has a test that shows it.
+// TestCountedNamesTests checks that every rule of docs/counted.md names a test that shows it.
 func TestCountedNamesTests(t *testing.T) {
 	checkRowsNameTests(t, "docs/counted.md", 9)
 }

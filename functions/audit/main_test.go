@@ -51,7 +51,7 @@ func TestTick(t *testing.T) {
 		put = append(put, string(request))
 		return launchtest.Answer{Body: "{}"}
 	}
-	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":4}"}`
+	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":5}"}`
 	cloud.Answers["Query"] = func([]byte) launchtest.Answer {
 		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"view"},"sk":{"S":"visits"},` + stored + `}]}`}
 	}

@@ -15,15 +15,24 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// advance applies one run to generations that have the run before it: base' = base + delta, then the horizon.
-func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *runs.Input) error {
+// advance applies one run to generations that have the run before it: base' = base + delta, then the horizon. A
+// generation that fails stops no other one.
+func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *runs.Input) {
 	deltas := t.fold(in, targets)
 	for i, g := range targets {
 		if err := t.bringIn(ctx, g, run, deltas[i], advanced); err != nil {
-			return err
+			t.fail(err, g)
 		}
 	}
-	return nil
+}
+
+// fail notes an error, and the generations that it concerns. They stay where they are until the next tick, and the
+// others go on without them.
+func (t *tick) fail(err error, concerned ...target) {
+	t.failures = append(t.failures, err)
+	for _, g := range concerned {
+		t.failed[g.generation.ID] = true
+	}
 }
 
 // bringIn brings a run into a generation: its items, then its horizon.
@@ -191,16 +200,15 @@ func (t *tick) writeItem(
 
 // passOver moves generations that replay owns past a run that has nothing for them. So they lag behind the head only
 // while there is something to replay, and an operator can switch to them at any other time.
-func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run) error {
+func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run) {
 	for _, g := range targets {
 		if g.generation.HasUseFor(run) {
 			continue
 		}
 		if err := t.commit(ctx, g, run); err != nil {
-			return err
+			t.fail(err, g)
 		}
 	}
-	return nil
 }
 
 // commit moves the generation's horizon to the run's.
@@ -212,7 +220,7 @@ func (t *tick) commit(ctx context.Context, g target, run lifecycle.Run) error {
 		return next, changed, nil
 	})
 	if err != nil {
-		return fmt.Errorf("move horizon to %s: %w", run.Horizon, err)
+		return fmt.Errorf("view %s: move horizon to %s: %w", g.view, run.Horizon, err)
 	}
 	t.keep(v)
 	return nil

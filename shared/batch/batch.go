@@ -18,6 +18,7 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -89,14 +90,13 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	t := tick{Batch: b, started: now}
+	t := tick{Batch: b, started: now, failed: map[lifecycle.GenerationID]bool{}}
 	if err := t.readViews(ctx); err != nil {
 		return Report{}, err
 	}
-	announced := t.announce(ctx, false)
+	t.announce(ctx, false)
 	err = t.run(ctx, sealed)
-	// A view that cannot be announced does not stop the other views from being brought up to date.
-	return t.report, errors.Join(err, announced)
+	return t.report, errors.Join(append(t.failures, err)...)
 }
 
 // sealed returns the exclusive end of the slots that a run may claim. It uses the earlier of this machine's clock and
@@ -127,6 +127,10 @@ type tick struct {
 	views   []lifecycle.View // as last read or written
 	search  search
 	set     *view.Set
+
+	// A view that fails stops no other one: the tick goes on, and tells of the errors in the end.
+	failures []error
+	failed   map[lifecycle.GenerationID]bool // generations that the tick does not try to level again
 }
 
 // search is the state of a search for late objects in the whole archive. One run of a tick does it when an operator
@@ -154,9 +158,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 		return err
 	}
 	if t.search == searchDone {
-		if err := t.announce(ctx, true); err != nil {
-			return err
-		}
+		t.announce(ctx, true)
 	}
 	t.report.Head = head
 	// A build reads all history and may be killed at every tick, so the work that does not depend on it comes first.
@@ -205,18 +207,23 @@ func (t *tick) level(ctx context.Context, head lifecycle.Run) error {
 		if len(level) == 0 {
 			return nil
 		}
-		run, err := t.reader().Get(ctx, level[0].generation.Run+1)
+		next, in, err := t.readRun(ctx, level[0].generation.Run+1)
 		if err != nil {
-			return err
+			t.fail(err, level...)
+			continue
 		}
-		in, err := t.reread(ctx, run)
-		if err != nil {
-			return err
-		}
-		if err := t.advance(ctx, level, run, in); err != nil {
-			return err
-		}
+		t.advance(ctx, level, next, in)
 	}
+}
+
+// readRun reads a run, and its input.
+func (t *tick) readRun(ctx context.Context, n uint64) (lifecycle.Run, *runs.Input, error) {
+	run, err := t.reader().Get(ctx, n)
+	if err != nil {
+		return run, nil, err
+	}
+	in, err := t.reread(ctx, run)
+	return run, in, err
 }
 
 // target is a generation with the program of its definition.
@@ -230,7 +237,8 @@ type target struct {
 func (t *tick) furthestBehind(head lifecycle.Run) []target {
 	own, _ := t.targets()
 	return lifecycle.FurthestBehind(own, func(g target) (run uint64, ok bool) {
-		return g.generation.Run, g.generation.Run > 0 && g.generation.Run < head.N
+		n := g.generation.Run
+		return n, n > 0 && n < head.N && !t.failed[g.generation.ID]
 	})
 }
 

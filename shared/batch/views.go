@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"github.com/anabranch/anabranch/shared/generations"
@@ -35,13 +34,19 @@ func (t *tick) mover() generations.Mover {
 	}
 }
 
-// announce takes every view as far towards its desired definition as it can go now.
-func (t *tick) announce(ctx context.Context, whole bool) error {
+// announce takes every view as far towards its desired definition as it can go now. A view that cannot be announced
+// stops no other one from being brought up to date.
+func (t *tick) announce(ctx context.Context, whole bool) {
 	changed, err := t.deployment().Announce(ctx, t.views, whole)
-	if !changed {
-		return err
+	if err != nil {
+		t.fail(err)
 	}
-	return errors.Join(err, t.readViews(ctx))
+	if !changed {
+		return
+	}
+	if err := t.readViews(ctx); err != nil {
+		t.fail(err)
+	}
 }
 
 // readViews reads all views. A tick with nothing to do reads them once. A tick with work reads them again before it

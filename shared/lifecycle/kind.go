@@ -70,10 +70,13 @@ func (g Generation) HasUseFor(run Run) bool {
 	return g.HasBase() || run.Events > 0 && run.FirstArrival < g.LiveFrom.Millis()
 }
 
-// Answers reports whether a generation in use has data to answer from: at least one run or, where speed folds
-// everything, no need of a run.
+// Answers reports whether a generation in use has data to answer from. With base items that is at least one run, and
+// every run up to AnswersFrom. Without, speed folds everything, and what replay brings must have come.
 func (g Generation) Answers() bool {
-	return g.IsKept() && (g.Run > 0 || !g.HasBase() && g.State != Announced && g.Horizon >= g.LiveFrom)
+	if g.HasBase() {
+		return g.IsKept() && g.Run > 0 && g.Run >= g.AnswersFrom
+	}
+	return g.IsKept() && (g.Run > 0 || g.State != Announced && g.Horizon >= g.LiveFrom)
 }
 
 // CompleteThrough returns the last run whose objects are all in the speed items of a generation without base items; 0:

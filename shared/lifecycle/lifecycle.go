@@ -67,6 +67,9 @@ type Generation struct {
 	// The last of the runs that batch applied in one pass, where it found duplicates over the whole history. 0: none,
 	// or unknown.
 	Built uint64
+	// The sweep has queued objects of the runs up to this one while another generation, or none, answered. The
+	// generation answers only once it has them all, since answers never go back. 0: no such run.
+	AnswersFrom uint64
 }
 
 // IsKept reports whether the generation is still in use: announced, being built, serving or retained. Speed folds it,
@@ -154,6 +157,45 @@ func (v View) Lacking(run uint64, before event.Millis) (next View, changed bool)
 	for _, g := range v.Generations {
 		if !g.HasBase() && g.IsKept() && g.Lacks == 0 && g.LiveFrom.Millis() <= before {
 			g.Lacks = run
+			next, changed = next.With(g), true
+		}
+	}
+	return next, changed
+}
+
+// Answering returns the generation that answers: the serving one or, before any serves, the first with data to answer
+// from.
+func (v View) Answering() (Generation, bool) {
+	if g, ok := v.Generation(v.Serving); ok {
+		return g, true
+	}
+	for _, g := range v.Generations {
+		if g.Answers() {
+			return g, true
+		}
+	}
+	return Generation{}, false
+}
+
+// HoldsBack reports whether the sweep must not queue objects of a run yet: a generation with base items answers without
+// the run.
+func (v View) HoldsBack(run uint64) bool {
+	g, ok := v.Answering()
+	return ok && g.IsKept() && g.HasBase() && g.Run < run
+}
+
+// AnsweringFrom returns the view before the sweep queues objects of a run. While nothing serves, a generation with base
+// items that lacks the run, and does not answer, is not to answer without it. Once one serves, MayServe demands as much
+// of every other.
+func (v View) AnsweringFrom(run uint64) (next View, changed bool) {
+	next = v
+	if v.Serving != "" {
+		return v, false
+	}
+	answering, _ := v.Answering()
+	for _, g := range v.Generations {
+		if g.HasBase() && g.IsKept() && g.Run < run && g.AnswersFrom < run && g.ID != answering.ID {
+			g.AnswersFrom = run
 			next, changed = next.With(g), true
 		}
 	}

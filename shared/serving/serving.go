@@ -56,7 +56,7 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 	if err != nil {
 		return Result{}, err
 	}
-	generation, ok := answering(pointer)
+	generation, ok := pointer.Answering()
 	if !ok {
 		return Result{}, fmt.Errorf("%w: %s", ErrNotServing, name)
 	}
@@ -88,20 +88,6 @@ func of(name view.Name, err error) error {
 		return err
 	}
 	return fmt.Errorf("view %s: %w", name, err)
-}
-
-// answering returns the generation that answers: the serving one or, before any serves, the first with data to answer
-// from.
-func answering(v lifecycle.View) (lifecycle.Generation, bool) {
-	if g, ok := v.Generation(v.Serving); ok {
-		return g, true
-	}
-	for _, g := range v.Generations {
-		if g.Answers() {
-			return g, true
-		}
-	}
-	return lifecycle.Generation{}, false
 }
 
 // complete returns up to when a Kappa generation is complete: the horizon of the last run whose objects have all come

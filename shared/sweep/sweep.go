@@ -94,7 +94,7 @@ func (s *Sweep) Tick(ctx context.Context) (Report, error) {
 type tick struct {
 	*Sweep
 	started time.Time
-	applied uint64 // see lastApplied
+	held    bool   // nothing may be queued of the run looked at, nor of a later one
 	waits   *waits // nil until something is missing
 	room    int    // number of objects that may yet be queued; set together with waits
 	report  Report
@@ -106,12 +106,12 @@ func (t *tick) look(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
 	}
-	if t.applied, err = t.lastApplied(ctx, head.N); err != nil {
-		return err
-	}
 	gap := false
 	ahead := 0
-	for n := t.report.Swept + 1; n <= head.N && ahead < maxAhead && !budget.Short(ctx, t.started, t.Now()); n++ {
+	for n := t.report.Swept + 1; n <= head.N && ahead < maxAhead && !t.held; n++ {
+		if budget.Short(ctx, t.started, t.Now()) {
+			break
+		}
 		if gap && (t.lookedAt(n) || len(t.waits.all) > maxWaits) {
 			continue
 		}
@@ -154,27 +154,39 @@ func (s *Sweep) note(run uint64) {
 	s.looked[run] = s.Now()
 }
 
-// lastApplied returns the last run that batch has applied to every generation that answers queries. While nothing
-// serves a view, each of its generations counts: the view will answer from the one that is built first.
+// mayQueue reports whether the sweep may bring events of a run to the stream: every generation that answers from base
+// items has the run. It first notes in the generations that do not answer, and lack the run, that they must not answer
+// without it. So a view that cannot be built does not hold the sweep back.
 //
-// The sweep must not bring events of a later run to the stream yet. In a slot below the generation's horizon, speed
-// would skip such an event but remember it. It would then drop a client's retry as a duplicate, and nobody would count
-// the event (found by the model, shared/simulation/model). In a slot above the horizon, speed would show the event, and
-// batch would hide it again while it applies the runs in between (found by a history).
-func (s *Sweep) lastApplied(ctx context.Context, head uint64) (uint64, error) {
-	views, err := s.Catalog.Views(ctx)
+// Otherwise, in a slot below the generation's horizon, speed would skip such an event but remember it. It would then
+// drop a client's retry as a duplicate, and nobody would count the event (found by the model, shared/simulation/model).
+// In a slot above the horizon, speed would show the event, and batch would hide it again while it applies the runs in
+// between (found by a history).
+func (t *tick) mayQueue(ctx context.Context, run uint64) (bool, error) {
+	// The tick has read the head before. A generation that does not exist yet is built up to that head or further, since
+	// batch reads the head after the generation.
+	views, err := t.Catalog.Views(ctx)
 	if err != nil {
-		return 0, fmt.Errorf("read views: %w", err)
+		return false, fmt.Errorf("read views: %w", err)
+	}
+	answersFrom := func(v lifecycle.View) (lifecycle.View, bool, error) {
+		next, changed := v.AnsweringFrom(run)
+		return next, changed, nil
 	}
 	for _, v := range views {
-		for _, g := range v.Generations {
-			answers := g.Run > 0 || v.Serving == ""
-			if answers && g.IsKept() && g.Owner() == lifecycle.Batch {
-				head = min(head, g.Run)
+		if _, changed := v.AnsweringFrom(run); changed {
+			// Commit point: what is built without the run does not answer. A crash after it leaves a generation that may
+			// answer a little later.
+			if v, _, err = generations.Update(ctx, t.Catalog, v.Name, t.Tries, answersFrom); err != nil {
+				return false, err
 			}
 		}
+		if v.HoldsBack(run) {
+			t.Log.WarnContext(ctx, "the sweep waits until batch has applied the run to the view", "run", run, "view", v.Name)
+			return false, nil
+		}
 	}
-	return head, nil
+	return true, nil
 }
 
 // move stores how far the sweep has come.
@@ -207,11 +219,16 @@ func (t *tick) lookAt(ctx context.Context, run lifecycle.Run, beyondGap bool) (d
 	if len(found.objects) == 0 && !beyondGap {
 		return true, t.passBy(ctx, run, old)
 	}
-	if run.N > t.applied {
-		t.report.Behind += len(found.objects)
+	chosen := t.choose(run.N, found, !beyondGap)
+	if len(chosen) == 0 {
 		return false, nil
 	}
-	return false, t.queue(ctx, run.N, found, t.choose(run.N, found, !beyondGap))
+	ok, err := t.mayQueue(ctx, run.N)
+	if !ok || err != nil {
+		t.held = true
+		return false, err
+	}
+	return false, t.queue(ctx, run.N, found, chosen)
 }
 
 // queue queues the chosen objects for republish, in the order of the manifest.

@@ -15,7 +15,7 @@ import (
 // The versions of the documents. A reader knows one version of a kind and refuses all others by name, older and newer.
 const (
 	runVersion   = 2 // version 1 had other names for late objects and duplicates
-	viewVersion  = 4 // versions 1 to 3 had live instead of live_from
+	viewVersion  = 5 // version 4 had no answers_from, versions 1 to 3 had live instead of live_from
 	waitsVersion = 1
 	auditVersion = 2 // version 1 had another name for the cause Late
 )
@@ -66,6 +66,7 @@ type storedGeneration struct {
 	Architecture view.Architecture `json:"architecture,omitempty"`
 	Lacks        uint64            `json:"lacks,omitempty"`
 	Built        uint64            `json:"built,omitempty"`
+	AnswersFrom  uint64            `json:"answers_from,omitempty"`
 }
 
 func encodeRun(r lifecycle.Run) (table.Item, error) {

@@ -174,7 +174,7 @@ func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 	}
 	for _, g := range v.Generations {
 		isKappa := !g.HasBase() && g.State != lifecycle.Announced && g.Horizon >= g.LiveFrom
-		if g.IsKept() && (g.Run > 0 || isKappa) {
+		if g.IsKept() && (g.Run > 0 && g.Run >= g.AnswersFrom || isKappa) {
 			return g.ID
 		}
 	}

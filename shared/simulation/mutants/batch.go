@@ -149,7 +149,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "winner-stops", Design: "3.4",
 			Mistake: "batch does not finish what a crash left: generations apply only the newest run",
-			Edits:   []Edit{{batchFile, `Get(ctx, level[0].generation.Run+1)`, `Get(ctx, max(level[0].generation.Run+1, head.N))`}},
+			Edits:   []Edit{{batchFile, `readRun(ctx, level[0].generation.Run+1)`, `readRun(ctx, max(level[0].generation.Run+1, head.N))`}},
 		},
 		{
 			Name: "item-horizon-ignored", Design: "3.4",
@@ -216,7 +216,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "sweep-before-applied", Design: "3.1",
 			Mistake: "the sweep queues objects of runs that no generation has applied yet",
-			Edits:   []Edit{{sweepFile, `				head = min(head, g.Run)`, `				head = max(head, g.Run)`}},
+			Edits:   []Edit{{lifecycleFile, `	return ok && g.IsKept() && g.HasBase() && g.Run < run`, `	return ok && g.IsKept() && g.HasBase() && g.Run < min(run, 1)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestSweepWaitsForBatch$",
 				Why: "the missing event returns when batch applies the run, within its bound; until then speed may be silent " +
@@ -225,12 +225,26 @@ func ofBatch() []Mutant {
 		},
 		{
 			Name: "sweep-before-built", Design: "3.1",
-			Mistake: "the sweep does not wait for the first generation of a view, which will answer",
-			Edits:   []Edit{{sweepFile, `			answers := g.Run > 0 || v.Serving == ""`, `			answers := g.Run > 0`}},
+			Mistake: "the sweep does not tell a generation that answers first from which run on it may",
+			Edits:   []Edit{{lifecycleFile, `			g.AnswersFrom = run`, `			g.AnswersFrom = 0`}},
 			Killer: Killer{
-				Package: "shared/simulation", Run: "^TestSweepWaitsForTheFirstBuild$",
+				Package: "shared/simulation", Run: "^TestFirstBuildBehindTheSweep$",
 				Why: "it takes a late object two runs ahead, and a batch function frozen for longer than the sweep waits: 1 " +
 					"history in 5,000",
+			},
+		},
+		{
+			Name: "sweep-waits-for-what-cannot-be-built", Design: "3.1",
+			Mistake: "the sweep waits for generations that do not answer yet",
+			Edits: []Edit{{lifecycleFile, `	g, ok := v.Answering()
+	return ok`, `	g, ok := v.Answering()
+	if _, waits := v.FirstInState(Building); waits && !ok {
+		return true
+	}
+	return ok`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestNeverBuiltHoldsNoSweep$",
+				Why: "no history has a build that fails for ever",
 			},
 		},
 		{

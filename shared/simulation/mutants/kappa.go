@@ -77,7 +77,9 @@ func ofKappa() []Mutant {
 		{
 			Name: "sweep-waits-for-replay", Design: "3.8",
 			Mistake: "the sweep waits for replay, which waits for the sweep",
-			Edits:   []Edit{{sweepFile, `answers && g.IsKept() && g.Owner() == lifecycle.Batch {`, `answers && g.IsKept() && g.Owner() != "" {`}},
+			Edits: []Edit{{lifecycleFile, `	return ok && g.IsKept() && g.HasBase() && g.Run < run`,
+				`	isReplayed := func(g Generation) bool { return g.IsKept() && !g.HasBase() && g.Run < run }
+	return slices.ContainsFunc(v.Generations, isReplayed) || ok && g.IsKept() && g.HasBase() && g.Run < run`}},
 		},
 		{
 			Name: "complete-before-it-is-swept", Design: "3.8",

@@ -23,13 +23,13 @@ import (
 var expand string
 
 // packages returns the bin directory of a virtual environment.
-func packages(t *testing.T, name, requirements string) string {
+func packages(t *testing.T, p venv.Packages) string {
 	t.Helper()
 	root, err := venv.Root()
 	if err != nil {
 		t.Fatal(err)
 	}
-	bin, err := venv.Open(t.Context(), root, name, requirements)
+	bin, err := venv.Open(t.Context(), root, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -39,7 +39,7 @@ func packages(t *testing.T, name, requirements string) string {
 // expanded returns template.yaml after the SAM transform.
 func expanded(t *testing.T) template {
 	t.Helper()
-	bin := packages(t, "venv", emulator.Requirements)
+	bin := packages(t, emulator.MiniStack.Packages)
 	body, err := os.ReadFile("../template.yaml")
 	if err != nil {
 		t.Fatal(err)
@@ -117,7 +117,7 @@ func TestExpandedFunctions(t *testing.T) {
 
 // TestLint checks that cfn-lint and sam report nothing.
 func TestLint(t *testing.T) {
-	bin := packages(t, "venv-tools", venv.Tools)
+	bin := packages(t, venv.Tools)
 	for _, args := range [][]string{
 		{"cfn-lint", "template.yaml", "infra/storage.yaml"},
 		{"sam", "validate", "--lint", "--template", "template.yaml"},

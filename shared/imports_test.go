@@ -229,7 +229,7 @@ func rules() map[string]rule {
 		// The demo folds the sample by itself, or it would prove nothing.
 		"localstack/demo":     {[]string{"localstack/sample"}, nil},
 		"localstack/sample":   {},
-		"localstack/emulator": {[]string{"infra/venv"}, nil},
+		"localstack/emulator": {[]string{"infra/venv", "localstack/host/kinesislocal"}, nil},
 		"localstack/stack": {
 			[]string{"shared/access", "infra/venv", "localstack/emulator", "localstack/host", "localstack/host/trigger",
 				"shared/aws/sdk"}, []string{awsSDK},
@@ -241,7 +241,7 @@ func rules() map[string]rule {
 		"localstack/wire/wiretest":     {[]string{"localstack/wire"}, nil},
 		"localstack/host":              {append(slices.Clone(core), "shared/eventsource", "localstack/host/emf"), nil},
 		"localstack/host/emf":          {},
-		"localstack/host/kinesislocal": {[]string{"infra/venv", "localstack/emulator"}, nil},
+		"localstack/host/kinesislocal": {[]string{"infra/venv"}, nil},
 		"localstack/host/trigger": {append(slices.Clone(core), "shared/eventsource", "localstack/host"),
 			[]string{awsSDK, smithy, events}},
 

@@ -35,7 +35,7 @@ func run(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	bin, err := venv.Open(ctx, root, "venv-tools", venv.Tools)
+	bin, err := venv.Open(ctx, root, venv.Tools)
 	if err != nil {
 		return err
 	}

@@ -10,18 +10,26 @@ import (
 	"path/filepath"
 )
 
-// Tools is the requirements file with cfn-lint and sam.
-const Tools = "infra/requirements-tools.txt"
+// Packages names frozen packages, and the environment that holds them.
+type Packages struct {
+	Name         string // of the environment's directory below build/, for example "venv"
+	Requirements string // file that pins the packages, below the root of the repository
+	Python       string // version of Python that they need, for example "3.13"; "": that of python3
+}
 
-// Open returns the bin directory of a Python virtual environment below build/ with the packages of a requirements file.
-// It installs them if they are missing or if the file has changed. It needs python3 and, to install, the network. If
+// Tools are cfn-lint and sam.
+var Tools = Packages{Name: "venv-tools", Requirements: "infra/requirements-tools.txt"}
+
+// Open returns the bin directory of a Python virtual environment below build/ that holds the packages. It installs them
+// if they are missing or if their requirements file has changed. It needs Python and, to install, the network. If
 // several processes call Open at once, one installs and the others wait.
 //
-// root is the directory of the repository. name is the name of the environment's directory, for example "venv".
+// root is the directory of the repository.
 //
-// Errors: the packages cannot be installed; the message has the output of pip.
-func Open(ctx context.Context, root, name, requirements string) (bin string, err error) {
-	wanted, err := os.ReadFile(filepath.Join(root, requirements))
+// Errors: the packages cannot be installed, and the message has the output of pip; this machine has no Python of the
+// version, and none can be installed.
+func Open(ctx context.Context, root string, p Packages) (bin string, err error) {
+	wanted, err := os.ReadFile(filepath.Join(root, p.Requirements))
 	if err != nil {
 		return "", fmt.Errorf("read requirements: %w", err)
 	}
@@ -29,18 +37,24 @@ func Open(ctx context.Context, root, name, requirements string) (bin string, err
 	if err := os.MkdirAll(build, 0o755); err != nil {
 		return "", err
 	}
-	unlock, err := lock(filepath.Join(build, "."+name+".lock"))
+	unlock, err := lock(filepath.Join(build, "."+p.Name+".lock"))
 	if err != nil {
-		return "", fmt.Errorf("lock %s: %w", name, err)
+		return "", fmt.Errorf("lock %s: %w", p.Name, err)
 	}
 	defer unlock()
 
-	venv := filepath.Join(build, name)
+	venv := filepath.Join(build, p.Name)
 	mark := filepath.Join(venv, "installed.txt")
 	if have, err := os.ReadFile(mark); err == nil && string(have) == string(wanted) {
 		return filepath.Join(venv, "bin"), nil
 	}
-	if err := install(ctx, venv, filepath.Join(root, requirements)); err != nil {
+	python := "python3"
+	if p.Python != "" {
+		if python, err = findPython(ctx, root, p.Python); err != nil {
+			return "", err
+		}
+	}
+	if err := install(ctx, python, venv, filepath.Join(root, p.Requirements)); err != nil {
 		return "", err
 	}
 	// Write the mark last, so that the next call repeats an interrupted installation.
@@ -50,13 +64,13 @@ func Open(ctx context.Context, root, name, requirements string) (bin string, err
 	return filepath.Join(venv, "bin"), nil
 }
 
-func install(ctx context.Context, venv, requirements string) error {
+func install(ctx context.Context, python, venv, requirements string) error {
 	fmt.Fprintf(os.Stderr, "installing %s into %s; takes about a minute, only once\n", filepath.Base(requirements), venv)
 	if err := os.RemoveAll(venv); err != nil {
 		return err
 	}
 	for _, command := range [][]string{
-		{"python3", "-m", "venv", venv},
+		{python, "-m", "venv", venv},
 		{
 			filepath.Join(venv, "bin", "python"), "-m", "pip",
 			"install", "--quiet", "--disable-pip-version-check", "-r", requirements,
@@ -64,7 +78,7 @@ func install(ctx context.Context, venv, requirements string) error {
 	} {
 		out, err := exec.CommandContext(ctx, command[0], command[1:]...).CombinedOutput()
 		if err != nil {
-			return fmt.Errorf("%s: %w; this needs the network, and python3 with the module venv\n%s", command, err, out)
+			return fmt.Errorf("%s: %w; this needs the network, and Python with the module venv\n%s", command, err, out)
 		}
 	}
 	return nil

@@ -1,12 +1,11 @@
-// Package emulator runs MiniStack, an emulator of AWS, in its own process on 127.0.0.1. It serves tests behind the
-// build tag `emulator`, and the commands below localstack/. It installs pinned versions with pip into build/venv. It
-// needs neither Docker nor an account.
+// Package emulator runs an emulator of AWS, MiniStack or LocalStack, in its own process on 127.0.0.1. It serves tests
+// behind the build tag `emulator`, and the commands below localstack/. It installs pinned versions with pip below
+// build/. It needs neither Docker nor an account.
 //
 // The package knows nothing of Anabranch. probe_test.go lists and checks the differences between MiniStack and AWS.
 package emulator
 
 import (
-	"bytes"
 	"context"
 	_ "embed"
 	"errors"
@@ -17,16 +16,13 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strings"
-	"sync"
+	"slices"
+	"strconv"
 	"testing"
 	"time"
 
 	"github.com/anabranch/anabranch/infra/venv"
 )
-
-// Requirements is the file that pins the packages of the emulator.
-const Requirements = "localstack/requirements.txt"
 
 // The configuration for clients of an emulator. The emulator does not check the credentials.
 const (
@@ -40,16 +36,18 @@ var launch string
 
 // Settings configures an emulator. The zero Settings are valid.
 type Settings struct {
-	Root string    // Directory of the repository. "" means that of the working directory.
-	Port int       // Port on 127.0.0.1. 0 means any free port.
-	Env  []string  // More environment variables of the emulator, for example "PERSIST_STATE=1".
-	Log  io.Writer // Gets the output of the emulator. nil keeps only its end, for errors.
+	Product *Product  // nil means MiniStack.
+	Root    string    // Directory of the repository. "" means that of the working directory.
+	Port    int       // Port on 127.0.0.1. 0 means any free port.
+	Env     []string  // More environment variables of the emulator, for example "PERSIST_STATE=1".
+	Log     io.Writer // Gets the output of the emulator. nil keeps only its end, for errors.
 }
 
 // Emulator is a running emulator.
 type Emulator struct {
 	Endpoint string // Value for AWS_ENDPOINT_URL, for example "http://127.0.0.1:41233".
 
+	product Product
 	process *exec.Cmd
 	stdin   io.Closer // the process ends when this is closed
 	ended   chan struct{}
@@ -58,11 +56,11 @@ type Emulator struct {
 	home    string
 }
 
-// Start runs an emulator for the rest of the test. If it cannot install or start the emulator, the test fails; it is
-// never skipped.
+// Start runs the emulator that the environment chooses (Choose) for the rest of the test. If it cannot install or start
+// the emulator, the test fails; it is never skipped.
 func Start(t testing.TB) *Emulator {
 	t.Helper()
-	e, err := Launch(t.Context(), Settings{})
+	e, err := Choose(t.Context())
 	if err != nil {
 		t.Fatalf("start emulator: %v", err)
 	}
@@ -77,6 +75,9 @@ func Start(t testing.TB) *Emulator {
 // Launch installs the emulator if it is missing, starts it and returns when it answers. ctx bounds only the start. The
 // emulator ends with Stop or with this process.
 func Launch(ctx context.Context, s Settings) (*Emulator, error) {
+	if s.Product == nil {
+		s.Product = &MiniStack
+	}
 	if s.Root == "" {
 		root, err := venv.Root()
 		if err != nil {
@@ -84,11 +85,11 @@ func Launch(ctx context.Context, s Settings) (*Emulator, error) {
 		}
 		s.Root = root
 	}
-	bin, err := venv.Open(ctx, s.Root, "venv", Requirements)
+	bin, err := venv.Open(ctx, s.Root, s.Product.Packages)
 	if err != nil {
 		return nil, err
 	}
-	e, err := run(s, bin)
+	e, err := run(ctx, s, bin)
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +100,7 @@ func Launch(ctx context.Context, s Settings) (*Emulator, error) {
 }
 
 // run starts the process.
-func run(s Settings, bin string) (*Emulator, error) {
+func run(ctx context.Context, s Settings, bin string) (*Emulator, error) {
 	port := s.Port
 	if port == 0 {
 		var err error
@@ -112,22 +113,10 @@ func run(s Settings, bin string) (*Emulator, error) {
 		return nil, err
 	}
 	e := &Emulator{
-		Endpoint: fmt.Sprintf("http://127.0.0.1:%d", port), output: &tail{}, home: home, ended: make(chan struct{}),
+		Endpoint: address(port), product: *s.Product, output: &tail{}, home: home, ended: make(chan struct{}),
 	}
-	e.process = exec.Command(filepath.Join(bin, "python"), "-c", launch)
-	e.process.Env = append(e.environment(port), s.Env...)
-	e.process.Dir = home
-	e.process.Stdout = e.output
-	if s.Log != nil {
-		e.process.Stdout = io.MultiWriter(s.Log, e.output)
-	}
-	e.process.Stderr = e.process.Stdout
-	apart(e.process)
-	if e.stdin, err = e.process.StdinPipe(); err == nil {
-		err = e.process.Start()
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("start MiniStack: %w", err), os.RemoveAll(home))
+	if err := e.start(ctx, s, bin, port); err != nil {
+		return nil, errors.Join(fmt.Errorf("start %s: %w", e.product.Name, err), os.RemoveAll(home))
 	}
 	go func() {
 		e.err = e.process.Wait()
@@ -136,16 +125,31 @@ func run(s Settings, bin string) (*Emulator, error) {
 	return e, nil
 }
 
-// environment returns all environment variables of the emulator and of its child processes. It does not pass on our
-// own. The emulator writes its files into a directory that Stop removes.
-func (e *Emulator) environment(port int) []string {
-	return []string{
-		"PATH=" + os.Getenv("PATH"), "HOME=" + e.home, "TMPDIR=" + e.home, "LOG_LEVEL=WARNING",
-		"BIND_HOST=127.0.0.1", fmt.Sprintf("GATEWAY_PORT=%d", port), "AWS_ENDPOINT_URL=" + e.Endpoint,
-		"AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey, "AWS_DEFAULT_REGION=" + Region,
-		"IOT_MTLS_ENABLED=0", "SFTP_ENABLED=0", // these services would open more ports
-		"S3_DATA_DIR=" + filepath.Join(e.home, "s3"),
+func (e *Emulator) start(ctx context.Context, s Settings, bin string, port int) error {
+	environment, err := e.product.environment(ctx, s.Root, e.home, port)
+	if err != nil {
+		return err
 	}
+	e.process = exec.Command(
+		filepath.Join(bin, "python"), "-c", launch, e.product.module, strconv.Itoa(e.product.grace),
+	)
+	// The emulator and its child processes get no other variables. They write their files into a directory that Stop
+	// removes.
+	e.process.Env = slices.Concat([]string{
+		"PATH=" + os.Getenv("PATH"), "HOME=" + e.home,
+		"AWS_ACCESS_KEY_ID=" + AccessKey, "AWS_SECRET_ACCESS_KEY=" + SecretKey, "AWS_DEFAULT_REGION=" + Region,
+	}, environment, s.Env)
+	e.process.Dir = e.home
+	e.process.Stdout = e.output
+	if s.Log != nil {
+		e.process.Stdout = io.MultiWriter(s.Log, e.output)
+	}
+	e.process.Stderr = e.process.Stdout
+	apart(e.process)
+	if e.stdin, err = e.process.StdinPipe(); err != nil {
+		return err
+	}
+	return e.process.Start()
 }
 
 // freePort returns a free port. If another process takes it before the emulator does, the emulator reports it and ends.
@@ -167,9 +171,9 @@ func (e *Emulator) waitUntilHealthy(ctx context.Context) error {
 		}
 		select {
 		case <-e.ended:
-			return fmt.Errorf("MiniStack ended (%v):\n%s", e.err, e.output)
+			return fmt.Errorf("%s ended (%v):\n%s", e.product.Name, e.err, e.output)
 		case <-ctx.Done():
-			return fmt.Errorf("MiniStack did not answer at %s: %w\n%s", e.Endpoint, err, e.output)
+			return fmt.Errorf("%s did not answer at %s: %w\n%s", e.product.Name, e.Endpoint, err, e.output)
 		case <-time.After(20 * time.Millisecond):
 		}
 	}
@@ -179,12 +183,12 @@ func (e *Emulator) healthy(ctx context.Context) error {
 	// Another process may hold the port and never answer.
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
-	return e.call(ctx, http.MethodGet, "/_ministack/health")
+	return e.call(ctx, http.MethodGet, e.product.health)
 }
 
 // Reset deletes all data in the emulator.
 func (e *Emulator) Reset(ctx context.Context) error {
-	return e.call(ctx, http.MethodPost, "/_ministack/reset")
+	return e.call(ctx, http.MethodPost, e.product.reset)
 }
 
 func (e *Emulator) call(ctx context.Context, method, path string) error {
@@ -205,8 +209,11 @@ func (e *Emulator) call(ctx context.Context, method, path string) error {
 }
 
 // Stop ends the emulator, as SIGTERM would, and removes its files. Its data is lost, unless Env made it persist the
-// data in another directory.
+// data in another directory. An emulator that Launch has not started goes on.
 func (e *Emulator) Stop() error {
+	if e.process == nil {
+		return nil
+	}
 	if err := e.stdin.Close(); err != nil {
 		return err
 	}
@@ -218,30 +225,6 @@ func (e *Emulator) Stop() error {
 	killed := e.process.Process.Kill()
 	<-e.ended
 	return errors.Join(
-		fmt.Errorf("MiniStack did not end by itself and was killed:\n%s", e.output), killed, os.RemoveAll(e.home),
+		fmt.Errorf("%s did not end by itself and was killed:\n%s", e.product.Name, e.output), killed, os.RemoveAll(e.home),
 	)
-}
-
-// tail keeps the last 16 KiB that were written to it.
-type tail struct {
-	mu   sync.Mutex
-	text []byte
-}
-
-const tailSize = 16 << 10
-
-func (t *tail) Write(p []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.text = append(t.text, p...)
-	if over := len(t.text) - tailSize; over > 0 {
-		t.text = bytes.Clone(t.text[over:])
-	}
-	return len(p), nil
-}
-
-func (t *tail) String() string {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return strings.TrimSpace(string(t.text))
 }

@@ -25,9 +25,10 @@ func TestCompose(t *testing.T) {
 		}
 		return string(text)
 	}
-	pinned := regexp.MustCompile(`(?m)^ministack==(\S+)`).FindStringSubmatch(read(emulator.Requirements))
+	requirements := emulator.MiniStack.Packages.Requirements
+	pinned := regexp.MustCompile(`(?m)^ministack==(\S+)`).FindStringSubmatch(read(requirements))
 	if pinned == nil {
-		t.Fatalf("%s does not pin ministack", emulator.Requirements)
+		t.Fatalf("%s does not pin ministack", requirements)
 	}
 	compose := read("localstack/compose.yaml")
 	for _, line := range []string{

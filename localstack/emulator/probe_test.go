@@ -102,14 +102,14 @@ func printTable(text string) error {
 func (p *prober) version() string {
 	root, err := venv.Root()
 	p.must(err)
-	frozen, err := os.ReadFile(filepath.Join(root, emulator.Requirements))
+	frozen, err := os.ReadFile(filepath.Join(root, emulator.MiniStack.Packages.Requirements))
 	p.must(err)
 	for line := range strings.Lines(string(frozen)) {
 		if version, ok := strings.CutPrefix(strings.TrimSpace(line), "ministack=="); ok {
 			return "MiniStack " + version
 		}
 	}
-	p.Fatalf("%s does not pin ministack", emulator.Requirements)
+	p.Fatalf("%s does not pin ministack", emulator.MiniStack.Packages.Requirements)
 	return ""
 }
 

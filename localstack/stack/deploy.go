@@ -19,7 +19,7 @@ var architectures = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
 
 // deploy deploys template.yaml to the emulator, as `sam deploy` does to AWS.
 func deploy(ctx context.Context, root, endpoint string, s Settings) error {
-	bin, err := venv.Open(ctx, root, "venv-tools", venv.Tools)
+	bin, err := venv.Open(ctx, root, venv.Tools)
 	if err != nil {
 		return err
 	}

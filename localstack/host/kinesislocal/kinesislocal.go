@@ -1,7 +1,7 @@
 // Package kinesislocal runs kinesis-local, an emulator of Kinesis, in its own process on 127.0.0.1. It serves tests
 // behind the build tag `emulator` that split and merge shards: kinesis-local does this as Kinesis does, and MiniStack
-// does not. The package installs a pinned version with npm into build/kinesis-local. It needs Node 20 or later, and
-// network access for the installation.
+// does not. LocalStack takes it for its Kinesis. The package installs a pinned version with npm into
+// build/kinesis-local. It needs Node 20 or later, and network access for the installation.
 //
 // The package knows nothing of Anabranch.
 package kinesislocal
@@ -25,8 +25,15 @@ import (
 	"github.com/anabranch/anabranch/infra/venv"
 )
 
-//go:embed package.json package-lock.json launch.js
+//go:embed package.json package-lock.json launch.js loopback.js
 var files embed.FS
+
+// Version is the version of kinesis-local that package.json pins.
+const Version = "0.6.2"
+
+// Loopback is the name of a script in an installation. If Node requires it first, a server listens only on 127.0.0.1
+// and ends with the process that started it.
+const Loopback = "loopback.js"
 
 // Server is a running kinesis-local.
 type Server struct {
@@ -61,7 +68,7 @@ func Launch(ctx context.Context) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	home, err := install(ctx, root)
+	home, err := Install(ctx, root)
 	if err != nil {
 		return nil, err
 	}
@@ -98,9 +105,9 @@ func Launch(ctx context.Context) (*Server, error) {
 	return s, nil
 }
 
-// install returns the directory of the installed package. It installs into a temporary directory and then renames that
-// one, so that no process ever sees half an installation.
-func install(ctx context.Context, root string) (string, error) {
+// Install installs the package if it is missing, and returns the directory that holds its node_modules. It installs
+// into a temporary directory and then renames that one, so that no process ever sees half an installation.
+func Install(ctx context.Context, root string) (string, error) {
 	home := filepath.Join(root, "build", "kinesis-local")
 	if same(home) {
 		return home, nil

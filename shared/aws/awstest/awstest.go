@@ -5,6 +5,8 @@ package awstest
 
 import (
 	"context"
+	"crypto/rand"
+	"strings"
 	"testing"
 	"time"
 
@@ -47,6 +49,9 @@ func Config(endpoint string) aws.Config {
 func anybody(context.Context) (aws.Credentials, error) {
 	return aws.Credentials{AccessKeyID: "test", SecretAccessKey: "test"}, nil
 }
+
+// Unique returns a name that no other call returns, for a resource of an emulator that others may use, too.
+func Unique(name string) string { return name + "-" + strings.ToLower(rand.Text()[:8]) }
 
 // Table makes a table.
 func Table(t testing.TB, cfg aws.Config, name string, schema Schema) *dynamodb.Client {

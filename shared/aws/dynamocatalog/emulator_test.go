@@ -3,7 +3,6 @@
 package dynamocatalog_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/anabranch/anabranch/localstack/emulator"
@@ -15,10 +14,8 @@ import (
 
 func TestConformance(t *testing.T) {
 	cfg := awstest.Config(emulator.Start(t).Endpoint)
-	opened := 0
 	open := func(t *testing.T) *dynamocatalog.Catalog {
-		opened++
-		name := fmt.Sprintf("catalog-%d", opened)
+		name := awstest.Unique("catalog")
 		return dynamocatalog.New(awstest.Table(t, cfg, name, awstest.CatalogTable), name)
 	}
 	t.Run("Catalog", func(t *testing.T) {

@@ -21,19 +21,20 @@ import (
 
 func TestConformance(t *testing.T) {
 	cfg := awstest.Config(emulator.Start(t).Endpoint)
-	base := awstest.Table(t, cfg, "base", awstest.BaseTable)
-	speed := awstest.Table(t, cfg, "speed", awstest.SpeedTable)
+	baseName, speedName, seenName := awstest.Unique("base"), awstest.Unique("speed"), awstest.Unique("seen")
+	base := awstest.Table(t, cfg, baseName, awstest.BaseTable)
+	speed := awstest.Table(t, cfg, speedName, awstest.SpeedTable)
 	t.Run("Base", func(t *testing.T) {
-		conformance.Base(t, func(*testing.T) viewstore.Base { return dynamoviews.NewBase(base, "base") })
+		conformance.Base(t, func(*testing.T) viewstore.Base { return dynamoviews.NewBase(base, baseName) })
 	})
 	// Seen items in a table of their own, as deployed, or in the table of the speed items, which is allowed.
-	seen := awstest.Table(t, cfg, "seen", awstest.SeenTable)
+	seen := awstest.Table(t, cfg, seenName, awstest.SeenTable)
 	t.Run("Seen", func(t *testing.T) {
-		conformance.Seen(t, func(*testing.T) viewstore.Seen { return dynamoviews.NewSeen(seen, "seen") })
+		conformance.Seen(t, func(*testing.T) viewstore.Seen { return dynamoviews.NewSeen(seen, seenName) })
 	})
-	t.Run("Seen as in memory", func(t *testing.T) { seenAsInMemory(t, dynamoviews.NewSeen(speed, "speed")) })
+	t.Run("Seen as in memory", func(t *testing.T) { seenAsInMemory(t, dynamoviews.NewSeen(speed, speedName)) })
 	t.Run("Speed", func(t *testing.T) {
-		conformance.Speed(t, func(*testing.T) viewstore.Speed { return dynamoviews.NewSpeed(speed, "speed") })
+		conformance.Speed(t, func(*testing.T) viewstore.Speed { return dynamoviews.NewSpeed(speed, speedName) })
 	})
 }
 

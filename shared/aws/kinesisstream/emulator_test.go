@@ -18,7 +18,7 @@ import (
 )
 
 func TestEmulator(t *testing.T) {
-	const name = "events"
+	name := awstest.Unique("events")
 	client := awstest.Stream(t, awstest.Config(emulator.Start(t).Endpoint), name, 4)
 	t.Run("conformance", func(t *testing.T) {
 		conformance.Publisher(t, func(*testing.T) (stream.Publisher, func(*testing.T) []stream.Record) {

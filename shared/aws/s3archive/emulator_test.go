@@ -13,7 +13,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	const bucket = "archive"
+	bucket := awstest.Unique("archive")
 	client := awstest.Bucket(t, awstest.Config(emulator.Start(t).Endpoint), bucket)
 	conformance.Archive(t, func(*testing.T) archive.Archive { return s3archive.New(client, bucket) })
 }

@@ -17,7 +17,7 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	client, url := awstest.Queue(t, awstest.Config(emulator.Start(t).Endpoint), "republish")
+	client, url := awstest.Queue(t, awstest.Config(emulator.Start(t).Endpoint), awstest.Unique("republish"))
 	conformance.Queue(t, func(*testing.T) (stream.Queue, func(*testing.T) []stream.Republish) {
 		return sqsqueue.New(client, url), func(t *testing.T) []stream.Republish { return takeAll(t, client, url) }
 	})

@@ -101,7 +101,7 @@ mutants: ## check that the simulator finds each deliberate mistake in the protoc
 model: ## check the model of the boundary between batch and speed; needs spin and gcc
 	@$(GO) run ./shared/simulation/model/check
 
-.PHONY: local e2e emulator emulator-probe
+.PHONY: local e2e emulator emulator-probe localstack
 NATIVE = $$($(GO) env GOARCH)
 
 local: build ## run the real template and functions on an emulator, until Ctrl-C; needs python3
@@ -111,14 +111,23 @@ local: build ## run the real template and functions on an emulator, until Ctrl-C
 
 e2e: build ## run the end-to-end story on an emulator: real template, real functions, faults; needs python3 and node
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml
-	$(GO) test -count=1 -tags emulator -timeout 15m -v ./localstack/e2e
+	LOCALSTACK= $(GO) test -count=1 -tags emulator -timeout 15m -v ./localstack/e2e
+
+# What LocalStack 2026.3.0 gets wrong: it compares the keys of objects as a URL escapes them.
+WRONG_ON_LOCALSTACK = /List_orders_keys_by_their_bytes,_also_if_a_URL_escapes_them
+ON_LOCALSTACK = s3archive sqsqueue kinesisstream $(if $(LOCALSTACK),dynamocatalog dynamoviews)
+localstack: build ## test the adapters and the story on LocalStack, from pip, or at LOCALSTACK=its URL; python 3.13, node
+	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml
+	LOCALSTACK=$(or $(LOCALSTACK),pip) $(GO) test -count=1 -tags emulator -p 1 -timeout 15m -v \
+		-run '^(TestConformance|TestEmulator|TestStory)$$' -skip '$(WRONG_ON_LOCALSTACK)' \
+		$(ON_LOCALSTACK:%=./shared/aws/%) ./functions/authorizer ./localstack/e2e
 
 emulator: ## run every test that needs an emulator, except the end-to-end story; needs python3 and node
-	$(GO) test -count=1 -tags emulator -p 1 \
-		$$($(GO) list ./shared/aws/... ./localstack/... ./infra/... | grep -v localstack/e2e)
+	LOCALSTACK= $(GO) test -count=1 -tags emulator -p 1 \
+		$$($(GO) list ./shared/aws/... ./localstack/... ./infra/... ./functions/authorizer | grep -v localstack/e2e)
 
 emulator-probe: ## print a table of differences between the emulator and AWS; about a minute
 	@mkdir -p build; rm -f build/emulator-probe.txt; failed=; \
-	$(GO) test -count=1 -tags emulator -run '^TestProbe$$' ./localstack/emulator \
+	LOCALSTACK= $(GO) test -count=1 -tags emulator -run '^TestProbe$$' ./localstack/emulator \
 		-table $(CURDIR)/build/emulator-probe.txt >build/emulator-probe.log 2>&1 || failed=1; \
 	cat build/emulator-probe.txt; test -z "$$failed" || { cat build/emulator-probe.log; exit 1; }

@@ -176,7 +176,7 @@ func (w *world) generations(t *testing.T) int {
 func (w *world) deleteItem(t *testing.T, view string) {
 	t.Helper()
 	generation := w.status(t, view).Serving
-	tables := dynamodb.NewFromConfig(w.Config)
+	tables := dynamodb.NewFromConfig(w.ConfigOf("dynamodb"))
 	for pages := dynamodb.NewScanPaginator(
 		tables, &dynamodb.ScanInput{TableName: aws.String(w.Outputs["BaseTable"])},
 	); pages.HasMorePages(); {

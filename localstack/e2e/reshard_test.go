@@ -20,7 +20,7 @@ import (
 // otherwise the applied positions would have dropped some.
 func TestReshard(t *testing.T) {
 	t.Parallel() // with TestStory: each has a stack of its own
-	w := start(t, stack.Settings{Kinesis: kinesislocal.Start(t).Endpoint, Shards: 2})
+	w := start(t, stack.Settings{Elsewhere: map[string]string{"kinesis": kinesislocal.Start(t).Endpoint}})
 	firstTick(t, w)
 	lines, err := sample.Lines()
 	if err != nil {

@@ -29,7 +29,6 @@ import (
 
 	"github.com/anabranch/anabranch/localstack/sample"
 	"github.com/anabranch/anabranch/localstack/stack"
-	"github.com/anabranch/anabranch/localstack/wire"
 )
 
 // short are parameters with short times, so that tests can wait for a takeover. The stack's clock is this machine's and
@@ -41,8 +40,8 @@ var short = map[string]string{
 // world is a running stack, with the helpers that observe it.
 type world struct {
 	*stack.Stack
-	wire *wire.Proxy // between the functions and the emulator
-	dir  string      // directory of files that live as long as the stack
+	wire wires  // between the functions and the emulators
+	dir  string // directory of files that live as long as the stack
 
 	mu     sync.Mutex
 	byHand map[string]int // number of manual invocations of each function, by its output
@@ -53,12 +52,7 @@ func start(t *testing.T, s stack.Settings) *world {
 	t.Helper()
 	w := &world{dir: t.TempDir(), byHand: map[string]int{}}
 	s.Parameters, s.Log, s.Logs = short, os.Stderr, t.Name()
-	s.Wire = func(endpoint string) (url string, err error) {
-		if w.wire, err = wire.Listen(endpoint, 1); err != nil {
-			return "", err
-		}
-		return w.wire.URL, nil
-	}
+	s.Wire = w.wire.listen
 	var err error
 	if w.Stack, err = stack.Start(t.Context(), s); err != nil {
 		t.Fatal(err)
@@ -231,7 +225,7 @@ var eventKey = regexp.MustCompile(`^events/dt=\d{4}-\d\d-\d\d/slot=\d{6}/[0-9A-H
 // archived returns the lines of all event objects, in the order of the archive.
 func (w *world) archived(t *testing.T) (lines [][]byte) {
 	t.Helper()
-	client := s3.NewFromConfig(w.Config, func(o *s3.Options) { o.UsePathStyle = true })
+	client := s3.NewFromConfig(w.ConfigOf("s3"), func(o *s3.Options) { o.UsePathStyle = true })
 	bucket := w.Outputs["ArchiveBucket"]
 	decoder, err := zstd.NewReader(nil)
 	if err != nil {
@@ -328,7 +322,7 @@ func distinct(t *testing.T, lines [][]byte) (first [][]byte) {
 // items counts the items of a table.
 func (w *world) items(t *testing.T, output string) (n int) {
 	t.Helper()
-	client := dynamodb.NewFromConfig(w.Config)
+	client := dynamodb.NewFromConfig(w.ConfigOf("dynamodb"))
 	table := w.Outputs[output]
 	pages := dynamodb.NewScanPaginator(client, &dynamodb.ScanInput{TableName: &table, Select: dynamotypes.SelectCount})
 	for pages.HasMorePages() {

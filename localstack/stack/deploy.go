@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 
 	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
@@ -25,7 +26,7 @@ func deploy(ctx context.Context, root, endpoint string, s Settings) error {
 	}
 	parameters := map[string]string{
 		"ReadStream": "false", // our own poller reads the stream as Lambda does
-		"Shards":     "2", "Architecture": architectures[runtime.GOARCH], "DeletionProtection": "false",
+		"Shards":     strconv.Itoa(shards), "Architecture": architectures[runtime.GOARCH], "DeletionProtection": "false",
 	}
 	maps.Copy(parameters, s.Parameters)
 	args := []string{

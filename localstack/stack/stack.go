@@ -59,14 +59,16 @@ type Settings struct {
 	Log        io.Writer         // receives progress messages; nil for none
 	Logs       string            // folder below build/logs for the functions' logs; "" for build/logs itself
 
-	// Wire receives the URL of the emulator and returns the URL that the functions call instead, for example a proxy's.
-	// nil: the functions call the emulator.
+	// Wire receives the URL of an emulator and returns the URL that the functions call instead, for example a proxy's. It
+	// is called once for each URL. nil: the functions call the emulators.
 	Wire func(endpoint string) (string, error)
-	// Kinesis is the URL of another emulator that holds the stream. "": MiniStack holds it.
-	Kinesis string
-	// Shards is the number of shards of the stream on the emulator at Kinesis.
-	Shards int
+	// Elsewhere holds the URLs of other emulators, by the service that they serve instead of MiniStack, for example
+	// "kinesis" (Services). Start creates the stack's resources there, with new names. Stop leaves them there.
+	Elsewhere map[string]string
 }
+
+// shards is the number of shards of the stream.
+const shards = 2
 
 // Stack is a running stack.
 type Stack struct {
@@ -75,14 +77,16 @@ type Stack struct {
 	Outputs map[string]string // outputs of the template, by name
 	Host    *host.Host        // runs the functions
 	Stream  *trigger.Kinesis  // reads the stream
-	Config  aws.Config        // configuration for clients of the emulator
+	Config  aws.Config        // configuration for clients of MiniStack
 	Kinesis *kinesis.Client   // client of the emulator that holds the stream
 	LogDir  string            // directory of the functions' logs
 
-	emulator *emulator.Emulator
-	proxy    *http.Server
-	stop     context.CancelFunc // stops the poller
-	polled   chan error         // receives the result of the poller
+	emulator  *emulator.Emulator
+	elsewhere map[string]string // URLs of other emulators, by service
+	wired     map[string]string // what functions call instead of an emulator, by its URL
+	renamed   map[string]string // values of deployed variables and what replaces them
+	proxy     *http.Server
+	readers   []func() error // stop the readers of stream and queue, and return their errors
 }
 
 // Start deploys and starts a stack. ctx bounds only the start; Stop ends the stack.
@@ -97,7 +101,10 @@ func Start(ctx context.Context, s Settings) (*Stack, error) {
 	if s.Log == nil {
 		s.Log = io.Discard
 	}
-	st := &Stack{LogDir: filepath.Join(root, "build", "logs", s.Logs)}
+	st := &Stack{
+		LogDir: filepath.Join(root, "build", "logs", s.Logs), elsewhere: s.Elsewhere,
+		wired: map[string]string{}, renamed: map[string]string{},
+	}
 	if err := st.start(ctx, root, s); err != nil {
 		return nil, errors.Join(err, st.Stop())
 	}
@@ -118,12 +125,19 @@ func (st *Stack) start(ctx context.Context, root string, s Settings) (err error)
 	if err := st.describe(ctx); err != nil {
 		return fmt.Errorf("stack %s: %w", name, err)
 	}
-	if err := st.runFunctions(ctx, root, s); err != nil {
+	if err := st.moveResources(ctx); err != nil {
 		return err
 	}
-	if err := st.readStream(ctx, s); err != nil {
+	if err := st.wireEmulators(s); err != nil {
 		return err
 	}
+	if err := st.runFunctions(ctx, root); err != nil {
+		return err
+	}
+	if err := st.readStream(ctx); err != nil {
+		return err
+	}
+	st.readQueue(ctx)
 	fmt.Fprintf(s.Log, "logs       %s\nAPI        %s\n", st.LogDir, st.URL)
 	return nil
 }
@@ -169,17 +183,29 @@ func (st *Stack) describe(ctx context.Context) error {
 	return err
 }
 
-// runFunctions runs the bootstraps with their deployed variables, and makes the emulator call them.
-func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) error {
-	endpoint := st.emulator.Endpoint
-	if s.Wire != nil {
-		var err error
-		if endpoint, err = s.Wire(endpoint); err != nil {
+// wireEmulators finds out what the functions call instead of each emulator.
+func (st *Stack) wireEmulators(s Settings) (err error) {
+	for _, endpoint := range append(slices.Sorted(maps.Values(st.elsewhere)), st.emulator.Endpoint) {
+		if _, ok := st.wired[endpoint]; ok {
+			continue
+		}
+		st.wired[endpoint] = endpoint
+		if s.Wire == nil {
+			continue
+		}
+		if st.wired[endpoint], err = s.Wire(endpoint); err != nil {
 			return err
 		}
 	}
+	return nil
+}
+
+// runFunctions runs the bootstraps with their deployed variables, and makes the emulator call them.
+func (st *Stack) runFunctions(ctx context.Context, root string) error {
 	var err error
-	st.Host, err = host.New(host.Settings{Region: emulator.Region, Endpoint: endpoint, LogDir: st.LogDir})
+	st.Host, err = host.New(
+		host.Settings{Region: emulator.Region, Endpoint: st.wired[st.emulator.Endpoint], LogDir: st.LogDir},
+	)
 	if err != nil {
 		return err
 	}
@@ -196,14 +222,7 @@ func (st *Stack) runFunctions(ctx context.Context, root string, s Settings) erro
 		}
 		function := st.Outputs[output]
 		bootstrap := filepath.Join(root, "build", strings.ToLower(folder), "bootstrap")
-		f, err := trigger.Deployed(ctx, st.Config, function, bootstrap)
-		if err != nil {
-			return err
-		}
-		if s.Kinesis != "" {
-			f.Env["AWS_ENDPOINT_URL_KINESIS"] = s.Kinesis
-		}
-		if err := st.Host.Add(f); err != nil {
+		if err := st.Replace(ctx, function, bootstrap); err != nil {
 			return fmt.Errorf("%w; run make functions ARCH=%s first", err, runtime.GOARCH)
 		}
 		if err := trigger.Bind(ctx, st.Config, function, "http://"+l.Addr().String()); err != nil {
@@ -220,20 +239,23 @@ func (st *Stack) Replace(ctx context.Context, function, bootstrap string) error 
 	if err != nil {
 		return err
 	}
+	for variable, value := range f.Env {
+		if renamed, ok := st.renamed[value]; ok {
+			f.Env[variable] = renamed
+		}
+	}
+	for service, endpoint := range st.elsewhere {
+		f.Env[services[service].variable] = st.wired[endpoint]
+	}
 	return st.Host.Add(f)
 }
 
 // readStream starts to read the stream by the rules of the mapping in the template.
-func (st *Stack) readStream(ctx context.Context, s Settings) error {
-	var api trigger.KinesisAPI
-	st.Kinesis = kinesis.NewFromConfig(st.Config)
-	api = trigger.MiniStack{KinesisAPI: st.Kinesis}
-	if s.Kinesis != "" {
-		st.Kinesis = kinesis.NewFromConfig(st.Config, func(o *kinesis.Options) { o.BaseEndpoint = &s.Kinesis })
-		api = st.Kinesis
-		if err := createStream(ctx, st.Kinesis, st.Outputs["StreamName"], max(s.Shards, 1)); err != nil {
-			return err
-		}
+func (st *Stack) readStream(ctx context.Context) error {
+	st.Kinesis = kinesis.NewFromConfig(st.ConfigOf("kinesis"))
+	var api trigger.KinesisAPI = st.Kinesis
+	if _, moved := st.elsewhere["kinesis"]; !moved {
+		api = trigger.MiniStack{KinesisAPI: st.Kinesis}
 	}
 	mapping, err := trigger.DeployedMapping(ctx, st.Config, st.Outputs["StreamArn"])
 	if err != nil {
@@ -243,31 +265,14 @@ func (st *Stack) readStream(ctx context.Context, s Settings) error {
 		API: api, Stream: st.Outputs["StreamName"], Mapping: mapping, Invoke: trigger.Function(st.Host, Speed),
 		Every: 200 * time.Millisecond, List: time.Second, Log: slog.New(slog.DiscardHandler),
 	}
-	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	st.stop, st.polled = cancel, make(chan error, 1)
-	go func() { st.polled <- st.Stream.Run(reading) }()
+	st.read(ctx, st.Stream.Run)
 	return nil
 }
 
-func createStream(ctx context.Context, client *kinesis.Client, stream string, shards int) error {
-	in := &kinesis.CreateStreamInput{StreamName: &stream, ShardCount: aws.Int32(int32(shards))}
-	if _, err := client.CreateStream(ctx, in); err != nil {
-		return fmt.Errorf("create stream %s: %w", stream, err)
-	}
-	waiter := kinesis.NewStreamExistsWaiter(client, func(o *kinesis.StreamExistsWaiterOptions) {
-		o.MinDelay, o.MaxDelay = 50*time.Millisecond, time.Second
-	})
-	return waiter.Wait(ctx, &kinesis.DescribeStreamInput{StreamName: &stream}, time.Minute)
-}
-
-// Stop ends everything that Start has started, and deletes its data. It returns the errors of the poller, the host and
+// Stop ends everything that Start has started, and deletes its data. It returns the errors of the readers, the host and
 // the emulator.
 func (st *Stack) Stop() error {
-	var errs []error
-	if st.stop != nil {
-		st.stop()
-		errs = append(errs, <-st.polled)
-	}
+	errs := []error{st.stopReaders()}
 	if st.proxy != nil {
 		errs = append(errs, st.proxy.Close())
 	}

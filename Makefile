@@ -116,7 +116,7 @@ e2e: build ## run the end-to-end story on an emulator: real template, real funct
 # What LocalStack 2026.3.0 gets wrong: it compares the keys of objects as a URL escapes them.
 WRONG_ON_LOCALSTACK = /List_orders_keys_by_their_bytes,_also_if_a_URL_escapes_them
 ON_LOCALSTACK = s3archive sqsqueue kinesisstream $(if $(LOCALSTACK),dynamocatalog dynamoviews)
-localstack: build ## test the adapters and the story on LocalStack, from pip, or at LOCALSTACK=its URL; python 3.13, node
+localstack: build ## test adapters and story on LocalStack from pip, or at LOCALSTACK=URL; needs Python 3.13, node
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml
 	LOCALSTACK=$(or $(LOCALSTACK),pip) $(GO) test -count=1 -tags emulator -p 1 -timeout 15m -v \
 		-run '^(TestConformance|TestEmulator|TestStory)$$' -skip '$(WRONG_ON_LOCALSTACK)' \

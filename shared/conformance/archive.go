@@ -262,7 +262,8 @@ func archiveOrder(t *testing.T, a archive.Archive) {
 		"B/a", "a~", "b=1/b=2/c", "b=1/b=10/c", "1", "10", "2", "09")
 }
 
-// archiveOrderEscaped uses keys that a store might order by UTF-16, or in escaped form. Package archive has none of them.
+// archiveOrderEscaped uses keys that a store might order by UTF-16, or in escaped form. Package archive has none of
+// them.
 func archiveOrderEscaped(t *testing.T, a archive.Archive) {
 	archiveOrderOf(t, a, "a b", "a!b", "a+b", "a-b", "a/b", "a0", "a=1", "aC", "a_b", "a~", "a%2Fb", "a%00", "ä", "é/a",
 		"\uffee", "\U00010000")

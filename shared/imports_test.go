@@ -208,7 +208,7 @@ func rules() map[string]rule {
 
 		"cmd/anabranch": {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke",
-				"cmd/anabranch/table", "shared/api", "shared/setting", "shared/view", viewfile},
+				"cmd/anabranch/table", "shared/api", "shared/event", "shared/setting", "shared/view", viewfile},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},

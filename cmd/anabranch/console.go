@@ -78,10 +78,10 @@ func (c *console) result(r send.Result) {
 		c.line(
 			"%s: %s %s %s %s",
 			rejected.Origin,
-			orDash(rejected.ID),
+			table.Cell(orDash(rejected.ID)),
 			orDash(rejected.Code),
-			orDash(rejected.Pointer),
-			rejected.Detail,
+			table.Cell(orDash(rejected.Pointer)),
+			table.Cell(rejected.Detail),
 		)
 	}
 	if c.accepted += r.Accepted; r.Err == nil {

@@ -8,6 +8,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"os/signal"
@@ -25,7 +26,32 @@ type CLI struct {
 	Views ViewsCmd `cmd:"" help:"List the views, describe one, or operate them."`
 	Smoke SmokeCmd `cmd:"" help:"Check a running server end to end, within a minute."`
 
-	Version kong.VersionFlag `help:"Print the version and exit."`
+	HelpOf  HelpCmd    `cmd:"" name:"help" help:"Describe a command: anabranch help views switch."`
+	Version VersionCmd `cmd:"" help:"Print the version."`
+
+	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and exit."`
+}
+
+// HelpCmd is "anabranch help": the same as --help.
+type HelpCmd struct {
+	Command []string `arg:"" optional:"" help:"The command; without it, list all."`
+}
+
+// Run prints the help of the command.
+func (c *HelpCmd) Run(ctx context.Context, w *world) error {
+	if code := w.run(ctx, append(c.Command, "--help")); code != exitOK {
+		return &failure{code: code}
+	}
+	return nil
+}
+
+// VersionCmd is "anabranch version": the same as --version.
+type VersionCmd struct{}
+
+// Run prints the version.
+func (*VersionCmd) Run(w *world) error {
+	_, err := fmt.Fprintln(w.stdout, w.version)
+	return err
 }
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
@@ -56,7 +82,7 @@ func (w *world) run(ctx context.Context, args []string) int {
 	if err != nil {
 		return w.report(err)
 	}
-	command, err := parser.Parse(args)
+	command, err := parser.Parse(joinMoments(args))
 	switch {
 	case ended >= 0:
 		return ended

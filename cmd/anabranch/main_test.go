@@ -39,8 +39,8 @@ func TestUsage(t *testing.T) {
 			[]string{"query", "v", "from=2015"},
 			"from is reserved and cannot be a key field; the flags are --from",
 		},
-		"BadFrom":         {[]string{"query", "v", "--from=yesterday"}, `--from: "yesterday" is not an RFC 3339 time`},
-		"BadTo":           {[]string{"query", "v", "--to=2015-05-17"}, `--to: "2015-05-17" is not an RFC 3339 time`},
+		"BadFrom":         {[]string{"query", "v", "--from=yesterday"}, `--from: "yesterday" is not a time; write 2015-05-17T`},
+		"BadTo":           {[]string{"query", "v", "--to", "17.5.2015"}, `--to: "17.5.2015" is not a time; write 2015-05-17T`},
 		"BadOutput":       {[]string{"query", "v", "-o", "xml"}, "xml"},
 		"BadViewsOutput":  {[]string{"views", "-o", "xml"}, "xml"},
 		"TooManyViews":    {[]string{"views", "a", "b"}, "b"},
@@ -86,6 +86,68 @@ func TestVersion(t *testing.T) {
 	s.do(t, exitOK, "--version")
 	if s.out.String() != "v0.0.0-test\n" {
 		t.Errorf("%q", &s.out)
+	}
+}
+
+// TestHelpAndVersionCommands: "help" and "version" do what --help and --version do.
+func TestHelpAndVersionCommands(t *testing.T) {
+	for command, flag := range map[string]string{
+		"version": "--version", "help": "--help", "help send": "send --help", "help views switch": "views switch --help",
+		"help help": "help --help", "help version": "version --help", "help dev": "dev --help",
+	} {
+		one, other := newSession(), newSession()
+		one.do(t, exitOK, strings.Fields(command)...)
+		other.do(t, exitOK, strings.Fields(flag)...)
+		if one.out.String() != other.out.String() || one.out.Len() == 0 || one.err.Len() > 0 {
+			t.Errorf("%s:\n%s%s\n%s:\n%s", command, &one.out, &one.err, flag, &other.out)
+		}
+	}
+	s := newSession()
+	s.do(t, exitUsage, "help", "sned")
+	says(t, &s.err, "sned", "--help")
+}
+
+// TestSeveralErrors: each of several errors has a line of its own, with file, line and column.
+func TestSeveralErrors(t *testing.T) {
+	views := file(t, "views.yaml", []byte("views:\n- name: V\n  window: x\n  key: {}\n  aggregates: {n: nope()}\n"))
+	s := newSession()
+	s.do(t, exitUsage, "dev", "--views="+views, "--dir="+t.TempDir())
+	lines := strings.Split(strings.TrimSuffix(s.err.String(), "\n"), "\n")
+	if len(lines) != 3 {
+		t.Errorf("%d lines:\n%s", len(lines), &s.err)
+	}
+	for i, place := range []string{":2:9: ", ":3:11: ", ":5:19: "} {
+		if line := lines[min(i, len(lines)-1)]; !strings.HasPrefix(line, "anabranch: "+views+place) {
+			t.Errorf("%q does not begin with %s", line, place)
+		}
+	}
+	s = newSession()
+	s.do(t, exitUsage, "dev", "--views=../../localstack/sample/views.yaml", "--dir="+t.TempDir(),
+		"--commit-within=-1s", "--batch-every=-1s", "--drop-grace=-1s")
+	lines = strings.Split(strings.TrimSuffix(s.err.String(), "\n"), "\n")
+	for _, line := range lines {
+		if !strings.HasPrefix(line, "anabranch: --") {
+			t.Errorf("%q does not begin with a flag", line)
+		}
+	}
+	if len(lines) != 3 {
+		t.Errorf("%d lines:\n%s", len(lines), &s.err)
+	}
+}
+
+// TestErrorsArePrintable: whatever an error quotes, the terminal sees only lines that begin with the command's name.
+func TestErrorsArePrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"a\x1b[2Jb":      "anabranch: a\\x1b[2Jb\n",
+		"a\nb":           "anabranch: a\nanabranch: b\n",
+		"a\r\nb":         "anabranch: a\\r\nanabranch: b\n",
+		"\u202egnp.exe":  "anabranch: \\u202egnp.exe\n",
+		"\u009b2J\u007f": "anabranch: \\u009b2J\\x7f\n",
+	} {
+		s := newSession()
+		if s.report(errors.New(text)); s.err.String() != want {
+			t.Errorf("%q is printed as %q, want %q", text, &s.err, want)
+		}
 	}
 }
 

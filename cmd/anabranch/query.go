@@ -18,8 +18,8 @@ type QueryCmd struct {
 	View string   `arg:"" help:"Name of the view; \"anabranch views\" lists all."`
 	Key  []string `arg:"" optional:"" name:"field=value" help:"Value of each key field of the view."`
 
-	From   string `help:"Start of the first window, RFC 3339, inclusive." placeholder:"TIME"`
-	To     string `help:"List windows that start before this time, RFC 3339." placeholder:"TIME"`
+	From   string `help:"List windows that start at this time or later." placeholder:"TIME"`
+	To     string `help:"List windows that start before this time." placeholder:"TIME"`
 	Total  bool   `help:"Add a row that merges all windows."`
 	Parts  bool   `help:"Show the parts of batch and speed below each row."`
 	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, or json or csv (the server's answer)."`
@@ -36,7 +36,10 @@ var reserved = []string{"from", "to", "total", "parts", "step", "limit", "order"
 // Help returns the text below the flags of --help.
 func (*QueryCmd) Help() string {
 	return `Lists the windows with data whose start lies in [--from, --to). A row marked exact equals the fold of
-everything that arrived before the horizon. Any other row may still grow.
+everything that arrived before the horizon: batch has counted it. Any other row may still grow.
+
+A TIME is 2015-05-17T10:00:00Z (RFC 3339), 2015-05-17 (the start of the day in UTC), now, or how long ago: -90m, -24h,
+-7d, -1w, -1d12h.
 
 CSV has a record per window. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
 CSV has no total.
@@ -45,29 +48,25 @@ Exit codes: 0 answered; 1 the server refused the query; 2 wrong flags; 3 the ser
 
 Examples:
 
-    anabranch query page_views path=/ --from 2015-05-17T00:00:00Z --to 2015-05-18T00:00:00Z --total
+    anabranch query page_views path=/ --from 2015-05-17 --to 2015-05-18T12:00:00Z --total
+    anabranch query page_views path=/ --from -24h
     anabranch query errors_by_status status=404 method=GET -o json
     anabranch query page_views path=/ -o csv > page_views.csv`
 }
 
 // Validate refuses what the server would refuse too, but names the flags.
 func (c *QueryCmd) Validate() error {
-	for _, bound := range [][2]string{{"--from", c.From}, {"--to", c.To}} {
-		if _, err := time.Parse(time.RFC3339, bound[1]); bound[1] != "" && err != nil {
-			return fmt.Errorf("%s: %q is not an RFC 3339 time; write it as 2015-05-17T10:00:00Z", bound[0], bound[1])
-		}
-	}
 	if c.Total && c.Output == "csv" {
 		return errors.New("--total is not available in CSV: its rows are windows; leave it out, or use -o json")
 	}
-	if _, err := c.parameters(); err != nil {
+	if _, err := c.parameters(time.Time{}); err != nil {
 		return err
 	}
 	return c.Server.Validate()
 }
 
-// parameters returns the parameters of the HTTP query.
-func (c *QueryCmd) parameters() (url.Values, error) {
+// parameters returns the parameters of the HTTP query, as it is asked at this time.
+func (c *QueryCmd) parameters(now time.Time) (url.Values, error) {
 	p := url.Values{}
 	for _, pair := range c.Key {
 		field, value, found := strings.Cut(pair, "=")
@@ -88,9 +87,17 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 	if c.Output == "csv" {
 		p.Set("format", c.Output)
 	}
-	for name, value := range map[string]string{
-		"from": c.From, "to": c.To, "total": whenTrue(c.Total), "parts": whenTrue(c.Parts),
-	} {
+	for _, bound := range [][2]string{{"from", c.From}, {"to", c.To}} {
+		if bound[1] == "" {
+			continue
+		}
+		m, err := parseMoment(bound[1])
+		if err != nil {
+			return nil, fmt.Errorf("--%s: %w", bound[0], err)
+		}
+		p.Set(bound[0], m.at(now))
+	}
+	for name, value := range map[string]string{"total": whenTrue(c.Total), "parts": whenTrue(c.Parts)} {
 		if value != "" {
 			p.Set(name, value)
 		}
@@ -107,7 +114,7 @@ func whenTrue(b bool) string {
 
 // Run queries the view and prints the answer.
 func (c *QueryCmd) Run(ctx context.Context, w *world) error {
-	parameters, err := c.parameters()
+	parameters, err := c.parameters(w.now())
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
@@ -116,8 +123,7 @@ func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	case err != nil:
 		return w.refused(c.Server, err)
 	case c.Output != "table":
-		_, err := w.stdout.Write(body)
-		return err
+		return w.write(body)
 	}
 	answer, err := client.DecodeAnswer(body)
 	if err != nil {

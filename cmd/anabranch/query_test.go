@@ -4,6 +4,7 @@ import (
 	"flag"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -135,6 +136,83 @@ func TestQueryParameters(t *testing.T) {
 				t.Errorf("asked %s, want %s", last(), test.want)
 			}
 		})
+	}
+}
+
+// TestMoments: what users write for a time reaches the server as RFC 3339, relative to the clock of the command.
+func TestMoments(t *testing.T) {
+	address, last := asked(t, ok(emptyAnswer))
+	for text, want := range map[string]string{
+		"2026-03-01":                     "2026-03-01T00:00:00Z",
+		"2024-02-29":                     "2024-02-29T00:00:00Z",
+		"now":                            "2026-03-01T12:00:00Z",
+		"-24h":                           "2026-02-28T12:00:00Z",
+		"-90m":                           "2026-03-01T10:30:00Z",
+		"-7d":                            "2026-02-22T12:00:00Z",
+		"-1w":                            "2026-02-22T12:00:00Z",
+		"-1d12h":                         "2026-02-28T00:00:00Z",
+		"-1w1d1h1m1s":                    "2026-02-21T10:58:59Z",
+		"-30s":                           "2026-03-01T11:59:30Z",
+		"-36500d":                        "1926-03-26T12:00:00Z",
+		"2026-03-01T02:00:00+02:00":      "2026-03-01T02:00:00+02:00",
+		"2026-03-01t02:00:00z":           "2026-03-01t02:00:00z",
+		"2026-03-01T02:00:00.123456789Z": "2026-03-01T02:00:00.123456789Z",
+	} {
+		for _, args := range [][]string{{"--from", text}, {"--from=" + text}} {
+			newSession().do(t, exitOK, append([]string{"query", "v", "--url", address}, args...)...)
+			if got := "GET /v1/views/v/query?from=" + url.QueryEscape(want); last() != got {
+				t.Errorf("%q: asked %s, want %s", args, last(), got)
+			}
+		}
+	}
+	newSession().do(t, exitOK, "query", "v", "n=-1", "--from", "-2d", "--to", "-1d", "--url", address)
+	const both = "GET /v1/views/v/query?from=2026-02-27T12%3A00%3A00Z&n=-1&to=2026-02-28T12%3A00%3A00Z"
+	if last() != both {
+		t.Errorf("asked %s, want %s", last(), both)
+	}
+	for text, says := range map[string]string{
+		"24h":                  `"24h" has no direction; write -24h for 24h ago`,
+		"1d12h":                `write -1d12h for 1d12h ago`,
+		"2026-02-30":           `"2026-02-30" is no day of the calendar`,
+		"2026-03-01T10:00:00":  `names no time zone; write 2015-05-17T10:00:00Z, 2015-05-17`,
+		"2026-03-01 10:00":     `names no time zone`,
+		"-36501d":              `lies more than 100 years back; write the day`,
+		"-999999999w":          `lies more than 100 years back`,
+		"-":                    `is not a time`,
+		"-1y":                  `is not a time`,
+		"-12h1d":               `is not a time`,
+		"--24h":                `is not a time`,
+		"tomorrow":             `is not a time`,
+		"2026-13-01T00:00:00Z": `is not a time`,
+		"1772323200":           `is not a time`,
+		"NOW":                  `is not a time`,
+	} {
+		s := newSession()
+		s.do(t, exitUsage, "query", "v", "--to="+text, "--url", address)
+		if !strings.Contains(s.err.String(), "--to: ") || !strings.Contains(s.err.String(), says) {
+			t.Errorf("%q: %s", text, &s.err)
+		}
+	}
+}
+
+// TestAnswersOnATerminal: what a server sends reaches a terminal only with its control characters escaped, and a file
+// as it is.
+func TestAnswersOnATerminal(t *testing.T) {
+	const raw = "{\"views\": [],\r\n\"a\": \"\u009b2J\u202e\x7f\"}\r\n"
+	const shown = "{\"views\": [],\n\"a\": \"\\u009b2J\\u202e\\x7f\"}\n"
+	for _, args := range [][]string{
+		{"query", "v", "-o", "csv"}, {"query", "v", "-o", "json"}, {"views", "-o", "json"},
+		{"views", "show", "v", "-o", "json"}, {"views", "status", "-o", "json"},
+	} {
+		for terminal, want := range map[bool]string{false: raw, true: shown} {
+			address, _ := asked(t, ok(raw))
+			s := newSession()
+			s.world.shown = terminal
+			s.do(t, exitOK, append(args, "--url", address)...)
+			if s.out.String() != want {
+				t.Errorf("%q, on a terminal %t: %q, want %q", args, terminal, &s.out, want)
+			}
+		}
 	}
 }
 

@@ -71,8 +71,7 @@ func (c *ViewsShowCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error
 	case err != nil:
 		return w.refused(views.Server, err)
 	case views.Output == "json":
-		_, err := w.stdout.Write(body)
-		return err
+		return w.write(body)
 	case c.View == "":
 		views, err := client.DecodeViews(body)
 		if err != nil {

@@ -77,8 +77,7 @@ func (o *operator) print(people func(io.Writer) error) error {
 	if !o.json {
 		return people(o.w.stdout)
 	}
-	_, err := o.w.stdout.Write(o.answer)
-	return err
+	return o.w.write(o.answer)
 }
 
 // say prints lines, each with the view's name in front.

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"runtime/debug"
+	"strings"
 	"syscall"
 	"time"
 
@@ -24,6 +25,7 @@ type world struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
 	terminal       bool // whether stderr is a terminal that can show a progress bar
+	shown          bool // whether stdout is a terminal
 	asks           bool // whether a person at stdin and stderr can answer questions
 	version        string
 	now            func() time.Time
@@ -39,6 +41,7 @@ func newWorld(stdin io.Reader, stdout, stderr io.Writer) *world {
 		stdout:   stdout,
 		stderr:   stderr,
 		terminal: isTerminal(stderr),
+		shown:    isTerminal(stdout),
 		asks:     isTerminal(stdin) && isTerminal(stderr),
 		version:  version(),
 		now:      time.Now,
@@ -131,7 +134,8 @@ func (f *failure) Unwrap() error { return f.err }
 // usage returns the error of a command that was called wrongly.
 func usage(format string, args ...any) error { return &failure{exitUsage, fmt.Errorf(format, args...)} }
 
-// report prints an error and returns its exit code. An error without a code counts as a failure of the server.
+// report prints an error, a line for each of several, and returns its exit code. An error without a code counts as a
+// failure of the server.
 func (w *world) report(err error) int {
 	var failed *failure
 	switch {
@@ -142,8 +146,24 @@ func (w *world) report(err error) int {
 	case failed.err == nil:
 		return failed.code
 	}
-	fmt.Fprintf(w.stderr, "anabranch: %s\n", table.Printable(failed.err.Error()))
+	for line := range strings.SplitSeq(failed.err.Error(), "\n") {
+		fmt.Fprintf(w.stderr, "anabranch: %s\n", table.Printable(line))
+	}
 	return failed.code
+}
+
+// write writes an answer as the server sent it. On a terminal, its lines are made printable: keys come from events, and
+// CSV does not escape them.
+func (w *world) write(body []byte) error {
+	if w.shown {
+		lines := strings.Split(string(body), "\n")
+		for i, line := range lines {
+			lines[i] = table.Printable(strings.TrimSuffix(line, "\r"))
+		}
+		body = []byte(strings.Join(lines, "\n"))
+	}
+	_, err := w.stdout.Write(body)
+	return err
 }
 
 // refused prints an error answer of the server, field by field, and returns the failure with its exit code.

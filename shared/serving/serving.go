@@ -78,7 +78,7 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 	}
 	result.Generation.Lacks = lacks
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
-	result.Warnings = s.warnings(result)
+	result.Warnings = append(s.warnings(result), warningsOfCuts(result)...)
 	return result, nil
 }
 

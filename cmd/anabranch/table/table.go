@@ -1,10 +1,11 @@
 // Package table prints text as aligned columns on a terminal, with numbers aligned to the right.
 //
 // It is the last step of every command that prints an answer. It changes no number: a cell is text and keeps all its
-// digits.
+// digits. Only a text that is longer than any number is cut.
 package table
 
 import (
+	"fmt"
 	"io"
 	"strconv"
 	"strings"
@@ -31,7 +32,7 @@ func New(columns ...Column) *Table { return &Table{columns: columns} }
 func (t *Table) Row(cells ...string) {
 	row := make([]string, len(t.columns))
 	for i := range row[:min(len(row), len(cells))] {
-		row[i] = Printable(cells[i])
+		row[i] = Cell(cells[i])
 	}
 	t.rows = append(t.rows, row)
 }
@@ -79,6 +80,21 @@ func (t *Table) line(row []string, widths []int) string {
 		}
 	}
 	return b.String()
+}
+
+// maxCell is the maximum length of a cell, in characters. It is far above the digits of any number.
+const maxCell = 999
+
+// Cell returns text that is safe on a terminal and no longer than 999 characters. Behind the start of a longer one it
+// says how long the text is.
+func Cell(text string) string {
+	cut := 0
+	for at := range text {
+		if cut++; cut > maxCell {
+			return fmt.Sprintf("%s... (%d characters)", Printable(text[:at]), utf8.RuneCountInString(text))
+		}
+	}
+	return Printable(text)
 }
 
 // Printable returns text that is safe on a terminal: every character that is neither graphic nor a blank becomes a Go

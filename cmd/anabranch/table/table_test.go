@@ -86,6 +86,24 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
+// TestCell: a cell shows up to 999 characters, in whole characters, and says how long a longer text is.
+func TestCell(t *testing.T) {
+	for _, c := range []struct{ text, want string }{
+		{"", ""},
+		{strings.Repeat("9", 999), strings.Repeat("9", 999)},
+		{strings.Repeat("9", 1000), strings.Repeat("9", 999) + "... (1000 characters)"},
+		{strings.Repeat("ü", 999), strings.Repeat("ü", 999)},
+		{strings.Repeat("日", 5000), strings.Repeat("日", 999) + "... (5000 characters)"},
+		{strings.Repeat("\x1b", 2000), strings.Repeat(`\x1b`, 999) + "... (2000 characters)"},
+	} {
+		tab := table.New(table.Column{})
+		tab.Row(c.text)
+		if got := strings.TrimSuffix(print(t, tab), "\n"); got != c.want {
+			t.Errorf("%.20q with %d bytes is printed as %q", c.text, len(c.text), got)
+		}
+	}
+}
+
 // TestPrintableProperty checks that any text becomes one line of graphic characters, and such a line stays unchanged.
 func TestPrintableProperty(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {

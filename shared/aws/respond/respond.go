@@ -2,10 +2,15 @@
 package respond
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -49,14 +54,42 @@ func response(status int, contentType string, value any) (events.APIGatewayV2HTT
 	return Bytes(status, contentType, body), nil
 }
 
-// Bytes answers with a body that is already encoded, in UTF-8.
+// Bytes answers with a body that is already encoded, in UTF-8. JSON is made printable.
 func Bytes(status int, contentType string, body []byte) events.APIGatewayV2HTTPResponse {
+	if strings.HasSuffix(contentType, "json") {
+		body = printable(body)
+	}
 	return events.APIGatewayV2HTTPResponse{
 		StatusCode: status,
 		Headers: map[string]string{"content-type": contentType, "cache-control": "no-store",
 			"x-content-type-options": "nosniff"},
 		Body: string(body),
 	}
+}
+
+// printable returns JSON with escapes in place of the characters that a terminal or a page would obey instead of show:
+// DEL, C1 controls, those that change the direction of text, and whatever else is not graphic. Keys come from events, so
+// anybody may choose them. JSON has such characters only in strings, where an escape means the same.
+func printable(body []byte) []byte {
+	hidden := func(r rune) bool { return r >= 0x7f && r != utf8.RuneError && !unicode.IsGraphic(r) }
+	if bytes.IndexFunc(body, hidden) < 0 {
+		return body
+	}
+	var out []byte
+	for i := 0; i < len(body); {
+		r, size := utf8.DecodeRune(body[i:])
+		switch {
+		case !hidden(r):
+			out = append(out, body[i:i+size]...)
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+		i += size
+	}
+	return out
 }
 
 // Body is the request's body as the client sent it.

@@ -101,3 +101,43 @@ func TestBodyThatIsNotTheBase64ItIsSaidToBe(t *testing.T) {
 		}
 	}
 }
+
+// TestJSONIsPrintable: no answer in JSON holds a character that a terminal or a page obeys. It means the same as before.
+func TestJSONIsPrintable(t *testing.T) {
+	for text, want := range map[string]string{
+		"plain":            `plain`,
+		"é ß 日本 \U0001f600": "é ß 日本 \U0001f600",
+		"\x1b[31m":         `\u001b[31m`,
+		"\x7f":             `\u007f`,
+		"a\u0080\u009bb":   `a\u0080\u009bb`,
+		"\u0085":           `\u0085`,
+		"\u202egnp.exe":    `\u202egnp.exe`,
+		"\u2066a\u2069":    `\u2066a\u2069`,
+		"\u200fa\u061c":    `\u200fa\u061c`,
+		"\ufeff":           `\ufeff`,
+		"\u2028\u2029":     `\u2028\u2029`,
+		"\ue000":           `\ue000`,
+		"\U000e0041":       `\udb40\udc41`,
+		"\U0010ffff":       `\udbff\udfff`,
+		`\u202e`:           `\\u202e`,
+		"\ufffd":           "\ufffd",
+	} {
+		body, err := json.Marshal(map[string]string{"key": text})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, contentType := range []string{"application/json", "application/problem+json"} {
+			got := respond.Bytes(200, contentType, body).Body
+			if got != `{"key":"`+want+`"}` {
+				t.Errorf("%q is answered as %s, want %s", text, got, want)
+			}
+			var back map[string]string
+			if err := json.Unmarshal([]byte(got), &back); err != nil || back["key"] != text {
+				t.Errorf("%s means %q, %v; want %q", got, back["key"], err, text)
+			}
+		}
+	}
+	if got := respond.Bytes(200, "text/csv", []byte("a\u202e\r\n")).Body; got != "a\u202e\r\n" {
+		t.Errorf("CSV is answered as %q: it has no escapes", got)
+	}
+}

@@ -5,12 +5,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+	"io/fs"
 	"log/slog"
 	"net"
 	"os"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -70,7 +73,7 @@ serve, and then switches to them.`
 
 // Run serves until ctx ends.
 func (c *DevCmd) Run(ctx context.Context, w *world) error {
-	text, err := os.ReadFile(c.Views)
+	text, err := readViews(c.Views)
 	if err != nil {
 		return usage("--views: %w", err)
 	}
@@ -134,13 +137,49 @@ func (c *DevCmd) spell(name string) string {
 // reload returns a function that reads the views again if their file has changed. It returns nil while it has not.
 func (c *DevCmd) reload(last []byte) func() ([]view.Definition, error) {
 	return func() ([]view.Definition, error) {
-		text, err := os.ReadFile(c.Views)
+		text, err := readViews(c.Views)
 		if err != nil || bytes.Equal(text, last) {
 			return nil, err
 		}
 		last = text
 		return viewfile.Parse(c.Views, text)
 	}
+}
+
+// maxViews is the maximum size of a file of views, in bytes, far more than one needs.
+const maxViews = 4 << 20
+
+// readViews reads the file of views. It refuses what is no file: a pipe or a device may never end, and dev reads the
+// file again at every tick.
+func readViews(path string) ([]byte, error) {
+	f, err := os.OpenFile(path, os.O_RDONLY|syscall.O_NONBLOCK, 0) // a pipe opens at once, also without a writer
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close() // nothing was written
+	info, err := f.Stat()
+	if err != nil {
+		return nil, err
+	}
+	if !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a file (%s); dev reads it again whenever it changes, so name a file", path,
+			kindOf(info.Mode()))
+	}
+	text, err := io.ReadAll(io.LimitReader(f, maxViews+1))
+	if err == nil && len(text) > maxViews {
+		err = fmt.Errorf("%s is larger than %d bytes; is it a file of views?", path, maxViews)
+	}
+	return text, err
+}
+
+func kindOf(mode fs.FileMode) string {
+	switch {
+	case mode.IsDir():
+		return "a folder"
+	case mode&fs.ModeNamedPipe != 0:
+		return "a pipe"
+	}
+	return "a device"
 }
 
 func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definition) {

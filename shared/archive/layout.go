@@ -53,11 +53,12 @@ func OpenLayout(ctx context.Context, a Archive, wanted Layout) (Layout, time.Tim
 	if _, err := decodeLayout(text); err != nil {
 		return Layout{}, time.Time{}, fmt.Errorf("wanted layout: %w", err)
 	}
-	if _, err := a.Put(ctx, LayoutKey, text); err != nil && !errors.Is(err, ErrExists) {
-		return Layout{}, time.Time{}, fmt.Errorf("create layout: %w", err)
-	}
+	_, putErr := a.Put(ctx, LayoutKey, text)
 	layout, date, err := ReadLayout(ctx, a)
-	if err != nil {
+	if putErr != nil && !errors.Is(putErr, ErrExists) && err != nil {
+		return Layout{}, time.Time{}, fmt.Errorf("create layout: %w", putErr)
+	}
+	if err != nil { // else the layout is there, also if nothing can be put now
 		return Layout{}, date, err
 	}
 	return layout, date, layout.differs(wanted)

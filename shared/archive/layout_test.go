@@ -245,8 +245,8 @@ func TestALayoutThatCannotBeReadIsRefused(t *testing.T) {
 	}
 }
 
-// TestOpenLayoutUnderFaults checks that a put that failed, or whose answer was lost, is an error, and that a second try
-// succeeds.
+// TestOpenLayoutUnderFaults checks that a put that failed is an error, and that a second try succeeds. A layout that is
+// there is opened, whatever became of the put.
 func TestOpenLayoutUnderFaults(t *testing.T) {
 	fault := errors.New("fault")
 	for _, call := range []string{"archive.Put", "archive.Get"} {
@@ -259,8 +259,10 @@ func TestOpenLayoutUnderFaults(t *testing.T) {
 					}
 					return memory.Fault{}
 				}
-				if _, _, err := archive.OpenLayout(t.Context(), a, wanted()); !errors.Is(err, fault) {
-					t.Errorf("error %v, want %v", err, fault)
+				opens := call == "archive.Put" && applied
+				if got, _, err := archive.OpenLayout(t.Context(), a, wanted()); opens != (err == nil) ||
+					!opens && !errors.Is(err, fault) || opens && got != wanted() {
+					t.Errorf("%+v, error %v; opened should be %t", got, err, opens)
 				}
 				a.Hook = nil
 				if got, _, err := archive.OpenLayout(t.Context(), a, wanted()); err != nil || got != wanted() {
@@ -268,6 +270,28 @@ func TestOpenLayoutUnderFaults(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// TestOpenLayoutThatCannotBeWritten: an archive that takes no put is opened with the layout that it has.
+func TestOpenLayoutThatCannotBeWritten(t *testing.T) {
+	a := newArchive()
+	if _, _, err := archive.OpenLayout(t.Context(), a, wanted()); err != nil {
+		t.Fatal(err)
+	}
+	a.Hook = func(c memory.Call) memory.Fault {
+		if c.Name == "archive.Put" {
+			return memory.Fault{Err: errors.New("read-only")}
+		}
+		return memory.Fault{}
+	}
+	if got, _, err := archive.OpenLayout(t.Context(), a, wanted()); err != nil || got != wanted() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	other := wanted()
+	other.Lanes++
+	if _, _, err := archive.OpenLayout(t.Context(), a, other); err == nil {
+		t.Error("another layout is opened")
 	}
 }
 

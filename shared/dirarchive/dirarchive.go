@@ -39,7 +39,7 @@ type Archive struct {
 var _ archive.Archive = (*Archive)(nil)
 
 // Open opens the archive in a directory, and creates the directory if it is missing. now is the clock whose time the
-// answers carry: the machine's.
+// answers carry: the machine's. A directory that cannot be written opens as well: see CheckWrite.
 func Open(root string, now func() time.Time) (*Archive, error) {
 	a := &Archive{root: filepath.Clean(root), now: now, durable: map[string]bool{}}
 	if err := a.makeRoot(); err != nil {
@@ -54,7 +54,7 @@ func (a *Archive) makeRoot() error {
 	for folder := a.root; missing(folder); folder = filepath.Dir(folder) {
 		made = append(made, folder)
 	}
-	if err := os.MkdirAll(filepath.Join(a.root, temporary), 0o700); err != nil {
+	if err := os.MkdirAll(a.root, 0o700); err != nil {
 		return err
 	}
 	for _, folder := range made {
@@ -108,6 +108,9 @@ func (a *Archive) put(file string, body []byte) error {
 	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
+	if err := a.checkFolders(folder); err != nil {
+		return err
+	}
 	// Commit point: the link appears whole or not at all, and fails if the name exists already.
 	linked := os.Link(draft, file)
 	if errors.Is(linked, fs.ErrExist) {
@@ -129,15 +132,24 @@ func (a *Archive) put(file string, body []byte) error {
 // the object that was to be put.
 func isObject(file string) error {
 	info, err := os.Lstat(file)
-	if err == nil && !info.Mode().IsRegular() {
-		err = fmt.Errorf("%s exists and is not a file (%s)", file, info.Mode().Type())
+	if err != nil || info.Mode().IsRegular() {
+		return err
 	}
-	return err
+	if info.IsDir() {
+		return fmt.Errorf("%s exists and is a folder", file)
+	}
+	return irregular(file, info.Mode())
 }
 
 // draft writes the bytes to a file of their own and syncs it.
 func (a *Archive) draft(body []byte) (string, error) {
-	f, err := os.CreateTemp(filepath.Join(a.root, temporary), "draft-")
+	folder := filepath.Join(a.root, temporary)
+	f, err := os.CreateTemp(folder, "draft-")
+	if errors.Is(err, fs.ErrNotExist) { // the first draft
+		if err = os.Mkdir(folder, 0o700); err == nil || errors.Is(err, fs.ErrExist) {
+			f, err = os.CreateTemp(folder, "draft-")
+		}
+	}
 	if err != nil {
 		return "", err
 	}
@@ -257,7 +269,12 @@ func (l *listing) walk(folder, prefix string) error {
 			if err := l.walk(filepath.Join(folder, entry.Name()), key); err != nil {
 				return err
 			}
-		case key >= l.from && entry.Type().IsRegular():
+		case !entry.Type().IsRegular():
+			// What it leads to may hold objects of the range. To leave them out without a word would lose them.
+			if under := key + "/"; under >= l.from || strings.HasPrefix(l.from, under) {
+				return irregular(filepath.Join(folder, entry.Name()), entry.Type())
+			}
+		case key >= l.from:
 			info, err := entry.Info()
 			if err != nil {
 				return err

@@ -176,8 +176,8 @@ func TestFilesThatAreNotObjects(t *testing.T) {
 	writeFile(t, filepath.Join(root, "events", ".trash", "b"), "x")
 	if err := errors.Join(
 		os.MkdirAll(filepath.Join(root, "events", "empty", "folders"), 0o700),
-		os.Symlink("a", filepath.Join(root, "events", "link")),
-		os.Symlink(t.TempDir(), filepath.Join(root, "events", "linked folder")),
+		os.Symlink("a", filepath.Join(root, "events", ".link")),
+		os.Symlink(t.TempDir(), filepath.Join(root, ".linked folder")),
 	); err != nil {
 		t.Fatal(err)
 	}
@@ -213,6 +213,7 @@ func TestErrorsNameTheKey(t *testing.T) {
 	if err := os.RemoveAll(filepath.Join(root, ".put")); err != nil {
 		t.Fatal(err)
 	}
+	writeFile(t, filepath.Join(root, ".put"), "in the way")
 	_, err := a.Put(t.Context(), "events/a", nil)
 	if err == nil || !strings.Contains(err.Error(), "events/a") || errors.Is(err, archive.ErrExists) {
 		t.Errorf("put without a place for drafts: error %v", err)

@@ -100,6 +100,12 @@ func Open(ctx context.Context, settings Settings) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := files.Check(ctx); err != nil {
+		return nil, fmt.Errorf("directory %s: %w", settings.Dir, err)
+	}
+	if err := files.CheckWrite(); err != nil {
+		settings.Log.WarnContext(ctx, "the archive cannot be written: queries are answered, events are refused", "error", err)
+	}
 	s := &Server{settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}}
 	s.archive = &split{files: files, runs: &memory.Archive{Now: time.Now}}
 	if s.layout, err = settings.OpenLayout(ctx, s.archive, "memory", rand.Reader, time.Now); err != nil {

@@ -68,8 +68,8 @@ func Bytes(status int, contentType string, body []byte) events.APIGatewayV2HTTPR
 }
 
 // printable returns JSON with escapes in place of the characters that a terminal or a page would obey instead of show:
-// DEL, C1 controls, those that change the direction of text, and whatever else is not graphic. Keys come from events, so
-// anybody may choose them. JSON has such characters only in strings, where an escape means the same.
+// DEL, C1 controls, those that change the direction of text, and whatever else is not graphic. Keys come from events,
+// so anybody may choose them. JSON has such characters only in strings, where an escape means the same.
 func printable(body []byte) []byte {
 	hidden := func(r rune) bool { return r >= 0x7f && r != utf8.RuneError && !unicode.IsGraphic(r) }
 	if bytes.IndexFunc(body, hidden) < 0 {

@@ -102,25 +102,25 @@ func TestBodyThatIsNotTheBase64ItIsSaidToBe(t *testing.T) {
 	}
 }
 
-// TestJSONIsPrintable: no answer in JSON holds a character that a terminal or a page obeys. It means the same as before.
+// TestJSONIsPrintable: no answer in JSON holds a character that a terminal or a page obeys. Its meaning is the same.
 func TestJSONIsPrintable(t *testing.T) {
 	for text, want := range map[string]string{
-		"plain":            `plain`,
+		"plain":             `plain`,
 		"é ß 日本 \U0001f600": "é ß 日本 \U0001f600",
-		"\x1b[31m":         `\u001b[31m`,
-		"\x7f":             `\u007f`,
-		"a\u0080\u009bb":   `a\u0080\u009bb`,
-		"\u0085":           `\u0085`,
-		"\u202egnp.exe":    `\u202egnp.exe`,
-		"\u2066a\u2069":    `\u2066a\u2069`,
-		"\u200fa\u061c":    `\u200fa\u061c`,
-		"\ufeff":           `\ufeff`,
-		"\u2028\u2029":     `\u2028\u2029`,
-		"\ue000":           `\ue000`,
-		"\U000e0041":       `\udb40\udc41`,
-		"\U0010ffff":       `\udbff\udfff`,
-		`\u202e`:           `\\u202e`,
-		"\ufffd":           "\ufffd",
+		"\x1b[31m":          `\u001b[31m`,
+		"\x7f":              `\u007f`,
+		"a\u0080\u009bb":    `a\u0080\u009bb`,
+		"\u0085":            `\u0085`,
+		"\u202egnp.exe":     `\u202egnp.exe`,
+		"\u2066a\u2069":     `\u2066a\u2069`,
+		"\u200fa\u061c":     `\u200fa\u061c`,
+		"\ufeff":            `\ufeff`,
+		"\u2028\u2029":      `\u2028\u2029`,
+		"\ue000":            `\ue000`,
+		"\U000e0041":        `\udb40\udc41`,
+		"\U0010ffff":        `\udbff\udfff`,
+		`\u202e`:            `\\u202e`,
+		"\ufffd":            "\ufffd",
 	} {
 		body, err := json.Marshal(map[string]string{"key": text})
 		if err != nil {

@@ -1,0 +1,169 @@
+package dirarchive_test
+
+import (
+	"errors"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/archive"
+)
+
+const (
+	day    = "events/dt=2026-11-22"
+	slot   = day + "/slot=211500"
+	object = slot + "/01JD8Z6B1QZ0W6V3T5YJ9K4M2N.ndjson.zst"
+	later  = "events/dt=2026-11-23/slot=000000/01JD8Z6B1QZ0W6V3T5YJ9K4M2P.ndjson.zst"
+)
+
+// linked moves a file or folder away and puts a symbolic link to it in its place.
+func linked(t *testing.T, root, name string) {
+	t.Helper()
+	away := filepath.Join(t.TempDir(), "away")
+	name = filepath.Join(root, name)
+	if err := errors.Join(os.Rename(name, away), os.Symlink(away, name)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// TestWhatIsWrittenIsListed: whatever stands in the directory, an event that is acknowledged is listed, or the list
+// says why it cannot be, by name. Nothing is left out without a word.
+func TestWhatIsWrittenIsListed(t *testing.T) {
+	type change func(t *testing.T, root string)
+	link := func(name string) change { return func(t *testing.T, root string) { linked(t, root, name) } }
+	foreign := func(name string) change {
+		return func(t *testing.T, root string) { writeFile(t, filepath.Join(root, name), "x") }
+	}
+	for _, c := range []struct {
+		name    string
+		change  change
+		check   string // of what Check returns; "": nil
+		refuses bool   // the list of all events
+		puts    bool   // another object can be put into the same slot
+	}{
+		{"as it was", func(*testing.T, string) {}, "", false, true},
+		{"events is a link", link("events"), "events is a symbolic link", true, false},
+		{"a day is a link", link(day), "dt=2026-11-22 is a symbolic link", true, false},
+		{"a slot is a link", link(slot), "slot=211500 is a symbolic link", true, false},
+		{"an object is a link", link(object), ".ndjson.zst is a symbolic link", true, true},
+		{"another day is a link", link("events/dt=2026-11-23"), "dt=2026-11-23 is a symbolic link", true, true},
+		{"the layout is a link", link("events/_layout.json"), "_layout.json is a symbolic link", false, true},
+		{"a link that leads nowhere", func(t *testing.T, root string) {
+			if err := os.Symlink("nowhere", filepath.Join(root, day, "slot=212000")); err != nil {
+				t.Fatal(err)
+			}
+		}, "slot=212000 is a symbolic link", true, true},
+		{"a link in a circle", func(t *testing.T, root string) {
+			if err := os.Symlink("..", filepath.Join(root, day, "slot=212000")); err != nil {
+				t.Fatal(err)
+			}
+		}, "slot=212000 is a symbolic link", true, true},
+		{"a named pipe", func(t *testing.T, root string) {
+			if err := syscall.Mkfifo(filepath.Join(root, slot, "01JD8Z6B1QZ0W6V3T5YJ9K4M2Q.ndjson.zst"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}, "is a named pipe", true, true},
+		{"a socket", func(t *testing.T, root string) {
+			t.Chdir(filepath.Join(root, slot)) // a socket's path is short
+			l, err := net.Listen("unix", "s")
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(func() { _ = l.Close() })
+		}, "is a socket", true, true},
+		{"a foreign file in a slot", foreign(slot + "/notes.txt"), "notes.txt", false, true},
+		{"a foreign file in a day", foreign(day + "/x.ndjson.zst"), "x.ndjson.zst", false, true},
+		{"a foreign file beside the layout", foreign("events/copy.ndjson"), "move the file out", false, true},
+		{"an object in another case", foreign(slot + "/01jd8z6b1qz0w6v3t5yj9k4m2q.ndjson.zst"),
+			"must be written as", false, true},
+		{"an object of an impossible slot", foreign(day + "/slot=256000/01JD8Z6B1QZ0W6V3T5YJ9K4M2Q.ndjson.zst"),
+			"invalid slot", false, true},
+		{"a file elsewhere", foreign("README.txt"), "", false, true},
+		{"a hidden file", foreign(slot + "/.DS_Store"), "", false, true},
+		{"no layout", func(t *testing.T, root string) {
+			if err := os.Remove(filepath.Join(root, "events/_layout.json")); err != nil {
+				t.Fatal(err)
+			}
+		}, "2 objects of events and no events/_layout.json", false, true},
+		{"the directory itself is a link", func(t *testing.T, root string) {
+			away := filepath.Join(t.TempDir(), "away")
+			if err := errors.Join(os.Rename(root, away), os.Symlink(away, root)); err != nil {
+				t.Fatal(err)
+			}
+		}, "", false, true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			root := filepath.Join(t.TempDir(), "root")
+			a := open(t, root)
+			for _, key := range []archive.Key{archive.LayoutKey, object, later} {
+				put(t, a, key, "body")
+			}
+			c.change(t, root)
+			err := a.Check(t.Context())
+			if (err == nil) != (c.check == "") || err != nil && !strings.Contains(err.Error(), c.check) {
+				t.Errorf("check says %v, want %q", err, c.check)
+			}
+			before, _, err := a.List(t.Context(), archive.FirstEvent, archive.EndOfEvents, 100)
+			if (err != nil) != c.refuses {
+				t.Errorf("list: %v, %v", before, err)
+			}
+			const another = slot + "/01JD8Z6B1QZ0W6V3T5YJ9K4M2R.ndjson.zst"
+			_, err = a.Put(t.Context(), another, []byte("body"))
+			if (err == nil) != c.puts || errors.Is(err, archive.ErrExists) {
+				t.Errorf("put: %v", err)
+			}
+			after, _, listed := a.List(t.Context(), archive.FirstEvent, archive.EndOfEvents, 100)
+			if err == nil && listed == nil && len(after) != len(before)+1 {
+				t.Errorf("put, and not listed: %v, before %v", after, before)
+			}
+		})
+	}
+}
+
+// TestListBesideALink: a link is in the way only where objects of the range may stand behind it.
+func TestListBesideALink(t *testing.T) {
+	root := t.TempDir()
+	a := open(t, root)
+	put(t, a, object, "body")
+	put(t, a, later, "body")
+	linked(t, root, day)
+	from := archive.Key("events/dt=2026-11-23")
+	if objects, _, err := a.List(t.Context(), from, archive.EndOfEvents, 10); err != nil || len(objects) != 1 {
+		t.Errorf("%v, %v", objects, err)
+	}
+	if objects, _, err := a.List(t.Context(), archive.FirstEvent, day, 10); err != nil || len(objects) != 0 {
+		t.Errorf("%v, %v", objects, err)
+	}
+	if objects, _, err := a.List(t.Context(), object, archive.EndOfEvents, 10); err == nil {
+		t.Errorf("%v", objects)
+	}
+}
+
+// TestCannotBeWritten: a directory that takes no draft opens, says so, and reads on. Once it takes them again, puts do.
+func TestCannotBeWritten(t *testing.T) {
+	root := t.TempDir()
+	a := open(t, root)
+	put(t, a, "events/a", "one")
+	drafts := filepath.Join(root, ".put")
+	if err := os.RemoveAll(drafts); err != nil {
+		t.Fatal(err)
+	}
+	writeFile(t, drafts, "in the way, as a full or read-only disk is")
+	again := open(t, root)
+	if err := again.CheckWrite(); err == nil {
+		t.Error("the directory can be written")
+	}
+	wantBody(t, again, "events/a", "one")
+	wantKeys(t, again, "events/a")
+	if err := os.Remove(drafts); err != nil {
+		t.Fatal(err)
+	}
+	if err := again.CheckWrite(); err != nil {
+		t.Error(err)
+	}
+	put(t, again, "events/b", "two")
+	wantKeys(t, again, "events/a", "events/b")
+}

@@ -64,7 +64,7 @@ func (h hit) json(id int) string {
 // keyTexts are texts of a key field with their values; "" means that there is no value, and the event is skipped.
 var keyTexts = map[string]string{
 	`"a"`: "a", `"\u0061"`: "a", `"ü€𝄞"`: "ü€𝄞", `"\u00fc\u20ac\ud834\udd1e"`: "ü€𝄞", `"q\"\\\/\n"`: "q\"\\/\n", `" "`: " ",
-	`1`: "1", `1.0`: "1.0", `1e3`: "1e3", `-0`: "-0", `true`: "true", `false`: "false", `"true"`: "true",
+	`1`: "1", `1.0`: "1", `1e3`: "1000", `-0`: "0", `0.0`: "0", `100e-1`: "10", `1.50`: "1.5", `true`: "true", `false`: "false", `"true"`: "true",
 	`null`: "", `[1]`: "", `{"a":1}`: "", "": "",
 	quoted(strings.Repeat("x", 127)):               strings.Repeat("x", 127),
 	quoted(strings.Repeat("x", 128)):               strings.Repeat("x", 128),

@@ -3,6 +3,7 @@ package expression_test
 import (
 	"encoding/json"
 	"fmt"
+	"math/big"
 	"strconv"
 	"strings"
 	"testing"
@@ -115,11 +116,7 @@ func (o oracle) eval(t *rapid.T, source, e string) expression.Truth {
 func celValue(value any) any {
 	switch value := value.(type) {
 	case json.Number:
-		if i, err := strconv.ParseInt(value.String(), 10, 64); err == nil {
-			return i
-		}
-		f, _ := value.Float64()
-		return f
+		return celNumber(value.String())
 	case map[string]any:
 		for name := range value {
 			value[name] = celValue(value[name])
@@ -130,6 +127,23 @@ func celValue(value any) any {
 		}
 	}
 	return value
+}
+
+// celNumber is the reading of a number: an integer of 64 bits is exact, in any notation.
+func celNumber(text string) any {
+	f, _ := strconv.ParseFloat(text, 64)
+	r, ok := new(big.Rat).SetString(text)
+	if !ok || !r.IsInt() {
+		return f
+	}
+	written := !strings.ContainsAny(text, ".eE")
+	switch n := r.Num(); {
+	case n.IsInt64() && (written || n.CmpAbs(big.NewInt(1<<53)) >= 0):
+		return n.Int64()
+	case n.IsUint64() && !n.IsInt64():
+		return n.Uint64()
+	}
+	return f
 }
 
 func oneOf(t *rapid.T, label string, of ...string) string {
@@ -151,7 +165,7 @@ func drawText(t *rapid.T) string {
 func drawConstant(t *rapid.T) string {
 	return oneOf(t, "constant", drawText(t), "0", "1", "-1", "1.0", "1.5", "-0.0", "9007199254740993",
 		"9007199254740992.0", "9223372036854775807", "-9223372036854775808",
-		"9223372036854775808.0", "1e30", "-1e30", "0.1", "true", "false", "null", "0x10")
+		"9223372036854775808.0", "1e30", "-1e30", "0.1", "18446744073709551615u", "9223372036854775809u", "true", "false", "null", "0x10")
 }
 
 // drawOperand is a constant that type-checks beside path.
@@ -228,7 +242,9 @@ func drawValue(t *rapid.T, depth int) string {
 	case 0:
 		return oneOf(t, "number", "0", "1", "-1", "1.0", "1e0", "1.5", "-0", "-0.0", "0.1", "9007199254740993",
 			"9007199254740992", "9223372036854775807", "9223372036854775808",
-			"-9223372036854775808", "1E+30", "1e308", "123456789012345678", "1234567890123456789", "16")
+			"-9223372036854775808", "1E+30", "1e308", "123456789012345678", "1234567890123456789", "16",
+			"9007199254740993.0", "9223372036854775809", "1.8446744073709551615e19", "18446744073709551616",
+			"404.0", "4.04e2", "40400e-2")
 	case 1:
 		return oneOf(t, "string", `"x"`, `""`, `"web.request"`, `"é"`, `"\u00e9"`, `"a\"b"`, `"x\ty"`, `"xx"`, `"/source"`)
 	case 2:

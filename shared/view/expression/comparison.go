@@ -71,6 +71,8 @@ func (c *compiler) comparison(r relation, left, right celast.Expr) Predicate {
 		return compareText(r, c.columns.field(path), string(want))
 	case types.Int:
 		return compareInt(r, c.columns.field(path), int64(want))
+	case types.Uint:
+		return compareNumber(r, c.columns.field(path), number{kind: uintNumber, u: uint64(want)})
 	case types.Double:
 		return compareNumber(r, c.columns.field(path), number{f: float64(want)})
 	case types.Bool:
@@ -111,7 +113,7 @@ func (r relation) unlike(v event.Value) Truth {
 
 // compareInt is compareNumber with a fast path for the most common number: a few digits and nothing else.
 func compareInt(r relation, f field, want int64) Predicate {
-	other := compareNumber(r, f, number{isInt: true, i: want})
+	other := compareNumber(r, f, number{kind: intNumber, i: want})
 	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind != event.Number || v.End-v.Start > 18 {
@@ -262,7 +264,9 @@ func (s *set) add(constant any) bool {
 	case types.String:
 		s.texts[string(value)] = struct{}{}
 	case types.Int:
-		s.numbers = append(s.numbers, number{isInt: true, i: int64(value)})
+		s.numbers = append(s.numbers, number{kind: intNumber, i: int64(value)})
+	case types.Uint:
+		s.numbers = append(s.numbers, number{kind: uintNumber, u: uint64(value)})
 	case types.Double:
 		s.numbers = append(s.numbers, number{f: float64(value)})
 	case types.Bool:

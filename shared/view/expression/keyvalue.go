@@ -1,7 +1,6 @@
 package expression
 
 import (
-	"encoding/json"
 	"strconv"
 
 	"cel.dev/cel-go/cel"
@@ -33,12 +32,14 @@ func (c *compiler) key(e celast.Expr) Key {
 	return c.interpretedKey(e)
 }
 
-// keyOfField appends a string as it is, and a number, true or false as its JSON text.
+// keyOfField appends a string as it is, true or false as its JSON text, and a number in the one form that its value has.
 func keyOfField(f field) Key {
 	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
 		v := f.of(b, row)
 		switch v.Kind {
-		case event.String, event.Number, event.True, event.False:
+		case event.String, event.True, event.False:
+		case event.Number:
+			return appendNumberKey(dst, b.Raw(v))
 		default:
 			return dst, Failed
 		}
@@ -103,8 +104,7 @@ func appendKeyText(dst []byte, value any) ([]byte, Truth) {
 	case types.Uint:
 		return strconv.AppendUint(dst, uint64(value), 10), IsTrue
 	case types.Double:
-		text, err := json.Marshal(float64(value)) // the error: it is infinite or no number
-		return append(dst, text...), truthOf(err == nil)
+		return appendDoubleKey(dst, float64(value))
 	}
 	return dst, Failed
 }

@@ -172,7 +172,7 @@ func TestWhereInterpreted(t *testing.T) {
 		{`true && data.a == 1`, `"data":{"a":1}`, expression.IsTrue},
 		{`false || data.a == 1`, `"data":{}`, expression.Failed},
 		// by CEL: compared as doubles
-		{`data.a == data.b`, `"data":{"a":9223372036854775807,"b":9223372036854775808}`, expression.IsTrue},
+		{`data.a == data.b`, `"data":{"a":9223372036854775807,"b":9223372036854775808}`, expression.IsFalse},
 		{`data.a > data.b`, `"data":{"a":-9223372036854775808,"b":-1e30}`, expression.IsTrue},
 		{`data.a > data.b`, `"data":{"a":true,"b":false}`, expression.IsTrue},
 		{`data.a == data.b`, `"data":{"a":null,"b":null}`, expression.IsTrue},

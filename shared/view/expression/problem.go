@@ -76,7 +76,7 @@ func syntaxText(message string, rest []rune) string {
 		return fmt.Sprintf(`%q is a reserved word; write a field of that name as data.%[1]s`,
 			strings.TrimPrefix(message, "reserved identifier: "))
 	case strings.HasPrefix(message, "invalid int literal"):
-		return "the number does not fit into 64 bits; write it with .0 behind it"
+		return "the number does not fit into 64 bits; write it with u behind it to compare it, or with .0"
 	case input == "*" || input == "(*":
 		return "* is no value; count takes no argument, so write count()"
 	case strings.HasPrefix(message, "argument must be a simple name"):

@@ -61,7 +61,7 @@ func TestParseBrokenExpression(t *testing.T) {
 		{"has without a field", with(whereLine, `    where: has(data)`),
 			"v.yaml:4:16: has() tests a field; write for example has(data.path)"},
 		{"large integer", with(whereLine, `    where: data.a == 99999999999999999999`),
-			"v.yaml:4:22: the number does not fit into 64 bits; write it with .0 behind it"},
+			"v.yaml:4:22: the number does not fit into 64 bits; write it with u behind it to compare it, or with .0"},
 		{"reserved word", with(whereLine, `    where: if == 1`),
 			`v.yaml:4:12: "if" is a reserved word; write a field of that name as data.if`},
 		{"nested parentheses", with(whereLine, `    where: `+strings.Repeat("(", 500)+"1"+strings.Repeat(")", 500)),

@@ -165,7 +165,8 @@ func drawText(t *rapid.T) string {
 func drawConstant(t *rapid.T) string {
 	return oneOf(t, "constant", drawText(t), "0", "1", "-1", "1.0", "1.5", "-0.0", "9007199254740993",
 		"9007199254740992.0", "9223372036854775807", "-9223372036854775808",
-		"9223372036854775808.0", "1e30", "-1e30", "0.1", "18446744073709551615u", "9223372036854775809u", "true", "false", "null", "0x10")
+		"9223372036854775808.0", "1e30", "-1e30", "0.1",
+		"18446744073709551615u", "9223372036854775809u", "true", "false", "null", "0x10")
 }
 
 // drawOperand is a constant that type-checks beside path.

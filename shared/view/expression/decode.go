@@ -14,8 +14,8 @@ func (m *meter) decode(b *event.Batch, v event.Value) (value any, ok bool) {
 	return decode(b, v)
 }
 
-// decode returns the Go value that the CEL interpreter takes for a JSON value: nil, bool, int64, uint64, float64, string,
-// []any or an object. ok is false when the text is not JSON; the object in the archive is then damaged.
+// decode returns the Go value that the CEL interpreter takes for a JSON value: nil, bool, int64, uint64, float64,
+// string, []any or an object. ok is false when the text is not JSON; the object in the archive is then damaged.
 func decode(b *event.Batch, v event.Value) (value any, ok bool) {
 	switch v.Kind {
 	case event.String:

@@ -32,7 +32,8 @@ func (c *compiler) key(e celast.Expr) Key {
 	return c.interpretedKey(e)
 }
 
-// keyOfField appends a string as it is, true or false as its JSON text, and a number in the one form that its value has.
+// keyOfField appends a string as it is, true or false as its JSON text, and a number in the one form that its value
+// has.
 func keyOfField(f field) Key {
 	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
 		v := f.of(b, row)

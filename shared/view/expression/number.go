@@ -28,8 +28,8 @@ const maxDoubleInt = 1 << 53
 
 // parseNumber reads the text of a JSON number. It is the only reading of a number in filters and keys:
 //
-//   - An integer of 64 bits is exact, in any notation: an int, or a uint where it is too large for one. Below 2^53 it is
-//     a double when it is written with a point or an exponent, as in 404.0. It is exact in either form.
+//   - An integer of 64 bits is exact, in any notation: an int, or a uint where it is too large for one. Below 2^53 it
+//     is a double when it is written with a point or an exponent, as in 404.0. It is exact in either form.
 //   - Every other number is the double next to it. A double out of range becomes an infinity, which compares as the
 //     number would.
 func parseNumber(text []byte) number {

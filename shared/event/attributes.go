@@ -113,7 +113,7 @@ func (s *scanner) textAttribute(i int, a attribute, text []byte, t traits) {
 		s.event.envelope.source = s.identifying(i, text, t, s.limits.SourceBytes)
 	case eventTime:
 		if _, ok := ParseTime(text); !ok {
-			s.rejectAttribute(i, fmt.Sprintf(`%.40q is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`, text))
+			s.rejectAttribute(i, fmt.Sprintf("%.40q %s", text, TimeFault(text)))
 		}
 	case dataBase64:
 		s.onlyData(i)

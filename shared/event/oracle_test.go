@@ -162,7 +162,7 @@ func fitNumber(text string, limits event.Limits) bool {
 		exponent = "0"
 	}
 	n, err := strconv.Atoi(exponent)
-	return err == nil && n >= -308 && n <= 308 && len(text) <= limits.NumberBytes
+	return err == nil && n >= -324 && n <= 308 && len(text) <= limits.NumberBytes
 }
 
 func fitAttributes(text []byte, limits event.Limits) bool {

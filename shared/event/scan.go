@@ -154,7 +154,7 @@ func (s *scanner) validateToken(i, end int, kind Kind, t traits) {
 	case t&tooWide != 0:
 		s.reject(i, LimitExceeded, s.pointer(),
 			fmt.Sprintf("the number %.50s exceeds a limit: the maximum is %d characters, with exponents from -%d to %d",
-				s.text[i:end], s.limits.NumberBytes, maxExponent, maxExponent))
+				s.text[i:end], s.limits.NumberBytes, leastExponent, maxExponent))
 	case t&invalidTraits != 0:
 		s.reject(i, InvalidUTF8, s.pointer(), t.encoding())
 	case s.isPayload: // has no attributes

@@ -29,6 +29,19 @@ func TestParseTimeTable(t *testing.T) {
 		"1900-03-01T00:00:00Z":                -2203891200000,
 		"2024-02-29T00:00:00Z":                1709164800000,
 		"2024-12-31T23:59:59.123456789-23:59": 1735689599123 + 86340000,
+
+		// A leap second is the second after it, at the end of a month of UTC.
+		"2016-12-31T23:59:60Z":      1483228800000,
+		"2016-12-31t23:59:60z":      1483228800000,
+		"2016-12-31T23:59:60.75Z":   1483228800750,
+		"2017-01-01T00:59:60+01:00": 1483228800000,
+		"2016-12-31T15:59:60-08:00": 1483228800000,
+		"2017-01-01T05:29:60+05:30": 1483228800000,
+		"1990-12-31T23:59:60Z":      662688000000,
+		"2015-06-30T23:59:60Z":      1435708800000,
+		"1972-06-30T23:59:60.999Z":  78796800999,
+		"2024-02-29T23:59:60Z":      1709251200000,
+		"0000-01-31T23:59:60Z":      -62167219200000 + 31*86400000,
 	} {
 		if got, ok := event.ParseTime([]byte(text)); !ok || got != want {
 			t.Errorf("ParseTime(%q) = %d, %t; want %d", text, got, ok, want)
@@ -44,7 +57,10 @@ func TestParseTimeRefuses(t *testing.T) {
 		"2015-05-17T10:05:03+0200",
 		"2015-05-17T10:05:03+02", "2015-05-17T10:05:03+24:00", "2015-05-17T10:05:03+23:60", "2015-05-17T10:05:03*02:00",
 		"2015-05-17T10:05:03+0a:00", "2015-05-17T10:05:03+00:0/", "2015-05-17T10:05:03+02-00",
-		"2015-05-17T24:00:00Z", "2015-05-17T10:60:00Z", "2016-12-31T23:59:60Z", "2015-13-17T10:05:03Z",
+		"2015-05-17T24:00:00Z", "2015-05-17T10:60:00Z", "2015-13-17T10:05:03Z",
+		"2016-12-31T23:59:61Z", "2016-12-30T23:59:60Z", "2016-12-31T23:58:60Z", "2016-12-31T22:59:60Z",
+		"2016-12-31T23:59:60+01:00", "2023-02-29T23:59:60Z", "2023-02-27T23:59:60Z", "9999-12-31T23:59:60Z",
+		"2017-01-01T00:00:60Z", "2016-12-31T23:59:60.5+00:01", "2026-03-01T02:00:00 02:00", "2016-12-31T23:59:99Z",
 		"2015-00-17T10:05:03Z", "2015-05-00T10:05:03Z",
 		"2015-05-32T10:05:03Z", "2015-04-31T10:05:03Z", "2015-02-29T10:05:03Z", "1900-02-29T10:05:03Z",
 		"-015-05-17T10:05:03Z", "+2015-05-17T10:05:03Z",
@@ -59,9 +75,50 @@ func TestParseTimeRefuses(t *testing.T) {
 	}
 }
 
+func TestParseInstant(t *testing.T) {
+	for text, want := range map[string]string{
+		"2015-05-17t10:05:03.123456789123z": "2015-05-17T10:05:03.123456789Z",
+		"2015-05-17T10:05:03.0001+02:00":    "2015-05-17T08:05:03.0001Z",
+		"2016-12-31T23:59:60.5Z":            "2017-01-01T00:00:00.5Z",
+		"1969-12-31T23:59:59.9Z":            "1969-12-31T23:59:59.9Z",
+		"9999-12-31T23:59:59.999999999Z":    "9999-12-31T23:59:59.999999999Z",
+	} {
+		if at, ok := event.ParseInstant(text); !ok || at.Format(time.RFC3339Nano) != want {
+			t.Errorf("ParseInstant(%q) = %s, %t; want %s", text, at.Format(time.RFC3339Nano), ok, want)
+		}
+	}
+	for _, text := range []string{"", "2015-05-17", "2015-05-17T10:05:03 02:00", "9999-12-31T23:59:59-00:01"} {
+		if at, ok := event.ParseInstant(text); ok {
+			t.Errorf("ParseInstant(%q) = %s", text, at)
+		}
+	}
+}
+
+func TestTimeFault(t *testing.T) {
+	const leap, other = "has second 60, and a leap second is only at the end of a month of UTC",
+		`is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`
+	for text, want := range map[string]string{
+		"2016-12-30T23:59:60Z": leap, "2016-12-31T23:59:60+01:00": leap, "2016-12-31T10:10:60.5Z": leap,
+		"2016-12-31T23:59:61Z": other, "2016-13-31T23:59:60Z": other, "2016-12-31T23:59:60": other, "": other,
+		"yesterday": other, "9999-12-31T23:59:59-00:01": other,
+	} {
+		if got := event.TimeFault([]byte(text)); got != want {
+			t.Errorf("%q %s, want %s", text, got, want)
+		}
+	}
+}
+
 // oracle is the standard library's strict parser of RFC 3339. Unlike ParseTime, it accepts only capital letters, and it
-// also accepts offsets of hour 24 and minute 60, and instants outside the years 0000 to 9999.
+// also accepts offsets of hour 24 and minute 60, and instants outside the years 0000 to 9999. It accepts no
+// leap second.
 func oracle(text string) (event.Millis, bool) {
+	if strings.Index(text, ":60") == len("2016-12-31T23:59") {
+		before, ok := oracle(text[:len("2016-12-31T23:59:")] + "59" + text[len("2016-12-31T23:59:60"):])
+		after := before.Add(time.Second)
+		y, m, d := after.Time().Date()
+		midnight := time.Date(y, m, d, 0, 0, 0, 0, time.UTC)
+		return after, ok && d == 1 && after.Time().Sub(midnight) < time.Second && after.Time().Year() < 10_000
+	}
 	if n := len(text); n > 6 && (text[n-6] == '+' || text[n-6] == '-') && (text[n-5:n-3] == "24" || text[n-2:] == "60") {
 		return 0, false
 	}
@@ -101,7 +158,7 @@ func TestParseTimeAgreesWithStandardLibrary(t *testing.T) {
 
 func FuzzParseTime(f *testing.F) {
 	for _, text := range []string{"2015-05-17T10:05:03Z", "2015-05-17t10:05:03.123456789+23:59",
-		"0000-02-29T00:00:00-00:01", "9999-12-31T23:59:60Z"} {
+		"0000-02-29T00:00:00-00:01", "9999-12-31T23:59:60Z", "2017-01-01T00:59:60.5+01:00"} {
 		f.Add(text)
 	}
 	f.Fuzz(func(t *testing.T, text string) {

@@ -127,8 +127,11 @@ func (s *scanner) literal(i int, word string) int {
 	return i + len(word)
 }
 
-// maxExponent is the maximum absolute value of a number's exponent, as for a float64.
-const maxExponent = 308
+// The limits of a number's exponent, as programs print a float64: from 5e-324 to 1.7976931348623157e308.
+const (
+	maxExponent   = 308
+	leastExponent = 324 // below 0
+)
 
 // number reads a number. Its text is kept unchanged, so only its size is checked.
 func (s *scanner) number(i int) (end int, t traits) {
@@ -148,14 +151,17 @@ func (s *scanner) number(i int) (end int, t traits) {
 	}
 	if s.at(i)|0x20 == 'e' {
 		i++
+		most := maxExponent
 		if c := s.at(i); c == '+' || c == '-' {
-			i++
+			if i++; c == '-' {
+				most = leastExponent
+			}
 		}
 		exponent := i
 		if i = s.digits(i, start); i < 0 {
 			return -1, 0
 		}
-		if tooLarge(s.text[exponent:i]) {
+		if exceeds(s.text[exponent:i], most) {
 			t |= tooWide
 		}
 	}
@@ -165,13 +171,13 @@ func (s *scanner) number(i int) (end int, t traits) {
 	return i, t
 }
 
-// tooLarge reports whether the digits of an exponent exceed maxExponent.
-func tooLarge(digits []byte) bool {
+// exceeds reports whether the digits of an exponent are above a limit.
+func exceeds(digits []byte, most int) bool {
 	size := 0
 	for _, c := range digits {
-		size = min(10*size+int(c-'0'), maxExponent+1)
+		size = min(10*size+int(c-'0'), most+1)
 	}
-	return size > maxExponent
+	return size > most
 }
 
 // digits reads one or more digits.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"mime"
+	"strings"
 	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/shared/event"
@@ -34,12 +35,9 @@ func modeOf(contentType string) (event.Mode, error) {
 		modes[0].contentType, modes[1].contentType, modes[2].contentType)
 }
 
+// isUTF8 compares without regard to case, as RFC 9110, section 8.3.2, demands.
 func isUTF8(charset string) bool {
-	switch charset {
-	case "utf-8", "UTF-8", "utf8", "UTF8":
-		return true
-	}
-	return false
+	return strings.EqualFold(charset, "utf-8") || strings.EqualFold(charset, "utf8")
 }
 
 // inflate decodes the body. Errors: ErrTooLarge when the decoded body has more than MaxBody bytes.

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -90,12 +91,21 @@ func parseTime(query map[string][]string, name string) (*time.Time, error) {
 	if !ok {
 		return nil, nil
 	}
-	t, err := time.Parse(time.RFC3339, values[0])
-	if err != nil {
-		return nil, badParameter(
-			name, "%s=%.60q is not a time; write it as RFC 3339, for example 2015-05-17T10:00:00Z", name, values[0])
+	t, ok := event.ParseInstant(values[0])
+	if !ok {
+		return nil, badParameter(name, "%s=%.60q %s", name, values[0], timeFault(values[0]))
 	}
 	return &t, nil
+}
+
+// timeFault says what is wrong with a time in a URL. There, a + that is not escaped is a space.
+func timeFault(text string) string {
+	if at := strings.LastIndexByte(text, ' '); at >= 0 {
+		if _, ok := event.ParseInstant(text[:at] + "+" + text[at+1:]); ok {
+			return "has a space in place of the + of its offset; write + as %2B in a URL"
+		}
+	}
+	return event.TimeFault([]byte(text))
 }
 
 func parseBool(query map[string][]string, name string) (bool, error) {

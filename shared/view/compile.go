@@ -35,6 +35,7 @@ type Program struct {
 
 	windowMs     int64
 	windowOrigin int64 // where window 0 begins, in Unix milliseconds
+	first, last  Window // the windows whose start and end can both be written in RFC 3339
 
 	merging sync.Pool // of *Windows, the scratch memory of Merge
 }
@@ -67,7 +68,8 @@ func Compile(definitions ...Definition) (*Set, error) {
 
 // compile compiles one definition to a program without its hash. When there are faults, the program is unusable.
 func compile(d Definition, read *expression.Columns) (*Program, []Fault) {
-	p := &Program{Definition: d, windowMs: d.Window.Milliseconds(), windowOrigin: windowOrigin(d.Window)}
+	p := &Program{Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window)}
+	p.first, p.last = p.FirstWindowFrom(event.MinTime.Time()), p.windowOf(event.MaxTime)-1
 	found := d.checkPlainParts()
 	note := func(part Part, index int, faults []expression.Fault) {
 		for _, f := range faults {

@@ -118,9 +118,13 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 }
 
 // locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded key. It returns false
-// when the key cannot be evaluated; d.name is then undefined.
+// when the key cannot be evaluated, or when the window does not lie within the years 0000 to 9999; d.name is then
+// undefined.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
 	window := d.program.windowOf(b.Times[row])
+	if window < d.program.first || window > d.program.last {
+		return false
+	}
 	name := binary.BigEndian.AppendUint64(d.name[:0], uint64(window)^1<<63)
 	for _, value := range d.program.keys {
 		// A value is its length, as a varint, and its text. The length is known only once the text is written. So one

@@ -249,6 +249,8 @@ func TestHeaders(t *testing.T) {
 			"in other letters, with a charset", "Application/X-NDJSON; Charset=\"UTF-8\"", "GZIP",
 			gzipped(t, []byte(structured)), good,
 		},
+		{"a charset in other letters", "application/x-ndjson; charset=Utf-8", "", []byte(structured), good},
+		{"a charset without its dash", "application/cloudevents+json;CHARSET=uTF8", "", []byte(structured), good},
 		{"identity", "application/x-ndjson", "identity", []byte(structured), good},
 		{"another JSON", "application/json", "", []byte(structured), contentType(`\"application/json\"`)},
 		{"no content type", "", "", []byte(structured), contentType(`\"\"`)},

@@ -147,11 +147,11 @@ func TestBadEvent(t *testing.T) {
 		{"a number of 41 characters", with(strings.Repeat("1", 41)), event.Rejection{
 			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x",
 			Detail: "the number " + strings.Repeat("1", 41) +
-				" exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308",
+				" exceeds a limit: the maximum is 40 characters, with exponents from -324 to 308",
 		}},
 		{"an exponent of 309", with("1e309"), event.Rejection{
 			Code: event.LimitExceeded, ID: "bad", Pointer: "/data/x",
-			Detail: "the number 1e309 exceeds a limit: the maximum is 40 characters, with exponents from -308 to 308",
+			Detail: "the number 1e309 exceeds a limit: the maximum is 40 characters, with exponents from -324 to 308",
 		}},
 		{
 			"no id",

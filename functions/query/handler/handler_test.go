@@ -333,7 +333,8 @@ func TestErrors(t *testing.T) {
 		return problem(404, `{"status":404,"code":"`+code+`","title":"Not Found","detail":"`+detail+`"}`)
 	}
 	noTime := func(name, text string) string {
-		return badParameter(name, name+"="+text+" is not a time; write it as RFC 3339, for example 2015-05-17T10:00:00Z")
+		return badParameter(name, name+"="+text+
+			` is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`)
 	}
 	noRange := badParameter("from", "from must be before to: an answer has the windows that start in [from, to)")
 	for _, c := range []struct{ name, view, query, want string }{
@@ -377,7 +378,18 @@ func TestErrors(t *testing.T) {
 			"a plus sign that means a space",
 			"purchases",
 			"user=ann&to=2026-01-01T00:00:00+01:00",
-			noTime("to", `"2026-01-01T00:00:00 01:00"`),
+			badParameter("to", `to="2026-01-01T00:00:00 01:00" has a space in place of the + of its offset; write + as %2B in a URL`),
+		},
+		{
+			"no leap second",
+			"purchases",
+			"user=ann&from=2016-12-30T23:59:60Z",
+			badParameter("from", `from="2016-12-30T23:59:60Z" has second 60, and a leap second is only at the end of a month of UTC`),
+		},
+		{"years beyond 9999", "purchases", "user=ann&to=10000-01-01T00:00:00Z", noTime("to", `"10000-01-01T00:00:00Z"`)},
+		{
+			"an offset that leads beyond 9999", "purchases", "user=ann&to=9999-12-31T23:59:59-01:00",
+			noTime("to", `"9999-12-31T23:59:59-01:00"`),
 		},
 		{"an empty time", "purchases", "user=ann&from=", noTime("from", `""`)},
 		{"from after to", "purchases", "user=ann&from=2026-01-01T00:00:01Z&to=2026-01-01T00:00:00Z", noRange},
@@ -472,7 +484,8 @@ func TestErrors(t *testing.T) {
 	})
 }
 
-// TestKeys checks how a query names the values of a key: a string by itself; a number, true or false by its JSON text.
+// TestKeys checks how a query names the values of a key: a string by itself; true or false by its JSON
+// text, a number in the one form that its value has.
 func TestKeys(t *testing.T) {
 	long := strings.Repeat("k", 3000)
 	for _, c := range []struct {
@@ -480,11 +493,12 @@ func TestKeys(t *testing.T) {
 		askedFlag, askedLevel string
 		n                     int
 	}{
-		{`true`, `1.0`, "true", "1.0", 1},
+		{`true`, `1.0`, "true", "1", 1},
 		{`"true"`, `"1.0"`, "true", "1.0", 1},
-		{`true`, `1.0`, "true", "1", 0},
-		{`true`, `1e3`, "true", "1000", 0},
-		{`false`, `1e3`, "false", "1e3", 1},
+		{`true`, `1.0`, "true", "1.0", 0},
+		{`true`, `1e3`, "true", "1000", 1},
+		{`false`, `1e3`, "false", "1e3", 0},
+		{`true`, `12345678901234567890`, "true", "12345678901234567890", 1},
 		{`"a=b&c"`, `"100 %+"`, "a=b&c", "100 %+", 1},
 		{`"\u00fc𝄞"`, `"/"`, "ü𝄞", "/", 1},
 		{`""`, `"x"`, "", "x", 1},

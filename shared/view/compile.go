@@ -34,7 +34,7 @@ type Program struct {
 	argTexts []string // the normal forms of args, in the same order
 
 	windowMs     int64
-	windowOrigin int64 // where window 0 begins, in Unix milliseconds
+	windowOrigin int64  // where window 0 begins, in Unix milliseconds
 	first, last  Window // the windows whose start and end can both be written in RFC 3339
 
 	merging sync.Pool // of *Windows, the scratch memory of Merge

@@ -218,7 +218,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
 				"shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource",
-				"shared/runner", "shared/api", "shared/aws/respond",
+				"shared/runner", "shared/api", "shared/aws/respond", spelling,
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler",
 				"functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",

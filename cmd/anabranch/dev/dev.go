@@ -75,6 +75,7 @@ type Server struct {
 	republisher *ingest.Republisher
 	batch       *batch.Batch
 	source      *source
+	watcher     *watcher
 
 	ingestHandler    *ingesthandler.Handler
 	adminHandler     *adminhandler.Handler
@@ -126,6 +127,7 @@ func (s *Server) wire() error {
 	if err != nil {
 		return err
 	}
+	s.watcher = newWatcher(s.archive, codec, s.settings.Definitions)
 	records, log := memory.NewStream(shards), s.settings.Log
 	records.Now = time.Now
 	layers, err := system.New(system.Stores{

@@ -20,3 +20,12 @@ func NewFront(
 		limits:    limits, log: slog.New(slog.DiscardHandler), slots: make(chan struct{}, slots), stopping: stopping,
 	}
 }
+
+// Watcher is the watcher of fields.
+type Watcher = watcher
+
+// NewWatcher returns a watcher over the events of an archive.
+var NewWatcher = newWatcher
+
+// Look lets a watcher read on.
+func Look(ctx context.Context, w *Watcher) ([]string, error) { return w.look(ctx) }

@@ -17,6 +17,16 @@ func (s *Server) tick(ctx context.Context) {
 	s.reload(ctx)
 	_, err := s.batchHandler.Handle(ctx, scheduled())
 	s.failed(ctx, "batch", err)
+	s.watch(ctx)
+}
+
+// watch warns of the fields that views read and that no event has.
+func (s *Server) watch(ctx context.Context) {
+	warnings, err := s.watcher.look(ctx)
+	s.failed(ctx, "look for the fields of views", err)
+	for _, warning := range warnings {
+		s.settings.Log.WarnContext(ctx, warning)
+	}
 }
 
 func (s *Server) replay(ctx context.Context) {
@@ -53,6 +63,7 @@ func (s *Server) reload(ctx context.Context) {
 		s.settings.Log.ErrorContext(ctx, "invalid views file: the old views stay", "error", err)
 	case definitions != nil:
 		s.batch.Definitions = lifecycle.Define(definitions)
+		s.watcher = newWatcher(s.archive, s.watcher.codec, definitions)
 		s.settings.Log.WarnContext(ctx, "the views have changed", "views", len(definitions))
 	}
 }

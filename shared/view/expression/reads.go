@@ -1,0 +1,89 @@
+package expression
+
+import (
+	celast "cel.dev/cel-go/common/ast"
+	"cel.dev/cel-go/common/operators"
+	"cel.dev/cel-go/common/types"
+
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// Reads is what an expression reads of an event.
+type Reads struct {
+	Fields []event.Path // the fields of data and the extension attributes that it needs
+	Tested []event.Path // those that it tests for with has()
+	Types  []string     // the only types of events for which it can be true; nil: it does not say
+}
+
+// ReadsOf finds what an expression, or the call of an aggregate, reads. An expression with faults reads nothing.
+func ReadsOf(source string) Reads {
+	parsed, faults := parse(source)
+	if len(faults) > 0 {
+		return Reads{}
+	}
+	root := parsed.NativeRep().Expr()
+	r := Reads{Types: typesOf(root)}
+	r.add(root)
+	return r
+}
+
+// add adds what a part of the expression reads. A macro variable called data or ext counts as the attribute.
+func (r *Reads) add(e celast.Expr) {
+	if root, path := chainOf(e); root != nil {
+		r.addPath(path, e.Kind() == celast.SelectKind && e.AsSelect().IsTestOnly())
+		return
+	}
+	for _, child := range children(e) {
+		r.add(child)
+	}
+}
+
+func (r *Reads) addPath(path event.Path, tested bool) {
+	switch {
+	case len(path) < 2 || path[0] != dataAttribute && path[0] != extensions:
+		return
+	case path[0] == extensions:
+		path = path[1:]
+	}
+	if tested {
+		r.Tested = append(r.Tested, path)
+	} else {
+		r.Fields = append(r.Fields, path)
+	}
+}
+
+// typesOf returns the types that a filter compares the attribute type with, where all of it holds only for these.
+func typesOf(e celast.Expr) []string {
+	if e.Kind() != celast.CallKind {
+		return nil
+	}
+	args := e.AsCall().Args()
+	switch e.AsCall().FunctionName() {
+	case operators.LogicalAnd:
+		if left := typesOf(args[0]); left != nil {
+			return left
+		}
+		return typesOf(args[1])
+	case operators.Equals:
+		for i, arg := range args {
+			text, ok := literal(args[1-i]).(types.String)
+			if ok && arg.Kind() == celast.IdentKind && arg.AsIdent() == "type" {
+				return []string{string(text)}
+			}
+		}
+	case operators.In:
+		if args[0].Kind() != celast.IdentKind || args[0].AsIdent() != "type" || args[1].Kind() != celast.ListKind {
+			return nil
+		}
+		var all []string
+		for _, element := range args[1].AsList().Elements() {
+			text, ok := literal(element).(types.String)
+			if !ok {
+				return nil
+			}
+			all = append(all, string(text))
+		}
+		return all
+	}
+	return nil
+}

@@ -102,6 +102,22 @@ func TestOldWordsAreListed(t *testing.T) {
 	}
 }
 
+var testComment = regexp.MustCompile(`^// (Test|Benchmark|Fuzz)\w*: `)
+
+// TestCommentsOfTests checks that the comment of a test says in a sentence what the test checks: "// TestX checks
+// that", not "// TestX: ".
+func TestCommentsOfTests(t *testing.T) {
+	for file, text := range trackedTexts(t) {
+		number := 0
+		for line := range strings.Lines(text) {
+			number++
+			if strings.HasSuffix(file, "_test.go") && testComment.MatchString(line) {
+				t.Errorf("%s:%d: begin the comment with a sentence, %q", file, number, "TestX checks that")
+			}
+		}
+	}
+}
+
 const maxColumns = 120 // a tab is one column
 
 // TestLineWidth checks that lines fit into maxColumns, but for the rows of Markdown tables, for lines of Go with a raw
@@ -145,7 +161,8 @@ func TestWideLinesAreFound(t *testing.T) {
 	wide := strings.Repeat("x", maxColumns+1)
 	for file, text := range map[string]string{
 		"a/b.go": "// `golden`\nx := `" + wide + "\n" + wide + "`\n" + wide + "\n", "a/b.md": "| " + wide + "\n\n\n" + wide,
-		"Makefile": "\n\n\n" + wide, "template.yaml": wide + "\n\n\nname: " + wide[:100] + " " + wide[:20] + "\n", "a.json": wide,
+		"Makefile": "\n\n\n" + wide, "template.yaml": wide + "\n\n\nname: " + wide[:100] + " " + wide[:20] + "\n",
+		"a.json": wide,
 	} {
 		want := []int{4}
 		if file == "a.json" {

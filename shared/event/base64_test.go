@@ -12,8 +12,8 @@ import (
 
 func encoded(text string) string { return base64.StdEncoding.EncodeToString([]byte(text)) }
 
-// TestJSONInBase64: JSON in data_base64 is archived as data, wherever its member stands, so that every path of a view
-// finds it. Anything else stays as it was sent.
+// TestJSONInBase64 checks that JSON in data_base64 is archived as data, wherever its member stands, so that every path
+// of a view finds it. Anything else stays as it was sent.
 func TestJSONInBase64(t *testing.T) {
 	const object = `{"host":"a","n":1.50}`
 	for _, c := range []struct{ name, members, want string }{
@@ -74,7 +74,8 @@ func TestJSONInBase64(t *testing.T) {
 	}
 }
 
-// TestPromisedJSON: what datacontenttype calls JSON and is none is rejected by name, with the place in it.
+// TestPromisedJSON checks that data which datacontenttype calls JSON, and which is not, is rejected with the place of
+// the fault.
 func TestPromisedJSON(t *testing.T) {
 	for _, c := range []struct {
 		name, text string
@@ -115,8 +116,8 @@ func TestPromisedJSON(t *testing.T) {
 	}
 }
 
-// TestForbiddenCharacters: no attribute holds a character that CloudEvents forbids, raw or escaped. Whoever prints it
-// would obey it.
+// TestForbiddenCharacters checks that no attribute holds a character that CloudEvents forbids, raw or escaped. A
+// terminal that prints such a character obeys it.
 func TestForbiddenCharacters(t *testing.T) {
 	for _, attribute := range []string{"id", "source", "type", "subject", "datacontenttype", "dataschema", "ext"} {
 		for text, ok := range map[string]bool{

@@ -12,10 +12,11 @@ import (
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
-// TestFirstBuildBehindTheSweep: a batch function that builds the first generations of the views is frozen, with run 1
-// in its hands. Another makes run 2 and dies. The sweep waits for no view that is not built, so it queues what the
-// stream has lost of both. What the frozen function then builds has run 1 alone. A late object of run 2 would show in
-// its answers and be gone again while run 2 is applied. So it does not answer before it has run 2.
+// TestFirstBuildBehindTheSweep checks that a first generation does not answer before it has every run that the sweep
+// has queued. A batch function freezes while it builds the first generations from run 1. Another batch makes run 2 and
+// dies. The sweep waits for no view that is not built, so it queues what the stream has lost of both runs. The frozen
+// function then builds from run 1 alone. If that generation answered, a late object of run 2 would show in its answers,
+// and would disappear while run 2 is applied.
 func TestFirstBuildBehindTheSweep(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -68,9 +69,9 @@ func views(t *testing.T, w *simulation.World) []lifecycle.View {
 	return all
 }
 
-// TestNeverBuiltHoldsNoSweep: a view has never been built, since one of its items is refused at every tick. What the
-// stream has lost is brought to the other views all the same, and the runs are swept. Once the view can be built, it
-// has everything.
+// TestNeverBuiltHoldsNoSweep checks that a view that cannot be built does not hold the sweep. The store refuses one of
+// the view's items at every tick. The sweep still brings the other views what the stream has lost. Once the store takes
+// the item, the view has everything.
 func TestNeverBuiltHoldsNoSweep(t *testing.T) {
 	ctx := context.Background()
 	w, err := newWorld(1)
@@ -103,8 +104,8 @@ func TestNeverBuiltHoldsNoSweep(t *testing.T) {
 	}
 }
 
-// TestOneViewHoldsNoOther: batch fails by one view at every tick: by its catalog entry, or by its items. The other view
-// is brought up to the head at each tick, by new runs and by what a crash has left. What had fallen behind catches up.
+// TestOneViewHoldsNoOther checks that batch brings a view up to the head at each tick while the catalog entry or the
+// items of another view fail. The failing view catches up when its store works again.
 func TestOneViewHoldsNoOther(t *testing.T) {
 	for _, by := range []string{"catalog.PutView", "catalog.View", "base.Put"} {
 		t.Run(by, func(t *testing.T) {

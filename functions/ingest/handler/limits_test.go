@@ -14,7 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// TestLimitsAreDocumented: docs/http.md has a row for each limit, with its value.
+// TestLimitsAreDocumented checks that docs/http.md has a row for each limit, with its value.
 func TestLimitsAreDocumented(t *testing.T) {
 	text, err := os.ReadFile("../../../docs/http.md")
 	if err != nil {

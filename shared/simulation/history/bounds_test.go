@@ -21,15 +21,3 @@ func TestBoundOfTheFirstBuild(t *testing.T) {
 		}
 	}
 }
-
-// TestCopiesThatWait plays a history in which records wait for a long time. A sweep that took waiting records for lost
-// once made 2,079 copies of 170 requests here.
-func TestCopiesThatWait(t *testing.T) {
-	result, err := RunKappa(20581)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if result.Waiting < 20 {
-		t.Errorf("%d records wait when faults stop: this seed no longer plays what the test needs", result.Waiting)
-	}
-}

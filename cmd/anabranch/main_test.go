@@ -89,7 +89,7 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestHelpAndVersionCommands: "help" and "version" do what --help and --version do.
+// TestHelpAndVersionCommands checks that "help" and "version" do what --help and --version do.
 func TestHelpAndVersionCommands(t *testing.T) {
 	for command, flag := range map[string]string{
 		"version": "--version", "help": "--help", "help send": "send --help", "help views switch": "views switch --help",
@@ -107,7 +107,7 @@ func TestHelpAndVersionCommands(t *testing.T) {
 	says(t, &s.err, "sned", "--help")
 }
 
-// TestSeveralErrors: each of several errors has a line of its own, with file, line and column.
+// TestSeveralErrors checks that each of several errors has a line of its own, with file, line and column.
 func TestSeveralErrors(t *testing.T) {
 	views := file(t, "views.yaml", []byte("views:\n- name: V\n  window: x\n  key: {}\n  aggregates: {n: nope()}\n"))
 	s := newSession()
@@ -135,7 +135,8 @@ func TestSeveralErrors(t *testing.T) {
 	}
 }
 
-// TestErrorsArePrintable: whatever an error quotes, the terminal sees only lines that begin with the command's name.
+// TestErrorsArePrintable checks that whatever an error quotes, the terminal sees only lines that begin with the
+// command's name.
 func TestErrorsArePrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"a\x1b[2Jb":      "anabranch: a\\x1b[2Jb\n",

@@ -139,7 +139,8 @@ func TestQueryParameters(t *testing.T) {
 	}
 }
 
-// TestMoments: what users write for a time reaches the server as RFC 3339, relative to the clock of the command.
+// TestMoments checks that what users write for a time reaches the server as RFC 3339, relative to the clock of the
+// command.
 func TestMoments(t *testing.T) {
 	address, last := asked(t, ok(emptyAnswer))
 	for text, want := range map[string]string{
@@ -195,8 +196,8 @@ func TestMoments(t *testing.T) {
 	}
 }
 
-// TestAnswersOnATerminal: what a server sends reaches a terminal only with its control characters escaped, and a file
-// as it is.
+// TestAnswersOnATerminal checks that what a server sends reaches a terminal only with its control characters escaped,
+// and a file as it is.
 func TestAnswersOnATerminal(t *testing.T) {
 	const raw = "{\"views\": [],\r\n\"a\": \"\u009b2J\u202e\x7f\"}\r\n"
 	const shown = "{\"views\": [],\n\"a\": \"\\u009b2J\\u202e\\x7f\"}\n"

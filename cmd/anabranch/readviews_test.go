@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestViewsThatAreNoFile: a pipe, a device or a folder as --views is refused at once, also when it takes the place of
-// the file while dev runs: the tick goes on with the old views.
+// TestViewsThatAreNoFile checks that a pipe, a device or a folder as --views is refused at once, also when it takes the
+// place of the file while dev runs: the tick goes on with the old views.
 func TestViewsThatAreNoFile(t *testing.T) {
 	dir := t.TempDir()
 	in := func(name string) string { return filepath.Join(dir, name) }

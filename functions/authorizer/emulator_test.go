@@ -13,7 +13,8 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 )
 
-// TestConformance: a secret has its newest version, when that was made, and the version before it, if there is one.
+// TestConformance checks that a secret has its newest version, when that was made, and the version before it, if there
+// is one.
 func TestConformance(t *testing.T) {
 	client := secretsmanager.NewFromConfig(awstest.Config(emulator.Start(t).Endpoint))
 	name := awstest.Unique("keys")

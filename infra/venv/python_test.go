@@ -18,7 +18,7 @@ func command(t *testing.T, path, text string) {
 	}
 }
 
-// TestLookForPython: only a Python that runs, has the modules and is of the version counts, wherever it is.
+// TestLookForPython checks that only a Python that runs, has the modules and is of the version counts, wherever it is.
 func TestLookForPython(t *testing.T) {
 	const version = "3.13"
 	good, other, broken := "echo 3.13", "echo 3.11", "echo pyenv: command not found >&2; exit 127"

@@ -26,7 +26,7 @@ func TestRequirementsThatCannotBeInstalledAreNotTakenForInstalled(t *testing.T) 
 	}
 }
 
-// TestPythonThatNobodyHas: where uv knows no such Python, the error says what to install.
+// TestPythonThatNobodyHas checks that where uv knows no such Python, the error says what to install.
 func TestPythonThatNobodyHas(t *testing.T) {
 	root, err := venv.Root()
 	if err != nil {

@@ -273,7 +273,7 @@ func TestOpenLayoutUnderFaults(t *testing.T) {
 	}
 }
 
-// TestOpenLayoutThatCannotBeWritten: an archive that takes no put is opened with the layout that it has.
+// TestOpenLayoutThatCannotBeWritten checks that an archive that takes no put is opened with the layout that it has.
 func TestOpenLayoutThatCannotBeWritten(t *testing.T) {
 	a := newArchive()
 	if _, _, err := archive.OpenLayout(t.Context(), a, wanted()); err != nil {

@@ -29,8 +29,8 @@ func linked(t *testing.T, root, name string) {
 	}
 }
 
-// TestWhatIsWrittenIsListed: whatever stands in the directory, an event that is acknowledged is listed, or the list
-// says why it cannot be, by name. Nothing is left out without a word.
+// TestWhatIsWrittenIsListed checks that whatever stands in the directory, an event that is acknowledged is listed, or
+// the list says why it cannot be, by name. Nothing is left out without a word.
 func TestWhatIsWrittenIsListed(t *testing.T) {
 	type change func(t *testing.T, root string)
 	link := func(name string) change { return func(t *testing.T, root string) { linked(t, root, name) } }
@@ -123,7 +123,7 @@ func TestWhatIsWrittenIsListed(t *testing.T) {
 	}
 }
 
-// TestListBesideALink: a link is in the way only where objects of the range may stand behind it.
+// TestListBesideALink checks that a link is in the way only where objects of the range may stand behind it.
 func TestListBesideALink(t *testing.T) {
 	root := t.TempDir()
 	a := open(t, root)
@@ -142,7 +142,8 @@ func TestListBesideALink(t *testing.T) {
 	}
 }
 
-// TestCannotBeWritten: a directory that takes no draft opens, says so, and reads on. Once it takes them again, puts do.
+// TestCannotBeWritten checks that a directory that takes no draft opens, says so, and reads on. Once it takes them
+// again, puts do.
 func TestCannotBeWritten(t *testing.T) {
 	root := t.TempDir()
 	a := open(t, root)

@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/serving/servingtest"
 )
 
-// TestRangeThatCutsWindows: an answer says which windows of an hour the ends of its range cut, and which of the two
-// ways it takes.
+// TestRangeThatCutsWindows checks that an answer says which windows of an hour the ends of its range cut, and which of
+// the two ways it takes.
 func TestRangeThatCutsWindows(t *testing.T) {
 	out := func(from, window string) string {
 		return "from=" + from + " cuts the window that begins at " + window +

@@ -12,8 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// TestTimesAtTheEdge: every window that has events begins and ends in the years 0000 to 9999, so that every reader of
-// RFC 3339 takes its bounds. An event whose window does not is skipped by the view, and counted as skipped.
+// TestTimesAtTheEdge checks that every window that has events begins and ends in the years 0000 to 9999, so that every
+// reader of RFC 3339 takes its bounds. An event whose window does not is skipped by the view, and counted as skipped.
 func TestTimesAtTheEdge(t *testing.T) {
 	const day = 24 * time.Hour
 	for _, c := range []struct {
@@ -58,8 +58,8 @@ func TestTimesAtTheEdge(t *testing.T) {
 	}
 }
 
-// TestSentinelTime: an event of 9999-12-31T23:59:59Z, which many programs write for "never", is valid, and no view
-// counts it.
+// TestSentinelTime checks that an event of 9999-12-31T23:59:59Z, which many programs write for "never", is valid, and
+// no view counts it.
 func TestSentinelTime(t *testing.T) {
 	text, err := os.ReadFile("testdata/sentinel_time.json")
 	if err != nil {

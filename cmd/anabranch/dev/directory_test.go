@@ -12,7 +12,8 @@ import (
 	"github.com/anabranch/anabranch/localstack/sample"
 )
 
-// TestDirectoryRefused: a directory in which acknowledged events would not be read again is refused at start, by name.
+// TestDirectoryRefused checks that a directory in which acknowledged events would not be read again is refused at
+// start, by name.
 func TestDirectoryRefused(t *testing.T) {
 	for name, c := range map[string]struct {
 		change func(dir string) error
@@ -44,8 +45,8 @@ func TestDirectoryRefused(t *testing.T) {
 	}
 }
 
-// TestFullDisk: a directory that takes no put, from the start or later, still answers queries. Events are refused, to
-// be sent again.
+// TestFullDisk checks that a directory that takes no put, from the start or later, still answers queries. Events are
+// refused, to be sent again.
 func TestFullDisk(t *testing.T) {
 	s := settings(t, t.TempDir())
 	server, end := open(t, s)

@@ -86,7 +86,7 @@ func TestPrintable(t *testing.T) {
 	}
 }
 
-// TestCell: a cell shows up to 999 characters, in whole characters, and says how long a longer text is.
+// TestCell checks that a cell shows up to 999 characters, in whole characters, and says how long a longer text is.
 func TestCell(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
 		{"", ""},

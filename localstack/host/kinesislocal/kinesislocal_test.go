@@ -5,7 +5,7 @@ import (
 	"testing"
 )
 
-// TestVersion: LocalStack would install another version than the one that it finds.
+// TestVersion checks that the version is the one that LocalStack looks for: it would install any other.
 func TestVersion(t *testing.T) {
 	pinned, err := files.ReadFile("package.json")
 	if err != nil {

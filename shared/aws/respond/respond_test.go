@@ -102,7 +102,8 @@ func TestBodyThatIsNotTheBase64ItIsSaidToBe(t *testing.T) {
 	}
 }
 
-// TestJSONIsPrintable: no answer in JSON holds a character that a terminal or a page obeys. Its meaning is the same.
+// TestJSONIsPrintable checks that no answer in JSON holds a character that a terminal or a page obeys. Its meaning is
+// the same.
 func TestJSONIsPrintable(t *testing.T) {
 	for text, want := range map[string]string{
 		"plain":             `plain`,

@@ -54,8 +54,8 @@ func keysOf(t fataler, members string) (compiled, interpreted string) {
 	return read("data.a"), read("[data.a][0]")
 }
 
-// TestOneKeyPerNumber: a number has one key whatever its spelling, compiled and interpreted, and two numbers have the
-// same key exactly when == says that they are equal.
+// TestOneKeyPerNumber checks that a number has one key whatever its spelling, compiled and interpreted, and two numbers
+// have the same key exactly when == says that they are equal.
 func TestOneKeyPerNumber(t *testing.T) {
 	filters := map[string]func(string) expression.Truth{}
 	for _, source := range []string{"data.a == data.b", "[data.a][0] == [data.b][0]", "data.a in [data.b]",
@@ -92,7 +92,7 @@ func TestOneKeyPerNumber(t *testing.T) {
 	}
 }
 
-// TestKeysBeyond64Bits: integers that == compares as doubles keep all their digits in a key.
+// TestKeysBeyond64Bits checks that integers that == compares as doubles keep all their digits in a key.
 func TestKeysBeyond64Bits(t *testing.T) {
 	const one, other = "340282366920938463463374607431768211455", "340282366920938463463374607431768211454"
 	for _, text := range []string{one, other, "-" + one} {
@@ -106,8 +106,8 @@ func TestKeysBeyond64Bits(t *testing.T) {
 	}
 }
 
-// TestLookAlikes: a string is its own key, letter by letter. It shares the row of a number that has the same text, and
-// == tells the two apart.
+// TestLookAlikes checks that a string is its own key, letter by letter. It shares the row of a number that has the same
+// text, and == tells the two apart.
 func TestLookAlikes(t *testing.T) {
 	equal, fields := filter(t, "data.a == data.b")
 	for _, c := range []struct{ a, b, aKey, bKey string }{
@@ -134,7 +134,7 @@ func TestLookAlikes(t *testing.T) {
 	}
 }
 
-// TestUnsignedConstants: identities of 64 bits without a sign are found exactly.
+// TestUnsignedConstants checks that identities of 64 bits without a sign are found exactly.
 func TestUnsignedConstants(t *testing.T) {
 	for where, want := range map[string]string{
 		"data.a == 12345678901234567890u":                "data.a is 12345678901234567890",
@@ -171,7 +171,8 @@ func TestUnsignedConstants(t *testing.T) {
 	}
 }
 
-// TestKeysAgreeWithInterpreter: the key of a random number is the same compiled and interpreted, and is its own key.
+// TestKeysAgreeWithInterpreter checks that the key of a random number is the same compiled and interpreted, and is its
+// own key.
 func TestKeysAgreeWithInterpreter(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := fmt.Sprint(rapid.Int64().Draw(t, "digits"))

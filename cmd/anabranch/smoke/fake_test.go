@@ -41,6 +41,7 @@ type deployment struct {
 // flaws are its defects. The zero value has none.
 type flaws struct {
 	openRoute   string                      // this route requires no key
+	unhealthy   bool                        // GET /health is not routed
 	tokens      bool                        // answers 401 to a wrong key, as a gateway that checks tokens does
 	unlike      int                         // status of the answer to a wrong key
 	views       string                      // the list of views; "" for the sample's
@@ -89,6 +90,11 @@ func (f *fake) serve(t testing.TB) string {
 		api.ListViews:  f.list,
 		api.GetView:    f.view,
 		api.QueryView:  f.query,
+		api.Health: func(w http.ResponseWriter, _ *http.Request) {
+			if f.unhealthy {
+				say(w, http.StatusNotFound, "application/json", `{"message":"Not Found"}`)
+			}
+		},
 	}
 	for _, r := range api.Routes() {
 		route, handle := string(r.Key), handlers[r.Key]
@@ -99,7 +105,7 @@ func (f *fake) serve(t testing.TB) string {
 			f.mu.Lock()
 			defer f.mu.Unlock()
 			f.asked = append(f.asked, r.URL.Path+"?"+r.URL.RawQuery)
-			if status := f.refuse(route, r); status != 0 {
+			if status := f.refuse(route, r); status != 0 && route != string(api.Health) {
 				say(w, status, "application/json", `{"message":"no"}`)
 				return
 			}

@@ -143,6 +143,12 @@ func TestSmoke(t *testing.T) {
 			outcome{"no key": smoke.Failed, "wrong key": smoke.Failed},
 			"answered with a key that was never issued: POST /v1/events with 200",
 		},
+		"NoHealth": {
+			deployment{keyed: true, flaws: flaws{unhealthy: true}},
+			adminKey,
+			outcome{"no key": smoke.Failed},
+			"GET /health needs no key, but does not answer without one: 404",
+		},
 		"OpenAdmin": {deployment{keyed: true, flaws: flaws{openRoute: "POST /v1/admin/views/{view}/{operation}"}}, adminKey,
 			outcome{
 				"no key":    smoke.Failed,

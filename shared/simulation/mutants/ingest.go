@@ -4,6 +4,7 @@ const (
 	ingestFile    = "shared/ingest/ingest.go"
 	publisherFile = "shared/ingest/publisher.go"
 	republishFile = "shared/ingest/republish.go"
+	directoryFile = "shared/dirarchive/dirarchive.go"
 )
 
 // ofIngest returns mistakes of ingest and republish.
@@ -137,6 +138,30 @@ func ofIngest() []Mutant {
 				Package: "shared/ingest", Run: "^TestPublishAgain$",
 				Why: "batch shows the events within its bound, and the sweep finds the records: they are late, as if ingest had " +
 					"died",
+			},
+		},
+		{
+			Name: "publish-depends-on-the-client", Design: "3.1",
+			Mistake: "a client that goes away once its events are archived keeps them out of the stream and the queue",
+			Edits:   []Edit{{ingestFile, `	ctx, cancel := withoutClient(ctx)`, `	ctx, cancel := context.WithCancel(ctx)`}},
+			Killer: Killer{
+				Package: "shared/ingest", Run: "^TestClientGoneAfterTheCommit$",
+				Why: "the sweep finds the records: they are late, as if ingest had died",
+			},
+		},
+		{
+			Name: "links-left-out", Design: "3.1",
+			Mistake: "the archive in a directory follows symbolic links when it writes, and leaves them out when it lists",
+			Edits: []Edit{
+				{directoryFile, `				return irregular(filepath.Join(folder, entry.Name()), entry.Type())`, `				continue`},
+				{directoryFile, `	if err := a.checkFolders(folder); err != nil {
+		return err
+	}
+`, ``},
+			},
+			Killer: Killer{
+				Package: "shared/dirarchive", Run: "^TestWhatIsWrittenIsListed$",
+				Why: "histories keep the archive in memory, which has no links",
 			},
 		},
 	}

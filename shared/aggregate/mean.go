@@ -3,7 +3,7 @@ package aggregate
 import "math/bits"
 
 // meanFunction is mean(x): the exact sum divided by the number of rows added, presented with 16 significant digits,
-// rounded half to even. A cell without numbers presents as null.
+// or with all digits before the point where there are more, rounded half to even. A cell without numbers presents as null.
 var meanFunction = properties{
 	name:       "mean",
 	tag:        meanTag,
@@ -16,7 +16,7 @@ var meanFunction = properties{
 const (
 	meanTag tag = 2<<4 | 3
 
-	meanDigits = 16 // significant digits
+	meanDigits = 16 // significant digits, unless there are more before the point
 )
 
 type meanStates struct{ totals }
@@ -34,9 +34,9 @@ func (s *meanStates) AppendPresented(dst []byte, cell int) []byte {
 	remainder := size.divide(uint64(t.count))
 	var buffer [maxDigits]byte
 	digits := size.appendDigits(buffer[:0])
-	places := decimals
+	places, keep := decimals, max(meanDigits, len(digits)-decimals)
 	// Long division continues until there is one digit more than requested.
-	for len(digits) <= meanDigits && remainder != 0 {
+	for len(digits) <= keep && remainder != 0 {
 		hi, lo := bits.Mul64(remainder, 10)
 		var next uint64
 		next, remainder = bits.Div64(hi, lo, uint64(t.count))
@@ -45,26 +45,26 @@ func (s *meanStates) AppendPresented(dst []byte, cell int) []byte {
 			digits = append(digits, '0'+byte(next))
 		}
 	}
-	digits, dropped := roundHalfEven(digits, remainder != 0)
+	digits, dropped := roundHalfEven(digits, keep, remainder != 0)
 	return appendPlain(dst, negative, digits, places-dropped)
 }
 
-// roundHalfEven cuts digits, in place, to meanDigits and returns how many digits it dropped. more says that the number
-// continues after the last digit.
-func roundHalfEven(digits []byte, more bool) (rounded []byte, dropped int) {
-	if len(digits) <= meanDigits {
+// roundHalfEven cuts digits, in place, to the first keep and returns how many digits it dropped. more says that the
+// number continues after the last digit.
+func roundHalfEven(digits []byte, keep int, more bool) (rounded []byte, dropped int) {
+	if len(digits) <= keep {
 		return digits, 0
 	}
-	rounded, rest := digits[:meanDigits], digits[meanDigits:]
+	rounded, rest := digits[:keep], digits[keep:]
 	dropped = len(rest)
 	for _, digit := range rest[1:] {
 		more = more || digit != '0'
 	}
-	odd := rounded[meanDigits-1]%2 == 1 // '0' is even
+	odd := rounded[keep-1]%2 == 1 // '0' is even
 	if rest[0] < '5' || rest[0] == '5' && !more && !odd {
 		return rounded, dropped
 	}
-	for i := meanDigits - 1; i >= 0; i-- {
+	for i := keep - 1; i >= 0; i-- {
 		if rounded[i] < '9' {
 			rounded[i]++
 			return rounded, dropped

@@ -128,18 +128,14 @@ func plain(r *big.Rat) string {
 	return r.FloatString(0) // whole numbers: the zeros before the point stay
 }
 
-// significant rounds to 16 significant digits, half to even.
+// significant rounds to 16 significant digits, or to all before the point where there are more, half to even.
 func significant(r *big.Rat) *big.Rat {
 	if r.Sign() == 0 {
 		return r
 	}
 	ten, scale := big.NewRat(10, 1), big.NewRat(1, 1)
-	least, past := new(big.Rat).SetInt(pow10(15)), new(big.Rat).SetInt(pow10(16))
+	least := new(big.Rat).SetInt(pow10(15))
 	scaled := new(big.Rat).Abs(r)
-	for scaled.Cmp(past) >= 0 {
-		scaled.Quo(scaled, ten)
-		scale.Mul(scale, ten)
-	}
 	for scaled.Cmp(least) < 0 {
 		scaled.Mul(scaled, ten)
 		scale.Quo(scale, ten)

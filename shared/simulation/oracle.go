@@ -190,7 +190,8 @@ func decimal(r *big.Rat) string {
 	return text
 }
 
-// rounded formats a number with 16 significant digits, rounded half to even.
+// rounded formats a number with 16 significant digits, or all before the point where there are more, rounded half to
+// even.
 func rounded(r *big.Rat) string {
 	if r.Sign() == 0 {
 		return "0"
@@ -198,19 +199,12 @@ func rounded(r *big.Rat) string {
 	abs := new(big.Rat).Abs(r)
 	ten, scale := big.NewRat(10, 1), 0
 	low := new(big.Rat).SetInt(new(big.Int).Exp(big.NewInt(10), big.NewInt(15), nil))
-	high := new(big.Rat).Mul(low, ten)
 	for ; abs.Cmp(low) < 0; scale++ {
 		abs.Mul(abs, ten)
-	}
-	for ; abs.Cmp(high) >= 0; scale-- {
-		abs.Quo(abs, ten)
 	}
 	result := new(big.Rat).SetInt(halfToEven(abs))
 	for ; scale > 0; scale-- {
 		result.Quo(result, ten)
-	}
-	for ; scale < 0; scale++ {
-		result.Mul(result, ten)
 	}
 	if r.Sign() < 0 {
 		result.Neg(result)

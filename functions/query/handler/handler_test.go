@@ -561,6 +561,26 @@ func TestOutsideDecimals(t *testing.T) {
 	}
 }
 
+// TestTimesInOtherForms checks that a query takes every form of a time that ingest takes.
+func TestTimesInOtherForms(t *testing.T) {
+	s := newFixture(t)
+	s.buy(t, "2025-12-31t23:59:60.25z", `{"user":"ann","amount":1}`)
+	for _, from := range []string{
+		"2026-01-01T00:00:00Z", "2026-01-01t00:00:00z", "2025-12-31T23:59:60Z", "2026-01-01T02:00:00%2B02:00",
+		"2025-12-31t22:00:00.000000000000-02:00", "2025-12-31T23:59:59.999999999Z", "2025-12-31T15:59:60-08:00",
+	} {
+		if a := decoded(t, s.query(t, "purchases", "user=ann&from="+from)); len(a.Data) != 1 ||
+			a.Data[0].Start != "2026-01-01T00:00:00Z" {
+			t.Errorf("from %s: %+v, want the window of the leap second", from, a.Data)
+		}
+	}
+	for _, from := range []string{"2026-01-01T00:00:00.000000001Z", "2026-01-01t00:00:00.0001z"} {
+		if a := decoded(t, s.query(t, "purchases", "user=ann&from="+from)); len(a.Data) != 0 {
+			t.Errorf("from %s: %+v, want no window that begins before", from, a.Data)
+		}
+	}
+}
+
 // TestFineDecimals checks that a number with more decimals than are kept is rounded, and that a product is.
 func TestFineDecimals(t *testing.T) {
 	s := newFixture(t)

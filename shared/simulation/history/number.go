@@ -45,7 +45,7 @@ func decimal(n *big.Int) string {
 	return whole
 }
 
-// mean has 16 significant digits, half to even.
+// mean has 16 significant digits, or all before the point where there are more, half to even.
 func (s state) mean() string {
 	if s.numbers == 0 {
 		return "null"
@@ -53,19 +53,14 @@ func (s state) mean() string {
 	if s.sum.Sign() == 0 {
 		return "0"
 	}
-	// The quotient of integers, scaled up until it has at least 16 digits, and cut back to them.
+	// The quotient of integers, scaled up until it has at least 16 digits.
 	top, bottom := new(big.Int).Abs(s.sum), new(big.Int).Mul(unit, big.NewInt(s.numbers))
 	exponent := 0
 	low := new(big.Int).Exp(big.NewInt(10), big.NewInt(15), nil)
-	high := new(big.Int).Exp(big.NewInt(10), big.NewInt(16), nil)
 	ten := big.NewInt(10)
 	for new(big.Int).Quo(top, bottom).Cmp(low) < 0 {
 		top.Mul(top, ten)
 		exponent--
-	}
-	for new(big.Int).Quo(top, bottom).Cmp(high) >= 0 {
-		bottom.Mul(bottom, ten)
-		exponent++
 	}
 	digits, rest := new(big.Int).QuoRem(top, bottom, new(big.Int))
 	if c := rest.Lsh(rest, 1).Cmp(bottom); c > 0 || c == 0 && digits.Bit(0) == 1 {

@@ -2,8 +2,9 @@ package aggregate
 
 import "math/bits"
 
-// meanFunction is mean(x): the exact sum divided by the number of rows added, presented with 16 significant digits,
-// or with all digits before the point where there are more, rounded half to even. A cell without numbers presents as null.
+// meanFunction is mean(x): the exact sum divided by the number of rows added, presented with 16 significant digits, or
+// with all digits before the point where there are more, rounded half to even. A cell without numbers presents as
+// null.
 var meanFunction = properties{
 	name:       "mean",
 	tag:        meanTag,

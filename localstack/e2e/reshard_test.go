@@ -10,6 +10,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/kinesis"
 	"github.com/aws/aws-sdk-go-v2/service/kinesis/types"
 
+	"github.com/anabranch/anabranch/localstack/emulator"
 	"github.com/anabranch/anabranch/localstack/host/kinesislocal"
 	"github.com/anabranch/anabranch/localstack/sample"
 	"github.com/anabranch/anabranch/localstack/stack"
@@ -20,7 +21,10 @@ import (
 // otherwise the applied positions would have dropped some.
 func TestReshard(t *testing.T) {
 	t.Parallel() // with TestStory: each has a stack of its own
-	w := start(t, stack.Settings{Elsewhere: map[string]string{"kinesis": kinesislocal.Start(t).Endpoint}})
+	w := start(t, stack.Settings{Elsewhere: map[string]string{
+		"kinesis":  kinesislocal.Start(t).Endpoint,
+		"dynamodb": emulator.Start(t).Endpoint, // tables may be elsewhere, too, as on a LocalStack in Docker
+	}})
 	firstTick(t, w)
 	lines, err := sample.Lines()
 	if err != nil {

@@ -18,7 +18,8 @@ def stop_with_parent():
     if grace > 0:
         os.kill(os.getpid(), signal.SIGTERM)
         time.sleep(grace)
-    shutil.rmtree(home, ignore_errors=True)
+    for _ in range(10):  # other threads may still write
+        shutil.rmtree(home, ignore_errors=True)
     os._exit(0 if grace == 0 else 1)
 
 

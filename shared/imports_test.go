@@ -120,8 +120,8 @@ func rules() map[string]rule {
 		"shared/compare": {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
 
 		// for tests only
-		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/serving", "shared/memory"),
-			[]string{ulid}},
+		"shared/serving/servingtest": {append(slices.Clone(inner), "shared/programs", "shared/runner", "shared/serving",
+			"shared/memory"), []string{ulid}},
 
 		"shared/operations": stepping(),
 

@@ -31,7 +31,8 @@ func start(e *launch.Environment) lambda.Handler { return lambda.NewHandler(wire
 func wire(e *launch.Environment) *handler.Handler {
 	control, settings := tables.Control(e), e.Settings()
 	stores := serving.Stores{Catalog: control, Programs: &programs.Cache{}, Base: tables.Base(e), Speed: tables.Speed(e)}
-	h := &handler.Handler{Serving: serving.New(stores, control, settings, time.Now), Log: e.Log(), Print: e.Print}
+	answers := serving.New(stores, control, settings, e.Parallel(), time.Now)
+	h := &handler.Handler{Serving: answers, Log: e.Log(), Print: e.Print}
 	h.Shadow = h.NewShadow(func() bool { return rand.IntN(100) < settings.ShadowPercent })
 	return h
 }

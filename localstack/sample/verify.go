@@ -299,10 +299,10 @@ func fold(function string, requests []request) string {
 		n++
 	}
 	switch {
-	case function == "sum":
-		return sum.String()
 	case n == 0:
 		return "" // null
+	case function == "sum":
+		return sum.String()
 	case function == "min":
 		return smallest.String()
 	case function == "max":

@@ -18,20 +18,28 @@ type Decimal struct {
 	Why     Reason
 }
 
-// Reason says why an argument gave no number.
+// Reason says why an argument gave no number, or why an event could not be used otherwise. Stores keep its number. So a
+// number never gets another meaning without a new Version, and neither does the choice between two reasons.
 type Reason uint8
 
-// The reasons. Arithmetic on two values that are no numbers has the reason that comes first here.
+// The reasons. Arithmetic on two values that are no numbers has the reason that comes first here. Those
+// from WrongType on are not of arguments.
 const (
-	Missing   Reason = iota // the event does not have the field, or it is null
-	NotNumber               // the field is a string, true or false, an object or an array
-	TooLarge                // the number, or one on the way to it, is 10^30 or more in absolute value
+	Missing    Reason = iota // the event does not have the field, or it is null
+	NotNumber                // the field is a string, true or false, an object or an array
+	TooLarge                 // the number, or one on the way to it, is 10^30 or more in absolute value
+	WrongType                // a value has a type that the expression cannot take
+	TooCostly                // the evaluation needs more steps than one event may take
+	Failed                   // the evaluation failed for another reason
+	OutOfRange               // a time is too early or too late
 
-	Reasons = 3 // how many there are
+	Reasons = 7 // how many there are
 )
 
 // String is the reason in words: "missing", "not a number", "too large".
-func (r Reason) String() string { return [Reasons]string{"missing", "not a number", "too large"}[r] }
+func (r Reason) String() string {
+	return [Reasons]string{"missing", "not a number", "too large", "wrong type", "too costly", "failed", "out of range"}[r]
+}
 
 // Without returns the Decimal of a row that has no number.
 func Without(why Reason) Decimal { return Decimal{Why: why} }

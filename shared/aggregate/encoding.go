@@ -12,6 +12,7 @@ import (
 //	count      count
 //	sum, mean  head [skipped] [count amount]     count and amount only when the count is not 0
 //	min, max   head [skipped] [amount]           amount only when there is one
+//	skipped    count (place reason count length source length id)*     reason is a byte
 //
 // head is a byte: bits 0 to 4 the exponent of the amount, or 31 where there is no amount; bit 5 its sign, 1 below zero;
 // bit 6 whether skipped, which is then at least 1, follows; bit 7 is 0. The amount is size * 10^exponent in units of
@@ -30,6 +31,9 @@ func (t tag) function() string {
 		if functions[i].tag.code() == t.code() {
 			return functions[i].name
 		}
+	}
+	if t.code() == skippedTag.code() {
+		return "skipped"
 	}
 	return fmt.Sprintf("function %d", t.code())
 }

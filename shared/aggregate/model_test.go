@@ -90,10 +90,10 @@ func (m model) presented(function string) string {
 	switch {
 	case function == "count":
 		return fmt.Sprint(m.count + m.skipped)
-	case function == "sum":
-		return plain(new(big.Rat).SetFrac(m.sum, unit))
 	case m.count == 0:
 		return "null"
+	case function == "sum":
+		return plain(new(big.Rat).SetFrac(m.sum, unit))
 	case function == "mean":
 		count := new(big.Int).Mul(big.NewInt(m.count), unit)
 		return plain(significant(new(big.Rat).SetFrac(m.sum, count)))

@@ -12,8 +12,8 @@ func TestPresented(t *testing.T) {
 	for _, c := range []struct{ function, rows, want string }{
 		{"count", "", "0"},
 		{"count", "1 null x", "3"},
-		{"sum", "", "0"},
-		{"sum", "null x", "0"},
+		{"sum", "", "null"},
+		{"sum", "null x", "null"},
 		{"sum", "1 -1", "0"},
 		{"sum", "-0", "0"},
 		{"sum", "0.1 0.2", "0.3"},

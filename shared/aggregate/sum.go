@@ -1,6 +1,7 @@
 package aggregate
 
-// sumFunction is sum(x): the exact sum, presented with all its digits. A cell without numbers presents as 0.
+// sumFunction is sum(x): the exact sum, presented with all its digits. A cell without numbers presents as null: a
+// sum over no values is not a sum that is 0.
 var sumFunction = properties{
 	name:       "sum",
 	tag:        sumTag,
@@ -19,7 +20,11 @@ func (s *sumStates) Merge(cell int, from States, fromCell int) {
 }
 
 func (s *sumStates) AppendPresented(dst []byte, cell int) []byte {
-	negative, size := s.cells[cell].amount.size()
+	t := &s.cells[cell]
+	if t.count == 0 {
+		return append(dst, "null"...)
+	}
+	negative, size := t.amount.size()
 	var digits [maxDigits]byte
 	return appendPlain(dst, negative, size.appendDigits(digits[:0]), decimals)
 }

@@ -565,3 +565,30 @@ func TestTakenIn(t *testing.T) {
 	}
 	w.wantClean()
 }
+
+// TestSkippedDrift checks that the audit compares what a view could not use like any other item.
+func TestSkippedDrift(t *testing.T) {
+	w := newWorld(t)
+	w.sendThese(visit(1001, "ann", 0), strings.Replace(visit(1002, "ann", 0), `"user"`, `"person"`, 1))
+	w.run("ann")
+	w.wantClean()
+	for _, item := range w.items() {
+		if item.Key != view.SkippedKey {
+			continue
+		}
+		w.foldAgain(w.generation().Run, func(archive.Key) bool { return true })
+		found := w.audited()
+		at := slices.IndexFunc(found.Drifts, func(d catalog.Drift) bool { return string(d.Stored) == `{"skipped":2}` })
+		if at < 0 || string(found.Drifts[at].Expected) != `{"skipped":1}` || found.Drifts[at].Cause != catalog.Double {
+			t.Errorf("events skipped twice are found to be %+v", found)
+		}
+		item.States = []byte("no page")
+		w.overwrite(item)
+		found = w.audited()
+		if !slices.ContainsFunc(found.Drifts, func(d catalog.Drift) bool { return d.Cause == catalog.Altered }) {
+			t.Errorf("an unreadable item is found to be %+v", found)
+		}
+		return
+	}
+	t.Error("no item has what was skipped")
+}

@@ -139,7 +139,7 @@ func (e *examination) note(page *driftingPage, h hypothesis) {
 
 // sum says whether windows merged with a part give an encoded page.
 func (e *examination) sum(windows *view.Windows, folded view.DeltaPage, want []byte) bool {
-	sum := e.program.NewWindows()
+	sum := e.program.For(folded.Key).NewWindows()
 	sum.Merge(windows)
 	folded.MergeInto(sum)
 	return bytes.Equal(sum.AppendPage(nil, folded.Page), want)

@@ -16,6 +16,7 @@ import (
 // driftingPage is a page that is not as expected, kept so that the cause can be looked for.
 type driftingPage struct {
 	view.PageKey
+	program  *view.Program // of the page's key
 	expected *view.Windows
 	stored   *view.Windows // empty when there is no item, or none that can be read
 	absent   bool          // there is no item
@@ -54,41 +55,44 @@ func (e *examination) verdict(ctx context.Context, suspects []view.PageKey) erro
 
 // drift compares a page window by window.
 func (e *examination) drift(c comparison) *driftingPage {
-	p := &driftingPage{PageKey: c.key, expected: e.program.NewWindows(), stored: e.program.NewWindows(), absent: !c.stored}
+	program := e.program.For(c.key.Key)
+	p := &driftingPage{
+		PageKey: c.key, program: program, expected: program.NewWindows(), stored: program.NewWindows(), absent: !c.stored,
+	}
 	c.expected.MergeInto(p.expected)
 	if c.stored && c.item.Horizon > e.generation.Horizon {
 		p.unread = fmt.Sprintf("the item's horizon, %s, is above that of the last run", c.item.Horizon)
 	} else if c.stored {
 		if err := p.stored.MergePage(c.key.Page, c.item.States, nil); err != nil {
-			p.stored, p.unread = e.program.NewWindows(), "the item cannot be read: "+err.Error()
+			p.stored, p.unread = program.NewWindows(), "the item cannot be read: "+err.Error()
 		}
 	}
 	p.wanted, p.had = p.expected.AppendPage(nil, p.Page), p.stored.AppendPage(nil, p.Page)
 	all := append(p.expected.Sorted(), p.stored.Sorted()...)
 	slices.Sort(all)
 	for _, window := range slices.Compact(all) {
-		if p.unread != "" || !bytes.Equal(e.stateOf(p.expected, window), e.stateOf(p.stored, window)) {
+		if p.unread != "" || !bytes.Equal(p.stateOf(p.expected, window), p.stateOf(p.stored, window)) {
 			p.windows = append(p.windows, window)
 		}
 	}
 	if p.unread != "" && len(all) == 0 {
-		p.windows = []view.Window{e.firstOf(p.Page)}
+		p.windows = []view.Window{p.firstWindow()}
 	}
 	return p
 }
 
 // stateOf is the encoding of one window.
-func (e *examination) stateOf(windows *view.Windows, window view.Window) []byte {
-	one := e.program.NewWindows()
+func (p *driftingPage) stateOf(windows *view.Windows, window view.Window) []byte {
+	one := p.program.NewWindows()
 	one.MergeWindow(windows, window)
-	return one.AppendPage(nil, e.program.PageOf(window))
+	return one.AppendPage(nil, p.program.PageOf(window))
 }
 
-// firstOf is the first window of a page.
-func (e *examination) firstOf(page view.Page) view.Window {
+// firstWindow is the first window of the page.
+func (p *driftingPage) firstWindow() view.Window {
 	const most = 24 * 60 * 60 * 1000 // windows of a day
-	perPage := sort.Search(most, func(i int) bool { return e.program.PageOf(view.Window(i)) > 0 })
-	return view.Window(int64(page) * int64(perPage))
+	perPage := sort.Search(most, func(i int) bool { return p.program.PageOf(view.Window(i)) > 0 })
+	return view.Window(int64(p.Page) * int64(perPage))
 }
 
 // report lists the drifts of the pages kept, each with its likely cause.
@@ -100,7 +104,7 @@ func (e *examination) report() error {
 		for _, window := range p.windows {
 			drift := catalog.Drift{
 				Key: key, Start: event.MillisOf(e.program.Start(window)), Cause: cause.cause, Detail: cause.detail,
-				Expected: e.present(p.expected, window), Stored: e.present(p.stored, window),
+				Expected: p.present(p.expected, window), Stored: p.present(p.stored, window),
 			}
 			encoded, err := json.Marshal(drift)
 			if err != nil {
@@ -116,12 +120,12 @@ func (e *examination) report() error {
 }
 
 // present is what the aggregates of a window present, by name, as JSON; nil where there is no such window.
-func (e *examination) present(windows *view.Windows, window view.Window) json.RawMessage {
+func (p *driftingPage) present(windows *view.Windows, window view.Window) json.RawMessage {
 	if !windows.Has(window) {
 		return nil
 	}
 	text := []byte{'{'}
-	for i, a := range e.program.Definition.Aggregates {
+	for i, a := range p.program.Definition.Aggregates {
 		if i > 0 {
 			text = append(text, ',')
 		}

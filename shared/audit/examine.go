@@ -221,9 +221,8 @@ func (e *examination) expectLost(ctx context.Context) (pages []view.PageKey, err
 
 // windowsOf counts the windows of a delta.
 func (e *examination) windowsOf(delta *view.Delta) (n int64) {
-	windows := e.program.NewWindows()
 	for page := range delta.Pages() {
-		windows.Reset()
+		windows := e.program.For(page.Key).NewWindows()
 		page.MergeInto(windows)
 		n += int64(windows.Len())
 	}

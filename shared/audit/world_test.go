@@ -278,7 +278,7 @@ func (w *world) foldAgain(n uint64, want func(archive.Key) bool) {
 		if err != nil || len(items) != 1 {
 			w.t.Fatalf("loaded %d items, error %v", len(items), err)
 		}
-		windows := set.Programs[0].NewWindows()
+		windows := set.Programs[0].For(page.Key).NewWindows()
 		if err := windows.MergePage(page.Page, items[0].States, nil); err != nil {
 			w.t.Fatal(err)
 		}

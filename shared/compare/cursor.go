@@ -61,14 +61,14 @@ func badParameter(name, format string, args ...any) error {
 	return &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf(format, args...)}
 }
 
-// left returns the keys of a scan that are not yet compared, each once, in order.
+// left returns the keys of a scan that are not yet compared, each once, in order. It leaves out what the views could
+// not use: the places of two definitions cannot be compared.
 func (at place) left(keys []view.Key) []view.Key {
 	slices.Sort(keys)
 	keys = slices.Compact(keys)
-	if !at.Within {
-		return keys
-	}
-	return slices.DeleteFunc(keys, func(key view.Key) bool { return string(key) <= string(at.Key) })
+	return slices.DeleteFunc(keys, func(key view.Key) bool {
+		return key == view.SkippedKey || at.Within && string(key) <= string(at.Key)
+	})
 }
 
 // behind returns the place after a key that a scan from here returned.

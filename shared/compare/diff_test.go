@@ -452,3 +452,21 @@ func checkInternal(t *testing.T, err, want error) {
 		}
 	}
 }
+
+// TestDiffLeavesOutSkipped checks that items of what the views could not use are no key of a diff, in either store.
+func TestDiffLeavesOutSkipped(t *testing.T) {
+	const late = "2026-11-22T10:30:00Z"
+	s := servingtest.New(t)
+	other := s.Define(t, func(d *view.Definition) {
+		d.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "amount", Expr: "sum(data.amount)"}}
+	})
+	s.Against(t, servingtest.Candidate(other, "h", lifecycle.Building))
+	s.PutBaseOf(t, s.Program, "g", servingtest.UserKey, amount{late, "1"})
+	s.PutBaseOf(t, other, "h", servingtest.UserKey, amount{late, `"a lot"`}, amount{late, "1"})
+	s.PutSpeedOf(t, lifecycle.OfDefinition(other.Hash), horizon, other, servingtest.UserKey, amount{late, `"a lot"`})
+	pages := pagesOf(t, s, "", 0)
+	checkDiffering(t, pages)
+	if n := pages[0].Keys; n != 1 {
+		t.Errorf("%d keys are compared, want 1", n)
+	}
+}

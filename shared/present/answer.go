@@ -24,7 +24,9 @@ type Answer struct {
 	Lag        Lag                    `json:"lag"`
 	Data       []Row                  `json:"data"`
 	Total      *Total                 `json:"total,omitempty"`
-	Warnings   []string               `json:"warnings"`
+	// What the view could not use in the selected windows, under any key.
+	Skipped  []Skip   `json:"skipped"`
+	Warnings []string `json:"warnings"`
 }
 
 // Lag says what may be missing. Of the events after the horizon, the answer has those that the stream has delivered.
@@ -67,7 +69,7 @@ func NewAnswer(r serving.Result, parts bool) Answer {
 		Definition: r.Generation.Definition, Generation: r.Generation.ID,
 		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
 		Lag:  Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},
-		Data: make([]Row, len(r.Rows)), Warnings: r.Warnings,
+		Data: make([]Row, len(r.Rows)), Skipped: skipsOf(r.Skipped), Warnings: r.Warnings,
 	}
 	p := presenting{aggregates: d.Aggregates}
 	for i := range r.Rows {

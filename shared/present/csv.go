@@ -6,11 +6,13 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // presentCSV writes a header and one record per window. The name of a column is the path of its number in the JSON
 // answer: key.path, values.views. A cell is empty where JSON has null or nothing. The horizon of a record is the row's
-// own, or else the answer's. Skipped counts are written even when they are 0.
+// own, or else the answer's. Skipped counts are written even when they are 0. Those of where and of key fields count
+// the window's events under any key.
 //
 // Source: RFC 4180.
 func presentCSV(r serving.Result, parts bool) ([]byte, error) {
@@ -70,6 +72,23 @@ func columnsOf(r serving.Result, parts bool) []column {
 				return strconv.AppendInt(dst, row.States.Skipped(i), 10)
 			})
 		}
+	}
+	addSkips := func(place view.Place) {
+		add("skipped."+d.PlaceName(place), func(dst []byte, row *serving.Row) []byte {
+			var n int64
+			for _, s := range row.Skips {
+				if s.Place == place {
+					n += s.Events
+				}
+			}
+			return strconv.AppendInt(dst, n, 10)
+		})
+	}
+	if d.Where != "" {
+		addSkips(view.Place{Part: view.WherePart})
+	}
+	for i := range d.Key {
+		addSkips(view.Place{Part: view.KeyPart, Index: i})
 	}
 	if parts {
 		addNumbers("parts.batch.", func(row *serving.Row) serving.States { return row.Batch })

@@ -19,6 +19,9 @@ type Description struct {
 	Window       string                 `json:"window"` // ISO 8601
 	Aggregates   []Aggregate            `json:"aggregates"`
 	Horizon      *string                `json:"horizon"` // null until a run is applied, and for a Kappa view
+	// What the view could not use in the windows that start at SkippedFrom or later: of the last 7 days.
+	Skipped     []Skip `json:"skipped"`
+	SkippedFrom string `json:"skipped_from"`
 }
 
 // KeyField is a key field of a view.
@@ -41,6 +44,7 @@ func NewDescription(of serving.Description) Description {
 		Name: of.View.Name, Description: of.View.Description, Architecture: g.Architecture.String(), State: g.State,
 		Definition: g.Definition, Generation: g.ID, Where: definition.Where, Key: []KeyField{},
 		Window: view.FormatWindow(definition.Window), Horizon: timeOrNull(of.Horizon),
+		Skipped: skipsOf(of.Skipped), SkippedFrom: Time(of.SkippedFrom),
 	}
 	for _, k := range definition.Key {
 		d.Key = append(d.Key, KeyField(k))

@@ -115,7 +115,8 @@ func TestKappaOrder(t *testing.T) {
 	s.Read(t)
 	s.Calls = nil
 	s.Read(t)
-	if diff := cmp.Diff([]string{"catalog.View", "catalog.Swept", "catalog.View", "catalog.Runs", "speed.Pages"},
+	if diff := cmp.Diff([]string{"catalog.View", "catalog.Swept", "catalog.View", "catalog.Runs", "speed.Pages",
+		"speed.Pages"},
 		s.Calls); diff != "" {
 		t.Error("calls (-want +made):", diff)
 	}

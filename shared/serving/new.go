@@ -4,10 +4,16 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // New returns a Serving. The settings must pass setting.All.Check.
-func New(stores Stores, sweeps catalog.Sweeps, settings setting.All, now func() time.Time) *Serving {
-	return &Serving{Stores: stores, Sweeps: sweeps, MaxRows: settings.MaxRows, LateAfter: settings.LateAfter(), Now: now}
+func New(
+	stores Stores, sweeps catalog.Sweeps, settings setting.All, parallel runner.Runner, now func() time.Time,
+) *Serving {
+	return &Serving{
+		Stores: stores, Sweeps: sweeps, MaxRows: settings.MaxRows, LateAfter: settings.LateAfter(), Parallel: parallel,
+		Now: now,
+	}
 }

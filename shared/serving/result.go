@@ -21,6 +21,10 @@ type Result struct {
 	Rows     []Row
 	Total    *Row // all rows merged into one; nil unless selected
 
+	// What the view could not use in the selected windows, under any key, by place and reason. At most Serving.MaxRows
+	// windows, the latest ones; a warning says when rows begin before them.
+	Skipped []Skip
+
 	ReadAt   time.Time // when the reads ended
 	Horizon  time.Time // batch has covered what arrived before; zero for a Kappa generation
 	Complete time.Time // a Kappa generation has every event that arrived before; zero: unknown, or Lambda
@@ -35,6 +39,9 @@ type Row struct {
 	States     States    // Batch and Speed merged
 	Batch      States    // states from base items; none in a total
 	Speed      States    // states from speed items; none in a total
+
+	// What the view could not use in the window, under any key; none in a total.
+	Skips []view.Skip
 }
 
 // States are the states of one row, one per aggregate of the definition. The zero States belong to a half without data

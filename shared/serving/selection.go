@@ -62,7 +62,7 @@ func locate(p *view.Program, s Selection) (span, error) {
 	if err != nil {
 		return span{}, err
 	}
-	at := everything(view.EncodeKey(values))
+	at := everything(p.KeyOf(values))
 	at.values, at.from, at.to = values, inUTC(s.From), inUTC(s.To)
 	if s.From != nil && s.To != nil && !s.From.Before(*s.To) {
 		return at, &ParameterError{"from", "from must be before to: an answer has the windows that start in [from, to)"}

@@ -17,6 +17,7 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -29,6 +30,7 @@ type Serving struct {
 	MaxRows   int           // maximum rows of one result
 	LateAfter time.Duration // a result warns when its horizon is older than this; 0: never
 	Now       func() time.Time
+	Parallel  runner.Runner // runs the reads of one query
 }
 
 // What can be wrong with a selection. Every other error is one of ours.
@@ -51,6 +53,21 @@ var (
 // Ordering: the result holds every event that was in the stores before the call. Read writes nothing, so it may be
 // repeated.
 func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error) {
+	return s.read(ctx, selection, s.readBoth)
+}
+
+// ReadSkipped reads what the view could not use, window by window: see States.Skips. The selection names no key field.
+// In everything else it is as Read.
+func (s *Serving) ReadSkipped(ctx context.Context, selection Selection) (Result, error) {
+	return s.read(ctx, selection, func(ctx context.Context, r Reader, all Selection) (Result, skipped, error) {
+		result, err := r.Skipped().Read(ctx, all)
+		return result, skipped{}, err
+	})
+}
+
+func (s *Serving) read(
+	ctx context.Context, selection Selection, from func(context.Context, Reader, Selection) (Result, skipped, error),
+) (Result, error) {
 	name := selection.View
 	pointer, err := s.LoadView(ctx, name)
 	if err != nil {
@@ -68,7 +85,7 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 	if err != nil {
 		return Result{}, fmt.Errorf("view %s: %w", name, err)
 	}
-	result, err := reader.Read(ctx, selection)
+	result, skipped, err := from(ctx, reader, selection)
 	if err != nil {
 		return Result{}, of(name, err)
 	}
@@ -78,13 +95,34 @@ func (s *Serving) Read(ctx context.Context, selection Selection) (Result, error)
 	}
 	result.Generation.Lacks = lacks
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
-	result.Warnings = append(s.warnings(result), warningsOfCuts(result)...)
+	result.Skipped = skipped.all
+	for i := range result.Rows {
+		result.Rows[i].Skips = skipped.in(result.Rows[i].Start)
+	}
+	result.Warnings = append(append(s.warnings(result), warningsOfCuts(result)...),
+		warningsOfSkipped(result, skipped.from)...)
 	return result, nil
+}
+
+// readBoth reads the rows of a selection, and beside them what the view could not use in its windows.
+func (s *Serving) readBoth(ctx context.Context, r Reader, selection Selection) (result Result, not skipped, err error) {
+	if _, err := locate(r.Program, selection); err != nil {
+		return result, not, err
+	}
+	err = s.Parallel(2, func(i int) (err error) {
+		if i == 0 {
+			result, err = r.Read(ctx, selection)
+		} else {
+			not, err = s.readSkipped(ctx, r, selection.From, selection.To)
+		}
+		return err
+	})
+	return result, not, err
 }
 
 // of adds the view's name to an error, unless the error is about a parameter and says so itself.
 func of(name view.Name, err error) error {
-	if errors.Is(err, ErrBadParameter) {
+	if err == nil || errors.Is(err, ErrBadParameter) {
 		return err
 	}
 	return fmt.Errorf("view %s: %w", name, err)

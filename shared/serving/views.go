@@ -16,6 +16,10 @@ type Description struct {
 	Generation lifecycle.Generation // the serving one; before any serves, the first one
 	Program    *view.Program        // of the generation's definition
 	Horizon    time.Time            // zero while no run is applied, and for a Kappa generation
+
+	// What the generation could not use in the windows that start at SkippedFrom or later: SkippedDays back.
+	Skipped     []Skip
+	SkippedFrom time.Time
 }
 
 // Views describes all views in the order of their names. It leaves out views without a generation, and views that were
@@ -73,5 +77,7 @@ func (s *Serving) describe(ctx context.Context, v lifecycle.View) (Description, 
 	if g.Run > 0 && g.HasBase() {
 		d.Horizon = g.Horizon.Start()
 	}
-	return d, nil
+	skipped, err := s.skippedLately(ctx, reader, g)
+	d.Skipped, d.SkippedFrom = skipped.all, skipped.from
+	return d, of(v.Name, err)
 }

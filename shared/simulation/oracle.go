@@ -46,10 +46,19 @@ type Event struct {
 	Type   string    `json:"type"`
 	Time   time.Time `json:"time"`
 	Data   struct {
-		User   string          `json:"user"`
-		Kind   string          `json:"kind"`
+		User   json.RawMessage `json:"user"`
+		Kind   *string         `json:"kind"`
 		Amount json.RawMessage `json:"amount"`
 	} `json:"data"`
+}
+
+// Counts returns the key under which by_user counts an event, and whether it does. It does not when its where is false
+// or cannot be decided, since there is no kind, nor when user is no string.
+func (e Event) Counts() (user string, ok bool) {
+	if e.Type != "purchase" || e.Data.Kind == nil || *e.Data.Kind == "test" || json.Unmarshal(e.Data.User, &user) != nil {
+		return "", false
+	}
+	return user, string(e.Data.User) != "null"
 }
 
 // Cell names one row of one view by its key and the start of its window: RFC 3339, or Total.
@@ -80,21 +89,24 @@ func Fold(events []Event) map[Cell]map[string]string {
 				groups[c] = append(groups[c], e)
 			}
 		}
-		if e.Type == "purchase" && e.Data.Kind != "test" {
-			add("by_user", e.Data.User, time.Minute)
+		if user, ok := e.Counts(); ok {
+			add("by_user", user, time.Minute)
 		}
 		add("everything", "", time.Hour)
 	}
 	expected := map[Cell]map[string]string{}
 	for c, events := range groups {
 		amounts := amountsOf(events)
-		count := fmt.Sprint(len(events))
+		count, total := fmt.Sprint(len(events)), "null"
+		if len(amounts) > 0 {
+			total = decimal(sum(amounts))
+		}
 		if c.View == "everything" {
-			expected[c] = map[string]string{"events": count, "amount": decimal(sum(amounts))}
+			expected[c] = map[string]string{"events": count, "amount": total}
 			continue
 		}
 		expected[c] = map[string]string{
-			"purchases": count, "amount": decimal(sum(amounts)), "mean": "null", "smallest": "null", "largest": "null",
+			"purchases": count, "amount": total, "mean": "null", "smallest": "null", "largest": "null",
 		}
 		if len(amounts) > 0 {
 			slices.SortFunc(amounts, (*big.Rat).Cmp)
@@ -171,6 +183,9 @@ func halfToEven(r *big.Rat) *big.Int {
 	}
 	return whole
 }
+
+// HasAmount reports whether the event's amount is valid.
+func (e Event) HasAmount() bool { return len(amountsOf([]Event{e})) > 0 }
 
 func sum(amounts []*big.Rat) *big.Rat {
 	all := new(big.Rat)

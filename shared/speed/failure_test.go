@@ -363,7 +363,7 @@ func TestReport(t *testing.T) {
 	report := s.apply(t, s.record(0, purchase{in(start), "a", "1", ""}, purchase{in(start), "a", "2", ""}),
 		s.raw("1.4.0", []byte("bad")),
 		s.record(1, purchase{in(start), "b", `"x"`, ""}))
-	if report.Records != 3 || report.Events != 3 || report.SetAside != 1 || report.Items != 3 {
+	if report.Records != 3 || report.Events != 3 || report.SetAside != 1 || report.Items != 5 {
 		t.Errorf("report is %+v", report)
 	}
 	var folded, skipped []int64

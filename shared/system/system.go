@@ -113,7 +113,7 @@ func (s *System) Audit() *audit.Audit {
 
 // Serving makes the layer that answers queries.
 func (s *System) Serving() *serving.Serving {
-	return serving.New(s.servingStores(), s.stores.Catalog, s.settings, s.host.Now)
+	return serving.New(s.servingStores(), s.stores.Catalog, s.settings, s.host.Parallel, s.host.Now)
 }
 
 func (s *System) servingStores() serving.Stores {

@@ -39,6 +39,7 @@ const (
 	KeyPart
 	AggregateNamePart
 	AggregatePart
+	TimePart // of an event; no part of a definition
 )
 
 // Place is a part of a definition. For key fields and aggregates it has the index, too.

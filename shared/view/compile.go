@@ -26,6 +26,10 @@ type Program struct {
 	Hash       Hash
 	Functions  []aggregate.Function // one per aggregate of the definition
 
+	// Skipped is the program of what this one could not use. Deltas of this program hold its pages too, under SkippedKey.
+	Skipped *Program // nil in a Skipped
+	skipsOf *Program // in a Skipped, the program that it belongs to
+
 	where expression.Predicate  // nil: every event counts
 	keys  []expression.Key      // one per key field
 	args  []expression.Argument // the distinct arguments of all aggregates
@@ -57,6 +61,7 @@ func Compile(definitions ...Definition) (*Set, error) {
 			continue
 		}
 		p.Hash = d.Hash()
+		p.Skipped = p.newSkipped()
 		set.Programs = append(set.Programs, p)
 	}
 	if len(problems) > 0 {

@@ -25,6 +25,9 @@ type Delta struct {
 	touched map[PageKey]struct{}
 	counts  Counts
 
+	skipped  *Delta // of program.Skipped: what could not be used; nil while there is nothing
+	touching bool   // rows are duplicates: they touch pages, and do not count
+
 	// Scratch, a row each.
 	rows    []int32
 	into    []int32
@@ -63,18 +66,13 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	kept := rows[:0]
 	for _, row := range rows {
 		if !d.locate(b, row) {
-			d.counts.Skipped++
 			continue
 		}
 		kept = append(kept, row)
 		d.into = append(d.into, d.cell())
 	}
 	d.counts.Folded += int64(len(kept))
-	// Aggregates with the same argument share one evaluation.
-	for i, argument := range d.program.args {
-		d.numbers[i] = slices.Grow(d.numbers[i][:0], len(kept))[:len(kept)]
-		argument(b, kept, d.numbers[i])
-	}
+	d.evaluate(b, kept)
 	for i, s := range d.states {
 		s.Grow(len(d.names))
 		if at := d.program.argOf[i]; at == noArgument {
@@ -85,16 +83,29 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	}
 }
 
-// Touch adds the pages of the given rows to the delta without counting the rows. Duplicates must move their items'
-// horizon like other events.
+// evaluate fills d.numbers with the arguments of the rows. Aggregates with the same argument share one evaluation.
+func (d *Delta) evaluate(b *event.Batch, rows []int32) {
+	for i, argument := range d.program.args {
+		d.numbers[i] = slices.Grow(d.numbers[i][:0], len(rows))[:len(rows)]
+		argument(b, rows, d.numbers[i])
+		d.skipArguments(b, rows, i)
+	}
+}
+
+// Touch adds the pages of the given rows to the delta without counting the rows: those that Fold would have added them
+// to. Duplicates must move their items' horizon like other events.
 func (d *Delta) Touch(b *event.Batch, rows []int32) {
-	skipped := d.counts.Skipped
-	defer func() { d.counts.Skipped = skipped }() // a duplicate does not count as an event
-	for _, row := range d.filter(b, rows) {
+	d.touching = true
+	defer func() { d.touching = false }()
+	rows = d.filter(b, rows)
+	kept := rows[:0]
+	for _, row := range rows {
 		if d.locate(b, row) {
 			d.touched[d.pageKey(string(d.name))] = struct{}{}
+			kept = append(kept, row)
 		}
 	}
+	d.evaluate(b, kept)
 }
 
 // filter keeps the rows for which where holds, in the delta's own memory.
@@ -106,33 +117,35 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	}
 	d.rows = d.rows[:0]
 	for _, row := range rows {
-		switch where(b, int(row)) {
+		switch t := where(b, int(row)); t {
 		case expression.IsTrue:
 			d.rows = append(d.rows, row)
-		case expression.Failed, expression.TooCostly:
-			d.counts.Skipped++
 		case expression.IsFalse:
+		default:
+			d.skipEvent(b, row, placeOfWhere, reasonOf(t))
 		}
 	}
 	return d.rows
 }
 
 // locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded key. It returns false
-// when the key cannot be evaluated, or when the window does not lie within the years 0000 to 9999; d.name is then
-// undefined.
+// when the key cannot be evaluated, or when the window does not lie within the years 0000 to 9999, after noting that;
+// d.name is then undefined.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
 	window := d.program.windowOf(b.Times[row])
-	if window < d.program.first || window > d.program.last {
+	if !d.program.isInCalendar(window) {
+		d.skipEvent(b, row, d.program.placeOfTime(), aggregate.OutOfRange)
 		return false
 	}
-	name := binary.BigEndian.AppendUint64(d.name[:0], uint64(window)^1<<63)
-	for _, value := range d.program.keys {
+	name := appendWindow(d.name[:0], window)
+	for field, value := range d.program.keys {
 		// A value is its length, as a varint, and its text. The length is known only once the text is written. So one
 		// byte is left free before the text, which is enough for texts below 128 bytes.
 		start := len(name)
 		var got expression.Truth
 		if name, got = value(b, int(row), append(name, 0)); got != expression.IsTrue {
 			d.name = name
+			d.skipEvent(b, row, d.program.placeOfKey(field), reasonOf(got))
 			return false
 		}
 		size := len(name) - start - 1
@@ -164,6 +177,10 @@ func (d *Delta) pageKey(name string) PageKey {
 	return PageKey{Key: Key(name[8:]), Page: d.program.PageOf(windowOfName(name))}
 }
 
+func appendWindow(dst []byte, window Window) []byte {
+	return binary.BigEndian.AppendUint64(dst, uint64(window)^1<<63)
+}
+
 func windowOfName(name string) Window {
 	return Window(binary.BigEndian.Uint64([]byte(name[:8])) ^ 1<<63)
 }
@@ -186,10 +203,17 @@ func (d *Delta) Merge(other *Delta) {
 	}
 	d.counts.Folded += other.counts.Folded
 	d.counts.Skipped += other.counts.Skipped
+	if other.skipped == nil {
+		return
+	}
+	if d.skipped == nil {
+		d.skipped = d.program.Skipped.NewDelta()
+	}
+	d.skipped.Merge(other.skipped)
 }
 
 // Pages yields the pages of the delta in order of key and page, each with its cells in order of window. A page that was
-// only touched has no cells.
+// only touched has no cells. The pages of SkippedKey are those of the program's Skipped.
 func (d *Delta) Pages() iter.Seq[DeltaPage] {
 	return func(yield func(DeltaPage) bool) {
 		for _, page := range d.sorted() {
@@ -207,7 +231,7 @@ type DeltaPage struct {
 	cells []int32
 }
 
-// MergeInto adds the page's states to w, a Windows of the same program.
+// MergeInto adds the page's states to w, a Windows of the same program: Program.For the page's key.
 func (p DeltaPage) MergeInto(w *Windows) {
 	for _, from := range p.cells {
 		to := w.cell(windowOfName(p.delta.names[from]))
@@ -257,6 +281,9 @@ func (d *Delta) sorted() []DeltaPage {
 		if _, found := slices.BinarySearchFunc(folded, key, comparePage); !found {
 			pages = append(pages, DeltaPage{PageKey: key, delta: d})
 		}
+	}
+	if d.skipped != nil {
+		pages = append(pages, d.skipped.sorted()...)
 	}
 	slices.SortFunc(pages, func(a, b DeltaPage) int { return comparePage(a, b.PageKey) })
 	return pages

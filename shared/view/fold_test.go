@@ -6,6 +6,7 @@ import (
 	"maps"
 	"math/big"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/oklog/ulid/v2"
 	"pgregory.net/rapid"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -149,7 +151,7 @@ type encodedPage struct {
 func encodedPages(p *view.Program, d *view.Delta) []encodedPage {
 	var all []encodedPage
 	for page := range d.Pages() {
-		w := p.NewWindows()
+		w := p.For(page.Key).NewWindows()
 		page.MergeInto(w)
 		all = append(all, encodedPage{page.PageKey, string(w.AppendPage(nil, page.Page))})
 	}
@@ -159,7 +161,7 @@ func encodedPages(p *view.Program, d *view.Delta) []encodedPage {
 // cell is the expected state of one window of one key.
 type cell struct {
 	Count, Skipped int64
-	Total          string
+	Total          string // "" without numbers
 }
 
 type cellKey struct {
@@ -167,35 +169,88 @@ type cellKey struct {
 	Window view.Window
 }
 
+// skipKey says where and when events were skipped, and skipped is how many, and the first of them by id.
+type (
+	skipKey struct {
+		Window view.Window
+		Place  string
+		Reason aggregate.Reason
+	}
+	skipped struct {
+		Events int64
+		ID     string
+	}
+)
+
+// plain is the expected result of a fold.
+type plain struct {
+	cells  map[cellKey]cell
+	skips  map[skipKey]skipped
+	counts view.Counts
+}
+
+func (p *plain) skip(id int, window view.Window, reason aggregate.Reason, places ...string) {
+	for _, place := range places {
+		s := p.skips[skipKey{window, place, reason}]
+		if text := strconv.Itoa(id); s.Events == 0 || text < s.ID {
+			s.ID = text
+		}
+		s.Events++
+		p.skips[skipKey{window, place, reason}] = s
+	}
+}
+
+// whyNoAmount returns the reason of an amount that is no number that counts.
+func whyNoAmount(text string) aggregate.Reason {
+	switch {
+	case text == "" || text == "null":
+		return aggregate.Missing
+	case text[0] == '"' || text[0] == 't':
+		return aggregate.NotNumber
+	}
+	return aggregate.TooLarge
+}
+
 // plainly folds events in a simple way, without the code of the package.
-func plainly(hits []hit) (map[cellKey]cell, view.Counts) {
-	totals, cells, counts := map[cellKey]*big.Rat{}, map[cellKey]cell{}, view.Counts{}
-	for _, h := range hits {
+func plainly(hits []hit) plain {
+	totals := map[cellKey]*big.Rat{}
+	p := plain{cells: map[cellKey]cell{}, skips: map[skipKey]skipped{}}
+	for id, h := range hits {
 		code := strings.Trim(h.code, `"`)
+		window := view.Window(time.UnixMilli(h.at).UTC().Truncate(time.Minute).Unix() / 60)
 		switch {
-		case h.kind == "", h.kind == `"hit"` && (keyTexts[h.path] == "" || code == ""):
-			counts.Skipped++
+		case h.kind == "":
+			p.counts.Skipped++
+			p.skip(id, window, aggregate.Failed, "where")
 			continue
 		case h.kind != `"hit"`:
 			continue
+		case keyTexts[h.path] == "":
+			p.counts.Skipped++
+			p.skip(id, window, aggregate.Failed, "key.path")
+			continue
+		case code == "":
+			p.counts.Skipped++
+			p.skip(id, window, aggregate.Failed, "key.code")
+			continue
 		}
-		counts.Folded++
-		start := time.UnixMilli(h.at).UTC().Truncate(time.Minute)
-		key := cellKey{view.EncodeKey([]string{keyTexts[h.path], code}), view.Window(start.Unix() / 60)}
-		c := cells[key]
-		if totals[key] == nil {
-			totals[key] = new(big.Rat)
-		}
+		p.counts.Folded++
+		key := cellKey{view.EncodeKey([]string{keyTexts[h.path], code}), window}
+		c := p.cells[key]
 		c.Count++
 		if x, ok := new(big.Rat).SetString(amounts[h.x]); ok {
+			if totals[key] == nil {
+				totals[key] = new(big.Rat)
+			}
 			totals[key].Add(totals[key], x)
+			c.Total = totals[key].FloatString(27)
 		} else {
 			c.Skipped++
+			p.skip(id, window, whyNoAmount(h.x), "aggregates.total", "aggregates.mean", "aggregates.low", "aggregates.high")
 		}
-		c.Total = totals[key].FloatString(27)
-		cells[key] = c
+		p.cells[key] = c
 	}
-	return cells, counts
+	return p
 }
 
 func TestFoldAgainstPlainOne(t *testing.T) {
@@ -206,27 +261,44 @@ func TestFoldAgainstPlainOne(t *testing.T) {
 		d := p.NewDelta()
 		b := scanned(t, set, hits)
 		d.Fold(b, allRows(b))
-		got := map[cellKey]cell{}
+		got := plain{map[cellKey]cell{}, map[skipKey]skipped{}, d.Counts()}
 		for page := range d.Pages() {
-			w := p.NewWindows()
+			own := p.For(page.Key)
+			w := own.NewWindows()
 			page.MergeInto(w)
 			for _, window := range w.Sorted() {
-				if on := p.PageOf(window); on != page.Page {
+				if on := own.PageOf(window); on != page.Page {
 					t.Fatalf("page %d has window %d, which is on page %d", page.Page, window, on)
 				}
-				total, ok := new(big.Rat).SetString(string(w.AppendValue(nil, hitTotal, window)))
-				count, ok2 := new(big.Int).SetString(string(w.AppendValue(nil, hitCount, window)), 10)
-				if !ok || !ok2 {
-					t.Fatalf("window %d presents no numbers", window)
+				if page.Key == view.SkippedKey {
+					for _, s := range w.Skips(window) {
+						got.skips[skipKey{window, s.Name, s.Reason}] = skipped{s.Events, s.ID}
+					}
+					continue
 				}
-				got[cellKey{page.Key, window}] = cell{count.Int64(), w.Skipped(hitTotal, window), total.FloatString(27)}
+				count, ok := new(big.Int).SetString(string(w.AppendValue(nil, hitCount, window)), 10)
+				if !ok {
+					t.Fatalf("window %d presents no number", window)
+				}
+				one := cell{Count: count.Int64(), Skipped: w.Skipped(hitTotal, window)}
+				if text := string(w.AppendValue(nil, hitTotal, window)); text != "null" {
+					total, ok := new(big.Rat).SetString(text)
+					if !ok {
+						t.Fatalf("window %d has the total %s", window, text)
+					}
+					one.Total = total.FloatString(27)
+				}
+				got.cells[cellKey{page.Key, window}] = one
 			}
 		}
-		want, counts := plainly(hits)
-		if diff := cmp.Diff(want, got); diff != "" {
+		want := plainly(hits)
+		if diff := cmp.Diff(want.cells, got.cells); diff != "" {
 			t.Error("cells (-plain +folded):", diff)
 		}
-		if diff := cmp.Diff(counts, d.Counts()); diff != "" {
+		if diff := cmp.Diff(want.skips, got.skips); diff != "" {
+			t.Error("skips (-plain +folded):", diff)
+		}
+		if diff := cmp.Diff(want.counts, d.Counts()); diff != "" {
 			t.Error("counts (-plain +folded):", diff)
 		}
 	})
@@ -373,12 +445,13 @@ func TestTouch(t *testing.T) {
 	folded.Fold(b, []int32{2})
 	both := encodedPages(p, folded)[0]
 	touched := encodedPage{view.PageKey{Key: view.EncodeKey([]string{"touched", "1"})}, empty}
+	skipped := encodedPage{view.PageKey{Key: view.SkippedKey}, empty}
 
 	t.Run("OK", func(t *testing.T) {
 		d := p.NewDelta()
 		d.Touch(b, []int32{0, 1, 3, 4, 5})
 		d.Fold(b, []int32{2})
-		if diff := cmp.Diff([]encodedPage{both, touched}, encodedPages(p, d)); diff != "" {
+		if diff := cmp.Diff([]encodedPage{both, touched, skipped}, encodedPages(p, d)); diff != "" {
 			t.Error("pages (-want +got):", diff)
 		}
 		if want := (view.Counts{Folded: 1}); d.Counts() != want {
@@ -394,12 +467,24 @@ func TestTouch(t *testing.T) {
 			t.Error("pages (-want +got):", diff)
 		}
 	})
+	t.Run("without an argument", func(t *testing.T) {
+		b := scanned(t, set, []hit{{at: 0, kind: `"hit"`, path: `"touched"`, code: "1", x: `"no number"`}})
+		d := p.NewDelta()
+		d.Touch(b, allRows(b))
+		if diff := cmp.Diff([]encodedPage{touched, skipped}, encodedPages(p, d)); diff != "" {
+			t.Error("pages (-want +got):", diff)
+		}
+	})
 	t.Run("keeps what was skipped", func(t *testing.T) {
 		d := p.NewDelta()
 		d.Fold(b, []int32{4, 5})
+		before := encodedPages(p, d)
 		d.Touch(b, []int32{4, 5})
 		if want := (view.Counts{Skipped: 2}); d.Counts() != want {
 			t.Errorf("counts are %+v, want %+v", d.Counts(), want)
+		}
+		if diff := cmp.Diff(before, encodedPages(p, d)); diff != "" {
+			t.Error("pages (-before +after):", diff)
 		}
 	})
 }

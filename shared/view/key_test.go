@@ -104,7 +104,9 @@ func TestFoldedKey(t *testing.T) {
 			continue
 		}
 		t.Run(fmt.Sprintf("%.20q", text), func(t *testing.T) {
-			for _, h := range []hit{{kind: `"hit"`, path: text, code: "404"}, {kind: `"hit"`, path: `"/"`, code: text}} {
+			for _, h := range []hit{
+				{kind: `"hit"`, path: text, code: "404", x: "1"}, {kind: `"hit"`, path: `"/"`, code: text, x: "1"},
+			} {
 				b := scanned(t, set, []hit{h})
 				d := set.Programs[1].NewDelta()
 				d.Fold(b, allRows(b))
@@ -129,7 +131,7 @@ func TestFoldedKeyOfAnyText(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	rapid.Check(t, func(t *rapid.T) {
 		path, code := rapid.String().Draw(t, "path"), rapid.StringN(100, 400, 1200).Draw(t, "code")
-		b := scanned(t, set, []hit{{kind: `"hit"`, path: quoted(path), code: quoted(code)}})
+		b := scanned(t, set, []hit{{kind: `"hit"`, path: quoted(path), code: quoted(code), x: "1"}})
 		d := set.Programs[1].NewDelta()
 		d.Fold(b, allRows(b))
 		want := view.EncodeKey([]string{path, code})
@@ -159,7 +161,7 @@ func TestKeyWithoutFields(t *testing.T) {
 // TestEmptyValue checks that an empty string is a value like any other.
 func TestEmptyValue(t *testing.T) {
 	set := compiled(t, hitViews()...)
-	b := scanned(t, set, []hit{{kind: `"hit"`, path: `""`, code: `""`}})
+	b := scanned(t, set, []hit{{kind: `"hit"`, path: `""`, code: `""`, x: "1"}})
 	d := set.Programs[1].NewDelta()
 	d.Fold(b, allRows(b))
 	for page := range d.Pages() {

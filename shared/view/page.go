@@ -35,6 +35,9 @@ const (
 	LastPage  Page = math.MaxInt64
 )
 
+// isInCalendar reports whether a window lies within the years 0000 to 9999.
+func (p *Program) isInCalendar(w Window) bool { return w >= p.first && w <= p.last }
+
 // windowOf returns the window of an event time.
 func (p *Program) windowOf(at event.Millis) Window {
 	return Window(floorDiv(int64(at)-p.windowOrigin, p.windowMs))
@@ -246,10 +249,12 @@ func (w *Windows) AppendPage(dst []byte, page Page) []byte {
 	return dst
 }
 
-// Merge returns the encoding of a stored page after adding a page of a delta. stored is the encoded page of an item.
+// Merge returns the encoding of a stored page after adding a page of a delta. stored is the encoded page of an item
+// with the same key.
 //
 // Errors: ErrCorruptPage, not retryable: stored is not an encoded page of the program.
 func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
+	p = p.For(page.Key)
 	windows, ok := p.merging.Get().(*Windows)
 	if !ok {
 		windows = p.NewWindows()

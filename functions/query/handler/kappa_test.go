@@ -79,16 +79,14 @@ func (s *fixture) putPurchases(
 	d := set.Programs[0].NewDelta()
 	d.Fold(&b, rows)
 	for page := range d.Pages() {
-		w := set.Programs[0].NewWindows()
-		page.MergeInto(w)
 		key := viewstore.SpeedKey{
 			Set:  lifecycle.OfGeneration(g),
-			Key:  view.EncodeKey([]string{"ann ü"}),
+			Key:  page.Key,
 			Slot: viewstore.NoSlot,
 			Page: page.Page,
 			Lane: lane,
 		}
-		item := viewstore.SpeedItem{SpeedKey: key, Applied: "1", States: w.AppendPage(nil, page.Page)}
+		item := viewstore.SpeedItem{SpeedKey: key, Applied: "1", States: page.AppendPage(nil)}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)
 		}

@@ -137,12 +137,17 @@ func (e *Environment) Queue() *sqsqueue.Queue {
 	return sqsqueue.New(sqs.NewFromConfig(e.config), e.Name(RepublishQueue))
 }
 
+// Parallel returns the runner of concurrent requests.
+func (e *Environment) Parallel() runner.Runner {
+	return runner.Parallel(requestsAtOnce * runtime.GOMAXPROCS(0))
+}
+
 // Host returns the host of a layer that uses the archive. The archive's layout must match the settings; if there is
 // none yet, Host creates it. Call Host last: after an earlier error it sends no request to any service.
 func (e *Environment) Host() setting.Host {
 	if e.host == nil {
 		e.host = &setting.Host{
-			Parallel: runner.Parallel(requestsAtOnce * runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0),
+			Parallel: e.Parallel(), Workers: runtime.GOMAXPROCS(0),
 			Now: time.Now, NewULID: newULID, Log: e.log,
 		}
 		e.openLayout()

@@ -14,6 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/programs"
+	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -49,7 +50,7 @@ type Fixture struct {
 	Calls   []string // names of the calls of the stores
 }
 
-// Base records which pages were read.
+// Base records which pages of a key were read.
 type Base struct {
 	memory.Base
 	From, To view.Page
@@ -59,7 +60,9 @@ type Base struct {
 func (b *Base) Pages(
 	ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page,
 ) ([]viewstore.BaseItem, error) {
-	b.From, b.To = from, to
+	if key != view.SkippedKey {
+		b.From, b.To = from, to
+	}
 	return b.Base.Pages(ctx, g, key, from, to)
 }
 
@@ -81,7 +84,8 @@ func New(t testing.TB) *Fixture {
 	})
 	s.Serving = &serving.Serving{
 		Stores: serving.Stores{Catalog: s.Catalog, Programs: &programs.Cache{}, Base: s.Base, Speed: s.Items},
-		Sweeps: s.Catalog, MaxRows: 1000, Now: func() time.Time { return Horizon.Start().Add(90 * time.Second) },
+		Sweeps: s.Catalog, MaxRows: 1000, Parallel: runner.Sequential,
+		Now: func() time.Time { return Horizon.Start().Add(90 * time.Second) },
 	}
 	return s
 }
@@ -173,8 +177,8 @@ func KappaGeneration(p *view.Program, id lifecycle.GenerationID, state lifecycle
 // Amount is one purchase: when, and how much.
 type Amount [2]string
 
-// PagesOf are the pages of some purchases.
-func PagesOf(t testing.TB, p *view.Program, amounts ...Amount) map[view.Page][]byte {
+// PagesOf are the pages of some purchases under a key, and of those that the view could not use.
+func PagesOf(t testing.TB, p *view.Program, key view.Key, amounts ...Amount) map[view.PageKey][]byte {
 	t.Helper()
 	set, err := view.Compile(p.Definition)
 	if err != nil {
@@ -196,11 +200,13 @@ func PagesOf(t testing.TB, p *view.Program, amounts ...Amount) map[view.Page][]b
 	}
 	d := set.Programs[0].NewDelta()
 	d.Fold(&b, rows)
-	pages := map[view.Page][]byte{}
+	pages := map[view.PageKey][]byte{}
 	for page := range d.Pages() {
-		w := set.Programs[0].NewWindows()
-		page.MergeInto(w)
-		pages[page.Page] = w.AppendPage(nil, page.Page)
+		at := page.PageKey
+		if at.Key != view.SkippedKey {
+			at.Key = key
+		}
+		pages[at] = page.AppendPage(nil)
 	}
 	return pages
 }
@@ -221,8 +227,8 @@ func (s *Fixture) putBase(
 	t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, at slot.Slot, amounts []Amount,
 ) {
 	t.Helper()
-	for page, states := range PagesOf(t, p, amounts...) {
-		key := viewstore.BaseKey{Generation: id, Key: key, Page: page}
+	for page, states := range PagesOf(t, p, key, amounts...) {
+		key := viewstore.BaseKey{Generation: id, Key: page.Key, Page: page.Page}
 		stored, err := s.Base.Load(context.Background(), []viewstore.BaseKey{key})
 		if err != nil {
 			t.Fatal(err)
@@ -263,8 +269,8 @@ func (s *Fixture) PutKappa(
 
 func (s *Fixture) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program, amounts []Amount) {
 	t.Helper()
-	for page, states := range PagesOf(t, p, amounts...) {
-		key.Page = page
+	for page, states := range PagesOf(t, p, key.Key, amounts...) {
+		key.Key, key.Page = page.Key, page.Page
 		item := viewstore.SpeedItem{SpeedKey: key, Applied: "1", States: states}
 		if err := s.Items.Put(context.Background(), item, ""); err != nil {
 			t.Fatal(err)

@@ -12,7 +12,6 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
-	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -46,7 +45,7 @@ func (h *history) checkNow(view int, key string) {
 		return
 	}
 	h.looks++
-	a, err := simulation.Query(everywhere, h.observer, parseName(view), parametersOf(view, key))
+	a, err := h.query(everywhere, h.observer, view, parametersOf(view, key))
 	if errors.Is(err, serving.ErrNotServing) || errors.Is(err, serving.ErrUnknownView) {
 		return
 	}
@@ -55,9 +54,12 @@ func (h *history) checkNow(view int, key string) {
 		return
 	}
 	h.checkAnswer(view, key, a, h.step, true)
+	if view >= views {
+		h.checkSkippedList(view-views, a)
+	}
 }
 
-func parseName(v int) view.Name { return view.Name(viewNames[v]) }
+func parseName(v int) view.Name { return view.Name(viewNames[v%views]) }
 
 func parametersOf(view int, key string) map[string][]string {
 	all := map[string][]string{"parts": {"true"}, "total": {"true"}}
@@ -86,10 +88,11 @@ type seenRow struct {
 // moment.
 func (h *history) checkAnswer(view int, key string, a present.Answer, began uint64, now bool) {
 	g := h.generations[a.Generation]
-	if g == nil || g.view != view {
+	if g == nil || g.view != view%views {
 		h.fail(oracleQuery, "view %s, key %q is answered from generation %s", viewNames[view], key, a.Generation)
 		return
 	}
+	g = g.of(view)
 	if g.kappa {
 		h.checkKappa(g, key, a, began, now)
 		return
@@ -219,7 +222,7 @@ func (h *history) checkBatch(view int, key string, r *seenRow) {
 		h.fail(oracleBatch, "view %s, key %q, row %s, as of run %d: %s, want %s", viewNames[view], key, r.row.Start, r.run,
 			show(batch), expected.show(view))
 	}
-	ended := r.start+viewWindows[view].Milliseconds() <= int64(r.horizon)
+	ended := r.start+viewWindows[view%views].Milliseconds() <= int64(r.horizon)
 	if exact := ended && r.row.Parts.Speed == nil; exact != r.row.Exact {
 		h.fail(oracleExact, "view %s, key %q, row %s, horizon %s: exact is %v", viewNames[view], key, r.row.Start, r.horizon,
 			r.row.Exact)
@@ -320,7 +323,7 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 }
 
 // counts are the names of the aggregates that count events, by view.
-var counts = [views]string{"purchases", "events", "events"}
+var counts = [2 * views]string{"purchases", "events", "events", "events", "events", "events"}
 
 // checkMarks checks each event of a group against its positions and copies.
 func (h *history) checkMarks(g *generation, key string, horizon slot.Slot, rows []seenRow, began uint64, now bool) {
@@ -449,10 +452,8 @@ func (s state) is(view int, values present.Object) bool {
 			return false
 		}
 	}
-	return len(values) == valuesIn[view]
+	return len(values) == len(valueNames(view))
 }
-
-var valuesIn = [views]int{5, 2, 2}
 
 func (s state) value(name string) string {
 	number := func(n *big.Int) string {
@@ -464,11 +465,8 @@ func (s state) value(name string) string {
 	switch name {
 	case "purchases", "events":
 		return strconv.FormatInt(s.count, 10)
-	case "amount", "marks":
-		if s.sum == nil {
-			return "0"
-		}
-		return decimal(s.sum)
+	case "amount", "marks", "labels":
+		return number(s.sum)
 	case "smallest":
 		return number(s.min)
 	case "largest":
@@ -479,11 +477,22 @@ func (s state) value(name string) string {
 	return ""
 }
 
+// valueNames are the names of the values of a view's rows, in order.
+func valueNames(view int) []string {
+	switch view {
+	case byUser:
+		return []string{"purchases", "amount", "mean", "smallest", "largest"}
+	case everything:
+		return []string{"events", "amount"}
+	case marks:
+		return []string{"events", "marks"}
+	}
+	return []string{"events", "labels"}
+}
+
 func (s state) show(view int) string {
-	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"},
-		{"events", "marks"}}[view]
 	out := "{"
-	for i, name := range names {
+	for i, name := range valueNames(view) {
 		if i > 0 {
 			out += ","
 		}

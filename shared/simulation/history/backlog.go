@@ -6,7 +6,7 @@ import (
 )
 
 // mostCopies is how many copies of records may wait for speed in the stream when the faults stop.
-const mostCopies = 60
+const mostCopies = 200
 
 // eachRecord calls do for every record in the stream, parent shards before child shards, until do returns false.
 func (h *history) eachRecord(do func(memory.StreamRecord) bool) {

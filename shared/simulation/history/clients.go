@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/ingest"
-	"github.com/anabranch/anabranch/shared/simulation"
 )
 
 var users = [...]string{"u0", "u1", "u2", "u3"}
@@ -166,11 +165,17 @@ func (h *history) sample(e *identity, at time.Time) sample {
 		s.at = at.UnixMilli()
 		text += `,"time":"` + at.Format("2006-01-02T15:04:05.000Z") + `"`
 	}
-	text += `,"data":{"user":"` + s.user + `","kind":"`
+	user, kind := `"user":"`+s.user+`",`, `"kind":"",`
 	if s.test {
-		text += "test"
+		kind = `"kind":"test",`
+	} else if h.random.IntN(6) == 0 {
+		fault := faulty[h.random.IntN(len(faulty))]
+		user, kind, s.fault = fault.user, fault.kind, fault.label
 	}
-	text += `","group":"` + e.group() + `","mark":` + decimal(markOf[e.place()])
+	if s.amount == nil {
+		s.ignored = labelOf(amount)
+	}
+	text += `,"data":{` + user + kind + `"group":"` + e.group() + `","mark":` + decimal(markOf[e.place()])
 	if amount != "" {
 		text += `,"amount":` + amount
 	}
@@ -307,7 +312,7 @@ func outcome(err error) string {
 
 // scheduleQueries asks through the query function, so other calls happen between its reads.
 func (h *history) scheduleQueries() {
-	h.askSomething(pick(h, byUser, everything, marks, marks, marks))
+	h.askSomething(pick(h, byUser, everything, marks, marks, marks, skippedOf(byUser), skippedOf(everything)))
 	if !h.calm {
 		h.after(h.between(0, 2*h.queryEvery), h.scheduleQueries)
 	}
@@ -322,7 +327,7 @@ func (h *history) askSomething(view int) {
 func (h *history) ask(view int, key string) {
 	began, writes := h.step, h.looks
 	body := func(ctx context.Context, e *environment) {
-		answer, err := simulation.Query(ctx, e.query, parseName(view), parametersOf(view, key))
+		answer, err := h.query(ctx, e.query, view, parametersOf(view, key))
 		if err != nil {
 			return // a fault of a store, or the view does not serve yet
 		}

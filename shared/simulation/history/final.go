@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -25,15 +26,15 @@ func (h *history) finalAnswers() {
 	}
 	expected := h.plainFold(events)
 	h.likeLambda = h.countsAlike()
-	for v := range views {
+	for v := range 2 * views {
 		for _, key := range h.keys(v) {
 			h.checkNow(v, key)
-			a, err := simulation.Query(everywhere, h.observer, parseName(v), keyOf(v, key)) // without parts
+			a, err := h.query(everywhere, h.observer, v, keyOf(v, key)) // without parts
 			if err != nil {
 				h.fail(oracleFinal, "view %s, key %q: %v", viewNames[v], key, err)
 				return
 			}
-			g := h.generations[a.Generation]
+			g := h.generations[a.Generation].of(v)
 			h.endsKappa = h.endsKappa || g.kappa
 			if g.kappa && !h.likeLambda {
 				h.checkQuietKappa(g, key, a)
@@ -54,7 +55,7 @@ var keyField = [views]string{"user", "", "group"}
 // keyOf returns the query parameters for a key with its total.
 func keyOf(v int, key string) map[string][]string {
 	all := map[string][]string{"total": {"true"}}
-	if v != everything {
+	if v == byUser || v == marks {
 		all[keyField[v]] = []string{key}
 	}
 	return all
@@ -149,6 +150,7 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 		}
 	}
 	expected := simulation.Fold(simple)
+	maps.Copy(expected, foldSkipped(simple))
 	for c, sum := range sums {
 		text := strings.TrimSuffix(strings.TrimRight(sum.FloatString(places), "0"), ".")
 		expected[c] = map[string]string{"events": fmt.Sprint(counts[c]), "marks": text}
@@ -158,8 +160,6 @@ func (h *history) plainFold(events []plainEvent) map[simulation.Cell]map[string]
 
 // rowsJSON returns the expected JSON of the rows of one key and their total, in the form of withTotal.
 func rowsJSON(view int, key string, expected map[simulation.Cell]map[string]string, exact bool) []byte {
-	names := [views][]string{{"purchases", "amount", "mean", "smallest", "largest"}, {"events", "amount"},
-		{"events", "marks"}}[view]
 	var cells []simulation.Cell
 	for c := range expected {
 		if c.View == viewNames[view] && c.Key == key {
@@ -174,10 +174,10 @@ func rowsJSON(view int, key string, expected map[simulation.Cell]map[string]stri
 		}
 		end := ""
 		if start, err := time.Parse(time.RFC3339, c.Start); err == nil {
-			end = start.Add(viewWindows[view]).Format(time.RFC3339)
+			end = start.Add(viewWindows[view%views]).Format(time.RFC3339)
 		}
 		out = fmt.Appendf(out, `{"start":%q,"end":%q,"values":{`, c.Start, end)
-		for j, name := range names {
+		for j, name := range valueNames(view) {
 			if j > 0 {
 				out = append(out, ',')
 			}

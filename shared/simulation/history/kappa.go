@@ -58,6 +58,13 @@ type generation struct {
 
 type progress struct{ step, run uint64 }
 
+// of returns the generation as that of a view that has what its own view could not use, or as it is.
+func (g *generation) of(view int) *generation {
+	same := *g
+	same.view = view
+	return &same
+}
+
 // at returns the run that the generation had reached before a step.
 func (g *generation) at(step uint64) uint64 {
 	for _, p := range slices.Backward(g.progress) {

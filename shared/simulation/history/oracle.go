@@ -253,14 +253,23 @@ func (h *history) onBase(item viewstore.BaseItem) {
 		h.fail(oracleHorizon, "base item %q has the horizon %s, but no run has that horizon", item.Key, item.Horizon)
 	}
 	if h.lookUpTo == 0 || h.step%8 == 0 {
-		h.checkNow(h.generations[item.Generation].view, keyText(item.Key))
+		h.checkItem(h.generations[item.Generation].view, item.Key)
 	}
 }
 
 func (h *history) onSpeed(item viewstore.SpeedItem) {
-	if view := h.sets[item.Set]; view == marks || h.step%4 == 0 {
-		h.checkNow(view, keyText(item.Key))
+	if v := h.sets[item.Set]; v == marks || h.step%4 == 0 {
+		h.checkItem(v, item.Key)
 	}
+}
+
+// checkItem checks the answer of which an item that was just written is a part.
+func (h *history) checkItem(v int, key view.Key) {
+	if key == view.SkippedKey {
+		h.checkNow(skippedOf(v), "")
+		return
+	}
+	h.checkNow(v, keyText(key))
 }
 
 func (h *history) onSwept(run uint64) {
@@ -314,6 +323,7 @@ func (h *history) lookAt(view int) {
 	for _, key := range all {
 		h.checkNow(view, key)
 	}
+	h.checkNow(skippedOf(view), "")
 }
 
 // keys returns the keys that a view can have.
@@ -321,7 +331,8 @@ func (h *history) keys(view int) []string {
 	switch view {
 	case byUser:
 		return slices.Clone(users[:])
-	case everything:
+	case marks:
+	default:
 		return []string{""}
 	}
 	var all []string

@@ -10,7 +10,6 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/present"
-	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
@@ -226,7 +225,7 @@ func (h *history) head() uint64 { return uint64(len(h.runs)) }
 // checkQuiet checks every answer while no work is under way. Not only the marks but all values must equal the fold of
 // the runs below the row's horizon plus the counting positions of the slots from that horizon on.
 func (h *history) checkQuiet() {
-	for v := range views {
+	for v := range 2 * views {
 		for _, key := range h.keys(v) {
 			h.checkNow(v, key)
 			h.checkQuietKey(v, key)
@@ -238,12 +237,12 @@ func (h *history) checkQuiet() {
 }
 
 func (h *history) checkQuietKey(v int, key string) {
-	a, err := simulation.Query(everywhere, h.observer, parseName(v), parametersOf(v, key))
+	a, err := h.query(everywhere, h.observer, v, parametersOf(v, key))
 	if err != nil {
 		h.fail(oracleQuiet, "view %s, key %q: %v", viewNames[v], key, err)
 		return
 	}
-	if g := h.generations[a.Generation]; g.kappa {
+	if g := h.generations[a.Generation].of(v); g.kappa {
 		h.checkQuietKappa(g, key, a)
 		return
 	}

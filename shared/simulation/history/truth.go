@@ -84,6 +84,10 @@ type sample struct {
 	user   string
 	amount *big.Int // in units of 10^-27; nil when sums ignore it
 	at     int64    // Unix milliseconds, or timeless
+
+	// Labels: see labels. "" means that there is nothing to skip.
+	fault   string // why by_user skips the event
+	ignored string // why sums ignore the amount
 }
 
 const timeless = -1 << 62
@@ -207,7 +211,8 @@ const (
 )
 
 var (
-	viewNames   = [views]string{"by_user", "everything", "marks"}
+	viewNames = [2 * views]string{"by_user", "everything", "marks",
+		"by_user, skipped", "everything, skipped", "marks, skipped"}
 	viewWindows = [views]time.Duration{time.Minute, time.Hour, time.Minute}
 )
 
@@ -227,15 +232,25 @@ func (c *copyOf) each(do func(cell, *big.Int)) {
 	s := c.sample()
 	at := c.time()
 	in := func(view int, key string) cell { return cell{rowsOf{view, key}, startOf(view, at)} }
+	skipped := func(view int, label string) {
+		if label != "" {
+			do(in(skippedOf(view), ""), numberOf(label))
+		}
+	}
 	if s.kind == "purchase" && !s.test {
-		do(in(byUser, s.user), s.amount)
+		if s.fault == "" {
+			do(in(byUser, s.user), s.amount)
+			skipped(byUser, s.ignored)
+		}
+		skipped(byUser, s.fault)
 	}
 	do(in(everything, ""), s.amount)
+	skipped(everything, s.ignored)
 	do(in(marks, c.group()), markOf[c.place()])
 }
 
 // startOf returns the start of the view's window that holds an instant after 1970, in Unix milliseconds.
-func startOf(view int, at int64) int64 { return at - at%viewWindows[view].Milliseconds() }
+func startOf(view int, at int64) int64 { return at - at%viewWindows[view%views].Milliseconds() }
 
 // markOf are the powers of ten that the places of a group add, in units of 10^-27.
 var markOf = func() (all [marksPerGroup]*big.Int) {

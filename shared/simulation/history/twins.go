@@ -10,7 +10,6 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
-	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
@@ -66,10 +65,10 @@ func (h *history) twins() {
 		return
 	}
 	expected := h.plainFold(events)
-	for v := range views {
+	for v := range 2 * views {
 		for _, key := range h.keys(v) {
 			h.checkNow(v, key)
-			a, err := simulation.Query(everywhere, h.observer, parseName(v), keyOf(v, key))
+			a, err := h.query(everywhere, h.observer, v, keyOf(v, key))
 			h.must(err)
 			got, err := json.Marshal(withTotal(a))
 			h.must(err)
@@ -213,7 +212,7 @@ func (h *history) mergedPages(program *view.Program, g *generation) (map[view.Pa
 			pages[at] = parts[0].States
 			continue
 		}
-		windows := program.NewWindows()
+		windows := program.For(at.Key).NewWindows()
 		for _, item := range parts {
 			if err := windows.MergePage(at.Page, item.States, nil); err != nil {
 				return nil, err

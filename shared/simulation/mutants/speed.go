@@ -160,8 +160,8 @@ func ofSpeed() []Mutant {
 				{rowsFile, `	Generation lifecycle.Generation // as`, `	now        time.Time
 	Generation lifecycle.Generation // as`},
 				{rowsFile, `		if item.Page < at.firstPage ||`, `		if item.Expires.IsBefore(r.now) || item.Page < at.firstPage ||`},
-				{servingFile, `	result, err := reader.Read(`, `	reader.now = s.Now()
-	result, err := reader.Read(`},
+				{servingFile, `	result, skipped, err := from(ctx, reader, selection)`, `	reader.now = s.Now()
+	result, skipped, err := from(ctx, reader, selection)`},
 			},
 		},
 		{

@@ -28,6 +28,9 @@ func TestInputsAreCounted(t *testing.T) {
 		"trade.ndjson": {
 			"value of ETH-USD": "n 2, usd 4059.8595651226234542585, eth 1.623456789012345678",
 			"uptime of a":      "n 2, secs 10800 without 1, hours 3.0000000000000024 without 1",
+
+			"uptime skips aggregates.secs":  "1 not a number, such as vm2",
+			"uptime skips aggregates.hours": "1 not a number, such as vm2",
 		},
 		"number_keys.ndjson": {"by_user of 3": "n 3"},
 	} {
@@ -77,7 +80,14 @@ func folded(t *testing.T, file string) map[string]string {
 		}
 		d := p.NewDelta()
 		d.Fold(b, rows)
+		for _, s := range d.Skips() {
+			what := fmt.Sprintf("%s skips %s", p.Definition.Name, s.Name)
+			values[what] = fmt.Sprintf("%d %s, such as %s", s.Events, s.Reason, s.ID)
+		}
 		for page := range d.Pages() {
+			if page.Key == view.SkippedKey {
+				continue
+			}
 			key, _ := view.DecodeKey(page.Key)
 			w := p.NewWindows()
 			page.MergeInto(w)

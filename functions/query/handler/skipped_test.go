@@ -1,0 +1,98 @@
+package handler_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/present"
+)
+
+// skips are what an answer or a description says that the view could not use, a line each.
+func skips(t testing.TB, r events.APIGatewayV2HTTPResponse) (lines []string, warnings []string) {
+	t.Helper()
+	var a struct {
+		Skipped  []present.Skip `json:"skipped"`
+		Warnings []string       `json:"warnings"`
+	}
+	if err := json.Unmarshal([]byte(r.Body), &a); err != nil || r.StatusCode != 200 {
+		t.Fatal(responseText(r), err)
+	}
+	lines = []string{}
+	for _, s := range a.Skipped {
+		lines = append(lines, fmt.Sprintf("%s %s %d = %d + %d, exact %v, since %s, %s %s", s.Place, s.Reason, s.Events,
+			s.Batch, s.Speed, s.Exact, s.Since, s.Sample.Source, s.Sample.ID))
+	}
+	return lines, a.Warnings
+}
+
+// TestSkipped checks what an answer and the description of a view say of events that the view could not use: while only
+// speed has them, once batch has them, under a key without any, and in a range without any.
+func TestSkipped(t *testing.T) {
+	s := newFixture(t)
+	for _, data := range []string{
+		`{"user":"ann","amount":5}`, `{"user":"ann"}`, `{"amount":1}`, `{"user":null,"amount":1}`,
+		`{"user":"ann","amount":"7"}`, `{"user":"bob","amount":true}`,
+	} {
+		s.buy(t, "2026-01-01T00:10:00Z", data)
+	}
+	s.buy(t, "2026-01-01T01:10:00Z", `{}`)
+	const lost = "the view could not use 4 events of these windows, which are in no row of any key: where or key.user " +
+		"failed for them; see skipped"
+	const short = "events of these rows without a usable number are left out: of amount 1 event, of mean 1 event, of " +
+		"smallest 1 event, of largest 1 event; see skipped"
+	check := func(raw string, lines, warnings []string) {
+		t.Helper()
+		got, warned := skips(t, s.query(t, "purchases", raw))
+		if diff := cmp.Diff(lines, got); diff != "" {
+			t.Errorf("%s: skipped (-want +got): %s", raw, diff)
+		}
+		if diff := cmp.Diff(warnings, warned); diff != "" {
+			t.Errorf("%s: warnings (-want +got): %s", raw, diff)
+		}
+	}
+	all := func(batch, speed int, exact bool) []string {
+		half := func(n int) string {
+			return fmt.Sprintf("%d = %d + %d, exact %v, since 2026-01-01T00:00:00Z, shop ", n, batch*n, speed*n, exact)
+		}
+		lines := []string{"where failed " + half(2) + "2", "key.user failed " + half(2) + "3"}
+		for _, name := range []string{"amount", "mean", "smallest", "largest"} {
+			lines = append(lines, "aggregates."+name+" not a number "+half(2)+"5")
+		}
+		return lines
+	}
+	described := func(lines []string) {
+		t.Helper()
+		view := s.call(t, "view.json", asCaptured)
+		if got, _ := skips(t, view); cmp.Diff(lines, got) != "" {
+			t.Error("description (-want +got):", cmp.Diff(lines, got))
+		}
+		if list := s.call(t, "views.json", asCaptured).Body; !strings.Contains(list, view.Body) {
+			t.Errorf("the list %s does not have the description %s", list, view.Body)
+		}
+	}
+
+	check("user=ann", all(0, 1, false), []string{lost, short})
+	check("user=nobody", all(0, 1, false), []string{lost})
+	check("user=ann&to=2026-01-01T00:00:00Z", []string{}, []string{})
+	check("user=ann&from=2026-01-01T01:00:00Z",
+		[]string{"where failed 1 = 0 + 1, exact false, since 2026-01-01T01:00:00Z, shop 7"},
+		[]string{strings.Replace(strings.Replace(lost, "4 events", "1 event", 1), "where or key.user", "where", 1)})
+	described(all(0, 1, false))
+
+	s.Wait(3 * time.Hour)
+	s.tick(t)
+	check("user=ann", all(1, 0, true), []string{lost, short})
+	check("user=bob&total=true", all(1, 0, true), []string{lost, short})
+	described(all(1, 0, true))
+
+	s.Wait(8 * 24 * time.Hour)
+	s.tick(t)
+	described([]string{})
+	check("user=ann", all(1, 0, true), []string{lost, short})
+}

@@ -1,0 +1,154 @@
+package serving
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// Skip is what a view could not use at one place for one reason, in some windows, under any key.
+type Skip struct {
+	view.Skip
+	Since        time.Time // start of the first of the windows
+	Batch, Speed int64     // events counted in base items and in speed items; their sum is Events
+	Exact        bool      // as for a total: all the windows are exact as of the horizon
+}
+
+// Skipped returns the reader of what the view could not use. It reads under the one key view.SkippedKey, so a selection
+// for it names no key field.
+func (r Reader) Skipped() Reader {
+	r.Program = r.Program.Skipped
+	return r
+}
+
+// Skips returns what the states say that the view could not use. They must come from a Reader.Skipped.
+func (s States) Skips() []view.Skip {
+	if !s.Exist() {
+		return nil
+	}
+	return s.windows.Skips(s.window)
+}
+
+// skips adds up the rows of a Reader.Skipped: one Skip per place and reason, in this order.
+func (r Reader) skips(selected Result) []Skip {
+	var all []Skip
+	for _, one := range selected.Total.States.Skips() {
+		all = append(all, Skip{Skip: one, Exact: selected.Total.Exact})
+	}
+	find := func(one view.Skip) *Skip {
+		at := slices.IndexFunc(all, func(s Skip) bool { return s.Place == one.Place && s.Reason == one.Reason })
+		return &all[at] // the total has what a row has
+	}
+	for _, row := range selected.Rows {
+		for _, one := range row.States.Skips() {
+			if s := find(one); s.Since.IsZero() {
+				s.Since = row.Start
+			}
+		}
+		for _, one := range row.Batch.Skips() {
+			find(one).Batch += one.Events
+		}
+		for _, one := range row.Speed.Skips() {
+			find(one).Speed += one.Events
+		}
+	}
+	return all
+}
+
+// skipped is what a view could not use in some windows.
+type skipped struct {
+	from time.Time // no window that starts earlier was read
+	all  []Skip
+	rows []Row // of Reader.Skipped
+}
+
+// in returns what the view could not use in the window that starts at start.
+func (s skipped) in(start time.Time) []view.Skip {
+	at, ok := slices.BinarySearchFunc(s.rows, start, func(r Row, start time.Time) int { return r.Start.Compare(start) })
+	if !ok {
+		return nil
+	}
+	return s.rows[at].States.Skips()
+}
+
+// readSkipped reads what the view could not use in the windows that start in [from, to). It reads MaxRows windows at
+// most, the latest ones: a view may skip something in every window, while a key has few rows.
+func (s *Serving) readSkipped(ctx context.Context, r Reader, from, to *time.Time) (skipped, error) {
+	r = r.Skipped()
+	end := s.Now()
+	if to != nil && to.Before(end) {
+		end = *to
+	}
+	first := r.Program.Start(r.Program.FirstWindowFrom(end) - view.Window(s.MaxRows))
+	if from != nil && from.After(first) {
+		first = from.UTC()
+	}
+	selected, err := r.Read(ctx, Selection{View: r.Program.Definition.Name, From: &first, To: to, Total: true})
+	if err != nil {
+		return skipped{}, fmt.Errorf("skipped events: %w", err)
+	}
+	return skipped{from: first, all: r.skips(selected), rows: selected.Rows}, nil
+}
+
+// SkippedDays is the number of days, back from now, for whose windows a Description says what was skipped.
+const SkippedDays = 7
+
+// skippedLately reads what a generation could not use in the windows of the last days.
+func (s *Serving) skippedLately(ctx context.Context, r Reader, g lifecycle.Generation) (skipped, error) {
+	from := s.Now().UTC().AddDate(0, 0, -SkippedDays)
+	if !g.Answers() {
+		return skipped{from: from}, nil
+	}
+	return s.readSkipped(ctx, r, &from, nil)
+}
+
+// warningsOfSkipped say what rows lack because the view could not use it.
+func warningsOfSkipped(r Result, from time.Time) []string {
+	var all []string
+	var lost int64
+	var places []string
+	for _, s := range r.Skipped {
+		if s.Place.Part == view.AggregatePart {
+			continue
+		}
+		lost += s.Events
+		if !slices.Contains(places, s.Name) {
+			places = append(places, s.Name)
+		}
+	}
+	if lost > 0 {
+		all = append(all, fmt.Sprintf("the view could not use %s of these windows, which are in no row of any key: %s "+
+			"failed for them; see skipped", events(lost), strings.Join(places, " or ")))
+	}
+	var short []string
+	for i, a := range r.Program.Definition.Aggregates {
+		var n int64
+		for _, row := range r.Rows {
+			n += row.States.Skipped(i)
+		}
+		if n > 0 {
+			short = append(short, fmt.Sprintf("%s %s", a.Name, events(n)))
+		}
+	}
+	if len(short) > 0 {
+		all = append(all, fmt.Sprintf("events of these rows without a usable number are left out: of %s; see skipped",
+			strings.Join(short, ", of ")))
+	}
+	if len(r.Rows) > 0 && r.Rows[0].Start.Before(from) {
+		all = append(all, fmt.Sprintf("skipped has only windows from %s on; select fewer windows for earlier ones",
+			from.Format(time.RFC3339)))
+	}
+	return all
+}
+
+func events(n int64) string {
+	if n == 1 {
+		return "1 event"
+	}
+	return fmt.Sprintf("%d events", n)
+}

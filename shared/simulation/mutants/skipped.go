@@ -1,0 +1,48 @@
+package mutants
+
+const (
+	skippedFile   = "shared/view/skipped.go"
+	viewFoldFile  = "shared/view/fold.go"
+	readSkipsFile = "shared/serving/skipped.go"
+)
+
+// ofSkipped returns mistakes in counting what a view could not use.
+func ofSkipped() []Mutant {
+	return []Mutant{
+		{
+			Name: "skipped-duplicates-count", Design: "3.9",
+			Mistake: "a duplicate that batch drops counts once more as skipped",
+			Edits:   []Edit{{skippedFile, `	if d.touching {`, `	if d.touching && reason > aggregate.Reasons {`}},
+		},
+		{
+			Name: "skipped-duplicates-touch-nothing", Design: "3.9",
+			Mistake: "a duplicate that could not be used leaves the item of what was skipped at its horizon",
+			Edits:   []Edit{{skippedFile, `		s.touched[s.pageKey(string(s.name))] = struct{}{}`, `		_ = s.touched`}},
+			Killer: Killer{
+				Package: "shared/view", Run: "^TestTouch$",
+				Why: "it takes copies in two slots of which speed counts the later one, an event that cannot be used, no other " +
+					"such event of the window, and a query in the moment between the items of a run",
+			},
+		},
+		{
+			Name: "skipped-not-by-speed", Design: "3.9",
+			Mistake: "speed writes no items of what was skipped, so that only batch tells it",
+			Edits: []Edit{{foldFile, `		for page := range delta.Pages() {
+			key :=`, `		for page := range delta.Pages() {
+			if page.Key == view.SkippedKey {
+				continue
+			}
+			key :=`}},
+		},
+		{
+			Name: "skipped-lost-on-merge", Design: "3.9",
+			Mistake: "when workers merge their deltas, only one worker's skipped events stay",
+			Edits:   []Edit{{viewFoldFile, `	d.skipped.Merge(other.skipped)`, `	_ = other.skipped`}},
+		},
+		{
+			Name: "skipped-only-of-batch", Design: "3.9",
+			Mistake: "an answer's list of skipped events leaves out what only speed has counted",
+			Edits:   []Edit{{readSkipsFile, `			find(one).Speed += one.Events`, `			find(one).Events -= one.Events`}},
+		},
+	}
+}

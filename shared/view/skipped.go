@@ -1,0 +1,180 @@
+package view
+
+import (
+	"strings"
+
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/expression"
+)
+
+// SkippedKey is the key under which a view keeps what it could not use: see Program.Skipped. It is the beginning of a
+// length that does not end. So it equals no encoded key, whatever the key's values are.
+const SkippedKey Key = "\xff"
+
+// SkippedName is the name of the one aggregate of Program.Skipped.
+const SkippedName = "skipped"
+
+// newSkipped makes the program of what p cannot use. It has p's windows, one key, and one aggregate, and is folded,
+// stored, merged and read like any program. Its places are those of p.
+func (p *Program) newSkipped() *Program {
+	places := 2 + len(p.keys) + len(p.args)
+	return &Program{
+		Definition: Definition{
+			Name: p.Definition.Name, Architecture: p.Definition.Architecture, Window: p.Definition.Window,
+			Aggregates: []Aggregate{{Name: SkippedName}},
+		},
+		Hash:      p.Hash,
+		Functions: []aggregate.Function{aggregate.Skipped(places)},
+		windowMs:  p.windowMs,
+		skipsOf:   p,
+	}
+}
+
+// For returns the program of the items of a key: p itself, or Skipped for SkippedKey.
+func (p *Program) For(key Key) *Program {
+	if key == SkippedKey {
+		return p.Skipped
+	}
+	return p
+}
+
+// KeyOf encodes the values of a key of the program's items, in the order of the definition's key fields.
+func (p *Program) KeyOf(values []string) Key {
+	if p.skipsOf != nil {
+		return SkippedKey
+	}
+	return EncodeKey(values)
+}
+
+// The places of Program.Skipped: the where, then the key fields, then the distinct arguments, then the time.
+const placeOfWhere = 0
+
+func (p *Program) placeOfKey(field int) int         { return 1 + field }
+func (p *Program) placeOfArgument(argument int) int { return 1 + len(p.keys) + argument }
+func (p *Program) placeOfTime() int                 { return 1 + len(p.keys) + len(p.args) }
+
+// Skip is the events that a view could not use at one place for one reason. An event that where or a key field fails
+// for counts in no row, nor does one whose window does not lie within the years 0000 to 9999; it is noted in the window
+// of its arrival. An event without a usable argument counts in its row, but not in that aggregate. Such an event
+// counts once for each aggregate with the argument.
+type Skip struct {
+	Place  Place  // WherePart, KeyPart, AggregatePart or TimePart
+	Name   string // of the place: see Definition.PlaceName
+	Reason aggregate.Reason
+	Events int64
+
+	// The sample: of these events, the one with the smallest source and then id, each cut to aggregate.SampleBytes.
+	Source, ID string
+}
+
+// PlaceName names a place of a Skip as an answer does: "where", "key.path", "aggregates.bytes", "time".
+func (d Definition) PlaceName(p Place) string {
+	switch p.Part {
+	case WherePart:
+		return "where"
+	case TimePart:
+		return "time"
+	case KeyPart:
+		return "key." + d.Key[p.Index].Field
+	}
+	return "aggregates." + d.Aggregates[p.Index].Name
+}
+
+// Skips returns what the view could not use in a window, in order of place and reason. w must be of a Program.Skipped.
+func (w *Windows) Skips(window Window) []Skip {
+	cell, ok := w.cells[window]
+	if !ok {
+		return nil
+	}
+	var all []Skip
+	for _, one := range w.states[0].(*aggregate.SkippedStates).Skips(cell) {
+		for _, place := range w.program.skipsOf.placesOf(one.Place) {
+			all = append(all, Skip{
+				Place: place, Name: w.program.skipsOf.Definition.PlaceName(place), Reason: one.Reason, Events: one.Rows,
+				Source: strings.ToValidUTF8(one.Source, ""), ID: strings.ToValidUTF8(one.ID, ""),
+			})
+		}
+	}
+	return all
+}
+
+// placesOf returns the parts of the definition that a stored place stands for: several where aggregates share an
+// argument.
+func (p *Program) placesOf(stored int) []Place {
+	switch {
+	case stored == placeOfWhere:
+		return []Place{{Part: WherePart}}
+	case stored == p.placeOfTime():
+		return []Place{{Part: TimePart}}
+	case stored <= len(p.keys):
+		return []Place{{KeyPart, stored - 1}}
+	}
+	var all []Place
+	for i, argument := range p.argOf {
+		if argument != noArgument && p.placeOfArgument(argument) == stored {
+			all = append(all, Place{AggregatePart, i})
+		}
+	}
+	return all
+}
+
+// Skips returns all that the view could not use of the events so far, in order of place and reason.
+func (d *Delta) Skips() []Skip {
+	if d.skipped == nil {
+		return nil
+	}
+	windows := d.program.Skipped.NewWindows()
+	for _, page := range d.skipped.sorted() {
+		page.MergeInto(windows)
+	}
+	return windows.Total(windows.Sorted()).Skips(0)
+}
+
+// reasonOf returns the reason of a result that is neither true nor false.
+func reasonOf(t expression.Truth) aggregate.Reason {
+	if t == expression.TooCostly {
+		return aggregate.TooCostly
+	}
+	return aggregate.Failed
+}
+
+// skip notes that a row could not be used at a place. For a duplicate it only touches the page.
+func (d *Delta) skip(b *event.Batch, row int32, place int, reason aggregate.Reason) {
+	if d.skipped == nil {
+		d.skipped = d.program.Skipped.NewDelta()
+	}
+	s := d.skipped
+	window := d.program.windowOf(b.Times[row])
+	if !d.program.isInCalendar(window) {
+		window = d.program.windowOf(b.Stamps[row].Arrival())
+	}
+	s.name = append(appendWindow(s.name[:0], window), SkippedKey...)
+	if d.touching {
+		s.touched[s.pageKey(string(s.name))] = struct{}{}
+		return
+	}
+	cell := s.cell()
+	s.states[0].Grow(len(s.names))
+	source, _ := b.Text(b.Sources[row], nil)
+	id, _ := b.Text(b.IDs[row], nil)
+	s.states[0].(*aggregate.SkippedStates).AddSkip(int(cell), place, reason, source, id)
+}
+
+// skipEvent notes that an event counts in no row.
+func (d *Delta) skipEvent(b *event.Batch, row int32, place int, reason aggregate.Reason) {
+	if !d.touching {
+		d.counts.Skipped++
+	}
+	d.skip(b, row, place, reason)
+}
+
+// skipArguments notes the rows without a usable argument.
+func (d *Delta) skipArguments(b *event.Batch, rows []int32, argument int) {
+	numbers := d.numbers[argument]
+	for i, row := range rows {
+		if !numbers[i].OK {
+			d.skip(b, row, d.program.placeOfArgument(argument), numbers[i].Why)
+		}
+	}
+}

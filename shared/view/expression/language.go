@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	_ "time/tzdata" // every host knows the zones that an expression names, also one that has no zone files
 	"unicode/utf8"
 
 	"cel.dev/cel-go/cel"

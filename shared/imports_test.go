@@ -34,6 +34,7 @@ const (
 	yaml   = "github.com/goccy/go-yaml"
 	jsonV2 = "github.com/go-json-experiment/json"
 
+	engine     = "shared/view/engine"
 	expression = "shared/view/expression"
 	spelling   = "shared/view/spelling"
 	viewfile   = "shared/view/viewfile" // as pure as core, but of no use to who runs views
@@ -41,7 +42,7 @@ const (
 
 // The rings, from the inside out. Each may import those before it.
 var (
-	core = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, expression,
+	core = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, engine, expression,
 		"shared/view", "shared/lifecycle"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
@@ -95,8 +96,10 @@ func rules() map[string]rule {
 		"shared/slot":      {[]string{"shared/event"}, nil},
 		"shared/aggregate": {},
 		spelling:           {},
-		expression:         {[]string{"shared/event", "shared/aggregate", spelling}, []string{"cel.dev/cel-go", jsonV2}},
-		"shared/view":      {[]string{"shared/event", "shared/aggregate", spelling, expression}, nil},
+		engine:             {[]string{"shared/aggregate"}, nil},
+		expression: {[]string{"shared/event", "shared/aggregate", spelling, engine},
+			[]string{"cel.dev/cel-go", jsonV2}},
+		"shared/view":      {[]string{"shared/event", "shared/aggregate", spelling, engine, expression}, nil},
 		viewfile:           {[]string{"shared/view", spelling}, []string{yaml, "github.com/sosodev/duration"}},
 		"shared/lifecycle": {[]string{"shared/event", "shared/slot", "shared/view"}, nil},
 

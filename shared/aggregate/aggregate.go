@@ -22,10 +22,6 @@ import (
 	"fmt"
 )
 
-// Version is the engine's aggregate version. It is part of the hash that names a definition. It changes whenever the
-// meaning or the encoding of any state changes, so states with different meanings never share a definition.
-const Version = 2
-
 // Errors of [States.MergeEncoded], wrapped with the function and what was wrong; compare with errors.Is.
 var (
 	// ErrCorrupt means that the bytes are not the canonical encoding of a state of this function. Retrying does not

@@ -127,28 +127,34 @@ func (d Decimal) Neg() Decimal {
 // Mul returns the product d * e, rounded half to even to 27 decimals. The result is not OK when an operand is not OK,
 // or when the absolute value of the product is 10^30 or more.
 func (d Decimal) Mul(e Decimal) Decimal {
+	product, _ := d.multiply(e)
+	return product
+}
+
+// multiply is Mul. exact reports that the product was not rounded.
+func (d Decimal) multiply(e Decimal) (product Decimal, exact bool) {
 	if !d.OK || !e.OK {
-		return lack(d, e)
+		return lack(d, e), false
 	}
 	dNegative, dSize := d.size()
 	eNegative, eSize := e.size()
-	size, ok := productOf(&dSize, &eSize)
+	size, exact, ok := productOf(&dSize, &eSize)
 	if !ok {
-		return Without(TooLarge)
+		return Without(TooLarge), false
 	}
-	return decimalOf(dNegative != eNegative, &size)
+	return decimalOf(dNegative != eNegative, &size), exact
 }
 
-// productOf multiplies two sizes of Decimals, rounded to a whole number of units. ok is false when the product does not
-// fit into a natural; it is then far beyond any Decimal.
-func productOf(a, b *natural) (size natural, ok bool) {
+// productOf multiplies two sizes of Decimals, rounded to a whole number of units; exact reports that nothing was
+// rounded. ok is false when the product does not fit into a natural; it is then far beyond any Decimal.
+func productOf(a, b *natural) (size natural, exact, ok bool) {
 	product := multiply192(a, b) // in units of 10^-54
 	// 10^27 is 10^18 * 10^9. What both divisions leave is high * 10^18 + low, and half a unit is 5 * 10^8 * 10^18.
 	low := divideWords(product[:], 1e18)
 	high := divideWords(product[:], 1e9)
 	size = natural{product[0], product[1], product[2], product[3]}
 	size.round(cmpHalf(high, 5e8, low != 0))
-	return size, product[4]|product[5] == 0
+	return size, high|low == 0, product[4]|product[5] == 0
 }
 
 // cmpHalf compares what is cut off a number with half of its last unit. digit is the part of it that is compared with

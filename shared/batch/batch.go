@@ -94,6 +94,9 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	if err := t.readViews(ctx); err != nil {
 		return Report{}, err
 	}
+	if err := t.refuse(ctx); err != nil {
+		return Report{}, err
+	}
 	t.announce(ctx, false)
 	err = t.run(ctx, sealed)
 	return t.report, errors.Join(append(t.failures, err)...)

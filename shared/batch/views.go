@@ -7,11 +7,42 @@ import (
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Register adds the views that the catalog lacks to it, see generations.Deployment.
+// Register adds the views that the catalog lacks to it, see generations.Deployment. Like a tick, it refuses a
+// deployment that cannot run what is kept.
 func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
+	t := tick{Batch: b}
+	if err := t.readViews(ctx); err != nil {
+		return err
+	}
+	if err := t.refuse(ctx); err != nil {
+		return err
+	}
 	return b.deployment().Register(ctx, live)
+}
+
+// refuse refuses the deployment of this release while a generation in use has a definition that the release cannot run,
+// for example because its engine is older than the one before ours. Nothing is announced, switched or retired then, so
+// that the release before goes on unharmed when it is deployed again.
+func (t *tick) refuse(ctx context.Context) error {
+	_, err := t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views))
+	if err == nil {
+		return nil
+	}
+	for _, v := range t.views {
+		for _, g := range v.Generations {
+			if !g.IsKept() {
+				continue
+			}
+			if _, err := t.Programs.Of(ctx, t.Catalog, []view.Hash{g.Definition}); err != nil {
+				return fmt.Errorf("batch deploys nothing: view %s keeps the generation %s, which is %s: %w",
+					v.Name, g.ID, g.State, err)
+			}
+		}
+	}
+	return err
 }
 
 func (b *Batch) deployment() generations.Deployment {

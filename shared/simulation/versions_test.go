@@ -2,30 +2,39 @@ package simulation_test
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/engine"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
-// older is the catalog as seen by an older version of the code, which does not know the engine of a definition.
+// older is the catalog as seen by another release, which does not run the engine of a definition.
 type older struct {
 	catalog.Control
 	unknown view.Hash
+	engine  int // what the text of unknown names instead of its own
 }
 
 func (o *older) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
 	text, err := o.Control.Definition(ctx, hash)
 	if hash == o.unknown {
-		text = []byte(strings.Replace(string(text), `"engine":2`, `"engine":99`, 1))
+		text = []byte(strings.Replace(string(text), `"engine":2`, fmt.Sprintf(`"engine":%d`, o.engine), 1))
 	}
 	return text, err
 }
@@ -44,7 +53,7 @@ func TestOldSpeedBeside(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	seesLess := &older{Control: w.Catalog}
+	seesLess := &older{Control: w.Catalog, engine: 99}
 	s, err := system.New(system.Stores{Archive: w.Archive, Catalog: seesLess, Speed: w.Items, Seen: w.Seen,
 		Programs: &programs.Cache{}}, simulation.Settings(), setting.Host{
 		Layout: w.Speed.Layout, Codec: codec, Parallel: runner.Sequential, Workers: 1, Now: func() time.Time {
@@ -127,5 +136,91 @@ func TestOldSpeedBeside(t *testing.T) {
 	}
 	if after := serves(t, w); after.Definition != seesLess.unknown {
 		t.Errorf("definition %s serves, not the new one", after.Definition)
+	}
+}
+
+// TestDeploymentRefused deploys a release that cannot run what is kept: its engine is too old, or too new. Batch must
+// announce and move nothing, and name the generation, whatever its state. Speed must refuse all records. A query of
+// another view answers. The release before then goes on as if nothing had happened.
+func TestDeploymentRefused(t *testing.T) {
+	ctx := t.Context()
+	for name, c := range map[string]struct {
+		engine   int
+		retained bool // it is no longer the generation that serves
+		says     string
+	}{
+		"an old generation serves":      {engine.Previous - 1, false, "let its views be built anew there"},
+		"an old generation is retained": {engine.Previous - 1, true, "let its views be built anew there"},
+		"a new generation serves":       {engine.Current + 1, false, "deploy all functions at that release"},
+	} {
+		w, err := newWorld(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := steps(serve, send(1, 0, 20), once(), wait(time.Minute), tick)(w); err != nil {
+			t.Fatal(err)
+		}
+		kept, state := serves(t, w), lifecycle.Serving
+		if c.retained {
+			state = lifecycle.Retained
+			if err := steps(deploy(1), wait(time.Minute), tick, wait(time.Minute), tick)(w); err != nil {
+				t.Fatal(err)
+			}
+		}
+		parsed, err := viewfile.Parse("views.yaml", []byte(variant(2)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		other, err := system.New(system.Stores{Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Base: w.Base,
+			Catalog: &older{w.Catalog, kept.Definition, c.engine}, Speed: w.Items, Seen: w.Seen,
+			Programs: &programs.Cache{}}, simulation.Settings(), setting.Host{
+			Layout: w.Speed.Layout, Codec: w.Batch.Codec, Parallel: runner.Sequential, Workers: 1,
+			Now: func() time.Time { return w.Clock }, NewULID: func(time.Time) (ulid.ULID, error) { return w.Batch.NewID() },
+			Log: slog.New(slog.DiscardHandler),
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		before, err := w.Catalog.Views(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := other.Batch(lifecycle.Define(parsed))
+		_, ticked := b.Tick(ctx)
+		for what, err := range map[string]error{"tick": ticked, "register": b.Register(ctx, 0)} {
+			named := fmt.Sprintf("view by_user keeps the generation %s, which is %s", kept.ID, state)
+			if !errors.Is(err, view.ErrVersion) || !strings.Contains(err.Error(), named) ||
+				!strings.Contains(err.Error(), c.says) {
+				t.Errorf("%s: %s: %v", name, what, err)
+			}
+		}
+		after, err := w.Catalog.Views(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(before, after); diff != "" {
+			t.Errorf("%s: the catalog changed (-before +after):\n%s", name, diff)
+		}
+		shards, err := w.Records()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, records := range shards {
+			if len(records) == 0 {
+				continue
+			}
+			if applied, _, err := other.Speed().Apply(ctx, records); applied != 0 || !errors.Is(err, view.ErrVersion) {
+				t.Errorf("%s: speed applied %d records, error %v", name, applied, err)
+			}
+		}
+		if _, err := simulation.Query(ctx, other.Serving(), "everything", nil); err != nil {
+			t.Errorf("%s: a query of another view: %v", name, err)
+		}
+		if err := steps(send(2, 20, 10), deliver, wait(time.Minute), tick)(w); err != nil {
+			t.Errorf("%s: the release before: %v", name, err)
+		}
+		if err := w.Check(ctx); err != nil {
+			t.Errorf("%s: the release before: %v", name, err)
+		}
 	}
 }

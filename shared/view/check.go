@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
@@ -54,9 +55,10 @@ type Fault struct {
 	expression.Fault
 }
 
-// Check finds everything that is wrong with a definition, part by part. A definition without faults compiles.
+// Check finds everything that is wrong with a definition of a file that is to be deployed, part by part. A definition
+// without faults compiles.
 func Check(d Definition) []Fault {
-	_, faults := compile(d, &expression.Columns{})
+	_, faults := compile(d, engine.Newest().ForFile(), &expression.Columns{})
 	return faults
 }
 
@@ -90,10 +92,10 @@ func (d Definition) partName(p Place) string {
 }
 
 // checkPlainParts checks the parts that belong to the whole definition and are not expressions.
-func (d Definition) checkPlainParts() (faults []Fault) {
+func (d Definition) checkPlainParts(strict bool) (faults []Fault) {
 	faults = appendFault(faults, NamePart, 0, checkName("the name of a view", string(d.Name)))
 	faults = appendFault(faults, ArchitecturePart, 0, checkArchitecture(d.Architecture))
-	faults = appendFault(faults, WindowPart, 0, checkWindow(d.Window))
+	faults = appendFault(faults, WindowPart, 0, checkWindow(d.Window, strict))
 	faults = appendFault(faults, SizePart, 0, checkSizes(d))
 	return append(faults, checkDistinct(d)...)
 }

@@ -2,11 +2,13 @@ package view
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"sync"
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -47,15 +49,21 @@ type Program struct {
 // noArgument is the argument's index for an aggregate that has none.
 const noArgument = -1
 
-// Compile compiles the definitions of one view or of several, over all the fields that they read.
+// Compile compiles the definitions of one view or of several, over all the fields that they read. Each is compiled by
+// the rules of its engine version, so the programs of a Set may read the same events by different rules.
 //
-// Errors: everything that is wrong with any definition, each with its view and part; there is no sentinel. Not
-// retryable.
+// Errors: ErrVersion. Everything else that is wrong with any definition, each with its view and part; there is no
+// sentinel. Not retryable.
 func Compile(definitions ...Definition) (*Set, error) {
 	set, read := &Set{}, &expression.Columns{}
 	var problems []error
 	for _, d := range definitions {
-		p, faults := compile(d, read)
+		rules, err := d.rules()
+		if err != nil {
+			problems = append(problems, fmt.Errorf("view %q: %w", d.Name, err))
+			continue
+		}
+		p, faults := compile(d, rules, read)
 		if len(faults) > 0 {
 			problems = append(problems, d.problems(faults))
 			continue
@@ -71,30 +79,31 @@ func Compile(definitions ...Definition) (*Set, error) {
 	return set, nil
 }
 
-// compile compiles one definition to a program without its hash. When there are faults, the program is unusable.
-func compile(d Definition, read *expression.Columns) (*Program, []Fault) {
-	p := &Program{Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window)}
+// compile compiles one definition by the rules to a program without its hash. When there are faults, the program is
+// unusable.
+func compile(d Definition, rules engine.Rules, read *expression.Columns) (*Program, []Fault) {
+	p := &Program{Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window, rules)}
 	p.first, p.last = p.FirstWindowFrom(event.MinTime.Time()), p.windowOf(event.MaxTime)-1
-	found := d.checkPlainParts()
+	found := d.checkPlainParts(rules.Strict)
 	note := func(part Part, index int, faults []expression.Fault) {
 		for _, f := range faults {
 			found = append(found, Fault{Place{part, index}, f})
 		}
 	}
 	if d.Where != "" {
-		where, faults := expression.CompileFilter(d.Where, read)
+		where, faults := expression.CompileFilter(d.Where, rules, read)
 		note(WherePart, 0, faults)
 		p.where = where
 	}
 	for i, k := range d.Key {
 		found = appendFault(found, KeyNamePart, i, checkFieldName(k.Field))
-		value, faults := expression.CompileKey(k.Expr, read)
+		value, faults := expression.CompileKey(k.Expr, rules, read)
 		note(KeyPart, i, faults)
 		p.keys = append(p.keys, value)
 	}
 	for i, a := range d.Aggregates {
 		found = appendFault(found, AggregateNamePart, i, checkName("the name of an aggregate", a.Name))
-		call, faults := expression.ParseCall(a.Expr)
+		call, faults := expression.ParseCall(a.Expr, rules)
 		note(AggregatePart, i, faults)
 		p.Functions = append(p.Functions, call.Function)
 		p.shareArgument(call, read)

@@ -2,14 +2,14 @@ package view
 
 import (
 	"bytes"
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
-	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -43,6 +43,10 @@ func (a Architecture) String() string {
 
 // Definition is what one view computes. Check, ParseText and Compile validate it.
 type Definition struct {
+	// The engine's version, by whose rules the definition is read; 0: engine.Current. Only ParseText returns another one,
+	// from a stored text. Files have none.
+	Engine int
+
 	Name         Name
 	Description  string // for people only
 	Architecture Architecture
@@ -56,14 +60,13 @@ type Definition struct {
 // different meanings have different hashes. So have equal definitions under engines with different states.
 type Hash string
 
-// ErrVersion means that the text of a definition has an engine version that this engine does not know. A newer engine
-// may know it.
-var ErrVersion = errors.New("unknown engine version")
+// ErrVersion means that a definition has an engine version that this release does not run. Another release does.
+var ErrVersion = engine.ErrUnknown
 
 // definitionText is the normal form of a definition. Its bytes name items for as long as the items exist. So the
 // fields, their order and the form of expressions never change without a new engine version.
 type definitionText struct {
-	Engine       int             `json:"engine"` // aggregate.Version
+	Engine       int             `json:"engine"` // by whose rules it is read
 	Name         Name            `json:"name"`
 	Architecture Architecture    `json:"architecture,omitempty"`
 	Where        string          `json:"where,omitempty"`
@@ -87,7 +90,7 @@ type aggregateText struct {
 // expression that does not parse stays unchanged; such a definition does not compile.
 func (d Definition) Text() []byte {
 	text := definitionText{
-		Engine:       aggregate.Version,
+		Engine:       d.version(),
 		Name:         d.Name,
 		Architecture: d.Architecture,
 		Where:        expression.Normal(d.Where),
@@ -109,6 +112,12 @@ func (d Definition) Text() []byte {
 	return bytes.TrimSuffix(out.Bytes(), []byte("\n"))
 }
 
+// version is the engine's version of d.
+func (d Definition) version() int { return cmp.Or(d.Engine, engine.Current) }
+
+// rules returns the rules by which d is read. Errors: ErrVersion.
+func (d Definition) rules() (engine.Rules, error) { return engine.Of(d.version()) }
+
 // Hash returns the hash of d's Text.
 func (d Definition) Hash() Hash {
 	sum := sha256.Sum256(d.Text())
@@ -116,7 +125,7 @@ func (d Definition) Hash() Hash {
 }
 
 // ParseText reads only what Text wrote, so a definition has the same hash wherever it is read. The returned definition
-// compiles.
+// compiles by the rules of the text's engine version. What only a file is refused for is not checked again.
 //
 // Errors: ErrVersion. Any other: the text is not a definition, or its definition does not compile. Not retryable.
 func ParseText(text []byte) (Definition, error) {
@@ -134,16 +143,16 @@ func parseText(text []byte) (Definition, error) {
 	if err := json.Unmarshal(text, &version); err != nil {
 		return Definition{}, err
 	}
-	if version.Engine != aggregate.Version {
-		return Definition{}, fmt.Errorf("%w: the text has engine %d; this engine is %d",
-			ErrVersion, version.Engine, aggregate.Version)
+	rules, err := engine.Of(version.Engine)
+	if err != nil {
+		return Definition{}, err
 	}
 	var form definitionText
 	if err := json.Unmarshal(text, &form); err != nil {
 		return Definition{}, err
 	}
 	d := form.definition()
-	if faults := Check(d); len(faults) > 0 {
+	if _, faults := compile(d, rules, &expression.Columns{}); len(faults) > 0 {
 		return Definition{}, d.problems(faults)
 	}
 	if normal := d.Text(); !bytes.Equal(normal, text) {
@@ -158,7 +167,10 @@ func (t definitionText) definition() Definition {
 	if int64(window/time.Second) != t.Window {
 		window = 0
 	}
-	d := Definition{Name: t.Name, Architecture: t.Architecture, Where: t.Where, Window: window}
+	d := Definition{Engine: t.Engine, Name: t.Name, Architecture: t.Architecture, Where: t.Where, Window: window}
+	if d.Engine == engine.Current {
+		d.Engine = 0
+	}
 	for _, k := range t.Key {
 		d.Key = append(d.Key, KeyField(k))
 	}

@@ -3,6 +3,7 @@ package view
 import (
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -31,7 +32,7 @@ func (p *Program) Argument(i int, b *event.Batch, rows []int32, out []aggregate.
 func Paths(definitions ...Definition) []event.Path {
 	read := &expression.Columns{}
 	for _, d := range definitions {
-		compile(d, read)
+		compile(d, engine.Newest().ForFile(), read)
 	}
 	return read.Paths()
 }

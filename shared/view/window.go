@@ -4,12 +4,17 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"github.com/anabranch/anabranch/shared/view/engine"
 )
 
 // checkWindow says what is wrong with the length of a window; empty: nothing. Windows begin where people expect it: at
-// midnight and at the start of hours and minutes, and weeks on Monday. Other lengths would begin anywhere.
-func checkWindow(d time.Duration) string {
+// midnight and at the start of hours and minutes, and weeks on Monday. Other lengths would begin anywhere, so a file
+// that is to be deployed cannot have them (strict).
+func checkWindow(d time.Duration, strict bool) string {
 	switch {
+	case !strict && d >= time.Second && d <= longestWindow && d%time.Second == 0:
+		return ""
 	case d < time.Second:
 		return "a window must be at least a second; " + WindowExamples
 	case d == week || d <= day && day%d == 0 && d%time.Second == 0:
@@ -49,13 +54,14 @@ func writeWindow(d time.Duration) string {
 	return text
 }
 
-// windowOrigin returns where window 0 begins, in Unix milliseconds. That is the first Monday for weeks, and the Unix
-// epoch, a midnight, for all other windows.
-//
-// Source: ISO 8601: weeks begin on Monday. 1970-01-01 was a Thursday.
-func windowOrigin(window time.Duration) int64 {
+// longestWindow is the longest window that any release has accepted.
+const longestWindow = 366 * day
+
+// windowOrigin returns where window 0 begins, in Unix milliseconds. The rules say it for weeks. All other windows begin
+// at the Unix epoch, a midnight.
+func windowOrigin(window time.Duration, rules engine.Rules) int64 {
 	if window == week {
-		return (4 * day).Milliseconds()
+		return rules.Weeks.Milliseconds()
 	}
 	return 0
 }

@@ -10,6 +10,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
@@ -18,6 +19,7 @@ type Call struct {
 	Function aggregate.Function
 
 	argument *term // nil: none
+	numbers  aggregate.Limit
 }
 
 // HasArgument reports whether the call has an argument. count() has none.
@@ -32,9 +34,9 @@ func (c Call) ArgumentText() string {
 	return c.argument.text()
 }
 
-// ParseCall reads the expression of an aggregate, such as sum(data.price * data.pieces).
-func ParseCall(source string) (Call, []Fault) {
-	syntax, faults := parse(source)
+// ParseCall reads the expression of an aggregate by the rules, such as sum(data.price * data.pieces).
+func ParseCall(source string, rules engine.Rules) (Call, []Fault) {
+	syntax, faults := parse(source, rules.Strict)
 	if len(faults) > 0 {
 		return Call{}, faults
 	}
@@ -61,12 +63,15 @@ func ParseCall(source string) (Call, []Fault) {
 	case len(args) == 0:
 		return Call{Function: function}, nil
 	}
+	if rules.BareExtensions {
+		extendNames(parsed)
+	}
 	r := termReader{ast: parsed, source: []rune(source)}
 	argument := r.read(args[0])
 	if len(r.faults) > 0 {
 		return Call{}, r.faults
 	}
-	return Call{function, argument}, nil
+	return Call{function, argument, rules.Numbers}, nil
 }
 
 // suggestAggregate also knows what other systems call an aggregate.
@@ -93,7 +98,7 @@ func callOffset(ast *celast.AST, call celast.Expr) int {
 
 // NormalCall returns the normal form of an aggregate's expression, or the expression itself when it is invalid.
 func NormalCall(source string) string {
-	call, faults := ParseCall(source)
+	call, faults := ParseCall(source, engine.Newest())
 	if len(faults) > 0 {
 		return source
 	}
@@ -235,11 +240,11 @@ func (c Call) CompileArgument(read *Columns) Argument {
 		f := read.field(c.argument.path)
 		return func(b *event.Batch, rows []int32, out []aggregate.Decimal) {
 			for i, row := range rows {
-				out[i] = decimalOf(b, f.of(b, int(row)))
+				out[i] = decimalOf(b, f.of(b, int(row)), c.numbers)
 			}
 		}
 	}
-	value := c.argument.compile(read)
+	value := c.argument.compile(read, c.numbers)
 	return func(b *event.Batch, rows []int32, out []aggregate.Decimal) {
 		for i, row := range rows {
 			out[i] = value(b, int(row))
@@ -247,10 +252,10 @@ func (c Call) CompileArgument(read *Columns) Argument {
 	}
 }
 
-func decimalOf(b *event.Batch, v event.Value) aggregate.Decimal {
+func decimalOf(b *event.Batch, v event.Value, numbers aggregate.Limit) aggregate.Decimal {
 	switch v.Kind {
 	case event.Number:
-		return aggregate.ParseDecimal(b.Raw(v))
+		return numbers.Parse(b.Raw(v))
 	case event.Missing, event.Null:
 		return aggregate.Without(aggregate.Missing)
 	}

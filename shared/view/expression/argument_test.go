@@ -5,13 +5,14 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
 // argument compiles the argument of an aggregate; nil: it has none.
 func argument(t testing.TB, source string) (expression.Argument, *event.Fields) {
 	t.Helper()
-	call, faults := expression.ParseCall(source)
+	call, faults := expression.ParseCall(source, engine.Newest().ForFile())
 	if len(faults) > 0 {
 		t.Fatalf("compile %s: %v", source, faults)
 	}

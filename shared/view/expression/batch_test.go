@@ -2,6 +2,7 @@ package expression_test
 
 import (
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -33,7 +34,7 @@ func eventWith(members string) string {
 func filter(t fataler, source string) (expression.Predicate, *event.Fields) {
 	t.Helper()
 	read := &expression.Columns{}
-	where, faults := expression.CompileFilter(source, read)
+	where, faults := expression.CompileFilter(source, engine.Newest().ForFile(), read)
 	if len(faults) > 0 {
 		t.Fatalf("compile %s: %v", source, faults)
 	}

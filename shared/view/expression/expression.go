@@ -8,6 +8,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 )
 
 // Truth is the result of a filter for one event.
@@ -44,10 +45,10 @@ func faultf(at int, format string, args ...any) []Fault {
 	return []Fault{{at, fmt.Sprintf(format, args...)}}
 }
 
-// CompileFilter compiles a boolean expression, and adds the paths that it reads to read. When there are faults, the
-// predicate is unusable.
-func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
-	e, faults := check(source)
+// CompileFilter compiles a boolean expression by the rules, and adds the paths that it reads to read. When there are
+// faults, the predicate is unusable.
+func CompileFilter(source string, rules engine.Rules, read *Columns) (Predicate, []Fault) {
+	e, faults := check(source, rules)
 	if len(faults) > 0 {
 		return nil, faults
 	}
@@ -55,18 +56,20 @@ func CompileFilter(source string, read *Columns) (Predicate, []Fault) {
 		return nil, faultf(0, "where must be true or false, this is %s; compare it with something",
 			typeName(e.output().String()))
 	}
-	if faults := checkBoolean(e.ast, e.ast.Expr()); len(faults) > 0 {
-		return nil, faults
+	if rules.Strict {
+		if faults := checkBoolean(e.ast, e.ast.Expr()); len(faults) > 0 {
+			return nil, faults
+		}
 	}
 	c := compiler{checked: e, columns: read, budget: &budget{}}
 	where := c.where(e.ast.Expr())
 	return where, c.faults
 }
 
-// CompileKey compiles the value of a key field, and adds the paths that it reads to read. When there are faults, the
-// key is unusable.
-func CompileKey(source string, read *Columns) (Key, []Fault) {
-	e, faults := check(source)
+// CompileKey compiles the value of a key field by the rules, and adds the paths that it reads to read. When there are
+// faults, the key is unusable.
+func CompileKey(source string, rules engine.Rules, read *Columns) (Key, []Fault) {
+	e, faults := check(source, rules)
 	if len(faults) > 0 {
 		return nil, faults
 	}

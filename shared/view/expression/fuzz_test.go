@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -55,7 +56,7 @@ func FuzzWhere(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, where string) {
 		read := &expression.Columns{}
-		closures, faults := expression.CompileFilter(where, read)
+		closures, faults := expression.CompileFilter(where, engine.Newest().ForFile(), read)
 		if len(faults) > 0 {
 			return
 		}

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"encoding/json"
 	"strconv"
 
 	"cel.dev/cel-go/cel"
@@ -14,10 +15,13 @@ import (
 // key compiles the value of a key field.
 func (c *compiler) key(e celast.Expr) Key {
 	if path, ok := pathOf(e); ok {
-		return keyOfField(c.columns.field(path))
+		if c.rules.WrittenKeys {
+			return keyOfField(c.columns.field(path), appendWrittenKey)
+		}
+		return keyOfField(c.columns.field(path), appendNumberKey)
 	}
 	if e.Kind() == celast.LiteralKind {
-		return constantKey(e)
+		return c.constantKey(e)
 	}
 	if e.Kind() == celast.CallKind && e.AsCall().FunctionName() == operators.Conditional {
 		if condition := c.predicate(e.AsCall().Args()[0]); condition != nil {
@@ -32,15 +36,14 @@ func (c *compiler) key(e celast.Expr) Key {
 	return c.interpretedKey(e)
 }
 
-// keyOfField appends a string as it is, true or false as its JSON text, and a number in the one form that its value
-// has.
-func keyOfField(f field) Key {
+// keyOfField appends a string as it is, true or false as its JSON text, and a number as number does.
+func keyOfField(f field, number func(dst, text []byte) ([]byte, Truth)) Key {
 	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
 		v := f.of(b, row)
 		switch v.Kind {
 		case event.String, event.True, event.False:
 		case event.Number:
-			return appendNumberKey(dst, b.Raw(v))
+			return number(dst, b.Raw(v))
 		default:
 			return dst, Failed
 		}
@@ -53,8 +56,8 @@ func keyOfField(f field) Key {
 	}
 }
 
-func constantKey(e celast.Expr) Key {
-	text, usable := appendKeyText(nil, literal(e))
+func (c *compiler) constantKey(e celast.Expr) Key {
+	text, usable := c.appendKeyText(nil, literal(e))
 	return func(_ *event.Batch, _ int, dst []byte) ([]byte, Truth) { return append(dst, text...), usable }
 }
 
@@ -89,12 +92,12 @@ func (c *compiler) interpretedKey(e celast.Expr) Key {
 		if costly {
 			return dst, TooCostly
 		}
-		return appendKeyText(dst, value)
+		return c.appendKeyText(dst, value)
 	}
 }
 
 // appendKeyText appends a CEL value. It returns Failed for a value that cannot be a key.
-func appendKeyText(dst []byte, value any) ([]byte, Truth) {
+func (c *compiler) appendKeyText(dst []byte, value any) ([]byte, Truth) {
 	switch value := value.(type) {
 	case types.String:
 		return append(dst, value...), IsTrue
@@ -105,7 +108,19 @@ func appendKeyText(dst []byte, value any) ([]byte, Truth) {
 	case types.Uint:
 		return strconv.AppendUint(dst, uint64(value), 10), IsTrue
 	case types.Double:
+		if c.rules.WrittenKeys {
+			return appendJSONDouble(dst, float64(value))
+		}
 		return appendDoubleKey(dst, float64(value))
 	}
 	return dst, Failed
+}
+
+// appendWrittenKey appends a number as it is written.
+func appendWrittenKey(dst, text []byte) ([]byte, Truth) { return append(dst, text...), IsTrue }
+
+// appendJSONDouble appends a double as Go writes it in JSON. It returns Failed when it is infinite or not a number.
+func appendJSONDouble(dst []byte, f float64) ([]byte, Truth) {
+	text, err := json.Marshal(f)
+	return append(dst, text...), truthOf(err == nil)
 }

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -12,7 +13,7 @@ import (
 func key(t testing.TB, source string) (expression.Key, *event.Fields) {
 	t.Helper()
 	read := &expression.Columns{}
-	value, faults := expression.CompileKey(source, read)
+	value, faults := expression.CompileKey(source, engine.Newest().ForFile(), read)
 	if len(faults) > 0 {
 		t.Fatalf("compile %s: %v", source, faults)
 	}

@@ -13,6 +13,7 @@ import (
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/types"
 
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
@@ -31,6 +32,7 @@ var environment = sync.OnceValue(func() *cel.Env {
 
 // checked is a CEL expression that parsed and type-checked.
 type checked struct {
+	rules      engine.Rules
 	ast        *celast.AST
 	attributes []string // that the expression reads: the known ones, time, data and ext; sorted
 }
@@ -54,7 +56,7 @@ func options() []cel.EnvOption {
 // Normal returns the normal form of an expression: no comments, no needless spaces and parentheses, strings in double
 // quotes, and the shortest form of numbers. An expression that does not parse is returned unchanged.
 func Normal(source string) string {
-	parsed, faults := parse(source)
+	parsed, faults := parse(source, false)
 	if len(faults) > 0 {
 		return source
 	}
@@ -71,12 +73,12 @@ func unparse(ast *celast.AST, part celast.Expr, source string) string {
 	return text
 }
 
-// parse reads the syntax of an expression.
-func parse(source string) (*cel.Ast, []Fault) {
+// parse reads the syntax of an expression. strict also refuses what takes long to compile.
+func parse(source string, strict bool) (*cel.Ast, []Fault) {
 	if strings.TrimSpace(source) == "" {
 		return nil, faultf(0, "the expression is empty; write for example data.path")
 	}
-	if n := utf8.RuneCountInString(source); n > maxSource {
+	if n := utf8.RuneCountInString(source); strict && n > maxSource {
 		return nil, faultf(0, "the expression has %d characters; the maximum is %d", n, maxSource)
 	}
 	parsed, issues := environment().Parse(source)
@@ -84,17 +86,21 @@ func parse(source string) (*cel.Ast, []Fault) {
 		// What follows a parser's first error mostly repeats it.
 		return nil, []Fault{syntaxFault(source, firstIssue(issues))}
 	}
-	if _, faults := nestingOf(parsed.NativeRep(), parsed.NativeRep().Expr()); len(faults) > 0 {
-		return nil, faults
+	if !strict {
+		return parsed, nil
 	}
-	return parsed, nil
+	_, faults := nestingOf(parsed.NativeRep(), parsed.NativeRep().Expr())
+	return parsed, faults
 }
 
-// check parses an expression and checks its names and types.
-func check(source string) (checked, []Fault) {
-	parsed, faults := parse(source)
+// check parses an expression and checks its names and types by the rules.
+func check(source string, rules engine.Rules) (checked, []Fault) {
+	parsed, faults := parse(source, rules.Strict)
 	if len(faults) > 0 {
 		return checked{}, faults
+	}
+	if rules.BareExtensions {
+		extendNames(parsed.NativeRep())
 	}
 	if faults := checkNames(parsed.NativeRep(), parsed.NativeRep().Expr(), nil); len(faults) > 0 {
 		return checked{}, faults
@@ -109,8 +115,8 @@ func check(source string) (checked, []Fault) {
 	if issues.Err() != nil {
 		return checked{}, typeFaults(environment(), source, issues)
 	}
-	e := checked{ast: typed.NativeRep(), attributes: attributesOf(parsed.NativeRep().Expr())}
-	if faults := checkLiterals(e.ast); len(faults) > 0 {
+	e := checked{rules: rules, ast: typed.NativeRep(), attributes: attributesOf(parsed.NativeRep().Expr())}
+	if faults := checkLiterals(e.ast, rules.Strict); len(faults) > 0 {
 		return checked{}, faults
 	}
 	return e, nil

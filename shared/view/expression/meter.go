@@ -10,7 +10,7 @@ import (
 )
 
 // maxSteps limits the work of one expression for one event. A step takes about as long as a visit of one element. The
-// limit decides which events count, so a change of it, or of what a step pays for, needs a new aggregate.Version.
+// limit decides which events count, so a change of it, or of what a step pays for, needs a new engine version.
 const maxSteps = 100_000
 
 // What a step pays for, as powers of two.

@@ -51,6 +51,20 @@ func attributesOf(e celast.Expr) (attributes []string) {
 	return slices.Compact(attributes)
 }
 
+// extendNames writes ext.tenant for tenant, the name of an extension attribute that stands alone.
+func extendNames(ast *celast.AST) {
+	factory, last := celast.NewExprFactory(), celast.MaxID(ast)
+	eachFreeName(ast.Expr(), nil, func(e celast.Expr) {
+		name := e.AsIdent()
+		isAttribute := knows(name) && name != extensions // ext alone is an extension attribute of that name
+		if isAttribute || !isExtensionName(name) || isTypeName([]string{name}) {
+			return
+		}
+		last++
+		e.SetKindCase(factory.NewSelect(e.ID(), factory.NewIdent(last, extensions), name))
+	})
+}
+
 // checkNames finds the names in an expression that mean nothing. bound are the names that macros around it bind.
 func checkNames(ast *celast.AST, e celast.Expr, bound []string) (faults []Fault) {
 	if root, text := hyphenated(e, bound); text != "" {

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -223,7 +224,7 @@ func TestMisspeltAttributes(t *testing.T) {
 		"sorce": "source", "scourse": "source",
 		"dataschma": "dataschema", "specverson": "specversion",
 	} {
-		_, faults := expression.CompileFilter(name+` == "x"`, &expression.Columns{})
+		_, faults := expression.CompileFilter(name+` == "x"`, engine.Newest().ForFile(), &expression.Columns{})
 		if want := fmt.Sprintf("did you mean %q or data.%s?", near, name); len(faults) != 1 ||
 			!strings.HasSuffix(faults[0].Text, want) {
 			t.Errorf("%s: got %v, want %s", name, faults, want)

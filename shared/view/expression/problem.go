@@ -191,8 +191,8 @@ func quoted(message, before string) (text string, found bool) {
 	return text, found
 }
 
-// checkLiterals finds the texts in an expression whose evaluation will always fail.
-func checkLiterals(ast *celast.AST) (faults []Fault) {
+// checkLiterals finds the texts in an expression whose evaluation will always fail, and if strict those that take long.
+func checkLiterals(ast *celast.AST, strict bool) (faults []Fault) {
 	celast.PostOrderVisit(ast.Expr(), celast.NewExprVisitor(func(e celast.Expr) {
 		if e.Kind() != celast.CallKind {
 			return
@@ -206,18 +206,18 @@ func checkLiterals(ast *celast.AST) (faults []Fault) {
 		if !ok {
 			return
 		}
-		if problem := literalText(e.AsCall().FunctionName(), string(text)); problem != "" {
+		if problem := literalText(e.AsCall().FunctionName(), string(text), strict); problem != "" {
 			faults = append(faults, Fault{offsetOf(ast, last), problem})
 		}
 	}))
 	return faults
 }
 
-func literalText(function, text string) string {
+func literalText(function, text string, strict bool) string {
 	switch function {
 	case overloads.Matches:
 		states, err := patternStates(text)
-		if err == nil && states > maxStates {
+		if strict && err == nil && states > maxStates {
 			return fmt.Sprintf("the regular expression needs about %d states; the maximum is %d, so lower the numbers in {}",
 				states, maxStates)
 		}

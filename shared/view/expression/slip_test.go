@@ -3,6 +3,7 @@ package expression_test
 import (
 	"testing"
 
+	"github.com/anabranch/anabranch/shared/view/engine"
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
@@ -24,12 +25,12 @@ func runSlips(t *testing.T, compile func(source string) []expression.Fault, slip
 }
 
 func filterFaults(source string) []expression.Fault {
-	_, faults := expression.CompileFilter(source, &expression.Columns{})
+	_, faults := expression.CompileFilter(source, engine.Newest().ForFile(), &expression.Columns{})
 	return faults
 }
 
 func callFaults(source string) []expression.Fault {
-	_, faults := expression.ParseCall(source)
+	_, faults := expression.ParseCall(source, engine.Newest().ForFile())
 	return faults
 }
 

@@ -54,7 +54,7 @@ func precedence(operator string) int {
 	return 1
 }
 
-func (t *term) compile(read *Columns) func(b *event.Batch, row int) aggregate.Decimal {
+func (t *term) compile(read *Columns, numbers aggregate.Limit) func(b *event.Batch, row int) aggregate.Decimal {
 	switch t.operator {
 	case "":
 		if t.path == nil {
@@ -62,17 +62,17 @@ func (t *term) compile(read *Columns) func(b *event.Batch, row int) aggregate.De
 			return func(*event.Batch, int) aggregate.Decimal { return constant }
 		}
 		f := read.field(t.path)
-		return func(b *event.Batch, row int) aggregate.Decimal { return decimalOf(b, f.of(b, row)) }
+		return func(b *event.Batch, row int) aggregate.Decimal { return decimalOf(b, f.of(b, row), numbers) }
 	case negation:
-		operand := t.left.compile(read)
+		operand := t.left.compile(read, numbers)
 		return func(b *event.Batch, row int) aggregate.Decimal { return operand(b, row).Neg() }
 	}
-	left, right := t.left.compile(read), t.right.compile(read)
+	left, right := t.left.compile(read, numbers), t.right.compile(read, numbers)
 	switch t.operator {
 	case "+":
-		return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Add(right(b, row)) }
+		return func(b *event.Batch, row int) aggregate.Decimal { return numbers.Add(left(b, row), right(b, row)) }
 	case "-":
-		return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Sub(right(b, row)) }
+		return func(b *event.Batch, row int) aggregate.Decimal { return numbers.Sub(left(b, row), right(b, row)) }
 	}
-	return func(b *event.Batch, row int) aggregate.Decimal { return left(b, row).Mul(right(b, row)) }
+	return func(b *event.Batch, row int) aggregate.Decimal { return numbers.Mul(left(b, row), right(b, row)) }
 }

@@ -154,10 +154,14 @@ func printAnswer(w *world, a client.Answer) error {
 		return err
 	}
 	if len(a.Data) == 0 && a.Total == nil {
-		_, err := fmt.Fprintln(w.stdout, "no window has data")
+		if _, err := fmt.Fprintln(w.stdout, "no window has data"); err != nil {
+			return err
+		}
+	} else if err := newAnswerTable(a).Print(w.stdout); err != nil {
 		return err
 	}
-	return newAnswerTable(a).Print(w.stdout)
+	return printSkipped(w.stdout, "The view could not use these events of the windows, under any key:",
+		skippedBy("", a.Skipped))
 }
 
 // newAnswerTable returns a table with a row per window, the parts of each below it if the server gave any, and the

@@ -66,7 +66,9 @@ const (
 		`"total":{"values":{"views":4,"bytes":11.50,"a_mean":3.833333333333333},"exact":false},` +
 		`"warnings":["the stream is late","batch is 3 runs behind"]}`
 	emptyAnswer = `{"view":"traffic","key":{},"window":"PT1H","definition":"4f1c","generation":null,"horizon":null,` +
-		`"lag":{},"data":[],"warnings":[]}`
+		`"lag":{},"data":[],"skipped":[` + whereSkips + `],"warnings":[]}`
+	whereSkips = `{"place":"where","reason":"missing","events":1200,"batch":1000,"speed":200,"exact":false,` +
+		`"since":"2015-05-17T10:00:00Z","sample":{"source":"/shop\u001b[2J","id":"e-1"}}`
 )
 
 func TestQueryTable(t *testing.T) {
@@ -282,7 +284,8 @@ const (
 		`"window":"PT1H",` +
 		`"aggregates":[{"name":"views","expr":"count()","exact":true},{"name":"visitors","expr":"distinct(data.client)",` +
 		`"exact":false}],` +
-		`"horizon":"2026-03-01T12:00:00Z","architecture":"lambda","state":"serving"}`
+		`"horizon":"2026-03-01T12:00:00Z","architecture":"lambda","state":"serving",` +
+		`"skipped":[` + whereSkips + `],"skipped_from":"2026-02-22T12:00:00Z"}`
 	traffic = `{"name":"traffic","description":"","definition":"aa","generation":null,"where":"","key":[],` +
 		`"window":"PT1H",` +
 		`"aggregates":[{"name":"requests","expr":"count()","exact":true}],"horizon":null,"architecture":"lambda"}`

@@ -116,7 +116,14 @@ func printViews(w io.Writer, views []client.View) error {
 			v.Description,
 		)
 	}
-	return t.Print(w)
+	if err := t.Print(w); err != nil {
+		return err
+	}
+	var skipped []skippedOf
+	for _, v := range views {
+		skipped = append(skipped, skippedBy(v.Name, v.Skipped)...)
+	}
+	return printSkipped(w, "In the windows of the last 7 days, views could not use these events:", skipped)
 }
 
 func fields(v client.View) []string {
@@ -151,7 +158,11 @@ func printView(w io.Writer, v client.View) error {
 	if err := t.Print(w); err != nil {
 		return err
 	}
-	return printParts(w, v)
+	if err := printParts(w, v); err != nil {
+		return err
+	}
+	return printSkipped(w, "In the windows of the last 7 days, the view could not use these events:",
+		skippedBy("", v.Skipped))
 }
 
 // printParts prints the key fields and below them the aggregates.

@@ -23,6 +23,24 @@ type View struct {
 	Horizon      Text        `json:"horizon"`    // RFC 3339, exclusive; "" before the first run
 	Architecture Text        `json:"architecture"`
 	State        Text        `json:"state"` // state of the generation; "" if the server does not report it
+
+	Skipped     []Skip `json:"skipped"`      // what the view could not use in the windows from SkippedFrom on
+	SkippedFrom Text   `json:"skipped_from"` // RFC 3339
+}
+
+// Skip is the events that a view could not use at one place for one reason.
+type Skip struct {
+	Place  string `json:"place"`  // "where", "key.path", "aggregates.bytes", "time"
+	Reason string `json:"reason"` // "missing"
+	Events int64  `json:"events"`
+	Batch  int64  `json:"batch"` // of the events, those that batch has counted
+	Speed  int64  `json:"speed"` // and those that only speed has
+	Exact  bool   `json:"exact"`
+	Since  Text   `json:"since"` // RFC 3339, start of the first window
+	Sample struct {
+		Source string `json:"source"`
+		ID     string `json:"id"`
+	} `json:"sample"`
 }
 
 // IsKappa says whether the stream alone maintains the view. Its answers have no horizon.
@@ -54,7 +72,8 @@ type Answer struct {
 	Complete   Text             `json:"complete"` // RFC 3339; Kappa only: speed has all events that arrived before
 	Lag        Object           `json:"lag"`      // for example {"batch_seconds":12.3}
 	Data       []Row            `json:"data"`
-	Total      *Row             `json:"total"` // without start and end; nil if not requested
+	Total      *Row             `json:"total"`   // without start and end; nil if not requested
+	Skipped    []Skip           `json:"skipped"` // what the view could not use in the selected windows, under any key
 	Warnings   []jsontext.Value `json:"warnings"`
 }
 

@@ -85,6 +85,8 @@ type Server struct {
 	queryHandler     *queryhandler.Handler
 	republishHandler *republishhandler.Handler
 
+	told map[toldSkip]bool // what the log has told of skipped events; only ticks use it
+
 	work sync.WaitGroup
 	stop context.CancelFunc
 }
@@ -107,7 +109,7 @@ func Open(ctx context.Context, settings Settings) (*Server, error) {
 	if err := files.CheckWrite(); err != nil {
 		settings.Log.WarnContext(ctx, "the archive cannot be written: queries are answered, events are refused", "error", err)
 	}
-	s := &Server{settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}}
+	s := &Server{settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}, told: map[toldSkip]bool{}}
 	s.archive = &split{files: files, runs: &memory.Archive{Now: time.Now}}
 	if s.layout, err = settings.OpenLayout(ctx, s.archive, "memory", rand.Reader, time.Now); err != nil {
 		return nil, fmt.Errorf("directory %s: %w", settings.Dir, err)

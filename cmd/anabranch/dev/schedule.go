@@ -8,8 +8,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/stream"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // tick invokes batch as EventBridge Scheduler does.
@@ -18,6 +20,34 @@ func (s *Server) tick(ctx context.Context) {
 	_, err := s.batchHandler.Handle(ctx, scheduled())
 	s.failed(ctx, "batch", err)
 	s.watch(ctx)
+	s.tellSkipped(ctx)
+}
+
+// tellSkipped warns of events that a view cannot use, once per view, place and reason.
+func (s *Server) tellSkipped(ctx context.Context) {
+	views, err := s.queryHandler.Serving.Views(ctx)
+	if err != nil {
+		s.failed(ctx, "look for skipped events", err)
+		return
+	}
+	for _, v := range views {
+		for _, skip := range v.Skipped {
+			key := toldSkip{v.View.Name, skip.Name, skip.Reason}
+			if s.told[key] {
+				continue
+			}
+			s.told[key] = true
+			s.settings.Log.WarnContext(ctx, "a view cannot use some events; see anabranch views", "view", v.View.Name,
+				"place", skip.Name, "reason", skip.Reason, "events", skip.Events)
+		}
+	}
+}
+
+// toldSkip is what was told of skipped events.
+type toldSkip struct {
+	view   view.Name
+	place  string
+	reason aggregate.Reason
 }
 
 // watch warns of the fields that views read and that no event has.

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"strings"
 	"sync"
 	"time"
 
@@ -12,8 +13,12 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 )
 
-// shownRejections is the maximum number of rejected events that send names without --verbose.
-const shownRejections = 20
+// Without --verbose, send names up to shownRejections rejected events, and up to shownUnlike of a request of which none
+// was accepted, since what the file looks like says more.
+const (
+	shownRejections = 20
+	shownUnlike     = 3
+)
 
 // redraw is the minimum time between two drawings of the bar.
 const redraw = 100 * time.Millisecond
@@ -30,6 +35,7 @@ type console struct {
 	accepted int
 	named    int // rejected events with a line of their own
 	unnamed  int // rejected events without a line
+	unlike   []send.Unlike
 	retried  bool
 }
 
@@ -69,8 +75,18 @@ func stored(sources []send.Source) int64 {
 func (c *console) result(r send.Result) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	most := shownRejections
+	for _, u := range r.Unlike {
+		if u.Looks.Like == "" {
+			continue
+		}
+		c.unlike = append(c.unlike, u)
+		if r.Accepted == 0 {
+			most = min(most, c.named+shownUnlike)
+		}
+	}
 	for _, rejected := range r.Rejected {
-		if !c.verbose && c.named == shownRejections {
+		if !c.verbose && c.named >= most {
 			c.unnamed++
 			continue
 		}
@@ -130,6 +146,22 @@ func (c *console) close() {
 	c.bar = nil
 	if c.unnamed > 0 {
 		c.line("and %d more (--verbose names all)", c.unnamed)
+	}
+	for _, u := range c.unlike[:min(len(c.unlike), shownUnlike)] {
+		c.explain(u)
+	}
+}
+
+// explain says what a source looks like of which nothing was accepted, and how to send it. A command stands on a line
+// of its own, to be copied.
+func (c *console) explain(u send.Unlike) {
+	c.line("%s looks like %s. Send takes one CloudEvent in JSON a line. Do this instead:", u.Name, u.Looks.Like)
+	c.line("    %s", u.Looks.How)
+	if strings.Contains(u.Looks.How, "source:") {
+		c.line("Choose source and type, and add time: $e.FIELD if a field has the time of the event (RFC 3339).")
+	}
+	if strings.Contains(u.Looks.How, "jq ") {
+		c.line("(jq before version 1.7 rounds long numbers.)")
 	}
 }
 

@@ -32,6 +32,9 @@ func (*SendCmd) Help() string {
 count once if they arrive within the server's dedupe window (24 hours by default), so you can safely send a file again
 soon.
 
+If the server accepts nothing of the first request of a file, send stops there and says what the file looks like and
+how to send it.
+
 Send names rejected events on stderr as "file:line: id code pointer detail", with "-" for a missing part. The summary
 goes to stdout.
 
@@ -121,7 +124,10 @@ func (c *SendCmd) outcome(err error, sum *summary) error {
 		"%d events were acknowledged; you can safely send everything again now: copies of an event count once",
 		sum.accepted,
 	)
-	var input *send.InputError
+	var (
+		input   *send.InputError
+		stopped *send.Stopped
+	)
 	switch {
 	case err == nil && sum.rejected > 0:
 		return &failure{code: exitRejected}
@@ -129,6 +135,10 @@ func (c *SendCmd) outcome(err error, sum *summary) error {
 		return nil
 	case errors.Is(err, context.Canceled):
 		return &failure{exitUnreachable, fmt.Errorf("interrupted; %s", again)}
+	case errors.As(err, &stopped) && sum.accepted == 0:
+		return &failure{exitRejected, err}
+	case errors.As(err, &stopped):
+		return &failure{exitRejected, fmt.Errorf("%w; %s", err, again)}
 	case errors.As(err, &input):
 		return &failure{exitUsage, fmt.Errorf("%w; %s", err, again)}
 	}

@@ -148,7 +148,7 @@ FILE:9: \x1b[2J no_type /reject rejected on request
 
 	t.Run("All", func(t *testing.T) { // 422 is a valid answer
 		server, s := newFakeServer(t), newSession()
-		s.stdin = strings.NewReader(strings.Repeat(`{"id":"a","reject":"no_type"}`+"\n", 30))
+		s.stdin = strings.NewReader(strings.Repeat(`{"specversion":"1.0","id":"a","reject":"no_type"}`+"\n", 30))
 		s.do(t, exitRejected, "send", "-", "--batch=7", "--url", server.URL)
 		sums(t, s, "accepted 0", "rejected 30", "requests 5", "retries 0")
 		if says(t, &s.err, "stdin:1: a no_type", "stdin:20: a no_type", "and 10 more (--verbose names all)\n"); strings.Count(
@@ -161,12 +161,146 @@ FILE:9: \x1b[2J no_type /reject rejected on request
 
 	t.Run("Verbose", func(t *testing.T) {
 		server, s := newFakeServer(t), newSession()
-		s.stdin = strings.NewReader(strings.Repeat(`{"id":"a","reject":"no_type"}`+"\n", 30))
+		s.stdin = strings.NewReader(strings.Repeat(`{"specversion":"1.0","id":"a","reject":"no_type"}`+"\n", 30))
 		s.do(t, exitRejected, "send", "-", "--verbose", "--url", server.URL)
 		if says(t, &s.err, "stdin:30: a"); strings.Count(s.err.String(), "\n") != 30 {
 			t.Errorf("not 30 of 30 named:\n%s", &s.err)
 		}
 	})
+}
+
+// TestSendOtherForms: a file of which the server accepts nothing is not sent further. Send says what it looks like, and
+// how to send it.
+func TestSendOtherForms(t *testing.T) {
+	const (
+		wrapped = ` 'foreach inputs as $e (0; . + 1; ` +
+			`{specversion: "1.0", id: "\(.)", source: "NAME", type: "KIND", data: DATA})'`
+		csv = "date,item,price\n" + "2026-03-01,lamp,12.50\n"
+	)
+	many := func(line string) string { return strings.Repeat(line, 2000) }
+	wrap := func(kind, data string) string {
+		return strings.NewReplacer("KIND", kind, "DATA", data).Replace(wrapped) + " | anabranch send -"
+	}
+	for name, c := range map[string]struct{ text, like, how string }{
+		"sales.csv": {many(csv), "CSV.", "cat FILE | mlr --icsv --ojsonl cat | jq -cn" + wrap("sales", "$e")},
+		"eu.csv": {
+			many("datum;preis\n1.3.;12,50\n"), "CSV with semicolons",
+			"mlr --icsv --ifs ';' --ojsonl cat | jq -cn",
+		},
+		"sales.tsv":  {many("a\tb\n1\t2\n"), "columns with tabs", "cat FILE | mlr --itsv --ojsonl cat | jq -cn"},
+		"quoted.csv": {many("a,b\n\"x, y\",2\n"), "CSV.", "mlr --icsv"},
+		"array.json": {
+			"[\n" + many("  {\n    \"id\": \"a\",\n\"n\": 1\n  },\n") + "{}]", "a JSON array",
+			"cat FILE | jq -c '.[]' | anabranch send -",
+		},
+		"line.json": {
+			"[" + many(`{"id":"a"},`) + "{}]", "a JSON array",
+			"cat FILE | jq -c '.[]' | anabranch send -",
+		},
+		"huge.json": {"[" + strings.Repeat(many(`{"id":"a"},`), 20) + "{}]", "a JSON array", "jq -c '.[]'"},
+		"pretty.json": {
+			many("{\n  \"n\": 1\n}\n"), "JSON over several lines",
+			"cat FILE | jq -c . | anabranch send -",
+		},
+		"orders.ndjson": {
+			many(`{"reject":"no","n":1}` + "\n"), "lines of JSON that are no CloudEvents",
+			"cat FILE | jq -cn" + wrap("orders", "$e"),
+		},
+		"access.log": {
+			many("127.0.0.1 GET /\n"), "lines of text",
+			"cat FILE | jq -cnR" + wrap("access", "{line: $e}"),
+		},
+		"page.html": {many("<html>\n"), "XML or HTML", "write each element as one CloudEvent"},
+		"utf16.ndjson": {
+			"\xff\xfe" + many("{\x00}\x00\n\x00"), "UTF-16 text",
+			"cat FILE | iconv -f UTF-16 -t UTF-8 | anabranch send -",
+		},
+		"book.xlsx":  {"PK\x03\x04" + many("\x00\n"), "a ZIP archive, or a workbook", "save the sheet as CSV"},
+		"a.bz2":      {"BZh9" + many("1\n"), "a file of bzip2", "cat FILE | bunzip2 -c | anabranch send -"},
+		"a.parquet":  {"PAR1" + many("\x01\n"), "Parquet", "write its rows as lines of JSON"},
+		"random.bin": {many("\xfe\x00\x81\n"), "no text", "one CloudEvent in JSON a line"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server, s := newFakeServer(t), newSession()
+			path := file(t, name, []byte(c.text))
+			s.do(t, exitRejected, "send", path, "--url", server.URL)
+			says(t, &s.err, path+" looks like "+c.like, strings.NewReplacer("FILE", path, "NAME", path).Replace(c.how))
+			if server.asked() > 1 || strings.Count(s.err.String(), "\n") > 9 {
+				t.Errorf("%d requests:\n%s", server.asked(), &s.err)
+			}
+			if strings.Count(c.text, "\n") > 500 {
+				says(t, &s.err, "anabranch: "+path+
+					": the server accepted none of the first 500 lines, so send stopped there\n")
+			}
+		})
+	}
+
+	t.Run("Packed", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		path := file(t, "it's a.csv.gz", gzipped(t, many(csv)))
+		s.do(t, exitRejected, "send", path, "--url", server.URL)
+		says(t, &s.err, "    gzip -dc '"+strings.ReplaceAll(path, "'", `'\''`)+"' | mlr", `it_s_a.csv.gz", type: "it_s_a"`)
+	})
+	t.Run("Piped", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		s.stdin = bytes.NewReader(zstdPacked(t, "["+many("\n")))
+		s.do(t, exitRejected, "send", "-", "--url", server.URL)
+		says(t, &s.err, "stdin looks like a JSON array", "    ... | zstd -dc | jq -c '.[]' | anabranch send -\n")
+	})
+	t.Run("TheSecondFile", func(t *testing.T) { // what came before is sent, what comes behind is not
+		server, s := newFakeServer(t), newSession()
+		text, ids := events(1200)
+		good, bad := file(t, "good.ndjson", []byte(text)), file(t, "bad.csv", []byte(many(csv)))
+		s.do(t, exitRejected, "send", good, bad, good, "--url", server.URL)
+		if diff := cmp.Diff(ids, server.ids()); diff != "" {
+			t.Error(diff)
+		}
+		says(t, &s.err, bad+" looks like CSV", "so send stopped there; 1200 events were acknowledged")
+	})
+	t.Run("SmallFiles", func(t *testing.T) { // each fits into a request: nothing is left to stop
+		server, s := newFakeServer(t), newSession()
+		good, bad := file(t, "good.ndjson", []byte(`{"id":"a"}`)), file(t, "bad.csv", []byte(csv))
+		s.do(t, exitRejected, "send", bad, good, bad, "--url", server.URL)
+		if sums(t, s, "accepted 1", "rejected 4"); strings.Count(s.err.String(), " looks like CSV") != 2 {
+			t.Errorf("%s", &s.err)
+		}
+	})
+	t.Run("FewEvents", func(t *testing.T) { // the first of them may be rejected by accident
+		server, s := newFakeServer(t), newSession()
+		text, _ := events(3)
+		s.stdin = strings.NewReader(`{"specversion":"1.0","id":"x","reject":"no_type"}` + "\n" + text)
+		s.do(t, exitRejected, "send", "-", "--batch=1", "--url", server.URL)
+		if sums(t, s, "accepted 3", "rejected 1"); strings.Contains(s.err.String(), "looks like") {
+			t.Errorf("%s", &s.err)
+		}
+	})
+	t.Run("ManyEvents", func(t *testing.T) { // all for the same reason: their form is right, so nothing is said of it
+		server, s := newFakeServer(t), newSession()
+		s.stdin = strings.NewReader(many(`{"specversion":"1.0","id":"x","reject":"no_type"}` + "\n"))
+		s.do(t, exitRejected, "send", "-", "--url", server.URL)
+		says(t, &s.err, "stdin:20: x no_type", "and 480 more", "none of the first 500 lines, so send stopped there\n")
+		if server.asked() != 1 || strings.Contains(s.err.String(), "looks like") {
+			t.Errorf("%d requests:\n%s", server.asked(), &s.err)
+		}
+	})
+}
+
+// TestSendSkipsByteOrderMarks: the mark with which some programs begin a file is not part of its first event.
+func TestSendSkipsByteOrderMarks(t *testing.T) {
+	const mark = "\ufeff"
+	text, ids := events(3)
+	server, s := newFakeServer(t), newSession()
+	s.stdin = strings.NewReader(mark + `{"id":"from stdin"}`)
+	s.do(t, exitOK, "send", file(t, "a", []byte(mark+text)), file(t, "b.gz", gzipped(t, mark+`{"id":"packed"}`)),
+		file(t, "c", []byte(mark)), file(t, "d", []byte(mark+"\r\n"+`{"id":"after a blank line"}`)),
+		"-", "--url", server.URL)
+	want := append([]string{"after a blank line"}, append(ids, "from stdin", "packed")...)
+	if diff := cmp.Diff(want, server.ids()); diff != "" {
+		t.Error(diff)
+	}
+	long := `{"id":"` + strings.Repeat("x", 256<<10-9) + `"}` // as long as a line may be, without the mark
+	server, s = newFakeServer(t), newSession()
+	s.do(t, exitOK, "send", file(t, "long", []byte(mark+long)), "--url", server.URL)
 }
 
 // TestSendRetries checks that transient faults cost attempts, but no event is lost or changed.

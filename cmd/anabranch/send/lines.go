@@ -22,9 +22,16 @@ type line struct {
 	long bool
 }
 
+// newLines skips the byte order mark with which some programs begin a text in UTF-8.
 func newLines(r io.Reader, limit int) *lines {
-	return &lines{r: bufio.NewReaderSize(r, readAhead), limit: limit}
+	l := &lines{r: bufio.NewReaderSize(r, readAhead), limit: limit}
+	if mark, _ := l.r.Peek(len(byteOrderMark)); string(mark) == byteOrderMark { // next returns the error of reading
+		_, _ = l.r.Discard(len(mark)) // what was peeked can be discarded
+	}
+	return l
 }
+
+const byteOrderMark = "\ufeff"
 
 // next returns the next line; the last one needs no line end. Errors: io.EOF after the last; else that of the reader.
 // The line that an error cuts is lost, since its rest is unknown.

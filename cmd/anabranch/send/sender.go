@@ -29,14 +29,19 @@ type Result struct {
 	Bytes    int         // size of the batch as NDJSON
 	Sent     int         // size of the batch as posted, compressed
 	Read     int64       // stored bytes read from all sources when the batch was cut
+	Unlike   []Unlike    // the sources that begin in the batch and of which nothing was accepted
 	Err      error
+
+	stop bool // whether the last of them goes on
 }
 
 // Run posts every batch of the splitter. It reports the results in the order of the input, on the calling goroutine.
 //
 // It stops at the first batch with an error, and when ctx ends: it then posts nothing new, waits for the open requests
 // and reports them. If the input becomes unreadable, it first posts everything before that point.
-// Errors: that of the batch; else *InputError; else that of ctx.
+// It posts the first lines of a source and waits for the answer before it posts more of that source. If nothing of them
+// was accepted, it stops.
+// Errors: that of the batch; else *InputError or *Stopped; else that of ctx.
 //
 // A goroutine reads the splitter. It outlives the call only if ctx ends while it waits for input, for example on
 // standard input. It then posts nothing.
@@ -109,12 +114,21 @@ func (s Sender) produce(
 		if err != nil {
 			return errors.Join(exceptEOF(err), splitter.Close())
 		}
-		place := make(chan Result, 1)
+		place, first := make(chan Result, 1), make(chan Result, 1)
 		select {
 		case queue <- place:
-			go func() { place <- s.post(ctx, batch, encoder) }()
+			go func() {
+				result := s.post(ctx, batch, encoder)
+				first <- result
+				place <- result
+			}()
 		case <-ctx.Done():
 			return errors.Join(ctx.Err(), splitter.Close())
+		}
+		if n := len(batch.Begun); n > 0 && batch.Begun[n-1].GoesOn {
+			if result := <-first; result.stop {
+				return errors.Join(&Stopped{result.Unlike[len(result.Unlike)-1]}, splitter.Close())
+			}
 		}
 	}
 }
@@ -145,6 +159,7 @@ func taken(place <-chan Result, open bool) (<-chan Result, state) {
 func (s Sender) post(ctx context.Context, b Batch, encoder *zstd.Encoder) Result {
 	result := Result{Rejected: merged(b, nil), Bytes: len(b.Body), Read: b.Read}
 	if len(b.Origins) == 0 {
+		result.Unlike, result.stop = unlike(b, nil)
 		return result
 	}
 	if result.Err = ctx.Err(); result.Err != nil {
@@ -161,6 +176,7 @@ func (s Sender) post(ctx context.Context, b Batch, encoder *zstd.Encoder) Result
 	}
 	result.Accepted = receipt.Accepted
 	result.Rejected = merged(b, receipt.Rejected)
+	result.Unlike, result.stop = unlike(b, receipt.Rejected)
 	return result
 }
 

@@ -47,7 +47,19 @@ type Batch struct {
 	Origins []Origin // one for each event of Body, in order
 	Body    []byte   // NDJSON, every line with its end; empty if no line can be sent
 	TooLong []Unsent // in order
+	Begun   []Begun  // the sources that begin in this batch, in order
 	Read    int64    // stored bytes read from all sources so far
+}
+
+// Begun is a source whose first lines are in a batch.
+type Begun struct {
+	Name     string
+	From, To int  // its events in the batch: [From, To)
+	TooLong  int  // its lines that are too long to send
+	GoesOn   bool // whether it may have more lines, in the next batch
+
+	plain string // command that writes its plain text
+	start []byte // start of its plain text
 }
 
 // Unsent is a line that was rejected without being sent.
@@ -62,12 +74,15 @@ type Splitter struct {
 	sources []Source
 	limits  Limits
 
-	name   string // name of the open source; lines is nil if none is open
-	lines  *lines
-	close  func() error
-	held   []byte // a line that did not fit into the last batch; valid until the next read
-	read   int64
-	failed error // returned after all lines before it
+	name    string // name of the open source; lines is nil if none is open
+	lines   *lines
+	opening *opening
+	plain   string // command that writes its plain text
+	unseen  bool   // whether no batch has lines of it
+	close   func() error
+	held    []byte // a line that did not fit into the last batch; valid until the next read
+	read    int64
+	failed  error // returned after all lines before it
 }
 
 // NewSplitter returns a splitter that reads the sources one after another and opens each when its turn comes. Close it
@@ -88,6 +103,9 @@ func (s *Splitter) Next() (Batch, error) {
 	b.Read = s.read
 	if len(b.Origins)+len(b.TooLong) == 0 {
 		return Batch{}, s.failed
+	}
+	if n := len(b.Begun); n > 0 {
+		b.Begun[n-1].GoesOn = s.lines != nil && !s.unseen
 	}
 	return b, nil
 }
@@ -110,7 +128,11 @@ func (s *Splitter) add(b *Batch) bool {
 		case !ok:
 			return false
 		case next.long:
+			s.begin(b)
 			b.TooLong = append(b.TooLong, Unsent{len(b.Origins), s.tooLong(next.size)})
+			if n := len(b.Begun); n > 0 {
+				b.Begun[n-1].TooLong++
+			}
 			return true
 		case len(next.text) == 0:
 			return true
@@ -121,9 +143,25 @@ func (s *Splitter) add(b *Batch) bool {
 		s.held = text
 		return false
 	}
+	s.begin(b)
 	b.Body = append(append(b.Body, text...), '\n')
 	b.Origins = append(b.Origins, s.origin())
+	if n := len(b.Begun); n > 0 {
+		b.Begun[n-1].To = len(b.Origins)
+	}
 	return true
+}
+
+// begin notes in b that a line of the open source follows, if it is the first, and what its text begins with.
+func (s *Splitter) begin(b *Batch) {
+	if s.unseen {
+		at := len(b.Origins)
+		b.Begun = append(b.Begun, Begun{Name: s.name, From: at, To: at, plain: s.plain})
+		s.unseen = false
+	}
+	if n := len(b.Begun); n > 0 {
+		b.Begun[n-1].start = s.opening.start
+	}
 }
 
 func (s *Splitter) origin() Origin { return Origin{s.name, s.lines.number} }
@@ -167,12 +205,13 @@ func (s *Splitter) open() bool {
 		s.failed = &InputError{Name: source.Name, Err: err}
 		return false
 	}
-	text, release, err := decompressed(counted{stored, &s.read})
+	text, unpack, release, err := decompressed(counted{stored, &s.read})
 	if err != nil {
 		s.failed = &InputError{Name: source.Name, Err: closed(stored, err)}
 		return false
 	}
-	s.lines = newLines(text, s.limits.EventBytes)
+	s.opening, s.plain, s.unseen = &opening{r: text}, source.plain(unpack), true
+	s.lines = newLines(s.opening, s.limits.EventBytes)
 	s.close = func() error { release(); return stored.Close() }
 	return true
 }

@@ -206,6 +206,7 @@ func TestSendOtherForms(t *testing.T) {
 			many(`{"reject":"no","n":1}` + "\n"), "lines of JSON that are no CloudEvents",
 			"cat FILE | jq -cn" + wrap("orders", "$e"),
 		},
+		"mark.ndjson": {"\ufeff" + many(`{"reject":"no","b":2}`+"\n"), "lines of JSON", "cat FILE | jq -cn"},
 		"access.log": {
 			many("127.0.0.1 GET /\n"), "lines of text",
 			"cat FILE | jq -cnR" + wrap("access", "{line: $e}"),

@@ -85,6 +85,7 @@ var forms = []form{
 
 // looksLike looks at the start of a text. It knows only what it shows: the text may hold other things further on.
 func looksLike(name, cat string, start []byte) Looks {
+	start = bytes.TrimPrefix(start, []byte(byteOrderMark))
 	for _, f := range forms {
 		if f.is(start) {
 			return Looks{f.like, f.how(name, cat)}

@@ -34,13 +34,13 @@ type DevCmd struct {
 
 	CorsOrigins []string `help:"Web pages that may write and query: https://shop.example, or * for all. May be repeated."`
 
-	Slot            time.Duration `help:"Length of a slot; a used directory keeps its own." default:"${slot}"`
-	CommitWithin    time.Duration `help:"Time that a request has to reach the archive." default:"${commit_within}"`
-	SealDelay       time.Duration `help:"Time from a slot's end to its sealing." default:"${seal_delay}"`
-	BatchEvery      time.Duration `help:"How often batch, replay and audit run." default:"${batch_every}"`
-	SweepAfter      time.Duration `help:"Age at which the sweep looks for an event." default:"${sweep_after}"`
-	DropGrace       time.Duration `help:"Time that open queries may still read dropped items." default:"${drop_grace}"`
-	RequireApproval bool          `help:"A changed view waits for \"anabranch views switch\"."`
+	Slot            *time.Duration `help:"${slot_help}"`
+	CommitWithin    time.Duration  `help:"Time that a request has to reach the archive." default:"${commit_within}"`
+	SealDelay       time.Duration  `help:"Time from a slot's end until batch may count its events." default:"${seal_delay}"`
+	BatchEvery      time.Duration  `help:"How often batch, replay and audit run." default:"${batch_every}"`
+	SweepAfter      time.Duration  `help:"Age at which the sweep looks for an event." default:"${sweep_after}"`
+	DropGrace       time.Duration  `help:"Time that open queries may still read dropped items." default:"${drop_grace}"`
+	RequireApproval bool           `help:"A changed view waits for \"anabranch views switch\"."`
 
 	Verbose bool `help:"Log every invocation." short:"v"`
 }
@@ -49,7 +49,9 @@ type DevCmd struct {
 func flagVars() kong.Vars {
 	s := dev.Default()
 	return kong.Vars{
-		"slot": s.Slot.String(), "commit_within": s.CommitWithin.String(), "seal_delay": s.SealDelay.String(),
+		"slot_help": "Length of a slot: events are counted by batch a slot at a time. " +
+			"Default: that of a used directory, which never changes, else " + s.Slot.String() + ".",
+		"commit_within": s.CommitWithin.String(), "seal_delay": s.SealDelay.String(),
 		"batch_every": s.BatchEvery.String(), "sweep_after": s.SweepAfter.String(), "drop_grace": s.DropGrace.String(),
 
 		"key_help": "Key, if the server requires one. " +
@@ -94,7 +96,10 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 		Hosts: c.hosts(), Origins: origins,
 		Log: slog.New(slog.NewTextHandler(w.stderr, &slog.HandlerOptions{Level: level})),
 	}
-	settings.Slot, settings.CommitWithin, settings.SealDelay = c.Slot, c.CommitWithin, c.SealDelay
+	if settings.Slot, err = c.slot(ctx, settings.Slot); err != nil {
+		return err
+	}
+	settings.CommitWithin, settings.SealDelay = c.CommitWithin, c.SealDelay
 	settings.BatchEvery, settings.SweepAfter, settings.DropGrace = c.BatchEvery, c.SweepAfter, c.DropGrace
 	settings.RequireApproval = c.RequireApproval
 	if err := settings.CheckAs(c.spell); err != nil {
@@ -110,8 +115,25 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	}
 	server.Start(ctx)
 	defer server.Close()
-	c.announce(w, listener.Addr(), definitions)
+	c.announce(w, listener.Addr(), definitions, settings.Slot)
 	return server.Serve(ctx, listener)
+}
+
+// slot returns the slot length: that of the directory, else that of the flag, else the default.
+func (c *DevCmd) slot(ctx context.Context, otherwise time.Duration) (time.Duration, error) {
+	used, err := dev.SlotOf(ctx, c.Dir)
+	switch {
+	case err != nil:
+		return 0, &failure{exitUsage, err}
+	case used != 0 && c.Slot != nil && *c.Slot != used:
+		return 0, usage("--slot=%s: the directory %s has slots of %s, which never change; "+
+			"leave --slot out, or choose another --dir", *c.Slot, c.Dir, used)
+	case used != 0:
+		return used, nil
+	case c.Slot != nil:
+		return *c.Slot, nil
+	}
+	return otherwise, nil
 }
 
 // hosts returns the names under which clients may ask this server: those of the flags, and the one that it listens on.
@@ -182,7 +204,7 @@ func kindOf(mode fs.FileMode) string {
 	return "a device"
 }
 
-func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definition) {
+func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definition, slot time.Duration) {
 	names := make([]string, len(definitions))
 	for i, d := range definitions {
 		names[i] = string(d.Name)
@@ -193,7 +215,7 @@ func (c *DevCmd) announce(w *world, address net.Addr, definitions []view.Definit
 		address,
 		strings.Join(names, ", "),
 		c.Dir,
-		c.Slot,
+		slot,
 		c.SealDelay,
 		c.BatchEvery,
 	)

@@ -7,7 +7,9 @@ import (
 	"cmp"
 	"context"
 	"crypto/rand"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"runtime"
@@ -87,15 +89,17 @@ type Server struct {
 
 	told map[toldSkip]bool // what the log has told of skipped events; only ticks use it
 
+	lock io.Closer
 	work sync.WaitGroup
 	stop context.CancelFunc
 }
 
 // Open wires the functions to the stores in memory and the directory, and builds every view from the archive. Nothing
-// is served yet.
+// is served yet. The directory stays locked until Close.
 //
-// Errors: those of setting.All.Check; a setting that differs from the directory's layout, by name.
-func Open(ctx context.Context, settings Settings) (*Server, error) {
+// Errors: those of setting.All.Check; a setting that differs from the directory's layout, by name; a directory that
+// another server uses.
+func Open(ctx context.Context, settings Settings) (server *Server, err error) {
 	if err := settings.Check(); err != nil {
 		return nil, err
 	}
@@ -109,7 +113,18 @@ func Open(ctx context.Context, settings Settings) (*Server, error) {
 	if err := files.CheckWrite(); err != nil {
 		settings.Log.WarnContext(ctx, "the archive cannot be written: queries are answered, events are refused", "error", err)
 	}
-	s := &Server{settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}, told: map[toldSkip]bool{}}
+	lock, err := lockDirectory(settings.Dir)
+	if err != nil {
+		return nil, err
+	}
+	defer func() {
+		if server == nil {
+			err = errors.Join(err, lock.Close())
+		}
+	}()
+	s := &Server{
+		settings: settings, queue: &memory.Queue{}, catalog: &memory.Catalog{}, told: map[toldSkip]bool{}, lock: lock,
+	}
 	s.archive = &split{files: files, runs: &memory.Archive{Now: time.Now}}
 	if s.layout, err = settings.OpenLayout(ctx, s.archive, "memory", rand.Reader, time.Now); err != nil {
 		return nil, fmt.Errorf("directory %s: %w", settings.Dir, err)
@@ -210,12 +225,13 @@ func (s *Server) Start(ctx context.Context) {
 	s.work.Go(func() { every(ctx, time.Second, s.republish) })
 }
 
-// Close stops what Start started and waits for it.
+// Close stops what Start started and waits for it. Then it gives the directory free.
 func (s *Server) Close() {
 	if s.stop != nil {
 		s.stop()
 	}
 	s.work.Wait()
+	_ = s.lock.Close() // nothing was written that anybody needs
 }
 
 func forever() bool { return false }

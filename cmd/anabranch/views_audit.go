@@ -135,6 +135,9 @@ func printAudit(w io.Writer, view string, a client.AuditStatus) error {
 	if err := head.Print(w); err != nil {
 		return err
 	}
+	if _, err := fmt.Fprintf(w, "\n%s\n", table.Cell(verdict(a))); err != nil {
+		return err
+	}
 	if len(a.Drifts) > 0 {
 		if err := printDrifts(w, a); err != nil {
 			return err

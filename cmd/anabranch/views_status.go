@@ -1,13 +1,13 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"io"
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
@@ -20,8 +20,13 @@ type ViewsStatusCmd struct {
 
 // Help returns the text below the flags of --help.
 func (*ViewsStatusCmd) Help() string {
-	return `Prints one line per generation; * marks the serving one. "behind" is the time from its horizon to now. "runs
-left" is how many of the existing runs it has yet to apply.
+	return `Prints a line per generation; * marks the serving one. A generation is one full set of a view's stored numbers,
+made from one definition. A changed view gets a new one, which is built beside the one that serves.
+
+"horizon": batch has counted the events that arrived before; "behind" is the time from then to now. Batch works in
+runs, each over the events that arrived since the run before; "runs left" is how many the generation has yet to apply.
+"swept": of the events that arrived before, none is missing from the stream. "audit": the last comparison with the
+archive; "drift" is the number of windows that differ.
 
 ` + viewsCodes + `
 
@@ -58,77 +63,70 @@ func (o *operator) statuses(ctx context.Context) error {
 }
 
 func printStatuses(w io.Writer, all client.Statuses, now time.Time) error {
-	head := table.New(table.Column{}, table.Column{}, table.Column{})
-	head.Row(append([]string{"head"}, position(all.Head)...)...)
-	head.Row(append([]string{"swept"}, position(all.Swept)...)...)
-	if err := head.Print(w); err != nil {
+	if err := printPositions(w, [][2]string{{"last run", position(all.Head)}, {"swept", position(all.Swept)}}); err != nil {
 		return err
 	}
 	if len(all.Views) == 0 {
 		_, err := fmt.Fprintln(w, "\nno views")
 		return err
 	}
-	return printGenerations(w, all.Views, now)
+	return printViewStatuses(w, all.Views, now)
 }
 
 func printStatus(w io.Writer, s client.Status, now time.Time) error {
-	head := table.New(table.Column{}, table.Column{}, table.Column{})
-	head.Row(append([]string{"head"}, position(s.Head)...)...)
-	if err := head.Print(w); err != nil {
+	if err := printPositions(w, [][2]string{{"last run", position(s.Head)}}); err != nil {
 		return err
 	}
-	return printGenerations(w, []client.Status{s}, now)
+	return printViewStatuses(w, []client.Status{s}, now)
 }
 
-// printGenerations prints a table of all generations, and below it the notes about whole views.
-func printGenerations(w io.Writer, views []client.Status, now time.Time) error {
+func printPositions(w io.Writer, rows [][2]string) error {
+	t := table.New(table.Column{}, table.Column{})
+	for _, row := range rows {
+		t.Row(row[0], row[1])
+	}
+	return t.Print(w)
+}
+
+// printViewStatuses prints for each view a table of its generations, and below it what the table has no column for.
+func printViewStatuses(w io.Writer, views []client.Status, now time.Time) error {
+	for _, v := range views {
+		if _, err := fmt.Fprintf(w, "\n%s\n", table.Cell(v.View)); err != nil {
+			return err
+		}
+		if err := printGenerations(w, v, now); err != nil {
+			return err
+		}
+		for _, note := range notesOf(v) {
+			if _, err := fmt.Fprintln(w, wrapped(table.Cell(note))); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func printGenerations(w io.Writer, v client.Status, now time.Time) error {
+	if len(v.Generations) == 0 {
+		_, err := fmt.Fprintln(w, "  no generation yet: batch begins one at its next run")
+		return err
+	}
 	t := table.New(
-		table.Column{Name: "view"},
-		table.Column{Name: " "},
+		table.Column{Name: "   "},
 		table.Column{Name: "generation"},
 		table.Column{Name: "definition"},
-		table.Column{Name: "architecture"},
+		table.Column{Name: "kind"},
 		table.Column{Name: "state"},
 		table.Column{Name: "horizon"},
 		table.Column{Name: "behind", Right: true},
 		table.Column{Name: "runs left", Right: true},
-		table.Column{Name: "ready"},
-		table.Column{Name: "last audit"},
 	)
-	var notes []string
-	for _, v := range views {
-		addGenerations(t, v, now)
-		notes = append(notes, notesOf(v)...)
-	}
-	if _, err := fmt.Fprintln(w); err != nil {
-		return err
-	}
-	if err := t.Print(w); err != nil || len(notes) == 0 {
-		return err
-	}
-	_, err := fmt.Fprintf(w, "\n%s\n", strings.Join(notes, "\n"))
-	return err
-}
-
-func addGenerations(t *table.Table, v client.Status, now time.Time) {
-	if len(v.Generations) == 0 {
-		t.Row(v.View, "", "-", "-", "-", "-", "-", "-", "-", "-", audited(v.Audit))
-		return
-	}
-	place := auditPlace(v)
-	for i, g := range v.Generations {
-		name, mark, audit := v.View, "", ""
-		if i > 0 {
-			name = ""
-		}
+	for _, g := range v.Generations {
+		mark := ""
 		if g.ID == v.Serving {
-			mark = "*"
-		}
-		if i == place {
-			audit = audited(v.Audit)
+			mark = "  *"
 		}
 		t.Row(
-			name,
 			mark,
 			short(string(g.ID)),
 			short(string(g.Definition)),
@@ -137,32 +135,34 @@ func addGenerations(t *table.Table, v client.Status, now time.Time) {
 			orDash(string(g.Horizon)),
 			behind(g.Horizon, now),
 			strconv.FormatInt(g.RunsLeft, 10),
-			readiness(v, g),
-			audit,
 		)
 	}
+	return t.Print(w)
 }
 
-// auditPlace returns the index of the generation whose line shows the audit: the audited one, else the serving one.
-func auditPlace(v client.Status) int {
-	of := v.Serving
-	if v.Audit != nil {
-		of = cmp.Or(v.Audit.Generation, v.Serving)
-	}
-	for i, g := range v.Generations {
-		if g.ID == of {
-			return i
+// wrapped returns a note in lines of at most 100 columns, indented below the name of its view.
+func wrapped(note string) string {
+	const most, indent, further = 100, "  ", "    "
+	var lines []string
+	line := indent
+	for _, word := range strings.Fields(note) {
+		if len(line) > len(further) && utf8.RuneCountInString(line)+1+utf8.RuneCountInString(word) > most {
+			lines, line = append(lines, line), further
 		}
+		if strings.TrimSpace(line) != "" {
+			line += " "
+		}
+		line += word
 	}
-	return 0
+	return strings.Join(append(lines, line), "\n")
 }
 
-// position returns a position in the log of runs as table cells.
-func position(p client.Position) []string {
+// position returns a position in the log of runs.
+func position(p client.Position) string {
 	if p.Run == 0 {
-		return []string{"no run yet"}
+		return "no run yet"
 	}
-	return []string{"run " + strconv.FormatInt(p.Run, 10), string(p.Horizon)}
+	return fmt.Sprintf("run %d, events that arrived before %s", p.Run, orDash(string(p.Horizon)))
 }
 
 // behind returns how far a horizon lies in the past; "-" without a horizon.
@@ -174,35 +174,49 @@ func behind(horizon client.Text, now time.Time) string {
 	return max(0, now.Sub(at)).Round(time.Second).String()
 }
 
+// readiness says whether a generation may replace the serving one, and else why not; "" if that is no question.
 func readiness(v client.Status, g client.Generation) string {
+	id := short(string(g.ID))
 	switch {
-	case g.ID == v.Serving, g.State == "dropping": // the first already serves; the second never will
+	case g.ID == v.Serving, g.State == dropping: // the first already serves; the second never will
 		return ""
 	case g.Ready:
-		return "yes"
+		return id + " is ready to serve"
 	case g.Waits != "":
-		return string(g.Waits)
+		return id + " is not ready yet: " + string(g.Waits)
 	}
-	return "no"
+	return id + " is not ready yet"
 }
 
 // audited returns the last or running audit in a few words.
 func audited(a *client.AuditStatus) string {
 	switch {
 	case a == nil:
-		return "-"
+		return "none yet"
 	case a.Ended == "" && a.Begun == "":
 		return "requested"
 	case later(a.Begun, a.Ended):
 		return "running"
 	case a.Error != "":
 		return "failed at " + string(a.Ended)
-	case a.Drift == 0 && lost(*a) == 0:
-		return "no drift at " + string(a.Ended)
-	case lost(*a) == 0:
-		return fmt.Sprintf("drift %d at %s", a.Drift, a.Ended)
 	}
-	return fmt.Sprintf("drift %d, lost objects %d, at %s", a.Drift, lost(*a), a.Ended)
+	return fmt.Sprintf("%s, at %s", verdict(*a), a.Ended)
+}
+
+// verdict says what an audit found, and over how much.
+func verdict(a client.AuditStatus) string {
+	over := fmt.Sprintf("%d windows in %d stored items", a.Windows, a.Items)
+	text := "no drift in " + over
+	switch {
+	case a.Drift == 0 && lost(a) == 0 && a.Windows == 0:
+		return "nothing to audit yet: batch has stored no window"
+	case a.Drift > 0:
+		text = fmt.Sprintf("drift: %d of %s differ from the archive", a.Drift, over)
+	}
+	if n := lost(a); n > 0 {
+		text += fmt.Sprintf("; %d objects of the archive are in no run", n)
+	}
+	return text
 }
 
 // later says whether a lies after b. An empty b lies before any time.
@@ -217,30 +231,23 @@ func later(a, b client.Text) bool {
 
 // notesOf returns the notes about a view that the table has no column for.
 func notesOf(v client.Status) []string {
-	var lines []string
+	var notes []string
+	for _, g := range v.Generations {
+		if note := readiness(v, g); note != "" {
+			notes = append(notes, note)
+		}
+	}
+	notes = append(notes, "audit: "+audited(v.Audit))
 	if v.Retired != "" {
-		lines = append(
-			lines,
-			fmt.Sprintf(
-				"%s: retired since %s: the deployed file no longer defines it; "+
-					"it answers until it is dropped; deploy it again to keep it",
-				table.Printable(v.View),
-				table.Printable(string(v.Retired)),
-			),
-		)
+		notes = append(notes, fmt.Sprintf("retired since %s: the deployed file no longer defines it; "+
+			"it answers until it is dropped; deploy it again to keep it", v.Retired))
 	}
 	if v.Rebuild {
-		lines = append(lines, table.Printable(v.View)+": a rebuild is requested; it begins with the next run of batch")
+		notes = append(notes, "a rebuild is requested; it begins with the next run of batch")
 	}
 	if v.Held != "" {
-		lines = append(
-			lines,
-			fmt.Sprintf(
-				"%s: definition %s is held: batch does not build it until you request a rebuild or deploy another definition",
-				table.Printable(v.View),
-				table.Printable(short(string(v.Held))),
-			),
-		)
+		notes = append(notes, fmt.Sprintf("definition %s is held: batch does not build it until you request a rebuild "+
+			"or deploy another definition", short(string(v.Held))))
 	}
-	return lines
+	return notes
 }

@@ -42,6 +42,28 @@ func auditOf(requested, begun, ended, more string) string {
 
 const noDrift = `,"drift":0,"drifts":[],"lost_objects":[]`
 
+// TestViewsStatusFits: whatever the server tells of a view, no line is wider than 100 columns.
+func TestViewsStatusFits(t *testing.T) {
+	name := strings.Repeat("n", 63)
+	long := stands(genA, `,"retired":"2026-03-01T11:00:00Z","rebuild":true,"held":"77aa00bb11cc22dd"`+
+		auditOf("", "11:30:00", "11:31:00", `,"drift":123456789,"drifts":[],"lost":1234567`),
+		gen(genA, "announced", 12, ""),
+		waiting(kappa(gen(genB, "announced", 9, "")), "it has run 1234567, the last one is 12345678, and "+
+			"replay has brought it events that arrived before 2026-03-01T11:31:00Z, not yet those before 2026-03-01T11:57:00Z"),
+		strings.Replace(gen(genC, "dropping", -9_999_999, ""), `"horizon":"2026-03-01T11:-9999954:00Z"`,
+			`"horizon":"1999-03-01T11:00:00Z"`, 1),
+	)
+	f := newFakeAdmin(t, strings.ReplaceAll(long, "page_views", name))
+	s := newSession()
+	s.do(t, exitOK, "views", "status", name, "--url", f.URL)
+	says(t, &s.out, name, "drift: 123456789 of 40 windows", "236", "10000011")
+	for line := range strings.Lines(s.out.String()) {
+		if n := len(strings.TrimSuffix(line, "\n")); n > 100 {
+			t.Errorf("%d columns: %s", n, line)
+		}
+	}
+}
+
 func TestViewsStatus(t *testing.T) {
 	one := stands(
 		genA,
@@ -98,22 +120,37 @@ func TestViewsStatus(t *testing.T) {
 	}
 }
 
+// TestAudited: the status says over how much an audit found no drift, and that over nothing it found nothing.
 func TestAudited(t *testing.T) {
+	counting := func(counts, more string) string {
+		return strings.Replace(auditOf("", "11:30:00", "11:31:00", more), `"items":3,"windows":40`, counts, 1)
+	}
 	for text, audit := range map[string]string{
-		"-":         "",
+		"none yet":  "",
 		"requested": auditOf("12:00:00", "", "", ""),
 		"running":   auditOf("12:00:00", "12:00:01", "11:00:00", noDrift),
 		"failed at 2026-03-01T11:31:00Z": auditOf("", "11:30:00", "11:31:00", `,"error":"manifest of run 3: not `+
 			`found"`),
-		"no drift at 2026-03-01T11:31:00Z": auditOf("", "11:30:00", "11:31:00", noDrift),
-		"drift 7 at 2026-03-01T11:31:00Z":  auditOf("", "11:30:00", "11:31:00", `,"drift":7,"lost":0`),
-		"drift 0, lost objects 2, at 2026-03-01": auditOf("", "11:30:00", "11:31:00",
-			`,"drift":0,"lost_objects":["events/a","events/b"]`),
+		"no drift in 40 windows in 3 stored items, at 2026-03-01T11:31:00Z": auditOf("", "11:30:00", "11:31:00", noDrift),
+		"drift: 7 of 40 windows in 3 stored items differ from the archive, at": auditOf("", "11:30:00", "11:31:00",
+			`,"drift":7,"lost":0`),
+		"no drift in 40 windows in 3 stored items; 2 objects of the archive are in no run": auditOf("", "11:30:00",
+			"11:31:00", `,"drift":0,"lost_objects":["events/a","events/b"]`),
+		"nothing to audit yet: batch has stored no window, at 2026-03-01T11:31:00Z": counting(
+			`"items":0,"windows":0`, noDrift),
+		"drift: 1 of 0 windows in 0 stored items differ from the archive, at": counting(
+			`"items":0,"windows":0`, `,"drift":1`),
+		"no drift in 0 windows in 0 stored items; 7 objects of the archive are in no run": counting(
+			`"items":0,"windows":0`, `,"drift":0,"lost":7`),
+		"no drift in 1 windows in 1 stored items, at": counting(`"items":1,"windows":1`, noDrift),
 	} {
 		t.Run(text, func(t *testing.T) {
 			f, s := newFakeAdmin(t, stands(genA, audit, gen(genA, "serving", 12, ""))), newSession()
 			s.do(t, exitOK, "views", "status", "page_views", "--url", f.URL)
-			says(t, &s.out, "  "+text)
+			joined := strings.Join(strings.Fields(s.out.String()), " ")
+			if !strings.Contains(joined, "audit: "+text) {
+				t.Errorf("no %q in:\n%s", text, &s.out)
+			}
 		})
 	}
 }

@@ -93,7 +93,7 @@ func (o *Operations) change(
 	v, _, err := generations.Update(ctx, o.Catalog, name, o.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
 		switch {
 		case v.Revision == 0:
-			return v, false, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+			return v, false, fmt.Errorf("%w: %.80q; if it was deployed just now, it is not ready yet", ErrUnknownView, name)
 		case w == nil:
 			w = &wish{operation: operation, generation: about(v, operation, generation), first: v, now: event.MillisOf(o.Now())}
 			w.dropsView = operation == Drop && generation == "" && v.Retired != event.Never
@@ -220,7 +220,7 @@ func (o *Operations) wantAudit(ctx context.Context, name view.Name) (lifecycle.V
 func (o *Operations) view(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := o.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) {
-		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+		return v, fmt.Errorf("%w: %.80q; if it was deployed just now, it is not ready yet", ErrUnknownView, name)
 	}
 	if err != nil {
 		return v, fmt.Errorf("read view %s: %w", name, err)

@@ -523,8 +523,8 @@ func TestWrongWishes(t *testing.T) {
 		want       error
 		text       string
 	}{
-		{"nobody", operations.Switch, "", operations.ErrUnknownView, `unknown view: "nobody"`},
-		{"nobody", operations.Audit, "", operations.ErrUnknownView, `unknown view: "nobody"`},
+		{"nobody", operations.Switch, "", operations.ErrUnknownView, `unknown view: "nobody"; if it was deployed just now, it is not ready yet`},
+		{"nobody", operations.Audit, "", operations.ErrUnknownView, `unknown view: "nobody"; if it was deployed just now, it is not ready yet`},
 		{"v", "delete", "", operations.ErrUnknownOperation, `unknown operation: "delete"`},
 		{"v", "", "", operations.ErrUnknownOperation, `unknown operation: ""`},
 		{"v", operations.Rebuild, "A1", operations.ErrNoGeneration,

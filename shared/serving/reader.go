@@ -25,7 +25,7 @@ type Stores struct {
 func (s Stores) LoadView(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := s.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) || err == nil && v.IsGone() {
-		return v, fmt.Errorf("%w: %.80q", ErrUnknownView, name)
+		return v, fmt.Errorf("%w: %.80q; if it was deployed just now, it is not ready yet", ErrUnknownView, name)
 	}
 	if err != nil {
 		return v, fmt.Errorf("read view %s: %w", name, err)

@@ -37,7 +37,7 @@ type Serving struct {
 var (
 	// Errors that a selection causes. Every other error is the server's fault.
 	ErrUnknownView  = errors.New("unknown view")
-	ErrNotServing   = errors.New("view is still being built")
+	ErrNotServing   = errors.New("view is not ready yet")
 	ErrBadParameter = errors.New("bad parameter")
 	ErrTooManyRows  = errors.New("too many windows")
 )
@@ -75,7 +75,7 @@ func (s *Serving) read(
 	}
 	generation, ok := pointer.Answering()
 	if !ok {
-		return Result{}, fmt.Errorf("%w: %s", ErrNotServing, name)
+		return Result{}, fmt.Errorf("%w: %s: batch is building it", ErrNotServing, name)
 	}
 	reader, err := s.Reader(ctx, generation)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -90,7 +91,9 @@ func (s *Server) reload(ctx context.Context) {
 	definitions, err := s.settings.Reload()
 	switch {
 	case err != nil:
-		s.settings.Log.ErrorContext(ctx, "invalid views file: the old views stay", "error", err)
+		for problem := range strings.SplitSeq(err.Error(), "\n") {
+			s.settings.Log.ErrorContext(ctx, "invalid views file: the old views stay", "error", problem)
+		}
 	case definitions != nil:
 		s.batch.Definitions = lifecycle.Define(definitions)
 		s.watcher = newWatcher(s.archive, s.watcher.codec, definitions)

@@ -338,9 +338,9 @@ func TestErrors(t *testing.T) {
 	}
 	noRange := badParameter("from", "from must be before to: an answer has the windows that start in [from, to)")
 	for _, c := range []struct{ name, view, query, want string }{
-		{"an unknown view", "nobody", "user=ann", notFound("unknown_view", `unknown view: \"nobody\"`)},
-		{"no view", "", "user=ann", notFound("unknown_view", `unknown view: \"\"`)},
-		{"a path for a view", "../purchases", "user=ann", notFound("unknown_view", `unknown view: \"../purchases\"`)},
+		{"an unknown view", "nobody", "user=ann", notFound("unknown_view", unknown("nobody"))},
+		{"no view", "", "user=ann", notFound("unknown_view", unknown(""))},
+		{"a path for a view", "../purchases", "user=ann", notFound("unknown_view", unknown("../purchases"))},
 		{"no key", "purchases", "", badParameter("user", "key field user is missing; view purchases needs user")},
 		{
 			"half of a key",
@@ -426,7 +426,7 @@ func TestErrors(t *testing.T) {
 		response := newFixture(t).call(
 			t, "view.json", func(r *events.APIGatewayV2HTTPRequest) { r.PathParameters["view"] = "nobody" },
 		)
-		if diff := cmp.Diff(notFound("unknown_view", `unknown view: \"nobody\"`), responseText(response)); diff != "" {
+		if diff := cmp.Diff(notFound("unknown_view", unknown("nobody")), responseText(response)); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}
 	})
@@ -443,7 +443,7 @@ func TestErrors(t *testing.T) {
 	t.Run("not serving yet", func(t *testing.T) {
 		want := problem(
 			503,
-			`{"status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is still being built: purchases"}`,
+			`{"status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is not ready yet: purchases: batch is building it"}`,
 		)
 		if diff := cmp.Diff(want, responseText(newFixtureWithoutRun(t).query(t, "purchases", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
@@ -645,4 +645,9 @@ func TestRange(t *testing.T) {
 		s.Wait(time.Hour)
 		s.tick(t)
 	}
+}
+
+// unknown is the detail of a problem about a view that there is not, as JSON.
+func unknown(name string) string {
+	return `unknown view: \"` + name + `\"; if it was deployed just now, it is not ready yet`
 }

@@ -30,7 +30,7 @@ var (
 	unknownGeneration = problem{http.StatusNotFound, "unknown_generation", "The view has no such generation."}
 
 	internal     = problem{http.StatusInternalServerError, "internal", "The request failed inside the service."}
-	unknownView  = problem{http.StatusNotFound, "unknown_view", "There is no such view."}
+	unknownView  = problem{http.StatusNotFound, "unknown_view", "There is no such view. If it was deployed just now, it is not ready yet."}
 	badParameter = problem{http.StatusBadRequest, "bad_parameter",
 		"A parameter is missing, unknown, given twice or malformed."}
 )
@@ -90,7 +90,7 @@ func operations() map[api.Key]operation {
 					http.StatusUnprocessableEntity, "too_many_windows",
 					"The answer would have too many rows. Narrow from and to.",
 				},
-				{http.StatusServiceUnavailable, "not_serving", "The view is still being built."},
+				{http.StatusServiceUnavailable, "not_serving", "The view is not ready yet: batch is building it."},
 			},
 		},
 		api.ListStatus: {

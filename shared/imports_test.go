@@ -215,7 +215,7 @@ func rules() map[string]rule {
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
-		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd}},
+		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd, "github.com/go-json-experiment/json"}},
 		"cmd/anabranch/smoke":  {[]string{"cmd/anabranch/client", "shared/api"}, []string{ulid, zstd}},
 		"cmd/anabranch/table":  {},
 		"cmd/anabranch/dev": {

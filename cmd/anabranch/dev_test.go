@@ -46,8 +46,8 @@ func startDev(t *testing.T, dir string, flags ...string) (said string, stop func
 	return "", nil
 }
 
-// TestDevTakesTheSlotOfAUsedDirectory: without --slot, a used directory keeps the length of its slots, and a new one
-// gets the default. Another length is refused with what to do.
+// TestDevTakesTheSlotOfAUsedDirectory checks that, without --slot, a used directory keeps the length of its slots and a
+// new one gets the default. Another length is refused with what to do.
 func TestDevTakesTheSlotOfAUsedDirectory(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "new", "data")
 	for i, c := range []struct{ flags, slot string }{
@@ -84,7 +84,8 @@ func TestDevTakesTheSlotOfAUsedDirectory(t *testing.T) {
 	says(t, &s.err, "directory "+broken+": read layout events/_layout.json")
 }
 
-// TestDevLocksItsDirectory: a second server on a directory is refused, under any of its names, until the first ends.
+// TestDevLocksItsDirectory checks that a second server on a directory is refused, under any name of it, until the first
+// ends.
 func TestDevLocksItsDirectory(t *testing.T) {
 	dir := t.TempDir()
 	link := filepath.Join(t.TempDir(), "link")
@@ -103,7 +104,7 @@ func TestDevLocksItsDirectory(t *testing.T) {
 	stop()
 }
 
-// TestAKilledServerLeavesNoLock: the system gives the lock of a killed process free.
+// TestAKilledServerLeavesNoLock checks that the system gives the lock of a killed process free.
 func TestAKilledServerLeavesNoLock(t *testing.T) {
 	if os.Getenv("ANABRANCH_LOCK") != "" { // this is the process that is killed
 		run([]string{"dev", "--views=../../localstack/sample/views.yaml", "--dir=" + os.Getenv("ANABRANCH_LOCK"),

@@ -169,8 +169,8 @@ FILE:9: \x1b[2J no_type /reject rejected on request
 	})
 }
 
-// TestSendOtherForms: a file of which the server accepts nothing is not sent further. Send says what it looks like, and
-// how to send it.
+// TestSendOtherForms checks that send stops at a file of which the server accepts nothing, and says what it looks like
+// and how to send it.
 func TestSendOtherForms(t *testing.T) {
 	const (
 		wrapped = ` 'foreach inputs as $e (0; . + 1; ` +
@@ -286,7 +286,8 @@ func TestSendOtherForms(t *testing.T) {
 	})
 }
 
-// TestSendSkipsByteOrderMarks: the mark with which some programs begin a file is not part of its first event.
+// TestSendSkipsByteOrderMarks checks that the mark with which some programs begin a file is not part of its first
+// event.
 func TestSendSkipsByteOrderMarks(t *testing.T) {
 	const mark = "\ufeff"
 	text, ids := events(3)

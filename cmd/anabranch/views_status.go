@@ -63,7 +63,8 @@ func (o *operator) statuses(ctx context.Context) error {
 }
 
 func printStatuses(w io.Writer, all client.Statuses, now time.Time) error {
-	if err := printPositions(w, [][2]string{{"last run", position(all.Head)}, {"swept", position(all.Swept)}}); err != nil {
+	rows := [][2]string{{"last run", position(all.Head)}, {"swept", position(all.Swept)}}
+	if err := printPositions(w, rows); err != nil {
 		return err
 	}
 	if len(all.Views) == 0 {

@@ -42,7 +42,7 @@ func auditOf(requested, begun, ended, more string) string {
 
 const noDrift = `,"drift":0,"drifts":[],"lost_objects":[]`
 
-// TestViewsStatusFits: whatever the server tells of a view, no line is wider than 100 columns.
+// TestViewsStatusFits checks that no line is wider than 100 columns, whatever the server tells of a view.
 func TestViewsStatusFits(t *testing.T) {
 	name := strings.Repeat("n", 63)
 	long := stands(genA, `,"retired":"2026-03-01T11:00:00Z","rebuild":true,"held":"77aa00bb11cc22dd"`+
@@ -120,7 +120,7 @@ func TestViewsStatus(t *testing.T) {
 	}
 }
 
-// TestAudited: the status says over how much an audit found no drift, and that over nothing it found nothing.
+// TestAudited checks that the status says over how much an audit found no drift, and when there was nothing to audit.
 func TestAudited(t *testing.T) {
 	counting := func(counts, more string) string {
 		return strings.Replace(auditOf("", "11:30:00", "11:31:00", more), `"items":3,"windows":40`, counts, 1)

@@ -29,8 +29,9 @@ type problem struct {
 var (
 	unknownGeneration = problem{http.StatusNotFound, "unknown_generation", "The view has no such generation."}
 
-	internal     = problem{http.StatusInternalServerError, "internal", "The request failed inside the service."}
-	unknownView  = problem{http.StatusNotFound, "unknown_view", "There is no such view. If it was deployed just now, it is not ready yet."}
+	internal    = problem{http.StatusInternalServerError, "internal", "The request failed inside the service."}
+	unknownView = problem{http.StatusNotFound, "unknown_view",
+		"There is no such view. If it was deployed just now, it is not ready yet."}
 	badParameter = problem{http.StatusBadRequest, "bad_parameter",
 		"A parameter is missing, unknown, given twice or malformed."}
 )

@@ -105,6 +105,7 @@ model: ## check the model of the boundary between batch and speed; needs spin an
 NATIVE = $$($(GO) env GOARCH)
 
 local: build ## run the real template and functions on an emulator, until Ctrl-C; needs python3
+	@echo "building   the functions, which takes a minute or two the first time"
 	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE)
 	$(GO) build -o build/local ./localstack/local
 	@build/local

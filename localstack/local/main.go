@@ -1,5 +1,5 @@
 // Command local runs Anabranch on this machine as it is deployed, until Ctrl-C: see localstack/stack. It prints the URL
-// of the API, the admin key, and commands to try.
+// of the API, its keys, and commands to try.
 package main
 
 import (
@@ -38,8 +38,19 @@ func run(ctx context.Context, port int) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, s.Stop()) }()
-	fmt.Printf(`
-This key works only on this emulator:
+	fmt.Print(welcome(s.URL, s.Keys.Write, s.Keys.Read, s.Keys.Admin))
+	<-ctx.Done()
+	return nil
+}
+
+// welcome says how to use the stack. A key is of use only on this emulator, so all three may be shown.
+func welcome(url, write, read, admin string) string {
+	return fmt.Sprintf(`
+The keys work only on this emulator. The admin key may do everything, the others what their names say:
+
+  write  %s
+  read   %s
+  admin  %s
 
   export ANABRANCH_URL='%s'
   export ANABRANCH_KEY=%s
@@ -50,7 +61,5 @@ This key works only on this emulator:
 
 The views exist after the first tick of batch, a minute from now. Rows become exact about a minute after their events.
 Ctrl-C stops everything.
-`, s.URL, s.Keys.Admin)
-	<-ctx.Done()
-	return nil
+`, write, read, admin, url, admin)
 }

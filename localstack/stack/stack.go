@@ -112,11 +112,13 @@ func Start(ctx context.Context, s Settings) (*Stack, error) {
 }
 
 func (st *Stack) start(ctx context.Context, root string, s Settings) (err error) {
+	fmt.Fprintln(s.Log, "starting   the emulator; the first time, this installs it below build/ (a minute or two)")
 	if st.emulator, err = emulator.Launch(ctx, emulator.Settings{Root: root, Port: s.Port}); err != nil {
 		return err
 	}
 	st.Config = config(st.emulator.Endpoint)
 	fmt.Fprintf(s.Log, "emulator   %s\n", st.emulator.Endpoint)
+	fmt.Fprintln(s.Log, "deploying  template.yaml with sam, which takes about a minute")
 	began := time.Now()
 	if err := deploy(ctx, root, st.emulator.Endpoint, s); err != nil {
 		return err

@@ -179,9 +179,11 @@ func TestKappa(t *testing.T) {
 	}
 }
 
-// TestReload checks that views that change while the server runs replace the old ones. An invalid file changes nothing.
+// TestReload checks that views that change while the server runs replace the old ones. An invalid file changes nothing,
+// and the log has a line for each of its problems.
 func TestReload(t *testing.T) {
-	s := settings(t, t.TempDir())
+	s, log := settings(t, t.TempDir()), &logged{}
+	s.Log = slog.New(slog.NewTextHandler(log, nil))
 	kappa := strings.Replace(sample.Views, "  - name: traffic\n", "  - name: traffic\n    architecture: kappa\n", 1)
 	texts := make(chan string, 2)
 	s.Reload = func() ([]view.Definition, error) {
@@ -194,8 +196,17 @@ func TestReload(t *testing.T) {
 	}
 	server, _ := open(t, s)
 	postAll(t, server, lines(t), 1000)
-	texts <- "views: {"
+	texts <- "views:\n- {name: V, window: x, key: {}, aggregates: {n: count()}}\n"
 	wait(t, server, "every event", complete)
+	const stays = `msg="invalid views file: the old views stay" error="views.yaml:2:`
+	for deadline := time.Now().Add(10 * time.Second); log.count(stays) < 2; time.Sleep(20 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%d problems are told, want 2", log.count(stays))
+		}
+	}
+	if log.count(`\n`) > 0 {
+		t.Error("the log has several problems on one line")
+	}
 	texts <- kappa
 	wait(t, server, "the Kappa view", func(a sample.Answer) bool { return complete(a) && a.Horizon == nil })
 }

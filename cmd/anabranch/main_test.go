@@ -81,6 +81,18 @@ func TestHelp(t *testing.T) {
 	}
 }
 
+// TestHelpExplainsItsWords checks that the help of a command explains each word that its output uses for itself.
+func TestHelpExplainsItsWords(t *testing.T) {
+	for command, words := range map[string][]string{
+		"query":        {"horizon", "lag", "generation", "definition", "warning", "exact"},
+		"views status": {"generation", "horizon", "behind", "runs left", "swept", "audit", "drift"},
+	} {
+		s := newSession()
+		s.do(t, exitOK, append([]string{"help"}, strings.Fields(command)...)...)
+		says(t, &s.out, words...)
+	}
+}
+
 func TestVersion(t *testing.T) {
 	s := newSession()
 	s.do(t, exitOK, "--version")

@@ -38,6 +38,10 @@ func (*QueryCmd) Help() string {
 	return `Lists the windows with data whose start lies in [--from, --to). A row marked exact equals the fold of
 everything that arrived before the horizon: batch has counted it. Any other row may still grow.
 
+Above the windows: "horizon" is the time before which batch has counted every event that arrived; "lag" is how far batch
+and speed are behind, in seconds; "generation" and "definition" name the stored numbers that answered ("anabranch help
+views status" explains them); "warning" is what the numbers lack.
+
 A TIME is 2015-05-17T10:00:00Z (RFC 3339), 2015-05-17 (the start of the day in UTC), now, or how long ago: -90m, -24h,
 -7d, -1w, -1d12h.
 

@@ -211,6 +211,14 @@ func whyNoAmount(text string) aggregate.Reason {
 	return aggregate.TooLarge
 }
 
+// whyNoKey returns the reason of a key field that has no value.
+func whyNoKey(text string) aggregate.Reason {
+	if text == "" || text == "null" {
+		return aggregate.Missing
+	}
+	return aggregate.WrongType
+}
+
 // plainly folds events in a simple way, without the code of the package.
 func plainly(hits []hit) plain {
 	totals := map[cellKey]*big.Rat{}
@@ -221,17 +229,17 @@ func plainly(hits []hit) plain {
 		switch {
 		case h.kind == "":
 			p.counts.Skipped++
-			p.skip(id, window, aggregate.Failed, "where")
+			p.skip(id, window, aggregate.Missing, "where")
 			continue
 		case h.kind != `"hit"`:
 			continue
 		case keyTexts[h.path] == "":
 			p.counts.Skipped++
-			p.skip(id, window, aggregate.Failed, "key.path")
+			p.skip(id, window, whyNoKey(h.path), "key.path")
 			continue
 		case code == "":
 			p.counts.Skipped++
-			p.skip(id, window, aggregate.Failed, "key.code")
+			p.skip(id, window, whyNoKey(h.code), "key.code")
 			continue
 		}
 		p.counts.Folded++

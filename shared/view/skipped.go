@@ -133,8 +133,13 @@ func (d *Delta) Skips() []Skip {
 
 // reasonOf returns the reason of a result that is neither true nor false.
 func reasonOf(t expression.Truth) aggregate.Reason {
-	if t == expression.TooCostly {
+	switch t {
+	case expression.TooCostly:
 		return aggregate.TooCostly
+	case expression.Absent:
+		return aggregate.Missing
+	case expression.Mistyped:
+		return aggregate.WrongType
 	}
 	return aggregate.Failed
 }

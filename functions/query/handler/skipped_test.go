@@ -60,7 +60,7 @@ func TestSkipped(t *testing.T) {
 		half := func(n int) string {
 			return fmt.Sprintf("%d = %d + %d, exact %v, since 2026-01-01T00:00:00Z, shop ", n, batch*n, speed*n, exact)
 		}
-		lines := []string{"where failed " + half(2) + "2", "key.user failed " + half(2) + "3"}
+		lines := []string{"where missing " + half(2) + "2", "key.user missing " + half(2) + "3"}
 		for _, name := range []string{"amount", "mean", "smallest", "largest"} {
 			lines = append(lines, "aggregates."+name+" not a number "+half(2)+"5")
 		}
@@ -81,7 +81,7 @@ func TestSkipped(t *testing.T) {
 	check("user=nobody", all(0, 1, false), []string{lost})
 	check("user=ann&to=2026-01-01T00:00:00Z", []string{}, []string{})
 	check("user=ann&from=2026-01-01T01:00:00Z",
-		[]string{"where failed 1 = 0 + 1, exact false, since 2026-01-01T01:00:00Z, shop 7"},
+		[]string{"where missing 1 = 0 + 1, exact false, since 2026-01-01T01:00:00Z, shop 7"},
 		[]string{strings.Replace(strings.Replace(lost, "4 events", "1 event", 1), "where or key.user", "where", 1)})
 	described(all(0, 1, false))
 

@@ -23,7 +23,7 @@ func skippedOf(view int) int { return views + view }
 // labels are the places and reasons for which a history's views skip events. The power of ten of each is its index
 // times digitsOfLabel, so that a sum tells how often each label occurs.
 var labels = []string{
-	"where failed", "key.user failed",
+	"where missing", "key.user missing", "key.user wrong type",
 	"aggregates.amount missing", "aggregates.amount not a number", "aggregates.amount too large",
 }
 
@@ -40,11 +40,11 @@ func numberOf(label string) *big.Int {
 
 // users and kinds of events that by_user cannot use, with the label of each.
 var faulty = []struct{ user, kind, label string }{
-	{`"user":"u0",`, "", "where failed"},
-	{"", `"kind":"",`, "key.user failed"},
-	{`"user":null,`, `"kind":"",`, "key.user failed"},
-	{`"user":{"name":"u0"},`, `"kind":"",`, "key.user failed"},
-	{`"user":["u0"],`, `"kind":"",`, "key.user failed"},
+	{`"user":"u0",`, "", "where missing"},
+	{"", `"kind":"",`, "key.user missing"},
+	{`"user":null,`, `"kind":"",`, "key.user missing"},
+	{`"user":{"name":"u0"},`, `"kind":"",`, "key.user wrong type"},
+	{`"user":["u0"],`, `"kind":"",`, "key.user wrong type"},
 }
 
 // labelOf returns the label of an amount that sums ignore: the text of its JSON, "" for none.
@@ -169,7 +169,7 @@ func foldSkipped(events []simulation.Event) map[simulation.Cell]map[string]strin
 		case used:
 			add(e, byUser, amount)
 		case e.Type == "purchase" && e.Data.Kind == nil:
-			add(e, byUser, "where failed")
+			add(e, byUser, "where missing")
 		case e.Type == "purchase" && *e.Data.Kind != "test":
 			add(e, byUser, labelOfUser(string(e.Data.User)))
 		}
@@ -182,4 +182,9 @@ func foldSkipped(events []simulation.Event) map[simulation.Cell]map[string]strin
 }
 
 // labelOfUser returns the label of a user that is no key.
-func labelOfUser(string) string { return "key.user failed" }
+func labelOfUser(user string) string {
+	if user == "" || user == "null" {
+		return "key.user missing"
+	}
+	return "key.user wrong type"
+}

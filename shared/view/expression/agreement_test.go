@@ -30,10 +30,10 @@ func TestClosuresAgreeWithInterpreter(t *testing.T) {
 		b, ib := scan(t, fields, events...), scan(t, interpreterFields, events...)
 		for row, e := range events {
 			want := oracle.eval(t, source, e)
-			if got := closures(b, row); got != want {
+			if got := verdict(closures(b, row)); got != want {
 				t.Errorf("%s of %s: closures say %d, CEL says %d", source, e, got, want)
 			}
-			if got := interpreter(ib, row); got != want {
+			if got := verdict(interpreter(ib, row)); got != want {
 				t.Errorf("%s of %s: the interpreter says %d, CEL says %d", source, e, got, want)
 			}
 		}

@@ -26,13 +26,13 @@ func relationOf(operator string) (relation, bool) {
 	case operators.NotEquals:
 		return relation{IsTrue, IsFalse, IsTrue, IsTrue, false}, true
 	case operators.Less:
-		return relation{IsTrue, IsFalse, IsFalse, Failed, true}, true
+		return relation{IsTrue, IsFalse, IsFalse, Mistyped, true}, true
 	case operators.LessEquals:
-		return relation{IsTrue, IsTrue, IsFalse, Failed, true}, true
+		return relation{IsTrue, IsTrue, IsFalse, Mistyped, true}, true
 	case operators.Greater:
-		return relation{IsFalse, IsFalse, IsTrue, Failed, true}, true
+		return relation{IsFalse, IsFalse, IsTrue, Mistyped, true}, true
 	case operators.GreaterEquals:
-		return relation{IsFalse, IsTrue, IsTrue, Failed, true}, true
+		return relation{IsFalse, IsTrue, IsTrue, Mistyped, true}, true
 	}
 	return relation{}, false
 }
@@ -106,7 +106,7 @@ func compareText(r relation, f field, want string) Predicate {
 // unlike returns the result of r for a value whose type differs from that of the other side.
 func (r relation) unlike(v event.Value) Truth {
 	if v.Kind == event.Missing {
-		return Failed
+		return Absent
 	}
 	return r.mismatch
 }
@@ -189,7 +189,7 @@ func (c *compiler) compareFields(r relation, left, right field) Predicate {
 		v, w := left.of(b, row), right.of(b, row)
 		switch {
 		case v.Kind == event.Missing || w.Kind == event.Missing:
-			return Failed
+			return Absent
 		case v.Kind == event.Number && w.Kind == event.Number:
 			return r.says(compareNumbers(parseNumber(b.Raw(v)), parseNumber(b.Raw(w))))
 		case v.Kind == event.String && w.Kind == event.String:
@@ -246,7 +246,7 @@ func (c *compiler) membership(element, list celast.Expr) Predicate {
 	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
 		if v.Kind == event.Missing {
-			return Failed
+			return Absent
 		}
 		return truthOf(s.has(b, v))
 	}

@@ -18,16 +18,18 @@ type Truth uint8
 const (
 	IsFalse Truth = iota
 	IsTrue
-	Failed    // the evaluation failed, for example on a missing field, and neither && nor || decided without it
+	Failed    // the evaluation failed, and neither && nor || decided without what failed
 	TooCostly // the evaluation was given up, since it needs more steps than an expression may take for one event
+	Absent    // as Failed, because a field is missing
+	Mistyped  // as Failed, because of the type of a value
 )
 
 type (
 	// Predicate evaluates a boolean expression for one row of a batch.
 	Predicate = func(b *event.Batch, row int) Truth
 
-	// Key appends the text of a key field's value. It returns IsTrue when it did; Failed when the value is missing,
-	// null or of the wrong type, or when the evaluation failed; or else TooCostly.
+	// Key appends the text of a key field's value. It returns IsTrue when it did; Absent when the value is missing
+	// or null; Mistyped when it is of the wrong type; or else as a Predicate.
 	Key = func(b *event.Batch, row int, dst []byte) ([]byte, Truth)
 
 	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. A value that is missing, of the wrong type

@@ -2,6 +2,7 @@ package expression
 
 import (
 	"slices"
+	"strings"
 	"sync"
 
 	"cel.dev/cel-go/cel"
@@ -128,26 +129,26 @@ func selection(e celast.Expr) (event.Path, bool) {
 func (c *compiler) interpretedPredicate(e celast.Expr) Predicate {
 	i := c.interpret(e)
 	return func(b *event.Batch, row int) Truth {
-		value, costly := i.eval(b, row)
-		if costly {
-			return TooCostly
-		}
+		value, why := i.eval(b, row)
 		if value, ok := value.(types.Bool); ok {
 			return truthOf(bool(value))
 		}
-		return Failed
+		if value != nil {
+			return Mistyped
+		}
+		return why
 	}
 }
 
-// eval evaluates one row. It returns nil when the evaluation failed; costly says that it was for want of steps. The
-// expression and the event are input. Whatever the interpreter does with them, it does not end the process: it turns a
+// eval evaluates one row. It returns nil when the evaluation failed, with the reason as a Truth. The expression and the
+// event are input. Whatever the interpreter does with them, it does not end the process: it turns a
 // panic into an error.
-func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val, costly bool) {
+func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val, why Truth) {
 	p, ok := i.plans.Get().(*plan)
 	if !ok {
 		var err error
 		if p, err = i.newPlan(); err != nil {
-			return nil, false // impossible: the same part was planned before
+			return nil, Failed // impossible: the same part was planned before
 		}
 	}
 	defer i.plans.Put(p)
@@ -156,9 +157,27 @@ func (i *interpreted) eval(b *event.Batch, row int) (value ref.Val, costly bool)
 	defer p.event.set(nil, 0)
 	value, _, err := p.program.Eval(&p.event)
 	if err != nil {
-		return nil, p.meter.spent()
+		if p.meter.spent() {
+			return nil, TooCostly
+		}
+		return nil, reasonOf(err)
 	}
-	return value, false
+	return value, IsTrue
+}
+
+// reasonOf tells why the interpreter failed. It has no codes for its errors, only texts. Another text makes the reason
+// the general one, so a new version of the interpreter that changes them needs a new engine version.
+//
+// Source: cel-go, common/types/err.go and interpreter/attributes.go.
+func reasonOf(err error) Truth {
+	text := err.Error()
+	switch {
+	case strings.Contains(text, "no such key"), strings.Contains(text, "no such attribute"):
+		return Absent
+	case strings.Contains(text, "no such overload"), strings.Contains(text, "no such field"):
+		return Mistyped
+	}
+	return Failed
 }
 
 // activation gives the interpreter the attributes of one row. It decodes an attribute when the interpreter asks for it,

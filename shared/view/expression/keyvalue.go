@@ -44,8 +44,10 @@ func keyOfField(f field, number func(dst, text []byte) ([]byte, Truth)) Key {
 		case event.String, event.True, event.False:
 		case event.Number:
 			return number(dst, b.Raw(v))
+		case event.Missing, event.Null:
+			return dst, Absent
 		default:
-			return dst, Failed
+			return dst, Mistyped
 		}
 		if !v.Escaped {
 			return append(dst, b.Raw(v)...), IsTrue
@@ -88,15 +90,15 @@ func keyOfPredicate(p Predicate) Key {
 func (c *compiler) interpretedKey(e celast.Expr) Key {
 	i := c.interpret(e)
 	return func(b *event.Batch, row int, dst []byte) ([]byte, Truth) {
-		value, costly := i.eval(b, row)
-		if costly {
-			return dst, TooCostly
+		value, why := i.eval(b, row)
+		if value == nil {
+			return dst, why
 		}
 		return c.appendKeyText(dst, value)
 	}
 }
 
-// appendKeyText appends a CEL value. It returns Failed for a value that cannot be a key.
+// appendKeyText appends a CEL value. It returns Absent for null, and Mistyped for any other value that cannot be a key.
 func (c *compiler) appendKeyText(dst []byte, value any) ([]byte, Truth) {
 	switch value := value.(type) {
 	case types.String:
@@ -112,8 +114,10 @@ func (c *compiler) appendKeyText(dst []byte, value any) ([]byte, Truth) {
 			return appendJSONDouble(dst, float64(value))
 		}
 		return appendDoubleKey(dst, float64(value))
+	case types.Null:
+		return dst, Absent
 	}
-	return dst, Failed
+	return dst, Mistyped
 }
 
 // appendWrittenKey appends a number as it is written.

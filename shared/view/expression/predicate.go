@@ -87,15 +87,14 @@ func constantly(t Truth) Predicate {
 
 func not(operand Predicate) Predicate {
 	return func(b *event.Batch, row int) Truth {
-		switch operand(b, row) {
+		switch t := operand(b, row); t {
 		case IsTrue:
 			return IsFalse
 		case IsFalse:
 			return IsTrue
-		case TooCostly:
-			return TooCostly
+		default:
+			return t
 		}
-		return Failed
 	}
 }
 
@@ -138,31 +137,34 @@ func operands(e celast.Expr, operator string) []celast.Expr {
 func either(decisive Truth, p, q Predicate) Predicate {
 	neutral := IsTrue - decisive
 	return func(b *event.Batch, row int) Truth {
-		switch p(b, row) {
+		t := p(b, row)
+		switch t {
 		case neutral:
 			return q(b, row)
-		case decisive:
-			return decisive
-		case TooCostly:
-			return TooCostly
+		case decisive, TooCostly:
+			return t
 		}
 		if other := q(b, row); other == decisive || other == TooCostly {
 			return other
 		}
-		return Failed
+		return t
 	}
 }
 
 // anyOf is either for any number of operands.
 func anyOf(decisive Truth, terms []Predicate) Predicate {
 	return func(b *event.Batch, row int) Truth {
-		result := IsTrue - decisive
+		neutral := IsTrue - decisive
+		result := neutral
 		for _, term := range terms {
 			switch t := term(b, row); t {
 			case decisive, TooCostly:
 				return t
-			case Failed:
-				result = Failed
+			case neutral:
+			default:
+				if result == neutral {
+					result = t // the first that failed says why
+				}
 			}
 		}
 		return result
@@ -182,8 +184,10 @@ func (c *compiler) flag(e celast.Expr) Predicate {
 			return IsTrue
 		case event.False:
 			return IsFalse
+		case event.Missing:
+			return Absent
 		}
-		return Failed
+		return Mistyped
 	}
 }
 
@@ -205,8 +209,10 @@ func (c *compiler) presence(s celast.SelectExpr) Predicate {
 			return IsTrue
 		}
 		switch above.of(b, row).Kind {
-		case event.Missing, event.Array:
-			return Failed
+		case event.Missing:
+			return Absent
+		case event.Array:
+			return Mistyped
 		}
 		return IsFalse
 	}
@@ -229,8 +235,12 @@ func (c *compiler) textTest(function string, target, arg celast.Expr) Predicate 
 	f, want := c.columns.field(path), []byte(value)
 	return func(b *event.Batch, row int) Truth {
 		v := f.of(b, row)
-		if v.Kind != event.String {
-			return Failed
+		switch v.Kind {
+		case event.String:
+		case event.Missing:
+			return Absent
+		default:
+			return Mistyped
 		}
 		text, _ := b.Text(v, nil)
 		return truthOf(test(text, want))

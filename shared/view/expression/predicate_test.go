@@ -15,11 +15,38 @@ type whereCase struct {
 	want           expression.Truth
 }
 
-func runWhere(t *testing.T, cases []whereCase) {
-	for _, c := range cases {
+// verdict returns a result without the reason of a failure.
+func verdict(t expression.Truth) expression.Truth {
+	if t == expression.Absent || t == expression.Mistyped {
+		return expression.Failed
+	}
+	return t
+}
+
+// TestReasons checks why an evaluation fails, compiled and interpreted.
+func TestReasons(t *testing.T) {
+	for _, c := range []whereCase{
+		{`data.a == 1`, `"data":{}`, expression.Absent},
+		{`data.a == 1`, ``, expression.Absent},
+		{`data.a.b == 1`, `"data":{"a":{}}`, expression.Absent},
+		{`subject == "x"`, ``, expression.Absent},
+		{`ext.tenant == "x"`, ``, expression.Absent},
+		{`data.a in [1]`, `"data":{}`, expression.Absent},
+		{`data.a == data.b`, `"data":{"a":1}`, expression.Absent},
+		{`data.a`, `"data":{}`, expression.Absent},
+		{`data.a`, `"data":{"a":1}`, expression.Mistyped},
+		{`data.a < 1`, `"data":{"a":"1"}`, expression.Mistyped},
+		{`data.a < 1`, `"data":{"a":null}`, expression.Mistyped},
+		{`data.a < data.b`, `"data":{"a":1,"b":"2"}`, expression.Mistyped},
+		{`data.a.startsWith("x")`, `"data":{"a":1}`, expression.Mistyped},
+		{`data.a.startsWith("x")`, `"data":{}`, expression.Absent},
+		{`!data.a`, `"data":{}`, expression.Absent},
+		{`data.a == 1 && type == "web.request"`, `"data":{}`, expression.Absent},
+		{`data.a < 1 || data.b`, `"data":{"a":"1","b":false}`, expression.Mistyped},
+		{`data.a / 0 == 1`, `"data":{"a":1}`, expression.Failed},
+	} {
 		closures, fields := filter(t, c.where)
-		b := scan(t, fields, eventWith(c.members))
-		if got := closures(b, 0); got != c.want {
+		if got := closures(scan(t, fields, eventWith(c.members)), 0); got != c.want {
 			t.Errorf("%s of {%s}: got %d, want %d", c.where, c.members, got, c.want)
 		}
 		where, fields, err := expression.InterpretFilter(c.where)
@@ -27,6 +54,23 @@ func runWhere(t *testing.T, cases []whereCase) {
 			t.Fatal(err)
 		}
 		if got := where(scan(t, fields, eventWith(c.members)), 0); got != c.want {
+			t.Errorf("%s of {%s}: the interpreter says %d, want %d", c.where, c.members, got, c.want)
+		}
+	}
+}
+
+func runWhere(t *testing.T, cases []whereCase) {
+	for _, c := range cases {
+		closures, fields := filter(t, c.where)
+		b := scan(t, fields, eventWith(c.members))
+		if got := verdict(closures(b, 0)); got != c.want {
+			t.Errorf("%s of {%s}: got %d, want %d", c.where, c.members, got, c.want)
+		}
+		where, fields, err := expression.InterpretFilter(c.where)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := verdict(where(scan(t, fields, eventWith(c.members)), 0)); got != c.want {
 			t.Errorf("%s of {%s}: the interpreter says %d, want %d", c.where, c.members, got, c.want)
 		}
 	}

@@ -28,8 +28,6 @@ func (p *Program) newSkipped() *Program {
 		Functions: []aggregate.Function{aggregate.Skipped(places)},
 		windowMs:  p.windowMs,
 		skipsOf:   p,
-
-		windowOrigin: p.windowOrigin,
 	}
 }
 

@@ -1,6 +1,7 @@
 package expression
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -43,6 +44,12 @@ func ParseCall(source string, rules engine.Rules) (Call, []Fault) {
 	parsed := syntax.NativeRep()
 	root := parsed.Expr()
 	names := aggregate.Names()
+	if root.Kind() == celast.IdentKind && slices.Contains(names, root.AsIdent()) {
+		if function, _ := aggregate.Lookup(root.AsIdent()); function.Args() == 0 {
+			return Call{}, faultf(0, "%s is a function; write %[1]s()", root.AsIdent())
+		}
+		return Call{}, faultf(0, "%s is a function; write for example %[1]s(data.bytes)", root.AsIdent())
+	}
 	if root.Kind() != celast.CallKind || root.AsCall().IsMemberFunction() || !isWord(root.AsCall().FunctionName()) {
 		return Call{}, faultf(0,
 			"an aggregate must be one function around its arithmetic, for example sum(data.price * 100); "+

@@ -106,6 +106,10 @@ func TestParseBrokenAggregate(t *testing.T) {
 		{"no function", with(sumLine, `      bytes: data.bytes`),
 			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
 				"aggregates are count, max, mean, min, sum"},
+		{"count without parentheses", with(countLine, `      views: count`),
+			"v.yaml:9:14: count is a function; write count()"},
+		{"sum without parentheses", with(sumLine, `      bytes: sum`),
+			"v.yaml:10:14: sum is a function; write for example sum(data.bytes)"},
 		{"arithmetic outside", with(sumLine, `      bytes: sum(data.bytes) * 8`),
 			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
 				"aggregates are count, max, mean, min, sum"},

@@ -24,10 +24,13 @@ func TestParseBrokenFile(t *testing.T) {
 		{"too large", strings.Repeat("#", 1<<20+1),
 			"v.yaml:1:1: the file has 1048577 bytes; the maximum is 1048576"},
 		{"tab", "views:\n\t- name: x\n",
-			"v.yaml:2:1: invalid YAML (found character '\t' that cannot start any token); check indentation, colons and quotes"},
+			"v.yaml:2:1: a tab cannot stand here; indent YAML with spaces"},
 		{"quote without end", with(nameLine, `  - name: "page_views`),
-			"v.yaml:4:21: invalid YAML (value is not allowed in this context. map key-value is pre-defined); check " +
-				"indentation, colons and quotes"},
+			"v.yaml:4:21: invalid YAML (value is not allowed in this context. map key-value is pre-defined); close each " +
+				"quote, and put an expression that begins with a quote in quotes of the other kind"},
+		{"quote at the beginning of an expression", with(whereLine, `    where: "web" == type`),
+			"v.yaml:4:18: invalid YAML (value is not allowed in this context. map key-value is pre-defined); close each " +
+				"quote, and put an expression that begins with a quote in quotes of the other kind"},
 		{"bracket without end", "views: [\n",
 			"v.yaml:1:8: invalid YAML (sequence end token ']' not found); check indentation, colons and quotes"},
 		{"colon in plain text", with(whereLine, `    where: data.a ? data.b : data.c`),

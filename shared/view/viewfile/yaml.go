@@ -164,8 +164,13 @@ func syntaxError(err error) (at position, format string, text string) {
 		message = string(runes[:200]) + "..."
 	}
 	hint := "check indentation, colons and quotes"
-	if strings.Contains(message, "mapping value is not allowed") || strings.Contains(message, "unexpected key name") {
+	switch {
+	case strings.Contains(message, "'\t' that cannot start"):
+		return at, "%s", "a tab cannot stand here; indent YAML with spaces"
+	case strings.Contains(message, "mapping value is not allowed"), strings.Contains(message, "unexpected key name"):
 		hint = "put text that contains a colon and a space in quotes, and check the indentation"
+	case strings.Contains(message, "value is not allowed in this context"):
+		hint = "close each quote, and put an expression that begins with a quote in quotes of the other kind"
 	}
 	return at, "%s", fmt.Sprintf("invalid YAML (%s); %s", message, hint)
 }

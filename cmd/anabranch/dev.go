@@ -107,6 +107,9 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	}
 	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
+		if strings.Contains(err.Error(), "missing port") {
+			return usage("--listen: %q is not an address and a port; write for example 127.0.0.1:8080", c.Listen)
+		}
 		return usage("--listen: %w", err)
 	}
 	server, err := dev.Open(ctx, settings)

@@ -88,7 +88,7 @@ func TestKeyMissing(t *testing.T) {
 		address, _ := keyed(t, 403, "text/plain", "go away")
 		s := newSession()
 		s.do(t, exitRejected, "views", "--url", address)
-		if says(t, &s.err, "anabranch:  go away"); strings.Contains(s.err.String(), "key") {
+		if says(t, &s.err, "anabranch: go away"); strings.Contains(s.err.String(), "key") {
 			t.Errorf("speaks of a key: %s", &s.err)
 		}
 	})

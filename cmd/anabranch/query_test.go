@@ -331,7 +331,7 @@ func TestViews(t *testing.T) {
 		)
 		s := newSession()
 		s.do(t, exitRejected, "views", "x", "--url", address)
-		says(t, &s.err, "anabranch:  no view is called x\n", "unknown_view")
+		says(t, &s.err, "anabranch: no view is called x\n", "unknown_view")
 	})
 
 	for name, args := range map[string][]string{"ListOfAnotherServer": {"views"}, "ViewOfAnotherServer": {"views", "x"}} {

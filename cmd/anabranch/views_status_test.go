@@ -192,7 +192,7 @@ func TestViewsRefused(t *testing.T) {
 				{401, "application/json", `{"message":"Unauthorized"}`, "", exitRejected, []string{"this server requires a key"}},
 				{404, "application/problem+json", `{"title":"Unknown view","code":"unknown_view",` +
 					`"detail":"no view is called v"}`, "", exitRejected,
-					[]string{"anabranch:  no view is called v\n", "404 Unknown view", "unknown_view"}},
+					[]string{"anabranch: no view is called v\n", "404 Unknown view", "unknown_view"}},
 				{500, "application/problem+json", `{"title":"Internal error"}`, "", exitUnreachable, []string{"Internal error"}},
 				{200, "application/json", `["something else"]`, "", exitUnreachable, []string{"is this an Anabranch server?"}},
 				{200, "application/json", `{}`, "", exitUnreachable, []string{"it names no view; is this an Anabranch server?"}},

@@ -181,8 +181,11 @@ func (w *world) refused(server Server, err error) error {
 		fields = append(fields, [2]string{"  detail", fields[0][1]})
 		fields[0][1] = hint
 	}
-	for _, m := range fields {
+	for _, m := range fields[1:] {
 		text.Row(m[0], m[1])
+	}
+	if _, err := fmt.Fprintf(w.stderr, "%s %s\n", fields[0][0], table.Cell(fields[0][1])); err != nil {
+		return err
 	}
 	if err := text.Print(w.stderr); err != nil {
 		return err

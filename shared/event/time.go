@@ -2,6 +2,8 @@ package event
 
 import (
 	"encoding/binary"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -45,7 +47,48 @@ func TimeFault(text []byte) string {
 			return "has second 60, and a leap second is only at the end of a month of UTC"
 		}
 	}
-	return `is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`
+	const fault = "is not an RFC 3339 time in the years 0000 to 9999; "
+	if meant, ok := meantTime(string(text)); ok {
+		return fault + `did you mean "` + meant + `"? Z is UTC`
+	}
+	return fault + `an example is "2015-05-17T10:05:03Z"`
+}
+
+// meantTime returns the time that a text which is no time comes close to. The text may be Unix time in seconds or
+// milliseconds, or lack the T, the seconds, the time of day, the zone or the colon of an offset.
+func meantTime(text string) (meant string, ok bool) {
+	const date, minutes = len("2015-05-17"), len("2015-05-17T10:05")
+	if len(text) > 40 {
+		return "", false
+	}
+	if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+		switch len(text) {
+		case len("1431857103"):
+			return time.Unix(n, 0).UTC().Format(time.RFC3339), true
+		case len("1431857103000"):
+			return time.UnixMilli(n).UTC().Format(time.RFC3339Nano), true
+		}
+		return "", false
+	}
+	text = strings.Replace(strings.TrimSpace(strings.TrimSuffix(text, "UTC")), " ", "T", 1)
+	if len(text) == date {
+		text += "T00:00"
+	}
+	clock, zone := text, "Z"
+	if i := strings.LastIndexAny(text, "Zz+-"); i > date {
+		clock, zone = strings.TrimSpace(text[:i]), text[i:]
+	}
+	if len(clock) == minutes {
+		clock += ":00"
+	}
+	switch len(zone) {
+	case len("+0100"):
+		zone = zone[:3] + ":" + zone[3:]
+	case len("+01"):
+		zone += ":00"
+	}
+	_, ok = ParseTime([]byte(clock + zone))
+	return clock + zone, ok
 }
 
 // parseTime returns Unix seconds, and nanoseconds from 0 to 999,999,999.

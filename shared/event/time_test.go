@@ -97,10 +97,24 @@ func TestParseInstant(t *testing.T) {
 func TestTimeFault(t *testing.T) {
 	const leap, other = "has second 60, and a leap second is only at the end of a month of UTC",
 		`is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`
+	meant := func(time string) string {
+		return `is not an RFC 3339 time in the years 0000 to 9999; did you mean "` + time + `"? Z is UTC`
+	}
 	for text, want := range map[string]string{
 		"2016-12-30T23:59:60Z": leap, "2016-12-31T23:59:60+01:00": leap, "2016-12-31T10:10:60.5Z": leap,
-		"2016-12-31T23:59:61Z": other, "2016-13-31T23:59:60Z": other, "2016-12-31T23:59:60": other, "": other,
-		"yesterday": other, "9999-12-31T23:59:59-00:01": other,
+		"2016-12-31T23:59:61Z": other, "2016-13-31T23:59:60Z": other, "": other,
+		"yesterday": other, "9999-12-31T23:59:59-00:01": other, "28.11.2026": other, "2026-11-31": other, "20261128": other,
+		"2016-12-31T23:59:60":           meant("2016-12-31T23:59:60Z"),
+		"2026-11-28T10:05:03":           meant("2026-11-28T10:05:03Z"),
+		"2026-11-28 10:05:03":           meant("2026-11-28T10:05:03Z"),
+		"2026-11-28 10:05:03.25 UTC":    meant("2026-11-28T10:05:03.25Z"),
+		"2026-11-28 10:05:03 +0100":     meant("2026-11-28T10:05:03+01:00"),
+		"2026-11-28 10:05:03.123456-08": meant("2026-11-28T10:05:03.123456-08:00"),
+		"2026-11-28T10:05":              meant("2026-11-28T10:05:00Z"),
+		"2026-11-28T10:05Z":             meant("2026-11-28T10:05:00Z"),
+		"2026-11-28":                    meant("2026-11-28T00:00:00Z"),
+		"1795860303":                    meant("2026-11-28T10:05:03Z"),
+		"1795860303250":                 meant("2026-11-28T10:05:03.25Z"),
 	} {
 		if got := event.TimeFault([]byte(text)); got != want {
 			t.Errorf("%q %s, want %s", text, got, want)

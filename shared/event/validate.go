@@ -128,6 +128,9 @@ type validator struct {
 func (j *validator) structured() error {
 	j.text = j.body
 	i := afterSpace(j.body, 0)
+	if j.at(i) == '[' {
+		return j.malformed(syntaxError{i, "'{': the body is one event (an array is application/cloudevents-batch+json)"})
+	}
 	if j.at(i) != '{' {
 		return j.malformed(syntaxError{i, "'{': the body is one event"})
 	}
@@ -144,6 +147,9 @@ func (j *validator) structured() error {
 func (j *validator) batched() error {
 	j.text = j.body
 	i := afterSpace(j.body, 0)
+	if j.at(i) == '{' {
+		return j.malformed(syntaxError{i, "'[': the body is an array of events (one event is application/cloudevents+json)"})
+	}
 	if j.at(i) != '[' {
 		return j.malformed(syntaxError{i, "'[': the body is an array of events"})
 	}

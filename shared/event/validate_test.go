@@ -390,13 +390,15 @@ func TestValidateErrMalformed(t *testing.T) {
 	}{
 		{event.Structured, "", "malformed body: byte 0 (line 1): need '{': the body is one event, got the end"},
 		{event.Structured, " \n", "malformed body: byte 2 (line 2): need '{': the body is one event, got the end"},
-		{event.Structured, "[]", "malformed body: byte 0 (line 1): need '{': the body is one event, got '['"},
+		{event.Structured, "[]", "malformed body: byte 0 (line 1): need '{': the body is one event (an array is " +
+			"application/cloudevents-batch+json), got '['"},
 		{event.Structured, `"x"`, `malformed body: byte 0 (line 1): need '{': the body is one event, got '"'`},
 		{event.Structured, "\ufeff" + least,
 			"malformed body: byte 0 (line 1): need '{': the body is one event, got a byte order mark"},
 		{event.Structured, least + "\n" + least, "malformed body: byte 56 (line 2): need nothing after the event, got '{'"},
 		{event.Batched, "", "malformed body: byte 0 (line 1): need '[': the body is an array of events, got the end"},
-		{event.Batched, least, "malformed body: byte 0 (line 1): need '[': the body is an array of events, got '{'"},
+		{event.Batched, least, "malformed body: byte 0 (line 1): need '[': the body is an array of events (one event is " +
+			"application/cloudevents+json), got '{'"},
 		{event.Batched, "\ufeff[]", "malformed body: byte 0 (line 1): need '[': the body is an array of events, got a " +
 			"byte order mark"},
 		{event.Batched, "[", "malformed body: byte 1 (line 1): need a value, got the end"},

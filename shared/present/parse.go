@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/serving"
@@ -39,6 +40,9 @@ func Parse(name view.Name, query map[string][]string, accept string) (Query, err
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if n := len(query[parameter]); n > 1 {
 			return q, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
+		}
+		if value := query[parameter][0]; !utf8.ValidString(value) {
+			return q, badParameter(parameter, "%s=%.60q is not UTF-8; in a URL, write é as %%C3%%A9", parameter, value)
 		}
 		if !slices.Contains(parameters(), parameter) {
 			q.Selection.Key[parameter] = query[parameter][0]

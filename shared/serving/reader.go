@@ -21,11 +21,16 @@ type Stores struct {
 	Speed    viewstore.Speed
 }
 
+func unknownView(name view.Name) error {
+	return fmt.Errorf("%w: %.80q; \"anabranch views\" and GET /v1/views list all; if it was deployed just now, it is not "+
+		"ready yet", ErrUnknownView, name)
+}
+
 // LoadView reads a view's pointer. Errors: ErrUnknownView: do not retry. Any other is the catalog's: retry.
 func (s Stores) LoadView(ctx context.Context, name view.Name) (lifecycle.View, error) {
 	v, err := s.Catalog.View(ctx, name)
 	if errors.Is(err, catalog.ErrNotFound) || err == nil && v.IsGone() {
-		return v, fmt.Errorf("%w: %.80q; if it was deployed just now, it is not ready yet", ErrUnknownView, name)
+		return v, unknownView(name)
 	}
 	if err != nil {
 		return v, fmt.Errorf("read view %s: %w", name, err)

@@ -52,7 +52,7 @@ func (s *Serving) Describe(ctx context.Context, name view.Name) (Description, er
 		return Description{}, err
 	}
 	if len(v.Generations) == 0 {
-		return Description{}, fmt.Errorf("%w: %.80q; if it was deployed just now, it is not ready yet", ErrUnknownView, name)
+		return Description{}, unknownView(name)
 	}
 	return s.describe(ctx, v)
 }

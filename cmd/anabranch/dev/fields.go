@@ -19,6 +19,7 @@ import (
 const (
 	fewestWatched = 20
 	mostWatched   = 1000
+	mostTypes     = 100
 	objectsAtOnce = 20 // read from the archive in one tick
 )
 
@@ -31,6 +32,8 @@ type watcher struct {
 	views  []*watched
 	fields *event.Fields // of all views; the type comes first
 	from   archive.Key   // objects below it are read
+	events int
+	types  map[string]bool // of events, up to mostTypes
 }
 
 // watched is a view whose fields are looked for.
@@ -42,10 +45,11 @@ type watched struct {
 	events int
 	seen   []bool
 	beside []map[string]bool // per path, the fields that the object around it has
+	warned bool              // that no event has one of types
 }
 
 func newWatcher(objects archive.Archive, codec *event.Codec, definitions []view.Definition) *watcher {
-	w := &watcher{archive: objects, codec: codec, from: archive.FirstEvent}
+	w := &watcher{archive: objects, codec: codec, from: archive.FirstEvent, types: map[string]bool{}}
 	columns := []event.Path{{"type"}}
 	for _, d := range definitions {
 		paths, types := d.Reads()
@@ -58,7 +62,7 @@ func newWatcher(objects archive.Archive, codec *event.Codec, definitions []view.
 			columns = append(columns, path, around)
 			v.beside = append(v.beside, map[string]bool{})
 		}
-		if len(paths) > 0 {
+		if len(paths) > 0 || types != nil {
 			w.views = append(w.views, v)
 		}
 	}
@@ -66,8 +70,9 @@ func newWatcher(objects archive.Archive, codec *event.Codec, definitions []view.
 	return w
 }
 
-// look reads some more events, and returns a sentence for each field that a view reads and that no event had. A view is
-// checked once: after its first 1,000 events, or at the archive's end if it has at least 20.
+// look reads some more events, and returns a sentence for each field that a view reads and that no event had, and for
+// each type that is likely misspelt. A view is checked once: after its first 1,000 events, or at the archive's end if
+// it has at least 20.
 func (w *watcher) look(ctx context.Context) ([]string, error) {
 	if len(w.views) == 0 {
 		return nil, nil
@@ -98,6 +103,10 @@ func (w *watcher) look(ctx context.Context) ([]string, error) {
 func (w *watcher) count(b *event.Batch) {
 	for row := range b.Len() {
 		kind, _ := b.Text(b.Columns[0][row], nil)
+		w.events++
+		if len(w.types) < mostTypes {
+			w.types[string(kind)] = true
+		}
 		for _, v := range w.views {
 			if v.events < mostWatched && (v.types == nil || slices.Contains(v.types, string(kind))) {
 				v.count(b, row)
@@ -128,6 +137,9 @@ func (v *watched) count(b *event.Batch, row int) {
 // finish takes the views out that have seen enough. ended: the archive has no more events now.
 func (w *watcher) finish(ended bool) (warnings []string) {
 	w.views = slices.DeleteFunc(w.views, func(v *watched) bool {
+		if v.events == 0 && (w.events >= mostWatched || ended && w.events >= fewestWatched) {
+			warnings = append(warnings, w.warnOfTypes(v)...)
+		}
 		if v.events < mostWatched && (!ended || v.events < fewestWatched) {
 			return false
 		}
@@ -138,6 +150,22 @@ func (w *watcher) finish(ended bool) (warnings []string) {
 		}
 		return true
 	})
+	return warnings
+}
+
+// warnOfTypes returns a sentence, once, for each type that the view names and that is most likely misspelt: no event
+// has it, and events have one like it.
+func (w *watcher) warnOfTypes(v *watched) (warnings []string) {
+	if v.warned {
+		return nil
+	}
+	v.warned = true
+	for _, named := range v.types {
+		if near := spelling.Nearest(named, slices.Sorted(maps.Keys(w.types))); near != "" {
+			warnings = append(warnings, fmt.Sprintf("view %s: none of the first %d events had type %q; some have %q",
+				v.name, w.events, named, near))
+		}
+	}
 	return warnings
 }
 

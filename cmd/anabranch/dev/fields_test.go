@@ -39,6 +39,11 @@ const watchedViews = `views:
     key: {}
     window: 1h
     aggregates: {n: count()}
+  - name: misspelt_type
+    where: type == "visits"
+    key: {}
+    window: 1h
+    aggregates: {n: count()}
 `
 
 // watching is a watcher over an archive in memory.
@@ -91,7 +96,8 @@ func (w *watching) look() []string {
 	return warnings
 }
 
-// TestFieldsThatNoEventHas checks that each such field is named once, with the field that may be meant.
+// TestFieldsThatNoEventHas checks that each such field is named once, with the field that may be meant, and so is a
+// type that no event has.
 func TestFieldsThatNoEventHas(t *testing.T) {
 	w := watch(t)
 	w.put(19, "visit")
@@ -104,6 +110,7 @@ func TestFieldsThatNoEventHas(t *testing.T) {
 		"view by_orign: none of the first 20 events had data.took.milis; they have data.took.millis",
 		"view by_orign: none of the first 20 events had data.nothing_like_it",
 		"view extension: none of the first 20 events had ext.origin; they have data.origin",
+		`view misspelt_type: none of the first 20 events had type "visits"; some have "visit"`,
 	}
 	if diff := cmp.Diff(want, w.look()); diff != "" {
 		t.Error(diff)
@@ -126,8 +133,8 @@ func TestFieldsOfManyEvents(t *testing.T) {
 		w.put(50, "visit")
 	}
 	got := w.look() // 20 objects
-	if len(got) != 4 || !strings.Contains(got[0], "none of the first 1000 events had data.orign") {
-		t.Errorf("got %q, want four warnings after 1,000 events", got)
+	if len(got) != 5 || !strings.Contains(got[0], "none of the first 1000 events had data.orign") {
+		t.Errorf("got %q, want five warnings after 1,000 events", got)
 	}
 	if again := w.look(); len(again) > 0 {
 		t.Errorf("warned again: %q", again)

@@ -108,7 +108,7 @@ func (h *Handler) operate(ctx context.Context, name view.Name, operation operati
 		return nil, fmt.Errorf("%w: %.80q", operations.ErrUnknownOperation, operation)
 	}
 	if !isJSON(r.Headers["content-type"]) {
-		return nil, fmt.Errorf("%w: %.80q", errMediaType, r.Headers["content-type"])
+		return nil, fmt.Errorf("%w, not %.80q", errMediaType, r.Headers["content-type"])
 	}
 	body, err := respond.Body(r)
 	if err != nil {
@@ -140,7 +140,7 @@ const maxBody = 4 << 10
 
 var (
 	errTooLarge  = fmt.Errorf("the body is too large: maximum is %d bytes", maxBody)
-	errMediaType = errors.New("unsupported content type: an operation needs content-type: application/json")
+	errMediaType = errors.New("unsupported media type: an operation needs the header content-type: application/json")
 	errMalformed = errors.New("malformed request: the body must be empty, or a JSON object such as " +
 		`{"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N"}`)
 )

@@ -337,11 +337,13 @@ func TestBody(t *testing.T) {
 		},
 		{
 			"an array for an event", structuredType, "", []byte("[]"),
-			malformed("malformed request: malformed body: byte 0 (line 1): need '{': the body is one event, got '['"),
+			malformed("malformed request: malformed body: byte 0 (line 1): need '{': the body is one event (an array is " +
+				"application/cloudevents-batch+json), got '['"),
 		},
 		{
 			"an event for an array", batchType, "", []byte(good(1)),
-			malformed("malformed request: malformed body: byte 0 (line 1): need '[': the body is an array of events, got '{'"),
+			malformed("malformed request: malformed body: byte 0 (line 1): need '[': the body is an array of events (one " +
+				"event is application/cloudevents+json), got '{'"),
 		},
 		{
 			"broken JSON in an array", batchType, "", []byte("[" + good(1) + ",\n{]"),

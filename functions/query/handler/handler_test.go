@@ -336,6 +336,10 @@ func TestErrors(t *testing.T) {
 		return badParameter(name, name+"="+text+
 			` is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`)
 	}
+	nearTime := func(name, text, meant string) string {
+		return badParameter(name, name+"="+text+
+			` is not an RFC 3339 time in the years 0000 to 9999; did you mean "`+meant+`"? Z is UTC`)
+	}
 	noRange := badParameter("from", "from must be before to: an answer has the windows that start in [from, to)")
 	for _, c := range []struct{ name, view, query, want string }{
 		{"an unknown view", "nobody", "user=ann", notFound("unknown_view", unknown("nobody"))},
@@ -364,6 +368,8 @@ func TestErrors(t *testing.T) {
 			"a parameter of later versions", "purchases", "user=ann&limit=1",
 			badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, total, parts, format`),
 		},
+		{"a key field in Latin-1", "purchases", "user=Zo%EB",
+			badParameter("user", `user="Zo\xeb" is not UTF-8; in a URL, write é as %C3%A9`)},
 		{"a key field twice", "purchases", "user=ann&user=bob", badParameter("user", "user appears 2 times; write it once")},
 		{
 			"two parameters twice",
@@ -372,8 +378,9 @@ func TestErrors(t *testing.T) {
 			badParameter("from", "from appears 2 times; write it once"),
 		},
 		{"no time", "purchases", "user=ann&from=yesterday", noTime("from", `"yesterday"`)},
-		{"a day", "purchases", "user=ann&to=2026-01-01", noTime("to", `"2026-01-01"`)},
-		{"a time without a zone", "purchases", "user=ann&to=2026-01-01T00:00:00", noTime("to", `"2026-01-01T00:00:00"`)},
+		{"a day", "purchases", "user=ann&to=2026-01-01", nearTime("to", `"2026-01-01"`, "2026-01-01T00:00:00Z")},
+		{"a time without a zone", "purchases", "user=ann&to=2026-01-01T00:00:00",
+			nearTime("to", `"2026-01-01T00:00:00"`, "2026-01-01T00:00:00Z")},
 		{
 			"a plus sign that means a space",
 			"purchases",
@@ -649,5 +656,5 @@ func TestRange(t *testing.T) {
 
 // unknown is the detail of a problem about a view that there is not, as JSON.
 func unknown(name string) string {
-	return `unknown view: \"` + name + `\"; if it was deployed just now, it is not ready yet`
+	return `unknown view: \"` + name + `\"; \"anabranch views\" and GET /v1/views list all; if it was deployed just now, it is not ready yet`
 }

@@ -43,7 +43,7 @@ func TestSkipped(t *testing.T) {
 	}
 	s.buy(t, "2026-01-01T01:10:00Z", `{}`)
 	const lost = "the view could not use 4 events of these windows, which are in no row of any key: where or key.user " +
-		"failed for them; see skipped"
+		"failed for them, most likely since a field is missing or has another type; see skipped"
 	const short = "events of these rows without a usable number are left out: of amount 1 event, of mean 1 event, of " +
 		"smallest 1 event, of largest 1 event; see skipped"
 	check := func(raw string, lines, warnings []string) {

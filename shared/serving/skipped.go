@@ -112,22 +112,19 @@ func warningsOfSkipped(r Result, from time.Time) []string {
 	var all []string
 	var lost int64
 	var places []string
-	why := ""
 	for _, s := range r.Skipped {
 		if s.Place.Part == view.AggregatePart {
 			continue
 		}
 		lost += s.Events
-		if !slices.Contains(places, s.Name) {
-			places = append(places, s.Name)
-		}
-		if s.Place.Part != view.TimePart {
-			why = ", most likely since a field is missing or has another type"
+		place := fmt.Sprintf("%s (%s)", s.Name, s.Reason)
+		if !slices.Contains(places, place) {
+			places = append(places, place)
 		}
 	}
 	if lost > 0 {
-		all = append(all, fmt.Sprintf("the view could not use %s of these windows, which are in no row of any key: %s "+
-			"failed for them%s; see skipped", events(lost), strings.Join(places, " or "), why))
+		all = append(all, fmt.Sprintf("the view could not use %s of these windows, which are in no row of any key: "+
+			"%s; see skipped", events(lost), strings.Join(places, ", ")))
 	}
 	var short []string
 	for i, a := range r.Program.Definition.Aggregates {

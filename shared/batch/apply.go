@@ -17,13 +17,51 @@ import (
 
 // advance applies one run to generations that have the run before it: base' = base + delta, then the horizon. A
 // generation that fails stops no other one.
+//
+// A generation that answers comes last. Its items show the run at once, so no other generation may replace it without
+// the run. By then most have it; the others are told first.
 func (t *tick) advance(ctx context.Context, targets []target, run lifecycle.Run, in *runs.Input) {
+	slices.SortStableFunc(targets, answeringLast)
 	deltas := t.fold(in, targets)
 	for i, g := range targets {
-		if err := t.bringIn(ctx, g, run, deltas[i], advanced); err != nil {
+		err := t.tellOthers(ctx, g, run)
+		if err == nil {
+			err = t.bringIn(ctx, g, run, deltas[i], advanced)
+		}
+		if err != nil {
 			t.fail(err, g)
 		}
 	}
+}
+
+// answeringLast orders targets: those that answer come after those that do not.
+func answeringLast(a, b target) int {
+	switch {
+	case a.answers == b.answers:
+		return 0
+	case a.answers:
+		return 1
+	}
+	return -1
+}
+
+// tellOthers notes, before a generation that answers takes in a run, that no other generation answers without it.
+func (t *tick) tellOthers(ctx context.Context, g target, run lifecycle.Run) error {
+	if !g.answers {
+		return nil
+	}
+	for _, v := range t.views {
+		if v.Name != g.view {
+			continue
+		}
+		v, err := generations.AnswerFrom(ctx, t.Catalog, v, t.Tries, run.N)
+		if err != nil {
+			return fmt.Errorf("view %s, run %d: %w", g.view, run.N, err)
+		}
+		t.keep(v)
+		return nil
+	}
+	return nil
 }
 
 // fail notes an error, and the generations that it concerns. They stay where they are until the next tick, and the

@@ -233,7 +233,8 @@ func (t *tick) readRun(ctx context.Context, n uint64) (lifecycle.Run, *runs.Inpu
 type target struct {
 	view       view.Name
 	generation lifecycle.Generation
-	place      int // index of its program in the set
+	place      int  // index of its program in the set
+	answers    bool // it is the generation of its view that answers
 }
 
 // furthestBehind returns, among the generations that have some runs and lack others, those that have the fewest.
@@ -259,6 +260,7 @@ func atRun(all []target, run uint64) []target {
 // targets returns the generations that take runs: those that batch owns, and those that replay owns.
 func (t *tick) targets() (own, replays []target) {
 	for _, v := range t.views {
+		answering, _ := v.Answering()
 		for _, g := range v.Generations {
 			if !g.TakesRuns() {
 				continue
@@ -269,7 +271,7 @@ func (t *tick) targets() (own, replays []target) {
 			}
 			for place, p := range t.set.Programs {
 				if p.Hash == g.Definition {
-					own = append(own, target{view: v.Name, generation: g, place: place})
+					own = append(own, target{view: v.Name, generation: g, place: place, answers: g.ID == answering.ID})
 				}
 			}
 		}

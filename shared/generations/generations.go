@@ -68,8 +68,10 @@ func (m Mover) serve(ctx context.Context, v lifecycle.View, head lifecycle.Run) 
 		}
 		// Commit point: queries follow the pointer. What they have begun they finish on the generation they began with,
 		// which is retained.
-		err := m.put(ctx, v.Name, "view serves", g, func(v lifecycle.View) (lifecycle.View, bool) {
-			return v.Switched(g.ID, event.MillisOf(m.Now())), m.mayServe(v, g.ID, head)
+		err := m.put(ctx, v.Name, "view serves", g, func(v lifecycle.View) (lifecycle.View, bool, error) {
+			// The head is read after the view: what it shows of runs is no older than what the view does.
+			head, err := m.Catalog.Head(ctx)
+			return v.Switched(g.ID, event.MillisOf(m.Now())), err == nil && m.mayServe(v, g.ID, head), err
 		})
 		if err != nil {
 			err = fmt.Errorf("let generation %s serve: %w", g.ID, err)
@@ -97,9 +99,9 @@ func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 		done, err := m.deleteItems(ctx, g)
 		if done {
 			// Commit point: nothing is left of it. A crash before has the store looked through again.
-			err = m.put(ctx, v.Name, "generation dropped", g, func(v lifecycle.View) (lifecycle.View, bool) {
+			err = m.put(ctx, v.Name, "generation dropped", g, func(v lifecycle.View) (lifecycle.View, bool, error) {
 				next := v.Without(g.ID)
-				return next, len(next.Generations) < len(v.Generations)
+				return next, len(next.Generations) < len(v.Generations), nil
 			})
 		}
 		if err != nil {
@@ -125,12 +127,9 @@ func (m Mover) deleteItems(ctx context.Context, g lifecycle.Generation) (done bo
 // put makes a move, unless somebody else has moved the view on meanwhile so that there is nothing to do.
 func (m Mover) put(
 	ctx context.Context, name view.Name, what string, g lifecycle.Generation,
-	move func(lifecycle.View) (lifecycle.View, bool),
+	move func(lifecycle.View) (lifecycle.View, bool, error),
 ) error {
-	_, changed, err := Update(ctx, m.Catalog, name, m.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
-		next, changed := move(v)
-		return next, changed, nil
-	})
+	_, changed, err := Update(ctx, m.Catalog, name, m.Tries, move)
 	if changed {
 		m.Log.InfoContext(ctx, what, "view", name, "generation", g.ID, "horizon", g.Horizon)
 	}

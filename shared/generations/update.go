@@ -36,6 +36,26 @@ func Update(
 	return v, changed, err
 }
 
+// AnswerFrom notes in the generations of a view that do not answer, and lack a run, that they must not answer without
+// it: see lifecycle.View.AnsweringFrom. Call it before events of the run can show in the view's answers, with the view
+// as read after the run became real. It returns the view as stored.
+//
+// Errors: the catalog's; retry.
+func AnswerFrom(
+	ctx context.Context, c catalog.Catalog, v lifecycle.View, tries int, run uint64,
+) (lifecycle.View, error) {
+	if _, changed := v.AnsweringFrom(run); !changed {
+		return v, nil
+	}
+	// Commit point: what lacks the run does not answer. A crash after it leaves a generation that may answer a little
+	// later.
+	v, _, err := Update(ctx, c, v.Name, tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
+		next, changed := v.AnsweringFrom(run)
+		return next, changed, nil
+	})
+	return v, err
+}
+
 // UpdateAudit is Update for the audit of a view. An audit that the catalog does not have has revision 0.
 func UpdateAudit(
 	ctx context.Context, c catalog.Audits, name view.Name, tries int,

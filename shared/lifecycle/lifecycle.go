@@ -67,8 +67,8 @@ type Generation struct {
 	// The last of the runs that batch applied in one pass, where it found duplicates over the whole history. 0: none,
 	// or unknown.
 	Built uint64
-	// The sweep has queued objects of the runs up to this one while another generation, or none, answered. The
-	// generation answers only once it has them all, since answers never go back. 0: no such run.
+	// Events of the runs up to this one may show in answers of another generation, or wait in the stream. The generation
+	// answers only once it has them all, since answers never go back. 0: no such run.
 	AnswersFrom uint64
 }
 
@@ -184,17 +184,15 @@ func (v View) HoldsBack(run uint64) bool {
 	return ok && g.IsKept() && g.HasBase() && g.Run < run
 }
 
-// AnsweringFrom returns the view before the sweep queues objects of a run. While nothing serves, a generation with base
-// items that lacks the run, and does not answer, is not to answer without it. Once one serves, MayServe demands as much
-// of every other.
+// AnsweringFrom returns the view before events of a run show in its answers: before the sweep queues objects of the
+// run, or the generation that answers takes it in. A generation that lacks the run, and does not answer, is not to
+// answer without it. The write also stops a switch to such a generation by whoever has read the head before the run
+// was real.
 func (v View) AnsweringFrom(run uint64) (next View, changed bool) {
 	next = v
-	if v.Serving != "" {
-		return v, false
-	}
 	answering, _ := v.Answering()
 	for _, g := range v.Generations {
-		if g.HasBase() && g.IsKept() && g.Run < run && g.AnswersFrom < run && g.ID != answering.ID {
+		if g.IsKept() && g.Run < run && g.AnswersFrom < run && g.ID != answering.ID {
 			g.AnswersFrom = run
 			next, changed = next.With(g), true
 		}

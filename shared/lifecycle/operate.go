@@ -46,7 +46,7 @@ func (v View) MayServe(id GenerationID, head Run) error {
 	case g.Horizon < g.LiveFrom:
 		return v.refuse("generation %s is live from %s, but its runs end at %s; wait until they reach it", id, g.LiveFrom,
 			g.Horizon)
-	case !serves && g.Run < g.AnswersFrom:
+	case g.Run < g.AnswersFrom:
 		return v.refuse("generation %s is behind: it is at run %d, and may answer from run %d on", id, g.Run, g.AnswersFrom)
 	case g.Run < head.N:
 		return v.refuse("generation %s is behind: it is at run %d, the last run is %d", id, g.Run, head.N)

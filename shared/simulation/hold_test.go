@@ -3,12 +3,16 @@ package simulation_test
 import (
 	"context"
 	"errors"
+	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/operations"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -144,4 +148,212 @@ func TestOneViewHoldsNoOther(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSwitchWhileTheServingGenerationMoves checks that no generation replaces one whose items are ahead of it. An
+// operator's function has read the head, and freezes before it writes the switch. Batch makes a run of events that the
+// stream has lost, brings items to it, and dies. The other generation may fail meanwhile. What answers then shows some
+// of these events. Whether the frozen switch is written or refused, they must not disappear.
+func TestSwitchWhileTheServingGenerationMoves(t *testing.T) {
+	for c := range pairs([]int{0, 1, 2, 3, 4, 5}, []bool{false, true}) {
+		t.Run(fmt.Sprintf("batch dies after %d items, the other generation fails %v", c.a, c.b), func(t *testing.T) {
+			w := running(t)
+			if err := w.Deploy(variant(1)); err != nil {
+				t.Fatal(err)
+			}
+			for i := range 12 {
+				w.Batch.RequireApproval = true
+				if err := steps(send(uint64(i), 100+10*i, 6), w.deliver, wait(simulation.Slot/2), tick)(w.World); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := steps(lost(send(7, 5000, 12)), wait(time.Minute))(w.World); err != nil {
+				t.Fatal(err)
+			}
+			shown, serving := 0, serves(t, w.World).ID
+			fails := func(id lifecycle.GenerationID) bool { return c.b && id != serving }
+			ended := onCall(w.World, call{"catalog.PutView", 0}, func() error {
+				w.Restart()
+				w.Batch.Base = refusing{w.Base, fails, func() {}}
+				err := dyingAfter("base.Put", c.a, tick)(w.World)
+				shown = counted(t, w.World)
+				return err
+			})
+			err := refused(operate(operations.Switch))(w.World)
+			if err := errors.Join(err, ended()); err != nil {
+				t.Fatal(err)
+			}
+			if now := counted(t, w.World); now < shown {
+				t.Errorf("the answers count %d purchases, and have counted %d: %+v", now, shown, byUser(t, w.World).Generations)
+			}
+			if err := steps(tick, check)(w.World); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestRollbackBehindTheSweep checks that no generation replaces a Kappa generation without the runs that the sweep has
+// queued. The sweep waits for no Kappa generation, which counts what it queues at once. An operator's function has
+// read the head, and freezes before it writes the rollback. Batch makes a run with a late object that the stream has
+// lost, and dies. The sweep queues the object, and the Kappa generation shows it. A Lambda generation of the run
+// before must not replace it then, since it lacks the object.
+func TestRollbackBehindTheSweep(t *testing.T) {
+	ctx := context.Background()
+	w := onlyKappa(t, false)
+	if err := lost(send(7, 5000, 6))(w.World); err != nil {
+		t.Fatal(err)
+	}
+	objects, _, err := w.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Batch.Archive = &hiding{Archive: w.Archive, hidden: objects[len(objects)-1].Key}
+	if err := steps(send(8, 5100, 6), w.deliver, wait(time.Minute), tick, replay)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	before, shown, queued := counted(t, w.World), 0, 0
+	ended := onCall(w.World, call{"catalog.PutView", 0}, func() error {
+		w.Restart() // batch lists what it has not listed before
+		err := steps(wait(time.Minute), dyingAfter("catalog.Append", 1, tick), wait(2*simulation.SweepAfter))(w.World)
+		if err != nil {
+			return err
+		}
+		report, err := w.Sweep.Tick(ctx)
+		queued = report.Queued
+		err = errors.Join(err, steps(republish, w.deliver)(w.World))
+		shown = counted(t, w.World)
+		return err
+	})
+	err = refused(operate(operations.Rollback))(w.World)
+	if err := errors.Join(err, ended()); err != nil {
+		t.Fatal(err)
+	}
+	if queued != 1 || shown == before {
+		t.Fatalf("the story misses its point: %d objects are queued; %d purchases count, %d before", queued, shown, before)
+	}
+	if now := counted(t, w.World); now < shown {
+		t.Errorf("the answers count %d purchases, and have counted %d: %+v", now, shown, byUser(t, w.World).Generations)
+	}
+	if err := steps(tick, operate(operations.Rollback))(w.World); err != nil {
+		t.Error("once batch has brought the run in:", err)
+	}
+	if now := counted(t, w.World); isKappa(t, w.World) || now != shown {
+		t.Errorf("after the rollback %d purchases count, want %d; %+v", now, shown, byUser(t, w.World).Generations)
+	}
+}
+
+// TestRollbackBehindReplay checks the same for what replay brings. A late object belongs to a slot before the Kappa
+// generation was live. Batch makes its run and dies, replay brings it into some items and dies.
+func TestRollbackBehindReplay(t *testing.T) {
+	ahead := 0
+	for survives := range 4 {
+		w := onlyKappa(t, true)
+		before, shown := counted(t, w.World), 0
+		ended := onCall(w.World, call{"catalog.PutView", 0}, func() error {
+			w.Restart() // batch lists what it has not listed before
+			err := steps(wait(time.Minute), dyingAfter("catalog.Append", 1, tick), wait(2*simulation.SweepAfter), sweep,
+				dyingAfter("speed.Put", survives, replay))(w.World)
+			shown = counted(t, w.World)
+			return err
+		})
+		err := refused(operate(operations.Rollback))(w.World)
+		if err := errors.Join(err, ended()); err != nil {
+			t.Fatal(err)
+		}
+		if shown > before {
+			ahead++
+		}
+		if now := counted(t, w.World); now < shown {
+			t.Errorf("the answers count %d purchases, and have counted %d: %+v", now, shown, byUser(t, w.World).Generations)
+		}
+	}
+	if ahead == 0 {
+		t.Error("replay never got ahead: the story misses its point")
+	}
+}
+
+// onlyKappa returns a world with by_user as its only view, of which a Kappa generation serves and a Lambda generation
+// is retained. Nothing but Kappa answers, so the sweep waits for nothing. late says that batch has not listed an
+// object from before the Kappa generation was live.
+func onlyKappa(t *testing.T, late bool) life {
+	t.Helper()
+	only := func(views string) string {
+		first, _, _ := strings.Cut(views, "  - name: everything\n")
+		return first
+	}
+	k, err := simulation.Prepare(only(simulation.Views))
+	if err != nil {
+		t.Fatal(err)
+	}
+	world, err := k.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := life{world, once()}
+	if err := steps(serve, send(1, 0, 20), w.deliver, wait(time.Minute), tick)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Deploy(only(kappaVariant(0))); err != nil {
+		t.Fatal(err)
+	}
+	if late {
+		if err := steps(send(7, 500, 20), w.deliver)(w.World); err != nil {
+			t.Fatal(err)
+		}
+		objects, _, err := w.Archive.List(t.Context(), archive.FirstEvent, archive.EndOfEvents, 1000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Batch.Archive = &hiding{Archive: w.Archive, hidden: objects[len(objects)-1].Key}
+	}
+	for i := range 2 * needed {
+		if err := steps(send(uint64(i), 1000+10*i, 6), w.deliver, wait(simulation.Slot/2), turn)(w.World); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if !isKappa(t, w.World) {
+		t.Fatalf("generation %+v serves", serves(t, w.World))
+	}
+	return w
+}
+
+// dyingAfter runs a function that dies after so many calls of one name. With 0 it dies at the first of them.
+func dyingAfter(name string, n int, act act) act {
+	return func(w *simulation.World) error {
+		made := 0
+		dies := crash{watched: func(c memory.Call) bool {
+			is := n > 0 && made >= n
+			if c.Name == name {
+				made++
+			}
+			return is || made > n
+		}}
+		dies.install(w)
+		defer w.Restart()
+		defer uninstall(w)
+		if err := act(w); !errors.Is(err, errCrash) {
+			return fmt.Errorf("%w, want the function to die", err)
+		}
+		return nil
+	}
+}
+
+// counted returns the number of purchases in the answers of by_user.
+func counted(t *testing.T, w *simulation.World) (n int) {
+	t.Helper()
+	for user := range 4 {
+		answer, err := w.Ask(context.Background(), "by_user", fmt.Sprintf("u%d", user))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, row := range answer.Data {
+			purchases, err := strconv.Atoi(string(row.Values[0].Value))
+			if err != nil {
+				t.Fatal(err)
+			}
+			n += purchases
+		}
+	}
+	return n
 }

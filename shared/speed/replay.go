@@ -232,11 +232,26 @@ func (t *replayTick) bringIn(
 	ctx context.Context, g *replayTarget, set *view.Set, in *replayInput, through lifecycle.Run,
 ) error {
 	if len(in.seen) > 0 {
+		if err := t.tellOthers(ctx, g, through); err != nil {
+			return err
+		}
 		if err := t.fold(ctx, g, set, in); err != nil {
 			return err
 		}
 	}
 	return t.commit(ctx, g, through)
+}
+
+// tellOthers notes, before a generation that answers takes in runs, that no other generation answers without them.
+func (t *replayTick) tellOthers(ctx context.Context, g *replayTarget, through lifecycle.Run) error {
+	for _, v := range t.views {
+		if answering, _ := v.Answering(); v.Name != g.report.View || answering.ID != g.ID {
+			continue
+		}
+		_, err := generations.AnswerFrom(ctx, t.Catalog, v, t.Tries, through.N)
+		return err
+	}
+	return nil
 }
 
 // failed ends the tick for the generations of a failed step, and names them in the error. The next tick tries again.

@@ -156,7 +156,8 @@ func (s *Sweep) note(run uint64) {
 
 // mayQueue reports whether the sweep may bring events of a run to the stream: every generation that answers from base
 // items has the run. It first notes in the generations that do not answer, and lack the run, that they must not answer
-// without it. So a view that cannot be built does not hold the sweep back.
+// without it. So a view that cannot be built does not hold the sweep back, and nothing without the run replaces a Kappa
+// generation, for which the sweep does not wait.
 //
 // Otherwise, in a slot below the generation's horizon, speed would skip such an event but remember it. It would then
 // drop a client's retry as a duplicate, and nobody would count the event (found by the model, shared/simulation/model).
@@ -169,17 +170,9 @@ func (t *tick) mayQueue(ctx context.Context, run uint64) (bool, error) {
 	if err != nil {
 		return false, fmt.Errorf("read views: %w", err)
 	}
-	answersFrom := func(v lifecycle.View) (lifecycle.View, bool, error) {
-		next, changed := v.AnsweringFrom(run)
-		return next, changed, nil
-	}
 	for _, v := range views {
-		if _, changed := v.AnsweringFrom(run); changed {
-			// Commit point: what is built without the run does not answer. A crash after it leaves a generation that may
-			// answer a little later.
-			if v, _, err = generations.Update(ctx, t.Catalog, v.Name, t.Tries, answersFrom); err != nil {
-				return false, err
-			}
+		if v, err = generations.AnswerFrom(ctx, t.Catalog, v, t.Tries, run); err != nil {
+			return false, err
 		}
 		if v.HoldsBack(run) {
 			t.Log.WarnContext(ctx, "the sweep waits until batch has applied the run to the view", "run", run, "view", v.Name)

@@ -234,6 +234,34 @@ func ofBatch() []Mutant {
 			},
 		},
 		{
+			Name: "sweep-tells-only-while-none-serves", Design: "3.1",
+			Mistake: "a generation without a run that the sweep has queued may replace a Kappa generation",
+			Edits: []Edit{{sweepFile, `		if v, err = generations.AnswerFrom(`, `		if v.Serving != "" {
+		} else if v, err = generations.AnswerFrom(`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestRollbackBehindTheSweep$",
+				Why: "it takes a switch that is frozen for longer than the sweep waits, and a batch that dies meanwhile",
+			},
+		},
+		{
+			Name: "batch-tells-no-other", Design: "3.4",
+			Mistake: "items of a generation that answers show a run, and another generation may serve without it",
+			Edits:   []Edit{{applyFile, `	if !g.answers {`, `	if !g.answers || g.view != "" {`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestSwitchWhileTheServingGenerationMoves$",
+				Why: "it takes a frozen switch, lost events, and a batch that dies between an item and the horizon",
+			},
+		},
+		{
+			Name: "replay-tells-no-other", Design: "3.4",
+			Mistake: "replay shows a run in a generation that answers, and another generation may serve without it",
+			Edits:   []Edit{{replayFile, `v.Name != g.report.View || answering.ID != g.ID {`, `v.Name != "" || answering.ID != g.ID {`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestRollbackBehindReplay$",
+				Why: "it takes a late object from before the generation was live, a frozen switch, and a replay that dies",
+			},
+		},
+		{
 			Name: "sweep-waits-for-what-cannot-be-built", Design: "3.1",
 			Mistake: "the sweep waits for generations that do not answer yet",
 			Edits: []Edit{{lifecycleFile, `	g, ok := v.Answering()

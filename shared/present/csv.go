@@ -11,8 +11,8 @@ import (
 
 // presentCSV writes a header and one record per window. The name of a column is the path of its number in the JSON
 // answer: key.path, values.views. A cell is empty where JSON has null or nothing. The horizon of a record is the row's
-// own, or else the answer's. Skipped counts are written even when they are 0. Those of where and of key fields count
-// the window's events under any key.
+// own, or else the answer's. Skipped counts are written even when they are 0. window_skipped counts the window's
+// events that are in no row of any key; its name is its own, since an aggregate may be called "where" or "time".
 //
 // Source: RFC 4180.
 func presentCSV(r serving.Result, parts bool) ([]byte, error) {
@@ -74,7 +74,7 @@ func columnsOf(r serving.Result, parts bool) []column {
 		}
 	}
 	addSkips := func(place view.Place) {
-		add("skipped."+d.PlaceName(place), func(dst []byte, row *serving.Row) []byte {
+		add("window_skipped."+d.PlaceName(place), func(dst []byte, row *serving.Row) []byte {
 			var n int64
 			for _, s := range row.Skips {
 				if s.Place == place {
@@ -90,6 +90,7 @@ func columnsOf(r serving.Result, parts bool) []column {
 	for i := range d.Key {
 		addSkips(view.Place{Part: view.KeyPart, Index: i})
 	}
+	addSkips(view.Place{Part: view.TimePart})
 	if parts {
 		addNumbers("parts.batch.", func(row *serving.Row) serving.States { return row.Batch })
 		addNumbers("parts.speed.", func(row *serving.Row) serving.States { return row.Speed })

@@ -116,8 +116,8 @@ func presented(t testing.TB, q present.Query, r serving.Result) string {
 func TestCSV(t *testing.T) {
 	s := servingtest.New(t)
 	q := parse(t, map[string][]string{"user": {"u"}, "format": {"csv"}, "parts": {"true"}}, "")
-	const head = "key.user,start,end,values.amount,exact,horizon,complete,skipped.amount,skipped.key.user," +
-		"parts.batch.amount,parts.speed.amount\r\n"
+	const head = "key.user,start,end,values.amount,exact,horizon,complete,skipped.amount," +
+		"window_skipped.key.user,window_skipped.time,parts.batch.amount,parts.speed.amount\r\n"
 	if diff := cmp.Diff(head, presented(t, q, s.Read(t))); diff != "" {
 		t.Error("of nothing (-want +got):", diff)
 	}
@@ -125,22 +125,23 @@ func TestCSV(t *testing.T) {
 	s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "9007199254740993"}, amount{"2026-11-22T10:30:00Z", `"a lot"`})
 	s.PutSpeed(t, horizon, amount{"2026-11-22T10:30:00Z", "-4"})
 	want := head +
-		"u,2026-11-21T10:00:00Z,2026-11-21T11:00:00Z,0.000000000000000001,true,2026-11-22T11:05:00Z,,0,0," +
+		"u,2026-11-21T10:00:00Z,2026-11-21T11:00:00Z,0.000000000000000001,true,2026-11-22T11:05:00Z,,0,0,0," +
 		"0.000000000000000001,\r\n" +
-		"u,2026-11-22T09:00:00Z,2026-11-22T10:00:00Z,9007199254740993,true,2026-11-22T11:00:00Z,,0,0,9007199254740993,\r\n" +
-		"u,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z,-4,false,2026-11-22T11:00:00Z,,1,0,,-4\r\n"
+		"u,2026-11-22T09:00:00Z,2026-11-22T10:00:00Z,9007199254740993,true,2026-11-22T11:00:00Z,,0,0,0," +
+		"9007199254740993,\r\n" +
+		"u,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z,-4,false,2026-11-22T11:00:00Z,,1,0,0,,-4\r\n"
 	if diff := cmp.Diff(want, presented(t, q, s.Read(t))); diff != "" {
 		t.Error("(-want +got):", diff)
 	}
 }
 
 // TestCSVOfKappa checks that the answer has a time through which it is complete, no horizon, and no number where a
-// function has none.
+// function has none. No two columns have one name, even if an aggregate is called "time".
 func TestCSVOfKappa(t *testing.T) {
 	s := servingtest.New(t)
 	p := s.Define(t, func(d *view.Definition) {
 		d.Architecture = view.Kappa
-		d.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "most", Expr: "max(data.amount)"}}
+		d.Aggregates = []view.Aggregate{{Name: "n", Expr: "count()"}, {Name: "time", Expr: "max(data.amount)"}}
 	})
 	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "k", Generations: []lifecycle.Generation{
 		servingtest.KappaGeneration(p, "k", lifecycle.Serving),
@@ -152,8 +153,9 @@ func TestCSVOfKappa(t *testing.T) {
 	if err := s.Catalog.PutSwept(t.Context(), 1, 0); err != nil {
 		t.Fatal(err)
 	}
-	want := "key.user,start,end,values.n,values.most,exact,horizon,complete,skipped.most,skipped.key.user\r\n" +
-		"u,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z,1,,false,,2026-11-22T11:00:00Z,1,0\r\n"
+	want := "key.user,start,end,values.n,values.time,exact,horizon,complete,skipped.time," +
+		"window_skipped.key.user,window_skipped.time\r\n" +
+		"u,2026-11-22T10:00:00Z,2026-11-22T11:00:00Z,1,,false,,2026-11-22T11:00:00Z,1,0,0\r\n"
 	if diff := cmp.Diff(want, presented(t, parse(t, nil, "text/csv"), s.Read(t))); diff != "" {
 		t.Error("(-want +got):", diff)
 	}

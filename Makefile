@@ -91,7 +91,8 @@ ifdef SEED
 	$(GO) test -count=1 ./shared/simulation/history -run '^TestHistory$$' -seed $(SEED) -v
 else
 	@echo "to play these histories again: make simulate SEEDS=$(SEEDS) FIRST=$(FIRST)"
-	$(GO) test -count=1 ./shared/simulation/history -run '^(TestHistories|TestLambdaIsKappa|TestTheSameTwice)$$' \
+	$(GO) test -count=1 ./shared/simulation/history \
+		-run '^(TestHistories|TestLambdaIsKappa|TestEngines|TestTheSameTwice)$$' \
 		-seeds $(SEEDS) -first $(FIRST) -timeout 3h -v
 endif
 

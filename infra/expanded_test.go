@@ -90,7 +90,7 @@ func TestExpanded(t *testing.T) {
 // TestExpandedFunctions checks that every function has what the template says, in Lambda's own properties.
 func TestExpandedFunctions(t *testing.T) {
 	app, got := application(t), expanded(t)
-	same := []string{"Environment", "FunctionName", "MemorySize", "Role", "Timeout"}
+	same := []string{"Environment", "FunctionName", "MemorySize", "ReservedConcurrentExecutions", "Role", "Timeout"}
 	for _, r := range got.resources("AWS::Lambda::Function") {
 		for _, name := range same {
 			want(t, r.name+": "+name, r.property(name), text(app.resource(r.name).property(name)))

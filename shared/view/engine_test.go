@@ -203,6 +203,9 @@ func TestOneSetOfTwoVersions(t *testing.T) {
 			w := p.NewWindows()
 			page.MergeInto(w)
 			window := w.Sorted()[0]
+			if skipped := p.Skipped.Start(window); skipped != p.Start(window) {
+				t.Errorf("version %d: skipped events are in the window from %s", engine.Previous+i, skipped)
+			}
 			start, value := p.Start(window).Format(time.RFC3339), string(w.AppendValue(nil, 0, window))
 			if page.Key != view.EncodeKey([]string{want.key}) || start != want.start || value != want.value {
 				t.Errorf("version %d: key %q, window from %s, sum %s; want %v", engine.Previous+i, page.Key, start, value, want)

@@ -28,6 +28,8 @@ func (p *Program) newSkipped() *Program {
 		Functions: []aggregate.Function{aggregate.Skipped(places)},
 		windowMs:  p.windowMs,
 		skipsOf:   p,
+
+		windowOrigin: p.windowOrigin,
 	}
 }
 

@@ -113,10 +113,10 @@ func (h *history) checkAnswer(view int, key string, a present.Answer, began uint
 				a.Data[i-1].Start)
 			return
 		}
-		h.checkBatch(view, key, &rows[i])
+		h.checkBatch(g, key, &rows[i])
 	}
-	for _, start := range h.windows[rowsOf{view, key}] {
-		expected := h.folds[cell{rowsOf{view, key}, start}].at(h.runOf[horizon])
+	for _, start := range h.windows[g.rows(key)] {
+		expected := h.folds[cell{g.rows(key), start}].at(h.runOf[horizon])
 		if expected.count > 0 && rowAt(rows, start) < 0 {
 			h.fail(oracleBatch, "view %s, key %q, as of run %d: there is no row %s, but the fold has %d events",
 				viewNames[view], key, h.runOf[horizon],
@@ -124,7 +124,7 @@ func (h *history) checkAnswer(view int, key string, a present.Answer, began uint
 			return
 		}
 	}
-	h.checkTotal(view, key, horizon, rows, a.Total)
+	h.checkTotal(g, key, horizon, rows, a.Total)
 	switch {
 	case h.violation != nil:
 	case view == marks:
@@ -215,14 +215,16 @@ func valueOf(o present.Object, name string) string {
 }
 
 // checkBatch checks a row's batch part, and whether it is marked exact, against the runs.
-func (h *history) checkBatch(view int, key string, r *seenRow) {
-	expected := h.folds[cell{rowsOf{view, key}, r.start}].at(r.run)
+func (h *history) checkBatch(g *generation, key string, r *seenRow) {
+	view := g.view
+	expected := h.folds[cell{g.rows(key), r.start}].at(r.run)
 	switch batch := r.row.Parts.Batch; {
 	case batch == nil && expected.count > 0, batch != nil && !expected.is(view, *batch):
 		h.fail(oracleBatch, "view %s, key %q, row %s, as of run %d: %s, want %s", viewNames[view], key, r.row.Start, r.run,
 			show(batch), expected.show(view))
 	}
-	ended := r.start+viewWindows[view%views].Milliseconds() <= int64(r.horizon)
+	length, _ := windowsOf(view, g.reading)
+	ended := r.start+length <= int64(r.horizon)
 	if exact := ended && r.row.Parts.Speed == nil; exact != r.row.Exact {
 		h.fail(oracleExact, "view %s, key %q, row %s, horizon %s: exact is %v", viewNames[view], key, r.row.Start, r.horizon,
 			r.row.Exact)
@@ -235,12 +237,13 @@ func (h *history) checkBatch(view int, key string, r *seenRow) {
 }
 
 // checkTotal checks a total, and whether it is marked exact, against the rows. An exact total must equal the runs.
-func (h *history) checkTotal(view int, key string, horizon slot.Slot, rows []seenRow, total *present.Total) {
+func (h *history) checkTotal(g *generation, key string, horizon slot.Slot, rows []seenRow, total *present.Total) {
+	view := g.view
 	var expected state
 	exact, n := len(rows) > 0, int64(0)
 	for _, r := range rows {
 		exact = exact && r.row.Exact && r.horizon == horizon
-		expected = expected.merge(h.folds[cell{rowsOf{view, key}, r.start}].at(h.runOf[horizon]))
+		expected = expected.merge(h.folds[cell{g.rows(key), r.start}].at(h.runOf[horizon]))
 		n += countOf(view, r.row.Values)
 	}
 	if got := countOf(view, total.Values); got != n {
@@ -278,7 +281,7 @@ func show(o *present.Object) string {
 // way, and the part must be the fold of these events.
 func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows []seenRow, began uint64) {
 	view := g.view
-	for _, start := range h.windows[rowsOf{view, key}] {
+	for _, start := range h.windows[g.rows(key)] {
 		at := rowAt(rows, start)
 		from := horizon
 		var part *present.Object
@@ -289,12 +292,12 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 		least := int64(0)
 		// An event without a time, or with another payload, may be in another row, whose page is ahead.
 		odd := false
-		for _, p := range h.counting[cell{rowsOf{view, key}, start}] {
+		for _, p := range h.counting[cell{g.rows(key), start}] {
 			if p.object.slot < from {
 				continue
 			}
 			p.each(func(c cell, amount *big.Int) {
-				if c.rowsOf == (rowsOf{view, key}) {
+				if c.rowsOf == g.rows(key) {
 					all = all.add(amount)
 				}
 			})
@@ -374,7 +377,7 @@ func (h *history) expectSpeed(g *generation, e *identity, place int, horizon slo
 			continue
 		}
 		done := p.record.done != 0 && p.record.done <= began
-		at := rowAt(rows, startOf(marks, p.time()))
+		at := rowAt(rows, startOf(marks, reading{}, p.time()))
 		if at < 0 {
 			// There is no row. Its page may still be ahead of the answer; then a copy of the event is in another window, which
 			// happens only to an event without a time of its own.

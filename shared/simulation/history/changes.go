@@ -17,6 +17,7 @@ import (
 
 // changes are the settings for changes of views: which definitions there are, and what operators do.
 type changes struct {
+	engines       bool         // batch is deployed by two releases, with two versions of the engine
 	choices       []deployment // batch is deployed with the first, and now and then with any of them
 	approve       bool         // a generation may replace a serving one only after an operator's approval
 	replayEvery   time.Duration
@@ -26,7 +27,9 @@ type changes struct {
 }
 
 // isPlain reports whether no view is Kappa and nobody operates or audits.
-func (c changes) isPlain() bool { return !c.hasKappa() && c.operatorEvery == 0 && c.auditEvery == 0 }
+func (c changes) isPlain() bool {
+	return !c.hasKappa() && !c.engines && c.operatorEvery == 0 && c.auditEvery == 0
+}
 
 func (c changes) hasKappa() bool {
 	for _, d := range c.choices {
@@ -44,6 +47,9 @@ func (h *history) mayBuild() bool {
 	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0
 }
 
+// hasEngines reports whether a history has two versions of the engine: one in ten has.
+func (h *history) hasEngines(seed uint64) bool { return !h.kappa && seed%10 == 7 }
+
 // drawChanges draws the changes of a history from a random source of its own. So the two in five histories without
 // changes are not affected by it.
 func (h *history) drawChanges(seed uint64) changes {
@@ -54,6 +60,9 @@ func (h *history) drawChanges(seed uint64) changes {
 		replayBytes: pick(h, int64(1), 400, 2000, 1<<20)}
 	s := &h.settings
 	draw := h.random.IntN(20)
+	if c.engines = h.hasEngines(seed); c.engines {
+		draw = 8 + draw%12
+	}
 	if h.kappa {
 		draw = 10 + draw/2
 	} else if draw < 8 {
@@ -76,6 +85,10 @@ func (h *history) drawChanges(seed uint64) changes {
 				s.rates[f] = h.random.Float64() / 2
 			}
 		}
+	}
+	if c.engines {
+		c.choices = pick(h, []deployment{engineBefore, engineNow, original},
+			[]deployment{engineBeforeKappa, engineNowKappa, original})
 	}
 	if h.kappa && seed%2 == 0 {
 		for _, f := range []Fault{DoubledAtEdge, BeyondSpeed, BeyondBatch, Conflicting, Timeless} {

@@ -159,7 +159,7 @@ func (h *history) newEvent() (*identity, string) {
 func (h *history) sample(e *identity, at time.Time) sample {
 	amount := amounts[h.random.IntN(len(amounts))](e.n)
 	s := sample{kind: pick(h, "purchase", "purchase", "visit"), test: h.random.IntN(6) == 0,
-		user: users[h.random.IntN(len(users))], amount: units(amount), at: timeless}
+		user: users[h.random.IntN(len(users))], at: timeless, engines: h.engines}
 	text := `{"specversion":"1.0","id":"e` + strconv.Itoa(e.n) + `","source":"shop","type":"` + s.kind + `"`
 	if !at.IsZero() {
 		s.at = at.UnixMilli()
@@ -172,8 +172,10 @@ func (h *history) sample(e *identity, at time.Time) sample {
 		fault := faulty[h.random.IntN(len(faulty))]
 		user, kind, s.fault = fault.user, fault.kind, fault.label
 	}
-	if s.amount == nil {
-		s.ignored = labelOf(amount)
+	for i, by := range allReadings {
+		if i == 0 || h.engines {
+			s.amounts[i] = by.read(amount)
+		}
 	}
 	text += `,"data":{` + user + kind + `"group":"` + e.group() + `","mark":` + decimal(markOf[e.place()])
 	if amount != "" {

@@ -96,6 +96,7 @@ const (
 	LambdaToKappa
 	KappaToLambda
 	KappaToKappa
+	EngineSwitched  // a generation of another engine version serves
 	Replayed        // replay brought a run into a generation
 	ReplayWaited    // replay waited for the sweep
 	LeftToLive      // replay left out an event, because the live half had counted a copy
@@ -128,7 +129,8 @@ var faultNames = [faults]string{
 	"event without time", "bad event",
 	"bad request", "late object", "counted twice, as allowed", "swept", "query amid writes", "record set aside",
 	"generation switched",
-	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "replayed", "replay waited for the sweep",
+	"Lambda to Lambda", "Lambda to Kappa", "Kappa to Lambda", "Kappa to Kappa", "engine switched", "replayed",
+	"replay waited for the sweep",
 	"left to the live half",
 	"missing for a while after a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
 	"too old for the stream", "run passed by",

@@ -5,8 +5,9 @@
 // with the layers.
 //
 // Two histories in five have only Lambda views, and no operator. In half of the others, views are Kappa from the start,
-// or change to Kappa and back. Each history ends with a Kappa twin of every view, which replay alone fills: the states
-// of the twin must equal the fold byte for byte, and its answers the plain fold.
+// or change to Kappa and back. One history in ten deploys another version of the engine, and the one before again. Each
+// history ends with a Kappa twin of every view, which replay alone fills: the states of the twin must equal the fold
+// byte for byte, and its answers the plain fold.
 //
 // One seed is one history: the same seed gives the same trace, byte for byte, on any machine. The seed also decides the
 // settings of the history, which kinds of faults it has, and how often. So quiet and wild histories both occur ("swarm

@@ -124,6 +124,30 @@ func TestLambdaIsKappa(t *testing.T) {
 	}
 }
 
+// TestEngines plays histories in which a release with a newer version of the engine is deployed, and now and then the
+// one before again. Each generation must answer by the rules of its own version, also while the other one is built.
+func TestEngines(t *testing.T) {
+	var (
+		lock   sync.Mutex
+		faults history.Counts
+	)
+	n := max(*seeds/8, 3)
+	each(n, func(i int) {
+		result, err := history.Run((*first/10+uint64(i))*10 + 7)
+		lock.Lock()
+		defer lock.Unlock()
+		faults.Add(result.Faults)
+		if err != nil {
+			t.Error(describe(err))
+		}
+	})
+	t.Logf("%d histories: %d deployments, %d switches between the versions of the engine, %d of them within Kappa", n,
+		faults[history.DefinitionChanged], faults[history.EngineSwitched], faults[history.KappaToKappa])
+	if faults[history.EngineSwitched] == 0 {
+		t.Error("no generation of another version ever served")
+	}
+}
+
 // TestTheSameTwice plays up to 100 histories twice, the second time in the opposite order. Equal seeds must have equal
 // traces, byte for byte.
 func TestTheSameTwice(t *testing.T) {

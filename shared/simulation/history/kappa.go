@@ -46,6 +46,7 @@ import (
 type generation struct {
 	id       lifecycle.GenerationID
 	view     int
+	reading  reading
 	kappa    bool
 	live     slot.Slot
 	hash     view.Hash
@@ -79,7 +80,8 @@ func (g *generation) at(step uint64) uint64 {
 func (h *history) learn(v int, stored lifecycle.Generation) {
 	g := h.generations[stored.ID]
 	if g == nil {
-		g = &generation{id: stored.ID, view: v, hash: stored.Definition, kappa: !stored.HasBase(), set: stored.SpeedSet()}
+		g = &generation{id: stored.ID, view: v, hash: stored.Definition, reading: h.kit.readings[stored.Definition],
+			kappa: !stored.HasBase(), set: stored.SpeedSet()}
 		if g.kappa {
 			g.live = stored.LiveFrom
 		}
@@ -180,7 +182,7 @@ func (c *copyOf) isStreamed() bool {
 
 // checkKappa checks an answer of a Kappa generation, as check does for Lambda.
 func (h *history) checkKappa(g *generation, key string, a present.Answer, began uint64, now bool) {
-	at := rowsOf{g.view, key}
+	at := g.rows(key)
 	if a.Horizon != nil {
 		h.fail(oracleKappa, "view %s, key %q: generation %s is Kappa, but its answer has the horizon %s",
 			viewNames[g.view], key, g.id, *a.Horizon)
@@ -302,8 +304,8 @@ func (h *history) kappaBounds(g *generation, at cell, began uint64) (all state, 
 
 // checkKappaRows checks the rows of a view that does not show single events against both halves, as checkSpeed does.
 func (h *history) checkKappaRows(g *generation, key string, rows []seenRow, began uint64) {
-	for _, start := range h.windows[rowsOf{g.view, key}] {
-		all, least := h.kappaBounds(g, cell{rowsOf{g.view, key}, start}, began)
+	for _, start := range h.windows[g.rows(key)] {
+		all, least := h.kappaBounds(g, cell{g.rows(key), start}, began)
 		n := int64(0)
 		var part *present.Object
 		if at := rowAt(rows, start); at >= 0 {
@@ -360,7 +362,7 @@ func (h *history) checkKappaMarks(g *generation, key string, rows []seenRow, beg
 
 // expectKappa records that the answer may count a copy, and whether it must.
 func (h *history) expectKappa(c *copyOf, place int, rows []seenRow, must bool, because string) {
-	at := rowAt(rows, startOf(marks, c.time()))
+	at := rowAt(rows, startOf(marks, reading{}, c.time()))
 	switch {
 	case at >= 0:
 		rows[at].most[place]++

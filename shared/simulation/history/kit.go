@@ -18,6 +18,7 @@ import (
 // kit is what all histories share. A history never sees it change.
 type kit struct {
 	definitions map[flavoured]lifecycle.Definition
+	readings    map[view.Hash]reading
 	texts       *memory.Catalog // the texts of all definitions
 	programs    *programs.Cache // compiled beforehand, for every set of definitions of plain histories
 	codec       *event.Codec
@@ -30,6 +31,8 @@ type kit struct {
 type flavour struct {
 	text  int // 0 is the original
 	kappa bool
+
+	reading
 }
 
 type flavoured struct {
@@ -47,6 +50,12 @@ func (d deployment) String() string {
 		if f.kappa {
 			words[v] += " kappa"
 		}
+		if f.weekly {
+			words[v] += " weekly"
+		}
+		if f.before {
+			words[v] += " by the engine before"
+		}
 	}
 	return strings.Join(words, ", ")
 }
@@ -60,7 +69,7 @@ var (
 	userKappa  = deployment{byUser: {kappa: true}}
 	marksKappa = deployment{marks: {kappa: true}}
 	kappa      = deployment{{kappa: true}, {kappa: true}, {kappa: true}}
-	kappa2     = deployment{{1, true}, {1, true}, {1, true}}
+	kappa2     = deployment{{text: 1, kappa: true}, {text: 1, kappa: true}, {text: 1, kappa: true}}
 )
 
 // plainDeployments are the deployments of histories without Kappa views and operators.
@@ -78,6 +87,9 @@ func (d deployment) text() string {
 			replace("- name: "+viewNames[v]+"\n", fmt.Sprintf("- name: %s\n    where: type != \"kind %d\"\n", viewNames[v], n))
 		}
 	}
+	if d[everything].weekly {
+		replace("window: 1h", "window: 1w")
+	}
 	for v, f := range d {
 		if f.kappa {
 			replace("- name: "+viewNames[v]+"\n", "- name: "+viewNames[v]+"\n    architecture: kappa\n")
@@ -89,18 +101,24 @@ func (d deployment) text() string {
 var theKit = sync.OnceValues(newKit)
 
 func newKit() (*kit, error) {
-	k := &kit{programs: &programs.Cache{}, texts: &memory.Catalog{}, definitions: map[flavoured]lifecycle.Definition{}}
+	k := &kit{programs: &programs.Cache{}, texts: &memory.Catalog{}, definitions: map[flavoured]lifecycle.Definition{},
+		readings: map[view.Hash]reading{}}
 	var err error
 	if k.codec, err = event.NewCodec(8 << 20); err != nil {
 		return nil, err
 	}
-	for _, d := range []deployment{original, changed, changed2, allChanged, kappa, kappa2} {
+	for _, d := range []deployment{original, changed, changed2, allChanged, kappa, kappa2,
+		engineBefore, engineNow, engineBeforeKappa, engineNowKappa} {
 		parsed, err := viewfile.Parse("views.yaml", []byte(d.text()))
 		if err != nil {
 			return nil, err
 		}
+		for v := range parsed {
+			parsed[v].Engine = d[v].engineVersion()
+		}
 		for v, definition := range lifecycle.Define(parsed) {
 			k.definitions[flavoured{v, d[v]}] = definition
+			k.readings[definition.Hash] = d[v].reading
 			if err := k.texts.PutDefinition(everywhere, definition.Hash, definition.Text); err != nil {
 				return nil, err
 			}

@@ -187,6 +187,9 @@ func (h *history) countMoves(v lifecycle.View) {
 	if before.Serving != "" && before.Serving != v.Serving {
 		h.count(h.switchOf(before.Serving, v.Serving))
 		h.count(Switched)
+		if h.generations[before.Serving].reading.before != h.generations[v.Serving].reading.before {
+			h.count(EngineSwitched)
+		}
 	}
 	for _, g := range before.Generations {
 		if _, ok := v.Generation(g.ID); !ok {

@@ -36,6 +36,9 @@ func (h *history) play() {
 		return
 	}
 	h.calm = true
+	if h.engines {
+		h.deploy(h.choices[len(h.choices)-1])
+	}
 	h.endOldVersions()
 	h.line("history", "calms down", "", "")
 	if h.stands {
@@ -242,15 +245,16 @@ func (h *history) checkQuietKey(v int, key string) {
 		h.fail(oracleQuiet, "view %s, key %q: %v", viewNames[v], key, err)
 		return
 	}
-	if g := h.generations[a.Generation].of(v); g.kappa {
+	g := h.generations[a.Generation].of(v)
+	if g.kappa {
 		h.checkQuietKappa(g, key, a)
 		return
 	}
 	horizon, err := parseSlot(horizonOf(a))
 	h.must(err)
 	expected := map[int64]state{}
-	for _, start := range h.windows[rowsOf{v, key}] {
-		if s := h.folds[cell{rowsOf{v, key}, start}].at(h.runOf[horizon]); s.count > 0 {
+	for _, start := range h.windows[g.rows(key)] {
+		if s := h.folds[cell{g.rows(key), start}].at(h.runOf[horizon]); s.count > 0 {
 			expected[start] = s
 		}
 	}
@@ -260,7 +264,7 @@ func (h *history) checkQuietKey(v int, key string) {
 				continue
 			}
 			p.each(func(at cell, amount *big.Int) {
-				if at.rowsOf == (rowsOf{v, key}) {
+				if at.rowsOf == g.rows(key) {
 					expected[at.start] = expected[at.start].add(amount)
 				}
 			})
@@ -272,8 +276,8 @@ func (h *history) checkQuietKey(v int, key string) {
 // checkQuietKappa checks that an answer of a Kappa generation equals both of its halves, completely.
 func (h *history) checkQuietKappa(g *generation, key string, a present.Answer) {
 	expected := map[int64]state{}
-	for _, start := range h.windows[rowsOf{g.view, key}] {
-		if all, _ := h.kappaBounds(g, cell{rowsOf{g.view, key}, start}, h.step); all.count > 0 {
+	for _, start := range h.windows[g.rows(key)] {
+		if all, _ := h.kappaBounds(g, cell{g.rows(key), start}, h.step); all.count > 0 {
 			expected[start] = all
 		}
 	}

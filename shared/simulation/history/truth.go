@@ -78,16 +78,21 @@ func (i *identity) place() int    { return i.n % marksPerGroup }
 
 // sample is one payload of an event, as a client sends it.
 type sample struct {
-	text   string // compact JSON, as the archive must hold it, without its stamp
-	kind   string // the event's type
-	test   bool   // whether data.kind is "test"
-	user   string
-	amount *big.Int // in units of 10^-27; nil when sums ignore it
-	at     int64    // Unix milliseconds, or timeless
+	text string // compact JSON, as the archive must hold it, without its stamp
+	kind string // the event's type
+	test bool   // whether data.kind is "test"
+	user string
+	at   int64 // Unix milliseconds, or timeless
 
-	// Labels: see labels. "" means that there is nothing to skip.
-	fault   string // why by_user skips the event
-	ignored string // why sums ignore the amount
+	fault   string                       // the label of why by_user skips the event; "" if it does not
+	engines bool                         // the history has definitions of both engine versions
+	amounts [len(allReadings)]readAmount // the first alone, unless engines
+}
+
+// readAmount is what sums count of an event, by one reading.
+type readAmount struct {
+	amount  *big.Int // in units of 10^-27; nil when sums ignore it
+	ignored string   // the label of why they do
 }
 
 const timeless = -1 << 62
@@ -199,7 +204,8 @@ type cell struct {
 
 type rowsOf struct {
 	view int
-	key  string
+	reading
+	key string
 }
 
 // The views of a history.
@@ -231,26 +237,29 @@ const marksView = `
 func (c *copyOf) each(do func(cell, *big.Int)) {
 	s := c.sample()
 	at := c.time()
-	in := func(view int, key string) cell { return cell{rowsOf{view, key}, startOf(view, at)} }
+	var by reading
+	in := func(view int, key string) cell { return cell{rowsOf{view, by, key}, startOf(view, by, at)} }
 	skipped := func(view int, label string) {
 		if label != "" {
 			do(in(skippedOf(view), ""), numberOf(label))
 		}
 	}
-	if s.kind == "purchase" && !s.test {
-		if s.fault == "" {
-			do(in(byUser, s.user), s.amount)
-			skipped(byUser, s.ignored)
-		}
-		skipped(byUser, s.fault)
-	}
-	do(in(everything, ""), s.amount)
-	skipped(everything, s.ignored)
 	do(in(marks, c.group()), markOf[c.place()])
+	for i, n := range s.amounts {
+		if by = allReadings[i]; i > 0 && !s.engines {
+			break
+		}
+		if s.kind == "purchase" && !s.test && !by.weekly {
+			if s.fault == "" {
+				do(in(byUser, s.user), n.amount)
+				skipped(byUser, n.ignored)
+			}
+			skipped(byUser, s.fault)
+		}
+		do(in(everything, ""), n.amount)
+		skipped(everything, n.ignored)
+	}
 }
-
-// startOf returns the start of the view's window that holds an instant after 1970, in Unix milliseconds.
-func startOf(view int, at int64) int64 { return at - at%viewWindows[view%views].Milliseconds() }
 
 // markOf are the powers of ten that the places of a group add, in units of 10^-27.
 var markOf = func() (all [marksPerGroup]*big.Int) {

@@ -140,11 +140,6 @@ func TestEveryFunctionFailureIsAnswered(t *testing.T) {
 		"status 999":        returns(response{StatusCode: 999}, nil),
 		"no base64":         returns(response{StatusCode: 200, IsBase64Encoded: true, Body: "{"}, nil),
 		"a panic":           func(context.Context, request) (response, error) { panic("at the disco") },
-		"a nil map": func(context.Context, request) (response, error) {
-			var m map[string]string
-			m["a"] = ""
-			return response{StatusCode: 200}, nil
-		},
 		"more than its time": func(ctx context.Context, _ request) (response, error) {
 			<-ctx.Done()
 			return response{}, ctx.Err()

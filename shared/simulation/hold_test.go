@@ -343,17 +343,24 @@ func dyingAfter(name string, n int, act act) act {
 func counted(t *testing.T, w *simulation.World) (n int) {
 	t.Helper()
 	for user := range 4 {
-		answer, err := w.Ask(context.Background(), "by_user", fmt.Sprintf("u%d", user))
+		n += purchasesOf(t, w, fmt.Sprintf("u%d", user))
+	}
+	return n
+}
+
+// purchasesOf returns the number of purchases in the answer of by_user for one user.
+func purchasesOf(t *testing.T, w *simulation.World, user string) (n int) {
+	t.Helper()
+	answer, err := w.Ask(context.Background(), "by_user", user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range answer.Data {
+		purchases, err := strconv.Atoi(string(row.Values[0].Value))
 		if err != nil {
 			t.Fatal(err)
 		}
-		for _, row := range answer.Data {
-			purchases, err := strconv.Atoi(string(row.Values[0].Value))
-			if err != nil {
-				t.Fatal(err)
-			}
-			n += purchases
-		}
+		n += purchases
 	}
 	return n
 }

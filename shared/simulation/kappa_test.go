@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -383,22 +382,7 @@ func TestSwitchRacesAQuery(t *testing.T) {
 // raceQuery queries a user. At one of its reads, a switch and a publish take place; first says that the publish is the
 // first of them. It returns 1 if the query made that read, else 0.
 func raceQuery(t *testing.T, w life, at call, publish act, first bool) (raced int) {
-	ctx := context.Background()
-	count := func() (n int) {
-		answer, err := w.Ask(ctx, "by_user", "u1")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, row := range answer.Data {
-			purchases, err := strconv.Atoi(string(row.Values[0].Value))
-			if err != nil {
-				t.Fatal(err)
-			}
-			n += purchases
-		}
-		return n
-	}
-	before, pointer := count(), byUser(t, w.World).Serving
+	before, pointer := purchasesOf(t, w.World, "u1"), byUser(t, w.World).Serving
 	done := onCall(w.World, at, func() error {
 		raced = 1
 		meanwhile := steps(operate(operations.Rollback), publish)
@@ -407,11 +391,11 @@ func raceQuery(t *testing.T, w life, at call, publish act, first bool) (raced in
 		}
 		return meanwhile(w.World)
 	})
-	got := count()
+	got := purchasesOf(t, w.World, "u1")
 	if err := errors.Join(done(), check(w.World)); err != nil {
 		t.Fatal(err)
 	}
-	if after := count(); got < before || got > after || raced == 1 &&
+	if after := purchasesOf(t, w.World, "u1"); got < before || got > after || raced == 1 &&
 		(after == before || byUser(t, w.World).Serving == pointer) {
 		t.Errorf("the answer counts %d, between %d before and %d after; what serves is %s", got, before, after,
 			byUser(t, w.World).Serving)

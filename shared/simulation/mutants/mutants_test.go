@@ -1,6 +1,7 @@
 package mutants_test
 
 import (
+	"fmt"
 	"go/parser"
 	"go/token"
 	"os"
@@ -43,6 +44,18 @@ func TestMutantsApply(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNumberOfMutants checks that docs/correctness.md says how many mutants there are.
+func TestNumberOfMutants(t *testing.T) {
+	page, err := os.ReadFile(filepath.Join(root, "docs", "correctness.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("| mutants | %d deliberate mistakes", len(mutants.All()))
+	if !strings.Contains(string(page), want) {
+		t.Errorf("docs/correctness.md does not say %q", want)
 	}
 }
 

@@ -186,34 +186,6 @@ func (h *history) readRow(v int, row *present.Row, horizon slot.Slot) (seenRow, 
 	return r, err
 }
 
-// marksOf reads the marks of one part, and compares their number with the count beside them.
-func marksOf(o present.Object) (all [marksPerGroup]int, err error) {
-	if len(o) != 2 {
-		return all, fmt.Errorf("%d values, want 2", len(o))
-	}
-	sum, count := valueOf(o, "marks"), valueOf(o, "events")
-	if all, err = digits(sum); err != nil {
-		return all, err
-	}
-	n := 0
-	for _, d := range all {
-		n += d
-	}
-	if strconv.Itoa(n) != count {
-		return all, fmt.Errorf("%s events, but the marks are %s", count, sum)
-	}
-	return all, nil
-}
-
-func valueOf(o present.Object, name string) string {
-	for _, m := range o {
-		if m.Name == name {
-			return string(m.Value)
-		}
-	}
-	return ""
-}
-
 // checkBatch checks a row's batch part, and whether it is marked exact, against the runs.
 func (h *history) checkBatch(g *generation, key string, r *seenRow) {
 	view := g.view
@@ -254,26 +226,6 @@ func (h *history) checkTotal(g *generation, key string, horizon slot.Slot, rows 
 			viewNames[view],
 			key, h.runOf[horizon], show(&total.Values), total.Exact, exact, expected.show(view))
 	}
-}
-
-// countOf returns the number of events of a row or of a total, or -1 when it does not say one.
-func countOf(view int, values present.Object) int64 {
-	n, err := strconv.ParseInt(valueOf(values, counts[view]), 10, 64)
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
-func show(o *present.Object) string {
-	if o == nil {
-		return "nothing"
-	}
-	text, err := o.MarshalJSON()
-	if err != nil {
-		return err.Error()
-	}
-	return string(text)
 }
 
 // checkSpeed checks the speed parts of the rows of a view that does not show single events. The number of events must
@@ -446,51 +398,6 @@ func (h *history) mayCountTwice(e *identity, low, high slot.Slot) bool {
 		}
 	}
 	return false
-}
-
-// is reports whether the values are what the state presents.
-func (s state) is(view int, values present.Object) bool {
-	for _, m := range values {
-		if s.value(m.Name) != string(m.Value) {
-			return false
-		}
-	}
-	return len(values) == len(valueNames(view))
-}
-
-func (s state) value(name string) string {
-	number := func(n *big.Int) string {
-		if n == nil {
-			return "null"
-		}
-		return decimal(n)
-	}
-	switch name {
-	case "purchases", "events":
-		return strconv.FormatInt(s.count, 10)
-	case "amount", "marks", "labels":
-		return number(s.sum)
-	case "smallest":
-		return number(s.min)
-	case "largest":
-		return number(s.max)
-	case "mean":
-		return s.mean()
-	}
-	return ""
-}
-
-// valueNames are the names of the values of a view's rows, in order.
-func valueNames(view int) []string {
-	switch view {
-	case byUser:
-		return []string{"purchases", "amount", "mean", "smallest", "largest"}
-	case everything:
-		return []string{"events", "amount"}
-	case marks:
-		return []string{"events", "marks"}
-	}
-	return []string{"events", "labels"}
 }
 
 func (s state) show(view int) string {

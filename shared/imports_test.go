@@ -250,6 +250,8 @@ func rules() map[string]rule {
 
 		"infra":         {}, // tests of the template
 		"infra/keys":    {[]string{"shared/access"}, []string{awsSDK}},
+		"infra/check": {[]string{"shared/aws/dynamocatalog", "shared/catalog", "shared/programs"},
+			[]string{awsSDK, smithy}},
 		"infra/destroy": {nil, []string{awsSDK, smithy}},
 		"infra/pack":    {[]string{"shared/view", viewfile, "cmd/anabranch/table"}, nil},
 		"infra/tool":    {[]string{"infra/venv"}, nil},

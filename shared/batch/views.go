@@ -7,7 +7,6 @@ import (
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
-	"github.com/anabranch/anabranch/shared/view"
 )
 
 // Register adds the views that the catalog lacks to it, see generations.Deployment. Like a tick, it refuses a
@@ -27,22 +26,10 @@ func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 // for example because its engine is older than the one before ours. Nothing is announced, switched or retired then, so
 // that the release before goes on unharmed when it is deployed again.
 func (t *tick) refuse(ctx context.Context) error {
-	_, err := t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views))
-	if err == nil {
-		return nil
+	if err := t.Programs.CheckKept(ctx, t.Catalog, t.views); err != nil {
+		return fmt.Errorf("batch deploys nothing: %w", err)
 	}
-	for _, v := range t.views {
-		for _, g := range v.Generations {
-			if !g.IsKept() {
-				continue
-			}
-			if _, err := t.Programs.Of(ctx, t.Catalog, []view.Hash{g.Definition}); err != nil {
-				return fmt.Errorf("batch deploys nothing: view %s keeps the generation %s, which is %s: %w",
-					v.Name, g.ID, g.State, err)
-			}
-		}
-	}
-	return err
+	return nil
 }
 
 func (b *Batch) deployment() generations.Deployment {

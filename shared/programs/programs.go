@@ -9,6 +9,7 @@ import (
 	"sync"
 
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -58,6 +59,27 @@ func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (
 	}
 	p.sets[name] = set
 	return set, nil
+}
+
+// CheckKept checks that this release can run every generation in use of the views.
+//
+// Errors: those of Of, with the view, the generation and its state.
+func (p *Cache) CheckKept(ctx context.Context, c catalog.Catalog, views []lifecycle.View) error {
+	_, err := p.Of(ctx, c, lifecycle.Hashes(views))
+	if err == nil {
+		return nil
+	}
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if !g.IsKept() {
+				continue
+			}
+			if _, err := p.Of(ctx, c, []view.Hash{g.Definition}); err != nil {
+				return fmt.Errorf("view %s keeps the generation %s, which is %s: %w", v.Name, g.ID, g.State, err)
+			}
+		}
+	}
+	return err
 }
 
 func nameOf(hashes []view.Hash) string {

@@ -246,6 +246,32 @@ func TestStoredTextsGoOn(t *testing.T) {
 	}
 }
 
+// TestStoredTextsThatDouble checks that an ordinary event does no harm to stored texts that double a value 41 and 59
+// times, which a file is refused for. Their views skip it, at once.
+func TestStoredTextsThatDouble(t *testing.T) {
+	text, err := os.ReadFile("testdata/ordinary_event.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, where := range []string{
+		`[data.x]` + strings.Repeat(`.map(x,x+x)`, 41) + `[0] == "a"`,
+		`data.v in [[5]]` + strings.Repeat(`.map(x,x+x)`, 59) + `[0]`,
+	} {
+		for _, version := range []int{engine.Previous, engine.Current} {
+			d, err := stored(version, vector{where: where, call: "count()", window: "1h"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			set := compiled(t, d)
+			delta := set.Programs[0].NewDelta()
+			delta.Fold(scan(t, set.Fields(), string(text)), []int32{0})
+			if skips := skipsOf(delta); len(skips) != 1 || !strings.HasPrefix(skips[0], "where: 1, ") {
+				t.Errorf("version %d, %.30s: %v; want the event skipped by where", version, where, skips)
+			}
+		}
+	}
+}
+
 // TestUnknownVersions checks that the text and the definition of any other version are refused with what to do.
 func TestUnknownVersions(t *testing.T) {
 	for version, todo := range map[int]string{

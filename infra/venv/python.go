@@ -7,29 +7,35 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // uv installs Pythons.
 var uv = Packages{Name: "venv-uv", Requirements: "infra/requirements-uv.txt"}
 
-// findPython returns the path of a Python of a version, for example "3.13". It looks at the commands on the path, at
-// what pyenv has installed, and at what an earlier call has installed. If there is none, it installs one into
-// build/python with uv.
-func findPython(ctx context.Context, root, version string) (string, error) {
+// findPython returns the path of a Python of one of the versions, for example "3.13". It looks at the commands on the
+// path, at what pyenv has installed, and at what an earlier call has installed. If there is none, it installs the first
+// version into build/python with uv.
+func findPython(ctx context.Context, root string, versions []string) (string, error) {
 	folder := filepath.Join(root, "build", "python")
-	if python := lookForPython(ctx, folder, version); python != "" {
-		return python, nil
-	}
-	out, err := installPython(ctx, root, folder, version)
-	if err == nil {
+	for _, version := range versions {
 		if python := lookForPython(ctx, folder, version); python != "" {
+			return python, nil
+		}
+	}
+	best, wanted := versions[0], strings.Join(slices.Sorted(slices.Values(versions)), ", ")
+	out, err := installPython(ctx, root, folder, best)
+	if err == nil {
+		if python := lookForPython(ctx, folder, best); python != "" {
 			return python, nil
 		}
 		err = errors.New("uv has installed none that runs")
 	}
 	return "", fmt.Errorf("missing Python %s: it is neither on the path nor below pyenv, and uv cannot install it: %w; "+
-		"install Python %s with its module venv, so that python%s runs\n%s", version, err, version, version, out)
+		"install Python %s with its module venv, so that python%s runs: see https://www.python.org/downloads/, "+
+		"or your package manager (brew install python@%s, dnf install python%s)\n%s",
+		wanted, err, best, best, best, best, out)
 }
 
 func lookForPython(ctx context.Context, folder, version string) string {

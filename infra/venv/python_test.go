@@ -52,3 +52,28 @@ func TestLookForPython(t *testing.T) {
 		})
 	}
 }
+
+// TestAnyPythonThatWillDo checks that the best of the versions that this machine has is used, and that an error names
+// all versions when it has none.
+func TestAnyPythonThatWillDo(t *testing.T) {
+	for _, test := range []struct{ name, python3, other, want string }{
+		{"an old python3 beside a newer one", "echo 3.9", "echo 3.12", "python3.12"},
+		{"python3", "echo 3.12", "exit 127", "python3"},
+		{"only an old one", "echo 3.9", "exit 127", ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			dir := t.TempDir()
+			t.Setenv("PATH", filepath.Join(dir, "bin"))
+			t.Setenv("PYENV_ROOT", filepath.Join(dir, "pyenv"))
+			command(t, filepath.Join(dir, "bin", "python3"), test.python3)
+			command(t, filepath.Join(dir, "bin", "python3.12"), test.other)
+			got, err := findPython(t.Context(), dir, []string{"3.13", "3.12", "3.11"})
+			if got != test.want || (err == nil) != (test.want != "") {
+				t.Errorf("found %q, error %v; want %q", got, err, test.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), "missing Python 3.11, 3.12, 3.13") {
+				t.Errorf("error %v does not name the versions", err)
+			}
+		})
+	}
+}

@@ -12,13 +12,18 @@ import (
 
 // Packages names frozen packages, and the environment that holds them.
 type Packages struct {
-	Name         string // of the environment's directory below build/, for example "venv"
-	Requirements string // file that pins the packages, below the root of the repository
-	Python       string // version of Python that they need, for example "3.13"; "": that of python3
+	Name         string   // of the environment's directory below build/, for example "venv"
+	Requirements string   // file that pins the packages, below the root of the repository
+	Pythons      []string // versions of Python that they run on, best first, for example "3.13"; none: that of python3
 }
 
+// Pythons are the versions that the frozen packages of the tools and of MiniStack run on.
+//
+// Source: Requires-Python of the packages. They install on 3.11 to 3.14.
+var Pythons = []string{"3.13", "3.12", "3.11", "3.14"}
+
 // Tools are cfn-lint and sam.
-var Tools = Packages{Name: "venv-tools", Requirements: "infra/requirements-tools.txt"}
+var Tools = Packages{Name: "venv-tools", Requirements: "infra/requirements-tools.txt", Pythons: Pythons}
 
 // Open returns the bin directory of a Python virtual environment below build/ that holds the packages. It installs them
 // if they are missing or if their requirements file has changed. It needs Python and, to install, the network. If
@@ -26,8 +31,8 @@ var Tools = Packages{Name: "venv-tools", Requirements: "infra/requirements-tools
 //
 // root is the directory of the repository.
 //
-// Errors: the packages cannot be installed, and the message has the output of pip; this machine has no Python of the
-// version, and none can be installed.
+// Errors: the packages cannot be installed, and the message has the output of pip; this machine has no Python of any of
+// the versions, and none can be installed.
 func Open(ctx context.Context, root string, p Packages) (bin string, err error) {
 	wanted, err := os.ReadFile(filepath.Join(root, p.Requirements))
 	if err != nil {
@@ -49,8 +54,8 @@ func Open(ctx context.Context, root string, p Packages) (bin string, err error) 
 		return filepath.Join(venv, "bin"), nil
 	}
 	python := "python3"
-	if p.Python != "" {
-		if python, err = findPython(ctx, root, p.Python); err != nil {
+	if len(p.Pythons) > 0 {
+		if python, err = findPython(ctx, root, p.Pythons); err != nil {
 			return "", err
 		}
 	}

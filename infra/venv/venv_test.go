@@ -32,7 +32,7 @@ func TestPythonThatNobodyHas(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p := venv.Packages{Name: "venv-of-a-test", Requirements: venv.Tools.Requirements, Python: "3.0"}
+	p := venv.Packages{Name: "venv-of-a-test", Requirements: venv.Tools.Requirements, Pythons: []string{"3.0"}}
 	_, err = venv.Open(t.Context(), root, p)
 	if err == nil || !strings.Contains(err.Error(), "missing Python 3.0") ||
 		!strings.Contains(err.Error(), "install Python 3.0") {

@@ -28,7 +28,10 @@ type Product struct {
 
 // MiniStack serves everything that the template needs. The functions run in our own host.
 var MiniStack = Product{
-	Name: "MiniStack", Packages: venv.Packages{Name: "venv", Requirements: "localstack/requirements.txt"},
+	Name: "MiniStack",
+	Packages: venv.Packages{
+		Name: "venv", Requirements: "localstack/requirements.txt", Pythons: venv.Pythons,
+	},
 	module: "ministack.app", health: "/_ministack/health", reset: "/_ministack/reset", grace: 5,
 	environment: func(_ context.Context, _, home string, port int) ([]string, error) {
 		return []string{
@@ -46,7 +49,7 @@ var MiniStack = Product{
 var LocalStack = Product{
 	Name: "LocalStack",
 	Packages: venv.Packages{
-		Name: "venv-localstack", Requirements: "localstack/requirements-localstack.txt", Python: "3.13",
+		Name: "venv-localstack", Requirements: "localstack/requirements-localstack.txt", Pythons: []string{"3.13"},
 	},
 	module: "localstack.runtime.main", health: "/_localstack/health", reset: "/_localstack/state/reset",
 	environment: localStackEnvironment,

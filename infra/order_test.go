@@ -57,9 +57,9 @@ func named(value any) map[string]bool {
 	return all
 }
 
-// TestWhatStartsTheSystemComesLast checks that mappings come after every role and route, and schedules after the mappings. AWS
-// checks roles when it creates them, and IAM needs some seconds to make a new role known. If the creation fails before,
-// nothing has written into the buckets and tables.
+// TestWhatStartsTheSystemComesLast checks that mappings come after the roles and the API, and schedules after the
+// mappings. AWS checks the roles when it creates these, and IAM needs some seconds to make a new role known. If the
+// creation fails earlier, nothing has written into the buckets and tables.
 func TestWhatStartsTheSystemComesLast(t *testing.T) {
 	app := application(t)
 	before := func(name string, earlier []resource) {

@@ -289,6 +289,8 @@ const (
 	traffic = `{"name":"traffic","description":"","definition":"aa","generation":null,"where":"","key":[],` +
 		`"window":"PT1H",` +
 		`"aggregates":[{"name":"requests","expr":"count()","exact":true}],"horizon":null,"architecture":"lambda"}`
+	unread = `{"name":"unread","description":"","definition":"bb","generation":"g","key":[],"window":"","aggregates":[],` +
+		`"horizon":null,"architecture":"lambda","error":"the view's definition could not be loaded"}`
 )
 
 func TestViews(t *testing.T) {
@@ -297,7 +299,7 @@ func TestViews(t *testing.T) {
 		answer, golden string
 		asked          string
 	}{
-		"List":        {nil, `{"views":[` + pageViews + "," + traffic + `]}`, "views.golden", "GET /v1/views"},
+		"List":        {nil, `{"views":[` + pageViews + "," + traffic + "," + unread + `]}`, "views.golden", "GET /v1/views"},
 		"Describe":    {[]string{"page_views"}, pageViews, "views_describe.golden", "GET /v1/views/page_views"},
 		"DescribeAll": {[]string{"traffic"}, traffic, "views_describe_all.golden", "GET /v1/views/traffic"},
 		"None":        {nil, `{"views":[]}`, "views_none.golden", "GET /v1/views"},

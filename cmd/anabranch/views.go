@@ -110,8 +110,8 @@ func printViews(w io.Writer, views []client.View) error {
 		t.Row(
 			v.Name,
 			orDash(strings.Join(fields(v), ", ")),
-			string(v.Window),
-			strings.Join(names(v), ", "),
+			orDash(string(v.Window)),
+			orDash(strings.Join(names(v), ", ")),
 			orDash(string(v.Horizon)),
 			v.Description,
 		)
@@ -121,6 +121,11 @@ func printViews(w io.Writer, views []client.View) error {
 	}
 	var skipped []skippedOf
 	for _, v := range views {
+		if v.Error != "" {
+			if _, err := fmt.Fprintf(w, "\n%s: %s\n", v.Name, table.Printable(v.Error)); err != nil {
+				return err
+			}
+		}
 		skipped = append(skipped, skippedBy(v.Name, v.Skipped)...)
 	}
 	return printSkipped(w, "In the windows of the last 7 days, views could not use these events:", skipped)

@@ -36,7 +36,6 @@ type Mover struct {
 	// Drop deletes some items of a generation, as viewstore.Base and Speed do.
 	Drop func(ctx context.Context, g lifecycle.Generation, after string) (next string, err error)
 
-	// Start of the tick. The next tick continues what does not fit into its time.
 	Started time.Time // start of the tick; the next tick does what does not fit into its time
 	Now     func() time.Time
 	Log     *slog.Logger

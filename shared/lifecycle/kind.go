@@ -70,8 +70,12 @@ func (g Generation) HasUseFor(run Run) bool {
 	return g.HasBase() || run.Events > 0 && run.FirstArrival < g.LiveFrom.Millis()
 }
 
-// Answers reports whether a generation in use has data to answer from. With base items that is at least one run, and
-// every run up to AnswersFrom. Without, speed folds everything, and what replay brings must have come.
+// Answers reports whether a generation in use has data to answer from.
+//
+// With base items it needs at least one run, and every run up to AnswersFrom. Otherwise speed could show events of such
+// a run, and batch would hide them again while it applies the runs before it. Without base items it needs one run, or
+// none where replay has nothing to bring. AnswersFrom does not matter then: the items only grow, so nothing that they
+// show is hidden again, and the answers say up to which run they are complete.
 func (g Generation) Answers() bool {
 	if g.HasBase() {
 		return g.IsKept() && g.Run > 0 && g.Run >= g.AnswersFrom

@@ -6,6 +6,7 @@
 package lifecycle
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/anabranch/anabranch/shared/event"
@@ -67,8 +68,9 @@ type Generation struct {
 	// The last of the runs that batch applied in one pass, where it found duplicates over the whole history. 0: none,
 	// or unknown.
 	Built uint64
-	// Events of the runs up to this one may show in answers of another generation, or wait in the stream. The generation
-	// answers only once it has them all, since answers never go back. 0: no such run.
+	// Events of the runs up to this one may show in answers of another generation, or wait in the stream. 0: no such run.
+	// No generation replaces another before it has them all, since answers never go back. Before any serves, one with
+	// base items does not answer either: see Answers.
 	AnswersFrom uint64
 }
 
@@ -175,6 +177,24 @@ func (v View) Answering() (Generation, bool) {
 		}
 	}
 	return Generation{}, false
+}
+
+// OnItsWay returns the first generation that is announced or being built.
+func (v View) OnItsWay() (Generation, bool) { return v.FirstInState(Announced, Building) }
+
+// WhyNoAnswer says, in a clause for people, what a view waits for that no generation answers: see Answering.
+func (v View) WhyNoAnswer() string {
+	g, ok := v.OnItsWay()
+	switch {
+	case !ok:
+		return "it has no generation; deploy or rebuild its definition"
+	case g.State == Announced:
+		return "it is announced; batch confirms it at its next tick"
+	case g.Run > 0:
+		return fmt.Sprintf("it is built up to run %d and may answer from run %d on; %s brings it the runs between", g.Run,
+			g.AnswersFrom, g.Owner())
+	}
+	return string(g.Owner()) + " is building it"
 }
 
 // HoldsBack reports whether the sweep must not queue objects of a run yet: a generation with base items answers without

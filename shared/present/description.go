@@ -1,6 +1,8 @@
 package present
 
 import (
+	"errors"
+
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
@@ -19,9 +21,12 @@ type Description struct {
 	Window       string                 `json:"window"` // ISO 8601
 	Aggregates   []Aggregate            `json:"aggregates"`
 	Horizon      *string                `json:"horizon"` // null until a run is applied, and for a Kappa view
-	// What the view could not use in the windows that start at SkippedFrom or later: of the last 7 days.
+	// What the view could not use in the windows that start at SkippedFrom or later: of the last 7 days,
+	// and of some after now.
 	Skipped     []Skip `json:"skipped"`
 	SkippedFrom string `json:"skipped_from"`
+	// What could not be read of the view, and is missing from this description; "" for nothing.
+	Error string `json:"error,omitempty"`
 }
 
 // KeyField is a key field of a view.
@@ -39,13 +44,18 @@ type Aggregate struct {
 
 // NewDescription presents a view.
 func NewDescription(of serving.Description) Description {
-	g, definition := of.Generation, of.Program.Definition
+	g := of.Generation
 	d := Description{
 		Name: of.View.Name, Description: of.View.Description, Architecture: g.Architecture.String(), State: g.State,
-		Definition: g.Definition, Generation: g.ID, Where: definition.Where, Key: []KeyField{},
-		Window: view.FormatWindow(definition.Window), Horizon: timeOrNull(of.Horizon),
-		Skipped: skipsOf(of.Skipped), SkippedFrom: Time(of.SkippedFrom),
+		Definition: g.Definition, Generation: g.ID, Key: []KeyField{}, Aggregates: []Aggregate{},
+		Horizon: timeOrNull(of.Horizon),
+		Skipped: skipsOf(of.Skipped), SkippedFrom: Time(of.SkippedFrom), Error: errorOf(of),
 	}
+	if of.Program == nil {
+		return d
+	}
+	definition := of.Program.Definition
+	d.Where, d.Window = definition.Where, view.FormatWindow(definition.Window)
 	for _, k := range definition.Key {
 		d.Key = append(d.Key, KeyField(k))
 	}
@@ -54,6 +64,19 @@ func NewDescription(of serving.Description) Description {
 		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: exact})
 	}
 	return d
+}
+
+// errorOf says what could not be read of a view, without the words of a store.
+func errorOf(of serving.Description) string {
+	switch {
+	case of.Err == nil:
+		return ""
+	case of.Program == nil:
+		return "the view's definition could not be loaded; try again, and then look into the log of the query function"
+	case errors.Is(of.Err, view.ErrCorruptPage):
+		return "what the view skipped is stored in a form that cannot be read; rebuild the view"
+	}
+	return "what the view skipped could not be read; try again"
 }
 
 // NewDescriptions presents some views, in their order.

@@ -3,6 +3,7 @@ package serving_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -213,12 +214,13 @@ func TestKappaNotServing(t *testing.T) {
 		live    slot.Slot
 		run     uint64
 		answers bool
+		why     string // it does not answer
 	}{
-		{"live from the first slot on", lifecycle.Building, 0, 0, true},
-		{"announced only", lifecycle.Announced, 0, 0, false},
-		{"replay has not begun", lifecycle.Building, horizon, 0, false},
-		{"replay has begun", lifecycle.Building, horizon, 1, true},
-		{"given up", lifecycle.Dropping, 0, 1, false},
+		{"live from the first slot on", lifecycle.Building, 0, 0, true, ""},
+		{"announced only", lifecycle.Announced, 0, 0, false, "it is announced; batch confirms it at its next tick"},
+		{"replay has not begun", lifecycle.Building, horizon, 0, false, "replay is building it"},
+		{"replay has begun", lifecycle.Building, horizon, 1, true, ""},
+		{"given up", lifecycle.Dropping, 0, 1, false, "it has no generation; deploy or rebuild its definition"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s, p := newKappaFixture(t)
@@ -231,7 +233,8 @@ func TestKappaNotServing(t *testing.T) {
 				Run:          c.run,
 			}
 			s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{g}})
-			if _, err := s.Try(); (err == nil) != c.answers {
+			_, err := s.Try()
+			if (err == nil) != c.answers || err != nil && !strings.HasSuffix(err.Error(), ": by_user: "+c.why) {
 				t.Errorf("error is %v", err)
 			}
 		})

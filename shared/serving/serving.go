@@ -33,9 +33,8 @@ type Serving struct {
 	Parallel  runner.Runner // runs the reads of one query
 }
 
-// What can be wrong with a selection. Every other error is one of ours.
+// Errors that a selection causes. Every other error is the server's fault.
 var (
-	// Errors that a selection causes. Every other error is the server's fault.
 	ErrUnknownView  = errors.New("unknown view")
 	ErrNotServing   = errors.New("view is not ready yet")
 	ErrBadParameter = errors.New("bad parameter")
@@ -46,7 +45,7 @@ var (
 //
 // Errors, and whether to retry:
 //   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyRows: do not retry; change the selection.
-//   - ErrNotServing: retry when batch has built the view.
+//   - ErrNotServing: retry later; the error says what the view waits for.
 //   - Any other comes from a store, or from ctx: retry. view.ErrCorruptPage returns until an operator rebuilds the
 //     view.
 //
@@ -75,7 +74,7 @@ func (s *Serving) read(
 	}
 	generation, ok := pointer.Answering()
 	if !ok {
-		return Result{}, fmt.Errorf("%w: %s: batch is building it", ErrNotServing, name)
+		return Result{}, fmt.Errorf("%w: %s: %s", ErrNotServing, name, pointer.WhyNoAnswer())
 	}
 	reader, err := s.Reader(ctx, generation)
 	if err != nil {
@@ -100,11 +99,12 @@ func (s *Serving) read(
 		result.Rows[i].Skips = skipped.in(result.Rows[i].Start)
 	}
 	result.Warnings = append(append(s.warnings(result), warningsOfCuts(result)...),
-		warningsOfSkipped(result, skipped.from)...)
+		warningsOfSkipped(result, skipped)...)
 	return result, nil
 }
 
-// readBoth reads the rows of a selection, and beside them what the view could not use in its windows.
+// readBoth reads the rows of a selection, and beside them what the view could not use in its windows. It checks the
+// selection first, so that one that is wrong costs no read of what was skipped.
 func (s *Serving) readBoth(ctx context.Context, r Reader, selection Selection) (result Result, not skipped, err error) {
 	if _, err := locate(r.Program, selection); err != nil {
 		return result, not, err

@@ -527,6 +527,14 @@ func TestNotServing(t *testing.T) {
 	if err != nil || d.Generation.State != lifecycle.Building || !d.Horizon.IsZero() {
 		t.Errorf("described as %+v, %v", d, err)
 	}
+	behind := servingtest.Candidate(s.Program, "g", lifecycle.Building)
+	behind.AnswersFrom = 3
+	s.PointTo(t, lifecycle.View{Name: "by_user", Generations: []lifecycle.Generation{behind}})
+	const why = "view is not ready yet: by_user: it is built up to run 1 and may answer from run 3 on; batch brings it " +
+		"the runs between"
+	if _, err := s.Try(); err == nil || err.Error() != why {
+		t.Errorf("error is %v, want %s", err, why)
+	}
 	if _, err := s.Describe(context.Background(), "nobody's"); !errors.Is(err, serving.ErrUnknownView) {
 		t.Errorf("error is %v, want ErrUnknownView", err)
 	}

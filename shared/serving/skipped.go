@@ -60,11 +60,11 @@ func (r Reader) skips(selected Result) []Skip {
 	return all
 }
 
-// skipped is what a view could not use in some windows.
+// skipped is what a view could not use in the windows that start in [from, to).
 type skipped struct {
-	from time.Time // no window that starts earlier was read
-	all  []Skip
-	rows []Row // of Reader.Skipped
+	from, to time.Time // no other window was read
+	all      []Skip
+	rows     []Row // of Reader.Skipped
 }
 
 // in returns what the view could not use in the window that starts at start.
@@ -77,22 +77,38 @@ func (s skipped) in(start time.Time) []view.Skip {
 }
 
 // readSkipped reads what the view could not use in the windows that start in [from, to). It reads MaxRows windows at
-// most, the latest ones: a view may skip something in every window, while a key has few rows.
+// most, since a view may skip something in every window, while a key has few rows. They are the latest ones, a tenth
+// of them after now, since events come from the future where clocks are wrong. If the range begins later than those,
+// they are the first ones of the range.
 func (s *Serving) readSkipped(ctx context.Context, r Reader, from, to *time.Time) (skipped, error) {
 	r = r.Skipped()
-	end := s.Now()
-	if to != nil && to.Before(end) {
-		end = *to
+	p, most := r.Program, view.Window(s.MaxRows)
+	end := p.FirstWindowFrom(s.Now()) + most/10
+	if to != nil {
+		end = min(end, p.FirstWindowFrom(*to))
 	}
-	first := r.Program.Start(r.Program.FirstWindowFrom(end) - view.Window(s.MaxRows))
-	if from != nil && from.After(first) {
-		first = from.UTC()
+	of := skipped{from: p.Start(end - most)}
+	if from != nil && from.After(of.from) {
+		of.from = from.UTC()
 	}
-	selected, err := r.Read(ctx, Selection{View: r.Program.Definition.Name, From: &first, To: to, Total: true})
+	of.to = p.Start(p.FirstWindowFrom(of.from) + most)
+	if to != nil && to.Before(of.to) {
+		of.to = to.UTC()
+	}
+	if !of.from.Before(of.to) {
+		return of, nil
+	}
+	selected, err := r.Read(ctx, Selection{View: p.Definition.Name, From: &of.from, To: &of.to, Total: true})
 	if err != nil {
-		return skipped{}, fmt.Errorf("skipped events: %w", err)
+		return of, fmt.Errorf("skipped events: %w", err)
 	}
-	return skipped{from: first, all: r.skips(selected), rows: selected.Rows}, nil
+	if to == nil || of.to.Before(*to) {
+		// The end is ours, so only windows with skipped events say whether these are exact.
+		inexact := func(row Row) bool { return !row.Exact || !row.Horizon.IsZero() }
+		selected.Total.Exact = !slices.ContainsFunc(selected.Rows, inexact)
+	}
+	of.all, of.rows = r.skips(selected), selected.Rows
+	return of, nil
 }
 
 // SkippedDays is the number of days, back from now, for whose windows a Description says what was skipped.
@@ -108,7 +124,7 @@ func (s *Serving) skippedLately(ctx context.Context, r Reader, g lifecycle.Gener
 }
 
 // warningsOfSkipped say what rows lack because the view could not use it.
-func warningsOfSkipped(r Result, from time.Time) []string {
+func warningsOfSkipped(r Result, read skipped) []string {
 	var all []string
 	var lost int64
 	var places []string
@@ -140,9 +156,9 @@ func warningsOfSkipped(r Result, from time.Time) []string {
 		all = append(all, fmt.Sprintf("events of these rows without a usable number are left out: of %s; see skipped",
 			strings.Join(short, ", of ")))
 	}
-	if len(r.Rows) > 0 && r.Rows[0].Start.Before(from) {
-		all = append(all, fmt.Sprintf("skipped has only windows from %s on; select fewer windows for earlier ones",
-			from.Format(time.RFC3339)))
+	if n := len(r.Rows); n > 0 && (r.Rows[0].Start.Before(read.from) || !r.Rows[n-1].Start.Before(read.to)) {
+		all = append(all, fmt.Sprintf("skipped has only windows from %s to %s; select fewer windows for the others",
+			read.from.Format(time.RFC3339), read.to.Format(time.RFC3339)))
 	}
 	return all
 }

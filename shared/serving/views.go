@@ -3,7 +3,6 @@ package serving
 import (
 	"context"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -13,19 +12,23 @@ import (
 // Description describes a view.
 type Description struct {
 	View       lifecycle.View
-	Generation lifecycle.Generation // the serving one; before any serves, the first one
-	Program    *view.Program        // of the generation's definition
+	Generation lifecycle.Generation // the one that answers; while none does, the first that is on its way
+	Program    *view.Program        // of the generation's definition; nil when Err says that it could not be loaded
 	Horizon    time.Time            // zero while no run is applied, and for a Kappa generation
 
-	// What the generation could not use in the windows that start at SkippedFrom or later: SkippedDays back.
+	// What the generation could not use in the windows from SkippedFrom on: SkippedDays back.
 	Skipped     []Skip
 	SkippedFrom time.Time
+
+	// What could not be read of the view; nil: everything was. A store's error may be retried. view.ErrCorruptPage
+	// returns until an operator rebuilds the view.
+	Err error
 }
 
-// Views describes all views in the order of their names. It leaves out views without a generation, and views that were
-// retired and dropped.
+// Views describes all views in the order of their names. It leaves out views without a generation in use: nothing of
+// such a view answers, or is going to. A view that cannot be read hides no other one: its Description has the error.
 //
-// Errors: a store's; retry.
+// Errors: the catalog's list of views; retry.
 func (s *Serving) Views(ctx context.Context) ([]Description, error) {
 	views, err := s.Catalog.Views(ctx)
 	if err != nil {
@@ -33,16 +36,14 @@ func (s *Serving) Views(ctx context.Context) ([]Description, error) {
 	}
 	all := make([]Description, 0, len(views))
 	for _, v := range views {
-		if len(v.Generations) == 0 || v.IsGone() {
-			continue
+		if g, ok := described(v); ok {
+			all = append(all, Description{View: v, Generation: g})
 		}
-		d, err := s.describe(ctx, v)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, d)
 	}
-	return all, nil
+	return all, s.Parallel(len(all), func(i int) error {
+		all[i] = s.describe(ctx, all[i].View, all[i].Generation)
+		return nil
+	})
 }
 
 // Describe describes one view. Errors: ErrUnknownView: do not retry; any other is a store's: retry.
@@ -51,33 +52,35 @@ func (s *Serving) Describe(ctx context.Context, name view.Name) (Description, er
 	if err != nil {
 		return Description{}, err
 	}
-	if len(v.Generations) == 0 {
+	g, ok := described(v)
+	if !ok {
 		return Description{}, unknownView(name)
 	}
-	return s.describe(ctx, v)
+	d := s.describe(ctx, v, g)
+	return d, d.Err
 }
 
-// representative is the generation that stands for a view: the one that serves; else the first that is kept; else one
-// that was given up, when that is all there is.
-func representative(v lifecycle.View) lifecycle.Generation {
-	if g, ok := v.Generation(v.Serving); ok {
-		return g
+// described returns the generation that describes a view: the one that answers. While none answers yet, the first that
+// is on its way says what the answers will be.
+func described(v lifecycle.View) (lifecycle.Generation, bool) {
+	if g, ok := v.Answering(); ok {
+		return g, true
 	}
-	first := max(0, slices.IndexFunc(v.Generations, lifecycle.Generation.IsKept))
-	return v.Generations[first]
+	return v.OnItsWay()
 }
 
-func (s *Serving) describe(ctx context.Context, v lifecycle.View) (Description, error) {
-	g := representative(v)
-	reader, err := s.Reader(ctx, g)
-	if err != nil {
-		return Description{}, err
-	}
-	d := Description{View: v, Generation: g, Program: reader.Program}
+func (s *Serving) describe(ctx context.Context, v lifecycle.View, g lifecycle.Generation) Description {
+	d := Description{View: v, Generation: g}
 	if g.Run > 0 && g.HasBase() {
 		d.Horizon = g.Horizon.Start()
 	}
+	reader, err := s.Reader(ctx, g)
+	if err != nil {
+		d.Err = of(v.Name, err)
+		return d
+	}
+	d.Program = reader.Program
 	skipped, err := s.skippedLately(ctx, reader, g)
-	d.Skipped, d.SkippedFrom = skipped.all, skipped.from
-	return d, of(v.Name, err)
+	d.Skipped, d.SkippedFrom, d.Err = skipped.all, skipped.from, of(v.Name, err)
+	return d
 }

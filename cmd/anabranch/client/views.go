@@ -26,6 +26,7 @@ type View struct {
 
 	Skipped     []Skip `json:"skipped"`      // what the view could not use in the windows from SkippedFrom on
 	SkippedFrom Text   `json:"skipped_from"` // RFC 3339
+	Error       string `json:"error"`        // what the server could not read of the view; "" for nothing
 }
 
 // Skip is the events that a view could not use at one place for one reason.

@@ -32,6 +32,7 @@ func (s *Server) tellSkipped(ctx context.Context) {
 		return
 	}
 	for _, v := range views {
+		s.failed(ctx, "look for skipped events", v.Err)
 		for _, skip := range v.Skipped {
 			key := toldSkip{v.View.Name, skip.Name, skip.Reason}
 			if s.told[key] {

@@ -42,6 +42,9 @@ func (r *run) list(ctx context.Context) (string, error) {
 	}
 	names := make([]string, len(views))
 	for i, v := range views {
+		if v.Error != "" {
+			return "", fmt.Errorf("view %s: %s", v.Name, v.Error)
+		}
 		if names[i] = v.Name; v.Name == "" || v.Window == "" || len(v.Aggregates) == 0 {
 			return "", fmt.Errorf("view %d of the list has no name, no window or no aggregate", i+1)
 		}
@@ -98,13 +101,13 @@ func (r *run) query(ctx context.Context) (string, error) {
 	return "well-formed answers of " + plural(answered, "view"), errors.Join(all...)
 }
 
-// building says whether a view did not answer because batch has yet to build it.
+// building says whether a view did not answer because it is not built yet.
 func building(err error) bool {
 	var problem *client.Problem
 	return errors.As(err, &problem) && problem.Code == notServing
 }
 
-// notServing is the problem code for a view that batch has yet to build.
+// notServing is the problem code for a view that is not built yet.
 const notServing = "not_serving"
 
 // ask queries one view and checks that the answer fits the question.

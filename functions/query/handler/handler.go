@@ -70,6 +70,11 @@ func (h *Handler) views(ctx context.Context) (response, error) {
 	if err != nil {
 		return response{}, err
 	}
+	for _, v := range views {
+		if v.Err != nil {
+			h.Log.ErrorContext(ctx, "view could not be described", "view", v.View.Name, "error", v.Err)
+		}
+	}
 	return respond.JSON(http.StatusOK, map[string]any{"views": present.NewDescriptions(views)})
 }
 

@@ -2,6 +2,7 @@ package handler_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/present"
 )
 
@@ -95,4 +97,22 @@ func TestSkipped(t *testing.T) {
 	s.tick(t)
 	described([]string{})
 	check("user=ann", all(1, 0, true), []string{lost, short})
+}
+
+// TestListedThoughUnreadable checks that the list of views tells which of them cannot be read, without the words of a
+// store, and that the log has them.
+func TestListedThoughUnreadable(t *testing.T) {
+	s := newFixture(t)
+	s.World.Base.Hook = func(call memory.Call) memory.Fault {
+		if call.Name == "base.Pages" {
+			return memory.Fault{Err: errors.New("a word of the store")}
+		}
+		return memory.Fault{}
+	}
+	const want = `"error":"what the view skipped could not be read; try again"`
+	r := s.call(t, "views.json", asCaptured)
+	if r.StatusCode != 200 || strings.Count(r.Body, want) != strings.Count(r.Body, `"generation":`) ||
+		strings.Contains(r.Body, "a word") {
+		t.Error(responseText(r))
+	}
 }

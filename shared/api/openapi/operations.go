@@ -71,7 +71,8 @@ func operations() map[api.Key]operation {
 			},
 		},
 		api.ListViews: {
-			ID: "listViews", Summary: "List all views", Description: "Describes every view.",
+			ID: "listViews", Summary: "List all views",
+			Description: "Describes every view. A view that cannot be read hides no other one: its entry has an error.",
 			Gives: "The views.", Schema: "Views",
 			Problems: []problem{internal},
 		},
@@ -91,7 +92,11 @@ func operations() map[api.Key]operation {
 					http.StatusUnprocessableEntity, "too_many_windows",
 					"The answer would have too many rows. Narrow from and to.",
 				},
-				{http.StatusServiceUnavailable, "not_serving", "The view is not ready yet: batch is building it."},
+				{
+					http.StatusServiceUnavailable, "not_serving",
+					"The view is not ready yet: it is announced, or batch or replay is building it. The detail says what it " +
+						"waits for.",
+				},
 			},
 		},
 		api.ListStatus: {

@@ -1,0 +1,137 @@
+package serving_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/serving/servingtest"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+// oneUnreadable is a base store that cannot read one generation.
+type oneUnreadable struct {
+	viewstore.Base
+	generation lifecycle.GenerationID
+	err        error
+}
+
+func (b oneUnreadable) Pages(
+	ctx context.Context, g lifecycle.GenerationID, key view.Key, from, to view.Page,
+) ([]viewstore.BaseItem, error) {
+	if g == b.generation {
+		return nil, b.err
+	}
+	return b.Base.Pages(ctx, g, key, from, to)
+}
+
+// TestOneUnreadableViewHidesNoOther checks that a view whose skipped events or definition cannot be read is listed with
+// its error, and that the others are described as ever. Together they are read by the runner, not one after another.
+func TestOneUnreadableViewHidesNoOther(t *testing.T) {
+	const bad = `{"nothing":true}` // no amount: the view skips the argument
+	s := servingtest.New(t)
+	s.PutBase(t, horizon, amount{"2026-11-22T10:30:00Z", bad})
+	another := servingtest.Candidate(s.Program, "unreadable", lifecycle.Serving)
+	s.PointTo(t, lifecycle.View{Name: "a_view", Serving: "unreadable", Generations: []lifecycle.Generation{another}})
+	missing := servingtest.Candidate(s.Program, "m", lifecycle.Serving)
+	missing.Definition = "0123"
+	s.PointTo(t, lifecycle.View{Name: "c_view", Serving: "m", Generations: []lifecycle.Generation{missing}})
+	lost := errors.New("lost on the way")
+	s.Stores.Base = oneUnreadable{s.Base, "unreadable", lost}
+	var together []int
+	s.Parallel = func(n int, do func(int) error) error {
+		together = append(together, n)
+		return runner.Sequential(n, do)
+	}
+	all, err := s.Views(t.Context())
+	if err != nil || len(all) != 3 {
+		t.Fatalf("described: %+v, %v", all, err)
+	}
+	if d := all[0]; !errors.Is(d.Err, lost) || !strings.Contains(d.Err.Error(), "a_view") || d.Program == nil {
+		t.Errorf("the unreadable view is %+v", d)
+	}
+	if d := all[1]; d.Err != nil || len(d.Skipped) != 1 {
+		t.Errorf("the view beside it is %+v", d)
+	}
+	if d := all[2]; d.Err == nil || !strings.Contains(d.Err.Error(), "0123") || d.Program != nil {
+		t.Errorf("the view without a definition is %+v", d)
+	}
+	if fmt.Sprint(together) != "[3]" {
+		t.Errorf("the runner read %v views at a time", together)
+	}
+	if _, err := s.Describe(t.Context(), "a_view"); !errors.Is(err, lost) {
+		t.Errorf("the unreadable view alone: error %v", err)
+	}
+}
+
+// TestDescribedAsAnswered checks that a view is described by the generation that answers, also before any serves.
+func TestDescribedAsAnswered(t *testing.T) {
+	s := servingtest.New(t)
+	behind := servingtest.Candidate(s.Program, "behind", lifecycle.Building)
+	behind.AnswersFrom = 2
+	s.PointTo(t, lifecycle.View{
+		Name:        "by_user",
+		Generations: []lifecycle.Generation{behind, servingtest.Candidate(s.Program, "answers", lifecycle.Building)},
+	})
+	d, err := s.Describe(t.Context(), "by_user")
+	if answer := s.Read(t); err != nil || d.Generation.ID != "answers" || d.Generation.ID != answer.Generation.ID {
+		t.Errorf("described by %q, answered by %q (%v)", d.Generation.ID, answer.Generation.ID, err)
+	}
+}
+
+// TestSkippedWindowsAreBounded checks that an answer reads MaxRows windows of skipped events in all, on both sides of
+// now, and says so when rows lie outside.
+func TestSkippedWindowsAreBounded(t *testing.T) {
+	s := servingtest.New(t)
+	s.MaxRows = 100
+	at := func(hours time.Duration) string { return horizon.Start().Add(hours * time.Hour).Format(time.RFC3339) }
+	var purchases []amount
+	for hour := time.Duration(-200); hour < 2000; hour += 50 {
+		purchases = append(purchases, amount{at(hour), `"none"`})
+	}
+	s.PutBase(t, horizon, purchases...)
+	const cut = "skipped has only windows from "
+	for _, c := range []struct {
+		name     string
+		from, to string
+		events   int64
+		warning  string
+	}{
+		{"all", "", "", 2, cut + "2026-11-18T18:00:00Z to 2026-11-22T22:00:00Z"},
+		{"past", "", at(-150), 1, ""},
+		{"from the past on", at(-60), "", 2, cut + "2026-11-19T23:00:00Z to 2026-11-24T03:00:00Z"},
+		{"around now", at(-60), at(60), 2, cut + "2026-11-19T23:00:00Z to 2026-11-24T03:00:00Z"},
+		{"future", at(1000), at(1090), 2, ""},
+		{"far into the future", at(1000), at(1900), 2, cut + "2027-01-03T03:00:00Z to 2027-01-07T07:00:00Z"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var selected []string
+			if c.from != "" {
+				selected = append(selected, "from", c.from)
+			}
+			if c.to != "" {
+				selected = append(selected, "to", c.to)
+			}
+			r := s.Read(t, selected...)
+			var events int64
+			for _, skip := range r.Skipped {
+				events += skip.Events
+			}
+			var warning string
+			for _, w := range r.Warnings {
+				if strings.HasPrefix(w, cut) {
+					warning, _, _ = strings.Cut(w, ";")
+				}
+			}
+			if events != c.events || warning != c.warning {
+				t.Errorf("%d skipped events, want %d; warning %q, want %q", events, c.events, warning, c.warning)
+			}
+		})
+	}
+}

@@ -136,6 +136,15 @@ func (c *console) stopping() {
 	c.line("stopping; waiting for the open requests (Ctrl-C again quits at once)")
 }
 
+// blank names sources that have no line to send. That is no error: a file of a quiet day has none.
+func (c *console) blank(names []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, name := range names {
+		c.line("%s has no events: it is empty, or all its lines are blank", name)
+	}
+}
+
 // close removes the bar and prints how many rejected events have no line.
 func (c *console) close() {
 	c.mu.Lock()

@@ -68,13 +68,16 @@ func (c *SendCmd) Run(ctx context.Context, w *world) error {
 	show := newConsole(w, sources, c.Verbose)
 	printed := make(chan struct{})
 	unregister := context.AfterFunc(ctx, func() { show.stopping(); close(printed) })
-	sum := newSummary(w.now())
-	err = c.sender(w, show).Run(ctx, send.NewSplitter(sources, c.limits()), func(r send.Result) {
+	sum, splitter := newSummary(w.now()), send.NewSplitter(sources, c.limits())
+	err = c.sender(w, show).Run(ctx, splitter, func(r send.Result) {
 		sum.add(r)
 		show.result(r)
 	})
 	if !unregister() {
 		<-printed
+	}
+	if err == nil { // otherwise a goroutine may still read
+		show.blank(splitter.Blank())
 	}
 	show.close()
 	if err := sum.print(w.stdout, w.now()); err != nil {
@@ -139,6 +142,8 @@ func (c *SendCmd) outcome(err error, sum *summary) error {
 		return &failure{exitRejected, err}
 	case errors.As(err, &stopped):
 		return &failure{exitRejected, fmt.Errorf("%w; %s", err, again)}
+	case errors.As(err, &input) && sum.accepted == 0:
+		return &failure{exitUsage, err}
 	case errors.As(err, &input):
 		return &failure{exitUsage, fmt.Errorf("%w; %s", err, again)}
 	}

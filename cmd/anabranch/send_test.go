@@ -110,6 +110,17 @@ func TestSendInputs(t *testing.T) {
 		if sums(t, s, "accepted 0", "requests 0"); server.asked() != 0 {
 			t.Error("asked the server for nothing")
 		}
+		says(t, &s.err, "stdin has no events: it is empty, or all its lines are blank\n")
+	})
+
+	t.Run("OneOfThemIsEmpty", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		blank, packed := file(t, "blank", []byte("\n \r\n\n")), file(t, "packed", gzipped(t, ""))
+		s.do(t, exitOK, "send", blank, file(t, "e.ndjson", []byte(text)), packed, "--url", server.URL)
+		says(t, &s.err, blank+" has no events", packed+" has no events")
+		if sums(t, s, "accepted 1234"); strings.Count(s.err.String(), "\n") != 2 {
+			t.Errorf("stderr: %s", &s.err)
+		}
 	})
 }
 
@@ -218,8 +229,61 @@ func TestSendOtherForms(t *testing.T) {
 		},
 		"book.xlsx":  {"PK\x03\x04" + many("\x00\n"), "a ZIP archive, or a workbook", "save the sheet as CSV"},
 		"a.bz2":      {"BZh9" + many("1\n"), "a file of bzip2", "cat FILE | bunzip2 -c | anabranch send -"},
-		"a.parquet":  {"PAR1" + many("\x01\n"), "Parquet", "write its rows as lines of JSON"},
-		"random.bin": {many("\xfe\x00\x81\n"), "no text", "one CloudEvent in JSON a line"},
+		"a.parquet":  {"PAR1" + many("\x01\n"), "Parquet", "export its records as lines of JSON"},
+		"random.bin": {many("\xfe\x00\x81\n"), "binary data", "export its records as lines of JSON"},
+		"elf":        {"\x7fELF" + many("\x02\n"), "binary data", "export its records"},
+		"utf16le": {
+			many("{\x00}\x00\n\x00"), "UTF-16 text",
+			"cat FILE | iconv -f UTF-16LE -t UTF-8 | anabranch send -",
+		},
+		"utf16be": {
+			many("\x00{\x00}\x00\n"), "UTF-16 text",
+			"cat FILE | iconv -f UTF-16BE -t UTF-8 | anabranch send -",
+		},
+		"utf32":    {"\xff\xfe\x00\x00" + many("{\x00\x00\x00\n\x00\x00\x00"), "UTF-32 text", "iconv -f UTF-32 -t UTF-8"},
+		"old.json": {many("{\"reject\":\"\xe9\"}\n"), "text that is not UTF-8", "cat FILE | iconv -f WINDOWS-1252 -t UTF-8"},
+		"a.json-seq": {
+			many("\x1e{\"reject\":\"no\"}\n"), "a JSON text sequence (RFC 7464)",
+			`cat FILE | tr -d '\036' | jq -c . | anabranch send -`,
+		},
+		"pretty.json-seq": {many("\x1e{\n\"n\": 1\n}\n"), "a JSON text sequence", `tr -d '\036' | jq -c .`},
+		"a.7z":            {"7z\xbc\xaf\x27\x1c" + many("\x00\n"), "a 7-Zip archive", "unpack it"},
+		"a.tar": {
+			"a" + strings.Repeat("\x00", 256) + "ustar" + many("\x00\n"), "a tar archive",
+			"cat FILE | tar -xOf -",
+		},
+		"a.lz4":  {"\x04\"M\x18" + many("a\n"), "a file of lz4", "cat FILE | lz4 -dc"},
+		"a.sz":   {"\xff\x06\x00\x00sNaPpY" + many("a\n"), "a file of Snappy", "pack it with gzip or zstd"},
+		"a.avro": {"Obj\x01" + many("a\n"), "Avro", "export its records"},
+		"a.db":   {"SQLite format 3\x00" + many("a\n"), "a SQLite database", "export its records"},
+		"a.pdf":  {"%PDF-1.7\n" + many("a\n"), "a PDF", "export its records"},
+		"strings.ndjson": {
+			many(`"{\"id\":1}"` + "\n"), "JSON within strings",
+			"cat FILE | jq -c fromjson | anabranch send -",
+		},
+		"trail.json": {
+			`{"reject":[` + many(`{"a":1},`) + "{}]}", "an object around an array",
+			`cat FILE | jq -c '.["reject"][]' | anabranch send -`,
+		},
+		"pretty-trail.json": {
+			"{\n  \"it's\": [\n" + many("{\"a\":\n1},\n") + "{}]}", "an object around an array",
+			`cat FILE | jq -c '.["it'\''s"][]' | anabranch send -`,
+		},
+		"joined.json": {
+			many(`{"reject":"no"}{"reject":"no"}` + "\n"), "several objects on a line",
+			"cat FILE | jq -c . | anabranch send -",
+		},
+		"one-line.json": {many(`{"a":1}`), "several objects on a line", "jq -c ."},
+		"mac.ndjson":    {many("{\"a\":1}\r"), "several objects on a line", "jq -c ."},
+		"commas.json": {
+			many(`{"specversion":"1.0"},` + "\n"), "objects with commas between them",
+			`cat FILE | sed 's/,[[:space:]]*$//' | anabranch send -`,
+		},
+		"events.txt": {
+			many("event: a\ndata: {}\n\n"), "server-sent events",
+			`cat FILE | sed -n 's/^data: *//p' | anabranch send -`,
+		},
+		"data.txt": {many("data: {}\n\n"), "server-sent events", "sed -n"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			server, s := newFakeServer(t), newSession()
@@ -241,6 +305,12 @@ func TestSendOtherForms(t *testing.T) {
 		path := file(t, "it's a.csv.gz", gzipped(t, many(csv)))
 		s.do(t, exitRejected, "send", path, "--url", server.URL)
 		says(t, &s.err, "    gzip -dc '"+strings.ReplaceAll(path, "'", `'\''`)+"' | mlr", `it_s_a.csv.gz", type: "it_s_a"`)
+	})
+	t.Run("PackedTwice", func(t *testing.T) {
+		server, s := newFakeServer(t), newSession()
+		path := file(t, "twice.gz", gzipped(t, string(gzipped(t, many(csv)))))
+		s.do(t, exitRejected, "send", path, "--url", server.URL)
+		says(t, &s.err, path+" looks like gzip within", "    gzip -dc "+path+" | gzip -dc | anabranch send -\n")
 	})
 	t.Run("Piped", func(t *testing.T) {
 		server, s := newFakeServer(t), newSession()
@@ -434,7 +504,10 @@ func TestSendUnreadable(t *testing.T) {
 			t.Run(name, func(t *testing.T) {
 				server, s := newFakeServer(t), newSession()
 				s.do(t, exitUsage, "send", file(t, "e.ndjson", []byte(text)), bad, "--url", server.URL)
-				if says(t, &s.err, bad); server.asked() != 0 {
+				if says(t, &s.err, bad); name == "Folder" {
+					says(t, &s.err, "name the files in it: anabranch send "+bad+"/*")
+				}
+				if server.asked() != 0 {
 					t.Error("sent something")
 				}
 			})
@@ -446,7 +519,8 @@ func TestSendUnreadable(t *testing.T) {
 		packed := gzipped(t, text)
 		s.do(t, exitUsage, "send", file(t, "e.ndjson.gz", packed[:len(packed)-30]), "--url", server.URL)
 		accepted := len(server.ids())
-		says(t, &s.err, fmt.Sprintf("after line %d: unexpected EOF; %d events were acknowledged", accepted, accepted))
+		says(t, &s.err, fmt.Sprintf("after line %d: the gzip data ends too early: the file was cut short; copy or download "+
+			"it again; %d events were acknowledged", accepted, accepted))
 		if accepted == 0 || accepted >= 600 {
 			t.Errorf("%d events accepted", accepted)
 		}
@@ -473,8 +547,9 @@ func TestSendProgress(t *testing.T) {
 
 	s = newSession() // an empty file has no bar and is no error
 	s.terminal, s.now = true, ticking()
-	s.do(t, exitOK, "send", file(t, "empty.ndjson", nil), "--url", server.URL)
-	if strings.TrimSpace(s.err.String()) != "" {
+	empty := file(t, "empty.ndjson", nil)
+	s.do(t, exitOK, "send", empty, "--url", server.URL)
+	if _, rest, _ := strings.Cut(s.err.String(), empty); strings.Count(rest, "\n") != 1 || strings.Contains(rest, "%") {
 		t.Errorf("a bar for an empty file: %q", &s.err)
 	}
 

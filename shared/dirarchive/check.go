@@ -16,10 +16,13 @@ import (
 // Check reads the names of the whole directory. What is written must be what is listed, so it refuses a directory in
 // which that cannot hold.
 //
-// Errors: a link, pipe or device where an object or a folder should be; files among the events that no put has written;
-// events without the layout by which they were written. Each names the file and says what to do. Retrying does not help
-// before somebody has done that.
+// Errors: a directory that holds other things and no archive; a link, pipe or device where an object or a folder should
+// be; files among the events that no put has written; events without the layout by which they were written. Each names
+// the file and says what to do. Retrying does not help before somebody has done that.
 func (a *Archive) Check(ctx context.Context) error {
+	if err := a.checkForeign(); err != nil {
+		return err
+	}
 	objects, _, err := a.List(ctx, "", "\xff", math.MaxInt)
 	if err != nil {
 		return err
@@ -36,11 +39,46 @@ func (a *Archive) Check(ctx context.Context) error {
 			all = append(all, fmt.Errorf("%w: move the file out of the directory; events come in through ingest only", foreign))
 		}
 	}
+	if events == 0 && !layout && len(all) > 0 {
+		return noArchive("events")
+	}
 	if events > 0 && !layout {
 		all = append(all, fmt.Errorf("the directory has %d objects of events and no %s, which says how they were written: "+
 			"restore it from a copy of the directory, or start with an empty directory", events, archive.LayoutKey))
 	}
 	return errors.Join(all...)
+}
+
+// checkForeign refuses a directory that has visible files or folders and no folder of events: somebody else uses it.
+// It does not look into folders, so that it soon returns from a home directory, too.
+func (a *Archive) checkForeign() error {
+	entries, err := os.ReadDir(a.root)
+	if err != nil {
+		return err
+	}
+	var names []string
+	for _, entry := range entries {
+		switch name := entry.Name(); {
+		case name == "events":
+			return nil
+		case !hidden(name):
+			names = append(names, name)
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return noArchive(names...)
+}
+
+// noArchive is the error for a directory that holds other things.
+func noArchive(names ...string) error {
+	more := ""
+	if len(names) > 1 {
+		more = fmt.Sprintf(" and %d more", len(names)-1)
+	}
+	return fmt.Errorf("it holds %s%s but no %s, so it is not an archive: choose a new or empty directory", names[0], more,
+		archive.LayoutKey)
 }
 
 // maxNamed is how many foreign files Check names.

@@ -8,8 +8,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/dirarchive"
 )
 
 const (
@@ -120,6 +122,58 @@ func TestWhatIsWrittenIsListed(t *testing.T) {
 				t.Errorf("put, and not listed: %v, before %v", after, before)
 			}
 		})
+	}
+}
+
+// TestForeignDirectories checks that a directory in which somebody else keeps things is refused by name, and left as it
+// was. What the file system, the desktop or a crash has left in an empty one is no reason.
+func TestForeignDirectories(t *testing.T) {
+	for name, c := range map[string]struct {
+		files []string
+		want  string
+	}{
+		"nothing":                     {nil, ""},
+		"hidden files":                {[]string{".DS_Store", ".gitkeep", ".git/HEAD", ".put/draft"}, ""},
+		"a file":                      {[]string{"notes.txt"}, "it holds notes.txt but no events/_layout.json"},
+		"several files":               {[]string{"go.mod", "main.go", "views.yaml"}, "it holds go.mod and 2 more but no"},
+		"a folder":                    {[]string{"src/main.go"}, "it holds src but no"},
+		"objects of another archive":  {[]string{"rejected/a", "runs/b"}, "it holds rejected and 1 more but no"},
+		"the folder events of others": {[]string{"events/index.html"}, "it holds events but no events/_layout.json"},
+		"their events, and a file":    {[]string{"README.md", "events/2026/a.json"}, "it holds events but no"},
+		"days without a slot":         {[]string{day + "/a.json"}, "it holds events but no"},
+		"events without a layout":     {[]string{object, "README.md"}, "1 objects of events and no events/_layout.json"},
+		"a layout and a file":         {[]string{"events/_layout.json", "README.md"}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			root := t.TempDir()
+			for _, file := range c.files {
+				writeFile(t, filepath.Join(root, file), "x")
+			}
+			err := open(t, root).Check(t.Context())
+			if (err == nil) != (c.want == "") || err != nil && !strings.Contains(err.Error(), c.want) {
+				t.Errorf("check says %v, want %q", err, c.want)
+			}
+			if err != nil && !strings.Contains(err.Error(), "a new or empty directory") &&
+				!strings.Contains(err.Error(), "start with an empty directory") {
+				t.Errorf("%v does not say what to do", err)
+			}
+			for _, made := range []string{"events", ".put"} {
+				_, err := os.Stat(filepath.Join(root, made))
+				if err == nil && !strings.Contains(strings.Join(c.files, " "), made+"/") {
+					t.Errorf("the check made %s", made)
+				}
+			}
+		})
+	}
+}
+
+// TestArchiveIsADirectory checks that a file is refused in place of the directory.
+func TestArchiveIsADirectory(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "views.yaml")
+	writeFile(t, file, "x")
+	want := "open archive: " + file + " is not a directory; name a directory"
+	if _, err := dirarchive.Open(file, time.Now); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
 	}
 }
 

@@ -50,6 +50,9 @@ func Open(root string, now func() time.Time) (*Archive, error) {
 
 // makeRoot creates the directory and the missing folders above it, and makes their names durable.
 func (a *Archive) makeRoot() error {
+	if info, err := os.Stat(a.root); err == nil && !info.IsDir() {
+		return fmt.Errorf("%s is not a directory; name a directory", a.root)
+	}
 	var made []string
 	for folder := a.root; missing(folder); folder = filepath.Dir(folder) {
 		made = append(made, folder)

@@ -45,6 +45,22 @@ func TestDirectoryRefused(t *testing.T) {
 	}
 }
 
+// TestForeignDirectory checks that dev does not begin an archive among the files of somebody else.
+func TestForeignDirectory(t *testing.T) {
+	s := settings(t, t.TempDir())
+	if err := os.WriteFile(filepath.Join(s.Dir, "views.yaml"), nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	want := "directory " + s.Dir + ": it holds views.yaml but no events/_layout.json, so it is not an archive: " +
+		"choose a new or empty directory"
+	if _, err := dev.Open(t.Context(), s); err == nil || err.Error() != want {
+		t.Errorf("error %v, want %s", err, want)
+	}
+	if entries, err := os.ReadDir(s.Dir); err != nil || len(entries) != 1 {
+		t.Errorf("the directory has %v, %v", entries, err)
+	}
+}
+
 // TestFullDisk checks that a directory that takes no put, from the start or later, still answers queries. Events are
 // refused, to be sent again.
 func TestFullDisk(t *testing.T) {

@@ -6,9 +6,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/go-json-experiment/json/jsontext"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
@@ -58,53 +55,75 @@ func (e *Stopped) Error() string {
 type form struct {
 	is   func(start []byte) bool
 	like string
-	how  func(name, cat string) string
+	how  func(name, cat string, start []byte) string
 }
 
 // forms are what users send, the first that fits wins. cat writes the plain text of the file.
 var forms = []form{
-	{begins("\xff\xfe", "\xfe\xff"), "UTF-16 text", func(_, cat string) string {
-		return cat + " | iconv -f UTF-16 -t UTF-8 | anabranch send -"
-	}},
+	{begins("\xff\xfe\x00\x00", "\x00\x00\xfe\xff"), "UTF-32 text", pipe("iconv -f UTF-32 -t UTF-8")},
+	{begins("\xff\xfe", "\xfe\xff"), "UTF-16 text", pipe("iconv -f UTF-16 -t UTF-8")},
+	{hasNULs(1, 3), "UTF-16 text", pipe("iconv -f UTF-16LE -t UTF-8")},
+	{hasNULs(0, 2), "UTF-16 text", pipe("iconv -f UTF-16BE -t UTF-8")},
+	{begins("\x1e"), "a JSON text sequence (RFC 7464)", pipe(`tr -d '\036' | jq -c .`)},
 	{begins("PK\x03\x04"), "a ZIP archive, or a workbook of a spreadsheet program", say(
 		"unpack it, or save the sheet as CSV, and send what is in it")},
+	{begins("7z\xbc\xaf"), "a 7-Zip archive", say("unpack it, and send the files in it")},
+	{isTar, "a tar archive", pipe("tar -xOf -")},
+	{begins("\x1f\x8b"), "gzip within the packed file", pipe("gzip -dc")},
 	{begins("BZh"), "a file of bzip2", pipe("bunzip2 -c")},
 	{begins("\xfd7zXZ\x00"), "a file of xz", pipe("xz -dc")},
-	{begins("PAR1"), "Parquet", say("write its rows as lines of JSON, and send those")},
-	{isBinary, "no text", say("send takes text: one CloudEvent in JSON a line, plain or packed with gzip or zstd")},
+	{begins("\x04\"M\x18"), "a file of lz4", pipe("lz4 -dc")},
+	{begins("\xff\x06\x00\x00sNaPpY"), "a file of Snappy", say("unpack it, or pack it with gzip or zstd instead")},
+	{begins("PAR1"), "Parquet", say(export)},
+	{begins("Obj\x01"), "Avro", say(export)},
+	{begins("ORC\n", "ORC\x08", "ORC\x10"), "ORC", say(export)},
+	{begins("SQLite format 3\x00"), "a SQLite database", say(export)},
+	{begins("%PDF-"), "a PDF", say(export)},
+	{isOldText, "text that is not UTF-8", pipe("iconv -f WINDOWS-1252 -t UTF-8")},
+	{isBinary, "binary data", say(export)},
+	{begins(`"{\"`), "JSON within strings", pipe("jq -c fromjson")},
 	{opens('['), "a JSON array", pipe("jq -c '.[]'")},
+	{isAround, "an object around an array", func(_, cat string, start []byte) string {
+		member := around.FindSubmatch(start)[1]
+		return cat + " | jq -c " + quoted(`.["`+string(member)+`"][]`) + " | anabranch send -"
+	}},
+	{isFollowedBy('{'), "several objects on a line", pipe("jq -c .")},
+	{isFollowedBy(','), "objects with commas between them", pipe(`sed 's/,[[:space:]]*$//'`)},
 	{isPretty, "JSON over several lines", pipe("jq -c .")},
 	{isEvent, "", say("")},
 	{opens('{'), "lines of JSON that are no CloudEvents: the first has no specversion", wrap("jq -cn", "$e")},
 	{opens('<'), "XML or HTML", say("write each element as one CloudEvent in JSON, on a line of its own")},
+	{isServerSent, "server-sent events", pipe(`sed -n 's/^data: *//p'`)},
 	{isColumns(","), "CSV", wrap("mlr --icsv --ojsonl cat | jq -cn", "$e")},
 	{isColumns(";"), "CSV with semicolons", wrap("mlr --icsv --ifs ';' --ojsonl cat | jq -cn", "$e")},
 	{isColumns("\t"), "columns with tabs", wrap("mlr --itsv --ojsonl cat | jq -cn", "$e")},
 	{func([]byte) bool { return true }, "lines of text", wrap("jq -cnR", "{line: $e}")},
 }
 
+const export = "export its records as lines of JSON, and send those"
+
 // looksLike looks at the start of a text. It knows only what it shows: the text may hold other things further on.
 func looksLike(name, cat string, start []byte) Looks {
 	start = bytes.TrimPrefix(start, []byte(byteOrderMark))
 	for _, f := range forms {
 		if f.is(start) {
-			return Looks{f.like, f.how(name, cat)}
+			return Looks{f.like, f.how(name, cat, start)}
 		}
 	}
 	return Looks{}
 }
 
-func say(text string) func(name, cat string) string {
-	return func(string, string) string { return text }
+func say(text string) func(name, cat string, start []byte) string {
+	return func(string, string, []byte) string { return text }
 }
 
-func pipe(through string) func(name, cat string) string {
-	return func(_, cat string) string { return cat + " | " + through + " | anabranch send -" }
+func pipe(through string) func(name, cat string, start []byte) string {
+	return func(_, cat string, _ []byte) string { return cat + " | " + through + " | anabranch send -" }
 }
 
 // wrap makes an event of each input of jq. Its id is its number, so that it is the same whenever the file is sent.
-func wrap(through, data string) func(name, cat string) string {
-	return func(name, cat string) string {
+func wrap(through, data string) func(name, cat string, start []byte) string {
+	return func(name, cat string, _ []byte) string {
 		kind, _, _ := strings.Cut(filepath.Base(name), ".")
 		events := fmt.Sprintf(`foreach inputs as $e (0; . + 1; `+
 			`{specversion: "1.0", id: "\(.)", source: %s, type: %s, data: %s})`, plain(name), plain(kind), data)
@@ -123,58 +142,4 @@ func quoted(text string) string {
 		return text
 	}
 	return "'" + strings.ReplaceAll(text, "'", `'\''`) + "'"
-}
-
-func begins(marks ...string) func([]byte) bool {
-	return func(start []byte) bool {
-		for _, mark := range marks {
-			if bytes.HasPrefix(start, []byte(mark)) {
-				return true
-			}
-		}
-		return false
-	}
-}
-
-func opens(c byte) func([]byte) bool {
-	return func(start []byte) bool { return bytes.HasPrefix(bytes.TrimSpace(start), []byte{c}) }
-}
-
-// isBinary says whether a text has a NUL, or is not UTF-8. Its end may be half a character.
-func isBinary(start []byte) bool {
-	for tail := 0; tail < utf8.UTFMax && tail <= len(start); tail++ {
-		if utf8.Valid(start[:len(start)-tail]) {
-			return bytes.IndexByte(start, 0) >= 0
-		}
-	}
-	return true
-}
-
-// firstLine returns the first line that is not blank.
-func firstLine(start []byte) []byte {
-	line, _, _ := bytes.Cut(bytes.TrimSpace(start), []byte{'\n'})
-	return bytes.TrimSpace(line)
-}
-
-// isPretty says whether the first line opens an object and does not close it, while another line follows.
-func isPretty(start []byte) bool {
-	line := firstLine(start)
-	return opens('{')(line) && !jsontext.Value(line).IsValid() && len(line) < len(bytes.TrimSpace(start)) &&
-		!bytes.HasSuffix(line, []byte{'}'})
-}
-
-// isEvent says whether the first line is an object with an attribute that only CloudEvents have.
-func isEvent(start []byte) bool {
-	return opens('{')(start) && bytes.Contains(firstLine(start), []byte(`"specversion"`))
-}
-
-// isColumns says whether the first two lines have the same number of separators, at least one.
-func isColumns(separator string) func([]byte) bool {
-	return func(start []byte) bool {
-		first, rest, _ := bytes.Cut(bytes.TrimSpace(start), []byte{'\n'})
-		second, _, _ := bytes.Cut(rest, []byte{'\n'})
-		n := bytes.Count(first, []byte(separator))
-		return n > 0 && (len(second) == 0 || bytes.Count(second, []byte(separator)) == n ||
-			bytes.IndexByte(second, '"') >= 0)
-	}
 }

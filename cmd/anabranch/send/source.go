@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"bytes"
 	"compress/gzip"
+	"errors"
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/klauspost/compress/zstd"
 )
@@ -43,7 +45,8 @@ func File(name string) (Source, error) {
 		return Source{}, err
 	}
 	if info.IsDir() {
-		return Source{}, fmt.Errorf("%s is a directory; name the files in it", name)
+		return Source{}, fmt.Errorf("%s is a directory; name the files in it: anabranch send %s", name,
+			quoted(filepath.Clean(name))+"/*")
 	}
 	source := Source{Name: name, Path: name, Size: -1, Open: func() (io.ReadCloser, error) { return os.Open(name) }}
 	if !info.Mode().IsRegular() {
@@ -73,17 +76,51 @@ func (s Source) plain(unpack string) string {
 	return unpack + " " + quoted(s.Path)
 }
 
-// counted counts the stored bytes that were read.
+// counted counts the stored bytes that were read, and remembers why no more can be.
 type counted struct {
-	r    io.Reader
-	read *int64
+	r      io.Reader
+	read   *int64
+	failed error // nil at the end
 }
 
-func (c counted) Read(p []byte) (int, error) {
+func (c *counted) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
 	*c.read += int64(n)
+	if err != io.EOF {
+		c.failed = err
+	}
 	return n, err
 }
+
+// unpacked reads a packed text. It says what is wrong with the packed bytes.
+type unpacked struct {
+	text   io.Reader
+	stored *counted
+	format string // "gzip"
+}
+
+func (u unpacked) Read(p []byte) (int, error) {
+	n, err := u.text.Read(p)
+	return n, u.explained(err)
+}
+
+// explained says what an error of the decoder means for a user. An error of reading stays as it is.
+func (u unpacked) explained(err error) error {
+	switch {
+	case err == nil, err == io.EOF, u.stored.failed != nil:
+		return err
+	case errors.Is(err, io.ErrUnexpectedEOF), err == errTooShort:
+		return fmt.Errorf("the %s data ends too early: the file was cut short; copy or download it again", u.format)
+	case errors.Is(err, zstd.ErrWindowSizeExceeded):
+		return fmt.Errorf("the zstd data needs a window above %d MiB; send it with zstd -dc --long=31 FILE | "+
+			"anabranch send -", maxWindow>>20)
+	}
+	return fmt.Errorf("the %s data is damaged, or something else follows it (%w); copy or download the file again",
+		u.format, err)
+}
+
+// errTooShort says that a packed text has not even a whole header.
+var errTooShort = errors.New("too short")
 
 const (
 	readAhead = 64 << 10  // bytes, as stored
@@ -92,23 +129,28 @@ const (
 
 // decompressed reads plain, gzip or zstd text. The first bytes tell them apart: no NDJSON starts like the other two.
 // unpack is the command that writes the plain text to standard output.
-func decompressed(r io.Reader) (text io.Reader, unpack string, release func(), err error) {
-	buffered := bufio.NewReaderSize(r, readAhead)
+func decompressed(stored *counted) (text io.Reader, unpack string, release func(), err error) {
+	buffered := bufio.NewReaderSize(stored, readAhead)
 	magic, err := buffered.Peek(4)
 	if err != nil && err != io.EOF {
 		return nil, "", nil, err
 	}
 	switch {
 	case bytes.HasPrefix(magic, []byte{0x1f, 0x8b}): // RFC 1952, 2.3.1
+		packed := unpacked{stored: stored, format: "gzip"}
 		unzipped, err := gzip.NewReader(buffered)
-		return unzipped, "gzip -dc", func() {}, err
+		if err == io.EOF {
+			err = errTooShort
+		}
+		packed.text = unzipped
+		return packed, "gzip -dc", func() {}, packed.explained(err)
 	case bytes.HasPrefix(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}), skippable(magic): // RFC 8878, 3.1
 		// With one goroutine the decoder reads only on demand, so the count of stored bytes is right.
-		unpacked, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
+		decoder, err := zstd.NewReader(buffered, zstd.WithDecoderConcurrency(1), zstd.WithDecoderMaxWindow(maxWindow))
 		if err != nil {
 			return nil, "", nil, err
 		}
-		return unpacked, "zstd -dc", unpacked.Close, nil
+		return unpacked{decoder, stored, "zstd"}, "zstd -dc", decoder.Close, nil
 	}
 	return buffered, "cat", func() {}, nil
 }

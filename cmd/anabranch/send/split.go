@@ -82,7 +82,8 @@ type Splitter struct {
 	close   func() error
 	held    []byte // a line that did not fit into the last batch; valid until the next read
 	read    int64
-	failed  error // returned after all lines before it
+	failed  error    // returned after all lines before it
+	blank   []string // names of the sources that ended without a line to send
 }
 
 // NewSplitter returns a splitter that reads the sources one after another and opens each when its turn comes. Close it
@@ -109,6 +110,9 @@ func (s *Splitter) Next() (Batch, error) {
 	}
 	return b, nil
 }
+
+// Blank returns the names of the sources that have no line to send, once Next has returned io.EOF.
+func (s *Splitter) Blank() []string { return s.blank }
 
 // Close closes the source that is open, if any.
 func (s *Splitter) Close() error {
@@ -182,6 +186,9 @@ func (s *Splitter) next() (line, bool) {
 			return next, true
 		}
 		number := s.lines.number
+		if err == io.EOF && s.unseen {
+			s.blank = append(s.blank, s.name)
+		}
 		if closing := s.Close(); err == io.EOF {
 			err = closing
 		}
@@ -205,7 +212,7 @@ func (s *Splitter) open() bool {
 		s.failed = &InputError{Name: source.Name, Err: err}
 		return false
 	}
-	text, unpack, release, err := decompressed(counted{stored, &s.read})
+	text, unpack, release, err := decompressed(&counted{r: stored, read: &s.read})
 	if err != nil {
 		s.failed = &InputError{Name: source.Name, Err: closed(stored, err)}
 		return false

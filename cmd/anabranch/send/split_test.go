@@ -301,10 +301,25 @@ func TestInputErrors(t *testing.T) {
 		"BadGzipHeader": {
 			send.Stream("f", strings.NewReader("\x1f\x8bnothing of the kind")),
 			false,
-			"gzip: invalid header",
+			"the gzip data is damaged, or something else follows it (gzip: invalid header)",
 		},
-		"TruncatedGzip": {send.Stream("f", bytes.NewReader(many[:len(many)-20])), true, "unexpected EOF"},
-		"TruncatedZstd": {send.Stream("f", bytes.NewReader(zstdPacked(t, "{}\n")[:8])), false, "unexpected EOF"},
+		"OnlyTheMark":   {send.Stream("f", strings.NewReader("\x1f\x8b")), false, "the gzip data ends too early"},
+		"HalfAHeader":   {send.Stream("f", bytes.NewReader(many[:9])), false, "the gzip data ends too early"},
+		"OnlyAHeader":   {send.Stream("f", bytes.NewReader(many[:10])), false, "the gzip data ends too early"},
+		"TruncatedGzip": {send.Stream("f", bytes.NewReader(many[:len(many)-20])), true, "the gzip data ends too early"},
+		"NoChecksum":    {send.Stream("f", bytes.NewReader(many[:len(many)-8])), true, "the gzip data ends too early"},
+		"WrongChecksum": {send.Stream("f", bytes.NewReader(flipped(many, len(many)-7))), true, "the gzip data is damaged"},
+		"DamagedGzip":   {send.Stream("f", bytes.NewReader(flipped(many, 12))), false, "the gzip data is damaged"},
+		"TruncatedZstd": {
+			send.Stream("f", bytes.NewReader(zstdPacked(t, "{}\n")[:8])), false, "the zstd data ends too early",
+		},
+		"OnlyTheZstdMark": {send.Stream("f", strings.NewReader("\x28\xb5\x2f\xfd")), false, "the zstd data ends too early"},
+		"DamagedZstd": {
+			send.Stream("f", bytes.NewReader(flipped(zstdPacked(t, "{}\n"), 6))), false, "the zstd data is damaged",
+		},
+		"PackedOnADiskThatFails": {
+			send.Stream("f", io.MultiReader(bytes.NewReader(many[:20]), fail{broken})), false, "read f: disk on fire",
+		},
 		"TrailingGarbage": {
 			send.Stream("f", io.MultiReader(bytes.NewReader(gzipped(t, "{}\n")), strings.NewReader("garbage that is no gzip"))),
 			true,
@@ -335,6 +350,13 @@ func TestInputErrors(t *testing.T) {
 			}
 		})
 	}
+}
+
+// flipped returns a copy with one byte changed.
+func flipped(packed []byte, at int) []byte {
+	changed := bytes.Clone(packed)
+	changed[at] ^= 0xff
+	return changed
 }
 
 type fail struct{ err error }

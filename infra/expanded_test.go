@@ -4,6 +4,7 @@ package infra_test
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"encoding/json"
 	"maps"
@@ -11,9 +12,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
@@ -82,7 +84,7 @@ func TestExpanded(t *testing.T) {
 	for _, r := range got.resources("") {
 		kinds[r.name] = r.kind()
 	}
-	if diff := cmp.Diff(wanted, kinds); diff != "" {
+	if diff := gocmp.Diff(wanted, kinds); diff != "" {
 		t.Errorf("(-template.yaml +expanded):\n%s", diff)
 	}
 }
@@ -90,7 +92,7 @@ func TestExpanded(t *testing.T) {
 // TestExpandedFunctions checks that every function has what the template says, in Lambda's own properties.
 func TestExpandedFunctions(t *testing.T) {
 	app, got := application(t), expanded(t)
-	same := []string{"Environment", "FunctionName", "MemorySize", "ReservedConcurrentExecutions", "Role", "Timeout"}
+	same := []string{"FunctionName", "MemorySize", "ReservedConcurrentExecutions", "Role", "Timeout"}
 	for _, r := range got.resources("AWS::Lambda::Function") {
 		for _, name := range same {
 			want(t, r.name+": "+name, r.property(name), text(app.resource(r.name).property(name)))
@@ -100,9 +102,20 @@ func TestExpandedFunctions(t *testing.T) {
 		want(t, r.name+": architecture", r.property("Architectures"), "[!Ref Architecture]")
 		want(t, r.name+": code", r.property("Code", "S3Key"), text(app.resource(r.name).property("CodeUri")))
 		logGroup := text(app.resource(r.name).property("LoggingConfig", "LogGroup"))
-		want(t, r.name+": log", r.property("LoggingConfig"),
-			"{ApplicationLogLevel: !Ref LogLevel, LogFormat: JSON, LogGroup: "+logGroup+", SystemLogLevel: WARN}")
-		known := append(slices.Clone(same), "Architectures", "Code", "Handler", "LoggingConfig", "Runtime", "Tags")
+		systemLevel := cmp.Or(strings.TrimPrefix(systemLog(r.name), ", SystemLogLevel: "), "WARN")
+		// No parameter reaches ApplicationLogLevel, since Lambda would take lines of metrics for INFO and drop them.
+		want(t, r.name+": log", r.property("LoggingConfig"), "{ApplicationLogLevel: DEBUG, LogFormat: JSON, LogGroup: "+
+			logGroup+", SystemLogLevel: "+systemLevel+"}")
+		variables := map[string]string{}
+		for name, value := range r.property("Environment", "Variables").(object) {
+			variables[name] = text(value)
+		}
+		name := strings.ToLower(strings.TrimSuffix(r.name, "Function"))
+		if diff := gocmp.Diff(given(app, name), variables); diff != "" {
+			t.Errorf("%s: variables (-template.yaml +expanded):\n%s", r.name, diff)
+		}
+		known := append(slices.Clone(same), "Architectures", "Code", "Environment", "Handler", "LoggingConfig", "Runtime",
+			"Tags")
 		for _, name := range slices.Sorted(maps.Keys(r.object["Properties"].(object))) {
 			if !slices.Contains(known, name) {
 				t.Errorf("%s has the property %s, which we have not written", r.name, name)

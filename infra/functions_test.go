@@ -20,7 +20,8 @@ func TestFunctions(t *testing.T) {
 	app := application(t)
 	for name, wanted := range map[string]string{
 		"Runtime": "provided.al2023", "Handler": "bootstrap", "Architectures": "[!Ref Architecture]",
-		"LoggingConfig": "{ApplicationLogLevel: !Ref LogLevel, LogFormat: JSON, SystemLogLevel: WARN}",
+		"LoggingConfig": "{ApplicationLogLevel: DEBUG, LogFormat: JSON, SystemLogLevel: WARN}",
+		"Environment":   "{Variables: {LOG_LEVEL: !Ref LogLevel}}",
 	} {
 		want(t, name, at(app.root, "Globals", "Function", name), wanted)
 	}
@@ -43,7 +44,7 @@ func TestFunctions(t *testing.T) {
 		want(t, r.name+": code", r.property("CodeUri"), "build/"+name+"/")
 		want(t, r.name+": is built already", at(r.object, "Metadata", "SkipBuild"), "true")
 		want(t, r.name+": name", r.property("FunctionName"), "!Sub ${AWS::StackName}-"+name)
-		want(t, r.name+": log", r.property("LoggingConfig"), "{LogGroup: !Ref "+large(name)+"Log}")
+		want(t, r.name+": log", r.property("LoggingConfig"), "{LogGroup: !Ref "+large(name)+"Log"+systemLog(r.name)+"}")
 		want(
 			t, r.name+": name of the log", app.resource(large(name)+"Log").property("LogGroupName"),
 			"!Sub /aws/lambda/${AWS::StackName}-"+name,
@@ -58,6 +59,15 @@ func TestFunctions(t *testing.T) {
 	for name := range built {
 		t.Errorf("functions/%s is not in the template", name)
 	}
+}
+
+// systemLog returns what a function's log adds to the level that all functions have. Memory limits these functions, and
+// Lambda reports at INFO how much of it they use. The others serve too many requests for a report each.
+func systemLog(function string) string {
+	if slices.Contains([]string{"SpeedFunction", "BatchFunction", "ReplayFunction", "AuditFunction"}, function) {
+		return ", SystemLogLevel: INFO"
+	}
+	return ""
 }
 
 // TestMainsAreShort checks that a main says in at most 40 lines what its function consists of. Its folder holds nothing

@@ -54,11 +54,14 @@ func needs(t testing.TB, p *program, function string) (fields, resources map[str
 	return fields, resources
 }
 
-// given returns the variables that the template gives a function, by the names of settings and resources.
+// given returns the variables that the template gives a function: those of all functions, and its own.
 func given(app template, function string) map[string]string {
 	all := map[string]string{}
-	for variable, value := range app.resource(large(function)+"Function").property("Environment", "Variables").(object) {
-		all[variable] = text(value)
+	own := app.resource(large(function)+"Function").property("Environment", "Variables")
+	for _, variables := range []any{at(app.root, "Globals", "Function", "Environment", "Variables"), own} {
+		for variable, value := range variables.(object) {
+			all[variable] = text(value)
+		}
 	}
 	return all
 }

@@ -95,11 +95,15 @@ func TestTick(t *testing.T) {
 		}
 		return launchtest.Answer{Body: "{}"}
 	}
-	f, err := begin(t, variables(t, views))
+	// The level of the log switches no metric off.
+	f, err := begin(t, launchtest.With(variables(t, views), "LOG_LEVEL", "ERROR"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	answer, err := launchtest.Invoke[handler.Answer](t, f, events.EventBridgeEvent{})
+	if f.Log.Len() > 0 {
+		t.Errorf("at the level ERROR, a tick without errors logs %s", &f.Log)
+	}
 	if err != nil || answer.Run != 1 || answer.Runs != 1 {
 		t.Fatalf("answer is %+v, %v", answer, err)
 	}

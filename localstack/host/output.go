@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -83,8 +85,11 @@ func (o *output) take(b []byte) {
 	}
 }
 
-// emit passes a line to the log, the metrics and Settings.Log.
+// emit passes a line to the log, the metrics and Settings.Log, unless Lambda would drop it.
 func (p *pool) emit(line Line) {
+	if p.spec.drops(line.Text) {
+		return
+	}
 	p.log.line(line.Text)
 	p.host.metrics.Take(line.Text)
 	if p.host.settings.Log != nil {
@@ -92,6 +97,28 @@ func (p *pool) emit(line Line) {
 		defer p.host.logging.Unlock()
 		p.host.settings.Log(line)
 	}
+}
+
+// levels holds the levels of a log, the lowest first.
+var levels = []string{"TRACE", "DEBUG", "INFO", "WARN", "ERROR", "FATAL"}
+
+// drops reports whether Lambda drops a line because of its level. Lambda takes a line without a valid level for INFO. A
+// line of metrics has none.
+//
+// Source: AWS Lambda Developer Guide, log-level filtering.
+func (f Function) drops(line []byte) bool {
+	if f.LogFormat != "JSON" {
+		return false
+	}
+	var fields struct {
+		Level string `json:"level"`
+	}
+	_ = json.Unmarshal(line, &fields) // not JSON: no level
+	level := slices.Index(levels, strings.ToUpper(fields.Level))
+	if level < 0 {
+		level = slices.Index(levels, "INFO")
+	}
+	return level < slices.Index(levels, f.LogLevel)
 }
 
 // logFile is the log of a function. A nil logFile discards all lines.

@@ -81,6 +81,27 @@ func TestOutput(t *testing.T) {
 	}
 }
 
+// TestLogLevel checks that the host drops what Lambda drops: lines below the level. Lines of metrics have none, and
+// count as INFO.
+func TestLogLevel(t *testing.T) {
+	const metric = `{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"A","Dimensions":[[]],` +
+		`"Metrics":[{"Name":"N"}]}]},"N":1}`
+	printed := []string{`{"level":"DEBUG"}`, `{"level":"info"}`, metric, "no JSON", `{"level":"ERROR"}`}
+	for level, wanted := range map[string][]string{
+		"DEBUG": printed, "INFO": printed[1:], "": printed[1:], "ERROR": printed[4:],
+	} {
+		var seen lines
+		h := with(t, host.Settings{Log: seen.log}, host.Function{LogFormat: "JSON", LogLevel: level})
+		ask(t, h, event{"print": strings.Join(printed, "\n") + "\n"})
+		if diff := cmp.Diff(wanted, seen.texts()); diff != "" {
+			t.Errorf("level %q: lines (-want +got):\n%s", level, diff)
+		}
+		if got := h.Metrics().Sum("A", "N") == 1; got != (level != "ERROR") {
+			t.Errorf("level %q: the metric arrives: %v", level, got)
+		}
+	}
+}
+
 // TestMoreOutputThanAPipeHolds checks that a process never waits for room in its pipe, and that lines up to 1 MiB
 // arrive whole.
 func TestMoreOutputThanAPipeHolds(t *testing.T) {

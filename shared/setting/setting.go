@@ -5,6 +5,7 @@
 package setting
 
 import (
+	"log/slog"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/clock"
@@ -103,6 +104,9 @@ type All struct {
 	// Keys of the secret's previous version stay valid this long after the current version was made. 0: not at all, for
 	// leaked keys.
 	KeyGrace time.Duration
+
+	// The lowest level of the lines that functions log. They print their metrics at every level.
+	LogLevel slog.Level
 
 	// Maximum number of tries of a publication, and of a put that may succeed when repeated. A client waits meanwhile.
 	PublishTries int `variable:"-"`

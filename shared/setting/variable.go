@@ -3,6 +3,7 @@ package setting
 import (
 	"errors"
 	"fmt"
+	"log/slog"
 	"reflect"
 	"strconv"
 	"strings"
@@ -32,7 +33,7 @@ func words(name string, between rune, letter func(rune) rune) string {
 }
 
 // Read reads settings from environment variables. A variable that is absent or empty leaves the default. A value is a
-// whole number, "true" or "false", or a duration such as "1m30s".
+// whole number, "true" or "false", a duration such as "1m30s", or a level such as "WARN".
 //
 // An environment has only the variables that its function needs, so Read checks only the rules whose variables are all
 // present.
@@ -64,6 +65,11 @@ func Read(lookup Lookup) (All, error) {
 	return s, s.check(func(setting string) bool { return read[setting] }, Variable)
 }
 
+// levels holds the levels of a log, by the texts that the parameter LogLevel may have.
+var levels = map[string]slog.Level{
+	"DEBUG": slog.LevelDebug, "INFO": slog.LevelInfo, "WARN": slog.LevelWarn, "ERROR": slog.LevelError,
+}
+
 // parse sets a field from the text of its variable.
 func parse(v reflect.Value, text string) error {
 	switch into := v.Addr().Interface().(type) {
@@ -78,6 +84,12 @@ func parse(v reflect.Value, text string) error {
 			return errors.New("must be true or false")
 		}
 		*into = text == "true"
+	case *slog.Level:
+		level, ok := levels[text]
+		if !ok {
+			return errors.New("must be DEBUG, INFO, WARN or ERROR")
+		}
+		*into = level
 	default:
 		n, err := strconv.ParseInt(text, 10, v.Type().Bits())
 		if err != nil {

@@ -1,6 +1,7 @@
 package setting_test
 
 import (
+	"log/slog"
 	"reflect"
 	"slices"
 	"strings"
@@ -38,8 +39,10 @@ func TestRead(t *testing.T) {
 		}
 	}
 	want.Lanes, want.SealDelay, want.RunBytes, want.RequireApproval = 7, 90*time.Second, 9_000_000_000, true
+	want.LogLevel = slog.LevelError
 	got, err := setting.Read(lookup(map[string]string{
 		"LANES": "7", "SEAL_DELAY": "1m30s", "RUN_BYTES": "9000000000", "REQUIRE_APPROVAL": "true",
+		"LOG_LEVEL": "ERROR",
 	}))
 	if err != nil || got != want {
 		t.Errorf("error %v, (-want +got):\n%s", err, cmp.Diff(want, got))
@@ -54,13 +57,15 @@ func TestReadErrors(t *testing.T) {
 				"SEAL_DELAY":       "10",
 				"RUN_BYTES":        "9223372036854775808",
 				"REQUIRE_APPROVAL": "yes",
+				"LOG_LEVEL":        "warn",
 			},
 		),
 	)
 	want := `LANES="four": must be a whole number
 SEAL_DELAY="10": must be a duration, for example "1m30s"
 RUN_BYTES="9223372036854775808": must be a whole number
-REQUIRE_APPROVAL="yes": must be true or false`
+REQUIRE_APPROVAL="yes": must be true or false
+LOG_LEVEL="warn": must be DEBUG, INFO, WARN or ERROR`
 	if err == nil || err.Error() != want {
 		t.Errorf("error is %v, want:\n%s", err, want)
 	}

@@ -74,6 +74,7 @@ func newEnvironment(
 	e.Check(err)
 	e.settings, err = setting.Read(lookup)
 	e.Check(err)
+	e.log = slog.New(leveled{log.Handler(), e.settings.LogLevel})
 	e.Check(limitMemory(lookup))
 	return e
 }

@@ -248,8 +248,8 @@ func rules() map[string]rule {
 		"localstack/host/trigger": {append(slices.Clone(core), "shared/eventsource", "localstack/host"),
 			[]string{awsSDK, smithy, events}},
 
-		"infra":         {}, // tests of the template
-		"infra/keys":    {[]string{"shared/access"}, []string{awsSDK}},
+		"infra":      {}, // tests of the template
+		"infra/keys": {[]string{"shared/access"}, []string{awsSDK}},
 		"infra/check": {[]string{"shared/aws/dynamocatalog", "shared/catalog", "shared/programs"},
 			[]string{awsSDK, smithy}},
 		"infra/destroy": {nil, []string{awsSDK, smithy}},

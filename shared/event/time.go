@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/binary"
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -47,11 +48,56 @@ func TimeFault(text []byte) string {
 			return "has second 60, and a leap second is only at the end of a month of UTC"
 		}
 	}
+	if slip := outOfRange(string(text)); slip != "" {
+		return slip
+	}
 	const fault = "is not an RFC 3339 time in the years 0000 to 9999; "
 	if meant, ok := meantTime(string(text)); ok {
 		return fault + `did you mean "` + meant + `"? Z is UTC`
 	}
 	return fault + `an example is "2015-05-17T10:05:03Z"`
+}
+
+// outOfRange names the first number of a date or time that the calendar or the clock does not have; "" for none.
+func outOfRange(text string) string {
+	var year, month, day, hour, minute, second int
+	n, _ := fmt.Sscanf(text, "%4d-%2d-%2d", &year, &month, &day)
+	if n < 3 || !startsLike(text, "0000-00-00") {
+		return ""
+	}
+	if month < 1 || month > 12 {
+		return fmt.Sprintf("has month %02d; months are 01 to 12", month)
+	}
+	if last := int(daysIn(uint64(month), uint64(year))); day < 1 || day > last {
+		return fmt.Sprintf("has day %02d; %04d-%02d has the days 01 to %d", day, year, month, last)
+	}
+	const clock = len("2015-05-17T")
+	if len(text) <= clock || !startsLike(text[clock:], "00:00") {
+		return ""
+	}
+	_, _ = fmt.Sscanf(text[clock:], "%2d:%2d:%2d", &hour, &minute, &second) // what is not there stays 0
+	switch {
+	case hour > 23:
+		return fmt.Sprintf("has hour %02d; hours are 00 to 23", hour)
+	case minute > 59:
+		return fmt.Sprintf("has minute %02d; minutes are 00 to 59", minute)
+	case second > 60:
+		return fmt.Sprintf("has second %02d; seconds are 00 to 59", second)
+	}
+	return ""
+}
+
+// startsLike reports whether text begins with a digit wherever shape has a 0, and else with the same bytes.
+func startsLike(text, shape string) bool {
+	if len(text) < len(shape) {
+		return false
+	}
+	for i := range len(shape) {
+		if isDigit := text[i]-'0' <= 9; shape[i] == '0' && !isDigit || shape[i] != '0' && text[i] != shape[i] {
+			return false
+		}
+	}
+	return true
 }
 
 // meantTime returns the time that a text which is no time comes close to. The text may be Unix time in seconds or

@@ -1,8 +1,10 @@
 package present
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -30,6 +32,22 @@ const (
 )
 
 func parameters() []string { return []string{paramFrom, paramTo, paramTotal, paramParts, paramFormat} }
+
+// ParseParameters reads the query string of a URL.
+//
+// Errors: *serving.ParameterError; not retryable.
+func ParseParameters(raw string) (url.Values, error) {
+	parameters, err := url.ParseQuery(raw)
+	if err == nil {
+		return parameters, nil
+	}
+	if escape := url.EscapeError(""); errors.As(err, &escape) {
+		return nil, badParameter("", "the query string has the invalid escape %q; write a %% that is part of a value as %%25",
+			string(escape))
+	}
+	return nil, badParameter("", "the query string has a semicolon; separate parameters with &, and write a ; that is part "+
+		"of a value as %%3B")
+}
 
 // Parse reads a query of a view: its parameters and the Accept header, which chooses the format when no parameter does.
 // Every parameter that the interface does not define is a key field; the serving layer checks it against the view.

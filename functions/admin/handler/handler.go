@@ -12,7 +12,6 @@ import (
 	"maps"
 	"mime"
 	"net/http"
-	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,6 +24,7 @@ import (
 	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -75,9 +75,9 @@ func (h *Handler) route(ctx context.Context, r request) (any, error) {
 }
 
 func (h *Handler) diff(ctx context.Context, name view.Name, query string) (any, error) {
-	parameters, err := url.ParseQuery(query)
+	parameters, err := present.ParseParameters(query)
 	if err != nil {
-		return nil, &serving.ParameterError{Detail: "malformed query string: " + err.Error()}
+		return nil, err
 	}
 	for _, parameter := range slices.Sorted(maps.Keys(parameters)) {
 		if !slices.Contains([]string{"generation", "limit", "cursor"}, parameter) {

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
-	"net/url"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -87,9 +86,9 @@ func (h *Handler) view(ctx context.Context, name view.Name) (response, error) {
 }
 
 func (h *Handler) query(ctx context.Context, name view.Name, r events.APIGatewayV2HTTPRequest) (response, error) {
-	parameters, err := url.ParseQuery(r.RawQueryString)
+	parameters, err := present.ParseParameters(r.RawQueryString)
 	if err != nil {
-		return response{}, &serving.ParameterError{Detail: "malformed query string: " + err.Error()}
+		return response{}, err
 	}
 	query, err := present.Parse(name, parameters, r.Headers["accept"])
 	if err != nil {

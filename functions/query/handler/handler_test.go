@@ -412,13 +412,14 @@ func TestErrors(t *testing.T) {
 			"a percent sign without two hex digits",
 			"purchases",
 			"user=%zz",
-			badParameter("", `malformed query string: invalid URL escape "%zz"`),
+			badParameter("", `the query string has the invalid escape "%zz"; write a % that is part of a value as %25`),
 		},
 		{
 			"a semicolon",
 			"purchases",
 			"user=ann;total=true",
-			badParameter("", "malformed query string: invalid semicolon separator in query"),
+			badParameter("", "the query string has a semicolon; separate parameters with &, and write a ; that is part "+
+				"of a value as %3B"),
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {

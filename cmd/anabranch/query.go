@@ -46,7 +46,7 @@ A TIME is 2015-05-17T10:00:00Z (RFC 3339), 2015-05-17 (the start of the day in U
 -7d, -1w, -1d12h.
 
 CSV has a record per window. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
-CSV has no total.
+CSV has no total. Its warnings are printed on stderr.
 
 Exit codes: 0 answered; 1 the server refused the query; 2 wrong flags; 3 the server failed or could not be reached.
 
@@ -122,10 +122,14 @@ func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	body, err := w.client(c.Server, queryRetry, 1).Query(ctx, c.View, parameters)
-	switch {
-	case err != nil:
+	body, warnings, err := w.client(c.Server, queryRetry, 1).Query(ctx, c.View, parameters)
+	if err != nil {
 		return w.refused(c.Server, err)
+	}
+	for _, warning := range warnings {
+		fmt.Fprintln(w.stderr, "warning:", table.Cell(warning))
+	}
+	switch {
 	case c.Output != "table":
 		return w.write(body)
 	}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"flag"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -115,6 +116,25 @@ func TestQueryCSV(t *testing.T) {
 	s = newSession()
 	s.do(t, exitUsage, "query", "page_views", "--total", "-o", "csv", "--url", address)
 	says(t, &s.err, "--total is not available in CSV: its rows are windows; leave it out, or use -o json")
+}
+
+// TestQueryCSVWarnings checks that the warnings of CSV, which are in a header, are printed on stderr, safe for a
+// terminal.
+func TestQueryCSVWarnings(t *testing.T) {
+	const body = "key.path,start,values.views,exact\r\n"
+	address, _ := asked(t, func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "text/csv")
+		w.Header().Set("anabranch-warnings", `["3 events are in no row","\u001b[2J\u00fc"]`)
+		io.WriteString(w, body)
+	})
+	s := newSession()
+	s.do(t, exitOK, "query", "page_views", "path=/", "-o", "csv", "--url", address)
+	if diff := cmp.Diff(body, s.out.String()); diff != "" {
+		t.Errorf("not the server's bytes: %s", diff)
+	}
+	if diff := cmp.Diff("warning: 3 events are in no row\nwarning: \\x1b[2Jü\n", s.err.String()); diff != "" {
+		t.Errorf("stderr (-want +got): %s", diff)
+	}
 }
 
 func TestQueryParameters(t *testing.T) {

@@ -20,7 +20,7 @@ type Origins []string
 const (
 	CORSMethods = "GET, HEAD, POST"
 	CORSHeaders = "authorization, content-encoding, content-type, x-api-key" // that a request may have
-	CORSExposed = "allow, retry-after"                                       // that a page sees of an answer
+	CORSExposed = "allow, anabranch-warnings, retry-after"                   // that a page sees of an answer
 	CORSMaxAge  = "600"                                                      // seconds that a browser remembers it
 )
 

@@ -77,7 +77,8 @@ func (s *scanner) attribute(i int, kind Kind, raw []byte, t traits) {
 	case kind == Null:
 		// The JSON format reads null as an attribute that is absent.
 	case kind == Number && a == eventTime:
-		s.rejectAttribute(i, fmt.Sprintf("the time must be a string; this is the number %.40s, which %s", raw, TimeFault(raw)))
+		s.rejectAttribute(i, fmt.Sprintf("the time must be a string; this is the number %.40s, which %s", raw,
+			TimeFault(raw)))
 	case kind != String:
 		s.rejectAttribute(i, "the attribute must be a string; this is "+kind.article())
 	default:

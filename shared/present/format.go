@@ -2,9 +2,7 @@ package present
 
 import (
 	"encoding/json"
-	"fmt"
 	"mime"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -16,7 +14,7 @@ type Format struct {
 	Name        string // value of the parameter format, for example "csv"
 	ContentType string
 	mediaType   string // media type in the Accept header
-	rowsOnly    bool   // the format has no total
+	rowsOnly    bool   // the format has no total and no warnings
 	present     func(r serving.Result, parts bool) ([]byte, error)
 }
 
@@ -33,23 +31,8 @@ func formats() []Format {
 
 // Present encodes a result as the body of an answer.
 func (q Query) Present(r serving.Result) ([]byte, error) {
-	r.Warnings = append(slices.Clip(r.Warnings), warningsOfSpaces(r)...)
+	r.Warnings = warningsOf(r)
 	return q.Format.present(r, q.Parts)
-}
-
-// warningsOfSpaces warns of key values that begin with a space and have no row. In the query string of a URL, a + is a
-// space, so ?phone=+49 asks for " 49".
-func warningsOfSpaces(r serving.Result) (warnings []string) {
-	if len(r.Rows) > 0 {
-		return nil
-	}
-	for i, value := range r.Key {
-		if strings.HasPrefix(value, " ") {
-			warnings = append(warnings, fmt.Sprintf("%s=%.60q begins with a space and has no row; a + in a URL is a space: "+
-				"write %%2B for a +", r.Program.Definition.Key[i].Field, value))
-		}
-	}
-	return warnings
 }
 
 func presentJSON(r serving.Result, parts bool) ([]byte, error) {

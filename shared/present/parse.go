@@ -42,8 +42,8 @@ func ParseParameters(raw string) (url.Values, error) {
 		return parameters, nil
 	}
 	if escape := url.EscapeError(""); errors.As(err, &escape) {
-		return nil, badParameter("", "the query string has the invalid escape %q; write a %% that is part of a value as %%25",
-			string(escape))
+		return nil, badParameter("", "the query string has the invalid escape %q; write a %% that is part of a value "+
+			"as %%25", string(escape))
 	}
 	return nil, badParameter("", "the query string has a semicolon; separate parameters with &, and write a ; that is part "+
 		"of a value as %%3B")

@@ -4,6 +4,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -247,5 +248,29 @@ func TestAnswerBounds(t *testing.T) {
 	}
 	if a := present.NewAnswer(s.Read(t), false); a.From != nil || a.To != nil || a.Data == nil || a.Total != nil {
 		t.Errorf("of nothing: %+v", a)
+	}
+}
+
+// TestHeadersAreBounded checks that warnings which do not fit into a header are counted there.
+func TestHeadersAreBounded(t *testing.T) {
+	s := servingtest.New(t)
+	q := parse(t, map[string][]string{"user": {"u"}, "format": {"csv"}}, "")
+	r := s.Read(t)
+	r.Warnings = nil
+	if headers := q.Headers(r); headers != nil {
+		t.Errorf("an answer without warnings has the headers %v", headers)
+	}
+	for range 10 {
+		r.Warnings = append(r.Warnings, strings.Repeat("ü", 100))
+	}
+	var got []string
+	value := q.Headers(r)[present.WarningsHeader]
+	if err := json.Unmarshal([]byte(value), &got); err != nil {
+		t.Fatal(err)
+	}
+	want := append(slices.Clone(r.Warnings[:6]),
+		"4 more warnings do not fit into this header; the answer in JSON has them")
+	if diff := cmp.Diff(want, got); diff != "" || len(value) > 4096 {
+		t.Errorf("%d bytes; (-want +got): %s", len(value), diff)
 	}
 }

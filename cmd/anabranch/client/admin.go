@@ -175,7 +175,7 @@ func (c *Client) Operate(ctx context.Context, view string, operation Operation, 
 		request{method: http.MethodPost, url: c.path("v1", "admin", "views", view, string(operation)), body: body,
 			header: http.Header{"Accept": {"application/json, application/problem+json"}, "Content-Type": {"application/json"}}},
 	)
-	return answer, err
+	return answer.body, err
 }
 
 // DecodeStatuses reads the result of Statuses.

@@ -142,38 +142,37 @@ func (c *Client) Knock(ctx context.Context, method, path string) error {
 //
 // Errors: *Problem: the server refused it; do not retry. *GaveUp: no usable answer; you may retry. Else the error of
 // ctx.
-func (c *Client) do(ctx context.Context, q request) (body []byte, attempts int, err error) {
+func (c *Client) do(ctx context.Context, q request) (answer reply, attempts int, err error) {
 	var cause error
 	for attempts < c.Retry.Attempts {
 		if err := ctx.Err(); err != nil {
-			return nil, attempts, stopped(err, cause)
+			return answer, attempts, stopped(err, cause)
 		}
 		attempts++
-		var answer reply
 		if answer, cause = c.attempt(ctx, q); cause == nil {
-			return answer.body, attempts, nil
+			return answer, attempts, nil
 		}
 		if !transient(cause) {
-			return nil, attempts, final(attempts, cause)
+			return answer, attempts, final(attempts, cause)
 		}
 		if err := ctx.Err(); err != nil {
-			return nil, attempts, stopped(err, cause)
+			return answer, attempts, stopped(err, cause)
 		}
 		if attempts == c.Retry.Attempts {
 			break
 		}
 		wait, ok := c.wait(attempts, answer.header)
 		if !ok {
-			return nil, attempts, &GaveUp{
+			return answer, attempts, &GaveUp{
 				attempts,
 				fmt.Errorf("%w; the server asks to wait %s", cause, answer.header.Get("Retry-After")),
 			}
 		}
 		if err := c.pause(ctx, wait, cause); err != nil {
-			return nil, attempts, stopped(err, cause)
+			return answer, attempts, stopped(err, cause)
 		}
 	}
-	return nil, attempts, &GaveUp{attempts, cause}
+	return answer, attempts, &GaveUp{attempts, cause}
 }
 
 func (c *Client) pause(ctx context.Context, wait time.Duration, cause error) error {

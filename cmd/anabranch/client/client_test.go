@@ -420,7 +420,7 @@ func TestProblem(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newServer(t, test.step)
 			c, slept := newClient(t, s.URL)
-			_, err := c.Query(t.Context(), "page_views", url.Values{})
+			_, _, err := c.Query(t.Context(), "page_views", url.Values{})
 			var got *client.Problem
 			if !errors.As(err, &got) {
 				t.Fatalf("%v, want a Problem", err)

@@ -46,7 +46,7 @@ func (c *Client) PostEvents(ctx context.Context, body []byte, n int) (Receipt, e
 		return Receipt{Attempts: attempts}, err
 	}
 	var receipt Receipt
-	if err := decode(answer, &receipt, "receipt"); err != nil {
+	if err := decode(answer.body, &receipt, "receipt"); err != nil {
 		return Receipt{Attempts: attempts}, &GaveUp{attempts, err}
 	}
 	return checked(receipt, attempts, n)

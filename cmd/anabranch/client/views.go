@@ -106,20 +106,33 @@ func (c *Client) View(ctx context.Context, name string) ([]byte, error) {
 }
 
 // Query queries a view. The parameters are the key fields and from, to, total, parts and format. It returns the
-// server's bytes; DecodeAnswer reads those of the default format, json.
+// server's bytes; DecodeAnswer reads those of the default format, json. The warnings are those of a format whose body
+// has none, such as csv.
+//
 // Errors: as Client.do.
-func (c *Client) Query(ctx context.Context, name string, parameters url.Values) ([]byte, error) {
+func (c *Client) Query(
+	ctx context.Context, name string, parameters url.Values,
+) (body []byte, warnings []string, err error) {
 	address := c.path("v1", "views", name, "query")
 	if query := parameters.Encode(); query != "" {
 		address += "?" + query
 	}
-	return c.read(ctx, address)
+	answer, err := c.get(ctx, address)
+	if text := answer.header.Get("Anabranch-Warnings"); err == nil && text != "" {
+		err = decode([]byte(text), &warnings, "header Anabranch-Warnings")
+	}
+	return answer.body, warnings, err
 }
 
 func (c *Client) read(ctx context.Context, address string) ([]byte, error) {
-	body, _, err := c.do(ctx, request{method: http.MethodGet, url: address,
+	answer, err := c.get(ctx, address)
+	return answer.body, err
+}
+
+func (c *Client) get(ctx context.Context, address string) (reply, error) {
+	answer, _, err := c.do(ctx, request{method: http.MethodGet, url: address,
 		header: http.Header{"Accept": {"application/json, application/problem+json"}}})
-	return body, err
+	return answer, err
 }
 
 // DecodeViews reads the result of Views.

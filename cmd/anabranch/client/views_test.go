@@ -123,7 +123,8 @@ func TestViews(t *testing.T) {
 		t.Error(err, diff)
 	}
 
-	body, err = c.Query(t.Context(), "page_views", url.Values{"path": {"/a b&c"}, "from": {"2015-05-17T00:00:00+02:00"}})
+	parameters := url.Values{"path": {"/a b&c"}, "from": {"2015-05-17T00:00:00+02:00"}}
+	body, _, err = c.Query(t.Context(), "page_views", parameters)
 	if err != nil || string(body) != answerText {
 		t.Errorf("%v, or not the server's bytes: %s", err, body)
 	}

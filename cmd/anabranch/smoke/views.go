@@ -116,7 +116,7 @@ func (r *run) ask(ctx context.Context, v client.View, key url.Values, from, to t
 	for field, value := range key {
 		parameters[field] = value
 	}
-	body, err := r.Server.Query(ctx, v.Name, parameters)
+	body, _, err := r.Server.Query(ctx, v.Name, parameters)
 	if err != nil {
 		return client.Answer{}, fmt.Errorf("view %s: %w", v.Name, err)
 	}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"maps"
 	"net/http"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -105,7 +106,9 @@ func (h *Handler) query(ctx context.Context, name view.Name, r events.APIGateway
 	if h.Shadow != nil {
 		h.Shadow.Ask(ctx, result)
 	}
-	return respond.Bytes(http.StatusOK, query.Format.ContentType, body), nil
+	answer := respond.Bytes(http.StatusOK, query.Format.ContentType, body)
+	maps.Copy(answer.Headers, query.Headers(result))
+	return answer, nil
 }
 
 func (h *Handler) fail(ctx context.Context, err error) (response, error) {

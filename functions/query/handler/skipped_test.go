@@ -116,3 +116,44 @@ func TestListedThoughUnreadable(t *testing.T) {
 		t.Error(responseText(r))
 	}
 }
+
+// TestWarningsInCSV checks that CSV says in a header what JSON says under warnings, also where there is no row; and
+// that no other answer has the header.
+func TestWarningsInCSV(t *testing.T) {
+	s := newFixture(t)
+	s.buy(t, "2026-01-01T00:10:00Z", `{"user":"ann","amount":5}`)
+	s.buy(t, "2026-01-01T00:10:00Z", `{"amount":1}`)
+	for _, c := range []struct {
+		query    string
+		warnings []string
+	}{
+		{"user=ann", []string{"the view could not use 1 event of these windows, which are in no row of any key: " +
+			"key.user (missing); see skipped"}},
+		{"user=nobody", []string{"the view could not use 1 event of these windows, which are in no row of any key: " +
+			"key.user (missing); see skipped"}},
+		{"user=+%C3%BC%F0%9F%98%80&from=2026-01-01T01:00:00Z", []string{`user=" ü😀" begins with a space and has no row; ` +
+			"a + in a URL is a space: write %2B for a +"}},
+		{"user=ann&from=2026-01-01T01:00:00Z", nil},
+	} {
+		_, warned := skips(t, s.query(t, "purchases", c.query))
+		if diff := cmp.Diff(append([]string{}, c.warnings...), warned); diff != "" {
+			t.Errorf("%s: in JSON (-want +got): %s", c.query, diff)
+		}
+		if header, ok := s.query(t, "purchases", c.query).Headers[present.WarningsHeader]; ok {
+			t.Errorf("%s: the answer in JSON has the header %s", c.query, header)
+		}
+		r := s.query(t, "purchases", c.query+"&format=csv")
+		header, ok := r.Headers[present.WarningsHeader]
+		if ok != (c.warnings != nil) || !isASCII(header) {
+			t.Errorf("%s: in CSV the header is %q", c.query, header)
+		}
+		var got []string
+		if err := json.Unmarshal([]byte(header), &got); ok && (err != nil || cmp.Diff(c.warnings, got) != "") {
+			t.Errorf("%s: in CSV the header is %q: %v %s", c.query, header, err, cmp.Diff(c.warnings, got))
+		}
+	}
+}
+
+func isASCII(text string) bool {
+	return strings.IndexFunc(text, func(r rune) bool { return r < 0x20 || r > 0x7e }) < 0
+}

@@ -1,0 +1,71 @@
+package present
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/anabranch/anabranch/shared/serving"
+)
+
+// WarningsHeader is the header of an answer whose format has no place for warnings. Its value is a JSON array of
+// strings in ASCII. An answer without warnings does not have the header.
+const WarningsHeader = "anabranch-warnings"
+
+// maxHeader bounds the value of WarningsHeader, in bytes. API Gateway permits 10,240 bytes for all headers together.
+const maxHeader = 4096
+
+// Headers returns the headers of an answer: WarningsHeader, where the body has no warnings.
+func (q Query) Headers(r serving.Result) map[string]string {
+	warnings := warningsOf(r)
+	if !q.Format.rowsOnly || len(warnings) == 0 {
+		return nil
+	}
+	value := arrayOf(warnings)
+	for n := len(warnings) - 1; len(value) > maxHeader; n-- {
+		more := fmt.Sprintf("%d more warnings do not fit into this header; the answer in JSON has them", len(warnings)-n)
+		value = arrayOf(append(slices.Clone(warnings[:n]), more))
+	}
+	return map[string]string{WarningsHeader: value}
+}
+
+// arrayOf returns texts as a JSON array in ASCII, since a header may hold nothing else.
+func arrayOf(texts []string) string {
+	encoded, _ := json.Marshal(texts) // strings always marshal
+	var out []byte
+	for _, r := range string(encoded) {
+		switch {
+		case r < utf8.RuneSelf:
+			out = append(out, byte(r))
+		case r > 0xffff:
+			high, low := utf16.EncodeRune(r)
+			out = fmt.Appendf(out, `\u%04x\u%04x`, high, low)
+		default:
+			out = fmt.Appendf(out, `\u%04x`, r)
+		}
+	}
+	return string(out)
+}
+
+// warningsOf returns all warnings of an answer: those of the result, and those of the question.
+func warningsOf(r serving.Result) []string {
+	return append(slices.Clip(r.Warnings), warningsOfSpaces(r)...)
+}
+
+// warningsOfSpaces warns of key values that begin with a space and have no row. In the query string of a URL, a + is a
+// space, so ?phone=+49 asks for " 49".
+func warningsOfSpaces(r serving.Result) (warnings []string) {
+	if len(r.Rows) > 0 {
+		return nil
+	}
+	for i, value := range r.Key {
+		if strings.HasPrefix(value, " ") {
+			warnings = append(warnings, fmt.Sprintf("%s=%.60q begins with a space and has no row; a + in a URL is a space: "+
+				"write %%2B for a +", r.Program.Definition.Key[i].Field, value))
+		}
+	}
+	return warnings
+}

@@ -45,8 +45,8 @@ func ParseParameters(raw string) (url.Values, error) {
 		return nil, badParameter("", "the query string has the invalid escape %q; write a %% that is part of a value "+
 			"as %%25", string(escape))
 	}
-	return nil, badParameter("", "the query string has a semicolon; separate parameters with &, and write a ; that is part "+
-		"of a value as %%3B")
+	return nil, badParameter("", "the query string has a semicolon; separate parameters with &, and write a ; that is "+
+		"part of a value as %%3B")
 }
 
 // Parse reads a query of a view: its parameters and the Accept header, which chooses the format when no parameter does.

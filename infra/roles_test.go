@@ -160,14 +160,14 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 // TestArchivePrefixes checks that each function reads and writes only its part of the archive.
 func TestArchivePrefixes(t *testing.T) {
 	wanted := map[string]map[string][]string{ // by function and action: the parts of the bucket
-		"ingest": {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layout.json"}},
-		"speed":  {"s3:PutObject": {"events/_layout.json", "setaside/*"}, "s3:GetObject": {"events/_layout.json"}},
+		"ingest": {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layouts/*"}},
+		"speed":  {"s3:PutObject": {"events/_layouts/*", "setaside/*"}, "s3:GetObject": {"events/_layouts/*"}},
 		"batch": {
-			"s3:PutObject": {"events/_layout.json", "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""},
+			"s3:PutObject": {"events/_layouts/*", "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""},
 		},
-		"replay":    {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*", "runs/*"}},
-		"audit":     {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
-		"republish": {"s3:PutObject": {"events/_layout.json"}, "s3:GetObject": {"events/*"}},
+		"replay":    {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*", "runs/*"}},
+		"audit":     {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
+		"republish": {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*"}},
 	}
 	app, got := application(t), map[string]map[string][]string{}
 	for _, name := range functionNames() {

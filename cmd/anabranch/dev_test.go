@@ -73,15 +73,15 @@ func TestDevTakesTheSlotOfAUsedDirectory(t *testing.T) {
 		t.Error("a refused start has made a directory")
 	}
 	broken := t.TempDir()
-	if err := os.MkdirAll(filepath.Join(broken, "events"), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Join(broken, "events", "_layouts"), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(filepath.Join(broken, "events", "_layout.json"), []byte("{"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(broken, "events", "_layouts", "1.json"), []byte("{"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	s = newSession()
 	s.do(t, exitUsage, "dev", "--views=../../localstack/sample/views.yaml", "--dir="+broken)
-	says(t, &s.err, "directory "+broken+": read layout events/_layout.json")
+	says(t, &s.err, "directory "+broken+": read layout events/_layouts/1.json")
 }
 
 // TestDevLocksItsDirectory checks that a second server on a directory is refused, under any name of it, until the first

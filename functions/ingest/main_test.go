@@ -50,7 +50,7 @@ func TestStart(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if diff := cmp.Diff([]string{"bucket/events/_layout.json"}, cloud.Keys("")); diff != "" {
+	if diff := cmp.Diff([]string{"bucket/events/_layouts/1.json"}, cloud.Keys("")); diff != "" {
 		t.Errorf("objects (-want +got):\n%s", diff)
 	}
 	_, err := begin(t, launchtest.With(variables(), "SLOT", "1m"))

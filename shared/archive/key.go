@@ -17,9 +17,6 @@ import (
 type Key string
 
 const (
-	// LayoutKey is the key of the layout.
-	LayoutKey Key = "events/_layout.json"
-
 	eventsPrefix = "events/dt="
 	eventsSuffix = ".ndjson.zst"
 	slotFormat   = "2006-01-02/slot=150405"
@@ -33,6 +30,9 @@ const (
 
 // After returns the smallest key greater than k.
 func (k Key) After() Key { return k + "\x00" }
+
+// LayoutKey returns the key of a layout.
+func LayoutKey(number int) Key { return Key(fmt.Sprintf("events/_layouts/%d.json", number)) }
 
 // SlotKey returns a key that sorts before every event key of slot s, and after every event key of earlier slots.
 func SlotKey(s slot.Slot) Key {

@@ -35,7 +35,8 @@ func TestGoldenKeys(t *testing.T) {
 		name      string
 		got, want archive.Key
 	}{
-		{"layout", archive.LayoutKey, "events/_layout.json"},
+		{"layout", archive.LayoutKey(1), "events/_layouts/1.json"},
+		{"layout 12", archive.LayoutKey(12), "events/_layouts/12.json"},
 		{"slot", archive.SlotKey(s), "events/dt=2026-11-22/slot=211500/"},
 		{"slot before 1970", archive.SlotKey(-1000), "events/dt=1969-12-31/slot=235959/"},
 		{"events", archive.EventsKey(s, id), "events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst"},
@@ -55,7 +56,7 @@ func TestIsOfRun(t *testing.T) {
 	id := request(t)
 	for key, want := range map[archive.Key]bool{
 		archive.ManifestKey(7, id): true, archive.IdentitiesKey(7, id): true,
-		archive.LayoutKey: false, archive.EventsKey(0, id): false, archive.RejectedKey(id): false,
+		archive.LayoutKey(1): false, archive.EventsKey(0, id): false, archive.RejectedKey(id): false,
 		archive.SetAsideKey("runs/", "1"): false, "": false,
 	} {
 		if got := key.IsOfRun(); got != want {
@@ -131,7 +132,7 @@ func TestEventsKeyRoundTrip(t *testing.T) {
 		if err != nil || gotSlot != s || gotID != id {
 			t.Fatalf("%s: slot %s, request %s, error %v; want %s and %s", key, gotSlot, gotID, err, s, id)
 		}
-		if key < archive.FirstEvent || key >= archive.EndOfEvents || key == archive.LayoutKey || key < archive.SlotKey(s) {
+		if key < archive.FirstEvent || key >= archive.EndOfEvents || key == archive.LayoutKey(1) || key < archive.SlotKey(s) {
 			t.Fatalf("%s lies outside the events", key)
 		}
 	})
@@ -162,7 +163,7 @@ func TestEventsKeysSortBySlotThenRequest(t *testing.T) {
 func TestParseEventsKeyRefusesForeignObjects(t *testing.T) {
 	for name, key := range map[string]archive.Key{
 		"empty":                  "",
-		"layout":                 archive.LayoutKey,
+		"layout":                 archive.LayoutKey(1),
 		"another prefix":         "rejected/dt=2026-11-22/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst",
 		"another suffix":         "events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.gz",
 		"no slot":                "events/dt=2026-11-22/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst",
@@ -187,7 +188,7 @@ func TestParseEventsKeyRefusesForeignObjects(t *testing.T) {
 func FuzzParseEventsKey(f *testing.F) {
 	f.Add("events/dt=2026-11-22/slot=211500/01KY58SNJXZ0W6V3T5YJ9K4M2N.ndjson.zst")
 	f.Add("events/dt=2026-11-22/slot=211500.000/01ky58snjxz0w6v3t5yj9k4m2n.ndjson.zst")
-	f.Add("events/_layout.json")
+	f.Add("events/_layouts/1.json")
 	f.Fuzz(func(t *testing.T, text string) {
 		s, id, err := archive.ParseEventsKey(archive.Key(text))
 		if err != nil {

@@ -1,7 +1,6 @@
 package archive
 
 import (
-	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -11,17 +10,19 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-const layoutVersion = 1
+const layoutVersion = 2 // version 1 was a single object without a beginning
 
-// Layout is what every function must agree on for one archive. It is written once. The slot length and the hash key
-// never change.
+// Layout is what every function of a stack must agree on for one archive. An archive has a layout for every stream that
+// it ever had, numbered from 1. Each is written once. The slot length, the hash key and the windows for duplicates are
+// the same in all of them.
 //
-// Source: docs/design.md 2.
+// Source: docs/design.md 2 and 3.10.
 type Layout struct {
 	Number       int           // number of the layout, from 1: the first part of a lane's name
+	Begins       slot.Slot     // first slot whose events go through the stream; slot.Beginning for layout 1: all slots
 	Slot         slot.Length   // default 5 min
 	Lanes        int           // default 4
-	HashKey      event.HashKey // secret; made when the layout is created
+	HashKey      event.HashKey // secret; made when layout 1 is created
 	DedupeWindow time.Duration // maximum time between the stamps of duplicates that batch finds; default 24 h
 	SpeedWindow  time.Duration // maximum time between the stamps of duplicates that speed finds; default 1 h
 	Stream       string        // name of the stream
@@ -31,6 +32,7 @@ type Layout struct {
 type layoutText struct {
 	Version      int            `json:"version"`
 	Number       int            `json:"layout"`
+	Begins       string         `json:"begins,omitempty"` // RFC 3339, UTC; "" in layout 1
 	Slot         string         `json:"slot"`
 	Lanes        int            `json:"lanes"`
 	HashKey      *event.HashKey `json:"hash_key"`
@@ -42,46 +44,19 @@ type layoutText struct {
 // Lane returns the lane of an identity under this layout.
 func (l Layout) Lane(id event.Identity) event.Lane { return event.LaneOf(id, l.Number, l.Lanes) }
 
-// OpenLayout reads the archive's layout, and creates it as wanted when there is none. It also returns the store's
-// clock. It uses wanted.HashKey only when it creates the layout.
-//
-// Errors: one that names each setting in which the archive differs from wanted; nothing is changed, and retrying does
-// not help. OpenLayout also refuses a wanted layout that could not be read back, since a written layout is permanent.
-// Errors of the store are retryable.
-func OpenLayout(ctx context.Context, a Archive, wanted Layout) (Layout, time.Time, error) {
-	text := encodeLayout(wanted)
-	if _, err := decodeLayout(text); err != nil {
-		return Layout{}, time.Time{}, fmt.Errorf("wanted layout: %w", err)
-	}
-	_, putErr := a.Put(ctx, LayoutKey, text)
-	layout, date, err := ReadLayout(ctx, a)
-	if putErr != nil && !errors.Is(putErr, ErrExists) && err != nil {
-		return Layout{}, time.Time{}, fmt.Errorf("create layout: %w", putErr)
-	}
-	if err != nil { // else the layout is there, also if nothing can be put now
-		return Layout{}, date, err
-	}
-	return layout, date, layout.differs(wanted)
-}
-
-// ReadLayout reads the archive's layout. It also returns the store's clock.
-func ReadLayout(ctx context.Context, a Archive) (Layout, time.Time, error) {
-	text, date, err := a.Get(ctx, LayoutKey)
-	if err != nil {
-		return Layout{}, date, fmt.Errorf("read layout %s: %w", LayoutKey, err)
-	}
-	layout, err := decodeLayout(text)
-	if err != nil {
-		return Layout{}, date, fmt.Errorf("read layout %s: %w", LayoutKey, err)
-	}
-	return layout, date, nil
-}
+// Streams reports whether events of a slot go through the layout's stream. Events of earlier slots went through the
+// stream of an earlier layout. Nobody puts them into this one: its lanes could not tell them from new events.
+func (l Layout) Streams(s slot.Slot) bool { return s >= l.Begins }
 
 func encodeLayout(l Layout) []byte {
-	text, err := json.MarshalIndent(layoutText{
+	t := layoutText{
 		Version: layoutVersion, Number: l.Number, Slot: time.Duration(l.Slot).String(), Lanes: l.Lanes, HashKey: &l.HashKey,
 		DedupeWindow: l.DedupeWindow.String(), SpeedWindow: l.SpeedWindow.String(), Stream: l.Stream,
-	}, "", "  ")
+	}
+	if l.Begins != slot.Beginning {
+		t.Begins = l.Begins.String()
+	}
+	text, err := json.MarshalIndent(t, "", "  ")
 	if err != nil {
 		panic(err) // strings and numbers always marshal
 	}
@@ -128,6 +103,9 @@ func (t layoutText) layout() (Layout, error) {
 		all = append(all, fmt.Errorf("layout %d with %d lanes: the layout must be 1 or more, with 1 to %d lanes", l.Number,
 			l.Lanes, event.MaxLanes))
 	}
+	if l.Begins, err = t.begins(l.Slot); err != nil {
+		all = append(all, err)
+	}
 	if t.HashKey == nil {
 		all = append(all, errors.New("hash_key is missing: every identity and lane depends on it"))
 	} else {
@@ -139,19 +117,22 @@ func (t layoutText) layout() (Layout, error) {
 	return l, nil
 }
 
-// differs returns an error that names each setting in which the archive is not as wanted.
-func (l Layout) differs(wanted Layout) error {
-	var all []error
-	compare := func(name string, is, want any) {
-		if is != want {
-			all = append(all, fmt.Errorf("the archive has %s %v, not %v; this setting cannot change", name, is, want))
-		}
+// begins reads the beginning. Layout 1 has none, and every other layout has one.
+func (t layoutText) begins(length slot.Length) (slot.Slot, error) {
+	if (t.Number == 1) != (t.Begins == "") {
+		return 0, fmt.Errorf("layout %d begins %q: layout 1 must have no beginning, and every other layout one", t.Number,
+			t.Begins)
 	}
-	compare("layout number", l.Number, wanted.Number)
-	compare("slot length", time.Duration(l.Slot), time.Duration(wanted.Slot))
-	compare("lane count", l.Lanes, wanted.Lanes)
-	compare("dedupe window", l.DedupeWindow, wanted.DedupeWindow)
-	compare("speed window", l.SpeedWindow, wanted.SpeedWindow)
-	compare("stream", l.Stream, wanted.Stream)
-	return errors.Join(all...)
+	if t.Begins == "" {
+		return slot.Beginning, nil
+	}
+	at, err := time.Parse(time.RFC3339, t.Begins)
+	if err != nil {
+		return 0, fmt.Errorf("begins: %w", err)
+	}
+	begins := slot.Slot(event.MillisOf(at))
+	if length > 0 && length.At(at) != begins || begins == slot.Beginning || begins.String() != t.Begins {
+		return 0, fmt.Errorf("begins %q: must be the start of a slot, in UTC", t.Begins)
+	}
+	return begins, nil
 }

@@ -31,7 +31,7 @@ func wanted() archive.Layout {
 
 // goldenLayout never changes: every archive of this format begins with it.
 const goldenLayout = `{
-  "version": 1,
+  "version": 2,
   "layout": 1,
   "slot": "5m0s",
   "lanes": 4,
@@ -46,7 +46,7 @@ const goldenLayout = `{
 func withLayout(t *testing.T, text string) *memory.Archive {
 	t.Helper()
 	a := newArchive()
-	if _, err := a.Put(t.Context(), archive.LayoutKey, []byte(text)); err != nil {
+	if _, err := a.Put(t.Context(), archive.LayoutKey(1), []byte(text)); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -63,14 +63,14 @@ func TestOpenLayoutCreatesItOnce(t *testing.T) {
 			t.Errorf("layout (-want +got):\n%s", diff)
 		}
 	}
-	text, _, err := a.Get(t.Context(), archive.LayoutKey)
+	text, _, err := a.Get(t.Context(), archive.LayoutKey(1))
 	if diff := cmp.Diff(goldenLayout, string(text)); diff != "" || err != nil {
 		t.Errorf("stored (-want +got), error %v:\n%s", err, diff)
 	}
 }
 
 func TestReadLayoutReadsTheGoldenText(t *testing.T) {
-	got, date, err := archive.ReadLayout(t.Context(), withLayout(t, goldenLayout))
+	got, date, err := archive.ReadLayout(t.Context(), withLayout(t, goldenLayout), 1)
 	if err != nil || !date.Equal(instant) {
 		t.Fatalf("date %s, error %v", date, err)
 	}
@@ -80,9 +80,9 @@ func TestReadLayoutReadsTheGoldenText(t *testing.T) {
 }
 
 func TestReadLayoutOfAnEmptyArchive(t *testing.T) {
-	_, date, err := archive.ReadLayout(t.Context(), newArchive())
+	_, date, err := archive.ReadLayout(t.Context(), newArchive(), 1)
 	if !errors.Is(err, archive.ErrNotFound) || !date.Equal(instant) ||
-		!strings.Contains(err.Error(), string(archive.LayoutKey)) {
+		!strings.Contains(err.Error(), string(archive.LayoutKey(1))) {
 		t.Errorf("date %s, error %v", date, err)
 	}
 }
@@ -135,12 +135,12 @@ func TestEveryDifferingSettingIsNamed(t *testing.T) {
 		change func(*archive.Layout)
 		says   string
 	}{
-		{"layout number", func(l *archive.Layout) { l.Number = 2 }, "layout number 1, not 2"},
 		{"slot length", func(l *archive.Layout) { l.Slot = slot.Length(2 * time.Second) }, "slot length 5m0s, not 2s"},
 		{"lane count", func(l *archive.Layout) { l.Lanes = 8 }, "lane count 4, not 8"},
 		{"dedupe window", func(l *archive.Layout) { l.DedupeWindow = 25 * time.Hour }, "dedupe window 24h0m0s, not 25h0m0s"},
 		{"speed window", func(l *archive.Layout) { l.SpeedWindow = 2 * time.Hour }, "speed window 1h0m0s, not 2h0m0s"},
-		{"stream", func(l *archive.Layout) { l.Stream = "other" }, "stream anabranch-events, not other"},
+		{"stream", func(l *archive.Layout) { l.Stream = "other" },
+			"layout 1 of the archive has stream anabranch-events, not other; a new stack takes the next layout"},
 	}
 	a := newArchive()
 	if _, _, err := archive.OpenLayout(t.Context(), a, wanted()); err != nil {
@@ -172,7 +172,7 @@ func TestEveryDifferingSettingIsNamed(t *testing.T) {
 			t.Errorf("with all settings changed: error %v does not say %q", err, c.says)
 		}
 	}
-	if got, _, err := archive.ReadLayout(t.Context(), a); err != nil || got != wanted() {
+	if got, _, err := archive.ReadLayout(t.Context(), a, 1); err != nil || got != wanted() {
 		t.Errorf("the archive's layout became %+v, error %v", got, err)
 	}
 }
@@ -193,7 +193,7 @@ func TestAWantedLayoutThatCouldNotBeReadIsNotWritten(t *testing.T) {
 		if _, _, err := archive.OpenLayout(t.Context(), a, l); err == nil {
 			t.Errorf("%s: no error", name)
 		}
-		if _, _, err := a.Get(t.Context(), archive.LayoutKey); !errors.Is(err, archive.ErrNotFound) {
+		if _, _, err := a.Get(t.Context(), archive.LayoutKey(1)); !errors.Is(err, archive.ErrNotFound) {
 			t.Errorf("%s: something was written, get says %v", name, err)
 		}
 	}
@@ -208,9 +208,9 @@ func TestALayoutThatCannotBeReadIsRefused(t *testing.T) {
 		return text
 	}
 	for name, test := range map[string]struct{ text, says string }{
-		"newer format":        {replace(`"version": 1`, `"version": 2`), "format 2"},
-		"newer, other types":  {`{"version": 2, "slot": {"seconds": 300}, "lanes": "many"}`, "format 2"},
-		"no version":          {replace(`"version": 1,`, ``), "format 0"},
+		"newer format":        {replace(`"version": 2`, `"version": 3`), "format 3"},
+		"newer, other types":  {`{"version": 3, "slot": {"seconds": 300}, "lanes": "many"}`, "format 3"},
+		"no version":          {replace(`"version": 2,`, ``), "format 0"},
 		"not JSON":            {goldenLayout + "x", "invalid character"},
 		"cut short":           {goldenLayout[:len(goldenLayout)-4], "unexpected end"},
 		"empty":               {"", "unexpected end"},
@@ -222,6 +222,12 @@ func TestALayoutThatCannotBeReadIsRefused(t *testing.T) {
 		"no lanes":            {replace(`"lanes": 4`, `"lanes": 0`), "0 lanes"},
 		"many lanes":          {replace(`"lanes": 4`, `"lanes": 4097`), "4097 lanes"},
 		"no number":           {replace(`"layout": 1`, `"layout": 0`), "layout 0"},
+		"another number":      {goldenSecond, "holds layout 2"},
+		"begins":              {replace(`"layout": 1,`, `"layout": 1, "begins": "2026-11-22T21:15:00Z",`), "layout 1"},
+		"begins nowhere":      {replace(`"layout": 1`, `"layout": 2`), "layout 2 begins"},
+		"begins at no slot":   {strings.Replace(goldenSecond, "21:15", "21:16", 1), "start of a slot"},
+		"begins at no time":   {strings.Replace(goldenSecond, "T21", " 21", 1), "begins"},
+		"begins elsewhere":    {strings.Replace(goldenSecond, "00Z", "00+01:00", 1), "in UTC"},
 		"dedupe window":       {replace(`"24h0m0s"`, `"a day"`), "dedupe_window"},
 		"speed window":        {replace(`"1h0m0s"`, `3600`), "speed_window"},
 		"lanes of two fields": {replace(`"lanes": 4`, `"lanes": 4.5`), "lanes"},
@@ -229,13 +235,13 @@ func TestALayoutThatCannotBeReadIsRefused(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			a := withLayout(t, test.text)
 			for _, open := range []func() (archive.Layout, time.Time, error){
-				func() (archive.Layout, time.Time, error) { return archive.ReadLayout(t.Context(), a) },
+				func() (archive.Layout, time.Time, error) { return archive.ReadLayout(t.Context(), a, 1) },
 				func() (archive.Layout, time.Time, error) { return archive.OpenLayout(t.Context(), a, wanted()) },
 			} {
 				l, _, err := open()
 				if err == nil || !strings.Contains(err.Error(), test.says) ||
-					!strings.Contains(err.Error(), string(archive.LayoutKey)) {
-					t.Errorf("error %v, want one that says %q and names %s", err, test.says, archive.LayoutKey)
+					!strings.Contains(err.Error(), string(archive.LayoutKey(1))) {
+					t.Errorf("error %v, want one that says %q and names %s", err, test.says, archive.LayoutKey(1))
 				}
 				if l != (archive.Layout{}) {
 					t.Errorf("layout %+v beside the error", l)
@@ -316,10 +322,10 @@ func FuzzReadLayout(f *testing.F) {
 	f.Add([]byte(`[]`))
 	f.Fuzz(func(t *testing.T, text []byte) {
 		a := newArchive()
-		if _, err := a.Put(context.Background(), archive.LayoutKey, text); err != nil {
+		if _, err := a.Put(context.Background(), archive.LayoutKey(1), text); err != nil {
 			t.Fatal(err)
 		}
-		read, _, err := archive.ReadLayout(context.Background(), a)
+		read, _, err := archive.ReadLayout(context.Background(), a, 1)
 		if err != nil {
 			return
 		}

@@ -81,7 +81,7 @@ func newWorld(t *testing.T) *world {
 
 func (w *world) newAudit() *audit.Audit {
 	w.t.Helper()
-	layout, _, err := archive.ReadLayout(w.t.Context(), w.Archive)
+	layout, _, err := archive.ReadLayout(w.t.Context(), w.Archive, 1)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -105,7 +105,7 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 // sealed returns the exclusive end of the slots that a run may claim. It uses the earlier of this machine's clock and
 // the store's, read before any listing.
 func (b *Batch) sealed(ctx context.Context) (slot.Slot, time.Time, error) {
-	layout, date, err := archive.ReadLayout(ctx, b.Archive)
+	layout, date, err := archive.ReadLayout(ctx, b.Archive, b.Layout.Number)
 	if err != nil {
 		return 0, time.Time{}, err
 	}

@@ -31,7 +31,7 @@ func (a *Archive) Check(ctx context.Context) error {
 	var all []error
 	for _, o := range objects {
 		switch _, _, foreign := archive.ParseEventsKey(o.Key); {
-		case o.Key == archive.LayoutKey:
+		case o.Key == archive.LayoutKey(1):
 			layout = true
 		case foreign == nil:
 			events++
@@ -44,7 +44,7 @@ func (a *Archive) Check(ctx context.Context) error {
 	}
 	if events > 0 && !layout {
 		all = append(all, fmt.Errorf("the directory has %d objects of events and no %s, which says how they were written: "+
-			"restore it from a copy of the directory, or start with an empty directory", events, archive.LayoutKey))
+			"restore it from a copy of the directory, or start with an empty directory", events, archive.LayoutKey(1)))
 	}
 	return errors.Join(all...)
 }

@@ -52,7 +52,7 @@ func TestWhatIsWrittenIsListed(t *testing.T) {
 		{"a slot is a link", link(slot), "slot=211500 is a symbolic link", true, false},
 		{"an object is a link", link(object), ".ndjson.zst is a symbolic link", true, true},
 		{"another day is a link", link("events/dt=2026-11-23"), "dt=2026-11-23 is a symbolic link", true, true},
-		{"the layout is a link", link("events/_layout.json"), "_layout.json is a symbolic link", false, true},
+		{"the layout is a link", link("events/_layouts/1.json"), "1.json is a symbolic link", false, true},
 		{"a link that leads nowhere", func(t *testing.T, root string) {
 			if err := os.Symlink("nowhere", filepath.Join(root, day, "slot=212000")); err != nil {
 				t.Fatal(err)
@@ -86,10 +86,10 @@ func TestWhatIsWrittenIsListed(t *testing.T) {
 		{"a file elsewhere", foreign("README.txt"), "", false, true},
 		{"a hidden file", foreign(slot + "/.DS_Store"), "", false, true},
 		{"no layout", func(t *testing.T, root string) {
-			if err := os.Remove(filepath.Join(root, "events/_layout.json")); err != nil {
+			if err := os.Remove(filepath.Join(root, "events/_layouts/1.json")); err != nil {
 				t.Fatal(err)
 			}
-		}, "2 objects of events and no events/_layout.json", false, true},
+		}, "2 objects of events and no events/_layouts/1.json", false, true},
 		{"the directory itself is a link", func(t *testing.T, root string) {
 			away := filepath.Join(t.TempDir(), "away")
 			if err := errors.Join(os.Rename(root, away), os.Symlink(away, root)); err != nil {
@@ -100,7 +100,7 @@ func TestWhatIsWrittenIsListed(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			root := filepath.Join(t.TempDir(), "root")
 			a := open(t, root)
-			for _, key := range []archive.Key{archive.LayoutKey, object, later} {
+			for _, key := range []archive.Key{archive.LayoutKey(1), object, later} {
 				put(t, a, key, "body")
 			}
 			c.change(t, root)

@@ -302,8 +302,8 @@ func TestRepublishErrors(t *testing.T) {
 		{"no object", stream.Republish{Lanes: s.republisher.Lanes()}, `invalid events key ""`},
 		{
 			"another object of the archive",
-			stream.Republish{Object: "events/_layout.json", Lanes: s.republisher.Lanes()},
-			`invalid events key "events/_layout.json"`,
+			stream.Republish{Object: "events/_layouts/1.json", Lanes: s.republisher.Lanes()},
+			`invalid events key "events/_layouts/1.json"`,
 		},
 		{
 			"an unknown object",

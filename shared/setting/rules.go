@@ -36,6 +36,7 @@ type Rule struct {
 func Rules() []Rule {
 	return []Rule{
 		about(checkSlot, "Slot"),
+		atLeastOne("Layout", func(s All) int64 { return int64(s.Layout) }),
 		about(func(s All) string {
 			return want(s.Lanes >= 1 && s.Lanes <= event.MaxLanes, "Lanes=%d: must be 1 to %d", s.Lanes, event.MaxLanes)
 		}, "Lanes"),

@@ -18,7 +18,10 @@ import (
 type All struct {
 	// Length of a slot: whole seconds that divide 24 h. An archive never changes it.
 	Slot time.Duration
-	// Number of lanes that identities are divided into. An archive never changes it. Danger: a lane passes through one
+	// Number of the archive's layout that this system uses: 1 for a new archive. A system that takes over an archive, with
+	// a new stream and new tables, uses the next number.
+	Layout int
+	// Number of lanes that identities are divided into. A layout never changes it. Danger: a lane passes through one
 	// shard, so too few lanes limit the stream: each carries about 10,000 events a second.
 	Lanes int
 	// Batch counts two events of one identity once if their arrivals are at most this far apart. An archive never
@@ -118,7 +121,7 @@ type All struct {
 // Default returns the default settings. No other place defines a default.
 func Default() All {
 	return All{
-		Slot: 5 * time.Minute, Lanes: 4, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
+		Slot: 5 * time.Minute, Layout: 1, Lanes: 4, DedupeWindow: 24 * time.Hour, SpeedWindow: time.Hour,
 		ClockMargin: 30 * time.Second, ClockUnit: clock.Second, CommitWithin: 10 * time.Second, MaxBody: 4 << 20,
 		SealDelay: time.Minute, BatchEvery: time.Minute, Lookback: 3 * time.Hour, RunBytes: 16 << 20,
 		SweepAfter: 10 * time.Minute, MaxStreamAge: 72 * time.Hour, PublishTime: 29 * time.Second,

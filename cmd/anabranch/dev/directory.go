@@ -22,7 +22,7 @@ func SlotOf(ctx context.Context, dir string) (time.Duration, error) {
 	if err != nil {
 		return 0, err
 	}
-	layout, _, err := archive.ReadLayout(ctx, files)
+	layout, _, err := archive.ReadLayout(ctx, files, 1)
 	if errors.Is(err, archive.ErrNotFound) {
 		return 0, nil
 	}

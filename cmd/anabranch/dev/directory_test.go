@@ -24,8 +24,8 @@ func TestDirectoryRefused(t *testing.T) {
 			return errors.Join(os.Rename(filepath.Join(dir, "events"), away), os.Symlink(away, filepath.Join(dir, "events")))
 		}, "events is a symbolic link"},
 		"no layout": {func(dir string) error {
-			return os.Remove(filepath.Join(dir, "events", "_layout.json"))
-		}, "no events/_layout.json"},
+			return os.Remove(filepath.Join(dir, "events", "_layouts", "1.json"))
+		}, "no events/_layouts/1.json"},
 		"a foreign file": {func(dir string) error {
 			return os.WriteFile(filepath.Join(dir, "events", "mine.ndjson"), []byte("{}"), 0o600)
 		}, "mine.ndjson"},

@@ -73,7 +73,7 @@ func newWorld(t *testing.T) (*simulation.World, *handler.Handler, *bytes.Buffer)
 	if _, err := w.Tick(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	layout, _, err := archive.ReadLayout(t.Context(), w.Archive)
+	layout, _, err := archive.ReadLayout(t.Context(), w.Archive, 1)
 	if err != nil {
 		t.Fatal(err)
 	}

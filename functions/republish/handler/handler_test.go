@@ -179,7 +179,7 @@ func TestMessages(t *testing.T) {
 		{"no object", `{"lanes":["1.4.1"]}`, nil},
 		{"no lanes", `{` + object + `}`, nil},
 		{"lanes that are none", `{` + object + `,"lanes":["1.4.1","all"]}`, nil},
-		{"another object", `{"object":"events/_layout.json","lanes":["1.4.1"]}`, nil},
+		{"another object", `{"object":"events/_layouts/1.json","lanes":["1.4.1"]}`, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newFixture(t)

@@ -51,7 +51,7 @@ func New(t testing.TB) *Cloud {
 }
 
 // Keys returns the keys of objects below a prefix, sorted, each after the name of its bucket:
-// "bucket/events/_layout.json".
+// "bucket/events/_layouts/1.json".
 func (c *Cloud) Keys(prefix string) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -11,9 +11,9 @@ import (
 // time; S3 may then refuse a put without saying whether the object exists.
 const createTries = 3
 
-// OpenLayout returns the layout that has the wanted number, and the store's clock. When the archive lacks it, OpenLayout
-// creates it. Layout 1 is created as wanted. A later layout takes the hash key of the layout before it, and begins with
-// the slot that the store's clock shows.
+// OpenLayout returns the layout that has the wanted number, and the store's clock. When the archive lacks the layout,
+// OpenLayout creates it. Layout 1 is created as wanted. A later layout takes the hash key of the layout before it, and
+// begins with the slot that the store's clock shows.
 //
 // Errors: one that names each setting in which the archive differs from wanted; nothing is changed, and retrying does
 // not help. OpenLayout also refuses a wanted layout that could not be read back, since a written layout is permanent.

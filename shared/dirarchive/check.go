@@ -78,7 +78,7 @@ func noArchive(names ...string) error {
 		more = fmt.Sprintf(" and %d more", len(names)-1)
 	}
 	return fmt.Errorf("it holds %s%s but no %s, so it is not an archive: choose a new or empty directory", names[0], more,
-		archive.LayoutKey)
+		archive.LayoutKey(1))
 }
 
 // maxNamed is how many foreign files Check names.

@@ -134,15 +134,15 @@ func TestForeignDirectories(t *testing.T) {
 	}{
 		"nothing":                     {nil, ""},
 		"hidden files":                {[]string{".DS_Store", ".gitkeep", ".git/HEAD", ".put/draft"}, ""},
-		"a file":                      {[]string{"notes.txt"}, "it holds notes.txt but no events/_layout.json"},
+		"a file":                      {[]string{"notes.txt"}, "it holds notes.txt but no events/_layouts/1.json"},
 		"several files":               {[]string{"go.mod", "main.go", "views.yaml"}, "it holds go.mod and 2 more but no"},
 		"a folder":                    {[]string{"src/main.go"}, "it holds src but no"},
 		"objects of another archive":  {[]string{"rejected/a", "runs/b"}, "it holds rejected and 1 more but no"},
-		"the folder events of others": {[]string{"events/index.html"}, "it holds events but no events/_layout.json"},
+		"the folder events of others": {[]string{"events/index.html"}, "it holds events but no events/_layouts/1.json"},
 		"their events, and a file":    {[]string{"README.md", "events/2026/a.json"}, "it holds events but no"},
 		"days without a slot":         {[]string{day + "/a.json"}, "it holds events but no"},
-		"events without a layout":     {[]string{object, "README.md"}, "1 objects of events and no events/_layout.json"},
-		"a layout and a file":         {[]string{"events/_layout.json", "README.md"}, ""},
+		"events without a layout":     {[]string{object, "README.md"}, "1 objects of events and no events/_layouts/1.json"},
+		"a layout and a file":         {[]string{"events/_layouts/1.json", "README.md"}, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			root := t.TempDir()

@@ -51,7 +51,7 @@ func TestForeignDirectory(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(s.Dir, "views.yaml"), nil, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	want := "directory " + s.Dir + ": it holds views.yaml but no events/_layout.json, so it is not an archive: " +
+	want := "directory " + s.Dir + ": it holds views.yaml but no events/_layouts/1.json, so it is not an archive: " +
 		"choose a new or empty directory"
 	if _, err := dev.Open(t.Context(), s); err == nil || err.Error() != want {
 		t.Errorf("error %v, want %s", err, want)

@@ -22,6 +22,7 @@ type fakeAdmin struct {
 	statuses []string
 	answers  []http.HandlerFunc // answers to operations; the last one repeats
 	pages    map[string]string  // pages of the comparison, by cursor
+	views    http.HandlerFunc   // answers the list of views; nil: there is none
 	asked    []string           // method, path and body of each request
 }
 
@@ -59,6 +60,10 @@ func (f *fakeAdmin) answer(r *http.Request, line string) http.HandlerFunc {
 			return problemOf(400, "bad_parameter", "no such cursor")
 		}
 		return ok(page)
+	case r.URL.Path == "/v1/views" && f.views != nil:
+		return f.views
+	case r.URL.Path == "/v1/views":
+		return ok(`{"views":[]}`)
 	}
 	return ok(next(&f.statuses))
 }

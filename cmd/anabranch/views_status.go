@@ -26,7 +26,8 @@ made from one definition. A changed view gets a new one, which is built beside t
 "horizon": batch has counted the events that arrived before; "behind" is the time from then to now. Batch works in
 runs, each over the events that arrived since the run before; "runs left" is how many the generation has yet to apply.
 "swept": of the events that arrived before, none is missing from the stream. "audit": the last comparison with the
-archive; "drift" is the number of windows that differ.
+archive; "drift" is the number of windows that differ. "skipped": events that the view could not use, and the most
+frequent reason; "anabranch views VIEW" lists all reasons.
 
 ` + viewsCodes + `
 
@@ -46,7 +47,8 @@ func (c *ViewsStatusCmd) Run(ctx context.Context, w *world, views *ViewsCmd) err
 	if err != nil {
 		return err
 	}
-	return o.print(func(out io.Writer) error { return printStatus(out, status, w.now()) })
+	skipped := o.loadSkips(ctx)
+	return o.print(func(out io.Writer) error { return printStatus(out, status, skipped, w.now()) })
 }
 
 func (o *operator) statuses(ctx context.Context) error {
@@ -59,10 +61,11 @@ func (o *operator) statuses(ctx context.Context) error {
 		return err
 	}
 	o.answer = body
-	return o.print(func(out io.Writer) error { return printStatuses(out, all, o.w.now()) })
+	skipped := o.loadSkips(ctx)
+	return o.print(func(out io.Writer) error { return printStatuses(out, all, skipped, o.w.now()) })
 }
 
-func printStatuses(w io.Writer, all client.Statuses, now time.Time) error {
+func printStatuses(w io.Writer, all client.Statuses, skipped skips, now time.Time) error {
 	rows := [][2]string{{"last run", position(all.Head)}, {"swept", position(all.Swept)}}
 	if err := printPositions(w, rows); err != nil {
 		return err
@@ -71,14 +74,14 @@ func printStatuses(w io.Writer, all client.Statuses, now time.Time) error {
 		_, err := fmt.Fprintln(w, "\nno views")
 		return err
 	}
-	return printViewStatuses(w, all.Views, now)
+	return printViewStatuses(w, all.Views, skipped, now)
 }
 
-func printStatus(w io.Writer, s client.Status, now time.Time) error {
+func printStatus(w io.Writer, s client.Status, skipped skips, now time.Time) error {
 	if err := printPositions(w, [][2]string{{"last run", position(s.Head)}}); err != nil {
 		return err
 	}
-	return printViewStatuses(w, []client.Status{s}, now)
+	return printViewStatuses(w, []client.Status{s}, skipped, now)
 }
 
 func printPositions(w io.Writer, rows [][2]string) error {
@@ -90,7 +93,7 @@ func printPositions(w io.Writer, rows [][2]string) error {
 }
 
 // printViewStatuses prints for each view a table of its generations, and below it what the table has no column for.
-func printViewStatuses(w io.Writer, views []client.Status, now time.Time) error {
+func printViewStatuses(w io.Writer, views []client.Status, skipped skips, now time.Time) error {
 	for _, v := range views {
 		if _, err := fmt.Fprintf(w, "\n%s\n", table.Cell(v.View)); err != nil {
 			return err
@@ -98,7 +101,7 @@ func printViewStatuses(w io.Writer, views []client.Status, now time.Time) error 
 		if err := printGenerations(w, v, now); err != nil {
 			return err
 		}
-		for _, note := range notesOf(v) {
+		for _, note := range notesOf(v, skipped.noteOf(v.View)) {
 			if _, err := fmt.Fprintln(w, wrapped(table.Cell(note))); err != nil {
 				return err
 			}
@@ -230,8 +233,8 @@ func later(a, b client.Text) bool {
 	return none != nil || x.After(y)
 }
 
-// notesOf returns the notes about a view that the table has no column for.
-func notesOf(v client.Status) []string {
+// notesOf returns the notes about a view that the table has no column for. skipped is one of them, or "".
+func notesOf(v client.Status, skipped string) []string {
 	var notes []string
 	for _, g := range v.Generations {
 		if note := readiness(v, g); note != "" {
@@ -239,6 +242,9 @@ func notesOf(v client.Status) []string {
 		}
 	}
 	notes = append(notes, "audit: "+audited(v.Audit))
+	if skipped != "" {
+		notes = append(notes, skipped)
+	}
 	if v.Retired != "" {
 		notes = append(notes, fmt.Sprintf("retired since %s: the deployed file no longer defines it; "+
 			"it answers until it is dropped; deploy it again to keep it", v.Retired))

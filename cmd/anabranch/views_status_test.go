@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -115,8 +116,53 @@ func TestViewsStatus(t *testing.T) {
 				t.Errorf("not the server's bytes: %s", diff)
 			}
 			line := strings.TrimSuffix("GET /v1/admin/views/"+test.view, "/")
-			f.was(t, line, line)
+			f.was(t, line, "GET /v1/views", line)
 		})
+	}
+}
+
+// TestViewsStatusSkipped checks what the status says of events that a view could not use, also when nobody can tell.
+func TestViewsStatusSkipped(t *testing.T) {
+	skip := func(place, reason string, events int) string {
+		return fmt.Sprintf(`{"place":%q,"reason":%q,"events":%d,"sample":{"source":"s","id":"1"}}`, place, reason, events)
+	}
+	name := strings.Repeat("n", 63)
+	view := func(name, more string) http.HandlerFunc {
+		return ok(`{"views":[{"name":"other","skipped":[` + skip("where", "failed", 9) + `]},{"name":"` + name + `"` +
+			more + `}]}`)
+	}
+	const lately = "skipped in the windows of the last 7 days: "
+	for what, c := range map[string]struct {
+		views http.HandlerFunc
+		says  string
+	}{
+		"nothing": {view(name, `,"skipped":[]`), "skipped: no event in the windows of the last 7 days"},
+		"events": {view(name, `,"skipped":[`+skip("where", "missing", 3)+","+skip("key."+name, "JSON in a string", 40)+","+
+			skip("time", "out of range", 2)+`]`),
+			lately + "45 events are in no row, most of them for key." + name + " (JSON in a string): 40; see anabranch views " +
+				name},
+		"numbers": {view(name, `,"skipped":[`+skip("aggregates.a", "missing", 5)+","+
+			skip("aggregates.b", "not a number", 7)+`]`),
+			lately + "aggregates.b lacks 7 events (not a number); see anabranch views " + name},
+		"both": {view(name, `,"skipped":[`+skip("where", "missing", 3)+","+skip("aggregates.b", "too large", 7)+`]`),
+			lately + "3 events are in no row, most of them for where (missing): 3; aggregates.b lacks 7 events (too large); " +
+				"see anabranch views " + name},
+		"unreadable": {view(name, `,"error":"try again"`), "skipped: unknown: try again"},
+		"refused": {problemOf(403, "forbidden", "the key does not open this route"),
+			"skipped: unknown, the list of views could not be read:"},
+	} {
+		f := newFakeAdmin(t, strings.ReplaceAll(stands(genA, "", gen(genA, "serving", 12, "")), "page_views", name))
+		f.views = c.views
+		s := newSession()
+		s.do(t, exitOK, "views", "status", name, "--url", f.URL)
+		if text := strings.Join(strings.Fields(s.out.String()), " "); !strings.Contains(text, c.says) {
+			t.Errorf("%s: %s", what, &s.out)
+		}
+		for line := range strings.Lines(s.out.String()) {
+			if n := len(strings.TrimSuffix(line, "\n")); n > 100 {
+				t.Errorf("%s: %d columns: %s", what, n, line)
+			}
+		}
 	}
 }
 

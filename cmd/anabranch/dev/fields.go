@@ -153,20 +153,39 @@ func (w *watcher) finish(ended bool) (warnings []string) {
 	return warnings
 }
 
-// warnOfTypes returns a sentence, once, for each type that the view names and that is most likely misspelt: no event
-// has it, and events have one like it.
+// warnOfTypes returns a sentence, once, for each type that the view names, when no event has any of them. It names the
+// type that is most likely meant, or else the types that events have.
 func (w *watcher) warnOfTypes(v *watched) (warnings []string) {
 	if v.warned {
 		return nil
 	}
 	v.warned = true
 	for _, named := range v.types {
-		if near := spelling.Nearest(named, slices.Sorted(maps.Keys(w.types))); near != "" {
-			warnings = append(warnings, fmt.Sprintf("view %s: none of the first %d events had type %q; some have %q",
-				v.name, w.events, named, near))
+		seen := slices.Sorted(maps.Keys(w.types))
+		text := fmt.Sprintf("view %s: none of the first %d events had type %q; ", v.name, w.events, named)
+		if near := spelling.Nearest(named, seen); near != "" {
+			warnings = append(warnings, text+fmt.Sprintf("some have %q", near))
+		} else {
+			warnings = append(warnings, text+"their types are "+listed(seen))
 		}
 	}
 	return warnings
+}
+
+// mostListed bounds the types that a warning names.
+const mostListed = 5
+
+// listed names the first of some types, quoted, and counts the others.
+func listed(types []string) string {
+	var all []string
+	for _, kind := range types[:min(len(types), mostListed)] {
+		all = append(all, fmt.Sprintf("%.60q", kind))
+	}
+	text := strings.Join(all, ", ")
+	if more := len(types) - mostListed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
 }
 
 func (v *watched) warning(path event.Path, beside []string) string {

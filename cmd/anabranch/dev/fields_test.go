@@ -110,6 +110,7 @@ func TestFieldsThatNoEventHas(t *testing.T) {
 		"view by_orign: none of the first 20 events had data.took.milis; they have data.took.millis",
 		"view by_orign: none of the first 20 events had data.nothing_like_it",
 		"view extension: none of the first 20 events had ext.origin; they have data.origin",
+		`view no_events: none of the first 20 events had type "rare"; their types are "visit"`,
 		`view misspelt_type: none of the first 20 events had type "visits"; some have "visit"`,
 	}
 	if diff := cmp.Diff(want, w.look()); diff != "" {
@@ -133,11 +134,24 @@ func TestFieldsOfManyEvents(t *testing.T) {
 		w.put(50, "visit")
 	}
 	got := w.look() // 20 objects
-	if len(got) != 5 || !strings.Contains(got[0], "none of the first 1000 events had data.orign") {
-		t.Errorf("got %q, want five warnings after 1,000 events", got)
+	if len(got) != 6 || !strings.Contains(got[0], "none of the first 1000 events had data.orign") {
+		t.Errorf("got %q, want six warnings after 1,000 events", got)
 	}
 	if again := w.look(); len(again) > 0 {
 		t.Errorf("warned again: %q", again)
+	}
+}
+
+// TestTypesThatEventsHave checks that a warning lists some of the types of events and counts the others.
+func TestTypesThatEventsHave(t *testing.T) {
+	w := watch(t)
+	for _, kind := range strings.Fields("g f e d c b a") {
+		w.put(3, kind)
+	}
+	const want = `view no_events: none of the first 21 events had type "rare"; ` +
+		`their types are "a", "b", "c", "d", "e" and 2 more`
+	if got := w.look(); !slices.Contains(got, want) {
+		t.Errorf("got %q, want %q", got, want)
 	}
 }
 

@@ -147,7 +147,7 @@ func (r *termReader) read(e celast.Expr) *term {
 }
 
 func (r *termReader) arithmetic(e celast.Expr) *term {
-	if root, text := hyphenated(e, nil); text != "" {
+	if root, text := hyphenated(e, nil, true); text != "" {
 		return r.fail(root, "%s", text)
 	}
 	call := e.AsCall()

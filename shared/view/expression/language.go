@@ -102,7 +102,7 @@ func check(source string, rules engine.Rules) (checked, []Fault) {
 	if rules.BareExtensions {
 		extendNames(parsed.NativeRep())
 	}
-	if faults := checkNames(parsed.NativeRep(), parsed.NativeRep().Expr(), nil); len(faults) > 0 {
+	if faults := checkNames(parsed.NativeRep(), parsed.NativeRep().Expr(), nil, rules.Strict); len(faults) > 0 {
 		return checked{}, faults
 	}
 	// A stored definition is read back from its normal form, so the normal form must be stable.
@@ -113,7 +113,7 @@ func check(source string, rules engine.Rules) (checked, []Fault) {
 	}
 	typed, issues := environment().Check(parsed)
 	if issues.Err() != nil {
-		return checked{}, typeFaults(environment(), source, issues)
+		return checked{}, typeFaults(source, issues)
 	}
 	e := checked{rules: rules, ast: typed.NativeRep(), attributes: attributesOf(parsed.NativeRep().Expr())}
 	if faults := checkLiterals(e.ast, rules.Strict); len(faults) > 0 {

@@ -65,10 +65,16 @@ func extendNames(ast *celast.AST) {
 	})
 }
 
-// checkNames finds the names in an expression that mean nothing. bound are the names that macros around it bind.
-func checkNames(ast *celast.AST, e celast.Expr, bound []string) (faults []Fault) {
-	if root, text := hyphenated(e, bound); text != "" {
+// checkNames finds the names in an expression that mean nothing. bound are the names that macros around it bind. strict
+// also refuses a subtraction that no event can have: data.user-id subtracts the attribute id.
+func checkNames(ast *celast.AST, e celast.Expr, bound []string, strict bool) (faults []Fault) {
+	if root, text := hyphenated(e, bound, strict); text != "" {
 		return []Fault{{offsetOf(ast, root), text}}
+	}
+	if e.Kind() == celast.CallKind {
+		if name := e.AsCall().FunctionName(); isWord(name) && !environment().HasFunction(name) {
+			return []Fault{{callOffset(ast, e), unknownFunction(name)}}
+		}
 	}
 	if root, path := chainOf(e); root != nil {
 		if slices.Contains(bound, path[0]) {
@@ -78,16 +84,16 @@ func checkNames(ast *celast.AST, e celast.Expr, bound []string) (faults []Fault)
 	}
 	if e.Kind() != celast.ComprehensionKind {
 		for _, child := range children(e) {
-			faults = append(faults, checkNames(ast, child, bound)...)
+			faults = append(faults, checkNames(ast, child, bound, strict)...)
 		}
 		return faults
 	}
 	c := e.AsComprehension()
 	inside := append(slices.Clip(bound), c.AccuVar(), c.IterVar(), c.IterVar2())
 	for _, part := range []celast.Expr{c.AccuInit(), c.LoopCondition(), c.LoopStep(), c.Result()} {
-		faults = append(faults, checkNames(ast, part, inside)...)
+		faults = append(faults, checkNames(ast, part, inside, strict)...)
 	}
-	return append(checkNames(ast, c.IterRange(), bound), faults...)
+	return append(checkNames(ast, c.IterRange(), bound, strict), faults...)
 }
 
 // chainOf returns the steps of a.b["c"], with or without has() around it, and where a stands. root is nil for anything
@@ -152,6 +158,13 @@ func unknownName(path []string) string {
 		return fmt.Sprintf("unknown attribute %q; write %s", name, constant)
 	}
 	switch {
+	case prefixed(path[0]) != "":
+		return fmt.Sprintf("unknown attribute %q; write %s", name, prefixed(path[0]))
+	case path[0] == "data_base64":
+		return fmt.Sprintf("unknown attribute %q; JSON in it is read as data, so write data.path", name)
+	case (path[0] == "extension" || path[0] == "extensions") && len(path) > 1:
+		return fmt.Sprintf("unknown attribute %q; an extension attribute is written %s", name,
+			spelling.Shorten(written(append([]string{extensions}, path[1:]...))))
 	case near != "" && len(path) == 1:
 		return fmt.Sprintf("unknown attribute %q; did you mean %q or %s?", name, near, field)
 	case near == dataAttribute || near == extensions:
@@ -163,12 +176,6 @@ func unknownName(path []string) string {
 			name, field, extensions, name)
 	}
 	return fmt.Sprintf("unknown attribute %q; did you mean %s?", name, field)
-}
-
-// constants are the constants of CEL by what other languages call them, in lower case.
-func constants() map[string]string {
-	return map[string]string{"nil": "null", "none": "null", "null": "null", "undefined": "null", "true": "true",
-		"false": "false"}
 }
 
 // checkExtension says what is wrong with the path below ext; empty: nothing.
@@ -206,10 +213,15 @@ func isTypeName(path []string) bool {
 
 // hyphenated recognises a field with a hyphen that is written as data.user-agent. CEL subtracts there. root is where it
 // begins; text says what to write. text is empty for anything else.
-func hyphenated(e celast.Expr, bound []string) (root celast.Expr, text string) {
-	root, path := hyphenatedPath(e, bound)
-	if root == nil {
+func hyphenated(e celast.Expr, bound []string, strict bool) (root celast.Expr, text string) {
+	root, path := hyphenatedPath(e, bound, strict)
+	switch {
+	case root == nil:
 		return nil, ""
+	case prefixed(path[0]) != "":
+		return root, fmt.Sprintf("an attribute has no prefix here; write %s", prefixed(path[0]))
+	case path[0] == extensions:
+		return root, checkExtension(path[1:])
 	}
 	if path[0] != root.AsIdent() { // the first word itself has the hyphen
 		path = append([]string{dataAttribute}, path...)
@@ -221,7 +233,7 @@ func hyphenated(e celast.Expr, bound []string) (root celast.Expr, text string) {
 
 // hyphenatedPath returns the path that a chain of subtractions was meant to be. It has a word without meaning on the
 // right side. On the left it has another one, or a field.
-func hyphenatedPath(e celast.Expr, bound []string) (root celast.Expr, path []string) {
+func hyphenatedPath(e celast.Expr, bound []string, strict bool) (root celast.Expr, path []string) {
 	if e.Kind() != celast.CallKind || e.AsCall().FunctionName() != operators.Subtract {
 		return nil, nil
 	}
@@ -231,10 +243,15 @@ func hyphenatedPath(e celast.Expr, bound []string) (root celast.Expr, path []str
 	}
 	root, path = chainOf(left)
 	if root == nil {
-		root, path = hyphenatedPath(left, bound)
+		root, path = hyphenatedPath(left, bound, strict)
 	}
 	end, more := chainOf(firstFactor(right))
-	if root == nil || end == nil || means(more) || len(path) == 1 && means(path) {
+	if root == nil || end == nil || len(path) == 1 && means(path) {
+		return nil, nil
+	}
+	hasFields := more[0] == dataAttribute || more[0] == extensions
+	neverNumber := strict && knows(more[0]) && (len(more) == 1 || !hasFields) && !slices.Contains(bound, more[0])
+	if means(more) && !neverNumber {
 		return nil, nil
 	}
 	last := len(path) - 1

@@ -14,7 +14,6 @@ import (
 	"cel.dev/cel-go/common/overloads"
 	"cel.dev/cel-go/common/types"
 
-	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
@@ -50,9 +49,23 @@ func syntaxFault(source string, issue *common.Error) Fault {
 	if from, text := misreadField(source, at); text != "" {
 		return Fault{from, text}
 	}
+	if fault := foreignFault([]rune(source), at); fault.Text != "" {
+		return fault
+	}
+	if strings.Contains(issue.Message, "invalid argument to has()") {
+		if found := quotedHas.FindStringSubmatch(source); found != nil {
+			return Fault{at, fmt.Sprintf("has() takes a path with dots; write %s in %s", found[2], found[1])}
+		}
+	}
 	message := strings.TrimPrefix(issue.Message, "Syntax error: ")
+	if strings.Contains(message, "'<EOF>'") && strings.Count(source, "?") > strings.Count(source, ":") {
+		return Fault{at, "the other value of a choice is missing; write condition ? value : other"}
+	}
 	return Fault{at, syntaxText(message, []rune(source)[min(at, utf8.RuneCountInString(source)):])}
 }
+
+// quotedHas is has(data["user-agent"]), which CEL does not have.
+var quotedHas = regexp.MustCompile(`has\(\s*([\w.]+)\[("[^"]*"|'[^']*')\]\s*\)`)
 
 // syntaxText explains a message of the parser. rest is the expression from the error on.
 func syntaxText(message string, rest []rune) string {
@@ -65,19 +78,21 @@ func syntaxText(message string, rest []rune) string {
 		return "the expression ends too early; a value is missing here"
 	case strings.Contains(message, "'<EOF>'"):
 		return "the expression ends too early; a closing bracket or parenthesis is missing here"
-	case strings.HasSuffix(message, "expecting <EOF>") && (input == "and" || input == "or" || input == "not"):
-		return fmt.Sprintf("%q is not an operator; write &&, || and !", input)
+	case find(otherOperators, input) != "":
+		return fmt.Sprintf("%q is not an operator; %s", input, find(otherOperators, input))
 	case strings.HasSuffix(message, "expecting <EOF>"):
 		return fmt.Sprintf("unexpected %q; add an operator before it, or remove it",
 			spelling.Shorten(input))
 	case strings.HasPrefix(message, "expression recursion limit"):
 		return "the expression is nested too deeply; the maximum is 250 levels"
+	case message == "reserved identifier: if":
+		return `"if" is a reserved word; write a field of that name as data.if, and a choice as condition ? value : other`
 	case strings.HasPrefix(message, "reserved identifier: "):
 		return fmt.Sprintf(`%q is a reserved word; write a field of that name as data.%[1]s`,
 			strings.TrimPrefix(message, "reserved identifier: "))
 	case strings.HasPrefix(message, "invalid int literal"):
 		return "the number does not fit into 64 bits; write it with u behind it to compare it, or with .0"
-	case input == "*" || input == "(*":
+	case strings.HasPrefix(input, "*") || input == "(*":
 		return "* is no value; count takes no argument, so write count()"
 	case strings.HasPrefix(message, "argument must be a simple name"):
 		return "a variable name is missing here; write for example data.list.exists(i, i > 1)"
@@ -103,14 +118,9 @@ func offendingInput(message string) (input string, ok bool) {
 }
 
 // typeFaults explains the type checker's messages.
-func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []Fault) {
+func typeFaults(source string, issues *cel.Issues) (faults []Fault) {
 	for _, issue := range issues.Errors() {
-		at := issueOffset(source, issue)
-		if name, found := quoted(issue.Message, "undeclared reference to '"); found {
-			faults = append(faults, unknownFunction(env, source, at, name))
-			continue
-		}
-		faults = append(faults, Fault{at, typeText(issue.Message)})
+		faults = append(faults, Fault{issueOffset(source, issue), typeText(issue.Message)})
 	}
 	return faults
 }
@@ -118,6 +128,9 @@ func typeFaults(env *cel.Env, source string, issues *cel.Issues) (faults []Fault
 func typeText(message string) string {
 	if function, found := quoted(message, "found no matching overload for '"); found {
 		_, applied, _ := strings.Cut(message, "applied to '")
+		if text := overloadHint(function, applied); text != "" {
+			return text
+		}
 		return fmt.Sprintf("%s does not accept %s; convert a side, or compare with a value of the same type",
 			readable(function), strings.TrimSuffix(applied, "'"))
 	}
@@ -126,9 +139,30 @@ func typeText(message string) string {
 		return fmt.Sprintf("this must be true or false, but is %s; compare it with something", typeName(found))
 	}
 	if found, ok := quoted(message, "type '"); ok && strings.Contains(message, "does not support field selection") {
+		if typeName(found) == "a time" {
+			return "a time has no fields; write for example time.getHours()"
+		}
 		return fmt.Sprintf("%s has no fields; only data and its members have", typeName(found))
 	}
 	return fmt.Sprintf("the expression is invalid (%s); see https://github.com/google/cel-spec", message)
+}
+
+// overloadHint says how a function or operator is written that was given other types; empty: nothing special.
+func overloadHint(function, applied string) string {
+	written := readable(function)
+	switch {
+	case written == "in":
+		return `in needs a list or a map on its right side; write for example type in ["a", "b"]`
+	case isWord(function) && strings.HasPrefix(applied, "(") && strings.HasPrefix(function, "get"):
+		return fmt.Sprintf("%s is written behind a time, for example time.%[1]s()", function)
+	case slices.Contains([]string{"contains", "startsWith", "endsWith"}, function) && strings.HasPrefix(applied, "("):
+		return fmt.Sprintf(`%s is written behind a text, for example data.path.%[1]s("/a")`, function)
+	case applied == "(timestamp, string)'" || applied == "(string, timestamp)'" ||
+		applied == "(timestamp, int)'" || applied == "(int, timestamp)'":
+		return fmt.Sprintf(`%s does not accept %s; write a time as timestamp("2015-05-17T10:05:03Z")`, written,
+			strings.TrimSuffix(applied, "'"))
+	}
+	return ""
 }
 
 // typeName is a type of CEL in words.
@@ -139,38 +173,14 @@ func typeName(name string) string {
 		return "a " + base
 	case "int", "uint", "double":
 		return "a number"
-	case "google.protobuf.Timestamp":
+	case "google.protobuf.Timestamp", "timestamp":
 		return "a time"
-	case "google.protobuf.Duration":
+	case "google.protobuf.Duration", "duration":
 		return "a duration"
+	case "null_type":
+		return "null"
 	}
 	return name
-}
-
-// unknownFunction explains an unknown name. Before the type check all other names were checked, so it is a function's.
-func unknownFunction(env *cel.Env, source string, at int, name string) Fault {
-	// The checker points at the parenthesis.
-	if runes := []rune(source); at <= len(runes) && strings.HasSuffix(string(runes[:at]), name) {
-		at -= len([]rune(name))
-	}
-	if _, ok := aggregate.Lookup(name); ok {
-		return Fault{at, fmt.Sprintf("%q is an aggregate and no function; write it below aggregates", name)}
-	}
-	suggestion := spelling.Suggest(name, "functions", functionNames(env))
-	return Fault{at, fmt.Sprintf("unknown function %q; %s", spelling.Shorten(name), suggestion)}
-}
-
-func functionNames(env *cel.Env) (names []string) {
-	for name := range env.Functions() {
-		if !strings.ContainsAny(name, "_@!") && name != operators.OldIn && name != "in" {
-			names = append(names, name)
-		}
-	}
-	for _, macro := range env.Macros() {
-		names = append(names, macro.Function())
-	}
-	slices.Sort(names)
-	return slices.Compact(names)
 }
 
 // readable returns an operator as users write it.

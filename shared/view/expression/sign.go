@@ -17,11 +17,16 @@ func unknownSign(sign string, source []rune) string {
 		}
 	}
 	switch {
-	case sign == "=" || sign == "=~":
-		return map[string]string{
-			"=":  `"=" is not an operator; write == to compare`,
-			"=~": `"=~" is not an operator; write for example data.path.matches("^/a")`,
-		}[sign]
+	case sign == "=":
+		return `"=" is not an operator; write == to compare`
+	case sign == "=~" || sign == "~":
+		return fmt.Sprintf(`%q is not an operator; write for example data.path.matches("^/a")`, sign)
+	case sign == "^":
+		return `"^" is not an operator; multiply, as in data.a * data.a`
+	case sign == "$":
+		return `"$" is not part of CEL; write a path without it, such as data.path`
+	case sign == "#":
+		return `"#" is not part of CEL; a comment in an expression begins with //`
 	case sign == "&" || sign == "|":
 		return fmt.Sprintf("%q is not an operator; write %s", sign, sign+sign)
 	case strings.HasPrefix(sign, `"`) || strings.HasPrefix(sign, "'"):
@@ -74,8 +79,9 @@ func lookalike(c rune) string {
 	return ""
 }
 
-// fieldLike finds what somebody may have meant as a field below data: with keywords, hyphens, signs and leading digits.
-var fieldLike = regexp.MustCompile(`\bdata((?:\.[\w$@#-]+)+)`)
+// fieldLike finds what somebody may have meant as a field below data: with keywords, hyphens, signs,
+// letters beyond ASCII and leading digits.
+var fieldLike = regexp.MustCompile(`\bdata((?:\.[\pL\pM\w$@#-]+)+)`)
 
 // misreadField says how to write the field around a syntax error; text is empty when none is there. from is where the
 // field begins, in characters.

@@ -78,7 +78,7 @@ func (t *tick) bringIn(ctx context.Context, g target, run lifecycle.Run, delta *
 	if err := t.write(ctx, g, run, delta, replace); err != nil {
 		return err
 	}
-	return t.commit(ctx, g, run)
+	return t.commit(ctx, g, run, delta.Counts().Skipped)
 }
 
 // build applies the runs up to the head, in one pass, to the generations that have none yet, and returns how many it
@@ -193,16 +193,23 @@ func (t *tick) write(ctx context.Context, g target, run lifecycle.Run, delta *vi
 		return nil
 	})
 	t.report.Items += int(written.Load())
-	for i := range t.report.Views {
-		if t.report.Views[i].Name == g.view {
-			t.report.Views[i].Folded += delta.Counts().Folded
-			t.report.Views[i].Skipped += delta.Counts().Skipped
-		}
-	}
+	t.reportOf(g, func(r *ViewReport) {
+		r.Folded += delta.Counts().Folded
+		r.Skipped += delta.Counts().Skipped
+	})
 	if err != nil {
 		return fmt.Errorf("view %s, run %d: %w", g.view, run.N, err)
 	}
 	return nil
+}
+
+// reportOf changes the report of a target's view.
+func (t *tick) reportOf(g target, change func(*ViewReport)) {
+	for i := range t.report.Views {
+		if t.report.Views[i].Name == g.view {
+			change(&t.report.Views[i])
+		}
+	}
 }
 
 func pageKeys(pages []view.DeltaPage) []view.PageKey {
@@ -243,22 +250,26 @@ func (t *tick) passOver(ctx context.Context, targets []target, run lifecycle.Run
 		if g.generation.HasUseFor(run) {
 			continue
 		}
-		if err := t.commit(ctx, g, run); err != nil {
+		if err := t.commit(ctx, g, run, 0); err != nil {
 			t.fail(err, g)
 		}
 	}
 }
 
-// commit moves the generation's horizon to the run's.
-func (t *tick) commit(ctx context.Context, g target, run lifecycle.Run) error {
+// commit moves the generation's horizon to the run's. skipped is the number of the run's events that it skips.
+func (t *tick) commit(ctx context.Context, g target, run lifecycle.Run, skipped int64) error {
 	// Commit point: every item of the generation that the run touches is at the run's horizon, so queries may take all
 	// slots below from base items. A crash before leaves each item right by its own horizon, and the run is applied again.
-	v, _, err := generations.Update(ctx, t.Catalog, g.view, t.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
+	move := func(v lifecycle.View) (lifecycle.View, bool, error) {
 		next, changed := v.Advanced(g.generation.ID, run)
 		return next, changed, nil
-	})
+	}
+	v, moved, err := generations.Update(ctx, t.Catalog, g.view, t.Tries, move)
 	if err != nil {
 		return fmt.Errorf("view %s: move horizon to %s: %w", g.view, run.Horizon, err)
+	}
+	if moved && g.answers {
+		t.reportOf(g, func(r *ViewReport) { r.SkippedByRuns += skipped })
 	}
 	t.keep(v)
 	return nil

@@ -74,10 +74,15 @@ type Report struct {
 	Backlog bool // time was short, and sealed slots or builds are left
 }
 
-// ViewReport counts the events that the tick folded into one view, and those that it skipped.
+// ViewReport counts the events that the tick folded into the generations of one view, and those that it skipped: also
+// those of a build, and those of a run that is applied again after a crash.
 type ViewReport struct {
 	Name view.Name
 	view.Counts
+
+	// SkippedByRuns counts the events that the generation which answers skipped, of the runs that this tick moved it
+	// past. A run counts in one tick only, however often it is applied. A crash after that move loses the count.
+	SkippedByRuns int64
 }
 
 // Tick brings every generation up to the last sealed slot. It finishes the work that an earlier tick left, makes new

@@ -1,6 +1,6 @@
-// Package metrics writes the counts of an invocation as one line of CloudWatch's embedded metric format. On the
-// standard output of a Lambda function such a line becomes metrics, without an API call. Functions print it in main,
-// after their handler has answered.
+// Package metrics writes the counts of an invocation as lines of CloudWatch's embedded metric format. On the standard
+// output of a Lambda function such a line becomes metrics, without an API call. Functions print it in main, after their
+// handler has answered.
 //
 // The package knows no layer and no clock: it only encodes numbers.
 //
@@ -11,14 +11,17 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 )
 
-// Namespace is the namespace of all metrics. They have one dimension, the name of the function: CloudWatch bills each
-// value of a dimension as another metric, and users may have any number of views, keys and lanes.
+// Namespace is the namespace of all metrics. They have one dimension, the name of the function. CloudWatch bills each
+// value of a dimension as another metric, and users may have any number of views, keys and lanes. So only Skipped also
+// has the dimension of the view, and only when it is above 0: a view costs something only while it skips events.
 const (
-	Namespace = "Anabranch"
-	Dimension = "FunctionName"
+	Namespace     = "Anabranch"
+	Dimension     = "FunctionName"
+	ViewDimension = "View"
 )
 
 // Name names a metric.
@@ -30,8 +33,12 @@ const (
 	Rejected Name = "Rejected" // events that ingest refused, each with a reason
 
 	// Events that speed read, including redelivered ones; events that batch read, including duplicates.
-	Events  Name = "Events"
-	Skipped Name = "Skipped" // events, summed over views, whose condition or key could not be evaluated
+	Events Name = "Events"
+	// Events whose condition, key or time a view could not use. Without a view: summed over all generations of all views,
+	// whenever they are folded, so also in a build or when they are delivered again. With a Lambda view, from batch: of
+	// the generation that answers, once per run. With a Kappa view, from speed: of the generation that answers; an event
+	// that is delivered again counts again.
+	Skipped Name = "Skipped"
 
 	SetAside Name = "SetAside" // records that speed could not decode
 	// Time from the arrival in the stream of the invocation's oldest record until speed was done with it.
@@ -77,6 +84,7 @@ func (n Name) unit() string {
 type Value struct {
 	Name  Name
 	Value int64
+	View  string // the view that it is about; "": none
 }
 
 // maxValues is the maximum number of values in one line. Source: Embedded metric format specification, MetricDirective.
@@ -102,19 +110,53 @@ type (
 	}
 )
 
-// Append adds one line, with its line end, to dst: the values of one invocation of the named function at the given
-// time. Equal input gives equal bytes.
+// Append adds lines, each with its line end, to dst: the values of one invocation of the named function at the given
+// time. Values about no view come in the first line; each view that values are about has a line of its own. Equal input
+// gives equal bytes.
 //
-// Errors: ErrLine: no function name, no value, more than 100 values, a name with other characters than letters A to Z
-// and a to z, or a name twice. dst is then unchanged.
+// Errors: ErrLine: no function name, no value, more than 100 values in a line, a name with other characters than
+// letters A to Z and a to z, or a name twice in a line. dst is then unchanged.
 func Append(dst []byte, at time.Time, function string, values ...Value) ([]byte, error) {
+	if len(values) == 0 {
+		return appendLine(dst, at, function, values)
+	}
+	out, err := dst, error(nil)
+	for _, line := range byView(values) {
+		if out, err = appendLine(out, at, function, line); err != nil {
+			return dst, err
+		}
+	}
+	return out, nil
+}
+
+// byView groups values by view, in the order in which the views come first; values about no view come before all.
+func byView(values []Value) [][]Value {
+	var lines [][]Value
+	values = slices.Clone(values)
+	slices.SortStableFunc(values, func(a, b Value) int { return min(len(a.View), 1) - min(len(b.View), 1) })
+	for _, v := range values {
+		i := slices.IndexFunc(lines, func(line []Value) bool { return line[0].View == v.View })
+		if i < 0 {
+			i, lines = len(lines), append(lines, nil)
+		}
+		lines[i] = append(lines[i], v)
+	}
+	return lines
+}
+
+// appendLine adds the line of values that are about the same view.
+func appendLine(dst []byte, at time.Time, function string, values []Value) ([]byte, error) {
 	if function == "" || len(values) == 0 || len(values) > maxValues {
 		return dst, fmt.Errorf("%w: %d values of function %q; must be 1 to %d values of a named function", ErrLine,
 			len(values), function, maxValues)
 	}
 	d := directive{Namespace: Namespace, Dimensions: [][]string{{Dimension}}}
+	view := values[0].View
+	if view != "" {
+		d.Dimensions[0] = append(d.Dimensions[0], ViewDimension)
+	}
 	for i, v := range values {
-		if !isWord(v.Name) || v.Name == Dimension || has(values[:i], v.Name) {
+		if !isWord(v.Name) || v.Name == Dimension || v.Name == ViewDimension || has(values[:i], v.Name) {
 			return dst, fmt.Errorf("%w: value %d has the name %q; names must be unique and consist of letters", ErrLine, i,
 				v.Name)
 		}
@@ -123,7 +165,8 @@ func Append(dst []byte, at time.Time, function string, values ...Value) ([]byte,
 	head, err := json.Marshal(struct {
 		AWS      metadata `json:"_aws"`
 		Function string   `json:"FunctionName"`
-	}{metadata{at.UnixMilli(), []directive{d}}, function})
+		View     string   `json:"View,omitempty"`
+	}{metadata{at.UnixMilli(), []directive{d}}, function, view})
 	if err != nil {
 		return dst, fmt.Errorf("%w: %w", ErrLine, err)
 	}

@@ -26,16 +26,30 @@ func TestGolden(t *testing.T) {
 		want     string
 	}{
 		{
-			"ingest", "anabranch-ingest", []metrics.Value{{metrics.Accepted, 9_999}, {metrics.Rejected, 0}},
+			"ingest", "anabranch-ingest", []metrics.Value{{metrics.Accepted, 9_999, ""}, {metrics.Rejected, 0, ""}},
 			`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],` +
 				`"Metrics":[{"Name":"Accepted","Unit":"Count"},{"Name":"Rejected","Unit":"Count"}]}]},` +
 				`"FunctionName":"anabranch-ingest","Accepted":9999,"Rejected":0}` + "\n",
 		},
 		{
-			"units", "f", []metrics.Value{{metrics.StreamLag, 5_120}, {metrics.HorizonAge, -1}},
+			"units", "f", []metrics.Value{{metrics.StreamLag, 5_120, ""}, {metrics.HorizonAge, -1, ""}},
 			`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],` +
 				`"Metrics":[{"Name":"StreamLag","Unit":"Milliseconds"},{"Name":"HorizonAge","Unit":"Seconds"}]}]},` +
 				`"FunctionName":"f","StreamLag":5120,"HorizonAge":-1}` + "\n",
+		},
+		{
+			"views", "f", []metrics.Value{
+				{metrics.Skipped, 3, "b"}, {metrics.Skipped, 7, ""}, {metrics.Skipped, 4, "a"}, {metrics.Events, 9, ""},
+			},
+			`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],` +
+				`"Metrics":[{"Name":"Skipped","Unit":"Count"},{"Name":"Events","Unit":"Count"}]}]},` +
+				`"FunctionName":"f","Skipped":7,"Events":9}` + "\n" +
+				`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":` +
+				`[["FunctionName","View"]],"Metrics":[{"Name":"Skipped","Unit":"Count"}]}]},` +
+				`"FunctionName":"f","View":"b","Skipped":3}` + "\n" +
+				`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":` +
+				`[["FunctionName","View"]],"Metrics":[{"Name":"Skipped","Unit":"Count"}]}]},` +
+				`"FunctionName":"f","View":"a","Skipped":4}` + "\n",
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -60,14 +74,18 @@ func TestErrLine(t *testing.T) {
 		function string
 		values   []metrics.Value
 	}{
-		{"no function", "", []metrics.Value{{metrics.Accepted, 1}}},
+		{"no function", "", []metrics.Value{{metrics.Accepted, 1, ""}}},
 		{"no values", "f", nil},
 		{"too many", "f", many},
-		{"no name", "f", []metrics.Value{{"", 1}}},
-		{"twice", "f", []metrics.Value{{metrics.Accepted, 1}, {metrics.Rejected, 1}, {metrics.Accepted, 2}}},
-		{"the dimension's name", "f", []metrics.Value{{metrics.Dimension, 1}}},
-		{"no word", "f", []metrics.Value{{"Stream lag", 1}}},
-		{"the metadata's name", "f", []metrics.Value{{"_aws", 1}}},
+		{"no name", "f", []metrics.Value{{"", 1, ""}}},
+		{"twice", "f", []metrics.Value{{metrics.Accepted, 1, ""}, {metrics.Rejected, 1, ""}, {metrics.Accepted, 2, ""}}},
+		{"the dimension's name", "f", []metrics.Value{{metrics.Dimension, 1, ""}}},
+		{"no word", "f", []metrics.Value{{"Stream lag", 1, ""}}},
+		{"the view's dimension's name", "f", []metrics.Value{{metrics.ViewDimension, 1, ""}}},
+		{"twice for a view", "f", []metrics.Value{
+			{metrics.Skipped, 1, "v"}, {metrics.Skipped, 2, ""}, {metrics.Skipped, 3, "v"},
+		}},
+		{"the metadata's name", "f", []metrics.Value{{"_aws", 1, ""}}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			got, err := metrics.Append([]byte("before"), at(), c.function, c.values...)

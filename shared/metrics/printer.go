@@ -13,8 +13,7 @@ type Printer struct {
 	Now      func() time.Time
 }
 
-// Print prints the values of one invocation as one line, in one write, so that lines from other writers do not break
-// it.
+// Print prints the values of one invocation in one write, so that lines from other writers do not break its lines.
 //
 // Errors: those of Append, and those of Out. Only the values are lost then.
 func (p Printer) Print(values ...Value) error {

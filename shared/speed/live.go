@@ -16,6 +16,7 @@ type target struct {
 	set     lifecycle.Set
 	from    slot.Slot // the first slot to fold; replay or batch brings the events of earlier slots
 	bySlot  bool      // each slot has its own item, which expires; otherwise one item has all slots and never expires
+	alone   bool      // it answers for its view without base items
 }
 
 // live lists what one invocation folds into.
@@ -53,6 +54,8 @@ func targetsOf(p *view.Program, views []lifecycle.View) []target {
 				continue
 			}
 			t := target{program: p, set: g.SpeedSet(), from: g.SpeedFrom(), bySlot: g.PerSlot()}
+			answering, _ := v.Answering()
+			t.alone = !g.HasBase() && g.ID == answering.ID
 			known := slices.IndexFunc(all, func(other target) bool { return other.set == t.set })
 			if known < 0 {
 				all = append(all, t)

@@ -71,7 +71,14 @@ type Report struct {
 	SetAside   int // number of records that could not be decoded
 	Items      int // number of speed items written
 	// Views has the counts of each set of items: one set per live definition, and one per Kappa generation.
-	Views []view.Counts
+	Views []SetReport
+}
+
+// SetReport counts what an invocation folded into one set of items. Events that are delivered again count again.
+type SetReport struct {
+	View  view.Name
+	Alone bool // the set answers for its view without base items: batch counts nothing for it
+	view.Counts
 }
 
 // Apply folds the records, which must be in the order of the stream, into the live definitions.
@@ -84,7 +91,10 @@ func (s *Speed) Apply(ctx context.Context, records []stream.Record) (applied int
 	if err != nil {
 		return 0, Report{}, err
 	}
-	report = Report{Records: len(records), Views: make([]view.Counts, len(live.targets))}
+	report = Report{Records: len(records), Views: make([]SetReport, len(live.targets))}
+	for i, t := range live.targets {
+		report.Views[i] = SetReport{View: t.program.Definition.Name, Alone: t.alone}
+	}
 	applied = len(records)
 	for _, l := range byLane(records) {
 		lowest, err := s.applyLane(ctx, l, live, &report)

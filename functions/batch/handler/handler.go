@@ -113,5 +113,10 @@ func ofBatch(r batch.Report) []metrics.Value {
 		values = append(values, metrics.Value{Name: metrics.HorizonAge,
 			Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})
 	}
+	for _, v := range r.Views {
+		if v.SkippedByRuns > 0 {
+			values = append(values, metrics.Value{Name: metrics.Skipped, Value: v.SkippedByRuns, View: string(v.Name)})
+		}
+	}
 	return values
 }

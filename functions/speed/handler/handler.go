@@ -68,5 +68,10 @@ func (h *Handler) count(r speed.Report, oldest time.Time) {
 	if !oldest.IsZero() {
 		values = append(values, metrics.Value{Name: metrics.StreamLag, Value: time.Since(oldest).Milliseconds()})
 	}
+	for _, v := range r.Views {
+		if v.Alone && v.Skipped > 0 {
+			values = append(values, metrics.Value{Name: metrics.Skipped, Value: v.Skipped, View: string(v.View)})
+		}
+	}
 	h.Print(values...)
 }

@@ -293,6 +293,39 @@ func checkMetrics(t *testing.T) {
 	}
 }
 
+// TestSkippedPerView checks that speed has a metric of its own only for a Kappa view that skips events: batch counts
+// those of Lambda views.
+func TestSkippedPerView(t *testing.T) {
+	lambda := strings.Replace(simulation.Views, "data.user", "data.nobody", 1)
+	for views, want := range map[string]map[string]int64{
+		lambda: {"": 9},
+		strings.Replace(lambda, "- name: by_user\n", "- name: by_user\n    architecture: kappa\n", 1): {"": 9, "by_user": 9},
+	} {
+		kit, err := simulation.Prepare(views)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w, err := kit.New(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got := map[string]int64{}
+		h := &handler.Handler{Speed: w.Speed, Log: slog.New(slog.DiscardHandler), Print: func(values ...metrics.Value) {
+			for _, v := range values {
+				if v.Name == metrics.Skipped {
+					got[v.View] += v.Value
+				}
+			}
+		}}
+		if _, err := h.Invoke(t.Context(), captured(t)); err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("skipped per view (-want +got): %s", diff)
+		}
+	}
+}
+
 // TestUnknownMembers checks that the handler ignores unknown members, which later versions of the event may have.
 func TestUnknownMembers(t *testing.T) {
 	w, h := newWorld(t)

@@ -73,7 +73,7 @@ func operations() map[api.Key]operation {
 		api.ListViews: {
 			ID: "listViews", Summary: "List all views",
 			Description: "Describes every view. A view that cannot be read hides no other one: its entry has an error.",
-			Gives: "The views.", Schema: "Views",
+			Gives:       "The views.", Schema: "Views",
 			Problems: []problem{internal},
 		},
 		api.GetView: {

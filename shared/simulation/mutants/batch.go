@@ -186,8 +186,8 @@ func ofBatch() []Mutant {
 			Edits: []Edit{{applyFile, `	if err := t.write(ctx, g, run, delta, replace); err != nil {
 		return err
 	}
-	return t.commit(ctx, g, run)
-`, `	if err := t.commit(ctx, g, run); err != nil {
+	return t.commit(ctx, g, run, delta.Counts().Skipped)
+`, `	if err := t.commit(ctx, g, run, delta.Counts().Skipped); err != nil {
 		return err
 	}
 	return t.write(ctx, g, run, delta, replace)

@@ -112,7 +112,11 @@ func Inflate(encoding string, body []byte, max int) ([]byte, error) {
 			return nil, err
 		}
 		defer decoder.Close()
-		return decompress(decoder, nil, body, max)
+		content, err := decompress(decoder, nil, body, max)
+		if errors.Is(err, ErrCorrupt) && !isZstd(body) {
+			err = notPacked("zstd")
+		}
+		return content, err
 	}
 	return nil, fmt.Errorf("%w: %.40q; use exactly one of identity, gzip and zstd", ErrEncoding, encoding)
 }
@@ -121,14 +125,37 @@ func Inflate(encoding string, body []byte, max int) ([]byte, error) {
 func gunzip(body []byte, max int) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
-		return nil, fmt.Errorf("%w: gzip: %w", ErrCorrupt, err)
+		return nil, gzipFault(body, err)
 	}
 	decoded := bytes.NewBuffer(make([]byte, 0, min(max+1, 4*len(body))+bytes.MinRead))
 	if _, err := decoded.ReadFrom(io.LimitReader(reader, int64(max)+1)); err != nil {
-		return nil, fmt.Errorf("%w: gzip: %w", ErrCorrupt, err)
+		return nil, gzipFault(body, err)
 	}
 	if decoded.Len() > max {
 		return nil, fmt.Errorf("%w: more than %d bytes", ErrTooLarge, max)
 	}
 	return decoded.Bytes(), nil
+}
+
+// gzipFault says what is wrong with a body that is said to be gzip.
+func gzipFault(body []byte, err error) error {
+	switch {
+	case !bytes.HasPrefix(body, []byte{0x1f, 0x8b}): // RFC 1952, 2.3.1
+		return notPacked("gzip")
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: the gzip data ends too early; send the whole body", ErrCorrupt)
+	}
+	return fmt.Errorf("%w: the gzip data is damaged, or something else follows it (%w)", ErrCorrupt, err)
+}
+
+func notPacked(format string) error {
+	return fmt.Errorf("%w: the body is not %s; pack it, or leave content-encoding out", ErrCorrupt, format)
+}
+
+// isZstd says whether a body begins as zstd does: with a frame, or with one to skip.
+//
+// Source: RFC 8878, 3.1.
+func isZstd(body []byte) bool {
+	return bytes.HasPrefix(body, []byte{0x28, 0xb5, 0x2f, 0xfd}) ||
+		len(body) >= 4 && body[0]&0xf0 == 0x50 && bytes.Equal(body[1:4], []byte{0x2a, 0x4d, 0x18})
 }

@@ -133,58 +133,101 @@ func TestBodiesThatCannotBeRead(t *testing.T) {
 	}
 }
 
-// TestHalfClosed checks a client that closes its half of the connection right after its request. Its request is
-// acknowledged, and speed counts the event at once, without the sweep.
+// TestHalfClosed checks clients that close the connection, or their half of it, right after their request. The event
+// is kept, and speed counts it at once, without the sweep.
 func TestHalfClosed(t *testing.T) {
 	s := settings(t, t.TempDir())
 	s.SweepAfter = time.Hour
 	server, _ := open(t, s)
-	for i := range 20 {
-		body := strings.Replace(event, "h1", fmt.Sprint("h", i), 1)
-		client := dial(t, server.URL)
-		say(t, client, fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body))
-		var status int
-		if i%2 == 0 {
+	whole := func(body string) string { return fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(body), body) }
+	ways := []func(client *net.TCPConn, body string){
+		func(client *net.TCPConn, body string) {
+			say(t, client, whole(body))
 			if err := client.CloseWrite(); err != nil {
 				t.Fatal(err)
 			}
-			status, _ = hear(t, client)
-		} else {
+			if status, _ := hear(t, client); status != http.StatusOK {
+				t.Fatalf("status %d", status)
+			}
+		},
+		func(client *net.TCPConn, body string) {
+			say(t, client, whole(body))
 			_ = client.Close()
-		}
-		if i%2 == 0 && status != http.StatusOK {
-			t.Fatalf("status %d", status)
-		}
+		},
+		func(client *net.TCPConn, body string) { // it reads a part of the answer
+			say(t, client, whole(body))
+			_, _ = client.Read(make([]byte, 1))
+			_ = client.Close()
+		},
+		func(client *net.TCPConn, body string) { // it resets the connection once the answer has begun
+			say(t, client, whole(body))
+			_, _ = client.Read(make([]byte, 1))
+			_ = client.SetLinger(0)
+			_ = client.Close()
+		},
+		func(client *net.TCPConn, body string) { // in chunks, with nothing after the last one
+			say(t, client, fmt.Sprintf("%s%x\r\n%s\r\n0\r\n\r\n", chunk, len(body), body))
+			_ = client.Close()
+		},
+		func(client *net.TCPConn, body string) { // it begins another request, and goes
+			say(t, client, whole(body)+"POST /v1/ev")
+			_ = client.Close()
+		},
+		func(client *net.TCPConn, body string) { // an old protocol
+			say(t, client, strings.Replace(whole(body), "HTTP/1.1", "HTTP/1.0", 1))
+			_ = client.CloseWrite()
+		},
 	}
-	wait(t, server, "every event", func(a sample.Answer) bool { return a.Requests() == 20 })
+	for i := range 21 {
+		ways[i%len(ways)](dial(t, server.URL), strings.Replace(event, "h1", fmt.Sprint("h", i), 1))
+	}
+	wait(t, server, "every event", func(a sample.Answer) bool { return a.Requests() == 21 })
 }
 
-// TestSlowClients checks that clients that do not send their body, or do not read their answer, take no slot from
-// others.
+// TestSlowClients checks that clients that do not send their request, or do not read their answer, take no slot from
+// others, in whatever way they dawdle.
 func TestSlowClients(t *testing.T) {
-	large := response{StatusCode: 200, Body: strings.Repeat("x", 16<<20)}
+	const large = "GET /v1/views HTTP/1.1\r\nHost: x\r\n\r\n"
 	server := serve(t, dev.DefaultLimits(), 2, func(_ context.Context, r request) (response, error) {
 		if r.RouteKey == "GET /v1/views" {
-			return large, nil
+			return response{StatusCode: 200, Body: strings.Repeat("x", 16<<20)}, nil
 		}
 		return response{StatusCode: 200, Body: "ok"}, nil
 	})
-	for range 64 {
-		say(t, dial(t, server.URL), head+"Content-Length: 1000\r\n\r\n{")
-		client := dial(t, server.URL)
-		if err := client.SetReadBuffer(4096); err != nil {
-			t.Fatal(err)
-		}
-		say(t, client, "GET /v1/views HTTP/1.1\r\nHost: x\r\n\r\n")
-	}
-	began := time.Now()
-	for range 10 {
-		if answer, body := ask(t, "GET", server.URL+"/health", "", nil); body != "ok" {
-			t.Errorf("%s %s", answer.Status, body)
-		}
-	}
-	if took := time.Since(began); took > 10*time.Second {
-		t.Errorf("ten requests took %s", took)
+	for name, text := range map[string]string{
+		"nothing":                            "",
+		"half a request line":                "POST /v1/ev",
+		"half a header":                      head[:len(head)-10],
+		"headers without their end":          head,
+		"no byte of the body":                head + "Content-Length: 1000\r\n\r\n",
+		"one byte of the body":               head + "Content-Length: 1000\r\n\r\n{",
+		"all but one byte":                   fmt.Sprintf("%sContent-Length: %d\r\n\r\n%s", head, len(event)+1, event),
+		"a permission to go on, and nothing": head + "Expect: 100-continue\r\nContent-Length: 1000\r\n\r\n",
+		"a chunk cut short":                  chunk + "100\r\n{",
+		"chunks without an end":              chunk + "1\r\n{\r\n",
+		"a packed body cut short":            head + "Content-Encoding: gzip\r\nContent-Length: 1000\r\n\r\n\x1f\x8b",
+		"a large answer that nobody reads":   large,
+		"many of them":                       strings.Repeat(large, 40),
+		"a request after an answer":          "GET /health HTTP/1.1\r\nHost: x\r\n\r\n" + head + "Content-Length: 9\r\n\r\n{",
+	} {
+		t.Run(name, func(t *testing.T) {
+			for range 16 {
+				client := dial(t, server.URL)
+				if err := client.SetReadBuffer(4096); err != nil {
+					t.Fatal(err)
+				}
+				say(t, client, text)
+			}
+			began := time.Now()
+			for range 10 {
+				if answer, body := ask(t, "GET", server.URL+"/health", "", nil); body != "ok" {
+					t.Errorf("%s %s", answer.Status, body)
+				}
+			}
+			if took := time.Since(began); took > 10*time.Second {
+				t.Errorf("ten requests took %s", took)
+			}
+		})
 	}
 }
 

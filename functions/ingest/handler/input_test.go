@@ -304,6 +304,9 @@ const (
 	linesType      = "application/x-ndjson"
 )
 
+const notPacked = "malformed request: compressed data corrupt: the body is not gzip; pack it, or leave " +
+	"content-encoding out"
+
 // TestBody checks the response to a body as a whole. Nothing of a refused body is kept.
 func TestBody(t *testing.T) {
 	malformed := func(detail string) string {
@@ -431,21 +434,27 @@ func TestBody(t *testing.T) {
 			linesType,
 			"gzip",
 			[]byte(good(1)),
-			malformed("malformed request: compressed data corrupt: gzip: gzip: invalid header"),
+			malformed(notPacked),
 		},
-		{"nothing as gzip", linesType, "gzip", nil, malformed("malformed request: compressed data corrupt: gzip: EOF")},
+		{"nothing as gzip", linesType, "gzip", nil, malformed(notPacked)},
+		{"not zstd", linesType, "zstd", []byte(good(1)), malformed(strings.Replace(notPacked, "gzip", "zstd", 1))},
+		{"nothing as zstd", linesType, "zstd", nil, malformed(strings.Replace(notPacked, "gzip", "zstd", 1))},
+		{"gzip as zstd", linesType, "zstd", gzipped(t, []byte(good(1))), malformed(
+			strings.Replace(notPacked, "gzip", "zstd", 1))},
+		{"zstd as gzip", linesType, "gzip", framed(t, []byte(good(1))), malformed(notPacked)},
 		{
 			"truncated gzip", linesType, "gzip", gzipped(t, []byte(good(1)))[:40],
-			malformed("malformed request: compressed data corrupt: gzip: unexpected EOF"),
+			malformed("malformed request: compressed data corrupt: the gzip data ends too early; send the whole body"),
 		},
 		{
 			"gzip without its checksum", linesType, "gzip",
 			bytes.TrimSuffix(gzipped(t, []byte(good(1))), gzipped(t, []byte(good(1)))[len(gzipped(t, []byte(good(1))))-8:]),
-			malformed("malformed request: compressed data corrupt: gzip: unexpected EOF"),
+			malformed("malformed request: compressed data corrupt: the gzip data ends too early; send the whole body"),
 		},
 		{
 			"garbage after gzip", linesType, "gzip", append(gzipped(t, []byte(good(1))), "garbage, more than a header"...),
-			malformed("malformed request: compressed data corrupt: gzip: gzip: invalid header"),
+			malformed("malformed request: compressed data corrupt: the gzip data is damaged, or something else follows it " +
+				"(gzip: invalid header)"),
 		},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -460,8 +469,6 @@ func TestBody(t *testing.T) {
 		name string
 		body []byte
 	}{
-		{"not zstd", []byte(good(1))},
-		{"nothing as zstd", nil},
 		{"truncated zstd", framed(t, []byte(good(1)))[:40]},
 		{"garbage after zstd", append(framed(t, []byte(good(1))), "garbage"...)},
 		{"zstd with another checksum", corrupted(framed(t, []byte(good(1))))},
@@ -494,7 +501,8 @@ func TestBase64Flag(t *testing.T) {
 	r = captured(t, "gzip.json")
 	r.IsBase64Encoded = false
 	check(t, problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request",`+
-		`"detail":"malformed request: compressed data corrupt: gzip: gzip: invalid header"}`), s.call(t, r))
+		`"detail":"malformed request: compressed data corrupt: `+
+		`the body is not gzip; pack it, or leave content-encoding out"}`), s.call(t, r))
 	if kept := s.archived(t); len(kept) != 0 {
 		t.Errorf("kept %q", kept)
 	}

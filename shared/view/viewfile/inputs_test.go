@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
@@ -67,6 +68,42 @@ func TestReadInputs(t *testing.T) {
 		}
 		if _, err := viewfile.Parse(file, text); err != nil {
 			t.Error(err)
+		}
+	}
+}
+
+// TestCompilesSoon checks that expressions that grow when they are compiled are read or refused soon. A second is far
+// more than any needs, and far less than they took without a bound.
+func TestCompilesSoon(t *testing.T) {
+	repeat := strings.Repeat
+	for name, where := range map[string]string{
+		"lists of lists":         repeat("[", 200) + "1" + repeat("]", 200) + " == data.a",
+		"maps of maps":           repeat(`{"a":`, 200) + "1" + repeat("}", 200) + " == data.a",
+		"lists within filter":    "[1]" + repeat(".filter(x, [x] != [])", 80) + ".size() > 0",
+		"lists within map":       "[1]" + repeat(".map(x,[x,x])", 120) + ".size() > 0",
+		"maps within map":        "[1]" + repeat(`.map(x,{"a":x})`, 100) + ".size() > 0",
+		"exists within exists":   repeat("data.l.exists(x, ", 90) + "true" + repeat(")", 90),
+		"all within exists_one":  repeat("data.l.exists_one(x, data.l.all(y, ", 45) + "true" + repeat("))", 45),
+		"choices within choices": repeat("(data.a ? ", 120) + "true" + repeat(" : false)", 120),
+		"choices of lists":       "(" + repeat("data.a ? [[1]] : ", 110) + "[[2]]).size() > 0",
+		"parentheses":            repeat("(", 240) + "data.a" + repeat(")", 240),
+		"negations":              repeat("!", 240) + "data.a",
+		"many conditions":        "data.a" + repeat(" && data.a", 180),
+		"a long sum":             "data.a" + repeat(" + data.a", 180) + " > 1",
+		"a long path":            "data" + repeat(".a", 900),
+		"many elements":          "data.a in [1" + repeat(",1", 900) + "]",
+		"repeated patterns":      `data.a.matches("((((a{99}){99}){99}){99})")`,
+		"a large pattern":        `data.a.matches("` + repeat("(a|b)*", 300) + `")`,
+		"many patterns":          `data.a.matches("a{500}")` + repeat(` || data.a.matches("a{500}")`, 60),
+	} {
+		began := time.Now()
+		_, err := viewfile.Parse("v.yaml", []byte(with(whereLine, "    where: '"+where+"'")))
+		var problems viewfile.Problems
+		if err != nil && !errors.As(err, &problems) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if took := time.Since(began); took > time.Second {
+			t.Errorf("%s took %s", name, took)
 		}
 	}
 }

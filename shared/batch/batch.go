@@ -99,7 +99,7 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	if err := t.readViews(ctx); err != nil {
 		return Report{}, err
 	}
-	if err := t.refuse(ctx); err != nil {
+	if err := t.compile(ctx); err != nil {
 		return Report{}, err
 	}
 	t.announce(ctx, false)
@@ -134,7 +134,9 @@ type tick struct {
 	report  Report
 	views   []lifecycle.View // as last read or written
 	search  search
-	set     *view.Set
+
+	set      *view.Set // the definitions of all generations in use that can be run
+	unusable []error   // one for each generation whose definition is not in the set
 
 	// A view that fails stops no other one: the tick goes on, and tells of the errors in the end.
 	failures []error
@@ -156,7 +158,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
 	}
-	if err := t.compile(ctx); err != nil {
+	if err := t.begin(ctx); err != nil {
 		return err
 	}
 	if err := t.level(ctx, head); err != nil {
@@ -187,11 +189,12 @@ func (t *tick) moveAll(ctx context.Context, head lifecycle.Run) error {
 	)
 }
 
-// compile compiles the definitions of all generations into programs.
-func (t *tick) compile(ctx context.Context) (err error) {
-	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views)); err != nil {
+// begin compiles the definitions again, since some may be announced now, and notes which views want a rebuild.
+func (t *tick) begin(ctx context.Context) error {
+	if err := t.compile(ctx); err != nil {
 		return err
 	}
+	t.failures = append(t.failures, t.unusable...)
 	if slices.ContainsFunc(t.views, lifecycle.View.WantsRebuild) {
 		t.search = searchWanted
 	}

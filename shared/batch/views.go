@@ -2,11 +2,14 @@ package batch
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // Register adds the views that the catalog lacks to it, see generations.Deployment. Like a tick, it refuses a
@@ -16,20 +19,43 @@ func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 	if err := t.readViews(ctx); err != nil {
 		return err
 	}
-	if err := t.refuse(ctx); err != nil {
+	if err := t.compile(ctx); err != nil {
 		return err
 	}
-	return b.deployment().Register(ctx, live)
+	return errors.Join(append(t.unusable, b.deployment().Register(ctx, live))...)
 }
 
-// refuse refuses the deployment of this release while a generation in use has a definition that the release cannot run,
-// for example because its engine is older than the one before ours. Nothing is announced, switched or retired then, so
-// that the release before goes on unharmed when it is deployed again.
-func (t *tick) refuse(ctx context.Context) error {
-	if err := t.Programs.CheckKept(ctx, t.Catalog, t.views); err != nil {
-		return fmt.Errorf("batch deploys nothing: %w", err)
+// compile compiles the definitions of all generations in use into programs. A definition that cannot be read or run
+// holds up its own generations only: they stay where they are, and unusable has the errors.
+//
+// It refuses the deployment of this release while a generation in use has a definition of an engine that the release
+// does not run: view.ErrVersion. Nothing is announced, switched or retired then, so that the release before goes on
+// unharmed when it is deployed again.
+func (t *tick) compile(ctx context.Context) (err error) {
+	t.unusable = nil
+	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views)); err == nil {
+		return nil
 	}
-	return nil
+	var usable []view.Hash
+	for _, v := range t.views {
+		for _, g := range v.Generations {
+			if !g.IsKept() {
+				continue
+			}
+			switch _, err := t.Programs.Of(ctx, t.Catalog, []view.Hash{g.Definition}); {
+			case errors.Is(err, view.ErrVersion):
+				return fmt.Errorf("batch deploys nothing: view %s keeps the generation %s, which is %s: %w",
+					v.Name, g.ID, g.State, err)
+			case err != nil:
+				t.unusable = append(t.unusable, fmt.Errorf("view %s: generation %s: %w", v.Name, g.ID, err))
+			default:
+				usable = append(usable, g.Definition)
+			}
+		}
+	}
+	slices.Sort(usable)
+	t.set, err = t.Programs.Of(ctx, t.Catalog, slices.Compact(usable))
+	return err
 }
 
 func (b *Batch) deployment() generations.Deployment {

@@ -25,8 +25,8 @@ const maxSets = 256
 
 // Of returns the definitions with the given hashes, compiled together, in their order.
 //
-// Errors: the catalog's: retry. A definition that the catalog does not have, or that this version cannot run: do not
-// retry; the error names its hash.
+// Errors: the catalog's: retry. A definition that the catalog does not have, or that this release cannot run: do not
+// retry. view.ErrVersion: another release can run it. The error names the hash.
 func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (*view.Set, error) {
 	name := nameOf(hashes)
 	// The lock is held until the set is compiled, so that concurrent callers never compile it twice. Others wait only
@@ -52,7 +52,7 @@ func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (
 	}
 	set, err := view.Compile(definitions...)
 	if err != nil {
-		return nil, fmt.Errorf("compile definitions: %w", err)
+		return nil, fmt.Errorf("compile definitions %s: %w", strings.TrimSuffix(name, " "), err)
 	}
 	if p.sets == nil || len(p.sets) >= maxSets {
 		p.sets = map[string]*view.Set{}

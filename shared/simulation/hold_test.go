@@ -10,10 +10,13 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/operations"
+	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // TestFirstBuildBehindTheSweep checks that a first generation does not answer before it has every run that the sweep
@@ -148,6 +151,55 @@ func TestOneViewHoldsNoOther(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestOneDefinitionHoldsNoOther checks that a tick goes on with all other views while the stored definition of one
+// cannot be read, or is no definition. The error names the view and the hash, and does not speak of a deployment.
+func TestOneDefinitionHoldsNoOther(t *testing.T) {
+	for name, broken := range map[string]error{"time-out": context.DeadlineExceeded, "corrupt": nil} {
+		t.Run(name, func(t *testing.T) {
+			w := running(t)
+			behind := byUser(t, w.World).Generations[0]
+			for i := range 3 {
+				wait := wait(simulation.Slot + simulation.SealDelay)
+				if err := steps(send(uint64(i), 100+10*i, 6), w.deliver, wait)(w.World); err != nil {
+					t.Fatal(err)
+				}
+				w.Restart()
+				w.Batch.Catalog = unreadable{w.Catalog, behind.Definition, broken}
+				w.Batch.Programs = &programs.Cache{}
+				report, err := w.Tick(t.Context())
+				if err == nil || broken != nil && !errors.Is(err, broken) || strings.Contains(err.Error(), "deploys") ||
+					!strings.Contains(err.Error(), "view by_user") || strings.Count(err.Error(), string(behind.Definition)) != 1 {
+					t.Fatalf("tick %d: %v, want one error with the view and the hash", i, err)
+				}
+				if g := entry(t, w.World, "everything").Generations[0]; g.Run != report.Head.N || len(report.Runs) == 0 {
+					t.Errorf("tick %d: the other view is at run %d of %d", i, g.Run, report.Head.N)
+				}
+				if g := byUser(t, w.World).Generations[0]; g.Run != behind.Run {
+					t.Errorf("tick %d: the unreadable view has come to %+v", i, g)
+				}
+			}
+			w.Restart()
+			if err := steps(tick, check)(w.World); err != nil {
+				t.Error("once it can be read:", err)
+			}
+		})
+	}
+}
+
+// unreadable is a catalog in which the text of one definition cannot be read, or, without an error, is no definition.
+type unreadable struct {
+	catalog.Catalog
+	hash view.Hash
+	err  error
+}
+
+func (u unreadable) Definition(ctx context.Context, hash view.Hash) ([]byte, error) {
+	if hash == u.hash {
+		return []byte(`{"engine":2}`), u.err
+	}
+	return u.Catalog.Definition(ctx, hash)
 }
 
 // TestSwitchWhileTheServingGenerationMoves checks that no generation replaces one whose items are ahead of it. An

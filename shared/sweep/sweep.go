@@ -20,7 +20,6 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/stream"
@@ -94,9 +93,10 @@ func (s *Sweep) Tick(ctx context.Context) (Report, error) {
 type tick struct {
 	*Sweep
 	started time.Time
-	held    bool   // nothing may be queued of the run looked at, nor of a later one
-	waits   *waits // nil until something is missing
-	room    int    // number of objects that may yet be queued; set together with waits
+	held    bool             // nothing may be queued of the run looked at, nor of a later one
+	waits   *waits           // nil until something is missing
+	views   []lifecycle.View // as last read or written; nil until one matters
+	room    int              // number of objects that may yet be queued; set together with waits
 	report  Report
 }
 
@@ -152,34 +152,6 @@ func (s *Sweep) note(run uint64) {
 		s.looked = map[uint64]time.Time{}
 	}
 	s.looked[run] = s.Now()
-}
-
-// mayQueue reports whether the sweep may bring events of a run to the stream: every generation that answers from base
-// items has the run. It first notes in the generations that do not answer, and lack the run, that they must not answer
-// without it. So a view that cannot be built does not hold the sweep back, and nothing without the run replaces a Kappa
-// generation, for which the sweep does not wait.
-//
-// Otherwise, in a slot below the generation's horizon, speed would skip such an event but remember it. It would then
-// drop a client's retry as a duplicate, and nobody would count the event (found by the model, shared/simulation/model).
-// In a slot above the horizon, speed would show the event, and batch would hide it again while it applies the runs in
-// between (found by a history).
-func (t *tick) mayQueue(ctx context.Context, run uint64) (bool, error) {
-	// The tick has read the head before. A generation that does not exist yet is built up to that head or further, since
-	// batch reads the head after the generation.
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return false, fmt.Errorf("read views: %w", err)
-	}
-	for _, v := range views {
-		if v, err = generations.AnswerFrom(ctx, t.Catalog, v, t.Tries, run); err != nil {
-			return false, err
-		}
-		if v.HoldsBack(run) {
-			t.Log.WarnContext(ctx, "the sweep waits until batch has applied the run to the view", "run", run, "view", v.Name)
-			return false, nil
-		}
-	}
-	return true, nil
 }
 
 // move stores how far the sweep has come.
@@ -239,48 +211,6 @@ func (t *tick) queue(ctx context.Context, run uint64, f *found, chosen map[int]r
 		t.waits.queued(run, place, r)
 		t.room--
 		t.report.Queued++
-	}
-	return nil
-}
-
-// passBy moves the sweep past a run whose missing events are too old for the stream. A copy could count twice by now,
-// because the seen item of the first one may have expired. So the events stay out. passBy marks every Kappa generation
-// that needed them from the stream, or that can no longer tell whether its live half has counted a copy: the generation
-// is incomplete from this run on, until the view is rebuilt.
-func (t *tick) passBy(ctx context.Context, run lifecycle.Run, old []lacking) error {
-	last := event.Never
-	for _, o := range old {
-		last = max(last, o.arrival)
-	}
-	views, err := t.Catalog.Views(ctx)
-	if err != nil {
-		return fmt.Errorf("read views: %w", err)
-	}
-	for _, v := range views {
-		if err := t.mark(ctx, v, run.N, last); err != nil {
-			return err
-		}
-	}
-	t.report.TooOld += len(old)
-	t.report.Passed++
-	t.Log.ErrorContext(ctx, "run skipped: events never reached the stream and are too old for it; rebuild Kappa views",
-		"run", run.N, "objects", len(old))
-	return nil
-}
-
-// mark marks the generations of a view, as read, that lack events of the run; the last of these events arrived at last.
-func (t *tick) mark(ctx context.Context, v lifecycle.View, run uint64, last event.Millis) error {
-	lacking := func(v lifecycle.View) (lifecycle.View, bool, error) {
-		next, changed := v.Lacking(run, last.Add(t.Layout.SpeedWindow))
-		return next, changed, nil
-	}
-	if _, changed, _ := lacking(v); !changed {
-		return nil
-	}
-	// Commit point: the generations say that they lack events. The sweep moves past the run only after it, so whoever
-	// reads that it did also reads the mark.
-	if _, _, err := generations.Update(ctx, t.Catalog, v.Name, t.Tries, lacking); err != nil {
-		return fmt.Errorf("mark view %s as incomplete from run %d on: %w", v.Name, run, err)
 	}
 	return nil
 }

@@ -3,6 +3,7 @@ package mutants
 const (
 	batchFile      = "shared/batch/batch.go"
 	planFile       = "shared/batch/plan.go"
+	batchViewsFile = "shared/batch/views.go"
 	readFile       = "shared/batch/read.go"
 	readerFile     = "shared/runs/reader.go"
 	duplicatesFile = "shared/runs/duplicates.go"
@@ -10,6 +11,7 @@ const (
 	operateFile    = "shared/lifecycle/operate.go"
 	receiptsFile   = "shared/sweep/receipts.go"
 	sweepFile      = "shared/sweep/sweep.go"
+	sweepViewsFile = "shared/sweep/views.go"
 	catalogFile    = "shared/memory/catalog.go"
 )
 
@@ -236,11 +238,47 @@ func ofBatch() []Mutant {
 		{
 			Name: "sweep-tells-only-while-none-serves", Design: "3.1",
 			Mistake: "a generation without a run that the sweep has queued may replace a Kappa generation",
-			Edits: []Edit{{sweepFile, `		if v, err = generations.AnswerFrom(`, `		if v.Serving != "" {
-		} else if v, err = generations.AnswerFrom(`}},
+			Edits: []Edit{{sweepViewsFile, `		v, err := generations.AnswerFrom(`, `		if v.Serving != "" {
+			continue
+		}
+		v, err := generations.AnswerFrom(`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestRollbackBehindTheSweep$",
 				Why: "it takes a switch that is frozen for longer than the sweep waits, and a batch that dies meanwhile",
+			},
+		},
+		{
+			Name: "sweep-notes-before-it-decides", Design: "3.1",
+			Mistake: "the sweep notes from which run on generations answer, although another view holds it back",
+			Edits: []Edit{{sweepViewsFile, `	for _, v := range t.views {
+		if t.waitsFor(`, `	for _, v := range t.views[:0] {
+		if t.waitsFor(`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestSweepNotesNothingInVain$",
+				Why: "a note too many only delays answers, within their bound",
+			},
+		},
+		{
+			Name: "sweep-does-not-look-again", Design: "3.1",
+			Mistake: "the sweep queues although a view has changed before the note so that it answers without the run",
+			Edits:   []Edit{{sweepViewsFile, `if t.views[i] = v; t.waitsFor(ctx, v, run) {`, `if t.views[i] = v; false {`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestSweepLooksAgainAfterItsNote$",
+				Why: "it takes a build from an old head that ends between two calls of the sweep",
+			},
+		},
+		{
+			Name: "sweep-reads-views-before-the-head", Design: "3.1",
+			Mistake: "the sweep takes views that appear after it has read them, and before it reads the head, for absent",
+			Edits: []Edit{{sweepFile, `	head, err := t.Catalog.Head(ctx)
+`, `	if err := t.readViews(ctx); err != nil {
+		return err
+	}
+	head, err := t.Catalog.Head(ctx)
+`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestSweepReadsTheViewsAfterTheHead$",
+				Why: "it takes a view that is announced, built and behind a run between two calls of the sweep",
 			},
 		},
 		{
@@ -310,6 +348,26 @@ func ofBatch() []Mutant {
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildAlwaysFails$",
 				Why: "no history has a build that fails for ever",
+			},
+		},
+		{
+			Name: "unread-definition-holds-all", Design: "3.4",
+			Mistake: "a tick does nothing for any view when one definition cannot be read",
+			Edits: []Edit{{batchViewsFile, `				t.unusable = append(`, `				return err
+				t.unusable = append(`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestOneDefinitionHoldsNoOther$",
+				Why: "in histories every call fails, of any view, and only for a while",
+			},
+		},
+		{
+			Name: "any-error-refuses-a-deployment", Design: "4.1",
+			Mistake: "a store's time-out is reported as a deployment that is refused",
+			Edits: []Edit{{batchViewsFile, `			case errors.Is(err, view.ErrVersion):`,
+				`			case err != nil && t.unusable == nil:`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestOneDefinitionHoldsNoOther$",
+				Why: "no oracle of histories reads the errors of a tick",
 			},
 		},
 		{

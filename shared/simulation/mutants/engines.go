@@ -42,7 +42,7 @@ func ofEngines() []Mutant {
 		{
 			Name: "kept-generations-not-checked", Design: "4.1",
 			Mistake: "a release announces views while a generation is kept that it cannot run",
-			Edits: []Edit{{"shared/batch/batch.go", `	if err := t.refuse(ctx); err != nil {
+			Edits: []Edit{{"shared/batch/batch.go", `	if err := t.compile(ctx); err != nil {
 		return Report{}, err
 	}
 `, ``}},

@@ -11,8 +11,8 @@ import (
 
 // mayQueue reports whether the sweep may bring events of a run to the stream: every generation that answers from base
 // items has the run. If so, it first notes in the generations that do not answer, and lack the run, that they must not
-// answer without it. So a view that cannot be built does not hold the sweep back, and nothing without the run replaces a
-// Kappa generation, for which the sweep does not wait.
+// answer without it. So a view that cannot be built does not hold the sweep back, and nothing without the run replaces
+// a Kappa generation, for which the sweep does not wait.
 //
 // Otherwise, in a slot below the generation's horizon, speed would skip such an event but remember it. It would then
 // drop a client's retry as a duplicate, and nobody would count the event (found by the model, shared/simulation/model).
@@ -41,12 +41,12 @@ func (t *tick) mayQueue(ctx context.Context, run uint64) (bool, error) {
 	return true, nil
 }
 
-// readViews reads the views, once a tick, after the head. What changes later needs no second look, however long the tick
-// takes. A generation that is begun later is built up to the head that the tick has read or further, since batch reads
-// the head after the generation. Whoever lets a generation serve by a later state of the view has read the head after
-// that state, so the generation has every run of the tick. Whoever does so by the state that the tick has read, or an
-// earlier one, finds either the revision raised by the note in mayQueue, or a generation that has the run already or
-// must not answer without it.
+// readViews reads the views, once a tick, after the head. What changes later needs no second look, however long the
+// tick takes. A generation that is begun later is built up to the head that the tick has read or further, since batch
+// reads the head after the generation. Whoever lets a generation serve by a later state of the view has read the head
+// after that state, so the generation has every run of the tick. Whoever does so by the state that the tick has read,
+// or an earlier one, finds either the revision raised by the note in mayQueue, or a generation that has the run already
+// or must not answer without it.
 func (t *tick) readViews(ctx context.Context) (err error) {
 	if t.views != nil {
 		return nil

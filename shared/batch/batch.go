@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"slices"
 	"time"
 
 	"github.com/oklog/ulid/v2"
@@ -102,7 +101,7 @@ func (b *Batch) Tick(ctx context.Context) (Report, error) {
 	if err := t.compile(ctx); err != nil {
 		return Report{}, err
 	}
-	t.announce(ctx, false)
+	t.announce(ctx, nil)
 	err = t.run(ctx, sealed)
 	return t.report, errors.Join(append(t.failures, err)...)
 }
@@ -134,6 +133,8 @@ type tick struct {
 	report  Report
 	views   []lifecycle.View // as last read or written
 	search  search
+
+	rebuilds map[view.Name]int64 // the requests for a rebuild, by view, as read before the search
 
 	set      *view.Set // the definitions of all generations in use that can be run
 	unusable []error   // one for each generation whose definition is not in the set
@@ -168,7 +169,7 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 		return err
 	}
 	if t.search == searchDone {
-		t.announce(ctx, true)
+		t.announce(ctx, t.rebuilds)
 	}
 	t.report.Head = head
 	// A build reads all history and may be killed at every tick, so the work that does not depend on it comes first.
@@ -195,10 +196,11 @@ func (t *tick) begin(ctx context.Context) error {
 		return err
 	}
 	t.failures = append(t.failures, t.unusable...)
-	if slices.ContainsFunc(t.views, lifecycle.View.WantsRebuild) {
-		t.search = searchWanted
-	}
+	t.rebuilds = map[view.Name]int64{}
 	for _, v := range t.views {
+		if v.WantsRebuild() {
+			t.rebuilds[v.Name], t.search = v.Rebuild, searchWanted
+		}
 		t.report.Views = append(t.report.Views, ViewReport{Name: v.Name})
 	}
 	return nil

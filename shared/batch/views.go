@@ -80,8 +80,9 @@ func (t *tick) mover() generations.Mover {
 
 // announce takes every view as far towards its desired definition as it can go now. A view that cannot be announced
 // stops no other one from being brought up to date.
-func (t *tick) announce(ctx context.Context, whole bool) {
-	changed, err := t.deployment().Announce(ctx, t.views, whole)
+// searched has the requests for a rebuild that may begin, by view: see generations.Deployment.
+func (t *tick) announce(ctx context.Context, searched map[view.Name]int64) {
+	changed, err := t.deployment().Announce(ctx, t.views, searched)
 	if err != nil {
 		t.fail(err)
 	}

@@ -174,7 +174,7 @@ func viewOf(name view.Name) lifecycle.View {
 				Run: math.MaxUint64, Horizon: 1_795_555_500_000, Built: math.MaxUint64 - 1,
 			},
 		},
-		Held: hashOf("c"), Retired: 1_795_555_950_000, Rebuild: true,
+		Held: hashOf("c"), Retired: 1_795_555_950_000, Rebuild: 7,
 	}
 }
 
@@ -248,7 +248,7 @@ func catalogPutView(t *testing.T, c catalog.Catalog) {
 	wantView(t, c, v)
 	v.Description = ""
 	v.Generations = v.Generations[:1]
-	v.Held, v.Rebuild = "", false // a field that is cleared must not keep its old value
+	v.Held, v.Rebuild = "", 0 // a field that is cleared must not keep its old value
 	v = putView(t, c, v)
 	wantView(t, c, v)
 	v = putView(t, c, v) // nothing but the revision changes

@@ -38,7 +38,7 @@ type Deployment struct {
 }
 
 // Register adds the views that the catalog does not have. Each gets a generation that speed folds for slots from live
-// on. The caller must promise that speed receives every event from there on, as a process can that starts the whole
+// on. The caller must promise that speed receives every event from there on, as a process can that starts the searched
 // system. Announce needs no such promise.
 //
 // Errors: the catalog's, with the view's name; retry.
@@ -52,7 +52,7 @@ func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 			if err != nil {
 				return v, false, err
 			}
-			return s.makeDesired(ctx, v, d, g, false)
+			return s.makeDesired(ctx, v, d, g, 0)
 		})
 		return err
 	})
@@ -62,18 +62,20 @@ func (s Deployment) Register(ctx context.Context, live slot.Slot) error {
 // the definitions that were announced in time, that is, before the stream had any event that speed should fold. changed
 // reports whether there was anything to do; then the caller must read the views again.
 //
-// A requested rebuild begins only when whole says that the runs hold all of the archive, since operators rebuild a view
-// when something is missing.
+// A requested rebuild begins only when searched has it, by view: the requests that were there before the archive was
+// searched for what no run holds, since operators rebuild a view when something is missing.
 //
 // Errors: those of the archive and the catalog, with the view's name; retry.
-func (s Deployment) Announce(ctx context.Context, views []lifecycle.View, whole bool) (changed bool, err error) {
+func (s Deployment) Announce(
+	ctx context.Context, views []lifecycle.View, searched map[view.Name]int64,
+) (changed bool, err error) {
 	err = s.each("announce", func(d lifecycle.Definition) error {
 		at := slices.IndexFunc(views, func(v lifecycle.View) bool { return v.Name == d.Name })
-		if at >= 0 && isDone(views[at], d, whole) {
+		if at >= 0 && isDone(views[at], d, searched[d.Name]) {
 			return nil
 		}
 		changed = true
-		return s.announce(ctx, d, whole)
+		return s.announce(ctx, d, searched[d.Name])
 	})
 	return changed, err
 }
@@ -90,13 +92,13 @@ func (s Deployment) each(what string, step func(lifecycle.Definition) error) err
 }
 
 // isDone reports whether Announce has nothing left to do for a view and its definition.
-func isDone(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
+func isDone(v lifecycle.View, d lifecycle.Definition, searched int64) bool {
 	_, waits := v.FirstInState(lifecycle.Announced)
-	return !waits && !wants(v, d, whole)
+	return !waits && !wants(v, d, searched)
 }
 
-func wants(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
-	_, changed := desired(v, d, lifecycle.Generation{Definition: d.Hash}, whole, event.Never)
+func wants(v lifecycle.View, d lifecycle.Definition, searched int64) bool {
+	_, changed := desired(v, d, lifecycle.Generation{Definition: d.Hash}, searched, event.Never)
 	return changed
 }
 
@@ -104,19 +106,19 @@ func wants(v lifecycle.View, d lifecycle.Definition, whole bool) bool {
 // generation is added only if the view needs a new one. The description is for people and no part of the definition, so
 // a new description alone begins no generation.
 func desired(
-	v lifecycle.View, d lifecycle.Definition, fresh lifecycle.Generation, whole bool, now event.Millis,
+	v lifecycle.View, d lifecycle.Definition, fresh lifecycle.Generation, searched int64, now event.Millis,
 ) (next lifecycle.View, changed bool) {
-	next, changed = v.WithDesired(fresh, whole, now)
+	next, changed = v.WithDesired(fresh, searched, now)
 	next.Description = d.Description
 	return next, changed || v.Description != d.Description
 }
 
 // announce takes one definition as far as it can: it announces it, and confirms it once the announcement was read in
 // time. It announces a late one again for a later slot. It gives up a definition that was on its way before.
-func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, whole bool) error {
+func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, searched int64) error {
 	for range s.Tries {
 		_, changed, err := Update(ctx, s.Catalog, d.Name, s.Tries, func(v lifecycle.View) (lifecycle.View, bool, error) {
-			return s.step(ctx, v, d, whole)
+			return s.step(ctx, v, d, searched)
 		})
 		if !changed || err != nil {
 			return unlessConflict(err)
@@ -127,14 +129,14 @@ func (s Deployment) announce(ctx context.Context, d lifecycle.Definition, whole 
 
 // step takes the next step towards a definition; changed is false when there is none.
 func (s Deployment) step(
-	ctx context.Context, v lifecycle.View, d lifecycle.Definition, whole bool,
+	ctx context.Context, v lifecycle.View, d lifecycle.Definition, searched int64,
 ) (lifecycle.View, bool, error) {
-	if wants(v, d, whole) {
+	if wants(v, d, searched) {
 		g, err := s.generationOf(ctx, v, d)
 		if err != nil {
 			return v, false, err
 		}
-		return s.makeDesired(ctx, v, d, g, whole)
+		return s.makeDesired(ctx, v, d, g, searched)
 	}
 	g, waits := v.FirstInState(lifecycle.Announced)
 	if !waits {
@@ -195,14 +197,14 @@ func (s Deployment) newGeneration(
 // makeDesired makes the definition of a fresh generation the desired one. It stores the definition's text first, so
 // that every reader of the view can run it.
 func (s Deployment) makeDesired(
-	ctx context.Context, v lifecycle.View, d lifecycle.Definition, g lifecycle.Generation, whole bool,
+	ctx context.Context, v lifecycle.View, d lifecycle.Definition, g lifecycle.Generation, searched int64,
 ) (lifecycle.View, bool, error) {
 	if err := s.Catalog.PutDefinition(ctx, d.Hash, d.Text); err != nil {
 		return v, false, err
 	}
 	// What is written next is a commit point: speed folds the definition from then on, and no longer one that was given
 	// up for it.
-	next, changed := desired(v, d, g, whole, event.MillisOf(s.Now()))
+	next, changed := desired(v, d, g, searched, event.MillisOf(s.Now()))
 	return next, changed, nil
 }
 

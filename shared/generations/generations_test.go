@@ -210,7 +210,7 @@ func TestDeploymentNamesTheStep(t *testing.T) {
 			return ulid.ULID{15: byte(ids)}, nil
 		},
 	}
-	_, announced := d.Announce(t.Context(), nil, false)
+	_, announced := d.Announce(t.Context(), nil, nil)
 	for step, err := range map[string]error{"announce": announced, "register": d.Register(t.Context(), 0)} {
 		if !errors.Is(err, down) || !strings.HasPrefix(err.Error(), step+" view a: ") {
 			t.Errorf("error is %v, want the step, %s, and the view", err, step)

@@ -93,7 +93,9 @@ type View struct {
 	Held view.Hash
 	// When batch first found that the deployed views file no longer names the view; event.Never: it does.
 	Retired event.Millis
-	Rebuild bool // an operator has requested a rebuild of the definition; batch begins it with its next run
+	// An operator has requested a rebuild of the definition, which batch begins with its next run: the revision that the
+	// request gave the view, which tells it from any other request. 0: none.
+	Rebuild int64
 }
 
 // IsGone reports whether the view was retired and then dropped: it no longer answers. Its item stays for the revision,
@@ -104,7 +106,7 @@ func (v View) IsGone() bool {
 }
 
 // WantsRebuild reports whether batch should rebuild the view. A retired view is not rebuilt.
-func (v View) WantsRebuild() bool { return v.Rebuild && v.Retired == event.Never }
+func (v View) WantsRebuild() bool { return v.Rebuild != 0 && v.Retired == event.Never }
 
 // Generation returns the generation with the id.
 func (v View) Generation(id GenerationID) (Generation, bool) {

@@ -117,23 +117,23 @@ func (m *machine) want(t *rapid.T) {
 		fresh.State, fresh.LiveFrom = lifecycle.Building, same.LiveFrom // as batch does
 	}
 	before, kept, held := m.view, copyOf(m.view), m.view.Held
-	next, changed := before.WithDesired(fresh, true, m.now)
+	next, changed := before.WithDesired(fresh, before.Rebuild, m.now)
 	if changed == cmp.Equal(kept, next) {
 		t.Fatalf("changed is %t:\n%s", changed, cmp.Diff(kept, next))
 	}
 	m.to(t, before, kept, next)
-	switch again, changed := m.view.WithDesired(fresh, true, m.now+1); {
+	switch again, changed := m.view.WithDesired(fresh, m.view.Rebuild, m.now+1); {
 	case changed:
 		t.Fatalf("wanted once more, it is another one:\n%s", cmp.Diff(m.view, again))
 	case m.view.Retired != 0:
 		t.Fatalf("%s is wanted, and the view is retired", definition)
-	case held == definition && !kept.Rebuild:
+	case held == definition && kept.Rebuild == 0:
 		if kept.Retired = 0; !cmp.Equal(kept, m.view) {
 			t.Fatalf("%s is held, and its deployment changes the view:\n%s", definition, cmp.Diff(kept, m.view))
 		}
 	default:
 		g, ok := m.view.GenerationOf(definition)
-		if !ok || g.State == lifecycle.Retained || m.view.Held != "" || m.view.Rebuild {
+		if !ok || g.State == lifecycle.Retained || m.view.Held != "" || m.view.Rebuild != 0 {
 			t.Fatalf("%s is wanted, and the view is %+v", definition, m.view)
 		}
 	}

@@ -157,10 +157,11 @@ func (v View) wanted(definition view.Hash, rebuild bool) outcome {
 
 // WithDesired returns the view once the definition of a fresh generation is the desired one, and whether that changes
 // anything: see wants. It gives up the generations that this replaces. A retired view is no longer retired. Every
-// outcome but leave ends a hold. A requested rebuild begins only when whole is true, that is, when the runs hold all of
-// the archive; until then the request stays.
-func (v View) WithDesired(fresh Generation, whole bool, now event.Millis) (next View, changed bool) {
-	rebuild := v.Rebuild && whole
+// outcome but leave ends a hold. A requested rebuild begins only when it is the request searched: the one that was
+// there before batch searched the whole archive for objects that no run holds. Any other request stays: it may have
+// come after the search, for an object that the search could not find. 0: nothing was searched.
+func (v View) WithDesired(fresh Generation, searched int64, now event.Millis) (next View, changed bool) {
+	rebuild := v.Rebuild != 0 && v.Rebuild == searched
 	does := v.wanted(fresh.Definition, rebuild)
 	next, changed = v, v.Retired != event.Never
 	next.Retired = event.Never
@@ -182,7 +183,9 @@ func (v View) WithDesired(fresh Generation, whole bool, now event.Millis) (next 
 		}
 	}
 	if does == come {
-		next.Rebuild = v.Rebuild && !rebuild
+		if rebuild {
+			next.Rebuild = 0
+		}
 		next.Generations = append(slices.Clone(next.Generations), fresh)
 		changed = true
 	}
@@ -262,7 +265,7 @@ func (v View) Unnamed(retainFor time.Duration, now event.Millis) (next View, cha
 		v.Retired = now
 	}
 	if v.IsGone() || !isFirst && now >= v.Retired.Add(retainFor) {
-		return v.ended(now), isFirst || !v.IsGone() || v.Held != "" || v.Rebuild
+		return v.ended(now), isFirst || !v.IsGone() || v.Held != "" || v.Rebuild != 0
 	}
 	return v, isFirst
 }
@@ -270,7 +273,7 @@ func (v View) Unnamed(retainFor time.Duration, now event.Millis) (next View, cha
 // ended returns the retired view after all its generations were given up. It also ends a hold and a requested rebuild.
 func (v View) ended(now event.Millis) View {
 	next := v
-	next.Serving, next.Held, next.Rebuild = "", "", false
+	next.Serving, next.Held, next.Rebuild = "", "", 0
 	for _, g := range v.Generations {
 		next, _ = next.moved(g.ID, End, now)
 	}

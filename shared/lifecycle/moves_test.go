@@ -29,7 +29,7 @@ func TestWithDesired(t *testing.T) {
 		return v
 	}
 	rebuild := func(v lifecycle.View) lifecycle.View {
-		v.Rebuild = true
+		v.Rebuild = 4
 		return v
 	}
 	anew := func(v lifecycle.View) lifecycle.View {
@@ -116,7 +116,7 @@ func TestWithDesired(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := test.before
 			kept.Generations = append([]lifecycle.Generation(nil), kept.Generations...)
-			got, changed := test.before.WithDesired(announced, true, 55)
+			got, changed := test.before.WithDesired(announced, 4, 55)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -127,7 +127,7 @@ func TestWithDesired(t *testing.T) {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
 			if again, changed := got.WithDesired(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced,
-				LiveFrom: 9000}, true, 66); changed {
+				LiveFrom: 9000}, 0, 66); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})
@@ -208,18 +208,18 @@ func TestOf(t *testing.T) {
 // requested. Everything else continues.
 func TestRebuildWaits(t *testing.T) {
 	v := life("B", in("B", lifecycle.Serving, 0))
-	v.Rebuild = true
+	v.Rebuild = 4
 	fresh := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Building}
-	if next, changed := v.WithDesired(fresh, false, 55); changed || !next.Rebuild {
+	if next, changed := v.WithDesired(fresh, 3, 55); changed || next.Rebuild == 0 {
 		t.Errorf("changed %t, %+v", changed, next)
 	}
-	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, false,
+	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, 0,
 		55); !changed ||
-		!next.Rebuild ||
+		next.Rebuild == 0 ||
 		len(next.Generations) != 2 {
 		t.Errorf("another definition: changed %t, %+v", changed, next)
 	}
-	if next, changed := v.WithDesired(fresh, true, 55); !changed || next.Rebuild || len(next.Generations) != 2 {
+	if next, changed := v.WithDesired(fresh, 4, 55); !changed || next.Rebuild != 0 || len(next.Generations) != 2 {
 		t.Errorf("with all of the archive: changed %t, %+v", changed, next)
 	}
 }

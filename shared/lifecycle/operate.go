@@ -105,7 +105,7 @@ func (v View) back(from, to view.Hash, now event.Millis) View {
 	if v.Held == to {
 		v.Held = ""
 	}
-	v.Rebuild = false
+	v.Rebuild = 0
 	return v
 }
 
@@ -151,14 +151,14 @@ func (v View) DropRetired(now event.Millis) (View, error) {
 // Errors: *Refusal; retry when the view has changed.
 func (v View) Abandon(id GenerationID, now event.Millis) (View, error) {
 	next, given, err := v.giveUp(id, Abandon, now, "announced or being built", Announced, Building)
-	if err != nil && id == "" && v.Rebuild {
-		v.Rebuild = false
+	if err != nil && id == "" && v.Rebuild != 0 {
+		v.Rebuild = 0
 		return v, nil
 	}
 	if err != nil || given.ID == "" {
 		return v, err
 	}
-	next.Rebuild = false
+	next.Rebuild = 0
 	if serving, _ := v.Generation(v.Serving); given.Definition != serving.Definition {
 		next.Held = given.Definition
 	}
@@ -194,7 +194,8 @@ func (v View) giveUp(
 }
 
 // WantRebuild requests that batch builds the definition that it is deployed with again, beginning with its next run.
-// Then batch also ends a hold on the definition.
+// Then batch also ends a hold on the definition. A repeated request is a new one: batch looks for missing objects after
+// it, so it includes those that came since the first.
 //
 // Errors: *Refusal; retry when the view has changed.
 func (v View) WantRebuild() (View, error) {
@@ -207,6 +208,6 @@ func (v View) WantRebuild() (View, error) {
 	if _, ok := v.FirstInState(Announced); ok {
 		return v, v.refuse("a generation is already announced; wait until it is confirmed, or abandon it")
 	}
-	v.Rebuild = true
+	v.Rebuild = v.Revision + 1
 	return v, nil
 }

@@ -27,9 +27,11 @@ func ready(definition string, state lifecycle.State, since event.Millis) lifecyc
 	return at(in(definition, state, since), head.N)
 }
 
-// wanted returns a view with a held definition and a requested rebuild.
+// wanted returns a view with a held definition and perhaps a requested rebuild, as WantRebuild makes it of life.
 func wanted(held view.Hash, rebuild bool, v lifecycle.View) lifecycle.View {
-	v.Held, v.Rebuild = held, rebuild
+	if v.Held = held; rebuild {
+		v.Rebuild = 6
+	}
 	return v
 }
 
@@ -343,10 +345,10 @@ func TestHoldsAfterRollback(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if next, changed := back.WithDesired(wants("B"), true, 100); changed {
+		if next, changed := back.WithDesired(wants("B"), 0, 100); changed {
 			t.Errorf("%s: batch brings it back: %+v", name, next)
 		}
-		next, changed := back.WithDesired(wants("D"), true, 100)
+		next, changed := back.WithDesired(wants("D"), 0, 100)
 		if !changed || next.Held != "" {
 			t.Errorf("%s: another definition is deployed: %+v, %t", name, next, changed)
 		}

@@ -174,9 +174,9 @@ func (w wish) isReached(v lifecycle.View) bool {
 		return w.generation != "" && v.Serving == w.generation
 	case Drop, Abandon:
 		return w.generation != "" && (!ok || g.State == lifecycle.Dropping) ||
-			w.generation == "" && w.first.Rebuild && !v.Rebuild
+			w.generation == "" && w.first.Rebuild != 0 && v.Rebuild == 0
 	}
-	return v.Rebuild || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
+	return v.Rebuild > w.first.Rebuild || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
 		_, known := w.first.Generation(g.ID)
 		return !known && g.Definition == w.definition()
 	})

@@ -203,7 +203,7 @@ func (o *Operations) swept(ctx context.Context) (Position, error) {
 
 func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) (Status, error) {
 	s := Status{
-		View: v.Name, Description: v.Description, Held: v.Held, Retired: timeOf(v.Retired), Rebuild: v.Rebuild,
+		View: v.Name, Description: v.Description, Held: v.Held, Retired: timeOf(v.Retired), Rebuild: v.Rebuild != 0,
 		Head:        positionOf(runs.head),
 		Generations: make([]Generation, len(v.Generations)),
 	}

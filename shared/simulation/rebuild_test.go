@@ -2,12 +2,14 @@ package simulation_test
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/operations"
 )
 
 // hiding is an archive that leaves an object out of its listings.
@@ -71,8 +73,8 @@ func TestRebuildTakesInWhatIsMissing(t *testing.T) {
 	}
 	v := byUser(t, w.World)
 	if g := serves(t, w.World); g.ID == first.ID || g.Definition != first.Definition || g.LiveFrom != first.LiveFrom ||
-		v.Rebuild {
-		t.Errorf("generation %+v serves after %+v; rebuild %t", g, first, v.Rebuild)
+		v.Rebuild != 0 {
+		t.Errorf("generation %+v serves after %+v; rebuild %d", g, first, v.Rebuild)
 	}
 	if old, ok := v.Generation(first.ID); !ok || old.State != lifecycle.Retained {
 		t.Errorf("the generation that served before is %+v", old)
@@ -97,11 +99,47 @@ func TestRebuildWaitsForARun(t *testing.T) {
 	if err := tick(w.World); err != nil {
 		t.Fatal(err)
 	}
-	if v := byUser(t, w.World); !v.Rebuild || len(v.Generations) != 1 {
+	if v := byUser(t, w.World); v.Rebuild == 0 || len(v.Generations) != 1 {
 		t.Errorf("within the same slot: %+v", v)
 	}
 	w.goOn(t, 4, 1000)
-	if v := byUser(t, w.World); v.Rebuild || len(v.Generations) != 2 {
+	if v := byUser(t, w.World); v.Rebuild != 0 || len(v.Generations) != 2 {
 		t.Errorf("slots later: %+v", v)
+	}
+}
+
+// TestRebuildIsNotBegunByAnOlderSearch checks that a request for a rebuild is not used up by a function that searched
+// the archive before it. The function searches because of a first request, and freezes. An object lands that is too
+// old for the look-back, and an operator requests the rebuild again. The rebuild of the second request must have the
+// object.
+func TestRebuildIsNotBegunByAnOlderSearch(t *testing.T) {
+	ctx := t.Context()
+	w := running(t)
+	if err := steps(send(7, 100, 6), w.deliver)(w.World); err != nil {
+		t.Fatal(err)
+	}
+	objects, _, err := w.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.Batch.Archive = &hiding{Archive: w.Archive, hidden: objects[len(objects)-1].Key}
+	err = steps(wait(time.Minute), tick, wait(2*w.Batch.Lookback), tick, operate(operations.Rebuild), wait(time.Minute))(
+		w.World)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ended := onCall(w.World, call{"catalog.Append", 0}, func() error { return operate(operations.Rebuild)(w.World) })
+	if err := errors.Join(tick(w.World), ended()); err != nil {
+		t.Fatal(err)
+	}
+	if v := byUser(t, w.World); v.Rebuild == 0 || len(v.Generations) != 1 {
+		t.Errorf("the second request is used up: %+v", v)
+	}
+	w.Restart() // the object is listed from now on
+	if err := steps(wait(time.Minute), tick, check)(w.World); err != nil {
+		t.Error(err)
+	}
+	if v := byUser(t, w.World); v.Rebuild != 0 || len(v.Generations) != 2 {
+		t.Errorf("a search later: %+v", v)
 	}
 }

@@ -15,7 +15,7 @@ import (
 // The versions of the documents. A reader knows one version of a kind and refuses all others by name, older and newer.
 const (
 	runVersion   = 2 // version 1 had other names for late objects and duplicates
-	viewVersion  = 5 // version 4 had no answers_from, versions 1 to 3 had live instead of live_from
+	viewVersion  = 6 // 5 had true as rebuild, 4 had no answers_from, 1 to 3 had live instead of live_from
 	waitsVersion = 1
 	auditVersion = 2 // version 1 had another name for the cause Late
 )
@@ -51,7 +51,7 @@ type storedView struct {
 	Generations []storedGeneration     `json:"generations,omitempty"`
 	Held        view.Hash              `json:"held,omitempty"`
 	Retired     event.Millis           `json:"retired,omitempty"`
-	Rebuild     bool                   `json:"rebuild,omitempty"`
+	Rebuild     int64                  `json:"rebuild,omitempty"` // revision of the view that the request made
 }
 
 type storedGeneration struct {

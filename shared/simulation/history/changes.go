@@ -290,7 +290,7 @@ func (h *history) restore() {
 				h.operate(d.Name, operations.Switch, g.ID, OperatorSwitches)
 			}
 		}
-		if (v.Held == d.Hash || h.isToRebuild(v)) && !v.Rebuild {
+		if (v.Held == d.Hash || h.isToRebuild(v)) && v.Rebuild == 0 {
 			h.operate(d.Name, operations.Rebuild, "", OperatorRebuilds)
 		}
 	}

@@ -231,7 +231,7 @@ func (h *history) checkMove(before, after lifecycle.View, g lifecycle.Generation
 
 // isPutAway reports whether an operator holds the generation's definition, and has not asked for a rebuild since.
 func isPutAway(v lifecycle.View, g lifecycle.Generation) bool {
-	return v.Held == g.Definition && !v.Rebuild
+	return v.Held == g.Definition && v.Rebuild == 0
 }
 
 // sameTruth checks a promise of the clients (see isTooLate): for the runs from which a generation is built, finding

@@ -178,7 +178,8 @@ func (h *history) sweptRuns() uint64 {
 func (h *history) deployedServe() bool {
 	for _, d := range h.kit.of(h.deployed) {
 		v := h.pointers[d.Name]
-		if g, ok := v.Generation(v.Serving); !ok || g.Definition != d.Hash || v.Rebuild || v.Retired != 0 || g.Lacks > 0 {
+		g, ok := v.Generation(v.Serving)
+		if !ok || g.Definition != d.Hash || v.Rebuild != 0 || v.Retired != 0 || g.Lacks > 0 {
 			return false
 		}
 		for _, g := range v.Generations {

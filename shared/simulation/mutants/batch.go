@@ -371,6 +371,16 @@ func ofBatch() []Mutant {
 			},
 		},
 		{
+			Name: "older-search-begins-a-rebuild", Design: "3.7",
+			Mistake: "a rebuild begins by a search of the archive that is older than its request",
+			Edits: []Edit{{"shared/lifecycle/moves.go", `v.Rebuild != 0 && v.Rebuild == searched`,
+				`v.Rebuild != 0 && searched != 0`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestRebuildIsNotBegunByAnOlderSearch$",
+				Why: "it takes an object older than the look-back, and two requests around a search",
+			},
+		},
+		{
 			Name: "builds-without-time", Design: "3.4",
 			Mistake: "a tick begins a build however little time it has left",
 			Edits: []Edit{{applyFile, `	if t.isShortOfTime(ctx) {

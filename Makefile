@@ -56,28 +56,33 @@ clean: ## remove everything that the targets have built
 
 .PHONY: functions deploy keys smoke destroy
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
-ARCH ?= arm64
-VIEWS ?= localstack/sample/views.yaml
+SAMPLE = localstack/sample/views.yaml
+-include deploy.mk# your settings for all of these targets: see deploy.example.mk
 STACK ?= anabranch
+ifdef AWS_REGION
+export AWS_REGION
+endif
+ifdef AWS_PROFILE
+export AWS_PROFILE
+endif
 
 functions: ## build the Lambda functions and their zips into build/; ARCH=arm64 or amd64, VIEWS=your views.yaml
-	@set -e; for f in $(FUNCTIONS); do rm -rf build/$$f; CGO_ENABLED=0 GOOS=linux GOARCH=$(ARCH) \
+	@set -e; for f in $(FUNCTIONS); do rm -rf build/$$f; CGO_ENABLED=0 GOOS=linux GOARCH=$(or $(ARCH),arm64) \
 		$(GO) build -trimpath -buildvcs=false -tags lambda.norpc -ldflags "-s -w" \
 		-o build/$$f/bootstrap ./functions/$$f; done
-	@$(GO) run ./infra/pack -views $(VIEWS) build $(FUNCTIONS)
+	@$(GO) run ./infra/pack -views $(or $(VIEWS),$(SAMPLE)) build $(FUNCTIONS)
 
-deploy: functions ## deploy the stack to AWS; asks for region and parameters; STACK=name of the stack
-	$(GO) run ./infra/tool sam deploy --guided --template-file template.yaml --stack-name $(STACK) \
-		--capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND
-	$(GO) run ./infra/keys -stack $(STACK)
+deploy: ## deploy the stack to AWS, or update it; STACK, AWS_REGION, ARCH, VIEWS, PARAMETERS="Slot=5m ...", or deploy.mk
+	@$(GO) run ./infra/deploy -stack $(STACK) $(if $(ARCH),-arch $(ARCH)) $(if $(VIEWS),-views $(VIEWS)) $(PARAMETERS)
 
 keys: ## print the URL and the keys of a deployed stack
 	@$(GO) run ./infra/keys -stack $(STACK)
 
-smoke: build ## check a deployment within a minute, local or on AWS: URL=its address KEY=its admin key
-	@$(if $(KEY),ANABRANCH_KEY='$(KEY)') build/anabranch smoke $(if $(URL),--url '$(URL)') $(if $(FOR),--for $(FOR))
+smoke: build ## check a deployed stack within a minute, or any server: URL=its address KEY=its admin key
+	@$(if $(URL),$(if $(KEY),ANABRANCH_KEY='$(KEY)'),variables=$$($(GO) run ./infra/keys -stack $(STACK) -export) && \
+		eval "$$variables" &&) build/anabranch smoke $(if $(URL),--url '$(URL)') $(if $(FOR),--for $(FOR))
 
-destroy: ## delete a stack except its archive and tables; asks first
+destroy: ## delete a stack in any state, except its archive and tables; asks first
 	@$(GO) run ./infra/destroy -stack $(STACK)
 
 .PHONY: simulate mutants model
@@ -112,14 +117,14 @@ local: build ## run the real template and functions on an emulator, until Ctrl-C
 	@build/local
 
 e2e: build ## run the end-to-end story on an emulator: real template, real functions, faults; needs python3 and node
-	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml
+	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=$(SAMPLE)
 	LOCALSTACK= $(GO) test -count=1 -tags emulator -timeout 15m -v ./localstack/e2e
 
 # What LocalStack 2026.3.0 gets wrong: it compares the keys of objects as a URL escapes them.
 WRONG_ON_LOCALSTACK = /List_orders_keys_by_their_bytes,_also_if_a_URL_escapes_them
 ON_LOCALSTACK = s3archive sqsqueue kinesisstream $(if $(LOCALSTACK),dynamocatalog dynamoviews)
 localstack: build ## test adapters and story on LocalStack from pip, or at LOCALSTACK=URL; needs Python 3.13, node
-	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=localstack/sample/views.yaml
+	@$(MAKE) --no-print-directory functions ARCH=$(NATIVE) VIEWS=$(SAMPLE)
 	LOCALSTACK=$(or $(LOCALSTACK),pip) $(GO) test -count=1 -tags emulator -p 1 -timeout 15m -v \
 		-run '^(TestConformance|TestEmulator|TestStory)$$' -skip '$(WRONG_ON_LOCALSTACK)' \
 		$(ON_LOCALSTACK:%=./shared/aws/%) ./functions/authorizer ./localstack/e2e

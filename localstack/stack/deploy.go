@@ -4,56 +4,56 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"maps"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"runtime"
 	"strconv"
 
-	"github.com/anabranch/anabranch/infra/venv"
+	"github.com/anabranch/anabranch/infra/deployment"
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
 
-// architectures maps Go's names of processor architectures to Lambda's.
-var architectures = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
-
-// deploy deploys template.yaml to the emulator, as `sam deploy` does to AWS.
-func deploy(ctx context.Context, root, endpoint string, s Settings) error {
-	bin, err := venv.Open(ctx, root, venv.Tools)
-	if err != nil {
-		return err
-	}
+// Deploy deploys template.yaml to an emulator, as make deploy does to AWS, with the functions that are in build/. It
+// returns what Deploy of infra/deployment returns, with the output of sam.
+func Deploy(ctx context.Context, root, endpoint string, out io.Writer, given map[string]string) error {
 	parameters := map[string]string{
 		"ReadStream": "false", // our own poller reads the stream as Lambda does
-		"Shards":     strconv.Itoa(shards), "Architecture": architectures[runtime.GOARCH], "DeletionProtection": "false",
+		"Shards":     strconv.Itoa(shards), "DeletionProtection": "false",
 	}
-	maps.Copy(parameters, s.Parameters)
-	args := []string{
-		"deploy", "--template-file", "template.yaml", "--stack-name", name, "--resolve-s3", "--region", emulator.Region,
-		"--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
-		"--no-confirm-changeset", "--no-progressbar", "--parameter-overrides",
-	}
-	for _, p := range sorted(parameters) {
-		args = append(args, p+"="+parameters[p])
+	maps.Copy(parameters, given)
+	return deployment.At(Config(endpoint)).Deploy(ctx, deployment.Settings{
+		Root: root, Stack: Name, Architecture: runtime.GOARCH, Views: sampleViews, Parameters: parameters, Out: out,
+		Build: func(context.Context, string, string) error { return nil },
+		Sam: func(ctx context.Context, args []string) error {
+			return runSam(ctx, root, endpoint, args)
+		},
+	})
+}
+
+// sampleViews is the views file that make packs for an emulator, unless VIEWS names another. Deploy does not read it.
+const sampleViews = "localstack/sample/views.yaml"
+
+// runSam runs sam against an emulator.
+func runSam(ctx context.Context, root, endpoint string, args []string) error {
+	bin, err := deployment.FindSam(ctx, root)
+	if err != nil {
+		return err
 	}
 	home, err := os.MkdirTemp("", "sam-")
 	if err != nil {
 		return err
 	}
 	defer os.RemoveAll(home)
-	command := exec.CommandContext(ctx, filepath.Join(bin, "sam"), args...)
-	command.Dir = root
-	command.Env = []string{
-		"PATH=" + bin + string(os.PathListSeparator) + os.Getenv("PATH"), "HOME=" + home,
-		"SAM_CLI_TELEMETRY=0", "SAM_CLI_POLL_DELAY=0.2", "AWS_ENDPOINT_URL=" + endpoint,
+	sam := deployment.Sam(ctx, root, bin, []string{
+		"HOME=" + home, "SAM_CLI_POLL_DELAY=0.2", "AWS_ENDPOINT_URL=" + endpoint,
 		"AWS_ACCESS_KEY_ID=" + emulator.AccessKey, "AWS_SECRET_ACCESS_KEY=" + emulator.SecretKey,
 		"AWS_DEFAULT_REGION=" + emulator.Region,
-	}
+	}, args)
 	var out bytes.Buffer
-	command.Stdout, command.Stderr = &out, &out
-	if err := command.Run(); err != nil {
-		return fmt.Errorf("sam deploy: %w\n%s", err, out.Bytes())
+	sam.Stdout, sam.Stderr = &out, &out
+	if err := sam.Run(); err != nil {
+		return fmt.Errorf("%w\n%s", err, out.Bytes())
 	}
 	return nil
 }

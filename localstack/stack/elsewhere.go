@@ -47,7 +47,7 @@ func Services() []string { return slices.Sorted(maps.Keys(services)) }
 // ConfigOf returns the configuration for clients of a service, on the emulator that holds its resources.
 func (st *Stack) ConfigOf(service string) aws.Config {
 	if endpoint, ok := st.elsewhere[service]; ok {
-		return config(endpoint)
+		return Config(endpoint)
 	}
 	return st.Config
 }
@@ -74,7 +74,7 @@ func (st *Stack) rename(output, value string) {
 
 // unique returns a name that no other run has used: the other emulator may outlive this one.
 func unique(resource string) string {
-	return name + "-" + resource + "-" + strings.ToLower(rand.Text()[:8])
+	return Name + "-" + resource + "-" + strings.ToLower(rand.Text()[:8])
 }
 
 func (st *Stack) moveArchive(ctx context.Context) error {

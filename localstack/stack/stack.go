@@ -36,20 +36,20 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 )
 
-// name is the name of the CloudFormation stack. The names of the functions begin with it.
-const name = "anabranch"
+// Name is the name of the CloudFormation stack. The names of the functions begin with it.
+const Name = "anabranch"
 
 // The names of the functions in template.yaml. A test in infra/ compares them with the folders below functions/.
 const (
-	Ingest     = name + "-ingest"
-	Speed      = name + "-speed"
-	Batch      = name + "-batch"
-	Query      = name + "-query"
-	Republish  = name + "-republish"
-	Replay     = name + "-replay"
-	Audit      = name + "-audit"
-	Admin      = name + "-admin"
-	Authorizer = name + "-authorizer"
+	Ingest     = Name + "-ingest"
+	Speed      = Name + "-speed"
+	Batch      = Name + "-batch"
+	Query      = Name + "-query"
+	Republish  = Name + "-republish"
+	Replay     = Name + "-replay"
+	Audit      = Name + "-audit"
+	Admin      = Name + "-admin"
+	Authorizer = Name + "-authorizer"
 )
 
 // Settings of a stack. The zero value works.
@@ -116,16 +116,16 @@ func (st *Stack) start(ctx context.Context, root string, s Settings) (err error)
 	if st.emulator, err = emulator.Launch(ctx, emulator.Settings{Root: root, Port: s.Port}); err != nil {
 		return err
 	}
-	st.Config = config(st.emulator.Endpoint)
+	st.Config = Config(st.emulator.Endpoint)
 	fmt.Fprintf(s.Log, "emulator   %s\n", st.emulator.Endpoint)
 	fmt.Fprintln(s.Log, "deploying  template.yaml with sam, which takes about a minute")
 	began := time.Now()
-	if err := deploy(ctx, root, st.emulator.Endpoint, s); err != nil {
+	if err := Deploy(ctx, root, st.emulator.Endpoint, io.Discard, s.Parameters); err != nil {
 		return err
 	}
 	fmt.Fprintf(s.Log, "deployed   template.yaml with sam in %.0f s\n", time.Since(began).Seconds())
 	if err := st.describe(ctx); err != nil {
-		return fmt.Errorf("stack %s: %w", name, err)
+		return fmt.Errorf("stack %s: %w", Name, err)
 	}
 	if err := st.moveResources(ctx); err != nil {
 		return err
@@ -144,8 +144,8 @@ func (st *Stack) start(ctx context.Context, root string, s Settings) (err error)
 	return nil
 }
 
-// config returns the configuration for clients of the emulator in this process. It ignores the environment.
-func config(endpoint string) aws.Config {
+// Config returns the configuration for clients of an emulator in this process. It ignores the environment.
+func Config(endpoint string) aws.Config {
 	calls := sdk.Settings{Attempts: 5, Attempt: 30 * time.Second, Delay: time.Second}
 	credentials := func(context.Context) (aws.Credentials, error) {
 		return aws.Credentials{AccessKeyID: emulator.AccessKey, SecretAccessKey: emulator.SecretKey}, nil
@@ -159,7 +159,7 @@ func config(endpoint string) aws.Config {
 // describe reads the outputs and the keys of the deployed stack.
 func (st *Stack) describe(ctx context.Context) error {
 	stacks := cloudformation.NewFromConfig(st.Config)
-	described, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(name)})
+	described, err := stacks.DescribeStacks(ctx, &cloudformation.DescribeStacksInput{StackName: aws.String(Name)})
 	if err != nil {
 		return err
 	}

@@ -79,6 +79,9 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return usage("--views: %w", err)
 	}
+	if first, _, _ := bytes.Cut(bytes.TrimSpace(text), []byte("\n")); bytes.Contains(first, []byte(`"specversion"`)) {
+		return usage("--views: %s holds events and no views; send it with anabranch send, once dev runs", c.Views)
+	}
 	definitions, err := viewfile.Parse(c.Views, text)
 	if err != nil {
 		return &failure{exitUsage, err}
@@ -109,6 +112,9 @@ func (c *DevCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		if strings.Contains(err.Error(), "missing port") {
 			return usage("--listen: %q is not an address and a port; write for example 127.0.0.1:8080", c.Listen)
+		}
+		if errors.Is(err, syscall.EADDRINUSE) {
+			return usage("--listen: another program uses %s; stop it, or choose another port", c.Listen)
 		}
 		return usage("--listen: %w", err)
 	}

@@ -12,6 +12,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"github.com/alecthomas/kong"
@@ -86,6 +87,9 @@ func (w *world) run(ctx context.Context, args []string) int {
 	switch {
 	case ended >= 0:
 		return ended
+	case err != nil && commandOf(err) == " dev" && strings.HasPrefix(err.Error(), "unexpected argument"):
+		return w.report(usage("%w; name a file of views with --views, and a directory with --dir; see anabranch dev --help",
+			err))
 	case err != nil:
 		return w.report(usage("%w; see anabranch%s --help", err, commandOf(err)))
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"os"
 	"runtime"
 	"strings"
@@ -45,7 +46,13 @@ func TestUsage(t *testing.T) {
 		"BadViewsOutput":  {[]string{"views", "-o", "xml"}, "xml"},
 		"TooManyViews":    {[]string{"views", "a", "b"}, "b"},
 		"QueryBadAddress": {[]string{"query", "v", "--url=ftp://x"}, "--url"},
-		"ViewsBadAddress": {[]string{"views", "--url=http://x?y"}, "--url"},
+		"RouteAsAddress": {
+			[]string{"send", "-", "--url=http://x.example/stage/v1/events"},
+			`is the URL of a route; write that of the server: "http://x.example/stage"`,
+		},
+		"VersionAsAddress": {[]string{"views", "--url=http://x/v1/"}, `write that of the server: "http://x"`},
+		"DevWithAFile":     {[]string{"dev", "views.yaml"}, "name a file of views with --views, and a directory with --dir"},
+		"ViewsBadAddress":  {[]string{"views", "--url=http://x?y"}, "--url"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -117,6 +124,25 @@ func TestHelpAndVersionCommands(t *testing.T) {
 	s := newSession()
 	s.do(t, exitUsage, "help", "sned")
 	says(t, &s.err, "sned", "--help")
+}
+
+// TestDevSlips checks that dev names a file of events in place of the views, and a port that is taken.
+func TestDevSlips(t *testing.T) {
+	events := file(t, "e.ndjson", []byte("\n"+`{"specversion":"1.0","id":"a","source":"s","type":"t"}`+"\n"))
+	s := newSession()
+	s.do(t, exitUsage, "dev", "--views="+events, "--dir="+t.TempDir())
+	says(t, &s.err, "anabranch: --views: "+events+" holds events and no views; send it with anabranch send, once "+
+		"dev runs\n")
+
+	taken, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer taken.Close()
+	s = newSession()
+	s.do(t, exitUsage, "dev", "--views=../../localstack/sample/views.yaml", "--dir="+t.TempDir(),
+		"--listen="+taken.Addr().String())
+	says(t, &s.err, "another program uses "+taken.Addr().String()+"; stop it, or choose another port\n")
 }
 
 // TestSeveralErrors checks that each of several errors has a line of its own, with file, line and column.

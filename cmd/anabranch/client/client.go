@@ -77,6 +77,9 @@ func ParseURL(text string) (*url.URL, error) {
 		return nil, fmt.Errorf("%q names no host; %s", text, right)
 	case u.RawQuery != "" || u.Fragment != "":
 		return nil, fmt.Errorf("%q has a query or a fragment; %s", text, right)
+	case strings.Contains(u.Path+"/", "/v1/"):
+		server, _, _ := strings.Cut(text, "/v1")
+		return nil, fmt.Errorf("%q is the URL of a route; write that of the server: %q", text, server)
 	}
 	return u, nil
 }

@@ -22,8 +22,8 @@ type Decimal struct {
 // number never gets another meaning without a new Version, and neither does the choice between two reasons.
 type Reason uint8
 
-// The reasons. Arithmetic on two values that are no numbers has the reason that comes first here. Those
-// from WrongType on are not of arguments.
+// The reasons. Arithmetic on two values that are no numbers has the reason that comes first here. No
+// Decimal has those from WrongType on.
 const (
 	Missing    Reason = iota // the event does not have the field, or it is null
 	NotNumber                // the field is a string, true or false, an object or an array
@@ -32,13 +32,19 @@ const (
 	TooCostly                // the evaluation needs more steps than one event may take
 	Failed                   // the evaluation failed for another reason
 	OutOfRange               // a time is too early or too late
+	TextOfJSON               // the field is missing, since data is a string with JSON in it
 
-	Reasons = 7 // how many there are
+	Reasons = 8 // how many there are
 )
+
+// reasonsOfPlace bounds the reasons that one place can have: an argument has four, where and a key field have five.
+const reasonsOfPlace = 7
 
 // String is the reason in words: "missing", "not a number", "too large".
 func (r Reason) String() string {
-	return [Reasons]string{"missing", "not a number", "too large", "wrong type", "too costly", "failed", "out of range"}[r]
+	return [Reasons]string{
+		"missing", "not a number", "too large", "wrong type", "too costly", "failed", "out of range", "JSON in a string",
+	}[r]
 }
 
 // Without returns the Decimal of a row that has no number.

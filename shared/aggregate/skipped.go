@@ -29,7 +29,7 @@ func Skipped(places int) Function {
 		// Nobody adds Decimals to it: see SkippedStates.AddSkip.
 		args:       0,
 		exact:      true,
-		maxEncoded: 1 + binary.MaxVarintLen16 + places*Reasons*maxSkipBytes,
+		maxEncoded: 1 + binary.MaxVarintLen16 + places*reasonsOfPlace*maxSkipBytes,
 		states:     func() States { return &SkippedStates{places: places} },
 	}}
 }

@@ -39,6 +39,9 @@ type Program struct {
 
 	argTexts []string // the normal forms of args, in the same order
 
+	// Per stored place before that of the time, whether its expression reads data; nil: the rules do not ask.
+	readsData []bool
+
 	windowMs     int64
 	windowOrigin int64  // where window 0 begins, in Unix milliseconds
 	first, last  Window // the windows whose start and end can both be written in RFC 3339
@@ -108,7 +111,21 @@ func compile(d Definition, rules engine.Rules, read *expression.Columns) (*Progr
 		p.Functions = append(p.Functions, call.Function)
 		p.shareArgument(call, read)
 	}
+	if len(found) == 0 && !rules.PlainMissing {
+		p.noteReadsData()
+	}
 	return p, found
+}
+
+// noteReadsData finds the places whose expressions read data.
+func (p *Program) noteReadsData() {
+	p.readsData = append(p.readsData, expression.ReadsData(p.Definition.Where))
+	for _, k := range p.Definition.Key {
+		p.readsData = append(p.readsData, expression.ReadsData(k.Expr))
+	}
+	for _, text := range p.argTexts {
+		p.readsData = append(p.readsData, expression.ReadsData(text))
+	}
 }
 
 // shareArgument adds the argument of the next aggregate. Aggregates with the same argument, such as sum, mean and max

@@ -163,6 +163,10 @@ func (d *Delta) skip(b *event.Batch, row int32, place int, reason aggregate.Reas
 	}
 	cell := s.cell()
 	s.states[0].Grow(len(s.names))
+	if reason == aggregate.Missing && place < len(d.program.readsData) && d.program.readsData[place] &&
+		b.HasTextOfJSON(int(row)) {
+		reason = aggregate.TextOfJSON
+	}
 	source, _ := b.Text(b.Sources[row], nil)
 	id, _ := b.Text(b.IDs[row], nil)
 	s.states[0].(*aggregate.SkippedStates).AddSkip(int(cell), place, reason, source, id)

@@ -111,9 +111,12 @@ func TestStatusInOtherForms(t *testing.T) {
 		}
 		for view, want := range map[string][]string{
 			"errors": {
-				tell("where missing", 2, "h3"), tell("where wrong type", 1, "h2"), tell("key.host missing", 1, "h4"),
+				tell("where missing", 1, "h3"), tell("where wrong type", 1, "h2"), tell("where JSON in a string", 1, "h6"),
+				tell("key.host missing", 1, "h4"),
 			},
-			"ok_requests": {tell("where missing", 2, "h3"), tell("where wrong type", 1, "h2")},
+			"ok_requests": {
+				tell("where missing", 1, "h3"), tell("where wrong type", 1, "h2"), tell("where JSON in a string", 1, "h6"),
+			},
 		} {
 			rows := map[string]int{"errors": 1}[view]
 			response := s.query(t, view, "host=a&from=2026-03-01T00:00:00Z")

@@ -33,6 +33,7 @@ type Rules struct {
 	Weeks          time.Duration   // where week 0 begins, from the Unix epoch on
 	WrittenKeys    bool            // a number in a key keeps its spelling, so that 404 and 404.0 are two keys
 	BareExtensions bool            // a name alone is an extension attribute: tenant, now written ext.tenant
+	PlainMissing   bool            // a field missing since data is a string of JSON has no reason of its own
 
 	// The definition is in a file that is to be deployed. Checks that releases have added since the version began apply
 	// only then. A stored definition was accepted by another release, and goes on.
@@ -56,6 +57,7 @@ var table = [...]Rules{
 
 		WrittenKeys:    true,
 		BareExtensions: true,
+		PlainMissing:   true,
 	},
 	{
 		Version: Current,

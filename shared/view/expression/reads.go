@@ -1,6 +1,8 @@
 package expression
 
 import (
+	"slices"
+
 	celast "cel.dev/cel-go/common/ast"
 	"cel.dev/cel-go/common/operators"
 	"cel.dev/cel-go/common/types"
@@ -25,6 +27,18 @@ func ReadsOf(source string) Reads {
 	r := Reads{Types: typesOf(root)}
 	r.add(root)
 	return r
+}
+
+// ReadsData reports whether an expression, or the call of an aggregate, reads a field of data. It reads the expression
+// as a stored one, since it decides the reason of what is skipped.
+func ReadsData(source string) bool {
+	parsed, faults := parse(source, false)
+	if len(faults) > 0 {
+		return false
+	}
+	var r Reads
+	r.add(parsed.NativeRep().Expr())
+	return slices.ContainsFunc(r.Fields, func(path event.Path) bool { return path[0] == dataAttribute })
 }
 
 // add adds what a part of the expression reads. A macro variable called data or ext counts as the attribute.

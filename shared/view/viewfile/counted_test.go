@@ -51,13 +51,15 @@ func TestInputsAreCounted(t *testing.T) {
 
 			// h5 has its JSON in base64, and counts. h2 has its status as a string, h3 has none, h4 has no host, and h6 has
 			// its JSON in a string.
-			"all_requests of all at 2026-03-01 10h": "n 6",
-			"errors of a at 2026-03-01 10h":         "n 2",
-			"errors skips where, missing":           "2, such as h3",
-			"errors skips where, wrong type":        "1, such as h2",
-			"errors skips key.host, missing":        "1, such as h4",
-			"ok_requests skips where, missing":      "2, such as h3",
-			"ok_requests skips where, wrong type":   "1, such as h2",
+			"all_requests of all at 2026-03-01 10h":     "n 6",
+			"errors of a at 2026-03-01 10h":             "n 2",
+			"errors skips where, missing":               "1, such as h3",
+			"errors skips where, JSON in a string":      "1, such as h6",
+			"errors skips where, wrong type":            "1, such as h2",
+			"errors skips key.host, missing":            "1, such as h4",
+			"ok_requests skips where, missing":          "1, such as h3",
+			"ok_requests skips where, JSON in a string": "1, such as h6",
+			"ok_requests skips where, wrong type":       "1, such as h2",
 		}},
 		{"counted/views.yaml", "number_keys.ndjson", map[string]string{"by_user of 3 at 2026-03-05 00h": "n 3"}},
 		{"counted/views.yaml", "two_on_a_line.ndjson", map[string]string{

@@ -222,33 +222,33 @@ func TestSchedule(t *testing.T) {
 	}
 }
 
-// TestAlarms checks that each alarm has an existing metric, and notifies the topic if there is one.
+// TestAlarms checks that each alarm is about a metric that somebody prints, and notifies the topic if there is one.
 func TestAlarms(t *testing.T) {
 	app := application(t)
-	ours := map[string]bool{}
-	for _, name := range []metrics.Name{
-		metrics.HorizonAge, metrics.Drift, metrics.LostObjects, metrics.SetAside, metrics.ReplayRunsLeft,
-	} {
-		ours[string(name)] = true
+	const audit = "{Name: FunctionName, Value: !Ref AuditFunction}"
+	const speed = "{Name: FunctionName, Value: !Ref SpeedFunction}"
+	prints := map[metrics.Name]string{ // who prints our metrics
+		metrics.BatchOverdue: audit, metrics.StreamOverdue: audit, metrics.ReplayOverdue: audit,
+		metrics.AuditOverdue: audit, metrics.Drift: audit, metrics.LostObjects: audit, metrics.SetAside: speed,
 	}
-	alarms := app.resources("AWS::CloudWatch::Alarm")
-	for _, r := range alarms {
-		if text(r.property("Namespace")) == metrics.Namespace {
-			name := text(r.property("MetricName"))
-			if !ours[name] {
-				t.Errorf("%s has the metric %s, which this test does not know: add it here if it exists", r.name, name)
-			}
-			delete(ours, name)
+	for _, r := range app.resources("AWS::CloudWatch::Alarm") {
+		if name := metrics.Name(text(r.property("MetricName"))); text(r.property("Namespace")) == metrics.Namespace {
+			want(t, r.name+": dimensions", r.property("Dimensions"), "["+prints[name]+"]")
+			delete(prints, name)
 		}
-		for _, actions := range []string{"AlarmActions", "OKActions"} {
-			want(t, r.name+": "+actions, r.property(actions), "{Fn::If: [NotifiesTopic, [!Ref AlarmTopic], !Ref AWS::NoValue]}")
+		actions := []string{"AlarmActions", "OKActions"}
+		if text(r.property("TreatMissingData")) == "missing" { // then INSUFFICIENT_DATA is news
+			actions = append(actions, "InsufficientDataActions")
+		}
+		for _, name := range actions {
+			want(t, r.name+": "+name, r.property(name), "{Fn::If: [NotifiesTopic, [!Ref AlarmTopic], !Ref AWS::NoValue]}")
 		}
 		if r.property("AlarmDescription") == nil {
 			t.Errorf("%s has no description", r.name)
 		}
 	}
-	if len(ours) > 0 || len(alarms) == 0 {
-		t.Errorf("no alarms for the metrics %v", ours)
+	if len(prints) > 0 {
+		t.Errorf("no alarms for the metrics %v", prints)
 	}
 	want(t, "no notification by default", app.parameter("AlarmTopic")["Default"], "")
 }

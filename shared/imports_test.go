@@ -48,8 +48,8 @@ var (
 	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
 	// what layers are handed goroutines, time and settings by
 	handed = []string{"shared/runner", "shared/budget", "shared/setting"}
-	layers = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/serving",
-		"shared/operations"}
+	layers = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/watch",
+		"shared/serving", "shared/operations"}
 	answers = []string{"shared/present", "shared/compare"} // what is made of that which serving reads
 )
 
@@ -118,6 +118,7 @@ func rules() map[string]rule {
 		"shared/sweep":   stepping(ulid),
 		"shared/audit":   stepping(ulid),
 		"shared/serving": stepping(),
+		"shared/watch":   {slices.Concat(inner, []string{"shared/setting"}), []string{ulid}},
 
 		"shared/present": {append(slices.Clone(inner), "shared/serving"), nil},
 		"shared/compare": {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
@@ -187,8 +188,11 @@ func rules() map[string]rule {
 		"functions/batch/handler": {
 			append(slices.Clone(inner), "shared/batch", "shared/sweep", "shared/budget", "shared/metrics"), []string{events},
 		},
-		"functions/replay/handler":    handler("shared/speed"),
-		"functions/audit/handler":     handler("shared/audit"),
+		"functions/replay/handler": handler("shared/speed"),
+		// a tick is of both
+		"functions/audit/handler": {
+			append(slices.Clone(inner), "shared/audit", "shared/watch", "shared/metrics"), []string{events},
+		},
 		"functions/query/handler":     reading("shared/serving"),
 		"functions/republish/handler": handler("shared/ingest"),
 		"functions/admin/handler":     reading("shared/operations", "shared/serving"),
@@ -201,7 +205,7 @@ func rules() map[string]rule {
 		// which deploys definitions
 		"functions/batch":  onViews("batch", "shared/batch", "shared/sweep", "shared/lifecycle", viewfile),
 		"functions/replay": onViews("replay", "shared/speed"),
-		"functions/audit":  onViews("audit", "shared/audit"),
+		"functions/audit":  onViews("audit", "shared/audit", "shared/watch"),
 		"functions/query":  onViews("query", "shared/serving"),
 		"functions/admin":  onViews("admin", "shared/operations", "shared/serving", "shared/compare"),
 		"functions/authorizer": {

@@ -1,5 +1,5 @@
-// Command audit is the Lambda function that the schedule calls: the audit layer over the archive in S3 and the tables
-// in DynamoDB.
+// Command audit is the Lambda function that the schedule calls: the watch and the audit layer, over the archive in S3
+// and the tables in DynamoDB.
 package main
 
 import (
@@ -13,6 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/sdk"
 	"github.com/anabranch/anabranch/shared/aws/tables"
 	"github.com/anabranch/anabranch/shared/programs"
+	"github.com/anabranch/anabranch/shared/watch"
 )
 
 func main() { launch.Main(function()) }
@@ -26,8 +27,10 @@ func function() launch.Function {
 }
 
 func start(e *launch.Environment) lambda.Handler {
-	stores := audit.Stores{Archive: e.Archive(), Catalog: tables.Control(e), Programs: &programs.Cache{},
-		Base: tables.Base(e)}
-	h := &handler.Handler{Audit: audit.New(stores, e.Settings(), e.Host()), Log: e.Log(), Print: e.Print}
+	control := tables.Control(e)
+	stores := audit.Stores{Archive: e.Archive(), Catalog: control, Programs: &programs.Cache{}, Base: tables.Base(e)}
+	h := &handler.Handler{Log: e.Log(), Print: e.Print}
+	h.Watch = watch.New(control, e.Settings(), time.Now)
+	h.Audit = audit.New(stores, e.Settings(), e.Host())
 	return lambda.NewHandler(h.Handle)
 }

@@ -52,15 +52,21 @@ func TestTick(t *testing.T) {
 		return launchtest.Answer{Body: "{}"}
 	}
 	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":5}"}`
-	cloud.Answers["Query"] = func([]byte) launchtest.Answer {
+	cloud.Answers["Query"] = func(request []byte) launchtest.Answer {
+		if !bytes.Contains(request, []byte(`"view"`)) {
+			return launchtest.Answer{Body: `{"Items":[]}`} // there is no run
+		}
 		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"view"},"sk":{"S":"visits"},` + stored + `}]}`}
 	}
 	cloud.Answers["GetItem"] = func(request []byte) launchtest.Answer {
-		if bytes.Contains(request, []byte(`"view"`)) {
+		switch {
+		case bytes.Contains(request, []byte(`"swept"`)):
+			return launchtest.Answer{Body: "{}"} // nothing was swept
+		case bytes.Contains(request, []byte(`"view"`)):
 			return launchtest.Answer{Body: `{"Item":{"pk":{"S":"view"},"sk":{"S":"visits"},` + stored + `}}`}
 		}
 		if len(put) == 0 {
-			const asked = `"rev":{"N":"1"},"doc":{"S":"{\"version\":2,\"requested\":5}"}`
+			const asked = `"rev":{"N":"1"},"doc":{"S":"{\"version\":3,\"requested\":5}"}`
 			return launchtest.Answer{Body: `{"Item":{"pk":{"S":"audit"},"sk":{"S":"visits"},` + asked + `}}`}
 		}
 		_, item, _ := strings.Cut(put[len(put)-1], `"Item":`)
@@ -77,8 +83,9 @@ func TestTick(t *testing.T) {
 	if len(put) != 2 || !strings.Contains(put[0], "begun") || !strings.Contains(put[1], "nothing serves the view yet") {
 		t.Errorf("put %q", put)
 	}
-	const want = `"FunctionName":"anabranch-test","AuditedWindows":0,"Drift":0,"LostObjects":0}`
-	if !strings.Contains(f.Out.String(), want) {
-		t.Errorf("metrics are %s", &f.Out)
+	for _, want := range []string{`"BatchOverdue":0,"Drift":0,"LostObjects":0}`, `"AuditedWindows":0}`} {
+		if !strings.Contains(f.Out.String(), `"FunctionName":"anabranch-test",`+want) {
+			t.Errorf("metrics are %s, want %s", &f.Out, want)
+		}
 	}
 }

@@ -172,6 +172,9 @@ func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Find
 				return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
 			}
 			stored.Ended, stored.Findings = max(event.MillisOf(a.Now()), stored.Begun), found
+			if found.Error == "" {
+				stored.Audited = stored.Ended
+			}
 			return stored, true, nil
 		})
 }

@@ -36,6 +36,7 @@ type Audit struct {
 	Requested event.Millis // when an operator requested an audit
 	Begun     event.Millis
 	Ended     event.Millis
+	Audited   event.Millis // when the last audit ended that has findings
 
 	Findings
 }

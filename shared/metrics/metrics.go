@@ -52,16 +52,23 @@ const (
 	SweepBehind Name = "SweepBehind"
 	// objects that were not put into the stream any more: by the sweep, of runs passed by; by republish, of requests
 	// refused
-	TooOld     Name = "TooOld"
-	HorizonAge Name = "HorizonAge" // time since the horizon of the last run: the age of exact results
+	TooOld Name = "TooOld"
 
 	ReplayRunsLeft Name = "ReplayRunsLeft" // runs that the Kappa generation furthest behind still lacks
 	ReplayEvents   Name = "ReplayEvents"   // events that replay read, once per step and generation
 
 	AuditedWindows Name = "AuditedWindows" // expected windows of the views whose audit has ended
-	Drift          Name = "Drift"          // windows of these views that differ from the expected ones
-	// Objects that no run holds and that no run will read by itself, once per view.
+	// Windows that differ from the expected ones, by the last audit of each generation that serves.
+	Drift Name = "Drift"
+	// By the same audits: objects that no run holds and that no run will read by itself, once per view.
 	LostObjects Name = "LostObjects"
+
+	// Time since a step should have come further, by the settings: see package watch. BatchOverdue is 0 when batch is in
+	// time; the others are then not printed.
+	BatchOverdue  Name = "BatchOverdue"
+	StreamOverdue Name = "StreamOverdue"
+	ReplayOverdue Name = "ReplayOverdue"
+	AuditOverdue  Name = "AuditOverdue"
 
 	// Queries that were also run against the candidate, without changing the answer.
 	ShadowQueries     Name = "ShadowQueries"
@@ -74,7 +81,7 @@ func (n Name) unit() string {
 	switch n {
 	case StreamLag:
 		return "Milliseconds"
-	case HorizonAge:
+	case BatchOverdue, StreamOverdue, ReplayOverdue, AuditOverdue:
 		return "Seconds"
 	}
 	return "Count"

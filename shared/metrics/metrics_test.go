@@ -32,10 +32,10 @@ func TestGolden(t *testing.T) {
 				`"FunctionName":"anabranch-ingest","Accepted":9999,"Rejected":0}` + "\n",
 		},
 		{
-			"units", "f", []metrics.Value{{metrics.StreamLag, 5_120, ""}, {metrics.HorizonAge, -1, ""}},
+			"units", "f", []metrics.Value{{metrics.StreamLag, 5_120, ""}, {metrics.BatchOverdue, -1, ""}},
 			`{"_aws":{"Timestamp":1795382103004,"CloudWatchMetrics":[{"Namespace":"Anabranch","Dimensions":[["FunctionName"]],` +
-				`"Metrics":[{"Name":"StreamLag","Unit":"Milliseconds"},{"Name":"HorizonAge","Unit":"Seconds"}]}]},` +
-				`"FunctionName":"f","StreamLag":5120,"HorizonAge":-1}` + "\n",
+				`"Metrics":[{"Name":"StreamLag","Unit":"Milliseconds"},{"Name":"BatchOverdue","Unit":"Seconds"}]}]},` +
+				`"FunctionName":"f","StreamLag":5120,"BatchOverdue":-1}` + "\n",
 		},
 		{
 			"views", "f", []metrics.Value{
@@ -103,7 +103,7 @@ func TestErrLine(t *testing.T) {
 func TestLine(t *testing.T) {
 	all := []metrics.Name{
 		metrics.Accepted, metrics.Rejected, metrics.Events, metrics.SetAside, metrics.StreamLag, metrics.LateObjects,
-		metrics.Duplicates, metrics.Conflicts, metrics.HorizonAge, metrics.Skipped,
+		metrics.Duplicates, metrics.Conflicts, metrics.BatchOverdue, metrics.Skipped,
 	}
 	rapid.Check(t, func(t *rapid.T) {
 		var values []metrics.Value

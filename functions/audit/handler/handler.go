@@ -1,19 +1,22 @@
-// Package handler turns a tick of the schedule into a call of the audit layer.
+// Package handler turns a tick of the schedule into calls of the watch and of the audit layer.
 package handler
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/watch"
 )
 
 // Handler serves the audit function.
 type Handler struct {
 	Audit *audit.Audit
+	Watch *watch.Watch // nil: nobody watches
 	Log   *slog.Logger
 	Print func(...metrics.Value) // prints the metrics of a tick, failed ones included; nil: nobody counts
 }
@@ -29,6 +32,7 @@ type Answer struct {
 
 // Handle serves one tick. Ticks may come at any time, and twice; Handle ignores the event.
 func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer, error) {
+	watchErr := h.watch(ctx)
 	report, err := h.Audit.Tick(ctx)
 	h.count(report)
 	answer := Answer{Views: len(report.Views), Due: report.Due}
@@ -44,7 +48,7 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 			"items", v.Items, "windows", v.Windows, "drift", v.Drift, "beyond", v.Beyond, "unsettled", v.Unsettled,
 			"pending", v.Pending, "lost", v.Lost, "note", v.Note, "why", v.Error)
 	}
-	if err != nil {
+	if err := errors.Join(watchErr, err); err != nil {
 		return answer, err
 	}
 	h.Log.InfoContext(ctx, "tick", "views", answer.Views, "due", answer.Due, "windows", answer.Windows,
@@ -52,25 +56,19 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 	return answer, nil
 }
 
-// count prints what audits have found. A tick that ends no audit prints nothing: zero drift would say that there is
-// none.
+// count prints how much the tick has audited. A tick that ends no audit prints nothing. The watch prints what the last
+// audits of all views have found.
 func (h *Handler) count(r audit.Report) {
-	var windows, drift, lost, audited int64
+	var windows, audited int64
 	for _, v := range r.Views {
 		if v.Error != "" {
 			continue
 		}
 		audited++
 		windows += v.Windows
-		drift += v.Drift
-		lost += v.Lost
 	}
 	if audited == 0 || h.Print == nil {
 		return
 	}
-	h.Print(
-		metrics.Value{Name: metrics.AuditedWindows, Value: windows},
-		metrics.Value{Name: metrics.Drift, Value: drift},
-		metrics.Value{Name: metrics.LostObjects, Value: lost},
-	)
+	h.Print(metrics.Value{Name: metrics.AuditedWindows, Value: windows})
 }

@@ -25,6 +25,7 @@ import (
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/viewstore"
+	"github.com/anabranch/anabranch/shared/watch"
 )
 
 // tick is an event of the scheduler.
@@ -118,11 +119,8 @@ func TestTick(t *testing.T) {
 		t.Fatal(err)
 	}
 	next(handler.Answer{Views: 1, Windows: 3, Drift: 1}, events.EventBridgeEvent{}) // whatever is in it
-	count := func(windows, drift int64) []metrics.Value {
-		return []metrics.Value{{Name: metrics.AuditedWindows, Value: windows}, {Name: metrics.Drift, Value: drift},
-			{Name: metrics.LostObjects}}
-	}
-	if diff := cmp.Diff([][]metrics.Value{count(3, 0), count(3, 1)}, printed); diff != "" {
+	audited := []metrics.Value{{Name: metrics.AuditedWindows, Value: 3}}
+	if diff := cmp.Diff([][]metrics.Value{audited, audited}, printed); diff != "" {
 		t.Errorf("metrics (-want +got):\n%s", diff)
 	}
 	for _, want := range []string{"msg=tick", "level=WARN", `msg="audit done"`, "view=by_user", "drift=1"} {
@@ -132,6 +130,47 @@ func TestTick(t *testing.T) {
 	}
 	if strings.Contains(log.String(), "u0") {
 		t.Errorf("the log has a key: %s", log)
+	}
+}
+
+// TestWatch checks that each tick prints by how much the steps are overdue, before it audits anything, and that it
+// prints nothing when it could not see everything.
+func TestWatch(t *testing.T) {
+	w, h, log := newWorld(t)
+	var printed [][]metrics.Value
+	h.Print = func(values ...metrics.Value) { printed = append(printed, values) }
+	h.Watch = watch.New(w.Catalog, simulation.Settings(), func() time.Time { return w.Clock })
+	print := func(batch, drift int64, more ...metrics.Value) []metrics.Value {
+		return append([]metrics.Value{{Name: metrics.BatchOverdue, Value: batch}, {Name: metrics.Drift, Value: drift},
+			{Name: metrics.LostObjects}}, more...)
+	}
+	next := func(what string, failed error, want ...[]metrics.Value) {
+		t.Helper()
+		printed = nil
+		if _, err := h.Handle(t.Context(), tick(t)); !errors.Is(err, failed) {
+			t.Errorf("%s: error %v", what, err)
+		}
+		if diff := cmp.Diff(want, printed); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", what, diff)
+		}
+	}
+	audited := []metrics.Value{{Name: metrics.AuditedWindows, Value: 3}}
+	next("in time", nil, print(0, 0), audited)
+	next("again", nil, print(0, 0))
+	// The horizon of the world is ten seconds old after the first minute, and late after 146 s. The run was never swept.
+	w.Wait(10 * time.Minute)
+	stream := metrics.Value{Name: metrics.StreamOverdue, Value: 600 + 10 - 146 - 40}
+	next("late", nil, print(600+10-146, 0, stream))
+	broken := errors.New("broken")
+	w.Catalog.Hook = func(c memory.Call) memory.Fault {
+		if c.Name == "catalog.Swept" {
+			return memory.Fault{Err: broken}
+		}
+		return memory.Fault{}
+	}
+	next("the watch fails", broken)
+	if want := "metric=StreamOverdue seconds=424"; !strings.Contains(log.String(), want) {
+		t.Errorf("the log has no %s: %s", want, log)
 	}
 }
 

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
@@ -108,10 +107,6 @@ func ofBatch(r batch.Report) []metrics.Value {
 		{Name: metrics.Duplicates, Value: duplicates},
 		{Name: metrics.Conflicts, Value: conflicts},
 		{Name: metrics.Skipped, Value: skipped},
-	}
-	if r.Head.N > 0 {
-		values = append(values, metrics.Value{Name: metrics.HorizonAge,
-			Value: int64(time.Since(r.Head.Horizon.Start()).Seconds())})
 	}
 	for _, v := range r.Views {
 		if v.SkippedByRuns > 0 {

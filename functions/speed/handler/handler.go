@@ -62,8 +62,10 @@ func (h *Handler) count(r speed.Report, oldest time.Time) {
 	values := []metrics.Value{
 		{Name: metrics.Events, Value: int64(r.Events)},
 		{Name: metrics.Duplicates, Value: int64(r.Duplicates)},
-		{Name: metrics.SetAside, Value: int64(r.SetAside)},
 		{Name: metrics.Skipped, Value: skipped},
+	}
+	if r.SetAside > 0 { // an alarm stays until an operator has looked; a 0 would end it
+		values = append(values, metrics.Value{Name: metrics.SetAside, Value: int64(r.SetAside)})
 	}
 	if !oldest.IsZero() {
 		values = append(values, metrics.Value{Name: metrics.StreamLag, Value: time.Since(oldest).Milliseconds()})

@@ -25,6 +25,7 @@ type storedAudit struct {
 	Requested event.Millis `json:"requested,omitempty"`
 	Begun     event.Millis `json:"begun,omitempty"`
 	Ended     event.Millis `json:"ended,omitempty"`
+	Audited   event.Millis `json:"audited,omitempty"`
 
 	Generation lifecycle.GenerationID `json:"generation,omitempty"`
 	Run        uint64                 `json:"run,omitempty"`
@@ -80,7 +81,7 @@ func (c *Catalog) PutAudit(ctx context.Context, a catalog.Audit) error {
 // encodeAudit encodes all but the revision, which PutAudit adds.
 func encodeAudit(a catalog.Audit) (table.Item, error) {
 	doc := storedAudit{
-		format: format{auditVersion}, Requested: a.Requested, Begun: a.Begun, Ended: a.Ended,
+		format: format{auditVersion}, Requested: a.Requested, Begun: a.Begun, Ended: a.Ended, Audited: a.Audited,
 		Generation: a.Generation, Run: a.Run, Horizon: a.Horizon, Items: a.Items, Windows: a.Windows, Drift: a.Drift,
 		Beyond:    a.Beyond,
 		Unsettled: a.Unsettled, Pending: a.Pending, Lost: a.Lost, LostObjects: a.LostObjects, Note: a.Note, Error: a.Error,
@@ -105,7 +106,7 @@ func decodeAudit(item table.Item) (catalog.Audit, error) {
 	if err != nil {
 		return catalog.Audit{}, fmt.Errorf("stored audit of view %s: %w", name, err)
 	}
-	a.Requested, a.Begun, a.Ended = doc.Requested, doc.Begun, doc.Ended
+	a.Requested, a.Begun, a.Ended, a.Audited = doc.Requested, doc.Begun, doc.Ended, doc.Audited
 	a.Findings = catalog.Findings{
 		Generation: doc.Generation, Run: doc.Run, Horizon: doc.Horizon, Items: doc.Items, Windows: doc.Windows,
 		Drift: doc.Drift, Beyond: doc.Beyond,

@@ -13,7 +13,7 @@ import (
 )
 
 var audit = catalog.Audit{
-	View: "page_views", Revision: 8, Requested: 1, Begun: 2, Ended: 3,
+	View: "page_views", Revision: 8, Requested: 1, Begun: 2, Ended: 3, Audited: 11,
 	Findings: catalog.Findings{
 		Generation: "01JD8Z6B1QZ0W6V3T5YJ9K4M2N", Run: math.MaxUint64, Horizon: 1_795_555_500_000,
 		Items: 4, Windows: 5, Drift: 6, Beyond: 7, Unsettled: 8, Pending: 9, Lost: 10,
@@ -25,7 +25,7 @@ var audit = catalog.Audit{
 	},
 }
 
-const auditDocument = `{"version":2,"requested":1,"begun":2,"ended":3,"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","run":18446744073709551615,` +
+const auditDocument = `{"version":3,"requested":1,"begun":2,"ended":3,"audited":11,"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","run":18446744073709551615,` +
 	`"horizon":1795555500000,"items":4,"windows":5,"drift":6,"beyond":7,"unsettled":8,"pending":9,"lost":10,"drifts":[{"key":["/a"],"start":-1,` +
 	`"cause":"double","detail":"run 7","expected":{"n":1},"stored":{"n":2}},{"start":0,"cause":"deleted"}],"lost_objects":["events/a"],"note":"n","error":"e"}`
 

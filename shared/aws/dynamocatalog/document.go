@@ -17,7 +17,7 @@ const (
 	runVersion   = 2 // version 1 had other names for late objects and duplicates
 	viewVersion  = 6 // 5 had true as rebuild, 4 had no answers_from, 1 to 3 had live instead of live_from
 	waitsVersion = 1
-	auditVersion = 2 // version 1 had another name for the cause Late
+	auditVersion = 3 // version 1 had another name for the cause Late; version 2 did not say when findings were made
 )
 
 // format is the first member of every document.

@@ -114,7 +114,7 @@ func TestOlderDocuments(t *testing.T) {
 		},
 		{
 			"audit", "page_views", `{"version":1,"drifts":[{"start":0,"cause":"deleted"}]}`,
-			"stored audit of view page_views: document of version 1, this release reads version 2: ",
+			"stored audit of view page_views: document of version 1, this release reads version 3: ",
 		},
 	} {
 		item := table.KeyOf(table.Text(c.kind), table.Text(c.sort))

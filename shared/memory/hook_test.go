@@ -48,7 +48,7 @@ var (
 		SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: 1000, Page: 1, Lane: lane0}, Applied: "1",
 		States: []byte("states"),
 	}
-	seen = viewstore.SeenItem{Lane: lane0, Records: []viewstore.SeenRecord{{Sequence: "1", Identities: []uint64{1}}},
+	seen = viewstore.SeenItem{Lane: lane0, Records: []viewstore.SeenRecord{{Sequence: "1", Identities: []event.Identity{{Lo: 1}}}},
 		Recorded: 1000, Expires: 2}
 )
 
@@ -183,9 +183,10 @@ func reads() []read {
 			items, err := s.seen.After(ctx, lane0, "")
 			return errors.Join(err, noAnswer(err, len(items)))
 		}},
-		{memory.Call{Name: "seen.Since", Key: "1.4.0"}, func(ctx context.Context, s *stores) error {
-			items, err := s.seen.Since(ctx, lane0, 0)
-			return errors.Join(err, noAnswer(err, len(items)))
+		{memory.Call{Name: "seen.Newest", Key: "1.4.0"}, func(ctx context.Context, s *stores) error {
+			items := 0
+			err := s.seen.Newest(ctx, lane0, func(viewstore.SeenItem) bool { items++; return true })
+			return errors.Join(err, noAnswer(err, items))
 		}},
 		{memory.Call{Name: "base.Load"}, func(ctx context.Context, s *stores) error {
 			items, err := s.base.Load(ctx, []viewstore.BaseKey{base.BaseKey})

@@ -168,7 +168,7 @@ func TestSeenItemsAreForgotten(t *testing.T) {
 	item := func(lane event.Lane, sequence event.Sequence, recorded event.Millis,
 		expires viewstore.Expiry) viewstore.SeenItem {
 		return viewstore.SeenItem{
-			Lane: lane, Records: []viewstore.SeenRecord{{Sequence: sequence, Identities: []uint64{1}}},
+			Lane: lane, Records: []viewstore.SeenRecord{{Sequence: sequence, Identities: []event.Identity{{Lo: 1}}}},
 			Recorded: recorded * 1000, Expires: expires,
 		}
 	}

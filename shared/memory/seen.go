@@ -57,17 +57,6 @@ func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) 
 	})
 }
 
-// Since implements viewstore.Seen.
-func (s *Seen) Since(ctx context.Context, lane event.Lane, recorded event.Millis) ([]viewstore.SeenItem, error) {
-	return s.read(ctx, "seen.Since", lane, func(all []viewstore.SeenItem) int {
-		from := len(all)
-		for from > 0 && all[from-1].Recorded >= recorded {
-			from--
-		}
-		return from
-	})
-}
-
 // Newest implements viewstore.Seen.
 func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
 	items, err := s.read(ctx, "seen.Newest", lane, func([]viewstore.SeenItem) int { return 0 })

@@ -86,11 +86,11 @@ func (r Reader) remember(b *event.Batch) []Seen {
 
 // lanesOf counts the distinct events of an object in each lane. The sweep looks for their receipts there.
 func (r Reader) lanesOf(seen []Seen) []LaneEvents {
-	met := make(map[uint64]bool, len(seen))
+	met := make(map[event.Identity]bool, len(seen))
 	perLane := map[int]int{}
 	for _, s := range seen {
-		if !met[s.Identity.Lo] {
-			met[s.Identity.Lo] = true
+		if !met[s.Identity] {
+			met[s.Identity] = true
 			perLane[r.Layout.Lane(s.Identity).N]++
 		}
 	}

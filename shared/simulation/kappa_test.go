@@ -75,7 +75,7 @@ func TestReplayKilled(t *testing.T) {
 	}
 	s := story{
 		name: "replay", before: before, act: replay, after: checkSwitched,
-		must: []string{"catalog.Runs", "archive.Get", "seen.Since", "speed.Load", "speed.Put", "catalog.PutView"},
+		must: []string{"catalog.Runs", "archive.Get", "seen.Newest", "speed.Load", "speed.Put", "catalog.PutView"},
 	}
 	boundaries := countCalls(t, s)
 	for at := range boundaries {

@@ -180,8 +180,15 @@ func playTwin(frozen int) error {
 }
 
 // TestMemoryReachesBack checks a record that the sweep brings late. Its stamp is further back than the memory of the
-// function. Speed must still find the copy that another environment has applied before.
+// function, by less than the patience of the memory or by more. Speed must still find the copy that another environment
+// has applied before.
 func TestMemoryReachesBack(t *testing.T) {
+	for _, late := range []time.Duration{40 * time.Minute, 5 * time.Hour} {
+		t.Run(late.String(), func(t *testing.T) { memoryReachesBack(t, late) })
+	}
+}
+
+func memoryReachesBack(t *testing.T, late time.Duration) {
 	ctx := context.Background()
 	w, err := newWorld(1)
 	if err != nil {
@@ -191,7 +198,7 @@ func TestMemoryReachesBack(t *testing.T) {
 	// First the original events. Then their copies, which are archived but not streamed. Then a new environment, which
 	// remembers one hour back from now.
 	if err := steps(serve, send(1, 0, 20), deliver, wait(50*time.Minute), lost(send(1, 0, 20)),
-		wait(40*time.Minute))(w); err != nil {
+		wait(late))(w); err != nil {
 		t.Fatal(err)
 	}
 	w.Restart()

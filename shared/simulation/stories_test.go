@@ -104,7 +104,7 @@ func stories() []story {
 			name:   "speed, new items",
 			before: steps(serve, send(1, 0, 20)),
 			act:    deliver,
-			must:   []string{"catalog.Views", "seen.Since", "seen.Put", "speed.Load", "speed.Put"},
+			must:   []string{"catalog.Views", "seen.Newest", "seen.Put", "speed.Load", "speed.Put"},
 		},
 		{
 			name:   "speed, in a new version",

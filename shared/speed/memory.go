@@ -1,6 +1,10 @@
 package speed
 
 import (
+	"bytes"
+	"cmp"
+	"math"
+	"slices"
 	"sync"
 	"time"
 
@@ -11,58 +15,102 @@ import (
 
 // position is where an event stands in its lane.
 type position struct {
-	sequence event.Sequence
+	sequence packed
 	line     int
 }
 
-func (p position) before(q position) bool {
-	c := p.sequence.Compare(q.sequence)
-	return c < 0 || c == 0 && p.line < q.line
+// positionOf returns the position of a record's first line.
+func positionOf(r viewstore.SeenRecord) position { return position{pack(r.Sequence), r.Line} }
+
+func (p position) compare(q position) int {
+	return cmp.Or(bytes.Compare(p.sequence, q.sequence), cmp.Compare(p.line, q.line))
 }
+
+func (p position) before(q position) bool { return p.compare(q) < 0 }
+
+// packed is a sequence number: its length in one byte, then two digits a byte. It orders as the number does.
+type packed []byte
+
+func pack(s event.Sequence) packed {
+	b := make(packed, 1+(len(s)+1)/2)
+	b[0] = byte(len(s))
+	for i := range len(s) {
+		b[1+i/2] |= (s[i] - '0') << (4 * (1 - i%2))
+	}
+	return b
+}
+
+// packedAt returns the sequence number that b begins with.
+func packedAt(b []byte) packed { return b[:1+(int(b[0])+1)/2] }
 
 // laneMemory remembers, for one environment, the records that speed has considered in one lane. It is a copy of seen
 // items, so the environment may forget it at any time.
+//
+// It is bounded by time: it holds the records that arrived at most the window and some blocks before those that it was
+// last asked about.
 type laneMemory struct {
-	mu      sync.Mutex
-	known   bool
-	since   event.Millis          // the memory has all items recorded from this instant on, up to last
-	last    event.Sequence        // the last sequence number of these items
-	records map[position]struct{} // the position of each record's first line
-	chains  map[uint64]chain
-	entries []entry
+	mu     sync.Mutex
+	window time.Duration
+	known  bool
+	since  event.Millis   // the memory has every record that arrived at this instant or later, up to last
+	last   event.Sequence // the last sequence number of the items that the memory was made of
+	newest event.Millis   // the latest arrival that was ever met in the lane
+	blocks []*block       // the newest period first
+	needed needed
 }
 
-// chain links the entries of one identity, in the order in which they were added.
-type chain struct{ first, last int32 }
+// blocksPerWindow is how many blocks make a window. More blocks drop records sooner, but a lookup reads each of them.
+const blocksPerWindow = 6
 
-type entry struct {
-	position
-	next    int32        // -1 for none
-	arrival event.Millis // of the stamp
+// needed is how far back recent batches needed the memory to reach. Within one period, or the next one, memory that one
+// batch needed is likely to be needed again: a queue with old requests takes more than one batch to be empty.
+type needed struct {
+	period            int64
+	current, previous event.Millis
 }
 
-// maxEntries bounds a lane's memory. Beyond it the memory starts again from the store, as in a new environment.
-const maxEntries = 2_000_000
+// forget drops everything.
+func (m *laneMemory) forget() { m.known, m.since, m.last, m.blocks = false, event.Never, "", nil }
 
-func (m *laneMemory) forget() {
-	m.known, m.since, m.last, m.records, m.chains, m.entries = false, event.Never, "", nil, nil, nil
-}
-
-func (m *laneMemory) begin(since event.Millis) {
-	m.known, m.since, m.records, m.chains = true, since, map[position]struct{}{}, map[uint64]chain{}
+// begin makes the memory empty, to take every record that arrived at an instant or later.
+func (m *laneMemory) begin(since event.Millis, window time.Duration) {
+	m.forget()
+	m.known, m.since, m.window = true, since, window
+	m.needed = needed{m.periodOf(since), since, math.MaxInt64}
 }
 
 // reaches says whether the memory goes back to an instant: it lacks only new items.
-func (m *laneMemory) reaches(since event.Millis) bool {
-	return m.known && m.since <= since && len(m.entries) <= maxEntries
+func (m *laneMemory) reaches(since event.Millis) bool { return m.known && m.since <= since }
+
+// periodOf returns the number of the period of an arrival.
+func (m *laneMemory) periodOf(arrival event.Millis) int64 {
+	return int64(arrival) / max(m.window.Milliseconds()/blocksPerWindow, 1)
 }
 
-func (m *laneMemory) knows(first position) bool {
-	_, ok := m.records[first]
-	return ok
+// shrink drops the blocks that no recent batch needed. The batch at hand needs the records since an instant.
+func (m *laneMemory) shrink(since event.Millis) {
+	n := &m.needed
+	if p := m.periodOf(since); p > n.period {
+		*n = needed{p, since, n.current}
+	}
+	n.current = min(n.current, since)
+	keep := min(n.current, n.previous)
+	if keep <= m.since {
+		return
+	}
+	m.since = keep
+	first := m.periodOf(keep)
+	m.blocks = slices.DeleteFunc(m.blocks, func(b *block) bool { return b.period < first })
 }
 
-func (m *laneMemory) add(items []viewstore.SeenItem) {
+// knows says whether the memory has a record.
+func (m *laneMemory) knows(r viewstore.SeenRecord) bool {
+	period := m.periodOf(event.ArrivalOf(r.Request))
+	first := positionOf(r)
+	return slices.ContainsFunc(m.blocks, func(b *block) bool { return b.period == period && b.holds(first) })
+}
+
+func (m *laneMemory) add(items ...viewstore.SeenItem) {
 	for _, item := range items {
 		for _, r := range item.Records {
 			m.addRecord(r)
@@ -73,59 +121,59 @@ func (m *laneMemory) add(items []viewstore.SeenItem) {
 	}
 }
 
+// addRecord adds a record, unless the memory does not reach back to it. Items overlap after failures. A record that comes
+// twice takes its memory twice, and changes no answer.
 func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
-	first := position{r.Sequence, r.Line}
-	if m.knows(first) {
-		return
-	}
-	m.records[first] = struct{}{}
-	for line, identity := range r.Identities {
-		at := int32(len(m.entries))
-		m.entries = append(m.entries, entry{position: position{r.Sequence, r.Line + line}, next: -1,
-			arrival: event.ArrivalOf(r.Request)})
-		c, ok := m.chains[identity]
-		if ok {
-			m.entries[c.last].next = at
-		} else {
-			c.first = at
-		}
-		c.last = at
-		m.chains[identity] = c
+	arrival := event.ArrivalOf(r.Request)
+	m.newest = max(m.newest, arrival)
+	if arrival >= m.since {
+		m.blockOf(arrival, len(r.Identities)).add(r)
 	}
 }
 
-// holds says whether a position before the given one has the identity, with an arrival within the window of the given
-// one.
-func (m *laneMemory) holds(identity uint64, at position, arrival event.Millis, window time.Duration) bool {
-	c, ok := m.chains[identity]
-	if !ok {
-		return false
+// blockOf returns the block of an arrival, with room for n identities.
+func (m *laneMemory) blockOf(arrival event.Millis, n int) *block {
+	period := m.periodOf(arrival)
+	at := 0
+	for ; at < len(m.blocks) && m.blocks[at].period >= period; at++ {
+		if b := m.blocks[at]; b.period == period && b.hasRoom(n) {
+			return b
+		}
 	}
-	for i := c.first; i >= 0; i = m.entries[i].next {
-		e := &m.entries[i]
-		if e.before(at) && arrival.IsWithin(window, e.arrival) {
+	m.blocks = slices.Insert(m.blocks, at, newBlock(period))
+	return m.blocks[at]
+}
+
+// any reports whether a copy of an event in the blocks of a span of arrivals satisfies a condition.
+func (m *laneMemory) any(id event.Identity, from, to event.Millis, is func(entry) bool) bool {
+	first, last := m.periodOf(from), m.periodOf(to)
+	for _, b := range m.blocks {
+		if b.period < first {
+			break
+		}
+		if b.period <= last && b.any(id, is) {
 			return true
 		}
 	}
 	return false
+}
+
+// holds says whether a position before the given one has the identity, with an arrival within the window of the given
+// one.
+func (m *laneMemory) holds(id event.Identity, at position, arrival event.Millis) bool {
+	return m.any(id, arrival.Add(-m.window), arrival.Add(m.window), func(e entry) bool {
+		return e.before(at) && arrival.IsWithin(m.window, e.arrival)
+	})
 }
 
 // counted says whether the live half has counted a copy of an event that arrived at the given instant. It has if the
 // copy arrived at the slot live or later, at most the window after the event, and no earlier position of the lane holds
 // another copy.
-func (m *laneMemory) counted(identity uint64, arrival event.Millis, live slot.Slot, window time.Duration) bool {
-	c, ok := m.chains[identity]
-	if !ok {
-		return false
-	}
-	for i := c.first; i >= 0; i = m.entries[i].next {
-		e := &m.entries[i]
-		if e.arrival >= live.Millis() && e.arrival <= arrival.Add(window) &&
-			!m.holds(identity, e.position, e.arrival, window) {
-			return true
-		}
-	}
-	return false
+func (m *laneMemory) counted(id event.Identity, arrival event.Millis, live slot.Slot) bool {
+	last := arrival.Add(m.window)
+	return m.any(id, live.Millis(), last, func(e entry) bool {
+		return e.arrival >= live.Millis() && e.arrival <= last && !m.holds(id, e.position, e.arrival)
+	})
 }
 
 // memories holds the lane memories of an environment.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
 // ErrSeenExpired means that replay reached the events that arrived right before a generation was live too late: the
@@ -46,7 +47,7 @@ func (t *replayTick) dropCounted(ctx context.Context, live slot.Slot, in *replay
 		if err != nil {
 			return err
 		}
-		in.duplicate[row] = m.counted(s.Identity.Lo, s.Arrival, live, t.Layout.SpeedWindow)
+		in.duplicate[row] = m.counted(s.Identity, s.Arrival, live)
 	}
 	return nil
 }
@@ -59,22 +60,25 @@ func (t *replayTick) around(ctx context.Context, l edgeLane) (*laneMemory, error
 	}
 	// An event that arrived at the edge was recorded after this instant, whichever function's clock recorded it.
 	recorded := t.edge(l.live).Add(-t.ClockMargin.Apart())
-	items, err := t.Seen.Since(ctx, l.lane, recorded)
+	m := &laneMemory{}
+	m.begin(t.edge(l.live), t.Layout.SpeedWindow)
+	last := l.live.Millis().Add(2 * t.Layout.SpeedWindow)
+	err := t.Seen.Newest(ctx, l.lane, func(item viewstore.SeenItem) bool {
+		if item.Recorded < recorded {
+			return false
+		}
+		for _, r := range item.Records {
+			if arrival := event.ArrivalOf(r.Request); arrival <= last {
+				m.addRecord(r)
+			}
+		}
+		return true
+	})
 	if err != nil {
 		return nil, fmt.Errorf("read seen items of lane %s: %w", l.lane, err)
 	}
 	if kept := recorded.Time().Add(t.RetainSeen - t.ClockMargin.Apart()); !t.Now().Before(kept) {
 		return nil, fmt.Errorf("events of the window before %s, when the generation was live: %w", l.live, ErrSeenExpired)
-	}
-	m := &laneMemory{}
-	m.begin(recorded)
-	last := l.live.Millis().Add(2 * t.Layout.SpeedWindow)
-	for _, item := range items {
-		for _, r := range item.Records {
-			if arrival := event.ArrivalOf(r.Request); arrival >= t.edge(l.live) && arrival <= last {
-				m.addRecord(r)
-			}
-		}
 	}
 	if t.lanes == nil {
 		t.lanes = map[edgeLane]*laneMemory{}

@@ -3,6 +3,7 @@ package speed
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -15,10 +16,14 @@ import (
 //
 // Source: docs/design.md 3.5.
 func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batch, kept considered) ([]bool, error) {
+	if batch.Len() == 0 {
+		return nil, nil
+	}
 	m := s.lanes.of(lane)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if err := s.recall(ctx, m, lane, batch); err != nil {
+	old, err := s.recall(ctx, m, lane, batch)
+	if err != nil {
 		return nil, fmt.Errorf("read seen items of lane %s: %w", lane, err)
 	}
 	own := s.identify(batch, kept)
@@ -26,40 +31,119 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
+	if old != nil {
+		old.add(viewstore.SeenItem{Lane: lane, Records: own})
+	}
 	duplicate := make([]bool, batch.Len())
 	row := 0
 	for _, r := range own {
-		for line, identity := range r.Identities {
-			duplicate[row] = m.holds(identity, position{r.Sequence, r.Line + line}, event.ArrivalOf(r.Request),
-				s.Layout.SpeedWindow)
+		arrival, near := event.ArrivalOf(r.Request), m
+		if old != nil && !m.reaches(arrival.Add(-s.Layout.SpeedWindow)) {
+			near = old
+		}
+		at := positionOf(r)
+		for _, identity := range r.Identities {
+			duplicate[row] = near.holds(identity, at, arrival)
 			row++
+			at.line++
 		}
 	}
 	return duplicate, nil
 }
 
+// patience is how many windows further back than the newest arrival of the lane a stamp may lie so that the memory is
+// extended to it. What is needed for older stamps is read for the one batch, and not kept.
+const patience = 2
+
 // recall brings the memory up to date with the store. It reads new items and, when a stamp of the batch is older than
-// the memory reaches, old ones.
-func (s *Speed) recall(ctx context.Context, m *laneMemory, lane event.Lane, batch *event.Batch) error {
-	// A copy within the window was published after its arrival, and recorded after that, whichever clock recorded it.
-	back := event.MillisOf(s.Now())
+// the memory reaches, old ones. For stamps that are too old for the memory, it returns another one that has the records
+// around them.
+func (s *Speed) recall(ctx context.Context, m *laneMemory, lane event.Lane, batch *event.Batch) (*laneMemory, error) {
+	oldest := batch.Stamps[0].Arrival()
 	for _, stamp := range batch.Stamps {
-		back = min(back, stamp.Arrival())
+		oldest, m.newest = min(oldest, stamp.Arrival()), max(m.newest, stamp.Arrival())
 	}
-	back = back.Add(-s.Layout.SpeedWindow - s.ClockMargin.Apart())
-	if m.reaches(back) {
+	if !m.reaches(s.back(m, oldest)) {
+		if err := s.readBack(ctx, m, lane, oldest); err != nil {
+			return nil, err
+		}
+	} else {
 		items, err := s.Seen.After(ctx, lane, m.last)
-		m.add(items)
-		return err
+		if err != nil {
+			return nil, err
+		}
+		m.add(items...)
 	}
-	m.forget()
-	items, err := s.Seen.Since(ctx, lane, back)
+	m.shrink(s.back(m, oldest))
+	if m.reaches(oldest.Add(-s.Layout.SpeedWindow)) {
+		return nil, nil
+	}
+	return s.readAround(ctx, m, lane, batch)
+}
+
+// back returns how far back the memory must reach for a batch with an oldest stamp.
+func (s *Speed) back(m *laneMemory, oldest event.Millis) event.Millis {
+	return max(oldest, m.newest.Add(-patience*s.Layout.SpeedWindow)).Add(-s.Layout.SpeedWindow)
+}
+
+// readBack makes the memory anew from the lane's items, the newest first. It holds a few items at once, so it needs
+// hardly more memory than what it keeps.
+func (s *Speed) readBack(ctx context.Context, m *laneMemory, lane event.Lane, oldest event.Millis) error {
+	begun := false
+	err := s.Seen.Newest(ctx, lane, func(item viewstore.SeenItem) bool {
+		if !begun {
+			// The newest item says how old the batch's stamps are in this lane.
+			for _, r := range item.Records {
+				m.newest = max(m.newest, event.ArrivalOf(r.Request))
+			}
+			m.begin(s.back(m, oldest), s.Layout.SpeedWindow)
+			begun = true
+		}
+		// A record was published after its arrival, and recorded after that, whichever clock recorded it.
+		if item.Recorded < m.since.Add(-s.ClockMargin.Apart()) {
+			return false
+		}
+		m.add(item)
+		return true
+	})
 	if err != nil {
+		m.forget()
 		return err
 	}
-	m.begin(back)
-	m.add(items)
+	if !begun {
+		m.begin(s.back(m, oldest), s.Layout.SpeedWindow)
+	}
 	return nil
+}
+
+// readAround returns what speed has seen in the lane around the stamps of a batch that the memory does not reach. It
+// reads every item since the oldest of these stamps, and keeps the records that arrived within the window of one.
+func (s *Speed) readAround(
+	ctx context.Context, m *laneMemory, lane event.Lane, batch *event.Batch,
+) (*laneMemory, error) {
+	var old []event.Millis
+	for _, stamp := range batch.Stamps {
+		if arrival := stamp.Arrival(); !m.reaches(arrival.Add(-s.Layout.SpeedWindow)) {
+			old = append(old, arrival)
+		}
+	}
+	slices.Sort(old)
+	around := &laneMemory{}
+	around.begin(old[0].Add(-s.Layout.SpeedWindow), s.Layout.SpeedWindow)
+	err := s.Seen.Newest(ctx, lane, func(item viewstore.SeenItem) bool {
+		if item.Recorded < around.since.Add(-s.ClockMargin.Apart()) {
+			return false
+		}
+		for _, r := range item.Records {
+			arrival := event.ArrivalOf(r.Request)
+			near, _ := slices.BinarySearch(old, arrival.Add(-s.Layout.SpeedWindow))
+			if near < len(old) && arrival.IsWithin(s.Layout.SpeedWindow, old[near]) {
+				around.addRecord(r)
+			}
+		}
+		return true
+	})
+	return around, err
 }
 
 // identify returns the seen records of the lines of each record.
@@ -75,7 +159,7 @@ func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRe
 				all = append(all, viewstore.SeenRecord{Sequence: kept.sequences[i], Line: row - first, Request: request})
 			}
 			r := &all[len(all)-1]
-			r.Identities = append(r.Identities, id.Lo)
+			r.Identities = append(r.Identities, id)
 		}
 	}
 	return all
@@ -96,12 +180,12 @@ func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own 
 		if err := s.Seen.Put(ctx, item); err != nil {
 			return err
 		}
-		m.add([]viewstore.SeenItem{item})
+		m.add(item)
 		item.Records, size = nil, 0
 		return nil
 	}
 	for _, r := range own {
-		if m.knows(position{r.Sequence, r.Line}) {
+		if m.knows(r) {
 			continue
 		}
 		bytes := r.MaxBytes()

@@ -309,7 +309,7 @@ func TestCost(t *testing.T) {
 				calls := append([]string{"catalog.Views"}, slices.Repeat([]string{"catalog.Definition"}, step.definitionRead)...)
 				read := "seen.After"
 				if step.definitionRead > 0 {
-					read = "seen.Since"
+					read = "seen.Newest"
 				}
 				calls = append(calls, slices.Repeat([]string{read, "seen.Put"}, len(lanes))...)
 				if diff := cmp.Diff(calls, s.calls); diff != "" {

@@ -51,7 +51,7 @@ type receipts struct {
 type open struct {
 	place  int // of the object in the manifest
 	events int // number of distinct events that it has in the lane
-	met    map[uint64]bool
+	met    map[event.Identity]bool
 }
 
 // take adds the receipts of a seen item, and says whether any request still lacks receipts.
@@ -119,7 +119,7 @@ func wantedOf(m runs.Manifest) (map[int]*receipts, []lacking, error) {
 			if all[l.Lane] == nil {
 				all[l.Lane] = &receipts{open: map[ulid.ULID]*open{}}
 			}
-			all[l.Lane].open[request] = &open{place, l.Events, map[uint64]bool{}}
+			all[l.Lane].open[request] = &open{place, l.Events, map[event.Identity]bool{}}
 		}
 	}
 	return all, objects, nil

@@ -16,8 +16,8 @@ import (
 type SeenItem struct {
 	Lane    event.Lane
 	Records []SeenRecord // at least one, in order
-	// When it was written, by the writer's clock; it limits only how far back readers read, never a
-	// verdict.
+	// Recorded is when the item was written, by the writer's clock. It limits how far back readers read, and decides
+	// nothing else.
 	Recorded event.Millis
 	Expires  Expiry
 }
@@ -28,16 +28,16 @@ type SeenRecord struct {
 	Sequence   event.Sequence
 	Line       int // index in the record of the first of these lines
 	Request    ulid.ULID
-	Identities []uint64 // a keyed hash per line
+	Identities []event.Identity // one per line
 }
 
 // MaxSeenBytes is the maximum size of a seen item in every store: the sum of SeenRecord.MaxBytes over its records.
 // DynamoDB's limit is 400 KB.
 const MaxSeenBytes = 380_000
 
-// MaxBytes is an upper bound of the record's size in a seen item: 8 bytes per identity and at most 85 more, of which
+// MaxBytes is an upper bound of the record's size in a seen item: 16 bytes per identity and at most 85 more, of which
 // most records use 60.
-func (r SeenRecord) MaxBytes() int { return 85 + 8*len(r.Identities) }
+func (r SeenRecord) MaxBytes() int { return 85 + 16*len(r.Identities) }
 
 // First returns the sequence number of the item's first record.
 func (s SeenItem) First() event.Sequence { return s.Records[0].Sequence }
@@ -57,10 +57,6 @@ type Seen interface {
 
 	// After returns the lane's items whose last record comes after the given one, in order of their last record.
 	After(ctx context.Context, lane event.Lane, last event.Sequence) ([]SeenItem, error)
-
-	// Since returns the lane's newest items, in order of their last record: those after the newest item that was
-	// recorded before the given instant.
-	Since(ctx context.Context, lane event.Lane, recorded event.Millis) ([]SeenItem, error)
 
 	// Newest calls each with the lane's items one by one, in the opposite order of their last record, until it returns
 	// false. The item is each's own for the time of the call: no more than a few are held at once, however many there are.

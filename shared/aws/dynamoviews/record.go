@@ -17,13 +17,13 @@ import (
 //	leading zeros
 //	its first line (uvarint)
 //	its request: 16 bytes
-//	the number of its identities (uvarint), and 8 bytes for each, big-endian
+//	the number of its identities (uvarint), and 16 bytes for each, big-endian
 //
 // Sequence numbers of a lane grow, so a step is never negative; it is 0 when lines of two requests stand in one record.
 
 const (
-	recordsVersion = 1
-	identitySize   = 8
+	recordsVersion = 2 // version 1 had the lower 8 bytes of each identity
+	identitySize   = 16
 	maxDigits      = 129 // of a sequence number. Source: Kinesis API Reference, SequenceNumber
 )
 
@@ -47,7 +47,7 @@ func encodeRecords(all []viewstore.SeenRecord) ([]byte, error) {
 		b = append(b, r.Request[:]...)
 		b = binary.AppendUvarint(b, uint64(len(r.Identities)))
 		for _, identity := range r.Identities {
-			b = binary.BigEndian.AppendUint64(b, identity)
+			b = binary.BigEndian.AppendUint64(binary.BigEndian.AppendUint64(b, identity.Hi), identity.Lo)
 		}
 		before = at
 	}
@@ -123,10 +123,11 @@ func (r *reader) record(at *big.Int) (record viewstore.SeenRecord) {
 	copy(record.Request[:], r.take(uint64(len(record.Request))))
 	identities := r.take(identitySize * r.uvarint())
 	if len(identities) > 0 {
-		record.Identities = make([]uint64, len(identities)/identitySize)
+		record.Identities = make([]event.Identity, len(identities)/identitySize)
 	}
 	for i := range record.Identities {
-		record.Identities[i] = binary.BigEndian.Uint64(identities[identitySize*i:])
+		one := identities[identitySize*i:]
+		record.Identities[i] = event.Identity{Hi: binary.BigEndian.Uint64(one), Lo: binary.BigEndian.Uint64(one[8:])}
 	}
 	return record
 }

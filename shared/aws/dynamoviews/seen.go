@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
@@ -47,24 +46,8 @@ func (s *Seen) After(ctx context.Context, lane event.Lane, last event.Sequence) 
 	return items, nil
 }
 
-// newestAtOnce is how many items Since and Newest read per request. They stop somewhere among them.
+// newestAtOnce is how many items Newest reads per request. It stops somewhere among them.
 const newestAtOnce = 50
-
-// Since implements viewstore.Seen, with one request per 50 items or 1 MB.
-func (s *Seen) Since(ctx context.Context, lane event.Lane, from event.Millis) (items []viewstore.SeenItem, err error) {
-	err = s.Newest(ctx, lane, func(item viewstore.SeenItem) bool {
-		if item.Recorded < from {
-			return false
-		}
-		items = append(items, item)
-		return true
-	})
-	if err != nil {
-		return nil, err
-	}
-	slices.Reverse(items)
-	return items, nil
-}
 
 // Newest implements viewstore.Seen, with a request for each 50 items or 1 MB.
 func (s *Seen) Newest(ctx context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {

@@ -24,7 +24,7 @@ var seen = viewstore.SeenItem{
 	Records: []viewstore.SeenRecord{
 		{
 			Sequence: "49546986683135544286507457936321625675700192471156785154",
-			Request:  ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2N"), Identities: []uint64{1, math.MaxUint64},
+			Request:  ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2N"), Identities: []event.Identity{{Lo: 1}, {Hi: math.MaxUint64, Lo: math.MaxUint64 - 1}},
 		},
 		{
 			Sequence: "49546986683135544286507457936321625675700192471156785154", Line: 200,
@@ -32,7 +32,7 @@ var seen = viewstore.SeenItem{
 		},
 		{
 			Sequence: "49546986683135544286507457936321625675700192471156785410",
-			Request:  ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2Q"), Identities: []uint64{2},
+			Request:  ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2Q"), Identities: []event.Identity{{Hi: 3, Lo: 2}},
 		},
 	},
 }
@@ -40,11 +40,11 @@ var seen = viewstore.SeenItem{
 // seenRecords are the stored records of seen. Python gives 0x2054b6fffe000000000000001d500054b7009a000000002 for the
 // first number.
 var seenRecords = strings.Join([]string{
-	"01",
+	"02",
 	"18", "02054b6fffe000000000000001d500054b7009a000000002", "00", "019351f32c37f8386d8f45f493325055", "02",
-	"0000000000000001", "ffffffffffffffff",
+	"00000000000000000000000000000001", "fffffffffffffffffffffffffffffffe",
 	"00", "c801", "019351f32c37f8386d8f45f493325056", "00",
-	"02", "0100", "00", "019351f32c37f8386d8f45f493325057", "01", "0000000000000002",
+	"02", "0100", "00", "019351f32c37f8386d8f45f493325057", "01", "00000000000000030000000000000002",
 }, "")
 
 // seenStored returns seen as DynamoDB stores it.
@@ -99,17 +99,27 @@ func TestSeenAfter(t *testing.T) {
 		"ExpressionAttributeValues":{":partition":`+b64("\x001.4.2")+`,":from":`+b64("\x044954\xff")+`}}`)
 }
 
-func TestSeenSinceGoesBackNoFurtherThanItMust(t *testing.T) {
+func TestSeenNewestGoesBackNoFurtherThanItMust(t *testing.T) {
 	old := strings.Replace(seenStored(t), "1795555503000", "1795555502999", 1)
 	wire, c := client(t, awstest.JSON(`{"Items":[`+seenStored(t)+`,`+seenStored(t)+`,`+old+`,`+seenStored(t)+`],
 		"LastEvaluatedKey":{"pk":`+b64("\x001.4.2")+`,"sk":`+b64("\x011\x011")+`}}`))
-	items, err := dynamoviews.NewSeen(c, "items").Since(t.Context(), seen.Lane, seen.Recorded)
+	var items []viewstore.SeenItem
+	err := dynamoviews.NewSeen(c, "items").Newest(t.Context(), seen.Lane, func(item viewstore.SeenItem) bool {
+		if item.Recorded < seen.Recorded {
+			return false
+		}
+		items = append(items, item)
+		return true
+	})
 	if diff := cmp.Diff([]viewstore.SeenItem{seen, seen}, items, cmpopts.EquateEmpty()); diff != "" || err != nil {
 		t.Errorf("error %v (-want +got):\n%s", err, diff)
 	}
 	wantBody(t, wire.Requests()[0], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":false,"Limit":50,
 		"KeyConditionExpression":"pk = :partition","ExpressionAttributeValues":{":partition":`+b64("\x001.4.2")+`}}`)
 }
+
+// all wants every item.
+func all(viewstore.SeenItem) bool { return true }
 
 func TestSeenReadsFail(t *testing.T) {
 	stored := seenStored(t)
@@ -118,15 +128,14 @@ func TestSeenReadsFail(t *testing.T) {
 		`"pk" is missing`: without("pk"), `"r" is missing`: without("r"), `"t" is missing`: without("t"),
 		"not a lane's":           strings.Replace(stored, b64("\x001.4.2"), b64("1.4.2"), 1),
 		"must be layout.count.n": strings.Replace(stored, b64("\x001.4.2"), b64("\x00a"), 1),
-		"this version reads":     `{"r":` + b64("\x02") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
-		"ends early":             `{"r":` + b64("\x01\x01") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
+		"this version reads":     `{"r":` + b64("\x01") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
+		"ends early":             `{"r":` + b64("\x02\x01") + `,` + stored[1:strings.Index(stored, `,"r"`)] + `}`,
 		`attribute "expires" is`: strings.Replace(stored, `"expires":{"N"`, `"expires":{"S"`, 1),
 	} {
 		_, c := client(t, awstest.JSON(`{"Items":[`+item+`]}`), awstest.JSON(`{"Items":[`+item+`]}`))
 		s := dynamoviews.NewSeen(c, "items")
 		_, after := s.After(t.Context(), seen.Lane, "")
-		_, since := s.Since(t.Context(), seen.Lane, 0)
-		for _, err := range []error{after, since} {
+		for _, err := range []error{after, s.Newest(t.Context(), seen.Lane, all)} {
 			if err == nil || !strings.Contains(err.Error(), says) {
 				t.Errorf("error %v, want one that says %s", err, says)
 			}
@@ -135,8 +144,8 @@ func TestSeenReadsFail(t *testing.T) {
 	_, c := client(t, awstest.Failure("ResourceNotFoundException"), awstest.Failure("ResourceNotFoundException"))
 	s := dynamoviews.NewSeen(c, "items")
 	_, after := s.After(t.Context(), seen.Lane, "")
-	if _, since := s.Since(t.Context(), seen.Lane, 0); after == nil || since == nil {
-		t.Errorf("errors %v and %v, want two", after, since)
+	if newest := s.Newest(t.Context(), seen.Lane, all); after == nil || newest == nil {
+		t.Errorf("errors %v and %v, want two", after, newest)
 	}
 }
 
@@ -151,7 +160,9 @@ func seenRecordsOf(t *rapid.T) (all []viewstore.SeenRecord) {
 		r.Sequence = sequences(t, "sequence")
 		r.Line = rapid.IntRange(0, 1<<21-1).Draw(t, "line")
 		copy(r.Request[:], rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(t, "request"))
-		r.Identities = rapid.SliceOfN(rapid.Uint64(), 0, 4).Draw(t, "identities")
+		for _, n := range rapid.SliceOfN(rapid.Uint64(), 0, 4).Draw(t, "identities") {
+			r.Identities = append(r.Identities, event.Identity{Hi: n, Lo: n * 0x9e3779b97f4a7c15})
+		}
 		all = append(all, r)
 	}
 	slices.SortStableFunc(all, func(a, b viewstore.SeenRecord) int { return a.Sequence.Compare(b.Sequence) })

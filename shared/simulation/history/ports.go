@@ -418,17 +418,11 @@ func (s seenPort) After(_ context.Context, lane event.Lane, last event.Sequence)
 	})
 }
 
-func (s seenPort) Since(_ context.Context, lane event.Lane, recorded event.Millis) ([]viewstore.SeenItem, error) {
-	return ask(s.port, readDynamo, "seen.Since", lane.String(), func() ([]viewstore.SeenItem, error) {
-		if s.lies(NothingSeen) {
-			return nil, nil
-		}
-		return s.h.seen.Since(everywhere, lane, recorded)
-	})
-}
-
 func (s seenPort) Newest(_ context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
 	return s.call(readDynamo, "seen.Newest", lane.String(), func() error {
+		if s.lies(NothingSeen) {
+			return nil
+		}
 		return s.h.seen.Newest(everywhere, lane, each)
 	})
 }

@@ -8,6 +8,7 @@ const (
 	liveFile   = "shared/speed/live.go"
 	memoryFile = "shared/speed/memory.go"
 	seenFile   = "shared/speed/seen.go"
+	blockFile  = "shared/speed/block.go"
 
 	replayFile = "shared/speed/replay.go"
 	replayRead = "shared/speed/replay_read.go"
@@ -202,7 +203,7 @@ func ofReplay() []Mutant {
 		{
 			Name: "replay-takes-dropped-for-counted", Design: "3.7",
 			Mistake: "replay drops an event if the live half has seen a copy, even one that it has not counted",
-			Edits:   []Edit{{memoryFile, `!m.holds(identity, e.position, e.arrival, window) {`, `true {`}},
+			Edits:   []Edit{{memoryFile, ` && !m.holds(id, e.position, e.arrival)`, ``}},
 			Killer:  by("TestReplayEdge"),
 		},
 		{
@@ -244,7 +245,7 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "no-duplicates-in-speed", Design: "3.5",
 			Mistake: "speed does not remember the records that it has seen",
-			Edits:   []Edit{{seenFile, `			duplicate[row] = m.holds(`, `			duplicate[row] = row < 0 && m.holds(`}},
+			Edits:   []Edit{{seenFile, `			duplicate[row] = near.holds(`, `			duplicate[row] = row < 0 && near.holds(`}},
 		},
 		{
 			Name: "done-before-seen", Design: "3.5",
@@ -259,25 +260,26 @@ func ofDuplicates() []Mutant {
 			Name: "seen-items-cached", Design: "3.5",
 			Mistake: "an environment that knows a lane does not read what others have since seen there",
 			Edits: []Edit{{seenFile, `		items, err := s.Seen.After(ctx, lane, m.last)
-		m.add(items)
-		return err
-`, `		return nil
-`}},
+		if err != nil {
+			return nil, err
+		}
+		m.add(items...)
+`, ``}},
 		},
 		{
 			Name: "seen-from-own-arrivals-on", Design: "3.5",
-			Mistake: "speed reads seen items for the window before now, however old the batch's stamps are",
-			Edits:   []Edit{{seenFile, `		back = min(back, stamp.Arrival())`, `		back = min(back, max(back, stamp.Arrival()))`}},
+			Mistake: "speed reads seen items for the window before the batch's newest stamp, however old the others are",
+			Edits:   []Edit{{seenFile, `= min(oldest, stamp.Arrival()), max`, `= max(oldest, stamp.Arrival()), max`}},
 		},
 		{
 			Name: "seen-without-the-margin", Design: "3.5",
 			Mistake: "speed reads seen items for the window before the stamp, as if all clocks were equal",
-			Edits:   []Edit{{seenFile, `-s.Layout.SpeedWindow - s.ClockMargin.Apart()`, `-s.Layout.SpeedWindow`}},
+			Edits:   []Edit{{seenFile, `item.Recorded < m.since.Add(-s.ClockMargin.Apart())`, `item.Recorded < m.since`}},
 		},
 		{
 			Name: "memory-reaches-everywhere", Design: "3.5",
 			Mistake: "speed takes the memory of an environment for complete, however old a stamp is",
-			Edits:   []Edit{{memoryFile, `m.known && m.since <= since && len(`, `m.known && len(`}},
+			Edits:   []Edit{{memoryFile, `return m.known && m.since <= since }`, `return m.known }`}},
 			Killer: Killer{"shared/simulation", "^TestMemoryReachesBack$",
 				"it takes a record that the sweep brings late, to an environment younger than its copy: " +
 					"about 1 history in 100"},
@@ -285,29 +287,28 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "duplicates-by-record", Design: "3.5",
 			Mistake: "speed finds duplicates by record, not by position: two copies in one record both count",
-			Edits:   []Edit{{memoryFile, `	return c < 0 || c == 0 && p.line < q.line`, `	return c < 0`}},
+			Edits: []Edit{{memoryFile, `bool { return p.compare(q) < 0 }`,
+				`bool { return bytes.Compare(p.sequence, q.sequence) < 0 }`}},
 		},
 		{
 			Name: "duplicates-by-presence", Design: "3.5",
 			Mistake: "any other copy makes an event a duplicate, even a copy at a later position",
-			Edits:   []Edit{{memoryFile, `e.before(at) && `, `e.position != at && `}},
+			Edits:   []Edit{{memoryFile, `e.before(at) && `, `e.compare(at) != 0 && `}},
 		},
 		{
 			Name: "redelivered-is-duplicate", Design: "3.5",
 			Mistake: "an event is a duplicate if it was seen, even at its own position",
 			Edits: []Edit{
-				{seenFile, `	own := s.identify(batch, kept)
-	if err := s.record(ctx, m, lane, own); err != nil {
+				{seenFile, `	if err := s.record(ctx, m, lane, own); err != nil {
 		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
-`, `	own := s.identify(batch, kept)
-`},
-				{seenFile, `			row++
+`, ``},
+				{seenFile, `			at.line++
 		}
 	}
 	return duplicate, nil
-`, `			row++
+`, `			at.line++
 		}
 	}
 	if err := s.record(ctx, m, lane, own); err != nil {
@@ -316,13 +317,40 @@ func ofDuplicates() []Mutant {
 	}
 	return duplicate, nil
 `},
-				{memoryFile, `e.before(at) && `, `(e.before(at) || e.position == at) && `},
+				{memoryFile, `e.before(at) && `, `e.compare(at) <= 0 && `},
 			},
 		},
 		{
 			Name: "speed-window-ignored", Design: "3.5",
 			Mistake: "speed drops a copy however far apart the two are",
-			Edits:   []Edit{{memoryFile, `e.before(at) && arrival.IsWithin(window, e.arrival) {`, `e.before(at) && window >= 0 {`}},
+			Edits: []Edit{{memoryFile, `arrival.Add(-m.window), arrival.Add(m.window), func(e entry) bool {
+		return e.before(at) && arrival.IsWithin(m.window, e.arrival)
+`, `0, arrival.Add(m.window), func(e entry) bool {
+		return e.before(at)
+`}},
+		},
+		{
+			Name: "half-of-an-identity", Design: "3.5",
+			Mistake: "speed compares only 64 bits of an identity: an event may be dropped for another one",
+			Edits: []Edit{{blockFile, `b.identity(held&maxPlaces-1) == id {`,
+				`b.identity(held&maxPlaces-1).Lo == id.Lo {`}},
+			Killer: Killer{"shared/speed", "^TestMemory$", "no history has two identities with the same 64 bits"},
+		},
+		{
+			Name: "memory-dropped-too-soon", Design: "3.5",
+			Mistake: "speed drops records from its memory that are within the window of events to come",
+			Edits:   []Edit{{memoryFile, `	first := m.periodOf(keep)`, `	first := m.periodOf(keep) + 2`}},
+			Killer: Killer{"shared/speed", "^TestMemory$",
+				"it takes two copies that are nearly a window apart, with a batch between them: about 1 history in 100"},
+		},
+		{
+			Name: "old-stamps-not-looked-up", Design: "3.5",
+			Mistake: "speed does not read the seen items around stamps that its memory does not reach",
+			Edits: []Edit{{seenFile, `	return s.readAround(ctx, m, lane, batch)`,
+				`	_, err := s.readAround(ctx, m, lane, batch)
+	return nil, err`}},
+			Killer: Killer{"shared/simulation", "^TestMemoryReachesBack$",
+				"it takes a record that comes more than two windows late, to a lane with newer records"},
 		},
 		{
 			Name: "no-duplicates-in-batch", Design: "3.5",

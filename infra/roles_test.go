@@ -167,7 +167,7 @@ func TestArchivePrefixes(t *testing.T) {
 		},
 		"replay":    {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*", "runs/*"}},
 		"audit":     {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
-		"republish": {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*"}},
+		"republish": {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*"}, "s3:ListBucket": {""}},
 	}
 	app, got := application(t), map[string]map[string][]string{}
 	for _, name := range functionNames() {
@@ -187,7 +187,7 @@ func TestArchivePrefixes(t *testing.T) {
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for _, role := range []string{"BatchRole", "AuditRole"} {
+	for _, role := range []string{"BatchRole", "AuditRole", "RepublishRole"} {
 		list := at(app.resource(role).property("Policies").([]any)[0], "PolicyDocument", "Statement").([]any)
 		i := slices.IndexFunc(list, func(s any) bool { return at(s, "Action") == "s3:ListBucket" })
 		want(t, "what "+role+" may list", at(list[i], "Condition"), "{StringLike: {s3:prefix: events/dt*}}")

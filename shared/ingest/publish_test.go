@@ -308,7 +308,7 @@ func TestRepublishErrors(t *testing.T) {
 		{
 			"an unknown object",
 			stream.Republish{Object: strings.Replace(key, "01M", "01N", 1), Lanes: s.republisher.Lanes()},
-			"object not found",
+			"01N82HY2RA0000000000000001.ndjson.zst: the archive has no such object",
 		},
 		{"no lane's name", stream.Republish{Object: key, Lanes: []string{"1.4.0", "4"}}, `lane "4"`},
 		{"no lanes", stream.Republish{Object: key}, "no lanes"},
@@ -338,6 +338,24 @@ func TestRepublishErrors(t *testing.T) {
 			}
 			if len(s.stream.calls) != 0 {
 				t.Errorf("published %v", s.stream.calls)
+			}
+		})
+	}
+	// Without the right to list the bucket, S3 answers 403 for a missing object.
+	for at, want := range map[string]error{strings.Replace(key, "01M", "01N", 1): ingest.ErrNoObject, key: errLost} {
+		t.Run("the archive refuses a Get", func(t *testing.T) {
+			s.archive.Hook = func(c memory.Call) memory.Fault {
+				if c.Name == "archive.Get" {
+					return memory.Fault{Err: errLost}
+				}
+				return memory.Fault{}
+			}
+			defer func() { s.archive.Hook = s.hook }()
+			request := stream.Republish{Object: at, Lanes: s.republisher.Lanes()}
+			if err := s.republisher.Republish(context.Background(), request); !errorIs(err, want) ||
+				errorIs(err, ingest.ErrCannotRepublish) != errorIs(err, ingest.ErrNoObject) ||
+				!strings.Contains(err.Error(), at) {
+				t.Errorf("%s: error is %v, want %v", at, err, want)
 			}
 		})
 	}

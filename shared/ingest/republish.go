@@ -27,6 +27,9 @@ type Republisher struct {
 // ErrCannotRepublish means that the request can never succeed. Do not retry it.
 var ErrCannotRepublish = errors.New("cannot be republished")
 
+// ErrNoObject means that the archive has no object of the requested key. It comes with ErrCannotRepublish.
+var ErrNoObject = errors.New("the archive has no such object")
+
 // ErrTooOld means that the events are older than MaxAge, so they must not enter the stream any more: the seen items
 // that show whether a copy was counted may have expired. Do not retry.
 var ErrTooOld = errors.New("too old to be put into the stream")
@@ -87,12 +90,9 @@ func (r *Republisher) parseLanes(names []string) (map[event.Lane]bool, error) {
 
 // read gets the lines of an object with their lanes.
 func (r *Republisher) read(ctx context.Context, key archive.Key) (lines, error) {
-	body, _, err := r.Archive.Get(ctx, key)
-	if errors.Is(err, archive.ErrNotFound) {
-		return lines{}, fmt.Errorf("%w: %s: %w", ErrCannotRepublish, key, err)
-	}
+	body, err := r.get(ctx, key)
 	if err != nil {
-		return lines{}, fmt.Errorf("get %s: %w", key, err)
+		return lines{}, err
 	}
 	data, err := r.Codec.Decompress(nil, body)
 	if err != nil {
@@ -111,6 +111,25 @@ func (r *Republisher) read(ctx context.Context, key archive.Key) (lines, error) 
 		out.lanes = append(out.lanes, r.Layout.Lane(identity))
 	}
 	return out, nil
+}
+
+// get gets an object. Without the right to list the whole bucket, S3 answers 403 for a key that holds no object. So after
+// any failure get asks for the key in a listing, which S3 answers for a role that may list the events.
+//
+// Source: S3 API Reference, GetObject, permissions: "If you don't have the s3:ListBucket permission, Amazon S3 returns
+// an HTTP status code 403 error."
+func (r *Republisher) get(ctx context.Context, key archive.Key) ([]byte, error) {
+	body, _, err := r.Archive.Get(ctx, key)
+	if err == nil {
+		return body, nil
+	}
+	if !errors.Is(err, archive.ErrNotFound) {
+		found, _, listErr := r.Archive.List(ctx, key, key.After(), 1)
+		if listErr != nil || len(found) > 0 {
+			return nil, fmt.Errorf("get %s: %w", key, err)
+		}
+	}
+	return nil, fmt.Errorf("%w: %s: %w", ErrCannotRepublish, key, ErrNoObject)
 }
 
 // only returns the lines of the given lanes.

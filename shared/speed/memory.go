@@ -121,8 +121,8 @@ func (m *laneMemory) add(items ...viewstore.SeenItem) {
 	}
 }
 
-// addRecord adds a record, unless the memory does not reach back to it. Items overlap after failures. A record that comes
-// twice takes its memory twice, and changes no answer.
+// addRecord adds a record, unless the memory does not reach back to it. Items overlap after failures. A record that
+// comes twice takes its memory twice, and changes no answer.
 func (m *laneMemory) addRecord(r viewstore.SeenRecord) {
 	arrival := event.ArrivalOf(r.Request)
 	m.newest = max(m.newest, arrival)

@@ -27,8 +27,8 @@ type Handler struct {
 // Handle republishes the lanes of each message. The answer names the messages that failed. SQS delivers them again, and
 // after ten attempts moves them to the dead-letter queue.
 //
-// A message whose events are too old for the stream is logged and counts as done, since every further attempt would
-// fail too, also after someone moves the dead letters back.
+// A message whose events are too old for the stream, or whose object is not in the archive, is logged and counts as
+// done, since every further attempt would fail too, also after someone moves the dead letters back.
 func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEventResponse, error) {
 	response := events.SQSEventResponse{BatchItemFailures: []events.SQSBatchItemFailure{}}
 	tooOld := 0
@@ -37,6 +37,8 @@ func (h *Handler) Handle(ctx context.Context, e events.SQSEvent) (events.SQSEven
 		if errors.Is(err, ingest.ErrTooOld) {
 			tooOld++
 			h.Log.WarnContext(ctx, "too old to republish", "message", message.MessageId, "error", err)
+		} else if errors.Is(err, ingest.ErrNoObject) {
+			h.Log.ErrorContext(ctx, "request refused", "message", message.MessageId, "error", err)
 		} else if err != nil {
 			h.Log.ErrorContext(ctx, "republish failed", "message", message.MessageId, "error", err)
 			failure := events.SQSBatchItemFailure{ItemIdentifier: message.MessageId}

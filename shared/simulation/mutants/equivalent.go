@@ -29,7 +29,7 @@ func equivalent() []Mutant {
 	defer m.mu.Unlock()
 	own := s.identify(batch, kept)
 	m.forget()
-	m.begin(0)
+	m.begin(0, s.Layout.SpeedWindow)
 	if err := s.record(ctx, m, lane, own); err != nil {
 		m.forget()
 		return 0, err

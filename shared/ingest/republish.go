@@ -113,8 +113,8 @@ func (r *Republisher) read(ctx context.Context, key archive.Key) (lines, error) 
 	return out, nil
 }
 
-// get gets an object. Without the right to list the whole bucket, S3 answers 403 for a key that holds no object. So after
-// any failure get asks for the key in a listing, which S3 answers for a role that may list the events.
+// get gets an object. Without the right to list the whole bucket, S3 answers 403 for a key that holds no object. So
+// after any failure get asks for the key in a listing, which S3 answers for a role that may list the events.
 //
 // Source: S3 API Reference, GetObject, permissions: "If you don't have the s3:ListBucket permission, Amazon S3 returns
 // an HTTP status code 403 error."

@@ -48,7 +48,8 @@ var (
 		SpeedKey: viewstore.SpeedKey{Set: "d", Key: "k", Slot: 1000, Page: 1, Lane: lane0}, Applied: "1",
 		States: []byte("states"),
 	}
-	seen = viewstore.SeenItem{Lane: lane0, Records: []viewstore.SeenRecord{{Sequence: "1", Identities: []event.Identity{{Lo: 1}}}},
+	seen = viewstore.SeenItem{Lane: lane0,
+		Records:  []viewstore.SeenRecord{{Sequence: "1", Identities: []event.Identity{{Lo: 1}}}},
 		Recorded: 1000, Expires: 2}
 )
 

@@ -10,9 +10,8 @@ import (
 
 // block remembers the identities of the records that arrived within one period. A lane's memory drops whole blocks.
 //
-// It takes 16 bytes per identity, 5 to 11 for the table, and per record 24 bytes, 4 for its place in the order, and half
-// a byte per digit of its sequence number. Nothing in it but a few slices is a pointer, so the garbage collector does
-// not read it.
+// It takes 16 bytes per identity, 5 to 11 for the table, and per record 24 bytes, 4 for its place in the order, and
+// half a byte per digit of its sequence number. It has hardly any pointers, so the garbage collector does not read it.
 type block struct {
 	period  int64 // of arrivals, counted from the Unix epoch
 	pages   [][]event.Identity
@@ -22,8 +21,8 @@ type block struct {
 	order   []uint32 // the records by their position, once it is sorted
 	sorted  bool
 
-	// table is open-addressed. A slot holds a byte of the identity's hash and, in 24 bits, the place of its first copy plus
-	// one. It is 0 if it is free. Later copies are in others.
+	// table is open-addressed. A slot holds a byte of the identity's hash and, in 24 bits, the place of its first copy
+	// plus one. It is 0 if it is free. Later copies are in others.
 	table  []uint32
 	taken  int // number of slots in use
 	others map[uint32][]uint32
@@ -107,8 +106,8 @@ func (b *block) grow() {
 	}
 }
 
-// tagOf returns the byte of an identity that a slot holds, in its highest byte. The table's index comes from other bits.
-// Identities are keyed hashes, so nobody can choose them to crowd one index.
+// tagOf returns the byte of an identity that a slot holds, in its highest byte. The table's index comes from other
+// bits. Identities are keyed hashes, so nobody can choose them to crowd one index.
 func tagOf(id event.Identity) uint32 { return uint32(id.Lo>>56) << placeBits }
 
 // find returns the slot of an identity with the place of its first copy, or the free slot where it belongs.

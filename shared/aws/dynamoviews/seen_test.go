@@ -23,8 +23,9 @@ var seen = viewstore.SeenItem{
 	Lane: event.Lane{Layout: 1, Count: 4, N: 2}, Recorded: 1_795_555_503_000, Expires: 1_796_160_300,
 	Records: []viewstore.SeenRecord{
 		{
-			Sequence: "49546986683135544286507457936321625675700192471156785154",
-			Request:  ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2N"), Identities: []event.Identity{{Lo: 1}, {Hi: math.MaxUint64, Lo: math.MaxUint64 - 1}},
+			Sequence:   "49546986683135544286507457936321625675700192471156785154",
+			Request:    ulid.MustParse("01JD8Z6B1QZ0W6V3T5YJ9K4M2N"),
+			Identities: []event.Identity{{Lo: 1}, {Hi: math.MaxUint64, Lo: math.MaxUint64 - 1}},
 		},
 		{
 			Sequence: "49546986683135544286507457936321625675700192471156785154", Line: 200,

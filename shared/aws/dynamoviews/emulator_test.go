@@ -53,7 +53,8 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 						Expires: viewstore.ExpiryAt(recorded.Time()) + 100_000}
 					for n := from; n <= at; n++ {
 						item.Records = append(item.Records,
-							viewstore.SeenRecord{Sequence: numbers[n], Line: n, Identities: []event.Identity{{Lo: 1}}})
+							viewstore.SeenRecord{Sequence: numbers[n], Line: n,
+								Identities: []event.Identity{{Hi: uint64(i), Lo: uint64(n)}}})
 					}
 					for name, store := range map[string]viewstore.Seen{"here": s, "in memory": &reference} {
 						if err := store.Put(t.Context(), item); err != nil {

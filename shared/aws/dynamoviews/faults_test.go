@@ -177,7 +177,7 @@ func wantPut[I any](t *testing.T, err, want error, before []I, ours I, got []I, 
 
 func seenItem(lane event.Lane, n int) viewstore.SeenItem {
 	return viewstore.SeenItem{Lane: lane, Recorded: event.Millis(n), Records: []viewstore.SeenRecord{{
-		Sequence: event.Sequence(strconv.Itoa(1000 + n)), Identities: []uint64{uint64(n)},
+		Sequence: event.Sequence(strconv.Itoa(1000 + n)), Identities: []event.Identity{{Lo: uint64(n)}},
 	}}}
 }
 
@@ -287,9 +287,9 @@ func (f *faults) readSeen(t *testing.T) []wiretest.Site {
 			s := f.seen()
 			return func(ctx context.Context) ([]viewstore.SeenItem, error) { return s.After(ctx, lane, items[20].Last()) }
 		}),
-		reading("seen: since in two requests", items, nil, func() func(context.Context) ([]viewstore.SeenItem, error) {
+		reading("seen: newest in two requests", items, nil, func() func(context.Context) ([]viewstore.SeenItem, error) {
 			s := f.seen()
-			return func(ctx context.Context) ([]viewstore.SeenItem, error) { return s.Since(ctx, lane, 0) }
+			return func(ctx context.Context) ([]viewstore.SeenItem, error) { return newest(ctx, s, lane, 0) }
 		}),
 	}
 }

@@ -264,7 +264,6 @@ func rules() map[string]rule {
 		"infra/destroy": {[]string{"infra/deployment"}, nil},
 		"infra/keys":    {[]string{"infra/deployment"}, nil},
 		"infra/pack":    {[]string{"shared/view", viewfile, "cmd/anabranch/table"}, nil},
-		"infra/tool":    {[]string{"infra/venv"}, nil},
 		"infra/venv":    {},
 	}
 }

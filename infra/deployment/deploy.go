@@ -54,14 +54,15 @@ func (a Account) Deploy(ctx context.Context, d Settings) error {
 		return err
 	}
 	for try := 1; ; try++ {
-		if err := a.clear(ctx, p, d.Stack); err != nil {
+		newest, err := a.clear(ctx, p, d.Stack)
+		if err != nil {
 			return err
 		}
 		samErr := d.Sam(ctx, plan.arguments)
 		if samErr == nil {
 			return p.err
 		}
-		passing, err := a.explain(ctx, p, d.Stack)
+		passing, err := a.explain(ctx, p, d.Stack, newest)
 		if err != nil || !passing || try > 1 {
 			return errors.Join(fmt.Errorf("sam deploy: %w", samErr), err)
 		}
@@ -179,16 +180,23 @@ func writeConfig(root string) error {
 	return os.WriteFile(file, []byte("version = 0.1\n"), 0o644)
 }
 
-// clear deletes a stack whose creation was rolled back, with what it left and is empty.
-func (a Account) clear(ctx context.Context, p *printer, name string) error {
+// clear deletes a stack whose creation was rolled back, with what it left and is empty. It returns the newest event of
+// any other stack, which the deployment will update.
+func (a Account) clear(ctx context.Context, p *printer, name string) (newest string, err error) {
 	s, err := a.Describe(ctx, name)
-	if err != nil || !s.isUndone() {
-		return err
+	if err != nil {
+		return "", err
 	}
-	if !s.isOurs() {
-		return fmt.Errorf("stack %s is not an Anabranch stack: give another name, STACK=name", name)
+	if s.isUndone() {
+		return "", a.startOver(ctx, p, s)
 	}
-	p.printf("The creation of stack %s has failed (%s). Deleting it, with its empty buckets and tables.\n", name, s.Status)
+	return a.newestEvent(ctx, s)
+}
+
+// startOver deletes a stack that has never run, with what it left and is empty. It says what it left and is not.
+func (a Account) startOver(ctx context.Context, p *printer, s Stack) error {
+	p.printf("The creation of stack %s has failed (%s). Deleting it, with its empty buckets and tables.\n",
+		s.Name, s.Status)
 	made, err := a.dataOf(ctx, s)
 	if err != nil {
 		return err
@@ -218,13 +226,14 @@ var passing = []string{
 	"Lambda was unable to configure access to your environment variables because the KMS key",
 }
 
-// explain prints why the last operation on a stack failed, and reports whether it would succeed now.
-func (a Account) explain(ctx context.Context, p *printer, name string) (passes bool, err error) {
+// explain prints why the operation that began after an event failed, and reports whether it would succeed now. It
+// prints nothing if sam failed before it changed the stack.
+func (a Account) explain(ctx context.Context, p *printer, name, after string) (passes bool, err error) {
 	s, err := a.Describe(ctx, name)
 	if err != nil || s.ID == "" {
 		return false, err
 	}
-	reasons, err := a.failures(ctx, s.ID)
+	reasons, err := a.failures(ctx, s.ID, after)
 	if err != nil || len(reasons) == 0 {
 		return false, err
 	}

@@ -100,7 +100,7 @@ func (a Account) deleteStack(ctx context.Context, s Stack) error {
 
 // undeletable says which resources CloudFormation could not delete, and what to do.
 func (a Account) undeletable(ctx context.Context, s Stack) error {
-	reasons, err := a.failures(ctx, s.ID)
+	reasons, err := a.failures(ctx, s.ID, "")
 	if err != nil {
 		return err
 	}

@@ -119,6 +119,7 @@ func event(physical, logical, kind, status, reason string) types.StackEvent {
 	return types.StackEvent{
 		PhysicalResourceId: &physical, LogicalResourceId: &logical, ResourceType: &kind,
 		ResourceStatus: types.ResourceStatus(status), ResourceStatusReason: &reason,
+		EventId: aws.String(logical + " " + status),
 	}
 }
 

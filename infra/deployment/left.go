@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
@@ -121,8 +122,8 @@ func (a Account) exists(ctx context.Context, r resource) (bool, error) {
 	}
 	_, err := a.S3.HeadBucket(ctx, &s3.HeadBucketInput{Bucket: &r.Name})
 	var answer *smithyhttp.ResponseError
-	if errors.As(err, &answer) && answer.HTTPStatusCode() == http.StatusNotFound {
-		return false, nil
+	if errors.As(err, &answer) { // 403 and 301 are answers about a bucket that exists
+		return answer.HTTPStatusCode() != http.StatusNotFound, nil
 	}
 	return err == nil, err
 }
@@ -142,6 +143,9 @@ func (a Account) removeEmpty(ctx context.Context, all []resource) (left []resour
 	return left, nil
 }
 
+// updateLimit is the longest time that a change of a table's protection may take.
+const updateLimit = 2 * time.Minute
+
 func (a Account) removeIfEmpty(ctx context.Context, r resource) (removed bool, err error) {
 	if r.Type == bucketType { // S3 deletes only empty buckets
 		_, err := a.S3.DeleteBucket(ctx, &s3.DeleteBucketInput{Bucket: &r.Name})
@@ -160,6 +164,11 @@ func (a Account) removeIfEmpty(ctx context.Context, r resource) (removed bool, e
 	if _, err := a.Tables.UpdateTable(ctx, &dynamodb.UpdateTableInput{
 		TableName: &r.Name, DeletionProtectionEnabled: aws.Bool(false),
 	}); err != nil {
+		return false, err
+	}
+	// A table that is being updated cannot be deleted.
+	updated := dynamodb.NewTableExistsWaiter(a.Tables)
+	if err := updated.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &r.Name}, updateLimit); err != nil {
 		return false, err
 	}
 	_, err = a.Tables.DeleteTable(ctx, &dynamodb.DeleteTableInput{TableName: &r.Name})

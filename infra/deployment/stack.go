@@ -98,11 +98,26 @@ func (s Stack) checkDeployable() error {
 	return nil
 }
 
-// failures returns why resources of a stack failed in its last operation, oldest first, each as "Resource: reason". A
-// nested stack that failed adds its own failures.
+// newestEvent returns the id of the newest event of a stack, "" if it has none.
+func (a Account) newestEvent(ctx context.Context, s Stack) (event string, err error) {
+	if s.ID == "" {
+		return "", nil
+	}
+	page, err := a.Stacks.DescribeStackEvents(ctx, &cloudformation.DescribeStackEventsInput{StackName: &s.ID})
+	if err != nil {
+		return "", fmt.Errorf("read events of stack %s: %w", s.Name, err)
+	}
+	if len(page.StackEvents) == 0 {
+		return "", nil
+	}
+	return aws.ToString(page.StackEvents[0].EventId), nil
+}
+
+// failures returns why resources of a stack failed in its last operation, oldest first, each as "Resource: reason". It
+// reads only events after the one with the id after. A nested stack that failed adds its own failures.
 //
 // Errors: CloudFormation's. Retryable.
-func (a Account) failures(ctx context.Context, id string) (all []string, err error) {
+func (a Account) failures(ctx context.Context, id, after string) (all []string, err error) {
 	pages := cloudformation.NewDescribeStackEventsPaginator(
 		a.Stacks, &cloudformation.DescribeStackEventsInput{StackName: &id},
 	)
@@ -112,7 +127,8 @@ func (a Account) failures(ctx context.Context, id string) (all []string, err err
 			return nil, fmt.Errorf("read events of stack %s: %w", id, err)
 		}
 		for _, e := range page.StackEvents { // newest first
-			if aws.ToString(e.PhysicalResourceId) == id && begins(e.ResourceStatus) {
+			begun := aws.ToString(e.PhysicalResourceId) == id && begins(e.ResourceStatus)
+			if begun || after != "" && aws.ToString(e.EventId) == after {
 				return all, nil
 			}
 			failure, err := a.failure(ctx, id, e)
@@ -133,7 +149,7 @@ func (a Account) failure(ctx context.Context, id string, e types.StackEvent) ([]
 		return nil, nil
 	}
 	if aws.ToString(e.ResourceType) == stackType && name != "" {
-		nested, err := a.failures(ctx, name)
+		nested, err := a.failures(ctx, name, "")
 		if len(nested) > 0 || err != nil {
 			return nested, err
 		}

@@ -23,16 +23,13 @@ func Deploy(ctx context.Context, root, endpoint string, out io.Writer, given map
 	}
 	maps.Copy(parameters, given)
 	return deployment.At(Config(endpoint)).Deploy(ctx, deployment.Settings{
-		Root: root, Stack: Name, Architecture: runtime.GOARCH, Views: sampleViews, Parameters: parameters, Out: out,
+		Root: root, Stack: Name, Architecture: runtime.GOARCH, Parameters: parameters, Out: out,
 		Build: func(context.Context, string, string) error { return nil },
 		Sam: func(ctx context.Context, args []string) error {
 			return runSam(ctx, root, endpoint, args)
 		},
 	})
 }
-
-// sampleViews is the views file that make packs for an emulator, unless VIEWS names another. Deploy does not read it.
-const sampleViews = "localstack/sample/views.yaml"
 
 // runSam runs sam against an emulator.
 func runSam(ctx context.Context, root, endpoint string, args []string) error {

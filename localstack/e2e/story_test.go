@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/localstack/emulator"
+	"github.com/anabranch/anabranch/localstack/host/emf"
 	"github.com/anabranch/anabranch/localstack/sample"
 	"github.com/anabranch/anabranch/localstack/stack"
 	"github.com/anabranch/anabranch/shared/metrics"
@@ -153,6 +154,16 @@ func schedule(t *testing.T, w *world) {
 			}
 		}
 		t.Logf("%s was called %d times, %d of them by hand", function, calls(), w.handCalls(output))
+	}
+	watched := emf.Key{
+		Namespace: metrics.Namespace, Name: string(metrics.BatchOverdue), Dimensions: "FunctionName=" + stack.Audit,
+	}
+	for w.Host.Metrics().All()[watched].Count == 0 {
+		select {
+		case <-ctx.Done():
+			t.Fatalf("no tick of %s has said whether batch is overdue", stack.Audit)
+		case <-time.After(100 * time.Millisecond):
+		}
 	}
 }
 

@@ -260,6 +260,7 @@ func rules() map[string]rule {
 			},
 			[]string{awsSDK, smithy, yaml},
 		},
+		"infra/costs":   {nil, []string{yaml}},
 		"infra/deploy":  {[]string{"infra/deployment"}, nil},
 		"infra/destroy": {[]string{"infra/deployment"}, nil},
 		"infra/keys":    {[]string{"infra/deployment"}, nil},

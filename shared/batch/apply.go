@@ -226,6 +226,9 @@ func (t *tick) writeItem(
 ) (bool, error) {
 	key := viewstore.BaseKey{Generation: g.generation.ID, Key: page.Key, Page: page.Page}
 	next := func(loaded viewstore.BaseItem) (item viewstore.BaseItem, err error) {
+		if err := t.checkItem(ctx, g, run, loaded); err != nil {
+			return loaded, err
+		}
 		if loaded.Horizon >= run.Horizon {
 			return loaded, nil
 		}

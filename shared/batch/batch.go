@@ -61,7 +61,8 @@ type Batch struct {
 	NewID    func() (ulid.ULID, error) // returns a ULID that was never made before
 	Log      *slog.Logger
 
-	held held
+	held     held
+	horizons horizons
 }
 
 // Report says what a tick did. The function also logs it.

@@ -189,6 +189,7 @@ func (t *tick) makeReal(ctx context.Context, in *runs.Input) (lifecycle.Run, err
 		return run, err
 	}
 	t.held.add(run.N, in.Manifest)
+	t.horizons.add(run)
 	return run, nil
 }
 

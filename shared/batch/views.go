@@ -60,7 +60,7 @@ func (t *tick) compile(ctx context.Context) (err error) {
 
 func (b *Batch) deployment() generations.Deployment {
 	return generations.Deployment{
-		Archive: b.Archive, Catalog: b.Catalog, Definitions: b.Definitions, Slot: b.Layout.Slot,
+		Archive: b.Archive, Catalog: b.Catalog, Definitions: b.Definitions, Layout: b.Layout,
 		ClockMargin: b.ClockMargin, ConfirmWithin: b.ConfirmWithin, RetainFor: b.RetainFor,
 		Tries: b.Tries, Now: b.Now, NewID: b.NewID,
 	}

@@ -26,7 +26,7 @@ type Deployment struct {
 	Catalog     catalog.Catalog
 	Definitions []lifecycle.Definition // definitions that the views should have
 
-	Slot        slot.Length
+	Layout      archive.Layout
 	ClockMargin clock.Margin // maximum difference between the store's clock and ours
 	// Time for the writes of an announcement and its confirmation. An announcement that takes longer is made again.
 	ConfirmWithin time.Duration
@@ -157,7 +157,7 @@ func (s Deployment) step(
 func (s Deployment) postpone(
 	ctx context.Context, v lifecycle.View, g lifecycle.Generation,
 ) (lifecycle.View, bool, error) {
-	live, err := s.nextLiveSlot(ctx)
+	live, err := s.nextLiveSlot(ctx, g.PerSlot())
 	if err != nil {
 		return v, false, err
 	}
@@ -179,11 +179,11 @@ func (s Deployment) generationOf(
 	if live, ok := v.FoldedFrom(d); ok {
 		return s.newGeneration(d, lifecycle.Begin, live)
 	}
-	live, err := s.nextLiveSlot(ctx)
-	if err != nil {
-		return lifecycle.Generation{}, err
+	g, err := s.newGeneration(d, lifecycle.Announce, slot.Beginning)
+	if err == nil {
+		g.LiveFrom, err = s.nextLiveSlot(ctx, g.PerSlot())
 	}
-	return s.newGeneration(d, lifecycle.Announce, live)
+	return g, err
 }
 
 // newGeneration returns a generation with a new id.
@@ -210,12 +210,23 @@ func (s Deployment) makeDesired(
 
 // nextLiveSlot returns the slot from which an announced definition is live. It is slot.Beginning while the archive has
 // no event, so that a new stack's answers are live from its first event on.
-func (s Deployment) nextLiveSlot(ctx context.Context) (slot.Slot, error) {
-	empty, err := s.isArchiveEmpty(ctx)
-	if err != nil || empty {
-		return slot.Beginning, err
+//
+// In an archive that was taken over, events of slots before the layout began are not in the stream. A copy of such an
+// event may follow within the speed window. Items that are not per slot would count it for ever, so they are live only
+// from the end of that window on: then replay brings both copies.
+func (s Deployment) nextLiveSlot(ctx context.Context, perSlot bool) (slot.Slot, error) {
+	length, begins := s.Layout.Slot, s.Layout.Begins
+	if begins == slot.Beginning {
+		empty, err := s.isArchiveEmpty(ctx)
+		if err != nil || empty {
+			return slot.Beginning, err
+		}
 	}
-	return s.Slot.Next(s.Slot.At(s.Now().Add(s.ClockMargin.Apart() + s.ConfirmWithin))), nil
+	live := length.Next(length.At(s.Now().Add(s.ClockMargin.Apart() + s.ConfirmWithin)))
+	if begins != slot.Beginning && !perSlot {
+		live = max(live, length.Next(length.At(begins.Start().Add(s.Layout.SpeedWindow-time.Millisecond))))
+	}
+	return live, nil
 }
 
 // confirmedInTime reports whether an announcement was read early enough: before any event of a slot from live on can

@@ -12,6 +12,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/oklog/ulid/v2"
 
+	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
@@ -203,7 +204,7 @@ func TestDeploymentNamesTheStep(t *testing.T) {
 	ids := 0
 	d := generations.Deployment{
 		Archive: &memory.Archive{}, Catalog: c, Tries: 2, Now: func() time.Time { return now },
-		Slot:        slot.Length(time.Minute),
+		Layout:      archive.Layout{Number: 1, Slot: slot.Length(time.Minute), SpeedWindow: time.Hour},
 		Definitions: []lifecycle.Definition{{Name: "a", Hash: "a"}, {Name: "b", Hash: "b"}},
 		NewID: func() (ulid.ULID, error) {
 			ids++

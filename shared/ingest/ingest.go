@@ -102,11 +102,14 @@ func (in *Ingest) keep(ctx context.Context, request ulid.ULID, arrival time.Time
 	defer cancel()
 	if len(validated.Accepted) > 0 {
 		lines := in.stamp(request, validated.Accepted)
-		key := archive.EventsKey(in.Layout.Slot.Of(event.Stamp{Request: request}), request)
+		slot := in.Layout.Slot.Of(event.Stamp{Request: request})
+		key := archive.EventsKey(slot, request)
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
 		}
-		in.publish(ctx, key, in.publisher().records(lines))
+		if in.Layout.Streams(slot) { // else batch and replay count the events
+			in.publish(ctx, key, in.publisher().records(lines))
+		}
 	}
 	if len(validated.Rejected) > 0 {
 		in.keepRejected(ctx, request, validated)

@@ -44,9 +44,13 @@ func (r *Republisher) Republish(ctx context.Context, request stream.Republish) e
 		return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
 	}
 	key := archive.Key(request.Object)
-	_, id, err := archive.ParseEventsKey(key)
+	slot, id, err := archive.ParseEventsKey(key)
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrCannotRepublish, err)
+	}
+	if !r.Layout.Streams(slot) {
+		return fmt.Errorf("%w: %s arrived before layout %d began at %s, so batch and replay count its events",
+			ErrCannotRepublish, key, r.Layout.Number, r.Layout.Begins)
 	}
 	all, err := r.read(ctx, key)
 	if err != nil {

@@ -16,6 +16,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
+	"github.com/anabranch/anabranch/shared/slot"
 )
 
 // arrival is an instant at the start of a slot.
@@ -141,6 +142,22 @@ func TestReadTellsLanes(t *testing.T) {
 	}
 	if given.Objects[0].Lanes != nil {
 		t.Errorf("the manifest that was given has changed: %+v", given)
+	}
+}
+
+// TestEventsBeforeTheLayoutHaveNoLane checks that the sweep looks for no receipts of events that arrived before the
+// layout began.
+func TestEventsBeforeTheLayoutHaveNoLane(t *testing.T) {
+	a := newArchived(t)
+	a.add(t, 0, "a", "b", "c")
+	a.add(t, 10, "a")
+	a.Layout.Begins = slot.Slot(arrival + 10)
+	in, err := a.read(a.manifest())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if before, after := in.Manifest.Objects[0].Lanes, in.Manifest.Objects[1].Lanes; len(before) > 0 || len(after) != 1 {
+		t.Errorf("lanes %v before the layout began, %v from then on; want none and one", before, after)
 	}
 }
 

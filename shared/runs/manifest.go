@@ -23,7 +23,8 @@ type Manifest struct {
 // ManifestObject is an object that a run reads.
 type ManifestObject struct {
 	archive.Object
-	// The lanes of its lines, ascending; receipts of its request are searched there.
+	// The lanes of its lines, ascending; receipts of its request are searched there. None for an object of a slot before
+	// the layout began: its lines never go through the stream.
 	Lanes []LaneEvents `json:"lanes,omitempty"`
 }
 

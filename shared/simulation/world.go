@@ -70,6 +70,7 @@ type World struct {
 	Operations  *operations.Operations
 	Serving     *serving.Serving
 
+	settings    setting.All
 	definitions []lifecycle.Definition
 	programs    *programs.Cache
 	layout      archive.Layout
@@ -103,17 +104,43 @@ func (k *Kit) New(seed uint64) (*World, error) {
 		Clock:   time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC),
 		Archive: &memory.Archive{}, Stream: memory.NewStream(shards), Queue: &memory.Queue{},
 		Catalog: &memory.Catalog{}, Base: &memory.Base{}, Items: &memory.Speed{}, Seen: &memory.Seen{},
+		settings:    Settings(),
 		definitions: k.definitions, programs: k.programs, codec: k.codec, random: rand.New(rand.NewPCG(seed, 0)),
 	}
 	w.Archive.Now, w.Stream.Now = w.now, w.now
-	key := event.HashKey{byte(seed), 1, 2, 3}
-	var err error
-	if w.layout, err = Settings().OpenLayout(context.Background(), w.Archive, "memory", bytes.NewReader(key[:]),
-		w.now); err != nil {
+	if err := w.openLayout(byte(seed)); err != nil {
 		return nil, err
 	}
 	w.Restart()
 	return w, w.Batch.Register(context.Background(), 0)
+}
+
+// openLayout opens the archive with the layout of the settings. Every layout has a stream of its own.
+func (w *World) openLayout(seed byte) (err error) {
+	key := event.HashKey{seed, 1, 2, 3}
+	w.layout, err = w.settings.OpenLayout(
+		context.Background(), w.Archive, fmt.Sprint("memory ", w.settings.Layout), bytes.NewReader(key[:]), w.now,
+	)
+	return err
+}
+
+// TakeOver replaces the stack by a new one over the same archive, as after the loss of all tables: stream, queue,
+// tables and functions are new. The sequence numbers of the new stream begin again.
+func (w *World) TakeOver() error {
+	w.Stream, w.Queue = memory.NewStream(shards), &memory.Queue{}
+	w.Catalog, w.Base, w.Items, w.Seen = &memory.Catalog{}, &memory.Base{}, &memory.Speed{}, &memory.Seen{}
+	return w.NextLayout()
+}
+
+// NextLayout makes the functions use the next layout of the archive. The tables stay.
+func (w *World) NextLayout() error {
+	w.Stream.Now = w.now
+	w.settings.Layout++
+	if err := w.openLayout(0); err != nil {
+		return err
+	}
+	w.Restart()
+	return nil
 }
 
 // Deploy makes new functions with other views.
@@ -152,7 +179,7 @@ func (w *World) Restart() {
 	s, err := system.New(system.Stores{
 		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Catalog: w.Catalog, Base: w.Base,
 		Speed: w.Items, Seen: w.Seen, Programs: w.programs,
-	}, Settings(), setting.Host{
+	}, w.settings, setting.Host{
 		Layout: w.layout, Codec: w.codec, Parallel: runner.Sequential, Workers: 3, Now: w.now, NewULID: w.newULID,
 		Log: slog.New(slog.DiscardHandler),
 	})

@@ -17,12 +17,13 @@ func ofIngest() []Mutant {
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
 		}
-		in.publish(ctx, key, in.publisher().records(lines))
+		if in.Layout.Streams(slot) { // else batch and replay count the events
 `, `
 		in.publish(ctx, key, in.publisher().records(lines))
 		if err := in.commit(ctx, key, arrival, lines.data); err != nil {
 			return err
 		}
+		if false {
 `}},
 		},
 		{

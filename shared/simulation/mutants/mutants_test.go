@@ -64,7 +64,7 @@ func TestNumberOfMutants(t *testing.T) {
 func TestMutantsAreTold(t *testing.T) {
 	names := map[string]bool{}
 	known := regexp.MustCompile(`^[a-z]+(-[a-z]+)*$`)
-	section := regexp.MustCompile(`^[234](\.[0-9])?$`)
+	section := regexp.MustCompile(`^[234](\.[0-9]+)?$`)
 	count, ofEquivalent := 0, 0
 	for _, m := range mutants.All() {
 		if names[m.Name] || !known.MatchString(m.Name) {

@@ -109,12 +109,8 @@ func ofGenerations() []Mutant {
 		{
 			Name: "live-from-everywhere", Design: "3.7",
 			Mistake: "batch announces a view for all slots although events exist",
-			Edits: []Edit{{deploymentFile, `	if err != nil || empty {
-		return slot.Beginning, err
-	}
-`, `	if err != nil || empty || !empty {
-		return slot.Beginning, err
-	}
+			Edits: []Edit{{deploymentFile, `		if err != nil || empty {
+`, `		if err != nil || empty || !empty {
 `}, {deploymentFile, `		return s.isArchiveEmpty(ctx)
 	}
 	return !s.Now()`, `		return true, nil

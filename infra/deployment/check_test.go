@@ -74,6 +74,31 @@ func TestCheckViews(t *testing.T) {
 	}
 }
 
+// TestOpen checks that a missing region, and missing credentials, are named with what to do.
+func TestOpen(t *testing.T) {
+	for _, test := range []struct{ region, key, says string }{
+		{"eu-central-1", "test", ""},
+		{"", "test", "no AWS region: set AWS_REGION in deploy.mk"},
+		{"eu-central-1", "", "no AWS credentials: run aws configure"},
+	} {
+		for name, value := range map[string]string{
+			"AWS_REGION": test.region, "AWS_ACCESS_KEY_ID": test.key, "AWS_SECRET_ACCESS_KEY": test.key,
+			"AWS_DEFAULT_REGION": "", "AWS_PROFILE": "", "AWS_EC2_METADATA_DISABLED": "true", "AWS_ROLE_ARN": "",
+			"AWS_CONFIG_FILE": "/dev/null", "AWS_SHARED_CREDENTIALS_FILE": "/dev/null",
+			"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI": "", "AWS_CONTAINER_CREDENTIALS_FULL_URI": "",
+		} {
+			t.Setenv(name, value)
+		}
+		a, err := Open(t.Context())
+		if test.says == "" && (err != nil || a.Region != test.region) {
+			t.Errorf("%+v: region %q, error %v", test, a.Region, err)
+		}
+		if test.says != "" && (err == nil || !strings.Contains(err.Error(), test.says)) {
+			t.Errorf("%+v: error %v", test, err)
+		}
+	}
+}
+
 // TestFindSam checks that a sam on the path is used if the frozen one cannot be installed, and only if it is new
 // enough.
 func TestFindSam(t *testing.T) {

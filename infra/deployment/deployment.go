@@ -49,7 +49,7 @@ type Account struct {
 
 // Open returns the account and region of the environment: AWS_REGION, AWS_PROFILE and so on, as the AWS CLI reads them.
 //
-// Errors: no region, or an unreadable configuration. Retrying is useless.
+// Errors: no region, no credentials, or an unreadable configuration. Retrying is useless.
 func Open(ctx context.Context) (Account, error) {
 	cfg, err := config.LoadDefaultConfig(ctx)
 	if err != nil {
@@ -58,6 +58,10 @@ func Open(ctx context.Context) (Account, error) {
 	if cfg.Region == "" {
 		return Account{}, errors.New("no AWS region: set AWS_REGION in deploy.mk or in the environment, for example " +
 			"AWS_REGION=eu-central-1, or run aws configure")
+	}
+	if _, err := cfg.Credentials.Retrieve(ctx); err != nil {
+		return Account{}, fmt.Errorf("no AWS credentials: run aws configure, or set AWS_PROFILE in deploy.mk or in the "+
+			"environment: %w", err)
 	}
 	return At(cfg), nil
 }

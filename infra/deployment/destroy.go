@@ -49,6 +49,7 @@ func (a Account) Destroy(ctx context.Context, in io.Reader, out io.Writer, name 
 			return err
 		}
 	}
+	p.printf("Deleting it, which takes some minutes.\n")
 	if err := a.deleteStack(ctx, s); err != nil {
 		return err
 	}

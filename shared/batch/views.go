@@ -74,7 +74,7 @@ func (t *tick) mover() generations.Mover {
 	return generations.Mover{
 		Catalog: t.Catalog, Owner: lifecycle.Batch, RequireApproval: t.RequireApproval,
 		DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
-		Started: t.started, Now: t.Now, Log: t.Log,
+		Started: t.started, DeleteParts: 4, Now: t.Now, Log: t.Log, // a build begins while half of the time is left
 	}
 }
 

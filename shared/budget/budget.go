@@ -31,7 +31,10 @@ func Share(ctx context.Context, parts int) (context.Context, context.CancelFunc)
 
 // Short reports whether another piece of work may not fit into the remaining time of ctx: less than half of the time at
 // started is left. Without a deadline, work always fits.
-func Short(ctx context.Context, started, now time.Time) bool {
+func Short(ctx context.Context, started, now time.Time) bool { return Used(ctx, started, now, 2) }
+
+// Used reports whether one part in so many of the time that ctx had at started is over. Without a deadline, none is.
+func Used(ctx context.Context, started, now time.Time, parts int) bool {
 	deadline, ok := ctx.Deadline()
-	return ok && deadline.Sub(now) < now.Sub(started)
+	return ok && now.Sub(started)*time.Duration(parts) > deadline.Sub(started)
 }

@@ -37,8 +37,10 @@ type Mover struct {
 	Drop func(ctx context.Context, g lifecycle.Generation, after string) (next string, err error)
 
 	Started time.Time // start of the tick; the next tick does what does not fit into its time
-	Now     func() time.Time
-	Log     *slog.Logger
+	// Deleting stops once one part in so many of the tick's time is over, so that what comes after it has its time, too.
+	DeleteParts int
+	Now         func() time.Time
+	Log         *slog.Logger
 }
 
 // Move takes each view, as read, one step further; the next tick continues. An error of one view does not stop the
@@ -114,7 +116,7 @@ func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
 // deleteItems reports whether no item is left.
 func (m Mover) deleteItems(ctx context.Context, g lifecycle.Generation) (done bool, err error) {
 	for after := ""; ; {
-		if budget.Short(ctx, m.Started, m.Now()) {
+		if budget.Used(ctx, m.Started, m.Now(), m.DeleteParts) {
 			return false, nil
 		}
 		if after, err = m.Drop(ctx, g, after); err != nil || after == "" {

@@ -42,9 +42,8 @@ func newFixture(t *testing.T, views ...lifecycle.View) *fixture {
 		}
 	}
 	d.Mover = generations.Mover{
-		Catalog: &d.catalog, Owner: lifecycle.Batch, DropGrace: dropGrace, Tries: 3, Started: now, Now: func() time.Time {
-			return now
-		}, Log: slog.New(slog.DiscardHandler),
+		Catalog: &d.catalog, Owner: lifecycle.Batch, DropGrace: dropGrace, Tries: 3, Started: now, DeleteParts: 2,
+		Now: func() time.Time { return now }, Log: slog.New(slog.DiscardHandler),
 		Drop: func(_ context.Context, g lifecycle.Generation, after string) (string, error) {
 			d.calls = append(d.calls, string(g.ID)+after)
 			if len(after) < 2 {

@@ -209,3 +209,38 @@ func TestBuildWaitsForTime(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// endless is a store in which the deletion of a generation never ends, and each page of it takes a second.
+type endless struct {
+	viewstore.Base
+	wait func(time.Duration)
+}
+
+func (e endless) Drop(context.Context, lifecycle.GenerationID, string) (string, error) {
+	e.wait(time.Second)
+	return "more", nil
+}
+
+// TestBuildWaitsForNoDeletion checks that deleting a large generation leaves each tick the time to begin a build.
+func TestBuildWaitsForNoDeletion(t *testing.T) {
+	w := running(t)
+	if err := w.Deploy(otherEverything(variant(0))); err != nil {
+		t.Fatal(err)
+	}
+	w.goOn(t, 6, 100)
+	w.Wait(simulation.RetainFor)
+	if err := steps(tick, wait(5*time.Minute))(w.World); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := entry(t, w.World, "everything").FirstInState(lifecycle.Dropping); !ok {
+		t.Fatal("the story misses its point: nothing is to be deleted")
+	}
+	if err := w.Deploy(otherEverything(variant(1))); err != nil {
+		t.Fatal(err)
+	}
+	w.Batch.Base = endless{w.Base, func(d time.Duration) { w.Wait(d) }}
+	report, err := w.Batch.Tick(limited{context.Background(), w.Clock.Add(20 * time.Second)})
+	if g, ok := byUser(t, w.World).FirstInState(lifecycle.Building); err != nil || report.Backlog || ok && g.Run == 0 {
+		t.Errorf("%v, backlog %v; the generation is %+v, want it built", err, report.Backlog, g)
+	}
+}

@@ -2,13 +2,17 @@ package simulation_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -111,6 +115,23 @@ func TestSweepReadsTheViewsAfterTheHead(t *testing.T) {
 // TestSweepReadsTheViewsOnce checks that a tick of the sweep reads the views once, however many runs it queues objects
 // of, and that its errors say what it was about to note.
 func TestSweepReadsTheViewsOnce(t *testing.T) {
+	w := fourLost(t)
+	reads := 0
+	w.Catalog.Hook = func(c memory.Call) memory.Fault {
+		if c.Name == "catalog.Views" {
+			reads++
+		}
+		return memory.Fault{}
+	}
+	report, err := w.Sweep.Tick(t.Context())
+	if got := fmt.Sprint(reads, report.Queued, err); got != "1 4 <nil>" {
+		t.Errorf("reads of the views, objects queued, error: %s; want 1 4 <nil>", got)
+	}
+}
+
+// fourLost returns a world of which the stream has certainly lost an object of each of four runs.
+func fourLost(t *testing.T) *simulation.World {
+	t.Helper()
 	w, err := newWorld(1)
 	if err != nil {
 		t.Fatal(err)
@@ -127,15 +148,45 @@ func TestSweepReadsTheViewsOnce(t *testing.T) {
 	if err := steps(wait(time.Minute), send(9, 900, 40), deliver, wait(2*simulation.SweepAfter))(w); err != nil {
 		t.Fatal(err)
 	}
-	reads := 0
-	w.Catalog.Hook = func(c memory.Call) memory.Fault {
-		if c.Name == "catalog.Views" {
-			reads++
+	return w
+}
+
+// hanging is a queue whose calls hang, after the first, until the caller's time is over.
+type hanging struct {
+	stream.Queue
+	taken *int
+}
+
+func (h hanging) Enqueue(ctx context.Context, r stream.Republish) error {
+	if *h.taken++; *h.taken > 1 {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	return h.Queue.Enqueue(ctx, r)
+}
+
+// punctual is a catalog that writes no waits once the caller's time is over.
+type punctual struct{ catalog.Sweeps }
+
+func (p punctual) PutWaits(ctx context.Context, w catalog.SweepWaits) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return p.Sweeps.PutWaits(ctx, w)
+}
+
+// TestSweepNotesWhatItQueuedThoughTheQueueHangs checks that the sweep keeps time to note what it has queued. Otherwise
+// each tick queued the same object again while the queue hangs at a later one.
+func TestSweepNotesWhatItQueuedThoughTheQueueHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := fourLost(t)
+		w.Sweep.Queue, w.Sweep.Sweeps = hanging{w.Queue, new(int)}, punctual{w.Catalog}
+		ctx, cancel := context.WithDeadline(t.Context(), w.Clock.Add(time.Minute))
+		defer cancel()
+		report, err := w.Sweep.Tick(ctx)
+		waits, readErr := w.Catalog.Waits(t.Context())
+		if !errors.Is(err, context.DeadlineExceeded) || report.Queued != 1 || readErr != nil || len(waits.Waits) == 0 {
+			t.Errorf("queued %d, %v; noted %+v, %v", report.Queued, err, waits, readErr)
 		}
-		return memory.Fault{}
-	}
-	report, err := w.Sweep.Tick(t.Context())
-	if got := fmt.Sprint(reads, report.Queued, err); got != "1 4 <nil>" {
-		t.Errorf("reads of the views, objects queued, error: %s; want 1 4 <nil>", got)
-	}
+	})
 }

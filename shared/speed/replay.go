@@ -316,7 +316,7 @@ func (t *replayTick) mover() generations.Mover {
 	return generations.Mover{
 		Catalog: t.Catalog, Owner: lifecycle.Replay, RequireApproval: t.RequireApproval,
 		DropGrace: t.DropGrace + t.ClockMargin.Apart(), Tries: t.Tries, Drop: drop,
-		Started: t.started, Now: t.Now, Log: t.Log,
+		Started: t.started, DeleteParts: 2, Now: t.Now, Log: t.Log,
 	}
 }
 

@@ -72,6 +72,8 @@ const (
 	maxQueued = 10_000 // objects queued
 	maxWaits  = 4096   // with more waits than this, the sweep looks at no run beyond a gap
 	maxDouble = 6      // the longest wait is After, doubled this many times
+
+	reserved = 2 * time.Second // of the tick's time, to note what was queued: else the next tick queues it again
 )
 
 // Tick looks at the runs that are old enough, in order, up to the first with an object that lacks a receipt, and at a
@@ -84,8 +86,10 @@ func (s *Sweep) Tick(ctx context.Context) (Report, error) {
 	}
 	t := tick{Sweep: s, started: s.Now(), report: Report{Swept: swept}}
 	maps.DeleteFunc(s.looked, func(run uint64, _ time.Time) bool { return run <= swept })
-	err = t.look(ctx)
-	// Note the queued objects even when the tick failed to look at a later run.
+	looking, cancel := budget.Reserve(ctx, reserved)
+	defer cancel()
+	err = t.look(looking)
+	// Note the queued objects even when the tick failed to look at a later run, or when a call took all its time.
 	return t.report, errors.Join(err, t.putWaits(ctx), t.move(ctx, swept))
 }
 

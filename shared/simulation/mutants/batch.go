@@ -381,6 +381,24 @@ func ofBatch() []Mutant {
 			},
 		},
 		{
+			Name: "deletes-before-it-builds", Design: "3.4",
+			Mistake: "the deletion of a generation takes the time that a build needs, tick after tick",
+			Edits:   []Edit{{batchViewsFile, `DeleteParts: 4,`, `DeleteParts: 2,`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestBuildWaitsForNoDeletion$",
+				Why: "no generation of a history takes more than a tick to delete",
+			},
+		},
+		{
+			Name: "sweep-keeps-no-time-for-its-notes", Design: "3.1",
+			Mistake: "a sweep whose queue hangs does not note what it has queued before",
+			Edits:   []Edit{{sweepFile, `budget.Reserve(ctx, reserved)`, `budget.Reserve(ctx, reserved-reserved)`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestSweepNotesWhatItQueuedThoughTheQueueHangs$",
+				Why: "calls of histories fail, and do not hang",
+			},
+		},
+		{
 			Name: "builds-without-time", Design: "3.4",
 			Mistake: "a tick begins a build however little time it has left",
 			Edits: []Edit{{applyFile, `	if t.isShortOfTime(ctx) {

@@ -58,7 +58,7 @@ type Fault struct {
 // Check finds everything that is wrong with a definition of a file that is to be deployed, part by part. A definition
 // without faults compiles.
 func Check(d Definition) []Fault {
-	_, faults := compile(d, engine.Newest().ForFile(), &expression.Columns{})
+	_, faults := compile(d, engine.Newest(), expression.File, &expression.Columns{})
 	return faults
 }
 

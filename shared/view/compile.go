@@ -66,7 +66,7 @@ func Compile(definitions ...Definition) (*Set, error) {
 			problems = append(problems, fmt.Errorf("view %q: %w", d.Name, err))
 			continue
 		}
-		p, faults := compile(d, rules, read)
+		p, faults := compile(d, rules, expression.Stored, read)
 		if len(faults) > 0 {
 			problems = append(problems, d.problems(faults))
 			continue
@@ -84,29 +84,31 @@ func Compile(definitions ...Definition) (*Set, error) {
 
 // compile compiles one definition by the rules to a program without its hash. When there are faults, the program is
 // unusable.
-func compile(d Definition, rules engine.Rules, read *expression.Columns) (*Program, []Fault) {
+func compile(
+	d Definition, rules engine.Rules, mode expression.Mode, read *expression.Columns,
+) (*Program, []Fault) {
 	p := &Program{Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window, rules)}
 	p.first, p.last = p.FirstWindowFrom(event.MinTime.Time()), p.windowOf(event.MaxTime)-1
-	found := d.checkPlainParts(rules.Strict)
+	found := d.checkPlainParts(mode == expression.File)
 	note := func(part Part, index int, faults []expression.Fault) {
 		for _, f := range faults {
 			found = append(found, Fault{Place{part, index}, f})
 		}
 	}
 	if d.Where != "" {
-		where, faults := expression.CompileFilter(d.Where, rules, read)
+		where, faults := expression.CompileFilter(d.Where, rules, mode, read)
 		note(WherePart, 0, faults)
 		p.where = where
 	}
 	for i, k := range d.Key {
 		found = appendFault(found, KeyNamePart, i, checkFieldName(k.Field))
-		value, faults := expression.CompileKey(k.Expr, rules, read)
+		value, faults := expression.CompileKey(k.Expr, rules, mode, read)
 		note(KeyPart, i, faults)
 		p.keys = append(p.keys, value)
 	}
 	for i, a := range d.Aggregates {
 		found = appendFault(found, AggregateNamePart, i, checkName("the name of an aggregate", a.Name))
-		call, faults := expression.ParseCall(a.Expr, rules)
+		call, faults := expression.ParseCall(a.Expr, rules, mode)
 		note(AggregatePart, i, faults)
 		p.Functions = append(p.Functions, call.Function)
 		p.shareArgument(call, read)

@@ -152,7 +152,7 @@ func parseText(text []byte) (Definition, error) {
 		return Definition{}, err
 	}
 	d := form.definition()
-	if _, faults := compile(d, rules, &expression.Columns{}); len(faults) > 0 {
+	if _, faults := compile(d, rules, expression.Stored, &expression.Columns{}); len(faults) > 0 {
 		return Definition{}, d.problems(faults)
 	}
 	if normal := d.Text(); !bytes.Equal(normal, text) {

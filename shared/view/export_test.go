@@ -32,7 +32,7 @@ func (p *Program) Argument(i int, b *event.Batch, rows []int32, out []aggregate.
 func Paths(definitions ...Definition) []event.Path {
 	read := &expression.Columns{}
 	for _, d := range definitions {
-		compile(d, engine.Newest().ForFile(), read)
+		compile(d, engine.Newest(), expression.File, read)
 	}
 	return read.Paths()
 }

@@ -52,8 +52,8 @@ func ofEngines() []Mutant {
 		{
 			Name: "stored-texts-checked-as-files", Design: "4.1",
 			Mistake: "a stored text is refused for what only a file is refused for",
-			Edits: []Edit{{definitionFile, `compile(d, rules, &expression.Columns{})`,
-				`compile(d, rules.ForFile(), &expression.Columns{})`}},
+			Edits: []Edit{{definitionFile, `compile(d, rules, expression.Stored, &expression.Columns{})`,
+				`compile(d, rules, expression.File, &expression.Columns{})`}},
 			Killer: Killer{"shared/view", "^TestStoredTextsGoOn$", "no view of a history is one that a file is refused for"},
 		},
 	}

@@ -25,7 +25,7 @@ const (
 	Previous = Current - 1
 )
 
-// Rules are what one version says about events, and how definitions are checked. The zero fields are today's rules.
+// Rules are what one version says about events. The zero fields are today's rules.
 type Rules struct {
 	Version int
 
@@ -34,16 +34,6 @@ type Rules struct {
 	WrittenKeys    bool            // a number in a key keeps its spelling, so that 404 and 404.0 are two keys
 	BareExtensions bool            // a name alone is an extension attribute: tenant, now written ext.tenant
 	PlainMissing   bool            // a field missing since data is a string of JSON has no reason of its own
-
-	// The definition is in a file that is to be deployed. Checks that releases have added since the version began apply
-	// only then. A stored definition was accepted by another release, and goes on.
-	Strict bool
-}
-
-// ForFile returns the rules for the definitions of a file that is to be deployed.
-func (r Rules) ForFile() Rules {
-	r.Strict = true
-	return r
 }
 
 const day = 24 * time.Hour

@@ -36,8 +36,8 @@ func (c Call) ArgumentText() string {
 }
 
 // ParseCall reads the expression of an aggregate by the rules, such as sum(data.price * data.pieces).
-func ParseCall(source string, rules engine.Rules) (Call, []Fault) {
-	syntax, faults := parse(source, rules.Strict)
+func ParseCall(source string, rules engine.Rules, mode Mode) (Call, []Fault) {
+	syntax, faults := parse(source, mode)
 	if len(faults) > 0 {
 		return Call{}, faults
 	}
@@ -105,7 +105,7 @@ func callOffset(ast *celast.AST, call celast.Expr) int {
 
 // NormalCall returns the normal form of an aggregate's expression, or the expression itself when it is invalid.
 func NormalCall(source string) string {
-	call, faults := ParseCall(source, engine.Newest())
+	call, faults := ParseCall(source, engine.Newest(), Stored)
 	if len(faults) > 0 {
 		return source
 	}

@@ -12,7 +12,7 @@ import (
 // argument compiles the argument of an aggregate; nil: it has none.
 func argument(t testing.TB, source string) (expression.Argument, *event.Fields) {
 	t.Helper()
-	call, faults := expression.ParseCall(source, engine.Newest().ForFile())
+	call, faults := expression.ParseCall(source, engine.Newest(), expression.File)
 	if len(faults) > 0 {
 		t.Fatalf("compile %s: %v", source, faults)
 	}

@@ -34,7 +34,7 @@ func eventWith(members string) string {
 func filter(t fataler, source string) (expression.Predicate, *event.Fields) {
 	t.Helper()
 	read := &expression.Columns{}
-	where, faults := expression.CompileFilter(source, engine.Newest().ForFile(), read)
+	where, faults := expression.CompileFilter(source, engine.Newest(), expression.File, read)
 	if len(faults) > 0 {
 		t.Fatalf("compile %s: %v", source, faults)
 	}

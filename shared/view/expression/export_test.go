@@ -9,7 +9,7 @@ import (
 
 // InterpretFilter compiles a filter for the interpreter alone.
 func InterpretFilter(source string) (where func(b *event.Batch, row int) Truth, fields *event.Fields, err error) {
-	e, faults := check(source, engine.Newest().ForFile())
+	e, faults := check(source, engine.Newest(), File)
 	if len(faults) > 0 {
 		return nil, nil, errors.New(faults[0].Text)
 	}
@@ -20,7 +20,7 @@ func InterpretFilter(source string) (where func(b *event.Batch, row int) Truth, 
 
 // Interpreted says whether any part of a filter is left to the interpreter.
 func Interpreted(source string) (bool, error) {
-	e, faults := check(source, engine.Newest().ForFile())
+	e, faults := check(source, engine.Newest(), File)
 	if len(faults) > 0 {
 		return false, errors.New(faults[0].Text)
 	}

@@ -47,10 +47,21 @@ func faultf(at int, format string, args ...any) []Fault {
 	return []Fault{{at, fmt.Sprintf(format, args...)}}
 }
 
+// Mode says where an expression comes from.
+type Mode int
+
+const (
+	// Stored means that another release accepted the definition when it was deployed, so it goes on.
+	Stored Mode = iota
+	// File means that the definition is in a file that is to be deployed. Checks that releases have added since the
+	// version of the engine began apply only then.
+	File
+)
+
 // CompileFilter compiles a boolean expression by the rules, and adds the paths that it reads to read. When there are
 // faults, the predicate is unusable.
-func CompileFilter(source string, rules engine.Rules, read *Columns) (Predicate, []Fault) {
-	e, faults := check(source, rules)
+func CompileFilter(source string, rules engine.Rules, mode Mode, read *Columns) (Predicate, []Fault) {
+	e, faults := check(source, rules, mode)
 	if len(faults) > 0 {
 		return nil, faults
 	}
@@ -58,7 +69,7 @@ func CompileFilter(source string, rules engine.Rules, read *Columns) (Predicate,
 		return nil, faultf(0, "where must be true or false, this is %s; compare it with something",
 			typeName(e.output().String()))
 	}
-	if rules.Strict {
+	if mode == File {
 		if faults := checkBoolean(e.ast, e.ast.Expr()); len(faults) > 0 {
 			return nil, faults
 		}
@@ -70,8 +81,8 @@ func CompileFilter(source string, rules engine.Rules, read *Columns) (Predicate,
 
 // CompileKey compiles the value of a key field by the rules, and adds the paths that it reads to read. When there are
 // faults, the key is unusable.
-func CompileKey(source string, rules engine.Rules, read *Columns) (Key, []Fault) {
-	e, faults := check(source, rules)
+func CompileKey(source string, rules engine.Rules, mode Mode, read *Columns) (Key, []Fault) {
+	e, faults := check(source, rules, mode)
 	if len(faults) > 0 {
 		return nil, faults
 	}

@@ -56,7 +56,7 @@ func FuzzWhere(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, where string) {
 		read := &expression.Columns{}
-		closures, faults := expression.CompileFilter(where, engine.Newest().ForFile(), read)
+		closures, faults := expression.CompileFilter(where, engine.Newest(), expression.File, read)
 		if len(faults) > 0 {
 			return
 		}

@@ -13,7 +13,7 @@ import (
 func key(t testing.TB, source string) (expression.Key, *event.Fields) {
 	t.Helper()
 	read := &expression.Columns{}
-	value, faults := expression.CompileKey(source, engine.Newest().ForFile(), read)
+	value, faults := expression.CompileKey(source, engine.Newest(), expression.File, read)
 	if len(faults) > 0 {
 		t.Fatalf("compile %s: %v", source, faults)
 	}

@@ -56,7 +56,7 @@ func options() []cel.EnvOption {
 // Normal returns the normal form of an expression: no comments, no needless spaces and parentheses, strings in double
 // quotes, and the shortest form of numbers. An expression that does not parse is returned unchanged.
 func Normal(source string) string {
-	parsed, faults := parse(source, false)
+	parsed, faults := parse(source, Stored)
 	if len(faults) > 0 {
 		return source
 	}
@@ -73,12 +73,12 @@ func unparse(ast *celast.AST, part celast.Expr, source string) string {
 	return text
 }
 
-// parse reads the syntax of an expression. strict also refuses what takes long to compile.
-func parse(source string, strict bool) (*cel.Ast, []Fault) {
+// parse reads the syntax of an expression. Of a file, it also refuses what takes long to compile.
+func parse(source string, mode Mode) (*cel.Ast, []Fault) {
 	if strings.TrimSpace(source) == "" {
 		return nil, faultf(0, "the expression is empty; write for example data.path")
 	}
-	if n := utf8.RuneCountInString(source); strict && n > maxSource {
+	if n := utf8.RuneCountInString(source); mode == File && n > maxSource {
 		return nil, faultf(0, "the expression has %d characters; the maximum is %d", n, maxSource)
 	}
 	parsed, issues := environment().Parse(source)
@@ -86,7 +86,7 @@ func parse(source string, strict bool) (*cel.Ast, []Fault) {
 		// What follows a parser's first error mostly repeats it.
 		return nil, []Fault{syntaxFault(source, firstIssue(issues))}
 	}
-	if !strict {
+	if mode == Stored {
 		return parsed, nil
 	}
 	_, faults := nestingOf(parsed.NativeRep(), parsed.NativeRep().Expr())
@@ -94,8 +94,8 @@ func parse(source string, strict bool) (*cel.Ast, []Fault) {
 }
 
 // check parses an expression and checks its names and types by the rules.
-func check(source string, rules engine.Rules) (checked, []Fault) {
-	parsed, faults := parse(source, rules.Strict)
+func check(source string, rules engine.Rules, mode Mode) (checked, []Fault) {
+	parsed, faults := parse(source, mode)
 	if len(faults) > 0 {
 		return checked{}, faults
 	}
@@ -116,7 +116,7 @@ func check(source string, rules engine.Rules) (checked, []Fault) {
 		return checked{}, typeFaults(source, issues)
 	}
 	e := checked{rules: rules, ast: typed.NativeRep(), attributes: attributesOf(parsed.NativeRep().Expr())}
-	if faults := checkLiterals(e.ast, rules.Strict); len(faults) > 0 {
+	if faults := checkLiterals(e.ast, mode == File); len(faults) > 0 {
 		return checked{}, faults
 	}
 	return e, nil

@@ -42,7 +42,7 @@ var spellings = map[string][]string{
 func keysOf(t fataler, members string) (compiled, interpreted string) {
 	read := func(source string) string {
 		columns := &expression.Columns{}
-		value, faults := expression.CompileKey(source, engine.Newest().ForFile(), columns)
+		value, faults := expression.CompileKey(source, engine.Newest(), expression.File, columns)
 		if len(faults) > 0 {
 			t.Fatalf("compile %s: %v", source, faults)
 		}

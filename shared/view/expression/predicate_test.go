@@ -268,7 +268,7 @@ func TestMisspeltAttributes(t *testing.T) {
 		"sorce": "source", "scourse": "source",
 		"dataschma": "dataschema", "specverson": "specversion",
 	} {
-		_, faults := expression.CompileFilter(name+` == "x"`, engine.Newest().ForFile(), &expression.Columns{})
+		_, faults := expression.CompileFilter(name+` == "x"`, engine.Newest(), expression.File, &expression.Columns{})
 		if want := fmt.Sprintf("did you mean %q or data.%s?", near, name); len(faults) != 1 ||
 			!strings.HasSuffix(faults[0].Text, want) {
 			t.Errorf("%s: got %v, want %s", name, faults, want)

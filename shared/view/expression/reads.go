@@ -19,7 +19,7 @@ type Reads struct {
 
 // ReadsOf finds what an expression, or the call of an aggregate, reads. An expression with faults reads nothing.
 func ReadsOf(source string) Reads {
-	parsed, faults := parse(source, true)
+	parsed, faults := parse(source, File)
 	if len(faults) > 0 {
 		return Reads{}
 	}

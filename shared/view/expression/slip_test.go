@@ -25,12 +25,12 @@ func runSlips(t *testing.T, compile func(source string) []expression.Fault, slip
 }
 
 func filterFaults(source string) []expression.Fault {
-	_, faults := expression.CompileFilter(source, engine.Newest().ForFile(), &expression.Columns{})
+	_, faults := expression.CompileFilter(source, engine.Newest(), expression.File, &expression.Columns{})
 	return faults
 }
 
 func callFaults(source string) []expression.Fault {
-	_, faults := expression.ParseCall(source, engine.Newest().ForFile())
+	_, faults := expression.ParseCall(source, engine.Newest(), expression.File)
 	return faults
 }
 

@@ -392,7 +392,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "sweep-keeps-no-time-for-its-notes", Design: "3.1",
 			Mistake: "a sweep whose queue hangs does not note what it has queued before",
-			Edits:   []Edit{{sweepFile, `budget.Reserve(ctx, reserved)`, `budget.Reserve(ctx, reserved-reserved)`}},
+			Edits:   []Edit{{sweepFile, `budget.Reserve(ctx, reserved)`, `budget.Reserve(ctx, -reserved)`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestSweepNotesWhatItQueuedThoughTheQueueHangs$",
 				Why: "calls of histories fail, and do not hang",

@@ -102,7 +102,7 @@ func check(source string, rules engine.Rules, mode Mode) (checked, []Fault) {
 	if rules.BareExtensions {
 		extendNames(parsed.NativeRep())
 	}
-	if faults := checkNames(parsed.NativeRep(), parsed.NativeRep().Expr(), nil, rules.Strict); len(faults) > 0 {
+	if faults := checkNames(parsed.NativeRep(), parsed.NativeRep().Expr(), nil, mode == File); len(faults) > 0 {
 		return checked{}, faults
 	}
 	// A stored definition is read back from its normal form, so the normal form must be stable.

@@ -32,7 +32,7 @@ func ReadsOf(source string) Reads {
 // ReadsData reports whether an expression, or the call of an aggregate, reads a field of data. It reads the expression
 // as a stored one, since it decides the reason of what is skipped.
 func ReadsData(source string) bool {
-	parsed, faults := parse(source, false)
+	parsed, faults := parse(source, Stored)
 	if len(faults) > 0 {
 		return false
 	}

@@ -42,7 +42,8 @@ func TestHyphensBeforeAttributes(t *testing.T) {
 	}
 	// A release that did not know this accepted a definition that compares a duration. It goes on.
 	const stored = `data.start-time > duration("1h")`
-	if _, faults := expression.CompileFilter(stored, engine.Newest(), expression.Stored, &expression.Columns{}); len(faults) > 0 {
+	if _, faults := expression.CompileFilter(stored, engine.Newest(), expression.Stored,
+		&expression.Columns{}); len(faults) > 0 {
 		t.Errorf("a stored definition is refused: %v", faults)
 	}
 }

@@ -110,6 +110,9 @@ func (a Account) plan(ctx context.Context, p *printer, d Settings) (plan, error)
 	if err := a.check(ctx, s, values); err != nil {
 		return plan{}, err
 	}
+	if err := checkChange(s, defaults, values); err != nil {
+		return plan{}, err
+	}
 	views, origin, err := a.chooseViews(ctx, d, s)
 	if err != nil {
 		return plan{}, err

@@ -107,6 +107,9 @@ const (
 	DeadLetter      // the republish queue gave up a request
 	TooOld          // republish refused an object that is too old for the stream
 	Passed          // the sweep passed a run by
+	OlderRelease    // an invocation by the older of two releases
+	FormatRefused   // the older release refused a stored format of the newer one
+	EngineRefused   // the older release refused a definition of the newer one's engine
 
 	faults int = iota
 )
@@ -133,7 +136,8 @@ var faultNames = [faults]string{
 	"replay waited for the sweep",
 	"left to the live half",
 	"missing for a while after a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
-	"too old for the stream", "run passed by",
+	"too old for the stream", "run passed by", "invoked in the older release", "format refused by the older release",
+	"engine refused by the older release",
 }
 
 func (f Fault) String() string { return faultNames[f] }

@@ -50,6 +50,9 @@ type environment struct {
 	current *invocation   // nil while it is idle
 	over    bool          // it takes no more invocations
 
+	older    bool // its code and settings are those of the release before (releases.go)
+	settings setting.All
+
 	ingest      *ingest.Ingest
 	republisher *ingest.Republisher
 	speed       *speed.Speed
@@ -80,11 +83,11 @@ type invocation struct {
 
 var silent = slog.New(slog.DiscardHandler)
 
-// system returns the system over some stores, with the settings of this history.
-func (h *history) system(stores system.Stores, compiled *programs.Cache, now func() time.Time,
+// system returns the system over some stores.
+func (h *history) system(stores system.Stores, settings setting.All, compiled *programs.Cache, now func() time.Time,
 	newULID func(time.Time) (ulid.ULID, error)) *system.System {
 	stores.Programs = compiled
-	s, err := system.New(stores, h.systemSettings(), setting.Host{
+	s, err := system.New(stores, settings, setting.Host{
 		Layout: h.layout, Codec: h.kit.codec, Parallel: runner.Sequential, Workers: 2, Now: now, NewULID: newULID,
 		Log: silent,
 	})
@@ -137,8 +140,9 @@ func (h *history) open(r role) *environment {
 		e.skew = pick(h, h.margin, -h.margin, h.between(-h.margin, h.margin))
 		h.count(Skewed)
 	}
+	e.drawRelease()
 	compiled := h.compiled.programs
-	if h.chance(ColdStart) {
+	if h.chance(ColdStart) || e.older && h.behind {
 		compiled = &programs.Cache{}
 	}
 	p := port{e}
@@ -146,7 +150,7 @@ func (h *history) open(r role) *environment {
 		Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Catalog: catalogPort{p}, Base: basePort{p},
 		Speed: speedPort{p},
 		Seen:  seenPort{p},
-	}, compiled, e.now, e.newULID)
+	}, e.settings, compiled, e.now, e.newULID)
 	switch r {
 	case ingestRole:
 		e.ingest = s.Ingest()
@@ -155,7 +159,7 @@ func (h *history) open(r role) *environment {
 	case speedRole:
 		e.speed = s.Speed()
 	case batchRole:
-		e.batch = s.Batch(h.kit.of(h.deployed))
+		e.batch = s.Batch(e.definitions())
 	case sweepRole:
 		e.sweep = s.Sweep()
 	case queryRole:
@@ -175,7 +179,7 @@ func (h *history) open(r role) *environment {
 func (e *environment) newULID(at time.Time) (ulid.ULID, error) {
 	id, err := e.h.newULID(at)
 	if e.role == ingestRole {
-		e.current.commitBy, e.current.request = at.Add(e.h.commitWithin), &id
+		e.current.commitBy, e.current.request = at.Add(e.settings.CommitWithin), &id
 	}
 	return id, err
 }
@@ -198,10 +202,13 @@ func (h *history) deploy(d deployment) {
 	h.line("history", "deploys definitions", d.String(), "")
 }
 
-// endOldVersions ends the existing environments of batch, as a deployment does once their invocations have ended.
+// endOldVersions ends the existing environments of batch and those of the older release, as a deployment does once
+// their invocations have ended.
 func (h *history) endOldVersions() {
-	for _, e := range h.environments[batchRole] {
-		e.over = true
+	for r, all := range h.environments {
+		for _, e := range all {
+			e.over = e.over || role(r) == batchRole || e.older
+		}
 	}
 }
 
@@ -235,6 +242,9 @@ func (h *history) idle(r role) *environment {
 func (h *history) invoke(r role, what string, body func(ctx context.Context, e *environment), onResult func(ok bool)) {
 	e := h.idle(r)
 	h.invoked++
+	if e.older {
+		h.count(OlderRelease)
+	}
 	inv := &invocation{env: e, name: fmt.Sprintf("%s#%d", e.name, h.invoked), started: h.step, onResult: onResult}
 	e.current = inv
 	ctx := lambdaContext{everywhere, e.now().Add(h.timeouts[r])}

@@ -178,6 +178,7 @@ type history struct {
 	deployed     deployment                    // the definitions that batch is deployed with
 
 	calm      bool // the faults have stopped
+	isRaised  bool // the newer release has written the format that the older one cannot read
 	counts    Counts
 	violation *violation
 	trace     bytes.Buffer
@@ -214,6 +215,7 @@ func run(seed uint64, o options) (result Result, err error) {
 	}()
 	h.settings = h.drawSettings()
 	h.settings.changes = h.drawChanges(seed)
+	h.drawReleases(seed)
 	if o.adjust != nil {
 		o.adjust(&h.settings)
 	}
@@ -279,7 +281,7 @@ func (h *history) build(seed uint64) error {
 	}
 	h.beside = h.system(system.Stores{
 		Archive: h.archive, Catalog: h.catalog, Base: h.base, Speed: h.items,
-	}, h.compiled.programs, now, h.newULID)
+	}, h.systemSettings(), h.compiled.programs, now, h.newULID)
 	h.observer = h.beside.Serving()
 	if !h.announced {
 		if err := h.beside.Batch(h.kit.of(h.deployed)).Register(everywhere, 0); err != nil {

@@ -148,6 +148,35 @@ func TestEngines(t *testing.T) {
 	}
 }
 
+// TestReleases plays histories in which functions of two releases run at once. They differ in settings, in a stored
+// format or in the newest engine.
+func TestReleases(t *testing.T) {
+	var (
+		lock   sync.Mutex
+		faults history.Counts
+	)
+	n := max(*seeds/8, 8)
+	each(n, func(i int) {
+		seed := (*first/20+uint64(i))*20 + 3
+		if i%4 == 3 {
+			seed += 4 // with two engines
+		}
+		result, err := history.Run(seed)
+		lock.Lock()
+		defer lock.Unlock()
+		faults.Add(result.Faults)
+		if err != nil {
+			t.Error(describe(err))
+		}
+	})
+	for _, kind := range []history.Fault{history.OlderRelease, history.FormatRefused, history.EngineRefused} {
+		t.Logf("%10d  %s", faults[kind], kind)
+		if faults[kind] == 0 {
+			t.Errorf("never: %s", kind)
+		}
+	}
+}
+
 // TestTheSameTwice plays up to 100 histories twice, the second time in the opposite order. Equal seeds must have equal
 // traces, byte for byte.
 func TestTheSameTwice(t *testing.T) {

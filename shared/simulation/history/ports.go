@@ -38,6 +38,7 @@ func (p port) call(k kind, name, key string, do func() error) error {
 	if h.tamper != nil {
 		do = h.tampered(name, key, do)
 	}
+	do = p.byFormat(k, name, key, do)
 	f := h.draw(k)
 	switch {
 	case p.role == speedRole && h.isSpared():
@@ -262,7 +263,8 @@ func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
 
 func (c catalogPort) Definition(_ context.Context, hash view.Hash) ([]byte, error) {
 	return ask(c.port, readDynamo, "catalog.Definition", string(hash), func() ([]byte, error) {
-		return c.h.catalog.Definition(everywhere, hash)
+		text, err := c.h.catalog.Definition(everywhere, hash)
+		return c.byEngine(text), err
 	})
 }
 

@@ -42,6 +42,7 @@ type settings struct {
 	skews map[role]time.Duration
 
 	forgetting
+	releases
 
 	liveBound, batchBound, sweptBound, patience time.Duration // see bounds and settleDown
 

@@ -49,7 +49,7 @@ type Killer struct {
 func All() []Mutant {
 	return slices.Concat(ofIngest(), ofSpeed(), ofDuplicates(), ofReplay(), ofKappa(), ofBatch(), ofSweep(), ofQuery(),
 		ofSkipped(), ofGenerations(), ofRetiring(), ofTakeOver(), ofNumbers(), ofExpressions(),
-		ofEngines(), equivalent())
+		ofEngines(), ofReleases(), equivalent())
 }
 
 // Apply returns the changed files of the mutant: their texts by path below root.

@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
-// TestCheckChange checks that a deployment changes no two settings at once when a mix of their old and new values breaks
-// a rule, and that it may change one after the other.
+// TestCheckChange checks that a deployment changes no two settings at once when a mix of their old and new values
+// breaks a rule, and that it may change one after the other.
 func TestCheckChange(t *testing.T) {
 	same := func(setting string) string { return setting }
 	commit := func(s *setting.All) { s.CommitWithin = 15 * time.Second }

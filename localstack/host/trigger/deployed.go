@@ -45,7 +45,8 @@ func Deployed(ctx context.Context, cfg aws.Config, name, bootstrap string) (host
 }
 
 // Bind makes the emulator that cfg names send the calls of a function to a Proxy at target, for example
-// "http://127.0.0.1:34567". It does not change the deployed template.
+// "http://127.0.0.1:34567". It publishes a version that is bound, and moves the function's aliases to it, since calls
+// through an alias use the variables of its version. It does not change the deployed template.
 func Bind(ctx context.Context, cfg aws.Config, name, target string) error {
 	c, err := configuration(ctx, cfg, name)
 	if err != nil {
@@ -58,7 +59,10 @@ func Bind(ctx context.Context, cfg aws.Config, name, target string) error {
 	// The request must hold all variables: it replaces them.
 	body, err := json.Marshal(map[string]any{"Environment": c.Environment})
 	if err == nil {
-		_, err = lambdaAPI(ctx, cfg, http.MethodPut, functionPath(name), body)
+		_, err = lambdaAPI(ctx, cfg, http.MethodPut, functionPath(name, "configuration"), body)
+	}
+	if err == nil {
+		err = moveAliases(ctx, cfg, name)
 	}
 	if err != nil {
 		return fmt.Errorf("bind function %s to %s: %w", name, target, err)
@@ -78,17 +82,51 @@ type deployed struct {
 }
 
 func configuration(ctx context.Context, cfg aws.Config, name string) (c deployed, err error) {
-	body, err := lambdaAPI(ctx, cfg, http.MethodGet, functionPath(name), nil)
-	if err == nil {
-		err = json.Unmarshal(body, &c)
-	}
+	err = read(ctx, cfg, http.MethodGet, functionPath(name, "configuration"), nil, &c)
 	if err != nil {
 		return c, fmt.Errorf("read the configuration of function %s: %w", name, err)
 	}
 	return c, nil
 }
 
-func functionPath(name string) string { return "functions/" + url.PathEscape(name) + "/configuration" }
+func functionPath(name, of string) string { return "functions/" + url.PathEscape(name) + "/" + of }
+
+// moveAliases publishes a version of a function and moves all of its aliases to it. It does nothing without an alias.
+//
+// Source: AWS Lambda API Reference, ListAliases, PublishVersion, UpdateAlias.
+func moveAliases(ctx context.Context, cfg aws.Config, name string) error {
+	var listed struct{ Aliases []struct{ Name string } }
+	if err := read(ctx, cfg, http.MethodGet, functionPath(name, "aliases"), nil, &listed); err != nil {
+		return err
+	}
+	if len(listed.Aliases) == 0 {
+		return nil
+	}
+	var published struct{ Version string }
+	if err := read(ctx, cfg, http.MethodPost, functionPath(name, "versions"), []byte("{}"), &published); err != nil {
+		return err
+	}
+	body, err := json.Marshal(map[string]string{"FunctionVersion": published.Version})
+	if err != nil {
+		return err
+	}
+	for _, alias := range listed.Aliases {
+		path := functionPath(name, "aliases/"+url.PathEscape(alias.Name))
+		if _, err := lambdaAPI(ctx, cfg, http.MethodPut, path, body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// read makes one request to Lambda's API and decodes the answer.
+func read(ctx context.Context, cfg aws.Config, method, path string, body []byte, into any) error {
+	answer, err := lambdaAPI(ctx, cfg, method, path, body)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(answer, into)
+}
 
 // DeployedMapping reads the event source mapping of a stream from the emulator that cfg names.
 //
@@ -134,12 +172,8 @@ type deployedMapping struct {
 }
 
 func mapping(ctx context.Context, cfg aws.Config, streamARN string) (m deployedMapping, err error) {
-	body, err := lambdaAPI(ctx, cfg, http.MethodGet, "event-source-mappings/", nil)
-	if err != nil {
-		return m, err
-	}
 	var listed struct{ EventSourceMappings []deployedMapping }
-	if err := json.Unmarshal(body, &listed); err != nil {
+	if err := read(ctx, cfg, http.MethodGet, "event-source-mappings/", nil, &listed); err != nil {
 		return m, err
 	}
 	ours := slices.DeleteFunc(
@@ -179,7 +213,7 @@ func lambdaAPI(ctx context.Context, cfg aws.Config, method, path string, body []
 	}
 	defer response.Body.Close()
 	answer, err := io.ReadAll(response.Body)
-	if err == nil && response.StatusCode != http.StatusOK {
+	if err == nil && response.StatusCode != http.StatusOK && response.StatusCode != http.StatusCreated {
 		err = fmt.Errorf("%s: %.300s", response.Status, answer)
 	}
 	return answer, err

@@ -248,7 +248,7 @@ func TestDeployedAndBind(t *testing.T) {
 	); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	for i, method := range []string{"GET", "GET", "PUT"} {
+	for i, method := range []string{"GET", "GET", "PUT"} { // then GET of the aliases: it has none
 		begin := method + " /2015-03-31/functions/f/configuration AWS4-HMAC-SHA256 Credential=123456789012/"
 		if !strings.HasPrefix(api.seen[i], begin) || !strings.HasSuffix(api.seen[i], "/eu-west-1/lambda/aws4_request") {
 			t.Errorf("request %d: %s", i, api.seen[i])
@@ -263,6 +263,14 @@ func TestDeployedAndBind(t *testing.T) {
 	if err := trigger.Bind(t.Context(), configFor(server.URL), "f", "http://new"); err != nil ||
 		api.updates[1] != `{"Environment":{"Variables":{"MINISTACK_LAMBDA_PROXY_URL":"http://new"}}}` {
 		t.Errorf("a function without variables: %v, %v", api.updates, err)
+	}
+
+	api.configuration, api.seen = `{"Aliases":[{"Name":"live"}],"Version":"7"}`, nil
+	if err := trigger.Bind(t.Context(), configFor(server.URL), "f", "http://new"); err != nil ||
+		api.updates[len(api.updates)-1] != `{"FunctionVersion":"7"}` || len(api.seen) != 5 ||
+		!strings.HasPrefix(api.seen[3], "POST /2015-03-31/functions/f/versions ") ||
+		!strings.HasPrefix(api.seen[4], "PUT /2015-03-31/functions/f/aliases/live ") {
+		t.Errorf("a function with an alias: %v, %v, %v", api.updates, api.seen, err)
 	}
 
 	api.configuration = ""

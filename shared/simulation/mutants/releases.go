@@ -4,7 +4,7 @@ package mutants
 func ofReleases() []Mutant {
 	return []Mutant{
 		{
-			Name: "rules-within-a-release-only", Design: "7",
+			Name: "rules-within-a-release-only", Design: "3.2",
 			Mistake: "a deployment may change two settings at once although a mix of old and new values breaks a rule",
 			Edits: []Edit{{"shared/setting/change.go", `for mix := 1; mix < 1<<len(r.Settings)-1; mix++ {`,
 				`for mix := 1; mix < 0; mix++ {`}},

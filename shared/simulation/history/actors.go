@@ -247,7 +247,7 @@ func (h *history) scheduleTicks() {
 	wait := h.tickEvery
 	if h.aimed {
 		// As early as any function's clock allows it to claim a slot, or while the slot is being sealed.
-		after := h.sealDelay + pick(h, -h.margin, -h.margin, 0, h.margin) +
+		after := h.drawSealDelay() + pick(h, -h.margin, -h.margin, 0, h.margin) +
 			h.between(-50*time.Millisecond, 500*time.Millisecond)
 		if h.random.IntN(3) == 0 {
 			after = h.between(0, h.sealDelay)

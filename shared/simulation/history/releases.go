@@ -59,15 +59,18 @@ func (h *history) drawReleases(seed uint64) {
 	if s.forgets {
 		s.behind, s.raised = false, "" // speed must not refuse records until the stream drops them
 	}
+	// Requests and ticks aim at the end of a slot, where it matters that the releases agree.
+	s.aimed, s.edgy = true, s.edgy || h.random.IntN(3) > 0
 	longer := pick(h, 0, time.Second, 3*time.Second)
 	if !s.forgets { // a history that forgets has every setting as short as the rules allow
 		s.sealDelay += longer
 		s.batchBound, s.sweptBound = s.batchBound+longer, s.sweptBound+longer
 	}
 	for {
+		commitWithin := pick(h, time.Second, 2*time.Second, 3*time.Second)
 		s.older = olderSettings{
-			commitWithin: pick(h, time.Second, 2*time.Second, 3*time.Second),
-			sealDelay:    s.sealDelay + pick(h, -3*time.Second, -time.Second, 0, time.Second),
+			commitWithin: commitWithin,
+			sealDelay:    commitWithin + s.margin + pick(h, 0, 0, time.Second, 2*time.Second, 4*time.Second),
 			retainFor:    h.between(s.retainFor, 2*s.retainFor), // shorter ones would drop views that files leave out
 			lookback:     s.lookback + h.between(0, 10*time.Minute),
 			sweepAfter:   h.between(2*time.Second, s.sweepAfter),
@@ -88,6 +91,14 @@ func (h *history) olderSettings() setting.All {
 	s.CommitWithin, s.SealDelay, s.RetainFor, s.Lookback = o.commitWithin, o.sealDelay, o.retainFor, o.lookback
 	s.SweepAfter, s.RunBytes, s.ReplayBytes, s.RequireApproval = o.sweepAfter, o.runBytes, o.replayBytes, o.approve
 	return s
+}
+
+// drawSealDelay returns the seal delay of one of the releases.
+func (h *history) drawSealDelay() time.Duration {
+	if h.mixed && !h.calm {
+		return pick(h, h.sealDelay, h.older.sealDelay)
+	}
+	return h.sealDelay
 }
 
 // drawRelease decides the release of a new environment.

@@ -94,6 +94,17 @@ type Value struct {
 	View  string // the view that it is about; "": none
 }
 
+// AboveZero returns the values that are above 0. It is for what seldom happens: CloudWatch bills a metric by the hour
+// in which it has a value, and a count or a time without a value says the same as 0.
+func AboveZero(values ...Value) (above []Value) {
+	for _, v := range values {
+		if v.Value > 0 {
+			above = append(above, v)
+		}
+	}
+	return above
+}
+
 // maxValues is the maximum number of values in one line. Source: Embedded metric format specification, MetricDirective.
 const maxValues = 100
 

@@ -64,6 +64,17 @@ func TestGolden(t *testing.T) {
 	}
 }
 
+// TestAboveZero checks that only what has happened is left, in its order.
+func TestAboveZero(t *testing.T) {
+	all := []metrics.Value{{Name: "A", Value: 2}, {Name: "B"}, {Name: "C", Value: -1}, {Name: "D", Value: 1, View: "v"}}
+	if diff := cmp.Diff([]metrics.Value{all[0], all[3]}, metrics.AboveZero(all...)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := metrics.AboveZero(); got != nil {
+		t.Errorf("of nothing: %v", got)
+	}
+}
+
 func TestErrLine(t *testing.T) {
 	many := make([]metrics.Value, 101)
 	for i := range many {

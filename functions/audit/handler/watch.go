@@ -18,13 +18,18 @@ func (h *Handler) watch(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("watch: %w", err)
 	}
-	// CloudWatch bills a metric for the hours in which it is printed, and no metric of a step in time says the same as 0.
-	// The first one is printed in any case: where it is missing, nobody watches.
+	// These are printed in any case: where the first is missing, nobody watches, and only a 0 ends the alarms of the
+	// others.
 	values := []metrics.Value{
 		{Name: metrics.BatchOverdue, Value: int64(seen.Batch.Overdue.Seconds())},
 		{Name: metrics.Drift, Value: seen.Drift},
 		{Name: metrics.LostObjects, Value: seen.Lost},
 	}
+	values = append(values, metrics.AboveZero(
+		metrics.Value{Name: metrics.StreamOverdue, Value: int64(seen.Stream.Overdue.Seconds())},
+		metrics.Value{Name: metrics.ReplayOverdue, Value: int64(seen.Replay.Overdue.Seconds())},
+		metrics.Value{Name: metrics.AuditOverdue, Value: int64(seen.Audit.Overdue.Seconds())},
+	)...)
 	for _, late := range []struct {
 		metrics.Name
 		watch.Step
@@ -32,13 +37,8 @@ func (h *Handler) watch(ctx context.Context) error {
 		{metrics.BatchOverdue, seen.Batch}, {metrics.StreamOverdue, seen.Stream}, {metrics.ReplayOverdue, seen.Replay},
 		{metrics.AuditOverdue, seen.Audit},
 	} {
-		by := int64(late.Overdue.Seconds())
-		if by == 0 {
-			continue
-		}
-		h.Log.WarnContext(ctx, "overdue", "metric", late.Name, "seconds", by, "view", late.View)
-		if late.Name != metrics.BatchOverdue {
-			values = append(values, metrics.Value{Name: late.Name, Value: by})
+		if late.Overdue > 0 {
+			h.Log.WarnContext(ctx, "overdue", "metric", late.Name, "seconds", int64(late.Overdue.Seconds()), "view", late.View)
 		}
 	}
 	if h.Print != nil {

@@ -77,17 +77,17 @@ func (h *Handler) sweep(ctx context.Context) (sweep.Report, error) {
 }
 
 func (h *Handler) print(values ...metrics.Value) {
-	if h.Print != nil {
+	if h.Print != nil && len(values) > 0 {
 		h.Print(values...)
 	}
 }
 
 func ofSweep(s sweep.Report) []metrics.Value {
-	return []metrics.Value{
-		{Name: metrics.SweepBacklog, Value: int64(s.Lost)},
-		{Name: metrics.SweepBehind, Value: int64(s.Behind)},
-		{Name: metrics.TooOld, Value: int64(s.TooOld)},
-	}
+	return metrics.AboveZero(
+		metrics.Value{Name: metrics.SweepBacklog, Value: int64(s.Lost)},
+		metrics.Value{Name: metrics.SweepBehind, Value: int64(s.Behind)},
+		metrics.Value{Name: metrics.TooOld, Value: int64(s.TooOld)},
+	)
 }
 
 func ofBatch(r batch.Report) []metrics.Value {
@@ -101,13 +101,12 @@ func ofBatch(r batch.Report) []metrics.Value {
 	for _, v := range r.Views {
 		skipped += v.Skipped
 	}
-	values := []metrics.Value{
-		{Name: metrics.Events, Value: read},
-		{Name: metrics.LateObjects, Value: lateObjects},
-		{Name: metrics.Duplicates, Value: duplicates},
-		{Name: metrics.Conflicts, Value: conflicts},
-		{Name: metrics.Skipped, Value: skipped},
-	}
+	values := append([]metrics.Value{{Name: metrics.Events, Value: read}}, metrics.AboveZero(
+		metrics.Value{Name: metrics.LateObjects, Value: lateObjects},
+		metrics.Value{Name: metrics.Duplicates, Value: duplicates},
+		metrics.Value{Name: metrics.Conflicts, Value: conflicts},
+		metrics.Value{Name: metrics.Skipped, Value: skipped},
+	)...)
 	for _, v := range r.Views {
 		if v.SkippedByRuns > 0 {
 			values = append(values, metrics.Value{Name: metrics.Skipped, Value: v.SkippedByRuns, View: string(v.Name)})

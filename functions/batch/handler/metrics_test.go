@@ -5,8 +5,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/simulation"
@@ -27,8 +25,8 @@ func TestSkippedPerView(t *testing.T) {
 	if _, err := h.Handle(t.Context(), tick(t)); err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(map[string]int64{"": 0}, got); diff != "" {
-		t.Errorf("no event was skipped (-want +got): %s", diff)
+	if len(got) > 0 {
+		t.Errorf("no event was skipped, and metrics say %v", got)
 	}
 	const event = `{"specversion":"1.0","id":"no user","source":"shop","type":"purchase",` +
 		`"time":"2026-01-01T00:00:00Z","data":{"kind":"","amount":7}}`

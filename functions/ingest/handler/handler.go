@@ -38,10 +38,8 @@ func (h *Handler) Handle(
 	}
 	h.Log.InfoContext(ctx, "ingested", "accepted", answer.Accepted, "rejected", len(answer.Rejected), "bytes", len(body))
 	if h.Print != nil {
-		h.Print(
-			metrics.Value{Name: metrics.Accepted, Value: int64(answer.Accepted)},
-			metrics.Value{Name: metrics.Rejected, Value: int64(len(answer.Rejected))},
-		)
+		rejected := metrics.AboveZero(metrics.Value{Name: metrics.Rejected, Value: int64(len(answer.Rejected))})
+		h.Print(append([]metrics.Value{{Name: metrics.Accepted, Value: int64(answer.Accepted)}}, rejected...)...)
 	}
 	if answer.Accepted == 0 && len(answer.Rejected) > 0 {
 		return respond.Fail(respond.Problem{

@@ -59,14 +59,12 @@ func (h *Handler) count(r speed.Report, oldest time.Time) {
 	for _, v := range r.Views {
 		skipped += v.Skipped
 	}
-	values := []metrics.Value{
-		{Name: metrics.Events, Value: int64(r.Events)},
-		{Name: metrics.Duplicates, Value: int64(r.Duplicates)},
-		{Name: metrics.Skipped, Value: skipped},
-	}
-	if r.SetAside > 0 { // an alarm stays until an operator has looked; a 0 would end it
-		values = append(values, metrics.Value{Name: metrics.SetAside, Value: int64(r.SetAside)})
-	}
+	values := append([]metrics.Value{{Name: metrics.Events, Value: int64(r.Events)}}, metrics.AboveZero(
+		metrics.Value{Name: metrics.Duplicates, Value: int64(r.Duplicates)},
+		metrics.Value{Name: metrics.Skipped, Value: skipped},
+		// Its alarm stays until an operator has looked. A 0 would end it.
+		metrics.Value{Name: metrics.SetAside, Value: int64(r.SetAside)},
+	)...)
 	if !oldest.IsZero() {
 		values = append(values, metrics.Value{Name: metrics.StreamLag, Value: time.Since(oldest).Milliseconds()})
 	}

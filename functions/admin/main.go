@@ -29,7 +29,8 @@ func start(e *launch.Environment) lambda.Handler {
 	control := tables.Control(e)
 	stores := serving.Stores{Catalog: control, Programs: &programs.Cache{}, Base: tables.Base(e), Speed: tables.Speed(e)}
 	h := &handler.Handler{
-		Operations: operations.New(control, e.Settings(), time.Now), Differ: &compare.Comparer{Stores: stores}, Log: e.Log(),
+		Operations: operations.New(control, e.Settings(), time.Now), Differ: &compare.Comparer{Stores: stores},
+		MaxAnswer: e.Settings().MaxAnswer, Log: e.Log(),
 	}
 	return lambda.NewHandler(h.Handle)
 }

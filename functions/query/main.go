@@ -32,7 +32,7 @@ func wire(e *launch.Environment) *handler.Handler {
 	control, settings := tables.Control(e), e.Settings()
 	stores := serving.Stores{Catalog: control, Programs: &programs.Cache{}, Base: tables.Base(e), Speed: tables.Speed(e)}
 	answers := serving.New(stores, control, settings, e.Parallel(), time.Now)
-	h := &handler.Handler{Serving: answers, Log: e.Log(), Print: e.Print}
+	h := &handler.Handler{Serving: answers, MaxAnswer: settings.MaxAnswer, Log: e.Log(), Print: e.Print}
 	h.Shadow = h.NewShadow(func() bool { return rand.IntN(100) < settings.ShadowPercent })
 	return h
 }

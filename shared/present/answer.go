@@ -1,6 +1,8 @@
 package present
 
 import (
+	"encoding/json"
+	"io"
 	"strconv"
 	"time"
 
@@ -9,9 +11,15 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Answer is the JSON answer of a query. Its rows are in order of time; windows without data have no row. Every event
-// that arrived before Complete has reached speed.
+// Answer is the JSON answer of a query. Its rows are in order of time; windows without data have no row.
 type Answer struct {
+	Head
+	Data []Row `json:"data"`
+	Tail
+}
+
+// Head is the part of an answer before its rows. Every event that arrived before Complete has reached speed.
+type Head struct {
 	View       view.Name              `json:"view"`
 	Key        Object                 `json:"key"`
 	Window     string                 `json:"window"` // ISO 8601
@@ -22,8 +30,11 @@ type Answer struct {
 	Horizon    *string                `json:"horizon"`            // null for a Kappa generation
 	Complete   *string                `json:"complete,omitempty"` // only for a Kappa generation, once it is known
 	Lag        Lag                    `json:"lag"`
-	Data       []Row                  `json:"data"`
-	Total      *Total                 `json:"total,omitempty"`
+}
+
+// Tail is the part of an answer after its rows.
+type Tail struct {
+	Total *Total `json:"total,omitempty"`
 	// What the view could not use in the selected windows, under any key.
 	Skipped  []Skip   `json:"skipped"`
 	Warnings []string `json:"warnings"`
@@ -62,23 +73,53 @@ type Total struct {
 
 // NewAnswer presents a result as JSON, with the two halves of each row if parts is set.
 func NewAnswer(r serving.Result, parts bool) Answer {
+	p := presenting{aggregates: r.Program.Definition.Aggregates}
+	a := Answer{Head: newHead(r), Data: make([]Row, len(r.Rows)), Tail: p.tail(r)}
+	for i := range r.Rows {
+		a.Data[i] = p.row(&r.Rows[i], parts)
+	}
+	return a
+}
+
+func newHead(r serving.Result) Head {
 	d := r.Program.Definition
-	a := Answer{
+	return Head{
 		View: r.View.Name, Key: Key(d.Key, r.Key), Window: view.FormatWindow(d.Window),
 		From: bound(r.From), To: bound(r.To),
 		Definition: r.Generation.Definition, Generation: r.Generation.ID,
 		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
-		Lag:  Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},
-		Data: make([]Row, len(r.Rows)), Skipped: skipsOf(r.Skipped), Warnings: r.Warnings,
+		Lag: Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},
 	}
-	p := presenting{aggregates: d.Aggregates}
+}
+
+// presentJSON writes an Answer row by row, so that a writer that takes no more ends the work.
+func presentJSON(w io.Writer, r serving.Result, parts bool) (rows int, err error) {
+	p := presenting{aggregates: r.Program.Definition.Aggregates}
+	head, err := json.Marshal(newHead(r))
+	if err != nil {
+		return 0, err
+	}
+	text := append(head[:len(head)-1], `,"data":[`...)
 	for i := range r.Rows {
-		a.Data[i] = p.row(&r.Rows[i], parts)
+		if i > 0 {
+			text = append(text, ',')
+		}
+		p.text = p.text[:0]
+		row, err := json.Marshal(p.row(&r.Rows[i], parts))
+		if err != nil {
+			return i, err
+		}
+		if _, err := w.Write(append(text, row...)); err != nil {
+			return i, err
+		}
+		text = text[:0]
 	}
-	if t := r.Total; t != nil {
-		a.Total = &Total{Values: p.values(t.States), Skipped: p.skipped(t.States), Exact: t.Exact}
+	tail, err := json.Marshal(p.tail(r))
+	if err != nil {
+		return len(r.Rows), err
 	}
-	return a
+	_, err = w.Write(append(append(text, "],"...), tail[1:]...))
+	return len(r.Rows), err
 }
 
 // seconds returns the time since a time, to the millisecond; nil for the zero time.
@@ -90,10 +131,18 @@ func seconds(since, now time.Time) *float64 {
 	return &n
 }
 
-// presenting makes the rows of one answer. All numbers of an answer share one text.
+// presenting makes the rows of one answer. All numbers since text was last emptied share it.
 type presenting struct {
 	aggregates []view.Aggregate
 	text       []byte
+}
+
+func (p *presenting) tail(r serving.Result) Tail {
+	tail := Tail{Skipped: skipsOf(r.Skipped), Warnings: r.Warnings}
+	if t := r.Total; t != nil {
+		tail.Total = &Total{Values: p.values(t.States), Skipped: p.skipped(t.States), Exact: t.Exact}
+	}
+	return tail
 }
 
 func (p *presenting) row(of *serving.Row, parts bool) Row {

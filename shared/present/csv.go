@@ -1,6 +1,7 @@
 package present
 
 import (
+	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -15,21 +16,26 @@ import (
 // events that are in no row of any key; its name is its own, since an aggregate may be called "where" or "time".
 //
 // Source: RFC 4180.
-func presentCSV(r serving.Result, parts bool) ([]byte, error) {
+func presentCSV(w io.Writer, r serving.Result, parts bool) (rows int, err error) {
 	columns := columnsOf(r, parts)
-	var out []byte
+	var text []byte
 	for i, c := range columns {
-		out = appendSeparator(out, i)
-		out = append(out, c.name...)
+		text = append(appendSeparator(text, i), c.name...)
 	}
-	out = append(out, "\r\n"...)
+	text = append(text, "\r\n"...)
+	if _, err := w.Write(text); err != nil {
+		return 0, err
+	}
 	for i := range r.Rows {
+		text = text[:0]
 		for j, c := range columns {
-			out = c.cell(appendSeparator(out, j), &r.Rows[i])
+			text = c.cell(appendSeparator(text, j), &r.Rows[i])
 		}
-		out = append(out, "\r\n"...)
+		if _, err := w.Write(append(text, "\r\n"...)); err != nil {
+			return i, err
+		}
 	}
-	return out, nil
+	return len(r.Rows), nil
 }
 
 func appendSeparator(dst []byte, column int) []byte {

@@ -1,7 +1,7 @@
 package present
 
 import (
-	"encoding/json"
+	"io"
 	"mime"
 	"strconv"
 	"strings"
@@ -15,7 +15,7 @@ type Format struct {
 	ContentType string
 	mediaType   string // media type in the Accept header
 	rowsOnly    bool   // the format has no total and no warnings
-	present     func(r serving.Result, parts bool) ([]byte, error)
+	present     func(w io.Writer, r serving.Result, parts bool) (rows int, err error)
 }
 
 // formats returns all formats. The first is the default.
@@ -29,14 +29,11 @@ func formats() []Format {
 	}
 }
 
-// Present encodes a result as the body of an answer.
-func (q Query) Present(r serving.Result) ([]byte, error) {
+// Present writes a result as the body of an answer, a row at a time. It returns how many rows w took. Errors: those of
+// w. What w has then is no answer.
+func (q Query) Present(w io.Writer, r serving.Result) (rows int, err error) {
 	r.Warnings = warningsOf(r)
-	return q.Format.present(r, q.Parts)
-}
-
-func presentJSON(r serving.Result, parts bool) ([]byte, error) {
-	return json.Marshal(NewAnswer(r, parts))
+	return q.Format.present(w, r, q.Parts)
 }
 
 func formatOf(name string) (Format, bool) {

@@ -105,11 +105,11 @@ func TestParseRefuses(t *testing.T) {
 
 func presented(t testing.TB, q present.Query, r serving.Result) string {
 	t.Helper()
-	body, err := q.Present(r)
-	if err != nil {
-		t.Fatal(err)
+	var body strings.Builder
+	if rows, err := q.Present(&body, r); err != nil || rows != len(r.Rows) {
+		t.Fatal(rows, err)
 	}
-	return string(body)
+	return body.String()
 }
 
 // TestCSV checks that there is one record per window, with exact digits, and that each row says as of when it is exact.

@@ -94,9 +94,13 @@ type All struct {
 	// Maximum time of an invocation. Source: Lambda quotas, function timeout.
 	LongestInvocation time.Duration `variable:"-"`
 
-	// Maximum number of windows in one answer. Danger: Lambda returns no answer above 6 MB, and some 10,000 rows with
-	// parts can reach that.
+	// Maximum number of windows in one answer. An answer of fewer windows may still exceed MaxAnswer.
 	MaxRows int
+	// Maximum size of an answer as its function returns it, in bytes: JSON whose body is a string, or base64 of a packed
+	// body. Danger: Lambda returns no answer above 6,291,556 bytes, and the client gets a 500.
+	//
+	// Source: Lambda quotas, 6 MB for each response.
+	MaxAnswer int `variable:"-"`
 	// Percentage of queries that the candidate to serve next answers too; only metrics result from it. Danger: each
 	// such query reads three times as much or more, and takes up to 2 s longer.
 	ShadowPercent int
@@ -128,7 +132,8 @@ func Default() All {
 		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LongestInvocation: 15 * time.Minute,
-		MaxRows: 10_000, KeyFresh: 5 * time.Minute, KeyGrace: 24 * time.Hour, PublishTries: 3, WriteTries: 8,
+		MaxRows: 10_000, MaxAnswer: 6 << 20, KeyFresh: 5 * time.Minute, KeyGrace: 24 * time.Hour,
+		PublishTries: 3, WriteTries: 8,
 	}
 }
 

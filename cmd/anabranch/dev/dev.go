@@ -161,10 +161,14 @@ func (s *Server) wire() error {
 	s.ingestHandler = &ingesthandler.Handler{Ingest: layers.Ingest(), Log: log}
 	s.republishHandler = &republishhandler.Handler{Republisher: s.republisher, Log: log}
 	s.batchHandler = &batchhandler.Handler{Batch: s.batch, Sweep: layers.Sweep(), Log: log}
-	s.queryHandler = &queryhandler.Handler{Serving: layers.Serving(), Log: log}
+	s.queryHandler = &queryhandler.Handler{
+		Serving: layers.Serving(), MaxAnswer: s.settings.MaxAnswer, Log: log,
+	}
 	s.replayHandler = &replayhandler.Handler{Replay: layers.Replay(), Log: log}
 	s.auditHandler = &audithandler.Handler{Audit: layers.Audit(), Log: log}
-	s.adminHandler = &adminhandler.Handler{Differ: layers.Comparer(), Operations: layers.Operations(), Log: log}
+	s.adminHandler = &adminhandler.Handler{
+		Differ: layers.Comparer(), Operations: layers.Operations(), MaxAnswer: s.settings.MaxAnswer, Log: log,
+	}
 	s.source, err = newSource(records, (&speedhandler.Handler{Speed: layers.Speed(), Log: log}).Invoke)
 	return err
 }

@@ -187,7 +187,7 @@ func (f *front) write(c *connection, answer response) {
 
 // problem is an answer of the front itself.
 func (f *front) problem(p respond.Problem) response {
-	answer, err := respond.Fail(p)
+	answer, err := respond.To{}.Fail(p)
 	if err != nil { // cannot happen: the front's problems always marshal
 		f.log.Error("encode a problem", "error", err)
 		return response{StatusCode: http.StatusInternalServerError}
@@ -203,11 +203,15 @@ func unavailable(detail string) respond.Problem {
 	return respond.Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", Detail: detail}
 }
 
+// merge adds headers to others. It replaces those that both have, except for vary, which lists header names.
 func merge(headers, more map[string]string) map[string]string {
 	all := maps.Clone(headers)
 	if all == nil {
 		all = map[string]string{}
 	}
 	maps.Copy(all, more)
+	if one, other := headers["vary"], more["vary"]; one != "" && other != "" {
+		all["vary"] = one + ", " + other
+	}
 	return all
 }

@@ -40,6 +40,7 @@ type Differ interface {
 type Handler struct {
 	Operations *operations.Operations
 	Differ     Differ
+	MaxAnswer  int // setting.All.MaxAnswer
 	Log        *slog.Logger
 }
 
@@ -50,11 +51,28 @@ type (
 
 // Handle answers one request of payload format 2.0.
 func (h *Handler) Handle(ctx context.Context, r request) (response, error) {
-	answer, err := h.route(ctx, r)
+	to := respond.For(r, h.MaxAnswer)
+	value, err := h.route(ctx, r)
 	if err != nil {
-		return h.fail(ctx, r, err)
+		return h.fail(ctx, to, r, err)
 	}
-	return respond.JSON(http.StatusOK, answer)
+	answer, err := to.JSON(http.StatusOK, value)
+	if err != nil {
+		err = respond.Advise(err, func(large *respond.TooLarge) string { return askForLess(large, value) })
+		return h.fail(ctx, to, r, err)
+	}
+	return answer, nil
+}
+
+// askForLess says how to ask for less than a value.
+func askForLess(large *respond.TooLarge, value any) string {
+	switch value := value.(type) {
+	case operations.Statuses:
+		return "ask for one view: " + string(api.GetStatus)
+	case compare.Diff:
+		return fmt.Sprintf("write limit=%d", large.Fitting(len(value.Rows)))
+	}
+	return ""
 }
 
 var errNoRoute = errors.New(api.NoRoute(api.Of(api.Admin)))
@@ -176,11 +194,12 @@ func parseBody(body []byte) (lifecycle.GenerationID, error) {
 	return *generation, nil
 }
 
-func (h *Handler) fail(ctx context.Context, r request, err error) (response, error) {
+func (h *Handler) fail(ctx context.Context, to respond.To, r request, err error) (response, error) {
 	problem := respond.Problem{Detail: err.Error()}
 	var (
 		parameter *serving.ParameterError
 		refusal   *lifecycle.Refusal
+		large     *respond.TooLarge
 	)
 	switch {
 	case errors.Is(err, errNoRoute):
@@ -204,6 +223,8 @@ func (h *Handler) fail(ctx context.Context, r request, err error) (response, err
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", "generation"
 	case errors.As(err, &parameter):
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", parameter.Parameter
+	case errors.As(err, &large):
+		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_large"
 	case errors.Is(err, errTooLarge):
 		problem.Status, problem.Code = http.StatusRequestEntityTooLarge, "request_too_large"
 	case errors.Is(err, errMediaType):
@@ -219,7 +240,7 @@ func (h *Handler) fail(ctx context.Context, r request, err error) (response, err
 			problem.Detail = "the operation may or may not have been stored; check the status of the view"
 		}
 	}
-	return respond.Fail(problem)
+	return to.Fail(problem)
 }
 
 func listed(all []operations.Operation) string {

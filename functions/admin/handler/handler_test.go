@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"errors"
@@ -28,6 +29,7 @@ const (
 // differ records the requested diffs.
 type differ struct {
 	asked string
+	rows  int // rows of each diff, unless the limit is lower
 	err   error
 }
 
@@ -35,7 +37,11 @@ func (d *differ) Diff(
 	_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
 ) (compare.Diff, error) {
 	d.asked = string(name) + " " + string(candidate) + " " + strings.Repeat("|", limit) + " " + cursor
-	return compare.Diff{View: name, Comparable: true}, d.err
+	page := compare.Diff{View: name, Comparable: true}
+	if rows := min(d.rows, cmp.Or(limit, d.rows)); rows > 0 {
+		page.Rows = make([]compare.DiffRow, rows)
+	}
+	return page, d.err
 }
 
 // fixture is the handler over a catalog in memory. Its view has one generation that serves and one that is being built.

@@ -25,16 +25,17 @@ type Handler struct {
 func (h *Handler) Handle(
 	ctx context.Context, r events.APIGatewayV2HTTPRequest,
 ) (events.APIGatewayV2HTTPResponse, error) {
+	to := respond.For(r, 0) // no answer is too large: the events of a request are limited
 	body, err := respond.Body(r)
 	if err != nil {
 		problem := respond.Problem{Status: http.StatusBadRequest, Code: "malformed_request", Detail: err.Error()}
-		return respond.Fail(problem)
+		return to.Fail(problem)
 	}
 	answer, err := h.Ingest.Accept(ctx, ingest.Request{
 		ContentType: r.Headers["content-type"], ContentEncoding: r.Headers["content-encoding"], Body: body,
 	})
 	if err != nil {
-		return h.fail(ctx, err)
+		return h.fail(ctx, to, err)
 	}
 	h.Log.InfoContext(ctx, "ingested", "accepted", answer.Accepted, "rejected", len(answer.Rejected), "bytes", len(body))
 	if h.Print != nil {
@@ -42,16 +43,18 @@ func (h *Handler) Handle(
 		h.Print(append([]metrics.Value{{Name: metrics.Accepted, Value: int64(answer.Accepted)}}, rejected...)...)
 	}
 	if answer.Accepted == 0 && len(answer.Rejected) > 0 {
-		return respond.Fail(respond.Problem{
+		return to.Fail(respond.Problem{
 			Status: http.StatusUnprocessableEntity, Code: "no_event_accepted",
 			Detail:   "every event is invalid; the member rejected gives the reasons",
 			Accepted: &answer.Accepted, Rejected: answer.Rejected,
 		})
 	}
-	return respond.JSON(http.StatusOK, answer)
+	return to.JSON(http.StatusOK, answer)
 }
 
-func (h *Handler) fail(ctx context.Context, err error) (events.APIGatewayV2HTTPResponse, error) {
+func (h *Handler) fail(
+	ctx context.Context, to respond.To, err error,
+) (events.APIGatewayV2HTTPResponse, error) {
 	problem := respond.Problem{Detail: err.Error()}
 	switch {
 	case errors.Is(err, ingest.ErrMediaType):
@@ -66,5 +69,5 @@ func (h *Handler) fail(ctx context.Context, err error) (events.APIGatewayV2HTTPR
 			Status: http.StatusServiceUnavailable, Code: "unavailable", Detail: ingest.ErrUnavailable.Error(),
 		}
 	}
-	return respond.Fail(problem)
+	return to.Fail(problem)
 }

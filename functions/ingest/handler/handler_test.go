@@ -112,7 +112,8 @@ func responseText(r events.APIGatewayV2HTTPResponse) string {
 
 // ok returns the text of a successful response with the given body, and problem that of an error.
 func ok(body string) string {
-	return "200\ncache-control: no-store\ncontent-type: application/json\nx-content-type-options: nosniff\n\n" + body
+	return "200\ncache-control: no-store\ncontent-type: application/json\nvary: accept-encoding\n" +
+		"x-content-type-options: nosniff\n\n" + body
 }
 
 func problem(status int, body string) string {
@@ -121,7 +122,8 @@ func problem(status int, body string) string {
 		retry = "retry-after: 1\n"
 	}
 	return fmt.Sprintf(
-		"%d\ncache-control: no-store\ncontent-type: application/problem+json\n%sx-content-type-options: nosniff\n\n%s",
+		"%d\ncache-control: no-store\ncontent-type: application/problem+json\n%svary: accept-encoding\n"+
+			"x-content-type-options: nosniff\n\n%s",
 		status, retry, body,
 	)
 }

@@ -1,6 +1,7 @@
 package handler_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"regexp"
@@ -61,4 +62,27 @@ func largest(t *testing.T, most int, member string) int {
 	}
 	t.Fatalf("no number is accepted in %s", member)
 	return 0
+}
+
+// TestAnswersFit checks that Lambda returns the answer to a request of rejected events alone, with texts that become as
+// long in an answer as any: characters that are escapes there, in an id and in the pointer to a member.
+func TestAnswersFit(t *testing.T) {
+	f := newFixture(t)
+	hidden, limits := strings.Repeat("\x7f", 1_000), event.DefaultLimits()
+	quotes := strings.Repeat(`\"`, limits.IDBytes)
+	for name, one := range map[string]string{
+		"member name": `{"specversion":"1.0","id":"` + quotes + `","source":"s","type":"t","data":{"` + hidden +
+			`":{"a":1,"a":1}}}`,
+		"id":        `{"specversion":"1.0","id":"` + hidden + `","source":"s","type":"t"}`,
+		"extension": `{"specversion":"1.0","id":"` + quotes + `","source":"s","type":"t","` + hidden + `":1}`,
+	} {
+		r := f.call(t, request(linesType, "", []byte(strings.Repeat(one+"\n", limits.Events))))
+		text, err := json.Marshal(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(r.Body, `"index"`); n != limits.Events || len(text) > setting.Default().MaxAnswer {
+			t.Errorf("%s: %d rejections take %d bytes: %.600s", name, n, len(text), r.Body)
+		}
+	}
 }

@@ -25,18 +25,21 @@ func BenchmarkQuery(b *testing.B) {
 	s.Wait(2 * time.Hour)
 	s.tick(b)
 	for _, c := range []struct {
-		name, query string
-		rows        int
+		name, query, codings string
+		rows                 int
 	}{
-		{"60 rows", "user=ann&to=2026-01-01T00:01:00Z", 60},
-		{"3600 rows", "user=ann&total=true", 3600},
-		{"3600 rows with parts", "user=ann&parts=true", 3600},
+		{"60 rows", "user=ann&to=2026-01-01T00:01:00Z", "", 60},
+		{"3600 rows", "user=ann&total=true", "", 3600},
+		{"3600 rows with parts", "user=ann&parts=true", "", 3600},
+		{"3600 rows with parts, packed", "user=ann&parts=true", "gzip", 3600},
 	} {
 		r := captured(b, "query.json")
 		r.RawQueryString, r.PathParameters = c.query, map[string]string{"view": "by_second"}
+		r.Headers["accept-encoding"] = ""
 		if a := decoded(b, s.answer(b, r)); len(a.Data) != c.rows {
 			b.Fatalf("%s: %d rows", c.name, len(a.Data))
 		}
+		r.Headers["accept-encoding"] = c.codings
 		b.Run(c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {

@@ -5,6 +5,7 @@ package handler
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -22,36 +23,38 @@ import (
 
 // Handler serves the query function. All fields except Shadow and Print are required.
 type Handler struct {
-	Serving *serving.Serving
-	Shadow  *compare.Shadow // runs some queries against candidates too; nil for none
-	Log     *slog.Logger
-	Print   func(...metrics.Value) // prints the metrics of a shadow read; only NewShadow needs it
+	Serving   *serving.Serving
+	MaxAnswer int             // setting.All.MaxAnswer
+	Shadow    *compare.Shadow // runs some queries against candidates too; nil for none
+	Log       *slog.Logger
+	Print     func(...metrics.Value) // prints the metrics of a shadow read; only NewShadow needs it
 }
 
 type response = events.APIGatewayV2HTTPResponse
 
 // Handle answers one request of payload format 2.0.
 func (h *Handler) Handle(ctx context.Context, r events.APIGatewayV2HTTPRequest) (response, error) {
-	answer, err := h.route(ctx, r)
+	to := respond.For(r, h.MaxAnswer)
+	answer, err := h.route(ctx, r, to)
 	if err != nil {
-		return h.fail(ctx, err)
+		return h.fail(ctx, to, err)
 	}
 	return answer, nil
 }
 
 var errNoRoute = errors.New(api.NoRoute(api.Of(api.Query)))
 
-func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest) (response, error) {
+func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest, to respond.To) (response, error) {
 	name := view.Name(r.PathParameters["view"])
 	switch api.Key(r.RouteKey) {
 	case api.ListViews:
-		return h.views(ctx)
+		return h.views(ctx, to)
 	case api.GetView:
-		return h.view(ctx, name)
+		return h.view(ctx, to, name)
 	case api.QueryView:
-		return h.query(ctx, name, r)
+		return h.query(ctx, to, name, r)
 	case api.Health:
-		return respond.JSON(http.StatusOK, healthy)
+		return to.JSON(http.StatusOK, healthy)
 	}
 	return response{}, errNoRoute
 }
@@ -65,7 +68,7 @@ type Healthy struct {
 	Status string `json:"status"` // "ok"
 }
 
-func (h *Handler) views(ctx context.Context) (response, error) {
+func (h *Handler) views(ctx context.Context, to respond.To) (response, error) {
 	views, err := h.Serving.Views(ctx)
 	if err != nil {
 		return response{}, err
@@ -75,18 +78,23 @@ func (h *Handler) views(ctx context.Context) (response, error) {
 			h.Log.ErrorContext(ctx, "view could not be described", "view", v.View.Name, "error", v.Err)
 		}
 	}
-	return respond.JSON(http.StatusOK, map[string]any{"views": present.NewDescriptions(views)})
+	answer, err := to.JSON(http.StatusOK, map[string]any{"views": present.NewDescriptions(views)})
+	return answer, respond.Advise(err, func(*respond.TooLarge) string {
+		return "ask for one view: " + string(api.GetView)
+	})
 }
 
-func (h *Handler) view(ctx context.Context, name view.Name) (response, error) {
+func (h *Handler) view(ctx context.Context, to respond.To, name view.Name) (response, error) {
 	described, err := h.Serving.Describe(ctx, name)
 	if err != nil {
 		return response{}, err
 	}
-	return respond.JSON(http.StatusOK, present.NewDescription(described))
+	return to.JSON(http.StatusOK, present.NewDescription(described))
 }
 
-func (h *Handler) query(ctx context.Context, name view.Name, r events.APIGatewayV2HTTPRequest) (response, error) {
+func (h *Handler) query(
+	ctx context.Context, to respond.To, name view.Name, r events.APIGatewayV2HTTPRequest,
+) (response, error) {
 	parameters, err := present.ParseParameters(r.RawQueryString)
 	if err != nil {
 		return response{}, err
@@ -99,23 +107,51 @@ func (h *Handler) query(ctx context.Context, name view.Name, r events.APIGateway
 	if err != nil {
 		return response{}, err
 	}
-	body, err := query.Present(result)
+	answer, err := presented(to, query, result)
 	if err != nil {
 		return response{}, err
 	}
 	if h.Shadow != nil {
 		h.Shadow.Ask(ctx, result)
 	}
-	answer := respond.Bytes(http.StatusOK, query.Format.ContentType, body)
+	return answer, nil
+}
+
+// presented presents a result. It stops at the row with which the answer becomes too large.
+func presented(to respond.To, query present.Query, result serving.Result) (response, error) {
+	body := to.NewWriter(query.Format.ContentType)
+	rows, err := query.Present(body, result)
+	var answer response
+	if err == nil {
+		answer, err = body.Answer(http.StatusOK)
+	}
+	if err != nil {
+		return response{}, tooLarge(err, to, query, rows, len(result.Rows))
+	}
 	maps.Copy(answer.Headers, query.Headers(result))
 	return answer, nil
 }
 
-func (h *Handler) fail(ctx context.Context, err error) (response, error) {
+// tooLarge adds to a *respond.TooLarge how to ask for less. rows of all rows were written.
+func tooLarge(err error, to respond.To, query present.Query, rows, all int) error {
+	return respond.Advise(err, func(large *respond.TooLarge) string {
+		advice := fmt.Sprintf("it has %d windows; narrow from and to, to about %d windows", all, large.Fitting(rows))
+		if query.Parts {
+			advice += ", or leave out parts"
+		}
+		if !to.Gzip {
+			advice += ", or accept gzip (curl --compressed)"
+		}
+		return advice
+	})
+}
+
+func (h *Handler) fail(ctx context.Context, to respond.To, err error) (response, error) {
 	problem := respond.Problem{Detail: err.Error()}
 	var (
 		parameter *serving.ParameterError
 		field     *serving.FieldError
+		large     *respond.TooLarge
 	)
 	switch {
 	case errors.Is(err, errNoRoute):
@@ -123,11 +159,13 @@ func (h *Handler) fail(ctx context.Context, err error) (response, error) {
 	case errors.Is(err, serving.ErrUnknownView):
 		problem.Status, problem.Code = http.StatusNotFound, "unknown_view"
 	case errors.As(err, &field):
-		return h.fail(ctx, present.UnknownParameter(field))
+		return h.fail(ctx, to, present.UnknownParameter(field))
 	case errors.As(err, &parameter):
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", parameter.Parameter
 	case errors.Is(err, serving.ErrTooManyRows):
 		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_many_windows"
+	case errors.As(err, &large):
+		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_large"
 	case errors.Is(err, serving.ErrNotServing):
 		problem.Status, problem.Code = http.StatusServiceUnavailable, "not_serving"
 	default:
@@ -136,5 +174,5 @@ func (h *Handler) fail(ctx context.Context, err error) (response, error) {
 			Status: http.StatusInternalServerError, Code: "internal", Detail: "the query could not be answered",
 		}
 	}
-	return respond.Fail(problem)
+	return to.Fail(problem)
 }

@@ -180,7 +180,8 @@ func problem(status int, body string) string {
 		retry = "retry-after: 1\n"
 	}
 	return fmt.Sprintf(
-		"%d\ncache-control: no-store\ncontent-type: application/problem+json\n%sx-content-type-options: nosniff\n\n%s",
+		"%d\ncache-control: no-store\ncontent-type: application/problem+json\n%svary: accept-encoding\n"+
+			"x-content-type-options: nosniff\n\n%s",
 		status, retry, body,
 	)
 }

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"os"
 	"reflect"
@@ -205,6 +206,10 @@ func membersOf(of reflect.Type) map[string]member {
 	members := map[string]member{}
 	for field := range of.NumField() {
 		f := of.Field(field)
+		if f.Anonymous {
+			maps.Copy(members, membersOf(f.Type))
+			continue
+		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
 		if name == "" || name == "-" {
 			continue

@@ -29,7 +29,9 @@ type problem struct {
 var (
 	unknownGeneration = problem{http.StatusNotFound, "unknown_generation", "The view has no such generation."}
 
-	internal    = problem{http.StatusInternalServerError, "internal", "The request failed inside the service."}
+	internal = problem{http.StatusInternalServerError, "internal", "The request failed inside the service."}
+	tooLarge = problem{http.StatusUnprocessableEntity, "too_large",
+		"Lambda would not return the answer, since it exceeds 6 MB. The detail says how to ask for less."}
 	unknownView = problem{http.StatusNotFound, "unknown_view",
 		"There is no such view. If it was deployed just now, it is not ready yet."}
 	badParameter = problem{http.StatusBadRequest, "bad_parameter",
@@ -74,11 +76,11 @@ func operations() map[api.Key]operation {
 			ID: "listViews", Summary: "List all views",
 			Description: "Describes every view. A view that cannot be read hides no other one: its entry has an error.",
 			Gives:       "The views.", Schema: "Views",
-			Problems: []problem{internal},
+			Problems: []problem{tooLarge, internal},
 		},
 		api.GetView: {
 			ID: "getView", Summary: "Describe a view", Description: "Describes one view.", Gives: "The view.", Schema: "View",
-			Problems: []problem{unknownView, internal},
+			Problems: []problem{unknownView, tooLarge, internal},
 		},
 		api.QueryView: {
 			ID: "queryView", Summary: "Query a view",
@@ -87,7 +89,7 @@ func operations() map[api.Key]operation {
 			Gives:       "The rows of the key.", Schema: "Answer",
 			CSV: "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
 			Problems: []problem{
-				badParameter, unknownView, internal,
+				badParameter, unknownView, tooLarge, internal,
 				{
 					http.StatusUnprocessableEntity, "too_many_windows",
 					"The answer would have too many rows. Narrow from and to.",
@@ -102,7 +104,7 @@ func operations() map[api.Key]operation {
 		api.ListStatus: {
 			ID: "listStatus", Summary: "Show the status of all views",
 			Description: "Shows the generations and the last audit of every view.",
-			Gives:       "The status of all views.", Schema: "Statuses", Problems: []problem{internal},
+			Gives:       "The status of all views.", Schema: "Statuses", Problems: []problem{tooLarge, internal},
 		},
 		api.GetStatus: {
 			ID: "getStatus", Summary: "Show the status of a view",
@@ -114,7 +116,7 @@ func operations() map[api.Key]operation {
 			Description: "Compares some keys per call, window by window. Follow next to compare all keys.",
 			Query:       []string{"generation", "limit", "cursor"}, Gives: "A page of the comparison.", Schema: "Diff",
 			Problems: []problem{
-				badParameter, unknownView, unknownGeneration, internal,
+				badParameter, unknownView, unknownGeneration, tooLarge, internal,
 				{http.StatusConflict, "refused", "There are no two generations to compare."},
 			},
 		},

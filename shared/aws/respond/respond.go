@@ -1,4 +1,5 @@
-// Package respond writes the HTTP answers of the functions behind the API: values, and problem details for errors.
+// Package respond writes the HTTP answers of the functions behind the API: values, and problem details for errors. It
+// packs answers for clients that accept gzip, and refuses answers that Lambda would not return.
 package respond
 
 import (
@@ -7,7 +8,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
-	"strings"
 	"unicode"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -29,42 +29,34 @@ type Problem struct {
 	Rejected  any    `json:"rejected,omitempty"`
 }
 
-// JSON answers with a value.
-func JSON(status int, value any) (events.APIGatewayV2HTTPResponse, error) {
-	return response(status, "application/json", value)
+// JSON answers with a value. Error: *TooLarge; not retryable.
+func (t To) JSON(status int, value any) (events.APIGatewayV2HTTPResponse, error) {
+	return t.encode(status, "application/json", value)
 }
 
-// Fail answers with a problem. Status 503 asks the client to retry.
-func Fail(p Problem) (events.APIGatewayV2HTTPResponse, error) {
+// Fail answers with a problem, of any size. Status 503 asks the client to retry.
+func (t To) Fail(p Problem) (events.APIGatewayV2HTTPResponse, error) {
 	if p.Title == "" {
 		p.Title = http.StatusText(p.Status)
 	}
-	r, err := response(p.Status, "application/problem+json", p)
+	t.Max = 0
+	r, err := t.encode(p.Status, "application/problem+json", p)
 	if p.Status == http.StatusServiceUnavailable && err == nil {
 		r.Headers["retry-after"] = "1"
 	}
 	return r, err
 }
 
-func response(status int, contentType string, value any) (events.APIGatewayV2HTTPResponse, error) {
-	body, err := json.Marshal(value)
+func (t To) encode(status int, contentType string, value any) (events.APIGatewayV2HTTPResponse, error) {
+	text, err := json.Marshal(value)
 	if err != nil {
 		return events.APIGatewayV2HTTPResponse{}, fmt.Errorf("encode answer: %w", err)
 	}
-	return Bytes(status, contentType, body), nil
-}
-
-// Bytes answers with a body that is already encoded, in UTF-8. JSON is made printable.
-func Bytes(status int, contentType string, body []byte) events.APIGatewayV2HTTPResponse {
-	if strings.HasSuffix(contentType, "json") {
-		body = printable(body)
+	body := t.NewWriter(contentType)
+	if _, err := body.Write(text); err != nil {
+		return events.APIGatewayV2HTTPResponse{}, err
 	}
-	return events.APIGatewayV2HTTPResponse{
-		StatusCode: status,
-		Headers: map[string]string{"content-type": contentType, "cache-control": "no-store",
-			"x-content-type-options": "nosniff"},
-		Body: string(body),
-	}
+	return body.Answer(status)
 }
 
 // printable returns JSON with escapes in place of the characters that a terminal or a page would obey instead of show:

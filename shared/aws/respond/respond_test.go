@@ -13,11 +13,12 @@ import (
 )
 
 func headers(contentType string) map[string]string {
-	return map[string]string{"content-type": contentType, "cache-control": "no-store", "x-content-type-options": "nosniff"}
+	return map[string]string{"content-type": contentType, "cache-control": "no-store", "vary": "accept-encoding",
+		"x-content-type-options": "nosniff"}
 }
 
 func TestJSON(t *testing.T) {
-	got, err := respond.JSON(http.StatusOK,
+	got, err := respond.To{}.JSON(http.StatusOK,
 		map[string]any{"views": json.RawMessage("12345678901234567890.10"), "key": "ä\n"})
 	if err != nil {
 		t.Fatal(err)
@@ -47,7 +48,7 @@ func TestFail(t *testing.T) {
 			`{"status":422,"code":"rejected","title":"Unprocessable Entity","detail":"None.","accepted":0,"rejected":["a"]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := respond.Fail(test.problem)
+			got, err := respond.To{}.Fail(test.problem)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -61,17 +62,19 @@ func TestFail(t *testing.T) {
 }
 
 func TestFailOf503AsksToComeAgain(t *testing.T) {
-	got, err := respond.Fail(respond.Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", Detail: "Later."})
+	p := respond.Problem{Status: http.StatusServiceUnavailable, Code: "unavailable", Detail: "Later."}
+	got, err := respond.To{}.Fail(p)
 	if err != nil || got.Headers["retry-after"] != "1" {
 		t.Errorf("headers %v, error %v", got.Headers, err)
 	}
 }
 
 func TestWhatIsNoJSONIsAnError(t *testing.T) {
-	if got, err := respond.JSON(200, json.RawMessage("{")); err == nil || got.StatusCode != 0 || got.Body != "" {
+	to := respond.To{}
+	if got, err := to.JSON(200, json.RawMessage("{")); err == nil || got.StatusCode != 0 || got.Body != "" {
 		t.Errorf("answer %+v, error %v", got, err)
 	}
-	if got, err := respond.Fail(respond.Problem{Status: 503, Rejected: func() {}}); err == nil || got.StatusCode != 0 {
+	if got, err := to.Fail(respond.Problem{Status: 503, Rejected: func() {}}); err == nil || got.StatusCode != 0 {
 		t.Errorf("problem %+v, error %v", got, err)
 	}
 }
@@ -128,7 +131,7 @@ func TestJSONIsPrintable(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, contentType := range []string{"application/json", "application/problem+json"} {
-			got := respond.Bytes(200, contentType, body).Body
+			got := written(t, contentType, body)
 			if got != `{"key":"`+want+`"}` {
 				t.Errorf("%q is answered as %s, want %s", text, got, want)
 			}
@@ -138,7 +141,7 @@ func TestJSONIsPrintable(t *testing.T) {
 			}
 		}
 	}
-	if got := respond.Bytes(200, "text/csv", []byte("a\u202e\r\n")).Body; got != "a\u202e\r\n" {
+	if got := written(t, "text/csv", []byte("a\u202e\r\n")); got != "a\u202e\r\n" {
 		t.Errorf("CSV is answered as %q: it has no escapes", got)
 	}
 }

@@ -101,7 +101,7 @@ func function(n *ast.TagNode) (any, error) {
 	case "GetAtt":
 		resource, attribute, _ := strings.Cut(v.(string), ".")
 		return object{"Fn::GetAtt": []any{resource, attribute}}, nil
-	case "Sub", "If", "Equals", "Not", "Split":
+	case "Sub", "If", "Equals", "Not", "And", "Split":
 		return object{"Fn::" + name: v}, nil
 	default:
 		return nil, fmt.Errorf("unknown tag %s: add its meaning to this test", n.Start.Value)

@@ -54,7 +54,7 @@ readme: build ## run the commands of README.md against a new server
 clean: ## remove everything that the targets have built
 	rm -rf build anabranch-data
 
-.PHONY: functions deploy keys smoke destroy
+.PHONY: functions deploy keys smoke first-day destroy
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 SAMPLE = localstack/sample/views.yaml
 -include deploy.mk# your settings for all of these targets: see deploy.example.mk
@@ -81,6 +81,16 @@ keys: ## print the URL and the keys of a deployed stack
 smoke: build ## check a deployed stack within a minute, or any server: URL=its address KEY=its admin key
 	@$(if $(URL),$(if $(KEY),ANABRANCH_KEY='$(KEY)'),variables=$$($(GO) run ./infra/keys -stack $(STACK) -export) && \
 		eval "$$variables" &&) build/anabranch smoke $(if $(URL),--url '$(URL)') $(if $(FOR),--for $(FOR))
+
+BUDGET ?= 2
+first-day: ## measure on a deployed stack what only AWS can answer; BUDGET=dollars, ONLY, EVENTS, MINUTES; or SHORT=1
+ifdef SHORT
+	@$(MAKE) --no-print-directory build functions ARCH=$(NATIVE) VIEWS=$(SAMPLE)
+	LOCALSTACK= $(GO) test -count=1 -tags emulator -timeout 10m -v -run '^TestReshard$$/^first_day$$' ./localstack/e2e
+else
+	@$(GO) run ./infra/firstday -stack $(STACK) -budget $(BUDGET) $(if $(ONLY),-only $(ONLY)) \
+		$(if $(EVENTS),-events $(EVENTS)) $(if $(MINUTES),-minutes $(MINUTES))
+endif
 
 destroy: ## delete a stack in any state, except its archive and tables; asks first
 	@$(GO) run ./infra/destroy -stack $(STACK)

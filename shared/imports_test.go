@@ -263,9 +263,13 @@ func rules() map[string]rule {
 		"infra/costs":   {nil, []string{yaml}},
 		"infra/deploy":  {[]string{"infra/deployment"}, nil},
 		"infra/destroy": {[]string{"infra/deployment"}, nil},
-		"infra/keys":    {[]string{"infra/deployment"}, nil},
-		"infra/pack":    {[]string{"shared/view", viewfile, "cmd/anabranch/table"}, nil},
-		"infra/venv":    {},
+		"infra/experiments": {
+			[]string{"cmd/anabranch/client", "infra/costs", "shared/metrics"}, []string{awsSDK, ulid, zstd},
+		},
+		"infra/firstday": {[]string{"infra/deployment", "infra/experiments"}, []string{awsSDK}},
+		"infra/keys":     {[]string{"infra/deployment"}, nil},
+		"infra/pack":     {[]string{"shared/view", viewfile, "cmd/anabranch/table"}, nil},
+		"infra/venv":     {},
 	}
 }
 

@@ -16,9 +16,7 @@ import (
 	"github.com/anabranch/anabranch/localstack/stack"
 )
 
-// TestReshard splits and merges shards while events arrive, on an emulator that does this as Kinesis does. No event is
-// lost or counted twice, neither live nor after batch. The records of a lane stay in order in spite of the reshards;
-// otherwise the applied positions would have dropped some.
+// TestReshard runs on an emulator of Kinesis that splits and merges shards as Kinesis does. Each part can run alone.
 func TestReshard(t *testing.T) {
 	t.Parallel() // with TestStory: each has a stack of its own
 	w := start(t, stack.Settings{Elsewhere: map[string]string{
@@ -26,6 +24,14 @@ func TestReshard(t *testing.T) {
 		"dynamodb": emulator.Start(t).Endpoint, // tables may be elsewhere, too, as on a LocalStack in Docker
 	}})
 	firstTick(t, w)
+	t.Run("under load", func(t *testing.T) { reshardUnderLoad(t, w) })
+	t.Run("first day", func(t *testing.T) { firstDay(t, w) })
+}
+
+// reshardUnderLoad splits and merges shards while events arrive. No event is lost or counted twice, neither live nor
+// after batch. The records of a lane stay in order in spite of the reshards; otherwise the applied positions would have
+// dropped some.
+func reshardUnderLoad(t *testing.T, w *world) {
 	lines, err := sample.Lines()
 	if err != nil {
 		t.Fatal(err)
@@ -69,6 +75,17 @@ func TestReshard(t *testing.T) {
 	}
 	w.takeOver(t, sample.Events)
 	w.verify(t, true)
+}
+
+// openShards returns the number of shards that are not split or merged.
+func (w *world) openShards(t *testing.T) int32 {
+	t.Helper()
+	stream := w.Outputs["StreamName"]
+	got, err := w.Kinesis.DescribeStreamSummary(t.Context(), &kinesis.DescribeStreamSummaryInput{StreamName: &stream})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return aws.ToInt32(got.StreamDescriptionSummary.OpenShardCount)
 }
 
 // reshard changes the number of shards, and waits until it is done.

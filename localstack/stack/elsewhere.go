@@ -3,7 +3,6 @@ package stack
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"maps"
@@ -173,24 +172,5 @@ func (st *Stack) readQueue(ctx context.Context) {
 		API: sqs.NewFromConfig(st.ConfigOf("sqs")), QueueURL: st.Outputs["RepublishQueue"], Region: st.Config.Region,
 		ReportBatchItemFailures: true, Invoke: trigger.Function(st.Host, Republish), Log: slog.New(slog.DiscardHandler),
 	}
-	st.read(ctx, queue.Run)
-}
-
-// read runs a reader until Stop, which returns its error.
-func (st *Stack) read(ctx context.Context, run func(context.Context) error) {
-	reading, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	ended := make(chan error, 1)
-	go func() { ended <- run(reading) }()
-	st.readers = append(st.readers, func() error {
-		cancel()
-		return <-ended
-	})
-}
-
-func (st *Stack) stopReaders() error {
-	var errs []error
-	for _, stop := range st.readers {
-		errs = append(errs, stop())
-	}
-	return errors.Join(errs...)
+	st.readers = append(st.readers, start(ctx, queue.Run))
 }

@@ -12,7 +12,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -87,6 +86,7 @@ type Stack struct {
 	renamed   map[string]string // values of deployed variables and what replaces them
 	proxy     *http.Server
 	readers   []func() error // stop the readers of stream and queue, and return their errors
+	reading   func() error   // stops the reader of the stream; nil when it does not run
 }
 
 // Start deploys and starts a stack. ctx bounds only the start; Stop ends the stack.
@@ -250,25 +250,6 @@ func (st *Stack) Replace(ctx context.Context, function, bootstrap string) error 
 		f.Env[services[service].variable] = st.wired[endpoint]
 	}
 	return st.Host.Add(f)
-}
-
-// readStream starts to read the stream by the rules of the mapping in the template.
-func (st *Stack) readStream(ctx context.Context) error {
-	st.Kinesis = kinesis.NewFromConfig(st.ConfigOf("kinesis"))
-	var api trigger.KinesisAPI = st.Kinesis
-	if _, moved := st.elsewhere["kinesis"]; !moved {
-		api = trigger.MiniStack{KinesisAPI: st.Kinesis}
-	}
-	mapping, err := trigger.DeployedMapping(ctx, st.Config, st.Outputs["StreamArn"])
-	if err != nil {
-		return err
-	}
-	st.Stream = &trigger.Kinesis{
-		API: api, Stream: st.Outputs["StreamName"], Mapping: mapping, Invoke: trigger.Function(st.Host, Speed),
-		Every: 200 * time.Millisecond, List: time.Second, Log: slog.New(slog.DiscardHandler),
-	}
-	st.read(ctx, st.Stream.Run)
-	return nil
 }
 
 // Stop ends everything that Start has started, and deletes its data. It returns the errors of the readers, the host and

@@ -7,24 +7,32 @@ import (
 	"strings"
 	"text/tabwriter"
 
+	figures "github.com/anabranch/anabranch/infra/costs"
 	"github.com/anabranch/anabranch/localstack/wire"
 )
 
-// List prices of us-east-1 in dollars, November 2026, for what AWS bills by request and by byte. What it bills by time
-// is not included: Lambda's memory and seconds, a stream's hours, storage, logs.
-//
-// Source: the price pages of S3, Kinesis Data Streams (on-demand), DynamoDB (on-demand), API Gateway (HTTP API) and
-// Lambda.
-const (
-	perPut        = 0.005 / 1e3  // S3 PUT and LIST
-	perGet        = 0.0004 / 1e3 // S3 GET
-	perIngested   = 0.08 / 1e9   // per byte into Kinesis, each record rounded up to 1 KB
-	perDelivered  = 0.04 / 1e9   // per byte out of Kinesis
-	perWriteUnit  = 0.625 / 1e6  // DynamoDB
-	perReadUnit   = 0.125 / 1e6
-	perAPIRequest = 1.00 / 1e6 // per request of up to 512 KB
-	perInvocation = 0.20 / 1e6 // Lambda
+// Prices in dollars for what AWS bills by request and by byte. What it bills by time is not included: Lambda's memory
+// and seconds, a stream's hours, storage, logs.
+var (
+	price         = prices()
+	perPut        = price["put"] / 1e6        // S3 PUT and LIST
+	perGet        = price["get"] / 1e6        // S3 GET
+	perIngested   = price["stream_in"] / 1e9  // per byte into Kinesis, each record rounded up to 1 KB
+	perDelivered  = price["stream_out"] / 1e9 // per byte out of Kinesis
+	perWriteUnit  = price["write_unit"] / 1e6 // DynamoDB
+	perReadUnit   = price["read_unit"] / 1e6
+	perAPIRequest = price["api"] / 1e6        // per request of up to 512 KB
+	perInvocation = price["invocation"] / 1e6 // Lambda
 )
+
+// prices returns the figures of infra/costs by name.
+func prices() map[string]float64 {
+	c, err := figures.Read()
+	if err != nil {
+		panic(err) // the file is part of this repository
+	}
+	return c.Values()
+}
 
 // cost is in dollars per million events.
 type cost struct{ api, invocations, objects, stream, writes, reads float64 }

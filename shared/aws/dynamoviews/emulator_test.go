@@ -110,5 +110,6 @@ func newest(ctx context.Context, s viewstore.Seen, lane event.Lane, since event.
 		all = append(all, item)
 		return true
 	})
+	slices.Reverse(all)
 	return all, err
 }

@@ -79,7 +79,7 @@ func seenAsInMemory(t *testing.T, s viewstore.Seen) {
 			}
 		}
 	}
-	quick := cmp.Options{cmpopts.EquateEmpty(), cmp.Comparer(slices.Equal[[]uint64])}
+	quick := cmp.Options{cmpopts.EquateEmpty(), cmp.Comparer(slices.Equal[[]event.Identity])}
 	for _, lane := range append(lanes, large, event.Lane{Layout: 8, Count: 1}) {
 		for _, last := range append(numbers, "", "1", "50", "1050", "5000") {
 			got, err := s.After(t.Context(), lane, last)

@@ -39,6 +39,15 @@ func SlotKey(s slot.Slot) Key {
 	return Key(eventsPrefix + s.Start().Format(slotFormat) + "/")
 }
 
+// ArrivalKey returns a key that sorts before the event keys of all requests that arrived at an instant or later, and
+// after those of all earlier ones. The slots must have the given length.
+func ArrivalKey(length slot.Length, arrival event.Millis) Key {
+	var request ulid.ULID
+	_ = request.SetTime(uint64(arrival)) // it fails only for years after 10,000
+	const digitsOfTime = 10
+	return SlotKey(length.Of(event.Stamp{Request: request})) + Key(request.String()[:digitsOfTime])
+}
+
 // EventsKey returns the key of the accepted events of one request.
 func EventsKey(s slot.Slot, request ulid.ULID) Key {
 	return SlotKey(s) + Key(request.String()) + eventsSuffix

@@ -41,7 +41,7 @@ type Audit struct {
 	Codec    *event.Codec
 	Layout   archive.Layout
 
-	Lookback time.Duration // an object of a slot this far below the horizon may still join a run; same as batch's
+	Lookback time.Duration // same as batch's: says which objects may still join a run
 	Every    time.Duration // the interval at which each view is audited without a request
 
 	Tries int // number of attempts at writing the findings

@@ -31,7 +31,7 @@ func (e *examination) hold(m runs.Manifest) error {
 // findLost lists the archive below the horizon and finds the objects that no run holds. It counts those that batch
 // still looks for as pending; the others are lost.
 func (e *examination) findLost(ctx context.Context) error {
-	edge := e.generation.Horizon.Add(-e.Lookback)
+	edge := runs.LookBack{For: e.Lookback, Slot: e.Layout.Slot}.Furthest(e.generation.Horizon)
 	lost, pending, err := e.unheld(ctx, edge)
 	if err != nil || len(lost) == 0 {
 		e.found.Pending = pending

@@ -39,8 +39,10 @@ type Batch struct {
 	SealDelay time.Duration
 	// ClockMargin is the most by which the store's clock may differ from this machine's.
 	ClockMargin clock.Margin
-	// Lookback is how far below the horizon a run lists slots again, to find late objects.
+	// Lookback is how long after the end of its slot an object may land and still join a run: see runs.LookBack.
 	Lookback time.Duration
+	// ListPage is how many objects one request lists.
+	ListPage int
 	// ConfirmWithin bounds the time for an announcement and its confirmation. Batch makes a slower announcement again.
 	ConfirmWithin time.Duration
 	// RetainFor is how long a generation that has served is kept current, so that an operator can switch back to it.

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"iter"
 	"math"
 
 	"github.com/anabranch/anabranch/shared/archive"
@@ -14,6 +13,7 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
+// listPage is how many objects one request lists: as many as S3 returns.
 const listPage = 1000
 
 // extend makes runs until no sealed slot is left or time is short.
@@ -83,7 +83,7 @@ func (t *tick) bringForward(ctx context.Context, head, run lifecycle.Run, in *ru
 // objects in the whole archive.
 func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, whole bool) (runs.Manifest, error) {
 	m := runs.Manifest{Run: head.N + 1, From: head.Horizon}
-	from, known, err := t.beginListing(ctx, head, whole)
+	from, known, err := t.beginListing(ctx, head, sealed, whole)
 	if err != nil {
 		return m, err
 	}
@@ -91,12 +91,12 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 		size int64
 		last slot.Slot // of the last object taken
 	)
-	for object, err := range t.listEvents(ctx, from, archive.SlotKey(sealed)) {
+	for object, err := range t.lister().each(ctx, from, sealed) {
 		if err != nil {
 			return m, err
 		}
 		s, late := object.slot, object.slot < head.Horizon
-		if late && known.has(object.Key) {
+		if late && known.has(object) {
 			continue
 		}
 		if size >= t.RunBytes && s > head.Horizon && s != last {
@@ -116,7 +116,7 @@ func (t *tick) plan(ctx context.Context, head lifecycle.Run, sealed slot.Slot, w
 
 // beginListing returns the key at which the listing begins, and the objects of claimed slots that real runs hold.
 func (t *tick) beginListing(
-	ctx context.Context, head lifecycle.Run, whole bool,
+	ctx context.Context, head lifecycle.Run, sealed slot.Slot, whole bool,
 ) (from archive.Key, known *held, err error) {
 	switch {
 	case whole:
@@ -127,41 +127,13 @@ func (t *tick) beginListing(
 		// A head of 0 has claimed no slot; the slots of a first run have no bound below.
 		return archive.FirstEvent, &t.held, nil
 	}
-	again := head.Horizon.Add(-t.Lookback)
-	return archive.SlotKey(again), &t.held, t.held.read(ctx, t.Batch, head, again)
+	again := runs.LookBack{For: t.Lookback, Slot: t.Layout.Slot}
+	return archive.SlotKey(again.From(head.Horizon, sealed)), &t.held,
+		t.held.read(ctx, t.Batch, head, again.Furthest(head.Horizon))
 }
 
-// listedObject is an object of events with the slot in its key.
-type listedObject struct {
-	archive.Object
-	slot slot.Slot
-}
-
-// listEvents lists the objects of events with from <= key < to, in archive order. It ends with the first error.
-func (t *tick) listEvents(ctx context.Context, from, to archive.Key) iter.Seq2[listedObject, error] {
-	return func(yield func(listedObject, error) bool) {
-		for {
-			page, _, err := t.Archive.List(ctx, from, to, listPage)
-			if err != nil {
-				yield(listedObject{}, fmt.Errorf("list archive from %s: %w", from, err))
-				return
-			}
-			for _, object := range page {
-				s, _, err := archive.ParseEventsKey(object.Key)
-				if err != nil {
-					yield(listedObject{}, fmt.Errorf("foreign object in the archive: %w", err))
-					return
-				}
-				if !yield(listedObject{object, s}, nil) {
-					return
-				}
-			}
-			if len(page) < listPage {
-				return
-			}
-			from = page[len(page)-1].Key.After()
-		}
-	}
+func (t *tick) lister() lister {
+	return lister{archive: t.Archive, length: t.Layout.Slot, page: t.ListPage, parallel: t.Parallel}
 }
 
 // makeReal writes the run's objects and makes it real.
@@ -188,9 +160,8 @@ func (t *tick) makeReal(ctx context.Context, in *runs.Input) (lifecycle.Run, err
 	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
-	t.held.add(run.N, in.Manifest)
 	t.horizons.add(run)
-	return run, nil
+	return run, t.held.add(run.N, in.Manifest)
 }
 
 // appendRun makes the run real. When the answer is lost, the stored run shows whether this attempt became real.
@@ -215,61 +186,4 @@ func (t *tick) create(ctx context.Context, key archive.Key, body []byte) error {
 		return fmt.Errorf("put %s: %w", key, err)
 	}
 	return nil
-}
-
-// held remembers the objects that real runs hold, for the slots that ticks list again. Real runs never change, so the
-// memory stays true from one invocation to the next.
-type held struct {
-	objects map[archive.Key]struct{}
-	through uint64 // the last run read
-	from    slot.Slot
-}
-
-func (h *held) has(key archive.Key) bool {
-	_, ok := h.objects[key]
-	return ok
-}
-
-// read brings h up to the head, for objects of slots from the given one on.
-func (h *held) read(ctx context.Context, b *Batch, head lifecycle.Run, from slot.Slot) error {
-	if h.objects == nil {
-		h.objects = map[archive.Key]struct{}{}
-	}
-	reader := b.reader()
-	later, err := reader.RunsDownTo(ctx, head.N, func(r lifecycle.Run) bool { return r.N > h.through && r.Horizon > from })
-	if err != nil {
-		return err
-	}
-	for _, r := range later {
-		m, err := reader.Manifest(ctx, r)
-		if err != nil {
-			return err
-		}
-		h.keep(m)
-	}
-	h.through = head.N
-	if edge := archive.SlotKey(from); from > h.from.Add(b.Lookback) {
-		// Once in a while, forget the objects of slots that are no longer listed.
-		for key := range h.objects {
-			if key < edge {
-				delete(h.objects, key)
-			}
-		}
-		h.from = from
-	}
-	return nil
-}
-
-// add takes in a run that this tick made.
-func (h *held) add(run uint64, m runs.Manifest) {
-	if h.objects != nil && h.through == run-1 {
-		h.keep(m)
-		h.through = run
-	}
-}
-
-func (h *held) keep(m runs.Manifest) {
-	for _, o := range m.Objects {
-		h.objects[o.Key] = struct{}{}
-	}
 }

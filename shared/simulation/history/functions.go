@@ -160,6 +160,7 @@ func (h *history) open(r role) *environment {
 		e.speed = s.Speed()
 	case batchRole:
 		e.batch = s.Batch(e.definitions())
+		e.batch.ListPage = 10 // so that most listings take several rounds
 	case sweepRole:
 		e.sweep = s.Sweep()
 	case queryRole:

@@ -60,7 +60,6 @@ func (h *history) drawSettings() settings {
 		slotLength:   pick(h, 5*time.Second, 10*time.Second, 10*time.Second, 15*time.Second, 20*time.Second),
 		commitWithin: pick(h, time.Second, 2*time.Second, 3*time.Second),
 		margin:       pick(h, 500*time.Millisecond, time.Second, 2*time.Second),
-		lookback:     20 * time.Minute,
 		sweepAfter:   h.between(5*time.Second, 25*time.Second),
 		runBytes:     pick(h, int64(600), 3000, 64<<20, 64<<20),
 		requestEvery: h.between(1*time.Second, 4*time.Second),
@@ -92,6 +91,8 @@ func (h *history) drawSettings() settings {
 	h.drawRates(&s)
 	s.speedWindow = h.between(20*time.Second, 70*time.Second).Truncate(time.Second)
 	s.batchWindow = s.speedWindow + h.between(30*time.Second, 90*time.Second).Truncate(time.Second)
+	// Longer than a put takes to land. Its last third is shorter, so that only a run that lists all of it finds some.
+	s.lookback = 8 * s.longFreeze
 	s.lanes, s.shards = 1+h.random.IntN(6), 1+h.random.IntN(4)
 	s.bounds()
 	return s

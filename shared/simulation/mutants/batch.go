@@ -3,6 +3,8 @@ package mutants
 const (
 	batchFile      = "shared/batch/batch.go"
 	planFile       = "shared/batch/plan.go"
+	listFile       = "shared/batch/list.go"
+	lookBackFile   = "shared/runs/lookback.go"
 	batchViewsFile = "shared/batch/views.go"
 	readFile       = "shared/batch/read.go"
 	readerFile     = "shared/runs/reader.go"
@@ -62,7 +64,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "horizon-read-inclusively", Design: "3.4",
 			Mistake: "a run also reads the slot at its horizon",
-			Edits:   []Edit{{planFile, `from, archive.SlotKey(sealed)) {`, `from, archive.SlotKey(t.Layout.Slot.Next(sealed))) {`}},
+			Edits:   []Edit{{planFile, `each(ctx, from, sealed) {`, `each(ctx, from, t.Layout.Slot.Next(sealed)) {`}},
 		},
 		{
 			Name: "run-at-an-unchanged-horizon", Design: "3.4",
@@ -72,12 +74,33 @@ func ofBatch() []Mutant {
 		{
 			Name: "lookback-missing", Design: "3.2",
 			Mistake: "batch does not list claimed slots again, so it never finds late objects",
-			Edits:   []Edit{{planFile, `	again := head.Horizon.Add(-t.Lookback)`, `	again := head.Horizon`}},
+			Edits:   []Edit{{planFile, `archive.SlotKey(again.From(head.Horizon, sealed))`, `archive.SlotKey(head.Horizon)`}},
+		},
+		{
+			Name: "old-slots-never-again", Design: "3.2",
+			Mistake: "batch lists only the last part of the look-back again, so it never finds what lands later",
+			Edits:   []Edit{{lookBackFile, `	return l.Furthest(horizon)`, `	return l.before(horizon, l.For/recentPart)`}},
+			Killer: Killer{"shared/simulation", "^TestLateObjects$",
+				"it takes an object that lands after a third of the look-back, and no rebuild"},
+		},
+		{
+			Name: "look-back-without-its-step", Design: "3.2",
+			Mistake: "batch lists all of the look-back seldom, and forgets that slots grow older meanwhile",
+			Edits:   []Edit{{lookBackFile, `l.before(horizon, l.For+l.step()) }`, `l.before(horizon, l.For) }`}},
+			Killer: Killer{"shared/simulation", "^TestLateObjects$",
+				"it takes an object that lands at the end of the look-back, right after a run that lists all of it"},
+		},
+		{
+			Name: "ranges-overlap", Design: "3.2",
+			Mistake: "batch lists the first range of a round from the last object on, and takes that object twice",
+			Edits:   []Edit{{listFile, `	from = last.Key.After()
+		rest`, `	from = last.Key
+		rest`}},
 		},
 		{
 			Name: "held-objects-read-again", Design: "3.2",
 			Mistake: "batch does not check whether an earlier run holds an object that it lists again",
-			Edits:   []Edit{{planFile, `		if late && known.has(object.Key) {`, `		if late && known.has("") {`}},
+			Edits:   []Edit{{planFile, `		if late && known.has(object) {`, `		if late && known.has(listedObject{}) {`}},
 		},
 		{
 			Name: "orphans-held", Design: "3.4",
@@ -85,11 +108,14 @@ func ofBatch() []Mutant {
 			Edits: []Edit{{planFile, `	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
-	t.held.add(run.N, in.Manifest)
-`, `	t.held.add(run.N, in.Manifest)
+	return run, t.held.add(run.N, in.Manifest)
+`, `	if err := t.held.add(run.N, in.Manifest); err != nil {
+		return run, err
+	}
 	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
+	return run, nil
 `}},
 		},
 		{

@@ -13,7 +13,8 @@ import (
 func ListEvents(
 	ctx context.Context, a archive.Archive, length slot.Length, page int, from archive.Key, to slot.Slot,
 ) iter.Seq2[archive.Key, error] {
-	l := lister{archive: a, length: length, page: page, parallel: runner.Parallel(4)}
+	workers := runner.Parallel(4)
+	l := lister{archive: a, length: length, page: page, parallel: workers}
 	return func(yield func(archive.Key, error) bool) {
 		for o, err := range l.each(ctx, from, to) {
 			if !yield(o.Key, err) {

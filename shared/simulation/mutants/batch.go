@@ -108,6 +108,7 @@ func ofBatch() []Mutant {
 			Edits: []Edit{{planFile, `	if err := t.appendRun(ctx, run); err != nil {
 		return run, err
 	}
+	t.horizons.add(run)
 	return run, t.held.add(run.N, in.Manifest)
 `, `	if err := t.held.add(run.N, in.Manifest); err != nil {
 		return run, err

@@ -95,8 +95,8 @@ func TestListEvents(t *testing.T) {
 	})
 }
 
-// TestListEventsCosts checks the number of requests: one if a page holds everything, and at most half as many again as there are
-// pages otherwise, whether events come evenly or in bursts.
+// TestListEventsCosts checks the number of requests: one if a page holds everything, and at most half as many again as
+// there are pages otherwise, whether events come evenly or in bursts.
 func TestListEventsCosts(t *testing.T) {
 	const page, hour = 100, 3_600_000
 	random := rand.New(rand.NewPCG(1, 2))

@@ -26,7 +26,7 @@ func New(stores Stores, definitions []lifecycle.Definition, settings setting.All
 		Archive: stores.Archive, Catalog: stores.Catalog, Programs: stores.Programs, Base: stores.Base,
 		Codec: host.Codec, Layout: host.Layout, Definitions: definitions,
 		SealDelay: settings.SealDelay, ClockMargin: clock.Margin(settings.ClockMargin), Lookback: settings.Lookback,
-		ListPage: listPage,
+		ListPage:      listPage,
 		ConfirmWithin: settings.ConfirmWithin, RetainFor: settings.RetainFor, DropGrace: settings.DropGrace,
 		RequireApproval: settings.RequireApproval, RunBytes: settings.RunBytes, Tries: settings.WriteTries,
 		Workers: host.Workers, Parallel: host.Parallel,

@@ -93,7 +93,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "ranges-overlap", Design: "3.2",
 			Mistake: "batch lists the first range of a round from the last object on, and takes that object twice",
-			Edits:   []Edit{{listFile, `	from = last.Key.After()
+			Edits: []Edit{{listFile, `	from = last.Key.After()
 		rest`, `	from = last.Key
 		rest`}},
 		},

@@ -10,6 +10,45 @@ const (
 func ofQuery() []Mutant {
 	return []Mutant{
 		{
+			Name: "pointer-a-second-old", Design: "3.6",
+			Mistake: "a query uses a pointer that its environment has read up to a second before",
+			Edits: []Edit{
+				{servingFile, `	pointer, err := s.LoadView(ctx, name)
+	if err != nil {
+		return Result{}, err
+	}
+	generation`, `	pointer, err := s.recentView(ctx, name)
+	if err != nil {
+		return Result{}, err
+	}
+	generation`},
+				{servingFile, `	MaxRows   int           //`, `	recent map[view.Name]recent
+
+	MaxRows   int           //`},
+				{servingFile, `// readBoth reads`, `type recent struct {
+	lifecycle.View
+	at time.Time
+}
+
+func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.View, error) {
+	now := s.Now()
+	if known, ok := s.recent[name]; ok && now.Sub(known.at) <= time.Second {
+		return known.View, nil
+	}
+	v, err := s.LoadView(ctx, name)
+	if err == nil {
+		if s.recent == nil {
+			s.recent = map[view.Name]recent{}
+		}
+		s.recent[name] = recent{v, now}
+	}
+	return v, err
+}
+
+// readBoth reads`},
+			},
+		},
+		{
 			Name: "horizon-inclusive-in-query", Design: "3.6",
 			Mistake: "a query takes the slot at the horizon for covered",
 			Edits:   []Edit{{rowsFile, `item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {`, `item.Slot <= max(g.SpeedFrom(), m.horizons[item.Page]) {`}},

@@ -17,6 +17,7 @@ import (
 
 	gocmp "github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/infra/deployment"
 	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
 )
@@ -72,13 +73,22 @@ func TestExpanded(t *testing.T) {
 	for _, name := range []string{"Batch", "Replay", "Audit"} {
 		wanted[name+"FunctionEventInvokeConfig"] = "AWS::Lambda::EventInvokeConfig"
 	}
+	for _, name := range deployment.Published() {
+		function, alias := large(name)+"Function", large(name)+"FunctionAliaslive"
+		version := versionOf(got, function)
+		wanted[version.name], wanted[alias] = "AWS::Lambda::Version", "AWS::Lambda::Alias"
+		want(t, alias, got.resource(alias).object["Properties"],
+			"{FunctionName: !Ref "+function+", FunctionVersion: !GetAtt "+version.name+".Version, Name: live}")
+		want(t, version.name, version.object["DeletionPolicy"], "Retain") // running invocations need it, and a rollback
+	}
 	for _, r := range app.resources("") {
 		wanted[r.name] = r.kind()
 		if r.kind() == "AWS::Serverless::Function" {
 			wanted[r.name] = "AWS::Lambda::Function"
 			continue
 		}
-		want(t, r.name, got.resource(r.name).object, text(r.object))
+		written := strings.ReplaceAll(text(r.object), "Function.Alias", "FunctionAliaslive")
+		want(t, r.name, got.resource(r.name).object, written)
 	}
 	kinds := map[string]string{}
 	for _, r := range got.resources("") {
@@ -87,6 +97,18 @@ func TestExpanded(t *testing.T) {
 	if diff := gocmp.Diff(wanted, kinds); diff != "" {
 		t.Errorf("(-template.yaml +expanded):\n%s", diff)
 	}
+}
+
+// versionOf returns the version that SAM publishes of a function. Its name ends with a hash.
+func versionOf(f template, function string) resource {
+	f.t.Helper()
+	for _, r := range f.resources("AWS::Lambda::Version") {
+		if strings.HasPrefix(r.name, function+"Version") {
+			return r
+		}
+	}
+	f.t.Fatalf("%s has no version of %s", f.name, function)
+	return resource{}
 }
 
 // TestExpandedFunctions checks that every function has what the template says, in Lambda's own properties.

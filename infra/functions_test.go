@@ -9,13 +9,14 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/anabranch/anabranch/infra/deployment"
 	"github.com/anabranch/anabranch/shared/access"
 	"github.com/anabranch/anabranch/shared/api"
 	"github.com/anabranch/anabranch/shared/setting"
 )
 
 // TestFunctions checks that the template deploys every function that `make functions` builds, that is every folder
-// below functions/, and that each has an output and a log.
+// below functions/, and that each has an output and a log. Those that requests invoke have versions behind an alias.
 func TestFunctions(t *testing.T) {
 	app := application(t)
 	for name, wanted := range map[string]string{
@@ -50,11 +51,17 @@ func TestFunctions(t *testing.T) {
 			"!Sub /aws/lambda/${AWS::StackName}-"+name,
 		)
 		// SAM would make roles and permissions from these that are wider than ours.
-		for _, property := range []string{"Policies", "Events", "Connectors", "AutoPublishAlias", "VpcConfig"} {
+		for _, property := range []string{"Policies", "Events", "Connectors", "VpcConfig"} {
 			if r.property(property) != nil {
 				t.Errorf("%s has the property %s", r.name, property)
 			}
 		}
+		alias, all := "<nil>", "<nil>"
+		if slices.Contains(deployment.Published(), name) {
+			alias, all = "live", "true"
+		}
+		want(t, r.name+": alias", r.property("AutoPublishAlias"), alias)
+		want(t, r.name+": versions", r.property("AutoPublishAliasAllProperties"), all)
 	}
 	for name := range built {
 		t.Errorf("functions/%s is not in the template", name)
@@ -197,17 +204,16 @@ func TestAuthorizers(t *testing.T) {
 	if n := number(t, keys.property("AuthorizerResultTtlInSeconds")); n > 60 {
 		t.Errorf("the gateway caches answers for %d s; functions/authorizer requires 60 s", n)
 	}
-	if uri := text(keys.property("AuthorizerUri")); !strings.HasSuffix(
-		uri, "functions/${AuthorizerFunction.Arn}/invocations",
-	) {
-		t.Errorf("authorizer is %s", uri)
-	}
+	want(t, "function", keys.property("AuthorizerUri", "Fn::Sub"), "[arn:${AWS::Partition}:apigateway:${AWS::Region}:"+
+		"lambda:path/2015-03-31/functions/${Function}/invocations, {Function: !Ref AuthorizerFunction.Alias}]")
 	tokens := app.resource("JwtAuthorizer")
 	want(t, "tokens", tokens.object["Condition"], "UseJwt")
 	want(t, "issuer", tokens.property("JwtConfiguration"), "{Audience: [!Ref JwtAudience], Issuer: !Ref JwtIssuer}")
 	for _, r := range app.resources("AWS::ApiGatewayV2::Integration") {
 		want(t, r.name+": format", r.property("PayloadFormatVersion"), "2.0")
 		want(t, r.name+": kind", r.property("IntegrationType"), "AWS_PROXY")
+		want(t, r.name+": function", r.property("IntegrationUri"),
+			"!Ref "+strings.TrimSuffix(r.name, "Integration")+"Function.Alias")
 	}
 }
 
@@ -228,7 +234,7 @@ func TestPermissions(t *testing.T) {
 		delete(wanted, r.name)
 	}
 	for _, r := range api.Routes() {
-		of := sources["!Ref "+large(string(r.Function))+"Function"]
+		of := sources["!Ref "+large(string(r.Function))+"Function.Alias"]
 		if !slices.ContainsFunc(of, func(source string) bool { return allows(source, r.Key) }) {
 			t.Errorf("the gateway may not call %s for %s: the permissions are for %q", r.Function, r.Key, of)
 		}

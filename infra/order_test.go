@@ -37,7 +37,8 @@ func named(value any) map[string]bool {
 		for key, e := range v {
 			switch key {
 			case "Ref":
-				all[e.(string)] = true
+				name, _, _ := strings.Cut(e.(string), ".") // IngestFunction.Alias
+				all[name] = true
 			case "Fn::GetAtt":
 				all[e.([]any)[0].(string)] = true
 			case "DependsOn":

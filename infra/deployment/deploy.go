@@ -53,6 +53,9 @@ func (a Account) Deploy(ctx context.Context, d Settings) error {
 	if err := writeConfig(d.Root); err != nil {
 		return err
 	}
+	if err := writeRelease(d.Root, plan.values); err != nil {
+		return err
+	}
 	for try := 1; ; try++ {
 		newest, err := a.clear(ctx, p, d.Stack)
 		if err != nil {
@@ -75,8 +78,9 @@ func (a Account) Deploy(ctx context.Context, d Settings) error {
 
 // plan is what a deployment builds and asks sam for.
 type plan struct {
-	architecture string // in Go's spelling
-	views        string // views file
+	architecture string            // in Go's spelling
+	views        string            // views file
+	values       map[string]string // value that each parameter will have
 	arguments    []string
 }
 
@@ -118,7 +122,7 @@ func (a Account) plan(ctx context.Context, p *printer, d Settings) (plan, error)
 		return plan{}, err
 	}
 	printPlan(p, a.Region, s, values, defaults, origin)
-	return plan{architecture: architecture, views: views, arguments: a.arguments(d.Stack, given)}, nil
+	return plan{architecture: architecture, views: views, values: values, arguments: a.arguments(d.Stack, given)}, nil
 }
 
 // withArchitecture returns the given parameters with the processor architecture, and the architecture in Go's spelling.

@@ -262,12 +262,15 @@ func (c *cloud) settings(sam func(try int) error) (d Settings, out *strings.Buil
 	}, out
 }
 
-// root returns a directory with the template.
+// root returns a directory with the templates, and with a folder for the package of each published function.
 func (c *cloud) root() string {
 	dir := c.TempDir()
-	template, err := filepath.Abs("../../template.yaml")
-	if err == nil {
-		err = os.Symlink(template, filepath.Join(dir, "template.yaml"))
+	repository, err := filepath.Abs("../..")
+	for _, name := range []string{"template.yaml", "infra"} {
+		err = errors.Join(err, os.Symlink(filepath.Join(repository, name), filepath.Join(dir, name)))
+	}
+	for _, function := range Published() {
+		err = errors.Join(err, os.MkdirAll(filepath.Join(dir, "build", function), 0o755))
 	}
 	if err != nil {
 		c.Fatal(err)

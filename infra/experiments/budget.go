@@ -70,8 +70,14 @@ const estimate = "requests * (api + invocation + ingest_gb * ingest_ms / 1000 * 
 
 // CheckBudget prints what each experiment is estimated to cost, and refuses them if the sum is above a budget.
 //
-// Errors: the estimate is above the budget. Do not retry with the same experiments, sizes and budget.
+// Errors: a size is too small; the estimate is above the budget. Do not retry with the same arguments.
 func CheckBudget(out io.Writer, chosen []Experiment, s Sizes, budget float64) error {
+	if s.Events < s.PerRequest {
+		return fmt.Errorf("EVENTS=%d: must be at least %d, the events of a request", s.Events, s.PerRequest)
+	}
+	if s.Stopped <= 0 {
+		return fmt.Errorf("MINUTES=%g: must be at least 1", s.Stopped.Minutes())
+	}
 	c, err := costs.Read()
 	if err != nil {
 		return err

@@ -230,6 +230,14 @@ func TestBudget(t *testing.T) {
 	if experiments.CheckBudget(&out, experiments.All(), large, 2) == nil {
 		t.Error("100 times the load is within the budget")
 	}
+	few, never := experiments.Full(), experiments.Full()
+	few.Events, never.Stopped = 499, 0
+	for want, s := range map[string]experiments.Sizes{"EVENTS=499: must be at least 500": few, "MINUTES=0": never} {
+		err := experiments.CheckBudget(&out, experiments.All(), s, 2)
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("error %v, want %q", err, want)
+		}
+	}
 }
 
 // TestChoose checks the names of experiments.

@@ -51,7 +51,7 @@ func TestTick(t *testing.T) {
 		put = append(put, string(request))
 		return launchtest.Answer{Body: "{}"}
 	}
-	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":6}"}`
+	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":7}"}`
 	cloud.Answers["Query"] = func(request []byte) launchtest.Answer {
 		if !bytes.Contains(request, []byte(`"view"`)) {
 			return launchtest.Answer{Body: `{"Items":[]}`} // there is no run

@@ -52,7 +52,7 @@ func TestRules(t *testing.T) {
 // metrics count it.
 func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
-	const stored = `{"pk":{"S":"view"},"sk":{"S":"visits"},"rev":{"N":"1"},"doc":{"S":"{\"version\":5,\"generations\":[{\"id\":\"g\",` +
+	const stored = `{"pk":{"S":"view"},"sk":{"S":"visits"},"rev":{"N":"1"},"doc":{"S":"{\"version\":7,\"generations\":[{\"id\":\"g\",` +
 		`\"definition\":\"h\",\"architecture\":\"kappa\",\"state\":\"building\"}]}"}}`
 	item := stored
 	cloud.Answers["Query"] = func(request []byte) launchtest.Answer {

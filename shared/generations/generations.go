@@ -29,7 +29,7 @@ type Mover struct {
 	Catalog         catalog.Catalog
 	Owner           lifecycle.Owner // of the generations that it moves
 	RequireApproval bool            // a generation that would replace a serving one waits for an operator
-	// Items stay this long after their generation was given up, by any two clocks, so that running queries can end.
+	// Items stay this long after their generation was dated, by any two clocks, so that running queries can end.
 	DropGrace time.Duration
 	Tries     int // maximum tries of one conditional write
 
@@ -90,27 +90,47 @@ func (m Mover) mayServe(v lifecycle.View, id lifecycle.GenerationID, head lifecy
 		v.MayServe(id, head) == nil
 }
 
-// delete deletes the items of a generation that was given up a while ago, as far as time allows, and then the
-// generation.
-func (m Mover) delete(ctx context.Context, v lifecycle.View) error {
+// delete dates generations that were given up, and deletes the first of those that were dated DropGrace ago.
+func (m Mover) delete(ctx context.Context, v lifecycle.View) (err error) {
 	for _, g := range v.Generations {
-		if g.Owner() != m.Owner || g.State != lifecycle.Dropping || event.MillisOf(m.Now()) < g.Since.Add(m.DropGrace) {
+		switch {
+		case g.Owner() != m.Owner || g.State != lifecycle.Dropping:
+			continue
+		case g.Since == event.Never:
+			err = m.date(ctx, v.Name, g)
+		case event.MillisOf(m.Now()) >= g.Since.Add(m.DropGrace):
+			err = m.drop(ctx, v.Name, g)
+		default:
 			continue
 		}
-		done, err := m.deleteItems(ctx, g)
-		if done {
-			// Commit point: nothing is left of it. A crash before has the store looked through again.
-			err = m.put(ctx, v.Name, "generation dropped", g, func(v lifecycle.View) (lifecycle.View, bool, error) {
-				next := v.Without(g.ID)
-				return next, len(next.Generations) < len(v.Generations), nil
-			})
-		}
 		if err != nil {
-			err = fmt.Errorf("drop generation %s: %w", g.ID, err)
+			return fmt.Errorf("drop generation %s: %w", g.ID, err)
 		}
-		return err
 	}
 	return nil
+}
+
+// date gives a generation the time from which DropGrace counts.
+func (m Mover) date(ctx context.Context, name view.Name, g lifecycle.Generation) error {
+	// Commit point: DropGrace begins. A crash before leaves the generation undated; the next tick dates it.
+	return m.put(ctx, name, "generation dated", g, func(v lifecycle.View) (lifecycle.View, bool, error) {
+		// The clock is read after the view, and so after the write that gave the generation up.
+		next, changed := v.Dated(g.ID, event.MillisOf(m.Now()))
+		return next, changed, nil
+	})
+}
+
+// drop deletes the items of a generation, as far as time allows, and then the generation.
+func (m Mover) drop(ctx context.Context, name view.Name, g lifecycle.Generation) error {
+	done, err := m.deleteItems(ctx, g)
+	if !done {
+		return err
+	}
+	// Commit point: nothing is left of it. A crash before has the store looked through again.
+	return m.put(ctx, name, "generation dropped", g, func(v lifecycle.View) (lifecycle.View, bool, error) {
+		next := v.Without(g.ID)
+		return next, len(next.Generations) < len(v.Generations), nil
+	})
 }
 
 // deleteItems reports whether no item is left.

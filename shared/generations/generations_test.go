@@ -126,6 +126,10 @@ func TestMove(t *testing.T) {
 			generation("z", lifecycle.Dropping, func(g *lifecycle.Generation) {
 				g.Since++
 			})), false, "a: a serving z dropping", ""},
+		"a generation that was given up and not dated stays": {of("a", a,
+			generation("z", lifecycle.Dropping, func(g *lifecycle.Generation) {
+				g.Since = event.Never
+			})), false, "a: a serving z dropping", ""},
 		"a retained generation stays": {of("a", a, generation("b", lifecycle.Retained, nil)), false,
 			"a: a serving b retained", ""},
 		"a generation of the other owner stays": {of("a", a, generation("z", lifecycle.Dropping, kappa)), false,

@@ -46,8 +46,8 @@ const (
 	Serving   State = "serving"
 	// It has served before. It is kept current until it is dropped, so that a rollback to it takes one write.
 	Retained State = "retained"
-	// It was given up: no new query reads it, and nobody writes it. Its items are deleted after DropGrace, and then the
-	// generation itself.
+	// It was given up: no new query reads it, and nobody writes it. Its owner dates it, deletes its items once DropGrace
+	// has passed since then, and at last deletes the generation itself.
 	Dropping State = "dropping"
 )
 
@@ -59,7 +59,7 @@ type Generation struct {
 	LiveFrom   slot.Slot    // speed folds events of slots from here on; slot.Beginning: of all slots
 	Run        uint64       // last run that the owner has brought in; 0: none
 	Horizon    slot.Slot    // horizon of that run; slot.Beginning: no run
-	Since      event.Millis // when it was retained or given up; event.Never: neither
+	Since      event.Millis // when it was retained, or dated as Dropping; event.Never: neither
 
 	// Decides who owns the generation and what Run and Horizon mean: see Owner and HasBase.
 	Architecture view.Architecture

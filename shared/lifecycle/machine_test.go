@@ -40,6 +40,9 @@ func (m *machine) to(t *rapid.T, before, kept, next lifecycle.View) {
 	for _, g := range slices.Concat(before.Generations, next.Generations) {
 		was, _ := before.Generation(g.ID)
 		is, _ := next.Generation(g.ID)
+		if is.State == lifecycle.Dropping && was.IsKept() && is.Since != event.Never {
+			t.Fatalf("generation %s is given up and already dated %d", g.ID, is.Since)
+		}
 		if !m.isMove(was.State, is.State) {
 			t.Fatalf("generation %s goes from %q to %q: the table has no such move", g.ID, was.State, is.State)
 		}
@@ -170,7 +173,7 @@ func (m *machine) check(t *rapid.T) {
 		if onItsWay && m.view.Held != "" {
 			t.Fatalf("%s is held, and %s is %s", m.view.Held, g.ID, g.State)
 		}
-		if (g.Since != 0) != (g.State == lifecycle.Retained || g.State == lifecycle.Dropping) {
+		if g.State != lifecycle.Dropping && (g.Since != 0) != (g.State == lifecycle.Retained) {
 			t.Fatalf("%s is %s since %d", g.ID, g.State, g.Since)
 		}
 	}
@@ -242,6 +245,10 @@ func TestMachine(t *testing.T) {
 			},
 			"drop the retired view": func(t *rapid.T) {
 				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.DropRetired(m.now) }, true)
+			},
+			"date": func(t *rapid.T) {
+				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Dropping })
+				m.change(t, func(v lifecycle.View) lifecycle.View { next, _ := v.Dated(g.ID, m.now); return next })
 			},
 			"delete": func(t *rapid.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Dropping })

@@ -26,6 +26,7 @@ const (
 	Drop     Move = "drop"
 	Abandon  Move = "abandon"
 	End      Move = "end"
+	Date     Move = "date"
 	Delete   Move = "delete"
 )
 
@@ -67,6 +68,7 @@ func Rules() []Rule {
 		{Building, End, Dropping, retired, ended},
 		{Serving, End, Dropping, retired, ended},
 		{Retained, End, Dropping, retired, ended},
+		{Dropping, Date, Dropping, "it has no date, and its owner has read that", "DropGrace counts from there"},
 		{Dropping, Delete, None, "DropGrace is over, and no item is left", "no query reads it any more"},
 	}
 }
@@ -78,7 +80,7 @@ func (g Generation) after(m Move, now event.Millis) (next Generation, ok bool) {
 			continue
 		}
 		g.State, g.Since = r.To, event.Never
-		if r.To == Retained || r.To == Dropping {
+		if r.To == Retained || r.Move == Date {
 			g.Since = now
 		}
 		return g, true
@@ -278,6 +280,16 @@ func (v View) ended(now event.Millis) View {
 		next, _ = next.moved(g.ID, End, now)
 	}
 	return next
+}
+
+// Dated returns the view after a generation that was given up got its date, from which DropGrace counts. The caller
+// reads its clock after the view. So the date is not before the write that gave the generation up, even if the function
+// that made this write froze before it. Nothing changes when the generation has a date, or was not given up.
+func (v View) Dated(id GenerationID, now event.Millis) (next View, changed bool) {
+	if g, _ := v.Generation(id); g.Since != event.Never {
+		return v, false
+	}
+	return v.moved(id, Date, now)
 }
 
 // Without returns the view without a generation that was given up before.

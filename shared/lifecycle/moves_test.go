@@ -53,7 +53,7 @@ func TestWithDesired(t *testing.T) {
 			life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Announced, 0), in("D", lifecycle.Building, 0),
 				in("E", lifecycle.Retained, 3)),
 			lifecycle.View{Name: "v", Revision: 5, Serving: "A", Generations: append(life("", in("A", lifecycle.Serving, 0),
-				in("C", lifecycle.Dropping, 55), in("D", lifecycle.Dropping, 55), in("E", lifecycle.Retained,
+				in("C", lifecycle.Dropping, 0), in("D", lifecycle.Dropping, 0), in("E", lifecycle.Retained,
 					3)).Generations, announced)},
 		},
 		"it is retained": {
@@ -62,7 +62,7 @@ func TestWithDesired(t *testing.T) {
 		},
 		"it serves, and another one is on its way": {
 			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Building, 0)),
-			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55)),
+			life("B", in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 0)),
 		},
 		"it is being dropped, and begins again": {
 			life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0)),
@@ -100,7 +100,7 @@ func TestWithDesired(t *testing.T) {
 		},
 		"it is building, and a rebuild is requested": {
 			rebuild(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))),
-			anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 55))),
+			anew(life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0))),
 		},
 		"it is held, and a rebuild is requested": {
 			rebuild(held("B", life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Retained, 3)))),
@@ -110,7 +110,7 @@ func TestWithDesired(t *testing.T) {
 			anew(life("A", in("A", lifecycle.Serving, 0)))},
 		"it is new, and a rebuild of another one was requested": {
 			rebuild(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Building, 0))),
-			anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 55))),
+			anew(life("A", in("A", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 0))),
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -140,7 +140,7 @@ func TestSwitched(t *testing.T) {
 		in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0),
 	)
 	want := life(
-		"B", in("A", lifecycle.Retained, 99), in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 99),
+		"B", in("A", lifecycle.Retained, 99), in("B", lifecycle.Serving, 0), in("C", lifecycle.Dropping, 0),
 		in("D", lifecycle.Dropping, 0), in("E", lifecycle.Announced, 0),
 	)
 	if diff := cmp.Diff(want, before.Switched("B", 99)); diff != "" {
@@ -148,6 +148,21 @@ func TestSwitched(t *testing.T) {
 	}
 	if before.Serving != "A" || before.Generations[0].State != lifecycle.Serving {
 		t.Errorf("the view itself was changed: %+v", before)
+	}
+}
+
+// TestDated checks that only a generation that was given up gets a time, and only once.
+func TestDated(t *testing.T) {
+	given := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0), in("C", lifecycle.Retained, 3))
+	dated, changed := given.Dated("B", 99)
+	want := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 99), in("C", lifecycle.Retained, 3))
+	if diff := cmp.Diff(want, dated); diff != "" || !changed {
+		t.Errorf("changed %t (-want +got):\n%s", changed, diff)
+	}
+	for _, id := range []lifecycle.GenerationID{"A", "B", "C", "D"} {
+		if again, changed := dated.Dated(id, 100); changed || !cmp.Equal(dated, again) {
+			t.Errorf("generation %s is dated: %+v", id, again)
+		}
 	}
 }
 

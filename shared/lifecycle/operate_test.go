@@ -184,7 +184,7 @@ func TestSwitch(t *testing.T) {
 		"A", serving, ready("B", lifecycle.Building, 0), ready("C", lifecycle.Retained, 3), ready("D", lifecycle.Dropping, 4),
 	)
 	switched := life(
-		"B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0), ready("C", lifecycle.Dropping, 99),
+		"B", ready("A", lifecycle.Retained, 99), ready("B", lifecycle.Serving, 0), ready("C", lifecycle.Dropping, 0),
 		ready("D", lifecycle.Dropping, 4),
 	)
 	const none = "no generation is being built; name a generation, deploy a definition or rebuild the view"
@@ -281,12 +281,12 @@ func TestRollback(t *testing.T) {
 		{
 			"a building generation is given up, and its definition held, since batch is deployed with it",
 			served(in("C", lifecycle.Building, 0), in("D", lifecycle.Dropping, 4)),
-			wanted("C", false, back(in("C", lifecycle.Dropping, 99), in("D", lifecycle.Dropping, 4))), rollback, "", flips,
+			wanted("C", false, back(in("C", lifecycle.Dropping, 0), in("D", lifecycle.Dropping, 4))), rollback, "", flips,
 		},
 		{
 			"an announced generation is given up, and its definition held",
 			served(in("C", lifecycle.Announced, 0)),
-			wanted("C", false, back(in("C", lifecycle.Dropping, 99))),
+			wanted("C", false, back(in("C", lifecycle.Dropping, 0))),
 			rollback,
 			"",
 			flips,
@@ -312,7 +312,7 @@ func TestRollback(t *testing.T) {
 			"an older generation of the same definition, while another one is building",
 			rebuilt(lifecycle.Retained, lifecycle.Serving, 3, in("C", lifecycle.Building, 0)),
 			wanted(
-				"C", false, rebuilt(lifecycle.Serving, lifecycle.Retained, 99, in("C", lifecycle.Dropping, 99)),
+				"C", false, rebuilt(lifecycle.Serving, lifecycle.Retained, 99, in("C", lifecycle.Dropping, 0)),
 			), rollback, "", flips,
 		},
 
@@ -367,7 +367,7 @@ func TestDrop(t *testing.T) {
 		in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0),
 	)
 	dropped := life(
-		"A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Dropping, 99), in("C", lifecycle.Building, 0),
+		"A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Dropping, 0), in("C", lifecycle.Building, 0),
 		in("D", lifecycle.Dropping, 4), in("E", lifecycle.Announced, 0),
 	)
 	run(t, []operation{
@@ -397,7 +397,7 @@ func TestAbandon(t *testing.T) {
 	}
 	announced, building, given := of(in("C", lifecycle.Announced, 0)), of(
 		ready("C", lifecycle.Building, 0),
-	), in("C", lifecycle.Dropping, 99)
+	), in("C", lifecycle.Dropping, 0)
 	again := ready("A", lifecycle.Building, 0)
 	again.ID = "A2"
 	rebuilding := lifecycle.View{
@@ -405,7 +405,7 @@ func TestAbandon(t *testing.T) {
 		Serving:     "A",
 		Generations: append(life("A", ready("A", lifecycle.Serving, 0)).Generations, again),
 	}
-	again.State, again.Since = lifecycle.Dropping, 99
+	again.State = lifecycle.Dropping
 	rebuiltNot := lifecycle.View{
 		Name:        "v",
 		Serving:     "A",

@@ -52,7 +52,7 @@ type Generation struct {
 	LiveFrom *string `json:"live_from"`
 	Run      uint64  `json:"run"` // last run that was brought in; 0: none
 	Horizon  *string `json:"horizon"`
-	Since    *string `json:"since,omitempty"` // when it was retained or given up
+	Since    *string `json:"since,omitempty"` // when it was retained, or first found dropping by its owner
 	// First run whose events a Kappa generation lacks for good: rebuild the view.
 	Lacks    uint64  `json:"lacks,omitempty"`
 	RunsLeft uint64  `json:"runs_left"` // runs up to the head; 0 after it was given up

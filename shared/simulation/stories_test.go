@@ -91,6 +91,8 @@ func deliver(w *simulation.World) error { return w.DeliverAll(context.Background
 var serve = steps(wait(time.Minute), tick)
 
 func stories() []story {
+	givenUp := steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deploy(1), tick, wait(time.Minute), tick,
+		send(2, 20, 20), deliver, wait(simulation.RetainFor), tick)
 	return []story{
 		{
 			name:   "ingest",
@@ -174,13 +176,18 @@ func stories() []story {
 			must:  []string{"catalog.PutView", "base.Put"},
 		},
 		{
-			name: "batch, dropping a generation",
-			before: steps(serve, send(1, 0, 20), deliver, wait(time.Minute), tick, deploy(1), tick, wait(time.Minute), tick,
-				send(2, 20, 20), deliver,
-				wait(simulation.RetainFor), tick, wait(2*time.Minute)),
-			act:   tick,
-			after: steps(wait(time.Minute), tick),
-			must:  []string{"base.Drop", "catalog.PutView"},
+			name:   "batch, dating a generation",
+			before: givenUp,
+			act:    tick,
+			after:  steps(wait(2*time.Minute), tick, wait(time.Minute), tick),
+			must:   []string{"catalog.PutView"},
+		},
+		{
+			name:   "batch, dropping a generation",
+			before: steps(givenUp, tick, wait(2*time.Minute)),
+			act:    tick,
+			after:  steps(wait(time.Minute), tick),
+			must:   []string{"base.Drop", "catalog.PutView"},
 		},
 		{
 			name: "sweep",

@@ -58,7 +58,7 @@ type Generation struct {
 	LiveFrom     Text  `json:"live_from"`    // RFC 3339; speed folds events that arrive from here on; "" for all
 	Run          int64 `json:"run"`          // the last run that it has applied; 0 for none
 	Horizon      Text  `json:"horizon"`      // horizon of that run, RFC 3339, exclusive
-	Since        Text  `json:"since"`        // RFC 3339; when it was retained or given up; else ""
+	Since        Text  `json:"since"`        // RFC 3339; when it was retained, or found dropping; else ""
 	RunsLeft     int64 `json:"runs_left"`    // number of existing runs that it has yet to apply
 	Ready        bool  `json:"ready"`        // whether a switch to it is permitted
 	Waits        Text  `json:"waits"`        // why a switch is not permitted; "" if it is

@@ -15,7 +15,7 @@ import (
 // The versions of the documents. A reader knows one version of a kind and refuses all others by name, older and newer.
 const (
 	runVersion   = 2 // version 1 had other names for late objects and duplicates
-	viewVersion  = 6 // 5 had true as rebuild, 4 had no answers_from, 1 to 3 had live instead of live_from
+	viewVersion  = 7 // 6 had an early since, 5 true as rebuild, 4 no answers_from, 1 to 3 live instead of live_from
 	waitsVersion = 1
 	auditVersion = 3 // version 1 had another name for the cause Late; version 2 did not say when findings were made
 )

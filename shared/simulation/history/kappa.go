@@ -52,6 +52,7 @@ type generation struct {
 	hash     view.Hash
 	set      lifecycle.Set
 	served   bool
+	givenUp  time.Time  // when a write made it Dropping, by the true clock
 	lacks    uint64     // the first run from which it lacks events; 0: none
 	lackFrom uint64     // runs after this one were not replayed yet when it was marked
 	progress []progress // the progress of a Kappa generation, in order

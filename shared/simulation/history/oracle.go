@@ -198,7 +198,11 @@ func (h *history) countMoves(v lifecycle.View) {
 		h.checkMove(before, v, g)
 	}
 	for _, g := range v.Generations {
-		if _, known := before.Generation(g.ID); !known && isPutAway(before, g) {
+		was, known := before.Generation(g.ID)
+		if !g.IsKept() && was.State != g.State {
+			h.generations[g.ID].givenUp = h.clock
+		}
+		if !known && isPutAway(before, g) {
 			h.fail(oracleMoves, "view %s: generation %s begins with a definition that an operator holds", v.Name, g.ID)
 		}
 	}
@@ -217,10 +221,11 @@ var moves = map[lifecycle.State][]lifecycle.State{
 // checkMove checks what one write has changed in a generation.
 func (h *history) checkMove(before, after lifecycle.View, g lifecycle.Generation) {
 	next, ok := after.Generation(g.ID)
-	left := h.clock.Sub(g.Since.Time()) + 2*h.margin
+	left := h.clock.Sub(h.generations[g.ID].givenUp)
 	switch {
 	case !ok && (g.State != lifecycle.Dropping || left < h.systemSettings().DropGrace):
-		h.fail(oracleMoves, "view %s: generation %s is deleted %s after it became %s", before.Name, g.ID, left, g.State)
+		h.fail(oracleMoves, "view %s: generation %s is deleted in state %s, %s after the write that gave it up", before.Name,
+			g.ID, g.State, left)
 	case ok && !slices.Contains(moves[g.State], next.State):
 		h.fail(oracleMoves, "view %s: generation %s changed from %s to %s", before.Name, g.ID, g.State, next.State)
 	case ok && g.State == lifecycle.Retained && next.State == lifecycle.Building && isPutAway(before, g):

@@ -64,8 +64,8 @@ func ofKappa() []Mutant {
 		{
 			Name: "replay-drops-what-is-retained", Design: "3.7",
 			Mistake: "a Kappa generation is deleted while it is retained",
-			Edits: []Edit{{moverFile, `g.State != lifecycle.Dropping || event.MillisOf(m.Now`,
-				`(g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.HasBase())) || event.MillisOf(m.Now`}},
+			Edits: []Edit{{moverFile, `m.Owner || g.State != lifecycle.Dropping:`,
+				`m.Owner || g.State != lifecycle.Dropping && (g.State != lifecycle.Retained || g.HasBase()):`}},
 		},
 		{
 			Name: "kappa-announced-again-in-place", Design: "3.8",

@@ -212,6 +212,30 @@ func ofGenerations() []Mutant {
 			},
 		},
 		{
+			Name: "drop-grace-from-before-the-write", Design: "3.7",
+			Mistake: "DropGrace counts from a time that was read before the write that gives a generation up",
+			Edits:   []Edit{{movesFile, `r.To == Retained || r.Move == Date {`, `r.To == Retained || r.To == Dropping {`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestFrozenDrop$",
+				Why: "few histories freeze this very write for longer than DropGrace",
+			},
+		},
+		{
+			Name: "drop-grace-from-the-start-of-the-tick", Design: "3.7",
+			Mistake: "a generation is dated by the start of the tick, which may be before the write that gave it up",
+			Edits: []Edit{{moverFile, `v.Dated(g.ID, event.MillisOf(m.Now()))`,
+				`v.Dated(g.ID, event.MillisOf(m.Started))`}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestDropBesideFrozenTick$",
+				Why: "few histories freeze a tick before it reads the views while an operator drops one",
+			},
+		},
+		{
+			Name: "undated-is-deleted", Design: "3.7",
+			Mistake: "a generation without a time is deleted at once",
+			Edits:   []Edit{{moverFile, `case g.Since == event.Never:`, `case g.Since < event.Never:`}},
+		},
+		{
 			Name: "catalog-cached-in-speed", Design: "3.7",
 			Mistake: "an environment of speed reads the catalog only once",
 			Edits: []Edit{

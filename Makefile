@@ -54,7 +54,7 @@ readme: build ## run the commands of README.md against a new server
 clean: ## remove everything that the targets have built
 	rm -rf build anabranch-data
 
-.PHONY: functions deploy keys smoke first-day destroy
+.PHONY: functions deploy restore keys smoke first-day destroy
 FUNCTIONS = $(patsubst functions/%/main.go,%,$(wildcard functions/*/main.go))
 SAMPLE = localstack/sample/views.yaml
 -include deploy.mk# your settings for all of these targets: see deploy.example.mk
@@ -74,6 +74,10 @@ functions: ## build the Lambda functions and their zips into build/; ARCH=arm64 
 
 deploy: ## deploy the stack to AWS, or update it; STACK, AWS_REGION, ARCH, VIEWS, PARAMETERS="Slot=5m ...", or deploy.mk
 	@$(GO) run ./infra/deploy -stack $(STACK) $(if $(ARCH),-arch $(ARCH)) $(if $(VIEWS),-views $(VIEWS)) $(PARAMETERS)
+
+restore: ## deploy a new stack on the archive of another: ARCHIVE=its bucket, and everything that deploy takes
+	$(if $(ARCHIVE),,$(error ARCHIVE is not set: give the name of the bucket))
+	@$(MAKE) --no-print-directory deploy PARAMETERS="ExistingArchive=$(ARCHIVE) $(PARAMETERS)"
 
 keys: ## print the URL and the keys of a deployed stack
 	@$(GO) run ./infra/keys -stack $(STACK)

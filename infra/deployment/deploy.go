@@ -110,6 +110,9 @@ func (a Account) plan(ctx context.Context, p *printer, d Settings) (plan, error)
 	if err := checkGiven(given, defaults); err != nil {
 		return plan{}, err
 	}
+	if given, err = a.takeOver(ctx, s, given); err != nil {
+		return plan{}, err
+	}
 	values := merge(defaults, s.Parameters, given)
 	if err := a.check(ctx, s, values); err != nil {
 		return plan{}, err

@@ -124,6 +124,11 @@ func (st *Stack) start(ctx context.Context, root string, s Settings) (err error)
 		return err
 	}
 	fmt.Fprintf(s.Log, "deployed   template.yaml with sam in %.0f s\n", time.Since(began).Seconds())
+	return st.run(ctx, root, s)
+}
+
+// run runs the functions of the deployed stack, and reads its stream and queue.
+func (st *Stack) run(ctx context.Context, root string, s Settings) error {
 	if err := st.describe(ctx); err != nil {
 		return fmt.Errorf("stack %s: %w", Name, err)
 	}

@@ -17,8 +17,8 @@ import (
 	"github.com/anabranch/anabranch/localstack/stack"
 )
 
-// TestTakeOver deletes a stack with its stream and every table. A new stack takes over the archive. Every answer is then
-// the fold of the archive, to the digit, and new events count. The slot length follows from the archive.
+// TestTakeOver deletes a stack with its stream and every table. A new stack takes over the archive. Every answer is
+// then the fold of the archive, to the digit, and new events count. The slot length follows from the archive.
 func TestTakeOver(t *testing.T) {
 	if emulator.LocalStackIsChosen() {
 		t.Skip("it calls the same services as TestStory")

@@ -9,9 +9,9 @@ import (
 	"github.com/anabranch/anabranch/infra/venv"
 )
 
-// TakeOver deletes the stack with all its tables, and deploys a new one that takes over the archive in a bucket, as make
-// restore does. The bucket must be none of the stack's: unlike AWS, MiniStack deletes those with the stack. The emulator
-// goes on. Settings are those of the new stack.
+// TakeOver deletes the stack with all its tables, and deploys a new one that takes over the archive in a bucket, as
+// make restore does. The bucket must be none of the stack's: unlike AWS, MiniStack deletes those with the stack. The
+// emulator goes on. Settings are those of the new stack.
 func (st *Stack) TakeOver(ctx context.Context, bucket string, s Settings) error {
 	root, err := venv.Root()
 	if err != nil {

@@ -38,7 +38,7 @@ type Deployment struct {
 }
 
 // Register adds the views that the catalog does not have. Each gets a generation that speed folds for slots from live
-// on. The caller must promise that speed receives every event from there on, as a process can that starts the searched
+// on. The caller must promise that speed receives every event from there on, as a process can that starts the whole
 // system. Announce needs no such promise.
 //
 // Errors: the catalog's, with the view's name; retry.

@@ -12,6 +12,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/speed"
+	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
@@ -114,6 +115,23 @@ func TestMemoryIsBoundedByTime(t *testing.T) {
 	}
 	if most > 90*perMinute || m.Count() < 60*perMinute {
 		t.Errorf("the memory has up to %d identities, and %d in the end; a window has %d", most, m.Count(), 60*perMinute)
+	}
+}
+
+// TestRedeliveredOldStamps checks that a batch which is delivered again loses nothing from the seen items, although the
+// memory does not reach back to its first and its last record.
+func TestRedeliveredOldStamps(t *testing.T) {
+	s := newFixture(t, byUser())
+	s.apply(t, s.record(0, many(1, 1)...))
+	old := purchase{in(start).Add(-5 * time.Hour), "a", "1", ""}
+	batch := []stream.Record{s.record(0, old), s.record(0, many(1, 1)...), s.record(0, old)}
+	s.apply(t, batch...)
+	s.apply(t, batch...)
+	s.restart()
+	second := batch[1]
+	second.Sequence = sequence(s.last + 1)
+	if report := s.apply(t, second); report.Duplicates != 1 {
+		t.Errorf("%d duplicates, want 1: another environment does not find what the batch had", report.Duplicates)
 	}
 }
 

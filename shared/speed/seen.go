@@ -27,12 +27,9 @@ func (s *Speed) dropSeen(ctx context.Context, lane event.Lane, batch *event.Batc
 		return nil, fmt.Errorf("read seen items of lane %s: %w", lane, err)
 	}
 	own := s.identify(batch, kept)
-	if err := s.record(ctx, m, lane, own); err != nil {
+	if err := s.record(ctx, m, old, lane, own); err != nil {
 		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
-	}
-	if old != nil {
-		old.add(viewstore.SeenItem{Lane: lane, Records: own})
 	}
 	duplicate := make([]bool, batch.Len())
 	row := 0
@@ -165,8 +162,12 @@ func (s *Speed) identify(batch *event.Batch, kept considered) []viewstore.SeenRe
 	return all
 }
 
-// record stores the records as seen that are not stored yet, and adds them to the memory.
-func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own []viewstore.SeenRecord) error {
+// record stores the records as seen that are not stored yet, and adds them to the memory, and to the old one if there
+// is one. It must leave out every record that is stored: an item replaces another with the same first and last record,
+// and would lose the records between them that only the other one has.
+func (s *Speed) record(
+	ctx context.Context, m, old *laneMemory, lane event.Lane, own []viewstore.SeenRecord,
+) error {
 	now := s.Now()
 	item := viewstore.SeenItem{Lane: lane, Recorded: event.MillisOf(now),
 		Expires: viewstore.ExpiryAt(now.Add(s.RetainSeen))}
@@ -181,11 +182,14 @@ func (s *Speed) record(ctx context.Context, m *laneMemory, lane event.Lane, own 
 			return err
 		}
 		m.add(item)
+		if old != nil {
+			old.add(item)
+		}
 		item.Records, size = nil, 0
 		return nil
 	}
 	for _, r := range own {
-		if m.knows(r) {
+		if m.knows(r) || old != nil && old.knows(r) {
 			continue
 		}
 		bytes := r.MaxBytes()

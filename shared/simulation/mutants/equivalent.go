@@ -15,12 +15,15 @@ func equivalent() []Mutant {
 			Name: "seen-after-items", Design: "3.3",
 			Mistake: "speed writes the seen item after the speed items, before it reports the records done",
 			Edits: []Edit{
-				{seenFile, `	if err := s.record(ctx, m, lane, own); err != nil {
+				{seenFile, `	if err := s.record(ctx, m, old, lane, own); err != nil {
 		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
 `, `	for _, r := range own {
 		m.addRecord(r)
+		if old != nil {
+			old.addRecord(r)
+		}
 	}
 `},
 				{speedFile, `	return lowest, errors.Join(all...)
@@ -30,7 +33,7 @@ func equivalent() []Mutant {
 	own := s.identify(batch, kept)
 	m.forget()
 	m.begin(0, s.Layout.SpeedWindow)
-	if err := s.record(ctx, m, lane, own); err != nil {
+	if err := s.record(ctx, m, nil, lane, own); err != nil {
 		m.forget()
 		return 0, err
 	}

@@ -299,7 +299,7 @@ func ofDuplicates() []Mutant {
 			Name: "redelivered-is-duplicate", Design: "3.5",
 			Mistake: "an event is a duplicate if it was seen, even at its own position",
 			Edits: []Edit{
-				{seenFile, `	if err := s.record(ctx, m, lane, own); err != nil {
+				{seenFile, `	if err := s.record(ctx, m, old, lane, own); err != nil {
 		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
@@ -311,7 +311,7 @@ func ofDuplicates() []Mutant {
 `, `			at.line++
 		}
 	}
-	if err := s.record(ctx, m, lane, own); err != nil {
+	if err := s.record(ctx, m, old, lane, own); err != nil {
 		m.forget() // the store may or may not hold these records
 		return nil, fmt.Errorf("put seen item of lane %s: %w", lane, err)
 	}
@@ -351,6 +351,13 @@ func ofDuplicates() []Mutant {
 	return nil, err`}},
 			Killer: Killer{"shared/simulation", "^TestMemoryReachesBack$",
 				"it takes a record that comes more than two windows late, to a lane with newer records"},
+		},
+		{
+			Name: "old-records-stored-again", Design: "3.5",
+			Mistake: "speed stores records again that its memory does not reach: the item replaces one with more records",
+			Edits:   []Edit{{seenFile, `m.knows(r) || old != nil && old.knows(r) {`, `m.knows(r) {`}},
+			Killer: Killer{"shared/speed", "^TestRedeliveredOldStamps$",
+				"it takes a batch that is delivered again, with records more than two windows late around a newer one"},
 		},
 		{
 			Name: "no-duplicates-in-batch", Design: "3.5",

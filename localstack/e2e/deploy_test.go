@@ -18,6 +18,7 @@ import (
 	"github.com/anabranch/anabranch/infra/deployment"
 	"github.com/anabranch/anabranch/infra/venv"
 	"github.com/anabranch/anabranch/localstack/emulator"
+	"github.com/anabranch/anabranch/localstack/host/trigger"
 	"github.com/anabranch/anabranch/localstack/stack"
 	"github.com/anabranch/anabranch/shared/aws/s3archive"
 	"github.com/anabranch/anabranch/shared/setting"
@@ -98,6 +99,15 @@ Outputs:
 	return dir
 }
 
+// expectMaxRows checks a variable of the version of query that the gateway calls.
+func (t target) expectMaxRows(want string) {
+	t.Helper()
+	live, err := trigger.Deployed(t.Context(), stack.Config(t.endpoint), stack.Query+":live", "")
+	if err != nil || live.Env["MAX_ROWS"] != want {
+		t.Errorf("the alias of query has MAX_ROWS=%s, %v; want %s", live.Env["MAX_ROWS"], err, want)
+	}
+}
+
 // tables returns the names of all tables.
 func (t target) tables() []string {
 	t.Helper()
@@ -139,6 +149,12 @@ func TestDeployment(t *testing.T) {
 	if err := d.PrintKeys(t.Context(), &strings.Builder{}, stack.Name); err != nil {
 		t.Error(err)
 	}
+
+	d.expectMaxRows("10000")
+	if printed, err = d.deploy(d.root, map[string]string{"MaxRows": "500"}); err != nil {
+		t.Fatalf("another parameter: error %v, printed\n%s", err, printed)
+	}
+	d.expectMaxRows("500")
 
 	openLayout(t.Context(), t, d, first)
 	printed, err = d.deploy(d.root, map[string]string{"Slot": "1m"})

@@ -54,6 +54,10 @@ var stories = map[string]story{
 		healthy: []phase{silent(120)}, fault: []phase{steady(60, 30)}, fires: 15, ended: []phase{silent(60)}, clears: 45,
 		silence: okay,
 	},
+	"GivenUpAlarm": {
+		healthy: []phase{silent(120)}, fault: []phase{steady(60, 1)}, fires: 15, ended: []phase{silent(60)}, clears: 45,
+		silence: okay,
+	},
 	// What an audit has found is printed at every tick, until an audit, or a rebuild, says that it is mended. Nobody may
 	// take the silence of the audit function for that.
 	"DriftAlarm": {

@@ -236,6 +236,7 @@ func TestAlarms(t *testing.T) {
 	prints := map[metrics.Name]string{ // who prints our metrics
 		metrics.BatchOverdue: audit, metrics.StreamOverdue: audit, metrics.ReplayOverdue: audit,
 		metrics.AuditOverdue: audit, metrics.Drift: audit, metrics.LostObjects: audit, metrics.SetAside: speed,
+		metrics.GivenUp: audit,
 	}
 	for _, r := range app.resources("AWS::CloudWatch::Alarm") {
 		if name := metrics.Name(text(r.property("MetricName"))); text(r.property("Namespace")) == metrics.Namespace {

@@ -45,7 +45,8 @@ var (
 	core = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, engine, expression,
 		"shared/view", "shared/lifecycle"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
-	steps     = []string{"shared/runs", "shared/programs", "shared/generations"} // that several layers take
+	// that several layers take
+	steps = []string{"shared/runs", "shared/programs", "shared/generations", "shared/lease"}
 	// what layers are handed goroutines, time and settings by
 	handed = []string{"shared/runner", "shared/budget", "shared/setting"}
 	layers = []string{"shared/ingest", "shared/speed", "shared/batch", "shared/sweep", "shared/audit", "shared/watch",
@@ -111,6 +112,7 @@ func rules() map[string]rule {
 		"shared/runs":        layer(xxhash),
 		"shared/programs":    layer(),
 		"shared/generations": layer(ulid),
+		"shared/lease":       layer(ulid),
 
 		"shared/ingest":  layer(ulid, xxhash),
 		"shared/speed":   stepping(),

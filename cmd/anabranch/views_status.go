@@ -252,6 +252,9 @@ func notesOf(v client.Status, skipped string) []string {
 	if v.Rebuild {
 		notes = append(notes, "a rebuild is requested; it begins with the next run of batch")
 	}
+	if v.Failure != "" {
+		notes = append(notes, fmt.Sprintf("build given up: %s", v.Failure))
+	}
 	if v.Held != "" {
 		notes = append(notes, fmt.Sprintf("definition %s is held: batch does not build it until you request a rebuild "+
 			"or deploy another definition", short(string(v.Held))))

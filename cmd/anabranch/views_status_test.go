@@ -88,6 +88,13 @@ func TestViewsStatus(t *testing.T) {
 			stands(genA, `,"retired":"2026-03-01T11:00:00Z"`, gen(genA, "serving", 12, "")),
 			"views_status_retired.golden",
 		},
+		"Failed": {
+			"page_views",
+			stands(genA, `,"held":"77aa00bb11cc22dd","failure":"the build of generation `+genB+` was killed or ran out of time `+
+				`3 times in a row; it reads 41000000 events in 410000 objects, and the function has 2048 MB"`,
+				gen(genA, "serving", 12, "")),
+			"views_status_failed.golden",
+		},
 		"None": {
 			"",
 			`{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`,

@@ -59,7 +59,7 @@ func TestTick(t *testing.T) {
 		if bytes.Contains(request, []byte(`"view"`)) {
 			return launchtest.Answer{Body: `{"Items":[` + item + `]}`}
 		}
-		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000001"},"doc":{"S":"{\"version\":2,\"horizon\":5}"}}]}`}
+		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000001"},"doc":{"S":"{\"version\":3,\"horizon\":5}"}}]}`}
 	}
 	cloud.Answers["GetItem"] = func(request []byte) launchtest.Answer {
 		if bytes.Contains(request, []byte(`"visits"`)) {
@@ -69,6 +69,9 @@ func TestTick(t *testing.T) {
 	}
 	var put []string
 	cloud.Answers["PutItem"] = func(request []byte) launchtest.Answer {
+		if bytes.Contains(request, []byte(`"pk":{"S":"lease"}`)) {
+			return launchtest.Answer{Body: "{}"}
+		}
 		put = append(put, string(request))
 		_, item, _ = strings.Cut(string(request), `"Item":`)
 		item = item[:strings.Index(item, "}}")+2]

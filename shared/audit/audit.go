@@ -23,6 +23,8 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
+	"github.com/anabranch/anabranch/shared/lease"
+	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
 	"github.com/anabranch/anabranch/shared/runs"
@@ -30,8 +32,7 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// Audit audits views. All fields are required. Several Audits may work on one catalog at once; only one of them audits
-// a view at a time.
+// Audit audits views. All fields are required. Several Audits may work on one catalog at once.
 type Audit struct {
 	Archive  archive.Archive
 	Catalog  catalog.Catalog
@@ -44,7 +45,8 @@ type Audit struct {
 	Lookback time.Duration // same as batch's: says which objects may still join a run
 	Every    time.Duration // the interval at which each view is audited without a request
 
-	Tries int // number of attempts at writing the findings
+	Tries int          // number of attempts at writing the findings
+	Lease lease.Keeper // keeps other ticks from auditing a view at the same time
 
 	Workers  int           // number of deltas folded at once
 	Parallel runner.Runner // runs the workers, and the requests to the stores
@@ -63,6 +65,10 @@ type ViewReport struct {
 	Name view.Name
 	catalog.Findings
 }
+
+// auditTries is how many audits of a generation in a row may be killed before the audit is given up. It begins again
+// when an operator requests it, or another generation serves.
+const auditTries = 3
 
 // errClaimed means that another tick has begun to audit the view, or that somebody has just requested an audit. The
 // next tick decides again.
@@ -85,8 +91,8 @@ func (a *Audit) Tick(ctx context.Context) (Report, error) {
 			report.Due = len(due) - i
 			break
 		}
-		found, err := a.audit(ctx, d)
-		if errors.Is(err, errClaimed) {
+		held, found, err := a.audit(ctx, d)
+		if held.Busy || held.Waits || errors.Is(err, errClaimed) {
 			continue
 		}
 		if err != nil {
@@ -97,15 +103,20 @@ func (a *Audit) Tick(ctx context.Context) (Report, error) {
 	return report, errors.Join(all...)
 }
 
+// dueAudit is an audit to begin, with the generation that serves.
+type dueAudit struct {
+	catalog.Audit
+	serving lifecycle.GenerationID
+}
+
 // due returns the audits to begin: first the requested ones, by time of request, then those of views with base items
 // whose last audit began longest ago.
-func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
+func (a *Audit) due(ctx context.Context) (due []dueAudit, err error) {
 	views, err := a.Catalog.Views(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read views: %w", err)
 	}
 	now := a.Now()
-	var due []catalog.Audit
 	for _, v := range views {
 		one, err := a.Audits.Audit(ctx, v.Name)
 		if errors.Is(err, catalog.ErrNotFound) {
@@ -117,10 +128,10 @@ func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
 		serving, _ := v.Generation(v.Serving)
 		idle := serving.Run == 0 || !serving.HasBase() // nothing to compare; a requested audit says so
 		if one.IsDue(now, a.Every) && (!idle || one.Requested > one.Begun) {
-			due = append(due, one)
+			due = append(due, dueAudit{one, serving.ID})
 		}
 	}
-	slices.SortStableFunc(due, func(m, n catalog.Audit) int {
+	slices.SortStableFunc(due, func(m, n dueAudit) int {
 		switch asked, other := m.Requested > m.Begun, n.Requested > n.Begun; {
 		case asked && other:
 			return cmp.Compare(m.Requested, n.Requested)
@@ -134,13 +145,49 @@ func (a *Audit) due(ctx context.Context) ([]catalog.Audit, error) {
 	return due, nil
 }
 
-// audit audits one view unless somebody else has begun to.
+// audit audits one view unless somebody else does. It gives the audit up when attempts at it were killed each time.
 //
 // Errors: errClaimed: somebody else has begun. Any other: there are no findings, or they were not stored.
-func (a *Audit) audit(ctx context.Context, one catalog.Audit) (catalog.Findings, error) {
+func (a *Audit) audit(ctx context.Context, due dueAudit) (held lease.Held, found catalog.Findings, err error) {
+	work := lease.Work{
+		Name: "audit " + string(due.View), Of: string(due.serving), Tries: auditTries, Anew: due.Requested > due.Begun,
+	}
+	held, err = a.Lease.Hold(ctx, work, func(ctx context.Context) error {
+		found, err = a.auditOne(ctx, due.Audit)
+		return err
+	})
+	if held.GivenUp {
+		found, err = a.giveUp(ctx, due, held.Killed)
+	}
+	return held, found, err
+}
+
+// giveUp stores that the audit was given up. It reads no event.
+func (a *Audit) giveUp(ctx context.Context, due dueAudit, killed int) (catalog.Findings, error) {
+	why := fmt.Sprintf("the audit was killed or ran out of time %d times in a row: the function may have too little "+
+		"memory", killed)
+	if a.Lease.Memory > 0 {
+		why += fmt.Sprintf("; it has %d MB", a.Lease.Memory)
+	}
+	one := due.Audit.Beginning(a.Now())
+	one.Ended, one.Findings = one.Begun, catalog.Findings{Generation: due.serving, Error: why, Killed: killed}
+	// Commit point: everybody can read that there are no findings, and why. A crash before leaves the audit due.
+	err := a.Audits.PutAudit(ctx, one)
+	if errors.Is(err, catalog.ErrConflict) {
+		err = errClaimed
+	}
+	if err == nil {
+		a.Log.ErrorContext(ctx, "audit given up", "view", due.View, "generation", due.serving, "why", why)
+	}
+	return one.Findings, err
+}
+
+// auditOne audits one view, which this function holds the lease of.
+//
+// Errors: see audit.
+func (a *Audit) auditOne(ctx context.Context, one catalog.Audit) (catalog.Findings, error) {
 	one = one.Beginning(a.Now())
-	// Commit point of the claim: until it ends, or has become void, nobody else audits this view. A crash after leaves it
-	// to become void.
+	// Commit point: the audit has begun. A crash after leaves it due.
 	if err := a.Audits.PutAudit(ctx, one); errors.Is(err, catalog.ErrConflict) {
 		return catalog.Findings{}, errClaimed
 	} else if err != nil {

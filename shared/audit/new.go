@@ -3,6 +3,7 @@ package audit
 import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -14,6 +15,7 @@ type Stores struct {
 	Catalog interface {
 		catalog.Catalog
 		catalog.Audits
+		catalog.Leases
 	}
 	Programs *programs.Cache
 	Base     viewstore.Base
@@ -25,7 +27,7 @@ func New(stores Stores, settings setting.All, host setting.Host) *Audit {
 		Archive: stores.Archive, Catalog: stores.Catalog, Audits: stores.Catalog, Programs: stores.Programs,
 		Base:  stores.Base,
 		Codec: host.Codec, Layout: host.Layout, Lookback: settings.Lookback, Every: settings.AuditEvery,
-		Tries:   settings.WriteTries,
+		Tries: settings.WriteTries, Lease: lease.New(stores.Catalog, settings, host),
 		Workers: host.Workers, Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }

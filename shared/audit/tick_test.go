@@ -84,21 +84,21 @@ func TestTwoAudits(t *testing.T) {
 	}
 }
 
-// TestVoidClaim checks an audit that never ended. It keeps other audits away for twenty minutes. If it ends after
-// another one has begun, it must not overwrite the other one's findings.
-func TestVoidClaim(t *testing.T) {
+// TestExpiredLease checks an audit that freezes and does not renew its lease. The lease keeps other audits away for two
+// minutes. If the audit ends after another one has begun, it must not overwrite the other one's findings.
+func TestExpiredLease(t *testing.T) {
 	w := newWorld(t)
 	w.run("ann")
 	second := w.newAudit()
-	called := w.onCall(10, func() {
+	called := w.onCall(12, func() {
 		w.audit, second = second, w.audit
-		w.Wait(19 * time.Minute)
+		w.Wait(leaseFor - time.Millisecond)
 		if got := w.auditsOf(); got != 0 {
 			t.Errorf("%d audits while another one runs", got)
 		}
-		w.Wait(time.Minute)
+		w.Wait(time.Millisecond)
 		if got := w.auditsOf(); got != 1 {
-			t.Errorf("%d audits after the other one has expired, want 1", got)
+			t.Errorf("%d audits after the lease has expired, want 1", got)
 		}
 	})
 	_, err := w.audit.Tick(t.Context())
@@ -107,6 +107,61 @@ func TestVoidClaim(t *testing.T) {
 	}
 	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || stored.Ended != stored.Begun ||
 		stored.Error != "" {
+		t.Errorf("audit is %+v, error %v", stored, err)
+	}
+}
+
+// TestAuditGivenUp kills an audit each time. It is given up after three attempts, with a reason, and no event is read
+// any more. It begins again when an operator requests it, and so does its count of attempts.
+func TestAuditGivenUp(t *testing.T) {
+	const tries = 3
+	w := newWorld(t)
+	w.run("ann")
+	killed := errors.New("killed")
+	reads := 0
+	kill := func(c memory.Call) memory.Fault {
+		if c.Name != "archive.Get" && reads == 0 {
+			return memory.Fault{}
+		}
+		reads++ // from the first read on, nothing works any more, not even to give the lease back
+		return memory.Fault{Err: killed}
+	}
+	ticks := func(n int) (attempts int) {
+		for range n {
+			reads = 0
+			w.Archive.Hook, w.Catalog.Hook, w.Base.Hook = kill, kill, kill
+			_, _ = w.audit.Tick(t.Context())
+			w.Archive.Hook, w.Catalog.Hook, w.Base.Hook = nil, nil, nil
+			if reads > 0 {
+				attempts++
+			}
+			w.audit = w.newAudit()
+			w.Wait(time.Minute)
+		}
+		return attempts
+	}
+	for _, request := range []bool{false, true} {
+		if request {
+			w.ask()
+		}
+		if attempts := ticks(30); attempts != tries {
+			t.Errorf("requested %v: %d attempts, want %d", request, attempts, tries)
+		}
+		stored, err := w.Catalog.Audit(t.Context(), "by_user")
+		if err != nil || stored.Killed != tries || !strings.Contains(stored.Error, "3 times in a row") ||
+			!strings.Contains(stored.Error, "2048 MB") {
+			t.Errorf("audit is %+v, error %v", stored, err)
+		}
+	}
+	w.Wait(every)
+	if attempts := ticks(5); attempts != 0 {
+		t.Errorf("%d attempts a day later, want none", attempts)
+	}
+	w.ask()
+	if got := w.auditsOf(); got != 1 {
+		t.Errorf("%d audits on request, want 1", got)
+	}
+	if stored, err := w.Catalog.Audit(t.Context(), "by_user"); err != nil || stored.Killed != 0 || stored.Error != "" {
 		t.Errorf("audit is %+v, error %v", stored, err)
 	}
 }

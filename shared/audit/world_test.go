@@ -10,10 +10,13 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/programs"
@@ -46,6 +49,7 @@ type world struct {
 	audit  *audit.Audit
 	hidden *hiding
 	sent   int
+	ids    int
 	call   string // the call before which onCall has run
 }
 
@@ -92,9 +96,22 @@ func (w *world) newAudit() *audit.Audit {
 	return &audit.Audit{
 		Archive: w.Archive, Catalog: w.Catalog, Audits: w.Catalog, Programs: &programs.Cache{}, Base: w.Base, Codec: codec,
 		Layout:   layout,
+		Lease:    w.keeper(),
 		Lookback: lookback, Every: every, Tries: 5, Workers: 3, Parallel: runner.Sequential, Now: func() time.Time {
 			return w.Clock
 		}, Log: slog.New(slog.DiscardHandler),
+	}
+}
+
+// leaseFor is how long a lease of these worlds lasts. Nobody renews it, since nothing here takes time.
+const leaseFor = 2 * time.Minute
+
+func (w *world) keeper() lease.Keeper {
+	never := func(context.Context, time.Duration, func(context.Context) bool) (stop func()) { return func() {} }
+	return lease.Keeper{
+		Leases: w.Catalog, For: leaseFor, Memory: 2048, Now: func() time.Time { return w.Clock }, Repeat: never,
+		NewID: func() (ulid.ULID, error) { w.ids++; return ulid.ULID{byte(w.ids >> 8), byte(w.ids)}, nil },
+		Log:   slog.New(slog.DiscardHandler),
 	}
 }
 

@@ -2,7 +2,6 @@ package batch
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync/atomic"
@@ -79,81 +78,6 @@ func (t *tick) bringIn(ctx context.Context, g target, run lifecycle.Run, delta *
 		return err
 	}
 	return t.commit(ctx, g, run, delta.Counts().Skipped)
-}
-
-// build applies the runs up to the head, in one pass, to the generations that have none yet, and returns how many it
-// has built. It finds duplicates over all history. It begins only when half of the tick's time is left, because a build
-// that is killed has read in vain. A generation that fails does not stop the others from being built.
-//
-// It reads the head after the generations. The sweep does not wait for a generation that did not exist when it looked.
-// Such a generation is built up to every run that had been swept by then.
-func (t *tick) build(ctx context.Context) (n int, err error) {
-	targets, head, err := t.readUnbuilt(ctx)
-	if len(targets) == 0 || head.N == 0 || err != nil {
-		return 0, err
-	}
-	if t.isShortOfTime(ctx) {
-		t.report.Backlog = true
-		return 0, nil
-	}
-	totals, err := t.foldAll(ctx, head, targets)
-	if err != nil {
-		return 0, err
-	}
-	var all []error
-	for i, g := range targets {
-		err := t.bringIn(ctx, g, head, totals[i], built)
-		if err == nil {
-			n++
-		}
-		all = append(all, err)
-	}
-	return n, errors.Join(all...)
-}
-
-// readUnbuilt reads the generations that have no run yet, and then the head. It reads nothing when it knows no such
-// generation.
-func (t *tick) readUnbuilt(ctx context.Context) ([]target, lifecycle.Run, error) {
-	if known, _ := t.targets(); len(atRun(known, 0)) == 0 {
-		return nil, lifecycle.Run{}, nil
-	}
-	if err := t.readViews(ctx); err != nil {
-		return nil, lifecycle.Run{}, err
-	}
-	own, _ := t.targets()
-	head, err := t.Catalog.Head(ctx)
-	if err != nil {
-		return nil, lifecycle.Run{}, fmt.Errorf("read head: %w", err)
-	}
-	return atRun(own, 0), head, nil
-}
-
-// foldAll returns one delta per target: the fold of all runs up to the head.
-func (t *tick) foldAll(ctx context.Context, head lifecycle.Run, targets []target) ([]*view.Delta, error) {
-	history, err := t.Catalog.Runs(ctx, 1, head.N)
-	if err != nil {
-		return nil, fmt.Errorf("read runs: %w", err)
-	}
-	totals := make([]*view.Delta, len(targets))
-	for i, g := range targets {
-		totals[i] = t.set.Programs[g.place].NewDelta()
-	}
-	known, reader := runs.Known{}, t.reader()
-	for _, run := range history {
-		m, err := reader.Manifest(ctx, run)
-		if err != nil {
-			return nil, err
-		}
-		in, err := reader.Read(ctx, t.set.Fields(), m)
-		if err != nil {
-			return nil, err
-		}
-		known.MarkDuplicates(in)
-		for i, delta := range t.fold(in, targets) {
-			totals[i].Merge(delta)
-		}
-	}
-	return totals, nil
 }
 
 // fold returns one delta per target: the fold of the input.

@@ -14,6 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
@@ -56,6 +57,8 @@ type Batch struct {
 	RunBytes int64
 	// Tries is the number of attempts at one conditional write.
 	Tries int
+	// Lease keeps other ticks away while one makes runs, or builds a view.
+	Lease lease.Keeper
 
 	Workers  int           // number of deltas folded at once
 	Parallel runner.Runner // runs the workers, and the requests to the stores
@@ -74,6 +77,9 @@ type Report struct {
 	Items   int             // number of base items that this tick wrote
 	Views   []ViewReport
 	Backlog bool // time was short, and sealed slots or builds are left
+	// Lease says whether the tick made runs. Busy: another tick works, and this one has done nothing. Waits: ticks that
+	// made runs were killed, so this tick has made none, and all else that a tick does.
+	Lease lease.Held
 }
 
 // ViewReport counts the events that the tick folded into the generations of one view, and those that it skipped: also
@@ -91,21 +97,23 @@ type ViewReport struct {
 // runs and applies them, builds new generations, and lets a generation serve once it is complete.
 //
 // It may be called at any time, twice at once, and again after a crash at any point. After an error, the next tick
-// tries again.
+// tries again. It builds after it has given back the lease for runs. So a build that takes long, or is killed each
+// time, holds back no run.
 func (b *Batch) Tick(ctx context.Context) (Report, error) {
-	sealed, now, err := b.sealed(ctx)
-	if err != nil {
-		return Report{}, err
+	t := tick{Batch: b, failed: map[lifecycle.GenerationID]bool{}}
+	var err error
+	t.report.Lease, err = b.Lease.Hold(ctx, lease.Work{Name: "batch"}, func(ctx context.Context) error {
+		return t.work(ctx, true)
+	})
+	if t.report.Lease.Busy {
+		return t.report, nil
 	}
-	t := tick{Batch: b, started: now, failed: map[lifecycle.GenerationID]bool{}}
-	if err := t.readViews(ctx); err != nil {
-		return Report{}, err
+	if t.report.Lease.Waits {
+		err = t.work(ctx, false)
 	}
-	if err := t.compile(ctx); err != nil {
-		return Report{}, err
+	if err == nil {
+		err = t.build(ctx)
 	}
-	t.announce(ctx, nil)
-	err = t.run(ctx, sealed)
 	return t.report, errors.Join(append(t.failures, err)...)
 }
 
@@ -157,7 +165,20 @@ const (
 	searchDone
 )
 
-func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
+// work does all that a tick does before it builds. It makes and applies runs only if it is told to.
+func (t *tick) work(ctx context.Context, makesRuns bool) error {
+	sealed, now, err := t.sealed(ctx)
+	if err != nil {
+		return err
+	}
+	t.started = now
+	if err := t.readViews(ctx); err != nil {
+		return err
+	}
+	if err := t.compile(ctx); err != nil {
+		return err
+	}
+	t.announce(ctx, nil)
 	head, err := t.Catalog.Head(ctx)
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
@@ -165,23 +186,30 @@ func (t *tick) run(ctx context.Context, sealed slot.Slot) error {
 	if err := t.begin(ctx); err != nil {
 		return err
 	}
-	if err := t.level(ctx, head); err != nil {
-		return err
+	if makesRuns {
+		if head, err = t.bringUp(ctx, head, sealed); err != nil {
+			return err
+		}
 	}
-	if head, err = t.extend(ctx, head, sealed); err != nil {
-		return err
-	}
-	if t.search == searchDone {
-		t.announce(ctx, t.rebuilds)
-	}
+	t.report.Backlog = t.report.Backlog || head.Horizon < sealed && !makesRuns
 	t.report.Head = head
 	// A build reads all history and may be killed at every tick, so the work that does not depend on it comes first.
-	moved := t.moveAll(ctx, head)
-	n, err := t.build(ctx)
-	if n > 0 {
-		err = errors.Join(err, t.moveAll(ctx, head))
+	if err := t.moveAll(ctx, head); err != nil {
+		t.fail(err)
 	}
-	return errors.Join(moved, err)
+	return nil
+}
+
+// bringUp applies runs that a crash left, makes new ones up to the last sealed slot, and returns the head.
+func (t *tick) bringUp(ctx context.Context, head lifecycle.Run, sealed slot.Slot) (lifecycle.Run, error) {
+	if err := t.level(ctx, head); err != nil {
+		return head, err
+	}
+	head, err := t.extend(ctx, head, sealed)
+	if err == nil && t.search == searchDone {
+		t.announce(ctx, t.rebuilds)
+	}
+	return head, err
 }
 
 // moveAll takes every view one step further in the life of its generations.

@@ -6,6 +6,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/setting"
@@ -14,8 +15,11 @@ import (
 
 // Stores holds the stores that a Batch reads and writes, and the cache of compiled programs.
 type Stores struct {
-	Archive  archive.Archive
-	Catalog  catalog.Catalog
+	Archive archive.Archive
+	Catalog interface {
+		catalog.Catalog
+		catalog.Leases
+	}
 	Programs *programs.Cache
 	Base     viewstore.Base
 }
@@ -29,6 +33,7 @@ func New(stores Stores, definitions []lifecycle.Definition, settings setting.All
 		ListPage:      listPage,
 		ConfirmWithin: settings.ConfirmWithin, RetainFor: settings.RetainFor, DropGrace: settings.DropGrace,
 		RequireApproval: settings.RequireApproval, RunBytes: settings.RunBytes, Tries: settings.WriteTries,
+		Lease:   lease.New(stores.Catalog, settings, host),
 		Workers: host.Workers, Parallel: host.Parallel,
 		Now: host.Now, NewID: func() (ulid.ULID, error) { return host.NewULID(host.Now()) }, Log: host.Log,
 	}

@@ -51,7 +51,7 @@ func (t *tick) makeRun(ctx context.Context, head lifecycle.Run, sealed slot.Slot
 	if run.input, err = t.read(ctx, manifest); err != nil {
 		return newRun{}, false, err
 	}
-	if run.Run, err = t.makeReal(ctx, run.input); err != nil {
+	if run.Run, err = t.makeReal(ctx, head, run.input); err != nil {
 		if errors.Is(err, catalog.ErrConflict) {
 			return newRun{}, true, nil
 		}
@@ -137,12 +137,12 @@ func (t *tick) lister() lister {
 }
 
 // makeReal writes the run's objects and makes it real.
-func (t *tick) makeReal(ctx context.Context, in *runs.Input) (lifecycle.Run, error) {
+func (t *tick) makeReal(ctx context.Context, head lifecycle.Run, in *runs.Input) (lifecycle.Run, error) {
 	attempt, err := t.NewID()
 	if err != nil {
 		return lifecycle.Run{}, err
 	}
-	run := record(in)
+	run := record(head, in)
 	if len(in.Manifest.Objects) > 0 {
 		run.Manifest = string(archive.ManifestKey(run.N, attempt))
 		if err := t.create(ctx, archive.Key(run.Manifest), runs.EncodeManifest(in.Manifest)); err != nil {

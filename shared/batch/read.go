@@ -30,13 +30,14 @@ func (t *tick) reread(ctx context.Context, run lifecycle.Run) (*runs.Input, erro
 	return t.read(ctx, m)
 }
 
-// record returns the run of an input, without the keys of its objects.
-func record(in *runs.Input) lifecycle.Run {
+// record returns the run after the head, of an input, without the keys of its objects.
+func record(head lifecycle.Run, in *runs.Input) lifecycle.Run {
 	run := lifecycle.Run{
 		N: in.Manifest.Run, Horizon: in.Manifest.To,
 		Objects: int64(len(in.Manifest.Objects)), LateObjects: int64(in.Manifest.LateObjects),
 		Events: int64(len(in.Seen)), Duplicates: in.Duplicates, Conflicts: in.Conflicts,
 	}
+	run.AllObjects, run.AllEvents = head.AllObjects+run.Objects, head.AllEvents+run.Events
 	run.FirstArrival, run.LastArrival = in.Arrivals()
 	return run
 }

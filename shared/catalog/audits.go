@@ -64,6 +64,8 @@ type Findings struct {
 
 	Note  string // how the audit worked, if that was unusual; "" otherwise
 	Error string // why there are no findings; "" when there are
+	// How many attempts in a row were killed before the audit was given up; 0: it was not.
+	Killed int
 }
 
 // Drift is one window that differs from the expected one.
@@ -92,20 +94,12 @@ const (
 	Altered    Cause = "altered"    // no hypothesis explains it
 )
 
-// claimed is how long a running audit keeps other audits away. It is longer than any function runs.
-const claimed = 20 * time.Minute
-
-// IsRunning reports whether an audit is running. It is false for an audit that began so long ago that it can no longer
-// end.
-func (a Audit) IsRunning(now time.Time) bool {
-	return a.Begun > a.Ended && event.MillisOf(now) < a.Begun.Add(claimed)
-}
-
-// IsDue reports whether an audit should begin now. No audit may be running, and one of these must hold: an audit was
-// requested after the last one began, the last one never ended, or the last one began longer than every ago.
+// IsDue reports whether an audit should begin now, unless one is running, which its lease says. One of these must hold:
+// an audit was requested after the last one began, the last one never ended, or the last one began longer than every
+// ago.
 func (a Audit) IsDue(now time.Time, every time.Duration) bool {
 	isUnanswered := a.Begun == event.Never || a.Requested > a.Begun || a.Begun > a.Ended
-	return !a.IsRunning(now) && (isUnanswered || event.MillisOf(now) >= a.Begun.Add(every))
+	return isUnanswered || event.MillisOf(now) >= a.Begun.Add(every)
 }
 
 // WithRequest returns the audit after an operator's request at the given time. An audit that is already running does

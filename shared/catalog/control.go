@@ -5,4 +5,5 @@ type Control interface {
 	Catalog
 	Sweeps
 	Audits
+	Leases
 }

@@ -32,6 +32,9 @@ type Run struct {
 	Events      int64 // lines read, duplicates included
 	Duplicates  int64 // events not counted, since their identity occurred before within the dedupe window
 	Conflicts   int64 // duplicates whose payload differs from the event that was counted
+
+	// Objects and events of runs 1 to N: what a build or an audit reads.
+	AllObjects, AllEvents int64
 }
 
 // State is a generation's place in its life. View.Serving, not the state, decides which generation serves.
@@ -96,6 +99,8 @@ type View struct {
 	// An operator has requested a rebuild of the definition, which batch begins with its next run: the revision that the
 	// request gave the view, which tells it from any other request. 0: none.
 	Rebuild int64
+	// Why batch has given up the build of a generation; "": it has not, or another generation has begun or served since.
+	Failure string
 }
 
 // IsGone reports whether the view was retired and then dropped: it no longer answers. Its item stays for the revision,

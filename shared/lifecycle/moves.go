@@ -25,6 +25,7 @@ const (
 	Expire   Move = "expire"
 	Drop     Move = "drop"
 	Abandon  Move = "abandon"
+	Fail     Move = "fail"
 	End      Move = "end"
 	Date     Move = "date"
 	Delete   Move = "delete"
@@ -64,6 +65,7 @@ func Rules() []Rule {
 		{Retained, Drop, Dropping, "", "an operator drops it"},
 		{Announced, Abandon, Dropping, "", "an operator abandons it"},
 		{Building, Abandon, Dropping, "", "an operator abandons it"},
+		{Building, Fail, Dropping, "batch has brought no run in", "its build was killed too often: it does not fit"},
 		{Announced, End, Dropping, retired, ended},
 		{Building, End, Dropping, retired, ended},
 		{Serving, End, Dropping, retired, ended},
@@ -171,6 +173,9 @@ func (v View) WithDesired(fresh Generation, searched int64, now event.Millis) (n
 		return next, changed
 	}
 	changed = changed || v.Held != ""
+	if v.Held != "" || does == come {
+		next.Failure = ""
+	}
 	next.Held = ""
 	for _, g := range v.Generations {
 		m := Replace
@@ -239,7 +244,7 @@ func (v View) Advanced(id GenerationID, run Run) (next View, changed bool) {
 // and the one retained until then is dropped.
 func (v View) Switched(to GenerationID, now event.Millis) View {
 	next := v
-	next.Serving = to
+	next.Serving, next.Failure = to, ""
 	for _, g := range v.Generations {
 		m := Displace
 		if g.ID == to {
@@ -248,6 +253,23 @@ func (v View) Switched(to GenerationID, now event.Millis) View {
 		next, _ = next.moved(g.ID, m, now)
 	}
 	return next
+}
+
+// Failed returns the view after batch has given up the build of a generation, which was killed too often. The
+// definition is held, as after Abandon: batch builds it again only when an operator wants that, or after another
+// definition was deployed. That build is planned anew, from the head of then. Nothing changes when the generation has a
+// run by now, or was given up.
+func (v View) Failed(id GenerationID, why string, now event.Millis) (next View, changed bool) {
+	g, _ := v.Generation(id)
+	if g.Run > 0 {
+		return v, false
+	}
+	if next, changed = v.moved(id, Fail, now); !changed {
+		return v, false
+	}
+	next = next.putAway(g)
+	next.Failure = why
+	return next, true
 }
 
 // Expired returns the view after its retained generation was given up, once that has been retained for retainFor.
@@ -275,7 +297,7 @@ func (v View) Unnamed(retainFor time.Duration, now event.Millis) (next View, cha
 // ended returns the retired view after all its generations were given up. It also ends a hold and a requested rebuild.
 func (v View) ended(now event.Millis) View {
 	next := v
-	next.Serving, next.Held, next.Rebuild = "", "", 0
+	next.Serving, next.Held, next.Rebuild, next.Failure = "", "", 0, ""
 	for _, g := range v.Generations {
 		next, _ = next.moved(g.ID, End, now)
 	}

@@ -146,23 +146,29 @@ func (v View) DropRetired(now event.Millis) (View, error) {
 
 // Abandon gives up a generation that is announced or being built; id "" means the first one. It holds that generation's
 // definition, so that batch, which is deployed with it, does not build it again. It also cancels a requested rebuild.
-// When there is no such generation yet, it only cancels the rebuild.
+// When there is no such generation yet, it only cancels the rebuild, and forgets why batch gave up a build.
 //
 // Errors: *Refusal; retry when the view has changed.
 func (v View) Abandon(id GenerationID, now event.Millis) (View, error) {
 	next, given, err := v.giveUp(id, Abandon, now, "announced or being built", Announced, Building)
-	if err != nil && id == "" && v.Rebuild != 0 {
-		v.Rebuild = 0
+	if err != nil && id == "" && (v.Rebuild != 0 || v.Failure != "") {
+		v.Rebuild, v.Failure = 0, ""
 		return v, nil
 	}
 	if err != nil || given.ID == "" {
 		return v, err
 	}
-	next.Rebuild = 0
+	return next.putAway(given), nil
+}
+
+// putAway returns the view after a generation on its way was given up: its definition is held, unless it serves, and no
+// rebuild is requested any more.
+func (v View) putAway(given Generation) View {
+	v.Rebuild = 0
 	if serving, _ := v.Generation(v.Serving); given.Definition != serving.Definition {
-		next.Held = given.Definition
+		v.Held = given.Definition
 	}
-	return next, nil
+	return v
 }
 
 // giveUp gives up a generation that is in one of the given states, and returns it; id "" means the first one. It

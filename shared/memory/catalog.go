@@ -25,6 +25,7 @@ type Catalog struct {
 	swept       uint64
 	waits       catalog.SweepWaits
 	audits      map[view.Name]catalog.Audit
+	leases      map[string]catalog.Lease
 }
 
 var (

@@ -46,6 +46,10 @@ func TestAudits(t *testing.T) {
 	conformance.Audits(t, func(*testing.T) catalog.Audits { return &memory.Catalog{} })
 }
 
+func TestLeases(t *testing.T) {
+	conformance.Leases(t, func(*testing.T) catalog.Leases { return &memory.Catalog{} })
+}
+
 func TestSweeps(t *testing.T) {
 	conformance.Sweeps(t, func(*testing.T) catalog.Sweeps { return &memory.Catalog{} })
 }

@@ -69,6 +69,8 @@ const (
 	StreamOverdue Name = "StreamOverdue"
 	ReplayOverdue Name = "ReplayOverdue"
 	AuditOverdue  Name = "AuditOverdue"
+	// Views whose build, or whose audit, was killed each time and is not tried any more. Printed only when above 0.
+	GivenUp Name = "GivenUp"
 
 	// Queries that were also run against the candidate, without changing the answer.
 	ShadowQueries     Name = "ShadowQueries"

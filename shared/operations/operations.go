@@ -174,7 +174,7 @@ func (w wish) isReached(v lifecycle.View) bool {
 		return w.generation != "" && v.Serving == w.generation
 	case Drop, Abandon:
 		return w.generation != "" && (!ok || g.State == lifecycle.Dropping) ||
-			w.generation == "" && w.first.Rebuild != 0 && v.Rebuild == 0
+			w.generation == "" && (w.first.Rebuild != 0 || w.first.Failure != "") && v.Rebuild == 0 && v.Failure == ""
 	}
 	return v.Rebuild > w.first.Rebuild || slices.ContainsFunc(v.Generations, func(g lifecycle.Generation) bool {
 		_, known := w.first.Generation(g.ID)
@@ -198,7 +198,7 @@ func (w wish) definition() view.Hash {
 
 func same(a, b lifecycle.View) bool {
 	return a.Serving == b.Serving && a.Held == b.Held && a.Retired == b.Retired && a.Rebuild == b.Rebuild &&
-		slices.Equal(a.Generations, b.Generations)
+		a.Failure == b.Failure && slices.Equal(a.Generations, b.Generations)
 }
 
 // wantAudit requests an audit that begins after now, and returns the view. An audit that is already running does not

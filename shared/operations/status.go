@@ -37,6 +37,7 @@ type Status struct {
 	// When batch found that the deployed file no longer names the view.
 	Retired     *string      `json:"retired,omitempty"`
 	Rebuild     bool         `json:"rebuild,omitempty"` // a rebuild is requested and has not begun
+	Failure     string       `json:"failure,omitempty"` // why batch has given up the last build
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"` // oldest first
 	Audit       *AuditStatus `json:"audit"`
@@ -204,6 +205,7 @@ func (o *Operations) swept(ctx context.Context) (Position, error) {
 func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) (Status, error) {
 	s := Status{
 		View: v.Name, Description: v.Description, Held: v.Held, Retired: timeOf(v.Retired), Rebuild: v.Rebuild != 0,
+		Failure:     v.Failure,
 		Head:        positionOf(runs.head),
 		Generations: make([]Generation, len(v.Generations)),
 	}

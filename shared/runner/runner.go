@@ -3,9 +3,11 @@
 package runner
 
 import (
+	"context"
 	"errors"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // Runner calls do(0) to do(n-1), in any order and perhaps in parallel, and returns when all have returned; no goroutine
@@ -48,5 +50,33 @@ func Parallel(workers int) Runner {
 		}
 		group.Wait()
 		return errors.Join(all...)
+	}
+}
+
+// Repeater calls do beside the caller's work, once in each interval, until do returns false, ctx ends, or the caller
+// calls stop. stop waits for a call of do that is under way, whose context it ends.
+type Repeater func(ctx context.Context, every time.Duration, do func(ctx context.Context) (again bool)) (stop func())
+
+// Repeat is a Repeater by the clock of this machine.
+func Repeat(ctx context.Context, every time.Duration, do func(ctx context.Context) (again bool)) (stop func()) {
+	ctx, cancel := context.WithCancel(ctx)
+	var group sync.WaitGroup
+	group.Go(func() {
+		ticker := time.NewTicker(every)
+		defer ticker.Stop()
+		for {
+			select {
+			case <-ctx.Done():
+				return
+			case <-ticker.C:
+				if !do(ctx) {
+					return
+				}
+			}
+		}
+	})
+	return func() {
+		cancel()
+		group.Wait()
 	}
 }

@@ -1,6 +1,7 @@
 package runner_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"slices"
@@ -8,6 +9,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -119,4 +121,40 @@ func TestWorkersAreBounded(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestRepeat counts the calls of do in a minute: one in each 10 s, until do returns false or the caller stops.
+func TestRepeat(t *testing.T) {
+	for name, c := range map[string]struct{ last, want int }{"stopped": {100, 6}, "do returns false": {4, 4}} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				n := 0
+				stop := runner.Repeat(t.Context(), 10*time.Second, func(context.Context) bool { n++; return n < c.last })
+				time.Sleep(65 * time.Second)
+				stop()
+				time.Sleep(time.Minute)
+				if n != c.want {
+					t.Errorf("%d calls, want %d", n, c.want)
+				}
+			})
+		})
+	}
+}
+
+// TestStopWaitsForTheCall stops while do is working: its context ends, and stop returns after do.
+func TestStopWaitsForTheCall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ended := false
+		stop := runner.Repeat(t.Context(), time.Second, func(ctx context.Context) bool {
+			<-ctx.Done()
+			time.Sleep(time.Second)
+			ended = true
+			return true
+		})
+		time.Sleep(2 * time.Second)
+		stop()
+		if !ended {
+			t.Error("stop returned before do")
+		}
+	})
 }

@@ -91,6 +91,9 @@ type All struct {
 	ReplayTickBytes int64
 	// Time between two audits of a view that nobody requested. Each audit reads the whole archive.
 	AuditEvery time.Duration
+	// A function that works holds a lease for this long, and renews it. After it was killed, the next tick waits until
+	// the lease has expired: at most two ticks of a minute. 0: there are no leases, since one process does everything.
+	LeaseFor time.Duration `variable:"-"`
 	// Maximum time of an invocation. Source: Lambda quotas, function timeout.
 	LongestInvocation time.Duration `variable:"-"`
 
@@ -131,7 +134,7 @@ func Default() All {
 		SweepAfter: 10 * time.Minute, MaxStreamAge: 72 * time.Hour, PublishTime: 29 * time.Second,
 		StreamRetention: 72 * time.Hour, QueueRetention: 4 * 24 * time.Hour, SpeedRetain: 7 * 24 * time.Hour,
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
-		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LongestInvocation: 15 * time.Minute,
+		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LeaseFor: 2 * time.Minute, LongestInvocation: 15 * time.Minute,
 		MaxRows: 10_000, MaxAnswer: 6 << 20, KeyFresh: 5 * time.Minute, KeyGrace: 24 * time.Hour,
 		PublishTries: 3, WriteTries: 8,
 	}

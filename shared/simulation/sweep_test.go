@@ -226,8 +226,16 @@ func playBuildReachesTheHead(n int) (frozen bool, err error) {
 		return false, err
 	}
 	first := w.Batch
+	builtBefore := map[string]bool{}
 	ended := onCall(w, call{"catalog.Views", n}, func() error {
 		frozen = true
+		views, err := w.Catalog.Views(ctx)
+		if err != nil {
+			return err
+		}
+		for _, v := range views {
+			builtBefore[string(v.Name)] = len(v.Generations) > 0 && v.Generations[0].Run > 0
+		}
 		return steps(send(2, 20, 20), wait(time.Minute), dying)(w)
 	})
 	if _, err := first.Tick(ctx); err != nil {
@@ -241,7 +249,7 @@ func playBuildReachesTheHead(n int) (frozen bool, err error) {
 		return frozen, err
 	}
 	for _, v := range views {
-		if len(v.Generations) != 1 || v.Generations[0].Built != 2 {
+		if len(v.Generations) != 1 || v.Generations[0].Built != 2 && !builtBefore[string(v.Name)] {
 			return frozen, fmt.Errorf("view %s: %+v, want it built up to run 2", v.Name, v.Generations)
 		}
 	}

@@ -50,7 +50,8 @@ const (
 
 // World is the system. Its stores outlive a crash of any function. Restart makes the functions anew.
 type World struct {
-	Clock time.Time // the time on every clock
+	Clock    time.Time     // the time on every clock
+	LeaseFor time.Duration // how long leases last, from the next Restart on; 0: there are none
 
 	Archive *memory.Archive
 	Stream  *memory.Stream
@@ -170,18 +171,22 @@ func Settings() setting.All {
 	s.SweepAfter, s.Lookback, s.RetainFor, s.DropGrace = SweepAfter, time.Hour, RetainFor, DropGrace
 	s.PublishTime, s.MaxStreamAge = 0, MaxStreamAge
 	s.StreamRetention, s.QueueRetention = 24*time.Hour, 24*time.Hour // stories leave records and messages there this long
-	s.WriteTries = 3
+	s.WriteTries, s.LeaseFor = 3, 0                                  // a story plays the next tick at once
 	return s
 }
 
 // Restart makes new functions with empty memory over the world's present stores.
 func (w *World) Restart() {
+	settings := w.settings
+	settings.LeaseFor = w.LeaseFor
+	// No work of a story takes so long that a lease must be renewed.
+	never := func(context.Context, time.Duration, func(context.Context) bool) (stop func()) { return func() {} }
 	s, err := system.New(system.Stores{
 		Archive: w.Archive, Stream: w.Stream, Queue: w.Queue, Catalog: w.Catalog, Base: w.Base,
 		Speed: w.Items, Seen: w.Seen, Programs: w.programs,
-	}, w.settings, setting.Host{
-		Layout: w.layout, Codec: w.codec, Parallel: runner.Sequential, Workers: 3, Now: w.now, NewULID: w.newULID,
-		Log: slog.New(slog.DiscardHandler),
+	}, settings, setting.Host{
+		Layout: w.layout, Codec: w.codec, Parallel: runner.Sequential, Repeat: never, Workers: 3, Now: w.now,
+		NewULID: w.newULID, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		panic(err) // cannot happen: the settings are constants of this package

@@ -4,6 +4,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -29,13 +30,14 @@ func New(stores Stores, settings setting.All, host setting.Host) *Speed {
 }
 
 // NewReplay returns a Replay. The settings must pass setting.All.Check.
-func NewReplay(stores Stores, sweeps catalog.Sweeps, settings setting.All, host setting.Host) *Replay {
+func NewReplay(stores Stores, control catalog.Control, settings setting.All, host setting.Host) *Replay {
 	return &Replay{
-		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: sweeps, Programs: stores.Programs,
+		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: control, Programs: stores.Programs,
 		Items: stores.Items, Seen: stores.Seen, Codec: host.Codec, Layout: host.Layout,
 		Bytes: settings.ReplayBytes, TickBytes: settings.ReplayTickBytes, RetainSeen: settings.RetainSeen(),
 		ClockMargin: clock.Margin(settings.ClockMargin), DropGrace: settings.DropGrace,
 		RequireApproval: settings.RequireApproval, Tries: settings.WriteTries,
+		Lease:    lease.New(control, settings, host),
 		Parallel: host.Parallel, Now: host.Now, Log: host.Log,
 	}
 }

@@ -15,6 +15,7 @@ import (
 	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
@@ -57,6 +58,8 @@ type Replay struct {
 	Tries int
 	// RequireApproval makes a generation that would replace a serving one wait for an operator.
 	RequireApproval bool
+	// Lease keeps other ticks away while one works.
+	Lease lease.Keeper
 
 	Parallel runner.Runner // runs requests for objects and items at once
 	Now      func() time.Time
@@ -69,6 +72,8 @@ type Replay struct {
 type ReplayReport struct {
 	Head        uint64 // the last run when the tick began
 	Generations []ReplayedGeneration
+	// Lease says whether the tick worked. Otherwise another one does, or was killed; nothing else is reported then.
+	Lease lease.Held
 }
 
 // ReplayedGeneration says how far replay has come with a generation.
@@ -91,7 +96,16 @@ type ReplayedGeneration struct {
 //
 // It may be called at any time, twice at once, and again after a crash at any point. A generation that fails does not
 // stop the others; the next tick tries it again.
-func (r *Replay) Tick(ctx context.Context) (ReplayReport, error) {
+func (r *Replay) Tick(ctx context.Context) (report ReplayReport, err error) {
+	held, err := r.Lease.Hold(ctx, lease.Work{Name: "replay"}, func(ctx context.Context) error {
+		report, err = r.tick(ctx)
+		return err
+	})
+	report.Lease = held
+	return report, err
+}
+
+func (r *Replay) tick(ctx context.Context) (ReplayReport, error) {
 	t := replayTick{Replay: r, started: r.Now(), archive: &recent{Archive: r.Archive}}
 	var err error
 	if t.head, err = r.Catalog.Head(ctx); err != nil {

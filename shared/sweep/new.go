@@ -4,6 +4,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -15,6 +16,7 @@ type Stores struct {
 	Catalog interface {
 		catalog.Catalog
 		catalog.Sweeps
+		catalog.Leases
 	}
 	Seen  viewstore.Seen
 	Queue stream.Queue
@@ -26,6 +28,7 @@ func New(stores Stores, settings setting.All, host setting.Host) *Sweep {
 		Archive: stores.Archive, Catalog: stores.Catalog, Sweeps: stores.Catalog, Seen: stores.Seen,
 		Queue: stores.Queue, Layout: host.Layout,
 		After: settings.SweepAfter, PublishWithin: settings.PublishWithin(), MaxStreamAge: settings.MaxStreamAge,
-		ClockMargin: clock.Margin(settings.ClockMargin), Tries: settings.WriteTries, Now: host.Now, Log: host.Log,
+		ClockMargin: clock.Margin(settings.ClockMargin), Tries: settings.WriteTries,
+		Lease: lease.New(stores.Catalog, settings, host), Now: host.Now, Log: host.Log,
 	}
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/clock"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/stream"
@@ -49,6 +50,7 @@ type Sweep struct {
 
 	ClockMargin clock.Margin // the most by which any function's clock may differ from the store's; default 30 s
 	Tries       int          // number of attempts at one conditional write; default 5
+	Lease       lease.Keeper // keeps other sweeps away while one works
 	Now         func() time.Time
 	Log         *slog.Logger
 
@@ -64,6 +66,8 @@ type Report struct {
 	Behind int    // number of objects that lack receipts, perhaps because nobody has read their lanes that far yet
 	TooOld int    // number of objects of skipped runs: the stream lacks lines of them, and will not get them
 	Passed int    // number of runs skipped because what the stream lacks of them is too old for it
+	// Lease says whether the tick worked. Otherwise another one does, or was killed; Swept is then 0.
+	Lease lease.Held
 }
 
 // The bounds of a tick.
@@ -79,7 +83,16 @@ const (
 // Tick looks at the runs that are old enough, in order, up to the first with an object that lacks a receipt, and at a
 // few beyond it. It queues lost objects for republish. Where it cannot tell whether an object is lost, it queues a
 // probe.
-func (s *Sweep) Tick(ctx context.Context) (Report, error) {
+func (s *Sweep) Tick(ctx context.Context) (report Report, err error) {
+	held, err := s.Lease.Hold(ctx, lease.Work{Name: "sweep"}, func(ctx context.Context) error {
+		report, err = s.tick(ctx)
+		return err
+	})
+	report.Lease = held
+	return report, err
+}
+
+func (s *Sweep) tick(ctx context.Context) (Report, error) {
 	swept, err := s.Sweeps.Swept(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("read swept: %w", err)

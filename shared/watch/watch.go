@@ -67,6 +67,9 @@ type Report struct {
 	// generation serves.
 	Drift int64 // windows that differ from the archive
 	Lost  int64 // objects that no run holds and that no run will read by itself, once per view
+
+	// Views whose build batch has given up, or whose last audit was given up: all attempts were killed.
+	GivenUp int64
 }
 
 // Look reads how far every step has come.
@@ -87,6 +90,9 @@ func (w *Watch) Look(ctx context.Context) (Report, error) {
 	}
 	all := []error{l.stream(ctx)}
 	for _, v := range views {
+		if v.Failure != "" {
+			l.report.GivenUp++
+		}
 		all = append(all, l.replay(ctx, v), l.serving(ctx, v))
 	}
 	return l.report, errors.Join(all...)
@@ -171,6 +177,9 @@ func (l *look) serving(ctx context.Context, v lifecycle.View) error {
 	if a.Generation == g.ID {
 		l.report.Drift += a.Drift
 		l.report.Lost += a.Lost
+		if a.Killed > 0 && v.Failure == "" {
+			l.report.GivenUp++
+		}
 	}
 	return nil
 }

@@ -44,6 +44,7 @@ type Status struct {
 	Held        Text         `json:"held"`    // hash of the definition that an operator has abandoned; else ""
 	Retired     Text         `json:"retired"` // RFC 3339; when a deployment first left the view out; else ""
 	Rebuild     bool         `json:"rebuild"` // whether a rebuild is requested and has not begun
+	Failure     Text         `json:"failure"` // why batch has given up the build of a generation; else ""
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"`
 	Audit       *AuditStatus `json:"audit"` // nil before the first request

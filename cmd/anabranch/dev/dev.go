@@ -59,6 +59,7 @@ type Settings struct {
 // stream and queue do not outlive it, and where it sweeps sooner because somebody watches.
 func Default() setting.All {
 	s := setting.Default()
+	s.LeaseFor = 0 // one process does everything
 	s.ClockMargin, s.ClockUnit = 0, 0
 	s.StreamRetention, s.QueueRetention, s.MaxStreamAge = time.Hour, 0, 6*time.Hour
 	s.PublishTime, s.ConfirmWithin, s.SweepAfter = time.Second, time.Second, time.Minute

@@ -41,6 +41,10 @@ func (h *Handler) watch(ctx context.Context) error {
 			h.Log.WarnContext(ctx, "overdue", "metric", late.Name, "seconds", int64(late.Overdue.Seconds()), "view", late.View)
 		}
 	}
+	if seen.GivenUp > 0 {
+		h.Log.WarnContext(ctx, "builds or audits are given up: see the status of the views", "views", seen.GivenUp)
+		values = append(values, metrics.Value{Name: metrics.GivenUp, Value: seen.GivenUp})
+	}
 	if h.Print != nil {
 		h.Print(values...)
 	}

@@ -33,6 +33,8 @@ type Answer struct {
 	Backlog bool   `json:"backlog"` // true if sealed slots or builds are left for the next tick
 	Swept   uint64 `json:"swept"`   // number of the last run whose objects all reached the stream
 	Queued  int    `json:"queued"`  // number of objects queued for republish
+	// True if another tick works: this one has made no run, and the other fields of batch are empty.
+	Skipped bool `json:"skipped"`
 }
 
 // sweepShare says how much of a tick's time the sweep may take: one part in so many.
@@ -44,7 +46,10 @@ func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer
 	report, err := h.Batch.Tick(ctx)
 	answer := Answer{
 		Run: report.Head.N, Horizon: report.Head.Horizon.String(), Runs: len(report.Runs), Items: report.Items,
-		Backlog: report.Backlog, Swept: swept.Swept, Queued: swept.Queued,
+		Backlog: report.Backlog, Swept: swept.Swept, Queued: swept.Queued, Skipped: report.Lease.Busy,
+	}
+	if report.Lease.Busy {
+		return answer, sweepErr
 	}
 	for _, run := range report.Runs {
 		answer.Events += run.Events
@@ -67,6 +72,9 @@ func (h *Handler) sweep(ctx context.Context) (sweep.Report, error) {
 	ctx, cancel := budget.Share(ctx, sweepShare)
 	defer cancel()
 	report, err := h.Sweep.Tick(ctx)
+	if !report.Lease.Worked() {
+		return report, nil
+	}
 	h.print(ofSweep(report)...)
 	if err != nil {
 		return report, fmt.Errorf("sweep: %w", err)

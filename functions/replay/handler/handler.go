@@ -27,11 +27,16 @@ type Answer struct {
 	Runs        int    `json:"runs"`        // number of runs folded, summed over generations
 	Events      int64  `json:"events"`      // number of events read, summed over generations
 	Items       int    `json:"items"`       // number of speed items written
+	// True if another tick works, or the last ones were killed: this one has done nothing.
+	Skipped bool `json:"skipped"`
 }
 
 // Handle serves one tick. Ticks may come at any time, and twice; Handle ignores the event.
 func (h *Handler) Handle(ctx context.Context, _ events.EventBridgeEvent) (Answer, error) {
 	report, err := h.Replay.Tick(ctx)
+	if !report.Lease.Worked() {
+		return Answer{Skipped: true}, err
+	}
 	answer := Answer{Head: report.Head, Generations: len(report.Generations)}
 	for _, g := range report.Generations {
 		answer.Left = max(answer.Left, g.Left)

@@ -133,8 +133,8 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	environment := func() *system.System {
 		stores.Programs = &programs.Cache{}
 		made, err := system.New(stores, s, setting.Host{
-			Layout: layout, Codec: codec, Parallel: runner.Parallel(atOnce), Workers: 1, Now: w.clock, NewULID: w.newULID,
-			Log: log,
+			Layout: layout, Codec: codec, Parallel: runner.Parallel(atOnce), Repeat: runner.Repeat, Workers: 1, Now: w.clock,
+			NewULID: w.newULID, Log: log,
 		})
 		need(t, err)
 		return made

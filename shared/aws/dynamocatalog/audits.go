@@ -42,6 +42,7 @@ type storedAudit struct {
 	LostObjects []string      `json:"lost_objects,omitempty"`
 	Note        string        `json:"note,omitempty"`
 	Error       string        `json:"error,omitempty"`
+	Killed      int           `json:"killed,omitempty"`
 }
 
 type storedDrift struct {
@@ -85,6 +86,7 @@ func encodeAudit(a catalog.Audit) (table.Item, error) {
 		Generation: a.Generation, Run: a.Run, Horizon: a.Horizon, Items: a.Items, Windows: a.Windows, Drift: a.Drift,
 		Beyond:    a.Beyond,
 		Unsettled: a.Unsettled, Pending: a.Pending, Lost: a.Lost, LostObjects: a.LostObjects, Note: a.Note, Error: a.Error,
+		Killed: a.Killed,
 	}
 	for _, d := range a.Drifts {
 		doc.Drifts = append(doc.Drifts, storedDrift(d))
@@ -111,7 +113,7 @@ func decodeAudit(item table.Item) (catalog.Audit, error) {
 		Generation: doc.Generation, Run: doc.Run, Horizon: doc.Horizon, Items: doc.Items, Windows: doc.Windows,
 		Drift: doc.Drift, Beyond: doc.Beyond,
 		Unsettled: doc.Unsettled, Pending: doc.Pending, Lost: doc.Lost, LostObjects: doc.LostObjects, Note: doc.Note,
-		Error: doc.Error,
+		Error: doc.Error, Killed: doc.Killed,
 	}
 	for _, d := range doc.Drifts {
 		a.Drifts = append(a.Drifts, catalog.Drift(d))

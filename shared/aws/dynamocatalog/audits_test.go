@@ -21,13 +21,13 @@ var audit = catalog.Audit{
 			{Key: []string{"/a"}, Start: -1, Cause: catalog.Double, Detail: "run 7", Expected: json.RawMessage(`{"n":1}`), Stored: json.RawMessage(`{"n":2}`)},
 			{Cause: catalog.Deleted},
 		},
-		LostObjects: []string{"events/a"}, Note: "n", Error: "e",
+		LostObjects: []string{"events/a"}, Note: "n", Error: "e", Killed: 3,
 	},
 }
 
 const auditDocument = `{"version":3,"requested":1,"begun":2,"ended":3,"audited":11,"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","run":18446744073709551615,` +
 	`"horizon":1795555500000,"items":4,"windows":5,"drift":6,"beyond":7,"unsettled":8,"pending":9,"lost":10,"drifts":[{"key":["/a"],"start":-1,` +
-	`"cause":"double","detail":"run 7","expected":{"n":1},"stored":{"n":2}},{"start":0,"cause":"deleted"}],"lost_objects":["events/a"],"note":"n","error":"e"}`
+	`"cause":"double","detail":"run 7","expected":{"n":1},"stored":{"n":2}},{"start":0,"cause":"deleted"}],"lost_objects":["events/a"],"note":"n","error":"e","killed":3}`
 
 // auditStored is the item at a revision.
 func auditStored(revision string) string {
@@ -77,7 +77,7 @@ func TestPutAudit(t *testing.T) {
 func TestAuditThatCannotBeRead(t *testing.T) {
 	for _, item := range []string{
 		key("audit", "page_views") + `,"rev":{"N":"1"}}`,
-		key("audit", "page_views") + `,"doc":{"S":"{\"version\":2}"}}`,
+		key("audit", "page_views") + `,"doc":{"S":"{\"version\":3}"}}`,
 		key("audit", "page_views") + `,"doc":{"S":"{\"version\":99}"},"rev":{"N":"1"}}`,
 		key("audit", "page_views") + `,"doc":{"S":"{"},"rev":{"N":"1"}}`,
 	} {

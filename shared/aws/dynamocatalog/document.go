@@ -14,10 +14,11 @@ import (
 
 // The versions of the documents. A reader knows one version of a kind and refuses all others by name, older and newer.
 const (
-	runVersion   = 2 // version 1 had other names for late objects and duplicates
-	viewVersion  = 7 // 6 had an early since, 5 true as rebuild, 4 no answers_from, 1 to 3 live instead of live_from
+	runVersion   = 3 // version 2 had no sums over all runs, version 1 other names for late objects and duplicates
+	viewVersion  = 7 // 6 had an early since and no failure, 5 true as rebuild, 4 no answers_from, 1 to 3 live
 	waitsVersion = 1
-	auditVersion = 3 // version 1 had another name for the cause Late; version 2 did not say when findings were made
+	auditVersion = 3 // 2 did not say when findings were made, nor what was given up; 1 had another name for Late
+	leaseVersion = 1
 )
 
 // format is the first member of every document.
@@ -40,6 +41,8 @@ type storedRun struct {
 	Events       int64        `json:"events,omitempty"`
 	Duplicates   int64        `json:"duplicates,omitempty"`
 	Conflicts    int64        `json:"conflicts,omitempty"`
+	AllObjects   int64        `json:"all_objects,omitempty"`
+	AllEvents    int64        `json:"all_events,omitempty"`
 }
 
 // storedView is a view's document. The name of the view is in the key; the revision is an attribute, since conditions
@@ -52,6 +55,7 @@ type storedView struct {
 	Held        view.Hash              `json:"held,omitempty"`
 	Retired     event.Millis           `json:"retired,omitempty"`
 	Rebuild     int64                  `json:"rebuild,omitempty"` // revision of the view that the request made
+	Failure     string                 `json:"failure,omitempty"`
 }
 
 type storedGeneration struct {
@@ -75,6 +79,7 @@ func encodeRun(r lifecycle.Run) (table.Item, error) {
 		format: format{runVersion}, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
 		Objects: r.Objects, LateObjects: r.LateObjects, Events: r.Events, Duplicates: r.Duplicates, Conflicts: r.Conflicts,
+		AllObjects: r.AllObjects, AllEvents: r.AllEvents,
 	})
 }
 
@@ -91,13 +96,14 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 		N: n, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
 		Objects: r.Objects, LateObjects: r.LateObjects, Events: r.Events, Duplicates: r.Duplicates, Conflicts: r.Conflicts,
+		AllObjects: r.AllObjects, AllEvents: r.AllEvents,
 	}, nil
 }
 
 // encodeView encodes all but the revision, which PutView adds.
 func encodeView(v lifecycle.View) (table.Item, error) {
 	doc := storedView{format: format{viewVersion}, Description: v.Description, Serving: v.Serving, Held: v.Held,
-		Retired: v.Retired, Rebuild: v.Rebuild}
+		Retired: v.Retired, Rebuild: v.Rebuild, Failure: v.Failure}
 	for _, g := range v.Generations {
 		doc.Generations = append(doc.Generations, storedGeneration(g))
 	}
@@ -119,7 +125,7 @@ func decodeView(item table.Item) (lifecycle.View, error) {
 		return lifecycle.View{}, fmt.Errorf("stored view %s: %w", name, err)
 	}
 	v.Description, v.Serving, v.Held = doc.Description, doc.Serving, doc.Held
-	v.Retired, v.Rebuild = doc.Retired, doc.Rebuild
+	v.Retired, v.Rebuild, v.Failure = doc.Retired, doc.Rebuild, doc.Failure
 	for _, g := range doc.Generations {
 		v.Generations = append(v.Generations, lifecycle.Generation(g))
 	}

@@ -62,6 +62,7 @@ func TestViewDocuments(t *testing.T) {
 		{"a definition is held", change(func(v *lifecycle.View) { v.Held = "9f86d081884c7d659a2feaa0c55ad016" }), serving + `}],"held":"9f86d081884c7d659a2feaa0c55ad016"}`},
 		{"retired", change(func(v *lifecycle.View) { v.Retired = 1795555500001 }), serving + `}],"retired":1795555500001}`},
 		{"to be rebuilt", change(func(v *lifecycle.View) { v.Rebuild = 4 }), serving + `}],"rebuild":4}`},
+		{"a build was given up", change(func(v *lifecycle.View) { v.Failure = "why" }), serving + `}],"failure":"why"}`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			item, err := dynamocatalog.EncodeView(c.view)
@@ -93,7 +94,7 @@ func TestOlderDocuments(t *testing.T) {
 	for _, c := range []struct{ kind, sort, document, says string }{
 		{
 			"run", "00000000000000000042", `{"version":1,"horizon":1795555500000,"objects":3,"overlap":6}`,
-			"stored run 42: document of version 1, this release reads version 2: run the release that wrote it, " +
+			"stored run 42: document of version 1, this release reads version 3: run the release that wrote it, " +
 				"or deploy a new stack",
 		},
 		{
@@ -115,6 +116,14 @@ func TestOlderDocuments(t *testing.T) {
 		{
 			"view", "page_views", fmt.Sprintf(view, 6),
 			"stored view page_views: document of version 6, this release reads version 7: ",
+		},
+		{
+			"run", "00000000000000000042", `{"version":2,"horizon":1795555500000,"objects":3}`,
+			"stored run 42: document of version 2, this release reads version 3: ",
+		},
+		{
+			"audit", "page_views", `{"version":2}`,
+			"stored audit of view page_views: document of version 2, this release reads version 3: ",
 		},
 		{
 			"audit", "page_views", `{"version":1,"drifts":[{"start":0,"cause":"deleted"}]}`,

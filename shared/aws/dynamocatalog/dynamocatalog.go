@@ -1,7 +1,7 @@
 // Package dynamocatalog keeps the control table in DynamoDB: the contracts of shared/catalog over conditional puts and
 // strongly consistent reads, and no policy.
 //
-// One table holds everything, in five partitions. Its keys are text, so that an operator can read it:
+// One table holds everything, in six partitions. Its keys are text, so that an operator can read it:
 //
 //	pk            sk                            attributes
 //	"run"         number in 20 decimal digits   doc   S  the run as JSON
@@ -11,6 +11,7 @@
 //	"sweep"       "waits"                       doc   S  what the sweep has queued and waits for
 //	                                          rev   N  of this item
 //	"audit"       name of the view              doc   S  its audits as JSON;  rev  N  their revision
+//	"lease"       name of the work              doc   S  the lease as JSON;  rev  N  its revision
 //
 // Nothing is ever deleted here, and a run never changes: Append stands on that.
 //

@@ -24,6 +24,9 @@ func TestConformance(t *testing.T) {
 	t.Run("Sweeps", func(t *testing.T) {
 		conformance.Sweeps(t, func(t *testing.T) catalog.Sweeps { return open(t) })
 	})
+	t.Run("Leases", func(t *testing.T) {
+		conformance.Leases(t, func(t *testing.T) catalog.Leases { return open(t) })
+	})
 	t.Run("Audits", func(t *testing.T) {
 		conformance.Audits(t, func(t *testing.T) catalog.Audits { return open(t) })
 	})

@@ -57,6 +57,7 @@ type Environment struct {
 	config   aws.Config
 	settings setting.All
 	host     *setting.Host
+	memory   int               // MB; 0: unknown
 	missing  map[Resource]bool // told once
 	errs     []error
 }
@@ -75,7 +76,8 @@ func newEnvironment(
 	e.settings, err = setting.Read(lookup)
 	e.Check(err)
 	e.log = slog.New(leveled{log.Handler(), e.settings.LogLevel})
-	e.Check(limitMemory(lookup))
+	e.memory, err = limitMemory(lookup)
+	e.Check(err)
 	return e
 }
 
@@ -148,7 +150,7 @@ func (e *Environment) Parallel() runner.Runner {
 func (e *Environment) Host() setting.Host {
 	if e.host == nil {
 		e.host = &setting.Host{
-			Parallel: e.Parallel(), Workers: runtime.GOMAXPROCS(0),
+			Parallel: e.Parallel(), Repeat: runner.Repeat, Workers: runtime.GOMAXPROCS(0), Memory: e.memory,
 			Now: time.Now, NewULID: newULID, Log: e.log,
 		}
 		e.openLayout()

@@ -79,16 +79,16 @@ func TestReserve(t *testing.T) {
 func TestLimitMemory(t *testing.T) {
 	const name = "AWS_LAMBDA_FUNCTION_MEMORY_SIZE"
 	for _, text := range []string{"", "0", "-1", "1 GB"} {
-		if err := limitMemory(lookup(map[string]string{name: text})); err == nil || !strings.Contains(err.Error(), name) {
+		if _, err := limitMemory(lookup(map[string]string{name: text})); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%q: error is %v", text, err)
 		}
 	}
-	if err := limitMemory(lookup(nil)); err != nil {
+	if n, err := limitMemory(lookup(nil)); n != 0 || err != nil {
 		t.Errorf("no such variable: %v", err)
 	}
 	limit := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(limit)
-	if err := limitMemory(lookup(map[string]string{name: "1000"})); err != nil {
+	if n, err := limitMemory(lookup(map[string]string{name: "1000"})); n != 1000 || err != nil {
 		t.Fatal(err)
 	}
 	if got := debug.SetMemoryLimit(-1); got != 1000<<20/10*9 {

@@ -113,7 +113,7 @@ func (h *history) systemSettings() setting.All {
 		s.LongestInvocation, s.AuditEvery = longestLife, max(h.auditEvery, longestLife+1)
 	}
 	s.SpeedRetain = s.MaxStreamAge + s.StreamRetention + time.Second // no speed item of a history expires
-	s.MaxBody, s.WriteTries = 1<<20, 3
+	s.MaxBody, s.WriteTries, s.LeaseFor = 1<<20, 3, h.leaseFor
 	return s
 }
 

@@ -317,6 +317,18 @@ func (c catalogPort) PutAudit(_ context.Context, a catalog.Audit) error {
 	})
 }
 
+func (c catalogPort) Lease(_ context.Context, name string) (catalog.Lease, error) {
+	return ask(c.port, readDynamo, "catalog.Lease", name, func() (catalog.Lease, error) {
+		return c.h.catalog.Lease(everywhere, name)
+	})
+}
+
+func (c catalogPort) PutLease(_ context.Context, l catalog.Lease) error {
+	return c.call(writeDynamo, "catalog.PutLease", l.Name, func() error {
+		return c.h.catalog.PutLease(everywhere, l)
+	})
+}
+
 type basePort struct{ port }
 
 func (b basePort) Load(_ context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {

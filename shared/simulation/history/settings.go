@@ -33,6 +33,7 @@ type settings struct {
 	edgy      bool
 	lookUpTo  int           // how many answers of a view to check when its horizon moves; 0: all
 	aimed     bool          // requests and ticks aim at the edges of slots
+	leaseFor  time.Duration // 0: there are no leases
 	retainFor time.Duration // how long a retained generation is kept; longer than any query takes
 	// announced: batch announces the views when there are events already. Otherwise the views exist from the beginning.
 	announced bool

@@ -10,6 +10,7 @@ const (
 	readerFile     = "shared/runs/reader.go"
 	duplicatesFile = "shared/runs/duplicates.go"
 	applyFile      = "shared/batch/apply.go"
+	buildFile      = "shared/batch/build.go"
 	operateFile    = "shared/lifecycle/operate.go"
 	receiptsFile   = "shared/sweep/receipts.go"
 	sweepFile      = "shared/sweep/sweep.go"
@@ -230,7 +231,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "crashed-build-added-to", Design: "3.4",
 			Mistake: "a build adds to the items of a crashed build instead of replacing them",
-			Edits:   []Edit{{applyFile, `totals[i], built)`, `totals[i], advanced)`}},
+			Edits:   []Edit{{buildFile, `total, built)`, `total, advanced)`}},
 		},
 		{
 			Name: "no-sweep", Design: "3.1",
@@ -343,7 +344,7 @@ func ofBatch() []Mutant {
 		{
 			Name: "builds-up-to-an-old-head", Design: "3.4",
 			Mistake: "a build ends at the head that the tick read at its start",
-			Edits:   []Edit{{applyFile, `	head, err := t.Catalog.Head(ctx)`, `	head, err := t.report.Head, error(nil)`}},
+			Edits:   []Edit{{buildFile, `	if head, err = t.Catalog.Head(ctx); err != nil {`, `	if head = t.report.Head; err != nil {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildReachesTheHead$",
 				Why: "the same reason, for a view that appears after the sweep has looked",
@@ -352,13 +353,10 @@ func ofBatch() []Mutant {
 		{
 			Name: "builds-before-it-moves", Design: "3.4",
 			Mistake: "a tick switches views and drops retained generations only after its builds",
-			Edits: []Edit{{batchFile, `	moved := t.moveAll(ctx, head)
-	n, err := t.build(ctx)
-	if n > 0 {
-`, `	var moved error
-	_, err = t.build(ctx)
-	if err == nil {
-`}},
+			Edits: []Edit{{batchFile, `	if err := t.moveAll(ctx, head); err != nil {
+		t.fail(err)
+	}
+`, ``}, {buildFile, `	if someBuilt {`, `	if true {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildAlwaysKilled$",
 				Why: "no history kills a build for ever: the tick that ends it also moves the other views",
@@ -367,10 +365,8 @@ func ofBatch() []Mutant {
 		{
 			Name: "failed-build-holds-others", Design: "3.4",
 			Mistake: "the first generation that cannot be built stops the builds after it",
-			Edits: []Edit{{applyFile, `		all = append(all, err)
-`, `		if err != nil {
-			return n, err
-		}
+			Edits: []Edit{{buildFile, `			all = append(all, fmt.Errorf("build view %s: %w", g.view, err))
+`, `			return fmt.Errorf("build view %s: %w", g.view, err)
 `}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildAlwaysFails$",
@@ -428,8 +424,8 @@ func ofBatch() []Mutant {
 		{
 			Name: "builds-without-time", Design: "3.4",
 			Mistake: "a tick begins a build however little time it has left",
-			Edits: []Edit{{applyFile, `	if t.isShortOfTime(ctx) {
-`, `	if false {
+			Edits: []Edit{{buildFile, `		if t.isShortOfTime(ctx) {
+`, `		if false {
 `}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestBuildWaitsForTime$",

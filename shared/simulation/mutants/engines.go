@@ -43,9 +43,11 @@ func ofEngines() []Mutant {
 			Name: "kept-generations-not-checked", Design: "4.1",
 			Mistake: "a release announces views while a generation is kept that it cannot run",
 			Edits: []Edit{{"shared/batch/batch.go", `	if err := t.compile(ctx); err != nil {
-		return Report{}, err
+		return err
 	}
-`, ``}},
+	t.announce(ctx, nil)
+`, `	t.announce(ctx, nil)
+`}},
 			Killer: Killer{"shared/simulation", "^TestDeploymentRefused$",
 				"the releases of a history run the definitions of each other"},
 		},

@@ -418,9 +418,9 @@ func ofDuplicates() []Mutant {
 		{
 			Name: "build-counts-copies", Design: "3.5",
 			Mistake: "a build counts every copy",
-			Edits: []Edit{{applyFile, `		known.MarkDuplicates(in)
+			Edits: []Edit{{buildFile, `		known.MarkDuplicates(in)
 `, `		runs.Known{}.MarkDuplicates(in)
-`}, {applyFile, `	known, reader := runs.Known{}, t.reader()
+`}, {buildFile, `	known, reader := runs.Known{}, t.reader()
 `, `	reader := t.reader()
 `}},
 		},

@@ -1,0 +1,71 @@
+package catalog_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/anabranch/anabranch/shared/catalog"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// TestFound checks a lease as it is for somebody who wants it, of the same or of another generation.
+func TestFound(t *testing.T) {
+	const (
+		now    = event.Millis(1_795_555_500_000)
+		length = 2 * time.Minute
+	)
+	held := catalog.Lease{Name: "build v", Revision: 7, Holder: "h", Until: now + 1, Of: "g", Killed: 1, Memory: 2048}
+	expired := held
+	expired.Until = now
+	free := catalog.Lease{Name: "build v", Revision: 7, Of: "g", Memory: 2048}
+	waiting := free
+	waiting.Killed, waiting.Until = 2, now.Add(length)
+	other := free
+	other.Of = "h"
+	for name, c := range map[string]struct {
+		stored      catalog.Lease
+		of          string
+		want        catalog.Lease
+		busy, waits bool
+	}{
+		"never taken":                    {catalog.Lease{Name: "a"}, "", catalog.Lease{Name: "a"}, false, false},
+		"held":                           {held, "g", held, true, false},
+		"held, about another generation": {held, "h", held, true, false},
+		"given back":                     {held.Done(), "g", free, false, false},
+		"expired: its holder was killed": {expired, "g", waiting, false, true},
+		"another generation begins anew": {expired, "h", other, false, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got := c.stored.Found(c.of, now.Time(), length)
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if busy, waits := got.IsBusy(), got.Waits(now.Time()); busy != c.busy || waits != c.waits {
+				t.Errorf("busy %v, waits %v; want %v, %v", busy, waits, c.busy, c.waits)
+			}
+		})
+	}
+}
+
+// TestWaitsAfterKills checks that the wait after a kill doubles up to an hour, and that work which ends forgets it.
+func TestWaitsAfterKills(t *testing.T) {
+	const at = event.Millis(1_795_555_500_000)
+	var l catalog.Lease
+	for _, want := range []time.Duration{0, 2, 4, 8, 16, 32, 60, 60, 60} {
+		l = l.LeftUndone(at, 2*time.Minute)
+		if want *= time.Minute; l.Until != at.Add(want) {
+			t.Errorf("after %d kills: waits %s, want %s", l.Killed, l.Until.Time().Sub(at.Time()), want)
+		}
+	}
+	for range 100 {
+		l = l.LeftUndone(at, 2*time.Minute)
+	}
+	if l.Until != at.Add(time.Hour) {
+		t.Errorf("after %d kills: until %d", l.Killed, l.Until)
+	}
+	if l = l.Done(); l != (catalog.Lease{}) {
+		t.Errorf("done: %+v", l)
+	}
+}

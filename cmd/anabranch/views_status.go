@@ -202,7 +202,7 @@ func audited(a *client.AuditStatus) string {
 	case later(a.Begun, a.Ended):
 		return "running"
 	case a.Error != "":
-		return "failed at " + string(a.Ended)
+		return fmt.Sprintf("failed at %s: %s", a.Ended, a.Error)
 	}
 	return fmt.Sprintf("%s, at %s", verdict(*a), a.Ended)
 }
@@ -251,6 +251,9 @@ func notesOf(v client.Status, skipped string) []string {
 	}
 	if v.Rebuild {
 		notes = append(notes, "a rebuild is requested; it begins with the next run of batch")
+	}
+	if v.Misfit != "" {
+		notes = append(notes, fmt.Sprintf("too large? %s", v.Misfit))
 	}
 	if v.Failure != "" {
 		notes = append(notes, fmt.Sprintf("build given up: %s", v.Failure))

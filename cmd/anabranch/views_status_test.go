@@ -91,7 +91,8 @@ func TestViewsStatus(t *testing.T) {
 		"Failed": {
 			"page_views",
 			stands(genA, `,"held":"77aa00bb11cc22dd","failure":"the build of generation `+genB+` was killed or ran out of time `+
-				`3 times in a row; it reads 41000000 events in 410000 objects, and the function has 2048 MB"`,
+				`3 times in a row; it reads 41000000 events in 410000 objects, and the function has 2048 MB",`+
+				`"misfit":"a build of 41 M events may not fit into 2048 MB (limit about 32 M)"`,
 				gen(genA, "serving", 12, "")),
 			"views_status_failed.golden",
 		},

@@ -24,6 +24,7 @@ type Operations struct {
 	Catalog interface {
 		catalog.Catalog
 		catalog.Audits
+		catalog.Leases
 	}
 	Sweeps catalog.Sweeps
 	Tries  int // maximum number of tries of one operation; each starts from what is then stored

@@ -794,3 +794,30 @@ func TestStatusFails(t *testing.T) {
 		}
 	}
 }
+
+// TestMisfit checks that the status says of a Lambda view, and not of a Kappa view, that a build may not fit into the
+// memory that batch has written into its lease.
+func TestMisfit(t *testing.T) {
+	for name, c := range map[string]struct {
+		architecture view.Architecture
+		memory       int
+		want         string
+	}{
+		"too large":      {view.Lambda, 2048, "a build of 41 M events may not fit into 2048 MB (limit about 32 M)"},
+		"large enough":   {view.Lambda, 10240, ""},
+		"unknown memory": {view.Lambda, 0, ""},
+		"Kappa":          {view.Kappa, 2048, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			v := lone()
+			v.Generations[0].Architecture = c.architecture
+			d := newFixture(t, v)
+			need(t, d.catalog.Append(t.Context(), lifecycle.Run{N: 10, Horizon: at(50), AllEvents: 41_000_000}))
+			need(t, d.catalog.PutLease(t.Context(), catalog.Lease{Name: "batch", Memory: c.memory}))
+			status, err := d.View(t.Context(), "v")
+			if err != nil || status.Misfit != c.want {
+				t.Errorf("%q, %v; want %q", status.Misfit, err, c.want)
+			}
+		})
+	}
+}

@@ -38,6 +38,8 @@ type Status struct {
 	Retired     *string      `json:"retired,omitempty"`
 	Rebuild     bool         `json:"rebuild,omitempty"` // a rebuild is requested and has not begun
 	Failure     string       `json:"failure,omitempty"` // why batch has given up the last build
+	// Why a build or an audit of the view may be too large for one function; runs.Misfit.
+	Misfit string `json:"misfit,omitempty"`
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"` // oldest first
 	Audit       *AuditStatus `json:"audit"`
@@ -122,8 +124,9 @@ func (k key) MarshalJSON() ([]byte, error) {
 
 // progress is what the statuses of all views share about the runs.
 type progress struct {
-	head lifecycle.Run
-	from *string
+	head   lifecycle.Run
+	from   *string
+	misfit string
 }
 
 // Status returns the status of all views. Errors: the catalog's; retry.
@@ -180,7 +183,12 @@ func (o *Operations) progress(ctx context.Context) (progress, error) {
 	if err != nil {
 		return progress{}, fmt.Errorf("read the first run: %w", err)
 	}
-	p := progress{head: head}
+	// Batch writes how much memory it has into its lease.
+	batch, err := o.Catalog.Lease(ctx, "batch")
+	if err != nil {
+		return progress{}, fmt.Errorf("read the lease of batch: %w", err)
+	}
+	p := progress{head: head, misfit: runs.Misfit(head.AllEvents, head.AllObjects, batch.Memory)}
 	if len(first) > 0 {
 		p.from = timeOf(first[0].FirstArrival)
 	}
@@ -215,6 +223,9 @@ func (o *Operations) tell(ctx context.Context, v lifecycle.View, runs progress) 
 	}
 	for i, g := range v.Generations {
 		s.Generations[i] = generationOf(v, g, runs)
+		if g.IsKept() && g.HasBase() {
+			s.Misfit = runs.misfit
+		}
 	}
 	audit, err := o.audit(ctx, v)
 	s.Audit = audit

@@ -12,7 +12,7 @@ import (
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 )
 
-const statusText = `{"view":"page_views","description":"Requests","serving":"g1","held":"77aa","rebuild":true,"failure":"why not",
+const statusText = `{"view":"page_views","description":"Requests","serving":"g1","held":"77aa","rebuild":true,"failure":"why not","misfit":"too large",
 "head":{"run":12,"horizon":"2026-03-01T11:57:00Z"},
 "generations":[{"generation":"g1","definition":"4f1c","architecture":"kappa","state":"serving",
 "live_from":"2026-03-01T00:00:00Z","run":9,"horizon":null,
@@ -24,7 +24,7 @@ const statusText = `{"view":"page_views","description":"Requests","serving":"g1"
 "lost_objects":["events/a"],"error":"x"},"member_of_a_later_version":[1]}`
 
 var wantStatus = client.Status{View: "page_views", Description: "Requests", Serving: "g1", Held: "77aa", Rebuild: true,
-	Failure: "why not",
+	Failure: "why not", Misfit: "too large",
 	Head: client.Position{Run: 12, Horizon: "2026-03-01T11:57:00Z"},
 	Generations: []client.Generation{
 		{ID: "g1", Definition: "4f1c", Architecture: "kappa", State: "serving", LiveFrom: "2026-03-01T00:00:00Z", Run: 9,

@@ -83,7 +83,9 @@ func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
 	var put [][]byte
 	cloud.Answers["PutItem"] = func(request []byte) launchtest.Answer {
-		put = append(put, request)
+		if !bytes.Contains(request, []byte(`"pk":{"S":"lease"}`)) {
+			put = append(put, request)
+		}
 		return launchtest.Answer{Body: "{}"}
 	}
 	cloud.Answers["GetItem"] = func(request []byte) launchtest.Answer {

@@ -193,6 +193,33 @@ func TestFindings(t *testing.T) {
 	s.want("of a generation that no longer serves", store("another", 3, 2), watch.Report{})
 }
 
+// TestGivenUp checks that a view counts once while its build or its audit is given up.
+func TestGivenUp(t *testing.T) {
+	s := newSystem(t, lambda)
+	s.minutes(10)
+	change := func(failure string, killed int) watch.Report {
+		t.Helper()
+		v, err := s.Catalog.View(t.Context(), "by_user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		v.Failure = failure
+		a, err := s.Catalog.Audit(t.Context(), "by_user")
+		if err != nil {
+			t.Fatal(err)
+		}
+		a.Findings = catalog.Findings{Generation: v.Serving, Killed: killed}
+		if err := errors.Join(s.Catalog.PutView(t.Context(), v), s.Catalog.PutAudit(t.Context(), a)); err != nil {
+			t.Fatal(err)
+		}
+		return s.look()
+	}
+	s.want("the build", change("killed", 0), watch.Report{GivenUp: 1})
+	s.want("both", change("killed", 3), watch.Report{GivenUp: 1})
+	s.want("the audit", change("", 3), watch.Report{GivenUp: 1})
+	s.want("neither", change("", 0), watch.Report{})
+}
+
 // TestErrors checks that an error of any read is returned, with no report that could pass for a clean one.
 func TestErrors(t *testing.T) {
 	s := newSystem(t, both)

@@ -267,6 +267,7 @@ func (h *history) tick() {
 		})
 		defer func() { e.batch.Definitions = own }()
 		report, err := e.batch.Tick(ctx)
+		h.onHeld(report.Lease)
 		h.backlog = report.Backlog || err != nil
 		h.line(e.current.name, "made", strconv.Itoa(len(report.Runs))+" runs", outcome(err))
 	}, func(bool) {})
@@ -302,6 +303,7 @@ func (h *history) scheduleSweeps() {
 func (h *history) sweepOnce() {
 	h.invoke(sweepRole, "tick", func(ctx context.Context, e *environment) {
 		report, err := e.sweep.Tick(ctx)
+		h.onHeld(report.Lease)
 		if report.Queued > 0 {
 			h.count(Swept)
 		}

@@ -44,7 +44,7 @@ func (c changes) hasKappa() bool {
 
 // mayBuild reports whether more generations may be built later, from all history.
 func (h *history) mayBuild() bool {
-	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0
+	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0 || h.leaseFor > 0
 }
 
 // hasEngines reports whether a history has two versions of the engine: one in ten has.
@@ -182,6 +182,7 @@ func (h *history) scheduleReplay() {
 func (h *history) replay() {
 	h.invoke(replayRole, "tick", func(ctx context.Context, e *environment) {
 		report, err := e.replay.Tick(ctx)
+		h.onHeld(report.Lease)
 		runs := 0
 		for _, g := range report.Generations {
 			runs += g.Runs
@@ -280,7 +281,7 @@ func (h *history) operate(name view.Name, operation operations.Operation, id lif
 // restore acts as an operator after the faults have stopped: it releases held definitions and approves waiting
 // generations, so that the deployed definitions serve in the end.
 func (h *history) restore() {
-	if h.operatorEvery == 0 && !h.forgets {
+	if h.operatorEvery == 0 && !h.forgets && h.leaseFor == 0 {
 		return
 	}
 	for _, d := range h.kit.of(h.deployed) {

@@ -24,6 +24,7 @@ const (
 	KilledBefore              // the function is killed before the call is applied
 	KilledAfter               // the function is killed after the call is applied
 	Frozen                    // the function freezes for long, then continues
+	BuildKilled               // the function is killed while it builds a view
 
 	// Faults of an invocation.
 	TimedOut       // the function outlasts its timeout; its caller continues without it
@@ -110,6 +111,12 @@ const (
 	OlderRelease    // an invocation by the older of two releases
 	FormatRefused   // the older release refused a stored format of the newer one
 	EngineRefused   // the older release refused a definition of the newer one's engine
+	LeaseTaken      // a tick ended, since another one worked
+	AttemptWaited   // a tick made no runs, since several in a row were killed
+	Renewed         // a function renewed its lease
+	HolderGone      // a function took the lease of one that was killed
+	TwoHolders      // a function took the lease of one that still worked
+	BuildGivenUp    // batch gave up a build that was killed each time
 
 	faults int = iota
 )
@@ -117,7 +124,7 @@ const (
 var faultNames = [faults]string{
 	"failed before", "answer lost", "late, never applied", "late, applied after all", "slow", "slow answer", "throttled",
 	"partly taken",
-	"killed before", "killed after", "frozen and thawed", "timed out", "zombie", "result lost", "not invoked",
+	"killed before", "killed after", "frozen and thawed", "killed while it builds", "timed out", "zombie", "result lost", "not invoked",
 	"cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed",
 	"junk record",
@@ -138,6 +145,8 @@ var faultNames = [faults]string{
 	"missing for a while after a switch, as allowed", "operator refused", "audited", "generation dropped", "dead letter",
 	"too old for the stream", "run passed by", "invoked in the older release", "format refused by the older release",
 	"engine refused by the older release",
+	"lease taken", "waited after kills", "lease renewed", "lease of a killed function taken", "two hold a lease",
+	"build given up",
 }
 
 func (f Fault) String() string { return faultNames[f] }
@@ -205,6 +214,7 @@ type kind struct {
 	real    bool  // the call commits a run
 
 	announces bool // the call announces a definition
+	builds    bool // the call is the first of a build
 }
 
 // draw returns the fault that a call meets; negative: none.

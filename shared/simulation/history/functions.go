@@ -75,6 +75,7 @@ type invocation struct {
 	request  *ulid.ULID // the last ULID that ingest made
 	commitBy time.Time  // when ingest must give up its put, by its own clock
 	partly   bool       // the stream takes only a part of the next Publish
+	thaws    time.Time  // until then its process is frozen
 	refused  int        // number of next DynamoDB calls that are throttled: throttling comes in bursts
 	ended    bool
 	returned bool // its caller has a result and has continued
@@ -85,11 +86,14 @@ var silent = slog.New(slog.DiscardHandler)
 
 // system returns the system over some stores.
 func (h *history) system(stores system.Stores, settings setting.All, compiled *programs.Cache, now func() time.Time,
-	newULID func(time.Time) (ulid.ULID, error)) *system.System {
+	newULID func(time.Time) (ulid.ULID, error), repeat runner.Repeater) *system.System {
 	stores.Programs = compiled
+	if repeat == nil {
+		settings.LeaseFor = 0 // nothing renews a lease
+	}
 	s, err := system.New(stores, settings, setting.Host{
-		Layout: h.layout, Codec: h.kit.codec, Parallel: runner.Sequential, Workers: 2, Now: now, NewULID: newULID,
-		Log: silent,
+		Layout: h.layout, Codec: h.kit.codec, Parallel: runner.Sequential, Repeat: repeat, Workers: 2, Now: now,
+		NewULID: newULID, Log: silent,
 	})
 	h.must(err)
 	return s
@@ -150,7 +154,7 @@ func (h *history) open(r role) *environment {
 		Archive: archivePort{p}, Stream: streamPort{p}, Queue: queuePort{p}, Catalog: catalogPort{p}, Base: basePort{p},
 		Speed: speedPort{p},
 		Seen:  seenPort{p},
-	}, e.settings, compiled, e.now, e.newULID)
+	}, e.settings, compiled, e.now, e.newULID, e.repeat)
 	switch r {
 	case ingestRole:
 		e.ingest = s.Ingest()

@@ -163,6 +163,8 @@ type history struct {
 
 	environments [roles][]*environment
 	flying       []*invocation
+	besides      []*invocation     // what runs beside them in their processes
+	holders      map[string]holder // of leases, by name
 	source       source
 	stuck        map[lifecycle.GenerationID]bool // generations that replay cannot continue, since seen items have expired
 	spared       bool                            // see isSpared
@@ -216,6 +218,7 @@ func run(seed uint64, o options) (result Result, err error) {
 	h.settings = h.drawSettings()
 	h.settings.changes = h.drawChanges(seed)
 	h.drawReleases(seed)
+	h.drawLeases(seed)
 	if o.adjust != nil {
 		o.adjust(&h.settings)
 	}
@@ -235,6 +238,9 @@ func (h *history) abandon() {
 			inv.ended = true
 			inv.stop()
 		}
+	}
+	for _, beside := range h.besides {
+		beside.stop()
 	}
 }
 
@@ -262,7 +268,7 @@ func (h *history) build(seed uint64) error {
 	}
 	h.generations, h.sets = map[lifecycle.GenerationID]*generation{}, map[lifecycle.Set]int{}
 	h.pointers = map[view.Name]lifecycle.View{}
-	h.stuck = map[lifecycle.GenerationID]bool{}
+	h.stuck, h.holders = map[lifecycle.GenerationID]bool{}, map[string]holder{}
 	h.deployed = h.choices[0]
 	if h.compiled.programs = h.kit.programs; !h.isPlain() {
 		h.ownPrograms()
@@ -281,7 +287,7 @@ func (h *history) build(seed uint64) error {
 	}
 	h.beside = h.system(system.Stores{
 		Archive: h.archive, Catalog: h.catalog, Base: h.base, Speed: h.items,
-	}, h.systemSettings(), h.compiled.programs, now, h.newULID)
+	}, h.systemSettings(), h.compiled.programs, now, h.newULID, nil)
 	h.observer = h.beside.Serving()
 	if !h.announced {
 		if err := h.beside.Batch(h.kit.of(h.deployed)).Register(everywhere, 0); err != nil {

@@ -183,6 +183,9 @@ func answeringOf(v lifecycle.View) lifecycle.GenerationID {
 
 // countMoves counts the state changes of a view's generations.
 func (h *history) countMoves(v lifecycle.View) {
+	if v.Failure != "" && h.pointers[v.Name].Failure == "" {
+		h.count(BuildGivenUp)
+	}
 	before := h.pointers[v.Name]
 	if before.Serving != "" && before.Serving != v.Serving {
 		h.count(h.switchOf(before.Serving, v.Serving))

@@ -41,6 +41,9 @@ func (p port) call(k kind, name, key string, do func() error) error {
 	do = p.byFormat(k, name, key, do)
 	f := h.draw(k)
 	switch {
+	case k.builds && h.chance(BuildKilled):
+		h.counts[BuildKilled]-- // it is counted below
+		f = BuildKilled
 	case p.role == speedRole && h.isSpared():
 		f = -1
 	case inv.refused > 0 && k.service == DynamoDown && !h.calm:
@@ -84,10 +87,12 @@ func (p port) call(k kind, name, key string, do func() error) error {
 	case KilledAfter:
 		h.noteResult(inv, name, key, do())
 		panic(died{})
-	case KilledBefore:
+	case KilledBefore, BuildKilled:
 		panic(died{})
 	case Frozen:
-		inv.pause(h.between(5*time.Second, h.longFreeze))
+		freeze := h.between(5*time.Second, h.longFreeze)
+		inv.thaws = h.clock.Add(freeze)
+		inv.pause(freeze)
 	}
 	// A frozen or slow call goes out now, however late it is. An SDK would notice that its context has ended. Not to
 	// notice it is the worst case.
@@ -217,7 +222,9 @@ func (c catalogPort) Head(context.Context) (lifecycle.Run, error) {
 }
 
 func (c catalogPort) Runs(_ context.Context, from, to uint64) ([]lifecycle.Run, error) {
-	return ask(c.port, readDynamo, "catalog.Runs", strconv.FormatUint(from, 10), func() ([]lifecycle.Run, error) {
+	k := readDynamo
+	k.builds = c.role == batchRole && from == 1 && to > 1 // a build reads all runs at once
+	return ask(c.port, k, "catalog.Runs", strconv.FormatUint(from, 10), func() ([]lifecycle.Run, error) {
 		return c.h.catalog.Runs(everywhere, from, to)
 	})
 }
@@ -324,8 +331,13 @@ func (c catalogPort) Lease(_ context.Context, name string) (catalog.Lease, error
 }
 
 func (c catalogPort) PutLease(_ context.Context, l catalog.Lease) error {
+	inv := c.current
 	return c.call(writeDynamo, "catalog.PutLease", l.Name, func() error {
-		return c.h.catalog.PutLease(everywhere, l)
+		err := c.h.catalog.PutLease(everywhere, l)
+		if err == nil {
+			c.h.onLease(inv, l)
+		}
+		return err
 	})
 }
 

@@ -151,7 +151,7 @@ func rules() map[string]rule {
 		"shared/simulation/history": {
 			slices.Concat(inner, layers, []string{
 				viewfile, "shared/present", "shared/setting", "shared/system", "shared/memory", "shared/programs",
-				"shared/eventsource", "shared/runner", "shared/simulation",
+				"shared/eventsource", "shared/runner", "shared/lease", "shared/simulation",
 			}), []string{ulid},
 		},
 		"shared/simulation/model":        {}, // Promela, and what runs Spin

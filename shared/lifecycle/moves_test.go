@@ -238,3 +238,43 @@ func TestRebuildWaits(t *testing.T) {
 		t.Errorf("with all of the archive: changed %t, %+v", changed, next)
 	}
 }
+
+// TestFailed checks that giving up a build holds its definition, unless that serves, and says why; and that it leaves
+// alone what is built by now or was given up before.
+func TestFailed(t *testing.T) {
+	building := in("B", lifecycle.Building, 0)
+	before := life("A", in("A", lifecycle.Serving, 0), building)
+	before.Rebuild = 4
+	got, changed := before.Failed("B", "killed", 55)
+	want := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 55))
+	want.Held, want.Failure = "B", "killed"
+	if diff := cmp.Diff(want, got); diff != "" || !changed {
+		t.Errorf("changed %v (-want +got):\n%s", changed, diff)
+	}
+	again := before.With(lifecycle.Generation{ID: "B", Definition: "A", State: lifecycle.Building})
+	if got, _ := again.Failed("B", "killed", 55); got.Held != "" || got.Failure != "killed" {
+		t.Errorf("a rebuild of what serves: %+v; want nothing held", got)
+	}
+	building.ID, building.Run = "B", 7
+	for name, v := range map[string]lifecycle.View{
+		"built by now": before.With(building), "given up before": got, "another id": life("A", in("A", lifecycle.Serving, 0)),
+	} {
+		if next, changed := v.Failed("B", "again", 66); changed {
+			t.Errorf("%s: %+v", name, next)
+		}
+	}
+	for name, next := range map[string]lifecycle.View{
+		"another serves": got.Switched("A", 77), "the view is dropped": func() lifecycle.View {
+			got.Retired = 1
+			next, _ := got.DropRetired(77)
+			return next
+		}(),
+	} {
+		if next.Failure != "" {
+			t.Errorf("%s: the failure is still %q", name, next.Failure)
+		}
+	}
+	if next, err := got.Abandon("", 77); err != nil || next.Failure != "" {
+		t.Errorf("an operator abandons it: %+v, %v", next, err)
+	}
+}

@@ -35,11 +35,11 @@ type Status struct {
 	Serving     *string   `json:"serving"`        // id of the serving generation
 	Held        view.Hash `json:"held,omitempty"` // definition that an operator has put away
 	// When batch found that the deployed file no longer names the view.
-	Retired     *string      `json:"retired,omitempty"`
-	Rebuild     bool         `json:"rebuild,omitempty"` // a rebuild is requested and has not begun
-	Failure     string       `json:"failure,omitempty"` // why batch has given up the last build
+	Retired *string `json:"retired,omitempty"`
+	Rebuild bool    `json:"rebuild,omitempty"` // a rebuild is requested and has not begun
+	Failure string  `json:"failure,omitempty"` // why batch has given up the last build
 	// Why a build or an audit of the view may be too large for one function; runs.Misfit.
-	Misfit string `json:"misfit,omitempty"`
+	Misfit      string       `json:"misfit,omitempty"`
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"` // oldest first
 	Audit       *AuditStatus `json:"audit"`

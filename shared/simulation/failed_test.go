@@ -120,7 +120,7 @@ func TestKilledHolderDelaysTwoTicks(t *testing.T) {
 			}
 			killed := w.Clock
 			w.Restart()
-			for {
+			for range 10 {
 				w.Wait(tickEvery)
 				report, err := w.Tick(t.Context())
 				if err != nil {

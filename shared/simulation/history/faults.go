@@ -124,7 +124,8 @@ const (
 var faultNames = [faults]string{
 	"failed before", "answer lost", "late, never applied", "late, applied after all", "slow", "slow answer", "throttled",
 	"partly taken",
-	"killed before", "killed after", "frozen and thawed", "killed while it builds", "timed out", "zombie", "result lost", "not invoked",
+	"killed before", "killed after", "frozen and thawed", "killed while it builds",
+	"timed out", "zombie", "result lost", "not invoked",
 	"cold start", "environment end",
 	"skewed clock", "mapping restarted", "poll failed", "poll short", "shard split", "shards merged", "records trimmed",
 	"junk record",

@@ -1,0 +1,106 @@
+package mutants
+
+const (
+	leaseFile   = "shared/lease/lease.go"
+	foundFile   = "shared/catalog/leases.go"
+	noAnswer    = "no answer depends on a lease"
+	leaseTests  = "shared/lease"
+	noBuildLost = "a build that is given up is built again in the end of each history"
+)
+
+// ofLeases returns mistakes of leases, and of what gives up work that is killed each time.
+func ofLeases() []Mutant {
+	return []Mutant{
+		{
+			Name: "lease-not-given-back", Design: "3.12",
+			Mistake: "a function that ends keeps its lease until that expires",
+			Edits:   []Edit{{leaseFile, `	h.giveBack(ctx)`, ``}},
+			Killer:  Killer{leaseTests, "^TestOneAtATime$", noAnswer},
+		},
+		{
+			Name: "lease-never-expires", Design: "3.12",
+			Mistake: "the lease of a function that was killed is held for ever",
+			Edits:   []Edit{{foundFile, `	if l.Holder != "" && l.Until <= event.MillisOf(now) {`, `	if l.Until < 0 {`}},
+			Killer:  Killer{"shared/simulation", "^TestKilledHolderDelaysTwoTicks$", noAnswer},
+		},
+		{
+			Name: "held-lease-taken", Design: "3.12",
+			Mistake: "a function takes a lease that another one holds",
+			Edits:   []Edit{{foundFile, `{ return l.Holder != "" }`, `{ return false }`}},
+			Killer:  Killer{leaseTests, "^TestOneAtATime$", noAnswer},
+		},
+		{
+			Name: "lost-lease-taken-back", Design: "3.12",
+			Mistake: "a holder that has lost its lease takes it back while the next one works",
+			Edits:   []Edit{{leaseFile, `		if stored.Holder != h.lease.Holder {`, `		if false {`}},
+			Killer:  Killer{leaseTests, "^TestFrozenHolder$", noAnswer},
+		},
+		{
+			Name: "no-work-without-lease", Design: "3.12",
+			Mistake: "a function that cannot read its lease does nothing",
+			Edits: []Edit{{leaseFile, `"lease", w.Name, "error", err)
+		return Held{}, work(ctx)`, `"lease", w.Name, "error", err)
+		return Held{Busy: true}, nil`}},
+			Killer: Killer{leaseTests, "^TestWithoutLease$", "a table that is down stops the work as well"},
+		},
+		{
+			Name: "error-counts-as-kill", Design: "3.12",
+			Mistake: "work that returns with an error counts as killed",
+			Edits:   []Edit{{leaseFile, `	if ok && !now.Before(deadline) {`, `	if !now.IsZero() {`}, {leaseFile, `	deadline, ok := ctx.Deadline()`, ``}},
+			Killer:  Killer{leaseTests, "^TestErrorIsNoKill$", noAnswer},
+		},
+		{
+			Name: "out-of-time-is-no-kill", Design: "3.12",
+			Mistake: "work that its invocation has no time for is begun again at every tick, for ever",
+			Edits:   []Edit{{leaseFile, `	if ok && !now.Before(deadline) {`, `	if ok && deadline.IsZero() {`}},
+			Killer:  Killer{leaseTests, "^TestOutOfTime$", noAnswer},
+		},
+		{
+			Name: "kills-not-counted", Design: "3.12",
+			Mistake: "a build that is killed each time is begun again for ever",
+			Edits: []Edit{{foundFile, `	l.Killed++
+`, ``}},
+			Killer: Killer{"shared/simulation", "^TestBuildGivenUp$", "no history kills a build for ever"},
+		},
+		{
+			Name: "no-wait-after-kills", Design: "3.12",
+			Mistake: "a run that is killed each time is begun at every other tick",
+			Edits:   []Edit{{foundFile, `	if l.Killed > 1 {`, `	if l.Killed < 0 {`}},
+			Killer:  Killer{"shared/simulation", "^TestRunAlwaysKilled$", noAnswer},
+		},
+		{
+			Name: "kills-of-another-generation", Design: "3.12",
+			Mistake: "a new generation begins with the kills of the one before",
+			Edits:   []Edit{{foundFile, `	if l.Of != of && l.Holder == "" {`, `	if false {`}},
+			Killer:  Killer{"shared/simulation", "^TestBuildGivenUp$", noBuildLost},
+		},
+		{
+			Name: "everything-waits-for-a-killed-run", Design: "3.12",
+			Mistake: "while a run that was killed waits, ticks do nothing else",
+			Edits: []Edit{{"shared/batch/batch.go", `	if t.report.Lease.Waits {
+		err = t.work(ctx, false)`, `	if t.report.Lease.Waits {
+		return t.report, nil`}},
+			Killer: Killer{"shared/simulation", "^TestRunAlwaysKilled$", "no history kills a run for ever"},
+		},
+		{
+			Name: "given-up-build-not-held", Design: "3.7",
+			Mistake: "the definition of a build that was given up is built again at the next tick",
+			Edits:   []Edit{{movesFile, `	next = next.putAway(g)`, `	next.Rebuild = 0`}},
+			Killer:  Killer{"shared/simulation", "^TestBuildGivenUp$", noBuildLost},
+		},
+		{
+			Name: "finished-build-given-up", Design: "3.7",
+			Mistake: "batch gives up a generation that a slow build has finished meanwhile",
+			Edits: []Edit{{movesFile, `	g, _ := v.Generation(id)
+	if g.Run > 0 {`, `	g, _ := v.Generation(id)
+	if g.Run > 0 && g.ID == "" {`}},
+			Killer: Killer{"shared/lifecycle", "^TestFailed$", noBuildLost},
+		},
+		{
+			Name: "killed-audit-begun-again", Design: "3.12",
+			Mistake: "an audit that is killed each time is begun again for ever",
+			Edits:   []Edit{{"shared/audit/audit.go", `Tries: auditTries, Anew:`, `Anew:`}},
+			Killer:  Killer{"shared/audit", "^TestAuditGivenUp$", noAnswer},
+		},
+	}
+}

@@ -246,7 +246,7 @@ func TestFailed(t *testing.T) {
 	before := life("A", in("A", lifecycle.Serving, 0), building)
 	before.Rebuild = 4
 	got, changed := before.Failed("B", "killed", 55)
-	want := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 55))
+	want := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0))
 	want.Held, want.Failure = "B", "killed"
 	if diff := cmp.Diff(want, got); diff != "" || !changed {
 		t.Errorf("changed %v (-want +got):\n%s", changed, diff)

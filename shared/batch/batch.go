@@ -183,6 +183,7 @@ func (t *tick) work(ctx context.Context, makesRuns bool) error {
 	if err != nil {
 		return fmt.Errorf("read head: %w", err)
 	}
+	t.forgetLost(head)
 	if err := t.begin(ctx); err != nil {
 		return err
 	}

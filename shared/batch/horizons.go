@@ -32,12 +32,28 @@ func (t *tick) checkItem(ctx context.Context, g target, run lifecycle.Run, item 
 	return err
 }
 
+// forgetLost drops what this environment remembers of runs when it knows a run above the head. The catalog was set back
+// to an earlier state, so the remembered runs may be others than those that it has now.
+func (b *Batch) forgetLost(head lifecycle.Run) {
+	if max(b.held.through, b.horizons.last()) > head.N {
+		b.held, b.horizons = held{}, horizons{}
+	}
+}
+
 // horizons remembers the horizons of real runs, as far back as items have asked for. Real runs never change, so the
 // memory stays true from one invocation to the next.
 type horizons struct {
 	mu    sync.Mutex
 	first uint64      // number of the run that the first horizon belongs to
 	all   []slot.Slot // ascending, since the horizon grows with every run
+}
+
+// last returns the number of the last run that is known; 0: none.
+func (h *horizons) last() uint64 {
+	if len(h.all) == 0 {
+		return 0
+	}
+	return h.first + uint64(len(h.all)) - 1
 }
 
 // add takes in a run that this tick made.

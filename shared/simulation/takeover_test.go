@@ -177,8 +177,8 @@ func copyCatalog(t *testing.T, from *memory.Catalog) *memory.Catalog {
 }
 
 // TestRestoredCatalog sets the catalog back to an earlier state over base items that stayed. Batch then makes other
-// runs. It must refuse to add them to the items, whether the runs end behind the items' horizon or before it. A rebuild
-// ends this, in a generation of its own.
+// runs. It must refuse to add them to the items, whether the runs end behind the items' horizon or before it, and also
+// when its environment remembers the lost runs. A rebuild ends this, in a generation of its own.
 func TestRestoredCatalog(t *testing.T) {
 	for _, test := range []struct {
 		name string
@@ -187,11 +187,15 @@ func TestRestoredCatalog(t *testing.T) {
 		{"one run beyond", []time.Duration{time.Minute}},
 		{"in between", []time.Duration{-15 * time.Second, time.Minute}},
 	} {
-		t.Run(test.name, func(t *testing.T) { playRestoredCatalog(t, test.runs) })
+		for _, remembers := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, the environment remembers: %t", test.name, remembers), func(t *testing.T) {
+				playRestoredCatalog(t, test.runs, remembers)
+			})
+		}
 	}
 }
 
-func playRestoredCatalog(t *testing.T, runs []time.Duration) {
+func playRestoredCatalog(t *testing.T, runs []time.Duration, remembers bool) {
 	ctx := context.Background()
 	w := running(t)
 	backup := copyCatalog(t, w.Catalog)
@@ -200,8 +204,13 @@ func playRestoredCatalog(t *testing.T, runs []time.Duration) {
 			t.Fatal(err)
 		}
 	}
+	warm := w.Batch
 	w.Catalog = backup
 	w.Restart()
+	if remembers {
+		warm.Catalog = backup
+		w.Batch = warm
+	}
 	refused := 0
 	for i, until := range runs {
 		w.Wait(until)

@@ -64,6 +64,15 @@ func ofTakeOver() []Mutant {
 			},
 		},
 		{
+			Name: "remembers-lost-runs", Design: "3.10",
+			Mistake: "batch takes the horizons that it remembers for those of the catalog, which was set back",
+			Edits: []Edit{{batchFile, `	t.forgetLost(head)
+`, ``}},
+			Killer: Killer{
+				Package: "shared/simulation", Run: "^TestRestoredCatalog$", Why: "no catalog is set back in a history",
+			},
+		},
+		{
 			Name: "passes-items-ahead-of-the-catalog", Design: "3.10",
 			Mistake: "batch takes an item that is ahead of the run for one that another batch has written",
 			Edits: []Edit{{horizonsFile, `	if wanted > run.Horizon {

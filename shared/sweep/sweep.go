@@ -197,7 +197,8 @@ func (t *tick) lookAt(ctx context.Context, run lifecycle.Run, beyondGap bool) (d
 	if err := t.readWaits(ctx); err != nil {
 		return false, err
 	}
-	old := found.dropOld(event.MillisOf(t.started.Add(-t.MaxStreamAge)))
+	// Nobody puts into the stream what is too old for it, or what arrived before its layout began.
+	old := found.dropOld(max(event.MillisOf(t.started.Add(-t.MaxStreamAge)), t.Layout.Begins.Millis()))
 	if len(found.objects) == 0 && !beyondGap {
 		return true, t.passBy(ctx, run, old)
 	}

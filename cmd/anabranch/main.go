@@ -90,6 +90,9 @@ func (w *world) run(ctx context.Context, args []string) int {
 	case err != nil && commandOf(err) == " dev" && strings.HasPrefix(err.Error(), "unexpected argument"):
 		return w.report(usage("%w; name a file of views with --views, and a directory with --dir; see anabranch dev --help",
 			err))
+	case err != nil && commandOf(err) == " views show" && strings.HasPrefix(err.Error(), "unexpected argument"):
+		return w.report(usage("%w; a command comes before its view: anabranch views status VIEW; see anabranch views --help",
+			err))
 	case err != nil:
 		return w.report(usage("%w; see anabranch%s --help", err, commandOf(err)))
 	}

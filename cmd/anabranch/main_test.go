@@ -30,7 +30,11 @@ func TestUsage(t *testing.T) {
 		"Concurrency":    {[]string{"send", "-", "--concurrency=65"}, "--concurrency: 65 is not between 1 and 64"},
 		"NoScheme": {
 			[]string{"send", "-", "--url=localhost:8080"},
-			`--url: "localhost:8080" does not start with http://`,
+			`--url: "localhost:8080" does not start with http:// or https://; write it as "http://localhost:8080" or "https:`,
+		},
+		"AddressWithoutScheme": {
+			[]string{"views", "--url=127.0.0.1:9000"},
+			`--url: "127.0.0.1:9000" is not a URL; write it as "http://127.0.0.1:9000" or "https://127.0.0.1:9000"`,
 		},
 		"NoView":     {[]string{"query"}, "<view>"},
 		"NoValue":    {[]string{"query", "v", "path"}, `"path" is not field=value`},
@@ -44,7 +48,7 @@ func TestUsage(t *testing.T) {
 		"BadTo":           {[]string{"query", "v", "--to", "17.5.2015"}, `--to: "17.5.2015" is not a time; write 2015-05-17T`},
 		"BadOutput":       {[]string{"query", "v", "-o", "xml"}, "xml"},
 		"BadViewsOutput":  {[]string{"views", "-o", "xml"}, "xml"},
-		"TooManyViews":    {[]string{"views", "a", "b"}, "b"},
+		"TooManyViews":    {[]string{"views", "a", "b"}, "b; a command comes before its view: anabranch views status VIEW"},
 		"QueryBadAddress": {[]string{"query", "v", "--url=ftp://x"}, "--url"},
 		"RouteAsAddress": {
 			[]string{"send", "-", "--url=http://x.example/stage/v1/events"},

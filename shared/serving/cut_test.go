@@ -43,7 +43,11 @@ func TestRangeThatCutsWindows(t *testing.T) {
 			out("2026-11-22T09:10:00Z", "2026-11-22T09:00:00Z"),
 		}},
 		{"0000-01-01T00:00:00Z", "9999-12-31T23:59:59Z", []string{"11-22T09:00 1 exact=true", "11-22T10:00 2 exact=true"},
-			[]string{in("9999-12-31T23:59:59Z", "9999-12-31T23:00:00Z")}},
+			[]string{
+				in("9999-12-31T23:59:59Z", "9999-12-31T23:00:00Z"),
+				"skipped covers only the windows from 2026-10-16T00:00:00Z to 2026-11-26T16:00:00Z; narrow from and to for the " +
+					"others",
+			}},
 	} {
 		s := servingtest.New(t)
 		s.PutBase(t, horizon, amount{"2026-11-22T09:30:00Z", "1"}, amount{"2026-11-22T10:30:00Z", "2"})

@@ -22,7 +22,7 @@ type Result struct {
 	Total    *Row // all rows merged into one; nil unless selected
 
 	// What the view could not use in the selected windows, under any key, by place and reason. At most Serving.MaxRows
-	// windows, as readSkipped chooses them; a warning says when rows lie outside.
+	// windows, as readSkipped chooses them; a warning says when windows of the answer lie outside.
 	Skipped []Skip
 
 	ReadAt   time.Time // when the reads ended

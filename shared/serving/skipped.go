@@ -63,6 +63,7 @@ func (r Reader) skips(selected Result) []Skip {
 // skipped is what a view could not use in the windows that start in [from, to).
 type skipped struct {
 	from, to time.Time // no other window was read
+	cut      bool      // the selection names an end beyond from or to, so it names windows that were not read
 	all      []Skip
 	rows     []Row // of Reader.Skipped
 }
@@ -88,12 +89,20 @@ func (s *Serving) readSkipped(ctx context.Context, r Reader, from, to *time.Time
 		end = min(end, p.FirstWindowFrom(*to))
 	}
 	of := skipped{from: p.Start(end - most)}
-	if from != nil && from.After(of.from) {
+	switch {
+	case from == nil:
+	case from.After(of.from):
 		of.from = from.UTC()
+	default:
+		of.cut = p.FirstWindowFrom(*from) < end-most
 	}
 	of.to = p.Start(p.FirstWindowFrom(of.from) + most)
-	if to != nil && to.Before(of.to) {
+	switch {
+	case to == nil:
+	case to.Before(of.to):
 		of.to = to.UTC()
+	default:
+		of.cut = of.cut || p.FirstWindowFrom(of.to) < p.FirstWindowFrom(*to)
 	}
 	if !of.from.Before(of.to) {
 		return of, nil
@@ -156,11 +165,18 @@ func warningsOfSkipped(r Result, read skipped) []string {
 		all = append(all, fmt.Sprintf("events of these rows without a usable number are left out: of %s; see skipped",
 			strings.Join(short, ", of ")))
 	}
-	if n := len(r.Rows); n > 0 && (r.Rows[0].Start.Before(read.from) || !r.Rows[n-1].Start.Before(read.to)) {
-		all = append(all, fmt.Sprintf("skipped has only windows from %s to %s; select fewer windows for the others",
+	if read.leavesOut(r.Rows) {
+		all = append(all, fmt.Sprintf("skipped covers only the windows from %s to %s; narrow from and to for the others",
 			read.from.Format(time.RFC3339), read.to.Format(time.RFC3339)))
 	}
 	return all
+}
+
+// leavesOut reports whether skipped events were not read for a window of these rows, or for one that the selection
+// names.
+func (s skipped) leavesOut(rows []Row) bool {
+	n := len(rows)
+	return s.cut || n > 0 && (rows[0].Start.Before(s.from) || !rows[n-1].Start.Before(s.to))
 }
 
 func events(n int64) string {

@@ -86,7 +86,7 @@ func TestDescribedAsAnswered(t *testing.T) {
 }
 
 // TestSkippedWindowsAreBounded checks that an answer reads MaxRows windows of skipped events in all, on both sides of
-// now, and says so when rows lie outside.
+// now, and says so when rows lie outside, or windows that the selection names.
 func TestSkippedWindowsAreBounded(t *testing.T) {
 	s := servingtest.New(t)
 	s.MaxRows = 100
@@ -96,7 +96,7 @@ func TestSkippedWindowsAreBounded(t *testing.T) {
 		purchases = append(purchases, amount{at(hour), `"none"`})
 	}
 	s.PutBase(t, horizon, purchases...)
-	const cut = "skipped has only windows from "
+	const cut = "skipped covers only the windows from "
 	for _, c := range []struct {
 		name     string
 		from, to string
@@ -107,6 +107,12 @@ func TestSkippedWindowsAreBounded(t *testing.T) {
 		{"past", "", at(-150), 1, ""},
 		{"from the past on", at(-60), "", 2, cut + "2026-11-19T23:00:00Z to 2026-11-24T03:00:00Z"},
 		{"around now", at(-60), at(60), 2, cut + "2026-11-19T23:00:00Z to 2026-11-24T03:00:00Z"},
+		{"before all rows", at(-2000), at(-300), 0, cut + "2026-11-05T19:00:00Z to 2026-11-09T23:00:00Z"},
+		{"open, before all rows", "", at(-300), 0, ""},
+		{"short, before all rows", at(-300), at(-250), 0, ""},
+		{"as long as can be", at(-400), at(-300), 0, ""},
+		{"after all rows", at(2000), at(2101), 0, cut + "2027-02-13T19:00:00Z to 2027-02-17T23:00:00Z"},
+		{"after all rows, open", at(2000), "", 0, ""},
 		{"future", at(1000), at(1090), 2, ""},
 		{"far into the future", at(1000), at(1900), 2, cut + "2027-01-03T03:00:00Z to 2027-01-07T07:00:00Z"},
 	} {

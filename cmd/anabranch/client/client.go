@@ -66,7 +66,10 @@ func (e *GaveUp) Unwrap() error { return e.Cause }
 // ParseURL reads the URL of a server, for example "http://127.0.0.1:8080" or "https://x.example/stage". It keeps a path
 // as a prefix.
 func ParseURL(text string) (*url.URL, error) {
-	const right = `write it as "http://127.0.0.1:8080"`
+	right := `write it as "http://127.0.0.1:8080"`
+	if text != "" && !strings.Contains(text, "/") {
+		right = fmt.Sprintf(`write it as "http://%s" or "https://%[1]s"`, text)
+	}
 	u, err := url.Parse(text)
 	switch {
 	case err != nil:

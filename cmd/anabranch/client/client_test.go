@@ -535,11 +535,15 @@ func TestParseURL(t *testing.T) {
 			t.Errorf("%s: %v", good, err)
 		}
 	}
-	for _, bad := range []string{"", "127.0.0.1:8080", "localhost:8080", "ftp://x", "http://", "http://x?y=1",
-		"http://x#y", "http://x\x7f"} {
+	const example = "http://127.0.0.1:8080"
+	for bad, right := range map[string]string{
+		"": example, "ftp://x": example, "http://": example, "http://x?y=1": example, "http://x#y": example,
+		"http://x\x7f": example, "127.0.0.1:9000": `"http://127.0.0.1:9000"`, "localhost:9000": `"http://localhost:9000"`,
+		"x.example": `"https://x.example"`,
+	} {
 		if u, err := client.ParseURL(bad); err == nil {
 			t.Errorf("%q is taken as %v", bad, u)
-		} else if !strings.Contains(err.Error(), "http://127.0.0.1:8080") {
+		} else if !strings.Contains(err.Error(), right) {
 			t.Errorf("%q: %v does not say what would be right", bad, err)
 		}
 	}

@@ -76,8 +76,8 @@ func readSettings(values map[string]string) (setting.All, error) {
 func checkLayout(ctx context.Context, a archive.Archive, s Stack, wanted setting.All) error {
 	number := wanted.Layout
 	if has, ok := s.Parameters["Layout"]; ok && has != strconv.Itoa(number) {
-		return fmt.Errorf("Layout=%d: stack %s has Layout=%s, which never changes; a new stack takes the next layout: "+
-			"STACK=another", number, s.Name, has)
+		return fmt.Errorf("parameter Layout=%d: stack %s has Layout=%s, which never changes; a new stack takes the "+
+			"next layout: STACK=another", number, s.Name, has)
 	}
 	layout, _, err := archive.ReadLayout(ctx, a, number)
 	if errors.Is(err, archive.ErrNotFound) {
@@ -123,8 +123,8 @@ func checkShards(old, wanted string) error {
 		return nil
 	}
 	if to > 2*is || 2*to < is {
-		return fmt.Errorf("Shards=%d: the stream has %d, and Kinesis accepts %d to %d; change them in several deployments",
-			to, is, (is+1)/2, 2*is)
+		return fmt.Errorf("parameter Shards=%d: the stream has %d, and Kinesis accepts %d to %d; change them in "+
+			"several deployments", to, is, (is+1)/2, 2*is)
 	}
 	return nil
 }

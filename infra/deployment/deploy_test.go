@@ -133,7 +133,7 @@ func TestRefusedBefore(t *testing.T) {
 		{"dedupe window", types.StackStatusUpdateComplete, parameter("DedupeWindow", "48h"), "has DedupeWindow=24h0m0s"},
 		{"speed window", types.StackStatusUpdateComplete, parameter("SpeedWindow", "2h"), "has SpeedWindow=1h0m0s"},
 		{"too many shards", types.StackStatusUpdateComplete, parameter("Shards", "5"),
-			"Shards=5: the stream has 2, and Kinesis accepts 1 to 4"},
+			"parameter Shards=5: the stream has 2, and Kinesis accepts 1 to 4"},
 		{"under way", types.StackStatusUpdateInProgress, nil, "stack shop is UPDATE_IN_PROGRESS: wait until it ends"},
 		{"a rollback that failed", types.StackStatusUpdateRollbackFailed, nil, "continue-update-rollback --stack-name shop"},
 		{"a deletion that failed", types.StackStatusDeleteFailed, nil, "make destroy STACK=shop"},

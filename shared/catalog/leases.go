@@ -38,8 +38,12 @@ type Lease struct {
 const longestWait = 30
 
 // Found returns the lease as it is for somebody who wants to work on something at the given time. A holder that let the
-// lease of the given length expire counts as killed, and nobody holds the lease then.
+// lease of the given length expire counts as killed, and nobody holds the lease then. Nobody holds a lease either that
+// ends later than any could: a function with a wrong clock wrote it, and may be dead.
 func (l Lease) Found(of string, now time.Time, length time.Duration) Lease {
+	if l.Until > event.MillisOf(now.Add(l.longest(length))) {
+		l.Holder, l.Until = "", event.Never
+	}
 	if l.Holder != "" && l.Until <= event.MillisOf(now) {
 		l = l.LeftUndone(l.Until, length)
 	}
@@ -47,6 +51,15 @@ func (l Lease) Found(of string, now time.Time, length time.Duration) Lease {
 		l.Of, l.Killed, l.Until = of, 0, event.Never
 	}
 	return l
+}
+
+// longest returns how far in the future the lease may end, by a clock that differs from the holder's by less than the
+// length.
+func (l Lease) longest(length time.Duration) time.Duration {
+	if l.Holder != "" {
+		return 2 * length
+	}
+	return (longestWait + 1) * length
 }
 
 // IsBusy reports whether somebody holds the lease, as found.

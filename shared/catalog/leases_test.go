@@ -15,6 +15,8 @@ func TestFound(t *testing.T) {
 	const (
 		now    = event.Millis(1_795_555_500_000)
 		length = 2 * time.Minute
+
+		longestWait = time.Hour
 	)
 	held := catalog.Lease{Name: "build v", Revision: 7, Holder: "h", Until: now + 1, Of: "g", Killed: 1, Memory: 2048}
 	expired := held
@@ -24,6 +26,14 @@ func TestFound(t *testing.T) {
 	waiting.Killed, waiting.Until = 2, now.Add(length)
 	other := free
 	other.Of = "h"
+	fastClock, fastWait := held, waiting
+	fastClock.Until, fastWait.Until = now.Add(24*time.Hour), now.Add(24*time.Hour)
+	freeAfterKills := free
+	freeAfterKills.Killed = 2
+	freeAfterKill := free
+	freeAfterKill.Killed = 1
+	longWait := waiting
+	longWait.Until = now.Add(longestWait)
 	for name, c := range map[string]struct {
 		stored      catalog.Lease
 		of          string
@@ -33,9 +43,12 @@ func TestFound(t *testing.T) {
 		"never taken":                    {catalog.Lease{Name: "a"}, "", catalog.Lease{Name: "a"}, false, false},
 		"held":                           {held, "g", held, true, false},
 		"held, about another generation": {held, "h", held, true, false},
-		"given back":                     {held.Done(), "g", free, false, false},
-		"expired: its holder was killed": {expired, "g", waiting, false, true},
-		"another generation begins anew": {expired, "h", other, false, false},
+		"held, by a function whose clock is a day ahead":  {fastClock, "g", freeAfterKill, false, false},
+		"waits, by a function whose clock is a day ahead": {fastWait, "g", freeAfterKills, false, false},
+		"waits for as long as a lease ever does":          {longWait, "g", longWait, false, true},
+		"given back":                                      {held.Done(), "g", free, false, false},
+		"expired: its holder was killed":                  {expired, "g", waiting, false, true},
+		"another generation begins anew":                  {expired, "h", other, false, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got := c.stored.Found(c.of, now.Time(), length)

@@ -12,6 +12,12 @@ const (
 func ofLeases() []Mutant {
 	return []Mutant{
 		{
+			Name: "lease-of-a-wrong-clock", Design: "3.12",
+			Mistake: "a lease that a function with a wrong clock wrote holds everybody back until that time",
+			Edits:   []Edit{{foundFile, `	if l.Until > event.MillisOf(now.Add(l.longest(length))) {`, `	if l.longest(length) < 0 {`}},
+			Killer:  Killer{"shared/catalog", "^TestFound$", noAnswer},
+		},
+		{
 			Name: "lease-not-given-back", Design: "3.12",
 			Mistake: "a function that ends keeps its lease until that expires",
 			Edits:   []Edit{{leaseFile, `	h.giveBack(ctx)`, ``}},

@@ -169,8 +169,12 @@ func (a *Audit) giveUp(ctx context.Context, due dueAudit, killed int) (catalog.F
 	if a.Lease.Memory > 0 {
 		why += fmt.Sprintf("; it has %d MB", a.Lease.Memory)
 	}
-	one := due.Audit.Beginning(a.Now())
-	one.Ended, one.Findings = one.Begun, catalog.Findings{Generation: due.serving, Error: why, Killed: killed}
+	one, found := due.Audit.Beginning(a.Now()), catalog.Findings{Generation: due.serving, Error: why, Killed: killed}
+	one.Ended = one.Begun
+	if one.Generation != due.serving {
+		one.Findings = found
+	}
+	one.Error, one.Killed = why, killed // what an earlier audit of the generation has found still holds
 	// Commit point: everybody can read that there are no findings, and why. A crash before leaves the audit due.
 	err := a.Audits.PutAudit(ctx, one)
 	if errors.Is(err, catalog.ErrConflict) {
@@ -179,7 +183,7 @@ func (a *Audit) giveUp(ctx context.Context, due dueAudit, killed int) (catalog.F
 	if err == nil {
 		a.Log.ErrorContext(ctx, "audit given up", "view", due.View, "generation", due.serving, "why", why)
 	}
-	return one.Findings, err
+	return found, err
 }
 
 // auditOne audits one view, which this function holds the lease of.
@@ -218,10 +222,12 @@ func (a *Audit) end(ctx context.Context, claim catalog.Audit, found catalog.Find
 			if stored.Begun != claim.Begun {
 				return stored, false, errors.New("another audit of the view has begun meanwhile: this one took too long")
 			}
-			stored.Ended, stored.Findings = max(event.MillisOf(a.Now()), stored.Begun), found
-			if found.Error == "" {
-				stored.Audited = stored.Ended
+			stored.Ended = max(event.MillisOf(a.Now()), stored.Begun)
+			if found.Error != "" { // what an earlier audit has found still holds
+				stored.Error, stored.Killed = found.Error, 0
+				return stored, true, nil
 			}
+			stored.Audited, stored.Findings = stored.Ended, found
 			return stored, true, nil
 		})
 }

@@ -212,6 +212,34 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestFailureKeepsFindings checks that an audit that fails leaves what the one before has found: the drift is still
+// there. The next one that succeeds replaces the findings and the error.
+func TestFailureKeepsFindings(t *testing.T) {
+	w := newWorld(t)
+	w.run("ann", "bob")
+	item := w.itemOf("bob")
+	item.States = w.itemOf("ann").States
+	w.overwrite(item)
+	found := w.audited()
+	w.ask()
+	w.Base.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("broken")} }
+	if _, err := w.audit.Tick(t.Context()); err == nil {
+		t.Fatal("the audit succeeds")
+	}
+	w.Base.Hook = nil
+	stored, err := w.Catalog.Audit(t.Context(), "by_user")
+	if err != nil || !strings.Contains(stored.Error, "broken") || stored.Audited >= stored.Ended {
+		t.Errorf("audit is %+v, error %v", stored, err)
+	}
+	stored.Error = ""
+	if diff := cmp.Diff(found, stored.Findings); diff != "" || found.Drift == 0 {
+		t.Errorf("findings (-before +after):\n%s", diff)
+	}
+	if again := w.audited(); again.Error != "" || again.Drift != found.Drift {
+		t.Errorf("findings of the next audit are %+v", again)
+	}
+}
+
 // TestOutOfTime checks that the error of an audit that runs out of time is stored all the same.
 func TestOutOfTime(t *testing.T) {
 	w := newWorld(t)

@@ -102,7 +102,7 @@ func (r *ranges) bounds(length slot.Length, from archive.Key, to slot.Slot, n, p
 	bounds := []archive.Key{from}
 	for len(bounds) <= n && r.next < r.end {
 		r.next = min(r.next+max(width, 1), r.end)
-		// Slots of an earlier layout may be shorter, so that a key sorts before the one that was listed last.
+		// A key may name another slot than its request's arrival says. Then the bound sorts before what was listed.
 		bounds = append(bounds, max(from, archive.ArrivalKey(length, r.next)))
 	}
 	if r.next >= r.end {

@@ -27,8 +27,8 @@ type Audits interface {
 }
 
 // Audit is the state of one view's audits: when the last one was requested, begun and ended, and the findings of the
-// last one that ended. While an audit runs, Begun is after Ended, and the
-// findings belong to the audit before it.
+// last one that ended with findings. While an audit runs, Begun is after Ended, and the findings belong to an audit
+// before it. An audit that ends without findings sets Error, and leaves the other findings as they are.
 type Audit struct {
 	View     view.Name
 	Revision int64 // revision of this item; 0: not stored yet
@@ -63,7 +63,7 @@ type Findings struct {
 	LostObjects []string // the first archive keys in order; maximum 100
 
 	Note  string // how the audit worked, if that was unusual; "" otherwise
-	Error string // why there are no findings; "" when there are
+	Error string // why the last audit ended without findings; "" when it has some
 	// How many attempts in a row were killed before the audit was given up; 0: it was not.
 	Killed int
 }

@@ -90,7 +90,7 @@ func (m Mover) mayServe(v lifecycle.View, id lifecycle.GenerationID, head lifecy
 		v.MayServe(id, head) == nil
 }
 
-// delete dates generations that were given up, and deletes the first of those that were dated DropGrace ago.
+// delete dates generations that were given up, and deletes those that were dated DropGrace ago, as far as time allows.
 func (m Mover) delete(ctx context.Context, v lifecycle.View) (err error) {
 	for _, g := range v.Generations {
 		switch {

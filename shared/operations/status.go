@@ -64,7 +64,7 @@ type Generation struct {
 	From     *string `json:"from"`      // when the first event of all runs arrived
 }
 
-// AuditStatus is when a view was audited, and the findings of the last completed audit: see catalog.Audit.
+// AuditStatus is when a view was audited, and the findings of the last audit that has some: see catalog.Audit.
 type AuditStatus struct {
 	Requested   *string  `json:"requested"`
 	Begun       *string  `json:"begun"`

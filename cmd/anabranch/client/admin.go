@@ -85,7 +85,7 @@ type AuditStatus struct {
 	Drifts      []Drift `json:"drifts"` // a part of the drift: the server keeps a bounded list
 	LostObjects []Text  `json:"lost_objects"`
 	Note        Text    `json:"note"`
-	Error       Text    `json:"error"` // why the audit failed; else ""
+	Error       Text    `json:"error"` // why the last audit failed; else "". The findings are then of an earlier one
 }
 
 // Drift is one window whose stored numbers are wrong.

@@ -13,5 +13,6 @@ AWS_REGION ?= eu-central-1
 # Your views. make deploy of an existing stack keeps its views if this is not given.
 #VIEWS ?= views.yaml
 
-# Parameters of template.yaml, which docs/deploy.md lists.
+# Parameters of template.yaml, which docs/deploy.md lists. Choose Slot, DedupeWindow, SpeedWindow and Lanes before the
+# first deployment: an archive never changes the first three, and a stack never changes Lanes.
 #PARAMETERS ?= Slot=5m Lanes=4 AlarmTopic=arn:aws:sns:eu-central-1:111122223333:alarms

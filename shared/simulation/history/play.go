@@ -84,10 +84,12 @@ func (h *history) until(t time.Time, done func() bool) bool {
 //
 // batchBound is for every acknowledged event, streamed or not. Its slot ends and is sealed. The next tick, or the one
 // after it, makes the event part of a run and applies the run; the first tick may have to finish earlier work, or wait
-// for a function that hangs.
+// for a function that hangs. Where no build has succeeded by then, a tick may have time for one build only, and the
+// event waits for those of the other views.
 func (s *settings) bounds() {
 	s.liveBound = 60 * time.Second
-	s.batchBound = s.slotLength + s.sealDelay + s.margin + 2*s.tickEvery + 2*s.timeouts[batchRole] + 10*time.Second
+	s.batchBound = s.slotLength + s.sealDelay + s.margin + (2+views-1)*s.tickEvery + 2*s.timeouts[batchRole] +
+		10*time.Second
 	s.sweptBound = s.batchBound + s.sweepAfter + 2*s.sweepEvery + 2*s.timeouts[sweepRole] + 5*s.timeouts[republishRole] +
 		s.liveBound + 2*s.timeouts[replayRole]
 }

@@ -50,6 +50,35 @@ func TestTables(t *testing.T) {
 	}
 }
 
+// TestReadme checks that the README shows the sums of a month.
+func TestReadme(t *testing.T) {
+	c, err := costs.Read()
+	if err != nil {
+		t.Fatal(err)
+	}
+	tables, err := c.Tables()
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, sums, _ := strings.Cut(tables["month"], "| **sum** |")
+	n := strings.FieldsFunc(sums, func(r rune) bool { return strings.ContainsRune(" |*\n", r) })
+	if len(n) != 6 {
+		t.Fatalf("the sums of a month are %q, want six", n)
+	}
+	for _, row := range []string{
+		"| 100 events a request | $" + n[1] + " | $" + n[3] + " | $" + n[5] + " |",
+		"| 1 event a request | $" + n[0] + " | $" + n[2] + " | $" + n[4] + " |",
+	} {
+		if !strings.Contains(string(body), row) {
+			t.Errorf("README.md does not say %s", row)
+		}
+	}
+}
+
 // TestFigures checks that each figure says where it is from, and that some formula uses it.
 func TestFigures(t *testing.T) {
 	c, err := costs.Read()

@@ -30,7 +30,8 @@ func start(e *launch.Environment) lambda.Handler {
 	control := tables.Control(e)
 	stores := audit.Stores{Archive: e.Archive(), Catalog: control, Programs: &programs.Cache{}, Base: tables.Base(e)}
 	h := &handler.Handler{Log: e.Log(), Print: e.Print}
-	h.Watch = watch.New(control, e.Settings(), time.Now)
-	h.Audit = audit.New(stores, e.Settings(), e.Host())
+	host := e.Host()
+	h.Watch = watch.New(stores.Archive, control, e.Settings(), host)
+	h.Audit = audit.New(stores, e.Settings(), host)
 	return lambda.NewHandler(h.Handle)
 }

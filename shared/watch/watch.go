@@ -2,7 +2,7 @@
 // fails nowhere: a mapping is switched off, a schedule is gone, an audit was killed. So the watch reads from the
 // catalog how far each step has come, and says by how much the step is overdue by the settings.
 //
-// It reads the catalog only, and writes nothing.
+// It reads the catalog and, until batch has made its first run, the oldest key of the archive. It writes nothing.
 //
 // Source: docs/design.md 3.11.
 package watch
@@ -15,6 +15,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -29,6 +30,8 @@ const ReplayWithin = 24 * time.Hour
 
 // Watch looks at the catalog. All fields are required. It is safe for concurrent use.
 type Watch struct {
+	Archive archive.Archive
+	Begins  slot.Slot // the first slot of the archive's layout: what arrived before was the work of another batch
 	Catalog catalog.Catalog
 	Sweeps  catalog.Sweeps
 	Audits  catalog.Audits
@@ -40,10 +43,10 @@ type Watch struct {
 }
 
 // New returns a Watch. The settings must pass setting.All.Check.
-func New(control catalog.Control, settings setting.All, now func() time.Time) *Watch {
+func New(a archive.Archive, control catalog.Control, settings setting.All, host setting.Host) *Watch {
 	return &Watch{
-		Catalog: control, Sweeps: control, Audits: control, LateAfter: settings.LateAfter(),
-		SweepAfter: settings.SweepAfter, AuditEvery: settings.AuditEvery, Now: now,
+		Archive: a, Begins: host.Layout.Begins, Catalog: control, Sweeps: control, Audits: control,
+		LateAfter: settings.LateAfter(), SweepAfter: settings.SweepAfter, AuditEvery: settings.AuditEvery, Now: host.Now,
 	}
 }
 
@@ -55,7 +58,7 @@ type Step struct {
 
 // Report says what the watch has seen.
 type Report struct {
-	// Batch: the horizon should have moved on, of the archive or of a generation that serves.
+	// Batch: the horizon should have moved on, of the archive or of a generation that serves; or there should be a run.
 	Batch Step
 	// Stream: speed should have read all events of a run. Either speed stands still, or the stream lacks the events and
 	// republish does not bring them.
@@ -74,21 +77,19 @@ type Report struct {
 
 // Look reads how far every step has come.
 //
-// Errors: those of the catalog. The report then holds what was read before. Retry at the next tick.
+// Errors: those of the catalog and the archive, and a foreign object among the events. The report then holds what was
+// read before. Retry at the next tick.
 func (w *Watch) Look(ctx context.Context) (Report, error) {
 	l := look{Watch: w, now: w.Now()}
 	var err error
 	if l.head, err = w.Catalog.Head(ctx); err != nil {
 		return l.report, fmt.Errorf("read head: %w", err)
 	}
-	if l.head.N > 0 {
-		l.late(&l.report.Batch, "", l.head.Horizon.Start().Add(w.LateAfter))
-	}
 	views, err := w.Catalog.Views(ctx)
 	if err != nil {
 		return l.report, fmt.Errorf("read views: %w", err)
 	}
-	all := []error{l.stream(ctx)}
+	all := []error{l.batch(ctx, views), l.stream(ctx)}
 	for _, v := range views {
 		if v.Failure != "" {
 			l.report.GivenUp++
@@ -111,6 +112,35 @@ func (l *look) late(step *Step, name view.Name, due time.Time) {
 	if overdue := l.now.Sub(due); overdue > step.Overdue {
 		*step = Step{overdue, name}
 	}
+}
+
+// batch looks at the horizon of the archive. Before the first run there is none, and batch is as late as what waits for
+// that run: a generation, which batch has begun, or an event, if batch has never worked.
+func (l *look) batch(ctx context.Context, views []lifecycle.View) error {
+	if l.head.N > 0 {
+		l.late(&l.report.Batch, "", l.head.Horizon.Start().Add(l.LateAfter))
+		return nil
+	}
+	for _, v := range views {
+		for _, g := range v.Generations {
+			if at := begun(g.ID); at != event.Never {
+				l.late(&l.report.Batch, "", at.Time().Add(l.LateAfter))
+			}
+		}
+	}
+	oldest, _, err := l.Archive.List(ctx, archive.FirstEvent, archive.EndOfEvents, 1)
+	if err != nil {
+		return fmt.Errorf("list archive: %w", err)
+	}
+	if len(oldest) == 0 {
+		return nil
+	}
+	s, _, err := archive.ParseEventsKey(oldest[0].Key)
+	if err != nil {
+		return fmt.Errorf("foreign object in the archive: %w", err)
+	}
+	l.late(&l.report.Batch, "", max(s, l.Begins).Start().Add(l.LateAfter))
+	return nil
 }
 
 // stream looks at the first run that the sweep has not finished. The sweep finishes a run when speed has read all its

@@ -3,14 +3,20 @@ package watch_test
 import (
 	"errors"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/simulation"
+	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/watch"
 )
 
@@ -49,6 +55,50 @@ func TestBatchStandsStill(t *testing.T) {
 	s.want("the other steps", seen, watch.Report{})
 	s.stands["batch"] = false
 	s.want("batch runs again", s.minutes(1), watch.Report{})
+}
+
+// TestBatchNeverRuns checks that a batch that has made no run is overdue once a generation, or an event of the layout,
+// has waited for one.
+func TestBatchNeverRuns(t *testing.T) {
+	late := simulation.Settings().LateAfter()
+	s := newSystem(t, lambda) // batch has begun a generation, and stands still before its first run
+	s.stands["batch"], s.quiet = true, true
+	v, err := s.Catalog.View(t.Context(), "by_user")
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, err := ulid.ParseStrict(string(v.Generations[0].ID))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Clock = ulid.Time(begun.Time()).Add(late)
+	s.want("a new generation", s.look(), watch.Report{})
+	s.Wait(time.Minute)
+	s.want("an old generation", s.look(), watch.Report{Batch: watch.Step{Overdue: time.Minute}})
+
+	s = newSystem(t, lambda)
+	s.stands["batch"] = true
+	s.watch.Catalog, s.watch.Sweeps = &memory.Catalog{}, &memory.Catalog{} // batch has not run at all
+	s.Wait(24 * time.Hour)
+	s.want("no event", s.look(), watch.Report{})
+	s.minutes(1)
+	begins := slot.Length(simulation.Slot).At(s.Clock)
+	s.Clock = begins.Start().Add(late)
+	s.want("a new event", s.look(), watch.Report{})
+	s.Wait(time.Minute)
+	s.want("an old event", s.look(), watch.Report{Batch: watch.Step{Overdue: time.Minute}})
+	s.watch.Begins = slot.Length(simulation.Slot).At(s.Clock)
+	s.want("an event from before the layout", s.look(), watch.Report{})
+	s.Wait(late + time.Minute)
+	if seen := s.look(); seen.Batch.Overdue < time.Minute || seen.Batch.Overdue > 2*time.Minute {
+		t.Errorf("an event from before an old layout: batch is %+v", seen.Batch)
+	}
+	if _, err := s.Archive.Put(t.Context(), archive.FirstEvent+"0", nil); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.watch.Look(t.Context()); err == nil || !strings.Contains(err.Error(), "foreign object") {
+		t.Errorf("a foreign object: error %v", err)
+	}
 }
 
 // TestOneViewStandsStill checks that batch is overdue for a view to which it cannot apply runs.
@@ -259,7 +309,8 @@ func TestIDs(t *testing.T) {
 	if err := c.PutView(t.Context(), v); err != nil {
 		t.Fatal(err)
 	}
-	w := watch.New(c, simulation.Settings(), func() time.Time { return event.Millis(1 << 40).Time() })
+	host := setting.Host{Now: func() time.Time { return event.Millis(1 << 40).Time() }}
+	w := watch.New(&memory.Archive{Now: host.Now}, c, simulation.Settings(), host)
 	if seen, err := w.Look(t.Context()); err != nil || seen != (watch.Report{}) {
 		t.Errorf("%+v, %v", seen, err)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/watch"
 )
@@ -48,7 +49,9 @@ func newSystem(t *testing.T, views string) *system {
 		t.Fatal(err)
 	}
 	s := &system{World: world, t: t, stands: map[string]bool{}}
-	s.watch = watch.New(world.Catalog, simulation.Settings(), func() time.Time { return world.Clock })
+	s.watch = watch.New(world.Archive, world.Catalog, simulation.Settings(), setting.Host{
+		Now: func() time.Time { return world.Clock },
+	})
 	return s
 }
 

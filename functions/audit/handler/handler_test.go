@@ -23,6 +23,7 @@ import (
 	"github.com/anabranch/anabranch/shared/metrics"
 	"github.com/anabranch/anabranch/shared/programs"
 	"github.com/anabranch/anabranch/shared/runner"
+	"github.com/anabranch/anabranch/shared/setting"
 	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/viewstore"
 	"github.com/anabranch/anabranch/shared/watch"
@@ -139,7 +140,8 @@ func TestWatch(t *testing.T) {
 	w, h, log := newWorld(t)
 	var printed [][]metrics.Value
 	h.Print = func(values ...metrics.Value) { printed = append(printed, values) }
-	h.Watch = watch.New(w.Catalog, simulation.Settings(), func() time.Time { return w.Clock })
+	host := setting.Host{Now: func() time.Time { return w.Clock }}
+	h.Watch = watch.New(w.Archive, w.Catalog, simulation.Settings(), host)
 	print := func(batch, drift int64, more ...metrics.Value) []metrics.Value {
 		return append([]metrics.Value{{Name: metrics.BatchOverdue, Value: batch}, {Name: metrics.Drift, Value: drift},
 			{Name: metrics.LostObjects}}, more...)

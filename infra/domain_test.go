@@ -2,11 +2,13 @@ package infra_test
 
 import (
 	"regexp"
+	"strings"
 	"testing"
 )
 
 // TestDomain checks that the API has a domain name only if one is given, that its record depends on a zone, and that
-// CloudFormation refuses a name without a certificate before it creates anything.
+// CloudFormation refuses a name without a certificate, and a certificate or a zone without a name, before it creates
+// anything.
 func TestDomain(t *testing.T) {
 	app := application(t)
 	for name, condition := range map[string]string{
@@ -24,6 +26,15 @@ func TestDomain(t *testing.T) {
 	want(t, "rule", at(app.root, "Rules", "DomainHasCertificate", "RuleCondition"), given)
 	assertions := at(app.root, "Rules", "DomainHasCertificate", "Assertions").([]any)
 	want(t, "assertion", at(assertions[0], "Assert"), "{Fn::Not: [{Fn::Equals: [!Ref CertificateArn, ]}]}")
+	want(t, "rule without a name", at(app.root, "Rules", "DomainIsNamed", "RuleCondition"),
+		"{Fn::Equals: [!Ref DomainName, ]}")
+	for i, parameter := range []string{"CertificateArn", "HostedZoneId"} {
+		assertion := at(app.root, "Rules", "DomainIsNamed", "Assertions").([]any)[i]
+		want(t, parameter, at(assertion, "Assert"), "{Fn::Equals: [!Ref "+parameter+", ]}")
+		if says := text(at(assertion, "AssertDescription")); !strings.HasPrefix(says, parameter+" needs DomainName: ") {
+			t.Errorf("%s: the rule says %q", parameter, says)
+		}
+	}
 	mapping := app.resource("ApiDomainMapping")
 	want(t, "API of the domain", mapping.property("ApiId"), "!Ref Api")
 	want(t, "stage of the domain", mapping.property("Stage"), "!Ref ApiStage")

@@ -75,7 +75,7 @@ func readSettings(values map[string]string) (setting.All, error) {
 // deployed and ingest answers with errors. The archive of a stack that has not run yet lacks the layout of the stack.
 func checkLayout(ctx context.Context, a archive.Archive, s Stack, wanted setting.All) error {
 	number := wanted.Layout
-	if has, ok := s.Parameters["Layout"]; ok && has != strconv.Itoa(number) {
+	if has, ok := s.Parameters[layoutParameter]; ok && has != strconv.Itoa(number) {
 		return fmt.Errorf("parameter Layout=%d: stack %s has Layout=%s, which never changes; a new stack takes the "+
 			"next layout: STACK=another", number, s.Name, has)
 	}

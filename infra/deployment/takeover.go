@@ -12,14 +12,17 @@ import (
 	"github.com/anabranch/anabranch/shared/aws/s3archive"
 )
 
-// archiveParameter is the parameter with the bucket of an archive to take over.
-const archiveParameter = "ExistingArchive"
+// Parameters with the bucket of an archive to take over, and with the number of the layout.
+const (
+	archiveParameter = "ExistingArchive"
+	layoutParameter  = "Layout"
+)
 
 // takeOver returns the given parameters with those that follow from the archive that a new stack takes over: the next
 // layout, and what all layouts of an archive share. A stack that exists keeps its archive.
 //
 // Errors: the bucket holds no archive, or cannot be read; another archive for a stack that exists; a layout that is not
-// the next one. Do not retry.
+// the next one, or not the first one of a new archive. Do not retry.
 func (a Account) takeOver(ctx context.Context, s Stack, given map[string]string) (map[string]string, error) {
 	bucket, ok := given[archiveParameter]
 	if !s.isNew() {
@@ -30,6 +33,10 @@ func (a Account) takeOver(ctx context.Context, s Stack, given map[string]string)
 		return given, nil
 	}
 	if bucket == "" {
+		if layout, ok := given[layoutParameter]; ok && layout != "1" {
+			return nil, fmt.Errorf("%s=%s: a new archive begins with layout 1: leave the parameter out, or name the archive "+
+				"to take over, with %s=bucket", layoutParameter, layout, archiveParameter)
+		}
 		return given, nil
 	}
 	return follow(ctx, s3archive.New(a.S3, bucket), bucket, given)
@@ -48,7 +55,7 @@ func follow(
 		return nil, fmt.Errorf("%s=%s: %w", archiveParameter, bucket, err)
 	}
 	next := map[string]string{
-		"Layout": strconv.Itoa(newest.Number + 1), "Slot": time.Duration(newest.Slot).String(),
+		layoutParameter: strconv.Itoa(newest.Number + 1), "Slot": time.Duration(newest.Slot).String(),
 		"DedupeWindow": newest.DedupeWindow.String(), "SpeedWindow": newest.SpeedWindow.String(),
 	}
 	all := maps.Clone(given)

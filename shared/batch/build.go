@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 
-	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lease"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -119,7 +118,7 @@ func (t *tick) giveUp(ctx context.Context, g target, killed int) error {
 	// count of its attempts as it is, and the next tick gives it up.
 	v, failed, err := generations.Update(ctx, t.Catalog, g.view, t.Tries,
 		func(v lifecycle.View) (lifecycle.View, bool, error) {
-			next, changed := v.Failed(id, why, event.MillisOf(t.Now()))
+			next, changed := v.Failed(id, why)
 			return next, changed, nil
 		})
 	if err != nil {

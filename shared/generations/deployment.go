@@ -98,17 +98,16 @@ func isDone(v lifecycle.View, d lifecycle.Definition, searched int64) bool {
 }
 
 func wants(v lifecycle.View, d lifecycle.Definition, searched int64) bool {
-	_, changed := desired(v, d, lifecycle.Generation{Definition: d.Hash}, searched, event.Never)
+	_, changed := desired(v, d, lifecycle.Generation{Definition: d.Hash}, searched)
 	return changed
 }
 
 // desired returns the view once a definition is the desired one, and whether that changes anything. The fresh
 // generation is added only if the view needs a new one. The description is for people and no part of the definition, so
 // a new description alone begins no generation.
-func desired(
-	v lifecycle.View, d lifecycle.Definition, fresh lifecycle.Generation, searched int64, now event.Millis,
-) (next lifecycle.View, changed bool) {
-	next, changed = v.WithDesired(fresh, searched, now)
+func desired(v lifecycle.View, d lifecycle.Definition, fresh lifecycle.Generation, searched int64) (next lifecycle.View,
+	changed bool) {
+	next, changed = v.WithDesired(fresh, searched)
 	next.Description = d.Description
 	return next, changed || v.Description != d.Description
 }
@@ -169,7 +168,7 @@ func (s Deployment) postpone(
 		}
 		another = lifecycle.GenerationID(id.String())
 	}
-	return v.Postponed(g.ID, another, live, event.MillisOf(s.Now())), true, nil
+	return v.Postponed(g.ID, another, live), true, nil
 }
 
 // generationOf returns the new generation that a definition would get.
@@ -204,7 +203,7 @@ func (s Deployment) makeDesired(
 	}
 	// What is written next is a commit point: speed folds the definition from then on, and no longer one that was given
 	// up for it.
-	next, changed := desired(v, d, g, searched, event.MillisOf(s.Now()))
+	next, changed := desired(v, d, g, searched)
 	return next, changed, nil
 }
 

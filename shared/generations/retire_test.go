@@ -87,7 +87,7 @@ func TestFrozenThroughALife(t *testing.T) {
 		func(v lifecycle.View) lifecycle.View { next, _ := v.Unnamed(0, 2); return next },
 		func(v lifecycle.View) lifecycle.View { return v.Without("a").Without("b") },
 		func(v lifecycle.View) lifecycle.View {
-			next, _ := v.WithDesired(lifecycle.New(lifecycle.Definition{Hash: "c"}, "c", lifecycle.Announce, 0), 0, 3)
+			next, _ := v.WithDesired(lifecycle.New(lifecycle.Definition{Hash: "c"}, "c", lifecycle.Announce, 0), 0)
 			return next
 		},
 	} {

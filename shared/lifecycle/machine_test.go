@@ -120,12 +120,12 @@ func (m *machine) want(t *rapid.T) {
 		fresh.State, fresh.LiveFrom = lifecycle.Building, same.LiveFrom // as batch does
 	}
 	before, kept, held := m.view, copyOf(m.view), m.view.Held
-	next, changed := before.WithDesired(fresh, before.Rebuild, m.now)
+	next, changed := before.WithDesired(fresh, before.Rebuild)
 	if changed == cmp.Equal(kept, next) {
 		t.Fatalf("changed is %t:\n%s", changed, cmp.Diff(kept, next))
 	}
 	m.to(t, before, kept, next)
-	switch again, changed := m.view.WithDesired(fresh, m.view.Rebuild, m.now+1); {
+	switch again, changed := m.view.WithDesired(fresh, m.view.Rebuild); {
 	case changed:
 		t.Fatalf("wanted once more, it is another one:\n%s", cmp.Diff(m.view, again))
 	case m.view.Retired != 0:
@@ -216,7 +216,7 @@ func TestMachine(t *testing.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Announced })
 				m.ids++
 				another := lifecycle.GenerationID(fmt.Sprintf("%s%d", g.Definition, m.ids))
-				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Postponed(g.ID, another, g.LiveFrom+1, m.now) })
+				m.change(t, func(v lifecycle.View) lifecycle.View { return v.Postponed(g.ID, another, g.LiveFrom+1) })
 			},
 			"apply": func(t *rapid.T) {
 				g := m.one(t, applied)
@@ -244,7 +244,7 @@ func TestMachine(t *testing.T) {
 				}
 			},
 			"drop the retired view": func(t *rapid.T) {
-				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.DropRetired(m.now) }, true)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.DropRetired() }, true)
 			},
 			"date": func(t *rapid.T) {
 				g := m.one(t, func(g lifecycle.Generation) bool { return g.State == lifecycle.Dropping })
@@ -263,11 +263,11 @@ func TestMachine(t *testing.T) {
 			},
 			"drop": func(t *rapid.T) {
 				id := m.some(t)
-				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Drop(id, m.now) }, true)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Drop(id) }, true)
 			},
 			"abandon": func(t *rapid.T) {
 				id := m.some(t)
-				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Abandon(id, m.now) }, true)
+				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.Abandon(id) }, true)
 			},
 			"rebuild": func(t *rapid.T) {
 				m.operate(t, func(v lifecycle.View) (lifecycle.View, error) { return v.WantRebuild() }, true)

@@ -75,7 +75,8 @@ func Rules() []Rule {
 	}
 }
 
-// after returns the generation after a move. ok is false when the table has no such move from its state.
+// after returns the generation after a move. ok is false when the table has no such move from its state. Only a move to
+// Retained, and Date, use now: they write it as Since.
 func (g Generation) after(m Move, now event.Millis) (next Generation, ok bool) {
 	for _, r := range Rules() {
 		if r.Move != m || r.From != g.State {
@@ -164,7 +165,7 @@ func (v View) wanted(definition view.Hash, rebuild bool) outcome {
 // outcome but leave ends a hold. A requested rebuild begins only when it is the request searched: the one that was
 // there before batch searched the whole archive for objects that no run holds. Any other request stays: it may have
 // come after the search, for an object that the search could not find. 0: nothing was searched.
-func (v View) WithDesired(fresh Generation, searched int64, now event.Millis) (next View, changed bool) {
+func (v View) WithDesired(fresh Generation, searched int64) (next View, changed bool) {
 	rebuild := v.Rebuild != 0 && v.Rebuild == searched
 	does := v.wanted(fresh.Definition, rebuild)
 	next, changed = v, v.Retired != event.Never
@@ -185,7 +186,7 @@ func (v View) WithDesired(fresh Generation, searched int64, now event.Millis) (n
 		case g.Definition == fresh.Definition && !rebuild:
 			continue
 		}
-		if moved, ok := next.moved(g.ID, m, now); ok {
+		if moved, ok := next.moved(g.ID, m, event.Never); ok {
 			next, changed = moved, true
 		}
 	}
@@ -208,7 +209,7 @@ func (v View) Confirmed(id GenerationID) View {
 // Postponed returns the view after an announced generation was announced again, for slots from live on. Without items
 // per slot, what speed has folded too early would stay in the items; then a new generation with the id another replaces
 // it.
-func (v View) Postponed(id, another GenerationID, live slot.Slot, now event.Millis) View {
+func (v View) Postponed(id, another GenerationID, live slot.Slot) View {
 	g, _ := v.Generation(id)
 	if g.PerSlot() {
 		next, ok := v.moved(id, Postpone, event.Never)
@@ -218,7 +219,7 @@ func (v View) Postponed(id, another GenerationID, live slot.Slot, now event.Mill
 		}
 		return next
 	}
-	next, ok := v.moved(id, Replace, now)
+	next, ok := v.moved(id, Replace, event.Never)
 	if ok {
 		fresh := New(Definition{Hash: g.Definition, Architecture: g.Architecture}, another, Announce, live)
 		next.Generations = append(next.Generations, fresh)
@@ -259,12 +260,12 @@ func (v View) Switched(to GenerationID, now event.Millis) View {
 // definition is held, as after Abandon: batch builds it again only when an operator wants that, or after another
 // definition was deployed. That build is planned anew, from the head of then. Nothing changes when the generation has a
 // run by now, or was given up.
-func (v View) Failed(id GenerationID, why string, now event.Millis) (next View, changed bool) {
+func (v View) Failed(id GenerationID, why string) (next View, changed bool) {
 	g, _ := v.Generation(id)
 	if g.Run > 0 {
 		return v, false
 	}
-	if next, changed = v.moved(id, Fail, now); !changed {
+	if next, changed = v.moved(id, Fail, event.Never); !changed {
 		return v, false
 	}
 	next = next.putAway(g)
@@ -278,7 +279,7 @@ func (v View) Expired(retainFor time.Duration, now event.Millis) (next View, cha
 	if !ok || now < g.Since.Add(retainFor) {
 		return v, false
 	}
-	return v.moved(g.ID, Expire, now)
+	return v.moved(g.ID, Expire, event.Never)
 }
 
 // Unnamed returns the view when the deployed views file does not name it. The view is then retired since now. It still
@@ -289,17 +290,17 @@ func (v View) Unnamed(retainFor time.Duration, now event.Millis) (next View, cha
 		v.Retired = now
 	}
 	if v.IsGone() || !isFirst && now >= v.Retired.Add(retainFor) {
-		return v.ended(now), isFirst || !v.IsGone() || v.Held != "" || v.Rebuild != 0
+		return v.ended(), isFirst || !v.IsGone() || v.Held != "" || v.Rebuild != 0
 	}
 	return v, isFirst
 }
 
 // ended returns the retired view after all its generations were given up. It also ends a hold and a requested rebuild.
-func (v View) ended(now event.Millis) View {
+func (v View) ended() View {
 	next := v
 	next.Serving, next.Held, next.Rebuild, next.Failure = "", "", 0, ""
 	for _, g := range v.Generations {
-		next, _ = next.moved(g.ID, End, now)
+		next, _ = next.moved(g.ID, End, event.Never)
 	}
 	return next
 }

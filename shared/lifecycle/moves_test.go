@@ -116,7 +116,7 @@ func TestWithDesired(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			kept := test.before
 			kept.Generations = append([]lifecycle.Generation(nil), kept.Generations...)
-			got, changed := test.before.WithDesired(announced, 4, 55)
+			got, changed := test.before.WithDesired(announced, 4)
 			if diff := cmp.Diff(test.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -127,7 +127,7 @@ func TestWithDesired(t *testing.T) {
 				t.Errorf("the view itself was changed:\n%s", diff)
 			}
 			if again, changed := got.WithDesired(lifecycle.Generation{ID: "newer", Definition: "B", State: lifecycle.Announced,
-				LiveFrom: 9000}, 0, 66); changed {
+				LiveFrom: 9000}, 0); changed {
 				t.Errorf("once more, it is changed to %+v", again)
 			}
 		})
@@ -225,16 +225,14 @@ func TestRebuildWaits(t *testing.T) {
 	v := life("B", in("B", lifecycle.Serving, 0))
 	v.Rebuild = 4
 	fresh := lifecycle.Generation{ID: "new", Definition: "B", State: lifecycle.Building}
-	if next, changed := v.WithDesired(fresh, 3, 55); changed || next.Rebuild == 0 {
+	if next, changed := v.WithDesired(fresh, 3); changed || next.Rebuild == 0 {
 		t.Errorf("changed %t, %+v", changed, next)
 	}
-	if next, changed := v.WithDesired(lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}, 0,
-		55); !changed ||
-		next.Rebuild == 0 ||
-		len(next.Generations) != 2 {
+	other := lifecycle.Generation{ID: "new", Definition: "C", State: lifecycle.Announced}
+	if next, changed := v.WithDesired(other, 0); !changed || next.Rebuild == 0 || len(next.Generations) != 2 {
 		t.Errorf("another definition: changed %t, %+v", changed, next)
 	}
-	if next, changed := v.WithDesired(fresh, 4, 55); !changed || next.Rebuild != 0 || len(next.Generations) != 2 {
+	if next, changed := v.WithDesired(fresh, 4); !changed || next.Rebuild != 0 || len(next.Generations) != 2 {
 		t.Errorf("with all of the archive: changed %t, %+v", changed, next)
 	}
 }
@@ -245,28 +243,28 @@ func TestFailed(t *testing.T) {
 	building := in("B", lifecycle.Building, 0)
 	before := life("A", in("A", lifecycle.Serving, 0), building)
 	before.Rebuild = 4
-	got, changed := before.Failed("B", "killed", 55)
+	got, changed := before.Failed("B", "killed")
 	want := life("A", in("A", lifecycle.Serving, 0), in("B", lifecycle.Dropping, 0))
 	want.Held, want.Failure = "B", "killed"
 	if diff := cmp.Diff(want, got); diff != "" || !changed {
 		t.Errorf("changed %v (-want +got):\n%s", changed, diff)
 	}
 	again := before.With(lifecycle.Generation{ID: "B", Definition: "A", State: lifecycle.Building})
-	if got, _ := again.Failed("B", "killed", 55); got.Held != "" || got.Failure != "killed" {
+	if got, _ := again.Failed("B", "killed"); got.Held != "" || got.Failure != "killed" {
 		t.Errorf("a rebuild of what serves: %+v; want nothing held", got)
 	}
 	building.ID, building.Run = "B", 7
 	for name, v := range map[string]lifecycle.View{
 		"built by now": before.With(building), "given up before": got, "another id": life("A", in("A", lifecycle.Serving, 0)),
 	} {
-		if next, changed := v.Failed("B", "again", 66); changed {
+		if next, changed := v.Failed("B", "again"); changed {
 			t.Errorf("%s: %+v", name, next)
 		}
 	}
 	for name, next := range map[string]lifecycle.View{
 		"another serves": got.Switched("A", 77), "the view is dropped": func() lifecycle.View {
 			got.Retired = 1
-			next, _ := got.DropRetired(77)
+			next, _ := got.DropRetired()
 			return next
 		}(),
 	} {
@@ -274,7 +272,7 @@ func TestFailed(t *testing.T) {
 			t.Errorf("%s: the failure is still %q", name, next.Failure)
 		}
 	}
-	if next, err := got.Abandon("", 77); err != nil || next.Failure != "" {
+	if next, err := got.Abandon(""); err != nil || next.Failure != "" {
 		t.Errorf("an operator abandons it: %+v, %v", next, err)
 	}
 }

@@ -79,7 +79,7 @@ func (v View) Switch(to GenerationID, head Run, now event.Millis) (View, error) 
 	next := v.Switched(to, now)
 	if g.State == Retained {
 		serving, _ := v.Generation(v.Serving)
-		return next.back(serving.Definition, g.Definition, now), nil
+		return next.back(serving.Definition, g.Definition), nil
 	}
 	if next.Held == g.Definition {
 		next.Held = ""
@@ -91,12 +91,12 @@ func (v View) Switch(to GenerationID, head Run, now event.Millis) (View, error) 
 // being built, and cancels a requested rebuild. It also holds the definition that batch is deployed with, so that batch
 // does not build it again. That definition is the one already held, else the one that was announced or being built,
 // else the one that served. Nothing is held when that is the definition the view has gone back to.
-func (v View) back(from, to view.Hash, now event.Millis) View {
+func (v View) back(from, to view.Hash) View {
 	deployed := from
 	for _, g := range v.Generations {
 		if g.isOnItsWay() {
 			deployed = g.Definition
-			v, _ = v.moved(g.ID, Replace, now)
+			v, _ = v.moved(g.ID, Replace, event.Never)
 		}
 	}
 	if v.Held == "" {
@@ -125,8 +125,8 @@ func (v View) Rollback(head Run, now event.Millis) (View, error) {
 // are deleted later.
 //
 // Errors: *Refusal; retry when the view has changed.
-func (v View) Drop(id GenerationID, now event.Millis) (View, error) {
-	next, _, err := v.giveUp(id, Drop, now, "retained", Retained)
+func (v View) Drop(id GenerationID) (View, error) {
+	next, _, err := v.giveUp(id, Drop, "retained", Retained)
 	return next, err
 }
 
@@ -134,14 +134,14 @@ func (v View) Drop(id GenerationID, now event.Millis) (View, error) {
 // later.
 //
 // Errors: *Refusal; retry when the view has changed.
-func (v View) DropRetired(now event.Millis) (View, error) {
+func (v View) DropRetired() (View, error) {
 	switch {
 	case v.Retired == event.Never:
 		return v, v.refuse("the view is not retired: the deployed views file names it; remove it from the file first")
 	case v.IsGone():
 		return v, nil // a repeated call
 	}
-	return v.ended(now), nil
+	return v.ended(), nil
 }
 
 // Abandon gives up a generation that is announced or being built; id "" means the first one. It holds that generation's
@@ -149,8 +149,8 @@ func (v View) DropRetired(now event.Millis) (View, error) {
 // When there is no such generation yet, it only cancels the rebuild, and forgets why batch gave up a build.
 //
 // Errors: *Refusal; retry when the view has changed.
-func (v View) Abandon(id GenerationID, now event.Millis) (View, error) {
-	next, given, err := v.giveUp(id, Abandon, now, "announced or being built", Announced, Building)
+func (v View) Abandon(id GenerationID) (View, error) {
+	next, given, err := v.giveUp(id, Abandon, "announced or being built", Announced, Building)
 	if err != nil && id == "" && (v.Rebuild != 0 || v.Failure != "") {
 		v.Rebuild, v.Failure = 0, ""
 		return v, nil
@@ -173,9 +173,7 @@ func (v View) putAway(given Generation) View {
 
 // giveUp gives up a generation that is in one of the given states, and returns it; id "" means the first one. It
 // returns no generation when the one with the id was given up before.
-func (v View) giveUp(
-	id GenerationID, m Move, now event.Millis, what string, states ...State,
-) (next View, given Generation, err error) {
+func (v View) giveUp(id GenerationID, m Move, what string, states ...State) (next View, given Generation, err error) {
 	if id == "" {
 		g, ok := v.FirstInState(states...)
 		if !ok {
@@ -192,7 +190,7 @@ func (v View) giveUp(
 	case g.State == Dropping:
 		return v, Generation{}, nil // a repeated call
 	}
-	next, ok = v.moved(id, m, now)
+	next, ok = v.moved(id, m, event.Never)
 	if !ok {
 		return v, Generation{}, v.refuse("generation %s is %s, not %s", id, g.State, what)
 	}

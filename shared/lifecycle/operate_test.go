@@ -345,10 +345,10 @@ func TestHoldsAfterRollback(t *testing.T) {
 		if err != nil {
 			t.Fatal(name, err)
 		}
-		if next, changed := back.WithDesired(wants("B"), 0, 100); changed {
+		if next, changed := back.WithDesired(wants("B"), 0); changed {
 			t.Errorf("%s: batch brings it back: %+v", name, next)
 		}
-		next, changed := back.WithDesired(wants("D"), 0, 100)
+		next, changed := back.WithDesired(wants("D"), 0)
 		if !changed || next.Held != "" {
 			t.Errorf("%s: another definition is deployed: %+v, %t", name, next, changed)
 		}
@@ -360,7 +360,7 @@ func TestHoldsAfterRollback(t *testing.T) {
 
 func TestDrop(t *testing.T) {
 	drop := func(id lifecycle.GenerationID) func(lifecycle.View) (lifecycle.View, error) {
-		return func(v lifecycle.View) (lifecycle.View, error) { return v.Drop(id, 99) }
+		return func(v lifecycle.View) (lifecycle.View, error) { return v.Drop(id) }
 	}
 	v := life(
 		"A", ready("A", lifecycle.Serving, 0), ready("B", lifecycle.Retained, 3), in("C", lifecycle.Building, 0),
@@ -388,7 +388,7 @@ func TestDrop(t *testing.T) {
 
 func TestAbandon(t *testing.T) {
 	abandon := func(id lifecycle.GenerationID) func(lifecycle.View) (lifecycle.View, error) {
-		return func(v lifecycle.View) (lifecycle.View, error) { return v.Abandon(id, 99) }
+		return func(v lifecycle.View) (lifecycle.View, error) { return v.Abandon(id) }
 	}
 	of := func(c lifecycle.Generation) lifecycle.View {
 		return life(
@@ -471,7 +471,7 @@ func TestWantRebuild(t *testing.T) {
 	building := life("A", ready("A", lifecycle.Serving, 0), in("B", lifecycle.Building, 0))
 	retired := serving
 	retired.Retired = 7
-	gone, err := retired.DropRetired(8)
+	gone, err := retired.DropRetired()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -146,11 +146,11 @@ func (w wish) apply(v lifecycle.View, head lifecycle.Run) (lifecycle.View, error
 		return v.Switch(w.generation, head, w.now)
 	case Drop:
 		if w.dropsView {
-			return v.DropRetired(w.now)
+			return v.DropRetired()
 		}
-		return v.Drop(w.generation, w.now)
+		return v.Drop(w.generation)
 	case Abandon:
-		return v.Abandon(w.generation, w.now)
+		return v.Abandon(w.generation)
 	}
 	if w.generation == "" {
 		return v.Rollback(head, w.now)

@@ -282,7 +282,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 		},
 		{
 			"another definition is deployed", operations.Switch, rich,
-			func(v *lifecycle.View) { *v, _ = v.WithDesired(generation("E1", lifecycle.Announced, 0), 0, 1) },
+			func(v *lifecycle.View) { *v, _ = v.WithDesired(generation("E1", lifecycle.Announced, 0), 0) },
 			"serving A1, A1 serving, B1 retained, C1 dropping, D1 dropping, E1 announced",
 			"generation C1 was given up; rebuild its definition",
 		},
@@ -305,7 +305,7 @@ func TestDoMeetsSomebodyElse(t *testing.T) {
 			"generation C1 serves; switch to another generation first",
 		},
 		{"the generation to drop is deleted by then", operations.Drop, rich, func(v *lifecycle.View) {
-			*v, _ = v.Drop("B1", 1)
+			*v, _ = v.Drop("B1")
 			*v = v.Without("B1")
 		}, "serving A1, A1 serving, C1 building, D1 dropping", ""},
 		{"the same request", operations.Rebuild, lone, func(v *lifecycle.View) {

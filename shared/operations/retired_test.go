@@ -21,7 +21,7 @@ func retired() lifecycle.View {
 // not list a view that is dropped.
 func TestDropRetired(t *testing.T) {
 	takeUp := func(v *lifecycle.View) { v.Retired = 0 }
-	drop := func(v *lifecycle.View) { *v, _ = v.DropRetired(1) }
+	drop := func(v *lifecycle.View) { *v, _ = v.DropRetired() }
 	const all = "serving , A1 dropping, B1 dropping, C1 dropping, D1 dropping"
 	for name, c := range map[string]struct {
 		generation lifecycle.GenerationID
@@ -61,7 +61,7 @@ func TestDropRetired(t *testing.T) {
 		t.Errorf("retired %v", status.Retired)
 	}
 	d.change(t, func(v *lifecycle.View) {
-		*v, _ = v.DropRetired(1)
+		*v, _ = v.DropRetired()
 		*v = v.Without("A1").Without("B1").Without("C1").Without("D1")
 	})
 	statuses, err := d.Status(t.Context())

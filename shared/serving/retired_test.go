@@ -35,7 +35,7 @@ func TestRetired(t *testing.T) {
 			"warnings %q with %d rows, and then %q with %d", before.Warnings, len(before.Rows), after.Warnings, len(after.Rows),
 		)
 	}
-	dropped, err := v.DropRetired(6000)
+	dropped, err := v.DropRetired()
 	if err != nil {
 		t.Fatal(err)
 	}

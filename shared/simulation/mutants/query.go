@@ -214,7 +214,14 @@ func ofGenerations() []Mutant {
 		{
 			Name: "drop-grace-from-before-the-write", Design: "3.7",
 			Mistake: "DropGrace counts from a time that was read before the write that gives a generation up",
-			Edits:   []Edit{{movesFile, `r.To == Retained || r.Move == Date {`, `r.To == Retained || r.To == Dropping {`}},
+			Edits: []Edit{{movesFile, `		return v.ended(), isFirst ||`, `		next = v.ended()
+		for _, g := range next.Generations {
+			if g.Since == event.Never {
+				g.Since = now
+				next = next.With(g)
+			}
+		}
+		return next, isFirst ||`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestFrozenDrop$",
 				Why: "few histories freeze this very write for longer than DropGrace",

@@ -1,0 +1,124 @@
+package history
+
+import (
+	"context"
+	"strconv"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/slot"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/viewstore"
+)
+
+type basePort struct{ port }
+
+func (b basePort) Load(_ context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {
+	return ask(b.port, readDynamo, "base.Load", strconv.Itoa(len(keys)), func() ([]viewstore.BaseItem, error) {
+		return b.h.base.Load(everywhere, keys)
+	})
+}
+
+func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
+	return b.call(writeDynamo, "base.Put", keyText(item.Key), func() error {
+		err := b.h.base.Put(everywhere, item, loaded)
+		if err == nil {
+			b.h.onBase(item)
+		}
+		return err
+	})
+}
+
+func (b basePort) Pages(_ context.Context, g lifecycle.GenerationID, key view.Key, from,
+	to view.Page) ([]viewstore.BaseItem, error) {
+	return ask(b.port, readDynamo, "base.Pages", keyText(key), func() ([]viewstore.BaseItem, error) {
+		return b.h.base.Pages(everywhere, g, key, from, to)
+	})
+}
+
+func (b basePort) Drop(_ context.Context, g lifecycle.GenerationID, after string) (string, error) {
+	return ask(b.port, writeDynamo, "base.Drop", string(g), func() (string, error) {
+		return b.h.base.Drop(everywhere, g, after)
+	})
+}
+
+func (b basePort) Scan(_ context.Context, g lifecycle.GenerationID, after string) (items []viewstore.BaseItem,
+	next string, err error) {
+	next, err = ask(b.port, readDynamo, "base.Scan", string(g), func() (next string, err error) {
+		items, next, err = b.h.base.Scan(everywhere, g, after)
+		return next, err
+	})
+	return items, next, err
+}
+
+type speedPort struct{ port }
+
+func (s speedPort) Load(_ context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
+	return ask(s.port, readDynamo, "speed.Load", strconv.Itoa(len(keys)), func() ([]viewstore.SpeedItem, error) {
+		items, err := s.h.items.Load(everywhere, keys)
+		return s.loaded(items), err
+	})
+}
+
+func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
+	return s.call(writeDynamo, "speed.Put", keyText(item.Key), func() error {
+		if s.lies(NoObjects) && s.h.random.IntN(20) == 0 {
+			return nil
+		}
+		err := s.h.items.Put(everywhere, item, s.applied(item.SpeedKey, loaded))
+		if err == nil {
+			s.h.onSpeed(item)
+		}
+		return err
+	})
+}
+
+func (s speedPort) Slots(_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
+	error) {
+	return ask(s.port, readDynamo, "speed.Slots", keyText(key), func() ([]viewstore.SpeedItem, error) {
+		return s.h.items.Slots(everywhere, set, key, from)
+	})
+}
+
+func (s speedPort) Pages(_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
+	error) {
+	return ask(s.port, readDynamo, "speed.Pages", keyText(key), func() ([]viewstore.SpeedItem, error) {
+		return s.h.items.Pages(everywhere, set, key, from, to)
+	})
+}
+
+func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string,
+	err error) {
+	next, err = ask(s.port, readDynamo, "speed.Scan", string(set), func() (next string, err error) {
+		items, next, err = s.h.items.Scan(everywhere, set, after)
+		return next, err
+	})
+	return items, next, err
+}
+
+func (s speedPort) Drop(_ context.Context, set lifecycle.Set, after string) (string, error) {
+	return ask(s.port, writeDynamo, "speed.Drop", string(set), func() (string, error) {
+		return s.h.items.Drop(everywhere, set, after)
+	})
+}
+
+type seenPort struct{ port }
+
+func (s seenPort) Put(_ context.Context, item viewstore.SeenItem) error {
+	return s.call(writeDynamo, "seen.Put", item.Lane.String(), func() error { return s.h.seen.Put(everywhere, item) })
+}
+
+func (s seenPort) After(_ context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
+	return ask(s.port, readDynamo, "seen.After", lane.String(), func() ([]viewstore.SeenItem, error) {
+		return s.h.seen.After(everywhere, lane, last)
+	})
+}
+
+func (s seenPort) Newest(_ context.Context, lane event.Lane, each func(viewstore.SeenItem) bool) error {
+	return s.call(readDynamo, "seen.Newest", lane.String(), func() error {
+		if s.lies(NothingSeen) {
+			return nil
+		}
+		return s.h.seen.Newest(everywhere, lane, each)
+	})
+}

@@ -8,6 +8,9 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
 )
 
 // functionNames returns the folders of the functions. The names of their resources begin with the same word,
@@ -157,17 +160,17 @@ func TestRolesAllowWhatTheCodeCalls(t *testing.T) {
 	}
 }
 
-// TestArchivePrefixes checks that each function reads and writes only its part of the archive.
+// TestArchivePrefixes checks that each function reads and writes only its part of the archive, and that these parts are
+// where the archive has its objects.
 func TestArchivePrefixes(t *testing.T) {
-	wanted := map[string]map[string][]string{ // by function and action: the parts of the bucket
-		"ingest": {"s3:PutObject": {"events/*", "rejected/*"}, "s3:GetObject": {"events/_layouts/*"}},
-		"speed":  {"s3:PutObject": {"events/_layouts/*", "setaside/*"}, "s3:GetObject": {"events/_layouts/*"}},
-		"batch": {
-			"s3:PutObject": {"events/_layouts/*", "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""},
-		},
-		"replay":    {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*", "runs/*"}},
-		"audit":     {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
-		"republish": {"s3:PutObject": {"events/_layouts/*"}, "s3:GetObject": {"events/*"}, "s3:ListBucket": {""}},
+	const layout = "events/_layouts/${Layout}.json" // no function of a stack may put the layout of another stack
+	wanted := map[string]map[string][]string{       // by function and action: the parts of the bucket
+		"ingest":    {"s3:PutObject": {layout, "events/dt=*", "rejected/*"}, "s3:GetObject": {"events/_layouts/*"}},
+		"speed":     {"s3:PutObject": {layout, "setaside/*"}, "s3:GetObject": {"events/_layouts/*"}},
+		"batch":     {"s3:PutObject": {layout, "runs/*"}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
+		"replay":    {"s3:PutObject": {layout}, "s3:GetObject": {"events/*", "runs/*"}},
+		"audit":     {"s3:PutObject": {layout}, "s3:GetObject": {"events/*", "runs/*"}, "s3:ListBucket": {""}},
+		"republish": {"s3:PutObject": {layout}, "s3:GetObject": {"events/*"}, "s3:ListBucket": {""}},
 	}
 	app, got := application(t), map[string]map[string][]string{}
 	for _, name := range functionNames() {
@@ -186,6 +189,12 @@ func TestArchivePrefixes(t *testing.T) {
 	}
 	if diff := cmp.Diff(wanted, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if got := strings.ReplaceAll(layout, "${Layout}", "7"); got != string(archive.LayoutKey(7)) {
+		t.Errorf("layout 7 is %s, want %s", archive.LayoutKey(7), got)
+	}
+	if key := string(archive.EventsKey(0, ulid.ULID{})); !strings.HasPrefix(key, "events/dt=") {
+		t.Errorf("events are at %s, want events/dt=", key)
 	}
 	for _, role := range []string{"BatchRole", "AuditRole", "RepublishRole"} {
 		list := at(app.resource(role).property("Policies").([]any)[0], "PolicyDocument", "Statement").([]any)

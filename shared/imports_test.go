@@ -258,7 +258,7 @@ func rules() map[string]rule {
 		"infra/deployment": {
 			[]string{
 				"shared/access", "shared/archive", "shared/aws/dynamocatalog", "shared/aws/s3archive", "shared/catalog",
-				"shared/programs", "shared/setting", "infra/venv",
+				"shared/programs", "shared/setting", "infra/venv", "shared/view", viewfile, spelling,
 			},
 			[]string{awsSDK, smithy, yaml},
 		},

@@ -30,11 +30,15 @@ func run(ctx context.Context, d deployment.Settings, parameters []string) (err e
 	if d.Parameters, err = deployment.ParseParameters(parameters); err != nil {
 		return err
 	}
+	d = d.OnThisMachine()
+	if err := d.Check(); err != nil {
+		return err
+	}
 	account, err := deployment.Open(ctx)
 	if err != nil {
 		return err
 	}
-	if err := account.Deploy(ctx, d.OnThisMachine()); err != nil {
+	if err := account.Deploy(ctx, d); err != nil {
 		return err
 	}
 	return account.PrintKeys(ctx, os.Stdout, d.Stack)

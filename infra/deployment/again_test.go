@@ -81,7 +81,7 @@ func TestReasonsOfAnEarlierOperation(t *testing.T) {
 		event(stackID, "shop", stackType, "UPDATE_IN_PROGRESS", ""),
 	}
 	d, out := c.settings(func(int) error { return errSam })
-	d.Views = "mine.yaml"
+	d.Views = c.views(d, "mine.yaml")
 	if err := c.account().Deploy(t.Context(), d); !errors.Is(err, errSam) {
 		t.Errorf("error is %v", err)
 	}

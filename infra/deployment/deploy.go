@@ -31,6 +31,9 @@ type Settings struct {
 // architectures maps Go's names of processor architectures to Lambda's.
 var architectures = map[string]string{"amd64": "x86_64", "arm64": "arm64"}
 
+// templateFile is the template, below the directory of the repository.
+const templateFile = "template.yaml"
+
 // settleIAM is the time before a second try: IAM makes a new role known within seconds.
 const settleIAM = 20 * time.Second
 
@@ -84,9 +87,27 @@ type plan struct {
 	arguments    []string
 }
 
+// Check checks what can be known without an account: the name of the stack, the names of the parameters, and the views
+// file. Deploy checks the same first.
+//
+// Errors: do not retry. A mistake in the views file is named as file:line:col.
+func (d Settings) Check() error {
+	if err := checkName(d.Stack); err != nil {
+		return err
+	}
+	defaults, err := readDefaults(filepath.Join(d.Root, templateFile))
+	if err != nil {
+		return err
+	}
+	if err := checkGiven(d.Parameters, defaults); err != nil {
+		return err
+	}
+	return d.compileViews()
+}
+
 // plan looks at the stack and checks everything that can be known before a deployment.
 func (a Account) plan(ctx context.Context, p *printer, d Settings) (plan, error) {
-	if err := checkName(d.Stack); err != nil {
+	if err := d.Check(); err != nil {
 		return plan{}, err
 	}
 	s, err := a.Describe(ctx, d.Stack)
@@ -99,15 +120,12 @@ func (a Account) plan(ctx context.Context, p *printer, d Settings) (plan, error)
 	if s.isUndone() {
 		s = Stack{Name: s.Name} // it is deleted before the deployment
 	}
-	defaults, err := readDefaults(filepath.Join(d.Root, "template.yaml"))
+	defaults, err := readDefaults(filepath.Join(d.Root, templateFile))
 	if err != nil {
 		return plan{}, err
 	}
 	given, architecture, err := withArchitecture(d, s)
 	if err != nil {
-		return plan{}, err
-	}
-	if err := checkGiven(given, defaults); err != nil {
 		return plan{}, err
 	}
 	if given, err = a.takeOver(ctx, s, given); err != nil {
@@ -172,7 +190,7 @@ func printPlan(p *printer, region string, s Stack, values, defaults map[string]s
 // arguments returns the arguments of sam. They leave nothing to ask for, and nothing to files of earlier deployments.
 func (a Account) arguments(stack string, given map[string]string) []string {
 	return slices.Concat([]string{
-		"deploy", "--template-file", "template.yaml", "--config-file", emptyConfig, "--stack-name", stack,
+		"deploy", "--template-file", templateFile, "--config-file", emptyConfig, "--stack-name", stack,
 		"--region", a.Region, "--resolve-s3", "--capabilities", "CAPABILITY_IAM", "CAPABILITY_AUTO_EXPAND",
 		"--no-confirm-changeset", "--no-fail-on-empty-changeset", "--no-progressbar", "--parameter-overrides",
 	}, overrides(given))

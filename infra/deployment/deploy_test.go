@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -73,11 +74,21 @@ func TestUpdateKeepsWhatIsNotGiven(t *testing.T) {
 func TestGivenBuild(t *testing.T) {
 	c := newCloud(t).deployed(types.StackStatusCreateComplete, map[string]string{"Architecture": "x86_64"}, nil)
 	d, _ := c.settings(nil)
-	d.Architecture, d.Views = "arm64", "mine.yaml"
+	d.Architecture, d.Views = "arm64", c.views(d, "mine.yaml")
 	if err := c.account().Deploy(t.Context(), d); err != nil {
 		t.Fatal(err)
 	}
 	c.expectCalls("build arm64 mine.yaml", `sam deploy Architecture="arm64"`)
+}
+
+// views writes a file with one view for a deployment, and returns its name.
+func (c *cloud) views(d Settings, name string) string {
+	const text = "views:\n  - name: visits\n    key: {path: data.path}\n    window: 1h\n    " +
+		"aggregates: {visits: count()}\n"
+	if err := os.WriteFile(filepath.Join(d.Root, name), []byte(text), 0o644); err != nil {
+		c.Fatal(err)
+	}
+	return name
 }
 
 // layoutOf returns the stored layout of an archive that default settings have made, changed by change.
@@ -117,7 +128,8 @@ func TestRefusedBefore(t *testing.T) {
 	}{
 		{"a long name", "", func(d *Settings) { d.Stack = strings.Repeat("a", 54) }, "54 characters, and the maximum is 53"},
 		{"a name with a dot", "", func(d *Settings) { d.Stack = "my.shop" }, `invalid stack name "my.shop": must begin`},
-		{"an unknown parameter", "", parameter("Slots", "1m"), "unknown parameter Slots: must be one of"},
+		{"an unknown parameter", "", parameter("Colour", "red"), "unknown parameter Colour: must be one of"},
+		{"one letter too many", "", parameter("Slots", "1m"), "unknown parameter Slots: did you mean Slot?"},
 		{"a misspelled parameter", "", parameter("slot", "1m"), "unknown parameter slot: did you mean Slot?"},
 		{"no duration", "", parameter("Slot", "five"), `Slot="five": must be a duration`},
 		{"a rule", "", parameter("SealDelay", "1s"), "SealDelay=1s: must be at least CommitWithin + ClockMargin"},
@@ -183,7 +195,7 @@ func TestDeployAgain(t *testing.T) {
 			c.objects["archive-1/events/_layouts/1.json"] = layout
 		}
 		d, _ := c.settings(nil)
-		d.Views = "mine.yaml"
+		d.Views = c.views(d, "mine.yaml")
 		if err := c.account().Deploy(t.Context(), d); err != nil {
 			t.Error(err)
 		}

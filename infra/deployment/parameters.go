@@ -8,6 +8,8 @@ import (
 	"strings"
 
 	"github.com/goccy/go-yaml"
+
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
 // Names of parameters that the package knows.
@@ -63,14 +65,11 @@ func checkGiven(given, defaults map[string]string) error {
 		if _, ok := defaults[name]; ok {
 			continue
 		}
-		for known := range defaults {
-			if strings.EqualFold(known, name) {
-				return fmt.Errorf("unknown parameter %s: did you mean %s?", name, known)
-			}
+		known := slices.Sorted(maps.Keys(defaults))
+		if near := spelling.Nearest(name, known); near != "" {
+			return fmt.Errorf("unknown parameter %s: did you mean %s?", name, near)
 		}
-		return fmt.Errorf(
-			"unknown parameter %s: must be one of %s", name, strings.Join(slices.Sorted(maps.Keys(defaults)), ", "),
-		)
+		return fmt.Errorf("unknown parameter %s: must be one of %s", name, strings.Join(known, ", "))
 	}
 	return nil
 }

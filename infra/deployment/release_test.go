@@ -14,7 +14,7 @@ import (
 func TestPackagesChangeWithParameters(t *testing.T) {
 	c := newCloud(t).deployed(types.StackStatusUpdateComplete, map[string]string{"CommitWithin": "10s"}, nil)
 	d, _ := c.settings(nil)
-	d.Views = "mine.yaml"
+	d.Views = c.views(d, "mine.yaml")
 	deploy := func(given map[string]string) map[string]string {
 		t.Helper()
 		d.Parameters = given

@@ -14,6 +14,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation"
 	"github.com/aws/aws-sdk-go-v2/service/cloudformation/types"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
+
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 
 // Files with views, below the directory of the repository.
@@ -24,6 +27,27 @@ const (
 
 // maxCode bounds the code of a function that is read. Source: Lambda quotas, deployment package.
 const maxCode = 256 << 20
+
+// compileViews checks the views file that is given, if there is one.
+func (d Settings) compileViews() error {
+	if d.Views == "" {
+		return nil
+	}
+	file := d.Views
+	if !filepath.IsAbs(file) {
+		file = filepath.Join(d.Root, file)
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("VIEWS=%s: %w", d.Views, err)
+	}
+	definitions, err := viewfile.Parse(d.Views, text)
+	if err != nil {
+		return err
+	}
+	_, err = view.Compile(definitions...)
+	return err
+}
 
 // chooseViews returns the views file to deploy, and where it is from. A view that is missing from the file is retired,
 // so that a deployment that names no file keeps the views of the stack.

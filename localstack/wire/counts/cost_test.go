@@ -50,21 +50,28 @@ func (c cost) plus(d cost) cost {
 	}
 }
 
-// costOf returns the cost of a layer's calls per million events, if these calls are made for every 1,000 events.
-func costOf(counts wire.Counts) (c cost) {
+// costOf returns the cost of a layer's calls per million events, if these calls are made for every 1,000 events. Whole
+// and half units are added before they are priced: a map has no order, and sums of prices would differ by it.
+func costOf(counts wire.Counts) cost {
 	const scale = 1e6 / events
+	var gets, puts, ingested, writeUnits, readUnits float64
 	for call, n := range counts {
 		switch {
 		case call.Service == "s3" && call.Operation == "GetObject":
-			c.objects += scale * perGet * float64(n.Requests)
+			gets += float64(n.Requests)
 		case call.Service == "s3":
-			c.objects += scale * perPut * float64(n.Requests)
+			puts += float64(n.Requests)
 		}
-		c.stream += scale * (perIngested + perDelivered) * float64(n.Ingested)
-		c.writes += scale * perWriteUnit * float64(n.WriteUnits)
-		c.reads += scale * perReadUnit * n.ReadUnits
+		ingested += float64(n.Ingested)
+		writeUnits += float64(n.WriteUnits)
+		readUnits += n.ReadUnits
 	}
-	return c
+	return cost{
+		objects: scale * (perGet*gets + perPut*puts),
+		stream:  scale * (perIngested + perDelivered) * ingested,
+		writes:  scale * perWriteUnit * writeUnits,
+		reads:   scale * perReadUnit * readUnits,
+	}
 }
 
 // costs prints a table of dollars per million events.

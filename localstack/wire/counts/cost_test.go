@@ -4,6 +4,7 @@ package counts_test
 
 import (
 	"fmt"
+	"math"
 	"strings"
 	"text/tabwriter"
 
@@ -50,8 +51,7 @@ func (c cost) plus(d cost) cost {
 	}
 }
 
-// costOf returns the cost of a layer's calls per million events, if these calls are made for every 1,000 events. Whole
-// and half units are added before they are priced: a map has no order, and sums of prices would differ by it.
+// costOf returns the cost of a layer's calls per million events, if these calls are made for every 1,000 events.
 func costOf(counts wire.Counts) cost {
 	const scale = 1e6 / events
 	var gets, puts, ingested, writeUnits, readUnits float64
@@ -112,9 +112,11 @@ const (
 	views   = 3            // number of views, each queried once
 )
 
+// line prints dollars with four digits. It first rounds them to far more, so that how they were added decides no digit.
 func line(out *tabwriter.Writer, name string, c cost) {
-	fmt.Fprintf(
-		out, "%s\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t%.4f\t\n", name, c.api, c.invocations, c.objects, c.stream, c.writes,
-		c.reads, c.sum(),
-	)
+	fmt.Fprint(out, name, "\t")
+	for _, dollars := range []float64{c.api, c.invocations, c.objects, c.stream, c.writes, c.reads, c.sum()} {
+		fmt.Fprintf(out, "%.4f\t", math.Round(dollars*1e9)/1e9)
+	}
+	fmt.Fprintln(out)
 }

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/simulation"
@@ -213,15 +214,16 @@ func TestBuildWaitsForTime(t *testing.T) {
 // endless is a store in which the deletion of a generation never ends, and each page of it takes a second.
 type endless struct {
 	viewstore.Base
-	wait func(time.Duration)
+	page func()
 }
 
 func (e endless) Drop(context.Context, lifecycle.GenerationID, string) (string, error) {
-	e.wait(time.Second)
+	e.page()
 	return "more", nil
 }
 
-// TestBuildWaitsForNoDeletion checks that deleting a large generation leaves each tick the time to begin a build.
+// TestBuildWaitsForNoDeletion checks that deleting a large generation leaves each tick the time to begin a build. The
+// generation is given up in one tick, dated in the next, and its grace is over before the one that deletes and builds.
 func TestBuildWaitsForNoDeletion(t *testing.T) {
 	w := running(t)
 	if err := w.Deploy(otherEverything(variant(0))); err != nil {
@@ -229,18 +231,23 @@ func TestBuildWaitsForNoDeletion(t *testing.T) {
 	}
 	w.goOn(t, 6, 100)
 	w.Wait(simulation.RetainFor)
-	if err := steps(tick, wait(5*time.Minute))(w.World); err != nil {
+	if err := steps(tick, tick, wait(5*time.Minute))(w.World); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := entry(t, w.World, "everything").FirstInState(lifecycle.Dropping); !ok {
-		t.Fatal("the story misses its point: nothing is to be deleted")
+	g, ok := entry(t, w.World, "everything").FirstInState(lifecycle.Dropping)
+	if !ok || g.Since == event.Never {
+		t.Fatalf("the generation is %+v, want it given up and dated", g)
 	}
 	if err := w.Deploy(otherEverything(variant(1))); err != nil {
 		t.Fatal(err)
 	}
-	w.Batch.Base = endless{w.Base, func(d time.Duration) { w.Wait(d) }}
+	pages := 0
+	w.Batch.Base = endless{w.Base, func() { pages++; w.Wait(time.Second) }}
 	report, err := w.Batch.Tick(limited{context.Background(), w.Clock.Add(20 * time.Second)})
-	if g, ok := byUser(t, w.World).FirstInState(lifecycle.Building); err != nil || report.Backlog || ok && g.Run == 0 {
-		t.Errorf("%v, backlog %v; the generation is %+v, want it built", err, report.Backlog, g)
+	if err != nil || report.Backlog || pages == 0 {
+		t.Errorf("%v, backlog %v, %d pages deleted; want a tick that deletes and leaves nothing", err, report.Backlog, pages)
+	}
+	if g, ok := byUser(t, w.World).FirstInState(lifecycle.Building); !ok || g.Run == 0 {
+		t.Errorf("after %d pages, the new generation of by_user is %+v, want it built", pages, g)
 	}
 }

@@ -67,7 +67,7 @@ type ViewReport struct {
 }
 
 // auditTries is how many audits of a generation in a row may be killed before the audit is given up. It begins again
-// when an operator requests it, or another generation serves.
+// when an operator requests it, when another generation serves, or when it is due and the function has another memory.
 const auditTries = 3
 
 // errClaimed means that another tick has begun to audit the view, or that somebody has just requested an audit. The

@@ -112,7 +112,8 @@ func TestExpiredLease(t *testing.T) {
 }
 
 // TestAuditGivenUp kills an audit each time. It is given up after three attempts, with a reason, and no event is read
-// any more. It begins again when an operator requests it, and so does its count of attempts.
+// any more. It begins again when an operator requests it, and so does its count of attempts. It also begins again
+// when it is due and the function has more memory.
 func TestAuditGivenUp(t *testing.T) {
 	const tries = 3
 	w := newWorld(t)
@@ -156,6 +157,11 @@ func TestAuditGivenUp(t *testing.T) {
 	w.Wait(every)
 	if attempts := ticks(5); attempts != 0 {
 		t.Errorf("%d attempts a day later, want none", attempts)
+	}
+	w.audit.Lease.Memory *= 4
+	w.Wait(every)
+	if got := w.auditsOf(); got != 1 {
+		t.Errorf("%d audits with four times the memory, want 1", got)
 	}
 	w.ask()
 	if got := w.auditsOf(); got != 1 {

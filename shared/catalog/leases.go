@@ -31,23 +31,23 @@ type Lease struct {
 	Until    event.Millis // nobody else takes it before this time, by the clock of whoever wants it
 	Of       string       // what the work is about, such as a generation; Killed counts only attempts at this
 	Killed   int          // how many holders in a row never gave it back, or ran out of time
-	Memory   int          // memory of the function that took it last, in MB; 0: unknown
+	Memory   int          // MB of the function that took it last; 0: unknown. Killed counts only attempts with it
 }
 
 // longestWait is how long the lease waits after many kills, as a multiple of its length: an hour for 2 minutes.
 const longestWait = 30
 
-// Found returns the lease as it is for somebody who wants to work on something at the given time. A holder that let the
-// lease of the given length expire counts as killed, and nobody holds the lease then. Nobody holds a lease either that
-// ends later than any could: a function with a wrong clock wrote it, and may be dead.
-func (l Lease) Found(of string, now time.Time, length time.Duration) Lease {
+// Found returns the lease as it is for a function with some memory in MB that wants to work on something at the given
+// time. A holder that let the lease of the given length expire counts as killed, and nobody holds the lease then.
+// Nobody holds a lease either that ends later than any could: a function with a wrong clock wrote it, and may be dead.
+func (l Lease) Found(of string, memory int, now time.Time, length time.Duration) Lease {
 	if l.Until > event.MillisOf(now.Add(l.longest(length))) {
 		l.Holder, l.Until = "", event.Never
 	}
 	if l.Holder != "" && l.Until <= event.MillisOf(now) {
 		l = l.LeftUndone(l.Until, length)
 	}
-	if l.Of != of && l.Holder == "" {
+	if (l.Of != of || l.Memory != memory) && l.Holder == "" {
 		l.Of, l.Killed, l.Until = of, 0, event.Never
 	}
 	return l
@@ -71,6 +71,12 @@ func (l Lease) Waits(now time.Time) bool { return l.Holder == "" && event.Millis
 // Done returns the lease after its holder has given it back.
 func (l Lease) Done() Lease {
 	l.Holder, l.Until, l.Killed = "", event.Never, 0
+	return l
+}
+
+// Survived returns the lease after a holder that counts as killed, since it let the lease expire, has ended its work.
+func (l Lease) Survived() Lease {
+	l.Killed = max(l.Killed-1, 0)
 	return l
 }
 

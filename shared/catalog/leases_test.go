@@ -39,19 +39,22 @@ func TestFound(t *testing.T) {
 		of          string
 		want        catalog.Lease
 		busy, waits bool
+		more        int // memory of the function that looks, above that of the lease
 	}{
-		"never taken":                    {catalog.Lease{Name: "a"}, "", catalog.Lease{Name: "a"}, false, false},
-		"held":                           {held, "g", held, true, false},
-		"held, about another generation": {held, "h", held, true, false},
-		"held, by a function whose clock is a day ahead":  {fastClock, "g", freeAfterKill, false, false},
-		"waits, by a function whose clock is a day ahead": {fastWait, "g", freeAfterKills, false, false},
-		"waits for as long as a lease ever does":          {longWait, "g", longWait, false, true},
-		"given back":                                      {held.Done(), "g", free, false, false},
-		"expired: its holder was killed":                  {expired, "g", waiting, false, true},
-		"another generation begins anew":                  {expired, "h", other, false, false},
+		"never taken":                    {catalog.Lease{Name: "a"}, "", catalog.Lease{Name: "a"}, false, false, 0},
+		"held":                           {held, "g", held, true, false, 0},
+		"held, about another generation": {held, "h", held, true, false, 0},
+		"held, by a function whose clock is a day ahead":  {fastClock, "g", freeAfterKill, false, false, 0},
+		"waits, by a function whose clock is a day ahead": {fastWait, "g", freeAfterKills, false, false, 0},
+		"waits for as long as a lease ever does":          {longWait, "g", longWait, false, true, 0},
+		"given back":                                      {held.Done(), "g", free, false, false, 0},
+		"expired: its holder was killed":                  {expired, "g", waiting, false, true, 0},
+		"another generation begins anew":                  {expired, "h", other, false, false, 0},
+		"another memory begins anew":                      {expired, "g", free, false, false, 2048},
+		"held, by a function with another memory":         {held, "g", held, true, false, 2048},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got := c.stored.Found(c.of, now.Time(), length)
+			got := c.stored.Found(c.of, c.stored.Memory+c.more, now.Time(), length)
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
@@ -80,5 +83,17 @@ func TestWaitsAfterKills(t *testing.T) {
 	}
 	if l = l.Done(); l != (catalog.Lease{}) {
 		t.Errorf("done: %+v", l)
+	}
+}
+
+// TestSurvived checks that a kill is taken back from the count, that nothing else changes, and that no count is
+// negative.
+func TestSurvived(t *testing.T) {
+	l := catalog.Lease{Name: "build v", Revision: 7, Holder: "h", Until: 5, Of: "g", Killed: 2, Memory: 2048}
+	want := l
+	for _, want.Killed = range []int{1, 0, 0} {
+		if l = l.Survived(); l != want {
+			t.Errorf("the lease is %+v, want %+v", l, want)
+		}
 	}
 }

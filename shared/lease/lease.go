@@ -46,7 +46,8 @@ func New(leases catalog.Leases, settings setting.All, host setting.Host) Keeper 
 // Work is a piece of work.
 type Work struct {
 	Name string // name of the lease
-	Of   string // what the work is about; an attempt at something else begins a new count of kills
+	// Of is what the work is about. An attempt at something else, or with another memory, begins a new count of kills.
+	Of string
 	// Tries is the number of attempts in a row that may be killed; Hold makes no further one. 0: no limit.
 	Tries int
 	Anew  bool // forget the attempts that were killed, since an operator wants another one
@@ -74,7 +75,8 @@ const giveBackWithin = 3 * time.Second
 
 // Hold does work under a lease, which it renews meanwhile and gives back in the end. When another function holds the
 // lease, Hold returns after one read. When the work takes longer than the invocation has time, the attempt counts as
-// killed: it would never end.
+// killed: it would never end. An attempt may count as killed because it could not renew its lease. It takes that back
+// when it ends.
 //
 // Errors: those of the work. The context of the work ends when the lease is lost.
 func (k Keeper) Hold(ctx context.Context, w Work, work func(ctx context.Context) error) (Held, error) {
@@ -87,7 +89,7 @@ func (k Keeper) Hold(ctx context.Context, w Work, work func(ctx context.Context)
 		return Held{}, work(ctx)
 	}
 	now := k.Now()
-	found := stored.Found(w.Of, now, k.For)
+	found := stored.Found(w.Of, k.Memory, now, k.For)
 	if w.Anew && !found.IsBusy() {
 		found = found.Done()
 	}
@@ -95,10 +97,10 @@ func (k Keeper) Hold(ctx context.Context, w Work, work func(ctx context.Context)
 	switch {
 	case found.IsBusy():
 		held.Busy = true
-	case w.Tries > 0 && found.Killed >= w.Tries:
-		held.GivenUp = true
 	case found.Waits(now):
 		held.Waits = true
+	case w.Tries > 0 && found.Killed >= w.Tries: // whoever was not killed had the time of the wait to say so
+		held.GivenUp = true
 	default:
 		held.Busy, err = k.workAs(ctx, found, work)
 		return held, err
@@ -134,10 +136,10 @@ func (k Keeper) workAs(
 	})
 	err = work(working)
 	stop()
-	if lost := context.Cause(working); errors.Is(lost, errLost) {
-		return false, errors.Join(fmt.Errorf("lease %s: %w", found.Name, lost), err)
-	}
 	h.giveBack(ctx)
+	if lost := context.Cause(working); errors.Is(lost, errLost) {
+		err = errors.Join(fmt.Errorf("lease %s: %w", found.Name, lost), err)
+	}
 	return false, err
 }
 
@@ -149,37 +151,56 @@ type hold struct {
 
 // renew holds the lease for another while. Errors: errLost; any other is logged, and the next renewal may succeed.
 func (h *hold) renew(ctx context.Context) error {
-	next := h.lease
-	next.Until = event.MillisOf(h.Now()).Add(h.For)
-	err := h.write(ctx, next)
+	err := h.write(ctx, func(l catalog.Lease) catalog.Lease {
+		l.Until = event.MillisOf(h.Now()).Add(h.For)
+		return l
+	})
 	if err != nil && ctx.Err() == nil {
-		h.Log.WarnContext(ctx, "the lease is not renewed", "lease", next.Name, "error", err)
+		h.Log.WarnContext(ctx, "the lease is not renewed", "lease", h.lease.Name, "error", err)
 	}
 	return err
 }
 
-// giveBack gives the lease back, so that the next tick need not wait until it has expired.
+// giveBack gives the lease back, so that the next tick need not wait until it has expired. When somebody else has taken
+// it, giveBack takes back that this function counts as killed.
 func (h *hold) giveBack(ctx context.Context) {
 	deadline, ok := ctx.Deadline()
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), giveBackWithin)
 	defer cancel()
 	now := h.Now()
-	next := h.lease.Done()
-	if ok && !now.Before(deadline) {
-		next = h.lease.LeftUndone(event.MillisOf(now), h.For)
-	}
+	outOfTime := ok && !now.Before(deadline)
 	// Commit point: the next function may work. A crash before leaves the lease to expire.
-	if err := h.write(ctx, next); err != nil {
-		h.Log.WarnContext(ctx, "the lease is not given back", "lease", next.Name, "error", err)
+	err := h.write(ctx, func(l catalog.Lease) catalog.Lease {
+		if outOfTime {
+			return l.LeftUndone(event.MillisOf(now), h.For)
+		}
+		return l.Done()
+	})
+	if errors.Is(err, errLost) && !outOfTime {
+		err = h.takeCountBack(ctx)
+	}
+	if err != nil {
+		h.Log.WarnContext(ctx, "the lease is not given back", "lease", h.lease.Name, "error", err)
 	}
 }
 
-// write writes the lease if this function still holds it. When the revision is another one, an earlier write of this
-// function may have been applied without an answer.
+// takeCountBack takes one kill out of the count of a lease that somebody else has taken. It tries once: a count that is
+// too high costs a wait, and at worst a build or an audit that an operator begins again.
+func (h *hold) takeCountBack(ctx context.Context) error {
+	stored, err := h.Leases.Lease(ctx, h.lease.Name)
+	if err != nil || stored.Killed == 0 || stored.Of != h.lease.Of || stored.Memory != h.lease.Memory {
+		return err
+	}
+	// Commit point: others count one kill less. A crash before leaves the count too high.
+	return h.Leases.PutLease(ctx, stored.Survived())
+}
+
+// write writes the lease, as changed, if this function still holds it. When the revision is another one, an earlier
+// write of this function may have been applied without an answer, or a holder before has taken its count back.
 //
 // Errors: errLost. Any other: the write may or may not have been applied.
-func (h *hold) write(ctx context.Context, next catalog.Lease) error {
-	next.Revision = h.lease.Revision
+func (h *hold) write(ctx context.Context, change func(catalog.Lease) catalog.Lease) error {
+	next := change(h.lease)
 	err := h.Leases.PutLease(ctx, next)
 	if errors.Is(err, catalog.ErrConflict) {
 		stored, readErr := h.Leases.Lease(ctx, next.Name)
@@ -189,7 +210,7 @@ func (h *hold) write(ctx context.Context, next catalog.Lease) error {
 		if stored.Holder != h.lease.Holder {
 			return errLost
 		}
-		next.Revision = stored.Revision
+		next = change(stored)
 		err = h.Leases.PutLease(ctx, next)
 	}
 	if err == nil {

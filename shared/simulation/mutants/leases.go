@@ -52,13 +52,13 @@ func ofLeases() []Mutant {
 		{
 			Name: "error-counts-as-kill", Design: "3.12",
 			Mistake: "work that returns with an error counts as killed",
-			Edits:   []Edit{{leaseFile, `	if ok && !now.Before(deadline) {`, `	if !now.IsZero() {`}, {leaseFile, `	deadline, ok := ctx.Deadline()`, ``}},
+			Edits:   []Edit{{leaseFile, `	outOfTime := ok && !now.Before(deadline)`, `	outOfTime := ok || !now.Before(deadline)`}},
 			Killer:  Killer{leaseTests, "^TestErrorIsNoKill$", noAnswer},
 		},
 		{
 			Name: "out-of-time-is-no-kill", Design: "3.12",
 			Mistake: "work that its invocation has no time for is begun again at every tick, for ever",
-			Edits:   []Edit{{leaseFile, `	if ok && !now.Before(deadline) {`, `	if ok && deadline.IsZero() {`}},
+			Edits:   []Edit{{leaseFile, `	outOfTime := ok && !now.Before(deadline)`, `	outOfTime := ok && deadline.IsZero()`}},
 			Killer:  Killer{leaseTests, "^TestOutOfTime$", noAnswer},
 		},
 		{
@@ -77,8 +77,39 @@ func ofLeases() []Mutant {
 		{
 			Name: "kills-of-another-generation", Design: "3.12",
 			Mistake: "a new generation begins with the kills of the one before",
-			Edits:   []Edit{{foundFile, `	if l.Of != of && l.Holder == "" {`, `	if false {`}},
+			Edits:   []Edit{{foundFile, `(l.Of != of || l.Memory != memory)`, `l.Memory != memory`}},
 			Killer:  Killer{"shared/simulation", "^TestBuildGivenUp$", noBuildLost},
+		},
+		{
+			Name: "more-memory-changes-nothing", Design: "3.12",
+			Mistake: "an audit that was given up stays so after the function got more memory",
+			Edits:   []Edit{{foundFile, `(l.Of != of || l.Memory != memory)`, `(l.Of != of || memory < 0)`}},
+			Killer:  Killer{leaseTests, "^TestMoreMemory$", noAnswer},
+		},
+		{
+			Name: "throttled-holder-counts-as-killed", Design: "3.12",
+			Mistake: "builds that could not renew their leases for a while are given up, although nobody was killed",
+			Edits:   []Edit{{leaseFile, `	if errors.Is(err, errLost) && !outOfTime {`, `	if false {`}},
+			Killer:  Killer{leaseTests, "^TestThrottledIsNoKill$", noBuildLost},
+		},
+		{
+			Name: "renewal-restores-the-count", Design: "3.12",
+			Mistake: "a renewal writes the count of kills again that the holder before has taken back",
+			Edits: []Edit{{leaseFile, `		next = change(stored)`, `		next = change(h.lease)
+		next.Revision = stored.Revision`}},
+			Killer: Killer{leaseTests, "^TestThrottledIsNoKill$", noBuildLost},
+		},
+		{
+			Name: "given-up-before-the-wait", Design: "3.12",
+			Mistake: "a build is given up before the holders that could not renew had time to say that they live",
+			Edits:   []Edit{{leaseFile, `	case found.Waits(now):`, `	case found.Waits(now) && (w.Tries == 0 || found.Killed < w.Tries):`}},
+			Killer:  Killer{leaseTests, "^TestThrottledAtOnce$", noBuildLost},
+		},
+		{
+			Name: "out-of-time-taken-back", Design: "3.12",
+			Mistake: "work that outlasts its invocation and its lease is begun again for ever",
+			Edits:   []Edit{{leaseFile, `	if errors.Is(err, errLost) && !outOfTime {`, `	if errors.Is(err, errLost) {`}},
+			Killer:  Killer{leaseTests, "^TestOutOfTimeStaysCounted$", noAnswer},
 		},
 		{
 			Name: "everything-waits-for-a-killed-run", Design: "3.12",

@@ -122,7 +122,7 @@ func rules() map[string]rule {
 		"shared/serving": stepping(),
 		"shared/watch":   {slices.Concat(inner, []string{"shared/setting"}), []string{ulid}},
 
-		"shared/present": {append(slices.Clone(inner), "shared/serving"), nil},
+		"shared/present": {append(slices.Clone(inner), "shared/accept", "shared/serving"), nil},
 		"shared/compare": {append(slices.Clone(inner), "shared/serving", "shared/present"), nil},
 
 		// for tests only
@@ -139,6 +139,7 @@ func rules() map[string]rule {
 		"shared/runner":      {},
 		"shared/metrics":     {},
 		"shared/access":      {},
+		"shared/accept":      {},
 		"shared/api":         {[]string{"shared/access"}, nil},
 		"shared/api/openapi": {[]string{"shared/api"}, nil},
 
@@ -163,7 +164,7 @@ func rules() map[string]rule {
 		"shared/aws/sdk":     {nil, []string{awsSDK, smithy}},
 		"shared/aws/table":   {nil, []string{awsSDK, smithy}},
 		"shared/aws/awstest": {[]string{"shared/aws/sdk", "shared/aws/table"}, []string{awsSDK, smithy}}, // for tests only
-		"shared/aws/respond": {nil, []string{events}},
+		"shared/aws/respond": {[]string{"shared/accept"}, []string{events}},
 		"shared/aws/launch": {
 			[]string{
 				"shared/setting", "shared/budget", "shared/metrics", "shared/runner", "shared/aws/sdk", "shared/aws/s3archive",
@@ -383,7 +384,8 @@ func checkRings(p listed) (problems []string) {
 	case slices.Contains(layers, p.name()):
 		allowed = slices.Concat(core, contracts, steps, handed)
 	case slices.Contains(answers, p.name()):
-		allowed = slices.Concat(core, contracts, steps, handed, answers, []string{"shared/serving"})
+		allowed = slices.Concat(core, contracts, steps, handed, answers,
+			[]string{"shared/serving", "shared/accept"})
 	default:
 		return nil
 	}

@@ -110,7 +110,8 @@ func checkViews(ctx context.Context, c catalog.Catalog) error {
 	if err != nil {
 		return fmt.Errorf("read views: %w", err)
 	}
-	return new(programs.Cache).CheckKept(ctx, c, views)
+	_, unusable, err := new(programs.Cache).OfKept(ctx, c, views)
+	return errors.Join(append(unusable, err)...)
 }
 
 // checkShards refuses a change of the number of shards that Kinesis would refuse in the middle of a deployment.

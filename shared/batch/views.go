@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 
 	"github.com/anabranch/anabranch/shared/generations"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -32,29 +31,12 @@ func (b *Batch) Register(ctx context.Context, live slot.Slot) error {
 // does not run: view.ErrVersion. Nothing is announced, switched or retired then, so that the release before goes on
 // unharmed when it is deployed again.
 func (t *tick) compile(ctx context.Context) (err error) {
-	t.unusable = nil
-	if t.set, err = t.Programs.Of(ctx, t.Catalog, lifecycle.Hashes(t.views)); err == nil {
-		return nil
-	}
-	var usable []view.Hash
-	for _, v := range t.views {
-		for _, g := range v.Generations {
-			if !g.IsKept() {
-				continue
-			}
-			switch _, err := t.Programs.Of(ctx, t.Catalog, []view.Hash{g.Definition}); {
-			case errors.Is(err, view.ErrVersion):
-				return fmt.Errorf("batch deploys nothing: view %s keeps the generation %s, which is %s: %w",
-					v.Name, g.ID, g.State, err)
-			case err != nil:
-				t.unusable = append(t.unusable, fmt.Errorf("view %s: generation %s: %w", v.Name, g.ID, err))
-			default:
-				usable = append(usable, g.Definition)
-			}
+	t.set, t.unusable, err = t.Programs.OfKept(ctx, t.Catalog, t.views)
+	for _, one := range t.unusable {
+		if errors.Is(one, view.ErrVersion) {
+			return fmt.Errorf("batch deploys nothing: %w", one)
 		}
 	}
-	slices.Sort(usable)
-	t.set, err = t.Programs.Of(ctx, t.Catalog, slices.Compact(usable))
 	return err
 }
 

@@ -2,10 +2,8 @@ package present
 
 import (
 	"io"
-	"mime"
-	"strconv"
-	"strings"
 
+	"github.com/anabranch/anabranch/shared/accept"
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
@@ -60,17 +58,7 @@ func formatNames() []string {
 func accepted(header string) Format {
 	all := formats()
 	best, most := all[0], 0.0
-	for _, part := range strings.Split(header, ",") {
-		mediaType, parameters, err := mime.ParseMediaType(part)
-		if err != nil {
-			continue
-		}
-		weight := 1.0
-		if text, ok := parameters["q"]; ok {
-			if weight, err = strconv.ParseFloat(text, 64); err != nil {
-				continue
-			}
-		}
+	for mediaType, weight := range accept.Weights(header) {
 		for _, f := range all {
 			if f.mediaType == mediaType && weight > most {
 				best, most = f, weight

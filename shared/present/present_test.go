@@ -48,6 +48,8 @@ func TestFormats(t *testing.T) {
 		{"", "text/csv;q=0", "json"},
 		{"", "text/csv;q=much", "json"},
 		{"", "text/csv;q=NaN", "json"},
+		{"", "text/csv;q=Inf", "json"},
+		{"", "text/csv;q=0x1p-2", "json"},
 		{"", "text/html,application/xhtml+xml,*/*;q=0.8", "json"},
 		{"", ",;=/", "json"},
 		{"csv", "application/json", "csv"},

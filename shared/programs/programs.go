@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 
@@ -61,25 +62,33 @@ func (p *Cache) Of(ctx context.Context, c catalog.Catalog, hashes []view.Hash) (
 	return set, nil
 }
 
-// CheckKept checks that this release can run every generation in use of the views.
+// OfKept returns the definitions of all generations in use of the views, compiled together, each once, sorted. It
+// leaves out definitions that cannot be read or run; unusable has an error for each generation of such a definition.
 //
-// Errors: those of Of, with the view, the generation and its state.
-func (p *Cache) CheckKept(ctx context.Context, c catalog.Catalog, views []lifecycle.View) error {
-	_, err := p.Of(ctx, c, lifecycle.Hashes(views))
-	if err == nil {
-		return nil
+// Errors: those of Of. Those in unusable also name the view, the generation and its state.
+func (p *Cache) OfKept(
+	ctx context.Context, c catalog.Catalog, views []lifecycle.View,
+) (set *view.Set, unusable []error, err error) {
+	if set, err = p.Of(ctx, c, lifecycle.Hashes(views)); err == nil {
+		return set, nil, nil
 	}
+	var usable []view.Hash
 	for _, v := range views {
 		for _, g := range v.Generations {
 			if !g.IsKept() {
 				continue
 			}
 			if _, err := p.Of(ctx, c, []view.Hash{g.Definition}); err != nil {
-				return fmt.Errorf("view %s keeps the generation %s, which is %s: %w", v.Name, g.ID, g.State, err)
+				unusable = append(unusable,
+					fmt.Errorf("view %s keeps the generation %s, which is %s: %w", v.Name, g.ID, g.State, err))
+				continue
 			}
+			usable = append(usable, g.Definition)
 		}
 	}
-	return err
+	slices.Sort(usable)
+	set, err = p.Of(ctx, c, slices.Compact(usable))
+	return set, unusable, err
 }
 
 func nameOf(hashes []view.Hash) string {

@@ -3,11 +3,11 @@ package respond
 import (
 	"errors"
 	"fmt"
-	"mime"
-	"strconv"
-	"strings"
+	"maps"
 
 	"github.com/aws/aws-lambda-go/events"
+
+	"github.com/anabranch/anabranch/shared/accept"
 )
 
 // To says how an answer may reach its client. The zero To packs no answer, and takes answers of any size.
@@ -21,30 +21,18 @@ func For(r events.APIGatewayV2HTTPRequest, most int) To {
 	return To{Max: most, Gzip: acceptsGzip(r.Headers["accept-encoding"])}
 }
 
-// acceptsGzip reports whether an Accept-Encoding header allows gzip. It ignores codings that are malformed.
+// acceptsGzip reports whether an Accept-Encoding header allows gzip. Its old name and the star count only when the
+// header does not name gzip itself.
 //
 // Source: RFC 9110, sections 8.4.1.3 and 12.5.3.
 func acceptsGzip(header string) bool {
-	var star bool
-	for part := range strings.SplitSeq(header, ",") {
-		coding, parameters, err := mime.ParseMediaType(part)
-		if err != nil {
-			continue
-		}
-		weight := 1.0
-		if text, ok := parameters["q"]; ok {
-			if weight, err = strconv.ParseFloat(text, 64); err != nil {
-				continue
-			}
-		}
-		switch coding {
-		case "gzip", "x-gzip":
+	weights := maps.Collect(accept.Weights(header))
+	for _, coding := range []string{"gzip", "x-gzip", "*"} {
+		if weight, ok := weights[coding]; ok {
 			return weight > 0
-		case "*":
-			star = weight > 0
 		}
 	}
-	return star
+	return false
 }
 
 // TooLarge is the error for an answer that Lambda would not return. Sizes are those of the body as its function returns

@@ -74,6 +74,8 @@ func TestAcceptsGzip(t *testing.T) {
 		"": false, "identity": false, "br": false, "gzipped": false, ",;=/": false,
 		"gzip": true, "GZIP": true, "x-gzip": true, "deflate, gzip": true, "gzip, deflate, br, zstd": true,
 		"gzip;q=0.1": true, "gzip; q=0": false, "gzip;q=0.000, *": false, "gzip;q=no": false, "gzip;q=NaN": false,
+		"gzip;q=Inf": false, "gzip;q=0x1p-2": false, "x-gzip;q=0": false, "x-gzip;q=0, *": false, "x-gzip;q=0, gzip": true,
+		"x-gzip, gzip;q=0": false,
 		"*": true, "*;q=0": false, "br, *;q=0.5": true, "*;q=0, gzip": true, "identity;q=0": false,
 	} {
 		r := events.APIGatewayV2HTTPRequest{Headers: map[string]string{"accept-encoding": header}}

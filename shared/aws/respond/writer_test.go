@@ -76,7 +76,7 @@ func TestAcceptsGzip(t *testing.T) {
 		"gzip;q=0.1": true, "gzip; q=0": false, "gzip;q=0.000, *": false, "gzip;q=no": false, "gzip;q=NaN": false,
 		"gzip;q=Inf": false, "gzip;q=0x1p-2": false, "x-gzip;q=0": false, "x-gzip;q=0, *": false, "x-gzip;q=0, gzip": true,
 		"x-gzip, gzip;q=0": false,
-		"*": true, "*;q=0": false, "br, *;q=0.5": true, "*;q=0, gzip": true, "identity;q=0": false,
+		"*":                true, "*;q=0": false, "br, *;q=0.5": true, "*;q=0, gzip": true, "identity;q=0": false,
 	} {
 		r := events.APIGatewayV2HTTPRequest{Headers: map[string]string{"accept-encoding": header}}
 		if got := respond.For(r, 7); got.Gzip != want || got.Max != 7 {

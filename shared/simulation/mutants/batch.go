@@ -376,8 +376,8 @@ func ofBatch() []Mutant {
 		{
 			Name: "unread-definition-holds-all", Design: "3.4",
 			Mistake: "a tick does nothing for any view when one definition cannot be read",
-			Edits: []Edit{{batchViewsFile, `				t.unusable = append(`, `				return err
-				t.unusable = append(`}},
+			Edits: []Edit{{batchViewsFile, `	for _, one := range t.unusable {`, `	for _, one := range t.unusable {
+		return one`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestOneDefinitionHoldsNoOther$",
 				Why: "in histories every call fails, of any view, and only for a while",
@@ -386,8 +386,8 @@ func ofBatch() []Mutant {
 		{
 			Name: "any-error-refuses-a-deployment", Design: "4.1",
 			Mistake: "a store's time-out is reported as a deployment that is refused",
-			Edits: []Edit{{batchViewsFile, `			case errors.Is(err, view.ErrVersion):`,
-				`			case err != nil && t.unusable == nil:`}},
+			Edits: []Edit{{batchViewsFile, `		if errors.Is(one, view.ErrVersion) {`,
+				`		if one != nil || errors.Is(one, view.ErrVersion) {`}},
 			Killer: Killer{
 				Package: "shared/simulation", Run: "^TestOneDefinitionHoldsNoOther$",
 				Why: "no oracle of histories reads the errors of a tick",

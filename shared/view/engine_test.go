@@ -69,6 +69,19 @@ func vectors() (all []vector) {
 		add(vector{where: where,
 			members: `"time":"2026-03-04T12:00:00Z","subject":"É1","tenant":"x","ext":"y","data":{"a":1,"list":[1,2]}`})
 	}
+	for _, text := range []string{
+		`"ÀÉŸ ß ẞ İ ı Σ ǅ Ꭰ Ⱥ 𐐀"`, `"straße ŉ ǰ ﬁ ꭰ 𐐨"`, `" \u2003\u00a0\u200b\u0085a\t"`, `"https://Me@Shop.Example:443?a"`,
+		`"/a/b?c=//d#e"`, `"//x/y"`, `"http://[::1]:80/%7e"`, `""`,
+	} {
+		for _, key := range []string{"data.a.lower()", "data.a.upper()", "data.a.trim()", "data.a.lowerAscii()",
+			"data.a.urlHost()", "data.a.urlPath()", `data.a.split("/")[0]`, `data.a.replace("a", "-")`,
+			"data.a.substring(1)", `data.a.matches("(?i)ß|ı|[[:word:]]{3}|\\pL{4}")`} {
+			add(vector{key: key, members: `"data":{"a":` + text + `}`})
+		}
+	}
+	for _, number := range []string{"9.99", "10", "1e2", "-0.0", `"10"`} {
+		add(vector{key: "bucket(data.a, [0, 10, 100.0])", members: `"data":{"a":` + number + `}`})
+	}
 	add(vector{key: "tenant", members: `"tenant":"x"`})
 	add(vector{key: "ext.tenant", members: `"tenant":"x"`})
 	add(vector{key: "tenant", members: `"tenant":null`})

@@ -4,11 +4,16 @@ import (
 	"encoding/json"
 	"fmt"
 	"math/big"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
 
 	"cel.dev/cel-go/cel"
+	"cel.dev/cel-go/common/types"
+	"cel.dev/cel-go/common/types/ref"
+	"cel.dev/cel-go/common/types/traits"
+	"cel.dev/cel-go/ext"
 	"pgregory.net/rapid"
 
 	"github.com/anabranch/anabranch/shared/view/expression"
@@ -61,7 +66,10 @@ type oracle struct{ env *cel.Env }
 
 func newOracle(t *testing.T) oracle {
 	options := []cel.EnvOption{cel.Variable("data", cel.DynType), cel.Variable("time", cel.TimestampType),
-		cel.Variable("ext", cel.DynType)}
+		cel.Variable("ext", cel.DynType), ext.Strings(), oracleText("lower", strings.ToLower),
+		oracleText("upper", strings.ToUpper), oracleText("urlHost", hostOf), oracleText("urlPath", pathOf),
+		cel.Function("bucket", cel.Overload("bucket_dyn", []*cel.Type{cel.DynType, cel.ListType(cel.DynType)},
+			cel.StringType, cel.BinaryBinding(bucketOf)))}
 	for _, name := range []string{"type", "source", "subject", "id"} {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
@@ -70,6 +78,49 @@ func newOracle(t *testing.T) oracle {
 		t.Fatal(err)
 	}
 	return oracle{env}
+}
+
+// oracleText declares a function of a text for the oracle.
+func oracleText(name string, f func(string) string) cel.EnvOption {
+	return cel.Function(name, cel.MemberOverload(name, []*cel.Type{cel.StringType}, cel.StringType,
+		cel.UnaryBinding(func(v ref.Val) ref.Val { return types.String(f(string(v.(types.String)))) })))
+}
+
+// hostOf and pathOf read a URL with the library.
+func hostOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil || !strings.Contains(text, "://") {
+		return ""
+	}
+	return strings.ToLower(u.Hostname())
+}
+
+func pathOf(text string) string {
+	u, err := url.Parse(text)
+	if err != nil {
+		return text
+	}
+	if u.Host != "" && u.Path == "" {
+		return "/"
+	}
+	return u.EscapedPath()
+}
+
+// bucketOf compares as CEL does.
+func bucketOf(v, list ref.Val) ref.Val {
+	var labels []string
+	for all := list.(traits.Lister).Iterator(); all.HasNext() == types.True; {
+		bound := all.Next()
+		if n, ok := bound.(traits.Comparer); !ok || types.IsError(n.Compare(v)) {
+			return types.NewErr("no such overload")
+		} else if labels = append(labels, fmt.Sprint(bound.Value())); n.Compare(v) == types.IntOne {
+			if len(labels) == 1 {
+				return types.String("<" + labels[0])
+			}
+			return types.String(strings.Join(labels[len(labels)-2:], "-"))
+		}
+	}
+	return types.String(">=" + labels[len(labels)-1])
 }
 
 func (o oracle) eval(t *rapid.T, source, e string) expression.Truth {
@@ -205,7 +256,11 @@ func drawBoolean(t *rapid.T, depth int) string {
 		return oneOf(t, "flag", "data.a", "data.o.x", "ext.ext", "true", "false", `data["b"]`)
 	case 8:
 		return oneOf(t, "other", `data.a.matches("x")`, "size(data.list) > 1", "data.a + 1 == 2", "data.list.exists(i, i == 1)", `"x" in data.o`, "data.list[0] == 1",
-			`dyn(type) == 5`, "data.a in data.list", "1u == data.a", "data.a < null", "string(data.a) == '1'", "data.list.all(type, type != 1) == data.b")
+			`data.a.split("x")[0] == ""`, `data.b.replace("x", "y", 1) == "yx"`, `data.a.substring(1) == ""`,
+			`data.list.join("x") == "xxx"`, `data.a.indexOf("x") == data.b`, `data.a.trim().charAt(0) == "x"`,
+			`data.a.lower() == data.b`, `type.upper() != data.a.upper()`, `data.a.urlPath() == "/source"`,
+			`source.urlHost() == data.a.urlHost()`, `bucket(data.a, [-1, 1, 16.5]) == bucket(data.b, [1])`,
+			`data.list.all(i, bucket(i, [0.1, 9007199254740993]) != "<0.1")`, `dyn(type) == 5`, "data.a in data.list", "1u == data.a", "data.a < null", "string(data.a) == '1'", "data.list.all(type, type != 1) == data.b")
 	case 9, 10:
 		return fmt.Sprintf("(%s) && (%s)", drawBoolean(t, depth-1), drawBoolean(t, depth-1))
 	case 11:

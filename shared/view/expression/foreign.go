@@ -86,13 +86,19 @@ func foreignFault(source []rune, at int) Fault {
 // otherFunctions are functions of other languages.
 var otherFunctions = []hint{
 	{"len length strlen", "write size(data.path)"},
-	{"lower upper lcase ucase tolower toupper tolowercase touppercase lowerascii upperascii",
-		`write data.path.matches("(?i)^abc$") to compare in any case`},
+	{"lcase tolower tolowercase downcase casefold", "write data.path.lower()"},
+	{"ucase toupper touppercase upcase", "write data.path.upper()"},
+	{"substr mid left slice", "write data.path.substring(0, 2), or data.path.split(\"/\")[1]"},
+	{"strip ltrim rtrim trimspace", "write data.path.trim()"},
+	{"replaceall regexp_replace gsub translate", `write data.path.replace("-", "_")`},
+	{"domain host hostname gethost getdomain", "write data.url.urlHost()"},
+	{"pathname getpath cutquerystring stripquery", "write data.url.urlPath()"},
+	{"range_bucket width_bucket histogram bin buckets ntile", "write bucket(data.bytes, [1000, 10000])"},
 	{"now today currenttime current_timestamp",
 		"every event is in the window of its time, and a query says which windows"},
 	{"coalesce default ifnull nvl getordefault ordefault orvalue", choiceText},
 	{"isset defined isdefined exist isnull isnotnull", "write has(data.path)"},
-	{"includes indexof has_any in_list", `write "a" in data.list, or data.path.contains("a")`},
+	{"includes has_any in_list", `write "a" in data.list, or data.path.contains("a")`},
 	{"any some", "write data.list.exists(i, i > 1)"},
 	{"every", "write data.list.all(i, i > 1)"},
 	{"regex regexp regexp_like match like test", `write data.path.matches("^/a")`},
@@ -103,7 +109,7 @@ var otherFunctions = []hint{
 	{"date year month day hour minute weekday date_trunc extract",
 		"write for example time.getHours(), or let the window divide the time"},
 	{"if iif ifelse case", "write a choice as condition ? value : other"},
-	{"split substring substr replace trim join format abs round floor ceil sqrt pow log hash",
+	{"format abs round floor ceil sqrt pow log hash",
 		"CEL has nothing like it here; send the result as a field of its own"},
 }
 

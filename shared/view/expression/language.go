@@ -50,7 +50,7 @@ func options() []cel.EnvOption {
 	for _, name := range knownAttributes() {
 		options = append(options, cel.Variable(name, cel.StringType))
 	}
-	return options
+	return append(options, addedFunctions()...)
 }
 
 // Normal returns the normal form of an expression: no comments, no needless spaces and parentheses, strings in double
@@ -116,7 +116,7 @@ func check(source string, rules engine.Rules, mode Mode) (checked, []Fault) {
 		return checked{}, typeFaults(source, issues)
 	}
 	e := checked{rules: rules, ast: typed.NativeRep(), attributes: attributesOf(parsed.NativeRep().Expr())}
-	if faults := checkLiterals(e.ast, mode == File); len(faults) > 0 {
+	if faults := append(checkLiterals(e.ast, mode == File), checkBuckets(e.ast)...); len(faults) > 0 {
 		return checked{}, faults
 	}
 	return e, nil

@@ -95,12 +95,15 @@ type call struct {
 	interpreter.InterpretableCall // the planned one; its arguments are planned, too
 	args                          []node
 	implementation                functions.Overload
+	charge                        func(m *meter, args []ref.Val) // beside the sizes of the arguments; nil: nothing
 	meter                         *meter
 }
 
 // plan replaces a planned call. Functions that take errors as arguments do no work, and stay.
 func (m *meter) plan(env *cel.Env, planned interpreter.InterpretableCall) (node, error) {
-	c := &call{InterpretableCall: planned, args: planned.Args(), meter: m}
+	c := &call{
+		InterpretableCall: planned, args: planned.Args(), charge: charges[planned.Function()], meter: m,
+	}
 	switch planned.Function() {
 	case operators.Equals:
 		c.implementation.Binary = m.equal
@@ -171,6 +174,9 @@ func (c *call) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 			return value
 		}
 		c.meter.chargeText(value)
+		if c.charge != nil {
+			c.charge(c.meter, []ref.Val{value})
+		}
 		if c.implementation.Unary != nil && c.accepts(value) {
 			return c.implementation.Unary(value)
 		}
@@ -185,6 +191,9 @@ func (c *call) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 			return right
 		}
 		c.meter.chargePair(left, right)
+		if c.charge != nil {
+			c.charge(c.meter, []ref.Val{left, right})
+		}
 		if c.implementation.Binary != nil && c.accepts(left) {
 			return c.implementation.Binary(left, right)
 		}
@@ -196,6 +205,9 @@ func (c *call) Exec(frame *interpreter.ExecutionFrame) ref.Val {
 			return values[i]
 		}
 		c.meter.chargeText(values[i])
+	}
+	if c.charge != nil {
+		c.charge(c.meter, values)
 	}
 	return c.apply(values...)
 }

@@ -155,8 +155,10 @@ func overloadHint(function, applied string) string {
 		return `in needs a list or a map on its right side; write for example type in ["a", "b"]`
 	case isWord(function) && strings.HasPrefix(applied, "(") && strings.HasPrefix(function, "get"):
 		return fmt.Sprintf("%s is written behind a time, for example time.%[1]s()", function)
-	case slices.Contains([]string{"contains", "startsWith", "endsWith"}, function) && strings.HasPrefix(applied, "("):
-		return fmt.Sprintf(`%s is written behind a text, for example data.path.%[1]s("/a")`, function)
+	case textExamples[function] != "" && strings.HasPrefix(applied, "("):
+		return fmt.Sprintf("%s is written behind a text, for example data.path.%s", function, textExamples[function])
+	case function == bucketFunction:
+		return bucketText
 	case applied == "(timestamp, string)'" || applied == "(string, timestamp)'" ||
 		applied == "(timestamp, int)'" || applied == "(int, timestamp)'":
 		return fmt.Sprintf(`%s does not accept %s; write a time as timestamp("2015-05-17T10:05:03Z")`, written,

@@ -50,7 +50,7 @@ func TestParseBrokenExpression(t *testing.T) {
 		{"unknown function", with(whereLine, `    where: data.path.startswith("/a")`),
 			`v.yaml:4:22: unknown function "startswith"; did you mean "startsWith"?`},
 		{"unknown function, nothing like it", with(whereLine, `    where: frobnicate(data.path)`),
-			`v.yaml:4:12: unknown function "frobnicate"; the functions are all, bool, bytes, contains, double, duration, dyn, endsWith, exists, exists_one, filter, getDate, getDayOfMonth, getDayOfWeek, getDayOfYear, getFullYear, getHours, getMilliseconds, getMinutes, getMonth, getSeconds, has, int, map, matches, size, startsWith, string, timestamp, type, uint`},
+			`v.yaml:4:12: unknown function "frobnicate"; the functions are all, bool, bucket, bytes, charAt, contains, double, duration, dyn, endsWith, exists, exists_one, filter, getDate, getDayOfMonth, getDayOfWeek, getDayOfYear, getFullYear, getHours, getMilliseconds, getMinutes, getMonth, getSeconds, has, indexOf, int, join, lastIndexOf, lower, lowerAscii, map, matches, replace, size, split, startsWith, string, substring, timestamp, trim, type, uint, upper, upperAscii, urlHost, urlPath`},
 		{"regular expression", with(whereLine, `    where: data.path.matches("[a")`),
 			"v.yaml:4:30: the regular expression is invalid (missing closing ]: `[a`); see " +
 				"https://github.com/google/re2/wiki/Syntax"},

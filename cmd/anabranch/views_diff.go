@@ -155,7 +155,7 @@ func (c *ViewsDiffCmd) add(all *client.Diff, page client.Diff, seen map[string]b
 	all.Differing += max(0, page.Differing-int64(len(page.Rows)))
 	for _, r := range page.Rows {
 		window := fmt.Sprintf("%q %q", r.Key, r.Start)
-		if seen[window] && !r.KeyIsCut { // two long keys may be cut to the same text
+		if seen[window] {
 			continue
 		}
 		seen[window] = true

@@ -27,7 +27,7 @@ type Reason uint8
 const (
 	Missing    Reason = iota // the event does not have the field, or it is null
 	NotNumber                // the field is a string, true or false, an object or an array
-	TooLarge                 // the number, or one on the way to it, is 10^30 or more in absolute value
+	TooLarge                 // the number, or one on the way to it, is 10^30 or more; or the key is too long
 	WrongType                // a value has a type that the expression cannot take
 	TooCostly                // the evaluation needs more steps than one event may take
 	Failed                   // the evaluation failed for another reason
@@ -37,7 +37,7 @@ const (
 	Reasons = 8 // how many there are
 )
 
-// reasonsOfPlace bounds the reasons that one place can have: an argument has four, where and a key field have five.
+// reasonsOfPlace bounds the reasons that one place can have: an argument and where have five at most, a key field six.
 const reasonsOfPlace = 7
 
 // String is the reason in words: "missing", "not a number", "too large".

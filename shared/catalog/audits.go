@@ -70,8 +70,7 @@ type Findings struct {
 
 // Drift is one window that differs from the expected one.
 type Drift struct {
-	// One value per key field, in the definition's order; cut where the key was too long to be stored whole.
-	Key    []string
+	Key    []string     // one value per key field, in the definition's order
 	Start  event.Millis // start of the window
 	Cause  Cause
 	Detail string // name of the object, run or slot that was lost or folded twice

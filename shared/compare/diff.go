@@ -51,9 +51,7 @@ type DiffSide struct {
 // DiffRow is a window in which the two differ. Each side holds the values of the aggregates that both have, or null
 // when it has no such window.
 type DiffRow struct {
-	Key present.Object `json:"key"`
-	// The key was too long to be stored whole: its end is missing.
-	KeyIsCut  bool            `json:"key_is_cut,omitempty"`
+	Key       present.Object  `json:"key"`
 	Start     string          `json:"start"`
 	Serving   *present.Object `json:"serving"`
 	Candidate *present.Object `json:"candidate"`

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -243,22 +242,6 @@ func TestDiffOfACrowd(t *testing.T) {
 	}
 	if diff := cmp.Diff([]int{200, 200, 51, 200, 200, 51, 0}, got); diff != "" {
 		t.Error("keys of the pages (-want +got):", diff)
-	}
-}
-
-// TestDiffOfLongKeys checks a key that is too long to be stored whole. It is shown as far as it is stored, but compared
-// as a whole.
-func TestDiffOfLongKeys(t *testing.T) {
-	s := servingtest.New(t)
-	s.Against(t, servingtest.Candidate(s.Program, "h", lifecycle.Retained))
-	for _, end := range []string{"a", "b"} {
-		s.PutBaseOf(t, s.Program, "g", servingtest.KeyOf(strings.Repeat("x", 2000)+end), amount{"2026-11-22T10:30:00Z", "1"})
-	}
-	s.PutBaseOf(t, s.Program, "h", servingtest.KeyOf(strings.Repeat("x", 2000)+"b"), amount{"2026-11-22T10:30:00Z", "1"})
-	page := pagesOf(t, s, "", 0)[0]
-	if page.Keys != 2 || len(page.Rows) != 1 || !page.Rows[0].KeyIsCut ||
-		string(page.Rows[0].Key[0].Value) != `"`+strings.Repeat("x", 798)+`"` {
-		t.Errorf("page is %+v", page)
 	}
 }
 

@@ -111,10 +111,10 @@ func (d *diffing) compareKey(ctx context.Context, key view.Key) error {
 }
 
 func (d *diffing) row(key view.Key, of difference) DiffRow {
-	values, whole := view.DecodeKey(key)
+	values, _ := view.DecodeKey(key)
 	fields := d.serving.Program.Definition.Key
 	return DiffRow{
-		Key: present.Key(fields, values[:min(len(values), len(fields))]), KeyIsCut: !whole,
+		Key:   present.Key(fields, values[:min(len(values), len(fields))]),
 		Start: present.Time(of.start), Serving: of.serving, Candidate: of.candidate,
 	}
 }

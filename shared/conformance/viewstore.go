@@ -55,7 +55,7 @@ func awkwardKeys() []view.Key {
 		"\\x00",
 		"\xff", "\xff\xff", "\xfe\xff", "\x80", "\xc3", "\xc3\xa4", "\xef\xbf\xbd", "\n", " ", "  ",
 		view.EncodeKey([]string{"", ""}), view.EncodeKey([]string{"/", "GET"}),
-		view.EncodeKey([]string{strings.Repeat("k", 3000)}),
-		view.Key(strings.Repeat("\xff", 916)), view.Key(strings.Repeat("\xff", 915)),
+		view.EncodeKey([]string{strings.Repeat("k", view.MaxKey-1)}),
+		view.Key(strings.Repeat("\xff", view.MaxKey)), view.Key(strings.Repeat("\xff", view.MaxKey-1)),
 	}
 }

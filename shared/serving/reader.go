@@ -71,8 +71,7 @@ func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
 	return r.result(s, at, m), nil
 }
 
-// ReadKey reads all rows of a key in order of time. The key is given as the stores have it, so it may be one that was
-// too long to be stored whole.
+// ReadKey reads all rows of a key in order of time. The key is given as the stores have it.
 //
 // Errors: a store's: retry, except for view.ErrCorruptPage.
 func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {

@@ -62,6 +62,10 @@ func locate(p *view.Program, s Selection) (span, error) {
 	if err != nil {
 		return span{}, err
 	}
+	if field, long := tooLong(p.Definition, values); long {
+		return span{}, &ParameterError{field, fmt.Sprintf(
+			"key field %s makes the key longer than %d bytes: a view skips such events as too large", field, view.MaxKey)}
+	}
 	at := everything(p.KeyOf(values))
 	at.values, at.from, at.to = values, inUTC(s.From), inUTC(s.To)
 	if s.From != nil && s.To != nil && !s.From.Before(*s.To) {
@@ -109,6 +113,16 @@ func keyValues(d view.Definition, key map[string]string) ([]string, error) {
 		values[i] = value
 	}
 	return values, nil
+}
+
+// tooLong returns the field that makes a key longer than a view takes.
+func tooLong(d view.Definition, values []string) (field string, long bool) {
+	for i := range values {
+		if len(view.EncodeKey(values[:i+1])) > view.MaxKey {
+			return d.Key[i].Field, true
+		}
+	}
+	return "", false
 }
 
 // includes reports whether a window is in the span.

@@ -129,8 +129,8 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 }
 
 // locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded key. It returns false
-// when the key cannot be evaluated, or when the window does not lie within the years 0000 to 9999, after noting that;
-// d.name is then undefined.
+// when the key cannot be evaluated or is longer than MaxKey, or when the window does not lie within the years 0000 to
+// 9999, after noting that; d.name is then undefined.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
 	window := d.program.windowOf(b.Times[row])
 	if !d.program.isInCalendar(window) {
@@ -139,25 +139,20 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 	}
 	name := appendWindow(d.name[:0], window)
 	for field, value := range d.program.keys {
-		// A value is its length, as a varint, and its text. The length is known only once the text is written. So one
-		// byte is left free before the text, which is enough for texts below 128 bytes.
 		start := len(name)
 		var got expression.Truth
-		if name, got = value(b, int(row), append(name, 0)); got != expression.IsTrue {
+		if name, got = value(b, int(row), name); got != expression.IsTrue {
 			d.name = name
 			d.skipEvent(b, row, d.program.placeOfKey(field), reasonOf(got))
 			return false
 		}
-		size := len(name) - start - 1
-		if size < 0x80 {
-			name[start] = byte(size)
-			continue
+		if name = endValue(name, start); len(name) > 8+MaxKey {
+			d.name = name
+			d.skipEvent(b, row, d.program.placeOfKey(field), aggregate.TooLarge)
+			return false
 		}
-		// The length takes more bytes. The text has to move, and is written again behind them.
-		text := slices.Clone(name[start+1:])
-		name = appendKeyValue(name[:start], text)
 	}
-	d.name = append(name[:8], boundKey(name[8:])...)
+	d.name = name
 	return true
 }
 

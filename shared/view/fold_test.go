@@ -72,6 +72,8 @@ var keyTexts = map[string]string{
 	quoted(strings.Repeat("x", 128)):               strings.Repeat("x", 128),
 	`"` + strings.Repeat(`\u00fc`, 100) + `"`:      strings.Repeat("ü", 100),
 	quoted(strings.Repeat("y", 500)):               strings.Repeat("y", 500),
+	quoted(strings.Repeat("y", 895)):               strings.Repeat("y", 895),
+	`"\u0000\u0001\u0002"`:                         "\x00\x01\x02",
 	quoted(strings.Repeat("z", 3000)):              strings.Repeat("z", 3000),
 	quoted(strings.Repeat("z", 2999) + "\u00e9"):   strings.Repeat("z", 2999) + "é",
 	`"\t` + strings.Repeat("w", 900) + `"`:         "\t" + strings.Repeat("w", 900),
@@ -237,9 +239,18 @@ func plainly(hits []hit) plain {
 			p.counts.Skipped++
 			p.skip(id, window, whyNoKey(h.path), "key.path")
 			continue
+		case len(view.EncodeKey([]string{keyTexts[h.path]})) > view.MaxKey:
+			p.counts.Skipped++
+			p.skip(id, window, aggregate.TooLarge, "key.path")
+			continue
 		case code == "":
 			p.counts.Skipped++
 			p.skip(id, window, whyNoKey(h.code), "key.code")
+			continue
+		}
+		if len(view.EncodeKey([]string{keyTexts[h.path], code})) > view.MaxKey {
+			p.counts.Skipped++
+			p.skip(id, window, aggregate.TooLarge, "key.code")
 			continue
 		}
 		p.counts.Folded++

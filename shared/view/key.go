@@ -1,45 +1,57 @@
 package view
 
-import (
-	"crypto/sha256"
-	"encoding/binary"
-)
+import "slices"
 
-const (
-	maxKey       = 900 // bytes an encoded key may have
-	keptOfKey    = 800 // bytes of a longer key that stand before its hash
-	hashOfKey    = 16
-	shortenedKey = keptOfKey + hashOfKey
-)
-
-// Key is the values of a key in the order of the definition's key fields. Each value comes after its length, so
-// different keys have different encodings. A key longer than 900 bytes is stored as its first 800 bytes and a 128-bit
-// hash of the whole. Every layer does the same, so no item's key is too large to write.
+// MaxKey is the maximum length of an encoded key in bytes. A view skips an event whose key is longer, as
+// aggregate.TooLarge. So a key can be written as the partition key of an item, and as the sort key of an entry.
 //
-// Source: docs/design.md 5; DynamoDB Developer Guide, limits of partition keys.
+// Source: docs/design.md 5; DynamoDB Developer Guide, limits of partition keys and sort keys.
+const MaxKey = 900
+
+// These bytes stand for themselves nowhere in an encoded key.
+const (
+	endOfValue = 0 // comes after each value
+	escape     = 1 // comes before each byte 0 or 1 of a value, which is written one higher
+)
+
+// Key is the values of a key in the order of the definition's key fields. The byte 0 comes after each value. Within a
+// value, the bytes 0 and 1 are written as 1 1 and 1 2. So different keys have different encodings, and the order of
+// the encodings, byte by byte, is the order of the values: by the first value, then by the second, and so on.
 type Key string
 
-// EncodeKey encodes a key from the texts of its values.
+// EncodeKey encodes a key from the texts of its values. The key may be longer than MaxKey: then no view has it.
 func EncodeKey(values []string) Key {
 	var b []byte
 	for _, value := range values {
-		b = appendKeyValue(b, []byte(value))
+		start := len(b)
+		b = endValue(append(b, value...), start)
 	}
-	return Key(boundKey(b))
+	return Key(b)
 }
 
-func appendKeyValue(dst, value []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(value)))
-	return append(dst, value...)
+// KeyPrefix returns the bytes with which the encoding of every key begins that has these first values, and then a value
+// that begins with a text.
+func KeyPrefix(values []string, text string) Key {
+	b := []byte(EncodeKey(values))
+	start := len(b)
+	b = endValue(append(b, text...), start)
+	return Key(b[:len(b)-1])
 }
 
-// boundKey shortens a key in place when it is too long. Where a value ends exactly at 800 bytes, the hash could be read
-// as more values. So every key of the length of a shortened key is shortened too: no key can be made to look like a
-// shortened one.
-func boundKey(key []byte) []byte {
-	if len(key) <= maxKey && len(key) != shortenedKey {
-		return key
+// endValue turns the text from start on into an encoded value, in place where it can.
+func endValue(key []byte, start int) []byte {
+	if slices.ContainsFunc(key[start:], isEscaped) {
+		text := slices.Clone(key[start:])
+		key = key[:start]
+		for _, c := range text {
+			if isEscaped(c) {
+				key = append(key, escape)
+				c++
+			}
+			key = append(key, c)
+		}
 	}
-	hash := sha256.Sum256(key)
-	return append(key[:keptOfKey], hash[:hashOfKey]...)
+	return append(key, endOfValue)
 }
+
+func isEscaped(c byte) bool { return c <= escape }

@@ -8,8 +8,8 @@ import (
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
-// SkippedKey is the key under which a view keeps what it could not use: see Program.Skipped. It is the beginning of a
-// length that does not end. So it equals no encoded key, whatever the key's values are.
+// SkippedKey is the key under which a view keeps what it could not use: see Program.Skipped. An encoded key is empty or
+// ends with the byte 0. So SkippedKey equals no encoded key, whatever the key's values are.
 const SkippedKey Key = "\xff"
 
 // SkippedName is the name of the one aggregate of Program.Skipped.

@@ -126,7 +126,6 @@ type Diff struct {
 // DiffRow is one window that differs.
 type DiffRow struct {
 	Key       Object `json:"key"`
-	KeyIsCut  bool   `json:"key_is_cut,omitzero"` // whether the server shortened the key
 	Start     Text   `json:"start"`
 	Serving   Object `json:"serving"` // nil if that generation has no such window
 	Candidate Object `json:"candidate"`

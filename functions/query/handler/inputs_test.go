@@ -69,11 +69,17 @@ func TestPathsAsKeys(t *testing.T) {
 		if err := json.Unmarshal(line, &e); err != nil {
 			t.Fatal(err)
 		}
-		if !strings.HasSuffix(e.Data.Path, "\ufffd") { // half a surrogate pair: ingest rejects the event
-			rows[e.Data.Path]++
+		switch path := e.Data.Path; {
+		case strings.HasSuffix(path, "\ufffd"): // half a surrogate pair: ingest rejects the event
+		case len(path) > 899: // the view skips the event
+			if r := s.query(t, "by_path", url.Values{"path": {path}}.Encode()); r.StatusCode != 400 {
+				t.Errorf("a path of %d bytes: status %d", len(path), r.StatusCode)
+			}
+		default:
+			rows[path]++
 		}
 	}
-	if len(rows) != 22 || rows["/esc/x"] != 2 {
+	if len(rows) != 20 || rows["/esc/x"] != 2 {
 		t.Fatalf("the file has the paths %v", rows)
 	}
 	for _, absent := range []string{"/a  b", "/cafe", "/esc\\u002fx", "/pricing//", "/A b", "/nul", "/tab x"} {

@@ -4,6 +4,13 @@ package mutants
 func equivalent() []Mutant {
 	return []Mutant{
 		{
+			Name: "sweeps-what-arrived-before-the-layout", Design: "3.10",
+			Mistake: "a manifest has lanes for events that arrived before the layout began",
+			Edits:   []Edit{{inputFile, ` && s.Arrival >= r.Layout.Begins.Millis() {`, ` {`}},
+			Equivalent: "the sweep drops objects that arrived before the layout began, and republish refuses them: the lanes " +
+				"only cost reads of receipts",
+		},
+		{
 			Name: "put-begun-late", Design: "3.1",
 			Mistake: "ingest checks the deadline only after the put, not before it",
 			Edits:   []Edit{{ingestFile, `		if now := in.Now(); !now.Before(deadline) {`, `		if now := in.Now(); now.IsZero() {`}},

@@ -24,12 +24,6 @@ func ofTakeOver() []Mutant {
 			Killer:  takesOver("TestIngestBehindTheLayout"),
 		},
 		{
-			Name: "sweeps-what-arrived-before-the-layout", Design: "3.10",
-			Mistake: "the sweep looks for receipts of the whole archive that was taken over",
-			Edits:   []Edit{{inputFile, ` && s.Arrival >= r.Layout.Begins.Millis() {`, ` {`}},
-			Killer:  takesOver("TestTakeOverPutsNothingOldIntoTheStream"),
-		},
-		{
 			Name: "republishes-what-arrived-before-the-layout", Design: "3.10",
 			Mistake: "republish puts an object of the old stack into the new stream",
 			Edits:   []Edit{{republishFile, `	if !r.Layout.Streams(slot) {`, `	if slot == 0 {`}},

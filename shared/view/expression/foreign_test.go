@@ -66,8 +66,11 @@ func TestAttributesInOtherForms(t *testing.T) {
 		{`data.größe > 1`, 0, `CEL does not read data.größe as a field; write data["größe"]`},
 		{`data.a.名前 == "a"`, 0, `CEL does not read data.a.名前 as a field; write data.a["名前"]`},
 		{`data.café == "a"`, 0, "CEL does not read data.cafe\u0301 as a field; write data[\"cafe\u0301\"]"},
-		{`has(data["x-y"])`, 8, `has() takes a path with dots; write "x-y" in data`},
-		{`has(data.a['x-y']) && true`, 10, `has() takes a path with dots; write 'x-y' in data.a`},
+		{`has(data["x-y"])`, 8, `has() takes a path with dots; write ("x-y" in data)`},
+		{`has(data["größe"])`, 8, `has() takes a path with dots; write ("größe" in data)`},
+		{`type in ("a","b")`, 8, `a list stands in brackets; write in ["a","b"]`},
+		{`data.a == "é" && type in ( "a", "b" ) || data.c`, 25, `a list stands in brackets; write in ["a", "b"]`},
+		{`has(data.a['x-y']) && true`, 10, `has() takes a path with dots; write ('x-y' in data.a)`},
 	})
 	runSlips(t, callFaults, []slip{
 		{`sum(data.größe)`, 4, `CEL does not read data.größe as a field; write data["größe"]`},

@@ -71,6 +71,9 @@ func checkNames(ast *celast.AST, e celast.Expr, bound []string, strict bool) (fa
 	if root, text := hyphenated(e, bound, strict); text != "" {
 		return []Fault{{offsetOf(ast, root), text}}
 	}
+	if word, text := unquoted(e, bound); text != "" {
+		return []Fault{{offsetOf(ast, word), text}}
+	}
 	if e.Kind() == celast.CallKind {
 		if name := e.AsCall().FunctionName(); isWord(name) && !environment().HasFunction(name) {
 			return []Fault{{callOffset(ast, e), unknownFunction(name)}}

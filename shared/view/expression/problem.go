@@ -54,8 +54,12 @@ func syntaxFault(source string, issue *common.Error) Fault {
 	}
 	if strings.Contains(issue.Message, "invalid argument to has()") {
 		if found := quotedHas.FindStringSubmatch(source); found != nil {
-			return Fault{at, fmt.Sprintf("has() takes a path with dots; write %s in %s", found[2], found[1])}
+			// In parentheses, since YAML takes a text that begins with a quote for a quoted one.
+			return Fault{at, fmt.Sprintf("has() takes a path with dots; write (%s in %s)", found[2], found[1])}
 		}
+	}
+	if fault := listFault(source, at); fault.Text != "" {
+		return fault
 	}
 	message := strings.TrimPrefix(issue.Message, "Syntax error: ")
 	if strings.Contains(message, "'<EOF>'") && strings.Count(source, "?") > strings.Count(source, ":") {

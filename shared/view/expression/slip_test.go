@@ -88,6 +88,30 @@ func TestBareWords(t *testing.T) {
 	})
 }
 
+// A text without quotes is named when an attribute is compared with it.
+func TestTextsWithoutQuotes(t *testing.T) {
+	runSlips(t, filterFaults, []slip{
+		{`type == rental.ended`, 8,
+			`rental.ended has no quotes; write "rental.ended" to compare type with a text, or data.rental.ended for a field`},
+		{`visit != type && data.a == 1`, 0,
+			`visit has no quotes; write "visit" to compare type with a text, or data.visit for a field`},
+		{`type in ["a", rental.ended]`, 14,
+			`rental.ended has no quotes; write "rental.ended" to compare type with a text, or data.rental.ended for a field`},
+		{`data.l.exists(i, source == shop)`, 27,
+			`shop has no quotes; write "shop" to compare source with a text, or data.shop for a field`},
+		{`type == nil`, 8, `unknown attribute "nil"; write null`},
+		{`type == dta.x`, 8, `unknown attribute "dta"; did you mean "data"?`},
+		{`type == event.type`, 8, `the event has no name in an expression; write type without event`},
+		{`type == .data.x`, 8, `".data" begins with a dot; write data`},
+		{`data.kind == rental.ended`, 13, `unknown attribute "rental"; did you mean data.rental.ended?`},
+	})
+	for _, source := range []string{`type == data.kind`, `data.l.exists(kind, type == kind)`, `data.l.exists(type, type == 1)`} {
+		if faults := filterFaults(source); len(faults) > 0 {
+			t.Errorf("%s: %v", source, faults)
+		}
+	}
+}
+
 func TestHyphens(t *testing.T) {
 	const other = " for a field with a hyphen, or data."
 	runSlips(t, filterFaults, []slip{

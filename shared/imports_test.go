@@ -217,10 +217,17 @@ func rules() map[string]rule {
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/send", "cmd/anabranch/smoke",
-				"cmd/anabranch/table", "shared/api", "shared/event", "shared/setting", "shared/view", viewfile},
+			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/lint", "cmd/anabranch/send",
+				"cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/event", "shared/setting", "shared/view",
+				viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
+		// events that a user wrote, and views files, without a server
+		"cmd/anabranch/examples": {[]string{"shared/event"}, []string{ulid}},
+		"cmd/anabranch/fields":   {[]string{"shared/event", "shared/view", spelling}, nil},
+		"cmd/anabranch/lint": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "shared/event", "shared/view",
+			viewfile}, nil},
+
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
 		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd, "github.com/go-json-experiment/json"}},
 		"cmd/anabranch/smoke":  {[]string{"cmd/anabranch/client", "shared/api"}, []string{ulid, zstd}},
@@ -228,7 +235,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
 				"shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource",
-				"shared/runner", "shared/api", "shared/aws/respond", spelling,
+				"shared/runner", "shared/api", "shared/aws/respond", "cmd/anabranch/fields",
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler",
 				"functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
@@ -435,8 +442,8 @@ func checkYAML(p listed) (problems []string) {
 		return nil
 	}
 	switch p.name() {
-	case viewfile, "functions/batch", "cmd/anabranch", "shared/simulation", "shared/simulation/history",
-		"shared/simulation/mutants/play":
+	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/lint", "shared/simulation",
+		"shared/simulation/history", "shared/simulation/mutants/play":
 		return nil
 	}
 	if i := slices.IndexFunc(p.Deps, func(linked string) bool { return within(linked, yaml) }); i >= 0 {

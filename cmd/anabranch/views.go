@@ -2,12 +2,15 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"reflect"
 	"strings"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
 // ViewsCmd holds the commands for views. Without a further word it lists them.
@@ -22,6 +25,7 @@ type ViewsCmd struct {
 	Drop     ViewsDropCmd     `cmd:"" help:"Delete the retained generation, or a retired view."`
 	Abandon  ViewsAbandonCmd  `cmd:"" help:"Give up a generation that has never served."`
 	Audit    ViewsAuditCmd    `cmd:"" help:"Fold the archive again and compare the stored numbers."`
+	Lint     ViewsLintCmd     `cmd:"" help:"Check a views file; needs no server."`
 
 	Output string `short:"o" enum:"table,json" default:"table" help:"table, or json (the server's unchanged answer)."`
 
@@ -30,7 +34,7 @@ type ViewsCmd struct {
 
 // Help returns the text below the flags of --help.
 func (*ViewsCmd) Help() string {
-	return `All commands but show are for operators and require the admin key. If a view has the name of a command, use
+	return `All commands that ask the server, but show, are for operators and require the admin key. If a view has the name of a command, use
 "views show <view>" to describe it.
 
 ` + viewsCodes + `
@@ -69,7 +73,7 @@ func (c *ViewsShowCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error
 	body, err := c.ask(ctx, w.client(views.Server, queryRetry, 1))
 	switch {
 	case err != nil:
-		return w.refused(views.Server, err)
+		return errors.Join(w.refused(views.Server, err), c.suggest(w))
 	case views.Output == "json":
 		return w.write(body)
 	case c.View == "":
@@ -84,6 +88,26 @@ func (c *ViewsShowCmd) Run(ctx context.Context, w *world, views *ViewsCmd) error
 		return err
 	}
 	return printView(w.stdout, view)
+}
+
+// suggest prints the command that the name of an unknown view may mean.
+func (c *ViewsShowCmd) suggest(w *world) error {
+	near := spelling.Nearest(c.View, commandsOf(ViewsCmd{}))
+	if near == "" || near == c.View {
+		return nil
+	}
+	_, err := fmt.Fprintf(w.stderr, "anabranch: did you mean the command \"anabranch views %s\"?\n", near)
+	return err
+}
+
+// commandsOf returns the names of the commands that a command has.
+func commandsOf(command any) (names []string) {
+	for _, field := range reflect.VisibleFields(reflect.TypeOf(command)) {
+		if _, ok := field.Tag.Lookup("cmd"); ok {
+			names = append(names, strings.ToLower(field.Name))
+		}
+	}
+	return names
 }
 
 func (c *ViewsShowCmd) ask(ctx context.Context, asker *client.Client) ([]byte, error) {

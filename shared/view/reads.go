@@ -11,16 +11,9 @@ import (
 // where, key and aggregates. It leaves out those that it tests for with has(): they are optional. types are the only
 // types of events that count; nil: where does not say.
 func (d Definition) Reads() (fields []event.Path, types []string) {
-	sources := []string{d.Where}
-	for _, k := range d.Key {
-		sources = append(sources, k.Expr)
-	}
-	for _, a := range d.Aggregates {
-		sources = append(sources, a.Expr)
-	}
 	var all, tested []event.Path
-	for _, source := range sources {
-		reads := expression.ReadsOf(source)
+	for _, part := range d.expressions() {
+		reads := expression.ReadsOf(part.text)
 		all, tested = append(all, reads.Fields...), append(tested, reads.Tested...)
 	}
 	for _, path := range all {
@@ -30,4 +23,33 @@ func (d Definition) Reads() (fields []event.Path, types []string) {
 		}
 	}
 	return fields, expression.ReadsOf(d.Where).Types
+}
+
+// ReaderOf returns the first part of a definition that reads a field, and its text. ok is false if none does.
+func (d Definition) ReaderOf(field event.Path) (place Place, text string, ok bool) {
+	for _, part := range d.expressions() {
+		same := func(other event.Path) bool { return slices.Equal(field, other) }
+		if slices.ContainsFunc(expression.ReadsOf(part.text).Fields, same) {
+			return part.Place, part.text, true
+		}
+	}
+	return Place{}, "", false
+}
+
+// partText is the expression of a part.
+type partText struct {
+	Place
+	text string
+}
+
+// expressions returns the expressions of a definition: where, key and aggregates.
+func (d Definition) expressions() []partText {
+	all := []partText{{Place{Part: WherePart}, d.Where}}
+	for i, k := range d.Key {
+		all = append(all, partText{Place{KeyPart, i}, k.Expr})
+	}
+	for i, a := range d.Aggregates {
+		all = append(all, partText{Place{AggregatePart, i}, a.Expr})
+	}
+	return all
 }

@@ -65,6 +65,34 @@ func Stream(name string, r io.Reader) Source {
 	return Source{Name: name, Size: -1, Open: func() (io.ReadCloser, error) { return io.NopCloser(r), nil }}
 }
 
+// Text opens the source and returns its text, unpacked. The caller closes it.
+//
+// Errors: those of the file, and of its packing, each with what to do.
+func (s Source) Text() (io.ReadCloser, error) {
+	stored, err := s.Open()
+	if err != nil {
+		return nil, err
+	}
+	var read int64
+	text, _, release, err := decompressed(&counted{r: stored, read: &read})
+	if err != nil {
+		return nil, errors.Join(err, stored.Close())
+	}
+	return opened{text, stored, release}, nil
+}
+
+// opened is the text of an open source.
+type opened struct {
+	io.Reader
+	stored  io.Closer
+	release func()
+}
+
+func (o opened) Close() error {
+	o.release()
+	return o.stored.Close()
+}
+
 // plain returns the command that writes the plain text of the source: "gzip -dc 'a b.gz'".
 func (s Source) plain(unpack string) string {
 	switch {

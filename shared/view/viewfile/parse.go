@@ -31,15 +31,42 @@ func viewFields() []string {
 // Shape: one definition per view, in the order of the file; each compiles.
 // Errors: Problems: all problems with their places, at most 50. Not retryable.
 func Parse(file string, text []byte) ([]view.Definition, error) {
+	located, err := ParseLocated(file, text)
+	if err != nil {
+		return nil, err
+	}
+	definitions := make([]view.Definition, len(located))
+	for i, l := range located {
+		definitions[i] = l.Definition
+	}
+	return definitions, nil
+}
+
+// Located is a definition with the places of its parts in the file.
+type Located struct {
+	view.Definition
+
+	reader *reader
+	at     places
+}
+
+// Problem returns a problem of a part of the definition: at a character of its text, counted from 0.
+func (l Located) Problem(part view.Place, at int, text string) Problem {
+	place := l.reader.locate(l.at[part], at)
+	return Problem{l.reader.file, place.line, place.column, text}
+}
+
+// ParseLocated is Parse, and keeps where the parts of each definition stand. Shape, Errors: as Parse.
+func ParseLocated(file string, text []byte) ([]Located, error) {
 	r := &reader{file: file, names: map[string]position{}}
-	var definitions []view.Definition
+	var located []Located
 	if root := r.document(text); root != nil {
-		definitions = r.views(root)
+		located = r.views(root)
 	}
 	if len(r.problems) > 0 {
 		return nil, r.sorted()
 	}
-	return definitions, nil
+	return located, nil
 }
 
 // reader reads one views file.
@@ -86,7 +113,7 @@ func (r *reader) sorted() Problems {
 	return r.problems
 }
 
-func (r *reader) views(root ast.Node) []view.Definition {
+func (r *reader) views(root ast.Node) []Located {
 	entries, ok := r.mapping(root, "a views file", "views:", []string{"views"})
 	if !ok {
 		return nil
@@ -101,21 +128,21 @@ func (r *reader) views(root ast.Node) []view.Definition {
 		r.note(list.at, "views must be a list of at least one view; write for example %s", viewExample)
 		return nil
 	}
-	var definitions []view.Definition
+	var located []Located
 	for i, item := range items.Values {
 		if i == maxViews {
 			r.note(positionOf(item), "there are %d views; the maximum is %d", len(items.Values), maxViews)
 			break
 		}
-		definitions = append(definitions, r.view(item))
+		located = append(located, r.view(item))
 	}
-	return definitions
+	return located
 }
 
-func (r *reader) view(item ast.Node) view.Definition {
+func (r *reader) view(item ast.Node) Located {
 	entries, ok := r.mapping(item, "a view", viewExample, viewFields())
 	if !ok {
-		return view.Definition{}
+		return Located{}
 	}
 	at := places{}
 	d := view.Definition{
@@ -137,7 +164,7 @@ func (r *reader) view(item ast.Node) view.Definition {
 	}
 	r.check(d, at)
 	r.distinguish(d.Name, at)
-	return d
+	return Located{d, r, at}
 }
 
 func (r *reader) name(entries []entry, item position, at places) view.Name {

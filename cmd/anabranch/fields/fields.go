@@ -1,0 +1,192 @@
+// Package fields looks for the fields that views read in events. A field that no event has is most likely misspelt.
+//
+// Place in the flow: anabranch dev looks in the first events of its archive, anabranch views lint in a file of events.
+package fields
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/spelling"
+)
+
+// A view's fields are looked for in the first Most events of its types.
+const (
+	Most      = 1000
+	mostTypes = 100
+)
+
+// Watch looks for the fields of some views in batches of events. It is not safe for concurrent use.
+type Watch struct {
+	views  []*watched
+	fields *event.Fields // of all views; the type comes first
+	events int
+	types  map[string]bool // of events, up to mostTypes
+}
+
+// Warning says that no event had a field that a view reads, or a type that it names.
+type Warning struct {
+	View view.Name
+	Path event.Path // the field; nil: it is of a type
+	Type string     // the type, if Path is nil
+	Text string     // what no event had, and what may be meant
+}
+
+// watched is a view whose fields are looked for.
+type watched struct {
+	name   view.Name
+	types  []string
+	paths  []event.Path
+	column int // of the first path; each path has two, its own and that of the object that it is in
+	events int
+	seen   []bool
+	beside []map[string]bool // per path, the fields that the object around it has
+	warned bool              // that no event has one of types
+}
+
+// New returns a Watch over the fields of the definitions that they do not test for with has().
+func New(definitions []view.Definition) *Watch {
+	w := &Watch{types: map[string]bool{}}
+	columns := []event.Path{{"type"}}
+	for _, d := range definitions {
+		paths, types := d.Reads()
+		v := &watched{name: d.Name, types: types, paths: paths, column: len(columns), seen: make([]bool, len(paths))}
+		for _, path := range paths {
+			around := path[:len(path)-1]
+			if len(around) == 0 {
+				around = event.Path{"data"} // an extension attribute: a field of data may be meant
+			}
+			columns = append(columns, path, around)
+			v.beside = append(v.beside, map[string]bool{})
+		}
+		if len(paths) > 0 || types != nil {
+			w.views = append(w.views, v)
+		}
+	}
+	w.fields = event.NewFields(columns)
+	return w
+}
+
+// Fields reads the columns that a Watch looks at. Count only batches that these Fields scanned.
+func (w *Watch) Fields() *event.Fields { return w.fields }
+
+// Done reports whether every view is checked.
+func (w *Watch) Done() bool { return len(w.views) == 0 }
+
+// Count looks at the events of a batch.
+func (w *Watch) Count(b *event.Batch) {
+	for row := range b.Len() {
+		kind, _ := b.Text(b.Columns[0][row], nil)
+		w.events++
+		if len(w.types) < mostTypes {
+			w.types[string(kind)] = true
+		}
+		for _, v := range w.views {
+			if v.events < Most && (v.types == nil || slices.Contains(v.types, string(kind))) {
+				v.count(b, row)
+			}
+		}
+	}
+}
+
+func (v *watched) count(b *event.Batch, row int) {
+	v.events++
+	for i := range v.paths {
+		own, around := b.Columns[v.column+2*i][row], b.Columns[v.column+2*i+1][row]
+		if own.Kind != event.Missing {
+			v.seen[i] = true
+		}
+		if v.seen[i] || around.Kind != event.Object || len(v.beside[i]) > 100 {
+			continue
+		}
+		var members map[string]json.RawMessage
+		if json.Unmarshal(b.Raw(around), &members) == nil {
+			for name := range members {
+				v.beside[i][name] = true
+			}
+		}
+	}
+}
+
+// Finish takes out the views that have seen enough, and returns a warning for each field that a view reads and that no
+// event had, and for each type that is likely misspelt. A view has seen enough after Most events. If there are no more
+// events now (ended), fewest are enough.
+func (w *Watch) Finish(ended bool, fewest int) (warnings []Warning) {
+	w.views = slices.DeleteFunc(w.views, func(v *watched) bool {
+		if v.events == 0 && (w.events >= Most || ended && w.events >= fewest) {
+			warnings = append(warnings, w.warnOfTypes(v)...)
+		}
+		if v.events < Most && (!ended || v.events < fewest) {
+			return false
+		}
+		for i, path := range v.paths {
+			if !v.seen[i] {
+				text := v.warning(path, slices.Sorted(maps.Keys(v.beside[i])))
+				warnings = append(warnings, Warning{View: v.name, Path: path, Text: text})
+			}
+		}
+		return true
+	})
+	return warnings
+}
+
+// warnOfTypes returns a warning, once, for each type that the view names, when no event has any of them. It names the
+// type that is most likely meant, or else the types that events have.
+func (w *Watch) warnOfTypes(v *watched) (warnings []Warning) {
+	if v.warned {
+		return nil
+	}
+	v.warned = true
+	for _, named := range v.types {
+		seen := slices.Sorted(maps.Keys(w.types))
+		text := fmt.Sprintf("none of the first %d events had type %q; ", w.events, named)
+		if near := spelling.Nearest(named, seen); near != "" {
+			text += fmt.Sprintf("some have %q", near)
+		} else {
+			text += "their types are " + listed(seen)
+		}
+		warnings = append(warnings, Warning{View: v.name, Type: named, Text: text})
+	}
+	return warnings
+}
+
+// mostListed bounds the types that a warning names.
+const mostListed = 5
+
+// listed names the first of some types, quoted, and counts the others.
+func listed(types []string) string {
+	var all []string
+	for _, kind := range types[:min(len(types), mostListed)] {
+		all = append(all, fmt.Sprintf("%.60q", kind))
+	}
+	text := strings.Join(all, ", ")
+	if more := len(types) - mostListed; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return text
+}
+
+func (v *watched) warning(path event.Path, beside []string) string {
+	text := fmt.Sprintf("none of the first %d events had %s", v.events, Written(path))
+	if near := spelling.Nearest(path[len(path)-1], beside); near != "" {
+		around := path[:len(path)-1]
+		if len(around) == 0 {
+			around = event.Path{"data"}
+		}
+		text += fmt.Sprintf("; they have %s.%s", strings.Join(around, "."), near)
+	}
+	return text
+}
+
+// Written returns a path as a definition writes it, if all its names are plain: data.user.name, ext.traceparent.
+func Written(path event.Path) string {
+	if path[0] != "data" {
+		return "ext." + strings.Join(path, ".")
+	}
+	return strings.Join(path, ".")
+}

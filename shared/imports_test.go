@@ -95,7 +95,7 @@ func rules() map[string]rule {
 		"shared/clock":     {},
 		"shared/event":     {nil, []string{"github.com/dchest/siphash", zstd, ulid}},
 		"shared/slot":      {[]string{"shared/event"}, nil},
-		"shared/aggregate": {},
+		"shared/aggregate": {nil, []string{"github.com/dchest/siphash"}},
 		spelling:           {},
 		engine:             {[]string{"shared/aggregate"}, nil},
 		expression: {[]string{"shared/event", "shared/aggregate", spelling, engine},

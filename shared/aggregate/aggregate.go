@@ -7,9 +7,9 @@
 // Numbers are decimals that are read from JSON text and rounded to 27 decimals before they are added to anything; no
 // float is ever involved.
 //
-// Place in the flow: package view parses events into columns of cells and [Decimal] arguments and passes them to
-// [States.Add]. The stores keep the bytes that [States.AppendEncoded] writes. Serving merges stored states and presents
-// them.
+// Place in the flow: package view evaluates the arguments of a batch of events into a [Column] each and passes them
+// as [Rows] to [States.Add]. The stores keep the bytes that [States.AppendEncoded] writes. Serving merges stored states
+// and presents them.
 //
 // The package does not know events, keys, windows, pages, stores or time. It has no clock, no randomness, no I/O and no
 // lock: one goroutine at a time uses a States.
@@ -51,11 +51,15 @@ type States interface {
 	// Reset removes all cells and keeps the memory.
 	Reset()
 
-	// Add adds row i to cell cells[i], for every i.
+	// Add adds row i to cell rows.Cells[i], for every i. It keeps nothing of rows.
 	//
-	// Shape: args is as long as cells. A function without an argument ignores it. A row whose args[i].OK is false adds
-	// nothing; its cell counts it in Skipped.
-	Add(cells []int32, args []Decimal)
+	// Shape: rows has the columns of the function. A row with a value that is not OK adds nothing; its cell counts it
+	// in Skipped, once.
+	Add(rows Rows)
+
+	// Skip counts one skipped row in cells[i], for every i: rows that belong to no Add, since the condition of the
+	// aggregate could not be evaluated for them.
+	Skip(cells []int32)
 
 	// Merge adds the rows of cell fromCell of another States of the same function to cell. It is commutative and
 	// associative, and merging an empty cell changes nothing. It only reads from. Merging rows that cell already holds
@@ -72,37 +76,69 @@ type States interface {
 	// bytes on every platform, and no encoding is a prefix of another.
 	AppendEncoded(dst []byte, cell int) []byte
 
-	// AppendPresented appends the answer of cell as a JSON number in plain decimal notation, or null where there is
-	// none.
-	AppendPresented(dst []byte, cell int) []byte
+	// AppendPresented appends the answer of cell as JSON: a number in plain decimal notation, what the function
+	// documents, or null where there is none.
+	AppendPresented(dst []byte, cell int, how Present) []byte
 
-	// Skipped is the number of rows of cell whose argument gave no number, for whatever Reason. It is always 0 for
-	// functions without an argument.
+	// AppendError appends the error bound of what AppendPresented writes, as a JSON object: {"relative":0.01} or
+	// {"absolute":12}. It appends nothing when the answer of cell is exact.
+	AppendError(dst []byte, cell int) []byte
+
+	// Agrees reports whether two cells may be states of the same rows: whether they are equal. The states of top that
+	// hold estimates agree when their intervals overlap. other is a States of the same function.
+	Agrees(cell int, other States, otherCell int) bool
+
+	// Skipped is the number of skipped rows of cell, for whatever Reason.
 	Skipped(cell int) int64
 }
 
-// Function is one aggregate function of the engine. It is a small comparable value. Lookup returns it; the zero value
-// is not a function.
-type Function struct{ is *properties }
+// Function is one aggregate function of the engine, with the shape of its call. It is a small comparable value. Lookup
+// and With return it; the zero value is not a function.
+type Function struct {
+	is        *properties
+	arguments int // how many the call has
+	parameter int // 0 for a function without one
+}
 
 // properties is a line of the table of functions.
 type properties struct {
-	name       string // as written in views.yaml
-	tag        tag    // the first byte of every encoded state
-	args       int
-	exact      bool
-	maxEncoded int // bytes
-	states     func() States
+	name      string // as written in views.yaml
+	tag       tag    // the first byte of every encoded state
+	arguments []Kind
+	optional  int // how many of the last arguments may be left out
+	parameter Parameter
+	ordered   bool
+	exact     bool
+
+	// encoded returns the sizes of an encoded state in bytes: see TypicalEncoded and MaxEncoded.
+	encoded func(parameter int) (typical, worst int)
+
+	states   func(f Function) States
+	readings []Reading                              // see Function.Readings
+	parse    func(name string) (r Reading, ok bool) // nil: the function has no readings
+}
+
+// Parameter is the integer that a function takes, written as a literal: the 10 of top(x, 10). The zero Parameter is
+// none.
+type Parameter struct {
+	At          int // its place among what is written between the parentheses, from 0
+	Least, Most int
+}
+
+// sized is the encoded of a function whose states have these sizes whatever its parameter is.
+func sized(typical, worst int) func(int) (int, int) {
+	return func(int) (int, int) { return typical, worst }
 }
 
 // functions is the table of functions, sorted by name. Nothing writes to it.
 var functions = []properties{countFunction, maxFunction, meanFunction, minFunction, sumFunction}
 
-// Lookup finds a function by the name it has in views.yaml.
+// Lookup finds a function by the name it has in views.yaml. It has all its arguments and the greatest parameter.
 func Lookup(name string) (Function, bool) {
 	for i := range functions {
 		if functions[i].name == name {
-			return Function{&functions[i]}, true
+			f := Function{is: &functions[i]}
+			return f.With(len(f.is.arguments), f.is.parameter.Most), true
 		}
 	}
 	return Function{}, false
@@ -120,18 +156,66 @@ func Names() []string {
 // Name is the name in views.yaml: "sum".
 func (f Function) Name() string { return f.is.name }
 
-// Args is the number of arguments: 0 for count, 1 for the others.
-func (f Function) Args() int { return f.is.args }
+// With returns the function of a call with this number of arguments, from Required to as many as Arguments lists for
+// Lookup's Function, and this parameter, which is within its bounds.
+func (f Function) With(arguments, parameter int) Function {
+	return Function{is: f.is, arguments: arguments, parameter: parameter}
+}
+
+// Arguments returns the kinds of the call's arguments, in order. The caller must not change them.
+func (f Function) Arguments() []Kind { return f.is.arguments[:f.arguments] }
+
+// Required is how many arguments a call must have.
+func (f Function) Required() int { return len(f.is.arguments) - f.is.optional }
+
+// Parameter is the integer parameter that a call must have; false: the function has none.
+func (f Function) Parameter() (p Parameter, ok bool) {
+	return f.is.parameter, f.is.parameter != Parameter{}
+}
+
+// ParameterValue is the parameter of the call, or 0.
+func (f Function) ParameterValue() int { return f.parameter }
+
+// Ordered reports whether the answer depends on the times of the rows: Rows then has Times and Identities.
+func (f Function) Ordered() bool { return f.is.ordered }
+
+// Readings are the numbers that an answer shows of a state when a query names none. It is empty for a function whose
+// answer is one value. The caller must not change it.
+func (f Function) Readings() []Reading { return f.is.readings }
+
+// ParseReading finds the reading that a query names; false: the function has none of this name.
+func (f Function) ParseReading(name string) (Reading, bool) {
+	if f.is.parse == nil {
+		return Reading{}, false
+	}
+	return f.is.parse(name)
+}
 
 // Exact reports whether the presented number is the true one for the added rows, instead of an estimate with a stated
 // error.
 func (f Function) Exact() bool { return f.is.exact }
 
-// MaxEncoded is the worst-case size of one encoded state, in bytes. It decides how many windows share a page.
-func (f Function) MaxEncoded() int { return f.is.maxEncoded }
+// MaxEncoded is the worst-case size of one encoded state, in bytes. No state passes it.
+func (f Function) MaxEncoded() int {
+	_, worst := f.is.encoded(f.parameter)
+	return worst
+}
+
+// TypicalEncoded is the size of one encoded state, in bytes, that most states keep to. It and MaxEncoded decide how
+// many windows share a page.
+func (f Function) TypicalEncoded() int {
+	typical, _ := f.is.encoded(f.parameter)
+	return typical
+}
 
 // New makes a States of this function without cells.
-func (f Function) New() States { return f.is.states() }
+func (f Function) New() States { return f.is.states(f) }
+
+// exactStates is the AppendError of a States whose answers are always exact.
+type exactStates struct{}
+
+// AppendError implements States.
+func (exactStates) AppendError(dst []byte, _ int) []byte { return dst }
 
 // grow makes cells n long. New cells are zero, even where grow reuses memory.
 func grow[T any](cells []T, n int) []T {

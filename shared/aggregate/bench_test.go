@@ -8,19 +8,15 @@ import (
 )
 
 // Columns as a fold hands them over: 1,024 rows of page sizes over 64 cells, a few without a number.
-func columns(f aggregate.Function) (cells []int32, args []aggregate.Decimal) {
-	cells, args = make([]int32, 1024), make([]aggregate.Decimal, 1024)
+func columns(f aggregate.Function) aggregate.Rows {
+	cells, all := make([]int32, 1024), make([]row, 1024)
 	for i := range cells {
 		cells[i] = int32(i * 7919 % 64)
-		args[i] = aggregate.ParseDecimal(fmt.Appendf(nil, "%d.%02d", i*104729%300_000, i%100))
-		if i%100 == 99 {
-			args[i] = aggregate.Decimal{}
+		if i%100 != 99 {
+			all[i] = numberText(fmt.Sprintf("%d.%02d", i*104729%300_000, i%100))
 		}
 	}
-	if f.Args() == 0 {
-		args = nil
-	}
-	return cells, args
+	return rowsOf(f, cells, all)
 }
 
 func folded(f aggregate.Function) aggregate.States {
@@ -42,11 +38,11 @@ func eachFunctionBench(b *testing.B, bench func(b *testing.B, f aggregate.Functi
 func BenchmarkAdd(b *testing.B) {
 	eachFunctionBench(b, func(b *testing.B, f aggregate.Function) {
 		s := folded(f)
-		cells, args := columns(f)
+		rows := columns(f)
 		for b.Loop() {
-			s.Add(cells, args)
+			s.Add(rows)
 		}
-		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(cells)), "ns/row")
+		b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(rows.Cells)), "ns/row")
 	})
 }
 
@@ -97,7 +93,7 @@ func BenchmarkAppendPresented(b *testing.B) {
 		dst := make([]byte, 0, 128)
 		cell := 0
 		for b.Loop() {
-			dst = s.AppendPresented(dst[:0], cell)
+			dst = s.AppendPresented(dst[:0], cell, hour)
 			cell = (cell + 1) % s.Len()
 		}
 	})

@@ -7,9 +7,10 @@ import (
 )
 
 // The encoding of a state begins with its tag: the encoding version of its function in the high four bits, the code of
-// its function in the low four. After it:
+// its function in the low four. The codes from 7 on are those of rate, variance, stddev, first, last, distinct,
+// quantiles and top. After the tag:
 //
-//	count      count
+//	count      [skipped] count                   skipped only in version 2, which is written only where it is not 0
 //	sum, mean  head [skipped] [count amount]     count and amount only when the count is not 0
 //	min, max   head [skipped] [amount]           amount only when there is one
 //	skipped    count (place reason count length source length id)*     reason is a byte

@@ -53,6 +53,9 @@ var golden = []struct {
 }{
 	{"count", nil, "11 00"},
 	{"count", []string{"1", "null", "3"}, "11 03"},
+	{"count", []string{"1", "skip", "skip", "3"}, "21 02 02"},
+	{"count", []string{"skip"}, "21 01 00"},
+	{"sum", []string{"skip", "null"}, "22 5f 02"},
 	{"sum", nil, "22 1f"},
 	{"sum", []string{"null", `"7"`}, "22 5f 02"},
 	{"sum", []string{"0"}, "22 1b 01 00"},
@@ -82,10 +85,22 @@ var golden = []struct {
 	{"max", []string{"0", "-0.00"}, "25 1b 00"},
 }
 
+// addTexts adds the rows of JSON texts to the only cell. A row whose condition could not be evaluated is a skip.
+func addTexts(f aggregate.Function, s aggregate.States, texts []string) {
+	for _, text := range texts {
+		if text == "skip" {
+			s.Skip([]int32{0})
+		} else {
+			add(f, s, 0, parsedRows(text))
+		}
+	}
+}
+
 func TestGoldenEncodings(t *testing.T) {
 	for _, g := range golden {
 		f := lookup(t, g.function)
-		s := fold(f, parsedRows(g.rows...))
+		s := fold(f, nil)
+		addTexts(f, s, g.rows)
 		want := unhex(t, g.encoding)
 		if got := s.AppendEncoded([]byte("before"), 0); string(got) != "before"+string(want) {
 			t.Errorf("%s of %v: %x, want 6265666f7265%x", g.function, g.rows, got, want)
@@ -123,6 +138,9 @@ func TestRefusedEncodings(t *testing.T) {
 		{"count", "11 80808080808080808001", "count: count: above 2^63-1"},
 		{"count", "11 ffffffffffffffffff01", "count: count: above 2^63-1"},
 		{"count", "11 ffffffffffffffffffff01", "count: count: above 2^63-1"},
+		{"count", "21", "count: the encoding ends inside its number of skipped rows"},
+		{"count", "21 00 01", "count: number of skipped rows: 0 must be left out"},
+		{"count", "21 01", "count: the encoding ends inside its count"},
 		{"count", "12 1f", "count: the state belongs to sum"},
 		{"count", "10 00", "count: the state belongs to function 0"},
 		{"count", "01 00", "count: unknown encoding version 0"},
@@ -196,7 +214,9 @@ func varint(t testing.TB, size string) string {
 
 func TestNewerEncodingsAreRefusedByName(t *testing.T) {
 	eachFunction(t, func(t *testing.T, f aggregate.Function) {
-		enc := []byte(encoded(fold(f, parsedRows("1"))))
+		s := fold(f, parsedRows("1"))
+		s.Skip([]int32{0})
+		enc := []byte(encoded(s))
 		enc[0] += 1 << 4
 		err := expectRefused(t, f, enc, aggregate.ErrVersion)
 		version := int(enc[0] >> 4)
@@ -210,10 +230,8 @@ func TestNewerEncodingsAreRefusedByName(t *testing.T) {
 // fullest is a cell with 2^63-1 rows and as many skipped ones, all of one number: doubled and one more, again and
 // again.
 func fullest(f aggregate.Function, number row) aggregate.States {
-	both := fold(f, []row{number, nil})
-	if f.Args() == 0 {
-		both = fold(f, []row{number})
-	}
+	both := fold(f, []row{number})
+	both.Skip([]int32{0})
 	s := merged(f, both, fold(f, nil))
 	for range 62 {
 		s = merged(f, merged(f, s, s), both)
@@ -233,7 +251,7 @@ func TestMaxEncodedIsReachedAndNotPassed(t *testing.T) {
 			if _, err := read.MergeEncoded(0, enc); err != nil || encoded(read) != string(enc) {
 				t.Errorf("%x read as %x, error %v", enc, encoded(read), err)
 			}
-			if f.Args() > 0 && s.Skipped(0) != math.MaxInt64 {
+			if s.Skipped(0) != math.MaxInt64 {
 				t.Errorf("skipped %d, want 2^63-1", s.Skipped(0))
 			}
 		}
@@ -243,11 +261,11 @@ func TestMaxEncodedIsReachedAndNotPassed(t *testing.T) {
 func TestTheGreatestSumIsExact(t *testing.T) {
 	s := fullest(lookup(t, "sum"), maxDecimal)
 	sum := new(big.Int).Mul(maxDecimal, big.NewInt(math.MaxInt64))
-	if got, want := string(s.AppendPresented(nil, 0)), plain(new(big.Rat).SetFrac(sum, unit)); got != want {
+	if got, want := string(s.AppendPresented(nil, 0, hour)), plain(new(big.Rat).SetFrac(sum, unit)); got != want {
 		t.Errorf("sum %s, want %s", got, want)
 	}
 	s = fullest(lookup(t, "mean"), new(big.Int).Neg(maxDecimal))
-	if got, want := string(s.AppendPresented(nil, 0)), "-1"+strings.Repeat("0", 30); got != want {
+	if got, want := string(s.AppendPresented(nil, 0, hour)), "-1"+strings.Repeat("0", 30); got != want {
 		t.Errorf("mean %s, want %s", got, want)
 	}
 }
@@ -299,7 +317,7 @@ func FuzzMergeEncoded(f *testing.F) {
 		if len(read) > function.MaxEncoded() {
 			t.Fatalf("%s: accepted %d bytes, MaxEncoded is %d", function.Name(), len(read), function.MaxEncoded())
 		}
-		if presented := fresh.AppendPresented(nil, 0); !json.Valid(presented) {
+		if presented := fresh.AppendPresented(nil, 0, hour); !json.Valid(presented) {
 			t.Fatalf("%s %x: presented %q, which is not JSON", function.Name(), read, presented)
 		}
 		seven := parsedRows("7", "null", "-0.5")

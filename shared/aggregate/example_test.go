@@ -18,7 +18,8 @@ func ExampleStates() {
 		states := sum.New()
 		states.Grow(1)
 		for _, text := range numbers {
-			states.Add([]int32{0}, []aggregate.Decimal{aggregate.ParseDecimal([]byte(text))})
+			column := aggregate.Column{Numbers: []aggregate.Decimal{aggregate.ParseDecimal([]byte(text))}}
+			states.Add(aggregate.Rows{Cells: []int32{0}, Columns: []aggregate.Column{column}})
 		}
 		return states
 	}
@@ -28,7 +29,7 @@ func ExampleStates() {
 		fmt.Println(err)
 		return
 	}
-	fmt.Printf("%s, skipped %d\n", batch.AppendPresented(nil, 0), batch.Skipped(0))
+	fmt.Printf("%s, skipped %d\n", batch.AppendPresented(nil, 0, aggregate.Present{}), batch.Skipped(0))
 
 	all := add(`"no number"`, "1e3", "0.2", "0.1")
 	fmt.Println(string(all.AppendEncoded(nil, 0)) == string(batch.AppendEncoded(nil, 0)))

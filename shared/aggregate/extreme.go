@@ -9,6 +9,7 @@ type extreme struct {
 // extremes is the shared part of min and max. They differ only in the tag they write and in which of two numbers they
 // keep.
 type extremes struct {
+	exactStates
 	tag      tag
 	greatest bool // keep the greater number
 	cells    []extreme
@@ -27,9 +28,15 @@ func (s *extremes) replaces(number, kept *Decimal) bool {
 	return !kept.OK || number.less(*kept) != s.greatest
 }
 
-func (s *extremes) Add(cells []int32, args []Decimal) {
-	args = args[:len(cells)]
-	for i, cell := range cells {
+func (s *extremes) Skip(cells []int32) {
+	for _, cell := range cells {
+		s.cells[cell].skipped = addCounts(s.cells[cell].skipped, 1)
+	}
+}
+
+func (s *extremes) Add(rows Rows) {
+	args := rows.Columns[0].Numbers[:len(rows.Cells)]
+	for i, cell := range rows.Cells {
 		e := &s.cells[cell]
 		if !args[i].OK {
 			e.skipped = addCounts(e.skipped, 1)
@@ -74,6 +81,6 @@ func (s *extremes) AppendEncoded(dst []byte, cell int) []byte {
 	return appendSize(dst, &size)
 }
 
-func (s *extremes) AppendPresented(dst []byte, cell int) []byte {
+func (s *extremes) AppendPresented(dst []byte, cell int, _ Present) []byte {
 	return s.cells[cell].value.AppendText(dst)
 }

@@ -22,8 +22,8 @@ func merged(f aggregate.Function, first, second aggregate.States) aggregate.Stat
 func expectSame(t *rapid.T, law string, got, want aggregate.States) {
 	t.Helper()
 	if encoded(got) != encoded(want) {
-		t.Fatalf("%s: %x (%s), want %x (%s)", law, encoded(got), got.AppendPresented(nil, 0), encoded(want),
-			want.AppendPresented(nil, 0))
+		t.Fatalf("%s: %x (%s), want %x (%s)", law, encoded(got), got.AppendPresented(nil, 0, hour), encoded(want),
+			want.AppendPresented(nil, 0, hour))
 	}
 }
 
@@ -31,10 +31,10 @@ func TestAnswersAreThoseOfTheModel(t *testing.T) {
 	eachFunctionChecks(t, func(t *rapid.T, f aggregate.Function) {
 		rows := rows().Draw(t, "rows")
 		s, want := fold(f, rows), modelOf(rows)
-		if got := string(s.AppendPresented(nil, 0)); got != want.presented(f.Name()) {
+		if got := string(s.AppendPresented(nil, 0, hour)); got != want.presented(f.Name()) {
 			t.Fatalf("presented %s, want %s", got, want.presented(f.Name()))
 		}
-		if f.Args() == 0 {
+		if len(f.Arguments()) == 0 {
 			want.skipped = 0
 		}
 		if got := s.Skipped(0); got != want.skipped {
@@ -155,12 +155,12 @@ func TestCellsAreIndependent(t *testing.T) {
 				t.Fatalf("%d cells, want %d", s.Len(), len(want))
 			}
 			batch := rows().Draw(t, "batch")
-			cells, args := make([]int32, len(batch)), make([]aggregate.Decimal, len(batch))
+			cells := make([]int32, len(batch))
 			for i, r := range batch {
-				cells[i], args[i] = int32(rapid.IntRange(0, len(want)-1).Draw(t, "cell")), decimalOf(r)
+				cells[i] = int32(rapid.IntRange(0, len(want)-1).Draw(t, "cell"))
 				want[cells[i]] = append(want[cells[i]], r)
 			}
-			s.Add(cells, args)
+			s.Add(rowsOf(f, cells, batch))
 		}
 		for cell, rows := range want {
 			if got, want := string(s.AppendEncoded(nil, cell)), encoded(fold(f, rows)); got != want {
@@ -188,8 +188,11 @@ func TestFunctions(t *testing.T) {
 		if f.Name() == "count" {
 			wantArgs = 0
 		}
-		if f.Args() != wantArgs || !f.Exact() {
-			t.Errorf("%s: %d arguments, exact %v; want %d, true", f.Name(), f.Args(), f.Exact(), wantArgs)
+		if got := len(f.Arguments()); got != wantArgs || f.Required() != wantArgs || !f.Exact() {
+			t.Errorf("%s: %d arguments, %d required, exact %v; want %d, true", f.Name(), got, f.Required(), f.Exact(), wantArgs)
+		}
+		if f.TypicalEncoded() > f.MaxEncoded() {
+			t.Errorf("%s: typically %d bytes, above the maximum of %d", f.Name(), f.TypicalEncoded(), f.MaxEncoded())
 		}
 		if again, _ := aggregate.Lookup(f.Name()); again != f || again.Name() != f.Name() {
 			t.Error("two lookups differ")

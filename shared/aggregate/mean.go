@@ -6,12 +6,12 @@ import "math/bits"
 // with all digits before the point where there are more, rounded half to even. A cell without numbers presents as
 // null.
 var meanFunction = properties{
-	name:       "mean",
-	tag:        meanTag,
-	args:       1,
-	exact:      true,
-	maxEncoded: maxTotalBytes,
-	states:     func() States { return &meanStates{totals{tag: meanTag}} },
+	name:      "mean",
+	tag:       meanTag,
+	arguments: []Kind{Numbers},
+	exact:     true,
+	encoded:   sized(maxTotalBytes, maxTotalBytes),
+	states:    func(Function) States { return &meanStates{totals{tag: meanTag}} },
 }
 
 const (
@@ -26,7 +26,11 @@ func (s *meanStates) Merge(cell int, from States, fromCell int) {
 	s.cells[cell].merge(&from.(*meanStates).cells[fromCell])
 }
 
-func (s *meanStates) AppendPresented(dst []byte, cell int) []byte {
+func (s *meanStates) Agrees(cell int, other States, otherCell int) bool {
+	return s.cells[cell] == other.(*meanStates).cells[otherCell]
+}
+
+func (s *meanStates) AppendPresented(dst []byte, cell int, _ Present) []byte {
 	t := &s.cells[cell]
 	if t.count == 0 {
 		return append(dst, "null"...)

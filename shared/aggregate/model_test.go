@@ -201,15 +201,49 @@ func fold(f aggregate.Function, rows []row) aggregate.States {
 // add adds rows to a cell in one call.
 func add(f aggregate.Function, s aggregate.States, cell int32, rows []row) {
 	cells := make([]int32, len(rows))
-	args := make([]aggregate.Decimal, len(rows))
-	for i, r := range rows {
-		cells[i], args[i] = cell, decimalOf(r)
+	for i := range cells {
+		cells[i] = cell
 	}
-	if f.Args() == 0 {
-		args = nil
-	}
-	s.Add(cells, args)
+	s.Add(rowsOf(f, cells, rows))
 }
+
+// rowsOf are the rows as a fold hands them to a function: the same number in each column, in the column's kind. A row's
+// time and identity follow from its number, so equal rows are copies of one event.
+func rowsOf(f aggregate.Function, cells []int32, rows []row) aggregate.Rows {
+	all := aggregate.Rows{Cells: cells}
+	for _, kind := range f.Arguments() {
+		all.Columns = append(all.Columns, columnOf(kind, rows))
+	}
+	if !f.Ordered() {
+		return all
+	}
+	for _, r := range rows {
+		sum, _ := aggregate.HashOf(aggregate.Number, decimalOf(r).AppendText(nil), nil)
+		all.Times = append(all.Times, int64(sum%3))
+		all.Identities = append(all.Identities, [2]uint64{sum, 1})
+	}
+	return all
+}
+
+func columnOf(kind aggregate.Kind, rows []row) (c aggregate.Column) {
+	for _, r := range rows {
+		d := decimalOf(r)
+		text := d.AppendText(nil)
+		switch kind {
+		case aggregate.Numbers:
+			c.Numbers = append(c.Numbers, d)
+		case aggregate.Scalars:
+			c.Scalars = append(c.Scalars, aggregate.Scalar{Kind: aggregate.Number, Text: text, OK: d.OK, Why: d.Why})
+		case aggregate.Hashes:
+			sum, _ := aggregate.HashOf(aggregate.Number, text, nil)
+			c.Hashes = append(c.Hashes, aggregate.Hash{Sum: sum, OK: d.OK, Why: d.Why})
+		}
+	}
+	return c
+}
+
+// hour is how the tests present a cell: as one of a window of an hour.
+var hour = aggregate.Present{Seconds: 3600}
 
 // encoded is the encoding of the only cell.
 func encoded(s aggregate.States) string { return string(s.AppendEncoded(nil, 0)) }

@@ -79,7 +79,7 @@ func TestPresented(t *testing.T) {
 		{"mean", "10000000000000005 10000000000000005.999999999999999999", "10000000000000005"},
 	} {
 		s := fold(lookup(t, c.function), parsedRows(strings.Fields(c.rows)...))
-		if got := string(s.AppendPresented([]byte("="), 0)); got != "="+c.want {
+		if got := string(s.AppendPresented([]byte("="), 0, hour)); got != "="+c.want {
 			t.Errorf("%s of %q: %s, want =%s", c.function, c.rows, got, c.want)
 		}
 	}
@@ -103,7 +103,7 @@ func TestMeanRoundsHalfToEven(t *testing.T) {
 			rows = append(rows, new(big.Int).Add(number, x), new(big.Int).Sub(number, x))
 		}
 		want := plain(significant(new(big.Rat).SetFrac(number, unit)))
-		if got := string(fold(mean, rows).AppendPresented(nil, 0)); got != want {
+		if got := string(fold(mean, rows).AppendPresented(nil, 0, hour)); got != want {
 			t.Fatalf("mean of %v is %s, want %s", rows, got, want)
 		}
 	})

@@ -23,14 +23,14 @@ const SampleBytes = 64
 // Skipped returns the function whose states count skipped rows: per place and reason their number and a sample. Its
 // States are *SkippedStates. No definition can name it. places is the number of places.
 func Skipped(places int) Function {
-	return Function{&properties{
-		name: "skipped",
-		tag:  skippedTag,
-		// Nobody adds Decimals to it: see SkippedStates.AddSkip.
-		args:       0,
-		exact:      true,
-		maxEncoded: 1 + binary.MaxVarintLen16 + places*reasonsOfPlace*maxSkipBytes,
-		states:     func() States { return &SkippedStates{places: places} },
+	worst := 1 + binary.MaxVarintLen16 + places*reasonsOfPlace*maxSkipBytes
+	return Function{is: &properties{
+		name:  "skipped",
+		tag:   skippedTag,
+		exact: true,
+		// Nobody adds Rows to it: see SkippedStates.AddSkip.
+		encoded: sized(worst, worst),
+		states:  func(Function) States { return &SkippedStates{places: places} },
 	}}
 }
 
@@ -44,6 +44,7 @@ const (
 // SkippedStates holds skipped rows, per cell in order of place and reason. It is a States. A row may be skipped at
 // several places, and counts at each.
 type SkippedStates struct {
+	exactStates
 	places int
 	cells  [][]Skip
 }
@@ -57,9 +58,15 @@ func (s *SkippedStates) Grow(n int) { s.cells = grow(s.cells, n) }
 // Reset implements States.
 func (s *SkippedStates) Reset() { s.cells = s.cells[:0] }
 
-// Add implements States. Rows do not come as Decimals: call AddSkip.
-func (s *SkippedStates) Add([]int32, []Decimal) {
-	panic("aggregate: skipped rows are added by AddSkip")
+// Add implements States. Skipped rows have no columns: call AddSkip.
+func (s *SkippedStates) Add(Rows) { panic("aggregate: skipped rows are added by AddSkip") }
+
+// Skip implements States: call AddSkip.
+func (s *SkippedStates) Skip([]int32) { panic("aggregate: skipped rows are added by AddSkip") }
+
+// Agrees implements States.
+func (s *SkippedStates) Agrees(cell int, other States, otherCell int) bool {
+	return slices.Equal(s.cells[cell], other.(*SkippedStates).cells[otherCell])
 }
 
 // AddSkip adds one row to a cell. It does not keep source and id.
@@ -190,7 +197,7 @@ func (s *SkippedStates) AppendEncoded(dst []byte, cell int) []byte {
 }
 
 // AppendPresented implements States: the number of skips, a row once for each of its skips.
-func (s *SkippedStates) AppendPresented(dst []byte, cell int) []byte {
+func (s *SkippedStates) AppendPresented(dst []byte, cell int, _ Present) []byte {
 	return strconv.AppendInt(dst, s.Skipped(cell), 10)
 }
 

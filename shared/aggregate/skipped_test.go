@@ -134,7 +134,7 @@ func TestSkippedGolden(t *testing.T) {
 	if got := hex.EncodeToString([]byte(encoded(s))); got != want {
 		t.Errorf("encoded as %s, want %s", got, want)
 	}
-	if got := string(s.AppendPresented(nil, 0)); got != "3" {
+	if got := string(s.AppendPresented(nil, 0, hour)); got != "3" {
 		t.Errorf("presented as %s, want 3", got)
 	}
 }

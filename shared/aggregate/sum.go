@@ -3,12 +3,12 @@ package aggregate
 // sumFunction is sum(x): the exact sum, presented with all its digits. A cell without numbers presents as null: a
 // sum over no values is not a sum that is 0.
 var sumFunction = properties{
-	name:       "sum",
-	tag:        sumTag,
-	args:       1,
-	exact:      true,
-	maxEncoded: maxTotalBytes,
-	states:     func() States { return &sumStates{totals{tag: sumTag}} },
+	name:      "sum",
+	tag:       sumTag,
+	arguments: []Kind{Numbers},
+	exact:     true,
+	encoded:   sized(maxTotalBytes, maxTotalBytes),
+	states:    func(Function) States { return &sumStates{totals{tag: sumTag}} },
 }
 
 const sumTag tag = 2<<4 | 2
@@ -19,7 +19,11 @@ func (s *sumStates) Merge(cell int, from States, fromCell int) {
 	s.cells[cell].merge(&from.(*sumStates).cells[fromCell])
 }
 
-func (s *sumStates) AppendPresented(dst []byte, cell int) []byte {
+func (s *sumStates) Agrees(cell int, other States, otherCell int) bool {
+	return s.cells[cell] == other.(*sumStates).cells[otherCell]
+}
+
+func (s *sumStates) AppendPresented(dst []byte, cell int, _ Present) []byte {
 	t := &s.cells[cell]
 	if t.count == 0 {
 		return append(dst, "null"...)

@@ -17,6 +17,7 @@ func (t *total) merge(from *total) {
 
 // totals is the shared part of sum and mean. They differ only in the tag they write and the number they present.
 type totals struct {
+	exactStates
 	tag   tag
 	cells []total
 }
@@ -29,9 +30,15 @@ func (s *totals) Grow(n int)             { s.cells = grow(s.cells, n) }
 func (s *totals) Reset()                 { s.cells = s.cells[:0] }
 func (s *totals) Skipped(cell int) int64 { return s.cells[cell].skipped }
 
-func (s *totals) Add(cells []int32, args []Decimal) {
-	args = args[:len(cells)]
-	for i, cell := range cells {
+func (s *totals) Skip(cells []int32) {
+	for _, cell := range cells {
+		s.cells[cell].skipped = addCounts(s.cells[cell].skipped, 1)
+	}
+}
+
+func (s *totals) Add(rows Rows) {
+	args := rows.Columns[0].Numbers[:len(rows.Cells)]
+	for i, cell := range rows.Cells {
 		t := &s.cells[cell]
 		if !args[i].OK {
 			t.skipped = addCounts(t.skipped, 1)

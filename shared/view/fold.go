@@ -31,7 +31,7 @@ type Delta struct {
 	// Scratch, a row each.
 	rows    []int32
 	into    []int32
-	numbers [][]aggregate.Decimal // per argument
+	columns []aggregate.Column // per argument
 	name    []byte
 }
 
@@ -51,7 +51,7 @@ type PageKey struct {
 func (p *Program) NewDelta() *Delta {
 	return &Delta{
 		program: p, cells: map[string]int32{}, states: p.newStates(), touched: map[PageKey]struct{}{},
-		numbers: make([][]aggregate.Decimal, len(p.args)),
+		columns: make([]aggregate.Column, len(p.args)),
 	}
 }
 
@@ -76,18 +76,19 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	for i, s := range d.states {
 		s.Grow(len(d.names))
 		if at := d.program.argOf[i]; at == noArgument {
-			s.Add(d.into, nil)
+			s.Add(aggregate.Rows{Cells: d.into})
 		} else {
-			s.Add(d.into, d.numbers[at])
+			s.Add(aggregate.Rows{Cells: d.into, Columns: d.columns[at : at+1]})
 		}
 	}
 }
 
-// evaluate fills d.numbers with the arguments of the rows. Aggregates with the same argument share one evaluation.
+// evaluate fills d.columns with the arguments of the rows. Aggregates with the same argument share one evaluation.
 func (d *Delta) evaluate(b *event.Batch, rows []int32) {
 	for i, argument := range d.program.args {
-		d.numbers[i] = slices.Grow(d.numbers[i][:0], len(rows))[:len(rows)]
-		argument(b, rows, d.numbers[i])
+		numbers := slices.Grow(d.columns[i].Numbers[:0], len(rows))[:len(rows)]
+		argument(b, rows, numbers)
+		d.columns[i].Numbers = numbers
 		d.skipArguments(b, rows, i)
 	}
 }

@@ -14,8 +14,9 @@ import (
 )
 
 const (
-	pageBytes   = 16 << 10 // maximum worst-case size of an encoded page, in bytes
-	kappaBytes  = 1 << 10  // the maximum for a Kappa view, whose pages are rewritten for as long as events come
+	pageBytes   = 16 << 10  // maximum size of an encoded page whose states have their typical size, in bytes
+	kappaBytes  = 1 << 10   // the same for a Kappa view, whose pages are rewritten for as long as events come
+	worstBytes  = 380 << 10 // maximum worst-case size of an encoded page: an item of DynamoDB has at most 400 KB
 	pageVersion = 1
 )
 
@@ -63,19 +64,27 @@ func (p *Program) Start(w Window) time.Time {
 // End is the first instant after a window.
 func (p *Program) End(w Window) time.Time { return p.Start(w + 1) }
 
-// windowsPerPage returns the number of windows of a page: as many as keep its worst-case encoding within 16 KB (1 KB
-// for a Kappa view), at least one, at most a day.
+// windowsPerPage returns the number of windows of a page: as many as keep its typical encoding within 16 KB (1 KB for a
+// Kappa view) and its worst-case encoding within 380 KB, at least one, at most a day.
 func (p *Program) windowsPerPage() int64 {
-	worst := binary.MaxVarintLen64
-	for _, f := range p.Functions {
-		worst += f.MaxEncoded()
-	}
+	typical, worst := p.windowBytes()
 	most := pageBytes
 	if p.Definition.Architecture == Kappa {
 		most = kappaBytes
 	}
-	fit := int64((most - 1 - binary.MaxVarintLen64) / worst)
+	const head = 1 + binary.MaxVarintLen64
+	fit := int64(min((most-head)/typical, (worstBytes-head)/worst))
 	return max(1, min(fit, (24*time.Hour).Milliseconds()/p.windowMs))
+}
+
+// windowBytes returns the sizes of one window on a page: its place and its states.
+func (p *Program) windowBytes() (typical, worst int) {
+	typical, worst = binary.MaxVarintLen64, binary.MaxVarintLen64
+	for _, f := range p.Functions {
+		typical += f.TypicalEncoded()
+		worst += f.MaxEncoded()
+	}
+	return typical, worst
 }
 
 func floorDiv(a, b int64) int64 {
@@ -92,11 +101,12 @@ type Windows struct {
 	program *Program
 	cells   map[Window]int
 	states  []aggregate.States // one per aggregate, a cell per window
+	seconds int64              // of a window
 }
 
 // NewWindows makes an empty Windows.
 func (p *Program) NewWindows() *Windows {
-	return &Windows{program: p, cells: map[Window]int{}, states: p.newStates()}
+	return &Windows{program: p, cells: map[Window]int{}, states: p.newStates(), seconds: p.windowMs / 1000}
 }
 
 func (p *Program) newStates() []aggregate.States {
@@ -268,9 +278,30 @@ func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
 	return windows.AppendPage(nil, page.Page), nil
 }
 
-// AppendValue appends to dst the number that aggregate i presents for a window, as JSON.
+// AppendValue appends to dst the answer that aggregate i presents for a window, as JSON. For an aggregate with
+// readings, that is an object with the readings that its function lists.
 func (w *Windows) AppendValue(dst []byte, i int, window Window) []byte {
-	return w.states[i].AppendPresented(dst, w.cells[window])
+	readings := w.program.Functions[i].Readings()
+	if len(readings) == 0 {
+		return w.AppendReading(dst, i, window, aggregate.Reading{})
+	}
+	for at, reading := range readings {
+		dst = append(dst, "{,"[min(at, 1)], '"')
+		dst = append(append(dst, reading.Name...), `":`...)
+		dst = w.AppendReading(dst, i, window, reading)
+	}
+	return append(dst, '}')
+}
+
+// AppendReading appends one reading of aggregate i, as JSON; the zero Reading for an aggregate without readings.
+func (w *Windows) AppendReading(dst []byte, i int, window Window, reading aggregate.Reading) []byte {
+	how := aggregate.Present{Seconds: w.seconds, Reading: reading}
+	return w.states[i].AppendPresented(dst, w.cells[window], how)
+}
+
+// AppendError appends the error bound of aggregate i for a window, as JSON; nothing when its answer is exact.
+func (w *Windows) AppendError(dst []byte, i int, window Window) []byte {
+	return w.states[i].AppendError(dst, w.cells[window])
 }
 
 // Skipped returns how many events of a window aggregate i skipped because their argument was not a number.

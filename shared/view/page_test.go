@@ -176,7 +176,7 @@ func TestMergePageErrors(t *testing.T) {
 		})
 	}
 	t.Run("a later version is refused", func(t *testing.T) {
-		if err := p.NewWindows().MergePage(0, []byte("\x01\x00\x21\x01"), nil); !errors.Is(err, aggregate.ErrVersion) {
+		if err := p.NewWindows().MergePage(0, []byte("\x01\x00\x31\x01"), nil); !errors.Is(err, aggregate.ErrVersion) {
 			t.Errorf("error is %v, want aggregate.ErrVersion too", err)
 		}
 	})

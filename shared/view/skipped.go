@@ -49,6 +49,9 @@ func (p *Program) KeyOf(values []string) Key {
 	return EncodeKey(values)
 }
 
+// MaySkip reports whether aggregate i may skip events that count in its row.
+func (p *Program) MaySkip(i int) bool { return p.argOf[i] != noArgument }
+
 // The places of Program.Skipped: the where, then the key fields, then the distinct arguments, then the time.
 const placeOfWhere = 0
 
@@ -182,7 +185,7 @@ func (d *Delta) skipEvent(b *event.Batch, row int32, place int, reason aggregate
 
 // skipArguments notes the rows without a usable argument.
 func (d *Delta) skipArguments(b *event.Batch, rows []int32, argument int) {
-	numbers := d.numbers[argument]
+	numbers := d.columns[argument].Numbers
 	for i, row := range rows {
 		if !numbers[i].OK {
 			d.skip(b, row, d.program.placeOfArgument(argument), numbers[i].Why)

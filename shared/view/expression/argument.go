@@ -45,7 +45,7 @@ func ParseCall(source string, rules engine.Rules, mode Mode) (Call, []Fault) {
 	root := parsed.Expr()
 	names := aggregate.Names()
 	if root.Kind() == celast.IdentKind && slices.Contains(names, root.AsIdent()) {
-		if function, _ := aggregate.Lookup(root.AsIdent()); function.Args() == 0 {
+		if function, _ := aggregate.Lookup(root.AsIdent()); len(function.Arguments()) == 0 {
 			return Call{}, faultf(0, "%s is a function; write %[1]s()", root.AsIdent())
 		}
 		return Call{}, faultf(0, "%s is a function; write for example %[1]s(data.bytes)", root.AsIdent())
@@ -62,11 +62,11 @@ func ParseCall(source string, rules engine.Rules, mode Mode) (Call, []Fault) {
 			spelling.Shorten(name), suggestAggregate(name, names))
 	}
 	switch {
-	case function.Args() == 0 && len(args) > 0:
+	case len(function.Arguments()) == 0 && len(args) > 0:
 		return Call{}, faultf(offsetOf(parsed, args[0]), "%s takes no argument; write %[1]s()", name)
-	case function.Args() != len(args):
+	case len(function.Arguments()) != len(args):
 		return Call{}, faultf(callOffset(parsed, root),
-			"%s takes %d argument, not %d; write for example %[1]s(data.bytes)", name, function.Args(), len(args))
+			"%s takes %d argument, not %d; write for example %[1]s(data.bytes)", name, len(function.Arguments()), len(args))
 	case len(args) == 0:
 		return Call{Function: function}, nil
 	}

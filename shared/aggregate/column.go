@@ -56,8 +56,8 @@ type Hash struct {
 	Why Reason // when it is not OK
 }
 
-// HashOf returns the hash of a scalar. Stored states hold such hashes, so the key is a constant of the engine. It is not
-// secret.
+// HashOf returns the hash of a scalar. Stored states hold such hashes, so the key is a constant of the engine. It is
+// not secret.
 //
 // Source: SipHash-2-4, Aumasson and Bernstein 2012, over the kind as one byte and the text. scratch is memory that
 // HashOf may use and returns for the next call.

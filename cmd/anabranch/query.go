@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/url"
 	"slices"
@@ -22,16 +21,13 @@ type QueryCmd struct {
 	To     string `help:"List windows that start before this time." placeholder:"TIME"`
 	Total  bool   `help:"Add a row that merges all windows."`
 	Parts  bool   `help:"Show the parts of batch and speed below each row."`
-	Output string `short:"o" enum:"table,json,csv" default:"table" help:"table, or json or csv (the server's answer)."`
+	Output string `short:"o" enum:"table,json,csv,ndjson" default:"table" help:"table, or json, csv or ndjson (the server's answer)."`
 
 	Server
 }
 
 // queryRetry suits a user who waits at a prompt.
 var queryRetry = client.Retry{Attempts: 3, Base: 200 * time.Millisecond, Cap: time.Second, Longest: 10 * time.Second}
-
-// reserved lists the parameters that no key field may be named after: the query interface uses them.
-var reserved = []string{"from", "to", "total", "parts", "step", "limit", "order", "format", "cursor"}
 
 // Help returns the text below the flags of --help.
 func (*QueryCmd) Help() string {
@@ -46,7 +42,7 @@ A TIME is 2015-05-17T10:00:00Z (RFC 3339), 2015-05-17 (the start of the day in U
 -7d, -1w, -1d12h.
 
 CSV has a record per window. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
-CSV has no total. Its warnings are printed on stderr.
+ndjson has a line of JSON per window. Both have no total, and print the warnings of the answer on stderr.
 
 Exit codes: 0 answered; 1 the server refused the query; 2 wrong flags; 3 the server failed or could not be reached.
 
@@ -60,8 +56,8 @@ Examples:
 
 // Validate refuses what the server would refuse too, but names the flags.
 func (c *QueryCmd) Validate() error {
-	if c.Total && c.Output == "csv" {
-		return errors.New("--total is not available in CSV: its rows are windows; leave it out, or use -o json")
+	if c.Total && c.rowsOnly() {
+		return fmt.Errorf("--total is not available with -o %s: its rows are windows; leave it out, or use -o json", c.Output)
 	}
 	if _, err := c.parameters(time.Time{}); err != nil {
 		return err
@@ -77,18 +73,12 @@ func (c *QueryCmd) parameters(now time.Time) (url.Values, error) {
 		switch {
 		case !found || field == "":
 			return nil, fmt.Errorf("%q is not field=value", pair)
-		case slices.Contains(reserved, field):
-			return nil, fmt.Errorf(
-				"%q: %s is reserved and cannot be a key field; the flags are --from, --to, --total, --parts and -o",
-				pair,
-				field,
-			)
-		case p.Has(field):
+		case p.Has("key." + field):
 			return nil, fmt.Errorf("%q: the field %s is given twice", pair, field)
 		}
-		p.Set(field, value)
+		p.Set("key."+field, value)
 	}
-	if c.Output == "csv" {
+	if c.rowsOnly() {
 		p.Set("format", c.Output)
 	}
 	for _, bound := range [][2]string{{"from", c.From}, {"to", c.To}} {
@@ -108,6 +98,9 @@ func (c *QueryCmd) parameters(now time.Time) (url.Values, error) {
 	}
 	return p, nil
 }
+
+// rowsOnly reports whether the answer has rows and nothing else.
+func (c *QueryCmd) rowsOnly() bool { return c.Output == "csv" || c.Output == "ndjson" }
 
 func whenTrue(b bool) string {
 	if b {

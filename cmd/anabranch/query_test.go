@@ -110,12 +110,12 @@ func TestQueryCSV(t *testing.T) {
 	if diff := cmp.Diff(body, s.out.String()); diff != "" {
 		t.Errorf("not the server's bytes: %s", diff)
 	}
-	if want := "GET /v1/views/page_views/query?format=csv&parts=true&path=%2Fa%2Cb"; last() != want {
+	if want := "GET /v1/views/page_views/query?format=csv&key.path=%2Fa%2Cb&parts=true"; last() != want {
 		t.Errorf("asked %s, want %s", last(), want)
 	}
 	s = newSession()
 	s.do(t, exitUsage, "query", "page_views", "--total", "-o", "csv", "--url", address)
-	says(t, &s.err, "--total is not available in CSV: its rows are windows; leave it out, or use -o json")
+	says(t, &s.err, "--total is not available with -o csv: its rows are windows; leave it out, or use -o json")
 }
 
 // TestQueryCSVWarnings checks that the warnings of CSV, which are in a header, are printed on stderr, safe for a
@@ -144,9 +144,10 @@ func TestQueryParameters(t *testing.T) {
 	}{
 		"Key": {
 			[]string{"page_views", "path=/a=b&c, d", "method="},
-			"GET /v1/views/page_views/query?method=&path=%2Fa%3Db%26c%2C+d",
+			"GET /v1/views/page_views/query?key.method=&key.path=%2Fa%3Db%26c%2C+d",
 		},
-		"Negative": {[]string{"v", "n=-1"}, "GET /v1/views/v/query?n=-1"},
+		"Negative":          {[]string{"v", "n=-1"}, "GET /v1/views/v/query?key.n=-1"},
+		"Named like a flag": {[]string{"v", "from=a", "-o", "ndjson"}, "GET /v1/views/v/query?format=ndjson&key.from=a"},
 		"All": {[]string{"v", "--from=2015-05-17T10:00:00Z", "--to", "2015-05-17T12:00:00.5+02:00", "--total", "--parts"},
 			"GET /v1/views/v/query?from=2015-05-17T10%3A00%3A00Z&parts=true&to=2015-05-17T12%3A00%3A00.5%2B02%3A00&total=true"},
 	}
@@ -189,7 +190,7 @@ func TestMoments(t *testing.T) {
 		}
 	}
 	newSession().do(t, exitOK, "query", "v", "n=-1", "--from", "-2d", "--to", "-1d", "--url", address)
-	const both = "GET /v1/views/v/query?from=2026-02-27T12%3A00%3A00Z&n=-1&to=2026-02-28T12%3A00%3A00Z"
+	const both = "GET /v1/views/v/query?from=2026-02-27T12%3A00%3A00Z&key.n=-1&to=2026-02-28T12%3A00%3A00Z"
 	if last() != both {
 		t.Errorf("asked %s, want %s", last(), both)
 	}

@@ -24,6 +24,10 @@ func formats() []Format {
 			Name: "csv", ContentType: "text/csv; charset=utf-8; header=present", mediaType: "text/csv", rowsOnly: true,
 			present: presentCSV,
 		},
+		{
+			Name: "ndjson", ContentType: "application/x-ndjson", mediaType: "application/x-ndjson", rowsOnly: true,
+			present: presentLines,
+		},
 	}
 }
 

@@ -22,7 +22,10 @@ type Query struct {
 	Format    Format
 }
 
-// The parameters that are no key fields. Package view lets no key field have such a name.
+// keyPrefix before the name of a key field makes a parameter that is never another one: key.from.
+const keyPrefix = "key."
+
+// The parameters that are no key fields.
 const (
 	paramFrom   = "from"
 	paramTo     = "to"
@@ -50,7 +53,8 @@ func ParseParameters(raw string) (url.Values, error) {
 }
 
 // Parse reads a query of a view: its parameters and the Accept header, which chooses the format when no parameter does.
-// Every parameter that the interface does not define is a key field; the serving layer checks it against the view.
+// A key field is key.NAME, and also NAME where the interface does not define a parameter of that name. The serving
+// layer checks the fields against the view.
 //
 // Errors: *serving.ParameterError; not retryable.
 func Parse(name view.Name, query map[string][]string, accept string) (Query, error) {
@@ -62,9 +66,14 @@ func Parse(name view.Name, query map[string][]string, accept string) (Query, err
 		if value := query[parameter][0]; !utf8.ValidString(value) {
 			return q, badParameter(parameter, "%s=%.60q is not UTF-8; in a URL, write é as %%C3%%A9", parameter, value)
 		}
-		if !slices.Contains(parameters(), parameter) {
-			q.Selection.Key[parameter] = query[parameter][0]
+		field, prefixed := strings.CutPrefix(parameter, keyPrefix)
+		if !prefixed && slices.Contains(parameters(), parameter) {
+			continue
 		}
+		if _, twice := q.Selection.Key[field]; twice {
+			return q, badParameter(field, "%s and key.%[1]s are the same key field; write one of them", field)
+		}
+		q.Selection.Key[field] = query[parameter][0]
 	}
 	err := q.parseRest(query)
 	return q, err
@@ -86,7 +95,7 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 	}
 	if values, ok := query[paramFormat]; ok {
 		if q.Format, ok = formatOf(values[0]); !ok {
-			return badParameter(paramFormat, "unknown format=%.60q; write %s", values[0], strings.Join(formatNames(), " or "))
+			return badParameter(paramFormat, "unknown format=%.60q; write %s", values[0], orList(formatNames()))
 		}
 	}
 	if s.Total && q.Format.rowsOnly {
@@ -98,10 +107,32 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 
 // UnknownParameter returns the error for a query string that names a key field which the view does not have.
 func UnknownParameter(e *serving.FieldError) *serving.ParameterError {
-	takes := strings.Join(slices.Concat(e.Fields, parameters()), ", ")
+	fields := make([]string, len(e.Fields))
+	for i, field := range e.Fields {
+		fields[i] = keyParameter(field)
+	}
+	takes := strings.Join(slices.Concat(fields, parameters()), ", ")
+	if slices.Contains(parameters(), e.Field) {
+		return &serving.ParameterError{Parameter: e.Field, Detail: fmt.Sprintf("view %s has no key field %q; it takes %s",
+			e.View, e.Field, takes)}
+	}
 	return &serving.ParameterError{
 		Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; view %s takes %s", e.Field, e.View, takes),
 	}
+}
+
+// keyParameter returns the shortest parameter that names a key field.
+func keyParameter(field string) string {
+	if slices.Contains(parameters(), field) {
+		return keyPrefix + field
+	}
+	return field
+}
+
+// orList returns "a, b or c".
+func orList(words []string) string {
+	last := len(words) - 1
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func badParameter(name, format string, args ...any) error {

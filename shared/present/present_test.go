@@ -86,9 +86,12 @@ func TestParse(t *testing.T) {
 // TestParseRefuses checks that an error names the parameter, what is wrong, and what would be right.
 func TestParseRefuses(t *testing.T) {
 	for _, c := range []struct{ query, accept, parameter, detail string }{
-		{"format=xml", "", "format", `unknown format="xml"; write json or csv`},
-		{"format=", "", "format", `unknown format=""; write json or csv`},
+		{"format=xml", "", "format", `unknown format="xml"; write json, csv or ndjson`},
+		{"format=", "", "format", `unknown format=""; write json, csv or ndjson`},
 		{"format=csv&total=true", "", "total", "CSV has no total, since its rows are windows; use JSON for a total"},
+		{"total=true", "application/x-ndjson", "total",
+			"NDJSON has no total, since its rows are windows; use JSON for a total"},
+		{"user=a&key.user=a", "", "user", "user and key.user are the same key field; write one of them"},
 		{"total=true", "text/csv", "total", "CSV has no total, since its rows are windows; use JSON for a total"},
 		{"total=1", "", "total", `total="1"; write true or false`},
 	} {

@@ -3,7 +3,6 @@ package view
 import (
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"time"
 
@@ -108,11 +107,6 @@ func appendFault(faults []Fault, part Part, index int, text string) []Fault {
 	return append(faults, Fault{Place{part, index}, expression.Fault{Text: text}})
 }
 
-// reservedFields are the query parameters whose names no key field may have.
-func reservedFields() []string {
-	return []string{"from", "to", "total", "parts", "step", "limit", "order", "format", "cursor"}
-}
-
 // checkName says what is wrong with the name of a view, key field or aggregate; empty: nothing. what says which of them
 // it is.
 func checkName(what, name string) string {
@@ -131,13 +125,6 @@ func validName(name string) bool {
 		}
 	}
 	return name != "" && len(name) <= maxName
-}
-
-func checkFieldName(field string) string {
-	if slices.Contains(reservedFields(), field) {
-		return fmt.Sprintf("a key field cannot be called %q: it is a query parameter; choose another name", field)
-	}
-	return checkName("the name of a key field", field)
 }
 
 func checkArchitecture(a Architecture) string {

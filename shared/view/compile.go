@@ -101,7 +101,7 @@ func compile(
 		p.where = where
 	}
 	for i, k := range d.Key {
-		found = appendFault(found, KeyNamePart, i, checkFieldName(k.Field))
+		found = appendFault(found, KeyNamePart, i, checkName("the name of a key field", k.Field))
 		value, faults := expression.CompileKey(k.Expr, rules, mode, read)
 		note(KeyPart, i, faults)
 		p.keys = append(p.keys, value)

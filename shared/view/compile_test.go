@@ -87,7 +87,6 @@ func TestCompileErrors(t *testing.T) {
 		`view "Bad": names, character 1: the key field "k" appears twice; names must be unique`,
 		`view "Bad": names, character 1: the aggregate "n" appears twice; names must be unique`,
 		`view "Bad": where, character 10: the expression ends too early; a value is missing here`,
-		`view "Bad": key field "from", character 1: a key field cannot be called "from": it is a query parameter; choose another name`,
 		`view "Bad": key field "from", character 1: unknown attribute "dta"; did you mean "data"?`,
 		`view "Bad": aggregate "n", character 1: unknown aggregate "summ"; did you mean "sum"?`,
 		`view "v": key, character 1: there are 9 key fields; the maximum is 8`,

@@ -15,6 +15,7 @@ type operation struct {
 	Gives    string   // description of the 200 answer
 	Schema   string   // name of the 200 answer's shape in components.yaml
 	CSV      string   // description of the 200 answer as CSV; "": JSON only
+	Line     string   // name of the shape of a line of the 200 answer as ndjson; "" where there is no CSV
 	Problems []problem
 }
 
@@ -87,7 +88,8 @@ func operations() map[api.Key]operation {
 			Description: "Answers for one key: one row per window that has data. Each row says whether it is exact.",
 			Query:       []string{"key", "from", "to", "total", "parts", "format"},
 			Gives:       "The rows of the key.", Schema: "Answer",
-			CSV: "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
+			CSV:  "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
+			Line: "Line",
 			Problems: []problem{
 				badParameter, unknownView, tooLarge, internal,
 				{

@@ -122,8 +122,6 @@ func TestParseBrokenFile(t *testing.T) {
 			`v.yaml:11:11: the view "page_views" appears twice, first at 2:11; names must be unique`},
 		{"bad key field", with(keyLine, `      "the path": data.path`),
 			`v.yaml:6:7: "the path" cannot be the name of a key field; write a letter a-z, then up to 62 of a-z, 0-9 and _`},
-		{"reserved key field", with(keyLine, `      limit: data.path`),
-			`v.yaml:6:7: a key field cannot be called "limit": it is a query parameter; choose another name`},
 		{"bad aggregate name", with(sumLine, `      1st: sum(data.bytes)`),
 			`v.yaml:10:7: "1st" cannot be the name of an aggregate; write a letter a-z, then up to 62 of a-z, 0-9 and _`},
 		{"too many key fields", with(keyLine,

@@ -100,8 +100,9 @@ func rules() map[string]rule {
 		engine:             {[]string{"shared/aggregate"}, nil},
 		expression: {[]string{"shared/event", "shared/aggregate", spelling, engine},
 			[]string{"cel.dev/cel-go", jsonV2}},
-		"shared/view":      {[]string{"shared/event", "shared/aggregate", spelling, engine, expression}, nil},
-		viewfile:           {[]string{"shared/view", spelling}, []string{yaml, "github.com/sosodev/duration"}},
+		"shared/view": {[]string{"shared/event", "shared/aggregate", spelling, engine, expression}, nil},
+		viewfile: {[]string{"shared/event", "shared/view", spelling},
+			[]string{yaml, "github.com/sosodev/duration"}},
 		"shared/lifecycle": {[]string{"shared/event", "shared/slot", "shared/view"}, nil},
 
 		"shared/archive":   {[]string{"shared/event", "shared/slot"}, []string{ulid}},
@@ -217,13 +218,15 @@ func rules() map[string]rule {
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/dev", "cmd/anabranch/lint", "cmd/anabranch/send",
-				"cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/event", "shared/setting", "shared/view",
-				viewfile, spelling},
+			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev", "cmd/anabranch/lint",
+				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/event",
+				"shared/setting", "shared/view", viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		// events that a user wrote, and views files, without a server
 		"cmd/anabranch/examples": {[]string{"shared/event"}, []string{ulid}},
+		"cmd/anabranch/cases":    {[]string{"cmd/anabranch/examples", "cmd/anabranch/fold", "shared/view", viewfile}, nil},
+		"cmd/anabranch/fold":     {[]string{"shared/event", "shared/view"}, nil},
 		"cmd/anabranch/fields":   {[]string{"shared/event", "shared/view", spelling}, nil},
 		"cmd/anabranch/lint": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "shared/event", "shared/view",
 			viewfile}, nil},
@@ -442,7 +445,7 @@ func checkYAML(p listed) (problems []string) {
 		return nil
 	}
 	switch p.name() {
-	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/lint", "shared/simulation",
+	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", "cmd/anabranch/lint", "shared/simulation",
 		"shared/simulation/history", "shared/simulation/mutants/play":
 		return nil
 	}

@@ -58,7 +58,7 @@ func (l Located) Problem(part view.Place, at int, text string) Problem {
 
 // ParseLocated is Parse, and keeps where the parts of each definition stand. Shape, Errors: as Parse.
 func ParseLocated(file string, text []byte) ([]Located, error) {
-	r := &reader{file: file, names: map[string]position{}}
+	r := &reader{file: file, list: "views", names: map[string]position{}}
 	var located []Located
 	if root := r.document(text); root != nil {
 		located = r.views(root)
@@ -69,9 +69,10 @@ func ParseLocated(file string, text []byte) ([]Located, error) {
 	return located, nil
 }
 
-// reader reads one views file.
+// reader reads one file.
 type reader struct {
 	file     string
+	list     string // what the file lists: "views"
 	lines    [][]rune
 	problems Problems
 	names    map[string]position // of the views so far
@@ -114,24 +115,11 @@ func (r *reader) sorted() Problems {
 }
 
 func (r *reader) views(root ast.Node) []Located {
-	entries, ok := r.mapping(root, "a views file", "views:", []string{"views"})
-	if !ok {
-		return nil
-	}
-	list, found := find(entries, "views")
-	if !found {
-		r.note(positionOf(root), "the views list is missing; begin the file with views:")
-		return nil
-	}
-	items, ok := list.value.(*ast.SequenceNode)
-	if !ok || len(items.Values) == 0 {
-		r.note(list.at, "views must be a list of at least one view; write for example %s", viewExample)
-		return nil
-	}
+	items := r.items(root, "a views file", viewExample)
 	var located []Located
-	for i, item := range items.Values {
+	for i, item := range items {
 		if i == maxViews {
-			r.note(positionOf(item), "there are %d views; the maximum is %d", len(items.Values), maxViews)
+			r.note(positionOf(item), "there are %d views; the maximum is %d", len(items), maxViews)
 			break
 		}
 		located = append(located, r.view(item))

@@ -57,8 +57,28 @@ func (r *reader) document(text []byte) ast.Node {
 			return document.Body
 		}
 	}
-	r.note(position{1, 1}, "the file has no views; begin it with views:")
+	r.note(position{1, 1}, "the file has no %s; begin it with %[1]s:", r.list)
 	return nil
+}
+
+// items returns the items of the file's list. The list is the one field of the file, and has an item at least.
+func (r *reader) items(root ast.Node, what, example string) []ast.Node {
+	entries, ok := r.mapping(root, what, r.list+":", []string{r.list})
+	if !ok {
+		return nil
+	}
+	list, found := find(entries, r.list)
+	if !found {
+		r.note(positionOf(root), "the %s list is missing; begin the file with %[1]s:", r.list)
+		return nil
+	}
+	items, ok := list.value.(*ast.SequenceNode)
+	if !ok || len(items.Values) == 0 {
+		r.note(list.at, "%s must be a list of at least one %s; write for example %s", r.list,
+			strings.TrimSuffix(r.list, "s"), example)
+		return nil
+	}
+	return items.Values
 }
 
 // acceptable checks the bytes of a file.

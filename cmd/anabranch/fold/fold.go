@@ -1,0 +1,86 @@
+// Package fold folds a few events in this process, and shows what views have of them: rows, and what they skip.
+//
+// Place in the flow: the tools for definitions show what the layers would store, with the code that the layers run.
+package fold
+
+import (
+	"slices"
+	"time"
+
+	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/view"
+)
+
+// View is what one view has of some events.
+type View struct {
+	Definition view.Definition
+	Folded     int64 // events that count in a row
+	Rows       []Row // in order of key and window
+	Skips      []view.Skip
+}
+
+// Row is one row of a view: one key in one window.
+type Row struct {
+	Key        []string // a value per key field
+	Start, End time.Time
+	Page       view.Page
+	Values     []string // one per aggregate, as JSON
+}
+
+// Lines folds archived lines. Of several events with one source and id, the first one counts.
+//
+// Shape: one View per definition, in their order.
+// Errors: a line is not one that ingest archives, or a definition does not compile. Not retryable.
+func Lines(definitions []view.Definition, lines []byte) ([]View, error) {
+	set, err := view.Compile(definitions...)
+	if err != nil {
+		return nil, err
+	}
+	batch, err := set.Fields().NewBatch(lines)
+	if err != nil {
+		return nil, err
+	}
+	rows := distinct(batch)
+	views := make([]View, len(set.Programs))
+	for i, p := range set.Programs {
+		delta := p.NewDelta()
+		delta.Fold(batch, slices.Clone(rows))
+		views[i] = viewOf(p, delta)
+	}
+	return views, nil
+}
+
+// distinct returns the rows of a batch without the duplicates.
+func distinct(b *event.Batch) (rows []int32) {
+	seen := map[[2]string]bool{}
+	for row := range b.Len() {
+		source, _ := b.Text(b.Sources[row], nil)
+		id, _ := b.Text(b.IDs[row], nil)
+		identity := [2]string{string(source), string(id)}
+		if !seen[identity] {
+			seen[identity] = true
+			rows = append(rows, int32(row))
+		}
+	}
+	return rows
+}
+
+func viewOf(p *view.Program, delta *view.Delta) View {
+	v := View{Definition: p.Definition, Folded: delta.Counts().Folded, Skips: delta.Skips()}
+	for page := range delta.Pages() {
+		if page.Key == view.SkippedKey {
+			continue
+		}
+		windows := p.NewWindows()
+		page.MergeInto(windows)
+		key, _ := view.DecodeKey(page.Key)
+		for _, window := range windows.Sorted() {
+			row := Row{Key: key, Start: p.Start(window), End: p.End(window), Page: page.Page}
+			for i := range p.Definition.Aggregates {
+				row.Values = append(row.Values, string(windows.AppendValue(nil, i, window)))
+			}
+			v.Rows = append(v.Rows, row)
+		}
+	}
+	return v
+}

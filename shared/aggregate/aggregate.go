@@ -131,7 +131,10 @@ func sized(typical, worst int) func(int) (int, int) {
 }
 
 // functions is the table of functions, sorted by name. Nothing writes to it.
-var functions = []properties{countFunction, maxFunction, meanFunction, minFunction, sumFunction}
+var functions = []properties{
+	countFunction, distinctFunction, firstFunction, lastFunction, maxFunction, meanFunction, minFunction,
+	quantilesFunction, sumFunction, topFunction,
+}
 
 // Lookup finds a function by the name it has in views.yaml. It has all its arguments and the greatest parameter.
 func Lookup(name string) (Function, bool) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -241,6 +242,9 @@ func fullest(f aggregate.Function, number row) aggregate.States {
 
 func TestMaxEncodedIsReachedAndNotPassed(t *testing.T) {
 	eachFunction(t, func(t *testing.T, f aggregate.Function) {
+		if slices.Contains(sketchNames, f.Name()) {
+			return // see TestTheGreatestSketchesReachMaxEncoded
+		}
 		for _, number := range []row{maxDecimal, new(big.Int).Neg(maxDecimal)} {
 			s := fullest(f, number)
 			enc := s.AppendEncoded(nil, 0)

@@ -3,6 +3,7 @@ package aggregate_test
 import (
 	"fmt"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -64,6 +65,7 @@ func halfToEven(n, d *big.Int) *big.Int {
 type model struct {
 	count, skipped int64
 	sum, min, max  *big.Int
+	numbers        []row
 }
 
 func modelOf(rows []row) model {
@@ -75,6 +77,7 @@ func modelOf(rows []row) model {
 		}
 		m.count++
 		m.sum.Add(m.sum, r)
+		m.numbers = append(m.numbers, r)
 		if m.min == nil || r.Cmp(m.min) < 0 {
 			m.min = r
 		}
@@ -90,6 +93,8 @@ func (m model) presented(function string) string {
 	switch {
 	case function == "count":
 		return fmt.Sprint(m.count + m.skipped)
+	case slices.Contains(sketchNames, function):
+		return m.presentedSketch(function)
 	case m.count == 0:
 		return "null"
 	case function == "sum":
@@ -112,8 +117,12 @@ func (m model) identity(function string) string {
 		return m.presented("count")
 	case "sum", "mean":
 		return fmt.Sprint(m.sum, m.count, m.skipped)
+	case "quantiles":
+		return fmt.Sprint(m.sorted(), m.skipped)
+	case "distinct":
+		return fmt.Sprint(m.different(), m.skipped)
 	}
-	return fmt.Sprint(m.presented(function), m.skipped)
+	return fmt.Sprint(m.presented(function), m.skippedBy(function))
 }
 
 // plain is an exact decimal text of a number that has one of at most 80 places.

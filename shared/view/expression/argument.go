@@ -43,7 +43,7 @@ func ParseCall(source string, rules engine.Rules, mode Mode) (Call, []Fault) {
 	}
 	parsed := syntax.NativeRep()
 	root := parsed.Expr()
-	names := aggregate.Names()
+	names := callables()
 	if root.Kind() == celast.IdentKind && slices.Contains(names, root.AsIdent()) {
 		if function, _ := aggregate.Lookup(root.AsIdent()); len(function.Arguments()) == 0 {
 			return Call{}, faultf(0, "%s is a function; write %[1]s()", root.AsIdent())
@@ -56,8 +56,8 @@ func ParseCall(source string, rules engine.Rules, mode Mode) (Call, []Fault) {
 				"the aggregates are %s", strings.Join(names, ", "))
 	}
 	name, args := root.AsCall().FunctionName(), root.AsCall().Args()
-	function, ok := aggregate.Lookup(name)
-	if !ok {
+	function, _ := aggregate.Lookup(name)
+	if !slices.Contains(names, name) {
 		return Call{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s",
 			spelling.Shorten(name), suggestAggregate(name, names))
 	}
@@ -79,6 +79,18 @@ func ParseCall(source string, rules engine.Rules, mode Mode) (Call, []Fault) {
 		return Call{}, r.faults
 	}
 	return Call{function, argument, rules.Numbers}, nil
+}
+
+// callables are the functions that definitions may call: those of numbers alone, with exact answers.
+func callables() (names []string) {
+	for _, name := range aggregate.Names() {
+		f, _ := aggregate.Lookup(name)
+		if _, parameter := f.Parameter(); f.Exact() && !parameter &&
+			!slices.ContainsFunc(f.Arguments(), func(k aggregate.Kind) bool { return k != aggregate.Numbers }) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // suggestAggregate also knows what other systems call an aggregate.

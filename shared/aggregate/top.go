@@ -1,0 +1,220 @@
+package aggregate
+
+import (
+	"bytes"
+	"cmp"
+	"encoding/binary"
+	"slices"
+)
+
+// topFunction is top(x, n): the n values with the most rows. top(x, n, weight) is the n values with the greatest sums
+// of weights. It is exact up to 10 n different values, and always up to 100. From there on, a number that it shows is
+// the true one or less, by at most the bound of AppendError. A row with a weight below 0 is skipped. A row with weight
+// 0 adds nothing.
+var topFunction = properties{
+	name:      "top",
+	tag:       topTag,
+	arguments: []Kind{Scalars, Numbers},
+	optional:  1,
+	parameter: Parameter{At: 1, Least: 1, Most: 100},
+	encoded:   topBytes,
+	states:    newTop,
+}
+
+const (
+	topTag tag = 1<<4 | 14
+
+	maxWeightBytes = 1 + maxSizeBytes
+)
+
+// countersOf is how many counters a cell keeps for top(x, n).
+func countersOf(n int) int { return max(10*n, 100) }
+
+func topBytes(n int) (typical, worst int) {
+	counters := countersOf(n)
+	// 20 bytes of text and a count for each of two values per value shown, and at least 50.
+	return max(2*n, 50) * 25, 1 + maxCountBytes + 2 + 1 + 2*maxWeightBytes + counters*(maxValueBytes+maxWeightBytes)
+}
+
+func newTop(f Function) States {
+	return &topStates{
+		sketches: sketches[heavy, *heavy]{tag: topTag, parameter: f.parameter},
+		weighted: f.arguments == 2,
+	}
+}
+
+type topStates struct {
+	sketches[heavy, *heavy]
+	weighted bool
+}
+
+func (s *topStates) Add(rows Rows) {
+	scalars := rows.Columns[0].Scalars[:len(rows.Cells)]
+	one := oneRow
+	for i, cell := range rows.Cells {
+		c, weight := &s.cells[cell], &one
+		if s.weighted {
+			weight = &rows.Columns[1].Numbers[i]
+		}
+		if !usable(&scalars[i]) || !weight.OK || weight.Hi < 0 {
+			c.skip(1)
+			continue
+		}
+		_, size := weight.size()
+		c.sketch.add(scalars[i].Kind, scalars[i].Text, &size, s.parameter)
+	}
+}
+
+// oneRow is the weight of a row without one.
+var oneRow = ParseDecimal([]byte("1"))
+
+func (s *topStates) AppendPresented(dst []byte, cell int, _ Present) []byte {
+	shown := s.cells[cell].sketch.reduced(s.parameter).counters
+	order := make([]*counter, len(shown))
+	for i := range shown {
+		order[i] = &shown[i]
+	}
+	slices.SortFunc(order, func(a, b *counter) int {
+		return cmp.Or(b.weight.compare(&a.weight), a.value.compare(b.value))
+	})
+	name := `,"count":`
+	if s.weighted {
+		name = `,"weight":`
+	}
+	dst = append(dst, '[')
+	for i, c := range order[:min(len(order), s.parameter)] {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = append(c.value.appendJSON(append(dst, `{"value":`...)), name...)
+		dst = append(c.weight.appendPlain(dst), '}')
+	}
+	return append(dst, ']')
+}
+
+func (s *topStates) AppendError(dst []byte, cell int) []byte {
+	h := s.cells[cell].sketch.reduced(s.parameter)
+	if h.missed.isZero() {
+		return dst
+	}
+	return append(h.missed.appendPlain(append(dst, `{"absolute":`...)), '}')
+}
+
+// Agrees reports whether both cells skipped as many rows and have the same sum of all weights, and whether each value
+// can have one weight in both.
+func (s *topStates) Agrees(cell int, other States, otherCell int) bool {
+	a, b := s.at(cell), other.(*topStates).at(otherCell)
+	x, y := a.sketch.reduced(s.parameter), b.sketch.reduced(s.parameter)
+	return a.skipped == b.skipped && x.total == y.total && x.admits(y) && y.admits(x)
+}
+
+// compare returns -1, 0 or +1.
+func (n *natural) compare(m *natural) int {
+	switch {
+	case m.exceeds(n):
+		return -1
+	case n.exceeds(m):
+		return 1
+	}
+	return 0
+}
+
+// appendPlain appends n units of 10^-27 as a JSON number.
+func (n *natural) appendPlain(dst []byte) []byte {
+	var digits [maxDigits]byte
+	return appendPlain(dst, false, n.appendDigits(digits[:0]), decimals)
+}
+
+// appendWeight appends a weight above 0: its exponent as a byte, and its size.
+func appendWeight(dst []byte, weight *natural) []byte {
+	size := *weight
+	return appendSize(append(dst, headOf(false, &size)), &size)
+}
+
+// readWeight reads a weight above 0.
+func readWeight(enc []byte, what string) (weight natural, rest []byte, err error) {
+	if len(enc) == 0 || enc[0] > decimals {
+		return weight, nil, corrupt(topTag, "%s: no exponent from 0 to %d", what, decimals)
+	}
+	weight, rest, err = readAmount(enc[1:], head{exponent: int(enc[0])}, topTag, &maxWeight)
+	if err == nil && weight.isZero() {
+		err = corrupt(topTag, "%s: 0 must be left out", what)
+	}
+	return weight, rest, err
+}
+
+// appendEncoded appends the number of counters, and, in order, their values and weights. Then it appends 0 where the
+// weights are exact. Otherwise it appends 1, the weight that may be missing in each, and the sum of the weights of all
+// rows.
+func (h *heavy) appendEncoded(dst []byte, n int) []byte {
+	h = h.reduced(n)
+	dst = binary.AppendUvarint(dst, uint64(len(h.counters)))
+	for i := range h.counters {
+		dst = appendWeight(h.counters[i].value.appendEncoded(dst), &h.counters[i].weight)
+	}
+	if h.missed.isZero() {
+		return append(dst, 0)
+	}
+	return appendWeight(appendWeight(append(dst, 1), &h.missed), &h.total)
+}
+
+func (h *heavy) decode(enc []byte, n int) (rest []byte, err error) {
+	count, rest, err := readCount(enc, topTag, "number of values")
+	if err != nil {
+		return nil, err
+	}
+	if count > int64(countersOf(n)) {
+		return nil, corrupt(topTag, "%d values: maximum is %d", count, countersOf(n))
+	}
+	if rest, err = h.decodeCounters(rest, int(count)); err != nil {
+		return nil, err
+	}
+	if len(rest) == 0 || rest[0] > 1 {
+		return nil, corrupt(topTag, "the encoding does not say whether it is exact")
+	}
+	exact, rest := rest[0] == 0, rest[1:]
+	if exact {
+		return rest, nil
+	}
+	known := h.total
+	if h.missed, rest, err = readWeight(rest, "missing weight"); err != nil {
+		return nil, err
+	}
+	if h.total, rest, err = readWeight(rest, "sum of weights"); err != nil {
+		return nil, err
+	}
+	if known.exceeds(&h.total) {
+		return nil, corrupt(topTag, "sum of weights: below the sum of the values")
+	}
+	return rest, nil
+}
+
+// decodeCounters sets h to exact counters. All texts are parts of one string, which is one allocation.
+func (h *heavy) decodeCounters(rest []byte, count int) (_ []byte, err error) {
+	*h = heavy{counters: slices.Grow(h.counters[:0], count)}
+	var few [1 << 10]byte
+	var before []byte
+	texts := few[:0]
+	for i := range count {
+		var c counter
+		var text []byte
+		if c.value.kind, text, rest, err = readValue(rest, topTag); err != nil {
+			return nil, err
+		}
+		if i > 0 && cmp.Or(cmp.Compare(h.counters[i-1].value.kind, c.value.kind), bytes.Compare(before, text)) >= 0 {
+			return nil, corrupt(topTag, "value %d is out of order", i)
+		}
+		if c.weight, rest, err = readWeight(rest, "weight of a value"); err != nil {
+			return nil, err
+		}
+		h.counters = append(h.counters, c)
+		h.total = addWeights(&h.total, &c.weight)
+		texts, before = append(append(texts, byte(len(text)), byte(len(text)>>8)), text...), text
+	}
+	all := string(texts)
+	for i := range h.counters {
+		length := int(all[0]) | int(all[1])<<8
+		h.counters[i].value.text, all = all[2:2+length], all[2+length:]
+	}
+	return rest, nil
+}

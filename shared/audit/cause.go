@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"slices"
@@ -118,14 +117,14 @@ func (e *examination) try(p part, delta *view.Delta) {
 		if !ok || !page.isOpen() {
 			continue
 		}
-		if e.sum(page.stored, folded, page.wanted) {
+		if e.sum(page.stored, folded, page.expected) {
 			cause := catalog.Lost
 			if p.late {
 				cause = catalog.Late
 			}
 			e.note(page, hypothesis{p, cause})
 		}
-		if !p.nowhere && e.sum(page.expected, folded, page.had) {
+		if !p.nowhere && e.sum(page.expected, folded, page.stored) {
 			e.note(page, hypothesis{p, catalog.Double})
 		}
 	}
@@ -137,12 +136,12 @@ func (e *examination) note(page *driftingPage, h hypothesis) {
 	e.explains[h]++
 }
 
-// sum says whether windows merged with a part give an encoded page.
-func (e *examination) sum(windows *view.Windows, folded view.DeltaPage, want []byte) bool {
+// sum says whether windows merged with a part give the windows that are wanted.
+func (e *examination) sum(windows *view.Windows, folded view.DeltaPage, want *view.Windows) bool {
 	sum := e.program.For(folded.Key).NewWindows()
 	sum.Merge(windows)
 	folded.MergeInto(sum)
-	return bytes.Equal(sum.AppendPage(nil, folded.Page), want)
+	return sum.Agrees(want)
 }
 
 // cause returns the likeliest explanation of a page: the hypothesis that explains the most pages. Among equals it

@@ -69,7 +69,14 @@ func (e *examination) matches(item viewstore.BaseItem, expected map[view.PageKey
 		return false
 	}
 	e.encoded = page.AppendPage(e.encoded[:0])
-	return bytes.Equal(e.encoded, item.States)
+	if bytes.Equal(e.encoded, item.States) {
+		return true
+	}
+	// The states of top may differ, and agree all the same.
+	program := e.program.For(page.Key)
+	wanted, stored := program.NewWindows(), program.NewWindows()
+	page.MergeInto(wanted)
+	return stored.MergePage(page.Page, item.States, nil) == nil && wanted.Agrees(stored)
 }
 
 // comparison is a page whose item is not equal to what is expected.

@@ -1,7 +1,6 @@
 package audit
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -22,9 +21,8 @@ type driftingPage struct {
 	absent   bool          // there is no item
 	unread   string        // why the item cannot be read; "" for it can
 
-	wanted, had []byte // the two, encoded
-	windows     []view.Window
-	causes      []hypothesis // that explain it
+	windows []view.Window
+	causes  []hypothesis // that explain it
 }
 
 // verdict loads the suspects once more. A page that still differs is drift, unless batch has written the item for a
@@ -67,11 +65,10 @@ func (e *examination) drift(c comparison) *driftingPage {
 			p.stored, p.unread = program.NewWindows(), "the item cannot be read: "+err.Error()
 		}
 	}
-	p.wanted, p.had = p.expected.AppendPage(nil, p.Page), p.stored.AppendPage(nil, p.Page)
 	all := append(p.expected.Sorted(), p.stored.Sorted()...)
 	slices.Sort(all)
 	for _, window := range slices.Compact(all) {
-		if p.unread != "" || !bytes.Equal(p.stateOf(p.expected, window), p.stateOf(p.stored, window)) {
+		if p.unread != "" || !p.expected.AgreesAt(p.stored, window) {
 			p.windows = append(p.windows, window)
 		}
 	}
@@ -79,13 +76,6 @@ func (e *examination) drift(c comparison) *driftingPage {
 		p.windows = []view.Window{p.firstWindow()}
 	}
 	return p
-}
-
-// stateOf is the encoding of one window.
-func (p *driftingPage) stateOf(windows *view.Windows, window view.Window) []byte {
-	one := p.program.NewWindows()
-	one.MergeWindow(windows, window)
-	return one.AppendPage(nil, p.program.PageOf(window))
 }
 
 // firstWindow is the first window of the page.

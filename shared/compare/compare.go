@@ -150,11 +150,18 @@ func (p pair) differences(rows, others []serving.Row) compared {
 		if other != nil {
 			others, start = others[1:], other.Start
 		}
-		if !equal(a, b) {
+		if !equal(a, b) && !p.agree(one, other) {
 			found.differing = append(found.differing, difference{start, a, b})
 		}
 	}
 	return found
+}
+
+// agree reports whether the states of two rows may be those of the same events: see view.Windows.
+func (p pair) agree(one, other *serving.Row) bool {
+	return one != nil && other != nil && !slices.ContainsFunc(p.both, func(c common) bool {
+		return !one.States.Agrees(c.serving, other.States, c.candidate)
+	})
 }
 
 // sameWindow returns the first window of two lists: the row of each list, nil when a list does not have it.

@@ -67,6 +67,12 @@ func (s States) AppendNumber(dst []byte, i int) []byte {
 	return s.windows.AppendValue(dst, i, s.window)
 }
 
+// Agrees reports whether aggregate i has the same function as an aggregate of other states, and states that may be
+// those of the same events.
+func (s States) Agrees(i int, other States, otherI int) bool {
+	return s.windows.AggregateAgrees(i, s.window, other.windows, otherI, other.window)
+}
+
 // Skipped returns how many events aggregate i skipped, since they lacked its argument.
 func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 

@@ -16,12 +16,13 @@ import (
 // Source: Fetch Standard, section 3.2 (CORS protocol).
 type Origins []string
 
-// What a page of an allowed origin may send and see. A page never sends cookies along: the API knows only keys.
+// What a page of an allowed origin may send (methods and headers), what it sees of an answer, and for how many seconds
+// its browser remembers that. A page never sends cookies along: the API knows only keys.
 const (
 	CORSMethods = "GET, HEAD, POST"
-	CORSHeaders = "authorization, content-encoding, content-type, x-api-key" // that a request may have
-	CORSExposed = "allow, anabranch-warnings, retry-after"                   // that a page sees of an answer
-	CORSMaxAge  = "600"                                                      // seconds that a browser remembers it
+	CORSHeaders = "authorization, content-encoding, content-type, if-none-match, x-api-key"
+	CORSExposed = "allow, anabranch-warnings, etag, retry-after"
+	CORSMaxAge  = "600"
 )
 
 // OpensToPages reports whether pages of allowed origins may call the route: those that write, read, or need no key. An

@@ -2,7 +2,6 @@ package present
 
 import (
 	"encoding/json"
-	"io"
 	"strconv"
 	"time"
 
@@ -93,13 +92,23 @@ func newHead(r serving.Result) Head {
 }
 
 // presentJSON writes an Answer row by row, so that a writer that takes no more ends the work.
-func presentJSON(w io.Writer, r serving.Result, parts bool) (rows int, err error) {
+func presentJSON(w tagged, r serving.Result, parts bool) (rows int, err error) {
 	p := presenting{aggregates: r.Program.Definition.Aggregates}
-	head, err := json.Marshal(newHead(r))
+	head := newHead(r)
+	text, err := json.Marshal(head)
 	if err != nil {
 		return 0, err
 	}
-	text := append(head[:len(head)-1], `,"data":[`...)
+	head.Lag = Lag{} // grows from second to second
+	stable, err := json.Marshal(head)
+	if err != nil {
+		return 0, err
+	}
+	text = append(text[:len(text)-1], `,"data":[`...)
+	if _, err := w.WriteAs(text, stable); err != nil {
+		return 0, err
+	}
+	text = text[:0]
 	for i := range r.Rows {
 		if i > 0 {
 			text = append(text, ',')

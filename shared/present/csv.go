@@ -1,7 +1,6 @@
 package present
 
 import (
-	"io"
 	"strconv"
 	"strings"
 	"time"
@@ -16,7 +15,7 @@ import (
 // events that are in no row of any key; its name is its own, since an aggregate may be called "where" or "time".
 //
 // Source: RFC 4180.
-func presentCSV(w io.Writer, r serving.Result, parts bool) (rows int, err error) {
+func presentCSV(w tagged, r serving.Result, parts bool) (rows int, err error) {
 	columns := columnsOf(r, parts)
 	var text []byte
 	for i, c := range columns {

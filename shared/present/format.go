@@ -13,7 +13,7 @@ type Format struct {
 	ContentType string
 	mediaType   string // media type in the Accept header
 	rowsOnly    bool   // the format has no total and no warnings
-	present     func(w io.Writer, r serving.Result, parts bool) (rows int, err error)
+	present     func(w tagged, r serving.Result, parts bool) (rows int, err error)
 }
 
 // formats returns all formats. The first is the default.
@@ -31,11 +31,13 @@ func formats() []Format {
 	}
 }
 
-// Present writes a result as the body of an answer, a row at a time. It returns how many rows w took. Errors: those of
-// w. What w has then is no answer.
-func (q Query) Present(w io.Writer, r serving.Result) (rows int, err error) {
+// Present writes a result as the body of an answer, a row at a time. It returns how many rows w took, and the value of
+// the header ETag: a weak tag of what is presented, without its lag. Errors: those of w. What w has then is no answer.
+func (q Query) Present(w io.Writer, r serving.Result) (rows int, tag string, err error) {
 	r.Warnings = warningsOf(r)
-	return q.Format.present(w, r, q.Parts)
+	body := q.newTagged(w, r)
+	rows, err = q.Format.present(body, r, q.Parts)
+	return rows, body.tag(), err
 }
 
 func formatOf(name string) (Format, bool) {

@@ -2,7 +2,6 @@ package present
 
 import (
 	"encoding/json"
-	"io"
 
 	"github.com/anabranch/anabranch/shared/serving"
 )
@@ -17,7 +16,7 @@ type Line struct {
 // presentLines writes one line of JSON per window. The horizon of a line is the row's own, or else the answer's.
 //
 // Source: https://github.com/ndjson/ndjson-spec.
-func presentLines(w io.Writer, r serving.Result, parts bool) (rows int, err error) {
+func presentLines(w tagged, r serving.Result, parts bool) (rows int, err error) {
 	p := presenting{aggregates: r.Program.Definition.Aggregates}
 	key := Key(r.Program.Definition.Key, r.Key)
 	for i := range r.Rows {

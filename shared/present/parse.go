@@ -20,6 +20,8 @@ type Query struct {
 	Selection serving.Selection
 	Parts     bool // also present the two halves of each row
 	Format    Format
+
+	asked string // all parameters, in one order
 }
 
 // keyPrefix before the name of a key field makes a parameter that is never another one: key.from.
@@ -58,7 +60,8 @@ func ParseParameters(raw string) (url.Values, error) {
 //
 // Errors: *serving.ParameterError; not retryable.
 func Parse(name view.Name, query map[string][]string, accept string) (Query, error) {
-	q := Query{Selection: serving.Selection{View: name, Key: map[string]string{}}, Format: accepted(accept)}
+	q := Query{Selection: serving.Selection{View: name, Key: map[string]string{}}, Format: accepted(accept),
+		asked: askedIn(query)}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
 		if n := len(query[parameter]); n > 1 {
 			return q, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
@@ -77,6 +80,13 @@ func Parse(name view.Name, query map[string][]string, accept string) (Query, err
 	}
 	err := q.parseRest(query)
 	return q, err
+}
+
+// askedIn returns all parameters but the format, in one order.
+func askedIn(query map[string][]string) string {
+	asked := maps.Clone(url.Values(query))
+	delete(asked, paramFormat)
+	return asked.Encode()
 }
 
 func (q *Query) parseRest(query map[string][]string) (err error) {

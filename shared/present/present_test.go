@@ -111,7 +111,7 @@ func TestParseRefuses(t *testing.T) {
 func presented(t testing.TB, q present.Query, r serving.Result) string {
 	t.Helper()
 	var body strings.Builder
-	if rows, err := q.Present(&body, r); err != nil || rows != len(r.Rows) {
+	if rows, _, err := q.Present(&body, r); err != nil || rows != len(r.Rows) {
 		t.Fatal(rows, err)
 	}
 	return body.String()

@@ -177,7 +177,7 @@ func (f *front) write(c *connection, answer response) {
 	for name, value := range answer.Headers {
 		c.Header().Set(name, value)
 	}
-	if answer.StatusCode != http.StatusNoContent {
+	if answer.StatusCode != http.StatusNoContent && answer.StatusCode != http.StatusNotModified {
 		c.Header().Set("content-length", strconv.Itoa(len(body)))
 	}
 	if err := c.write(answer.StatusCode, body, f.limits.Write); err != nil {

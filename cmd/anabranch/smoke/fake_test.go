@@ -166,7 +166,7 @@ func (f *fake) view(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	say(w, 404, "application/problem+json", `{"status":404,"code":"unknown_view","title":"Not Found"}`)
+	say(w, 404, "application/problem+json", `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/unknown_view.md","status":404,"code":"unknown_view","title":"Not Found"}`)
 }
 
 // query folds the stored events in the simplest way.
@@ -178,7 +178,7 @@ func (f *fake) query(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if f.building--; f.building >= 0 {
-		say(w, 503, "application/problem+json", `{"status":503,"code":"not_serving","title":"Service Unavailable"}`)
+		say(w, 503, "application/problem+json", `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/not_serving.md","status":503,"code":"not_serving","title":"Service Unavailable"}`)
 		return
 	}
 	window := time.Hour

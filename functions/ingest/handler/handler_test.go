@@ -225,7 +225,7 @@ func TestHeaders(t *testing.T) {
 	mediaType := func(detail string) string {
 		return problem(
 			415,
-			`{"status":415,"code":"unsupported_media_type","title":"Unsupported Media Type","detail":"unsupported media `+
+			`{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/unsupported_media_type.md","status":415,"code":"unsupported_media_type","title":"Unsupported Media Type","detail":"unsupported media `+
 				`type: `+detail+`"}`,
 		)
 	}
@@ -297,7 +297,7 @@ func TestHeaders(t *testing.T) {
 // TestFailures checks that an event is acknowledged only if it became durable in time. Otherwise the response asks the
 // client to retry.
 func TestFailures(t *testing.T) {
-	unavailable := problem(503, `{"status":503,"code":"unavailable","title":"Service Unavailable","detail":`+
+	unavailable := problem(503, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/unavailable.md","status":503,"code":"unavailable","title":"Service Unavailable","detail":`+
 		`"events could not be made durable in time; send them again as they are"}`)
 	body := []byte(`{"specversion":"1.0","id":"1","source":"s","type":"t"}` + "\n" + "not JSON")
 	for _, c := range []struct {

@@ -310,12 +310,12 @@ const notPacked = "malformed request: compressed data corrupt: the body is not g
 // TestBody checks the response to a body as a whole. Nothing of a refused body is kept.
 func TestBody(t *testing.T) {
 	malformed := func(detail string) string {
-		return problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request","detail":`+marshal(t, detail)+`}`)
+		return problem(400, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/malformed_request.md","status":400,"code":"malformed_request","title":"Bad Request","detail":`+marshal(t, detail)+`}`)
 	}
 	tooLarge := func(detail string) string {
 		return problem(
 			413,
-			`{"status":413,"code":"request_too_large","title":"Request Entity Too Large","detail":`+marshal(
+			`{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/request_too_large.md","status":413,"code":"request_too_large","title":"Request Entity Too Large","detail":`+marshal(
 				t, "request too large: "+detail,
 			)+`}`,
 		)
@@ -476,7 +476,7 @@ func TestBody(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newFixture(t)
 			response := s.call(t, request(linesType, "zstd", c.body))
-			want := `{"status":400,"code":"malformed_request","title":"Bad Request","detail":"malformed request: compressed ` +
+			want := `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/malformed_request.md","status":400,"code":"malformed_request","title":"Bad Request","detail":"malformed request: compressed ` +
 				`data corrupt: zstd`
 			if response.StatusCode != 400 || !strings.HasPrefix(response.Body, want) || len(s.objects(t, "events/dt=")) != 0 {
 				t.Error(responseText(response))
@@ -496,11 +496,11 @@ func TestBase64Flag(t *testing.T) {
 	s := newFixture(t)
 	r := captured(t, "plain.json")
 	r.IsBase64Encoded = true
-	check(t, problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request",`+
+	check(t, problem(400, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/malformed_request.md","status":400,"code":"malformed_request","title":"Bad Request",`+
 		`"detail":"body is not valid base64: illegal base64 data at input byte 0"}`), s.call(t, r))
 	r = captured(t, "gzip.json")
 	r.IsBase64Encoded = false
-	check(t, problem(400, `{"status":400,"code":"malformed_request","title":"Bad Request",`+
+	check(t, problem(400, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/malformed_request.md","status":400,"code":"malformed_request","title":"Bad Request",`+
 		`"detail":"malformed request: compressed data corrupt: `+
 		`the body is not gzip; pack it, or leave content-encoding out"}`), s.call(t, r))
 	if kept := s.archived(t); len(kept) != 0 {
@@ -512,7 +512,7 @@ func TestBase64Flag(t *testing.T) {
 func TestAllRejected(t *testing.T) {
 	s := newFixture(t)
 	response := s.call(t, request(batchType, "", []byte(`[1,{"id":"a"}]`)))
-	check(t, problem(422, `{"status":422,"code":"no_event_accepted","title":"Unprocessable Entity",`+
+	check(t, problem(422, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/no_event_accepted.md","status":422,"code":"no_event_accepted","title":"Unprocessable Entity",`+
 		`"detail":"every event is invalid; the member rejected gives the reasons",`+
 		`"accepted":0,"rejected":[{"index":0,"code":"malformed_json","detail":"an event must be a JSON object; this is a `+
 		`number"},`+

@@ -107,7 +107,7 @@ func (h *Handler) query(
 	if err != nil {
 		return response{}, err
 	}
-	answer, err := presented(to, query, result)
+	answer, err := presented(to, query, result, r.Headers["if-none-match"])
 	if err != nil {
 		return response{}, err
 	}
@@ -117,10 +117,11 @@ func (h *Handler) query(
 	return answer, nil
 }
 
-// presented presents a result. It stops at the row with which the answer becomes too large.
-func presented(to respond.To, query present.Query, result serving.Result) (response, error) {
+// presented presents a result, or says that the client has it: one of known is its tag. It stops at the row with which
+// the answer becomes too large.
+func presented(to respond.To, query present.Query, result serving.Result, known string) (response, error) {
 	body := to.NewWriter(query.Format.ContentType)
-	rows, err := query.Present(body, result)
+	rows, tag, err := query.Present(body, result)
 	var answer response
 	if err == nil {
 		answer, err = body.Answer(http.StatusOK)
@@ -129,7 +130,7 @@ func presented(to respond.To, query present.Query, result serving.Result) (respo
 		return response{}, tooLarge(err, to, query, rows, len(result.Rows))
 	}
 	maps.Copy(answer.Headers, query.Headers(result))
-	return answer, nil
+	return respond.Tagged(answer, tag, known), nil
 }
 
 // tooLarge adds to a *respond.TooLarge how to ask for less. rows of all rows were written.

@@ -174,6 +174,9 @@ func responseText(r events.APIGatewayV2HTTPResponse) string {
 	return text + "\n" + r.Body
 }
 
+// errorPages is the address of the pages about the codes of problems.
+const errorPages = "https://github.com/anabranch/anabranch/blob/main/docs/errors/"
+
 func problem(status int, body string) string {
 	retry := ""
 	if status == 503 {
@@ -328,10 +331,10 @@ func TestErrors(t *testing.T) {
 		if parameter != "" {
 			named = `,"parameter":"` + parameter + `"`
 		}
-		return problem(400, `{"status":400,"code":"bad_parameter","title":"Bad Request","detail":`+string(text)+named+`}`)
+		return problem(400, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/bad_parameter.md","status":400,"code":"bad_parameter","title":"Bad Request","detail":`+string(text)+named+`}`)
 	}
 	notFound := func(code, detail string) string {
-		return problem(404, `{"status":404,"code":"`+code+`","title":"Not Found","detail":"`+detail+`"}`)
+		return problem(404, `{"type":"`+errorPages+code+`.md","status":404,"code":"`+code+`","title":"Not Found","detail":"`+detail+`"}`)
 	}
 	noTime := func(name, text string) string {
 		return badParameter(name, name+"="+text+
@@ -452,7 +455,7 @@ func TestErrors(t *testing.T) {
 	t.Run("not serving yet", func(t *testing.T) {
 		want := problem(
 			503,
-			`{"status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is not ready yet: purchases: batch is building it"}`,
+			`{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/not_serving.md","status":503,"code":"not_serving","title":"Service Unavailable","detail":"view is not ready yet: purchases: batch is building it"}`,
 		)
 		if diff := cmp.Diff(want, responseText(newFixtureWithoutRun(t).query(t, "purchases", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
@@ -464,7 +467,7 @@ func TestErrors(t *testing.T) {
 		for _, at := range []string{"2026-01-01T00:00:01Z", "2026-01-01T00:00:02Z", "2026-01-01T00:00:03Z"} {
 			s.buy(t, at, `{"user":"ann","amount":1}`)
 		}
-		want := problem(422, `{"status":422,"code":"too_many_windows","title":"Unprocessable Entity",`+
+		want := problem(422, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/too_many_windows.md","status":422,"code":"too_many_windows","title":"Unprocessable Entity",`+
 			`"detail":"too many windows: the selection has 3, the maximum is 2; narrow from and to"}`)
 		if diff := cmp.Diff(want, responseText(s.query(t, "by_second", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
@@ -475,7 +478,7 @@ func TestErrors(t *testing.T) {
 	})
 	t.Run("a store fails", func(t *testing.T) {
 		want := problem(
-			500, `{"status":500,"code":"internal","title":"Internal Server Error","detail":"the query could not be answered"}`,
+			500, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/internal.md","status":500,"code":"internal","title":"Internal Server Error","detail":"the query could not be answered"}`,
 		)
 		for _, name := range []string{"catalog.View", "base.Pages", "speed.Slots"} {
 			s := newFixture(t)

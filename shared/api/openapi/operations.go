@@ -16,6 +16,7 @@ type operation struct {
 	Schema   string   // name of the 200 answer's shape in components.yaml
 	CSV      string   // description of the 200 answer as CSV; "": JSON only
 	Line     string   // name of the shape of a line of the 200 answer as ndjson; "" where there is no CSV
+	Tagged   bool     // the 200 answer has an ETag, and 304 says that it has not changed
 	Problems []problem
 }
 
@@ -89,7 +90,7 @@ func operations() map[api.Key]operation {
 			Query:       []string{"key", "from", "to", "total", "parts", "format"},
 			Gives:       "The rows of the key.", Schema: "Answer",
 			CSV:  "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
-			Line: "Line",
+			Line: "Line", Tagged: true,
 			Problems: []problem{
 				badParameter, unknownView, tooLarge, internal,
 				{

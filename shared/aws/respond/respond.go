@@ -15,11 +15,12 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// Problem is an application/problem+json body. Code is stable, for programs. Detail is for people and contains nothing
-// internal.
+// Problem is an application/problem+json body. Type and Code are stable, for programs. Detail is for people and
+// contains nothing internal.
 //
 // Source: RFC 9457.
 type Problem struct {
+	Type      string `json:"type"` // address of the page about the code; Fail fills it in
 	Status    int    `json:"status"`
 	Code      string `json:"code"`
 	Title     string `json:"title"`
@@ -28,6 +29,9 @@ type Problem struct {
 	Accepted  *int   `json:"accepted,omitempty"`
 	Rejected  any    `json:"rejected,omitempty"`
 }
+
+// errorPages is where the pages about the codes are: docs/errors has one for each.
+const errorPages = "https://github.com/anabranch/anabranch/blob/main/docs/errors/"
 
 // JSON answers with a value. Error: *TooLarge; not retryable.
 func (t To) JSON(status int, value any) (events.APIGatewayV2HTTPResponse, error) {
@@ -39,6 +43,7 @@ func (t To) Fail(p Problem) (events.APIGatewayV2HTTPResponse, error) {
 	if p.Title == "" {
 		p.Title = http.StatusText(p.Status)
 	}
+	p.Type = errorPages + p.Code + ".md"
 	t.Max = 0
 	r, err := t.encode(p.Status, "application/problem+json", p)
 	if p.Status == http.StatusServiceUnavailable && err == nil {

@@ -39,13 +39,13 @@ func TestFail(t *testing.T) {
 		want    string
 	}{
 		{"only the required members", respond.Problem{Status: 404, Code: "unknown_view", Detail: "There is no view x."},
-			`{"status":404,"code":"unknown_view","title":"Not Found","detail":"There is no view x."}`},
+			`{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/unknown_view.md","status":404,"code":"unknown_view","title":"Not Found","detail":"There is no view x."}`},
 		{"another title", respond.Problem{Status: 400, Code: "bad_parameter", Title: "Bad parameter",
 			Detail: "from is no time", Parameter: "from"},
-			`{"status":400,"code":"bad_parameter","title":"Bad parameter","detail":"from is no time","parameter":"from"}`},
+			`{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/bad_parameter.md","status":400,"code":"bad_parameter","title":"Bad parameter","detail":"from is no time","parameter":"from"}`},
 		{"none accepted", respond.Problem{Status: 422, Code: "rejected", Detail: "None.", Accepted: &none,
 			Rejected: []string{"a"}},
-			`{"status":422,"code":"rejected","title":"Unprocessable Entity","detail":"None.","accepted":0,"rejected":["a"]}`},
+			`{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/rejected.md","status":422,"code":"rejected","title":"Unprocessable Entity","detail":"None.","accepted":0,"rejected":["a"]}`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := respond.To{}.Fail(test.problem)

@@ -32,12 +32,12 @@ func TestLint(t *testing.T) {
 	slips := brokenSample(t, "path: data.path", "path: data.pth")
 	s = newSession()
 	s.do(t, exitOK, "views", "lint", slips, "--events="+sampleEvents)
-	says(t, &s.out, slips+":7:13: warning: none of the first 1000 events had data.pth; they have data.path\n",
+	says(t, &s.out, slips+":8:13: warning: none of the first 1000 events had data.pth; they have data.path\n",
 		": 3 views, 0 errors, 1 warning, ")
 	broken := brokenSample(t, "count()", "cont()", "24h", "25h")
 	s = newSession()
 	s.do(t, exitRejected, "views", "lint", broken)
-	says(t, &s.out, broken+`:10:14: unknown aggregate "cont"; did you mean "count"?`, ":34:17:", ":32:13: a window longer",
+	says(t, &s.out, broken+`:11:14: unknown aggregate "cont"; did you mean "count"?`, ":35:17:", ":33:13: a window longer",
 		": 4 errors, 0 warnings\n")
 	if s.err.Len() > 0 {
 		t.Errorf("stderr: %s", &s.err)

@@ -15,10 +15,10 @@ import (
 const (
 	MaxKeyFields  = 8
 	MaxAggregates = 32
+	MaxName       = 63 // characters of the name of a view, key field or aggregate
 
-	maxName = 63
-	day     = 24 * time.Hour
-	week    = 7 * day
+	day  = 24 * time.Hour
+	week = 7 * day
 )
 
 // WindowExamples ends every message about an invalid window.
@@ -114,7 +114,7 @@ func checkName(what, name string) string {
 		return ""
 	}
 	return fmt.Sprintf("%q cannot be %s; write a letter a-z, then up to %d of a-z, 0-9 and _",
-		spelling.Shorten(name), what, maxName-1)
+		spelling.Shorten(name), what, MaxName-1)
 }
 
 func validName(name string) bool {
@@ -124,7 +124,7 @@ func validName(name string) bool {
 			return false
 		}
 	}
-	return name != "" && len(name) <= maxName
+	return name != "" && len(name) <= MaxName
 }
 
 func checkArchitecture(a Architecture) string {

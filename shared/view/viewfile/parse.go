@@ -22,10 +22,6 @@ const (
 	numbersExample = "aggregates: {views: count()}"
 )
 
-func viewFields() []string {
-	return []string{"name", "description", "architecture", "where", "key", "window", "aggregates"}
-}
-
 // Parse reads all views of a views file. file is the name that problems show.
 //
 // Shape: one definition per view, in the order of the file; each compiles.

@@ -218,7 +218,8 @@ func rules() map[string]rule {
 		},
 
 		"cmd/anabranch": {
-			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev", "cmd/anabranch/lint",
+			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
+				"cmd/anabranch/explain", "cmd/anabranch/lint",
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/event",
 				"shared/setting", "shared/view", viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
@@ -226,8 +227,10 @@ func rules() map[string]rule {
 		// events that a user wrote, and views files, without a server
 		"cmd/anabranch/examples": {[]string{"shared/event"}, []string{ulid}},
 		"cmd/anabranch/cases":    {[]string{"cmd/anabranch/examples", "cmd/anabranch/fold", "shared/view", viewfile}, nil},
-		"cmd/anabranch/fold":     {[]string{"shared/event", "shared/view"}, nil},
-		"cmd/anabranch/fields":   {[]string{"shared/event", "shared/view", spelling}, nil},
+		"cmd/anabranch/explain": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "cmd/anabranch/fold",
+			"shared/event", "shared/view"}, nil},
+		"cmd/anabranch/fold":   {[]string{"shared/event", "shared/view"}, nil},
+		"cmd/anabranch/fields": {[]string{"shared/event", "shared/view", spelling}, nil},
 		"cmd/anabranch/lint": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "shared/event", "shared/view",
 			viewfile}, nil},
 

@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -74,12 +75,12 @@ func (m moment) at(now time.Time) string {
 	return now.Add(-m.back).UTC().Format(time.RFC3339)
 }
 
-// joinMoments joins --from and --to with a following "-24h", which would otherwise be taken for a flag.
+// joinMoments joins --from, --to and --window with a following "-24h", which would otherwise be taken for a flag.
 func joinMoments(args []string) []string {
 	var joined []string
 	for _, arg := range args {
 		last := len(joined) - 1
-		if last >= 0 && (joined[last] == "--from" || joined[last] == "--to") && len(arg) > 1 &&
+		if last >= 0 && slices.Contains([]string{"--from", "--to", "--window"}, joined[last]) && len(arg) > 1 &&
 			strings.ContainsAny(arg[1:2], "0123456789") && arg[0] == '-' {
 			joined[last] += "=" + arg
 			continue

@@ -26,6 +26,7 @@ type ViewsCmd struct {
 	Abandon  ViewsAbandonCmd  `cmd:"" help:"Give up a generation that has never served."`
 	Audit    ViewsAuditCmd    `cmd:"" help:"Fold the archive again and compare the stored numbers."`
 	Lint     ViewsLintCmd     `cmd:"" help:"Check a views file; needs no server."`
+	Explain  ViewsExplainCmd  `cmd:"" help:"Explain how an event lands in views, or how a row came about."`
 	Schema   ViewsSchemaCmd   `cmd:"" help:"Print the JSON Schema of views files, for editors."`
 	Test     ViewsTestCmd     `cmd:"" help:"Run the tests of a views file; needs no server."`
 

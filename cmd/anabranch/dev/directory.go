@@ -11,25 +11,43 @@ import (
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/dirarchive"
+	"github.com/anabranch/anabranch/shared/event"
 )
 
 // SlotOf returns the slot length of a used directory; 0 for a directory that is new. It creates nothing.
 func SlotOf(ctx context.Context, dir string) (time.Duration, error) {
+	layout, err := layoutOf(ctx, dir)
+	return time.Duration(layout.Slot), err
+}
+
+// LaneOf returns the lane in which the event with this source and id travels in the archive's first layout. ok is false
+// if the directory has no archive.
+func LaneOf(ctx context.Context, dir, source, id string) (lane event.Lane, ok bool, err error) {
+	layout, err := layoutOf(ctx, dir)
+	if err != nil || layout.Lanes == 0 {
+		return event.Lane{}, false, err
+	}
+	identity, _ := layout.HashKey.Identity([]byte(source), []byte(id), nil)
+	return layout.Lane(identity), true, nil
+}
+
+// layoutOf returns the first layout of a directory's archive; a zero Layout if there is none.
+func layoutOf(ctx context.Context, dir string) (archive.Layout, error) {
 	if _, err := os.Stat(dir); errors.Is(err, fs.ErrNotExist) {
-		return 0, nil
+		return archive.Layout{}, nil
 	}
 	files, err := dirarchive.Open(dir, time.Now)
 	if err != nil {
-		return 0, err
+		return archive.Layout{}, err
 	}
 	layout, _, err := archive.ReadLayout(ctx, files, 1)
 	if errors.Is(err, archive.ErrNotFound) {
-		return 0, nil
+		return archive.Layout{}, nil
 	}
 	if err != nil {
-		return 0, fmt.Errorf("directory %s: %w", dir, err)
+		return archive.Layout{}, fmt.Errorf("directory %s: %w", dir, err)
 	}
-	return time.Duration(layout.Slot), nil
+	return layout, nil
 }
 
 // errLocked says that another process holds a lock.

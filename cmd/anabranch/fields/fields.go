@@ -31,10 +31,11 @@ type Watch struct {
 
 // Warning says that no event had a field that a view reads, or a type that it names.
 type Warning struct {
-	View view.Name
-	Path event.Path // the field; nil: it is of a type
-	Type string     // the type, if Path is nil
-	Text string     // what no event had, and what may be meant
+	View  view.Name
+	Path  event.Path // the field; nil: it is of a type
+	Type  string     // the type, if Path is nil
+	Meant string     // the field that may be meant: data.path; empty: none is like it
+	Text  string     // what no event had, and what may be meant
 }
 
 // watched is a view whose fields are looked for.
@@ -126,8 +127,7 @@ func (w *Watch) Finish(ended bool, fewest int) (warnings []Warning) {
 		}
 		for i, path := range v.paths {
 			if !v.seen[i] {
-				text := v.warning(path, slices.Sorted(maps.Keys(v.beside[i])))
-				warnings = append(warnings, Warning{View: v.name, Path: path, Text: text})
+				warnings = append(warnings, v.warning(path, slices.Sorted(maps.Keys(v.beside[i]))))
 			}
 		}
 		return true
@@ -171,16 +171,18 @@ func listed(types []string) string {
 	return text
 }
 
-func (v *watched) warning(path event.Path, beside []string) string {
-	text := fmt.Sprintf("none of the first %d events had %s", v.events, Written(path))
+func (v *watched) warning(path event.Path, beside []string) Warning {
+	w := Warning{View: v.name, Path: path}
+	w.Text = fmt.Sprintf("none of the first %d events had %s", v.events, Written(path))
 	if near := spelling.Nearest(path[len(path)-1], beside); near != "" {
 		around := path[:len(path)-1]
 		if len(around) == 0 {
 			around = event.Path{"data"}
 		}
-		text += fmt.Sprintf("; they have %s.%s", strings.Join(around, "."), near)
+		w.Meant = strings.Join(around, ".") + "." + near
+		w.Text += "; they have " + w.Meant
 	}
-	return text
+	return w
 }
 
 // Written returns a path as a definition writes it, if all its names are plain: data.user.name, ext.traceparent.

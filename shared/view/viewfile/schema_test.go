@@ -101,7 +101,8 @@ func conforms(t *testing.T, text string) error {
 	return compiled.Validate(value)
 }
 
-// TestSchemaAcceptsValidFiles checks the sample, which names the schema in its first line, and all valid files of tests.
+// TestSchemaAcceptsValidFiles checks the sample, which names the schema in its first line, and all valid files of the
+// tests.
 func TestSchemaAcceptsValidFiles(t *testing.T) {
 	files, err := filepath.Glob("testdata/*/*.yaml")
 	if err != nil {
@@ -127,7 +128,8 @@ func TestSchemaAcceptsValidFiles(t *testing.T) {
 	for _, text := range []string{
 		sample,
 		with(windowLine, "    window: PT5M", "    architecture: kappa"), with(windowLine, "    window: 1w"),
-		with(windowLine, "    window: 1.5h"), with(whereLine, "    where: true"), with(keyLine, "      n: 5", "      ok: true"),
+		with(windowLine, "    window: 1.5h"), with(whereLine, "    where: true"),
+		with(keyLine, "      n: 5", "      ok: true"),
 		with(descLine, "    description: 42"), with(countLine, "      views: ' count( )'"), with(whereLine),
 	} {
 		if _, err := viewfile.Parse("v.yaml", []byte(text)); err != nil {

@@ -1,0 +1,107 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/shared/event"
+)
+
+// explainRow asks the server for one row with its parts, and says how it came about.
+func (c *ViewsExplainCmd) explainRow(ctx context.Context, w *world, views *ViewsCmd) error {
+	m, err := parseMoment(c.Window)
+	if err != nil {
+		return usage("--window: %w", err)
+	}
+	from := m.at(w.now())
+	start, _ := event.ParseInstant(from) // parseMoment has read it
+	query := QueryCmd{View: c.What, Key: c.Key, From: from, Parts: true}
+	if _, err := query.parameters(w.now()); err != nil {
+		return &failure{exitUsage, err}
+	}
+	asker := w.client(views.Server, queryRetry, 1)
+	length, err := lengthOf(ctx, asker, c.What)
+	if err != nil {
+		return w.refused(views.Server, err)
+	}
+	query.To = start.Add(length).UTC().Format(time.RFC3339Nano)
+	parameters, err := query.parameters(w.now())
+	if err != nil {
+		return &failure{exitUsage, err}
+	}
+	body, _, err := asker.Query(ctx, c.What, parameters)
+	switch {
+	case err != nil:
+		return w.refused(views.Server, err)
+	case views.Output == "json":
+		return w.write(body)
+	}
+	answer, err := client.DecodeAnswer(body)
+	if err != nil {
+		return err
+	}
+	if err := printAnswer(w, answer); err != nil {
+		return err
+	}
+	if len(answer.Data) != 1 {
+		return &failure{exitRejected, fmt.Errorf("no row of %s with this key has a window that starts at %s", c.What, from)}
+	}
+	_, err = fmt.Fprintf(w.stdout, "\n%s\n", reasonOf(answer, answer.Data[0]))
+	return err
+}
+
+// lengthOf asks for the length of a view's windows: PT1H30M, P1D or P1W.
+func lengthOf(ctx context.Context, asker *client.Client, name string) (time.Duration, error) {
+	body, err := asker.View(ctx, name)
+	if err != nil {
+		return 0, err
+	}
+	v, err := client.DecodeView(body)
+	if err != nil {
+		return 0, err
+	}
+	switch window := string(v.Window); window {
+	case "P1D":
+		return 24 * time.Hour, nil
+	case "P1W":
+		return 7 * 24 * time.Hour, nil
+	default:
+		length, err := time.ParseDuration(strings.ToLower(strings.TrimPrefix(window, "PT")))
+		if err != nil {
+			return 0, fmt.Errorf("the server's window %q is not a duration; is this an Anabranch server?", window)
+		}
+		return length, nil
+	}
+}
+
+// reasonOf says why a row is or is not exact.
+//
+// Source: docs/design.md 1: a row is exact when batch alone has it, and its window has ended by the horizon.
+func reasonOf(a client.Answer, r client.Row) string {
+	horizon := a.Horizon
+	if r.Horizon != "" {
+		horizon = r.Horizon
+	}
+	end, endOK := event.ParseInstant(string(r.End))
+	until, untilOK := event.ParseInstant(string(horizon))
+	switch {
+	case r.Exact:
+		return fmt.Sprintf("Exact: batch has folded every event that arrived before the horizon, %s.\n"+
+			"A later event of this window can still change the row.", horizon)
+	case a.Complete != "":
+		return fmt.Sprintf("Not exact: the stream alone maintains this view. "+
+			"The row has all events that arrived before %s.", a.Complete)
+	case r.Parts.Speed != nil:
+		return fmt.Sprintf("Not exact: speed has events that batch has not folded. The horizon is %s.",
+			orDash(string(horizon)))
+	case !untilOK:
+		return "Not exact: batch has not run yet, so there is no horizon."
+	case endOK && end.After(until):
+		return fmt.Sprintf("Not exact: the window ends after the horizon, %s. Events of the window may still arrive.",
+			horizon)
+	}
+	return "Not exact: one of its aggregates is an estimate."
+}

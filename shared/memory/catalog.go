@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -32,6 +33,16 @@ var (
 	_ catalog.Catalog = (*Catalog)(nil)
 	_ catalog.Sweeps  = (*Catalog)(nil)
 )
+
+// Copy returns a copy of the catalog as it is now, without its Hook, as a backup of the table has it.
+func (c *Catalog) Copy() *Catalog {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return &Catalog{
+		runs: slices.Clone(c.runs), views: maps.Clone(c.views), definitions: maps.Clone(c.definitions), swept: c.swept,
+		waits: c.waits, audits: maps.Clone(c.audits), leases: maps.Clone(c.leases),
+	}
+}
 
 // Head implements catalog.Catalog.
 func (c *Catalog) Head(ctx context.Context) (lifecycle.Run, error) {

@@ -150,32 +150,6 @@ func TestIngestBehindTheLayout(t *testing.T) {
 	}
 }
 
-// copyCatalog returns a copy of a catalog, as a backup has it.
-func copyCatalog(t *testing.T, from *memory.Catalog) *memory.Catalog {
-	t.Helper()
-	ctx, to := context.Background(), &memory.Catalog{}
-	head, err := from.Head(ctx)
-	runs, runsErr := from.Runs(ctx, 1, head.N)
-	views, viewsErr := from.Views(ctx)
-	swept, sweptErr := from.Swept(ctx)
-	all := []error{err, runsErr, viewsErr, sweptErr}
-	for _, run := range runs {
-		all = append(all, to.Append(ctx, run))
-	}
-	for _, v := range views {
-		v.Revision = 0
-		all = append(all, to.PutView(ctx, v))
-		for _, g := range v.Generations {
-			text, err := from.Definition(ctx, g.Definition)
-			all = append(all, err, to.PutDefinition(ctx, g.Definition, text))
-		}
-	}
-	if err := errors.Join(append(all, to.PutSwept(ctx, swept, 0))...); err != nil {
-		t.Fatal(err)
-	}
-	return to
-}
-
 // TestRestoredCatalog sets the catalog back to an earlier state over base items that stayed. Batch then makes other
 // runs. It must refuse to add them to the items, whether the runs end behind the items' horizon or before it, and also
 // when its environment remembers the lost runs. A rebuild ends this, in a generation of its own.
@@ -198,7 +172,7 @@ func TestRestoredCatalog(t *testing.T) {
 func playRestoredCatalog(t *testing.T, runs []time.Duration, remembers bool) {
 	ctx := context.Background()
 	w := running(t)
-	backup := copyCatalog(t, w.Catalog)
+	backup := w.Catalog.Copy()
 	for i := range 3 {
 		if err := steps(send(uint64(i), 100*(i+1), 20), w.deliver, wait(20*time.Second), tick)(w.World); err != nil {
 			t.Fatal(err)

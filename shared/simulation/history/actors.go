@@ -140,7 +140,7 @@ func (h *history) start(i eventsource.Invocation) {
 	)
 	body := func(ctx context.Context, e *environment) {
 		applied, _, failed = e.speed.Apply(ctx, records)
-		if failed == nil {
+		if failed == nil && e.isChecked() {
 			h.noteDone(records[:applied])
 		}
 	}
@@ -268,6 +268,7 @@ func (h *history) tick() {
 		defer func() { e.batch.Definitions = own }()
 		report, err := e.batch.Tick(ctx)
 		h.onHeld(report.Lease)
+		h.onRefused(e, err)
 		h.backlog = report.Backlog || err != nil
 		h.line(e.current.name, "made", strconv.Itoa(len(report.Runs))+" runs", outcome(err))
 	}, func(bool) {})
@@ -317,7 +318,12 @@ func (h *history) scheduleRepublish() {
 		h.republish(r, 1)
 		h.keepLetter(r)
 		if h.chance(QueueTwice) {
-			h.after(h.between(0, 2*time.Second), func() { h.republish(r, 1) })
+			queue := h.queue
+			h.after(h.between(0, 2*time.Second), func() {
+				if queue == h.queue {
+					h.republish(r, 1)
+				}
+			})
 		}
 	}
 	h.after(time.Second, h.scheduleRepublish)
@@ -329,10 +335,11 @@ const receives = 10
 
 func (h *history) republish(r stream.Republish, nth int) {
 	var err error
+	queue := h.queue
 	h.invoke(republishRole, short(r.Object), func(ctx context.Context, e *environment) {
 		err = e.republisher.Republish(ctx, r)
 	}, func(ok bool) {
-		if ok && err == nil {
+		if ok && err == nil || queue != h.queue { // a queue ends with its stack
 			return
 		}
 		if errors.Is(err, ingest.ErrTooOld) {
@@ -342,10 +349,11 @@ func (h *history) republish(r stream.Republish, nth int) {
 			h.count(DeadLetter)
 			return
 		}
-		h.waiting++
+		queue.waiting++
 		h.after(h.between(h.redeliver, 2*h.redeliver), func() { // after the queue's visibility timeout
-			h.waiting--
-			h.republish(r, nth+1)
+			if queue.waiting--; queue == h.queue {
+				h.republish(r, nth+1)
+			}
 		})
 	})
 }

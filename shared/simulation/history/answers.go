@@ -41,7 +41,7 @@ import (
 
 // checkNow queries one key at this very moment, beside the functions, and checks the answer.
 func (h *history) checkNow(view int, key string) {
-	if h.violation != nil {
+	if h.violation != nil || h.setBack {
 		return
 	}
 	h.looks++

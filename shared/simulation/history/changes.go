@@ -44,7 +44,7 @@ func (c changes) hasKappa() bool {
 
 // mayBuild reports whether more generations may be built later, from all history.
 func (h *history) mayBuild() bool {
-	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0 || h.leaseFor > 0
+	return h.rates[DefinitionChanged] > 0 || h.operatorEvery > 0 || h.leaseFor > 0 || h.clock.Before(h.takenOverAt)
 }
 
 // hasEngines reports whether a history has two versions of the engine: one in ten has.
@@ -213,7 +213,9 @@ func (h *history) audit() {
 	h.invoke(auditRole, "tick", func(ctx context.Context, e *environment) {
 		report, err := e.audit.Tick(ctx)
 		for _, v := range report.Views {
-			h.checkFindings(v.Name, v.Findings)
+			if e.isChecked() {
+				h.checkFindings(v.Name, v.Findings)
+			}
 		}
 		h.line(e.current.name, "audited", fmt.Sprintf("%d views", len(report.Views)), outcome(err))
 	}, func(bool) {})

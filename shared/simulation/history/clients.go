@@ -336,7 +336,7 @@ func (h *history) ask(view int, key string) {
 		if h.looks > writes {
 			h.count(QueriedInFlight)
 		}
-		if h.violation == nil {
+		if h.violation == nil && e.isChecked() {
 			h.checkAnswer(view, key, answer, began, false)
 		}
 	}

@@ -56,6 +56,8 @@ const (
 	ReplayTwice
 	ReplayMissed
 	AuditTwice
+	TakenOver      // a new stack takes the archive over
+	CatalogSetBack // the catalog is set back to an earlier state, over items that stay
 
 	// Operations that an operator completes now and then, sensible or not.
 	OperatorSwitches
@@ -117,6 +119,8 @@ const (
 	HolderGone      // a function took the lease of one that was killed
 	TwoHolders      // a function took the lease of one that still worked
 	BuildGivenUp    // batch gave up a build that was killed each time
+	ItemsRefused    // batch refused base items that another catalog has written
+	OldStackWoke    // a function of a stack called a store after another one had taken over
 
 	faults int = iota
 )
@@ -131,7 +135,8 @@ var faultNames = [faults]string{
 	"junk record",
 	"batch fired twice", "batch not fired", "batch stopped", "sweep fired twice", "sent again from the dead letters",
 	"definition changed", "view left out of the file", "queue delivered twice", "replay fired twice",
-	"replay not fired", "audit fired twice", "operator switches", "operator rolls back", "operator drops",
+	"replay not fired", "audit fired twice", "archive taken over",
+	"catalog set back", "operator switches", "operator rolls back", "operator drops",
 	"operator abandons", "operator rebuilds",
 	"operator asks for an audit", "stream down", "DynamoDB down", "S3 down",
 	"request retried", "acknowledgement unheard", "sent twice at once", "twice in one request",
@@ -147,7 +152,7 @@ var faultNames = [faults]string{
 	"too old for the stream", "run passed by", "invoked in the older release", "format refused by the older release",
 	"engine refused by the older release",
 	"lease taken", "waited after kills", "lease renewed", "lease of a killed function taken", "two hold a lease",
-	"build given up",
+	"build given up", "items of another catalog refused", "called by a function of the old stack",
 }
 
 func (f Fault) String() string { return faultNames[f] }

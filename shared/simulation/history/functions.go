@@ -49,6 +49,7 @@ type environment struct {
 	skew    time.Duration // how far its clock is ahead
 	current *invocation   // nil while it is idle
 	over    bool          // it takes no more invocations
+	stack   *stack        // whose stores it reaches
 
 	older    bool // its code and settings are those of the release before (releases.go)
 	settings setting.All
@@ -105,6 +106,7 @@ const seenBesideWindow = 5 * 24 * time.Hour
 func (h *history) systemSettings() setting.All {
 	s := setting.Default()
 	s.Slot, s.Lanes, s.DedupeWindow, s.SpeedWindow = h.slotLength, h.lanes, h.batchWindow, h.speedWindow
+	s.Layout = h.number()
 	s.ClockMargin, s.CommitWithin, s.SealDelay, s.Lookback = h.margin, h.commitWithin, h.sealDelay, h.lookback
 	// As tight as allowed: the archive reports whole seconds, but all clocks are within the margin of the true time.
 	s.ClockUnit = 0
@@ -124,7 +126,7 @@ func (h *history) systemSettings() setting.All {
 // open makes a new environment.
 func (h *history) open(r role) *environment {
 	h.opened++
-	e := &environment{h: h, role: r, name: fmt.Sprintf("%s/%d", roleNames[r], h.opened)}
+	e := &environment{h: h, stack: h.stack, role: r, name: fmt.Sprintf("%s/%d", roleNames[r], h.opened)}
 	if skew, fixed := h.skews[r]; fixed {
 		e.skew = skew
 	} else if h.edgy {

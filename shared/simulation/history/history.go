@@ -5,9 +5,9 @@
 // with the layers.
 //
 // Two histories in five have only Lambda views, and no operator. In half of the others, views are Kappa from the start,
-// or change to Kappa and back. One history in ten deploys another version of the engine, and the one before again. Each
-// history ends with a Kappa twin of every view, which replay alone fills: the states of the twin must equal the fold
-// byte for byte, and its answers the plain fold.
+// or change to Kappa and back. One history in ten deploys another version of the engine, and the one before again. In
+// one in six, a new stack takes the archive over. Each history ends with a Kappa twin of every view, which replay alone
+// fills: the states of the twin must equal the fold byte for byte, and its answers the plain fold.
 //
 // One seed is one history: the same seed gives the same trace, byte for byte, on any machine. The seed also decides the
 // settings of the history, which kinds of faults it has, and how often. So quiet and wild histories both occur ("swarm
@@ -21,8 +21,8 @@
 //
 // The package uses only the exported methods of the layers, and only the stores of package memory. Histories do not
 // play: records that leave the stream before speed applies them (the mapping has no limit on tries or age, and
-// retention is days), items that expire before their slot is covered, diff and shadow reads, and a change of the
-// layout.
+// retention is days), items that expire before their slot is covered, diff and shadow reads, and a new stream over
+// tables that were kept.
 package history
 
 import (
@@ -34,16 +34,12 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
-	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/eventsource"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/serving"
-	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/system"
-	"github.com/anabranch/anabranch/shared/view"
 )
 
 // Result describes a history that has been played.
@@ -152,32 +148,19 @@ type history struct {
 	random *rand.Rand
 	options
 
-	archive *memory.Archive
-	stream  *memory.Stream
-	queue   *memory.Queue
-	catalog *memory.Catalog
-	base    *memory.Base
-	items   *memory.Speed
-	seen    *memory.Seen
-	layout  archive.Layout
-
+	archive *memory.Archive // all stacks share it
+	*stack                  // the one that clients reach
+	ofStack
 	environments [roles][]*environment
 	flying       []*invocation
-	besides      []*invocation     // what runs beside them in their processes
-	holders      map[string]holder // of leases, by name
+	besides      []*invocation // what runs beside them in their processes
 	source       source
-	stuck        map[lifecycle.GenerationID]bool // generations that replay cannot continue, since seen items have expired
-	spared       bool                            // see isSpared
+	spared       bool // see isSpared
 	sparedAt     time.Time
-	beside       *system.System                         // reads the stores by the true clock, without faults
-	observer     *serving.Serving                       // queries at one moment, without faults
-	generations  map[lifecycle.GenerationID]*generation // every generation that ever existed
-	sets         map[lifecycle.Set]int                  // the view of every set of speed items that ever existed
+	beside       *system.System   // reads the stores by the true clock, without faults
+	observer     *serving.Serving // queries at one moment, without faults
 	compiled     compiled
-	level        [views]uint64                 // per view: the last run that the answering generation was seen at
-	answers      [views]lifecycle.GenerationID // per view: the generation that was answering then
-	pointers     map[view.Name]lifecycle.View  // the views as last seen
-	deployed     deployment                    // the definitions that batch is deployed with
+	deployed     deployment // the definitions that batch is deployed with
 
 	calm      bool // the faults have stopped
 	isRaised  bool // the newer release has written the format that the older one cannot read
@@ -185,8 +168,8 @@ type history struct {
 	violation *violation
 	trace     bytes.Buffer
 
-	opened, invoked, requests, calls, looks, ticked, waiting int
-	backlog                                                  bool
+	opened, invoked, requests, calls, looks, ticked int
+	backlog                                         bool
 
 	endsKappa, likeLambda, twinsAlike bool // see Result
 	pages                             int
@@ -201,7 +184,7 @@ func run(seed uint64, o options) (result Result, err error) {
 	if err != nil {
 		return Result{Seed: seed}, err
 	}
-	h := &history{kit: k, random: rand.New(rand.NewPCG(seed, 0x616e616272616e63)), options: o}
+	h := &history{kit: k, stack: &stack{}, random: rand.New(rand.NewPCG(seed, 0x616e616272616e63)), options: o}
 	h.clock = epoch
 	defer func() {
 		if r := recover(); r != nil {
@@ -219,6 +202,7 @@ func run(seed uint64, o options) (result Result, err error) {
 	h.settings.changes = h.drawChanges(seed)
 	h.drawReleases(seed)
 	h.drawLeases(seed)
+	h.drawTakeOver(seed)
 	if o.adjust != nil {
 		o.adjust(&h.settings)
 	}
@@ -260,35 +244,15 @@ func (h *history) result(seed uint64) Result {
 
 // build makes a world with registered views, in which nothing else has happened.
 func (h *history) build(seed uint64) error {
-	h.truth = truth{
-		objects: map[ulid.ULID]*object{}, published: map[string][]*copyOf{}, delivered: map[event.Sequence]*record{},
-		runOf: map[slot.Slot]uint64{},
-		folds: map[cell]*fold{}, counting: map[cell][]*position{}, held: map[cell][]*copyOf{},
-		windows: map[rowsOf][]int64{}, built: map[int]uint64{},
-	}
-	h.generations, h.sets = map[lifecycle.GenerationID]*generation{}, map[lifecycle.Set]int{}
-	h.pointers = map[view.Name]lifecycle.View{}
-	h.stuck, h.holders = map[lifecycle.GenerationID]bool{}, map[string]holder{}
+	h.objects = map[ulid.ULID]*object{}
 	h.deployed = h.choices[0]
 	if h.compiled.programs = h.kit.programs; !h.isPlain() {
 		h.ownPrograms()
 	}
-	h.archive, h.queue, h.catalog = &memory.Archive{}, &memory.Queue{}, &memory.Catalog{}
-	h.base, h.items, h.seen = &memory.Base{}, &memory.Speed{}, &memory.Seen{}
-	h.stream = memory.NewStream(h.shards)
-	h.archive.Now = func() time.Time { return h.clock.Truncate(time.Second) } // S3 reports whole seconds
-	h.stream.Now = func() time.Time { return h.clock }
-	key := event.HashKey{byte(seed), byte(seed >> 8), 2, 3}
-	now := func() time.Time { return h.clock }
-	var err error
-	h.layout, err = h.systemSettings().OpenLayout(everywhere, h.archive, "memory", bytes.NewReader(key[:]), now)
-	if err != nil {
+	h.archive = &memory.Archive{Now: func() time.Time { return h.clock.Truncate(time.Second) }} // S3 has whole seconds
+	if err := h.newStack(event.HashKey{byte(seed), byte(seed >> 8), 2, 3}); err != nil {
 		return err
 	}
-	h.beside = h.system(system.Stores{
-		Archive: h.archive, Catalog: h.catalog, Base: h.base, Speed: h.items,
-	}, h.systemSettings(), h.compiled.programs, now, h.newULID, nil)
-	h.observer = h.beside.Serving()
 	if !h.announced {
 		if err := h.beside.Batch(h.kit.of(h.deployed)).Register(everywhere, 0); err != nil {
 			return err
@@ -302,9 +266,7 @@ func (h *history) build(seed uint64) error {
 	for _, v := range registered {
 		h.pointers[v.Name] = v
 	}
-	m, err := eventsource.New(h.mappingSettings())
-	h.source = source{mapping: m}
-	return err
+	return nil
 }
 
 // tampered wraps a call so that the Tamper is asked first.

@@ -61,7 +61,7 @@ func (s speedPort) applied(item viewstore.SpeedKey, loaded event.Sequence) event
 	if !s.lies(NoApplied) {
 		return loaded
 	}
-	stored, err := s.h.items.Load(everywhere, []viewstore.SpeedKey{item})
+	stored, err := s.stack.items.Load(everywhere, []viewstore.SpeedKey{item})
 	s.h.must(err)
 	if len(stored) == 0 {
 		return ""

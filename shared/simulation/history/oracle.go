@@ -25,6 +25,7 @@ const (
 	oracleSealed   = "acknowledged events are in the run of their slot"
 	oracleArchive  = "archive and stream hold what was sent"
 	oracleStreamed = "every streamed event is archived"
+	oracleForeign  = "batch continues only items of its own catalog"
 	oracleAnswered = "client and ingest accept the same events"
 	oracleRuns     = "each run holds the objects and counts that it claims"
 	oracleHorizon  = "every horizon is a run's, and horizons only grow"
@@ -79,8 +80,8 @@ func (h *history) onObject(key archive.Key, body []byte) {
 }
 
 // onPublish checks records before they go into the stream.
-func (h *history) onPublish(entries []stream.Entry) {
-	if err := h.addEntries(entries); err != nil {
+func (h *history) onPublish(layout archive.Layout, entries []stream.Entry) {
+	if err := h.addEntries(layout, entries); err != nil {
 		h.fail(oracleStreamed, "%v", err)
 	}
 }
@@ -290,7 +291,7 @@ func (h *history) onSwept(run uint64) {
 		}
 		for _, c := range o.copies {
 			switch {
-			case c.isStreamed():
+			case c.isStreamed() || !h.layout.Streams(o.slot):
 			case h.isPassedBy(c):
 				if o.run == run {
 					h.count(Passed)

@@ -28,6 +28,7 @@ func (h *history) play() {
 	h.after(h.tickEvery, h.scheduleTicks)
 	h.after(h.sweepEvery, h.scheduleSweeps)
 	h.beginChanges()
+	h.beginTakeOver()
 	h.after(time.Second, h.scheduleRepublish)
 	h.after(h.queryEvery, h.scheduleQueries)
 	h.after(time.Second, h.reshard)
@@ -145,7 +146,7 @@ func (h *history) settleDown(from time.Time) {
 	if h.until(from.Add(h.patience), h.drained) && !h.drained() {
 		h.fail(oracleDrained, "after %s without faults: %d functions run, swept %d of %d runs, %d republish requests "+
 			"wait: %+v", h.patience, len(h.flying),
-			h.sweptRuns(), len(h.runs), h.waiting, h.pointers)
+			h.sweptRuns(), len(h.runs), h.queue.waiting, h.pointers)
 	}
 	if h.violation == nil {
 		h.checkQuiet()
@@ -199,7 +200,7 @@ func (h *history) drained() bool {
 	if !h.deployedServe() {
 		return false
 	}
-	if len(h.flying) > 0 || h.waiting > 0 || h.sweptRuns() < h.lastFilled() ||
+	if len(h.flying) > 0 || h.queue.waiting > 0 || h.sweptRuns() < h.lastFilled() ||
 		h.level != [views]uint64{h.head(), h.head(), h.head()} {
 		return false
 	}

@@ -17,6 +17,9 @@ type port struct {
 func (p port) call(k kind, name, key string, do func() error) error {
 	h, inv := p.h, p.current
 	inv.pause(h.latency())
+	if p.stack.layout.Number != h.layout.Number {
+		h.count(OldStackWoke)
+	}
 	if h.isDown(k.service) && !(p.role == speedRole && h.isSpared()) {
 		h.count(k.service)
 		h.note(inv, name, key, "down")

@@ -14,7 +14,7 @@ type catalogPort struct{ port }
 
 func (c catalogPort) Head(context.Context) (lifecycle.Run, error) {
 	return ask(c.port, readDynamo, "catalog.Head", "", func() (lifecycle.Run, error) {
-		return c.h.catalog.Head(everywhere)
+		return c.stack.catalog.Head(everywhere)
 	})
 }
 
@@ -22,7 +22,7 @@ func (c catalogPort) Runs(_ context.Context, from, to uint64) ([]lifecycle.Run, 
 	k := readDynamo
 	k.builds = c.role == batchRole && from == 1 && to > 1 // a build reads all runs at once
 	return ask(c.port, k, "catalog.Runs", strconv.FormatUint(from, 10), func() ([]lifecycle.Run, error) {
-		return c.h.catalog.Runs(everywhere, from, to)
+		return c.stack.catalog.Runs(everywhere, from, to)
 	})
 }
 
@@ -30,8 +30,8 @@ func (c catalogPort) Append(_ context.Context, run lifecycle.Run) error {
 	k := writeDynamo
 	k.real = true
 	return c.call(k, "catalog.Append", strconv.FormatUint(run.N, 10), func() error {
-		err := c.h.catalog.Append(everywhere, run)
-		if err == nil {
+		err := c.stack.catalog.Append(everywhere, run)
+		if err == nil && c.isChecked() {
 			c.h.onRun(run)
 		}
 		return err
@@ -40,14 +40,14 @@ func (c catalogPort) Append(_ context.Context, run lifecycle.Run) error {
 
 func (c catalogPort) Views(context.Context) ([]lifecycle.View, error) {
 	return ask(c.port, readDynamo, "catalog.Views", "", func() ([]lifecycle.View, error) {
-		all, err := c.h.catalog.Views(everywhere)
+		all, err := c.stack.catalog.Views(everywhere)
 		return c.falsified(all), err
 	})
 }
 
 func (c catalogPort) View(_ context.Context, name view.Name) (lifecycle.View, error) {
 	return ask(c.port, readDynamo, "catalog.View", string(name), func() (lifecycle.View, error) {
-		return c.h.catalog.View(everywhere, name)
+		return c.stack.catalog.View(everywhere, name)
 	})
 }
 
@@ -57,9 +57,11 @@ func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
 		return g.State == lifecycle.Announced
 	})
 	return c.call(k, "catalog.PutView", string(v.Name), func() error {
-		err := c.h.catalog.PutView(everywhere, v)
-		if err == nil {
+		err := c.stack.catalog.PutView(everywhere, v)
+		if err == nil && c.isChecked() {
 			c.h.onView(v.Name)
+		} else if err == nil {
+			c.h.compileFor(c.stack)
 		}
 		return err
 	})
@@ -67,14 +69,14 @@ func (c catalogPort) PutView(_ context.Context, v lifecycle.View) error {
 
 func (c catalogPort) Definition(_ context.Context, hash view.Hash) ([]byte, error) {
 	return ask(c.port, readDynamo, "catalog.Definition", string(hash), func() ([]byte, error) {
-		text, err := c.h.catalog.Definition(everywhere, hash)
+		text, err := c.stack.catalog.Definition(everywhere, hash)
 		return c.byEngine(text), err
 	})
 }
 
 func (c catalogPort) PutDefinition(_ context.Context, hash view.Hash, text []byte) error {
 	return c.call(writeDynamo, "catalog.PutDefinition", string(hash), func() error {
-		return c.h.catalog.PutDefinition(everywhere, hash, text)
+		return c.stack.catalog.PutDefinition(everywhere, hash, text)
 	})
 }
 
@@ -83,14 +85,14 @@ func (c catalogPort) Swept(context.Context) (uint64, error) {
 		if c.lies(AllSwept) {
 			return c.h.head(), nil
 		}
-		return c.h.catalog.Swept(everywhere)
+		return c.stack.catalog.Swept(everywhere)
 	})
 }
 
 func (c catalogPort) PutSwept(_ context.Context, run, loaded uint64) error {
 	return c.call(writeDynamo, "catalog.PutSwept", strconv.FormatUint(run, 10), func() error {
-		err := c.h.catalog.PutSwept(everywhere, run, loaded)
-		if err == nil {
+		err := c.stack.catalog.PutSwept(everywhere, run, loaded)
+		if err == nil && c.isChecked() {
 			c.h.onSwept(run)
 		}
 		return err
@@ -99,39 +101,39 @@ func (c catalogPort) PutSwept(_ context.Context, run, loaded uint64) error {
 
 func (c catalogPort) Waits(context.Context) (catalog.SweepWaits, error) {
 	return ask(c.port, readDynamo, "catalog.Waits", "", func() (catalog.SweepWaits, error) {
-		return c.h.catalog.Waits(everywhere)
+		return c.stack.catalog.Waits(everywhere)
 	})
 }
 
 func (c catalogPort) PutWaits(_ context.Context, w catalog.SweepWaits) error {
 	return c.call(writeDynamo, "catalog.PutWaits", strconv.Itoa(len(w.Waits)), func() error {
-		return c.h.catalog.PutWaits(everywhere, w)
+		return c.stack.catalog.PutWaits(everywhere, w)
 	})
 }
 
 func (c catalogPort) Audit(_ context.Context, name view.Name) (catalog.Audit, error) {
 	return ask(c.port, readDynamo, "catalog.Audit", string(name), func() (catalog.Audit, error) {
-		return c.h.catalog.Audit(everywhere, name)
+		return c.stack.catalog.Audit(everywhere, name)
 	})
 }
 
 func (c catalogPort) PutAudit(_ context.Context, a catalog.Audit) error {
 	return c.call(writeDynamo, "catalog.PutAudit", string(a.View), func() error {
-		return c.h.catalog.PutAudit(everywhere, a)
+		return c.stack.catalog.PutAudit(everywhere, a)
 	})
 }
 
 func (c catalogPort) Lease(_ context.Context, name string) (catalog.Lease, error) {
 	return ask(c.port, readDynamo, "catalog.Lease", name, func() (catalog.Lease, error) {
-		return c.h.catalog.Lease(everywhere, name)
+		return c.stack.catalog.Lease(everywhere, name)
 	})
 }
 
 func (c catalogPort) PutLease(_ context.Context, l catalog.Lease) error {
 	inv := c.current
 	return c.call(writeDynamo, "catalog.PutLease", l.Name, func() error {
-		err := c.h.catalog.PutLease(everywhere, l)
-		if err == nil {
+		err := c.stack.catalog.PutLease(everywhere, l)
+		if err == nil && c.isChecked() {
 			c.h.onLease(inv, l)
 		}
 		return err

@@ -18,11 +18,11 @@ func (s streamPort) Publish(_ context.Context, entries []stream.Entry) (failed [
 			inv.partly = false
 			taken, failed = s.h.takeSome(entries)
 		}
-		s.h.onPublish(taken)
+		s.h.onPublish(s.stack.layout, taken)
 		if s.role == ingestRole && len(taken) > 0 {
 			s.h.keepLetterOf(taken[0])
 		}
-		_, err := s.h.stream.Publish(everywhere, taken)
+		_, err := s.stack.stream.Publish(everywhere, taken)
 		return err
 	})
 	if err != nil {
@@ -35,14 +35,14 @@ type queuePort struct{ port }
 
 func (q queuePort) Enqueue(_ context.Context, request stream.Republish) error {
 	return q.call(kind{service: -1, write: true}, "queue.Enqueue", request.Object, func() error {
-		return q.h.queue.Enqueue(everywhere, request)
+		return q.stack.queue.Enqueue(everywhere, request)
 	})
 }
 
 // Waiting counts the requests in the queue, and those that were taken and will be tried again.
 func (q queuePort) Waiting(context.Context) (int, error) {
 	return ask(q.port, kind{service: -1}, "queue.Waiting", "", func() (int, error) {
-		n, err := q.h.queue.Waiting(everywhere)
-		return n + q.h.waiting, err
+		n, err := q.stack.queue.Waiting(everywhere)
+		return n + q.stack.queue.waiting, err
 	})
 }

@@ -15,15 +15,19 @@ type basePort struct{ port }
 
 func (b basePort) Load(_ context.Context, keys []viewstore.BaseKey) ([]viewstore.BaseItem, error) {
 	return ask(b.port, readDynamo, "base.Load", strconv.Itoa(len(keys)), func() ([]viewstore.BaseItem, error) {
-		return b.h.base.Load(everywhere, keys)
+		return b.stack.base.Load(everywhere, keys)
 	})
 }
 
 func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
 	return b.call(writeDynamo, "base.Put", keyText(item.Key), func() error {
-		err := b.h.base.Put(everywhere, item, loaded)
-		if err == nil {
+		err := b.stack.base.Put(everywhere, item, loaded)
+		switch {
+		case err != nil:
+		case b.isChecked():
 			b.h.onBase(item)
+		case b.stack.setBack:
+			b.h.checkContinued(b.stack, item.BaseKey, loaded)
 		}
 		return err
 	})
@@ -32,20 +36,20 @@ func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Sl
 func (b basePort) Pages(_ context.Context, g lifecycle.GenerationID, key view.Key, from,
 	to view.Page) ([]viewstore.BaseItem, error) {
 	return ask(b.port, readDynamo, "base.Pages", keyText(key), func() ([]viewstore.BaseItem, error) {
-		return b.h.base.Pages(everywhere, g, key, from, to)
+		return b.stack.base.Pages(everywhere, g, key, from, to)
 	})
 }
 
 func (b basePort) Drop(_ context.Context, g lifecycle.GenerationID, after string) (string, error) {
 	return ask(b.port, writeDynamo, "base.Drop", string(g), func() (string, error) {
-		return b.h.base.Drop(everywhere, g, after)
+		return b.stack.base.Drop(everywhere, g, after)
 	})
 }
 
 func (b basePort) Scan(_ context.Context, g lifecycle.GenerationID, after string) (items []viewstore.BaseItem,
 	next string, err error) {
 	next, err = ask(b.port, readDynamo, "base.Scan", string(g), func() (next string, err error) {
-		items, next, err = b.h.base.Scan(everywhere, g, after)
+		items, next, err = b.stack.base.Scan(everywhere, g, after)
 		return next, err
 	})
 	return items, next, err
@@ -55,7 +59,7 @@ type speedPort struct{ port }
 
 func (s speedPort) Load(_ context.Context, keys []viewstore.SpeedKey) ([]viewstore.SpeedItem, error) {
 	return ask(s.port, readDynamo, "speed.Load", strconv.Itoa(len(keys)), func() ([]viewstore.SpeedItem, error) {
-		items, err := s.h.items.Load(everywhere, keys)
+		items, err := s.stack.items.Load(everywhere, keys)
 		return s.loaded(items), err
 	})
 }
@@ -65,8 +69,8 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 		if s.lies(NoObjects) && s.h.random.IntN(20) == 0 {
 			return nil
 		}
-		err := s.h.items.Put(everywhere, item, s.applied(item.SpeedKey, loaded))
-		if err == nil {
+		err := s.stack.items.Put(everywhere, item, s.applied(item.SpeedKey, loaded))
+		if err == nil && s.isChecked() {
 			s.h.onSpeed(item)
 		}
 		return err
@@ -76,21 +80,21 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 func (s speedPort) Slots(_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
 	error) {
 	return ask(s.port, readDynamo, "speed.Slots", keyText(key), func() ([]viewstore.SpeedItem, error) {
-		return s.h.items.Slots(everywhere, set, key, from)
+		return s.stack.items.Slots(everywhere, set, key, from)
 	})
 }
 
 func (s speedPort) Pages(_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
 	error) {
 	return ask(s.port, readDynamo, "speed.Pages", keyText(key), func() ([]viewstore.SpeedItem, error) {
-		return s.h.items.Pages(everywhere, set, key, from, to)
+		return s.stack.items.Pages(everywhere, set, key, from, to)
 	})
 }
 
 func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (items []viewstore.SpeedItem, next string,
 	err error) {
 	next, err = ask(s.port, readDynamo, "speed.Scan", string(set), func() (next string, err error) {
-		items, next, err = s.h.items.Scan(everywhere, set, after)
+		items, next, err = s.stack.items.Scan(everywhere, set, after)
 		return next, err
 	})
 	return items, next, err
@@ -98,19 +102,19 @@ func (s speedPort) Scan(_ context.Context, set lifecycle.Set, after string) (ite
 
 func (s speedPort) Drop(_ context.Context, set lifecycle.Set, after string) (string, error) {
 	return ask(s.port, writeDynamo, "speed.Drop", string(set), func() (string, error) {
-		return s.h.items.Drop(everywhere, set, after)
+		return s.stack.items.Drop(everywhere, set, after)
 	})
 }
 
 type seenPort struct{ port }
 
 func (s seenPort) Put(_ context.Context, item viewstore.SeenItem) error {
-	return s.call(writeDynamo, "seen.Put", item.Lane.String(), func() error { return s.h.seen.Put(everywhere, item) })
+	return s.call(writeDynamo, "seen.Put", item.Lane.String(), func() error { return s.stack.seen.Put(everywhere, item) })
 }
 
 func (s seenPort) After(_ context.Context, lane event.Lane, last event.Sequence) ([]viewstore.SeenItem, error) {
 	return ask(s.port, readDynamo, "seen.After", lane.String(), func() ([]viewstore.SeenItem, error) {
-		return s.h.seen.After(everywhere, lane, last)
+		return s.stack.seen.After(everywhere, lane, last)
 	})
 }
 
@@ -119,6 +123,6 @@ func (s seenPort) Newest(_ context.Context, lane event.Lane, each func(viewstore
 		if s.lies(NothingSeen) {
 			return nil
 		}
-		return s.h.seen.Newest(everywhere, lane, each)
+		return s.stack.seen.Newest(everywhere, lane, each)
 	})
 }

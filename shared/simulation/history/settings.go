@@ -44,6 +44,7 @@ type settings struct {
 
 	forgetting
 	releases
+	takeOver
 
 	liveBound, batchBound, sweptBound, patience time.Duration // see bounds and settleDown
 

@@ -106,7 +106,7 @@ func (h *history) addObject(key archive.Key, body []byte) (*object, error) {
 
 // addEntries adds the entries of one Publish call. Every streamed event must be in the archive; otherwise an answer
 // could count an event that no fold will ever have.
-func (h *history) addEntries(entries []stream.Entry) error {
+func (h *history) addEntries(layout archive.Layout, entries []stream.Entry) error {
 	for _, entry := range entries {
 		if _, known := h.published[string(entry.Data)]; known {
 			continue
@@ -127,6 +127,10 @@ func (h *history) addEntries(entries []stream.Entry) error {
 			archived := o.copies[stamps[i].Index]
 			if archived.identity != c.identity || archived.variant != c.variant {
 				return fmt.Errorf("event %d is streamed as %s, but the archive has event %d there", c.n, stamps[i], archived.n)
+			}
+			if !layout.Streams(o.slot) {
+				return fmt.Errorf("event %d of slot %s is streamed, but layout %d begins with slot %s", c.n, o.slot,
+					layout.Number, layout.Begins)
 			}
 			copies[i] = archived
 		}
@@ -166,7 +170,7 @@ func (h *history) addRecord(sequence event.Sequence, data []byte, put time.Time)
 }
 
 // noteCell records that a cell may hold something.
-func (t *truth) noteCell(at cell) {
+func (t *ofStack) noteCell(at cell) {
 	if t.folds[at] == nil {
 		t.folds[at] = &fold{}
 		t.windows[at.rowsOf] = append(t.windows[at.rowsOf], at.start)

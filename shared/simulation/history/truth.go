@@ -13,22 +13,12 @@ import (
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
-// truth is the oracle's record of what has happened, made without any code of the layers: which events exist, where
-// their copies are in the archive and in the lanes, and what each committed run must count.
+// truth is the oracle's record of what has happened, made without any code of the layers: which events exist, and where
+// their copies are in the archive. What it knows of one stack is in ofStack.
 type truth struct {
 	identities []*identity
 	objects    map[ulid.ULID]*object // landed objects by request
 	landed     []*object             // landed objects in the order of landing
-	published  map[string][]*copyOf  // the lines of published records, by a record's data
-	delivered  map[event.Sequence]*record
-	runs       []lifecycle.Run
-	runOf      map[slot.Slot]uint64 // runs by horizon
-	folds      map[cell]*fold
-	counting   map[cell][]*position // the counting positions of each cell
-	held       map[cell][]*copyOf   // the copies of each cell that committed runs hold
-	places     int                  // the last place in archive order that was given
-	windows    map[rowsOf][]int64   // starts of the windows that hold anything, by view and key
-	built      map[int]uint64       // per view: the run through which its generation was built in one pass
 }
 
 // identity is one event, however often clients send it.

@@ -89,11 +89,7 @@ func (h *history) beginTwins() {
 	h.approve = false
 	h.ownPrograms()
 	h.observer.Programs = h.compiled.programs
-	for _, all := range h.environments {
-		for _, e := range all {
-			e.over = true
-		}
-	}
+	h.endEnvironments()
 	twin := h.deployed
 	for v, f := range twin {
 		if !f.kappa {

@@ -9,12 +9,13 @@ const (
 func ofTakeOver() []Mutant {
 	takesOver := func(test string) Killer {
 		return Killer{
-			Package: "shared/simulation", Run: "^" + test + "$", Why: "no stack takes over an archive in a history",
+			Package: "shared/simulation", Run: "^" + test + "$",
+			Why: "one history in six takes over an archive, and few of them show this; the story always does",
 		}
 	}
 	live := Killer{
 		Package: "shared/generations", Run: "^TestLiveInAnArchiveThatWasTakenOver$",
-		Why: "no stack takes over an archive in a history",
+		Why: "one history in six takes over an archive, and few of them show this; the story always does",
 	}
 	return []Mutant{
 		{
@@ -27,7 +28,6 @@ func ofTakeOver() []Mutant {
 			Name: "republishes-what-arrived-before-the-layout", Design: "3.10",
 			Mistake: "republish puts an object of the old stack into the new stream",
 			Edits:   []Edit{{republishFile, `	if !r.Layout.Streams(slot) {`, `	if slot == 0 {`}},
-			Killer:  takesOver("TestTakeOverPutsNothingOldIntoTheStream"),
 		},
 		{
 			Name: "kappa-live-with-the-layout", Design: "3.10",
@@ -53,9 +53,6 @@ func ofTakeOver() []Mutant {
 			Name: "adds-to-items-of-another-catalog", Design: "3.10",
 			Mistake: "batch adds runs to items that were written under another catalog",
 			Edits:   []Edit{{horizonsFile, `	if err == nil && !ends {`, `	if err == nil && !ends && len(t.views) == 0 {`}},
-			Killer: Killer{
-				Package: "shared/simulation", Run: "^TestRestoredCatalog$", Why: "no catalog is set back in a history",
-			},
 		},
 		{
 			Name: "remembers-lost-runs", Design: "3.10",
@@ -63,7 +60,8 @@ func ofTakeOver() []Mutant {
 			Edits: []Edit{{batchFile, `	t.forgetLost(head)
 `, ``}},
 			Killer: Killer{
-				Package: "shared/simulation", Run: "^TestRestoredCatalog$", Why: "no catalog is set back in a history",
+				Package: "shared/simulation", Run: "^TestRestoredCatalog$",
+				Why: "few histories set a catalog back; the story always does",
 			},
 		},
 		{
@@ -76,7 +74,8 @@ func ofTakeOver() []Mutant {
 	if wanted > run.Horizon {
 `}},
 			Killer: Killer{
-				Package: "shared/simulation", Run: "^TestRestoredCatalog$", Why: "no catalog is set back in a history",
+				Package: "shared/simulation", Run: "^TestRestoredCatalog$",
+				Why: "few histories set a catalog back; the story always does",
 			},
 		},
 	}

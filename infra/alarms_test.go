@@ -72,6 +72,20 @@ var stories = map[string]story{
 	"SetAsideAlarm": {
 		healthy: []phase{silent(120)}, fault: []phase{steady(1, 1)}, fires: 1, ended: []phase{silent(600)}, clears: -1,
 	},
+	// The sweep prints it once, when it passes a run by. Only an operator knows that the views were rebuilt.
+	"TooOldAlarm": {
+		healthy: []phase{silent(120)}, fault: []phase{steady(1, 4)}, fires: 1, ended: []phase{silent(600)}, clears: -1,
+	},
+	// Republish prints 0 when it serves other requests.
+	"RepublishTooOldAlarm": {
+		healthy: []phase{silent(60), each(7, 60, 0)}, fault: []phase{steady(1, 1), silent(300)}, fires: 1,
+		ended: []phase{steady(60, 0)}, clears: 6,
+	},
+	// A run of each slot prints it, of five minutes or of an hour. It stays between two runs, and ends with a smaller one.
+	"RunLoadAlarm": {
+		healthy: []phase{silent(60), each(5, 120, 50), each(60, 300, 12)}, fault: []phase{each(60, 300, 51)}, fires: 1,
+		ended: []phase{each(5, 60, 26)}, clears: 6,
+	},
 	// SQS reports on a queue for six hours after its last use, whether it holds messages or not.
 	"ScheduleDeadLettersAlarm": {
 		healthy: []phase{silent(120)}, fault: []phase{each(1, 360, 1), silent(360)}, fires: 1,

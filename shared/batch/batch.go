@@ -77,6 +77,8 @@ type Report struct {
 	Items   int             // number of base items that this tick wrote
 	Views   []ViewReport
 	Backlog bool // time was short, and sealed slots or builds are left
+	// Load is the largest share of the function's memory that the events of one of Runs take, in percent; see runs.Load.
+	Load int64
 	// Lease says whether the tick made runs. Busy: another tick works, and this one has done nothing. Waits: ticks that
 	// made runs were killed, so this tick has made none, and all else that a tick does.
 	Lease lease.Held

@@ -58,6 +58,7 @@ func (t *tick) makeRun(ctx context.Context, head lifecycle.Run, sealed slot.Slot
 		return newRun{}, false, err
 	}
 	t.report.Runs = append(t.report.Runs, run.Run)
+	t.report.Load = max(t.report.Load, runs.Load(run.Run, t.Lease.Memory))
 	if t.search == searchWanted {
 		t.search = searchDone
 	}

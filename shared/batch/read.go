@@ -38,6 +38,9 @@ func record(head lifecycle.Run, in *runs.Input) lifecycle.Run {
 		Events: int64(len(in.Seen)), Duplicates: in.Duplicates, Conflicts: in.Conflicts,
 	}
 	run.AllObjects, run.AllEvents = head.AllObjects+run.Objects, head.AllEvents+run.Events
+	for _, batch := range in.Batches {
+		run.Bytes += int64(len(batch.Data))
+	}
 	run.FirstArrival, run.LastArrival = in.Arrivals()
 	return run
 }

@@ -32,6 +32,7 @@ type Run struct {
 	Events      int64 // lines read, duplicates included
 	Duplicates  int64 // events not counted, since their identity occurred before within the dedupe window
 	Conflicts   int64 // duplicates whose payload differs from the event that was counted
+	Bytes       int64 // length of the lines read, with their line ends
 
 	// Objects and events of runs 1 to N: what a build or an audit reads.
 	AllObjects, AllEvents int64

@@ -54,6 +54,9 @@ const (
 	// refused
 	TooOld Name = "TooOld"
 
+	// Largest share of batch's memory that the events of a run take, in percent, of the runs of a tick.
+	RunLoad Name = "RunLoad"
+
 	ReplayRunsLeft Name = "ReplayRunsLeft" // runs that the Kappa generation furthest behind still lacks
 	ReplayEvents   Name = "ReplayEvents"   // events that replay read, once per step and generation
 

@@ -38,7 +38,7 @@ type Status struct {
 	Retired *string `json:"retired,omitempty"`
 	Rebuild bool    `json:"rebuild,omitempty"` // a rebuild is requested and has not begun
 	Failure string  `json:"failure,omitempty"` // why batch has given up the last build
-	// Why a build or an audit of the view may be too large for one function; runs.Misfit.
+	// Why a build or an audit of the view, or a run, may be too large for one function; runs.Misfit.
 	Misfit      string       `json:"misfit,omitempty"`
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"` // oldest first
@@ -188,7 +188,7 @@ func (o *Operations) progress(ctx context.Context) (progress, error) {
 	if err != nil {
 		return progress{}, fmt.Errorf("read the lease of batch: %w", err)
 	}
-	p := progress{head: head, misfit: runs.Misfit(head.AllEvents, head.AllObjects, batch.Memory)}
+	p := progress{head: head, misfit: runs.Misfit(head, batch.Memory)}
 	if len(first) > 0 {
 		p.from = timeOf(first[0].FirstArrival)
 	}

@@ -1,11 +1,18 @@
 package runs
 
 import (
+	"fmt"
 	"math/rand/v2"
 	"runtime"
 	"testing"
 
+	"github.com/oklog/ulid/v2"
+
+	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/memory"
+	"github.com/anabranch/anabranch/shared/runner"
 )
 
 // heap returns the bytes that are in use.
@@ -55,20 +62,88 @@ func BenchmarkBuildMemory(b *testing.B) {
 
 func TestMisfit(t *testing.T) {
 	limit := MaxEvents(2048)
-	for _, c := range []struct {
-		events, objects int64
-		memory          int
-		want            string
+	half := usable(2048) / 2
+	for name, c := range map[string]struct {
+		head   lifecycle.Run
+		memory int
+		want   string
 	}{
-		{0, 0, 2048, ""},
-		{limit, MaxObjects, 2048, ""},
-		{41_000_000, 10, 2048, "a build of 41 M events may not fit into 2048 MB (limit about 32 M)"},
-		{41_000_000, 10, 0, ""},
-		{3_000_000, 10, 128, "a build of 3 M events may not fit into 128 MB (limit about 2 M)"},
-		{10, MaxObjects + 1, 2048, "a build of 1 M objects may not end within 15 minutes (limit about 1 M)"},
+		"nothing":  {lifecycle.Run{}, 2048, ""},
+		"the most": {lifecycle.Run{AllEvents: limit, AllObjects: MaxObjects}, 2048, ""},
+		"too many events": {lifecycle.Run{AllEvents: 41_000_000, AllObjects: 10}, 2048,
+			"a build of 41 M events may not fit into 2048 MB (limit about 32 M)"},
+		"unknown memory": {lifecycle.Run{AllEvents: 41_000_000, Events: 41_000_000, AllObjects: 10}, 0, ""},
+		"little memory": {lifecycle.Run{AllEvents: 3_000_000, AllObjects: 10}, 128,
+			"a build of 3 M events may not fit into 128 MB (limit about 2 M)"},
+		"too many objects": {lifecycle.Run{AllEvents: 10, AllObjects: MaxObjects + 1}, 2048,
+			"a build of 1 M objects may not end within 15 minutes (limit about 1 M)"},
+		"a run below the half": {lifecycle.Run{N: 8, Bytes: half - half/25}, 2048, ""},
+		"a run above the half": {lifecycle.Run{N: 8, Bytes: half + 1}, 2048, "run 8 has read 0 events in 921 MB of lines, " +
+			"which takes about 51% of 2048 MB; a slot that takes more than 100% stops batch"},
+		"a run of many events": {lifecycle.Run{N: 9, Events: 3_000_000, Bytes: 900_000_000, AllEvents: 41_000_000}, 2048,
+			"a build of 41 M events may not fit into 2048 MB (limit about 32 M); run 9 has read 3 M events in 858 MB of " +
+				"lines, which takes about 86% of 2048 MB; a slot that takes more than 100% stops batch"},
+		"a run of many objects": {lifecycle.Run{N: 9, Objects: MaxObjects/2 + 1}, 0,
+			"run 9 has read 500001 objects, and about 1 M fit into 15 minutes"},
 	} {
-		if got := Misfit(c.events, c.objects, c.memory); got != c.want {
-			t.Errorf("%d events, %d objects, %d MB: %q, want %q", c.events, c.objects, c.memory, got, c.want)
+		t.Run(name, func(t *testing.T) {
+			if got := Misfit(c.head, c.memory); got != c.want {
+				t.Errorf("%d MB: %q, want %q", c.memory, got, c.want)
+			}
+		})
+	}
+}
+
+// runBytes returns the bytes that a run takes for each of n events beside the lines, while it finds their duplicates.
+func runBytes(t *testing.T, n int) int64 {
+	const inObject, fields = 500, 12
+	codec, err := event.NewCodec(1 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	reader := Reader{Archive: &memory.Archive{}, Catalog: &memory.Catalog{}, Codec: codec, Parallel: runner.Sequential}
+	reader.Layout.Lanes = 4
+	m := Manifest{Run: 1}
+	for at := 0; at < n; at += inObject {
+		var lines []byte
+		request := ulid.ULID{15: byte(at >> 16), 14: byte(at >> 8), 13: byte(at)}
+		for i := range inObject {
+			text := fmt.Appendf(nil, `{"specversion":"1.0","id":"event %d","source":"/shop","type":"t",`+
+				`"data":{"f0":"a","f1":"b","f2":1,"f3":2}}`, at+i)
+			lines = event.AppendLine(lines, text, event.Stamp{Request: request, Index: i})
 		}
+		key := archive.Key(fmt.Sprintf("object %d", at))
+		if _, err := reader.Archive.Put(t.Context(), key, codec.Compress(nil, lines)); err != nil {
+			t.Fatal(err)
+		}
+		m.Objects = append(m.Objects, ManifestObject{Object: archive.Object{Key: key}})
+	}
+	paths := make([]event.Path, fields)
+	for i := range paths {
+		paths[i] = event.Path{"data", fmt.Sprintf("f%d", i)}
+	}
+	before := heap()
+	in, err := reader.Read(t.Context(), event.NewFields(paths), m)
+	if err != nil {
+		t.Fatal(err)
+	}
+	known := Known{}
+	known.MarkDuplicates(in)
+	used := heap() - before
+	for _, b := range in.Batches {
+		used -= int64(len(b.Data))
+	}
+	runtime.KeepAlive(known)
+	runtime.KeepAlive(in)
+	return used / int64(n)
+}
+
+// TestRunBytes measures what a run takes for each event. RunEventBytes is what is documented: no less, and not twice as
+// much.
+func TestRunBytes(t *testing.T) {
+	got := runBytes(t, 200_000)
+	t.Logf("%d bytes each", got)
+	if got > RunEventBytes || 2*got < RunEventBytes {
+		t.Errorf("%d bytes an event, documented are %d", got, RunEventBytes)
 	}
 }

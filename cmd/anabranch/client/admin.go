@@ -45,7 +45,7 @@ type Status struct {
 	Retired     Text         `json:"retired"` // RFC 3339; when a deployment first left the view out; else ""
 	Rebuild     bool         `json:"rebuild"` // whether a rebuild is requested and has not begun
 	Failure     Text         `json:"failure"` // why batch has given up the build of a generation; else ""
-	Misfit      Text         `json:"misfit"`  // why a build of the view may be too large for batch; else ""
+	Misfit      Text         `json:"misfit"`  // why a build of the view or a run may be too large for batch; else ""
 	Head        Position     `json:"head"`
 	Generations []Generation `json:"generations"`
 	Audit       *AuditStatus `json:"audit"` // nil before the first request

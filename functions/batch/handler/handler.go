@@ -114,6 +114,7 @@ func ofBatch(r batch.Report) []metrics.Value {
 		metrics.Value{Name: metrics.Duplicates, Value: duplicates},
 		metrics.Value{Name: metrics.Conflicts, Value: conflicts},
 		metrics.Value{Name: metrics.Skipped, Value: skipped},
+		metrics.Value{Name: metrics.RunLoad, Value: r.Load},
 	)...)
 	for _, v := range r.Views {
 		if v.SkippedByRuns > 0 {

@@ -2,11 +2,13 @@ package handler_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/metrics"
+	"github.com/anabranch/anabranch/shared/runs"
 	"github.com/anabranch/anabranch/shared/simulation"
 )
 
@@ -57,5 +59,41 @@ func TestSkippedPerView(t *testing.T) {
 	}
 	if got["by_user"] != 1 || len(got) != 2 {
 		t.Errorf("skipped per view is %v; want 1 of by_user, and no other view", got)
+	}
+}
+
+// TestRunLoad checks that the metric says which share of the memory a run takes, of its lines and its events, and that
+// there is none without a run or with unknown memory.
+func TestRunLoad(t *testing.T) {
+	w, h, _ := newWorld(t)
+	got := map[metrics.Name]int64{}
+	h.Print = func(values ...metrics.Value) {
+		for _, v := range values {
+			if v.View == "" {
+				got[v.Name] = v.Value
+			}
+		}
+	}
+	for i, test := range []struct{ memory, events int }{{0, 3}, {1, 0}, {1, 300}} {
+		h.Batch.Lease.Memory = test.memory
+		for n := range test.events {
+			event := fmt.Sprintf(`{"specversion":"1.0","id":"%d of %d","source":"shop","type":"visit"}`, n, i)
+			if _, err := w.Send(t.Context(), event); err != nil {
+				t.Fatal(err)
+			}
+		}
+		w.Wait(2*simulation.Slot + time.Minute)
+		clear(got)
+		if _, err := h.Handle(t.Context(), tick(t)); err != nil {
+			t.Fatal(err)
+		}
+		head, err := w.Catalog.Head(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := runs.Load(head, test.memory); got[metrics.RunLoad] != want || test.events > 3 && want < 10 {
+			t.Errorf("%d events in %d MB: %d%%, want %d%%, of %d bytes", test.events, test.memory, got[metrics.RunLoad], want,
+				head.Bytes)
+		}
 	}
 }

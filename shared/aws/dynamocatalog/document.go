@@ -14,7 +14,7 @@ import (
 
 // The versions of the documents. A reader knows one version of a kind and refuses all others by name, older and newer.
 const (
-	runVersion   = 3 // version 2 had no sums over all runs, version 1 other names for late objects and duplicates
+	runVersion   = 4 // version 3 had no bytes, 2 no sums over all runs, 1 other names for late objects and duplicates
 	viewVersion  = 7 // 6 had an early since and no failure, 5 true as rebuild, 4 no answers_from, 1 to 3 live
 	waitsVersion = 1
 	auditVersion = 3 // 2 did not say when findings were made, nor what was given up; 1 had another name for Late
@@ -41,6 +41,7 @@ type storedRun struct {
 	Events       int64        `json:"events,omitempty"`
 	Duplicates   int64        `json:"duplicates,omitempty"`
 	Conflicts    int64        `json:"conflicts,omitempty"`
+	Bytes        int64        `json:"bytes,omitempty"`
 	AllObjects   int64        `json:"all_objects,omitempty"`
 	AllEvents    int64        `json:"all_events,omitempty"`
 }
@@ -79,7 +80,7 @@ func encodeRun(r lifecycle.Run) (table.Item, error) {
 		format: format{runVersion}, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
 		Objects: r.Objects, LateObjects: r.LateObjects, Events: r.Events, Duplicates: r.Duplicates, Conflicts: r.Conflicts,
-		AllObjects: r.AllObjects, AllEvents: r.AllEvents,
+		Bytes: r.Bytes, AllObjects: r.AllObjects, AllEvents: r.AllEvents,
 	})
 }
 
@@ -96,7 +97,7 @@ func decodeRun(item table.Item) (lifecycle.Run, error) {
 		N: n, Horizon: r.Horizon, Manifest: r.Manifest, Identities: r.Identities,
 		FirstArrival: r.FirstArrival, LastArrival: r.LastArrival,
 		Objects: r.Objects, LateObjects: r.LateObjects, Events: r.Events, Duplicates: r.Duplicates, Conflicts: r.Conflicts,
-		AllObjects: r.AllObjects, AllEvents: r.AllEvents,
+		Bytes: r.Bytes, AllObjects: r.AllObjects, AllEvents: r.AllEvents,
 	}, nil
 }
 

@@ -94,7 +94,7 @@ func TestOlderDocuments(t *testing.T) {
 	for _, c := range []struct{ kind, sort, document, says string }{
 		{
 			"run", "00000000000000000042", `{"version":1,"horizon":1795555500000,"objects":3,"overlap":6}`,
-			"stored run 42: document of version 1, this release reads version 3: run the release that wrote it, " +
+			"stored run 42: document of version 1, this release reads version 4: run the release that wrote it, " +
 				"or deploy a new stack",
 		},
 		{
@@ -119,7 +119,7 @@ func TestOlderDocuments(t *testing.T) {
 		},
 		{
 			"run", "00000000000000000042", `{"version":2,"horizon":1795555500000,"objects":3}`,
-			"stored run 42: document of version 2, this release reads version 3: ",
+			"stored run 42: document of version 2, this release reads version 4: ",
 		},
 		{
 			"audit", "page_views", `{"version":2}`,

@@ -36,7 +36,7 @@ var (
 var run = lifecycle.Run{
 	N: 42, Horizon: 1_795_555_500_000, Manifest: "runs/000000000042/m", Identities: "runs/000000000042/i", FirstArrival: 1,
 	LastArrival: 2,
-	Objects:     3, LateObjects: 4, Events: 5, Duplicates: 6, Conflicts: 7, AllObjects: 8, AllEvents: 9,
+	Objects:     3, LateObjects: 4, Events: 5, Duplicates: 6, Conflicts: 7, Bytes: 10, AllObjects: 8, AllEvents: 9,
 }
 
 var view = lifecycle.View{
@@ -49,8 +49,8 @@ var view = lifecycle.View{
 
 // The items as DynamoDB holds them.
 var (
-	runDocument = `{"version":3,"horizon":1795555500000,"manifest":"runs/000000000042/m","identities":"runs/000000000042/i","first_arrival":1,` +
-		`"last_arrival":2,"objects":3,"late_objects":4,"events":5,"duplicates":6,"conflicts":7,"all_objects":8,"all_events":9}`
+	runDocument = `{"version":4,"horizon":1795555500000,"manifest":"runs/000000000042/m","identities":"runs/000000000042/i","first_arrival":1,` +
+		`"last_arrival":2,"objects":3,"late_objects":4,"events":5,"duplicates":6,"conflicts":7,"bytes":10,"all_objects":8,"all_events":9}`
 	viewDocument = `{"version":7,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N",` +
 		`"definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live_from":1795555200000,"run":18446744073709551615,"horizon":1795555500000}]}`
 	runStored        = key("run", "00000000000000000042") + `,"doc":{"S":` + quoted(runDocument) + `}}`
@@ -308,9 +308,9 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	for says, stored := range map[string]string{
 		`"sk" is "42"`: strings.Replace(runStored, "00000000000000000042", "42", 1), `"sk" is "0000000000000000004x"`: strings.Replace(runStored, "42", "4x", 1),
 		`"doc" is missing`: key("run", "00000000000000000042") + `}`, `stored run 42: attribute "doc": `: runWith(`{`),
-		"document of version 0, this release reads version 3": runWith(`{}`),
-		"document of version 4, this release reads version 3": runWith(`{"version":4}`),
-		"cannot unmarshal": runWith(`{"version":3,"horizon":"now"}`),
+		"document of version 0, this release reads version 4": runWith(`{}`),
+		"document of version 5, this release reads version 4": runWith(`{"version":5}`),
+		"cannot unmarshal": runWith(`{"version":4,"horizon":"now"}`),
 	} {
 		_, c := open(t, items(stored), items(stored))
 		_, head := c.Head(t.Context())

@@ -26,6 +26,7 @@ import (
 	"github.com/oklog/ulid/v2"
 
 	"github.com/anabranch/anabranch/localstack/wire"
+	"github.com/anabranch/anabranch/shared/audit"
 	"github.com/anabranch/anabranch/shared/aws/awstest"
 	"github.com/anabranch/anabranch/shared/aws/dynamocatalog"
 	"github.com/anabranch/anabranch/shared/aws/dynamoviews"
@@ -46,6 +47,7 @@ import (
 	"github.com/anabranch/anabranch/shared/system"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 	"github.com/anabranch/anabranch/shared/viewstore"
+	"github.com/anabranch/anabranch/shared/watch"
 )
 
 // The settings are the template's defaults.
@@ -76,6 +78,9 @@ type world struct {
 	batch   *batch.Batch
 	sweep   *sweep.Sweep
 	serving *serving.Serving
+	replay  *speed.Replay
+	audit   *audit.Audit
+	watch   *watch.Watch
 
 	reader    *kinesis.Client // reads past the wire, as Lambda's poller does
 	iterators []*string       // one per shard
@@ -130,12 +135,13 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 		Seen:    seen,
 	}
 	// Each function has its own environment, which keeps its own compiled programs.
+	host := setting.Host{
+		Layout: layout, Codec: codec, Parallel: runner.Parallel(atOnce), Repeat: runner.Repeat, Workers: 1, Now: w.clock,
+		NewULID: w.newULID, Log: log,
+	}
 	environment := func() *system.System {
 		stores.Programs = &programs.Cache{}
-		made, err := system.New(stores, s, setting.Host{
-			Layout: layout, Codec: codec, Parallel: runner.Parallel(atOnce), Repeat: runner.Repeat, Workers: 1, Now: w.clock,
-			NewULID: w.newULID, Log: log,
-		})
+		made, err := system.New(stores, s, host)
 		need(t, err)
 		return made
 	}
@@ -143,6 +149,8 @@ func (w *world) wireUp(t *testing.T, cfg aws.Config, queue string, detection boo
 	w.batch = environment().Batch(lifecycle.Define(definitions))
 	w.sweep = environment().Sweep()
 	w.serving = environment().Serving()
+	w.replay = environment().Replay()
+	w.audit, w.watch = environment().Audit(), watch.New(store, dynamocatalog.New(tables, "catalog"), s, host)
 	for range shards {
 		w.speed = append(w.speed, environment().Speed())
 	}

@@ -95,10 +95,14 @@ var stories = map[string]story{
 		healthy: []phase{silent(120), steady(60, 0)}, fault: []phase{each(1, 360, 1), silent(360)}, fires: 1,
 		ended: []phase{steady(60, 0)}, clears: 6,
 	},
-	// A failed request in each of three periods, also if few come. Before, some fail among good ones. Where the API
-	// reports failed requests only, three of them within forty minutes may count as three periods in a row.
+	// A failed request in each of three periods, however many do not fail. Before, some fail among good ones, and many for
+	// six minutes. Where the API reports failed requests only, three of them within forty minutes may count as three
+	// periods in a row.
 	"ApiErrorsAlarm": {
-		healthy: []phase{silent(30), each(30, 120, 1), steady(60, 0), rare(11, 1), rare(11, 1), rare(11, 1), steady(30, 0)},
+		healthy: []phase{
+			silent(30), each(30, 120, 1), steady(60, 0), steady(6, 40), steady(60, 0), rare(11, 1), rare(11, 1), rare(11, 1),
+			steady(30, 0),
+		},
 		fault:   []phase{each(4, 60, 1)},
 		fires:   15, ended: []phase{steady(60, 0)}, clears: 6, silence: okay,
 	},

@@ -117,7 +117,7 @@ func (r *rig) system() *system.System {
 		Seen: r.seen, Programs: r.programs,
 	}, settings(), setting.Host{
 		Layout: r.layout, Codec: r.codec, Parallel: runner.Parallel(runtime.GOMAXPROCS(0)), Workers: runtime.GOMAXPROCS(0),
-		Now: r.clock, NewULID: r.id, Log: slog.New(slog.DiscardHandler),
+		Repeat: runner.Repeat, Now: r.clock, NewULID: r.id, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
 		panic(err)

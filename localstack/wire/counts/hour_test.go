@@ -19,8 +19,8 @@ import (
 const hourGolden = "testdata/hour.txt"
 
 // TestIdleHour counts the requests of an hour in which no event arrives and nobody asks, of all functions that a
-// schedule invokes each minute. The three views are Lambda views. What Lambda asks for itself is not there: it polls the
-// stream, and the republish queue, from which republish gets nothing.
+// schedule invokes each minute. The three views are Lambda views. It does not count what Lambda itself asks: Lambda
+// polls the stream, and the republish queue.
 func TestIdleHour(t *testing.T) {
 	e := emulator.Start(t)
 	need(t, e.Reset(t.Context()))

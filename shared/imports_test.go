@@ -72,8 +72,8 @@ func rules() map[string]rule {
 			append(thirdParty, events)}
 	}
 	reading := func(layers ...string) rule { // and presents what it has read, or compares it
-		return rule{slices.Concat(inner, layers, answers, []string{"shared/api", "shared/aws/respond", "shared/metrics"}),
-			[]string{events}}
+		return rule{slices.Concat(inner, layers, answers,
+			[]string{"shared/api", "shared/api/openapi", "shared/aws/respond", "shared/metrics"}), []string{events}}
 	}
 	// what a function is made of; infra tests what it links and calls
 	function := func(name string, besides ...string) rule {

@@ -30,7 +30,8 @@ const (
 	DiffView    Key = "GET /v1/admin/views/{view}/diff"
 	OperateView Key = "POST /v1/admin/views/{view}/{operation}"
 
-	Health Key = "GET /health"
+	Health  Key = "GET /health"
+	OpenAPI Key = "GET /openapi.json"
 )
 
 // Method returns the HTTP method, for example "GET".
@@ -88,6 +89,7 @@ func Routes() []Route {
 		{DiffView, access.Admin, Admin},
 		{OperateView, access.Admin, Admin},
 		{Health, access.Anyone, Query},
+		{OpenAPI, access.Anyone, Query},
 	}
 }
 

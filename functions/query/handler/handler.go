@@ -4,6 +4,8 @@ package handler
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -13,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/api"
+	"github.com/anabranch/anabranch/shared/api/openapi"
 	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/metrics"
@@ -55,6 +58,8 @@ func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest, t
 		return h.query(ctx, to, name, r)
 	case api.Health:
 		return to.JSON(http.StatusOK, healthy)
+	case api.OpenAPI:
+		return document(to, r.Headers["if-none-match"])
 	}
 	return response{}, errNoRoute
 }
@@ -66,6 +71,20 @@ var healthy = Healthy{Status: "ok"}
 // Healthy is the answer of GET /health.
 type Healthy struct {
 	Status string `json:"status"` // "ok"
+}
+
+// document answers with the description of the API.
+func document(to respond.To, known string) (response, error) {
+	body := to.NewWriter("application/json")
+	if _, err := body.Write(openapi.JSON()); err != nil {
+		return response{}, err
+	}
+	answer, err := body.Answer(http.StatusOK)
+	if err != nil {
+		return response{}, err
+	}
+	sum := sha256.Sum256(openapi.JSON())
+	return respond.Tagged(answer, `W/"`+hex.EncodeToString(sum[:16])+`"`, known), nil
 }
 
 func (h *Handler) views(ctx context.Context, to respond.To) (response, error) {

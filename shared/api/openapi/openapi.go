@@ -1,6 +1,7 @@
 // Package openapi describes the HTTP API as an OpenAPI 3.1 document. The routes and scopes come from shared/api; this
 // package adds what each route takes and answers, and components.yaml the shapes of bodies. docs/openapi.yaml is the
-// document. Tests compare it with this package, and this package with the handlers and the types of their answers.
+// document, and openapi.json the same in JSON, which servers answer with. Tests compare both with this package, and
+// this package with the handlers, their answers, and the types of their answers.
 //
 // Source: OpenAPI Specification 3.1.1; RFC 9457.
 package openapi
@@ -23,6 +24,12 @@ var components string
 
 //go:embed document.yaml.tmpl
 var document string
+
+//go:embed openapi.json
+var asJSON []byte
+
+// JSON returns the OpenAPI document in JSON, as servers answer GET /openapi.json.
+func JSON() []byte { return asJSON }
 
 // Document returns the OpenAPI document, in YAML.
 //

@@ -80,6 +80,17 @@ func TestDocumentIsCurrent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	compact, err := yaml.YAMLToJSON(want)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile("openapi.json", compact, 0o644); err != nil {
+			t.Fatal(err)
+		}
+	} else if diff := cmp.Diff(string(compact), string(openapi.JSON())); diff != "" {
+		t.Errorf("openapi.json is not current: go test ./shared/api/openapi -update (-want +got):\n%s", diff)
+	}
 	got, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)

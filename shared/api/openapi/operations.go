@@ -49,6 +49,10 @@ func operations() map[api.Key]operation {
 			Gives:       "The API answers.", Schema: "Healthy",
 			Problems: []problem{internal},
 		},
+		api.OpenAPI: {
+			ID: "openapi", Summary: "Get this document", Description: "Needs no key.", Tagged: true,
+			Gives: "This document, OpenAPI 3.1.", Schema: "OpenAPI", Problems: []problem{internal},
+		},
 		api.SendEvents: {
 			ID: "sendEvents", Summary: "Send events",
 			Description: "The answer comes once the accepted events are durable. " +

@@ -219,7 +219,8 @@ func rules() map[string]rule {
 
 		"cmd/anabranch": {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
-				"cmd/anabranch/explain", "cmd/anabranch/lint",
+				"cmd/anabranch/examples", "cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/lint",
+				"cmd/anabranch/plan",
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/event",
 				"shared/setting", "shared/view", viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
@@ -229,6 +230,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/cases":    {[]string{"cmd/anabranch/examples", "cmd/anabranch/fold", "shared/view", viewfile}, nil},
 		"cmd/anabranch/explain": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "cmd/anabranch/fold",
 			"shared/event", "shared/view"}, nil},
+		"cmd/anabranch/plan":   {[]string{"cmd/anabranch/fold", "infra/costs", "shared/view"}, nil},
 		"cmd/anabranch/fold":   {[]string{"shared/event", "shared/view"}, nil},
 		"cmd/anabranch/fields": {[]string{"shared/event", "shared/view", spelling}, nil},
 		"cmd/anabranch/lint": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "shared/event", "shared/view",
@@ -448,7 +450,8 @@ func checkYAML(p listed) (problems []string) {
 		return nil
 	}
 	switch p.name() {
-	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", "cmd/anabranch/lint", "shared/simulation",
+	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", "cmd/anabranch/lint",
+		"cmd/anabranch/plan", "shared/simulation",
 		"shared/simulation/history", "shared/simulation/mutants/play":
 		return nil
 	}

@@ -27,6 +27,7 @@ type ViewsCmd struct {
 	Audit    ViewsAuditCmd    `cmd:"" help:"Fold the archive again and compare the stored numbers."`
 	Lint     ViewsLintCmd     `cmd:"" help:"Check a views file; needs no server."`
 	Explain  ViewsExplainCmd  `cmd:"" help:"Explain how an event lands in views, or how a row came about."`
+	Plan     ViewsPlanCmd     `cmd:"" help:"Show what the deployment of a views file would change and build."`
 	Schema   ViewsSchemaCmd   `cmd:"" help:"Print the JSON Schema of views files, for editors."`
 	Test     ViewsTestCmd     `cmd:"" help:"Run the tests of a views file; needs no server."`
 

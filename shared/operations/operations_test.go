@@ -40,6 +40,7 @@ func newFixture(t *testing.T, v lifecycle.View) *fixture {
 	c := &memory.Catalog{}
 	for n := range uint64(9) {
 		run := lifecycle.Run{N: n + 1, Horizon: at(5 * int64(n+1)), FirstArrival: at(int64(n)).Millis() + 250}
+		run.AllObjects, run.AllEvents = 2*int64(run.N), 100*int64(run.N)
 		need(t, c.Append(t.Context(), run))
 	}
 	need(t, c.PutSwept(t.Context(), 8, 0))
@@ -665,7 +666,8 @@ func TestStatus(t *testing.T) {
 	need(t, d.catalog.PutView(t.Context(), lifecycle.View{Name: "a"}))
 	all, err := d.Status(t.Context())
 	need(t, err)
-	want = `{"head":` + headJSON + `,"swept":{"run":8,"horizon":"2026-11-22T12:40:00Z"},"views":[` +
+	want = `{"head":` + headJSON + `,"swept":{"run":8,"horizon":"2026-11-22T12:40:00Z"},` +
+		`"archive":{"objects":18,"events":900},"views":[` +
 		`{"view":"a","description":"","serving":null,"head":` + headJSON + `,"generations":[],"audit":null},` + want + `]}`
 	if diff := cmp.Diff(want, describe(t, all)); diff != "" {
 		t.Errorf("of all (-want +got):\n%s", diff)
@@ -677,7 +679,9 @@ func TestStatusOfNothing(t *testing.T) {
 	o := &operations.Operations{Catalog: c, Sweeps: c, Tries: 8, Now: time.Now}
 	all, err := o.Status(t.Context())
 	need(t, err)
-	if diff := cmp.Diff(`{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},"views":[]}`, describe(t, all)); diff != "" {
+	const nothing = `{"head":{"run":0,"horizon":null},"swept":{"run":0,"horizon":null},` +
+		`"archive":{"objects":0,"events":0},"views":[]}`
+	if diff := cmp.Diff(nothing, describe(t, all)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	need(

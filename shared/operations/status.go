@@ -19,7 +19,15 @@ import (
 type Statuses struct {
 	Head  Position `json:"head"`  // last committed run
 	Swept Position `json:"swept"` // last run whose objects are all known to have been streamed
-	Views []Status `json:"views"` // in order of name
+	// What the runs hold, and so what a build reads.
+	Archive Archive  `json:"archive"`
+	Views   []Status `json:"views"` // in order of name
+}
+
+// Archive counts what all runs up to the head hold. It has no objects that no run holds yet.
+type Archive struct {
+	Objects int64 `json:"objects"`
+	Events  int64 `json:"events"` // duplicates included
 }
 
 // Position is a run and its horizon. Run 0 means no run.
@@ -143,7 +151,10 @@ func (o *Operations) Status(ctx context.Context) (Statuses, error) {
 	if err != nil {
 		return Statuses{}, err
 	}
-	all := Statuses{Head: positionOf(runs.head), Swept: swept, Views: make([]Status, 0, len(views))}
+	all := Statuses{
+		Head: positionOf(runs.head), Swept: swept, Views: make([]Status, 0, len(views)),
+		Archive: Archive{Objects: runs.head.AllObjects, Events: runs.head.AllEvents},
+	}
 	for _, v := range views {
 		if v.IsGone() && len(v.Generations) == 0 {
 			continue // what is left is its revision

@@ -34,6 +34,14 @@ type Statuses struct {
 	Head  Position `json:"head"`  // the last run that has begun
 	Swept Position `json:"swept"` // the last run that the sweep has passed
 	Views []Status `json:"views"`
+
+	Archive Archive `json:"archive"`
+}
+
+// Archive counts what all runs hold, and so what a build reads.
+type Archive struct {
+	Objects int64 `json:"objects"`
+	Events  int64 `json:"events"`
 }
 
 // Status is the state of one view, for operators.

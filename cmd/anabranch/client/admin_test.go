@@ -65,7 +65,8 @@ func TestAdminReads(t *testing.T) {
 		answer(
 			200,
 			"application/json",
-			`{"head":{"run":12,"horizon":"h"},"swept":{"run":11,"horizon":null},"views":[`+statusText+`]}`,
+			`{"head":{"run":12,"horizon":"h"},"swept":{"run":11,"horizon":null},`+
+				`"archive":{"objects":3,"events":14},"views":[`+statusText+`]}`,
 		),
 		answer(200, "application/json", statusText),
 		answer(200, "application/json", diffText),
@@ -81,6 +82,8 @@ func TestAdminReads(t *testing.T) {
 		Head:  client.Position{Run: 12, Horizon: "h"},
 		Swept: client.Position{Run: 11},
 		Views: []client.Status{wantStatus},
+
+		Archive: client.Archive{Objects: 3, Events: 14},
 	}
 	if diff := cmp.Diff(want, all); diff != "" || err != nil {
 		t.Error(err, diff)

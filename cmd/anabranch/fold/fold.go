@@ -17,7 +17,18 @@ type View struct {
 	Folded     int64 // events that count in a row
 	Rows       []Row // in order of key and window
 	Skips      []view.Skip
+	Items      Items // that would store the rows, and what is skipped
 }
+
+// Items counts items: one for each key and page.
+type Items struct {
+	Count      int64
+	Bytes      int64 // of their pages
+	WriteUnits int64 // to write each once: 1 KB each, with its key and header
+}
+
+// itemHead is about what an item has besides its page and its key, in bytes.
+const itemHead = 150
 
 // Row is one row of a view: one key in one window.
 type Row struct {
@@ -68,6 +79,10 @@ func distinct(b *event.Batch) (rows []int32) {
 func viewOf(p *view.Program, delta *view.Delta) View {
 	v := View{Definition: p.Definition, Folded: delta.Counts().Folded, Skips: delta.Skips()}
 	for page := range delta.Pages() {
+		size := int64(len(page.AppendPage(nil)))
+		v.Items.Count++
+		v.Items.Bytes += size
+		v.Items.WriteUnits += (size+int64(len(page.Key))+itemHead)/1024 + 1
 		if page.Key == view.SkippedKey {
 			continue
 		}

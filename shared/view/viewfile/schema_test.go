@@ -43,19 +43,7 @@ func TestSchemaIsCurrent(t *testing.T) {
 
 // TestSchemaHasEveryField checks that the schema has a property for each field of a definition, and no other.
 func TestSchemaHasEveryField(t *testing.T) {
-	var s struct {
-		Properties struct {
-			Views struct {
-				Items struct {
-					Properties map[string]struct{ Description string }
-				}
-			}
-		}
-	}
-	if err := json.Unmarshal(viewfile.Schema(), &s); err != nil {
-		t.Fatal(err)
-	}
-	properties := s.Properties.Views.Items.Properties
+	properties := propertiesOf(t)
 	for _, field := range reflect.VisibleFields(reflect.TypeFor[view.Definition]()) {
 		name := strings.ToLower(field.Name)
 		if name == "engine" { // files have none
@@ -206,4 +194,46 @@ func TestSchemaRefusesBrokenFiles(t *testing.T) {
 			t.Errorf("%s: the schema accepts\n%s", name, text)
 		}
 	}
+}
+
+// TestDocsHaveEveryField checks that the table of docs/views.md has a row for each field of the schema, and no other.
+func TestDocsHaveEveryField(t *testing.T) {
+	text, err := os.ReadFile("../../../docs/views.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, after, found := strings.Cut(string(text), "| field | meaning | example |\n|---|---|---|\n")
+	rows, _, _ := strings.Cut(after, "\n\n")
+	if !found {
+		t.Fatal("docs/views.md has no table of fields")
+	}
+	properties := propertiesOf(t)
+	for row := range strings.Lines(rows + "\n") {
+		name, _, _ := strings.Cut(strings.TrimPrefix(row, "| `"), "`")
+		if _, ok := properties[name]; !ok {
+			t.Errorf("docs/views.md has the field %q, which the schema does not have", name)
+		}
+		delete(properties, name)
+	}
+	for name := range properties {
+		t.Errorf("docs/views.md does not have the field %s", name)
+	}
+}
+
+// propertiesOf returns the properties of a view in the schema.
+func propertiesOf(t *testing.T) map[string]struct{ Description string } {
+	t.Helper()
+	var s struct {
+		Properties struct {
+			Views struct {
+				Items struct {
+					Properties map[string]struct{ Description string }
+				}
+			}
+		}
+	}
+	if err := json.Unmarshal(viewfile.Schema(), &s); err != nil {
+		t.Fatal(err)
+	}
+	return s.Properties.Views.Items.Properties
 }

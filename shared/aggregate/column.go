@@ -20,6 +20,17 @@ type Column struct {
 	Hashes  []Hash
 }
 
+// Lack returns why row i has no value; lacks is false when it has one.
+func (c *Column) Lack(i int) (why Reason, lacks bool) {
+	switch {
+	case c.Numbers != nil:
+		return c.Numbers[i].Why, !c.Numbers[i].OK
+	case c.Scalars != nil:
+		return c.Scalars[i].Why, !c.Scalars[i].OK
+	}
+	return c.Hashes[i].Why, !c.Hashes[i].OK
+}
+
 // Kind says in which form a function takes an argument.
 type Kind uint8
 
@@ -56,17 +67,15 @@ type Hash struct {
 	Why Reason // when it is not OK
 }
 
-// HashOf returns the hash of a scalar. Stored states hold such hashes, so the key is a constant of the engine. It is
-// not secret.
+// HashOf returns the hash of a scalar. Each kind has its own key, so the string 1 and the number 1 have different
+// hashes. Stored states hold such hashes, so the keys are constants of the engine. They are not secret.
 //
-// Source: SipHash-2-4, Aumasson and Bernstein 2012, over the kind as one byte and the text. scratch is memory that
-// HashOf may use and returns for the next call.
-func HashOf(kind ScalarKind, text, scratch []byte) (sum uint64, used []byte) {
-	used = append(append(scratch[:0], byte(kind)), text...)
-	return siphash.Hash(hashKey0, hashKey1, used), used
+// Source: SipHash-2-4, Aumasson and Bernstein 2012.
+func HashOf(kind ScalarKind, text []byte) uint64 {
+	return siphash.Hash(hashKey0, hashKey1^uint64(kind), text)
 }
 
-// The key of HashOf: "anabranch engine" in ASCII, each half read as a little-endian word.
+// The key of HashOf for a String: "anabranch engine" in ASCII, each half read as a little-endian word.
 const (
 	hashKey0 = 0x636e617262616e61
 	hashKey1 = 0x656e69676e652068

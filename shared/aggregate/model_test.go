@@ -227,7 +227,7 @@ func rowsOf(f aggregate.Function, cells []int32, rows []row) aggregate.Rows {
 		return all
 	}
 	for _, r := range rows {
-		sum, _ := aggregate.HashOf(aggregate.Number, decimalOf(r).AppendText(nil), nil)
+		sum := aggregate.HashOf(aggregate.Number, decimalOf(r).AppendText(nil))
 		all.Times = append(all.Times, int64(sum%3))
 		all.Identities = append(all.Identities, [2]uint64{sum, 1})
 	}
@@ -244,8 +244,8 @@ func columnOf(kind aggregate.Kind, rows []row) (c aggregate.Column) {
 		case aggregate.Scalars:
 			c.Scalars = append(c.Scalars, aggregate.Scalar{Kind: aggregate.Number, Text: text, OK: d.OK, Why: d.Why})
 		case aggregate.Hashes:
-			sum, _ := aggregate.HashOf(aggregate.Number, text, nil)
-			c.Hashes = append(c.Hashes, aggregate.Hash{Sum: sum, OK: d.OK, Why: d.Why})
+			hash := aggregate.Hash{Sum: aggregate.HashOf(aggregate.Number, text), OK: d.OK, Why: d.Why}
+			c.Hashes = append(c.Hashes, hash)
 		}
 	}
 	return c

@@ -64,7 +64,7 @@ func (m model) presentedSketch(function string) string {
 }
 
 func sumOf(r row) uint64 {
-	sum, _ := aggregate.HashOf(aggregate.Number, []byte(textOf(r)), nil)
+	sum := aggregate.HashOf(aggregate.Number, []byte(textOf(r)))
 	return sum
 }
 

@@ -1,6 +1,7 @@
 package present
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -109,8 +110,16 @@ func appendNumber(dst []byte, of serving.States, i int) []byte {
 		return dst
 	}
 	at := len(dst)
-	if dst = of.AppendNumber(dst, i); string(dst[at:]) == "null" {
+	dst = of.AppendNumber(dst, i)
+	switch value := dst[at:]; value[0] {
+	case 'n': // null
 		return dst[:at]
+	case '"':
+		var text string
+		_ = json.Unmarshal(value, &text) // a value is valid JSON
+		return appendText(dst[:at], text)
+	case '{', '[':
+		return appendText(dst[:at], string(value))
 	}
 	return dst
 }

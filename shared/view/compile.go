@@ -32,12 +32,11 @@ type Program struct {
 	Skipped *Program // nil in a Skipped
 	skipsOf *Program // in a Skipped, the program that it belongs to
 
-	where expression.Predicate  // nil: every event counts
-	keys  []expression.Key      // one per key field
-	args  []expression.Argument // the distinct arguments of all aggregates
-	argOf []int                 // per aggregate, the index of its argument in args, or noArgument
-
-	argTexts []string // the normal forms of args, in the same order
+	where   expression.Predicate // nil: every event counts
+	keys    []expression.Key     // one per key field
+	choices []choice             // the distinct conditions of all aggregates; the first is none
+	inputs  []input              // the distinct inputs of all aggregates
+	inputOf []int                // per aggregate, the index of its input in inputs, or noInput
 
 	// Per stored place before that of the time, whether its expression reads data; nil: the rules do not ask.
 	readsData []bool
@@ -49,8 +48,24 @@ type Program struct {
 	merging sync.Pool // of *Windows, the scratch memory of Merge
 }
 
-// noArgument is the argument's index for an aggregate that has none.
-const noArgument = -1
+// noInput is the input's index for an aggregate that reads nothing of an event.
+const noInput = -1
+
+// input is what aggregates read of an event: their arguments, on the rows for which their condition holds. Aggregates
+// with the same input, such as sum, mean and max of one field, share its columns.
+type input struct {
+	text      string // of the arguments, with their kinds
+	choice    int    // the index of the condition
+	arguments []expression.Argument
+	expr      string // of the first aggregate with this input
+}
+
+// choice is a condition of aggregates. Inputs with the same condition share its rows.
+type choice struct {
+	text  string
+	holds expression.Predicate // nil: for every row
+	times bool                 // an Ordered function needs the times and identities of its rows
+}
 
 // Compile compiles the definitions of one view or of several, over all the fields that they read. Each is compiled by
 // the rules of its engine version, so the programs of a Set may read the same events by different rules.
@@ -87,7 +102,10 @@ func Compile(definitions ...Definition) (*Set, error) {
 func compile(
 	d Definition, rules engine.Rules, mode expression.Mode, read *expression.Columns,
 ) (*Program, []Fault) {
-	p := &Program{Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window, rules)}
+	p := &Program{
+		Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window, rules),
+		choices: make([]choice, 1),
+	}
 	p.first, p.last = p.FirstWindowFrom(event.MinTime.Time()), p.windowOf(event.MaxTime)-1
 	found := d.checkPlainParts(mode == expression.File)
 	note := func(part Part, index int, faults []expression.Fault) {
@@ -110,8 +128,15 @@ func compile(
 		found = appendFault(found, AggregateNamePart, i, checkName("the name of an aggregate", a.Name))
 		call, faults := expression.ParseCall(a.Expr, rules, mode)
 		note(AggregatePart, i, faults)
+		if len(faults) > 0 {
+			continue
+		}
 		p.Functions = append(p.Functions, call.Function)
-		p.shareArgument(call, read)
+		note(AggregatePart, i, p.shareInput(a.Expr, call, read))
+	}
+	if _, worst := p.windowBytes(); worst > mostOfWindow {
+		found = appendFault(found, SizePart, 0, fmt.Sprintf("the aggregates of one window may take %d bytes; the maximum "+
+			"is %d; divide them among several views", worst, mostOfWindow))
 	}
 	if len(found) == 0 && !rules.PlainMissing {
 		p.noteReadsData()
@@ -125,23 +150,39 @@ func (p *Program) noteReadsData() {
 	for _, k := range p.Definition.Key {
 		p.readsData = append(p.readsData, expression.ReadsData(k.Expr))
 	}
-	for _, text := range p.argTexts {
-		p.readsData = append(p.readsData, expression.ReadsData(text))
+	for _, in := range p.inputs {
+		p.readsData = append(p.readsData, expression.ReadsData(in.expr))
 	}
 }
 
-// shareArgument adds the argument of the next aggregate. Aggregates with the same argument, such as sum, mean and max
-// of one field, share its values.
-func (p *Program) shareArgument(call expression.Call, read *expression.Columns) {
-	if !call.HasArgument() {
-		p.argOf = append(p.argOf, noArgument)
-		return
+// shareInput adds the input of the next aggregate, or finds the same one.
+func (p *Program) shareInput(expr string, call expression.Call, read *expression.Columns) []expression.Fault {
+	at, faults := p.shareChoice(call, read)
+	p.choices[at].times = p.choices[at].times || call.Function.Ordered()
+	if !call.HasInput() {
+		p.inputOf = append(p.inputOf, noInput)
+		return faults
 	}
-	text := call.ArgumentText()
-	at := slices.Index(p.argTexts, text)
-	if at < 0 {
-		at = len(p.args)
-		p.args, p.argTexts = append(p.args, call.CompileArgument(read)), append(p.argTexts, text)
+	text := call.ArgumentsText()
+	same := func(in input) bool { return in.text == text && in.choice == at }
+	found := slices.IndexFunc(p.inputs, same)
+	if found < 0 {
+		found = len(p.inputs)
+		arguments, more := call.CompileArguments(read)
+		faults = append(faults, more...)
+		p.inputs = append(p.inputs, input{text: text, choice: at, arguments: arguments, expr: expr})
 	}
-	p.argOf = append(p.argOf, at)
+	p.inputOf = append(p.inputOf, found)
+	return faults
+}
+
+// shareChoice adds the condition of the next aggregate, or finds the same one.
+func (p *Program) shareChoice(call expression.Call, read *expression.Columns) (at int, faults []expression.Fault) {
+	text := call.ConditionText()
+	if at = slices.IndexFunc(p.choices, func(c choice) bool { return c.text == text }); at >= 0 {
+		return at, nil
+	}
+	holds, faults := call.CompileCondition(read)
+	p.choices = append(p.choices, choice{text: text, holds: holds})
+	return len(p.choices) - 1, faults
 }

@@ -21,10 +21,13 @@ func (p *Program) AppendKey(i int, b *event.Batch, row int, dst []byte) ([]byte,
 
 // Argument evaluates the argument of aggregate i; false: the aggregate has none.
 func (p *Program) Argument(i int, b *event.Batch, rows []int32, out []aggregate.Decimal) bool {
-	if p.argOf[i] == noArgument {
+	at := p.inputOf[i]
+	if at == noInput {
 		return false
 	}
-	p.args[p.argOf[i]](b, rows, out)
+	column := aggregate.Column{Numbers: out}
+	p.inputs[at].arguments[0](b, rows, &column, nil)
+	copy(out, column.Numbers)
 	return true
 }
 

@@ -31,7 +31,8 @@ type Delta struct {
 	// Scratch, a row each.
 	rows    []int32
 	into    []int32
-	columns []aggregate.Column // per argument
+	chosen  []chosen // per choice of the program
+	columns []filled // per input of the program
 	name    []byte
 }
 
@@ -51,7 +52,7 @@ type PageKey struct {
 func (p *Program) NewDelta() *Delta {
 	return &Delta{
 		program: p, cells: map[string]int32{}, states: p.newStates(), touched: map[PageKey]struct{}{},
-		columns: make([]aggregate.Column, len(p.args)),
+		chosen: make([]chosen, len(p.choices)), columns: newFilled(p),
 	}
 }
 
@@ -75,21 +76,7 @@ func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	d.evaluate(b, kept)
 	for i, s := range d.states {
 		s.Grow(len(d.names))
-		if at := d.program.argOf[i]; at == noArgument {
-			s.Add(aggregate.Rows{Cells: d.into})
-		} else {
-			s.Add(aggregate.Rows{Cells: d.into, Columns: d.columns[at : at+1]})
-		}
-	}
-}
-
-// evaluate fills d.columns with the arguments of the rows. Aggregates with the same argument share one evaluation.
-func (d *Delta) evaluate(b *event.Batch, rows []int32) {
-	for i, argument := range d.program.args {
-		numbers := slices.Grow(d.columns[i].Numbers[:0], len(rows))[:len(rows)]
-		argument(b, rows, numbers)
-		d.columns[i].Numbers = numbers
-		d.skipArguments(b, rows, i)
+		d.add(i, s)
 	}
 }
 
@@ -106,6 +93,7 @@ func (d *Delta) Touch(b *event.Batch, rows []int32) {
 			kept = append(kept, row)
 		}
 	}
+	d.into = resized(d.into, len(kept)) // nothing is added to these cells
 	d.evaluate(b, kept)
 }
 
@@ -123,7 +111,7 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 			d.rows = append(d.rows, row)
 		case expression.IsFalse:
 		default:
-			d.skipEvent(b, row, placeOfWhere, reasonOf(t))
+			d.skipEvent(b, row, placeOfWhere, t.Reason())
 		}
 	}
 	return d.rows
@@ -144,7 +132,7 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 		var got expression.Truth
 		if name, got = value(b, int(row), name); got != expression.IsTrue {
 			d.name = name
-			d.skipEvent(b, row, d.program.placeOfKey(field), reasonOf(got))
+			d.skipEvent(b, row, d.program.placeOfKey(field), got.Reason())
 			return false
 		}
 		if name = endValue(name, start); len(name) > 8+MaxKey {

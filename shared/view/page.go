@@ -18,6 +18,8 @@ const (
 	kappaBytes  = 1 << 10   // the same for a Kappa view, whose pages are rewritten for as long as events come
 	worstBytes  = 380 << 10 // maximum worst-case size of an encoded page: an item of DynamoDB has at most 400 KB
 	pageVersion = 1
+
+	mostOfWindow = worstBytes - 1 - binary.MaxVarintLen64 // bytes that one window may take
 )
 
 // ErrCorruptPage means that the bytes are not an encoded page of this program. Retrying does not help.

@@ -42,9 +42,11 @@ func TestReads(t *testing.T) {
 	d := keyed(`has(data.k) ? data.k : "none"`)
 	d.Aggregates = []view.Aggregate{
 		{Name: "a", Expr: "sum(data.x * ext.weight - data.x)"}, {Name: "k", Expr: "max(data.k)"},
+		{Name: "c", Expr: "count(data.status > 5 && has(data.k))"}, {Name: "p", Expr: "sum(data.x, data.paid)"},
 	}
 	fields, _ := d.Reads()
-	if diff := cmp.Diff([]event.Path{{"data", "x"}, {"weight"}}, fields); diff != "" {
+	want := []event.Path{{"data", "x"}, {"weight"}, {"data", "status"}, {"data", "paid"}}
+	if diff := cmp.Diff(want, fields); diff != "" {
 		t.Error(diff)
 	}
 }

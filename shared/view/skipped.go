@@ -5,7 +5,6 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
 // SkippedKey is the key under which a view keeps what it could not use: see Program.Skipped. An encoded key is empty or
@@ -18,7 +17,7 @@ const SkippedName = "skipped"
 // newSkipped makes the program of what p cannot use. It has p's windows, one key, and one aggregate, and is folded,
 // stored, merged and read like any program. Its places are those of p.
 func (p *Program) newSkipped() *Program {
-	places := 2 + len(p.keys) + len(p.args)
+	places := 2 + len(p.keys) + len(p.inputs)
 	return &Program{
 		Definition: Definition{
 			Name: p.Definition.Name, Architecture: p.Definition.Architecture, Window: p.Definition.Window,
@@ -50,19 +49,19 @@ func (p *Program) KeyOf(values []string) Key {
 }
 
 // MaySkip reports whether aggregate i may skip events that count in its row.
-func (p *Program) MaySkip(i int) bool { return p.argOf[i] != noArgument }
+func (p *Program) MaySkip(i int) bool { return p.inputOf[i] != noInput }
 
-// The places of Program.Skipped: the where, then the key fields, then the distinct arguments, then the time.
+// The places of Program.Skipped: the where, then the key fields, then the distinct inputs of aggregates, then the time.
 const placeOfWhere = 0
 
-func (p *Program) placeOfKey(field int) int         { return 1 + field }
-func (p *Program) placeOfArgument(argument int) int { return 1 + len(p.keys) + argument }
-func (p *Program) placeOfTime() int                 { return 1 + len(p.keys) + len(p.args) }
+func (p *Program) placeOfKey(field int) int   { return 1 + field }
+func (p *Program) placeOfInput(input int) int { return 1 + len(p.keys) + input }
+func (p *Program) placeOfTime() int           { return 1 + len(p.keys) + len(p.inputs) }
 
 // Skip is the events that a view could not use at one place for one reason. An event that where or a key field fails
 // for counts in no row, nor does one whose window does not lie within the years 0000 to 9999; it is noted in the window
-// of its arrival. An event without a usable argument counts in its row, but not in that aggregate. Such an event
-// counts once for each aggregate with the argument.
+// of its arrival. An event without a usable argument, or whose condition cannot be evaluated, counts in its row,
+// but not in that aggregate. Such an event counts once for each aggregate with the argument and condition.
 type Skip struct {
 	Place  Place  // WherePart, KeyPart, AggregatePart or TimePart
 	Name   string // of the place: see Definition.PlaceName
@@ -105,7 +104,7 @@ func (w *Windows) Skips(window Window) []Skip {
 }
 
 // placesOf returns the parts of the definition that a stored place stands for: several where aggregates share an
-// argument.
+// input.
 func (p *Program) placesOf(stored int) []Place {
 	switch {
 	case stored == placeOfWhere:
@@ -116,8 +115,8 @@ func (p *Program) placesOf(stored int) []Place {
 		return []Place{{KeyPart, stored - 1}}
 	}
 	var all []Place
-	for i, argument := range p.argOf {
-		if argument != noArgument && p.placeOfArgument(argument) == stored {
+	for i, input := range p.inputOf {
+		if input != noInput && p.placeOfInput(input) == stored {
 			all = append(all, Place{AggregatePart, i})
 		}
 	}
@@ -134,19 +133,6 @@ func (d *Delta) Skips() []Skip {
 		page.MergeInto(windows)
 	}
 	return windows.Total(windows.Sorted()).Skips(0)
-}
-
-// reasonOf returns the reason of a result that is neither true nor false.
-func reasonOf(t expression.Truth) aggregate.Reason {
-	switch t {
-	case expression.TooCostly:
-		return aggregate.TooCostly
-	case expression.Absent:
-		return aggregate.Missing
-	case expression.Mistyped:
-		return aggregate.WrongType
-	}
-	return aggregate.Failed
 }
 
 // skip notes that a row could not be used at a place. For a duplicate it only touches the page.
@@ -181,14 +167,4 @@ func (d *Delta) skipEvent(b *event.Batch, row int32, place int, reason aggregate
 		d.counts.Skipped++
 	}
 	d.skip(b, row, place, reason)
-}
-
-// skipArguments notes the rows without a usable argument.
-func (d *Delta) skipArguments(b *event.Batch, rows []int32, argument int) {
-	numbers := d.columns[argument].Numbers
-	for i, row := range rows {
-		if !numbers[i].OK {
-			d.skip(b, row, d.program.placeOfArgument(argument), numbers[i].Why)
-		}
-	}
 }

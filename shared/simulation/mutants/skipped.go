@@ -4,6 +4,8 @@ const (
 	skippedFile   = "shared/view/skipped.go"
 	viewFoldFile  = "shared/view/fold.go"
 	readSkipsFile = "shared/serving/skipped.go"
+	columnsFile   = "shared/view/input.go"
+	compileFile   = "shared/view/compile.go"
 )
 
 // ofSkipped returns mistakes in counting what a view could not use.
@@ -38,6 +40,29 @@ func ofSkipped() []Mutant {
 			Name: "skipped-lost-on-merge", Design: "3.9",
 			Mistake: "when workers merge their deltas, only one worker's skipped events stay",
 			Edits:   []Edit{{viewFoldFile, `	d.skipped.Merge(other.skipped)`, `	_ = other.skipped`}},
+		},
+		{
+			Name: "condition-that-fails-is-false", Design: "4",
+			Mistake: "a condition that cannot be evaluated is taken as false, without a word",
+			Edits: []Edit{{columnsFile, `			case expression.IsFalse:
+			default:`, `			default:`},
+				{columnsFile, `				c.failedRows, c.failedCells = append(c.failedRows, row), append(c.failedCells, d.into[i])
+				c.reasons = append(c.reasons, t.Reason())
+`, ``}},
+			Killer: Killer{
+				Package: "shared/view", Run: "^TestConditions$",
+				Why: "batch and speed take it alike, so the law holds for the wrong condition",
+			},
+		},
+		{
+			Name: "inputs-of-two-conditions-are-shared", Design: "4",
+			Mistake: "two aggregates with the same argument and different conditions share the rows of the first condition",
+			Edits: []Edit{{compileFile, `return in.text == text && in.choice == at }`,
+				`return in.text == text && (in.choice == at || text != "") }`}},
+			Killer: Killer{
+				Package: "shared/view", Run: "^TestConditions$",
+				Why: "batch and speed share alike, so the law holds for the wrong rows",
+			},
 		},
 		{
 			Name: "skipped-only-of-batch", Design: "3.9",

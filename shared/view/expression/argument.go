@@ -11,118 +11,7 @@ import (
 
 	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
-	"github.com/anabranch/anabranch/shared/view/engine"
-	"github.com/anabranch/anabranch/shared/view/spelling"
 )
-
-// Call is the expression of an aggregate: a function with its argument.
-type Call struct {
-	Function aggregate.Function
-
-	argument *term // nil: none
-	numbers  aggregate.Limit
-}
-
-// HasArgument reports whether the call has an argument. count() has none.
-func (c Call) HasArgument() bool { return c.argument != nil }
-
-// ArgumentText returns the normal form of the argument, or an empty text when there is none. Arguments with equal texts
-// are the same arithmetic.
-func (c Call) ArgumentText() string {
-	if c.argument == nil {
-		return ""
-	}
-	return c.argument.text()
-}
-
-// ParseCall reads the expression of an aggregate by the rules, such as sum(data.price * data.pieces).
-func ParseCall(source string, rules engine.Rules, mode Mode) (Call, []Fault) {
-	syntax, faults := parse(source, mode)
-	if len(faults) > 0 {
-		return Call{}, faults
-	}
-	parsed := syntax.NativeRep()
-	root := parsed.Expr()
-	names := callables()
-	if root.Kind() == celast.IdentKind && slices.Contains(names, root.AsIdent()) {
-		if function, _ := aggregate.Lookup(root.AsIdent()); len(function.Arguments()) == 0 {
-			return Call{}, faultf(0, "%s is a function; write %[1]s()", root.AsIdent())
-		}
-		return Call{}, faultf(0, "%s is a function; write for example %[1]s(data.bytes)", root.AsIdent())
-	}
-	if root.Kind() != celast.CallKind || root.AsCall().IsMemberFunction() || !isWord(root.AsCall().FunctionName()) {
-		return Call{}, faultf(0,
-			"an aggregate must be one function around its arithmetic, for example sum(data.price * 100); "+
-				"the aggregates are %s", strings.Join(names, ", "))
-	}
-	name, args := root.AsCall().FunctionName(), root.AsCall().Args()
-	function, _ := aggregate.Lookup(name)
-	if !slices.Contains(names, name) {
-		return Call{}, faultf(callOffset(parsed, root), "unknown aggregate %q; %s",
-			spelling.Shorten(name), suggestAggregate(name, names))
-	}
-	switch {
-	case len(function.Arguments()) == 0 && len(args) > 0:
-		return Call{}, faultf(offsetOf(parsed, args[0]), "%s takes no argument; write %[1]s()", name)
-	case len(function.Arguments()) != len(args):
-		return Call{}, faultf(callOffset(parsed, root),
-			"%s takes %d argument, not %d; write for example %[1]s(data.bytes)", name, len(function.Arguments()), len(args))
-	case len(args) == 0:
-		return Call{Function: function}, nil
-	}
-	if rules.BareExtensions {
-		extendNames(parsed)
-	}
-	r := termReader{ast: parsed, source: []rune(source)}
-	argument := r.read(args[0])
-	if len(r.faults) > 0 {
-		return Call{}, r.faults
-	}
-	return Call{function, argument, rules.Numbers}, nil
-}
-
-// callables are the functions that definitions may call: those of numbers alone, with exact answers.
-func callables() (names []string) {
-	for _, name := range aggregate.Names() {
-		f, _ := aggregate.Lookup(name)
-		if _, parameter := f.Parameter(); f.Exact() && !parameter &&
-			!slices.ContainsFunc(f.Arguments(), func(k aggregate.Kind) bool { return k != aggregate.Numbers }) {
-			names = append(names, name)
-		}
-	}
-	return names
-}
-
-// suggestAggregate also knows what other systems call an aggregate.
-func suggestAggregate(name string, names []string) string {
-	switch strings.ToLower(name) {
-	case "avg", "average":
-		return `did you mean "mean"?`
-	case "total":
-		return `did you mean "sum"?`
-	}
-	return spelling.Suggest(name, "aggregates", names)
-}
-
-// isWord distinguishes a function's name from an operator's.
-func isWord(name string) bool {
-	_, operator := operators.FindReverse(name)
-	return !operator && !strings.HasPrefix(name, "@")
-}
-
-// callOffset returns where the name of a function stands. The parser points at its parenthesis instead.
-func callOffset(ast *celast.AST, call celast.Expr) int {
-	return max(0, offsetOf(ast, call)-len(call.AsCall().FunctionName()))
-}
-
-// NormalCall returns the normal form of an aggregate's expression, or the expression itself when it is invalid.
-func NormalCall(source string) string {
-	call, faults := ParseCall(source, engine.Newest(), Stored)
-	if len(faults) > 0 {
-		return source
-	}
-	return call.Function.Name() + "(" + call.ArgumentText() + ")"
-}
 
 // termReader reads an argument from CEL's syntax tree. It does not check types. It refuses everything but paths,
 // constants, + - and *.
@@ -249,27 +138,30 @@ func (r *termReader) doubleText(e celast.Expr, value float64) string {
 	return sign + text
 }
 
-// CompileArgument returns the argument's function, and adds the paths that it reads to read. It returns nil when there
-// is no argument.
-func (c Call) CompileArgument(read *Columns) Argument {
-	switch {
-	case c.argument == nil:
-		return nil
-	case c.argument.path != nil:
-		f := read.field(c.argument.path)
-		return func(b *event.Batch, rows []int32, out []aggregate.Decimal) {
+// numberArgument compiles decimal arithmetic.
+func numberArgument(t *term, read *Columns, numbers aggregate.Limit) Argument {
+	if t.path != nil {
+		f := read.field(t.path)
+		return func(b *event.Batch, rows []int32, into *aggregate.Column, scratch []byte) []byte {
+			into.Numbers = resize(into.Numbers, len(rows))
 			for i, row := range rows {
-				out[i] = decimalOf(b, f.of(b, int(row)), c.numbers)
+				into.Numbers[i] = decimalOf(b, f.of(b, int(row)), numbers)
 			}
+			return scratch
 		}
 	}
-	value := c.argument.compile(read, c.numbers)
-	return func(b *event.Batch, rows []int32, out []aggregate.Decimal) {
+	value := t.compile(read, numbers)
+	return func(b *event.Batch, rows []int32, into *aggregate.Column, scratch []byte) []byte {
+		into.Numbers = resize(into.Numbers, len(rows))
 		for i, row := range rows {
-			out[i] = value(b, int(row))
+			into.Numbers[i] = value(b, int(row))
 		}
+		return scratch
 	}
 }
+
+// resize returns values with n elements, all to be written.
+func resize[T any](values []T, n int) []T { return slices.Grow(values[:0], n)[:n] }
 
 func decimalOf(b *event.Batch, v event.Value, numbers aggregate.Limit) aggregate.Decimal {
 	switch v.Kind {

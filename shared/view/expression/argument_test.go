@@ -9,15 +9,26 @@ import (
 	"github.com/anabranch/anabranch/shared/view/expression"
 )
 
+// numberColumn evaluates an argument to numbers.
+type numberColumn func(b *event.Batch, rows []int32, out []aggregate.Decimal)
+
 // argument compiles the argument of an aggregate; nil: it has none.
-func argument(t testing.TB, source string) (expression.Argument, *event.Fields) {
+func argument(t testing.TB, source string) (numberColumn, *event.Fields) {
 	t.Helper()
 	call, faults := expression.ParseCall(source, engine.Newest(), expression.File)
-	if len(faults) > 0 {
+	read := &expression.Columns{}
+	arguments, more := call.CompileArguments(read)
+	if faults = append(faults, more...); len(faults) > 0 {
 		t.Fatalf("compile %s: %v", source, faults)
 	}
-	read := &expression.Columns{}
-	return call.CompileArgument(read), event.NewFields(read.Paths())
+	if len(arguments) == 0 {
+		return nil, event.NewFields(read.Paths())
+	}
+	return func(b *event.Batch, rows []int32, out []aggregate.Decimal) {
+		column := aggregate.Column{Numbers: out}
+		arguments[0](b, rows, &column, nil)
+		copy(out, column.Numbers)
+	}, event.NewFields(read.Paths())
 }
 
 // What an argument gives in place of a number.

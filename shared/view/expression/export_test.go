@@ -3,6 +3,7 @@ package expression
 import (
 	"errors"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view/engine"
 )
@@ -27,6 +28,17 @@ func Interpreted(source string) (bool, error) {
 	c := compiler{checked: e, columns: &Columns{}, budget: &budget{}}
 	p := c.predicate(e.ast.Expr())
 	return p == nil || c.interpreted > 0, nil
+}
+
+// CompileScalar compiles a value as an argument of the kinds Scalars or Hashes.
+func CompileScalar(source string, kind aggregate.Kind) (Argument, *event.Fields, []Fault) {
+	e, faults := check(source, engine.Newest(), File)
+	if len(faults) > 0 {
+		return nil, nil, faults
+	}
+	c := compiler{checked: e, columns: &Columns{}, budget: &budget{}}
+	argument := c.scalarArgument(e.ast.Expr(), kind)
+	return argument, event.NewFields(c.columns.paths), c.faults
 }
 
 // Decode makes the interpreter's value of a JSON value.

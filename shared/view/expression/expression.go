@@ -32,9 +32,10 @@ type (
 	// or null; Mistyped when it is of the wrong type; or else as a Predicate.
 	Key = func(b *event.Batch, row int, dst []byte) ([]byte, Truth)
 
-	// Argument evaluates an aggregate's argument: out[i] belongs to rows[i]. A value that is missing, of the wrong type
-	// or too large is not OK, and says which.
-	Argument = func(b *event.Batch, rows []int32, out []aggregate.Decimal)
+	// Argument evaluates an aggregate's argument into the slice of its kind: element i belongs to rows[i]. A value that
+	// is missing, of the wrong type or too large is not OK, and says which. scratch is memory for the texts of scalars,
+	// which live in it until the next call; the returned slice is its new form.
+	Argument = func(b *event.Batch, rows []int32, into *aggregate.Column, scratch []byte) []byte
 )
 
 // Fault is one thing that is wrong in an expression.
@@ -86,7 +87,7 @@ func CompileKey(source string, rules engine.Rules, mode Mode, read *Columns) (Ke
 	if len(faults) > 0 {
 		return nil, faults
 	}
-	if !isType(e.output(), cel.StringType, cel.BoolType, cel.IntType, cel.UintType, cel.DoubleType) {
+	if !isType(e.output(), scalarTypes()...) {
 		return nil, faultf(0,
 			"a key field must be a string, a number or true or false, this is %s; convert it, for example with string()",
 			typeName(e.output().String()))

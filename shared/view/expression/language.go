@@ -102,11 +102,19 @@ func check(source string, rules engine.Rules, mode Mode) (checked, []Fault) {
 	if rules.BareExtensions {
 		extendNames(parsed.NativeRep())
 	}
-	if faults := checkNames(parsed.NativeRep(), parsed.NativeRep().Expr(), nil, mode == File); len(faults) > 0 {
+	normal := unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
+	return checkPart(source, normal, parsed, parsed.NativeRep().Expr(), rules, mode)
+}
+
+// checkPart checks a part of a parsed expression: the whole of it, or what stands alone in it. normal is the part's
+// normal form.
+func checkPart(
+	source, normal string, parsed *cel.Ast, part celast.Expr, rules engine.Rules, mode Mode,
+) (checked, []Fault) {
+	if faults := checkNames(parsed.NativeRep(), part, nil, mode == File); len(faults) > 0 {
 		return checked{}, faults
 	}
 	// A stored definition is read back from its normal form, so the normal form must be stable.
-	normal := unparse(parsed.NativeRep(), parsed.NativeRep().Expr(), source)
 	if Normal(normal) != normal {
 		return checked{}, faultf(0, "the expression has no stable normal form; write %s in a simpler way",
 			spelling.Shorten(normal))
@@ -115,7 +123,7 @@ func check(source string, rules engine.Rules, mode Mode) (checked, []Fault) {
 	if issues.Err() != nil {
 		return checked{}, typeFaults(source, issues)
 	}
-	e := checked{rules: rules, ast: typed.NativeRep(), attributes: attributesOf(parsed.NativeRep().Expr())}
+	e := checked{rules: rules, ast: typed.NativeRep(), attributes: attributesOf(part)}
 	if faults := append(checkLiterals(e.ast, mode == File), checkBuckets(e.ast)...); len(faults) > 0 {
 		return checked{}, faults
 	}

@@ -97,7 +97,7 @@ func syntaxText(message string, rest []rune) string {
 	case strings.HasPrefix(message, "invalid int literal"):
 		return "the number does not fit into 64 bits; write it with u behind it to compare it, or with .0"
 	case strings.HasPrefix(input, "*") || input == "(*":
-		return "* is no value; count takes no argument, so write count()"
+		return "* is no value; count needs none, so write count()"
 	case strings.HasPrefix(message, "argument must be a simple name"):
 		return "a variable name is missing here; write for example data.list.exists(i, i > 1)"
 	case strings.HasPrefix(message, "invalid argument to has()"):

@@ -133,7 +133,7 @@ func sized(typical, worst int) func(int) (int, int) {
 // functions is the table of functions, sorted by name. Nothing writes to it.
 var functions = []properties{
 	countFunction, distinctFunction, firstFunction, lastFunction, maxFunction, meanFunction, minFunction,
-	quantilesFunction, sumFunction, topFunction,
+	quantilesFunction, rateFunction, stddevFunction, sumFunction, topFunction, varianceFunction,
 }
 
 // Lookup finds a function by the name it has in views.yaml. It has all its arguments and the greatest parameter.

@@ -11,13 +11,15 @@ import (
 // quantiles and top. After the tag:
 //
 //	count      [skipped] count                   skipped only in version 2, which is written only where it is not 0
-//	sum, mean  head [skipped] [count amount]     count and amount only when the count is not 0
+//	sum, mean, rate     head [skipped] [count amount]     count and amount only when the count is not 0
+//	variance, stddev    head [skipped] [count amount exponent squares]
 //	min, max   head [skipped] [amount]           amount only when there is one
 //	skipped    count (place reason count length source length id)*     reason is a byte
 //
 // head is a byte: bits 0 to 4 the exponent of the amount, or 31 where there is no amount; bit 5 its sign, 1 below zero;
 // bit 6 whether skipped, which is then at least 1, follows; bit 7 is 0. The amount is size * 10^exponent in units of
-// 10^-27; only the size follows. A count or size is a base-128 varint, lowest group first.
+// 10^-27; only the size follows. The sum of squares is squares * 10^exponent in units of 10^-54; the exponent, a byte,
+// is the greatest up to 54 that keeps it whole. A count, a size or squares is a base-128 varint, lowest group first.
 //
 // Everything has one form: varints are as short as can be, counts below 2^63, and the exponent is the greatest up to 27
 // that keeps the size whole; that makes it 27 for every integer, so a small integer is small. Zero has exponent 27 and

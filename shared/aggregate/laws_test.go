@@ -168,7 +168,9 @@ func TestCellsAreIndependent(t *testing.T) {
 }
 
 func TestFunctions(t *testing.T) {
-	want := []string{"count", "distinct", "first", "last", "max", "mean", "min", "quantiles", "sum", "top"}
+	want := []string{
+		"count", "distinct", "first", "last", "max", "mean", "min", "quantiles", "rate", "stddev", "sum", "top", "variance",
+	}
 	if diff := cmp.Diff(want, aggregate.Names()); diff != "" {
 		t.Errorf("names (-want +got):\n%s", diff)
 	}
@@ -185,16 +187,18 @@ func TestFunctions(t *testing.T) {
 		if f.Name() == "count" {
 			wantArgs = 0
 		}
-		wantAtMost, wantExact := wantArgs, true
+		wantAtMost, required, wantExact := wantArgs, wantArgs, true
 		switch f.Name() {
 		case "top":
 			wantAtMost, wantExact = 2, false
 		case "distinct", "quantiles":
 			wantExact = false
+		case "rate":
+			required = 0
 		}
-		if got := len(f.Arguments()); got != wantAtMost || f.Required() != wantArgs || f.Exact() != wantExact {
+		if got := len(f.Arguments()); got != wantAtMost || f.Required() != required || f.Exact() != wantExact {
 			t.Errorf("%s: %d arguments, %d required, exact %v; want %d, %d, %v", f.Name(), got, f.Required(), f.Exact(),
-				wantAtMost, wantArgs, wantExact)
+				wantAtMost, required, wantExact)
 		}
 		if f.TypicalEncoded() > f.MaxEncoded() {
 			t.Errorf("%s: typically %d bytes, above the maximum of %d", f.Name(), f.TypicalEncoded(), f.MaxEncoded())

@@ -66,10 +66,11 @@ type model struct {
 	count, skipped int64
 	sum, min, max  *big.Int
 	numbers        []row
+	squares        *big.Int // in units of 10^-54
 }
 
 func modelOf(rows []row) model {
-	m := model{sum: new(big.Int)}
+	m := model{sum: new(big.Int), squares: new(big.Int)}
 	for _, r := range rows {
 		if r == nil {
 			m.skipped++
@@ -78,6 +79,7 @@ func modelOf(rows []row) model {
 		m.count++
 		m.sum.Add(m.sum, r)
 		m.numbers = append(m.numbers, r)
+		m.squares.Add(m.squares, new(big.Int).Mul(r, r))
 		if m.min == nil || r.Cmp(m.min) < 0 {
 			m.min = r
 		}
@@ -102,6 +104,13 @@ func (m model) presented(function string) string {
 	case function == "mean":
 		count := new(big.Int).Mul(big.NewInt(m.count), unit)
 		return plain(significant(new(big.Rat).SetFrac(m.sum, count)))
+	case function == "rate":
+		perHour := new(big.Int).Mul(big.NewInt(hour.Seconds), unit)
+		return plain(significant(new(big.Rat).SetFrac(m.sum, perHour)))
+	case function == "variance":
+		return plain(significant(m.variance()))
+	case function == "stddev":
+		return plain(significant(root(m.variance())))
 	case function == "min":
 		return plain(new(big.Rat).SetFrac(m.min, unit))
 	case function == "max":
@@ -110,17 +119,38 @@ func (m model) presented(function string) string {
 	return "the model does not know " + function
 }
 
+// variance is the mean of the squares less the square of the mean.
+func (m model) variance() *big.Rat {
+	count := new(big.Int).Mul(big.NewInt(m.count), unit)
+	mean := new(big.Rat).SetFrac(m.sum, count)
+	ofSquares := new(big.Rat).SetFrac(m.squares, new(big.Int).Mul(count, unit))
+	return ofSquares.Sub(ofSquares, mean.Mul(mean, mean))
+}
+
+// root is the square root: exact where it has no more than finitely many digits, or else with 300 of them.
+func root(r *big.Rat) *big.Rat {
+	n, d := new(big.Int).Sqrt(r.Num()), new(big.Int).Sqrt(r.Denom())
+	exact := new(big.Rat).SetFrac(n, d)
+	if new(big.Rat).Mul(exact, exact).Cmp(r) == 0 {
+		return exact
+	}
+	approximate, _ := new(big.Float).Sqrt(new(big.Float).SetPrec(1000).SetRat(r)).Rat(nil)
+	return approximate
+}
+
 // identity is a text that differs where two states of a function differ.
 func (m model) identity(function string) string {
 	switch function {
 	case "count":
 		return m.presented("count")
-	case "sum", "mean":
+	case "sum", "mean", "rate":
 		return fmt.Sprint(m.sum, m.count, m.skipped)
 	case "quantiles":
 		return fmt.Sprint(m.sorted(), m.skipped)
 	case "distinct":
 		return fmt.Sprint(m.different(), m.skipped)
+	case "variance", "stddev":
+		return fmt.Sprint(m.sum, m.squares, m.count, m.skipped)
 	}
 	return fmt.Sprint(m.presented(function), m.skippedBy(function))
 }

@@ -2,7 +2,7 @@ package aggregate
 
 import "encoding/binary"
 
-// total is the state of sum and mean.
+// total is the state of sum, mean and rate.
 type total struct {
 	amount  integer // in units of 10^-27
 	count   int64   // rows added
@@ -15,7 +15,7 @@ func (t *total) merge(from *total) {
 	t.skipped = addCounts(t.skipped, from.skipped)
 }
 
-// totals is the shared part of sum and mean. They differ only in the tag they write and the number they present.
+// totals is the shared part of sum, mean and rate. They differ only in the tag they write and the number they present.
 type totals struct {
 	exactStates
 	tag   tag
@@ -91,12 +91,15 @@ func reach(count int64) natural {
 }
 
 func (s *totals) AppendEncoded(dst []byte, cell int) []byte {
-	t := &s.cells[cell]
+	return s.cells[cell].appendEncoded(dst, s.tag)
+}
+
+func (t *total) appendEncoded(dst []byte, of tag) []byte {
 	if t.count == 0 {
-		return appendHead(dst, s.tag, headNothing, t.skipped)
+		return appendHead(dst, of, headNothing, t.skipped)
 	}
 	negative, size := t.amount.size()
-	dst = appendHead(dst, s.tag, headOf(negative, &size), t.skipped)
+	dst = appendHead(dst, of, headOf(negative, &size), t.skipped)
 	dst = binary.AppendUvarint(dst, uint64(t.count))
 	return appendSize(dst, &size)
 }

@@ -131,6 +131,18 @@ func exactAggregates(p *view.Program) bool {
 	return true
 }
 
+// secondsOf returns the length of the range of a total. Where the range has no begin or end, that of the rows counts.
+func secondsOf(total *Row, rows []Row) int64 {
+	start, end := total.Start, total.End
+	if len(rows) > 0 && start.IsZero() {
+		start = rows[0].Start
+	}
+	if len(rows) > 0 && end.IsZero() {
+		end = rows[len(rows)-1].End
+	}
+	return int64(end.Sub(start) / time.Second)
+}
+
 // total merges all rows. The total is exact when every row is exact as of the result's horizon, and the last selected
 // window has ended by then.
 func (r Reader) total(at span, m merged, rows []Row) *Row {
@@ -148,6 +160,8 @@ func (r Reader) total(at span, m merged, rows []Row) *Row {
 		total.End = *at.to
 		total.Exact = total.Exact && !r.Program.End(at.end-1).After(horizon)
 	}
-	total.States = States{m.all.Total(windows), 0}
+	states := m.all.Total(windows)
+	states.SetSeconds(secondsOf(total, rows))
+	total.States = States{states, 0}
 	return total
 }

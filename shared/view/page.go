@@ -309,9 +309,14 @@ func (w *Windows) AppendError(dst []byte, i int, window Window) []byte {
 // Skipped returns how many events of a window aggregate i skipped because their argument was not a number.
 func (w *Windows) Skipped(i int, window Window) int64 { return w.states[i].Skipped(w.cells[window]) }
 
-// Total merges the given windows into one: window 0 of the returned Windows.
+// SetSeconds says how long the time is that each window of w stands for. It is the window of the program until then.
+// Rates are per second of it.
+func (w *Windows) SetSeconds(seconds int64) { w.seconds = seconds }
+
+// Total merges the given windows into one: window 0 of the returned Windows, which stands for the time of all of them.
 func (w *Windows) Total(windows []Window) *Windows {
 	total := w.program.NewWindows()
+	total.SetSeconds(w.seconds * int64(len(windows)))
 	to := total.cell(0)
 	for _, window := range windows {
 		from, ok := w.cells[window]

@@ -36,7 +36,7 @@ func TestRefusedInputs(t *testing.T) {
 			`2:11: "V" cannot be the name of a view; write a letter a-z, then up to 62 of a-z, 0-9 and _`,
 			`4:13: "x" is not a duration; write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W`,
 			`6:10: unknown aggregate "nope"; the aggregates are count, distinct, first, last, max, mean, min, ` +
-				`quantiles, sum, top`,
+				`quantiles, rate, stddev, sum, top, variance`,
 		},
 	} {
 		file := filepath.Join("testdata", "refused", name+".yaml")

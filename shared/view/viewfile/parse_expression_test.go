@@ -108,17 +108,17 @@ func TestParseBrokenAggregate(t *testing.T) {
 			`v.yaml:10:14: unknown aggregate "summ"; did you mean "sum"?`},
 		{"no function", with(sumLine, `      bytes: data.bytes`),
 			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
-				"aggregates are count, distinct, first, last, max, mean, min, quantiles, sum, top"},
+				"aggregates are count, distinct, first, last, max, mean, min, quantiles, rate, stddev, sum, top, variance"},
 		{"count without parentheses", with(countLine, `      views: count`),
 			"v.yaml:9:14: count is a function; write count()"},
 		{"sum without parentheses", with(sumLine, `      bytes: sum`),
 			"v.yaml:10:14: sum is a function; write for example sum(data.bytes)"},
 		{"arithmetic outside", with(sumLine, `      bytes: sum(data.bytes) * 8`),
 			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
-				"aggregates are count, distinct, first, last, max, mean, min, quantiles, sum, top"},
+				"aggregates are count, distinct, first, last, max, mean, min, quantiles, rate, stddev, sum, top, variance"},
 		{"method", with(sumLine, `      bytes: data.bytes.sum()`),
 			"v.yaml:10:14: an aggregate must be one function around its arithmetic, for example sum(data.price * 100); the " +
-				"aggregates are count, distinct, first, last, max, mean, min, quantiles, sum, top"},
+				"aggregates are count, distinct, first, last, max, mean, min, quantiles, rate, stddev, sum, top, variance"},
 		{"count of something", with(countLine, `      views: count(data.bytes, data.b)`),
 			"v.yaml:9:20: count takes no argument but a condition; write count() or count(data.status < 400)"},
 		{"count of a number", with(countLine, `      views: count(data.bytes * 2)`),

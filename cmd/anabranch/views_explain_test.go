@@ -26,6 +26,20 @@ func TestExplainEvent(t *testing.T) {
 	golden(t, "views_explain_json.golden", s.out.String())
 }
 
+// TestExplainSkippedCondition checks an event for which where is neither true nor false, and one outside the calendar.
+func TestExplainSkippedCondition(t *testing.T) {
+	s := newSession()
+	s.do(t, exitOK, "views", "explain", sampleViews, "--event",
+		`{"specversion":"1.0","id":"1","source":"shop","type":"web.request","data":{"path":"/","sttus":200}}`)
+	says(t, &s.out, "page_views: the event is skipped\n  where    skipped: missing  ",
+		"the event has no data.status; it has data.sttus")
+	definition := file(t, "week.yaml", []byte("views: [{name: week, key: {}, window: 1w, aggregates: {n: count()}}]"))
+	s = newSession()
+	s.do(t, exitOK, "views", "explain", definition, "--event",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","time":"9999-12-31T23:59:59Z"}`)
+	says(t, &s.out, "week: the event is skipped\n  time    skipped: out of range\n")
+}
+
 // TestExplainLane checks that --dir names the lane of the event in a directory of anabranch dev.
 func TestExplainLane(t *testing.T) {
 	dir := t.TempDir()

@@ -143,6 +143,8 @@ func rules() map[string]rule {
 		"shared/accept":      {},
 		"shared/api":         {[]string{"shared/access"}, nil},
 		"shared/api/openapi": {[]string{"shared/api"}, nil},
+		"shared/api/openapi/contract": {[]string{"shared/api", "shared/api/openapi"},
+			[]string{"github.com/santhosh-tekuri/jsonschema", events}},
 
 		"shared/memory":      {inner, nil},
 		"shared/dirarchive":  {inner, nil},

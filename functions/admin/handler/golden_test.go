@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/api/openapi/contract"
 	"github.com/anabranch/anabranch/shared/catalog"
 	"github.com/anabranch/anabranch/shared/memory"
 )
@@ -34,6 +35,7 @@ func (d *fixture) captured(t *testing.T, name string) events.APIGatewayV2HTTPRes
 	if err != nil {
 		t.Fatal(err)
 	}
+	contract.Check(t, r, response)
 	return response
 }
 

@@ -6,6 +6,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"log/slog"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/functions/admin/handler"
+	"github.com/anabranch/anabranch/shared/api/openapi/contract"
 	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -37,9 +39,12 @@ func (d *differ) Diff(
 	_ context.Context, name view.Name, candidate lifecycle.GenerationID, limit int, cursor string,
 ) (compare.Diff, error) {
 	d.asked = string(name) + " " + string(candidate) + " " + strings.Repeat("|", limit) + " " + cursor
-	page := compare.Diff{View: name, Comparable: true}
+	side := compare.DiffSide{Generation: first, Definition: "one", Architecture: "lambda"}
+	none := []string{}
+	page := compare.Diff{View: name, Comparable: true, Serving: side, Candidate: side, Aggregates: none,
+		OnlyServing: none, OnlyCandidate: none, Rows: []compare.DiffRow{}}
 	if rows := min(d.rows, cmp.Or(limit, d.rows)); rows > 0 {
-		page.Rows = make([]compare.DiffRow, rows)
+		page.Rows = slices.Repeat([]compare.DiffRow{{Start: "2026-01-01T00:00:00Z"}}, rows)
 	}
 	return page, d.err
 }
@@ -79,14 +84,16 @@ func newFixture(t *testing.T) *fixture {
 // call makes a request to a route. For example, diff, "v", "" and "limit=3" make "GET /v1/admin/views/v/diff?limit=3".
 func (d *fixture) call(t *testing.T, route, view, operation, query, body string) events.APIGatewayV2HTTPResponse {
 	t.Helper()
-	response, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
+	r := events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RouteKey: route, RawQueryString: query, Body: body,
 		PathParameters: map[string]string{"view": view, "operation": operation},
 		Headers:        map[string]string{"content-type": "application/json"},
-	})
+	}
+	response, err := d.Handle(context.Background(), r)
 	if err != nil {
 		t.Fatal(err)
 	}
+	contract.Check(t, r, response)
 	return response
 }
 
@@ -207,7 +214,8 @@ func TestDiffIsAskedFor(t *testing.T) {
 func TestStoreFails(t *testing.T) {
 	d := newFixture(t)
 	d.catalog.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("the secret table is gone")} }
-	for route, want := range map[string]string{list: "could not be answered", operate: "may or may not have been stored"} {
+	for route, want := range map[string]string{list: "could not be answered", one: "could not be answered",
+		operate: "may or may not have been stored"} {
 		r := d.call(t, route, "v", "switch", "", "")
 		if r.StatusCode != 500 || !strings.Contains(r.Body, want) || strings.Contains(r.Body, "secret") {
 			t.Errorf("%s: %d %s", route, r.StatusCode, r.Body)
@@ -239,10 +247,12 @@ func TestOperationsAreJSON(t *testing.T) {
 	} {
 		for _, body := range []string{"", "{}"} {
 			d := newFixture(t)
-			answer, err := d.Handle(context.Background(), events.APIGatewayV2HTTPRequest{
+			r := events.APIGatewayV2HTTPRequest{
 				RouteKey: operate, PathParameters: map[string]string{"view": "v", "operation": "switch"}, Body: body,
 				Headers: map[string]string{"content-type": contentType},
-			})
+			}
+			answer, err := d.Handle(context.Background(), r)
+			contract.Check(t, r, answer)
 			if err != nil || ok != (answer.StatusCode == 200) ||
 				!ok && (answer.StatusCode != 415 || !strings.Contains(answer.Body, "application/json")) {
 				t.Errorf("content type %q, body %q: %d %s, %v", contentType, body, answer.StatusCode, answer.Body, err)

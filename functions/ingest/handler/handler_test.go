@@ -22,6 +22,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/functions/ingest/handler"
+	"github.com/anabranch/anabranch/shared/api/openapi/contract"
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -95,6 +96,7 @@ func (s *fixture) call(t testing.TB, r events.APIGatewayV2HTTPRequest) events.AP
 	if err != nil {
 		t.Fatal(err)
 	}
+	contract.Check(t, r, response)
 	return response
 }
 

@@ -21,6 +21,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/anabranch/anabranch/functions/query/handler"
+	"github.com/anabranch/anabranch/shared/api/openapi/contract"
 	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -149,6 +150,7 @@ func (s *fixture) call(
 	if err != nil {
 		t.Fatal(err)
 	}
+	contract.Check(t, r, response)
 	return response
 }
 

@@ -47,11 +47,10 @@ func operations() map[api.Key]operation {
 			ID: "health", Summary: "Ask whether the API answers",
 			Description: "Needs no key. Says that requests reach the functions, and nothing of what is stored.",
 			Gives:       "The API answers.", Schema: "Healthy",
-			Problems: []problem{internal},
 		},
 		api.OpenAPI: {
 			ID: "openapi", Summary: "Get this document", Description: "Needs no key.", Tagged: true,
-			Gives: "This document, OpenAPI 3.1.", Schema: "OpenAPI", Problems: []problem{internal},
+			Gives: "This document, OpenAPI 3.1.", Schema: "OpenAPI",
 		},
 		api.SendEvents: {
 			ID: "sendEvents", Summary: "Send events",
@@ -116,7 +115,7 @@ func operations() map[api.Key]operation {
 		api.GetStatus: {
 			ID: "getStatus", Summary: "Show the status of a view",
 			Description: "Shows the generations and the last audit of one view.",
-			Gives:       "The status of the view.", Schema: "Status", Problems: []problem{unknownView, internal},
+			Gives:       "The status of the view.", Schema: "Status", Problems: []problem{unknownView, tooLarge, internal},
 		},
 		api.DiffView: {
 			ID: "diffView", Summary: "Compare a generation with the one that serves",

@@ -1,0 +1,82 @@
+package contract
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/anabranch/anabranch/shared/api"
+)
+
+// Transport checks every answer to a request for a route of the API, whoever sends it: of `anabranch dev`, or of a
+// deployed stack. It passes all other requests on. A server may also answer with problems of its own, such as 405,
+// whose status no route documents; only their shape is checked.
+type Transport struct {
+	Base http.RoundTripper
+
+	mu      sync.Mutex
+	checked int
+	faults  []error
+}
+
+// RoundTrip implements http.RoundTripper.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	answer, err := t.Base.RoundTrip(r)
+	m := api.Resolve(r.Method, r.URL.EscapedPath())
+	if err != nil || !m.Found() || r.Method == http.MethodHead {
+		return answer, err
+	}
+	body, err := io.ReadAll(answer.Body)
+	if err != nil {
+		return nil, errors.Join(err, answer.Body.Close())
+	}
+	if err := answer.Body.Close(); err != nil {
+		return nil, err
+	}
+	answer.Body = io.NopCloser(bytes.NewReader(body))
+	t.check(m.Route.Key, answer, body)
+	return answer, nil
+}
+
+func (t *Transport) check(key api.Key, answer *http.Response, body []byte) {
+	contentType := answer.Header.Get("content-type")
+	var err error
+	switch isProblem := strings.HasPrefix(contentType, "application/problem+json"); {
+	case answer.Header.Get("content-encoding") != "": // the client unpacks it by itself
+		return
+	case answer.StatusCode < 400:
+		err = Answer(key, answer.StatusCode, contentType, body)
+	case isProblem:
+		err = matches("/components/schemas/Problem", body)
+	default: // of the gateway
+		err = matches("/components/schemas/Message", body)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.checked++
+	if err != nil {
+		t.faults = append(t.faults, fmt.Errorf("%s: %w", key, err))
+	}
+}
+
+// MainOverHTTP runs tests that send requests with the default client of net/http, and fails when an answer that they
+// get is not as documented.
+func MainOverHTTP(m *testing.M) {
+	transport := &Transport{Base: http.DefaultTransport}
+	http.DefaultTransport = transport
+	code := m.Run()
+	if err := errors.Join(transport.faults...); err != nil {
+		fmt.Println("answers differ from docs/openapi.yaml:", err)
+		code = max(code, 1)
+	}
+	if testing.Verbose() {
+		fmt.Println("answers compared with docs/openapi.yaml:", transport.checked)
+	}
+	os.Exit(code)
+}

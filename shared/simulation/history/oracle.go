@@ -309,7 +309,7 @@ func keyText(key view.Key) string {
 	if len(key) == 0 {
 		return ""
 	}
-	return string(key[1:]) // the first byte is the length, which is below 128
+	return string(key[:len(key)-1]) // the last byte is the 0 that ends the value
 }
 
 func (h *history) learnGenerations() {

@@ -43,7 +43,7 @@ const (
 // The rings, from the inside out. Each may import those before it.
 var (
 	core = []string{"shared/clock", "shared/event", "shared/slot", "shared/aggregate", spelling, engine, expression,
-		"shared/view", "shared/lifecycle"}
+		"shared/view", "shared/lifecycle", "shared/calendar"}
 	contracts = []string{"shared/archive", "shared/stream", "shared/viewstore", "shared/catalog"}
 	// that several layers take
 	steps = []string{"shared/runs", "shared/programs", "shared/generations", "shared/lease"}
@@ -104,6 +104,7 @@ func rules() map[string]rule {
 		viewfile: {[]string{"shared/event", "shared/view", spelling},
 			[]string{yaml, "github.com/sosodev/duration"}},
 		"shared/lifecycle": {[]string{"shared/event", "shared/slot", "shared/view"}, nil},
+		"shared/calendar":  {[]string{"shared/event", spelling}, nil},
 
 		"shared/archive":   {[]string{"shared/event", "shared/slot"}, []string{ulid}},
 		"shared/stream":    {[]string{"shared/event"}, nil},
@@ -223,7 +224,8 @@ func rules() map[string]rule {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
 				"cmd/anabranch/examples", "cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/lint",
 				"cmd/anabranch/plan",
-				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/event",
+				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/calendar",
+				"shared/event",
 				"shared/setting", "shared/view", viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},

@@ -5,12 +5,14 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Answer is the JSON answer of a query. Its rows are in order of time; windows without data have no row.
+// Answer is the JSON answer of a query. Its rows are in order of time. Windows without data have no row, unless they
+// were asked for.
 type Answer struct {
 	Head
 	Data []Row `json:"data"`
@@ -21,9 +23,12 @@ type Answer struct {
 type Head struct {
 	View       view.Name              `json:"view"`
 	Key        Object                 `json:"key"`
-	Window     string                 `json:"window"` // ISO 8601
-	From       *string                `json:"from"`   // as requested; otherwise where the rows begin
-	To         *string                `json:"to"`     // as requested; otherwise where the rows end
+	Window     string                 `json:"window"`           // ISO 8601
+	Step       string                 `json:"step,omitempty"`   // ISO 8601; "" where each window is a row
+	Zone       string                 `json:"tz,omitempty"`     // as requested
+	TZData     string                 `json:"tzdata,omitempty"` // version of the time zone database, with Zone
+	From       *string                `json:"from"`             // as requested; otherwise where the rows begin
+	To         *string                `json:"to"`               // as requested; otherwise where the rows end
 	Definition view.Hash              `json:"definition"`
 	Generation lifecycle.GenerationID `json:"generation"`
 	Horizon    *string                `json:"horizon"`            // null for a Kappa generation
@@ -45,7 +50,7 @@ type Lag struct {
 	CompleteSeconds *float64 `json:"complete_seconds,omitempty"` // seconds since Complete
 }
 
-// Row is one window.
+// Row is one window, or the windows of one step.
 type Row struct {
 	Start  string `json:"start"`
 	End    string `json:"end"`
@@ -72,7 +77,7 @@ type Total struct {
 
 // NewAnswer presents a result as JSON, with the two halves of each row if parts is set.
 func NewAnswer(r serving.Result, parts bool) Answer {
-	p := presenting{aggregates: r.Program.Definition.Aggregates}
+	p := presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection}
 	a := Answer{Head: newHead(r), Data: make([]Row, len(r.Rows)), Tail: p.tail(r)}
 	for i := range r.Rows {
 		a.Data[i] = p.row(&r.Rows[i], parts)
@@ -82,18 +87,25 @@ func NewAnswer(r serving.Result, parts bool) Answer {
 
 func newHead(r serving.Result) Head {
 	d := r.Program.Definition
-	return Head{
+	h := Head{
 		View: r.View.Name, Key: Key(d.Key, r.Key), Window: view.FormatWindow(d.Window),
-		From: bound(r.From), To: bound(r.To),
+		From: bound(r.From, r.Selection), To: bound(r.To, r.Selection),
 		Definition: r.Generation.Definition, Generation: r.Generation.ID,
 		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
 		Lag: Lag{BatchSeconds: seconds(r.Horizon, r.ReadAt), CompleteSeconds: seconds(r.Complete, r.ReadAt)},
 	}
+	if s := r.Selection; s.Step.Exists() {
+		h.Step = s.Step.ISO()
+	}
+	if zone := r.Selection.Zone; zone != nil {
+		h.Zone, h.TZData = zone.String(), calendar.Version
+	}
+	return h
 }
 
 // presentJSON writes an Answer row by row, so that a writer that takes no more ends the work.
 func presentJSON(w tagged, r serving.Result, parts bool) (rows int, err error) {
-	p := presenting{aggregates: r.Program.Definition.Aggregates}
+	p := presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection}
 	head := newHead(r)
 	text, err := json.Marshal(head)
 	if err != nil {
@@ -143,6 +155,7 @@ func seconds(since, now time.Time) *float64 {
 // presenting makes the rows of one answer. All numbers since text was last emptied share it.
 type presenting struct {
 	aggregates []view.Aggregate
+	selection  serving.Selection
 	text       []byte
 }
 
@@ -156,7 +169,7 @@ func (p *presenting) tail(r serving.Result) Tail {
 
 func (p *presenting) row(of *serving.Row, parts bool) Row {
 	row := Row{
-		Start: Time(of.Start), End: Time(of.End), Values: p.values(of.States), Exact: of.Exact,
+		Start: timeIn(of.Start, p.selection), End: timeIn(of.End, p.selection), Values: p.values(of.States), Exact: of.Exact,
 		Horizon: timeOrNull(of.Horizon), Skipped: p.skipped(of.States),
 	}
 	if parts {

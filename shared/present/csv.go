@@ -61,8 +61,8 @@ func columnsOf(r serving.Result, parts bool) []column {
 		text := string(appendText(nil, r.Key[i]))
 		add("key."+k.Field, func(dst []byte, _ *serving.Row) []byte { return append(dst, text...) })
 	}
-	add("start", func(dst []byte, row *serving.Row) []byte { return appendTime(dst, row.Start) })
-	add("end", func(dst []byte, row *serving.Row) []byte { return appendTime(dst, row.End) })
+	add("start", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.Start, r.Selection)...) })
+	add("end", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.End, r.Selection)...) })
 	addNumbers := func(prefix string, states func(*serving.Row) serving.States) {
 		for i, a := range d.Aggregates {
 			add(prefix+a.Name, func(dst []byte, row *serving.Row) []byte { return appendNumber(dst, states(row), i) })

@@ -17,7 +17,7 @@ type Line struct {
 //
 // Source: https://github.com/ndjson/ndjson-spec.
 func presentLines(w tagged, r serving.Result, parts bool) (rows int, err error) {
-	p := presenting{aggregates: r.Program.Definition.Aggregates}
+	p := presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection}
 	key := Key(r.Program.Definition.Key, r.Key)
 	for i := range r.Rows {
 		p.text = p.text[:0]

@@ -4,6 +4,8 @@ import (
 	"encoding/json"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/calendar"
+	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -54,13 +56,23 @@ func timeOrNull(t time.Time) *string {
 	if t.IsZero() {
 		return nil
 	}
-	return bound(&t)
+	text := Time(t)
+	return &text
 }
 
-func bound(t *time.Time) *string {
+// timeIn formats a time in the zone of a selection.
+func timeIn(t time.Time, s serving.Selection) string {
+	if s.Zone == nil {
+		return Time(t)
+	}
+	return calendar.FormatTime(t, s.Zone)
+}
+
+// bound formats an end of a range; nil becomes null.
+func bound(t *time.Time, s serving.Selection) *string {
 	if t == nil {
 		return nil
 	}
-	text := Time(*t)
+	text := timeIn(*t, s)
 	return &text
 }

@@ -10,6 +10,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
@@ -31,12 +32,17 @@ const keyPrefix = "key."
 const (
 	paramFrom   = "from"
 	paramTo     = "to"
+	paramStep   = "step"
+	paramZone   = "tz"
+	paramFill   = "fill"
 	paramTotal  = "total"
 	paramParts  = "parts"
 	paramFormat = "format"
 )
 
-func parameters() []string { return []string{paramFrom, paramTo, paramTotal, paramParts, paramFormat} }
+func parameters() []string {
+	return []string{paramFrom, paramTo, paramStep, paramZone, paramFill, paramTotal, paramParts, paramFormat}
+}
 
 // ParseParameters reads the query string of a URL.
 //
@@ -56,10 +62,10 @@ func ParseParameters(raw string) (url.Values, error) {
 
 // Parse reads a query of a view: its parameters and the Accept header, which chooses the format when no parameter does.
 // A key field is key.NAME, and also NAME where the interface does not define a parameter of that name. The serving
-// layer checks the fields against the view.
+// layer checks the fields against the view. now is what "now" and "-24h" mean.
 //
 // Errors: *serving.ParameterError; not retryable.
-func Parse(name view.Name, query map[string][]string, accept string) (Query, error) {
+func Parse(name view.Name, query map[string][]string, accept string, now time.Time) (Query, error) {
 	q := Query{Selection: serving.Selection{View: name, Key: map[string]string{}}, Format: accepted(accept),
 		asked: askedIn(query)}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
@@ -78,6 +84,9 @@ func Parse(name view.Name, query map[string][]string, accept string) (Query, err
 		}
 		q.Selection.Key[field] = query[parameter][0]
 	}
+	if err := q.parseTimes(query, now); err != nil {
+		return q, err
+	}
 	err := q.parseRest(query)
 	return q, err
 }
@@ -89,12 +98,31 @@ func askedIn(query map[string][]string) string {
 	return asked.Encode()
 }
 
-func (q *Query) parseRest(query map[string][]string) (err error) {
+// parseTimes reads the range, and the steps into which it is divided.
+func (q *Query) parseTimes(query map[string][]string, now time.Time) (err error) {
 	s := &q.Selection
-	if s.From, err = parseTime(query, paramFrom); err != nil {
+	zone := time.UTC
+	if name, ok := query[paramZone]; ok {
+		if zone, err = calendar.LoadZone(name[0]); err != nil {
+			return badParameter(paramZone, "tz=%.60q %w", name[0], err)
+		}
+		s.Zone = zone
+	}
+	if text, ok := query[paramStep]; ok {
+		if s.Step, err = calendar.ParseStep(text[0]); err != nil {
+			return badParameter(paramStep, "step=%.60q %w", text[0], err)
+		}
+	}
+	if s.From, err = parseTime(query, paramFrom, now, zone); err != nil {
 		return err
 	}
-	if s.To, err = parseTime(query, paramTo); err != nil {
+	s.To, err = parseTime(query, paramTo, now, zone)
+	return err
+}
+
+func (q *Query) parseRest(query map[string][]string) (err error) {
+	s := &q.Selection
+	if s.Fill, err = parseBool(query, paramFill); err != nil {
 		return err
 	}
 	if s.Total, err = parseBool(query, paramTotal); err != nil {
@@ -146,29 +174,35 @@ func orList(words []string) string {
 }
 
 func badParameter(name, format string, args ...any) error {
-	return &serving.ParameterError{Parameter: name, Detail: fmt.Sprintf(format, args...)}
+	return &serving.ParameterError{Parameter: name, Detail: fmt.Errorf(format, args...).Error()}
 }
 
-func parseTime(query map[string][]string, name string) (*time.Time, error) {
+func parseTime(query map[string][]string, name string, now time.Time, zone *time.Location) (*time.Time, error) {
 	values, ok := query[name]
 	if !ok {
 		return nil, nil
 	}
-	t, ok := event.ParseInstant(values[0])
-	if !ok {
-		return nil, badParameter(name, "%s=%.60q %s", name, values[0], timeFault(values[0]))
+	text := values[0]
+	moment, err := calendar.ParseMoment(text)
+	switch {
+	case err != nil && hasSpaceForPlus(text):
+		return nil, badParameter(name, "%s=%.60q has a space in place of the + of its offset; write + as %%2B in a URL", name,
+			text)
+	case err != nil:
+		return nil, badParameter(name, "%s=%.60q %w", name, text, err)
 	}
+	t := moment.At(now, zone)
 	return &t, nil
 }
 
-// timeFault says what is wrong with a time in a URL. There, a + that is not escaped is a space.
-func timeFault(text string) string {
-	if at := strings.LastIndexByte(text, ' '); at >= 0 {
-		if _, ok := event.ParseInstant(text[:at] + "+" + text[at+1:]); ok {
-			return "has a space in place of the + of its offset; write + as %2B in a URL"
-		}
+// hasSpaceForPlus reports whether text is a time but for a space: in a URL, a + that is not escaped is one.
+func hasSpaceForPlus(text string) bool {
+	at := strings.LastIndexByte(text, ' ')
+	if at < 0 {
+		return false
 	}
-	return event.TimeFault([]byte(text))
+	_, ok := event.ParseInstant(text[:at] + "+" + text[at+1:])
+	return ok
 }
 
 func parseBool(query map[string][]string, name string) (bool, error) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
@@ -25,7 +26,7 @@ var horizon = servingtest.Horizon
 
 func parse(t testing.TB, query map[string][]string, accept string) present.Query {
 	t.Helper()
-	q, err := present.Parse("by_user", query, accept)
+	q, err := present.Parse("by_user", query, accept, horizon.Start())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +79,7 @@ func TestParse(t *testing.T) {
 		From:  &from,
 		Total: true,
 	}
-	if diff := cmp.Diff(want, q.Selection); diff != "" || q.Parts {
+	if diff := cmp.Diff(want, q.Selection, cmp.AllowUnexported(calendar.Step{})); diff != "" || q.Parts {
 		t.Errorf("parts %v, selection (-want +got): %s", q.Parts, diff)
 	}
 }
@@ -100,7 +101,7 @@ func TestParseRefuses(t *testing.T) {
 			name, value, _ := strings.Cut(pair, "=")
 			query[name] = append(query[name], value)
 		}
-		_, err := present.Parse("by_user", query, c.accept)
+		_, err := present.Parse("by_user", query, c.accept, horizon.Start())
 		var wrong *serving.ParameterError
 		if !errors.As(err, &wrong) || wrong.Parameter != c.parameter || wrong.Detail != c.detail {
 			t.Errorf("%s: %v", c.query, err)

@@ -3,6 +3,8 @@ package serving
 import (
 	"fmt"
 	"time"
+
+	"github.com/anabranch/anabranch/shared/calendar"
 )
 
 // warningsOfCuts say which windows the ends of the selected range cut. An answer has whole windows only: a window that
@@ -12,15 +14,36 @@ func warningsOfCuts(r Result) []string {
 	if start, from, cut := r.cut(r.Selection.From); cut {
 		all = append(all, fmt.Sprintf(
 			"from=%s cuts the window that begins at %s: it is left out, since it begins before the range",
-			rfc3339(from), rfc3339(start),
+			r.timeOf(from), r.timeOf(start),
 		))
 	}
 	from := r.Selection.From
 	if start, to, cut := r.cut(r.Selection.To); cut && (from == nil || !start.Before(*from)) {
 		all = append(all, fmt.Sprintf(
 			"to=%s cuts the window that begins at %s: all of it is in the answer, since it begins in the range",
-			rfc3339(to), rfc3339(start),
+			r.timeOf(to), r.timeOf(start),
 		))
+	}
+	return append(all, warningsOfSteps(r)...)
+}
+
+// warningsOfSteps say which steps the ends of the selected range cut.
+func warningsOfSteps(r Result) (all []string) {
+	steps := calendar.Steps{Step: r.Selection.Step, Zone: r.Selection.zone()}
+	if !steps.Step.Exists() {
+		return nil
+	}
+	const cut = "%s=%s cuts the step of %s that begins at %s: its row has only the windows that begin in the range, " +
+		"and is not exact"
+	if from := r.Selection.From; from != nil {
+		if start, _ := steps.At(r.Program.Start(r.Program.FirstWindowFrom(*from))); start.Before(*from) {
+			all = append(all, fmt.Sprintf(cut, "from", r.timeOf(*from), steps.Step, r.timeOf(start)))
+		}
+	}
+	if to := r.Selection.To; to != nil {
+		if start, end := steps.At(r.Program.Start(r.Program.FirstWindowFrom(*to) - 1)); end.After(*to) {
+			all = append(all, fmt.Sprintf(cut, "to", r.timeOf(*to), steps.Step, r.timeOf(start)))
+		}
 	}
 	return all
 }
@@ -35,5 +58,8 @@ func (r Result) cut(end *time.Time) (start, at time.Time, cut bool) {
 	start = r.Program.Start(next - 1)
 	return start, end.UTC(), !r.Program.Start(next).Equal(*end) && start.Year() >= 0
 }
+
+// timeOf writes an instant in the zone of the selection.
+func (r Result) timeOf(t time.Time) string { return calendar.FormatTime(t, r.Selection.zone()) }
 
 func rfc3339(t time.Time) string { return t.Format(time.RFC3339Nano) }

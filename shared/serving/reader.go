@@ -47,20 +47,22 @@ func (s Stores) Reader(ctx context.Context, g lifecycle.Generation) (Reader, err
 	return Reader{Base: s.Base, Speed: s.Speed, Program: set.Programs[0], Generation: g}, nil
 }
 
-// Reader reads rows from one generation. All fields are needed. It is safe for concurrent use.
+// Reader reads rows from one generation. All fields but MaxRows are needed. It is safe for concurrent use.
 type Reader struct {
 	Base       viewstore.Base
 	Speed      viewstore.Speed
 	Program    *view.Program
 	Generation lifecycle.Generation // as it stood in the catalog before the first read
+	MaxRows    int                  // maximum rows of filled results; 0: any number
 }
 
-// Read reads a selection, with any number of rows. It leaves View, Complete, ReadAt and Warnings of the result to
-// Serving.
+// Read reads a selection. Only rows without events are bounded, by MaxRows. It leaves View, Complete, ReadAt and
+// Warnings of the result to Serving.
 //
-// Errors: *FieldError and *ParameterError: do not retry. Any other is a store's: retry, except for view.ErrCorruptPage.
+// Errors: *FieldError, *ParameterError, ErrTooManyRows: do not retry. Any other is a store's: retry, except for
+// view.ErrCorruptPage.
 func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
-	at, err := locate(r.Program, s)
+	at, err := r.locate(s)
 	if err != nil {
 		return Result{}, err
 	}
@@ -68,7 +70,16 @@ func (r Reader) Read(ctx context.Context, s Selection) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	return r.result(s, at, m), nil
+	return r.result(s, at, m)
+}
+
+// locate finds where the generation keeps what a selection asks for, and refuses what can be refused before a read.
+func (r Reader) locate(s Selection) (span, error) {
+	at, err := locate(r.Program, s)
+	if err != nil {
+		return at, err
+	}
+	return at, r.checkAsked(at)
 }
 
 // ReadKey reads all rows of a key in order of time. The key is given as the stores have it.
@@ -79,7 +90,12 @@ func (r Reader) ReadKey(ctx context.Context, key view.Key) ([]Row, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.rows(m), nil
+	at := everything(key)
+	pieces, err := r.cut(at, m.all.Sorted())
+	if err != nil {
+		return nil, err
+	}
+	return r.rows(at, pieces, m), nil
 }
 
 // merged holds the states of a key's windows: those of each half, and both merged.

@@ -16,6 +16,8 @@ type Result struct {
 	Program    *view.Program        // of the generation's definition
 	Key        []string             // key of the selection, in the order of the definition's key fields
 
+	first, last time.Time // starts of the first and the last window with events; zero without any
+
 	// As selected; an end that was not selected is where the rows begin or end; nil without rows.
 	From, To *time.Time
 	Rows     []Row
@@ -31,16 +33,16 @@ type Result struct {
 	Warnings []string  // sentences for people: what may be missing, and for which time
 }
 
-// Row is one window, or several merged into one.
+// Row is one window, or several merged into one: those of a step, or of the total.
 type Row struct {
 	Start, End time.Time // half-open; of a total: the range selected, zero at an end that is open
-	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon
+	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon; see merging
 	Horizon    time.Time // horizon of the row where a run in progress has moved it past the result's; else zero
 	States     States    // Batch and Speed merged
 	Batch      States    // states from base items; none in a total
 	Speed      States    // states from speed items; none in a total
 
-	// What the view could not use in the window, under any key; none in a total.
+	// What the view could not use in the windows, under any key; none in a total.
 	Skips []view.Skip
 }
 
@@ -76,13 +78,19 @@ func (s States) Agrees(i int, other States, otherI int) bool {
 // Skipped returns how many events aggregate i skipped, since they lacked its argument.
 func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 
-func (r Reader) result(s Selection, at span, m merged) Result {
-	result := Result{
-		Selection: s, Generation: r.Generation, Program: r.Program,
-		Key: at.values, From: at.from, To: at.to, Rows: r.rows(m),
-	}
+func (r Reader) result(s Selection, at span, m merged) (Result, error) {
+	result := Result{Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to}
 	if r.Generation.HasBase() {
 		result.Horizon = r.Generation.Horizon.Start()
+	}
+	windows := m.all.Sorted()
+	pieces, err := r.cut(at, windows)
+	if err != nil {
+		return Result{}, err
+	}
+	result.Rows = r.rows(at, pieces, m)
+	if n := len(windows); n > 0 {
+		result.first, result.last = r.Program.Start(windows[0]), r.Program.Start(windows[n-1])
 	}
 	if n := len(result.Rows); n > 0 {
 		if at.from == nil {
@@ -93,18 +101,48 @@ func (r Reader) result(s Selection, at span, m merged) Result {
 		}
 	}
 	if s.Total {
-		result.Total = r.total(at, m, result.Rows)
+		result.Total = r.total(result, at, m, windows)
 	}
-	return result
+	return result, nil
 }
 
-func (r Reader) rows(m merged) []Row {
-	windows := m.all.Sorted()
+// total merges all windows into one row. It begins and ends where the answer does.
+func (r Reader) total(of Result, at span, m merged, windows []view.Window) *Row {
+	all := r.newMerging()
+	for _, w := range windows {
+		all.add(0, m, w)
+	}
+	ended := of.To != nil && !r.cutsWindow(at.from) && !r.cutsWindow(at.to) && r.hasEnded(*of.To)
+	total := all.row(0, ended)
+	if of.From != nil && of.To != nil {
+		all.to.all.SetSeconds(0, int64(of.To.Sub(*of.From)/time.Second))
+	}
+	if at.from != nil {
+		total.Start = *at.from
+	}
+	if at.to != nil {
+		total.End = *at.to
+	}
+	total.Batch, total.Speed = States{}, States{}
+	return &total
+}
+
+func (r Reader) rows(at span, pieces []piece, m merged) []Row {
+	rows := make([]Row, len(pieces))
 	exact := exactAggregates(r.Program)
-	rows := make([]Row, len(windows))
-	for i, w := range windows {
-		rows[i] = r.row(w, r.Generation.Horizon, m)
-		rows[i].Exact = rows[i].Exact && exact
+	merging := r.newMerging()
+	for i, p := range pieces {
+		if !at.step.Step.Exists() && len(p.windows) == 1 {
+			rows[i] = r.row(p.windows[0], r.Generation.Horizon, m)
+			rows[i].Exact = rows[i].Exact && exact
+			continue
+		}
+		for _, w := range p.windows {
+			merging.add(view.Window(i), m, w)
+		}
+		rows[i] = merging.row(view.Window(i), !at.cuts(p) && r.hasEnded(p.end))
+		rows[i].Start, rows[i].End = p.start, p.end
+		merging.setSeconds(view.Window(i), int64(p.end.Sub(p.start)/time.Second))
 	}
 	return rows
 }
@@ -129,39 +167,4 @@ func exactAggregates(p *view.Program) bool {
 		}
 	}
 	return true
-}
-
-// secondsOf returns the length of the range of a total. Where the range has no begin or end, that of the rows counts.
-func secondsOf(total *Row, rows []Row) int64 {
-	start, end := total.Start, total.End
-	if len(rows) > 0 && start.IsZero() {
-		start = rows[0].Start
-	}
-	if len(rows) > 0 && end.IsZero() {
-		end = rows[len(rows)-1].End
-	}
-	return int64(end.Sub(start) / time.Second)
-}
-
-// total merges all rows. The total is exact when every row is exact as of the result's horizon, and the last selected
-// window has ended by then.
-func (r Reader) total(at span, m merged, rows []Row) *Row {
-	horizon := r.Generation.Horizon.Start()
-	total := &Row{Exact: r.Generation.HasBase() && (len(rows) > 0 || at.to != nil)}
-	windows := make([]view.Window, len(rows))
-	for i, row := range rows {
-		windows[i] = row.States.window
-		total.Exact = total.Exact && row.Exact && row.Horizon.IsZero()
-	}
-	if at.from != nil {
-		total.Start = *at.from
-	}
-	if at.to != nil {
-		total.End = *at.to
-		total.Exact = total.Exact && !r.Program.End(at.end-1).After(horizon)
-	}
-	states := m.all.Total(windows)
-	states.SetSeconds(secondsOf(total, rows))
-	total.States = States{states, 0}
-	return total
 }

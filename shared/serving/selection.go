@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -17,6 +18,18 @@ type Selection struct {
 	Key      map[string]string // one text for each key field: {"path": "/favicon.ico"}
 	From, To *time.Time        // nil: no bound
 	Total    bool              // also merge all windows into one row
+
+	Step calendar.Step  // merge the windows of each step into one row; zero: a row for each window
+	Zone *time.Location // of the steps, and of the times of an answer; nil: UTC
+	Fill bool           // also return rows for windows, or steps, without events
+}
+
+// zone returns the zone of the steps.
+func (s Selection) zone() *time.Location {
+	if s.Zone == nil {
+		return time.UTC
+	}
+	return s.Zone
 }
 
 // ParameterError is an ErrBadParameter with the name of the wrong parameter: a key field, "from", "to", or one that a
@@ -49,6 +62,9 @@ type span struct {
 	from, to            *time.Time
 	first, end          view.Window // half-open; read only where from and to are not nil
 	firstPage, lastPage view.Page   // both included
+
+	step calendar.Steps // the Step is zero where each window is a row
+	fill bool
 }
 
 // everything returns the span of all windows of a key.
@@ -68,6 +84,10 @@ func locate(p *view.Program, s Selection) (span, error) {
 	}
 	at := everything(p.KeyOf(values))
 	at.values, at.from, at.to = values, inUTC(s.From), inUTC(s.To)
+	at.step, at.fill = calendar.Steps{Step: s.Step, Zone: s.zone()}, s.Fill
+	if fault := checkStep(p, s.Step); fault != "" {
+		return at, &ParameterError{"step", fault}
+	}
 	if s.From != nil && s.To != nil && !s.From.Before(*s.To) {
 		return at, &ParameterError{"from", "from must be before to: an answer has the windows that start in [from, to)"}
 	}

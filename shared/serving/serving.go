@@ -80,6 +80,7 @@ func (s *Serving) read(
 	if err != nil {
 		return Result{}, err
 	}
+	reader.MaxRows = s.MaxRows
 	complete, lacks, err := s.complete(ctx, name, generation)
 	if err != nil {
 		return Result{}, fmt.Errorf("view %s: %w", name, err)
@@ -89,14 +90,15 @@ func (s *Serving) read(
 		return Result{}, of(name, err)
 	}
 	if n := len(result.Rows); n > s.MaxRows {
-		err := fmt.Errorf("%w: the selection has %d, the maximum is %d; narrow from and to", ErrTooManyRows, n, s.MaxRows)
+		err := fmt.Errorf("%w: the selection has %d, the maximum is %d; narrow from and to, or ask for longer steps "+
+			"with step", ErrTooManyRows, n, s.MaxRows)
 		return Result{}, err
 	}
 	result.Generation.Lacks = lacks
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
 	result.Skipped = skipped.all
 	for i := range result.Rows {
-		result.Rows[i].Skips = skipped.in(result.Rows[i].Start)
+		result.Rows[i].Skips = skipped.in(result.Rows[i].Start, result.Rows[i].End)
 	}
 	result.Warnings = append(append(s.warnings(result), warningsOfCuts(result)...),
 		warningsOfSkipped(result, skipped)...)
@@ -106,7 +108,7 @@ func (s *Serving) read(
 // readBoth reads the rows of a selection, and beside them what the view could not use in its windows. It checks the
 // selection first, so that one that is wrong costs no read of what was skipped.
 func (s *Serving) readBoth(ctx context.Context, r Reader, selection Selection) (result Result, not skipped, err error) {
-	if _, err := locate(r.Program, selection); err != nil {
+	if _, err := r.locate(selection); err != nil {
 		return result, not, err
 	}
 	err = s.Parallel(2, func(i int) (err error) {

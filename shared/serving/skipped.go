@@ -68,13 +68,24 @@ type skipped struct {
 	rows     []Row // of Reader.Skipped
 }
 
-// in returns what the view could not use in the window that starts at start.
-func (s skipped) in(start time.Time) []view.Skip {
-	at, ok := slices.BinarySearchFunc(s.rows, start, func(r Row, start time.Time) int { return r.Start.Compare(start) })
-	if !ok {
-		return nil
+// in returns what the view could not use in the windows that start in [start, end), by place and reason.
+func (s skipped) in(start, end time.Time) []view.Skip {
+	at, _ := slices.BinarySearchFunc(s.rows, start, func(r Row, start time.Time) int { return r.Start.Compare(start) })
+	var all []view.Skip
+	for _, row := range s.rows[at:] {
+		if !row.Start.Before(end) {
+			break
+		}
+		for _, one := range row.States.Skips() {
+			same := func(s view.Skip) bool { return s.Place == one.Place && s.Reason == one.Reason }
+			if i := slices.IndexFunc(all, same); i >= 0 {
+				all[i].Events += one.Events
+			} else {
+				all = append(all, one)
+			}
+		}
 	}
-	return s.rows[at].States.Skips()
+	return all
 }
 
 // readSkipped reads what the view could not use in the windows that start in [from, to). It reads MaxRows windows at
@@ -107,7 +118,11 @@ func (s *Serving) readSkipped(ctx context.Context, r Reader, from, to *time.Time
 	if !of.from.Before(of.to) {
 		return of, nil
 	}
-	selected, err := r.Read(ctx, Selection{View: p.Definition.Name, From: &of.from, To: &of.to, Total: true})
+	first, until := p.Start(p.FirstWindowFrom(of.from)), p.Start(p.FirstWindowFrom(of.to)) // whole windows
+	if !first.Before(until) {
+		return of, nil
+	}
+	selected, err := r.Read(ctx, Selection{View: p.Definition.Name, From: &first, To: &until, Total: true})
 	if err != nil {
 		return of, fmt.Errorf("skipped events: %w", err)
 	}
@@ -165,18 +180,16 @@ func warningsOfSkipped(r Result, read skipped) []string {
 		all = append(all, fmt.Sprintf("events of these rows without a usable number are left out: of %s; see skipped",
 			strings.Join(short, ", of ")))
 	}
-	if read.leavesOut(r.Rows) {
+	if read.leavesOut(r) {
 		all = append(all, fmt.Sprintf("skipped covers only the windows from %s to %s; narrow from and to for the others",
 			read.from.Format(time.RFC3339), read.to.Format(time.RFC3339)))
 	}
 	return all
 }
 
-// leavesOut reports whether skipped events were not read for a window of these rows, or for one that the selection
-// names.
-func (s skipped) leavesOut(rows []Row) bool {
-	n := len(rows)
-	return s.cut || n > 0 && (rows[0].Start.Before(s.from) || !rows[n-1].Start.Before(s.to))
+// leavesOut reports whether skipped events were not read for a window with rows, or for one that the selection names.
+func (s skipped) leavesOut(r Result) bool {
+	return s.cut || !r.first.IsZero() && (r.first.Before(s.from) || !r.last.Before(s.to))
 }
 
 func events(n int64) string {

@@ -103,7 +103,7 @@ func (q *openQuery) begin(w *simulation.World) error {
 	if err != nil {
 		return err
 	}
-	query, err := present.Parse("by_user", map[string][]string{"user": {"u0"}}, "")
+	query, err := present.Parse("by_user", map[string][]string{"user": {"u0"}}, "", w.Serving.Now())
 	if err != nil {
 		return err
 	}

@@ -338,7 +338,7 @@ func Query(
 	name view.Name,
 	parameters map[string][]string,
 ) (present.Answer, error) {
-	query, err := present.Parse(name, parameters, "")
+	query, err := present.Parse(name, parameters, "", s.Now())
 	if err != nil {
 		return present.Answer{}, err
 	}

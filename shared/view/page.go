@@ -103,13 +103,15 @@ type Windows struct {
 	program *Program
 	cells   map[Window]int
 	states  []aggregate.States // one per aggregate, a cell per window
-	seconds int64              // of a window
+	seconds map[Window]int64   // of windows that stand for another time than the program's; may be nil
 }
 
 // NewWindows makes an empty Windows.
 func (p *Program) NewWindows() *Windows {
-	return &Windows{program: p, cells: map[Window]int{}, states: p.newStates(), seconds: p.windowMs / 1000}
+	return &Windows{program: p, cells: map[Window]int{}, states: p.newStates()}
 }
+
+func (p *Program) seconds() int64 { return p.windowMs / 1000 }
 
 func (p *Program) newStates() []aggregate.States {
 	states := make([]aggregate.States, len(p.Functions))
@@ -122,6 +124,7 @@ func (p *Program) newStates() []aggregate.States {
 // Reset empties w and keeps its memory.
 func (w *Windows) Reset() {
 	clear(w.cells)
+	clear(w.seconds)
 	for _, s := range w.states {
 		s.Reset()
 	}
@@ -167,16 +170,22 @@ func (w *Windows) Merge(other *Windows) {
 }
 
 // MergeWindow adds one window of other.
-func (w *Windows) MergeWindow(other *Windows, window Window) {
+func (w *Windows) MergeWindow(other *Windows, window Window) { w.MergeInto(window, other, window) }
+
+// MergeInto adds one window of other, which must belong to the same program, to a window of w.
+func (w *Windows) MergeInto(to Window, other *Windows, window Window) {
 	from, ok := other.cells[window]
 	if !ok {
 		return
 	}
-	to := w.cell(window)
+	cell := w.cell(to)
 	for i, s := range w.states {
-		s.Merge(to, other.states[i], from)
+		s.Merge(cell, other.states[i], from)
 	}
 }
+
+// Add makes empty states for a window that has none.
+func (w *Windows) Add(window Window) { w.cell(window) }
 
 // MergePage adds the windows of an encoded page for which want is true; a nil want takes all.
 //
@@ -297,7 +306,10 @@ func (w *Windows) AppendValue(dst []byte, i int, window Window) []byte {
 
 // AppendReading appends one reading of aggregate i, as JSON; the zero Reading for an aggregate without readings.
 func (w *Windows) AppendReading(dst []byte, i int, window Window, reading aggregate.Reading) []byte {
-	how := aggregate.Present{Seconds: w.seconds, Reading: reading}
+	how := aggregate.Present{Seconds: w.program.seconds(), Reading: reading}
+	if seconds, ok := w.seconds[window]; ok {
+		how.Seconds = seconds
+	}
 	return w.states[i].AppendPresented(dst, w.cells[window], how)
 }
 
@@ -309,23 +321,22 @@ func (w *Windows) AppendError(dst []byte, i int, window Window) []byte {
 // Skipped returns how many events of a window aggregate i skipped because their argument was not a number.
 func (w *Windows) Skipped(i int, window Window) int64 { return w.states[i].Skipped(w.cells[window]) }
 
-// SetSeconds says how long the time is that each window of w stands for. It is the window of the program until then.
-// Rates are per second of it.
-func (w *Windows) SetSeconds(seconds int64) { w.seconds = seconds }
+// SetSeconds says how long the time is that a window of w stands for, where it is merged of several. It is the window
+// of the program until then. Rates are per second of it.
+func (w *Windows) SetSeconds(window Window, seconds int64) {
+	if w.seconds == nil {
+		w.seconds = map[Window]int64{}
+	}
+	w.seconds[window] = seconds
+}
 
 // Total merges the given windows into one: window 0 of the returned Windows, which stands for the time of all of them.
 func (w *Windows) Total(windows []Window) *Windows {
 	total := w.program.NewWindows()
-	total.SetSeconds(w.seconds * int64(len(windows)))
-	to := total.cell(0)
+	total.Add(0)
+	total.SetSeconds(0, w.program.seconds()*int64(len(windows)))
 	for _, window := range windows {
-		from, ok := w.cells[window]
-		if !ok {
-			continue
-		}
-		for i, s := range total.states {
-			s.Merge(to, w.states[i], from)
-		}
+		total.MergeInto(0, w, window)
 	}
 	return total
 }

@@ -36,13 +36,16 @@ func checkWindow(d time.Duration, strict bool) string {
 		longer += unit
 	}
 	return fmt.Sprintf("a window must divide a day, so that each day begins with one, and %s does not; write %s or %s",
-		writeWindow(d), writeWindow(shorter), writeWindow(longer))
+		WriteWindow(d), WriteWindow(shorter), WriteWindow(longer))
 }
 
-// writeWindow writes a window of at most a day as a views file does: "48m", "1h30m", "1d".
-func writeWindow(d time.Duration) string {
-	if d == day {
+// WriteWindow writes a window of whole seconds as a views file does: "48m", "1h30m", "1d", "1w".
+func WriteWindow(d time.Duration) string {
+	switch d {
+	case day:
 		return "1d"
+	case week:
+		return "1w"
 	}
 	text := d.String()
 	if strings.HasSuffix(text, "m0s") {

@@ -118,7 +118,7 @@ func (h *Handler) query(
 	if err != nil {
 		return response{}, err
 	}
-	query, err := present.Parse(name, parameters, r.Headers["accept"])
+	query, err := present.Parse(name, parameters, r.Headers["accept"], h.Serving.Now())
 	if err != nil {
 		return response{}, err
 	}

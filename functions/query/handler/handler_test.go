@@ -22,6 +22,7 @@ import (
 
 	"github.com/anabranch/anabranch/functions/query/handler"
 	"github.com/anabranch/anabranch/shared/api/openapi/contract"
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/compare"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -342,6 +343,9 @@ func TestErrors(t *testing.T) {
 		return badParameter(name, name+"="+text+
 			` is not an RFC 3339 time in the years 0000 to 9999; an example is "2015-05-17T10:05:03Z"`)
 	}
+	noMoment := func(name, text string) string {
+		return badParameter(name, name+"="+text+" is not a time; "+calendar.MomentExamples)
+	}
 	nearTime := func(name, text, meant string) string {
 		return badParameter(name, name+"="+text+
 			` is not an RFC 3339 time in the years 0000 to 9999; did you mean "`+meant+`"? Z is UTC`)
@@ -362,17 +366,17 @@ func TestErrors(t *testing.T) {
 			"an unknown parameter",
 			"purchases",
 			"user=ann&path=/",
-			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, total, parts, format`),
+			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, step, tz, fill, total, parts, format`),
 		},
 		{
 			"a key field of a view without key fields",
 			"everything",
 			"user=ann",
-			badParameter("user", `unknown parameter "user"; view everything takes from, to, total, parts, format`),
+			badParameter("user", `unknown parameter "user"; view everything takes from, to, step, tz, fill, total, parts, format`),
 		},
 		{
 			"a parameter of later versions", "purchases", "user=ann&limit=1",
-			badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, total, parts, format`),
+			badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, step, tz, fill, total, parts, format`),
 		},
 		{"a key field in Latin-1", "purchases", "user=Zo%EB",
 			badParameter("user", `user="Zo\xeb" is not UTF-8; in a URL, write é as %C3%A9`)},
@@ -383,8 +387,9 @@ func TestErrors(t *testing.T) {
 			"user=a&user=b&from=x&from=y",
 			badParameter("from", "from appears 2 times; write it once"),
 		},
-		{"no time", "purchases", "user=ann&from=yesterday", noTime("from", `"yesterday"`)},
-		{"a day", "purchases", "user=ann&to=2026-01-01", nearTime("to", `"2026-01-01"`, "2026-01-01T00:00:00Z")},
+		{"no time", "purchases", "user=ann&from=yesterday", noMoment("from", `"yesterday"`)},
+		{"no day", "purchases", "user=ann&to=2026-02-30",
+			badParameter("to", `to="2026-02-30" has day 30; 2026-02 has the days 01 to 28`)},
 		{"a time without a zone", "purchases", "user=ann&to=2026-01-01T00:00:00",
 			nearTime("to", `"2026-01-01T00:00:00"`, "2026-01-01T00:00:00Z")},
 		{
@@ -404,7 +409,7 @@ func TestErrors(t *testing.T) {
 			"an offset that leads beyond 9999", "purchases", "user=ann&to=9999-12-31T23:59:59-01:00",
 			noTime("to", `"9999-12-31T23:59:59-01:00"`),
 		},
-		{"an empty time", "purchases", "user=ann&from=", noTime("from", `""`)},
+		{"an empty time", "purchases", "user=ann&from=", noMoment("from", `""`)},
 		{"from after to", "purchases", "user=ann&from=2026-01-01T00:00:01Z&to=2026-01-01T00:00:00Z", noRange},
 		{"from at to", "purchases", "user=ann&from=2026-01-01T01:00:00%2B01:00&to=2026-01-01T00:00:00Z", noRange},
 		{
@@ -470,7 +475,7 @@ func TestErrors(t *testing.T) {
 			s.buy(t, at, `{"user":"ann","amount":1}`)
 		}
 		want := problem(422, `{"type":"https://github.com/anabranch/anabranch/blob/main/docs/errors/too_many_windows.md","status":422,"code":"too_many_windows","title":"Unprocessable Entity",`+
-			`"detail":"too many windows: the selection has 3, the maximum is 2; narrow from and to"}`)
+			`"detail":"too many windows: the selection has 3, the maximum is 2; narrow from and to, or ask for longer steps with step"}`)
 		if diff := cmp.Diff(want, responseText(s.query(t, "by_second", "user=ann"))); diff != "" {
 			t.Error("response (-want +got):", diff)
 		}

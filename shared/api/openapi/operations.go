@@ -90,7 +90,7 @@ func operations() map[api.Key]operation {
 		api.QueryView: {
 			ID: "queryView", Summary: "Query a view",
 			Description: "Answers for one key: one row per window that has data. Each row says whether it is exact.",
-			Query:       []string{"key", "from", "to", "total", "parts", "format"},
+			Query:       []string{"key", "from", "to", "step", "tz", "fill", "total", "parts", "format"},
 			Gives:       "The rows of the key.", Schema: "Answer",
 			CSV:  "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
 			Line: "Line", Tagged: true,
@@ -98,7 +98,7 @@ func operations() map[api.Key]operation {
 				badParameter, unknownView, tooLarge, internal,
 				{
 					http.StatusUnprocessableEntity, "too_many_windows",
-					"The answer would have too many rows. Narrow from and to.",
+					"The answer would have too many rows. Narrow from and to, or ask for longer steps.",
 				},
 				{
 					http.StatusServiceUnavailable, "not_serving",

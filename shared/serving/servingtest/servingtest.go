@@ -10,6 +10,7 @@ import (
 
 	"github.com/oklog/ulid/v2"
 
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/memory"
@@ -278,7 +279,8 @@ func (s *Fixture) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program
 	}
 }
 
-// Read reads the user's rows; parameters are names and values of a selection: from, to and total.
+// Read reads the user's rows; parameters are names and values of a selection: from, to, step, tz, fill and
+// total.
 func (s *Fixture) Read(t testing.TB, parameters ...string) serving.Result {
 	t.Helper()
 	result, err := s.Try(parameters...)
@@ -289,7 +291,7 @@ func (s *Fixture) Read(t testing.TB, parameters ...string) serving.Result {
 }
 
 // Try is Read, with its error.
-func (s *Fixture) Try(parameters ...string) (serving.Result, error) {
+func (s *Fixture) Try(parameters ...string) (result serving.Result, err error) {
 	selection := serving.Selection{View: "by_user", Key: map[string]string{"user": "u"}}
 	for i := 0; i < len(parameters); i += 2 {
 		switch name, value := parameters[i], parameters[i+1]; name {
@@ -299,8 +301,17 @@ func (s *Fixture) Try(parameters ...string) (serving.Result, error) {
 			selection.To = parse(value)
 		case "total":
 			selection.Total = value == "true"
+		case "fill":
+			selection.Fill = value == "true"
+		case "step":
+			selection.Step, err = calendar.ParseStep(value)
+		case "tz":
+			selection.Zone, err = calendar.LoadZone(value)
 		default:
 			selection.Key[name] = value
+		}
+		if err != nil {
+			panic(err) // a test writes it right
 		}
 	}
 	return s.Serving.Read(context.Background(), selection)

@@ -4,7 +4,16 @@ const (
 	servingFile = "shared/serving/serving.go"
 	rowsFile    = "shared/serving/reader.go"
 	resultFile  = "shared/serving/result.go"
+	mergingFile = "shared/serving/merging.go"
+
+	calendarFile = "shared/calendar/cut.go"
 )
+
+// merged is the test that finds mistakes in rows that are merged of windows. Histories ask for no steps.
+var merged = Killer{
+	Package: "shared/serving", Run: "^TestMergedRowIsExact$",
+	Why: "histories ask for no steps, and rarely for a total while a run is applied",
+}
 
 // ofQuery returns mistakes of queries.
 func ofQuery() []Mutant {
@@ -93,13 +102,13 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 		g = now
 	}
 	speed, err := r.Speed.Slots(`},
-				{rowsFile, `	return r.result(s, at, m), nil
+				{rowsFile, `	return r.result(s, at, m)
 `, `	if later, err := r.catalog.View(ctx, r.Program.Definition.Name); err == nil {
 		if now, ok := later.Generation(r.Generation.ID); ok {
 			r.Generation = now
 		}
 	}
-	return r.result(s, at, m), nil
+	return r.result(s, at, m)
 `},
 			},
 		},
@@ -120,8 +129,48 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 		},
 		{
 			Name: "total-of-rows-ahead", Design: "3.6",
-			Mistake: "a total is marked exact although one of its rows is ahead of the answer's horizon",
-			Edits:   []Edit{{resultFile, `row.Exact && row.Horizon.IsZero()`, `row.Exact`}},
+			Mistake: "a merged row is marked exact although a part of it is ahead of the answer's horizon",
+			Edits: []Edit{{mergingFile, `m.speed.Has(w) || m.horizons[g.reader.Program.PageOf(w)] > g.reader.Generation.Horizon`,
+				`m.speed.Has(w)`}},
+			Killer: merged,
+		},
+		{
+			Name: "merged-with-speed", Design: "3.6",
+			Mistake: "a merged row is marked exact although a speed item contributed to it",
+			Edits:   []Edit{{mergingFile, `m.speed.Has(w) || m.horizons`, `m.horizons`}},
+			Killer:  merged,
+		},
+		{
+			Name: "merged-before-the-end", Design: "3.6",
+			Mistake: "a step is marked exact before it has ended, since all of its windows with events are exact",
+			Edits:   []Edit{{resultFile, `!at.cuts(p) && r.hasEnded(p.end)`, `!at.cuts(p)`}},
+			Killer:  merged,
+		},
+		{
+			Name: "cut-step-exact", Design: "3.6",
+			Mistake: "a step of which the range leaves out windows is marked exact",
+			Edits:   []Edit{{resultFile, `!at.cuts(p) && r.hasEnded(p.end)`, `r.hasEnded(p.end)`}},
+			Killer:  merged,
+		},
+		{
+			Name: "cut-total-exact", Design: "3.6",
+			Mistake: "a total is marked exact although its range cuts a window, which is left out",
+			Edits:   []Edit{{resultFile, `!r.cutsWindow(at.from) && `, ``}},
+			Killer:  merged,
+		},
+		{
+			Name: "midnight-of-the-day-before", Design: "3.6",
+			Mistake: "a day begins when time.Date says, which is on the day before where midnight does not exist",
+			Edits: []Edit{{calendarFile, `	midnight := time.Time(d)
+`, `	midnight := time.Time(d)
+	if !midnight.IsZero() {
+		return time.Date(midnight.Year(), midnight.Month(), midnight.Day(), 0, 0, 0, 0, zone).UTC()
+	}
+`}},
+			Killer: Killer{
+				Package: "shared/calendar", Run: "^TestChangesOfTheClock$",
+				Why: "histories ask for no steps",
+			},
 		},
 		{
 			Name: "row-horizon-not-told", Design: "3.6",

@@ -194,7 +194,12 @@ func problem(status int, body string) string {
 
 func golden(t *testing.T, name string, r events.APIGatewayV2HTTPResponse) {
 	t.Helper()
-	path, got := filepath.Join("testdata", name), responseText(r)
+	checkGolden(t, name, responseText(r))
+}
+
+func checkGolden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
 	if *update {
 		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 			t.Fatal(err)

@@ -31,6 +31,7 @@ views:
       mean: mean(data.amount)
       smallest: min(data.amount)
       largest: max(data.amount)
+      gains: sum(data.amount, data.amount > 0.5)
   - name: everything
     key: {}
     window: 1h
@@ -107,6 +108,7 @@ func Fold(events []Event) map[Cell]map[string]string {
 		}
 		expected[c] = map[string]string{
 			"purchases": count, "amount": total, "mean": "null", "smallest": "null", "largest": "null",
+			"gains": gainsOf(amounts),
 		}
 		if len(amounts) > 0 {
 			slices.SortFunc(amounts, (*big.Rat).Cmp)
@@ -115,6 +117,15 @@ func Fold(events []Event) map[Cell]map[string]string {
 		}
 	}
 	return expected
+}
+
+// gainsOf returns the sum of the amounts above 0.5.
+func gainsOf(amounts []*big.Rat) string {
+	gains := slices.DeleteFunc(slices.Clone(amounts), func(a *big.Rat) bool { return a.Cmp(big.NewRat(1, 2)) <= 0 })
+	if len(gains) == 0 {
+		return "null"
+	}
+	return decimal(sum(gains))
 }
 
 // archived returns the distinct events of the archive: the first copy of each identity, in archive order.

@@ -87,12 +87,13 @@ func (h *history) querySkipped(ctx context.Context, s *serving.Serving, v int, p
 	return answer, nil
 }
 
-// labelsOf counts skips. The aggregates of one argument skip alike, so only the first of them counts.
+// labelsOf counts skips. The aggregates of by_user skip the same events, so only the first of them counts.
 func (h *history) labelsOf(all []view.Skip) present.Object {
 	var n int64
 	sum := new(big.Int)
 	for _, s := range all {
-		if s.Name == "aggregates.mean" || s.Name == "aggregates.smallest" || s.Name == "aggregates.largest" {
+		switch s.Name {
+		case "aggregates.mean", "aggregates.smallest", "aggregates.largest", "aggregates.gains":
 			continue
 		}
 		label := s.Name + " " + s.Reason.String()

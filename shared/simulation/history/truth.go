@@ -152,13 +152,21 @@ type state struct {
 	count         int64
 	numbers       int64 // number of events with an amount that sums can hold
 	sum, min, max *big.Int
+	gains         *big.Int // the sum of the amounts above 0.5; nil: there are none
 }
+
+// half is 0.5 in units of 10^-27.
+var half = new(big.Int).Div(unit, big.NewInt(2))
 
 func (s state) add(amount *big.Int) state {
 	if amount == nil {
 		return s.merge(state{count: 1})
 	}
-	return s.merge(state{1, 1, amount, amount, amount})
+	one := state{1, 1, amount, amount, amount, nil}
+	if amount.Cmp(half) > 0 {
+		one.gains = amount
+	}
+	return s.merge(one)
 }
 
 // merge returns the state of the events of both.
@@ -168,10 +176,15 @@ func (s state) merge(other state) state {
 		return s
 	}
 	if s.numbers += other.numbers; s.sum == nil {
-		s.sum, s.min, s.max = other.sum, other.min, other.max
+		s.sum, s.min, s.max, s.gains = other.sum, other.min, other.max, other.gains
 		return s
 	}
 	s.sum = new(big.Int).Add(s.sum, other.sum)
+	if s.gains == nil {
+		s.gains = other.gains
+	} else if other.gains != nil {
+		s.gains = new(big.Int).Add(s.gains, other.gains)
+	}
 	if other.min.Cmp(s.min) < 0 {
 		s.min = other.min
 	}

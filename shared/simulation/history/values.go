@@ -82,6 +82,8 @@ func (s state) value(name string) string {
 		return number(s.min)
 	case "largest":
 		return number(s.max)
+	case "gains":
+		return number(s.gains)
 	case "mean":
 		return s.mean()
 	}
@@ -92,7 +94,7 @@ func (s state) value(name string) string {
 func valueNames(view int) []string {
 	switch view {
 	case byUser:
-		return []string{"purchases", "amount", "mean", "smallest", "largest"}
+		return []string{"purchases", "amount", "mean", "smallest", "largest", "gains"}
 	case everything:
 		return []string{"events", "amount"}
 	case marks:

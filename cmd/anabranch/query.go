@@ -10,6 +10,7 @@ import (
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
+	"github.com/anabranch/anabranch/shared/calendar"
 )
 
 // QueryCmd queries a view.
@@ -19,6 +20,9 @@ type QueryCmd struct {
 
 	From   string `help:"List windows that start at this time or later." placeholder:"TIME"`
 	To     string `help:"List windows that start before this time." placeholder:"TIME"`
+	Step   string `help:"One row for each 1d, 1w, 1mo, 1q or 1y, or each 15m, 1h, 6h." placeholder:"STEP"`
+	TZ     string `name:"tz" help:"Time zone of steps and dates, such as Europe/Berlin. Default: UTC." placeholder:"ZONE"`
+	Fill   bool   `help:"List windows, or steps, without events too."`
 	Total  bool   `help:"Add a row that merges all windows."`
 	Parts  bool   `help:"Show the parts of batch and speed below each row."`
 	Output string `short:"o" enum:"table,json,csv,ndjson" default:"table" help:"table, or json, csv or ndjson (the server's answer)."`
@@ -38,8 +42,11 @@ Above the windows: "horizon" is the time before which batch has counted every ev
 and speed are behind, in seconds; "generation" and "definition" name the stored numbers that answered ("anabranch help
 views status" explains them); "warning" is what the numbers lack.
 
-A TIME is 2015-05-17T10:00:00Z (RFC 3339), 2015-05-17 (the start of the day in UTC), now, or how long ago: -90m, -24h,
--7d, -1w, -1d12h.
+A TIME is 2015-05-17T10:00:00Z (RFC 3339), 2015-05-17 (the start of the day in --tz, or else in UTC), now, or how long
+ago: -90m, -24h, -7d, -1w, -1d12h.
+
+With --step each row has the windows of one step: days and longer steps begin at midnight in --tz, weeks on Monday. A
+step is exact once all of it has ended, and only if --from and --to do not cut it.
 
 CSV has a record per window. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
 ndjson has a line of JSON per window. Both have no total, and print the warnings of the answer on stderr.
@@ -50,6 +57,7 @@ Examples:
 
     anabranch query page_views path=/ --from 2015-05-17 --to 2015-05-18T12:00:00Z --total
     anabranch query page_views path=/ --from -24h
+    anabranch query page_views path=/ --from 2015-05-17 --to 2015-05-21 --step 1d --tz Europe/Berlin --fill
     anabranch query errors_by_status status=404 method=GET -o json
     anabranch query page_views path=/ -o csv > page_views.csv`
 }
@@ -59,14 +67,14 @@ func (c *QueryCmd) Validate() error {
 	if c.Total && c.rowsOnly() {
 		return fmt.Errorf("--total is not available with -o %s: its rows are windows; leave it out, or use -o json", c.Output)
 	}
-	if _, err := c.parameters(time.Time{}); err != nil {
+	if _, err := c.parameters(); err != nil {
 		return err
 	}
 	return c.Server.Validate()
 }
 
-// parameters returns the parameters of the HTTP query, as it is asked at this time.
-func (c *QueryCmd) parameters(now time.Time) (url.Values, error) {
+// parameters returns the parameters of the HTTP query.
+func (c *QueryCmd) parameters() (url.Values, error) {
 	p := url.Values{}
 	for _, pair := range c.Key {
 		field, value, found := strings.Cut(pair, "=")
@@ -81,37 +89,43 @@ func (c *QueryCmd) parameters(now time.Time) (url.Values, error) {
 	if c.rowsOnly() {
 		p.Set("format", c.Output)
 	}
-	for _, bound := range [][2]string{{"from", c.From}, {"to", c.To}} {
-		if bound[1] == "" {
+	for name, set := range map[string]bool{"total": c.Total, "parts": c.Parts, "fill": c.Fill} {
+		if set {
+			p.Set(name, "true")
+		}
+	}
+	return p, c.setTimes(p)
+}
+
+// setTimes sets the parameters of time as they were written: the server reads them, by its own clock. It refuses what
+// the server would refuse, by the name of the flag.
+func (c *QueryCmd) setTimes(p url.Values) error {
+	moment := func(text string) error { _, err := calendar.ParseMoment(text); return err }
+	for _, flag := range []struct {
+		name, text string
+		check      func(string) error
+	}{
+		{"from", c.From, moment}, {"to", c.To, moment},
+		{"step", c.Step, func(text string) error { _, err := calendar.ParseStep(text); return err }},
+		{"tz", c.TZ, func(text string) error { _, err := calendar.LoadZone(text); return err }},
+	} {
+		if flag.text == "" {
 			continue
 		}
-		m, err := parseMoment(bound[1])
-		if err != nil {
-			return nil, fmt.Errorf("--%s: %w", bound[0], err)
+		if err := flag.check(flag.text); err != nil {
+			return fmt.Errorf("--%s: %q %w", flag.name, flag.text, err)
 		}
-		p.Set(bound[0], m.at(now))
+		p.Set(flag.name, flag.text)
 	}
-	for name, value := range map[string]string{"total": whenTrue(c.Total), "parts": whenTrue(c.Parts)} {
-		if value != "" {
-			p.Set(name, value)
-		}
-	}
-	return p, nil
+	return nil
 }
 
 // rowsOnly reports whether the answer has rows and nothing else.
 func (c *QueryCmd) rowsOnly() bool { return c.Output == "csv" || c.Output == "ndjson" }
 
-func whenTrue(b bool) string {
-	if b {
-		return "true"
-	}
-	return ""
-}
-
 // Run queries the view and prints the answer.
 func (c *QueryCmd) Run(ctx context.Context, w *world) error {
-	parameters, err := c.parameters(w.now())
+	parameters, err := c.parameters()
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
@@ -137,6 +151,12 @@ func printAnswer(w *world, a client.Answer) error {
 	head := table.New(table.Column{}, table.Column{})
 	head.Row("view", a.View)
 	head.Row("key", members(a.Key, "=", "(none)"))
+	if a.Step != "" {
+		head.Row("step", string(a.Step))
+	}
+	if a.Zone != "" {
+		head.Row("time zone", fmt.Sprintf("%s (tzdata %s)", a.Zone, a.TZData))
+	}
 	head.Row("definition", short(string(a.Definition)))
 	head.Row("generation", orDash(string(a.Generation)))
 	if a.Complete != "" {

@@ -7,19 +7,20 @@ import (
 	"time"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/event"
 )
 
 // explainRow asks the server for one row with its parts, and says how it came about.
 func (c *ViewsExplainCmd) explainRow(ctx context.Context, w *world, views *ViewsCmd) error {
-	m, err := parseMoment(c.Window)
+	m, err := calendar.ParseMoment(c.Window)
 	if err != nil {
-		return usage("--window: %w", err)
+		return usage("--window: %q %w", c.Window, err)
 	}
-	from := m.at(w.now())
-	start, _ := event.ParseInstant(from) // parseMoment has read it
+	start := m.At(w.now(), time.UTC)
+	from := start.Format(time.RFC3339Nano)
 	query := QueryCmd{View: c.What, Key: c.Key, From: from, Parts: true}
-	if _, err := query.parameters(w.now()); err != nil {
+	if _, err := query.parameters(); err != nil {
 		return &failure{exitUsage, err}
 	}
 	asker := w.client(views.Server, queryRetry, 1)
@@ -28,7 +29,7 @@ func (c *ViewsExplainCmd) explainRow(ctx context.Context, w *world, views *Views
 		return w.refused(views.Server, err)
 	}
 	query.To = start.Add(length).UTC().Format(time.RFC3339Nano)
-	parameters, err := query.parameters(w.now())
+	parameters, err := query.parameters()
 	if err != nil {
 		return &failure{exitUsage, err}
 	}

@@ -65,8 +65,11 @@ type Answer struct {
 	View       string           `json:"view"`
 	Key        Object           `json:"key"`
 	Window     Text             `json:"window"`
-	From       Text             `json:"from"` // RFC 3339, inclusive; "" if not given
-	To         Text             `json:"to"`   // RFC 3339, exclusive; "" if not given
+	Step       Text             `json:"step"`   // ISO 8601; "" where each window is a row
+	Zone       Text             `json:"tz"`     // time zone of the rows; "" for UTC
+	TZData     Text             `json:"tzdata"` // version of the time zone database
+	From       Text             `json:"from"`   // RFC 3339, inclusive; "" if not given
+	To         Text             `json:"to"`     // RFC 3339, exclusive; "" if not given
 	Definition Text             `json:"definition"`
 	Generation Text             `json:"generation"`
 	Horizon    Text             `json:"horizon"`  // RFC 3339, exclusive; "" for a Kappa view
@@ -105,9 +108,9 @@ func (c *Client) View(ctx context.Context, name string) ([]byte, error) {
 	return c.read(ctx, c.path("v1", "views", name))
 }
 
-// Query queries a view. The parameters are the key fields and from, to, total, parts and format. It returns the
-// server's bytes; DecodeAnswer reads those of the default format, json. The warnings are those of a format whose body
-// has none, such as csv.
+// Query queries a view. The parameters are the key fields and from, to, step, tz, fill, total, parts and format. It
+// returns the server's bytes; DecodeAnswer reads those of the default format, json. The warnings are those of a format
+// whose body has none, such as csv.
 //
 // Errors: as Client.do.
 func (c *Client) Query(

@@ -30,6 +30,9 @@ type CLI struct {
 	HelpOf  HelpCmd    `cmd:"" name:"help" help:"Describe a command: anabranch help views switch."`
 	Version VersionCmd `cmd:"" help:"Print the version."`
 
+	Completion CompletionCmd `cmd:"" help:"Print the script by which bash, zsh or fish completes words."`
+	Complete   CompleteCmd   `cmd:"" hidden:""`
+
 	VersionFlag kong.VersionFlag `name:"version" help:"Print the version and exit."`
 }
 

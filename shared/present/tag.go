@@ -7,6 +7,7 @@ import (
 	"hash"
 	"io"
 
+	"github.com/anabranch/anabranch/shared/calendar"
 	"github.com/anabranch/anabranch/shared/serving"
 )
 
@@ -19,11 +20,12 @@ type tagged struct {
 	hash hash.Hash
 }
 
-// newTagged begins a body. The tag is bound to what was asked, the format, the presenter and the generation.
+// newTagged begins a body. The tag is bound to what was asked, the format, the presenter, the version of the time zones
+// and the generation.
 func (q Query) newTagged(w io.Writer, r serving.Result) tagged {
 	t := tagged{w, sha256.New()}
-	fmt.Fprintf(t.hash, "%d\n%s\n%s\n%s\n%q\n", presenterVersion, r.Generation.ID, r.Generation.Definition,
-		q.Format.Name, q.asked)
+	fmt.Fprintf(t.hash, "%d\n%s\n%s\n%s\n%s\n%q\n", presenterVersion, calendar.Version, r.Generation.ID,
+		r.Generation.Definition, q.Format.Name, q.asked)
 	return t
 }
 

@@ -1,5 +1,5 @@
 # Each target is one verb. `make demo` and `make test` need only Go.
-.PHONY: help build test lint race fuzz bench demo demo-kappa demo-changes dev readme clean
+.PHONY: help build test lint race arm64 fuzz bench demo demo-kappa demo-changes dev readme clean
 .DEFAULT_GOAL := help
 
 GO ?= go
@@ -28,6 +28,11 @@ race: ## run the tests under the race detector, with only a few of the simulator
 	$(GO) test -race -short -shuffle=on -count=1 $$($(GO) list ./... | grep -v shared/simulation)
 	$(GO) test -race -count=1 ./shared/simulation -run 'Agreement|Redelivery'
 	$(GO) test -race -count=1 ./shared/simulation/history -run 'TestHistories' -seeds 8
+
+CORE = clock event slot aggregate lifecycle view view/engine view/expression view/spelling
+
+arm64: ## run the tests of the core on an emulated arm64 processor, which the functions have; needs qemu-user-static
+	GOARCH=arm64 $(PURE) test -short -exec qemu-aarch64-static $(CORE:%=./shared/%)
 
 fuzz: ## run every fuzz target for 20 s
 	@set -e; for p in $$($(GO) list ./...); do for f in $$($(GO) test -list '^Fuzz' $$p | grep '^Fuzz' || true); do \

@@ -45,7 +45,7 @@ func TestQuantilesAreWithinOnePercent(t *testing.T) {
 func TestQuantilesOfManyNumbersAreWithinOnePercent(t *testing.T) {
 	f := lookup(t, "quantiles")
 	random := rand.New(rand.NewPCG(1, 2))
-	for trial := range 1000 {
+	for trial := range trials(1000) {
 		m := model{}
 		for range 200 {
 			number := big.NewInt(int64(1e6 * (random.NormFloat64() + float64(trial%3))))

@@ -104,7 +104,7 @@ func skewedRows(random *rand.Rand, count int) []scalarRow {
 
 // TestTopIsWithinItsErrorUnderEverySplit plays 1,000 divisions of rows with more values than counters.
 func TestTopIsWithinItsErrorUnderEverySplit(t *testing.T) {
-	for trial := range 1000 {
+	for trial := range trials(1000) {
 		random := rand.New(rand.NewPCG(uint64(trial), 7))
 		f := topOf(t, 1+trial%2, 1+trial%12)
 		rows := skewedRows(random, 100+random.IntN(1500))

@@ -39,6 +39,7 @@ const (
 	Numbers Kind = iota // decimal arithmetic
 	Scalars             // a string, a number, or true or false
 	Hashes              // like Scalars, but only the hash of each value
+	Weights             // like Numbers, and in the same slice, but not below 0: see Decimal.Weight
 )
 
 // Scalar is a string, a number, or true or false. Its Text is the one that the value has in a key, so equal values have

@@ -34,7 +34,9 @@ const (
 	OutOfRange               // a time is too early or too late
 	TextOfJSON               // the field is missing, since data is a string with JSON in it
 
-	Reasons = 8 // how many there are
+	Negative // the number is below 0, where it must not be
+
+	Reasons = 9 // how many there are
 )
 
 // reasonsOfPlace bounds the reasons that one place can have: an argument and where have five at most, a key field six.
@@ -44,11 +46,20 @@ const reasonsOfPlace = 7
 func (r Reason) String() string {
 	return [Reasons]string{
 		"missing", "not a number", "too large", "wrong type", "too costly", "failed", "out of range", "JSON in a string",
+		"negative",
 	}[r]
 }
 
 // Without returns the Decimal of a row that has no number.
 func Without(why Reason) Decimal { return Decimal{Why: why} }
+
+// Weight returns d if it is not below 0. Otherwise the result is not OK: Negative.
+func (d Decimal) Weight() Decimal {
+	if d.OK && d.Hi < 0 {
+		return Without(Negative)
+	}
+	return d
+}
 
 // decimals is the scale of every number: how many digits a Decimal has after its point. The numbers that programs print
 // for amounts from 10^-11 on, which have up to 17 digits, keep all of them.

@@ -121,7 +121,8 @@ func TestDistinctIsWithinItsError(t *testing.T) {
 				outside++
 			}
 		}
-		t.Logf("%d values: standard error %.2f %%, %d of %d outside", count, 100*math.Sqrt(squares/float64(trials)), outside, trials)
+		standard := 100 * math.Sqrt(squares/float64(trials))
+		t.Logf("%d values: standard error %.2f %%, %d of %d outside", count, standard, outside, trials)
 		if outside > max(1, trials/100) {
 			t.Errorf("%d values: %d of %d trials are off by more than 4.2 %%", count, outside, trials)
 		}

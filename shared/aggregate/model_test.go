@@ -269,7 +269,7 @@ func columnOf(kind aggregate.Kind, rows []row) (c aggregate.Column) {
 		d := decimalOf(r)
 		text := d.AppendText(nil)
 		switch kind {
-		case aggregate.Numbers:
+		case aggregate.Numbers, aggregate.Weights:
 			c.Numbers = append(c.Numbers, d)
 		case aggregate.Scalars:
 			c.Scalars = append(c.Scalars, aggregate.Scalar{Kind: aggregate.Number, Text: text, OK: d.OK, Why: d.Why})

@@ -145,7 +145,7 @@ func TestSkippedRefused(t *testing.T) {
 		{"a later version", "26 00", "encoding version 2"},
 		{"more than there can be", "16 7f", "127 skips"},
 		{"no such place", "16 01 03 01 01 00 00", "place 3: there are 3"},
-		{"an unknown reason", "16 01 00 08 01 00 00", "unknown reason 8"},
+		{"an unknown reason", "16 01 00 09 01 00 00", "unknown reason 9"},
 		{"no rows", "16 01 00 01 00 00 00", "0 must be left out"},
 		{"twice the same", "16 02 00 01 01 00 00 00 01 01 00 00", "skip 1 is out of order"},
 		{"out of order", "16 02 01 01 01 00 00 00 01 01 00 00", "skip 1 is out of order"},

@@ -14,7 +14,7 @@ import (
 var topFunction = properties{
 	name:      "top",
 	tag:       topTag,
-	arguments: []Kind{Scalars, Numbers},
+	arguments: []Kind{Scalars, Weights},
 	optional:  1,
 	parameter: Parameter{At: 1, Least: 1, Most: 100},
 	encoded:   topBytes,

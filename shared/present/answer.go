@@ -58,6 +58,7 @@ type Row struct {
 	// the row equals the fold of the distinct events that arrived before the horizon
 	Exact   bool    `json:"exact"`
 	Horizon *string `json:"horizon,omitempty"` // the row's own horizon, where a run in progress has moved it ahead
+	Errors  Object  `json:"errors,omitempty"`  // per aggregate whose value is an estimate, its error bound
 	Skipped Object  `json:"skipped,omitempty"` // per aggregate with an argument, the events that had none
 	Parts   *Parts  `json:"parts,omitempty"`
 }
@@ -72,6 +73,7 @@ type Parts struct {
 type Total struct {
 	Values  Object `json:"values"`
 	Exact   bool   `json:"exact"`
+	Errors  Object `json:"errors,omitempty"`
 	Skipped Object `json:"skipped,omitempty"`
 }
 
@@ -162,7 +164,9 @@ type presenting struct {
 func (p *presenting) tail(r serving.Result) Tail {
 	tail := Tail{Skipped: skipsOf(r.Skipped), Warnings: r.Warnings}
 	if t := r.Total; t != nil {
-		tail.Total = &Total{Values: p.values(t.States), Skipped: p.skipped(t.States), Exact: t.Exact}
+		tail.Total = &Total{
+			Values: p.values(t.States), Errors: p.errors(t.States), Skipped: p.skipped(t.States), Exact: t.Exact,
+		}
 	}
 	return tail
 }
@@ -170,7 +174,7 @@ func (p *presenting) tail(r serving.Result) Tail {
 func (p *presenting) row(of *serving.Row, parts bool) Row {
 	row := Row{
 		Start: timeIn(of.Start, p.selection), End: timeIn(of.End, p.selection), Values: p.values(of.States), Exact: of.Exact,
-		Horizon: timeOrNull(of.Horizon), Skipped: p.skipped(of.States),
+		Horizon: timeOrNull(of.Horizon), Errors: p.errors(of.States), Skipped: p.skipped(of.States),
 	}
 	if parts {
 		row.Parts = &Parts{Batch: p.part(of.Batch), Speed: p.part(of.Speed)}
@@ -186,6 +190,16 @@ func (p *presenting) values(of serving.States) Object {
 		values[i] = Member{Name: a.Name, Value: p.text[at:len(p.text):len(p.text)]}
 	}
 	return values
+}
+
+func (p *presenting) errors(of serving.States) Object {
+	var bounds Object
+	for i, a := range p.aggregates {
+		if bound := of.AppendError(nil, i); len(bound) > 0 {
+			bounds = append(bounds, Member{Name: a.Name, Value: bound})
+		}
+	}
+	return bounds
 }
 
 func (p *presenting) skipped(of serving.States) Object {

@@ -73,6 +73,11 @@ func columnsOf(r serving.Result, parts bool) []column {
 	add("horizon", func(dst []byte, row *serving.Row) []byte { return appendFirst(dst, row.Horizon, r.Horizon) })
 	add("complete", func(dst []byte, _ *serving.Row) []byte { return appendFirst(dst, r.Complete) })
 	for i, a := range d.Aggregates {
+		if !r.Program.Functions[i].Exact() {
+			add("errors."+a.Name, func(dst []byte, row *serving.Row) []byte {
+				return appendText(dst, string(row.States.AppendError(nil, i)))
+			})
+		}
 		if r.Program.MaySkip(i) {
 			add("skipped."+a.Name, func(dst []byte, row *serving.Row) []byte {
 				return strconv.AppendInt(dst, row.States.Skipped(i), 10)

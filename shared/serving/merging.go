@@ -40,7 +40,7 @@ func (g *merging) row(row view.Window, ended bool) Row {
 	g.to.all.Add(row) // empty states, if it has no windows
 	return Row{
 		States: statesOf(g.to.all, row), Batch: statesOf(g.to.batch, row), Speed: statesOf(g.to.speed, row),
-		Exact: ended && !g.inexact[row] && exactAggregates(g.reader.Program),
+		Exact: ended && !g.inexact[row],
 	}
 }
 

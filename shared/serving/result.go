@@ -69,6 +69,9 @@ func (s States) AppendNumber(dst []byte, i int) []byte {
 	return s.windows.AppendValue(dst, i, s.window)
 }
 
+// AppendError appends the error bound of aggregate i as a JSON object; nothing when its value is no estimate.
+func (s States) AppendError(dst []byte, i int) []byte { return s.windows.AppendError(dst, i, s.window) }
+
 // Agrees reports whether aggregate i has the same function as an aggregate of other states, and states that may be
 // those of the same events.
 func (s States) Agrees(i int, other States, otherI int) bool {
@@ -129,12 +132,10 @@ func (r Reader) total(of Result, at span, m merged, windows []view.Window) *Row 
 
 func (r Reader) rows(at span, pieces []piece, m merged) []Row {
 	rows := make([]Row, len(pieces))
-	exact := exactAggregates(r.Program)
 	merging := r.newMerging()
 	for i, p := range pieces {
 		if !at.step.Step.Exists() && len(p.windows) == 1 {
 			rows[i] = r.row(p.windows[0], r.Generation.Horizon, m)
-			rows[i].Exact = rows[i].Exact && exact
 			continue
 		}
 		for _, w := range p.windows {
@@ -158,13 +159,4 @@ func (r Reader) row(w view.Window, horizon slot.Slot, m merged) Row {
 	}
 	row.Exact = !m.speed.Has(w) && !row.End.After(horizon.Start())
 	return row
-}
-
-func exactAggregates(p *view.Program) bool {
-	for _, f := range p.Functions {
-		if !f.Exact() {
-			return false
-		}
-	}
-	return true
 }

@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"math/big"
 	"slices"
 	"strings"
@@ -32,12 +31,17 @@ views:
       smallest: min(data.amount)
       largest: max(data.amount)
       gains: sum(data.amount, data.amount > 0.5)
+      ids: distinct(id)
+      first: first(id)
+      last: last(id)
   - name: everything
     key: {}
     window: 1h
     aggregates:
       events: count()
       amount: sum(data.amount)
+      spread: quantiles(data.amount)
+      often: top(type, 2)
 `
 
 // Event is an event as the oracle reads it.
@@ -103,12 +107,15 @@ func Fold(events []Event) map[Cell]map[string]string {
 			total = decimal(sum(amounts))
 		}
 		if c.View == "everything" {
-			expected[c] = map[string]string{"events": count, "amount": total}
+			expected[c] = map[string]string{
+				"events": count, "amount": total, "spread": Quantiles(unitsOf(amounts)), "often": Often(2, typesOf(events)),
+			}
 			continue
 		}
 		expected[c] = map[string]string{
 			"purchases": count, "amount": total, "mean": "null", "smallest": "null", "largest": "null",
 			"gains": gainsOf(amounts),
+			"ids": distinctIDs(events), "first": endOf(events, -1), "last": endOf(events, 1),
 		}
 		if len(amounts) > 0 {
 			slices.SortFunc(amounts, (*big.Rat).Cmp)
@@ -306,7 +313,7 @@ func (p past) checkRows(ctx context.Context, key Cell, answer present.Answer) er
 		if err != nil {
 			return err
 		}
-		if got, want := valuesOf(row.Values), expected[Cell{key.View, key.Key, row.Start}]; !maps.Equal(got, want) {
+		if got, want := valuesOf(row.Values), expected[Cell{key.View, key.Key, row.Start}]; !equalValues(got, want) {
 			return fmt.Errorf("window %s, marked exact as of %s: got %v, want %v", row.Start, horizon, got, want)
 		}
 	}
@@ -326,7 +333,7 @@ func checkValues(key Cell, answer present.Answer, expected map[Cell]map[string]s
 		}
 	}
 	for c, want := range expected {
-		if c.View == key.View && c.Key == key.Key && !maps.Equal(got[c], want) {
+		if c.View == key.View && c.Key == key.Key && !equalValues(got[c], want) {
 			return fmt.Errorf("window %s: got %v, want %v", c.Start, got[c], want)
 		}
 	}

@@ -250,7 +250,7 @@ func (h *history) checkSpeed(g *generation, key string, horizon slot.Slot, rows 
 			}
 			p.each(func(c cell, amount *big.Int) {
 				if c.rowsOf == g.rows(key) {
-					all = all.add(amount)
+					all = all.add(p.copyOf, amount)
 				}
 			})
 			odd = odd || p.sample().at == timeless || len(p.variants) > 1

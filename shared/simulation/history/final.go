@@ -61,15 +61,15 @@ func keyOf(v int, key string) map[string][]string {
 	return all
 }
 
-// withTotal returns the rows of an answer, and its total as the last row. It leaves out the number of events without an
-// argument, which package view tests.
+// withTotal returns the rows of an answer, and its total as the last row. It leaves out error bounds, and the number of
+// events without an argument, which package view tests.
 func withTotal(a present.Answer) []present.Row {
 	rows := slices.Clone(a.Data)
 	if len(rows) > 0 {
 		rows = append(rows, present.Row{Start: simulation.Total, Values: a.Total.Values, Exact: a.Total.Exact})
 	}
 	for i := range rows {
-		rows[i].Skipped = nil
+		rows[i].Errors, rows[i].Skipped = nil, nil
 	}
 	return rows
 }

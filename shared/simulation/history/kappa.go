@@ -279,7 +279,7 @@ func (h *history) kappaBounds(g *generation, at cell, began uint64) (all state, 
 	add := func(c *copyOf) {
 		c.each(func(in cell, amount *big.Int) {
 			if in == at {
-				all = all.add(amount)
+				all = all.add(c, amount)
 			}
 		})
 	}

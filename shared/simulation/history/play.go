@@ -269,7 +269,7 @@ func (h *history) checkQuietKey(v int, key string) {
 			}
 			p.each(func(at cell, amount *big.Int) {
 				if at.rowsOf == g.rows(key) {
-					expected[at.start] = expected[at.start].add(amount)
+					expected[at.start] = expected[at.start].add(p.copyOf, amount)
 				}
 			})
 		}

@@ -93,7 +93,7 @@ func (h *history) labelsOf(all []view.Skip) present.Object {
 	sum := new(big.Int)
 	for _, s := range all {
 		switch s.Name {
-		case "aggregates.mean", "aggregates.smallest", "aggregates.largest", "aggregates.gains":
+		case "aggregates.mean", "aggregates.smallest", "aggregates.largest", "aggregates.gains", "aggregates.spread":
 			continue
 		}
 		label := s.Name + " " + s.Reason.String()

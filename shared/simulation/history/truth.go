@@ -153,16 +153,18 @@ type state struct {
 	numbers       int64 // number of events with an amount that sums can hold
 	sum, min, max *big.Int
 	gains         *big.Int // the sum of the amounts above 0.5; nil: there are none
+	events        *folded
 }
 
 // half is 0.5 in units of 10^-27.
 var half = new(big.Int).Div(unit, big.NewInt(2))
 
-func (s state) add(amount *big.Int) state {
+func (s state) add(of *copyOf, amount *big.Int) state {
+	event := &folded{of: of, amount: amount}
 	if amount == nil {
-		return s.merge(state{count: 1})
+		return s.merge(state{count: 1, events: event})
 	}
-	one := state{1, 1, amount, amount, amount, nil}
+	one := state{1, 1, amount, amount, amount, nil, event}
 	if amount.Cmp(half) > 0 {
 		one.gains = amount
 	}
@@ -172,6 +174,7 @@ func (s state) add(amount *big.Int) state {
 // merge returns the state of the events of both.
 func (s state) merge(other state) state {
 	s.count += other.count
+	s.events = joined(s.events, other.events)
 	if other.numbers == 0 {
 		return s
 	}
@@ -274,7 +277,7 @@ func (h *history) add(c *copyOf, run uint64, touched map[cell]bool) {
 	c.each(func(at cell, amount *big.Int) {
 		h.noteCell(at)
 		f := h.folds[at]
-		next := f.at(run).add(amount)
+		next := f.at(run).add(c, amount)
 		if touched[at] {
 			f.states[len(f.states)-1] = next
 			return

@@ -86,6 +86,16 @@ func (s state) value(name string) string {
 		return number(s.gains)
 	case "mean":
 		return s.mean()
+	case "ids":
+		return s.identities()
+	case "first":
+		return s.end(-1)
+	case "last":
+		return s.end(1)
+	case "spread":
+		return s.spread()
+	case "often":
+		return s.often()
 	}
 	return ""
 }
@@ -94,9 +104,9 @@ func (s state) value(name string) string {
 func valueNames(view int) []string {
 	switch view {
 	case byUser:
-		return []string{"purchases", "amount", "mean", "smallest", "largest", "gains"}
+		return []string{"purchases", "amount", "mean", "smallest", "largest", "gains", "ids", "first", "last"}
 	case everything:
-		return []string{"events", "amount"}
+		return []string{"events", "amount", "spread", "often"}
 	case marks:
 		return []string{"events", "marks"}
 	}

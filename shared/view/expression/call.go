@@ -197,7 +197,7 @@ func plural(n int, word string) string {
 
 // argument reads an argument of a kind.
 func (r callReader) argument(place int, kind aggregate.Kind) (operand, []Fault) {
-	if kind == aggregate.Numbers {
+	if kind == aggregate.Numbers || kind == aggregate.Weights {
 		reader := termReader{ast: r.ast, source: []rune(r.source)}
 		t := reader.read(r.arg(place))
 		if len(reader.faults) > 0 {

@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
+	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view/engine"
 )
 
@@ -56,7 +58,11 @@ func (c Call) ConditionText() string {
 func (c Call) CompileArguments(read *Columns) (all []Argument, faults []Fault) {
 	for _, a := range c.arguments {
 		if a.term != nil {
-			all = append(all, numberArgument(a.term, read, c.numbers))
+			number := numberArgument(a.term, read, c.numbers)
+			if a.kind == aggregate.Weights {
+				number = weightArgument(number)
+			}
+			all = append(all, number)
 			continue
 		}
 		compiling := compiler{checked: a.checked, columns: read, budget: &budget{}}
@@ -64,6 +70,17 @@ func (c Call) CompileArguments(read *Columns) (all []Argument, faults []Fault) {
 		faults = append(faults, compiling.faults...)
 	}
 	return all, faults
+}
+
+// weightArgument is an argument of numbers that must not be below 0.
+func weightArgument(numbers Argument) Argument {
+	return func(b *event.Batch, rows []int32, into *aggregate.Column, scratch []byte) []byte {
+		scratch = numbers(b, rows, into, scratch)
+		for i := range into.Numbers {
+			into.Numbers[i] = into.Numbers[i].Weight()
+		}
+		return scratch
+	}
 }
 
 // CompileCondition returns the condition, and adds the paths that it reads to read; nil: there is none. When there are

@@ -35,6 +35,10 @@ func (c *compiler) scalarArgument(e celast.Expr, kind aggregate.Kind) Argument {
 				into.Scalars[i], scratch = aggregate.Scalar{Why: got.Reason()}, text[:start]
 				continue
 			}
+			if len(text)-start > aggregate.MaxText {
+				into.Scalars[i], scratch = aggregate.Scalar{Why: aggregate.TooLarge}, text[:start]
+				continue
+			}
 			into.Scalars[i] = aggregate.Scalar{Kind: kind, Text: text[start:len(text):len(text)], OK: true}
 		}
 		return scratch

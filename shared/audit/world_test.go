@@ -66,6 +66,11 @@ func (h *hiding) List(ctx context.Context, from, to archive.Key, limit int) ([]a
 
 func newWorld(t *testing.T) *world {
 	t.Helper()
+	return newWorldOf(t, views)
+}
+
+func newWorldOf(t *testing.T, views string) *world {
+	t.Helper()
 	kit, err := simulation.Prepare(views)
 	if err != nil {
 		t.Fatal(err)

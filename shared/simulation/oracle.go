@@ -115,7 +115,7 @@ func Fold(events []Event) map[Cell]map[string]string {
 		expected[c] = map[string]string{
 			"purchases": count, "amount": total, "mean": "null", "smallest": "null", "largest": "null",
 			"gains": gainsOf(amounts),
-			"ids": distinctIDs(events), "first": endOf(events, -1), "last": endOf(events, 1),
+			"ids":   distinctIDs(events), "first": endOf(events, -1), "last": endOf(events, 1),
 		}
 		if len(amounts) > 0 {
 			slices.SortFunc(amounts, (*big.Rat).Cmp)

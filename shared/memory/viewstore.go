@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -26,8 +27,9 @@ type basePartition struct {
 type Base struct {
 	Hook Hook
 
-	mu    sync.Mutex
-	items map[basePartition]map[view.Page]viewstore.BaseItem
+	mu      sync.Mutex
+	items   map[basePartition]map[view.Page]viewstore.BaseItem
+	entries directory[lifecycle.GenerationID]
 }
 
 var _ viewstore.Base = (*Base)(nil)
@@ -79,6 +81,9 @@ func (b *Base) Drop(ctx context.Context, generation lifecycle.GenerationID, afte
 		}, after)
 		for _, key := range keys {
 			delete(b.items, basePartition{generation, key})
+		}
+		if next == "" {
+			delete(b.entries, generation)
 		}
 		return next, ctx.Err()
 	})
@@ -170,9 +175,11 @@ type Speed struct {
 	Hook Hook
 	Now  func() time.Time // the clock by which items expire; nil: they never expire
 
-	mu    sync.Mutex
-	items map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
-	puts  int
+	mu      sync.Mutex
+	items   map[speedPartition]map[viewstore.SpeedKey]viewstore.SpeedItem
+	entries directory[lifecycle.Set]
+	live    map[lifecycle.Set]map[liveKey]viewstore.LiveKeys
+	puts    int
 }
 
 var _ viewstore.Speed = (*Speed)(nil)
@@ -230,6 +237,9 @@ func (s *Speed) expire() {
 		if len(items) == 0 {
 			delete(s.items, partition)
 		}
+	}
+	for _, items := range s.live {
+		maps.DeleteFunc(items, func(_ liveKey, item viewstore.LiveKeys) bool { return item.Expires.IsBefore(now) })
 	}
 }
 
@@ -297,6 +307,10 @@ func (s *Speed) Drop(ctx context.Context, set lifecycle.Set, after string) (stri
 		keys, next := some(s.items, func(p speedPartition) (view.Key, bool) { return p.key, p.set == set }, after)
 		for _, key := range keys {
 			delete(s.items, speedPartition{set, key})
+		}
+		if next == "" {
+			delete(s.entries, set)
+			delete(s.live, set)
 		}
 		return next, ctx.Err()
 	})

@@ -135,7 +135,7 @@ func TestLowest(t *testing.T) {
 	a, b := purchase{in(start), "a", "1", ""}, purchase{in(start), "b", "10", ""}
 	failing := func(user string) memory.Hook {
 		return fail("speed.Put", func(_ int, key string) (memory.Fault, bool) {
-			return memory.Fault{Err: errLost}, key[1:] == user
+			return memory.Fault{Err: errLost}, key == user+"\x00"
 		})
 	}
 	for _, c := range []struct {

@@ -141,9 +141,16 @@ func (f *fold) apply(ctx context.Context, groups []group) (lowest int, counts vi
 		delta := f.delta(g.rows)
 		counts.Folded += delta.Counts().Folded
 		counts.Skipped += delta.Counts().Skipped
+		var keys []view.Key
 		for page := range delta.Pages() {
 			key := viewstore.SpeedKey{Set: f.set, Key: page.Key, Slot: g.slot, Page: page.Page, Lane: f.lane}
-			items = append(items, item{key: key, page: page, group: g})
+			items, keys = append(items, item{key: key, page: page, group: g}), append(keys, page.Key)
+		}
+		if g.slot == viewstore.NoSlot {
+			continue
+		}
+		if err := f.listLive(ctx, g, keys); err != nil {
+			return 0, counts, 0, err
 		}
 	}
 	lowest = math.MaxInt
@@ -172,6 +179,9 @@ func (f *fold) delta(rows []int32) *view.Delta {
 // writeAll writes each item on its own. A failed item fails the invocation from the record of the group's first row on.
 func (f *fold) writeAll(ctx context.Context, items []item) (lowest, written int, err error) {
 	loaded, err := f.load(ctx, items)
+	if err == nil {
+		err = f.listNew(ctx, items, loaded)
+	}
 	if err != nil {
 		return 0, 0, err
 	}

@@ -14,6 +14,7 @@ import (
 // writer loads speed items and writes each with its applied position, for the live half and the replayed half alike.
 type writer struct {
 	items    caching
+	listing  *listing
 	tries    int
 	parallel runner.Runner
 }

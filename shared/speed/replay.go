@@ -65,7 +65,8 @@ type Replay struct {
 	Now      func() time.Time
 	Log      *slog.Logger
 
-	cache cache
+	cache   cache
+	listing listing
 }
 
 // ReplayReport says what a tick of replay did. The function also logs it.
@@ -291,7 +292,9 @@ func definitions(level []*replayTarget) []view.Hash {
 func (t *replayTick) fold(ctx context.Context, g *replayTarget, set *view.Set, in *replayInput) error {
 	at := slices.IndexFunc(set.Programs, func(p *view.Program) bool { return p.Hash == g.Definition })
 	f := fold{
-		writer:  writer{items: caching{t.Items, &t.cache}, tries: t.Tries, parallel: t.Parallel},
+		writer: writer{
+			items: caching{t.Items, &t.cache}, listing: &t.listing, tries: t.Tries, parallel: t.Parallel,
+		},
 		program: set.Programs[at], set: g.SpeedSet(), lane: event.ReplayLane, records: in.considered,
 	}
 	_, counts, items, err := f.apply(ctx, []group{{slot: viewstore.NoSlot, rows: in.rows()}})

@@ -53,6 +53,7 @@ type Speed struct {
 	Log      *slog.Logger
 
 	cache   cache
+	listing listing
 	lanes   memories
 	scratch sync.Pool // of *scratch
 }
@@ -197,7 +198,7 @@ func (s *Speed) decode(ctx context.Context, l *laneRecords, live live, memory *s
 }
 
 func (s *Speed) writer() writer {
-	return writer{items: caching{s.Items, &s.cache}, tries: s.Tries, parallel: s.Parallel}
+	return writer{items: caching{s.Items, &s.cache}, listing: &s.listing, tries: s.Tries, parallel: s.Parallel}
 }
 
 func countTrue(all []bool) int {

@@ -195,7 +195,7 @@ func (s *fixture) describe(t testing.TB, d view.Definition, item viewstore.Speed
 	if err := w.MergePage(item.Page, item.States, nil); err != nil {
 		t.Fatal(err)
 	}
-	text := fmt.Sprintf("%s slot %+d lane %d applied %s:", item.Key[1:],
+	text := fmt.Sprintf("%s slot %+d lane %d applied %s:", item.Key[:len(item.Key)-1],
 		(item.Slot-start)/slot.Slot(slotLength.Milliseconds()), item.Lane.N,
 		strings.TrimLeft(string(item.Applied[4:]), "0"))
 	for _, window := range w.Sorted() {

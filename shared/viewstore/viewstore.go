@@ -48,6 +48,8 @@ const LoadTogether = 100
 //
 // Calls: safe for concurrent use. Reads are strongly consistent: they see every write that returned before they began.
 type Base interface {
+	Directory[lifecycle.GenerationID]
+
 	// Load returns the items that exist, in any order. The caller owns them. Errors are retryable.
 	Load(ctx context.Context, keys []BaseKey) ([]BaseItem, error)
 
@@ -60,12 +62,12 @@ type Base interface {
 	// Pages returns the items of one key with from <= page <= to, in the order of pages.
 	Pages(ctx context.Context, generation lifecycle.GenerationID, key view.Key, from, to view.Page) ([]BaseItem, error)
 
-	// Scan returns some items of a generation, in any order, and a cursor. after is the cursor of an earlier call, or
+	// Scan returns some items of a generation, in any order, and a cursor. It returns no entries. after is the cursor of an earlier call, or
 	// "" for the beginning. next is "" when the whole store has been read. An item that exists from the first call to
 	// the last is in at least one of the answers.
 	Scan(ctx context.Context, generation lifecycle.GenerationID, after string) (items []BaseItem, next string, err error)
 
-	// Drop deletes a bounded number of a generation's items and returns a cursor. after is the cursor of an earlier
+	// Drop deletes a bounded number of a generation's items and entries, and returns a cursor. after is the cursor of an earlier
 	// call, or "" for the beginning. next is "" when the whole store has been read. Nobody may write or read the
 	// generation any more: an item that is written meanwhile may remain.
 	//
@@ -112,6 +114,8 @@ type SpeedItem struct {
 //
 // Calls: safe for concurrent use. Reads are strongly consistent.
 type Speed interface {
+	Directory[lifecycle.Set]
+
 	// Load returns the items that exist, in any order. The caller owns them. Errors are retryable.
 	Load(ctx context.Context, keys []SpeedKey) ([]SpeedItem, error)
 
@@ -127,7 +131,17 @@ type Speed interface {
 	// Pages returns the items of one key whose slot is NoSlot, with from <= page <= to, ordered by page and lane.
 	Pages(ctx context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]SpeedItem, error)
 
-	// Scan works as Base.Scan does, for a set.
+	// PutLive writes an item of live keys. An item with the same name lists the same keys; writing it again replaces it.
+	// When PutLive returns nil, the item is durable.
+	//
+	// Errors: the item may or may not have been written; retrying is safe.
+	PutLive(ctx context.Context, item LiveKeys) error
+
+	// Live returns the keys that the live keys of one shard list for slots >= from, in any order. A key may come more than
+	// once. Errors are retryable.
+	Live(ctx context.Context, set lifecycle.Set, shard int, from slot.Slot) ([]view.Key, error)
+
+	// Scan and Drop work as those of Base do, for a set. Drop deletes live keys, too.
 	Scan(ctx context.Context, set lifecycle.Set, after string) (items []SpeedItem, next string, err error)
 	Drop(ctx context.Context, set lifecycle.Set, after string) (next string, err error)
 }

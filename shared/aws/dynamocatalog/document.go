@@ -14,8 +14,10 @@ import (
 
 // The versions of the documents. A reader knows one version of a kind and refuses all others by name, older and newer.
 const (
-	runVersion   = 4 // version 3 had no bytes, 2 no sums over all runs, 1 other names for late objects and duplicates
-	viewVersion  = 7 // 6 had an early since and no failure, 5 true as rebuild, 4 no answers_from, 1 to 3 live
+	runVersion = 4 // version 3 had no bytes, 2 no sums over all runs, 1 other names for late objects and duplicates
+	// 7 had generations without a directory of keys, 6 an early since and no failure, 5 true as rebuild, 4 no
+	// answers_from, 1 to 3 live.
+	viewVersion  = 8
 	waitsVersion = 1
 	auditVersion = 3 // 2 did not say when findings were made, nor what was given up; 1 had another name for Late
 	leaseVersion = 1

@@ -25,7 +25,7 @@ func TestViewDocuments(t *testing.T) {
 	const (
 		serving = `{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live_from":1795555200000,` +
 			`"run":18446744073709551615,"horizon":1795555500000`
-		begins = `{"version":7,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[`
+		begins = `{"version":8,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[`
 	)
 	change := func(do func(*lifecycle.View)) lifecycle.View {
 		v := view
@@ -99,23 +99,27 @@ func TestOlderDocuments(t *testing.T) {
 		},
 		{
 			"view", "page_views", fmt.Sprintf(view, 1),
-			"stored view page_views: document of version 1, this release reads version 7: ",
+			"stored view page_views: document of version 1, this release reads version 8: ",
 		},
 		{
 			"view", "page_views", fmt.Sprintf(view, 3),
-			"stored view page_views: document of version 3, this release reads version 7: ",
+			"stored view page_views: document of version 3, this release reads version 8: ",
 		},
 		{
 			"view", "page_views", fmt.Sprintf(view, 4),
-			"stored view page_views: document of version 4, this release reads version 7: ",
+			"stored view page_views: document of version 4, this release reads version 8: ",
 		},
 		{
 			"view", "page_views", fmt.Sprintf(view, 5),
-			"stored view page_views: document of version 5, this release reads version 7: ",
+			"stored view page_views: document of version 5, this release reads version 8: ",
 		},
 		{
 			"view", "page_views", fmt.Sprintf(view, 6),
-			"stored view page_views: document of version 6, this release reads version 7: ",
+			"stored view page_views: document of version 6, this release reads version 8: ",
+		},
+		{
+			"view", "page_views", fmt.Sprintf(view, 7),
+			"stored view page_views: document of version 7, this release reads version 8: ",
 		},
 		{
 			"run", "00000000000000000042", `{"version":2,"horizon":1795555500000,"objects":3}`,

@@ -51,7 +51,7 @@ var view = lifecycle.View{
 var (
 	runDocument = `{"version":4,"horizon":1795555500000,"manifest":"runs/000000000042/m","identities":"runs/000000000042/i","first_arrival":1,` +
 		`"last_arrival":2,"objects":3,"late_objects":4,"events":5,"duplicates":6,"conflicts":7,"bytes":10,"all_objects":8,"all_events":9}`
-	viewDocument = `{"version":7,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N",` +
+	viewDocument = `{"version":8,"description":"\"Größe\"","serving":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","generations":[{"id":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N",` +
 		`"definition":"9f86d081884c7d659a2feaa0c55ad015","state":"serving","live_from":1795555200000,"run":18446744073709551615,"horizon":1795555500000}]}`
 	runStored        = key("run", "00000000000000000042") + `,"doc":{"S":` + quoted(runDocument) + `}}`
 	viewStored       = key("view", "page_views") + `,"doc":{"S":` + quoted(viewDocument) + `},"rev":{"N":"8"}}`
@@ -323,8 +323,8 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 	}
 	for says, stored := range map[string]string{
 		`stored view page_views: attribute "rev" is missing`: strings.Replace(viewStored, `"rev"`, `"other"`, 1),
-		`stored view page_views: document of version 8, this release reads version 7`: strings.Replace(viewStored,
-			`\"version\":7`, `\"version\":8`, 1),
+		`stored view page_views: document of version 9, this release reads version 8`: strings.Replace(viewStored,
+			`\"version\":8`, `\"version\":9`, 1),
 		`"sk" is missing`: strings.Replace(viewStored, `"sk"`, `"other"`, 1),
 	} {
 		_, c := open(t, items(stored), awstest.JSON(`{"Item":`+stored+`}`))
@@ -384,7 +384,7 @@ func TestTheViewItemStaysBelow4KB(t *testing.T) {
 func FuzzDecodeDocuments(f *testing.F) {
 	f.Add("00000000000000000042", runDocument)
 	f.Add("page_views", viewDocument)
-	f.Add("page_views", `{"version":7,"generations":[{"id":"a","architecture":"kappa","built":3}],"held":"b","rebuild":4}`)
+	f.Add("page_views", `{"version":8,"generations":[{"id":"a","architecture":"kappa","built":3}],"held":"b","rebuild":4}`)
 	f.Fuzz(func(t *testing.T, sort, document string) {
 		stored := table.KeyOf(table.Text("p"), table.Text(sort))
 		stored["doc"], stored["rev"] = table.Text(document), table.Number(int64(3))

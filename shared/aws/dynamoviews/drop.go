@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/anabranch/anabranch/shared/aws/table"
 	"github.com/anabranch/anabranch/shared/lifecycle"
@@ -60,12 +61,22 @@ func scan[S ~string, I any](ctx context.Context, t table.Table, set S, after str
 	if err != nil {
 		return nil, "", err
 	}
-	items, err := decodeAll(stored, decode)
+	items, err := decodeAll(slices.DeleteFunc(stored, isOfListing[S]), decode)
 	if err != nil {
 		return nil, "", err
 	}
 	next, err := formatCursor(last)
 	return items, next, err
+}
+
+// isOfListing reports whether an item is an entry or live keys.
+func isOfListing[S ~string](stored table.Item) bool {
+	pk, _, err := keyBytes(stored)
+	if err != nil {
+		return false
+	}
+	_, key, err := parsePartition[S](pk)
+	return err == nil && isListing(key)
 }
 
 func drop[S ~string](ctx context.Context, t table.Table, set S, after string) (next string, err error) {

@@ -10,7 +10,8 @@
 //	sequence numbers up to 129
 //	r        B  of a seen item: its records, see record.go
 //	t        N  of a seen item: when it was recorded, Unix milliseconds
-//	expires N of a speed or seen item: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
+//	k        B  of live keys: the keys, see viewstore.EncodeLive
+//	expires N of a speed or seen item, or live keys: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
 //
 // Source: docs/design.md 2 and 3.3 to 3.5; DynamoDB Developer Guide, condition expressions, read consistency.
 package dynamoviews
@@ -37,6 +38,7 @@ const (
 	applied  = "f"
 	records  = "r"
 	recorded = "t"
+	liveKeys = "k"
 	expires  = "expires"
 )
 

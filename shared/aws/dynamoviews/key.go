@@ -18,6 +18,8 @@ import (
 //
 //	base   pk  length of the generation (uvarint), generation, view key      sk  page
 //	speed  pk  length of the set (uvarint), set, view key                sk  slot, page, lane's name
+//	entry  as base or speed, with a shard's key for the view key         sk  "k", view key
+//	live   as speed, with a shard's key for the view key                 sk  slot, name of the live keys
 //	seen pk 0, lane's name sk sequence number of the last record, of the first
 //
 // Slot and page are 8 bytes, big-endian, the sign bit turned over, so that negative ones come first. A sequence number

@@ -227,3 +227,35 @@ func TestStoredItemsThatAreNone(t *testing.T) {
 		}
 	}
 }
+
+// TestEntries checks the bytes of an entry: the shard's partition, and the key as sort key.
+func TestEntries(t *testing.T) {
+	wire, dynamo := client(t, done, awstest.JSON(`{"Items":[{"pk":`+b64("\x01g\xfek\x05")+`,"sk":`+b64("ka\x00")+`}]}`))
+	base := dynamoviews.NewBase(dynamo, "items")
+	if err := base.List(t.Context(), "g", "a\x00"); err != nil {
+		t.Fatal(err)
+	}
+	wantBody(t, wire.Requests()[0], "PutItem",
+		`{"TableName":"items","Item":{"pk":`+b64("\x01g\xfek\x05")+`,"sk":`+b64("ka\x00")+`}}`)
+	keys, err := base.Keys(t.Context(), "g", 4, viewstore.KeyRange{From: "a", To: "b", Down: true, Limit: 7})
+	if err != nil || len(keys) != 1 || keys[0] != "a\x00" {
+		t.Errorf("keys %q, %v", keys, err)
+	}
+	wantBody(t, wire.Requests()[1], "Query", `{"TableName":"items","ConsistentRead":true,"ScanIndexForward":false,"Limit":8,
+		"KeyConditionExpression":"pk = :partition AND sk BETWEEN :from AND :to","ExpressionAttributeValues":{
+		":partition":`+b64("\x01g\xfek\x05")+`,":from":`+b64("ka")+`,":to":`+b64("kb")+`}}`)
+}
+
+// TestLiveKeys checks the bytes of live keys: their slot and name as sort key, in the shard of the name.
+func TestLiveKeys(t *testing.T) {
+	wire, dynamo := client(t, done)
+	item := viewstore.LiveKeys{Set: "s", Slot: 1, Keys: []view.Key{"a\x00"}, Expires: 5}
+	name := item.Name()
+	if err := dynamoviews.NewSpeed(dynamo, "items").PutLive(t.Context(), item); err != nil {
+		t.Fatal(err)
+	}
+	wantBody(t, wire.Requests()[0], "PutItem", `{"TableName":"items","Item":{
+		"pk":`+b64("\x01s\xfel"+string([]byte{byte(name.Shard() + 1)}))+`,
+		"sk":`+b64("\x80\x00\x00\x00\x00\x00\x00\x01"+string(name[:]))+`,
+		"k":`+b64("\x01\x02a\x00")+`,"expires":{"N":"5"}}}`)
+}

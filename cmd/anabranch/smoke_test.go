@@ -121,7 +121,7 @@ func TestSmokeFails(t *testing.T) {
 		"no key     failed     0.00  refused, but not with 401: POST /v1/events with 403",
 		"wrong key  ok         0.00  403 on every route\n",
 		"views      failed     0.00  this key does not permit that: smoke requires the admin key; 403 Forbidden",
-		"1 ok, 2 failed, 0 skipped; 17 requests in 0.0 s; run ",
+		"1 ok, 2 failed, 0 skipped; 19 requests in 0.0 s; run ",
 	)
 	if says(t, &s.err, "checking: no key", "checking: wrong key", "checking: views"); strings.Count(
 		s.err.String(),
@@ -132,7 +132,7 @@ func TestSmokeFails(t *testing.T) {
 	if strings.Contains(s.out.String()+s.err.String(), secret) {
 		t.Error("the key is printed")
 	}
-	if keys := strings.Split(brought(), ", "); len(keys) != 17 || keys[0] != "" ||
+	if keys := strings.Split(brought(), ", "); len(keys) != 19 || keys[0] != "" ||
 		!strings.HasPrefix(keys[8], "Bearer anabranch-smoke-no-key-") ||
 		keys[16] != "Bearer "+secret {
 		t.Errorf("brought %q", keys)

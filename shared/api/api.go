@@ -24,6 +24,7 @@ const (
 	ListViews Key = "GET /v1/views"
 	GetView   Key = "GET /v1/views/{view}"
 	QueryView Key = "GET /v1/views/{view}/query"
+	ListKeys  Key = "GET /v1/views/{view}/keys"
 
 	ListStatus  Key = "GET /v1/admin/views"
 	GetStatus   Key = "GET /v1/admin/views/{view}"
@@ -84,6 +85,7 @@ func Routes() []Route {
 		{ListViews, access.Read, Query},
 		{GetView, access.Read, Query},
 		{QueryView, access.Read, Query},
+		{ListKeys, access.Read, Query},
 		{ListStatus, access.Admin, Admin},
 		{GetStatus, access.Admin, Admin},
 		{DiffView, access.Admin, Admin},

@@ -85,9 +85,9 @@ func (p *driftingPage) firstWindow() view.Window {
 	return view.Window(int64(p.Page) * int64(perPage))
 }
 
-// report lists the drifts of the pages kept, each with its likely cause.
+// report lists the drifts of the pages kept, each with its likely cause, and then the keys that are not listed.
 func (e *examination) report() error {
-	size := 0
+	var all []catalog.Drift
 	for _, p := range e.drifting {
 		cause := e.cause(p)
 		key, _ := view.DecodeKey(p.Key)
@@ -96,15 +96,19 @@ func (e *examination) report() error {
 				Key: key, Start: event.MillisOf(e.program.Start(window)), Cause: cause.cause, Detail: cause.detail,
 				Expected: p.present(p.expected, window), Stored: p.present(p.stored, window),
 			}
-			encoded, err := json.Marshal(drift)
-			if err != nil {
-				return fmt.Errorf("key of a drift: %w", err)
-			}
-			if size += len(encoded); size > maxBytes || len(e.found.Drifts) == maxListed {
-				return nil
-			}
-			e.found.Drifts = append(e.found.Drifts, drift)
+			all = append(all, drift)
 		}
+	}
+	size := 0
+	for _, drift := range append(all, e.unlisted...) {
+		encoded, err := json.Marshal(drift)
+		if err != nil {
+			return fmt.Errorf("key of a drift: %w", err)
+		}
+		if size += len(encoded); size > maxBytes || len(e.found.Drifts) == maxListed {
+			return nil
+		}
+		e.found.Drifts = append(e.found.Drifts, drift)
 	}
 	return nil
 }

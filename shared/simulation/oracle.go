@@ -263,6 +263,7 @@ func (w *World) check(ctx context.Context, all bool) error {
 	for c := range expected {
 		keys[Cell{View: c.View, Key: c.Key}] = true
 	}
+	found := map[string][]string{}
 	past := past{world: w, folds: map[string]map[Cell]map[string]string{}}
 	for key := range keys {
 		answer, err := w.Ask(ctx, key.View, key.Key)
@@ -274,6 +275,14 @@ func (w *World) check(ctx context.Context, all bool) error {
 		}
 		if err != nil {
 			return fmt.Errorf("view %s, key %q: %w", key.View, key.Key, err)
+		}
+		if len(answer.Data) > 0 {
+			found[key.View] = append(found[key.View], key.Key)
+		}
+	}
+	for name, keys := range found {
+		if err := w.checkListed(ctx, name, keys); err != nil {
+			return err
 		}
 	}
 	return nil

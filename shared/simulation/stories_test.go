@@ -106,7 +106,7 @@ func stories() []story {
 			name:   "speed, new items",
 			before: steps(serve, send(1, 0, 20)),
 			act:    deliver,
-			must:   []string{"catalog.Views", "seen.Newest", "seen.Put", "speed.Load", "speed.Put"},
+			must:   []string{"catalog.Views", "seen.Newest", "seen.Put", "speed.PutLive", "speed.Load", "speed.Put"},
 		},
 		{
 			name:   "speed, in a new version",
@@ -144,7 +144,9 @@ func stories() []story {
 			name:   "batch, the first run",
 			before: steps(send(1, 0, 20), wait(time.Second), send(2, 20, 20), deliver, wait(time.Minute)),
 			act:    tick,
-			must:   []string{"archive.List", "archive.Put", "catalog.Append", "base.Put", "catalog.PutView"},
+			must: []string{
+				"archive.List", "archive.Put", "catalog.Append", "base.Listed", "base.List", "base.Put", "catalog.PutView",
+			},
 		},
 		{
 			name: "batch, a run over existing items, with duplicates and a conflict",

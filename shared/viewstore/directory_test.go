@@ -64,7 +64,9 @@ func TestLiveOfAnyKeys(t *testing.T) {
 }
 
 func FuzzDecodeLive(f *testing.F) {
-	for _, seed := range []string{"", "\x00", "\x01", "\x01\x02a\x00", "\x01\x02a", "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f"} {
+	for _, seed := range []string{
+		"", "\x00", "\x01", "\x01\x02a\x00", "\x01\x02a", "\x01\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f",
+	} {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {

@@ -127,6 +127,22 @@ func (c *Client) Query(
 	return answer.body, warnings, err
 }
 
+// Keys is a page of the keys of a view.
+type Keys struct {
+	Keys     []Object `json:"keys"`
+	Next     *string  `json:"next"` // cursor of the next page; nil after the last
+	Warnings []string `json:"warnings"`
+}
+
+// Keys reads a page of the keys of a view. Errors: as Client.do.
+func (c *Client) Keys(ctx context.Context, name string, parameters url.Values) (page Keys, err error) {
+	body, err := c.read(ctx, c.path("v1", "views", name, "keys")+"?"+parameters.Encode())
+	if err != nil {
+		return Keys{}, err
+	}
+	return page, decode(body, &page, "keys")
+}
+
 func (c *Client) read(ctx context.Context, address string) ([]byte, error) {
 	answer, err := c.get(ctx, address)
 	return answer.body, err

@@ -56,6 +56,8 @@ func (h *Handler) route(ctx context.Context, r events.APIGatewayV2HTTPRequest, t
 		return h.view(ctx, to, name)
 	case api.QueryView:
 		return h.query(ctx, to, name, r)
+	case api.ListKeys:
+		return h.keys(ctx, to, name, r)
 	case api.Health:
 		return to.JSON(http.StatusOK, healthy)
 	case api.OpenAPI:
@@ -136,6 +138,27 @@ func (h *Handler) query(
 	return answer, nil
 }
 
+func (h *Handler) keys(
+	ctx context.Context, to respond.To, name view.Name, r events.APIGatewayV2HTTPRequest,
+) (response, error) {
+	parameters, err := present.ParseParameters(r.RawQueryString)
+	if err != nil {
+		return response{}, err
+	}
+	selection, err := present.ParseKeys(name, parameters)
+	if err != nil {
+		return response{}, err
+	}
+	page, err := h.Serving.Keys(ctx, selection)
+	if field := (*serving.FieldError)(nil); errors.As(err, &field) {
+		return response{}, present.UnknownKeysParameter(field)
+	}
+	if err != nil {
+		return response{}, err
+	}
+	return to.JSON(http.StatusOK, present.NewKeys(page))
+}
+
 // presented presents a result, or says that the client has it: one of known is its tag. It stops at the row with which
 // the answer becomes too large.
 func presented(to respond.To, query present.Query, result serving.Result, known string) (response, error) {
@@ -182,6 +205,8 @@ func (h *Handler) fail(ctx context.Context, to respond.To, err error) (response,
 		return h.fail(ctx, to, present.UnknownParameter(field))
 	case errors.As(err, &parameter):
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", parameter.Parameter
+	case errors.Is(err, serving.ErrCursorGone):
+		problem.Status, problem.Code = http.StatusGone, "cursor_gone"
 	case errors.Is(err, serving.ErrTooManyRows):
 		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_many_windows"
 	case errors.As(err, &large):

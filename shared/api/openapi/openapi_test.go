@@ -185,7 +185,7 @@ func TestSchemas(t *testing.T) {
 		"Skip":   present.Skip{},
 		"Sample": present.Sample{},
 		"Parts":  present.Parts{}, "Total": present.Total{},
-		"Diff": compare.Diff{}, "DiffSide": compare.DiffSide{}, "DiffRow": compare.DiffRow{},
+		"Keys": present.Keys{}, "Diff": compare.Diff{}, "DiffSide": compare.DiffSide{}, "DiffRow": compare.DiffRow{},
 		"Statuses": operations.Statuses{}, "Position": operations.Position{}, "Status": operations.Status{},
 		"Generation":  operations.Generation{},
 		"AuditStatus": operations.AuditStatus{}, "Drift": operations.Drift{},

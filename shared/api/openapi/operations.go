@@ -38,6 +38,8 @@ var (
 		"There is no such view. If it was deployed just now, it is not ready yet."}
 	badParameter = problem{http.StatusBadRequest, "bad_parameter",
 		"A parameter is missing, unknown, given twice or malformed."}
+	notServing = problem{http.StatusServiceUnavailable, "not_serving",
+		"The view is not ready yet: it is announced, or batch or replay is building it. The detail says what it waits for."}
 )
 
 // operations describes what each route takes and answers.
@@ -100,11 +102,23 @@ func operations() map[api.Key]operation {
 					http.StatusUnprocessableEntity, "too_many_windows",
 					"The answer would have too many rows. Narrow from and to, or ask for longer steps.",
 				},
+				notServing,
+			},
+		},
+		api.ListKeys: {
+			ID: "listKeys", Summary: "List the keys of a view",
+			Description: "Lists keys a page at a time, in the order of their fields. Whatever a query could find under a key " +
+				"is listed; what is listed may have no rows. Follow next, with the same parameters, for all keys. A page may " +
+				"have fewer keys than limit, or none, although there are more.",
+			Query: []string{"keyFilter", "prefix", "order", "keyLimit", "cursor"},
+			Gives: "A page of the keys.", Schema: "Keys",
+			Problems: []problem{
+				badParameter, unknownView, tooLarge, internal,
 				{
-					http.StatusServiceUnavailable, "not_serving",
-					"The view is not ready yet: it is announced, or batch or replay is building it. The detail says what it " +
-						"waits for.",
+					http.StatusGone, "cursor_gone",
+					"The cursor belongs to a generation that is gone. Begin again without a cursor.",
 				},
+				notServing,
 			},
 		},
 		api.ListStatus: {

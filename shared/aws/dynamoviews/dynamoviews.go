@@ -11,7 +11,8 @@
 //	r        B  of a seen item: its records, see record.go
 //	t        N  of a seen item: when it was recorded, Unix milliseconds
 //	k        B  of live keys: the keys, see viewstore.EncodeLive
-//	expires N of a speed or seen item, or live keys: when DynamoDB may drop it, Unix seconds; the table's TTL attribute. Absent: never
+//	expires N of a speed or seen item, or live keys: when DynamoDB may drop it, Unix seconds; the table's TTL
+//	attribute. Absent: never
 //
 // Source: docs/design.md 2 and 3.3 to 3.5; DynamoDB Developer Guide, condition expressions, read consistency.
 package dynamoviews

@@ -53,9 +53,17 @@ func (h *history) checkNow(view int, key string) {
 		h.fail(oracleQuery, "view %s, key %q: %v", viewNames[view], key, err)
 		return
 	}
+	h.noteFound(view, key, a)
 	h.checkAnswer(view, key, a, h.step, true)
 	if view >= views {
 		h.checkSkippedList(view-views, a)
+	}
+}
+
+// noteFound notes that an answer had rows.
+func (h *history) noteFound(view int, key string, a present.Answer) {
+	if len(a.Data) > 0 && view < views {
+		h.found[found{view, a.Generation, key}] = true
 	}
 }
 

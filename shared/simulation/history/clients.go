@@ -315,6 +315,9 @@ func outcome(err error) string {
 // scheduleQueries asks through the query function, so other calls happen between its reads.
 func (h *history) scheduleQueries() {
 	h.askSomething(pick(h, byUser, everything, marks, marks, marks, skippedOf(byUser), skippedOf(everything)))
+	if h.random.IntN(3) == 0 {
+		h.askKeys(pick(h, byUser, marks))
+	}
 	if !h.calm {
 		h.after(h.between(0, 2*h.queryEvery), h.scheduleQueries)
 	}
@@ -337,6 +340,7 @@ func (h *history) ask(view int, key string) {
 			h.count(QueriedInFlight)
 		}
 		if h.violation == nil && e.isChecked() {
+			h.noteFound(view, key, answer)
 			h.checkAnswer(view, key, answer, began, false)
 		}
 	}

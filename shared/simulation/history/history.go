@@ -159,6 +159,7 @@ type history struct {
 	sparedAt     time.Time
 	beside       *system.System   // reads the stores by the true clock, without faults
 	observer     *serving.Serving // queries at one moment, without faults
+	found        map[found]bool   // the keys under which answers had rows
 	compiled     compiled
 	deployed     deployment // the definitions that batch is deployed with
 
@@ -185,6 +186,7 @@ func run(seed uint64, o options) (result Result, err error) {
 		return Result{Seed: seed}, err
 	}
 	h := &history{kit: k, stack: &stack{}, random: rand.New(rand.NewPCG(seed, 0x616e616272616e63)), options: o}
+	h.found = map[found]bool{}
 	h.clock = epoch
 	defer func() {
 		if r := recover(); r != nil {

@@ -49,6 +49,7 @@ const (
 	oracleDrift    = "a clean view has no drift"
 	oracleOperator = "every operation gets an answer"
 	oracleMoves    = "generations change state only as allowed"
+	oracleListed   = "every key that an earlier query could find is listed"
 	oracleSkew     = "clocks that are off by more than the margin are refused"
 	oracleItself   = "the simulator keeps its own rules"
 	oraclePanic    = "nothing panics"
@@ -264,12 +265,19 @@ func (h *history) onBase(item viewstore.BaseItem) {
 	if h.runOf[item.Horizon] == 0 {
 		h.fail(oracleHorizon, "base item %q has the horizon %s, but no run has that horizon", item.Key, item.Horizon)
 	}
+	if listed, err := h.base.Listed(everywhere, item.Generation, []view.Key{item.Key}); err != nil ||
+		len(listed) == 0 && item.Key != view.SkippedKey {
+		h.fail(oracleListed, "base item %q of generation %s is written, but its key has no entry", item.Key, item.Generation)
+	}
 	if h.lookUpTo == 0 || h.step%8 == 0 {
 		h.checkItem(h.generations[item.Generation].view, item.Key)
 	}
 }
 
 func (h *history) onSpeed(item viewstore.SpeedItem) {
+	if !h.isListed(item) && item.Key != view.SkippedKey {
+		h.fail(oracleListed, "speed item %q of slot %s is written, but its key is not listed", item.Key, item.Slot)
+	}
 	if v := h.sets[item.Set]; v == marks || h.step%4 == 0 {
 		h.checkItem(v, item.Key)
 	}

@@ -57,19 +57,19 @@ func (b basePort) Scan(_ context.Context, g lifecycle.GenerationID, after string
 
 func (b basePort) Listed(_ context.Context, g lifecycle.GenerationID, keys []view.Key) ([]view.Key, error) {
 	return ask(b.port, readDynamo, "base.Listed", strconv.Itoa(len(keys)), func() ([]view.Key, error) {
-		return b.h.base.Listed(everywhere, g, keys)
+		return b.stack.base.Listed(everywhere, g, keys)
 	})
 }
 
 func (b basePort) List(_ context.Context, g lifecycle.GenerationID, key view.Key) error {
-	return b.call(writeDynamo, "base.List", keyText(key), func() error { return b.h.base.List(everywhere, g, key) })
+	return b.call(writeDynamo, "base.List", keyText(key), func() error { return b.stack.base.List(everywhere, g, key) })
 }
 
 func (b basePort) Keys(
 	_ context.Context, g lifecycle.GenerationID, shard int, in viewstore.KeyRange,
 ) ([]view.Key, error) {
 	return ask(b.port, readDynamo, "base.Keys", strconv.Itoa(shard), func() ([]view.Key, error) {
-		return b.h.base.Keys(everywhere, g, shard, in)
+		return b.stack.base.Keys(everywhere, g, shard, in)
 	})
 }
 
@@ -77,31 +77,31 @@ type speedPort struct{ port }
 
 func (s speedPort) Listed(_ context.Context, set lifecycle.Set, keys []view.Key) ([]view.Key, error) {
 	return ask(s.port, readDynamo, "speed.Listed", strconv.Itoa(len(keys)), func() ([]view.Key, error) {
-		return s.h.items.Listed(everywhere, set, keys)
+		return s.stack.items.Listed(everywhere, set, keys)
 	})
 }
 
 func (s speedPort) List(_ context.Context, set lifecycle.Set, key view.Key) error {
-	return s.call(writeDynamo, "speed.List", keyText(key), func() error { return s.h.items.List(everywhere, set, key) })
+	return s.call(writeDynamo, "speed.List", keyText(key), func() error { return s.stack.items.List(everywhere, set, key) })
 }
 
 func (s speedPort) Keys(
 	_ context.Context, set lifecycle.Set, shard int, in viewstore.KeyRange,
 ) ([]view.Key, error) {
 	return ask(s.port, readDynamo, "speed.Keys", strconv.Itoa(shard), func() ([]view.Key, error) {
-		return s.h.items.Keys(everywhere, set, shard, in)
+		return s.stack.items.Keys(everywhere, set, shard, in)
 	})
 }
 
 func (s speedPort) PutLive(_ context.Context, item viewstore.LiveKeys) error {
 	return s.call(writeDynamo, "speed.PutLive", strconv.Itoa(len(item.Keys)), func() error {
-		return s.h.items.PutLive(everywhere, item)
+		return s.stack.items.PutLive(everywhere, item)
 	})
 }
 
 func (s speedPort) Live(_ context.Context, set lifecycle.Set, shard int, from slot.Slot) ([]view.Key, error) {
 	return ask(s.port, readDynamo, "speed.Live", strconv.Itoa(shard), func() ([]view.Key, error) {
-		return s.h.items.Live(everywhere, set, shard, from)
+		return s.stack.items.Live(everywhere, set, shard, from)
 	})
 }
 

@@ -202,7 +202,8 @@ func TestKeysAcrossASwitch(t *testing.T) {
 		s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "h", Generations: []lifecycle.Generation{old, next}})
 	}
 	point()
-	if page, err = s.Keys(t.Context(), selection); err != nil || page.Generation.ID != "g" || page.Keys[0].Values[0] != "b" {
+	page, err = s.Keys(t.Context(), selection)
+	if err != nil || page.Generation.ID != "g" || page.Keys[0].Values[0] != "b" {
 		t.Errorf("page %+v, %v; want the next key of the generation of the first page", page, err)
 	}
 	old.State = lifecycle.Dropping

@@ -82,7 +82,9 @@ func (s speedPort) Listed(_ context.Context, set lifecycle.Set, keys []view.Key)
 }
 
 func (s speedPort) List(_ context.Context, set lifecycle.Set, key view.Key) error {
-	return s.call(writeDynamo, "speed.List", keyText(key), func() error { return s.stack.items.List(everywhere, set, key) })
+	return s.call(writeDynamo, "speed.List", keyText(key), func() error {
+		return s.stack.items.List(everywhere, set, key)
+	})
 }
 
 func (s speedPort) Keys(

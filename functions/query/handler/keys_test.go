@@ -2,6 +2,7 @@ package handler_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/shared/api"
+	"github.com/anabranch/anabranch/shared/memory"
 )
 
 func (s *fixture) keys(t testing.TB, view, raw string) events.APIGatewayV2HTTPResponse {
@@ -87,5 +89,21 @@ func TestListKeysRefuses(t *testing.T) {
 		if got := fmt.Sprint(r.StatusCode, " ", p.Code, " ", p.Parameter, " ", p.Detail); got != want {
 			t.Errorf("%s:\n%s\n%s", raw, got, want)
 		}
+	}
+}
+
+// TestListKeysFails checks the answers where the view or its keys cannot be read.
+func TestListKeysFails(t *testing.T) {
+	status := func(s *fixture, view string) int { return s.keys(t, view, "").StatusCode }
+	if got := status(newFixtureWithoutRun(t), "by_flag"); got != 503 {
+		t.Errorf("before the first run: status %d, want 503", got)
+	}
+	s := newFixture(t)
+	if got := status(s, "nobody"); got != 404 {
+		t.Errorf("of an unknown view: status %d, want 404", got)
+	}
+	s.Base.Hook = func(memory.Call) memory.Fault { return memory.Fault{Err: errors.New("lost")} }
+	if got := status(s, "by_flag"); got != 500 {
+		t.Errorf("without an answer of the store: status %d, want 500", got)
 	}
 }

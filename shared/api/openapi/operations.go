@@ -113,7 +113,7 @@ func operations() map[api.Key]operation {
 			Query: []string{"keyFilter", "prefix", "order", "keyLimit", "cursor"},
 			Gives: "A page of the keys.", Schema: "Keys",
 			Problems: []problem{
-				badParameter, unknownView, tooLarge, internal,
+				badParameter, unknownView, internal,
 				{
 					http.StatusGone, "cursor_gone",
 					"The cursor belongs to a generation that is gone. Begin again without a cursor.",

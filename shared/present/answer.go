@@ -21,7 +21,9 @@ type Answer struct {
 
 // Head is the part of an answer before its rows. Every event that arrived before Complete has reached speed.
 type Head struct {
-	View       view.Name              `json:"view"`
+	View view.Name `json:"view"`
+	// The key fields of the roll-up that has these rows; none: they are rows of the full key.
+	Rollup     []string               `json:"rollup,omitzero"`
 	Key        Object                 `json:"key"`
 	Window     string                 `json:"window"`           // ISO 8601
 	Step       string                 `json:"step,omitempty"`   // ISO 8601; "" where each window is a row
@@ -90,7 +92,7 @@ func NewAnswer(r serving.Result, parts bool) Answer {
 func newHead(r serving.Result) Head {
 	d := r.Program.Definition
 	h := Head{
-		View: r.View.Name, Key: Key(d.Key, r.Key), Window: view.FormatWindow(d.Window),
+		View: r.View.Name, Rollup: rollupOf(r), Key: Key(r.Fields(), r.Key), Window: view.FormatWindow(d.Window),
 		From: bound(r.From, r.Selection), To: bound(r.To, r.Selection),
 		Definition: r.Generation.Definition, Generation: r.Generation.ID,
 		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
@@ -103,6 +105,14 @@ func newHead(r serving.Result) Head {
 		h.Zone, h.TZData = zone.String(), calendar.Version
 	}
 	return h
+}
+
+// rollupOf returns the fields of the roll-up that a result comes from; nil for the full key.
+func rollupOf(r serving.Result) []string {
+	if r.Subset == view.FullKey {
+		return nil
+	}
+	return r.Program.Definition.FieldNames(r.Subset)
 }
 
 // presentJSON writes an Answer row by row, so that a writer that takes no more ends the work.

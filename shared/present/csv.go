@@ -57,7 +57,7 @@ func columnsOf(r serving.Result, parts bool) []column {
 		columns = append(columns, column{name, cell})
 	}
 	d := r.Program.Definition
-	for i, k := range d.Key {
+	for i, k := range r.Fields() {
 		text := string(appendText(nil, r.Key[i]))
 		add("key."+k.Field, func(dst []byte, _ *serving.Row) []byte { return append(dst, text...) })
 	}

@@ -18,7 +18,8 @@ type Description struct {
 	Generation   lifecycle.GenerationID `json:"generation"`
 	Where        string                 `json:"where,omitempty"`
 	Key          []KeyField             `json:"key"`
-	Window       string                 `json:"window"` // ISO 8601
+	Rollups      [][]string             `json:"rollups,omitempty"` // subsets of the key fields that have rows of their own
+	Window       string                 `json:"window"`            // ISO 8601
 	Aggregates   []Aggregate            `json:"aggregates"`
 	Horizon      *string                `json:"horizon"` // null until a run is applied, and for a Kappa view
 	// What the view could not use in the windows that start at SkippedFrom or later: of the last 7 days,
@@ -58,6 +59,9 @@ func NewDescription(of serving.Description) Description {
 	d.Where, d.Window = definition.Where, view.FormatWindow(definition.Window)
 	for _, k := range definition.Key {
 		d.Key = append(d.Key, KeyField(k))
+	}
+	for s := range view.Subset(len(definition.Rollups)) {
+		d.Rollups = append(d.Rollups, definition.FieldNames(s+1))
 	}
 	for i, a := range definition.Aggregates {
 		exact := of.Program.Functions[i].Exact()

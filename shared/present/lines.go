@@ -18,7 +18,7 @@ type Line struct {
 // Source: https://github.com/ndjson/ndjson-spec.
 func presentLines(w tagged, r serving.Result, parts bool) (rows int, err error) {
 	p := presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection}
-	key := Key(r.Program.Definition.Key, r.Key)
+	key := Key(r.Fields(), r.Key)
 	for i := range r.Rows {
 		p.text = p.text[:0]
 		line := Line{Key: key, Row: p.row(&r.Rows[i], parts), Complete: timeOrNull(r.Complete)}

@@ -64,7 +64,7 @@ func warningsOfSpaces(r serving.Result) (warnings []string) {
 	for i, value := range r.Key {
 		if strings.HasPrefix(value, " ") {
 			warnings = append(warnings, fmt.Sprintf("%s=%.60q begins with a space and has no row; a + in a URL is a space: "+
-				"write %%2B for a +", r.Program.Definition.Key[i].Field, value))
+				"write %%2B for a +", r.Fields()[i].Field, value))
 		}
 	}
 	return warnings

@@ -14,7 +14,8 @@ type Result struct {
 	View       lifecycle.View       // as read, once, at the beginning
 	Generation lifecycle.Generation // the view's generation that the rows come from
 	Program    *view.Program        // of the generation's definition
-	Key        []string             // key of the selection, in the order of the definition's key fields
+	Subset     view.Subset          // of the key fields, whose rows these are
+	Key        []string             // values of the subset's fields, in the key's order
 
 	first, last time.Time // starts of the first and the last window with events; zero without any
 
@@ -32,6 +33,9 @@ type Result struct {
 	Complete time.Time // a Kappa generation has every event that arrived before; zero: unknown, or Lambda
 	Warnings []string  // sentences for people: what may be missing, and for which time
 }
+
+// Fields returns the key fields of the result, in the key's order.
+func (r Result) Fields() []view.KeyField { return r.Program.Definition.Fields(r.Subset) }
 
 // Row is one window, or several merged into one: those of a step, or of the total.
 type Row struct {
@@ -82,7 +86,10 @@ func (s States) Agrees(i int, other States, otherI int) bool {
 func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 
 func (r Reader) result(s Selection, at span, m merged) (Result, error) {
-	result := Result{Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to}
+	result := Result{
+		Selection: s, Generation: r.Generation, Program: r.Program, Subset: at.subset, Key: at.values,
+		From: at.from, To: at.to,
+	}
 	if r.Generation.HasBase() {
 		result.Horizon = r.Generation.Horizon.Start()
 	}

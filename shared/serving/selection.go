@@ -15,7 +15,7 @@ import (
 // every definition of the view with the same fields.
 type Selection struct {
 	View     view.Name
-	Key      map[string]string // one text for each key field: {"path": "/favicon.ico"}
+	Key      map[string]string // one text for each field of the key or of a roll-up: {"path": "/favicon.ico"}
 	From, To *time.Time        // nil: no bound
 	Total    bool              // also merge all windows into one row
 
@@ -57,7 +57,8 @@ func (e *FieldError) Unwrap() error { return ErrBadParameter }
 
 // span is where the states of a selection are stored: the key, the pages and the windows.
 type span struct {
-	values              []string // of the key fields, in the definition's order
+	subset              view.Subset // that has exactly the fields of the selection
+	values              []string    // of the subset's fields, in the key's order
 	key                 view.Key
 	from, to            *time.Time
 	first, end          view.Window // half-open; read only where from and to are not nil
@@ -74,16 +75,16 @@ func everything(key view.Key) span {
 
 // locate finds where a program keeps what a selection asks for. Errors: *FieldError, *ParameterError.
 func locate(p *view.Program, s Selection) (span, error) {
-	values, err := keyValues(p.Definition, s.Key)
+	subset, values, err := keyValues(p.Definition, s.Key)
 	if err != nil {
 		return span{}, err
 	}
-	if field, long := tooLong(p.Definition, values); long {
+	if field, long := tooLong(p.Definition, subset, values); long {
 		return span{}, &ParameterError{field, fmt.Sprintf(
-			"key field %s makes the key longer than %d bytes: a view skips such events as too large", field, view.MaxKey)}
+			"key field %s makes the key longer than %d bytes: a view skips such events as too large", field, view.MaxValues)}
 	}
-	at := everything(p.KeyOf(values))
-	at.values, at.from, at.to = values, inUTC(s.From), inUTC(s.To)
+	at := everything(p.KeyOf(subset, values))
+	at.subset, at.values, at.from, at.to = subset, values, inUTC(s.From), inUTC(s.To)
 	at.step, at.fill = calendar.Steps{Step: s.Step, Zone: s.zone()}, s.Fill
 	if fault := checkStep(p, s.Step); fault != "" {
 		return at, &ParameterError{"step", fault}
@@ -112,34 +113,39 @@ func inUTC(t *time.Time) *time.Time {
 	return &utc
 }
 
-// keyValues puts the values of a key into the definition's order.
-func keyValues(d view.Definition, key map[string]string) ([]string, error) {
-	fields := make([]string, len(d.Key))
-	for i, k := range d.Key {
-		fields[i] = k.Field
-	}
-	for _, field := range slices.Sorted(maps.Keys(key)) {
+// keyValues finds the subset that has exactly the fields of a key, and puts their values into the key's order.
+func keyValues(d view.Definition, key map[string]string) (view.Subset, []string, error) {
+	given, fields := slices.Sorted(maps.Keys(key)), d.FieldNames(view.FullKey)
+	for _, field := range given {
 		if !slices.Contains(fields, field) {
-			return nil, &FieldError{View: d.Name, Field: field, Fields: fields}
+			return 0, nil, &FieldError{View: d.Name, Field: field, Fields: fields}
 		}
 	}
-	values := make([]string, len(fields))
-	for i, field := range fields {
-		value, ok := key[field]
-		if !ok {
-			needs := strings.Join(fields, ", ")
-			return nil, &ParameterError{field, fmt.Sprintf("key field %s is missing; view %s needs %s", field, d.Name, needs)}
-		}
-		values[i] = value
+	plan, _ := d.PlanKeys(given, nil) // the full key has all fields
+	if plan.Merges {
+		return 0, nil, missingField(d, fields, given)
 	}
-	return values, nil
+	values := []string{}
+	for _, field := range d.FieldNames(plan.Subset) {
+		values = append(values, key[field])
+	}
+	return plan.Subset, values, nil
+}
+
+// missingField says which field a key lacks, and which roll-up would make it unnecessary.
+func missingField(d view.Definition, fields, given []string) error {
+	isGiven := func(field string) bool { return slices.Contains(given, field) }
+	missing := slices.DeleteFunc(slices.Clone(fields), isGiven)
+	rollup := slices.DeleteFunc(slices.Clone(fields), func(field string) bool { return !isGiven(field) })
+	return &ParameterError{missing[0], fmt.Sprintf("key field %s is missing; view %s needs %s, or the roll-up %s in its "+
+		"definition", missing[0], d.Name, strings.Join(fields, ", "), view.WriteFields(rollup))}
 }
 
 // tooLong returns the field that makes a key longer than a view takes.
-func tooLong(d view.Definition, values []string) (field string, long bool) {
+func tooLong(d view.Definition, subset view.Subset, values []string) (field string, long bool) {
 	for i := range values {
-		if len(view.EncodeKey(values[:i+1])) > view.MaxKey {
-			return d.Key[i].Field, true
+		if len(view.EncodeKey(values[:i+1])) > view.MaxValues {
+			return d.FieldNames(subset)[i], true
 		}
 	}
 	return "", false

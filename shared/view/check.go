@@ -27,7 +27,7 @@ const WindowExamples = "write for example 30s, 5m, 1h, 1d, 1w or PT1H, P1W"
 // Part is a part of a definition.
 type Part int
 
-// The parts of a definition. Those of key fields and aggregates have an index each.
+// The parts of a definition. Those of key fields, aggregates and roll-ups have an index each.
 const (
 	NamePart Part = iota
 	ArchitecturePart
@@ -39,10 +39,12 @@ const (
 	KeyPart
 	AggregateNamePart
 	AggregatePart
-	TimePart // of an event; no part of a definition
+	RollupPart
+	RollupFieldPart // the index counts the fields of all roll-ups
+	TimePart        // of an event; no part of a definition
 )
 
-// Place is a part of a definition. For key fields and aggregates it has the index, too.
+// Place is a part of a definition. For key fields, aggregates and roll-ups it has the index, too.
 type Place struct {
 	Part  Part
 	Index int
@@ -86,6 +88,8 @@ func (d Definition) partName(p Place) string {
 		return "where"
 	case KeyNamePart, KeyPart:
 		return "key field " + strconv.Quote(d.Key[p.Index].Field)
+	case RollupPart, RollupFieldPart:
+		return "rollups"
 	}
 	return "aggregate " + strconv.Quote(d.Aggregates[p.Index].Name)
 }
@@ -96,7 +100,8 @@ func (d Definition) checkPlainParts(strict bool) (faults []Fault) {
 	faults = appendFault(faults, ArchitecturePart, 0, checkArchitecture(d.Architecture))
 	faults = appendFault(faults, WindowPart, 0, checkWindow(d.Window, strict))
 	faults = appendFault(faults, SizePart, 0, checkSizes(d))
-	return append(faults, checkDistinct(d)...)
+	faults = append(faults, checkDistinct(d)...)
+	return append(faults, d.checkRollups()...)
 }
 
 // appendFault adds a fault of a whole part, unless text is empty.

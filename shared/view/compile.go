@@ -37,6 +37,8 @@ type Program struct {
 	choices []choice             // the distinct conditions of all aggregates; the first is none
 	inputs  []input              // the distinct inputs of all aggregates
 	inputOf []int                // per aggregate, the index of its input in inputs, or noInput
+	rollups [][]int              // per roll-up, the places of its fields in keys
+	prefix  Key                  // of the encodings of full keys
 
 	// Per stored place before that of the time, whether its expression reads data; nil: the rules do not ask.
 	readsData []bool
@@ -104,7 +106,7 @@ func compile(
 ) (*Program, []Fault) {
 	p := &Program{
 		Definition: d, windowMs: max(1, d.Window.Milliseconds()), windowOrigin: windowOrigin(d.Window, rules),
-		choices: make([]choice, 1),
+		choices: make([]choice, 1), rollups: d.rollupPlaces(), prefix: d.subsetPrefix(FullKey),
 	}
 	p.first, p.last = p.FirstWindowFrom(event.MinTime.Time()), p.windowOf(event.MaxTime)-1
 	found := d.checkPlainParts(mode == expression.File)

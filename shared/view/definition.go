@@ -52,8 +52,11 @@ type Definition struct {
 	Architecture Architecture
 	Where        string // a CEL expression that is true for the events that count; empty: all events count
 	Key          []KeyField
-	Window       time.Duration // whole seconds that divide a day, a day, or 7 days
-	Aggregates   []Aggregate
+	// Subsets of the key fields, by name. Each is folded beside the full key, into rows of its own. The order of the names
+	// within a subset means nothing.
+	Rollups    [][]string
+	Window     time.Duration // whole seconds that divide a day, a day, or 7 days
+	Aggregates []Aggregate
 }
 
 // Hash names a definition: the first 128 bits of the SHA-256 of its Text, as 32 hexadecimal digits. Definitions with
@@ -71,7 +74,8 @@ type definitionText struct {
 	Architecture Architecture    `json:"architecture,omitempty"`
 	Where        string          `json:"where,omitempty"`
 	Key          []keyFieldText  `json:"key"`
-	Window       int64           `json:"window"` // seconds
+	Rollups      [][]string      `json:"rollups,omitempty"` // each in the key's order
+	Window       int64           `json:"window"`            // seconds
 	Aggregates   []aggregateText `json:"aggregates"`
 }
 
@@ -95,6 +99,7 @@ func (d Definition) Text() []byte {
 		Architecture: d.Architecture,
 		Where:        expression.Normal(d.Where),
 		Key:          make([]keyFieldText, len(d.Key)),
+		Rollups:      d.rollups(),
 		Window:       int64(d.Window / time.Second),
 		Aggregates:   make([]aggregateText, len(d.Aggregates)),
 	}
@@ -167,7 +172,9 @@ func (t definitionText) definition() Definition {
 	if int64(window/time.Second) != t.Window {
 		window = 0
 	}
-	d := Definition{Engine: t.Engine, Name: t.Name, Architecture: t.Architecture, Where: t.Where, Window: window}
+	d := Definition{
+		Engine: t.Engine, Name: t.Name, Architecture: t.Architecture, Where: t.Where, Rollups: t.Rollups, Window: window,
+	}
 	if d.Engine == engine.Current {
 		d.Engine = 0
 	}

@@ -39,6 +39,12 @@ func TestTextGolden(t *testing.T) {
 		text: `{"engine":2,"name":"n","architecture":"kappa","key":[],"window":1,"aggregates":[{"name":"n","expr":"count()"}]}`,
 		hash: "fb5ac5c5c53148b7db4ed7f6bc9375bc",
 	}, {
+		name: "roll-ups, in any order of their fields",
+		d:    rolledView([]string{"c", "a"}, []string{}),
+		text: `{"engine":2,"name":"v","key":[{"field":"a","expr":"data.a"},{"field":"b","expr":"data.b"},{"field":"c","expr":"data.c"}],` +
+			`"rollups":[["a","c"],[]],"window":3600,"aggregates":[{"name":"n","expr":"count()"}]}`,
+		hash: "c6140198b881089c726d5bd4f0bf264e",
+	}, {
 		name: "the least",
 		d:    view.Definition{Name: "n", Window: time.Second, Aggregates: []view.Aggregate{{Name: "n", Expr: "count()"}}},
 		text: `{"engine":2,"name":"n","key":[],"window":1,"aggregates":[{"name":"n","expr":"count()"}]}`,
@@ -82,20 +88,25 @@ func TestTextGolden(t *testing.T) {
 
 func TestParseTextErrors(t *testing.T) {
 	good := string(counting("data.a == 1").Text())
+	rolled := string(rolledView([]string{"c", "a"}, []string{}).Text())
 	for name, text := range map[string]string{
-		"no JSON":          "{",
-		"another type":     `{"engine":"1"}`,
-		"trailing text":    good + "{}",
-		"space":            " " + good,
-		"unknown field":    strings.Replace(good, `"key"`, `"keys":1,"key"`, 1),
-		"other order":      strings.Replace(good, `"engine":2,"name":"v"`, `"name":"v","engine":2`, 1),
-		"not normal":       strings.Replace(good, "data.a == 1", "data.a==1", 1),
-		"empty where":      strings.Replace(good, `"where":"data.a == 1"`, `"where":""`, 1),
-		"does not compile": strings.Replace(good, "data.a == 1", "data.a ==", 1),
-		"bad name":         strings.Replace(good, `"name":"v"`, `"name":"V"`, 1),
-		"no window":        strings.Replace(good, `"window":3600`, `"window":0`, 1),
-		"huge window":      strings.Replace(good, `"window":3600`, `"window":9223372036854775807`, 1),
-		"no aggregates":    string(view.Definition{Name: "v", Window: time.Hour}.Text()),
+		"no JSON":            "{",
+		"another type":       `{"engine":"1"}`,
+		"trailing text":      good + "{}",
+		"space":              " " + good,
+		"unknown field":      strings.Replace(good, `"key"`, `"keys":1,"key"`, 1),
+		"other order":        strings.Replace(good, `"engine":2,"name":"v"`, `"name":"v","engine":2`, 1),
+		"not normal":         strings.Replace(good, "data.a == 1", "data.a==1", 1),
+		"empty where":        strings.Replace(good, `"where":"data.a == 1"`, `"where":""`, 1),
+		"does not compile":   strings.Replace(good, "data.a == 1", "data.a ==", 1),
+		"bad name":           strings.Replace(good, `"name":"v"`, `"name":"V"`, 1),
+		"no window":          strings.Replace(good, `"window":3600`, `"window":0`, 1),
+		"huge window":        strings.Replace(good, `"window":3600`, `"window":9223372036854775807`, 1),
+		"roll-up not normal": strings.Replace(rolled, `["a","c"]`, `["c","a"]`, 1),
+		"no roll-ups":        strings.Replace(rolled, `[["a","c"],[]]`, `[]`, 1),
+		"no list":            strings.Replace(rolled, `[["a","c"],[]]`, `[null]`, 1),
+		"unknown roll-up":    strings.Replace(rolled, `["a","c"]`, `["a","d"]`, 1),
+		"no aggregates":      string(view.Definition{Name: "v", Window: time.Hour}.Text()),
 	} {
 		t.Run(name, func(t *testing.T) {
 			if d, err := view.ParseText([]byte(text)); err == nil || errors.Is(err, view.ErrVersion) {

@@ -30,10 +30,12 @@ type Delta struct {
 
 	// Scratch, a row each.
 	rows    []int32
-	into    []int32
-	chosen  []chosen // per choice of the program
-	columns []filled // per input of the program
-	name    []byte
+	into    [][]int32 // per subset, the cell of each row
+	chosen  []chosen  // per choice of the program
+	columns []filled  // per input of the program
+	name    []byte    // of the row's cell of the full key
+	ends    []int     // where the values of the key end in name
+	rolled  []byte    // the name of the row's cell of a roll-up
 }
 
 // Counts says what happened to the events that a delta received.
@@ -52,6 +54,7 @@ type PageKey struct {
 func (p *Program) NewDelta() *Delta {
 	return &Delta{
 		program: p, cells: map[string]int32{}, states: p.newStates(), touched: map[PageKey]struct{}{},
+		into:   make([][]int32, 1+len(p.rollups)),
 		chosen: make([]chosen, len(p.choices)), columns: newFilled(p),
 	}
 }
@@ -62,21 +65,29 @@ func (d *Delta) Counts() Counts { return d.counts }
 // Fold adds the given rows of the batch. The batch must have the columns of the program's Set.
 func (d *Delta) Fold(b *event.Batch, rows []int32) {
 	rows = d.filter(b, rows)
-	// From here on, into[i] is the cell of the event kept[i]. kept overwrites rows, and never overtakes the reading.
-	d.into = d.into[:0]
+	// From here on, into[s][i] is the cell of the event kept[i] in subset s. kept overwrites rows, and never overtakes the
+	// reading.
+	for s := range d.into {
+		d.into[s] = d.into[s][:0]
+	}
 	kept := rows[:0]
 	for _, row := range rows {
 		if !d.locate(b, row) {
 			continue
 		}
 		kept = append(kept, row)
-		d.into = append(d.into, d.cell())
+		d.into[FullKey] = append(d.into[FullKey], d.cell(d.name))
+		for i, fields := range d.program.rollups {
+			d.into[i+1] = append(d.into[i+1], d.cell(d.rollUp(i, fields)))
+		}
 	}
 	d.counts.Folded += int64(len(kept))
 	d.evaluate(b, kept)
-	for i, s := range d.states {
+	for _, s := range d.states {
 		s.Grow(len(d.names))
-		d.add(i, s)
+	}
+	for _, cells := range d.into {
+		d.add(cells)
 	}
 }
 
@@ -90,10 +101,12 @@ func (d *Delta) Touch(b *event.Batch, rows []int32) {
 	for _, row := range rows {
 		if d.locate(b, row) {
 			d.touched[d.pageKey(string(d.name))] = struct{}{}
+			for i, fields := range d.program.rollups {
+				d.touched[d.pageKey(string(d.rollUp(i, fields)))] = struct{}{}
+			}
 			kept = append(kept, row)
 		}
 	}
-	d.into = resized(d.into, len(kept)) // nothing is added to these cells
 	d.evaluate(b, kept)
 }
 
@@ -117,8 +130,8 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	return d.rows
 }
 
-// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded key. It returns false
-// when the key cannot be evaluated or is longer than MaxKey, or when the window does not lie within the years 0000 to
+// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded full key. It returns false
+// when the key cannot be evaluated or is longer than MaxValues, or when the window does not lie within the years 0000 to
 // 9999, after noting that; d.name is then undefined.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
 	window := d.program.windowOf(b.Times[row])
@@ -126,7 +139,8 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 		d.skipEvent(b, row, d.program.placeOfTime(), aggregate.OutOfRange)
 		return false
 	}
-	name := appendWindow(d.name[:0], window)
+	name := append(appendWindow(d.name[:0], window), d.program.prefix...)
+	d.ends = append(d.ends[:0], len(name))
 	for field, value := range d.program.keys {
 		start := len(name)
 		var got expression.Truth
@@ -135,22 +149,32 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 			d.skipEvent(b, row, d.program.placeOfKey(field), got.Reason())
 			return false
 		}
-		if name = endValue(name, start); len(name) > 8+MaxKey {
+		if name = endValue(name, start); len(name)-d.ends[0] > MaxValues {
 			d.name = name
 			d.skipEvent(b, row, d.program.placeOfKey(field), aggregate.TooLarge)
 			return false
 		}
+		d.ends = append(d.ends, len(name))
 	}
 	d.name = name
 	return true
 }
 
-// cell returns the cell named d.name, and makes it when there is none.
-func (d *Delta) cell() int32 {
-	cell, ok := d.cells[string(d.name)]
+// rollUp returns the name of the cell of roll-up i that belongs to the cell d.name.
+func (d *Delta) rollUp(i int, fields []int) []byte {
+	d.rolled = append(append(d.rolled[:0], d.name[:8]...), byte(i+1))
+	for _, field := range fields {
+		d.rolled = append(d.rolled, d.name[d.ends[field]:d.ends[field+1]]...)
+	}
+	return d.rolled
+}
+
+// cell returns the cell of a name, and makes it when there is none.
+func (d *Delta) cell(of []byte) int32 {
+	cell, ok := d.cells[string(of)]
 	if !ok {
 		cell = int32(len(d.names))
-		name := string(d.name)
+		name := string(of)
 		d.cells[name] = cell
 		d.names = append(d.names, name)
 	}
@@ -174,7 +198,7 @@ func (d *Delta) Merge(other *Delta) {
 	into := make([]int32, len(other.names))
 	for from, name := range other.names {
 		d.name = append(d.name[:0], name...)
-		into[from] = d.cell()
+		into[from] = d.cell(d.name)
 	}
 	for i, s := range d.states {
 		s.Grow(len(d.names))

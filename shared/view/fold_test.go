@@ -239,7 +239,7 @@ func plainly(hits []hit) plain {
 			p.counts.Skipped++
 			p.skip(id, window, whyNoKey(h.path), "key.path")
 			continue
-		case len(view.EncodeKey([]string{keyTexts[h.path]})) > view.MaxKey:
+		case len(view.EncodeKey([]string{keyTexts[h.path]})) > view.MaxValues:
 			p.counts.Skipped++
 			p.skip(id, window, aggregate.TooLarge, "key.path")
 			continue
@@ -248,7 +248,7 @@ func plainly(hits []hit) plain {
 			p.skip(id, window, whyNoKey(h.code), "key.code")
 			continue
 		}
-		if len(view.EncodeKey([]string{keyTexts[h.path], code})) > view.MaxKey {
+		if len(view.EncodeKey([]string{keyTexts[h.path], code})) > view.MaxValues {
 			p.counts.Skipped++
 			p.skip(id, window, aggregate.TooLarge, "key.code")
 			continue

@@ -10,10 +10,12 @@ import (
 
 // chosen is the rows of a batch for which a condition holds, and those for which it could not be evaluated.
 type chosen struct {
-	rows, cells []int32
+	rows  []int32
+	at    []int32 // the places of the rows among all rows; not filled without a condition
+	cells []int32 // the cells of the rows in one subset
 
-	failedRows, failedCells []int32
-	reasons                 []aggregate.Reason // of the failed rows
+	failedRows, failedAt, failedCells []int32
+	reasons                           []aggregate.Reason // of the failed rows
 
 	times      []int64
 	identities [][2]uint64
@@ -33,8 +35,7 @@ func newFilled(p *Program) []filled {
 	return all
 }
 
-// evaluate fills d.chosen and d.columns for the rows, which belong to the cells d.into, and notes what could not be
-// used.
+// evaluate fills d.chosen and d.columns for the rows, and notes what could not be used.
 func (d *Delta) evaluate(b *event.Batch, rows []int32) {
 	for i := range d.program.choices {
 		d.choose(b, rows, i)
@@ -55,17 +56,17 @@ func (d *Delta) evaluate(b *event.Batch, rows []int32) {
 func (d *Delta) choose(b *event.Batch, rows []int32, at int) {
 	condition, c := &d.program.choices[at], &d.chosen[at]
 	if condition.holds == nil {
-		c.rows, c.cells = rows, d.into
+		c.rows = rows
 	} else {
-		c.rows, c.cells = c.rows[:0], c.cells[:0]
-		c.failedRows, c.failedCells, c.reasons = c.failedRows[:0], c.failedCells[:0], c.reasons[:0]
+		c.rows, c.at = c.rows[:0], c.at[:0]
+		c.failedRows, c.failedAt, c.reasons = c.failedRows[:0], c.failedAt[:0], c.reasons[:0]
 		for i, row := range rows {
 			switch t := condition.holds(b, int(row)); t {
 			case expression.IsTrue:
-				c.rows, c.cells = append(c.rows, row), append(c.cells, d.into[i])
+				c.rows, c.at = append(c.rows, row), append(c.at, int32(i))
 			case expression.IsFalse:
 			default:
-				c.failedRows, c.failedCells = append(c.failedRows, row), append(c.failedCells, d.into[i])
+				c.failedRows, c.failedAt = append(c.failedRows, row), append(c.failedAt, int32(i))
 				c.reasons = append(c.reasons, t.Reason())
 			}
 		}
@@ -93,10 +94,33 @@ func (c *chosen) fillTimes(b *event.Batch) {
 // the engine. The archive's own key would not do: an archive that is taken over has another one.
 var orderKey = event.HashKey([]byte("anabranch engine"))
 
-// add adds the rows of the batch to the states of aggregate i.
-func (d *Delta) add(i int, s aggregate.States) {
-	rows, at := aggregate.Rows{Cells: d.into}, d.program.inputOf[i]
-	c := &d.chosen[0]
+// add adds the rows of the batch to the states of one subset, where they belong to the given cells.
+func (d *Delta) add(cells []int32) {
+	for i := range d.program.choices {
+		c := &d.chosen[i]
+		if d.program.choices[i].holds == nil {
+			c.cells = cells
+			continue
+		}
+		c.cells, c.failedCells = picked(c.cells[:0], cells, c.at), picked(c.failedCells[:0], cells, c.failedAt)
+	}
+	for i, s := range d.states {
+		d.addTo(i, s)
+	}
+}
+
+// picked appends the cells at some places to dst.
+func picked(dst, cells, places []int32) []int32 {
+	for _, at := range places {
+		dst = append(dst, cells[at])
+	}
+	return dst
+}
+
+// addTo adds the rows of the batch to the states of aggregate i, in the cells of d.chosen.
+func (d *Delta) addTo(i int, s aggregate.States) {
+	c, at := &d.chosen[0], d.program.inputOf[i]
+	rows := aggregate.Rows{Cells: c.cells}
 	if at != noInput {
 		c = &d.chosen[d.program.inputs[at].choice]
 		rows = aggregate.Rows{Cells: c.cells, Columns: d.columns[at].columns}
@@ -128,5 +152,3 @@ func lacksAny(columns []aggregate.Column, i int) bool {
 		return lacks
 	})
 }
-
-func resized(rows []int32, n int) []int32 { return slices.Grow(rows[:0], n)[:n] }

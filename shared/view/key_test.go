@@ -99,7 +99,7 @@ func TestKeyIsTooLong(t *testing.T) {
 			b := scanned(t, set, []hit{{kind: `"hit"`, path: quoted(path), code: quoted(code), x: "1"}})
 			d := set.Programs[1].NewDelta()
 			d.Fold(b, allRows(b))
-			if key := view.EncodeKey([]string{path, code}); (len(key) > view.MaxKey) != (c.skipped != "") {
+			if key := view.EncodeKey([]string{path, code}); (len(key) > view.MaxValues) != (c.skipped != "") {
 				t.Fatalf("the key has %d bytes", len(key))
 			}
 			want := []view.Skip(nil)
@@ -121,7 +121,7 @@ func TestKeyIsTooLong(t *testing.T) {
 func TestFoldedKey(t *testing.T) {
 	set := compiled(t, hitViews()...)
 	for text, value := range keyTexts {
-		if value == "" || len(view.EncodeKey([]string{value, "404"})) > view.MaxKey {
+		if value == "" || len(view.EncodeKey([]string{value, "404"})) > view.MaxValues {
 			continue
 		}
 		t.Run(fmt.Sprintf("%.20q", text), func(t *testing.T) {

@@ -1,7 +1,7 @@
 package view
 
-// DecodeKey returns the values of an encoded key, in the order of the definition's key fields. ok is false for bytes
-// that EncodeKey does not return; the values are then those that end before the first wrong byte.
+// DecodeKey returns the values that EncodeKey has encoded. ok is false for bytes that EncodeKey does not return; the
+// values are then those that end before the first wrong byte.
 func DecodeKey(key Key) (values []string, ok bool) {
 	var value []byte
 	rest := string(key)

@@ -7,8 +7,9 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 )
 
-// SkippedKey is the key under which a view keeps what it could not use: see Program.Skipped. An encoded key is empty or
-// ends with the byte 0. So SkippedKey equals no encoded key, whatever the key's values are.
+// SkippedKey is the key under which a view keeps what it could not use: see Program.Skipped. An encoded key is empty,
+// ends with the byte 0, or begins with the number of a subset, at most MaxRollups. So SkippedKey equals no encoded key,
+// whatever the key's values are.
 const SkippedKey Key = "\xff"
 
 // SkippedName is the name of the one aggregate of Program.Skipped.
@@ -40,12 +41,12 @@ func (p *Program) For(key Key) *Program {
 	return p
 }
 
-// KeyOf encodes the values of a key of the program's items, in the order of the definition's key fields.
-func (p *Program) KeyOf(values []string) Key {
+// KeyOf encodes a key of the program's items: the values of a subset's fields, in the key's order.
+func (p *Program) KeyOf(s Subset, values []string) Key {
 	if p.skipsOf != nil {
 		return SkippedKey
 	}
-	return EncodeKey(values)
+	return p.Definition.KeyOf(s, values)
 }
 
 // MaySkip reports whether aggregate i may skip events that count in its row.
@@ -150,7 +151,7 @@ func (d *Delta) skip(b *event.Batch, row int32, place int, reason aggregate.Reas
 		s.touched[s.pageKey(string(s.name))] = struct{}{}
 		return
 	}
-	cell := s.cell()
+	cell := s.cell(s.name)
 	s.states[0].Grow(len(s.names))
 	if reason == aggregate.Missing && place < len(d.program.readsData) && d.program.readsData[place] &&
 		b.HasTextOfJSON(int(row)) {

@@ -46,7 +46,7 @@ func ofSkipped() []Mutant {
 			Mistake: "a condition that cannot be evaluated is taken as false, without a word",
 			Edits: []Edit{{columnsFile, `			case expression.IsFalse:
 			default:`, `			default:`},
-				{columnsFile, `				c.failedRows, c.failedCells = append(c.failedRows, row), append(c.failedCells, d.into[i])
+				{columnsFile, `				c.failedRows, c.failedAt = append(c.failedRows, row), append(c.failedAt, int32(i))
 				c.reasons = append(c.reasons, t.Reason())
 `, ``}},
 			Killer: Killer{

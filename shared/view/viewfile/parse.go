@@ -141,6 +141,9 @@ func (r *reader) view(item ast.Node) Located {
 		expr := r.expression(e, "data.path", at, view.Place{Part: view.KeyPart, Index: i})
 		d.Key = append(d.Key, view.KeyField{Field: e.name, Expr: expr})
 	}
+	if rollups := r.rollups(entries, at); len(d.Key) > 0 || r.hasKey(entries) {
+		d.Rollups = rollups
+	}
 	for i, e := range r.parts(entries, "aggregates", numbersExample, view.MaxAggregates, positionOf(item)) {
 		at[view.Place{Part: view.AggregateNamePart, Index: i}] = scalar{at: e.at}
 		expr := r.expression(e, "count()", at, view.Place{Part: view.AggregatePart, Index: i})
@@ -149,6 +152,13 @@ func (r *reader) view(item ast.Node) Located {
 	r.check(d, at)
 	r.distinguish(d.Name, at)
 	return Located{d, r, at}
+}
+
+// hasKey reports whether a view has a key that is a mapping. Without one, nothing can be said of its roll-ups.
+func (r *reader) hasKey(entries []entry) bool {
+	e, _ := find(entries, "key")
+	_, ok := e.value.(*ast.MappingNode)
+	return ok
 }
 
 func (r *reader) name(entries []entry, item position, at places) view.Name {

@@ -72,7 +72,7 @@ func TestParseBrokenFile(t *testing.T) {
 		{"unknown field", with(windowLine, `    windows: 1h`),
 			`v.yaml:7:5: unknown field "windows"; did you mean "window"?`},
 		{"unknown field, nothing like it", with(descLine, `    owner: me`),
-			`v.yaml:3:5: unknown field "owner"; the fields of a view are name, description, architecture, where, key, window, aggregates`},
+			`v.yaml:3:5: unknown field "owner"; the fields of a view are name, description, architecture, where, key, rollups, window, aggregates`},
 		{"unknown architecture", with(windowLine, windowLine, `    architecture: kapa`),
 			`v.yaml:8:19: unknown architecture "kapa"; valid values are lambda and kappa`},
 		{"architecture that is no text", with(windowLine, windowLine, `    architecture: [kappa]`),

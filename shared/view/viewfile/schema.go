@@ -55,6 +55,7 @@ type schema struct {
 	Items         *schema            `json:"items,omitempty"`
 	MinItems      int                `json:"minItems,omitempty"`
 	MaxItems      int                `json:"maxItems,omitempty"`
+	UniqueItems   bool               `json:"uniqueItems,omitempty"`
 	Properties    map[string]*schema `json:"properties,omitempty"`
 	Names         *schema            `json:"propertyNames,omitempty"`
 	Additional    any                `json:"additionalProperties,omitempty"` // false, or a schema
@@ -97,6 +98,16 @@ func fields() []field {
 			Type:        "object", Names: &schema{Pattern: name}, MaxProperties: view.MaxKeyFields,
 			Additional: &schema{Type: expression, MinLength: 1, MaxLength: maxExpression},
 			Examples:   []any{map[string]string{"path": "data.path"}},
+		}},
+		{"rollups", false, &schema{
+			Description: "Subsets of the key fields that are kept in rows of their own, so that a query may leave the other " +
+				"fields out. [] has one row per window.",
+			Type: "array", MinItems: 1, MaxItems: view.MaxRollups, UniqueItems: true,
+			Items: &schema{
+				Type: "array", MaxItems: view.MaxKeyFields - 1, UniqueItems: true,
+				Items: &schema{Type: "string", Pattern: name},
+			},
+			Examples: []any{[][]string{{"status"}, {}}},
 		}},
 		{"window", true, &schema{
 			Description: "The length of the windows: it divides a day, or is a day or a week.", Type: "string",

@@ -45,7 +45,7 @@ func TestFieldsNamedLikeParameters(t *testing.T) {
 	}
 	for query, want := range map[string]string{
 		fields + "&key.key=x":     `"detail":"key and key.key are the same key field; write one of them","parameter":"key"`,
-		"key.from=BER&key.to=MUC": `"detail":"key field format is missing; view routes needs from, to, format, limit, key"`,
+		"key.from=BER&key.to=MUC": `"detail":"key field format is missing; view routes needs from, to, format, limit, key, or the roll-up [from, to] in its definition"`,
 		fields + "&path=/":        `"detail":"unknown parameter \"path\"; view routes takes key.from, key.to, key.format, `,
 		fields + "&key.total=1":   `"detail":"view routes has no key field \"total\"; it takes key.from, key.to, key.format, `,
 	} {

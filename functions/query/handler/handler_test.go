@@ -360,12 +360,14 @@ func TestErrors(t *testing.T) {
 		{"an unknown view", "nobody", "user=ann", notFound("unknown_view", unknown("nobody"))},
 		{"no view", "", "user=ann", notFound("unknown_view", unknown(""))},
 		{"a path for a view", "../purchases", "user=ann", notFound("unknown_view", unknown("../purchases"))},
-		{"no key", "purchases", "", badParameter("user", "key field user is missing; view purchases needs user")},
+		{"no key", "purchases", "", badParameter("user",
+			"key field user is missing; view purchases needs user, or the roll-up [] in its definition")},
 		{
 			"half of a key",
 			"by_flag",
 			"flag=true",
-			badParameter("level", "key field level is missing; view by_flag needs flag, level"),
+			badParameter("level",
+				"key field level is missing; view by_flag needs flag, level, or the roll-up [flag] in its definition"),
 		},
 		{
 			"an unknown parameter",

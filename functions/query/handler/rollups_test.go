@@ -1,0 +1,78 @@
+package handler_test
+
+import (
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/anabranch/anabranch/functions/query/handler"
+	"github.com/anabranch/anabranch/shared/simulation"
+)
+
+// TestRollups checks that a query of exactly a roll-up's fields answers from the roll-up in every format, and names it.
+func TestRollups(t *testing.T) {
+	kit, err := simulation.Prepare(`views:
+  - name: pages
+    key: {path: data.path, status: string(data.status), host: data.host}
+    rollups: [[status], [host, path], []]
+    window: 1h
+    aggregates: {n: count(), paths: distinct(data.path)}`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w, err := kit.New(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &fixture{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
+	s.Wait(time.Minute)
+	s.tick(t)
+	s.buy(t, "2026-01-01T00:10:00Z", `{"path":"/a","status":200,"host":"h"}`)
+	s.buy(t, "2026-01-01T00:11:00Z", `{"path":"/b","status":200,"host":"h"}`)
+	s.Wait(3 * time.Hour)
+	s.tick(t)
+	s.buy(t, "2026-01-01T00:12:00Z", `{"path":"/b","status":200,"host":"g"}`)
+	s.buy(t, "2026-01-01T00:13:00Z", `{"path":"/b","status":404,"host":"h"}`)
+	s.buy(t, "2026-01-01T00:14:00Z", `{"status":404,"host":"h"}`) // in no roll-up, since the view skips it
+	for query, want := range map[string][]string{
+		"status=200":            {`"rollup":["status"],"key":{"status":"200"}`, `"values":{"n":3,"paths":2},"exact":false`},
+		"status=404":            {`"values":{"n":1,"paths":1}`, "key.path (missing)"},
+		"status=500":            {`"rollup":["status"],"key":{"status":"500"}`, `"data":[]`},
+		"":                      {`"rollup":[],"key":{}`, `"values":{"n":4,"paths":2}`, `"lag":`},
+		"host=h&path=/b":        {`"rollup":["path","host"],"key":{"path":"/b","host":"h"}`, `"values":{"n":2,"paths":1}`},
+		"host=h&path=/a":        {`"values":{"n":1,"paths":1},"exact":true`},
+		"parts=true":            {`"parts":{"batch":{"n":2,"paths":2},"speed":{"n":2,"paths":1}}`},
+		"total=true&status=200": {`"total":{"values":{"n":3,"paths":2}`},
+		"status=200&format=csv": {"key.status,start,", "\r\n200,2026-01-01T00:00:00Z,"},
+		"format=csv":            {"start,end,values.n"},
+		"format=ndjson":         {`{"key":{},"start"`},
+	} {
+		if r := s.query(t, "pages", query); r.StatusCode != 200 || !containsAll(r.Body, want) {
+			t.Errorf("%q: %d %s, want %q", query, r.StatusCode, r.Body, want)
+		}
+	}
+	const full = "path=/b&status=200&host=h"
+	if r := s.query(t, "pages", full); r.StatusCode != 200 || strings.Contains(r.Body, `"rollup"`) ||
+		!strings.Contains(r.Body, `"values":{"n":1,"paths":1}`) {
+		t.Errorf("the full key: %d %s", r.StatusCode, r.Body)
+	}
+	const want = `"detail":"key field status is missing; view pages needs path, status, host, or the roll-up [path] in its ` +
+		`definition","parameter":"status"`
+	if r := s.query(t, "pages", "path=/a"); r.StatusCode != 400 || !strings.Contains(r.Body, want) {
+		t.Errorf("a field without a roll-up: %d %s", r.StatusCode, r.Body)
+	}
+	r := s.call(t, "views.json", asCaptured)
+	if want := `"rollups":[["status"],["path","host"],[]]`; !strings.Contains(r.Body, want) {
+		t.Errorf("the list of views: %s, want %s", r.Body, want)
+	}
+}
+
+func containsAll(text string, parts []string) bool {
+	for _, part := range parts {
+		if !strings.Contains(text, part) {
+			return false
+		}
+	}
+	return true
+}

@@ -6,12 +6,14 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
 	"github.com/anabranch/anabranch/cmd/anabranch/explain"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // ViewsExplainCmd is "anabranch views explain".
@@ -144,6 +146,9 @@ func printLanding(w io.Writer, l explain.Landing) error {
 		}
 	}
 	if l.Outcome == explain.Counts {
+		for _, rollup := range rollupsOf(l) {
+			row("roll-up", rollup.name, rollup.values, "")
+		}
 		by := "the event's time"
 		if l.Timeless {
 			by = "the event has no time: its arrival, which is now"
@@ -184,6 +189,24 @@ func keyOf(l explain.Landing, field int) string {
 	return fmt.Sprintf("%q", l.Row.Key[field])
 }
 
+// landedRollup is a roll-up in which an event counts: its fields, as a views file writes them, and their values.
+type landedRollup struct{ name, values string }
+
+// rollupsOf returns the roll-ups in which an event that counts does so, too.
+func rollupsOf(l explain.Landing) (all []landedRollup) {
+	d := l.Definition
+	for s := range view.Subset(len(d.Rollups)) {
+		names, values := d.FieldNames(s+1), []string{}
+		for i, k := range d.Key {
+			if slices.Contains(names, k.Field) {
+				values = append(values, fmt.Sprintf("%q", l.Row.Key[i]))
+			}
+		}
+		all = append(all, landedRollup{view.WriteFields(names), strings.Join(values, ", ")})
+	}
+	return all
+}
+
 // numberOf returns what the event alone gives for an aggregate.
 func numberOf(l explain.Landing, i int) string {
 	if reason := l.SkipAt("aggregates." + l.Definition.Aggregates[i].Name); reason != "" {
@@ -207,7 +230,8 @@ type landingAnswer struct {
 	Outcome explain.Outcome   `json:"outcome"` // "counts", "passed" or "skipped"
 	Where   string            `json:"where"`   // "true", "false" or "skipped: missing"
 	Key     map[string]string `json:"key,omitempty"`
-	Start   string            `json:"start,omitempty"` // RFC 3339, of the window
+	Rollups [][]string        `json:"rollups,omitempty"` // the fields of each roll-up in which it counts, too
+	Start   string            `json:"start,omitempty"`   // RFC 3339, of the window
 	End     string            `json:"end,omitempty"`
 	Page    *int64            `json:"page,omitempty"`
 	Skipped map[string]string `json:"skipped,omitempty"` // the reason, by place
@@ -232,6 +256,9 @@ func landingsAnswerOf(landings []explain.Landing, lane string) landingsAnswer {
 			one.Key, one.Aggregates = map[string]string{}, map[string]json.RawMessage{}
 			for i, k := range l.Definition.Key {
 				one.Key[k.Field] = l.Row.Key[i]
+			}
+			for s := range view.Subset(len(l.Definition.Rollups)) {
+				one.Rollups = append(one.Rollups, l.Definition.FieldNames(s+1))
 			}
 			for i, a := range l.Definition.Aggregates {
 				one.Aggregates[a.Name] = json.RawMessage(l.Row.Values[i])

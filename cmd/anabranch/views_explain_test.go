@@ -40,6 +40,19 @@ func TestExplainSkippedCondition(t *testing.T) {
 	says(t, &s.out, "week: the event is skipped\n  time    skipped: out of range\n")
 }
 
+// TestExplainRollups checks that an event is shown in every roll-up in which it counts.
+func TestExplainRollups(t *testing.T) {
+	definition := file(t, "rolled.yaml", []byte("views: [{name: v, key: {a: data.a, b: data.b}, rollups: [[b], []], "+
+		"window: 1h, aggregates: {n: count()}}]"))
+	const event = `{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"a":"x","b":7}}`
+	s := newSession()
+	s.do(t, exitOK, "views", "explain", definition, "--event", event)
+	says(t, &s.out, "  key        b    \"7\" ", "\n  roll-up    [b]  \"7\"\n", "\n  roll-up    []\n", "\n  aggregate  n    1 ")
+	s = newSession()
+	s.do(t, exitOK, "views", "explain", definition, "-o", "json", "--event", event)
+	says(t, &s.out, `"rollups":[["b"],[]]`)
+}
+
 // TestExplainLane checks that --dir names the lane of the event in a directory of anabranch dev.
 func TestExplainLane(t *testing.T) {
 	dir := t.TempDir()

@@ -90,10 +90,10 @@ func (e *examination) report() error {
 	var all []catalog.Drift
 	for _, p := range e.drifting {
 		cause := e.cause(p)
-		key, _ := view.DecodeKey(p.Key)
+		subset, key, _ := e.program.Definition.ValuesOf(p.Key)
 		for _, window := range p.windows {
 			drift := catalog.Drift{
-				Key: key, Start: event.MillisOf(e.program.Start(window)), Cause: cause.cause, Detail: cause.detail,
+				Subset: subset, Key: key, Start: event.MillisOf(e.program.Start(window)), Cause: cause.cause, Detail: cause.detail,
 				Expected: p.present(p.expected, window), Stored: p.present(p.stored, window),
 			}
 			all = append(all, drift)

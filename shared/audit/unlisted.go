@@ -44,10 +44,10 @@ func (e *examination) noteUnlisted(page view.PageKey) {
 	if len(e.unlisted) == maxListed {
 		return
 	}
-	values, _ := view.DecodeKey(page.Key)
+	subset, values, _ := e.program.Definition.ValuesOf(page.Key)
 	at := driftingPage{PageKey: page, program: e.program}
 	e.unlisted = append(e.unlisted, catalog.Drift{
-		Key: values, Start: event.MillisOf(e.program.Start(at.firstWindow())), Cause: catalog.Unlisted,
+		Subset: subset, Key: values, Start: event.MillisOf(e.program.Start(at.firstWindow())), Cause: catalog.Unlisted,
 		Detail: "the directory has no entry of the key: no list of keys shows it",
 	})
 }

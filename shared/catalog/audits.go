@@ -70,7 +70,8 @@ type Findings struct {
 
 // Drift is one window that differs from the expected one.
 type Drift struct {
-	Key    []string     // one value per key field, in the definition's order
+	Subset view.Subset  // of the key fields
+	Key    []string     // one value per field of the subset, in the key's order
 	Start  event.Millis // start of the window
 	Cause  Cause
 	Detail string // name of the object, run or slot that was lost or folded twice

@@ -53,7 +53,7 @@ func aggregates(serving, candidate view.Definition) (both []common, onlyServing,
 
 // incomparable returns why two definitions cannot be compared window by window; "" when they can.
 func incomparable(serving, candidate view.Definition) string {
-	if a, b := fieldsOf(serving), fieldsOf(candidate); !slices.Equal(a, b) {
+	if a, b := serving.FieldNames(view.FullKey), candidate.FieldNames(view.FullKey); !slices.Equal(a, b) {
 		return fmt.Sprintf("the key fields differ: serving has (%s), the candidate has (%s)",
 			strings.Join(a, ", "), strings.Join(b, ", "))
 	}
@@ -62,14 +62,6 @@ func incomparable(serving, candidate view.Definition) string {
 			view.FormatWindow(a), view.FormatWindow(b))
 	}
 	return ""
-}
-
-func fieldsOf(d view.Definition) []string {
-	fields := make([]string, len(d.Key))
-	for i, k := range d.Key {
-		fields[i] = k.Field
-	}
-	return fields
 }
 
 // question reads the rows to compare from one generation, in order of time.

@@ -79,16 +79,18 @@ func (c *Comparer) Diff(
 	if err != nil {
 		return Diff{}, err
 	}
-	sources := c.sources(one, other)
-	at, err := parseCursor(cursor, one, other, len(sources))
+	d, err := c.newDiffing(ctx, name, one, other)
 	if err != nil {
 		return Diff{}, err
 	}
-	d, err := c.newDiffing(ctx, name, one, other)
-	if err != nil || !d.page.Comparable {
-		return d.page, err
+	at, err := parseCursor(cursor, one, other, len(d.sources))
+	if err != nil {
+		return Diff{}, err
 	}
-	d.sources, d.limit = sources, cmp.Or(limit, diffRows)
+	if !d.page.Comparable {
+		return d.page, nil
+	}
+	d.limit = cmp.Or(limit, diffRows)
 	if err := d.run(ctx, at); err != nil {
 		return Diff{}, fmt.Errorf("view %s: %w", name, err)
 	}

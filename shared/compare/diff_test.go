@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 	"time"
 
@@ -224,6 +225,58 @@ func (c crowd) Scan(
 		)
 	}
 	return items, "", nil
+}
+
+// TestDiffOfRollups compares definitions of which one, or both, have a roll-up. Rows are compared wherever both
+// definitions keep them.
+func TestDiffOfRollups(t *testing.T) {
+	const early = "2026-11-22T09:30:00Z"
+	rolled := func(d *view.Definition) { d.Rollups = [][]string{{}} }
+	both := func(d *view.Definition) {
+		rolled(d)
+		d.Aggregates = append(d.Aggregates, view.Aggregate{Name: "n", Expr: "count()"})
+	}
+	for _, c := range []struct {
+		name               string
+		serving, candidate func(*view.Definition)
+		want               []string
+	}{
+		{"new", func(*view.Definition) {}, rolled, nil},
+		{"removed", rolled, func(*view.Definition) {}, nil},
+		{"in both", rolled, both, []string{`{} 11-22T09:00: {"amount":7}, {"amount":8}`}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := servingtest.New(t)
+			p, q := s.Define(t, c.serving), s.Define(t, c.candidate)
+			s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "p", Generations: []lifecycle.Generation{
+				servingtest.Candidate(p, "p", lifecycle.Serving), servingtest.Candidate(q, "q", lifecycle.Building),
+			}})
+			for user, amounts := range map[string][2]string{"alike": {"1", "1"}, "changed": {"1", "2"}, "stopped": {"1"},
+				"begun": {"", "1"}} {
+				for i, g := range []lifecycle.GenerationID{"p", "q"} {
+					program := []*view.Program{p, q}[i]
+					if amounts[i] != "" {
+						s.PutBaseOf(t, program, g, program.KeyOf(view.FullKey, []string{user}), amount{early, amounts[i]})
+					}
+				}
+			}
+			for i, g := range []lifecycle.GenerationID{"p", "q"} {
+				if program := []*view.Program{p, q}[i]; len(program.Definition.Rollups) > 0 {
+					s.PutBaseOf(t, program, g, program.KeyOf(1, nil), amount{early, []string{"7", "8"}[i]})
+				}
+			}
+			for i, program := range []*view.Program{p, q} {
+				s.PutSpeedOf(t, lifecycle.OfDefinition(program.Hash), horizon, program,
+					program.KeyOf(view.FullKey, []string{"fresh"}), amount{early, []string{"5", "6"}[i]})
+			}
+			checkDiffering(t, pagesOf(t, s, "", 0), slices.Insert([]string{
+				`{"user":"changed"} 11-22T09:00: {"amount":1}, {"amount":2}`,
+				`{"user":"stopped"} 11-22T09:00: {"amount":1}, none`,
+				`{"user":"begun"} 11-22T09:00: none, {"amount":1}`,
+				`{"user":"fresh"} 11-22T09:00: {"amount":5}, {"amount":6}`,
+			}, 2, c.want...)...)
+		})
+	}
 }
 
 // TestDiffOfACrowd checks a scan that returns very many keys. One call compares some of them, and the next call

@@ -33,6 +33,7 @@ func (c *Comparer) newDiffing(ctx context.Context, name view.Name, one, other li
 		Aggregates: []string{}, Rows: []DiffRow{},
 	}
 	d.page.Comparable = d.page.Reason == ""
+	d.sources = c.sources(d.serving, d.candidate)
 	d.both, d.page.OnlyServing, d.page.OnlyCandidate = aggregates(definition, changed)
 	for _, a := range d.both {
 		d.page.Aggregates = append(d.page.Aggregates, a.name)
@@ -96,7 +97,10 @@ func (d *diffing) isCompared(ctx context.Context, key view.Key, before int) (boo
 }
 
 func (d *diffing) compareKey(ctx context.Context, key view.Key) error {
-	read := func(ctx context.Context, r serving.Reader) ([]serving.Row, error) { return r.ReadKey(ctx, key) }
+	read := func(ctx context.Context, r serving.Reader) ([]serving.Row, error) {
+		its, _ := sameKey(key, d.serving.Program.Definition, r.Program.Definition) // sources return keys that both have
+		return r.ReadKey(ctx, its)
+	}
 	found, err := d.compare(ctx, read)
 	if err != nil {
 		return err
@@ -111,8 +115,9 @@ func (d *diffing) compareKey(ctx context.Context, key view.Key) error {
 }
 
 func (d *diffing) row(key view.Key, of difference) DiffRow {
-	values, _ := view.DecodeKey(key)
-	fields := d.serving.Program.Definition.Key
+	definition := d.serving.Program.Definition
+	subset, values, _ := definition.ValuesOf(key)
+	fields := definition.Fields(subset)
 	return DiffRow{
 		Key:   present.Key(fields, values[:min(len(values), len(fields))]),
 		Start: present.Time(of.start), Serving: of.serving, Candidate: of.candidate,

@@ -708,7 +708,7 @@ func TestStatusOfNothing(t *testing.T) {
 func TestStatusOfAudits(t *testing.T) {
 	parsed, err := viewfile.Parse(
 		"views.yaml",
-		[]byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  window: 1h\n  aggregates: {n: count()}\n"),
+		[]byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  rollups: [[path], []]\n  window: 1h\n  aggregates: {n: count()}\n"),
 	)
 	need(t, err)
 	definition := lifecycle.Define(parsed)[0]
@@ -731,6 +731,8 @@ func TestStatusOfAudits(t *testing.T) {
 					Stored:   json.RawMessage(`{"n":2}`),
 				},
 				{Key: []string{"us", "/b"}, Start: 0, Cause: catalog.Deleted, Expected: json.RawMessage(`{"n":1}`)},
+				{Subset: 1, Key: []string{"/b"}, Start: 0, Cause: catalog.Deleted},
+				{Subset: 2, Start: 0, Cause: catalog.Deleted},
 			},
 			LostObjects: []string{"events/x"}, Note: "in two parts",
 		},
@@ -739,18 +741,20 @@ func TestStatusOfAudits(t *testing.T) {
 	const auditJSON = `{"requested":"2026-11-22T12:00:00Z","begun":"2026-11-22T12:00:00.001Z","ended":"2026-11-22T12:00:02Z","generation":"%s","run":9,` +
 		`"horizon":"2026-11-22T12:45:00Z","items":10,"windows":20,"drift":2,"beyond":3,"unsettled":4,"pending":5,"lost":1,"drifts":[` +
 		`{"key":{"%s":"eu","%s":"/\"a"},"start":"1970-01-01T00:00:00.001Z","cause":"double","detail":"run 3","expected":{"n":1},"stored":{"n":2}},` +
-		`{"key":{"%[2]s":"us","%[3]s":"/b"},"start":"1970-01-01T00:00:00Z","cause":"deleted","detail":"","expected":{"n":1},"stored":null}],` +
+		`{"key":{"%[2]s":"us","%[3]s":"/b"},"start":"1970-01-01T00:00:00Z","cause":"deleted","detail":"","expected":{"n":1},"stored":null},` +
+		`{"key":{"%[4]s":"/b"},"start":"1970-01-01T00:00:00Z","cause":"deleted","detail":"","expected":null,"stored":null},` +
+		`{"key":{},"start":"1970-01-01T00:00:00Z","cause":"deleted","detail":"","expected":null,"stored":null}],` +
 		`"lost_objects":["events/x"],"note":"in two parts","error":""}`
 	status, err := d.View(t.Context(), "v")
 	need(t, err)
-	if diff := cmp.Diff(fmt.Sprintf(auditJSON, "A1", "zone", "path"), describe(t, status.Audit)); diff != "" {
+	if diff := cmp.Diff(fmt.Sprintf(auditJSON, "A1", "zone", "path", "path"), describe(t, status.Audit)); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	audit.Revision, audit.Generation = 1, "gone"
 	need(t, d.catalog.PutAudit(t.Context(), audit))
 	status, err = d.View(t.Context(), "v")
 	need(t, err)
-	if diff := cmp.Diff(fmt.Sprintf(auditJSON, "gone", "field_1", "field_2"), describe(t, status.Audit)); diff != "" {
+	if diff := cmp.Diff(fmt.Sprintf(auditJSON, "gone", "field_1", "field_2", "field_1"), describe(t, status.Audit)); diff != "" {
 		t.Errorf("of a generation that is gone (-want +got):\n%s", diff)
 	}
 	need(

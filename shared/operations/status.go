@@ -286,13 +286,13 @@ func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus,
 	if len(a.Drifts) == 0 {
 		return told, nil
 	}
-	fields, err := o.fields(ctx, v, a.Generation)
+	definition, err := o.definition(ctx, v, a.Generation)
 	if err != nil {
 		return nil, err
 	}
 	for i, d := range a.Drifts {
 		told.Drifts[i] = Drift{
-			Key:      key{fields, d.Key},
+			Key:      keyOf(d, definition),
 			Start:    textOf(d.Start),
 			Cause:    d.Cause,
 			Detail:   d.Detail,
@@ -303,8 +303,10 @@ func (o *Operations) audit(ctx context.Context, v lifecycle.View) (*AuditStatus,
 	return told, nil
 }
 
-// fields returns the names of the fields of a generation's key; nil when the view no longer has the generation.
-func (o *Operations) fields(ctx context.Context, v lifecycle.View, id lifecycle.GenerationID) ([]string, error) {
+// definition returns the definition of a generation; nil when the view no longer has the generation.
+func (o *Operations) definition(
+	ctx context.Context, v lifecycle.View, id lifecycle.GenerationID,
+) (*view.Definition, error) {
 	g, ok := v.Generation(id)
 	if !ok {
 		return nil, nil
@@ -317,11 +319,15 @@ func (o *Operations) fields(ctx context.Context, v lifecycle.View, id lifecycle.
 	if err != nil {
 		return nil, fmt.Errorf("definition %s: %w", g.Definition, err)
 	}
-	names := make([]string, len(definition.Key))
-	for i, field := range definition.Key {
-		names[i] = field.Field
+	return &definition, nil
+}
+
+// keyOf returns the key of a drift, with the names of its fields where the definition is still stored.
+func keyOf(d catalog.Drift, of *view.Definition) key {
+	if of == nil || int(d.Subset) >= of.Subsets() {
+		return key{nil, d.Key}
 	}
-	return names, nil
+	return key{of.FieldNames(d.Subset), d.Key}
 }
 
 func positionOf(r lifecycle.Run) Position {

@@ -14,6 +14,7 @@ import (
 
 // KeyFilter selects keys of a directory.
 type KeyFilter struct {
+	Subset view.Subset         // whose keys are listed
 	Fields map[string][]string // the values that a key field may have; a field that is left out may have any
 	Prefix string              // beginning of the first key field that Fields leaves out
 	Down   bool                // from the greatest key to the smallest
@@ -24,7 +25,7 @@ type KeyFilter struct {
 // ListedKey is a key of a directory. It may have no item.
 type ListedKey struct {
 	Key    view.Key
-	Values []string // of the key fields, in the definition's order
+	Values []string // of the subset's fields, in the key's order
 	Live   bool     // it may have speed items that take part in answers; otherwise it has none
 }
 
@@ -60,22 +61,23 @@ func (r Reader) ListKeys(ctx context.Context, filter KeyFilter, parallel runner.
 // keyRange returns the range of keys that a filter's first fields and its prefix allow.
 func (r Reader) keyRange(filter KeyFilter) (viewstore.KeyRange, error) {
 	d := r.Program.Definition
+	fields := d.FieldNames(filter.Subset)
 	for _, field := range slices.Sorted(maps.Keys(filter.Fields)) {
-		if !slices.ContainsFunc(d.Key, func(k view.KeyField) bool { return k.Field == field }) {
-			return viewstore.KeyRange{}, &FieldError{View: d.Name, Field: field, Fields: fieldsOf(d)}
+		if !slices.Contains(fields, field) {
+			return viewstore.KeyRange{}, &FieldError{View: d.Name, Field: field, Fields: fields}
 		}
 	}
 	var first []string // the values of the first fields that may have one value only
-	free := len(d.Key)
-	for i, k := range d.Key {
-		values, named := filter.Fields[k.Field]
+	free := len(fields)
+	for i, field := range fields {
+		values, named := filter.Fields[field]
 		if !named {
 			free = min(free, i)
 		} else if len(first) == i && len(values) == 1 {
 			first = append(first, values[0])
 		}
 	}
-	if filter.Prefix != "" && free == len(d.Key) {
+	if filter.Prefix != "" && free == len(fields) {
 		return viewstore.KeyRange{}, &ParameterError{"prefix", "prefix is the beginning of the first key field without a " +
 			"value, but every key field has one"}
 	}
@@ -83,7 +85,7 @@ func (r Reader) keyRange(filter KeyFilter) (viewstore.KeyRange, error) {
 	if len(first) == free {
 		text = filter.Prefix
 	}
-	from := view.KeyPrefix(first, text)
+	from := d.PrefixOf(filter.Subset, first, text)
 	in := viewstore.KeyRange{From: from, To: behindPrefix(from), Down: filter.Down}
 	switch {
 	case filter.After == nil:
@@ -105,14 +107,6 @@ func behindPrefix(prefix view.Key) view.Key {
 		}
 	}
 	return ""
-}
-
-func fieldsOf(d view.Definition) []string {
-	fields := make([]string, len(d.Key))
-	for i, k := range d.Key {
-		fields[i] = k.Field
-	}
-	return fields
 }
 
 // lister lists the keys of one generation.
@@ -223,14 +217,14 @@ func (l *lister) round(ctx context.Context) (keys []view.Key, whole bool, err er
 
 // match reads a key, and reports whether the filter selects it.
 func (l *lister) match(key view.Key) (ListedKey, bool) {
-	values, ok := view.DecodeKey(key)
-	fields := l.Program.Definition.Key
-	if !ok || len(values) != len(fields) {
+	d := l.Program.Definition
+	subset, values, ok := d.ValuesOf(key)
+	if !ok || subset != l.filter.Subset {
 		return ListedKey{}, false
 	}
 	free := false
-	for i, k := range fields {
-		allowed, named := l.filter.Fields[k.Field]
+	for i, field := range d.FieldNames(subset) {
+		allowed, named := l.filter.Fields[field]
 		switch {
 		case named && !slices.Contains(allowed, values[i]):
 			return ListedKey{}, false

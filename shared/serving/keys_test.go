@@ -105,6 +105,44 @@ func TestKeys(t *testing.T) {
 	}
 }
 
+// TestKeysOfSubsets checks that a list has the keys of one subset only, of the full key unless another one is named.
+func TestKeysOfSubsets(t *testing.T) {
+	s := servingtest.New(t)
+	s.Hook(nil)
+	p := s.Define(t, func(d *view.Definition) {
+		d.Key = []view.KeyField{{Field: "shop", Expr: "data.shop"}, {Field: "user", Expr: "data.user"}}
+		d.Rollups = [][]string{{}, {"user"}}
+	})
+	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "h",
+		Generations: []lifecycle.Generation{servingtest.Candidate(p, "h", lifecycle.Serving)}})
+	for _, key := range []view.Key{
+		p.KeyOf(view.FullKey, []string{"", "a"}), p.KeyOf(view.FullKey, []string{"s", "b"}), p.KeyOf(1, nil),
+		p.KeyOf(2, []string{"a"}), p.KeyOf(2, []string{"ab"}), p.KeyOf(2, []string{"b"}),
+	} {
+		if err := s.Base.List(t.Context(), "h", key); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, c := range []struct {
+		filter serving.KeyFilter
+		want   []string
+	}{
+		{serving.KeyFilter{}, []string{" a", "s b"}},
+		{serving.KeyFilter{Down: true}, []string{"s b", " a"}},
+		{serving.KeyFilter{Fields: map[string][]string{"user": {"a"}}}, []string{" a"}},
+		{serving.KeyFilter{Subset: 1}, []string{""}},
+		{serving.KeyFilter{Subset: 2}, []string{"a", "ab", "b"}},
+		{serving.KeyFilter{Subset: 2, Prefix: "a", Down: true}, []string{"ab", "a"}},
+	} {
+		for _, limit := range []int{1, 2, 100} {
+			c.filter.Limit = limit
+			if got := pages(t, s, c.filter); !slices.Equal(got, c.want) {
+				t.Errorf("%+v: %q, want %q", c.filter, got, c.want)
+			}
+		}
+	}
+}
+
 // TestManyKeys lists more keys than one round reads, with filters that few keys match.
 func TestManyKeys(t *testing.T) {
 	s := servingtest.New(t)

@@ -15,9 +15,9 @@ import (
 type View struct {
 	Definition view.Definition
 	Folded     int64 // events that count in a row
-	Rows       []Row // in order of key and window
+	Rows       []Row // of the full key, in order of key and window; those of roll-ups follow from them
 	Skips      []view.Skip
-	Items      Items // that would store the rows, and what is skipped
+	Items      Items // that would store the rows, those of roll-ups, and what is skipped
 }
 
 // Items counts items: one for each key and page.
@@ -83,12 +83,12 @@ func viewOf(p *view.Program, delta *view.Delta) View {
 		v.Items.Count++
 		v.Items.Bytes += size
 		v.Items.WriteUnits += (size+int64(len(page.Key))+itemHead)/1024 + 1
-		if page.Key == view.SkippedKey {
+		subset, key, _ := p.Definition.ValuesOf(page.Key)
+		if page.Key == view.SkippedKey || subset != view.FullKey {
 			continue
 		}
 		windows := p.NewWindows()
 		page.MergeInto(windows)
-		key, _ := view.DecodeKey(page.Key)
 		for _, window := range windows.Sorted() {
 			row := Row{Key: key, Start: p.Start(window), End: p.End(window), Page: page.Page}
 			for i := range p.Definition.Aggregates {

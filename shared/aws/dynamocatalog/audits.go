@@ -46,6 +46,7 @@ type storedAudit struct {
 }
 
 type storedDrift struct {
+	Subset   view.Subset     `json:"subset,omitempty"`
 	Key      []string        `json:"key,omitempty"`
 	Start    event.Millis    `json:"start"`
 	Cause    catalog.Cause   `json:"cause"`

@@ -19,15 +19,15 @@ var audit = catalog.Audit{
 		Items: 4, Windows: 5, Drift: 6, Beyond: 7, Unsettled: 8, Pending: 9, Lost: 10,
 		Drifts: []catalog.Drift{
 			{Key: []string{"/a"}, Start: -1, Cause: catalog.Double, Detail: "run 7", Expected: json.RawMessage(`{"n":1}`), Stored: json.RawMessage(`{"n":2}`)},
-			{Cause: catalog.Deleted},
+			{Subset: 2, Cause: catalog.Deleted},
 		},
 		LostObjects: []string{"events/a"}, Note: "n", Error: "e", Killed: 3,
 	},
 }
 
-const auditDocument = `{"version":3,"requested":1,"begun":2,"ended":3,"audited":11,"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","run":18446744073709551615,` +
+const auditDocument = `{"version":4,"requested":1,"begun":2,"ended":3,"audited":11,"generation":"01JD8Z6B1QZ0W6V3T5YJ9K4M2N","run":18446744073709551615,` +
 	`"horizon":1795555500000,"items":4,"windows":5,"drift":6,"beyond":7,"unsettled":8,"pending":9,"lost":10,"drifts":[{"key":["/a"],"start":-1,` +
-	`"cause":"double","detail":"run 7","expected":{"n":1},"stored":{"n":2}},{"start":0,"cause":"deleted"}],"lost_objects":["events/a"],"note":"n","error":"e","killed":3}`
+	`"cause":"double","detail":"run 7","expected":{"n":1},"stored":{"n":2}},{"subset":2,"start":0,"cause":"deleted"}],"lost_objects":["events/a"],"note":"n","error":"e","killed":3}`
 
 // auditStored is the item at a revision.
 func auditStored(revision string) string {

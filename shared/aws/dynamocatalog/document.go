@@ -19,7 +19,8 @@ const (
 	// answers_from, 1 to 3 live.
 	viewVersion  = 8
 	waitsVersion = 1
-	auditVersion = 3 // 2 did not say when findings were made, nor what was given up; 1 had another name for Late
+	// 3 had no subset of a key, 2 did not say when findings were made, nor what was given up; 1 had another name for Late.
+	auditVersion = 4
 	leaseVersion = 1
 )
 

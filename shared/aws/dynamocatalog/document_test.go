@@ -127,11 +127,15 @@ func TestOlderDocuments(t *testing.T) {
 		},
 		{
 			"audit", "page_views", `{"version":2}`,
-			"stored audit of view page_views: document of version 2, this release reads version 3: ",
+			"stored audit of view page_views: document of version 2, this release reads version 4: ",
+		},
+		{
+			"audit", "page_views", `{"version":3,"drifts":[{"key":["/a"],"start":-1,"cause":"double"}]}`,
+			"stored audit of view page_views: document of version 3, this release reads version 4: ",
 		},
 		{
 			"audit", "page_views", `{"version":1,"drifts":[{"start":0,"cause":"deleted"}]}`,
-			"stored audit of view page_views: document of version 1, this release reads version 3: ",
+			"stored audit of view page_views: document of version 1, this release reads version 4: ",
 		},
 	} {
 		item := table.KeyOf(table.Text(c.kind), table.Text(c.sort))

@@ -12,8 +12,8 @@ import (
 	"github.com/anabranch/anabranch/shared/viewstore"
 )
 
-// The view keys of partitions without items. The shard is a byte from 1 to 16. An encoded key is empty or ends with the
-// byte 0, so none of these is one.
+// The view keys of partitions without items. The shard is a byte from 1 to 16. An encoded key is empty, ends with the
+// byte 0, or begins with the number of a subset, which is at most 8. So none of these is one.
 const (
 	entriesKind = "\xfek"
 	liveKind    = "\xfel"

@@ -47,7 +47,8 @@ func TestExplainRollups(t *testing.T) {
 	const event = `{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"a":"x","b":7}}`
 	s := newSession()
 	s.do(t, exitOK, "views", "explain", definition, "--event", event)
-	says(t, &s.out, "  key        b    \"7\" ", "\n  roll-up    [b]  \"7\"\n", "\n  roll-up    []\n", "\n  aggregate  n    1 ")
+	says(t, &s.out, "  key        b    \"7\" ", "\n  roll-up    [b]  \"7\"\n", "\n  roll-up    []\n",
+		"\n  aggregate  n    1 ")
 	s = newSession()
 	s.do(t, exitOK, "views", "explain", definition, "-o", "json", "--event", event)
 	says(t, &s.out, `"rollups":[["b"],[]]`)

@@ -160,15 +160,6 @@ func (d *Delta) locate(b *event.Batch, row int32) bool {
 	return true
 }
 
-// rollUp returns the name of the cell of roll-up i that belongs to the cell d.name.
-func (d *Delta) rollUp(i int, fields []int) []byte {
-	d.rolled = append(append(d.rolled[:0], d.name[:8]...), byte(i+1))
-	for _, field := range fields {
-		d.rolled = append(d.rolled, d.name[d.ends[field]:d.ends[field+1]]...)
-	}
-	return d.rolled
-}
-
 // cell returns the cell of a name, and makes it when there is none.
 func (d *Delta) cell(of []byte) int32 {
 	cell, ok := d.cells[string(of)]

@@ -708,7 +708,8 @@ func TestStatusOfNothing(t *testing.T) {
 func TestStatusOfAudits(t *testing.T) {
 	parsed, err := viewfile.Parse(
 		"views.yaml",
-		[]byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  rollups: [[path], []]\n  window: 1h\n  aggregates: {n: count()}\n"),
+		[]byte("views:\n- name: v\n  key: {zone: data.zone, path: data.path}\n  rollups: [[path], []]\n  window: 1h\n"+
+			"  aggregates: {n: count()}\n"),
 	)
 	need(t, err)
 	definition := lifecycle.Define(parsed)[0]
@@ -754,7 +755,8 @@ func TestStatusOfAudits(t *testing.T) {
 	need(t, d.catalog.PutAudit(t.Context(), audit))
 	status, err = d.View(t.Context(), "v")
 	need(t, err)
-	if diff := cmp.Diff(fmt.Sprintf(auditJSON, "gone", "field_1", "field_2", "field_1"), describe(t, status.Audit)); diff != "" {
+	want := fmt.Sprintf(auditJSON, "gone", "field_1", "field_2", "field_1")
+	if diff := cmp.Diff(want, describe(t, status.Audit)); diff != "" {
 		t.Errorf("of a generation that is gone (-want +got):\n%s", diff)
 	}
 	need(
@@ -766,7 +768,7 @@ func TestStatusOfAudits(t *testing.T) {
 	)
 	status, err = d.View(t.Context(), "v")
 	need(t, err)
-	want := `{"requested":null,"begun":"1970-01-01T00:00:00.001Z","ended":"1970-01-01T00:00:00.002Z","generation":"","run":0,"horizon":null,"items":0,"windows":0,"drift":0,` +
+	want = `{"requested":null,"begun":"1970-01-01T00:00:00.001Z","ended":"1970-01-01T00:00:00.002Z","generation":"","run":0,"horizon":null,"items":0,"windows":0,"drift":0,` +
 		`"beyond":0,"unsettled":0,"pending":0,"lost":0,"drifts":[],"lost_objects":[],"error":"no archive"}`
 	if diff := cmp.Diff(want, describe(t, status.Audit)); diff != "" {
 		t.Errorf("one that failed (-want +got):\n%s", diff)

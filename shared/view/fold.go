@@ -130,9 +130,9 @@ func (d *Delta) filter(b *event.Batch, rows []int32) []int32 {
 	return d.rows
 }
 
-// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded full key. It returns false
-// when the key cannot be evaluated or is longer than MaxValues, or when the window does not lie within the years 0000 to
-// 9999, after noting that; d.name is then undefined.
+// locate puts the name of the row's cell into d.name: 8 bytes of the window, then the encoded full key. It returns
+// false when the key cannot be evaluated or its values are longer than MaxValues, or when the window does not lie
+// within the years 0000 to 9999, after noting that; d.name is then undefined.
 func (d *Delta) locate(b *event.Batch, row int32) bool {
 	window := d.program.windowOf(b.Times[row])
 	if !d.program.isInCalendar(window) {

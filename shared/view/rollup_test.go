@@ -197,8 +197,8 @@ func valuesIn(d view.Definition, s view.Subset, values []string) []string {
 	return in
 }
 
-// TestRollupsChangeNothingElse checks that a view's own rows, what it skips and its counts are the same with and without
-// roll-ups, and that duplicates touch the pages of every subset.
+// TestRollupsChangeNothingElse checks that a view's own rows, what it skips and its counts are the same with and
+// without roll-ups, and that duplicates touch the pages of every subset.
 func TestRollupsChangeNothingElse(t *testing.T) {
 	rolled := rolledHits()
 	plainView := rolled
@@ -210,7 +210,7 @@ func TestRollupsChangeNothingElse(t *testing.T) {
 		d.Fold(b, allRows(b))
 		plain.Fold(b, allRows(b))
 		touched.Touch(b, allRows(b))
-		if d.Counts() != plain.Counts() || !slices.EqualFunc(d.Skips(), plain.Skips(), func(a, b view.Skip) bool { return a == b }) {
+		if d.Counts() != plain.Counts() || !slices.Equal(d.Skips(), plain.Skips()) {
 			t.Fatalf("counts %+v and %+v, skips %v and %v", d.Counts(), plain.Counts(), d.Skips(), plain.Skips())
 		}
 		var want, got []string

@@ -33,7 +33,8 @@ func TestParseRollups(t *testing.T) {
 }
 
 func TestParseBrokenRollups(t *testing.T) {
-	const list = "rollups must be a list of lists of key fields; write for example rollups: [[status], []], or leave it out"
+	const list = "rollups must be a list of lists of key fields; write for example rollups: [[status], []], " +
+		"or leave it out"
 	const item = "a roll-up must be a list of key fields; write for example [status], or [] for one row per window"
 	const field = "a field of a roll-up must be text; write for example [status]"
 	var nine []string
@@ -48,8 +49,8 @@ func TestParseBrokenRollups(t *testing.T) {
 		{"a mapping", rolled("[{a: b}, [c]]"), "v.yaml:6:13: " + item},
 		{"a list in a list", rolled("[[[a]], [c]]"), "v.yaml:6:14: " + field},
 		{"an empty field", rolled("[[a, null]]"), "v.yaml:6:17: a field of a roll-up is empty; write for example [status]"},
-		{"unknown fields", rolled("[[a], [c], [a, bb]]"), `v.yaml:6:19: unknown key field "c"; the key fields are a, b` + "\n" +
-			`v.yaml:6:27: unknown key field "bb"; the key fields are a, b`},
+		{"unknown fields", rolled("[[a], [c], [a, bb]]"), `v.yaml:6:19: unknown key field "c"; the key fields are a, b` +
+			"\n" + `v.yaml:6:27: unknown key field "bb"; the key fields are a, b`},
 		{"a field twice", rolled("[[a, a]]"), `v.yaml:6:17: the key field "a" appears twice in this roll-up; remove one`},
 		{"the full key", rolled("[[], [b, a]]"), "v.yaml:6:17: the roll-up [a, b] has all key fields, and the view keeps " +
 			"these rows anyway; remove the roll-up, or leave out a field"},

@@ -33,6 +33,12 @@ func TestExplainSkippedCondition(t *testing.T) {
 		`{"specversion":"1.0","id":"1","source":"shop","type":"web.request","data":{"path":"/","sttus":200}}`)
 	says(t, &s.out, "page_views: the event is skipped\n  where    skipped: missing  ",
 		"the event has no data.status; it has data.sttus")
+	orders := file(t, "orders.yaml", []byte("views: [{name: orders, key: {}, window: 1w, aggregates: "+
+		"{amount: 'sum(data.items.map(i, i.price * i.pieces))'}}]"))
+	s = newSession()
+	s.do(t, exitOK, "views", "explain", orders, "--event",
+		`{"specversion":"1.0","id":"1","source":"s","type":"t","data":{"items":[{"price":2,"pieces":3},{"price":2}]}}`)
+	says(t, &s.out, "amount  skipped: missing  ", "sum(data.items.map(i, i.price * i.pieces))")
 	definition := file(t, "week.yaml", []byte("views: [{name: week, key: {}, window: 1w, aggregates: {n: count()}}]"))
 	s = newSession()
 	s.do(t, exitOK, "views", "explain", definition, "--event",

@@ -23,7 +23,7 @@ type Decimal struct {
 type Reason uint8
 
 // The reasons. Arithmetic on two values that are no numbers has the reason that comes first here. No
-// Decimal has those from WrongType on.
+// Decimal has those from WrongType on but TooCostly, of a whole argument, and Negative, of a weight.
 const (
 	Missing    Reason = iota // the event does not have the field, or it is null
 	NotNumber                // the field is a string, true or false, an object or an array
@@ -39,8 +39,9 @@ const (
 	Reasons = 9 // how many there are
 )
 
-// reasonsOfPlace bounds the reasons that one place can have: an argument and where have five at most, a key field six.
-const reasonsOfPlace = 7
+// reasonsOfPlace bounds the reasons that one place can have: where has five at most, a key field six, and an aggregate,
+// whose arguments and condition share a place, all but OutOfRange.
+const reasonsOfPlace = 8
 
 // String is the reason in words: "missing", "not a number", "too large".
 func (r Reason) String() string {

@@ -145,7 +145,7 @@ func (r *reader) name(at, last int32, i int) (after int, m, below int32) {
 // value reads the value of a member whose node is at.
 func (r *reader) value(at int32, i int) (after int) {
 	n := &r.fields.nodes[at]
-	v := Value{Start: uint32(i), Kind: r.kind(i)}
+	v := Value{Start: uint32(i), Kind: kindAt(r.text, i)}
 	switch {
 	case v.Kind == String:
 		var end int
@@ -173,12 +173,12 @@ func (r *reader) value(at int32, i int) (after int) {
 	return after
 }
 
-// kind returns the kind of the value at i, which its first byte determines.
-func (r *reader) kind(i int) Kind {
-	if i >= len(r.text) {
+// kindAt returns the kind of the value at i, which its first byte determines.
+func kindAt(text []byte, i int) Kind {
+	if i >= len(text) {
 		return Missing
 	}
-	switch r.text[i] {
+	switch text[i] {
 	case '"':
 		return String
 	case '{':

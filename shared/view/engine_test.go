@@ -87,6 +87,9 @@ func vectors() (all []vector) {
 	add(vector{key: "tenant", members: `"tenant":null`})
 	add(vector{call: "sum(weight)", members: `"weight":3`})
 	add(vector{call: "sum(ext.weight)", members: `"weight":3`})
+	for _, array := range []string{"[]", `[{"x":1e-28},{"x":9e29}]`, `[{"x":99999999999},{"x":-0.5}]`, `[{"x":"1"},{}]`} {
+		add(vector{call: "sum(data.a.map(i, i.x * i.x))", members: `"data":{"a":` + array + `}`})
+	}
 	return all
 }
 

@@ -14,10 +14,11 @@ import (
 )
 
 // termReader reads an argument from CEL's syntax tree. It does not check types. It refuses everything but paths,
-// constants, + - and *.
+// constants, + - *, and sums over arrays.
 type termReader struct {
 	ast    *celast.AST
 	source []rune
+	bound  []string // the names of the elements of the sums around the place, the outermost first
 	faults []Fault
 }
 
@@ -30,7 +31,8 @@ func (r *termReader) failAt(at int, format string, args ...any) *term {
 	return &term{}
 }
 
-const argumentGrammar = "an argument may contain only paths such as data.bytes, numbers, + - * and parentheses"
+const argumentGrammar = "an argument may contain only paths such as data.bytes, numbers, + - * and parentheses, " +
+	"and sums over arrays such as data.items.map(i, i.price)"
 
 func (r *termReader) read(e celast.Expr) *term {
 	if path, ok := pathOf(e); ok {
@@ -41,6 +43,8 @@ func (r *termReader) read(e celast.Expr) *term {
 		return r.constant(e)
 	case celast.CallKind:
 		return r.arithmetic(e)
+	case celast.ComprehensionKind:
+		return r.summation(e)
 	case celast.IdentKind: // time
 		return r.fail(e, "%s is not a number; use a number below data", e.AsIdent())
 	}
@@ -48,7 +52,7 @@ func (r *termReader) read(e celast.Expr) *term {
 }
 
 func (r *termReader) arithmetic(e celast.Expr) *term {
-	if root, text := hyphenated(e, nil, true); text != "" {
+	if root, text := hyphenated(e, r.bound, true); text != "" {
 		return r.fail(root, "%s", text)
 	}
 	call := e.AsCall()
@@ -84,6 +88,10 @@ func negate(t *term) *term {
 func (r *termReader) path(e celast.Expr, path event.Path) *term {
 	root, _ := chainOf(e)
 	name := path[0]
+	text := unparse(r.ast, e, strings.Join(path, "."))
+	if element := r.elementOf(name); element > 0 {
+		return &term{path: path[1:], pathText: text, element: element}
+	}
 	if faults := faultsOfPath(r.ast, root, path); len(faults) > 0 {
 		r.faults = append(r.faults, faults...)
 		return &term{}
@@ -94,7 +102,7 @@ func (r *termReader) path(e celast.Expr, path event.Path) *term {
 	if name != dataAttribute && name != extensions {
 		return r.fail(root, "%s is not a number; use a number below data", name)
 	}
-	return &term{path: path, pathText: unparse(r.ast, e, strings.Join(path, "."))}
+	return &term{path: path, pathText: text}
 }
 
 // constant reads a number from the text of the expression. CEL's own value has passed through a float64.
@@ -153,8 +161,12 @@ func numberArgument(t *term, read *Columns, numbers aggregate.Limit) Argument {
 	value := t.compile(read, numbers)
 	return func(b *event.Batch, rows []int32, into *aggregate.Column, scratch []byte) []byte {
 		into.Numbers = resize(into.Numbers, len(rows))
+		e := evaluation{batch: b}
 		for i, row := range rows {
-			into.Numbers[i] = value(b, int(row))
+			e.row, e.meter.left = int(row), maxSteps
+			if into.Numbers[i] = value(&e); e.meter.spent() {
+				into.Numbers[i] = aggregate.Without(aggregate.TooCostly)
+			}
 		}
 		return scratch
 	}

@@ -55,8 +55,8 @@ func (f field) identifying(b *event.Batch, row int) event.Value {
 	return b.IDs[row]
 }
 
-// pathOf returns the path that an expression is, if it is one: data.a.b, data["a b"], or an attribute. Comprehensions
-// are not compiled, so its first name cannot be one of their variables.
+// pathOf returns the path that an expression is, if it is one: data.a.b, data["a b"], or an attribute. Its first name
+// is a variable of a comprehension only inside a sum over an array: no other comprehension is compiled.
 func pathOf(e celast.Expr) (path event.Path, ok bool) {
 	switch e.Kind() {
 	case celast.IdentKind:

@@ -10,23 +10,31 @@ import (
 
 // term is decimal arithmetic over the fields of an event.
 type term struct {
-	operator    string // "+", "-" or "*"; "neg" with a left side only; empty: a constant or a path
-	left, right *term
+	operator    string // "+", "-" or "*"; "neg" with a left side only; "sum" of an array; empty: a constant or a path
+	left, right *term  // of a sum: the path of the array, and what is summed of each element
+	variable    string // of a sum: the name of an element
 	constant    aggregate.Decimal
-	path        event.Path // nil: a constant
+	path        event.Path // nil: a constant; not nil, but maybe empty, below an element
 	pathText    string
+	element     int // of a sum: its number, 1 for the outermost; of a path: the sum whose element it begins at, or 0
 }
 
-const negation = "neg"
+const (
+	negation   = "neg"
+	summation  = "sum"
+	summations = 8 // how many can be around each other: maxNesting, of which each takes two
+)
 
 // text writes a term so that it reads back as the same tree. A decimal may go out of range on the way, so the order of
 // evaluation matters.
 func (t *term) text() string {
 	switch {
-	case t.operator == negation && t.left.operator == "":
+	case t.operator == negation && (t.left.operator == "" || t.left.operator == summation):
 		return "-" + t.left.text()
 	case t.operator == negation:
 		return "-(" + t.left.text() + ")"
+	case t.operator == summation:
+		return t.left.text() + ".map(" + t.variable + ", " + t.right.text() + ")"
 	case t.operator != "":
 		return t.left.within(precedence(t.operator)) + " " + t.operator + " " + t.right.within(precedence(t.operator)+1)
 	case t.path != nil:
@@ -41,38 +49,51 @@ func (t *term) text() string {
 
 // within returns the text of a term for a place that needs at least some precedence.
 func (t *term) within(needed int) string {
-	if t.operator != "" && t.operator != negation && precedence(t.operator) < needed {
+	if precedence(t.operator) < needed {
 		return "(" + t.text() + ")"
 	}
 	return t.text()
 }
 
 func precedence(operator string) int {
-	if operator == "*" {
+	switch operator {
+	case "+", "-":
+		return 1
+	case "*":
 		return 2
 	}
-	return 1
+	return 3
 }
 
-func (t *term) compile(read *Columns, numbers aggregate.Limit) func(b *event.Batch, row int) aggregate.Decimal {
+// evaluation is the state of an argument while it is evaluated for one row after the other.
+type evaluation struct {
+	batch    *event.Batch
+	row      int
+	meter    meter                       // of the row; only sums charge it
+	elements [summations + 1]event.Value // of the sums around a term, by their numbers
+}
+
+func (t *term) compile(read *Columns, numbers aggregate.Limit) func(e *evaluation) aggregate.Decimal {
 	switch t.operator {
 	case "":
 		if t.path == nil {
 			constant := t.constant
-			return func(*event.Batch, int) aggregate.Decimal { return constant }
+			return func(*evaluation) aggregate.Decimal { return constant }
 		}
-		f := read.field(t.path)
-		return func(b *event.Batch, row int) aggregate.Decimal { return decimalOf(b, f.of(b, row), numbers) }
+		value := t.value(read)
+		return func(e *evaluation) aggregate.Decimal { return decimalOf(e.batch, value(e), numbers) }
 	case negation:
 		operand := t.left.compile(read, numbers)
-		return func(b *event.Batch, row int) aggregate.Decimal { return operand(b, row).Neg() }
+		return func(e *evaluation) aggregate.Decimal { return operand(e).Neg() }
+	case summation:
+		return t.sum(read, numbers)
 	}
 	left, right := t.left.compile(read, numbers), t.right.compile(read, numbers)
 	switch t.operator {
 	case "+":
-		return func(b *event.Batch, row int) aggregate.Decimal { return numbers.Add(left(b, row), right(b, row)) }
+		return func(e *evaluation) aggregate.Decimal { return numbers.Add(left(e), right(e)) }
 	case "-":
-		return func(b *event.Batch, row int) aggregate.Decimal { return numbers.Sub(left(b, row), right(b, row)) }
+		return func(e *evaluation) aggregate.Decimal { return numbers.Sub(left(e), right(e)) }
 	}
-	return func(b *event.Batch, row int) aggregate.Decimal { return numbers.Mul(left(b, row), right(b, row)) }
+	return func(e *evaluation) aggregate.Decimal { return numbers.Mul(left(e), right(e)) }
 }

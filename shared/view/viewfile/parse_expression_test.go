@@ -137,7 +137,7 @@ func TestParseBrokenAggregate(t *testing.T) {
 			"v.yaml:10:47: - gives a number here, and never true or false; compare it with something"},
 		{"condition first", with(sumLine, `      bytes: sum(data.status < 400, data.bytes)`),
 			"v.yaml:10:30: < is not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, " +
-				"+ - * and parentheses"},
+				"+ - * and parentheses" + orSums},
 		{"sum of nothing", with(sumLine, `      bytes: sum()`),
 			"v.yaml:10:14: sum takes 1 argument, not 0; write for example sum(data.bytes)"},
 		{"sum of two", with(sumLine, `      bytes: sum(data.a, data.b + 1)`),
@@ -153,25 +153,51 @@ func TestParseBrokenAggregate(t *testing.T) {
 			"v.yaml:10:29: division is not exact; multiply, for example by 0.5, or divide the answer"},
 		{"element", with(sumLine, `      bytes: sum(data.parts[0])`),
 			"v.yaml:10:28: an argument cannot read an element of an array; an argument may contain only paths such as " +
-				"data.bytes, numbers, + - * and parentheses"},
+				"data.bytes, numbers, + - * and parentheses" + orSums},
 		{"function in an argument", with(sumLine, `      bytes: sum(data.a + size(data.b))`),
 			"v.yaml:10:27: size is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
-				"numbers, + - * and parentheses"},
+				"numbers, + - * and parentheses" + orSums},
 		{"comparison in an argument", with(sumLine, `      bytes: sum(data.a == 1)`),
 			"v.yaml:10:25: == is not allowed in an argument; an argument may contain only paths such as data.bytes, numbers, " +
-				"+ - * and parentheses"},
+				"+ - * and parentheses" + orSums},
 		{"text in an argument", with(sumLine, `      bytes: sum(data.a + "1")`),
 			"v.yaml:10:27: string constants are not allowed in an argument; an argument may contain only paths such as " +
-				"data.bytes, numbers, + - * and parentheses"},
+				"data.bytes, numbers, + - * and parentheses" + orSums},
 		{"unsigned", with(sumLine, `      bytes: sum(data.a * 2u)`),
 			"v.yaml:10:27: uint constants are not allowed in an argument; an argument may contain only paths such as " +
-				"data.bytes, numbers, + - * and parentheses"},
+				"data.bytes, numbers, + - * and parentheses" + orSums},
 		{"list in an argument", with(sumLine, `      bytes: sum([1])`),
 			"v.yaml:10:18: this is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
-				"numbers, + - * and parentheses"},
+				"numbers, + - * and parentheses" + orSums},
 		{"macro in an argument", with(sumLine, `      bytes: sum(has(data.a))`),
 			"v.yaml:10:21: this is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
-				"numbers, + - * and parentheses"},
+				"numbers, + - * and parentheses" + orSums},
+		{"filter of an array", with(sumLine, `      bytes: sum(data.items.filter(i, i.ok).map(i, i.a))`),
+			"v.yaml:10:29: " + noFilter},
+		{"map with a condition", with(sumLine, `      bytes: sum(2 * data.items.map(i, i.ok, i.a))`), "v.yaml:10:33: " + noFilter},
+		{"filter alone", with(sumLine, `      bytes: sum(data.items.filter(i, i > 1))`), "v.yaml:10:29: " + noFilter},
+		{"exists in an argument", with(sumLine, `      bytes: sum(data.items.exists(i, i > 1))`),
+			"v.yaml:10:29: exists is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
+				"numbers, + - * and parentheses" + orSums},
+		{"map of a list", with(sumLine, `      bytes: sum([1, 2].map(i, i))`),
+			"v.yaml:10:25: map needs a path before it in an argument; write for example data.items.map(i, i.price * i.pieces)"},
+		{"map of a map", with(sumLine, `      bytes: sum(data.items.map(i, i.a).map(j, j))`),
+			"v.yaml:10:41: map needs a path before it in an argument; write for example data.items.map(i, i.price * i.pieces)"},
+		{"element named as an attribute", with(sumLine, `      bytes: sum(data.items.map(data, data.a))`),
+			"v.yaml:10:29: data is an attribute, so an element needs another name; write for example " +
+				"data.items.map(i, i.price * i.pieces)"},
+		{"misspelt element", with(sumLine, `      bytes: sum(data.items.map(item, itm.a))`),
+			`v.yaml:10:39: unknown attribute "itm"; did you mean data.itm.a?`},
+		{"element outside of its sum", with(sumLine, `      bytes: sum(data.items.map(i, i.a) + i.b)`),
+			`v.yaml:10:43: unknown attribute "i"; did you mean data.i.b?`},
+		{"text of an element", with(sumLine, `      bytes: sum(data.items.map(i, i.a + "1"))`),
+			"v.yaml:10:42: string constants are not allowed in an argument; an argument may contain only paths such as " +
+				"data.bytes, numbers, + - * and parentheses" + orSums},
+		{"hyphen of an element", with(sumLine, `      bytes: sum(data.items.map(i, i.unit-price))`),
+			`v.yaml:10:36: - subtracts here; write i["unit-price"] for a field with a hyphen, or data.price for another field`},
+		{"nine sums", with(sumLine, "      bytes: sum(data.a"+strings.Repeat(".map(i, i", 9)+strings.Repeat(")", 10)),
+			"v.yaml:10:28: lists, maps and macros are nested too deeply here; the maximum is 16 levels, of which map and " +
+				"filter take two"},
 		{"too many decimals", with(sumLine, `      bytes: sum(data.a * 0.1234567890123456789012345678)`),
 			"v.yaml:10:27: the number cannot be stored exactly; write one below 10^30 in size with at most 27 decimals"},
 		{"misspelt in an argument", with(sumLine, `      bytes: sum(data.a * dat.b)`),
@@ -179,6 +205,12 @@ func TestParseBrokenAggregate(t *testing.T) {
 		{"several faults of one argument", with(sumLine, `      bytes: sum(type / 2 + "x")`),
 			"v.yaml:10:23: division is not exact; multiply, for example by 0.5, or divide the answer" + "\n" +
 				"v.yaml:10:29: string constants are not allowed in an argument; an argument may contain only paths such as " +
-				"data.bytes, numbers, + - * and parentheses"},
+				"data.bytes, numbers, + - * and parentheses" + orSums},
 	})
 }
+
+const (
+	orSums   = ", and sums over arrays such as data.items.map(i, i.price)"
+	noFilter = "a sum over an array cannot leave out elements; multiply by a field that is 0 for them, or send the " +
+		"elements to be summed as a field of their own"
+)

@@ -104,7 +104,7 @@ endif
 destroy: ## delete a stack in any state, except its archive and tables; asks first
 	@$(GO) run ./infra/destroy -stack $(STACK)
 
-.PHONY: simulate mutants model
+.PHONY: simulate mutants model proof
 SEEDS ?= 1000
 ifndef FIRST
 FIRST := $(shell date +%s)000# new seeds, above all seeds that CI and the documents name
@@ -119,6 +119,10 @@ else
 		-run '^(TestHistories|TestLambdaIsKappa|TestEngines|TestTheSameTwice)$$' \
 		-seeds $(SEEDS) -first $(FIRST) -timeout 3h -v
 endif
+
+EVENTS ?= 1000000
+proof: ## compare every aggregate with DuckDB, and over EVENTS generated events with math/big; SEED=seed of the events
+	$(GO) test -count=1 ./shared/simulation/proof -events $(EVENTS) $(if $(SEED),-seed $(SEED)) -timeout 1h -v
 
 mutants: ## check that the simulator finds each deliberate mistake in the protocols; about eight minutes
 	@$(GO) run ./shared/simulation/mutants/run $(if $(RUN),-run '$(RUN)')

@@ -164,6 +164,7 @@ func rules() map[string]rule {
 		"shared/simulation/mutants":      {}, // mistakes, as text, and what plays them
 		"shared/simulation/mutants/play": {[]string{"shared/simulation/history"}, nil},
 		"shared/simulation/mutants/run":  {[]string{"shared/simulation/mutants"}, nil},
+		"shared/simulation/proof":        {}, // tests only
 
 		"shared/aws/sdk":     {nil, []string{awsSDK, smithy}},
 		"shared/aws/table":   {nil, []string{awsSDK, smithy}},

@@ -109,6 +109,7 @@ type properties struct {
 	parameter Parameter
 	ordered   bool
 	exact     bool
+	noNumber  bool // its answers are texts, arrays or whatever an event has
 
 	// encoded returns the sizes of an encoded state in bytes: see TypicalEncoded and MaxEncoded.
 	encoded func(parameter int) (typical, worst int)
@@ -193,6 +194,9 @@ func (f Function) ParseReading(name string) (Reading, bool) {
 	}
 	return f.is.parse(name)
 }
+
+// IsNumber reports whether the answer of a function without readings is a number, or null, and so is each reading.
+func (f Function) IsNumber() bool { return !f.is.noNumber }
 
 // Exact reports whether the presented number is the true one for the added rows, instead of an estimate with a stated
 // error.

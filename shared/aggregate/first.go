@@ -9,6 +9,7 @@ var firstFunction = properties{
 	ordered:   true,
 	exact:     true,
 	encoded:   sized(momentBytes, maxMomentBytes),
+	noNumber:  true,
 	states: func(Function) States {
 		return &firstStates{sketches: sketches[firstMoment, *firstMoment]{tag: firstTag}}
 	},

@@ -9,6 +9,7 @@ var lastFunction = properties{
 	ordered:   true,
 	exact:     true,
 	encoded:   sized(momentBytes, maxMomentBytes),
+	noNumber:  true,
 	states:    func(Function) States { return &lastStates{sketches: sketches[lastMoment, *lastMoment]{tag: lastTag}} },
 }
 

@@ -18,6 +18,7 @@ var topFunction = properties{
 	optional:  1,
 	parameter: Parameter{At: 1, Least: 1, Most: 100},
 	encoded:   topBytes,
+	noNumber:  true,
 	states:    newTop,
 }
 

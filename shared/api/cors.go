@@ -21,7 +21,7 @@ type Origins []string
 const (
 	CORSMethods = "GET, HEAD, POST"
 	CORSHeaders = "authorization, content-encoding, content-type, if-none-match, x-api-key"
-	CORSExposed = "allow, anabranch-warnings, etag, retry-after"
+	CORSExposed = "allow, anabranch-next, anabranch-warnings, etag, retry-after"
 	CORSMaxAge  = "600"
 )
 

@@ -21,16 +21,16 @@ type Answer struct {
 
 // Head is the part of an answer before its rows. Every event that arrived before Complete has reached speed.
 type Head struct {
-	View view.Name `json:"view"`
-	// The key fields of the roll-up that has these rows; none: they are rows of the full key.
-	Rollup     []string               `json:"rollup,omitzero"`
-	Key        Object                 `json:"key"`
-	Window     string                 `json:"window"`           // ISO 8601
-	Step       string                 `json:"step,omitempty"`   // ISO 8601; "" where each window is a row
-	Zone       string                 `json:"tz,omitempty"`     // as requested
-	TZData     string                 `json:"tzdata,omitempty"` // version of the time zone database, with Zone
-	From       *string                `json:"from"`             // as requested; otherwise where the rows begin
-	To         *string                `json:"to"`               // as requested; otherwise where the rows end
+	View       view.Name              `json:"view"`
+	Key        Object                 `json:"key"`               // of many keys: the fields that have one value only
+	GroupBy    []string               `json:"group_by,omitzero"` // key fields of the rows; nil for one key
+	Plan       *Plan                  `json:"plan,omitempty"`    // what was read; nil for one key
+	Window     string                 `json:"window"`            // ISO 8601
+	Step       string                 `json:"step,omitempty"`    // ISO 8601, or "all"; "" where each window is a row
+	Zone       string                 `json:"tz,omitempty"`      // as requested
+	TZData     string                 `json:"tzdata,omitempty"`  // version of the time zone database, with Zone
+	From       *string                `json:"from"`              // as requested; otherwise where the rows begin
+	To         *string                `json:"to"`                // as requested; otherwise where the rows end
 	Definition view.Hash              `json:"definition"`
 	Generation lifecycle.GenerationID `json:"generation"`
 	Horizon    *string                `json:"horizon"`            // null for a Kappa generation
@@ -38,9 +38,17 @@ type Head struct {
 	Lag        Lag                    `json:"lag"`
 }
 
+// Plan says what an answer was read from.
+type Plan struct {
+	From   string   `json:"from"`            // "keys", or "rollup"
+	Rollup []string `json:"rollup,omitzero"` // key fields of the roll-up
+	Keys   int      `json:"keys"`            // number of keys, or of keys of the roll-up, that were read
+}
+
 // Tail is the part of an answer after its rows.
 type Tail struct {
-	Total *Total `json:"total,omitempty"`
+	Next  *string `json:"next,omitempty"` // cursor of the groups that come next; nil when there are none
+	Total *Total  `json:"total,omitempty"`
 	// What the view could not use in the selected windows, under any key.
 	Skipped  []Skip   `json:"skipped"`
 	Warnings []string `json:"warnings"`
@@ -54,9 +62,10 @@ type Lag struct {
 
 // Row is one window, or the windows of one step.
 type Row struct {
-	Start  string `json:"start"`
-	End    string `json:"end"`
-	Values Object `json:"values"`
+	Key    *Object `json:"key,omitempty"` // of many keys: the fields of group_by; nil for one key
+	Start  string  `json:"start"`
+	End    string  `json:"end"`
+	Values Object  `json:"values"`
 	// the row equals the fold of the distinct events that arrived before the horizon
 	Exact   bool    `json:"exact"`
 	Horizon *string `json:"horizon,omitempty"` // the row's own horizon, where a run in progress has moved it ahead
@@ -81,7 +90,7 @@ type Total struct {
 
 // NewAnswer presents a result as JSON, with the two halves of each row if parts is set.
 func NewAnswer(r serving.Result, parts bool) Answer {
-	p := presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection}
+	p := newPresenting(r)
 	a := Answer{Head: newHead(r), Data: make([]Row, len(r.Rows)), Tail: p.tail(r)}
 	for i := range r.Rows {
 		a.Data[i] = p.row(&r.Rows[i], parts)
@@ -92,7 +101,7 @@ func NewAnswer(r serving.Result, parts bool) Answer {
 func newHead(r serving.Result) Head {
 	d := r.Program.Definition
 	h := Head{
-		View: r.View.Name, Rollup: rollupOf(r), Key: Key(r.Fields(), r.Key), Window: view.FormatWindow(d.Window),
+		View: r.View.Name, Key: commonKey(r), Window: view.FormatWindow(d.Window),
 		From: bound(r.From, r.Selection), To: bound(r.To, r.Selection),
 		Definition: r.Generation.Definition, Generation: r.Generation.ID,
 		Horizon: timeOrNull(r.Horizon), Complete: timeOrNull(r.Complete),
@@ -100,6 +109,14 @@ func newHead(r serving.Result) Head {
 	}
 	if s := r.Selection; s.Step.Exists() {
 		h.Step = s.Step.ISO()
+	} else if s.Whole {
+		h.Step = wholeRange
+	}
+	if g := r.Groups; g != nil {
+		h.GroupBy, h.Plan = make([]string, len(g.By)), planOf(d, *g)
+		for i, k := range g.By {
+			h.GroupBy[i] = k.Field
+		}
 	}
 	if zone := r.Selection.Zone; zone != nil {
 		h.Zone, h.TZData = zone.String(), calendar.Version
@@ -107,17 +124,30 @@ func newHead(r serving.Result) Head {
 	return h
 }
 
-// rollupOf returns the fields of the roll-up that a result comes from; nil for the full key.
-func rollupOf(r serving.Result) []string {
-	if r.Subset == view.FullKey {
-		return nil
+func planOf(d view.Definition, g serving.Groups) *Plan {
+	if g.Subset == view.FullKey {
+		return &Plan{From: "keys", Keys: g.Keys}
 	}
-	return r.Program.Definition.FieldNames(r.Subset)
+	return &Plan{From: "rollup", Rollup: d.FieldNames(g.Subset), Keys: g.Keys}
+}
+
+// commonKey returns the values that all rows have: those of the one key, or of the fields that have one value only.
+func commonKey(r serving.Result) Object {
+	if r.Groups == nil {
+		return Key(r.Program.Definition.Key, r.Key)
+	}
+	common := Object{}
+	for _, k := range r.Program.Definition.Key {
+		if values := r.Selection.Key[k.Field]; len(values) == 1 {
+			common = append(common, Key([]view.KeyField{k}, values)...)
+		}
+	}
+	return common
 }
 
 // presentJSON writes an Answer row by row, so that a writer that takes no more ends the work.
 func presentJSON(w tagged, r serving.Result, parts bool) (rows int, err error) {
-	p := presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection}
+	p := newPresenting(r)
 	head := newHead(r)
 	text, err := json.Marshal(head)
 	if err != nil {
@@ -168,11 +198,19 @@ func seconds(since, now time.Time) *float64 {
 type presenting struct {
 	aggregates []view.Aggregate
 	selection  serving.Selection
+	groups     *serving.Groups
 	text       []byte
+}
+
+func newPresenting(r serving.Result) presenting {
+	return presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection, groups: r.Groups}
 }
 
 func (p *presenting) tail(r serving.Result) Tail {
 	tail := Tail{Skipped: skipsOf(r.Skipped), Warnings: r.Warnings}
+	if g := r.Groups; g != nil && g.Next != "" {
+		tail.Next = &g.Next
+	}
 	if t := r.Total; t != nil {
 		tail.Total = &Total{
 			Values: p.values(t.States), Errors: p.errors(t.States), Skipped: p.skipped(t.States), Exact: t.Exact,
@@ -185,6 +223,10 @@ func (p *presenting) row(of *serving.Row, parts bool) Row {
 	row := Row{
 		Start: timeIn(of.Start, p.selection), End: timeIn(of.End, p.selection), Values: p.values(of.States), Exact: of.Exact,
 		Horizon: timeOrNull(of.Horizon), Errors: p.errors(of.States), Skipped: p.skipped(of.States),
+	}
+	if p.groups != nil {
+		key := Key(p.groups.By, of.Key)
+		row.Key = &key
 	}
 	if parts {
 		row.Parts = &Parts{Batch: p.part(of.Batch), Speed: p.part(of.Speed)}

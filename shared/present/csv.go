@@ -10,7 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// presentCSV writes a header and one record per window. The name of a column is the path of its number in the JSON
+// presentCSV writes a header and one record per row. The name of a column is the path of its number in the JSON
 // answer: key.path, values.views. A cell is empty where JSON has null or nothing. The horizon of a record is the row's
 // own, or else the answer's. Skipped counts are written even when they are 0. window_skipped counts the window's
 // events that are in no row of any key; its name is its own, since an aggregate may be called "where" or "time".
@@ -58,8 +58,7 @@ func columnsOf(r serving.Result, parts bool) []column {
 	}
 	d := r.Program.Definition
 	for i, k := range r.Fields() {
-		text := string(appendText(nil, r.Key[i]))
-		add("key."+k.Field, func(dst []byte, _ *serving.Row) []byte { return append(dst, text...) })
+		add("key."+k.Field, func(dst []byte, row *serving.Row) []byte { return appendText(dst, r.KeyOf(row)[i]) })
 	}
 	add("start", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.Start, r.Selection)...) })
 	add("end", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.End, r.Selection)...) })

@@ -38,11 +38,18 @@ const (
 	paramTotal  = "total"
 	paramParts  = "parts"
 	paramFormat = "format"
+	paramGroup  = "group_by"
 )
 
 func parameters() []string {
-	return []string{paramFrom, paramTo, paramStep, paramZone, paramFill, paramTotal, paramParts, paramFormat}
+	return []string{
+		paramFrom, paramTo, paramStep, paramZone, paramFill, paramTotal, paramParts, paramFormat, paramGroup, paramOrder,
+		paramLimit, paramCursor,
+	}
 }
+
+// wholeRange is the step that merges all windows of a group.
+const wholeRange = "all"
 
 // ParseParameters reads the query string of a URL.
 //
@@ -61,30 +68,35 @@ func ParseParameters(raw string) (url.Values, error) {
 }
 
 // Parse reads a query of a view: its parameters and the Accept header, which chooses the format when no parameter does.
-// A key field is key.NAME, and also NAME where the interface does not define a parameter of that name. The serving
-// layer checks the fields against the view. now is what "now" and "-24h" mean.
+// A key field is key.NAME, and also NAME where the interface does not define a parameter of that name; it may appear
+// several times. The serving layer checks the fields against the view. now is what "now" and "-24h" mean.
 //
 // Errors: *serving.ParameterError; not retryable.
 func Parse(name view.Name, query map[string][]string, accept string, now time.Time) (Query, error) {
-	q := Query{Selection: serving.Selection{View: name, Key: map[string]string{}}, Format: accepted(accept),
+	q := Query{Selection: serving.Selection{View: name, Key: map[string][]string{}}, Format: accepted(accept),
 		asked: askedIn(query)}
 	for _, parameter := range slices.Sorted(maps.Keys(query)) {
-		if n := len(query[parameter]); n > 1 {
-			return q, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
-		}
-		if value := query[parameter][0]; !utf8.ValidString(value) {
-			return q, badParameter(parameter, "%s=%.60q is not UTF-8; in a URL, write é as %%C3%%A9", parameter, value)
+		for _, value := range query[parameter] {
+			if !utf8.ValidString(value) {
+				return q, badParameter(parameter, "%s=%.60q is not UTF-8; in a URL, write é as %%C3%%A9", parameter, value)
+			}
 		}
 		field, prefixed := strings.CutPrefix(parameter, keyPrefix)
 		if !prefixed && slices.Contains(parameters(), parameter) {
+			if n := len(query[parameter]); n > 1 {
+				return q, badParameter(parameter, "%s appears %d times; write it once", parameter, n)
+			}
 			continue
 		}
 		if _, twice := q.Selection.Key[field]; twice {
 			return q, badParameter(field, "%s and key.%[1]s are the same key field; write one of them", field)
 		}
-		q.Selection.Key[field] = query[parameter][0]
+		q.Selection.Key[field] = distinct(query[parameter])
 	}
 	if err := q.parseTimes(query, now); err != nil {
+		return q, err
+	}
+	if err := q.parseGroups(query); err != nil {
 		return q, err
 	}
 	err := q.parseRest(query)
@@ -108,7 +120,9 @@ func (q *Query) parseTimes(query map[string][]string, now time.Time) (err error)
 		}
 		s.Zone = zone
 	}
-	if text, ok := query[paramStep]; ok {
+	if text, ok := query[paramStep]; ok && text[0] == wholeRange {
+		s.Whole = true
+	} else if ok {
 		if s.Step, err = calendar.ParseStep(text[0]); err != nil {
 			return badParameter(paramStep, "step=%.60q %w", text[0], err)
 		}
@@ -131,6 +145,7 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 	if q.Parts, err = parseBool(query, paramParts); err != nil {
 		return err
 	}
+	s.Parts = q.Parts
 	if values, ok := query[paramFormat]; ok {
 		if q.Format, ok = formatOf(values[0]); !ok {
 			return badParameter(paramFormat, "unknown format=%.60q; write %s", values[0], orList(formatNames()))

@@ -70,12 +70,12 @@ func TestFormats(t *testing.T) {
 // that was written.
 func TestParse(t *testing.T) {
 	q := parse(t, map[string][]string{
-		"user": {"a=b"}, "limit": {""}, "from": {"2026-11-22T10:00:00.5+01:00"}, "total": {""}, "parts": {"false"},
+		"user": {"a=b", "c", "c"}, "having": {""}, "from": {"2026-11-22T10:00:00.5+01:00"}, "total": {""}, "parts": {"false"},
 	}, "")
 	from := time.Date(2026, 11, 22, 9, 0, 0, 5e8, time.UTC)
 	want := serving.Selection{
 		View:  "by_user",
-		Key:   map[string]string{"user": "a=b", "limit": ""},
+		Key:   map[string][]string{"user": {"a=b", "c"}, "having": {""}},
 		From:  &from,
 		Total: true,
 	}

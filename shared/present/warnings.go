@@ -18,18 +18,36 @@ const WarningsHeader = "anabranch-warnings"
 // maxHeader bounds the value of WarningsHeader, in bytes. API Gateway permits 10,240 bytes for all headers together.
 const maxHeader = 4096
 
-// Headers returns the headers of an answer: WarningsHeader, where the body has no warnings.
+// NextHeader is the header of an answer whose format has no place for a cursor. Its value is the cursor of the groups
+// that come next. An answer without such groups does not have the header.
+const NextHeader = "anabranch-next"
+
+// Headers returns the headers of an answer: WarningsHeader and NextHeader, where the body has neither.
 func (q Query) Headers(r serving.Result) map[string]string {
-	warnings := warningsOf(r)
-	if !q.Format.rowsOnly || len(warnings) == 0 {
+	if !q.Format.rowsOnly {
 		return nil
 	}
+	headers := map[string]string{}
+	if r.Groups != nil && r.Groups.Next != "" {
+		headers[NextHeader] = r.Groups.Next
+	}
+	if warnings := warningsOf(r); len(warnings) > 0 {
+		headers[WarningsHeader] = headerOf(warnings)
+	}
+	if len(headers) == 0 {
+		return nil
+	}
+	return headers
+}
+
+// headerOf returns as many of the warnings as a header holds.
+func headerOf(warnings []string) string {
 	value := arrayOf(warnings)
 	for n := len(warnings) - 1; len(value) > maxHeader; n-- {
 		more := fmt.Sprintf("%d more warnings do not fit into this header; the answer in JSON has them", len(warnings)-n)
 		value = arrayOf(append(slices.Clone(warnings[:n]), more))
 	}
-	return map[string]string{WarningsHeader: value}
+	return value
 }
 
 // arrayOf returns texts as a JSON array in ASCII, since a header may hold nothing else.

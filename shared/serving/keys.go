@@ -62,10 +62,8 @@ func (r Reader) ListKeys(ctx context.Context, filter KeyFilter, parallel runner.
 func (r Reader) keyRange(filter KeyFilter) (viewstore.KeyRange, error) {
 	d := r.Program.Definition
 	fields := d.FieldNames(filter.Subset)
-	for _, field := range slices.Sorted(maps.Keys(filter.Fields)) {
-		if !slices.Contains(fields, field) {
-			return viewstore.KeyRange{}, &FieldError{View: d.Name, Field: field, Fields: fields}
-		}
+	if err := checkFields(d.Name, fields, filter.Fields); err != nil {
+		return viewstore.KeyRange{}, err
 	}
 	var first []string // the values of the first fields that may have one value only
 	free := len(fields)

@@ -20,7 +20,7 @@ import (
 func TestKeyTooLong(t *testing.T) {
 	s := servingtest.New(t)
 	read := func(user string) error {
-		_, err := s.Serving.Read(t.Context(), serving.Selection{View: "by_user", Key: map[string]string{"user": user}})
+		_, err := s.Serving.Read(t.Context(), serving.Selection{View: "by_user", Key: map[string][]string{"user": {user}}})
 		return err
 	}
 	if err := read(strings.Repeat("u", 899)); err != nil {

@@ -2,18 +2,11 @@ package serving
 
 import (
 	"context"
-	"encoding/base64"
-	"encoding/json"
-	"errors"
-	"fmt"
 	"time"
 
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/view"
 )
-
-// ErrCursorGone means that a cursor belongs to a generation that the view has no longer: begin again without a cursor.
-var ErrCursorGone = errors.New("the cursor belongs to a generation that is gone; begin again without a cursor")
 
 // KeySelection says which keys of a view to list.
 type KeySelection struct {
@@ -47,10 +40,12 @@ func (s *Serving) Keys(ctx context.Context, selection KeySelection) (KeyPage, er
 	if err != nil {
 		return KeyPage{}, err
 	}
-	g, filter, err := startOf(v, selection)
+	g, from, err := generationOf(v, selection.Cursor)
 	if err != nil {
 		return KeyPage{}, err
 	}
+	filter := selection.Filter
+	filter.After = from.last()
 	reader, err := s.Reader(ctx, g)
 	if err != nil {
 		return KeyPage{}, err
@@ -69,57 +64,9 @@ func (s *Serving) Keys(ctx context.Context, selection KeySelection) (KeyPage, er
 		View: v, Generation: g, ReadAt: s.Now(), Horizon: horizonOf(g), Complete: complete,
 	})
 	if list.Last != nil {
-		page.Next = keyCursor{Generation: g.ID, Last: []byte(*list.Last)}.String()
+		page.Next = cursor{Generation: g.ID, Last: []byte(*list.Last)}.String()
 	}
 	return page, nil
-}
-
-// startOf returns the generation that a page comes from, and the filter with its place.
-func startOf(v lifecycle.View, selection KeySelection) (lifecycle.Generation, KeyFilter, error) {
-	filter := selection.Filter
-	if selection.Cursor == "" {
-		g, ok := v.Answering()
-		if !ok {
-			return g, filter, fmt.Errorf("%w: %s: %s", ErrNotServing, v.Name, v.WhyNoAnswer())
-		}
-		return g, filter, nil
-	}
-	at, err := parseKeyCursor(selection.Cursor)
-	if err != nil {
-		return lifecycle.Generation{}, filter, err
-	}
-	g, ok := v.Generation(at.Generation)
-	if !ok || !g.IsKept() {
-		return g, filter, fmt.Errorf("view %s: %w", v.Name, ErrCursorGone)
-	}
-	last := view.Key(at.Last)
-	filter.After = &last
-	return g, filter, nil
-}
-
-// keyCursor says where a list of keys continues, and in which generation.
-type keyCursor struct {
-	Generation lifecycle.GenerationID `json:"g"`
-	Last       []byte                 `json:"k"` // the last key of the page before
-}
-
-func (c keyCursor) String() string {
-	text, err := json.Marshal(c)
-	if err != nil {
-		panic(err) // a string and bytes always marshal
-	}
-	return base64.RawURLEncoding.EncodeToString(text)
-}
-
-func parseKeyCursor(text string) (c keyCursor, err error) {
-	decoded, err := base64.RawURLEncoding.DecodeString(text)
-	if err == nil {
-		err = json.Unmarshal(decoded, &c)
-	}
-	if err != nil || c.Generation == "" || len(c.Last) > view.MaxKey {
-		return c, &ParameterError{"cursor", "invalid cursor: send the next of an earlier page, or omit it to begin"}
-	}
-	return c, nil
 }
 
 // horizonOf returns the horizon of a generation with base items; zero for any other.

@@ -13,7 +13,7 @@ func New(
 	stores Stores, sweeps catalog.Sweeps, settings setting.All, parallel runner.Runner, now func() time.Time,
 ) *Serving {
 	return &Serving{
-		Stores: stores, Sweeps: sweeps, MaxRows: settings.MaxRows, LateAfter: settings.LateAfter(), Parallel: parallel,
-		Now: now,
+		Stores: stores, Sweeps: sweeps, MaxRows: settings.MaxRows, MaxKeys: settings.MaxKeys, MaxItems: settings.MaxItems,
+		LateAfter: settings.LateAfter(), Parallel: parallel, Now: now,
 	}
 }

@@ -53,7 +53,7 @@ type Reader struct {
 	Speed      viewstore.Speed
 	Program    *view.Program
 	Generation lifecycle.Generation // as it stood in the catalog before the first read
-	MaxRows    int                  // maximum rows of filled results; 0: any number
+	MaxRows    int                  // maximum rows of filled results and of groups; 0: any number
 }
 
 // Read reads a selection. Only rows without events are bounded, by MaxRows. It leaves View, Complete, ReadAt and
@@ -106,45 +106,67 @@ type merged struct {
 
 // load reads and merges the states of a span.
 func (r Reader) load(ctx context.Context, at span) (merged, error) {
-	if !r.Generation.HasBase() {
-		return r.loadKappa(ctx, at)
-	}
-	return r.loadLambda(ctx, at)
-}
-
-// loadKappa merges all items: each event is in one of them, whatever the pointer says.
-func (r Reader) loadKappa(ctx context.Context, at span) (merged, error) {
 	p := r.Program
 	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows()}
-	items, err := r.Speed.Pages(ctx, r.Generation.SpeedSet(), at.key, at.firstPage, at.lastPage)
+	found, err := r.readItems(ctx, at)
 	if err != nil {
-		return m, fmt.Errorf("read speed items: %w", err)
+		return m, err
 	}
-	for _, item := range items {
+	m.horizons = found.horizons
+	for _, item := range found.base {
+		if err := m.batch.MergePage(item.Page, item.States, at.includes); err != nil {
+			return m, err
+		}
+	}
+	for _, item := range found.speed {
 		if err := m.speed.MergePage(item.Page, item.States, at.includes); err != nil {
 			return m, err
 		}
 	}
+	m.all.Merge(m.batch)
 	m.all.Merge(m.speed)
 	return m, nil
 }
 
-// loadLambda reads the two halves and merges them. Base items may be ahead of the pointer, never behind. Speed items
-// below SpeedFrom take no part. They may exist: speed folded them for an announcement that was postponed, or for an
-// earlier generation with this definition. They hold only some events of their slots, so the answer says instead that
-// these slots are missing.
-func (r Reader) loadLambda(ctx context.Context, at span) (merged, error) {
-	p, g := r.Program, r.Generation
-	m := merged{batch: p.NewWindows(), speed: p.NewWindows(), all: p.NewWindows(), horizons: map[view.Page]slot.Slot{}}
-	base, err := r.Base.Pages(ctx, g.ID, at.key, at.firstPage, at.lastPage)
+// items are the items of a key that take part in answers: together they hold each event once.
+type items struct {
+	base     []viewstore.BaseItem
+	speed    []viewstore.SpeedItem
+	horizons map[view.Page]slot.Slot // horizon of each base item
+}
+
+// readItems reads the items of a span.
+func (r Reader) readItems(ctx context.Context, at span) (items, error) {
+	if !r.Generation.HasBase() {
+		return r.readKappa(ctx, at)
+	}
+	return r.readLambda(ctx, at)
+}
+
+// readKappa reads all items: each event is in one of them, whatever the pointer says.
+func (r Reader) readKappa(ctx context.Context, at span) (m items, err error) {
+	m.speed, err = r.Speed.Pages(ctx, r.Generation.SpeedSet(), at.key, at.firstPage, at.lastPage)
 	if err != nil {
+		return m, fmt.Errorf("read speed items: %w", err)
+	}
+	return m, nil
+}
+
+// readLambda reads the two halves. Base items may be ahead of the pointer, never behind. Speed items below SpeedFrom
+// take no part. They may exist: speed folded them for an announcement that was postponed, or for an earlier generation
+// with this definition. They hold only some events of their slots, so the answer says instead that these slots are
+// missing.
+func (r Reader) readLambda(ctx context.Context, at span) (m items, err error) {
+	g := r.Generation
+	m.horizons = map[view.Page]slot.Slot{}
+	if m.base, err = r.Base.Pages(ctx, g.ID, at.key, at.firstPage, at.lastPage); err != nil {
 		return m, fmt.Errorf("read base items: %w", err)
 	}
-	for _, item := range base {
+	for _, item := range m.base {
 		m.horizons[item.Page] = item.Horizon
-		if err := m.batch.MergePage(item.Page, item.States, at.includes); err != nil {
-			return m, err
-		}
+	}
+	if at.noSpeed {
+		return m, nil
 	}
 	speed, err := r.Speed.Slots(ctx, g.SpeedSet(), at.key, g.SpeedFrom())
 	if err != nil {
@@ -156,11 +178,7 @@ func (r Reader) loadLambda(ctx context.Context, at span) (merged, error) {
 		if item.Page < at.firstPage || item.Page > at.lastPage || item.Slot < max(g.SpeedFrom(), m.horizons[item.Page]) {
 			continue
 		}
-		if err := m.speed.MergePage(item.Page, item.States, at.includes); err != nil {
-			return m, err
-		}
+		m.speed = append(m.speed, item)
 	}
-	m.all.Merge(m.batch)
-	m.all.Merge(m.speed)
 	return m, nil
 }

@@ -8,14 +8,15 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Result holds the rows of a selection in order of time. A window without data has no row. All times are UTC.
+// Result holds the rows of a selection in order of time; of many keys, the rows of one group after those of another. A
+// window without data has no row. All times are UTC.
 type Result struct {
 	Selection  Selection
 	View       lifecycle.View       // as read, once, at the beginning
 	Generation lifecycle.Generation // the view's generation that the rows come from
 	Program    *view.Program        // of the generation's definition
-	Subset     view.Subset          // of the key fields, whose rows these are
-	Key        []string             // values of the subset's fields, in the key's order
+	Key        []string             // of one key: its values, in the order of the definition's key fields
+	Groups     *Groups              // of many keys; nil for one key
 
 	first, last time.Time // starts of the first and the last window with events; zero without any
 
@@ -34,11 +35,25 @@ type Result struct {
 	Warnings []string  // sentences for people: what may be missing, and for which time
 }
 
-// Fields returns the key fields of the result, in the key's order.
-func (r Result) Fields() []view.KeyField { return r.Program.Definition.Fields(r.Subset) }
+// Fields returns the key fields that every row has a value of.
+func (r Result) Fields() []view.KeyField {
+	if r.Groups != nil {
+		return r.Groups.By
+	}
+	return r.Program.Definition.Key
+}
+
+// KeyOf returns the values of a row's Fields.
+func (r Result) KeyOf(row *Row) []string {
+	if r.Groups != nil {
+		return row.Key
+	}
+	return r.Key
+}
 
 // Row is one window, or several merged into one: those of a step, or of the total.
 type Row struct {
+	Key        []string  // of many keys: the values of Groups.By that the row's keys have; nil for one key
 	Start, End time.Time // half-open; of a total: the range selected, zero at an end that is open
 	Exact      bool      // equal to the fold of the distinct events that arrived before the horizon; see merging
 	Horizon    time.Time // horizon of the row where a run in progress has moved it past the result's; else zero
@@ -87,7 +102,7 @@ func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 
 func (r Reader) result(s Selection, at span, m merged) (Result, error) {
 	result := Result{
-		Selection: s, Generation: r.Generation, Program: r.Program, Subset: at.subset, Key: at.values,
+		Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values,
 		From: at.from, To: at.to,
 	}
 	if r.Generation.HasBase() {

@@ -11,17 +11,20 @@ import (
 	"github.com/anabranch/anabranch/shared/view"
 )
 
-// Selection says which windows of a key to read: those that start in [From, To). It names the key fields, so it fits
-// every definition of the view with the same fields.
+// Selection says which windows of which keys to read: those that start in [From, To). It names the key fields, so it
+// fits every definition of the view with the same fields. With one value for each field and no Grouping, it selects one
+// key; otherwise many, and each row belongs to a group of them.
 type Selection struct {
 	View     view.Name
-	Key      map[string]string // one text for each field of the key or of a roll-up: {"path": "/favicon.ico"}
-	From, To *time.Time        // nil: no bound
-	Total    bool              // also merge all windows into one row
+	Key      map[string][]string // values of each key field: {"path": {"/favicon.ico"}}; a field left out may have any
+	From, To *time.Time          // nil: no bound
+	Total    bool                // also merge all windows into one row; only for one key
 
 	Step calendar.Step  // merge the windows of each step into one row; zero: a row for each window
 	Zone *time.Location // of the steps, and of the times of an answer; nil: UTC
 	Fill bool           // also return rows for windows, or steps, without events
+
+	Grouping
 }
 
 // zone returns the zone of the steps.
@@ -57,9 +60,9 @@ func (e *FieldError) Unwrap() error { return ErrBadParameter }
 
 // span is where the states of a selection are stored: the key, the pages and the windows.
 type span struct {
-	subset              view.Subset // that has exactly the fields of the selection
-	values              []string    // of the subset's fields, in the key's order
+	values              []string // of the key fields, in order
 	key                 view.Key
+	noSpeed             bool // the key has no speed items that take part
 	from, to            *time.Time
 	first, end          view.Window // half-open; read only where from and to are not nil
 	firstPage, lastPage view.Page   // both included
@@ -73,18 +76,24 @@ func everything(key view.Key) span {
 	return span{key: key, firstPage: view.FirstPage, lastPage: view.LastPage}
 }
 
-// locate finds where a program keeps what a selection asks for. Errors: *FieldError, *ParameterError.
+// locate finds where a program keeps what a selection of one key asks for. Errors: *FieldError, *ParameterError.
 func locate(p *view.Program, s Selection) (span, error) {
-	subset, values, err := keyValues(p.Definition, s.Key)
+	values, err := keyValues(p.Definition, s.Key)
 	if err != nil {
 		return span{}, err
 	}
-	if field, long := tooLong(p.Definition, subset, values); long {
-		return span{}, &ParameterError{field, fmt.Sprintf(
-			"key field %s makes the key longer than %d bytes: a view skips such events as too large", field, view.MaxValues)}
+	if err := checkLength(p.Definition.FieldNames(view.FullKey), values); err != nil {
+		return span{}, err
 	}
-	at := everything(p.KeyOf(subset, values))
-	at.subset, at.values, at.from, at.to = subset, values, inUTC(s.From), inUTC(s.To)
+	at, err := locateRange(p, s)
+	at.key, at.values = p.KeyOf(view.FullKey, values), values
+	return at, err
+}
+
+// locateRange returns the span of a selection's windows, without a key. Errors: *ParameterError.
+func locateRange(p *view.Program, s Selection) (span, error) {
+	at := everything("")
+	at.from, at.to = inUTC(s.From), inUTC(s.To)
 	at.step, at.fill = calendar.Steps{Step: s.Step, Zone: s.zone()}, s.Fill
 	if fault := checkStep(p, s.Step); fault != "" {
 		return at, &ParameterError{"step", fault}
@@ -113,42 +122,42 @@ func inUTC(t *time.Time) *time.Time {
 	return &utc
 }
 
-// keyValues finds the subset that has exactly the fields of a key, and puts their values into the key's order.
-func keyValues(d view.Definition, key map[string]string) (view.Subset, []string, error) {
-	given, fields := slices.Sorted(maps.Keys(key)), d.FieldNames(view.FullKey)
-	for _, field := range given {
+// keyValues puts the values of one key into the key's order.
+func keyValues(d view.Definition, key map[string][]string) ([]string, error) {
+	fields := d.FieldNames(view.FullKey)
+	if err := checkFields(d.Name, fields, key); err != nil {
+		return nil, err
+	}
+	values := make([]string, len(fields))
+	for i, field := range fields {
+		if len(key[field]) != 1 {
+			return nil, &ParameterError{field, fmt.Sprintf("key field %s has %d values; a selection of one key has one value "+
+				"for each of %s", field, len(key[field]), strings.Join(fields, ", "))}
+		}
+		values[i] = key[field][0]
+	}
+	return values, nil
+}
+
+// checkFields refuses key fields that are none of those that a view has.
+func checkFields(name view.Name, fields []string, key map[string][]string) error {
+	for _, field := range slices.Sorted(maps.Keys(key)) {
 		if !slices.Contains(fields, field) {
-			return 0, nil, &FieldError{View: d.Name, Field: field, Fields: fields}
+			return &FieldError{View: name, Field: field, Fields: fields}
 		}
 	}
-	plan, _ := d.PlanKeys(given, nil) // the full key has all fields
-	if plan.Merges {
-		return 0, nil, missingField(d, fields, given)
-	}
-	values := []string{}
-	for _, field := range d.FieldNames(plan.Subset) {
-		values = append(values, key[field])
-	}
-	return plan.Subset, values, nil
+	return nil
 }
 
-// missingField says which field a key lacks, and which roll-up would make it unnecessary.
-func missingField(d view.Definition, fields, given []string) error {
-	isGiven := func(field string) bool { return slices.Contains(given, field) }
-	missing := slices.DeleteFunc(slices.Clone(fields), isGiven)
-	rollup := slices.DeleteFunc(slices.Clone(fields), func(field string) bool { return !isGiven(field) })
-	return &ParameterError{missing[0], fmt.Sprintf("key field %s is missing; view %s needs %s, or the roll-up %s in its "+
-		"definition", missing[0], d.Name, strings.Join(fields, ", "), view.WriteFields(rollup))}
-}
-
-// tooLong returns the field that makes a key longer than a view takes.
-func tooLong(d view.Definition, subset view.Subset, values []string) (field string, long bool) {
+// checkLength refuses values of fields that make a key longer than a view takes.
+func checkLength(fields, values []string) error {
 	for i := range values {
 		if len(view.EncodeKey(values[:i+1])) > view.MaxValues {
-			return d.FieldNames(subset)[i], true
+			return &ParameterError{fields[i], fmt.Sprintf("key field %s makes the key longer than %d bytes: a view skips "+
+				"such events as too large", fields[i], view.MaxValues)}
 		}
 	}
-	return "", false
+	return nil
 }
 
 // includes reports whether a window is in the span.

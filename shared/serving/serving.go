@@ -28,6 +28,8 @@ type Serving struct {
 	Sweeps catalog.Sweeps
 
 	MaxRows   int           // maximum rows of one result
+	MaxKeys   int           // maximum keys that a query of many keys reads
+	MaxItems  int           // maximum items that a query of many keys reads
 	LateAfter time.Duration // a result warns when its horizon is older than this; 0: never
 	Now       func() time.Time
 	Parallel  runner.Runner // runs the reads of one query
@@ -39,12 +41,14 @@ var (
 	ErrNotServing   = errors.New("view is not ready yet")
 	ErrBadParameter = errors.New("bad parameter")
 	ErrTooManyRows  = errors.New("too many windows")
+	ErrTooManyKeys  = errors.New("too many keys")
 )
 
 // Read reads a selection from the generation that answers.
 //
 // Errors, and whether to retry:
-//   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyRows: do not retry; change the selection.
+//   - ErrUnknownView, *FieldError, *ParameterError, ErrTooManyRows, ErrTooManyKeys: do not retry; change the selection.
+//   - ErrCursorGone: begin again without a cursor.
 //   - ErrNotServing: retry later; the error says what the view waits for.
 //   - Any other comes from a store, or from ctx: retry. view.ErrCorruptPage returns until an operator rebuilds the
 //     view.
@@ -72,9 +76,9 @@ func (s *Serving) read(
 	if err != nil {
 		return Result{}, err
 	}
-	generation, ok := pointer.Answering()
-	if !ok {
-		return Result{}, fmt.Errorf("%w: %s: %s", ErrNotServing, name, pointer.WhyNoAnswer())
+	generation, _, err := generationOf(pointer, selection.Cursor)
+	if err != nil {
+		return Result{}, err
 	}
 	reader, err := s.Reader(ctx, generation)
 	if err != nil {
@@ -98,7 +102,12 @@ func (s *Serving) read(
 	result.View, result.Complete, result.ReadAt = pointer, complete, s.Now()
 	result.Skipped = skipped.all
 	for i := range result.Rows {
-		result.Rows[i].Skips = skipped.in(result.Rows[i].Start, result.Rows[i].End)
+		row := &result.Rows[i]
+		if i > 0 && row.Start.Equal(result.Rows[i-1].Start) && row.End.Equal(result.Rows[i-1].End) {
+			row.Skips = result.Rows[i-1].Skips
+			continue
+		}
+		row.Skips = skipped.in(row.Start, row.End)
 	}
 	result.Warnings = append(append(s.warnings(result), warningsOfCuts(result)...),
 		warningsOfSkipped(result, skipped)...)
@@ -108,12 +117,20 @@ func (s *Serving) read(
 // readBoth reads the rows of a selection, and beside them what the view could not use in its windows. It checks the
 // selection first, so that one that is wrong costs no read of what was skipped.
 func (s *Serving) readBoth(ctx context.Context, r Reader, selection Selection) (result Result, not skipped, err error) {
-	if _, err := r.locate(selection); err != nil {
+	read := r.Read
+	if selection.isOfOneKey(r.Program.Definition) {
+		_, err = r.locate(selection)
+	} else {
+		many := groupReader{Reader: r, maxKeys: s.MaxKeys, maxItems: s.MaxItems, parallel: s.Parallel}
+		read = many.read
+		_, err = many.ask(selection)
+	}
+	if err != nil {
 		return result, not, err
 	}
 	err = s.Parallel(2, func(i int) (err error) {
 		if i == 0 {
-			result, err = r.Read(ctx, selection)
+			result, err = read(ctx, selection)
 		} else {
 			not, err = s.readSkipped(ctx, r, selection.From, selection.To)
 		}

@@ -120,6 +120,8 @@ func Rules() []Rule {
 		atLeastOne("ReplayBytes", func(s All) int64 { return s.ReplayBytes }),
 		atLeastOne("MaxBody", func(s All) int64 { return int64(s.MaxBody) }),
 		atLeastOne("MaxRows", func(s All) int64 { return int64(s.MaxRows) }),
+		atLeastOne("MaxKeys", func(s All) int64 { return int64(s.MaxKeys) }),
+		atLeastOne("MaxItems", func(s All) int64 { return int64(s.MaxItems) }),
 		atLeastOne("MaxAnswer", func(s All) int64 { return int64(s.MaxAnswer) }),
 		atLeastOne("PublishTries", func(s All) int64 { return int64(s.PublishTries) }),
 		atLeastOne("WriteTries", func(s All) int64 { return int64(s.WriteTries) }),

@@ -34,7 +34,7 @@ func kappaServes(t *testing.T) life {
 // askKappa queries the Kappa view for a user, and counts the purchases.
 func askKappa(t *testing.T, w *simulation.World) serving.Result {
 	t.Helper()
-	u1 := serving.Selection{View: "by_user", Key: map[string]string{"user": "u1"}}
+	u1 := serving.Selection{View: "by_user", Key: map[string][]string{"user": {"u1"}}}
 	result, err := w.Serving.Read(context.Background(), u1)
 	if err != nil {
 		t.Fatal(err)

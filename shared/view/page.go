@@ -104,6 +104,8 @@ type Windows struct {
 	cells   map[Window]int
 	states  []aggregate.States // one per aggregate, a cell per window
 	seconds map[Window]int64   // of windows that stand for another time than the program's; may be nil
+
+	unwanted *Windows // takes the states that skipStates reads; nil: none was skipped
 }
 
 // NewWindows makes an empty Windows.
@@ -191,14 +193,24 @@ func (w *Windows) Add(window Window) { w.cell(window) }
 //
 // Errors: ErrCorruptPage, not retryable; w is then undefined.
 func (w *Windows) MergePage(page Page, encoded []byte, want func(Window) bool) error {
-	windows, err := w.mergePage(page, encoded, want)
+	return w.MergePageInto(page, encoded, func(window Window) (Window, bool) {
+		return window, want == nil || want(window)
+	})
+}
+
+// MergePageInto adds each window of an encoded page to the window that to returns for it. It leaves out those for which
+// to returns false.
+//
+// Errors: ErrCorruptPage, not retryable; w is then undefined.
+func (w *Windows) MergePageInto(page Page, encoded []byte, to func(Window) (Window, bool)) error {
+	windows, err := w.mergePage(page, encoded, to)
 	if err != nil {
 		return fmt.Errorf("page %d of view %s, after %d windows: %w", page, w.program.Definition.Name, windows, err)
 	}
 	return nil
 }
 
-func (w *Windows) mergePage(page Page, encoded []byte, want func(Window) bool) (int, error) {
+func (w *Windows) mergePage(page Page, encoded []byte, to func(Window) (Window, bool)) (int, error) {
 	if len(encoded) == 0 || encoded[0] != pageVersion {
 		return 0, fmt.Errorf("unknown page format: this version reads format %d: %w", pageVersion, ErrCorruptPage)
 	}
@@ -214,9 +226,8 @@ func (w *Windows) mergePage(page Page, encoded []byte, want func(Window) bool) (
 			return n, fmt.Errorf("window is out of place: %w", ErrCorruptPage)
 		}
 		previous, rest = int64(place), rest[size:]
-		window := Window(first + int64(place))
 		var err error
-		if want == nil || want(window) {
+		if window, wanted := to(Window(first + int64(place))); wanted {
 			rest, err = w.mergeStates(w.cell(window), rest)
 		} else {
 			rest, err = w.skipStates(rest)
@@ -241,14 +252,11 @@ func (w *Windows) mergeStates(cell int, encoded []byte) ([]byte, error) {
 // skipStates reads the states of one window into a separate Windows. A state shows its own end, so it must be read to
 // be skipped.
 func (w *Windows) skipStates(encoded []byte) ([]byte, error) {
-	return (&Windows{program: w.program, states: grown(w.program.newStates())}).mergeStates(0, encoded)
-}
-
-func grown(states []aggregate.States) []aggregate.States {
-	for _, s := range states {
-		s.Grow(1)
+	if w.unwanted == nil {
+		w.unwanted = w.program.NewWindows()
 	}
-	return states
+	w.unwanted.Reset()
+	return w.unwanted.mergeStates(w.unwanted.cell(0), encoded)
 }
 
 // AppendPage appends to dst the encoding of the windows that lie on the page: the version of the format, then per

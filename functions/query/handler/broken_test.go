@@ -59,7 +59,8 @@ func TestBrokenQueries(t *testing.T) {
 		"purchases?user=ann&fill=yes",
 		"purchases?user=ann&fill=true&from=2026-01-01&to=2027-01-01",
 		"purchases?user=ann&fill=true&step=1d&from=0000-01-01&to=9999-12-31",
-		"purchases?user=ann&group_by=user&order=-n",
+		"purchases?user=ann&group_by=user&order=-views",
+		"purchases?step=1d&tz=Asia/Kolkata&order=-n",
 		"purchases?user=ann&key.user=bob",
 		"purchases?key.from=2026-01-01",
 	} {

@@ -132,7 +132,7 @@ func (h *Handler) query(
 	if err != nil {
 		return response{}, err
 	}
-	if h.Shadow != nil {
+	if h.Shadow != nil && result.Groups == nil {
 		h.Shadow.Ask(ctx, result)
 	}
 	return answer, nil
@@ -207,6 +207,8 @@ func (h *Handler) fail(ctx context.Context, to respond.To, err error) (response,
 		problem.Status, problem.Code, problem.Parameter = http.StatusBadRequest, "bad_parameter", parameter.Parameter
 	case errors.Is(err, serving.ErrCursorGone):
 		problem.Status, problem.Code = http.StatusGone, "cursor_gone"
+	case errors.Is(err, serving.ErrTooManyKeys):
+		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_many_keys"
 	case errors.Is(err, serving.ErrTooManyRows):
 		problem.Status, problem.Code = http.StatusUnprocessableEntity, "too_many_windows"
 	case errors.As(err, &large):

@@ -360,34 +360,27 @@ func TestErrors(t *testing.T) {
 		{"an unknown view", "nobody", "user=ann", notFound("unknown_view", unknown("nobody"))},
 		{"no view", "", "user=ann", notFound("unknown_view", unknown(""))},
 		{"a path for a view", "../purchases", "user=ann", notFound("unknown_view", unknown("../purchases"))},
-		{"no key", "purchases", "", badParameter("user",
-			"key field user is missing; view purchases needs user, or the roll-up [] in its definition")},
-		{
-			"half of a key",
-			"by_flag",
-			"flag=true",
-			badParameter("level",
-				"key field level is missing; view by_flag needs flag, level, or the roll-up [flag] in its definition"),
-		},
 		{
 			"an unknown parameter",
 			"purchases",
 			"user=ann&path=/",
-			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, step, tz, fill, total, parts, format`),
+			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, step, tz, fill, total, parts, format, `+
+				"group_by, order, limit, cursor"),
 		},
 		{
 			"a key field of a view without key fields",
 			"everything",
 			"user=ann",
-			badParameter("user", `unknown parameter "user"; view everything takes from, to, step, tz, fill, total, parts, format`),
+			badParameter("user", `unknown parameter "user"; view everything takes from, to, step, tz, fill, total, parts, format, `+
+				"group_by, order, limit, cursor"),
 		},
 		{
-			"a parameter of later versions", "purchases", "user=ann&limit=1",
-			badParameter("limit", `unknown parameter "limit"; view purchases takes user, from, to, step, tz, fill, total, parts, format`),
+			"a parameter of later versions", "purchases", "user=ann&having=1",
+			badParameter("having", `unknown parameter "having"; view purchases takes user, from, to, step, tz, fill, total, `+
+				"parts, format, group_by, order, limit, cursor"),
 		},
 		{"a key field in Latin-1", "purchases", "user=Zo%EB",
 			badParameter("user", `user="Zo\xeb" is not UTF-8; in a URL, write é as %C3%A9`)},
-		{"a key field twice", "purchases", "user=ann&user=bob", badParameter("user", "user appears 2 times; write it once")},
 		{
 			"two parameters twice",
 			"purchases",

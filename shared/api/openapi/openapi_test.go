@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/http"
 	"os"
 	"reflect"
@@ -225,7 +224,11 @@ func membersOf(of reflect.Type) map[string]member {
 	for field := range of.NumField() {
 		f := of.Field(field)
 		if f.Anonymous {
-			maps.Copy(members, membersOf(f.Type))
+			for name, embedded := range membersOf(f.Type) {
+				if _, hidden := members[name]; !hidden {
+					members[name] = embedded
+				}
+			}
 			continue
 		}
 		name, options, _ := strings.Cut(f.Tag.Get("json"), ",")
@@ -334,7 +337,7 @@ func TestWords(t *testing.T) {
 type handle func(context.Context, events.APIGatewayV2HTTPRequest) (events.APIGatewayV2HTTPResponse, error)
 
 // TestQueryParameters checks that the document has the parameters that the handlers list when they refuse an unknown
-// one. It has a view's key fields as "key".
+// one. It has a view's key fields as one parameter.
 func TestQueryParameters(t *testing.T) {
 	kit, err := simulation.Prepare(`views: [{name: v, key: {key: data.path}, window: 1h, aggregates: {n: count()}}]`)
 	if err != nil {
@@ -361,7 +364,12 @@ func TestQueryParameters(t *testing.T) {
 		}
 		var names []string
 		for _, parameter := range at(described(t, key), "parameters").([]any) {
-			if name := strings.TrimPrefix(at(parameter, "$ref").(string), "#/components/parameters/"); name != "view" {
+			component := strings.TrimPrefix(at(parameter, "$ref").(string), "#/components/parameters/")
+			switch name := at(parsed(t), "components", "parameters", component, "name").(string); name {
+			case "view":
+			case "keyFilter":
+				names = append(names, "key")
+			default:
 				names = append(names, name)
 			}
 		}

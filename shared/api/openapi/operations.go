@@ -38,6 +38,8 @@ var (
 		"There is no such view. If it was deployed just now, it is not ready yet."}
 	badParameter = problem{http.StatusBadRequest, "bad_parameter",
 		"A parameter is missing, unknown, given twice or malformed."}
+	cursorGone = problem{http.StatusGone, "cursor_gone",
+		"The cursor belongs to a generation that is gone. Begin again without a cursor."}
 	notServing = problem{http.StatusServiceUnavailable, "not_serving",
 		"The view is not ready yet: it is announced, or batch or replay is building it. The detail says what it waits for."}
 )
@@ -91,10 +93,13 @@ func operations() map[api.Key]operation {
 		},
 		api.QueryView: {
 			ID: "queryView", Summary: "Query a view",
-			Description: "Answers for one key: one row per window that has data. Each row says whether it is exact.",
-			Query:       []string{"key", "from", "to", "step", "tz", "fill", "total", "parts", "format"},
-			Gives:       "The rows of the key.", Schema: "Answer",
-			CSV:  "RFC 4180: a header, then a row per window. Each column is named by its path in the JSON, as in values.views.",
+			Description: "Answers for one key, where each key field has one value: one row per window that has data. " +
+				"Otherwise it answers for all keys with these values: rows for each of them, or for each group of group_by. " +
+				"Each row says whether it is exact.",
+			Query: []string{"keyFilter", "from", "to", "step", "tz", "fill", "total", "parts", "format", "group_by",
+				"groupOrder", "groupLimit", "cursor"},
+			Gives: "The rows of the key, or of the groups.", Schema: "Answer",
+			CSV:  "RFC 4180: a header, then a record per row. Each column is named by its path in the JSON, as in values.views.",
 			Line: "Line", Tagged: true,
 			Problems: []problem{
 				badParameter, unknownView, tooLarge, internal,
@@ -102,7 +107,11 @@ func operations() map[api.Key]operation {
 					http.StatusUnprocessableEntity, "too_many_windows",
 					"The answer would have too many rows. Narrow from and to, or ask for longer steps.",
 				},
-				notServing,
+				{
+					http.StatusUnprocessableEntity, "too_many_keys",
+					"The answer needs more keys, or more items, than the server reads for it. The detail says what would do.",
+				},
+				cursorGone, notServing,
 			},
 		},
 		api.ListKeys: {
@@ -113,12 +122,7 @@ func operations() map[api.Key]operation {
 			Query: []string{"keyFilter", "prefix", "order", "keyLimit", "cursor"},
 			Gives: "A page of the keys.", Schema: "Keys",
 			Problems: []problem{
-				badParameter, unknownView, internal,
-				{
-					http.StatusGone, "cursor_gone",
-					"The cursor belongs to a generation that is gone. Begin again without a cursor.",
-				},
-				notServing,
+				badParameter, unknownView, internal, cursorGone, notServing,
 			},
 		},
 		api.ListStatus: {

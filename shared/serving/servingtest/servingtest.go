@@ -85,7 +85,7 @@ func New(t testing.TB) *Fixture {
 	})
 	s.Serving = &serving.Serving{
 		Stores: serving.Stores{Catalog: s.Catalog, Programs: &programs.Cache{}, Base: s.Base, Speed: s.Items},
-		Sweeps: s.Catalog, MaxRows: 1000, Parallel: runner.Sequential,
+		Sweeps: s.Catalog, MaxRows: 1000, MaxKeys: 100, MaxItems: 1000, Parallel: runner.Sequential,
 		Now: func() time.Time { return Horizon.Start().Add(90 * time.Second) },
 	}
 	return s
@@ -104,6 +104,16 @@ func (s *Fixture) Fail(name string, err error) {
 		}
 		return memory.Fault{}
 	})
+}
+
+// Before returns a hook that calls do before each call with this name.
+func Before(name string, do func()) func(memory.Call) memory.Fault {
+	return func(call memory.Call) memory.Fault {
+		if call.Name == name {
+			do()
+		}
+		return memory.Fault{}
+	}
 }
 
 // store compiles a definition and puts it into the catalog.
@@ -224,6 +234,14 @@ func (s *Fixture) PutBaseOf(t testing.TB, p *view.Program, id lifecycle.Generati
 	s.putBase(t, p, id, key, Horizon, amounts)
 }
 
+// PutBaseAt is PutBaseOf at another horizon.
+func (s *Fixture) PutBaseAt(
+	t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, at slot.Slot, amounts ...Amount,
+) {
+	t.Helper()
+	s.putBase(t, p, id, key, at, amounts)
+}
+
 func (s *Fixture) putBase(
 	t testing.TB, p *view.Program, id lifecycle.GenerationID, key view.Key, at slot.Slot, amounts []Amount,
 ) {
@@ -292,7 +310,7 @@ func (s *Fixture) Read(t testing.TB, parameters ...string) serving.Result {
 
 // Try is Read, with its error.
 func (s *Fixture) Try(parameters ...string) (result serving.Result, err error) {
-	selection := serving.Selection{View: "by_user", Key: map[string]string{"user": "u"}}
+	selection := serving.Selection{View: "by_user", Key: map[string][]string{"user": {"u"}}}
 	for i := 0; i < len(parameters); i += 2 {
 		switch name, value := parameters[i], parameters[i+1]; name {
 		case "from":
@@ -308,7 +326,7 @@ func (s *Fixture) Try(parameters ...string) (result serving.Result, err error) {
 		case "tz":
 			selection.Zone, err = calendar.LoadZone(value)
 		default:
-			selection.Key[name] = value
+			selection.Key[name] = []string{value}
 		}
 		if err != nil {
 			panic(err) // a test writes it right

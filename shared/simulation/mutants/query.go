@@ -1,10 +1,12 @@
 package mutants
 
 const (
-	servingFile = "shared/serving/serving.go"
-	rowsFile    = "shared/serving/reader.go"
-	resultFile  = "shared/serving/result.go"
-	mergingFile = "shared/serving/merging.go"
+	servingFile  = "shared/serving/serving.go"
+	rowsFile     = "shared/serving/reader.go"
+	resultFile   = "shared/serving/result.go"
+	mergingFile  = "shared/serving/merging.go"
+	groupingFile = "shared/serving/grouping.go"
+	orderingFile = "shared/serving/ordering.go"
 
 	calendarFile = "shared/calendar/cut.go"
 )
@@ -13,6 +15,12 @@ const (
 var merged = Killer{
 	Package: "shared/serving", Run: "^TestMergedRowIsExact$",
 	Why: "histories ask for no steps, and rarely for a total while a run is applied",
+}
+
+// grouped are the tests that find mistakes in rows of many keys.
+var grouped = Killer{
+	Package: "shared/serving", Run: "^TestGroupsAreExact$|^TestGroupsBetweenListingAndReading$|^TestGroups$",
+	Why: "histories rarely ask for many keys while a run is applied",
 }
 
 // ofQuery returns mistakes of queries.
@@ -94,7 +102,7 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 				{rowsFile, `	Generation lifecycle.Generation // as`, `	catalog    catalog.Catalog
 	Generation lifecycle.Generation // as`},
 				{rowsFile, `	return Reader{Base: s.Base,`, `	return Reader{catalog: s.Catalog, Base: s.Base,`},
-				{rowsFile, `	speed, err := r.Speed.Slots(`, `	pointer, err := r.catalog.View(ctx, p.Definition.Name)
+				{rowsFile, `	speed, err := r.Speed.Slots(`, `	pointer, err := r.catalog.View(ctx, r.Program.Definition.Name)
 	if err != nil {
 		return m, err
 	}
@@ -139,6 +147,52 @@ func (s *Serving) recentView(ctx context.Context, name view.Name) (lifecycle.Vie
 			Mistake: "a merged row is marked exact although a speed item contributed to it",
 			Edits:   []Edit{{mergingFile, `m.speed.Has(w) || m.horizons`, `m.horizons`}},
 			Killer:  merged,
+		},
+		{
+			Name: "group-of-parts-ahead", Design: "3.6",
+			Mistake: "a row of many keys is marked exact although a part of it is ahead of the answer's horizon",
+			Edits:   []Edit{{groupingFile, `ahead := item.Horizon > g.Generation.Horizon`, `ahead := false`}},
+			Killer:  grouped,
+		},
+		{
+			Name: "group-with-speed", Design: "3.6",
+			Mistake: "a row of many keys is marked exact although a speed item contributed to it",
+			Edits:   []Edit{{groupingFile, `item.States, g.speed, true)`, `item.States, g.speed, false)`}},
+			Killer:  grouped,
+		},
+		{
+			Name: "group-before-the-end", Design: "3.6",
+			Mistake: "a row of many keys is marked exact before it has ended",
+			Edits:   []Edit{{"shared/serving/grouprows.go", `ended && g.hasEnded(p.end) && !row.inexact`, `ended && !row.inexact`}},
+			Killer:  grouped,
+		},
+		{
+			Name: "live-keys-left-out", Design: "3.13",
+			Mistake: "a query over many keys reads speed items of keys alone that batch has listed",
+			Edits: []Edit{{"shared/serving/keys.go", `append(slices.Concat(shards[:]...), l.live...)`,
+				`slices.Concat(shards[:]...)`}},
+			Killer: grouped,
+		},
+		{
+			Name: "order-by-rounded-numbers", Design: "3.6",
+			Mistake: "groups are ordered by numbers rounded to floating point",
+			Edits: []Edit{
+				{orderingFile, `	return compareNumbers(a, b)
+}
+
+func isNumber`, `	x, _ := strconv.ParseFloat(a, 64)
+	y, _ := strconv.ParseFloat(b, 64)
+	return cmp.Compare(x, y)
+}
+
+func isNumber`},
+				{orderingFile, `import (
+`, `import (
+	"cmp"
+	"strconv"
+`},
+			},
+			Killer: Killer{Package: "shared/serving", Run: "^TestGroupsInOrder$", Why: "histories order no groups"},
 		},
 		{
 			Name: "merged-before-the-end", Design: "3.6",

@@ -28,8 +28,9 @@ func TestTooManyKeys(t *testing.T) {
 		}
 	}
 	s.MaxKeys, s.MaxItems = 10, 4
-	const items = "view by_user: too many keys: the selection has more than 4 items in this range, the maximum; narrow from " +
-		"and to; narrow the keys with key.path=VALUE or key.status=VALUE" + rollup + "[status]] to the view's definition"
+	const items = "view by_user: too many keys: the selection has more than 4 items in this range, the maximum; " +
+		"narrow from and to; narrow the keys with key.path=VALUE or key.status=VALUE" + rollup +
+		"[status]] to the view's definition"
 	if _, err := s.ask("group_by=status"); err == nil || err.Error() != items {
 		t.Errorf("too many items: %v", err)
 	}

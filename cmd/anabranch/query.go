@@ -24,6 +24,7 @@ type QueryCmd struct {
 	TZ     string `name:"tz" help:"Time zone of steps and dates, such as Europe/Berlin. Default: UTC." placeholder:"ZONE"`
 	Fill   bool   `help:"List windows, or steps, without events too."`
 	Total  bool   `help:"Add a row that merges all windows."`
+	Values string `help:"Show these aggregates and readings: views,latency.p99.9. Default: all." placeholder:"NAMES"`
 	Parts  bool   `help:"Show the parts of batch and speed below each row."`
 	Output string `short:"o" enum:"table,json,csv,ndjson" default:"table" help:"table, or json, csv or ndjson (the server's answer)."`
 
@@ -48,6 +49,9 @@ ago: -90m, -24h, -7d, -1w, -1d12h.
 With --step each row has the windows of one step: days and longer steps begin at midnight in --tz, weeks on Monday. A
 step is exact once all of it has ended, and only if --from and --to do not cut it.
 
+Aggregates with readings have a column for each: latency.p95. --values chooses aggregates and readings, for example
+--values views,latency.p99.9. A value behind ~ is an estimate; its error is below the table.
+
 CSV has a record per window. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
 ndjson has a line of JSON per window. Both have no total, and print the warnings of the answer on stderr.
 
@@ -58,6 +62,7 @@ Examples:
     anabranch query page_views path=/ --from 2015-05-17 --to 2015-05-18T12:00:00Z --total
     anabranch query page_views path=/ --from -24h
     anabranch query page_views path=/ --from 2015-05-17 --to 2015-05-21 --step 1d --tz Europe/Berlin --fill
+    anabranch query page_views path=/ --values views,latency.p99.9 --step 1d
     anabranch query errors_by_status status=404 method=GET -o json
     anabranch query page_views path=/ -o csv > page_views.csv`
 }
@@ -88,6 +93,9 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 	}
 	if c.rowsOnly() {
 		p.Set("format", c.Output)
+	}
+	if c.Values != "" {
+		p.Set("values", c.Values)
 	}
 	for name, set := range map[string]bool{"total": c.Total, "parts": c.Parts, "fill": c.Fill} {
 		if set {
@@ -178,44 +186,11 @@ func printAnswer(w *world, a client.Answer) error {
 		if _, err := fmt.Fprintln(w.stdout, "no window has data"); err != nil {
 			return err
 		}
-	} else if err := newAnswerTable(a).Print(w.stdout); err != nil {
+	} else if err := printRows(w.stdout, a); err != nil {
 		return err
 	}
 	return printSkipped(w.stdout, "The view could not use these events of the windows, under any key:",
 		skippedBy("", a.Skipped))
-}
-
-// newAnswerTable returns a table with a row per window, the parts of each below it if the server gave any, and the
-// total last.
-func newAnswerTable(a client.Answer) *table.Table {
-	rows := a.Data
-	if a.Total != nil {
-		total := *a.Total
-		total.Start, total.End = "total", ""
-		rows = append(slices.Clone(rows), total)
-	}
-	names := aggregates(rows)
-	columns := []table.Column{{Name: "start"}, {Name: "end"}}
-	for _, name := range names {
-		columns = append(columns, table.Column{Name: name, Right: true})
-	}
-	columns = append(columns, table.Column{Name: "exact"}, table.Column{Name: header("skipped", rows, skipped)},
-		table.Column{Name: header("horizon", rows, ownHorizon)})
-	t := table.New(columns...)
-	for _, r := range rows {
-		row := append([]string{string(r.Start), string(r.End)}, cells(r.Values, names)...)
-		t.Row(append(row, yesNo(r.Exact), skipped(r), ownHorizon(r))...)
-		addPart(t, "  batch", r.Parts.Batch, names)
-		addPart(t, "  speed", r.Parts.Speed, names)
-	}
-	return t
-}
-
-// addPart adds the row of batch or speed if the server gave it.
-func addPart(t *table.Table, name string, values client.Object, names []string) {
-	if values != nil {
-		t.Row(append([]string{name, ""}, cells(values, names)...)...)
-	}
 }
 
 // header returns the name of an optional column; "" if no row fills it.
@@ -229,36 +204,6 @@ func header(name string, rows []client.Row, cell func(client.Row) string) string
 func skipped(r client.Row) string { return members(r.Skipped, "=", "") }
 
 func ownHorizon(r client.Row) string { return string(r.Horizon) }
-
-// aggregates returns the names of all values, in the server's order.
-func aggregates(rows []client.Row) []string {
-	var names []string
-	for _, r := range rows {
-		for _, object := range []client.Object{r.Values, r.Parts.Batch, r.Parts.Speed} {
-			for _, m := range object {
-				if !slices.Contains(names, m.Name) {
-					names = append(names, m.Name)
-				}
-			}
-		}
-	}
-	return names
-}
-
-// cells returns the values of the names, with all their digits; "-" for null, which is a min, max or mean of nothing.
-func cells(values client.Object, names []string) []string {
-	row := make([]string, len(names))
-	for i, name := range names {
-		value, ok := values.Find(name)
-		switch {
-		case ok && value.Kind() == 'n':
-			row[i] = "-"
-		case ok:
-			row[i] = client.Member{Value: value}.Text()
-		}
-	}
-	return row
-}
 
 // members returns an object on one line; none if it is empty.
 func members(o client.Object, between, none string) string {

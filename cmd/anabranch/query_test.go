@@ -71,6 +71,17 @@ const (
 	stepAnswer = `{"view":"traffic","key":{},"window":"PT1H","step":"P1D","tz":"Europe/Berlin","tzdata":"2025c",` +
 		`"definition":"4f1c","generation":null,"horizon":null,"lag":{},"data":[{"start":"2026-03-29T00:00:00+01:00",` +
 		`"end":"2026-03-30T00:00:00+02:00","values":{"views":23},"exact":true}],"skipped":[],"warnings":[]}`
+	estimatesAnswer = `{"view":"latencies","key":{},"window":"PT1H","definition":"4f1c","generation":null,"horizon":null,` +
+		`"lag":{},"data":[{"start":"2026-01-01T00:00:00Z","end":"2026-01-01T01:00:00Z","values":{"views":3,` +
+		`"latency":{"p50":20.1,"p99.9":1234.50},"users":385,"pages":[{"value":"/a","count":12},{"value":null,"count":7}]},` +
+		`"exact":true,` +
+		`"errors":{"latency":{"relative":0.01},"users":{"relative":0.042},"pages":{"absolute":9}},` +
+		`"parts":{"batch":{"views":3,"latency":{"p50":20.1,"p99.9":1234.50},"users":300,"pages":[]},"speed":null}},` +
+		`{"start":"2026-01-01T01:00:00Z","end":"2026-01-01T02:00:00Z","values":{"views":0,` +
+		`"latency":{"p50":null,"p99.9":null},"users":0,"pages":[]},"exact":true},` +
+		`{"start":"2026-01-01T02:00:00Z","end":"2026-01-01T03:00:00Z","values":{"views":1,` +
+		`"latency":{"p50":1,"p99.9":1},"users":1,"pages":[{"value":"/b","count":9}]},"exact":false,` +
+		`"errors":{"latency":{"relative":0.01},"pages":{"absolute":12}}}],"skipped":[],"warnings":[]}`
 	whereSkips = `{"place":"where","reason":"missing","events":1200,"batch":1000,"speed":200,"exact":false,` +
 		`"since":"2015-05-17T10:00:00Z","sample":{"source":"/shop\u001b[2J","id":"e-1"}}`
 )
@@ -81,6 +92,7 @@ func TestQueryTable(t *testing.T) {
 		"PartsAndTotal": {fullAnswer, "query_parts_total.golden"},
 		"NoData":        {emptyAnswer, "query_empty.golden"},
 		"Steps":         {stepAnswer, "query_steps.golden"},
+		"Estimates":     {estimatesAnswer, "query_estimates.golden"},
 	}
 	for name, test := range tests {
 		t.Run(name, func(t *testing.T) {
@@ -149,6 +161,9 @@ func TestQueryParameters(t *testing.T) {
 		"Key": {
 			[]string{"page_views", "path=/a=b&c, d", "method="},
 			"GET /v1/views/page_views/query?key.method=&key.path=%2Fa%3Db%26c%2C+d",
+		},
+		"Values": {
+			[]string{"v", "--values", "views,latency.p99.9"}, "GET /v1/views/v/query?values=views%2Clatency.p99.9",
 		},
 		"Negative":          {[]string{"v", "n=-1"}, "GET /v1/views/v/query?key.n=-1"},
 		"Named like a flag": {[]string{"v", "from=a", "-o", "ndjson"}, "GET /v1/views/v/query?format=ndjson&key.from=a"},

@@ -72,8 +72,10 @@ func (s *Shadow) askCandidate(ctx context.Context, answered serving.Result, g li
 	both, _, _ := aggregates(answered.Program.Definition, candidate.Program.Definition)
 	answering := candidate
 	answering.Program, answering.Generation = answered.Program, answered.Generation
+	selection := answered.Selection
+	selection.Values = nil // states are compared, of all aggregates; the candidate may lack one of the names
 	read := func(ctx context.Context, r serving.Reader) ([]serving.Row, error) {
-		result, err := r.Read(ctx, answered.Selection)
+		result, err := r.Read(ctx, selection)
 		return result.Rows, err
 	}
 	return pair{answering, candidate, both}.compareWith(ctx, answered.Rows, read)

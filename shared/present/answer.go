@@ -196,14 +196,14 @@ func seconds(since, now time.Time) *float64 {
 
 // presenting makes the rows of one answer. All numbers since text was last emptied share it.
 type presenting struct {
-	aggregates []view.Aggregate
-	selection  serving.Selection
-	groups     *serving.Groups
-	text       []byte
+	shown     []serving.Value
+	selection serving.Selection
+	groups    *serving.Groups
+	text      []byte
 }
 
 func newPresenting(r serving.Result) presenting {
-	return presenting{aggregates: r.Program.Definition.Aggregates, selection: r.Selection, groups: r.Groups}
+	return presenting{shown: r.Values(), selection: r.Selection, groups: r.Groups}
 }
 
 func (p *presenting) tail(r serving.Result) Tail {
@@ -235,20 +235,33 @@ func (p *presenting) row(of *serving.Row, parts bool) Row {
 }
 
 func (p *presenting) values(of serving.States) Object {
-	values := make(Object, len(p.aggregates))
-	for i, a := range p.aggregates {
+	values := make(Object, len(p.shown))
+	for i, v := range p.shown {
 		at := len(p.text)
-		p.text = of.AppendNumber(p.text, i)
-		values[i] = Member{Name: a.Name, Value: p.text[at:len(p.text):len(p.text)]}
+		p.text = appendValue(p.text, of, v)
+		values[i] = Member{Name: v.Name, Value: p.text[at:len(p.text):len(p.text)]}
 	}
 	return values
 }
 
+// appendValue appends an aggregate's value as JSON: an object, if it has readings.
+func appendValue(dst []byte, of serving.States, v serving.Value) []byte {
+	if len(v.Readings) == 0 {
+		return of.AppendNumber(dst, v.Aggregate)
+	}
+	for i, reading := range v.Readings {
+		dst = append(dst, "{,"[min(i, 1)], '"')
+		dst = append(append(dst, reading.Name...), `":`...)
+		dst = of.AppendReading(dst, v.Aggregate, reading)
+	}
+	return append(dst, '}')
+}
+
 func (p *presenting) errors(of serving.States) Object {
 	var bounds Object
-	for i, a := range p.aggregates {
-		if bound := of.AppendError(nil, i); len(bound) > 0 {
-			bounds = append(bounds, Member{Name: a.Name, Value: bound})
+	for _, v := range p.shown {
+		if bound := of.AppendError(nil, v.Aggregate); len(bound) > 0 {
+			bounds = append(bounds, Member{Name: v.Name, Value: bound})
 		}
 	}
 	return bounds
@@ -256,9 +269,9 @@ func (p *presenting) errors(of serving.States) Object {
 
 func (p *presenting) skipped(of serving.States) Object {
 	var skipped Object
-	for i, a := range p.aggregates {
-		if n := of.Skipped(i); n > 0 {
-			skipped = append(skipped, Member{Name: a.Name, Value: strconv.AppendInt(nil, n, 10)})
+	for _, v := range p.shown {
+		if n := of.Skipped(v.Aggregate); n > 0 {
+			skipped = append(skipped, Member{Name: v.Name, Value: strconv.AppendInt(nil, n, 10)})
 		}
 	}
 	return skipped

@@ -6,14 +6,16 @@ import (
 	"strings"
 	"time"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
 )
 
 // presentCSV writes a header and one record per row. The name of a column is the path of its number in the JSON
-// answer: key.path, values.views. A cell is empty where JSON has null or nothing. The horizon of a record is the row's
-// own, or else the answer's. Skipped counts are written even when they are 0. window_skipped counts the window's
-// events that are in no row of any key; its name is its own, since an aggregate may be called "where" or "time".
+// answer: key.path, values.views, values.latency.p99. A cell is empty where JSON has null or nothing. The horizon of a
+// record is the row's own, or else the answer's. Skipped counts are written even when they are 0. window_skipped counts
+// the window's events that are in no row of any key; its name is its own, since an aggregate may be called "where" or
+// "time".
 //
 // Source: RFC 4180.
 func presentCSV(w tagged, r serving.Result, parts bool) (rows int, err error) {
@@ -62,23 +64,25 @@ func columnsOf(r serving.Result, parts bool) []column {
 	}
 	add("start", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.Start, r.Selection)...) })
 	add("end", func(dst []byte, row *serving.Row) []byte { return append(dst, timeIn(row.End, r.Selection)...) })
+	shown := r.Values()
 	addNumbers := func(prefix string, states func(*serving.Row) serving.States) {
-		for i, a := range d.Aggregates {
-			add(prefix+a.Name, func(dst []byte, row *serving.Row) []byte { return appendNumber(dst, states(row), i) })
+		for _, n := range numbersOf(shown) {
+			add(prefix+n.name, func(dst []byte, row *serving.Row) []byte { return n.append(dst, states(row)) })
 		}
 	}
 	addNumbers("values.", func(row *serving.Row) serving.States { return row.States })
 	add("exact", func(dst []byte, row *serving.Row) []byte { return strconv.AppendBool(dst, row.Exact) })
 	add("horizon", func(dst []byte, row *serving.Row) []byte { return appendFirst(dst, row.Horizon, r.Horizon) })
 	add("complete", func(dst []byte, _ *serving.Row) []byte { return appendFirst(dst, r.Complete) })
-	for i, a := range d.Aggregates {
+	for _, v := range shown {
+		i := v.Aggregate
 		if !r.Program.Functions[i].Exact() {
-			add("errors."+a.Name, func(dst []byte, row *serving.Row) []byte {
+			add("errors."+v.Name, func(dst []byte, row *serving.Row) []byte {
 				return appendText(dst, string(row.States.AppendError(nil, i)))
 			})
 		}
 		if r.Program.MaySkip(i) {
-			add("skipped."+a.Name, func(dst []byte, row *serving.Row) []byte {
+			add("skipped."+v.Name, func(dst []byte, row *serving.Row) []byte {
 				return strconv.AppendInt(dst, row.States.Skipped(i), 10)
 			})
 		}
@@ -108,13 +112,32 @@ func columnsOf(r serving.Result, parts bool) []column {
 	return columns
 }
 
-// appendNumber appends a number, or nothing where there are no states or no number.
-func appendNumber(dst []byte, of serving.States, i int) []byte {
+// number is what one column shows of the states of a row: an aggregate, or one of its readings.
+type number struct {
+	name      string // "views", "latency.p99"
+	aggregate int
+	reading   aggregate.Reading // the zero Reading of an aggregate with one value
+}
+
+func numbersOf(values []serving.Value) (all []number) {
+	for _, v := range values {
+		if len(v.Readings) == 0 {
+			all = append(all, number{name: v.Name, aggregate: v.Aggregate})
+		}
+		for _, reading := range v.Readings {
+			all = append(all, number{v.Name + "." + reading.Name, v.Aggregate, reading})
+		}
+	}
+	return all
+}
+
+// append appends the number, or nothing where there are no states or no number.
+func (n number) append(dst []byte, of serving.States) []byte {
 	if !of.Exist() {
 		return dst
 	}
 	at := len(dst)
-	dst = of.AppendNumber(dst, i)
+	dst = of.AppendReading(dst, n.aggregate, n.reading)
 	switch value := dst[at:]; value[0] {
 	case 'n': // null
 		return dst[:at]
@@ -122,7 +145,7 @@ func appendNumber(dst []byte, of serving.States, i int) []byte {
 		var text string
 		_ = json.Unmarshal(value, &text) // a value is valid JSON
 		return appendText(dst[:at], text)
-	case '{', '[':
+	case '[':
 		return appendText(dst[:at], string(value))
 	}
 	return dst

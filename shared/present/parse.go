@@ -37,14 +37,15 @@ const (
 	paramFill   = "fill"
 	paramTotal  = "total"
 	paramParts  = "parts"
+	paramValues = "values"
 	paramFormat = "format"
 	paramGroup  = "group_by"
 )
 
 func parameters() []string {
 	return []string{
-		paramFrom, paramTo, paramStep, paramZone, paramFill, paramTotal, paramParts, paramFormat, paramGroup, paramOrder,
-		paramLimit, paramCursor,
+		paramFrom, paramTo, paramStep, paramZone, paramFill, paramTotal, paramParts, paramValues, paramFormat, paramGroup,
+		paramOrder, paramLimit, paramCursor,
 	}
 }
 
@@ -146,6 +147,11 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 		return err
 	}
 	s.Parts = q.Parts
+	if names, ok := query[paramValues]; ok {
+		if s.Values, err = parseValues(names[0]); err != nil {
+			return err
+		}
+	}
 	if values, ok := query[paramFormat]; ok {
 		if q.Format, ok = formatOf(values[0]); !ok {
 			return badParameter(paramFormat, "unknown format=%.60q; write %s", values[0], orList(formatNames()))
@@ -156,6 +162,24 @@ func (q *Query) parseRest(query map[string][]string) (err error) {
 			strings.ToUpper(q.Format.Name))
 	}
 	return nil
+}
+
+// maxValues is the maximum number of names in the parameter values.
+const maxValues = 100
+
+// parseValues reads a list of aggregates and readings. The serving layer finds them in the view.
+func parseValues(text string) ([]string, error) {
+	names := strings.Split(text, ",")
+	if len(names) > maxValues {
+		return nil, badParameter(paramValues, "values has %d names; the maximum is %d", len(names), maxValues)
+	}
+	for i, name := range names {
+		if names[i] = strings.TrimSpace(name); names[i] == "" {
+			return nil, badParameter(paramValues, "values=%.60q has an empty name; write aggregates with commas between "+
+				"them, as in values=views,latency.p99", text)
+		}
+	}
+	return names, nil
 }
 
 // UnknownParameter returns the error for a query string that names a key field which the view does not have.

@@ -47,9 +47,9 @@ func TestGroupsOrderRefused(t *testing.T) {
 	for order, want := range map[string]string{
 		"-top":          `order="-top" names top(data.amount, 3), which is no number`,
 		"latency":       `order="latency" needs a reading of quantiles(data.amount); write latency.p50`,
-		"-latency.p101": `order="-latency.p101" names no reading of quantiles(data.amount); write latency.p50`,
+		"-latency.p101": `order="-latency.p101" names no reading of quantiles(data.amount); write for example latency.p50 or latency.p99.9`,
 		"views.p50":     `order="views.p50" names a reading, but count() has one value; write views`,
-		"path":          `order="path" is no aggregate of view by_user; it has bytes, views, mean, latency, top`,
+		"path":          `order="path" names no aggregate of view by_user; the aggregates are bytes, views, mean, latency, top`,
 	} {
 		var wrong *serving.ParameterError
 		_, err := s.ask("order=" + order)

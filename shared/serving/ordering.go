@@ -34,36 +34,23 @@ func (r groupReader) orderingOf(o Order) (ordering, error) {
 	if o.By == "" {
 		return ordering{}, nil
 	}
-	d := r.Program.Definition
-	refuse := func(format string, args ...any) (ordering, error) {
-		return ordering{}, &ParameterError{"order", fmt.Sprintf("order=%.80q ", o) + fmt.Sprintf(format, args...)}
+	at, readings, fault := findValue(r.Program, o.By)
+	switch {
+	case fault != "":
+	case !r.Program.Functions[at].IsNumber():
+		fault = fmt.Sprintf("names %s, which is no number", r.Program.Definition.Aggregates[at].Expr)
+	case len(readings) > 1:
+		fault = fmt.Sprintf("needs a reading of %s; write %s.%s", r.Program.Definition.Aggregates[at].Expr, o.By,
+			readings[0].Name)
 	}
-	name, wanted, hasReading := strings.Cut(o.By, ".")
-	for i, a := range d.Aggregates {
-		if a.Name != name {
-			continue
-		}
-		f, found := r.Program.Functions[i], ordering{byValue: true, aggregate: i, down: o.Down}
-		switch readings := f.Readings(); {
-		case !f.IsNumber():
-			return refuse("names %s, which is no number", a.Expr)
-		case hasReading && len(readings) == 0:
-			return refuse("names a reading, but %s has one value; write %s", a.Expr, name)
-		case !hasReading && len(readings) > 0:
-			return refuse("needs a reading of %s; write %s.%s", a.Expr, name, readings[0].Name)
-		case hasReading:
-			var ok bool
-			if found.reading, ok = f.ParseReading(wanted); !ok {
-				return refuse("names no reading of %s; write %s.%s", a.Expr, name, readings[0].Name)
-			}
-		}
-		return found, nil
+	if fault != "" {
+		return ordering{}, &ParameterError{"order", fmt.Sprintf("order=%.80q %s", o, fault)}
 	}
-	names := make([]string, len(d.Aggregates))
-	for i, a := range d.Aggregates {
-		names[i] = a.Name
+	found := ordering{byValue: true, aggregate: at, down: o.Down}
+	if len(readings) > 0 {
+		found.reading = readings[0]
 	}
-	return refuse("is no aggregate of view %s; it has %s", d.Name, strings.Join(names, ", "))
+	return found, nil
 }
 
 // String returns the order as a query writes it.

@@ -3,6 +3,7 @@ package serving
 import (
 	"time"
 
+	"github.com/anabranch/anabranch/shared/aggregate"
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
@@ -86,6 +87,11 @@ func (s States) Exist() bool { return s.windows != nil }
 // there is no value.
 func (s States) AppendNumber(dst []byte, i int) []byte {
 	return s.windows.AppendValue(dst, i, s.window)
+}
+
+// AppendReading appends one reading of aggregate i to dst, as AppendNumber does.
+func (s States) AppendReading(dst []byte, i int, reading aggregate.Reading) []byte {
+	return s.windows.AppendReading(dst, i, s.window, reading)
 }
 
 // AppendError appends the error bound of aggregate i as a JSON object; nothing when its value is no estimate.

@@ -24,6 +24,8 @@ type Selection struct {
 	Zone *time.Location // of the steps, and of the times of an answer; nil: UTC
 	Fill bool           // also return rows for windows, or steps, without events
 
+	Values []string // aggregates and readings of the answer: {"views", "latency.p99.9"}; empty: all, as they list them
+
 	Grouping
 }
 

@@ -117,6 +117,9 @@ func (s *Serving) read(
 // readBoth reads the rows of a selection, and beside them what the view could not use in its windows. It checks the
 // selection first, so that one that is wrong costs no read of what was skipped.
 func (s *Serving) readBoth(ctx context.Context, r Reader, selection Selection) (result Result, not skipped, err error) {
+	if _, err := selectValues(r.Program, selection.Values); err != nil {
+		return result, not, err
+	}
 	read := r.Read
 	if selection.isOfOneKey(r.Program.Definition) {
 		_, err = r.locate(selection)

@@ -91,6 +91,23 @@ func (o Object) Find(name string) (jsontext.Value, bool) {
 // Text returns the value for a reader: a string without its quotes, anything else as its JSON text.
 func (m Member) Text() string { return text(m.Value) }
 
+// Object returns the value as an object; nil if it is none.
+func (m Member) Object() Object {
+	var o Object
+	if m.Value.Kind() != '{' || json.Unmarshal(m.Value, &o) != nil {
+		return nil
+	}
+	return o
+}
+
+// Objects returns the elements of the value; false if it is no array of objects.
+func (m Member) Objects() (list []Object, ok bool) {
+	if m.Value.Kind() != '[' || json.Unmarshal(m.Value, &list) != nil {
+		return nil, false
+	}
+	return list, true
+}
+
 // Text is a JSON value for a reader: a string without its quotes, "" for null, anything else as its JSON text.
 type Text string
 

@@ -85,9 +85,10 @@ type Answer struct {
 type Row struct {
 	Start   Text   `json:"start"`
 	End     Text   `json:"end"`
-	Values  Object `json:"values"` // one number per aggregate, in the definition's order
+	Values  Object `json:"values"` // one value per aggregate, in the server's order; an object where it has readings
 	Exact   bool   `json:"exact"`
 	Horizon Text   `json:"horizon"` // set if above the answer's horizon, during a run; else ""
+	Errors  Object `json:"errors"`  // per aggregate whose value is an estimate, an object with its error bound
 	Skipped Object `json:"skipped"` // per aggregate, events without a usable argument; nil for none
 	Parts   Parts  `json:"parts"`
 }

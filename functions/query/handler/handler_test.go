@@ -364,20 +364,20 @@ func TestErrors(t *testing.T) {
 			"an unknown parameter",
 			"purchases",
 			"user=ann&path=/",
-			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, step, tz, fill, total, parts, format, `+
+			badParameter("path", `unknown parameter "path"; view purchases takes user, from, to, step, tz, fill, total, parts, values, format, `+
 				"group_by, order, limit, cursor"),
 		},
 		{
 			"a key field of a view without key fields",
 			"everything",
 			"user=ann",
-			badParameter("user", `unknown parameter "user"; view everything takes from, to, step, tz, fill, total, parts, format, `+
+			badParameter("user", `unknown parameter "user"; view everything takes from, to, step, tz, fill, total, parts, values, format, `+
 				"group_by, order, limit, cursor"),
 		},
 		{
 			"a parameter of later versions", "purchases", "user=ann&having=1",
 			badParameter("having", `unknown parameter "having"; view purchases takes user, from, to, step, tz, fill, total, `+
-				"parts, format, group_by, order, limit, cursor"),
+				"parts, values, format, group_by, order, limit, cursor"),
 		},
 		{"a key field in Latin-1", "purchases", "user=Zo%EB",
 			badParameter("user", `user="Zo\xeb" is not UTF-8; in a URL, write é as %C3%A9`)},

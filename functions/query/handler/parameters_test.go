@@ -20,6 +20,7 @@ var brokenParameters = []string{
 	"user=ann&total=true&total=true", "user=ann&parts=0", "user=ann&parts=both",
 	"user=ann&format=xml", "user=ann&format=", "user=ann&format=JSON",
 	"user=ann&format=csv&format=json", "user=ann&format=csv&total=true",
+	"user=ann&values=", "user=ann&values=m", "user=ann&values=n.p50", "user=ann&values=n&values=mean",
 	"user=ann&format=ndjson&total=true", "user=ann&From=2026-01-01T00:00:00Z", "user=%zz", "user=%",
 	"user=ann;total=true", "user=%ff", "user=ann&from=%ff", "user=ann&parts=%00",
 	"user=ann&since=-7d", "user=ann&%66rom=x", "user=ann&where=1", "$select=user", "user=ann&&&x",

@@ -96,10 +96,11 @@ func operations() map[api.Key]operation {
 			Description: "Answers for one key, where each key field has one value: one row per window that has data. " +
 				"Otherwise it answers for all keys with these values: rows for each of them, or for each group of group_by. " +
 				"Each row says whether it is exact.",
-			Query: []string{"keyFilter", "from", "to", "step", "tz", "fill", "total", "parts", "format", "group_by",
-				"groupOrder", "groupLimit", "cursor"},
+			Query: []string{"keyFilter", "from", "to", "step", "tz", "fill", "total", "parts", "values", "format",
+				"group_by", "groupOrder", "groupLimit", "cursor"},
 			Gives: "The rows of the key, or of the groups.", Schema: "Answer",
-			CSV:  "RFC 4180: a header, then a record per row. Each column is named by its path in the JSON, as in values.views.",
+			CSV: "RFC 4180: a header, then a record per row. Each column is named by its path in the JSON, as in values.views " +
+				"and values.latency.p99.",
 			Line: "Line", Tagged: true,
 			Problems: []problem{
 				badParameter, unknownView, tooLarge, internal,

@@ -5,6 +5,7 @@ package servingtest
 import (
 	"context"
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -297,8 +298,8 @@ func (s *Fixture) putSpeed(t testing.TB, key viewstore.SpeedKey, p *view.Program
 	}
 }
 
-// Read reads the user's rows; parameters are names and values of a selection: from, to, step, tz, fill and
-// total.
+// Read reads the user's rows; parameters are names and values of a selection: from, to, step, tz, fill,
+// total and values.
 func (s *Fixture) Read(t testing.TB, parameters ...string) serving.Result {
 	t.Helper()
 	result, err := s.Try(parameters...)
@@ -319,6 +320,8 @@ func (s *Fixture) Try(parameters ...string) (result serving.Result, err error) {
 			selection.To = parse(value)
 		case "total":
 			selection.Total = value == "true"
+		case "values":
+			selection.Values = strings.Split(value, ",")
 		case "fill":
 			selection.Fill = value == "true"
 		case "step":

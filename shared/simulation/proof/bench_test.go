@@ -1,8 +1,8 @@
 package proof_test
 
 import (
+	"slices"
 	"testing"
-	"time"
 
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -38,36 +38,41 @@ func BenchmarkFold(b *testing.B) {
 	}
 }
 
-// BenchmarkMergePage decodes and merges stored pages, each of one section and its days of the real requests, as a query
-// does with each item that it reads.
+// BenchmarkMergePage decodes and merges stored pages. Each page is of one section and its days of the real requests.
+// "apart" gives each page windows of its own, as a query of one key does. "together" merges all pages into the same
+// windows, as a query of many keys does.
 func BenchmarkMergePage(b *testing.B) {
-	f := request(24*time.Hour, view.KeyField{Field: "section", Expr: `data.path.split("/")[1]`})
+	f := request(day, view.KeyField{Field: "section", Expr: `data.path.split("/")[1]`})
 	requests := realRequests(b)
-	for _, names := range [][]string{exactNames, sketchNames, topNames} {
-		for _, name := range names {
-			b.Run(name, func(b *testing.B) {
-				set := compile(b, view.Definition{Name: "v", Key: f.key, Window: f.window,
-					Aggregates: []view.Aggregate{{Name: name, Expr: f.expression(name, "")}}})
-				p, pages, bytes := set.Programs[0], states{}, 0
-				for at, page := range encoded(folded(p, batches(b, set, requests))) {
-					if at.Key != view.SkippedKey {
-						pages[at] = page
-						bytes += len(page)
-					}
-				}
-				windows := p.NewWindows()
-				for b.Loop() {
-					windows.Reset()
-					for at, page := range pages {
-						if err := windows.MergePage(at.Page, page, nil); err != nil {
-							b.Fatal(err)
-						}
-					}
-				}
-				items := float64(len(pages))
-				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/1000/float64(b.N)/items, "us/item")
-				b.ReportMetric(float64(bytes)/items, "B/item")
-			})
+	for _, name := range slices.Concat(exactNames, sketchNames, topNames) {
+		set := compile(b, view.Definition{Name: "v", Key: f.key, Window: f.window,
+			Aggregates: []view.Aggregate{{Name: name, Expr: f.expression(name, "")}}})
+		p := set.Programs[0]
+		pages := encoded(folded(p, batches(b, set, requests)))
+		b.Run(name+"/apart", func(b *testing.B) { mergePages(b, p, pages, true) })
+		b.Run(name+"/together", func(b *testing.B) { mergePages(b, p, pages, false) })
+	}
+}
+
+func mergePages(b *testing.B, p *view.Program, pages states, apart bool) {
+	windows, bytes, items := p.NewWindows(), 0, 0
+	for b.Loop() {
+		windows.Reset()
+		bytes, items = 0, 0
+		for at, page := range pages {
+			if at.Key == view.SkippedKey {
+				continue
+			}
+			if apart {
+				windows.Reset()
+			}
+			if err := windows.MergePage(at.Page, page, nil); err != nil {
+				b.Fatal(err)
+			}
+			bytes += len(page)
+			items++
 		}
 	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/1000/float64(b.N)/float64(items), "us/item")
+	b.ReportMetric(float64(bytes)/float64(items), "B/item")
 }

@@ -353,7 +353,7 @@ func TestCost(t *testing.T) {
 	}
 	one := `{"specversion":"1.0","id":"%d","source":"s","type":"purchase","time":"2026-01-01T00:00:00Z","data":{"user":"u%d","kind":"","amount":1}}`
 	for run := range 5 {
-		for request := range 3 { // three objects over four keys: five pages, with the page of the view everything
+		for request := range 3 { // three objects over four keys: six pages, with those of the roll-up and of everything
 			var events []string
 			for i := range 4 {
 				events = append(events, fmt.Sprintf(one, run*100+request*10+i, i))
@@ -375,7 +375,7 @@ func TestCost(t *testing.T) {
 			"archive.List":    1,
 			"archive.Put":     2, // manifest and identities
 			"base.Load":       2, // per view, up to 100 pages each
-			"base.Put":        5,
+			"base.Put":        6,
 			"catalog.Append":  1,
 			"catalog.PutView": 2,
 		}

@@ -23,6 +23,7 @@ views:
     where: type == "purchase" && data.kind != "test"
     key:
       user: data.user
+    rollups: [[]]
     window: 1m
     aggregates:
       purchases: count()
@@ -71,6 +72,9 @@ type Cell struct {
 	View, Key, Start string
 }
 
+// AllUsers is the Key of the rows of by_user's roll-up. No user has this name.
+const AllUsers = "\x00all users"
+
 // Total is the Start of the row that merges all windows.
 const Total = "total"
 
@@ -96,6 +100,7 @@ func Fold(events []Event) map[Cell]map[string]string {
 		}
 		if user, ok := e.Counts(); ok {
 			add("by_user", user, time.Minute)
+			add("by_user", AllUsers, time.Minute)
 		}
 		add("everything", "", time.Hour)
 	}
@@ -352,7 +357,7 @@ func checkValues(key Cell, answer present.Answer, expected map[Cell]map[string]s
 // Ask queries a view of the simulated world for one key.
 func (w *World) Ask(ctx context.Context, name, key string) (present.Answer, error) {
 	parameters := map[string][]string{"parts": {"true"}, "total": {"true"}}
-	if name == "by_user" {
+	if name == "by_user" && key != AllUsers {
 		parameters["user"] = []string{key}
 	}
 	return Query(ctx, w.Serving, view.Name(name), parameters)

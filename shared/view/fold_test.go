@@ -511,11 +511,14 @@ func TestTouch(t *testing.T) {
 // BenchmarkDeltaFold measures the fold alone, from a scanned batch into the cells of a delta, as speed and batch do it
 // for every view.
 func BenchmarkDeltaFold(b *testing.B) {
-	set := compiled(b, hitViews()...)
+	rolled := hitViews()[1]
+	rolled.Rollups = [][]string{{"code"}, {}}
+	set := compiled(b, append(hitViews(), rolled)...)
 	for _, c := range []struct {
-		name string
-		keys int
-	}{{"10 keys", 10}, {"10000 keys", 10_000}} {
+		name    string
+		keys    int
+		program int
+	}{{"10 keys", 10, 1}, {"10000 keys", 10_000, 1}, {"10000 keys, 2 roll-ups", 10_000, 2}} {
 		b.Run(c.name, func(b *testing.B) {
 			const n = 10_000
 			hits := make([]hit, n)
@@ -529,7 +532,7 @@ func BenchmarkDeltaFold(b *testing.B) {
 			rows := allRows(batch)
 			b.ReportAllocs()
 			for b.Loop() {
-				d := set.Programs[1].NewDelta()
+				d := set.Programs[c.program].NewDelta()
 				d.Fold(batch, rows)
 				if d.Counts().Folded != n {
 					b.Fatal(d.Counts())

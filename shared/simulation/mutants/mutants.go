@@ -48,7 +48,7 @@ type Killer struct {
 // All returns the mutants, in the order of the design's sections. Those that break no promise come last.
 func All() []Mutant {
 	return slices.Concat(ofIngest(), ofSpeed(), ofDuplicates(), ofReplay(), ofKappa(), ofBatch(), ofSweep(), ofQuery(),
-		ofSkipped(), ofGenerations(), ofRetiring(), ofLeases(), ofTakeOver(), ofNumbers(), ofExpressions(),
+		ofSkipped(), ofRollups(), ofGenerations(), ofRetiring(), ofLeases(), ofTakeOver(), ofNumbers(), ofExpressions(),
 		ofEngines(), ofReleases(), equivalent())
 }
 

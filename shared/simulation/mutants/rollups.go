@@ -1,0 +1,41 @@
+package mutants
+
+const rollupFile = "shared/view/rollup.go"
+
+// ofRollups returns mistakes in roll-ups.
+func ofRollups() []Mutant {
+	return []Mutant{
+		{
+			Name: "duplicates-touch-no-rollup", Design: "3.4",
+			Mistake: "a duplicate moves the horizon of its key's item, and leaves those of the roll-ups",
+			Edits: []Edit{{viewFoldFile, `				d.touched[d.pageKey(string(d.rollUp(i, fields)))] = struct{}{}`,
+				`				_ = d.rollUp(i, fields)`}},
+			Killer: Killer{
+				Package: "shared/view", Run: "^TestRollupsChangeNothingElse$",
+				Why: "it takes copies in two slots of which speed counts the later one, no other event of the page, and a " +
+					"query in the moment between the items of a run",
+			},
+		},
+		{
+			Name: "skipped-event-has-a-rolled-row", Design: "3.9",
+			Mistake: "an event that the view skips for its key has a row in the roll-up of no fields",
+			Edits: []Edit{{viewFoldFile, `		if !d.locate(b, row) {
+			continue
+		}
+		kept = append(kept, row)
+`, `		if !d.locate(b, row) {
+			if len(d.name) > 8 && len(d.program.rollups) > 0 {
+				d.cell(d.rollUp(0, nil))
+			}
+			continue
+		}
+		kept = append(kept, row)
+`}},
+		},
+		{
+			Name: "rollup-under-another-number", Design: "4",
+			Mistake: "a fold stores a roll-up under the number before its own",
+			Edits:   []Edit{{rollupFile, `byte(i+1))`, `byte(i))`}},
+		},
+	}
+}

@@ -16,15 +16,16 @@ import (
 // QueryCmd queries a view.
 type QueryCmd struct {
 	View string   `arg:"" help:"Name of the view; \"anabranch views\" lists all."`
-	Key  []string `arg:"" optional:"" name:"field=value" help:"Value of each key field of the view."`
+	Key  []string `arg:"" optional:"" name:"field=value" help:"Value of a key field; repeat it for several. A field left out may have any."`
 
 	From   string `help:"List windows that start at this time or later." placeholder:"TIME"`
 	To     string `help:"List windows that start before this time." placeholder:"TIME"`
-	Step   string `help:"One row for each 1d, 1w, 1mo, 1q or 1y, or each 15m, 1h, 6h." placeholder:"STEP"`
+	Step   string `help:"One row for each 1d, 1w, 1mo, 1q or 1y, or each 15m, 1h, 6h; all: one row." placeholder:"STEP"`
 	TZ     string `name:"tz" help:"Time zone of steps and dates, such as Europe/Berlin. Default: UTC." placeholder:"ZONE"`
 	Fill   bool   `help:"List windows, or steps, without events too."`
 	Total  bool   `help:"Add a row that merges all windows."`
 	Values string `help:"Show these aggregates and readings: views,latency.p99.9. Default: all." placeholder:"NAMES"`
+	Groups `embed:""`
 	Parts  bool   `help:"Show the parts of batch and speed below each row."`
 	Output string `short:"o" enum:"table,json,csv,ndjson" default:"table" help:"table, or json, csv or ndjson (the server's answer)."`
 
@@ -52,8 +53,11 @@ step is exact once all of it has ended, and only if --from and --to do not cut i
 Aggregates with readings have a column for each: latency.p95. --values chooses aggregates and readings, for example
 --values views,latency.p99.9. A value behind ~ is an estimate; its error is below the table.
 
-CSV has a record per window. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
-ndjson has a line of JSON per window. Both have no total, and print the warnings of the answer on stderr.
+With several values of a key field, or none, the answer has rows for each key, or with --by for each group of keys.
+With --by, --top or --order each has one row for the whole range, unless --step says otherwise.
+
+CSV has a record per row. Each column has the name of its place in the JSON answer: key.path, values.views, exact.
+ndjson has a line of JSON per row. Both have no total, and print the warnings of the answer on stderr.
 
 Exit codes: 0 answered; 1 the server refused the query; 2 wrong flags; 3 the server failed or could not be reached.
 
@@ -63,6 +67,8 @@ Examples:
     anabranch query page_views path=/ --from -24h
     anabranch query page_views path=/ --from 2015-05-17 --to 2015-05-21 --step 1d --tz Europe/Berlin --fill
     anabranch query page_views path=/ --values views,latency.p99.9 --step 1d
+    anabranch query page_views --top 10
+    anabranch query errors_by_status --by status --order -requests
     anabranch query errors_by_status status=404 method=GET -o json
     anabranch query page_views path=/ -o csv > page_views.csv`
 }
@@ -83,13 +89,13 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 	p := url.Values{}
 	for _, pair := range c.Key {
 		field, value, found := strings.Cut(pair, "=")
-		switch {
-		case !found || field == "":
+		if !found || field == "" {
 			return nil, fmt.Errorf("%q is not field=value", pair)
-		case p.Has("key." + field):
-			return nil, fmt.Errorf("%q: the field %s is given twice", pair, field)
 		}
-		p.Set("key."+field, value)
+		p.Add("key."+field, value)
+	}
+	if err := c.Groups.set(p); err != nil {
+		return nil, err
 	}
 	if c.rowsOnly() {
 		p.Set("format", c.Output)
@@ -102,7 +108,24 @@ func (c *QueryCmd) parameters() (url.Values, error) {
 			p.Set(name, "true")
 		}
 	}
-	return p, c.setTimes(p)
+	if err := c.setTimes(p); err != nil {
+		return nil, err
+	}
+	if c.Groups.isSet() && c.Step == "" {
+		p.Set("step", wholeRange)
+	}
+	return p, nil
+}
+
+// wholeRange is the step that gives one row for the whole range.
+const wholeRange = "all"
+
+func checkStep(text string) error {
+	if text == wholeRange {
+		return nil
+	}
+	_, err := calendar.ParseStep(text)
+	return err
 }
 
 // setTimes sets the parameters of time as they were written: the server reads them, by its own clock. It refuses what
@@ -114,7 +137,7 @@ func (c *QueryCmd) setTimes(p url.Values) error {
 		check      func(string) error
 	}{
 		{"from", c.From, moment}, {"to", c.To, moment},
-		{"step", c.Step, func(text string) error { _, err := calendar.ParseStep(text); return err }},
+		{"step", c.Step, checkStep},
 		{"tz", c.TZ, func(text string) error { _, err := calendar.LoadZone(text); return err }},
 	} {
 		if flag.text == "" {
@@ -137,31 +160,43 @@ func (c *QueryCmd) Run(ctx context.Context, w *world) error {
 	if err != nil {
 		return &failure{exitUsage, err}
 	}
-	body, warnings, err := w.client(c.Server, queryRetry, 1).Query(ctx, c.View, parameters)
+	server := w.client(c.Server, queryRetry, 1)
+	if err := c.Groups.orderTop(ctx, server, c.View, parameters); err != nil {
+		return w.refused(c.Server, err)
+	}
+	body, aside, err := server.Query(ctx, c.View, parameters)
 	if err != nil {
 		return w.refused(c.Server, err)
 	}
-	for _, warning := range warnings {
+	for _, warning := range aside.Warnings {
 		fmt.Fprintln(w.stderr, "warning:", table.Cell(warning))
 	}
-	switch {
-	case c.Output != "table":
+	if more := c.Groups.more(aside.Next); more != "" {
+		fmt.Fprintln(w.stderr, more)
+	}
+	if c.Output != "table" {
 		return w.write(body)
 	}
 	answer, err := client.DecodeAnswer(body)
 	if err != nil {
 		return err
 	}
-	return printAnswer(w, answer)
+	if err := printAnswer(w, answer); err != nil {
+		return err
+	}
+	if more := c.Groups.more(string(answer.Next)); more != "" {
+		_, err = fmt.Fprintln(w.stdout, more)
+	}
+	return err
 }
 
 func printAnswer(w *world, a client.Answer) error {
 	head := table.New(table.Column{}, table.Column{})
 	head.Row("view", a.View)
-	head.Row("key", members(a.Key, "=", "(none)"))
-	if a.Step != "" {
-		head.Row("step", string(a.Step))
+	if a.Plan == nil || len(a.Key) > 0 {
+		head.Row("key", members(a.Key, "=", "(none)"))
 	}
+	groupHead(head, a)
 	if a.Zone != "" {
 		head.Row("time zone", fmt.Sprintf("%s (tzdata %s)", a.Zone, a.TZData))
 	}

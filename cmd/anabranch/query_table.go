@@ -20,7 +20,7 @@ func printRows(w io.Writer, a client.Answer) error {
 		total.Start, total.End = "total", ""
 		rows = append(slices.Clone(rows), total)
 	}
-	if err := newAnswerTable(rows).Print(w); err != nil {
+	if err := newAnswerTable(a, rows).Print(w); err != nil {
 		return err
 	}
 	if note := estimates(rows); note != "" {
@@ -30,9 +30,10 @@ func printRows(w io.Writer, a client.Answer) error {
 	return nil
 }
 
-func newAnswerTable(rows []client.Row) *table.Table {
+func newAnswerTable(a client.Answer, rows []client.Row) *table.Table {
 	names := numbers(rows)
-	columns := []table.Column{{Name: "start"}, {Name: "end"}}
+	columns := leadColumns(a)
+	lead := len(columns)
 	for _, name := range names {
 		columns = append(columns, table.Column{Name: name.String(), Right: true})
 	}
@@ -40,18 +41,21 @@ func newAnswerTable(rows []client.Row) *table.Table {
 		table.Column{Name: header("horizon", rows, ownHorizon)})
 	t := table.New(columns...)
 	for _, r := range rows {
-		row := append([]string{string(r.Start), string(r.End)}, cells(r.Values, r.Errors, names)...)
+		row := append(leadCells(a, r), cells(r.Values, r.Errors, names)...)
 		t.Row(append(row, yesNo(r.Exact), skipped(r), ownHorizon(r))...)
-		addPart(t, "  batch", r.Parts.Batch, r, names)
-		addPart(t, "  speed", r.Parts.Speed, r, names)
+		addPart(t, lead, "  batch", r.Parts.Batch, r, names)
+		addPart(t, lead, "  speed", r.Parts.Speed, r, names)
 	}
 	return t
 }
 
-// addPart adds the row of batch or speed if the server gave it. What is an estimate in the row is marked in its parts.
-func addPart(t *table.Table, name string, values client.Object, of client.Row, names []number) {
+// addPart adds the row of batch or speed if the server gave it. lead is the number of columns before the values. What
+// is an estimate in the row is marked in its parts.
+func addPart(t *table.Table, lead int, name string, values client.Object, of client.Row, names []number) {
 	if values != nil {
-		t.Row(append([]string{name, ""}, cells(values, of.Errors, names)...)...)
+		row := make([]string, lead)
+		row[0] = name
+		t.Row(append(row, cells(values, of.Errors, names)...)...)
 	}
 }
 

@@ -374,3 +374,54 @@ func TestQueryInterrupted(t *testing.T) {
 		t.Errorf("exit code %d: %s", code, &s.err)
 	}
 }
+
+// TestQueryGroups checks the requests that the flags for groups make, and the table of groups.
+func TestQueryGroups(t *testing.T) {
+	const head = `{"view":"v","key":{},"group_by":["path"],"plan":{"from":"keys","keys":7},"window":"PT1H","step":"all",` +
+		`"from":"2015-05-17T00:00:00Z","to":"2015-05-18T00:00:00Z","definition":"d","generation":"g","horizon":null,` +
+		`"lag":{},"data":[`
+	const row = `{"key":{"path":"/a"},"start":"2015-05-17T00:00:00Z","end":"2015-05-18T00:00:00Z","values":{"views":12,` +
+		`"latency":{"p50":1,"p95":2.5}},"exact":true,"parts":{"batch":{"views":12,"latency":{"p50":1,"p95":2.5}},"speed":null}}`
+	for _, c := range []struct {
+		words []string
+		want  string // the query string
+	}{
+		{[]string{"--by", "path", "--order", "-views"}, "group_by=path&order=-views&step=all"},
+		{[]string{"--by", "", "--step", "1d"}, "group_by=&step=1d"},
+		{[]string{"path=/a", "path=/b", "--limit", "2", "--cursor", "x"}, "cursor=x&key.path=%2Fa&key.path=%2Fb&limit=2"},
+		{[]string{"--limit", "3", "--order", "latency.p95"}, "limit=3&order=latency.p95&step=all"},
+		{[]string{"--limit", "3", "--step", "1w", "--order", "-views"}, "limit=3&order=-views&step=1w"},
+	} {
+		address, last := asked(t, ok(head+row+`],"next":"eyJn","skipped":[],"warnings":[]}`))
+		s := newSession()
+		s.do(t, exitOK, append([]string{"query", "--url", address, "v"}, c.words...)...)
+		if got := last(); got != "GET /v1/views/v/query?"+c.want {
+			t.Errorf("%q asks %s, want %s", c.words, got, c.want)
+		}
+		golden(t, "query_groups.golden", s.out.String())
+	}
+}
+
+// TestQueryTop checks that --top orders by the view's first aggregate.
+func TestQueryTop(t *testing.T) {
+	address, last := asked(t, func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Anabranch-Next", "eyJn")
+		if r.URL.Path == "/v1/views/v" {
+			_, _ = io.WriteString(w, `{"name":"v","aggregates":[{"name":"views"},{"name":"bytes"}]}`)
+		}
+	})
+	s := newSession()
+	s.do(t, exitOK, "query", "--url", address, "v", "--top", "10", "-o", "csv")
+	if got := last(); got != "GET /v1/views/v/query?format=csv&limit=10&order=-views&step=all" {
+		t.Errorf("it asks %s", got)
+	}
+	if got := s.err.String(); got != "" {
+		t.Errorf("stderr is %q", got)
+	}
+	s = newSession()
+	s.do(t, exitOK, "query", "--url", address, "v", "--limit", "10", "-o", "csv")
+	if got := s.err.String(); got != "there are more groups: --cursor eyJn\n" {
+		t.Errorf("stderr is %q", got)
+	}
+}

@@ -140,7 +140,7 @@ func Default() All {
 		RetainFor: 24 * time.Hour, ConfirmWithin: 10 * time.Second, DropGrace: time.Minute,
 		ReplayBytes: 32 << 20, AuditEvery: 24 * time.Hour, LeaseFor: 2 * time.Minute, LongestInvocation: 15 * time.Minute,
 		MaxRows: 10_000, MaxKeys: 5_000, MaxItems: 50_000, MaxAnswer: 6 << 20, KeyFresh: 5 * time.Minute,
-		KeyGrace: 24 * time.Hour,
+		KeyGrace:     24 * time.Hour,
 		PublishTries: 3, WriteTries: 8,
 	}
 }

@@ -64,6 +64,9 @@ type Aggregate struct {
 type Answer struct {
 	View       string           `json:"view"`
 	Key        Object           `json:"key"`
+	GroupBy    []string         `json:"group_by"` // key fields of each row of groups; nil for one key
+	Plan       *Plan            `json:"plan"`     // what was read; nil for one key
+	Next       Text             `json:"next"`     // cursor of the groups that come next; "" when there are none
 	Window     Text             `json:"window"`
 	Step       Text             `json:"step"`   // ISO 8601; "" where each window is a row
 	Zone       Text             `json:"tz"`     // time zone of the rows; "" for UTC
@@ -81,8 +84,16 @@ type Answer struct {
 	Warnings   []jsontext.Value `json:"warnings"`
 }
 
+// Plan says what an answer for many keys was read from.
+type Plan struct {
+	From   string   `json:"from"`   // "keys" or "rollup"
+	Rollup []string `json:"rollup"` // key fields of the roll-up
+	Keys   int      `json:"keys"`   // number of keys that were read
+}
+
 // Row is one window.
 type Row struct {
+	Key     Object `json:"key"` // of groups; nil for one key
 	Start   Text   `json:"start"`
 	End     Text   `json:"end"`
 	Values  Object `json:"values"` // one value per aggregate, in the server's order; an object where it has readings
@@ -109,23 +120,32 @@ func (c *Client) View(ctx context.Context, name string) ([]byte, error) {
 	return c.read(ctx, c.path("v1", "views", name))
 }
 
-// Query queries a view. The parameters are the key fields and from, to, step, tz, fill, total, parts and format. It
-// returns the server's bytes; DecodeAnswer reads those of the default format, json. The warnings are those of a format
-// whose body has none, such as csv.
+// Aside is what an answer has beside its body, in a format whose body has rows only, such as csv.
+type Aside struct {
+	Warnings []string
+	Next     string // cursor of the groups that come next; "" when there are none
+}
+
+// Query queries a view. The parameters are those of docs/http.md. It returns the server's bytes; DecodeAnswer reads
+// those of the default format, json.
 //
 // Errors: as Client.do.
 func (c *Client) Query(
 	ctx context.Context, name string, parameters url.Values,
-) (body []byte, warnings []string, err error) {
+) (body []byte, aside Aside, err error) {
 	address := c.path("v1", "views", name, "query")
 	if query := parameters.Encode(); query != "" {
 		address += "?" + query
 	}
 	answer, err := c.get(ctx, address)
-	if text := answer.header.Get("Anabranch-Warnings"); err == nil && text != "" {
-		err = decode([]byte(text), &warnings, "header Anabranch-Warnings")
+	if err != nil {
+		return answer.body, aside, err
 	}
-	return answer.body, warnings, err
+	if text := answer.header.Get("Anabranch-Warnings"); text != "" {
+		err = decode([]byte(text), &aside.Warnings, "header Anabranch-Warnings")
+	}
+	aside.Next = answer.header.Get("Anabranch-Next")
+	return answer.body, aside, err
 }
 
 // Keys is a page of the keys of a view.

@@ -48,8 +48,8 @@ type Killer struct {
 // All returns the mutants, in the order of the design's sections. Those that break no promise come last.
 func All() []Mutant {
 	return slices.Concat(ofIngest(), ofSpeed(), ofDuplicates(), ofReplay(), ofKappa(), ofBatch(), ofSweep(), ofQuery(),
-		ofSkipped(), ofRollups(), ofGenerations(), ofRetiring(), ofLeases(), ofTakeOver(), ofNumbers(), ofExpressions(),
-		ofEngines(), ofReleases(), equivalent())
+		ofSkipped(), ofKeys(), ofRollups(), ofGenerations(), ofRetiring(), ofLeases(), ofTakeOver(), ofNumbers(),
+		ofExpressions(), ofEngines(), ofReleases(), equivalent())
 }
 
 // Apply returns the changed files of the mutant: their texts by path below root.

@@ -143,8 +143,8 @@ func TestFailures(t *testing.T) {
 			"0", "",
 		},
 		{
-			// Each lane writes an item of by_user and one of everything, and tries each three times.
-			"none of the second lane", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 2, 1000) }, failedFrom(1),
+			// Each lane writes an item of by_user, of its roll-up and of everything, and tries each three times.
+			"none of the second lane", func(w *simulation.World) { w.Items.Hook = failing("speed.Put", 3, 1000) }, failedFrom(1),
 			"6", "30",
 		},
 		{

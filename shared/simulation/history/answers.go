@@ -12,7 +12,6 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
-	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -72,10 +71,10 @@ func parseName(v int) view.Name { return view.Name(viewNames[v%views]) }
 
 func parametersOf(view int, key string) map[string][]string {
 	all := map[string][]string{"parts": {"true"}, "total": {"true"}}
-	switch {
-	case view == byUser && key != simulation.AllUsers:
+	switch view {
+	case byUser:
 		all["user"] = []string{key}
-	case view == marks:
+	case marks:
 		all["group"] = []string{key}
 	}
 	return all

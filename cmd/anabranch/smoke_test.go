@@ -133,8 +133,8 @@ func TestSmokeFails(t *testing.T) {
 		t.Error("the key is printed")
 	}
 	if keys := strings.Split(brought(), ", "); len(keys) != 19 || keys[0] != "" ||
-		!strings.HasPrefix(keys[8], "Bearer anabranch-smoke-no-key-") ||
-		keys[16] != "Bearer "+secret {
+		!strings.HasPrefix(keys[9], "Bearer anabranch-smoke-no-key-") ||
+		keys[18] != "Bearer "+secret {
 		t.Errorf("brought %q", keys)
 	}
 

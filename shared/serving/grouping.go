@@ -82,7 +82,7 @@ func (g *grouping) groupOf(values []string) *group {
 	for i, at := range g.by {
 		of[i] = values[at]
 	}
-	key := view.EncodeKey(of)
+	key := g.Program.KeyOf(g.subset, of) // begins as a key of the directory, whose pages have cursors, too
 	if known, ok := g.groups[key]; ok {
 		return known
 	}

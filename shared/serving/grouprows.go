@@ -3,7 +3,6 @@ package serving
 import (
 	"maps"
 	"slices"
-	"time"
 
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -27,7 +26,9 @@ func (g *grouping) result() (Result, error) {
 		if err != nil {
 			return Result{}, err
 		}
-		result.Rows = append(result.Rows, rows...)
+		if result.Rows = append(result.Rows, rows...); g.Fill && g.MaxRows > 0 && len(result.Rows) > g.MaxRows {
+			return Result{}, g.tooManyFilled()
+		}
 	}
 	if g.Whole {
 		return result, nil
@@ -155,7 +156,7 @@ func (g *grouping) measure(row *groupRow) {
 	if !row.measured {
 		return
 	}
-	seconds := int64(row.end.Sub(row.start) / time.Second)
+	seconds := secondsOf(row.start, row.end)
 	for _, half := range []*view.Windows{g.all, g.batch, g.speed} {
 		half.SetSeconds(row.number, seconds)
 	}

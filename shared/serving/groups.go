@@ -106,8 +106,8 @@ func (r groupReader) ask(s Selection) (q question, err error) {
 			return q, err
 		}
 		if q.from.Of != q.ofCursor() {
-			return q, &ParameterError{"cursor", "the cursor belongs to a query with another group_by, order or step; send it " +
-				"with the parameters of the page before"}
+			return q, &ParameterError{"cursor", "the cursor belongs to a query with other parameters; send it with those of " +
+				"the page before"}
 		}
 	}
 	return q, r.checkAsked(q.at)
@@ -115,7 +115,7 @@ func (r groupReader) ask(s Selection) (q question, err error) {
 
 // ofCursor says what a cursor of the question's groups fits.
 func (q question) ofCursor() string {
-	return fmt.Sprintf("%s %t %t %q", q.Order.By, q.Order.Down, q.Whole, q.By)
+	return fmt.Sprintf("%s %t %t %q %d", q.Order.By, q.Order.Down, q.Whole, q.By, q.subset)
 }
 
 // plan chooses the keys that answer a question, by the definition alone: those of the smallest roll-up that has all

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/view"
 )
 
 // TestTooManyKeys checks that a refusal names what would do.
@@ -38,6 +39,36 @@ func TestTooManyKeys(t *testing.T) {
 		"500 22T00-22T11 4 true")
 	if r.Groups.Keys != 4 {
 		t.Errorf("read %d keys", r.Groups.Keys)
+	}
+}
+
+// TestFillOfGroupsIsBounded checks that rows without events are bounded over all groups, before they are in memory.
+func TestFillOfGroupsIsBounded(t *testing.T) {
+	s := filled(t)
+	s.MaxRows = 30
+	s.check(t, "fill group_by=path path=/c from=11-22T10:00 to=11-22T11:00", "/c 22T10-22T11 4 true")
+	_, err := s.ask("fill from=11-22T00:00 to=11-22T11:00") // 11 rows each of 4 keys
+	const want = "view by_user: too many windows: with fill=true the selection has more than 30 rows; narrow from and " +
+		"to, or ask for longer steps"
+	if !errors.Is(err, serving.ErrTooManyRows) || err.Error() != want {
+		t.Errorf("error is %v, want %s", err, want)
+	}
+}
+
+// TestCursorWithoutItsParameters checks that a cursor without the limit of its page repeats no group and skips none,
+// and that it is refused where other keys would be read.
+func TestCursorWithoutItsParameters(t *testing.T) {
+	s := newPageViewsOf(t, func(d *view.Definition) { d.Rollups = [][]string{{"path"}} })
+	for _, path := range []string{"/a", "/b", "/c"} {
+		s.base(t, path, "200", horizon, amount{"2026-11-22T09:30:00Z", "1"})
+	}
+	page := must(s.ask("limit=1"))
+	s.check(t, "cursor="+page.Groups.Next, "/b 200 22T09-22T10 1 true", "/c 200 22T09-22T10 1 true")
+	page = must(s.ask("group_by=path status=200 limit=1"))
+	var wrong *serving.ParameterError
+	if _, err := s.ask("group_by=path limit=1 cursor=" + page.Groups.Next); !errors.As(err, &wrong) ||
+		wrong.Parameter != "cursor" {
+		t.Errorf("a cursor of the full keys for the keys of a roll-up: %v", err)
 	}
 }
 

@@ -26,6 +26,12 @@ type pageViews struct {
 
 func newPageViews(t testing.TB) *pageViews {
 	t.Helper()
+	return newPageViewsOf(t, func(*view.Definition) {})
+}
+
+// newPageViewsOf returns the view with a changed definition.
+func newPageViewsOf(t testing.TB, change func(*view.Definition)) *pageViews {
+	t.Helper()
 	s := servingtest.New(t)
 	p := s.Define(t, func(d *view.Definition) {
 		d.Key = []view.KeyField{{Field: "path", Expr: "data.user"}, {Field: "status", Expr: "data.user"}}
@@ -34,6 +40,7 @@ func newPageViews(t testing.TB) *pageViews {
 			{Name: "mean", Expr: "mean(data.amount)"},
 			{Name: "latency", Expr: "quantiles(data.amount)"}, {Name: "top", Expr: "top(data.amount, 3)"},
 		}
+		change(d)
 	})
 	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: []lifecycle.Generation{
 		servingtest.Candidate(p, "g", lifecycle.Serving)}})
@@ -43,7 +50,7 @@ func newPageViews(t testing.TB) *pageViews {
 // base puts the items of a key and its entry, as batch does.
 func (s *pageViews) base(t testing.TB, path, status string, at slot.Slot, amounts ...amount) {
 	t.Helper()
-	key := view.EncodeKey([]string{path, status})
+	key := s.p.KeyOf(view.FullKey, []string{path, status})
 	if err := s.Base.List(t.Context(), "g", key); err != nil {
 		t.Fatal(err)
 	}

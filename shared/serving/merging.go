@@ -1,6 +1,8 @@
 package serving
 
 import (
+	"time"
+
 	"github.com/anabranch/anabranch/shared/view"
 )
 
@@ -43,6 +45,9 @@ func (g *merging) row(row view.Window, ended bool) Row {
 		Exact: ended && !g.inexact[row],
 	}
 }
+
+// secondsOf returns the whole seconds from start to end. Time.Sub stops at 292 years, and a range may be longer.
+func secondsOf(start, end time.Time) int64 { return end.Unix() - start.Unix() }
 
 // setSeconds says how long a row is. Rates are per second of it.
 func (g *merging) setSeconds(row view.Window, seconds int64) {

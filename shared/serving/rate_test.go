@@ -2,6 +2,7 @@ package serving_test
 
 import (
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -68,6 +69,28 @@ func TestRates(t *testing.T) {
 		}
 		if got := rates(result.Total.States); got != c.total {
 			t.Errorf("%s: total is %s, want %s", c.name, got, c.total)
+		}
+	}
+}
+
+// TestRateOfLongRange checks a rate over more years than a time.Duration holds.
+func TestRateOfLongRange(t *testing.T) {
+	s := newPageViewsOf(t, func(d *view.Definition) {
+		d.Aggregates = []view.Aggregate{{Name: "bytes", Expr: "rate(data.amount)"}}
+	})
+	const seconds = "50491123200" // of 1600 years
+	s.base(t, "/a", "200", horizon, amount{"2026-11-20T09:30:00Z", seconds})
+	from, to := time.Date(426, 11, 21, 0, 0, 0, 0, time.UTC), time.Date(2026, 11, 21, 0, 0, 0, 0, time.UTC)
+	one := serving.Selection{View: "by_user", Key: map[string][]string{"path": {"/a"}, "status": {"200"}}, From: &from,
+		To: &to, Total: true}
+	many := one
+	many.Total, many.Whole = false, true
+	if total := must(s.Serving.Read(t.Context(), one)).Total; servingtest.Number(total.States) != "1" || !total.Exact {
+		t.Errorf("the total is %s, exact: %v", servingtest.Number(total.States), total.Exact)
+	}
+	for _, row := range must(s.Serving.Read(t.Context(), many)).Rows {
+		if servingtest.Number(row.States) != "1" || !row.Exact {
+			t.Errorf("the row is %s, exact: %v", servingtest.Number(row.States), row.Exact)
 		}
 	}
 }

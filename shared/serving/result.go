@@ -146,7 +146,7 @@ func (r Reader) total(of Result, at span, m merged, windows []view.Window) *Row 
 	ended := of.To != nil && !r.cutsWindow(at.from) && !r.cutsWindow(at.to) && r.hasEnded(*of.To)
 	total := all.row(0, ended)
 	if of.From != nil && of.To != nil {
-		all.to.all.SetSeconds(0, int64(of.To.Sub(*of.From)/time.Second))
+		all.to.all.SetSeconds(0, secondsOf(*of.From, *of.To))
 	}
 	if at.from != nil {
 		total.Start = *at.from
@@ -171,7 +171,7 @@ func (r Reader) rows(at span, pieces []piece, m merged) []Row {
 		}
 		rows[i] = merging.row(view.Window(i), !at.cuts(p) && r.hasEnded(p.end))
 		rows[i].Start, rows[i].End = p.start, p.end
-		merging.setSeconds(view.Window(i), int64(p.end.Sub(p.start)/time.Second))
+		merging.setSeconds(view.Window(i), secondsOf(p.start, p.end))
 	}
 	return rows
 }

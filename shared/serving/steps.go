@@ -66,11 +66,15 @@ func (r Reader) fill(at span, with []piece) ([]piece, error) {
 		}
 		all, t = append(all, p), p.end
 		if r.MaxRows > 0 && len(all) > r.MaxRows {
-			return nil, fmt.Errorf("%w: with fill=true the selection has more than %d rows; narrow from and to, or ask for "+
-				"longer steps", ErrTooManyRows, r.MaxRows)
+			return nil, r.tooManyFilled()
 		}
 	}
 	return all, nil
+}
+
+func (r Reader) tooManyFilled() error {
+	return fmt.Errorf("%w: with fill=true the selection has more than %d rows; narrow from and to, or ask for "+
+		"longer steps", ErrTooManyRows, r.MaxRows)
 }
 
 // ends returns between which instants fill adds pieces: the ends of the range, and where it is open, the first and the

@@ -50,7 +50,7 @@ func TestRequest(t *testing.T) {
 }
 
 // stored is a view with a serving and a retained generation.
-const stored = `{"pk":{"S":"view"},"sk":{"S":"page_views"},"rev":{"N":"8"},"doc":{"S":"{\"version\":7,\"serving\":\"A1\",\"generations\":[` +
+const stored = `{"pk":{"S":"view"},"sk":{"S":"page_views"},"rev":{"N":"8"},"doc":{"S":"{\"version\":8,\"serving\":\"A1\",\"generations\":[` +
 	`{\"id\":\"A1\",\"definition\":\"a\",\"state\":\"serving\",\"live_from\":0,\"run\":0,\"horizon\":0},` +
 	`{\"id\":\"B1\",\"definition\":\"b\",\"state\":\"retained\",\"live_from\":0,\"run\":0,\"horizon\":0,\"since\":7}]}"}}`
 

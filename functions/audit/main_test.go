@@ -54,7 +54,7 @@ func TestTick(t *testing.T) {
 		put = append(put, string(request))
 		return launchtest.Answer{Body: "{}"}
 	}
-	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":7}"}`
+	const stored = `"rev":{"N":"1"},"doc":{"S":"{\"version\":8}"}`
 	cloud.Answers["Query"] = func(request []byte) launchtest.Answer {
 		if !bytes.Contains(request, []byte(`"view"`)) {
 			return launchtest.Answer{Body: `{"Items":[]}`} // there is no run
@@ -69,7 +69,7 @@ func TestTick(t *testing.T) {
 			return launchtest.Answer{Body: `{"Item":{"pk":{"S":"view"},"sk":{"S":"visits"},` + stored + `}}`}
 		}
 		if len(put) == 0 {
-			const asked = `"rev":{"N":"1"},"doc":{"S":"{\"version\":3,\"requested\":5}"}`
+			const asked = `"rev":{"N":"1"},"doc":{"S":"{\"version\":4,\"requested\":5}"}`
 			return launchtest.Answer{Body: `{"Item":{"pk":{"S":"audit"},"sk":{"S":"visits"},` + asked + `}}`}
 		}
 		_, item, _ := strings.Cut(put[len(put)-1], `"Item":`)

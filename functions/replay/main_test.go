@@ -52,14 +52,14 @@ func TestRules(t *testing.T) {
 // metrics count it.
 func TestTick(t *testing.T) {
 	cloud := launchtest.New(t)
-	const stored = `{"pk":{"S":"view"},"sk":{"S":"visits"},"rev":{"N":"1"},"doc":{"S":"{\"version\":7,\"generations\":[{\"id\":\"g\",` +
+	const stored = `{"pk":{"S":"view"},"sk":{"S":"visits"},"rev":{"N":"1"},"doc":{"S":"{\"version\":8,\"generations\":[{\"id\":\"g\",` +
 		`\"definition\":\"h\",\"architecture\":\"kappa\",\"state\":\"building\"}]}"}}`
 	item := stored
 	cloud.Answers["Query"] = func(request []byte) launchtest.Answer {
 		if bytes.Contains(request, []byte(`"view"`)) {
 			return launchtest.Answer{Body: `{"Items":[` + item + `]}`}
 		}
-		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000001"},"doc":{"S":"{\"version\":3,\"horizon\":5}"}}]}`}
+		return launchtest.Answer{Body: `{"Items":[{"pk":{"S":"run"},"sk":{"S":"00000000000000000001"},"doc":{"S":"{\"version\":4,\"horizon\":5}"}}]}`}
 	}
 	cloud.Answers["GetItem"] = func(request []byte) launchtest.Answer {
 		if bytes.Contains(request, []byte(`"visits"`)) {

@@ -42,9 +42,15 @@ func newPageViewsOf(t testing.TB, change func(*view.Definition)) *pageViews {
 		}
 		change(d)
 	})
+	all := &pageViews{s, p}
+	all.serve(t)
+	return all
+}
+
+// serve lets generation g of the program serve.
+func (s *pageViews) serve(t testing.TB) {
 	s.PointTo(t, lifecycle.View{Name: "by_user", Serving: "g", Generations: []lifecycle.Generation{
-		servingtest.Candidate(p, "g", lifecycle.Serving)}})
-	return &pageViews{s, p}
+		servingtest.Candidate(s.p, "g", lifecycle.Serving)}})
 }
 
 // base puts the items of a key and its entry, as batch does.

@@ -29,14 +29,39 @@ type Groups struct {
 	Next   string          // cursor of the groups that come next; "": there are none
 }
 
-// isOfOneKey reports whether the rows of a selection are those of one key.
+// isOfOneKey reports whether the rows of a selection are those of one key: of the full key, or of a roll-up.
 func (s Selection) isOfOneKey(d view.Definition) bool {
-	if g := s.Grouping; g.By != nil || g.Whole || g.Order != (Order{}) || g.Limit > 0 || g.Cursor != "" {
+	if g := s.Grouping; g.Whole || g.Order != (Order{}) || g.Limit > 0 || g.Cursor != "" {
 		return false
 	}
-	return len(named(d, s)) == len(d.Key) && !slices.ContainsFunc(d.Key, func(k view.KeyField) bool {
-		return len(s.Key[k.Field]) > 1
-	})
+	subset, ok := s.subset(d)
+	return ok && !slices.ContainsFunc(d.FieldNames(subset), func(field string) bool { return len(s.Key[field]) != 1 })
+}
+
+// subset returns the key fields whose rows answer a selection, by the definition alone: the smallest roll-up that has
+// all fields that the selection names and groups by, or else the full key. Without a grouping, rows belong to full
+// keys. ok is false when a field of the grouping is no key field.
+func (s Selection) subset(d view.Definition) (subset view.Subset, ok bool) {
+	if s.By == nil {
+		return view.FullKey, true
+	}
+	plan, ok := d.PlanKeys(named(d, s), s.By)
+	return plan.Subset, ok
+}
+
+// groupsOf returns how the rows of one key came, and the values of their Groups.By; nil without a grouping.
+func (s Selection) groupsOf(d view.Definition, values []string) (groups *Groups, key []string) {
+	if s.By == nil {
+		return nil, nil
+	}
+	subset, _ := s.subset(d)
+	groups, key = &Groups{By: []view.KeyField{}, Subset: subset, Keys: 1}, []string{}
+	for i, k := range d.Fields(subset) {
+		if slices.Contains(s.By, k.Field) {
+			groups.By, key = append(groups.By, k), append(key, values[i])
+		}
+	}
+	return groups, key
 }
 
 // named returns the key fields of a definition that a selection names, in order.
@@ -118,8 +143,7 @@ func (q question) ofCursor() string {
 	return fmt.Sprintf("%s %t %t %q %d", q.Order.By, q.Order.Down, q.Whole, q.By, q.subset)
 }
 
-// plan chooses the keys that answer a question, by the definition alone: those of the smallest roll-up that has all
-// fields that the question names and groups by, or else the full ones. Without a grouping, rows belong to full keys.
+// plan chooses the keys that answer a question, and finds the fields of its groups. Errors: *ParameterError.
 func (r groupReader) plan(q *question) error {
 	d := r.Program.Definition
 	all := d.FieldNames(view.FullKey)
@@ -136,8 +160,8 @@ func (r groupReader) plan(q *question) error {
 			return &ParameterError{"group_by", fmt.Sprintf("group_by has the key field %s twice", field)}
 		}
 	}
-	plan, _ := d.PlanKeys(named(d, q.Selection), by) // the full key has all fields
-	q.subset, q.fields = plan.Subset, d.FieldNames(plan.Subset)
+	q.subset, _ = q.Selection.subset(d) // the full key has all fields
+	q.fields = d.FieldNames(q.subset)
 	for i, field := range q.fields {
 		if slices.Contains(by, field) {
 			q.by = append(q.by, i)

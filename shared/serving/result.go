@@ -131,6 +131,11 @@ func (r Reader) result(s Selection, at span, m merged) (Result, error) {
 			result.To = &result.Rows[n-1].End
 		}
 	}
+	groups, key := s.groupsOf(r.Program.Definition, at.values)
+	result.Groups = groups
+	for i := range result.Rows {
+		result.Rows[i].Key = key
+	}
 	if s.Total {
 		result.Total = r.total(result, at, m, windows)
 	}

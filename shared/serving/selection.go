@@ -80,15 +80,21 @@ func everything(key view.Key) span {
 
 // locate finds where a program keeps what a selection of one key asks for. Errors: *FieldError, *ParameterError.
 func locate(p *view.Program, s Selection) (span, error) {
-	values, err := keyValues(p.Definition, s.Key)
+	d := p.Definition
+	if err := checkFields(d.Name, d.FieldNames(view.FullKey), s.Key); err != nil {
+		return span{}, err
+	}
+	subset, _ := s.subset(d)
+	fields := d.FieldNames(subset)
+	values, err := keyValues(fields, s.Key)
 	if err != nil {
 		return span{}, err
 	}
-	if err := checkLength(p.Definition.FieldNames(view.FullKey), values); err != nil {
+	if err := checkLength(fields, values); err != nil {
 		return span{}, err
 	}
 	at, err := locateRange(p, s)
-	at.key, at.values = p.KeyOf(view.FullKey, values), values
+	at.key, at.values = p.KeyOf(subset, values), values
 	return at, err
 }
 
@@ -124,12 +130,8 @@ func inUTC(t *time.Time) *time.Time {
 	return &utc
 }
 
-// keyValues puts the values of one key into the key's order.
-func keyValues(d view.Definition, key map[string][]string) ([]string, error) {
-	fields := d.FieldNames(view.FullKey)
-	if err := checkFields(d.Name, fields, key); err != nil {
-		return nil, err
-	}
+// keyValues puts the values of one key into the order of its fields.
+func keyValues(fields []string, key map[string][]string) ([]string, error) {
 	values := make([]string, len(fields))
 	for i, field := range fields {
 		if len(key[field]) != 1 {

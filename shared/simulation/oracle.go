@@ -94,9 +94,6 @@ func Fold(events []Event) map[Cell]map[string]string {
 	for _, e := range events {
 		add := func(name, key string, window time.Duration) {
 			for _, start := range []string{e.Time.UTC().Truncate(window).Format(time.RFC3339), Total} {
-				if key == AllUsers && start == Total {
-					continue // only rows of one key have a total
-				}
 				c := Cell{name, key, start}
 				groups[c] = append(groups[c], e)
 			}
@@ -317,11 +314,8 @@ func (p past) before(ctx context.Context, horizon string) (map[Cell]map[string]s
 
 // checkRows compares the rows marked exact, and an exact total, with what had arrived before their horizon.
 func (p past) checkRows(ctx context.Context, key Cell, answer present.Answer) error {
-	rows := slices.Clone(answer.Data)
-	if answer.Total != nil {
-		rows = append(rows, present.Row{Start: Total, Values: answer.Total.Values, Exact: answer.Total.Exact})
-	}
-	for _, row := range rows {
+	all := present.Row{Start: Total, Values: answer.Total.Values, Exact: answer.Total.Exact}
+	for _, row := range append(slices.Clone(answer.Data), all) {
 		if !row.Exact {
 			continue
 		}
@@ -342,7 +336,7 @@ func (p past) checkRows(ctx context.Context, key Cell, answer present.Answer) er
 
 func checkValues(key Cell, answer present.Answer, expected map[Cell]map[string]string) error {
 	got := map[Cell]map[string]string{}
-	if len(answer.Data) > 0 && answer.Total != nil {
+	if len(answer.Data) > 0 {
 		got[Cell{key.View, key.Key, Total}] = valuesOf(answer.Total.Values)
 	}
 	for _, row := range answer.Data {
@@ -365,7 +359,6 @@ func (w *World) Ask(ctx context.Context, name, key string) (present.Answer, erro
 	parameters := map[string][]string{"parts": {"true"}, "total": {"true"}}
 	switch {
 	case key == AllUsers:
-		delete(parameters, "total") // only rows of one key have a total
 		parameters["group_by"] = []string{""}
 	case name == "by_user":
 		parameters["user"] = []string{key}

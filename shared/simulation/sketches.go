@@ -145,7 +145,7 @@ func endOf(events []Event, sign int) string {
 
 // equalValues compares the values of a row.
 func equalValues(got, want map[string]string) bool {
-	if !sameIDs(got["ids"], want["ids"]) {
+	if !SameIDs(got["ids"], want["ids"]) {
 		return false
 	}
 	got, want = maps.Clone(got), maps.Clone(want)
@@ -154,9 +154,9 @@ func equalValues(got, want map[string]string) bool {
 	return maps.Equal(got, want)
 }
 
-// sameIDs compares a number of ids with the expected one. Past 384 ids, distinct is an estimate; 99 of 100 are within
+// SameIDs compares a number of ids with the expected one. Past 384 ids, distinct is an estimate; 99 of 100 are within
 // 4.2 %, and hardly one is off by 7 %.
-func sameIDs(got, want string) bool {
+func SameIDs(got, want string) bool {
 	n, err := strconv.Atoi(want)
 	if err != nil || n <= 384 {
 		return got == want

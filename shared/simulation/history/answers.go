@@ -12,6 +12,7 @@ import (
 	"github.com/anabranch/anabranch/shared/lifecycle"
 	"github.com/anabranch/anabranch/shared/present"
 	"github.com/anabranch/anabranch/shared/serving"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 	"github.com/anabranch/anabranch/shared/view"
 )
@@ -71,10 +72,12 @@ func parseName(v int) view.Name { return view.Name(viewNames[v%views]) }
 
 func parametersOf(view int, key string) map[string][]string {
 	all := map[string][]string{"parts": {"true"}, "total": {"true"}}
-	switch view {
-	case byUser:
+	switch {
+	case key == simulation.AllUsers:
+		all["group_by"] = []string{""}
+	case view == byUser:
 		all["user"] = []string{key}
-	case marks:
+	case view == marks:
 		all["group"] = []string{key}
 	}
 	return all

@@ -3,9 +3,11 @@ package history
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/view"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -289,7 +291,7 @@ func (h *history) checkItem(v int, key view.Key) {
 		h.checkNow(skippedOf(v), "")
 		return
 	}
-	h.checkNow(v, keyText(key))
+	h.checkNow(v, keyText(v, key))
 }
 
 func (h *history) onSwept(run uint64) {
@@ -312,12 +314,32 @@ func (h *history) onSwept(run uint64) {
 	}
 }
 
-// keyText returns the only field of a key, or "" when it has none.
-func keyText(key view.Key) string {
-	if len(key) == 0 {
+// keyText returns the only field of a view's key, simulation.AllUsers for the roll-up of by_user, or "" for a key
+// without fields.
+func keyText(v int, key view.Key) string {
+	d := view.Definition{}
+	switch v {
+	case byUser:
+		d.Key, d.Rollups = []view.KeyField{{Field: "user"}}, [][]string{{}}
+	case marks:
+		d.Key = []view.KeyField{{Field: "group"}}
+	}
+	subset, values, _ := d.ValuesOf(key)
+	switch {
+	case subset != view.FullKey:
+		return simulation.AllUsers
+	case len(values) == 0:
 		return ""
 	}
-	return string(key[:len(key)-1]) // the last byte is the 0 that ends the value
+	return values[0]
+}
+
+// traceText returns a key as a trace shows it.
+func traceText(key view.Key) string {
+	if text := strings.Trim(string(key), "\x00"); text != "\x01" {
+		return text
+	}
+	return "all users"
 }
 
 func (h *history) learnGenerations() {
@@ -350,7 +372,7 @@ func (h *history) lookAt(view int) {
 func (h *history) keys(view int) []string {
 	switch view {
 	case byUser:
-		return slices.Clone(users[:])
+		return append(slices.Clone(users[:]), simulation.AllUsers)
 	case marks:
 	default:
 		return []string{""}

@@ -20,7 +20,7 @@ func (b basePort) Load(_ context.Context, keys []viewstore.BaseKey) ([]viewstore
 }
 
 func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Slot) error {
-	return b.call(writeDynamo, "base.Put", keyText(item.Key), func() error {
+	return b.call(writeDynamo, "base.Put", traceText(item.Key), func() error {
 		err := b.stack.base.Put(everywhere, item, loaded)
 		switch {
 		case err != nil:
@@ -35,7 +35,7 @@ func (b basePort) Put(_ context.Context, item viewstore.BaseItem, loaded slot.Sl
 
 func (b basePort) Pages(_ context.Context, g lifecycle.GenerationID, key view.Key, from,
 	to view.Page) ([]viewstore.BaseItem, error) {
-	return ask(b.port, readDynamo, "base.Pages", keyText(key), func() ([]viewstore.BaseItem, error) {
+	return ask(b.port, readDynamo, "base.Pages", traceText(key), func() ([]viewstore.BaseItem, error) {
 		return b.stack.base.Pages(everywhere, g, key, from, to)
 	})
 }
@@ -62,7 +62,7 @@ func (b basePort) Listed(_ context.Context, g lifecycle.GenerationID, keys []vie
 }
 
 func (b basePort) List(_ context.Context, g lifecycle.GenerationID, key view.Key) error {
-	return b.call(writeDynamo, "base.List", keyText(key), func() error { return b.stack.base.List(everywhere, g, key) })
+	return b.call(writeDynamo, "base.List", traceText(key), func() error { return b.stack.base.List(everywhere, g, key) })
 }
 
 func (b basePort) Keys(
@@ -82,7 +82,7 @@ func (s speedPort) Listed(_ context.Context, set lifecycle.Set, keys []view.Key)
 }
 
 func (s speedPort) List(_ context.Context, set lifecycle.Set, key view.Key) error {
-	return s.call(writeDynamo, "speed.List", keyText(key), func() error {
+	return s.call(writeDynamo, "speed.List", traceText(key), func() error {
 		return s.stack.items.List(everywhere, set, key)
 	})
 }
@@ -115,7 +115,7 @@ func (s speedPort) Load(_ context.Context, keys []viewstore.SpeedKey) ([]viewsto
 }
 
 func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event.Sequence) error {
-	return s.call(writeDynamo, "speed.Put", keyText(item.Key), func() error {
+	return s.call(writeDynamo, "speed.Put", traceText(item.Key), func() error {
 		if s.lies(NoObjects) && s.h.random.IntN(20) == 0 {
 			return nil
 		}
@@ -129,14 +129,14 @@ func (s speedPort) Put(_ context.Context, item viewstore.SpeedItem, loaded event
 
 func (s speedPort) Slots(_ context.Context, set lifecycle.Set, key view.Key, from slot.Slot) ([]viewstore.SpeedItem,
 	error) {
-	return ask(s.port, readDynamo, "speed.Slots", keyText(key), func() ([]viewstore.SpeedItem, error) {
+	return ask(s.port, readDynamo, "speed.Slots", traceText(key), func() ([]viewstore.SpeedItem, error) {
 		return s.stack.items.Slots(everywhere, set, key, from)
 	})
 }
 
 func (s speedPort) Pages(_ context.Context, set lifecycle.Set, key view.Key, from, to view.Page) ([]viewstore.SpeedItem,
 	error) {
-	return ask(s.port, readDynamo, "speed.Pages", keyText(key), func() ([]viewstore.SpeedItem, error) {
+	return ask(s.port, readDynamo, "speed.Pages", traceText(key), func() ([]viewstore.SpeedItem, error) {
 		return s.stack.items.Pages(everywhere, set, key, from, to)
 	})
 }

@@ -10,6 +10,7 @@ import (
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/lifecycle"
+	"github.com/anabranch/anabranch/shared/simulation"
 	"github.com/anabranch/anabranch/shared/slot"
 )
 
@@ -253,6 +254,7 @@ func (c *copyOf) each(do func(cell, *big.Int)) {
 		if s.kind == "purchase" && !s.test && !by.weekly {
 			if s.fault == "" {
 				do(in(byUser, s.user), n.amount)
+				do(in(byUser, simulation.AllUsers), n.amount)
 				skipped(byUser, n.ignored)
 			}
 			skipped(byUser, s.fault)

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/anabranch/anabranch/shared/present"
+	"github.com/anabranch/anabranch/shared/simulation"
 )
 
 // marksOf reads the marks of one part, and compares their number with the count beside them.
@@ -59,7 +60,11 @@ func show(o *present.Object) string {
 // is reports whether the values are what the state presents.
 func (s state) is(view int, values present.Object) bool {
 	for _, m := range values {
-		if s.value(m.Name) != string(m.Value) {
+		same := s.value(m.Name) == string(m.Value)
+		if m.Name == "ids" {
+			same = simulation.SameIDs(string(m.Value), s.value(m.Name))
+		}
+		if !same {
 			return false
 		}
 	}

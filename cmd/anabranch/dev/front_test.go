@@ -15,6 +15,7 @@ import (
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
 	"github.com/anabranch/anabranch/shared/api"
+	"github.com/anabranch/anabranch/shared/api/openapi/contract"
 )
 
 type (
@@ -32,6 +33,7 @@ func echo(_ context.Context, r request) (response, error) {
 func serve(t *testing.T, limits dev.Limits, slots int, f function) *httptest.Server {
 	t.Helper()
 	server := httptest.NewServer(dev.NewFront(t.Context(), limits, slots, f))
+	contract.Except(server.URL)
 	t.Cleanup(server.Close)
 	return server
 }

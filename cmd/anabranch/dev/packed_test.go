@@ -13,6 +13,7 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
+	"github.com/anabranch/anabranch/shared/api/openapi/contract"
 	"github.com/anabranch/anabranch/shared/aws/respond"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
@@ -26,6 +27,7 @@ func TestPacked(t *testing.T) {
 			return respond.For(r, 6<<20).JSON(200, text)
 		}))
 	t.Cleanup(server.Close)
+	contract.Except(server.URL)
 	gzipped := http.Header{"Accept-Encoding": {"gzip"}}
 	_, want := ask(t, "GET", server.URL+"/v1/views", "", http.Header{"Accept-Encoding": {"identity"}})
 	answer, packed := ask(t, "GET", server.URL+"/v1/views", "", gzipped)

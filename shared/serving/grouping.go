@@ -18,6 +18,7 @@ type grouping struct {
 	rows        int         // rows made so far
 	items       int         // items merged so far
 	keys        int         // keys merged so far
+	bytes       int         // of the items merged so far
 	first, last view.Window // first and last window with events, where there are rows
 	piece       piece       // the step that was found last
 	err         error       // why windows cannot be rows
@@ -64,12 +65,14 @@ func (g *grouping) add(key ListedKey, found items) error {
 	}
 	to := g.groupOf(key.Values)
 	for _, item := range found.base {
+		g.bytes += len(item.States)
 		ahead := item.Horizon > g.Generation.Horizon
 		if err := g.addItem(to, item.Page, item.States, g.batch, ahead); err != nil {
 			return err
 		}
 	}
 	for _, item := range found.speed {
+		g.bytes += len(item.States)
 		if err := g.addItem(to, item.Page, item.States, g.speed, true); err != nil {
 			return err
 		}

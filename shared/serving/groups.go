@@ -185,22 +185,8 @@ func (r groupReader) read(ctx context.Context, s Selection) (Result, error) {
 		return Result{}, err
 	}
 	g := r.newGrouping(q)
-	for some := range slices.Chunk(keys, readTogether) {
-		found := make([]items, len(some))
-		err := r.parallel(len(some), func(i int) (err error) {
-			at := q.at
-			at.key, at.noSpeed = some[i].Key, !some[i].Live
-			found[i], err = r.readItems(ctx, at)
-			return err
-		})
-		if err != nil {
-			return Result{}, err
-		}
-		for i := range some {
-			if err := g.add(some[i], found[i]); err != nil {
-				return Result{}, err
-			}
-		}
+	if err := g.readAll(ctx, keys); err != nil {
+		return Result{}, err
 	}
 	result, err := g.result()
 	if err == nil && last != nil {
@@ -208,9 +194,6 @@ func (r groupReader) read(ctx context.Context, s Selection) (Result, error) {
 	}
 	return result, err
 }
-
-// readTogether is the number of keys whose items are in memory at once.
-const readTogether = 128
 
 func (q question) next(id lifecycle.GenerationID, last view.Key, value string) string {
 	return cursor{Generation: id, Last: []byte(last), Value: value, Of: q.ofCursor()}.String()

@@ -1,0 +1,4 @@
+package serving
+
+// ReadTogether is readTogether.
+var ReadTogether = readTogether

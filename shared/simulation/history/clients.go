@@ -318,6 +318,9 @@ func (h *history) scheduleQueries() {
 	if h.random.IntN(3) == 0 {
 		h.askKeys(pick(h, byUser, marks))
 	}
+	if h.random.IntN(4) == 0 {
+		h.askGroups(pick(h, byUser, marks))
+	}
 	if !h.calm {
 		h.after(h.between(0, 2*h.queryEvery), h.scheduleQueries)
 	}

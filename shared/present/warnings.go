@@ -79,10 +79,12 @@ func warningsOfSpaces(r serving.Result) (warnings []string) {
 	if len(r.Rows) > 0 {
 		return nil
 	}
-	for i, value := range r.Key {
-		if strings.HasPrefix(value, " ") {
-			warnings = append(warnings, fmt.Sprintf("%s=%.60q begins with a space and has no row; a + in a URL is a space: "+
-				"write %%2B for a +", r.Fields()[i].Field, value))
+	for _, k := range r.Program.Definition.Key {
+		for _, value := range r.Selection.Key[k.Field] {
+			if strings.HasPrefix(value, " ") {
+				warnings = append(warnings, fmt.Sprintf("%s=%.60q begins with a space and has no row; a + in a URL is a space: "+
+					"write %%2B for a +", k.Field, value))
+			}
 		}
 	}
 	return warnings

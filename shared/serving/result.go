@@ -16,7 +16,7 @@ type Result struct {
 	View       lifecycle.View       // as read, once, at the beginning
 	Generation lifecycle.Generation // the view's generation that the rows come from
 	Program    *view.Program        // of the generation's definition
-	Key        []string             // of one key: its values, in the order of the definition's key fields
+	Key        []string             // of one key: its values, in the order of its subset's fields
 	Groups     *Groups              // of many keys; nil for one key
 
 	first, last time.Time // starts of the first and the last window with events; zero without any
@@ -108,11 +108,8 @@ func (s States) Skipped(i int) int64 { return s.windows.Skipped(i, s.window) }
 
 func (r Reader) result(s Selection, at span, m merged) (Result, error) {
 	result := Result{
-		Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values,
-		From: at.from, To: at.to,
-	}
-	if r.Generation.HasBase() {
-		result.Horizon = r.Generation.Horizon.Start()
+		Selection: s, Generation: r.Generation, Program: r.Program, Key: at.values, From: at.from, To: at.to,
+		Horizon: horizonOf(r.Generation),
 	}
 	windows := m.all.Sorted()
 	pieces, err := r.cut(at, windows)

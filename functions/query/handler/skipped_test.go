@@ -133,6 +133,10 @@ func TestWarningsInCSV(t *testing.T) {
 			"key.user (missing); see skipped"}},
 		{"user=+%C3%BC%F0%9F%98%80&from=2026-01-01T01:00:00Z", []string{`user=" ü😀" begins with a space and has no row; ` +
 			"a + in a URL is a space: write %2B for a +"}},
+		{"user=+a&group_by=&from=2026-01-01T01:00:00Z", []string{`user=" a" begins with a space and has no row; ` +
+			"a + in a URL is a space: write %2B for a +"}},
+		{"user=+a&user=b&from=2026-01-01T01:00:00Z", []string{`user=" a" begins with a space and has no row; ` +
+			"a + in a URL is a space: write %2B for a +"}},
 		{"user=ann&from=2026-01-01T01:00:00Z", nil},
 	} {
 		_, warned := skips(t, s.query(t, "purchases", c.query))

@@ -33,6 +33,7 @@ const (
 	ArchitecturePart
 	WindowPart
 	SizePart  // how many key fields and aggregates there are
+	StatePart // how large the states of all aggregates may become in one window
 	NamesPart // the names of key fields and aggregates, beside each other
 	WherePart
 	KeyNamePart
@@ -82,6 +83,8 @@ func (d Definition) partName(p Place) string {
 		return "window"
 	case SizePart:
 		return "key"
+	case StatePart:
+		return "aggregates"
 	case NamesPart:
 		return "names"
 	case WherePart:

@@ -137,7 +137,7 @@ func compile(
 		note(AggregatePart, i, p.shareInput(a.Expr, call, read))
 	}
 	if _, worst := p.windowBytes(); worst > mostOfWindow {
-		found = appendFault(found, SizePart, 0, fmt.Sprintf("the aggregates of one window may take %d bytes; the maximum "+
+		found = appendFault(found, StatePart, 0, fmt.Sprintf("the aggregates of one window may take %d bytes; the maximum "+
 			"is %d; divide them among several views", worst, mostOfWindow))
 	}
 	if len(found) == 0 && !rules.PlainMissing {

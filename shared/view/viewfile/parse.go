@@ -144,6 +144,9 @@ func (r *reader) view(item ast.Node) Located {
 	if rollups := r.rollups(entries, at); len(d.Key) > 0 || r.hasKey(entries) {
 		d.Rollups = rollups
 	}
+	if e, ok := find(entries, "aggregates"); ok {
+		at[view.Place{Part: view.StatePart}] = scalar{at: e.at}
+	}
 	for i, e := range r.parts(entries, "aggregates", numbersExample, view.MaxAggregates, positionOf(item)) {
 		at[view.Place{Part: view.AggregateNamePart, Index: i}] = scalar{at: e.at}
 		expr := r.expression(e, "count()", at, view.Place{Part: view.AggregatePart, Index: i})

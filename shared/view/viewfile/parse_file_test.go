@@ -130,6 +130,9 @@ func TestParseBrokenFile(t *testing.T) {
 		{"too many aggregates", with(sumLine,
 			strings.Split(strings.TrimSuffix(numbered("      n%: count()\n", 32), "\n"), "\n")...),
 			"v.yaml:41:7: aggregates has 33 fields; the maximum is 32"},
+		{"aggregates too large together", with(sumLine, numbered("      n%: quantiles(data.a%)\n", 4)),
+			"v.yaml:8:5: the aggregates of one window may take 390921 bytes; the maximum is 389109; divide them among several " +
+				"views"},
 		{"too many views", "views:\n" + numbered("- {name: v%, key: {}, window: 1h, aggregates: {n: count()}}\n", 101),
 			"v.yaml:102:3: there are 101 views; the maximum is 100"},
 

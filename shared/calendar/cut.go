@@ -28,7 +28,7 @@ func (s Steps) At(t time.Time) (start, end time.Time) {
 		if t.Before(end) {
 			return start, end
 		}
-		start = end // a date that came twice, or never: t has a local date of the step before
+		start = end // t lies in a later step than its local date says: the date came twice, or never was
 	}
 }
 
@@ -114,7 +114,8 @@ func (s Steps) cuts(change time.Time) bool {
 	return s.multiple(change).Equal(change) || s.multiples(change) > before
 }
 
-// multiple returns when the local clock of t last showed a multiple of the step, as if its offset were for ever.
+// multiple returns when the local clock last showed a multiple of the step, up to t. It takes the offset at t for all
+// times.
 func (s Steps) multiple(t time.Time) time.Time {
 	seconds, length := s.local(t), s.seconds()
 	return time.Unix(t.Unix()-(seconds-floor(seconds, length)*length), 0)

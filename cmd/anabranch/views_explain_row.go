@@ -8,7 +8,6 @@ import (
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/shared/calendar"
-	"github.com/anabranch/anabranch/shared/event"
 )
 
 // explainRow asks the server for one row with its parts, and says how it came about.
@@ -80,14 +79,13 @@ func lengthOf(ctx context.Context, asker *client.Client, name string) (time.Dura
 
 // reasonOf says why a row is or is not exact.
 //
-// Source: docs/design.md 1: a row is exact when batch alone has it, and its window has ended by the horizon.
+// Source: docs/design.md 1: a row is exact when batch alone has it, and its window has ended by the horizon. An answer
+// without a horizon is that of a Kappa view.
 func reasonOf(a client.Answer, r client.Row) string {
 	horizon := a.Horizon
 	if r.Horizon != "" {
 		horizon = r.Horizon
 	}
-	end, endOK := event.ParseInstant(string(r.End))
-	until, untilOK := event.ParseInstant(string(horizon))
 	switch {
 	case r.Exact:
 		return fmt.Sprintf("Exact: batch has folded every event that arrived before the horizon, %s.\n"+
@@ -95,14 +93,10 @@ func reasonOf(a client.Answer, r client.Row) string {
 	case a.Complete != "":
 		return fmt.Sprintf("Not exact: the stream alone maintains this view. "+
 			"The row has all events that arrived before %s.", a.Complete)
+	case horizon == "":
+		return "Not exact: the stream alone maintains this view. The server does not know yet up to when the row is complete."
 	case r.Parts.Speed != nil:
-		return fmt.Sprintf("Not exact: speed has events that batch has not folded. The horizon is %s.",
-			orDash(string(horizon)))
-	case !untilOK:
-		return "Not exact: batch has not run yet, so there is no horizon."
-	case endOK && end.After(until):
-		return fmt.Sprintf("Not exact: the window ends after the horizon, %s. Events of the window may still arrive.",
-			horizon)
+		return fmt.Sprintf("Not exact: speed has events that batch has not folded. The horizon is %s.", horizon)
 	}
-	return "Not exact: one of its aggregates is an estimate."
+	return fmt.Sprintf("Not exact: the window ends after the horizon, %s. Events of the window may still arrive.", horizon)
 }

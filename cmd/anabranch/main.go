@@ -23,7 +23,7 @@ import (
 type CLI struct {
 	Dev   DevCmd   `cmd:"" help:"Run the whole system in this process."`
 	Send  SendCmd  `cmd:"" help:"Send events from files; name each rejected event."`
-	Query QueryCmd `cmd:"" help:"Query the windows of one key of a view."`
+	Query QueryCmd `cmd:"" help:"Query the windows of a view, of one key or of many."`
 	Keys  KeysCmd  `cmd:"" help:"List the keys of a view."`
 	Views ViewsCmd `cmd:"" help:"List the views, describe one, or operate them."`
 	Smoke SmokeCmd `cmd:"" help:"Check a running server end to end, within a minute."`

@@ -68,13 +68,17 @@ func (g *Groups) orderTop(ctx context.Context, server *client.Client, view strin
 // groupHead adds what an answer says about its groups and its rows.
 func groupHead(head *table.Table, a client.Answer) {
 	if a.Plan != nil {
-		from := fmt.Sprintf("%d keys, merged", a.Plan.Keys)
+		from := fmt.Sprintf("%d keys", a.Plan.Keys)
+		if a.Plan.Keys == 1 {
+			from = "1 key"
+		}
 		if a.Plan.From == "rollup" {
-			from = fmt.Sprintf("%d rows of the roll-up %v", a.Plan.Keys, a.Plan.Rollup)
+			from += fmt.Sprintf(" of the roll-up %v", a.Plan.Rollup)
 		}
 		head.Row("read", from)
 	}
 	switch {
+	case string(a.Step) == wholeRange && a.From == "" && a.To == "": // no row, so no range
 	case string(a.Step) == wholeRange:
 		head.Row("range", orDash(string(a.From))+" to "+orDash(string(a.To)))
 	case a.Step != "":

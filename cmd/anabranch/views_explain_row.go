@@ -8,6 +8,7 @@ import (
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/shared/calendar"
+	"github.com/anabranch/anabranch/shared/event"
 )
 
 // explainRow asks the server for one row with its parts, and says how it came about.
@@ -46,11 +47,24 @@ func (c *ViewsExplainCmd) explainRow(ctx context.Context, w *world, views *Views
 	if err := printAnswer(w, answer); err != nil {
 		return err
 	}
-	if len(answer.Data) != 1 {
+	if len(answer.Data) == 0 {
 		return &failure{exitRejected, fmt.Errorf("no row of %s with this key has a window that starts at %s", c.What, from)}
 	}
-	_, err = fmt.Fprintf(w.stdout, "\n%s\n", reasonOf(answer, answer.Data[0]))
-	return err
+	return printReasons(w, answer)
+}
+
+// printReasons prints why each row is or is not exact: one row of a key, or one of each key where several match.
+func printReasons(w *world, a client.Answer) error {
+	for _, row := range a.Data {
+		of := ""
+		if len(a.GroupBy) > 0 {
+			of = members(row.Key, "=", "(none)") + ": "
+		}
+		if _, err := fmt.Fprintf(w.stdout, "\n%s%s\n", of, reasonOf(a, row)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // lengthOf asks for the length of a view's windows: PT1H30M, P1D or P1W.
@@ -97,6 +111,11 @@ func reasonOf(a client.Answer, r client.Row) string {
 		return "Not exact: the stream alone maintains this view. The server does not know yet up to when the row is complete."
 	case r.Parts.Speed != nil:
 		return fmt.Sprintf("Not exact: speed has events that batch has not folded. The horizon is %s.", horizon)
+	}
+	end, endOK := event.ParseInstant(string(r.End))
+	until, untilOK := event.ParseInstant(string(horizon))
+	if endOK && untilOK && !end.After(until) { // of many keys: an item of its key is ahead of the answer's horizon
+		return "Not exact: a run of batch is being applied to this row. Ask again in some seconds."
 	}
 	return fmt.Sprintf("Not exact: the window ends after the horizon, %s. Events of the window may still arrive.", horizon)
 }

@@ -93,6 +93,7 @@ func TestExplainRow(t *testing.T) {
 		`"horizon":null,"data":[` + row + `"exact":false,"parts":{"speed":{"views":3}}}]}`: "\nNot exact: the stream alone " +
 			"maintains this view. The server does not know yet",
 		`"complete":"2026-03-01T12:00:00Z","data":[` + row + `"exact":false,"parts":{}}]}`: "the stream alone maintains this view",
+		batchRan + `"data":[` + row + `"exact":false,"parts":{"batch":{"views":3}}}]}`:     "a run of batch is being applied to this row",
 	} {
 		address, last := asked(t, viewThen("PT1H", head+answer))
 		s := newSession()
@@ -121,6 +122,19 @@ func TestExplainRow(t *testing.T) {
 	s = newSession()
 	s.do(t, exitRejected, "views", "explain", "page_views", "path=/", "--window", "-1h", "--url", address)
 	says(t, &s.err, "no row of page_views with this key has a window that starts at 2026-03-01T11:00:00Z")
+}
+
+// TestExplainRowOfEachKey checks that each key has its reason where fields without a value match several keys.
+func TestExplainRowOfEachKey(t *testing.T) {
+	const answer = `{"view":"v","key":{},"group_by":["a"],"window":"PT1H","horizon":"2026-03-01T12:00:00Z","data":[` +
+		`{"key":{"a":"1"},"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"n":3},"exact":true,` +
+		`"parts":{"batch":{"n":3}}},` +
+		`{"key":{"a":"2"},"start":"2015-05-17T10:00:00Z","end":"2015-05-17T11:00:00Z","values":{"n":1},"exact":false,` +
+		`"parts":{"speed":{"n":1}}}]}`
+	address, _ := asked(t, viewThen("PT1H", answer))
+	s := newSession()
+	s.do(t, exitOK, "views", "explain", "v", "--window=2015-05-17T10:00:00Z", "--url", address)
+	says(t, &s.out, "\na=1: Exact: batch has folded every event", "\na=2: Not exact: speed has events")
 }
 
 // viewThen answers what a view is, and a query.

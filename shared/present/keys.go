@@ -113,6 +113,7 @@ func UnknownKeysParameter(e *serving.FieldError) *serving.ParameterError {
 		}
 		takes = append(takes, field)
 	}
-	return &serving.ParameterError{Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; view %s takes %s",
-		e.Field, e.View, strings.Join(append(takes, keysParameters()...), ", "))}
+	return &serving.ParameterError{Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; %sview %s takes %s",
+		e.Field, meant(e.Field, append(takes, keysParameters()...)), e.View,
+		strings.Join(append(takes, keysParameters()...), ", "))}
 }

@@ -14,6 +14,7 @@ import (
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/serving"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/spelling"
 )
 
 // Query is the meaning of a query string: what to read, and how to present it.
@@ -194,8 +195,17 @@ func UnknownParameter(e *serving.FieldError) *serving.ParameterError {
 			e.View, e.Field, takes)}
 	}
 	return &serving.ParameterError{
-		Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; view %s takes %s", e.Field, e.View, takes),
+		Parameter: e.Field, Detail: fmt.Sprintf("unknown parameter %.80q; %sview %s takes %s", e.Field,
+			meant(e.Field, slices.Concat(fields, parameters())), e.View, takes),
 	}
+}
+
+// meant asks whether an unknown parameter is a misspelt one; empty: it resembles none.
+func meant(name string, known []string) string {
+	if near := spelling.Nearest(name, known); near != "" {
+		return fmt.Sprintf("did you mean %q? ", near)
+	}
+	return ""
 }
 
 // keyParameter returns the shortest parameter that names a key field.

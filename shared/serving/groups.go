@@ -111,8 +111,8 @@ func (r groupReader) ask(s Selection) (q question, err error) {
 		return q, err
 	}
 	if s.Total {
-		return q, &ParameterError{"total", "total merges the rows of one key; for all keys, ask for step=all and an empty " +
-			"group_by"}
+		return q, &ParameterError{"total", "total merges the rows of one key; for many keys, leave out total and ask for " +
+			"step=all: with an empty group_by, all keys are one row"}
 	}
 	if s.Whole && s.Fill {
 		return q, &ParameterError{"fill", "fill adds rows without events between others; with step=all there is one row"}

@@ -147,6 +147,14 @@ func (s *Serving) skippedLately(ctx context.Context, r Reader, g lifecycle.Gener
 	return s.readSkipped(ctx, r, &from, nil)
 }
 
+// shownSkips drops from all the skips of aggregates that an answer does not show.
+func shownSkips(all []Skip, shown []Value) []Skip {
+	return slices.DeleteFunc(all, func(s Skip) bool {
+		isShown := func(v Value) bool { return v.Aggregate == s.Place.Index }
+		return s.Place.Part == view.AggregatePart && !slices.ContainsFunc(shown, isShown)
+	})
+}
+
 // warningsOfSkipped say what rows lack because the view could not use it.
 func warningsOfSkipped(r Result, read skipped) []string {
 	var all []string
@@ -167,18 +175,18 @@ func warningsOfSkipped(r Result, read skipped) []string {
 			"%s; see skipped", events(lost), strings.Join(places, ", ")))
 	}
 	var short []string
-	for i, a := range r.Program.Definition.Aggregates {
+	for _, shown := range r.Values() {
 		var n int64
 		for _, row := range r.Rows {
-			n += row.States.Skipped(i)
+			n += row.States.Skipped(shown.Aggregate)
 		}
 		if n > 0 {
-			short = append(short, fmt.Sprintf("%s %s", a.Name, events(n)))
+			short = append(short, fmt.Sprintf("%s %s", shown.Name, events(n)))
 		}
 	}
 	if len(short) > 0 {
-		all = append(all, fmt.Sprintf("events of these rows without a usable number are left out: of %s; see skipped",
-			strings.Join(short, ", of ")))
+		all = append(all, fmt.Sprintf("events of these rows without a usable argument or condition are left out: "+
+			"of %s; see skipped", strings.Join(short, ", of ")))
 	}
 	if read.leavesOut(r) {
 		all = append(all, fmt.Sprintf("skipped covers only the windows from %s to %s; narrow from and to for the others",

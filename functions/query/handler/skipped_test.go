@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -46,8 +47,8 @@ func TestSkipped(t *testing.T) {
 	s.buy(t, "2026-01-01T01:10:00Z", `{}`)
 	const lost = "the view could not use 4 events of these windows, which are in no row of any key: where " +
 		"(missing), key.user (missing); see skipped"
-	const short = "events of these rows without a usable number are left out: of amount 1 event, of mean 1 event, of " +
-		"smallest 1 event, of largest 1 event; see skipped"
+	const short = "events of these rows without a usable argument or condition are left out: of amount 1 event, " +
+		"of mean 1 event, of smallest 1 event, of largest 1 event; see skipped"
 	check := func(raw string, lines, warnings []string) {
 		t.Helper()
 		got, warned := skips(t, s.query(t, "purchases", raw))
@@ -81,6 +82,8 @@ func TestSkipped(t *testing.T) {
 
 	check("user=ann", all(0, 1, false), []string{lost, short})
 	check("user=nobody", all(0, 1, false), []string{lost})
+	check("user=ann&values=mean", slices.Concat(all(0, 1, false)[:2], all(0, 1, false)[3:4]), []string{lost,
+		"events of these rows without a usable argument or condition are left out: of mean 1 event; see skipped"})
 	check("user=ann&to=2026-01-01T00:00:00Z", []string{}, []string{})
 	check("user=ann&from=2026-01-01T01:00:00Z",
 		[]string{"where missing 1 = 0 + 1, exact false, since 2026-01-01T01:00:00Z, shop 7"},

@@ -210,9 +210,9 @@ func (r callReader) argument(place int, kind aggregate.Kind) (operand, []Fault) 
 		return o, faults
 	}
 	if output := o.ast.GetType(o.part.ID()); !isType(output, scalarTypes()...) {
+		name := typeName(output.String())
 		return o, faultf(startOf(r.ast, o.part),
-			"an argument must be a string, a number or true or false, this is %s; convert it, for example with string()",
-			typeName(output.String()))
+			"an argument must be a string, a number or true or false, this is %s; %s", name, scalarOf(name))
 	}
 	o.kind = kind
 	return o, nil

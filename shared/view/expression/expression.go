@@ -88,9 +88,9 @@ func CompileKey(source string, rules engine.Rules, mode Mode, read *Columns) (Ke
 		return nil, faults
 	}
 	if !isType(e.output(), scalarTypes()...) {
-		return nil, faultf(0,
-			"a key field must be a string, a number or true or false, this is %s; convert it, for example with string()",
-			typeName(e.output().String()))
+		name := typeName(e.output().String())
+		return nil, faultf(0, "a key field must be a string, a number or true or false, this is %s; %s", name,
+			scalarOf(name))
 	}
 	c := compiler{checked: e, columns: read, budget: &budget{}}
 	value := c.key(e.ast.Expr())

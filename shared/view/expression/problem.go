@@ -189,6 +189,17 @@ func typeName(name string) string {
 	return name
 }
 
+// scalarOf says how to make one value of an expression of a type, as typeName names it.
+func scalarOf(name string) string {
+	switch name {
+	case "a list":
+		return `take one element, as in data.list[0], or join texts, as in data.list.join(",")`
+	case "a map":
+		return "take one of its fields"
+	}
+	return "convert it, for example with string()"
+}
+
 // readable returns an operator as users write it.
 func readable(function string) string {
 	if function == operators.Conditional {

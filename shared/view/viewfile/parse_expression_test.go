@@ -81,8 +81,8 @@ func TestParseBrokenExpression(t *testing.T) {
 			"v.yaml:6:13: a key field must be a string, a number or true or false, this is a time; convert it, for example " +
 				"with string()"},
 		{"key field is a list", with(keyLine, `      path: '[data.path]'`),
-			"v.yaml:6:14: a key field must be a string, a number or true or false, this is a list; convert it, for example " +
-				"with string()"},
+			"v.yaml:6:14: a key field must be a string, a number or true or false, this is a list; take one element, as " +
+				`in data.list[0], or join texts, as in data.list.join(",")`},
 		{"single quotes", with(keyLine, `      path: 'data[''a b''] + dat.b'`),
 			`v.yaml:6:30: unknown attribute "dat"; did you mean "data"?`},
 		{"double quotes", with(keyLine, `      path: "\tdata[\"\u0061\\u0062\x63\"] + \u0064at.b"`),

@@ -103,8 +103,8 @@ var stories = map[string]story{
 			silent(30), each(30, 120, 1), steady(60, 0), steady(6, 40), steady(60, 0), rare(11, 1), rare(11, 1), rare(11, 1),
 			steady(30, 0),
 		},
-		fault:   []phase{each(4, 60, 1)},
-		fires:   15, ended: []phase{steady(60, 0)}, clears: 6, silence: okay,
+		fault: []phase{each(4, 60, 1)},
+		fires: 15, ended: []phase{steady(60, 0)}, clears: 6, silence: okay,
 	},
 	"IteratorAgeAlarm": {
 		healthy: []phase{silent(30), steady(120, 2000), steady(6, 900_000), steady(60, 2000)},

@@ -223,7 +223,7 @@ func TestPermissions(t *testing.T) {
 	wanted := map[string]string{
 		"IngestPermission": "*/POST/v1/events", "QueryPermission": "*/GET/v1/views*", "HealthPermission": "*/GET/health",
 		"OpenapiPermission": "*/GET/openapi.json",
-		"AdminPermission": "*/*/v1/admin/*", "AuthorizerPermission": "authorizers/${KeyAuthorizer}",
+		"AdminPermission":   "*/*/v1/admin/*", "AuthorizerPermission": "authorizers/${KeyAuthorizer}",
 	}
 	sources := map[string][]string{} // of what the gateway may call, by function
 	for _, r := range application(t).resources("AWS::Lambda::Permission") {

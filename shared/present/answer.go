@@ -238,23 +238,10 @@ func (p *presenting) values(of serving.States) Object {
 	values := make(Object, len(p.shown))
 	for i, v := range p.shown {
 		at := len(p.text)
-		p.text = appendValue(p.text, of, v)
+		p.text = of.AppendReadings(p.text, v.Aggregate, v.Readings)
 		values[i] = Member{Name: v.Name, Value: p.text[at:len(p.text):len(p.text)]}
 	}
 	return values
-}
-
-// appendValue appends an aggregate's value as JSON: an object, if it has readings.
-func appendValue(dst []byte, of serving.States, v serving.Value) []byte {
-	if len(v.Readings) == 0 {
-		return of.AppendNumber(dst, v.Aggregate)
-	}
-	for i, reading := range v.Readings {
-		dst = append(dst, "{,"[min(i, 1)], '"')
-		dst = append(append(dst, reading.Name...), `":`...)
-		dst = of.AppendReading(dst, v.Aggregate, reading)
-	}
-	return append(dst, '}')
 }
 
 func (p *presenting) errors(of serving.States) Object {

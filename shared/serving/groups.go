@@ -45,8 +45,7 @@ func (s Selection) subset(d view.Definition) (subset view.Subset, ok bool) {
 	if s.By == nil {
 		return view.FullKey, true
 	}
-	plan, ok := d.PlanKeys(named(d, s), s.By)
-	return plan.Subset, ok
+	return d.PlanKeys(slices.Concat(named(d, s), s.By))
 }
 
 // groupsOf returns how the rows of one key came, and the values of their Groups.By; nil without a grouping.

@@ -89,6 +89,11 @@ func (s States) AppendNumber(dst []byte, i int) []byte {
 	return s.windows.AppendValue(dst, i, s.window)
 }
 
+// AppendReadings appends some readings of aggregate i to dst, as a JSON object; without readings, its one value.
+func (s States) AppendReadings(dst []byte, i int, readings []aggregate.Reading) []byte {
+	return s.windows.AppendReadings(dst, i, s.window, readings)
+}
+
 // AppendReading appends one reading of aggregate i to dst, as AppendNumber does.
 func (s States) AppendReading(dst []byte, i int, reading aggregate.Reading) []byte {
 	return s.windows.AppendReading(dst, i, s.window, reading)

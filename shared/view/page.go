@@ -300,7 +300,11 @@ func (p *Program) Merge(stored []byte, page DeltaPage) ([]byte, error) {
 // AppendValue appends to dst the answer that aggregate i presents for a window, as JSON. For an aggregate with
 // readings, that is an object with the readings that its function lists.
 func (w *Windows) AppendValue(dst []byte, i int, window Window) []byte {
-	readings := w.program.Functions[i].Readings()
+	return w.AppendReadings(dst, i, window, w.program.Functions[i].Readings())
+}
+
+// AppendReadings appends some readings of aggregate i, as a JSON object; without readings, its one value.
+func (w *Windows) AppendReadings(dst []byte, i int, window Window, readings []aggregate.Reading) []byte {
 	if len(readings) == 0 {
 		return w.AppendReading(dst, i, window, aggregate.Reading{})
 	}

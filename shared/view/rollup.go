@@ -52,23 +52,16 @@ func (d Definition) FieldNames(s Subset) []string {
 	return names
 }
 
-// Plan says under which keys a definition keeps the rows that a question asks for.
-type Plan struct {
-	Subset Subset
-	Merges bool // the subset has other fields, too, so the rows of several keys must be merged
-}
-
-// PlanKeys plans a question that gives one value to each of some key fields, and groups its rows by others. It chooses
-// the smallest subset that contains all of these fields; of several, the first one in the definition. So the plan
-// depends on the definition alone, never on the keys that there are. ok is false when a field is no key field.
-func (d Definition) PlanKeys(fixed, grouped []string) (plan Plan, ok bool) {
-	asked := slices.Compact(slices.Sorted(slices.Values(slices.Concat(fixed, grouped))))
+// PlanKeys plans a question that names some key fields: it returns the smallest subset that contains all of them; of
+// several, the first one in the definition. So the plan depends on the definition alone, never on the keys that there
+// are. ok is false when a field is no key field.
+func (d Definition) PlanKeys(asked []string) (plan Subset, ok bool) {
 	size := len(d.Key) + 1
 	for s := range Subset(d.Subsets()) {
 		names := d.FieldNames(s)
 		without := func(field string) bool { return !slices.Contains(names, field) }
 		if len(names) < size && !slices.ContainsFunc(asked, without) {
-			size, plan, ok = len(names), Plan{s, len(names) > len(asked)}, true
+			size, plan, ok = len(names), s, true
 		}
 	}
 	return plan, ok

@@ -28,35 +28,30 @@ func rolledView(rollups ...[]string) view.Definition {
 func TestPlanKeys(t *testing.T) {
 	rollups := [][]string{{"c", "a"}, {"b"}, {}, {"a"}, {"a", "b"}}
 	for _, c := range []struct {
-		name           string
-		rollups        [][]string
-		fixed, grouped []string
-		want           view.Plan
-		unknown        bool
+		name    string
+		rollups [][]string
+		asked   []string
+		want    view.Subset
+		unknown bool
 	}{
-		{name: "the full key", rollups: rollups, fixed: []string{"a", "b", "c"}, want: view.Plan{Subset: view.FullKey}},
-		{name: "the full key in any order, fixed and grouped", rollups: rollups, fixed: []string{"c", "a"},
-			grouped: []string{"b"}, want: view.Plan{Subset: view.FullKey}},
-		{name: "no roll-ups", fixed: []string{"a"}, want: view.Plan{Subset: view.FullKey, Merges: true}},
-		{name: "no fields", rollups: rollups, want: view.Plan{Subset: 3}},
-		{name: "no fields and no roll-up of none", rollups: rollups[:2], want: view.Plan{Subset: 2, Merges: true}},
-		{name: "a roll-up, fixed", rollups: rollups, fixed: []string{"a"}, want: view.Plan{Subset: 4}},
-		{name: "a roll-up, grouped", rollups: rollups, grouped: []string{"a"}, want: view.Plan{Subset: 4}},
-		{name: "a roll-up, both ways", rollups: rollups, fixed: []string{"a"}, grouped: []string{"c"},
-			want: view.Plan{Subset: 1}},
-		{name: "a field that is fixed and grouped", rollups: rollups, fixed: []string{"a"}, grouped: []string{"a"},
-			want: view.Plan{Subset: 4}},
-		{name: "a larger roll-up", rollups: rollups, fixed: []string{"c"}, want: view.Plan{Subset: 1, Merges: true}},
-		{name: "none but the full key", rollups: rollups, fixed: []string{"b"}, grouped: []string{"c"},
-			want: view.Plan{Subset: view.FullKey, Merges: true}},
-		{name: "the first of two of a size", rollups: [][]string{{"b", "c"}, {"a", "b"}}, fixed: []string{"b"},
-			want: view.Plan{Subset: 1, Merges: true}},
-		{name: "the smaller one, which comes later", rollups: [][]string{{"a", "b"}, {"b"}}, fixed: []string{"b"},
-			want: view.Plan{Subset: 2}},
-		{name: "no key field", rollups: rollups, fixed: []string{"d"}, unknown: true},
+		{name: "the full key", rollups: rollups, asked: []string{"a", "b", "c"}, want: view.FullKey},
+		{name: "the full key in any order", rollups: rollups, asked: []string{"c", "a", "b"}, want: view.FullKey},
+		{name: "no roll-ups", asked: []string{"a"}, want: view.FullKey},
+		{name: "no fields", rollups: rollups, want: 3},
+		{name: "no fields and no roll-up of none", rollups: rollups[:2], want: 2},
+		{name: "a roll-up of one field", rollups: rollups, asked: []string{"a"}, want: 4},
+		{name: "a roll-up of two fields", rollups: rollups, asked: []string{"a", "c"}, want: 1},
+		{name: "a field that is asked for twice", rollups: rollups, asked: []string{"a", "a"}, want: 4},
+		{name: "a larger roll-up", rollups: rollups, asked: []string{"c"}, want: 1},
+		{name: "none but the full key", rollups: rollups, asked: []string{"b", "c"}, want: view.FullKey},
+		{name: "the first of two of a size", rollups: [][]string{{"b", "c"}, {"a", "b"}}, asked: []string{"b"},
+			want: 1},
+		{name: "the smaller one, which comes later", rollups: [][]string{{"a", "b"}, {"b"}}, asked: []string{"b"},
+			want: 2},
+		{name: "no key field", rollups: rollups, asked: []string{"d"}, unknown: true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got, ok := rolledView(c.rollups...).PlanKeys(c.fixed, c.grouped)
+			got, ok := rolledView(c.rollups...).PlanKeys(c.asked)
 			if got != c.want || ok == c.unknown {
 				t.Errorf("got %+v, %v; want %+v", got, ok, c.want)
 			}

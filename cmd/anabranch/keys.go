@@ -140,21 +140,15 @@ func textsOf(key client.Object) []string {
 
 func printKeysJSON(w io.Writer, keys []client.Object) error {
 	for i, key := range keys {
-		begins, text := ",\n", "{"
+		begins := ",\n"
 		if i == 0 {
 			begins = "["
 		}
-		for j, m := range key {
-			if j > 0 {
-				text += ","
-			}
-			name, err := json.Marshal(m.Name)
-			if err != nil {
-				return err
-			}
-			text += string(name) + ":" + string(m.Value)
+		text, err := key.Encode()
+		if err != nil {
+			return err
 		}
-		if _, err := fmt.Fprint(w, begins, text, "}"); err != nil {
+		if _, err := fmt.Fprint(w, begins, string(text)); err != nil {
 			return err
 		}
 	}

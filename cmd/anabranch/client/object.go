@@ -64,6 +64,9 @@ func (o Object) MarshalJSONTo(enc *jsontext.Encoder) error {
 	return enc.WriteToken(jsontext.EndObject)
 }
 
+// Encode returns the object as JSON: the members unchanged and in order. Errors: a value is not JSON.
+func (o Object) Encode() ([]byte, error) { return json.Marshal(o) }
+
 func readMember(dec *jsontext.Decoder) (Member, error) {
 	name, err := dec.ReadToken()
 	if err != nil {

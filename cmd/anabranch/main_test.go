@@ -40,6 +40,8 @@ func TestUsage(t *testing.T) {
 		"NoValue":         {[]string{"query", "v", "path"}, `"path" is not field=value`},
 		"NoField":         {[]string{"query", "v", "=x"}, `"=x" is not field=value`},
 		"TopAndLimit":     {[]string{"query", "v", "--top=3", "--limit=2"}, "--top 3 and --limit 2: write one of them"},
+		"TopIsZero":       {[]string{"query", "v", "--top=0"}, "--top 0: must be above 0"},
+		"LimitIsZero":     {[]string{"query", "v", "--limit=0"}, "--limit 0: must be above 0"},
 		"TopBelowZero":    {[]string{"query", "v", "--top=-1"}, "--top -1: must be above 0"},
 		"BadFrom":         {[]string{"query", "v", "--from=yesterday"}, `--from: "yesterday" is not a time; write 2015-05-17T`},
 		"BadTo":           {[]string{"query", "v", "--to", "17.5.2015"}, `--to: "17.5.2015" is not a time; write 2015-05-17T`},

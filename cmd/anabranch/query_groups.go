@@ -13,30 +13,32 @@ import (
 // Groups are the flags for queries over many keys.
 type Groups struct {
 	By     *string `help:"Merge keys with the same values of these fields, with commas between them; empty: all keys." placeholder:"FIELDS"`
-	Top    int     `help:"List this many groups, the greatest in --order first. Default order: the view's first aggregate." placeholder:"N"`
+	Top    *int    `help:"List this many groups, the greatest in --order first. Default order: the view's first aggregate." placeholder:"N"`
 	Order  string  `help:"Order groups by an aggregate, or by a reading such as latency.p95; - in front: the greatest first." placeholder:"NAME"`
-	Limit  int     `help:"List at most this many groups." placeholder:"N"`
+	Limit  *int    `help:"List at most this many groups." placeholder:"N"`
 	Cursor string  `help:"Go on where an earlier answer ended."`
 }
 
 // isSet reports whether the flags ask for groups, which then have one row each.
-func (g *Groups) isSet() bool { return g.By != nil || g.Top > 0 || g.Order != "" }
+func (g *Groups) isSet() bool { return g.By != nil || g.Top != nil || g.Order != "" }
 
 // set sets the parameters of the HTTP query.
 func (g *Groups) set(p url.Values) error {
 	switch {
-	case g.Top < 0:
-		return fmt.Errorf("--top %d: must be above 0", g.Top)
-	case g.Limit < 0:
-		return fmt.Errorf("--limit %d: must be above 0", g.Limit)
-	case g.Top > 0 && g.Limit > 0:
-		return fmt.Errorf("--top %d and --limit %d: write one of them; --top also sets the order", g.Top, g.Limit)
+	case g.Top != nil && *g.Top < 1:
+		return fmt.Errorf("--top %d: must be above 0", *g.Top)
+	case g.Limit != nil && *g.Limit < 1:
+		return fmt.Errorf("--limit %d: must be above 0", *g.Limit)
+	case g.Top != nil && g.Limit != nil:
+		return fmt.Errorf("--top %d and --limit %d: write one of them; --top also sets the order", *g.Top, *g.Limit)
 	}
 	if g.By != nil {
 		p.Set("group_by", *g.By)
 	}
-	if n := max(g.Top, g.Limit); n > 0 {
-		p.Set("limit", strconv.Itoa(n))
+	for _, n := range []*int{g.Top, g.Limit} {
+		if n != nil {
+			p.Set("limit", strconv.Itoa(*n))
+		}
 	}
 	for name, text := range map[string]string{"order": g.Order, "cursor": g.Cursor} {
 		if text != "" {
@@ -48,7 +50,7 @@ func (g *Groups) set(p url.Values) error {
 
 // orderTop sets the order that --top has where none is given: the view's first aggregate, the greatest first.
 func (g *Groups) orderTop(ctx context.Context, server *client.Client, view string, p url.Values) error {
-	if g.Top == 0 || g.Order != "" {
+	if g.Top == nil || g.Order != "" {
 		return nil
 	}
 	body, err := server.View(ctx, view)
@@ -88,7 +90,7 @@ func groupHead(head *table.Table, a client.Answer) {
 
 // more says how to go on behind the groups of an answer; --top asks for no others.
 func (g *Groups) more(next string) string {
-	if next == "" || g.Top > 0 {
+	if next == "" || g.Top != nil {
 		return ""
 	}
 	return "there are more groups: --cursor " + table.Cell(next)

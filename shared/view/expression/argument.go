@@ -67,6 +67,9 @@ func (r *termReader) arithmetic(e celast.Expr) *term {
 		return negate(r.read(call.Args()[0]))
 	case operators.Divide:
 		return r.fail(e, "division is not exact; multiply, for example by 0.5, or divide the answer")
+	case operators.Conditional:
+		return r.failAt(offsetOf(r.ast, e), "? : is not allowed in an argument; write a condition behind the "+
+			"argument, as in sum(data.bytes, has(data.bytes))")
 	case operators.Index:
 		return r.fail(e, "an argument cannot read an element of an array; %s", argumentGrammar)
 	default:

@@ -172,6 +172,9 @@ func TestParseBrokenAggregate(t *testing.T) {
 		{"macro in an argument", with(sumLine, `      bytes: sum(has(data.a))`),
 			"v.yaml:10:21: this is not allowed in an argument; an argument may contain only paths such as data.bytes, " +
 				"numbers, + - * and parentheses" + orSums},
+		{"choice in an argument", with(sumLine, `      bytes: 'sum(has(data.a) ? data.a : 0)'`),
+			"v.yaml:10:31: ? : is not allowed in an argument; write a condition behind the argument, as in sum(data.bytes, " +
+				"has(data.bytes))"},
 		{"filter of an array", with(sumLine, `      bytes: sum(data.items.filter(i, i.ok).map(i, i.a))`),
 			"v.yaml:10:29: " + noFilter},
 		{"map with a condition", with(sumLine, `      bytes: sum(2 * data.items.map(i, i.ok, i.a))`), "v.yaml:10:33: " + noFilter},

@@ -93,8 +93,8 @@ func lengthOf(ctx context.Context, asker *client.Client, name string) (time.Dura
 
 // reasonOf says why a row is or is not exact.
 //
-// Source: docs/design.md 1: a row is exact when batch alone has it, and its window has ended by the horizon. An answer
-// without a horizon is that of a Kappa view.
+// Source: docs/design.md 3.6: a row is exact when batch alone has it, and its window has ended by the horizon. An
+// answer without a horizon is that of a Kappa view.
 func reasonOf(a client.Answer, r client.Row) string {
 	horizon := a.Horizon
 	if r.Horizon != "" {

@@ -85,7 +85,7 @@ func (g *grouping) groupOf(values []string) *group {
 	for i, at := range g.by {
 		of[i] = values[at]
 	}
-	key := g.Program.KeyOf(g.subset, of) // begins as a key of the directory, whose pages have cursors, too
+	key := g.Program.KeyOf(g.subset, of) // with the subset, as keys of the directory: a cursor names one of either
 	if known, ok := g.groups[key]; ok {
 		return known
 	}

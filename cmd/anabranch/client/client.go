@@ -87,10 +87,13 @@ func ParseURL(text string) (*url.URL, error) {
 	return u, nil
 }
 
+// defaults is how net/http connects by itself. It is copied at the start: tests replace http.DefaultTransport.
+var defaults = http.DefaultTransport.(*http.Transport).Clone()
+
 // Transport returns an HTTP client that keeps up to conns connections open and returns redirects instead of following
 // them.
 func Transport(conns int) *http.Client {
-	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport := defaults.Clone()
 	transport.MaxIdleConnsPerHost = conns
 	return &http.Client{
 		Transport:     transport,

@@ -47,13 +47,13 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return answer, nil
 }
 
-// withoutStage cuts off what stands before the path of a route where an API has no domain of its own, as on an emulator:
+// withoutStage cuts off what stands before the path of a route where an API has no domain of its own, as on an
+// emulator:
 // /_aws/execute-api/ID/$default/v1/views.
 func withoutStage(path string) string {
-	for _, first := range []string{"/v1/", "/health", "/openapi.json"} {
-		if at := strings.Index(path, first); at >= 0 {
-			return path[at:]
-		}
+	rest, ok := strings.CutPrefix(path, "/_aws/execute-api/")
+	if parts := strings.SplitN(rest, "/", 3); ok && len(parts) == 3 {
+		return "/" + parts[2]
 	}
 	return path
 }

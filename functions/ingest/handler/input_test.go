@@ -3,6 +3,7 @@ package handler_test
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"encoding/json"
 	"fmt"
 	"math/rand/v2"
@@ -14,6 +15,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/anabranch/anabranch/shared/api/openapi/contract"
 	"github.com/anabranch/anabranch/shared/event"
 )
 
@@ -565,7 +567,8 @@ func TestMemory(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			s := newFixture(t)
 			r := request(c.contentType, c.encoding, c.body)
-			allocated, response := allocatedBy(t, func() events.APIGatewayV2HTTPResponse { return s.call(t, r) })
+			allocated, response := allocatedBy(t, s, r)
+			contract.Check(t, r, response)
 			if response.StatusCode != c.status {
 				t.Errorf("response is %.300s", responseText(response))
 			}
@@ -577,12 +580,18 @@ func TestMemory(t *testing.T) {
 	}
 }
 
-func allocatedBy(t *testing.T, call func() events.APIGatewayV2HTTPResponse) (uint64, events.APIGatewayV2HTTPResponse) {
+// allocatedBy returns how many bytes the handler alone allocates for a request, without the checks of the test.
+func allocatedBy(
+	t *testing.T, s *fixture, r events.APIGatewayV2HTTPRequest,
+) (uint64, events.APIGatewayV2HTTPResponse) {
 	t.Helper()
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
-	response := call()
+	response, err := s.Handle(context.Background(), r)
 	runtime.ReadMemStats(&after)
+	if err != nil {
+		t.Fatal(err)
+	}
 	return after.TotalAlloc - before.TotalAlloc, response
 }
 

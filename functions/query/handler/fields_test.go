@@ -1,35 +1,21 @@
 package handler_test
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
-
-	"github.com/anabranch/anabranch/functions/query/handler"
-	"github.com/anabranch/anabranch/shared/simulation"
 )
 
 // TestFieldsNamedLikeParameters checks that a key field may have any name: key.NAME reaches it, and the parameter of
 // that name keeps its meaning beside it.
 func TestFieldsNamedLikeParameters(t *testing.T) {
-	kit, err := simulation.Prepare(`views:
+	s := newFixtureOf(t, `views:
   - name: routes
     key: {from: data.from, to: data.to, format: data.f, limit: data.l, key: data.k}
     window: 1h
     aggregates: {n: count()}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := kit.New(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &fixture{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
-	s.Wait(time.Minute)
-	s.tick(t)
 	s.buy(t, "2026-01-01T00:10:00Z", `{"from":"BER","to":"MUC","f":"A380","l":"none","k":"x"}`)
 	const fields = "key.from=BER&key.to=MUC&key.format=A380&key.limit=none&key=x"
 	for query, rows := range map[string]int{

@@ -85,6 +85,19 @@ func newFixture(t testing.TB) *fixture {
 	return s
 }
 
+// newFixtureOf returns a fixture like newFixture, with the views of a file.
+func newFixtureOf(t testing.TB, file string) *fixture {
+	t.Helper()
+	kit, err := simulation.Prepare(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := open(t, kit)
+	s.Wait(time.Minute)
+	s.tick(t)
+	return s
+}
+
 // newFixtureWithoutRun returns a fixture before the first run.
 func newFixtureWithoutRun(t testing.TB) *fixture {
 	t.Helper()
@@ -92,6 +105,11 @@ func newFixtureWithoutRun(t testing.TB) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
+	return open(t, kit)
+}
+
+func open(t testing.TB, kit *simulation.Kit) *fixture {
+	t.Helper()
 	w, err := kit.New(1)
 	if err != nil {
 		t.Fatal(err)

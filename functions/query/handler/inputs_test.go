@@ -6,7 +6,6 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
-	"log/slog"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -16,9 +15,6 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-
-	"github.com/anabranch/anabranch/functions/query/handler"
-	"github.com/anabranch/anabranch/shared/simulation"
 )
 
 const inputs = "../../../shared/view/viewfile/testdata/counted"
@@ -34,17 +30,7 @@ func inputFixture(t *testing.T, name string) *fixture {
 	if err != nil {
 		t.Fatal(err)
 	}
-	kit, err := simulation.Prepare(string(definitions))
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := kit.New(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &fixture{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
-	s.Wait(time.Minute)
-	s.tick(t)
+	s := newFixtureOf(t, string(definitions))
 	if _, err := s.Send(context.Background(), strings.Split(strings.TrimSpace(string(text)), "\n")...); err != nil {
 		t.Fatal(err)
 	}

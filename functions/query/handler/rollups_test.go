@@ -1,33 +1,19 @@
 package handler_test
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/anabranch/anabranch/functions/query/handler"
-	"github.com/anabranch/anabranch/shared/simulation"
 )
 
 // TestRollups checks that a query takes the smallest roll-up that has its fields, in every format, and names it.
 func TestRollups(t *testing.T) {
-	kit, err := simulation.Prepare(`views:
+	s := newFixtureOf(t, `views:
   - name: pages
     key: {path: data.path, status: string(data.status), host: data.host}
     rollups: [[status], [host, path], []]
     window: 1h
     aggregates: {n: count(), paths: distinct(data.path)}`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := kit.New(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &fixture{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
-	s.Wait(time.Minute)
-	s.tick(t)
 	s.buy(t, "2026-01-01T00:10:00Z", `{"path":"/a","status":200,"host":"h"}`)
 	s.buy(t, "2026-01-01T00:11:00Z", `{"path":"/b","status":200,"host":"h"}`)
 	s.Wait(3 * time.Hour)

@@ -1,19 +1,15 @@
 package handler_test
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/anabranch/anabranch/functions/query/handler"
-	"github.com/anabranch/anabranch/shared/simulation"
 )
 
 // newLatencyFixture returns a fixture with a view that has estimates. Its one row has the latencies 10, 20 and 30.
 func newLatencyFixture(t *testing.T) *fixture {
 	t.Helper()
-	kit, err := simulation.Prepare(`views:
+	s := newFixtureOf(t, `views:
   - name: latencies
     key: {path: data.path}
     window: 1h
@@ -22,16 +18,6 @@ func newLatencyFixture(t *testing.T) *fixture {
       latency: quantiles(data.ms)
       users: distinct(data.user)
       paid: "sum(data.items.map(i, i.price * i.pieces))"`)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w, err := kit.New(1)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &fixture{World: w, Handler: &handler.Handler{Serving: w.Serving, Log: slog.New(slog.DiscardHandler)}}
-	s.Wait(time.Minute)
-	s.tick(t)
 	s.buy(t, "2026-01-01T00:10:00Z", `{"path":"/a","ms":10,"user":"u","items":[{"price":0.1,"pieces":3}]}`)
 	s.buy(t, "2026-01-01T00:11:00Z", `{"path":"/a","ms":20,"user":"v","items":[{"price":1}]}`)
 	s.Wait(3 * time.Hour)

@@ -89,12 +89,20 @@ func (r *reader) note(at position, format string, args ...any) {
 }
 
 // check records what is wrong with a definition, each fault where its part stands. A fault of a part without a place
-// follows from a problem that is already recorded: the part is missing, or its text is not an expression or window.
-func (r *reader) check(d view.Definition, at places) {
-	for _, f := range view.Check(d) {
+// follows from a problem of the view that is already recorded: the part is missing, or its text is not an expression or
+// window. If there is none, the view itself is the place. So no file passes with a definition that does not compile.
+func (r *reader) check(d view.Definition, at places, item position, before int) {
+	faults := view.Check(d)
+	for _, f := range faults {
 		if s, ok := at[f.Place]; ok {
 			r.note(r.locate(s, f.At), "%s", f.Text)
 		}
+	}
+	if len(r.problems) > before {
+		return
+	}
+	for _, f := range faults {
+		r.note(item, "%s", f.Text)
 	}
 }
 
@@ -124,6 +132,7 @@ func (r *reader) views(root ast.Node) []Located {
 }
 
 func (r *reader) view(item ast.Node) Located {
+	before := len(r.problems)
 	entries, ok := r.mapping(item, "a view", viewExample, viewFields())
 	if !ok {
 		return Located{}
@@ -152,7 +161,7 @@ func (r *reader) view(item ast.Node) Located {
 		expr := r.expression(e, "count()", at, view.Place{Part: view.AggregatePart, Index: i})
 		d.Aggregates = append(d.Aggregates, view.Aggregate{Name: e.name, Expr: expr})
 	}
-	r.check(d, at)
+	r.check(d, at, positionOf(item), before)
 	r.distinguish(d.Name, at)
 	return Located{d, r, at}
 }

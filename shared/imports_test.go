@@ -38,6 +38,9 @@ const (
 	expression = "shared/view/expression"
 	spelling   = "shared/view/spelling"
 	viewfile   = "shared/view/viewfile" // as pure as core, but of no use to who runs views
+	examples   = "shared/view/examples"
+	fields     = "shared/view/fields"
+	lint       = "shared/view/lint"
 )
 
 // The rings, from the inside out. Each may import those before it.
@@ -103,6 +106,10 @@ func rules() map[string]rule {
 		"shared/view": {[]string{"shared/event", "shared/aggregate", spelling, engine, expression}, nil},
 		viewfile: {[]string{"shared/event", "shared/view", spelling},
 			[]string{yaml, "github.com/sosodev/duration"}},
+		// events that a user wrote, and views files, without a server
+		examples:           {[]string{"shared/event"}, []string{ulid}},
+		fields:             {[]string{"shared/event", "shared/view", spelling}, nil},
+		lint:               {[]string{examples, fields, "shared/event", "shared/view", viewfile}, nil},
 		"shared/lifecycle": {[]string{"shared/event", "shared/slot", "shared/view"}, nil},
 		"shared/calendar":  {[]string{"shared/event", spelling}, nil},
 
@@ -223,23 +230,17 @@ func rules() map[string]rule {
 
 		"cmd/anabranch": {
 			[]string{"cmd/anabranch/client", "cmd/anabranch/cases", "cmd/anabranch/dev",
-				"cmd/anabranch/examples", "cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/lint",
-				"cmd/anabranch/plan",
+				"cmd/anabranch/explain", "cmd/anabranch/fold", "cmd/anabranch/plan", examples, lint,
 				"cmd/anabranch/send", "cmd/anabranch/smoke", "cmd/anabranch/table", "shared/api", "shared/calendar",
 				"shared/event",
 				"shared/setting", "shared/view", viewfile, spelling},
 			[]string{"github.com/alecthomas/kong", "github.com/schollz/progressbar/v3", "golang.org/x/term", ulid},
 		},
 		// events that a user wrote, and views files, without a server
-		"cmd/anabranch/examples": {[]string{"shared/event"}, []string{ulid}},
-		"cmd/anabranch/cases":    {[]string{"cmd/anabranch/examples", "cmd/anabranch/fold", "shared/view", viewfile}, nil},
-		"cmd/anabranch/explain": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "cmd/anabranch/fold",
-			"shared/event", "shared/view"}, nil},
-		"cmd/anabranch/plan":   {[]string{"cmd/anabranch/fold", "infra/costs", "shared/view"}, nil},
-		"cmd/anabranch/fold":   {[]string{"shared/event", "shared/view"}, nil},
-		"cmd/anabranch/fields": {[]string{"shared/event", "shared/view", spelling}, nil},
-		"cmd/anabranch/lint": {[]string{"cmd/anabranch/examples", "cmd/anabranch/fields", "shared/event", "shared/view",
-			viewfile}, nil},
+		"cmd/anabranch/cases":   {[]string{examples, "cmd/anabranch/fold", "shared/view", viewfile}, nil},
+		"cmd/anabranch/explain": {[]string{examples, fields, "cmd/anabranch/fold", "shared/event", "shared/view"}, nil},
+		"cmd/anabranch/plan":    {[]string{"cmd/anabranch/fold", "infra/costs", "shared/view"}, nil},
+		"cmd/anabranch/fold":    {[]string{"shared/event", "shared/view"}, nil},
 
 		"cmd/anabranch/client": {nil, []string{"github.com/go-json-experiment/json"}},
 		"cmd/anabranch/send":   {[]string{"cmd/anabranch/client"}, []string{zstd, "github.com/go-json-experiment/json"}},
@@ -248,7 +249,7 @@ func rules() map[string]rule {
 		"cmd/anabranch/dev": {
 			slices.Concat(inner, layers, []string{
 				"shared/setting", "shared/system", "shared/memory", "shared/programs", "shared/dirarchive", "shared/eventsource",
-				"shared/runner", "shared/api", "shared/aws/respond", "cmd/anabranch/fields",
+				"shared/runner", "shared/api", "shared/aws/respond", fields,
 				"functions/ingest/handler", "functions/speed/handler", "functions/batch/handler", "functions/query/handler",
 				"functions/republish/handler",
 				"functions/replay/handler", "functions/audit/handler", "functions/admin/handler",
@@ -455,7 +456,7 @@ func checkYAML(p listed) (problems []string) {
 		return nil
 	}
 	switch p.name() {
-	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", "cmd/anabranch/lint",
+	case viewfile, "functions/batch", "cmd/anabranch", "cmd/anabranch/cases", lint,
 		"cmd/anabranch/plan", "shared/simulation",
 		"shared/simulation/history", "shared/simulation/mutants/play":
 		return nil

@@ -7,9 +7,9 @@ import (
 	"io"
 	"os"
 
-	"github.com/anabranch/anabranch/cmd/anabranch/lint"
 	"github.com/anabranch/anabranch/cmd/anabranch/send"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
+	"github.com/anabranch/anabranch/shared/view/lint"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 

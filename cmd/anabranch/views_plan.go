@@ -10,11 +10,11 @@ import (
 
 	"github.com/anabranch/anabranch/cmd/anabranch/client"
 	"github.com/anabranch/anabranch/cmd/anabranch/dev"
-	"github.com/anabranch/anabranch/cmd/anabranch/examples"
 	"github.com/anabranch/anabranch/cmd/anabranch/fold"
 	"github.com/anabranch/anabranch/cmd/anabranch/plan"
 	"github.com/anabranch/anabranch/cmd/anabranch/table"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/examples"
 )
 
 // ViewsPlanCmd is "anabranch views plan".

@@ -10,9 +10,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/anabranch/anabranch/cmd/anabranch/examples"
 	"github.com/anabranch/anabranch/cmd/anabranch/fold"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/examples"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 

@@ -4,10 +4,10 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/anabranch/anabranch/cmd/anabranch/fields"
 	"github.com/anabranch/anabranch/shared/archive"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/fields"
 )
 
 // A warning needs some events, so that one event without an optional field is not enough.

@@ -9,11 +9,11 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/anabranch/anabranch/cmd/anabranch/examples"
-	"github.com/anabranch/anabranch/cmd/anabranch/fields"
 	"github.com/anabranch/anabranch/cmd/anabranch/fold"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/examples"
+	"github.com/anabranch/anabranch/shared/view/fields"
 )
 
 // Landing is how an event lands in a view.

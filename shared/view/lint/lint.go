@@ -12,10 +12,10 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/anabranch/anabranch/cmd/anabranch/examples"
-	"github.com/anabranch/anabranch/cmd/anabranch/fields"
 	"github.com/anabranch/anabranch/shared/event"
 	"github.com/anabranch/anabranch/shared/view"
+	"github.com/anabranch/anabranch/shared/view/examples"
+	"github.com/anabranch/anabranch/shared/view/fields"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 

@@ -6,7 +6,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/anabranch/anabranch/cmd/anabranch/lint"
+	"github.com/anabranch/anabranch/shared/view/lint"
 	"github.com/anabranch/anabranch/shared/view/viewfile"
 )
 

@@ -22,6 +22,10 @@ type Description struct {
 	Window       string                 `json:"window"`            // ISO 8601
 	Aggregates   []Aggregate            `json:"aggregates"`
 	Horizon      *string                `json:"horizon"` // null until a run is applied, and for a Kappa view
+	Complete     *string                `json:"complete,omitempty"`
+	// Lag and Warnings are those that an answer of the view would have now; nil while the view does not answer.
+	Lag      *Lag     `json:"lag,omitempty"`
+	Warnings []string `json:"warnings"`
 	// What the view could not use in the windows that start at SkippedFrom or later: of the last 7 days,
 	// and of some after now.
 	Skipped     []Skip `json:"skipped"`
@@ -49,8 +53,9 @@ func NewDescription(of serving.Description) Description {
 	d := Description{
 		Name: of.View.Name, Description: of.View.Description, Architecture: g.Architecture.String(), State: g.State,
 		Definition: g.Definition, Generation: g.ID, Key: []KeyField{}, Aggregates: []Aggregate{},
-		Horizon: timeOrNull(of.Horizon),
-		Skipped: skipsOf(of.Skipped), SkippedFrom: Time(of.SkippedFrom), Error: errorOf(of),
+		Horizon: timeOrNull(of.Horizon), Complete: timeOrNull(of.Complete), Lag: lagOf(of),
+		Warnings: append([]string{}, of.Warnings...),
+		Skipped:  skipsOf(of.Skipped), SkippedFrom: Time(of.SkippedFrom), Error: errorOf(of),
 	}
 	if of.Program == nil {
 		return d
@@ -68,6 +73,14 @@ func NewDescription(of serving.Description) Description {
 		d.Aggregates = append(d.Aggregates, Aggregate{Name: a.Name, Expr: a.Expr, Exact: exact})
 	}
 	return d
+}
+
+// lagOf returns the lag of a view that answers; nil for any other.
+func lagOf(of serving.Description) *Lag {
+	if of.ReadAt.IsZero() {
+		return nil
+	}
+	return &Lag{BatchSeconds: seconds(of.Horizon, of.ReadAt), CompleteSeconds: seconds(of.Complete, of.ReadAt)}
 }
 
 // errorOf says what could not be read of a view, without the words of a store.

@@ -16,6 +16,11 @@ type Description struct {
 	Program    *view.Program        // of the generation's definition; nil when Err says that it could not be loaded
 	Horizon    time.Time            // zero while no run is applied, and for a Kappa generation
 
+	// Freshness of the answers, as in Result; zero and nil while the view does not answer.
+	ReadAt   time.Time
+	Complete time.Time
+	Warnings []string
+
 	// What the generation could not use in the windows from SkippedFrom on: SkippedDays back.
 	Skipped     []Skip
 	SkippedFrom time.Time
@@ -80,7 +85,27 @@ func (s *Serving) describe(ctx context.Context, v lifecycle.View, g lifecycle.Ge
 		return d
 	}
 	d.Program = reader.Program
+	if d.Err = s.describeFreshness(ctx, &d); d.Err != nil {
+		return d
+	}
 	skipped, err := s.skippedLately(ctx, reader, g)
 	d.Skipped, d.SkippedFrom, d.Err = skipped.all, skipped.from, of(v.Name, err)
 	return d
+}
+
+// describeFreshness says how fresh an answer of the view would be now, with the warnings that each answer would have.
+func (s *Serving) describeFreshness(ctx context.Context, d *Description) error {
+	if answering, ok := d.View.Answering(); !ok || answering.ID != d.Generation.ID {
+		return nil
+	}
+	complete, lacks, err := s.complete(ctx, d.View.Name, d.Generation)
+	if err != nil {
+		return of(d.View.Name, err)
+	}
+	r := Result{
+		View: d.View, Generation: d.Generation, ReadAt: s.Now(), Horizon: horizonOf(d.Generation), Complete: complete,
+	}
+	r.Generation.Lacks = lacks
+	d.ReadAt, d.Complete, d.Warnings = r.ReadAt, complete, s.warnings(r)
+	return nil
 }

@@ -170,6 +170,9 @@ func readAmount(enc []byte, h head, t tag, limit *natural) (amount natural, rest
 }
 
 func readSize(enc []byte, t tag) (size natural, rest []byte, err error) {
+	if len(enc) > 0 && enc[0] < 0x80 { // most are short
+		return natural{uint64(enc[0])}, enc[1:], nil
+	}
 	for i, b := range enc {
 		if i == maxSizeBytes {
 			return size, nil, corrupt(t, "amount: more than %d bytes", maxSizeBytes)

@@ -22,7 +22,7 @@ const (
 // compare orders moments by time, and those of one time by identity. Only copies of one event can have both in common.
 func (m *moment) compare(o *moment) int {
 	return cmp.Or(cmp.Compare(m.time, o.time), cmp.Compare(m.identity[0], o.identity[0]),
-		cmp.Compare(m.identity[1], o.identity[1]), m.value.compare(o.value))
+		cmp.Compare(m.identity[1], o.identity[1]), m.value.compare(&o.value))
 }
 
 // firstMoment and lastMoment are moments that differ in what merge keeps.

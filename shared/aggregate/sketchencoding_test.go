@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"math/big"
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,11 +29,11 @@ func TestGoldenEncodingsOfScalars(t *testing.T) {
 			"1b 00 01 01 0102030405060708090a0b0c0d0e0f10 09 2d37"},
 		{lookup(t, "last"), []scalarRow{{boolean, "true", 0, [2]uint64{}, ""}},
 			"1b 00 01 00 00000000000000000000000000000000 12 74727565"},
-		{topOf(t, 1, 10), nil, "1e 00 00 00"},
+		{topOf(t, 1, 10), nil, "2e 00 00 00"},
 		{topOf(t, 1, 10), []scalarRow{{kind: str, text: "b"}, {kind: str, text: "a"}, {kind: str, text: "b"}},
-			"1e 00 02 04 61 1b 01 04 62 1b 02 00"},
+			"2e 00 02 00 04 61 1b 01 04 62 1b 02"},
 		{topOf(t, 2, 10), []scalarRow{{kind: num, text: "1", weight: "12.50"}, {kind: num, text: "1", weight: "-1"}},
-			"1e 01 01 05 31 1a 7d 00"},
+			"2e 01 01 00 05 31 1a 7d"},
 	} {
 		s := foldScalars(c.f, c.rows...)
 		want := unhex(t, c.encoding)
@@ -53,12 +54,30 @@ func TestTopPastItsBoundHasGoldenBytes(t *testing.T) {
 			rows = append(rows, scalarRow{kind: aggregate.String, text: string(rune('0' + i))})
 		}
 	}
-	want := unhex(t, "1e 00 64")
+	// Value 0, with 1 row, has no counter. All have 300 rows.
+	want := unhex(t, "2e 00 64 01 1b 01 1b ac02")
 	for i := 1; i < 101; i++ {
-		want = append(aggregateText(want, string(rune('0'+i))), 0x1b, byte(min(i, 2)))
+		want = append(aggregateText(want, string(rune('0'+i))), 0x1b, byte(min(i, 2)+1), 0x1b, 0)
 	}
-	want = append(want, unhex(t, "01 1b 01 1b ac02")...) // each may have 1 more, and all have 300
-	if got := encoded(foldScalars(topOf(t, 1, 10), rows...)); got != string(want) {
+	s := foldScalars(topOf(t, 1, 10), rows...)
+	if got := encoded(s); got != string(want) {
+		t.Errorf("%x\nwant %x", got, want)
+	}
+	// A value that comes when another one was dropped may have as many rows more as that one. It takes the counter of
+	// value 1, which has 2.
+	read := fold(topOf(t, 1, 10), nil)
+	if _, err := read.MergeEncoded(0, want); err != nil {
+		t.Fatal(err)
+	}
+	read.Add(scalarRows(topOf(t, 1, 10), slices.Repeat([]scalarRow{{kind: aggregate.String, text: "new"}}, 2)))
+	want = unhex(t, "2e 00 64 01 1b 02 1b ae02")
+	for i := 2; i < 101; i++ {
+		if i == 'o'-'0' {
+			want = append(aggregateText(want, "new"), 0x1b, 2, 0x1b, 1)
+		}
+		want = append(aggregateText(want, string(rune('0'+i))), 0x1b, 3, 0x1b, 0)
+	}
+	if got := encoded(read); got != string(want) {
 		t.Errorf("%x\nwant %x", got, want)
 	}
 }
@@ -69,6 +88,7 @@ func aggregateText(dst []byte, text string) []byte {
 
 func TestRefusedSketches(t *testing.T) {
 	identity := strings.Repeat("00", 16)
+	const estimate = "2e 00 e807 01" // 1,000 values, and what is missing follows
 	for _, c := range []struct{ function, encoding, says string }{
 		{"distinct", "1c", "the encoding ends inside its number of skipped rows"},
 		{"distinct", "1c 00", "the encoding ends inside its number of hashes"},
@@ -102,17 +122,22 @@ func TestRefusedSketches(t *testing.T) {
 		{"last", "1b 00 01 00" + identity + "09 2031", `value " 1" of kind 1: no text of this kind`},
 		{"last", "1b 00 01 00" + identity + "09 3120", `value "1 " of kind 1: no text of this kind`},
 		{"last", "1b 00 01 00" + identity + "12 6e756c6c", `value "null" of kind 2: no text of this kind`},
-		{"top", "1e 00", "the encoding ends inside its number of values"},
-		{"top", "1e 00 e907", "1001 values: maximum is 1000"},
-		{"top", "1e 00 00", "the encoding does not say whether it is exact"},
-		{"top", "1e 00 00 02", "the encoding does not say whether it is exact"},
-		{"top", "1e 00 01 04 61", "weight of a value: no exponent from 0 to 27"},
-		{"top", "1e 00 01 04 61 1c 01", "weight of a value: no exponent from 0 to 27"},
-		{"top", "1e 00 01 04 61 1b 00 00", "weight of a value: 0 must be left out"},
-		{"top", "1e 00 02 04 61 1b 01 04 61 1b 01 00", "value 1 is out of order"},
-		{"top", "1e 00 00 01", "missing weight: no exponent from 0 to 27"},
-		{"top", "1e 00 00 01 1b 01", "sum of weights: no exponent from 0 to 27"},
-		{"top", "1e 00 01 04 61 1b 05 01 1b 01 1b 04", "sum of weights: below the sum of the values"},
+		{"top", "2e 00", "the encoding ends inside its number of values"},
+		{"top", "1e 00", "unknown encoding version 1"},
+		{"top", "2e 00 e907 00", "1001 values: maximum is 1000"},
+		{"top", "2e 00 00", "the encoding does not say whether it is exact"},
+		{"top", "2e 00 00 02", "the encoding does not say whether it is exact"},
+		{"top", "2e 00 01 00 04 61", "weight of a value: no exponent from 0 to 27"},
+		{"top", "2e 00 01 00 04 61 1c 01", "weight of a value: no exponent from 0 to 27"},
+		{"top", "2e 00 01 00 04 61 1b 00", "weight of a value: 0 must be left out"},
+		{"top", "2e 00 02 00 04 61 1b 01 04 61 1b 01", "value 1 is out of order"},
+		{"top", "2e 00 01 01 1b 01 1b 05 04 61 1b 01 1b 00", "1 values: an estimate has 1000"},
+		{"top", estimate, "missing weight: no exponent from 0 to 27"},
+		{"top", estimate + "1b 00", "missing weight: 0 must be left out"},
+		{"top", estimate + "1b 01 1b", "the encoding ends inside its amount"},
+		{"top", estimate + "1b 02 1b 01 04 61 1b 01 1b 03", "what a value may have more: does not fit what is missing"},
+		{"top", estimate + "1b 02 1b 01 04 61 1b 01 1b 00", "what a value may have more: does not fit what is missing"},
+		{"top", estimate + "1b 01 1b 01" + thousandValues(), "sum of weights: below the sum of the values"},
 	} {
 		err := expectRefused(t, lookup(t, c.function), unhex(t, c.encoding), aggregate.ErrCorrupt)
 		if diff := cmp.Diff("aggregate: corrupt state: "+c.function+": "+c.says, err.Error()); diff != "" {
@@ -121,10 +146,20 @@ func TestRefusedSketches(t *testing.T) {
 	}
 }
 
+// thousandValues are counters of one row each.
+func thousandValues() string {
+	var all strings.Builder
+	for i := range 1000 {
+		fmt.Fprintf(&all, "10 %x 1b 01 1b 00", fmt.Sprintf("%04d", i))
+	}
+	return all.String()
+}
+
 // TestTheGreatestSketchesReachMaxEncoded builds encodings with as much of everything as there may be.
 func TestTheGreatestSketchesReachMaxEncoded(t *testing.T) {
 	count := binary.AppendUvarint(nil, math.MaxInt64)
 	weight := append([]byte{0}, unhex(t, varint(t, power(252)))...)
+	more := append([]byte{0}, unhex(t, varint(t, power(249)))...)
 	long := append(binary.AppendUvarint(nil, 256<<2), bytes.Repeat([]byte("x"), 250)...)
 	greatest := map[string][]byte{
 		"distinct": append(append([]byte{0x1c}, count...), 0x81, 0x03),
@@ -147,13 +182,14 @@ func TestTheGreatestSketchesReachMaxEncoded(t *testing.T) {
 		enc = append(enc, count...)
 	}
 	greatest["quantiles"] = enc
-	enc = binary.AppendUvarint(append([]byte{0x1e}, count...), 1000)
-	for i := range 1000 {
-		enc = append(fmt.Appendf(append(enc, long...), "%06d", i), weight...)
-	}
 	most := new(big.Int).Mul(maxDecimal, big.NewInt(math.MaxInt64)) // where sums of weights stop
+	enc = binary.AppendUvarint(append([]byte{0x2e}, count...), 1000)
 	enc = append(append(append(enc, 1), weight...), 0)
-	greatest["top"] = append(enc, unhex(t, varint(t, most.String()))...)
+	enc = append(enc, unhex(t, varint(t, most.String()))...)
+	for i := range 1000 {
+		enc = append(append(fmt.Appendf(append(enc, long...), "%06d", i), weight...), more...)
+	}
+	greatest["top"] = enc
 	for name, enc := range greatest {
 		f := lookup(t, name)
 		s := fold(f, nil)

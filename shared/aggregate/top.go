@@ -8,9 +8,9 @@ import (
 )
 
 // topFunction is top(x, n): the n values with the most rows. top(x, n, weight) is the n values with the greatest sums
-// of weights. It is exact up to 10 n different values, and always up to 100. From there on, a number that it shows is
-// the true one or less, by at most the bound of AppendError. A row with a weight below 0 is skipped. A row with weight
-// 0 adds nothing.
+// of weights. It is exact up to 10 n different values, and always up to 100. From there on, it still shows n values; a
+// number that it shows is the true one or less, by at most the bound of AppendError. A row with a weight below 0 is
+// skipped. A row with weight 0 adds nothing.
 var topFunction = properties{
 	name:      "top",
 	tag:       topTag,
@@ -23,7 +23,7 @@ var topFunction = properties{
 }
 
 const (
-	topTag tag = 1<<4 | 14
+	topTag tag = 2<<4 | 14
 
 	maxWeightBytes = 1 + maxSizeBytes
 )
@@ -34,7 +34,9 @@ func countersOf(n int) int { return max(10*n, 100) }
 func topBytes(n int) (typical, worst int) {
 	counters := countersOf(n)
 	// 20 bytes of text and a count for each of two values per value shown, and at least 50.
-	return max(2*n, 50) * 25, 1 + maxCountBytes + 2 + 1 + 2*maxWeightBytes + counters*(maxValueBytes+maxWeightBytes)
+	typical = max(2*n, 50) * 25
+	// The two bounds of a value stop at maxWeight, so only one of two sizes can have all its bytes.
+	return typical, 1 + maxCountBytes + 2 + 1 + 2*maxWeightBytes + counters*(maxValueBytes+2*maxWeightBytes-1)
 }
 
 func newTop(f Function) States {
@@ -76,7 +78,7 @@ func (s *topStates) AppendPresented(dst []byte, cell int, _ Present) []byte {
 		order[i] = &shown[i]
 	}
 	slices.SortFunc(order, func(a, b *counter) int {
-		return cmp.Or(b.weight.compare(&a.weight), a.value.compare(b.value))
+		return cmp.Or(b.weight.compare(&a.weight), a.value.compare(&b.value))
 	})
 	name := `,"count":`
 	if s.weighted {
@@ -126,37 +128,56 @@ func (n *natural) appendPlain(dst []byte) []byte {
 	return appendPlain(dst, false, n.appendDigits(digits[:0]), decimals)
 }
 
-// appendWeight appends a weight above 0: its exponent as a byte, and its size.
+// appendWeight appends a weight: its exponent as a byte, and its size.
 func appendWeight(dst []byte, weight *natural) []byte {
 	size := *weight
 	return appendSize(append(dst, headOf(false, &size)), &size)
 }
 
-// readWeight reads a weight above 0.
+// readWeight reads a weight, or 0.
 func readWeight(enc []byte, what string) (weight natural, rest []byte, err error) {
 	if len(enc) == 0 || enc[0] > decimals {
 		return weight, nil, corrupt(topTag, "%s: no exponent from 0 to %d", what, decimals)
 	}
-	weight, rest, err = readAmount(enc[1:], head{exponent: int(enc[0])}, topTag, &maxWeight)
+	if len(enc) > 1 && enc[0] == decimals && enc[1] < 0x80 { // a small whole number, as most are
+		weight[0] = uint64(enc[1])
+		weight.scale(decimals)
+		return weight, enc[2:], nil
+	}
+	return readAmount(enc[1:], head{exponent: int(enc[0])}, topTag, &maxWeight)
+}
+
+// readWeightAbove0 reads a weight above 0.
+func readWeightAbove0(enc []byte, what string) (weight natural, rest []byte, err error) {
+	weight, rest, err = readWeight(enc, what)
 	if err == nil && weight.isZero() {
 		err = corrupt(topTag, "%s: 0 must be left out", what)
 	}
 	return weight, rest, err
 }
 
-// appendEncoded appends the number of counters, and, in order, their values and weights. Then it appends 0 where the
-// weights are exact. Otherwise it appends 1, the weight that may be missing in each, and the sum of the weights of all
-// rows.
+// appendEncoded appends the number of counters. Then it appends 0 where no value was dropped. Otherwise it appends 1,
+// what a value without a counter may have, and the sum of the weights of all rows. Last come, in order, the values and
+// weights of the counters; where a value was dropped, each with what its sum may have more.
 func (h *heavy) appendEncoded(dst []byte, n int) []byte {
 	h = h.reduced(n)
 	dst = binary.AppendUvarint(dst, uint64(len(h.counters)))
+	exact := h.missed.isZero()
+	if exact {
+		dst = append(dst, 0)
+	} else {
+		dst = appendWeight(appendWeight(append(dst, 1), &h.missed), &h.total)
+	}
 	for i := range h.counters {
-		dst = appendWeight(h.counters[i].value.appendEncoded(dst), &h.counters[i].weight)
+		c := &h.counters[i]
+		dst = appendWeight(c.value.appendEncoded(dst), &c.weight)
+		if !exact {
+			less := c.weight.negated()
+			more := addNaturals(&c.upper, &less)
+			dst = appendWeight(dst, &more)
+		}
 	}
-	if h.missed.isZero() {
-		return append(dst, 0)
-	}
-	return appendWeight(appendWeight(append(dst, 1), &h.missed), &h.total)
+	return dst
 }
 
 func (h *heavy) decode(enc []byte, n int) (rest []byte, err error) {
@@ -164,58 +185,85 @@ func (h *heavy) decode(enc []byte, n int) (rest []byte, err error) {
 	if err != nil {
 		return nil, err
 	}
-	if count > int64(countersOf(n)) {
-		return nil, corrupt(topTag, "%d values: maximum is %d", count, countersOf(n))
-	}
-	if rest, err = h.decodeCounters(rest, int(count)); err != nil {
-		return nil, err
-	}
+	*h = heavy{counters: h.counters[:0]}
 	if len(rest) == 0 || rest[0] > 1 {
 		return nil, corrupt(topTag, "the encoding does not say whether it is exact")
 	}
-	exact, rest := rest[0] == 0, rest[1:]
-	if exact {
-		return rest, nil
+	exact, most := rest[0] == 0, int64(countersOf(n))
+	rest = rest[1:]
+	switch {
+	case count > most:
+		return nil, corrupt(topTag, "%d values: maximum is %d", count, most)
+	case exact:
+	case count < most:
+		return nil, corrupt(topTag, "%d values: an estimate has %d", count, most)
+	default:
+		if h.missed, rest, err = readWeightAbove0(rest, "missing weight"); err != nil {
+			return nil, err
+		}
+		if h.total, rest, err = readWeightAbove0(rest, "sum of weights"); err != nil {
+			return nil, err
+		}
 	}
-	known := h.total
-	if h.missed, rest, err = readWeight(rest, "missing weight"); err != nil {
+	known, rest, err := h.decodeCounters(rest, int(count))
+	switch {
+	case err != nil:
 		return nil, err
-	}
-	if h.total, rest, err = readWeight(rest, "sum of weights"); err != nil {
-		return nil, err
-	}
-	if known.exceeds(&h.total) {
+	case exact:
+		h.total = known
+	case known.exceeds(&h.total):
 		return nil, corrupt(topTag, "sum of weights: below the sum of the values")
 	}
 	return rest, nil
 }
 
-// decodeCounters sets h to exact counters. All texts are parts of one string, which is one allocation.
-func (h *heavy) decodeCounters(rest []byte, count int) (_ []byte, err error) {
-	*h = heavy{counters: slices.Grow(h.counters[:0], count)}
+// decodeCounters reads the counters, and returns the sum of their weights. All texts are parts of one string, which is
+// one allocation.
+func (h *heavy) decodeCounters(rest []byte, count int) (known natural, _ []byte, err error) {
+	h.counters = slices.Grow(h.counters, count)
 	var few [1 << 10]byte
 	var before []byte
 	texts := few[:0]
 	for i := range count {
-		var c counter
+		h.counters = h.counters[:i+1]
+		c := &h.counters[i]
 		var text []byte
 		if c.value.kind, text, rest, err = readValue(rest, topTag); err != nil {
-			return nil, err
+			return known, nil, err
 		}
 		if i > 0 && cmp.Or(cmp.Compare(h.counters[i-1].value.kind, c.value.kind), bytes.Compare(before, text)) >= 0 {
-			return nil, corrupt(topTag, "value %d is out of order", i)
+			return known, nil, corrupt(topTag, "value %d is out of order", i)
 		}
-		if c.weight, rest, err = readWeight(rest, "weight of a value"); err != nil {
-			return nil, err
+		if rest, err = h.decodeBounds(c, rest); err != nil {
+			return known, nil, err
 		}
-		h.counters = append(h.counters, c)
-		h.total = addWeights(&h.total, &c.weight)
+		known.addWeight(&c.weight)
 		texts, before = append(append(texts, byte(len(text)), byte(len(text)>>8)), text...), text
 	}
 	all := string(texts)
 	for i := range h.counters {
 		length := int(all[0]) | int(all[1])<<8
 		h.counters[i].value.text, all = all[2:2+length], all[2+length:]
+	}
+	return known, rest, nil
+}
+
+// decodeBounds reads the bounds of a counter.
+func (h *heavy) decodeBounds(c *counter, enc []byte) (rest []byte, err error) {
+	if c.weight, rest, err = readWeightAbove0(enc, "weight of a value"); err != nil {
+		return nil, err
+	}
+	c.upper = c.weight
+	if h.missed.isZero() {
+		return rest, nil
+	}
+	more, rest, err := readWeight(rest, "what a value may have more")
+	if err != nil {
+		return nil, err
+	}
+	c.upper.addWeight(&more)
+	if more.exceeds(&h.missed) || h.missed.exceeds(&c.upper) {
+		return nil, corrupt(topTag, "what a value may have more: does not fit what is missing")
 	}
 	return rest, nil
 }

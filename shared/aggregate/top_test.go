@@ -161,9 +161,17 @@ func expectTop(t *testing.T, f aggregate.Function, s aggregate.States, sums map[
 		}
 		delete(sums, v.Value)
 	}
-	// What is not shown has at most what the last one shown has, and the error.
+	// As many values are shown as there are, up to n. What is not shown has at most what the last one has, and the error.
+	for value, sum := range sums {
+		if sum.Sign() == 0 {
+			delete(sums, value)
+		}
+	}
+	if most := min(f.ParameterValue(), len(shown)+len(sums)); len(shown) != most {
+		t.Fatalf("%d values are shown, want %d", len(shown), most)
+	}
 	least := new(big.Rat)
-	if len(shown) == f.ParameterValue() {
+	if len(shown) > 0 {
 		least.SetString(shown[len(shown)-1].Count.String() + shown[len(shown)-1].Weight.String())
 	}
 	least.Add(least, bound)
@@ -171,6 +179,24 @@ func expectTop(t *testing.T, f aggregate.Function, s aggregate.States, sums map[
 		if sum.Cmp(least) > 0 {
 			t.Fatalf("%s is not shown, but has %s; bound %s", value, sum.FloatString(1), least.FloatString(1))
 		}
+	}
+}
+
+// TestTopShowsAsManyValuesAsItIsAskedFor adds values of which none stands out: more than there are counters.
+func TestTopShowsAsManyValuesAsItIsAskedFor(t *testing.T) {
+	f := topOf(t, 1, 10)
+	random := rand.New(rand.NewPCG(3, 4))
+	rows := make([]scalarRow, 2000)
+	for i := range rows {
+		rows[i] = scalarRow{kind: aggregate.String, text: fmt.Sprint(i % 1000)}
+	}
+	s := mixedTop(f, random, rows)
+	var shown []struct{ Count int }
+	if err := json.Unmarshal(s.AppendPresented(nil, 0, hour), &shown); err != nil {
+		t.Fatal(err)
+	}
+	if len(shown) != 10 || shown[9].Count < 1 {
+		t.Errorf("%v; want 10 values with a row or two each", shown)
 	}
 }
 

@@ -22,7 +22,7 @@ type value struct {
 const maxValueBytes = 2 + MaxText
 
 // compare orders values by kind and then by text.
-func (v value) compare(o value) int {
+func (v *value) compare(o *value) int {
 	if v.kind != o.kind {
 		return cmp.Compare(v.kind, o.kind)
 	}

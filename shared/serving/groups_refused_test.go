@@ -30,8 +30,8 @@ func TestTooManyKeys(t *testing.T) {
 			t.Errorf("%q: %v, want %s", question, err, want)
 		}
 	}
-	s.MaxKeys, s.MaxItems = 10, 4
-	const items = "view by_user: too many keys: the selection has more than 4 items in this range, the maximum; " +
+	s.MaxKeys, s.MaxItems = 10, 5
+	const items = "view by_user: too many keys: the selection has more than 5 items in this range, the maximum; " +
 		"narrow from and to; narrow the keys with key.path=VALUE or key.status=VALUE" + rollup +
 		"[status]] to the view's definition"
 	if _, err := s.ask("group_by=status"); err == nil || err.Error() != items {

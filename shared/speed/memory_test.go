@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"github.com/anabranch/anabranch/shared/event"
+	"github.com/anabranch/anabranch/shared/memory"
 	"github.com/anabranch/anabranch/shared/speed"
 	"github.com/anabranch/anabranch/shared/stream"
 	"github.com/anabranch/anabranch/shared/viewstore"
@@ -132,6 +133,36 @@ func TestRedeliveredOldStamps(t *testing.T) {
 	second.Sequence = sequence(s.last + 1)
 	if report := s.apply(t, second); report.Duplicates != 1 {
 		t.Errorf("%d duplicates, want 1: another environment does not find what the batch had", report.Duplicates)
+	}
+}
+
+// TestRecordedByAnotherBetweenReads checks that a copy is found although another environment stores the record of the
+// first one between this environment's two reads: of the lane's recent records, and of those around an old stamp.
+func TestRecordedByAnotherBetweenReads(t *testing.T) {
+	s := newFixture(t, byUser())
+	s.apply(t, s.record(0, many(1, 1)...))
+	old := purchase{in(start).Add(-140 * time.Minute), "a", "1", ""} // so old that the lane's memory does not reach it
+	near := purchase{in(start).Add(-90 * time.Minute), "a", "1", ""} // within the window of the old stamp
+	batch := []stream.Record{s.record(0, old), s.record(0, near)}
+	again := batch[1]
+	again.Sequence = sequence(s.last + 1)
+	s.restart()
+	other := s.Speed
+	s.restart()
+	reads := 0
+	s.seen.Hook = func(call memory.Call) memory.Fault {
+		if call.Name == "seen.Newest" {
+			if reads++; reads == 2 {
+				s.seen.Hook = nil
+				if _, _, err := other.Apply(t.Context(), batch); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return memory.Fault{}
+	}
+	if report := s.apply(t, append(batch, again)...); report.Duplicates != 1 || s.seen.Hook != nil {
+		t.Errorf("%d duplicates, %d reads, want 1 duplicate", report.Duplicates, reads)
 	}
 }
 

@@ -189,7 +189,11 @@ func (s *Speed) record(
 		return nil
 	}
 	for _, r := range own {
-		if m.knows(r) || old != nil && old.knows(r) {
+		if m.knows(r) {
+			continue
+		}
+		if old != nil && old.knows(r) {
+			m.addRecord(r) // another environment stored it after the memory was read
 			continue
 		}
 		bytes := r.MaxBytes()

@@ -277,6 +277,14 @@ func ofDuplicates() []Mutant {
 			Edits:   []Edit{{seenFile, `item.Recorded < m.since.Add(-s.ClockMargin.Apart())`, `item.Recorded < m.since`}},
 		},
 		{
+			Name: "memory-without-what-others-stored", Design: "3.5",
+			Mistake: "an own record that another environment stored between two reads is missing in the lane's memory",
+			Edits: []Edit{{seenFile, `			m.addRecord(r) // another environment stored it after the memory was read
+`, ``}},
+			Killer: Killer{"shared/speed", "^TestRecordedByAnotherBetweenReads$",
+				"it takes a frozen function, an old stamp and two copies near it: 1 history in some thousands"},
+		},
+		{
 			Name: "memory-reaches-everywhere", Design: "3.5",
 			Mistake: "speed takes the memory of an environment for complete, however old a stamp is",
 			Edits:   []Edit{{memoryFile, `return m.known && m.since <= since }`, `return m.known }`}},
